@@ -1,0 +1,33 @@
+import type { Profile } from '../core/guest/guest.ts'
+import type { GuestIndex } from '../core/guest/match.ts'
+import type { TreeIndex } from '../core/tree/select.ts'
+import type { Tree } from '../core/tree/tree.ts'
+import type { Config } from './config/schema.ts'
+
+/**
+ * The outside world as it was read at one moment: frozen, never changed, replaced as a whole. A request takes
+ * the snapshot once and works with it to its end, so it never sees two worlds.
+ */
+export interface Snapshot {
+  /** Counts up by one with every replacement. */
+  readonly generation: number
+  readonly config: Config
+  /** Every tree in every state; `TreeIndex.select` offers only the ready ones. */
+  readonly trees: TreeIndex
+  readonly guests: GuestIndex
+  readonly profiles: ReadonlyMap<string, Profile>
+  /** Answer-file templates and snippets: path below the templates folder -> source text. */
+  readonly templates: ReadonlyMap<string, string>
+  /** Everything an operator should know: a broken edit, a guest whose tree is missing, a template that lacks a variable. */
+  readonly problems: readonly SnapshotProblem[]
+}
+
+export interface SnapshotProblem {
+  readonly severity: 'error' | 'warning'
+  /** `config.yaml:12:5`, `kickstart-templates/fedora.ks:40`, `trees/fedora-40`. */
+  readonly where: string
+  readonly message: string
+  readonly remedy?: string
+}
+
+export type { Tree }

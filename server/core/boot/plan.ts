@@ -1,0 +1,76 @@
+import type { Guest, VirtType } from '../guest/guest.ts'
+import type { Digest, Tree } from '../tree/tree.ts'
+
+/** One argument of a kernel command line. It stays typed until a renderer's quoting function writes it. */
+export interface KernelArg {
+  readonly key: string
+  /** Absent for a bare flag: `quiet`. */
+  readonly value?: string
+}
+
+/** A file of a tree that a loader, a hypervisor or a person fetches. */
+export interface BootFile {
+  /** Relative to the tree: `images/pxeboot/vmlinuz`. */
+  readonly path: string
+  /** In the namespace: `/trees/fedora-40/images/pxeboot/vmlinuz`. */
+  readonly place: string
+  readonly size?: number
+  readonly digest?: Digest
+}
+
+/** How guests reach us, worked out once per request. No trailing slashes. */
+export interface ServerUrls {
+  /** `http://mirror.example:8080` */
+  readonly http: string
+  /** `tftp://mirror.example` (with a port only when it is not 69); absent when that door is closed. */
+  readonly tftp?: string
+  readonly ftp?: string
+  /** `mirror.example:/` and options, for `nfs:` sources. */
+  readonly nfs?: { readonly host: string; readonly options: string }
+}
+
+/** Install, or boot for rescue, from a tree: kernel, initrd, arguments. */
+export interface InstallPlan {
+  readonly kind: 'install'
+  readonly tree: Tree
+  /** Key of `tree.platforms` that was chosen: `x86_64`, `xen`, ... */
+  readonly platform: string
+  readonly virt: VirtType
+  readonly kernel: BootFile
+  readonly initrd: BootFile
+  readonly args: readonly KernelArg[]
+  /** The URL to give to `virt-install --location` and `inst.repo=`. */
+  readonly location: string
+  /** URL of the rendered answer file, when the guest has a template. */
+  readonly answers?: string
+  readonly guest?: Guest
+  readonly urls: ServerUrls
+}
+
+export interface ChainloadPlan {
+  readonly kind: 'chainload'
+  /** In the namespace, or a full URL. */
+  readonly target: string
+  readonly why: string
+}
+
+export interface MenuPlan {
+  readonly kind: 'menu'
+  readonly title: string
+  readonly items: readonly { readonly label: string; readonly plan: InstallPlan }[]
+  /** After this long without a key the machine boots from its local disk. */
+  readonly timeoutMs: number
+}
+
+export interface LocalDiskPlan {
+  readonly kind: 'local-disk'
+  readonly why: string
+}
+
+/** Nothing may be booted, and this is the one line that says why. */
+export interface RefusePlan {
+  readonly kind: 'refuse'
+  readonly why: string
+}
+
+export type BootPlan = InstallPlan | ChainloadPlan | MenuPlan | LocalDiskPlan | RefusePlan

@@ -1,0 +1,80 @@
+/** A value and where it was said, so that "why did this guest get that?" always has an answer. */
+export interface Sourced<T> {
+  readonly value: T
+  /** For people: `guest web01 (config.yaml:21)`, `profile base (config.yaml:9)`, `default`. */
+  readonly from: string
+}
+
+/** One tree by its id, or the newest ready tree that has these traits. */
+export type TreeSelector =
+  | { readonly id: string }
+  | { readonly distro?: string; readonly version?: string; readonly variant?: string; readonly arch?: string }
+
+export type Hypervisor = 'kvm' | 'qemu' | 'xen'
+/** `hvm`: full virtualization. `pv`: Xen paravirtualization. */
+export type VirtType = 'hvm' | 'pv'
+
+/** Shape of the virtual machine, for the renderers that describe one. Memory in MiB, disk in GiB. */
+export interface VirtSettings {
+  readonly hypervisor: Hypervisor
+  readonly type: VirtType
+  readonly memory: number
+  readonly vcpus: number
+  readonly disk: number
+  /** As virt-install spells it: `bridge=br0`, `network=default`, `user`. */
+  readonly network: string
+}
+
+/** Which door a guest installs from: decides the scheme of `inst.repo`, `inst.ks` and friends. */
+export type InstallSource = 'http' | 'ftp' | 'nfs'
+
+export type VarValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly VarValue[]
+  | { readonly [key: string]: VarValue }
+
+/** What a guest gets, after profiles were inherited once. Nearer settings win; `args` add up from the root profile down. */
+export interface Settings {
+  readonly tree?: Sourced<TreeSelector>
+  /** File name in the templates folder. */
+  readonly template?: Sourced<string>
+  /** Kernel arguments as the operator wrote them, one each. */
+  readonly args: readonly Sourced<string>[]
+  readonly vars: Readonly<Record<string, Sourced<VarValue>>>
+  readonly virt: { readonly [K in keyof VirtSettings]: Sourced<VirtSettings[K]> }
+  readonly source: Sourced<InstallSource>
+}
+
+export interface Guest {
+  readonly name: string
+  /** Canonical: lower case, colons. */
+  readonly macs: readonly string[]
+  /** Canonical: lower case, dashes, RFC 4122 byte order. */
+  readonly uuid?: string
+  readonly serial?: string
+  readonly ip?: string
+  /** The chain of profiles, nearest first. */
+  readonly profiles: readonly string[]
+  readonly settings: Settings
+  /** `config.yaml:21` */
+  readonly definedAt: string
+}
+
+export interface Profile {
+  readonly name: string
+  readonly inherits: readonly string[]
+  readonly settings: Settings
+  readonly definedAt: string
+}
+
+/** Facts by which a machine may be recognised, exactly as clients send them (any case, any separators, either UUID byte order). */
+export interface GuestFacts {
+  readonly name?: string
+  readonly macs?: readonly string[]
+  readonly uuid?: string
+  readonly serial?: string
+  readonly ip?: string
+}

@@ -1,0 +1,97 @@
+import { Failure } from '../core/failure.ts'
+
+declare const clean: unique symbol
+
+/**
+ * A path inside the namespace that is safe to look up: begins with `/`, has no empty, `.` or `..` component, no
+ * trailing slash (but the root is `/`), and no control character. Only this file makes one.
+ */
+export type CleanPath = string & { readonly [clean]: true }
+
+export const rootPath = '/' as CleanPath
+
+/** Longest path that we look up, in UTF-16 units. PATH_MAX on Linux is 4096 bytes. */
+const maxLength = 4096
+
+/**
+ * The one path cleaner. Everything that a client sends as a path, and every name read from a descriptor or an
+ * image, comes through here before it is looked up.
+ *
+ * `//`, `/./` and `/../` are resolved as text, and `..` at the root stays at the root: libosinfo asks for
+ * `TREE//.treeinfo`, shim for `//grubx64.efi`, iPXE and busybox send `..` unresolved. No percent-decoding: that is
+ * HTTP's business, and TFTP clients mean `%20` literally.
+ *
+ * @throws Failure `bad-request` for control characters and over-long paths.
+ */
+export function cleanPath(raw: string): CleanPath {
+  if (raw.length > maxLength)
+    throw new Failure('bad-request', `path of ${raw.length} characters; at most ${maxLength}`)
+  if (isCleanAlready(raw)) return raw as CleanPath
+  const kept: string[] = []
+  for (const part of raw.split('/')) {
+    if (part === '' || part === '.') continue
+    if (part === '..') kept.pop()
+    else kept.push(part)
+  }
+  const path = `/${kept.join('/')}`
+  if (hasControl(path))
+    throw new Failure('bad-request', `control character in path ${JSON.stringify(raw.slice(0, 200))}`)
+  return path as CleanPath
+}
+
+/** `name` below `parent`. The name is cleaned like any other path, so it cannot leave `parent` upwards. */
+export function joinPath(parent: CleanPath, name: string): CleanPath {
+  const below = cleanPath(name)
+  if (parent === '/') return below
+  return below === '/' ? parent : (`${parent}${below}` as CleanPath)
+}
+
+export function parentPath(path: CleanPath): CleanPath {
+  const cut = path.lastIndexOf('/')
+  return cut <= 0 ? rootPath : (path.slice(0, cut) as CleanPath)
+}
+
+export function baseName(path: CleanPath): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
+/** The rest of `path` below `prefix` (itself a CleanPath), or undefined when it lies elsewhere. `/trees` holds `/trees/a`, not `/treesome`. */
+export function below(prefix: CleanPath, path: CleanPath): CleanPath | undefined {
+  if (prefix === '/') return path
+  if (!path.startsWith(prefix)) return undefined
+  if (path.length === prefix.length) return rootPath
+  return path.charCodeAt(prefix.length) === slash ? (path.slice(prefix.length) as CleanPath) : undefined
+}
+
+const slash = 0x2f
+const dot = 0x2e
+
+/** One pass over the common case, so that a clean path costs no allocation. */
+function isCleanAlready(raw: string): boolean {
+  if (raw.charCodeAt(0) !== slash) return false
+  if (raw.length === 1) return true
+  let partStart = 1
+  for (let i = 1; i <= raw.length; i++) {
+    const code = i === raw.length ? slash : raw.charCodeAt(i)
+    if (isControl(code)) return false
+    if (code !== slash) continue
+    const length = i - partStart
+    if (length === 0) return false
+    if (
+      raw.charCodeAt(partStart) === dot &&
+      (length === 1 || (length === 2 && raw.charCodeAt(partStart + 1) === dot))
+    )
+      return false
+    partStart = i + 1
+  }
+  return true
+}
+
+function hasControl(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (isControl(text.charCodeAt(i))) return true
+  return false
+}
+
+function isControl(code: number): boolean {
+  return code < 0x20 || code === 0x7f
+}

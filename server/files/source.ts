@@ -1,0 +1,66 @@
+import type { CleanPath } from './path.ts'
+
+/** A door of the house. `internal` is treeboot asking itself: the CLI, a self check. */
+export type Protocol = 'http' | 'https' | 'tftp' | 'ftp' | 'nfs' | 'dhcp' | 'internal'
+
+/**
+ * Who is asking. What a path holds may depend on it: a kickstart carries the URL that this client reached
+ * us by, a `pxelinux.cfg/default` is the plan of the machine at this address.
+ */
+export interface Requester {
+  readonly protocol: Protocol
+  /** The client's IP address, without an IPv4-in-IPv6 prefix. */
+  readonly address: string
+  /** Our own address that it reached, when the door knows it. */
+  readonly localAddress?: string
+  /** `host:port` as an HTTP client names us. */
+  readonly host?: string
+  /** Whatever identity the request carried besides its address (item 21 of the client notes), as sent. */
+  readonly macs?: readonly string[]
+  readonly uuid?: string
+  readonly serial?: string
+}
+
+export type EntryKind = 'file' | 'folder' | 'symlink'
+
+/**
+ * One thing in the namespace. An entry is a value: it says what was there when it was looked up, and `open`
+ * gives those bytes or fails, never a mixture of two versions.
+ */
+export interface Entry {
+  /** The last component of its path; '' for the root. */
+  readonly name: string
+  readonly kind: EntryKind
+  /** Bytes; 0 for folders; for a symlink the length of its target. */
+  readonly size: number
+  readonly modifiedMs: number
+  /** A strong validator without its quotes: it changes whenever the bytes may have changed. */
+  readonly etag: string
+  /** Where a symlink points, as written. Only `list` and `stat` with `nofollow` show symlinks; all else follows them. */
+  readonly target?: string
+  /** The file behind this entry on our own disk and where its bytes start: one extent, ready for positioned reads. */
+  readonly extent?: { readonly file: string; readonly offset: number }
+  /** Bytes that are in memory already (generated text, cached small files). Readers may use them instead of `open`. */
+  readonly content?: Uint8Array
+  /** Random access to the bytes. Rejects with a Failure for folders. */
+  open(): Promise<OpenFile>
+}
+
+/** An open file: positioned reads, any number at once. */
+export interface OpenFile {
+  readonly size: number
+  /** Reads up to `length` bytes at `position` into `target` at `offset`; resolves to the bytes read, 0 at the end. */
+  read(target: Uint8Array, offset: number, length: number, position: number): Promise<number>
+  close(): Promise<void>
+}
+
+/**
+ * Anything that has files: a folder on disk, an ISO image, a table of generated texts, several of these on
+ * top of one another. All protocols see only this.
+ */
+export interface FileSource {
+  /** The entry at a path, or undefined when there is none. Rejects only when it cannot tell (damaged image, no descriptors left). */
+  stat(path: CleanPath, who: Requester): Promise<Entry | undefined>
+  /** What a folder holds, sorted by name; undefined when the path is no folder. */
+  list(path: CleanPath, who: Requester): Promise<readonly Entry[] | undefined>
+}
