@@ -1,0 +1,21 @@
+/** Rows as aligned columns, two spaces apart, without trailing blanks. The last column may be as long as it likes. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = []
+  for (const row of rows) {
+    for (const [column, cell] of row.entries()) {
+      if (column < row.length - 1) widths[column] = Math.max(widths[column] ?? 0, cell.length)
+    }
+  }
+  const lines = rows.map((row) =>
+    row
+      .map((cell, column) => (column < row.length - 1 ? cell.padEnd(widths[column] ?? 0) : cell))
+      .join('  ')
+      .trimEnd(),
+  )
+  return lines.length === 0 ? '' : `${lines.join('\n')}\n`
+}
+
+/** JSON for pipes: one value, indented, with a final newline. */
+export function json(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`
+}

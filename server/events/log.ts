@@ -1,0 +1,81 @@
+import { type DestinationStream, destination, pino } from 'pino'
+import type { Event, EventSink } from './bus.ts'
+import { duration, bytes as size } from './units.ts'
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+export type LogFormat = 'text' | 'json'
+
+/** One line that an operator can act on, and how much it matters. Pure: no time, no colours. */
+export function describeEvent(event: Event): { level: LogLevel; text: string } {
+  switch (event.type) {
+    case 'served':
+      return describeServed(event)
+    case 'boot':
+      return { level: 'info', text: `${event.protocol} ${event.client} boots: ${event.decision}` }
+    case 'report': {
+      const detail = event.detail ? `: ${event.detail}` : ''
+      return { level: 'info', text: `guest ${event.guest} (${event.client}) says ${event.state}${detail}` }
+    }
+    case 'tree': {
+      const why = event.reasons.length > 0 ? `: ${event.reasons.join('; ')}` : ''
+      return { level: event.state === 'broken' ? 'error' : 'info', text: `tree ${event.id} is ${event.state}${why}` }
+    }
+    case 'config':
+      return event.outcome === 'loaded'
+        ? { level: 'info', text: event.message }
+        : { level: 'error', text: `CONFIGURATION NOT TAKEN, the last good one stays in force: ${event.message}` }
+    case 'noise':
+      return { level: 'debug', text: `${event.protocol} ${event.client} sent nonsense: ${event.message}` }
+    case 'trouble':
+      return { level: 'error', text: `${event.where}: ${event.message}` }
+  }
+}
+
+function describeServed(event: Extract<Event, { type: 'served' }>): { level: LogLevel; text: string } {
+  const what = `${event.protocol} ${event.client} ${event.path}`
+  if (event.outcome === 'complete') return { level: 'info', text: `${what} ${size(event.bytes)} in ${duration(event.ms)}` }
+  if (event.outcome === 'aborted') {
+    return { level: 'info', text: `${what} given up by the client after ${size(event.bytes)}` }
+  }
+  // Loaders probe for a dozen names before the right one: an absent file is no trouble, only a fact.
+  if (event.kind === 'not-found') return { level: 'info', text: `${what} is not there` }
+  return { level: 'warn', text: `${what} failed (${event.kind ?? 'internal'}): ${event.detail ?? 'no detail'}` }
+}
+
+const rank: Record<LogLevel, number> = { debug: 10, info: 20, warn: 30, error: 40 }
+
+export interface LogOptions {
+  readonly format: LogFormat
+  readonly level: LogLevel
+  readonly color: boolean
+  /** Where lines go; standard output when absent. */
+  readonly stream?: DestinationStream
+  readonly now?: () => Date
+}
+
+/** Writes every event as one line. Lines are gathered and written every fifth of a second, so that a busy mirror does not wait for its log. */
+export function logSink(options: LogOptions): EventSink & { flush(): void } {
+  const buffered = options.stream
+    ? undefined
+    : destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 200 })
+  const stream = options.stream ?? buffered
+  if (!stream) throw new TypeError('a log needs somewhere to go')
+  const now = options.now ?? (() => new Date())
+  const json = pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream)
+  const sink = (event: Event): void => {
+    const { level, text } = describeEvent(event)
+    if (rank[level] < rank[options.level]) return
+    if (options.format === 'json') json[level](event, text)
+    else stream.write(textLine(now(), level, text, options.color))
+  }
+  return Object.assign(sink, { flush: () => buffered?.flushSync() })
+}
+
+const colors: Record<LogLevel, string> = { debug: '\x1b[2m', info: '', warn: '\x1b[33m', error: '\x1b[31m' }
+
+/** Client input ends up in log lines: control characters are shown, never obeyed, so that nobody can forge a line. */
+function textLine(time: Date, level: LogLevel, text: string, color: boolean): string {
+  const shown = text.replace(/[\x00-\x1f\x7f-\x9f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  const line = `${time.toTimeString().slice(0, 8)} ${level === 'info' ? '' : `${level.toUpperCase()} `}${shown}`
+  return color && colors[level] ? `${colors[level]}${line}\x1b[0m\n` : `${line}\n`
+}
