@@ -18,12 +18,18 @@ export function describeEvent(event: Event): { level: LogLevel; text: string } {
     }
     case 'tree': {
       const why = event.reasons.length > 0 ? `: ${event.reasons.join('; ')}` : ''
-      return { level: event.state === 'broken' ? 'error' : 'info', text: `tree ${event.id} is ${event.state}${why}` }
+      return {
+        level: event.state === 'broken' ? 'error' : 'info',
+        text: `tree ${event.id} is ${event.state}${why}`,
+      }
     }
     case 'config':
       return event.outcome === 'loaded'
         ? { level: 'info', text: event.message }
-        : { level: 'error', text: `CONFIGURATION NOT TAKEN, the last good one stays in force: ${event.message}` }
+        : {
+            level: 'error',
+            text: `CONFIGURATION NOT TAKEN, the last good one stays in force: ${event.message}`,
+          }
     case 'noise':
       return { level: 'debug', text: `${event.protocol} ${event.client} sent nonsense: ${event.message}` }
     case 'trouble':
@@ -33,13 +39,17 @@ export function describeEvent(event: Event): { level: LogLevel; text: string } {
 
 function describeServed(event: Extract<Event, { type: 'served' }>): { level: LogLevel; text: string } {
   const what = `${event.protocol} ${event.client} ${event.path}`
-  if (event.outcome === 'complete') return { level: 'info', text: `${what} ${size(event.bytes)} in ${duration(event.ms)}` }
+  if (event.outcome === 'complete')
+    return { level: 'info', text: `${what} ${size(event.bytes)} in ${duration(event.ms)}` }
   if (event.outcome === 'aborted') {
     return { level: 'info', text: `${what} given up by the client after ${size(event.bytes)}` }
   }
   // Loaders probe for a dozen names before the right one: an absent file is no trouble, only a fact.
   if (event.kind === 'not-found') return { level: 'info', text: `${what} is not there` }
-  return { level: 'warn', text: `${what} failed (${event.kind ?? 'internal'}): ${event.detail ?? 'no detail'}` }
+  return {
+    level: 'warn',
+    text: `${what} failed (${event.kind ?? 'internal'}): ${event.detail ?? 'no detail'}`,
+  }
 }
 
 const rank: Record<LogLevel, number> = { debug: 10, info: 20, warn: 30, error: 40 }
@@ -75,7 +85,10 @@ const colors: Record<LogLevel, string> = { debug: '\x1b[2m', info: '', warn: '\x
 
 /** Client input ends up in log lines: control characters are shown, never obeyed, so that nobody can forge a line. */
 function textLine(time: Date, level: LogLevel, text: string, color: boolean): string {
-  const shown = text.replace(/[\x00-\x1f\x7f-\x9f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  const shown = text.replace(
+    /[\x00-\x1f\x7f-\x9f]/g,
+    (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  )
   const line = `${time.toTimeString().slice(0, 8)} ${level === 'info' ? '' : `${level.toUpperCase()} `}${shown}`
   return color && colors[level] ? `${colors[level]}${line}\x1b[0m\n` : `${line}\n`
 }

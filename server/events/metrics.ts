@@ -38,8 +38,16 @@ export function createMetrics(countTrees: () => Readonly<Record<TreeState, numbe
     buckets: [0.001, 0.01, 0.1, 1, 10, 60, 300],
     registers,
   })
-  const boots = new Counter({ name: 'treeboot_boot_answers_total', help: 'Boot decisions given to machines', registers })
-  const reports = new Counter({ name: 'treeboot_guest_reports_total', help: 'Reports received from guests', registers })
+  const boots = new Counter({
+    name: 'treeboot_boot_answers_total',
+    help: 'Boot decisions given to machines',
+    registers,
+  })
+  const reports = new Counter({
+    name: 'treeboot_guest_reports_total',
+    help: 'Reports received from guests',
+    registers,
+  })
   const noise = new Counter({
     name: 'treeboot_noise_total',
     help: 'Requests and datagrams that made no sense, by door',
