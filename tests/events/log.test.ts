@@ -14,12 +14,12 @@ const served: Event = {
 }
 
 function linesOf(events: readonly Event[], options: Partial<LogOptions> = {}): string {
-  let text = ''
-  const stream = { write: (chunk: string) => void (text += chunk) }
+  const chunks: string[] = []
+  const stream = { write: (chunk: string) => void chunks.push(chunk) }
   const now = () => new Date(2026, 0, 2, 3, 4, 5)
   const sink = logSink({ format: 'text', level: 'info', color: false, stream, now, ...options })
   for (const event of events) sink(event)
-  return text
+  return chunks.join('')
 }
 
 describe('one line for each event', () => {
