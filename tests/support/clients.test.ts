@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { findClient, missingClient, parseClientPackages } from './clients.ts'
+
+const list = readFileSync(join(import.meta.dirname, '../../.ci/packages'), 'utf8')
+
+test('a client is found in PATH, in the sbin folders, or as a file', () => {
+  expect(findClient('sh')).toMatch(/\/sh$/)
+  expect(findClient('/etc/passwd')).toBe('/etc/passwd')
+  expect(findClient('no-such-client')).toBeUndefined()
+})
+
+test('a client in no line of the package list is a mistake of the test', () => {
+  expect(() => missingClient(['no-such-client'])).toThrow('no-such-client is in no line of .ci/packages')
+})
+
+test('the package list names every package once, and a use for each', () => {
+  const names = list
+    .split('\n')
+    .filter((line) => /^[^#\s]/.test(line))
+    .map((line) => line.split(/\s+/))
+  expect(names.filter((line) => line.length < 2)).toEqual([])
+  const packages = names.map((line) => line[0])
+  expect(packages.filter((name, index) => packages.indexOf(name) !== index)).toEqual([])
+  expect(parseClientPackages(list).get('virt-install')).toBe('virtinst')
+  expect([...parseClientPackages('a x /y # z\n\n# b c\n')]).toEqual([
+    ['x', 'a'],
+    ['/y', 'a'],
+  ])
+})
