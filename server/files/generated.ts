@@ -1,0 +1,72 @@
+import { LRUCache } from 'lru-cache'
+import { failureKind } from '../core/failure.ts'
+import { byName, folderEntry } from './entry.ts'
+import { textEntry } from './memory.ts'
+import { baseName, below, type CleanPath, cleanPath, rootPath } from './path.ts'
+import type { Entry, FileSource, Requester } from './source.ts'
+
+export interface GeneratedOptions {
+  /** The text at a path for whoever asks; undefined when there is none. Rejects with a Failure when it cannot be made. */
+  readonly text: (path: CleanPath, who: Requester) => Promise<string | undefined>
+  /**
+   * The paths that a listing shows. What `text` knows beyond them (`01-<mac>` of any machine) is served and not
+   * listed. Without it there is only an empty root.
+   */
+  readonly paths?: (who: Requester) => readonly string[]
+  readonly now?: () => number
+}
+
+/** How many texts we remember the age of. */
+const rememberedTexts = 10_000
+
+/**
+ * Texts made when they are asked for, for the one who asks. A text's time is the moment it first came out in this
+ * form: it moves forward whenever the text changes, so a client that asks `If-Modified-Since` never keeps an old
+ * one, and HEAD and GET agree.
+ */
+export function generatedSource(options: GeneratedOptions): FileSource {
+  const now = options.now ?? Date.now
+  const startedMs = now()
+  const last = new LRUCache<CleanPath, Entry>({ max: rememberedTexts })
+
+  const make = async (path: CleanPath, who: Requester): Promise<Entry | undefined> => {
+    const text = await options.text(path, who)
+    if (text === undefined) return undefined
+    const entry = textEntry(baseName(path), text, now())
+    const before = last.get(path)
+    if (before?.etag === entry.etag) return before
+    last.set(path, entry)
+    return entry
+  }
+
+  const known = (who: Requester): CleanPath[] => (options.paths?.(who) ?? []).map(cleanPath)
+  const isFolder = (path: CleanPath, who: Requester): boolean =>
+    path === rootPath || known(who).some((file) => file !== path && below(path, file) !== undefined)
+
+  return {
+    async stat(path, who) {
+      const file = await make(path, who)
+      if (file) return file
+      return isFolder(path, who) ? folderEntry(baseName(path), startedMs) : undefined
+    },
+    async list(path, who) {
+      if (!isFolder(path, who)) return undefined
+      const found = new Map<string, Entry | Promise<Entry | undefined>>()
+      for (const file of known(who)) {
+        const rest = below(path, file)
+        if (rest === undefined || rest === rootPath) continue
+        const [, name = '', more] = rest.split('/')
+        if (more !== undefined) found.set(name, folderEntry(name, startedMs))
+        else if (!found.has(name)) found.set(name, make(file, who).catch(refused))
+      }
+      const entries = await Promise.all(found.values())
+      return entries.filter((entry) => entry !== undefined).sort(byName)
+    },
+  }
+}
+
+/** A text that cannot be made (a broken template) is left out of the listing and does not hide its neighbours; asking for it tells why. */
+function refused(error: unknown): undefined {
+  if (failureKind(error) === 'unavailable') throw error
+  return undefined
+}

@@ -1,0 +1,60 @@
+import { folderEntry, renameEntry } from '../files/entry.ts'
+import { baseName, below, type CleanPath, joinPath, rootPath } from '../files/path.ts'
+import type { Entry, FileSource, Requester } from '../files/source.ts'
+import { unionSource } from '../files/union.ts'
+
+/** One line of the table of contents: what appears at a path, and who makes it. */
+export interface Mount {
+  readonly at: CleanPath
+  readonly source: FileSource
+  /** For people: why it is there, and why at this place in the order where that matters. */
+  readonly why: string
+}
+
+/**
+ * The namespace: mounts from top to bottom. For a path the first mount that has it answers; mounts at the same
+ * place merge, the earlier one winning. A mount's place and the folders on the way to it (`/trees` for one at
+ * `/trees/f40`) are always there, even while what is mounted has no root yet.
+ */
+export function mountTable(mounts: readonly Mount[], madeMs = Date.now()): FileSource {
+  const layers = mounts.map(({ at, source }) => ({ at, source: mountedAt(at, source, madeMs) }))
+  const all = unionSource(...layers.map((layer) => layer.source))
+
+  /** The mounts that have a say about a path. Nearly always it is one, which is then asked directly. */
+  const concerned = (path: CleanPath): FileSource => {
+    const able = layers.filter(({ at }) => below(at, path) !== undefined || below(path, at) !== undefined)
+    if (able.length === layers.length) return all
+    return able.length === 1 && able[0] ? able[0].source : unionSource(...able.map((layer) => layer.source))
+  }
+  return {
+    stat: (path, who) =>
+      path === rootPath ? Promise.resolve(folderEntry('', madeMs)) : concerned(path).stat(path, who),
+    list: async (path, who) =>
+      (await concerned(path).list(path, who)) ?? (path === rootPath ? [] : undefined),
+  }
+}
+
+/** A source seen from the root of the namespace. */
+function mountedAt(at: CleanPath, source: FileSource, madeMs: number): FileSource {
+  if (at === rootPath) return source
+  const place = baseName(at)
+  const stat = async (path: CleanPath, who: Requester): Promise<Entry | undefined> => {
+    const inside = below(at, path)
+    if (inside === undefined)
+      return below(path, at) === undefined ? undefined : folderEntry(baseName(path), madeMs)
+    if (inside !== rootPath) return source.stat(inside, who)
+    const root = await source.stat(inside, who)
+    return root?.kind === 'folder' ? renameEntry(root, place) : folderEntry(place, madeMs)
+  }
+  return {
+    stat,
+    async list(path, who) {
+      const inside = below(at, path)
+      if (inside !== undefined)
+        return (await source.list(inside, who)) ?? (inside === rootPath ? [] : undefined)
+      const [, next = ''] = below(path, at)?.split('/') ?? []
+      const child = next === '' ? undefined : await stat(joinPath(path, next), who)
+      return child && [child]
+    },
+  }
+}
