@@ -14,11 +14,26 @@ export interface Config {
   readonly tftp: DoorConfig
   readonly ftp: DoorConfig
   readonly nfs: DoorConfig
-  readonly dhcp: { readonly mode: 'off' | 'proxy'; readonly interfaces: readonly string[] }
+  readonly dhcp: DhcpConfig
   readonly paths: {
     readonly trees: string
     readonly tftpboot: string
     readonly templates: string
     readonly data: string
   }
+  readonly unknown: UnknownMachine
+  /** How long the menu of an unknown machine waits before it boots from its own disk. */
+  readonly menuTimeoutMs: number
 }
+
+/** The ProxyDHCP door. `mode: off` or `enabled: false` keep it closed. */
+export interface DhcpConfig extends DoorConfig {
+  readonly mode: 'off' | 'proxy'
+  /** Network interfaces to answer on; empty means all. */
+  readonly interfaces: readonly string[]
+  /** Answer only machines that are guests. */
+  readonly knownOnly: boolean
+}
+
+/** What a machine gets that is no guest: a menu of the ready trees, its own disk, or no answer. */
+export type UnknownMachine = 'menu' | 'local' | 'ignore'

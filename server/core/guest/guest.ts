@@ -46,6 +46,8 @@ export interface Settings {
   readonly vars: Readonly<Record<string, Sourced<VarValue>>>
   readonly virt: { readonly [K in keyof VirtSettings]: Sourced<VirtSettings[K]> }
   readonly source: Sourced<InstallSource>
+  /** Whether a reboot in the middle of an installation may start it again. */
+  readonly retry: Sourced<boolean>
 }
 
 export interface Guest {
