@@ -1,4 +1,5 @@
 import type { Guest, GuestFacts } from './guest.ts'
+import { canonicalIp, canonicalMac, canonicalSerial, canonicalUuid, swapUuid } from './identity.ts'
 
 export interface GuestMatch {
   readonly guest: Guest
@@ -12,4 +13,72 @@ export interface GuestIndex {
   byName(name: string): Guest | undefined
   /** The strongest fact decides: name, then UUID, serial, MAC, and last the address. */
   match(facts: GuestFacts): GuestMatch | undefined
+}
+
+/**
+ * Arranges guests for recognising machines in constant time. Should two guests claim one identity (config.yaml
+ * refuses that), the first keeps it.
+ */
+export function createGuestIndex(guests: readonly Guest[]): GuestIndex {
+  const names = new Map<string, Guest>()
+  const uuids = new Map<string, Guest>()
+  const serials = new Map<string, Guest>()
+  const macs = new Map<string, Guest>()
+  const ips = new Map<string, Guest>()
+  for (const guest of guests) {
+    claim(names, guest.name, guest)
+    claim(uuids, guest.uuid, guest)
+    claim(serials, guest.serial && canonicalSerial(guest.serial), guest)
+    for (const mac of guest.macs) claim(macs, mac, guest)
+    claim(ips, guest.ip, guest)
+  }
+
+  function byUuid(raw: string): GuestMatch | undefined {
+    const uuid = canonicalUuid(raw)
+    if (uuid === undefined) return undefined
+    const straight = uuids.get(uuid)
+    if (straight) return { guest: straight, by: `uuid ${uuid}` }
+    const swapped = swapUuid(uuid)
+    const guest = uuids.get(swapped)
+    return guest && { guest, by: `uuid ${swapped} (byte-swapped)` }
+  }
+
+  function byMac(candidates: readonly string[]): GuestMatch | undefined {
+    for (const raw of candidates) {
+      const mac = canonicalMac(raw)
+      const guest = mac === undefined ? undefined : macs.get(mac)
+      if (guest) return { guest, by: `mac ${mac}` }
+    }
+    return undefined
+  }
+
+  return {
+    all: guests,
+    byName: (name) => names.get(name),
+    match(facts) {
+      const named = facts.name === undefined ? undefined : names.get(facts.name)
+      if (named) return { guest: named, by: `name ${named.name}` }
+      return (
+        (facts.uuid === undefined ? undefined : byUuid(facts.uuid)) ??
+        found(serials, 'serial', facts.serial, canonicalSerial) ??
+        (facts.macs === undefined ? undefined : byMac(facts.macs)) ??
+        found(ips, 'ip', facts.ip, canonicalIp)
+      )
+    },
+  }
+}
+
+function claim(index: Map<string, Guest>, key: string | undefined, guest: Guest): void {
+  if (key !== undefined && !index.has(key)) index.set(key, guest)
+}
+
+function found(
+  index: ReadonlyMap<string, Guest>,
+  what: string,
+  raw: string | undefined,
+  canonical: (text: string) => string | undefined,
+): GuestMatch | undefined {
+  const key = raw === undefined ? undefined : canonical(raw)
+  const guest = key === undefined ? undefined : index.get(key)
+  return guest && { guest, by: `${what} ${key}` }
 }
