@@ -1,0 +1,175 @@
+import { readFile } from 'node:fs/promises'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
+import type { Guest, Profile } from '../../core/guest/guest.ts'
+import type { SnapshotProblem } from '../snapshot.ts'
+import { type ConfigFile, configFileSchema } from './file-schema.ts'
+import { resolveGuests } from './guests.ts'
+import { ConfigError, ProblemList, reportIssues, showPath } from './problems.ts'
+import type { Config, DoorConfig } from './schema.ts'
+import { readYaml, type YamlMapping, type YamlPath, type YamlText, type YamlValue } from './yaml.ts'
+
+/** config.yaml as everything else uses it: defaults filled in, inheritance resolved, odd things noted. */
+export interface LoadedConfig {
+  readonly config: Config
+  /** In the order of the file. */
+  readonly guests: readonly Guest[]
+  readonly profiles: ReadonlyMap<string, Profile>
+  readonly warnings: readonly SnapshotProblem[]
+}
+
+const defaultFileName = 'config.yaml'
+/** 100,000 guests need some 20 MB. */
+const maxBytes = 64 * 2 ** 20
+
+/**
+ * Reads `file`, or `config.yaml` in `cwd`, which may be missing: then all is default.
+ *
+ * @throws ConfigError with all problems of the file; also when a file that was asked for cannot be read.
+ */
+export async function loadConfigFile(options: { file?: string; cwd: string }): Promise<LoadedConfig> {
+  const shown = options.file ?? defaultFileName
+  const path = resolve(options.cwd, shown)
+  let bytes: Buffer
+  try {
+    bytes = await readFile(path)
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'ENOENT' && options.file === undefined) {
+      const { config, ...rest } = parseConfig('', shown, options.cwd)
+      const { file: _, ...defaults } = config
+      return { config: defaults, ...rest }
+    }
+    throw unreadable(shown, code === 'ENOENT' ? 'there is no such file' : `cannot be read: ${code}`, error)
+  }
+  if (bytes.length > maxBytes) throw unreadable(shown, `${bytes.length} bytes; at most ${maxBytes}`)
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw unreadable(shown, 'is not UTF-8 text; save it as UTF-8', cause)
+  }
+  return parseConfig(text, shown, dirname(path))
+}
+
+function unreadable(where: string, message: string, cause?: unknown): ConfigError {
+  return new ConfigError([{ severity: 'error', where, message }], { cause })
+}
+
+/**
+ * Reads the text of a config.yaml. `fileName` is how messages call it; relative paths in it start at `baseFolder`.
+ *
+ * @throws ConfigError with everything that is wrong, in the order of the lines.
+ */
+export function parseConfig(text: string, fileName: string, baseFolder: string): LoadedConfig {
+  const problems = new ProblemList(fileName)
+  const yaml = readYaml(text.replace(/^\uFEFF/, ''))
+  for (const { message, ...at } of yaml.faults) problems.add('error', at, message)
+  throwIfAny(problems)
+
+  const root = yaml.value ?? Object.create(null)
+  dropBlanks(root, [])
+  const profileNames = new Set(Object.keys((root as YamlMapping).profiles ?? {}))
+  const file = validate(root, { ...yaml, value: root }, problems)
+  if (!file) throw new ConfigError(problems.of('error'))
+  const { guests, profiles } = resolveGuests(file, { fileName, text: yaml, profileNames, problems })
+  const config = fillDefaults(file, resolve(baseFolder, basename(fileName)), resolve(baseFolder))
+  checkPaths(config, yaml, problems)
+  throwIfAny(problems)
+  return { config, guests, profiles, warnings: problems.of('warning') }
+}
+
+function throwIfAny(problems: ProblemList): void {
+  const errors = problems.of('error')
+  if (errors.length > 0) throw new ConfigError(errors)
+}
+
+/**
+ * Checks against the schema. When something is refused, the rest is checked as if that had not been written, so
+ * that one slip does not hide what else is wrong.
+ */
+function validate(root: YamlValue, text: YamlText, problems: ProblemList): ConfigFile | undefined {
+  const first = configFileSchema.safeParse(root)
+  if (first.success) return first.data
+  for (const path of reportIssues(first.error.issues, text, problems)) prune(root, path)
+  return configFileSchema.safeParse(root).data
+}
+
+/** Takes out the value at a path; of a list, the whole list. */
+function prune(root: YamlValue, path: YamlPath): void {
+  const index = path.findIndex((step) => typeof step === 'number')
+  const keys = index < 0 ? path : path.slice(0, index)
+  let here: YamlValue | undefined = root
+  for (const [depth, key] of keys.entries()) {
+    if (typeof here !== 'object' || here === null) return
+    if (depth === keys.length - 1) delete (here as YamlMapping)[key]
+    else here = (here as YamlMapping)[key]
+  }
+}
+
+/** A key without a value (`guests:` and nothing below) is as good as no key; a guest or profile without one is empty. In vars, null is a value. */
+function dropBlanks(value: YamlValue, path: YamlPath): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return
+  const named = path.length === 1 && (path[0] === 'guests' || path[0] === 'profiles')
+  for (const [key, inner] of Object.entries(value)) {
+    if (inner === null && named) value[key] = Object.create(null)
+    else if (inner === null) delete value[key]
+    else if (!(path.length === 2 && key === 'vars')) dropBlanks(inner, [...path, key])
+  }
+}
+
+function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Config {
+  const bind = file.server?.bind ?? '0.0.0.0'
+  const door = (written: ConfigFile['http'], port: DoorConfig['port']): DoorConfig => ({
+    enabled: written?.enabled ?? true,
+    bind: written?.bind ?? bind,
+    port: written?.port ?? port,
+  })
+  const folder = (written: string | undefined, otherwise: string) => resolve(baseFolder, written ?? otherwise)
+  const { url } = file.server ?? {}
+  const mode = file.dhcp?.mode ?? 'off'
+  const dhcp = door(file.dhcp, 'auto')
+  return {
+    file: path,
+    server: { bind, ...(url !== undefined && { url }) },
+    http: door(file.http, 8080),
+    tftp: door(file.tftp, 'auto'),
+    ftp: door(file.ftp, 'auto'),
+    nfs: door(file.nfs, 'auto'),
+    dhcp: {
+      ...dhcp,
+      enabled: dhcp.enabled && mode !== 'off',
+      mode: dhcp.enabled ? mode : 'off',
+      interfaces: file.dhcp?.interfaces ?? [],
+      knownOnly: file.dhcp?.['known-only'] ?? false,
+    },
+    paths: {
+      trees: folder(file.paths?.trees, 'trees'),
+      tftpboot: folder(file.paths?.tftpboot, 'tftpboot'),
+      templates: folder(file.paths?.templates, 'kickstart-templates'),
+      data: folder(file.paths?.data, 'data'),
+    },
+    unknown: file.unknown ?? 'menu',
+    menuTimeoutMs: (file['menu-timeout'] ?? 30) * 1000,
+  }
+}
+
+/** Whatever lies in `trees` and `tftpboot` is served to anyone; templates hold password hashes, data holds tokens. */
+function checkPaths({ paths }: Config, text: YamlText, problems: ProblemList): void {
+  for (const secret of ['templates', 'data'] as const) {
+    for (const open of ['trees', 'tftpboot'] as const) {
+      if (!lies(paths[secret], paths[open])) continue
+      const path = ['paths', secret]
+      problems.add(
+        'error',
+        text.position(path, 'value'),
+        `${showPath(path)}: ${paths[secret]} lies in ${showPath(['paths', open])} (${paths[open]}), whose files are served to anyone`,
+        'choose a folder outside it',
+      )
+    }
+  }
+}
+
+function lies(inner: string, outer: string): boolean {
+  const way = relative(outer, inner)
+  return way !== '..' && !way.startsWith(`..${sep}`) && join(outer, way) === inner
+}

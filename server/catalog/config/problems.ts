@@ -1,0 +1,129 @@
+import type { z } from 'zod'
+import { Failure } from '../../core/failure.ts'
+import { nearestName } from '../../core/nearest.ts'
+import type { SnapshotProblem } from '../snapshot.ts'
+import type { TextPosition, YamlMapping, YamlPath, YamlText, YamlValue } from './yaml.ts'
+
+/** Everything that is wrong with a configuration, at once. */
+export class ConfigError extends Failure {
+  /** In the order of their lines. */
+  readonly problems: readonly SnapshotProblem[]
+
+  constructor(problems: readonly SnapshotProblem[], options?: { cause?: unknown }) {
+    super('invalid-data', problems.map(problemLine).join('\n'), options)
+    this.problems = problems
+  }
+}
+
+/** `config.yaml:3:9 http.port: found 70000, expected a port from 0 to 65535, or auto` */
+export function problemLine(problem: SnapshotProblem): string {
+  return `${problem.where} ${problem.message}${problem.remedy === undefined ? '' : `; ${problem.remedy}`}`
+}
+
+/** Collects problems of one file, in whatever order they are found. */
+export class ProblemList {
+  readonly #fileName: string
+  readonly #found: { at: TextPosition; problem: SnapshotProblem }[] = []
+
+  constructor(fileName: string) {
+    this.#fileName = fileName
+  }
+
+  add(severity: SnapshotProblem['severity'], at: TextPosition, message: string, remedy?: string): void {
+    const where = `${this.#fileName}:${at.line}:${at.column}`
+    const problem = { severity, where, message, ...(remedy !== undefined && { remedy }) }
+    if (!this.#found.some((other) => other.problem.where === where && other.problem.message === message))
+      this.#found.push({ at, problem })
+  }
+
+  /** Sorted by place in the file. */
+  of(severity: SnapshotProblem['severity']): SnapshotProblem[] {
+    return this.#found
+      .filter(({ problem }) => problem.severity === severity)
+      .sort((a, b) => a.at.line - b.at.line || a.at.column - b.at.column)
+      .map(({ problem }) => problem)
+  }
+}
+
+/** What the schema refused, with the place of each. Gives the paths of the refused values. */
+export function reportIssues(
+  issues: readonly z.core.$ZodIssue[],
+  text: YamlText,
+  problems: ProblemList,
+): YamlPath[] {
+  return issues.flatMap((issue) => reportIssue(issue, [], text, problems))
+}
+
+function reportIssue(
+  issue: z.core.$ZodIssue,
+  base: YamlPath,
+  text: YamlText,
+  problems: ProblemList,
+): YamlPath[] {
+  const path = [...base, ...(issue.path as YamlPath)]
+  if (issue.code === 'unrecognized_keys') {
+    const remedies = issue.message.split('\n')
+    return issue.keys.map((key, i) => {
+      const keyPath = [...path, key]
+      problems.add('error', text.position(keyPath, 'key'), `${showPath(keyPath)}: unknown key`, remedies[i])
+      return keyPath
+    })
+  }
+  if (issue.code === 'invalid_key') {
+    const expected = issue.issues[0]?.message ?? issue.message
+    problems.add('error', text.position(path, 'key'), `${showPath(path)}: expected ${expected}`)
+    return [path]
+  }
+  if (issue.code === 'invalid_union') {
+    const inner = issue.errors.find((branch) => branch.length > 0 && branch.every(isAboutContent))
+    if (inner) return inner.flatMap((nested) => reportIssue(nested, path, text, problems))
+  }
+  const found = valueAt(text.value, path)
+  const nearest =
+    issue.code === 'invalid_value' && typeof found === 'string'
+      ? nearestName(found, issue.values.map(String))
+      : undefined
+  problems.add(
+    'error',
+    text.position(path, 'value'),
+    `${path.length === 0 ? '' : `${showPath(path)}: `}found ${showValue(found)}, expected ${issue.message}`,
+    nearest === undefined ? undefined : `did you mean '${nearest}'?`,
+  )
+  return [path]
+}
+
+/** Whether a branch of a union fitted by its type and failed further in: then that is what the operator meant. */
+function isAboutContent(issue: z.core.$ZodIssue): boolean {
+  return issue.path.length > 0 || issue.code === 'unrecognized_keys'
+}
+
+export function showPath(path: YamlPath): string {
+  return path
+    .map((step, i) => {
+      if (typeof step === 'number') return `[${step}]`
+      const shown = /^[\w.-]{1,100}$/.test(step) ? step : clip(JSON.stringify(step))
+      return i === 0 ? shown : `.${shown}`
+    })
+    .join('')
+}
+
+export function showValue(value: YamlValue | undefined): string {
+  if (value === undefined || value === null) return 'nothing'
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object') return 'a mapping'
+  if (typeof value !== 'string') return String(value)
+  return clip(`'${JSON.stringify(value).slice(1, -1).replaceAll('\\"', '"')}'`)
+}
+
+function clip(text: string): string {
+  return text.length <= 80 ? text : `${text.slice(0, 76)}...${text.slice(-1)}`
+}
+
+function valueAt(root: YamlValue, path: YamlPath): YamlValue | undefined {
+  let here: YamlValue | undefined = root
+  for (const step of path) {
+    if (typeof here !== 'object' || here === null || !Object.hasOwn(here, step)) return undefined
+    here = (here as YamlMapping)[step]
+  }
+  return here
+}

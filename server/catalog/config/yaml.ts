@@ -1,0 +1,186 @@
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  type Scalar,
+  type YAMLMap,
+} from 'yaml'
+
+export type YamlValue = string | number | boolean | null | YamlValue[] | YamlMapping
+export interface YamlMapping {
+  [key: string]: YamlValue
+}
+export type YamlPath = readonly (string | number)[]
+
+/** Lines and columns from 1, as editors count. */
+export interface TextPosition {
+  readonly line: number
+  readonly column: number
+}
+
+export interface YamlFault extends TextPosition {
+  readonly message: string
+}
+
+export interface YamlText {
+  /** Plain data without prototypes; an empty text is null. */
+  readonly value: YamlValue
+  readonly faults: readonly YamlFault[]
+  /** Where the value at a path, or the key that leads to it, stands; of a path that is not there, its deepest part that is. */
+  position(path: YamlPath, part: 'key' | 'value'): TextPosition
+}
+
+/** Nodes that aliases may add. A few dozen lines of nested aliases make billions of nodes ("billion laughs"). */
+const maxAliasedNodes = 100_000
+/** yaml 2.9 and this reader recurse; config.yaml needs six levels and a few more within vars. */
+const maxDepth = 100
+
+/**
+ * Reads YAML 1.2 into plain data that remembers where each value stood.
+ *
+ * A number stays a number only if its text is how that number prints; any other (`9.10`, `012`, `1e3`, a serial
+ * number of 20 digits) is kept as the text that was written. So version 9.10 never becomes 9.1, nor the MAC
+ * address 001122334455 a decimal.
+ */
+export function readYaml(text: string): YamlText {
+  const lines = new LineCounter()
+  const marks = new WeakMap<object, Map<string | number, { key: number; value: number }>>()
+  const reader = new NodeReader(marks)
+  let value: YamlValue = null
+  try {
+    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'silent' })
+    for (const error of [...document.errors, ...document.warnings])
+      reader.fault(error.pos[0], explain(error.code, error.message))
+    if (reader.faults.length === 0) value = reader.read(document, document.contents, 0)
+  } catch (error) {
+    // Deep enough nesting overflows the parser's stack; that must not be ours.
+    if (!(error instanceof RangeError)) throw error
+    reader.fault(0, 'lists or mappings are nested too deeply')
+  }
+  const place = (offset: number): TextPosition => {
+    const { line, col } = lines.linePos(offset)
+    return { line: Math.max(1, line), column: Math.max(1, col) }
+  }
+  return {
+    value,
+    faults: reader.faults.map(({ offset, message }) => ({ ...place(offset), message })),
+    position(path, part) {
+      let at = 0
+      let here: YamlValue | undefined = value
+      for (const [depth, step] of path.entries()) {
+        const mark = typeof here === 'object' && here !== null ? marks.get(here)?.get(step) : undefined
+        if (!mark) break
+        at = part === 'key' && depth === path.length - 1 ? mark.key : mark.value
+        here = (here as YamlMapping)[step]
+      }
+      return place(at)
+    },
+  }
+}
+
+class NodeReader {
+  readonly faults: { offset: number; message: string }[] = []
+  readonly #marks: WeakMap<object, Map<string | number, { key: number; value: number }>>
+  #aliasDepth = 0
+  #aliasedNodes = 0
+
+  constructor(marks: WeakMap<object, Map<string | number, { key: number; value: number }>>) {
+    this.#marks = marks
+  }
+
+  fault(offset: number, message: string): void {
+    this.faults.push({ offset, message })
+  }
+
+  read(document: Document.Parsed, node: unknown, depth: number): YamlValue {
+    if (depth > maxDepth) throw new RangeError('too deep')
+    if (this.#aliasDepth > 0 && ++this.#aliasedNodes > maxAliasedNodes) {
+      if (this.#aliasedNodes === maxAliasedNodes + 1) this.fault(offsetOf(node), 'aliases repeat too much')
+      return null
+    }
+    if (isAlias(node)) {
+      const target = node.resolve(document)
+      if (!target) this.fault(offsetOf(node), `alias *${node.source} has no anchor &${node.source} before it`)
+      this.#aliasDepth++
+      const value = this.read(document, target ?? null, depth + 1)
+      this.#aliasDepth--
+      return value
+    }
+    if (isMap(node)) return this.#readMap(document, node as YAMLMap, depth)
+    if (isSeq(node)) {
+      const list: YamlValue[] = []
+      const marks = new Map<string | number, { key: number; value: number }>()
+      for (const [i, item] of node.items.entries()) {
+        const at = offsetOf(item, offsetOf(node))
+        marks.set(i, { key: at, value: at })
+        list.push(this.read(document, item, depth + 1))
+      }
+      this.#marks.set(list, marks)
+      return list
+    }
+    return isScalar(node) ? scalarValue(node) : null
+  }
+
+  #readMap(document: Document.Parsed, node: YAMLMap, depth: number): YamlValue {
+    const mapping: YamlMapping = Object.create(null)
+    const marks = new Map<string | number, { key: number; value: number }>()
+    for (const { key, value } of node.items) {
+      const at = offsetOf(key, offsetOf(node))
+      const name = isScalar(key) ? scalarValue(key) : undefined
+      if (name === null || name === undefined || name === '__proto__') {
+        this.fault(at, 'a key must be a plain name')
+        continue
+      }
+      marks.set(String(name), { key: at, value: offsetOf(value, at) })
+      mapping[String(name)] = this.read(document, value, depth + 1)
+    }
+    this.#marks.set(mapping, marks)
+    return mapping
+  }
+}
+
+function offsetOf(node: unknown, otherwise = 0): number {
+  const range = (node as { range?: [number, number, number] | null } | null | undefined)?.range
+  return range?.[0] ?? otherwise
+}
+
+function scalarValue(node: Scalar): YamlValue {
+  const { value, source } = node
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return value
+    case 'number':
+    case 'bigint':
+      return source !== undefined && String(value) !== source ? source : Number(value)
+    default:
+      return null
+  }
+}
+
+/** The parser's own words, where they would leave an operator guessing. */
+function explain(code: string, message: string): string {
+  switch (code) {
+    case 'TAB_AS_INDENT':
+      return 'found a tab; YAML indents with spaces only'
+    case 'DUPLICATE_KEY':
+      return 'this key stands here a second time; keep one of them'
+    case 'BLOCK_AS_IMPLICIT_KEY':
+      return "found a second 'key: value' on one line, or a line indented more than the one it belongs to; put text that holds ': ' in quotes"
+    case 'BAD_INDENT':
+      return `bad indentation: ${message}`
+    case 'MULTIPLE_DOCS':
+      return "found a second document ('---'); one file holds one configuration"
+    case 'TAG_RESOLVE_FAILED':
+      return `${message}; put text that begins with ! in quotes`
+    case 'BAD_SCALAR_START':
+    case 'BAD_ALIAS':
+      return `${message}; put such text in quotes`
+    default:
+      return message
+  }
+}

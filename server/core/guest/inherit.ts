@@ -1,0 +1,147 @@
+import type { Settings, Sourced, VirtSettings } from './guest.ts'
+
+/** What one profile or guest says itself, before anything is inherited. */
+export type OwnSettings = Partial<Omit<Settings, 'args' | 'vars' | 'virt'>> & {
+  readonly args: readonly Sourced<string>[]
+  readonly vars: Settings['vars']
+  readonly virt: Partial<Settings['virt']>
+}
+
+export interface Resolution {
+  readonly settings: Settings
+  /** Removals (`-quiet`) that removed nothing. */
+  readonly idleRemovals: readonly Sourced<string>[]
+}
+
+/** Virtual machine that virt-install and xl can make as it is; everything in it may be said otherwise. */
+const defaultVirt = { type: 'hvm', memory: 2048, vcpus: 2, disk: 20, network: 'network=default' } as const
+
+/**
+ * Joins layers into what a guest gets. `layers` run from the root profile to the guest; for every single value the
+ * nearest layer wins, `vars` and `virt` key by key (a var that is a mapping is replaced as a whole), a tree selector
+ * as a whole. `args` add up in the order of the layers; `-key` removes what earlier layers and lines said with that
+ * key, `-key=value` only that one argument. `---`, after which debian-installer keeps arguments for the installed
+ * system, is an argument like any other.
+ */
+export function resolveSettings(layers: readonly OwnSettings[]): Resolution {
+  const idleRemovals: Sourced<string>[] = []
+  let args: Sourced<string>[] = []
+  const vars = new Map<string, Settings['vars'][string]>()
+  for (const layer of layers) {
+    for (const arg of layer.args) {
+      if (!isRemoval(arg.value)) {
+        args.push(arg)
+        continue
+      }
+      const kept = args.filter((earlier) => !removes(arg.value.slice(1), earlier.value))
+      if (kept.length === args.length) idleRemovals.push(arg)
+      args = kept
+    }
+    for (const [key, value] of Object.entries(layer.vars)) vars.set(key, value)
+  }
+  const tree = nearest(layers, (layer) => layer.tree)
+  const template = nearest(layers, (layer) => layer.template)
+  return {
+    idleRemovals,
+    settings: {
+      ...(tree && { tree }),
+      ...(template && { template }),
+      args,
+      vars: Object.fromEntries(vars),
+      virt: resolveVirt(layers),
+      source: nearest(layers, (layer) => layer.source) ?? byDefault('http'),
+      retry: nearest(layers, (layer) => layer.retry) ?? byDefault(false),
+    },
+  }
+}
+
+function isRemoval(arg: string): boolean {
+  return arg.startsWith('-') && !arg.startsWith('--') && arg.length > 1
+}
+
+function removes(pattern: string, arg: string): boolean {
+  return pattern === arg || (!pattern.includes('=') && arg.startsWith(`${pattern}=`))
+}
+
+function nearest<T>(
+  layers: readonly OwnSettings[],
+  pick: (layer: OwnSettings) => T | undefined,
+): T | undefined {
+  for (let i = layers.length - 1; i >= 0; i--) {
+    const layer = layers[i]
+    const value = layer && pick(layer)
+    if (value !== undefined) return value
+  }
+  return undefined
+}
+
+function resolveVirt(layers: readonly OwnSettings[]): Settings['virt'] {
+  const said = <K extends keyof VirtSettings>(key: K) => nearest(layers, (layer) => layer.virt[key])
+  const type = said('type') ?? byDefault(defaultVirt.type)
+  const hypervisor: Settings['virt']['hypervisor'] =
+    type.value === 'pv' ? { value: 'xen', from: 'default for type pv' } : byDefault('kvm')
+  return {
+    type,
+    hypervisor: said('hypervisor') ?? hypervisor,
+    memory: said('memory') ?? byDefault(defaultVirt.memory),
+    vcpus: said('vcpus') ?? byDefault(defaultVirt.vcpus),
+    disk: said('disk') ?? byDefault(defaultVirt.disk),
+    network: said('network') ?? byDefault(defaultVirt.network),
+  }
+}
+
+function byDefault<T>(value: T): Sourced<T> {
+  return { value, from: 'default' }
+}
+
+/** Profile name -> the profiles it inherits, as written. */
+export type Parents = ReadonlyMap<string, readonly string[]>
+
+/**
+ * The profiles that apply when `names` are inherited, root-most first, each once. Of a list the later name is nearer
+ * to the heir, so it wins. Unknown names are left out, and a cycle ends where it would begin again.
+ */
+export function inheritanceOrder(names: readonly string[], parents: Parents): string[] {
+  return walk(names, parents).order
+}
+
+/** Every cycle, as the names along it: `[a, b, a]`. */
+export function inheritanceCycles(parents: Parents): string[][] {
+  return walk([...parents.keys()], parents).cycles
+}
+
+/** Depth first, parents before heirs; with a stack of its own, so that no length of chain overflows ours. */
+function walk(names: readonly string[], parents: Parents): { order: string[]; cycles: string[][] } {
+  const order: string[] = []
+  const cycles: string[][] = []
+  const done = new Set<string>()
+  const open = new Map<string, number>()
+  const stack: { name: string; rest: string[] }[] = []
+
+  function enter(name: string): void {
+    const inherits = parents.get(name)
+    if (inherits === undefined || done.has(name)) return
+    if (open.has(name)) {
+      cycles.push([...stack.slice(open.get(name)).map((step) => step.name), name])
+      return
+    }
+    open.set(name, stack.length)
+    stack.push({ name, rest: [...inherits].reverse() })
+  }
+
+  for (const name of names) {
+    enter(name)
+    for (let step = stack.at(-1); step; step = stack.at(-1)) {
+      const next = step.rest.pop()
+      if (next !== undefined) {
+        enter(next)
+        continue
+      }
+      stack.pop()
+      open.delete(step.name)
+      done.add(step.name)
+      order.push(step.name)
+    }
+  }
+  return { order, cycles }
+}
