@@ -13,6 +13,7 @@ export type DescriptorEra =
   | 'suse-media'
   | 'manifest'
   | 'mageia-version'
+  | 'version-info'
   | 'files-only'
 
 /**

@@ -1,0 +1,204 @@
+import { archIn, isKnownArch, sameArch } from './arch.ts'
+import { descriptorKinds, tryReadDescriptor } from './descriptor.ts'
+import { distroName, parseDistro } from './distro.ts'
+import { bootImagesIn } from './layouts.ts'
+import type { Description, PlatformImages, Problem } from './tree.ts'
+import { codenameOf, versionOfCodename } from './version.ts'
+
+/** What was found of a tree, and nothing about how: everything that a conclusion rests on. */
+export interface TreeEvidence {
+  /** The path of the tree as people see it (`fedora/40/x86_64`). Only a hint, where nothing else tells. */
+  readonly name: string
+  /** Descriptors found: path relative to the tree -> bytes. */
+  readonly descriptors: ReadonlyMap<string, Uint8Array>
+  /**
+   * Files that exist, by relative path -> size in bytes: every image that a descriptor names, and when no descriptor
+   * names a kernel and initrd, whatever lies in the telling folders. A named image that is absent here is missing.
+   */
+  readonly sizes: ReadonlyMap<string, number>
+  /** Newest modification among the descriptors and images. */
+  readonly modifiedMs: number
+  /** What went wrong while gathering: a descriptor that is too large, a file that cannot be read. */
+  readonly problems: readonly Problem[]
+}
+
+/** What all descriptors together say, before looking at other files. The best one gives the era; the others fill gaps. */
+export function readDescriptors(descriptors: ReadonlyMap<string, Uint8Array>): Description | undefined {
+  const found: Description[] = []
+  for (const kind of descriptorKinds) {
+    for (const path of kind.paths) {
+      const bytes = descriptors.get(path)
+      const description = bytes && tryReadDescriptor(path, bytes, [kind.read])
+      if (!description) continue
+      found.push(description)
+      break
+    }
+  }
+  return found.length === 0 ? undefined : found.reduce(fillGaps)
+}
+
+/** Whether a description knows all that booting its own arch takes, so that no other file need be looked at. */
+export function isComplete(description: Description): boolean {
+  const { family, version, arch } = description
+  const images = Object.hasOwn(description.platforms, arch) ? description.platforms[arch] : undefined
+  return family !== '' && version !== '' && images?.kernel !== undefined && images.initrd !== undefined
+}
+
+/** The images of a description whose presence matters: kernels, initrds and second stages, each once. */
+export function imagesOf(description: Description): string[] {
+  const paths = new Set<string>()
+  for (const images of Object.values(description.platforms))
+    for (const path of [images.kernel, images.initrd]) if (path !== undefined) paths.add(path)
+  for (const path of [description.stage2, description.instimage]) if (path !== undefined) paths.add(path)
+  return [...paths]
+}
+
+/**
+ * What the evidence comes to: one description of the tree, with everything odd in `problems`. Undefined when there is
+ * no descriptor that we can read and no kernel with its initrd either: then this is no tree.
+ */
+export function concludeTree(evidence: TreeEvidence): Description | undefined {
+  const said = readDescriptors(evidence.descriptors)
+  if (said && isComplete(said)) return withFindings(said, evidence)
+  const seen = describeFiles(evidence, said?.arch ?? '')
+  const description = said ? (seen ? withImages(fillGaps(said, seen), seen) : said) : seen
+  if (!description) return undefined
+  return withFindings(completeNames(description), evidence)
+}
+
+function fillGaps(best: Description, other: Description): Description {
+  const stage2 = best.stage2 ?? other.stage2
+  const timestamp = best.timestamp ?? other.timestamp
+  const codename = best.codename ?? other.codename
+  const disc = best.disc ?? other.disc
+  const sameTree = best.arch === '' || other.arch === '' || sameArch(best.arch, other.arch)
+  return {
+    ...best,
+    family: best.family || other.family,
+    version: best.version || other.version,
+    variant: best.variant || other.variant,
+    arch: best.arch || other.arch,
+    // Platforms of a lesser descriptor are added, never mixed into those of a better one.
+    platforms: sameTree ? { ...other.platforms, ...best.platforms } : best.platforms,
+    repositories: best.repositories.length > 0 ? best.repositories : other.repositories,
+    checksums: { ...other.checksums, ...best.checksums },
+    ...(stage2 !== undefined && { stage2 }),
+    ...(timestamp !== undefined && { timestamp }),
+    ...(codename !== undefined && { codename }),
+    ...(disc !== undefined && { disc }),
+    problems: [...best.problems, ...other.problems],
+  }
+}
+
+/** Where a descriptor names half a pair or none for a platform, the pair that lies on disk is taken whole. */
+function withImages(description: Description, seen: Description): Description {
+  const platforms = new Map<string, PlatformImages>(Object.entries(description.platforms))
+  const problems: Problem[] = []
+  for (const [name, found] of Object.entries(seen.platforms)) {
+    const images = platforms.get(name)
+    if (images?.kernel !== undefined && images.initrd !== undefined) continue
+    if (images)
+      problems.push({
+        message: `${name} has no full pair in its descriptor; found ${found.kernel} and ${found.initrd}`,
+      })
+    platforms.set(name, { ...found, others: images?.others ?? {} })
+  }
+  return {
+    ...description,
+    platforms: Object.fromEntries(platforms),
+    problems: [...description.problems, ...problems],
+  }
+}
+
+/** A description from nothing but files: a pair of kernel and initrd in a place that we know. */
+function describeFiles(evidence: TreeEvidence, saidArch: string): Description | undefined {
+  const arch = saidArch || (archIn(evidence.name) ?? '')
+  const paths = [...evidence.sizes.keys()]
+  const images = bootImagesIn(paths, { arch, name: evidence.name })
+  const platforms = new Map(Object.entries(images.platforms))
+  if (platforms.size === 0) return undefined
+  const own = ownArch(platforms, arch || images.arch)
+  const problems: Problem[] = []
+  const nameless = platforms.get('')
+  if (nameless) {
+    platforms.delete('')
+    platforms.set(own, nameless)
+    if (arch === '' && images.arch === '')
+      problems.push({ message: `nothing tells the arch; taken as ${own}` })
+  }
+  const stage2 = stage2Paths.find((path) => evidence.sizes.has(path))
+  const hint = nameHint(evidence.name)
+  return {
+    era: 'files-only',
+    family: images.family || hint.family,
+    version: images.family === '' || images.family === hint.family ? hint.version : versionIn(evidence.name),
+    variant: '',
+    arch: own,
+    platforms: Object.fromEntries(platforms),
+    ...(stage2 !== undefined && { stage2 }),
+    repositories: [],
+    checksums: {},
+    problems,
+  }
+}
+
+function ownArch(platforms: ReadonlyMap<string, PlatformImages>, wanted: string): string {
+  if (wanted !== '') return wanted
+  return [...platforms.keys()].find(isKnownArch) ?? 'x86_64'
+}
+
+const stage2Paths = [
+  'images/install.img',
+  'LiveOS/squashfs.img',
+  'images/stage2.img',
+  'casper/filesystem.squashfs',
+  'casper/minimal.squashfs',
+  'live/filesystem.squashfs',
+]
+
+/** A distribution and version in the path of a tree: `fedora/40/x86_64`, `debian-12-amd64`, `alma-9.4`. */
+function nameHint(name: string): { family: string; version: string } {
+  const words = name.split(/[/_\s-]+/).filter((word) => word !== '')
+  for (const [at, word] of words.entries()) {
+    const distro = word.length > 2 ? parseDistro(word.replace(/[\d.]+$/, '')) : undefined
+    if (distro && distro !== 'other' && distro !== 'arch')
+      return { family: distroName(distro), version: versionIn(words.slice(at).join(' ')) }
+  }
+  return { family: '', version: versionIn(name) }
+}
+
+function versionIn(text: string): string {
+  for (const word of text.split(/[/_\s-]+/)) {
+    if (/^[a-z]*\d{1,2}(\.\d+)*$/i.test(word) && !isKnownArch(word)) return word.replace(/^[a-z]+/i, '')
+    if (versionOfCodename(word) !== undefined) return versionOfCodename(word) ?? ''
+    if (/^(rawhide|tumbleweed|sid|testing|unstable|cauldron|eln)$/i.test(word)) return word
+  }
+  return ''
+}
+
+/** Debian calls a release by name or number; give the other one where only one is known. */
+function completeNames(description: Description): Description {
+  const family = description.family.toLowerCase()
+  const distro = family.includes('ubuntu') ? 'ubuntu' : family.includes('debian') ? 'debian' : undefined
+  if (!distro) return description
+  const version =
+    description.version || (description.codename && versionOfCodename(description.codename)) || ''
+  const codename = description.codename ?? codenameOf(distro, version)
+  return { ...description, version, ...(codename !== undefined && { codename }) }
+}
+
+/** Adds what the files on disk contradict, and puts the problems of gathering first. */
+function withFindings(description: Description, evidence: TreeEvidence): Description {
+  const problems: Problem[] = [...evidence.problems, ...description.problems]
+  const own = Object.hasOwn(description.platforms, description.arch)
+    ? description.platforms[description.arch]
+    : undefined
+  if (!own?.kernel || !own.initrd)
+    problems.push({ message: `no kernel and initrd found for ${description.arch || 'any arch'}` })
+  for (const path of imagesOf(description)) {
+    const size = evidence.sizes.get(path)
+    if (size === undefined) problems.push({ message: `${path} is named, but missing` })
+    else if (size === 0) problems.push({ message: `${path} is empty` })
+  }
+  return { ...description, problems }
+}

@@ -1,0 +1,32 @@
+import { excerpt } from './ini.ts'
+import type { Notes } from './text.ts'
+import { unquote } from './text.ts'
+
+/**
+ * A path from a descriptor, relative to the tree. Leading `/` and `./` are dropped with a note: virtinst joins
+ * `/images/x` with os.path.join and then looks outside the tree. `..` is kept, it means a sibling; whoever opens the
+ * path cleans it. Undefined for an empty value.
+ */
+export function treePath(value: string, what: string, notes: Notes, line?: number): string | undefined {
+  const [first = '', ...rest] = value.split('\n')
+  if (rest.length > 0) notes.add(`${what} goes on over several lines; only the first is taken`, line)
+  const bare = unquote(first.trim())
+  if (bare !== first.trim()) notes.add(`${what} is in quotes; taken without them`, line)
+  const path = bare.replace(/^(?:\.?\/+)+/, '')
+  if (path !== bare)
+    notes.add(`${what} is ${excerpt(bare)}; paths are relative to the tree, taken as ${excerpt(path)}`, line)
+  if (path === '' || path === '.') return undefined
+  if (path.split('/').includes('..')) notes.add(`${what} leaves the tree: ${excerpt(path)}`, line)
+  return path
+}
+
+/** The folder of a repository: RHEL 6 and 7 name its `repodata` folder, some write a slash at the end; `.` is the tree. */
+export function repositoryPath(value: string): string {
+  const [first = ''] = value.split('\n')
+  const path = unquote(first.trim())
+    .replace(/^(?:\.?\/+)+/, '')
+    .replace(/\/+$/, '')
+    .replace(/(?:^|\/)repodata$/, '')
+    .replace(/\/+$/, '')
+  return path === '' ? '.' : path
+}
