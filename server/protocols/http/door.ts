@@ -8,6 +8,7 @@ import type { ListenAddress, Listener } from '../listener.ts'
 import { emptyAnswer } from './answer.ts'
 import { BufferPool } from './buffers.ts'
 import { type FastLane, fastLane } from './fast-lane.ts'
+import { repairRequestLine } from './request-line.ts'
 import { type Peer, peerOf, requesterOf } from './requester.ts'
 import { type Means, respond, write } from './respond.ts'
 import { SmallFiles } from './small-files.ts'
@@ -120,7 +121,7 @@ export class HttpDoor implements Listener {
       keepAliveMs,
       handOver: (socket, read) => {
         for (const listener of toNode) listener.call(server, socket)
-        socket.unshift(read)
+        socket.unshift(repairRequestLine(read))
         socket.resume()
       },
       served: (who, path, bytes, startedMs) =>

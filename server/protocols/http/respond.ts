@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { failureKind, failureMessage } from '../../core/failure.ts'
-import type { EventSink } from '../../events/bus.ts'
+import { type FailureKind, failureKind, failureMessage } from '../../core/failure.ts'
+import type { Event, EventSink } from '../../events/bus.ts'
 import { type CleanPath, parentPath } from '../../files/path.ts'
 import type { Entry, FileSource, Requester } from '../../files/source.ts'
 import { type Answer, answerFile, bodyLength, emptyAnswer } from './answer.ts'
@@ -9,7 +9,7 @@ import type { BufferPool } from './buffers.ts'
 import { errorPage, folderJson, folderPage, pageHeaders } from './pages.ts'
 import { sendParts } from './send.ts'
 import { type SmallFiles, smallFileBytes } from './small-files.ts'
-import { reasonOf, statusOfFailure } from './status.ts'
+import { statusOfFailure } from './status.ts'
 
 export interface Means {
   readonly source: () => FileSource
@@ -21,6 +21,8 @@ export interface Means {
 /** How often a file that is replaced between lookup and opening is looked up again before we give up. */
 const openAttempts = 4
 
+type Outcome = Extract<Event, { type: 'served' }>['outcome']
+
 /** Answers one request for a path of the namespace. Never rejects. */
 export async function respond(
   means: Means,
@@ -31,25 +33,23 @@ export async function respond(
 ): Promise<void> {
   const startedMs = performance.now()
   let sent = 0
-  const tell = (outcome: 'complete' | 'aborted' | 'failed', error?: unknown, status?: number): void => {
-    const kind = error === undefined ? undefined : failureKind(error)
+  const tell = (outcome: Outcome, kind?: FailureKind, detail?: string): void =>
     means.events({
       type: 'served',
       protocol: who.protocol,
       client: who.address,
       path,
       outcome,
-      ...(kind ? { kind, detail: failureMessage(error) } : {}),
-      ...(status === undefined ? {} : { detail: `${status} ${reasonOf[status] ?? ''}` }),
+      ...(kind && { kind }),
+      ...(detail && { detail }),
       bytes: sent,
       ms: performance.now() - startedMs,
     })
-  }
   try {
     const { method } = req
     if (method !== 'GET' && method !== 'HEAD') {
       write(res, emptyAnswer(405, ['Allow', 'GET, HEAD']))
-      return tell('failed', undefined, 405)
+      return tell('failed', 'unsupported', `method ${method}; files have GET and HEAD`)
     }
     const source = means.source()
     const entry = await source.stat(path, who)
@@ -64,11 +64,11 @@ export async function respond(
     write(res, method === 'HEAD' ? { ...answer, parts: [] } : answer)
     sent = method === 'HEAD' ? 0 : bodyLength(answer)
     if (entries) tell('complete')
-    else tell('failed', undefined, 404)
+    else tell('failed', 'not-found')
   } catch (error) {
     if (res.headersSent) res.destroy()
     else write(res, emptyAnswer(statusOfFailure[failureKind(error)]))
-    tell('failed', error)
+    tell('failed', failureKind(error), failureMessage(error))
   }
 }
 
