@@ -1,0 +1,231 @@
+/**
+ * TFTP packets: bytes in, packet out, bytes out again. RFC 1350 section 5 and appendix I, RFC 2347 (options, OACK).
+ * Numbers are big-endian, text ends in a NUL octet.
+ */
+
+/** RFC 1350 section 1; `mail` has been obsolete since that RFC and we refuse it, but it is a mode. */
+export type Mode = 'octet' | 'netascii' | 'mail'
+
+/** RFC 1350 appendix I; 8 is RFC 2347 section 4. */
+export type ErrorCode = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8
+
+export const errorCode = {
+  undefined: 0,
+  notFound: 1,
+  accessViolation: 2,
+  diskFull: 3,
+  illegalOperation: 4,
+  unknownTransfer: 5,
+  fileExists: 6,
+  noSuchUser: 7,
+  optionRefused: 8,
+} as const satisfies Record<string, ErrorCode>
+
+/** Option names in lower case (they are case-insensitive on the wire), in the order they were sent. */
+export type Options = ReadonlyMap<string, string>
+
+export type Packet =
+  | { readonly type: 'rrq'; readonly filename: string; readonly mode: Mode; readonly options: Options }
+  | { readonly type: 'wrq'; readonly filename: string; readonly mode: Mode; readonly options: Options }
+  | { readonly type: 'data'; readonly block: number; readonly data: Uint8Array }
+  | { readonly type: 'ack'; readonly block: number }
+  | { readonly type: 'error'; readonly code: number; readonly message: string }
+  | { readonly type: 'oack'; readonly options: Options }
+
+/** Bytes that are no TFTP packet, and why. `opcode` is what they claimed to be. */
+export interface Malformed {
+  readonly type: 'malformed'
+  readonly opcode: number
+  readonly reason: string
+}
+
+/**
+ * RFC 2347 says that a request fits in 512 octets; real file names with real option lists may be longer, so we take
+ * whatever an unfragmented Ethernet frame can carry.
+ */
+export const maxRequestBytes = 1472
+/** RFC 2348: 65464 octets of data and four of header. */
+export const maxDataBytes = 65464
+/** Options in one request. The six known ones are all that any client has been seen to send. */
+export const maxOptions = 32
+/** Of an ERROR's text, in octets: it has to arrive in one frame and to be read by a human. */
+const maxMessageBytes = 500
+
+const opcodes = { rrq: 1, wrq: 2, data: 3, ack: 4, error: 5, oack: 6 } as const
+const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const looseText = new TextDecoder('utf-8', { ignoreBOM: true })
+
+/** Never throws: whatever the bytes are, the answer is a packet or the reason why they are none. */
+export function decodePacket(bytes: Uint8Array): Packet | Malformed {
+  const opcode = bytes.length >= 2 ? word(bytes, 0) : -1
+  switch (opcode) {
+    case opcodes.rrq:
+      return decodeRequest('rrq', bytes)
+    case opcodes.wrq:
+      return decodeRequest('wrq', bytes)
+    case opcodes.data:
+      if (bytes.length < 4 || bytes.length > maxDataBytes + 4)
+        return malformed(opcode, `DATA of ${bytes.length} octets; expected 4 to ${maxDataBytes + 4}`)
+      return { type: 'data', block: word(bytes, 2), data: bytes.subarray(4) }
+    case opcodes.ack:
+      if (bytes.length !== 4) return malformed(opcode, `ACK of ${bytes.length} octets; expected 4`)
+      return { type: 'ack', block: word(bytes, 2) }
+    case opcodes.error:
+      return decodeError(bytes)
+    case opcodes.oack:
+      return decodeOack(bytes)
+    case -1:
+      return malformed(opcode, `datagram of ${bytes.length} octets; a TFTP packet has at least 4`)
+    default:
+      return malformed(opcode, `opcode ${opcode}; expected 1 to 6`)
+  }
+}
+
+/** @throws RangeError when the packet cannot be written: a NUL in a text, a number out of its range, too large. */
+export function encodePacket(packet: Packet): Uint8Array {
+  switch (packet.type) {
+    case 'rrq':
+    case 'wrq': {
+      if (packet.filename === '') throw new RangeError('a request needs a file name')
+      const bytes = strings(opcodes[packet.type], [packet.filename, packet.mode, ...flat(packet.options)])
+      if (bytes.length > maxRequestBytes) throw new RangeError(`request of ${bytes.length} octets`)
+      return bytes
+    }
+    case 'data': {
+      if (packet.data.length > maxDataBytes) throw new RangeError(`DATA of ${packet.data.length} octets`)
+      const bytes = head(opcodes.data, packet.block, packet.data.length)
+      bytes.set(packet.data, 4)
+      return bytes
+    }
+    case 'ack':
+      return head(opcodes.ack, packet.block, 0)
+    case 'error': {
+      const message = Buffer.from(wireText(packet.message))
+      const bytes = head(opcodes.error, packet.code, message.length + 1)
+      bytes.set(message, 4)
+      return bytes
+    }
+    case 'oack':
+      return strings(opcodes.oack, flat(packet.options))
+  }
+}
+
+/** An ERROR that can always be written: its text is cut to fit and cleared of control characters. */
+export function errorPacket(code: ErrorCode, message: string): Uint8Array {
+  const clean = [...message].map((c) => (c < ' ' || c === '\x7f' ? ' ' : c)).join('')
+  let cut = clean.slice(0, maxMessageBytes)
+  while (Buffer.byteLength(cut) > maxMessageBytes) cut = cut.slice(0, -1)
+  return encodePacket({ type: 'error', code, message: cut })
+}
+
+/** The block number of an ACK, or -1 for any other datagram. The one packet that comes a million times. */
+export function ackBlock(bytes: Uint8Array): number {
+  if (bytes.length !== 4 || bytes[0] !== 0 || bytes[1] !== opcodes.ack) return -1
+  return word(bytes, 2)
+}
+
+/** Writes the four octets in front of a DATA packet's bytes. Block numbers wrap from 65535 to 0. */
+export function writeDataHeader(target: Uint8Array, at: number, block: number): void {
+  target[at] = 0
+  target[at + 1] = opcodes.data
+  target[at + 2] = (block >>> 8) & 0xff
+  target[at + 3] = block & 0xff
+}
+
+function decodeRequest(type: 'rrq' | 'wrq', bytes: Uint8Array): Packet | Malformed {
+  const opcode = opcodes[type]
+  if (bytes.length > maxRequestBytes)
+    return malformed(opcode, `request of ${bytes.length} octets; at most ${maxRequestBytes}`)
+  const parts = splitStrings(bytes)
+  if (typeof parts === 'string') return malformed(opcode, parts)
+  const [filename = '', modeText = '', ...rest] = parts
+  if (filename === '') return malformed(opcode, 'request without a file name')
+  const mode = modeText.toLowerCase()
+  if (mode !== 'octet' && mode !== 'netascii' && mode !== 'mail')
+    return malformed(opcode, `mode ${JSON.stringify(modeText.slice(0, 40))}; expected octet or netascii`)
+  const options = readOptions(rest)
+  if (typeof options === 'string') return malformed(opcode, options)
+  return { type, filename, mode, options }
+}
+
+function decodeOack(bytes: Uint8Array): Packet | Malformed {
+  const parts = bytes.length === 2 ? [] : splitStrings(bytes)
+  if (typeof parts === 'string') return malformed(opcodes.oack, parts)
+  const options = readOptions(parts)
+  return typeof options === 'string' ? malformed(opcodes.oack, options) : { type: 'oack', options }
+}
+
+/** The closing NUL of an ERROR is often forgotten by firmware; its text is for humans, so any octets will do. */
+function decodeError(bytes: Uint8Array): Packet | Malformed {
+  if (bytes.length < 4) return malformed(opcodes.error, `ERROR of ${bytes.length} octets; expected 4 or more`)
+  const end = bytes.indexOf(0, 4)
+  const message = looseText.decode(bytes.subarray(4, end === -1 ? bytes.length : end))
+  return { type: 'error', code: word(bytes, 2), message }
+}
+
+/** The NUL-terminated strings behind the opcode, or what is wrong with them. Octets behind the last NUL are refused. */
+function splitStrings(bytes: Uint8Array): string[] | string {
+  if (bytes[bytes.length - 1] !== 0) return 'text without its closing NUL'
+  const parts: string[] = []
+  for (let start = 2; start < bytes.length; ) {
+    const end = bytes.indexOf(0, start)
+    try {
+      parts.push(text.decode(bytes.subarray(start, end)))
+    } catch {
+      return 'text that is not UTF-8'
+    }
+    start = end + 1
+  }
+  return parts
+}
+
+/** Pairs of name and value. Old PXE ROMs pad with NULs: an empty name ends the list if only empty strings follow. */
+function readOptions(parts: readonly string[]): Map<string, string> | string {
+  const options = new Map<string, string>()
+  for (let i = 0; i < parts.length; i += 2) {
+    const name = parts[i]?.toLowerCase() ?? ''
+    const value = parts[i + 1]
+    if (name === '') return parts.slice(i).every((part) => part === '') ? options : 'option without a name'
+    if (value === undefined) return `option ${JSON.stringify(name.slice(0, 40))} without a value`
+    if (options.size >= maxOptions) return `more than ${maxOptions} options`
+    // RFC 2347: an option may be given once. The first stands, as in tftpd-hpa's table.
+    if (!options.has(name)) options.set(name, value)
+  }
+  return options
+}
+
+function* flat(options: Options): Generator<string> {
+  for (const [name, value] of options) {
+    if (name === '') throw new RangeError('an option needs a name')
+    yield name
+    yield value
+  }
+}
+
+function strings(opcode: number, parts: Iterable<string>): Uint8Array {
+  const chunks = [Buffer.from([0, opcode])]
+  for (const part of parts) chunks.push(Buffer.from(`${wireText(part)}\0`))
+  return Buffer.concat(chunks)
+}
+
+function wireText(value: string): string {
+  if (value.includes('\0')) throw new RangeError('text with a NUL in it')
+  return value
+}
+
+function head(opcode: number, number: number, extra: number): Uint8Array {
+  if (!Number.isInteger(number) || number < 0 || number > 0xffff) throw new RangeError(`number ${number}`)
+  const bytes = new Uint8Array(4 + extra)
+  bytes[1] = opcode
+  bytes[2] = number >>> 8
+  bytes[3] = number & 0xff
+  return bytes
+}
+
+function word(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
+}
+
+function malformed(opcode: number, reason: string): Malformed {
+  return { type: 'malformed', opcode, reason }
+}

@@ -1,0 +1,41 @@
+import { describe, expect, test } from 'vitest'
+import { bareAddress, familyOf, listenAddresses } from '../../../server/protocols/tftp/addresses.ts'
+
+const one = (address: string, family: 'IPv4' | 'IPv6') =>
+  ({ address, family, netmask: '', mac: '', internal: false, cidr: null, scopeid: 0 }) as never
+
+const machine = {
+  lo: [one('127.0.0.1', 'IPv4'), one('::1', 'IPv6')],
+  eth0: [
+    one('192.0.2.1', 'IPv4'),
+    one('192.0.2.2', 'IPv4'),
+    one('fe80::1', 'IPv6'),
+    one('2001:db8::1', 'IPv6'),
+  ],
+  eth1: [one('fe80::1', 'IPv6')],
+}
+
+describe('the addresses behind a bind', () => {
+  test('0.0.0.0 is every IPv4 address, aliases too', () => {
+    expect(listenAddresses('0.0.0.0', machine).map((one) => one.address)).toEqual([
+      '127.0.0.1',
+      '192.0.2.1',
+      '192.0.2.2',
+    ])
+  })
+
+  test(':: is every address, link-local ones with their zone', () => {
+    expect(listenAddresses('::', machine)).toContainEqual({ address: 'fe80::1%eth1', family: 6 })
+    expect(listenAddresses('::', machine)).toHaveLength(7)
+  })
+
+  test('one address is itself', () => {
+    expect(listenAddresses('192.0.2.2', machine)).toEqual([{ address: '192.0.2.2', family: 4 }])
+    expect(familyOf('fe80::1%eth0')).toBe(6)
+  })
+})
+
+test('an address as others see it', () => {
+  expect(bareAddress('fe80::1%eth0')).toBe('fe80::1')
+  expect(bareAddress('::ffff:192.0.2.7')).toBe('192.0.2.7')
+})

@@ -1,0 +1,244 @@
+import { createSocket, type RemoteInfo } from 'node:dgram'
+import { isIPv6 } from 'node:net'
+import {
+  decodePacket,
+  encodePacket,
+  type Mode,
+  type Options,
+  type Packet,
+} from '../../server/protocols/tftp/packet.ts'
+
+/** What happens to the n-th packet on its way (counted from 0 in its direction). `late` is delivered after the next one. */
+export type Fate = 'pass' | 'drop' | 'twice' | 'late'
+export type Weather = (direction: 'to-server' | 'to-client', n: number) => Fate
+
+export interface FetchOptions {
+  readonly port: number
+  readonly host?: string
+  readonly mode?: Mode
+  readonly options?: Readonly<Record<string, string | number>>
+  readonly weather?: Weather
+  /** How long the client waits before it sends its last packet again. */
+  readonly retryMs?: number
+  /** Gives up after so many of these in a row. */
+  readonly retries?: number
+  /** Called with every packet that the server's packets bring; its answer replaces the client's own. */
+  readonly intercept?: (packet: Packet, peer: Peer) => 'stop' | 'continue' | 'ignore'
+}
+
+/** The client's end of the conversation, for tests that want to say something odd. */
+export interface Peer {
+  readonly localPort: number
+  readonly remote: RemoteInfo | undefined
+  send(bytes: Uint8Array): void
+}
+
+export interface Fetched {
+  readonly bytes: Buffer
+  /** What the OACK said; undefined when there was none. */
+  readonly oack: Options | undefined
+  /** The port the server answered from. */
+  readonly serverPort: number
+  /** DATA packets that arrived, with repetitions. */
+  readonly packets: number
+}
+
+/** The server's ERROR. */
+export class TftpRefusal extends Error {
+  readonly code: number
+  constructor(code: number, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+/**
+ * A TFTP client that does by the book what RFC 1350, 2347 and 7440 ask of one, in any weather: it acknowledges every
+ * window, the last block before a gap at once, and repeats its last packet when it hears nothing.
+ */
+export function fetchTftp(path: string, options: FetchOptions): Promise<Fetched> {
+  return new Fetch(path, options).run()
+}
+
+class Fetch implements Peer {
+  readonly #options: FetchOptions
+  readonly #request: Uint8Array
+  readonly #socket
+  readonly #chunks: Buffer[] = []
+  readonly #counts = { 'to-server': 0, 'to-client': 0 }
+  readonly #held: Record<'to-server' | 'to-client', (() => void) | undefined> = {
+    'to-server': undefined,
+    'to-client': undefined,
+  }
+  #remote: RemoteInfo | undefined
+  #oack: Options | undefined
+  #blksize = 512
+  #windowsize = 1
+  #received = 0
+  #inWindow = 0
+  #gapAcked = -1
+  #packets = 0
+  #last: Uint8Array
+  #tries = 0
+  #unsent = 0
+  #ended = false
+  #timer: NodeJS.Timeout | undefined
+  #resolve: (fetched: Fetched) => void = () => undefined
+  #reject: (error: unknown) => void = () => undefined
+
+  constructor(path: string, options: FetchOptions) {
+    this.#options = options
+    const asked = Object.entries(options.options ?? {}).map(([k, v]) => [k, String(v)] as const)
+    const mode = options.mode ?? 'octet'
+    this.#request = encodePacket({ type: 'rrq', filename: path, mode, options: new Map(asked) })
+    this.#last = this.#request
+    this.#socket = createSocket(isIPv6(options.host ?? '') ? 'udp6' : 'udp4')
+  }
+
+  get localPort(): number {
+    return this.#socket.address().port
+  }
+
+  get remote(): RemoteInfo | undefined {
+    return this.#remote
+  }
+
+  run(): Promise<Fetched> {
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+      this.#socket.on('error', (error) => this.#fail(error))
+      this.#socket.on('message', (bytes, from) =>
+        this.#travel('to-client', () => this.#deliver(Buffer.from(bytes), from)),
+      )
+      this.#socket.bind(0, () => this.#say(this.#request))
+    })
+  }
+
+  send(bytes: Uint8Array): void {
+    const host = this.#options.host ?? '127.0.0.1'
+    if (this.#ended) return
+    this.#unsent++
+    this.#socket.send(bytes, this.#remote?.port ?? this.#options.port, host, () => {
+      this.#unsent--
+      this.#closeWhenSent()
+    })
+  }
+
+  #closeWhenSent(): void {
+    if (this.#ended && this.#unsent === 0) this.#socket.close()
+  }
+
+  #say(bytes: Uint8Array): void {
+    this.#last = bytes
+    this.#travel('to-server', () => this.send(bytes))
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#again(), this.#options.retryMs ?? 300)
+  }
+
+  #again(): void {
+    if (++this.#tries > (this.#options.retries ?? 30)) this.#fail(new Error('no answer'))
+    else this.#say(this.#last)
+  }
+
+  /** Sends one packet through the weather. */
+  #travel(direction: 'to-server' | 'to-client', arrive: () => void): void {
+    const fate = this.#options.weather?.(direction, this.#counts[direction]++) ?? 'pass'
+    const before = this.#held[direction]
+    this.#held[direction] = undefined
+    if (fate === 'late') this.#held[direction] = arrive
+    else if (fate !== 'drop') {
+      arrive()
+      if (fate === 'twice') arrive()
+    }
+    before?.()
+  }
+
+  #deliver(bytes: Buffer, from: RemoteInfo): void {
+    if (this.#ended) return
+    const packet = decodePacket(bytes)
+    if (packet.type === 'malformed') {
+      this.#fail(new Error(`server sent junk: ${packet.reason}`))
+      return
+    }
+    if (this.#remote && from.port !== this.#remote.port) return
+    if (packet.type !== 'error') this.#remote ??= from
+    const told = this.#options.intercept?.(packet, this) ?? 'continue'
+    if (told === 'stop') this.#finish()
+    if (told !== 'continue') return
+    switch (packet.type) {
+      case 'oack':
+        this.#agreed(packet.options)
+        break
+      case 'data':
+        this.#data(packet.block, packet.data)
+        break
+      case 'error':
+        this.#fail(new TftpRefusal(packet.code, packet.message))
+        break
+      case 'rrq':
+      case 'wrq':
+      case 'ack':
+        this.#fail(new Error(`server sent ${packet.type}`))
+    }
+  }
+
+  #agreed(options: Options): void {
+    if (this.#received > 0) return
+    this.#oack = options
+    this.#blksize = Number(options.get('blksize') ?? 512)
+    this.#windowsize = Number(options.get('windowsize') ?? 1)
+    this.#tries = 0
+    this.#say(encodePacket({ type: 'ack', block: 0 }))
+  }
+
+  #data(block: number, data: Uint8Array): void {
+    this.#packets++
+    if (data.length > this.#blksize) {
+      this.#fail(new Error(`DATA of ${data.length} octets, agreed were ${this.#blksize}`))
+      return
+    }
+    if (block !== ((this.#received + 1) & 0xffff)) {
+      // A gap, or a repetition of what is there: RFC 7440 section 4 has the last good block acknowledged, once.
+      if (this.#gapAcked === this.#received) return
+      this.#gapAcked = this.#received
+      this.#inWindow = 0
+      this.#say(encodePacket({ type: 'ack', block: this.#received & 0xffff }))
+      return
+    }
+    this.#received++
+    this.#tries = 0
+    this.#chunks.push(Buffer.from(data))
+    const last = data.length < this.#blksize
+    if (++this.#inWindow < this.#windowsize && !last) {
+      this.#last = encodePacket({ type: 'ack', block: this.#received & 0xffff })
+      this.#timer?.refresh()
+      return
+    }
+    this.#inWindow = 0
+    this.#say(encodePacket({ type: 'ack', block: this.#received & 0xffff }))
+    if (last) this.#finish()
+  }
+
+  #finish(): void {
+    clearTimeout(this.#timer)
+    // The last ACK may yet be lost on its way: a client that is gone leaves the rest to the server.
+    this.#ended = true
+    this.#closeWhenSent()
+    this.#resolve({
+      bytes: Buffer.concat(this.#chunks),
+      oack: this.#oack,
+      serverPort: this.#remote?.port ?? 0,
+      packets: this.#packets,
+    })
+  }
+
+  #fail(error: unknown): void {
+    clearTimeout(this.#timer)
+    this.#socket.removeAllListeners()
+    this.#socket.on('error', () => undefined)
+    this.#ended = true
+    this.#closeWhenSent()
+    this.#reject(error)
+  }
+}
