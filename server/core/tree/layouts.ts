@@ -3,7 +3,7 @@ import type { PlatformImages } from './tree.ts'
 
 /** Where a family of trees keeps its kernel and initrd. */
 interface Layout {
-  /** Of the kernel's path. A group `arch` names its arch, a group `v` what its initrd has in common with it. */
+  /** Of the kernel's path. A group `arch` names its arch, `of` the arch that its platform is for, `v` what its initrd has in common with it. */
   readonly kernel: RegExp
   /** Names of the initrd in the kernel's folder, best first; `$v` and `$arch` as in the kernel. */
   readonly initrds: readonly string[]
@@ -37,12 +37,12 @@ const layouts: readonly Layout[] = [
   row(/^(?<arch>[^/]+)\/linux$/, ['initrd', 'initrd.gz'], '', 'Ubuntu'),
   row(/^casper\/vmlinuz(?:\.efi)?$/, ['initrd', 'initrd.gz', 'initrd.lz', 'initrd.img'], '', 'Ubuntu'),
   row(/^install\.(?<arch>amd|386|a64|arm|ppc|s390x)\/(?:vmlinu[xz])$/, ['initrd.gz'], '', 'Debian'),
-  row(/^install\.(?:amd|386)\/xen\/vmlinuz$/, ['initrd.gz'], 'xen', 'Debian'),
+  row(/^install\.(?<of>amd|386)\/xen\/vmlinuz$/, ['initrd.gz'], 'xen', 'Debian'),
   row(/^install\/vmlinu[xz]$/, ['initrd.gz'], ''),
   row(/^install\/(?<arch>powerpc64|powerpc)\/vmlinux$/, ['initrd.gz'], ''),
   row(/^boot\/(?<arch>[^/]+)\/loader\/linux$/, ['initrd'], '', 'openSUSE'),
   row(/^boot\/(?<arch>[^/]+)\/(?:linux|vmrdr\.ikr)$/, ['initrd'], '', 'openSUSE'),
-  row(/^boot\/[^/]+\/vmlinuz-xen$/, ['initrd-xen'], 'xen', 'openSUSE'),
+  row(/^boot\/(?<of>[^/]+)\/vmlinuz-xen$/, ['initrd-xen'], 'xen', 'openSUSE'),
   row(/^boot\/loader\/linux64$/, ['initrd64'], 'x86_64', 'openSUSE'),
   row(/^boot\/loader\/linux$/, ['initrd'], '', 'openSUSE'),
   row(/^suseboot\/linux64$/, ['initrd64'], 'ppc64', 'openSUSE'),
@@ -99,6 +99,10 @@ const installFolders: Readonly<Record<string, string>> = {
   ppc: 'powerpc',
 }
 
+function installFolder(name: string): string {
+  return Object.hasOwn(installFolders, name) ? (installFolders[name] ?? name) : name
+}
+
 /** What the caller knows of the tree before anyone looks at its files. */
 export interface LayoutHints {
   /** Spelled as its descriptor does; '' when unknown. */
@@ -139,9 +143,11 @@ export function bootImagesIn(paths: readonly string[], hints: LayoutHints): Boot
 
 /** The platform of a pair; undefined when what stands in the arch's place is none (`boot/grub/linux`). '' for unknown. */
 function platformOf(layout: Layout, match: RegExpExecArray, hints: LayoutHints): string | undefined {
-  const found = match.groups?.arch
+  const { arch: found, of } = match.groups ?? {}
+  // Two arches on one DVD have two Xen kernels; the tree's own counts.
+  if (of !== undefined && hints.arch !== '' && !sameArch(installFolder(of), hints.arch)) return undefined
   if (found === undefined) return layout.platform === '' ? hints.arch : layout.platform
-  const said = Object.hasOwn(installFolders, found) ? (installFolders[found] ?? found) : found
+  const said = installFolder(found)
   if (!isKnownArch(said)) return undefined
   // Little-endian POWER kept the folder of its big-endian predecessor: ppc/ppc64/vmlinuz.
   if (said === 'ppc64' && canonicalArch(hints.arch) === 'ppc64le') return hints.arch

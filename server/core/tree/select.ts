@@ -125,15 +125,12 @@ function traitTests(wanted: Traits): TraitTest[] {
 const wider: Partial<Record<Distro, readonly Distro[]>> = {
   centos: ['centos', 'centos-stream'],
   sle: ['sle', 'sles', 'sled'],
-  fedora: ['fedora', 'eln'],
 }
 
 function distroTest(text: string): (tree: Tree) => boolean {
   const distro = parseDistro(text)
   const family = text.toLowerCase()
   if (distro === undefined || distro === 'other') return (tree) => tree.family.toLowerCase() === family
-  // ELN counts as newer than any Fedora, yet nobody who says `fedora` means it: only the version can ask for it.
-  if (distro === 'fedora') return (tree) => tree.distro === 'fedora'
   const distros = wider[distro] ?? [distro]
   return (tree) => distros.includes(tree.distro)
 }

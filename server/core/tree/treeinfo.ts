@@ -100,9 +100,9 @@ function eraOf(ini: Ini, notes: Notes): DescriptorEra {
   const entry = ini.entry('header', 'version')
   const version = textOf(entry)
   if (version === '') {
-    if (ini.entry('header', 'type')) notes.add('[header] has no version; read as 1.2')
-    if (ini.entry('header', 'type') || ini.sections.has('release')) return 'treeinfo-1.2'
-    return ini.sections.has('product') ? 'treeinfo-0.3' : 'treeinfo-0.0'
+    if (!ini.sections.has('header')) return 'treeinfo-0.0'
+    notes.add('[header] has no version; read as 1.2', ini.sections.get('header')?.line)
+    return 'treeinfo-1.2'
   }
   const era = Object.hasOwn(eras, version) ? eras[version] : undefined
   if (era === undefined)

@@ -131,7 +131,14 @@ function checksums(description: Description): [string, string][] {
   for (const path of Object.keys(description.checksums).sort(compare)) {
     const digest = description.checksums[path]
     const clean = relative(path)
-    if (!digest || clean !== path || /[=:]/.test(path) || /^[[#;]/.test(path) || seen.has(path.toLowerCase()))
+    if (
+      !digest ||
+      clean === '' ||
+      clean !== path ||
+      /[=:]/.test(path) ||
+      /^[[#;]/.test(path) ||
+      seen.has(path.toLowerCase())
+    )
       continue
     seen.add(path.toLowerCase())
     lines.push([path, `${digest.algorithm}:${digest.hex}`])

@@ -1,0 +1,155 @@
+import { describe, expect, test } from 'vitest'
+import { archIn, canonicalArch, platformFor, sameArch } from '../../../server/core/tree/arch.ts'
+import { distroName, distroOf, distros, installerOf, parseDistro } from '../../../server/core/tree/distro.ts'
+import { compareVersions, versionMatcher } from '../../../server/core/tree/version.ts'
+
+describe('versions', () => {
+  test('oldest to newest', () => {
+    const sorted = [
+      '8-stream',
+      '9.0 Beta',
+      '9.0',
+      '9.9',
+      '9.10',
+      '15',
+      '15 SP4',
+      '15.5',
+      '21_Alpha',
+      '21_Beta',
+      '21',
+    ]
+    const more = ['22.04.3 LTS', '40_RC1', '40_RC2', '40', 'ELN', 'testing', 'Tumbleweed', 'Rawhide']
+    const all = [...sorted, ...more]
+    expect([...all].reverse().sort(compareVersions)).toEqual(all)
+  })
+
+  test.each([
+    ['15 SP4', '15.4'],
+    ['9', '9.0'],
+    ['08.04', '8.4'],
+    ['22.04 LTS', '22.04'],
+    ['bookworm', '12'],
+  ])('%s is %s', (a, b) => {
+    expect(compareVersions(a, b)).toBe(0)
+  })
+
+  test.each([
+    ['9', '9.4', true],
+    ['9', '90', false],
+    ['9.4', '9', false],
+    ['15.4', '15 SP4', true],
+    ['rawhide', 'Rawhide', true],
+    ['rawhide', '41', false],
+    ['41', 'Rawhide', false],
+    ['8', '8-stream', true],
+    ['21', '21_Alpha', true],
+    ['21_Alpha', '21', false],
+    ['', '7', true],
+    ['latest', '7', true],
+    ['bookworm', '12.5.0', true],
+    ['jammy', '22.04.3', true],
+    ['nonsense', '7', false],
+  ])('who asks for %j gets %j: %s', (wanted, version, fits) => {
+    expect(versionMatcher(wanted)(version)).toBe(fits)
+  })
+})
+
+describe('architectures', () => {
+  test.each([
+    ['amd64', 'x86_64'],
+    ['X86-64', 'x86_64'],
+    ['i686', 'i386'],
+    ['arm64', 'aarch64'],
+    ['armv7hl', 'armhfp'],
+    ['ppc64el', 'ppc64le'],
+    ['ppcppc', 'ppc'],
+    ['x86_64_v2', 'x86_64_v2'],
+    ['m68k', 'm68k'],
+  ])('%s is %s', (spelling, name) => {
+    expect(canonicalArch(spelling)).toBe(name)
+  })
+
+  test('x86_64_v2 does not run where x86_64 was asked for', () => {
+    expect(sameArch('x86_64', 'x86_64_v2')).toBe(false)
+  })
+
+  test.each([
+    ['dists/bookworm/main/installer-amd64/current', 'amd64'],
+    ['Fedora-40-x86_64-Build1', 'x86_64'],
+    ['alma-10-x86_64_v2', 'x86_64_v2'],
+    ['installer-ppc64el', 'ppc64el'],
+    ['alpha-release-arm-things', undefined],
+  ])('%s names %s', (text, arch) => {
+    expect(archIn(text)).toBe(arch)
+  })
+
+  test('a platform is found by any spelling', () => {
+    expect(platformFor({ i386: 1, xen: 1 }, 'i686')).toBe('i386')
+    expect(platformFor({ i386: 1 }, 'constructor')).toBeUndefined()
+  })
+})
+
+describe('distributions', () => {
+  test.each([
+    ['Fedora', '40', '', 'fedora'],
+    ['Fedora-Server', '21', '', 'fedora'],
+    ['Fedora', 'ELN', '', 'eln'],
+    ['Fedora CoreOS', '40', '', 'coreos'],
+    ['Red Hat Enterprise Linux Server', '5.5', '', 'rhel'],
+    ['CentOS', '7', '', 'centos'],
+    ['CentOS Linux', '9', '', 'centos-stream'],
+    ['CentOS Stream', '8', '', 'centos-stream'],
+    ['Scientific Linux-6.9', '6.9', '', 'scientific'],
+    ['Oracle Linux Server', '6.10', '', 'oracle'],
+    ['AlmaLinux Kitten', '10', '', 'alma'],
+    ['SUSE Linux Enterprise Server', '15.4', '', 'sles'],
+    ['openSUSE Leap', '15.5', '', 'opensuse'],
+    ['Debian GNU/Linux', '12', '', 'debian'],
+    ['Ubuntu', '22.04', 'Server', 'ubuntu'],
+    ['Arch Linux', '', '', 'arch'],
+    ['Search Engine', '1', '', 'other'],
+    ['', '1', '', 'other'],
+  ])('%s %s %s is %s', (family, version, variant, distro) => {
+    expect(distroOf({ family, version, variant })).toBe(distro)
+  })
+
+  test.each([
+    ['Fedora', 'fedora'],
+    ['redhat', 'rhel'],
+    ['Alma Linux', 'alma'],
+    ['rocky-linux', 'rocky'],
+    ['suse', 'opensuse'],
+    ['OL', 'oracle'],
+    ['centos_stream', 'centos-stream'],
+    ['beos', undefined],
+    ['constructor', undefined],
+  ])('who types %s means %s', (text, distro) => {
+    expect(parseDistro(text)).toBe(distro)
+  })
+
+  test('every distribution is found by its own id and by its display name', () => {
+    for (const distro of distros) {
+      expect(parseDistro(distro)).toBe(distro)
+      expect(parseDistro(distroName(distro))).toBe(distro)
+      if (distro !== 'other' && distro !== 'eln')
+        expect(distroOf({ family: distroName(distro), version: '8', variant: '' })).toBe(distro)
+    }
+  })
+
+  test.each([
+    ['fedora', '40', undefined, 'anaconda'],
+    ['debian', '12', undefined, 'debian-installer'],
+    ['ubuntu', '22.04', undefined, 'subiquity'],
+    ['ubuntu', '18.04', undefined, 'debian-installer'],
+    ['ubuntu', '20.04', 'netboot/ubuntu-installer/amd64/linux', 'debian-installer'],
+    ['ubuntu', '18.04', 'casper/vmlinuz', 'subiquity'],
+    ['opensuse', '42.3', undefined, 'autoyast'],
+    ['opensuse', 'Tumbleweed', undefined, 'autoyast'],
+    ['sles', '15 SP4', undefined, 'autoyast'],
+    ['sles', '16.0', undefined, 'agama'],
+    ['mageia', '9', undefined, 'drakx'],
+    ['arch', '', undefined, 'unknown'],
+  ] as const)('%s %s (%s) installs with %s', (distro, version, kernel, installer) => {
+    expect(installerOf(distro, version, kernel)).toBe(installer)
+  })
+})
