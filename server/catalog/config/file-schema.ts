@@ -51,7 +51,7 @@ const bind = line('an address to listen on, such as 0.0.0.0, "::" or 192.168.1.1
   'an address to listen on, such as 0.0.0.0, "::" or 192.168.1.1',
 )
 const portText = 'a port from 0 to 65535, or auto'
-const port = z.union([z.literal('auto'), z.int().min(0).max(65535)], { error: portText })
+const port = z.union([z.literal('auto'), z.int().min(0, portText).max(65535, portText)], { error: portText })
 const door = { enabled: flag.optional(), bind: bind.optional(), port: port.optional() }
 
 const folder = line('the path of a folder').refine(
@@ -83,9 +83,8 @@ const tree = z.union([line('the id of a tree').transform((id) => ({ id })), tree
   error: 'the id of a tree, or a mapping with distro, version, variant, arch',
 })
 
-const argText =
-  'one kernel argument; write each as an item of its own, and a value that holds blanks in double quotes'
-const arg = line(argText).refine((value) => !/\s/.test(value.replace(/"[^"]*"/g, '')), argText)
+const argText = 'one kernel argument per item, with a value that holds blanks in double quotes'
+const arg = line(argText).refine((value) => !/[\s"]/.test(value.replace(/"[^"]*"/g, '')), argText)
 
 const template = line('a file below the templates folder').refine(
   (value) => !value.startsWith('/') && !value.split('/').includes('..'),
@@ -104,7 +103,7 @@ const virt = section({
 const settings = {
   tree: tree.optional(),
   template: template.optional(),
-  args: oneOrMore(arg, `a list; each item ${argText}`).optional(),
+  args: oneOrMore(arg, `a list, ${argText}`).optional(),
   vars: z.record(z.string(), z.json(), { error: 'a mapping of names to values' }).optional(),
   virt: virt.optional(),
   source: oneOf(['http', 'ftp', 'nfs']).optional(),

@@ -153,12 +153,13 @@ function checkIdentities(guests: readonly Guest[], view: FileView): void {
     const label = showPath(['guests', guest.name, key])
     if (placeholders.has(same[0] ?? ''))
       view.problems.add('warning', at, `${label}: '${value}' is a placeholder that many machines share`)
-    const other = same.flatMap((form) => owners.get(`${key} ${form}`) ?? [])[0]
+    const taken = same.find((form) => owners.has(`${key} ${form}`))
+    const other = taken === undefined ? undefined : owners.get(`${key} ${taken}`)
     if (other && other !== guest)
       view.problems.add(
         'error',
         at,
-        `${label}: ${key} ${value} belongs to guest ${other.name} (${place(view, ['guests', other.name, key])}) already`,
+        `${label}: ${key} ${value}${taken === same[0] ? '' : ' (in its other byte order)'} belongs to guest ${other.name} (${place(view, ['guests', other.name, key])}) already`,
       )
     else owners.set(`${key} ${same[0]}`, guest)
   }

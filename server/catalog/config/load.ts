@@ -88,11 +88,21 @@ function throwIfAny(problems: ProblemList): void {
  * that one slip does not hide what else is wrong.
  */
 function validate(root: YamlValue, text: YamlText, problems: ProblemList): ConfigFile | undefined {
-  const first = configFileSchema.safeParse(root)
-  if (first.success) return first.data
-  for (const path of reportIssues(first.error.issues, text, problems)) prune(root, path)
-  return configFileSchema.safeParse(root).data
+  let result = configFileSchema.safeParse(root)
+  if (result.success) return result.data
+  let refused = reportIssues(result.error.issues, text, problems)
+  for (let round = 0; round < maxPruningRounds; round++) {
+    for (const path of refused) prune(root, path)
+    result = configFileSchema.safeParse(root)
+    if (result.success) return result.data
+    // Only what the pruning itself left behind, such as an empty selector: not the operator's fault.
+    refused = reportIssues(result.error.issues, text, new ProblemList(''))
+  }
+  return undefined
 }
+
+/** A value, the mapping that it leaves empty, and so on up. */
+const maxPruningRounds = 4
 
 /** Takes out the value at a path; of a list, the whole list. */
 function prune(root: YamlValue, path: YamlPath): void {

@@ -23,6 +23,7 @@ export function problemLine(problem: SnapshotProblem): string {
 /** Collects problems of one file, in whatever order they are found. */
 export class ProblemList {
   readonly #fileName: string
+  readonly #seen = new Set<string>()
   readonly #found: { at: TextPosition; problem: SnapshotProblem }[] = []
 
   constructor(fileName: string) {
@@ -32,8 +33,9 @@ export class ProblemList {
   add(severity: SnapshotProblem['severity'], at: TextPosition, message: string, remedy?: string): void {
     const where = `${this.#fileName}:${at.line}:${at.column}`
     const problem = { severity, where, message, ...(remedy !== undefined && { remedy }) }
-    if (!this.#found.some((other) => other.problem.where === where && other.problem.message === message))
-      this.#found.push({ at, problem })
+    if (this.#seen.has(`${where} ${message}`)) return
+    this.#seen.add(`${where} ${message}`)
+    this.#found.push({ at, problem })
   }
 
   /** Sorted by place in the file. */
@@ -51,7 +53,7 @@ export function reportIssues(
   text: YamlText,
   problems: ProblemList,
 ): YamlPath[] {
-  return issues.flatMap((issue) => reportIssue(issue, [], text, problems))
+  return withoutEchoes(issues).flatMap((issue) => reportIssue(issue, [], text, problems))
 }
 
 function reportIssue(
@@ -76,32 +78,48 @@ function reportIssue(
   }
   if (issue.code === 'invalid_union') {
     const inner = issue.errors.find((branch) => branch.length > 0 && branch.every(isAboutContent))
-    if (inner) return inner.flatMap((nested) => reportIssue(nested, path, text, problems))
+    if (inner) return withoutEchoes(inner).flatMap((nested) => reportIssue(nested, path, text, problems))
   }
   const found = valueAt(text.value, path)
-  const nearest =
-    issue.code === 'invalid_value' && typeof found === 'string'
-      ? nearestName(found, issue.values.map(String))
-      : undefined
   problems.add(
     'error',
     text.position(path, 'value'),
     `${path.length === 0 ? '' : `${showPath(path)}: `}found ${showValue(found)}, expected ${issue.message}`,
-    nearest === undefined ? undefined : `did you mean '${nearest}'?`,
+    remedyFor(issue, found),
   )
   return [path]
 }
 
+function remedyFor(issue: z.core.$ZodIssue, found: YamlValue | undefined): string | undefined {
+  if (typeof found !== 'string') return undefined
+  if (wantsNumber(issue) && /^\d{1,15}$/.test(found)) return `write it as ${Number(found)}`
+  const nearest = issue.code === 'invalid_value' ? nearestName(found, issue.values.map(String)) : undefined
+  return nearest === undefined ? undefined : `did you mean '${nearest}'?`
+}
+
+function wantsNumber(issue: z.core.$ZodIssue): boolean {
+  if (issue.code === 'invalid_union') return issue.errors.some((branch) => branch.some(wantsNumber))
+  return issue.code === 'invalid_type' && ['number', 'int'].includes(issue.expected)
+}
+
 /** Whether a branch of a union fitted by its type and failed further in: then that is what the operator meant. */
 function isAboutContent(issue: z.core.$ZodIssue): boolean {
-  return issue.path.length > 0 || issue.code === 'unrecognized_keys'
+  return issue.path.length > 0 || issue.code === 'unrecognized_keys' || issue.code === 'custom'
+}
+
+/** What a mapping lacks as a whole is no news beside its mistyped keys. */
+function withoutEchoes(issues: readonly z.core.$ZodIssue[]): readonly z.core.$ZodIssue[] {
+  const mistyped = new Set(
+    issues.filter(({ code }) => code === 'unrecognized_keys').map(({ path }) => JSON.stringify(path)),
+  )
+  return issues.filter(({ code, path }) => code !== 'custom' || !mistyped.has(JSON.stringify(path)))
 }
 
 export function showPath(path: YamlPath): string {
   return path
     .map((step, i) => {
       if (typeof step === 'number') return `[${step}]`
-      const shown = /^[\w.-]{1,100}$/.test(step) ? step : clip(JSON.stringify(step))
+      const shown = /^\w[\w.-]{0,99}$/.test(step) ? step : clip(JSON.stringify(step))
       return i === 0 ? shown : `.${shown}`
     })
     .join('')

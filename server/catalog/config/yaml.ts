@@ -9,6 +9,7 @@ import {
   type Scalar,
   type YAMLMap,
 } from 'yaml'
+import { explainYamlError } from './yaml-error.ts'
 
 export type YamlValue = string | number | boolean | null | YamlValue[] | YamlMapping
 export interface YamlMapping {
@@ -39,6 +40,9 @@ const maxAliasedNodes = 100_000
 /** yaml 2.9 and this reader recurse; config.yaml needs six levels and a few more within vars. */
 const maxDepth = 100
 
+/** One slip can make thousands; explaining one costs a walk over the file. */
+const maxSyntaxErrors = 20
+
 /**
  * Reads YAML 1.2 into plain data that remembers where each value stood.
  *
@@ -52,9 +56,21 @@ export function readYaml(text: string): YamlText {
   const reader = new NodeReader(marks)
   let value: YamlValue = null
   try {
-    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'silent' })
-    for (const error of [...document.errors, ...document.warnings])
-      reader.fault(error.pos[0], explain(error.code, error.message))
+    // Its own check for keys that stand twice takes the square of their number; #readMap makes up for it.
+    const options = {
+      lineCounter: lines,
+      prettyErrors: false,
+      uniqueKeys: false,
+      logLevel: 'error',
+    } as const
+    const document = parseDocument(text, options)
+    for (const error of [...document.errors, ...document.warnings].slice(0, maxSyntaxErrors)) {
+      const fault = explainYamlError(error, document, (offset) => lines.linePos(offset).line)
+      // One slip often gives several errors in a line; the first says most.
+      const line = lines.linePos(fault.offset).line
+      if (!reader.faults.some((earlier) => lines.linePos(earlier.offset).line === line))
+        reader.fault(fault.offset, fault.message)
+    }
     if (reader.faults.length === 0) value = reader.read(document, document.contents, 0)
   } catch (error) {
     // Deep enough nesting overflows the parser's stack; that must not be ours.
@@ -135,6 +151,8 @@ class NodeReader {
         this.fault(at, 'a key must be a plain name')
         continue
       }
+      if (marks.has(String(name)))
+        this.fault(at, `'${String(name).slice(0, 100)}' stands here a second time; keep one of them`)
       marks.set(String(name), { key: at, value: offsetOf(value, at) })
       mapping[String(name)] = this.read(document, value, depth + 1)
     }
@@ -158,29 +176,7 @@ function scalarValue(node: Scalar): YamlValue {
     case 'bigint':
       return source !== undefined && String(value) !== source ? source : Number(value)
     default:
-      return null
-  }
-}
-
-/** The parser's own words, where they would leave an operator guessing. */
-function explain(code: string, message: string): string {
-  switch (code) {
-    case 'TAB_AS_INDENT':
-      return 'found a tab; YAML indents with spaces only'
-    case 'DUPLICATE_KEY':
-      return 'this key stands here a second time; keep one of them'
-    case 'BLOCK_AS_IMPLICIT_KEY':
-      return "found a second 'key: value' on one line, or a line indented more than the one it belongs to; put text that holds ': ' in quotes"
-    case 'BAD_INDENT':
-      return `bad indentation: ${message}`
-    case 'MULTIPLE_DOCS':
-      return "found a second document ('---'); one file holds one configuration"
-    case 'TAG_RESOLVE_FAILED':
-      return `${message}; put text that begins with ! in quotes`
-    case 'BAD_SCALAR_START':
-    case 'BAD_ALIAS':
-      return `${message}; put such text in quotes`
-    default:
-      return message
+      // A file may ask for YAML 1.1, which has dates; for us they are the text they were written as.
+      return value === null ? null : (source ?? null)
   }
 }

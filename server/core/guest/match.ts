@@ -22,12 +22,14 @@ export interface GuestIndex {
 export function createGuestIndex(guests: readonly Guest[]): GuestIndex {
   const names = new Map<string, Guest>()
   const uuids = new Map<string, Guest>()
+  const swappedUuids = new Map<string, Guest>()
   const serials = new Map<string, Guest>()
   const macs = new Map<string, Guest>()
   const ips = new Map<string, Guest>()
   for (const guest of guests) {
     claim(names, guest.name, guest)
     claim(uuids, guest.uuid, guest)
+    claim(swappedUuids, guest.uuid && swapUuid(guest.uuid), guest)
     claim(serials, guest.serial && canonicalSerial(guest.serial), guest)
     for (const mac of guest.macs) claim(macs, mac, guest)
     claim(ips, guest.ip, guest)
@@ -38,9 +40,8 @@ export function createGuestIndex(guests: readonly Guest[]): GuestIndex {
     if (uuid === undefined) return undefined
     const straight = uuids.get(uuid)
     if (straight) return { guest: straight, by: `uuid ${uuid}` }
-    const swapped = swapUuid(uuid)
-    const guest = uuids.get(swapped)
-    return guest && { guest, by: `uuid ${swapped} (byte-swapped)` }
+    const swapped = swappedUuids.get(uuid)
+    return swapped && { guest: swapped, by: `uuid ${swapped.uuid} (byte-swapped)` }
   }
 
   function byMac(candidates: readonly string[]): GuestMatch | undefined {

@@ -1,0 +1,68 @@
+import { type Document, isMap, isScalar, isSeq, type Node, visit, type YAMLError } from 'yaml'
+
+/** Where a syntax error really is and what it means, where the parser's own words would leave an operator guessing. */
+export function explainYamlError(
+  error: YAMLError,
+  document: Document.Parsed,
+  lineOf: (offset: number) => number,
+): { offset: number; message: string } {
+  const { code, message } = error
+  const [offset] = error.pos
+  switch (code) {
+    case 'TAB_AS_INDENT':
+      return { offset, message: 'found a tab; YAML indents with spaces only' }
+    case 'BLOCK_AS_IMPLICIT_KEY':
+    case 'MULTILINE_IMPLICIT_KEY':
+      return {
+        offset,
+        message:
+          "found 'key: value' within a value; write one in a line, indent the next line as far as this one, and put text that holds ': ' in quotes",
+      }
+    case 'MULTIPLE_DOCS':
+      return { offset, message: "found a second document ('---'); one file holds one configuration" }
+    case 'TAG_RESOLVE_FAILED':
+      return { offset, message: `${message}; put text that begins with ! in quotes` }
+    case 'BAD_SCALAR_START':
+    case 'BAD_ALIAS':
+      return { offset, message: `${message}; put such text in quotes` }
+    case 'BAD_INDENT':
+    case 'MISSING_CHAR': {
+      // The parser notices at the end of what should have ended long before; the operator looks for its beginning.
+      const opened = innermostOpen(document, offset)
+      if (opened === undefined) return { offset, message }
+      return /quote/.test(message)
+        ? { offset: opened.offset, message: `the quote (${opened.opener}) that begins here is never closed` }
+        : {
+            offset,
+            message: `the ${opened.opener} of line ${lineOf(opened.offset)} is not closed before this line`,
+          }
+    }
+    default:
+      return { offset, message }
+  }
+}
+
+interface Opened {
+  readonly offset: number
+  readonly opener: string
+}
+
+/** The innermost quoted text or bracket that begins before an offset and reaches it. */
+function innermostOpen(document: Document.Parsed, offset: number): Opened | undefined {
+  let found: Opened | undefined
+  visit(document, {
+    Node(_, node) {
+      const opener = openerOf(node)
+      const [start, , end] = node.range ?? [offset, 0, 0]
+      if (opener !== undefined && start < offset && end >= offset) found = { offset: start, opener }
+    },
+  })
+  return found
+}
+
+function openerOf(node: Node): string | undefined {
+  if (isScalar(node))
+    return node.type === 'QUOTE_DOUBLE' ? '"' : node.type === 'QUOTE_SINGLE' ? "'" : undefined
+  if (isSeq(node)) return node.flow ? '[' : undefined
+  return isMap(node) && node.flow ? '{' : undefined
+}

@@ -1,0 +1,79 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Guest, GuestFacts } from '../../../server/core/guest/guest.ts'
+import { resolveSettings } from '../../../server/core/guest/inherit.ts'
+import { createGuestIndex } from '../../../server/core/guest/match.ts'
+
+const { settings } = resolveSettings([])
+const make = (name: string, identity: Partial<Guest>): Guest => ({
+  name,
+  macs: [],
+  profiles: [],
+  settings,
+  definedAt: 'config.yaml:1',
+  ...identity,
+})
+
+const index = createGuestIndex([
+  make('by-mac', { macs: ['52:54:00:aa:bb:01', '52:54:00:aa:bb:02'] }),
+  make('by-uuid', { uuid: '4c4c4544-0042-3510-8052-b4c04f4a3732' }),
+  make('by-serial', { serial: 'XYZ-1' }),
+  make('by-ip', { ip: '10.0.0.7' }),
+  make('constructor', {}),
+])
+
+describe('a machine is recognised', () => {
+  test.each<[GuestFacts, string]>([
+    [{ name: 'by-mac' }, 'name by-mac'],
+    [{ macs: ['junk', '01-52-54-00-AA-BB-02'] }, 'mac 52:54:00:aa:bb:02'],
+    [{ uuid: '4C4C4544-0042-3510-8052-B4C04F4A3732' }, 'uuid 4c4c4544-0042-3510-8052-b4c04f4a3732'],
+    [
+      { uuid: '44454c4c-4200-1035-8052-b4c04f4a3732' },
+      'uuid 4c4c4544-0042-3510-8052-b4c04f4a3732 (byte-swapped)',
+    ],
+    [{ serial: ' xyz-1' }, 'serial xyz-1'],
+    [{ ip: '::ffff:10.0.0.7' }, 'ip 10.0.0.7'],
+    [{ name: 'nobody', uuid: 'Not Settable', macs: [], ip: '10.0.0.7' }, 'ip 10.0.0.7'],
+  ])('%j %s', (facts, by) => expect(index.match(facts)?.by).toBe(by))
+
+  test('by the strongest fact when several point to different guests', () => {
+    const facts = {
+      name: 'constructor',
+      uuid: '4c4c4544-0042-3510-8052-b4c04f4a3732',
+      serial: 'XYZ-1',
+      macs: ['525400aabb01'],
+      ip: '10.0.0.7',
+    }
+    const order: (string | undefined)[] = []
+    const left: GuestFacts = { ...facts }
+    for (const key of ['name', 'uuid', 'serial', 'macs', 'ip'] as const) {
+      order.push(index.match(left)?.guest.name)
+      delete (left as Record<string, unknown>)[key]
+    }
+    expect(order).toEqual(['constructor', 'by-uuid', 'by-serial', 'by-mac', 'by-ip'])
+    expect(index.match(left)).toBeUndefined()
+  })
+})
+
+test('names are only names', () => {
+  expect(index.byName('constructor')?.name).toBe('constructor')
+  expect(index.byName('toString')).toBeUndefined()
+  expect(index.byName('__proto__')).toBeUndefined()
+})
+
+test('no facts, however odd, make it throw or guess', () => {
+  const facts = fc.record(
+    {
+      name: fc.string(),
+      macs: fc.array(fc.string()),
+      uuid: fc.string(),
+      serial: fc.string(),
+      ip: fc.string(),
+    },
+    { requiredKeys: [] },
+  )
+  fc.assert(
+    // fast-check likes to say `constructor`, and there is a guest of that name.
+    fc.property(facts, (given) => given.name === 'constructor' || index.match(given) === undefined),
+  )
+})

@@ -1,0 +1,25 @@
+import { type LoadedConfig, parseConfig } from '../../server/catalog/config/load.ts'
+import { ConfigError } from '../../server/catalog/config/problems.ts'
+import type { Guest } from '../../server/core/guest/guest.ts'
+
+/** A config.yaml of this text in `/srv/treeboot`. */
+export function parse(text: string): LoadedConfig {
+  return parseConfig(text, 'config.yaml', '/srv/treeboot')
+}
+
+/** The message by which a text is refused; `accepted` when it is not. Anything but a ConfigError is a fault of the program and thrown on. */
+export function refusal(text: string): string {
+  try {
+    parse(text)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message
+    throw error
+  }
+  return 'accepted'
+}
+
+export function guestOf(loaded: LoadedConfig, name: string): Guest {
+  const found = loaded.guests.find((candidate) => candidate.name === name)
+  if (!found) throw new Error(`no guest ${name}`)
+  return found
+}
