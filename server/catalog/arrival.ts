@@ -1,0 +1,93 @@
+import { type FSWatcher, watch } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { stampOf } from './listing-source.ts'
+
+/** Folders of one arriving tree that are watched. Fedora's `Packages/` has 36 below it, a big DVD some hundred. */
+const maxFolders = 4096
+
+/**
+ * Watches every folder of one tree while it is being copied, packages and all, and only then: a growing file shows
+ * as an event on its folder, a new one also as the folder's changed time, which works on NFS as well. Node's own
+ * `watch` and not chokidar, which would read the attributes of all 60,000 packages at every event to tell them apart;
+ * here it is enough that something moved.
+ */
+export class ArrivalWatch {
+  readonly #root: string
+  readonly #clock: () => number
+  readonly #folders = new Map<string, { mtimeMs: number; watcher: FSWatcher | undefined }>()
+  #moved: string | undefined
+  #listening = false
+  #firstLook = true
+
+  constructor(root: string, clock: () => number) {
+    this.#root = root
+    this.#clock = clock
+    this.#folders.set(root, { mtimeMs: 0, watcher: undefined })
+  }
+
+  /** From now on also events count, not only what two looks see. */
+  listen(): void {
+    this.#listening = true
+    for (const folder of this.#folders.keys()) this.#watch(folder)
+  }
+
+  /**
+   * Looks at all folders: what moved since the last look, relative to the tree, and when. The first look goes by the
+   * times of the folders themselves.
+   */
+  async look(): Promise<{ readonly what: string; readonly atMs: number } | undefined> {
+    let newest: { what: string; atMs: number } | undefined
+    // A Map's iteration also visits what is added meanwhile: new folders are read in the same look.
+    for (const [folder, known] of this.#folders) {
+      const stamp = await stampOf(folder)
+      if (!stamp?.folder) {
+        known.watcher?.close()
+        this.#folders.delete(folder)
+        continue
+      }
+      if (stamp.mtimeMs === known.mtimeMs) continue
+      known.mtimeMs = stamp.mtimeMs
+      const atMs = this.#firstLook ? stamp.mtimeMs : this.#clock()
+      if (!newest || atMs > newest.atMs) newest = { what: this.#nameOf(folder), atMs }
+      await this.#addBelow(folder)
+    }
+    this.#firstLook = false
+    const moved = this.#moved
+    this.#moved = undefined
+    return moved === undefined ? newest : { what: moved, atMs: this.#clock() }
+  }
+
+  close(): void {
+    for (const { watcher } of this.#folders.values()) watcher?.close()
+    this.#folders.clear()
+  }
+
+  async #addBelow(folder: string): Promise<void> {
+    const items = await readdir(folder, { withFileTypes: true }).catch(() => [])
+    for (const item of items) {
+      const path = join(folder, item.name)
+      if (!item.isDirectory() || this.#folders.has(path) || this.#folders.size >= maxFolders) continue
+      this.#folders.set(path, { mtimeMs: 0, watcher: undefined })
+      if (this.#listening) this.#watch(path)
+    }
+  }
+
+  #watch(folder: string): void {
+    const known = this.#folders.get(folder)
+    if (!known || known.watcher) return
+    try {
+      known.watcher = watch(folder, { persistent: false }, (_event, name) => {
+        this.#moved = this.#nameOf(name === null ? folder : join(folder, name))
+      })
+      // No watches left, or the folder is gone: comparing times goes on without.
+      known.watcher.on('error', () => known.watcher?.close())
+    } catch {
+      known.watcher = undefined
+    }
+  }
+
+  #nameOf(path: string): string {
+    return relative(this.#root, path) || '.'
+  }
+}

@@ -1,0 +1,127 @@
+import type { Guest, TreeSelector } from '../core/guest/guest.ts'
+import { createGuestIndex } from '../core/guest/match.ts'
+import { nearestName } from '../core/nearest.ts'
+import { createTreeIndex, type TreeIndex } from '../core/tree/select.ts'
+import type { Tree } from '../core/tree/tree.ts'
+import type { LoadedConfig } from './config/load.ts'
+import { treeIdTrouble } from './names.ts'
+import type { Snapshot, SnapshotProblem } from './snapshot.ts'
+
+/** Everything that was read, to be made one. */
+export interface SnapshotParts {
+  readonly generation: number
+  readonly loaded: LoadedConfig
+  readonly trees: readonly Tree[]
+  readonly templates: ReadonlyMap<string, string>
+  /** Found while reading: folders that cannot be read, templates that are no text. */
+  readonly problems: readonly SnapshotProblem[]
+}
+
+export function assembleSnapshot(parts: SnapshotParts): Snapshot {
+  const { generation, loaded, templates } = parts
+  const trees = createTreeIndex(parts.trees)
+  return Object.freeze({
+    generation,
+    config: loaded.config,
+    trees,
+    guests: createGuestIndex(loaded.guests),
+    profiles: loaded.profiles,
+    templates,
+    problems: Object.freeze([
+      ...loaded.warnings,
+      ...parts.problems,
+      ...parts.trees.flatMap(treeProblems),
+      ...guestProblems(loaded.guests, trees, templates),
+    ]),
+  })
+}
+
+function treeProblems(tree: Tree): SnapshotProblem[] {
+  const where = `trees/${tree.id}`
+  const problems: SnapshotProblem[] = []
+  const trouble = treeIdTrouble(tree.id)
+  if (trouble !== undefined)
+    problems.push({
+      severity: 'warning',
+      where,
+      message: trouble,
+      remedy: 'rename the folder to letters, digits, "-", "_" and "."',
+    })
+  if (tree.state === 'broken')
+    for (const reason of tree.reasons)
+      problems.push({ severity: 'error', where, message: reason, remedy: 'copy that file again' })
+  return problems
+}
+
+/** One problem for each place in the configuration that asks for what is not there, however many guests inherit it. */
+function guestProblems(
+  guests: readonly Guest[],
+  trees: TreeIndex,
+  templates: ReadonlyMap<string, string>,
+): SnapshotProblem[] {
+  const wrong = new Map<string, Complaint>()
+  const told = new Map<string, { message: string; remedy?: string } | undefined>()
+  const check = (guest: Guest, from: string, what: string, judge: () => Judgement) => {
+    if (!told.has(what)) told.set(what, judge())
+    const judgement = told.get(what)
+    if (!judgement) return
+    const key = `${from}\n${what}`
+    const complaint = wrong.get(key)
+    if (complaint) complaint.guests.push(guest.name)
+    else wrong.set(key, { from, ...judgement, guests: [guest.name] })
+  }
+  for (const guest of guests) {
+    const { tree, template } = guest.settings
+    if (tree)
+      check(guest, tree.from, `tree ${JSON.stringify(tree.value)}`, () => judgeSelector(tree.value, trees))
+    if (template)
+      check(guest, template.from, `template ${template.value}`, () =>
+        judgeTemplate(template.value, templates),
+      )
+  }
+  return [...wrong.values()].map(({ from, message, remedy, guests: names }) => ({
+    severity: 'error',
+    where: placeIn(from),
+    message: `${from}: ${message}${affects(names)}`,
+    ...(remedy !== undefined && { remedy }),
+  }))
+}
+
+type Judgement = { message: string; remedy?: string } | undefined
+
+interface Complaint {
+  readonly from: string
+  readonly message: string
+  readonly remedy?: string
+  readonly guests: string[]
+}
+
+function judgeSelector(selector: TreeSelector, trees: TreeIndex): Judgement {
+  const selection = trees.select(selector)
+  if (selection.found) return undefined
+  const nearest = selection.nearest.map(({ id }) => id)
+  return {
+    message: selection.why,
+    ...(nearest.length > 0 && { remedy: `ready trees nearest to it: ${nearest.join(', ')}` }),
+  }
+}
+
+function judgeTemplate(name: string, templates: ReadonlyMap<string, string>): Judgement {
+  if (templates.has(name)) return undefined
+  const nearest = nearestName(name, [...templates.keys()])
+  return {
+    message: `there is no template ${name}`,
+    ...(nearest !== undefined && { remedy: `did you mean '${nearest}'?` }),
+  }
+}
+
+/** `profile web (config.yaml:9)` -> `config.yaml:9` */
+function placeIn(from: string): string {
+  return /\(([^()]+)\)$/.exec(from)?.[1] ?? from
+}
+
+function affects(guests: readonly string[]): string {
+  const shown = guests.slice(0, 5).join(', ')
+  const more = guests.length > 5 ? ` and ${guests.length - 5} more` : ''
+  return ` (asked for by guest${guests.length === 1 ? '' : 's'} ${shown}${more})`
+}

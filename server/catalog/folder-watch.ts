@@ -1,0 +1,53 @@
+import { type FSWatcher, watch } from 'chokidar'
+
+/**
+ * Watches single folders, not what is below them. chokidar watches no file at all here: a change to a file also
+ * shows as a raw event of its folder, and a tree has 60,000 files but a handful of folders that matter.
+ */
+export class FolderWatch {
+  /** Folder -> inode: a folder deleted and made again under the same name needs a new watch. */
+  #wanted: ReadonlyMap<string, number> = new Map()
+  readonly #watcher: FSWatcher
+
+  /**
+   * @param onChange Something in this folder changed; the name of it, when the system told.
+   * @param onTrouble Watching does not work; once for each kind of trouble.
+   */
+  constructor(onChange: (folder: string, name?: string) => void, onTrouble: (message: string) => void) {
+    const told = new Set<string>()
+    this.#watcher = watch([], {
+      depth: 0,
+      ignoreInitial: true,
+      followSymlinks: false,
+      ignored: (path) => !this.#wanted.has(path),
+    })
+    this.#watcher.on('raw', (_event, name, details) => {
+      const { watchedPath } = details as { watchedPath: string }
+      onChange(watchedPath, name || undefined)
+    })
+    this.#watcher.on('error', (error) => {
+      const { code = 'unknown', message } = error as NodeJS.ErrnoException
+      if (code === 'ENOENT' || told.has(code)) return
+      told.add(code)
+      onTrouble(code === 'ENOSPC' ? watchLimitMessage : `changes may be noticed late: ${message}`)
+    })
+  }
+
+  /** Watches exactly these real paths from now on. Returns those that were not watched before. */
+  set(wanted: ReadonlyMap<string, number>): string[] {
+    const before = this.#wanted
+    this.#wanted = wanted
+    const stale = [...before].filter(([folder, inode]) => wanted.get(folder) !== inode).map(([path]) => path)
+    const fresh = [...wanted].filter(([folder, inode]) => before.get(folder) !== inode).map(([path]) => path)
+    if (stale.length > 0) this.#watcher.unwatch(stale)
+    if (fresh.length > 0) this.#watcher.add(fresh)
+    return fresh
+  }
+
+  close(): Promise<void> {
+    return this.#watcher.close()
+  }
+}
+
+const watchLimitMessage =
+  'the system has no file watches left, changes are noticed late; raise fs.inotify.max_user_watches with sysctl'

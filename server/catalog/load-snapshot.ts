@@ -1,0 +1,69 @@
+import { realpath } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
+import { settleTimes } from '../core/tree/settle.ts'
+import type { Tree } from '../core/tree/tree.ts'
+import { assembleSnapshot } from './assemble.ts'
+import { loadConfigFile } from './config/load.ts'
+import { TreeScanner } from './scanner.ts'
+import type { Snapshot, SnapshotProblem } from './snapshot.ts'
+import { readTemplates } from './templates.ts'
+import { Verifier } from './verify.ts'
+import { VerifyCache } from './verify-cache.ts'
+
+/**
+ * One look at everything, for commands that answer and end. What differs from a running server: a tree whose digests
+ * were never checked is offered, and says so among its problems, for nobody waits for gigabytes to be hashed; a tree
+ * that lacks a boot file is broken at once. When a tree looks as if it were being copied, the look takes one second
+ * longer, to know.
+ *
+ * @throws ConfigError when the configuration is no good.
+ */
+export async function loadSnapshot(options: { configFile?: string; cwd: string }): Promise<Snapshot> {
+  const { configFile, cwd } = options
+  const loaded = await loadConfigFile({ ...(configFile !== undefined && { file: configFile }), cwd })
+  const { paths } = loaded.config
+  const cache = new VerifyCache(paths.data)
+  const [trouble, templates, found] = await Promise.all([
+    cache.load(),
+    readTemplates(paths.templates),
+    readTreesOnce(paths.trees, cache),
+  ])
+  const problems: SnapshotProblem[] = [...templates.problems, ...found.problems]
+  if (trouble !== undefined) problems.push({ severity: 'warning', where: paths.data, message: trouble })
+  return assembleSnapshot({
+    generation: 1,
+    loaded,
+    trees: found.trees,
+    templates: templates.texts,
+    problems,
+  })
+}
+
+async function readTreesOnce(
+  treesFolder: string,
+  cache: VerifyCache,
+): Promise<{ trees: readonly Tree[]; problems: SnapshotProblem[] }> {
+  const warn = (message: string): SnapshotProblem => ({ severity: 'warning', where: treesFolder, message })
+  const folder = await realpath(treesFolder).catch(() => undefined)
+  if (folder === undefined)
+    return {
+      trees: [],
+      problems: [
+        {
+          ...warn('there is no such folder, so there are no trees'),
+          remedy: 'make it, or set paths.trees',
+        },
+      ],
+    }
+  const verifier = new Verifier(cache, () => undefined)
+  const times = { ...settleTimes, missingGraceMs: 0 }
+  const scanner = new TreeScanner({ folder, clock: Date.now, times, verifier, verify: false })
+  await scanner.scan()
+  if (scanner.hasUnsettled) {
+    await pause(times.quietMs)
+    await scanner.lookAtUnsettled()
+  }
+  const { trees, notes } = scanner
+  await scanner.close()
+  return { trees, problems: notes.map(warn) }
+}

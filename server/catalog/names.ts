@@ -1,0 +1,38 @@
+/** Which names below `trees/` are looked at, and which can travel to a boot loader. */
+
+/** Folders that hold packages or their metadata by the thousand, and never a tree. */
+const packageFolders = new Set(['Packages', 'repodata', 'repoview', 'drpms', 'by-hash', 'RPMS', 'SRPMS'])
+
+/**
+ * Names that are no tree and no part of one: hidden folders (`.incoming`, `.treeboot*`, `.snapshot`, rsync's
+ * `.~tmp~` and `.name.XXXXXX`), and what file systems keep for themselves.
+ */
+export function isSkippedFolder(name: string): boolean {
+  return name.startsWith('.') || name === 'lost+found' || name === '@eaDir' || packageFolders.has(name)
+}
+
+/**
+ * What rsync (`.vmlinuz.a1B2c3`), and others that copy aside and rename, call a file under way. Their coming and
+ * going shows that a copy runs, but they are never part of a tree.
+ */
+export function isTemporaryFile(name: string): boolean {
+  return /^\..+\.[A-Za-z0-9]{6}$|~$|\.(?:part|filepart|crdownload|tmp|swp)$/.test(name)
+}
+
+/**
+ * Why a tree id cannot be used by every loader, or undefined when it can. GRUB and PXELINUX split at blanks and know
+ * no escapes in paths; TFTP sends bytes without saying their encoding; `%`, `?` and `#` mean something in URLs.
+ */
+export function treeIdTrouble(id: string): string | undefined {
+  const odd = [...new Set(id.match(/[^A-Za-z0-9._~+@,=/:-]/gu) ?? [])]
+  if (odd.length === 0) return undefined
+  return `the name holds ${odd.map(showCharacter).join(', ')}, which boot loaders cannot take in a path`
+}
+
+function showCharacter(character: string): string {
+  if (character === ' ') return 'a blank'
+  const code = character.codePointAt(0) ?? 0
+  return code < 0x20 || code === 0x7f
+    ? `the control character U+${code.toString(16).padStart(4, '0')}`
+    : `"${character}"`
+}

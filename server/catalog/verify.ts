@@ -1,0 +1,138 @@
+import { createHash } from 'node:crypto'
+import { open } from 'node:fs/promises'
+import { failureMessage } from '../core/failure.ts'
+import type { DamagedFile } from '../core/tree/settle.ts'
+import type { Digest, DigestAlgorithm } from '../core/tree/tree.ts'
+import type { Stamp } from './listing-source.ts'
+import { sameStamp, stampOf } from './listing-source.ts'
+import type { VerifyCache } from './verify-cache.ts'
+
+/** Reading from one disk with more than two heads at once makes it slower, and hashing must leave a core to the doors. */
+const concurrentFiles = 2
+const bufferBytes = 1 << 20
+
+/** A file together with the digest that a descriptor names for it. */
+export interface Claim {
+  /** Relative to the tree, for people. */
+  readonly path: string
+  readonly stamp: Stamp
+  readonly expected: Digest
+}
+
+export interface Verification {
+  readonly unverified: readonly string[]
+  readonly damaged: readonly DamagedFile[]
+}
+
+/** Computes digests in the background, each file once however many trees name it, and tells when one is known. */
+export class Verifier {
+  readonly #cache: VerifyCache
+  readonly #onResult: (file: string) => void
+  /** By real path and algorithm: what is waiting or being read. */
+  readonly #jobs = new Map<string, Job>()
+  readonly #unreadable = new Map<string, { stamp: Stamp; error: string }>()
+  #running = 0
+  #stopped = false
+
+  /** @param onResult Called with the real path of a file whose digest, or unreadability, became known. */
+  constructor(cache: VerifyCache, onResult: (file: string) => void) {
+    this.#cache = cache
+    this.#onResult = onResult
+  }
+
+  /** What is known of these files now. What is not known yet is put in the queue, unless `enqueue` is false. */
+  check(claims: readonly Claim[], enqueue: boolean): Verification {
+    const unverified: string[] = []
+    const damaged: DamagedFile[] = []
+    for (const { path, stamp, expected } of claims) {
+      const found = this.#cache.get(stamp, expected.algorithm)
+      const unreadable = this.#unreadable.get(stamp.file)
+      if (found !== undefined) {
+        if (found !== expected.hex.toLowerCase()) damaged.push({ path, expected, found })
+      } else if (unreadable && sameStamp(unreadable.stamp, stamp)) {
+        damaged.push({ path, expected, error: unreadable.error })
+      } else {
+        unverified.push(path)
+        if (enqueue) this.#enqueue(stamp, expected.algorithm)
+      }
+    }
+    return { unverified, damaged }
+  }
+
+  /** Whether nothing is waiting or being read. */
+  get idle(): boolean {
+    return this.#jobs.size === 0
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#jobs.clear()
+  }
+
+  #enqueue(stamp: Stamp, algorithm: DigestAlgorithm): void {
+    const key = `${algorithm}:${stamp.file}`
+    const job = this.#jobs.get(key)
+    // A waiting job reads whatever is there when its turn comes; a running one notices the change by itself.
+    if (this.#stopped || job) return
+    this.#jobs.set(key, { key, file: stamp.file, algorithm, started: false })
+    this.#startNext()
+  }
+
+  #startNext(): void {
+    for (const job of this.#jobs.values()) {
+      if (this.#running >= concurrentFiles || this.#stopped) return
+      if (job.started) continue
+      job.started = true
+      this.#running++
+      void this.#run(job).finally(() => {
+        this.#running--
+        this.#jobs.delete(job.key)
+        if (!this.#stopped) this.#onResult(job.file)
+        this.#startNext()
+      })
+    }
+  }
+
+  async #run({ file, algorithm }: Job): Promise<void> {
+    const before = await stampOf(file)
+    if (!before || before.folder) return
+    try {
+      const hex = await digestFile(file, algorithm, () => this.#stopped)
+      // A file that changed while it was read has no digest; whoever watches it asks again.
+      if (hex !== undefined && sameStamp(before, await stampOf(file))) {
+        this.#unreadable.delete(file)
+        this.#cache.set(before, algorithm, hex)
+      }
+    } catch (error) {
+      this.#unreadable.set(file, { stamp: before, error: failureMessage(error) })
+    }
+  }
+}
+
+interface Job {
+  readonly key: string
+  readonly file: string
+  readonly algorithm: DigestAlgorithm
+  started: boolean
+}
+
+/** Lower-case hex digest of a file, read in large pieces; undefined when `isCancelled` says so meanwhile. */
+export async function digestFile(
+  file: string,
+  algorithm: DigestAlgorithm,
+  isCancelled: () => boolean = () => false,
+): Promise<string | undefined> {
+  const hash = createHash(algorithm)
+  const handle = await open(file, 'r')
+  try {
+    const buffer = Buffer.allocUnsafeSlow(bufferBytes)
+    for (;;) {
+      if (isCancelled()) return undefined
+      const { bytesRead } = await handle.read(buffer, 0, bufferBytes, null)
+      if (bytesRead === 0) return hash.digest('hex')
+      hash.update(bytesRead === bufferBytes ? buffer : buffer.subarray(0, bytesRead))
+    }
+  } finally {
+    await handle.close()
+  }
+}

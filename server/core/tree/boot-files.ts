@@ -1,0 +1,51 @@
+import type { Description, PlatformImages, Problem } from './tree.ts'
+
+/** Which files of a tree a boot rests on. All paths are relative to the tree. */
+export interface BootFiles {
+  /** Without these the tree cannot boot a guest of its own architecture: kernel and initrd of the main platform, stage 2. */
+  readonly required: readonly string[]
+  /** Kernels and initrds of the other platforms: without one of them that platform is not offered, the tree still is. */
+  readonly optional: readonly string[]
+}
+
+/** The platform of the tree's own architecture; else the first that names a kernel; undefined for a plain repository. */
+export function mainPlatform(description: Pick<Description, 'arch' | 'platforms'>): string | undefined {
+  if (description.platforms[description.arch]?.kernel !== undefined) return description.arch
+  return Object.keys(description.platforms).find((name) => description.platforms[name]?.kernel !== undefined)
+}
+
+export function bootFiles(description: Pick<Description, 'arch' | 'platforms' | 'stage2'>): BootFiles {
+  const main = mainPlatform(description)
+  const required = new Set<string>()
+  const optional = new Set<string>()
+  for (const [name, images] of Object.entries(description.platforms)) {
+    for (const path of [images.kernel, images.initrd])
+      if (path !== undefined) (name === main ? required : optional).add(path)
+  }
+  // A repository without images may still name the stage 2 of its sibling tree; it boots nothing, so it needs nothing.
+  if (main !== undefined && description.stage2 !== undefined) required.add(description.stage2)
+  return { required: [...required], optional: [...optional].filter((path) => !required.has(path)) }
+}
+
+/**
+ * Takes the platforms whose kernel or initrd is not there out of a description, so that no guest is sent to a
+ * missing file. Trimmed mirrors often lack `images/xen/` while `.treeinfo` still names it. The main platform stays:
+ * what it lacks makes the whole tree broken, and people want to see what was named.
+ */
+export function dropMissingPlatforms(
+  description: Pick<Description, 'arch' | 'platforms'>,
+  isMissing: (path: string) => boolean,
+): { readonly platforms: Description['platforms']; readonly problems: readonly Problem[] } {
+  const main = mainPlatform(description)
+  const platforms: Record<string, PlatformImages> = {}
+  const problems: Problem[] = []
+  for (const [name, images] of Object.entries(description.platforms)) {
+    const lost = [images.kernel, images.initrd].filter((path) => path !== undefined && isMissing(path))
+    if (name === main || lost.length === 0) platforms[name] = images
+    else
+      problems.push({
+        message: `platform ${name} is not offered: ${lost.join(' and ')} ${lost.length === 1 ? 'is' : 'are'} missing`,
+      })
+  }
+  return { platforms, problems }
+}

@@ -1,0 +1,84 @@
+import type { Digest, TreeState } from './tree.ts'
+
+/** What was seen of a tree up to one moment. Times are milliseconds of one and the same clock. */
+export interface SettleFacts {
+  readonly nowMs: number
+  /** When something below the tree was last seen to change. */
+  readonly lastChangeMs: number
+  /** A file or folder that changed last, relative to the tree, for people. */
+  readonly moving?: string
+  /** The file that names the images: `.treeinfo`. */
+  readonly namedBy?: string
+  /** Required boot files that are not there, or empty: what `cp` and `scp` make first is a file of length 0. */
+  readonly missing: readonly string[]
+  /** Files whose digest is known from the descriptor and has not been looked at yet. */
+  readonly unverified: readonly string[]
+  readonly damaged: readonly DamagedFile[]
+}
+
+/** A file that does not have the digest that the descriptor names. */
+export interface DamagedFile {
+  readonly path: string
+  readonly expected: Digest
+  /** Lower-case hex; undefined when the file could not be read, and `error` says why. */
+  readonly found?: string
+  readonly error?: string
+}
+
+export interface SettleTimes {
+  /** A copy is over when nothing changed for this long. */
+  readonly quietMs: number
+  /** How long a quiet tree may lack a boot file before it counts as broken: copies pause, disks spin up. */
+  readonly missingGraceMs: number
+}
+
+export const settleTimes: SettleTimes = { quietMs: 1000, missingGraceMs: 30_000 }
+
+export interface TreeVerdict {
+  readonly state: TreeState
+  readonly reasons: readonly string[]
+  /** The verdict may change by the passing of time alone, after this long. */
+  readonly lookAgainInMs?: number
+}
+
+/**
+ * The state of a tree, from facts alone. A tree is `incoming` while anything below it changes, and for a while when
+ * a boot file is still missing; then its digests decide. Reasons hold no times, so that the same situation gives the
+ * same words and nobody is told twice.
+ */
+export function judgeTree(facts: SettleFacts, times: SettleTimes): TreeVerdict {
+  const quietFor = facts.nowMs - facts.lastChangeMs
+  if (quietFor < times.quietMs) {
+    const what = facts.moving === undefined ? '' : `: ${facts.moving} changed`
+    return {
+      state: 'incoming',
+      reasons: [`a copy seems to be under way${what}`],
+      lookAgainInMs: times.quietMs - quietFor,
+    }
+  }
+  if (facts.missing.length > 0) {
+    if (quietFor < times.missingGraceMs)
+      return {
+        state: 'incoming',
+        reasons: [`waiting for ${facts.missing.join(', ')}${namedBy(facts)}`],
+        lookAgainInMs: times.missingGraceMs - quietFor,
+      }
+    return {
+      state: 'broken',
+      reasons: facts.missing.map((path) => `${path} is missing or empty${namedBy(facts)}`),
+    }
+  }
+  if (facts.damaged.length > 0) return { state: 'broken', reasons: facts.damaged.map(damageReason) }
+  if (facts.unverified.length > 0)
+    return { state: 'verifying', reasons: [`checking the digest of ${facts.unverified.join(', ')}`] }
+  return { state: 'ready', reasons: [] }
+}
+
+function namedBy(facts: SettleFacts): string {
+  return facts.namedBy === undefined ? '' : ` (named by ${facts.namedBy})`
+}
+
+function damageReason({ path, expected, found, error }: DamagedFile): string {
+  if (found === undefined) return `${path} cannot be read: ${error ?? 'unknown error'}`
+  return `${path} is damaged: ${expected.algorithm} expected ${expected.hex}, found ${found}`
+}

@@ -1,0 +1,81 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { ConfigError } from '../../server/catalog/config/problems.ts'
+import { loadSnapshot } from '../../server/catalog/load-snapshot.ts'
+import { makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
+
+/** Everything wrong in one place, once. */
+function home(): string {
+  const cwd = temporaryFolder()
+  writeBelow(
+    cwd,
+    'config.yaml',
+    `profiles:
+  web:
+    tree: { distro: fedora, version: "41" }
+    template: fedroa.ks
+guests:
+  web01: { mac: 52:54:00:aa:bb:01, profile: web }
+  web02: { mac: 52:54:00:aa:bb:02, profile: web }
+  db: { mac: 52:54:00:aa:bb:03, profile: web, tree: fedora-40, template: fedora.ks }
+`,
+  )
+  writeBelow(cwd, 'kickstart-templates/fedora.ks', 'text\n')
+  makeTree(join(cwd, 'trees/fedora-40'))
+  makeTree(join(cwd, 'trees/fedora 39'), { version: '39', checksums: false })
+  makeTree(join(cwd, 'trees/half'), { version: '38' })
+  rmSync(join(cwd, 'trees/half/images/pxeboot/initrd.img'))
+  return cwd
+}
+
+test('one look gives trees, guests, templates and everything that is wrong', async () => {
+  const snapshot = await loadSnapshot({ cwd: home() })
+  expect(snapshot.trees.all.map(({ id, state }) => [id, state])).toEqual([
+    ['fedora 39', 'ready'],
+    ['fedora-40', 'ready'],
+    ['half', 'broken'],
+  ])
+  expect([...snapshot.templates.keys()]).toEqual(['fedora.ks'])
+  expect(snapshot.guests.all.length).toBe(3)
+  expect(snapshot.problems.map(({ severity, where }) => [severity, where])).toEqual([
+    ['warning', 'trees/fedora 39'],
+    ['error', 'trees/half'],
+    ['error', expect.stringMatching(/^config\.yaml:\d+/)],
+    ['error', expect.stringMatching(/^config\.yaml:\d+/)],
+  ])
+  const [name, missing, selector, template] = snapshot.problems
+  expect(name?.message).toContain('a blank')
+  expect(missing?.message).toContain('images/pxeboot/initrd.img is missing')
+  expect(selector?.message).toContain('web01, web02')
+  expect(selector?.remedy).toContain('fedora-40')
+  expect(template).toMatchObject({
+    message: expect.stringContaining('there is no template fedroa.ks'),
+    remedy: "did you mean 'fedora.ks'?",
+  })
+})
+
+test('a tree whose digests were never checked is offered and says so', async () => {
+  const snapshot = await loadSnapshot({ cwd: home() })
+  expect(snapshot.trees.select({ id: 'fedora-40' }).found).toBe(true)
+  expect(snapshot.trees.byId('fedora-40')?.problems).toContainEqual({
+    message: expect.stringContaining('not verified yet: '),
+  })
+})
+
+test('a broken configuration is an error with all its problems', async () => {
+  const cwd = temporaryFolder()
+  writeBelow(cwd, 'config.yaml', 'guest: {}\nhttp: { port: 99999 }\n')
+  const error = await loadSnapshot({ cwd }).catch((thrown: unknown) => thrown)
+  expect(error).toBeInstanceOf(ConfigError)
+  expect((error as ConfigError).problems.length).toBe(2)
+})
+
+test('an empty home has no trees, and says which folders are missing', async () => {
+  const snapshot = await loadSnapshot({ cwd: temporaryFolder() })
+  expect(snapshot.trees.all).toEqual([])
+  expect(snapshot.problems.map(({ message }) => message)).toEqual([
+    'there is no such folder, so there are no templates',
+    'there is no such folder, so there are no trees',
+  ])
+})

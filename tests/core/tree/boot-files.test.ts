@@ -1,0 +1,51 @@
+import { describe, expect, test } from 'vitest'
+import { bootFiles, dropMissingPlatforms, mainPlatform } from '../../../server/core/tree/boot-files.ts'
+
+const tree = {
+  arch: 'x86_64',
+  stage2: 'images/install.img',
+  platforms: {
+    xen: { kernel: 'images/xen/vmlinuz', initrd: 'images/xen/initrd.img', others: {} },
+    x86_64: { kernel: 'images/pxeboot/vmlinuz', initrd: 'images/pxeboot/initrd.img', others: {} },
+  },
+}
+
+describe('what a boot rests on', () => {
+  test('the platform of the own arch and stage 2 are required, the others are not', () => {
+    expect(bootFiles(tree)).toEqual({
+      required: ['images/pxeboot/vmlinuz', 'images/pxeboot/initrd.img', 'images/install.img'],
+      optional: ['images/xen/vmlinuz', 'images/xen/initrd.img'],
+    })
+  })
+
+  test('the first platform with a kernel stands in where none has the name of the arch', () => {
+    expect(
+      mainPlatform({ arch: 'armhfp', platforms: { lpae: { kernel: 'vmlinuz-lpae', others: {} } } }),
+    ).toBe('lpae')
+  })
+
+  test('images that two platforms share are required', () => {
+    const shared = { ...tree, platforms: { ...tree.platforms, xen: tree.platforms.x86_64 } }
+    expect(bootFiles(shared).optional).toEqual([])
+  })
+
+  test('a repository without images needs no file, not even the stage 2 it names', () => {
+    const repository = { arch: 'x86_64', stage2: 'images/install.img', platforms: {} }
+    expect(bootFiles(repository)).toEqual({ required: [], optional: [] })
+  })
+})
+
+describe('platforms whose images are missing', () => {
+  test('are taken out, with a problem that names the file', () => {
+    const { platforms, problems } = dropMissingPlatforms(tree, (path) => path === 'images/xen/vmlinuz')
+    expect(Object.keys(platforms)).toEqual(['x86_64'])
+    expect(problems).toEqual([{ message: 'platform xen is not offered: images/xen/vmlinuz is missing' }])
+  })
+
+  test('stay when it is the main one: the tree as a whole is then broken', () => {
+    expect(Object.keys(dropMissingPlatforms(tree, (path) => path.includes('pxeboot')).platforms)).toEqual([
+      'xen',
+      'x86_64',
+    ])
+  })
+})

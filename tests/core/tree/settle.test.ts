@@ -1,0 +1,84 @@
+import { describe, expect, test } from 'vitest'
+import { judgeTree, type SettleFacts } from '../../../server/core/tree/settle.ts'
+
+const times = { quietMs: 1000, missingGraceMs: 30_000 }
+const digest = { algorithm: 'sha256', hex: 'aa' } as const
+const settled: SettleFacts = {
+  nowMs: 100_000,
+  lastChangeMs: 0,
+  namedBy: '.treeinfo',
+  missing: [],
+  unverified: [],
+  damaged: [],
+}
+
+describe('the state of a tree follows from what was seen', () => {
+  test.each([
+    { name: 'a change at this moment', facts: { lastChangeMs: 100_000 }, state: 'incoming', again: 1000 },
+    { name: 'a change just short of quiet', facts: { lastChangeMs: 99_001 }, state: 'incoming', again: 1 },
+    { name: 'a change exactly as long ago', facts: { lastChangeMs: 99_000 }, state: 'ready' },
+    { name: 'nothing for long', facts: {}, state: 'ready' },
+    {
+      name: 'a kernel missing for a short time',
+      facts: { lastChangeMs: 98_000, missing: ['vmlinuz'] },
+      state: 'incoming',
+      again: 28_000,
+    },
+    { name: 'a kernel missing for good', facts: { missing: ['vmlinuz'] }, state: 'broken' },
+    {
+      name: 'a damaged file in a tree that moves',
+      facts: { lastChangeMs: 99_999, damaged: [{ path: 'vmlinuz', expected: digest, found: 'bb' }] },
+      state: 'incoming',
+      again: 999,
+    },
+    { name: 'digests to be checked', facts: { unverified: ['vmlinuz'] }, state: 'verifying' },
+    {
+      name: 'one file damaged, others not checked yet',
+      facts: { unverified: ['initrd'], damaged: [{ path: 'vmlinuz', expected: digest, found: 'bb' }] },
+      state: 'broken',
+    },
+  ])('$name: $state', ({ facts, state, again }) => {
+    const verdict = judgeTree({ ...settled, ...facts }, times)
+    expect(verdict.state).toBe(state)
+    expect(verdict.lookAgainInMs).toBe(again)
+    expect(verdict.reasons.length > 0).toBe(state !== 'ready')
+  })
+
+  test('a broken tree names file, expected and found digest', () => {
+    const damaged = [{ path: 'images/pxeboot/vmlinuz', expected: digest, found: 'bb' }]
+    expect(judgeTree({ ...settled, damaged }, times).reasons).toEqual([
+      'images/pxeboot/vmlinuz is damaged: sha256 expected aa, found bb',
+    ])
+  })
+
+  test('a missing file is told together with who named it', () => {
+    expect(judgeTree({ ...settled, missing: ['vmlinuz'] }, times).reasons).toEqual([
+      'vmlinuz is missing or empty (named by .treeinfo)',
+    ])
+  })
+})
+
+describe('a copy, told as a script', () => {
+  /** When, what is different from then on, and the state it gives. */
+  const script: [number, Partial<SettleFacts>, string][] = [
+    [0, { missing: ['vmlinuz'], lastChangeMs: 0 }, 'incoming'],
+    [900, { missing: [], lastChangeMs: 900 }, 'incoming'],
+    [1800, { lastChangeMs: 1800 }, 'incoming'],
+    [2790, {}, 'incoming'],
+    [2800, { unverified: ['vmlinuz'] }, 'verifying'],
+    [3000, { unverified: [] }, 'ready'],
+    [9000, { lastChangeMs: 9000 }, 'incoming'],
+    [10_500, { damaged: [{ path: 'vmlinuz', expected: digest, found: 'bb' }] }, 'broken'],
+    [11_000, { damaged: [], lastChangeMs: 11_000 }, 'incoming'],
+    [12_000, {}, 'ready'],
+  ]
+  test('goes through the states in order and is never ready while it moves', () => {
+    let facts = settled
+    const seen: string[] = []
+    for (const [nowMs, change] of script) {
+      facts = { ...facts, ...change, nowMs }
+      seen.push(judgeTree(facts, times).state)
+    }
+    expect(seen).toEqual(script.map(([, , state]) => state))
+  })
+})
