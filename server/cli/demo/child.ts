@@ -1,0 +1,82 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { join } from 'node:path'
+import { Transcript } from './transcript.ts'
+import type { UndoStack } from './undo.ts'
+
+/** A program and its arguments: no shell in between, so nothing needs quoting. */
+export type Command = readonly [file: string, ...args: string[]]
+
+/** A program that runs beside us until we stop it. */
+export interface Child {
+  readonly pid: number
+  /** Both its outputs, as they came. */
+  readonly output: Transcript
+  /** Its exit code, or 128 when a signal ended it. Never rejects. */
+  readonly ended: Promise<number>
+  /** Asks it to end and waits; after five seconds it is killed. */
+  stop(): Promise<number>
+}
+
+/** Runs a short command to its end and gives its standard output. A failure carries what the command said. */
+export function run(...[file, ...args]: Command): string {
+  try {
+    return execFileSync(file, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  } catch (error) {
+    const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error)
+    throw new Error(`${[file, ...args].join(' ')}: ${said}`)
+  }
+}
+
+/**
+ * Starts a program whose life ends with ours: `undo` kills it, and should we be killed ourselves, the kernel does
+ * (`setpriv --pdeathsig`, kept across exec), so that no machine keeps running unseen.
+ */
+export function startChild(undo: UndoStack, command: Command, folder?: string): Child {
+  const guarded = findProgram('setpriv') ? (['setpriv', '--pdeathsig', 'KILL', ...command] as const) : command
+  const [file, ...args] = guarded
+  const child = spawn(file, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(folder === undefined ? {} : { cwd: folder }),
+  })
+  const output = new Transcript()
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => output.append(text))
+  }
+  let alive = true
+  const ended = new Promise<number>((resolve) => {
+    const finish = (code: number, how: string) => {
+      alive = false
+      output.end(`${command[0]} ${how}`)
+      resolve(code)
+    }
+    child.once('error', (error) => finish(127, `did not start: ${error.message}`))
+    child.once('close', (code, signal) => finish(code ?? 128, `ended with ${signal ?? `code ${code}`}`))
+  })
+  undo.push(command[0], () => {
+    if (alive) child.kill('SIGKILL')
+  })
+  const stop = async () => {
+    if (alive) child.kill('SIGTERM')
+    const timer = setTimeout(() => child.kill('SIGKILL'), 5000)
+    const code = await ended
+    clearTimeout(timer)
+    return code
+  }
+  return { pid: child.pid ?? -1, output, ended, stop }
+}
+
+/** Where a program is; the sbin folders are searched as well, which a plain user's PATH lacks. */
+export function findProgram(name: string): string | undefined {
+  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin']
+  return folders
+    .map((folder) => join(folder, name))
+    .find((file) => {
+      try {
+        accessSync(file, constants.X_OK)
+        return true
+      } catch {
+        return false
+      }
+    })
+}

@@ -1,0 +1,96 @@
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { Failure } from '../../core/failure.ts'
+import { findProgram } from './child.ts'
+
+const execute = promisify(execFile)
+
+export type InstallerArch = 'amd64' | 'arm64'
+
+/** A Debian network installer, as the package `debian-installer-<release>-netboot-<arch>` brings it. */
+export interface Installer {
+  /** Release and build: `12-20230607+deb12u15`. Another build has another kernel. */
+  readonly id: string
+  readonly arch: InstallerArch
+  /** `12` */
+  readonly release: string
+  /** `bookworm` */
+  readonly codename: string
+  /** The package's folder with loaders, kernel and initrd, laid out for a TFTP root. */
+  readonly folder: string
+  readonly kernel: string
+  readonly initrd: string
+}
+
+/**
+ * Finds an installer that is installed, or unpacked in `cache` before; otherwise lets apt fetch its package there
+ * (130 MB) and unpacks it without installing. `tell` hears what takes long.
+ */
+export async function obtainInstaller(
+  cache: string,
+  arch: InstallerArch,
+  tell: (line: string) => void,
+): Promise<Installer> {
+  const found = findInstaller('/', arch) ?? findInstaller(join(cache, arch), arch)
+  if (found) return found
+  for (const program of ['apt-get', 'apt-cache', 'dpkg-deb']) {
+    if (findProgram(program) === undefined) throw noInstaller(`there is no ${program} on this machine`)
+  }
+  const name = await newestPackage(arch)
+  if (name === undefined) {
+    throw noInstaller(`apt knows no debian-installer-*-netboot-${arch}; an apt-get update may help`)
+  }
+  tell(`fetching ${name} (about 130 MB; unpacked into ${cache}, not installed)`)
+  await unpackPackage(name, cache, arch)
+  const unpacked = findInstaller(join(cache, arch), arch)
+  if (unpacked === undefined) throw noInstaller(`${name} holds no kernel and initrd where they should be`)
+  return unpacked
+}
+
+function noInstaller(why: string) {
+  return new Failure('unavailable', `no installer to boot: ${why}`)
+}
+
+/** Looks below a root of the file system, real or unpacked; the newest release wins. */
+function findInstaller(root: string, arch: InstallerArch): Installer | undefined {
+  const images = join(root, 'usr/lib/debian-installer/images')
+  if (!existsSync(images)) return undefined
+  const releases = readdirSync(images).sort((a, b) => Number(b) - Number(a))
+  for (const release of releases) {
+    const folder = join(images, release, arch, 'text')
+    const kernel = join(folder, 'debian-installer', arch, 'linux')
+    const initrd = join(folder, 'debian-installer', arch, 'initrd.gz')
+    if (!existsSync(kernel) || !existsSync(initrd)) continue
+    const info = readFileSync(join(folder, 'version.info'), 'utf8')
+    const codename = /^Debian version:.*\((\w+)\)/m.exec(info)?.[1] ?? 'stable'
+    const build = /^Installer build:\s*(\S+)/m.exec(info)?.[1] ?? 'unknown'
+    return { id: `${release}-${build}`, arch, release, codename, folder, kernel, initrd }
+  }
+  return undefined
+}
+
+async function newestPackage(arch: InstallerArch): Promise<string | undefined> {
+  const pattern = `^debian-installer-[0-9]+-netboot-${arch}$`
+  const { stdout } = await execute('apt-cache', ['search', '--names-only', pattern])
+  const names = stdout.split('\n').flatMap((line) => line.split(' ')[0] || [])
+  const release = (name: string) => Number(/-(\d+)-/.exec(name)?.[1] ?? 0)
+  return names.sort((a, b) => release(b) - release(a))[0]
+}
+
+/** Unpacks aside and renames, so that an interrupted run leaves no half of an installer. */
+async function unpackPackage(name: string, cache: string, arch: InstallerArch): Promise<void> {
+  const aside = join(cache, `.${arch}-${process.pid}`)
+  mkdirSync(aside, { recursive: true })
+  try {
+    // As root apt downloads as the user _apt, who may not write here: it warns, and goes on as root.
+    await execute('apt-get', ['download', '-q', name], { cwd: aside })
+    const deb = readdirSync(aside).find((file) => file.endsWith('.deb'))
+    if (deb === undefined) throw noInstaller(`apt-get download ${name} brought no package`)
+    await execute('dpkg-deb', ['-x', join(aside, deb), join(aside, 'root')])
+    renameSync(join(aside, 'root'), join(cache, arch))
+  } finally {
+    rmSync(aside, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,92 @@
+import { type Command, run } from './child.ts'
+import type { UndoStack } from './undo.ts'
+
+/**
+ * A network of its own: one namespace that holds a bridge, on which the server's address lies, and into which the
+ * machines' taps are plugged. Nothing of it can be seen from the host's network, and the host's firewall has no say.
+ */
+export interface Lan {
+  readonly namespace: string
+  readonly bridge: string
+  /** The server's address. */
+  readonly address: string
+  /** The same command, run on the server's side of this network. */
+  inside(command: Command): Command
+  /** Makes a tap for one machine and plugs it into the bridge. */
+  addTap(): string
+  /** Joins another computer (a namespace with one cable) to the network: the DHCP server that somebody else runs. */
+  addHost(address: string): Host
+}
+
+export interface Host {
+  readonly namespace: string
+  readonly address: string
+  inside(command: Command): Command
+}
+
+/** 192.0.2.0/24 is kept for documentation (RFC 5737): it can collide with no real network. */
+const prefix = 24
+
+let made = 0
+
+/** Needs root. Everything it makes is removed by `undo`. */
+export function makeLan(undo: UndoStack, address = '192.0.2.1'): Lan {
+  removeStale()
+  const { namespace, inside } = makeNamespace(undo)
+  const bridge = 'br0'
+  const ip = (...args: string[]) => run('ip', '-n', namespace, ...args)
+  ip('link', 'add', bridge, 'type', 'bridge', 'forward_delay', '0', 'stp_state', '0')
+  ip('addr', 'add', `${address}/${prefix}`, 'brd', '+', 'dev', bridge)
+  ip('link', 'set', bridge, 'up')
+  let taps = 0
+  let hosts = 0
+  return {
+    namespace,
+    bridge,
+    address,
+    inside,
+    addTap() {
+      const tap = `tap${taps++}`
+      ip('tuntap', 'add', tap, 'mode', 'tap')
+      ip('link', 'set', tap, 'master', bridge, 'up')
+      return tap
+    },
+    addHost(hostAddress) {
+      const host = makeNamespace(undo)
+      const port = `host${hosts++}`
+      ip('link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', host.namespace)
+      ip('link', 'set', port, 'master', bridge, 'up')
+      run('ip', '-n', host.namespace, 'addr', 'add', `${hostAddress}/${prefix}`, 'brd', '+', 'dev', 'eth0')
+      run('ip', '-n', host.namespace, 'link', 'set', 'eth0', 'up')
+      return { ...host, address: hostAddress }
+    },
+  }
+}
+
+function makeNamespace(undo: UndoStack) {
+  const namespace = `tb-${process.pid}-${made++}`
+  run('ip', 'netns', 'add', namespace)
+  undo.push(`network namespace ${namespace}`, () => run('ip', 'netns', 'delete', namespace))
+  const inside = (command: Command): Command => ['ip', 'netns', 'exec', namespace, ...command]
+  // Without IPv6 no loader waits for a router advertisement that nobody sends (iPXE: 13 s).
+  const [file, ...args] = inside(['sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6 || true'])
+  run(file, ...args)
+  run('ip', '-n', namespace, 'link', 'set', 'lo', 'up')
+  return { namespace, inside }
+}
+
+/** Names carry the pid of their maker: one that was killed left its namespaces behind, and nobody uses them now. */
+function removeStale(): void {
+  for (const [namespace, pid] of run('ip', 'netns', 'list').matchAll(/^tb-(\d+)-\d+/gm)) {
+    if (!isAlive(Number(pid))) run('ip', 'netns', 'delete', namespace)
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}

@@ -1,0 +1,105 @@
+import { copyFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Child, startChild } from './child.ts'
+import type { Lan } from './lan.ts'
+import type { UndoStack } from './undo.ts'
+
+/**
+ * Which firmware a machine has, and how it starts.
+ * `bios`: SeaBIOS, then QEMU's iPXE ROM. `uefi`: OVMF's own PXE. `uefi-http`: OVMF's HTTP Boot.
+ * `uefi-ipxe`: OVMF with QEMU's iPXE ROM. `secure`: OVMF with Microsoft's keys enrolled, Secure Boot enforced.
+ * `arm64`: AAVMF's PXE.
+ */
+export type MachineFirmware = 'bios' | 'uefi' | 'uefi-http' | 'uefi-ipxe' | 'secure' | 'arm64'
+
+export interface MachineOptions {
+  readonly firmware: MachineFirmware
+  readonly mac: string
+  /** MiB. */
+  readonly memory: number
+  /** The tap it is plugged into, or `user`: QEMU's own little network, where the host is 10.0.2.2. Needs no root. */
+  readonly network: { readonly tap: string } | 'user'
+  /** Kernel and initrd straight into QEMU, without any loader. */
+  readonly direct?: { readonly kernel: string; readonly initrd: string; readonly cmdline: string }
+  /** A folder for what firmware remembers; needed for every firmware but `bios`. */
+  readonly folder?: string
+}
+
+const ovmf = '/usr/share/OVMF'
+const aavmf = '/usr/share/AAVMF'
+
+/** The images of each firmware: code, and the variables that are copied for each machine. */
+const images: Record<Exclude<MachineFirmware, 'bios'>, readonly [code: string, variables: string]> = {
+  uefi: [`${ovmf}/OVMF_CODE_4M.fd`, `${ovmf}/OVMF_VARS_4M.fd`],
+  'uefi-http': [`${ovmf}/OVMF_CODE_4M.fd`, `${ovmf}/OVMF_VARS_4M.fd`],
+  'uefi-ipxe': [`${ovmf}/OVMF_CODE_4M.fd`, `${ovmf}/OVMF_VARS_4M.fd`],
+  secure: [`${ovmf}/OVMF_CODE_4M.ms.fd`, `${ovmf}/OVMF_VARS_4M.ms.fd`],
+  arm64: [`${aavmf}/AAVMF_CODE.fd`, `${aavmf}/AAVMF_VARS.fd`],
+}
+
+/** The QEMU command for a machine; `variables` is its own copy of the firmware's variables. */
+export function machineCommand(options: MachineOptions, variables: string): string[] {
+  return [
+    options.firmware === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64',
+    '-nodefaults',
+    '-no-reboot',
+    ...['-display', 'none', '-monitor', 'none', '-serial', 'stdio'],
+    ...['-m', String(options.memory)],
+    ...board(options.firmware),
+    ...firmware(options.firmware, variables),
+    ...cable(options),
+    ...(options.direct ? direct(options.direct) : []),
+    // Installers of today wait for randomness; a machine without this device waits long.
+    ...['-device', 'virtio-rng-pci'],
+  ]
+}
+
+/** Starts it inside the network, or anywhere when its network is `user`. What it says on its serial line is `output`. */
+export function startMachine(undo: UndoStack, options: MachineOptions, lan?: Lan): Child {
+  const variables = join(options.folder ?? '.', `variables-${options.mac.replaceAll(':', '')}.fd`)
+  if (options.firmware !== 'bios') copyFileSync(images[options.firmware][1], variables)
+  const [file = '', ...args] = machineCommand(options, variables)
+  return startChild(undo, lan ? lan.inside([file, ...args]) : [file, ...args])
+}
+
+function board(kind: MachineFirmware): string[] {
+  if (kind === 'arm64') return ['-machine', 'virt,accel=tcg', '-cpu', 'cortex-a57']
+  // graphics=off makes SeaBIOS, iPXE and PXELINUX speak on the serial line.
+  if (kind === 'bios')
+    return ['-machine', 'pc,accel=tcg,graphics=off', '-vga', 'none', '-boot', 'order=n,strict=on']
+  if (kind === 'secure') return ['-machine', 'q35,smm=on,accel=tcg', '-cpu', 'max']
+  return ['-machine', 'q35,accel=tcg', '-cpu', 'max']
+}
+
+function firmware(kind: MachineFirmware, variables: string): string[] {
+  if (kind === 'bios') return []
+  const [code] = images[kind]
+  return [
+    ...['-drive', `if=pflash,unit=0,format=raw,readonly=on,file=${code}`],
+    ...['-drive', `if=pflash,unit=1,format=raw,file=${variables}`],
+    ...(kind === 'secure' ? ['-global', 'driver=cfi.pflash01,property=secure,value=on'] : []),
+    // HTTP Boot comes after PXE in OVMF's order: without PXE it is first.
+    ...(kind === 'uefi-http'
+      ? ['IPv4PXESupport', 'IPv6PXESupport'].flatMap((name) => [
+          '-fw_cfg',
+          `name=opt/org.tianocore/${name},string=no`,
+        ])
+      : []),
+  ]
+}
+
+function cable({ firmware: kind, mac, network, direct: straight }: MachineOptions): string[] {
+  // Without vnet_hdr the kernel fills in UDP checksums; DHCP clients drop packets whose checksum is wrong.
+  const netdev =
+    network === 'user'
+      ? 'user,id=net0'
+      : `tap,id=net0,ifname=${network.tap},script=no,downscript=no,vnet_hdr=off`
+  // QEMU's iPXE ROM would take over from UEFI's own network boot, and is of no use to a direct boot.
+  const rom = (kind === 'bios' && !straight) || kind === 'uefi-ipxe' ? '' : ',romfile='
+  const boot = straight ? '' : ',bootindex=1'
+  return ['-netdev', netdev, '-device', `virtio-net-pci,netdev=net0,mac=${mac}${rom}${boot}`]
+}
+
+function direct({ kernel, initrd, cmdline }: NonNullable<MachineOptions['direct']>): string[] {
+  return ['-kernel', kernel, '-initrd', initrd, '-append', cmdline]
+}

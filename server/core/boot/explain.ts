@@ -1,0 +1,100 @@
+import type { Guest, TreeSelector } from '../guest/guest.ts'
+import { formatKernelArg } from './kernel-args.ts'
+import { archOf, type BootFacts, type BootWorld, planBoot, selectForGuest, whyNone } from './plan-boot.ts'
+import { planTreeWithReasons, type TreePlanning } from './plan-tree.ts'
+
+/** One step of a decision: what was decided, to what, and by which rule. */
+export interface Explanation {
+  /** `guest`, `tree`, `platform`, `kernel`, `argument`, ... */
+  readonly what: string
+  readonly value: string
+  readonly from: string
+}
+
+/** Why a machine gets what it gets: the same decisions as `planBoot`, told one by one. */
+export function explainBoot(facts: BootFacts, world: BootWorld): Explanation[] {
+  const match = world.guests.match(facts)
+  if (!match) return explainUnknown(facts, world)
+  const { guest, by } = match
+  const lines: Explanation[] = [
+    { what: 'guest', value: guest.name, from: `matched by ${by}, defined at ${guest.definedAt}` },
+    ...guest.profiles.map((name) => ({ what: 'profile', value: name, from: 'inherited, nearest first' })),
+    ...settings(guest),
+  ]
+  const selection = selectForGuest(guest, world.trees)
+  const rule = guest.settings.tree?.from ?? guest.definedAt
+  if (!selection.found) return [...lines, { what: 'plan', value: 'refuse', from: whyNone(selection) }]
+  const { tree, others } = selection
+  const wanted = guest.settings.tree && selectorText(guest.settings.tree.value)
+  const among = others.length > 0 ? `, chosen before ${others.map((other) => other.id).join(', ')}` : ''
+  lines.push({ what: 'tree', value: tree.id, from: `${wanted} by ${rule}${among}` })
+  const planning = planTreeWithReasons(tree, {
+    urls: world.urls,
+    virt: facts.virt ?? guest.settings.virt.type.value,
+    guest,
+    ...archOf(tree, facts.arch),
+  })
+  return [...lines, ...explainPlanning(planning)]
+}
+
+function settings({ settings }: Guest): Explanation[] {
+  const { template, source, virt } = settings
+  return [
+    { what: 'source', value: source.value, from: source.from },
+    { what: 'virt', value: `${virt.hypervisor.value} ${virt.type.value}`, from: virt.type.from },
+    template
+      ? { what: 'template', value: template.value, from: template.from }
+      : { what: 'template', value: 'none', from: 'no guest or profile setting: the installer will ask' },
+  ]
+}
+
+function explainPlanning({ plan, args, platform }: TreePlanning): Explanation[] {
+  const lines: Explanation[] = []
+  if (platform.found) lines.push({ what: 'platform', value: platform.platform, from: platform.why })
+  if (plan.kind === 'install') {
+    const size = (bytes: number | undefined): string =>
+      bytes === undefined ? 'size unknown' : `${bytes} bytes`
+    lines.push({ what: 'kernel', value: plan.kernel.place, from: size(plan.kernel.size) })
+    lines.push({ what: 'initrd', value: plan.initrd.place, from: size(plan.initrd.size) })
+    lines.push({
+      what: 'location',
+      value: plan.location,
+      from: 'the URL of the tree as this client reaches it',
+    })
+    if (plan.answers !== undefined)
+      lines.push({ what: 'answers', value: plan.answers, from: 'the guest has a template' })
+  }
+  for (const arg of args)
+    lines.push({
+      what: arg.overruledBy === undefined ? 'argument' : 'dropped argument',
+      value: safeArg(arg.value),
+      from: arg.overruledBy === undefined ? arg.from : `${arg.from}, overruled by ${arg.overruledBy}`,
+    })
+  const why = plan.kind === 'refuse' ? plan.why : 'it is a guest with a tree'
+  lines.push({ what: 'plan', value: plan.kind, from: why })
+  return lines
+}
+
+function explainUnknown(facts: BootFacts, world: BootWorld): Explanation[] {
+  const plan = planBoot(facts, world)
+  const value = plan.kind === 'menu' ? `menu of ${plan.items.length} trees` : plan.kind
+  return [
+    { what: 'guest', value: 'none', from: 'no guest has this name, UUID, serial, MAC or address' },
+    { what: 'plan', value, from: `unknown: ${world.unknown}` },
+  ]
+}
+
+export function selectorText(selector: TreeSelector): string {
+  if ('id' in selector) return `id ${selector.id}`
+  const traits = Object.entries(selector).filter(([, value]) => value !== undefined && value !== '')
+  return traits.map(([key, value]) => `${key}=${value}`).join(' ') || 'any tree'
+}
+
+/** `explain` must work best where a plan does not: an argument that cannot be written is shown as it is. */
+function safeArg(arg: { key: string; value?: string }): string {
+  try {
+    return formatKernelArg(arg)
+  } catch {
+    return JSON.stringify(arg)
+  }
+}

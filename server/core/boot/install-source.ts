@@ -1,0 +1,42 @@
+import type { InstallSource } from '../guest/guest.ts'
+import type { Tree } from '../tree/tree.ts'
+import type { ServerUrls } from './plan.ts'
+import { placeUrl } from './urls.ts'
+
+/** Where a tree lies in the namespace. */
+export function treePlace(tree: Tree): string {
+  return `/trees/${tree.id}`
+}
+
+/** A file of a tree in the namespace. Descriptors also say `./images/...`, which is the same file. */
+export function imagePlace(tree: Tree, path: string): string {
+  return `${treePlace(tree)}/${path.replace(/^(\.?\/)+/, '')}`
+}
+
+/** Base URL of the door that a guest installs by; undefined when that door is closed. NFS has no URL: see `nfsSource`. */
+export function sourceBase(source: InstallSource, urls: ServerUrls): string | undefined {
+  return source === 'ftp' ? urls.ftp : urls.http
+}
+
+/** `nfs:[options:]host:/trees/<id>`, as anaconda and dracut read it (dracut.cmdline(7), anaconda inst.repo). */
+export function nfsSource(urls: ServerUrls, place: string): string | undefined {
+  if (!urls.nfs) return undefined
+  const options = urls.nfs.options === '' ? '' : `${urls.nfs.options}:`
+  return `nfs:${options}${urls.nfs.host}:${place}`
+}
+
+/** `nfs://host/trees/<id>`, as linuxrc reads it. */
+export function nfsUrl(urls: ServerUrls, place: string): string | undefined {
+  return urls.nfs && placeUrl(`nfs://${urls.nfs.host}`, place)
+}
+
+/**
+ * The URL of the ISO that a tree was opened from: it lies beside the place where its contents appear, under its own
+ * name. Undefined for a tree in a folder.
+ */
+export function isoUrl(tree: Tree, urls: ServerUrls): string | undefined {
+  if (tree.origin.kind !== 'iso') return undefined
+  const file = tree.origin.path.slice(tree.origin.path.lastIndexOf('/') + 1)
+  const folder = tree.id.includes('/') ? tree.id.slice(0, tree.id.lastIndexOf('/') + 1) : ''
+  return placeUrl(urls.http, `/trees/${folder}${file}`)
+}

@@ -1,0 +1,77 @@
+import { Failure } from '../failure.ts'
+import type { KernelArg } from './plan.ts'
+
+/**
+ * Kernel command lines, by the rules of `next_arg` in Linux's lib/cmdline.c: blanks separate, double quotes hide
+ * blanks from the separator, and there is no escape character. A quote right after `=` or before the key is taken
+ * off together with its partner at the end; all others stay in the value.
+ */
+export function parseKernelArgs(text: string): KernelArg[] {
+  const args: KernelArg[] = []
+  for (const word of words(text)) args.push(parseWord(word))
+  return args
+}
+
+function* words(text: string): Generator<string> {
+  let word = ''
+  let quoted = false
+  for (const char of text) {
+    if (!quoted && /\s/.test(char)) {
+      if (word !== '') yield word
+      word = ''
+      continue
+    }
+    if (char === '"') quoted = !quoted
+    word += char
+  }
+  if (word !== '') yield word
+}
+
+function parseWord(word: string): KernelArg {
+  const whole = word.startsWith('"')
+  const bare = whole ? word.slice(1) : word
+  const equals = bare.indexOf('=')
+  const key = equals < 0 ? bare : bare.slice(0, equals)
+  if (equals < 0) return { key: whole ? unquoteEnd(key) : key }
+  const value = bare.slice(equals + 1)
+  if (value.startsWith('"')) return { key, value: unquoteEnd(value.slice(1)) }
+  return { key, value: whole ? unquoteEnd(value) : value }
+}
+
+function unquoteEnd(text: string): string {
+  return text.endsWith('"') ? text.slice(0, -1) : text
+}
+
+/**
+ * One argument as the kernel reads it back. Of the possible spellings the first that gives the same argument again
+ * is taken: plain, then `key="a b"`.
+ *
+ * @throws Failure `invalid-data` for what no spelling can say: control characters, an unpaired quote beside blanks, an empty key.
+ */
+export function formatKernelArg(arg: KernelArg): string {
+  const candidates =
+    arg.value === undefined
+      ? [arg.key, `"${arg.key}"`]
+      : [`${arg.key}=${arg.value}`, `${arg.key}="${arg.value}"`]
+  const good = candidates.find((text) => !control.test(text) && says(text, arg))
+  if (good !== undefined) return good
+  throw new Failure(
+    'invalid-data',
+    `kernel argument ${JSON.stringify(`${arg.key}=${arg.value ?? ''}`)} cannot be written on a command line: ` +
+      'expected no control characters, no unpaired double quote, and no blank in the key',
+  )
+}
+
+const control = /[\x00-\x1f\x7f]/
+
+function says(text: string, arg: KernelArg): boolean {
+  const [first, ...more] = parseKernelArgs(text)
+  if (first?.key !== arg.key || first.value !== arg.value || more.length > 0 || first.key === '') return false
+  // An unpaired quote swallows the arguments that follow.
+  return (text.split('"').length - 1) % 2 === 0
+}
+
+/** All arguments, one space between them. */
+export function formatCmdline(args: readonly KernelArg[]): string {
+  return args.map(formatKernelArg).join(' ')
+}

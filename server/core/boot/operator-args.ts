@@ -1,0 +1,40 @@
+import type { Sourced } from '../guest/guest.ts'
+import { parseKernelArgs } from './kernel-args.ts'
+import type { KernelArg } from './plan.ts'
+
+/** An argument of the plan, who asked for it, and who overruled it when somebody did. */
+export interface PlannedArg extends Sourced<KernelArg> {
+  readonly overruledBy?: string
+}
+
+/**
+ * Keys that mean something each time they are said. Any other key said again by somebody nearer to the guest replaces
+ * what was said before.
+ */
+const repeatable =
+  /^(console|earlycon|ip|nameserver|ifname|bond|bridge|vlan|team|route|rd\..*|inst\.addrepo|inst\.dd|inst\.updates|inst\.ks\.all|inst\.stage2\.all|inst\.script|dd|modprobe\.blacklist|module_blacklist|initcall_blacklist|systemd\.(wants|mask|set_credential|setenv)|driverupdate|addon|ptoptions|BOOT_DEBUG|fips|memmap|hugepages(z|sz)?|pci|-{2,3})$/
+
+/**
+ * The installer's arguments, then the operator's, root profile first. The operator has the last word: his `inst.repo=`
+ * replaces ours, and a guest's replaces that of its profile. Arguments from one place never replace each other.
+ */
+export function mergeArgs(
+  ours: readonly Sourced<KernelArg>[],
+  operators: readonly Sourced<string>[],
+): PlannedArg[] {
+  const all: Sourced<KernelArg>[] = [
+    ...ours,
+    ...operators.flatMap(({ value, from }) => parseKernelArgs(value).map((arg) => ({ value: arg, from }))),
+  ]
+  const generated = new Set(ours)
+  return all.map((arg, at) => {
+    const { key } = arg.value
+    if (!generated.has(arg) && repeatable.test(key)) return arg
+    const later = all.slice(at + 1).find((other) => other.value.key === key && other.from !== arg.from)
+    return later ? { ...arg, overruledBy: later.from } : arg
+  })
+}
+
+export function effectiveArgs(args: readonly PlannedArg[]): KernelArg[] {
+  return args.filter((arg) => arg.overruledBy === undefined).map((arg) => arg.value)
+}

@@ -1,0 +1,112 @@
+import type { Guest, GuestFacts, TreeSelector, VirtType } from '../guest/guest.ts'
+import type { GuestIndex } from '../guest/match.ts'
+import { sameArch } from '../tree/arch.ts'
+import type { Selection, TreeIndex } from '../tree/select.ts'
+import type { Tree } from '../tree/tree.ts'
+import type { BootPlan, InstallPlan, MenuPlan, RefusePlan, ServerUrls } from './plan.ts'
+import { planTree } from './plan-tree.ts'
+
+/** What is known of a machine that asks what to boot. */
+export interface BootFacts extends GuestFacts {
+  /** Overrides the guest's own setting, as a lookup may ask. */
+  readonly virt?: VirtType
+  /** Of the machine, where its firmware tells. */
+  readonly arch?: string
+}
+
+/** Everything that a decision rests on. */
+export interface BootWorld {
+  readonly trees: TreeIndex
+  readonly guests: GuestIndex
+  readonly urls: ServerUrls
+  /** What machines get that are no guests; see `config.yaml`. */
+  readonly unknown: 'menu' | 'local' | 'ignore'
+  readonly menuTimeoutMs: number
+}
+
+/**
+ * What a machine boots: a guest its installation, any other machine what `unknown` says. `ignore` comes out as
+ * `local-disk` here; whoever could stay silent asks `guests.match` first.
+ */
+export function planBoot(facts: BootFacts, world: BootWorld): BootPlan {
+  const match = world.guests.match(facts)
+  return match ? planGuest(match.guest, facts, world) : planUnknown(facts, world)
+}
+
+/** What a guest installs from, by its settings. */
+export function planGuest(
+  guest: Guest,
+  facts: Pick<BootFacts, 'virt' | 'arch'>,
+  world: Pick<BootWorld, 'trees' | 'urls'>,
+): InstallPlan | RefusePlan {
+  const selection = selectForGuest(guest, world.trees)
+  if (!selection.found) return { kind: 'refuse', why: `guest ${guest.name}: ${whyNone(selection)}` }
+  const plan = planTree(selection.tree, {
+    urls: world.urls,
+    virt: facts.virt ?? guest.settings.virt.type.value,
+    guest,
+    ...archOf(selection.tree, facts.arch),
+  })
+  return plan.kind === 'refuse' ? { kind: 'refuse', why: `guest ${guest.name}: ${plan.why}` } : plan
+}
+
+export function selectForGuest(guest: Guest, trees: TreeIndex): Selection {
+  const wanted: TreeSelector | undefined = guest.settings.tree?.value
+  if (wanted) return trees.select(wanted)
+  const why = `it has no tree; give it or one of its profiles a "tree:" (${guest.definedAt})`
+  return { found: false, why, nearest: [] }
+}
+
+/** The reason with the way out of it. */
+export function whyNone(selection: Extract<Selection, { found: false }>): string {
+  if (selection.nearest.length === 0) return selection.why
+  return `${selection.why}; nearest: ${selection.nearest.map((tree) => tree.id).join(', ')}`
+}
+
+/**
+ * The arch of a machine chooses among the platforms of a tree only when the tree has that platform: an x86_64 machine
+ * boots an i386 tree, and its firmware says x86_64 all the same.
+ */
+export function archOf(tree: Tree, arch: string | undefined): { arch?: string } {
+  if (arch === undefined) return {}
+  return Object.keys(tree.platforms).some((platform) => sameArch(platform, arch)) ? { arch } : {}
+}
+
+function planUnknown(facts: BootFacts, world: BootWorld): BootPlan {
+  if (world.unknown === 'menu') return menuOf(facts, world)
+  return {
+    kind: 'local-disk',
+    why:
+      world.unknown === 'local'
+        ? 'this machine is no guest; booting its own disk'
+        : 'this machine is no guest',
+  }
+}
+
+/** All ready trees that the machine could run, newest version of a distribution first, as one list. */
+function menuOf(facts: BootFacts, world: BootWorld): MenuPlan {
+  const items = world.trees.all
+    .filter((tree) => tree.state === 'ready' && runs(facts.arch, tree))
+    .map((tree) => ({
+      label: labelOf(tree),
+      plan: planTree(tree, { urls: world.urls, virt: facts.virt ?? 'hvm', ...archOf(tree, facts.arch) }),
+    }))
+    .filter((item): item is { label: string; plan: InstallPlan } => item.plan.kind === 'install')
+  return {
+    kind: 'menu',
+    title: 'treeboot: what shall this machine boot?',
+    items,
+    timeoutMs: world.menuTimeoutMs,
+  }
+}
+
+function runs(arch: string | undefined, tree: Tree): boolean {
+  if (arch === undefined || sameArch(arch, tree.arch)) return true
+  if (sameArch(arch, 'x86_64')) return /^(x86_64|i386)/.test(tree.arch)
+  return Object.keys(tree.platforms).some((platform) => sameArch(platform, arch))
+}
+
+function labelOf(tree: Tree): string {
+  const name = [tree.family, tree.version, tree.variant, tree.arch].filter((part) => part !== '').join(' ')
+  return name === '' || name === tree.id ? tree.id : `${name} (${tree.id})`
+}

@@ -1,0 +1,93 @@
+import { failureMessage } from '../failure.ts'
+import type { Guest, InstallSource, Sourced, VirtType } from '../guest/guest.ts'
+import type { Tree } from '../tree/tree.ts'
+import { imagePlace, sourceBase, treePlace } from './install-source.ts'
+import { answersUrl, installerArgs, treeInstaller } from './installer-args.ts'
+import { cmdlineTooLong } from './limits.ts'
+import { effectiveArgs, mergeArgs, type PlannedArg } from './operator-args.ts'
+import type { BootFile, InstallPlan, RefusePlan, ServerUrls } from './plan.ts'
+import { choosePlatform, type PlatformChoice } from './platform.ts'
+import { placeUrl } from './urls.ts'
+
+export interface TreePlanOptions {
+  readonly urls: ServerUrls
+  readonly virt: VirtType
+  /** The machine's arch, where that is known and may differ from the tree's: `ppc64` in a `ppc` tree. */
+  readonly arch?: string
+  readonly guest?: Guest
+}
+
+/** An install plan and how it came about. */
+export interface TreePlanning {
+  readonly plan: InstallPlan | RefusePlan
+  readonly args: readonly PlannedArg[]
+  readonly platform: PlatformChoice
+}
+
+/** How to boot the installer of a tree, for a guest or for nobody in particular. */
+export function planTree(tree: Tree, options: TreePlanOptions): InstallPlan | RefusePlan {
+  return planTreeWithReasons(tree, options).plan
+}
+
+/** The same with its reasons, for `explain`. */
+export function planTreeWithReasons(tree: Tree, options: TreePlanOptions): TreePlanning {
+  const { guest, urls, virt } = options
+  const platform = choosePlatform(tree, virt, options.arch)
+  if (!platform.found) return { plan: refuse(platform.why), args: [], platform }
+  const source = guest?.settings.source.value ?? 'http'
+  const closed = closedDoor(source, urls)
+  if (closed !== undefined) return { plan: refuse(closed), args: [], platform }
+  const { images } = platform
+  const answers = guest?.settings.template && answersUrl(guest, treeInstaller(tree, images), source, urls)
+  const question = { tree, images, source, urls, ...(answers && { answers }), ...(guest && { guest }) }
+  const from = `the installer of ${tree.id}`
+  const ours = installerArgs(question).map((value): Sourced<typeof value> => ({ value, from }))
+  const args = mergeArgs(ours, guest?.settings.args ?? [])
+  const plan: InstallPlan = {
+    kind: 'install',
+    tree,
+    platform: platform.platform,
+    virt,
+    kernel: bootFile(tree, images.kernel),
+    initrd: bootFile(tree, images.initrd),
+    args: effectiveArgs(args),
+    // virt-install refuses nfs: URLs, so an NFS guest's location is the HTTP one.
+    location: placeUrl(sourceBase(source, urls) ?? urls.http, treePlace(tree)),
+    urls,
+    ...(answers && { answers }),
+    ...(guest && { guest }),
+  }
+  return { plan: checked(plan), args, platform }
+}
+
+function refuse(why: string): RefusePlan {
+  return { kind: 'refuse', why }
+}
+
+function closedDoor(source: InstallSource, urls: ServerUrls): string | undefined {
+  const open = source === 'ftp' ? urls.ftp !== undefined : source === 'nfs' ? urls.nfs !== undefined : true
+  return open
+    ? undefined
+    : `source is ${source}, and the ${source} door is closed: enable ${source} in config.yaml`
+}
+
+/** Faults of a command line are found now and not at boot. */
+function checked(plan: InstallPlan): InstallPlan | RefusePlan {
+  try {
+    const tooLong = cmdlineTooLong(plan.tree, plan.args, plan)
+    return tooLong === undefined ? plan : refuse(tooLong)
+  } catch (error) {
+    return refuse(failureMessage(error))
+  }
+}
+
+function bootFile(tree: Tree, path: string): BootFile {
+  const size = Object.hasOwn(tree.sizes, path) ? tree.sizes[path] : undefined
+  const digest = Object.hasOwn(tree.checksums, path) ? tree.checksums[path] : undefined
+  return {
+    path,
+    place: imagePlace(tree, path),
+    ...(size !== undefined && { size }),
+    ...(digest !== undefined && { digest }),
+  }
+}

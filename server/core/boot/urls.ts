@@ -1,0 +1,97 @@
+import type { ServerUrls } from './plan.ts'
+
+/** A door that is open, and the port it really listens on. */
+export interface OpenDoor {
+  readonly port: number
+}
+
+export interface OpenDoors {
+  readonly http?: OpenDoor
+  readonly tftp?: OpenDoor
+  readonly ftp?: OpenDoor
+  /** `mountPort`: where MOUNT answers, when that is another port. */
+  readonly nfs?: OpenDoor & { readonly mountPort?: number }
+}
+
+/** What a request tells about how its sender reached us. */
+export interface ReachedBy {
+  readonly protocol: string
+  /** The `Host` header, as sent: not to be trusted. */
+  readonly host?: string
+  /** Our address at the end of its connection. */
+  readonly localAddress?: string
+}
+
+export interface UrlQuestion {
+  /** `server.url` of config.yaml. */
+  readonly configuredUrl?: string
+  readonly doors: OpenDoors
+  readonly who: ReachedBy
+}
+
+/**
+ * How this client reaches us, by every door that is open. The operator's `server.url` comes first; then the name by
+ * which an HTTP client called us, port and all, since it just worked; then our own address at its end of the wire.
+ * A `Host` that is no host (it is the client's text and ends up in boot files) counts as none.
+ */
+export function serverUrls({ configuredUrl, doors, who }: UrlQuestion): ServerUrls {
+  const configured = configuredUrl === undefined ? undefined : parseBase(configuredUrl)
+  const called = who.host === undefined || configured ? undefined : parseAuthority(who.host)
+  const host = configured?.host ?? called?.host ?? hostOf(who.localAddress)
+  const scheme = who.protocol === 'https' ? 'https' : 'http'
+  const http =
+    configured?.base ??
+    (called ? `${scheme}://${called.authority}` : `http://${withPort(host, doors.http?.port, 80)}`)
+  return {
+    http,
+    ...(doors.tftp && { tftp: `tftp://${withPort(host, doors.tftp.port, 69)}` }),
+    ...(doors.ftp && { ftp: `ftp://${withPort(host, doors.ftp.port, 21)}` }),
+    ...(doors.nfs && { nfs: { host, options: nfsOptions(doors.nfs) } }),
+  }
+}
+
+/** A place of the namespace below a base URL, each component percent-encoded: `,` and `=` too, which virt-install splits at. */
+export function placeUrl(base: string, place: string): string {
+  const encoded = place
+    .split('/')
+    .map((part) => encodeURIComponent(part).replace(/[!'()*]/g, percent))
+    .join('/')
+  return `${base}${encoded}`
+}
+
+function percent(char: string): string {
+  return `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`
+}
+
+function parseBase(url: string): { base: string; host: string } | undefined {
+  if (!URL.canParse(url)) return undefined
+  const parsed = new URL(url)
+  if (parsed.hostname === '') return undefined
+  return { base: url.replace(/\/+$/, ''), host: parsed.hostname }
+}
+
+/** A `Host` header: a name or an address, IPv6 in brackets, maybe a port (RFC 9110, 7.2). */
+const authorityForm = /^([a-z0-9](?:[a-z0-9._-]{0,252})|\[[0-9a-f:.]{2,45}\])(?::(\d{1,5}))?$/i
+
+function parseAuthority(text: string): { authority: string; host: string } | undefined {
+  const match = authorityForm.exec(text)
+  if (!match?.[1] || Number(match[2] ?? 80) > 65535) return undefined
+  return { authority: text, host: match[1] }
+}
+
+/** Our address as a URL spells it. A zone (`%eth0`) means nothing to the client and is dropped. */
+function hostOf(address: string | undefined): string {
+  if (address === undefined || address === '') return 'localhost'
+  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
+  return plain.includes(':') ? `[${plain}]` : plain
+}
+
+function withPort(host: string, port: number | undefined, standard: number): string {
+  return port === undefined || port === standard ? host : `${host}:${port}`
+}
+
+/** Mount options: anaconda and dracut ask rpcbind unless both ports are given; NFSv3 is what we speak. */
+function nfsOptions(door: { readonly port: number; readonly mountPort?: number }): string {
+  if (door.port === 2049 && door.mountPort === undefined) return ''
+  return `nfsvers=3,port=${door.port},mountport=${door.mountPort ?? door.port}`
+}

@@ -1,0 +1,168 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type FailureKind, failureKind, failureMessage } from '../../core/failure.ts'
+import type { Event, EventSink } from '../../events/bus.ts'
+import { type CleanPath, parentPath } from '../../files/path.ts'
+import type { Entry, FileSource, Requester } from '../../files/source.ts'
+import { type Answer, answerFile, bodyLength, emptyAnswer } from './answer.ts'
+import type { BufferPool } from './buffers.ts'
+import { errorPage, folderJson, folderPage, pageHeaders } from './pages.ts'
+import { sendParts } from './send.ts'
+import { type SmallFiles, smallFileBytes } from './small-files.ts'
+import { statusOfFailure } from './status.ts'
+
+export interface Means {
+  readonly source: () => FileSource
+  readonly files: SmallFiles
+  readonly pool: BufferPool
+  readonly events: EventSink
+}
+
+/** How often a file that is replaced between lookup and opening is looked up again before we give up. */
+const openAttempts = 4
+
+type Outcome = Extract<Event, { type: 'served' }>['outcome']
+
+/** Answers one request for a path of the namespace. Never rejects. */
+export async function respond(
+  means: Means,
+  req: IncomingMessage,
+  res: ServerResponse,
+  path: CleanPath,
+  who: Requester,
+): Promise<void> {
+  const startedMs = performance.now()
+  let sent = 0
+  const tell = (outcome: Outcome, kind?: FailureKind, detail?: string): void =>
+    means.events({
+      type: 'served',
+      protocol: who.protocol,
+      client: who.address,
+      path,
+      outcome,
+      ...(kind && { kind }),
+      ...(detail && { detail }),
+      bytes: sent,
+      ms: performance.now() - startedMs,
+    })
+  try {
+    const { method } = req
+    if (method !== 'GET' && method !== 'HEAD') {
+      write(res, emptyAnswer(405, ['Allow', 'GET, HEAD']))
+      return tell('failed', 'unsupported', `method ${method}; files have GET and HEAD`)
+    }
+    const source = means.source()
+    const entry = await source.stat(path, who)
+    if (entry?.kind === 'file') {
+      const complete = await sendFile(means, source, entry, { req, res, method, path, who }, (count) => {
+        sent += count
+      })
+      return tell(complete ? 'complete' : 'aborted')
+    }
+    const entries = entry?.kind === 'folder' ? await source.list(path, who) : undefined
+    const answer = entries ? folderAnswer(req, path, entries) : await missingAnswer(req, source, path, who)
+    write(res, method === 'HEAD' ? { ...answer, parts: [] } : answer)
+    sent = method === 'HEAD' ? 0 : bodyLength(answer)
+    if (entries) tell('complete')
+    else tell('failed', 'not-found')
+  } catch (error) {
+    if (res.headersSent) res.destroy()
+    else write(res, emptyAnswer(statusOfFailure[failureKind(error)]))
+    tell('failed', failureKind(error), failureMessage(error))
+  }
+}
+
+interface Exchange {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly method: 'GET' | 'HEAD'
+  readonly path: CleanPath
+  readonly who: Requester
+}
+
+/** Resolves to whether the client got all of it. */
+async function sendFile(
+  means: Means,
+  source: FileSource,
+  found: Entry,
+  { req, res, method, path, who }: Exchange,
+  onBytes: (count: number) => void,
+): Promise<boolean> {
+  let entry = found
+  for (let attempt = 1; ; attempt++) {
+    const answer = answerFile(entry, { method, path, headers: req.headers, boundary })
+    try {
+      if (answer.parts.every((part) => part instanceof Uint8Array)) return writeSmall(res, answer, onBytes)
+      if (entry.size <= smallFileBytes) {
+        const bytes = await means.files.load(entry)
+        const parts = answer.parts.map((part) =>
+          part instanceof Uint8Array ? part : bytes.subarray(part.from, part.from + part.length),
+        )
+        return writeSmall(res, { ...answer, parts }, onBytes)
+      }
+      const file = await entry.open()
+      try {
+        res.writeHead(answer.status, answer.headers as string[])
+        if (!(await sendParts(answer.parts, file, res, means.pool, onBytes))) return false
+        res.end()
+        return true
+      } finally {
+        await file.close()
+      }
+    } catch (error) {
+      // Replaced since it was looked up, and nothing of the answer is out yet: the new one is looked up and sent.
+      if (res.headersSent || attempt >= openAttempts || failureKind(error) !== 'conflict') throw error
+      const again = await source.stat(path, who)
+      if (again?.kind !== 'file') throw error
+      entry = again
+    }
+  }
+}
+
+function writeSmall(res: ServerResponse, answer: Answer, onBytes: (count: number) => void): boolean {
+  if (res.destroyed) return false
+  write(res, answer)
+  onBytes(bodyLength(answer))
+  return true
+}
+
+/** Writes an answer whose parts are all in memory, in one go. */
+export function write(res: ServerResponse, answer: Answer): void {
+  res.writeHead(answer.status, answer.headers as string[])
+  const parts = answer.parts.filter((part) => part instanceof Uint8Array)
+  const [only] = parts
+  if (parts.length <= 1) res.end(only)
+  else res.end(Buffer.concat(parts))
+}
+
+function boundary(): string {
+  return `treeboot-${randomBytes(18).toString('hex')}`
+}
+
+function folderAnswer(req: IncomingMessage, path: CleanPath, entries: readonly Entry[]): Answer {
+  const accept = req.headers.accept ?? ''
+  if (!accept.includes('application/json') || accept.includes('text/html'))
+    return pageAnswer(200, folderPage(path, entries))
+  const json = Buffer.from(folderJson(path, entries), 'utf8')
+  const headers = ['Content-Type', 'application/json', 'Cache-Control', 'no-cache', 'Vary', 'Accept']
+  return { status: 200, headers: ['Content-Length', String(json.length), ...headers], parts: [json] }
+}
+
+/** An empty body for machines; for whoever asks for HTML a page with the way back. */
+async function missingAnswer(
+  req: IncomingMessage,
+  source: FileSource,
+  path: CleanPath,
+  who: Requester,
+): Promise<Answer> {
+  if (!req.headers.accept?.includes('text/html')) return emptyAnswer(404)
+  let nearest = parentPath(path)
+  while (nearest !== '/' && (await source.stat(nearest, who))?.kind !== 'folder')
+    nearest = parentPath(nearest)
+  return pageAnswer(404, errorPage('Not found', path, 'There is nothing at this path', nearest))
+}
+
+function pageAnswer(status: number, html: string): Answer {
+  const bytes = Buffer.from(html, 'utf8')
+  return { status, headers: ['Content-Length', String(bytes.length), ...pageHeaders], parts: [bytes] }
+}

@@ -1,0 +1,45 @@
+import { formatCmdline } from '../core/boot/kernel-args.ts'
+import type { BootPlan } from '../core/boot/plan.ts'
+import { placeUrl } from '../core/boot/urls.ts'
+import { shellValue } from './quote.ts'
+
+/** Shell variables, for `eval "$(curl ...)"` or `. file` in a script that fetches and boots by itself. */
+export function renderEnv(plan: BootPlan): string {
+  return Object.entries(variables(plan))
+    .map(([name, value]) => `TREEBOOT_${name}=${shellValue(value)}\n`)
+    .join('')
+}
+
+function variables(plan: BootPlan): Record<string, string> {
+  switch (plan.kind) {
+    case 'install': {
+      const sha256 = (digest: typeof plan.kernel.digest): string =>
+        digest?.algorithm === 'sha256' ? digest.hex : ''
+      return {
+        PLAN: plan.kind,
+        GUEST: plan.guest?.name ?? '',
+        TREE: plan.tree.id,
+        FAMILY: plan.tree.family,
+        VERSION: plan.tree.version,
+        VARIANT: plan.tree.variant,
+        ARCH: plan.tree.arch,
+        VIRT: plan.virt,
+        PLATFORM: plan.platform,
+        KERNEL: placeUrl(plan.urls.http, plan.kernel.place),
+        KERNEL_SHA256: sha256(plan.kernel.digest),
+        INITRD: placeUrl(plan.urls.http, plan.initrd.place),
+        INITRD_SHA256: sha256(plan.initrd.digest),
+        CMDLINE: formatCmdline(plan.args),
+        LOCATION: plan.location,
+        ANSWERS: plan.answers ?? '',
+      }
+    }
+    case 'chainload':
+      return { PLAN: plan.kind, TARGET: plan.target, WHY: plan.why }
+    case 'menu':
+      return { PLAN: plan.kind, TREES: plan.items.map((item) => item.plan.tree.id).join(' ') }
+    case 'local-disk':
+    case 'refuse':
+      return { PLAN: plan.kind, WHY: plan.why }
+  }
+}

@@ -1,0 +1,106 @@
+import type { BootPlan, ChainloadPlan, InstallPlan, MenuPlan } from '../core/boot/plan.ts'
+import { grubKernelArg, grubWord, screenText } from './quote.ts'
+
+/**
+ * A GRUB configuration. Files are named without a device: GRUB then takes them from `$root`, the server and protocol
+ * that this configuration came by, be it TFTP or HTTP. Naming (http,...) would need a module that Debian's signed
+ * image does not have, and naming (tftp,ADDRESS) the address that the client sees us by.
+ */
+export function renderGrub(plan: BootPlan): string {
+  switch (plan.kind) {
+    case 'install':
+      return `set timeout=0\nset default=0\n\n${entry(`Install ${plan.tree.id}`, plan)}`
+    case 'menu':
+      return menu(plan)
+    case 'chainload':
+      return `echo ${message(plan.why)}\n${chain(plan)}boot\n`
+    case 'local-disk':
+      return `echo ${message(plan.why)}\n${localBoot}`
+    case 'refuse':
+      return `echo ${message(plan.why)}\nsleep --interruptible 10\n${localBoot}`
+  }
+}
+
+function message(why: string): string {
+  return grubWord(`treeboot: ${screenText(why)}`)
+}
+
+function entry(title: string, plan: InstallPlan): string {
+  // BOOTIF with the colons of $net_default_mac: dracut and netcfg read them as well as dashes. An empty variable would leave
+  // `BOOTIF=01-`, which installers take for a card that is not there.
+  const args = plan.args.map((arg) => ` ${grubKernelArg(arg)}`).join('')
+  return [
+    `menuentry ${grubWord(screenText(title))} {`,
+    `  if [ -n "$net_default_mac" ]; then set bootif="BOOTIF=01-$net_default_mac"; else set bootif=""; fi`,
+    `  echo ${grubWord(`Loading ${screenText(plan.tree.id)} ...`)}`,
+    `  linux ${grubWord(plan.kernel.place)}${args} $bootif`,
+    `  initrd ${grubWord(plan.initrd.place)}`,
+    '}',
+    '',
+  ].join('\n')
+}
+
+function menu(plan: MenuPlan): string {
+  return [
+    'set default=0',
+    `set timeout=${Math.max(1, Math.round(plan.timeoutMs / 1000))}`,
+    `menuentry 'Boot from the local disk' {`,
+    indent(localBoot),
+    '}',
+    '',
+    ...plan.items.map((item) => entry(item.label, item.plan)),
+  ].join('\n')
+}
+
+function chain(plan: ChainloadPlan): string {
+  const path = plan.target.replace(/^[a-z]+:\/\/[^/]*/, '')
+  return /\.(cfg|conf)$/.test(path) ? `configfile ${grubWord(path)}\n` : `chainloader ${grubWord(path)}\n`
+}
+
+/** Where installed systems keep their first loader, most particular first; the removable-media path is the last resort. */
+const diskLoaders = [
+  ...[
+    'fedora',
+    'redhat',
+    'centos',
+    'rocky',
+    'almalinux',
+    'oracle',
+    'debian',
+    'ubuntu',
+    'opensuse',
+    'sles',
+    'kali',
+  ].flatMap((name) => [`/EFI/${name}/shimx64.efi`, `/EFI/${name}/shimaa64.efi`]),
+  '/EFI/opensuse/grubx64.efi',
+  '/EFI/debian/grubx64.efi',
+  '/EFI/mageia/grubx64.efi',
+  '/EFI/BOOT/BOOTX64.EFI',
+  '/EFI/BOOT/BOOTAA64.EFI',
+  '/EFI/BOOT/BOOTIA32.EFI',
+]
+
+/**
+ * Under UEFI the disk's own loader is looked for and started, since firmware that came here by its network entry often does not
+ * go on to the disk by itself; `exit` leaves that to the firmware. Under BIOS the first disk's boot sector is started.
+ */
+const localBoot = [
+  'if [ "$grub_platform" = "efi" ]; then',
+  `  for loader in ${diskLoaders.join(' ')}; do`,
+  '    if search --no-floppy --set=disk --file $loader; then',
+  '      chainloader ($disk)$loader',
+  '      boot',
+  '    fi',
+  '  done',
+  'else',
+  '  set root=(hd0)',
+  '  chainloader +1',
+  '  boot',
+  'fi',
+  'exit',
+  '',
+].join('\n')
+
+function indent(text: string): string {
+  return text.trimEnd().replace(/^/gm, '  ')
+}

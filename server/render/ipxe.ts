@@ -1,0 +1,83 @@
+import { formatCmdline } from '../core/boot/kernel-args.ts'
+import type { BootFile, BootPlan, ChainloadPlan, InstallPlan, MenuPlan } from '../core/boot/plan.ts'
+import { placeUrl } from '../core/boot/urls.ts'
+import { ipxeText, ipxeVariables, ipxeWord, screenText } from './quote.ts'
+
+/** An iPXE script. Files come by HTTP, which every iPXE speaks and which is many times faster than its TFTP. */
+export function renderIpxe(plan: BootPlan): string {
+  const body = commands(plan)
+  return `#!ipxe\n${ipxeVariables(body)}${body}`
+}
+
+function commands(plan: BootPlan): string {
+  switch (plan.kind) {
+    case 'install':
+      return `${boot(plan)}${failed}`
+    case 'menu':
+      return menu(plan)
+    case 'chainload':
+      return `echo ${message(plan.why)}\nchain --autofree ${chainTarget(plan)}\n${failed}`
+    case 'local-disk':
+      return `echo ${message(plan.why)}\n${localBoot}`
+    case 'refuse':
+      return `echo ${message(plan.why)}\nsleep 10\n${localBoot}`
+  }
+}
+
+/** `${` is expanded in messages too and cannot be escaped; a person reads it as well with a blank between. */
+function message(why: string): string {
+  return ipxeText(`treeboot: ${screenText(why).replaceAll('${', '$ {')}`)
+}
+
+/** netX is the card that iPXE booted from. Kernels that EFI starts find their initrd by `initrd=`; others ignore it. */
+function boot(plan: InstallPlan): string {
+  const cmdline = ipxeText(formatCmdline(plan.args))
+  const initrd = 'initrd.treeboot'
+  return [
+    `kernel ${url(plan, plan.kernel)} initrd=${initrd}${cmdline === '' ? '' : ` ${cmdline}`} BOOTIF=01-\${netX/mac:hexhyp} || goto failed`,
+    `initrd --name ${initrd} ${url(plan, plan.initrd)} || goto failed`,
+    'boot || goto failed',
+    '',
+  ].join('\n')
+}
+
+function url(plan: InstallPlan, image: BootFile): string {
+  return ipxeWord(placeUrl(plan.urls.http, image.place))
+}
+
+function chainTarget(plan: ChainloadPlan): string {
+  return ipxeWord(plan.target)
+}
+
+/** A script that ends in silence leaves the operator guessing; the status tells the firmware to try its next boot entry. */
+const failed = [
+  ':failed',
+  'echo treeboot: the boot files could not be fetched or started; the lines above say why',
+  'sleep 10',
+  'exit 1',
+  '',
+].join('\n')
+
+/**
+ * Under BIOS sanboot starts the first disk. Under UEFI the firmware does, once we leave with an error: after
+ * a success it would stop at its menu (UEFI 2.10, 3.1.1).
+ */
+const localBoot = [`iseq \${platform} pcbios && sanboot --no-describe --drive 0x80 ||`, 'exit 1', ''].join(
+  '\n',
+)
+
+function menu(plan: MenuPlan): string {
+  const title = (text: string): string => ipxeText(screenText(text).replaceAll('${', '$ {'))
+  return [
+    ':menu',
+    `menu ${title(plan.title)}`,
+    'item local Boot from the local disk',
+    ...plan.items.map((item, index) => `item tree${index + 1} ${title(item.label)}`),
+    `choose --default local --timeout ${Math.max(1000, Math.round(plan.timeoutMs))} chosen || goto local`,
+    `goto \${chosen}`,
+    ':local',
+    localBoot,
+    ...plan.items.map((item, index) => `:tree${index + 1}\n${boot(item.plan)}`),
+    failed,
+  ].join('\n')
+}

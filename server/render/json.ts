@@ -1,0 +1,18 @@
+import { answerOf } from '../core/boot/answer.ts'
+import type { BootPlan } from '../core/boot/plan.ts'
+
+/** An installation as the lookup answers it; any other plan as what it is. JSON.stringify is the quoting function of JSON. */
+export function renderJson(plan: BootPlan): string {
+  return `${JSON.stringify(shape(plan), null, 2)}\n`
+}
+
+function shape(plan: BootPlan): unknown {
+  if (plan.kind === 'install') return answerOf(plan)
+  if (plan.kind !== 'menu') return plan
+  return {
+    kind: plan.kind,
+    title: plan.title,
+    timeoutMs: plan.timeoutMs,
+    items: plan.items.map((item) => ({ label: item.label, tree: item.plan.tree.id })),
+  }
+}

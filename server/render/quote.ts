@@ -1,0 +1,175 @@
+import { formatKernelArg } from '../core/boot/kernel-args.ts'
+import type { KernelArg } from '../core/boot/plan.ts'
+import { byteLength } from '../core/boot/text.ts'
+import { Failure } from '../core/failure.ts'
+
+/**
+ * One quoting function per target language. Nothing reaches a rendered text except through one of these (or as a
+ * literal of ours). Where a language has no way to say something the function throws `invalid-data`, naming the text and
+ * the language: a wrong boot file is worse than none.
+ */
+
+const control = /[\x00-\x1f\x7f]/
+
+function refuse(language: string, text: string, why: string): Failure {
+  return new Failure('invalid-data', `${language} cannot say ${JSON.stringify(text.slice(0, 200))}: ${why}`)
+}
+
+function noControl(language: string, text: string): void {
+  if (control.test(text)) throw refuse(language, text, 'it holds a control character')
+}
+
+/**
+ * A message for people, as any screen shows it: control characters become blanks, runs of blanks one, and what is no
+ * ASCII a question mark (firmware consoles have code page 437 at best). Never for data.
+ */
+export function screenText(text: string): string {
+  return text
+    .replace(/[\x00-\x1f\x7f\s]+/g, ' ')
+    .replace(/[^\x20-\x7e]/gu, '?')
+    .trim()
+}
+
+/** POSIX shell (XCU 2.2.2): single quotes keep everything but the single quote, which is written `'\''`. Plain words stay bare. */
+export function shellWord(text: string): string {
+  if (text.includes('\0')) throw refuse('a shell', text, 'it holds a NUL')
+  if (/^[A-Za-z0-9_@%+:,./-]+$/.test(text)) return text
+  return `'${text.replaceAll("'", `'\\''`)}'`
+}
+
+/** Always quoted, newlines and all: the right side of `NAME=`. */
+export function shellValue(text: string): string {
+  if (text.includes('\0')) throw refuse('a shell', text, 'it holds a NUL')
+  return `'${text.replaceAll("'", `'\\''`)}'`
+}
+
+/**
+ * Part of a comma-separated option of virt-install. Its parser is Python's shlex in POSIX mode with `,` as the only
+ * blank: quotes and backslashes count, so whatever is not plain goes into double quotes.
+ */
+export function virtInstallPart(text: string): string {
+  noControl('virt-install', text)
+  if (/^[A-Za-z0-9_@%+:./ ~-]*$/.test(text)) return text
+  return `"${text.replace(/["\\]/g, '\\$&')}"`
+}
+
+/** Value inside a QEMU option such as `-drive file=...`: a comma is doubled (qemu-options, "-drive"), nothing else is special. */
+export function qemuPart(text: string): string {
+  noControl('a QEMU option', text)
+  return text.replaceAll(',', ',,')
+}
+
+/**
+ * The rest of a PXELINUX line, for APPEND, SAY and MENU LABEL. Nothing is quoted or escaped there, the line ends it.
+ * Blanks around it are lost. An APPEND of `-` alone means none (syslinux 6.04, readconfig.c).
+ */
+export function pxelinuxLine(text: string): string {
+  noControl('PXELINUX', text)
+  if (text !== text.trim()) throw refuse('PXELINUX', text, 'it begins or ends with a blank')
+  if (text === '-') throw refuse('PXELINUX', text, 'a lone - means "no arguments"')
+  return text
+}
+
+/** A file name in a PXELINUX configuration. It ends at the first blank; FILENAME_MAX is 256 with its NUL. */
+export function pxelinuxPath(text: string): string {
+  noControl('PXELINUX', text)
+  if (text === '' || /\s/.test(text)) throw refuse('PXELINUX', text, 'a file name there holds no blank')
+  if (byteLength(text) > 255)
+    throw refuse('PXELINUX', text, `${byteLength(text)} bytes in a file name; at most 255`)
+  return text
+}
+
+/**
+ * A word of a GRUB script (GRUB manual 16.3): like the shell, single quotes keep all but the single quote. Newlines
+ * are kept as well, but no command of ours wants one.
+ */
+export function grubWord(text: string): string {
+  noControl('GRUB', text)
+  if (/^[A-Za-z0-9_@%+:,./=-]+$/.test(text)) return text
+  return `'${text.replaceAll("'", `'\\''`)}'`
+}
+
+/**
+ * A kernel argument as a word of GRUB's `linux` command. GRUB writes the command line itself (grub_create_loader_cmdline,
+ * 2.06): a word with a space gets double quotes around it, which the kernel takes off again, and quotes and
+ * backslashes get a backslash in front, which the kernel does not take off. So these three cannot be said.
+ */
+export function grubKernelArg(arg: KernelArg): string {
+  formatKernelArg(arg)
+  const word = arg.value === undefined ? arg.key : `${arg.key}=${arg.value}`
+  if (/["'\\]/.test(word))
+    throw refuse('GRUB', word, 'it puts a backslash before every quote and backslash of a kernel argument')
+  return grubWord(word)
+}
+
+/**
+ * Text in an iPXE command. iPXE splits at blanks, knows no quotes, and expands `${...}` word by word until none is
+ * left (exec.c, settings.c), so a literal `${...}` cannot be said. Blanks that must survive as they are, a `#` that would begin
+ * a comment, `&&`, `||` and `;` alone, and a backslash at the end of a line come from the variables of `ipxeVariables`.
+ */
+export function ipxeText(text: string): string {
+  noControl('iPXE', text)
+  if (/\$\{[^}]*\}/.test(text)) throw refuse('iPXE', text, `it would expand \${...}`)
+  return text
+    .replace(/^ | $| (?= )/g, `\${sp}`)
+    .replace(/(^|[ }])#/g, `$1\${hash}`)
+    .replace(/(^| )&&(?= |$)/g, `$1\${amp}&`)
+    .replace(/(^| )\|\|(?= |$)/g, `$1\${bar}|`)
+    .replace(/(^| );(?= |$)/g, `$1\${semi}`)
+    .replace(/\\$/, `\${bs}`)
+}
+
+/** One word of an iPXE command: no blank may separate it. */
+export function ipxeWord(text: string): string {
+  return ipxeText(text).replaceAll(' ', `\${sp}`)
+}
+
+/** Defines what `ipxeText` uses; every script that quotes begins with those of its variables that it needs. */
+export function ipxeVariables(script: string): string {
+  const hex: Readonly<Record<string, string>> = {
+    sp: '20',
+    hash: '23',
+    amp: '26',
+    bar: '7c',
+    semi: '3b',
+    bs: '5c',
+  }
+  return Object.keys(hex)
+    .filter((name) => script.includes(`\${${name}}`))
+    .map((name) => `set ${name}:hex ${hex[name]}\n`)
+    .join('')
+}
+
+/** Text or an attribute value in XML 1.0. Most control characters, U+FFFE, U+FFFF and lone surrogates are no XML characters (2.2). */
+export function xmlText(text: string): string {
+  if (/[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/.test(text) || /\p{Surrogate}/u.test(text))
+    throw refuse('XML', text, 'it holds a character that XML has no way to write')
+  const entities: Readonly<Record<string, string>> = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;',
+    "'": '&apos;',
+    '\t': '&#9;',
+    '\n': '&#10;',
+    '\r': '&#13;',
+  }
+  return text.replace(/[&<>"'\t\n\r]/g, (char) => entities[char] ?? char)
+}
+
+/** The inside of an XML comment (2.5): no `--`, no `-` at the end, and there are no entities to help. */
+export function xmlComment(text: string): string {
+  if (/--|-$/.test(text)) throw refuse('an XML comment', text, 'it holds -- or ends with -')
+  if (/[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/.test(text) || /\p{Surrogate}/u.test(text))
+    throw refuse('XML', text, 'it holds a character that XML has no way to write')
+  return text
+}
+
+/**
+ * A string in xl.cfg (libxlu_cfg.c): double quotes, `\"` and `\\`, as in Python. Its `\x41` skips a digit and its
+ * `\101` is decimal, so no other escape is used and control characters are refused.
+ */
+export function xlString(text: string): string {
+  noControl('xl.cfg', text)
+  return `"${text.replace(/["\\]/g, '\\$&')}"`
+}

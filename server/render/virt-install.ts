@@ -1,0 +1,62 @@
+import { formatCmdline } from '../core/boot/kernel-args.ts'
+import type { InstallPlan } from '../core/boot/plan.ts'
+import { canonicalArch } from '../core/tree/arch.ts'
+import { machineOf } from './machine.ts'
+import { shellWord, virtInstallPart } from './quote.ts'
+
+/**
+ * A `virt-install` command, one option a line. virt-install itself adds `inst.repo=`, `method=` or `install=`
+ * for the families it knows; saying it again with the same value does no harm, and for all others it must be said.
+ */
+export function renderVirtInstall(plan: InstallPlan): string {
+  const machine = machineOf(plan)
+  const cmdline = formatCmdline(plan.args)
+  const options: (readonly [string, string?])[] = [
+    ...(machine.hypervisor === 'xen' ? [['--connect', 'xen:///system'] as const] : []),
+    ['--name', machine.name],
+    ...(machine.uuid === undefined ? [] : [['--uuid', machine.uuid] as const]),
+    ['--virt-type', machine.hypervisor],
+    [plan.virt === 'pv' ? '--paravirt' : '--hvm'],
+    ['--arch', hostArch(plan.tree.arch)],
+    ['--memory', String(machine.memory)],
+    ['--vcpus', String(machine.vcpus)],
+    ['--disk', `size=${machine.disk}`],
+    ...networks(machine.network.written, machine.macs),
+    // Trees that libosinfo has never heard of are welcome.
+    ['--osinfo', 'detect=on,require=off'],
+    ['--location', location(plan)],
+    ...(cmdline === '' ? [] : [['--extra-args', cmdline] as const]),
+  ]
+  const lines = options.map(([name, value]) => (value === undefined ? name : `${name} ${shellWord(value)}`))
+  return `virt-install ${lines.join(' \\\n  ')}\n`
+}
+
+function networks(written: string, macs: readonly string[]): (readonly [string, string])[] {
+  if (macs.length === 0) return [['--network', written]]
+  return macs.map((mac) => ['--network', `${written},mac=${virtInstallPart(mac)}`] as const)
+}
+
+/** libvirt's name of an architecture (virArch), where trees use another. */
+export function hostArch(arch: string): string {
+  const name = canonicalArch(arch)
+  if (name === 'i386') return 'i686'
+  if (name === 'armhfp') return 'armv7l'
+  return name.replace(/_v\d$/, '')
+}
+
+/**
+ * The bare URL where virt-install finds the same two images by itself: a flawless `.treeinfo` with the platform it
+ * would pick (4.1.0: `images-<arch>`, with `--paravirt` `images-xen`), or a Debian-style MANIFEST. Everywhere else the images are named.
+ * Its Python parser is stricter than ours, so any oddity in a descriptor counts against detection.
+ */
+function location(plan: InstallPlan): string {
+  const { tree } = plan
+  const expected = plan.virt === 'pv' ? 'xen' : tree.arch
+  const detected = tree.era.startsWith('treeinfo') && tree.problems.length === 0 && plan.platform === expected
+  if (detected) return plan.location
+  return [
+    plan.location,
+    `kernel=${virtInstallPart(plan.kernel.path)}`,
+    `initrd=${virtInstallPart(plan.initrd.path)}`,
+  ].join(',')
+}

@@ -1,0 +1,42 @@
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { expect, test } from 'vitest'
+import { UndoStack } from '../../../server/cli/demo/undo.ts'
+
+test('steps run newest first, all of them, and what failed is told at the end', () => {
+  const undo = new UndoStack()
+  const order: string[] = []
+  undo.push('namespace', () => order.push('namespace'))
+  undo.push('bridge', () => {
+    throw new Error('busy')
+  })
+  undo.push('machine', () => order.push('machine'))
+  expect(() => undo.unwind()).toThrow('left behind: bridge: busy')
+  expect(order).toEqual(['machine', 'namespace'])
+  expect(() => undo.unwind()).not.toThrow()
+})
+
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+  '%s in the middle leaves nothing behind',
+  async (signal) => {
+    const folder = mkdtempSync(join(tmpdir(), 'tb-undo-'))
+    const undo = pathToFileURL(join(import.meta.dirname, '../../../server/cli/demo/undo.ts')).href
+    const script = `import { UndoStack } from '${undo}'
+    import { rmSync } from 'node:fs'
+    new UndoStack().push('folder', () => rmSync('${folder}', { recursive: true }))
+    setInterval(() => {}, 1000)
+    process.stdout.write('ready')`
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    await new Promise((resolve) => child.stdout.once('data', resolve))
+    const ended = new Promise((resolve) => child.once('exit', (_, by) => resolve(by)))
+    child.kill(signal)
+    expect(await ended).toBe(signal)
+    expect(existsSync(folder)).toBe(false)
+    rmSync(folder, { recursive: true, force: true })
+  },
+)

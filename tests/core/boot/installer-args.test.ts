@@ -1,0 +1,159 @@
+import { describe, expect, test } from 'vitest'
+import { formatCmdline } from '../../../server/core/boot/kernel-args.ts'
+import type { ServerUrls } from '../../../server/core/boot/plan.ts'
+import { planTree } from '../../../server/core/boot/plan-tree.ts'
+import type { Tree } from '../../../server/core/tree/tree.ts'
+import {
+  debian12,
+  fedora9,
+  fedora40,
+  leap15,
+  makeGuest,
+  makeTree,
+  rhel6,
+  urls,
+} from '../../support/boot-world.ts'
+
+function cmdline(
+  tree: Tree,
+  guest = makeGuest('web01', { template: 'x.ks' }),
+  at: ServerUrls = urls,
+): string {
+  const plan = planTree(tree, { urls: at, virt: 'hvm', guest })
+  return plan.kind === 'install' ? formatCmdline(plan.args) : `refused: ${plan.why}`
+}
+const web = 'http://192.0.2.1:8080'
+const like = (distro: Tree['distro'], version: string) => makeTree('t', { distro, version })
+
+describe('anaconda', () => {
+  test('since Fedora 19 and Enterprise Linux 7 with inst.', () => {
+    expect(cmdline(fedora40)).toBe(`inst.repo=${web}/trees/fedora/40/x86_64 ip=dhcp inst.ks=${web}/ks/web01`)
+    for (const [distro, version] of [
+      ['fedora', '19'],
+      ['fedora', 'rawhide'],
+      ['rhel', '7.0'],
+      ['rocky', '9.4'],
+      ['centos-stream', '10'],
+      ['amazon', '2'],
+      ['eln', 'eln'],
+    ] as const)
+      expect(cmdline(like(distro, version)), `${distro} ${version}`).toMatch(/^inst\.repo=.* inst\.ks=/)
+  })
+  test('before that without, and with the one card that the guest has', () => {
+    expect(cmdline(rhel6)).toBe(
+      `method=${web}/trees/rhel-6.10 ip=dhcp ksdevice=52:54:00:aa:bb:01 ks=${web}/ks/web01`,
+    )
+    expect(
+      cmdline(fedora9, makeGuest('old', { macs: ['52:54:00:00:00:01', '52:54:00:00:00:02'] })),
+    ).toContain('ksdevice=link')
+    for (const [distro, version] of [
+      ['fedora', '18'],
+      ['centos', '5.11'],
+      ['scientific', '6.10'],
+      ['redhat-linux', '9'],
+    ] as const)
+      expect(cmdline(like(distro, version)), `${distro} ${version}`).toMatch(/^method=.* ks=/)
+  })
+  test('a tree without packages is a second stage and no repository', () => {
+    expect(cmdline(makeTree('netinst', { repositories: [] }))).toMatch(/^inst\.stage2=/)
+  })
+  test('by FTP and by NFS', () => {
+    const ftp = makeGuest('a', { template: 'x.ks', source: 'ftp' })
+    expect(cmdline(fedora40, ftp)).toBe(
+      'inst.repo=ftp://192.0.2.1:10021/trees/fedora/40/x86_64 ip=dhcp inst.ks=ftp://192.0.2.1:10021/ks/a',
+    )
+    const nfs = makeGuest('a', { template: 'x.ks', source: 'nfs' })
+    expect(cmdline(fedora40, nfs)).toBe(
+      `inst.repo=nfs:192.0.2.1:/trees/fedora/40/x86_64 ip=dhcp inst.ks=${web}/ks/a`,
+    )
+    const elsewhere = { ...urls, nfs: { host: '[::1]', options: 'nfsvers=3,port=12049,mountport=12049' } }
+    expect(cmdline(rhel6, nfs, elsewhere)).toContain(
+      'method=nfs:nfsvers=3,port=12049,mountport=12049:[::1]:/trees/rhel-6.10',
+    )
+  })
+  test('a source whose door is closed is refused, with the way out', () => {
+    expect(cmdline(fedora40, makeGuest('a', { source: 'nfs' }), { http: web })).toBe(
+      'refused: source is nfs, and the nfs door is closed: enable nfs in config.yaml',
+    )
+  })
+})
+
+describe('debian-installer', () => {
+  test('is told its name before the network is up, and its preseed', () => {
+    const guest = makeGuest('web01', { template: 'd.cfg', vars: { hostname: 'www.lab.example' } })
+    expect(cmdline(debian12, guest)).toBe(
+      `auto=true priority=critical interface=auto hostname=www domain=lab.example preseed/url=${web}/ks/web01`,
+    )
+  })
+  test('a name that is no host name is not given as one', () => {
+    expect(cmdline(debian12, makeGuest('web_01', { template: 'd.cfg' }))).not.toContain('hostname')
+  })
+  test('without a preseed it asks as ever', () => {
+    expect(cmdline(debian12, makeGuest('web01'))).toBe('')
+  })
+})
+
+describe('Ubuntu', () => {
+  const live = {
+    distro: 'ubuntu',
+    version: '24.04',
+    platforms: { x86_64: { kernel: 'casper/vmlinuz', initrd: 'casper/initrd', others: {} } },
+  } as const
+  test('from its ISO over HTTP, with a seed that ends in a slash', () => {
+    const iso = makeTree('ubuntu/noble', {
+      ...live,
+      origin: { kind: 'iso', path: '/srv/trees/ubuntu/noble.iso' },
+    })
+    expect(cmdline(iso)).toBe(
+      `url=${web}/trees/ubuntu/noble.iso ip=dhcp autoinstall ds=nocloud-net;s=${web}/ks/web01/`,
+    )
+  })
+  test('from a folder over NFS', () => {
+    expect(cmdline(makeTree('noble', live))).toMatch(
+      /^boot=casper netboot=nfs nfsroot=192\.0\.2\.1:\/trees\/noble ip=dhcp/,
+    )
+  })
+  test('the years of debian-installer', () => {
+    const old = makeTree('xenial', {
+      distro: 'ubuntu',
+      version: '16.04',
+      platforms: {
+        x86_64: { kernel: 'install/netboot/ubuntu-installer/amd64/linux', initrd: 'i', others: {} },
+      },
+    })
+    expect(cmdline(old)).toContain('preseed/url=')
+  })
+})
+
+test('SUSE: linuxrc until 15, Agama from 16', () => {
+  expect(cmdline(leap15)).toBe(`install=${web}/trees/leap-15.6 autoyast=${web}/ks/web01`)
+  expect(cmdline(leap15, makeGuest('a', { source: 'nfs' }))).toBe('install=nfs://192.0.2.1/trees/leap-15.6')
+  const leap16 = makeTree('leap-16', { distro: 'opensuse', version: '16.0', stage2: 'LiveOS/squashfs.img' })
+  expect(cmdline(leap16)).toBe(
+    `root=live:${web}/trees/leap-16/LiveOS/squashfs.img ip=dhcp inst.install_url=${web}/trees/leap-16 inst.auto=${web}/ks/web01`,
+  )
+})
+
+test('Mageia, Fedora CoreOS, Arch, Alpine', () => {
+  expect(cmdline(makeTree('m9', { distro: 'mageia', version: '9' }))).toMatch(
+    /^automatic=method:http,network:dhcp,server:192\.0\.2\.1:8080,directory:\/trees\/m9 /,
+  )
+  const coreos = makeTree('fcos', { distro: 'coreos' })
+  expect(cmdline(coreos)).toBe(
+    `coreos.live.rootfs_url=${web}/trees/fcos/images/pxeboot/rootfs.img ip=dhcp ignition.firstboot ignition.platform.id=metal ignition.config.url=${web}/ks/web01`,
+  )
+  const arch = { kernel: 'arch/boot/x86_64/vmlinuz-linux', initrd: 'i', others: {} }
+  expect(cmdline(makeTree('arch', { distro: 'arch', platforms: { x86_64: arch } }))).toContain(
+    `archiso_http_srv=${web}/trees/arch/ `,
+  )
+  const alpine = { kernel: 'boot/vmlinuz-lts', initrd: 'boot/initramfs-lts', others: {} }
+  expect(cmdline(makeTree('al', { distro: 'alpine', platforms: { x86_64: alpine } }))).toContain(
+    `modloop=${web}/trees/al/boot/modloop-lts alpine_repo=${web}/trees/al/apks`,
+  )
+})
+
+test('an installer that nobody taught us gets what the operator says and nothing else', () => {
+  expect(cmdline(makeTree('odd', { distro: 'other' }), makeGuest('a', { args: ['quiet root="a b"'] }))).toBe(
+    'quiet root="a b"',
+  )
+})

@@ -1,0 +1,185 @@
+import { describe, expect, test } from 'vitest'
+import { explainBoot } from '../../../server/core/boot/explain.ts'
+import { formatCmdline } from '../../../server/core/boot/kernel-args.ts'
+import type { BootPlan, InstallPlan } from '../../../server/core/boot/plan.ts'
+import { planBoot } from '../../../server/core/boot/plan-boot.ts'
+import {
+  debian12,
+  fedora9,
+  fedora40,
+  leap15,
+  makeGuest,
+  makeTree,
+  makeWorld,
+  rhel6,
+} from '../../support/boot-world.ts'
+
+const trees = [fedora40, rhel6, fedora9, debian12, leap15, makeTree('half', { state: 'incoming' })]
+const installed = (plan: BootPlan): InstallPlan => {
+  if (plan.kind !== 'install') throw new Error(`expected an installation, got ${JSON.stringify(plan)}`)
+  return plan
+}
+const plannedFor = (guest: ReturnType<typeof makeGuest>, facts = {}) =>
+  planBoot({ name: guest.name, ...facts }, makeWorld(trees, [guest]))
+
+describe('a guest', () => {
+  test('is known by its MAC however it is spelled, and gets files with sizes and digests', () => {
+    const world = makeWorld(trees, [makeGuest('web01', { tree: fedora40, template: 'fedora.ks' })])
+    const plan = installed(planBoot({ macs: ['01-52-54-00-AA-BB-01'] }, world))
+    expect(plan).toMatchObject({
+      platform: 'x86_64',
+      kernel: {
+        path: 'images/pxeboot/vmlinuz',
+        place: '/trees/fedora/40/x86_64/images/pxeboot/vmlinuz',
+        size: 14_000_000,
+        digest: { algorithm: 'sha256', hex: 'ab'.repeat(32) },
+      },
+      location: 'http://192.0.2.1:8080/trees/fedora/40/x86_64',
+      answers: 'http://192.0.2.1:8080/ks/web01',
+    })
+  })
+  test('HVM and PV get the same treatment and different images where the tree has them', () => {
+    const hvm = installed(plannedFor(makeGuest('a', { tree: fedora9 })))
+    const pv = installed(plannedFor(makeGuest('a', { tree: fedora9 }), { virt: 'pv' }))
+    expect(hvm.kernel.path).toBe('images/pxeboot/vmlinuz')
+    expect(pv.kernel.path).toBe('images/xen/vmlinuz')
+    expect(formatCmdline(pv.args)).toBe(formatCmdline(hvm.args))
+  })
+  test('PV from a tree without xen images boots the kernel of its arch', () => {
+    expect(installed(plannedFor(makeGuest('a', { tree: debian12 }), { virt: 'pv' })).platform).toBe('amd64')
+  })
+  test('without images the refusal names the platforms there are', () => {
+    const odd = makeTree('odd', { platforms: { ppc64: { kernel: 'v', others: {} } } })
+    const world = makeWorld([odd], [makeGuest('a', { tree: odd })])
+    expect(planBoot({ name: 'a' }, world)).toEqual({
+      kind: 'refuse',
+      why: 'guest a: no kernel and initrd for x86_64 in odd; it has ppc64 (no initrd)',
+    })
+  })
+  test('without a tree, or with one that is not there, learns why', () => {
+    expect(plannedFor(makeGuest('a'))).toMatchObject({
+      kind: 'refuse',
+      why: expect.stringContaining('it has no tree'),
+    })
+    expect(plannedFor(makeGuest('a', { tree: 'half' }))).toMatchObject({
+      kind: 'refuse',
+      why: expect.stringMatching(/^guest a: .*; nearest: fedora\/40\/x86_64/),
+    })
+  })
+})
+
+describe('the operator has the last word', () => {
+  test('his argument replaces ours, the guest replaces its profile, consoles add up', () => {
+    const guest = makeGuest('a', {
+      tree: fedora40,
+      args: [
+        { value: 'console=ttyS0 inst.lang=de_DE', from: 'profile base' },
+        { value: 'ip=eth1:dhcp', from: 'profile web' },
+        { value: 'console=tty0', from: 'guest a' },
+        { value: 'inst.lang=fr_FR', from: 'guest a' },
+      ],
+    })
+    expect(formatCmdline(installed(plannedFor(guest)).args)).toBe(
+      'inst.repo=http://192.0.2.1:8080/trees/fedora/40/x86_64 console=ttyS0 ip=eth1:dhcp console=tty0 inst.lang=fr_FR',
+    )
+    const said = explainBoot({ name: 'a' }, makeWorld(trees, [guest]))
+    expect(said.filter((line) => line.what === 'dropped argument')).toEqual([
+      {
+        what: 'dropped argument',
+        value: 'ip=dhcp',
+        from: 'the installer of fedora/40/x86_64, overruled by profile web',
+      },
+      { what: 'dropped argument', value: 'inst.lang=de_DE', from: 'profile base, overruled by guest a' },
+    ])
+  })
+  test('what no command line can say is refused when planned', () => {
+    expect(plannedFor(makeGuest('a', { tree: fedora40, args: ['x="unpaired'] }))).toMatchObject({
+      kind: 'install',
+    })
+    expect(plannedFor(makeGuest('a', { tree: fedora40, args: ['x=a\u0001b'] }))).toMatchObject({
+      kind: 'refuse',
+      why: expect.stringContaining('cannot be written'),
+    })
+  })
+})
+
+describe('a command line too long for the kernel', () => {
+  const long = (bytes: number) => makeGuest('a', { tree: fedora40, args: [`x=${'y'.repeat(bytes)}`] })
+  test('is refused with its length, the limit and the longest argument', () => {
+    const plan = plannedFor(long(2000))
+    expect(plan).toMatchObject({ kind: 'refuse' })
+    expect(plan.kind === 'refuse' && plan.why).toMatch(
+      /^guest a: kernel command line of 20\d\d bytes, and loaders add up to \d+: the x86_64 kernel of fedora\/40\/x86_64 takes 2047 in all; longest arguments: x=y+\.\.\. \(2002\), inst\.repo=/,
+    )
+  })
+  test('is measured to the byte, with what PXELINUX adds', () => {
+    const fits = installed(plannedFor(long(1)))
+    const fixed = formatCmdline(fits.args).length - 1
+    const added = ` BOOT_IMAGE=${fits.kernel.place} initrd=${fits.initrd.place} BOOTIF=01-52-54-00-aa-bb-01`
+      .length
+    const room = 2047 - fixed - added
+    expect(plannedFor(long(room)).kind).toBe('install')
+    expect(plannedFor(long(room + 1)).kind).toBe('refuse')
+  })
+  test.each([
+    ['ppc64', '7.9', 400, 'refuse'],
+    ['ppc64le', '8.10', 600, 'install'],
+    ['s390x', '9.4', 800, 'refuse'],
+    ['s390x', '10.0', 3000, 'install'],
+    ['aarch64', '9.4', 1500, 'install'],
+  ])('%s of Enterprise Linux %s with %i bytes: %s', (arch, version, bytes, kind) => {
+    const images = { kernel: 'images/kernel.img', initrd: 'images/initrd.img', others: {} }
+    const tree = makeTree('el', { distro: 'rhel', version, arch, platforms: { [arch]: images } })
+    const guest = makeGuest('a', { tree, args: [`x=${'y'.repeat(bytes)}`] })
+    expect(planBoot({ name: 'a' }, makeWorld([tree], [guest])).kind).toBe(kind)
+  })
+})
+
+describe('a machine that is no guest', () => {
+  test('gets a menu of the ready trees that it could run', () => {
+    const arm = makeTree('arm', {
+      arch: 'aarch64',
+      platforms: { aarch64: { kernel: 'k', initrd: 'i', others: {} } },
+    })
+    const world = makeWorld([...trees, arm], [])
+    const menu = planBoot({ macs: ['52:54:00:00:00:99'], arch: 'x86_64' }, world)
+    expect(menu.kind === 'menu' && menu.items.map((item) => item.label)).toEqual([
+      'Fedora 40 Server x86_64 (fedora/40/x86_64)',
+      'Red Hat Enterprise Linux 6.10 Server x86_64 (rhel-6.10)',
+      'Fedora 9 Fedora i386 (f9-i386)',
+      'Debian 12 amd64 (debian-12)',
+      'openSUSE Leap 15.6 x86_64 (leap-15.6)',
+    ])
+    const forArm = planBoot({ arch: 'aarch64' }, world)
+    expect(forArm.kind === 'menu' && forArm.items.map((item) => item.plan.tree.id)).toEqual(['arm'])
+  })
+  test('or its own disk', () => {
+    expect(planBoot({}, makeWorld(trees, [], { unknown: 'local' })).kind).toBe('local-disk')
+    expect(planBoot({}, makeWorld(trees, [], { unknown: 'ignore' })).kind).toBe('local-disk')
+  })
+})
+
+test('explain tells every step with its origin', () => {
+  const guest = makeGuest('web01', { tree: fedora40, template: 'fedora.ks', args: ['console=ttyS0'] })
+  const said = explainBoot({ macs: ['525400aabb01'] }, makeWorld(trees, [guest]))
+  expect(said.map((line) => `${line.what}: ${line.value}`)).toEqual([
+    'guest: web01',
+    'profile: web',
+    'profile: base',
+    'source: http',
+    'virt: kvm hvm',
+    'template: fedora.ks',
+    'tree: fedora/40/x86_64',
+    'platform: x86_64',
+    'kernel: /trees/fedora/40/x86_64/images/pxeboot/vmlinuz',
+    'initrd: /trees/fedora/40/x86_64/images/pxeboot/initrd.img',
+    'location: http://192.0.2.1:8080/trees/fedora/40/x86_64',
+    'answers: http://192.0.2.1:8080/ks/web01',
+    'argument: inst.repo=http://192.0.2.1:8080/trees/fedora/40/x86_64',
+    'argument: ip=dhcp',
+    'argument: inst.ks=http://192.0.2.1:8080/ks/web01',
+    'argument: console=ttyS0',
+    'plan: install',
+  ])
+  expect(said[0]?.from).toBe('matched by mac 52:54:00:aa:bb:01, defined at config.yaml:21')
+})

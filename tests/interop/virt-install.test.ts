@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { startChild } from '../../server/cli/demo/child.ts'
+import { startDnsmasq } from '../../server/cli/demo/dnsmasq.ts'
+import { makeLan } from '../../server/cli/demo/lan.ts'
+import { missingClient, requireClient, requireRoot } from '../support/clients.ts'
+import { type Bench, guestImages, makeBench, startTreeboot, type Treeboot } from '../support/lab/lab.ts'
+import { startLibvirt } from '../support/lab/libvirt.ts'
+import { type LabTreeName, labTrees, makeTree } from '../support/lab/trees.ts'
+import { dryRun, guestShape, homeIn } from '../support/lab/virt-install.ts'
+
+const names = Object.keys(labTrees) as LabTreeName[]
+
+describe('virt-install --location, as a dry run', () => {
+  const needs = ['virt-install', 'curl'] as const
+  let bench: Bench
+  let treeboot: Treeboot
+
+  beforeEach(() => {
+    requireClient(...needs)
+  })
+  beforeAll(async () => {
+    bench = makeBench()
+    if (missingClient(needs)) return
+    // The images are only looked at, not booted: any bytes will do.
+    const images = { kernel: join(import.meta.dirname, '../../package.json'), initrd: import.meta.filename }
+    for (const name of names) makeTree(join(bench.folder, 'trees'), name, images)
+    treeboot = await startTreeboot(bench, { trees: names.map((name) => labTrees[name].id) })
+  })
+  afterAll(() => bench.undo.unwind())
+
+  const at = (name: LabTreeName) => `${treeboot.url}/trees/${labTrees[name].id}`
+
+  test.each([
+    ['fedora', 'http://fedoraproject.org/fedora/', 'inst.repo='],
+    ['centos', 'http://centos.org/centos/5.11', 'method='],
+    ['debian', 'http://debian.org/debian/11', ''],
+    ['suse', 'http://opensuse.org/opensuse/13.2', 'install='],
+  ] as const)('%s: the release is recognised, kernel and initrd are found', (name, os, argument) => {
+    const { xml, fetched } = dryRun(bench.folder, at(name), 'hvm')
+    expect(xml).toContain(`<libosinfo:os id="${os}`)
+    expect(xml).toMatch(/<type arch="x86_64"[^>]*>hvm<\/type>/)
+    if (argument) expect(xml).toContain(`<cmdline>${argument}${at(name)}</cmdline>`)
+    expect(fetched.slice(-2)).toEqual([labTrees[name].kernel, labTrees[name].initrd])
+  })
+
+  test('a trailing slash changes nothing', () => {
+    const { fetched } = dryRun(bench.folder, `${at('fedora')}/`, 'hvm')
+    expect(fetched.slice(-2)).toEqual([labTrees.fedora.kernel, labTrees.fedora.initrd])
+  })
+
+  test('under Xen, HVM boots the images of the arch and PV those for Xen', () => {
+    const hvm = dryRun(bench.folder, at('centos'), 'xen-hvm')
+    expect(hvm.xml).toContain('<type arch="x86_64" machine="xenfv">hvm</type>')
+    expect(hvm.fetched.slice(-2)).toEqual(['images/pxeboot/vmlinuz', 'images/pxeboot/initrd.img'])
+    const pv = dryRun(bench.folder, at('centos'), 'xen-pv')
+    expect(pv.xml).toContain('<type arch="x86_64" machine="xenpv">xen</type>')
+    expect(pv.fetched.slice(-2)).toEqual(['images/xen/vmlinuz', 'images/xen/initrd.img'])
+  })
+
+  test('what lookup answers is what virt-install finds', () => {
+    for (const virt of ['hvm', 'pv'] as const) {
+      const answer = JSON.parse(treeboot.get(`/api/v1/lookup?tree=${labTrees.centos.id}&virt=${virt}`))
+      const { fetched } = dryRun(bench.folder, at('centos'), `xen-${virt}`)
+      expect([answer.kernel.path, answer.initrd.path]).toEqual(fetched.slice(-2))
+    }
+  })
+})
+
+describe('virt-install --location, a real guest under a libvirtd of our own', () => {
+  const needs = ['virt-install', 'libvirtd', 'qemu-system-x86_64', 'dnsmasq', 'ip', 'curl'] as const
+  let bench: Bench
+
+  beforeEach(() => {
+    requireRoot()
+    requireClient(...needs)
+    bench = makeBench()
+    return () => bench.undo.unwind()
+  })
+
+  test('HVM without KVM: kernel and initrd come from the tree, and the guest fetches its kickstart', async () => {
+    const { folder, undo } = bench
+    const tree = makeTree(join(folder, 'trees'), 'fedora', await guestImages())
+    const lan = makeLan(undo)
+    const treeboot = await startTreeboot(bench, { lan, trees: [tree.id] })
+    await startDnsmasq(undo, lan.addHost('192.0.2.2'), folder)
+    const libvirt = await startLibvirt(undo, lan, folder)
+    const kickstart = `/trees/${tree.id}/.treeinfo`
+    const serial = join(folder, 'serial.log')
+    const install = startChild(
+      undo,
+      libvirt.inside([
+        ...(['env', ...Object.entries(homeIn(folder)).map((pair) => pair.join('='))] as const),
+        ...['virt-install', '--connect', 'qemu:///system', '--virt-type', 'qemu', '--hvm', ...guestShape],
+        ...['--network', 'bridge=br0', '--serial', `file,path=${serial}`, '--noautoconsole'],
+        ...['--location', `${treeboot.url}/trees/${tree.id}`],
+        ...['--extra-args', `console=ttyS0 inst.ks=${treeboot.url}${kickstart}`],
+      ]),
+    )
+    expect(await install.ended, install.output.tail()).toBe(0)
+    const said = await serialUntil(serial, /guest: done/, 90_000)
+    expect(said).toContain(`inst.repo=${treeboot.url}/trees/${tree.id}`)
+    const digest = createHash('sha256').update(treeboot.get(kickstart)).digest('hex')
+    expect(said).toContain(`sha256 ${digest}`)
+  })
+})
+
+/** libvirt writes the serial line into a file: looks again until the line is there. */
+async function serialUntil(file: string, pattern: RegExp, timeoutMs: number): Promise<string> {
+  const deadlineMs = Date.now() + timeoutMs
+  for (;;) {
+    const text = readFileSync(file, 'latin1')
+    if (pattern.test(text)) return text
+    if (Date.now() > deadlineMs) throw new Error(`no ${pattern} on the serial line:\n${text.slice(-3000)}`)
+    await delay(250)
+  }
+}

@@ -1,0 +1,76 @@
+import { connect, type Socket } from 'node:net'
+import type { Event } from '../../server/events/bus.ts'
+import { HttpDoor, type HttpDoorOptions } from '../../server/protocols/http/door.ts'
+
+export interface RawResponse {
+  readonly status: number
+  /** The head as it came, without the empty line. */
+  readonly head: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Buffer
+}
+
+/** A running door on 127.0.0.1 and all that it told about. */
+export interface OpenDoor {
+  readonly door: HttpDoor
+  readonly port: number
+  readonly events: Event[]
+}
+
+export async function openDoor(
+  options: Omit<HttpDoorOptions, 'bind' | 'port' | 'events'>,
+): Promise<OpenDoor> {
+  const events: Event[] = []
+  const door = new HttpDoor({ bind: '127.0.0.1', port: 0, events: (event) => events.push(event), ...options })
+  await door.start()
+  return { door, port: door.address?.port ?? 0, events }
+}
+
+/** Sends bytes exactly as given and reads one response; the connection is closed afterwards. HEAD has no body to wait for. */
+export function exchange(port: number, request: string | Buffer, host = '127.0.0.1'): Promise<RawResponse> {
+  return new Promise((resolve, reject) => {
+    const socket: Socket = connect(port, host)
+    const noBody = request.toString('latin1').startsWith('HEAD ')
+    let read = Buffer.alloc(0)
+    socket.on('connect', () => socket.write(request))
+    socket.on('data', (chunk) => {
+      read = Buffer.concat([read, chunk])
+      const response = parseResponse(read)
+      if (!response) return
+      const expected =
+        noBody || response.status === 304 ? 0 : Number(response.headers['content-length'] ?? Infinity)
+      if (response.body.length < expected) return
+      socket.destroy()
+      resolve(response)
+    })
+    socket.on('error', reject)
+    socket.on('close', () => {
+      const response = parseResponse(read)
+      if (response) resolve(response)
+      else reject(new Error(`closed after ${JSON.stringify(read.toString('latin1').slice(0, 200))}`))
+    })
+  })
+}
+
+/** A request for a path with `Host` and the given header lines. */
+export function request(method: string, target: string, ...lines: readonly string[]): string {
+  return [`${method} ${target} HTTP/1.1`, 'Host: boot.example', ...lines, '', ''].join('\r\n')
+}
+
+export function get(port: number, target: string, ...lines: readonly string[]): Promise<RawResponse> {
+  return exchange(port, request('GET', target, ...lines))
+}
+
+export function parseResponse(read: Buffer): RawResponse | undefined {
+  const end = read.indexOf('\r\n\r\n')
+  if (end < 0) return undefined
+  const head = read.toString('latin1', 0, end)
+  const [first = '', ...lines] = head.split('\r\n')
+  const headers = Object.fromEntries(
+    lines.map((line) => [
+      line.slice(0, line.indexOf(':')).toLowerCase(),
+      line.slice(line.indexOf(':') + 1).trim(),
+    ]),
+  )
+  return { status: Number(first.split(' ')[1]), head, headers, body: read.subarray(end + 4) }
+}

@@ -1,0 +1,33 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { charDeviceMode, decodeCpio, encodeCpio, fileMode, folderMode } from './cpio.ts'
+
+const member = fc.record({
+  name: fc.stringMatching(/^[a-z0-9_]{1,12}(\/[a-z0-9_.]{1,9}){0,3}$/),
+  mode: fc.constantFrom(fileMode, folderMode),
+  data: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
+})
+
+test('what was encoded is decoded again', () => {
+  fc.assert(
+    fc.property(fc.array(member), (members) => {
+      expect(decodeCpio(encodeCpio(members))).toEqual(members)
+    }),
+  )
+})
+
+test('a device keeps its numbers', () => {
+  const device = {
+    name: 'dev/console',
+    mode: charDeviceMode,
+    data: Buffer.alloc(0),
+    device: { major: 5, minor: 1 },
+  }
+  expect(decodeCpio(encodeCpio([device]))).toEqual([device])
+})
+
+test('anything else is refused', () => {
+  expect(() => decodeCpio(Buffer.from('not an archive'))).toThrow('no cpio header at byte 0')
+  const cut = encodeCpio([{ name: 'a', mode: fileMode, data: Buffer.from('b') }]).subarray(0, 130)
+  expect(() => decodeCpio(cut)).toThrow('no cpio header at byte 116')
+})

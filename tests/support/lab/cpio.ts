@@ -1,0 +1,65 @@
+/** One member of a cpio archive in the `newc` form, the only one that kernels unpack (Linux `Documentation/driver-api/early-userspace/buffer-format.rst`). */
+export interface CpioMember {
+  /** Without a leading slash. */
+  readonly name: string
+  /** File type and permissions, as in stat(2). */
+  readonly mode: number
+  /** What a file holds; where a symlink points; empty for folders and devices. */
+  readonly data: Buffer
+  /** Device numbers, for devices only. */
+  readonly device?: { readonly major: number; readonly minor: number }
+}
+
+export const fileMode = 0o100644
+export const programMode = 0o100755
+export const folderMode = 0o040755
+export const linkMode = 0o120777
+export const charDeviceMode = 0o020600
+
+const magic = '070701'
+const headerLength = 110
+const trailer = 'TRAILER!!!'
+
+/** The members of an uncompressed archive. Throws where it is no archive, or is cut short. */
+export function decodeCpio(bytes: Buffer): CpioMember[] {
+  const members: CpioMember[] = []
+  for (let at = 0; ; ) {
+    const header = bytes.toString('latin1', at, at + headerLength)
+    if (!/^070701[0-9a-f]{104}$/i.test(header)) throw new Error(`no cpio header at byte ${at}`)
+    const field = (index: number) => Number.parseInt(header.slice(6 + index * 8, 14 + index * 8), 16)
+    const size = field(6)
+    const nameEnd = at + headerLength + field(11)
+    const name = bytes.toString('utf8', at + headerLength, nameEnd - 1)
+    if (name === trailer) return members
+    const start = align(nameEnd)
+    members.push({
+      name: name.replace(/^\.?\/+/, ''),
+      mode: field(1),
+      data: bytes.subarray(start, start + size),
+      ...(field(9) + field(10) > 0 ? { device: { major: field(9), minor: field(10) } } : {}),
+    })
+    at = align(start + size)
+  }
+}
+
+export function encodeCpio(members: readonly CpioMember[]): Buffer {
+  const end: CpioMember = { name: trailer, mode: 0, data: Buffer.alloc(0) }
+  return Buffer.concat([...members, end].flatMap((member, index) => encodeMember(member, index)))
+}
+
+function encodeMember({ name, mode, data, device }: CpioMember, inode: number): Buffer[] {
+  const nameBytes = Buffer.from(`${name}\0`)
+  const links = 1
+  const numbers = [inode, mode, 0, 0, links, 0, data.length, 0, 0, device?.major ?? 0, device?.minor ?? 0]
+  const fields = [...numbers, nameBytes.length, 0].map((value) => value.toString(16).padStart(8, '0'))
+  const head = Buffer.concat([Buffer.from(magic + fields.join('')), nameBytes])
+  return [head, padding(head.length), data, padding(data.length)]
+}
+
+function padding(length: number): Buffer {
+  return Buffer.alloc(align(length) - length)
+}
+
+function align(offset: number): number {
+  return (offset + 3) & ~3
+}

@@ -1,0 +1,108 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+import { type Child, type Command, run } from '../../../server/cli/demo/child.ts'
+import { type InstallerArch, obtainInstaller } from '../../../server/cli/demo/installer.ts'
+import type { Lan } from '../../../server/cli/demo/lan.ts'
+import { startServer } from '../../../server/cli/demo/server.ts'
+import { UndoStack } from '../../../server/cli/demo/undo.ts'
+import { makeGuestInitrd } from './guest-initrd.ts'
+import type { LabImages } from './trees.ts'
+
+const root = join(import.meta.dirname, '../../..')
+const main = join(root, 'dist/server/main.js')
+
+/** Kept between runs: the installer that apt fetched, and the small guest made from it. */
+const cache = join(tmpdir(), 'treeboot-lab')
+
+/** A folder that goes away with the test, and everything else the test will have to clean up. */
+export interface Bench {
+  readonly folder: string
+  readonly undo: UndoStack
+}
+
+export function makeBench(): Bench {
+  const undo = new UndoStack()
+  const folder = mkdtempSync(join(tmpdir(), 'treeboot-interop-'))
+  undo.push(folder, () => rmSync(folder, { recursive: true, force: true }))
+  for (const name of ['trees', 'tftpboot', 'templates', 'data']) mkdirSync(join(folder, name))
+  return { folder, undo }
+}
+
+/** The installer's kernel with the small guest as its initrd. Says where it fetches the installer when it must. */
+export async function guestImages(arch: InstallerArch = 'amd64'): Promise<LabImages> {
+  mkdirSync(cache, { recursive: true })
+  const installer = await obtainInstaller(cache, arch, (line) => console.log(line))
+  return { kernel: installer.kernel, initrd: makeGuestInitrd(installer, cache) }
+}
+
+/** A treeboot as users run it, from the compiled program, on the folders of the bench. */
+export interface Treeboot {
+  readonly child: Child
+  /** `http://192.0.2.1:8080` */
+  readonly url: string
+  /** GETs a path, from inside its network. */
+  get(path: string): string
+  /** Runs a treeboot command with the same configuration, and gives its standard output. */
+  command(...args: string[]): string
+}
+
+export interface TreebootSettings {
+  /** Profiles, guests and whatever else config.yaml takes; paths and doors are filled in. */
+  readonly config?: Readonly<Record<string, unknown>>
+  /** Ids of trees that must be ready before we go on. */
+  readonly trees?: readonly string[]
+  readonly lan?: Lan
+}
+
+let built = false
+
+export async function startTreeboot(bench: Bench, settings: TreebootSettings): Promise<Treeboot> {
+  const { lan, config = {}, trees = [] } = settings
+  if (!built) run('npm', '--prefix', root, 'run', '--silent', 'build')
+  built = true
+  const file = join(bench.folder, 'config.yaml')
+  writeFileSync(file, stringify({ ...doors(lan), paths: paths(bench.folder), ...config }))
+  const inside = lan?.inside ?? ((command: Command) => command)
+  const server = await startServer(bench.undo, main, file, inside)
+  const { host, port } = server.doors.http ?? { host: '127.0.0.1', port: 0 }
+  const url = `http://${lan?.address ?? host}:${port}`
+  const treeboot: Treeboot = {
+    child: server.child,
+    url,
+    get: (path) =>
+      run(...inside(['curl', '--silent', '--show-error', '--fail', '--max-time', '20', url + path])),
+    command: (...args) => run(...inside([process.execPath, main, ...args, '--config', file])),
+  }
+  for (const tree of trees) await untilReady(treeboot, tree)
+  return treeboot
+}
+
+function doors(lan: Lan | undefined): Record<string, unknown> {
+  // In a network of its own every standard port is free; on this machine, none may be assumed to be.
+  if (lan) return { server: { bind: lan.address }, ftp: { enabled: false }, nfs: { enabled: false } }
+  const free = { bind: '127.0.0.1', port: 0 }
+  return { http: free, tftp: free, ftp: free, nfs: { enabled: false } }
+}
+
+function paths(folder: string): Record<string, string> {
+  const at = (name: string) => join(folder, name)
+  return { trees: at('trees'), tftpboot: at('tftpboot'), templates: at('templates'), data: at('data') }
+}
+
+async function untilReady(treeboot: Treeboot, tree: string): Promise<void> {
+  const deadlineMs = Date.now() + 20_000
+  for (let last = ''; ; ) {
+    try {
+      treeboot.get(`/api/v1/lookup?tree=${encodeURIComponent(tree)}`)
+      return
+    } catch (error) {
+      last = String(error)
+    }
+    if (Date.now() > deadlineMs) {
+      throw new Error(`${tree} is not offered after 20 s: ${last}\n${treeboot.child.output.tail()}`)
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+}

@@ -1,0 +1,67 @@
+import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** What virt-install concluded from a tree, in a dry run. */
+export interface DryRun {
+  readonly xml: string
+  /** Everything it fetched below the location, in order: descriptors first, then the kernel and initrd it chose. */
+  readonly fetched: readonly string[]
+}
+
+/** Both kinds of Xen guest on offer, for virtinst's own test connection. */
+const xenCapabilities = `<capabilities>
+  <host><cpu><arch>x86_64</arch></cpu></host>
+  <guest>
+    <os_type>hvm</os_type>
+    <arch name='x86_64'>
+      <wordsize>64</wordsize>
+      <emulator>/usr/lib/xen/bin/qemu-system-i386</emulator>
+      <machine>xenfv</machine>
+      <domain type='xen'/>
+    </arch>
+  </guest>
+  <guest>
+    <os_type>xen</os_type>
+    <arch name='x86_64'>
+      <wordsize>64</wordsize>
+      <machine>xenpv</machine>
+      <domain type='xen'/>
+    </arch>
+  </guest>
+</capabilities>
+`
+
+/** `virt-install --location URL --print-xml` against libvirt's test driver: real requests, no guest. */
+export function dryRun(folder: string, location: string, kind: 'hvm' | 'xen-hvm' | 'xen-pv'): DryRun {
+  const capabilities = join(folder, 'xen-capabilities.xml')
+  writeFileSync(capabilities, xenCapabilities)
+  const xen = `__virtinst_test__test:///default,predictable,fakeuri=xen:///system,caps=${capabilities}`
+  const result = spawnSync(
+    'virt-install',
+    [
+      ...['--debug', '--connect', kind === 'hvm' ? 'test:///default' : xen],
+      ...(kind === 'xen-pv' ? ['--paravirt'] : ['--hvm']),
+      ...guestShape,
+      ...['--network', 'none', '--location', location, '--print-xml', '1'],
+    ],
+    { encoding: 'utf8', env: { ...process.env, ...homeIn(folder) }, timeout: 60_000 },
+  )
+  if (result.status !== 0) throw new Error(`virt-install ended with ${result.status}:\n${result.stderr}`)
+  const base = location.replace(/\/$/, '')
+  const fetched = [...result.stderr.matchAll(/Fetching URI: (\S+)/g)].flatMap(([, url = '']) =>
+    url.startsWith(base) ? [url.slice(base.length).replace(/^\/+/, '')] : [],
+  )
+  return { xml: result.stdout, fetched }
+}
+
+/** A guest small enough for the small initrd. The release may be newer than this machine's osinfo-db: that is no error. */
+export const guestShape: readonly string[] = [
+  ...['--name', 'guest', '--memory', '512', '--disk', 'none', '--graphics', 'none'],
+  ...['--osinfo', 'detect=on,require=off'],
+]
+
+/** virt-install keeps a log and a cache in its home: let that be the test's folder. */
+export function homeIn(folder: string): Record<string, string> {
+  return { HOME: folder, XDG_CACHE_HOME: join(folder, 'cache') }
+}
