@@ -31,20 +31,26 @@ export function exchange(port: number, request: string | Buffer, host = '127.0.0
   return new Promise((resolve, reject) => {
     const socket: Socket = connect(port, host)
     const noBody = request.toString('latin1').startsWith('HEAD ')
-    let read = Buffer.alloc(0)
+    const chunks: Buffer[] = []
+    let count = 0
+    let needed = 1
     socket.on('connect', () => socket.write(request))
     socket.on('data', (chunk) => {
-      read = Buffer.concat([read, chunk])
+      chunks.push(chunk)
+      count += chunk.length
+      if (count < needed) return
+      const read = Buffer.concat(chunks)
       const response = parseResponse(read)
       if (!response) return
-      const expected =
-        noBody || response.status === 304 ? 0 : Number(response.headers['content-length'] ?? Infinity)
-      if (response.body.length < expected) return
+      const length = Number(response.headers['content-length'] ?? Number.POSITIVE_INFINITY)
+      needed = read.length - response.body.length + (noBody || response.status === 304 ? 0 : length)
+      if (count < needed) return
       socket.destroy()
       resolve(response)
     })
     socket.on('error', reject)
     socket.on('close', () => {
+      const read = Buffer.concat(chunks)
       const response = parseResponse(read)
       if (response) resolve(response)
       else reject(new Error(`closed after ${JSON.stringify(read.toString('latin1').slice(0, 200))}`))

@@ -16,7 +16,7 @@ table{border-collapse:collapse;width:100%}
 th{text-align:left;font-weight:600;color:var(--dim);font-size:.85rem}
 th,td{padding:.3rem .6rem;border-bottom:1px solid var(--line)}
 tbody tr:hover{background:var(--hover)}
-td:first-child{overflow-wrap:anywhere}
+td:first-child,th:first-child{padding-left:0;overflow-wrap:anywhere}
 .n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums;color:var(--dim)}
 .sep{color:var(--dim);margin:0 .25em}
 p,footer{color:var(--dim)}footer{margin-top:1rem;font-size:.85rem}
@@ -54,7 +54,7 @@ export function folderPage(path: CleanPath, entries: readonly Entry[]): string {
 ${up}${rows}
 </tbody>
 </table>
-<footer>${count(folders.length, 'folder')}, ${count(files.length, 'file')}, ${humanSize(bytes)}</footer>`,
+<footer>${count(folders.length, 'folder')}, ${count(files.length, 'file')}, ${humanSize(bytes)} in files</footer>`,
   )
 }
 

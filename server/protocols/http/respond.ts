@@ -9,7 +9,7 @@ import type { BufferPool } from './buffers.ts'
 import { errorPage, folderJson, folderPage, pageHeaders } from './pages.ts'
 import { sendParts } from './send.ts'
 import { type SmallFiles, smallFileBytes } from './small-files.ts'
-import { statusOfFailure } from './status.ts'
+import { reasonOf, statusOfFailure } from './status.ts'
 
 export interface Means {
   readonly source: () => FileSource
@@ -61,13 +61,14 @@ export async function respond(
     }
     const entries = entry?.kind === 'folder' ? await source.list(path, who) : undefined
     const answer = entries ? folderAnswer(req, path, entries) : await missingAnswer(req, source, path, who)
-    write(res, method === 'HEAD' ? { ...answer, parts: [] } : answer)
-    sent = method === 'HEAD' ? 0 : bodyLength(answer)
+    const told = withoutBody(req, answer)
+    write(res, told)
+    sent = bodyLength(told)
     if (entries) tell('complete')
     else tell('failed', 'not-found')
   } catch (error) {
     if (res.headersSent) res.destroy()
-    else write(res, emptyAnswer(statusOfFailure[failureKind(error)]))
+    else write(res, withoutBody(req, failureAnswer(req, path, error)))
     tell('failed', failureKind(error), failureMessage(error))
   }
 }
@@ -135,13 +136,17 @@ export function write(res: ServerResponse, answer: Answer): void {
   else res.end(Buffer.concat(parts))
 }
 
+function withoutBody(req: IncomingMessage, answer: Answer): Answer {
+  return req.method === 'HEAD' ? { ...answer, parts: [] } : answer
+}
+
 function boundary(): string {
   return `treeboot-${randomBytes(18).toString('hex')}`
 }
 
 function folderAnswer(req: IncomingMessage, path: CleanPath, entries: readonly Entry[]): Answer {
   const accept = req.headers.accept ?? ''
-  if (!accept.includes('application/json') || accept.includes('text/html'))
+  if (!accept.includes('application/json') || wantsPage(req))
     return pageAnswer(200, folderPage(path, entries))
   const json = Buffer.from(folderJson(path, entries), 'utf8')
   const headers = ['Content-Type', 'application/json', 'Cache-Control', 'no-cache', 'Vary', 'Accept']
@@ -155,11 +160,26 @@ async function missingAnswer(
   path: CleanPath,
   who: Requester,
 ): Promise<Answer> {
-  if (!req.headers.accept?.includes('text/html')) return emptyAnswer(404)
+  if (!wantsPage(req)) return emptyAnswer(404)
   let nearest = parentPath(path)
   while (nearest !== '/' && (await source.stat(nearest, who))?.kind !== 'folder')
     nearest = parentPath(nearest)
   return pageAnswer(404, errorPage('Not found', path, 'There is nothing at this path', nearest))
+}
+
+/** The cause is for the operator's log: it may name local paths. */
+function failureAnswer(req: IncomingMessage, path: CleanPath, error: unknown): Answer {
+  const status = statusOfFailure[failureKind(error)]
+  if (!wantsPage(req)) return emptyAnswer(status)
+  const title = reasonOf[status] ?? 'Error'
+  return pageAnswer(
+    status,
+    errorPage(title, path, 'This cannot be served now; the log of the server says why'),
+  )
+}
+
+function wantsPage(req: IncomingMessage): boolean {
+  return req.headers.accept?.includes('text/html') ?? false
 }
 
 function pageAnswer(status: number, html: string): Answer {

@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest'
+import { Failure } from '../../server/core/failure.ts'
+import { generatedSource } from '../../server/files/generated.ts'
+import { memorySource } from '../../server/files/memory.ts'
+import { cleanPath } from '../../server/files/path.ts'
+import type { FileSource } from '../../server/files/source.ts'
+import { unionSource } from '../../server/files/union.ts'
+import { anyone, contentOf } from '../contract/file-source.ts'
+
+const text = async (source: FileSource, path: string): Promise<string | undefined> => {
+  const entry = await source.stat(cleanPath(path), anyone)
+  return entry?.kind === 'folder' ? '(folder)' : entry && (await contentOf(entry)).toString()
+}
+const names = async (source: FileSource, path: string): Promise<string[] | undefined> =>
+  (await source.list(cleanPath(path), anyone))?.map((entry) => entry.name)
+
+describe('memorySource', () => {
+  test('one path cannot be a file and a folder, nor be named twice', () => {
+    expect(() => memorySource({ '/a': '', '/a/b': '' })).toThrow(Failure)
+    expect(() => memorySource({ '/a/b': '', '/a': '' })).toThrow(Failure)
+    expect(() => memorySource({ '/a': '', a: '' })).toThrow(Failure)
+  })
+})
+
+describe('unionSource', () => {
+  const union = unionSource(
+    memorySource({ '/both': 'upper', '/a': 'a file', '/folder/upper': 'u' }),
+    memorySource({
+      '/both': 'lower',
+      '/a/hidden': 'h',
+      '/a/deep/hidden': 'h',
+      '/folder/lower': 'l',
+      '/lower': 'l',
+    }),
+  )
+  test('the first that has a path wins', async () => {
+    expect(await text(union, '/both')).toBe('upper')
+    expect(await text(union, '/lower')).toBe('l')
+  })
+  test('folders merge', async () => {
+    expect(await names(union, '/')).toEqual(['a', 'both', 'folder', 'lower'])
+    expect(await names(union, '/folder')).toEqual(['lower', 'upper'])
+  })
+  test('a file hides a folder below it and all that is in there', async () => {
+    expect(await text(union, '/a')).toBe('a file')
+    for (const path of ['/a/hidden', '/a/deep', '/a/deep/hidden'])
+      expect(await text(union, path)).toBeUndefined()
+    for (const path of ['/a', '/a/deep']) expect(await names(union, path)).toBeUndefined()
+  })
+})
+
+describe('generatedSource', () => {
+  let body = 'one'
+  let clock = 1000
+  const source = generatedSource({
+    text: async (path, who) => {
+      if (path === '/bad') throw new Failure('invalid-data', 'broken')
+      return path === '/x' || path === '/hidden' ? `${body} for ${who.address}` : undefined
+    },
+    paths: () => ['/x', '/bad', '/deep/er/y'],
+    now: () => clock,
+  })
+
+  test("a text's time moves on when the text changes, and only then", async () => {
+    const first = await source.stat(cleanPath('/x'), anyone)
+    clock = 2000
+    expect(await source.stat(cleanPath('/x'), anyone)).toMatchObject({ modifiedMs: 1000, etag: first?.etag })
+    body = 'two'
+    expect(await source.stat(cleanPath('/x'), anyone)).toMatchObject({ modifiedMs: 2000 })
+    clock = 3000
+    body = 'one'
+    expect(await source.stat(cleanPath('/x'), anyone)).toMatchObject({ modifiedMs: 3000, etag: first?.etag })
+  })
+
+  test('each gets their own', async () => {
+    const entry = await source.stat(cleanPath('/x'), { ...anyone, address: '192.0.2.7' })
+    expect((await contentOf(entry)).toString()).toBe('one for 192.0.2.7')
+  })
+
+  test('a listing shows the named paths; a broken one does not hide the others and fails when asked for', async () => {
+    expect(await names(source, '/')).toEqual(['deep', 'x'])
+    expect(await names(source, '/deep')).toEqual(['er'])
+    expect(await text(source, '/hidden')).toBe('one for 127.0.0.1')
+    await expect(source.stat(cleanPath('/bad'), anyone)).rejects.toMatchObject({ kind: 'invalid-data' })
+  })
+})

@@ -1,0 +1,69 @@
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { bytesEntry } from '../../../server/files/memory.ts'
+import { BufferPool } from '../../../server/protocols/http/buffers.ts'
+import { sendParts } from '../../../server/protocols/http/send.ts'
+
+const bytes = Buffer.alloc(40 * 1024 * 1024, 'x')
+const server = createServer()
+beforeAll(async () => {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+})
+afterAll(() => void server.close())
+
+async function pair(): Promise<[Socket, Socket]> {
+  const address = server.address()
+  const client = connect(address && typeof address === 'object' ? address.port : 0, '127.0.0.1')
+  const [ours] = await once(server, 'connection')
+  return [ours, client]
+}
+
+test.each([0, 1, 96])('with %i big buffers: a client that leaves gives all of them back', async (limit) => {
+  const pool = new BufferPool(limit)
+  const file = await bytesEntry('x', bytes, 0).open()
+  const [ours, client] = await pair()
+  ours.on('error', () => {})
+  let told = 0
+  const sending = sendParts(
+    [Buffer.from('head'), { from: 0, length: bytes.length }],
+    file,
+    ours,
+    pool,
+    (n) => {
+      told += n
+    },
+  )
+  await once(client, 'data')
+  client.resetAndDestroy()
+  expect(await sending).toBe(false)
+  expect(told).toBeLessThan(bytes.length)
+  expect(pool.lent).toBe(0)
+})
+
+test.each([0, 1, 96])('with %i big buffers: all bytes arrive, in order', async (limit) => {
+  const pool = new BufferPool(limit)
+  const file = await bytesEntry(
+    'x',
+    Buffer.from(Uint32Array.from({ length: 500_000 }, (_, i) => i).buffer),
+    0,
+  ).open()
+  const [ours, client] = await pair()
+  const parts = [{ from: 4, length: 1_999_990 }, Buffer.from('between'), { from: 0, length: 8 }]
+  const sending = sendParts(parts, file, ours, pool, () => {}).then((complete) => {
+    ours.end()
+    return complete
+  })
+  const read: Buffer[] = []
+  for await (const chunk of client) read.push(chunk)
+  expect(await sending).toBe(true)
+  const whole = Buffer.alloc(2_000_000)
+  await file.read(whole, 0, whole.length, 0)
+  expect(
+    Buffer.concat(read).equals(
+      Buffer.concat([whole.subarray(4, 1_999_994), Buffer.from('between'), whole.subarray(0, 8)]),
+    ),
+  ).toBe(true)
+  expect(pool.lent).toBe(0)
+})
