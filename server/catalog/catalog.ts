@@ -1,0 +1,202 @@
+import { type SettleTimes, settleTimes } from '../core/tree/settle.ts'
+import type { EventSink } from '../events/bus.ts'
+import { assembleSnapshot } from './assemble.ts'
+import { type LoadedConfig, loadConfigFile } from './config/load.ts'
+import type { Config } from './config/schema.ts'
+import { type ConfigWatch, watchConfig } from './config/watch.ts'
+import { LiveTrees } from './live-trees.ts'
+import type { Snapshot, SnapshotProblem } from './snapshot.ts'
+import { readTemplates, type Templates, watchTemplates } from './templates.ts'
+import { VerifyCache } from './verify-cache.ts'
+
+export interface CatalogOptions {
+  /** Default: `config.yaml` in `cwd`, which may be missing. */
+  readonly configFile?: string
+  readonly cwd: string
+  readonly events: { readonly emit: EventSink }
+  /** Milliseconds since 1970, as file times are. */
+  readonly clock?: () => number
+  readonly settle?: Partial<SettleTimes>
+  /** Default one minute. */
+  readonly rescanMs?: number
+}
+
+const defaultRescanMs = 60_000
+/** Changes of one moment make one snapshot. */
+const coalesceMs = 20
+
+/**
+ * Reads the outside world and keeps reading it: configuration, trees, templates. `snapshot` is always whole and never
+ * changes; a change replaces it by another.
+ */
+export class Catalog {
+  readonly #options: CatalogOptions
+  readonly #listeners = new Set<(snapshot: Snapshot) => void>()
+  #snapshot: Snapshot | undefined
+  #loaded: LoadedConfig | undefined
+  #world: World | undefined
+  #configWatch: ConfigWatch | undefined
+  #publishing: NodeJS.Timeout | undefined
+  #switching: Promise<void> = Promise.resolve()
+  #stopped = false
+
+  constructor(options: CatalogOptions) {
+    this.#options = options
+  }
+
+  /** Only after `start`. */
+  get snapshot(): Snapshot {
+    if (!this.#snapshot) throw new Error('the catalog was asked for a snapshot before it was started')
+    return this.#snapshot
+  }
+
+  /**
+   * Resolves when the first snapshot is there: every tree was looked at; digests may still be checked.
+   *
+   * @throws ConfigError when the configuration is no good: at the start there is no last good one to keep.
+   */
+  async start(): Promise<void> {
+    const { configFile, cwd, events } = this.#options
+    const file = configFile === undefined ? {} : { file: configFile }
+    const loaded = await loadConfigFile({ ...file, cwd })
+    this.#loaded = loaded
+    this.#world = await this.#openWorld(loaded.config)
+    this.#publish()
+    this.#configWatch = await watchConfig({
+      ...file,
+      cwd,
+      emit: events.emit,
+      onLoaded: (changed) => this.#takeConfig(changed),
+    })
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    clearTimeout(this.#publishing)
+    await this.#configWatch?.close()
+    await this.#switching
+    await this.#world?.close()
+  }
+
+  /** Calls back with every snapshot after the present one. Returns the function that ends it. */
+  onChange(listener: (snapshot: Snapshot) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Looks at everything now: configuration, templates, all trees. Resolves when the snapshot shows what was found. */
+  async rescan(): Promise<void> {
+    await this.#configWatch?.reload()
+    await this.#switching
+    await this.#world?.rescan()
+    this.#publish()
+  }
+
+  #takeConfig(loaded: LoadedConfig): void {
+    const before = this.#loaded?.config
+    this.#loaded = loaded
+    if (before && samePaths(before, loaded.config)) this.#publish()
+    else this.#switching = this.#switching.then(() => this.#switchWorld(loaded.config))
+    if (before && !sameDoors(before, loaded.config)) {
+      const message = 'a door was changed (bind, port, enabled, dhcp); that takes effect at the next start'
+      this.#options.events.emit({ type: 'trouble', where: loaded.config.file ?? 'config.yaml', message })
+    }
+  }
+
+  /** Other folders: the old ones stay in the snapshot until the new ones are read. */
+  async #switchWorld(config: Config): Promise<void> {
+    if (this.#stopped) return
+    const old = this.#world
+    this.#world = await this.#openWorld(config)
+    this.#publish()
+    await old?.close()
+  }
+
+  #openWorld(config: Config): Promise<World> {
+    const { clock = Date.now, events, settle, rescanMs = defaultRescanMs } = this.#options
+    return openWorld(config, {
+      clock,
+      times: { ...settleTimes, ...settle },
+      rescanMs,
+      emit: events.emit,
+      onChange: () => this.#publishSoon(),
+    })
+  }
+
+  #publishSoon(): void {
+    if (this.#stopped) return
+    this.#publishing ??= setTimeout(() => this.#publish(), coalesceMs)
+  }
+
+  #publish(): void {
+    clearTimeout(this.#publishing)
+    this.#publishing = undefined
+    if (this.#stopped || !this.#loaded || !this.#world) return
+    this.#snapshot = assembleSnapshot({
+      generation: (this.#snapshot?.generation ?? 0) + 1,
+      loaded: this.#loaded,
+      ...this.#world.parts(),
+    })
+    for (const listener of this.#listeners) listener(this.#snapshot)
+  }
+}
+
+/** What lies in the folders that the configuration names. */
+interface World {
+  parts(): Pick<Parameters<typeof assembleSnapshot>[0], 'trees' | 'templates' | 'problems'>
+  rescan(): Promise<void>
+  close(): Promise<void>
+}
+
+interface WorldOptions {
+  readonly clock: () => number
+  readonly times: SettleTimes
+  readonly rescanMs: number
+  readonly emit: EventSink
+  readonly onChange: () => void
+}
+
+async function openWorld({ paths }: Config, options: WorldOptions): Promise<World> {
+  const cache = new VerifyCache(paths.data)
+  const problems: SnapshotProblem[] = []
+  const trouble = await cache.load()
+  if (trouble !== undefined) problems.push({ severity: 'warning', where: paths.data, message: trouble })
+  let templates: Templates = await readTemplates(paths.templates)
+  const readAgain = async (): Promise<void> => {
+    templates = await readTemplates(paths.templates)
+    options.onChange()
+  }
+  let timer: NodeJS.Timeout | undefined
+  /** An editor's save makes several events; one reading after the last of them is enough. */
+  const templatesChanged = (): void => {
+    clearTimeout(timer)
+    timer = setTimeout(() => void readAgain(), 2 * coalesceMs)
+  }
+  const unwatch = await watchTemplates(paths.templates, templatesChanged)
+  const trees = new LiveTrees({ ...options, folder: paths.trees, cache })
+  await trees.start()
+  return {
+    parts: () => ({
+      trees: trees.trees,
+      templates: templates.texts,
+      problems: [...problems, ...templates.problems, ...trees.problems],
+    }),
+    rescan: async () => {
+      await Promise.all([readAgain(), trees.rescan()])
+    },
+    close: async () => {
+      clearTimeout(timer)
+      await unwatch()
+      await trees.stop()
+    },
+  }
+}
+
+function samePaths(a: Config, b: Config): boolean {
+  return JSON.stringify(a.paths) === JSON.stringify(b.paths)
+}
+
+function sameDoors(a: Config, b: Config): boolean {
+  const doors = ({ http, tftp, ftp, nfs, dhcp }: Config) => JSON.stringify([http, tftp, ftp, nfs, dhcp])
+  return doors(a) === doors(b)
+}
