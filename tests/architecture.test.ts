@@ -8,7 +8,7 @@ const table: Record<string, readonly string[]> = {
   render: ['core'],
   files: ['core', 'node', 'package'],
   events: ['core', 'files', 'node', 'package'],
-  templates: ['core', 'node', 'package'],
+  templates: ['core', 'render', 'node', 'package'],
   catalog: ['core', 'files', 'events', 'node', 'package'],
   store: ['core', 'files', 'events', 'node', 'package'],
   publish: ['core', 'render', 'files', 'templates', 'node', 'catalog/snapshot.ts'],

@@ -44,7 +44,8 @@ function mountedAt(at: CleanPath, source: FileSource, madeMs: number): FileSourc
       return below(path, at) === undefined ? undefined : folderEntry(baseName(path), madeMs)
     if (inside !== rootPath) return source.stat(inside, who)
     const root = await source.stat(inside, who)
-    return root?.kind === 'folder' ? renameEntry(root, place) : folderEntry(place, madeMs)
+    // Mostly a folder; `/ks` is a file for a machine that we know.
+    return root ? renameEntry(root, place) : folderEntry(place, madeMs)
   }
   return {
     stat,

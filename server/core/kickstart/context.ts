@@ -1,0 +1,118 @@
+import type { ServerUrls } from '../boot/plan.ts'
+import { placeUrl } from '../boot/urls.ts'
+import type { Guest, VarValue } from '../guest/guest.ts'
+import type { Tree } from '../tree/tree.ts'
+import { type TreeRepositories, treeRepositories } from './repositories.ts'
+
+/** What an answer file is made from. */
+export interface AnswerFacts {
+  readonly guest: Guest
+  /** Absent for a guest that no tree fits: a template that uses `tree` is then an error, others render. */
+  readonly tree?: Tree
+  readonly urls: ServerUrls
+}
+
+export interface AnswerContext {
+  /** Plain data for the template. README.md in kickstart-templates/ lists every name. */
+  readonly context: Record<string, unknown>
+  /** For the operator: vars that a built-in name hides. */
+  readonly problems: readonly string[]
+}
+
+/** What a guest may report of itself: `POST <url>`. */
+const reports = ['installing', 'installed', 'failed'] as const
+
+/**
+ * The names that a template can use. Vars stand under `vars` and, for convenience, at the top; where a var has the
+ * name of something built in, the built-in one keeps the top and the operator is told.
+ */
+export function answerContext(facts: AnswerFacts): AnswerContext {
+  const { guest, tree, urls } = facts
+  const vars = Object.fromEntries(
+    Object.entries(guest.settings.vars).map(([name, sourced]) => [name, sourced.value]),
+  )
+  const repositories: TreeRepositories = tree ? treeRepositories(tree, urls.http) : { all: [] }
+  const builtIn: Record<string, unknown> = {
+    guest: guestData(guest),
+    profile: guest.profiles[0] ?? '',
+    profiles: guest.profiles,
+    virt: virtData(guest),
+    source: guest.settings.source.value,
+    ...(tree && { tree: treeData(tree, urls) }),
+    repos: repositories.all,
+    ...(repositories.base && { base_repo: repositories.base }),
+    server: serverData(urls),
+    ks_url: placeUrl(urls.http, `/ks/${guest.name}`),
+    report_url: reportUrl(guest, urls, 'installed'),
+    report_urls: Object.fromEntries(reports.map((state) => [state, reportUrl(guest, urls, state)])),
+    vars,
+  }
+  const problems = Object.keys(vars)
+    .filter((name) => Object.hasOwn(builtIn, name) || reservedNames.has(name))
+    .map((name) => hiddenVar(name, guest))
+  return { context: { ...vars, ...builtIn }, problems }
+}
+
+/** Names that mean something although not every guest has them, or that publish adds. */
+const reservedNames: ReadonlySet<string> = new Set([
+  'tree',
+  'base_repo',
+  'install_source',
+  'repo_lines',
+  'loop',
+])
+
+function hiddenVar(name: string, guest: Guest): string {
+  const from = guest.settings.vars[name]?.from ?? guest.definedAt
+  return `vars.${name} of ${from} has the name of something built in; templates reach it as vars.${name} only`
+}
+
+function guestData(guest: Guest): Record<string, unknown> {
+  return {
+    name: guest.name,
+    macs: guest.macs,
+    ...(guest.macs[0] !== undefined && { mac: guest.macs[0] }),
+    ...(guest.uuid !== undefined && { uuid: guest.uuid }),
+    ...(guest.serial !== undefined && { serial: guest.serial }),
+    ...(guest.ip !== undefined && { ip: guest.ip }),
+  }
+}
+
+function virtData(guest: Guest): Record<string, VarValue> {
+  return Object.fromEntries(Object.entries(guest.settings.virt).map(([key, sourced]) => [key, sourced.value]))
+}
+
+function treeData(tree: Tree, urls: ServerUrls): Record<string, unknown> {
+  const { id, family, distro, version, variant, arch } = tree
+  const major = Number(/^\d+/.exec(version)?.[0])
+  return {
+    id,
+    family,
+    distro,
+    version,
+    variant,
+    arch,
+    // A release that only rolls is newer than any number that a template compares it with.
+    major: Number.isNaN(major) ? 999 : major,
+    ...(tree.codename !== undefined && { codename: tree.codename }),
+    url: placeUrl(urls.http, `/trees/${id}`),
+    path: placeUrl('', `/trees/${id}`),
+  }
+}
+
+function serverData(urls: ServerUrls): Record<string, unknown> {
+  const url = new URL(urls.http)
+  const defaultPort = url.protocol === 'https:' ? 443 : 80
+  return {
+    http: urls.http,
+    host: url.hostname,
+    port: url.port === '' ? defaultPort : Number(url.port),
+    ...(urls.ftp !== undefined && { ftp: urls.ftp }),
+    ...(urls.tftp !== undefined && { tftp: urls.tftp }),
+    ...(urls.nfs && { nfs: urls.nfs.host }),
+  }
+}
+
+function reportUrl(guest: Guest, urls: ServerUrls, state: (typeof reports)[number]): string {
+  return placeUrl(urls.http, `/api/v1/guests/${guest.name}/${state}`)
+}

@@ -1,0 +1,54 @@
+import { placeUrl } from '../boot/urls.ts'
+import type { Repository, Tree } from '../tree/tree.ts'
+
+/** A repository of a tree as templates see it. */
+export interface TreeRepository {
+  readonly id: string
+  readonly name: string
+  readonly kind: Repository['kind']
+  readonly url: string
+}
+
+export interface TreeRepositories {
+  /** What the installer itself takes as its base when it is given the tree. */
+  readonly base?: TreeRepository
+  /** All of them, the base too, in the order of the descriptor. */
+  readonly all: readonly TreeRepository[]
+}
+
+/** The variants that anaconda takes as base when none lies in the tree's own folder (RHEL 8 and later: a full DVD). */
+const baseVariants = ['BaseOS', 'Everything', 'Server', 'Workstation', 'Client', 'Fedora', 'main']
+
+/**
+ * The repositories of a tree with full URLs. Paths are relative to the tree and may leave it upwards to a sibling
+ * (`../../../AppStream/x86_64/os` in the composes of RHEL-like systems), as anaconda itself resolves them: joined, then
+ * os.path.normpath. What would leave `/trees` is left out; there is nothing that we could serve.
+ *
+ * @param base of the URLs: `http://mirror.example:8080`
+ */
+export function treeRepositories(tree: Tree, base: string): TreeRepositories {
+  const all: TreeRepository[] = []
+  for (const repository of tree.repositories) {
+    const place = joinedPlace(tree.id, repository.path)
+    if (place === undefined) continue
+    const id = repository.id || repository.name || 'repository'
+    if (all.some((other) => other.id === id)) continue
+    const { kind } = repository
+    all.push({ id, name: repository.name || id, kind, url: placeUrl(base, place) })
+  }
+  const treeUrl = placeUrl(base, `/trees/${tree.id}`)
+  const found =
+    all.find((each) => each.url === treeUrl) ??
+    baseVariants.map((id) => all.find((each) => each.id === id)).find((each) => each !== undefined)
+  return found ? { base: found, all } : { all }
+}
+
+function joinedPlace(id: string, path: string): string | undefined {
+  const kept = id.split('/')
+  for (const part of path.split('/')) {
+    if (part === '' || part === '.') continue
+    if (part !== '..') kept.push(part)
+    else if (kept.pop() === undefined) return undefined
+  }
+  return kept.length === 0 ? undefined : `/trees/${kept.join('/')}`
+}

@@ -1,0 +1,174 @@
+import type { Snapshot } from '../catalog/snapshot.ts'
+import type { ServerUrls } from '../core/boot/plan.ts'
+import { Failure } from '../core/failure.ts'
+import type { Guest } from '../core/guest/guest.ts'
+import { answerContext } from '../core/kickstart/context.ts'
+import type { Tree } from '../core/tree/tree.ts'
+import { generatedSource } from '../files/generated.ts'
+import type { CleanPath } from '../files/path.ts'
+import type { FileSource, Requester } from '../files/source.ts'
+import { renderInstallSource, renderRepoLines } from '../render/kickstart.ts'
+import type { TemplateProblem } from '../templates/problem.ts'
+import type { TemplateRenderer } from '../templates/renderer.ts'
+
+/** What the rest of the house knows about the installation of a guest: from which tree, and how it reaches us. */
+export interface InstallFacts {
+  /** Absent when none fits; only a template that uses it cannot do without. */
+  readonly tree?: Tree
+  readonly urls: ServerUrls
+}
+
+export interface AnswerOptions {
+  readonly snapshot: () => Snapshot
+  readonly renderer: TemplateRenderer
+  readonly facts: (guest: Guest, who: Requester, snapshot: Snapshot) => InstallFacts | Failure
+  /** Told once for each new text: what looks wrong although it rendered. */
+  readonly onWarnings?: (guest: Guest, warnings: readonly string[]) => void
+}
+
+export interface RenderedAnswer {
+  readonly text: string
+  readonly template: string
+  readonly warnings: readonly TemplateProblem[]
+  /** Vars that a built-in name hides, and the like. */
+  readonly problems: readonly string[]
+}
+
+/** How many rendered texts are kept. A guest's HEAD, GET and retry cost one rendering. */
+const keptAnswers = 500
+
+/**
+ * The answer files, to be mounted at `/ks`:
+ *
+ *     /ks/<guest>                 its kickstart, preseed, AutoYaST profile, ...
+ *     /ks                         the same, for the machine that asks: by MAC, UUID, serial or address
+ *     /ks/<guest>/user-data       the same, as cloud-init's NoCloud asks for it (Ubuntu's autoinstall)
+ *     /ks/<guest>/meta-data       instance-id and host name
+ *     /ks/<guest>/vendor-data, /ks/<guest>/network-config
+ *                                 empty: cloud-init asks ten times, a second apart, for what is missing
+ *
+ * A guest without a template has no answer file; a template that fails is a Failure, never half a file.
+ */
+export function answersSource(options: AnswerOptions): FileSource {
+  const render = cachedAnswers(options)
+  return generatedSource({
+    paths: () =>
+      options
+        .snapshot()
+        .guests.all.filter((guest) => guest.settings.template !== undefined)
+        .map((guest) => `/${guest.name}`),
+    async text(path, who) {
+      const snapshot = options.snapshot()
+      const asked = askedFor(path, who, snapshot)
+      if (!asked || asked.guest.settings.template === undefined) return undefined
+      if (asked.file === 'meta-data') return metaData(asked.guest)
+      if (asked.file === 'vendor-data' || asked.file === 'network-config') return ''
+      return (await render(asked.guest, who, snapshot)).text
+    },
+  })
+}
+
+type SeedFile = 'user-data' | 'meta-data' | 'vendor-data' | 'network-config'
+
+const seedFiles: readonly string[] = [
+  'user-data',
+  'meta-data',
+  'vendor-data',
+  'network-config',
+] satisfies readonly SeedFile[]
+
+/** Decides what a path below `/ks` means for this requester. */
+function askedFor(
+  path: CleanPath,
+  who: Requester,
+  snapshot: Snapshot,
+): { guest: Guest; file?: string } | undefined {
+  const [name = '', file, ...more] = path.slice(1).split('/')
+  if (more.length > 0 || (file !== undefined && !seedFiles.includes(file))) return undefined
+  const guest = name === '' ? whoAsks(who, snapshot) : snapshot.guests.byName(name)
+  return guest && { guest, ...(file !== undefined && { file }) }
+}
+
+function whoAsks(who: Requester, snapshot: Snapshot): Guest | undefined {
+  return snapshot.guests.match({
+    ...(who.macs && { macs: who.macs }),
+    ...(who.uuid !== undefined && { uuid: who.uuid }),
+    ...(who.serial !== undefined && { serial: who.serial }),
+    ip: who.address,
+  })?.guest
+}
+
+/** YAML in JSON's spelling: a string in double quotes means the same in both. */
+function metaData(guest: Guest): string {
+  const hostname = guest.settings.vars.hostname?.value
+  const shown = typeof hostname === 'string' ? hostname : guest.name
+  return `instance-id: ${JSON.stringify(guest.name)}\nlocal-hostname: ${JSON.stringify(shown)}\n`
+}
+
+/**
+ * Renders one guest's answer file: exactly the bytes that it would get.
+ *
+ * @throws Failure `not-found` for a guest without a template; `invalid-data` naming template and line; whatever the
+ *   facts are refused with.
+ */
+export async function renderAnswer(
+  options: AnswerOptions,
+  guest: Guest,
+  who: Requester,
+  snapshot: Snapshot = options.snapshot(),
+): Promise<RenderedAnswer> {
+  const facts = options.facts(guest, who, snapshot)
+  if (facts instanceof Failure) throw facts
+  return renderWith(options.renderer, guest, facts, snapshot)
+}
+
+async function renderWith(
+  renderer: TemplateRenderer,
+  guest: Guest,
+  facts: InstallFacts,
+  snapshot: Snapshot,
+): Promise<RenderedAnswer> {
+  const name = guest.settings.template?.value
+  if (name === undefined)
+    throw new Failure('not-found', `guest ${guest.name} has no template, so no answer file`)
+  const { context, problems } = answerContext({ guest, ...facts })
+  const source = guest.settings.source.value
+  if (facts.tree) {
+    context.install_source = renderInstallSource(facts.tree, facts.urls, source)
+    context.repo_lines = renderRepoLines(facts.tree, facts.urls, source)
+  }
+  const { text, warnings } = await renderer.render({ name, templates: snapshot.templates, context })
+  return { text, template: name, warnings, problems }
+}
+
+type CachedRender = (guest: Guest, who: Requester, snapshot: Snapshot) => Promise<RenderedAnswer>
+
+/** Everything that goes into a text is in its key: the snapshot, the guest, the tree, and how the guest reaches us. */
+function cachedAnswers(options: AnswerOptions): CachedRender {
+  const cache = new Map<string, Promise<RenderedAnswer>>()
+  let generation = -1
+  return (guest, who, snapshot) => {
+    const facts = options.facts(guest, who, snapshot)
+    if (facts instanceof Failure) return Promise.reject(facts)
+    if (snapshot.generation !== generation) cache.clear()
+    generation = snapshot.generation
+    const key = JSON.stringify([guest.name, facts.tree?.id, facts.urls])
+    const known = cache.get(key)
+    if (known) return known
+    const made = renderWith(options.renderer, guest, facts, snapshot)
+    const oldest = cache.size >= keptAnswers ? cache.keys().next().value : undefined
+    if (oldest !== undefined) cache.delete(oldest)
+    cache.set(key, made)
+    made.then(
+      ({ warnings, problems }) => {
+        const lines = [
+          ...problems,
+          ...warnings.map((each) => `${each.template}:${each.line}: ${each.message}`),
+        ]
+        if (lines.length > 0) options.onWarnings?.(guest, lines)
+      },
+      () => cache.delete(key),
+    )
+    return made
+  }
+}

@@ -1,0 +1,47 @@
+import type { ServerUrls } from '../core/boot/plan.ts'
+import { placeUrl } from '../core/boot/urls.ts'
+import { Failure } from '../core/failure.ts'
+import type { InstallSource } from '../core/guest/guest.ts'
+import { treeRepositories } from '../core/kickstart/repositories.ts'
+import type { Tree } from '../core/tree/tree.ts'
+import { kickstartQuote } from './kickstart-quote.ts'
+
+/**
+ * Where anaconda takes the system from: `url --url=...` for HTTP and FTP, `nfs --server=... --dir=...` for NFS.
+ *
+ * @throws Failure `unavailable` when the guest is to install by a door that is closed.
+ */
+export function renderInstallSource(tree: Tree, urls: ServerUrls, source: InstallSource): string {
+  const place = `/trees/${tree.id}`
+  if (source === 'nfs') {
+    if (!urls.nfs) throw closed('nfs')
+    const { host, options } = urls.nfs
+    const extra = options === '' ? '' : ` --opts=${kickstartQuote(options)}`
+    return `nfs --server=${kickstartQuote(host)} --dir=${kickstartQuote(place)}${extra}`
+  }
+  return `url --url=${kickstartQuote(placeUrl(sourceBase(urls, source), place))}`
+}
+
+/**
+ * One `repo` line for each variant of the tree but the base, which `url` brings already. By NFS too they come over
+ * HTTP: `repo --baseurl` wants a URL. Optional repositories and add-ons are the template's choice: `repos` has them.
+ */
+export function renderRepoLines(tree: Tree, urls: ServerUrls, source: InstallSource): readonly string[] {
+  const { base, all } = treeRepositories(tree, source === 'ftp' ? sourceBase(urls, source) : urls.http)
+  return all
+    .filter((each) => each !== base && each.kind === 'variant')
+    .map((each) => `repo --name=${kickstartQuote(each.id)} --baseurl=${kickstartQuote(each.url)}`)
+}
+
+function sourceBase(urls: ServerUrls, source: InstallSource): string {
+  if (source !== 'ftp') return urls.http
+  if (urls.ftp === undefined) throw closed('ftp')
+  return urls.ftp
+}
+
+function closed(door: string): Failure {
+  return new Failure(
+    'unavailable',
+    `the guest installs by ${door}, and that door is closed: open it in config.yaml (${door}.enabled), or set source: http`,
+  )
+}

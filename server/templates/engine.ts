@@ -1,0 +1,239 @@
+import { Environment } from 'minijinja-js/dist/web/minijinja_js.js'
+import { absentTemplate, engineProblem, failedInclude, tooMuchWork } from './engine-error.ts'
+import { callOf, siteOf } from './filters/call.ts'
+import type { Filter } from './filters/filter.ts'
+import { ownFilterNames, ownFilters } from './filters/table.ts'
+import type { TemplateProblem } from './problem.ts'
+import { makeStrict, type Site, type Spelling, undefinedFilter } from './strict.ts'
+
+export type Rendering = { readonly text: string } | { readonly problem: TemplateProblem }
+
+/**
+ * One set of templates, parsed, ready to render. Runs inside the worker; `startEngine` first.
+ *
+ * A filter that throws across the border makes the engine panic, so ours never do: the first thing that goes wrong
+ * is written down here, the filter gives none, and when the rendering has ended in whatever way, it counts.
+ */
+export class Engine {
+  readonly #templates: ReadonlyMap<string, string>
+  readonly #fuel: number
+  readonly #fast: Environment
+  /** Made when first something fails. */
+  #explaining: Environment | undefined
+  readonly #sites: Site[] = []
+  readonly #broken: Map<string, TemplateProblem>
+  #wrong: TemplateProblem | undefined
+  #seed = ''
+  /** The template now being rendered, for a problem that has no site. */
+  #rendering = ''
+
+  /**
+   * @param refused templates that are not even to be parsed, and why
+   * @param progress is told the name of each template before it is parsed
+   * @throws EnginePanic
+   */
+  constructor(
+    templates: ReadonlyMap<string, string>,
+    refused: ReadonlyMap<string, TemplateProblem>,
+    fuel: number,
+    progress: (index: number) => void,
+  ) {
+    this.#templates = templates
+    this.#fuel = fuel
+    this.#broken = new Map(refused)
+    this.#fast = this.#newEnvironment()
+    let index = 0
+    for (const [name, source] of templates) {
+      progress(index++)
+      if (!this.#broken.has(name)) this.#add(name, source)
+    }
+  }
+
+  /** Every template that cannot be used. */
+  get broken(): readonly TemplateProblem[] {
+    return [...this.#broken.values()]
+  }
+
+  free(): void {
+    this.#fast.free()
+    this.#explaining?.free()
+  }
+
+  /** @throws EnginePanic */
+  render(name: string, context: Record<string, unknown>): Rendering {
+    if (!this.#templates.has(name)) return { problem: this.#missing(name) }
+    this.#seed = seedOf(context)
+    const result = this.#attempt(this.#fast, name, context)
+    if ('text' in result || result.problem.message === tooMuchWork) return result
+    const explained = this.#attempt(this.#explainer(), name, context)
+    if ('text' in explained) return result
+    if (this.#wrong) return explained
+    return { problem: this.#insideIncludes(explained.problem, name, context) }
+  }
+
+  /** The engine hides what went wrong inside a snippet: rendered on its own, the snippet tells. */
+  #insideIncludes(outer: TemplateProblem, name: string, context: Record<string, unknown>): TemplateProblem {
+    let problem = outer
+    const path = [name]
+    for (;;) {
+      const inner = failedInclude(problem)
+      if (inner === undefined) return path.length > 1 ? includedBy(problem, path.at(-2)) : problem
+      if (path.includes(inner)) return circle(problem, [...path.slice(path.indexOf(inner)), inner])
+      const result = this.#attempt(this.#fast, inner, context)
+      if ('text' in result || this.#wrong)
+        return {
+          ...problem,
+          message: `${inner} fails here, with what is set around it`,
+          remedy: `look at the values that it uses and that ${path.at(-1)} sets`,
+        }
+      problem = result.problem
+      path.push(inner)
+    }
+  }
+
+  #attempt(environment: Environment, name: string, context: Record<string, unknown>): Rendering {
+    this.#wrong = undefined
+    const broken = this.#broken.get(name)
+    if (broken) return { problem: broken }
+    this.#rendering = name
+    try {
+      const text = environment.renderTemplate(name, context)
+      return this.#wrong ? { problem: this.#wrong } : { text }
+    } catch (error) {
+      const problem = engineProblem(error, name)
+      return { problem: this.#wrong ?? this.#aboutAbsent(problem) }
+    }
+  }
+
+  #aboutAbsent(problem: TemplateProblem): TemplateProblem {
+    const absent = absentTemplate(problem)
+    if (absent === undefined) return problem
+    const broken = this.#broken.get(absent)
+    if (broken) return includedBy(broken, problem.template)
+    return { ...problem, message: `there is no template ${absent} to include`, remedy: this.#names() }
+  }
+
+  #newEnvironment(): Environment {
+    const environment = new Environment()
+    environment.undefinedBehavior = 'strict'
+    // As Ansible's template module sets them: a line that holds only a tag leaves no empty line behind.
+    environment.trimBlocks = true
+    environment.lstripBlocks = true
+    environment.keepTrailingNewline = true
+    environment.fuel = this.#fuel
+    environment.enablePyCompat()
+    environment.addFilter(undefinedFilter, (site: unknown) => this.#noteUndefined(site))
+    for (const [name, filter] of Object.entries(ownFilters))
+      environment.addFilter(name, (...values: unknown[]) => this.#filter(name, filter, values))
+    return environment
+  }
+
+  #add(name: string, source: string): void {
+    try {
+      // The engine judges the author's own text first, so that a syntax error speaks of that.
+      this.#fast.addTemplate(name, source)
+    } catch (error) {
+      this.#broken.set(name, engineProblem(error, name))
+      return
+    }
+    try {
+      this.#fast.addTemplate(name, this.#strict(name, source, 'fast'))
+    } catch (error) {
+      this.#broken.set(name, tooUnusual(engineProblem(error, name)))
+    }
+  }
+
+  #explainer(): Environment {
+    if (this.#explaining) return this.#explaining
+    const environment = this.#newEnvironment()
+    this.#explaining = environment
+    for (const [name, source] of this.#templates) {
+      if (this.#broken.has(name)) continue
+      try {
+        environment.addTemplate(name, this.#strict(name, source, 'explain'))
+      } catch (error) {
+        engineProblem(error, name)
+        // Too unusual for the longer spelling: its errors stay less clear.
+        environment.addTemplate(name, this.#strict(name, source, 'fast'))
+      }
+    }
+    return environment
+  }
+
+  #strict(name: string, source: string, spelling: Spelling): string {
+    return withoutEscaping(name, makeStrict(name, source, ownFilterNames, this.#sites, spelling))
+  }
+
+  #noteUndefined(index: unknown): undefined {
+    const site = this.#sites[Number(index)]
+    if (!site) return undefined
+    this.#wrong ??= {
+      template: site.template,
+      line: site.line,
+      severity: 'error',
+      message: `the variable ${site.name} is not defined`,
+      remedy: `set it in vars of the guest or its profile, or write {{ ${site.name} | default('...') }}`,
+    }
+    return undefined
+  }
+
+  #filter(name: string, filter: Filter, raw: readonly unknown[]): unknown {
+    try {
+      return filter.run(callOf(filter, raw, this.#seed))
+    } catch (error) {
+      const site = this.#sites[siteOf(raw) ?? -1]
+      this.#wrong ??= {
+        template: site?.template ?? this.#rendering,
+        line: site?.line ?? 1,
+        severity: 'error',
+        message: `filter ${name}: ${error instanceof Error ? error.message : String(error)}`,
+      }
+      return undefined
+    }
+  }
+
+  #missing(name: string): TemplateProblem {
+    const message = 'there is no such template'
+    return { template: name, line: 1, severity: 'error', message, remedy: this.#names() }
+  }
+
+  #names(): string {
+    const names = [...this.#templates.keys()].sort()
+    const more = names.length > 12 ? ', ...' : ''
+    if (names.length === 0) return 'the templates folder is empty'
+    return `there are ${names.slice(0, 12).join(', ')}${more}`
+  }
+}
+
+/**
+ * The engine escapes by file name: HTML for `.xml`, JSON for `.yaml`. People who know Jinja from Ansible and Cobbler
+ * expect their text as it is, so we take that back, on the first and the last line as they stand.
+ */
+function withoutEscaping(name: string, source: string): string {
+  if (!/\.(?:html?|xml|json5?|js|ya?ml)(?:\.j2)?$/.test(name) || /\{%[-+]?\s*extends\b/.test(source))
+    return source
+  return `{%+ autoescape false +%}${source}{%+ endautoescape +%}`
+}
+
+function includedBy(problem: TemplateProblem, outer: string | undefined): TemplateProblem {
+  return { ...problem, message: `${problem.message} (included by ${outer})` }
+}
+
+function circle(problem: TemplateProblem, path: readonly string[]): TemplateProblem {
+  return { ...problem, message: `a circle of includes: ${path.join(' -> ')}`, remedy: 'break it' }
+}
+
+function tooUnusual(problem: TemplateProblem): TemplateProblem {
+  return {
+    ...problem,
+    message: `${problem.message}, in an expression too unusual to check for undefined variables`,
+    remedy: 'write it in two steps with {% set %}',
+  }
+}
+
+/** What the salt of a password depends on: who the guest is, and nothing that changes between two renderings. */
+function seedOf(context: Record<string, unknown>): string {
+  const guest = context.guest
+  if (typeof guest !== 'object' || guest === null || !('name' in guest)) return ''
+  return String(guest.name)
+}

@@ -1,0 +1,81 @@
+import { createHash, getHashes } from 'node:crypto'
+import { asText, type Data, type Filter } from './filter.ts'
+import { defaultRounds, type ShaCryptKind, shaCrypt } from './sha-crypt.ts'
+
+const algorithms = ['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512', 'sha3-256', 'sha3-512']
+
+function hash(text: string, algorithm: string): string {
+  if (!algorithms.includes(algorithm) || !getHashes().includes(algorithm))
+    throw new Error(`unknown hash '${algorithm}': ${algorithms.join(', ')}`)
+  return createHash(algorithm).update(text).digest('hex')
+}
+
+const cryptKinds: Readonly<Record<string, ShaCryptKind>> = {
+  sha512: 'sha512',
+  sha512_crypt: 'sha512',
+  sha256: 'sha256',
+  sha256_crypt: 'sha256',
+}
+
+/** More rounds than this take longer than an installer should wait for its answer file. */
+const mostRounds = 200_000
+
+/** The algorithm's work grows with the square of it. */
+const longestPassword = 512
+
+const cached = new Map<string, string>()
+const mostCached = 1000
+
+/**
+ * `password_hash('sha512', salt, rounds=5000)`. A rendering must give the same bytes each time, so without a salt
+ * one is made from the guest's identity. Never from the password: a salt is public, and would be a fast hash of it.
+ */
+const passwordHash: Filter = {
+  options: ['rounds', 'salt', 'hashtype'],
+  run(call) {
+    const name = asText(call.args[0] ?? call.options.hashtype ?? 'sha512', 'hash type')
+    const kind = cryptKinds[name]
+    if (!kind) throw new Error(`unknown password hash '${name}': sha512, sha256`)
+    const password = asText(call.value, 'password')
+    if (password.length > longestPassword)
+      throw new Error(`a password has at most ${longestPassword} characters, this one ${password.length}`)
+    const salt = saltOf(call.args[1] ?? call.options.salt, call.seed)
+    const rounds = roundsOf(call.options.rounds)
+    const key = JSON.stringify([kind, password, salt, rounds])
+    const known = cached.get(key)
+    if (known !== undefined) return known
+    if (cached.size >= mostCached) cached.clear()
+    const made = shaCrypt(kind, password, salt, rounds)
+    cached.set(key, made)
+    return made
+  },
+}
+
+function saltOf(given: Data | undefined, seed: string): string {
+  if (given === undefined || given === null)
+    return createHash('sha256')
+      .update(`treeboot salt ${seed}`)
+      .digest('base64')
+      .replaceAll('+', '.')
+      .slice(0, 16)
+  const salt = asText(given, 'salt')
+  if (!/^[./0-9A-Za-z]{1,16}$/.test(salt))
+    throw new Error('a salt is 1 to 16 letters, digits, dots and slashes')
+  return salt
+}
+
+function roundsOf(given: Data | undefined): number | undefined {
+  if (given === undefined || given === null || given === defaultRounds) return undefined
+  const rounds = Number(given)
+  if (!Number.isInteger(rounds) || rounds < 1000 || rounds > mostRounds)
+    throw new Error(`rounds are a number from 1000 to ${mostRounds}, found ${JSON.stringify(given)}`)
+  return rounds
+}
+
+export const hashFilters: Readonly<Record<string, Filter>> = {
+  hash: { run: (call) => hash(asText(call.value), asText(call.args[0] ?? 'sha1')) },
+  md5: { run: (call) => hash(asText(call.value), 'md5') },
+  sha1: { run: (call) => hash(asText(call.value), 'sha1') },
+  checksum: { run: (call) => hash(asText(call.value), 'sha1') },
+  password_hash: passwordHash,
+}

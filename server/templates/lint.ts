@@ -1,0 +1,162 @@
+import { engineFilterNames, ownFilterNames } from './filters/table.ts'
+import { LineCounter, type Segment, scanTemplate } from './lexer.ts'
+import type { TemplateProblem } from './problem.ts'
+import type { TemplateRenderer } from './renderer.ts'
+
+/** Everything wrong with a set of templates, sorted by template and line: what the engine refuses, and what only looks wrong. */
+export async function lintTemplates(
+  templates: ReadonlyMap<string, string>,
+  renderer: TemplateRenderer,
+): Promise<readonly TemplateProblem[]> {
+  const broken = await renderer.check(templates)
+  const all = [...broken, ...[...templates.keys()].flatMap((name) => lintTemplate(name, templates))]
+  return all.toSorted((a, b) => compare(a.template, b.template) || a.line - b.line)
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+type Report = (
+  offset: number,
+  severity: TemplateProblem['severity'],
+  message: string,
+  remedy?: string,
+) => void
+
+/** What can be seen in one template without rendering it. */
+export function lintTemplate(
+  name: string,
+  templates: ReadonlyMap<string, string>,
+): readonly TemplateProblem[] {
+  const source = templates.get(name) ?? ''
+  const found: (Omit<TemplateProblem, 'line' | 'template'> & { offset: number })[] = []
+  const report: Report = (offset, severity, message, remedy) =>
+    found.push({ offset, severity, message, ...(remedy === undefined ? {} : { remedy }) })
+  const segments = scanTemplate(source)
+  for (const segment of segments) {
+    if (segment.kind === 'comment') lintComment(source, segment, report)
+    else if (segment.kind === 'text') lintText(source, segment, report)
+    else if (segment.kind !== 'raw') {
+      lintIncludes(segment, templates, report)
+      lintFilters(segment, report)
+    }
+  }
+  lintLines(source, report)
+  const lines = new LineCounter(source)
+  return found
+    .toSorted((a, b) => a.offset - b.offset)
+    .map(({ offset, ...rest }) => ({ template: name, line: lines.at(offset), ...rest }))
+}
+
+/** Bash's length of a variable: `${#x}` opens a comment that swallows everything up to the next `#}`. */
+function lintComment(source: string, comment: Segment, report: Report): void {
+  if (source[comment.start - 1] !== '$') return
+  const swallowed = comment.closed ? 'up to the next #}' : 'and it never ends'
+  report(
+    comment.start - 1,
+    'warning',
+    `\${# opens a template comment here, ${swallowed}; bash will not see it`,
+    `put {% raw %} before and {% endraw %} after the line, or write \${{ '#' }}`,
+  )
+}
+
+const cheetah: readonly { pattern: RegExp; what: string; remedy: string }[] = [
+  {
+    pattern:
+      /^[ \t]*#(?:if|elif|else if|else|end if|for|end for|set|raw|end raw|import|include|def|attr)\b.*$/gm,
+    what: 'a directive of Cobbler (Cheetah)',
+    remedy: 'write {% if %}, {% for %}, {% set %}, {% include %}',
+  },
+  {
+    pattern: /\$\{?SNIPPET(?:::|\()[^\n]*/g,
+    what: 'a snippet of Cobbler',
+    remedy: "write {% include 'snippets/...' %}",
+  },
+  {
+    pattern:
+      /\$(?:getVar\(|yum_repo_stanza|yum_config_stanza|kickstart_(?:start|done)|tree\b|default_password_crypted)/g,
+    what: 'a variable of Cobbler (Cheetah)',
+    remedy: 'write {{ name }}; README.md in the templates folder lists the names',
+  },
+]
+
+function lintText(source: string, text: Segment, report: Report): void {
+  const body = source.slice(text.start, text.end)
+  for (const { pattern, what, remedy } of cheetah)
+    for (const match of body.matchAll(pattern)) {
+      // `# if the disk is ...` is a comment in English; Cheetah's directives touch their sign and are no sentence.
+      const shown = match[0].trim().slice(0, 60)
+      report(
+        text.start + match.index,
+        'hint',
+        `${shown} looks like ${what}, which is plain text here`,
+        remedy,
+      )
+    }
+}
+
+function lintIncludes(segment: Segment, templates: ReadonlyMap<string, string>, report: Report): void {
+  const included = includeOf(segment)
+  if (!included || included.optional || templates.has(included.name)) return
+  report(
+    segment.start,
+    'error',
+    `there is no template ${included.name} to include`,
+    'names are paths below the templates folder',
+  )
+}
+
+/** The name in `{% include 'x' %}` and its kin, where it is written out. */
+function includeOf(segment: Segment): { name: string; optional: boolean } | undefined {
+  const [tag, what] = segment.tokens
+  if (segment.kind !== 'tag' || !tag || what?.kind !== 'string') return undefined
+  if (!['include', 'extends', 'import', 'from'].includes(tag.text)) return undefined
+  return { name: what.text.slice(1, -1), optional: segment.tokens.some((token) => token.text === 'ignore') }
+}
+
+function lintFilters(segment: Segment, report: Report): void {
+  segment.tokens.forEach((token, i) => {
+    if (token.kind !== 'name' || segment.tokens[i - 1]?.text !== '|') return
+    if (engineFilterNames.has(token.text) || ownFilterNames.has(token.text)) return
+    report(
+      token.start,
+      'error',
+      `there is no filter ${token.text}`,
+      'README.md in the templates folder lists them',
+    )
+  })
+}
+
+function lintLines(source: string, report: Report): void {
+  const cr = source.indexOf('\r\n')
+  if (cr >= 0)
+    report(
+      cr,
+      'warning',
+      'lines end in CR LF; shells in %pre and %post fail on the CR',
+      'save it with Unix line ends',
+    )
+  if (source.startsWith('\ufeff'))
+    report(0, 'warning', 'it begins with a byte order mark', 'save it without one')
+  // pykickstart and preseed treat a tab like a blank, YAML refuses it.
+  const tab = /^ *\t/m.exec(source)
+  if (tab && source.trimStart().startsWith('#cloud-config'))
+    report(tab.index, 'warning', 'a tab begins this line; YAML refuses it', 'indent with blanks')
+}
+
+/** A template and all that it includes by written-out names, each once. */
+export function withIncludes(name: string, templates: ReadonlyMap<string, string>): readonly string[] {
+  const found = new Set<string>()
+  const visit = (each: string): void => {
+    const source = templates.get(each)
+    if (source === undefined || found.has(each)) return
+    found.add(each)
+    for (const segment of scanTemplate(source)) {
+      const included = includeOf(segment)
+      if (included) visit(included.name)
+    }
+  }
+  visit(name)
+  return [...found]
+}

@@ -1,0 +1,100 @@
+import { Worker } from 'node:worker_threads'
+import type { Answer, Question, WorkerSettings } from './message.ts'
+
+/** How a question to the worker ended. */
+export type Outcome =
+  | { readonly kind: 'answer'; readonly answer: Answer }
+  | { readonly kind: 'timeout' }
+  | { readonly kind: 'died'; readonly message: string }
+
+/** One worker thread: ask, get one outcome. After `timeout` or `died` it is gone and a new one has to be made. */
+export class TemplateThread {
+  readonly #worker: Worker
+  readonly #ready: Promise<Outcome>
+  #settle: ((outcome: Outcome) => void) | undefined
+  #gone: Outcome | undefined
+
+  constructor(settings: WorkerSettings, startTimeoutMs: number) {
+    this.#worker = startWorker(settings)
+    this.#worker.on('message', (answer: Answer) => this.#end({ kind: 'answer', answer }))
+    this.#worker.on('error', (error: Error) => this.#die(deathMessage(error, settings)))
+    this.#worker.on('exit', () => this.#die('the template worker ended'))
+    this.#ready = this.#next(startTimeoutMs)
+  }
+
+  /** Waits until the worker runs, then asks; the limit counts from there. */
+  async ask(question: Question, timeoutMs: number): Promise<Outcome> {
+    const start = await this.#ready
+    if (start.kind !== 'answer') return start
+    if (this.#gone) return this.#gone
+    const next = this.#next(timeoutMs)
+    this.#worker.postMessage(question)
+    return next
+  }
+
+  async stop(): Promise<void> {
+    await this.#worker.terminate()
+  }
+
+  #next(timeoutMs: number): Promise<Outcome> {
+    // Only while someone waits does the thread keep the process alive.
+    this.#worker.ref()
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        // When this process itself was held up, the answer may lie in the queue already: look there first.
+        setImmediate(() => this.#timeout())
+      }, timeoutMs)
+      this.#settle = (outcome) => {
+        clearTimeout(timer)
+        this.#settle = undefined
+        this.#worker.unref()
+        resolve(outcome)
+      }
+    })
+  }
+
+  #timeout(): void {
+    if (!this.#settle) return
+    this.#gone = { kind: 'timeout' }
+    void this.#worker.terminate()
+    this.#end(this.#gone)
+  }
+
+  #die(message: string): void {
+    this.#gone ??= { kind: 'died', message }
+    this.#end(this.#gone)
+  }
+
+  #end(outcome: Outcome): void {
+    this.#settle?.(outcome)
+  }
+}
+
+function deathMessage(error: Error & { code?: string }, settings: WorkerSettings): string {
+  if (error.code === 'ERR_WORKER_OUT_OF_MEMORY')
+    return `it needs more than ${settings.memoryMiB} MiB of memory`
+  return `the template worker failed: ${error.message}`
+}
+
+/**
+ * Built, the worker is a plain `worker.js`. From sources (tests, `tsx server/main.ts`) it is TypeScript, which Node 20
+ * cannot load, and a worker does not inherit the loader: a line of JavaScript starts tsx in it first. The extension of
+ * this very file tells which.
+ */
+function startWorker(settings: WorkerSettings): Worker {
+  const fromSources = import.meta.url.endsWith('.ts')
+  const entry = new URL(fromSources ? './worker.ts' : './worker.js', import.meta.url)
+  const loadFirst = `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(entry.href)}) })`
+  return new Worker(fromSources ? loadFirst : entry, {
+    eval: fromSources,
+    workerData: settings,
+    execArgv: [],
+    env: {},
+    stdout: true,
+    stderr: true,
+    resourceLimits: {
+      maxOldGenerationSizeMb: Math.max(64, 2 * settings.memoryMiB),
+      maxYoungGenerationSizeMb: 16,
+    },
+  })
+}

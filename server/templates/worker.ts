@@ -1,0 +1,50 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { Engine } from './engine.ts'
+import { EnginePanic } from './engine-error.ts'
+import type { Answer, Question, WorkerSettings } from './message.ts'
+import { startEngine } from './wasm.ts'
+
+/** The thread that templates run in. It may be stopped at any moment, so it holds nothing that matters. */
+const settings = workerData as WorkerSettings
+const memoryBytes = startEngine(settings.memoryMiB)
+let engine: Engine | undefined
+let panicText = ''
+
+// The engine tells its panics to the console. They belong into the one error that the caller gets.
+console.error = (...values: unknown[]): void => {
+  panicText = values.map(String).join(' ').split('\n').slice(0, 2).join(': ')
+}
+
+function answer(question: Question): Answer {
+  try {
+    if (question.kind === 'load') {
+      engine?.free()
+      engine = new Engine(question.templates, question.refused, settings.fuel, (index) =>
+        Atomics.store(settings.progress, 0, index),
+      )
+      return { kind: 'loaded', broken: engine.broken }
+    }
+    if (!engine) return { kind: 'panic', message: 'nothing is loaded' }
+    const result = engine.render(question.name, question.context)
+    if ('problem' in result) return { kind: 'problem', problem: result.problem, memoryBytes: memoryBytes() }
+    if (result.text.length > settings.longestOutput) return tooLong(question.name, result.text.length)
+    return { kind: 'text', text: result.text, memoryBytes: memoryBytes() }
+  } catch (error) {
+    if (error instanceof EnginePanic && panicText === '')
+      // An allocation that fails ends the engine without a word.
+      return { kind: 'panic', message: `it needs more than ${settings.memoryMiB} MiB of memory` }
+    return { kind: 'panic', message: `the template engine failed: ${panicText || String(error)}` }
+  }
+}
+
+function tooLong(name: string, length: number): Answer {
+  const message = `it makes ${length} characters; an answer file has at most ${settings.longestOutput}`
+  return {
+    kind: 'problem',
+    problem: { template: name, line: 1, severity: 'error', message },
+    memoryBytes: memoryBytes(),
+  }
+}
+
+parentPort?.on('message', (question: Question) => parentPort?.postMessage(answer(question)))
+parentPort?.postMessage({ kind: 'ready' } satisfies Answer)

@@ -1,0 +1,196 @@
+import { afterAll, describe, expect, test } from 'vitest'
+import { Failure } from '../../server/core/failure.ts'
+import { TemplateRenderer } from '../../server/templates/renderer.ts'
+
+const renderer = new TemplateRenderer()
+afterAll(() => renderer.close())
+
+type Templates = string | Readonly<Record<string, string>>
+
+async function render(templates: Templates, context: Record<string, unknown> = {}): Promise<string> {
+  const map = new Map(Object.entries(typeof templates === 'string' ? { m: templates } : templates))
+  const [name = ''] = map.keys()
+  return (await renderer.render({ name, templates: map, context })).text
+}
+
+async function failure(templates: Templates, context: Record<string, unknown> = {}): Promise<string> {
+  const error = await render(templates, context).catch((reason: unknown) => reason)
+  expect(error).toBeInstanceOf(Failure)
+  expect(error).toHaveProperty('kind', 'invalid-data')
+  return (error as Failure).message
+}
+
+const guest = { name: 'web01', none: null, tags: ['a', 'b'], net: { ip: '10.0.0.7' } }
+
+describe('text comes out as Ansible users know it', () => {
+  test.each([
+    ['a line with only a tag leaves no line', 'a\n  {% if true %}\nb\n  {% endif %}\nc\n', 'a\nb\nc\n'],
+    ['the last newline stays', 'a\n', 'a\n'],
+    ['no newline is added', 'a', 'a'],
+    ['a comment takes its line along', 'a\n{# note #}\nb\n', 'a\nb\n'],
+    ['booleans are YAML and JSON, not Python', '{{ true }} {{ false }}', 'true false'],
+    ['shell variables are text', '$x ${x} $(x) %include /tmp/x', '$x ${x} $(x) %include /tmp/x'],
+    ['raw keeps bash lengths', '{% raw %}${#x}{% endraw %}', '${#x}'],
+    ['the other way to write a length', "${{ '{#' }}x}", '${#x}'],
+    ['methods of Python', "{{ guest.name.upper() }} {{ 'a,b'.split(',') | join('+') }}", 'WEB01 a+b'],
+    ['macros, loops, namespaces', '{% macro m(x, y=2) %}{{ x }}{{ y }}{% endmacro %}{{ m(1) }}', '12'],
+  ])('%s', async (_name, template, text) => {
+    expect(await render(template, { guest })).toBe(text)
+  })
+
+  test.each(['a.xml', 'a.html', 'a.yaml', 'a.json', 'a.xml.j2', 'a.ks'])(
+    'nothing is escaped behind your back in %s',
+    async (name) => {
+      const source = '\n<{{ guest.name }}> {{ "\\"/&<" }}\n\n{% macro q() %}&{% endmacro %}{{ q() }}\n'
+      expect(await render({ [name]: source }, { guest })).toBe('\n<web01> "/&<\n\n&\n')
+    },
+  )
+
+  test('templates include, import and extend each other', async () => {
+    const templates = {
+      'main.ks': '{% extends "base.ks" %}{% block body %}{% include "snippets/x.ks" %}{% endblock %}',
+      'base.ks': '[{% block body %}{% endblock %}]',
+      'snippets/x.ks': '{% from "lib.ks" import twice %}{{ twice(guest.name) }}',
+      'lib.ks': '{% macro twice(x) %}{{ x }}{{ x }}{% endmacro %}',
+    }
+    expect(await render(templates, { guest })).toBe('[web01web01]')
+  })
+})
+
+describe('an undefined variable is an error with template, line and name, never an empty string', () => {
+  test.each([
+    ['{{ nope }}', 'nope'],
+    ['{{ nope | upper }}', 'nope'],
+    ['{{ "a" ~ nope }}', 'nope'],
+    ['{% set x = nope %}', 'nope'],
+    ['{{ [nope] }}', 'nope'],
+    ['{{ {"a": nope} }}', 'nope'],
+    ['{{ nope == 1 }}', 'nope'],
+    ['{% if not nope %}{% endif %}', 'nope'],
+    ['{% if nope %}{% endif %}', 'nope'],
+    ['{% for x in nope %}{% endfor %}', 'nope'],
+    ['{% include nope %}', 'nope'],
+    ['{% with a = nope %}{% endwith %}', 'nope'],
+    ['{{ dict(a=nope) }}', 'nope'],
+    ['{{ guest.nope }}', 'guest.nope'],
+    ['{{ guest.nope.deeper | upper }}', 'guest.nope.deeper'],
+    ['{{ guest["nope"] | upper }}', 'guest["nope"]'],
+    ['{{ guest[nope] }}', 'nope'],
+    ['{{ guest[guest.nope] | upper }}', 'guest.nope'],
+    ['{{ guest.tags[7] | upper }}', 'guest.tags[7]'],
+    ['{{ guest.nope.lower() }}', 'guest.nope'],
+    ['{{ ["a"] | join(nope) }}', 'nope'],
+    ['{{ nope if guest.name == "web01" }}', 'nope'],
+    ['{{ guest.name | b64encode | regex_replace("x", nope) }}', 'nope'],
+    ['{{ null }}', 'null'],
+  ])('%s', async (template, name) => {
+    const message = await failure(`one\ntwo\n${template}\n`, { guest })
+    expect(message).toMatch(/^m:3: /)
+    expect(message).toContain(`the variable ${name} is not defined`)
+  })
+
+  test('in a snippet it names the snippet', async () => {
+    const message = await failure({ 'a.ks': 'x\n{% include "s/b.ks" %}', 's/b.ks': '\n\n{{ nope | upper }}' })
+    expect(message).toMatch(/^s\/b\.ks:3: the variable nope is not defined/)
+  })
+
+  test.each([
+    ['{{ nope | default("x") }}', 'x'],
+    ['{{ guest.a.b.c | default("x") }}', 'x'],
+    [
+      '{{ guest.name is defined }} {{ guest.a.b is defined }} {{ guest.a is not defined }}',
+      'true false true',
+    ],
+    ['{% if nope is defined and nope > 1 %}x{% endif %}', ''],
+    ['{{ guest.none is none }} {{ guest.none | default("x", true) }}', 'true x'],
+    ['{% for t in guest.tags if t != "a" %}{{ loop.index }}{{ t }}{{ loop.last }}{% endfor %}', '1btrue'],
+    ['{% set ns = namespace(n=1) %}{% set ns.n = ns.n + 1 %}{{ ns.n }}', '2'],
+    ['{{ guest.tags[0] }} {{ guest.tags[1:] }} {{ guest["net"]["ip"] }}', 'a ["b"] 10.0.0.7'],
+    ['{% for k, v in guest.net | items %}{{ k }}={{ v }}{% endfor %}', 'ip=10.0.0.7'],
+    ['{% for x in [1, [2]] recursive %}{{ loop(x) if x is iterable else x }}{% endfor %}', '12'],
+    ['{{ (guest.name if nope is defined else "y") | upper }}', 'Y'],
+  ])('what guards against it works: %s', async (template, text) => {
+    expect(await render(template, { guest })).toBe(text)
+  })
+})
+
+describe('errors say where', () => {
+  test.each<[string, Templates, RegExp]>([
+    ['syntax', 'a\nb {% if %}', /^m:2: syntax error/],
+    ['a comment that bash opened', 'a\nx=${#y}\n', /^m:\d: a comment begins with \{# .*raw/],
+    [
+      'no such snippet',
+      { m: '\n{% include "b.ks" %}', c: '' },
+      /^m:2: there is no template b\.ks to include \(there are c, m\)/,
+    ],
+    [
+      'a snippet that does not parse',
+      { m: '\n{% include "b" %}', b: '\n\n{% if %}' },
+      /^b:3: syntax error.*\(included by m\)/,
+    ],
+    [
+      'a filter that does not exist',
+      { m: '{% include "b" %}', b: '\n{{ 1 | nope }}' },
+      /^b:2: there is no filter nope/,
+    ],
+    [
+      'a filter that refuses',
+      '\n\n{{ "x" | password_hash("rot13") }}',
+      /^m:3: filter password_hash: unknown password hash/,
+    ],
+    [
+      'a filter that refuses in a snippet',
+      { m: '{% include "b" %}', b: '\n{{ "(" | regex_search("(") }}' },
+      /^b:2: filter regex_search/,
+    ],
+    ['types', { m: '{% include "b" %}', b: '\n{{ 1 + "a" }}' }, /^b:2: invalid operation/],
+    ['a circle', { m: '{% include "b" %}', b: '{% include "m" %}' }, /a circle of includes: m -> b -> m/],
+    ['a function', '{{ nope() }}', /^m:1: there is no function or macro nope/],
+  ])('%s', async (_name, templates, expected) => {
+    expect(await failure(templates)).toMatch(expected)
+  })
+
+  test('a name that is no template', async () => {
+    const job = { name: 'x.ks', templates: new Map([['fedora.ks', '']]), context: {} }
+    await expect(renderer.render(job)).rejects.toThrow(
+      'x.ks:1: there is no such template (there are fedora.ks)',
+    )
+  })
+
+  test('what only looks wrong comes with the text', async () => {
+    const templates = new Map([
+      ['m', '{% include "s" %}#set $x = 1\n'],
+      ['s', 'ok\r\n'],
+      ['other', '#set $y = 1\n'],
+    ])
+    const { warnings } = await renderer.render({ name: 'm', templates, context: {} })
+    expect(warnings.map(({ template, line, severity }) => ({ template, line, severity }))).toEqual([
+      { template: 'm', line: 1, severity: 'hint' },
+      { template: 's', line: 1, severity: 'warning' },
+    ])
+  })
+})
+
+test('the same input gives the same bytes, salts too, and other guests get other salts', async () => {
+  const template = '{{ "secret" | password_hash("sha512") }}'
+  const first = await render(template, { guest: { name: 'a' } })
+  expect(first).toMatch(/^\$6\$[./\w]{16}\$[./\w]{86}$/)
+  expect(await render(template, { guest: { name: 'a' } })).toBe(first)
+  expect(await render(template, { guest: { name: 'b' } })).not.toBe(first)
+})
+
+test('jobs that come at once are all answered, each with its own text', async () => {
+  const templates = new Map([['m', '{{ i }}']])
+  const jobs = Array.from({ length: 50 }, (_, i) => renderer.render({ name: 'm', templates, context: { i } }))
+  expect((await Promise.all(jobs)).map(({ text }) => text)).toEqual(
+    Array.from({ length: 50 }, (_, i) => String(i)),
+  )
+})
+
+test('a closed renderer says so', async () => {
+  const closed = new TemplateRenderer()
+  await closed.close()
+  await expect(closed.render({ name: 'm', templates: new Map([['m', '']]), context: {} })).rejects.toThrow(
+    'closed',
+  )
+})
