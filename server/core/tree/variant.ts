@@ -19,10 +19,7 @@ export function variantRank(variant: string): number {
   return order.find(([pattern]) => pattern.test(name))?.[1] ?? 4
 }
 
-export function sameVariant(a: string, b: string): boolean {
-  return squeeze(a) === squeeze(b)
-}
-
-function squeeze(text: string): string {
-  return text.toLowerCase().replace(/[\s_-]+/g, '')
+/** Variants are compared without case, blanks and dashes: `live-server` is `Live Server`. */
+export function squeezeVariant(variant: string): string {
+  return variant.toLowerCase().replace(/[\s_-]+/g, '')
 }

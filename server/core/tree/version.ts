@@ -2,7 +2,9 @@
  * Versions as distributions write them. `9.10` is newer than `9.9`, `15 SP4` is `15.4`, `21_Alpha` comes before `21`,
  * and what never ends (rawhide, Tumbleweed, sid) is newer than any number.
  */
-interface Version {
+export interface Version {
+  /** As written, lower case, without blanks around it. */
+  readonly text: string
   /** 0 for numbered releases; above it what rolls on, the wilder the higher. */
   readonly rolling: number
   readonly numbers: readonly string[]
@@ -78,7 +80,7 @@ export function codenameOf(distro: 'debian' | 'ubuntu', version: string): string
   return Object.keys(codenames).find((name) => codenames[name] === wanted)
 }
 
-function parseVersion(text: string): Version {
+export function parseVersion(text: string): Version {
   let rolling = 0
   let stage = 3
   let stageNumber = ''
@@ -94,7 +96,7 @@ function parseVersion(text: string): Version {
       numbers.push(...(codenames[token] ?? '').split('.').map((part) => part.replace(/^0+(?=.)/, '')))
     // Other words (SP, LTS, GA, stream, code names after the number) separate numbers and say nothing about order.
   }
-  return { rolling, numbers, stage, stageNumber }
+  return { text: text.trim().toLowerCase(), rolling, numbers, stage, stageNumber }
 }
 
 function compareDigits(a: string, b: string): number {
@@ -106,7 +108,8 @@ export function compareVersions(a: string, b: string): number {
   return a === b ? 0 : compareParsed(parseVersion(a), parseVersion(b))
 }
 
-function compareParsed(a: Version, b: Version): number {
+/** The same for versions taken apart once, where many are compared. */
+export function compareParsed(a: Version, b: Version): number {
   if (a.rolling !== b.rolling) return a.rolling - b.rolling
   for (let i = 0; i < Math.max(a.numbers.length, b.numbers.length); i++) {
     const order = compareDigits(a.numbers[i] ?? '0', b.numbers[i] ?? '0')
@@ -119,22 +122,17 @@ function compareParsed(a: Version, b: Version): number {
  * Whether a version is meant by what an operator wrote: `9` means every 9.x, `15.4` means `15 SP4`, `bookworm` means
  * every 12.x, `latest` and nothing mean all. Returned as a test, so that one wish is taken apart once for many trees.
  */
-export function versionMatcher(wanted: string): (version: string) => boolean {
-  const text = wanted.trim().toLowerCase()
-  if (text === '' || text === 'latest' || text === 'newest' || text === 'any' || text === '*')
-    return () => true
-  const wish = parseVersion(text)
-  if (wish.rolling === 0 && wish.numbers.length === 0)
-    return (version) => version.trim().toLowerCase() === text
+export function versionMatcher(wanted: string): (version: Version) => boolean {
+  const wish = parseVersion(wanted)
+  if (['', 'latest', 'newest', 'any', '*'].includes(wish.text)) return () => true
+  if (wish.rolling === 0 && wish.numbers.length === 0) return (version) => version.text === wish.text
   return (version) => {
-    if (version.trim().toLowerCase() === text) return true
-    const has = parseVersion(version)
-    if (has.rolling !== wish.rolling || has.numbers.length < wish.numbers.length) return false
-    if (
-      wish.stage < 3 &&
-      (wish.stage !== has.stage || (wish.stageNumber !== '' && wish.stageNumber !== has.stageNumber))
-    )
-      return false
-    return wish.numbers.every((number, i) => has.numbers[i] === number)
+    if (version.text === wish.text) return true
+    if (version.rolling !== wish.rolling || version.numbers.length < wish.numbers.length) return false
+    if (wish.stage < 3) {
+      if (wish.stage !== version.stage) return false
+      if (wish.stageNumber !== '' && wish.stageNumber !== version.stageNumber) return false
+    }
+    return wish.numbers.every((number, i) => version.numbers[i] === number)
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { archIn, canonicalArch, platformFor, sameArch } from '../../../server/core/tree/arch.ts'
 import { distroName, distroOf, distros, installerOf, parseDistro } from '../../../server/core/tree/distro.ts'
-import { compareVersions, versionMatcher } from '../../../server/core/tree/version.ts'
+import { compareVersions, parseVersion, versionMatcher } from '../../../server/core/tree/version.ts'
 
 describe('versions', () => {
   test('oldest to newest', () => {
@@ -50,7 +50,7 @@ describe('versions', () => {
     ['jammy', '22.04.3', true],
     ['nonsense', '7', false],
   ])('who asks for %j gets %j: %s', (wanted, version, fits) => {
-    expect(versionMatcher(wanted)(version)).toBe(fits)
+    expect(versionMatcher(wanted)(parseVersion(version))).toBe(fits)
   })
 })
 

@@ -4,60 +4,8 @@ import { readDescriptor } from '../../../server/core/tree/descriptor.ts'
 import type { Description } from '../../../server/core/tree/tree.ts'
 import { readTreeinfo } from '../../../server/core/tree/treeinfo.ts'
 import { writeTreeinfo } from '../../../server/core/tree/write.ts'
+import { nastyDescription } from '../../support/nasty-descriptions.ts'
 import { readCorpus } from '../../support/treeinfo-corpus.ts'
-
-const nasty = fc.oneof(
-  fc.constantFrom(
-    '',
-    '%',
-    '%(x)s',
-    'a\n[general]\nfamily = Evil',
-    'x\r[stage2]',
-    ']',
-    '[',
-    '=',
-    ':',
-    '#x',
-    '; y',
-    '"q"',
-  ),
-  fc.constantFrom(
-    '\ufeff',
-    '\u2028',
-    '../..',
-    '/abs',
-    './x',
-    ' pad ',
-    '__proto__',
-    'kernel',
-    'KERNEL',
-    'é 붉',
-    '\ud800',
-  ),
-  fc.string({ unit: 'binary', maxLength: 12 }),
-)
-const hex = fc.stringMatching(/^[0-9a-f]{64}$/)
-const anyDescription: fc.Arbitrary<Description> = fc.record({
-  era: fc.constant('files-only' as const),
-  family: nasty,
-  version: nasty,
-  variant: nasty,
-  arch: nasty,
-  platforms: fc.dictionary(
-    nasty,
-    fc.record({ kernel: nasty, initrd: nasty, others: fc.dictionary(nasty, nasty) }),
-  ),
-  stage2: nasty,
-  instimage: nasty,
-  repositories: fc.array(
-    fc.record({ id: nasty, name: nasty, kind: fc.constant('variant' as const), path: nasty }),
-  ),
-  checksums: fc.dictionary(
-    nasty,
-    hex.map((each) => ({ algorithm: 'sha256' as const, hex: each })),
-  ),
-  problems: fc.constant([]),
-})
 
 function reread(description: Description): Description {
   const again = readTreeinfo('.treeinfo', writeTreeinfo(description))
@@ -67,7 +15,7 @@ function reread(description: Description): Description {
 
 test('whatever is described, every line is a header or a key of ours, and nothing is odd about it', () => {
   fc.assert(
-    fc.property(anyDescription, (description) => {
+    fc.property(nastyDescription, (description) => {
       const text = writeTreeinfo(description)
       for (const line of text.split('\n'))
         expect(line).toMatch(/^$|^\[[\w.+-]+\]$|^[^\s[#;=:][^=:]* = [^%\n\r]*$/u)
