@@ -49,6 +49,22 @@ function chainTarget(plan: ChainloadPlan): string {
   return ipxeWord(plan.target)
 }
 
+/**
+ * The script for every machine: iPXE asks again with its own names in the path, where they survive TFTP too. The query carries
+ * what may hold any character. `--replace`, so that the `exit` of the second script is the last word.
+ */
+export function ipxeEntryScript(base: string): string {
+  const query = base.startsWith('http') ? `?serial=\${serial:uristring}` : ''
+  const own = `/boot/by/\${netX/mac:hexhyp}/\${uuid}/ipxe${query}`
+  return [
+    '#!ipxe',
+    '# One script for every machine: each asks again for its own.',
+    `isset \${netX/ip} || dhcp || goto failed`,
+    `chain --replace --autofree ${ipxeWord(base)}${own} || goto failed`,
+    failed,
+  ].join('\n')
+}
+
 /** A script that ends in silence leaves the operator guessing; the status tells the firmware to try its next boot entry. */
 const failed = [
   ':failed',

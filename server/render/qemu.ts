@@ -62,13 +62,14 @@ export function renderQemu(plan: InstallPlan): string {
     ['-no-reboot'],
   ]
   const command = options.map((words) => words.map(shellWord).join(' ')).join(' \\\n  ')
-  return [
+  const steps = [
     `curl -fo ${shellWord(files.kernel)} ${shellWord(files.kernelUrl)}`,
     `curl -fo ${shellWord(files.initrd)} ${shellWord(files.initrdUrl)}`,
-    `[ -e ${shellWord(disk)} ] || qemu-img create -f qcow2 ${shellWord(disk)} ${machine.disk}G`,
+    `{ [ -e ${shellWord(disk)} ] || qemu-img create -f qcow2 ${shellWord(disk)} ${machine.disk}G; }`,
     `${board.program} ${command}`,
-    '',
-  ].join('\n')
+  ]
+  // Joined, so that a failed download is not followed by a boot of an older file.
+  return `${steps.join(' &&\n')}\n`
 }
 
 function networks(machine: Machine, board: Board): string[][] {

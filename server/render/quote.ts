@@ -30,10 +30,10 @@ export function screenText(text: string): string {
     .trim()
 }
 
-/** POSIX shell (XCU 2.2.2): single quotes keep everything but the single quote, which is written `'\''`. Plain words stay bare. */
+/** POSIX shell (XCU 2.2.2): single quotes keep everything but the single quote, which is written `'\''`. Plain words stay bare; not for the first word of a command. */
 export function shellWord(text: string): string {
   if (text.includes('\0')) throw refuse('a shell', text, 'it holds a NUL')
-  if (/^[A-Za-z0-9_@%+:,./-]+$/.test(text)) return text
+  if (/^[A-Za-z0-9_@%+:,./-][A-Za-z0-9_@%+:,./=-]*$/.test(text)) return text
   return `'${text.replaceAll("'", `'\\''`)}'`
 }
 
@@ -104,12 +104,12 @@ export function grubKernelArg(arg: KernelArg): string {
 
 /**
  * Text in an iPXE command. iPXE splits at blanks, knows no quotes, and expands `${...}` word by word until none is
- * left (exec.c, settings.c), so a literal `${...}` cannot be said. Blanks that must survive as they are, a `#` that would begin
+ * left (exec.c, settings.c), so a literal `${` cannot be said. Blanks that must survive as they are, a `#` that would begin
  * a comment, `&&`, `||` and `;` alone, and a backslash at the end of a line come from the variables of `ipxeVariables`.
  */
 export function ipxeText(text: string): string {
   noControl('iPXE', text)
-  if (/\$\{[^}]*\}/.test(text)) throw refuse('iPXE', text, `it would expand \${...}`)
+  if (text.includes('${')) throw refuse('iPXE', text, `it would expand \${...}`)
   return text
     .replace(/^ | $| (?= )/g, `\${sp}`)
     .replace(/(^|[ }])#/g, `$1\${hash}`)

@@ -1,0 +1,78 @@
+import type { Snapshot } from '../catalog/snapshot.ts'
+import type { BootPlan } from '../core/boot/plan.ts'
+import { type BootFacts, type BootWorld, planBoot, planGuest } from '../core/boot/plan-boot.ts'
+import { type OpenDoors, serverUrls } from '../core/boot/urls.ts'
+import { Failure } from '../core/failure.ts'
+import type { Guest } from '../core/guest/guest.ts'
+import type { Requester } from '../files/source.ts'
+import { type Format, type RenderOptions, renderPlan } from '../render/render.ts'
+
+/** The world as one requester sees it: the snapshot of this moment, and the URLs by which this client reaches us. */
+export function worldFor(snapshot: Snapshot, doors: OpenDoors, who: Requester): BootWorld {
+  const { server, unknown, menuTimeoutMs } = snapshot.config
+  const configured = server.url === undefined ? {} : { configuredUrl: server.url }
+  return {
+    trees: snapshot.trees,
+    guests: snapshot.guests,
+    urls: serverUrls({ ...configured, doors, who }),
+    unknown,
+    menuTimeoutMs,
+  }
+}
+
+/** A plan, for whom, and why in one line for the log. */
+export interface Decision {
+  readonly plan: BootPlan
+  readonly guest?: string
+  /** `install fedora-40`, `menu of 7 trees`, `local-disk: ...`, `refuse: ...`. */
+  readonly summary: string
+}
+
+/** What a machine boots; undefined for one that we do not know while such machines are to be ignored. */
+export function decideFor(facts: BootFacts, world: BootWorld): Decision | undefined {
+  const guest = world.guests.match(facts)?.guest
+  if (guest) return decideForGuest(guest, facts, world)
+  if (world.unknown === 'ignore') return undefined
+  const plan = planBoot(facts, world)
+  return { plan, summary: summaryOf(plan) }
+}
+
+export function decideForGuest(guest: Guest, facts: BootFacts, world: BootWorld): Decision {
+  const plan = planGuest(guest, facts, world)
+  return { plan, guest: guest.name, summary: summaryOf(plan) }
+}
+
+function summaryOf(plan: BootPlan): string {
+  switch (plan.kind) {
+    case 'install':
+      return `install ${plan.tree.id}`
+    case 'menu':
+      return `menu of ${plan.items.length} trees`
+    case 'chainload':
+      return `chainload ${plan.target}`
+    case 'local-disk':
+    case 'refuse':
+      return `${plan.kind}: ${plan.why}`
+  }
+}
+
+/**
+ * For a loader: a plan that cannot be written in its language becomes one that says so on the machine's screen. A
+ * menu loses only the items that cannot be written.
+ */
+export function renderForLoader(plan: BootPlan, as: Format, options: RenderOptions): string {
+  const failure = trial(plan, as, options)
+  if (typeof failure === 'string') return failure
+  if (plan.kind !== 'menu') return renderPlan({ kind: 'refuse', why: failure.message }, as, options)
+  const items = plan.items.filter((item) => typeof trial(item.plan, as, options) === 'string')
+  return renderPlan({ ...plan, items }, as, options)
+}
+
+function trial(plan: BootPlan, as: Format, options: RenderOptions): string | Failure {
+  try {
+    return renderPlan(plan, as, options)
+  } catch (error) {
+    if (error instanceof Failure) return error
+    throw error
+  }
+}

@@ -1,0 +1,240 @@
+import { LRUCache } from 'lru-cache'
+import type { Snapshot } from '../catalog/snapshot.ts'
+import type { BootFacts, BootWorld } from '../core/boot/plan-boot.ts'
+import type { OpenDoors } from '../core/boot/urls.ts'
+import { canonicalMac, canonicalUuid, ipv4FromHex } from '../core/guest/identity.ts'
+import { type LoaderName, parseLoaderName } from '../core/guest/loader-name.ts'
+import { generatedSource } from '../files/generated.ts'
+import { type CleanPath, cleanPath, rootPath } from '../files/path.ts'
+import type { Requester } from '../files/source.ts'
+import { renderGrub } from '../render/grub.ts'
+import { ipxeEntryScript, renderIpxe } from '../render/ipxe.ts'
+import { type Format, type RenderOptions, renderPlan } from '../render/render.ts'
+import { type Decision, decideFor, decideForGuest, renderForLoader, worldFor } from './loader-plan.ts'
+import type { Mount } from './mounts.ts'
+
+/** A machine asked what to boot, and this is what it was told. */
+export interface LoaderDecision {
+  readonly who: Requester
+  readonly path: string
+  /** Absent for a machine that is no guest. */
+  readonly guest?: string
+  readonly summary: string
+}
+
+export interface LoaderOptions {
+  readonly snapshot: () => Snapshot
+  /** The doors that are open now, with their real ports. */
+  readonly doors: () => OpenDoors
+  readonly decided?: (decision: LoaderDecision) => void
+}
+
+/** `/boot/<guest>/...`: what this guest would boot, once for each that may ask. */
+const guestFiles: Readonly<Record<string, Format>> = {
+  ipxe: 'ipxe',
+  'grub.cfg': 'grub',
+  'pxelinux.cfg': 'pxelinux',
+  'virt-install.sh': 'virt-install',
+  'libvirt.xml': 'libvirt',
+  'xl.cfg': 'xl',
+  'qemu.sh': 'qemu',
+  env: 'env',
+  json: 'json',
+}
+const loaderFiles: ReadonlySet<string> = new Set(['ipxe', 'grub.cfg', 'pxelinux.cfg'])
+
+/** Scripts for an iPXE that was told nothing but our address; EFI builds since 2023 look for `autoexec.ipxe` beside themselves. */
+const ipxeEntries: ReadonlySet<string> = new Set(['boot.ipxe', 'autoexec.ipxe'])
+
+/**
+ * Below these nothing is made up: they belong to others, and a tree is served as it is. Were the shared grub.cfg also to
+ * be found below `/boot/by`, where it sends machines, a GRUB would read it for ever.
+ */
+const foreign = /^\/(trees|ks|api|boot\/by)\//
+
+/**
+ * The boot configurations that loaders ask for, made for the one who asks:
+ *
+ *     /pxelinux.cfg/<uuid|01-mac|IPHEX>, /grub.cfg-<uuid|01-mac|IPHEX>   that guest's; declined for anybody else, at once, so
+ *                                                                        that the loader goes on to its next name
+ *     /pxelinux.cfg/default                      the plan of the guest at the asking address, else what unknown machines get
+ *     /grub.cfg                                  a script that reads /boot/by/<its own MAC>/grub.cfg, then as above
+ *     /boot.ipxe, /autoexec.ipxe                 a script that reads /boot/by/<its own MAC>/<its own UUID>/ipxe
+ *     /boot/by/<mac|uuid>.../{ipxe,grub.cfg,pxelinux.cfg}   the plan of the machine with these identities, known or not
+ *     /boot/<guest>/{ipxe,grub.cfg,virt-install.sh,...}     what this guest would boot
+ *
+ * The first four are answered in any folder: each loader looks below the one that it came from.
+ */
+export function loaderMounts(options: LoaderOptions): readonly Mount[] {
+  const loaders = createLoaders(options)
+  return [
+    {
+      at: cleanPath('/boot'),
+      source: generatedSource({ text: loaders.bootText, paths: loaders.bootPaths }),
+      why: 'what each guest would boot, for every loader and hypervisor',
+    },
+    {
+      at: rootPath,
+      source: generatedSource({ text: loaders.rootText, paths: () => rootPaths }),
+      why: 'the names that loaders ask for by themselves; after tftpboot, so that hand-written files win',
+    },
+  ]
+}
+
+/** What a listing shows. Not the names that stand for a machine's decision: looking at a folder is no boot. */
+const rootPaths = ['/boot.ipxe', '/autoexec.ipxe']
+
+function createLoaders({ snapshot, doors, decided }: LoaderOptions) {
+  /** Menus of unknown machines: the same text for all that reach us the same way, and long with many trees. */
+  const menus = new LRUCache<string, string>({ max: 64 })
+
+  function write(
+    decision: Decision,
+    as: Format,
+    how: RenderOptions,
+    world: BootWorld,
+    generation: number,
+  ): string {
+    if (decision.plan.kind !== 'menu') return renderForLoader(decision.plan, as, how)
+    const { http, tftp } = world.urls
+    const key = JSON.stringify([generation, http, tftp, as, how.via, how.loaderFolder])
+    const known = menus.get(key)
+    if (known !== undefined) return known
+    const text = renderForLoader(decision.plan, as, how)
+    menus.set(key, text)
+    return text
+  }
+
+  function answer(
+    facts: BootFacts,
+    as: Format,
+    path: CleanPath,
+    who: Requester,
+    folder = '',
+  ): string | undefined {
+    const now = snapshot()
+    const world = worldFor(now, doors(), who)
+    const decision = decideFor(facts, world)
+    if (!decision) return undefined
+    tell(decision, path, who)
+    return write(decision, as, { via: via(who), loaderFolder: folder }, world, now.generation)
+  }
+
+  function tell({ guest, summary }: Decision, path: string, who: Requester): void {
+    decided?.({ who, path, summary, ...(guest !== undefined && { guest }) })
+  }
+
+  /** For the names that mean one machine: its plan if we know it, else silence. */
+  function known(facts: BootFacts, name: LoaderName, path: CleanPath, who: Requester): string | undefined {
+    if (!snapshot().guests.match(facts)) return undefined
+    return answer(facts, name.loader, path, who, name.folder)
+  }
+
+  function loaderText(name: LoaderName, path: CleanPath, who: Requester): string | undefined {
+    const { lookup } = name
+    switch (lookup.kind) {
+      case 'mac':
+        return known({ macs: [lookup.mac] }, name, path, who)
+      case 'uuid':
+        return known({ uuid: lookup.uuid }, name, path, who)
+      case 'ip-prefix': {
+        // A shortened name means a network, and guests have addresses.
+        const ip = ipv4FromHex(lookup.hex)
+        return ip === undefined ? undefined : known({ ip }, name, path, who)
+      }
+      case 'default':
+        if (name.loader === 'grub') return sharedGrub(path, who)
+        return answer(factsOf(who), 'pxelinux', path, who, name.folder)
+    }
+  }
+
+  /**
+   * Debian's signed GRUB asks for this one file and no other, so the file sends each machine on to its own. GRUBs that lost
+   * their prefix under ProxyDHCP end here as well. A GRUB without `$net_default_mac`, or one that we have no answer
+   * for, goes on with what the asking address is good for.
+   */
+  function sharedGrub(path: CleanPath, who: Requester): string {
+    const rest = answer(factsOf(who), 'grub', path, who) ?? renderGrub(ignored)
+    return [
+      '# One file for every machine: each goes on to its own.',
+      'if [ -n "$net_default_mac" ]; then',
+      '  configfile /boot/by/$net_default_mac/grub.cfg',
+      'fi',
+      '',
+      rest,
+    ].join('\n')
+  }
+
+  function ipxeEntry(who: Requester): string {
+    const open = doors()
+    const { urls } = worldFor(snapshot(), open, who)
+    return ipxeEntryScript(open.http || urls.tftp === undefined ? urls.http : urls.tftp)
+  }
+
+  return {
+    rootText: async (path: CleanPath, who: Requester): Promise<string | undefined> => {
+      if (foreign.test(path)) return undefined
+      if (ipxeEntries.has(path.slice(path.lastIndexOf('/') + 1))) return ipxeEntry(who)
+      const name = parseLoaderName(path)
+      return name && loaderText(name, path, who)
+    },
+
+    /** `path` is below `/boot`. */
+    bootText: async (path: CleanPath, who: Requester): Promise<string | undefined> => {
+      const parts = path.split('/').slice(1)
+      const file = parts.pop() ?? ''
+      if (!Object.hasOwn(guestFiles, file)) return undefined
+      const as = guestFiles[file] ?? 'json'
+      const [name = '', ...more] = parts
+      const guest = more.length === 0 ? snapshot().guests.byName(name) : undefined
+      if (guest) {
+        const { plan } = decideForGuest(guest, {}, worldFor(snapshot(), doors(), who))
+        return loaderFiles.has(file)
+          ? renderForLoader(plan, as, { via: via(who) })
+          : renderPlan(plan, as, { via: via(who) })
+      }
+      const facts = name === 'by' && loaderFiles.has(file) ? identitiesIn(more, who) : undefined
+      if (!facts) return undefined
+      return answer(facts, as, path, who) ?? (as === 'ipxe' ? renderIpxe(ignored) : undefined)
+    },
+
+    bootPaths: (): readonly string[] =>
+      snapshot().guests.all.flatMap((guest) =>
+        Object.keys(guestFiles).map((file) => `/${guest.name}/${file}`),
+      ),
+  }
+}
+
+const ignored = { kind: 'local-disk', why: 'this machine is no guest here' } as const
+
+function via(who: Requester): 'tftp' | 'http' {
+  return who.protocol === 'http' || who.protocol === 'https' ? 'http' : 'tftp'
+}
+
+/** What a request says of its sender besides the path. LPXELINUX sends a cookie, scripts of ours a query. */
+function factsOf(who: Requester): BootFacts {
+  return {
+    ...(who.macs && { macs: who.macs }),
+    ...(who.uuid !== undefined && { uuid: who.uuid }),
+    ...(who.serial !== undefined && { serial: who.serial }),
+    ...(who.address !== '' && { ip: who.address }),
+  }
+}
+
+/** MACs and UUIDs in any order; undefined when a part is neither. */
+function identitiesIn(parts: readonly string[], who: Requester): BootFacts | undefined {
+  const macs: string[] = []
+  let uuid: string | undefined
+  for (const part of parts) {
+    const mac = canonicalMac(part)
+    if (mac !== undefined) macs.push(mac)
+    else if (canonicalUuid(part) !== undefined) uuid = part
+    else return undefined
+  }
+  const said = factsOf(who)
+  return {
+    ...said,
+    ...(macs.length > 0 && { macs: [...macs, ...(said.macs ?? [])] }),
+    ...(uuid !== undefined && { uuid }),
+  }
+}

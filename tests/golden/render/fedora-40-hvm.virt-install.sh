@@ -1,0 +1,12 @@
+virt-install --name web01 \
+  --uuid 4c4c4544-0042-3510-8052-b4c04f4a3132 \
+  --virt-type kvm \
+  --hvm \
+  --arch x86_64 \
+  --memory 2048 \
+  --vcpus 2 \
+  --disk size=20 \
+  --network bridge=br0,mac=52:54:00:aa:bb:01 \
+  --osinfo detect=on,require=off \
+  --location http://192.0.2.1:8080/trees/fedora/40/x86_64 \
+  --extra-args 'inst.repo=http://192.0.2.1:8080/trees/fedora/40/x86_64 ip=dhcp inst.ks=http://192.0.2.1:8080/ks/web01 console=ttyS0'

@@ -1,0 +1,12 @@
+virt-install --connect xen:///system \
+  --name pv01 \
+  --virt-type xen \
+  --paravirt \
+  --arch i686 \
+  --memory 2048 \
+  --vcpus 2 \
+  --disk size=20 \
+  --network bridge=br0,mac=52:54:00:aa:bb:01 \
+  --osinfo detect=on,require=off \
+  --location http://192.0.2.1:8080/trees/f9-i386 \
+  --extra-args 'method=http://192.0.2.1:8080/trees/f9-i386 ip=dhcp ksdevice=52:54:00:aa:bb:01 ks=http://192.0.2.1:8080/ks/pv01'

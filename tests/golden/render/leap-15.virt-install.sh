@@ -1,0 +1,11 @@
+virt-install --name leap \
+  --virt-type kvm \
+  --hvm \
+  --arch x86_64 \
+  --memory 2048 \
+  --vcpus 2 \
+  --disk size=20 \
+  --network bridge=br0,mac=52:54:00:aa:bb:01 \
+  --osinfo detect=on,require=off \
+  --location http://192.0.2.1:8080/trees/leap-15.6,kernel=boot/x86_64/loader/linux,initrd=boot/x86_64/loader/initrd \
+  --extra-args 'install=http://192.0.2.1:8080/trees/leap-15.6 autoyast=http://192.0.2.1:8080/ks/leap'

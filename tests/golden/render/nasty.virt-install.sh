@@ -1,0 +1,12 @@
+virt-install --name 'o'\''brien & <sons>' \
+  --virt-type kvm \
+  --hvm \
+  --arch x86_64 \
+  --memory 2048 \
+  --vcpus 2 \
+  --disk size=20 \
+  --network user,mac=52:54:00:00:00:01 \
+  --network user,mac=52:54:00:00:00:02 \
+  --osinfo detect=on,require=off \
+  --location http://192.0.2.1:8080/trees/fedora/40/x86_64 \
+  --extra-args 'inst.repo=http://192.0.2.1:8080/trees/fedora/40/x86_64 ip=dhcp motd="semi; $HOME `id` && <b> & 100% #1 '\''{x}'\''" a=\b empty='

@@ -1,0 +1,188 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { Snapshot } from '../../server/catalog/snapshot.ts'
+import { cleanPath } from '../../server/files/path.ts'
+import type { FileSource, Requester } from '../../server/files/source.ts'
+import { type LoaderDecision, loaderMounts } from '../../server/publish/loaders.ts'
+import { mountTable } from '../../server/publish/mounts.ts'
+import { debian12, fedora40, makeGuest, makeTree, makeWorld } from '../support/boot-world.ts'
+
+const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3132'
+const guests = [
+  makeGuest('web01', { tree: fedora40, uuid, ip: '10.99.0.58' }),
+  makeGuest('deb', { tree: debian12, macs: ['52:54:00:00:00:02'], args: [`x=it's`] }),
+]
+
+function snapshotOf(unknown: 'menu' | 'local' | 'ignore', generation = 1): Snapshot {
+  const { trees, guests: index } = makeWorld([fedora40, debian12], guests)
+  const closed = { enabled: false, bind: '', port: 0 } as const
+  return {
+    generation,
+    trees,
+    guests: index,
+    profiles: new Map(),
+    templates: new Map(),
+    problems: [],
+    config: {
+      server: { bind: '0.0.0.0' },
+      http: closed,
+      tftp: closed,
+      ftp: closed,
+      nfs: closed,
+      dhcp: { ...closed, mode: 'off', interfaces: [], knownOnly: false },
+      paths: { trees: '', tftpboot: '', templates: '', data: '' },
+      unknown,
+      menuTimeoutMs: 30_000,
+    },
+  }
+}
+
+let snapshot = snapshotOf('menu')
+let decisions: LoaderDecision[] = []
+let source: FileSource
+
+beforeEach(() => {
+  snapshot = snapshotOf('menu')
+  decisions = []
+  source = mountTable(
+    loaderMounts({
+      snapshot: () => snapshot,
+      doors: () => ({ http: { port: 8080 }, tftp: { port: 69 } }),
+      decided: (decision) => decisions.push(decision),
+    }),
+  )
+})
+
+const tftp: Requester = { protocol: 'tftp', address: '10.99.0.200', localAddress: '10.99.0.1' }
+const http: Requester = { protocol: 'http', address: '10.99.0.200', host: 'boot.lan:8080' }
+const fromWeb01: Requester = { ...tftp, address: '10.99.0.58' }
+
+async function read(path: string, who = tftp): Promise<string | undefined> {
+  const entry = await source.stat(cleanPath(path), who)
+  return entry?.kind === 'file' && entry.content ? new TextDecoder().decode(entry.content) : undefined
+}
+
+describe('names that mean one machine', () => {
+  test.each([
+    '/pxelinux.cfg/01-52-54-00-aa-bb-01',
+    `/pxelinux.cfg/${uuid}`,
+    '/pxelinux.cfg/44454c4c-4200-1035-8052-b4c04f4a3132',
+    '/pxelinux.cfg/0A63003A',
+    '/bios/pxelinux.cfg/01-52-54-00-aa-bb-01',
+    '/grub.cfg-01-52-54-00-aa-bb-01',
+    '/grub.cfg-01-52:54:00:aa:bb:01',
+    `/grub/grub.cfg-${uuid}`,
+    '/EFI/fedora/grub.cfg-0A63003A',
+  ])('%s is that guest', async (path) => {
+    expect(await read(path)).toContain('inst.repo=http://10.99.0.1:8080/trees/fedora/40/x86_64')
+    expect(decisions).toEqual([
+      { who: tftp, path: cleanPath(path), guest: 'web01', summary: 'install fedora/40/x86_64' },
+    ])
+  })
+  test.each([
+    '/pxelinux.cfg/01-52-54-00-00-00-99',
+    '/pxelinux.cfg/11111111-2222-3333-4444-555555555555',
+    '/pxelinux.cfg/0A630099',
+    '/pxelinux.cfg/0A63003',
+    '/pxelinux.cfg/0',
+    '/grub.cfg-01-52-54-00-00-00-99',
+    '/grub.cfg-0A63',
+    '/grub/x86_64-efi/command.lst',
+    '/revocations_sku.efi',
+    '/ldlinux.c32',
+    '/trees/some/grub.cfg',
+    '/boot/nobody/ipxe',
+    '/boot/web01/other',
+    '/boot/by/nonsense/ipxe',
+    '/boot/by/52-54-00-aa-bb-01/virt-install.sh',
+  ])('%s is declined, also while unknown machines get a menu', async (path) => {
+    expect(await read(path, fromWeb01)).toBeUndefined()
+    expect(decisions).toEqual([])
+  })
+})
+
+describe('names that mean everybody', () => {
+  test('default is the plan of the guest at that address, else a menu', async () => {
+    expect(await read('/pxelinux.cfg/default', fromWeb01)).toContain('inst.repo=')
+    expect(await read('/pxelinux.cfg/default')).toContain('SAY 1 Fedora 40 Server')
+    expect(await read('/pxelinux.cfg/default-arm-bcm283x')).toContain('SAY 1 Fedora 40 Server')
+    expect(decisions.map((decision) => decision.summary)).toEqual([
+      'install fedora/40/x86_64',
+      'menu of 2 trees',
+      'menu of 2 trees',
+    ])
+  })
+  test('an LPXELINUX that sends its cookie is known by it', async () => {
+    expect(await read('/pxelinux.cfg/default', { ...http, macs: ['01-52-54-00-aa-bb-01'] })).toContain(
+      'LINUX http://boot.lan:8080/trees/fedora/40/x86_64/images/pxeboot/vmlinuz',
+    )
+  })
+  test.each(['/grub.cfg', '/grub/grub.cfg', '/debian-installer/arm64/grub/grub.cfg'])(
+    '%s sends each machine to its own file first, which exists for every machine',
+    async (path) => {
+      const shared = await read(path)
+      expect(shared).toContain('  configfile /boot/by/$net_default_mac/grub.cfg\n')
+      expect(shared).toContain("menuentry 'Boot from the local disk'")
+      expect(await read('/boot/by/52:54:00:aa:bb:01/grub.cfg')).toContain('inst.repo=')
+      expect(await read('/boot/by/52:54:00:00:00:99/grub.cfg')).toContain("menuentry 'Fedora 40")
+    },
+  )
+  test.each(['/boot.ipxe', '/autoexec.ipxe', '/ipxe/autoexec.ipxe'])(
+    '%s asks again with its names',
+    async (path) => {
+      const script = await read(path, http)
+      expect(script).toContain(
+        `chain --replace --autofree http://boot.lan:8080/boot/by/\${netX/mac:hexhyp}/\${uuid}/ipxe?serial=\${serial:uristring} || goto failed`,
+      )
+      expect(await read(`/boot/by/52-54-00-aa-bb-01/${uuid}/ipxe`, http)).toContain(
+        'kernel http://boot.lan:8080/',
+      )
+      expect(await read('/boot/by/52-54-00-aa-bb-99//ipxe', http)).toContain('choose --default local')
+    },
+  )
+  test('unknown: ignore leaves strangers to the next name, and to their disk where there is none', async () => {
+    snapshot = snapshotOf('ignore')
+    expect(await read('/pxelinux.cfg/default')).toBeUndefined()
+    expect(await read('/boot/by/52:54:00:00:00:99/grub.cfg')).toBeUndefined()
+    expect(await read('/grub/grub.cfg')).toContain('chainloader ($disk)$loader')
+    expect(await read('/boot/by/52-54-00-00-00-99/ipxe', http)).toContain('exit 1')
+    expect(await read('/pxelinux.cfg/default', fromWeb01)).toContain('inst.repo=')
+  })
+})
+
+describe('what a guest would boot', () => {
+  test('is there for every loader and hypervisor, and listed', async () => {
+    const files = await source.list(cleanPath('/boot/web01'), http)
+    expect(files?.map((entry) => entry.name)).toEqual([
+      'env',
+      'grub.cfg',
+      'ipxe',
+      'json',
+      'libvirt.xml',
+      'pxelinux.cfg',
+      'qemu.sh',
+      'virt-install.sh',
+      'xl.cfg',
+    ])
+    expect(await read('/boot/web01/libvirt.xml', http)).toContain("<domain type='kvm'>")
+    expect(decisions).toEqual([])
+  })
+  test('what a loader cannot be told is told to the person at the screen', async () => {
+    expect(await read('/boot/deb/grub.cfg')).toMatch(/^echo 'treeboot: GRUB cannot say .*it.*s/)
+    expect(await read('/boot/deb/pxelinux.cfg')).toContain("APPEND x=it's")
+  })
+  test('a tree that cannot be written is left out of a menu and hides no other', async () => {
+    const { guests: index } = makeWorld([], guests)
+    const { trees } = makeWorld([makeTree('with blank'), debian12], [])
+    snapshot = { ...snapshot, generation: 2, trees, guests: index }
+    const menu = await read('/pxelinux.cfg/default')
+    expect(menu).toContain('SAY 1 Debian 12')
+    expect(menu).not.toContain('with blank')
+  })
+})
+
+test('a menu is made anew for a new snapshot', async () => {
+  expect(await read('/pxelinux.cfg/default')).toContain('Debian 12')
+  const { trees } = makeWorld([fedora40], [])
+  snapshot = { ...snapshot, generation: 2, trees }
+  expect(await read('/pxelinux.cfg/default')).not.toContain('Debian 12')
+})

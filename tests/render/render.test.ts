@@ -1,0 +1,143 @@
+import { describe, expect, test } from 'vitest'
+import type { BootPlan } from '../../server/core/boot/plan.ts'
+import { planBoot } from '../../server/core/boot/plan-boot.ts'
+import { failureKind } from '../../server/core/failure.ts'
+import { type Format, formatExtension, formats, isFormat, renderPlan } from '../../server/render/render.ts'
+import {
+  debian12,
+  fedora9,
+  fedora40,
+  leap15,
+  makeGuest,
+  makeTree,
+  makeWorld,
+  rhel6,
+} from '../support/boot-world.ts'
+import { expectGolden } from '../support/golden.ts'
+
+const trees = [fedora40, rhel6, fedora9, debian12, leap15]
+const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3132'
+const guests = [
+  makeGuest('web01', { tree: fedora40, template: 'fedora.ks', args: ['console=ttyS0'], uuid }),
+  makeGuest('pv01', { tree: fedora9, template: 'fedora.ks', virt: { hypervisor: 'xen', type: 'pv' } }),
+  makeGuest('xen-hvm', { tree: fedora40, template: 'fedora.ks', virt: { hypervisor: 'xen' } }),
+  makeGuest('el6', { tree: rhel6, template: 'rhel.ks', virt: { network: 'network=default' }, source: 'ftp' }),
+  makeGuest('deb12', { tree: debian12, template: 'preseed.cfg', vars: { hostname: 'deb12.example' } }),
+  makeGuest('leap', { tree: leap15, template: 'autoinst.xml' }),
+  makeGuest("o'brien & <sons>", {
+    tree: fedora40,
+    macs: ['52:54:00:00:00:01', '52:54:00:00:00:02'],
+    virt: { network: 'user' },
+    args: ['motd="semi; $HOME `id` && <b> & 100% #1 \'{x}\'"', 'a=\\b', 'empty='],
+  }),
+]
+const world = makeWorld(trees, guests)
+
+const scenes: readonly (readonly [string, BootPlan, readonly Format[]])[] = [
+  ['fedora-40-hvm', planBoot({ name: 'web01' }, world), formats],
+  [
+    'fedora-9-pv',
+    planBoot({ name: 'pv01' }, world),
+    ['json', 'virt-install', 'libvirt', 'xl', 'pxelinux', 'grub', 'ipxe'],
+  ],
+  ['fedora-40-xen-hvm', planBoot({ name: 'xen-hvm' }, world), ['virt-install', 'libvirt', 'xl']],
+  ['rhel-6-ftp', planBoot({ name: 'el6' }, world), ['pxelinux', 'grub', 'ipxe', 'virt-install', 'qemu']],
+  ['debian-12', planBoot({ name: 'deb12' }, world), ['pxelinux', 'grub', 'ipxe', 'virt-install', 'libvirt']],
+  ['leap-15', planBoot({ name: 'leap' }, world), ['pxelinux', 'grub', 'ipxe', 'virt-install']],
+  [
+    'nasty',
+    planBoot({ name: "o'brien & <sons>" }, world),
+    ['json', 'env', 'virt-install', 'libvirt', 'qemu', 'ipxe', 'pxelinux'],
+  ],
+  ['menu', planBoot({ macs: ['52:54:00:00:00:99'] }, world), ['pxelinux', 'grub', 'ipxe', 'json', 'env']],
+  [
+    'local-disk',
+    { kind: 'local-disk', why: 'web01 is installed' },
+    ['pxelinux', 'grub', 'ipxe', 'json', 'env'],
+  ],
+  [
+    'refuse',
+    { kind: 'refuse', why: `no tree\nfits \${x} "here"; né` },
+    ['pxelinux', 'grub', 'ipxe', 'json', 'env'],
+  ],
+  [
+    'chainload',
+    { kind: 'chainload', target: '/EFI/other.efi', why: 'handed on' },
+    ['pxelinux', 'grub', 'ipxe', 'json', 'env'],
+  ],
+]
+
+describe.each(scenes)('%s', (name, plan, wanted) => {
+  test.each(wanted)('as %s', (as) => {
+    const ending = formatExtension(as) === as ? as : `${as}.${formatExtension(as)}`
+    expectGolden(`render/${name}.${ending}`, renderPlan(plan, as))
+  })
+})
+
+test('PXELINUX over HTTP stays with HTTP, and below a folder names the root of its server', () => {
+  const plan = planBoot({ name: 'web01' }, world)
+  expect(renderPlan(plan, 'pxelinux', { via: 'http' })).toContain(
+    '  LINUX http://192.0.2.1:8080/trees/fedora/40/x86_64/images/pxeboot/vmlinuz\n',
+  )
+  expect(renderPlan(plan, 'pxelinux', { loaderFolder: 'bios' })).toContain('  LINUX ::/trees/fedora/40/')
+  expect(renderPlan(plan, 'pxelinux', { loaderFolder: '' })).toContain('  LINUX /trees/fedora/40/')
+})
+
+describe('what a language cannot say is an error that names it, never a wrong file', () => {
+  const planOf = (arg: string) => {
+    const guest = makeGuest('a', { tree: fedora40, args: [arg] })
+    return planBoot({ name: 'a' }, makeWorld([fedora40], [guest]))
+  }
+  test.each([
+    ['grub', `x=it's`],
+    ['grub', 'x=a\\b'],
+    ['grub', 'x={"a":1}'],
+    ['ipxe', `x=\${net0/mac}`],
+  ] as const)('%s and %s', (as, arg) => {
+    const fail = () => renderPlan(planOf(arg), as)
+    expect(fail).toThrow(/cannot say/)
+    try {
+      fail()
+    } catch (error) {
+      expect(failureKind(error)).toBe('invalid-data')
+    }
+  })
+  test('a kernel with a blank in its path, for PXELINUX', () => {
+    const tree = makeTree('my tree')
+    const plan = planBoot({ name: 'a' }, makeWorld([tree], [makeGuest('a', { tree })]))
+    expect(() => renderPlan(plan, 'pxelinux')).toThrow(/holds no blank/)
+    expect(renderPlan(plan, 'pxelinux', { via: 'http' })).toContain('/trees/my%20tree/')
+    expect(renderPlan(plan, 'grub')).toContain(`linux '/trees/my tree/images`)
+  })
+  test('machines that do not exist', () => {
+    const pv = planBoot({ name: 'pv01' }, world)
+    expect(() => renderPlan(pv, 'qemu')).toThrow(/runs no PV guest/)
+    const user = planBoot({ name: "o'brien & <sons>", virt: 'pv' }, world)
+    expect(() => renderPlan(user, 'xl')).toThrow(/bridges only/)
+    expect(() => renderPlan(user, 'libvirt')).toThrow(/no user network/)
+  })
+  test('a machine description of what is no installation', () => {
+    expect(() => renderPlan({ kind: 'local-disk', why: 'web01 is installed' }, 'libvirt')).toThrow(
+      'nothing to install: web01 is installed',
+    )
+  })
+})
+
+test('virt-install finds by itself only what it would find right', () => {
+  const location = (tree: typeof fedora40, virt: 'hvm' | 'pv' = 'hvm') => {
+    const plan = planBoot({ name: 'a', virt }, makeWorld([tree], [makeGuest('a', { tree })]))
+    return /--location '?([^\s']+)/.exec(renderPlan(plan, 'virt-install'))?.[1]
+  }
+  expect(location(fedora40)).toBe('http://192.0.2.1:8080/trees/fedora/40/x86_64')
+  expect(location(fedora9, 'pv')).toBe('http://192.0.2.1:8080/trees/f9-i386')
+  const bare = makeTree('t', { platforms: { x86_64: { kernel: 'k', initrd: 'i', others: {} } } })
+  expect(location(bare)).toBe('http://192.0.2.1:8080/trees/t')
+  expect(location(bare, 'pv')).toBe('http://192.0.2.1:8080/trees/t,kernel=k,initrd=i')
+  expect(location({ ...bare, problems: [{ message: 'key twice' }] })).toContain(',kernel=k,')
+  expect(location(debian12)).toContain(',kernel=debian-installer/amd64/linux,')
+})
+
+test('names of formats are a closed set', () => {
+  expect(isFormat('ipxe')).toBe(true)
+  expect(isFormat('toString')).toBe(false)
+})
