@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache'
 import type { Snapshot } from '../catalog/snapshot.ts'
 import type { BootFacts, BootWorld } from '../core/boot/plan-boot.ts'
 import type { OpenDoors } from '../core/boot/urls.ts'
@@ -84,9 +83,12 @@ export function loaderMounts(options: LoaderOptions): readonly Mount[] {
 /** What a listing shows. Not the names that stand for a machine's decision: looking at a folder is no boot. */
 const rootPaths = ['/boot.ipxe', '/autoexec.ipxe']
 
+/** Menus kept: a few loaders, a few addresses of ours. What clients claim in `Host` must not fill memory. */
+const mostMenus = 64
+
 function createLoaders({ snapshot, doors, decided }: LoaderOptions) {
   /** Menus of unknown machines: the same text for all that reach us the same way, and long with many trees. */
-  const menus = new LRUCache<string, string>({ max: 64 })
+  const menus = new Map<string, string>()
 
   function write(
     decision: Decision,
@@ -101,6 +103,7 @@ function createLoaders({ snapshot, doors, decided }: LoaderOptions) {
     const known = menus.get(key)
     if (known !== undefined) return known
     const text = renderForLoader(decision.plan, as, how)
+    if (menus.size >= mostMenus) menus.clear()
     menus.set(key, text)
     return text
   }
