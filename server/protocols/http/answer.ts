@@ -1,12 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { CleanPath } from '../../files/path.ts'
+import type { Part } from '../../files/send.ts'
 import type { Entry } from '../../files/source.ts'
 import { judgeConditions, rangeHolds } from './conditions.ts'
 import { contentTypeOf } from './content-type.ts'
 import { parseRange, type Span } from './range.ts'
-
-/** A piece of a body: bytes as they are, or a span of the file. */
-export type Part = Uint8Array | Span
 
 /** A whole response as a value. `headers` is a flat list of names and values, written with exactly this case. */
 export interface Answer {

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Event } from '../../../server/events/bus.ts'
+import { BufferPool, bigBufferBytes } from '../../../server/files/buffers.ts'
 import { diskSource } from '../../../server/files/disk.ts'
 import type { FileSource } from '../../../server/files/source.ts'
-import { BufferPool, bigBufferBytes } from '../../../server/protocols/http/buffers.ts'
 import { get, type OpenDoor, openDoor, request } from '../../support/http.ts'
 
 const size = 4 * 1024 * 1024 + 77

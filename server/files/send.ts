@@ -1,8 +1,10 @@
 import type { Writable } from 'node:stream'
-import { Failure } from '../../core/failure.ts'
-import type { OpenFile } from '../../files/source.ts'
-import type { Part } from './answer.ts'
+import { Failure } from '../core/failure.ts'
 import type { BufferPool, Loan } from './buffers.ts'
+import type { OpenFile } from './source.ts'
+
+/** A piece of a body: bytes as they are, or a span of the file. */
+export type Part = Uint8Array | { readonly from: number; readonly length: number }
 
 /** Writes of one download that may be under way while the next piece is read. */
 const writesAhead = 2

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { bytesEntry } from '../../../server/files/memory.ts'
-import { BufferPool } from '../../../server/protocols/http/buffers.ts'
-import { sendParts } from '../../../server/protocols/http/send.ts'
+import { BufferPool } from '../../server/files/buffers.ts'
+import { bytesEntry } from '../../server/files/memory.ts'
+import { sendParts } from '../../server/files/send.ts'
 
 const bytes = Buffer.alloc(40 * 1024 * 1024, 'x')
 const server = createServer()
