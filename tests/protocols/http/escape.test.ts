@@ -50,6 +50,18 @@ const nasty = [
   'ü',
 ]
 
+const waysOut = [
+  'out-file',
+  'out-folder/secret.txt',
+  'out-absolute/secret.txt',
+  'folder/up/secret.txt',
+  '../secret.txt',
+  'folder/deep/../../../secret.txt',
+  'in-link/../../secret.txt',
+  'in-link/../../../secret.txt',
+  '../root-of-others/secret.txt',
+]
+
 describe('no request leaves the root', () => {
   let base: string
   let open: OpenDoor
@@ -79,9 +91,26 @@ describe('no request leaves the root', () => {
   })
 
   test('whatever its path is made of', async () => {
+    const pieces = fc.array(fc.oneof(fc.constantFrom(...nasty), fc.string({ maxLength: 5 })), {
+      maxLength: 6,
+    })
+    // A way that would lead out, with its slashes and dots in disguise.
+    const slash = fc.constantFrom('/', '/', '//', '/./', '/x/../', '%2f', '/%2e/', '/folder/..%2f')
+    const wayOut = fc
+      .tuple(fc.constantFrom(...waysOut), fc.array(slash, { minLength: 4, maxLength: 4 }))
+      .map(([way, slashes]) =>
+        way
+          .split('/')
+          .map((part, i) => `${slashes[i] ?? '/'}${part}`)
+          .join(''),
+      )
     const path = fc
-      .array(fc.oneof(fc.constantFrom(...nasty), fc.string({ maxLength: 5 })), { maxLength: 8 })
-      .map((parts) => `/${parts.join('/')}`.replace(/[\r\n]/g, ''))
+      .oneof(
+        wayOut,
+        pieces.map((parts) => `/${parts.join('/')}`),
+        fc.tuple(pieces, wayOut).map(([parts, way]) => `/${parts.join('/')}${way}`),
+      )
+      .map((text) => text.replace(/[\r\n]/g, ''))
     const form = fc.constantFrom('', '/', 'http://x')
     await fc.assert(
       fc.asyncProperty(path, form, fc.constantFrom('GET', 'HEAD'), async (target, prefix, method) => {
