@@ -98,7 +98,10 @@ export function fastLane(options: FastLaneOptions): FastLane {
       socket.setTimeout(0)
       options.handOver(socket, early ? Buffer.concat([read, early]) : read)
     }
-    const onTimeout = (): void => void socket.destroy()
+    // Idle too long, or not reading its answer. While the answer is being made the waiting is ours.
+    const onTimeout = (): void => {
+      if (!state.busy || socket.writableLength > 0) socket.destroy()
+    }
 
     const onData = (chunk: Buffer): void => {
       if (state.busy) {
