@@ -51,7 +51,7 @@ describe('QEMU’s own firmware, an address from somebody else’s DHCP server, 
   }
 
   async function expectInstall(machine: Child): Promise<void> {
-    const [, cmdline] = await machine.output.waitFor(/guest: booted with (.*)/, 120_000)
+    const [, cmdline] = await machine.output.waitFor(/guest: booted with (.*)\n/, 120_000)
     expect(cmdline).toContain('console=ttyS0')
     const [, url, digest] = await machine.output.waitFor(/guest: answers (\S+) sha256 ([0-9a-f]{64})/, 60_000)
     expect(url).toMatch(`${treeboot.url}/ks/web01`)

@@ -42,7 +42,7 @@ describe('virt-install --location, as a dry run', () => {
   ] as const)('%s: the release is recognised, kernel and initrd are found', (name, os, argument) => {
     const { xml, fetched } = dryRun(bench.folder, at(name), 'hvm')
     expect(xml).toContain(`<libosinfo:os id="${os}`)
-    expect(xml).toMatch(/<type arch="x86_64"[^>]*>hvm<\/type>/)
+    expect(xml).toMatch(/<type [^>]*>hvm<\/type>/)
     if (argument) expect(xml).toContain(`<cmdline>${argument}${at(name)}</cmdline>`)
     expect(fetched.slice(-2)).toEqual([labTrees[name].kernel, labTrees[name].initrd])
   })

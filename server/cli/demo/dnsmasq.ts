@@ -56,7 +56,7 @@ function bootOptions({ bootFile, nextServer = '', ipxeFile, httpUrl }: DhcpAdvic
     options.push(
       '--dhcp-vendorclass=set:http,HTTPClient',
       '--dhcp-option-force=tag:http,60,HTTPClient',
-      `--dhcp-boot=tag:http,${httpUrl}`,
+      `--dhcp-boot=tag:http,${httpUrl},,${nextServer}`,
     )
   }
   if (bootFile !== undefined) options.push(`--dhcp-boot=tag:!ipxe,tag:!http,${bootFile},,${nextServer}`)
