@@ -1,7 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs'
-import { readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { stampOf } from './listing-source.ts'
+import { itemsIn, stampOf } from './listing-source.ts'
 
 /** Folders of one arriving tree that are watched. Fedora's `Packages/` has 36 below it, a big DVD some hundred. */
 const maxFolders = 4096
@@ -64,8 +63,7 @@ export class ArrivalWatch {
   }
 
   async #addBelow(folder: string): Promise<void> {
-    const items = await readdir(folder, { withFileTypes: true }).catch(() => [])
-    for (const item of items) {
+    for (const item of (await itemsIn(folder)) ?? []) {
       const path = join(folder, item.name)
       if (!item.isDirectory() || this.#folders.has(path) || this.#folders.size >= maxFolders) continue
       this.#folders.set(path, { mtimeMs: 0, watcher: undefined })

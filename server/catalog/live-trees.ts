@@ -25,6 +25,7 @@ export interface LiveTreesOptions {
 
 /** Events are collected for so long before anyone looks: one `mv` makes dozens. */
 const collectMs = 50
+const digestMs = 30
 /** A network file system tells nothing of what others write to it, so it is asked more often. */
 const networkRescanMs = 5_000
 /** How often a missing `trees/` is looked for. */
@@ -44,12 +45,14 @@ export class LiveTrees {
   #happened = new Map<string, Set<string>>()
   /** Folders whose watch was just asked for. */
   readonly #fresh = new Set<string>()
+  /** Real paths of files whose digest just became known. */
+  #digested = new Set<string>()
   #looking = false
   readonly #timers = new Map<string, NodeJS.Timeout>()
 
   constructor(options: LiveTreesOptions) {
     this.#options = options
-    this.#verifier = new Verifier(options.cache, (file) => void this.#digestKnown(file))
+    this.#verifier = new Verifier(options.cache, (file) => this.#noteDigest(file))
   }
 
   get trees(): readonly Tree[] {
@@ -90,6 +93,7 @@ export class LiveTrees {
     this.#scanner = new TreeScanner({ folder, clock, times, verifier: this.#verifier, verify: true })
     await this.#scanner.scan()
     this.#show()
+    this.#verifier.start()
     await this.#watchFolders()
     this.#rescanLater()
   }
@@ -169,8 +173,16 @@ export class LiveTrees {
       })
   }
 
-  async #digestKnown(file: string): Promise<void> {
-    await this.#scanner?.digestKnown(file)
+  /** Small files come by the hundred in a second; what is known is then looked at in one go. */
+  #noteDigest(file: string): void {
+    this.#digested.add(file)
+    if (!this.#timers.has('digest')) this.#after('digest', digestMs, () => this.#judgeDigested())
+  }
+
+  async #judgeDigested(): Promise<void> {
+    const files = this.#digested
+    this.#digested = new Set()
+    await this.#scanner?.digestsKnown(files)
     this.#show()
     if (this.#verifier.idle) await this.#save()
     else if (!this.#timers.has('save')) this.#after('save', saveEveryMs, () => this.#save())

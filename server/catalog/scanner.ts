@@ -72,14 +72,14 @@ export class TreeScanner {
     })
   }
 
-  /** A digest of this file became known. */
-  digestKnown(file: string): Promise<void> {
+  /** Digests of these files, by real path, became known. */
+  digestsKnown(files: ReadonlySet<string>): Promise<void> {
     return this.#exclusively(async () => {
-      for (const tree of [...this.#trees.values()])
-        if ([...tree.reading.files.values()].some((stamp) => stamp?.file === file)) {
-          if (await tree.look()) tree.judge()
-          else await this.#refresh(tree.place.id, new Map())
-        }
+      for (const tree of [...this.#trees.values()]) {
+        if (![...tree.reading.files.values()].some((stamp) => stamp && files.has(stamp.file))) continue
+        if (await tree.look()) tree.judge()
+        else await this.#refresh(tree.place.id, new Map())
+      }
     })
   }
 

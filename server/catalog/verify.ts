@@ -32,6 +32,7 @@ export class Verifier {
   readonly #jobs = new Map<string, Job>()
   readonly #unreadable = new Map<string, { stamp: Stamp; error: string }>()
   #running = 0
+  #paused = true
   #stopped = false
 
   /** @param onResult Called with the real path of a file whose digest, or unreadability, became known. */
@@ -64,6 +65,12 @@ export class Verifier {
     return this.#jobs.size === 0
   }
 
+  /** Begins to read what is waiting. Not before: the first look at all trees should not compete with it for the disk. */
+  start(): void {
+    this.#paused = false
+    this.#startNext()
+  }
+
   stop(): void {
     this.#stopped = true
     this.#jobs.clear()
@@ -79,6 +86,7 @@ export class Verifier {
   }
 
   #startNext(): void {
+    if (this.#paused) return
     for (const job of this.#jobs.values()) {
       if (this.#running >= concurrentFiles || this.#stopped) return
       if (job.started) continue

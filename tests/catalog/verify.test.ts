@@ -32,6 +32,7 @@ test('what is not known is computed once, however many ask, and then known', asy
   writeBelow(folder, 'vmlinuz', 'kernel')
   const told: string[] = []
   const verifier = new Verifier(new VerifyCache(folder), (file) => told.push(file))
+  verifier.start()
   const stamp = await existing(join(folder, 'vmlinuz'))
   const right = {
     path: 'vmlinuz',
