@@ -50,6 +50,13 @@ function treeProblems(tree: Tree): SnapshotProblem[] {
   if (tree.state === 'broken')
     for (const reason of tree.reasons)
       problems.push({ severity: 'error', where, message: reason, remedy: 'copy that file again' })
+  if (tree.state === 'ready' && tree.stage2 !== undefined && tree.sizes[tree.stage2] === undefined)
+    problems.push({
+      severity: 'warning',
+      where,
+      message: `its second stage ${tree.stage2} is missing: kernel and initrd boot, and the installer stops there`,
+      remedy: 'copy that file, too, or give guests an inst.stage2= of another server',
+    })
   return problems
 }
 

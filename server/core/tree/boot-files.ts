@@ -2,9 +2,12 @@ import type { Description, PlatformImages, Problem } from './tree.ts'
 
 /** Which files of a tree a boot rests on. All paths are relative to the tree. */
 export interface BootFiles {
-  /** Without these the tree cannot boot a guest of its own architecture: kernel and initrd of the main platform, stage 2. */
+  /** Without these the tree cannot boot a guest of its own architecture: kernel and initrd of the main platform. */
   readonly required: readonly string[]
-  /** Kernels and initrds of the other platforms: without one of them that platform is not offered, the tree still is. */
+  /**
+   * Kernels and initrds of the other platforms: without one of them that platform is not offered, the tree still is.
+   * And stage 2: a trimmed mirror may leave it to another server, so its absence is told and stops nobody.
+   */
   readonly optional: readonly string[]
 }
 
@@ -23,7 +26,7 @@ export function bootFiles(description: Pick<Description, 'arch' | 'platforms' | 
       if (path !== undefined) (name === main ? required : optional).add(path)
   }
   // A repository without images may still name the stage 2 of its sibling tree; it boots nothing, so it needs nothing.
-  if (main !== undefined && description.stage2 !== undefined) required.add(description.stage2)
+  if (main !== undefined && description.stage2 !== undefined) optional.add(description.stage2)
   return { required: [...required], optional: [...optional].filter((path) => !required.has(path)) }
 }
 

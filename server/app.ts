@@ -1,0 +1,125 @@
+import { Catalog } from './catalog/catalog.ts'
+import type { Snapshot } from './catalog/snapshot.ts'
+import type { OpenDoors } from './core/boot/urls.ts'
+import { failureMessage } from './core/failure.ts'
+import { EventBus } from './events/bus.ts'
+import { createMetrics } from './events/metrics.ts'
+import type { FileSource } from './files/source.ts'
+import { HttpDoor } from './protocols/http/door.ts'
+import type { Listener } from './protocols/listener.ts'
+import { openDoor } from './protocols/open-door.ts'
+import { TftpDoor } from './protocols/tftp/door.ts'
+import { createNamespace } from './publish/namespace.ts'
+import { TemplateRenderer } from './templates/renderer.ts'
+import { isAppPath, webApp } from './web/web-app.ts'
+
+export interface AppOptions {
+  /** Default: `config.yaml` in `cwd`, which may be missing. */
+  readonly configFile?: string
+  readonly cwd: string
+  readonly version: string
+}
+
+/** One line of the start-up table. */
+export interface DoorLine {
+  readonly name: string
+  readonly open: boolean
+  readonly host?: string
+  readonly port?: number
+  /** Why it is shut, or not where one would look for it; '' when there is nothing to say. */
+  readonly note: string
+}
+
+export interface App {
+  readonly events: EventBus
+  readonly namespace: FileSource
+  snapshot(): Snapshot
+  /** In the order in which they are opened, shut ones too. */
+  doorLines(): readonly DoorLine[]
+  /** Reads the world, then opens the doors. When it rejects, everything is closed again. */
+  start(): Promise<void>
+  /** Lets running transfers end for a moment, then closes everything. Safe to call twice. */
+  stop(): Promise<void>
+}
+
+/** The standard port of each door that has one; HTTP's is whatever the configuration says. */
+const standardPorts = { http: 80, tftp: 69 } as const
+
+/** Builds every object and joins them. Nothing happens before `start`. */
+export function createApp(options: AppOptions): App {
+  const { configFile, cwd, version } = options
+  const events = new EventBus()
+  const catalog = new Catalog({ cwd, events, ...(configFile !== undefined && { configFile }) })
+  const snapshot = (): Snapshot => catalog.snapshot
+  const renderer = new TemplateRenderer()
+  const metrics = createMetrics(() => countTrees(snapshot()))
+  events.subscribe(metrics.sink)
+
+  const opened = new Map<string, { listener: Listener; note: string }>()
+  const doors = (): OpenDoors =>
+    Object.fromEntries(
+      [...opened].flatMap(([name, { listener }]) =>
+        listener.address ? [[name, { port: listener.address.port }]] : [],
+      ),
+    )
+  const source = createNamespace({
+    snapshot,
+    doors,
+    renderer,
+    onWarnings: (guest, warnings) => {
+      for (const message of warnings)
+        events.emit({ type: 'trouble', where: `answer file of ${guest.name}`, message })
+    },
+    decided: ({ who: { protocol, address }, guest, summary }) =>
+      events.emit({ type: 'boot', protocol, client: address, decision: summary, ...(guest && { guest }) }),
+  })
+  const web = webApp({ version, snapshot, doors, doorLines, events: events.emit, metrics })
+
+  /** The doors, in the order of the start-up table. */
+  const makers = {
+    http: (bind: string, port: number): Listener =>
+      new HttpDoor({ bind, port, source, events: events.emit, isAppPath, fallback: web }),
+    tftp: (bind: string, port: number): Listener => new TftpDoor({ bind, port, source, events: events.emit }),
+  }
+
+  function doorLines(): readonly DoorLine[] {
+    return Object.keys(makers).map((name) => {
+      const door = opened.get(name)
+      const address = door?.listener.address
+      if (!door || !address) return { name, open: false, note: 'switched off in the configuration' }
+      return { name, open: true, ...address, note: door.note }
+    })
+  }
+
+  async function start(): Promise<void> {
+    try {
+      await catalog.start()
+      const { config } = snapshot()
+      for (const [name, make] of Object.entries(makers)) {
+        const door = config[name as keyof typeof makers]
+        if (!door.enabled) continue
+        const standard = standardPorts[name as keyof typeof makers]
+        opened.set(name, await openDoor({ port: door.port, standard }, (port) => make(door.bind, port)))
+      }
+    } catch (error) {
+      await stop()
+      throw error
+    }
+  }
+
+  async function stop(): Promise<void> {
+    const closing = [...opened.values()].map(({ listener }) => listener.stop())
+    await Promise.all([...closing, catalog.stop(), renderer.close()].map((step) => step.catch(reportTrouble)))
+  }
+
+  const reportTrouble = (error: unknown): void =>
+    events.emit({ type: 'trouble', where: 'shutting down', message: failureMessage(error) })
+
+  return { events, namespace: source, snapshot, doorLines, start, stop }
+}
+
+function countTrees({ trees }: Snapshot) {
+  const counts = { incoming: 0, verifying: 0, ready: 0, broken: 0 }
+  for (const tree of trees.all) counts[tree.state]++
+  return counts
+}

@@ -1,0 +1,80 @@
+import { Command, CommanderError } from 'commander'
+import { Failure, failureMessage } from '../core/failure.ts'
+import { registerCheck } from './check.ts'
+import { registerExplain } from './explain.ts'
+import { registerGuests } from './guests.ts'
+import { registerInspect } from './inspect.ts'
+import { type CliIo, exitCodes } from './io.ts'
+import { registerLookup } from './lookup.ts'
+import { registerRender } from './render.ts'
+import { registerServe } from './serve.ts'
+import { registerTrees } from './trees.ts'
+import { packageVersion } from './version.ts'
+
+const epilogue = `
+Exit codes: 0 all is well; 1 something failed; 2 the input is wrong; 3 understood, and there is none.
+Every command takes --json for machines and -c FILE for another configuration (default: ./config.yaml).`
+
+/** Runs one command line and resolves to its exit code. */
+export async function runCli(args: readonly string[], io: CliIo = processIo()): Promise<number> {
+  let code: number = exitCodes.ok
+  const inner: CliIo = {
+    ...io,
+    exit(wanted) {
+      code = wanted
+      io.exit(wanted)
+    },
+  }
+  try {
+    await createProgram(inner).parseAsync([...args], { from: 'user' })
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.badInput
+    inner.err(`treeboot: ${failureMessage(error)}\n`)
+    if (!(error instanceof Failure)) {
+      inner.err(`${error instanceof Error ? (error.stack ?? '') : ''}\n`)
+      return exitCodes.failed
+    }
+    return error.kind === 'bad-request' || error.kind === 'invalid-data'
+      ? exitCodes.badInput
+      : error.kind === 'not-found'
+        ? exitCodes.none
+        : exitCodes.failed
+  }
+  return code
+}
+
+export function createProgram(io: CliIo): Command {
+  const program = new Command('treeboot')
+    .description(
+      'Installation-tree mirror and network boot server: one folder of trees, every way of installing from them.',
+    )
+    .version(packageVersion(), '-V, --version')
+    .configureOutput({ writeOut: io.out, writeErr: io.err })
+    .showSuggestionAfterError()
+    .showHelpAfterError('(treeboot --help shows the commands)')
+    .addHelpText('after', epilogue)
+    .exitOverride()
+  const registrations = [
+    registerServe,
+    registerCheck,
+    registerTrees,
+    registerInspect,
+    registerLookup,
+    registerGuests,
+    registerExplain,
+    registerRender,
+  ]
+  for (const register of registrations) register(program, io)
+  for (const command of program.commands) command.exitOverride().showHelpAfterError()
+  return program
+}
+
+function processIo(): CliIo {
+  return {
+    out: (text) => process.stdout.write(text),
+    err: (text) => process.stderr.write(text),
+    exit: () => {},
+    color: process.stdout.isTTY === true && !process.env.NO_COLOR,
+    cwd: process.cwd(),
+  }
+}

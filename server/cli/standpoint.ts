@@ -1,0 +1,24 @@
+import { networkInterfaces } from 'node:os'
+import type { Config, DoorConfig } from '../catalog/config/schema.ts'
+import type { OpenDoors } from '../core/boot/urls.ts'
+import type { Requester } from '../files/source.ts'
+
+/** Whose eyes a command looks through: a machine on our network that reached us by our first address there. */
+export function localRequester(): Requester {
+  const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
+  const lan = addresses.find((each) => each.family === 'IPv4' && !each.internal)
+  return { protocol: 'internal', address: '127.0.0.1', localAddress: lan?.address ?? '127.0.0.1' }
+}
+
+/** The doors as a running server would open them; a command cannot know where `auto` ended, so it takes the standard port. */
+export function expectedDoors({ http, tftp, ftp, nfs }: Config): OpenDoors {
+  const port = (door: DoorConfig, standard: number): { port: number } | undefined =>
+    door.enabled ? { port: door.port === 'auto' ? standard : door.port } : undefined
+  const [web, boot, files, mounts] = [port(http, 80), port(tftp, 69), port(ftp, 21), port(nfs, 2049)]
+  return {
+    ...(web && { http: web }),
+    ...(boot && { tftp: boot }),
+    ...(files && { ftp: files }),
+    ...(mounts && { nfs: mounts }),
+  }
+}

@@ -1,0 +1,73 @@
+import type { Snapshot } from '../catalog/snapshot.ts'
+import { planGuest } from '../core/boot/plan-boot.ts'
+import type { OpenDoors } from '../core/boot/urls.ts'
+import { Failure } from '../core/failure.ts'
+import type { Guest } from '../core/guest/guest.ts'
+import { diskSource } from '../files/disk.ts'
+import { cleanPath, rootPath } from '../files/path.ts'
+import type { FileSource, Requester } from '../files/source.ts'
+import type { TemplateRenderer } from '../templates/renderer.ts'
+import { answersSource, type InstallFacts } from './answers.ts'
+import { worldFor } from './loader-plan.ts'
+import { type LoaderDecision, loaderMounts } from './loaders.ts'
+import { mountTable } from './mounts.ts'
+
+export interface NamespaceParts {
+  readonly snapshot: () => Snapshot
+  /** Which doors are open, for the URLs that generated files carry. */
+  readonly doors: () => OpenDoors
+  readonly renderer: TemplateRenderer
+  /** Something in an answer file looks wrong although it rendered. */
+  readonly onWarnings: (guest: Guest, warnings: readonly string[]) => void
+  /** A machine asked what to boot and was told. */
+  readonly decided?: (decision: LoaderDecision) => void
+}
+
+/** The whole namespace: one table, read from top to bottom. Every door carries exactly this. */
+export function createNamespace(parts: NamespaceParts): FileSource {
+  const { snapshot, doors } = parts
+  /**
+   * A guest whose tree is not to be had (still copied, still verified, broken) gets no answer file either: 503 with the
+   * reason, which installers ask again for. One that names no tree may have a template that needs none.
+   */
+  const facts = (guest: Guest, who: Requester, now: Snapshot): InstallFacts | Failure => {
+    const world = worldFor(now, doors(), who)
+    if (guest.settings.tree === undefined) return { urls: world.urls }
+    const plan = planGuest(guest, {}, world)
+    return plan.kind === 'install'
+      ? { urls: world.urls, tree: plan.tree }
+      : new Failure('unavailable', plan.why)
+  }
+  return mountTable([
+    {
+      at: cleanPath('/trees'),
+      source: followed(() => snapshot().config.paths.trees),
+      why: 'the installation trees, byte for byte',
+    },
+    {
+      at: cleanPath('/ks'),
+      source: answersSource({ ...parts, facts }),
+      why: 'answer files, rendered for each guest',
+    },
+    {
+      at: rootPath,
+      source: followed(() => snapshot().config.paths.tftpboot),
+      why: "the operator's own boot files: before the generated ones, so that they win",
+    },
+    ...loaderMounts(parts),
+  ])
+}
+
+/** A folder on disk whose place is a setting: another source when the setting changes, and not before. */
+function followed(setting: () => string): FileSource {
+  let made: { folder: string; source: FileSource } | undefined
+  const current = (): FileSource => {
+    const folder = setting()
+    if (made?.folder !== folder) made = { folder, source: diskSource(folder) }
+    return made.source
+  }
+  return {
+    stat: (path, who) => current().stat(path, who),
+    list: (path, who) => current().list(path, who),
+  }
+}

@@ -1,0 +1,113 @@
+import type { SnapshotProblem } from '../catalog/snapshot.ts'
+import type { Tree, TreeState } from '../core/tree/tree.ts'
+
+/** What the front page shows, already decided. */
+export interface FrontView {
+  readonly version: string
+  /** How this browser reached us: `http://mirror.example:8080`. */
+  readonly url: string
+  readonly doors: readonly {
+    readonly name: string
+    readonly where: string
+    readonly note: string
+    readonly open: boolean
+  }[]
+  readonly trees: readonly Tree[]
+  readonly guests: readonly { readonly name: string; readonly identity: string; readonly plan: string }[]
+  readonly problems: readonly SnapshotProblem[]
+}
+
+/** The page at `/`: what is served, what is wrong, and a line to copy for each tree. No script, nothing from elsewhere. */
+export function frontPage(view: FrontView): string {
+  const ready = view.trees.filter((tree) => tree.state === 'ready').length
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>treeboot</title>
+<style>${style}</style>
+<header><h1>treeboot</h1><p>${ready} of ${view.trees.length} trees ready</p></header>
+<main>
+${problemSection(view.problems)}
+${treeSection(view)}
+${guestSection(view)}
+${doorSection(view)}
+</main>
+<footer>treeboot ${html(view.version)} · <a href="/trees/">files</a> · <a href="/api/v1/trees">API</a> · <a href="/metrics">metrics</a></footer>
+</html>
+`
+}
+
+function problemSection(problems: readonly SnapshotProblem[]): string {
+  if (problems.length === 0) return ''
+  const items = problems.map((problem) => {
+    const remedy = problem.remedy ? ` <em>${html(problem.remedy)}</em>` : ''
+    return `<li class="${problem.severity}"><code>${html(problem.where)}</code> ${html(problem.message)}${remedy}</li>`
+  })
+  return `<section><h2>Needs a look</h2><ul class="problems">${items.join('\n')}</ul></section>`
+}
+
+function treeSection({ trees, url }: FrontView): string {
+  if (trees.length === 0) {
+    return `<section><h2>Trees</h2>
+<p class="empty">No tree yet. Copy an installation tree into <code>trees/</code>, one folder each; it appears here by itself.</p></section>`
+  }
+  const rows = trees.map(
+    (tree) => `<tr>
+<td><span class="state ${tree.state}">${tree.state}</span></td>
+<th scope="row"><a href="${href(`/trees/${tree.id}/`)}">${html(tree.id)}</a></th>
+<td>${html([tree.family, tree.version, tree.variant].filter(Boolean).join(' '))}</td>
+<td>${html(tree.arch)}</td>
+<td>${isReady(tree.state) ? `<code>--location ${html(`${url}/trees/${tree.id}`)}</code>` : html(tree.reasons.join('; '))}</td>
+</tr>`,
+  )
+  return `<section><h2>Trees</h2>
+<table><thead><tr><th>State</th><th>Tree</th><th>System</th><th>Arch</th><th>Install from it</th></tr></thead>
+<tbody>${rows.join('\n')}</tbody></table></section>`
+}
+
+function isReady(state: TreeState): boolean {
+  return state === 'ready'
+}
+
+function guestSection({ guests }: FrontView): string {
+  if (guests.length === 0) return ''
+  const rows = guests.map(
+    (guest) =>
+      `<tr><th scope="row">${html(guest.name)}</th><td><code>${html(guest.identity)}</code></td><td>${html(guest.plan)}</td>` +
+      `<td><a href="${href(`/ks/${guest.name}`)}">answer file</a></td></tr>`,
+  )
+  return `<section><h2>Guests</h2>
+<table><thead><tr><th>Guest</th><th>Known by</th><th>Would boot</th><th></th></tr></thead>
+<tbody>${rows.join('\n')}</tbody></table></section>`
+}
+
+function doorSection({ doors }: FrontView): string {
+  const rows = doors.map(
+    (door) =>
+      `<tr class="${door.open ? '' : 'off'}"><th scope="row">${html(door.name)}</th>` +
+      `<td>${html(door.where)}</td><td>${html(door.note)}</td></tr>`,
+  )
+  return `<section><h2>Doors</h2><table><tbody>${rows.join('\n')}</tbody></table></section>`
+}
+
+/** Text in HTML, also inside double-quoted attributes. */
+export function html(text: string): string {
+  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
+}
+
+function href(path: string): string {
+  return html(path.split('/').map(encodeURIComponent).join('/'))
+}
+
+const style = `
+:root{color-scheme:light dark;--line:#8884;--soft:#8881;--good:#3e8635;--bad:#c9190b;--wait:#b58100}
+body{font:15px/1.5 "Red Hat Text",system-ui,sans-serif;max-width:72rem;margin:0 auto;padding:1.5rem}
+header{display:flex;align-items:baseline;gap:1rem}h1{margin:0;font-size:1.6rem}header p{margin:0;opacity:.7}
+h2{font-size:1.1rem;margin:2rem 0 .5rem}table{border-collapse:collapse;width:100%}
+th,td{text-align:left;padding:.4rem .8rem .4rem 0;border-bottom:1px solid var(--line);vertical-align:top;font-weight:400}
+thead th{opacity:.6;font-size:.85rem}tbody th{font-weight:600;white-space:nowrap}
+code{font:13px ui-monospace,monospace;background:var(--soft);padding:.1rem .3rem;border-radius:3px;word-break:break-all}
+.state{font-size:.85rem;padding:.1rem .5rem;border-radius:1rem;border:1px solid currentColor}
+.ready{color:var(--good)}.broken,.error code{color:var(--bad)}.incoming,.verifying{color:var(--wait)}
+.problems{padding-left:1.2rem}.off{opacity:.5}.empty{opacity:.8}footer{margin-top:2.5rem;opacity:.7;font-size:.9rem}`

@@ -1,0 +1,98 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import express from 'express'
+import type { Snapshot } from '../catalog/snapshot.ts'
+import type { ServerUrls } from '../core/boot/plan.ts'
+import type { BootWorld } from '../core/boot/plan-boot.ts'
+import type { OpenDoors } from '../core/boot/urls.ts'
+import type { EventSink } from '../events/bus.ts'
+import type { Metrics } from '../events/metrics.ts'
+import { below, type CleanPath, cleanPath } from '../files/path.ts'
+import { worldFor } from '../publish/loader-plan.ts'
+import { apiRouter } from './api.ts'
+import { sendFailure } from './failures.ts'
+import { frontPage } from './front-page.ts'
+import { guestSummary, identityText } from './views.ts'
+
+export interface WebParts {
+  readonly version: string
+  readonly snapshot: () => Snapshot
+  readonly doors: () => OpenDoors
+  readonly doorLines: () => readonly WebDoor[]
+  readonly events: EventSink
+  readonly metrics: Metrics
+}
+
+export interface WebDoor {
+  readonly name: string
+  readonly open: boolean
+  readonly host?: string
+  readonly port?: number
+  readonly note: string
+}
+
+const appFolder = cleanPath('/api')
+const appPaths = new Set(['/', '/healthz', '/metrics'])
+
+/** What the API and the pages answer; every other path is the namespace's. */
+export function isAppPath(path: CleanPath): boolean {
+  return appPaths.has(path) || below(appFolder, path) !== undefined
+}
+
+/** REST API and pages on Express. It never sees a file of the namespace. */
+export function webApp(parts: WebParts): (req: IncomingMessage, res: ServerResponse) => void {
+  const app = express()
+  app.disable('x-powered-by')
+  app.set('query parser', 'simple')
+  app.set('trust proxy', false)
+
+  app.get('/', (req, res) => void res.type('html').send(frontPage(viewOf(parts, worldOf(parts, req).urls))))
+  app.get('/healthz', (_req, res) => void res.json(health(parts)))
+  app.get('/metrics', async (_req, res) => {
+    res.set('Content-Type', parts.metrics.contentType).send(await parts.metrics.text())
+  })
+  app.use('/api/v1', apiRouter({ ...parts, world: (req) => worldOf(parts, req) }))
+  app.use(
+    (_req, res) =>
+      void res.status(404).json({ error: 'not-found', message: 'no such path in the API; see /api/v1/' }),
+  )
+  app.use(sendFailure(parts.events))
+  return app
+}
+
+function worldOf({ snapshot, doors }: WebParts, req: IncomingMessage): BootWorld {
+  const { headers, socket } = req
+  return worldFor(snapshot(), doors(), {
+    protocol: 'http',
+    address: socket.remoteAddress ?? '',
+    ...(headers.host !== undefined && { host: headers.host }),
+    ...(socket.localAddress !== undefined && { localAddress: socket.localAddress }),
+  })
+}
+
+/** Alive, and what for. A mirror with a broken tree still serves the others, so that is no ill health. */
+function health({ snapshot, version }: WebParts) {
+  const { trees, generation } = snapshot()
+  const ready = trees.all.filter((tree) => tree.state === 'ready').length
+  return { status: 'ok', version, generation, trees: { ready, all: trees.all.length } }
+}
+
+function viewOf(parts: WebParts, urls: ServerUrls) {
+  const { trees, guests, problems } = parts.snapshot()
+  return {
+    version: parts.version,
+    url: urls.http,
+    trees: trees.all,
+    problems,
+    guests: guests.all.map((guest) => ({
+      name: guest.name,
+      identity: identityText(guest),
+      plan: guestSummary(guest, trees).tree ?? 'no tree that fits',
+    })),
+    doors: parts.doorLines().map((door) => ({
+      name: door.name,
+      open: door.open,
+      where: door.open ? `${door.host}:${door.port}` : 'shut',
+      note: door.note,
+    })),
+  }
+}
