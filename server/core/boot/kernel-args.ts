@@ -49,6 +49,8 @@ function unquoteEnd(text: string): string {
  * @throws Failure `invalid-data` for what no spelling can say: control characters, an unpaired quote beside blanks, an empty key.
  */
 export function formatKernelArg(arg: KernelArg): string {
+  if (plainKey.test(arg.key) && (arg.value === undefined || plainValue.test(arg.value)))
+    return arg.value === undefined ? arg.key : `${arg.key}=${arg.value}`
   const candidates =
     arg.value === undefined
       ? [arg.key, `"${arg.key}"`]
@@ -62,6 +64,9 @@ export function formatKernelArg(arg: KernelArg): string {
   )
 }
 
+/** What needs no thought: nearly every argument there is. */
+const plainKey = /^[^\s"=\x00-\x1f\x7f]+$/
+const plainValue = /^[^\s"\x00-\x1f\x7f]*$/
 const control = /[\x00-\x1f\x7f]/
 
 function says(text: string, arg: KernelArg): boolean {

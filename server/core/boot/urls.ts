@@ -52,6 +52,7 @@ export function serverUrls({ configuredUrl, doors, who }: UrlQuestion): ServerUr
 
 /** A place of the namespace below a base URL, each component percent-encoded: `,` and `=` too, which virt-install splits at. */
 export function placeUrl(base: string, place: string): string {
+  if (/^[\w/.~-]*$/.test(place)) return base + place
   const encoded = place
     .split('/')
     .map((part) => encodeURIComponent(part).replace(/[!'()*]/g, percent))

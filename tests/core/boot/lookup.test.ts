@@ -5,6 +5,7 @@ import {
   lookupAnswer,
   parseLookupQuery,
 } from '../../../server/core/boot/lookup.ts'
+import { createLookupTexts } from '../../../server/core/boot/lookup-texts.ts'
 import { failureKind, failureMessage } from '../../../server/core/failure.ts'
 import { fedora9, fedora40, makeGuest, makeTree, makeWorld } from '../../support/boot-world.ts'
 
@@ -126,4 +127,17 @@ describe('nonsense is told from nothing found', () => {
       expect(failureKind(error)).toBe('bad-request')
     }
   })
+})
+
+test('answers are remembered for one snapshot and one way to reach us, and no longer', () => {
+  const texts = createLookupTexts()
+  const query = parseLookupQuery({ distro: 'fedora', arch: 'x86_64' })
+  const first = texts(query, world)
+  expect(texts(parseLookupQuery({ arch: 'x86_64', distro: 'fedora' }), world)).toBe(first)
+  expect(JSON.parse(first.json ?? '')).toEqual(found({ distro: 'fedora', arch: 'x86_64' }))
+  const elsewhere = texts(query, { ...world, urls: { http: 'http://other' } })
+  expect(elsewhere.json).toContain('"location":"http://other/trees/fedora/40/x86_64"')
+  const { trees } = makeWorld([fedora39], [])
+  expect(texts(query, { ...world, trees }).json).toContain('"id":"fedora/39/x86_64"')
+  expect(texts(parseLookupQuery({ tree: 'nope' }), world)).toMatchObject({ result: { found: false } })
 })

@@ -1,0 +1,38 @@
+import { type LookupQuery, type LookupResult, lookup, lookupAnswer } from './lookup.ts'
+import type { BootWorld } from './plan-boot.ts'
+
+type LookupWorld = Pick<BootWorld, 'trees' | 'guests' | 'urls'>
+
+/** A lookup's result and the text of its answer: JSON when it found something. */
+export interface LookupText {
+  readonly result: LookupResult
+  /** The answer as one line of JSON; undefined when nothing was found, which each door words in its own way. */
+  readonly json?: string
+}
+
+/** Answers kept. Queries come from clients, so the memory must end somewhere; it then starts anew. */
+const mostAnswers = 4096
+
+/**
+ * Lookups with a memory. The same question to the same snapshot, by a client that reaches us by the same name, has the
+ * same answer; machines that boot by the hundred ask the same few. A new snapshot empties it.
+ */
+export function createLookupTexts(): (query: LookupQuery, world: LookupWorld) => LookupText {
+  const answers = new Map<string, LookupText>()
+  let trees: LookupWorld['trees'] | undefined
+  let guests: LookupWorld['guests'] | undefined
+  return (query, world) => {
+    if (world.trees !== trees || world.guests !== guests || answers.size >= mostAnswers) answers.clear()
+    trees = world.trees
+    guests = world.guests
+    const key = JSON.stringify([world.urls, query])
+    const known = answers.get(key)
+    if (known) return known
+    const result = lookup(query, world)
+    // What is not there comes in endless variety: keeping it would push out what is.
+    if (!result.found) return { result }
+    const text = { result, json: JSON.stringify(lookupAnswer(result)) }
+    answers.set(key, text)
+    return text
+  }
+}
