@@ -5,7 +5,7 @@ export const statusOfFailure: Readonly<Record<FailureKind, number>> = {
   'bad-request': 400,
   'not-found': 404,
   forbidden: 403,
-  conflict: 409,
+  conflict: 503, // a file that keeps being replaced while it is opened: curl and dracut ask again after 503, not after 409
   'read-only': 405,
   'too-large': 413,
   unsupported: 501,
@@ -23,7 +23,6 @@ export const reasonOf: Readonly<Record<number, string>> = {
   404: 'Not Found',
   405: 'Method Not Allowed',
   408: 'Request Timeout',
-  409: 'Conflict',
   412: 'Precondition Failed',
   413: 'Content Too Large',
   416: 'Range Not Satisfiable',
