@@ -1,14 +1,37 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { renderAnswer } from '../../server/publish/answers.ts'
+import { ownFilterNames } from '../../server/templates/filters/table.ts'
 import { lintTemplates } from '../../server/templates/lint.ts'
 import { TemplateRenderer } from '../../server/templates/renderer.ts'
 import { answerCases } from '../support/answer-cases.ts'
-import { shippedTemplates, snapshotWith, urls } from '../support/answers.ts'
+import { guestWith, shippedTemplates, snapshotWith, treeWith, urls } from '../support/answers.ts'
 import { expectGolden } from '../support/golden.ts'
 
 const templates = shippedTemplates()
 const renderer = new TemplateRenderer()
 afterAll(() => renderer.close())
+
+const project = join(import.meta.dirname, '../..')
+
+describe('what the documents say', () => {
+  test('the template of docs/kickstarts.md renders', async () => {
+    const document = readFileSync(join(project, 'docs/kickstarts.md'), 'utf8')
+    const source = /```jinja\n([\s\S]*?)```/.exec(document)?.[1]?.replaceAll(/^ {3}/gm, '') ?? ''
+    const guest = guestWith('small.ks', { ssh_keys: ['ssh-ed25519 AAAA me@laptop'] })
+    const snapshot = snapshotWith([guest], new Map(templates).set('small.ks', source))
+    const options = { snapshot: () => snapshot, renderer, facts: () => ({ tree: treeWith({}), urls }) }
+    const { text, warnings } = await renderAnswer(options, guest, { protocol: 'internal', address: '::1' })
+    expect(warnings).toEqual([])
+    expect(text).toContain('sshkey --username=root "ssh-ed25519 AAAA me@laptop"')
+  })
+
+  test('the README of the templates names every filter of ours', () => {
+    const document = readFileSync(join(project, 'kickstart-templates/README.md'), 'utf8')
+    expect([...ownFilterNames].filter((name) => !document.includes(`\`${name}`))).toEqual([])
+  })
+})
 
 describe('the templates that ship', () => {
   test.each(answerCases)('$golden', async ({ golden, guest, tree }) => {

@@ -1,0 +1,65 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, TestRunner, test } from 'vitest'
+import { renderAnswer } from '../../server/publish/answers.ts'
+import { TemplateRenderer } from '../../server/templates/renderer.ts'
+import { answerCases } from '../support/answer-cases.ts'
+import { shippedTemplates, snapshotWith, urls } from '../support/answers.ts'
+import { findClient, requireClient } from '../support/clients.ts'
+
+/** The answer files that ship, read by the programs of those who will read them. A failing program fails the test. */
+const run = promisify(execFile)
+const renderer = new TemplateRenderer()
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'treeboot-answers-'))
+})
+afterAll(async () => {
+  await renderer.close()
+  await rm(folder, { recursive: true })
+})
+
+type Case = (typeof answerCases)[number]
+
+async function fileOf({ golden, guest, tree }: Case): Promise<string> {
+  const snapshot = snapshotWith([guest], shippedTemplates())
+  const options = { snapshot: () => snapshot, renderer, facts: () => ({ tree, urls }) }
+  const { text } = await renderAnswer(options, guest, { protocol: 'internal', address: '::1' })
+  const file = join(folder, golden)
+  await writeFile(file, text)
+  return file
+}
+
+function skip(reason: string): void {
+  TestRunner.getCurrentTest()?.context.skip(reason)
+}
+
+const endingIn = (end: string): Case[] => answerCases.filter(({ golden }) => golden.endsWith(end))
+
+describe('pykickstart', () => {
+  test.each(endingIn('.ks'))('$golden', async (each) => {
+    // Debian has no package of it, so CI cannot ask for it: it is used where someone put it in PATH.
+    const ksvalidator = findClient('ksvalidator')
+    if (ksvalidator === undefined)
+      return skip('ksvalidator (pykickstart) is not installed, and Debian has no package')
+    await run(ksvalidator, ['-e', '-v', each.pykickstart ?? 'DEVEL', await fileOf(each)])
+  })
+})
+
+describe('xmllint', () => {
+  test.each(endingIn('.xml'))('$golden', async (each) => {
+    const xmllint = requireClient('xmllint')
+    await run(xmllint, ['--noout', await fileOf(each)])
+  })
+})
+
+describe('debconf', () => {
+  test.each(endingIn('.preseed'))('$golden', async (each) => {
+    const debconf = requireClient('debconf-set-selections')
+    const { stderr } = await run(debconf, ['-c', await fileOf(each)])
+    if (stderr !== '') throw new Error(stderr)
+  })
+})
