@@ -124,7 +124,7 @@ export function ipxeWord(text: string): string {
   return ipxeText(text).replaceAll(' ', `\${sp}`)
 }
 
-/** Defines what `ipxeText` uses; every script that quotes begins with those of its variables that it needs. */
+/** Defines what `ipxeText` uses; every script that quotes begins with those of its variables that it needs. `:hex` alone would print as hex again. */
 export function ipxeVariables(script: string): string {
   const hex: Readonly<Record<string, string>> = {
     sp: '20',
@@ -136,7 +136,7 @@ export function ipxeVariables(script: string): string {
   }
   return Object.keys(hex)
     .filter((name) => script.includes(`\${${name}}`))
-    .map((name) => `set ${name}:hex ${hex[name]}\n`)
+    .map((name) => `set ${name}:hex ${hex[name]}\nset ${name} \${${name}:string}\n`)
     .join('')
 }
 

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,7 +6,16 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { formatCmdline } from '../../server/core/boot/kernel-args.ts'
 import type { InstallPlan } from '../../server/core/boot/plan.ts'
 import { planBoot } from '../../server/core/boot/plan-boot.ts'
-import { grubWord, shellWord, xlString, xmlComment, xmlText } from '../../server/render/quote.ts'
+import {
+  grubWord,
+  ipxeText,
+  ipxeVariables,
+  ipxeWord,
+  shellWord,
+  xlString,
+  xmlComment,
+  xmlText,
+} from '../../server/render/quote.ts'
 import { renderPlan } from '../../server/render/render.ts'
 import {
   debian12,
@@ -219,3 +228,51 @@ describe('virt-install', () => {
     },
   )
 })
+
+describe('iPXE', () => {
+  test('prints every text as it was meant', async () => {
+    requireClient('qemu-system-x86_64')
+    requireClient('/usr/lib/ipxe/qemu/pxe-virtio.rom')
+    // A console of 80 columns, ASCII, and no text that would be an option of echo.
+    const texts = [
+      ...nasty.map((text) => text.replaceAll('${', '$ {')),
+      '#a #b',
+      'a && b || c ; d',
+      '&&',
+      '||',
+      ';',
+    ].filter((text) => /^[\x20-\x7e]*$/.test(text))
+    const lines = texts.flatMap((text, at) => [
+      `echo <${at}:text> ${ipxeText(text)}`,
+      `echo <${at}:word> ${ipxeWord(text)}`,
+    ])
+    const body = `${lines.join('\n')}\necho <end>\n`
+    inFile('boot.ipxe', `#!ipxe\n${ipxeVariables(body)}${body}`)
+    const screen = await ipxeScreen(folder, '<end>')
+    for (const [at, text] of texts.entries()) {
+      expect(screen).toContain(`<${at}:text> ${text}\n`)
+      expect(screen).toContain(`<${at}:word> ${text}\n`)
+    }
+  })
+})
+
+/** What QEMU's iPXE ROM shows of `boot.ipxe` in a folder, up to a word. No privileges: QEMU's own network serves it by TFTP. */
+function ipxeScreen(tftp: string, until: string): Promise<string> {
+  const machine = spawn('qemu-system-x86_64', [
+    ...['-machine', 'pc,accel=tcg,graphics=off', '-vga', 'none', '-nographic', '-m', '256'],
+    ...['-boot', 'order=n,strict=on', '-netdev', `user,id=n,tftp=${tftp},bootfile=boot.ipxe`],
+    ...['-device', 'virtio-net-pci,netdev=n', '-no-reboot'],
+  ])
+  return new Promise((resolve, reject) => {
+    let screen = ''
+    machine.stdout.on('data', (bytes: Buffer) => {
+      screen += bytes.toString('latin1')
+      const plain = screen.replace(/\r/g, '').replace(/\x1b\[[0-9;]*[A-Za-z]/g, '')
+      if (!plain.includes(`\n${until}`)) return
+      machine.kill()
+      resolve(plain)
+    })
+    machine.once('error', reject)
+    machine.once('exit', () => reject(new Error(`QEMU ended before ${until}: ${screen.slice(-2000)}`)))
+  })
+}

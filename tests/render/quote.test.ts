@@ -112,10 +112,9 @@ describe('iPXE', () => {
   /** exec.c and settings.c: split at blanks, stop at comments and operators, then expand until nothing is left to expand. */
   const read = (said: string): string => {
     const values = new Map(
-      [...ipxeVariables(said).matchAll(/^set (\w+):hex (\w\w)$/gm)].map(([, name = '', hex = '']) => [
-        name,
-        String.fromCharCode(Number.parseInt(hex, 16)),
-      ]),
+      [...ipxeVariables(said).matchAll(/^set (\w+):hex (\w\w)\nset \1 \$\{\1:string\}$/gm)].map(
+        ([, name = '', hex = '']) => [name, String.fromCharCode(Number.parseInt(hex, 16))],
+      ),
     )
     const words = said.split(/\s+/).filter((word) => word !== '')
     const expand = (word: string): string => {
