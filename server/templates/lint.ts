@@ -3,14 +3,18 @@ import { LineCounter, type Segment, scanTemplate } from './lexer.ts'
 import type { TemplateProblem } from './problem.ts'
 import type { TemplateRenderer } from './renderer.ts'
 
-/** Everything wrong with a set of templates, sorted by template and line: what the engine refuses, and what only looks wrong. */
+/**
+ * Everything wrong with a set of templates, sorted by template and line: what the engine refuses, and what only looks
+ * wrong. Notes for people (`README.md`) lie in the same folder; they speak about tags and are not judged.
+ */
 export async function lintTemplates(
   templates: ReadonlyMap<string, string>,
   renderer: TemplateRenderer,
 ): Promise<readonly TemplateProblem[]> {
   const broken = await renderer.check(templates)
   const all = [...broken, ...[...templates.keys()].flatMap((name) => lintTemplate(name, templates))]
-  return all.toSorted((a, b) => compare(a.template, b.template) || a.line - b.line)
+  const judged = all.filter(({ template }) => !template.endsWith('.md'))
+  return judged.toSorted((a, b) => compare(a.template, b.template) || a.line - b.line)
 }
 
 function compare(a: string, b: string): number {

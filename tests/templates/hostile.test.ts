@@ -4,7 +4,7 @@ import { TemplateRenderer } from '../../server/templates/renderer.ts'
 import { withMemoryMaximum } from '../../server/templates/wasm.ts'
 
 /** Templates that try to run away or to break out. Each costs one bounded error, and the next rendering works. */
-const renderer = new TemplateRenderer({ timeoutMs: 800, memoryMiB: 32 })
+const renderer = new TemplateRenderer({ timeoutMs: 1500, memoryMiB: 32 })
 const good = new Map([['good', 'hello {{ name }}']])
 beforeAll(async () => void (await stillWorks()))
 afterAll(() => renderer.close())

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { Failure } from '../../server/core/failure.ts'
+import { lintTemplates } from '../../server/templates/lint.ts'
 import { TemplateRenderer } from '../../server/templates/renderer.ts'
 
 const renderer = new TemplateRenderer()
@@ -185,6 +186,19 @@ test('jobs that come at once are all answered, each with its own text', async ()
   expect((await Promise.all(jobs)).map(({ text }) => text)).toEqual(
     Array.from({ length: 50 }, (_, i) => String(i)),
   )
+})
+
+test('a whole folder is judged at once, its notes for people are not', async () => {
+  const templates = new Map([
+    ['b.ks', 'a\n{% if %}\n'],
+    ['a.ks', '{{ x | nope }}'],
+    ['README.md', 'Write `{% if %}`.'],
+  ])
+  const found = await lintTemplates(templates, renderer)
+  expect(found.map(({ template, line, severity }) => `${template}:${line} ${severity}`)).toEqual([
+    'a.ks:1 error',
+    'b.ks:2 error',
+  ])
 })
 
 test('a closed renderer says so', async () => {
