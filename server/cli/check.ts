@@ -6,7 +6,7 @@ import { lintTemplates } from '../templates/lint.ts'
 import { TemplateRenderer } from '../templates/renderer.ts'
 import { type CliIo, exitCodes } from './io.ts'
 import { configOption, jsonOption, oneShot } from './options.ts'
-import { json } from './table.ts'
+import { count, json } from './table.ts'
 
 export function registerCheck(program: Command, io: CliIo): void {
   program
@@ -59,5 +59,5 @@ export function describeProblems(problems: readonly SnapshotProblem[]): string {
     const hint = remedy ? `\n         ${remedy}` : ''
     return `${severity === 'error' ? 'ERROR  ' : 'warning'}  ${where}: ${message}${hint}\n`
   })
-  return `${lines.join('')}\n${errors} errors, ${problems.length - errors} warnings\n`
+  return `${lines.join('')}\n${count(errors, 'error')}, ${count(problems.length - errors, 'warning')}\n`
 }

@@ -8,7 +8,7 @@ import { describeProblems } from './check.ts'
 import { type CliIo, exitCodes } from './io.ts'
 import { type CommonOptions, configOption } from './options.ts'
 import { localRequester } from './standpoint.ts'
-import { table } from './table.ts'
+import { count, table } from './table.ts'
 import { packageVersion } from './version.ts'
 
 interface ServeOptions extends CommonOptions {
@@ -73,10 +73,6 @@ function summary({ config, trees, guests }: Snapshot): string {
     count(trees.all.length, 'tree') + states,
     count(guests.all.length, 'guest'),
   ].join(' · ')
-}
-
-function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`
 }
 
 function doorCells(door: DoorLine): string[] {

@@ -19,3 +19,8 @@ export function table(rows: readonly (readonly string[])[]): string {
 export function json(value: unknown): string {
   return `${JSON.stringify(value, undefined, 2)}\n`
 }
+
+/** `1 tree`, `2 trees`, `0 trees`. */
+export function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
+}

@@ -11,7 +11,10 @@ export function describeEvent(event: Event): { level: LogLevel; text: string } {
     case 'served':
       return describeServed(event)
     case 'boot':
-      return { level: 'info', text: `${event.protocol} ${event.client} boots: ${event.decision}` }
+      return {
+        level: 'info',
+        text: `${event.protocol} ${event.client}${event.guest ? ` (${event.guest})` : ''} boots: ${event.decision}`,
+      }
     case 'report': {
       const detail = event.detail ? `: ${event.detail}` : ''
       return { level: 'info', text: `guest ${event.guest} (${event.client}) says ${event.state}${detail}` }

@@ -1,4 +1,5 @@
 import type { TreeSelector } from '../guest/guest.ts'
+import { nearestName } from '../nearest.ts'
 import { distroName, parseDistro } from './distro.ts'
 import {
   betterFirst,
@@ -98,7 +99,20 @@ function selectByTraits(wanted: Traits, best: readonly Candidate[]): Selection {
     wanted,
   )
   if (tree) return { found: true, tree, others }
-  return { found: false, why: whyNone(tests, matching, scored), nearest: nearest(scored) }
+  return {
+    found: false,
+    why: whyNone(tests, matching, scored),
+    nearest: misspelt(wanted, best) ?? nearest(scored),
+  }
+}
+
+/** What was probably meant by `fedoar`: the trees that the name nearest to it finds. */
+function misspelt(wanted: Traits, best: readonly Candidate[]): readonly Tree[] | undefined {
+  if (wanted.distro === undefined || parseDistro(wanted.distro) !== undefined) return undefined
+  const distro = nearestName(wanted.distro, [...new Set(best.map(({ tree }) => tree.distro))])
+  if (distro === undefined) return undefined
+  const meant = selectByTraits({ ...wanted, distro }, best)
+  return meant.found ? [meant.tree, ...meant.others].slice(0, mostNearest) : meant.nearest
 }
 
 function scoreOf(candidate: Candidate, tests: readonly TraitTest[]): number {
@@ -164,8 +178,8 @@ function nearest(scored: readonly Scored[]): Tree[] {
     if (!equals) byScore.set(score, [candidate.tree])
     else if (equals.length < mostNearest) equals.push(candidate.tree)
   }
-  const best = [...byScore].sort(([a], [b]) => b - a)
-  return best.flatMap(([, trees]) => trees).slice(0, mostNearest)
+  const bestFirst = [...byScore].sort(([a], [b]) => b - a)
+  return bestFirst.flatMap(([, trees]) => trees).slice(0, mostNearest)
 }
 
 function wordsOf(id: string): string[] {

@@ -115,6 +115,11 @@ describe('why there is none', () => {
     )
   })
 
+  test('a misspelt distro has the trees of the one that was meant as its nearest', () => {
+    const selection = trees.select({ distro: 'fedroa', version: '39' })
+    expect(!selection.found && selection.nearest[0]?.id).toBe('fedora/39')
+  })
+
   test('an empty index', () => {
     expect(createTreeIndex([]).select({ distro: 'fedora' })).toEqual({
       found: false,
