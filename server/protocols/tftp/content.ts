@@ -41,8 +41,8 @@ export class Content {
     this.#producer?.retain()
   }
 
-  leave(waiting: Waiting): void {
-    this.#waiting = this.#waiting.filter((one) => one !== waiting)
+  leave(waiting: Waiting | undefined): void {
+    if (waiting) this.#waiting = this.#waiting.filter((one) => one !== waiting)
     this.#producer?.leave()
   }
 
@@ -90,7 +90,6 @@ export interface Producer {
   leave(): void
 }
 
-/** `Buffer.copy` makes no view object, unlike `target.set(source.subarray(...))`. */
 function copyBytes(source: Uint8Array, start: number, length: number, target: Uint8Array, at: number): void {
   Buffer.prototype.copy.call(source, target, at, start, start + length)
 }

@@ -18,8 +18,6 @@ const chunkBytes = 1024 * 1024
 /** For the rings of many large transfers at once. It must hold the largest window, and does (see negotiate.ts). */
 const smallChunkBytes = 256 * 1024
 const largeRings = 32
-/** Smaller files are held in ordinary memory: a shared buffer for each costs more than the copy it saves. */
-const sharedFromBytes = 16 * 1024
 /** Above this a text would have to be converted in pieces; nobody means it. */
 const netasciiBytes = 64 * 1024 * 1024
 
@@ -237,8 +235,9 @@ class Ring extends Reader {
   protected broken(): void {}
 }
 
+/** Filled while another thread sends from it. */
 function allocate(size: number): Uint8Array {
-  return size < sharedFromBytes ? Buffer.allocUnsafeSlow(size) : new Uint8Array(new SharedArrayBuffer(size))
+  return new Uint8Array(new SharedArrayBuffer(size))
 }
 
 async function readWhole(entry: Entry): Promise<Uint8Array> {

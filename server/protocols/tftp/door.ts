@@ -4,12 +4,12 @@ import type { EventSink } from '../../events/bus.ts'
 import type { Entry, FileSource, Requester } from '../../files/source.ts'
 import type { ListenAddress, Listener } from '../listener.ts'
 import { bareAddress } from './addresses.ts'
-import type { Carrier, JobResult } from './carrier.ts'
+import type { JobResult } from './carrier.ts'
+import { Carriers } from './carriers.ts'
 import { Contents, type MemoryLimits } from './contents.ts'
 import { type Ear, Ears } from './ears.ts'
 import { defaultOptionLimits, negotiate, type OptionLimits } from './negotiate.ts'
 import { decodePacket, type ErrorCode, encodePacket, errorCode, errorPacket, type Packet } from './packet.ts'
-import { PlainCarrier } from './plain.ts'
 import { RateLimit } from './rate.ts'
 import { requestPath, wireError } from './request.ts'
 import { type Session, type SessionLimits, Sessions } from './sessions.ts'
@@ -37,6 +37,11 @@ export interface TftpDoorOptions {
   readonly source: FileSource
   readonly events: EventSink
   readonly limits?: Partial<TftpLimits>
+  /**
+   * System calls instead of Node's sockets: `auto` (the default) where this machine can do it, from the first transfer
+   * on; `off`; or `required`, for tests and benchmarks: `start` waits for it and fails without it.
+   */
+  readonly native?: 'auto' | 'off' | 'required'
 }
 
 type ReadRequest = Extract<Packet, { type: 'rrq' }>
@@ -52,7 +57,8 @@ export class TftpDoor implements Listener {
   readonly #contents: Contents
   readonly #noiseLimit = new RateLimit(10, 1000)
   readonly #fullLimit = new RateLimit(1, 10_000)
-  #carrier: Carrier | undefined
+  readonly #carriers: Carriers
+  #closed = false
   #stopping: Promise<void> | undefined
   #idle: (() => void) | undefined
 
@@ -62,6 +68,7 @@ export class TftpDoor implements Listener {
     this.#limits = { ...defaultLimits, ...options.limits }
     this.#sessions = new Sessions(this.#limits)
     this.#contents = new Contents(this.#limits)
+    this.#carriers = new Carriers(options.native ?? 'auto')
     this.#ears = new Ears(
       options.bind,
       options.port,
@@ -75,7 +82,7 @@ export class TftpDoor implements Listener {
   }
 
   async start(): Promise<void> {
-    this.#carrier = new PlainCarrier()
+    await this.#carriers.open()
     await this.#ears.open()
   }
 
@@ -93,8 +100,9 @@ export class TftpDoor implements Listener {
       await promise
       clearTimeout(timer)
     }
+    this.#closed = true
     for (const session of [...this.#sessions]) session.carriage?.abort('the server is stopping')
-    await this.#carrier?.close()
+    await this.#carriers.close()
   }
 
   #heard(bytes: Buffer, from: RemoteInfo, ear: Ear): void {
@@ -154,9 +162,9 @@ export class TftpDoor implements Listener {
       const entry = fileOf(await this.#source.stat(path, who), path)
       const content = await this.#contents.get(path, entry, packet.mode)
       // While we looked, the client may have asked anew or the door may have been told to stop.
-      if (this.#sessions.find(session.key) !== session || !this.#carrier) return
+      if (this.#sessions.find(session.key) !== session || this.#closed) return
       const agreed = negotiate(packet.options, content.size, this.#limits.options)
-      session.carriage = this.#carrier.carry({
+      session.carriage = this.#carriers.carry({
         localAddress,
         remoteAddress: from.address,
         remotePort: from.port,

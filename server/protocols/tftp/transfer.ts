@@ -64,6 +64,7 @@ export class Transfer {
   #repeats = 0
   #answered = false
   #tries = 0
+  #sentMs = 0
 
   constructor(terms: TransferTerms) {
     this.size = terms.size
@@ -142,6 +143,7 @@ export class Transfer {
 
   /** They are being sent now. */
   resume(nowMs: number): void {
+    this.#sentMs = nowMs
     this.deadlineMs = nowMs + this.#waitMs()
   }
 
@@ -154,7 +156,12 @@ export class Transfer {
   #repeatedAck(nowMs: number): Verdict {
     this.#repeats++
     const explained = this.#acked <= this.#resent ? this.#copies : 0
-    if (this.#answered || this.#repeats <= explained) return 'wait'
+    if (this.#answered || this.#repeats <= explained) {
+      // It is alive and stuck: no reason to wait longer than the first time.
+      const soonMs = this.#sentMs + this.#timeoutMs
+      if (this.deadlineMs !== Number.POSITIVE_INFINITY && soonMs < this.deadlineMs) this.deadlineMs = soonMs
+      return 'wait'
+    }
     this.#answered = true
     return this.#sendWindow(nowMs)
   }
@@ -173,7 +180,7 @@ export class Transfer {
     const again = Math.min(this.to, this.#sent)
     if (again >= this.from) this.#countCopies(again)
     if (this.to > this.#sent) this.#sent = this.to
-    this.deadlineMs = nowMs + this.#waitMs()
+    this.resume(nowMs)
     return 'send'
   }
 

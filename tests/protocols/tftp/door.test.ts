@@ -18,12 +18,41 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
+async function diskFile(bytes: Uint8Array): Promise<FileSource> {
+  const folder = await mkdtemp(join(tmpdir(), 'treeboot-tftp-'))
+  closers.push(() => rm(folder, { recursive: true }))
+  await writeFile(join(folder, 'file'), bytes)
+  return diskSource(folder)
+}
+
+const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+
+/** Sends one datagram and gives the answer. */
+function ask(port: number, bytes: Uint8Array): Promise<unknown> {
+  return new Promise((resolve) => {
+    const socket = createSocket('udp4')
+    socket.once('message', (answer) => {
+      socket.close()
+      resolve(decodePacket(answer))
+    })
+    socket.send(bytes, port, '127.0.0.1')
+  })
+}
+
 async function openDoor(source: FileSource, change: Partial<TftpDoorOptions> = {}) {
   const events: Event[] = []
   // A client whose last ACK was lost on purpose is gone: nothing to wait for when the door closes.
   const limits = { stopMs: 20, ...change.limits }
   const sink = (event: Event): unknown => events.push(event)
-  const door = new TftpDoor({ bind: '127.0.0.1', port: 0, source, events: sink, ...change, limits })
+  const door = new TftpDoor({
+    bind: '127.0.0.1',
+    port: 0,
+    source,
+    events: sink,
+    native: 'off',
+    ...change,
+    limits,
+  })
   await door.start()
   closers.push(() => door.stop())
   const port = door.address?.port ?? 0
@@ -36,15 +65,6 @@ async function openDoor(source: FileSource, change: Partial<TftpDoorOptions> = {
   }
   return { door, port, events, fetch, ended }
 }
-
-async function diskFile(bytes: Uint8Array): Promise<FileSource> {
-  const folder = await mkdtemp(join(tmpdir(), 'treeboot-tftp-'))
-  closers.push(() => rm(folder, { recursive: true }))
-  await writeFile(join(folder, 'file'), bytes)
-  return diskSource(folder)
-}
-
-const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
 describe('reading', () => {
   test('without options: 512 octets at a time, from a port of its own', async () => {
@@ -199,18 +219,6 @@ describe('refusals', () => {
     socket.close()
   })
 })
-
-/** Sends one datagram and gives the answer. */
-function ask(port: number, bytes: Uint8Array): Promise<unknown> {
-  return new Promise((resolve) => {
-    const socket = createSocket('udp4')
-    socket.once('message', (answer) => {
-      socket.close()
-      resolve(decodePacket(answer))
-    })
-    socket.send(bytes, port, '127.0.0.1')
-  })
-}
 
 describe('the odd ways of clients', () => {
   test('EDK2 asks for the size, says ERROR 8, and asks again: one download, no failure', async () => {

@@ -129,6 +129,16 @@ describe('silence', () => {
     expect(silence(machine, 0)).toEqual([20_000, 40_000, 60_000, 80_000, 100_000])
   })
 
+  test('a client that repeats its ACK is alive: the waits do not grow', () => {
+    const machine = new Transfer(terms())
+    machine.start(0)
+    machine.ack(1, 0)
+    expect(machine.ack(1, 500)).toBe('send')
+    expect(machine.timer(1500)).toBe('send')
+    expect(machine.ack(1, 1600)).toBe('wait')
+    expect(machine.timer(2500)).toBe('send')
+  })
+
   test('an ACK starts the tries anew; waiting for our own disk is nobody’s silence', () => {
     const machine = new Transfer(terms())
     machine.start(0)

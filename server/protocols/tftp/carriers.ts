@@ -1,0 +1,44 @@
+import { Failure } from '../../core/failure.ts'
+import type { Carriage, Carrier, Job } from './carrier.ts'
+import { type NativeCarrier, openNativeCarrier } from './native-carrier.ts'
+import { PlainCarrier } from './plain.ts'
+
+/** Chooses who carries a transfer: the fast one as soon as there is one, and as long as it lives; the plain one otherwise. */
+export class Carriers implements Carrier {
+  readonly #native: 'auto' | 'off' | 'required'
+  readonly #plain = new PlainCarrier()
+  #fast: NativeCarrier | undefined
+  #opening: Promise<void> | undefined
+
+  constructor(native: 'auto' | 'off' | 'required') {
+    this.#native = native
+  }
+
+  /** @throws Failure `unsupported` when the fast one is required and cannot be had. */
+  async open(): Promise<void> {
+    if (this.#native !== 'required') return
+    await this.#openFast()
+    if (!this.#fast)
+      throw new Failure('unsupported', 'tftp: no system calls: this needs Linux and the package koffi')
+  }
+
+  carry(job: Job): Carriage {
+    if (this.#fast?.alive) return this.#fast.carry(job)
+    // The thread is started by the first transfer, which does not wait for it: many servers never see one.
+    if (this.#native === 'auto') void this.#openFast()
+    return this.#plain.carry(job)
+  }
+
+  async close(): Promise<void> {
+    await this.#plain.close()
+    await this.#opening
+    await this.#fast?.close()
+  }
+
+  #openFast(): Promise<void> {
+    this.#opening ??= openNativeCarrier().then((carrier) => {
+      this.#fast = carrier
+    })
+    return this.#opening
+  }
+}

@@ -1,0 +1,170 @@
+import { createRequire } from 'node:module'
+import { endianness, platform } from 'node:os'
+
+/**
+ * The system calls of the fast carrier, by koffi (an optional dependency that ships its binary). Everything that could
+ * hurt memory is in this file: each call's signature, and the rule that every address handed to the kernel is that of
+ * a buffer made by `pinned`, with a length that fits it.
+ *
+ * What it is for: UDP_SEGMENT, with which one call sends a window of 64 packets, and a loop of epoll_wait, recvfrom
+ * and sendto that makes no garbage. Node's dgram offers none of that.
+ */
+export interface NativeUdp {
+  pinned(length: number): Pinned
+  /** A non-blocking datagram socket, or -1. */
+  socket(family: 4 | 6): number
+  bind(fd: number, address: Pinned, length: number): number
+  close(fd: number): void
+  /** From now on a `sendTo` of more than `octets` is cut by the kernel (or the card) into packets of that size; 0 ends that. */
+  segment(fd: number, octets: number): number
+  sendTo(fd: number, from: Pinned, length: number, to: Pinned, toLength: number): number
+  /** The length of the datagram or -1; `peer` then holds its sender. */
+  receiveFrom(fd: number, into: Pinned, peer: Pinned): number
+  epoll(): number
+  /** `events` is a sum of `readable` and `writable`. */
+  watch(epoll: number, fd: number, events: number, change: 'add' | 'modify'): number
+  /** How many descriptors are ready, at most `maxReady`; `ready(i)` and `readyEvents(i)` then name them. */
+  wait(epoll: number, timeoutMs: number): number
+  ready(i: number): number
+  readyEvents(i: number): number
+  /** A descriptor that becomes readable by `ring` until `silence`. */
+  bell(): number
+  ring(bell: number): void
+  silence(bell: number): void
+  /** Of the last call that gave -1. */
+  errno(): number
+}
+
+/** Memory that stays where it is, with its address. The view keeps it alive: hold on to this object while it is in use. */
+export interface Pinned {
+  readonly bytes: Buffer
+  readonly address: number
+}
+
+export const readable = 1
+export const writable = 4
+export const maxReady = 128
+export const errno = {
+  EINTR: 4,
+  EIO: 5,
+  EAGAIN: 11,
+  EINVAL: 22,
+  EMSGSIZE: 90,
+  ENOPROTOOPT: 92,
+  ENOBUFS: 105,
+} as const
+
+const AF_INET = 2
+const AF_INET6 = 10
+const SOCK_DGRAM_NONBLOCK_CLOEXEC = 2 | 0o4000 | 0o2000000
+const SOL_UDP = 17
+const UDP_SEGMENT = 103
+const EPOLL_CTL_ADD = 1
+const EPOLL_CTL_MOD = 3
+const EFD_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000
+const MSG_DONTWAIT_NOSIGNAL = 0x40 | 0x4000
+const sockaddrBytes = 28
+
+type Call = (...args: (number | bigint)[]) => number
+
+interface Koffi {
+  load(path: null): { func(prototype: string): Call }
+  address(buffer: Uint8Array): bigint
+  errno(): number
+}
+
+/** Undefined where it cannot be had: another system than Linux, a CPU we do not know, koffi not installed. */
+export function loadNative(): NativeUdp | undefined {
+  // struct epoll_event is packed on x64 only, and the numbers above are those of the common architectures.
+  const eventBytes = process.arch === 'x64' ? 12 : process.arch === 'arm64' ? 16 : 0
+  if (platform() !== 'linux' || endianness() !== 'LE' || eventBytes === 0) return undefined
+  try {
+    const koffi = createRequire(import.meta.url)('koffi') as Koffi
+    return nativeUdp(koffi, eventBytes)
+  } catch {
+    return undefined
+  }
+}
+
+function nativeUdp(koffi: Koffi, eventBytes: number): NativeUdp {
+  const libc = koffi.load(null)
+  const call = {
+    socket: libc.func('int socket(int, int, int)'),
+    bind: libc.func('int bind(int, uintptr_t, uint32_t)'),
+    close: libc.func('int close(int)'),
+    setsockopt: libc.func('int setsockopt(int, int, int, uintptr_t, uint32_t)'),
+    sendto: libc.func('int64_t sendto(int, uintptr_t, size_t, int, uintptr_t, uint32_t)'),
+    recvfrom: libc.func('int64_t recvfrom(int, uintptr_t, size_t, int, uintptr_t, uintptr_t)'),
+    epoll_create1: libc.func('int epoll_create1(int)'),
+    epoll_ctl: libc.func('int epoll_ctl(int, int, int, uintptr_t)'),
+    epoll_wait: libc.func('int epoll_wait(int, uintptr_t, int, int)'),
+    eventfd: libc.func('int eventfd(uint32_t, int)'),
+    read: libc.func('int64_t read(int, uintptr_t, size_t)'),
+    write: libc.func('int64_t write(int, uintptr_t, size_t)'),
+  }
+  const pinned = (length: number): Pinned => {
+    // Not from Buffer's pool: this memory is its own, and V8 does not move what lies outside its heap.
+    const bytes = Buffer.alloc(length)
+    return { bytes, address: Number(koffi.address(bytes)) }
+  }
+  const events = pinned(eventBytes * maxReady)
+  const scratch = pinned(16)
+  const peerLength = pinned(4)
+  const dataAt = eventBytes - 8
+  const fits = (buffer: Pinned, length: number): number => {
+    if (length > buffer.bytes.length) throw new RangeError(`${length} octets of ${buffer.bytes.length}`)
+    return length
+  }
+  return {
+    pinned,
+    socket: (family) => call.socket(family === 6 ? AF_INET6 : AF_INET, SOCK_DGRAM_NONBLOCK_CLOEXEC, 0),
+    bind: (fd, address, length) => call.bind(fd, address.address, fits(address, length)),
+    close: (fd) => {
+      call.close(fd)
+    },
+    segment: (fd, octets) => {
+      scratch.bytes.writeInt32LE(octets, 0)
+      return call.setsockopt(fd, SOL_UDP, UDP_SEGMENT, scratch.address, 4)
+    },
+    sendTo: (fd, from, length, to, toLength) =>
+      call.sendto(
+        fd,
+        from.address,
+        fits(from, length),
+        MSG_DONTWAIT_NOSIGNAL,
+        to.address,
+        fits(to, toLength),
+      ),
+    receiveFrom: (fd, into, peer) => {
+      peerLength.bytes.writeUInt32LE(fits(peer, sockaddrBytes), 0)
+      return call.recvfrom(
+        fd,
+        into.address,
+        into.bytes.length,
+        MSG_DONTWAIT_NOSIGNAL,
+        peer.address,
+        peerLength.address,
+      )
+    },
+    epoll: () => call.epoll_create1(0),
+    watch: (epoll, fd, wanted, change) => {
+      scratch.bytes.fill(0)
+      scratch.bytes.writeUInt32LE(wanted, 0)
+      scratch.bytes.writeInt32LE(fd, dataAt)
+      return call.epoll_ctl(epoll, change === 'add' ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, scratch.address)
+    },
+    wait: (epoll, timeoutMs) => call.epoll_wait(epoll, events.address, maxReady, timeoutMs),
+    ready: (i) => events.bytes.readInt32LE(i * eventBytes + dataAt),
+    readyEvents: (i) => events.bytes.readUInt32LE(i * eventBytes),
+    bell: () => call.eventfd(0, EFD_NONBLOCK_CLOEXEC),
+    ring: (bell) => {
+      scratch.bytes.fill(0)
+      scratch.bytes[0] = 1
+      call.write(bell, scratch.address, 8)
+    },
+    silence: (bell) => {
+      call.read(bell, scratch.address, 8)
+    },
+    errno: () => koffi.errno(),
+  }
+}
