@@ -176,6 +176,7 @@ function openFile(fd: number, size: number): OpenFile {
   let closed = false
   return {
     size,
+    descriptor: { fd, offset: 0 },
     read: (target, offset, length, position) =>
       new Promise((resolve, reject) => {
         read(fd, target, offset, length, position, (error, count) => (error ? reject(error) : resolve(count)))

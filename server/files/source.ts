@@ -49,6 +49,8 @@ export interface Entry {
 /** An open file: positioned reads, any number at once. */
 export interface OpenFile {
   readonly size: number
+  /** Where the bytes are on our own disk, for system calls that send them without reading: good until `close`. */
+  readonly descriptor?: { readonly fd: number; readonly offset: number }
   /** Reads up to `length` bytes at `position` into `target` at `offset`; resolves to the bytes read, 0 at the end. */
   read(target: Uint8Array, offset: number, length: number, position: number): Promise<number>
   close(): Promise<void>
