@@ -1,0 +1,182 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import { createSecureContext, type SecureContext } from 'node:tls'
+import { Failure, failureMessage } from '../../core/failure.ts'
+import type { EventSink } from '../../events/bus.ts'
+import { BufferPool } from '../../files/buffers.ts'
+import type { FileSource } from '../../files/source.ts'
+import type { ListenAddress, Listener } from '../listener.ts'
+import { plainAddress } from './addresses.ts'
+import type { PortRange } from './data.ts'
+import { defaultLimits, type FtpLimits } from './limits.ts'
+import { LoginGuard } from './login-guard.ts'
+import { reply } from './reply.ts'
+import { type Means, Session } from './session.ts'
+import type { UploadArea } from './upload-area.ts'
+
+export interface FtpDoorOptions {
+  readonly bind: string
+  /** 0: any free port. */
+  readonly port: number
+  /** The namespace, or how to get the current one: it is asked for once per command. */
+  readonly source: FileSource | (() => FileSource)
+  readonly events: EventSink
+  /** Where data connections are waited for, both ends included; without it any free port. For a firewall that must know. */
+  readonly passivePorts?: PortRange
+  readonly limits?: Partial<FtpLimits>
+  /** In PEM. With it AUTH TLS is offered (RFC 4217). */
+  readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer }
+  /** Whether this is an administrator. Without it nobody but `anonymous` gets in. */
+  readonly authenticate?: (user: string, password: string) => boolean | Promise<boolean>
+  /** Where administrators may write; without it nobody may. */
+  readonly uploads?: UploadArea
+  /** The IPv4 address that clients reach us by, when it is not the one that we see: NAT. */
+  readonly publicAddress?: string
+}
+
+/** The FTP door: RFC 959 with 2389, 2428, 3659 and 4217. Read-only for all but administrators. */
+export class FtpDoor implements Listener {
+  readonly name = 'ftp'
+  readonly #options: FtpDoorOptions
+  readonly #means: Means
+  readonly #server: Server
+  readonly #sessions = new Set<Session>()
+  readonly #perClient = new Map<string, number>()
+  #address: ListenAddress | undefined
+  #stopped: Promise<void> | undefined
+
+  /** @throws Failure `invalid-data` when key and certificate cannot be used, `bad-request` for impossible ports. */
+  constructor(options: FtpDoorOptions) {
+    const { source, passivePorts: ports } = options
+    if (ports && !(ports.from >= 1 && ports.from <= ports.to && ports.to <= 65535))
+      throw new Failure(
+        'bad-request',
+        `FTP passive ports ${ports.from}-${ports.to}: expected 1 <= from <= to <= 65535`,
+      )
+    this.#options = options
+    const limits = { ...defaultLimits, ...options.limits }
+    this.#means = {
+      source: typeof source === 'function' ? source : () => source,
+      events: options.events,
+      limits,
+      pool: new BufferPool(),
+      guard: new LoginGuard(limits.loginTriesPerMinute),
+      secure: options.tls && secureContext(options.tls),
+      authenticate: options.authenticate,
+      uploads: options.uploads,
+      passivePorts: ports,
+      publicAddress: options.publicAddress,
+    }
+    // Half-open: a client that sends QUIT and its FIN together still gets its answer, and `printf | nc` works.
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
+      this.#accept(socket),
+    )
+  }
+
+  get address(): ListenAddress | undefined {
+    return this.#address
+  }
+
+  /** Control connections that are open. */
+  get sessions(): number {
+    return this.#sessions.size
+  }
+
+  start(): Promise<void> {
+    const { bind, port } = this.#options
+    return new Promise((resolve, reject) => {
+      const refuse = (error: NodeJS.ErrnoException): void => reject(cannotListen(error, bind, port))
+      this.#server.once('error', refuse)
+      this.#server.listen({ host: bind, port, backlog: 1024 }, () => {
+        this.#server.off('error', refuse)
+        this.#server.on('error', (error) =>
+          this.#options.events({ type: 'trouble', where: 'ftp', message: failureMessage(error) }),
+        )
+        const bound = this.#server.address()
+        if (bound && typeof bound === 'object') this.#address = { host: bound.address, port: bound.port }
+        resolve()
+      })
+    })
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= new Promise((resolve) => {
+      if (!this.#server.listening) return resolve()
+      const late = setTimeout(() => {
+        for (const session of this.#sessions) session.destroy()
+      }, this.#means.limits.stopMs)
+      this.#server.close(() => {
+        clearTimeout(late)
+        resolve()
+      })
+      for (const session of this.#sessions) session.closeWhenIdle(421, 'The server is stopping')
+    })
+    return this.#stopped
+  }
+
+  #accept(socket: Socket): void {
+    const address = plainAddress(socket.remoteAddress ?? '')
+    const local = socket.localAddress
+    if (address === '' || local === undefined) return void socket.destroy() // gone already
+    const { limits } = this.#means
+    const ofClient = this.#perClient.get(address) ?? 0
+    if (this.#sessions.size >= limits.sessions || ofClient >= limits.sessionsPerClient) {
+      const whose = ofClient >= limits.sessionsPerClient ? 'from your address' : 'in all'
+      return void turnAway(socket, `Too many sessions ${whose}; try again later`)
+    }
+    this.#perClient.set(address, ofClient + 1)
+    const who = { protocol: 'ftp', address, localAddress: plainAddress(local) } as const
+    const session = new Session(this.#means, socket, who, local, () => {
+      this.#sessions.delete(session)
+      const left = (this.#perClient.get(address) ?? 1) - 1
+      if (left > 0) this.#perClient.set(address, left)
+      else this.#perClient.delete(address)
+    })
+    this.#sessions.add(session)
+    session.reply(220, 'treeboot: installation trees; log in as anonymous')
+  }
+}
+
+function turnAway(socket: Socket, text: string): void {
+  socket.on('error', () => {})
+  socket.resume()
+  socket.end(reply(421, text), () => socket.destroySoon())
+}
+
+function secureContext(tls: NonNullable<FtpDoorOptions['tls']>): SecureContext {
+  try {
+    return createSecureContext({ key: tls.key, cert: tls.cert, minVersion: 'TLSv1.2' })
+  } catch (error) {
+    throw new Failure(
+      'invalid-data',
+      `FTP cannot use its TLS key and certificate: ${failureMessage(error)}. Both must be in PEM and belong together`,
+      { cause: error },
+    )
+  }
+}
+
+function cannotListen(error: NodeJS.ErrnoException, bind: string, port: number): Failure {
+  const what = `FTP cannot listen on ${bind} port ${port}`
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return new Failure(
+        'conflict',
+        `${what}: another program has it. Stop that one (ss -ltnp 'sport = :${port}' names it), or set ftp.port in config.yaml to a free port`,
+        { cause: error },
+      )
+    case 'EACCES':
+      return new Failure(
+        'forbidden',
+        `${what}: ports below 1024 need CAP_NET_BIND_SERVICE. Set ftp.port in config.yaml to 1024 or above, or give the service that capability`,
+        { cause: error },
+      )
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new Failure(
+        'bad-request',
+        `${what}: no interface of this machine has that address. Set ftp.bind in config.yaml to one that "ip addr" shows, or to 0.0.0.0`,
+        { cause: error },
+      )
+    default:
+      return new Failure('internal', `${what}: ${error.message}`, { cause: error })
+  }
+}

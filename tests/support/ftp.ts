@@ -1,0 +1,141 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { onTestFinished } from 'vitest'
+import type { Event } from '../../server/events/bus.ts'
+import { FtpDoor, type FtpDoorOptions } from '../../server/protocols/ftp/door.ts'
+
+export interface OpenFtpDoor {
+  readonly door: FtpDoor
+  readonly port: number
+  readonly events: Event[]
+}
+
+/** A running door on 127.0.0.1 that closes with the test, and all that it told about. */
+export async function openFtp(
+  options: Omit<FtpDoorOptions, 'bind' | 'port' | 'events'> & { readonly bind?: string },
+): Promise<OpenFtpDoor> {
+  const events: Event[] = []
+  const door = new FtpDoor({
+    bind: '127.0.0.1',
+    port: 0,
+    events: (event) => events.push(event),
+    ...options,
+    limits: { stopMs: 50, ...options.limits },
+  })
+  await door.start()
+  onTestFinished(() => door.stop())
+  return { door, port: door.address?.port ?? 0, events }
+}
+
+export interface FtpReply {
+  readonly code: number
+  /** As it came, all lines, without the last line's end. */
+  readonly text: string
+}
+
+/** A client that does only what it is told, so that a test can be rude. */
+export class RawFtp {
+  readonly socket: Socket
+  readonly #host: string
+  #text = ''
+  #waiting: (() => void)[] = []
+  closed = false
+
+  private constructor(socket: Socket, host: string) {
+    this.socket = socket
+    this.#host = host
+    const stir = (): void => {
+      for (const wake of this.#waiting.splice(0)) wake()
+    }
+    socket.on('data', (chunk) => {
+      this.#text += chunk.toString('utf8')
+      stir()
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      this.closed = true
+      stir()
+    })
+    onTestFinished(() => void socket.destroy())
+  }
+
+  /** Connects and reads the greeting. */
+  static async open(port: number, options: { host?: string; from?: string } = {}): Promise<RawFtp> {
+    const { host = '127.0.0.1', from } = options
+    const socket = connect({ host, port, ...(from ? { localAddress: from } : {}) })
+    const client = new RawFtp(socket, host)
+    await once(socket, 'connect')
+    return client
+  }
+
+  /** Greeting and login. */
+  static async login(port: number, user = 'anonymous', password = 'x@'): Promise<RawFtp> {
+    const client = await RawFtp.open(port)
+    await client.reply()
+    await client.ask(`USER ${user}`)
+    await client.ask(`PASS ${password}`)
+    return client
+  }
+
+  send(raw: string | Uint8Array): void {
+    this.socket.write(raw)
+  }
+
+  /** The next whole reply; code 0 when the connection ended instead. */
+  async reply(): Promise<FtpReply> {
+    for (;;) {
+      const [, whole, code] = /^((?:(\d{3})-.*?\r\n\2 |\d{3} )[^\r]*)\r\n/s.exec(this.#text) ?? []
+      if (whole !== undefined) {
+        this.#text = this.#text.slice(whole.length + 2)
+        return { code: Number(code ?? whole.slice(0, 3)), text: whole }
+      }
+      if (this.closed) return { code: 0, text: this.#text }
+      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    }
+  }
+
+  async ask(line: string): Promise<FtpReply> {
+    this.send(`${line}\r\n`)
+    return this.reply()
+  }
+
+  /** A connected data connection, by EPSV. */
+  async data(from?: string): Promise<Socket> {
+    const { text } = await this.ask('EPSV')
+    const port = Number(/\(\|\|\|(\d+)\|\)/.exec(text)?.[1])
+    const socket = connect({ host: this.#host, port, ...(from ? { localAddress: from } : {}) })
+    socket.on('error', () => {})
+    await once(socket, 'connect')
+    return socket
+  }
+
+  /** A command that sends us something: all its bytes and the last reply. */
+  async fetch(line: string): Promise<{ bytes: Buffer; first: FtpReply; last: FtpReply }> {
+    const socket = await this.data()
+    const received = collect(socket)
+    const first = await this.ask(line)
+    if (first.code !== 150) socket.destroy()
+    const last = first.code === 150 ? await this.reply() : first
+    return { bytes: await received, first, last }
+  }
+
+  /** A command that takes bytes from us. */
+  async put(line: string, bytes: Uint8Array): Promise<FtpReply> {
+    const socket = await this.data()
+    socket.resume()
+    const first = await this.ask(line)
+    if (first.code !== 150) {
+      socket.destroy()
+      return first
+    }
+    socket.end(bytes)
+    return this.reply()
+  }
+}
+
+export async function collect(socket: Socket): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve))
+  return Buffer.concat(chunks)
+}
