@@ -1,0 +1,169 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { LookupAnswer } from '../../core/boot/answer.ts'
+import { Failure } from '../../core/failure.ts'
+import type { EventBus } from '../../events/bus.ts'
+import { type Child, findProgram } from './child.ts'
+import { startDnsmasq } from './dnsmasq.ts'
+import { makeLan } from './lan.ts'
+import { startMachine } from './machine.ts'
+import { startServer } from './server.ts'
+import type { Stage } from './stage.ts'
+import type { UndoStack } from './undo.ts'
+import type { Witness } from './witness.ts'
+
+/** How the demo can boot a machine here: over PXE in a network of its own, straight into QEMU, or not at all. */
+export type BootWay =
+  | { readonly kind: 'pxe' }
+  | { readonly kind: 'direct'; readonly why: string }
+  | { readonly kind: 'none'; readonly why: string }
+
+/** Emulated, the whole way takes about a minute; this is for a busy machine. */
+const bootTimeoutMs = 240_000
+
+export function chooseWay(): BootWay {
+  if (findProgram('qemu-system-x86_64') === undefined)
+    return { kind: 'none', why: 'qemu-system-x86_64 is not installed (Debian package qemu-system-x86)' }
+  if (process.getuid?.() !== 0)
+    return { kind: 'direct', why: 'PXE needs a network namespace, and that needs root' }
+  const missing = ['ip', 'dnsmasq'].find((name) => findProgram(name) === undefined)
+  if (missing !== undefined) {
+    const name = missing === 'ip' ? 'iproute2' : 'dnsmasq-base'
+    return { kind: 'direct', why: `PXE needs ${missing} (Debian package ${name})` }
+  }
+  return { kind: 'pxe' }
+}
+
+/**
+ * A machine with QEMU's own BIOS in a network namespace. dnsmasq, as a stranger's DHCP server, gives it an address
+ * and the name of the loader; a second treeboot inside that network gives it everything else. Resolves when the
+ * installer has fetched its answer file.
+ */
+export async function bootOverPxe(
+  undo: UndoStack,
+  stage: Stage,
+  main: string,
+  witness: () => Witness,
+): Promise<Witness> {
+  const lan = makeLan(undo)
+  const server = await startServer(undo, main, join(stage.folder, 'lan.yaml'), lan.inside)
+  await startDnsmasq(undo, lan.addHost('192.0.2.2'), stage.folder, {
+    bootFile: 'pxelinux.0',
+    nextServer: lan.address,
+  })
+  const seen = witness()
+  const machine = startMachine(
+    undo,
+    { firmware: 'bios', mac: stage.mac, memory: 1024, network: { tap: lan.addTap() } },
+    lan,
+  )
+  machine.output.onLine((line) => seen.heard(line))
+  const answered = answerFetched(
+    stage,
+    (take) => {
+      server.child.output.onLine((line) => {
+        const served = servedIn(line)
+        if (served) take(served)
+      })
+    },
+    seen,
+  )
+  await raceBoot(answered, machine)
+  return seen
+}
+
+/** Kernel and initrd as the lookup names them, straight into QEMU with its own user network, where we are 10.0.2.2. */
+export async function bootDirectly(
+  undo: UndoStack,
+  stage: Stage,
+  url: string,
+  events: EventBus,
+  witness: () => Witness,
+): Promise<Witness> {
+  const port = new URL(url).port
+  const answer = (await (await fetch(`${url}/api/v1/lookup?guest=${stage.guest}`)).json()) as LookupAnswer
+  const seen = witness()
+  const answered = answerFetched(
+    stage,
+    (take) => {
+      undo.push(
+        'event subscription',
+        events.subscribe((event) => {
+          if (event.type === 'served' && event.outcome === 'complete') take(event)
+        }),
+      )
+    },
+    seen,
+  )
+  const [kernel, initrd] = await Promise.all(
+    [answer.kernel, answer.initrd].map((file, index) =>
+      download(file.url, join(stage.folder, index === 0 ? 'kernel' : 'initrd')),
+    ),
+  )
+  const machine = startMachine(undo, {
+    firmware: 'bios',
+    mac: stage.mac,
+    memory: 1024,
+    network: 'user',
+    direct: {
+      kernel: kernel ?? '',
+      initrd: initrd ?? '',
+      cmdline: answer.cmdline.replaceAll(url, `http://10.0.2.2:${port}`),
+    },
+  })
+  machine.output.onLine((line) => seen.heard(line))
+  await raceBoot(answered, machine)
+  return seen
+}
+
+async function download(url: string, file: string): Promise<string> {
+  const response = await fetch(url)
+  if (!response.ok) throw new Failure('unavailable', `${url} answered ${response.status}`)
+  writeFileSync(file, Buffer.from(await response.arrayBuffer()))
+  return file
+}
+
+type Take = (served: { protocol: string; path: string; bytes: number }) => void
+
+/** Resolves once the guest's answer file went out, whole. */
+function answerFetched(stage: Stage, listen: (take: Take) => void, seen: Witness): Promise<void> {
+  return new Promise((resolve) => {
+    listen((served) => {
+      if (served.path.startsWith('/api/')) return
+      seen.saw(served)
+      if (served.path === `/ks/${stage.guest}`) resolve()
+    })
+  })
+}
+
+/** Waits for the answer file, the end of the machine, or a line that says it will not come to anything. */
+async function raceBoot(answered: Promise<void>, { output, ended }: Child): Promise<void> {
+  const failed = (why: string) =>
+    new Failure(
+      'unavailable',
+      `the machine did not fetch its answer file: ${why}. It said last:\n${output.tail(15)}`,
+    )
+  const stuck = output.waitFor(/No bootable device|PXE-E\d+|Kernel panic/, bootTimeoutMs).then(
+    ([line]) => Promise.reject(failed(line)),
+    () => Promise.reject(failed(`not within ${bootTimeoutMs / 1000} s`)),
+  )
+  const gone = ended.then((code) => Promise.reject(failed(`QEMU ended with ${code}`)))
+  // Whichever loses the race is still settled one day, and then nobody waits for it.
+  for (const loser of [stuck, gone]) loser.catch(() => {})
+  await Promise.race([answered, gone, stuck])
+}
+
+/** A line of the JSON log about a file that was given away whole. */
+function servedIn(line: string): { protocol: string; path: string; bytes: number } | undefined {
+  if (!line.startsWith('{')) return undefined
+  try {
+    const event = JSON.parse(line) as Record<string, unknown>
+    const { type, outcome, protocol, path, bytes } = event
+    if (type !== 'served' || outcome !== 'complete') return undefined
+    if (typeof protocol !== 'string' || typeof path !== 'string' || typeof bytes !== 'number')
+      return undefined
+    return { protocol, path, bytes }
+  } catch {
+    return undefined
+  }
+}

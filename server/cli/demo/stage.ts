@@ -1,0 +1,80 @@
+import { copyFileSync, existsSync, linkSync, mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { stringify } from 'yaml'
+import type { Installer } from './installer.ts'
+
+/** The demo's own little installation of treeboot: a tree, a guest, and the loader for it. */
+export interface Stage {
+  readonly folder: string
+  readonly tree: string
+  readonly guest: string
+  readonly mac: string
+}
+
+export const demoGuest = { name: 'demo', mac: '52:54:00:db:00:01' } as const
+
+/**
+ * Arranges an installer as a Debian mirror has it, because that is what every client expects of a Debian tree:
+ * virt-install, for one, looks for `current/images/MANIFEST` and takes the release from the URL.
+ */
+export function setStage(folder: string, installer: Installer, templates: string): Stage {
+  const { arch, codename } = installer
+  const tree = `debian/dists/${codename}/main/installer-${arch}`
+  const netboot = `netboot/debian-installer/${arch}`
+  rmSync(join(folder, 'trees'), { recursive: true, force: true })
+  const images = join(folder, 'trees', tree, 'current/images')
+  place(installer.kernel, join(images, netboot, 'linux'))
+  place(installer.initrd, join(images, netboot, 'initrd.gz'))
+  const manifest = [
+    ['netboot/', 'tiny network boot CD and files'],
+    [`${netboot}/linux`, 'kernel of the network installer'],
+    [`${netboot}/initrd.gz`, 'initrd of the network installer'],
+  ]
+  writeFileSync(join(images, 'MANIFEST'), manifest.map(([path, what]) => `${path} -- ${what}\n`).join(''))
+  // Its BIOS loader comes with the installer: nothing else need be installed for PXE.
+  for (const name of ['pxelinux.0', 'ldlinux.c32']) {
+    const loader = join(installer.folder, name)
+    if (existsSync(loader)) place(loader, join(folder, 'tftpboot', name))
+  }
+  mkdirSync(join(folder, 'data'), { recursive: true })
+  const settings = {
+    paths: {
+      trees: join(folder, 'trees'),
+      tftpboot: join(folder, 'tftpboot'),
+      data: join(folder, 'data'),
+      templates,
+    },
+    guests: {
+      [demoGuest.name]: {
+        mac: demoGuest.mac,
+        tree,
+        template: 'debian.preseed',
+        // The text frontend writes lines instead of drawing boxes, which a serial line shows best.
+        args: ['console=ttyS0', 'quiet', 'DEBIAN_FRONTEND=text'],
+        vars: { hostname: 'demo.example', mirror_url: 'http://deb.debian.org/debian' },
+        virt: { hypervisor: 'kvm', memory: 1024, vcpus: 1, disk: 10, network: 'user' },
+      },
+    },
+  }
+  const free = { bind: '127.0.0.1', port: 0 }
+  const closed = { enabled: false }
+  write(join(folder, 'here.yaml'), { http: free, tftp: free, ftp: closed, nfs: closed, ...settings })
+  write(join(folder, 'lan.yaml'), { http: { port: 80 }, ftp: closed, nfs: closed, ...settings })
+  return { folder, tree, guest: demoGuest.name, mac: demoGuest.mac }
+}
+
+function write(file: string, config: unknown): void {
+  writeFileSync(file, stringify(config))
+}
+
+/** A second name for the same bytes where the file system allows it; a copy elsewhere. */
+function place(from: string, to: string): void {
+  mkdirSync(dirname(to), { recursive: true })
+  rmSync(to, { force: true })
+  try {
+    // The package has links among its files; the target is what must lie here.
+    linkSync(realpathSync(from), to)
+  } catch {
+    copyFileSync(from, to)
+  }
+}
