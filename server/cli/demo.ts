@@ -22,7 +22,8 @@ interface DemoOptions {
 function shippedTemplates(): string {
   const places = ['../../kickstart-templates', '../../../kickstart-templates']
   const found = places.map((up) => join(import.meta.dirname, up)).find((folder) => existsSync(folder))
-  if (found === undefined) throw new Failure('internal', 'kickstart-templates/ is not where treeboot is installed')
+  if (found === undefined)
+    throw new Failure('internal', 'kickstart-templates/ is not where treeboot is installed')
   return found
 }
 
@@ -121,7 +122,9 @@ async function boot(undo: UndoStack, stage: Stage, url: string, app: App, io: Cl
 }
 
 function summary(seen: Witness, way: 'pxe' | 'direct'): string {
-  const files = seen.fetched.map(({ path, protocol }) => `${path} (${protocol})`)
+  const files = seen.fetched.map(
+    ({ path, protocol }) => `${path.slice(path.lastIndexOf('/') + 1)} (${protocol})`,
+  )
   const seconds = (seen.elapsedMs / 1000).toFixed(0)
   const from = way === 'pxe' ? 'power on' : 'start'
   return `The real Debian installer has its answer file, ${seconds} s after ${from}. It took: ${files.join(', ')}.\nThe machine and its network are gone again.`

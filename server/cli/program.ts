@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { Failure, failureMessage } from '../core/failure.ts'
 import { registerCheck } from './check.ts'
+import { registerDemo } from './demo.ts'
 import { registerExplain } from './explain.ts'
 import { registerGuests } from './guests.ts'
 import { registerInspect } from './inspect.ts'
@@ -63,6 +64,7 @@ export function createProgram(io: CliIo): Command {
     registerGuests,
     registerExplain,
     registerRender,
+    registerDemo,
   ]
   for (const register of registrations) register(program, io)
   for (const command of program.commands) command.exitOverride().showHelpAfterError()

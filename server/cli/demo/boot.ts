@@ -50,6 +50,7 @@ export async function bootOverPxe(
   await startDnsmasq(undo, lan.addHost('192.0.2.2'), stage.folder, {
     bootFile: 'pxelinux.0',
     nextServer: lan.address,
+    gateway: lan.address,
   })
   const seen = witness()
   const machine = startMachine(

@@ -11,6 +11,11 @@ export interface DhcpAdvice {
   readonly ipxeFile?: string
   /** URL for UEFI HTTP Boot clients (option 60 `HTTPClient`). */
   readonly httpUrl?: string
+  /**
+   * Names this address as router and name server, without which debian-installer stops and asks. Nothing need be
+   * there. Off by default: after UEFI HTTP Boot a name server keeps GRUB 2.06 from finding its configuration.
+   */
+  readonly gateway?: string
 }
 
 /** Gives addresses .100 to .199 of the network, like the DHCP server that is already there in every network. */
@@ -37,9 +42,12 @@ export async function startDnsmasq(
       // Its ping before each offer costs three seconds a boot, and here nobody squats on an address.
       '--no-ping',
       `--dhcp-range=${net}.100,${net}.199,255.255.255.0,1h`,
-      // Neither a router nor a name server: this network leads nowhere, and installers wait for servers they were told of.
-      '--dhcp-option=3',
-      '--dhcp-option=6',
+      // Without these two, dnsmasq names itself as router and name server.
+      ...[3, 6].map((option) => `--dhcp-option=${option}${advice.gateway ? `,${advice.gateway}` : ''}`),
+      // iPXE asks for an IPv6 router and waits 13 s for an answer: one that leads nowhere sets it free.
+      '--enable-ra',
+      '--ra-param=eth0,0,0',
+      '--dhcp-range=::,constructor:eth0,ra-only',
       ...bootOptions(advice),
     ]),
   )

@@ -57,6 +57,8 @@ export function makeLan(undo: UndoStack, address = '192.0.2.1'): Lan {
       ip('link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', host.namespace)
       ip('link', 'set', port, 'master', bridge, 'up')
       run('ip', '-n', host.namespace, 'addr', 'add', `${hostAddress}/${prefix}`, 'brd', '+', 'dev', 'eth0')
+      // For its router advertisements. `nodad`: the address is usable at once, nobody else can have it here.
+      run('ip', '-n', host.namespace, 'addr', 'add', 'fd00:db8::2/64', 'dev', 'eth0', 'nodad')
       run('ip', '-n', host.namespace, 'link', 'set', 'eth0', 'up')
       return { ...host, address: hostAddress }
     },
@@ -68,9 +70,6 @@ function makeNamespace(undo: UndoStack) {
   run('ip', 'netns', 'add', namespace)
   undo.push(`network namespace ${namespace}`, () => run('ip', 'netns', 'delete', namespace))
   const inside = (command: Command): Command => ['ip', 'netns', 'exec', namespace, ...command]
-  // Without IPv6 no loader waits for a router advertisement that nobody sends (iPXE: 13 s).
-  const [file, ...args] = inside(['sh', '-c', 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6 || true'])
-  run(file, ...args)
   run('ip', '-n', namespace, 'link', 'set', 'lo', 'up')
   return { namespace, inside }
 }

@@ -38,7 +38,7 @@ export class Witness {
   saw(served: Served): void {
     this.#fetched.push({ ...served, ms: this.elapsedMs })
     const size = served.bytes > 0 ? `  ${bytes(served.bytes)}` : ''
-    this.#line(served.protocol, this.#colors.green(`${served.path}${size}`))
+    this.#line(served.protocol, this.#colors.green(`${short(served.path)}${size}`))
   }
 
   heard(line: string): void {
@@ -53,6 +53,11 @@ export class Witness {
   }
 }
 
+/** Both ends of a long path say which file it is; the middle does not. */
+export function short(path: string): string {
+  return path.length > 76 ? `${path.slice(0, 38)}…${path.slice(-37)}` : path
+}
+
 /** What is worth reading of a serial line: no progress dots, no kernel timestamps, nothing wider than a screen. */
 export function calm(line: string): string {
   const text = line
@@ -61,6 +66,7 @@ export function calm(line: string): string {
     .replace(/(?:\.\.\. ?\d+%)+/g, '...')
     .replace(/\s+/g, ' ')
     .trim()
-  if (!/[a-z]{3}/i.test(text)) return ''
+  // The last is the status line of screen(1), under which debian-installer runs on a serial line.
+  if (!/[a-z]{3}/i.test(text) || /^\[ .*\]\[ \w{3} \d+ \d\d:\d\d \]$/.test(text)) return ''
   return text.length > 100 ? `${text.slice(0, 99)}…` : text
 }
