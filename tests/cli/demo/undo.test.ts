@@ -19,24 +19,21 @@ test('steps run newest first, all of them, and what failed is told at the end', 
   expect(() => undo.unwind()).not.toThrow()
 })
 
-test.each(['SIGINT', 'SIGTERM'] as const)(
-  '%s in the middle leaves nothing behind',
-  async (signal) => {
-    const folder = mkdtempSync(join(tmpdir(), 'tb-undo-'))
-    const undo = pathToFileURL(join(import.meta.dirname, '../../../server/cli/demo/undo.ts')).href
-    const script = `import { UndoStack } from '${undo}'
+test.each(['SIGINT', 'SIGTERM'] as const)('%s in the middle leaves nothing behind', async (signal) => {
+  const folder = mkdtempSync(join(tmpdir(), 'tb-undo-'))
+  const undo = pathToFileURL(join(import.meta.dirname, '../../../server/cli/demo/undo.ts')).href
+  const script = `import { UndoStack } from '${undo}'
     import { rmSync } from 'node:fs'
     new UndoStack().push('folder', () => rmSync('${folder}', { recursive: true }))
     setInterval(() => {}, 1000)
     process.stdout.write('ready')`
-    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    await new Promise((resolve) => child.stdout.once('data', resolve))
-    const ended = new Promise((resolve) => child.once('exit', (_, by) => resolve(by)))
-    child.kill(signal)
-    expect(await ended).toBe(signal)
-    expect(existsSync(folder)).toBe(false)
-    rmSync(folder, { recursive: true, force: true })
-  },
-)
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  await new Promise((resolve) => child.stdout.once('data', resolve))
+  const ended = new Promise((resolve) => child.once('exit', (_, by) => resolve(by)))
+  child.kill(signal)
+  expect(await ended).toBe(signal)
+  expect(existsSync(folder)).toBe(false)
+  rmSync(folder, { recursive: true, force: true })
+})
