@@ -91,5 +91,5 @@ export interface Producer {
 }
 
 function copyBytes(source: Uint8Array, start: number, length: number, target: Uint8Array, at: number): void {
-  Buffer.prototype.copy.call(source, target, at, start, start + length)
+  target.set(new Uint8Array(source.buffer, source.byteOffset + start, length), at)
 }

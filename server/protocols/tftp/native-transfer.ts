@@ -122,18 +122,18 @@ export class NativeTransfer implements Waiting {
     const { udp, peer } = this.#bench
     const length = udp.receiveFrom(this.fd, this.#bench.in, peer)
     if (length < 0) return
-    const bytes = this.#bench.in.bytes.subarray(0, length)
+    const { bytes } = this.#bench.in
     if (!this.#fromClient(peer.bytes)) {
       // RFC 1350 section 4: a stranger is told so, and the transfer goes on undisturbed. An ERROR is never answered.
       if (bytes[1] !== 5) this.#say(errorPacket(errorCode.unknownTransfer, 'unknown transfer ID'), peer)
       return
     }
-    const block = ackBlock(bytes)
+    const block = ackBlock(bytes, length)
     if (block >= 0) {
       this.#obey(this.machine.ack(block, nowMs))
       return
     }
-    const packet = decodePacket(bytes)
+    const packet = decodePacket(bytes.subarray(0, length))
     if (packet.type !== 'error') return
     const end = this.machine.error(packet.code)
     this.#settle(end === 'probed' ? end : 'aborted', `client: ${packet.message || `error ${packet.code}`}`)
@@ -165,7 +165,7 @@ export class NativeTransfer implements Waiting {
       machine.hold()
       return
     }
-    machine.resume(performance.now())
+    if (machine.deadlineMs === Number.POSITIVE_INFINITY) machine.resume(performance.now())
     this.#sendPackets(machine.from)
   }
 

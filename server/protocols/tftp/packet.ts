@@ -118,9 +118,9 @@ export function errorPacket(code: ErrorCode, message: string): Uint8Array {
   return encodePacket({ type: 'error', code, message: cut })
 }
 
-/** The block number of an ACK, or -1 for any other datagram. The one packet that comes a million times. */
-export function ackBlock(bytes: Uint8Array): number {
-  if (bytes.length !== 4 || bytes[0] !== 0 || bytes[1] !== opcodes.ack) return -1
+/** The block number of an ACK of `length` octets at the start of `bytes`, or -1 for any other datagram. The one packet that comes a million times. */
+export function ackBlock(bytes: Uint8Array, length = bytes.length): number {
+  if (length !== 4 || bytes[0] !== 0 || bytes[1] !== opcodes.ack) return -1
   return word(bytes, 2)
 }
 

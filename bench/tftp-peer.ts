@@ -1,0 +1,19 @@
+/** Our TFTP door in a process of its own for `bench/tftp.ts`: tells its port to whoever forked it. */
+import { diskSource } from '../server/files/disk.ts'
+import { TftpDoor } from '../server/protocols/tftp/door.ts'
+
+const [native = 'auto', root = '.'] = process.argv.slice(2)
+
+let served = 0
+const door = new TftpDoor({
+  bind: '127.0.0.1',
+  port: 0,
+  source: diskSource(root),
+  events: (event) => {
+    if (event.type === 'served') served += event.bytes
+  },
+  native: native === 'off' ? 'off' : 'required',
+})
+await door.start()
+process.send?.(door.address?.port ?? 0)
+process.once('SIGTERM', () => process.exit(served > 0 ? 0 : 1))

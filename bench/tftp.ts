@@ -1,0 +1,226 @@
+/**
+ * The TFTP door beside its peers, in one run: `npx tsx bench/tftp.ts [rounds]`, as root (dnsmasq knows no port but 69).
+ *
+ * tftpd-hpa, dnsmasq and atftpd as Debian builds them, our door with system calls, and our door with Node's sockets
+ * ("plain"), each in its own process on 127.0.0.1, one load client for all. The rounds are interleaved; ratios are
+ * medians over the rounds. atftpd cannot be installed beside tftpd-hpa, so its package is fetched and unpacked.
+ * tftpd-hpa and dnsmasq do not know windowsize: there they send one block at a time.
+ */
+import { type ChildProcess, execFile, fork, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { createSocket } from 'node:dgram'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { findClient } from '../tests/support/clients.ts'
+
+const run = promisify(execFile)
+const rounds = Number(process.argv[2] ?? 3)
+const only = process.argv[3] ?? ''
+
+interface Peer {
+  readonly name: string
+  readonly port: number
+  readonly process: ChildProcess
+}
+
+interface Cell {
+  readonly title: string
+  readonly file: string
+  readonly blksize: number
+  readonly window: number
+  readonly clients: number
+  readonly requests: number
+}
+
+/** Of one round: octets and files a second, octets moved, and the server's CPU seconds. */
+interface Measured {
+  readonly rate: number
+  readonly octets: number
+  readonly cpuS: number
+  readonly failed: number
+}
+
+const ours = 'treeboot'
+const plain = 'plain'
+
+async function main(): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'treeboot-bench-'))
+  await chmod(folder, 0o755)
+  const root = join(folder, 'root')
+  await mkdir(root)
+  await writeFile(join(root, 'large'), randomBytes(16 * 1024 * 1024))
+  await writeFile(join(root, 'piece'), randomBytes(1024 * 1024))
+  await writeFile(join(root, 'small'), randomBytes(600))
+  const peers: Peer[] = []
+  try {
+    const client = await buildClient(folder)
+    peers.push(await startOurs(ours, 'required', root), await startOurs(plain, 'off', root))
+    for (const start of [startHpa, startDnsmasq, startAtftpd]) {
+      const peer = await start(root, folder)
+      if (peer) peers.push(peer)
+    }
+    for (const cell of cells().filter((one) => one.title.includes(only)))
+      await measureCell(client, cell, peers)
+  } finally {
+    for (const peer of peers) peer.process.kill('SIGTERM')
+    await rm(folder, { recursive: true })
+  }
+}
+
+function cells(): Cell[] {
+  const found: Cell[] = []
+  for (const clients of [1, 50])
+    for (const blksize of [512, 1408, 1468])
+      for (const window of [1, 4, 16]) {
+        const file = clients === 1 ? 'large' : 'piece'
+        const title = `${clients} client${clients > 1 ? 's' : ''}, blksize ${blksize}, window ${window}`
+        found.push({ title, file, blksize, window, clients, requests: clients === 1 ? 1 : 2 * clients })
+      }
+  found.push({
+    title: '1,000 small files, 4 clients',
+    file: 'small',
+    blksize: 1408,
+    window: 1,
+    clients: 4,
+    requests: 1000,
+  })
+  return found
+}
+
+async function measureCell(client: string, cell: Cell, peers: readonly Peer[]): Promise<void> {
+  const results = new Map<string, Measured[]>(peers.map((peer) => [peer.name, []]))
+  for (let round = 0; round < rounds; round++)
+    for (const peer of peers) results.get(peer.name)?.push(await measure(client, cell, peer))
+  const small = cell.file === 'small'
+  const rivals = peers.map((peer) => peer.name).filter((name) => name !== ours && name !== plain)
+  const line = peers.map(({ name }) => {
+    const all = results.get(name) ?? []
+    const rate = median(all.map((one) => one.rate))
+    const gib = sum(all.map((one) => one.octets)) / 2 ** 30
+    const cpuS = sum(all.map((one) => one.cpuS))
+    // The children of tftpd-hpa are not waited for, so the kernel adds their time to nobody's.
+    const cpu = small || name === 'tftpd-hpa' ? '' : `, ${(cpuS / gib).toFixed(1)} s/GiB`
+    const failed = sum(all.map((one) => one.failed))
+    return `${name} ${small ? Math.round(rate) : (rate / 1e6).toFixed(0)}${cpu}${failed > 0 ? ` (${failed} FAILED)` : ''}`
+  })
+  const against = (name: string): string => {
+    const ratios = rivals.map((rival) => medianRatio(results.get(name) ?? [], results.get(rival) ?? []))
+    return Math.min(...ratios).toFixed(2)
+  }
+  const best = rivals.length > 0 ? `${against(ours)} | ${against(plain)}` : '- | -'
+  console.log(`| ${cell.title} | ${best} | ${line.join(' | ')} |`)
+}
+
+async function measure(client: string, cell: Cell, peer: Peer): Promise<Measured> {
+  const { file, blksize, window, clients, requests } = cell
+  const args = [peer.port, file, blksize, window, clients, requests].map(String)
+  const before = await cpuSeconds(peer.process.pid ?? 0)
+  // The client exits with 1 when a transfer failed, and has said how many.
+  const { stdout } = await run(client, args).catch((error: { stdout: string }) => error)
+  const [seconds = 1, octets = 0, completed = 0, failed = 0] = stdout.trim().split(' ').map(Number)
+  const cpuS = (await cpuSeconds(peer.process.pid ?? 0)) - before
+  return { rate: (file === 'small' ? completed : octets) / seconds, octets, cpuS, failed }
+}
+
+/** User and system time of a process, its threads and the children it has waited for (proc(5), fields 14 to 17). */
+async function cpuSeconds(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return sum(fields.slice(11, 15).map(Number)) / 100
+}
+
+async function buildClient(folder: string): Promise<string> {
+  const program = join(folder, 'tftp-load')
+  await run('cc', ['-O2', '-o', program, join(import.meta.dirname, 'clients/tftp-load.c')])
+  return program
+}
+
+async function startOurs(name: string, native: string, root: string): Promise<Peer> {
+  const child = fork(join(import.meta.dirname, 'tftp-peer.ts'), [native, root], {
+    execArgv: ['--import', 'tsx'],
+  })
+  const port = await new Promise<number>((resolve, reject) => {
+    child.once('message', (message) => resolve(Number(message)))
+    child.once('exit', () => reject(new Error(`${name} did not start`)))
+  })
+  return { name, port, process: child }
+}
+
+async function startHpa(root: string): Promise<Peer | undefined> {
+  const program = findClient('in.tftpd')
+  if (!program) return absent('tftpd-hpa')
+  const port = await freePort()
+  return launched('tftpd-hpa', port, program, ['--listen', '-L', '-a', `127.0.0.1:${port}`, '--secure', root])
+}
+
+async function startDnsmasq(root: string): Promise<Peer | undefined> {
+  const program = findClient('dnsmasq')
+  if (!program) return absent('dnsmasq')
+  const options = [
+    '-k',
+    '-p0',
+    '-C/dev/null',
+    '--enable-tftp',
+    `--tftp-root=${root}`,
+    '--tftp-max=200',
+    '--pid-file=',
+  ]
+  const where = ['--listen-address=127.0.0.1', '--bind-interfaces', '--user=root', '--log-facility=/dev/null']
+  return launched('dnsmasq', 69, program, [...options, ...where])
+}
+
+async function startAtftpd(root: string, folder: string): Promise<Peer | undefined> {
+  const into = join(folder, 'atftpd')
+  try {
+    await mkdir(into)
+    await run('apt-get', ['download', 'atftpd'], { cwd: into })
+    const [name = ''] = (await readdir(into)).filter((one) => one.endsWith('.deb'))
+    await run('dpkg', ['-x', join(into, name), into])
+  } catch {
+    return absent('atftpd')
+  }
+  const port = await freePort()
+  const options = ['--daemon', '--no-fork', '--port', String(port), '--bind-address', '127.0.0.1']
+  const more = ['--maxthread', '200', '--user', 'root.root', '--logfile', '/dev/null']
+  return launched('atftpd', port, join(into, 'usr/sbin/atftpd'), [...options, ...more, root])
+}
+
+async function launched(
+  name: string,
+  port: number,
+  program: string,
+  args: string[],
+): Promise<Peer | undefined> {
+  const child = spawn(program, args, { stdio: 'ignore' })
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  return child.exitCode === null ? { name, port, process: child } : absent(`${name} did not start: it`)
+}
+
+function absent(name: string): undefined {
+  console.log(`${name} is missing: no ratios to it`)
+}
+
+async function freePort(): Promise<number> {
+  const socket = createSocket('udp4')
+  const port = await new Promise<number>((resolve) => socket.bind(0, () => resolve(socket.address().port)))
+  socket.close()
+  return port
+}
+
+function medianRatio(mine: readonly Measured[], theirs: readonly Measured[]): number {
+  return median(mine.map((one, i) => one.rate / (theirs[i]?.rate ?? Number.NaN)))
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.filter((one) => !Number.isNaN(one)).sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, one) => total + one, 0)
+}
+
+console.log('| cell | treeboot / best peer | plain / best peer | MB/s (files/s), CPU seconds per GiB |')
+await main()
