@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import pc from 'picocolors'
 import { type App, createApp } from '../app.ts'
@@ -16,6 +16,7 @@ interface DemoOptions {
   readonly boot: boolean
   readonly keep?: boolean
   readonly folder: string
+  readonly cache?: string
 }
 
 /** The templates that treeboot ships, whether it runs from `server/cli` or from `dist/server/cli`. */
@@ -33,15 +34,17 @@ export function registerDemo(program: Command, io: CliIo): void {
     .description('serve the Debian installer, and boot an emulated machine from it')
     .option('--no-boot', 'serve and explain, but boot nothing')
     .option('--keep', 'keep serving afterwards, until Ctrl-C')
-    .option('--folder <folder>', 'where the installer and the demo lie', 'data/demo')
+    .option('--folder <folder>', 'where the demo is laid out', 'data/demo')
+    .option('--cache <folder>', 'where the installer is unpacked (default: in the folder of the demo)')
     .action((options: DemoOptions) => demo(options, io))
 }
 
 async function demo(options: DemoOptions, io: CliIo): Promise<void> {
-  const folder = join(io.cwd, options.folder)
+  const folder = resolve(io.cwd, options.folder)
   const undo = new UndoStack()
   mkdirSync(folder, { recursive: true })
-  const installer = await obtainInstaller(join(folder, 'installer'), 'amd64', (line) => io.err(`${line}\n`))
+  const cache = resolve(io.cwd, options.cache ?? join(folder, 'installer'))
+  const installer = await obtainInstaller(cache, 'amd64', (line) => io.err(`${line}\n`))
   const stage = setStage(folder, installer, shippedTemplates())
   const app = createApp({ cwd: folder, configFile: join(folder, 'here.yaml'), version: packageVersion() })
   try {

@@ -18,8 +18,8 @@ export type BootWay =
   | { readonly kind: 'direct'; readonly why: string }
   | { readonly kind: 'none'; readonly why: string }
 
-/** Emulated, the whole way takes about a minute; this is for a busy machine. */
-const bootTimeoutMs = 240_000
+/** Emulated, the whole way takes one minute on an idle machine and three on a busy one. */
+const bootTimeoutMs = 420_000
 
 export function chooseWay(): BootWay {
   if (findProgram('qemu-system-x86_64') === undefined)

@@ -11,10 +11,11 @@ import { makeGuestInitrd } from './guest-initrd.ts'
 import type { LabImages } from './trees.ts'
 
 const root = join(import.meta.dirname, '../../..')
-const main = join(root, 'dist/server/main.js')
+/** The compiled program, as users run it. */
+export const treebootMain = join(root, 'dist/server/main.js')
 
 /** Kept between runs: the installer that apt fetched, and the small guest made from it. */
-const cache = join(tmpdir(), 'treeboot-lab')
+export const labCache = join(tmpdir(), 'treeboot-lab')
 
 /** A folder that goes away with the test, and everything else the test will have to clean up. */
 export interface Bench {
@@ -32,9 +33,9 @@ export function makeBench(): Bench {
 
 /** The installer's kernel with the small guest as its initrd. Says where it fetches the installer when it must. */
 export async function guestImages(arch: InstallerArch = 'amd64'): Promise<LabImages> {
-  mkdirSync(cache, { recursive: true })
-  const installer = await obtainInstaller(cache, arch, (line) => console.log(line))
-  return { kernel: installer.kernel, initrd: makeGuestInitrd(installer, cache) }
+  mkdirSync(labCache, { recursive: true })
+  const installer = await obtainInstaller(labCache, arch, (line) => console.log(line))
+  return { kernel: installer.kernel, initrd: makeGuestInitrd(installer, labCache) }
 }
 
 /** A treeboot as users run it, from the compiled program, on the folders of the bench. */
@@ -58,14 +59,19 @@ export interface TreebootSettings {
 
 let built = false
 
-export async function startTreeboot(bench: Bench, settings: TreebootSettings): Promise<Treeboot> {
-  const { lan, config = {}, trees = [] } = settings
+/** Compiles once in each test file; with nothing changed, the compiler sees so quickly. */
+export function buildTreeboot(): void {
   if (!built) run('npm', '--prefix', root, 'run', '--silent', 'build')
   built = true
+}
+
+export async function startTreeboot(bench: Bench, settings: TreebootSettings): Promise<Treeboot> {
+  const { lan, config = {}, trees = [] } = settings
+  buildTreeboot()
   const file = join(bench.folder, 'config.yaml')
   writeFileSync(file, stringify({ ...doors(lan), paths: paths(bench.folder), ...config }))
   const inside = lan?.inside ?? ((command: Command) => command)
-  const server = await startServer(bench.undo, main, file, inside)
+  const server = await startServer(bench.undo, treebootMain, file, inside)
   const { host, port } = server.doors.http ?? { host: '127.0.0.1', port: 0 }
   const url = `http://${lan?.address ?? host}:${port}`
   const treeboot: Treeboot = {
@@ -73,7 +79,7 @@ export async function startTreeboot(bench: Bench, settings: TreebootSettings): P
     url,
     get: (path) =>
       run(...inside(['curl', '--silent', '--show-error', '--fail', '--max-time', '20', url + path])),
-    command: (...args) => run(...inside([process.execPath, main, ...args, '--config', file])),
+    command: (...args) => run(...inside([process.execPath, treebootMain, ...args, '--config', file])),
   }
   for (const tree of trees) await untilReady(treeboot, tree)
   return treeboot
