@@ -1,0 +1,126 @@
+/**
+ * What asks to be booted from the network. `Firmware` decides which loader is sent; the architecture of the kernel is
+ * another matter: a BIOS says nothing about it, and an x64 machine boots i386 trees as well.
+ */
+
+export type UefiCpu = 'ia32' | 'x64' | 'arm32' | 'arm64' | 'riscv64' | 'loongarch64'
+
+export type Firmware =
+  | 'bios'
+  /** UEFI that loads by TFTP. */
+  | `uefi-${UefiCpu}`
+  /** UEFI HTTP Boot: it wants a URL. */
+  | `uefi-http-${UefiCpu}`
+  /** iPXE runs already, as ROM or as a loader that was sent: it wants a script. */
+  | 'ipxe'
+  | 'raspberry-pi'
+  /** U-Boot's own `dhcp` command. It takes the first offer that it hears, so that a proxy could only hurt it. */
+  | 'u-boot'
+
+/** What a DHCP request says about the machine that sent it. */
+export interface ClientFacts {
+  /** Canonical; absent when it is no Ethernet. */
+  readonly mac?: string
+  /** Canonical, in the byte order that the kernel shows. */
+  readonly uuid?: string
+  /** Option 93, as numbers; empty when it was not sent. */
+  readonly archs: readonly number[]
+  /** Option 60. */
+  readonly vendorClass?: string
+  /** Option 77. */
+  readonly userClasses: readonly string[]
+  /** Features in option 175; absent unless the client is gPXE or iPXE. */
+  readonly etherboot?: ReadonlySet<string>
+}
+
+/**
+ * IANA, "Processor Architecture Types" (RFC 5970 section 3.3, also for option 93 of RFC 4578). 7 and 9 were mixed up in
+ * the first print of RFC 4578: x64 firmware says either. 2, 3, 4 and 5 (Itanium, Alpha, Arc, Lean) have no loaders any more.
+ */
+const uefiByArch: ReadonlyMap<number, UefiCpu> = new Map([
+  [6, 'ia32'],
+  [7, 'x64'],
+  [9, 'x64'],
+  [10, 'arm32'],
+  [11, 'arm64'],
+  [27, 'riscv64'],
+  [39, 'loongarch64'],
+  // The same by HTTP; 17 (EBC) is to 16 what 9 is to 7.
+  [15, 'ia32'],
+  [16, 'x64'],
+  [17, 'x64'],
+  [18, 'arm32'],
+  [19, 'arm64'],
+  [28, 'riscv64'],
+  [40, 'loongarch64'],
+])
+
+const biosArch = 0
+/** arm and arm64 U-Boot, by TFTP and by HTTP. */
+const uBootArchs: ReadonlySet<number> = new Set([21, 22, 23, 24])
+
+/**
+ * The first half of a Raspberry Pi's MAC (IEEE registry, "Raspberry Pi (Trading) Ltd" and its foundation). Its boot ROM
+ * claims to be an x86 BIOS (option 93: 0), and nothing else tells it from one.
+ */
+const raspberryPiMacs: ReadonlySet<string> = new Set([
+  'b8:27:eb',
+  'dc:a6:32',
+  'e4:5f:01',
+  '28:cd:c1',
+  'd8:3a:dd',
+  '2c:cf:67',
+  '88:a2:9e',
+])
+
+export interface Classified {
+  readonly firmware: Firmware
+  /** For people: which facts said so. */
+  readonly why: string
+}
+
+/**
+ * What asks; undefined for a client that does not ask for network boot (no option 60 `PXEClient` or `HTTPClient`, PXE 2.1
+ * section 2.2.1), and for firmware of machines that no loader exists for.
+ */
+export function classifyFirmware(facts: ClientFacts): Classified | undefined {
+  const vendorClass = facts.vendorClass ?? ''
+  if (/^u-boot/i.test(vendorClass)) return { firmware: 'u-boot', why: `option 60 ${vendorClass}` }
+  const asks = /^(PXEClient|HTTPClient)/.exec(vendorClass)?.[1]
+  if (asks === undefined) return undefined
+  if (facts.userClasses.includes('iPXE')) return { firmware: 'ipxe', why: 'option 77 iPXE' }
+  // gPXE fills option 175 as well; it knows our scripts by neither name nor command.
+  if (facts.etherboot && !facts.userClasses.includes('gPXE'))
+    return { firmware: 'ipxe', why: 'option 175, which only iPXE sends' }
+  const archs = facts.archs.length > 0 ? facts.archs : archInClass(vendorClass)
+  for (const arch of archs) {
+    const firmware = firmwareOf(arch, asks === 'HTTPClient', facts.mac)
+    if (firmware) return { firmware, why: `option 93 ${arch}, ${asks}` }
+  }
+  return undefined
+}
+
+function firmwareOf(arch: number, byHttp: boolean, mac: string | undefined): Firmware | undefined {
+  if (arch === biosArch)
+    return byHttp ? undefined : raspberryPiMacs.has((mac ?? '').slice(0, 8)) ? 'raspberry-pi' : 'bios'
+  if (uBootArchs.has(arch)) return 'u-boot'
+  const cpu = uefiByArch.get(arch)
+  if (cpu === undefined) return undefined
+  // The class decides: some firmware sends its PXE number together with HTTPClient.
+  return byHttp ? `uefi-http-${cpu}` : `uefi-${cpu}`
+}
+
+/** `PXEClient:Arch:00007:UNDI:003010`: PXE 2.1 section 2.2.1. A boot server request may lack option 93. */
+function archInClass(vendorClass: string): readonly number[] {
+  const arch = /:Arch:(\d{5})\b/.exec(vendorClass)?.[1]
+  return arch === undefined ? [] : [Number(arch)]
+}
+
+/** The CPU of UEFI firmware, whichever way it loads. */
+export function uefiCpu(firmware: Firmware): UefiCpu | undefined {
+  return /^uefi-(?:http-)?(.+)$/.exec(firmware)?.[1] as UefiCpu | undefined
+}
+
+export function loadsByHttp(firmware: Firmware): boolean {
+  return firmware.startsWith('uefi-http-')
+}

@@ -1,0 +1,65 @@
+import { optionCode } from './option.ts'
+
+/**
+ * The option fields of a packet: code, length, value, one after another. RFC 2132 section 2; RFC 3396 for values of more
+ * than 255 octets, which are sent in parts; RFC 2131 section 4.1 and RFC 2132 section 9.3 for options that overflow into
+ * `file` and `sname`.
+ */
+
+/** Longest value of one part. */
+const maxPartBytes = 255
+
+/**
+ * Reads one field and appends its options to `into`, parts joined to those that came before. Ends at END or at the end of
+ * the field: some relays cut the END off. Gives the reason when the field is damaged.
+ */
+export function readField(field: Uint8Array, into: Map<number, Uint8Array>): string | undefined {
+  for (let at = 0; at < field.length; ) {
+    const code = field[at] ?? 0
+    if (code === optionCode.end) return undefined
+    if (code === optionCode.pad) {
+      at++
+      continue
+    }
+    const length = field[at + 1]
+    if (length === undefined) return `option ${code} ends before its length`
+    const start = at + 2
+    const end = start + length
+    if (end > field.length)
+      return `option ${code} says ${length} octets, and only ${field.length - start} follow`
+    const part = field.subarray(start, end)
+    const before = into.get(code)
+    into.set(code, before ? Buffer.concat([before, part]) : part)
+    at = end
+  }
+  return undefined
+}
+
+/** Options as they go on the wire, each value cut into parts. Order is kept, which RFC 3396 needs. */
+export function writeParts(options: Iterable<readonly [number, Uint8Array]>): Uint8Array[] {
+  const parts: Uint8Array[] = []
+  for (const [code, value] of options) {
+    let at = 0
+    do {
+      const part = value.subarray(at, at + maxPartBytes)
+      parts.push(Buffer.concat([Buffer.from([code, part.length]), part]))
+      at += maxPartBytes
+    } while (at < value.length)
+  }
+  return parts
+}
+
+/**
+ * Takes parts from the front of `parts` as long as they and an END fit into `room` octets. Later parts must not overtake
+ * earlier ones, so the first that does not fit ends the field.
+ */
+export function fillField(parts: Uint8Array[], room: number): Uint8Array {
+  const taken: Uint8Array[] = []
+  let used = 1
+  for (let next = parts[0]; next && used + next.length <= room; next = parts[0]) {
+    taken.push(next)
+    used += next.length
+    parts.shift()
+  }
+  return Buffer.concat([...taken, Buffer.from([optionCode.end])])
+}

@@ -1,0 +1,34 @@
+import { type DhcpOptions, optionCode } from './option.ts'
+
+/** Kinds of DHCP messages, RFC 2132 section 9.6, by their number. */
+const messageTypes = [
+  undefined,
+  'discover',
+  'offer',
+  'request',
+  'decline',
+  'ack',
+  'nak',
+  'release',
+  'inform',
+] as const
+
+export type MessageType = NonNullable<(typeof messageTypes)[number]>
+
+/** Undefined for none, for one of another length, and for a kind that RFC 2132 does not know. */
+export function messageType(options: DhcpOptions): MessageType | undefined {
+  const value = options.get(optionCode.messageType)
+  return value?.length === 1 ? messageTypes[value[0] ?? 0] : undefined
+}
+
+export function encodeMessageType(type: MessageType): Uint8Array {
+  return Uint8Array.of(messageTypes.indexOf(type))
+}
+
+/** RFC 2132 section 9.10: the longest message, IP and UDP headers included, that the client takes; never below 576. */
+export function maxMessageSize(options: DhcpOptions): number | undefined {
+  const value = options.get(optionCode.maxMessageSize)
+  if (value?.length !== 2) return undefined
+  const size = ((value[0] ?? 0) << 8) | (value[1] ?? 0)
+  return size >= 576 ? size : undefined
+}

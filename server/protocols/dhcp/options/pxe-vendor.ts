@@ -1,0 +1,67 @@
+import { bytesOf, optionCode } from './option.ts'
+
+/**
+ * What option 43 holds between PXE clients and servers: sub-options in the form of options. PXE 2.1 (Intel, 1999), section
+ * 2.4 "PXE DHCP options", table 2-1.
+ */
+export const pxeCode = {
+  discoveryControl: 6,
+  bootMenu: 9,
+  menuPrompt: 10,
+  bootItem: 71,
+} as const
+
+/** Bits of PXE_DISCOVERY_CONTROL. */
+export const discovery = {
+  noBroadcast: 1,
+  noMulticast: 2,
+  /** "If a boot file name is present in the offer, download it": no menu, no search for boot servers, no port 4011. */
+  useOffer: 8,
+} as const
+
+export type PxeOptions = ReadonlyMap<number, Uint8Array>
+
+/** Undefined for anything that is not exactly a list of sub-options; other vendors put other things there. */
+export function decodePxe(value: Uint8Array): PxeOptions | undefined {
+  const found = new Map<number, Uint8Array>()
+  for (let at = 0; at < value.length; ) {
+    const code = value[at] ?? 0
+    if (code === optionCode.end) return found
+    if (code === optionCode.pad) {
+      at++
+      continue
+    }
+    const end = at + 2 + (value[at + 1] ?? 256)
+    if (end > value.length) return undefined
+    found.set(code, value.subarray(at + 2, end))
+    at = end
+  }
+  return found
+}
+
+/** @throws RangeError for a value of more than 255 octets. */
+export function encodePxe(options: PxeOptions): Uint8Array {
+  const parts = [...options].map(([code, value]) => {
+    if (value.length > 255) throw new RangeError(`PXE sub-option ${code} of ${value.length} octets; 255 fit`)
+    return Buffer.concat([Buffer.from([code, value.length]), value])
+  })
+  return Buffer.concat([...parts, Buffer.from([optionCode.end])])
+}
+
+/** "Take the boot file of this packet and do nothing else first." BIOS ROMs otherwise search for boot servers, some for a minute. */
+export function useThisOffer(): Map<number, Uint8Array> {
+  return new Map([[pxeCode.discoveryControl, Uint8Array.of(discovery.useOffer)]])
+}
+
+/**
+ * The boot ROM of a Raspberry Pi 3, 4 and 5 takes an offer only with the words `Raspberry Pi Boot` in its boot menu; the
+ * item is type 0, and the prompt times out at once. As dnsmasq's `pxe-service=0,"Raspberry Pi Boot"` writes it.
+ */
+export function raspberryPiMenu(): Map<number, Uint8Array> {
+  const label = bytesOf('Raspberry Pi Boot')
+  return new Map<number, Uint8Array>([
+    [pxeCode.discoveryControl, Uint8Array.of(discovery.noBroadcast | discovery.noMulticast)],
+    [pxeCode.menuPrompt, Buffer.concat([Buffer.from([0]), bytesOf('PXE')])],
+    [pxeCode.bootMenu, Buffer.concat([Buffer.from([0, 0, label.length]), label])],
+  ])
+}

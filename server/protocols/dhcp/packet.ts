@@ -1,0 +1,170 @@
+import { Failure } from '../../core/failure.ts'
+import { fillField, readField, writeParts } from './options/fields.ts'
+import { bytesOf, type DhcpOptions, optionCode, textOf } from './options/option.ts'
+
+/** A DHCP packet, RFC 2131 section 2. Addresses are dotted; 0.0.0.0 means none. */
+export interface DhcpPacket {
+  readonly op: 'request' | 'reply'
+  /** ARP's hardware types (RFC 1700): 1 is Ethernet. */
+  readonly htype: number
+  readonly hops: number
+  readonly xid: number
+  readonly secs: number
+  readonly flags: number
+  readonly ciaddr: string
+  readonly yiaddr: string
+  readonly siaddr: string
+  readonly giaddr: string
+  /** As long as `hlen` says, at most 16 octets. */
+  readonly chaddr: Uint8Array
+  /** '' when it held options (overload). */
+  readonly sname: string
+  readonly file: string
+  /** Without pad, end and overload, which belong to the wire. */
+  readonly options: DhcpOptions
+}
+
+/** Bytes that are no DHCP packet, and why. */
+export interface Malformed {
+  readonly malformed: string
+}
+
+/** RFC 2131 section 2, figure 1: the flag that asks for answers by broadcast. */
+export const broadcastFlag = 0x8000
+
+/** Offsets and sizes of RFC 2131 figure 1. */
+const at = { sname: 44, file: 108, cookie: 236, options: 240 } as const
+const snameBytes = 64
+const fileBytes = 128
+/** RFC 2131 section 3. */
+const magicCookie = 0x63825363
+/** BOOTP's packets have 300 octets (RFC 951); some relays and ROMs drop shorter ones. */
+const leastBytes = 300
+/** More than any client sends, and more than an unfragmented frame carries. */
+export const maxPacketBytes = 4096
+/** RFC 2131 section 2: what every client takes, 576 octets with the headers of IP and UDP. */
+export const defaultReplyBytes = 548
+
+const fieldsHeld = { file: 1, sname: 2 } as const
+
+/** Never throws: whatever the bytes are, the answer is a packet or the reason why they are none. */
+export function decodePacket(bytes: Uint8Array): DhcpPacket | Malformed {
+  if (bytes.length < at.options || bytes.length > maxPacketBytes)
+    return { malformed: `${bytes.length} octets; a DHCP packet has ${at.options} to ${maxPacketBytes}` }
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const op = view[0]
+  if (op !== 1 && op !== 2) return { malformed: `op ${op}; expected 1 (request) or 2 (reply)` }
+  const hlen = view.readUInt8(2)
+  if (hlen > 16) return { malformed: `hardware address of ${hlen} octets; there is room for 16` }
+  if (view.readUInt32BE(at.cookie) !== magicCookie)
+    return { malformed: 'no DHCP magic cookie; plain BOOTP is not served' }
+  const read = readOptions(view)
+  if (typeof read === 'string') return { malformed: read }
+  return {
+    op: op === 1 ? 'request' : 'reply',
+    htype: view.readUInt8(1),
+    hops: view.readUInt8(3),
+    xid: view.readUInt32BE(4),
+    secs: view.readUInt16BE(8),
+    flags: view.readUInt16BE(10),
+    ciaddr: readAddress(view, 12),
+    yiaddr: readAddress(view, 16),
+    siaddr: readAddress(view, 20),
+    giaddr: readAddress(view, 24),
+    chaddr: view.subarray(28, 28 + hlen),
+    ...read,
+  }
+}
+
+function readOptions(view: Buffer): Pick<DhcpPacket, 'sname' | 'file' | 'options'> | string {
+  const options = new Map<number, Uint8Array>()
+  const [snameField, fileField] = [view.subarray(at.sname, at.file), view.subarray(at.file, at.cookie)]
+  const wrong = readField(view.subarray(at.options), options)
+  if (wrong !== undefined) return wrong
+  const overload = options.get(optionCode.overload)
+  options.delete(optionCode.overload)
+  if (overload && (overload.length !== 1 || !(overload[0] === 1 || overload[0] === 2 || overload[0] === 3)))
+    return `option overload ${Buffer.from(overload).toString('hex')}; expected 01, 02 or 03`
+  const held = overload?.[0] ?? 0
+  // RFC 2131, 4.1: first the file field, then sname.
+  const fileHeld = (held & fieldsHeld.file) !== 0
+  const snameHeld = (held & fieldsHeld.sname) !== 0
+  const wrongFile = fileHeld ? readField(fileField, options) : undefined
+  const wrongSname = snameHeld ? readField(snameField, options) : undefined
+  if (wrongFile !== undefined || wrongSname !== undefined)
+    return `${wrongFile ?? wrongSname} (in the ${wrongFile !== undefined ? 'file' : 'sname'} field)`
+  if (options.has(optionCode.overload)) return 'option overload inside an overloaded field'
+  return { sname: snameHeld ? '' : textOf(snameField), file: fileHeld ? '' : textOf(fileField), options }
+}
+
+/**
+ * Writes a packet of at most `maxBytes` octets. Options that do not fit go to `file` and `sname` while these are free.
+ *
+ * @throws Failure `too-large` when there is no room; `bad-request` for text that a field cannot hold.
+ */
+export function encodePacket(packet: DhcpPacket, maxBytes = defaultReplyBytes): Buffer {
+  if (packet.chaddr.length > 16)
+    throw new Failure('bad-request', `hardware address of ${packet.chaddr.length} octets; at most 16`)
+  const parts = writeParts([...packet.options].filter(([code]) => !isWireOnly(code)))
+  const needed = parts.reduce((sum, part) => sum + part.length, 1)
+  const room = maxBytes - at.options
+  const overloads = needed > room
+  // Three octets for the overload option itself.
+  const main = fillField(parts, overloads ? room - 3 : room)
+  const inFile = overloads && packet.file === '' ? fillField(parts, fileBytes) : undefined
+  const inSname = parts.length > 0 && packet.sname === '' ? fillField(parts, snameBytes) : undefined
+  if (parts.length > 0)
+    throw new Failure('too-large', `the options need ${needed} octets; there is room for ${room}`)
+  const held = (inFile ? fieldsHeld.file : 0) | (inSname ? fieldsHeld.sname : 0)
+  const field = held === 0 ? main : Buffer.concat([Buffer.from([optionCode.overload, 1, held]), main])
+  const bytes = Buffer.alloc(Math.max(leastBytes, at.options + field.length))
+  writeHeader(bytes, packet)
+  bytes.set(inSname ?? textField(packet.sname, snameBytes, 'sname'), at.sname)
+  bytes.set(inFile ?? textField(packet.file, fileBytes, 'file'), at.file)
+  bytes.writeUInt32BE(magicCookie, at.cookie)
+  bytes.set(field, at.options)
+  return bytes
+}
+
+function isWireOnly(code: number): boolean {
+  return code === optionCode.pad || code === optionCode.end || code === optionCode.overload
+}
+
+function writeHeader(bytes: Buffer, packet: DhcpPacket): void {
+  bytes.writeUInt8(packet.op === 'request' ? 1 : 2, 0)
+  bytes.writeUInt8(packet.htype, 1)
+  bytes.writeUInt8(packet.chaddr.length, 2)
+  bytes.writeUInt8(packet.hops, 3)
+  bytes.writeUInt32BE(packet.xid, 4)
+  bytes.writeUInt16BE(packet.secs, 8)
+  bytes.writeUInt16BE(packet.flags, 10)
+  bytes.set(encodeAddress(packet.ciaddr), 12)
+  bytes.set(encodeAddress(packet.yiaddr), 16)
+  bytes.set(encodeAddress(packet.siaddr), 20)
+  bytes.set(encodeAddress(packet.giaddr), 24)
+  bytes.set(packet.chaddr, 28)
+}
+
+/** RFC 2131 section 2: both fields end in a NUL. Longer text must travel as an option. */
+function textField(text: string, room: number, name: string): Uint8Array {
+  if (!/^[\x01-\xff]*$/.test(text))
+    throw new Failure(
+      'bad-request',
+      `${name} ${JSON.stringify(text)} has characters that no DHCP field holds`,
+    )
+  if (text.length >= room)
+    throw new Failure('too-large', `${name} of ${text.length} octets; at most ${room - 1}`)
+  return bytesOf(text)
+}
+
+function readAddress(view: Buffer, offset: number): string {
+  return `${view[offset]}.${view[offset + 1]}.${view[offset + 2]}.${view[offset + 3]}`
+}
+
+/** @throws Failure `bad-request` for anything but a dotted IPv4 address. */
+export function encodeAddress(address: string): Uint8Array {
+  const octets = address.split('.').map(Number)
+  if (octets.length !== 4 || !octets.every((each) => Number.isInteger(each) && each >= 0 && each <= 255))
+    throw new Failure('bad-request', `${address} is no IPv4 address`)
+  return Uint8Array.from(octets)
+}

@@ -1,0 +1,111 @@
+import { describe, expect, test } from 'vitest'
+import {
+  type ClientFacts,
+  classifyFirmware,
+  type Firmware,
+  loadsByHttp,
+  uefiCpu,
+} from '../../../server/core/boot/firmware.ts'
+import { clientFacts } from '../../../server/protocols/dhcp/request.ts'
+import { clients, type PretendClient, request } from '../../support/dhcp.ts'
+
+const facts = (more: Partial<ClientFacts>): ClientFacts => ({ archs: [], userClasses: [], ...more })
+const firmwareOf = (client: Partial<PretendClient>): Firmware | undefined =>
+  classifyFirmware(clientFacts(request('discover', { mac: '52:54:00:aa:bb:01', ...client })))?.firmware
+
+describe('clients as they were seen on the wire', () => {
+  const seen: Record<keyof typeof clients, Firmware | undefined> = {
+    ipxeBios: 'ipxe',
+    bios: 'bios',
+    uefi: 'uefi-x64',
+    uefiHttp: 'uefi-http-x64',
+    ipxeUefi: 'ipxe',
+    arm64: 'uefi-arm64',
+    arm64Http: 'uefi-http-arm64',
+    dhclient: undefined,
+  }
+  for (const [name, firmware] of Object.entries(seen))
+    test(`${name}: ${firmware}`, () =>
+      expect(firmwareOf(clients[name as keyof typeof clients])).toBe(firmware))
+})
+
+describe('option 93', () => {
+  const table: readonly (readonly [number, Firmware | undefined])[] = [
+    [0, 'bios'],
+    [1, undefined],
+    [2, undefined],
+    [6, 'uefi-ia32'],
+    [7, 'uefi-x64'],
+    [9, 'uefi-x64'],
+    [10, 'uefi-arm32'],
+    [11, 'uefi-arm64'],
+    [21, 'u-boot'],
+    [22, 'u-boot'],
+    [27, 'uefi-riscv64'],
+    [39, 'uefi-loongarch64'],
+    [999, undefined],
+  ]
+  test.each(table)('%i by PXE is %s', (arch, firmware) => {
+    expect(firmwareOf({ archs: [arch], vendorClass: 'PXEClient' })).toBe(firmware)
+  })
+
+  test.each([
+    [15, 'uefi-http-ia32'],
+    [16, 'uefi-http-x64'],
+    [17, 'uefi-http-x64'],
+    [18, 'uefi-http-arm32'],
+    [19, 'uefi-http-arm64'],
+    [28, 'uefi-http-riscv64'],
+    [40, 'uefi-http-loongarch64'],
+    [7, 'uefi-http-x64'],
+    [0, undefined],
+  ] as const)('%i by HTTP is %s', (arch, firmware) => {
+    expect(firmwareOf({ archs: [arch], vendorClass: 'HTTPClient' })).toBe(firmware)
+  })
+
+  test('the first that we know of several counts', () => {
+    expect(firmwareOf({ archs: [2, 7], vendorClass: 'PXEClient' })).toBe('uefi-x64')
+  })
+
+  test('without it the class says the same', () => {
+    expect(firmwareOf({ vendorClass: 'PXEClient:Arch:00011:UNDI:003000' })).toBe('uefi-arm64')
+    expect(firmwareOf({ vendorClass: 'PXEClient' })).toBeUndefined()
+  })
+})
+
+describe('who is not what it seems', () => {
+  test('only those who ask for network boot are something', () => {
+    expect(firmwareOf({ archs: [7] })).toBeUndefined()
+    expect(firmwareOf({ archs: [7], vendorClass: 'MSFT 5.0', userClass: 'iPXE' })).toBeUndefined()
+  })
+
+  test('iPXE by user class in both spellings, and by option 175; gPXE is not iPXE', () => {
+    const etherboot = new Set(['http'])
+    const vendorClass = 'PXEClient'
+    expect(firmwareOf({ archs: [7], vendorClass, userClass: ['iPXE'] })).toBe('ipxe')
+    expect(classifyFirmware(facts({ vendorClass, archs: [7], etherboot }))?.firmware).toBe('ipxe')
+    expect(
+      classifyFirmware(facts({ vendorClass, archs: [0], etherboot, userClasses: ['gPXE'] }))?.firmware,
+    ).toBe('bios')
+    // Its request to port 4011 carries neither option 93 nor an Arch.
+    expect(firmwareOf({ vendorClass, userClass: 'iPXE' })).toBe('ipxe')
+  })
+
+  test('a Raspberry Pi says that it is a BIOS', () => {
+    const client = { archs: [0], vendorClass: 'PXEClient:Arch:00000:UNDI:002001' }
+    expect(firmwareOf({ ...client, mac: 'dc:a6:32:01:02:03' })).toBe('raspberry-pi')
+    expect(firmwareOf({ ...client, archs: [11], mac: 'dc:a6:32:01:02:03' })).toBe('uefi-arm64')
+  })
+
+  test('U-Boot', () => {
+    expect(firmwareOf({ vendorClass: 'U-Boot.armv8' })).toBe('u-boot')
+  })
+})
+
+test('the CPU of UEFI firmware, and how it loads', () => {
+  expect(uefiCpu('uefi-http-arm64')).toBe('arm64')
+  expect(uefiCpu('uefi-x64')).toBe('x64')
+  expect(uefiCpu('bios')).toBeUndefined()
+  expect(loadsByHttp('uefi-http-x64')).toBe(true)
+  expect(loadsByHttp('uefi-x64')).toBe(false)
+})

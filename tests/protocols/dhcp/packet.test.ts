@@ -1,0 +1,200 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  broadcastFlag,
+  type DhcpPacket,
+  decodePacket,
+  encodePacket,
+  type Malformed,
+  maxPacketBytes,
+} from '../../../server/protocols/dhcp/packet.ts'
+import { clients, request } from '../../support/dhcp.ts'
+
+const word = fc.integer({ min: 0, max: 0xffff })
+const octet = fc.integer({ min: 0, max: 255 })
+const address = fc.tuple(octet, octet, octet, octet).map((octets) => octets.join('.'))
+const text = (most: number) =>
+  fc
+    .array(fc.integer({ min: 1, max: 255 }), { maxLength: most })
+    .map((codes) => String.fromCharCode(...codes))
+const bytes = (most: number) => fc.uint8Array({ maxLength: most }).map((value) => Uint8Array.from(value))
+const code = fc.integer({ min: 1, max: 254 }).filter((each) => each !== 52)
+const packet: fc.Arbitrary<DhcpPacket> = fc.record({
+  op: fc.constantFrom('request' as const, 'reply' as const),
+  htype: octet,
+  hops: octet,
+  xid: fc.integer({ min: 0, max: 0xffff_ffff }),
+  secs: word,
+  flags: word,
+  ciaddr: address,
+  yiaddr: address,
+  siaddr: address,
+  giaddr: address,
+  chaddr: bytes(16),
+  sname: text(63),
+  file: text(127),
+  options: fc
+    .array(fc.tuple(code, bytes(600)), { maxLength: 5 })
+    .map((pairs) => new Map<number, Uint8Array>(pairs)),
+})
+
+/** A Buffer and a Uint8Array of the same octets are equal. */
+const plain = (given: DhcpPacket | Malformed): unknown =>
+  'malformed' in given
+    ? given
+    : {
+        ...given,
+        chaddr: [...given.chaddr],
+        options: [...given.options].map(([each, value]) => [each, [...value]]),
+      }
+
+function read(raw: Uint8Array): DhcpPacket {
+  const found = decodePacket(raw)
+  if ('malformed' in found) throw new Error(found.malformed)
+  return found
+}
+
+const malformed = (raw: Uint8Array): string => {
+  const found = decodePacket(raw)
+  return 'malformed' in found ? found.malformed : 'a packet'
+}
+
+const discover = encodePacket(request('discover', { mac: '52:54:00:aa:bb:01', ...clients.uefi }))
+const withOptions = (...octets: readonly number[]): Buffer =>
+  Buffer.concat([discover.subarray(0, 240), Buffer.from(octets)])
+
+describe('the laws of the codec', () => {
+  test('what is written is read back, long options in parts and overflowing ones from file and sname', () => {
+    fc.assert(
+      fc.property(packet, fc.integer({ min: 300, max: 4000 }), (one, most) => {
+        let raw: Buffer
+        try {
+          raw = encodePacket(one, most)
+        } catch {
+          return // no room: the next property says when
+        }
+        expect(raw.length).toBeLessThanOrEqual(most)
+        expect(plain(read(raw))).toEqual(plain(one))
+      }),
+    )
+  })
+
+  test('a packet is refused only when its options exceed all the room that is free', () => {
+    fc.assert(
+      fc.property(packet, (one) => {
+        const big = encodePacket(one, maxPacketBytes)
+        expect(plain(read(big))).toEqual(plain(one))
+        if (big.length > 300) expect(encodePacket(one, big.length)).toEqual(big)
+      }),
+    )
+  })
+
+  test('any bytes give a packet or a reason, never an exception; a packet is written back to what it means', () => {
+    const nearly = fc
+      .tuple(fc.uint8Array({ maxLength: 400 }), fc.array(fc.tuple(fc.nat(330), octet), { maxLength: 12 }))
+      .map(([tail, edits]) => {
+        const raw = Buffer.concat([discover.subarray(0, 240), Buffer.from(tail)])
+        for (const [place, value] of edits) if (place < raw.length) raw[place] = value
+        return raw
+      })
+    const any = fc.uint8Array({ maxLength: 600 }).map((value) => Buffer.from(value))
+    fc.assert(
+      fc.property(fc.oneof(any, nearly), (raw) => {
+        const found = decodePacket(raw)
+        if ('malformed' in found) return
+        if (found.file.length > 127 || found.sname.length > 63) return // no NUL at the end: read, never written
+        expect(plain(read(encodePacket(found, maxPacketBytes)))).toEqual(plain(found))
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('no truncation of a real packet is more than a reason or a shorter list of options', () => {
+    for (let length = 0; length < discover.length; length++) {
+      const found = decodePacket(discover.subarray(0, length))
+      if ('malformed' in found) expect(found.malformed).not.toBe('')
+      else expect(length).toBeGreaterThanOrEqual(240)
+    }
+  })
+})
+
+describe('limits from both sides', () => {
+  test('a packet has at least its header and cookie', () => {
+    expect(malformed(discover.subarray(0, 239))).toMatch(/239 octets; a DHCP packet has 240 to 4096/)
+    expect(plain(decodePacket(discover.subarray(0, 240)))).toMatchObject({ options: [] })
+    expect(malformed(Buffer.alloc(maxPacketBytes + 1))).toMatch(/4097 octets/)
+  })
+
+  test('an option may end with the packet, and not after it', () => {
+    expect(read(withOptions(60, 2, 1, 2)).options.get(60)).toEqual(Buffer.from([1, 2]))
+    expect(malformed(withOptions(60, 3, 1, 2))).toBe('option 60 says 3 octets, and only 2 follow')
+    expect(malformed(withOptions(60))).toBe('option 60 ends before its length')
+  })
+
+  test('nothing after END counts', () => {
+    expect([...read(withOptions(53, 1, 1, 255, 60, 200)).options.keys()]).toEqual([53])
+  })
+
+  test('a hardware address has at most 16 octets', () => {
+    const raw = Buffer.from(discover)
+    raw[2] = 16
+    expect(read(raw).chaddr.length).toBe(16)
+    raw[2] = 17
+    expect(malformed(raw)).toMatch(/17 octets; there is room for 16/)
+  })
+
+  test('BOOTP without cookie, and what is neither request nor reply', () => {
+    const raw = Buffer.from(discover)
+    raw[0] = 3
+    expect(malformed(raw)).toBe('op 3; expected 1 (request) or 2 (reply)')
+    raw[0] = 1
+    raw[236] = 0
+    expect(malformed(raw)).toMatch(/no DHCP magic cookie/)
+  })
+
+  test('file takes 127 octets and no more', () => {
+    const base = request('discover', { mac: '52:54:00:aa:bb:01' })
+    expect(read(encodePacket({ ...base, file: 'x'.repeat(127) })).file).toHaveLength(127)
+    expect(() => encodePacket({ ...base, file: 'x'.repeat(128) })).toThrow(/file of 128 octets; at most 127/)
+    expect(() => encodePacket({ ...base, file: 'a\0b' })).toThrow(/no DHCP field holds/)
+    expect(() => encodePacket({ ...base, file: 'Zürich→' })).toThrow(/no DHCP field holds/)
+  })
+
+  test('a reply that cannot fit is refused', () => {
+    const options = new Map([[224, new Uint8Array(1000)]])
+    expect(() => encodePacket({ ...request('offer', { mac: '52:54:00:aa:bb:01' }), options }, 548)).toThrow(
+      /the options need 1009 octets; there is room for 308/,
+    )
+  })
+})
+
+describe('overload and long options', () => {
+  test('options read from file, then from sname (RFC 2131, 4.1), are joined in that order (RFC 3396)', () => {
+    const raw = withOptions(52, 1, 3, 67, 1, 0x61, 255)
+    raw.fill(0, 44, 236)
+    raw.set([67, 1, 0x63, 255], 44) // sname
+    raw.set([67, 1, 0x62, 255], 108) // file
+    const found = read(raw)
+    expect(Buffer.from(found.options.get(67) ?? []).toString()).toBe('abc')
+    expect(found).toMatchObject({ file: '', sname: '' })
+  })
+
+  test('overload of another value, or within an overloaded field, is refused', () => {
+    expect(malformed(withOptions(52, 1, 4, 255))).toMatch(/option overload 04; expected 01, 02 or 03/)
+    expect(malformed(withOptions(52, 2, 1, 1, 255))).toMatch(/option overload 0101/)
+    const raw = withOptions(52, 1, 1, 255)
+    raw.set([52, 1, 2, 255], 108)
+    expect(malformed(raw)).toBe('option overload inside an overloaded field')
+    raw.set([60, 200], 108)
+    expect(malformed(raw)).toBe('option 60 says 200 octets, and only 126 follow (in the file field)')
+  })
+
+  test('the broadcast flag is the top bit', () => {
+    const flagged = { ...request('discover', { mac: '52:54:00:aa:bb:01' }), flags: broadcastFlag }
+    expect(encodePacket(flagged)[10]).toBe(0x80)
+  })
+
+  test('a packet is never shorter than BOOTP’s 300 octets', () => {
+    expect(discover.length).toBe(300)
+  })
+})
