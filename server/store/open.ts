@@ -1,0 +1,92 @@
+import { mkdir, open, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Database } from 'better-sqlite3'
+import { Failure, failureMessage } from '../core/failure.ts'
+import type { Store } from './store.ts'
+
+export interface OpenOptions {
+  /** `paths.data` of the configuration. */
+  readonly data: string
+}
+
+export function storeFile(data: string): string {
+  return join(data, 'treeboot.db')
+}
+
+/**
+ * Opens `treeboot.db` in the data folder, makes it when it is not there, and brings its tables to the newest form. Only its
+ * owner may read it: it holds the secret by which reports are known to be true.
+ *
+ * @throws Failure saying what to do: no database module, no access, a damaged file, a newer version's.
+ */
+export async function openStore({ data }: OpenOptions): Promise<Store & { readonly isNew: boolean }> {
+  const file = storeFile(data)
+  const isNew = !(await exists(file))
+  try {
+    await mkdir(data, { recursive: true })
+    // Made by us first, so that nobody can read it even for a moment; SQLite gives -wal and -shm the same mode.
+    await (await open(file, 'a', 0o600)).close()
+  } catch (error) {
+    throw new Failure('forbidden', `${file} cannot be written: ${failureMessage(error)}; ${otherFolder}`)
+  }
+  const [raw, { SqliteStore }] = await Promise.all([openDatabase(file), import('./sqlite.ts')])
+  try {
+    raw.pragma('journal_mode = WAL')
+    raw.pragma('synchronous = NORMAL')
+    const store = new SqliteStore(raw)
+    await store.migrate()
+    return Object.assign(store, { isNew })
+  } catch (error) {
+    raw.close()
+    throw damaged(file, error)
+  }
+}
+
+/** Opens the store for a command that only looks; undefined when there is none yet. */
+export async function openExistingStore(options: OpenOptions): Promise<Store | undefined> {
+  return (await exists(storeFile(options.data))) ? openStore(options) : undefined
+}
+
+const otherFolder = 'set paths.data to a folder that this user may write'
+
+async function openDatabase(file: string): Promise<Database> {
+  try {
+    const { default: Database } = await import('better-sqlite3')
+    const { busyTimeoutMs } = await import('./sqlite.ts')
+    return new Database(file, { timeout: busyTimeoutMs })
+  } catch (error) {
+    if ((error as { code?: unknown }).code?.toString().startsWith('SQLITE_')) throw damaged(file, error)
+    throw noModule(error)
+  }
+}
+
+/** The native part is missing, or was built for another Node. */
+export function noModule(error: unknown): Failure {
+  const [reason] = failureMessage(error).split('\n')
+  return new Failure(
+    'unavailable',
+    `the database module better-sqlite3 does not load on Node ${process.versions.node} (${reason}); run ` +
+      '"npm rebuild better-sqlite3" where treeboot is installed: it needs python3, make and a C++ compiler',
+    { cause: error },
+  )
+}
+
+function damaged(file: string, error: unknown): Failure {
+  if (error instanceof Failure) return new Failure(error.kind, `${file}: ${error.message}`, { cause: error })
+  const code = String((error as { code?: unknown }).code ?? '')
+  if (code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT'))
+    return new Failure(
+      'invalid-data',
+      `${file} is no database or is damaged (${failureMessage(error)}); put back a copy of it with its -wal file. ` +
+        'Without it every guest counts as new and is installed at its next network boot',
+      { cause: error },
+    )
+  return new Failure('internal', `${file} cannot be used: ${failureMessage(error)}`, { cause: error })
+}
+
+async function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  )
+}

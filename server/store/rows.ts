@@ -1,0 +1,58 @@
+import type { GuestLife, LifeState, Step, StepKind } from '../core/guest/life.ts'
+import type { Machine } from '../core/guest/sighting.ts'
+import type { GuestRow, MachineRow, Tables } from './schema.ts'
+
+/** Between rows and what they mean. */
+
+const states: readonly string[] = ['install', 'installing', 'installed', 'local'] satisfies LifeState[]
+
+/**
+ * A row that makes no sense (edited by hand, a damaged disk) reads as `local`: of all states the one that
+ * wipes nothing.
+ */
+export function lifeOfRow(row: GuestRow): GuestLife {
+  const { state, since_ms: sinceMs, install } = row
+  const rest = restOf(row.rest)
+  if (!states.includes(state) || !rest) return { state: 'local', sinceMs, install }
+  return { ...rest, state: state as LifeState, sinceMs, install }
+}
+
+function restOf(text: string): Partial<GuestLife> | undefined {
+  try {
+    const parsed: unknown = JSON.parse(text)
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Partial<GuestLife>) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+export function rowOfLife(name: string, { state, sinceMs, install, ...rest }: GuestLife): GuestRow {
+  return { name, state, since_ms: sinceMs, install, rest: JSON.stringify(rest) }
+}
+
+export function stepOfRow(row: Omit<Tables['steps'], 'id'>): Step {
+  const { install, at_ms: atMs, kind, detail, client } = row
+  return { atMs, install, kind: kind as StepKind, detail, client }
+}
+
+export function machineOfRow(row: MachineRow): Machine {
+  const { id, first_ms: firstMs, last_ms: lastMs, count, ...seen } = row
+  const known = Object.entries(seen).filter(([, value]) => value !== null)
+  return { ...Object.fromEntries(known), id, firstMs, lastMs, count }
+}
+
+export function rowOfMachine(machine: Machine): MachineRow {
+  const { id, mac, uuid, serial, firmware, vendor, address, firstMs, lastMs, count } = machine
+  return {
+    id,
+    mac: mac ?? null,
+    uuid: uuid ?? null,
+    serial: serial ?? null,
+    firmware: firmware ?? null,
+    vendor: vendor ?? null,
+    address: address ?? null,
+    first_ms: firstMs,
+    last_ms: lastMs,
+    count,
+  }
+}

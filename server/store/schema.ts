@@ -1,0 +1,90 @@
+import { type Generated, type Kysely, type Migration, type MigrationProvider, sql } from 'kysely'
+
+/** The tables, as kysely types them. Times are milliseconds since 1970. */
+export interface Tables {
+  readonly guests: GuestRow
+  readonly steps: StepRow
+  readonly inbox: MachineRow
+  readonly meta: { readonly key: string; readonly value: string }
+}
+
+/** The state stands in columns, for people with `sqlite3`; the rest of a `GuestLife` is JSON. */
+export interface GuestRow {
+  readonly name: string
+  readonly state: string
+  readonly since_ms: number
+  readonly install: number
+  readonly rest: string
+}
+
+export interface StepRow {
+  readonly id: Generated<number>
+  readonly guest: string
+  readonly install: number
+  readonly at_ms: number
+  readonly kind: string
+  readonly detail: string
+  readonly client: string
+}
+
+export interface MachineRow {
+  readonly id: string
+  readonly mac: string | null
+  readonly uuid: string | null
+  readonly serial: string | null
+  readonly firmware: string | null
+  readonly vendor: string | null
+  readonly address: string | null
+  readonly first_ms: number
+  readonly last_ms: number
+  readonly count: number
+}
+
+/** In order, by name. A migration that was ever released is never changed; the next one is added below it. */
+const migrations: Record<string, Migration> = {
+  '0001-guests-steps-inbox': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .createTable('guests')
+        .addColumn('name', 'text', (column) => column.primaryKey())
+        .addColumn('state', 'text', (column) => column.notNull())
+        .addColumn('since_ms', 'integer', (column) => column.notNull())
+        .addColumn('install', 'integer', (column) => column.notNull())
+        .addColumn('rest', 'text', (column) => column.notNull())
+        .execute()
+      await db.schema
+        .createTable('steps')
+        .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+        .addColumn('guest', 'text', (column) => column.notNull())
+        .addColumn('install', 'integer', (column) => column.notNull())
+        .addColumn('at_ms', 'integer', (column) => column.notNull())
+        .addColumn('kind', 'text', (column) => column.notNull())
+        .addColumn('detail', 'text', (column) => column.notNull())
+        .addColumn('client', 'text', (column) => column.notNull())
+        .execute()
+      await db.schema.createIndex('steps_of_guest').on('steps').columns(['guest', 'id']).execute()
+      await db.schema
+        .createTable('inbox')
+        .addColumn('id', 'text', (column) => column.primaryKey())
+        .addColumn('mac', 'text')
+        .addColumn('uuid', 'text')
+        .addColumn('serial', 'text')
+        .addColumn('firmware', 'text')
+        .addColumn('vendor', 'text')
+        .addColumn('address', 'text')
+        .addColumn('first_ms', 'integer', (column) => column.notNull())
+        .addColumn('last_ms', 'integer', (column) => column.notNull())
+        .addColumn('count', 'integer', (column) => column.notNull())
+        .execute()
+      await db.schema.createIndex('inbox_by_time').on('inbox').column('last_ms').execute()
+      await db.schema
+        .createTable('meta')
+        .addColumn('key', 'text', (column) => column.primaryKey())
+        .addColumn('value', 'text', (column) => column.notNull())
+        .execute()
+      await sql`insert into meta (key, value) values ('lock', '')`.execute(db)
+    },
+  },
+}
+
+export const migrationProvider: MigrationProvider = { getMigrations: async () => migrations }

@@ -1,0 +1,231 @@
+import { randomBytes } from 'node:crypto'
+import { type FileHandle, open } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Database } from 'better-sqlite3'
+import { Kysely, Migrator, SqliteDialect, type Transaction } from 'kysely'
+import { Failure, failureMessage } from '../core/failure.ts'
+import type { GuestLife } from '../core/guest/life.ts'
+import { type Machine, mergeMachines } from '../core/guest/sighting.ts'
+import { lifeOfRow, machineOfRow, rowOfLife, rowOfMachine, stepOfRow } from './rows.ts'
+import { migrationProvider, type Tables } from './schema.ts'
+import { type Decide, inboxSize, type Store, storySize } from './store.ts'
+
+/** How long one statement may wait for another process; the event loop waits with it. */
+export const busyTimeoutMs = 100
+/** How often a write is tried again then, with a pause between that blocks nobody. */
+const mostTries = 40
+const pauseMs = 50
+
+type Work = (trx: Transaction<Tables>) => Promise<void>
+
+interface Waiting {
+  readonly work: Work
+  readonly done: () => void
+  readonly failed: (error: unknown) => void
+}
+
+/**
+ * A store in one SQLite file, in WAL mode: readers never wait for the writer, and other processes (the commands) may use it at the
+ * same time. `installed` must survive a power cut, so a write is told as done once it is on the disk. SQLite would
+ * block the event loop while the disk syncs (20 ms and more on a busy one); so it commits without, and we sync the WAL
+ * ourselves, in another thread. Writes that come meanwhile share the next commit: a rack that boots at once costs a few
+ * syncs and not hundreds.
+ */
+export class SqliteStore implements Store {
+  readonly #raw: Database
+  readonly #db: Kysely<Tables>
+  #wal: FileHandle | undefined
+  #version: unknown
+  #waiting: Waiting[] = []
+  #writing: Promise<void> | undefined
+
+  constructor(raw: Database) {
+    this.#raw = raw
+    this.#db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: raw }) })
+    this.#version = raw.pragma('data_version', { simple: true })
+  }
+
+  /** Before anything else: brings the tables to the newest form. Two processes may do so at once: the slower one finds it done. */
+  async migrate(): Promise<void> {
+    const migrator = new Migrator({ db: this.#db, provider: migrationProvider })
+    for (let tries = 1; ; tries++) {
+      const { error } = await migrator.migrateToLatest()
+      if (error === undefined) {
+        // The same file until the last connection is closed: checkpoints begin it anew and do not replace it.
+        this.#wal = await open(`${this.#raw.name}-wal`, 'r')
+        return this.#wal.sync()
+      }
+      if (/previously executed migration/.test(failureMessage(error)))
+        throw new Failure(
+          'unsupported',
+          'it was written by a newer treeboot; use that one, or another paths.data',
+        )
+      if (tries >= 5) throw error
+      await pause(pauseMs)
+    }
+  }
+
+  async lives(): Promise<ReadonlyMap<string, GuestLife>> {
+    const rows = await this.#db.selectFrom('guests').selectAll().execute()
+    return new Map(rows.map((row) => [row.name, lifeOfRow(row)]))
+  }
+
+  async change(guest: string, decide: Decide): Promise<GuestLife | undefined> {
+    let result: GuestLife | undefined
+    await this.#write(async (trx) => {
+      const row = await trx.selectFrom('guests').selectAll().where('name', '=', guest).executeTakeFirst()
+      const before = row && lifeOfRow(row)
+      const change = decide(before)
+      result = change?.life ?? before
+      if (!change) return
+      const written = rowOfLife(guest, change.life)
+      await trx
+        .insertInto('guests')
+        .values(written)
+        .onConflict((conflict) => conflict.column('name').doUpdateSet(written))
+        .execute()
+      const { atMs, ...step } = change.step
+      await trx
+        .insertInto('steps')
+        .values({ guest, at_ms: atMs, ...step })
+        .execute()
+      await trx
+        .deleteFrom('steps')
+        .where('guest', '=', guest)
+        .where('id', '<=', (query) =>
+          query
+            .selectFrom('steps')
+            .select('id')
+            .where('guest', '=', guest)
+            .orderBy('id', 'desc')
+            .limit(1)
+            .offset(storySize),
+        )
+        .execute()
+    })
+    return result
+  }
+
+  async story(guest: string, install?: number) {
+    let query = this.#db.selectFrom('steps').selectAll().where('guest', '=', guest)
+    if (install !== undefined) query = query.where('install', '=', install)
+    const rows = await query.orderBy('id').execute()
+    return rows.map(stepOfRow)
+  }
+
+  async inbox(): Promise<readonly Machine[]> {
+    const rows = await this.#db.selectFrom('inbox').selectAll().orderBy('last_ms', 'desc').execute()
+    return rows.map(machineOfRow)
+  }
+
+  sight(machines: readonly Machine[]): Promise<void> {
+    return this.#write(async (trx) => {
+      for (const machine of machines) {
+        const row = await trx.selectFrom('inbox').selectAll().where('id', '=', machine.id).executeTakeFirst()
+        const written = rowOfMachine(row ? mergeMachines(machineOfRow(row), machine) : machine)
+        await trx
+          .insertInto('inbox')
+          .values(written)
+          .onConflict((conflict) => conflict.column('id').doUpdateSet(written))
+          .execute()
+      }
+      await trx
+        .deleteFrom('inbox')
+        .where('id', 'in', (query) =>
+          query.selectFrom('inbox').select('id').orderBy('last_ms', 'desc').limit(-1).offset(inboxSize),
+        )
+        .execute()
+    })
+  }
+
+  async forget(id: string): Promise<boolean> {
+    let found = false
+    await this.#write(async (trx) => {
+      const { numDeletedRows } = await trx.deleteFrom('inbox').where('id', '=', id).executeTakeFirst()
+      found = numDeletedRows > 0n
+    })
+    return found
+  }
+
+  async secret(): Promise<Uint8Array> {
+    const known = await this.#secret()
+    if (known !== undefined) return Buffer.from(known, 'hex')
+    await this.#write(async (trx) => {
+      const value = randomBytes(32).toString('hex')
+      await trx
+        .insertInto('meta')
+        .values({ key: 'secret', value })
+        .onConflict((conflict) => conflict.column('key').doNothing())
+        .execute()
+    })
+    return Buffer.from((await this.#secret()) ?? '', 'hex')
+  }
+
+  changedElsewhere(): boolean {
+    const version: unknown = this.#raw.pragma('data_version', { simple: true })
+    const changed = version !== this.#version
+    this.#version = version
+    return changed
+  }
+
+  /** Everything that was begun is written first. */
+  async close(): Promise<void> {
+    while (this.#writing) await this.#writing
+    await this.#db.destroy()
+    await this.#wal?.close()
+  }
+
+  async #secret(): Promise<string | undefined> {
+    const row = await this.#db
+      .selectFrom('meta')
+      .select('value')
+      .where('key', '=', 'secret')
+      .executeTakeFirst()
+    return row?.value
+  }
+
+  #write(work: Work): Promise<void> {
+    const written = new Promise<void>((done, failed) => {
+      this.#waiting.push({ work, done, failed })
+    })
+    this.#writing ??= this.#writeAll()
+    return written
+  }
+
+  async #writeAll(): Promise<void> {
+    // Let everything that is asked for in this turn come along.
+    await Promise.resolve()
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting
+      this.#waiting = []
+      try {
+        await this.#commit(batch)
+        await this.#wal?.datasync()
+        for (const { done } of batch) done()
+      } catch (error) {
+        for (const { failed } of batch) failed(error)
+      }
+    }
+    this.#writing = undefined
+  }
+
+  /** One transaction, again while another process holds the lock. */
+  async #commit(batch: readonly Waiting[]): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#db.transaction().execute(async (trx) => {
+          // A write first: it takes the lock, so that what is read next cannot be outdated when we write.
+          await trx.updateTable('meta').set({ value: '' }).where('key', '=', 'lock').execute()
+          for (const { work } of batch) await work(trx)
+        })
+      } catch (error) {
+        if (!isBusy(error) || tries >= mostTries) throw error
+        await pause(pauseMs)
+      }
+    }
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  return String((error as { code?: unknown } | undefined)?.code).startsWith('SQLITE_BUSY')
+}

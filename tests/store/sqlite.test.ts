@@ -1,0 +1,167 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { Failure } from '../../server/core/failure.ts'
+import { nextLife } from '../../server/core/guest/life.ts'
+import { noModule, openExistingStore, openStore, storeFile } from '../../server/store/open.ts'
+
+let data = ''
+beforeEach(() => {
+  data = mkdtempSync(join(tmpdir(), 'treeboot-store-'))
+  return () => rmSync(data, { recursive: true, force: true })
+})
+
+const arm = (store: Awaited<ReturnType<typeof openStore>>, guest: string) =>
+  store.change(guest, (life) => nextLife(life, { type: 'armed' }, 1))
+
+function startWriter(times: number, ...guests: string[]): { child: ChildProcess; kept: Map<string, number> } {
+  const script = join(import.meta.dirname, 'writer.ts')
+  const args = ['--import', 'tsx', script, data, String(times), ...guests]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  const kept = new Map<string, number>()
+  let rest = ''
+  child.stdout?.on('data', (chunk: Buffer) => {
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) {
+      const [guest = '', install] = line.split(' ')
+      kept.set(guest, Number(install))
+    }
+  })
+  return { child, kept }
+}
+
+describe('a restart', () => {
+  test('finds everything as it was', async () => {
+    const first = await openStore({ data })
+    expect(first.isNew).toBe(true)
+    await arm(first, 'web01')
+    const [lives, story, secret] = [await first.lives(), await first.story('web01'), await first.secret()]
+    await first.close()
+    const second = await openStore({ data })
+    expect(second.isNew).toBe(false)
+    expect([await second.lives(), await second.story('web01'), await second.secret()]).toEqual([
+      lives,
+      story,
+      secret,
+    ])
+    await second.close()
+  })
+
+  test('after kill -9 in the middle of writing keeps all that was said to be kept, and whole', async () => {
+    for (let round = 0; round < 2; round++) {
+      const { child, kept } = startWriter(1_000_000, 'web01', 'web02')
+      const ended = once(child, 'close')
+      while ((kept.get('web02') ?? 0) < 8 * (round + 1)) await once(child.stdout ?? child, 'data')
+      child.kill('SIGKILL')
+      await ended
+      const store = await openStore({ data })
+      const lives = await store.lives()
+      for (const guest of ['web01', 'web02']) {
+        const life = lives.get(guest)
+        expect(life?.install).toBeGreaterThanOrEqual(kept.get(guest) ?? 0)
+        // The step of a change and the change itself came together.
+        expect((await store.story(guest)).at(-1)?.install).toBe(life?.install)
+      }
+      await store.close()
+    }
+    const raw = new Database(storeFile(data))
+    expect(raw.pragma('integrity_check', { simple: true })).toBe('ok')
+    raw.close()
+  })
+})
+
+describe('two processes', () => {
+  test('that open a new store at once and write to the same guests lose nothing', async () => {
+    const children = [startWriter(20, 'web01', 'web02'), startWriter(20, 'web01', 'web02')]
+    const codes = await Promise.all(children.map(async ({ child }) => (await once(child, 'close'))[0]))
+    expect(codes).toEqual([0, 0])
+    const store = await openStore({ data })
+    const lives = await store.lives()
+    expect([lives.get('web01')?.install, lives.get('web02')?.install]).toEqual([40, 40])
+    await store.close()
+  })
+
+  test('one notices at once what the other wrote, and not what it wrote itself', async () => {
+    const [one, two] = [await openStore({ data }), await openStore({ data })]
+    expect(two.changedElsewhere()).toBe(false)
+    await arm(one, 'web01')
+    expect(one.changedElsewhere()).toBe(false)
+    expect(two.changedElsewhere()).toBe(true)
+    expect(two.changedElsewhere()).toBe(false)
+    expect((await two.lives()).get('web01')?.state).toBe('install')
+    await Promise.all([one.close(), two.close()])
+  })
+
+  test('a writer waits while another program holds the lock, and the event loop goes on meanwhile', async () => {
+    const store = await openStore({ data })
+    const other = new Database(storeFile(data))
+    other.exec('begin immediate')
+    let turns = 0
+    const timer = setInterval(() => {
+      if (++turns === 2) other.exec('rollback')
+    }, 1)
+    await arm(store, 'web01')
+    clearInterval(timer)
+    expect(turns).toBeGreaterThanOrEqual(2)
+    other.close()
+    await store.close()
+  })
+})
+
+describe('the file', () => {
+  test('is for its owner only, with its companions', async () => {
+    const store = await openStore({ data })
+    await arm(store, 'web01')
+    for (const end of ['', '-wal', '-shm'])
+      expect(statSync(storeFile(data) + end).mode & 0o777, `treeboot.db${end}`).toBe(0o600)
+    await store.close()
+  })
+
+  test('is not made by a command that only looks', async () => {
+    expect(await openExistingStore({ data })).toBeUndefined()
+  })
+
+  test('that is no database, and one of a newer version, say what to do', async () => {
+    writeFileSync(
+      storeFile(data),
+      'not a database, but long enough to be looked at as one by SQLite '.repeat(20),
+    )
+    await expect(openStore({ data })).rejects.toThrow(/treeboot\.db is no database or is damaged/)
+    rmSync(storeFile(data))
+    const store = await openStore({ data })
+    await store.close()
+    const raw = new Database(storeFile(data))
+    raw.exec("insert into kysely_migration (name, timestamp) values ('9999-from-tomorrow', '2099')")
+    raw.close()
+    await expect(openStore({ data })).rejects.toThrow(/was written by a newer treeboot/)
+  })
+
+  test('in a place where no folder can be is refused with the way out', async () => {
+    writeFileSync(join(data, 'file'), '')
+    await expect(openStore({ data: join(data, 'file') })).rejects.toThrow(/set paths\.data to a folder/)
+  })
+
+  test('a row that makes no sense keeps the guest on its disk', async () => {
+    const store = await openStore({ data })
+    await arm(store, 'web01')
+    const raw = new Database(storeFile(data))
+    raw.exec("update guests set state = 'instal'")
+    raw.close()
+    expect((await store.lives()).get('web01')?.state).toBe('local')
+    await store.close()
+  })
+})
+
+test('a database module that does not load is told with its remedy', () => {
+  const failure = noModule(new Error('Could not locate the bindings file. Tried:\n → /x/y.node'))
+  expect(failure).toBeInstanceOf(Failure)
+  expect(failure.kind).toBe('unavailable')
+  expect(failure.message).toMatch(
+    /does not load on Node .*\(Could not locate the bindings file. Tried:\); run "npm rebuild better-sqlite3"/,
+  )
+})

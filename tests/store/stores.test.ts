@@ -1,0 +1,14 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll } from 'vitest'
+import { memoryStore } from '../../server/store/memory.ts'
+import { openStore } from '../../server/store/open.ts'
+import { storeContract } from '../contract/store.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'treeboot-store-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+let count = 0
+storeContract('memory', async () => memoryStore())
+storeContract('SQLite', () => openStore({ data: join(folder, String(count++)) }))

@@ -1,0 +1,18 @@
+import { nextLife } from '../../server/core/guest/life.ts'
+import { openStore } from '../../server/store/open.ts'
+
+/**
+ * A process for the tests: arms the guests named on its command line, over and over, and writes a line for each
+ * installation only when the store says that it is kept. `node writer.ts DATA TIMES GUEST...`
+ */
+const [data = '', times = '0', ...guests] = process.argv.slice(2)
+const store = await openStore({ data })
+for (let n = 0; n < Number(times); n++) {
+  await Promise.all(
+    guests.map(async (guest) => {
+      const life = await store.change(guest, (before) => nextLife(before, { type: 'armed' }, n))
+      process.stdout.write(`${guest} ${life?.install}\n`)
+    }),
+  )
+}
+await store.close()
