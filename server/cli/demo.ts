@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import pc from 'picocolors'
 import { type App, createApp } from '../app.ts'
 import { Failure } from '../core/failure.ts'
-import { bootDirectly, bootOverPxe, chooseWay } from './demo/boot.ts'
+import { bootDirectly, bootOverPxe, chooseWay, hostSeenByGuest } from './demo/boot.ts'
 import { obtainInstaller } from './demo/installer.ts'
 import { type Stage, setStage } from './demo/stage.ts'
 import { UndoStack } from './demo/undo.ts'
@@ -89,8 +89,19 @@ async function explain(url: string, { tree, guest }: Stage, io: CliIo): Promise<
   const part = (title: string, text = '') => io.out(`\n${bold(title)}\n${indent(text)}\n`)
   part('The tree, over HTTP', `${url}/trees/${tree}/`)
   part(`What a guest boots  GET ${lookup}`, pretty(json))
-  part('Install it with libvirt', virtInstall)
-  part('Or with QEMU alone', qemu)
+  part('Install it with libvirt', seenFromGuest(virtInstall, url))
+  part('Or with QEMU alone', seenFromGuest(qemu, url))
+  io.out(
+    '\n10.0.2.2 is this machine, as a guest on the user network of QEMU sees it.' +
+      '\nThe commands work while treeboot serves: npm run demo -- --keep leaves it running.\n',
+  )
+}
+
+/** What the kernel is told must be true inside the guest; all other URLs are for programs on this machine. */
+function seenFromGuest(command = '', url: string): string {
+  return command.replace(/^.*(?:-append|--extra-args).*$/gm, (line) =>
+    line.replaceAll(url, hostSeenByGuest(url)),
+  )
 }
 
 function pretty(json = ''): string {
@@ -126,7 +137,7 @@ async function boot(undo: UndoStack, stage: Stage, url: string, app: App, io: Cl
 
 function summary(seen: Witness, way: 'pxe' | 'direct'): string {
   const files = seen.fetched.map(
-    ({ path, protocol }) => `${path.slice(path.lastIndexOf('/') + 1)} (${protocol})`,
+    ({ path, protocol }) => `${path.replace(/^\/trees\/.*\//, '')} (${protocol})`,
   )
   const seconds = (seen.elapsedMs / 1000).toFixed(0)
   const from = way === 'pxe' ? 'power on' : 'start'

@@ -73,6 +73,11 @@ export async function bootOverPxe(
   return seen
 }
 
+/** The same server for a guest on QEMU's user network, where 10.0.2.2 stands for the host's own loopback. */
+export function hostSeenByGuest(url: string): string {
+  return `http://10.0.2.2:${new URL(url).port}`
+}
+
 /** Kernel and initrd as the lookup names them, straight into QEMU with its own user network, where we are 10.0.2.2. */
 export async function bootDirectly(
   undo: UndoStack,
@@ -81,7 +86,6 @@ export async function bootDirectly(
   events: EventBus,
   witness: () => Witness,
 ): Promise<Witness> {
-  const port = new URL(url).port
   const answer = (await (await fetch(`${url}/api/v1/lookup?guest=${stage.guest}`)).json()) as LookupAnswer
   const seen = witness()
   const answered = answerFetched(
@@ -109,7 +113,7 @@ export async function bootDirectly(
     direct: {
       kernel: kernel ?? '',
       initrd: initrd ?? '',
-      cmdline: answer.cmdline.replaceAll(url, `http://10.0.2.2:${port}`),
+      cmdline: answer.cmdline.replaceAll(url, hostSeenByGuest(url)),
     },
   })
   machine.output.onLine((line) => seen.heard(line))

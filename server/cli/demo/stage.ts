@@ -1,4 +1,14 @@
-import { copyFileSync, existsSync, linkSync, mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
 import type { Installer } from './installer.ts'
@@ -52,7 +62,7 @@ export function setStage(folder: string, installer: Installer, templates: string
         // The text frontend writes lines instead of drawing boxes, which a serial line shows best.
         args: ['console=ttyS0', 'quiet', 'DEBIAN_FRONTEND=text'],
         vars: { hostname: 'demo.example', mirror_url: 'http://deb.debian.org/debian' },
-        virt: { hypervisor: 'kvm', memory: 1024, vcpus: 1, disk: 10, network: 'user' },
+        virt: { hypervisor: hasKvm() ? 'kvm' : 'qemu', memory: 1024, vcpus: 1, disk: 10, network: 'user' },
       },
     },
   }
@@ -61,6 +71,15 @@ export function setStage(folder: string, installer: Installer, templates: string
   write(join(folder, 'here.yaml'), { http: free, tftp: free, ftp: closed, nfs: closed, ...settings })
   write(join(folder, 'lan.yaml'), { http: { port: 80 }, ftp: closed, nfs: closed, ...settings })
   return { folder, tree, guest: demoGuest.name, mac: demoGuest.mac }
+}
+
+function hasKvm(): boolean {
+  try {
+    accessSync('/dev/kvm', constants.R_OK | constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function write(file: string, config: unknown): void {
