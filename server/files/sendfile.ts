@@ -6,7 +6,7 @@ import { type Part, sendParts } from './send.ts'
 import type { OpenFile } from './source.ts'
 
 /** Bytes asked of one call: enough to make calls rare, little enough that a cold disk keeps a pool thread only briefly. */
-const callBytes = 4 * 1024 * 1024
+const callBytes = 1024 * 1024
 /** What goes through Node's own write when the socket is full, to learn when there is room again. */
 const waitBytes = 16 * 1024
 /** Below this the ring is as quick. */
