@@ -1,0 +1,174 @@
+/**
+ * The FTP door beside vsftpd, in one run: `npx tsx bench/ftp.ts [rounds] [MiB]`.
+ *
+ * One file from the page cache to 1, 4 and 16 clients at once, which read it and throw it away
+ * (`bench/clients/ftp-fetch.c`). Both servers are reached by 127.0.0.1, each in processes of its own. Rounds are
+ * interleaved, whoever came first in one comes last in the next, and only ratios within a round mean anything. As a
+ * check of the client, the last column tells how busy the machine was: below all cores, something waited.
+ */
+import { type ChildProcess, execFile, fork, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
+import { connect, createServer } from 'node:net'
+import { cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { findClient } from '../tests/support/clients.ts'
+
+const run = promisify(execFile)
+const rounds = Number(process.argv[2] ?? 7)
+const mebibytes = Number(process.argv[3] ?? 1024)
+const clientCounts = [1, 4, 16]
+
+interface Peer {
+  readonly name: string
+  readonly port: number
+  stop(): Promise<void>
+}
+
+interface Measured {
+  readonly megabytesPerSecond: number
+  /** Share of all cores' time that was not idle. */
+  readonly busy: number
+}
+
+async function main(): Promise<void> {
+  const vsftpd = findClient('vsftpd')
+  if (!vsftpd) throw new Error('vsftpd is missing: apt-get install vsftpd')
+  const folder = await mkdtemp(join(tmpdir(), 'treeboot-bench-'))
+  const root = join(folder, 'root')
+  await mkdir(root)
+  await chmod(folder, 0o755) // vsftpd reads as nobody
+  await writeBig(join(root, 'big'))
+  const fetch = join(folder, 'ftp-fetch')
+  await run('cc', ['-O2', '-o', fetch, join(import.meta.dirname, 'clients/ftp-fetch.c')])
+  const peers: Peer[] = []
+  try {
+    peers.push(await startVsftpd(vsftpd, folder, root), await startDoor(root))
+    console.log(
+      `${cpus().length} cores, Node ${process.version}, ${mebibytes} MiB, ${rounds} rounds, medians\n`,
+    )
+    for (const clients of clientCounts) await compare(fetch, peers, clients)
+  } finally {
+    for (const peer of peers) await peer.stop()
+    await rm(folder, { recursive: true })
+  }
+}
+
+async function writeBig(file: string): Promise<void> {
+  const handle = await open(file, 'w', 0o644)
+  for (let i = 0; i < mebibytes; i++) await handle.write(randomBytes(2 ** 20))
+  await handle.close()
+}
+
+async function compare(fetch: string, peers: readonly Peer[], clients: number): Promise<void> {
+  const results = new Map<Peer, Measured[]>(peers.map((peer) => [peer, []]))
+  for (let round = 0; round <= rounds; round++)
+    for (const peer of round % 2 === 0 ? peers : peers.toReversed()) {
+      const measured = await measure(fetch, peer, clients)
+      if (round > 0) results.get(peer)?.push(measured) // the first round warms up
+    }
+  const base = [...results.values()][0] ?? []
+  console.log(`${clients} ${clients === 1 ? 'client' : 'clients'} (aim: 1.0 of vsftpd)`)
+  for (const [peer, values] of results) {
+    const ratios = values.map(
+      (value, i) => value.megabytesPerSecond / (base[i]?.megabytesPerSecond ?? Number.NaN),
+    )
+    const speed = Math.round(median(values.map((value) => value.megabytesPerSecond))).toLocaleString('en')
+    const spread = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`
+    const busy = Math.round(100 * median(values.map((value) => value.busy)))
+    console.log(
+      `  ${peer.name.padEnd(10)}${speed.padStart(7)} MB/s ${median(ratios).toFixed(2).padStart(6)} x  (${spread})  ${busy} % busy`,
+    )
+  }
+  console.log('')
+}
+
+async function measure(fetch: string, peer: Peer, clients: number): Promise<Measured> {
+  const before = coreTimes()
+  const { stdout } = await run(fetch, [String(peer.port), String(clients), 'big'])
+  const after = coreTimes()
+  const megabytesPerSecond = (clients * mebibytes * 2 ** 20) / 1e6 / Number(stdout)
+  return { megabytesPerSecond, busy: 1 - (after.idle - before.idle) / (after.all - before.all) }
+}
+
+function coreTimes(): { idle: number; all: number } {
+  let idle = 0
+  let all = 0
+  for (const { times } of cpus()) {
+    idle += times.idle
+    all += times.user + times.nice + times.sys + times.idle + times.irq
+  }
+  return { idle, all }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+}
+
+async function startVsftpd(vsftpd: string, folder: string, root: string): Promise<Peer> {
+  const port = await freePort()
+  await mkdir(join(folder, 'empty'))
+  const config = join(folder, 'vsftpd.conf')
+  const lines = {
+    listen: 'YES',
+    listen_address: '127.0.0.1',
+    listen_port: port,
+    background: 'NO',
+    anonymous_enable: 'YES',
+    local_enable: 'NO',
+    anon_root: root,
+    secure_chroot_dir: join(folder, 'empty'),
+    xferlog_enable: 'NO',
+  }
+  await writeFile(
+    config,
+    Object.entries(lines)
+      .map(([key, value]) => `${key}=${value}\n`)
+      .join(''),
+  )
+  const child = spawn(vsftpd, [config], { stdio: 'inherit' })
+  await answering(port)
+  return { name: 'vsftpd', port, stop: () => ended(child) }
+}
+
+async function startDoor(root: string): Promise<Peer> {
+  const child = fork(join(import.meta.dirname, 'ftp-peer.ts'), [root])
+  const port = await new Promise<number>((resolve, reject) => {
+    child.once('message', (message) => resolve(Number(message)))
+    child.once('exit', (code) => reject(new Error(`the door ended with ${code}`)))
+  })
+  return { name: 'treeboot', port, stop: () => ended(child) }
+}
+
+function ended(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    child.removeAllListeners('exit')
+    child.once('exit', () => resolve())
+    child.kill('SIGTERM')
+  })
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(address && typeof address === 'object' ? address.port : 0))
+    })
+  })
+}
+
+async function answering(port: number): Promise<void> {
+  for (let tries = 0; tries < 100; tries++) {
+    const answered = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false))
+      socket.on('connect', () => socket.destroy())
+    })
+    if (answered) return
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  throw new Error(`nothing listens on port ${port}`)
+}
+
+await main()

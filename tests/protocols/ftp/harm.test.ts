@@ -1,0 +1,256 @@
+import { randomBytes } from 'node:crypto'
+import { readdirSync } from 'node:fs'
+import { connect } from 'node:net'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { diskSource } from '../../../server/files/disk.ts'
+import { memorySource } from '../../../server/files/memory.ts'
+import { collect, openFtp, RawFtp } from '../../support/ftp.ts'
+import { temporaryFolder, writeBelow } from '../../support/tree-folder.ts'
+
+const source = memorySource({ '/x': 'x' })
+
+/** Looks again and again, until it holds or five seconds are over. */
+async function until(holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + 5000
+  while (!holds() && performance.now() < deadline) await new Promise((resolve) => setImmediate(resolve))
+  expect(holds()).toBe(true)
+}
+
+describe('data connections', () => {
+  test('go to no other address, and to no service of the client (FTP bounce)', async () => {
+    const { port, events } = await openFtp({ source })
+    const ftp = await RawFtp.login(port)
+    for (const line of [
+      'PORT 192,0,2,1,20,0',
+      'PORT 127,0,0,2,20,0',
+      'PORT 127,0,0,1,0,25',
+      'EPRT |1|192.0.2.1|5000|',
+      'EPRT |2|::1|5000|',
+      'EPRT |1|127.0.0.1|1023|',
+    ]) {
+      expect((await ftp.ask(line)).code, line).toBe(504)
+      expect((await ftp.ask('RETR x')).code).toBe(425)
+    }
+    expect(events.filter((event) => event.type === 'noise')).toHaveLength(6)
+  })
+
+  test('come from no other address (port stealing)', async () => {
+    const { port, events } = await openFtp({ source })
+    const ftp = await RawFtp.login(port)
+    const thief = await ftp.data('127.0.0.2')
+    const stolen = collect(thief)
+    await until(() => thief.closed)
+    expect((await stolen).length).toBe(0)
+    expect(events).toContainEqual({
+      type: 'noise',
+      protocol: 'ftp',
+      client: '127.0.0.1',
+      message: '127.0.0.2 came to the passive port of 127.0.0.1 and was turned away',
+    })
+    expect((await ftp.fetch('RETR x')).bytes.toString()).toBe('x')
+  })
+
+  test('after a thief the client still gets in at the same port', async () => {
+    const { port } = await openFtp({ source })
+    const ftp = await RawFtp.login(port)
+    const passive = Number(/\|(\d+)\|/.exec((await ftp.ask('EPSV')).text)?.[1])
+    const thief = connect({ host: '127.0.0.1', port: passive, localAddress: '127.0.0.2' })
+    await collect(thief.on('error', () => {}))
+    const bytes = collect(connect(passive, '127.0.0.1'))
+    await ftp.ask('RETR x')
+    expect((await bytes).toString()).toBe('x')
+  })
+
+  test('are waited for in the configured range only, and by one session at a time', async () => {
+    const { port: free } = await openFtp({ source })
+    const { port } = await openFtp({
+      source,
+      passivePorts: { from: 45_310, to: 45_311 },
+      publicAddress: '192.0.2.7',
+    })
+    expect(free).not.toBe(port)
+    const clients = [await RawFtp.login(port), await RawFtp.login(port), await RawFtp.login(port)]
+    const [a, b, c] = clients
+    const ports = [await a?.ask('PASV'), await b?.ask('EPSV')].map((reply) => reply?.text)
+    expect(ports[0]).toMatch(/\(192,0,2,7,176,25[45]\)/)
+    expect(ports[1]).toMatch(/\(\|\|\|4531[01]\|\)/)
+    expect((await c?.ask('EPSV'))?.code).toBe(425)
+    a?.socket.destroy()
+    for (;;) if ((await c?.ask('EPSV'))?.code === 229) break
+  })
+
+  test('EPSV names the other protocol as unsupported, and ALL bars the rest', async () => {
+    const { port } = await openFtp({ source })
+    const ftp = await RawFtp.login(port)
+    expect((await ftp.ask('EPSV 2')).text).toContain('use (1)')
+    expect((await ftp.ask('EPSV 1')).code).toBe(229)
+    expect((await ftp.ask('EPSV ALL')).code).toBe(200)
+    for (const line of ['PASV', 'PORT 127,0,0,1,20,0', 'EPRT |1|127.0.0.1|5000|'])
+      expect((await ftp.ask(line)).code, line).toBe(501)
+    expect((await ftp.fetch('RETR x')).bytes.toString()).toBe('x')
+  })
+
+  test('work over IPv6, where PASV cannot', async () => {
+    const { port } = await openFtp({ source, bind: '::1' })
+    const ftp = await RawFtp.open(port, { host: '::1' })
+    await ftp.reply()
+    await ftp.ask('USER ftp')
+    await ftp.ask('PASS x')
+    expect((await ftp.ask('PASV')).code).toBe(425)
+    expect((await ftp.ask('EPSV 1')).text).toContain('use (2)')
+    expect((await ftp.fetch('RETR x')).bytes.toString()).toBe('x')
+  })
+})
+
+describe('limits', () => {
+  test('of sessions, in all and from one address', async () => {
+    const { port, door } = await openFtp({ source, limits: { sessions: 3, sessionsPerClient: 2 } })
+    const first = await RawFtp.open(port)
+    const second = await RawFtp.open(port)
+    expect([(await first.reply()).code, (await second.reply()).code]).toEqual([220, 220])
+    expect((await (await RawFtp.open(port)).reply()).text).toContain('from your address')
+    const third = await RawFtp.open(port, { from: '127.0.0.2' })
+    expect((await third.reply()).code).toBe(220)
+    expect((await (await RawFtp.open(port, { from: '127.0.0.3' })).reply()).text).toContain('in all')
+    first.socket.destroy()
+    await until(() => door.sessions === 2)
+    expect((await (await RawFtp.open(port)).reply()).code).toBe(220)
+  })
+
+  test('of idle time, before and after login, and of a transfer that stands still', async () => {
+    const folder = temporaryFolder()
+    writeBelow(folder, 'big', randomBytes(20_000_000))
+    const limits = { idleMs: 150, loginMs: 60, stallMs: 60 }
+    const { port, events } = await openFtp({ source: diskSource(folder), limits })
+    const early = await RawFtp.open(port)
+    await early.reply()
+    expect((await early.reply()).text).toContain('421 No login in time')
+    const ftp = await RawFtp.login(port)
+    const stuck = await ftp.data()
+    await ftp.ask('RETR big')
+    expect((await ftp.reply()).code).toBe(426)
+    stuck.destroy()
+    expect((await ftp.reply()).text).toContain('421 Idle')
+    expect(events.at(-1)).toMatchObject({ type: 'served', outcome: 'aborted' })
+  })
+
+  test('of line length and of nonsense', async () => {
+    const { port } = await openFtp({ source, limits: { lineBytes: 100 } })
+    const ftp = await RawFtp.login(port)
+    expect((await ftp.ask(`CWD ${'x'.repeat(10_000)}`)).code).toBe(500)
+    expect((await ftp.ask('FROB')).code).toBe(502)
+    expect((await ftp.ask('NOOP')).code).toBe(200)
+    for (let i = 0; i < 19; i++) ftp.send('GET / HTTP/1.1\r\n')
+    for (let i = 0; i < 19; i++) expect((await ftp.reply()).code).toBe(502)
+    expect((await ftp.ask('Host: x')).code).toBe(421)
+  })
+
+  test('of commands: a flood is answered, in order, from bounded memory', async () => {
+    const { port } = await openFtp({ source, limits: { queuedCommands: 8, commandsPerSecond: 5000 } })
+    const ftp = await RawFtp.login(port)
+    ftp.send('NOOP\r\n'.repeat(3000))
+    ftp.send('QUIT\r\n')
+    for (let i = 0; i < 3000; i++) expect((await ftp.reply()).code).toBe(200)
+    expect((await ftp.reply()).code).toBe(221)
+  })
+})
+
+test('a thousand idle sessions keep nobody out', async () => {
+  const { port, door } = await openFtp({ source, limits: { sessionsPerClient: 2000 } })
+  const idle = Array.from({ length: 1000 }, () => connect(port, '127.0.0.1').on('error', () => {}))
+  await until(() => door.sessions === 1000)
+  const ftp = await RawFtp.login(port)
+  expect((await ftp.fetch('RETR x')).bytes.toString()).toBe('x')
+  for (const socket of idle) socket.destroy()
+  await until(() => door.sessions === 1)
+})
+
+test('clients that vanish in the middle leave no descriptor behind', async () => {
+  const folder = temporaryFolder()
+  writeBelow(folder, 'big', randomBytes(20_000_000))
+  const { port, door } = await openFtp({ source: diskSource(folder) })
+  const descriptors = () => readdirSync('/proc/self/fd').length
+  const before = descriptors()
+  for (let i = 0; i < 20; i++) {
+    const ftp = await RawFtp.login(port)
+    if (i % 4 === 0) await ftp.ask('PASV')
+    else {
+      const socket = await ftp.data()
+      if (i % 4 > 1) await ftp.ask('RETR big')
+      if (i % 4 === 2) socket.resetAndDestroy()
+      else socket.destroy()
+    }
+    ftp.socket.destroy()
+  }
+  await until(() => door.sessions === 0 && descriptors() <= before)
+})
+
+test('stop lets an answer out and closes all', async () => {
+  const { port, door } = await openFtp({ source })
+  const ftp = await RawFtp.login(port)
+  const stopped = door.stop()
+  expect((await ftp.reply()).code).toBe(421)
+  await stopped
+  expect(door.sessions).toBe(0)
+})
+
+test('arbitrary bytes never bring it down', async () => {
+  const { port } = await openFtp({ source, limits: { sessionsPerClient: 2000 } })
+  const verbs = [
+    'USER ftp',
+    'PASS x',
+    'EPSV',
+    'PASV',
+    'RETR x',
+    'LIST',
+    'REST 1',
+    'ABOR',
+    'STAT',
+    'CWD',
+    'PORT',
+    'EPRT',
+    'OPTS MLST',
+    'MLST',
+    'AUTH TLS',
+    'REIN',
+    'SITE',
+  ]
+  const line = fc
+    .tuple(fc.constantFrom(...verbs), fc.string({ unit: 'binary' }))
+    .map(([verb, rest]) => Buffer.from(`${verb} ${rest}\r\n`))
+  const input = fc.array(fc.oneof(line, fc.uint8Array({ maxLength: 80 })), { maxLength: 12 })
+  await fc.assert(
+    fc.asyncProperty(input, async (chunks) => {
+      const socket = connect(port, '127.0.0.1').on('error', () => {})
+      const answers = collect(socket)
+      for (const chunk of chunks) socket.write(chunk)
+      socket.end('\r\nQUIT\r\n')
+      for (const answer of (await answers).toString().split('\r\n').slice(0, -1))
+        expect(answer).toMatch(/^([1-5]\d\d[ -]| )/)
+    }),
+    { numRuns: 60 },
+  )
+  expect((await (await RawFtp.login(port)).fetch('RETR x')).bytes.toString()).toBe('x')
+})
+
+test('no path leaves the root', async () => {
+  const folder = temporaryFolder()
+  writeBelow(folder, 'root/in', 'inside')
+  writeBelow(folder, 'out', 'outside')
+  const { port } = await openFtp({
+    source: diskSource(`${folder}/root`),
+    limits: { commandsPerSecond: 10_000 },
+  })
+  const ftp = await RawFtp.login(port)
+  const part = fc.constantFrom('..', '.', '', 'in', 'out', 'root', '%2e%2e', '..\\', '~', '\u2025', folder)
+  await fc.assert(
+    fc.asyncProperty(fc.array(part, { minLength: 1, maxLength: 6 }), async (parts) => {
+      await ftp.ask(`CWD ${parts.join('/')}`)
+      expect((await ftp.ask('PWD')).text).toBe('257 "/" is the current folder')
+      const size = await ftp.ask(`SIZE ${parts.join('/')}`)
+      expect(size.code > 500 || size.text === '213 6').toBe(true)
+    }),
+    { numRuns: 200 },
+  )
+})
