@@ -2,12 +2,12 @@ import type { IncomingMessage } from 'node:http'
 import { json as jsonBody, type Request, type Response, Router } from 'express'
 import type { Snapshot } from '../catalog/snapshot.ts'
 import { explainBoot } from '../core/boot/explain.ts'
-import { lookup, lookupAnswer, parseLookupQuery } from '../core/boot/lookup.ts'
 import { type BootWorld, planBoot } from '../core/boot/plan-boot.ts'
 import { Failure } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import type { EventSink } from '../events/bus.ts'
-import { type Format, formatContentType, formats, isFormat, renderPlan } from '../render/render.ts'
+import { type Format, formatContentType, renderPlan } from '../render/render.ts'
+import { formatOf } from './lookup-route.ts'
 import { guestSummary, treeDetail, treeSummary } from './views.ts'
 
 export interface ApiParts {
@@ -17,13 +17,12 @@ export interface ApiParts {
   readonly events: EventSink
 }
 
-/** Everything below `/api/v1`. */
+/** Everything below `/api/v1` but the lookup, which has a shorter way. */
 export function apiRouter(parts: ApiParts): Router {
   const router = Router()
   const { world } = parts
 
   router.get('/', (_req, res) => void res.json({ paths: apiPaths }))
-  router.get('/lookup', (req, res) => answerLookup(req, res, world(req)))
   router.get('/trees', (_req, res) => void res.json(parts.snapshot().trees.all.map(treeSummary)))
   router.get(
     '/trees/*id',
@@ -70,27 +69,8 @@ const apiPaths = [
   'GET /api/v1/problems',
 ]
 
-function answerLookup(req: Request, res: Response, world: BootWorld): void {
-  const query = parseLookupQuery(req.query)
-  const as = formatOf(req.query.as)
-  const result = lookup(query, world)
-  if (!result.found) {
-    res.status(404).json({ error: 'not-found', message: result.why, nearest: result.nearest })
-  } else if (as === 'json') {
-    res.json(lookupAnswer(result))
-  } else {
-    sendPlan(res, renderPlan(result.plan, as), as)
-  }
-}
-
 function sendPlan(res: Response, text: string, as: Format): void {
   res.set('Content-Type', formatContentType(as)).send(text)
-}
-
-function formatOf(as: unknown): Format {
-  if (as === undefined || as === '') return 'json'
-  if (typeof as === 'string' && isFormat(as)) return as
-  throw new Failure('bad-request', `as=${String(as)}: expected one of ${formats.join(', ')}`)
 }
 
 const reportStates = ['installing', 'installed', 'failed', 'progress'] as const

@@ -1,6 +1,5 @@
 import type { ErrorRequestHandler } from 'express'
 import { type FailureKind, failureKind, failureMessage } from '../core/failure.ts'
-import type { EventSink } from '../events/bus.ts'
 
 const statuses: Record<FailureKind, number> = {
   'bad-request': 400,
@@ -15,19 +14,28 @@ const statuses: Record<FailureKind, number> = {
   internal: 500,
 }
 
-/** The API's border: every error becomes `{error, message}` with its status. Our own faults are told in the log only. */
-export function sendFailure(events: EventSink): ErrorRequestHandler {
+export interface FailureAnswer {
+  readonly status: number
+  readonly body: { readonly error: FailureKind; readonly message: string }
+}
+
+/** The API's border: every error becomes `{error, message}` with its status. Our own faults go to `onFault` and not to the client. */
+export function failureAnswer(error: unknown, onFault: (error: unknown) => void): FailureAnswer {
+  const kind = failureKind(error)
+  if (kind !== 'internal')
+    return { status: statuses[kind], body: { error: kind, message: failureMessage(error) } }
+  const status = clientFault(error)
+  if (status !== undefined) return { status, body: { error: 'bad-request', message: failureMessage(error) } }
+  onFault(error)
+  return { status: 500, body: { error: kind, message: 'something went wrong here; the log says what' } }
+}
+
+/** The same as Express's last resort. */
+export function sendFailure(onFault: (error: unknown, where: string) => void): ErrorRequestHandler {
   return (error, req, res, next) => {
     if (res.headersSent) return next(error)
-    const kind = failureKind(error)
-    const shown = kind === 'internal' ? clientFault(error) : undefined
-    if (shown) return void res.status(shown).json({ error: 'bad-request', message: failureMessage(error) })
-    if (kind === 'internal') {
-      events({ type: 'trouble', where: `${req.method} ${req.path}`, message: failureMessage(error) })
-    }
-    const message =
-      kind === 'internal' ? 'something went wrong here; the log says what' : failureMessage(error)
-    res.status(statuses[kind]).json({ error: kind, message })
+    const { status, body } = failureAnswer(error, (fault) => onFault(fault, `${req.method} ${req.path}`))
+    res.status(status).json(body)
   }
 }
 

@@ -4,6 +4,7 @@ import type { Snapshot } from '../catalog/snapshot.ts'
 import type { ServerUrls } from '../core/boot/plan.ts'
 import type { BootWorld } from '../core/boot/plan-boot.ts'
 import type { OpenDoors } from '../core/boot/urls.ts'
+import { failureMessage } from '../core/failure.ts'
 import type { EventSink } from '../events/bus.ts'
 import type { Metrics } from '../events/metrics.ts'
 import { below, type CleanPath, cleanPath } from '../files/path.ts'
@@ -11,6 +12,7 @@ import { worldFor } from '../publish/loader-plan.ts'
 import { apiRouter } from './api.ts'
 import { sendFailure } from './failures.ts'
 import { frontPage } from './front-page.ts'
+import { lookupRoute } from './lookup-route.ts'
 import { guestSummary, identityText } from './views.ts'
 
 export interface WebParts {
@@ -41,6 +43,8 @@ export function isAppPath(path: CleanPath): boolean {
 /** REST API and pages on Express. It never sees a file of the namespace. */
 export function webApp(parts: WebParts): (req: IncomingMessage, res: ServerResponse) => void {
   const app = express()
+  const onFault = (error: unknown, where: string): void =>
+    parts.events({ type: 'trouble', where, message: failureMessage(error) })
   app.disable('x-powered-by')
   app.set('query parser', 'simple')
   app.set('trust proxy', false)
@@ -55,8 +59,11 @@ export function webApp(parts: WebParts): (req: IncomingMessage, res: ServerRespo
     (_req, res) =>
       void res.status(404).json({ error: 'not-found', message: 'no such path in the API; see /api/v1/' }),
   )
-  app.use(sendFailure(parts.events))
-  return app
+  app.use(sendFailure(onFault))
+  const lookup = lookupRoute((req) => worldOf(parts, req), onFault)
+  return (req, res) => {
+    if (!lookup(req, res)) app(req, res)
+  }
 }
 
 function worldOf({ snapshot, doors }: WebParts, req: IncomingMessage): BootWorld {
