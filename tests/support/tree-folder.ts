@@ -11,6 +11,12 @@ export function temporaryFolder(): string {
   return folder
 }
 
+/** An empty folder for a whole file of tests, which removes it itself. */
+export function keptFolder(): { readonly path: string; remove(): void } {
+  const path = realpathSync(mkdtempSync(join(tmpdir(), 'treeboot-test-')))
+  return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
+}
+
 export interface TreeShape {
   readonly family?: string
   readonly version?: string
