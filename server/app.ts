@@ -1,10 +1,13 @@
+import { readFileSync } from 'node:fs'
 import { Catalog } from './catalog/catalog.ts'
+import type { FtpConfig } from './catalog/config/schema.ts'
 import type { Snapshot } from './catalog/snapshot.ts'
 import type { OpenDoors } from './core/boot/urls.ts'
 import { failureMessage } from './core/failure.ts'
 import { EventBus } from './events/bus.ts'
 import { createMetrics } from './events/metrics.ts'
 import type { FileSource } from './files/source.ts'
+import { FtpDoor } from './protocols/ftp/door.ts'
 import { HttpDoor } from './protocols/http/door.ts'
 import type { Listener } from './protocols/listener.ts'
 import { openDoor } from './protocols/open-door.ts'
@@ -43,7 +46,7 @@ export interface App {
 }
 
 /** The standard port of each door that has one; HTTP's is whatever the configuration says. */
-const standardPorts = { http: 80, tftp: 69 } as const
+const standardPorts = { http: 80, tftp: 69, ftp: 21 } as const
 
 /** Builds every object and joins them. Nothing happens before `start`. */
 export function createApp(options: AppOptions): App {
@@ -80,6 +83,8 @@ export function createApp(options: AppOptions): App {
     http: (bind: string, port: number): Listener =>
       new HttpDoor({ bind, port, source, events: events.emit, isAppPath, fallback: web }),
     tftp: (bind: string, port: number): Listener => new TftpDoor({ bind, port, source, events: events.emit }),
+    ftp: (bind: string, port: number): Listener =>
+      new FtpDoor({ bind, port, source, events: events.emit, ...ftpSettings(snapshot().config.ftp) }),
   }
 
   function doorLines(): readonly DoorLine[] {
@@ -116,6 +121,15 @@ export function createApp(options: AppOptions): App {
     events.emit({ type: 'trouble', where: 'shutting down', message: failureMessage(error) })
 
   return { events, namespace: source, snapshot, doorLines, start, stop }
+}
+
+/** The files of a certificate are read when the door opens: a missing one is an error there, with its name. */
+function ftpSettings({ passivePorts, publicAddress, tls }: FtpConfig) {
+  return {
+    ...(passivePorts && { passivePorts }),
+    ...(publicAddress !== undefined && { publicAddress }),
+    ...(tls && { tls: { cert: readFileSync(tls.certificate), key: readFileSync(tls.key) } }),
+  }
 }
 
 function countTrees({ trees }: Snapshot) {

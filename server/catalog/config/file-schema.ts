@@ -54,10 +54,21 @@ const portText = 'a port from 0 to 65535, or auto'
 const port = z.union([z.literal('auto'), z.int().min(0, portText).max(65535, portText)], { error: portText })
 const door = { enabled: flag.optional(), bind: bind.optional(), port: port.optional() }
 
+const passiveText = 'a range of ports, such as 30000-30099'
+const passivePorts = line(passiveText).transform((value, context) => {
+  const [, from, to] = /^(\d{1,5})-(\d{1,5})$/.exec(value) ?? []
+  const range = { from: Number(from), to: Number(to) }
+  if (range.from >= 1 && range.from <= range.to && range.to <= 65535) return range
+  context.issues.push({ code: 'custom', message: passiveText, input: value })
+  return z.NEVER
+})
+
 const folder = line('the path of a folder').refine(
   (value) => !value.startsWith('~'),
   'a path without ~, which only a shell expands',
 )
+
+const pemFile = line('the path of a PEM file')
 
 const nameText = 'a name of letters, digits, dots, dashes and underscores that begins with a letter or digit'
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, nameText)
@@ -138,7 +149,12 @@ export const configFileSchema = section({
   }).optional(),
   http: section(door).optional(),
   tftp: section(door).optional(),
-  ftp: section(door).optional(),
+  ftp: section({
+    ...door,
+    'passive-ports': passivePorts.optional(),
+    'public-address': canonical(canonicalIp, 'the address that FTP clients reach us by').optional(),
+    tls: section({ certificate: pemFile, key: pemFile }).optional(),
+  }).optional(),
   nfs: section(door).optional(),
   dhcp: section({
     mode: oneOf(['off', 'proxy']).optional(),

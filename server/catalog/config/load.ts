@@ -5,7 +5,7 @@ import type { SnapshotProblem } from '../snapshot.ts'
 import { type ConfigFile, configFileSchema } from './file-schema.ts'
 import { resolveGuests } from './guests.ts'
 import { ConfigError, ProblemList, reportIssues, showPath } from './problems.ts'
-import type { Config, DoorConfig } from './schema.ts'
+import type { Config, DoorConfig, FtpConfig } from './schema.ts'
 import { readYaml, type YamlMapping, type YamlPath, type YamlText, type YamlValue } from './yaml.ts'
 
 /** config.yaml as everything else uses it: defaults filled in, inheritance resolved, odd things noted. */
@@ -127,6 +127,17 @@ function dropBlanks(value: YamlValue, path: YamlPath): void {
   }
 }
 
+function ftpSettings(written: ConfigFile['ftp'], baseFolder: string): Omit<FtpConfig, keyof DoorConfig> {
+  const { 'passive-ports': passivePorts, 'public-address': publicAddress, tls } = written ?? {}
+  return {
+    ...(passivePorts && { passivePorts }),
+    ...(publicAddress !== undefined && { publicAddress }),
+    ...(tls && {
+      tls: { certificate: resolve(baseFolder, tls.certificate), key: resolve(baseFolder, tls.key) },
+    }),
+  }
+}
+
 function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Config {
   const bind = file.server?.bind ?? '0.0.0.0'
   const door = (written: ConfigFile['http'], port: DoorConfig['port']): DoorConfig => ({
@@ -143,7 +154,7 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
     server: { bind, ...(url !== undefined && { url }) },
     http: door(file.http, 8080),
     tftp: door(file.tftp, 'auto'),
-    ftp: door(file.ftp, 'auto'),
+    ftp: { ...door(file.ftp, 'auto'), ...ftpSettings(file.ftp, baseFolder) },
     nfs: door(file.nfs, 'auto'),
     dhcp: {
       ...dhcp,

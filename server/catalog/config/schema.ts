@@ -12,7 +12,7 @@ export interface Config {
   readonly server: { readonly bind: string; readonly url?: string }
   readonly http: DoorConfig
   readonly tftp: DoorConfig
-  readonly ftp: DoorConfig
+  readonly ftp: FtpConfig
   readonly nfs: DoorConfig
   readonly dhcp: DhcpConfig
   readonly paths: {
@@ -24,6 +24,15 @@ export interface Config {
   readonly unknown: UnknownMachine
   /** How long the menu of an unknown machine waits before it boots from its own disk. */
   readonly menuTimeoutMs: number
+}
+
+export interface FtpConfig extends DoorConfig {
+  /** Where data connections are waited for, both ends included; any free port when absent. */
+  readonly passivePorts?: { readonly from: number; readonly to: number }
+  /** Our IPv4 address as clients behind NAT see it. */
+  readonly publicAddress?: string
+  /** Absolute paths of PEM files; with them AUTH TLS is offered. */
+  readonly tls?: { readonly certificate: string; readonly key: string }
 }
 
 /** The ProxyDHCP door. `mode: off` or `enabled: false` keep it closed. */
