@@ -125,7 +125,7 @@ export class FtpDoor implements Listener {
     }
     this.#perClient.set(address, ofClient + 1)
     const who = { protocol: 'ftp', address, localAddress: plainAddress(local) } as const
-    const session = new Session(this.#means, socket, who, local, () => {
+    const session = new Session(this.#means, socket, who, () => {
       this.#sessions.delete(session)
       const left = (this.#perClient.get(address) ?? 1) - 1
       if (left > 0) this.#perClient.set(address, left)

@@ -61,6 +61,8 @@ export class Session {
   onlyEpsv = false
   facts: readonly FactName[] = factNames
   transfer: Transfer | undefined
+  /** ABOR came and was not answered yet: a transfer that is only about to begin does not. */
+  abortAsked = false
   readonly #reader: LineReader
   readonly #queue: ControlLine[] = []
   readonly #pace: Pace
@@ -71,7 +73,12 @@ export class Session {
   #ended = false
   #nonsense = 0
 
-  constructor(means: Means, socket: Socket, who: Requester, local: string, onEnd: () => void) {
+  constructor(
+    means: Means,
+    socket: Socket,
+    who: Requester & { readonly localAddress: string },
+    onEnd: () => void,
+  ) {
     const { limits } = means
     this.means = means
     this.socket = socket
@@ -81,7 +88,7 @@ export class Session {
     this.#pace = new Pace(limits.commandsPerSecond)
     this.data = new DataPort({
       peer: who.address,
-      local,
+      local: who.localAddress,
       ports: means.passivePorts,
       connectMs: limits.connectMs,
       onStranger: (address) =>
@@ -181,7 +188,7 @@ export class Session {
 
   #enqueue(lines: readonly ControlLine[]): void {
     for (const line of lines) {
-      if (this.transfer && this.#hearNow(line)) continue
+      if ((this.#working || this.#queue.length > 0) && this.#hearNow(line)) continue
       this.#queue.push(line)
     }
     if (this.#queue.length > this.means.limits.queuedCommands) this.socket.pause()
@@ -191,8 +198,11 @@ export class Session {
   /** STAT is answered while the transfer runs. ABOR ends it now, and is answered in its turn. */
   #hearNow(line: ControlLine): boolean {
     const command = typeof line === 'string' ? parseCommand(line) : undefined
-    if (command?.verb === 'ABOR') this.transfer?.abort()
-    if (command?.verb !== 'STAT' || this.#queue.length > 0) return false
+    if (command?.verb === 'ABOR') {
+      this.abortAsked = true
+      this.transfer?.abort()
+    }
+    if (command?.verb !== 'STAT' || !this.transfer || this.#queue.length > 0) return false
     void this.#execute(command)
     return true
   }

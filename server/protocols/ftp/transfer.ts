@@ -33,6 +33,10 @@ export async function carry(session: Session, title: string, work: Work): Promis
     session.reply(425, 'No data connection was arranged; send EPSV, PASV, EPRT or PORT first')
     return { outcome: 'failed', kind: 'bad-request', detail: 'no data connection was arranged', bytes: 0 }
   }
+  if (session.abortAsked) {
+    session.reply(426, 'Aborted')
+    return { outcome: 'aborted', bytes: 0 }
+  }
   let aborted = false
   let socket: Socket | undefined
   const transfer: Transfer = {

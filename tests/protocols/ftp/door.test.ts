@@ -191,6 +191,17 @@ describe('transfers', () => {
     expect(events.map((event) => event.type === 'served' && event.outcome)).toEqual(['aborted', 'complete'])
   })
 
+  test('ABOR in the same segment as RETR still ends it', async () => {
+    const { ftp } = await client()
+    const socket = await ftp.data()
+    ftp.send('RETR trees/f/40/.treeinfo\r\nABOR\r\nNOOP\r\n')
+    expect([(await ftp.reply()).code, (await ftp.reply()).code, (await ftp.reply()).code]).toEqual([
+      426, 226, 200,
+    ])
+    socket.destroy()
+    expect((await ftp.fetch('RETR trees/f/40/.treeinfo')).last.code).toBe(226)
+  })
+
   test('PORT and EPRT connect to the client', async () => {
     const { ftp } = await client()
     const { createServer } = await import('node:net')

@@ -103,6 +103,14 @@ describe('data connections', () => {
   })
 })
 
+test('an IPv4 client of a door that listens on every address is an IPv4 client', async () => {
+  const { port } = await openFtp({ source, bind: '::' })
+  const ftp = await RawFtp.login(port)
+  expect((await ftp.ask('PASV')).text).toMatch(/\(127,0,0,1,\d+,\d+\)/)
+  expect((await ftp.fetch('RETR x')).bytes.toString()).toBe('x')
+  expect((await ftp.ask('PORT 127,0,0,1,200,0')).code).toBe(200)
+})
+
 describe('limits', () => {
   test('of sessions, in all and from one address', async () => {
     const { port, door } = await openFtp({ source, limits: { sessions: 3, sessionsPerClient: 2 } })

@@ -77,6 +77,7 @@ export const host = forAnyone((session, name) => {
 
 /** By now the transfer is over: it ended when the line came in (RFC 959 section 4.1.3). */
 export const abor = forReaders((session) => {
+  session.abortAsked = false
   session.restartAt = 0
   session.data.close()
   session.reply(226, 'No transfer is under way any more')
