@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Snapshot } from '../catalog/snapshot.ts'
 import { parseLookupQuery } from '../core/boot/lookup.ts'
 import { createLookupTexts } from '../core/boot/lookup-texts.ts'
 import type { BootWorld } from '../core/boot/plan-boot.ts'
@@ -12,18 +13,44 @@ const jsonType = 'application/json; charset=utf-8'
 interface Answer {
   readonly status: number
   readonly contentType: string
-  readonly body: string
+  readonly body: Buffer
+}
+
+/** Whole answers kept. Requests come from clients, so the memory must end somewhere; it then starts anew. */
+const mostAnswers = 4096
+
+export interface LookupRouteParts {
+  readonly snapshot: () => Snapshot
+  readonly worldOf: (req: IncomingMessage) => BootWorld
+  readonly onFault: (error: unknown, where: string) => void
 }
 
 /**
  * `GET /api/v1/lookup`, answered before Express: a rack that installs asks it thousands of times a second, and
- * routing alone would cost more than the answer. Returns false for every other request.
+ * routing alone would cost more than the answer. The same request to the same snapshot, by a client that reaches us by
+ * the same name, has the same answer. Returns false for every other request.
  */
-export function lookupRoute(
-  worldOf: (req: IncomingMessage) => BootWorld,
-  onFault: (error: unknown, where: string) => void,
-): (req: IncomingMessage, res: ServerResponse) => boolean {
+export function lookupRoute({
+  snapshot,
+  worldOf,
+  onFault,
+}: LookupRouteParts): (req: IncomingMessage, res: ServerResponse) => boolean {
   const texts = createLookupTexts()
+  const answers = new Map<string, Answer>()
+  let answered: Snapshot | undefined
+
+  const answerOf = (req: IncomingMessage, query: string): Answer => {
+    const now = snapshot()
+    if (now !== answered || answers.size >= mostAnswers) answers.clear()
+    answered = now
+    const key = `${req.headers.host}\n${req.socket.localAddress}\n${query}`
+    const known = answers.get(key)
+    if (known) return known
+    const answer = answerLookup(readQuery(query), worldOf(req), texts)
+    if (answer.status === 200) answers.set(key, answer)
+    return answer
+  }
+
   return (req, res) => {
     const url = req.url ?? ''
     if (!url.startsWith(path) || (req.method !== 'GET' && req.method !== 'HEAD')) return false
@@ -31,12 +58,12 @@ export function lookupRoute(
     if (url.length > path.length && mark !== questionMark) return false
     let answer: Answer
     try {
-      answer = answerLookup(readQuery(url.slice(path.length + 1)), worldOf(req), texts)
+      answer = answerOf(req, url.slice(path.length + 1))
     } catch (error) {
       answer = refusal(failureAnswer(error, (fault) => onFault(fault, `${req.method} ${path}`)))
     }
-    const body = Buffer.from(answer.body)
-    res.writeHead(answer.status, { 'Content-Type': answer.contentType, 'Content-Length': body.length })
+    const { status, contentType, body } = answer
+    res.writeHead(status, { 'Content-Type': contentType, 'Content-Length': body.length })
     res.end(req.method === 'HEAD' ? undefined : body)
     return true
   }
@@ -63,14 +90,11 @@ function answerLookup(
   const { result, json } = texts(parseLookupQuery(params), world)
   if (!result.found) {
     const { why: message, nearest } = result
-    return {
-      status: 404,
-      contentType: jsonType,
-      body: JSON.stringify({ error: 'not-found', message, nearest }),
-    }
+    return jsonAnswer(404, { error: 'not-found', message, nearest })
   }
-  if (as === 'json' && json !== undefined) return { status: 200, contentType: jsonType, body: json }
-  return { status: 200, contentType: formatContentType(as), body: renderPlan(result.plan, as) }
+  if (as === 'json' && json !== undefined)
+    return { status: 200, contentType: jsonType, body: Buffer.from(json) }
+  return { status: 200, contentType: formatContentType(as), body: Buffer.from(renderPlan(result.plan, as)) }
 }
 
 /**
@@ -85,5 +109,9 @@ export function formatOf(as: unknown): Format {
 }
 
 function refusal({ status, body }: FailureAnswer): Answer {
-  return { status, contentType: jsonType, body: JSON.stringify(body) }
+  return jsonAnswer(status, body)
+}
+
+function jsonAnswer(status: number, value: unknown): Answer {
+  return { status, contentType: jsonType, body: Buffer.from(JSON.stringify(value)) }
 }

@@ -60,7 +60,7 @@ export function webApp(parts: WebParts): (req: IncomingMessage, res: ServerRespo
       void res.status(404).json({ error: 'not-found', message: 'no such path in the API; see /api/v1/' }),
   )
   app.use(sendFailure(onFault))
-  const lookup = lookupRoute((req) => worldOf(parts, req), onFault)
+  const lookup = lookupRoute({ snapshot: parts.snapshot, worldOf: (req) => worldOf(parts, req), onFault })
   return (req, res) => {
     if (!lookup(req, res)) app(req, res)
   }
