@@ -16,11 +16,16 @@ export interface LabImages {
   readonly initrd: string
 }
 
-export type LabTreeName = 'fedora' | 'centos' | 'debian' | 'suse'
+export type LabTreeName = 'fedora' | 'fedora-arm64' | 'centos' | 'debian' | 'suse'
 
 export const labTrees: Record<LabTreeName, LabTree> = {
   fedora: {
     id: 'fedora/40/Everything/x86_64/os',
+    kernel: 'images/pxeboot/vmlinuz',
+    initrd: 'images/pxeboot/initrd.img',
+  },
+  'fedora-arm64': {
+    id: 'fedora/40/Everything/aarch64/os',
     kernel: 'images/pxeboot/vmlinuz',
     initrd: 'images/pxeboot/initrd.img',
   },
@@ -66,57 +71,8 @@ export function makeTree(trees: string, name: LabTreeName, images: LabImages): L
 }
 
 const descriptors: Record<LabTreeName, (tree: LabTree, images: LabImages) => Record<string, string>> = {
-  fedora: (tree, images) => ({
-    '.treeinfo': `[checksums]
-${tree.initrd} = sha256:${sha256(images.initrd)}
-${tree.kernel} = sha256:${sha256(images.kernel)}
-
-[general]
-; WARNING.0 = This section provides compatibility with pre-productmd treeinfos.
-; WARNING.1 = Read productmd documentation for details about new format.
-arch = x86_64
-family = Fedora
-name = Fedora 40
-packagedir = Packages
-platforms = x86_64,xen
-repository = .
-timestamp = 1713118220
-variant = Everything
-variants = Everything
-version = 40
-
-[header]
-type = productmd.treeinfo
-version = 1.2
-
-[images-x86_64]
-initrd = ${tree.initrd}
-kernel = ${tree.kernel}
-
-[images-xen]
-initrd = ${tree.initrd}
-kernel = ${tree.kernel}
-
-[release]
-name = Fedora
-short = Fedora
-version = 40
-
-[tree]
-arch = x86_64
-build_timestamp = 1713118220
-platforms = x86_64,xen
-variants = Everything
-
-[variant-Everything]
-id = Everything
-name = Everything
-packages = Packages
-repository = .
-type = variant
-uid = Everything
-`,
-  }),
+  fedora: (tree, images) => ({ '.treeinfo': fedoraTreeinfo(tree, images, 'x86_64', ['x86_64', 'xen']) }),
+  'fedora-arm64': (tree, images) => ({ '.treeinfo': fedoraTreeinfo(tree, images, 'aarch64', ['aarch64']) }),
   centos: (tree) => ({
     '.treeinfo': `[general]
 family = CentOS
@@ -159,6 +115,56 @@ BASEARCHS        x86_64
       'openSUSE - openSUSE-13.2-DVD-x86_64-Build0063-Media\nopenSUSE-13.2-DVD-x86_64-Build0063\n1\n',
     'media.1/products': '/ openSUSE 13.2-1.10\n',
   }),
+}
+
+function fedoraTreeinfo(
+  tree: LabTree,
+  images: LabImages,
+  arch: string,
+  platforms: readonly string[],
+): string {
+  return `[checksums]
+${tree.initrd} = sha256:${sha256(images.initrd)}
+${tree.kernel} = sha256:${sha256(images.kernel)}
+
+[general]
+; WARNING.0 = This section provides compatibility with pre-productmd treeinfos.
+; WARNING.1 = Read productmd documentation for details about new format.
+arch = ${arch}
+family = Fedora
+name = Fedora 40
+packagedir = Packages
+platforms = ${platforms.join(',')}
+repository = .
+timestamp = 1713118220
+variant = Everything
+variants = Everything
+version = 40
+
+[header]
+type = productmd.treeinfo
+version = 1.2
+
+${platforms.map((platform) => `[images-${platform}]\ninitrd = ${tree.initrd}\nkernel = ${tree.kernel}\n`).join('\n')}
+[release]
+name = Fedora
+short = Fedora
+version = 40
+
+[tree]
+arch = ${arch}
+build_timestamp = 1713118220
+platforms = ${platforms.join(',')}
+variants = Everything
+
+[variant-Everything]
+id = Everything
+name = Everything
+packages = Packages
+repository = .
+type = variant
+uid = Everything
+`
 }
 
 function sha256(file: string): string {

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto'
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { expect } from 'vitest'
+import type { Child } from '../../../server/cli/demo/child.ts'
+import { type DhcpAdvice, startDnsmasq } from '../../../server/cli/demo/dnsmasq.ts'
+import { makeLan } from '../../../server/cli/demo/lan.ts'
+import { type MachineFirmware, startMachine } from '../../../server/cli/demo/machine.ts'
+import { type Bench, guestImages, startTreeboot, type Treeboot } from './lab.ts'
+import { labTrees, makeTree } from './trees.ts'
+
+/** One way of booting a machine from treeboot. */
+export interface BootCase {
+  readonly firmware: MachineFirmware
+  /** Files for `tftpboot/`: where each goes there, and where it is on this machine. */
+  readonly loaders: Readonly<Record<string, string>>
+  /** What the DHCP server says of booting. */
+  readonly advice: (treeboot: Treeboot) => DhcpAdvice
+  /** More configuration. */
+  readonly config?: Readonly<Record<string, unknown>>
+}
+
+export interface Booted {
+  readonly treeboot: Treeboot
+  readonly machine: Child
+}
+
+const mac = '52:54:00:aa:bb:01'
+
+/** Small, with a line that proves it was rendered for this guest. */
+const template = `text
+network --hostname={{ hostname }}
+%post
+echo installed as {{ hostname }}
+%end
+`
+
+/** A network, treeboot in it, somebody else's DHCP server beside it, and a machine that is switched on. */
+export async function bootGuest(bench: Bench, boot: BootCase): Promise<Booted> {
+  const { folder, undo } = bench
+  const arm = boot.firmware === 'arm64'
+  const name = arm ? 'fedora-arm64' : 'fedora'
+  const tree = makeTree(join(folder, 'trees'), name, await guestImages(arm ? 'arm64' : 'amd64'))
+  writeFileSync(join(folder, 'templates/small.ks'), template)
+  for (const [to, from] of Object.entries(boot.loaders)) {
+    const file = join(folder, 'tftpboot', to)
+    mkdirSync(dirname(file), { recursive: true })
+    copyFileSync(from, file)
+  }
+  const lan = makeLan(undo)
+  const args = [arm ? 'console=ttyAMA0' : 'console=ttyS0', 'quiet']
+  const guests = {
+    web01: { mac, tree: labTrees[name].id, template: 'small.ks', args, vars: { hostname: 'web01.example' } },
+  }
+  const treeboot = await startTreeboot(bench, {
+    lan,
+    config: { guests, ...boot.config },
+    trees: [tree.id],
+  })
+  await startDnsmasq(undo, lan.addHost('192.0.2.2'), folder, boot.advice(treeboot))
+  // UEFI unpacks its loaders beside the initrd: with less memory GRUB runs out of it.
+  const memory = boot.firmware === 'bios' ? 512 : 768
+  const network = { tap: lan.addTap() }
+  const machine = startMachine(undo, { firmware: boot.firmware, mac, memory, network, folder }, lan)
+  return { treeboot, machine }
+}
+
+/** The small guest came up with our arguments, has the very bytes of its kickstart, ran its %post, and powered off. */
+export async function expectInstall({ machine, treeboot }: Booted): Promise<void> {
+  const [, cmdline] = await machine.output.waitFor(/guest: booted with (.*)\n/, 180_000)
+  expect(cmdline).toMatch(/console=tty/)
+  expect(cmdline).toMatch(/inst\.repo=http:/)
+  const [, url, digest] = await machine.output.waitFor(/guest: answers (\S+) sha256 ([0-9a-f]{64})/, 60_000)
+  expect(url).toBe(`${treeboot.url}/ks/web01`)
+  expect(digest).toBe(createHash('sha256').update(treeboot.get('/ks/web01')).digest('hex'))
+  await machine.output.waitFor(/guest post: installed as web01\.example/, 20_000)
+  expect(await machine.ended).toBe(0)
+}
