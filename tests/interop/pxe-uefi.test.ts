@@ -1,9 +1,8 @@
 import { join } from 'node:path'
 import { beforeEach, describe, test } from 'vitest'
-import { obtainInstaller } from '../../server/cli/demo/installer.ts'
 import { requireClient, requireRoot } from '../support/clients.ts'
 import { bootGuest, expectInstall } from '../support/lab/boot.ts'
-import { type Bench, labCache, makeBench } from '../support/lab/lab.ts'
+import { type Bench, labInstaller, makeBench } from '../support/lab/lab.ts'
 
 const shim = '/usr/lib/shim/shimx64.efi.signed'
 const grub = '/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed'
@@ -73,7 +72,7 @@ describe('UEFI on arm64', () => {
   })
   test('shim and GRUB as Debian signs them, by TFTP', async () => {
     // Debian has these loaders in packages for arm64 only; its installer brings them to every architecture.
-    const installer = await obtainInstaller(labCache, 'arm64', (line) => console.log(line))
+    const installer = await labInstaller('arm64')
     const folder = join(installer.folder, 'debian-installer/arm64')
     const booted = await bootGuest(bench, {
       firmware: 'arm64',

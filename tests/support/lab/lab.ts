@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { type Child, type Command, run } from '../../../server/cli/demo/child.ts'
-import { type InstallerArch, obtainInstaller } from '../../../server/cli/demo/installer.ts'
+import { type Installer, type InstallerArch, obtainInstaller } from '../../../server/cli/demo/installer.ts'
 import type { Lan } from '../../../server/cli/demo/lan.ts'
 import { startServer } from '../../../server/cli/demo/server.ts'
 import { UndoStack } from '../../../server/cli/demo/undo.ts'
@@ -31,10 +31,15 @@ export function makeBench(): Bench {
   return { folder, undo }
 }
 
-/** The installer's kernel with the small guest as its initrd. Says where it fetches the installer when it must. */
-export async function guestImages(arch: InstallerArch = 'amd64'): Promise<LabImages> {
+/** The real installer, fetched once and kept. Says so when it must be fetched. */
+export function labInstaller(arch: InstallerArch): Promise<Installer> {
   mkdirSync(labCache, { recursive: true })
-  const installer = await obtainInstaller(labCache, arch, (line) => console.log(line))
+  return obtainInstaller(labCache, arch, (line) => console.log(line))
+}
+
+/** The installer's kernel with the small guest as its initrd. */
+export async function guestImages(arch: InstallerArch = 'amd64'): Promise<LabImages> {
+  const installer = await labInstaller(arch)
   return { kernel: installer.kernel, initrd: makeGuestInitrd(installer, labCache) }
 }
 
