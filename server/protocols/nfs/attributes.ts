@@ -1,0 +1,70 @@
+import type { Entry } from '../../files/source.ts'
+import type { XdrWriter } from './xdr.ts'
+
+/** `fattr3` of RFC 1813 section 2.5, as far as it differs from one of our entries to the next. */
+export interface FileAttributes {
+  readonly kind: Entry['kind']
+  /** Bytes. */
+  readonly size: number
+  readonly fsid: bigint
+  readonly fileid: bigint
+  readonly modifiedMs: number
+  /** Nanoseconds of the change time: they differ whenever the bytes may. See `attributesOf`. */
+  readonly changeNs: number
+}
+
+/** Length of a `fattr3`, and of a `post_op_attr` that has one. */
+export const attributesBytes = 84
+export const postOpBytes = 4 + attributesBytes
+
+/** `ftype3` of RFC 1813 section 2.6. */
+const fileTypes: Record<Entry['kind'], number> = { file: 1, folder: 2, symlink: 5 }
+const modes: Record<Entry['kind'], number> = { file: 0o444, folder: 0o555, symlink: 0o777 }
+/** What a folder's size is said to be. Zero would make some tools take it for empty. */
+const folderSize = 4096
+const blockSize = 512
+
+/**
+ * What we tell of an entry. Clients keep what they read until size, modification time or change time differ, and a
+ * file replaced by rsync may keep the first two. So the nanoseconds of the change time are made from the entry's
+ * validator: other bytes, other change time.
+ */
+export function attributesOf(entry: Entry, fsid: bigint, fileid: bigint): FileAttributes {
+  const { kind, size, modifiedMs, etag } = entry
+  return { kind, size, fsid, fileid, modifiedMs, changeNs: hash(etag) % 1_000_000_000 }
+}
+
+/** FNV-1a, 32 bits: enough to tell two versions of one file apart. */
+function hash(text: string): number {
+  let value = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193)
+  return value >>> 0
+}
+
+export function writeAttributes(out: XdrWriter, attributes: FileAttributes): void {
+  const { kind, fsid, fileid } = attributes
+  const size = kind === 'folder' ? folderSize : attributes.size
+  const seconds = clampSeconds(attributes.modifiedMs)
+  const nanoseconds = Math.max(0, attributes.modifiedMs - Math.floor(attributes.modifiedMs / 1000) * 1000)
+  const modifiedNs = Math.floor(nanoseconds * 1_000_000)
+  out.u32(fileTypes[kind]).u32(modes[kind])
+  out.u32(kind === 'folder' ? 2 : 1) // nlink
+  out.u32(0).u32(0) // uid, gid: root owns everything and nobody may write
+  out.u64(size).u64(Math.ceil(size / blockSize) * blockSize)
+  out.u32(0).u32(0) // rdev
+  out.u64(fsid).u64(fileid)
+  out.u32(seconds).u32(modifiedNs) // atime: we keep none
+  out.u32(seconds).u32(modifiedNs)
+  out.u32(seconds).u32(attributes.changeNs)
+}
+
+/** `nfstime3` has 32 bits of seconds, without a sign. */
+function clampSeconds(modifiedMs: number): number {
+  return Math.min(0xffff_ffff, Math.max(0, Math.floor(modifiedMs / 1000)))
+}
+
+/** `post_op_attr`. */
+export function writePostOp(out: XdrWriter, attributes: FileAttributes | undefined): void {
+  out.bool(attributes !== undefined)
+  if (attributes) writeAttributes(out, attributes)
+}

@@ -1,0 +1,192 @@
+import { Failure, failureMessage } from '../../core/failure.ts'
+import type { EventSink } from '../../events/bus.ts'
+import { BufferPool } from '../../files/buffers.ts'
+import type { FileSource } from '../../files/source.ts'
+import type { ListenAddress, Listener } from '../listener.ts'
+import { type DispatchNotes, dispatch, type Program } from './dispatch.ts'
+import { Handles } from './handles.ts'
+import { mountHint } from './hint.ts'
+import { mountProgram, mountProgramOf } from './mount.ts'
+import { nfs3Program, nfsProgram } from './nfs3.ts'
+import { OpenFiles } from './open-files.ts'
+import { openPortMapper, type PortMapper } from './port-mapper.ts'
+import { type Mapping, portmapProgramOf } from './portmap.ts'
+import { ReadLog } from './read-log.ts'
+import { Shelf } from './shelf.ts'
+import { type ConnectionLimits, TcpEar, type TransportHooks } from './tcp.ts'
+import { UdpEar } from './udp.ts'
+
+export interface NfsDoorOptions {
+  /** An address, or `0.0.0.0` (every IPv4 address of the machine) or `::` (every address). */
+  readonly bind: string
+  /** NFS and MOUNT together, TCP and UDP. 0: any free one. */
+  readonly port: number
+  /** `auto`: port 111 if it is free, else the rpcbind that has it. A number: our own port mapper there, 0 for any free port. */
+  readonly portmap: 'auto' | 'off' | number
+  /** The namespace, or how to get the current one: it is asked for once per request. */
+  readonly source: FileSource | (() => FileSource)
+  readonly events: EventSink
+  /** Where the key and the table of the file handles are kept. */
+  readonly dataFolder: string
+  readonly limits?: ConnectionLimits
+}
+
+const stopGraceMs = 2_000
+/** A free TCP port may be taken for UDP. */
+const portTries = 8
+/** Nonsense that is told of, in each stretch of time: a flood must not fill the log. */
+const noiseLimit = { count: 10, perMs: 1_000 }
+
+/** What is only there while the door is open. */
+interface Open {
+  readonly tcp: TcpEar
+  readonly udp: UdpEar
+  readonly mapper: PortMapper
+  readonly handles: Handles
+  readonly files: OpenFiles
+  readonly log: ReadLog
+  readonly address: ListenAddress
+}
+
+/** The NFS door: version 3, read-only, with MOUNT and a small port mapper (RFC 1813, 5531, 1833, 4506). */
+export class NfsDoor implements Listener {
+  readonly name = 'nfs'
+  readonly #options: NfsDoorOptions
+  #open: Open | undefined
+  #stopped: Promise<void> | undefined
+  #noise = { sinceMs: Number.NEGATIVE_INFINITY, count: 0 }
+
+  constructor(options: NfsDoorOptions) {
+    this.#options = options
+  }
+
+  get address(): ListenAddress | undefined {
+    return this.#open?.address
+  }
+
+  /** For the start-up table: how to mount. '' while the door is closed. */
+  get hint(): string {
+    return this.#open
+      ? mountHint(this.#open.address.host, this.#open.address.port, this.#open.mapper.state)
+      : ''
+  }
+
+  /** Where our own port mapper listens, if it is ours. */
+  get portmapPort(): number | undefined {
+    const state = this.#open?.mapper.state
+    return state?.type === 'ours' ? state.port : undefined
+  }
+
+  async start(): Promise<void> {
+    const { bind, events, dataFolder, source, portmap } = this.#options
+    const handles = await Handles.open(dataFolder)
+    try {
+      const shelf = new Shelf(handles, typeof source === 'function' ? source : () => source)
+      const files = new OpenFiles()
+      const log = new ReadLog(events)
+      const pool = new BufferPool()
+      const programs = [nfs3Program({ shelf, files, pool, log }, events), mountProgramOf(shelf, events)]
+      const { tcp, udp, port } = await this.#listen(this.#hooks(programs))
+      const mappings = mappingsOf(port)
+      const portmapHooks = this.#hooks([portmapProgramOf(() => mappings)])
+      const mapper = await openPortMapper(portmap, bind, mappings, portmapHooks).catch(
+        async (error: unknown) => {
+          udp.close()
+          await tcp.close(0)
+          throw cannotListen(error, bind, typeof portmap === 'number' ? portmap : 111)
+        },
+      )
+      this.#open = { tcp, udp, mapper, handles, files, log, address: { host: bind, port } }
+    } catch (error) {
+      await handles.close()
+      throw error
+    }
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#close()
+    return this.#stopped
+  }
+
+  async #close(): Promise<void> {
+    const open = this.#open
+    if (!open) return
+    this.#open = undefined
+    open.udp.close()
+    await Promise.all([open.mapper.stop(stopGraceMs), open.tcp.close(stopGraceMs)])
+    open.files.close()
+    open.log.flush()
+    await open.handles.close()
+  }
+
+  /** TCP and UDP on one port, so that one number is all a client has to be told. */
+  async #listen(hooks: TransportHooks): Promise<{ tcp: TcpEar; udp: UdpEar; port: number }> {
+    const { bind, port: wanted, limits } = this.#options
+    for (let attempt = 1; ; attempt++) {
+      const tcp = new TcpEar(hooks, limits)
+      const udp = new UdpEar(hooks)
+      let port = 0
+      try {
+        port = await tcp.open(bind, wanted)
+        await udp.open(bind, port)
+        return { tcp, udp, port }
+      } catch (error) {
+        udp.close()
+        if (port !== 0) await tcp.close(0)
+        if (wanted !== 0 || attempt === portTries) throw cannotListen(error, bind, wanted)
+      }
+    }
+  }
+
+  #hooks(programs: readonly Program[]): TransportHooks {
+    const { events } = this.#options
+    const trouble = (message: string): void => events({ type: 'trouble', where: 'nfs', message })
+    const noise = (client: string, message: string): void => {
+      if (this.#mayComplain()) events({ type: 'noise', protocol: 'nfs', client, message })
+    }
+    const notes: DispatchNotes = {
+      noise: ({ who }, reason) => noise(who.address, reason),
+      trouble: (call, error) =>
+        trouble(`program ${call.program} procedure ${call.procedure}: ${failureMessage(error)}`),
+    }
+    return { trouble, noise, answer: (message, caller) => dispatch(programs, message, caller, notes) }
+  }
+
+  #mayComplain(): boolean {
+    const now = performance.now()
+    if (now - this.#noise.sinceMs > noiseLimit.perMs) this.#noise = { sinceMs: now, count: 0 }
+    return ++this.#noise.count <= noiseLimit.count
+  }
+}
+
+function mappingsOf(port: number): Mapping[] {
+  const [nfs, mount] = [nfsProgram, mountProgram]
+  return [nfs, mount].flatMap((program) =>
+    (['tcp', 'udp'] as const).map((transport) => ({ program, version: 3, transport, port })),
+  )
+}
+
+function cannotListen(error: unknown, bind: string, port: number): Failure {
+  const { code } = error as NodeJS.ErrnoException
+  const what = `NFS cannot listen on ${bind} port ${port}`
+  const cause = { cause: error }
+  if (code === 'EADDRINUSE')
+    return new Failure(
+      'conflict',
+      `${what}: another program has it, perhaps the kernel's own NFS server. Stop that one (systemctl stop nfs-server, or what ss -lntup 'sport = :${port}' names), or set nfs.port in config.yaml to a free port`,
+      cause,
+    )
+  if (code === 'EACCES')
+    return new Failure(
+      'forbidden',
+      `${what}: ports below 1024 need CAP_NET_BIND_SERVICE. Set nfs.port in config.yaml to 1024 or above, or give the service that capability`,
+      cause,
+    )
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return new Failure(
+      'bad-request',
+      `${what}: no interface of this machine has that address. Set nfs.bind in config.yaml to one that "ip addr" shows, or to 0.0.0.0`,
+      cause,
+    )
+  return new Failure('internal', `${what}: ${failureMessage(error)}`, cause)
+}

@@ -1,0 +1,40 @@
+/**
+ * File handles as bytes. NFSv3 leaves us 64 of them (RFC 1813 section 2.4):
+ *
+ *     1 | digest (16) | path in UTF-8 (up to 47)     the handle says where it leads
+ *     2 | digest (16)                                the table of long paths says it
+ *
+ * The digest is keyed and made from the path, so a handle that we did not give out is worth nothing, and one path
+ * has one handle for as long as the key lives.
+ */
+export type Handle =
+  | { readonly type: 'path'; readonly digest: Buffer; readonly path: string }
+  | { readonly type: 'table'; readonly digest: Buffer }
+
+export const maxHandleBytes = 64
+export const digestBytes = 16
+/** Longest path, in bytes, that fits into a handle. */
+export const maxInlinePath = maxHandleBytes - 1 - digestBytes
+
+const tagPath = 1
+const tagTable = 2
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+export function encodeHandle(handle: Handle): Buffer {
+  if (handle.type === 'table') return Buffer.concat([Buffer.of(tagTable), handle.digest])
+  return Buffer.concat([Buffer.of(tagPath), handle.digest, Buffer.from(handle.path, 'utf8')])
+}
+
+/** Undefined for bytes that cannot be a handle of ours (NFS3ERR_BADHANDLE). Says nothing about whether we gave it out. */
+export function decodeHandle(bytes: Buffer): Handle | undefined {
+  if (bytes.length < 1 + digestBytes || bytes.length > maxHandleBytes) return undefined
+  const digest = bytes.subarray(1, 1 + digestBytes)
+  const rest = bytes.subarray(1 + digestBytes)
+  if (bytes[0] === tagTable) return rest.length === 0 ? { type: 'table', digest } : undefined
+  if (bytes[0] !== tagPath) return undefined
+  try {
+    return { type: 'path', digest, path: utf8.decode(rest) }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,94 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import { type CleanPath, cleanPath } from '../../files/path.ts'
+import { decodeHandle, digestBytes, encodeHandle, maxInlinePath } from './handle.ts'
+import { PathTable } from './path-table.ts'
+import { loadSecret } from './secret.ts'
+import { NfsFailure, nfsStatus } from './status.ts'
+
+/** What a path is called on the wire. */
+export interface Identity {
+  readonly handle: Buffer
+  /** 64 bits, never 0, the same after a restart. */
+  readonly fileid: bigint
+}
+
+/** How many paths we remember the identity of: computing one takes some microseconds. */
+const rememberedPaths = 32_768
+
+/**
+ * From paths to file handles and back. A handle belongs to a path, not to an inode: a tree that is replaced under a
+ * mounted client is simply there, and so are files inside ISO images and generated ones.
+ */
+export class Handles {
+  readonly #secret: Buffer
+  readonly #table: PathTable
+  readonly #identities = new LRUCache<string, Identity>({ max: rememberedPaths })
+  readonly #paths = new LRUCache<string, CleanPath>({ max: rememberedPaths })
+  /** Which file system this is: another server, or this one with another key, is another one. */
+  readonly fsid: bigint
+
+  private constructor(secret: Buffer, table: PathTable) {
+    this.#secret = secret
+    this.#table = table
+    this.fsid = this.#digest('fsid').readBigUInt64BE(digestBytes)
+  }
+
+  static async open(dataFolder: string): Promise<Handles> {
+    const secret = await loadSecret(dataFolder)
+    return new Handles(secret, await PathTable.open(dataFolder))
+  }
+
+  close(): Promise<void> {
+    return this.#table.close()
+  }
+
+  /** To be awaited before a handle leaves the house. */
+  saved(): Promise<void> {
+    return this.#table.saved()
+  }
+
+  fileid(path: CleanPath): bigint {
+    return this.#known(path).fileid
+  }
+
+  /** @throws Failure `unavailable` when no more long paths can be kept. */
+  handle(path: CleanPath): Buffer {
+    const { handle } = this.#known(path)
+    if (handle.length === 1 + digestBytes) this.#table.add(handle.subarray(1), path)
+    return handle
+  }
+
+  /** @throws NfsFailure BADHANDLE for what cannot be a handle, STALE for one that this server did not give out. */
+  path(bytes: Buffer): CleanPath {
+    const key = bytes.toString('latin1')
+    const remembered = this.#paths.get(key)
+    if (remembered !== undefined) return remembered
+    const handle = decodeHandle(bytes)
+    if (!handle) throw new NfsFailure(nfsStatus.badHandle)
+    const path = handle.type === 'path' ? handle.path : this.#table.find(handle.digest)
+    if (path === undefined) throw new NfsFailure(nfsStatus.stale)
+    const expected = this.#digest(path).subarray(0, digestBytes)
+    if (!timingSafeEqual(expected, handle.digest)) throw new NfsFailure(nfsStatus.stale)
+    const clean = cleanPath(path)
+    this.#paths.set(key, clean)
+    return clean
+  }
+
+  #known(path: CleanPath): Identity {
+    const known = this.#identities.get(path)
+    if (known) return known
+    const full = this.#digest(path)
+    const digest = full.subarray(0, digestBytes)
+    const inline = Buffer.byteLength(path) <= maxInlinePath
+    const handle = encodeHandle(inline ? { type: 'path', digest, path } : { type: 'table', digest })
+    const identity = { handle, fileid: full.readBigUInt64BE(digestBytes) || 1n }
+    this.#identities.set(path, identity)
+    return identity
+  }
+
+  /** SHA-256 with our key: half of it goes into the handle, a quarter is the file's number. */
+  #digest(path: string): Buffer {
+    return createHmac('sha256', this.#secret).update(path).digest()
+  }
+}

@@ -1,0 +1,68 @@
+import { LRUCache } from 'lru-cache'
+import type { Entry, OpenFile } from '../../files/source.ts'
+
+/** NFS has no open and no close: files stay open as long as somebody reads them, but no more than this many. */
+const maxOpenFiles = 128
+const idleMs = 5_000
+
+interface Held {
+  readonly file: Promise<OpenFile>
+  users: number
+  dropped: boolean
+}
+
+/** Open files by path and validator: another version of a file is another file. */
+export class OpenFiles {
+  readonly #held: LRUCache<string, Held>
+
+  constructor(limits: { readonly max?: number; readonly idleMs?: number } = {}) {
+    this.#held = new LRUCache<string, Held>({
+      max: limits.max ?? maxOpenFiles,
+      ttl: limits.idleMs ?? idleMs,
+      ttlAutopurge: true,
+      updateAgeOnGet: true,
+      dispose: (held) => drop(held),
+    })
+  }
+
+  get size(): number {
+    return this.#held.size
+  }
+
+  /** Lends the open file of an entry to `act`. A file that fell out of use while lent is closed when it comes back. */
+  async use<T>(path: string, entry: Entry, act: (file: OpenFile) => Promise<T>): Promise<T> {
+    const key = `${entry.etag}\0${entry.size}\0${path}`
+    let held = this.#held.get(key)
+    if (!held) {
+      held = { file: entry.open(), users: 0, dropped: false }
+      this.#held.set(key, held)
+    }
+    held.users++
+    try {
+      return await act(await held.file)
+    } catch (error) {
+      // Whatever went wrong, the next one opens it anew.
+      if (this.#held.peek(key) === held) this.#held.delete(key)
+      throw error
+    } finally {
+      held.users--
+      closeUnused(held)
+    }
+  }
+
+  /** Closes what nobody uses, and the rest as it comes back. */
+  close(): void {
+    this.#held.clear()
+  }
+}
+
+function drop(held: Held): void {
+  held.dropped = true
+  closeUnused(held)
+}
+
+function closeUnused(held: Held): void {
+  if (!held.dropped || held.users > 0) return
+  held.users = Number.NEGATIVE_INFINITY // closed once
+  held.file.then((file) => file.close()).catch(() => undefined)
+}

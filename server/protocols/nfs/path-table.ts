@@ -1,0 +1,113 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Failure } from '../../core/failure.ts'
+import { digestBytes } from './handle.ts'
+
+/** Bytes of the file, and so of the paths that clients can make us remember. A tree of 60,000 packages takes 6 MB. */
+const maxFileBytes = 512 * 1024 * 1024
+
+/**
+ * Paths too long for a handle, by digest: `data/nfs-handles`, one `<digest in hex> <path>` a line, only ever appended
+ * to. A path has no control characters, so a line is a line. A digest is given to a client only after its line is on
+ * the disk (`saved`), or a restart would make stale what was just handed out.
+ */
+export class PathTable {
+  readonly #file: FileHandle
+  readonly #paths = new Map<string, string>()
+  #bytes = 0
+  #unsaved: string[] = []
+  #saving: Promise<void> | undefined
+
+  private constructor(file: FileHandle) {
+    this.#file = file
+  }
+
+  static async open(dataFolder: string): Promise<PathTable> {
+    const path = join(dataFolder, 'nfs-handles')
+    try {
+      const table = new PathTable(await open(path, 'a+', 0o600))
+      await table.#load()
+      return table
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw new Failure('unavailable', `NFS keeps its table of file handles in ${path}: ${reason}`, {
+        cause: error,
+      })
+    }
+  }
+
+  get size(): number {
+    return this.#paths.size
+  }
+
+  find(digest: Buffer): string | undefined {
+    return this.#paths.get(digest.toString('hex'))
+  }
+
+  /** @throws Failure `unavailable` when the table is full. */
+  add(digest: Buffer, path: string): void {
+    const key = digest.toString('hex')
+    if (this.#paths.has(key)) return
+    const line = `${key} ${path}\n`
+    const bytes = Buffer.byteLength(line)
+    if (this.#bytes + bytes > maxFileBytes)
+      throw new Failure(
+        'unavailable',
+        `the table of NFS file handles is full (${maxFileBytes} bytes); stop treeboot, delete nfs-handles from its data folder, and mount again`,
+      )
+    this.#bytes += bytes
+    this.#paths.set(key, path)
+    this.#unsaved.push(line)
+  }
+
+  /** Resolves when everything that was added so far is on the disk. Many callers share one write. */
+  async saved(): Promise<void> {
+    // A write under way may have begun before the last addition: the second turn takes that one along.
+    while (this.#unsaved.length > 0 || this.#saving) {
+      this.#saving ??= this.#save().finally(() => {
+        this.#saving = undefined
+      })
+      await this.#saving
+    }
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.saved()
+    } finally {
+      await this.#file.close()
+    }
+  }
+
+  async #save(): Promise<void> {
+    const lines = this.#unsaved
+    this.#unsaved = []
+    try {
+      await this.#file.appendFile(lines.join(''))
+      await this.#file.datasync()
+    } catch (error) {
+      // Tried again by whoever needs them next. A line that is there twice does no harm, one cut short is dropped below.
+      this.#unsaved = ['\n', ...lines, ...this.#unsaved]
+      throw new Failure(
+        'unavailable',
+        `the table of NFS file handles cannot be written: ${(error as Error).message}`,
+        {
+          cause: error,
+        },
+      )
+    }
+  }
+
+  /** Lines that are none (a crash in the middle of one) are passed over. */
+  async #load(): Promise<void> {
+    const text = await this.#file.readFile('utf8')
+    this.#bytes = Buffer.byteLength(text)
+    const keyLength = 2 * digestBytes
+    for (const line of text.split('\n')) {
+      if (line.charCodeAt(keyLength) !== 0x20 || line.charCodeAt(keyLength + 1) !== 0x2f) continue
+      this.#paths.set(line.slice(0, keyLength), line.slice(keyLength + 1))
+    }
+    // What is appended next must begin a line of its own.
+    if (text !== '' && !text.endsWith('\n')) await this.#file.appendFile('\n')
+  }
+}

@@ -1,0 +1,112 @@
+import { nullProcedure, type Procedure, type Program, type Transport } from './dispatch.ts'
+import type { XdrReader, XdrWriter } from './xdr.ts'
+
+export const portmapProgram = 100000
+export const portmapPort = 111
+
+/** A service that the port mapper knows. */
+export interface Mapping {
+  readonly program: number
+  readonly version: number
+  readonly transport: Transport
+  readonly port: number
+}
+
+/** IP protocol numbers, as RFC 1833 section 3 uses them. */
+export const protocolNumbers: Record<Transport, number> = { tcp: 6, udp: 17 }
+const maxStringBytes = 255
+
+/**
+ * RFC 1833: the port mapper (version 2) and the parts of rpcbind (3, 4) that clients use. It only knows us: SET and
+ * UNSET are answered FALSE, and CALLIT, which makes a port mapper call others on a stranger's behalf, is not there.
+ */
+export function portmapProgramOf(mappings: () => readonly Mapping[]): Program {
+  const rpcbind = new Map<number, Procedure>([
+    [0, nullProcedure],
+    [1, refuse],
+    [2, refuse],
+    [3, (args, out, { who }) => getAddress(mappings(), args, out, who.localAddress ?? '0.0.0.0')],
+    [4, (args, out, { who }) => dumpAddresses(mappings(), args, out, who.localAddress ?? '0.0.0.0')],
+  ])
+  const version4 = new Map(rpcbind)
+  const versionExactly = rpcbind.get(3)
+  if (versionExactly) version4.set(9, versionExactly) // GETVERSADDR
+  const version2 = new Map<number, Procedure>([
+    [0, nullProcedure],
+    [1, refuse],
+    [2, refuse],
+    [3, (args, out) => getPort(mappings(), args, out)],
+    [4, (args, out) => dump(mappings(), args, out)],
+  ])
+  return {
+    number: portmapProgram,
+    versions: new Map([
+      [2, version2],
+      [3, rpcbind],
+      [4, version4],
+    ]),
+  }
+}
+
+function refuse(_: XdrReader, out: XdrWriter): undefined {
+  out.bool(false)
+}
+
+/**
+ * The port, or 0. A client that asks for a version that we do not speak gets the port all the same, as from rpcbind,
+ * and learns from PROG_MISMATCH which one we do.
+ */
+function getPort(mappings: readonly Mapping[], args: XdrReader, out: XdrWriter): undefined {
+  const [program, , protocol] = [args.u32(), args.u32(), args.u32(), args.u32()]
+  args.end()
+  const found = mappings.find(
+    (each) => each.program === program && protocolNumbers[each.transport] === protocol,
+  )
+  out.u32(found?.port ?? 0)
+}
+
+function dump(mappings: readonly Mapping[], args: XdrReader, out: XdrWriter): undefined {
+  args.end()
+  for (const { program, version, transport, port } of mappings)
+    out.bool(true).u32(program).u32(version).u32(protocolNumbers[transport]).u32(port)
+  out.bool(false)
+}
+
+/** RPCBPROC_GETADDR: a universal address for the netid of the asker, `192.0.2.1.8.1`, or ''. */
+function getAddress(
+  mappings: readonly Mapping[],
+  args: XdrReader,
+  out: XdrWriter,
+  localAddress: string,
+): undefined {
+  const program = args.u32()
+  args.u32()
+  const netid = args.opaque(maxStringBytes).toString('latin1')
+  args.opaque(maxStringBytes)
+  args.opaque(maxStringBytes)
+  args.end()
+  const found = mappings.find(
+    (each) => each.program === program && (netid === each.transport || netid === `${each.transport}6`),
+  )
+  out.string(found ? universalAddress(localAddress, found.port) : '')
+}
+
+function dumpAddresses(
+  mappings: readonly Mapping[],
+  args: XdrReader,
+  out: XdrWriter,
+  localAddress: string,
+): undefined {
+  args.end()
+  const suffix = localAddress.includes(':') ? '6' : ''
+  for (const { program, version, transport, port } of mappings) {
+    out.bool(true).u32(program).u32(version).string(`${transport}${suffix}`)
+    out.string(universalAddress(localAddress, port)).string('superuser')
+  }
+  out.bool(false)
+}
+
+/** RFC 5665 section 5.2.3: the address, a dot, and the two bytes of the port in decimal. */
+export function universalAddress(address: string, port: number): string {
+  return `${address}.${port >> 8}.${port & 0xff}`
+}

@@ -1,0 +1,69 @@
+import { XdrError } from './xdr.ts'
+
+/** Bytes that every reply begins with, free for the record mark of TCP; UDP leaves them out. */
+export const recordMarkBytes = 4
+const lastFragment = 0x8000_0000
+
+/** A record in more fragments than that is no RPC client: all we know of send one. */
+const maxFragments = 64
+
+/** Fills in the mark of a record that is sent as one fragment (RFC 5531 section 11). `bytes` begins with room for it. */
+export function writeRecordMark(bytes: Buffer, dataBytes = 0): void {
+  bytes.writeUInt32BE((lastFragment | (bytes.length - recordMarkBytes + dataBytes)) >>> 0, 0)
+}
+
+/** Cuts a TCP stream into RPC records. No more than one record of `maxBytes` is ever held back. */
+export class RecordReader {
+  readonly #maxBytes: number
+  /** What came and makes no whole fragment yet. */
+  #held: Buffer = Buffer.alloc(0)
+  /** Whole fragments of a record whose last one is still to come. */
+  #fragments: Buffer[] = []
+  #fragmentBytes = 0
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
+  }
+
+  /**
+   * The records that `chunk` completes. They may be views of it.
+   * @throws XdrError for a record over the limit; the stream is of no use after that.
+   */
+  push(chunk: Buffer): Buffer[] {
+    let bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
+    const records: Buffer[] = []
+    while (bytes.length >= recordMarkBytes) {
+      const mark = bytes.readUInt32BE(0)
+      const length = mark & ~lastFragment
+      this.#admit(length)
+      if (bytes.length < recordMarkBytes + length) break
+      const fragment = bytes.subarray(recordMarkBytes, recordMarkBytes + length)
+      bytes = bytes.subarray(recordMarkBytes + length)
+      if (mark >= lastFragment) records.push(this.#finish(fragment))
+      else this.#keep(fragment)
+    }
+    // A copy: a few bytes held back must not keep the whole chunk in memory.
+    this.#held = bytes.length === 0 ? bytes : Buffer.from(bytes)
+    return records
+  }
+
+  #admit(length: number): void {
+    if (this.#fragmentBytes + length > this.#maxBytes)
+      throw new XdrError(`a record of ${this.#fragmentBytes + length} bytes; at most ${this.#maxBytes}`)
+  }
+
+  #keep(fragment: Buffer): void {
+    if (this.#fragments.length >= maxFragments)
+      throw new XdrError(`a record of more than ${maxFragments} fragments`)
+    this.#fragments.push(Buffer.from(fragment))
+    this.#fragmentBytes += fragment.length
+  }
+
+  #finish(fragment: Buffer): Buffer {
+    if (this.#fragments.length === 0) return fragment
+    const record = Buffer.concat([...this.#fragments, fragment])
+    this.#fragments = []
+    this.#fragmentBytes = 0
+    return record
+  }
+}

@@ -1,0 +1,139 @@
+import { recordMarkBytes } from './record.ts'
+import { XdrError, XdrReader, XdrWriter } from './xdr.ts'
+
+/** A call of RFC 5531 that we are willing to answer. */
+export interface RpcCall {
+  readonly xid: number
+  readonly program: number
+  readonly version: number
+  readonly procedure: number
+  readonly args: XdrReader
+}
+
+/** What a message turned out to be: a call, one to be refused at once, or nothing that deserves an answer. */
+export type RpcMessage =
+  | { readonly type: 'call'; readonly call: RpcCall }
+  | { readonly type: 'refused'; readonly reply: Buffer; readonly reason: string }
+  | { readonly type: 'noise'; readonly reason: string }
+
+/** `accept_stat` of RFC 5531 section 9. */
+export const accepted = {
+  success: 0,
+  programUnavailable: 1,
+  programMismatch: 2,
+  procedureUnavailable: 3,
+  garbageArguments: 4,
+  systemError: 5,
+} as const
+
+export const authNone = 0
+export const authUnix = 1
+
+/** RFC 5531 section 8.2: the body of a credential or verifier. */
+const maxAuthBytes = 400
+const maxMachineName = 255
+const maxGroups = 16
+const [typeCall, typeReply] = [0, 1]
+const [messageAccepted, messageDenied] = [0, 1]
+const [rpcMismatch, authError] = [0, 1]
+const [authBadCredential, authTooWeak] = [1, 5]
+const rpcVersion = 2
+
+/**
+ * Credentials of AUTH_NONE and AUTH_UNIX are taken and mean nothing to us: all is readable by everyone. Others are
+ * refused as too weak, upon which a client that tried Kerberos first goes on with AUTH_UNIX.
+ */
+export function decodeMessage(bytes: Buffer): RpcMessage {
+  const reader = new XdrReader(bytes)
+  let xid: number | undefined
+  try {
+    xid = reader.u32()
+    const type = reader.u32()
+    if (type !== typeCall) return { type: 'noise', reason: `message type ${type} where a call is expected` }
+    const version = reader.u32()
+    if (version !== rpcVersion)
+      return refused(denied(xid, rpcMismatch, rpcVersion, rpcVersion), `RPC version ${version}`)
+    const [program, programVersion, procedure] = [reader.u32(), reader.u32(), reader.u32()]
+    const flavor = reader.u32()
+    const credential = reader.opaque(maxAuthBytes)
+    reader.u32()
+    reader.opaque(maxAuthBytes)
+    if (flavor !== authNone && flavor !== authUnix)
+      return refused(denied(xid, authError, authTooWeak), `credentials of flavor ${flavor}`)
+    if (flavor === authUnix && !isUnixCredential(credential))
+      return refused(denied(xid, authError, authBadCredential), 'malformed AUTH_UNIX credentials')
+    return { type: 'call', call: { xid, program, version: programVersion, procedure, args: reader } }
+  } catch (error) {
+    if (!(error instanceof XdrError)) throw error
+    return { type: 'noise', reason: `no RPC call: ${error.message}` }
+  }
+}
+
+/** RFC 5531 appendix A: stamp, machine name, uid, gid, up to 16 gids. */
+function isUnixCredential(bytes: Buffer): boolean {
+  const reader = new XdrReader(bytes)
+  try {
+    reader.u32()
+    reader.opaque(maxMachineName)
+    reader.u32()
+    reader.u32()
+    const groups = reader.u32()
+    if (groups > maxGroups) return false
+    reader.fixed(groups * 4)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function refused(reply: Buffer, reason: string): RpcMessage {
+  return { type: 'refused', reply, reason }
+}
+
+function denied(xid: number, ...words: readonly number[]): Buffer {
+  const out = replyWriter()
+  out.u32(xid).u32(typeReply).u32(messageDenied)
+  for (const word of words) out.u32(word)
+  return out.bytes
+}
+
+/** For one reply: it begins with room for a record mark. */
+export function replyWriter(): XdrWriter {
+  return new XdrWriter().u32(0)
+}
+
+/** Begins an accepted reply; what `status` asks for follows. Whatever was written before is forgotten. */
+export function beginReply(out: XdrWriter, xid: number, status: number): XdrWriter {
+  out.rewind(recordMarkBytes)
+  return out.u32(xid).u32(typeReply).u32(messageAccepted).u32(authNone).u32(0).u32(status)
+}
+
+/** A call without credentials, for asking other servers (rpcbind). Without a record mark. */
+export function encodeCall(
+  xid: number,
+  program: number,
+  version: number,
+  procedure: number,
+  args: Uint8Array,
+): Buffer {
+  const out = new XdrWriter()
+  out.u32(xid).u32(typeCall).u32(rpcVersion).u32(program).u32(version).u32(procedure)
+  out.u32(authNone).u32(0).u32(authNone).u32(0)
+  return Buffer.concat([out.bytes, args])
+}
+
+/**
+ * The results of a reply to our call `xid`; undefined when it answers another one.
+ * @throws XdrError when the call was refused or the reply makes no sense.
+ */
+export function decodeReply(bytes: Buffer, xid: number): XdrReader | undefined {
+  const reader = new XdrReader(bytes)
+  if (reader.u32() !== xid) return undefined
+  if (reader.u32() !== typeReply) throw new XdrError('not a reply')
+  if (reader.u32() !== messageAccepted) throw new XdrError('the call was denied')
+  reader.u32()
+  reader.opaque(maxAuthBytes)
+  const status = reader.u32()
+  if (status !== accepted.success) throw new XdrError(`the call was not carried out: accept_stat ${status}`)
+  return reader
+}

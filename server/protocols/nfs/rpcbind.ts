@@ -1,0 +1,120 @@
+import { createSocket } from 'node:dgram'
+import { connect } from 'node:net'
+import { type Mapping, portmapPort, portmapProgram, protocolNumbers } from './portmap.ts'
+import { decodeReply, encodeCall } from './rpc.ts'
+import { type XdrReader, XdrWriter } from './xdr.ts'
+
+const [procedureSet, procedureUnset, procedureGetPort] = [1, 2, 3]
+const portmapVersion = 2
+const loopback = '127.0.0.1'
+const answerMs = 1_000
+const tries = 3
+
+/** How a registration ended: `refused` tells why, and a service that is there already tells its port. */
+export type Registration =
+  | { readonly type: 'registered' }
+  | { readonly type: 'refused'; readonly reason: string }
+
+/**
+ * Registers with the rpcbind of this machine, as RFC 1833 section 3.2 (PMAPPROC_SET). It takes registrations over
+ * loopback from privileged ports only, unless it runs with `-i`.
+ */
+export async function register(mappings: readonly Mapping[], port = portmapPort): Promise<Registration> {
+  for (const mapping of mappings) {
+    if (await ask(mapping, procedureSet, port)) continue
+    const there = await ask(mapping, procedureGetPort, port)
+    if (there === 0) return { type: 'refused', reason: 'rpcbind takes no registration from us' }
+    const name = `program ${mapping.program} version ${mapping.version}`
+    if (there !== mapping.port && (await isAlive(there)))
+      return { type: 'refused', reason: `rpcbind has ${name} at port ${there}, another NFS server` }
+    // Left over from one that did not end well.
+    await ask(mapping, procedureUnset, port)
+    if (!(await ask(mapping, procedureSet, port)))
+      return { type: 'refused', reason: `rpcbind keeps an old ${name} at port ${there}; restart rpcbind` }
+  }
+  return { type: 'registered' }
+}
+
+/** PMAPPROC_UNSET takes away a version with all its transports. */
+export async function unregister(mappings: readonly Mapping[], port = portmapPort): Promise<void> {
+  const versions = new Map(mappings.map((each) => [`${each.program} ${each.version}`, each]))
+  for (const mapping of versions.values()) await ask(mapping, procedureUnset, port).catch(() => 0)
+}
+
+/** A boolean or a port, 0 when rpcbind says no. Rejects when nobody answers. */
+async function ask(mapping: Mapping, procedure: number, port: number): Promise<number> {
+  const args = new XdrWriter()
+  args.u32(mapping.program).u32(mapping.version).u32(protocolNumbers[mapping.transport]).u32(mapping.port)
+  const reply = await callUdp(portmapProgram, portmapVersion, procedure, args.bytes, port)
+  return reply.u32()
+}
+
+async function callUdp(
+  program: number,
+  version: number,
+  procedure: number,
+  args: Uint8Array,
+  port: number,
+): Promise<XdrReader> {
+  const xid = (Date.now() & 0xffff_ffff) >>> 0
+  const call = encodeCall(xid, program, version, procedure, args)
+  const socket = createSocket('udp4')
+  try {
+    await bindPrivileged(socket)
+    return await new Promise<XdrReader>((resolve, reject) => {
+      let left = tries
+      const send = (): void => {
+        if (left-- > 0) socket.send(call, port, loopback)
+        else reject(new Error(`nobody answers on port ${port}`))
+      }
+      const timer = setInterval(send, answerMs)
+      socket.on('error', reject)
+      socket.on('close', () => clearInterval(timer))
+      socket.on('message', (bytes) => {
+        try {
+          const reply = decodeReply(bytes, xid)
+          if (reply) resolve(reply)
+        } catch (error) {
+          reject(error)
+        }
+      })
+      send()
+    })
+  } finally {
+    socket.close()
+  }
+}
+
+/** A free port below 1024; any port where those are closed to us. */
+async function bindPrivileged(socket: ReturnType<typeof createSocket>): Promise<void> {
+  for (let port = 1023; port > 1003; port--) {
+    const outcome = await bindTo(socket, port)
+    if (outcome === 'bound') return
+    if (outcome !== 'EADDRINUSE') break
+  }
+  await bindTo(socket, 0)
+}
+
+function bindTo(socket: ReturnType<typeof createSocket>, port: number): Promise<string> {
+  return new Promise((resolve) => {
+    const failed = (error: NodeJS.ErrnoException): void => resolve(error.code ?? 'failed')
+    socket.once('error', failed)
+    socket.bind({ address: loopback, port, exclusive: true }, () => {
+      socket.off('error', failed)
+      resolve('bound')
+    })
+  })
+}
+
+function isAlive(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: loopback, timeout: answerMs })
+    const end = (alive: boolean): void => {
+      socket.destroy()
+      resolve(alive)
+    }
+    socket.once('connect', () => end(true))
+    socket.once('timeout', () => end(false))
+    socket.once('error', () => end(false))
+  })
+}

@@ -1,0 +1,55 @@
+import { type FailureKind, failureKind } from '../../core/failure.ts'
+import type { FileAttributes } from './attributes.ts'
+
+/** `nfsstat3` of RFC 1813 section 2.6, as far as a server that only reads has use for it. */
+export const nfsStatus = {
+  ok: 0,
+  noEntry: 2,
+  io: 5,
+  access: 13,
+  notDirectory: 20,
+  isDirectory: 21,
+  invalid: 22,
+  fileTooBig: 27,
+  readOnly: 30,
+  nameTooLong: 63,
+  stale: 70,
+  badHandle: 10001,
+  notSupported: 10004,
+  tooSmall: 10005,
+  serverFault: 10006,
+  jukebox: 10008,
+} as const
+
+export type NfsStatus = (typeof nfsStatus)[keyof typeof nfsStatus]
+
+/** The table of this border. JUKEBOX makes every client wait and ask again, so it stands for what will pass. */
+const statusOfKind: Record<FailureKind, NfsStatus> = {
+  'bad-request': nfsStatus.invalid,
+  'not-found': nfsStatus.noEntry,
+  forbidden: nfsStatus.access,
+  conflict: nfsStatus.jukebox,
+  'read-only': nfsStatus.readOnly,
+  'too-large': nfsStatus.fileTooBig,
+  unsupported: nfsStatus.notSupported,
+  'invalid-data': nfsStatus.io,
+  unavailable: nfsStatus.jukebox,
+  internal: nfsStatus.serverFault,
+}
+
+/** A procedure that ends with a status other than OK; `attributes` where the result has room for them. */
+export class NfsFailure extends Error {
+  override readonly name = 'NfsFailure'
+  readonly status: NfsStatus
+  readonly attributes: FileAttributes | undefined
+
+  constructor(status: NfsStatus, attributes?: FileAttributes) {
+    super(`nfsstat3 ${status}`)
+    this.status = status
+    this.attributes = attributes
+  }
+}
+
+export function statusOf(error: unknown): NfsStatus {
+  return error instanceof NfsFailure ? error.status : statusOfKind[failureKind(error)]
+}

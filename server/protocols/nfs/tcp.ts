@@ -1,0 +1,101 @@
+import { createServer, type Server, type Socket } from 'node:net'
+import { Connection } from './connection.ts'
+import type { Answer, Caller } from './dispatch.ts'
+import { plainAddress } from './local-addresses.ts'
+
+/** Connections in all, and of one client: Linux opens one for each mount, or up to sixteen (`nconnect`). */
+export interface ConnectionLimits {
+  readonly connections: number
+  readonly perClient: number
+}
+
+export const defaultConnectionLimits: ConnectionLimits = { connections: 2048, perClient: 128 }
+
+export interface TransportHooks {
+  answer(message: Buffer, caller: Caller): Promise<Answer | undefined>
+  noise(address: string, reason: string): void
+  trouble(message: string): void
+}
+
+/** The listening TCP socket and its connections. */
+export class TcpEar {
+  readonly #server: Server
+  readonly #limits: ConnectionLimits
+  readonly #hooks: TransportHooks
+  readonly #connections = new Map<Socket, Connection>()
+  readonly #perClient = new Map<string, number>()
+
+  constructor(hooks: TransportHooks, limits: ConnectionLimits = defaultConnectionLimits) {
+    this.#hooks = hooks
+    this.#limits = limits
+    this.#server = createServer({ allowHalfOpen: false }, (socket) => this.#accept(socket))
+  }
+
+  get connections(): number {
+    return this.#connections.size
+  }
+
+  /** Resolves to the port. Rejects with the system's error. */
+  open(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen({ host, port }, () => {
+        this.#server.off('error', reject)
+        this.#server.on('error', (error) => this.#hooks.trouble(error.message))
+        const bound = this.#server.address()
+        resolve(bound && typeof bound === 'object' ? bound.port : port)
+      })
+    })
+  }
+
+  /** Lets calls under way be answered for up to `graceMs`, then closes everything. */
+  async close(graceMs: number): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
+    const late = setTimeout(() => this.#destroyAll(), graceMs)
+    await Promise.all(
+      [...this.#connections].map(async ([socket, connection]) => {
+        await Promise.race([connection.finish(), new Promise((resolve) => socket.once('close', resolve))])
+        socket.destroy()
+      }),
+    )
+    clearTimeout(late)
+    this.#destroyAll()
+    await closed
+  }
+
+  #destroyAll(): void {
+    for (const socket of this.#connections.keys()) socket.destroy()
+  }
+
+  #accept(socket: Socket): void {
+    const address = plainAddress(socket.remoteAddress ?? '')
+    const mine = this.#perClient.get(address) ?? 0
+    if (this.#connections.size >= this.#limits.connections || mine >= this.#limits.perClient) {
+      this.#hooks.noise(
+        address,
+        `one connection too many: there are ${this.#connections.size}, ${mine} of them its own`,
+      )
+      socket.destroy()
+      return
+    }
+    const caller: Caller = {
+      who: { protocol: 'nfs', address, localAddress: plainAddress(socket.localAddress ?? '') },
+      transport: 'tcp',
+    }
+    this.#perClient.set(address, mine + 1)
+    socket.once('close', () => {
+      this.#connections.delete(socket)
+      const left = (this.#perClient.get(address) ?? 1) - 1
+      if (left === 0) this.#perClient.delete(address)
+      else this.#perClient.set(address, left)
+    })
+    this.#connections.set(
+      socket,
+      new Connection(
+        socket,
+        (record) => this.#hooks.answer(record, caller),
+        (reason) => this.#hooks.noise(address, reason),
+      ),
+    )
+  }
+}

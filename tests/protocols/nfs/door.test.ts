@@ -1,0 +1,385 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdir, rename, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { Failure } from '../../../server/core/failure.ts'
+import { diskSource } from '../../../server/files/disk.ts'
+import { memorySource } from '../../../server/files/memory.ts'
+import type { FileSource, Requester } from '../../../server/files/source.ts'
+import {
+  callMessage,
+  long,
+  mountd,
+  NfsClient,
+  NfsError,
+  nfs,
+  opaque,
+  TcpWire,
+  word,
+} from '../../support/nfs-client.ts'
+import { openDoor, tempFolder } from './support.ts'
+
+const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+const longName = `${'kernel-core-'.repeat(8)}6.8.5-301.fc40.x86_64.rpm`
+const [noEntry, notDirectory, isDirectory, invalid, readOnly, nameTooLong, stale, badHandle] = [
+  2, 20, 21, 22, 30, 63, 70, 10001,
+]
+
+const statusOf = async (promise: Promise<unknown>): Promise<number> => {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  if (error instanceof NfsError) return error.status
+  throw error ?? new Error('it succeeded')
+}
+
+describe('reading', () => {
+  const sizes = [0, 1, 2, 3, 4, 5, 32_767, 32_768, 32_769, 524_287, 524_288, 524_289, 1_100_003]
+  const contents = sizes.map((size) => randomBytes(size))
+
+  const memory = async (): Promise<FileSource> =>
+    memorySource(Object.fromEntries(contents.map((bytes) => [`/trees/f40/${bytes.length}`, bytes])))
+  const disk = async (): Promise<FileSource> => {
+    const folder = await tempFolder()
+    await mkdir(join(folder, 'trees/f40'), { recursive: true })
+    for (const bytes of contents) await writeFile(join(folder, 'trees/f40', String(bytes.length)), bytes)
+    return diskSource(folder)
+  }
+
+  test.each([
+    ['memory', memory],
+    ['disk', disk],
+  ])('every byte from %s, over TCP and UDP, in steps of all sizes', async (_, make) => {
+    const { tcp, udp } = await openDoor({ source: await make() })
+    const folder = await tcp.mount('/trees/f40')
+    for (const bytes of contents) {
+      const { handle, attributes } = await tcp.lookup(folder, String(bytes.length))
+      expect(attributes).toMatchObject({ type: 1, mode: 0o444, size: bytes.length, uid: 0, gid: 0, nlink: 1 })
+      for (const count of [10_001, 32 * 1024, 1024 * 1024])
+        expect(sha(await tcp.readAll(handle, count))).toBe(sha(bytes))
+      if (bytes.length < 100_000) expect(sha(await udp.readAll(handle, 1024 * 1024))).toBe(sha(bytes))
+    }
+  })
+
+  test('past the end there are no bytes, and the end is told exactly', async () => {
+    const { tcp } = await openDoor({ source: memorySource({ '/a': 'hello' }) })
+    const handle = await tcp.walk('/a')
+    const at = async (offset: bigint | number, count: number) => {
+      const { bytes, eof } = await tcp.read(handle, offset, count)
+      return [bytes.toString(), eof]
+    }
+    expect(await at(0, 4)).toEqual(['hell', false])
+    expect(await at(0, 5)).toEqual(['hello', true])
+    expect(await at(4, 100)).toEqual(['o', true])
+    for (const offset of [5, 6, 2 ** 40, 2n ** 53n + 1n, 2n ** 64n - 1n])
+      expect(await at(offset, 100)).toEqual(['', true])
+    expect(await at(2, 0)).toEqual(['', false])
+  })
+
+  test('offsets above 4 GiB', async () => {
+    const folder = await tempFolder()
+    await writeFile(join(folder, 'big'), 'start')
+    await truncate(join(folder, 'big'), 5 * 2 ** 30)
+    const { tcp } = await openDoor({ source: diskSource(folder) })
+    const handle = await tcp.walk('/big')
+    expect((await tcp.getattr(handle)).size).toBe(5 * 2 ** 30)
+    const { bytes, eof } = await tcp.read(handle, 5 * 2 ** 30 - 3, 100)
+    expect([bytes.length, eof]).toEqual([3, true])
+  })
+
+  test('a file that is replaced shows its new bytes, and another change time even when size and mtime are kept', async () => {
+    const folder = await tempFolder()
+    const put = async (text: string): Promise<void> => {
+      await writeFile(join(folder, 'aside'), text)
+      await utimes(join(folder, 'aside'), 1_700_000_000, 1_700_000_000)
+      await rename(join(folder, 'aside'), join(folder, 'file'))
+    }
+    await put('one')
+    const { tcp } = await openDoor({ source: diskSource(folder) })
+    const handle = await tcp.walk('/file')
+    const before = await tcp.read(handle, 0, 10)
+    await put('two')
+    const after = await tcp.read(handle, 0, 10)
+    expect([before.bytes.toString(), after.bytes.toString()]).toEqual(['one', 'two'])
+    expect(after.attributes?.mtime).toEqual([1_700_000_000, 0])
+    expect(after.attributes?.ctime).not.toEqual(before.attributes?.ctime)
+    expect(after.attributes?.fileid).toBe(before.attributes?.fileid)
+  })
+
+  test('many files and many reads at once, pipelined on one connection', async () => {
+    const files = Array.from({ length: 300 }, (_, i) => randomBytes(1000 + i * 97))
+    const folder = await tempFolder()
+    await Promise.all(files.map((bytes, i) => writeFile(join(folder, `f${i}`), bytes)))
+    const { tcp } = await openDoor({ source: diskSource(folder) })
+    const got = await Promise.all(files.map(async (_, i) => tcp.readAll(await tcp.walk(`/f${i}`), 8192)))
+    expect(got.map(sha)).toEqual(files.map(sha))
+  })
+
+  test('what each client sees may differ', async () => {
+    const seen: Requester[] = []
+    const inner = memorySource({ '/a': 'x' })
+    const { tcp, udp } = await openDoor({
+      source: () => ({
+        ...inner,
+        stat(path, who) {
+          seen.push(who)
+          return inner.stat(path, who)
+        },
+      }),
+    })
+    for (const client of [tcp, udp]) await client.mount('/')
+    expect(seen).toEqual(
+      Array.from({ length: 2 }, () => ({ protocol: 'nfs', address: '127.0.0.1', localAddress: '127.0.0.1' })),
+    )
+  })
+})
+
+describe('names', () => {
+  test('lookup: files, folders, dots, and what is not there', async () => {
+    const { tcp } = await openDoor({ source: memorySource({ '/d/e/f': 'x', '/ü': 'y' }) })
+    const root = await tcp.mount('/')
+    const folder = await tcp.walk('/d/e')
+    expect((await tcp.getattr(folder)).type).toBe(2)
+    expect((await tcp.getattr(folder)).mode).toBe(0o555)
+    expect((await tcp.lookup(folder, '.')).handle).toEqual(folder)
+    expect((await tcp.lookup(folder, '..')).handle).toEqual(await tcp.walk('/d'))
+    expect((await tcp.lookup(root, '..')).handle).toEqual(root)
+    expect((await tcp.readAll(await tcp.walk('/ü'))).toString()).toBe('y')
+    for (const name of ['none', '', '/', 'e/f', '../d', 'e\0', 'e\n', Buffer.of(0xff, 0xfe)])
+      expect(await statusOf(tcp.lookup(await tcp.walk('/d'), name))).toBe(noEntry)
+    expect(await statusOf(tcp.lookup(root, 'x'.repeat(256)))).toBe(nameTooLong)
+    expect(await statusOf(tcp.lookup(await tcp.walk('/ü'), 'x'))).toBe(notDirectory)
+    expect(await statusOf(tcp.read(root, 0, 10))).toBe(isDirectory)
+    expect(await statusOf(tcp.readlink(root))).toBe(invalid)
+  })
+
+  test('an absent name still tells the folder’s attributes, and the operator hears of it', async () => {
+    const { tcp, events } = await openDoor({ source: memorySource({ '/d/e': 'x' }) })
+    const error = await tcp.lookup(await tcp.walk('/d'), 'none').catch((reason: unknown) => reason)
+    expect((error as NfsError).left.length).toBe(4 + 84)
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: 'served', path: '/d/none', outcome: 'failed', kind: 'not-found' }),
+    )
+  })
+
+  test('symlinks on disk are followed inside and do not exist outside', async () => {
+    const folder = await tempFolder()
+    await writeFile(join(folder, 'real'), 'inside')
+    await symlink('real', join(folder, 'link'))
+    await symlink('/etc/passwd', join(folder, 'out'))
+    const { tcp } = await openDoor({ source: diskSource(folder) })
+    expect((await tcp.readAll(await tcp.walk('/link'))).toString()).toBe('inside')
+    expect(await statusOf(tcp.walk('/out'))).toBe(noEntry)
+  })
+
+  test('access: reading and looking up, nothing else', async () => {
+    const { tcp } = await openDoor({ source: memorySource({ '/f': 'x' }) })
+    expect(await tcp.access(await tcp.mount('/'), 0x3f)).toBe(3)
+    expect(await tcp.access(await tcp.walk('/f'), 0x3f)).toBe(1)
+    expect(await tcp.access(await tcp.walk('/f'), 0x3e)).toBe(0)
+  })
+
+  test('a source that fails is a status, and the door goes on', async () => {
+    let failure: Error | undefined
+    const inner = memorySource({ '/f': 'x' })
+    const stat: FileSource['stat'] = (path, who) =>
+      failure ? Promise.reject(failure) : inner.stat(path, who)
+    const { tcp } = await openDoor({ source: { ...inner, stat } })
+    const handle = await tcp.walk('/f')
+    for (const [kind, status] of [
+      ['forbidden', 13],
+      ['unavailable', 10008],
+      ['invalid-data', 5],
+      ['internal', 10006],
+    ] as const) {
+      failure = new Failure(kind, 'as told')
+      expect(await statusOf(tcp.getattr(handle))).toBe(status)
+    }
+    failure = undefined
+    expect((await tcp.getattr(handle)).size).toBe(1)
+  })
+})
+
+describe('mounting', () => {
+  test('exports, mounts of folders at any depth, and the list of them', async () => {
+    const { tcp, wire, events } = await openDoor({ source: memorySource({ '/trees/f40/.treeinfo': 'x' }) })
+    const exports = await wire.call(mountd, 3, 5)
+    const paths: string[] = []
+    while (exports.word() === 1) {
+      paths.push(exports.opaque().toString())
+      expect(exports.word()).toBe(0)
+    }
+    expect(paths).toEqual(['/', '/trees'])
+    expect(await tcp.mount('/trees/f40/')).toEqual(await tcp.walk('/trees/f40'))
+    expect(await tcp.mount('')).toEqual(await tcp.mount('/'))
+    expect(await statusOf(tcp.mount('/trees/none'))).toBe(2)
+    expect(await statusOf(tcp.mount('/trees/f40/.treeinfo'))).toBe(20)
+    expect(await statusOf(tcp.mount('/a\nb'))).toBe(22)
+    expect(events.filter((event) => event.type === 'served' && event.outcome === 'failed')).toHaveLength(3)
+
+    const dump = async (): Promise<string[]> => {
+      const cursor = await wire.call(mountd, 3, 2)
+      const lines: string[] = []
+      while (cursor.word() === 1) lines.push(`${cursor.opaque()} ${cursor.opaque()}`)
+      return lines.sort()
+    }
+    expect(await dump()).toEqual(['127.0.0.1 /', '127.0.0.1 /trees/f40'])
+    await wire.call(mountd, 3, 3, opaque('/trees/f40'))
+    expect(await dump()).toEqual(['127.0.0.1 /'])
+    await wire.call(mountd, 3, 4)
+    expect(await dump()).toEqual([])
+  })
+
+  test('FSINFO, FSSTAT and PATHCONF have the length that their structures have', async () => {
+    const { tcp, udp } = await openDoor({ source: memorySource({ '/f': 'x' }) })
+    const root = await tcp.mount('/')
+    const info = await tcp.raw(19, opaque(root))
+    expect([info.status, info.left.length]).toEqual([0, 88 + 48])
+    expect(info.left.readUInt32BE(88)).toBe(512 * 1024)
+    expect((await udp.raw(19, opaque(root))).left.readUInt32BE(88)).toBe(32 * 1024)
+    expect((await tcp.raw(18, opaque(root))).left.length).toBe(88 + 52)
+    expect((await tcp.raw(20, opaque(root))).left.length).toBe(88 + 24)
+  })
+})
+
+describe('writing is refused with results of the right shape', () => {
+  const wcc = 8
+  test.each([
+    ['SETATTR', 2, wcc],
+    ['WRITE', 7, wcc],
+    ['CREATE', 8, wcc],
+    ['MKDIR', 9, wcc],
+    ['SYMLINK', 10, wcc],
+    ['MKNOD', 11, wcc],
+    ['REMOVE', 12, wcc],
+    ['RMDIR', 13, wcc],
+    ['RENAME', 14, 2 * wcc],
+    ['LINK', 15, 4 + wcc],
+    ['COMMIT', 21, wcc],
+  ])('%s', async (_, procedure, length) => {
+    const { tcp } = await openDoor({ source: memorySource({ '/f': 'x' }) })
+    const handle = await tcp.walk('/f')
+    const data = Buffer.alloc(60_000)
+    const { status, left } = await tcp.raw(procedure, opaque(handle), long(0), word(9), word(0), opaque(data))
+    expect(status).toBe(readOnly)
+    expect(left).toEqual(Buffer.alloc(length))
+  })
+})
+
+describe('handles', () => {
+  const files = { '/a': 'short', [`/trees/f40/Packages/k/${longName}`]: 'long' }
+
+  test('survive a restart, short and long ones', async () => {
+    const dataFolder = await tempFolder()
+    const source = memorySource(files)
+    const first = await openDoor({ source, dataFolder })
+    const handles = await Promise.all(Object.keys(files).map((path) => first.tcp.walk(path)))
+    expect(handles.map((handle) => handle.length)).toEqual([19, 17])
+    const ids = await Promise.all(handles.map(async (handle) => (await first.tcp.getattr(handle)).fileid))
+    await first.door.stop()
+    const second = await openDoor({ source, dataFolder })
+    const texts = await Promise.all(handles.map(async (handle) => String(await second.tcp.readAll(handle))))
+    expect(texts).toEqual(['short', 'long'])
+    expect(await Promise.all(Object.keys(files).map((path) => second.tcp.walk(path)))).toEqual(handles)
+    const again = await Promise.all(handles.map(async (handle) => (await second.tcp.getattr(handle)).fileid))
+    expect(again).toEqual(ids)
+  })
+
+  test('are stale without the key they were made with, and for what is gone', async () => {
+    const folder = await tempFolder()
+    await writeFile(join(folder, 'f'), 'x')
+    const one = await openDoor({ source: diskSource(folder) })
+    const other = await openDoor({ source: diskSource(folder) })
+    const handle = await one.tcp.walk('/f')
+    expect(await statusOf(other.tcp.getattr(handle))).toBe(stale)
+    await rm(join(folder, 'f'))
+    expect(await statusOf(one.tcp.getattr(handle))).toBe(stale)
+    expect(await statusOf(one.tcp.read(handle, 0, 1))).toBe(stale)
+  })
+
+  test('cannot be made up, nor changed to lead elsewhere', async () => {
+    const { tcp } = await openDoor({ source: memorySource(files) })
+    const [short, table] = await Promise.all(Object.keys(files).map((path) => tcp.walk(path)))
+    const changed = [short, table].flatMap((handle) =>
+      Array.from(handle ?? [], (byte, i) => {
+        const copy = Buffer.from(handle ?? [])
+        copy[i] = byte ^ 1
+        return copy
+      }),
+    )
+    for (const handle of changed) expect([stale, badHandle]).toContain(await statusOf(tcp.getattr(handle)))
+    for (const path of ['/../../etc/passwd', '/etc/passwd', '', 'a']) {
+      const forged = Buffer.concat([
+        Buffer.of(1),
+        short?.subarray(1, 17) ?? Buffer.alloc(16),
+        Buffer.from(path),
+      ])
+      expect(await statusOf(tcp.getattr(forged))).toBe(stale)
+    }
+    for (const handle of [Buffer.alloc(0), Buffer.alloc(16, 1), Buffer.alloc(64, 3), Buffer.alloc(18, 2)])
+      expect(await statusOf(tcp.getattr(handle))).toBe(badHandle)
+  })
+})
+
+describe('a door under strain', () => {
+  test('a slow reader holds only itself up, and few of its answers are made before it takes them', async () => {
+    const inner = memorySource({ '/f': randomBytes(512 * 1024) })
+    let looks = 0
+    const stat: FileSource['stat'] = (path, who) => {
+      looks++
+      return inner.stat(path, who)
+    }
+    const { tcp, port } = await openDoor({ source: { ...inner, stat } })
+    const handle = await tcp.walk('/f')
+    const slow = await TcpWire.open(port)
+    slow.socket.pause()
+    const args = Buffer.concat([opaque(handle), long(0), word(512 * 1024)])
+    const calls = Array.from({ length: 200 }, () => slow.send(callMessage(nfs, 3, 6, args)))
+    expect((await tcp.readAll(handle)).length).toBe(512 * 1024)
+    expect(looks).toBeLessThan(100)
+    slow.socket.resume()
+    const replies = await Promise.all(calls)
+    expect(replies.every((reply) => reply.length > 512 * 1024)).toBe(true)
+    slow.close()
+  })
+
+  test('too many connections of one client are closed, those there are go on', async () => {
+    const limits = { connections: 100, perClient: 3 }
+    const { tcp, port, events } = await openDoor({ source: memorySource({ '/f': 'x' }), limits })
+    await tcp.mount('/')
+    const more = await Promise.all([TcpWire.open(port), TcpWire.open(port), TcpWire.open(port)])
+    const ended = await Promise.allSettled(more.map((wire) => new NfsClient(wire).mount('/')))
+    expect(ended.filter(({ status }) => status === 'fulfilled')).toHaveLength(2)
+    await tcp.mount('/')
+    expect(events.some((event) => event.type === 'noise' && /too many/.test(event.message))).toBe(true)
+    for (const wire of more) wire.close()
+  })
+
+  test('tells once of each file that a client read, with all its bytes', async () => {
+    const { tcp, door, events } = await openDoor({ source: memorySource({ '/f': 'x'.repeat(1000) }) })
+    await tcp.readAll(await tcp.walk('/f'), 100)
+    await door.stop()
+    expect(events.filter((event) => event.type === 'served' && event.path === '/f')).toEqual([
+      expect.objectContaining({ protocol: 'nfs', client: '127.0.0.1', outcome: 'complete', bytes: 1000 }),
+    ])
+  })
+
+  test('stop is safe to call twice, and closes connections', async () => {
+    const { door, tcp } = await openDoor({ source: memorySource({ '/f': 'x' }) })
+    await tcp.mount('/')
+    expect(door.hint).toContain(`port=${door.address?.port},mountport=${door.address?.port}`)
+    await Promise.all([door.stop(), door.stop()])
+    expect(door.address).toBeUndefined()
+    await expect(tcp.mount('/')).rejects.toThrow()
+  })
+
+  test('a port that is taken is a Failure that names it', async () => {
+    const { port } = await openDoor({ source: memorySource({}) })
+    await expect(openDoor({ source: memorySource({}), port })).rejects.toMatchObject({
+      kind: 'conflict',
+      message: expect.stringContaining(`127.0.0.1 port ${port}`),
+      cause: { code: 'EADDRINUSE' },
+    })
+  })
+})

@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto'
+import { appendFile, readFile, stat, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { cleanPath } from '../../../server/files/path.ts'
+import { Handles } from '../../../server/protocols/nfs/handles.ts'
+import { PathTable } from '../../../server/protocols/nfs/path-table.ts'
+import { tempFolder } from './support.ts'
+
+const digestOf = (path: string): Buffer => createHash('sha256').update(path).digest().subarray(0, 16)
+const path = (name: string): string => `/trees/${name.repeat(60)}`
+
+test('paths come back after a restart, each written once', async () => {
+  const folder = await tempFolder()
+  const table = await PathTable.open(folder)
+  for (const name of ['a', 'b', 'a', 'ü']) table.add(digestOf(path(name)), path(name))
+  await Promise.all([table.saved(), table.saved()])
+  await table.close()
+  const text = await readFile(join(folder, 'nfs-handles'), 'utf8')
+  expect(text.trim().split('\n')).toHaveLength(3)
+  const again = await PathTable.open(folder)
+  for (const name of ['a', 'b', 'ü']) expect(again.find(digestOf(path(name)))).toBe(path(name))
+  expect(again.find(digestOf('other'))).toBeUndefined()
+  await again.close()
+})
+
+test('a line cut short by a crash is lost alone', async () => {
+  const folder = await tempFolder()
+  const table = await PathTable.open(folder)
+  for (const name of ['a', 'b']) table.add(digestOf(path(name)), path(name))
+  await table.close()
+  const file = join(folder, 'nfs-handles')
+  await truncate(file, (await stat(file)).size - 95)
+  const second = await PathTable.open(folder)
+  second.add(digestOf(path('c')), path('c'))
+  await second.close()
+  await appendFile(file, 'nonsense\n\n')
+  const third = await PathTable.open(folder)
+  expect(third.find(digestOf(path('a')))).toBe(path('a'))
+  expect(third.find(digestOf(path('b')))).toBeUndefined()
+  expect(third.find(digestOf(path('c')))).toBe(path('c'))
+  await third.close()
+})
+
+test('a table that was tampered with gives no handle a new meaning', async () => {
+  const folder = await tempFolder()
+  const handles = await Handles.open(folder)
+  const handle = Buffer.from(handles.handle(cleanPath(path('a'))))
+  await handles.close()
+  const file = join(folder, 'nfs-handles')
+  const text = await readFile(file, 'utf8')
+  await writeFile(file, text.replace('/trees/a', '/datas/a'))
+  const again = await Handles.open(folder)
+  expect(() => again.path(handle)).toThrow('nfsstat3 70')
+  await again.close()
+})
+
+test('the key is ours alone, and a damaged one is no reason to make another', async () => {
+  const folder = await tempFolder()
+  await (await Handles.open(folder)).close()
+  const file = join(folder, 'nfs-key')
+  expect((await stat(file)).mode & 0o777).toBe(0o600)
+  await truncate(file, 5)
+  await expect(Handles.open(folder)).rejects.toMatchObject({
+    kind: 'invalid-data',
+    message: expect.stringContaining(`${file}: found 5 bytes, expected 32`),
+  })
+})

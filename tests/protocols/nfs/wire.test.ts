@@ -1,0 +1,280 @@
+import { connect } from 'node:net'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { memorySource } from '../../../server/files/memory.ts'
+import { decodeHandle, encodeHandle, maxHandleBytes } from '../../../server/protocols/nfs/handle.ts'
+import { RecordReader, writeRecordMark } from '../../../server/protocols/nfs/record.ts'
+import { decodeMessage, decodeReply, encodeCall } from '../../../server/protocols/nfs/rpc.ts'
+import { XdrError, XdrReader, XdrWriter } from '../../../server/protocols/nfs/xdr.ts'
+import {
+  callMessage,
+  mountd,
+  NfsClient,
+  nfs,
+  opaque,
+  portmapper,
+  RpcError,
+  TcpWire,
+  UdpWire,
+  word,
+} from '../../support/nfs-client.ts'
+import { openDoor } from './support.ts'
+
+type Item =
+  | { readonly type: 'u32'; readonly value: number }
+  | { readonly type: 'u64'; readonly value: bigint }
+  | { readonly type: 'bool'; readonly value: boolean }
+  | { readonly type: 'opaque'; readonly value: Buffer }
+  | { readonly type: 'string'; readonly value: string }
+
+const bytes = (maxLength: number) => fc.uint8Array({ maxLength }).map((value) => Buffer.from(value))
+const item: fc.Arbitrary<Item> = fc.oneof(
+  fc.record({ type: fc.constant('u32' as const), value: fc.integer({ min: 0, max: 0xffff_ffff }) }),
+  fc.record({ type: fc.constant('u64' as const), value: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }) }),
+  fc.record({ type: fc.constant('bool' as const), value: fc.boolean() }),
+  fc.record({ type: fc.constant('opaque' as const), value: bytes(40) }),
+  fc.record({ type: fc.constant('string' as const), value: fc.string({ unit: 'grapheme', maxLength: 20 }) }),
+)
+
+function write(out: XdrWriter, each: Item): void {
+  if (each.type === 'u32') out.u32(each.value)
+  else if (each.type === 'u64') out.u64(each.value)
+  else if (each.type === 'bool') out.bool(each.value)
+  else if (each.type === 'opaque') out.opaque(each.value)
+  else out.string(each.value)
+}
+
+function readBack(reader: XdrReader, { type }: Item): Item['value'] {
+  if (type === 'u32') return reader.u32()
+  if (type === 'u64') return reader.u64()
+  if (type === 'bool') return reader.bool()
+  return type === 'opaque' ? Buffer.from(reader.opaque(1000)) : reader.string(1000)
+}
+
+describe('XDR', () => {
+  test('what was written is read back, to the last byte, in multiples of four', () => {
+    fc.assert(
+      fc.property(fc.array(item), (items) => {
+        const out = new XdrWriter(8)
+        for (const each of items) write(out, each)
+        expect(out.bytes.length % 4).toBe(0)
+        const reader = new XdrReader(out.bytes)
+        expect(items.map((each) => readBack(reader, each))).toEqual(items.map(({ value }) => value))
+        reader.end()
+      }),
+    )
+  })
+
+  test('cut anywhere, it is an XdrError and nothing else', () => {
+    fc.assert(
+      fc.property(fc.array(item, { minLength: 1 }), fc.nat(), (items, cut) => {
+        const out = new XdrWriter()
+        for (const each of items) write(out, each)
+        const reader = new XdrReader(out.bytes.subarray(0, cut % out.bytes.length))
+        expect(() => items.map((each) => readBack(reader, each))).toThrow(XdrError)
+      }),
+    )
+  })
+
+  test('limits from both sides; numbers above 32 bits; junk', () => {
+    expect(new XdrReader(opaque('abcd')).opaque(4).toString()).toBe('abcd')
+    expect(() => new XdrReader(opaque('abcde')).opaque(4)).toThrow(XdrError)
+    expect(() => new XdrReader(word(0xffff_ffff)).opaque(0xffff_ffff)).toThrow(XdrError)
+    expect(() => new XdrReader(word(2)).bool()).toThrow(XdrError)
+    expect(() => new XdrReader(opaque(Buffer.of(0xff))).string(10)).toThrow(XdrError)
+    expect(() => new XdrReader(word(1)).end()).toThrow(XdrError)
+    for (const value of [0, 2 ** 32 - 1, 2 ** 32, 5 * 2 ** 30, Number.MAX_SAFE_INTEGER])
+      expect(new XdrReader(new XdrWriter().u64(value).bytes).u64()).toBe(BigInt(value))
+  })
+})
+
+describe('records', () => {
+  const record = (data: Buffer): Buffer => {
+    const framed = Buffer.concat([Buffer.alloc(4), data])
+    writeRecordMark(framed)
+    return framed
+  }
+
+  test('come out whole, however the stream and the fragments are cut', () => {
+    const fragmented = fc.array(fc.array(bytes(30), { minLength: 1, maxLength: 5 }), { maxLength: 6 })
+    fc.assert(
+      fc.property(fragmented, fc.integer({ min: 1, max: 50 }), (records, step) => {
+        const stream = Buffer.concat(
+          records.flatMap((fragments) =>
+            fragments.flatMap((data, i) => [
+              word((data.length | (i === fragments.length - 1 ? 0x8000_0000 : 0)) >>> 0),
+              data,
+            ]),
+          ),
+        )
+        const reader = new RecordReader(1000)
+        const got: Buffer[] = []
+        for (let at = 0; at < stream.length; at += step)
+          got.push(...reader.push(stream.subarray(at, at + step)))
+        expect(got.map((each) => Buffer.from(each))).toEqual(records.map((each) => Buffer.concat(each)))
+      }),
+    )
+  })
+
+  test('over the limit, whole or in sum, they are refused before they are kept', () => {
+    expect(new RecordReader(8).push(record(Buffer.alloc(8)))).toHaveLength(1)
+    expect(() => new RecordReader(8).push(word(0x8000_0009))).toThrow(XdrError)
+    const reader = new RecordReader(8)
+    reader.push(Buffer.concat([word(5), Buffer.alloc(5)]))
+    expect(() => reader.push(word(4))).toThrow(XdrError)
+    const empty = new RecordReader(8)
+    expect(() => empty.push(Buffer.alloc(4 * 100))).toThrow(XdrError)
+  })
+})
+
+describe('handles as bytes', () => {
+  const digest = fc.uint8Array({ minLength: 16, maxLength: 16 }).map((value) => Buffer.from(value))
+
+  test('round trip, within 64 bytes', () => {
+    const path = fc.string({ maxLength: 47 })
+    fc.assert(
+      fc.property(digest, path, (made, text) => {
+        for (const handle of [
+          { type: 'path', digest: made, path: text },
+          { type: 'table', digest: made },
+        ] as const) {
+          expect(encodeHandle(handle).length).toBeLessThanOrEqual(maxHandleBytes)
+          expect(decodeHandle(encodeHandle(handle))).toEqual(handle)
+        }
+      }),
+    )
+  })
+
+  test('any bytes are a handle that encodes to the same bytes, or none', () => {
+    fc.assert(
+      fc.property(bytes(80), (junk) => {
+        const handle = decodeHandle(junk)
+        if (handle) expect(encodeHandle(handle)).toEqual(junk)
+      }),
+    )
+  })
+})
+
+describe('calls', () => {
+  test('ours are understood by ourselves, and any bytes by nobody crash', () => {
+    const call = decodeMessage(encodeCall(7, nfs, 3, 1, opaque('handle')))
+    expect(call).toMatchObject({ type: 'call', call: { xid: 7, program: nfs, version: 3, procedure: 1 } })
+    fc.assert(
+      fc.property(bytes(200), (junk) => {
+        expect(['call', 'refused', 'noise']).toContain(decodeMessage(junk).type)
+        try {
+          decodeReply(junk, 1)
+        } catch (error) {
+          expect(error).toBeInstanceOf(XdrError)
+        }
+      }),
+    )
+  })
+
+  const source = memorySource({ '/f': 'x' })
+  const wordsOf = (promise: Promise<unknown>): Promise<readonly number[]> =>
+    promise.then(
+      () => [],
+      (error: unknown) => {
+        if (error instanceof RpcError) return error.words
+        throw error
+      },
+    )
+
+  test.each(['tcp', 'udp'] as const)('that cannot be carried out are told why: %s', async (transport) => {
+    const door = await openDoor({ source })
+    const { wire } = door[transport]
+    expect(await wordsOf(wire.call(nfs, 4, 0))).toEqual([2, 3, 3])
+    expect(await wordsOf(wire.call(nfs, 2, 0))).toEqual([2, 3, 3])
+    expect(await wordsOf(wire.call(mountd, 1, 0))).toEqual([2, 3, 3])
+    expect(await wordsOf(wire.call(100227, 3, 0))).toEqual([1])
+    expect(await wordsOf(wire.call(nfs, 3, 22))).toEqual([3])
+    expect(await wordsOf(wire.call(nfs, 3, 1))).toEqual([4])
+    expect(await wordsOf(wire.call(nfs, 3, 1, Buffer.concat([opaque('x'), word(0)])))).toEqual([4])
+    expect(await wordsOf(wire.call(nfs, 3, 1, opaque(Buffer.alloc(65))))).toEqual([4])
+    expect(await wordsOf(wire.call(nfs, 3, 0, undefined, { rpcVersion: 3 }))).toEqual([0, 2, 2])
+    expect(await wordsOf(wire.call(nfs, 3, 0, undefined, { flavor: 6 }))).toEqual([1, 5])
+    const unix = Buffer.concat([word(0), opaque('client'), word(0), word(0), word(1), word(0)])
+    expect(await wordsOf(wire.call(nfs, 3, 0, undefined, { flavor: 1, credential: unix }))).toEqual([])
+    const short = unix.subarray(0, 12)
+    expect(await wordsOf(wire.call(nfs, 3, 0, undefined, { flavor: 1, credential: short }))).toEqual([1, 1])
+  })
+
+  test('in many fragments are answered like any other', async () => {
+    const { wire } = await openDoor({ source })
+    const reply = await wire.send(callMessage(mountd, 3, 1, opaque('/')), 3)
+    expect(reply.readUInt32BE(24)).toBe(0)
+  })
+
+  test('arbitrary bytes over TCP and UDP do no harm', async () => {
+    const { port, tcp, udp } = await openDoor({ source })
+    const handle = await tcp.walk('/f')
+    const junkCall = fc
+      .tuple(fc.constantFrom(nfs, mountd), fc.integer({ min: 0, max: 22 }), bytes(120), fc.boolean())
+      .map(([program, procedure, junk, withHandle]) => {
+        const args = withHandle ? Buffer.concat([opaque(handle), junk]) : junk
+        return callMessage(program, 3, procedure, args).message
+      })
+    const junk = fc.oneof(bytes(200), junkCall)
+    await fc.assert(
+      fc.asyncProperty(fc.array(junk, { maxLength: 5 }), fc.boolean(), async (messages, framed) => {
+        const socket = connect(port, '127.0.0.1')
+        await new Promise((resolve) => socket.once('connect', resolve))
+        socket.on('error', () => undefined).resume()
+        for (const message of messages)
+          socket.write(
+            framed ? Buffer.concat([word((message.length | 0x8000_0000) >>> 0), message]) : message,
+          )
+        const closed = new Promise((resolve) => socket.once('close', resolve))
+        socket.end()
+        await closed
+      }),
+      { numRuns: 150 },
+    )
+    const sender = new UdpWire(port)
+    const samples = fc.sample(junk, 200)
+    await Promise.all(samples.map((message) => sender.toss(message)))
+    expect((await tcp.getattr(handle)).size).toBe(1)
+    expect((await udp.getattr(handle)).size).toBe(1)
+  })
+})
+
+describe('the port mapper', () => {
+  const source = memorySource({ '/f': 'x' })
+
+  test('tells where NFS and MOUNT are, to version 2, 3 and 4, over TCP and UDP', async () => {
+    const { door, port } = await openDoor({ source, portmap: 0 })
+    const mapper = door.portmapPort ?? 0
+    const tcp = await TcpWire.open(mapper)
+    for (const wire of [tcp, new UdpWire(mapper)]) {
+      const getPort = async (program: number, protocol: number): Promise<number> =>
+        (await wire.call(portmapper, 2, 3, Buffer.concat([program, 3, protocol, 0].map(word)))).word()
+      for (const program of [nfs, mountd])
+        for (const protocol of [6, 17]) expect(await getPort(program, protocol)).toBe(port)
+      expect(await getPort(100021, 6)).toBe(0)
+      const netid = (name: string) =>
+        Buffer.concat([word(nfs), word(3), opaque(name), opaque(''), opaque('')])
+      const address = `127.0.0.1.${port >> 8}.${port & 255}`
+      for (const version of [3, 4]) {
+        expect((await wire.call(portmapper, version, 3, netid('tcp'))).opaque().toString()).toBe(address)
+        expect((await wire.call(portmapper, version, 3, netid('sctp'))).opaque().toString()).toBe('')
+      }
+      const dump = await wire.call(portmapper, 2, 4)
+      const lines: number[][] = []
+      while (dump.word() === 1) lines.push([dump.word(), dump.word(), dump.word(), dump.word()])
+      expect(lines).toHaveLength(4)
+      for (const procedure of [1, 2])
+        expect((await wire.call(portmapper, 2, procedure, Buffer.alloc(16))).word()).toBe(0)
+      await expect(wire.call(portmapper, 2, 5, Buffer.alloc(16))).rejects.toMatchObject({ words: [3] })
+    }
+    tcp.close()
+  })
+
+  test('is no way into NFS, nor NFS into it', async () => {
+    const { door, wire } = await openDoor({ source, portmap: 0 })
+    const tcp = await TcpWire.open(door.portmapPort ?? 0)
+    await expect(new NfsClient(tcp).mount('/')).rejects.toMatchObject({ words: [1] })
+    await expect(wire.call(portmapper, 2, 0)).rejects.toMatchObject({ words: [1] })
+    tcp.close()
+  })
+})

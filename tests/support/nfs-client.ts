@@ -1,0 +1,426 @@
+/**
+ * A small NFSv3 client, written from RFC 1813 and 5531 and sharing no line with the server: what the two of them
+ * agree on is then what the standards say. Also a way to send any bytes at all.
+ */
+import { createSocket } from 'node:dgram'
+import { connect, type Socket } from 'node:net'
+
+export const nfs = 100003
+export const mountd = 100005
+export const portmapper = 100000
+
+export interface Attributes {
+  readonly type: number
+  readonly mode: number
+  readonly nlink: number
+  readonly uid: number
+  readonly gid: number
+  readonly size: number
+  readonly used: number
+  readonly fsid: bigint
+  readonly fileid: bigint
+  readonly atime: readonly [number, number]
+  readonly mtime: readonly [number, number]
+  readonly ctime: readonly [number, number]
+}
+
+export interface DirEntry {
+  readonly name: string
+  readonly fileid: bigint
+  readonly cookie: bigint
+  readonly attributes?: Attributes | undefined
+  readonly handle?: Buffer | undefined
+}
+
+export interface DirPage {
+  readonly entries: readonly DirEntry[]
+  readonly eof: boolean
+  readonly verifier: bigint
+  /** Bytes of the READDIR3resok or READDIRPLUS3resok. */
+  readonly bytes: number
+}
+
+/** A status that is not 0, of NFS or MOUNT; `left` is what followed it. */
+export class NfsError extends Error {
+  readonly status: number
+  readonly left: Buffer
+
+  constructor(status: number, left: Buffer) {
+    super(`status ${status}`)
+    this.status = status
+    this.left = left
+  }
+}
+
+/** A call that was not carried out: `accept_stat`, or the words of a denial. */
+export class RpcError extends Error {
+  readonly words: readonly number[]
+
+  constructor(kind: 'accepted' | 'denied', words: readonly number[]) {
+    super(`${kind} ${words.join(' ')}`)
+    this.words = words
+  }
+}
+
+export const word = (value: number): Buffer => {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(value)
+  return bytes
+}
+export const long = (value: bigint | number): Buffer => {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64BE(BigInt(value))
+  return bytes
+}
+export const opaque = (value: Uint8Array | string): Buffer => {
+  const bytes = Buffer.from(value as Uint8Array)
+  return Buffer.concat([word(bytes.length), bytes, Buffer.alloc((4 - (bytes.length % 4)) % 4)])
+}
+
+export class Cursor {
+  readonly bytes: Buffer
+  at = 0
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes
+  }
+
+  word(): number {
+    this.at += 4
+    return this.bytes.readUInt32BE(this.at - 4)
+  }
+
+  long(): bigint {
+    this.at += 8
+    return this.bytes.readBigUInt64BE(this.at - 8)
+  }
+
+  opaque(): Buffer {
+    const length = this.word()
+    const start = this.at
+    if (start + length > this.bytes.length) throw new Error('opaque data end early')
+    this.at += length + ((4 - (length % 4)) % 4)
+    return this.bytes.subarray(start, start + length)
+  }
+
+  attributes(): Attributes {
+    const [type, mode, nlink, uid, gid] = [this.word(), this.word(), this.word(), this.word(), this.word()]
+    const [size, used] = [Number(this.long()), Number(this.long())]
+    this.long() // rdev
+    const [fsid, fileid] = [this.long(), this.long()]
+    const time = (): readonly [number, number] => [this.word(), this.word()]
+    return {
+      type,
+      mode,
+      nlink,
+      uid,
+      gid,
+      size,
+      used,
+      fsid,
+      fileid,
+      atime: time(),
+      mtime: time(),
+      ctime: time(),
+    }
+  }
+
+  postOp(): Attributes | undefined {
+    return this.word() === 1 ? this.attributes() : undefined
+  }
+
+  get rest(): Buffer {
+    return this.bytes.subarray(this.at)
+  }
+
+  end(): void {
+    if (this.at !== this.bytes.length) throw new Error(`${this.bytes.length - this.at} bytes too many`)
+  }
+}
+
+let lastXid = 1
+
+export interface CallOptions {
+  readonly flavor?: number
+  readonly credential?: Buffer
+  readonly rpcVersion?: number
+}
+
+/** A call message without a record mark. */
+export function callMessage(
+  program: number,
+  version: number,
+  procedure: number,
+  args: Buffer,
+  options: CallOptions = {},
+): { readonly xid: number; readonly message: Buffer } {
+  const xid = lastXid++
+  const head = [xid, 0, options.rpcVersion ?? 2, program, version, procedure, options.flavor ?? 0].map(word)
+  const auth = [opaque(options.credential ?? Buffer.alloc(0)), word(0), word(0)]
+  return { xid, message: Buffer.concat([...head, ...auth, args]) }
+}
+
+function resultsOf(reply: Buffer): Cursor {
+  const cursor = new Cursor(reply)
+  cursor.word()
+  if (cursor.word() !== 1) throw new Error('not a reply')
+  const words = (): number[] => Array.from({ length: (reply.length - cursor.at) / 4 }, () => cursor.word())
+  if (cursor.word() !== 0) throw new RpcError('denied', words())
+  cursor.word()
+  cursor.opaque()
+  const status = cursor.word()
+  if (status !== 0) throw new RpcError('accepted', [status, ...words()])
+  return cursor
+}
+
+/** Something that carries one call and brings back its reply. */
+export interface Wire {
+  call(
+    program: number,
+    version: number,
+    procedure: number,
+    args?: Buffer,
+    options?: CallOptions,
+  ): Promise<Cursor>
+  close(): void
+}
+
+export class TcpWire implements Wire {
+  readonly socket: Socket
+  readonly #waiting = new Map<number, { resolve(reply: Buffer): void; reject(error: Error): void }>()
+  #held = Buffer.alloc(0)
+
+  private constructor(socket: Socket) {
+    this.socket = socket
+    socket.on('data', (chunk: Buffer) => this.#take(chunk))
+    socket.on('error', () => undefined)
+    socket.on('close', () => {
+      for (const { reject } of this.#waiting.values()) reject(new Error('the connection was closed'))
+      this.#waiting.clear()
+    })
+  }
+
+  static open(port: number): Promise<TcpWire> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(port, '127.0.0.1', () => resolve(new TcpWire(socket)))
+      socket.once('error', reject)
+    })
+  }
+
+  /** Sends the message in fragments of `fragmentBytes`. */
+  async send({ xid, message }: { xid: number; message: Buffer }, fragmentBytes = 1 << 30): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      if (this.socket.destroyed) return reject(new Error('the connection was closed'))
+      this.#waiting.set(xid, { resolve, reject })
+      for (let at = 0; at < message.length; at += fragmentBytes) {
+        const part = message.subarray(at, at + fragmentBytes)
+        const last = at + fragmentBytes >= message.length
+        this.socket.write(Buffer.concat([word((part.length | (last ? 0x8000_0000 : 0)) >>> 0), part]))
+      }
+    })
+  }
+
+  async call(
+    program: number,
+    version: number,
+    procedure: number,
+    args: Buffer = Buffer.alloc(0),
+    options?: CallOptions,
+  ): Promise<Cursor> {
+    return resultsOf(await this.send(callMessage(program, version, procedure, args, options)))
+  }
+
+  close(): void {
+    this.socket.destroy()
+  }
+
+  #take(chunk: Buffer): void {
+    this.#held = Buffer.concat([this.#held, chunk])
+    while (this.#held.length >= 4) {
+      const length = this.#held.readUInt32BE(0) & 0x7fff_ffff
+      if (this.#held.length < 4 + length) return
+      const reply = this.#held.subarray(4, 4 + length)
+      this.#held = this.#held.subarray(4 + length)
+      this.#waiting.get(reply.readUInt32BE(0))?.resolve(reply)
+      this.#waiting.delete(reply.readUInt32BE(0))
+    }
+  }
+}
+
+/** One datagram each way; sent again until it is answered. */
+export class UdpWire implements Wire {
+  readonly #port: number
+
+  constructor(port: number) {
+    this.#port = port
+  }
+
+  async call(
+    program: number,
+    version: number,
+    procedure: number,
+    args: Buffer = Buffer.alloc(0),
+    options?: CallOptions,
+  ): Promise<Cursor> {
+    const { message } = callMessage(program, version, procedure, args, options)
+    const socket = createSocket('udp4')
+    const again = setInterval(() => socket.send(message, this.#port, '127.0.0.1'), 1000)
+    try {
+      return await new Promise<Cursor>((resolve, reject) => {
+        socket.on('error', reject)
+        socket.on('message', (reply) => {
+          try {
+            resolve(resultsOf(reply))
+          } catch (error) {
+            reject(error)
+          }
+        })
+        socket.send(message, this.#port, '127.0.0.1')
+      })
+    } finally {
+      clearInterval(again)
+      socket.close()
+    }
+  }
+
+  /** Sends a datagram and waits for nothing. */
+  toss(message: Buffer): Promise<void> {
+    const socket = createSocket('udp4')
+    return new Promise((resolve) => {
+      socket.send(message, this.#port, '127.0.0.1', () => socket.close(() => resolve()))
+    })
+  }
+
+  close(): void {}
+}
+
+/** The procedures by name, over any wire. */
+export class NfsClient {
+  readonly wire: Wire
+
+  constructor(wire: Wire) {
+    this.wire = wire
+  }
+
+  async #do(procedure: number, ...args: readonly Buffer[]): Promise<Cursor> {
+    const cursor = await this.wire.call(nfs, 3, procedure, Buffer.concat(args))
+    const status = cursor.word()
+    if (status !== 0) throw new NfsError(status, cursor.rest)
+    return cursor
+  }
+
+  async mount(path: string): Promise<Buffer> {
+    const cursor = await this.wire.call(mountd, 3, 1, opaque(path))
+    const status = cursor.word()
+    if (status !== 0) throw new NfsError(status, cursor.rest)
+    return Buffer.from(cursor.opaque())
+  }
+
+  async getattr(handle: Buffer): Promise<Attributes> {
+    const cursor = await this.#do(1, opaque(handle))
+    const attributes = cursor.attributes()
+    cursor.end()
+    return attributes
+  }
+
+  async lookup(
+    folder: Buffer,
+    name: string | Buffer,
+  ): Promise<{ handle: Buffer; attributes: Attributes | undefined }> {
+    const cursor = await this.#do(3, opaque(folder), opaque(name))
+    const handle = Buffer.from(cursor.opaque())
+    const attributes = cursor.postOp()
+    cursor.postOp()
+    cursor.end()
+    return { handle, attributes }
+  }
+
+  /** The handle of a path below `/`, one name at a time. */
+  async walk(path: string): Promise<Buffer> {
+    let handle = await this.mount('/')
+    for (const name of path.split('/').filter((part) => part !== ''))
+      handle = (await this.lookup(handle, name)).handle
+    return handle
+  }
+
+  async access(handle: Buffer, wanted: number): Promise<number> {
+    const cursor = await this.#do(4, opaque(handle), word(wanted))
+    cursor.postOp()
+    return cursor.word()
+  }
+
+  async readlink(handle: Buffer): Promise<string> {
+    const cursor = await this.#do(5, opaque(handle))
+    cursor.postOp()
+    return cursor.opaque().toString()
+  }
+
+  async read(
+    handle: Buffer,
+    offset: bigint | number,
+    count: number,
+  ): Promise<{ bytes: Buffer; eof: boolean; attributes: Attributes | undefined }> {
+    const cursor = await this.#do(6, opaque(handle), long(offset), word(count))
+    const attributes = cursor.postOp()
+    const length = cursor.word()
+    const eof = cursor.word() === 1
+    const bytes = Buffer.from(cursor.opaque())
+    if (bytes.length !== length) throw new Error(`count ${length}, but ${bytes.length} bytes`)
+    cursor.end()
+    return { bytes, eof, attributes }
+  }
+
+  async readAll(handle: Buffer, count = 64 * 1024): Promise<Buffer> {
+    const parts: Buffer[] = []
+    for (let offset = 0; ; ) {
+      const { bytes, eof } = await this.read(handle, offset, count)
+      parts.push(bytes)
+      offset += bytes.length
+      if (eof) return Buffer.concat(parts)
+      if (bytes.length === 0) throw new Error('no bytes and no end')
+    }
+  }
+
+  async readdir(folder: Buffer, cookie: bigint, verifier: bigint, count: number): Promise<DirPage> {
+    const cursor = await this.#do(16, opaque(folder), long(cookie), long(verifier), word(count))
+    return page(cursor, false)
+  }
+
+  async readdirplus(
+    folder: Buffer,
+    cookie: bigint,
+    verifier: bigint,
+    dirCount: number,
+    maxCount: number,
+  ): Promise<DirPage> {
+    const args = [opaque(folder), long(cookie), long(verifier), word(dirCount), word(maxCount)]
+    return page(await this.#do(17, ...args), true)
+  }
+
+  /** Status and what follows it, for the procedures that write. */
+  async raw(procedure: number, ...args: readonly Buffer[]): Promise<{ status: number; left: Buffer }> {
+    const cursor = await this.wire.call(nfs, 3, procedure, Buffer.concat(args))
+    return { status: cursor.word(), left: cursor.rest }
+  }
+}
+
+function page(cursor: Cursor, plus: boolean): DirPage {
+  const start = cursor.at
+  cursor.postOp()
+  const verifier = cursor.long()
+  const entries: DirEntry[] = []
+  while (cursor.word() === 1) {
+    const fileid = cursor.long()
+    const name = cursor.opaque().toString()
+    const cookie = cursor.long()
+    if (!plus) entries.push({ name, fileid, cookie })
+    else {
+      const attributes = cursor.postOp()
+      const handle = cursor.word() === 1 ? Buffer.from(cursor.opaque()) : undefined
+      entries.push({ name, fileid, cookie, attributes, handle })
+    }
+  }
+  const eof = cursor.word() === 1
+  cursor.end()
+  return { entries, eof, verifier, bytes: cursor.at - start }
+}
