@@ -6,6 +6,7 @@ import { cleanPath, rootPath } from '../files/path.ts'
 import type { Place } from './discover.ts'
 import { gatherEvidence, judgeFolder } from './gather.ts'
 import { ListingSource, type Stamp, sameStamp, stampOf } from './listing-source.ts'
+import { recordAt, type VersionRecord } from './versions/version-record.ts'
 
 /** What one look at a tree gave: what it says it is, and what is there of it. */
 export interface TreeReading {
@@ -18,6 +19,8 @@ export interface TreeReading {
   readonly namedBy?: string
   /** Everything the look saw, by absolute real path: while all of it is the same, a new look would say the same. */
   readonly seen: readonly Stamp[]
+  /** Of a tree that treeboot published: it was whole and verified before anyone could see it. */
+  readonly published?: VersionRecord
 }
 
 /**
@@ -42,12 +45,14 @@ export async function readTree(place: Place, within: string): Promise<TreeReadin
   const files = new Map<string, Stamp | undefined>()
   for (const path of named) files.set(path, await stampOfNamed(source, path))
   const [namedBy] = descriptors
+  const published = await recordAt(within, place.folder)
   return {
     description,
     folder: place.folder,
     files,
     ...(namedBy !== undefined && { namedBy }),
     seen: [...(await source.seen()).values()],
+    ...(published && { published }),
   }
 }
 

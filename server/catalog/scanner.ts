@@ -121,7 +121,8 @@ export class TreeScanner {
   /** @param judged Folders found to be a tree or none in this round: many names may have happened below one folder. */
   async #refresh(id: string, judged: Map<string, Promise<boolean>>): Promise<void> {
     const known = this.#trees.get(id)
-    if (known && (await known.look())) return
+    // A link that was switched to another version leads elsewhere, while the old folder is still as it was.
+    if (known && (await this.#placeOf(id))?.folder === known.place.folder && (await known.look())) return
     // A file that arrived below a folder may have made a tree of a folder above it.
     for (const above of idsAbove(id)) {
       const place = this.#searched.get(above)

@@ -45,7 +45,8 @@ export class TrackedTree {
     this.place = place
     this.#reading = reading
     this.#tracking = tracking
-    this.#lastChangeMs = Math.min(newestChangeMs(reading), tracking.clock())
+    // Nothing is copied into a published version: it was switched in whole.
+    this.#lastChangeMs = reading.published ? 0 : Math.min(newestChangeMs(reading), tracking.clock())
     this.#tree = this.#judge()
   }
 
@@ -61,7 +62,7 @@ export class TrackedTree {
     atStart: boolean,
   ): Promise<TrackedTree> {
     const tracked = new TrackedTree(place, reading, tracking)
-    if (!atStart || tracking.clock() - tracked.#lastChangeMs < youngMs) {
+    if (!reading.published && (!atStart || tracking.clock() - tracked.#lastChangeMs < youngMs)) {
       tracked.#arrival = new ArrivalWatch(reading.folder, tracking.clock)
       await tracked.#lookAtArrival()
       tracked.judge()
@@ -142,10 +143,13 @@ export class TrackedTree {
     }
     const unchecked = judgeTree(facts, times)
     if (unchecked.state !== 'ready') return treeOf(this.place, this.#reading, unchecked)
+    const { published } = this.#reading
     const checked = verifier.check(claimsOf(this.#reading), verify)
-    const { damaged } = checked
-    const verdict = judgeTree({ ...facts, damaged, unverified: verify ? checked.unverified : [] }, times)
-    return treeOf(this.place, this.#reading, verdict, checked)
+    const damaged = checked.damaged.filter(({ path }) => !published?.accepted?.paths.includes(path))
+    // What was published had been verified before: it is offered at once, and checked again meanwhile.
+    const unverified = verify && !published ? checked.unverified : []
+    const verdict = judgeTree({ ...facts, damaged, unverified }, times)
+    return treeOf(this.place, this.#reading, verdict, published ? { unverified: [], damaged } : checked)
   }
 }
 
@@ -176,6 +180,11 @@ function treeOf(place: Place, reading: TreeReading, verdict: TreeVerdict, checke
 
 function treeProblems(reading: TreeReading, verdict: TreeVerdict, checked?: Verification): Problem[] {
   const problems: Problem[] = []
+  const { accepted } = reading.published ?? {}
+  if (accepted)
+    problems.push({
+      message: `published by ${accepted.by} in spite of its faults (${accepted.why}): ${accepted.faults.join('; ')}`,
+    })
   if (mainPlatform(reading.description) === undefined)
     problems.push({ message: 'names no kernel: good as a repository, but it boots no guest' })
   if (verdict.state === 'incoming') return problems

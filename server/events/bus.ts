@@ -38,6 +38,13 @@ export type Event =
       readonly state: string
       readonly reasons: readonly string[]
     }
+  /** Something uploaded, imported or mirrored was verified: published, or not and why. */
+  | {
+      readonly type: 'publish'
+      readonly id: string
+      readonly outcome: 'published' | 'refused'
+      readonly lines: readonly string[]
+    }
   | { readonly type: 'config'; readonly outcome: 'loaded' | 'kept-last-good'; readonly message: string }
   /** Datagrams and requests that make no sense: noted and forgotten. */
   | { readonly type: 'noise'; readonly protocol: Protocol; readonly client: string; readonly message: string }

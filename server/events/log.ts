@@ -26,6 +26,10 @@ export function describeEvent(event: Event): { level: LogLevel; text: string } {
         text: `tree ${event.id} is ${event.state}${why}`,
       }
     }
+    case 'publish':
+      return event.outcome === 'published'
+        ? { level: 'info', text: `published ${event.lines.join('; ')}` }
+        : { level: 'error', text: `${event.id} NOT PUBLISHED: ${event.lines.join('; ')}` }
     case 'config':
       return event.outcome === 'loaded'
         ? { level: 'info', text: event.message }

@@ -82,6 +82,7 @@ export function createMetrics(countTrees: () => Readonly<Record<TreeState, numbe
         noise.inc({ protocol: event.protocol })
         return
       case 'tree':
+      case 'publish':
       case 'config':
       case 'trouble':
     }

@@ -4,6 +4,7 @@ import type { OpenDoors } from '../core/boot/urls.ts'
 import { Failure } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import { diskSource } from '../files/disk.ts'
+import { withoutFolder } from '../files/hidden.ts'
 import { cleanPath, rootPath } from '../files/path.ts'
 import type { FileSource, Requester } from '../files/source.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
@@ -41,8 +42,11 @@ export function createNamespace(parts: NamespaceParts): FileSource {
   return mountTable([
     {
       at: cleanPath('/trees'),
-      source: followed(() => snapshot().config.paths.trees),
-      why: 'the installation trees, byte for byte',
+      source: withoutFolder(
+        followed(() => snapshot().config.paths.trees),
+        cleanPath('/.treeboot'),
+      ),
+      why: 'the installation trees, byte for byte; not what is still being fetched or uploaded',
     },
     {
       at: cleanPath('/ks'),

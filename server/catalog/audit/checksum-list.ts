@@ -1,0 +1,47 @@
+import type { Digest } from '../../core/tree/tree.ts'
+import { parseDigest } from '../../core/tree/treeinfo-checksums.ts'
+
+const listName =
+  /^(?:(?:sha(?:1|224|256|384|512)|md5)sums?|checksums?)(?:\.txt)?$|-checksum$|^.+\.sha(?:1|256|512)(?:sum)?$/i
+
+/** Whether a file of this name is a list of checksums: `SHA256SUMS`, `md5sum.txt`, `CHECKSUMS`, `Fedora-40-x86_64-CHECKSUM`, `x.iso.sha256`. */
+export function isChecksumList(name: string): boolean {
+  return listName.test(name)
+}
+
+export interface ListedDigest {
+  /** As written, relative to the folder of the list. */
+  readonly path: string
+  readonly digest: Digest
+}
+
+/**
+ * Reads lists as coreutils write them (`hex  name`, `hex *name`, and with `--tag` or from BSD `SHA256 (name) = hex`).
+ * OpenPGP armour around them and comments are passed over; so is every other line, but they are counted.
+ */
+export function parseChecksumList(text: string): { entries: readonly ListedDigest[]; odd: number } {
+  const entries: ListedDigest[] = []
+  let odd = 0
+  let inSignature = false
+  for (const line of text.split(/\r?\n/)) {
+    if (line.startsWith('-----BEGIN PGP SIGNATURE')) inSignature = true
+    if (line.startsWith('-----END PGP')) inSignature = false
+    if (inSignature || line.startsWith('-----') || /^\s*(?:#|$)/.test(line) || /^Hash:/.test(line)) continue
+    const entry = gnuLine(line) ?? bsdLine(line)
+    if (entry) entries.push(entry)
+    else odd++
+  }
+  return { entries, odd }
+}
+
+function gnuLine(line: string): ListedDigest | undefined {
+  const [, hex = '', path = ''] = /^\\?([0-9a-f]{32,128})[ \t]+\*?(\S.*)$/i.exec(line) ?? []
+  const digest = parseDigest(hex)
+  return digest && { path, digest }
+}
+
+function bsdLine(line: string): ListedDigest | undefined {
+  const [, name = '', path = '', hex = ''] = /^(MD5|SHA\d+) \((.+)\) = ([0-9a-f]+)$/i.exec(line) ?? []
+  const digest = parseDigest(`${name}:${hex}`)
+  return digest && { path, digest }
+}

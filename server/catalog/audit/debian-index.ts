@@ -1,0 +1,46 @@
+import type { Digest } from '../../core/tree/tree.ts'
+import { parseDigest } from '../../core/tree/treeinfo-checksums.ts'
+
+/** A file as Debian's indices name it. */
+export interface IndexedFile {
+  readonly path: string
+  readonly size?: number
+  readonly digest: Digest
+}
+
+/** `dists/<suite>/Release`: paths relative to its folder. The strongest list wins; all name the same files. */
+export function parseRelease(text: string): readonly IndexedFile[] {
+  for (const section of ['SHA512', 'SHA256', 'SHA1', 'MD5Sum']) {
+    const [, body = ''] =
+      new RegExp(`^${section}:[^\\n]*\\n((?:[ \\t]+\\S[^\\n]*\\n?)+)`, 'mi').exec(text) ?? []
+    const files = body.split('\n').flatMap((line) => {
+      const [hex = '', size = '', path = ''] = line.trim().split(/\s+/)
+      const digest = parseDigest(hex)
+      return digest && path !== '' && /^\d+$/.test(size) ? [{ path, size: Number(size), digest }] : []
+    })
+    if (files.length > 0) return files
+  }
+  return []
+}
+
+/** `Packages`, unpacked: paths relative to the archive, the folder that holds `dists` and `pool`. */
+export async function* readPackagesIndex(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<IndexedFile> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const piece of pieces) {
+    rest += decoder.decode(piece, { stream: true })
+    const stanzas = rest.split('\n\n')
+    rest = stanzas.pop() ?? ''
+    for (const stanza of stanzas) yield* fileIn(stanza)
+  }
+  yield* fileIn(rest)
+}
+
+function* fileIn(stanza: string): Generator<IndexedFile> {
+  const field = (name: string) => new RegExp(`^${name}:[ \\t]*(\\S+)`, 'mi').exec(stanza)?.[1]
+  const path = field('Filename')
+  const digest = parseDigest(field('SHA512') ?? field('SHA256') ?? field('SHA1') ?? field('MD5sum') ?? '')
+  const size = field('Size')
+  if (path === undefined || !digest) return
+  yield { path, digest, ...(size !== undefined && /^\d+$/.test(size) && { size: Number(size) }) }
+}

@@ -1,0 +1,73 @@
+import { XMLParser } from 'fast-xml-parser'
+import { Failure, failureMessage } from '../../core/failure.ts'
+import type { Digest } from '../../core/tree/tree.ts'
+import { parseDigest } from '../../core/tree/treeinfo-checksums.ts'
+
+/** One file of repository metadata, as `repomd.xml` names it. */
+export interface MetadataFile {
+  /** `primary`, `filelists`, `group`, `updateinfo`, ... */
+  readonly type: string
+  /** Relative to the repository. */
+  readonly href: string
+  readonly size?: number
+  readonly digest?: Digest
+}
+
+/** The largest one seen, of a repository with a hundred kinds of metadata, has 20 KiB. */
+export const maxRepomdBytes = 4 * 1024 * 1024
+
+const lists = new Set(['repomd.data'])
+const parser = new XMLParser({
+  ignoreAttributes: false,
+  attributeNamePrefix: '@',
+  removeNSPrefix: true,
+  parseTagValue: false,
+  parseAttributeValue: false,
+  isArray: (_name, path) => lists.has(String(path)),
+})
+
+/**
+ * Reads `repomd.xml` of createrepo. Files with a base elsewhere (`xml:base`) are left out: they are not in this tree.
+ *
+ * @throws Failure `invalid-data` when it is not one.
+ */
+export function parseRepomd(text: string): readonly MetadataFile[] {
+  if (/<!DOCTYPE|<!ENTITY/i.test(text))
+    throw new Failure('invalid-data', 'repomd.xml declares a document type; none is expected')
+  let document: unknown
+  try {
+    document = parser.parse(text, true)
+  } catch (error) {
+    throw new Failure('invalid-data', `repomd.xml is no XML: ${failureMessage(error)}`)
+  }
+  const root = member(document, 'repomd')
+  if (typeof root !== 'object' || root === null)
+    throw new Failure('invalid-data', 'repomd.xml has no <repomd> element')
+  const data = member(root, 'data')
+  return (Array.isArray(data) ? data : []).flatMap((element) => {
+    const location = member(element, 'location')
+    const href = member(location, '@href')
+    if (typeof href !== 'string' || href === '' || member(location, '@base') !== undefined) return []
+    const checksum = member(element, 'checksum')
+    const digest = parseDigest(`${textOf(member(checksum, '@type'))}:${textOf(member(checksum, '#text'))}`)
+    const size = Number(textOf(member(element, 'size')) || Number.NaN)
+    return [
+      {
+        type: textOf(member(element, '@type')),
+        href,
+        ...(Number.isSafeInteger(size) && size >= 0 && { size }),
+        ...(digest && { digest }),
+      },
+    ]
+  })
+}
+
+function member(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? (value as Record<string, unknown>)[name]
+    : undefined
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value.trim() : ''
+}

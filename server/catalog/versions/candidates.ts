@@ -1,0 +1,83 @@
+import { readdir } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { concludeTree } from '../../core/tree/conclude.ts'
+import type { Description } from '../../core/tree/tree.ts'
+import { levelsAbove } from '../../core/tree/tree-id.ts'
+import { rootPath } from '../../files/path.ts'
+import { type Discovery, discover } from '../discover.ts'
+import { gatherEvidence } from '../gather.ts'
+import { readTree } from '../read-tree.ts'
+import { isDiscImage, openTree } from './tree-source.ts'
+import type { VersionRecord } from './version-record.ts'
+
+/** What lies in a folder of uploaded, unpacked or fetched files and can be published by itself. */
+export interface Publishable {
+  readonly kind: VersionRecord['kind']
+  readonly path: string
+  /** Relative to the folder that was searched: `.`, `fedora/40`, `Fedora.iso`. */
+  readonly place: string
+  /** Its trees, relative to `path`. */
+  readonly trees: readonly string[]
+  readonly description: Description
+}
+
+/**
+ * Finds every tree below a folder, each with the repositories that it refers to beside it, and every disc image.
+ *
+ * @param folder Real path.
+ */
+export async function findPublishable(folder: string): Promise<readonly Publishable[]> {
+  const described = new Map<string, Description>()
+  const { trees, searched } = await discover(folder, { id: '.', folder }, async (place) => {
+    // The folder itself is a tree here when anything says so, a kernel alone included.
+    const reading = await readTree(place.id === '.' ? { ...place, id: 'upload' } : place, folder)
+    if (reading) described.set(place.folder, reading.description)
+    return reading !== undefined
+  })
+  const wholes = new Set(trees.map((tree) => wholeOf(folder, tree.folder, described.get(tree.folder))))
+  const outermost = [...wholes].filter((path) => ![...wholes].some((other) => path.startsWith(`${other}/`)))
+  const found: Publishable[] = []
+  for (const path of outermost.sort()) {
+    const inside = trees.filter((tree) => tree.folder === path || tree.folder.startsWith(`${path}/`))
+    const bootable = inside.find((tree) => hasImages(described.get(tree.folder))) ?? inside[0]
+    const description = bootable && described.get(bootable.folder)
+    if (!description) continue
+    const places = inside.map((tree) => relative(path, tree.folder) || '.')
+    const first = relative(path, bootable.folder) || '.'
+    found.push({
+      kind: 'folder',
+      path,
+      place: relative(folder, path) || '.',
+      trees: [first, ...places.filter((place) => place !== first)],
+      description,
+    })
+  }
+  return [...found, ...(await imagesIn(folder, searched))]
+}
+
+/** The folder that holds a tree and all its repositories; never above the folder that was searched. */
+function wholeOf(folder: string, tree: string, description: Description | undefined): string {
+  const parts = relative(folder, tree).split('/').filter(Boolean)
+  const levels = Math.min(parts.length, levelsAbove(description?.repositories ?? []))
+  return join(folder, ...parts.slice(0, parts.length - levels))
+}
+
+function hasImages(description: Description | undefined): boolean {
+  return Object.values(description?.platforms ?? {}).some((images) => images.kernel !== undefined)
+}
+
+async function imagesIn(folder: string, searched: Discovery['searched']): Promise<Publishable[]> {
+  const found: Publishable[] = []
+  for (const { folder: at } of searched) {
+    for (const item of await readdir(at, { withFileTypes: true })) {
+      const path = join(at, item.name)
+      if (!item.isFile() || !(await isDiscImage(path))) continue
+      const place = relative(folder, path)
+      const source = await openTree(path, 'iso')
+      const evidence = await gatherEvidence(source, rootPath, place.replace(/\.iso$/i, ''))
+      const description = evidence && concludeTree(evidence)
+      if (description) found.push({ kind: 'iso', path, place, trees: ['.'], description })
+    }
+  }
+  return found
+}

@@ -1,0 +1,89 @@
+import { lstat, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { folderOfVersion, incomingFolder, ownFolder } from './layout.ts'
+import type { VersionStore, VersionView } from './version-store.ts'
+
+export interface GcOptions {
+  /** Earlier versions of each tree that stay in any case. */
+  readonly keep: number
+  /**
+   * A version that was replaced less than this long ago stays: a machine that began to install from it must be able
+   * to end. A day is how long an installation may take.
+   */
+  readonly graceMs: number
+  /** Versions that a machine is installing from, as `id@version`. */
+  readonly pinned: ReadonlySet<string>
+  readonly nowMs: number
+}
+
+export interface GcPlan {
+  readonly remove: readonly VersionView[]
+  /** Earlier versions that stay, and why. */
+  readonly stay: readonly { readonly version: VersionView; readonly why: string }[]
+  /** What deleting would free: files that another version shares by a hard link cost nothing and free nothing. */
+  readonly bytes: number
+}
+
+/** Which versions nobody needs. Pure but for counting bytes; deletes nothing. */
+export async function planGc(
+  store: VersionStore,
+  ids: readonly string[],
+  options: GcOptions,
+): Promise<GcPlan> {
+  const remove: VersionView[] = []
+  const stay: { version: VersionView; why: string }[] = []
+  for (const id of ids) {
+    const earlier = (await store.versions(id)).filter((version) => !version.current).reverse()
+    for (const [at, version] of earlier.entries()) {
+      const why = reasonToStay(version, at, options)
+      if (why === undefined) remove.push(version)
+      else stay.push({ version, why })
+    }
+  }
+  return { remove, stay, bytes: await bytesFreed(store.trees, remove) }
+}
+
+function reasonToStay(version: VersionView, newer: number, options: GcOptions): string | undefined {
+  const { keep, graceMs, pinned, nowMs } = options
+  if (pinned.has(`${version.id}@${version.version}`)) return 'a machine is installing from it'
+  if (newer < keep) return keep === 1 ? 'the one to roll back to' : `one of the last ${keep}`
+  if (version.retiredMs !== undefined && nowMs - version.retiredMs < graceMs)
+    return 'replaced less than a day ago: a machine may still be installing from it'
+  return undefined
+}
+
+/** Disk space of the files whose every link is among these versions. */
+async function bytesFreed(trees: string, versions: readonly VersionView[]): Promise<number> {
+  const inodes = new Map<number, { links: number; seen: number; bytes: number }>()
+  for (const { id, version } of versions) await countInodes(folderOfVersion(trees, id, version), inodes)
+  let bytes = 0
+  for (const inode of inodes.values()) if (inode.seen >= inode.links) bytes += inode.bytes
+  return bytes
+}
+
+async function countInodes(
+  folder: string,
+  inodes: Map<number, { links: number; seen: number; bytes: number }>,
+): Promise<void> {
+  for (const item of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, item.name)
+    if (item.isDirectory()) await countInodes(path, inodes)
+    else if (item.isFile()) {
+      const { ino, nlink, blocks } = await lstat(path)
+      const known = inodes.get(ino)
+      if (known) known.seen++
+      else inodes.set(ino, { links: nlink, seen: 1, bytes: blocks * 512 })
+    }
+  }
+}
+
+/** What a crash left behind in our own folder: trash half deleted. Jobs under way are not touched. */
+export async function leftovers(trees: string): Promise<string[]> {
+  const names = await readdir(join(trees, ownFolder)).catch(() => [])
+  return names.filter((name) => name.startsWith('removed-')).map((name) => join(trees, ownFolder, name))
+}
+
+/** Jobs that were begun and are neither finished nor running, oldest first: `import` and `mirror` go on with them. */
+export async function openJobs(trees: string): Promise<string[]> {
+  return (await readdir(incomingFolder(trees)).catch(() => [])).sort()
+}

@@ -1,0 +1,39 @@
+import { readFile } from 'node:fs/promises'
+import { appendDurably } from './durable.ts'
+import { folderOfId } from './layout.ts'
+
+/** One switch: from then on `version` was what everyone saw. */
+export interface Switch {
+  readonly atMs: number
+  /** `adopt`: a folder placed by hand became a version, to make room for another. */
+  readonly action: 'publish' | 'rollback' | 'adopt'
+  readonly version: number
+  readonly by?: string
+}
+
+function historyFile(trees: string, id: string): string {
+  return `${folderOfId(trees, id)}/history`
+}
+
+/** Oldest first. A line that a crash cut off is left out. */
+export async function readHistory(trees: string, id: string): Promise<readonly Switch[]> {
+  const text = await readFile(historyFile(trees, id), 'utf8').catch(() => '')
+  return text.split('\n').flatMap((line) => {
+    try {
+      const value = JSON.parse(line) as Switch
+      return typeof value.version === 'number' && typeof value.atMs === 'number' ? [value] : []
+    } catch {
+      return []
+    }
+  })
+}
+
+export function addToHistory(trees: string, id: string, entry: Switch): Promise<void> {
+  return appendDurably(historyFile(trees, id), JSON.stringify(entry))
+}
+
+/** When a version stopped being what everyone sees; undefined when it never was, or still is. */
+export function retiredMs(history: readonly Switch[], version: number): number | undefined {
+  const last = history.findLastIndex((entry) => entry.version === version)
+  return last < 0 ? undefined : history[last + 1]?.atMs
+}

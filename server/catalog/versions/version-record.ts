@@ -1,0 +1,54 @@
+import { readFile } from 'node:fs/promises'
+import { folderOfId, versionAt } from './layout.ts'
+
+/** What is remembered of one version of a published tree. */
+export interface VersionRecord {
+  readonly id: string
+  /** Counts up from 1 for each id and is never used twice. */
+  readonly version: number
+  readonly kind: 'folder' | 'iso'
+  readonly publishedMs: number
+  /** Where it came from, for people: a URL, a path, "upload by FTP". */
+  readonly source: string
+  readonly files: number
+  readonly bytes: number
+  /** Who published it, as far as that is known. */
+  readonly by?: string
+  /** Published although something was wrong with it. */
+  readonly accepted?: Acceptance
+  /** Where the packages are when only what boots was mirrored. */
+  readonly upstream?: string
+}
+
+export interface Acceptance {
+  readonly by: string
+  readonly why: string
+  /** Each fault, as it was shown. */
+  readonly faults: readonly string[]
+  /** The files concerned, relative to the version. */
+  readonly paths: readonly string[]
+}
+
+export function recordFile(trees: string, id: string, version: number): string {
+  return `${folderOfId(trees, id)}/${version}.json`
+}
+
+/** The record of a version; undefined when there is none, or none that can be read. */
+export async function readRecord(
+  trees: string,
+  id: string,
+  version: number,
+): Promise<VersionRecord | undefined> {
+  try {
+    const value = JSON.parse(await readFile(recordFile(trees, id, version), 'utf8')) as VersionRecord
+    return value.id === id && value.version === version ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The record behind a real path below `trees/`: undefined for what the operator put there by hand. */
+export async function recordAt(trees: string, real: string): Promise<VersionRecord | undefined> {
+  const at = versionAt(trees, real)
+  return at && readRecord(trees, at.id, at.version)
+}

@@ -1,0 +1,45 @@
+import { distroOf } from './distro.ts'
+import type { Description, Repository } from './tree.ts'
+
+/**
+ * The id that a tree gets when nobody chose one: `fedora-40-server-x86_64`, `debian-12-amd64`. Undefined when the
+ * description tells too little for a name that says anything.
+ */
+export function suggestTreeId(
+  description: Pick<Description, 'family' | 'version' | 'variant' | 'arch'>,
+): string | undefined {
+  const distro = distroOf(description)
+  const family = distro === 'other' ? slug(description.family) : distro
+  const version = slug(description.version)
+  if (family === '' || version === '') return undefined
+  const variant = slug(description.variant)
+  const parts = [family, version, variant === family ? '' : variant, slug(description.arch)]
+  return parts.filter((part) => part !== '').join('-')
+}
+
+/** Lower case, and of everything else only what every loader, URL and shell takes as it is. */
+export function slug(text: string): string {
+  return text
+    .toLowerCase()
+    .replace(/[^a-z0-9._]+/g, '-')
+    .replace(/^[-._]+|[-._]+$/g, '')
+    .slice(0, 60)
+}
+
+/**
+ * How many folders above a tree the folder lies that holds it and all its repositories: 3 for a mirror of EL 9, whose
+ * BaseOS names `../../../AppStream/x86_64/os`. Moved together, such references stay true.
+ */
+export function levelsAbove(repositories: readonly Pick<Repository, 'path'>[]): number {
+  return Math.max(0, ...repositories.map(({ path }) => levelsUp(path)))
+}
+
+function levelsUp(path: string): number {
+  let depth = 0
+  let highest = 0
+  for (const part of path.split('/')) {
+    if (part === '..') highest = Math.max(highest, --depth * -1)
+    else if (part !== '' && part !== '.') depth++
+  }
+  return highest
+}
