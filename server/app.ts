@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Catalog } from './catalog/catalog.ts'
 import type { FtpConfig } from './catalog/config/schema.ts'
 import type { Snapshot } from './catalog/snapshot.ts'
+import { Uploads } from './catalog/uploads/uploads.ts'
 import type { OpenDoors } from './core/boot/urls.ts'
 import { failureMessage } from './core/failure.ts'
 import { EventBus } from './events/bus.ts'
@@ -13,7 +14,9 @@ import type { Listener } from './protocols/listener.ts'
 import { openDoor } from './protocols/open-door.ts'
 import { TftpDoor } from './protocols/tftp/door.ts'
 import { createNamespace } from './publish/namespace.ts'
+import { type AdminToken, loadAdminToken } from './store/admin-token.ts'
 import { TemplateRenderer } from './templates/renderer.ts'
+import { adminUser } from './web/admin.ts'
 import { isAppPath, webApp } from './web/web-app.ts'
 
 export interface AppOptions {
@@ -76,7 +79,10 @@ export function createApp(options: AppOptions): App {
     decided: ({ who: { protocol, address }, guest, summary }) =>
       events.emit({ type: 'boot', protocol, client: address, decision: summary, ...(guest && { guest }) }),
   })
-  const web = webApp({ version, snapshot, doors, doorLines, events: events.emit, metrics })
+  const uploads = new Uploads({ trees: () => snapshot().config.paths.trees, events: events.emit })
+  let admin: AdminToken | undefined
+  const isAdmin = (token: string): boolean => admin?.isValid(token) ?? false
+  const web = webApp({ version, snapshot, doors, doorLines, events: events.emit, metrics, uploads, isAdmin })
 
   /** The doors, in the order of the start-up table. */
   const makers = {
@@ -84,7 +90,15 @@ export function createApp(options: AppOptions): App {
       new HttpDoor({ bind, port, source, events: events.emit, isAppPath, fallback: web }),
     tftp: (bind: string, port: number): Listener => new TftpDoor({ bind, port, source, events: events.emit }),
     ftp: (bind: string, port: number): Listener =>
-      new FtpDoor({ bind, port, source, events: events.emit, ...ftpSettings(snapshot().config.ftp) }),
+      new FtpDoor({
+        bind,
+        port,
+        source,
+        events: events.emit,
+        ...ftpSettings(snapshot().config.ftp),
+        uploads,
+        authenticate: (user, password) => user === adminUser && isAdmin(password),
+      }),
   }
 
   function doorLines(): readonly DoorLine[] {
@@ -100,6 +114,12 @@ export function createApp(options: AppOptions): App {
     try {
       await catalog.start()
       const { config } = snapshot()
+      admin = await loadAdminToken(config.paths.data)
+      if (admin.isNew) {
+        const message = `the administrator's token for uploads was made: ${admin.file}`
+        events.emit({ type: 'config', outcome: 'loaded', message })
+      }
+      await uploads.start()
       for (const [name, make] of Object.entries(makers)) {
         const door = config[name as keyof typeof makers]
         if (!door.enabled) continue
@@ -114,7 +134,9 @@ export function createApp(options: AppOptions): App {
 
   async function stop(): Promise<void> {
     const closing = [...opened.values()].map(({ listener }) => listener.stop())
-    await Promise.all([...closing, catalog.stop(), renderer.close()].map((step) => step.catch(reportTrouble)))
+    await Promise.all(
+      [...closing, uploads.stop(), catalog.stop(), renderer.close()].map((step) => step.catch(reportTrouble)),
+    )
   }
 
   const reportTrouble = (error: unknown): void =>

@@ -75,7 +75,11 @@ async function* throughUnpacker(packing: Exclude<Packing, 'plain'>, input: Reada
     },
   )
   try {
-    for await (const piece of output) yield piece as Buffer
+    try {
+      for await (const piece of output) yield piece as Buffer
+    } catch (error) {
+      throw (await outcome) ?? error
+    }
     const failure = await outcome
     if (failure) throw failure
   } finally {

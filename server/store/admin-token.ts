@@ -48,7 +48,7 @@ async function readToken(file: string): Promise<string | undefined> {
 
 /** Written aside and linked into place: of two processes that start at once, one wins and both read the same. */
 async function makeToken(file: string): Promise<boolean> {
-  const aside = `${file}.${process.pid}.tmp`
+  const aside = `${file}.${randomBytes(6).toString('hex')}.tmp`
   const handle = await open(aside, 'wx', 0o600)
   try {
     await handle.writeFile(`${randomBytes(tokenBytes).toString('base64url')}\n`)

@@ -67,6 +67,11 @@ const apiPaths = [
   'GET /api/v1/guests/<name>/plan?as=',
   'POST /api/v1/guests/<name>/installed',
   'GET /api/v1/problems',
+  'GET /api/v1/uploads',
+  'PUT /api/v1/uploads/<id>/<path>',
+  'POST /api/v1/uploads/<id>/publish?replace=&accept=',
+  'DELETE /api/v1/uploads/<id>',
+  'POST /api/v1/uploads/tus',
 ]
 
 function sendPlan(res: Response, text: string, as: Format): void {

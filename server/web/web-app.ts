@@ -13,9 +13,10 @@ import { apiRouter } from './api.ts'
 import { sendFailure } from './failures.ts'
 import { frontPage } from './front-page.ts'
 import { lookupRoute } from './lookup-route.ts'
+import { type UploadParts, uploadsRouter } from './uploads.ts'
 import { guestSummary, identityText } from './views.ts'
 
-export interface WebParts {
+export interface WebParts extends UploadParts {
   readonly version: string
   readonly snapshot: () => Snapshot
   readonly doors: () => OpenDoors
@@ -54,6 +55,7 @@ export function webApp(parts: WebParts): (req: IncomingMessage, res: ServerRespo
   app.get('/metrics', async (_req, res) => {
     res.set('Content-Type', parts.metrics.contentType).send(await parts.metrics.text())
   })
+  app.use('/api/v1/uploads', uploadsRouter(parts))
   app.use('/api/v1', apiRouter({ ...parts, world: (req) => worldOf(parts, req) }))
   app.use(
     (_req, res) =>

@@ -56,15 +56,16 @@ function takeFile(
 }
 
 /** A file's bytes in large pieces. Each piece is valid until the next is asked for. */
-export async function* readPieces(entry: Entry, pieceBytes = 1 << 20): AsyncGenerator<Uint8Array> {
+export async function* readPieces(entry: Entry, atMostBytes = 1 << 20): AsyncGenerator<Uint8Array> {
   if (entry.content) {
     yield entry.content
     return
   }
   const file = await entry.open()
   try {
-    // Two buffers: the next piece is read while this one is hashed or written.
-    const buffers = [new Uint8Array(pieceBytes), new Uint8Array(pieceBytes)] as const
+    // Two buffers: the next piece is read while this one is hashed or written. No larger than the file needs.
+    const pieceBytes = Math.max(1, Math.min(file.size, atMostBytes))
+    const buffers = [Buffer.allocUnsafe(pieceBytes), Buffer.allocUnsafe(pieceBytes)] as const
     let position = 0
     let ahead = file.read(buffers[0], 0, pieceBytes, 0)
     for (let turn = 0; ; turn ^= 1) {

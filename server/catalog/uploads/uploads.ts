@@ -13,8 +13,8 @@ import { isAtOrBelow, PartialFiles } from './partial-files.ts'
 import { type UploadFile, UploadFolder, type WriteFrom } from './upload-folder.ts'
 
 export interface UploadsOptions {
-  /** `trees/` as configured. */
-  readonly trees: string
+  /** `trees/` as configured; asked when uploads are opened. */
+  readonly trees: () => string
   readonly events: EventSink
   /** How long nothing must come for an upload before it is verified and published by itself. */
   readonly quietMs?: number
@@ -72,8 +72,8 @@ export class Uploads {
 
   /** Takes up what an earlier run left, and finishes a publication that it was stopped in. */
   async start(): Promise<void> {
-    await mkdir(this.#options.trees, { recursive: true })
-    const trees = await realpath(this.#options.trees)
+    await mkdir(this.#options.trees(), { recursive: true })
+    const trees = await realpath(this.#options.trees())
     this.#store = new VersionStore(trees, this.#options.clock)
     await this.#store.recover()
     const files = join(incomingFolder(trees), 'uploads')
@@ -287,7 +287,7 @@ export class Uploads {
     this.#timers.delete(name)
     const isReceiving = [...this.#area.writing].some((file) => isAtOrBelow(path, file))
     if (isReceiving) return this.#touched(path)
-    const names = await readdir(this.#area.at(rootPath)).catch(() => [])
+    const names: readonly string[] = await readdir(this.#area.at(rootPath)).catch(() => [])
     if (names.includes(name)) await this.publish(path).catch(() => undefined)
   }
 }

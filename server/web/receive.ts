@@ -1,0 +1,124 @@
+import { createHash, type Hash } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { Failure } from '../core/failure.ts'
+
+/** What bytes are poured into. */
+export interface Sink {
+  write(bytes: Uint8Array): Promise<void>
+  close(outcome: 'complete' | 'partial'): Promise<void>
+}
+
+/** A digest of the body that the client sent along. */
+export interface ExpectedDigest {
+  readonly algorithm: 'md5' | 'sha1' | 'sha256' | 'sha512'
+  readonly base64: string
+}
+
+/** Bytes gathered before each write: a request comes in pieces of some 64 KiB, and disks like larger ones. */
+const writeBytes = 1 << 20
+
+/**
+ * Pours a request's body into a sink, a piece at a time, so that memory stays flat however large the upload is. What
+ * came before a connection broke stays. Resolves to the bytes received.
+ *
+ * @param isWhole Whether the file is complete when the body is.
+ * @throws Failure `bad-request` when the body is cut off, `invalid-data` when its digest is another one.
+ */
+export async function receive(
+  req: IncomingMessage,
+  sink: Sink,
+  isWhole: (received: number) => boolean,
+  expected?: ExpectedDigest,
+): Promise<number> {
+  const hash = expected && createHash(expected.algorithm)
+  let outcome: 'complete' | 'partial' = 'partial'
+  let received = 0
+  try {
+    received = await pour(req, sink, hash)
+    const announced = req.headers['content-length']
+    if (announced !== undefined && received !== Number(announced))
+      throw new Failure('bad-request', `cut off: ${received} of ${announced} bytes came`)
+    checkDigest(hash, expected)
+    if (isWhole(received)) outcome = 'complete'
+  } catch (error) {
+    if (error instanceof Failure || !req.destroyed) throw error
+    throw new Failure('bad-request', `the connection broke after ${received} bytes`, { cause: error })
+  } finally {
+    await sink.close(outcome)
+  }
+  return received
+}
+
+async function pour(req: IncomingMessage, sink: Sink, hash: Hash | undefined): Promise<number> {
+  let waiting: Buffer[] = []
+  let waitingBytes = 0
+  let received = 0
+  const flush = async (): Promise<void> => {
+    const bytes = waiting.length === 1 && waiting[0] ? waiting[0] : Buffer.concat(waiting)
+    waiting = []
+    waitingBytes = 0
+    hash?.update(bytes)
+    await sink.write(bytes)
+  }
+  try {
+    for await (const piece of req as AsyncIterable<Buffer>) {
+      received += piece.length
+      waiting.push(piece)
+      waitingBytes += piece.length
+      if (waitingBytes >= writeBytes) await flush()
+    }
+  } finally {
+    // Also what came just before the connection broke: a resumed upload counts on it.
+    if (waitingBytes > 0) await flush()
+  }
+  return received
+}
+
+function checkDigest(hash: Hash | undefined, expected: ExpectedDigest | undefined): void {
+  const found = hash?.digest('base64')
+  if (!expected || found === expected.base64) return
+  throw new Failure(
+    'invalid-data',
+    `wrong checksum: ${expected.algorithm} of what came is ${hexOf(found ?? '')}, and ${hexOf(expected.base64)} was announced`,
+  )
+}
+
+function hexOf(base64: string): string {
+  return Buffer.from(base64, 'base64').toString('hex')
+}
+
+const algorithms = ['md5', 'sha1', 'sha256', 'sha512'] as const
+
+/**
+ * The digest that a request announces: `Repr-Digest` or `Content-Digest: sha-256=:BASE64:` (RFC 9530),
+ * `Digest: sha-256=BASE64` (RFC 3230), `Content-MD5`, or tus's `Upload-Checksum: sha256 BASE64`.
+ *
+ * @throws Failure `bad-request` when one is there and cannot be read.
+ */
+export function announcedDigest(req: IncomingMessage): ExpectedDigest | undefined {
+  const header = (name: string): string => [req.headers[name] ?? ''].flat().join(',').trim()
+  const md5 = header('content-md5')
+  if (md5 !== '') return { algorithm: 'md5', base64: md5 }
+  for (const name of ['repr-digest', 'content-digest', 'digest', 'upload-checksum']) {
+    const value = header(name)
+    if (value === '') continue
+    for (const part of value.split(',')) {
+      const [, written = '', base64 = ''] =
+        /^\s*([\w-]+)\s*[=\s]\s*:?([A-Za-z0-9+/]+=*):?\s*$/.exec(part) ?? []
+      const algorithm = algorithms.find(
+        (each) =>
+          each ===
+          written
+            .toLowerCase()
+            .replace(/^sha-(?=\d)/, 'sha')
+            .replace(/^sha$/, 'sha1'),
+      )
+      if (algorithm) return { algorithm, base64 }
+    }
+    throw new Failure(
+      'bad-request',
+      `${name}: ${value.slice(0, 100)}: expected md5, sha-256 or sha-512 and a digest in base64`,
+    )
+  }
+  return undefined
+}

@@ -1,0 +1,210 @@
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { createApp } from '../../server/app.ts'
+import type { Event } from '../../server/events/bus.ts'
+import { FtpSession } from '../support/ftp-session.ts'
+import { imagesOfTree, temporaryFolder, treeinfoText } from '../support/tree-folder.ts'
+
+async function serving() {
+  const cwd = temporaryFolder()
+  mkdirSync(join(cwd, 'trees'))
+  writeFileSync(
+    join(cwd, 'config.yaml'),
+    'server: { bind: 127.0.0.1 }\nhttp: { port: 0 }\nftp: { port: 0 }\ntftp: { enabled: false }\n',
+  )
+  const app = createApp({ cwd, version: 'test' })
+  const events: Event[] = []
+  app.events.subscribe((event) => events.push(event))
+  onTestFinished(() => app.stop())
+  await app.start()
+  const port = (name: string) => app.doorLines().find((door) => door.name === name)?.port ?? 0
+  const token = readFileSync(join(cwd, 'data/admin-token'), 'utf8').trim()
+  const base = `http://127.0.0.1:${port('http')}`
+  const api = (
+    method: string,
+    path: string,
+    init: { body?: string; headers?: Record<string, string> } = {},
+  ) =>
+    fetch(`${base}/api/v1/uploads/${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, ...init.headers },
+      ...(init.body !== undefined && { body: init.body }),
+    })
+  return { cwd, app, events, base, api, token, port, trees: join(cwd, 'trees') }
+}
+
+const said = async (answer: Response) =>
+  (await answer.json()) as { outcome?: string; message?: string; lines?: string[] }
+
+const treeFiles = (version = '40') => ({
+  ...imagesOfTree({ version }),
+  '.treeinfo': treeinfoText({ version }),
+})
+
+test('a tree put file by file is invisible, then verified and published', async () => {
+  const { api, base, app, trees } = await serving()
+  for (const [path, body] of Object.entries(treeFiles())) {
+    const answer = await api('PUT', `fedora-40/${path}`, { body })
+    expect(answer.status).toBe(201)
+  }
+  expect((await fetch(`${base}/trees/.treeboot/incoming/uploads/fedora-40/.treeinfo`)).status).toBe(404)
+  expect(await (await fetch(`${base}/trees/`)).text()).not.toContain('treeboot/')
+  expect((await fetch(`${base}/trees/fedora-40/.treeinfo`)).status).toBe(404)
+  const answer = await api('POST', 'fedora-40/publish')
+  expect(await answer.json()).toEqual({
+    outcome: 'published',
+    lines: ['fedora-40: published as version 1, 4 files'],
+  })
+  expect(await (await fetch(`${base}/trees/fedora-40/images/pxeboot/vmlinuz`)).text()).toBe('kernel of 40\n')
+  await vi.waitFor(() => expect(app.snapshot().trees.byId('fedora-40')?.state).toBe('ready'), {
+    timeout: 5000,
+  })
+  expect(await said(await api('GET', ''))).toEqual([])
+  expect(existsSync(join(trees, '.treeboot/incoming/uploads/fedora-40'))).toBe(false)
+})
+
+test('nobody but the administrator may look or write', async () => {
+  const { base, token } = await serving()
+  const url = `${base}/api/v1/uploads/x/y`
+  const status = async (authorization: string | undefined, method = 'PUT') =>
+    (await fetch(url, { method, body: 'z', ...(authorization && { headers: { authorization } }) })).status
+  expect(await status(undefined)).toBe(401)
+  expect(await status('Bearer wrong-token-wrong-token')).toBe(401)
+  const basic = (user: string) => `Basic ${Buffer.from(`${user}:${token}`).toString('base64')}`
+  expect(await status(basic('root'))).toBe(401)
+  expect(await status(basic('admin'))).toBe(201)
+})
+
+test('a wrong checksum or a cut connection leaves the tree unpublished, and the reason is shown', async () => {
+  const { api, port, token, trees } = await serving()
+  for (const [path, body] of Object.entries(treeFiles())) await api('PUT', `fedora/${path}`, { body })
+  const wrong = await api('PUT', 'fedora/images/install.img', { body: 'second stage of 99\n' })
+  expect(wrong.status).toBe(200)
+  const damaged = await api('POST', 'fedora/publish')
+  expect(damaged.status).toBe(422)
+  expect(await damaged.json()).toEqual({
+    outcome: 'refused',
+    lines: [expect.stringMatching(/^fedora: images\/install.img is damaged: sha256 is .* \.treeinfo says /)],
+  })
+  const announced = await api('PUT', 'fedora/images/install.img', {
+    body: 'second stage of 40\n',
+    headers: { 'repr-digest': `sha-256=:${createHash('sha256').update('other').digest('base64')}:` },
+  })
+  expect(announced.status).toBe(422)
+  expect((await said(announced)).message).toContain('wrong checksum: sha256 of what came is')
+
+  await new Promise<void>((resolve) => {
+    const socket = connect(port('http'), '127.0.0.1', () => {
+      const head = `PUT /api/v1/uploads/fedora/images/install.img HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Length: 19\r\n\r\n`
+      socket.write(`${head}second`, () => setTimeout(() => socket.destroy(), 100))
+    })
+    socket.on('close', () => resolve())
+  })
+  await vi.waitFor(async () =>
+    expect(await (await api('HEAD', 'fedora/images/install.img')).headers.get('upload-offset')).toBe('6'),
+  )
+  await vi.waitFor(async () => {
+    const cut = await said(await api('POST', 'fedora/publish'))
+    expect(cut.lines).toEqual([
+      'fedora/images/install.img was cut off after 6 bytes: resume it, upload it again, or remove it',
+    ])
+  })
+  expect(await said(await api('GET', 'fedora'))).toMatchObject({
+    state: 'refused',
+    partial: ['fedora/images/install.img'],
+  })
+  expect(existsSync(join(trees, 'fedora'))).toBe(false)
+
+  const rest = await api('PUT', 'fedora/images/install.img', {
+    body: ' stage of 40\n',
+    headers: { 'content-range': 'bytes 6-18/19' },
+  })
+  expect(rest.status).toBe(200)
+  expect((await said(await api('POST', 'fedora/publish'))).outcome).toBe('published')
+})
+
+test('what is no tree says so; what is wrong can be accepted, and that is remembered', async () => {
+  const { api, app } = await serving()
+  await api('PUT', 'junk/readme', { body: 'hello' })
+  expect((await said(await api('POST', 'junk/publish'))).lines).toEqual([
+    expect.stringContaining('/junk holds no installation tree'),
+  ])
+  expect((await api('DELETE', 'junk')).status).toBe(204)
+  for (const [path, body] of Object.entries(treeFiles())) await api('PUT', `own/${path}`, { body })
+  await api('PUT', 'own/images/pxeboot/vmlinuz', { body: 'my kernel' })
+  expect((await api('POST', 'own/publish')).status).toBe(422)
+  expect((await api('POST', 'own/publish?accept=my%20own%20kernel')).status).toBe(200)
+  await vi.waitFor(() => expect(app.snapshot().trees.byId('own')?.state).toBe('ready'), { timeout: 5000 })
+  expect(
+    app
+      .snapshot()
+      .trees.byId('own')
+      ?.problems.map(({ message }) => message)
+      .join(),
+  ).toContain('my own kernel')
+})
+
+test('tus: created, resumed where it broke, and a damaged piece is refused with 460', async () => {
+  const { api, base } = await serving()
+  const tus = { 'tus-resumable': '1.0.0' }
+  const pieces = { ...tus, 'content-type': 'application/offset+octet-stream' }
+  for (const [path, body] of Object.entries(treeFiles())) {
+    const created = await api('POST', 'tus', {
+      headers: {
+        ...tus,
+        'upload-length': String(body.length),
+        'upload-metadata': `relativePath ${Buffer.from(`f40/${path}`).toString('base64')},filetype`,
+      },
+    })
+    expect(created.status).toBe(201)
+    const place = (created.headers.get('location') ?? '').replace('/api/v1/uploads/', '')
+    const first = await api('PATCH', place, {
+      body: body.slice(0, 5),
+      headers: { ...pieces, 'upload-offset': '0' },
+    })
+    expect([first.status, first.headers.get('upload-offset')]).toEqual([204, '5'])
+    const wrongPlace = await api('PATCH', place, { body: 'x', headers: { ...pieces, 'upload-offset': '3' } })
+    expect(wrongPlace.status).toBe(409)
+    const damaged = await api('PATCH', place, {
+      body: 'junk',
+      headers: {
+        ...pieces,
+        'upload-offset': '5',
+        'upload-checksum': `sha1 ${Buffer.alloc(20).toString('base64')}`,
+      },
+    })
+    expect(damaged.status).toBe(460)
+    const head = await api('HEAD', place, { headers: tus })
+    expect([head.headers.get('upload-offset'), head.headers.get('upload-length')]).toEqual([
+      '5',
+      String(body.length),
+    ])
+    const last = await api('PATCH', place, {
+      body: body.slice(5),
+      headers: { ...pieces, 'upload-offset': '5' },
+    })
+    expect(last.headers.get('upload-offset')).toBe(String(body.length))
+  }
+  expect((await api('POST', 'tus', { headers: { 'upload-length': '1' } })).status).toBe(412)
+  expect((await said(await api('POST', 'f40/publish'))).outcome).toBe('published')
+  expect((await fetch(`${base}/trees/f40/.treeinfo`)).status).toBe(200)
+})
+
+test('by FTP, too: user admin with the token, STOR, SITE PUBLISH', async () => {
+  const { port, token, base } = await serving()
+  const stranger = await FtpSession.open(port('ftp'))
+  await stranger.say('USER admin')
+  expect(await stranger.say('PASS guess')).toMatch(/^530/)
+  const admin = await FtpSession.open(port('ftp'))
+  await admin.say('USER admin')
+  expect(await admin.say(`PASS ${token}`)).toMatch(/^230/)
+  for (const folder of ['f41', 'f41/images', 'f41/images/pxeboot'])
+    expect(await admin.say(`MKD /incoming/${folder}`)).toMatch(/^257/)
+  for (const [path, body] of Object.entries(treeFiles('41')))
+    expect(await admin.store(`/incoming/f41/${path}`, body)).toMatch(/^226/)
+  expect(await admin.say('SITE PUBLISH /incoming/f41')).toMatch(/^250/)
+  expect(await (await fetch(`${base}/trees/f41/images/pxeboot/vmlinuz`)).text()).toBe('kernel of 41\n')
+})
