@@ -1,13 +1,29 @@
 /** The FTP door for `bench/ftp.ts` in a process of its own: tells its port to whoever forked it. */
 import { diskSource } from '../server/files/disk.ts'
+import type { FileSource, OpenFile } from '../server/files/source.ts'
 import { FtpDoor } from '../server/protocols/ftp/door.ts'
 
-const [root = '.'] = process.argv.slice(2)
+const [kind, root = '.'] = process.argv.slice(2)
+const disk = diskSource(root)
+
+/** The same files without their descriptors: what a machine gets that has no koffi. */
+const ringOnly: FileSource = {
+  async stat(path, who) {
+    const entry = await disk.stat(path, who)
+    return entry && { ...entry, open: async () => withoutDescriptor(await entry.open()) }
+  },
+  list: (path, who) => disk.list(path, who),
+}
+
+function withoutDescriptor({ size, read, close }: OpenFile): OpenFile {
+  return { size, read, close }
+}
+
 let bytes = 0
 const door = new FtpDoor({
   bind: '127.0.0.1',
   port: 0,
-  source: diskSource(root),
+  source: kind === 'ring' ? ringOnly : disk,
   events: (event) => {
     if (event.type === 'served') bytes += event.bytes
   },

@@ -44,7 +44,8 @@ async function main(): Promise<void> {
   await run('cc', ['-O2', '-o', fetch, join(import.meta.dirname, 'clients/ftp-fetch.c')])
   const peers: Peer[] = []
   try {
-    peers.push(await startVsftpd(vsftpd, folder, root), await startDoor(root))
+    peers.push(await startVsftpd(vsftpd, folder, root), await startDoor('treeboot', 'sendfile', root))
+    peers.push(await startDoor('ring only', 'ring', root))
     console.log(
       `${cpus().length} cores, Node ${process.version}, ${mebibytes} MiB, ${rounds} rounds, medians\n`,
     )
@@ -133,13 +134,13 @@ async function startVsftpd(vsftpd: string, folder: string, root: string): Promis
   return { name: 'vsftpd', port, stop: () => ended(child) }
 }
 
-async function startDoor(root: string): Promise<Peer> {
-  const child = fork(join(import.meta.dirname, 'ftp-peer.ts'), [root])
+async function startDoor(name: string, kind: string, root: string): Promise<Peer> {
+  const child = fork(join(import.meta.dirname, 'ftp-peer.ts'), [kind, root])
   const port = await new Promise<number>((resolve, reject) => {
     child.once('message', (message) => resolve(Number(message)))
-    child.once('exit', (code) => reject(new Error(`the door ended with ${code}`)))
+    child.once('exit', (code) => reject(new Error(`${name} ended with ${code}`)))
   })
-  return { name: 'treeboot', port, stop: () => ended(child) }
+  return { name, port, stop: () => ended(child) }
 }
 
 function ended(child: ChildProcess): Promise<void> {
