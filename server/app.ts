@@ -11,6 +11,7 @@ import type { FileSource } from './files/source.ts'
 import { FtpDoor } from './protocols/ftp/door.ts'
 import { HttpDoor } from './protocols/http/door.ts'
 import type { Listener } from './protocols/listener.ts'
+import { NfsDoor } from './protocols/nfs/door.ts'
 import { openDoor } from './protocols/open-door.ts'
 import { TftpDoor } from './protocols/tftp/door.ts'
 import { createNamespace } from './publish/namespace.ts'
@@ -49,7 +50,7 @@ export interface App {
 }
 
 /** The standard port of each door that has one; HTTP's is whatever the configuration says. */
-const standardPorts = { http: 80, tftp: 69, ftp: 21 } as const
+const standardPorts = { http: 80, tftp: 69, ftp: 21, nfs: 2049 } as const
 
 /** Builds every object and joins them. Nothing happens before `start`. */
 export function createApp(options: AppOptions): App {
@@ -99,6 +100,16 @@ export function createApp(options: AppOptions): App {
         uploads,
         authenticate: (user, password) => user === adminUser && isAdmin(password),
       }),
+    nfs: (bind: string, port: number): Listener =>
+      new NfsDoor({
+        bind,
+        port,
+        // A port that nobody can foresee is nothing to announce to the whole machine.
+        portmap: port === 0 ? 'off' : 'auto',
+        source,
+        events: events.emit,
+        dataFolder: snapshot().config.paths.data,
+      }),
   }
 
   function doorLines(): readonly DoorLine[] {
@@ -106,7 +117,8 @@ export function createApp(options: AppOptions): App {
       const door = opened.get(name)
       const address = door?.listener.address
       if (!door || !address) return { name, open: false, note: 'switched off in the configuration' }
-      return { name, open: true, ...address, note: door.note }
+      const note = [door.note, door.listener.hint].filter(Boolean).join('; ')
+      return { name, open: true, ...address, note }
     })
   }
 

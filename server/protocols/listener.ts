@@ -8,6 +8,8 @@ export interface Listener {
   stop(): Promise<void>
   /** Where it really listens, once started. */
   readonly address: ListenAddress | undefined
+  /** For the start-up table, once started: what a client must be told besides the address; '' when nothing. */
+  readonly hint?: string
 }
 
 export interface ListenAddress {
