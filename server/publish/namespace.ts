@@ -9,6 +9,7 @@ import { cleanPath, rootPath } from '../files/path.ts'
 import type { FileSource, Requester } from '../files/source.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
 import { answersSource, type InstallFacts } from './answers.ts'
+import { hostLoadersSource, treeLoadersSource } from './host-loaders.ts'
 import { worldFor } from './loader-plan.ts'
 import { type LoaderDecision, loaderMounts } from './loaders.ts'
 import { mountTable } from './mounts.ts'
@@ -39,13 +40,14 @@ export function createNamespace(parts: NamespaceParts): FileSource {
       ? { urls: world.urls, tree: plan.tree }
       : new Failure('unavailable', plan.why)
   }
+  const trees = withoutFolder(
+    followed(() => snapshot().config.paths.trees),
+    cleanPath('/.treeboot'),
+  )
   return mountTable([
     {
       at: cleanPath('/trees'),
-      source: withoutFolder(
-        followed(() => snapshot().config.paths.trees),
-        cleanPath('/.treeboot'),
-      ),
+      source: trees,
       why: 'the installation trees, byte for byte; not what is still being fetched or uploaded',
     },
     {
@@ -57,6 +59,16 @@ export function createNamespace(parts: NamespaceParts): FileSource {
       at: rootPath,
       source: followed(() => snapshot().config.paths.tftpboot),
       why: "the operator's own boot files: before the generated ones, so that they win",
+    },
+    {
+      at: rootPath,
+      source: hostLoadersSource(),
+      why: "boot loaders from the host's own packages, under one name each",
+    },
+    {
+      at: cleanPath('/boot/loader'),
+      source: treeLoadersSource(snapshot, trees),
+      why: 'the signed chain that each tree brings along; before /boot, which has guests of any name',
     },
     ...loaderMounts(parts),
   ])

@@ -28,7 +28,7 @@ function snapshotOf(unknown: 'menu' | 'local' | 'ignore', generation = 1): Snaps
       tftp: closed,
       ftp: closed,
       nfs: closed,
-      dhcp: { ...closed, mode: 'off', interfaces: [], knownOnly: false },
+      dhcp: { ...closed, mode: 'off', interfaces: [], knownOnly: false, loader: 'auto' },
       paths: { trees: '', tftpboot: '', templates: '', data: '' },
       unknown,
       menuTimeoutMs: 30_000,

@@ -111,6 +111,8 @@ const virt = section({
   network: line('a network as virt-install spells it: bridge=br0, network=default, user').optional(),
 })
 
+const loader = oneOf(['auto', 'ipxe', 'grub', 'pxelinux'])
+
 const settings = {
   tree: tree.optional(),
   template: template.optional(),
@@ -119,6 +121,7 @@ const settings = {
   virt: virt.optional(),
   source: oneOf(['http', 'ftp', 'nfs']).optional(),
   retry: flag.optional(),
+  loader: loader.optional(),
 }
 
 const interfaceText = 'the name of a network interface, such as br0'
@@ -163,6 +166,7 @@ export const configFileSchema = section({
       'the name of a network interface, or a list of names',
     ).optional(),
     'known-only': flag.optional(),
+    loader: loader.optional(),
     ...door,
   }).optional(),
   paths: section({

@@ -80,13 +80,14 @@ function ownSettings(written: ProfileInFile | GuestInFile, path: YamlPath, view:
     value,
     from: `${owner} (${place(view, [...path, ...below])})`,
   })
-  const { tree, template, args = [], vars = {}, virt = {}, source, retry } = written
+  const { tree, template, args = [], vars = {}, virt = {}, source, retry, loader } = written
   for (const key of Object.keys(vars)) warnVarName(key, path, view)
   return {
     ...(tree !== undefined && { tree: say(tree as { id: string }, 'tree') }),
     ...(template !== undefined && { template: say(template, 'template') }),
     ...(source !== undefined && { source: say(source, 'source') }),
     ...(retry !== undefined && { retry: say(retry, 'retry') }),
+    ...(loader !== undefined && { loader: say(loader, 'loader') }),
     args: args.map((arg, i) => say(arg, 'args', i)),
     vars: Object.fromEntries(
       Object.entries(vars).map(([key, value]) => [key, say(value as VarValue, 'vars', key)]),

@@ -162,6 +162,7 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
       mode: dhcp.enabled ? mode : 'off',
       interfaces: file.dhcp?.interfaces ?? [],
       knownOnly: file.dhcp?.['known-only'] ?? false,
+      loader: file.dhcp?.loader ?? 'auto',
     },
     paths: {
       trees: folder(file.paths?.trees, 'trees'),

@@ -1,3 +1,5 @@
+import type { LoaderPreference } from '../../core/guest/guest.ts'
+
 /** A door's part of config.yaml. `auto` is the standard port if we may bind it, else standard + 10000. */
 export interface DoorConfig {
   readonly enabled: boolean
@@ -42,6 +44,8 @@ export interface DhcpConfig extends DoorConfig {
   readonly interfaces: readonly string[]
   /** Answer only machines that are guests. */
   readonly knownOnly: boolean
+  /** For machines whose guest or profile says nothing else. */
+  readonly loader: LoaderPreference
 }
 
 /** What a machine gets that is no guest: a menu of the ready trees, its own disk, or no answer. */

@@ -36,6 +36,12 @@ export type VarValue =
   | readonly VarValue[]
   | { readonly [key: string]: VarValue }
 
+/**
+ * Which boot loader a machine is sent. `auto`: what suits its firmware best. `grub` is what Secure Boot needs: it comes
+ * through shim, both signed.
+ */
+export type LoaderPreference = 'auto' | 'ipxe' | 'grub' | 'pxelinux'
+
 /** What a guest gets, after profiles were inherited once. Nearer settings win; `args` add up from the root profile down. */
 export interface Settings {
   readonly tree?: Sourced<TreeSelector>
@@ -48,6 +54,8 @@ export interface Settings {
   readonly source: Sourced<InstallSource>
   /** Whether a reboot in the middle of an installation may start it again. */
   readonly retry: Sourced<boolean>
+  /** Absent: what `dhcp.loader` says. */
+  readonly loader?: Sourced<LoaderPreference>
 }
 
 export interface Guest {

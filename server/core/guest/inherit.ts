@@ -41,11 +41,13 @@ export function resolveSettings(layers: readonly OwnSettings[]): Resolution {
   }
   const tree = nearest(layers, (layer) => layer.tree)
   const template = nearest(layers, (layer) => layer.template)
+  const loader = nearest(layers, (layer) => layer.loader)
   return {
     idleRemovals,
     settings: {
       ...(tree && { tree }),
       ...(template && { template }),
+      ...(loader && { loader }),
       args,
       vars: Object.fromEntries(vars),
       virt: resolveVirt(layers),

@@ -88,6 +88,7 @@ describe('defaults', () => {
           mode: 'off',
           interfaces: [],
           knownOnly: false,
+          loader: 'auto',
         },
         paths: {
           trees: '/srv/treeboot/trees',
@@ -108,12 +109,15 @@ describe('defaults', () => {
   })
 
   test('the proxy opens by its mode and closes by enabled: false', () => {
-    const { dhcp } = parse('dhcp: { mode: proxy, interfaces: br0, known-only: true, port: 6767 }').config
+    const { dhcp } = parse(
+      'dhcp: { mode: proxy, interfaces: br0, known-only: true, loader: grub, port: 6767 }',
+    ).config
     expect(dhcp).toMatchObject({
       mode: 'proxy',
       enabled: true,
       interfaces: ['br0'],
       knownOnly: true,
+      loader: 'grub',
       port: 6767,
     })
     expect(parse('dhcp: { mode: proxy, enabled: false }').config.dhcp.mode).toBe('off')

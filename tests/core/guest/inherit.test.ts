@@ -41,6 +41,7 @@ test('the nearest value wins, vars and virt key by key, and each keeps its origi
       vars: { kept: say(1, 'root'), deep: say({ a: 1, b: 2 }, 'root') },
       virt: { memory: say(1024, 'root'), disk: say(9, 'root') },
       retry: say(true, 'root'),
+      loader: say('grub', 'root'),
     }),
     layer({
       tree: say({ version: '41' }, 'guest'),
@@ -54,6 +55,7 @@ test('the nearest value wins, vars and virt key by key, and each keeps its origi
   expect([settings.virt.memory, settings.virt.disk]).toEqual([say(4096, 'guest'), say(9, 'root')])
   expect(settings.virt.vcpus.from).toBe('default')
   expect(settings.retry).toEqual(say(false, 'guest'))
+  expect(settings.loader).toEqual(say('grub', 'root'))
 })
 
 describe('the order of profiles', () => {

@@ -1,0 +1,149 @@
+/**
+ * Boot loaders: the names under which they are served, where the packages of a host keep them, and which package that
+ * is. Debian paths as of Debian 12 (ipxe 1.0.0+git-20190125, syslinux 6.04, shim-signed 1.51, grub 2.06), Fedora paths as
+ * of Fedora 40.
+ */
+export interface LoaderFile {
+  /** At the root of the namespace, when the operator has not put an own one there. */
+  readonly name: string
+  readonly what: string
+  /** Absolute, in the order in which they are tried. */
+  readonly places: readonly string[]
+  readonly packages: { readonly debian?: string; readonly fedora?: string }
+}
+
+/** Where distributions with RPMs install shim and GRUB: the EFI system partition of the host itself. */
+const vendors = ['fedora', 'redhat', 'centos', 'almalinux', 'rocky', 'oracle'] as const
+const espPlaces = (file: string): readonly string[] =>
+  vendors.map((vendor) => `/boot/efi/EFI/${vendor}/${file}`)
+
+const signed = (cpu: 'x64' | 'aa64' | 'ia32', grubFolder: string, arch: string): readonly LoaderFile[] => {
+  const debianArch = { x64: 'amd64', aa64: 'arm64', ia32: 'ia32' }[cpu]
+  const foreign = cpu === 'aa64' ? ':arm64' : ''
+  return [
+    {
+      name: `shim${cpu}.efi`,
+      what: `shim for UEFI ${arch}, signed by Microsoft: the first link of Secure Boot`,
+      places: [`/usr/lib/shim/shim${cpu}.efi.signed`, ...espPlaces(`shim${cpu}.efi`)],
+      packages: { debian: `shim-signed${foreign}`, fedora: `shim-${cpu}` },
+    },
+    {
+      name: `grub${cpu}.efi`,
+      what: `GRUB for UEFI ${arch} with network drivers, signed by the distribution: shim starts it`,
+      // Debian's grubx64.efi.signed is the one for disks and knows no TFTP.
+      places: [`/usr/lib/grub/${grubFolder}-signed/grubnet${cpu}.efi.signed`, ...espPlaces(`grub${cpu}.efi`)],
+      packages: { debian: `grub-efi-${debianArch}-signed${foreign}`, fedora: `grub2-efi-${cpu}` },
+    },
+    {
+      name: `mm${cpu}.efi`,
+      what: `MOK manager for UEFI ${arch}: shim starts it while an enrolment is pending`,
+      places: [`/usr/lib/shim/mm${cpu}.efi.signed`, ...espPlaces(`mm${cpu}.efi`)],
+      packages: { debian: `shim-helpers-${debianArch}-signed${foreign}`, fedora: `shim-${cpu}` },
+    },
+  ]
+}
+
+const syslinux = (name: string, what: string): LoaderFile => ({
+  name,
+  what,
+  places: [
+    `/usr/lib/PXELINUX/${name}`,
+    `/usr/lib/syslinux/modules/bios/${name}`,
+    `/usr/share/syslinux/${name}`,
+    `/tftpboot/${name}`,
+    `/var/lib/tftpboot/${name}`,
+  ],
+  packages: { debian: name.endsWith('.0') ? 'pxelinux' : 'syslinux-common', fedora: 'syslinux-tftpboot' },
+})
+
+export const loaderFiles: readonly LoaderFile[] = [
+  {
+    name: 'undionly.kpxe',
+    what: 'iPXE for BIOS, over the card’s own driver',
+    places: ['/usr/lib/ipxe/undionly.kpxe', '/usr/share/ipxe/undionly.kpxe'],
+    packages: { debian: 'ipxe', fedora: 'ipxe-bootimgs-x86' },
+  },
+  {
+    name: 'snponly.efi',
+    what: 'iPXE for UEFI x64, over the firmware’s own driver',
+    places: ['/usr/lib/ipxe/snponly.efi', '/usr/share/ipxe/ipxe-snponly-x86_64.efi'],
+    packages: { debian: 'ipxe', fedora: 'ipxe-bootimgs-x86' },
+  },
+  {
+    name: 'ipxe.efi',
+    what: 'iPXE for UEFI x64 with drivers of its own',
+    places: ['/usr/lib/ipxe/ipxe.efi', '/usr/share/ipxe/ipxe-x86_64.efi'],
+    packages: { debian: 'ipxe', fedora: 'ipxe-bootimgs-x86' },
+  },
+  {
+    name: 'ipxe-i386.efi',
+    what: 'iPXE for UEFI ia32',
+    places: ['/usr/lib/ipxe/ipxe-i386.efi', '/usr/share/ipxe/ipxe-i386.efi'],
+    packages: { fedora: 'ipxe-bootimgs-x86' },
+  },
+  {
+    name: 'snponly-arm64.efi',
+    what: 'iPXE for UEFI arm64, over the firmware’s own driver',
+    places: ['/usr/lib/ipxe/snponly-arm64.efi', '/usr/share/ipxe/arm64-efi/snponly.efi'],
+    packages: { fedora: 'ipxe-bootimgs-aarch64' },
+  },
+  {
+    name: 'ipxe-arm64.efi',
+    what: 'iPXE for UEFI arm64 with drivers of its own',
+    places: ['/usr/lib/ipxe/ipxe-arm64.efi', '/usr/share/ipxe/arm64-efi/ipxe.efi'],
+    packages: { fedora: 'ipxe-bootimgs-aarch64' },
+  },
+  syslinux('pxelinux.0', 'PXELINUX for BIOS: configuration and kernel by TFTP'),
+  syslinux('lpxelinux.0', 'PXELINUX for BIOS that reads HTTP as well'),
+  syslinux('ldlinux.c32', 'the other half of PXELINUX, which it loads first'),
+  ...['libcom32.c32', 'libutil.c32', 'menu.c32', 'vesamenu.c32', 'chain.c32', 'mboot.c32', 'reboot.c32'].map(
+    (name) => syslinux(name, 'module of PXELINUX, for hand-written menus'),
+  ),
+  ...signed('x64', 'x86_64-efi', 'x64'),
+  ...signed('ia32', 'i386-efi', 'ia32'),
+  ...signed('aa64', 'arm64-efi', 'arm64'),
+]
+
+/**
+ * Where a tree keeps the signed chain of its distribution, best first; shim and second stage lie in one folder. `beside`
+ * is the folder of its kernel. Debian and Ubuntu media have `EFI/boot` in lower case, and what lies there knows no
+ * network; their network installers bring one that does, beside the kernel.
+ */
+export const treeChains: readonly {
+  readonly folder: 'EFI/BOOT' | 'beside'
+  readonly shim: string
+  readonly grub: string
+}[] = [
+  // Fedora, Red Hat and kin
+  { folder: 'EFI/BOOT', shim: 'BOOTX64.EFI', grub: 'grubx64.efi' },
+  { folder: 'EFI/BOOT', shim: 'BOOTAA64.EFI', grub: 'grubaa64.efi' },
+  // SUSE, whose shim asks for grub.efi
+  { folder: 'EFI/BOOT', shim: 'bootx64.efi', grub: 'grub.efi' },
+  { folder: 'EFI/BOOT', shim: 'bootaa64.efi', grub: 'grub.efi' },
+  // debian-installer
+  { folder: 'beside', shim: 'bootnetx64.efi', grub: 'grubx64.efi' },
+  { folder: 'beside', shim: 'bootnetaa64.efi', grub: 'grubaa64.efi' },
+  // Ubuntu's network installer
+  { folder: 'beside', shim: 'bootx64.efi', grub: 'grubx64.efi' },
+  { folder: 'beside', shim: 'bootaa64.efi', grub: 'grubaa64.efi' },
+]
+
+/** Which file of a tree stands behind a name that firmware or shim asks for below `/boot/loader/<tree>/`. */
+export function treeLoaderPlaces(name: string, kernelFolder: string): readonly string[] {
+  const cpu = /^(?:shim|grub|mm)(x64|aa64)\.efi$/.exec(name)?.[1]
+  const chains = treeChains.filter((chain) => cpu === undefined || chain.shim.toLowerCase().includes(cpu))
+  const at = (folder: string, file: string): string =>
+    folder === 'beside' ? (kernelFolder === '' ? file : `${kernelFolder}/${file}`) : `${folder}/${file}`
+  if (/^shim(x64|aa64)\.efi$/.test(name)) return chains.map(({ folder, shim }) => at(folder, shim))
+  if (name === 'grub.efi')
+    return chains.filter(({ grub }) => grub === name).map(({ folder, grub }) => at(folder, grub))
+  if (/^grub(x64|aa64)\.efi$/.test(name)) return chains.map(({ folder, grub }) => at(folder, grub))
+  if (/^mm(x64|aa64)\.efi$/.test(name)) return [`EFI/BOOT/${name}`, at('beside', name)]
+  if (name === 'MokManager.efi') return [`EFI/BOOT/${name}`]
+  return []
+}
+
+/** Where the chain of a tree is published. */
+export function treeChainPlace(treeId: string, file: string): string {
+  return `/boot/loader/${treeId}/${file}`
+}

@@ -1,0 +1,75 @@
+import { realpath } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+import type { Snapshot } from '../catalog/snapshot.ts'
+import { type LoaderFile, loaderFiles, treeLoaderPlaces } from '../core/boot/loader-files.ts'
+import type { Tree } from '../core/tree/tree.ts'
+import { diskSource } from '../files/disk.ts'
+import { renameEntry } from '../files/entry.ts'
+import { baseName, type CleanPath, cleanPath, joinPath, parentPath, rootPath } from '../files/path.ts'
+import type { Entry, FileSource, Requester } from '../files/source.ts'
+
+/** Where a loader of the host lies, links followed: Debian keeps shim behind one. Undefined while its package is missing. */
+export async function hostPlace(file: LoaderFile): Promise<string | undefined> {
+  for (const place of file.places) {
+    const real = await realpath(place).catch(() => undefined)
+    if (real !== undefined) return real
+  }
+  return undefined
+}
+
+/**
+ * The boot loaders of the host's own packages, at the root of the namespace under the names of `loaderFiles`. The disk is
+ * asked each time, so a package that is installed or removed counts at once.
+ */
+export function hostLoadersSource(files: readonly LoaderFile[] = loaderFiles): FileSource {
+  const byPath = new Map(files.map((file) => [cleanPath(file.name), file]))
+  const folders = new Map<string, FileSource>()
+  const sourceOf = (folder: string): FileSource => {
+    const source = folders.get(folder) ?? diskSource(folder)
+    folders.set(folder, source)
+    return source
+  }
+  const stat = async (path: CleanPath, who: Requester): Promise<Entry | undefined> => {
+    const file = byPath.get(path)
+    const real = file && (await hostPlace(file))
+    if (!file || real === undefined) return undefined
+    const entry = await sourceOf(dirname(real)).stat(cleanPath(basename(real)), who)
+    return entry?.kind === 'file' ? renameEntry(entry, file.name) : undefined
+  }
+  return {
+    stat,
+    async list(path, who) {
+      if (path !== rootPath) return undefined
+      const entries = await Promise.all([...byPath.keys()].map((each) => stat(each, who)))
+      return entries
+        .filter((entry) => entry !== undefined)
+        .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+    },
+  }
+}
+
+/**
+ * The signed chain that a tree brings along, at `/<tree id>/shimx64.efi` with its second stage beside it, for that is
+ * where shim looks. Secure Boot needs it: a kernel is started only by the GRUB of its own distribution.
+ */
+export function treeLoadersSource(snapshot: () => Snapshot, trees: FileSource): FileSource {
+  return {
+    async stat(path, who) {
+      const tree = snapshot().trees.byId(parentPath(path).slice(1))
+      if (tree?.state !== 'ready') return undefined
+      for (const place of treeLoaderPlaces(baseName(path), kernelFolder(tree))) {
+        const entry = await trees.stat(joinPath(joinPath(rootPath, tree.id), place), who)
+        if (entry?.kind === 'file') return renameEntry(entry, baseName(path))
+      }
+      return undefined
+    },
+    list: async () => undefined,
+  }
+}
+
+/** The folder of the kernel of its own arch, else of any. */
+function kernelFolder({ platforms, arch }: Tree): string {
+  const own = Object.hasOwn(platforms, arch) ? platforms[arch] : undefined
+  const kernel = own?.kernel ?? Object.values(platforms).find((images) => images.kernel !== undefined)?.kernel
+  return kernel === undefined || !kernel.includes('/') ? '' : kernel.slice(0, kernel.lastIndexOf('/'))
+}
