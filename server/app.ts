@@ -8,6 +8,7 @@ import { failureMessage } from './core/failure.ts'
 import { EventBus } from './events/bus.ts'
 import { createMetrics } from './events/metrics.ts'
 import type { FileSource } from './files/source.ts'
+import { DhcpProxyDoor } from './protocols/dhcp/door.ts'
 import { FtpDoor } from './protocols/ftp/door.ts'
 import { HttpDoor } from './protocols/http/door.ts'
 import type { Listener } from './protocols/listener.ts'
@@ -15,6 +16,7 @@ import { NfsDoor } from './protocols/nfs/door.ts'
 import { openDoor } from './protocols/open-door.ts'
 import { TftpDoor } from './protocols/tftp/door.ts'
 import { createNamespace } from './publish/namespace.ts'
+import { networkBoot } from './publish/network-boot.ts'
 import { type AdminToken, loadAdminToken } from './store/admin-token.ts'
 import { TemplateRenderer } from './templates/renderer.ts'
 import { adminUser } from './web/admin.ts'
@@ -50,7 +52,7 @@ export interface App {
 }
 
 /** The standard port of each door that has one; HTTP's is whatever the configuration says. */
-const standardPorts = { http: 80, tftp: 69, ftp: 21, nfs: 2049 } as const
+const standardPorts = { http: 80, tftp: 69, ftp: 21, nfs: 2049, dhcp: 67 } as const
 
 /** Builds every object and joins them. Nothing happens before `start`. */
 export function createApp(options: AppOptions): App {
@@ -77,9 +79,12 @@ export function createApp(options: AppOptions): App {
       for (const message of warnings)
         events.emit({ type: 'trouble', where: `answer file of ${guest.name}`, message })
     },
-    decided: ({ who: { protocol, address }, guest, summary }) =>
-      events.emit({ type: 'boot', protocol, client: address, decision: summary, ...(guest && { guest }) }),
+    decided: ({ who: { protocol, address }, path, guest, summary }) => {
+      machines.fetched(path)
+      events.emit({ type: 'boot', protocol, client: address, decision: summary, ...(guest && { guest }) })
+    },
   })
+  const machines = networkBoot({ snapshot, doors, source })
   const uploads = new Uploads({ trees: () => snapshot().config.paths.trees, events: events.emit })
   let admin: AdminToken | undefined
   const isAdmin = (token: string): boolean => admin?.isValid(token) ?? false
@@ -110,14 +115,20 @@ export function createApp(options: AppOptions): App {
         events: events.emit,
         dataFolder: snapshot().config.paths.data,
       }),
+    // Last: what it offers is fetched through the others.
+    dhcp: (bind: string, port: number): Listener => {
+      const { interfaces } = snapshot().config.dhcp
+      return new DhcpProxyDoor({ bind, port, interfaces, decide: machines.decide, events: events.emit })
+    },
   }
 
   function doorLines(): readonly DoorLine[] {
     return Object.keys(makers).map((name) => {
       const door = opened.get(name)
       const address = door?.listener.address
-      if (!door || !address) return { name, open: false, note: 'switched off in the configuration' }
-      const note = [door.note, door.listener.hint].filter(Boolean).join('; ')
+      if (!door || !address) return { name, open: false, note: whyShut(name) }
+      const tftp = name === 'dhcp' ? tftpTrouble(doors()) : ''
+      const note = [door.note, door.listener.hint, tftp].filter(Boolean).join('; ')
       return { name, open: true, ...address, note }
     })
   }
@@ -136,7 +147,9 @@ export function createApp(options: AppOptions): App {
         const door = config[name as keyof typeof makers]
         if (!door.enabled) continue
         const standard = standardPorts[name as keyof typeof makers]
-        opened.set(name, await openDoor({ port: door.port, standard }, (port) => make(door.bind, port)))
+        // DHCP clients ask at one port and no other, so there is no second choice.
+        const port = name === 'dhcp' && door.port === 'auto' ? standard : door.port
+        opened.set(name, await openDoor({ port, standard }, (each) => make(door.bind, each)))
       }
     } catch (error) {
       await stop()
@@ -155,6 +168,20 @@ export function createApp(options: AppOptions): App {
     events.emit({ type: 'trouble', where: 'shutting down', message: failureMessage(error) })
 
   return { events, namespace: source, snapshot, doorLines, start, stop }
+}
+
+function whyShut(name: string): string {
+  return name === 'dhcp'
+    ? 'dhcp.mode is off: machines come here only if your DHCP server sends them (treeboot dhcp-config)'
+    : 'switched off in the configuration'
+}
+
+/** Firmware asks for its loader at one port, which no DHCP option can change. */
+function tftpTrouble({ tftp }: OpenDoors): string {
+  if (tftp === undefined) return 'WITHOUT the tftp door firmware can load nothing'
+  return tftp.port === 69
+    ? ''
+    : `firmware asks for TFTP at port 69 only, and it is at ${tftp.port}: NO LOADER can be offered`
 }
 
 /** The files of a certificate are read when the door opens: a missing one is an error there, with its name. */

@@ -18,16 +18,18 @@ export interface DhcpDoorOptions {
   readonly interfaces: readonly string[]
   /** `0.0.0.0`, or the one address to answer from. */
   readonly bind: string
+  /** 67 unless a test has another. */
+  readonly port: number
   readonly decide: DecideOffer
   readonly events: EventSink
   readonly limits?: Partial<AnswerLimits>
-  /** For tests on loopback, where none of this is privileged: the real ones are 67, 4011, 68 and 67. */
-  readonly ports?: DhcpPorts & ClientPorts
+  /** For tests on loopback, where none of this is privileged: the real ones are 4011, 68 and 67. */
+  readonly ports?: Omit<DhcpPorts, 'dhcp'> & ClientPorts
   readonly broadcast?: string
   readonly localInterfaces?: () => Interfaces
 }
 
-const standardPorts = { dhcp: 67, bootServer: 4011, client: 68, relay: 67 } as const
+const standardPorts = { bootServer: 4011, client: 68, relay: 67 } as const
 
 /** Lines of junk in one second that reach the log. */
 const noisePerSecond = 10
@@ -52,7 +54,7 @@ export class DhcpProxyDoor implements Listener {
 
   constructor(options: DhcpDoorOptions) {
     this.#options = options
-    this.#ports = options.ports ?? standardPorts
+    this.#ports = { dhcp: options.port, ...(options.ports ?? standardPorts) }
     this.#broadcast = options.broadcast ?? '255.255.255.255'
     this.#limits = { ...defaultLimits, ...options.limits }
     this.#rate = new AnswerRate(this.#limits)

@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { Child } from '../../server/cli/demo/child.ts'
+import { startDnsmasq } from '../../server/cli/demo/dnsmasq.ts'
+import { makeLan } from '../../server/cli/demo/lan.ts'
+import { type MachineFirmware, startMachine } from '../../server/cli/demo/machine.ts'
+import { requireClient, requireRoot } from '../support/clients.ts'
+import { type Bench, guestImages, makeBench, startTreeboot, type Treeboot } from '../support/lab/lab.ts'
+import { labTrees, makeTree } from '../support/lab/trees.ts'
+
+const mac = '52:54:00:aa:bb:01'
+
+const config = {
+  dhcp: { mode: 'proxy', 'known-only': true },
+  profiles: { base: { args: ['console=ttyS0'], tree: labTrees.fedora.id, template: 'small.ks' } },
+  guests: { web01: { mac, profile: 'base', vars: { hostname: 'web01.example' } } },
+}
+
+/** Small, and with a line that proves it was rendered for this guest. */
+const template = `text
+network --hostname={{ vars.hostname }}
+%post
+echo installed as {{ vars.hostname }}
+%end
+`
+
+/**
+ * The address comes from a DHCP server on another computer that knows nothing of booting and names itself as next
+ * server, as dnsmasq and most others do; everything else comes from treeboot.
+ */
+describe('ProxyDHCP beside a DHCP server that knows nothing of booting', () => {
+  let bench: Bench
+  let treeboot: Treeboot
+
+  beforeEach(() => {
+    requireRoot()
+    requireClient('qemu-system-x86_64', 'dnsmasq', 'ip', 'curl')
+    bench = makeBench()
+    return () => bench.undo.unwind()
+  })
+
+  async function boot(firmware: MachineFirmware, settings: Record<string, unknown> = {}): Promise<Child> {
+    const { folder, undo } = bench
+    const tree = makeTree(join(folder, 'trees'), 'fedora', await guestImages())
+    writeFileSync(join(folder, 'templates/small.ks'), template)
+    const lan = makeLan(undo)
+    treeboot = await startTreeboot(bench, { lan, config: { ...config, ...settings }, trees: [tree.id] })
+    await startDnsmasq(undo, lan.addHost('192.0.2.2'), folder)
+    const machine = { firmware, mac, memory: 768, network: { tap: lan.addTap() }, folder }
+    return startMachine(undo, machine, lan)
+  }
+
+  async function expectInstall(machine: Child): Promise<void> {
+    const [, cmdline] = await machine.output.waitFor(/guest: booted with (.*)\n/, 120_000)
+    expect(cmdline).toContain('console=ttyS0')
+    const [, url, digest] = await machine.output.waitFor(/guest: answers (\S+) sha256 ([0-9a-f]{64})/, 60_000)
+    expect(url).toMatch(`${treeboot.url}/ks/web01`)
+    expect(digest).toBe(createHash('sha256').update(treeboot.get('/ks/web01')).digest('hex'))
+    await machine.output.waitFor(/guest post: installed as web01\.example/, 20_000)
+    expect(await machine.ended).toBe(0)
+  }
+
+  const offered = (text: RegExp) => treeboot.child.output.waitFor(text, 5000)
+
+  test('BIOS with iPXE in its ROM: a script', async () => {
+    requireClient('/usr/lib/ipxe/qemu/pxe-virtio.rom')
+    const machine = await boot('bios')
+    await expectInstall(machine)
+    await offered(/boot\.ipxe for ipxe/)
+  })
+})
