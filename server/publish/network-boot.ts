@@ -1,5 +1,5 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
-import { type ClientFacts, classifyFirmware, type Firmware } from '../core/boot/firmware.ts'
+import { type ClientFacts, classifyFirmware, type Firmware, runsIpxe } from '../core/boot/firmware.ts'
 import { type LoaderCandidate, type LoaderKind, loaderCandidates } from '../core/boot/loader-choice.ts'
 import { createLoaderMemory } from '../core/boot/loader-memory.ts'
 import {
@@ -54,7 +54,7 @@ export function networkBoot({ snapshot, doors, source, seen }: NetworkBootParts)
     const now = snapshot()
     const guest = now.guests.match(identityOf(client))?.guest
     if (!ask.again) seen?.(client, firmware, guest)
-    if (firmware === 'ipxe' && client.mac !== undefined) memory.ran(client.mac, 'ipxe')
+    if (runsIpxe(firmware) && client.mac !== undefined) memory.ran(client.mac, 'ipxe')
     const named = guest && { guest: guest.name }
     const ignored = guest ? undefined : whyIgnored(now)
     if (ignored !== undefined) return { kind: 'silence', why: ignored }

@@ -64,10 +64,62 @@ describe('ProxyDHCP beside a DHCP server that knows nothing of booting', () => {
 
   const offered = (text: RegExp) => treeboot.child.output.waitFor(text, 5000)
 
+  const withLoader = (loader: string) => ({ dhcp: { ...config.dhcp, loader } })
+
   test('BIOS with iPXE in its ROM: a script', async () => {
     requireClient('/usr/lib/ipxe/qemu/pxe-virtio.rom')
     const machine = await boot('bios')
     await expectInstall(machine)
-    await offered(/boot\.ipxe for ipxe/)
+    await offered(/boot\.ipxe for ipxe-bios/)
+  })
+
+  test('BIOS, where PXELINUX is wanted', async () => {
+    requireClient('/usr/lib/PXELINUX/pxelinux.0', '/usr/lib/syslinux/modules/bios/ldlinux.c32')
+    const machine = await boot('bios', withLoader('pxelinux'))
+    await machine.output.waitFor(/PXELINUX/, 60_000)
+    await expectInstall(machine)
+  })
+
+  test('UEFI by TFTP: iPXE, then its script', async () => {
+    requireClient('/usr/share/OVMF/OVMF_CODE_4M.ms.fd', '/usr/lib/ipxe/ipxe.efi')
+    const machine = await boot('uefi')
+    await expectInstall(machine)
+    await offered(/snponly\.efi for uefi-x64/)
+    await offered(/boot\.ipxe for ipxe-uefi/)
+  })
+
+  test('UEFI HTTP Boot: iPXE, then its script', async () => {
+    requireClient('/usr/share/OVMF/OVMF_CODE_4M.ms.fd', '/usr/lib/ipxe/ipxe.efi')
+    const machine = await boot('uefi-http')
+    await expectInstall(machine)
+    await offered(/http:\/\/192\.0\.2\.1:8080\/snponly\.efi for uefi-http-x64/)
+  })
+
+  test('EXP uefi grub', async () => {
+    const machine = await boot('uefi', withLoader('grub'))
+    try {
+      await expectInstall(machine)
+    } catch (error) {
+      console.log(machine.output.tail(), treeboot.child.output.tail())
+      throw error
+    }
+  })
+  test('EXP uefi-http grub', async () => {
+    const machine = await boot('uefi-http', withLoader('grub'))
+    try {
+      await expectInstall(machine)
+    } catch (error) {
+      console.log(machine.output.tail(), treeboot.child.output.tail())
+      throw error
+    }
+  })
+  test('EXP secure auto', async () => {
+    const machine = await boot('secure')
+    try {
+      await expectInstall(machine)
+    } catch (error) {
+      console.log(machine.output.tail(), treeboot.child.output.tail())
+      throw error
+    }
   })
 })

@@ -12,7 +12,8 @@ export type Firmware =
   /** UEFI HTTP Boot: it wants a URL. */
   | `uefi-http-${UefiCpu}`
   /** iPXE runs already, as ROM or as a loader that was sent: it wants a script. */
-  | 'ipxe'
+  | 'ipxe-bios'
+  | 'ipxe-uefi'
   | 'raspberry-pi'
   /** U-Boot's own `dhcp` command. It takes the first offer that it hears, so that a proxy could only hurt it. */
   | 'u-boot'
@@ -88,11 +89,12 @@ export function classifyFirmware(facts: ClientFacts): Classified | undefined {
   if (/^u-boot/i.test(vendorClass)) return { firmware: 'u-boot', why: `option 60 ${vendorClass}` }
   const asks = /^(PXEClient|HTTPClient)/.exec(vendorClass)?.[1]
   if (asks === undefined) return undefined
-  if (facts.userClasses.includes('iPXE')) return { firmware: 'ipxe', why: 'option 77 iPXE' }
+  const archs = facts.archs.length > 0 ? facts.archs : archInClass(vendorClass)
+  const ipxe = archs[0] === biosArch ? 'ipxe-bios' : 'ipxe-uefi'
+  if (facts.userClasses.includes('iPXE')) return { firmware: ipxe, why: 'option 77 iPXE' }
   // gPXE fills option 175 as well; it knows our scripts by neither name nor command.
   if (facts.etherboot && !facts.userClasses.includes('gPXE'))
-    return { firmware: 'ipxe', why: 'option 175, which only iPXE sends' }
-  const archs = facts.archs.length > 0 ? facts.archs : archInClass(vendorClass)
+    return { firmware: ipxe, why: 'option 175, which only iPXE sends' }
   for (const arch of archs) {
     const firmware = firmwareOf(arch, asks === 'HTTPClient', facts.mac)
     if (firmware) return { firmware, why: `option 93 ${arch}, ${asks}` }
@@ -119,6 +121,10 @@ function archInClass(vendorClass: string): readonly number[] {
 /** The CPU of UEFI firmware, whichever way it loads. */
 export function uefiCpu(firmware: Firmware): UefiCpu | undefined {
   return /^uefi-(?:http-)?(.+)$/.exec(firmware)?.[1] as UefiCpu | undefined
+}
+
+export function runsIpxe(firmware: Firmware): boolean {
+  return firmware === 'ipxe-bios' || firmware === 'ipxe-uefi'
 }
 
 export function loadsByHttp(firmware: Firmware): boolean {

@@ -59,8 +59,15 @@ const defaultOrder: readonly LoaderKind[] = ['ipxe', 'pxelinux', 'grub']
 /** The name of shim in a tree's own chain; other CPUs have no Secure Boot. */
 const chainShim: Partial<Record<UefiCpu, string>> = { x64: 'shimx64.efi', arm64: 'shimaa64.efi' }
 
-/** Every loader that would do, best first. Which of them are there, the caller sees. */
+/**
+ * Every loader that would do, best first. Which of them are there, the caller sees.
+ *
+ * A running iPXE has none: it takes a script. Only under BIOS PXELINUX follows it where the operator asks for that. GRUB
+ * does not: QEMU's iPXE ROM of 2019 hands shim 16.1 a padded GRUB, and shim refuses it.
+ */
 export function loaderCandidates(question: LoaderQuestion): readonly LoaderCandidate[] {
+  if (question.firmware === 'ipxe-bios' && question.preference === 'pxelinux')
+    return byFirmware.bios.pxelinux.map((place) => ({ kind: 'pxelinux', place, why: 'loader: pxelinux' }))
   const cpu = uefiCpu(question.firmware)
   if (question.firmware !== 'bios' && cpu === undefined) return []
   const table = byFirmware[cpu ?? 'bios']

@@ -1,5 +1,5 @@
 import type { ClientFacts, Firmware } from './firmware.ts'
-import { loadsByHttp } from './firmware.ts'
+import { loadsByHttp, runsIpxe } from './firmware.ts'
 import { bootFileName, type LoaderCandidate, type LoaderKind } from './loader-choice.ts'
 
 /** A machine asks for network boot. */
@@ -45,8 +45,8 @@ export function decideOffer(
   world: OfferWorld,
 ): { offer: NetworkOffer; loader?: LoaderKind; why: string } | { why: string } {
   const { firmware, loader, scriptUrl, httpBase } = world
-  if (firmware === 'ipxe') {
-    // Never a loader: iPXE that is given itself starts over for ever.
+  if (runsIpxe(firmware) && !loader) {
+    // Never iPXE itself, which would start over for ever.
     if (scriptUrl === undefined)
       return { why: 'iPXE wants a script, and neither the http nor the tftp door is open' }
     return { offer: { firmware, style: 'pxe', bootFile: scriptUrl }, why: 'iPXE is running: its script' }

@@ -15,11 +15,11 @@ const firmwareOf = (client: Partial<PretendClient>): Firmware | undefined =>
 
 describe('clients as they were seen on the wire', () => {
   const seen: Record<keyof typeof clients, Firmware | undefined> = {
-    ipxeBios: 'ipxe',
+    ipxeBios: 'ipxe-bios',
     bios: 'bios',
     uefi: 'uefi-x64',
     uefiHttp: 'uefi-http-x64',
-    ipxeUefi: 'ipxe',
+    ipxeUefi: 'ipxe-uefi',
     arm64: 'uefi-arm64',
     arm64Http: 'uefi-http-arm64',
     dhclient: undefined,
@@ -82,13 +82,13 @@ describe('who is not what it seems', () => {
   test('iPXE by user class in both spellings, and by option 175; gPXE is not iPXE', () => {
     const etherboot = new Set(['http'])
     const vendorClass = 'PXEClient'
-    expect(firmwareOf({ archs: [7], vendorClass, userClass: ['iPXE'] })).toBe('ipxe')
-    expect(classifyFirmware(facts({ vendorClass, archs: [7], etherboot }))?.firmware).toBe('ipxe')
+    expect(firmwareOf({ archs: [7], vendorClass, userClass: ['iPXE'] })).toBe('ipxe-uefi')
+    expect(classifyFirmware(facts({ vendorClass, archs: [7], etherboot }))?.firmware).toBe('ipxe-uefi')
     expect(
       classifyFirmware(facts({ vendorClass, archs: [0], etherboot, userClasses: ['gPXE'] }))?.firmware,
     ).toBe('bios')
     // Its request to port 4011 carries neither option 93 nor an Arch.
-    expect(firmwareOf({ vendorClass, userClass: 'iPXE' })).toBe('ipxe')
+    expect(firmwareOf({ vendorClass, userClass: 'iPXE' })).toBe('ipxe-uefi')
   })
 
   test('a Raspberry Pi says that it is a BIOS', () => {
