@@ -69,7 +69,11 @@ export class DhcpProxyDoor implements Listener {
     return this.#address
   }
 
-  /** Where it answers, for the start-up table. */
+  get hint(): string {
+    const where = this.sides.map((side) => `${side.interface} (${side.address})`).join(', ')
+    return `proxy, gives no addresses; answers on ${where || 'no interface yet'}`
+  }
+
   get sides(): readonly Side[] {
     return this.#sockets.sides
   }
