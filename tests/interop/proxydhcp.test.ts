@@ -94,32 +94,4 @@ describe('ProxyDHCP beside a DHCP server that knows nothing of booting', () => {
     await expectInstall(machine)
     await offered(/http:\/\/192\.0\.2\.1:8080\/snponly\.efi for uefi-http-x64/)
   })
-
-  test('EXP uefi grub', async () => {
-    const machine = await boot('uefi', withLoader('grub'))
-    try {
-      await expectInstall(machine)
-    } catch (error) {
-      console.log(machine.output.tail(), treeboot.child.output.tail())
-      throw error
-    }
-  })
-  test('EXP uefi-http grub', async () => {
-    const machine = await boot('uefi-http', withLoader('grub'))
-    try {
-      await expectInstall(machine)
-    } catch (error) {
-      console.log(machine.output.tail(), treeboot.child.output.tail())
-      throw error
-    }
-  })
-  test('EXP secure auto', async () => {
-    const machine = await boot('secure')
-    try {
-      await expectInstall(machine)
-    } catch (error) {
-      console.log(machine.output.tail(), treeboot.child.output.tail())
-      throw error
-    }
-  })
 })
