@@ -1,0 +1,161 @@
+import { execFile } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { startMachine } from '../../server/cli/demo/machine.ts'
+import { UndoStack } from '../../server/cli/demo/undo.ts'
+import type { Event } from '../../server/events/bus.ts'
+import { diskSource } from '../../server/files/disk.ts'
+import { memorySource } from '../../server/files/memory.ts'
+import { cleanPath } from '../../server/files/path.ts'
+import { NfsDoor } from '../../server/protocols/nfs/door.ts'
+import { mountTable } from '../../server/publish/mounts.ts'
+import { requireClient } from '../support/clients.ts'
+import { nfsGuest } from '../support/lab/nfs-guest.ts'
+
+const run = promisify(execFile)
+const undo = new UndoStack()
+const events: Event[] = []
+const files = new Map<string, Buffer>()
+let folder = ''
+let door: NfsDoor
+
+const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+
+/** A tree with what trips readers up: sizes around every buffer, names longer than a handle, a large folder. */
+function makeTree(): void {
+  const put = (name: string, bytes: Buffer): void => {
+    mkdirSync(join(folder, 'trees/f40', name, '..'), { recursive: true })
+    writeFileSync(join(folder, 'trees/f40', name), bytes)
+    files.set(name, bytes)
+  }
+  put('.treeinfo', Buffer.from('[general]\nfamily = Fedora\n'))
+  put('images/pxeboot/vmlinuz', randomBytes(9_000_001))
+  put('images/pxeboot/initrd.img', randomBytes(40_000_003))
+  for (const size of [0, 1, 3, 4095, 4096, 32_769, 524_287, 524_288, 524_289])
+    put(`sizes/${size}`, randomBytes(size))
+  for (let i = 0; i < 1500; i++)
+    put(`Packages/k/kernel-modules-${'extra-'.repeat(i % 7)}${i}.fc40.x86_64.rpm`, randomBytes(200 + i))
+  put('Ünïcode name/with  spaces', Buffer.from('x'))
+  symlinkSync('pxeboot/vmlinuz', join(folder, 'trees/f40/images/kernel'))
+  files.set('images/kernel', files.get('images/pxeboot/vmlinuz') ?? Buffer.alloc(0))
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'treeboot-interop-'))
+  undo.push(folder, () => rmSync(folder, { recursive: true, force: true }))
+  makeTree()
+  const source = mountTable([
+    { at: cleanPath('/trees'), source: diskSource(join(folder, 'trees')), why: 'a tree on disk' },
+    { at: cleanPath('/ks'), source: memorySource({ '/web01': 'text\nreboot\n' }), why: 'texts in memory' },
+  ])
+  door = new NfsDoor({
+    bind: '127.0.0.1',
+    port: 0,
+    portmap: 'off',
+    source,
+    events: (event) => events.push(event),
+    dataFolder: join(folder, 'data'),
+  })
+  await door.start()
+})
+
+afterAll(async () => {
+  await door.stop()
+  undo.unwind()
+})
+
+describe('libnfs', () => {
+  beforeEach(() => void requireClient('nfs-cat', 'nfs-ls'))
+
+  const url = (path: string, more = ''): string => {
+    const port = door.address?.port
+    return `nfs://127.0.0.1${path}?nfsport=${port}&mountport=${port}${more}`
+  }
+  const cat = async (path: string): Promise<Buffer> =>
+    (await run('nfs-cat', [url(path)], { encoding: 'buffer', maxBuffer: 1e9 })).stdout
+
+  test('nfs-ls shows a folder as it is', async () => {
+    const { stdout } = await run('nfs-ls', [url('/trees/f40/sizes')])
+    const lines = stdout.trim().split('\n')
+    const shown = lines.map((line) => line.trim().split(/\s+/)).sort((a, b) => Number(a[4]) - Number(b[4]))
+    expect(shown.map(([mode, , , , size, name]) => [mode, size, name])).toEqual(
+      [0, 1, 3, 4095, 4096, 32_769, 524_287, 524_288, 524_289].map((size) => [
+        '-r--r--r--',
+        `${size}`,
+        `${size}`,
+      ]),
+    )
+  })
+
+  test('nfs-ls -R finds every file of a large tree', async () => {
+    const { stdout } = await run('nfs-ls', ['-R', url('/trees/f40')], { maxBuffer: 1e8 })
+    for (const name of files.keys()) expect(stdout).toContain(name.split('/').at(-1))
+  })
+
+  test('nfs-cat reads files of every size, from disk and from memory', async () => {
+    for (const [name, bytes] of files)
+      if (!name.startsWith('Packages/') && !name.includes(' '))
+        expect([name, sha(await cat(`/trees/f40/${name}`))]).toEqual([name, sha(bytes)])
+    expect(String(await cat('/ks/web01'))).toBe('text\nreboot\n')
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: 'served', path: '/ks', outcome: 'complete' }),
+    )
+  })
+
+  test('nfs-cp copies a file out, and cannot copy one in', async () => {
+    requireClient('nfs-cp')
+    const copy = join(folder, 'copy')
+    await run('nfs-cp', [url('/trees/f40/images/pxeboot/initrd.img'), copy])
+    expect(sha(readFileSync(copy))).toBe(sha(files.get('images/pxeboot/initrd.img') ?? Buffer.alloc(0)))
+    await expect(run('nfs-cp', [copy, url('/trees/f40/new')])).rejects.toThrow(/ROFS/)
+  })
+
+  test('a name that is not there is said to be so', async () => {
+    await expect(cat('/trees/f40/none')).rejects.toThrow(/NOENT/)
+  })
+})
+
+describe('a Linux kernel in QEMU', () => {
+  test('mounts the export by NFSv3, and reads the whole tree with the right checksums', async () => {
+    requireClient('qemu-system-x86_64')
+    const guest = nfsGuest(requireClient('busybox'))
+    const port = door.address?.port
+    const cmdline = [
+      'console=ttyS0',
+      'nfs.address=10.0.2.15/24',
+      'nfs.server=10.0.2.2',
+      'nfs.path=/trees/f40',
+      `nfs.options=port=${port},mountport=${port},mountproto=tcp`,
+    ].join(' ')
+    const machine = startMachine(undo, {
+      firmware: 'bios',
+      mac: '52:54:00:aa:bb:21',
+      memory: 512,
+      network: 'user',
+      direct: { ...guest, cmdline },
+    })
+    const { output } = machine
+    await output.waitFor(/guest: version 4 refused/, 90_000)
+    const [, , mounted] = await output.waitFor(/guest: (mounted|cannot mount) (.*)\n/, 30_000)
+    expect(mounted).toMatch(/nfs rw,.*vers=3,rsize=524288,.*proto=tcp/)
+    await output.waitFor(/guest: done/, 120_000)
+    expect(await machine.ended).toBe(0)
+    // `find -type f` does not show symlinks; the namespace has followed this one, so it is a file.
+    const sums = [...files]
+      .map(([name, bytes]) => ({ name: Buffer.from(`./${name}`), sum: sha(bytes) }))
+      .sort((a, b) => Buffer.compare(a.name, b.name))
+      .map(({ name, sum }) => `${sum}  ${name}\n`)
+    expect(output.text).toContain(`guest: files ${files.size} folders 7`)
+    expect(output.text).toContain('guest: errors 0')
+    expect(output.text).toContain(`guest: digest ${sha(Buffer.from(sums.join('')))}`)
+    expect(output.text).toMatch(/guest: changing it: .*(Read-only file system|Permission denied)/)
+    expect(output.text).toContain('guest: unmounted')
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: 'served', path: '/trees/f40', outcome: 'complete' }),
+    )
+  })
+})
