@@ -61,7 +61,7 @@ export function setStage(folder: string, installer: Installer, templates: string
         template: 'debian.preseed',
         // The text frontend writes lines instead of drawing boxes, which a serial line shows best.
         args: ['console=ttyS0', 'quiet', 'DEBIAN_FRONTEND=text'],
-        vars: { hostname: 'demo.example', mirror_url: 'http://deb.debian.org/debian' },
+        vars: { hostname: 'demo.example', mirror_url: 'http://ftp.debian.org/debian' },
         virt: { hypervisor: hasKvm() ? 'kvm' : 'qemu', memory: 1024, vcpus: 1, disk: 10, network: 'user' },
       },
     },

@@ -4,7 +4,7 @@ import { Failure, failureMessage } from '../../core/failure.ts'
 import type { EventSink } from '../../events/bus.ts'
 import { BufferPool } from '../../files/buffers.ts'
 import type { FileSource } from '../../files/source.ts'
-import type { ListenAddress, Listener } from '../listener.ts'
+import { cannotListen, type ListenAddress, type Listener } from '../listener.ts'
 import { plainAddress } from './addresses.ts'
 import type { PortRange } from './data.ts'
 import { defaultLimits, type FtpLimits } from './limits.ts'
@@ -84,7 +84,8 @@ export class FtpDoor implements Listener {
   start(): Promise<void> {
     const { bind, port } = this.#options
     return new Promise((resolve, reject) => {
-      const refuse = (error: NodeJS.ErrnoException): void => reject(cannotListen(error, bind, port))
+      const refuse = (error: NodeJS.ErrnoException): void =>
+        reject(cannotListen(error, { door: 'ftp', bind, port }))
       this.#server.once('error', refuse)
       this.#server.listen({ host: bind, port, backlog: 1024 }, () => {
         this.#server.off('error', refuse)
@@ -151,32 +152,5 @@ function secureContext(tls: NonNullable<FtpDoorOptions['tls']>): SecureContext {
       `FTP cannot use its TLS key and certificate: ${failureMessage(error)}. Both must be in PEM and belong together`,
       { cause: error },
     )
-  }
-}
-
-function cannotListen(error: NodeJS.ErrnoException, bind: string, port: number): Failure {
-  const what = `FTP cannot listen on ${bind} port ${port}`
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return new Failure(
-        'conflict',
-        `${what}: another program has it. Stop that one (ss -ltnp 'sport = :${port}' names it), or set ftp.port in config.yaml to a free port`,
-        { cause: error },
-      )
-    case 'EACCES':
-      return new Failure(
-        'forbidden',
-        `${what}: ports below 1024 need CAP_NET_BIND_SERVICE. Set ftp.port in config.yaml to 1024 or above, or give the service that capability`,
-        { cause: error },
-      )
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return new Failure(
-        'bad-request',
-        `${what}: no interface of this machine has that address. Set ftp.bind in config.yaml to one that "ip addr" shows, or to 0.0.0.0`,
-        { cause: error },
-      )
-    default:
-      return new Failure('internal', `${what}: ${error.message}`, { cause: error })
   }
 }

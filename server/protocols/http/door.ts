@@ -1,11 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { Failure, failureKind, failureMessage } from '../../core/failure.ts'
+import { failureKind, failureMessage } from '../../core/failure.ts'
 import type { EventSink } from '../../events/bus.ts'
 import { BufferPool } from '../../files/buffers.ts'
 import type { CleanPath } from '../../files/path.ts'
 import type { FileSource } from '../../files/source.ts'
-import type { ListenAddress, Listener } from '../listener.ts'
+import { cannotListen, type ListenAddress, type Listener } from '../listener.ts'
 import { emptyAnswer } from './answer.ts'
 import { type FastLane, fastLane } from './fast-lane.ts'
 import { repairRequestLine } from './request-line.ts'
@@ -78,7 +78,8 @@ export class HttpDoor implements Listener {
   start(): Promise<void> {
     const { bind, port } = this.#options
     return new Promise((resolve, reject) => {
-      const refuse = (error: NodeJS.ErrnoException): void => reject(cannotListen(error, bind, port))
+      const refuse = (error: NodeJS.ErrnoException): void =>
+        reject(cannotListen(error, { door: 'http', bind, port }))
       this.#server.once('error', refuse)
       this.#server.listen({ host: bind, port }, () => {
         this.#server.off('error', refuse)
@@ -183,32 +184,5 @@ export class HttpDoor implements Listener {
   #noise(socket: Socket, message: string): void {
     const client: Peer = peerOf(socket, 'http')
     this.#options.events({ type: 'noise', protocol: 'http', client: client.address, message })
-  }
-}
-
-function cannotListen(error: NodeJS.ErrnoException, bind: string, port: number): Failure {
-  const what = `HTTP cannot listen on ${bind} port ${port}`
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return new Failure(
-        'conflict',
-        `${what}: another program has it. Stop that one (ss -ltnp 'sport = :${port}' names it), or set http.port in config.yaml to a free port, or to 0 for any`,
-        { cause: error },
-      )
-    case 'EACCES':
-      return new Failure(
-        'forbidden',
-        `${what}: ports below 1024 need CAP_NET_BIND_SERVICE. Set http.port in config.yaml to 1024 or above, or give the service that capability`,
-        { cause: error },
-      )
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return new Failure(
-        'bad-request',
-        `${what}: no interface of this machine has that address. Set http.bind in config.yaml to one that "ip addr" shows, or to 0.0.0.0`,
-        { cause: error },
-      )
-    default:
-      return new Failure('internal', `${what}: ${error.message}`, { cause: error })
   }
 }

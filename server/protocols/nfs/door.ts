@@ -1,8 +1,8 @@
-import { Failure, failureMessage } from '../../core/failure.ts'
+import { failureMessage } from '../../core/failure.ts'
 import type { EventSink } from '../../events/bus.ts'
 import { BufferPool } from '../../files/buffers.ts'
 import type { FileSource } from '../../files/source.ts'
-import type { ListenAddress, Listener } from '../listener.ts'
+import { cannotListen, type ListenAddress, type Listener } from '../listener.ts'
 import { type DispatchNotes, dispatch, type Program } from './dispatch.ts'
 import { Handles } from './handles.ts'
 import { mountHint } from './hint.ts'
@@ -32,6 +32,7 @@ export interface NfsDoorOptions {
 }
 
 const stopGraceMs = 2_000
+const kernelServer = "perhaps the kernel's own NFS server: systemctl stop nfs-server"
 /** A free TCP port may be taken for UDP. */
 const portTries = 8
 /** Nonsense that is told of, in each stretch of time: a flood must not fill the log. */
@@ -93,7 +94,7 @@ export class NfsDoor implements Listener {
         async (error: unknown) => {
           udp.close()
           await tcp.close(0)
-          throw cannotListen(error, bind, typeof portmap === 'number' ? portmap : 111)
+          throw cannotListen(error, { door: 'nfs', bind, port: typeof portmap === 'number' ? portmap : 111 })
         },
       )
       this.#open = { tcp, udp, mapper, handles, files, log, address: { host: bind, port } }
@@ -133,7 +134,8 @@ export class NfsDoor implements Listener {
       } catch (error) {
         udp.close()
         if (port !== 0) await tcp.close(0)
-        if (wanted !== 0 || attempt === portTries) throw cannotListen(error, bind, wanted)
+        if (wanted !== 0 || attempt === portTries)
+          throw cannotListen(error, { door: 'nfs', bind, port: wanted, rival: kernelServer })
       }
     }
   }
@@ -164,29 +166,4 @@ function mappingsOf(port: number): Mapping[] {
   return [nfs, mount].flatMap((program) =>
     (['tcp', 'udp'] as const).map((transport) => ({ program, version: 3, transport, port })),
   )
-}
-
-function cannotListen(error: unknown, bind: string, port: number): Failure {
-  const { code } = error as NodeJS.ErrnoException
-  const what = `NFS cannot listen on ${bind} port ${port}`
-  const cause = { cause: error }
-  if (code === 'EADDRINUSE')
-    return new Failure(
-      'conflict',
-      `${what}: another program has it, perhaps the kernel's own NFS server. Stop that one (systemctl stop nfs-server, or what ss -lntup 'sport = :${port}' names), or set nfs.port in config.yaml to a free port`,
-      cause,
-    )
-  if (code === 'EACCES')
-    return new Failure(
-      'forbidden',
-      `${what}: ports below 1024 need CAP_NET_BIND_SERVICE. Set nfs.port in config.yaml to 1024 or above, or give the service that capability`,
-      cause,
-    )
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
-    return new Failure(
-      'bad-request',
-      `${what}: no interface of this machine has that address. Set nfs.bind in config.yaml to one that "ip addr" shows, or to 0.0.0.0`,
-      cause,
-    )
-  return new Failure('internal', `${what}: ${failureMessage(error)}`, cause)
 }

@@ -1,7 +1,6 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { networkInterfaces } from 'node:os'
-import { Failure } from '../../core/failure.ts'
-import type { ListenAddress } from '../listener.ts'
+import { cannotListen, type ListenAddress } from '../listener.ts'
 import { familyOf, isWildcard, type LocalAddress, listenAddresses } from './addresses.ts'
 
 /** One listening socket and the address that it stands for. */
@@ -16,6 +15,7 @@ export type Heard = (bytes: Buffer, from: RemoteInfo, ear: Ear) => void
 const recheckMs = 5000
 /** A free port for the first address may be taken on the next one. */
 const portTries = 8
+const otherServers = 'tftpd-hpa, dnsmasq or atftpd'
 
 /** The listening sockets of a door: one, or one for each address of the machine. */
 export class Ears {
@@ -79,7 +79,7 @@ export class Ears {
     }
     if (isWildcard(this.#bind) && !inUse(error) && !privileged(error))
       return this.#listen({ address: this.#bind, family: familyOf(this.#bind) }, this.#port)
-    throw bindFailure(this.#bind, this.#port, error)
+    throw cannotListen(error, { door: 'tftp', bind: this.#bind, port: this.#port, rival: otherServers })
   }
 
   async #follow(port: number): Promise<void> {
@@ -104,7 +104,9 @@ export class Ears {
   #complain(local: LocalAddress, port: number, error: unknown): void {
     if (this.#refused.has(local.address)) return
     this.#refused.add(local.address)
-    this.#trouble(`${bindFailure(local.address, port, error).message}; the other addresses are served`)
+    this.#trouble(
+      `${cannotListen(error, { door: 'tftp', bind: local.address, port }).message}; the other addresses are served`,
+    )
   }
 
   #listen(local: LocalAddress, port: number): Promise<number> {
@@ -134,24 +136,6 @@ function wantedAddresses(bind: string): LocalAddress[] {
     // Some sandboxes forbid the question; one wildcard socket is then the best there is.
     return []
   }
-}
-
-function bindFailure(address: string, port: number, error: unknown): Failure {
-  const options = { cause: error }
-  if (inUse(error))
-    return new Failure(
-      'conflict',
-      `tftp: ${address} port ${port} is taken by another server; stop it (tftpd-hpa, dnsmasq, atftpd) or set tftp.port`,
-      options,
-    )
-  if (privileged(error))
-    return new Failure(
-      'forbidden',
-      `tftp: ${address} port ${port} needs CAP_NET_BIND_SERVICE; grant it, or set tftp.port to one above 1023`,
-      options,
-    )
-  const reason = error instanceof Error ? error.message : 'there is no such address on this machine'
-  return new Failure('unavailable', `tftp: cannot listen on ${address} port ${port}: ${reason}`, options)
 }
 
 function inUse(error: unknown): boolean {
