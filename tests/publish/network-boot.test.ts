@@ -1,0 +1,277 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Snapshot } from '../../server/catalog/snapshot.ts'
+import type { ClientFacts } from '../../server/core/boot/firmware.ts'
+import type { LoaderFile } from '../../server/core/boot/loader-files.ts'
+import type { NetworkAnswer } from '../../server/core/boot/network-offer.ts'
+import type { OpenDoors } from '../../server/core/boot/urls.ts'
+import type { LoaderPreference } from '../../server/core/guest/guest.ts'
+import { createGuestIndex } from '../../server/core/guest/match.ts'
+import { memorySource } from '../../server/files/memory.ts'
+import { cleanPath } from '../../server/files/path.ts'
+import { readWhole } from '../../server/files/read-whole.ts'
+import { clientFacts } from '../../server/protocols/dhcp/request.ts'
+import { hostLoadersSource, treeLoadersSource } from '../../server/publish/host-loaders.ts'
+import { networkBoot } from '../../server/publish/network-boot.ts'
+import { debian12, fakeTreeIndex, fedora40, makeGuest, makeTree } from '../support/boot-world.ts'
+import { clients, type PretendClient, request } from '../support/dhcp.ts'
+
+const mac = '52:54:00:aa:bb:01'
+const stranger = '52:54:00:ff:ff:ff'
+const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3732'
+const all = ['undionly.kpxe', 'pxelinux.0', 'snponly.efi', 'ipxe.efi', 'shimx64.efi', 'grubx64.efi']
+const here: OpenDoors = { http: { port: 8080 }, tftp: { port: 69 } }
+
+interface Setting {
+  readonly files?: readonly string[]
+  readonly doors?: OpenDoors
+  readonly knownOnly?: boolean
+  readonly unknown?: 'menu' | 'local' | 'ignore'
+  readonly loader?: LoaderPreference
+  readonly guestLoader?: LoaderPreference
+  readonly url?: string
+}
+
+function snapshotOf({
+  knownOnly = false,
+  unknown = 'menu',
+  loader = 'auto',
+  guestLoader,
+  url,
+}: Setting): Snapshot {
+  const closed = { enabled: false, bind: '', port: 0 } as const
+  const plain = makeGuest('web01', { macs: [mac], tree: fedora40 })
+  const guest = guestLoader
+    ? { ...plain, settings: { ...plain.settings, loader: { value: guestLoader, from: 'here' } } }
+    : plain
+  const byUuid = makeGuest('db01', { macs: [], uuid, tree: fedora40 })
+  return {
+    generation: 1,
+    trees: fakeTreeIndex([fedora40, debian12]),
+    guests: createGuestIndex([guest, byUuid]),
+    profiles: new Map(),
+    templates: new Map(),
+    problems: [],
+    config: {
+      server: { bind: '0.0.0.0', ...(url !== undefined && { url }) },
+      http: closed,
+      tftp: closed,
+      ftp: closed,
+      nfs: closed,
+      dhcp: { ...closed, mode: 'proxy', interfaces: [], knownOnly, loader },
+      paths: { trees: '', tftpboot: '', templates: '', data: '' },
+      unknown,
+      menuTimeoutMs: 30_000,
+    } as Snapshot['config'],
+  }
+}
+
+/** Asks like a machine that starts anew each time. */
+function machineRoom(setting: Setting = {}) {
+  const { files = all, doors = here } = setting
+  const snapshot = snapshotOf(setting)
+  const source = memorySource(Object.fromEntries(files.map((name) => [`/${name}`, 'loader'])))
+  const seen: [ClientFacts, string, string | undefined][] = []
+  const boot = networkBoot({
+    snapshot: () => snapshot,
+    doors: () => doors,
+    source,
+    seen: (client, firmware, guest) => seen.push([client, firmware, guest?.name]),
+  })
+  let xid = 1
+  const ask = (client: Partial<PretendClient>, again = false): Promise<NetworkAnswer | undefined> =>
+    boot.decide({
+      client: clientFacts(request('discover', { mac, ...client })),
+      serverAddress: '192.0.2.1',
+      clientAddress: '',
+      xid: again ? 0 : xid++,
+      again,
+    })
+  const fileFor = async (client: Partial<PretendClient>, again = false): Promise<string> => {
+    const answer = await ask(client, again)
+    if (!answer) return 'nobody'
+    return answer.kind === 'offer' ? answer.offer.bootFile : `silence: ${answer.why}`
+  }
+  return { ask, fileFor, boot, seen }
+}
+
+describe('what each client is offered', () => {
+  test('by its firmware', async () => {
+    const { fileFor } = machineRoom()
+    expect(await fileFor({ ...clients.bios, mac: stranger })).toBe('undionly.kpxe')
+    expect(await fileFor(clients.uefi)).toBe('snponly.efi')
+    expect(await fileFor(clients.uefiHttp)).toMatch(/^http:\/\/192\.0\.2\.1:8080\//)
+    expect(await fileFor(clients.ipxeBios)).toBe('http://192.0.2.1:8080/boot.ipxe')
+    expect(await fileFor(clients.ipxeUefi)).toBe('http://192.0.2.1:8080/boot.ipxe')
+    expect(await fileFor(clients.dhclient)).toBe('nobody')
+  })
+
+  test('how it is dressed', async () => {
+    const { ask } = machineRoom()
+    expect(await ask(clients.uefiHttp)).toMatchObject({ offer: { style: 'http' }, guest: 'web01' })
+    expect(await ask(clients.uefi)).toMatchObject({ offer: { style: 'pxe' } })
+    expect(await ask({ ...clients.bios, mac: 'dc:a6:32:00:00:01' })).toMatchObject({
+      offer: { style: 'raspberry-pi', bootFile: '' },
+    })
+  })
+
+  test('only what can be fetched', async () => {
+    expect(await machineRoom({ files: ['ipxe.efi'] }).fileFor(clients.uefi)).toBe('ipxe.efi')
+    expect(await machineRoom({ files: [] }).fileFor(clients.uefi)).toMatch(
+      /^silence: uefi-x64: no loader for uefi-x64 is there; treeboot loaders/,
+    )
+    expect(await machineRoom().fileFor(clients.arm64)).toMatch(/no loader for uefi-arm64/)
+  })
+
+  test('nothing that needs a door that is closed', async () => {
+    const closed = machineRoom({ doors: { http: { port: 80 } } })
+    expect(await closed.fileFor(clients.uefi)).toMatch(/the tftp door is closed/)
+    const elsewhere = machineRoom({ doors: { http: { port: 80 }, tftp: { port: 10_069 } } })
+    expect(await elsewhere.fileFor(clients.uefi)).toMatch(/not on port 69/)
+    expect(await elsewhere.fileFor(clients.uefiHttp)).toBe('http://192.0.2.1/snponly.efi')
+    const tftpOnly = machineRoom({ doors: { tftp: { port: 69 } } })
+    expect(await tftpOnly.fileFor(clients.uefiHttp)).toMatch(/the http door is closed/)
+    expect(await tftpOnly.fileFor(clients.ipxeBios)).toBe('tftp://192.0.2.1/boot.ipxe')
+    expect(await machineRoom({ doors: {} }).fileFor(clients.ipxeBios)).toMatch(
+      /neither the http nor the tftp/,
+    )
+  })
+
+  test('at the URL that the operator gave us', async () => {
+    const { fileFor } = machineRoom({ url: 'https://mirror.example' })
+    expect(await fileFor(clients.ipxeBios)).toBe('https://mirror.example/boot.ipxe')
+  })
+
+  test('what guest, profile or dhcp.loader ask for', async () => {
+    expect(await machineRoom({ guestLoader: 'grub' }).fileFor(clients.uefi)).toBe('shimx64.efi')
+    expect(await machineRoom({ loader: 'grub' }).fileFor({ ...clients.uefi, mac: stranger })).toBe(
+      'shimx64.efi',
+    )
+    expect(await machineRoom({ loader: 'grub', guestLoader: 'ipxe' }).fileFor(clients.uefi)).toBe(
+      'snponly.efi',
+    )
+    expect(await machineRoom({ guestLoader: 'pxelinux' }).fileFor(clients.ipxeBios)).toBe('pxelinux.0')
+  })
+
+  test('the chain of the guest’s own tree before the host’s', async () => {
+    const own = `boot/loader/${fedora40.id}/shimx64.efi`
+    expect(await machineRoom({ files: [...all, own], loader: 'grub' }).fileFor(clients.uefi)).toBe(own)
+  })
+})
+
+describe('whom it answers', () => {
+  test('known machines by MAC or UUID, unknown ones unless told otherwise', async () => {
+    const unknown = { ...clients.uefi, mac: stranger }
+    expect(await machineRoom({ knownOnly: true }).fileFor(unknown)).toMatch(/silence: .*known-only/)
+    expect(await machineRoom({ unknown: 'ignore' }).fileFor(unknown)).toMatch(/silence: .*unknown is ignore/)
+    expect(await machineRoom({ unknown: 'local' }).fileFor(unknown)).toBe('snponly.efi')
+    expect(await machineRoom({ knownOnly: true }).fileFor(clients.uefi)).toBe('snponly.efi')
+    expect(await machineRoom({ knownOnly: true }).ask({ ...unknown, uuid })).toMatchObject({ guest: 'db01' })
+  })
+
+  test('every machine that asks is seen, once for each attempt', async () => {
+    const { ask, seen } = machineRoom({ knownOnly: true })
+    await ask({ ...clients.uefi, mac: stranger })
+    await ask(clients.bios)
+    await ask(clients.bios, true)
+    await ask(clients.dhclient)
+    expect(seen.map(([{ mac: of }, firmware, guest]) => [of, firmware, guest])).toEqual([
+      [stranger, 'uefi-x64', undefined],
+      [mac, 'bios', 'web01'],
+    ])
+  })
+})
+
+describe('a loader that is never started', () => {
+  test('is followed by the signed chain, on port 4011 too, and what then runs stays', async () => {
+    const { fileFor, boot } = machineRoom()
+    expect(await fileFor(clients.uefi)).toBe('snponly.efi')
+    expect(await fileFor(clients.uefi, true)).toBe('snponly.efi')
+    expect(await fileFor(clients.uefi)).toBe('shimx64.efi')
+    expect(await fileFor(clients.uefi, true)).toBe('shimx64.efi')
+    boot.fetched(`/by/${mac}/grub.cfg`)
+    expect(await fileFor(clients.uefi)).toBe('shimx64.efi')
+    expect(await fileFor(clients.uefi)).toBe('shimx64.efi')
+  })
+
+  test('iPXE that speaks up is sent again', async () => {
+    const { fileFor } = machineRoom()
+    for (let round = 0; round < 3; round++) {
+      expect(await fileFor(clients.uefi)).toBe('snponly.efi')
+      expect(await fileFor(clients.ipxeUefi)).toBe('http://192.0.2.1:8080/boot.ipxe')
+    }
+  })
+
+  test('loaders are recognised by the names that they ask for', async () => {
+    const { fileFor, boot } = machineRoom()
+    await fileFor(clients.bios)
+    expect(await fileFor(clients.bios)).toBe('pxelinux.0')
+    boot.fetched('/trees/x/grub.cfg') // nobody's
+    boot.fetched(`/pxelinux.cfg/01-${mac.replaceAll(':', '-')}`)
+    expect(await fileFor(clients.bios)).toBe('pxelinux.0')
+  })
+})
+
+describe('loaders in the namespace', () => {
+  const who = { protocol: 'tftp', address: '192.0.2.7' } as const
+  let folder = ''
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'treeboot-loaders-'))
+  })
+  afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+  test('of the host: the first place that has it, under one name, and gone when its package is', async () => {
+    const first = join(folder, 'a/snponly.efi')
+    const second = join(folder, 'b/ipxe-snponly-x86_64.efi')
+    const file: LoaderFile = { name: 'snponly.efi', what: '', places: [first, second], packages: {} }
+    const source = hostLoadersSource([file])
+    const path = cleanPath('/snponly.efi')
+    expect(await source.stat(path, who)).toBeUndefined()
+    mkdirSync(join(folder, 'b'))
+    writeFileSync(second, 'fedora')
+    expect(await source.stat(path, who)).toMatchObject({ name: 'snponly.efi', kind: 'file', size: 6 })
+    // Debian's shim is a link that leads elsewhere.
+    mkdirSync(join(folder, 'a'))
+    writeFileSync(join(folder, 'real'), 'debian!')
+    symlinkSync(join(folder, 'real'), first)
+    const entry = await source.stat(path, who)
+    expect(entry && Buffer.from(await readWhole(entry)).toString()).toBe('debian!')
+    expect((await source.list(cleanPath('/'), who))?.map(({ name }) => name)).toEqual(['snponly.efi'])
+    rmSync(first)
+    expect(await source.stat(path, who)).toMatchObject({ size: 6 })
+  })
+
+  test('of a tree: shim and its second stage beside it, from wherever the distribution keeps them', async () => {
+    const suse = makeTree('leap', {})
+    const hidden = makeTree('copying', { state: 'incoming' })
+    const trees = fakeTreeIndex([fedora40, debian12, suse, hidden])
+    const files = memorySource({
+      [`/${fedora40.id}/EFI/BOOT/BOOTX64.EFI`]: 'fedora shim',
+      [`/${fedora40.id}/EFI/BOOT/grubx64.efi`]: 'fedora grub',
+      '/debian-12/debian-installer/amd64/bootnetx64.efi': 'debian shim',
+      '/debian-12/debian-installer/amd64/grubx64.efi': 'debian grub',
+      '/leap/EFI/BOOT/bootx64.efi': 'suse shim',
+      '/leap/EFI/BOOT/grub.efi': 'suse grub',
+      '/copying/EFI/BOOT/BOOTX64.EFI': 'half',
+    })
+    const source = treeLoadersSource(() => ({ ...snapshotOf({}), trees }), files)
+    const read = async (path: string): Promise<string | undefined> => {
+      const entry = await source.stat(cleanPath(path), who)
+      return entry && `${entry.name}: ${Buffer.from(await readWhole(entry)).toString()}`
+    }
+    expect(await read(`/${fedora40.id}/shimx64.efi`)).toBe('shimx64.efi: fedora shim')
+    expect(await read(`/${fedora40.id}/grubx64.efi`)).toBe('grubx64.efi: fedora grub')
+    expect(await read('/debian-12/shimx64.efi')).toBe('shimx64.efi: debian shim')
+    expect(await read('/debian-12/grubx64.efi')).toBe('grubx64.efi: debian grub')
+    expect(await read('/leap/shimx64.efi')).toBe('shimx64.efi: suse shim')
+    expect(await read('/leap/grub.efi')).toBe('grub.efi: suse grub')
+    // Answered at once: shim and firmware wait for each of these.
+    expect(await read(`/${fedora40.id}/revocations_sbat.efi`)).toBeUndefined()
+    expect(await read(`/${fedora40.id}/shimaa64.efi`)).toBeUndefined()
+    expect(await read('/copying/shimx64.efi')).toBeUndefined()
+    expect(await read('/nobody/shimx64.efi')).toBeUndefined()
+    expect(await read('/shimx64.efi')).toBeUndefined()
+  })
+})
