@@ -1,8 +1,9 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { failureMessage } from '../core/failure.ts'
 import type { DigestAlgorithm } from '../core/tree/tree.ts'
 import type { Stamp } from './listing-source.ts'
+import { writeDurably } from './versions/durable.ts'
 
 /** Files whose digests are remembered at most; the ones asked for longest ago are forgotten first. */
 const rememberedFiles = 50_000
@@ -71,7 +72,7 @@ export class VerifyCache {
       this.#dirty = false
       const text = JSON.stringify({ version: 1, files: Object.fromEntries(this.#known) })
       await mkdir(dirname(this.#file), { recursive: true })
-      await replaceFile(this.#file, text)
+      await writeDurably(this.#file, text)
     }
     this.#saving = this.#saving.catch(() => undefined).then(write)
     return this.#saving
@@ -101,19 +102,4 @@ function isRemembered(value: unknown): value is Remembered {
     digests !== null &&
     Object.values(digests).every((hex) => typeof hex === 'string' && /^[0-9a-f]+$/.test(hex))
   )
-}
-
-async function replaceFile(file: string, text: string): Promise<void> {
-  const aside = `${file}.${process.pid}.tmp`
-  const handle = await open(aside, 'w', 0o644)
-  try {
-    await handle.writeFile(text)
-    await handle.sync()
-  } catch (error) {
-    await rm(aside, { force: true })
-    throw error
-  } finally {
-    await handle.close()
-  }
-  await rename(aside, file)
 }

@@ -1,8 +1,9 @@
 import type { Entry } from './source.ts'
 
-/** All bytes of a small file. The caller knows that it is small. */
+/** All bytes of a small file; the caller knows that it is small. Fewer than `entry.size` when it is cut while being read. */
 export async function readWhole(entry: Entry): Promise<Buffer> {
-  if (entry.content) return Buffer.from(entry.content)
+  const { content } = entry
+  if (content) return Buffer.from(content.buffer, content.byteOffset, content.byteLength)
   const file = await entry.open()
   try {
     const bytes = Buffer.alloc(file.size)

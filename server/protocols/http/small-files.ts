@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { readWhole } from '../../files/read-whole.ts'
 import type { Entry } from '../../files/source.ts'
 
 /** A file up to this size is answered with one write, from memory when it was asked for before. */
@@ -24,21 +25,9 @@ export class SmallFiles {
   async load(entry: Entry): Promise<Uint8Array> {
     const kept = this.peek(entry)
     if (kept) return kept
-    const file = await entry.open()
-    try {
-      const bytes = Buffer.allocUnsafeSlow(entry.size)
-      let done = 0
-      while (done < bytes.length) {
-        const count = await file.read(bytes, done, bytes.length - done, done)
-        if (count === 0) break
-        done += count
-      }
-      // Cut while being read: the short answer makes the caller fail the request, and is not kept.
-      if (done < bytes.length) return bytes.subarray(0, done)
-      this.#kept.set(entry, bytes)
-      return bytes
-    } finally {
-      await file.close()
-    }
+    const bytes = await readWhole(entry)
+    // Cut while being read: the short answer makes the caller fail the request, and is not kept.
+    if (bytes.length === entry.size) this.#kept.set(entry, bytes)
+    return bytes
   }
 }

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { Failure } from '../../core/failure.ts'
 import type { CleanPath } from '../../files/path.ts'
+import { readWhole } from '../../files/read-whole.ts'
 import type { Entry, OpenFile } from '../../files/source.ts'
 import { Content, type Producer } from './content.ts'
 import { toNetascii } from './netascii.ts'
@@ -73,7 +74,7 @@ export class Contents {
         'too-large',
         `${path} has ${entry.size} octets, too large for netascii: use binary (octet) mode`,
       )
-    const text = toNetascii(entry.content ?? (await readWhole(entry)))
+    const text = toNetascii(await wholeOf(entry))
     return new Content(text.length, text)
   }
 
@@ -240,19 +241,8 @@ function allocate(size: number): Uint8Array {
   return new Uint8Array(new SharedArrayBuffer(size))
 }
 
-async function readWhole(entry: Entry): Promise<Uint8Array> {
-  const bytes = Buffer.allocUnsafeSlow(entry.size)
-  if (entry.size === 0) return bytes
-  const file = await entry.open()
-  try {
-    let at = 0
-    while (at < bytes.length) {
-      const read = await file.read(bytes, at, bytes.length - at, at)
-      if (read === 0) throw new Failure('invalid-data', `${entry.name} was cut while being read`)
-      at += read
-    }
-    return bytes
-  } finally {
-    await file.close()
-  }
+async function wholeOf(entry: Entry): Promise<Uint8Array> {
+  const bytes = await readWhole(entry)
+  if (bytes.length < entry.size) throw new Failure('invalid-data', `${entry.name} was cut while being read`)
+  return bytes
 }
