@@ -144,7 +144,7 @@ function entryOf(name: string, file: string, stats: BigIntStats): Entry | undefi
 }
 
 /** Inode, size and modification time: a file written aside and renamed into place differs even when size and time are kept. */
-function etagOf(stats: BigIntStats): string {
+export function etagOf(stats: Pick<BigIntStats, 'ino' | 'size' | 'mtimeNs'>): string {
   return `${stats.ino.toString(36)}-${stats.size.toString(36)}-${stats.mtimeNs.toString(36)}`
 }
 
@@ -153,7 +153,7 @@ function etagOf(stats: BigIntStats): string {
  * etag that were told already always belong to the bytes that follow. NONBLOCK, for a pipe that took its place
  * would keep a thread of the pool waiting for a writer.
  */
-async function openSame(file: string, etag: string): Promise<OpenFile> {
+export async function openSame(file: string, etag: string): Promise<OpenFile> {
   const fd = await new Promise<number>((resolve, reject) => {
     open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK, (error, opened) =>
       error ? reject(error) : resolve(opened),

@@ -1,0 +1,163 @@
+import { type BigIntStats, stat } from 'node:fs'
+import { basename } from 'node:path'
+import { LRUCache } from 'lru-cache'
+import { Failure } from '../../core/failure.ts'
+import { etagOf, openSame } from '../disk.ts'
+import { byName, folderEntry } from '../entry.ts'
+import { baseName, type CleanPath } from '../path.ts'
+import type { Entry, FileSource, OpenFile } from '../source.ts'
+import type { Extent, Image } from './image.ts'
+import { IsoIndex } from './index.ts'
+import type { IsoNode } from './node.ts'
+import { isSignature, signatureAt } from './volume.ts'
+
+/** An image as it is now: its index, and which version of the file that is an index of. */
+interface Opened {
+  readonly etag: string
+  readonly index: IsoIndex
+  readonly entries: LRUCache<CleanPath, Entry>
+}
+
+export interface IsoSource extends FileSource {
+  /** Bytes that the image should have by its own account and does not: it is still being copied, or was cut. 0 when whole. */
+  readonly missingBytes: number
+}
+
+const rememberedEntries = 4096
+/** Some writers count padding that copying programs leave away. No file lies there. */
+const paddingBytes = 512 * 1024
+
+/**
+ * The files inside an ISO image, read straight from it: nothing is mounted or unpacked. A file in one run has an
+ * `extent` in the image, so that it is sent exactly as a file of its own would be; one in several runs is read
+ * through `open`.
+ *
+ * Every lookup asks the disk whether the image is still the same; another one in its place is read anew, and
+ * entries of the old one no longer open. No descriptor is held between requests.
+ *
+ * @param file Path of the image without symlinks.
+ * @throws Failure `not-found`, `invalid-data` (naming the byte and what was expected there), `unsupported`.
+ */
+export async function isoSource(file: string): Promise<IsoSource> {
+  let opened = await openImage(file, await statsOf(file))
+  let opening: { readonly etag: string; readonly result: Promise<Opened> } | undefined
+
+  const current = async (): Promise<Opened> => {
+    const stats = await statsOf(file)
+    const etag = etagOf(stats)
+    if (opened.etag === etag) return opened
+    if (opening?.etag !== etag) opening = { etag, result: openImage(file, stats) }
+    opened = await opening.result
+    return opened
+  }
+
+  return {
+    get missingBytes() {
+      const { image, volume } = opened.index
+      const missing = volume.bytes - image.size
+      return missing > paddingBytes ? missing : 0
+    },
+    async stat(path) {
+      const { index, entries, etag } = await current()
+      const known = entries.get(path)
+      if (known) return known
+      const node = await index.find(path)
+      if (!node) return undefined
+      if (node.trouble) throw new Failure(node.trouble.kind, node.trouble.message)
+      const entry = entryOf(file, etag, baseName(path), node)
+      entries.set(path, entry)
+      return entry
+    },
+    async list(path) {
+      const { index, etag } = await current()
+      const nodes = await index.list(path)
+      return nodes?.map((node) => entryOf(file, etag, node.name, node)).sort(byName)
+    },
+  }
+}
+
+/** Whether a file begins as an image of a disc does, whatever it is called. False also when it cannot be read. */
+export async function looksLikeIso(file: string): Promise<boolean> {
+  try {
+    const stats = await statsOf(file)
+    if (!stats.isFile()) return false
+    return isSignature(await readFrom(file, etagOf(stats))(signatureAt, 5))
+  } catch {
+    return false
+  }
+}
+
+async function openImage(file: string, stats: BigIntStats): Promise<Opened> {
+  if (!stats.isFile()) throw new Failure('invalid-data', `${file} is no regular file, so no image`)
+  const etag = etagOf(stats)
+  const image: Image = { name: basename(file), size: Number(stats.size), readAt: readFrom(file, etag) }
+  const index = await IsoIndex.open(image)
+  return { etag, index, entries: new LRUCache({ max: rememberedEntries }) }
+}
+
+/** Opened for each reading: directories are read once, and a descriptor kept would keep a deleted image on the disk. */
+function readFrom(file: string, etag: string): Image['readAt'] {
+  return async (position, length) => {
+    const opened = await openSame(file, etag)
+    try {
+      const bytes = Buffer.alloc(Math.max(0, Math.min(length, opened.size - position)))
+      let done = 0
+      while (done < bytes.length) {
+        const count = await opened.read(bytes, done, bytes.length - done, position + done)
+        if (count === 0) break
+        done += count
+      }
+      return bytes.subarray(0, done)
+    } finally {
+      await opened.close()
+    }
+  }
+}
+
+function entryOf(file: string, imageEtag: string, name: string, node: IsoNode): Entry {
+  const [first] = node.extents
+  const etag = `${imageEtag}-${(first?.offset ?? 0).toString(36)}-${node.size.toString(36)}`
+  if (node.kind === 'folder') return folderEntry(name, node.modifiedMs, etag)
+  const { trouble, extents, size, modifiedMs } = node
+  const open = trouble
+    ? () => Promise.reject(new Failure(trouble.kind, trouble.message))
+    : async () => openExtents(await openSame(file, imageEtag), extents, size)
+  return {
+    name,
+    kind: 'file',
+    size,
+    modifiedMs,
+    etag,
+    ...(!trouble && first && extents.length === 1 && { extent: { file, offset: first.offset } }),
+    open,
+  }
+}
+
+/** The runs of a file as one file. Nothing outside of them is ever read. */
+function openExtents(image: OpenFile, extents: readonly Extent[], size: number): OpenFile {
+  const starts: number[] = []
+  let total = 0
+  for (const { length } of extents) {
+    starts.push(total)
+    total += length
+  }
+  return {
+    size,
+    read(target, offset, length, position) {
+      let at = starts.length - 1
+      while (at > 0 && (starts[at] ?? 0) > position) at--
+      const extent = extents[at]
+      const within = position - (starts[at] ?? 0)
+      if (!extent || within < 0 || within >= extent.length) return Promise.resolve(0)
+      // A reading that would go on in the next run ends here; the caller asks again for the rest.
+      return image.read(target, offset, Math.min(length, extent.length - within), extent.offset + within)
+    },
+    close: () => image.close(),
+  }
+}
+
+function statsOf(file: string): Promise<BigIntStats> {
+  return new Promise((resolve, reject) => {
+    stat(file, { bigint: true }, (error, stats) => (error ? reject(error) : resolve(stats)))
+  })
+}

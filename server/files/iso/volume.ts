@@ -1,0 +1,115 @@
+import { Failure } from '../../core/failure.ts'
+import { damaged, type Extent, type Image, readExactly, sectorBytes } from './image.ts'
+
+/** A volume descriptor of ISO 9660 (ECMA-119 8.4 and 8.5): one way to look at the files of a disc. */
+export interface Volume {
+  readonly label: string
+  /** Logical block: 2048 bytes, on a few old discs 512 or 1024. All positions count in it. */
+  readonly blockBytes: number
+  /** The root directory. */
+  readonly root: Extent
+  /** How large the image is by its own account. What is appended to it (a GPT, checksums) may come on top. */
+  readonly bytes: number
+  readonly modifiedMs: number
+}
+
+/** What the head of an image tells. */
+export interface Volumes {
+  readonly primary?: Volume
+  /** A supplementary descriptor whose names are UCS-2: Microsoft's Joliet. */
+  readonly joliet?: Volume
+  /** Where the boot catalogue of El Torito lies; for information. */
+  readonly bootCatalogAt?: number
+  /** UDF's volume recognition sequence: NSR02 for UDF 1, NSR03 for UDF 2. */
+  readonly udf?: 'NSR02' | 'NSR03'
+}
+
+const firstDescriptor = 16
+/** A disc has three or four; UDF adds three more. */
+const mostDescriptors = 64
+
+/** Where the identifier of the first descriptor stands: `CD001` for ISO 9660, `BEA01` for a disc with UDF alone. */
+export const signatureAt = firstDescriptor * sectorBytes + 1
+
+export function isSignature(bytes: Uint8Array): boolean {
+  const text = Buffer.from(bytes).toString('latin1')
+  return text === 'CD001' || text === 'BEA01'
+}
+
+/**
+ * Reads the volume descriptors.
+ *
+ * @throws Failure `invalid-data` when this is no image of a disc; `unsupported` when it has only a file system that we do not read.
+ */
+export async function readVolumes(image: Image): Promise<Volumes> {
+  let found: Volumes = {}
+  for (let sector = firstDescriptor; sector < firstDescriptor + mostDescriptors; sector++) {
+    const offset = sector * sectorBytes
+    if (offset + sectorBytes > image.size) break
+    const bytes = await readExactly(image, { offset, length: sectorBytes }, 'a volume descriptor')
+    const identifier = bytes.toString('latin1', 1, 6)
+    if (identifier === 'NSR02' || identifier === 'NSR03') found = { ...found, udf: identifier }
+    else if (identifier === 'CD001') found = take(found, image, bytes, offset)
+    else if (!['BEA01', 'TEA01', 'BOOT2', 'CDW02'].includes(identifier)) break
+  }
+  if (found.primary || found.joliet) return found
+  if (found.udf)
+    throw new Failure(
+      'unsupported',
+      `${image.name} holds UDF (${found.udf}) and no ISO 9660 volume; unpack it into a folder of trees/ (7z x ${image.name})`,
+    )
+  const head =
+    image.size < signatureAt + 5 ? undefined : await image.readAt(signatureAt, 5).catch(() => undefined)
+  const seen =
+    head === undefined
+      ? `the file has only ${image.size} bytes`
+      : `found ${JSON.stringify(head.toString('latin1'))}`
+  throw damaged(image, signatureAt, `expected "CD001", as an ISO image has it there; ${seen}`)
+}
+
+function take(found: Volumes, image: Image, bytes: Buffer, offset: number): Volumes {
+  const type = bytes[0]
+  // ECMA-119 8.1.1: 0 boot record, 1 primary, 2 supplementary, 255 the end. Rewritten discs may hold several; the first counts.
+  if (type === 0 && bytes.toString('latin1', 7, 30) === 'EL TORITO SPECIFICATION')
+    return { ...found, bootCatalogAt: bytes.readUInt32LE(71) * sectorBytes }
+  if (type === 1 && !found.primary) return { ...found, primary: readVolume(image, bytes, offset, 'latin1') }
+  if (type === 2 && !found.joliet && isJoliet(bytes))
+    return { ...found, joliet: readVolume(image, bytes, offset, 'ucs2') }
+  return found
+}
+
+/** Joliet 1.0: the escape sequence of UCS-2 level 1, 2 or 3. Flag bit 0 would mean a sequence that ISO does not know. */
+function isJoliet(bytes: Buffer): boolean {
+  const sequence = bytes.toString('latin1', 88, 91)
+  return (bytes[7] ?? 0) % 2 === 0 && ['%/@', '%/C', '%/E'].includes(sequence)
+}
+
+function readVolume(image: Image, bytes: Buffer, offset: number, names: 'latin1' | 'ucs2'): Volume {
+  const blockBytes = bytes.readUInt16LE(128)
+  if (![512, 1024, 2048].includes(blockBytes))
+    throw damaged(image, offset + 128, `expected a block size of 512, 1024 or 2048, found ${blockBytes}`)
+  const root = 156
+  const length = bytes.readUInt32LE(root + 10)
+  if ((bytes[root] ?? 0) < 34 || ((bytes[root + 25] ?? 0) & 2) === 0)
+    throw damaged(image, offset + root, 'expected the record of the root directory')
+  const label = names === 'ucs2' ? swapped(bytes.subarray(40, 72)) : bytes.toString('latin1', 40, 72)
+  return {
+    label: label.replace(/[\0\s]+$/, ''),
+    blockBytes,
+    root: { offset: (bytes.readUInt32LE(root + 2) + (bytes[root + 1] ?? 0)) * blockBytes, length },
+    bytes: bytes.readUInt32LE(80) * blockBytes,
+    modifiedMs: volumeTime(bytes.toString('latin1', 830, 846)),
+  }
+}
+
+function swapped(bytes: Buffer): string {
+  return Buffer.from(bytes).swap16().toString('utf16le')
+}
+
+/** ECMA-119 8.4.26.1: `YYYYMMDDHHMMSScc`, taken as UTC; 0 when unset. */
+function volumeTime(digits: string): number {
+  const match = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)/.exec(digits)
+  if (!match) return 0
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1).map(Number)
+  return year === 0 ? 0 : Date.UTC(year, month - 1, day, hour, minute, second)
+}
