@@ -1,8 +1,9 @@
 import type { Dirent } from 'node:fs'
 import { readdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isInside } from './listing-source.ts'
-import { isSkippedFolder } from './names.ts'
+import { looksLikeIso } from '../files/iso/source.ts'
+import { isInside, itemsIn, stampOf } from './listing-source.ts'
+import { imageStem, isSkippedFolder } from './names.ts'
 
 /**
  * Folders below `trees/` that may lie above a tree. The deepest layout in use has seven:
@@ -13,12 +14,14 @@ export const maxDepth = 8
 export const maxFolders = 50_000
 const concurrentFolders = 16
 
-/** A folder below `trees/`. */
+/** A folder below `trees/`, or an ISO image that may be a tree just as well. */
 export interface Place {
-  /** Path below `trees/`, no slashes at the ends; `.` is `trees/` itself. */
+  /** Path below `trees/`, no slashes at the ends; `.` is `trees/` itself. For an image without its ending. */
   readonly id: string
-  /** Real path on disk. */
+  /** Real path on disk: of the folder, or of the image. */
   readonly folder: string
+  /** The image's name in its folder; undefined for a folder. */
+  readonly image?: string
 }
 
 export interface Discovery {
@@ -51,6 +54,7 @@ export async function discover(
       trees.push(step.place)
       return []
     }
+    if (step.place.image !== undefined) return []
     searched.push(step.place)
     return step.depth >= maxDepth ? [] : childrenOf(treesFolder, step, notes)
   }
@@ -95,7 +99,7 @@ async function childrenOf(treesFolder: string, step: Step, notes: string[]): Pro
   }
   // `pool` of a Debian mirror, seen beside its `dists`, has a folder for every source package.
   const isArchive = items.some((item) => item.name === 'dists')
-  const steps: Step[] = []
+  const steps = await imageSteps(treesFolder, step, items, notes)
   for (const item of items) {
     if (isSkippedFolder(item.name) || (isArchive && item.name === 'pool')) continue
     const folder = await folderOf(treesFolder, place.folder, item)
@@ -104,6 +108,63 @@ async function childrenOf(treesFolder: string, step: Step, notes: string[]): Pro
     steps.push({ place: { id: childId(place.id, item.name), folder }, above, depth: step.depth + 1 })
   }
   return steps
+}
+
+/**
+ * The images among the items. A folder of the same name comes first, since its files have that place already, and
+ * of two images the first by name: the others stay files like any other, with a note that says so.
+ */
+async function imageSteps(
+  treesFolder: string,
+  step: Step,
+  items: readonly Dirent[],
+  notes: string[],
+): Promise<Step[]> {
+  const steps: Step[] = []
+  for (const item of [...items].sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    const place = await imageAt(treesFolder, step.place, item)
+    if (!place) continue
+    const rival =
+      items.find(({ name }) => childId(step.place.id, name) === place.id)?.name ??
+      steps.find((other) => other.place.id === place.id)?.place.image
+    if (rival === undefined) steps.push({ place, above: step.above, depth: step.depth + 1 })
+    else
+      notes.push(
+        `trees/${childId(step.place.id, item.name)} is not opened as a tree: its place trees/${place.id} is taken by ${rival}; rename one of them`,
+      )
+  }
+  return steps
+}
+
+/** The image that a file, or a symlink to one inside `trees/`, is by its name and content; undefined for anything else. */
+async function imageAt(treesFolder: string, parent: Place, item: Dirent): Promise<Place | undefined> {
+  const stem = imageStem(item.name)
+  if (stem === undefined || isSkippedFolder(stem) || item.isDirectory()) return undefined
+  const path = join(parent.folder, item.name)
+  const file = item.isFile() ? path : await realpath(path).catch(() => undefined)
+  if (file === undefined || !isInside(treesFolder, file) || !(await looksLikeIso(file))) return undefined
+  return { id: childId(parent.id, stem), folder: file, image: item.name }
+}
+
+/** The place of an id, now: a folder, else an image; undefined when there is neither. */
+export async function placeOf(treesFolder: string, id: string): Promise<Place | undefined> {
+  if (id !== '.' && id.split('/').some(isSkippedFolder)) return undefined
+  const folder = await realpath(join(treesFolder, id)).catch(() => undefined)
+  if (folder !== undefined)
+    return isInside(treesFolder, folder) && (await isFolder(folder)) ? { id, folder } : undefined
+  const cut = id.lastIndexOf('/')
+  const parent = await placeOf(treesFolder, cut < 0 ? '.' : id.slice(0, cut))
+  if (!parent || parent.image !== undefined) return undefined
+  for (const item of ((await itemsIn(parent.folder)) ?? []).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (imageStem(item.name) !== id.slice(cut + 1)) continue
+    const place = await imageAt(treesFolder, parent, item)
+    if (place) return place
+  }
+  return undefined
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stampOf(path))?.folder === true
 }
 
 /** The real path of a folder or of a symlink to one inside `trees/`. */

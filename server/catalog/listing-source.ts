@@ -8,8 +8,10 @@ import type { Entry, FileSource, OpenFile } from '../files/source.ts'
 
 /** What tells that a file or folder was changed since it was looked at. */
 export interface Stamp {
-  /** Absolute real path. */
+  /** Absolute real path; for a file inside an image the image's path, `//`, and its path in there. */
   readonly file: string
+  /** Set for a file inside an image; times and inode are then the image's. */
+  readonly inside?: { readonly image: string; readonly path: CleanPath }
   readonly folder: boolean
   /** Bytes; 0 for folders, whose size says nothing. */
   readonly size: number
@@ -18,12 +20,22 @@ export interface Stamp {
   readonly inode: number
 }
 
+/** One look at one place of `trees/`: a source that remembers what it was asked. */
+export interface Look extends FileSource {
+  /** The names in a folder; none when it is no folder. */
+  names(path: CleanPath): Promise<readonly string[]>
+  /** Size and times of a file or folder; undefined when it is not there. */
+  stamp(path: CleanPath): Promise<Stamp | undefined>
+  /** Everything that the look rests on: what must be the same for its result to hold. */
+  seen(): Promise<ReadonlyMap<string, Stamp>>
+}
+
 /**
  * One look at one folder of `trees/`. Each folder below it is read once, and a name that is not in it costs no
  * system call: recognising a tree asks for some thirty files, of which a tree has three. Lives as long as the look,
  * and afterwards tells what the look has seen, so that the next one can be limited to comparing stamps.
  */
-export class ListingSource implements FileSource {
+export class ListingSource implements Look {
   readonly #within: string
   readonly #folders = new Map<string, Promise<Folder | undefined>>()
   readonly #stamps = new Map<string, Promise<Stamp | undefined>>()
@@ -131,6 +143,13 @@ export function stampOf(file: string): Promise<Stamp | undefined> {
       resolve(!error && (stats.isFile() || stats.isDirectory()) ? toStamp(file, stats) : undefined)
     })
   })
+}
+
+/** The stamp of the same thing now. */
+export async function stampAgain(stamp: Stamp): Promise<Stamp | undefined> {
+  if (!stamp.inside) return stampOf(stamp.file)
+  const image = await stampOf(stamp.inside.image)
+  return image && { ...stamp, mtimeMs: image.mtimeMs, ctimeMs: image.ctimeMs, inode: image.inode }
 }
 
 function toStamp(file: string, stats: Stats): Stamp {

@@ -42,6 +42,7 @@ export class LiveTrees {
   #missing = false
   #stopped = false
   #shown: readonly Tree[] = []
+  #shownNotes = ''
   #happened = new Map<string, Set<string>>()
   /** Folders whose watch was just asked for. */
   readonly #fresh = new Set<string>()
@@ -214,11 +215,14 @@ export class LiveTrees {
     if (this.#stopped) return
     const trees = this.#scanner?.trees ?? []
     const before = this.#shown
+    const notes = (this.#scanner?.notes ?? []).join('\n')
+    const noted = notes !== this.#shownNotes
+    this.#shownNotes = notes
     if (trees.length !== before.length || trees.some((tree, at) => tree !== before[at])) {
       this.#shown = trees
       this.#tellStates(before, trees)
       this.#options.onChange()
-    }
+    } else if (noted) this.#options.onChange()
     if (this.#scanner?.hasUnsettled && !this.#timers.has('poll')) {
       const pause = Math.min(250, Math.max(10, this.#options.times.quietMs / 4))
       this.#after('poll', pause, async () => {

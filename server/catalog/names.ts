@@ -36,3 +36,12 @@ function showCharacter(character: string): string {
     ? `the control character U+${code.toString(16).padStart(4, '0')}`
     : `"${character}"`
 }
+
+/**
+ * The name of the tree that an image holds: `Fedora-40.iso` is the tree `Fedora-40`, so that the image itself stays
+ * where it is. The ending only says where to look; what is in the file decides. Undefined for other files.
+ */
+export function imageStem(name: string): string | undefined {
+  if (name.startsWith('.') || isTemporaryFile(name)) return undefined
+  return /^(.+)\.(?:iso|img)$/i.exec(name)?.[1]
+}

@@ -5,7 +5,8 @@ import type { Description, Digest } from '../core/tree/tree.ts'
 import { cleanPath, rootPath } from '../files/path.ts'
 import type { Place } from './discover.ts'
 import { gatherEvidence, judgeFolder } from './gather.ts'
-import { ListingSource, type Stamp, sameStamp, stampOf } from './listing-source.ts'
+import { ImageLook } from './image-look.ts'
+import { ListingSource, type Look, type Stamp, sameStamp, stampAgain } from './listing-source.ts'
 import { recordAt, type VersionRecord } from './versions/version-record.ts'
 
 /** What one look at a tree gave: what it says it is, and what is there of it. */
@@ -21,16 +22,69 @@ export interface TreeReading {
   readonly seen: readonly Stamp[]
   /** Of a tree that treeboot published: it was whole and verified before anyone could see it. */
   readonly published?: VersionRecord
+  /** For a tree in an image: the image's name, and how many bytes it lacks by its own account. */
+  readonly image?: { readonly name: string; readonly missingBytes: number }
 }
 
 /**
- * Looks at a folder; undefined when it is no tree.
+ * Looks at a folder or into an image; undefined when it is no tree.
  *
  * @param within Real path that symlinks must stay inside.
+ * @param onTrouble Why an image is no tree: people put it there to be one.
  */
-export async function readTree(place: Place, within: string): Promise<TreeReading | undefined> {
+export async function readTree(
+  place: Place,
+  within: string,
+  onTrouble?: (why: string) => void,
+): Promise<TreeReading | undefined> {
+  if (place.image !== undefined) return readImage(place, place.image, onTrouble)
   const source = new ListingSource(place.folder, within)
   if (judgeFolder(await source.names(rootPath)) === 'no') return undefined
+  const reading = await lookAt(place, source)
+  const published = reading && (await recordAt(within, place.folder))
+  return reading && { ...reading, ...(published && { published }) }
+}
+
+async function readImage(
+  place: Place,
+  name: string,
+  onTrouble: ((why: string) => void) | undefined,
+): Promise<TreeReading | undefined> {
+  const look = await ImageLook.open(place.folder)
+  if (!look) return undefined
+  const { missingBytes } = look
+  const reading = await lookAt(place, look)
+  if (reading) {
+    const problems = look.troubles.map((message) => ({ message }))
+    const description = { ...reading.description, problems: [...reading.description.problems, ...problems] }
+    return { ...reading, description, image: { name, missingBytes } }
+  }
+  // The head of a disc comes first in a copy; what kind of tree it will be shows later.
+  if (missingBytes > 0)
+    return {
+      description: unknownTree,
+      folder: place.folder,
+      files: new Map(),
+      seen: [look.image],
+      image: { name, missingBytes },
+    }
+  onTrouble?.(look.troubles[0] ?? `${name} holds no installation tree that we know`)
+  return undefined
+}
+
+const unknownTree: Description = {
+  era: 'files-only',
+  family: '',
+  version: '',
+  variant: '',
+  arch: '',
+  platforms: {},
+  repositories: [],
+  checksums: {},
+  problems: [],
+}
+
+async function lookAt(place: Place, source: Look): Promise<TreeReading | undefined> {
   const name = place.id === '.' ? '' : place.id
   const evidence = await gatherEvidence(source, rootPath, name)
   const description = evidence && concludeTree(evidence)
@@ -45,19 +99,17 @@ export async function readTree(place: Place, within: string): Promise<TreeReadin
   const files = new Map<string, Stamp | undefined>()
   for (const path of named) files.set(path, await stampOfNamed(source, path))
   const [namedBy] = descriptors
-  const published = await recordAt(within, place.folder)
   return {
     description,
     folder: place.folder,
     files,
     ...(namedBy !== undefined && { namedBy }),
     seen: [...(await source.seen()).values()],
-    ...(published && { published }),
   }
 }
 
 /** A name that is no path (it holds control characters) names no file. */
-async function stampOfNamed(source: ListingSource, path: string): Promise<Stamp | undefined> {
+async function stampOfNamed(source: Look, path: string): Promise<Stamp | undefined> {
   try {
     const stamp = await source.stamp(cleanPath(`/${path}`))
     return stamp && !stamp.folder ? stamp : undefined
@@ -69,12 +121,14 @@ async function stampOfNamed(source: ListingSource, path: string): Promise<Stamp 
 
 /** Whether everything that the reading is based on is still as it was. */
 export async function isCurrent(reading: TreeReading): Promise<boolean> {
-  const now = await Promise.all(reading.seen.map((stamp) => stampOf(stamp.file)))
+  const now = await Promise.all(reading.seen.map((stamp) => stampAgain(stamp)))
   return reading.seen.every((stamp, index) => sameStamp(stamp, now[index]))
 }
 
 /** The first file that differs between two readings of one tree, or undefined: the same tree, bytes and all. */
 export function changedFile(before: TreeReading, after: TreeReading): string | undefined {
+  // All files of an image have its times: one of them is as good as another, and the image itself is what moved.
+  if (after.image && !sameStamp(before.seen[0], after.seen[0])) return after.image.name
   for (const [path, stamp] of after.files) if (!sameStamp(before.files.get(path), stamp)) return path
   for (const path of before.files.keys()) if (!after.files.has(path)) return path
   return undefined

@@ -1,9 +1,8 @@
-import { realpath } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import type { Tree } from '../core/tree/tree.ts'
-import { childId, type Discovery, discover, type Place } from './discover.ts'
+import { childId, type Discovery, discover, type Place, placeOf } from './discover.ts'
 import { isInside, stampOf } from './listing-source.ts'
-import { isSkippedFolder } from './names.ts'
+import { imageStem } from './names.ts'
 import { readTree } from './read-tree.ts'
 import { TrackedTree, type Tracking } from './tracked-tree.ts'
 
@@ -57,7 +56,11 @@ export class TreeScanner {
         for (const tree of inside) ids.add(tree.place.id)
         for (const place of this.#searched.values())
           if (place.folder === folder)
-            for (const name of names) ids.add(name ? childId(place.id, name) : place.id)
+            for (const name of names) {
+              ids.add(name ? childId(place.id, name) : place.id)
+              const stem = imageStem(name)
+              if (stem !== undefined) ids.add(childId(place.id, stem))
+            }
       }
       const judged = new Map<string, Promise<boolean>>()
       for (const id of [...ids].sort()) await this.#refresh(id, judged)
@@ -122,7 +125,7 @@ export class TreeScanner {
   async #refresh(id: string, judged: Map<string, Promise<boolean>>): Promise<void> {
     const known = this.#trees.get(id)
     // A link that was switched to another version leads elsewhere, while the old folder is still as it was.
-    if (known && (await this.#placeOf(id))?.folder === known.place.folder && (await known.look())) return
+    if (known && (await this.#isInPlace(known)) && (await known.look())) return
     // A file that arrived below a folder may have made a tree of a folder above it.
     for (const above of idsAbove(id)) {
       const place = this.#searched.get(above)
@@ -137,26 +140,29 @@ export class TreeScanner {
       return
     }
     if (idsAbove(id).some((above) => this.#trees.has(above))) return
-    const place = await this.#placeOf(id)
-    if (place) await this.#search(place)
-    else this.#replace(id, new Map(), [])
+    const place = await placeOf(this.#tracking.folder, id)
+    if (!place) return this.#replace(id, new Map(), [])
+    const { notes } = await this.#search(place)
+    // What no longer holds goes with the next scan of everything.
+    this.#notes = [...new Set([...this.#notes, ...notes])]
   }
 
   async #search(start: Place): Promise<Discovery> {
     const found = new Map<string, TrackedTree>()
+    const notes: string[] = []
     const discovery = await discover(this.#tracking.folder, start, async (place) => {
-      const tree = await this.#treeAt(place)
+      const tree = await this.#treeAt(place, (why) => notes.push(`trees/${place.id}: ${why}`))
       if (tree) found.set(place.id, tree)
       return tree !== undefined
     })
     this.#replace(start.id, found, discovery.searched)
-    return discovery
+    return { ...discovery, notes: [...discovery.notes, ...notes] }
   }
 
-  async #treeAt(place: Place): Promise<TrackedTree | undefined> {
+  async #treeAt(place: Place, onTrouble: (why: string) => void): Promise<TrackedTree | undefined> {
     const known = this.#trees.get(place.id)
-    if (known?.place.folder === place.folder && (await known.look())) return known
-    const reading = await readTree(place, this.#tracking.folder)
+    if (known && isSamePlace(known.place, place) && (await known.look())) return known
+    const reading = await readTree(place, this.#tracking.folder, onTrouble)
     return reading && TrackedTree.meet(place, reading, this.#tracking, !this.#started)
   }
 
@@ -177,6 +183,7 @@ export class TreeScanner {
   #dropInnerLinks(): void {
     const folders = new Set([...this.#trees.values()].map(({ place }) => place.folder))
     for (const [id, tree] of this.#trees) {
+      if (tree.place.image !== undefined) continue
       let above = dirname(tree.place.folder)
       while (above.length > this.#tracking.folder.length && !folders.has(above)) above = dirname(above)
       if (above.length <= this.#tracking.folder.length) continue
@@ -185,12 +192,15 @@ export class TreeScanner {
     }
   }
 
-  async #placeOf(id: string): Promise<Place | undefined> {
-    if (id !== '.' && id.split('/').some(isSkippedFolder)) return undefined
-    const folder = await realpath(join(this.#tracking.folder, id)).catch(() => undefined)
-    if (folder === undefined || !isInside(this.#tracking.folder, folder)) return undefined
-    return (await stampOf(folder))?.folder ? { id, folder } : undefined
+  /** A folder that appeared where the files of an image were, or another image, takes its place. */
+  async #isInPlace({ place }: TrackedTree): Promise<boolean> {
+    const now = await placeOf(this.#tracking.folder, place.id)
+    return now !== undefined && isSamePlace(now, place)
   }
+}
+
+function isSamePlace(a: Place, b: Place): boolean {
+  return a.folder === b.folder && a.image === b.image
 }
 
 /** `a/b/c` -> `.`, `a`, `a/b`. */

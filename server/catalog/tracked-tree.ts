@@ -62,7 +62,9 @@ export class TrackedTree {
     atStart: boolean,
   ): Promise<TrackedTree> {
     const tracked = new TrackedTree(place, reading, tracking)
-    if (!reading.published && (!atStart || tracking.clock() - tracked.#lastChangeMs < youngMs)) {
+    // An image is one file, and looking at that says everything.
+    if (reading.image || reading.published) return tracked
+    if (!atStart || tracking.clock() - tracked.#lastChangeMs < youngMs) {
       tracked.#arrival = new ArrivalWatch(reading.folder, tracking.clock)
       await tracked.#lookAtArrival()
       tracked.judge()
@@ -105,7 +107,7 @@ export class TrackedTree {
   judge(): void {
     const tree = this.#judge()
     if (JSON.stringify(tree) !== JSON.stringify(this.#tree)) this.#tree = tree
-    if (this.isUnsettled && !this.#arrival) {
+    if (this.isUnsettled && !this.#arrival && !this.#reading.image) {
       this.#arrival = new ArrivalWatch(this.#reading.folder, this.#tracking.clock)
       this.#arrival.listen()
     } else if (!this.isUnsettled) this.close()
@@ -132,6 +134,7 @@ export class TrackedTree {
     const nowMs = clock()
     // The clock was set back: count from now, or the tree would be incoming until it has caught up.
     if (this.#lastChangeMs > nowMs) this.#lastChangeMs = nowMs
+    const { image } = this.#reading
     const facts = {
       nowMs,
       lastChangeMs: this.#lastChangeMs,
@@ -140,6 +143,10 @@ export class TrackedTree {
       damaged: [],
       ...(this.#moving !== undefined && { moving: this.#moving }),
       ...(this.#reading.namedBy !== undefined && { namedBy: this.#reading.namedBy }),
+      ...(image &&
+        image.missingBytes > 0 && {
+          cutShort: { image: image.name, missingBytes: image.missingBytes },
+        }),
     }
     const unchecked = judgeTree(facts, times)
     if (unchecked.state !== 'ready') return treeOf(this.place, this.#reading, unchecked)
@@ -169,7 +176,9 @@ function treeOf(place: Place, reading: TreeReading, verdict: TreeVerdict, checke
     platforms,
     id: place.id,
     distro: distroOf(description),
-    origin: { kind: 'folder', path: reading.folder },
+    origin: reading.image
+      ? { kind: 'iso', path: reading.folder, name: reading.image.name }
+      : { kind: 'folder', path: reading.folder },
     state: verdict.state,
     reasons: verdict.reasons,
     sizes,

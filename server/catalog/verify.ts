@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
-import { failureMessage } from '../core/failure.ts'
+import { Failure, failureMessage } from '../core/failure.ts'
 import type { DamagedFile } from '../core/tree/settle.ts'
 import type { Digest, DigestAlgorithm } from '../core/tree/tree.ts'
+import { isoSource } from '../files/iso/source.ts'
 import type { Stamp } from './listing-source.ts'
-import { sameStamp, stampOf } from './listing-source.ts'
+import { sameStamp, stampAgain } from './listing-source.ts'
 import type { VerifyCache } from './verify-cache.ts'
 
 /** Reading from one disk with more than two heads at once makes it slower, and hashing must leave a core to the doors. */
@@ -81,7 +82,7 @@ export class Verifier {
     const job = this.#jobs.get(key)
     // A waiting job reads whatever is there when its turn comes; a running one notices the change by itself.
     if (this.#stopped || job) return
-    this.#jobs.set(key, { key, file: stamp.file, algorithm, started: false })
+    this.#jobs.set(key, { key, stamp, algorithm, started: false })
     this.#startNext()
   }
 
@@ -95,19 +96,22 @@ export class Verifier {
       void this.#run(job).finally(() => {
         this.#running--
         this.#jobs.delete(job.key)
-        if (!this.#stopped) this.#onResult(job.file)
+        if (!this.#stopped) this.#onResult(job.stamp.file)
         this.#startNext()
       })
     }
   }
 
-  async #run({ file, algorithm }: Job): Promise<void> {
-    const before = await stampOf(file)
+  async #run({ stamp, algorithm }: Job): Promise<void> {
+    const { file } = stamp
+    const before = await stampAgain(stamp)
     if (!before || before.folder) return
     try {
-      const hex = await digestFile(file, algorithm, () => this.#stopped)
+      const hex = before.inside
+        ? await digestInside(before.inside, algorithm, () => this.#stopped)
+        : await digestFile(file, algorithm, () => this.#stopped)
       // A file that changed while it was read has no digest; whoever watches it asks again.
-      if (hex !== undefined && sameStamp(before, await stampOf(file))) {
+      if (hex !== undefined && sameStamp(before, await stampAgain(before))) {
         this.#unreadable.delete(file)
         this.#cache.set(before, algorithm, hex)
       }
@@ -119,7 +123,7 @@ export class Verifier {
 
 interface Job {
   readonly key: string
-  readonly file: string
+  readonly stamp: Stamp
   readonly algorithm: DigestAlgorithm
   started: boolean
 }
@@ -130,17 +134,44 @@ export async function digestFile(
   algorithm: DigestAlgorithm,
   isCancelled: () => boolean = () => false,
 ): Promise<string | undefined> {
-  const hash = createHash(algorithm)
   const handle = await open(file, 'r')
   try {
-    const buffer = Buffer.allocUnsafeSlow(bufferBytes)
-    for (;;) {
-      if (isCancelled()) return undefined
-      const { bytesRead } = await handle.read(buffer, 0, bufferBytes, null)
-      if (bytesRead === 0) return hash.digest('hex')
-      hash.update(bytesRead === bufferBytes ? buffer : buffer.subarray(0, bytesRead))
-    }
+    const read = async (buffer: Buffer, at: number) =>
+      (await handle.read(buffer, 0, bufferBytes, at)).bytesRead
+    return await digestBytes(read, algorithm, isCancelled)
   } finally {
     await handle.close()
+  }
+}
+
+/** The same for a file inside an ISO image. */
+async function digestInside(
+  { image, path }: NonNullable<Stamp['inside']>,
+  algorithm: DigestAlgorithm,
+  isCancelled: () => boolean,
+): Promise<string | undefined> {
+  const entry = await (await isoSource(image)).stat(path, { protocol: 'internal', address: '127.0.0.1' })
+  if (!entry) throw new Failure('not-found', `${image} holds no ${path}`)
+  const file = await entry.open()
+  try {
+    return await digestBytes((buffer, at) => file.read(buffer, 0, bufferBytes, at), algorithm, isCancelled)
+  } finally {
+    await file.close()
+  }
+}
+
+async function digestBytes(
+  read: (buffer: Buffer, position: number) => Promise<number>,
+  algorithm: DigestAlgorithm,
+  isCancelled: () => boolean,
+): Promise<string | undefined> {
+  const hash = createHash(algorithm)
+  const buffer = Buffer.allocUnsafeSlow(bufferBytes)
+  for (let position = 0; ; ) {
+    if (isCancelled()) return undefined
+    const count = await read(buffer, position)
+    if (count === 0) return hash.digest('hex')
+    hash.update(count === bufferBytes ? buffer : buffer.subarray(0, count))
+    position += count
   }
 }

@@ -36,7 +36,6 @@ export function nfsUrl(urls: ServerUrls, place: string): string | undefined {
  */
 export function isoUrl(tree: Tree, urls: ServerUrls): string | undefined {
   if (tree.origin.kind !== 'iso') return undefined
-  const file = tree.origin.path.slice(tree.origin.path.lastIndexOf('/') + 1)
   const folder = tree.id.includes('/') ? tree.id.slice(0, tree.id.lastIndexOf('/') + 1) : ''
-  return placeUrl(urls.http, `/trees/${folder}${file}`)
+  return placeUrl(urls.http, `/trees/${folder}${tree.origin.name}`)
 }

@@ -14,6 +14,8 @@ export interface SettleFacts {
   /** Files whose digest is known from the descriptor and has not been looked at yet. */
   readonly unverified: readonly string[]
   readonly damaged: readonly DamagedFile[]
+  /** The image that the tree is read from has fewer bytes than it says itself. */
+  readonly cutShort?: { readonly image: string; readonly missingBytes: number }
 }
 
 /** A file that does not have the digest that the descriptor names. */
@@ -55,6 +57,16 @@ export function judgeTree(facts: SettleFacts, times: SettleTimes): TreeVerdict {
       reasons: [`a copy seems to be under way${what}`],
       lookAgainInMs: times.quietMs - quietFor,
     }
+  }
+  if (facts.cutShort) {
+    const { image, missingBytes } = facts.cutShort
+    return quietFor < times.missingGraceMs
+      ? {
+          state: 'incoming',
+          reasons: [`waiting for the rest of ${image}`],
+          lookAgainInMs: times.missingGraceMs - quietFor,
+        }
+      : { state: 'broken', reasons: [`${image} lacks its last ${missingBytes} bytes: copy it again`] }
   }
   if (facts.missing.length > 0) {
     if (quietFor < times.missingGraceMs)

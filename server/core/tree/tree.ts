@@ -86,7 +86,8 @@ export interface Tree extends Description {
   readonly distro: Distro
   readonly origin:
     | { readonly kind: 'folder'; readonly path: string }
-    | { readonly kind: 'iso'; readonly path: string }
+    /** `path` is the image itself, `name` what it is called beside the place where its files appear. */
+    | { readonly kind: 'iso'; readonly path: string; readonly name: string }
   readonly state: TreeState
   /** Why it is `broken` or still `incoming`; empty when ready. */
   readonly reasons: readonly string[]

@@ -214,6 +214,8 @@ export class IsoIndex {
 /** SUSP's mark in the root's own record, if the disc has Rock Ridge. */
 async function sharedProtocol(image: Image, volume: Volume): Promise<{ readonly skip: number } | undefined> {
   const extent = { offset: volume.root.offset, length: Math.min(volume.root.length, 2048) }
+  // An image that is still being copied: whoever asks for the root will be told.
+  if (!isInImage(image, extent)) return undefined
   const bytes = await readExactly(image, extent, 'the root folder')
   for (const record of directoryRecords(image, bytes, extent.offset, volume.blockBytes))
     return susp(record.systemUse)

@@ -102,7 +102,7 @@ describe('Ubuntu', () => {
   test('from its ISO over HTTP, with a seed that ends in a slash', () => {
     const iso = makeTree('ubuntu/noble', {
       ...live,
-      origin: { kind: 'iso', path: '/srv/trees/ubuntu/noble.iso' },
+      origin: { kind: 'iso', path: '/srv/trees/ubuntu/noble.iso', name: 'noble.iso' },
     })
     expect(cmdline(iso)).toBe(
       `url=${web}/trees/ubuntu/noble.iso ip=dhcp autoinstall ds=nocloud-net;s=${web}/ks/web01/`,

@@ -1,0 +1,218 @@
+import { open, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { isoSource, looksLikeIso } from '../../server/files/iso/source.ts'
+import { cleanPath } from '../../server/files/path.ts'
+import type { FileSource } from '../../server/files/source.ts'
+import { anyone, contentOf, fileSourceContract } from '../contract/file-source.ts'
+import { scratchFolder } from '../support/iso/scratch.ts'
+import { field, type IsoShape, writeIso } from '../support/iso/write-iso.ts'
+import { temporaryFolder } from '../support/tree-folder.ts'
+
+async function discOf(shape: IsoShape): Promise<{ source: FileSource; file: string }> {
+  const file = join(temporaryFolder(), 'disc.iso')
+  await writeFile(file, writeIso(shape).bytes)
+  return { source: await isoSource(file), file }
+}
+
+const stat = (source: FileSource, path: string) => source.stat(cleanPath(path), anyone)
+const text = async (source: FileSource, path: string) =>
+  (await contentOf(await stat(source, path))).toString('utf8')
+const names = async (source: FileSource, path: string) =>
+  (await source.list(cleanPath(path), anyone))?.map(({ name }) => name)
+
+for (const [name, shape] of [
+  ['Rock Ridge', {}],
+  ['Rock Ridge in continuation areas', { continuation: true }],
+  ['Joliet alone', { rockRidge: false, joliet: true }],
+  ['Rock Ridge beside Joliet', { joliet: true }],
+] as const)
+  fileSourceContract(`isoSource of a disc with ${name}`, async (files) => {
+    const { folder, close } = scratchFolder()
+    const file = join(folder, 'disc.iso')
+    const inside = Object.fromEntries(Object.entries(files).map(([path, bytes]) => [path.slice(1), bytes]))
+    await writeFile(file, writeIso({ files: inside, ...shape }).bytes)
+    return { source: await isoSource(file), close }
+  })
+
+describe('names', () => {
+  test('plain ISO 9660 names are small letters without version, as Linux shows them', async () => {
+    const { source } = await discOf({ files: { 'README.TXT': 'x', 'BOOT/VMLINUZ': 'k' }, rockRidge: false })
+    expect(await names(source, '/')).toEqual(['boot', 'readme.txt'])
+    expect(await text(source, '/boot/vmlinuz')).toBe('k')
+  })
+
+  test('Rock Ridge wins over Joliet', async () => {
+    const long = `${'n'.repeat(230)}.rpm`
+    const { source } = await discOf({ files: { [long]: 'x' }, joliet: true, continuation: true })
+    expect(await names(source, '/')).toEqual([long])
+  })
+
+  test('names that no client could ask for are not there', async () => {
+    const { source } = await discOf({ files: { 'a\nb': '1', 'ok.txt': '3' } })
+    expect(await names(source, '/')).toEqual(['ok.txt'])
+  })
+})
+
+describe('symlinks', () => {
+  const files = {
+    'dists/bookworm/Release': 'release',
+    'dists/stable': { target: 'bookworm' },
+    'pool/up': { target: '../dists/./stable/Release' },
+    debian: { target: '.' },
+    absolute: { target: '/etc/passwd' },
+    out: { target: '../../etc/passwd' },
+    loop: { target: 'loop' },
+    ping: { target: 'pong' },
+    pong: { target: 'ping' },
+    dangling: { target: 'nothing' },
+    through: { target: 'dists/bookworm/Release/x' },
+  }
+  test('are followed inside the image, and nowhere else', async () => {
+    const { source } = await discOf({ files })
+    expect(await text(source, '/dists/stable/Release')).toBe('release')
+    expect(await text(source, '/pool/up')).toBe('release')
+    expect(await text(source, '/debian/debian/dists/stable/Release')).toBe('release')
+    for (const path of ['/absolute', '/out', '/loop', '/ping', '/dangling', '/through'])
+      expect(await stat(source, path), path).toBeUndefined()
+    expect(await names(source, '/')).toEqual(['debian', 'dists', 'pool'])
+    expect(await names(source, '/dists')).toEqual(['bookworm', 'stable'])
+  })
+})
+
+describe('where the bytes are', () => {
+  test('a file in one run has an extent in the image', async () => {
+    const { source, file } = await discOf({ files: { 'images/vmlinuz': 'kernel' } })
+    const entry = await stat(source, '/images/vmlinuz')
+    expect(entry?.extent?.file).toBe(file)
+    const handle = await open(file)
+    const { buffer } = await handle.read(Buffer.alloc(6), 0, 6, entry?.extent?.offset)
+    await handle.close()
+    expect(buffer.toString()).toBe('kernel')
+    expect(await stat(source, '/images/vmlinuz')).toBe(entry)
+  })
+
+  test('a file of several records over 4 GiB is one run when its pieces follow each other', async () => {
+    const pieceBytes = 2 ** 32 - 2048
+    const blocks = pieceBytes / 2048
+    const pieces = [
+      { block: 1000, length: pieceBytes },
+      { block: 1000 + blocks, length: pieceBytes },
+      { block: 1000 + 2 * blocks, length: 10 },
+    ]
+    const { source, file } = await discOf({ files: { big: { pieces }, after: 'x' } })
+    const size = 2 * pieceBytes + 10
+    await truncate(file, 1000 * 2048 + size)
+    const handle = await open(file, 'r+')
+    await handle.write('the end...', 1000 * 2048 + size - 10)
+    await handle.close()
+    const entry = await stat(source, '/big')
+    expect(entry).toMatchObject({ size, extent: { file, offset: 1000 * 2048 } })
+    const opened = await entry?.open()
+    const target = Buffer.alloc(20)
+    expect(await opened?.read(target, 0, 20, size - 10)).toBe(10)
+    await opened?.close()
+    expect(target.toString('latin1', 0, 10)).toBe('the end...')
+  })
+
+  test('pieces apart are read as one file, and nothing between them', async () => {
+    const { bytes } = writeIso({ files: { a: 'x'.repeat(2048), secret: 's'.repeat(2048), b: 'tail' } })
+    const first = bytes.indexOf('xxxx') / 2048
+    const third = bytes.indexOf('tail') / 2048
+    const pieces = [
+      { block: first, length: 2048 },
+      { block: third, length: 4 },
+    ]
+    const { source } = await discOf({
+      files: { a: 'x'.repeat(2048), secret: 's'.repeat(2048), b: 'tail', whole: { pieces } },
+    })
+    const entry = await stat(source, '/whole')
+    expect(entry?.extent).toBeUndefined()
+    expect((await contentOf(entry)).toString()).toBe(`${'x'.repeat(2048)}tail`)
+  })
+
+  test('folders moved up for depth (CL) are shown where they belong', async () => {
+    const deep = 'a/b/c/d/e/f/g/h/i/j'
+    const { source } = await discOf({ files: { [`${deep}/file`]: 'deep' }, relocated: ['a/b/c/d/e/f/g/h'] })
+    expect(await text(source, `/${deep}/file`)).toBe('deep')
+    expect(await names(source, '/a/b/c/d/e/f/g')).toEqual(['h'])
+  })
+
+  test('a relocated folder (RE) is not shown a second time', async () => {
+    const { source } = await discOf({
+      files: { 'rr_moved/x': { bytes: '1', fields: [field('RE')] }, y: '2' },
+    })
+    expect(await names(source, '/rr_moved')).toEqual([])
+  })
+
+  test('zisofs is refused, and says what to do', async () => {
+    const zf = field('ZF', Buffer.from('pz'), Buffer.from([4, 15]), Buffer.from([0, 16, 0, 0, 0, 0, 16, 0]))
+    const { source } = await discOf({ files: { z: { bytes: 'compressed', fields: [zf] } } })
+    await expect(stat(source, '/z')).rejects.toMatchObject({
+      kind: 'unsupported',
+      message: expect.stringContaining('zisofs'),
+    })
+    const [listed] = (await source.list(cleanPath('/'), anyone)) ?? []
+    expect(listed).toMatchObject({ name: 'z', size: 4096 })
+    await expect(listed?.open()).rejects.toMatchObject({ kind: 'unsupported' })
+  })
+})
+
+describe('an image that changes', () => {
+  test('another image in its place is seen at once, and old entries do not open', async () => {
+    const { source, file } = await discOf({ files: { a: 'one' } })
+    const old = await stat(source, '/a')
+    await writeFile(`${file}.new`, writeIso({ files: { b: 'two', a: 'three' } }).bytes)
+    await rename(`${file}.new`, file)
+    expect(await text(source, '/b')).toBe('two')
+    expect((await stat(source, '/a'))?.etag).not.toBe(old?.etag)
+    await expect(old?.open()).rejects.toMatchObject({ kind: 'conflict' })
+    await rm(file)
+    await expect(stat(source, '/a')).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
+  test('a cut image says how much it lacks, and where something should be', async () => {
+    const { bytes, folders } = writeIso({ files: { a: 'first', b: 'x'.repeat(700_000), c: 'last' } })
+    const file = join(temporaryFolder(), 'cut.iso')
+    await writeFile(file, bytes)
+    const source = await isoSource(file)
+    expect(source.missingBytes).toBe(0)
+    await truncate(file, bytes.length - 4096 - 600_000)
+    await expect(stat(source, '/a')).rejects.toThrow(
+      `cut.iso, byte ${(folders.get('')?.block ?? 0) * 2048}: expected the folder / of 2048 bytes, but the image ends at byte ${bytes.length - 604_096}`,
+    )
+    expect(source.missingBytes).toBe(604_096)
+  })
+
+  test('a file that lies past the end is refused with its place, and its neighbours are served', async () => {
+    const { source } = await discOf({ files: { a: 'first', b: { pieces: [{ block: 5000, length: 10 }] } } })
+    expect(await text(source, '/a')).toBe('first')
+    await expect(stat(source, '/b')).rejects.toThrow('b lies at bytes 10240000 to 10240010')
+  })
+})
+
+test('an image is recognised by its content', async () => {
+  const folder = temporaryFolder()
+  const { file } = await discOf({ files: { a: 'x' } })
+  expect(await looksLikeIso(file)).toBe(true)
+  await writeFile(join(folder, 'disk.img'), Buffer.alloc(100_000))
+  await writeFile(join(folder, 'short.iso'), 'CD001')
+  for (const name of ['disk.img', 'short.iso', 'none', '.'])
+    expect(await looksLikeIso(join(folder, name)), name).toBe(false)
+  await expect(isoSource(join(folder, 'disk.img'))).rejects.toThrow(
+    'disk.img, byte 32769: expected "CD001", as an ISO image has it there; found "\\u0000\\u0000\\u0000\\u0000\\u0000"',
+  )
+})
+
+test('a disc with UDF alone is refused, and says what to do', async () => {
+  const bytes = Buffer.alloc(64 * 2048)
+  for (const [i, name] of ['BEA01', 'NSR02', 'TEA01'].entries()) bytes.write(name, (16 + i) * 2048 + 1)
+  const file = join(temporaryFolder(), 'udf.iso')
+  await writeFile(file, bytes)
+  expect(await looksLikeIso(file)).toBe(true)
+  await expect(isoSource(file)).rejects.toMatchObject({
+    kind: 'unsupported',
+    message:
+      'udf.iso holds UDF (NSR02) and no ISO 9660 volume; unpack it into a folder of trees/ (7z x udf.iso)',
+  })
+})

@@ -1,0 +1,302 @@
+/**
+ * Writes small ISO 9660 images, whole in memory, so that tests can make any disc they need and damage it where they
+ * like. One directory is one sector or several; nothing is done for drives.
+ */
+
+const sector = 2048
+
+export interface IsoFile {
+  readonly bytes?: Uint8Array | string
+  /** A symlink, with Rock Ridge only. */
+  readonly target?: string
+  /** Where the bytes lie instead: block and length of each piece. */
+  readonly pieces?: readonly { readonly block: number; readonly length: number }[]
+  /** System use fields added as they are. */
+  readonly fields?: readonly Buffer[]
+}
+
+export interface IsoShape {
+  readonly files: Readonly<Record<string, IsoFile | Uint8Array | string>>
+  readonly rockRidge?: boolean
+  readonly joliet?: boolean
+  /** Folders that are written elsewhere and reached by CL: path -> where the record of the moved folder stands. */
+  readonly relocated?: readonly string[]
+  /** Put long Rock Ridge fields into continuation areas. */
+  readonly continuation?: boolean
+}
+
+interface Folder {
+  readonly path: string
+  readonly children: string[]
+  block: number
+  length: number
+}
+
+interface Disc {
+  readonly shape: IsoShape
+  readonly files: ReadonlyMap<string, IsoFile>
+  readonly folders: ReadonlyMap<string, Folder>
+  readonly places: Map<string, { block: number; length: number }>
+  /** The block where continuation areas go, and what is there so far. */
+  readonly more: { block: number; bytes: Buffer[]; used: number }
+}
+
+export interface WrittenIso {
+  readonly bytes: Buffer
+  /** Where the directory of each folder lies, in the primary volume. */
+  readonly folders: ReadonlyMap<string, { readonly block: number; readonly length: number }>
+  /** Where each file's bytes lie. */
+  readonly files: ReadonlyMap<string, { readonly block: number; readonly length: number }>
+}
+
+/** An image with these files; paths without a leading slash. */
+export function writeIso(shape: IsoShape): WrittenIso {
+  const files = new Map(
+    Object.entries(shape.files).map(([path, file]) => [
+      path,
+      typeof file === 'string' || file instanceof Uint8Array ? { bytes: file } : file,
+    ]),
+  )
+  const disc: Disc = {
+    shape,
+    files,
+    folders: foldersOf(files.keys()),
+    places: new Map(),
+    more: { block: 0, bytes: [], used: 0 },
+  }
+  const blocks: Buffer[] = []
+  const put = (bytes: Buffer): number => {
+    const at = 20 + blocks.reduce((sum, each) => sum + each.length / sector, 0)
+    blocks.push(Buffer.concat([bytes, Buffer.alloc((sector - (bytes.length % sector)) % sector)]))
+    return at
+  }
+  for (const [path, file] of files) {
+    const bytes = Buffer.from(file.bytes ?? '')
+    disc.places.set(path, { block: bytes.length > 0 ? put(bytes) : 0, length: bytes.length })
+  }
+  const at = () => 20 + blocks.reduce((sum, each) => sum + each.length / sector, 0)
+  const primary = writeDirectories(disc, at(), 'primary', put)
+  const joliet = shape.joliet
+    ? writeDirectories({ ...disc, folders: foldersOf(files.keys()) }, at(), 'joliet', put)
+    : undefined
+  const size = at()
+  const head = Buffer.alloc(20 * sector)
+  descriptor(1, primary.root, size).copy(head, 16 * sector)
+  if (joliet) descriptor(2, joliet.root, size).copy(head, 17 * sector)
+  const end = head.subarray((joliet ? 18 : 17) * sector)
+  end[0] = 255
+  end.write('CD001', 1, 'latin1')
+  return {
+    bytes: Buffer.concat([head, ...blocks]),
+    folders: new Map([...disc.folders].map(([path, { block, length }]) => [path, { block, length }])),
+    files: disc.places,
+  }
+}
+
+function foldersOf(paths: Iterable<string>): Map<string, Folder> {
+  const folders = new Map<string, Folder>([['', { path: '', children: [], block: 0, length: 0 }]])
+  const add = (path: string): void => {
+    if (path === '' || folders.has(path)) return
+    const cut = path.lastIndexOf('/')
+    const parent = cut < 0 ? '' : path.slice(0, cut)
+    add(parent)
+    folders.get(parent)?.children.push(path)
+    folders.set(path, { path, children: [], block: 0, length: 0 })
+  }
+  for (const path of paths) {
+    const cut = path.lastIndexOf('/')
+    const parent = cut < 0 ? '' : path.slice(0, cut)
+    add(parent)
+    folders.get(parent)?.children.push(path)
+  }
+  return folders
+}
+
+/** Writes all directories: once to learn how long they are, and again when all places are known. */
+function writeDirectories(
+  disc: Disc,
+  from: number,
+  kind: 'primary' | 'joliet',
+  put: (bytes: Buffer) => number,
+): { root: { block: number; length: number } } {
+  const folders = [...disc.folders.values()]
+  const write = (): Buffer[] => {
+    disc.more.bytes.length = 0
+    disc.more.used = 0
+    return folders.map((folder) => directory(disc, folder, kind))
+  }
+  let next = from
+  for (const [i, bytes] of write().entries()) {
+    const folder = folders[i]
+    if (!folder) continue
+    folder.block = next
+    folder.length = bytes.length
+    next += bytes.length / sector
+  }
+  disc.more.block = next
+  for (const bytes of write()) put(bytes)
+  if (disc.more.bytes.length > 0) put(Buffer.concat(disc.more.bytes))
+  const root = disc.folders.get('') ?? { block: 0, length: 0 }
+  return { root: { block: root.block, length: root.length } }
+}
+
+function directory(disc: Disc, folder: Folder, kind: 'primary' | 'joliet'): Buffer {
+  const rockRidge = kind === 'primary' && disc.shape.rockRidge !== false
+  const parent = disc.folders.get(folder.path.slice(0, Math.max(0, folder.path.lastIndexOf('/')))) ?? folder
+  const self = rockRidge && folder.path === '' ? [Buffer.from([0x53, 0x50, 7, 1, 0xbe, 0xef, 0])] : []
+  const records = [
+    record({ name: Buffer.from([0]), place: folder, isFolder: true, fields: self }),
+    record({ name: Buffer.from([1]), place: parent, isFolder: true, fields: [] }),
+  ]
+  for (const [at, path] of [...folder.children].sort().entries())
+    records.push(...childRecords(disc, path, at, kind))
+  return packed(records)
+}
+
+function childRecords(disc: Disc, path: string, at: number, kind: 'primary' | 'joliet'): Buffer[] {
+  const name = path.slice(path.lastIndexOf('/') + 1)
+  const rockRidge = kind === 'primary' && disc.shape.rockRidge !== false
+  const inner = disc.folders.get(path)
+  const file = disc.files.get(path)
+  const short = inner ? `D${at}` : `F${at}.;1`
+  const plain = rockRidge
+    ? short
+    : inner
+      ? name.toUpperCase()
+      : `${name.toUpperCase()}${name.includes('.') ? '' : '.'};1`
+  const written =
+    kind === 'joliet' ? Buffer.from(name.slice(0, 64), 'utf16le').swap16() : Buffer.from(plain, 'latin1')
+  const moved = rockRidge && inner && disc.shape.relocated?.includes(path)
+  const fields: Buffer[] = []
+  if (rockRidge) {
+    fields.push(
+      ...nameFields(name),
+      ...(file?.target === undefined ? [] : [linkField(file.target)]),
+      ...(file?.fields ?? []),
+    )
+    if (moved) fields.push(field('CL', both(inner.block)))
+  }
+  const kept = rockRidge && disc.shape.continuation ? [continued(disc, fields)] : fields
+  const pieces = file?.pieces ?? [inner ?? disc.places.get(path) ?? { block: 0, length: 0 }]
+  return pieces.map((place, i) =>
+    record({
+      name: written,
+      place: moved ? { block: 0, length: 0 } : place,
+      isFolder: inner !== undefined && !moved,
+      continues: i < pieces.length - 1,
+      fields: kept,
+    }),
+  )
+}
+
+/** Moves fields into a continuation area; what stays is CE. */
+function continued(disc: Disc, fields: readonly Buffer[]): Buffer {
+  const bytes = Buffer.concat(fields)
+  const { more } = disc
+  // An area does not cross a block.
+  if ((more.used % sector) + bytes.length > sector) {
+    const fill = sector - (more.used % sector)
+    more.bytes.push(Buffer.alloc(fill))
+    more.used += fill
+  }
+  const offset = more.used
+  more.bytes.push(bytes)
+  more.used += bytes.length
+  return continuationField(more.block + Math.floor(offset / sector), offset % sector, bytes.length)
+}
+
+export function continuationField(block: number, offset: number, length: number): Buffer {
+  return field('CE', both(block), both(offset), both(length))
+}
+
+/** A system use field of version 1. */
+export function field(kind: string, ...parts: Uint8Array[]): Buffer {
+  const body = Buffer.concat(parts)
+  return Buffer.concat([Buffer.from(kind, 'latin1'), Buffer.from([4 + body.length, 1]), body])
+}
+
+function nameFields(name: string): Buffer[] {
+  const bytes = Buffer.from(name, 'utf8')
+  const fields: Buffer[] = []
+  // Names over 100 bytes in two fields, so that both forms are met.
+  for (let at = 0; at < bytes.length; at += 100)
+    fields.push(field('NM', Buffer.from([at + 100 < bytes.length ? 1 : 0]), bytes.subarray(at, at + 100)))
+  return fields
+}
+
+function linkField(target: string): Buffer {
+  const parts = target.split('/').map((part) => {
+    if (part === '') return Buffer.from([8, 0])
+    if (part === '.') return Buffer.from([2, 0])
+    if (part === '..') return Buffer.from([4, 0])
+    return Buffer.concat([Buffer.from([0, Buffer.byteLength(part)]), Buffer.from(part)])
+  })
+  return field('SL', Buffer.from([0]), ...parts)
+}
+
+interface RecordShape {
+  readonly name: Buffer
+  readonly place: { readonly block: number; readonly length: number }
+  readonly isFolder: boolean
+  readonly continues?: boolean
+  readonly fields: readonly Buffer[]
+}
+
+function record({ name, place, isFolder, continues = false, fields }: RecordShape): Buffer {
+  const base = 33 + name.length + (name.length % 2 === 0 ? 1 : 0)
+  const use = Buffer.concat(fields)
+  const length = base + use.length + ((base + use.length) % 2)
+  if (length > 255) throw new Error(`a directory record of ${length} bytes: use continuation`)
+  const bytes = Buffer.alloc(length)
+  bytes[0] = length
+  both(place.block).copy(bytes, 2)
+  both(place.length).copy(bytes, 10)
+  Buffer.from([124, 4, 14, 12, 0, 0, 0]).copy(bytes, 18) // 2024-04-14 12:00 UTC
+  bytes[25] = (isFolder ? 2 : 0) | (continues ? 0x80 : 0)
+  bytes[28] = 1
+  bytes[31] = 1
+  bytes[32] = name.length
+  name.copy(bytes, 33)
+  use.copy(bytes, base)
+  return bytes
+}
+
+/** Records one after the other, none across the end of a sector. */
+function packed(records: readonly Buffer[]): Buffer {
+  const sectors: Buffer[] = []
+  let at = 0
+  for (const each of records) {
+    if (at + each.length > sector) {
+      sectors.push(Buffer.alloc(sector - at))
+      at = 0
+    }
+    sectors.push(each)
+    at += each.length
+  }
+  sectors.push(Buffer.alloc(sector - at))
+  return Buffer.concat(sectors)
+}
+
+function descriptor(type: 1 | 2, root: { block: number; length: number }, blocks: number): Buffer {
+  const bytes = Buffer.alloc(sector)
+  bytes[0] = type
+  bytes.write('CD001', 1, 'latin1')
+  bytes[6] = 1
+  bytes.fill(' ', 8, 72)
+  if (type === 2) bytes.write('%/E', 88, 'latin1')
+  const label = type === 2 ? Buffer.from('TEST', 'utf16le').swap16() : Buffer.from('TEST')
+  label.copy(bytes, 40)
+  both(blocks).copy(bytes, 80)
+  bytes.writeUInt16LE(sector, 128)
+  bytes.writeUInt16BE(sector, 130)
+  record({ name: Buffer.from([0]), place: root, isFolder: true, fields: [] }).copy(bytes, 156)
+  return bytes
+}
+
+/** A number of ECMA-119 7.3.3: little end first, then big end first. */
+function both(value: number): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeUInt32LE(value >>> 0, 0)
+  bytes.writeUInt32BE(value >>> 0, 4)
+  return bytes
+}
