@@ -37,12 +37,18 @@ export async function readTree(
   within: string,
   onTrouble?: (why: string) => void,
 ): Promise<TreeReading | undefined> {
-  if (place.image !== undefined) return readImage(place, place.image, onTrouble)
-  const source = new ListingSource(place.folder, within)
-  if (judgeFolder(await source.names(rootPath)) === 'no') return undefined
-  const reading = await lookAt(place, source)
+  const reading =
+    place.image === undefined
+      ? await readFolder(place, within)
+      : await readImage(place, place.image, onTrouble)
   const published = reading && (await recordAt(within, place.folder))
   return reading && { ...reading, ...(published && { published }) }
+}
+
+async function readFolder(place: Place, within: string): Promise<TreeReading | undefined> {
+  const source = new ListingSource(place.folder, within)
+  if (judgeFolder(await source.names(rootPath)) === 'no') return undefined
+  return lookAt(place, source)
 }
 
 async function readImage(

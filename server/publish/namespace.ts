@@ -13,6 +13,7 @@ import { hostLoadersSource, treeLoadersSource } from './host-loaders.ts'
 import { worldFor } from './loader-plan.ts'
 import { type LoaderDecision, loaderMounts } from './loaders.ts'
 import { mountTable } from './mounts.ts'
+import { treesSource } from './trees.ts'
 
 export interface NamespaceParts {
   readonly snapshot: () => Snapshot
@@ -40,15 +41,13 @@ export function createNamespace(parts: NamespaceParts): FileSource {
       ? { urls: world.urls, tree: plan.tree }
       : new Failure('unavailable', plan.why)
   }
-  const trees = withoutFolder(
-    followed(() => snapshot().config.paths.trees),
-    cleanPath('/.treeboot'),
-  )
+  const folder = followed(() => snapshot().config.paths.trees)
+  const trees = treesSource(snapshot, withoutFolder(folder, cleanPath('/.treeboot')))
   return mountTable([
     {
       at: cleanPath('/trees'),
       source: trees,
-      why: 'the installation trees, byte for byte; not what is still being fetched or uploaded',
+      why: 'the installation trees, in folders and ISO images; not what is still being fetched or uploaded',
     },
     {
       at: cleanPath('/ks'),

@@ -29,6 +29,8 @@ export interface Publishable {
 export async function findPublishable(folder: string): Promise<readonly Publishable[]> {
   const described = new Map<string, Description>()
   const { trees, searched } = await discover(folder, { id: '.', folder }, async (place) => {
+    // Images are looked for below: one of them is published by itself, and never together with a folder.
+    if (place.image !== undefined) return false
     // The folder itself is a tree here when anything says so, a kernel alone included.
     const reading = await readTree(place.id === '.' ? { ...place, id: 'upload' } : place, folder)
     if (reading) described.set(place.folder, reading.description)

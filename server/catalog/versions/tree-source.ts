@@ -1,13 +1,12 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import { Failure } from '../../core/failure.ts'
 import { diskSource } from '../../files/disk.ts'
+import { isoSource } from '../../files/iso/source.ts'
 import type { FileSource } from '../../files/source.ts'
 import type { VersionRecord } from './version-record.ts'
 
 /** The files of a tree, be it a folder or an image. */
 export async function openTree(path: string, kind: VersionRecord['kind']): Promise<FileSource> {
-  if (kind === 'iso') throw new Failure('unsupported', 'disc images cannot be read yet; unpack it first')
-  return diskSource(path)
+  return kind === 'iso' ? isoSource(path) : diskSource(path)
 }
 
 /** ISO 9660 writes `CD001` into the volume descriptor at sector 16, and UDF `BEA01`, whatever the file is called. */

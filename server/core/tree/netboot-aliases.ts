@@ -1,0 +1,73 @@
+import { canonicalArch } from './arch.ts'
+import { mainPlatform } from './boot-files.ts'
+import type { PlatformImages, Tree } from './tree.ts'
+
+/** A path at which a client looks for a boot file, and where the tree has it. Both relative to the tree. */
+export interface Alias {
+  readonly path: string
+  readonly target: string
+  /** Whether a listing shows it. */
+  readonly listed: boolean
+}
+
+/**
+ * Where virt-install looks for kernel and initrd in the tree of a Debian or Ubuntu medium: it knows such a tree by
+ * `.disk/info`, before it looks at any `.treeinfo`, and then takes it for one with the `install/netboot` folder of
+ * media up to about 2018 (virtinst 4.1 and 5.0, urldetect.py). Today's have none: Ubuntu's live server has its pair in
+ * `casper/`, Debian's DVD and netinst in `install.amd/`.
+ *
+ * These names lead there. `.disk/info` is not hidden instead, because apt, casper and debian-installer read it on a
+ * mounted tree, and a tree is served as it is. What the medium has itself at these paths is not touched.
+ *
+ * The architecture comes from the tree's URL, and is i386 for virt-install where that names none: that name leads to
+ * the tree's own images, too, which are the only ones it has.
+ */
+export function netbootAliases(tree: Tree): readonly Alias[] {
+  if (tree.era !== 'disk-info' || !/^(?:Debian|Ubuntu)/.test(tree.family)) return []
+  const main = mainPlatform(tree)
+  const images = main === undefined ? undefined : tree.platforms[main]
+  if (!images) return []
+  const name = tree.family.startsWith('Ubuntu') ? 'ubuntu' : 'debian'
+  const arch = debianArch(tree.arch)
+  const folder = (of: string) => `install/netboot/${name}-installer/${of}`
+  if (arch === 's390x')
+    return pair(images, `install/generic/kernel.${name}`, `install/generic/initrd.${name}`, true)
+  const kernel = arch === 'ppc64el' ? 'vmlinux' : 'linux'
+  const xen = tree.platforms.xen
+  return [
+    ...pair(images, `${folder(arch)}/${kernel}`, `${folder(arch)}/initrd.gz`, true),
+    ...(arch === 'i386' ? [] : pair(images, `${folder('i386')}/linux`, `${folder('i386')}/initrd.gz`, false)),
+    ...(xen ? pair(xen, 'install/netboot/xen/vmlinuz', 'install/netboot/xen/initrd.gz', true) : []),
+  ]
+}
+
+function pair(images: PlatformImages, kernel: string, initrd: string, listed: boolean): Alias[] {
+  if (images.kernel === undefined || images.initrd === undefined) return []
+  return [
+    { path: kernel, target: images.kernel, listed },
+    { path: initrd, target: images.initrd, listed },
+  ]
+}
+
+const debianNames: Readonly<Record<string, string>> = {
+  x86_64: 'amd64',
+  aarch64: 'arm64',
+  armhfp: 'armhf',
+  ppc64le: 'ppc64el',
+}
+
+function debianArch(arch: string): string {
+  const name = canonicalArch(arch)
+  return Object.hasOwn(debianNames, name) ? (debianNames[name] ?? name) : name
+}
+
+/**
+ * Whether clients have no way of their own to find this tree's images: it has no `.treeinfo`, and nothing that
+ * virt-install knows otherwise (SUSE's `content`, a MANIFEST, Mageia's VERSION).
+ */
+export function needsTreeinfo(tree: Tree): boolean {
+  const bare: readonly Tree['era'][] = ['disk-info', 'discinfo', 'suse-media', 'version-info', 'files-only']
+  const main = mainPlatform(tree)
+  const images = main === undefined ? undefined : tree.platforms[main]
+  return bare.includes(tree.era) && images?.kernel !== undefined && images.initrd !== undefined
+}

@@ -1,0 +1,115 @@
+import { needsTreeinfo, netbootAliases } from '../core/tree/netboot-aliases.ts'
+import { repairTreeinfo } from '../core/tree/repair.ts'
+import type { Tree } from '../core/tree/tree.ts'
+import { writeTreeinfo } from '../core/tree/write.ts'
+import { byName, folderEntry, renameEntry } from '../files/entry.ts'
+import { bytesEntry, textEntry } from '../files/memory.ts'
+import { baseName, below, type CleanPath, cleanPath, parentPath, rootPath } from '../files/path.ts'
+import { readWhole } from '../files/read-whole.ts'
+import type { Entry, FileSource, Requester } from '../files/source.ts'
+
+const treeinfoPaths: readonly CleanPath[] = [cleanPath('/.treeinfo'), cleanPath('/treeinfo')]
+const originalSuffix = '.orig'
+/** A larger one is no `.treeinfo`. */
+const largestTreeinfo = 1024 * 1024
+
+/** What was made of descriptors that had to be repaired, by the entry they were read from; undefined for clean ones. */
+export type Repairs = WeakMap<Entry, Promise<Entry | undefined>>
+
+/**
+ * A tree with what makes it findable for every client. Served, and never written into the operator's tree:
+ *
+ * - a `.treeinfo`, when the tree has none and nothing else that clients know;
+ * - the paths at which virt-install looks for the images of a Debian or Ubuntu medium;
+ * - a `.treeinfo` that clients stumble over, repaired; as it was it is at `.treeinfo.orig`.
+ *
+ * Everything else comes from `real`, byte for byte, and whatever is there comes before what would be added.
+ */
+export function findableTree(tree: Tree, real: FileSource, repairs: Repairs): FileSource {
+  const added = addedTo(tree, real)
+
+  /** A descriptor as it is served. */
+  const served = async (entry: Entry): Promise<Entry> => (await repaired(entry, tree, repairs)) ?? entry
+
+  /** The bytes that a repaired descriptor had. */
+  const original = async (path: CleanPath, who: Requester): Promise<Entry | undefined> => {
+    const from = treeinfoPaths.find((each) => path === `${each}${originalSuffix}`)
+    const entry = from && (await real.stat(from, who))
+    if (entry?.kind !== 'file' || (await repaired(entry, tree, repairs)) === undefined) return undefined
+    return renameEntry(entry, baseName(path))
+  }
+
+  return {
+    async stat(path, who) {
+      const entry = await real.stat(path, who)
+      if (entry) return entry.kind === 'file' && treeinfoPaths.includes(path) ? served(entry) : entry
+      return (await original(path, who)) ?? added.stat(path, who)
+    },
+    async list(path, who) {
+      const entries = await real.list(path, who)
+      const more = await added.list(path, who)
+      if (path !== rootPath && more.length === 0) return entries
+      const found = new Map<string, Entry>()
+      for (const entry of entries ?? []) {
+        const isDescriptor = path === rootPath && treeinfoPaths.includes(cleanPath(entry.name))
+        found.set(entry.name, isDescriptor && entry.kind === 'file' ? await served(entry) : entry)
+        if (!isDescriptor) continue
+        const kept = await original(cleanPath(`${entry.name}${originalSuffix}`), who)
+        if (kept && !entries?.some(({ name }) => name === kept.name)) found.set(kept.name, kept)
+      }
+      for (const entry of more) if (!found.has(entry.name)) found.set(entry.name, entry)
+      return entries || found.size > 0 ? [...found.values()].sort(byName) : undefined
+    },
+  }
+}
+
+function repaired(entry: Entry, tree: Tree, repairs: Repairs): Promise<Entry | undefined> {
+  if (entry.size > largestTreeinfo) return Promise.resolve(undefined)
+  let repair = repairs.get(entry)
+  if (!repair) {
+    repair = readWhole(entry).then((bytes) => {
+      const better = repairTreeinfo(bytes, tree)
+      return better && bytesEntry(entry.name, Buffer.from(better.text), entry.modifiedMs)
+    })
+    repairs.set(entry, repair)
+    repair.catch(() => repairs.delete(entry))
+  }
+  return repair
+}
+
+/** What is added where the tree has nothing. */
+function addedTo(tree: Tree, real: FileSource) {
+  const aliases = tree.state === 'ready' ? netbootAliases(tree) : []
+  const files = new Map(aliases.map((alias) => [cleanPath(`/${alias.path}`), alias] as const))
+  const listed = aliases.filter((alias) => alias.listed).map(({ path }) => cleanPath(`/${path}`))
+  const treeinfo =
+    tree.state === 'ready' && needsTreeinfo(tree)
+      ? textEntry('.treeinfo', writeTreeinfo(tree), tree.modifiedMs)
+      : undefined
+  const [treeinfoPath, otherPath] = treeinfoPaths
+
+  const stat = async (path: CleanPath, who: Requester): Promise<Entry | undefined> => {
+    if (path === treeinfoPath && treeinfo)
+      return otherPath && (await real.stat(otherPath, who)) ? undefined : treeinfo
+    const alias = files.get(path)
+    if (alias) {
+      const target = await real.stat(cleanPath(`/${alias.target}`), who)
+      return target && renameEntry(target, baseName(path))
+    }
+    const isFolder = [...files.keys()].some((file) => below(path, file) !== undefined)
+    return isFolder && path !== rootPath ? folderEntry(baseName(path), tree.modifiedMs) : undefined
+  }
+  return {
+    stat,
+    async list(path: CleanPath, who: Requester): Promise<readonly Entry[]> {
+      const names = new Set<CleanPath>()
+      for (let file of listed) {
+        while (file !== rootPath && parentPath(file) !== path) file = parentPath(file)
+        if (file !== rootPath) names.add(file)
+      }
+      if (path === rootPath && treeinfo && treeinfoPath) names.add(treeinfoPath)
+      const entries = await Promise.all([...names].map((name) => stat(name, who)))
+      return entries.filter((entry) => entry !== undefined)
+    },
+  }
+}
