@@ -11,7 +11,7 @@ import { findableTree, type Repairs } from './findable.ts'
  * that its name gives (`trees/Fedora-40.iso` at `/trees/Fedora-40/`, the image itself beside it); and in each tree
  * what makes it findable for clients that need more than it brings along.
  */
-export function treesSource(snapshot: () => Snapshot, disk: FileSource): FileSource {
+export function treesSource(snapshot: () => Pick<Snapshot, 'trees'>, disk: FileSource): FileSource {
   const images = new Map<string, FileSource>()
   const repairs: Repairs = new WeakMap()
   let made: { readonly trees: readonly Tree[]; readonly places: ReadonlyMap<CleanPath, Placed> } | undefined
