@@ -1,5 +1,4 @@
 import { LRUCache } from 'lru-cache'
-import { failureKind } from '../core/failure.ts'
 import { byName, folderEntry } from './entry.ts'
 import { textEntry } from './memory.ts'
 import { baseName, below, type CleanPath, cleanPath, rootPath } from './path.ts'
@@ -57,16 +56,16 @@ export function generatedSource(options: GeneratedOptions): FileSource {
         if (rest === undefined || rest === rootPath) continue
         const [, name = '', more] = rest.split('/')
         if (more !== undefined) found.set(name, folderEntry(name, startedMs))
-        else if (!found.has(name)) found.set(name, make(file, who).catch(refused))
+        // A text that cannot be made (a broken template, a tree still on its way) must not hide its neighbours, or hold
+        // an NFS client up, which asks again for ever: it is left out, and asking for it tells why.
+        else if (!found.has(name))
+          found.set(
+            name,
+            make(file, who).catch(() => undefined),
+          )
       }
       const entries = await Promise.all(found.values())
       return entries.filter((entry) => entry !== undefined).sort(byName)
     },
   }
-}
-
-/** A text that cannot be made (a broken template) is left out of the listing and does not hide its neighbours; asking for it tells why. */
-function refused(error: unknown): undefined {
-  if (failureKind(error) === 'unavailable') throw error
-  return undefined
 }

@@ -1,0 +1,285 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import { Client, FTPError } from 'basic-ftp'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { type App, createApp } from '../../server/app.ts'
+import { encodePacket } from '../../server/protocols/tftp/packet.ts'
+import { RawFtp } from '../support/ftp.ts'
+import { NfsClient, NfsError, TcpWire } from '../support/nfs-client.ts'
+import { fetchTftp, TftpRefusal } from '../support/tftp-client.ts'
+import { keptFolder, makeTree, writeBelow } from '../support/tree-folder.ts'
+
+/** One namespace, four doors: whatever a path holds, each of them carries the same bytes. */
+
+const sizes = [512, 1468, 64 * 1024, 512 * 1024, 1024 * 1024].flatMap((size) =>
+  [-3, -2, -1, 0, 1, 2, 3].map((more) => size + more),
+)
+const names = ['with two  spaces', 'Ünï €.rpm', '100%41.txt', 'a#b?c+d&e;f=g,h.txt', '-dash', `'q" [x] {y} ~`]
+const huge = { path: '/trees/huge/disc.img', size: 5 * 2 ** 30 }
+/** Where bytes other than zero lie in it: on both sides of 4 GiB, and at the very end. */
+const marks = [2 ** 32 - 1000, huge.size - 1000].map((at) => ({
+  at,
+  bytes: randomBytes(at < 2 ** 32 ? 2000 : 1000),
+}))
+
+const config = `
+server: { bind: 127.0.0.1 }
+http: { port: 0 }
+tftp: { port: 0 }
+ftp: { port: 0 }
+nfs: { port: 0 }
+guests:
+  web01: { mac: "52:54:00:aa:bb:01", tree: fedora-40, template: web.ks, vars: { hostname: web01.example } }
+  later: { mac: "52:54:00:aa:bb:02", tree: fedora-99, template: web.ks, vars: { hostname: later.example } }
+`
+const template = 'text\nnetwork --hostname={{ vars.hostname }}\n# {{ tree.id }} by {{ server.http }}, ä€\n'
+
+const home = keptFolder()
+/** What must come out: path -> bytes. Generated texts are added when they are known. */
+const expected = new Map<string, Buffer>()
+let app: App
+let ports: Readonly<Record<string, number>>
+let ftp: Client
+let nfsWire: TcpWire
+let nfs: NfsClient
+
+beforeAll(async () => {
+  const put = (path: string, bytes: Buffer): void => {
+    writeBelow(home.path, path.startsWith('/trees/') ? path.slice(1) : `tftpboot${path}`, bytes)
+    expected.set(path, bytes)
+  }
+  makeTree(join(home.path, 'trees/fedora-40'), { version: '40' })
+  writeBelow(home.path, 'config.yaml', config)
+  writeBelow(home.path, 'kickstart-templates/web.ks', template)
+  for (const size of [0, 1, 2, 3, ...sizes]) put(`/trees/sizes/${size}`, randomBytes(size))
+  for (const name of names) put(`/trees/names/${name}/${name}`, Buffer.from(name))
+  put('/pxelinux.cfg/01-52-54-00-aa-bb-01', Buffer.from('# by hand, before the generated one\n'))
+  makeHuge()
+  app = createApp({ cwd: home.path, version: 'test' })
+  await app.start()
+  ports = Object.fromEntries(app.doorLines().map(({ name, port = 0 }) => [name, port]))
+  ftp = new Client()
+  await ftp.access({ host: '127.0.0.1', port: ports.ftp ?? 0 })
+  nfsWire = await TcpWire.open(ports.nfs ?? 0)
+  nfs = new NfsClient(nfsWire)
+  const ready = () => app.snapshot().trees.all.filter((tree) => tree.state === 'ready').length
+  await vi.waitFor(() => expect(ready()).toBe(1), { timeout: 15_000 })
+}, 20_000)
+
+afterAll(async () => {
+  ftp.close()
+  nfsWire.close()
+  await app.stop()
+  home.remove()
+})
+
+function makeHuge(): void {
+  writeBelow(home.path, huge.path, '')
+  const file = openSync(join(home.path, huge.path), 'r+')
+  ftruncateSync(file, huge.size)
+  for (const { at, bytes } of marks) writeSync(file, bytes, 0, bytes.length, at)
+  closeSync(file)
+}
+
+/** Every component percent-encoded, as a client does that was given the name and not a URL. */
+const urlOf = (path: string): string =>
+  `http://127.0.0.1:${ports.http}${path.split('/').map(encodeURIComponent).join('/')}`
+
+async function byHttp(path: string): Promise<Buffer> {
+  const response = await fetch(urlOf(path))
+  if (response.status !== 200) throw new Error(`status ${response.status}`)
+  return Buffer.from(await response.arrayBuffer())
+}
+
+async function byFtp(path: string): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  const sink = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      chunks.push(Buffer.from(chunk))
+      done()
+    },
+  })
+  await ftp.downloadTo(sink, path)
+  return Buffer.concat(chunks)
+}
+
+/** As firmware asks, in blocks of 512, and as loaders do. */
+const byTftp = async (path: string): Promise<Buffer> =>
+  (await fetchTftp(path, { port: ports.tftp ?? 0, retryMs: 2000 })).bytes
+const byTftpWindows = async (path: string): Promise<Buffer> =>
+  (
+    await fetchTftp(path, {
+      port: ports.tftp ?? 0,
+      retryMs: 2000,
+      options: { blksize: 1468, windowsize: 16, tsize: 0 },
+    })
+  ).bytes
+
+const byNfs = async (path: string): Promise<Buffer> => nfs.readAll(await nfs.walk(path), 512 * 1024)
+const byNfsPieces = async (path: string): Promise<Buffer> => nfs.readAll(await nfs.walk(path), 1468)
+
+/** Each way of asking. The slow ones are asked for what they would be asked for. */
+const ways = [
+  ['HTTP', byHttp, Number.POSITIVE_INFINITY],
+  ['FTP', byFtp, Number.POSITIVE_INFINITY],
+  ['TFTP', byTftp, 70_000],
+  ['TFTP with options', byTftpWindows, Number.POSITIVE_INFINITY],
+  ['NFS', byNfs, Number.POSITIVE_INFINITY],
+  ['NFS in small reads', byNfsPieces, 70_000],
+] as const
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+const digest = (bytes: Uint8Array): string => `${bytes.length} ${sha256(bytes)}`
+
+describe.each(ways)('%s', (_name, fetchBy, largest) => {
+  test('files of every size around the buffers, and empty ones', async () => {
+    const paths = [...expected].filter(
+      ([path, { length }]) => path.startsWith('/trees/sizes/') && length <= largest,
+    )
+    expect(paths.length).toBeGreaterThan(20)
+    for (const [path, bytes] of paths)
+      expect([path, digest(await fetchBy(path))]).toEqual([path, digest(bytes)])
+  })
+
+  test('names with spaces, signs and UTF-8', async () => {
+    for (const name of names) expect((await fetchBy(`/trees/names/${name}/${name}`)).toString()).toBe(name)
+  })
+
+  test("the operator's file lies over the generated one, and generated ones beside it", async () => {
+    const own = '/pxelinux.cfg/01-52-54-00-aa-bb-01'
+    expect(await fetchBy(own)).toEqual(expected.get(own))
+    expect((await fetchBy('/pxelinux.cfg/default')).toString()).toMatch(/^\s*label /im)
+  })
+
+  test('a text made for this guest, to the byte', async () => {
+    const text = `text\nnetwork --hostname=web01.example\n# fedora-40 by http://127.0.0.1:${ports.http}, ä€\n`
+    expect((await fetchBy('/ks/web01')).toString()).toBe(text)
+  })
+})
+
+describe('a file of 5 GiB', () => {
+  const edges = [
+    { at: 2 ** 31 - 700, bytes: Buffer.alloc(1400) },
+    ...marks,
+    { at: 2 ** 32, bytes: marks[0]?.bytes.subarray(1000) ?? Buffer.alloc(0) },
+  ]
+
+  test('HTTP: its length, and ranges on both sides of 2 and 4 GiB and at the end', async () => {
+    const head = await fetch(urlOf(huge.path), { method: 'HEAD' })
+    expect(head.headers.get('content-length')).toBe(`${huge.size}`)
+    for (const { at, bytes } of edges) {
+      const range = `bytes=${at}-${at + bytes.length - 1}`
+      const part = await fetch(urlOf(huge.path), { headers: { range } })
+      expect([part.status, part.headers.get('content-range')]).toEqual([
+        206,
+        `${range.replace('=', ' ')}/${huge.size}`,
+      ])
+      expect(Buffer.from(await part.arrayBuffer()).equals(bytes), range).toBe(true)
+    }
+  })
+
+  test('FTP: SIZE, and RETR after REST', async () => {
+    const client = await RawFtp.login(ports.ftp ?? 0)
+    await client.ask('TYPE I')
+    expect((await client.ask(`SIZE ${huge.path}`)).text).toBe(`213 ${huge.size}`)
+    for (const { at, bytes } of edges) {
+      const data = await client.data()
+      expect((await client.ask(`REST ${at}`)).code).toBe(350)
+      expect((await client.ask(`RETR ${huge.path}`)).code).toBe(150)
+      let got = Buffer.alloc(0)
+      for await (const chunk of data as AsyncIterable<Buffer>) {
+        got = Buffer.concat([got, chunk])
+        if (got.length >= bytes.length) break
+      }
+      data.destroy()
+      const isEnd = at + bytes.length === huge.size
+      expect((await client.reply()).code).toBe(isEnd ? 226 : 426)
+      expect(got.subarray(0, bytes.length).equals(bytes), `${at}`).toBe(true)
+    }
+  })
+
+  test('NFS: GETATTR, READ, and its end', async () => {
+    const handle = await nfs.walk(huge.path)
+    expect((await nfs.getattr(handle)).size).toBe(huge.size)
+    for (const { at, bytes } of edges) {
+      const read = await nfs.read(handle, at, bytes.length)
+      expect([read.bytes.equals(bytes), read.eof], `${at}`).toEqual([true, at + bytes.length === huge.size])
+    }
+    expect(await nfs.read(handle, huge.size, 512)).toMatchObject({ eof: true, bytes: Buffer.alloc(0) })
+  })
+
+  test('TFTP: tsize', async () => {
+    let tsize: string | undefined
+    await fetchTftp(huge.path, {
+      port: ports.tftp ?? 0,
+      options: { tsize: 0, blksize: 1468 },
+      intercept(packet, peer) {
+        tsize = packet.type === 'oack' ? packet.options.get('tsize') : undefined
+        peer.send(encodePacket({ type: 'error', code: 0, message: 'that was all' }))
+        return 'stop'
+      },
+    })
+    expect(tsize).toBe(`${huge.size}`)
+  })
+})
+
+describe('what is not there', () => {
+  /** The refusal in each protocol's own number. */
+  const refusals = async (path: string): Promise<Record<string, number>> => {
+    const code = (asked: Promise<unknown>): Promise<number> =>
+      asked.then(
+        () => 0,
+        (error: unknown) => {
+          if (error instanceof FTPError || error instanceof TftpRefusal) return error.code
+          if (error instanceof NfsError) return error.status
+          throw error
+        },
+      )
+    return {
+      http: (await fetch(urlOf(path))).status,
+      ftp: await code(byFtp(path)),
+      tftp: await code(byTftp(path)),
+      nfs: await code(byNfs(path)),
+    }
+  }
+
+  test.each([
+    ['a name', '/trees/sizes/none'],
+    ['a folder on the way', '/trees/none/of/them'],
+    ['a tree', '/trees/fedora-41/.treeinfo'],
+    ['a guest', '/ks/nobody'],
+    ['anything at the top', '/none'],
+    ['other case', '/trees/Fedora-40/.treeinfo'],
+    ['uploads', '/incoming'],
+    ['what treeboot keeps for itself', '/trees/.treeboot'],
+  ])('%s: not found', async (_what, path) => {
+    expect(await refusals(path)).toEqual({ http: 404, ftp: 550, tftp: 1, nfs: 2 })
+  })
+
+  test('below a file', async () => {
+    expect(await refusals('/trees/sizes/1/2')).toEqual({ http: 404, ftp: 550, tftp: 1, nfs: 20 })
+  })
+
+  test('what cannot be had yet is another answer: come again', async () => {
+    expect(await refusals('/ks/later')).toEqual({ http: 503, ftp: 450, tftp: 0, nfs: 10008 })
+  })
+})
+
+test('FTP and NFS list a folder alike', async () => {
+  for (const folder of ['/trees/sizes', '/trees/names', '/trees', '/pxelinux.cfg', '/ks', '/']) {
+    const listed = (await ftp.list(folder)).map(({ name, size, isDirectory }) => [
+      name,
+      isDirectory ? 0 : size,
+    ])
+    const handle = await nfs.walk(folder)
+    const { entries, eof } = await nfs.readdirplus(handle, 0n, 0n, 32_768, 65_536)
+    const seen = entries
+      .filter(({ name }) => name !== '.' && name !== '..')
+      .map(({ name, attributes }) => [name, attributes?.type === 2 ? 0 : Number(attributes?.size)])
+    expect(eof).toBe(true)
+    expect(seen.sort()).toEqual(listed.sort())
+    expect(seen.length).toBeGreaterThan(0)
+  }
+})
