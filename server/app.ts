@@ -3,8 +3,10 @@ import { Catalog } from './catalog/catalog.ts'
 import type { FtpConfig } from './catalog/config/schema.ts'
 import type { Snapshot } from './catalog/snapshot.ts'
 import { Uploads } from './catalog/uploads/uploads.ts'
+import type { ClientFacts, Firmware } from './core/boot/firmware.ts'
 import type { OpenDoors } from './core/boot/urls.ts'
 import { failureMessage } from './core/failure.ts'
+import type { Sighting } from './core/guest/sighting.ts'
 import { EventBus } from './events/bus.ts'
 import { createMetrics } from './events/metrics.ts'
 import type { FileSource } from './files/source.ts'
@@ -18,6 +20,8 @@ import { TftpDoor } from './protocols/tftp/door.ts'
 import { createNamespace } from './publish/namespace.ts'
 import { networkBoot } from './publish/network-boot.ts'
 import { type AdminToken, loadAdminToken } from './store/admin-token.ts'
+import { Chronicle } from './store/chronicle.ts'
+import { openStore, storeFile } from './store/open.ts'
 import { TemplateRenderer } from './templates/renderer.ts'
 import { adminUser } from './web/admin.ts'
 import { isAppPath, webApp } from './web/web-app.ts'
@@ -63,6 +67,8 @@ export function createApp(options: AppOptions): App {
   const renderer = new TemplateRenderer()
   const metrics = createMetrics(() => countTrees(snapshot()))
   events.subscribe(metrics.sink)
+  const chronicle = new Chronicle({ guests: () => snapshot().guests, events: events.emit })
+  events.subscribe(chronicle.sink)
 
   const opened = new Map<string, { listener: Listener; note: string }>()
   const doors = (): OpenDoors =>
@@ -75,6 +81,7 @@ export function createApp(options: AppOptions): App {
     snapshot,
     doors,
     renderer,
+    memory: chronicle,
     onWarnings: (guest, warnings) => {
       for (const message of warnings)
         events.emit({ type: 'trouble', where: `answer file of ${guest.name}`, message })
@@ -84,11 +91,29 @@ export function createApp(options: AppOptions): App {
       events.emit({ type: 'boot', protocol, client: address, decision: summary, ...(guest && { guest }) })
     },
   })
-  const machines = networkBoot({ snapshot, doors, source })
+  const machines = networkBoot({
+    snapshot,
+    doors,
+    source,
+    lifeOf: chronicle.lifeOf,
+    seen: (client, firmware, guest) => {
+      if (!guest) chronicle.sighted(sightingOf(client, firmware))
+    },
+  })
   const uploads = new Uploads({ trees: () => snapshot().config.paths.trees, events: events.emit })
   let admin: AdminToken | undefined
   const isAdmin = (token: string): boolean => admin?.isValid(token) ?? false
-  const web = webApp({ version, snapshot, doors, doorLines, events: events.emit, metrics, uploads, isAdmin })
+  const web = webApp({
+    version,
+    snapshot,
+    doors,
+    doorLines,
+    events: events.emit,
+    metrics,
+    chronicle,
+    uploads,
+    isAdmin,
+  })
 
   /** The doors, in the order of the start-up table. */
   const makers = {
@@ -136,13 +161,16 @@ export function createApp(options: AppOptions): App {
   async function start(): Promise<void> {
     try {
       await catalog.start()
-      const { config } = snapshot()
+      const { config, guests } = snapshot()
       admin = await loadAdminToken(config.paths.data)
       if (admin.isNew) {
         const message = `the administrator's token for uploads was made: ${admin.file}`
         events.emit({ type: 'config', outcome: 'loaded', message })
       }
       await uploads.start()
+      const store = await openStore(config.paths)
+      await chronicle.open(store)
+      if (store.isNew && guests.all.length > 0) tellNewStore(config.paths.data)
       for (const [name, make] of Object.entries(makers)) {
         const door = config[name as keyof typeof makers]
         if (!door.enabled) continue
@@ -162,12 +190,30 @@ export function createApp(options: AppOptions): App {
     await Promise.all(
       [...closing, uploads.stop(), catalog.stop(), renderer.close()].map((step) => step.catch(reportTrouble)),
     )
+    // Last: the doors may have had something to tell.
+    await chronicle.close().catch(reportTrouble)
+  }
+
+  /** Said once, for the day on which the folder was lost or the wrong one was named. */
+  function tellNewStore(data: string): void {
+    const message = 'a new store was made: every guest counts as new, and its next network boot installs it'
+    events.emit({ type: 'config', outcome: 'loaded', message: `${storeFile(data)}: ${message}` })
   }
 
   const reportTrouble = (error: unknown): void =>
     events.emit({ type: 'trouble', where: 'shutting down', message: failureMessage(error) })
 
   return { events, namespace: source, snapshot, doorLines, start, stop }
+}
+
+/** What a machine's DHCP packet shows of it. */
+function sightingOf({ mac, uuid, vendorClass }: ClientFacts, firmware: Firmware): Sighting {
+  return {
+    firmware,
+    ...(mac !== undefined && { macs: [mac] }),
+    ...(uuid !== undefined && { uuid }),
+    ...(vendorClass !== undefined && { vendor: vendorClass }),
+  }
 }
 
 function whyShut(name: string): string {

@@ -174,7 +174,9 @@ describe('the front', () => {
 describe('commands', () => {
   test('trees, guests, check and explain tell the same story', async () => {
     expect((await treeboot('trees')).out).toMatch(/^ready +fedora-40 +Fedora 40/m)
-    expect((await treeboot('guests')).out).toMatch(/^web01 +52:54:00:aa:bb:01 +web +fedora-40 +web\.ks$/m)
+    expect((await treeboot('guests')).out).toMatch(
+      /^web01 +installed +\d{4}-[-: \d]+ +52:54:00:aa:bb:01 +web +fedora-40 +web\.ks$/m,
+    )
     expect(await treeboot('check')).toMatchObject({ code: 0, out: 'nothing is wrong\n' })
     expect((await treeboot('explain', mac)).out).toMatch(
       /^argument +console=ttyS0 +<- profile web \(config\.yaml:8\)$/m,

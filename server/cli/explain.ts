@@ -3,6 +3,7 @@ import { type Explanation, explainBoot } from '../core/boot/explain.ts'
 import type { GuestFacts } from '../core/guest/guest.ts'
 import { canonicalMac, canonicalUuid } from '../core/guest/identity.ts'
 import { worldFor } from '../publish/loader-plan.ts'
+import { remembered } from './guest-store.ts'
 import { type CliIo, exitCodes } from './io.ts'
 import { type CommonOptions, configOption, jsonOption, oneShot } from './options.ts'
 import { expectedDoors, localRequester } from './standpoint.ts'
@@ -18,7 +19,9 @@ export function registerExplain(program: Command, io: CliIo): void {
     .action(async (who: string, options: CommonOptions) => {
       const snapshot = await oneShot(options, io)
       const facts = factsOf(who)
-      const lines = explainBoot(facts, worldFor(snapshot, expectedDoors(snapshot.config), localRequester()))
+      const { lifeOf } = await remembered(snapshot, io)
+      const world = worldFor(snapshot, expectedDoors(snapshot.config), localRequester(), lifeOf)
+      const lines = explainBoot(facts, world)
       const known = snapshot.guests.match(facts) !== undefined
       if (options.json) io.out(json({ asked: who, known, explanation: lines }))
       else io.out(describe(lines))

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { lookup, lookupAnswer, parseLookupQuery } from '../core/boot/lookup.ts'
 import { worldFor } from '../publish/loader-plan.ts'
 import { formats, isFormat, renderPlan } from '../render/render.ts'
+import { remembered } from './guest-store.ts'
 import { type CliIo, exitCodes } from './io.ts'
 import { type CommonOptions, configOption, jsonOption, oneShot } from './options.ts'
 import { expectedDoors, localRequester } from './standpoint.ts'
@@ -41,7 +42,9 @@ export function registerLookup(program: Command, io: CliIo): void {
 async function runLookup({ config, json: _, as, ...query }: LookupOptions, io: CliIo): Promise<void> {
   const asked = parseLookupQuery(query)
   const snapshot = await oneShot(config === undefined ? {} : { config }, io)
-  const result = lookup(asked, worldFor(snapshot, expectedDoors(snapshot.config), localRequester()))
+  // Only a guest has a past; for all other questions no store need be opened.
+  const lifeOf = asked.guest && (await remembered(snapshot, io)).lifeOf
+  const result = lookup(asked, worldFor(snapshot, expectedDoors(snapshot.config), localRequester(), lifeOf))
   if (!result.found) {
     const near = result.nearest.length > 0 ? `; nearest: ${result.nearest.join(', ')}` : ''
     io.err(`treeboot: ${result.why}${near}\n`)

@@ -4,7 +4,9 @@ import { registerCheck } from './check.ts'
 import { registerDemo } from './demo.ts'
 import { registerExplain } from './explain.ts'
 import { registerGuests } from './guests.ts'
+import { registerInbox } from './inbox.ts'
 import { registerInspect } from './inspect.ts'
+import { registerInstall } from './install.ts'
 import { type CliIo, exitCodes } from './io.ts'
 import { registerLookup } from './lookup.ts'
 import { registerRender } from './render.ts'
@@ -62,6 +64,8 @@ export function createProgram(io: CliIo): Command {
     registerInspect,
     registerLookup,
     registerGuests,
+    registerInstall,
+    registerInbox,
     registerExplain,
     registerRender,
     registerDemo,

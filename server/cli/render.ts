@@ -1,12 +1,13 @@
 import { type Command, Option } from 'commander'
-import { planBoot } from '../core/boot/plan-boot.ts'
 import { Failure } from '../core/failure.ts'
 import { cleanPath } from '../files/path.ts'
 import { readWhole } from '../files/read-whole.ts'
-import { worldFor } from '../publish/loader-plan.ts'
+import { noMemory } from '../publish/guest-memory.ts'
+import { planAs, worldFor } from '../publish/loader-plan.ts'
 import { createNamespace } from '../publish/namespace.ts'
 import { formats, isFormat, renderPlan } from '../render/render.ts'
 import { TemplateRenderer } from '../templates/renderer.ts'
+import { guestNamed, remembered } from './guest-store.ts'
 import type { CliIo } from './io.ts'
 import { type CommonOptions, configOption, oneShot } from './options.ts'
 import { expectedDoors, localRequester } from './standpoint.ts'
@@ -37,16 +38,13 @@ async function render(
   io: CliIo,
 ): Promise<void> {
   const snapshot = await oneShot(options, io)
-  const guest = snapshot.guests.byName(name)
-  if (!guest) {
-    const known = snapshot.guests.all.map((each) => each.name).join(', ') || 'none yet'
-    throw new Failure('not-found', `no guest ${name}; guests: ${known}`)
-  }
+  const guest = guestNamed(snapshot, name)
+  const past = await remembered(snapshot, io)
   const doors = expectedDoors(snapshot.config)
   const who =
     options.url === undefined ? localRequester() : { ...localRequester(), host: new URL(options.url).host }
   if (isFormat(options.as)) {
-    io.out(renderPlan(planBoot({ name }, worldFor(snapshot, doors, who)), options.as))
+    io.out(renderPlan(planAs(guest, options.as, worldFor(snapshot, doors, who, past.lifeOf)), options.as))
     return
   }
   const renderer = new TemplateRenderer()
@@ -59,6 +57,7 @@ async function render(
       doors: () => doors,
       renderer,
       onWarnings: warn,
+      memory: { ...noMemory, ...past },
     })
     const entry = await namespace.stat(cleanPath(`/ks/${name}`), who)
     if (!entry) {

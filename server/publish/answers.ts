@@ -5,23 +5,27 @@ import type { Guest } from '../core/guest/guest.ts'
 import { answerContext } from '../core/kickstart/context.ts'
 import type { Tree } from '../core/tree/tree.ts'
 import { generatedSource } from '../files/generated.ts'
-import type { CleanPath } from '../files/path.ts'
+import { type CleanPath, rootPath } from '../files/path.ts'
 import type { FileSource, Requester } from '../files/source.ts'
 import { renderInstallSource, renderRepoLines } from '../render/kickstart.ts'
 import type { TemplateProblem } from '../templates/problem.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
+import type { GuestMemory } from './guest-memory.ts'
 
 /** What the rest of the house knows about the installation of a guest: from which tree, and how it reaches us. */
 export interface InstallFacts {
   /** Absent when none fits; only a template that uses it cannot do without. */
   readonly tree?: Tree
   readonly urls: ServerUrls
+  /** For the report URLs. */
+  readonly token?: string
 }
 
 export interface AnswerOptions {
   readonly snapshot: () => Snapshot
   readonly renderer: TemplateRenderer
   readonly facts: (guest: Guest, who: Requester, snapshot: Snapshot) => InstallFacts | Failure
+  readonly memory?: Pick<GuestMemory, 'fresh' | 'asked'>
   /** Told once for each new text: what looks wrong although it rendered. */
   readonly onWarnings?: (guest: Guest, warnings: readonly string[]) => void
 }
@@ -58,12 +62,15 @@ export function answersSource(options: AnswerOptions): FileSource {
         .guests.all.filter((guest) => guest.settings.template !== undefined)
         .map((guest) => `/${guest.name}`),
     async text(path, who) {
+      await options.memory?.fresh()
       const snapshot = options.snapshot()
       const asked = askedFor(path, who, snapshot)
       if (!asked || asked.guest.settings.template === undefined) return undefined
       if (asked.file === 'meta-data') return metaData(asked.guest)
       if (asked.file === 'vendor-data' || asked.file === 'network-config') return ''
-      return (await render(asked.guest, who, snapshot)).text
+      const { text } = await render(asked.guest, who, snapshot)
+      options.memory?.asked(asked.guest, who, path === rootPath ? '/ks' : `/ks${path}`)
+      return text
     },
   })
 }
@@ -152,7 +159,7 @@ function cachedAnswers(options: AnswerOptions): CachedRender {
     if (facts instanceof Failure) return Promise.reject(facts)
     if (snapshot.generation !== generation) cache.clear()
     generation = snapshot.generation
-    const key = JSON.stringify([guest.name, facts.tree?.id, facts.urls])
+    const key = JSON.stringify([guest.name, facts.tree?.id, facts.urls, facts.token])
     const known = cache.get(key)
     if (known) return known
     const made = renderWith(options.renderer, guest, facts, snapshot)

@@ -1,14 +1,22 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
 import type { BootPlan } from '../core/boot/plan.ts'
-import { type BootFacts, type BootWorld, planBoot, planGuest } from '../core/boot/plan-boot.ts'
+import { type BootFacts, type BootWorld, planBoot, planGuest, planKnown } from '../core/boot/plan-boot.ts'
 import { type OpenDoors, serverUrls } from '../core/boot/urls.ts'
 import { Failure } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import type { Requester } from '../files/source.ts'
 import { type Format, type RenderOptions, renderPlan } from '../render/render.ts'
 
-/** The world as one requester sees it: the snapshot of this moment, and the URLs by which this client reaches us. */
-export function worldFor(snapshot: Snapshot, doors: OpenDoors, who: Requester): BootWorld {
+/**
+ * The world as one requester sees it: the snapshot of this moment, the URLs by which this client reaches us, and what is
+ * remembered of the guests.
+ */
+export function worldFor(
+  snapshot: Snapshot,
+  doors: OpenDoors,
+  who: Requester,
+  lifeOf?: BootWorld['lifeOf'],
+): BootWorld {
   const { server, unknown, menuTimeoutMs } = snapshot.config
   const configured = server.url === undefined ? {} : { configuredUrl: server.url }
   return {
@@ -17,6 +25,7 @@ export function worldFor(snapshot: Snapshot, doors: OpenDoors, who: Requester): 
     urls: serverUrls({ ...configured, doors, who }),
     unknown,
     menuTimeoutMs,
+    ...(lifeOf && { lifeOf }),
   }
 }
 
@@ -38,8 +47,17 @@ export function decideFor(facts: BootFacts, world: BootWorld): Decision | undefi
 }
 
 export function decideForGuest(guest: Guest, facts: BootFacts, world: BootWorld): Decision {
-  const plan = planGuest(guest, facts, world)
+  const plan = planKnown(guest, facts, world)
   return { plan, guest: guest.name, summary: summaryOf(plan) }
+}
+
+/**
+ * A guest's plan for a format. Loaders, and people who ask for the plan as such, get what is its turn; a description of
+ * a machine or a command is asked for by somebody who wants to install, whatever the guest's state.
+ */
+export function planAs(guest: Guest, as: Format, world: BootWorld): BootPlan {
+  const isTurn = as === 'json' || as === 'ipxe' || as === 'grub' || as === 'pxelinux'
+  return isTurn ? planKnown(guest, {}, world) : planGuest(guest, {}, world)
 }
 
 function summaryOf(plan: BootPlan): string {

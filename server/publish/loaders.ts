@@ -1,5 +1,6 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
-import type { BootFacts, BootWorld } from '../core/boot/plan-boot.ts'
+import type { BootPlan } from '../core/boot/plan.ts'
+import { type BootFacts, type BootWorld, planGuest } from '../core/boot/plan-boot.ts'
 import type { OpenDoors } from '../core/boot/urls.ts'
 import { canonicalMac, canonicalUuid, ipv4FromHex } from '../core/guest/identity.ts'
 import { type LoaderName, parseLoaderName } from '../core/guest/loader-name.ts'
@@ -9,6 +10,7 @@ import type { Requester } from '../files/source.ts'
 import { renderGrub } from '../render/grub.ts'
 import { ipxeEntryScript, renderIpxe } from '../render/ipxe.ts'
 import { type Format, type RenderOptions, renderPlan } from '../render/render.ts'
+import type { GuestMemory } from './guest-memory.ts'
 import { type Decision, decideFor, decideForGuest, renderForLoader, worldFor } from './loader-plan.ts'
 import type { Mount } from './mounts.ts'
 
@@ -18,6 +20,8 @@ export interface LoaderDecision {
   readonly path: string
   /** Absent for a machine that is no guest. */
   readonly guest?: string
+  readonly facts: BootFacts
+  readonly plan: BootPlan
   readonly summary: string
 }
 
@@ -26,6 +30,7 @@ export interface LoaderOptions {
   /** The doors that are open now, with their real ports. */
   readonly doors: () => OpenDoors
   readonly decided?: (decision: LoaderDecision) => void
+  readonly memory?: GuestMemory
 }
 
 /** `/boot/<guest>/...`: what this guest would boot, once for each that may ask. */
@@ -86,7 +91,7 @@ const rootPaths = ['/boot.ipxe', '/autoexec.ipxe']
 /** Menus kept: a few loaders, a few addresses of ours. What clients claim in `Host` must not fill memory. */
 const mostMenus = 64
 
-function createLoaders({ snapshot, doors, decided }: LoaderOptions) {
+function createLoaders({ snapshot, doors, decided, memory }: LoaderOptions) {
   /** Menus of unknown machines: the same text for all that reach us the same way, and long with many trees. */
   const menus = new Map<string, string>()
 
@@ -108,32 +113,51 @@ function createLoaders({ snapshot, doors, decided }: LoaderOptions) {
     return text
   }
 
-  function answer(
+  async function answer(
     facts: BootFacts,
     as: Format,
     path: CleanPath,
     who: Requester,
     folder = '',
-  ): string | undefined {
+  ): Promise<string | undefined> {
+    await memory?.fresh()
     const now = snapshot()
-    const world = worldFor(now, doors(), who)
+    const world = worldFor(now, doors(), who, memory?.lifeOf)
     const decision = decideFor(facts, world)
-    if (!decision) return undefined
-    tell(decision, path, who)
+    if (!decision) {
+      memory?.unknown(facts, who)
+      return undefined
+    }
+    await tell(decision, facts, path, who)
     return write(decision, as, { via: via(who), loaderFolder: folder }, world, now.generation)
   }
 
-  function tell({ guest, summary }: Decision, path: string, who: Requester): void {
-    decided?.({ who, path, summary, ...(guest !== undefined && { guest }) })
+  async function tell(
+    { guest, plan, summary }: Decision,
+    facts: BootFacts,
+    path: string,
+    who: Requester,
+  ): Promise<void> {
+    const decision = { who, path, facts, plan, summary, ...(guest !== undefined && { guest }) }
+    decided?.(decision)
+    await memory?.decided(decision)
   }
 
   /** For the names that mean one machine: its plan if we know it, else silence. */
-  function known(facts: BootFacts, name: LoaderName, path: CleanPath, who: Requester): string | undefined {
-    if (!snapshot().guests.match(facts)) return undefined
+  async function known(
+    facts: BootFacts,
+    name: LoaderName,
+    path: CleanPath,
+    who: Requester,
+  ): Promise<string | undefined> {
+    if (!snapshot().guests.match(facts)) {
+      memory?.unknown(facts, who)
+      return undefined
+    }
     return answer(facts, name.loader, path, who, name.folder)
   }
 
-  function loaderText(name: LoaderName, path: CleanPath, who: Requester): string | undefined {
+  async function loaderText(name: LoaderName, path: CleanPath, who: Requester): Promise<string | undefined> {
     const { lookup } = name
     switch (lookup.kind) {
       case 'mac':
@@ -156,8 +180,8 @@ function createLoaders({ snapshot, doors, decided }: LoaderOptions) {
    * their prefix under ProxyDHCP end here as well. A GRUB without `$net_default_mac`, or one that we have no answer
    * for, goes on with what the asking address is good for.
    */
-  function sharedGrub(path: CleanPath, who: Requester): string {
-    const rest = answer(factsOf(who), 'grub', path, who) ?? renderGrub(ignored)
+  async function sharedGrub(path: CleanPath, who: Requester): Promise<string> {
+    const rest = (await answer(factsOf(who), 'grub', path, who)) ?? renderGrub(ignored)
     return [
       '# One file for every machine: each goes on to its own.',
       'if [ -n "$net_default_mac" ]; then',
@@ -191,14 +215,16 @@ function createLoaders({ snapshot, doors, decided }: LoaderOptions) {
       const [name = '', ...more] = parts
       const guest = more.length === 0 ? snapshot().guests.byName(name) : undefined
       if (guest) {
-        const { plan } = decideForGuest(guest, {}, worldFor(snapshot(), doors(), who))
+        await memory?.fresh()
+        const world = worldFor(snapshot(), doors(), who, memory?.lifeOf)
+        // Who asks for a machine's description wants to install it; a loader is to do what is its turn.
         return loaderFiles.has(file)
-          ? renderForLoader(plan, as, { via: via(who) })
-          : renderPlan(plan, as, { via: via(who) })
+          ? renderForLoader(decideForGuest(guest, {}, world).plan, as, { via: via(who) })
+          : renderPlan(planGuest(guest, {}, world), as, { via: via(who) })
       }
       const facts = name === 'by' && loaderFiles.has(file) ? identitiesIn(more, who) : undefined
       if (!facts) return undefined
-      return answer(facts, as, path, who) ?? (as === 'ipxe' ? renderIpxe(ignored) : undefined)
+      return (await answer(facts, as, path, who)) ?? (as === 'ipxe' ? renderIpxe(ignored) : undefined)
     },
 
     bootPaths: (): readonly string[] =>

@@ -9,6 +9,7 @@ import { cleanPath, rootPath } from '../files/path.ts'
 import type { FileSource, Requester } from '../files/source.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
 import { answersSource, type InstallFacts } from './answers.ts'
+import type { GuestMemory } from './guest-memory.ts'
 import { hostLoadersSource, treeLoadersSource } from './host-loaders.ts'
 import { worldFor } from './loader-plan.ts'
 import { type LoaderDecision, loaderMounts } from './loaders.ts'
@@ -24,22 +25,24 @@ export interface NamespaceParts {
   readonly onWarnings: (guest: Guest, warnings: readonly string[]) => void
   /** A machine asked what to boot and was told. */
   readonly decided?: (decision: LoaderDecision) => void
+  /** What happened to the guests; without it every guest is new. */
+  readonly memory?: GuestMemory
 }
 
 /** The whole namespace: one table, read from top to bottom. Every door carries exactly this. */
 export function createNamespace(parts: NamespaceParts): FileSource {
-  const { snapshot, doors } = parts
+  const { snapshot, doors, memory } = parts
   /**
    * A guest whose tree is not to be had (still copied, still verified, broken) gets no answer file either: 503 with the
    * reason, which installers ask again for. One that names no tree may have a template that needs none.
    */
   const facts = (guest: Guest, who: Requester, now: Snapshot): InstallFacts | Failure => {
-    const world = worldFor(now, doors(), who)
-    if (guest.settings.tree === undefined) return { urls: world.urls }
+    const world = worldFor(now, doors(), who, memory?.lifeOf)
+    const token = memory?.reportToken(guest.name)
+    const common = { urls: world.urls, ...(token !== undefined && { token }) }
+    if (guest.settings.tree === undefined) return common
     const plan = planGuest(guest, {}, world)
-    return plan.kind === 'install'
-      ? { urls: world.urls, tree: plan.tree }
-      : new Failure('unavailable', plan.why)
+    return plan.kind === 'install' ? { ...common, tree: plan.tree } : new Failure('unavailable', plan.why)
   }
   const folder = followed(() => snapshot().config.paths.trees)
   const trees = treesSource(snapshot, withoutFolder(folder, cleanPath('/.treeboot')))

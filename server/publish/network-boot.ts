@@ -8,10 +8,11 @@ import {
   type NetworkAsk,
   type OfferWorld,
 } from '../core/boot/network-offer.ts'
-import { selectForGuest } from '../core/boot/plan-boot.ts'
+import { type BootWorld, selectForGuest } from '../core/boot/plan-boot.ts'
 import type { OpenDoors } from '../core/boot/urls.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import { canonicalMac } from '../core/guest/identity.ts'
+import type { GuestLife } from '../core/guest/life.ts'
 import { cleanPath } from '../files/path.ts'
 import type { FileSource, Requester } from '../files/source.ts'
 import { worldFor } from './loader-plan.ts'
@@ -21,6 +22,8 @@ export interface NetworkBootParts {
   readonly doors: () => OpenDoors
   /** The namespace: a loader is offered only when it can be fetched. */
   readonly source: FileSource
+  /** What is remembered of a guest: a running installation is bound to its tree, and so is the tree's own loader. */
+  readonly lifeOf?: BootWorld['lifeOf']
   /** A machine that asks for network boot, known or not. */
   readonly seen?: (client: ClientFacts, firmware: Firmware, guest: Guest | undefined) => void
 }
@@ -33,7 +36,7 @@ export interface NetworkBoot {
 }
 
 /** What a machine is offered by DHCP: from its packet, the snapshot, and the loaders that are there. */
-export function networkBoot({ snapshot, doors, source, seen }: NetworkBootParts): NetworkBoot {
+export function networkBoot({ snapshot, doors, source, lifeOf, seen }: NetworkBootParts): NetworkBoot {
   const memory = createLoaderMemory()
 
   async function firstThere(
@@ -75,7 +78,7 @@ export function networkBoot({ snapshot, doors, source, seen }: NetworkBootParts)
     now: Snapshot,
   ): readonly LoaderCandidate[] {
     const preference = guest?.settings.loader?.value ?? now.config.dhcp.loader
-    const treeId = guest && treeOf(guest, now)
+    const treeId = guest && treeOf(guest, now, lifeOf?.(guest.name))
     const history =
       client.mac === undefined ? {} : again ? memory.again(client.mac) : memory.history(client.mac, xid)
     return loaderCandidates({ firmware, preference, ...(treeId !== undefined && { treeId }), ...history })
@@ -112,8 +115,8 @@ function whyIgnored({ config }: Snapshot): string | undefined {
   return config.unknown === 'ignore' ? 'it is no guest, and unknown is ignore' : undefined
 }
 
-function treeOf(guest: Guest, { trees }: Snapshot): string | undefined {
-  const selection = selectForGuest(guest, trees)
+function treeOf(guest: Guest, { trees }: Snapshot, life: GuestLife | undefined): string | undefined {
+  const selection = selectForGuest(guest, trees, life)
   return selection.found ? selection.tree.id : undefined
 }
 

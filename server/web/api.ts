@@ -2,25 +2,29 @@ import type { IncomingMessage } from 'node:http'
 import { json as jsonBody, type Request, type Response, Router } from 'express'
 import type { Snapshot } from '../catalog/snapshot.ts'
 import { explainBoot } from '../core/boot/explain.ts'
-import { type BootWorld, planBoot } from '../core/boot/plan-boot.ts'
+import type { BootWorld } from '../core/boot/plan-boot.ts'
 import { Failure } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
-import type { EventSink } from '../events/bus.ts'
+import { planAs } from '../publish/loader-plan.ts'
 import { type Format, formatContentType, renderPlan } from '../render/render.ts'
+import type { Chronicle } from '../store/chronicle.ts'
+import { requireAdmin } from './admin.ts'
 import { formatOf } from './lookup-route.ts'
-import { guestSummary, treeDetail, treeSummary } from './views.ts'
+import { reportOf } from './report.ts'
+import { guestSummary, machineView, stepView, treeDetail, treeSummary } from './views.ts'
 
 export interface ApiParts {
   readonly snapshot: () => Snapshot
   /** What decisions for this client rest on. */
   readonly world: (req: IncomingMessage) => BootWorld
-  readonly events: EventSink
+  readonly chronicle: Chronicle
+  readonly isAdmin: (token: string) => boolean
 }
 
 /** Everything below `/api/v1` but the lookup, which has a shorter way. */
 export function apiRouter(parts: ApiParts): Router {
   const router = Router()
-  const { world } = parts
+  const { world, chronicle } = parts
 
   router.get('/', (_req, res) => void res.json({ paths: apiPaths }))
   router.get('/trees', (_req, res) => void res.json(parts.snapshot().trees.all.map(treeSummary)))
@@ -30,30 +34,42 @@ export function apiRouter(parts: ApiParts): Router {
   )
   router.get('/guests', (_req, res) => {
     const { guests, trees } = parts.snapshot()
-    res.json(guests.all.map((guest) => guestSummary(guest, trees)))
+    res.json(guests.all.map((guest) => guestSummary(guest, trees, chronicle.lifeOf(guest.name))))
   })
   router.get('/guests/:name', (req, res) => {
     const snapshot = parts.snapshot()
-    res.json(guestSummary(guestOf(snapshot, req.params.name), snapshot.trees))
+    const guest = guestOf(snapshot, req.params.name)
+    res.json(guestSummary(guest, snapshot.trees, chronicle.lifeOf(guest.name)))
   })
   router.get('/guests/:name/explain', (req, res) => {
     const guest = guestOf(parts.snapshot(), req.params.name)
     res.json(explainBoot({ name: guest.name }, world(req)))
   })
   router.get('/guests/:name/plan', (req, res) => {
-    const guest = guestOf(parts.snapshot(), req.params.name)
-    sendPlan(
-      res,
-      renderPlan(planBoot({ name: guest.name }, world(req)), formatOf(req.query.as)),
-      formatOf(req.query.as),
-    )
+    const as = formatOf(req.query.as)
+    sendPlan(res, renderPlan(planAs(guestOf(parts.snapshot(), req.params.name), as, world(req)), as), as)
   })
   router.get('/problems', (_req, res) => void res.json(parts.snapshot().problems))
-  router.post('/guests/:name/:state', jsonBody({ limit: '16kb', strict: false }), (req, res) => {
+  router.get('/guests/:name/story', async (req, res) => {
     const { name } = guestOf(parts.snapshot(), req.params.name)
-    parts.events({ type: 'report', guest: name, client: clientOf(req), ...reportOf(req) })
-    res.status(204).end()
+    res.json((await chronicle.story(name)).map(stepView))
   })
+  router.get('/inbox', async (_req, res) => void res.json((await chronicle.inbox()).map(machineView)))
+  const order = (type: 'armed' | 'kept-local') => async (req: Request<{ name: string }>, res: Response) => {
+    requireAdmin(req, parts.isAdmin)
+    const guest = guestOf(parts.snapshot(), req.params.name)
+    res.json(guestSummary(guest, parts.snapshot().trees, await chronicle.order(guest.name, type)))
+  }
+  router.post('/guests/:name/install', order('armed'))
+  router.post('/guests/:name/local', order('kept-local'))
+  router.post(
+    '/guests/:name/:report{/:token}',
+    jsonBody({ limit: '16kb', strict: false }),
+    async (req, res) => {
+      await chronicle.report(guestOf(parts.snapshot(), req.params.name), reportOf(req))
+      res.status(204).end()
+    },
+  )
   return router
 }
 
@@ -65,7 +81,10 @@ const apiPaths = [
   'GET /api/v1/guests/<name>',
   'GET /api/v1/guests/<name>/explain',
   'GET /api/v1/guests/<name>/plan?as=',
-  'POST /api/v1/guests/<name>/installed',
+  'GET /api/v1/guests/<name>/story',
+  'POST /api/v1/guests/<name>/{installing,progress,installed,failed}[/<token>]?message=',
+  'POST /api/v1/guests/<name>/{install,local}  (administrator)',
+  'GET /api/v1/inbox',
   'GET /api/v1/problems',
   'GET /api/v1/uploads',
   'PUT /api/v1/uploads/<id>/<path>',
@@ -76,22 +95,6 @@ const apiPaths = [
 
 function sendPlan(res: Response, text: string, as: Format): void {
   res.set('Content-Type', formatContentType(as)).send(text)
-}
-
-const reportStates = ['installing', 'installed', 'failed', 'progress'] as const
-
-/** What a guest says of itself: `POST .../installed`, with a line of detail in the body if it likes. */
-function reportOf(req: Request): { state: string; detail?: string } {
-  const { state } = req.params
-  const known = reportStates.find((each) => each === state)
-  if (!known)
-    throw new Failure('not-found', `no report ${String(state)}: expected one of ${reportStates.join(', ')}`)
-  const detail = (req.body as { detail?: unknown } | undefined)?.detail
-  return { state: known, ...(typeof detail === 'string' && { detail: detail.slice(0, 500) }) }
-}
-
-function clientOf(req: Request): string {
-  return (req.socket.remoteAddress ?? '').replace(/^::ffff:/, '')
 }
 
 function splat(parts: string | string[] | undefined): string {

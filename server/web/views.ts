@@ -1,5 +1,7 @@
 import { selectForGuest } from '../core/boot/plan-boot.ts'
 import type { Guest } from '../core/guest/guest.ts'
+import type { GuestLife, Step, StepKind } from '../core/guest/life.ts'
+import type { Machine } from '../core/guest/sighting.ts'
 import type { TreeIndex } from '../core/tree/select.ts'
 import type { Tree } from '../core/tree/tree.ts'
 
@@ -34,10 +36,14 @@ function digests(tree: Tree): Record<string, string> {
 }
 
 /** A guest as the API and `treeboot guests --json` show it. Its vars stay out: they may hold password hashes. */
-export function guestSummary(guest: Guest, trees: TreeIndex) {
-  const selection = selectForGuest(guest, trees)
+export function guestSummary(guest: Guest, trees: TreeIndex, life?: GuestLife) {
+  const selection = selectForGuest(guest, trees, life)
   return {
     name: guest.name,
+    state: life?.state ?? 'install',
+    /** Null for a guest to whom nothing ever happened. */
+    since: life && life.sinceMs > 0 ? new Date(life.sinceMs).toISOString() : null,
+    failure: life?.failure ?? null,
     macs: guest.macs,
     uuid: guest.uuid ?? null,
     serial: guest.serial ?? null,
@@ -53,4 +59,46 @@ export function guestSummary(guest: Guest, trees: TreeIndex) {
 export function identityText(guest: Guest): string {
   const facts = [...guest.macs, guest.uuid, guest.serial && `serial ${guest.serial}`, guest.ip]
   return facts.filter(Boolean).join(', ') || 'its name only'
+}
+
+/** One step of a guest's story, for machines; times as ISO 8601. */
+export function stepView({ atMs, install, kind, detail, client }: Step) {
+  return { at: new Date(atMs).toISOString(), install, step: kind, detail, client }
+}
+
+const stepTexts: Record<StepKind, string> = {
+  armed: 'the operator wants it installed',
+  offered: 'asked for boot, was offered',
+  kernel: 'loaded the kernel of',
+  answers: 'its installer fetched the answer file',
+  installing: 'its installer says: installing',
+  progress: 'its installer says',
+  installed: 'its installer says: installed',
+  failed: 'its installer says: failed',
+  disk: 'asked for boot, was sent to its own disk',
+  local: 'the operator keeps it on its own disk',
+}
+
+/** The same for people. */
+export function stepText({ kind, detail, client }: Step): string {
+  const said = stepTexts[kind]
+  const words = detail === '' ? said : `${said}${said.includes('says') ? ', ' : ' '}${detail}`
+  return client === '' ? words : `${words} (${client})`
+}
+
+/** A machine of the inbox as the API and `treeboot inbox --json` show it. */
+export function machineView(machine: Machine) {
+  const { id, mac, uuid, serial, firmware, vendor, address, firstMs, lastMs, count } = machine
+  return {
+    id,
+    mac: mac ?? null,
+    uuid: uuid ?? null,
+    serial: serial ?? null,
+    firmware: firmware ?? null,
+    vendor: vendor ?? null,
+    address: address ?? null,
+    first: new Date(firstMs).toISOString(),
+    last: new Date(lastMs).toISOString(),
+    count,
+  }
 }

@@ -5,10 +5,15 @@ import type { ServerUrls } from '../core/boot/plan.ts'
 import type { BootWorld } from '../core/boot/plan-boot.ts'
 import type { OpenDoors } from '../core/boot/urls.ts'
 import { failureMessage } from '../core/failure.ts'
+import type { Guest } from '../core/guest/guest.ts'
+import { type GuestLife, whyLocalDisk } from '../core/guest/life.ts'
+import type { TreeIndex } from '../core/tree/select.ts'
 import type { EventSink } from '../events/bus.ts'
 import type { Metrics } from '../events/metrics.ts'
 import { below, type CleanPath, cleanPath } from '../files/path.ts'
+import type { Requester } from '../files/source.ts'
 import { worldFor } from '../publish/loader-plan.ts'
+import type { Chronicle } from '../store/chronicle.ts'
 import { apiRouter } from './api.ts'
 import { sendFailure } from './failures.ts'
 import { frontPage } from './front-page.ts'
@@ -23,6 +28,7 @@ export interface WebParts extends UploadParts {
   readonly doorLines: () => readonly WebDoor[]
   readonly events: EventSink
   readonly metrics: Metrics
+  readonly chronicle: Chronicle
 }
 
 export interface WebDoor {
@@ -50,6 +56,10 @@ export function webApp(parts: WebParts): (req: IncomingMessage, res: ServerRespo
   app.set('query parser', 'simple')
   app.set('trust proxy', false)
 
+  app.use(async (_req, _res, next) => {
+    await parts.chronicle.fresh()
+    next()
+  })
   app.get('/', (req, res) => void res.type('html').send(frontPage(viewOf(parts, worldOf(parts, req).urls))))
   app.get('/healthz', (_req, res) => void res.json(health(parts)))
   app.get('/metrics', async (_req, res) => {
@@ -68,14 +78,15 @@ export function webApp(parts: WebParts): (req: IncomingMessage, res: ServerRespo
   }
 }
 
-function worldOf({ snapshot, doors }: WebParts, req: IncomingMessage): BootWorld {
+function worldOf({ snapshot, doors, chronicle }: WebParts, req: IncomingMessage): BootWorld {
   const { headers, socket } = req
-  return worldFor(snapshot(), doors(), {
+  const who: Requester = {
     protocol: 'http',
     address: socket.remoteAddress ?? '',
     ...(headers.host !== undefined && { host: headers.host }),
     ...(socket.localAddress !== undefined && { localAddress: socket.localAddress }),
-  })
+  }
+  return worldFor(snapshot(), doors(), who, chronicle.lifeOf)
 }
 
 /** Alive, and what for. A mirror with a broken tree still serves the others, so that is no ill health. */
@@ -95,7 +106,7 @@ function viewOf(parts: WebParts, urls: ServerUrls) {
     guests: guests.all.map((guest) => ({
       name: guest.name,
       identity: identityText(guest),
-      plan: guestSummary(guest, trees).tree ?? 'no tree that fits',
+      plan: frontPlan(guest, trees, parts.chronicle.lifeOf(guest.name)),
     })),
     doors: parts.doorLines().map((door) => ({
       name: door.name,
@@ -104,4 +115,10 @@ function viewOf(parts: WebParts, urls: ServerUrls) {
       note: door.note,
     })),
   }
+}
+
+function frontPlan(guest: Guest, trees: TreeIndex, life: GuestLife | undefined): string {
+  const { state, tree } = guestSummary(guest, trees, life)
+  const disk = life && whyLocalDisk(guest, life)
+  return disk ?? `${state}: ${tree ?? 'no tree that fits'}`
 }

@@ -71,7 +71,8 @@ export function resolveGuests(
 
 /** `config.yaml:21`: the line of the key at a path. */
 function place(view: FileView, path: YamlPath): string {
-  return `${view.fileName}:${view.text.position(path, 'key').line}`
+  const { file = view.fileName, line } = view.text.position(path, 'key')
+  return `${file}:${line}`
 }
 
 function ownSettings(written: ProfileInFile | GuestInFile, path: YamlPath, view: FileView): OwnSettings {

@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
+import { failureMessage } from '../../core/failure.ts'
 import type { Guest, Profile } from '../../core/guest/guest.ts'
 import type { SnapshotProblem } from '../snapshot.ts'
 import { type ConfigFile, configFileSchema } from './file-schema.ts'
+import { type GuestFile, guestFolderName, readGuestFiles, withGuestFiles } from './guest-files.ts'
 import { resolveGuests } from './guests.ts'
 import { ConfigError, ProblemList, reportIssues, showPath } from './problems.ts'
 import type { Config, DoorConfig, FtpConfig } from './schema.ts'
@@ -11,7 +13,7 @@ import { readYaml, type YamlMapping, type YamlPath, type YamlText, type YamlValu
 /** config.yaml as everything else uses it: defaults filled in, inheritance resolved, odd things noted. */
 export interface LoadedConfig {
   readonly config: Config
-  /** In the order of the file. */
+  /** In the order of the file, then those of `guests.d`. */
   readonly guests: readonly Guest[]
   readonly profiles: ReadonlyMap<string, Profile>
   readonly warnings: readonly SnapshotProblem[]
@@ -22,20 +24,26 @@ const defaultFileName = 'config.yaml'
 const maxBytes = 64 * 2 ** 20
 
 /**
- * Reads `file`, or `config.yaml` in `cwd`, which may be missing: then all is default.
+ * Reads `file`, or `config.yaml` in `cwd`, which may be missing: then all is default. The guests of `guests.d` beside it
+ * are read along, and `more` as if it lay there: to know whether it would fit.
  *
  * @throws ConfigError with all problems of the file; also when a file that was asked for cannot be read.
  */
-export async function loadConfigFile(options: { file?: string; cwd: string }): Promise<LoadedConfig> {
+export async function loadConfigFile(options: {
+  file?: string
+  cwd: string
+  more?: GuestFile
+}): Promise<LoadedConfig> {
   const shown = options.file ?? defaultFileName
   const path = resolve(options.cwd, shown)
+  const guestFiles = [...(await guestFilesOf(path)), ...(options.more ? [options.more] : [])]
   let bytes: Buffer
   try {
     bytes = await readFile(path)
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'ENOENT' && options.file === undefined) {
-      const { config, ...rest } = parseConfig('', shown, options.cwd)
+      const { config, ...rest } = parseConfig('', shown, options.cwd, guestFiles)
       const { file: _, ...defaults } = config
       return { config: defaults, ...rest }
     }
@@ -48,7 +56,15 @@ export async function loadConfigFile(options: { file?: string; cwd: string }): P
   } catch (cause) {
     throw unreadable(shown, 'is not UTF-8 text; save it as UTF-8', cause)
   }
-  return parseConfig(text, shown, dirname(path))
+  return parseConfig(text, shown, dirname(path), guestFiles)
+}
+
+async function guestFilesOf(path: string): Promise<readonly GuestFile[]> {
+  try {
+    return await readGuestFiles(path)
+  } catch (error) {
+    throw unreadable(join(dirname(path), guestFolderName), failureMessage(error), error)
+  }
 }
 
 function unreadable(where: string, message: string, cause?: unknown): ConfigError {
@@ -60,10 +76,16 @@ function unreadable(where: string, message: string, cause?: unknown): ConfigErro
  *
  * @throws ConfigError with everything that is wrong, in the order of the lines.
  */
-export function parseConfig(text: string, fileName: string, baseFolder: string): LoadedConfig {
+export function parseConfig(
+  text: string,
+  fileName: string,
+  baseFolder: string,
+  guestFiles: readonly GuestFile[] = [],
+): LoadedConfig {
   const problems = new ProblemList(fileName)
-  const yaml = readYaml(text.replace(/^\uFEFF/, ''))
-  for (const { message, ...at } of yaml.faults) problems.add('error', at, message)
+  const own = readYaml(text.replace(/^\uFEFF/, ''))
+  for (const { message, ...at } of own.faults) problems.add('error', at, message)
+  const yaml = withGuestFiles(own, guestFiles, problems)
   throwIfAny(problems)
 
   const root = yaml.value ?? Object.create(null)

@@ -20,7 +20,7 @@ export function problemLine(problem: SnapshotProblem): string {
   return `${problem.where} ${problem.message}${problem.remedy === undefined ? '' : `; ${problem.remedy}`}`
 }
 
-/** Collects problems of one file, in whatever order they are found. */
+/** Collects problems of a configuration, in whatever order they are found. */
 export class ProblemList {
   readonly #fileName: string
   readonly #seen = new Set<string>()
@@ -31,20 +31,25 @@ export class ProblemList {
   }
 
   add(severity: SnapshotProblem['severity'], at: TextPosition, message: string, remedy?: string): void {
-    const where = `${this.#fileName}:${at.line}:${at.column}`
+    const where = `${at.file ?? this.#fileName}:${at.line}:${at.column}`
     const problem = { severity, where, message, ...(remedy !== undefined && { remedy }) }
     if (this.#seen.has(`${where} ${message}`)) return
     this.#seen.add(`${where} ${message}`)
     this.#found.push({ at, problem })
   }
 
-  /** Sorted by place in the file. */
+  /** Sorted by file and place in it. */
   of(severity: SnapshotProblem['severity']): SnapshotProblem[] {
     return this.#found
       .filter(({ problem }) => problem.severity === severity)
-      .sort((a, b) => a.at.line - b.at.line || a.at.column - b.at.column)
+      .sort((a, b) => byFile(a.at, b.at) || a.at.line - b.at.line || a.at.column - b.at.column)
       .map(({ problem }) => problem)
   }
+}
+
+/** The configuration itself first, then the files beside it. */
+function byFile({ file: a = '' }: TextPosition, { file: b = '' }: TextPosition): number {
+  return a < b ? -1 : a > b ? 1 : 0
 }
 
 /** What the schema refused, with the place of each. Gives the paths of the refused values. */

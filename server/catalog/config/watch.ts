@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { failureMessage } from '../../core/failure.ts'
 import type { EventSink } from '../../events/bus.ts'
+import { guestFilesState } from './guest-files.ts'
 import { type LoadedConfig, loadConfigFile } from './load.ts'
 
 export interface ConfigWatch {
@@ -22,7 +23,7 @@ export interface ConfigWatchOptions {
 }
 
 /**
- * Watches config.yaml and loads it anew when it changes. A broken edit changes nothing but says so, with every
+ * Watches config.yaml and `guests.d` beside it, and loads them anew when they change. A broken edit changes nothing but says so, with every
  * problem, as a `config` event `kept-last-good`; so does a file that vanishes. Resolves once the watch is in place.
  *
  * It looks at the file by its name a few times a second. Editors rename a new file over the old one, Kubernetes swaps
@@ -34,13 +35,14 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
   const path = resolve(options.cwd, shown)
   const pollMs = options.pollMs ?? 250
   let closed = false
+  let existed = options.file !== undefined
   let lastLoad: Promise<void> = Promise.resolve()
 
   async function load(): Promise<void> {
     if (closed) return
     try {
-      // Named even when it is the default: a file that has vanished must not turn everything into defaults.
-      const loaded = await loadConfigFile({ file: shown, cwd: options.cwd })
+      // Named when it was ever there: a file that has vanished must not turn everything into defaults.
+      const loaded = await loadConfigFile({ ...(existed && { file: shown }), cwd: options.cwd })
       if (closed) return
       options.onLoaded(loaded)
       const counts = `${loaded.guests.length} guests, ${loaded.profiles.size} profiles`
@@ -58,15 +60,25 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
     return lastLoad
   }
 
-  let loadedState = await fileState(path)
+  /** A folder shows what came and went by its own time; edits in place take a stat for each file, so more seldom. */
+  let looks = 0
+  let closeState = ''
+  async function state(): Promise<string> {
+    const file = await fileState(path)
+    existed ||= file !== absent
+    if (looks++ % closeEvery === 0) closeState = await guestFilesState(path, true)
+    return [file, await guestFilesState(path, false), closeState].join('\n')
+  }
+
+  let loadedState = await state()
   let lastState = loadedState
 
   async function look(): Promise<void> {
-    const state = await fileState(path)
-    const quiet = state === lastState
-    lastState = state
-    if (quiet && state !== loadedState) {
-      loadedState = state
+    const now = await state()
+    const quiet = now === lastState
+    lastState = now
+    if (quiet && now !== loadedState) {
+      loadedState = now
       await reload()
     }
     if (!closed) timer = setTimeout(look, pollMs).unref()
@@ -82,6 +94,11 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
     },
   }
 }
+
+/** Of how many looks one goes through every guest file. */
+const closeEvery = 8
+/** What `fileState` says of no file. */
+const absent = 'ENOENT'
 
 /** Differs whenever the file may have: another inode, another time to the nanosecond, another size, or none. */
 async function fileState(path: string): Promise<string> {

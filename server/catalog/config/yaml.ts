@@ -21,6 +21,8 @@ export type YamlPath = readonly (string | number)[]
 export interface TextPosition {
   readonly line: number
   readonly column: number
+  /** When it is not the file that everything else is in. */
+  readonly file?: string
 }
 
 export interface YamlFault extends TextPosition {

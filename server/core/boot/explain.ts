@@ -1,4 +1,5 @@
 import type { Guest, TreeSelector } from '../guest/guest.ts'
+import { type GuestLife, pinnedTree, whyLocalDisk } from '../guest/life.ts'
 import { formatKernelArg } from './kernel-args.ts'
 import { archOf, type BootFacts, type BootWorld, planBoot, selectForGuest, whyNone } from './plan-boot.ts'
 import { planTreeWithReasons, type TreePlanning } from './plan-tree.ts'
@@ -21,20 +22,34 @@ export function explainBoot(facts: BootFacts, world: BootWorld): Explanation[] {
     ...guest.profiles.map((name) => ({ what: 'profile', value: name, from: 'inherited, nearest first' })),
     ...settings(guest),
   ]
-  const selection = selectForGuest(guest, world.trees)
+  const life = world.lifeOf?.(guest.name)
+  lines.push({ what: 'state', value: life?.state ?? 'install', from: stateFrom(guest, life) })
+  const selection = selectForGuest(guest, world.trees, life)
   const rule = guest.settings.tree?.from ?? guest.definedAt
   if (!selection.found) return [...lines, { what: 'plan', value: 'refuse', from: whyNone(selection) }]
   const { tree, others } = selection
   const wanted = guest.settings.tree && selectorText(guest.settings.tree.value)
   const among = others.length > 0 ? `, chosen before ${others.map((other) => other.id).join(', ')}` : ''
-  lines.push({ what: 'tree', value: tree.id, from: `${wanted} by ${rule}${among}` })
+  const bound = life && pinnedTree(guest, life) === tree.id ? ', bound until its installation ends' : ''
+  lines.push({ what: 'tree', value: tree.id, from: `${wanted} by ${rule}${among}${bound}` })
   const planning = planTreeWithReasons(tree, {
     urls: world.urls,
     virt: facts.virt ?? guest.settings.virt.type.value,
     guest,
     ...archOf(tree, facts.arch),
   })
-  return [...lines, ...explainPlanning(planning)]
+  const disk = life && whyLocalDisk(guest, life)
+  const told = explainPlanning(planning)
+  if (disk === undefined) return [...lines, ...told]
+  return [...lines, ...told.slice(0, -1), { what: 'plan', value: 'local-disk', from: disk }]
+}
+
+function stateFrom(guest: Guest, life: GuestLife | undefined): string {
+  if (!life || life.sinceMs === 0) return 'a new guest: its first boot installs it'
+  const since = `since ${new Date(life.sinceMs).toISOString()}`
+  return life.state === 'installing' && guest.settings.retry.value
+    ? `${since}; retry: a reboot starts again`
+    : since
 }
 
 function settings({ settings }: Guest): Explanation[] {

@@ -1,7 +1,7 @@
 import { type LookupQuery, type LookupResult, lookup, lookupAnswer } from './lookup.ts'
 import type { BootWorld } from './plan-boot.ts'
 
-type LookupWorld = Pick<BootWorld, 'trees' | 'guests' | 'urls'>
+type LookupWorld = Pick<BootWorld, 'trees' | 'guests' | 'urls' | 'lifeOf'>
 
 /** A lookup's result and the text of its answer: JSON when it found something. */
 export interface LookupText {
@@ -15,7 +15,8 @@ const mostAnswers = 4096
 
 /**
  * Lookups with a memory. The same question to the same snapshot, by a client that reaches us by the same name, has the
- * same answer; machines that boot by the hundred ask the same few. A new snapshot empties it.
+ * same answer; machines that boot by the hundred ask the same few. A new snapshot empties it; a guest's answer is that
+ * of the tree which it is bound to just then.
  */
 export function createLookupTexts(): (query: LookupQuery, world: LookupWorld) => LookupText {
   const answers = new Map<string, LookupText>()
@@ -25,7 +26,7 @@ export function createLookupTexts(): (query: LookupQuery, world: LookupWorld) =>
     if (world.trees !== trees || world.guests !== guests || answers.size >= mostAnswers) answers.clear()
     trees = world.trees
     guests = world.guests
-    const key = JSON.stringify([world.urls, query])
+    const key = JSON.stringify([world.urls, query, boundTo(query, world)])
     const known = answers.get(key)
     if (known) return known
     const result = lookup(query, world)
@@ -35,4 +36,11 @@ export function createLookupTexts(): (query: LookupQuery, world: LookupWorld) =>
     answers.set(key, text)
     return text
   }
+}
+
+function boundTo({ guest: facts, tree }: LookupQuery, { guests, lifeOf }: LookupWorld): unknown {
+  if (!facts || tree || !lifeOf) return undefined
+  const name = guests.match(facts)?.guest.name
+  const life = name === undefined ? undefined : lifeOf(name)
+  return life && [life.state, life.offer?.tree, life.offer?.wanted]
 }

@@ -126,14 +126,14 @@ export type LookupResult =
 /** Finds kernel, initrd and arguments. The newest version wins where several trees match, and `others` names the rest. */
 export function lookup(
   query: LookupQuery,
-  world: Pick<BootWorld, 'trees' | 'guests' | 'urls'>,
+  world: Pick<BootWorld, 'trees' | 'guests' | 'urls' | 'lifeOf'>,
 ): LookupResult {
   const guest = query.guest && world.guests.match(query.guest)?.guest
   if (query.guest && !guest) return noGuest(query.guest, world)
   const selection = query.tree
     ? world.trees.select(query.tree)
     : guest
-      ? selectForGuest(guest, world.trees)
+      ? selectForGuest(guest, world.trees, world.lifeOf?.(guest.name))
       : undefined
   if (!selection?.found) return noTree(selection, guest)
   const plan = planFor(query, selection, guest, world)
@@ -151,7 +151,7 @@ function planFor(
   query: LookupQuery,
   selection: Extract<Selection, { found: true }>,
   guest: Guest | undefined,
-  world: Pick<BootWorld, 'trees' | 'urls'>,
+  world: Pick<BootWorld, 'trees' | 'urls' | 'lifeOf'>,
 ): InstallPlan | RefusePlan {
   const asked = { ...(query.virt && { virt: query.virt }) }
   if (guest && !query.tree) return planGuest(guest, asked, world)

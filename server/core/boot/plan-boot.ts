@@ -1,9 +1,10 @@
 import type { Guest, GuestFacts, TreeSelector, VirtType } from '../guest/guest.ts'
+import { type GuestLife, pinnedTree, whyLocalDisk } from '../guest/life.ts'
 import type { GuestIndex } from '../guest/match.ts'
 import { sameArch } from '../tree/arch.ts'
 import type { Selection, TreeIndex } from '../tree/select.ts'
 import type { Tree } from '../tree/tree.ts'
-import type { BootPlan, InstallPlan, MenuPlan, RefusePlan, ServerUrls } from './plan.ts'
+import type { BootPlan, InstallPlan, LocalDiskPlan, MenuPlan, RefusePlan, ServerUrls } from './plan.ts'
 import { planTree } from './plan-tree.ts'
 
 /** What is known of a machine that asks what to boot. */
@@ -22,24 +23,37 @@ export interface BootWorld {
   /** What machines get that are no guests; see `config.yaml`. */
   readonly unknown: 'menu' | 'local' | 'ignore'
   readonly menuTimeoutMs: number
+  /** What we remember of a guest, as it counts now. Without it every guest is new. */
+  readonly lifeOf?: (guest: string) => GuestLife | undefined
 }
 
 /**
- * What a machine boots: a guest its installation, any other machine what `unknown` says. `ignore` comes out as
+ * What a machine boots: a guest its installation until it is installed, then its own disk; any other machine what `unknown` says. `ignore` comes out as
  * `local-disk` here; whoever could stay silent asks `guests.match` first.
  */
 export function planBoot(facts: BootFacts, world: BootWorld): BootPlan {
   const match = world.guests.match(facts)
-  return match ? planGuest(match.guest, facts, world) : planUnknown(facts, world)
+  return match ? planKnown(match.guest, facts, world) : planUnknown(facts, world)
 }
 
-/** What a guest installs from, by its settings. */
+/** What a guest's machine boots now: what it would install, or its own disk with the reason. */
+export function planKnown(
+  guest: Guest,
+  facts: Pick<BootFacts, 'virt' | 'arch'>,
+  world: Pick<BootWorld, 'trees' | 'urls' | 'lifeOf'>,
+): InstallPlan | LocalDiskPlan | RefusePlan {
+  const life = world.lifeOf?.(guest.name)
+  const why = life && whyLocalDisk(guest, life)
+  return why === undefined ? planGuest(guest, facts, world) : { kind: 'local-disk', why }
+}
+
+/** What a guest installs from when it is installed, whether that is its turn now or not. */
 export function planGuest(
   guest: Guest,
   facts: Pick<BootFacts, 'virt' | 'arch'>,
-  world: Pick<BootWorld, 'trees' | 'urls'>,
+  world: Pick<BootWorld, 'trees' | 'urls' | 'lifeOf'>,
 ): InstallPlan | RefusePlan {
-  const selection = selectForGuest(guest, world.trees)
+  const selection = selectForGuest(guest, world.trees, world.lifeOf?.(guest.name))
   if (!selection.found) return { kind: 'refuse', why: `guest ${guest.name}: ${whyNone(selection)}` }
   const plan = planTree(selection.tree, {
     urls: world.urls,
@@ -50,7 +64,15 @@ export function planGuest(
   return plan.kind === 'refuse' ? { kind: 'refuse', why: `guest ${guest.name}: ${plan.why}` } : plan
 }
 
-export function selectForGuest(guest: Guest, trees: TreeIndex): Selection {
+/** The tree of a guest: the one that a running installation is bound to, else what its settings ask for. */
+export function selectForGuest(guest: Guest, trees: TreeIndex, life?: GuestLife): Selection {
+  const pinned = life && pinnedTree(guest, life)
+  const tree = pinned === undefined ? undefined : trees.byId(pinned)
+  if (tree?.state === 'ready') return { found: true, tree, others: [] }
+  if (pinned !== undefined && life?.state === 'installing') {
+    const why = `tree ${pinned}, which it is being installed from, is ${tree?.state ?? 'gone'}`
+    return { found: false, why, nearest: [] }
+  }
   const wanted: TreeSelector | undefined = guest.settings.tree?.value
   if (wanted) return trees.select(wanted)
   const why = `it has no tree; give it or one of its profiles a "tree:" (${guest.definedAt})`

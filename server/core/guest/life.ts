@@ -42,7 +42,7 @@ export type LifeEvent =
   /** It asked and was told its own disk. */
   | { readonly type: 'sent-to-disk'; readonly client: string }
   | { readonly type: 'kernel'; readonly client: string }
-  /** Its answer file was fetched. `own`: by something that showed the guest's identity or came from its address. */
+  /** Its answer file was fetched. `own`: from the address that the configuration gives the guest. */
   | { readonly type: 'answers'; readonly client: string; readonly own: boolean }
   | { readonly type: 'reported'; readonly report: Report; readonly client: string; readonly detail?: string }
   /** The operator wants one installation. */
@@ -145,13 +145,14 @@ export function nextLife(before: GuestLife | undefined, event: LifeEvent, atMs: 
 
 /**
  * An installation began when its answer file was fetched by its installer: from then on disks may be wiped. A boot
- * configuration is only an offer. But anyone can look at an answer file, and an operator who does so at night must not
- * disarm a machine that never came as far. So the fetch counts when it shows the guest's own identity or address, or
- * comes from the address of the offer; from another address (Ubuntu's and SUSE's installers may get one of their
- * own, other than the firmware's) only once the kernel was loaded after the offer.
+ * configuration is only an offer. But anyone can look at an answer file, by name or by MAC, and an operator who does so at
+ * night must not disarm a machine that never came as far. So the fetch counts after an offer only, when it comes from
+ * the address of the offer or of the guest; from any other address (Ubuntu's and SUSE's installers may get one of their
+ * own, not the firmware's) once the kernel was loaded since. A machine that somebody starts from our kernel by hand
+ * (virt-install) is offered nothing; its report ends its installation all the same.
  */
 function countsAsBegun({ offer }: GuestLife, event: Extract<LifeEvent, { type: 'answers' }>): boolean {
-  return event.own || (offer !== undefined && (offer.client === event.client || offer.kernelMs !== undefined))
+  return offer !== undefined && (event.own || offer.client === event.client || offer.kernelMs !== undefined)
 }
 
 function offered(
@@ -189,7 +190,8 @@ function reported(
       return step(open ? { ...failed, failure } : life, atMs, 'failed', detail, client)
     }
     case 'installed': {
-      const ended: GuestLife = { state: 'installed', sinceMs: atMs, install: life.install }
+      const installer = life.installer ?? client
+      const ended: GuestLife = { state: 'installed', sinceMs: atMs, install: life.install, installer }
       return step(
         open ? { ...ended, ...(life.last && { last: life.last }) } : life,
         atMs,

@@ -10,6 +10,8 @@ export interface AnswerFacts {
   /** Absent for a guest that no tree fits: a template that uses `tree` is then an error, others render. */
   readonly tree?: Tree
   readonly urls: ServerUrls
+  /** By which a report is believed, from wherever it comes; the last part of the report URLs. */
+  readonly token?: string
 }
 
 export interface AnswerContext {
@@ -20,14 +22,14 @@ export interface AnswerContext {
 }
 
 /** What a guest may report of itself: `POST <url>`. */
-const reports = ['installing', 'installed', 'failed'] as const
+const reports = ['installing', 'progress', 'installed', 'failed'] as const
 
 /**
  * The names that a template can use. Vars stand under `vars` and, for convenience, at the top; where a var has the
  * name of something built in, the built-in one keeps the top and the operator is told.
  */
 export function answerContext(facts: AnswerFacts): AnswerContext {
-  const { guest, tree, urls } = facts
+  const { guest, tree, urls, token } = facts
   const vars = Object.fromEntries(
     Object.entries(guest.settings.vars).map(([name, sourced]) => [name, sourced.value]),
   )
@@ -43,8 +45,8 @@ export function answerContext(facts: AnswerFacts): AnswerContext {
     ...(repositories.base && { base_repo: repositories.base }),
     server: serverData(urls),
     ks_url: placeUrl(urls.http, `/ks/${guest.name}`),
-    report_url: reportUrl(guest, urls, 'installed'),
-    report_urls: Object.fromEntries(reports.map((state) => [state, reportUrl(guest, urls, state)])),
+    report_url: reportUrl(guest, urls, 'installed', token),
+    report_urls: Object.fromEntries(reports.map((state) => [state, reportUrl(guest, urls, state, token)])),
     vars,
   }
   const problems = Object.keys(vars)
@@ -113,6 +115,12 @@ function serverData(urls: ServerUrls): Record<string, unknown> {
   }
 }
 
-function reportUrl(guest: Guest, urls: ServerUrls, state: (typeof reports)[number]): string {
-  return placeUrl(urls.http, `/api/v1/guests/${guest.name}/${state}`)
+function reportUrl(
+  guest: Guest,
+  urls: ServerUrls,
+  state: (typeof reports)[number],
+  token: string | undefined,
+): string {
+  const place = `/api/v1/guests/${guest.name}/${state}`
+  return placeUrl(urls.http, token === undefined ? place : `${place}/${token}`)
 }

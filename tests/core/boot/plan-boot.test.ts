@@ -169,6 +169,7 @@ test('explain tells every step with its origin', () => {
     'source: http',
     'virt: kvm hvm',
     'template: fedora.ks',
+    'state: install',
     'tree: fedora/40/x86_64',
     'platform: x86_64',
     'kernel: /trees/fedora/40/x86_64/images/pxeboot/vmlinuz',

@@ -67,11 +67,8 @@ describe('an installation', () => {
       [offer, kernel, answers(desk)],
       'installing',
     ],
-    [
-      'a virtual machine that was never offered anything shows its identity',
-      [answers(desk, true)],
-      'installing',
-    ],
+    ['a virtual machine that was never offered anything fetches them', [answers(desk, true)], 'install'],
+    ['the guest fetches them at the address that is its own', [offer, answers(desk, true)], 'installing'],
     ['an installed guest fetches its answers', [says('installed'), answers(machine, true)], 'installed'],
   ])('%s', (_, events, state) => expect(live(...events).state).toBe(state))
   test('ends with its report, also for one that we never saw begin', () => {

@@ -1,0 +1,347 @@
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { request as httpRequest } from 'node:http'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { type App, createApp } from '../server/app.ts'
+import { runCli } from '../server/cli/program.ts'
+import type { Event } from '../server/events/bus.ts'
+import { keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
+
+/** What a machine gets over its life, by the doors and the commands that people and machines use. */
+
+const macs = { web01: '52-54-00-aa-bb-01', web02: '52-54-00-aa-bb-02', again: '52-54-00-aa-bb-03' }
+const config = `
+server: { bind: 127.0.0.1 }
+http: { port: 0 }
+tftp: { enabled: false }
+ftp: { enabled: false }
+nfs: { enabled: false }
+profiles:
+  web: { tree: { distro: fedora }, template: web.ks }
+guests:
+  web01: { mac: ${macs.web01}, profile: web }
+  web02: { mac: ${macs.web02}, profile: web }
+  again: { mac: ${macs.again}, profile: web, retry: true }
+`
+/** Machines have addresses of their own; every 127.x.y.z is ours on Linux. */
+const [machine, other, desk] = ['127.0.7.1', '127.0.7.2', '127.0.9.9']
+
+let home: ReturnType<typeof keptFolder>
+let app: App
+let port: number
+let events: Event[]
+
+async function start(): Promise<void> {
+  app = createApp({ cwd: home.path, version: 'test' })
+  events = []
+  app.events.subscribe((event) => events.push(event))
+  await app.start()
+  port = app.doorLines().find(({ name }) => name === 'http')?.port ?? 0
+}
+
+beforeAll(async () => {
+  home = keptFolder()
+  makeTree(join(home.path, 'trees/fedora-40'), { version: '40', checksums: false })
+  writeBelow(home.path, 'config.yaml', config)
+  writeBelow(home.path, 'kickstart-templates/web.ks', '{{ tree.id }} {{ report_url }}\n')
+  await start()
+  await ready('fedora-40')
+}, 20_000)
+
+afterAll(async () => {
+  await app.stop()
+  home.remove()
+})
+
+/** Another process that forgets everything, which the server notices. */
+beforeEach(() => {
+  events.length = 0
+  meddle('delete from guests; delete from steps; delete from inbox')
+})
+
+function meddle(sql: string): void {
+  const raw = new Database(join(home.path, 'data/treeboot.db'))
+  raw.exec(sql)
+  raw.close()
+}
+
+async function ready(tree: string): Promise<void> {
+  await vi.waitFor(() => expect(app.snapshot().trees.byId(tree)?.state).toBe('ready'), { timeout: 15_000 })
+}
+
+interface Answer {
+  readonly status: number
+  readonly body: string
+}
+
+function ask(
+  from: string,
+  path: string,
+  method = 'GET',
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const options = { host: '127.0.0.1', port, path, method, headers, localAddress: from, agent: false }
+    const asked = httpRequest(options, (res) => {
+      let body = ''
+      res.setEncoding('utf8')
+      res.on('data', (chunk) => {
+        body += chunk
+      })
+      res.on('end', () => resolve({ status: res.statusCode ?? 0, body }))
+    })
+    asked.on('error', reject)
+    asked.end()
+  })
+}
+
+/** Loaders ask for this; its text is the plan. */
+const boot = async (name: keyof typeof macs, from = machine): Promise<string> =>
+  (await ask(from, `/pxelinux.cfg/01-${macs[name]}`)).body
+
+async function stateOf(name: string): Promise<string> {
+  return JSON.parse((await ask(desk, `/api/v1/guests/${name}`)).body).state
+}
+
+/** Everything a machine does until its installer runs. */
+async function install(name: keyof typeof macs, from = machine): Promise<string> {
+  expect(await boot(name, from)).toContain('LABEL install')
+  await ask(from, '/trees/fedora-40/images/pxeboot/vmlinuz')
+  const { body } = await ask(from, `/ks/${name}`)
+  await vi.waitFor(async () => expect(await stateOf(name)).toBe('installing'))
+  return new URL(body.trim().split(' ')[1] ?? '').pathname
+}
+
+async function treeboot(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const seen = { out: '', err: '' }
+  const code = await runCli(args, {
+    out: (text) => {
+      seen.out += text
+    },
+    err: (text) => {
+      seen.err += text
+    },
+    exit: () => {},
+    color: false,
+    cwd: home.path,
+  })
+  return { code, ...seen }
+}
+
+describe('an installation', () => {
+  test('runs once: its report ends it, a reboot goes to the disk, and a restart of the server forgets nothing', async () => {
+    const report = await install('web01')
+    expect(report).toMatch(/^\/api\/v1\/guests\/web01\/installed\/[\w-]{22}$/)
+    expect(await boot('web01')).toMatch(
+      /SAY treeboot: web01 began to install .* again: treeboot install web01/,
+    )
+    expect((await ask(other, report, 'POST')).status).toBe(204)
+    expect(await stateOf('web01')).toBe('installed')
+    const disk = await boot('web01')
+    expect(disk).toMatch(/SAY treeboot: web01 is installed since .*; again: treeboot install web01/)
+    await app.stop()
+    await start()
+    expect(await boot('web01')).toBe(disk)
+    const { out } = await treeboot('guests', 'show', 'web01')
+    expect(out.split('\n').map((line) => line.replace(/^ {2}[-\d]+ [:\d]+ {2}/, ''))).toEqual([
+      expect.stringMatching(/^web01 {2}installed since \d{4}-/),
+      `asked for boot, was offered fedora-40 (${machine})`,
+      `loaded the kernel of fedora-40 (${machine})`,
+      `its installer fetched the answer file (${machine})`,
+      `asked for boot, was sent to its own disk (${machine})`,
+      `its installer says: installed (${other})`,
+      `asked for boot, was sent to its own disk (${machine})`,
+      expect.stringMatching(/^web01 is installed since/),
+      '',
+    ])
+  })
+
+  test('is armed by the operator exactly once, at once, and the old report means nothing to it', async () => {
+    const report = await install('web01')
+    await ask(machine, report, 'POST')
+    const armed = await treeboot('install', 'web01')
+    expect(armed).toMatchObject({ code: 0, err: '' })
+    expect(armed.out).toMatch(
+      /^web01 was installed since .*; its next network boot installs fedora-40, once\n$/,
+    )
+    expect(await boot('web01')).toContain('LABEL install')
+    const late = await ask(desk, report, 'POST', { 'x-forwarded-for': '10.9.9.9' })
+    expect(late.status).toBe(403)
+    expect(JSON.parse(late.body).message).toContain('not that of the present installation')
+    const fresh = await install('web01')
+    expect(fresh).not.toBe(report)
+    expect(await boot('web01')).not.toContain('LABEL install')
+  })
+
+  test('that failed says why on the screen and is not started again', async () => {
+    const failed = (await install('web01')).replace('/installed/', '/failed/')
+    await ask(machine, `${failed}?message=no%20disk`, 'POST')
+    expect(await boot('web01')).toMatch(
+      /SAY treeboot: web01 began to install .* failed: no disk; again: treeboot/,
+    )
+    expect((await treeboot('guests')).out).toMatch(/^web01 +installing \(failed\)/m)
+  })
+
+  test('is started again by a reboot where the guest says retry', async () => {
+    await install('again')
+    expect(await boot('again')).toContain('LABEL install')
+  })
+
+  test('is not begun by somebody who looks', async () => {
+    await ask(desk, '/ks/web01')
+    await boot('web01')
+    await ask(desk, '/ks/web01')
+    await ask(desk, `/ks?mac=${macs.web01}`)
+    await ask(machine, '/ks/web01', 'HEAD')
+    await ask(machine, '/ks/')
+    await treeboot('render', 'web01')
+    expect(await boot('web01')).toContain('LABEL install')
+  })
+
+  test('two at once each go their own way', async () => {
+    const [one, two] = await Promise.all([install('web01', machine), install('web02', other)])
+    await Promise.all([ask(machine, one, 'POST'), ask(other, `${two}x`, 'POST')])
+    expect([await stateOf('web01'), await stateOf('web02')]).toEqual(['installed', 'installing'])
+  })
+
+  test('sees one tree to its end, while a newer one comes', async () => {
+    const report = await install('web01')
+    makeTree(join(home.path, 'trees/fedora-41'), { version: '41', checksums: false })
+    await ready('fedora-41')
+    expect((await ask(machine, '/ks/web01')).body).toMatch(/^fedora-40 /)
+    expect((await ask(desk, '/api/v1/lookup?guest=web01')).body).toContain('"fedora-40"')
+    expect((await ask(other, '/ks/web02')).body).toMatch(/^fedora-41 /)
+    await ask(machine, report, 'POST')
+    expect((await ask(machine, '/ks/web01')).body).toMatch(/^fedora-41 /)
+    rmSync(join(home.path, 'trees/fedora-41'), { recursive: true })
+    await vi.waitFor(() => expect(app.snapshot().trees.byId('fedora-41')).toBeUndefined(), { timeout: 8_000 })
+  })
+})
+
+describe('a report', () => {
+  const throughProxy = { 'x-forwarded-for': '10.9.9.9' }
+  test('without its token is believed from the guest’s own address only', async () => {
+    await install('web01')
+    const path = '/api/v1/guests/web01/installed'
+    expect((await ask(desk, path, 'POST', throughProxy)).status).toBe(403)
+    expect((await ask(desk, `${path}/guessed`, 'POST')).status).toBe(403)
+    expect(await stateOf('web01')).toBe('installing')
+    expect(events.filter((event) => event.type === 'trouble').map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^127\.0\.9\.9 said installed, and was not believed: .*report_url/),
+      expect.stringMatching(/token/),
+    ])
+    expect((await ask(machine, path, 'POST', throughProxy)).status).toBe(204)
+    expect(await stateOf('web01')).toBe('installed')
+  })
+})
+
+describe('the operator', () => {
+  test('keeps a guest on its disk', async () => {
+    expect((await treeboot('local', 'web01', 'web02')).code).toBe(0)
+    expect(await boot('web01')).toMatch(/web01 is kept on its own disk; to install: treeboot install web01/)
+    const description = await ask(desk, '/boot/web01/virt-install.sh')
+    expect(description.body).toContain('--location')
+    expect((await treeboot('explain', 'web01')).out).toMatch(
+      /^plan +local-disk +<- web01 is kept on its own disk/m,
+    )
+  })
+  test('may decide over HTTP, with the administrator’s token only', async () => {
+    const token = readFileSync(join(home.path, 'data/admin-token'), 'utf8').trim()
+    expect((await ask(desk, '/api/v1/guests/web01/local', 'POST')).status).toBe(403)
+    expect(await stateOf('web01')).toBe('install')
+    const asAdmin = (path: string) => ask(desk, path, 'POST', { authorization: `Bearer ${token}` })
+    expect((await asAdmin('/api/v1/guests/web01/local')).status).toBe(200)
+    expect(await stateOf('web01')).toBe('local')
+    expect(JSON.parse((await asAdmin('/api/v1/guests/web01/install')).body)).toMatchObject({
+      state: 'install',
+    })
+    expect((await asAdmin('/api/v1/guests/nobody/install')).status).toBe(404)
+  })
+
+  test('a slip in one name arms none', async () => {
+    expect(await treeboot('install', 'web01', 'web0l')).toMatchObject({
+      code: 3,
+      err: expect.stringMatching(/did you mean/),
+    })
+    expect((await treeboot('guests')).out).toMatch(/^web01 +install +- /m)
+  })
+})
+
+describe('the inbox', () => {
+  beforeEach(() => rmSync(join(home.path, 'guests.d'), { recursive: true, force: true }))
+
+  const stranger = '52-54-00-00-00-99'
+  const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3132'
+
+  async function knock(): Promise<void> {
+    // As PXELINUX does: UUID first, then MAC, then the default.
+    for (const name of [uuid, `01-${stranger}`, 'default']) await ask(other, `/pxelinux.cfg/${name}`)
+    await vi.waitFor(async () => expect(JSON.parse((await ask(desk, '/api/v1/inbox')).body)).toHaveLength(1))
+  }
+
+  test('holds who asked and is no guest, and one command makes it one, at once and for good', async () => {
+    expect(await treeboot('inbox')).toMatchObject({ code: 3, out: 'no unknown machine asked for boot\n' })
+    await knock()
+    expect((await treeboot('inbox')).out).toMatch(
+      new RegExp(`^52:54:00:00:00:99 +${other} +- +${uuid} +- +- +[-: \\d]+$`, 'm'),
+    )
+    const adopted = await treeboot('adopt', stranger, '--name', 'web09', '--profile', 'web')
+    expect(adopted).toMatchObject({ code: 0, err: '' })
+    expect(readFileSync(join(home.path, 'guests.d/web09.yaml'), 'utf8')).toMatch(
+      new RegExp(
+        `^# Asked for boot first .*\n# uuid: "${uuid}"\n# address: "${other}"\nmac: 52:54:00:00:00:99\nprofile: web\n$`,
+      ),
+    )
+    expect(readdirSync(join(home.path, 'guests.d'))).toEqual(['web09.yaml'])
+    await vi.waitFor(
+      async () => expect((await ask(other, `/pxelinux.cfg/01-${stranger}`)).body).toContain('LABEL install'),
+      {
+        timeout: 8_000,
+      },
+    )
+    expect(JSON.parse((await ask(desk, '/api/v1/inbox')).body)).toEqual([])
+    expect((await treeboot('explain', 'web09')).out).toMatch(
+      /^guest +web09 .*defined at guests\.d\/web09\.yaml:1$/m,
+    )
+  })
+
+  test('an adoption that would not fit writes nothing and says why', async () => {
+    await knock()
+    const refused = async (...args: string[]) => (await treeboot('adopt', ...args)).err
+    expect(await refused(stranger, '--name', 'web01')).toContain(
+      'there is a guest web01 already (config.yaml:10)',
+    )
+    expect(await refused(stranger, '--name', 'web09', '--profile', 'wep')).toContain("did you mean 'web'?")
+    expect(await refused(stranger, '--name', '../web09')).toContain('expected a name of letters')
+    expect(await refused('52-54-00-00-00-98', '--name', 'web09')).toContain('is not in the inbox')
+    expect(() => readdirSync(join(home.path, 'guests.d'))).toThrow()
+  })
+
+  test('an adopted machine may be kept on its disk', async () => {
+    await knock()
+    await treeboot('adopt', stranger, '--name', 'web09', '--profile', 'web', '--local')
+    await vi.waitFor(
+      async () =>
+        expect((await ask(other, `/pxelinux.cfg/01-${stranger}`)).body).toContain('kept on its own disk'),
+      { timeout: 8_000 },
+    )
+  })
+})
+
+test('a store that cannot be written stops no boot and says so', async () => {
+  await boot('web01')
+  meddle("create trigger full before insert on steps begin select raise(fail, 'disk is full'); end")
+  await install('web01')
+  expect(await boot('web01')).toContain('began to install')
+  expect(events.some((event) => event.type === 'trouble' && event.message.includes('disk is full'))).toBe(
+    true,
+  )
+})
+
+test('a server without its store refuses to start, and says what that would mean', async () => {
+  await app.stop()
+  for (const end of ['-wal', '-shm']) rmSync(join(home.path, `data/treeboot.db${end}`), { force: true })
+  writeFileSync(join(home.path, 'data/treeboot.db'), 'x'.repeat(4096))
+  await expect(start()).rejects.toThrow(/Without it every guest counts as new and is installed/)
+})
