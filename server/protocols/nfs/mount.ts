@@ -1,6 +1,7 @@
 import { failureKind } from '../../core/failure.ts'
 import type { EventSink } from '../../events/bus.ts'
 import { type CleanPath, cleanPath } from '../../files/path.ts'
+import type { Requester } from '../../files/source.ts'
 import { type Caller, nullProcedure, type Procedure, type Program } from './dispatch.ts'
 import { authNone, authUnix } from './rpc.ts'
 import type { Shelf } from './shelf.ts'
@@ -28,7 +29,7 @@ export function mountProgramOf(shelf: Shelf, events: EventSink): Program {
     [2, (args, out) => dump(mounts, args, out)],
     [3, (args, _, { who }) => mounts.remove(who.address, readPath(args))],
     [4, (args, _, { who }) => mounts.removeAll(who.address, args)],
-    [5, (args, out) => listExports(args, out)],
+    [5, (args, out, { who }) => listExports(shelf, args, out, who)],
   ])
   return { number: mountProgram, versions: new Map([[3, procedures]]) }
 }
@@ -99,10 +100,21 @@ function dump(mounts: MountList, args: XdrReader, out: XdrWriter): undefined {
   out.bool(false)
 }
 
-/** No groups: everyone may. */
-function listExports(args: XdrReader, out: XdrWriter): undefined {
+/**
+ * No groups: everyone may. Only what is there, for libnfs 4 mounts every export below the one it was told to, and
+ * gives up when one of them cannot be mounted.
+ */
+async function listExports(
+  shelf: Shelf,
+  args: XdrReader,
+  out: XdrWriter,
+  who: Requester,
+): Promise<undefined> {
   args.end()
-  for (const path of exportedPaths) out.bool(true).string(path).bool(false)
+  for (const path of exportedPaths) {
+    const found = await shelf.at(cleanPath(path), who)
+    if (found?.entry.kind === 'folder') out.bool(true).string(path).bool(false)
+  }
   out.bool(false)
 }
 

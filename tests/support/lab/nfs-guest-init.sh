@@ -43,7 +43,7 @@ say "files $(find . -type f | wc -l) folders $(find . -type d | wc -l)"
 find . -type f -print0 | xargs -0 sha256sum >/tmp/sums 2>/tmp/errors
 say "errors $(wc -l </tmp/errors)"
 say "digest $(sort -k 2 /tmp/sums | sha256sum | cut -d' ' -f1)"
-say "changing it: $( (echo x >/mnt/new) 2>&1; rm -r /mnt/.treeinfo 2>&1)"
+say "changing it: $( (echo x >/mnt/new) 2>&1; rm -f /mnt/.treeinfo 2>&1)"
 ls -l /mnt | while read -r line; do say "ls $line"; done
 cd /
 umount /mnt && say "unmounted"

@@ -1,0 +1,18 @@
+/** Our side of `bench/nfs.ts` in a process of its own: tells its port to whoever forked it. */
+import { diskSource } from '../server/files/disk.ts'
+import { cleanPath } from '../server/files/path.ts'
+import { NfsDoor } from '../server/protocols/nfs/door.ts'
+import { mountTable } from '../server/publish/mounts.ts'
+
+const [root = '.', dataFolder = '.'] = process.argv.slice(2)
+const door = new NfsDoor({
+  bind: '127.0.0.1',
+  port: 0,
+  portmap: 'off',
+  source: mountTable([{ at: cleanPath('/'), source: diskSource(root), why: 'what is measured' }]),
+  events: () => undefined,
+  dataFolder,
+})
+await door.start()
+process.send?.(door.address?.port ?? 0)
+process.once('SIGTERM', () => void door.stop().then(() => process.exit(0)))

@@ -1,0 +1,165 @@
+/**
+ * The NFS door beside nfs-ganesha, in one run: `npx tsx bench/nfs.ts [rounds]`, as root.
+ *
+ * One file of 1 GiB is read from the page cache by libnfs's nfs-cat, by one client and by four at once. Ganesha needs
+ * an rpcbind, so everything runs in network, mount and process namespaces of its own, which end with the bench.
+ * The rounds are interleaved and only ratios of the same run mean anything.
+ */
+import { type ChildProcess, execFile, fork, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { findClient } from '../tests/support/clients.ts'
+
+const run = promisify(execFile)
+const fileBytes = 2 ** 30
+const [roundsGiven, inside] = process.argv.slice(2)
+const rounds = Number(roundsGiven ?? 5)
+
+interface Peer {
+  readonly name: string
+  readonly url: string
+  readonly stop: () => Promise<void>
+}
+
+async function main(): Promise<void> {
+  if (inside === undefined) return enterNamespaces()
+  await run('ip', ['link', 'set', 'lo', 'up'])
+  const nfsCat = findClient('nfs-cat')
+  if (!nfsCat) throw new Error('nfs-cat is missing: apt-get install libnfs-utils')
+  const folder = await mkdtemp(join(tmpdir(), 'treeboot-bench-'))
+  const root = join(folder, 'root')
+  mkdirSync(root)
+  await makeFile(join(root, 'big'))
+  const peers: Peer[] = []
+  try {
+    const ganesha = findClient('ganesha.nfsd')
+    const rpcbind = findClient('rpcbind')
+    if (ganesha && rpcbind) peers.push(...(await startGanesha(ganesha, rpcbind, folder, root)))
+    else console.log('nfs-ganesha is missing (apt-get install nfs-ganesha nfs-ganesha-vfs): no ratios to it')
+    peers.push(await startDoor(folder, root))
+    for (const clients of [1, 4]) await compare(nfsCat, clients, peers)
+  } finally {
+    for (const peer of peers) await peer.stop()
+    await rm(folder, { recursive: true })
+  }
+}
+
+/** As the first process of its namespace: when it ends, the kernel ends the servers. */
+function enterNamespaces(): void {
+  const own = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc']
+  const again = [...process.execArgv, ...process.argv.slice(1, 2), String(rounds), 'inside']
+  const child = spawn('unshare', [...own, process.execPath, ...again], { stdio: 'inherit' })
+  child.once('exit', (code) => {
+    process.exitCode = code ?? 1
+  })
+}
+
+async function makeFile(file: string): Promise<void> {
+  const piece = randomBytes(2 ** 24)
+  const handle = await open(file, 'w')
+  for (let at = 0; at < fileBytes; at += piece.length) await handle.write(piece)
+  await handle.close()
+}
+
+/** The ratio is the median of the ratios of each round; the first round only warms up. */
+async function compare(nfsCat: string, clients: number, peers: readonly Peer[]): Promise<void> {
+  const speeds = new Map<Peer, number[]>(peers.map((peer) => [peer, []]))
+  for (let round = 0; round <= rounds; round++)
+    for (const peer of peers) {
+      const started = performance.now()
+      await Promise.all(Array.from({ length: clients }, () => readAll(nfsCat, peer.url)))
+      const speed = (clients * fileBytes) / 1000 / (performance.now() - started)
+      if (round > 0) speeds.get(peer)?.push(speed)
+    }
+  const base = [...speeds.values()][0] ?? []
+  console.log(`1 GiB by nfs-cat, ${clients} at once, ${rounds} rounds`)
+  for (const [peer, values] of speeds) {
+    const ratios = values.map((value, i) => value / (base[i] ?? Number.NaN))
+    const spread = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`
+    console.log(
+      `  ${peer.name.padEnd(14)}${median(values).toFixed(0).padStart(6)} MB/s ${median(ratios).toFixed(2).padStart(6)} x  (${spread})`,
+    )
+  }
+}
+
+/** Through a shell, so that the bytes go to /dev/null and not through us. */
+async function readAll(nfsCat: string, url: string): Promise<void> {
+  await run('sh', ['-c', '"$0" "$1" >/dev/null', nfsCat, url])
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+}
+
+async function startDoor(folder: string, root: string): Promise<Peer> {
+  const child = fork(join(import.meta.dirname, 'nfs-peer.ts'), [root, join(folder, 'data')])
+  const port = await new Promise<number>((resolve, reject) => {
+    child.once('message', (message) => resolve(Number(message)))
+    child.once('exit', (code) => reject(new Error(`the door ended with ${code}`)))
+  })
+  const url = `nfs://127.0.0.1//big?nfsport=${port}&mountport=${port}`
+  return { name: 'treeboot', url, stop: () => ended(child) }
+}
+
+async function startGanesha(ganesha: string, rpcbind: string, folder: string, root: string): Promise<Peer[]> {
+  await run('mount', ['-t', 'tmpfs', 'tmpfs', '/run'])
+  mkdirSync('/run/rpcbind')
+  const binder = spawn(rpcbind, ['-f', '-w'], { stdio: 'inherit' })
+  await answering(111)
+  const [nfsPort, mountPort] = [12049, 12050]
+  const plugins = join(dirname(ganesha), '../lib/x86_64-linux-gnu/ganesha')
+  const config = `
+NFS_CORE_PARAM {
+  NFS_Port = ${nfsPort}; MNT_Port = ${mountPort}; Protocols = 3; Enable_NLM = false; Enable_RQUOTA = false;
+  Plugins_Dir = "${plugins}";
+}
+NFSV4 { Graceless = true; RecoveryRoot = "/run/ganesha"; UseGetpwnam = true; DomainName = localdomain; }
+EXPORT {
+  Export_Id = 1; Path = ${root}; Pseudo = /root; Access_Type = RO; Squash = None; SecType = sys, none;
+  Protocols = 3; Transports = TCP; FSAL { Name = VFS; }
+}
+LOG { Default_Log_Level = EVENT; }
+`
+  mkdirSync('/run/ganesha')
+  await writeFile(join(folder, 'ganesha.conf'), config)
+  const log = join(folder, 'ganesha.log')
+  const args = ['-F', '-L', log, '-f', join(folder, 'ganesha.conf'), '-p', '/run/ganesha.pid']
+  const server = spawn(ganesha, args, { stdio: 'inherit' })
+  await answering(nfsPort)
+  const url = `nfs://127.0.0.1${root}/big?nfsport=${nfsPort}&mountport=${mountPort}`
+  const stop = async (): Promise<void> => {
+    await ended(server)
+    await ended(binder)
+  }
+  return [{ name: 'nfs-ganesha', url, stop }]
+}
+
+function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return Promise.resolve()
+  return new Promise((resolve) => {
+    child.removeAllListeners('exit')
+    child.once('exit', () => resolve())
+    child.kill('SIGTERM')
+    setTimeout(() => child.kill('SIGKILL'), 3000).unref()
+  })
+}
+
+async function answering(port: number): Promise<void> {
+  for (let tries = 0; tries < 300; tries++) {
+    const isOpen = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false))
+      socket.on('connect', () => socket.destroy())
+    })
+    if (isOpen) return
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  throw new Error(`nothing listens on port ${port}`)
+}
+
+await main()
