@@ -10,7 +10,7 @@ import { mountProgram, mountProgramOf } from './mount.ts'
 import { nfs3Program, nfsProgram } from './nfs3.ts'
 import { OpenFiles } from './open-files.ts'
 import { openPortMapper, type PortMapper } from './port-mapper.ts'
-import { type Mapping, portmapProgramOf } from './portmap.ts'
+import { type Mapping, portmapMappings, portmapProgramOf } from './portmap.ts'
 import { ReadLog } from './read-log.ts'
 import { Shelf } from './shelf.ts'
 import { type ConnectionLimits, TcpEar, type TransportHooks } from './tcp.ts'
@@ -89,7 +89,9 @@ export class NfsDoor implements Listener {
       const programs = [nfs3Program({ shelf, files, pool, log }, events), mountProgramOf(shelf, events)]
       const { tcp, udp, port } = await this.#listen(this.#hooks(programs))
       const mappings = mappingsOf(port)
-      const portmapHooks = this.#hooks([portmapProgramOf(() => mappings)])
+      const portmapHooks = this.#hooks([
+        portmapProgramOf(() => [...portmapMappings(this.portmapPort), ...mappings]),
+      ])
       const mapper = await openPortMapper(portmap, bind, mappings, portmapHooks).catch(
         async (error: unknown) => {
           udp.close()

@@ -48,6 +48,13 @@ export function portmapProgramOf(mappings: () => readonly Mapping[]): Program {
   }
 }
 
+/** The port mapper names itself, too: `rpcinfo -p` looks for it before it asks for the rest. */
+export function portmapMappings(port = portmapPort): Mapping[] {
+  return [2, 3, 4].flatMap((version) =>
+    (['tcp', 'udp'] as const).map((transport) => ({ program: portmapProgram, version, transport, port })),
+  )
+}
+
 function refuse(_: XdrReader, out: XdrWriter): undefined {
   out.bool(false)
 }

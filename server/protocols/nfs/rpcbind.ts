@@ -10,7 +10,7 @@ const loopback = '127.0.0.1'
 const answerMs = 1_000
 const tries = 3
 
-/** How a registration ended: `refused` tells why, and a service that is there already tells its port. */
+/** How a registration ended. When it is refused, nothing of it stays. */
 export type Registration =
   | { readonly type: 'registered' }
   | { readonly type: 'refused'; readonly reason: string }
@@ -20,19 +20,27 @@ export type Registration =
  * loopback from privileged ports only, unless it runs with `-i`.
  */
 export async function register(mappings: readonly Mapping[], port = portmapPort): Promise<Registration> {
-  for (const mapping of mappings) {
-    if (await ask(mapping, procedureSet, port)) continue
-    const there = await ask(mapping, procedureGetPort, port)
-    if (there === 0) return { type: 'refused', reason: 'rpcbind takes no registration from us' }
-    const name = `program ${mapping.program} version ${mapping.version}`
-    if (there !== mapping.port && (await isAlive(there)))
-      return { type: 'refused', reason: `rpcbind has ${name} at port ${there}, another NFS server` }
-    // Left over from one that did not end well.
-    await ask(mapping, procedureUnset, port)
-    if (!(await ask(mapping, procedureSet, port)))
-      return { type: 'refused', reason: `rpcbind keeps an old ${name} at port ${there}; restart rpcbind` }
+  for (const [index, mapping] of mappings.entries()) {
+    const reason = await registerOne(mapping, port)
+    if (reason === undefined) continue
+    await unregister(mappings.slice(0, index), port)
+    return { type: 'refused', reason }
   }
   return { type: 'registered' }
+}
+
+/** Why not, or undefined. */
+async function registerOne(mapping: Mapping, port: number): Promise<string | undefined> {
+  if (await ask(mapping, procedureSet, port)) return undefined
+  const there = await ask(mapping, procedureGetPort, port)
+  if (there === 0) return 'rpcbind takes no registration from us'
+  const name = `program ${mapping.program} version ${mapping.version}`
+  if (there !== mapping.port && (await isAlive(there)))
+    return `rpcbind has ${name} at port ${there}, another NFS server`
+  // Left over from one that did not end well.
+  await ask(mapping, procedureUnset, port)
+  if (await ask(mapping, procedureSet, port)) return undefined
+  return `rpcbind keeps an old ${name} at port ${there}; restart rpcbind`
 }
 
 /** PMAPPROC_UNSET takes away a version with all its transports. */
