@@ -1,13 +1,13 @@
 import { open, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { isoSource, looksLikeIso } from '../../server/files/iso/source.ts'
-import { cleanPath } from '../../server/files/path.ts'
-import type { FileSource } from '../../server/files/source.ts'
-import { anyone, contentOf, fileSourceContract } from '../contract/file-source.ts'
-import { scratchFolder } from '../support/iso/scratch.ts'
-import { field, type IsoShape, writeIso } from '../support/iso/write-iso.ts'
-import { temporaryFolder } from '../support/tree-folder.ts'
+import { isoSource, looksLikeIso } from '../../../server/files/iso/source.ts'
+import { cleanPath } from '../../../server/files/path.ts'
+import type { FileSource } from '../../../server/files/source.ts'
+import { anyone, contentOf, fileSourceContract } from '../../contract/file-source.ts'
+import { scratchFolder } from '../../support/iso/scratch.ts'
+import { field, type IsoShape, writeIso } from '../../support/iso/write-iso.ts'
+import { temporaryFolder } from '../../support/tree-folder.ts'
 
 async function discOf(shape: IsoShape): Promise<{ source: FileSource; file: string }> {
   const file = join(temporaryFolder(), 'disc.iso')

@@ -1,0 +1,94 @@
+/**
+ * A file inside an ISO image beside the same file on disk, over HTTP: `npx tsx bench/iso.ts [rounds] [MiB]`.
+ *
+ * One door, both files through the same namespace code, fetched in turn by a client that throws the bytes away. The
+ * image is made here, with its file in one piece behind a hand-made head, so nothing but Node is needed. Only ratios
+ * of the same run mean anything; the aim is within 5 in 100.
+ */
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, open, rm } from 'node:fs/promises'
+import { get } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { diskSource } from '../server/files/disk.ts'
+import { isoSource } from '../server/files/iso/source.ts'
+import { cleanPath } from '../server/files/path.ts'
+import { HttpDoor } from '../server/protocols/http/door.ts'
+import { mountTable } from '../server/publish/mounts.ts'
+import { writeIso } from '../tests/support/iso/write-iso.ts'
+
+const rounds = Number(process.argv[2] ?? 7)
+const size = Number(process.argv[3] ?? 1024) * 1024 * 1024
+const sector = 2048
+
+async function main(): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'treeboot-bench-'))
+  try {
+    const image = join(folder, 'tree.iso')
+    // Not at the start of a page of the system's cache, as in real images.
+    const block = 1001
+    const head = writeIso({ files: { 'images/big': { pieces: [{ block, length: size }] } } }).bytes
+    await fill(join(folder, 'big'), 0, Buffer.alloc(0))
+    await fill(image, block * sector, head)
+    const source = mountTable([
+      { at: cleanPath('/disk'), source: diskSource(folder), why: 'the file as it is' },
+      { at: cleanPath('/iso'), source: await isoSource(image), why: 'the same inside an image' },
+    ])
+    const door = new HttpDoor({ bind: '127.0.0.1', port: 0, source, events: () => undefined })
+    await door.start()
+    const port = door.address?.port ?? 0
+    const disk: number[] = []
+    const inside: number[] = []
+    for (let round = 0; round <= rounds; round++) {
+      // Whoever comes second finds a warmer machine: each is second in every other round.
+      const order = [() => measure(port, '/disk/big'), () => measure(port, '/iso/images/big')]
+      const first = round % 2
+      const values = [Number.NaN, Number.NaN]
+      for (const at of [first, 1 - first]) values[at] = (await order[at]?.()) ?? Number.NaN
+      if (round === 0) continue
+      disk.push(values[0] ?? Number.NaN)
+      inside.push(values[1] ?? Number.NaN)
+    }
+    await door.stop()
+    const ratio = median(inside) / median(disk)
+    console.log(`${size / 1024 / 1024} MiB over HTTP, ${rounds} rounds, medians`)
+    console.log(`  from disk          ${median(disk).toFixed(0).padStart(6)} MB/s`)
+    console.log(
+      `  from inside an ISO ${median(inside).toFixed(0).padStart(6)} MB/s  ${ratio.toFixed(3)} x (aim: 0.95)`,
+    )
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+/** Writes a head, and `size` bytes from `offset` on. */
+async function fill(file: string, offset: number, head: Buffer): Promise<void> {
+  const handle = await open(file, 'w')
+  const piece = randomBytes(1024 * 1024)
+  await handle.write(head, 0, head.length, 0)
+  for (let at = 0; at < size; at += piece.length) await handle.write(piece, 0, piece.length, offset + at)
+  await handle.close()
+}
+
+function measure(port: number, path: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const started = performance.now()
+    let bytes = 0
+    get({ port, path, host: '127.0.0.1' }, (response) => {
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length
+      })
+      response.on('end', () => {
+        if (bytes !== size) reject(new Error(`${path}: ${bytes} of ${size} bytes`))
+        resolve(bytes / 1000 / (performance.now() - started))
+      })
+    }).on('error', reject)
+  })
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+}
+
+await main()

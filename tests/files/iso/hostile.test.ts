@@ -1,0 +1,287 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Failure } from '../../../server/core/failure.ts'
+import type { Image } from '../../../server/files/iso/image.ts'
+import { IsoIndex } from '../../../server/files/iso/index.ts'
+import type { IsoNode } from '../../../server/files/iso/node.ts'
+import { type CleanPath, cleanPath, joinPath, rootPath } from '../../../server/files/path.ts'
+import { continuationField, field, type IsoShape, writeIso } from '../../support/iso/write-iso.ts'
+
+/** An image in memory that notes every reading, so that a test sees one outside of it. */
+function imageOf(bytes: Buffer): Image & { readonly readings: () => number } {
+  let readings = 0
+  return {
+    name: 'x.iso',
+    size: bytes.length,
+    readings: () => readings,
+    readAt(position, length) {
+      readings++
+      if (position < 0 || length < 0 || position + length > bytes.length)
+        throw new Error(`a reading outside of the image: ${length} bytes at ${position} of ${bytes.length}`)
+      return Promise.resolve(Buffer.from(bytes.subarray(position, position + length)))
+    },
+  }
+}
+
+/** Walks everything that can be reached, as a client that follows each listing would, within a bound. */
+async function walk(
+  bytes: Buffer,
+): Promise<{ nodes: [CleanPath, IsoNode][]; failures: Failure[]; readings: number }> {
+  const image = imageOf(bytes)
+  const nodes: [CleanPath, IsoNode][] = []
+  const failures: Failure[] = []
+  const keep = (error: unknown): undefined => {
+    if (!(error instanceof Failure)) throw error
+    failures.push(error)
+    return undefined
+  }
+  const index = await IsoIndex.open(image).catch(keep)
+  const waiting: CleanPath[] = index ? [rootPath] : []
+  for (let path = waiting.pop(); index && path !== undefined && nodes.length < 300; path = waiting.pop()) {
+    for (const node of (await index.list(path).catch(keep)) ?? []) {
+      const at = joinPath(path, node.name)
+      nodes.push([at, node])
+      await index.find(at).catch(keep)
+      if (node.kind === 'folder') waiting.push(at)
+      if (!node.trouble)
+        for (const { offset, length } of node.kind === 'file' ? node.extents : [])
+          expect(offset >= 0 && offset + length <= bytes.length, `${at} at ${offset}`).toBe(true)
+    }
+  }
+  return { nodes, failures, readings: image.readings() }
+}
+
+const shape: IsoShape = {
+  files: {
+    '.treeinfo': '[general]\nfamily = Fedora\n',
+    'images/pxeboot/vmlinuz': 'kernel',
+    'images/pxeboot/initrd.img': 'initrd',
+    'a/b/c/d/deep': 'deep',
+    [`Packages/${'long'.repeat(40)}.rpm`]: 'rpm',
+    link: { target: 'images/../images/pxeboot' },
+  },
+  joliet: true,
+  continuation: true,
+  relocated: ['a/b/c'],
+}
+
+/** Where the bytes that parsing rests on are: descriptors, directories, continuation areas. */
+function vital(bytes: Buffer): number[] {
+  const places: number[] = []
+  for (let at = 16 * 2048; at < 17 * 2048; at++) if (bytes[at]) places.push(at)
+  for (let at = 20 * 2048; at < bytes.length; at++) if (bytes[at]) places.push(at)
+  return places
+}
+
+describe('a damaged image', () => {
+  const good = writeIso(shape).bytes
+  const places = vital(good)
+
+  test('before it is damaged has everything', async () => {
+    const { nodes, failures } = await walk(good)
+    expect(failures).toEqual([])
+    expect(nodes.map(([path]) => path)).toEqual(
+      expect.arrayContaining(['/a/b/c/d/deep', '/images/pxeboot/vmlinuz', '/link/initrd.img']),
+    )
+  })
+
+  test('with any bytes changed is read as far as it can be, or refused with the place', async () => {
+    const change = fc.tuple(
+      fc.nat(places.length - 1),
+      fc.oneof(fc.nat(255), fc.constantFrom(0, 1, 0x7f, 0x80, 0xff)),
+    )
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 8 }), async (changes) => {
+        const bytes = Buffer.from(good)
+        for (const [place, value] of changes) bytes[places[place] ?? 0] = value
+        const { failures, readings } = await walk(bytes)
+        expect(readings).toBeLessThan(3000)
+        for (const { kind, message } of failures) {
+          expect(['invalid-data', 'unsupported']).toContain(kind)
+          expect(message).toMatch(/^x\.iso(?:, byte \d+: |: | holds)/)
+        }
+      }),
+      { numRuns: 400 },
+    )
+  })
+
+  test('with a whole field changed: positions and lengths of any size', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(places.length - 1), fc.nat(0xffffffff), async (place, value) => {
+        const bytes = Buffer.from(good)
+        bytes.writeUInt32LE(value >>> 0, Math.min(places[place] ?? 0, bytes.length - 4))
+        const { readings } = await walk(bytes)
+        expect(readings).toBeLessThan(3000)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('cut anywhere', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(good.length), async (length) => {
+        await walk(good.subarray(0, length))
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test('of nothing but random bytes after its descriptors', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ minLength: 2048, maxLength: 8192 }), async (junk) => {
+        const bytes = Buffer.from(good)
+        bytes.set(junk.subarray(0, bytes.length - 20 * 2048), 20 * 2048)
+        await walk(bytes)
+      }),
+      { numRuns: 100 },
+    )
+  })
+})
+
+/** Images made to hurt a reader, each with one thing wrong. */
+const hostile: Record<string, () => Buffer> = {
+  'a folder that is its own child': () => {
+    const { bytes, folders } = writeIso({ files: { 'a/b/file': 'x' } })
+    return withFolder(bytes, folders, 'a', 'b', folders.get('a')?.block ?? 0)
+  },
+  'a folder whose child is the root': () => {
+    const { bytes, folders } = writeIso({ files: { 'a/b/file': 'x' } })
+    return withFolder(bytes, folders, 'a', 'b', folders.get('')?.block ?? 0)
+  },
+  'a relocated folder that is above itself': () => {
+    const { bytes, folders } = writeIso({ files: { 'a/b/file': 'x' }, relocated: ['a/b'] })
+    const at = (folders.get('a')?.block ?? 0) * 2048
+    const cl = bytes.indexOf('CL', at)
+    bytes.writeUInt32LE(folders.get('a')?.block ?? 0, cl + 4)
+    return bytes
+  },
+  'a continuation area that continues in itself': () => {
+    const { bytes, folders } = writeIso({
+      files: { file: { bytes: 'x', fields: [continuationField(0, 0, 28)] } },
+    })
+    const ce = bytes.indexOf('CE', (folders.get('')?.block ?? 0) * 2048)
+    bytes.writeUInt32LE(Math.floor(ce / 2048), ce + 4)
+    bytes.writeUInt32LE(ce % 2048, ce + 12)
+    return bytes
+  },
+  'a continuation area of four gigabytes': () =>
+    writeIso({ files: { file: { bytes: 'x', fields: [continuationField(20, 0, 0xffffffff)] } } }).bytes,
+  'a thousand files with the same continuation area': () =>
+    writeIso({
+      files: Object.fromEntries(
+        Array.from({ length: 1000 }, (_, i) => [
+          `f${i}`,
+          { bytes: '', fields: [continuationField(16, 0, 2048)] },
+        ]),
+      ),
+    }).bytes,
+  'a system use field of length 0': () =>
+    writeIso({ files: { file: { bytes: 'x', fields: [Buffer.from('XX\0\x01')] } } }).bytes,
+  'a name in pieces without end': () =>
+    writeIso({
+      files: {
+        file: { bytes: 'x', fields: Array.from({ length: 20 }, () => field('NM', Buffer.from('\x01n'))) },
+      },
+    }).bytes,
+  'a root of four gigabytes': () => {
+    const { bytes } = writeIso({ files: { file: 'x' } })
+    bytes.writeUInt32LE(0xffffffff, 16 * 2048 + 156 + 10)
+    return bytes
+  },
+  'a root that is the whole image': () => {
+    const { bytes } = writeIso({ files: { file: 'x' } })
+    bytes.writeUInt32LE(0, 16 * 2048 + 156 + 2)
+    bytes.writeUInt32LE(bytes.length, 16 * 2048 + 156 + 10)
+    return bytes
+  },
+  'a file in front of the image by wrapped numbers': () =>
+    writeIso({ files: { file: { pieces: [{ block: 0xffffffff, length: 0xffffffff }] } } }).bytes,
+  'a file that never stops continuing': () => {
+    const pieces = Array.from({ length: 5000 }, () => ({ block: 16, length: 2048 }))
+    return writeIso({ files: { file: { pieces } } }).bytes
+  },
+  'a block size of 0': () => {
+    const { bytes } = writeIso({ files: { file: 'x' } })
+    bytes.writeUInt16LE(0, 16 * 2048 + 128)
+    return bytes
+  },
+  'a thousand folders, each in the one before': () =>
+    writeIso({ files: { [`${'d/'.repeat(1000)}file`]: 'x' } }).bytes,
+  'symlinks that double with each step': () => {
+    const links = Array.from(
+      { length: 60 },
+      (_, i) => [`l${i}`, { target: `l${i + 1}/../l${i + 1}` }] as const,
+    )
+    return writeIso({ files: { ...Object.fromEntries(links), 'l60/file': 'x' } }).bytes
+  },
+}
+
+describe('an image made to hurt', () => {
+  test.each(Object.entries(hostile))('%s', async (_name, make) => {
+    const { readings } = await walk(make())
+    expect(readings).toBeLessThan(20_000)
+  })
+
+  test('a folder in itself is refused with its place, and not listed', async () => {
+    const { bytes, folders } = writeIso({ files: { 'a/b/file': 'x' } })
+    const block = folders.get('a')?.block ?? 0
+    const index = await IsoIndex.open(imageOf(withFolder(bytes, folders, 'a', 'b', block)))
+    await expect(index.find(cleanPath('/a/b'))).rejects.toThrow(
+      `x.iso, byte ${block * 2048}: the folder b holds itself`,
+    )
+    expect(await index.list(cleanPath('/a'))).toEqual([])
+  })
+})
+
+/** Makes the record of a child folder point at another block. */
+function withFolder(
+  bytes: Buffer,
+  folders: ReadonlyMap<string, { block: number }>,
+  parent: string,
+  _child: string,
+  block: number,
+): Buffer {
+  const start = (folders.get(parent)?.block ?? 0) * 2048
+  const self = bytes[start] ?? 0
+  const third = start + self + (bytes[start + self] ?? 0)
+  bytes.writeUInt32LE(block, third + 2)
+  return bytes
+}
+
+describe('the corpus', () => {
+  const folder = join(import.meta.dirname, '../../corpus/iso')
+  if (process.env.UPDATE_CORPUS) {
+    mkdirSync(folder, { recursive: true })
+    for (const [name, make] of Object.entries(hostile)) {
+      const bytes = make()
+      // What matters is the head and the last sectors; a small file each, as hexadecimal text of the sectors in use.
+      if (bytes.length < 80_000)
+        writeFileSync(join(folder, `${name.replaceAll(' ', '-')}.hex`), sparseHex(bytes))
+    }
+  }
+  test.each(readdirSync(folder).filter((name) => name.endsWith('.hex')))('%s', async (name) => {
+    await walk(fromSparseHex(readFileSync(join(folder, name), 'utf8')))
+  })
+})
+
+/** Lines of `offset: hex`, 32 bytes each, without those that are all zero; the first line is the size. */
+function sparseHex(bytes: Buffer): string {
+  const lines = [`size ${bytes.length}`]
+  for (let at = 0; at < bytes.length; at += 32) {
+    const row = bytes.subarray(at, at + 32)
+    if (row.some((byte) => byte !== 0)) lines.push(`${at}: ${row.toString('hex')}`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function fromSparseHex(text: string): Buffer {
+  const [first = '', ...lines] = text.trim().split('\n')
+  const bytes = Buffer.alloc(Number(first.replace('size ', '')))
+  for (const line of lines) {
+    const [at = '', hex = ''] = line.split(': ')
+    Buffer.from(hex, 'hex').copy(bytes, Number(at))
+  }
+  return bytes
+}
