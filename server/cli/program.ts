@@ -2,12 +2,14 @@ import { Command, CommanderError } from 'commander'
 import { Failure, failureMessage } from '../core/failure.ts'
 import { registerCheck } from './check.ts'
 import { registerDemo } from './demo.ts'
+import { registerDhcpConfig } from './dhcp-config.ts'
 import { registerExplain } from './explain.ts'
 import { registerGuests } from './guests.ts'
 import { registerInbox } from './inbox.ts'
 import { registerInspect } from './inspect.ts'
 import { registerInstall } from './install.ts'
 import { type CliIo, exitCodes } from './io.ts'
+import { registerLoaders } from './loaders.ts'
 import { registerLookup } from './lookup.ts'
 import { registerRender } from './render.ts'
 import { registerServe } from './serve.ts'
@@ -68,6 +70,8 @@ export function createProgram(io: CliIo): Command {
     registerInbox,
     registerExplain,
     registerRender,
+    registerLoaders,
+    registerDhcpConfig,
     registerDemo,
   ]
   for (const register of registrations) register(program, io)

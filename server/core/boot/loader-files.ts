@@ -17,28 +17,35 @@ const vendors = ['fedora', 'redhat', 'centos', 'almalinux', 'rocky', 'oracle'] a
 const espPlaces = (file: string): readonly string[] =>
   vendors.map((vendor) => `/boot/efi/EFI/${vendor}/${file}`)
 
+/** Debian's packages for another architecture than the host's carry its name; ia32 ones exist for i386 hosts only. */
+const debianPackages = {
+  x64: ['shim-signed', 'grub-efi-amd64-signed', 'shim-helpers-amd64-signed'],
+  aa64: ['shim-signed:arm64', 'grub-efi-arm64-signed:arm64', 'shim-helpers-arm64-signed:arm64'],
+  ia32: [],
+} as const
+
 const signed = (cpu: 'x64' | 'aa64' | 'ia32', grubFolder: string, arch: string): readonly LoaderFile[] => {
-  const debianArch = { x64: 'amd64', aa64: 'arm64', ia32: 'ia32' }[cpu]
-  const foreign = cpu === 'aa64' ? ':arm64' : ''
+  const [shim, grub, manager] = debianPackages[cpu]
+  const debian = (name: string | undefined) => (name === undefined ? {} : { debian: name })
   return [
     {
       name: `shim${cpu}.efi`,
       what: `shim for UEFI ${arch}, signed by Microsoft: the first link of Secure Boot`,
       places: [`/usr/lib/shim/shim${cpu}.efi.signed`, ...espPlaces(`shim${cpu}.efi`)],
-      packages: { debian: `shim-signed${foreign}`, fedora: `shim-${cpu}` },
+      packages: { ...debian(shim), fedora: `shim-${cpu}` },
     },
     {
       name: `grub${cpu}.efi`,
       what: `GRUB for UEFI ${arch} with network drivers, signed by the distribution: shim starts it`,
       // Debian's grubx64.efi.signed is the one for disks and knows no TFTP.
       places: [`/usr/lib/grub/${grubFolder}-signed/grubnet${cpu}.efi.signed`, ...espPlaces(`grub${cpu}.efi`)],
-      packages: { debian: `grub-efi-${debianArch}-signed${foreign}`, fedora: `grub2-efi-${cpu}` },
+      packages: { ...debian(grub), fedora: `grub2-efi-${cpu}` },
     },
     {
       name: `mm${cpu}.efi`,
       what: `MOK manager for UEFI ${arch}: shim starts it while an enrolment is pending`,
       places: [`/usr/lib/shim/mm${cpu}.efi.signed`, ...espPlaces(`mm${cpu}.efi`)],
-      packages: { debian: `shim-helpers-${debianArch}-signed${foreign}`, fedora: `shim-${cpu}` },
+      packages: { ...debian(manager), fedora: `shim-${cpu}` },
     },
   ]
 }

@@ -160,7 +160,7 @@ async function missingAnswer(
   path: CleanPath,
   who: Requester,
 ): Promise<Answer> {
-  if (!wantsPage(req)) return emptyAnswer(404)
+  if (!wantsPage(req)) return isUefi(req) ? wordAnswer(404) : emptyAnswer(404)
   let nearest = parentPath(path)
   while (nearest !== '/' && (await source.stat(nearest, who))?.kind !== 'folder')
     nearest = parentPath(nearest)
@@ -170,12 +170,30 @@ async function missingAnswer(
 /** The cause is for the operator's log: it may name local paths. */
 function failureAnswer(req: IncomingMessage, path: CleanPath, error: unknown): Answer {
   const status = statusOfFailure[failureKind(error)]
-  if (!wantsPage(req)) return emptyAnswer(status)
+  if (!wantsPage(req)) return isUefi(req) ? wordAnswer(status) : emptyAnswer(status)
   const title = reasonOf[status] ?? 'Error'
   return pageAnswer(
     status,
     errorPage(title, path, 'This cannot be served now; the log of the server says why'),
   )
+}
+
+/**
+ * EDK2's HTTP driver (OVMF 2022.11) waits for the body of an answer whose Content-Length is 0, until the connection ends.
+ * shim 16.1 asks for three files that hardly any server has before it asks for GRUB: a minute each with an empty 404,
+ * and then "Failed to fetch image". Neither uses the body of an error for anything.
+ */
+function isUefi(req: IncomingMessage): boolean {
+  return req.headers['user-agent']?.startsWith('UefiHttpBoot') ?? false
+}
+
+function wordAnswer(status: number): Answer {
+  const bytes = Buffer.from(`${reasonOf[status] ?? 'Error'}\n`, 'latin1')
+  return {
+    status,
+    headers: ['Content-Length', String(bytes.length), 'Content-Type', 'text/plain; charset=utf-8'],
+    parts: [bytes],
+  }
 }
 
 function wantsPage(req: IncomingMessage): boolean {

@@ -129,6 +129,12 @@ describe.each([
     expect(person.body.toString()).not.toContain('<script')
   })
 
+  test('UEFI firmware hears a word with a 404: it would wait for the body of an empty one', async () => {
+    const shim = await fetch('/tree/revocations.efi', 'User-Agent: UefiHttpBoot/1.0')
+    expect([shim.status, shim.body.toString()]).toEqual([404, 'Not Found\n'])
+    expect(shim.headers['content-length']).toBe('10')
+  })
+
   test('gzip is never applied, whatever the client accepts', async () => {
     for (const path of ['/tree/.treeinfo', '/tree/initrd.gz', '/tree']) {
       const { headers } = await fetch(path, 'Accept-Encoding: gzip, deflate, br')

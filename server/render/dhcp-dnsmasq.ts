@@ -1,0 +1,25 @@
+import type { DhcpPlan, DhcpRule } from '../core/boot/dhcp-plan.ts'
+import { dnsmasqWord } from './dhcp-quote.ts'
+
+/** Lines for dnsmasq.conf; dnsmasq 2.80 and newer. Ranges, leases and names stay as they are. */
+export function renderDnsmasq({ server, scriptUrl, rules }: DhcpPlan): string {
+  const next = dnsmasqWord(server)
+  return [
+    '# iPXE, by its own option; 175.176 spares it the wait for a ProxyDHCP server.',
+    'dhcp-match=set:ipxe,175',
+    'dhcp-option=tag:ipxe,encap:175,176,1b',
+    `dhcp-boot=tag:ipxe,${dnsmasqWord(scriptUrl)},,${next}`,
+    ...rules.flatMap((rule) => lines(rule, next)),
+    '',
+  ].join('\n')
+}
+
+function lines({ name, archs, http, bootFile }: DhcpRule, next: string): string[] {
+  return [
+    '',
+    ...archs.map((arch) => `dhcp-match=set:${name},option:client-arch,${arch}`),
+    // dnsmasq sends option 60 by itself to PXE clients only.
+    ...(http ? [`dhcp-option-force=tag:${name},60,HTTPClient`] : []),
+    `dhcp-boot=tag:${name},tag:!ipxe,${dnsmasqWord(bootFile)},,${next}`,
+  ]
+}

@@ -1,0 +1,38 @@
+import type { DhcpPlan, DhcpRule } from '../core/boot/dhcp-plan.ts'
+import { iscString } from './dhcp-quote.ts'
+
+/** For dhcpd.conf, at its top level or in a subnet or pool; ISC DHCP 4.3 and newer. */
+export function renderIsc({ server, scriptUrl, rules }: DhcpPlan): string {
+  return [
+    'option client-architecture code 93 = array of unsigned integer 16;',
+    'option space ipxe;',
+    'option ipxe-encap code 175 = encapsulate ipxe;',
+    '# 1: iPXE does not wait for a ProxyDHCP server.',
+    'option ipxe.no-pxedhcp code 176 = unsigned integer 8;',
+    '',
+    `next-server ${address(server)};`,
+    `option tftp-server-name ${iscString(server)};`,
+    'if exists user-class and option user-class = "iPXE" {',
+    '  option ipxe.no-pxedhcp 1;',
+    `  filename ${iscString(scriptUrl)};`,
+    ...rules.flatMap(branch),
+    '}',
+    '',
+  ].join('\n')
+}
+
+function branch({ archs, http, bootFile }: DhcpRule): string[] {
+  const test = archs
+    .map((arch) => `substring(option client-architecture, 0, 2) = 00:${arch.toString(16).padStart(2, '0')}`)
+    .join(' or ')
+  return [
+    `} elsif ${test} {`,
+    ...(http ? ['  option vendor-class-identifier "HTTPClient";'] : []),
+    `  filename ${iscString(bootFile)};`,
+  ]
+}
+
+/** A host name or an address stands bare in `next-server`. */
+function address(text: string): string {
+  return /^[\w.-]+$/.test(text) ? text : iscString(text)
+}

@@ -1,0 +1,35 @@
+import type { DhcpPlan, DhcpRule } from '../core/boot/dhcp-plan.ts'
+import { keaExpressionString } from './dhcp-quote.ts'
+
+/** `option-def` and `client-classes` for the `Dhcp4` map of kea-dhcp4.conf; Kea 2.0 and newer. The first class that matches names the file. */
+export function renderKea({ server, scriptUrl, rules }: DhcpPlan): string {
+  const ipxe = {
+    name: 'treeboot-ipxe',
+    test: `substring(option[77].hex,0,4) == ${keaExpressionString('iPXE')} or option[175].exists`,
+    'next-server': server,
+    'boot-file-name': scriptUrl,
+    // Sub-option 176, one octet, 1: iPXE does not wait for a ProxyDHCP server.
+    'option-data': [{ name: 'treeboot-ipxe-encap', code: 175, 'csv-format': false, data: 'B00101' }],
+  }
+  const config = {
+    'option-def': [{ name: 'treeboot-ipxe-encap', code: 175, type: 'binary' }],
+    'client-classes': [ipxe, ...rules.map((rule) => classOf(rule, server))],
+  }
+  return `${JSON.stringify({ Dhcp4: config }, undefined, 2)}\n`
+}
+
+function classOf({ name, archs, http, bootFile }: DhcpRule, server: string) {
+  const arch = archs
+    .map((each) => `option[93].hex == 0x${each.toString(16).padStart(4, '0').toUpperCase()}`)
+    .join(' or ')
+  return {
+    name: `treeboot-${name}`,
+    test: `(${arch}) and not member(${keaExpressionString('treeboot-ipxe')})`,
+    'next-server': server,
+    'server-hostname': server,
+    'boot-file-name': bootFile,
+    ...(http && {
+      'option-data': [{ name: 'vendor-class-identifier', data: 'HTTPClient', 'always-send': true }],
+    }),
+  }
+}

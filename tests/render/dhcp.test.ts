@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest'
+import type { DhcpPlan } from '../../server/core/boot/dhcp-plan.ts'
+import { dhcpKinds } from '../../server/core/boot/dhcp-plan.ts'
+import { renderDnsmasq } from '../../server/render/dhcp-dnsmasq.ts'
+import { renderIsc } from '../../server/render/dhcp-isc.ts'
+import { renderKea } from '../../server/render/dhcp-kea.ts'
+import { dnsmasqWord, iscString, keaExpressionString } from '../../server/render/dhcp-quote.ts'
+import { expectGolden } from '../support/golden.ts'
+
+const files: Record<string, string> = {
+  bios: 'undionly.kpxe',
+  'efi-ia32': 'ipxe-i386.efi',
+  'efi-x64': 'snponly.efi',
+  'efi-arm64': 'boot/loader/debian-12/shimaa64.efi',
+  'http-x64': 'http://192.0.2.1:8080/snponly.efi',
+  'http-arm64': 'http://192.0.2.1:8080/boot/loader/debian-12/shimaa64.efi',
+}
+
+const plan: DhcpPlan = {
+  server: '192.0.2.1',
+  scriptUrl: 'http://192.0.2.1:8080/boot.ipxe',
+  rules: dhcpKinds.map((kind) => ({ ...kind, bootFile: files[kind.name] ?? '' })),
+  missing: [],
+}
+
+describe('what a DHCP server must be told', () => {
+  test('dnsmasq', () => expectGolden('dhcp-config/dnsmasq.conf', renderDnsmasq(plan)))
+  test('ISC', () => expectGolden('dhcp-config/dhcpd.conf', renderIsc(plan)))
+  test('Kea', () => expectGolden('dhcp-config/kea-dhcp4.json', renderKea(plan)))
+
+  test('nothing is offered to nobody', () => {
+    const none = { ...plan, rules: [] }
+    expect(renderDnsmasq(none)).not.toContain('client-arch')
+    expect(renderIsc(none)).not.toContain('elsif')
+    expect(JSON.parse(renderKea(none)).Dhcp4['client-classes']).toHaveLength(1)
+  })
+})
+
+describe('quoting', () => {
+  test('text that a language cannot hold is refused, and not bent', () => {
+    for (const text of ['a,b', 'a b', 'a"b', 'a#b', 'a\nb', 'ä'])
+      expect(() => dnsmasqWord(text)).toThrow(/dnsmasq/)
+    expect(dnsmasqWord('http://[::1]:80/x%20y?a=b')).toBe('http://[::1]:80/x%20y?a=b')
+    expect(iscString('a"b\\c')).toBe('"a\\"b\\\\c"')
+    expect(() => iscString('a\nb')).toThrow(/dhcpd/)
+    expect(keaExpressionString('iPXE')).toBe("'iPXE'")
+    expect(() => keaExpressionString("a'b")).toThrow(/Kea/)
+  })
+})
