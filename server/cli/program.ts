@@ -5,15 +5,19 @@ import { registerDemo } from './demo.ts'
 import { registerDhcpConfig } from './dhcp-config.ts'
 import { registerExplain } from './explain.ts'
 import { registerGuests } from './guests.ts'
+import { registerImport } from './import.ts'
 import { registerInbox } from './inbox.ts'
+
 import { registerInspect } from './inspect.ts'
 import { registerInstall } from './install.ts'
 import { type CliIo, exitCodes } from './io.ts'
 import { registerLoaders } from './loaders.ts'
 import { registerLookup } from './lookup.ts'
+import { registerMirror } from './mirror.ts'
 import { registerRender } from './render.ts'
 import { registerServe } from './serve.ts'
 import { registerTrees } from './trees.ts'
+import { registerVerify } from './verify.ts'
 import { packageVersion } from './version.ts'
 
 const epilogue = `
@@ -64,6 +68,9 @@ export function createProgram(io: CliIo): Command {
     registerCheck,
     registerTrees,
     registerInspect,
+    registerImport,
+    registerMirror,
+    registerVerify,
     registerLookup,
     registerGuests,
     registerInstall,

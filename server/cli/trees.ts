@@ -4,9 +4,10 @@ import { treeSummary } from '../web/views.ts'
 import { type CliIo, exitCodes } from './io.ts'
 import { configOption, jsonOption, oneShot } from './options.ts'
 import { json, table } from './table.ts'
+import { registerTreeVersions } from './trees-versions.ts'
 
 export function registerTrees(program: Command, io: CliIo): void {
-  program
+  const trees = program
     .command('trees')
     .description('list the trees below trees/, their state, and what is wrong with each')
     .addOption(configOption())
@@ -17,6 +18,7 @@ export function registerTrees(program: Command, io: CliIo): void {
       else io.out(trees.all.length === 0 ? 'no trees yet: copy one into trees/\n' : describeTrees(trees.all))
       if (trees.all.length === 0) io.exit(exitCodes.none)
     })
+  registerTreeVersions(trees, io)
 }
 
 function describeTrees(trees: readonly Tree[]): string {

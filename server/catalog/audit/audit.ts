@@ -14,6 +14,8 @@ export interface AuditOptions extends CollectOptions {
   /** Called as bytes are read; `totalBytes` of everything that will be. */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void
   readonly signal?: AbortSignal
+  /** Only part of the tree is meant to be here: a named file that is missing is worth a warning, unless a boot rests on it. */
+  readonly partial?: boolean
 }
 
 /** What came of checking every file of a tree that a document speaks of. */
@@ -51,7 +53,7 @@ export async function auditTree(
   const collected = await collectClaims(source, at, description, options)
   const findings: Finding[] = [...collected.findings]
   if (description) findings.push(...(await missingBootFiles(source, at, description)))
-  const files = await groupByFile(source, at, collected.claims, findings)
+  const files = await groupByFile(source, at, collected.claims, findings, options.partial ?? false)
   const totalBytes = files.reduce((sum, file) => sum + (file.algorithms.length > 0 ? file.entry.size : 0), 0)
   let doneBytes = 0
   const left = files.values()
@@ -106,6 +108,7 @@ async function groupByFile(
   at: CleanPath,
   claims: readonly Claim[],
   findings: Finding[],
+  partial: boolean,
 ): Promise<ClaimedFile[]> {
   const byPath = new Map<CleanPath, Claim[]>()
   for (const claim of claims) {
@@ -120,18 +123,22 @@ async function groupByFile(
       const algorithms = new Set(said.flatMap(({ digest }) => (digest ? [digest.algorithm] : [])))
       files.push({ entry, claims: said, algorithms: [...algorithms] })
     } else {
-      const missing = missingFinding(relativeTo(at, path), said)
+      const missing = missingFinding(relativeTo(at, path), said, partial)
       if (missing) findings.push(missing)
     }
   }
   return files
 }
 
-function missingFinding(path: string, claims: readonly Claim[]): Finding | undefined {
+function missingFinding(path: string, claims: readonly Claim[], partial: boolean): Finding | undefined {
   const required = claims.find(({ weight }) => weight === 'required')
   const [claim] = required ? [required] : claims.filter(({ weight }) => weight === 'listed')
   if (!claim) return undefined
-  return { severity: required ? 'error' : 'warning', path, message: `is missing (named by ${claim.by})` }
+  return {
+    severity: required && !partial ? 'error' : 'warning',
+    path,
+    message: `is missing (named by ${claim.by})`,
+  }
 }
 
 async function checkFile(

@@ -1,4 +1,5 @@
 import type { Description } from '../../core/tree/tree.ts'
+import { isoSource } from '../../files/iso/source.ts'
 import { cleanPath } from '../../files/path.ts'
 import { type AuditOptions, type AuditReport, auditTree } from '../audit/audit.ts'
 import type { Finding } from '../audit/claim.ts'
@@ -36,7 +37,10 @@ export async function release(
   const { trees, accept, ...staged } = candidate
   await store.checkPlace(candidate.id, candidate.replace)
   const reports = await auditAll(candidate, { packages: true, ...options })
-  const findings = reports.flatMap(({ at, report }) => findingsOf(at, report))
+  const findings = [
+    ...(await cutOffImage(candidate)),
+    ...reports.flatMap(({ at, report }) => findingsOf(at, report)),
+  ]
   const description = reports.find(({ report }) => report.description)?.report.description
   const errors = findings.filter((finding) => finding.severity === 'error')
   if (errors.length > 0 && !accept) return { outcome: 'refused', description, findings }
@@ -58,6 +62,20 @@ async function auditAll(
   for (const at of trees)
     reports.push({ at, report: await auditTree(source, cleanPath(`/${at}`), id, options) })
   return reports
+}
+
+/** An image says itself how long it is; one without checksums inside shows only by this that its end is missing. */
+async function cutOffImage({ path, kind }: Candidate): Promise<Finding[]> {
+  if (kind !== 'iso') return []
+  const { missingBytes } = await isoSource(path)
+  if (missingBytes === 0) return []
+  return [
+    {
+      severity: 'error',
+      path: 'the image',
+      message: `is cut off: its last ${missingBytes} bytes are missing`,
+    },
+  ]
 }
 
 /** Paths as seen from the whole, where there is more than one tree in it. */

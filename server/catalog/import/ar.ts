@@ -1,0 +1,49 @@
+import { Failure } from '../../core/failure.ts'
+import { ByteReader } from './byte-reader.ts'
+
+export const arMagic = '!<arch>\n'
+
+/** A member of an ar archive. Its body must be read, or is skipped, before the next is asked for. */
+export interface ArMember {
+  readonly name: string
+  readonly size: number
+  body(): AsyncGenerator<Uint8Array>
+}
+
+/**
+ * Reads an ar archive as `.deb` packages are (deb(5)): the magic, then members with a header of 60 bytes each, padded
+ * to even lengths.
+ */
+export async function* readAr(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<ArMember> {
+  const reader = new ByteReader(pieces)
+  try {
+    if ((await reader.take(8)).toString('latin1') !== arMagic)
+      throw new Failure('invalid-data', 'it is no ar archive: it does not begin with !<arch>')
+    for (;;) {
+      const at = reader.position
+      const header = await reader.take(60)
+      if (header.length === 0) return
+      const text = header.toString('latin1')
+      const size = Number(text.slice(48, 58).trim() || Number.NaN)
+      if (header.length < 60 || text.slice(58) !== '`\n' || !Number.isSafeInteger(size) || size < 0)
+        throw new Failure('invalid-data', `the archive is damaged: no member header at byte ${at}`)
+      const end = reader.position + size
+      yield { name: text.slice(0, 16).trim().replace(/\/$/, ''), size, body: () => reader.body(size) }
+      await reader.skip(end - reader.position)
+      if (size % 2 === 1) await reader.take(1)
+    }
+  } finally {
+    await reader.close()
+  }
+}
+
+/** The files of a Debian package: its member `data.tar`, packed in any way. */
+export async function* dataOfDeb(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let found = false
+  for await (const member of readAr(pieces)) {
+    if (!/^data\.tar(\.\w+)?$/.test(member.name)) continue
+    found = true
+    yield* member.body()
+  }
+  if (!found) throw new Failure('invalid-data', 'it is no Debian package: it has no member data.tar')
+}

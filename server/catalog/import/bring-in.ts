@@ -1,0 +1,107 @@
+import { createReadStream, type Stats } from 'node:fs'
+import { lstat, readdir, readlink, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { unpacked } from '../../files/unpack.ts'
+import { dataOfDeb } from './ar.ts'
+import type { OnProgress } from './progress.ts'
+import { readTar } from './tar.ts'
+import type { TreeWriter } from './tree-writer.ts'
+
+export interface BringInOptions {
+  readonly onProgress: OnProgress
+  readonly signal?: AbortSignal
+  /** Make files of this machine the very same files, where their file system can. */
+  readonly hardLink?: boolean
+}
+
+/** Fills the tree from a tar archive or a Debian package, packed in any way. What an earlier run wrote is passed over. */
+export async function bringInArchive(
+  file: string,
+  kind: 'tar' | 'deb',
+  writer: TreeWriter,
+  options: BringInOptions,
+): Promise<void> {
+  const { size } = await stat(file)
+  const input = createReadStream(file, { highWaterMark: 1 << 20 })
+  const told = { files: 0 }
+  const read = kind === 'deb' ? dataOfDeb(input) : input
+  for await (const entry of readTar(unpacked(read, file))) {
+    options.signal?.throwIfAborted()
+    const path = entry.path.replace(/^(\.?\/)+/, '').replace(/\/+$/, '')
+    if (path === '' || path === '.') continue
+    const facts = { path, size: entry.size, modifiedMs: entry.modifiedMs }
+    if (entry.kind === 'folder') await writer.folder(path)
+    else if (entry.kind === 'symlink') writer.link(path, entry.target, false)
+    else if (entry.kind === 'link') writer.link(path, entry.target.replace(/^(\.?\/)+/, ''), true)
+    else if (entry.kind === 'file') {
+      if (!(await writer.has(facts))) await writer.write(facts, entry.body(), options.signal)
+      told.files++
+      // How much of the archive was read: its size is known, and that of what is in it is not.
+      options.onProgress({
+        stage: 'reading',
+        doneBytes: input.bytesRead,
+        totalBytes: size,
+        file: path,
+        ...told,
+      })
+    }
+  }
+}
+
+/** Fills the tree from a folder of this machine. */
+export async function bringInFolder(
+  folder: string,
+  writer: TreeWriter,
+  options: BringInOptions,
+): Promise<void> {
+  const files: { path: string; stats: Stats }[] = []
+  await listFolder(folder, '', writer, files)
+  const totalBytes = files.reduce((sum, { stats }) => sum + stats.size, 0)
+  let doneBytes = 0
+  for (const [at, { path, stats }] of files.entries()) {
+    options.signal?.throwIfAborted()
+    const facts = { path, size: stats.size, modifiedMs: stats.mtimeMs }
+    const from = join(folder, path)
+    const tell = (bytes: number) => {
+      doneBytes += bytes
+      options.onProgress({ stage: 'reading', doneBytes, totalBytes, files: at + 1, file: path })
+    }
+    if ((await writer.has(facts)) || (await writer.share(facts, from, options.hardLink ?? false)))
+      tell(stats.size)
+    else
+      await writer.write(
+        facts,
+        counted(createReadStream(from, { highWaterMark: 1 << 20 }), tell),
+        options.signal,
+      )
+  }
+}
+
+async function listFolder(
+  folder: string,
+  at: string,
+  writer: TreeWriter,
+  files: { path: string; stats: Stats }[],
+): Promise<void> {
+  for (const name of (await readdir(join(folder, at))).sort()) {
+    const path = at === '' ? name : `${at}/${name}`
+    const place = join(folder, path)
+    const stats = await lstat(place)
+    if (stats.isDirectory()) {
+      await writer.folder(path)
+      await listFolder(folder, path, writer, files)
+    } else if (stats.isFile()) files.push({ path, stats })
+    else if (stats.isSymbolicLink()) writer.link(path, await readlink(place), false)
+    else writer.notes.push(`${path} is left out: it is neither file, folder nor link`)
+  }
+}
+
+async function* counted(
+  pieces: AsyncIterable<Uint8Array>,
+  tell: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    yield piece
+    tell(piece.length)
+  }
+}

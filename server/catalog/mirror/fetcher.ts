@@ -1,0 +1,151 @@
+import { createHash } from 'node:crypto'
+import { link, lstat, mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { Failure } from '../../core/failure.ts'
+import { cleanPath } from '../../files/path.ts'
+import type { OnProgress } from '../import/progress.ts'
+import { digestFile } from '../verify.ts'
+import { type FetchOptions, fetchFile, type RemoteFile } from './fetch-file.ts'
+import type { Upstream } from './upstream.ts'
+
+export interface FetcherParts {
+  readonly upstreams: readonly Upstream[]
+  /** Where the whole grows. */
+  readonly root: string
+  /** Where the upstream's own folder lies in it: `BaseOS/x86_64/os`, or ''. */
+  readonly prefix: string
+  /** For files under way. */
+  readonly parts: string
+  /** The version that everyone sees now, if there is one: what it has need not be fetched. */
+  readonly earlier: string | undefined
+  readonly onProgress: OnProgress
+  readonly options: FetchOptions
+}
+
+const concurrentFiles = 6
+
+/** Fetches files into a tree that grows, several at once, and takes what an earlier version or an earlier run has. */
+export class Fetcher {
+  readonly #parts: FetcherParts
+  readonly #seen = new Set<string>()
+  #doneBytes = 0
+  #totalBytes = 0
+  #files = 0
+  /** Files that differ from the earlier version's. */
+  changed = 0
+  /** Files that were named and that no upstream has, relative to the tree. */
+  readonly absent: string[] = []
+
+  constructor(parts: FetcherParts) {
+    this.#parts = parts
+  }
+
+  get files(): number {
+    return this.#files
+  }
+
+  /** All of these, several at once. */
+  async fetchAll(files: readonly RemoteFile[]): Promise<void> {
+    this.#totalBytes += files.reduce((sum, file) => sum + (file.size ?? 0), 0)
+    const left = files.values()
+    const worker = async (): Promise<void> => {
+      for (const file of left) if (!(await this.fetch(file, true))) this.absent.push(file.path)
+    }
+    // The first that fails ends the others at their next file; what they have stays for the next run.
+    await Promise.all(Array.from({ length: Math.min(concurrentFiles, files.length) }, worker))
+  }
+
+  /** @returns False when no upstream has it. */
+  async fetch(file: RemoteFile, isCounted = false): Promise<boolean> {
+    const place = this.place(file.path)
+    if (this.#seen.has(place)) return true
+    this.#seen.add(place)
+    if (await this.#isHere(place, file)) return this.#done(file, isCounted)
+    if (await this.#takeEarlier(place, file)) return this.#done(file, isCounted)
+    const part = join(this.#parts.parts, createHash('sha256').update(place).digest('hex').slice(0, 32))
+    const { onBytes: _, ...options } = this.#parts.options
+    const found = await fetchFile(this.#parts.upstreams, file, part, {
+      ...options,
+      onBytes: (bytes) => {
+        this.#tell(bytes, file.path, isCounted && file.size !== undefined)
+      },
+    })
+    if (!found) return false
+    await mkdir(dirname(place), { recursive: true })
+    await rename(part, place)
+    await rm(`${part}.from`, { force: true })
+    if (!(await this.#sameAsEarlier(place))) this.changed++
+    this.#files++
+    return true
+  }
+
+  /** The bytes of a small file that was fetched. */
+  read(path: string): Promise<Buffer> {
+    return readFile(this.place(path))
+  }
+
+  /** Where a file of the upstream lies here. `..` leads beside the tree, and never out of the whole. */
+  place(path: string): string {
+    const whole = cleanPath(`${this.#parts.prefix}/${path}`)
+    const up = this.#parts.prefix.split('/').filter(Boolean).length
+    let depth = up
+    for (const part of path.split('/')) {
+      if (part === '..') depth--
+      else if (part !== '' && part !== '.') depth++
+      if (depth < 0) throw new Failure('invalid-data', `${path} leads out of the tree`)
+    }
+    return join(this.#parts.root, whole)
+  }
+
+  async #isHere(place: string, { size, digest }: RemoteFile): Promise<boolean> {
+    if (!digest) return false
+    const stats = await lstat(place).catch(() => undefined)
+    if (!stats?.isFile() || (size !== undefined && stats.size !== size)) return false
+    return (await digestFile(place, digest.algorithm)) === digest.hex
+  }
+
+  /** A hard link to what the earlier version has, when its digest is the one that is named now. */
+  async #takeEarlier(place: string, file: RemoteFile): Promise<boolean> {
+    const { earlier, root } = this.#parts
+    if (earlier === undefined || !file.digest) return false
+    const old = join(earlier, place.slice(root.length))
+    if (!(await this.#isHere(old, file))) return false
+    await mkdir(dirname(place), { recursive: true })
+    await rm(place, { force: true })
+    return link(old, place).then(
+      () => true,
+      () => false,
+    )
+  }
+
+  async #sameAsEarlier(place: string): Promise<boolean> {
+    const { earlier, root } = this.#parts
+    if (earlier === undefined) return false
+    const old = join(earlier, place.slice(root.length))
+    const [now, before] = await Promise.all([lstat(place), lstat(old).catch(() => undefined)])
+    if (now.size !== before?.size) return false
+    const [a, b] = [await digestFile(place, 'sha256'), await digestFile(old, 'sha256')]
+    return a === b
+  }
+
+  #done(file: RemoteFile, isCounted: boolean): true {
+    this.#files++
+    this.#tell(file.size ?? 0, file.path, isCounted && file.size !== undefined)
+    return true
+  }
+
+  #tell(bytes: number, file: string, isCounted: boolean): void {
+    if (isCounted) this.#doneBytes += bytes
+    else {
+      this.#doneBytes += bytes
+      this.#totalBytes += bytes
+    }
+    this.#parts.onProgress({
+      stage: 'fetching',
+      doneBytes: this.#doneBytes,
+      totalBytes: Math.max(this.#totalBytes, this.#doneBytes),
+      files: this.#files,
+      file,
+    })
+  }
+}

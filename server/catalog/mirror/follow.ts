@@ -1,0 +1,100 @@
+import { createReadStream } from 'node:fs'
+import { Failure } from '../../core/failure.ts'
+import { bootFiles } from '../../core/tree/boot-files.ts'
+import { imagesOf } from '../../core/tree/conclude.ts'
+import { readDescriptor } from '../../core/tree/descriptor.ts'
+import type { Description } from '../../core/tree/tree.ts'
+import { unpacked } from '../../files/unpack.ts'
+import { readPackages } from '../audit/primary.ts'
+import { maxRepomdBytes, parseRepomd } from '../audit/repomd.ts'
+import type { RemoteFile } from './fetch-file.ts'
+import type { Fetcher } from './fetcher.ts'
+import type { Upstream } from './upstream.ts'
+
+/** Files that go with a `.treeinfo` without being named by it. */
+const companions = ['.discinfo', 'media.repo']
+
+/** Fetches everything that a `.treeinfo` and the repositories behind it name, and nothing else. */
+export async function followTreeinfo(
+  fetcher: Fetcher,
+  description: Description,
+  bootOnly: boolean,
+): Promise<void> {
+  const { required, optional } = bootFiles(description)
+  const named = bootOnly
+    ? [...required, ...optional, ...(description.stage2 === undefined ? [] : [description.stage2])]
+    : [...imagesOf(description), ...Object.keys(description.checksums)]
+  const images = [...new Set(named)].map((path): RemoteFile => {
+    const digest = description.checksums[path]
+    return digest ? { path, digest } : { path }
+  })
+  for (const path of companions) await fetcher.fetch({ path })
+  await fetcher.fetchAll(images)
+  if (bootOnly) return
+  for (const { path } of description.repositories) await followRepository(fetcher, path, description)
+}
+
+/** `repomd.xml`, the metadata that it names, and the packages that those name. */
+async function followRepository(
+  fetcher: Fetcher,
+  repository: string,
+  description: Description,
+): Promise<void> {
+  const base = repository === '.' ? '' : `${repository}/`
+  const repomd = `${base}repodata/repomd.xml`
+  const digest = description.checksums[repomd]
+  if (!(await fetcher.fetch({ path: repomd, ...(digest && { digest }) })))
+    return void fetcher.absent.push(repomd)
+  const text = await fetcher.read(repomd)
+  if (text.length > maxRepomdBytes) throw new Failure('too-large', `${repomd} has ${text.length} bytes`)
+  const files = parseRepomd(text.toString('utf8'))
+  await fetcher.fetchAll(files.map((file) => ({ ...remote(file), path: `${base}${file.href}` })))
+  const primary = files.find((file) => file.type === 'primary')
+  if (!primary) return
+  const packages: RemoteFile[] = []
+  const place = fetcher.place(`${base}${primary.href}`)
+  for await (const file of readPackages(unpacked(createReadStream(place), primary.href)))
+    packages.push({ ...remote(file), path: `${base}${file.href}` })
+  await fetcher.fetchAll(packages)
+}
+
+function remote({ size, digest }: Omit<RemoteFile, 'path'>): Omit<RemoteFile, 'path'> {
+  return { ...(size !== undefined && { size }), ...(digest && { digest }) }
+}
+
+/** Reads the `.treeinfo` that was fetched; undefined when the upstream has none. */
+export async function fetchTreeinfo(fetcher: Fetcher): Promise<Description | undefined> {
+  for (const path of ['.treeinfo', 'treeinfo'])
+    if (await fetcher.fetch({ path })) return readDescriptor(path, await fetcher.read(path))
+  return undefined
+}
+
+const mostListed = 20_000
+const deepest = 12
+
+/** Every file below a folder, as its listings tell, for trees that have no `.treeinfo`. Undefined when nothing is listed. */
+export async function crawl(
+  upstream: Upstream,
+  signal?: AbortSignal,
+): Promise<readonly string[] | undefined> {
+  const files: string[] = []
+  let level: string[] = ['']
+  let listed = false
+  for (let depth = 0; depth < deepest && level.length > 0; depth++) {
+    const below: string[] = []
+    for (const folder of level) {
+      signal?.throwIfAborted()
+      const names = await upstream.list(folder)
+      if (!names) continue
+      listed = true
+      for (const name of names) (name.endsWith('/') ? below : files).push(`${folder}${name}`)
+      if (files.length + below.length > mostListed)
+        throw new Failure(
+          'too-large',
+          `${upstream.url} lists more than ${mostListed} files; name the folder of one installation tree in it`,
+        )
+    }
+    level = below
+  }
+  return listed ? files : undefined
+}

@@ -1,0 +1,125 @@
+import { Agent, EnvHttpProxyAgent, request } from 'undici'
+import { failureMessage } from '../../core/failure.ts'
+import { isPlainName, type RemoteBody, Trouble, type Upstream, type Wanted } from './upstream.ts'
+
+const maxListingBytes = 16 * 1024 * 1024
+/** No byte for so long, and the connection is given up. */
+const stallMs = 30_000
+
+/** A tree on a web server. Redirects are followed, as mirror networks answer with them. */
+export function httpUpstream(given: string): Upstream {
+  const url = given.endsWith('/') ? given : `${given}/`
+  const settings = { connections: 8, headersTimeout: stallMs, bodyTimeout: stallMs, connectTimeout: 15_000 }
+  const proxied =
+    process.env.http_proxy || process.env.https_proxy || process.env.HTTP_PROXY || process.env.HTTPS_PROXY
+  const dispatcher = proxied ? new EnvHttpProxyAgent(settings) : new Agent(settings)
+
+  async function ask(path: string, headers: Record<string, string>, signal?: AbortSignal) {
+    let at = new URL(encodePath(path), url)
+    for (let hop = 0; hop < 10; hop++) {
+      const answer = await request(at, {
+        dispatcher,
+        headers: { 'user-agent': 'treeboot', 'accept-encoding': 'identity', ...headers },
+        ...(signal && { signal }),
+      }).catch((error: unknown) => {
+        if (signal?.aborted) throw error
+        throw new Trouble(`${at.href}: ${failureMessage(error)}`, undefined, error)
+      })
+      const location = answer.headers.location
+      if (answer.statusCode < 300 || answer.statusCode > 399 || typeof location !== 'string')
+        return { answer, at }
+      await answer.body.dump()
+      at = new URL(location, at)
+    }
+    throw new Trouble(`${at.href}: more than 10 redirections`)
+  }
+
+  async function get(path: string, { start, validator, signal }: Wanted): Promise<RemoteBody | undefined> {
+    const resume: Record<string, string> = start > 0 ? { range: `bytes=${start}-` } : {}
+    if (start > 0 && validator !== undefined) resume['if-range'] = validator
+    const { answer, at } = await ask(path, resume, signal)
+    const { statusCode, headers, body } = answer
+    if (statusCode === 200 || statusCode === 206) {
+      const [, first, total] =
+        /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(String(headers['content-range'] ?? '')) ?? []
+      const length = Number(headers['content-length'] ?? Number.NaN)
+      const size = statusCode === 206 ? Number(total) : length
+      const modifiedMs = Date.parse(String(headers['last-modified'] ?? ''))
+      const tag = String(headers.etag ?? '')
+      const strong = tag !== '' && !tag.startsWith('W/') ? tag : undefined
+      return {
+        start: statusCode === 206 ? Number(first ?? 0) : 0,
+        body,
+        ...(Number.isSafeInteger(size) && { size }),
+        ...(Number.isFinite(modifiedMs) && { modifiedMs }),
+        ...(strong !== undefined && { validator: strong }),
+      }
+    }
+    await body.dump().catch(() => undefined)
+    if (statusCode === 404 || statusCode === 410) return undefined
+    // The part is longer than the file is now: from the start.
+    if (statusCode === 416 && start > 0) return get(path, { start: 0, ...(signal && { signal }) })
+    throw new Trouble(`${at.href} answers ${statusCode}`, retryAfterMs(headers['retry-after']))
+  }
+
+  return {
+    url,
+    get,
+    async list(path) {
+      const { answer, at } = await ask(path === '' || path.endsWith('/') ? path : `${path}/`, {
+        accept: 'text/html',
+      })
+      const { statusCode, headers, body } = answer
+      const isPage = statusCode === 200 && /html/i.test(String(headers['content-type'] ?? ''))
+      const pieces: Buffer[] = []
+      let length = 0
+      for await (const piece of body as AsyncIterable<Buffer>) {
+        length += piece.length
+        if (!isPage || length > maxListingBytes) break
+        pieces.push(piece)
+      }
+      return isPage ? namesOnPage(Buffer.concat(pieces).toString('utf8'), at) : undefined
+    },
+    close: () => dispatcher.destroy(),
+  }
+}
+
+function encodePath(path: string): string {
+  return path.split('/').map(encodeURIComponent).join('/')
+}
+
+/** Seconds or a date (RFC 9110 section 10.2.3). */
+function retryAfterMs(header: string | string[] | undefined): number | undefined {
+  const text = [header ?? ''].flat()[0] ?? ''
+  if (/^\d+$/.test(text)) return Number(text) * 1000
+  const date = Date.parse(text)
+  return Number.isFinite(date) ? Math.max(0, date - Date.now()) : undefined
+}
+
+/**
+ * What an index page links to directly below itself. Apache, nginx, lighttpd, Python and we ourselves all write one
+ * link for each name; links for sorting (`?C=M`), to the parent and to elsewhere are passed over.
+ */
+export function namesOnPage(page: string, at: URL): readonly string[] {
+  const base = at.pathname.endsWith('/') ? at : new URL(`${at.pathname}/`, at)
+  const names = new Set<string>()
+  for (const [, double, single] of page.matchAll(/<a\s[^>]*?href\s*=\s*(?:"([^"]*)"|'([^']*)')/gi)) {
+    const href = (double ?? single ?? '')
+      .replaceAll('&amp;', '&')
+      .replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)))
+    if (href === '' || /[?#]/.test(href) || !URL.canParse(href, base.href)) continue
+    const target = new URL(href, base)
+    if (target.origin !== base.origin || !target.pathname.startsWith(base.pathname)) continue
+    const name = decode(target.pathname.slice(base.pathname.length))
+    if (name !== undefined && isPlainName(name)) names.add(name)
+  }
+  return [...names].sort()
+}
+
+function decode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
+}

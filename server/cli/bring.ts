@@ -1,0 +1,132 @@
+import { realpath } from 'node:fs/promises'
+import { userInfo } from 'node:os'
+import { Option } from 'commander'
+import { loadConfigFile } from '../catalog/config/load.ts'
+import type { Config } from '../catalog/config/schema.ts'
+import type { Imported, ImportOptions, ImportOutcome } from '../catalog/import/import-tree.ts'
+import { findingText } from '../catalog/versions/release.ts'
+import { VersionStore } from '../catalog/versions/version-store.ts'
+import { Failure } from '../core/failure.ts'
+import { distroName, distroOf } from '../core/tree/distro.ts'
+import { bytes as size } from '../events/units.ts'
+import { type CliIo, exitCodes } from './io.ts'
+import type { CommonOptions } from './options.ts'
+import { progressLine } from './progress.ts'
+
+/** What `import` and `mirror` share: options, progress, interruption, and how the outcome is told. */
+
+export interface BringOptions extends CommonOptions {
+  readonly id?: string
+  readonly replace?: boolean
+  readonly accept?: string
+}
+
+export const bringOptions = (): readonly Option[] => [
+  new Option(
+    '--id <id>',
+    'the id of the tree (default: what it says it is, such as fedora-40-server-x86_64)',
+  ),
+  new Option('--replace', 'a folder that was put there by hand may become an earlier version'),
+  new Option('--accept <reason>', 'publish although something is wrong with it; who and why is recorded'),
+]
+
+export async function configOf(options: CommonOptions, io: CliIo): Promise<Config> {
+  const file = options.config === undefined ? {} : { file: options.config }
+  return (await loadConfigFile({ ...file, cwd: io.cwd })).config
+}
+
+/** The versions below the configured trees folder. */
+export async function storeOf(options: CommonOptions, io: CliIo): Promise<VersionStore> {
+  const { paths } = await configOf(options, io)
+  const trees = await realpath(paths.trees).catch(() => undefined)
+  if (trees === undefined)
+    throw new Failure('not-found', `there is no folder ${paths.trees}; make it, or set paths.trees`)
+  return new VersionStore(trees)
+}
+
+/** Runs a long piece of work with a progress line; the first Ctrl-C ends it in good order. */
+export async function runBringing(
+  options: BringOptions,
+  io: CliIo,
+  what: string,
+  work: (options: ImportOptions) => Promise<ImportOutcome>,
+): Promise<void> {
+  const mode = options.json ? 'json' : process.stderr.isTTY ? 'terminal' : 'none'
+  const line = progressLine(io, mode)
+  const aborter = new AbortController()
+  const interrupt = (): void => aborter.abort()
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+  const by = userName()
+  try {
+    const outcome = await work({
+      by,
+      onProgress: (progress) => line.show(progress),
+      signal: aborter.signal,
+      ...(options.id !== undefined && { id: options.id }),
+      ...(options.replace !== undefined && { replace: options.replace }),
+      ...(options.accept !== undefined && { accept: { by, why: options.accept } }),
+    })
+    line.end()
+    tell(outcome, options, io)
+  } catch (error) {
+    line.end()
+    if (!aborter.signal.aborted) throw error
+    io.err(`\ninterrupted: nothing was published; '${what}' goes on where this stopped\n`)
+    io.exit(exitCodes.failed)
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+  }
+}
+
+function userName(): string {
+  try {
+    return process.env.SUDO_USER ?? userInfo().username
+  } catch {
+    return 'unknown'
+  }
+}
+
+const mostLines = 20
+
+function tell(outcome: ImportOutcome, options: BringOptions, io: CliIo): void {
+  for (const each of outcome.trees) {
+    if (options.json) io.out(`${JSON.stringify(eventOf(each))}\n`)
+    else io.out(describe(each))
+    if (each.release.outcome === 'refused') io.exit(exitCodes.badInput)
+  }
+  if (!options.json) for (const note of outcome.notes.slice(0, mostLines)) io.err(`note: ${note}\n`)
+}
+
+function eventOf({ id, release }: Imported) {
+  const findings = release.findings
+  return release.outcome === 'published'
+    ? {
+        event: 'published',
+        id,
+        version: release.record.version,
+        files: release.record.files,
+        bytes: release.record.bytes,
+        findings,
+      }
+    : { event: 'refused', id, findings }
+}
+
+export function describe({ id, release }: Imported): string {
+  const errors = release.findings.filter((each) => each.severity === 'error').map(findingText)
+  const shown = [
+    ...errors.slice(0, mostLines).map((line) => `  ${line}\n`),
+    errors.length > mostLines ? `  and ${errors.length - mostLines} more\n` : '',
+  ]
+  if (release.outcome === 'refused') {
+    const remedy = `  Get those files again and repeat the command, or publish it as it is with --accept "reason".\n`
+    return `${id} NOT PUBLISHED: ${errors.length} ${errors.length === 1 ? 'fault' : 'faults'}\n${shown.join('')}${remedy}`
+  }
+  const { record, description } = release
+  const name = description
+    ? `${distroOf(description) === 'other' ? description.family : distroName(distroOf(description))} ${description.version} ${description.arch}`
+    : 'tree'
+  const warnings = release.findings.length - errors.length
+  const rest = warnings > 0 ? `; ${warnings} not so important, see treeboot verify ${id}` : ''
+  const accepted = record.accepted ? `, in spite of ${errors.length} faults:\n${shown.join('')}` : '\n'
+  return `${id}: ${name.trim()}, version ${record.version}, ${record.files} files, ${size(record.bytes)}${rest}${accepted}`
+}

@@ -1,0 +1,79 @@
+import { realpath } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { type AuditReport, auditTree, hasErrors } from '../catalog/audit/audit.ts'
+import { findingText } from '../catalog/versions/release.ts'
+import { openTree } from '../catalog/versions/tree-source.ts'
+import { Failure } from '../core/failure.ts'
+import { bytes as size } from '../events/units.ts'
+import { diskSource } from '../files/disk.ts'
+import { cleanPath, rootPath } from '../files/path.ts'
+import { type CliIo, exitCodes } from './io.ts'
+import { configOption, jsonOption, oneShot } from './options.ts'
+import { progressLine } from './progress.ts'
+import { json } from './table.ts'
+
+interface VerifyOptions {
+  readonly config?: string
+  readonly json?: boolean
+  readonly packages: boolean
+}
+
+const mostLines = 200
+
+export function registerVerify(program: Command, io: CliIo): void {
+  program
+    .command('verify')
+    .description('check every file of a tree that its descriptors name, down to the packages')
+    .argument('<tree>', 'the id of a tree')
+    .option('--no-packages', 'leave out the packages: only what installers fetch first')
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExit: 0 whole, 2 something is missing or damaged, 3 no such tree.')
+    .action(async (id: string, options: VerifyOptions) => {
+      const report = await audit(id, options, io)
+      io.out(options.json ? json({ id, ...plain(report) }) : describe(id, report))
+      if (hasErrors(report)) io.exit(exitCodes.badInput)
+    })
+}
+
+async function audit(id: string, options: VerifyOptions, io: CliIo): Promise<AuditReport> {
+  const { trees, config } = await oneShot(options, io)
+  const tree = trees.byId(id)
+  if (!tree) throw new Failure('not-found', `there is no tree ${id}; treeboot trees lists them`)
+  const line = progressLine(io, process.stderr.isTTY && !options.json ? 'terminal' : 'none')
+  const isImage = tree.origin.kind === 'iso'
+  const source = isImage
+    ? await openTree(tree.origin.path, 'iso')
+    : diskSource(await realpath(config.paths.trees))
+  const at = isImage ? rootPath : cleanPath(join('/', tree.id))
+  try {
+    return await auditTree(source, at, tree.id, {
+      packages: options.packages,
+      onProgress: (doneBytes, totalBytes) => line.show({ stage: 'verifying', doneBytes, totalBytes }),
+    })
+  } finally {
+    line.end()
+  }
+}
+
+function plain({ files, bytes, documents, findings }: AuditReport) {
+  return { files, bytes, documents, findings }
+}
+
+function describe(id: string, report: AuditReport): string {
+  const { files, bytes, documents, findings } = report
+  const errors = findings.filter((each) => each.severity === 'error').length
+  const lines = findings
+    .slice(0, mostLines)
+    .map((each) => `${each.severity === 'error' ? 'ERROR  ' : 'warning'}  ${findingText(each)}\n`)
+  if (findings.length > mostLines) lines.push(`and ${findings.length - mostLines} more\n`)
+  const by = documents.length === 0 ? 'no file of it names a checksum' : `named by ${shorten(documents)}`
+  const verdict = errors === 0 ? 'whole' : `${errors} ${errors === 1 ? 'fault' : 'faults'}`
+  return `${lines.join('')}${id}: ${verdict}; ${files} files checked, ${size(bytes)} read; ${by}\n`
+}
+
+function shorten(documents: readonly string[]): string {
+  const some = documents.slice(0, 4).join(', ')
+  return documents.length > 4 ? `${some} and ${documents.length - 4} more` : some
+}
