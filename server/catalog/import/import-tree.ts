@@ -1,7 +1,8 @@
-import { realpath, stat } from 'node:fs/promises'
+import { realpath, rm, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { Failure } from '../../core/failure.ts'
 import { slug, suggestTreeId } from '../../core/tree/tree-id.ts'
+import type { Finding } from '../audit/claim.ts'
 import { isInside } from '../listing-source.ts'
 import { findPublishable, type Publishable } from '../versions/candidates.ts'
 import { type Release, release } from '../versions/release.ts'
@@ -146,9 +147,20 @@ export async function publishJob(
         ...(signal && { signal }),
       },
     )
+    // What is wrong is not kept for the next run, which would pass over it.
+    if (released.outcome === 'refused' && each.kind === 'folder')
+      await dropFaulty(each.path, released.findings)
     imported.push({ id, release: released })
   }
   return imported
+}
+
+async function dropFaulty(folder: string, findings: readonly Finding[]): Promise<void> {
+  for (const { severity, path } of findings) {
+    const place = join(folder, path)
+    if (severity === 'error' && place !== folder && isInside(folder, place))
+      await rm(place, { force: true }).catch(() => undefined)
+  }
 }
 
 /**

@@ -67,11 +67,7 @@ export class TreeWriter {
   /** Whether an earlier run has written this file to its end. */
   async has({ path, size, modifiedMs }: FileFacts): Promise<boolean> {
     const stats = await lstat(this.place(path)).catch(() => undefined)
-    return (
-      stats?.isFile() === true &&
-      stats.size === size &&
-      Math.floor(stats.mtimeMs / 1000) === Math.floor(modifiedMs / 1000)
-    )
+    return stats?.isFile() === true && stats.size === size && Math.abs(stats.mtimeMs - modifiedMs) < 2
   }
 
   async write(facts: FileFacts, pieces: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {

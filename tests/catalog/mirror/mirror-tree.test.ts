@@ -1,0 +1,224 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { fetchFile } from '../../../server/catalog/mirror/fetch-file.ts'
+import { httpUpstream, namesOnPage } from '../../../server/catalog/mirror/http-upstream.ts'
+import { type MirrorOptions, mirrorTree } from '../../../server/catalog/mirror/mirror-tree.ts'
+import { VersionStore } from '../../../server/catalog/versions/version-store.ts'
+import { moodyServer } from '../../support/moody-server.ts'
+import { makeRepository, somePackages } from '../../support/rpm-repository.ts'
+import { tarOf } from '../../support/tar.ts'
+import {
+  imagesOfTree,
+  makeTree,
+  temporaryFolder,
+  treeinfoText,
+  writeBelow,
+} from '../../support/tree-folder.ts'
+
+async function world() {
+  const base = temporaryFolder()
+  const upstream = join(base, 'upstream')
+  const trees = join(base, 'trees')
+  mkdirSync(upstream)
+  mkdirSync(trees)
+  const server = await moodyServer(upstream)
+  const pauses: number[] = []
+  const fetching = { pause: async (ms: number) => void pauses.push(ms), chance: () => 1 }
+  const store = new VersionStore(trees)
+  const mirror = (path: string, options: MirrorOptions = {}) =>
+    mirrorTree(store, [`${server.url}${path}`], { fetching, ...options })
+  return { base, upstream, trees, server, store, pauses, mirror, fetching }
+}
+
+const filesBelow = (folder: string) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => statSync(join(folder, name)).isFile())
+    .sort()
+
+function expectSame(a: string, b: string, files = filesBelow(a)) {
+  for (const file of files)
+    expect(readFileSync(join(b, file)).equals(readFileSync(join(a, file))), file).toBe(true)
+}
+
+test('what the descriptors name is fetched, and nothing else', async () => {
+  const { upstream, trees, mirror, server } = await world()
+  makeTree(join(upstream, 'f'))
+  makeRepository(join(upstream, 'f'), somePackages(20))
+  writeBelow(upstream, 'f/Packages/unnamed.rpm', 'nobody names it')
+  const { trees: found } = await mirror('/f/')
+  expect(found[0]).toMatchObject({
+    id: 'fedora-40-server-x86_64',
+    release: { outcome: 'published', findings: [] },
+  })
+  const tree = join(trees, 'fedora-40-server-x86_64')
+  expect(filesBelow(tree)).toEqual(
+    filesBelow(join(upstream, 'f')).filter((name) => !name.includes('unnamed')),
+  )
+  expectSame(tree, join(upstream, 'f'))
+  expect(server.requests.some((line) => line.includes('unnamed'))).toBe(false)
+})
+
+test('repositories beside the tree come along, and the references stay true', async () => {
+  const { upstream, trees, mirror } = await world()
+  const os = '9/BaseOS/x86_64/os'
+  const extra =
+    '\n[variant-AppStream]\nid = AppStream\nuid = AppStream\nname = AppStream\ntype = variant\nrepository = ../../../AppStream/x86_64/os\n'
+  makeTree(join(upstream, os), { extra, family: 'AlmaLinux', version: '9.4' })
+  makeRepository(join(upstream, os), somePackages(3))
+  makeRepository(join(upstream, '9/AppStream/x86_64/os'), somePackages(4, 'q'))
+  const { trees: found } = await mirror(`/${os}`, { id: 'alma' })
+  expect(found[0]?.release).toMatchObject({ outcome: 'published', findings: [] })
+  expectSame(join(upstream, '9'), join(trees, 'alma'))
+})
+
+test('broken, cut, lying and busy: it tries again, goes on where it stopped, waits as asked, and ends with the same bytes', async () => {
+  const { upstream, trees, mirror, server, pauses } = await world()
+  makeTree(join(upstream, 'f'))
+  writeBelow(upstream, 'f/images/install.img', 'second stage of 40\n')
+  server.mood = (path, time) => {
+    if (path.endsWith('vmlinuz') && time === 1) return { kind: 'status', status: 503, retryAfter: '7' }
+    if (path.endsWith('vmlinuz') && time === 2) return { kind: 'status', status: 429 }
+    if (path.endsWith('install.img') && time === 1) return { kind: 'cut', after: 6 }
+    if (path.endsWith('initrd.img') && time === 1) return { kind: 'flip' }
+    return undefined
+  }
+  const { trees: found } = await mirror('/f')
+  expect(found[0]?.release.outcome).toBe('published')
+  expectSame(join(upstream, 'f'), join(trees, 'fedora-40-server-x86_64'))
+  expect(pauses).toContain(7000)
+  expect(server.requests).toContain('GET /f/images/install.img bytes=6-')
+})
+
+test('an upstream that stays damaged is not published, and says which file', async () => {
+  const { upstream, trees, mirror, server } = await world()
+  makeTree(join(upstream, 'f'))
+  server.mood = (path) => (path.endsWith('install.img') ? { kind: 'flip' } : undefined)
+  await expect(mirror('/f')).rejects.toThrow(/install.img is damaged: sha256 expected/)
+  expect(readdirSync(trees)).toEqual(['.treeboot'])
+})
+
+test('several mirrors: another one has what the first lacks or has damaged', async () => {
+  const { upstream, trees, store, server, fetching } = await world()
+  makeTree(join(upstream, 'bad'))
+  makeTree(join(upstream, 'good'))
+  server.mood = (path) => {
+    if (path === '/bad/images/install.img') return { kind: 'flip' }
+    if (path === '/bad/images/pxeboot/vmlinuz') return { kind: 'status', status: 404 }
+    return undefined
+  }
+  const urls = [`${server.url}/bad/`, `${server.url}/good/`]
+  const { trees: found } = await mirrorTree(store, urls, { fetching, id: 'f' })
+  expect(found[0]?.release.outcome).toBe('published')
+  expectSame(join(upstream, 'good'), join(trees, 'f'))
+})
+
+test('a later version shares by hard links what the earlier has; with nothing new nothing is published', async () => {
+  const { upstream, trees, store, mirror, server } = await world()
+  makeTree(join(upstream, 'f'))
+  makeRepository(join(upstream, 'f'), somePackages(10))
+  await mirror('/f', { id: 'f' })
+  expect((await mirror('/f', { id: 'f' })).unchanged).toBe(true)
+  expect(await store.versions('f')).toHaveLength(1)
+  const packages = somePackages(11)
+  makeRepository(join(upstream, 'f'), packages)
+  server.requests.length = 0
+  const again = await mirror('/f', { id: 'f' })
+  expect(again.unchanged).toBe(false)
+  expect(server.requests.filter((line) => line.includes('/Packages/'))).toEqual([
+    'GET /f/Packages/p/p10-1-1.noarch.rpm',
+  ])
+  const inode = (version: number, path: string) =>
+    statSync(join(trees, '.treeboot/versions/f', String(version), path)).ino
+  expect(inode(2, 'Packages/p/p3-1-1.noarch.rpm')).toBe(inode(1, 'Packages/p/p3-1-1.noarch.rpm'))
+})
+
+test('boot-only takes what boots and remembers where the rest is', async () => {
+  const { upstream, trees, store, mirror } = await world()
+  makeTree(join(upstream, 'f'))
+  makeRepository(join(upstream, 'f'), somePackages(10))
+  const { trees: found } = await mirror('/f/', { id: 'f', bootOnly: true })
+  expect(found[0]?.release.outcome).toBe('published')
+  expect(filesBelow(join(trees, 'f'))).toEqual(['.treeinfo', ...Object.keys(imagesOfTree())].sort())
+  expect((await store.versions('f'))[0]?.upstream).toMatch(/^http:.*\/f\/$/)
+})
+
+test('a tree without .treeinfo is fetched by its index pages', async () => {
+  const { upstream, trees, mirror } = await world()
+  writeBelow(upstream, 'd/debian-installer/amd64/linux', 'kernel')
+  writeBelow(upstream, 'd/debian-installer/amd64/initrd.gz', 'initrd')
+  writeBelow(upstream, 'd/version.info', 'Debian version:  12 (bookworm)\n')
+  const { trees: found } = await mirror('/d/', { id: 'd' })
+  expect(found[0]?.release.outcome).toBe('published')
+  expectSame(join(upstream, 'd'), join(trees, 'd'))
+})
+
+test('a URL of an archive brings in what is in it', async () => {
+  const { upstream, mirror } = await world()
+  const entries = Object.entries({ ...imagesOfTree(), '.treeinfo': treeinfoText() }).map(([path, data]) => ({
+    path,
+    data,
+  }))
+  writeFileSync(join(upstream, 'x.bin'), tarOf(entries))
+  expect((await mirror('/x.bin')).trees[0]).toMatchObject({
+    id: 'fedora-40-server-x86_64',
+    release: { outcome: 'published' },
+  })
+  await expect(mirror('/nothing')).rejects.toThrow('is no tree (no .treeinfo, no listing) and no file either')
+})
+
+test('a part of another file is never gone on with', async () => {
+  const { base, upstream, server, fetching } = await world()
+  writeFileSync(join(upstream, 'a'), 'the new file, longer')
+  const source = httpUpstream(server.url)
+  const part = join(base, 'part')
+  writeFileSync(part, 'the old')
+  writeFileSync(`${part}.from`, '"another etag"')
+  expect(await fetchFile([source], { path: 'a' }, part, fetching)).toBe(true)
+  expect(readFileSync(part, 'utf8')).toBe('the new file, longer')
+  server.mood = () => ({ kind: 'longer' })
+  await expect(fetchFile([source], { path: 'a', size: 20 }, join(base, 'part2'), fetching)).rejects.toThrow(
+    /goes on after the 20 bytes|ended after/,
+  )
+  await source.close()
+})
+
+test('names on index pages: only those directly below', () => {
+  const page = `<a href="../">up</a><A HREF='a%20b'>x</A><a href="/pub/c/">c</a><a href="http://evil/x">e</a><a href="?C=S">s</a>
+<a href="%2e%2e/x">up</a><a href="d/e">deep</a><a class="k" href="f&amp;g">f</a><a href="/pub">self</a><a href="a%2fb">slash</a>`
+  expect(namesOnPage(page, new URL('http://host/pub/'))).toEqual(['a b', 'c/', 'f&g'])
+})
+
+test('killed at three instants, then finished: the same bytes, and never half a tree', async () => {
+  const { upstream, trees, server } = await world()
+  makeTree(join(upstream, 'f'))
+  makeRepository(join(upstream, 'f'), somePackages(60))
+  writeBelow(upstream, 'f/big', Buffer.alloc(300_000, 7))
+  const published = join(trees, 'fedora')
+  const script = join(import.meta.dirname, '../../support/mirror-child.ts')
+  let half = 0
+  const run = async (killAfterMs?: number) => {
+    const child = fork(script, [trees, `${server.url}/f/`, 'fedora'], {
+      execArgv: ['--import', 'tsx'],
+      stdio: 'ignore',
+    })
+    const ready = once(child, 'message')
+    const ended = once(child, 'exit')
+    await Promise.race([ready, ended])
+    const timer = killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs)
+    const watch = setInterval(() => {
+      if (existsSync(published) && filesBelow(published).length !== 66) half++
+    }, 5)
+    const [code] = await ended
+    clearTimeout(timer)
+    clearInterval(watch)
+    return code as number | null
+  }
+  for (let kills = 0; kills < 3; kills++) await run(20 + kills * 60)
+  expect(await run()).toBe(0)
+  expect(half).toBe(0)
+  expectSame(published, join(upstream, 'f'))
+  expect(readdirSync(join(trees, '.treeboot'))).toEqual(['versions'])
+}, 60_000)

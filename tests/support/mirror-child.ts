@@ -1,0 +1,11 @@
+import { mirrorTree } from '../../server/catalog/mirror/mirror-tree.ts'
+import { VersionStore } from '../../server/catalog/versions/version-store.ts'
+
+/** `node mirror-child.ts TREES URL ID`: one run of a mirror in a process of its own, to be killed. */
+const [trees = '', url = '', id = ''] = process.argv.slice(2)
+const store = new VersionStore(trees)
+process.send?.('begin')
+await store.recover()
+const { trees: found, unchanged } = await mirrorTree(store, [url], { id })
+process.exitCode = unchanged || found.every(({ release }) => release.outcome === 'published') ? 0 : 1
+process.disconnect?.()
