@@ -7,7 +7,6 @@ import { registerExplain } from './explain.ts'
 import { registerGuests } from './guests.ts'
 import { registerImport } from './import.ts'
 import { registerInbox } from './inbox.ts'
-
 import { registerInspect } from './inspect.ts'
 import { registerInstall } from './install.ts'
 import { type CliIo, exitCodes } from './io.ts'
