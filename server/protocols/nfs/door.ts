@@ -11,6 +11,7 @@ import { nfs3Program, nfsProgram } from './nfs3.ts'
 import { OpenFiles } from './open-files.ts'
 import { openPortMapper, type PortMapper } from './port-mapper.ts'
 import { type Mapping, portmapMappings, portmapProgramOf } from './portmap.ts'
+import { recentReads } from './read.ts'
 import { ReadLog } from './read-log.ts'
 import { Shelf } from './shelf.ts'
 import { type ConnectionLimits, TcpEar, type TransportHooks } from './tcp.ts'
@@ -86,7 +87,10 @@ export class NfsDoor implements Listener {
       const files = new OpenFiles()
       const log = new ReadLog(events)
       const pool = new BufferPool()
-      const programs = [nfs3Program({ shelf, files, pool, log }, events), mountProgramOf(shelf, events)]
+      const programs = [
+        nfs3Program({ shelf, files, pool, log, recent: recentReads() }, events),
+        mountProgramOf(shelf, events),
+      ]
       const { tcp, udp, port } = await this.#listen(this.#hooks(programs))
       const mappings = mappingsOf(port)
       const portmapHooks = this.#hooks([

@@ -107,6 +107,27 @@ describe('reading', () => {
     expect(after.attributes?.fileid).toBe(before.attributes?.fileid)
   })
 
+  test('a file that is replaced, cut and removed while it is read: whole versions or an error, and the door goes on', async () => {
+    const folder = await tempFolder()
+    const file = join(folder, 'file')
+    await writeFile(file, Buffer.alloc(300_000, 0))
+    const { tcp } = await openDoor({ source: diskSource(folder) })
+    const handle = await tcp.walk('/file')
+    for (let version = 1; version < 40; version++) {
+      const reads = Array.from({ length: 4 }, () =>
+        tcp.read(handle, 0, 300_000).catch((error: unknown) => error),
+      )
+      await writeFile(join(folder, 'aside'), Buffer.alloc(version % 5 === 0 ? 1000 : 300_000, version))
+      await rename(join(folder, 'aside'), file)
+      for (const got of await Promise.all(reads)) {
+        if (got instanceof NfsError) expect([stale, 10008]).toContain(got.status)
+        else expect(new Set((got as { bytes: Buffer }).bytes).size).toBe(1)
+      }
+    }
+    await rm(file)
+    expect(await statusOf(tcp.read(handle, 0, 10))).toBe(stale)
+  })
+
   test('many files and many reads at once, pipelined on one connection', async () => {
     const files = Array.from({ length: 300 }, (_, i) => randomBytes(1000 + i * 97))
     const folder = await tempFolder()
