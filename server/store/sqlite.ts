@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
-import { setTimeout as pause } from 'node:timers/promises'
-import type { Database } from 'better-sqlite3'
+import { setImmediate as otherTurns, setTimeout as pause } from 'node:timers/promises'
+import type { Database, Statement } from 'better-sqlite3'
 import { Kysely, Migrator, SqliteDialect, type Transaction } from 'kysely'
 import { Failure, failureMessage } from '../core/failure.ts'
 import type { GuestLife } from '../core/guest/life.ts'
@@ -17,6 +17,12 @@ const mostTries = 40
 const pauseMs = 50
 
 type Work = (trx: Transaction<Tables>) => Promise<void>
+
+/** Changes that share a commit, and how many are made before everything else has its turn: one takes a millisecond or so. */
+const mostPerCommit = 256
+const turnEvery = 8
+/** One step in so many also clears away what is too old; a story on disk may be that much longer. */
+const pruneEvery = 16n
 
 interface Waiting {
   readonly work: Work
@@ -35,14 +41,16 @@ export class SqliteStore implements Store {
   readonly #raw: Database
   readonly #db: Kysely<Tables>
   #wal: FileHandle | undefined
+  readonly #dataVersion: Statement
   #version: unknown
-  #waiting: Waiting[] = []
+  readonly #waiting: Waiting[] = []
   #writing: Promise<void> | undefined
 
   constructor(raw: Database) {
     this.#raw = raw
     this.#db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: raw }) })
-    this.#version = raw.pragma('data_version', { simple: true })
+    this.#dataVersion = raw.prepare('pragma data_version').pluck()
+    this.#version = this.#dataVersion.get()
   }
 
   /** Before anything else: brings the tables to the newest form. Two processes may do so at once: the slower one finds it done. */
@@ -85,10 +93,9 @@ export class SqliteStore implements Store {
         .onConflict((conflict) => conflict.column('name').doUpdateSet(written))
         .execute()
       const { atMs, ...step } = change.step
-      await trx
-        .insertInto('steps')
-        .values({ guest, at_ms: atMs, ...step })
-        .execute()
+      const line = { guest, at_ms: atMs, ...step }
+      const { insertId = 0n } = await trx.insertInto('steps').values(line).executeTakeFirstOrThrow()
+      if (insertId % pruneEvery !== 0n) return
       await trx
         .deleteFrom('steps')
         .where('guest', '=', guest)
@@ -109,8 +116,8 @@ export class SqliteStore implements Store {
   async story(guest: string, install?: number) {
     let query = this.#db.selectFrom('steps').selectAll().where('guest', '=', guest)
     if (install !== undefined) query = query.where('install', '=', install)
-    const rows = await query.orderBy('id').execute()
-    return rows.map(stepOfRow)
+    const rows = await query.orderBy('id', 'desc').limit(storySize).execute()
+    return rows.reverse().map(stepOfRow)
   }
 
   async inbox(): Promise<readonly Machine[]> {
@@ -162,7 +169,7 @@ export class SqliteStore implements Store {
   }
 
   changedElsewhere(): boolean {
-    const version: unknown = this.#raw.pragma('data_version', { simple: true })
+    const version: unknown = this.#dataVersion.get()
     const changed = version !== this.#version
     this.#version = version
     return changed
@@ -196,8 +203,7 @@ export class SqliteStore implements Store {
     // Let everything that is asked for in this turn come along.
     await Promise.resolve()
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting
-      this.#waiting = []
+      const batch = this.#waiting.splice(0, mostPerCommit)
       try {
         await this.#commit(batch)
         await this.#wal?.datasync()
@@ -216,7 +222,10 @@ export class SqliteStore implements Store {
         return await this.#db.transaction().execute(async (trx) => {
           // A write first: it takes the lock, so that what is read next cannot be outdated when we write.
           await trx.updateTable('meta').set({ value: '' }).where('key', '=', 'lock').execute()
-          for (const { work } of batch) await work(trx)
+          for (const [n, { work }] of batch.entries()) {
+            if (n % turnEvery === turnEvery - 1) await otherTurns()
+            await work(trx)
+          }
         })
       } catch (error) {
         if (!isBusy(error) || tries >= mostTries) throw error
