@@ -37,25 +37,28 @@ async function main(): Promise<void> {
     const door = new HttpDoor({ bind: '127.0.0.1', port: 0, source, events: () => undefined })
     await door.start()
     const port = door.address?.port ?? 0
-    const disk: number[] = []
-    const inside: number[] = []
+    const rates: Measure[][] = [[], []]
     for (let round = 0; round <= rounds; round++) {
       // Whoever comes second finds a warmer machine: each is second in every other round.
       const order = [() => measure(port, '/disk/big'), () => measure(port, '/iso/images/big')]
       const first = round % 2
-      const values = [Number.NaN, Number.NaN]
-      for (const at of [first, 1 - first]) values[at] = (await order[at]?.()) ?? Number.NaN
-      if (round === 0) continue
-      disk.push(values[0] ?? Number.NaN)
-      inside.push(values[1] ?? Number.NaN)
+      for (const at of [first, 1 - first]) {
+        const measured = await order[at]?.()
+        if (round > 0 && measured) rates[at]?.push(measured)
+      }
     }
     await door.stop()
-    const ratio = median(inside) / median(disk)
-    console.log(`${size / 1024 / 1024} MiB over HTTP, ${rounds} rounds, medians`)
-    console.log(`  from disk          ${median(disk).toFixed(0).padStart(6)} MB/s`)
-    console.log(
-      `  from inside an ISO ${median(inside).toFixed(0).padStart(6)} MB/s  ${ratio.toFixed(3)} x (aim: 0.95)`,
-    )
+    const [disk = [], inside = []] = rates
+    const rate = (measures: readonly Measure[]) =>
+      `${median(measures.map(({ mbPerS }) => mbPerS))
+        .toFixed(0)
+        .padStart(6)} MB/s`
+    const ratio = (of: (measure: Measure) => number) =>
+      median(inside.map((each, i) => of(each) / of(disk[i] ?? each))).toFixed(3)
+    console.log(`${size / 1024 / 1024} MiB over HTTP, ${rounds} rounds; medians, ratios of each round`)
+    console.log(`  from disk         ${rate(disk)}`)
+    console.log(`  from inside an ISO${rate(inside)}  ${ratio(({ mbPerS }) => mbPerS)} x (aim: 0.95)`)
+    console.log(`  processor time of both ends, ISO to disk: ${ratio(({ cpuMs }) => cpuMs)} x`)
   } finally {
     await rm(folder, { recursive: true })
   }
@@ -70,9 +73,16 @@ async function fill(file: string, offset: number, head: Buffer): Promise<void> {
   await handle.close()
 }
 
-function measure(port: number, path: string): Promise<number> {
+interface Measure {
+  readonly mbPerS: number
+  /** Of server and client, which share a process: other work on the machine does not show in it. */
+  readonly cpuMs: number
+}
+
+function measure(port: number, path: string): Promise<Measure> {
   return new Promise((resolve, reject) => {
     const started = performance.now()
+    const cpu = process.cpuUsage()
     let bytes = 0
     get({ port, path, host: '127.0.0.1' }, (response) => {
       response.on('data', (chunk: Buffer) => {
@@ -80,7 +90,8 @@ function measure(port: number, path: string): Promise<number> {
       })
       response.on('end', () => {
         if (bytes !== size) reject(new Error(`${path}: ${bytes} of ${size} bytes`))
-        resolve(bytes / 1000 / (performance.now() - started))
+        const { user, system } = process.cpuUsage(cpu)
+        resolve({ mbPerS: bytes / 1000 / (performance.now() - started), cpuMs: (user + system) / 1000 })
       })
     }).on('error', reject)
   })
