@@ -130,6 +130,15 @@ async function treeboot(...args: string[]): Promise<{ code: number; out: string;
 }
 
 describe('an installation', () => {
+  test('does not begin by the operator who looks, at the machine that serves, at all that a guest gets', async () => {
+    const here = '127.0.0.1'
+    expect(await boot('web01', here)).toContain('LABEL install')
+    await ask(here, '/trees/fedora-40/images/pxeboot/vmlinuz')
+    expect((await ask(here, '/ks/web01')).status).toBe(200)
+    expect(await boot('web01', here)).toContain('LABEL install')
+    expect(await stateOf('web01')).toBe('install')
+  })
+
   test('runs once: its report ends it, a reboot goes to the disk, and a restart of the server forgets nothing', async () => {
     const report = await install('web01')
     expect(report).toMatch(/^\/api\/v1\/guests\/web01\/installed\/[\w-]{22}$/)

@@ -60,7 +60,7 @@ export class Chronicle {
   /** By the address of an offer: for whom, and which kernel it will fetch. */
   readonly #offers = new Map<string, { guest: string; kernel: string }>()
   /** By address and path: whose answer file that is there. */
-  readonly #asked = new Map<string, { guest: string; own: boolean; local: boolean }>()
+  readonly #asked = new Map<string, { guest: string; own: boolean; local: boolean; self: boolean }>()
 
   constructor(options: ChronicleOptions) {
     this.#options = options
@@ -155,8 +155,9 @@ export class Chronicle {
     if (who.protocol === 'internal') return
     const { address, localAddress } = who
     const own = guest.ip !== undefined && guest.ip === canonicalIp(address)
-    const local = address === localAddress || isLoopback(address)
-    remember(this.#asked, `${address} ${path}`, { guest: guest.name, own, local })
+    const self = address === localAddress
+    const local = self || isLoopback(address)
+    remember(this.#asked, `${address} ${path}`, { guest: guest.name, own, local, self })
   }
 
   /** For the event bus: what was really fetched. A HEAD fetches nothing. */
@@ -170,9 +171,10 @@ export class Chronicle {
     if (!path.startsWith('/ks')) return
     const asked = this.#asked.get(`${client} ${path}`)
     if (!asked) return
-    const { guest, own, local } = asked
-    // The operator at this machine looks at what a guest gets; unless that machine is the guest, as in a laboratory.
-    if (local && !own && this.lifeOf(guest)?.offer?.client !== client) return
+    const { guest, own, local, self } = asked
+    // No machine boots from itself: this is the operator, looking at what the guest gets. In a laboratory where the two
+    // share an address, `ip:` of the guest says so.
+    if (!own && (self || (local && this.lifeOf(guest)?.offer?.client !== client))) return
     void this.#tell(guest, { type: 'answers', client, own })
   }
 
