@@ -5,10 +5,11 @@ import { diskSource } from '../../server/files/disk.ts'
 import { type CleanPath, cleanPath } from '../../server/files/path.ts'
 import type { PublishReport, UploadArea, WriteFrom } from '../../server/protocols/ftp/upload-area.ts'
 
-/** An upload area that is a plain folder; `publish` is what the test says. */
+/** An upload area that is a plain folder; `publish` is what the test says, `onClose` hears how each file ended. */
 export function uploadFolder(
   folder: string,
   publish: (path: CleanPath) => PublishReport = (path) => ({ outcome: 'published', lines: [path] }),
+  onClose: (path: CleanPath, outcome: 'complete' | 'partial') => void = () => undefined,
 ): UploadArea {
   const at = (path: CleanPath): string => join(folder, path)
   return {
@@ -28,7 +29,10 @@ export function uploadFolder(
             position += bytesWritten
           }
         },
-        close: () => file.close(),
+        async close(outcome) {
+          await file.close()
+          onClose(path, outcome)
+        },
       }
     },
     async makeFolder(path) {

@@ -56,6 +56,8 @@ export class Session {
   cwd: CleanPath = rootPath
   type: 'A' | 'I' = 'A'
   restartAt = 0
+  /** What ALLO said of the next upload: its length in bytes. */
+  announcedBytes: number | undefined
   renameFrom: CleanPath | undefined
   /** After `EPSV ALL` no other command may arrange a data connection (RFC 2428 section 4). */
   onlyEpsv = false
@@ -158,6 +160,14 @@ export class Session {
 
   destroy(): void {
     this.socket.destroy()
+  }
+
+  /** The control connection has ended although the client has not said goodbye. */
+  get isForsaken(): boolean {
+    const saidQuit = this.#queue.some(
+      (line) => typeof line === 'string' && parseCommand(line)?.verb === 'QUIT',
+    )
+    return this.#ended || (this.socket.readableEnded && !saidQuit)
   }
 
   loggedIn(login: Login | undefined): void {

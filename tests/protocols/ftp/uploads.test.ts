@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { Client } from 'basic-ftp'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { memorySource } from '../../../server/files/memory.ts'
 import type { PublishReport } from '../../../server/protocols/ftp/upload-area.ts'
 import { openFtp, RawFtp } from '../../support/ftp.ts'
@@ -13,9 +13,9 @@ import { uploadFolder } from '../../support/upload-folder.ts'
 const source = memorySource({ '/trees/a/.treeinfo': 'x' })
 const authenticate = (user: string, password: string) => user === 'admin' && password === 'secret'
 
-async function world(publish?: () => PublishReport) {
+async function world(publish?: () => PublishReport, onClose?: (path: string, outcome: string) => void) {
   const folder = temporaryFolder()
-  const { port } = await openFtp({ source, authenticate, uploads: uploadFolder(folder, publish) })
+  const { port } = await openFtp({ source, authenticate, uploads: uploadFolder(folder, publish, onClose) })
   return { folder, port, ftp: await RawFtp.login(port, 'admin', 'secret') }
 }
 
@@ -63,6 +63,27 @@ describe('an administrator', () => {
     second.write('abc')
     ftp.send('ABOR\r\n')
     expect([(await ftp.reply()).code, (await ftp.reply()).code]).toEqual([426, 226])
+  })
+
+  test('a file that ends before its announced length, or together with its client, is not whole', async () => {
+    const closed: string[] = []
+    const { ftp, folder, port } = await world(undefined, (path, outcome) => closed.push(`${path} ${outcome}`))
+    await ftp.ask('CWD incoming')
+    expect((await ftp.ask('ALLO 10')).code).toBe(202)
+    expect((await ftp.put('STOR short', Buffer.from('123456789'))).code).toBe(426)
+    await ftp.ask('ALLO 10')
+    await ftp.ask('REST 9')
+    expect((await ftp.put('STOR short', Buffer.from('0'))).code).toBe(226)
+    expect((await ftp.put('STOR short', Buffer.from('less'))).code).toBe(226)
+
+    const killed = await RawFtp.login(port, 'admin', 'secret')
+    const socket = await killed.data()
+    expect((await killed.ask('STOR /incoming/killed')).code).toBe(150)
+    killed.socket.end()
+    socket.end('half')
+    await vi.waitFor(() => expect(closed).toHaveLength(4))
+    expect(closed).toEqual(['/short partial', '/short complete', '/short complete', '/killed partial'])
+    expect(readFileSync(join(folder, 'killed'), 'utf8')).toBe('half')
   })
 
   test('renames, removes and sets times', async () => {

@@ -33,4 +33,9 @@ export const rest = forReaders((session, argument) => {
   session.reply(350, `Will start at byte ${offset}`)
 })
 
-export const allo = forReaders((session) => session.reply(202, 'No need to reserve space'))
+/** No space is reserved. But lftp, and whoever else sends it, thereby says how long a whole file is: see STOR. */
+export const allo = forReaders((session, argument) => {
+  const bytes = /^\d+/.exec(argument)?.[0]
+  session.announcedBytes = bytes === undefined ? undefined : Number(bytes)
+  session.reply(202, 'No need to reserve space')
+})

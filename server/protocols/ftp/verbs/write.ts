@@ -1,5 +1,6 @@
 // STOR, APPE, MKD, RMD, DELE, RNFR, RNTO: RFC 959 section 4.1.3. MFMT: draft-somers-ftp-mfxx-04 section 3.
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Failure } from '../../../core/failure.ts'
 import { below, type CleanPath } from '../../../files/path.ts'
 import { parseTime } from '../listing.ts'
@@ -32,7 +33,9 @@ async function attempt(session: Session, write: () => Promise<[code: number, tex
 }
 
 async function receive(session: Session, argument: string, from: WriteFrom): Promise<void> {
+  const announcedBytes = session.announcedBytes ?? 0
   session.restartAt = 0
+  session.announcedBytes = undefined
   let file: UploadFile
   let path: CleanPath
   try {
@@ -43,18 +46,21 @@ async function receive(session: Session, argument: string, from: WriteFrom): Pro
     return session.send(uploadFailureReply(error))
   }
   let whole = false
+  let position = from === 'end' ? 0 : from
   try {
     await carry(session, `Receiving ${path}`, async (socket, moved) => {
       try {
         for await (const chunk of socket as AsyncIterable<Uint8Array>) {
           await file.write(chunk)
           moved(chunk.length)
+          position += chunk.length
         }
       } catch (error) {
         if (!(error instanceof Error && 'code' in error && isBroken(error.code))) throw error
         return false
       }
-      whole = session.transfer !== undefined && socket.readableEnded
+      const isEnd = session.transfer !== undefined && socket.readableEnded
+      whole = isEnd && position >= announcedBytes && !(await isForsaken(session))
       // Before 226: whoever asks for the SIZE next, or publishes, must find all of it.
       if (whole) await file.close('complete')
       return whole
@@ -62,6 +68,15 @@ async function receive(session: Session, argument: string, from: WriteFrom): Pro
   } finally {
     if (!whole) await file.close('partial')
   }
+}
+
+/**
+ * In stream mode the end of the data is the end of the file (RFC 959 section 3.4.1), and a client that is killed ends all
+ * its connections in the same breath: so the control connection is looked at once more, after what came with that end.
+ */
+async function isForsaken(session: Session): Promise<boolean> {
+  await nextTurn()
+  return session.isForsaken
 }
 
 /** What Node says of a connection that did not end with the client's FIN. */
