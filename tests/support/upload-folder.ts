@@ -29,6 +29,7 @@ export function uploadFolder(
             position += bytesWritten
           }
         },
+        sync: () => file.datasync(),
         async close(outcome) {
           await file.close()
           onClose(path, outcome)

@@ -12,6 +12,8 @@ export interface UploadFile {
   /** Where the next byte goes. */
   readonly position: number
   write(bytes: Uint8Array): Promise<void>
+  /** Resolves when all that was written has reached the disk. */
+  sync(): Promise<void>
   /** `partial`: the connection broke. What came stays, for a resumed upload. Called once, always. */
   close(outcome: 'complete' | 'partial'): Promise<void>
 }
@@ -78,6 +80,7 @@ export class UploadFolder {
           position += bytesWritten
         }
       },
+      sync: () => told(path, handle.datasync()),
       async close(outcome) {
         try {
           if (outcome === 'complete') await told(path, handle.datasync())

@@ -111,6 +111,7 @@ export class Uploads {
         return file.position
       },
       write: (bytes) => file.write(bytes),
+      sync: () => file.sync(),
       close: async (outcome) => {
         await file.close(outcome).finally(() => this.#touched(path))
       },

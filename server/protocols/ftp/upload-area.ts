@@ -33,6 +33,8 @@ export type WriteFrom = number | 'end'
 export interface UploadFile {
   /** Takes all of `bytes`, which the caller may overwrite afterwards. */
   write(bytes: Uint8Array): Promise<void>
+  /** Resolves when all that was written has reached the disk. */
+  sync(): Promise<void>
   /** `partial`: the connection broke. What came stays, for a resumed upload. Called once, always. */
   close(outcome: 'complete' | 'partial'): Promise<void>
 }

@@ -48,6 +48,8 @@ export interface Treeboot {
   readonly child: Child
   /** `http://192.0.2.1:8080` */
   readonly url: string
+  /** The port of each open door, by its name. */
+  readonly ports: Readonly<Record<string, number>>
   /** GETs a path, from inside its network. */
   get(path: string): string
   /** Runs a treeboot command with the same configuration, and gives its standard output. */
@@ -82,6 +84,7 @@ export async function startTreeboot(bench: Bench, settings: TreebootSettings): P
   const treeboot: Treeboot = {
     child: server.child,
     url,
+    ports: Object.fromEntries(Object.entries(server.doors).map(([name, door]) => [name, door.port])),
     get: (path) =>
       run(...inside(['curl', '--silent', '--show-error', '--fail', '--max-time', '20', url + path])),
     command: (...args) => run(...inside([process.execPath, treebootMain, ...args, '--config', file])),

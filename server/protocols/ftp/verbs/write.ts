@@ -1,6 +1,6 @@
 // STOR, APPE, MKD, RMD, DELE, RNFR, RNTO: RFC 959 section 4.1.3. MFMT: draft-somers-ftp-mfxx-04 section 3.
 
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Failure } from '../../../core/failure.ts'
 import { below, type CleanPath } from '../../../files/path.ts'
 import { parseTime } from '../listing.ts'
@@ -60,7 +60,7 @@ async function receive(session: Session, argument: string, from: WriteFrom): Pro
         return false
       }
       const isEnd = session.transfer !== undefined && socket.readableEnded
-      whole = isEnd && position >= announcedBytes && !(await isForsaken(session))
+      whole = isEnd && position >= announcedBytes && !(await isForsaken(session, file))
       // Before 226: whoever asks for the SIZE next, or publishes, must find all of it.
       if (whole) await file.close('complete')
       return whole
@@ -70,12 +70,16 @@ async function receive(session: Session, argument: string, from: WriteFrom): Pro
   }
 }
 
+/** How much later than the data connection the control connection of a killed client may be seen to end. */
+const lastBreathMs = 5
+
 /**
- * In stream mode the end of the data is the end of the file (RFC 959 section 3.4.1), and a client that is killed ends all
- * its connections in the same breath: so the control connection is looked at once more, after what came with that end.
+ * In stream mode the end of the data is the end of the file (RFC 959 section 3.4.1), and a client that is killed ends its
+ * data connection just like that. But it ends all its connections in the same breath, in any order: while the bytes go to
+ * the disk, the control connection is watched for a moment. Only lftp's `mirror` tells the length before, by ALLO.
  */
-async function isForsaken(session: Session): Promise<boolean> {
-  await nextTurn()
+async function isForsaken(session: Session, file: UploadFile): Promise<boolean> {
+  await Promise.all([file.sync(), delay(lastBreathMs)])
   return session.isForsaken
 }
 
