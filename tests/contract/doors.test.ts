@@ -7,9 +7,10 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type App, createApp } from '../../server/app.ts'
 import { encodePacket } from '../../server/protocols/tftp/packet.ts'
 import { RawFtp } from '../support/ftp.ts'
+import { writeIso } from '../support/iso/write-iso.ts'
 import { NfsClient, NfsError, TcpWire } from '../support/nfs-client.ts'
 import { fetchTftp, TftpRefusal } from '../support/tftp-client.ts'
-import { keptFolder, makeTree, writeBelow } from '../support/tree-folder.ts'
+import { imagesOfTree, keptFolder, makeTree, treeinfoText, writeBelow } from '../support/tree-folder.ts'
 
 /** One namespace, four doors: whatever a path holds, each of them carries the same bytes. */
 
@@ -56,6 +57,18 @@ beforeAll(async () => {
   for (const size of [0, 1, 2, 3, ...sizes]) put(`/trees/sizes/${size}`, randomBytes(size))
   for (const name of names) put(`/trees/names/${name}/${name}`, Buffer.from(name))
   put('/pxelinux.cfg/01-52-54-00-aa-bb-01', Buffer.from('# by hand, before the generated one\n'))
+  const disc = {
+    ...imagesOfTree({ version: '41' }),
+    '.treeinfo': treeinfoText({ version: '41' }),
+    'Packages/a name with spaces, Ünï.rpm': 'x',
+    ...Object.fromEntries(
+      [0, 1, 2047, 2048, 2049, ...sizes].map((size) => [`sizes/${size}`, randomBytes(size)]),
+    ),
+  }
+  const image = writeIso({ files: disc, rockRidge: true }).bytes
+  put('/trees/fedora-41.iso', image)
+  for (const [path, bytes] of Object.entries(disc))
+    expected.set(`/trees/fedora-41/${path}`, Buffer.from(bytes))
   makeHuge()
   app = createApp({ cwd: home.path, version: 'test' })
   await app.start()
@@ -65,7 +78,7 @@ beforeAll(async () => {
   nfsWire = await TcpWire.open(ports.nfs ?? 0)
   nfs = new NfsClient(nfsWire)
   const ready = () => app.snapshot().trees.all.filter((tree) => tree.state === 'ready').length
-  await vi.waitFor(() => expect(ready()).toBe(1), { timeout: 15_000 })
+  await vi.waitFor(() => expect(ready()).toBe(2), { timeout: 15_000 })
 }, 20_000)
 
 afterAll(async () => {
@@ -134,14 +147,16 @@ const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 const digest = (bytes: Uint8Array): string => `${bytes.length} ${sha256(bytes)}`
 
 describe.each(ways)('%s', (_name, fetchBy, largest) => {
-  test('files of every size around the buffers, and empty ones', async () => {
-    const paths = [...expected].filter(
-      ([path, { length }]) => path.startsWith('/trees/sizes/') && length <= largest,
-    )
+  const expectSame = async (folder: string): Promise<void> => {
+    const paths = [...expected].filter(([path, { length }]) => path.startsWith(folder) && length <= largest)
     expect(paths.length).toBeGreaterThan(20)
     for (const [path, bytes] of paths)
       expect([path, digest(await fetchBy(path))]).toEqual([path, digest(bytes)])
-  })
+  }
+
+  test('files of every size around the buffers, and empty ones', () => expectSame('/trees/sizes/'))
+
+  test('the same inside an ISO image', () => expectSame('/trees/fedora-41/'))
 
   test('names with spaces, signs and UTF-8', async () => {
     for (const name of names) expect((await fetchBy(`/trees/names/${name}/${name}`)).toString()).toBe(name)
@@ -158,6 +173,14 @@ describe.each(ways)('%s', (_name, fetchBy, largest) => {
     expect((await fetchBy('/ks/web01')).toString()).toBe(text)
   })
 })
+
+test.each(ways.filter(([, , largest]) => largest > 1e9))(
+  '%s: an image as the file that it is',
+  async (_name, fetchBy) => {
+    const path = '/trees/fedora-41.iso'
+    expect(digest(await fetchBy(path))).toBe(digest(expected.get(path) ?? Buffer.alloc(0)))
+  },
+)
 
 describe('a file of 5 GiB', () => {
   const edges = [
@@ -248,7 +271,8 @@ describe('what is not there', () => {
   test.each([
     ['a name', '/trees/sizes/none'],
     ['a folder on the way', '/trees/none/of/them'],
-    ['a tree', '/trees/fedora-41/.treeinfo'],
+    ['a tree', '/trees/fedora-42/.treeinfo'],
+    ['a file inside an image', '/trees/fedora-41/sizes/none'],
     ['a guest', '/ks/nobody'],
     ['anything at the top', '/none'],
     ['other case', '/trees/Fedora-40/.treeinfo'],
@@ -268,7 +292,16 @@ describe('what is not there', () => {
 })
 
 test('FTP and NFS list a folder alike', async () => {
-  for (const folder of ['/trees/sizes', '/trees/names', '/trees', '/pxelinux.cfg', '/ks', '/']) {
+  for (const folder of [
+    '/trees/sizes',
+    '/trees/fedora-41',
+    '/trees/fedora-41/sizes',
+    '/trees/names',
+    '/trees',
+    '/pxelinux.cfg',
+    '/ks',
+    '/',
+  ]) {
     const listed = (await ftp.list(folder)).map(({ name, size, isDirectory }) => [
       name,
       isDirectory ? 0 : size,
