@@ -33,7 +33,7 @@ describe('npm run demo', () => {
       /"location": "http:\/\/127\.0\.0\.1:\d+\/trees\/debian\/dists\/\w+\/main\/installer-amd64"/,
     )
     expect(said).toMatch(/virt-install --name demo/)
-    expect(said).toMatch(/-append '.*preseed\/url=http:\/\/127\.0\.0\.1:\d+\/ks\/demo/)
+    expect(said).toMatch(/-append '.*preseed\/url=http:\/\/10\.0\.2\.2:\d+\/ks\/demo/)
   })
 
   describe('with QEMU and root', () => {
