@@ -73,9 +73,12 @@ export function createApp(options: AppOptions): App {
   const opened = new Map<string, { listener: Listener; note: string }>()
   const doors = (): OpenDoors =>
     Object.fromEntries(
-      [...opened].flatMap(([name, { listener }]) =>
-        listener.address ? [[name, { port: listener.address.port }]] : [],
-      ),
+      [...opened].flatMap(([name, { listener }]) => {
+        const port = listener.address?.port
+        if (port === undefined) return []
+        // MOUNT answers at the same port; named always, for the port mapper may be somebody else's or nobody's.
+        return [[name, name === 'nfs' ? { port, mountPort: port } : { port }]]
+      }),
     )
   const source = createNamespace({
     snapshot,

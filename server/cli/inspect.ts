@@ -9,19 +9,24 @@ import { readDescriptor } from '../core/tree/descriptor.ts'
 import { distroName, distroOf, installerOf } from '../core/tree/distro.ts'
 import type { Description, Problem } from '../core/tree/tree.ts'
 import { diskSource } from '../files/disk.ts'
+import { isoSource, looksLikeIso } from '../files/iso/source.ts'
 import { rootPath } from '../files/path.ts'
+import type { FileSource } from '../files/source.ts'
 import { type CliIo, exitCodes } from './io.ts'
 import { json, table } from './table.ts'
 
 /** Larger than any descriptor: openSUSE's biggest `content` is a tenth of it. */
 const maxDescriptorBytes = 4 * 1024 * 1024
 
-/** `treeboot inspect PATH [--json]`: what we conclude of a tree folder, or of one descriptor file. */
+/** `treeboot inspect PATH [--json]`: what we conclude of a tree folder, an ISO image, or one descriptor file. */
 export function registerInspect(program: Command, io: CliIo): void {
   program
     .command('inspect')
-    .description('say what a tree folder or a descriptor file is, and which images boot it')
-    .argument('<path>', 'a tree folder, or one .treeinfo, .discinfo, .disk/info, content, MANIFEST, ...')
+    .description('say what a tree folder, an ISO image or a descriptor file is, and which images boot it')
+    .argument(
+      '<path>',
+      'a tree folder, an ISO image, or one .treeinfo, .discinfo, .disk/info, content, MANIFEST, ...',
+    )
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
@@ -46,16 +51,21 @@ function isBadInput(error: unknown): boolean {
 
 async function describe(absolute: string, asked: string): Promise<Description> {
   const stats = await stat(absolute)
-  if (stats.isDirectory()) return describeFolder(absolute, asked)
+  if (stats.isDirectory()) return describeTree(diskSource(absolute), nameFrom(absolute), asked)
   if (!stats.isFile()) throw new Failure('invalid-data', `${asked} is neither a folder nor a file`)
+  if (await looksLikeIso(absolute)) return describeTree(await isoSource(absolute), nameFrom(absolute), asked)
   if (stats.size > maxDescriptorBytes)
     throw new Failure('too-large', `${asked} has ${stats.size} bytes, more than any tree descriptor`)
   return readDescriptor(asked, await readFile(absolute))
 }
 
-async function describeFolder(absolute: string, asked: string): Promise<Description> {
-  const name = absolute.split('/').slice(-4).join('/')
-  const evidence = await gatherEvidence(diskSource(absolute), rootPath, name)
+/** The end of its path: what is known of a tree that has no descriptor is often only there. */
+function nameFrom(absolute: string): string {
+  return absolute.split('/').slice(-4).join('/')
+}
+
+async function describeTree(source: FileSource, name: string, asked: string): Promise<Description> {
+  const evidence = await gatherEvidence(source, rootPath, name)
   const description = evidence && concludeTree(evidence)
   if (description) return description
   const troubles = evidence?.problems.map((problem) => `\n  ${problemText(problem, asked)}`).join('') ?? ''

@@ -5,6 +5,7 @@ import { Command } from 'commander'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { registerInspect } from '../../server/cli/inspect.ts'
 import { expectGolden } from '../support/golden.ts'
+import { writeIso } from '../support/iso/write-iso.ts'
 
 const fixtures = join(import.meta.dirname, '../fixtures/treeinfo/trees')
 let folder = ''
@@ -96,6 +97,19 @@ describe('for people', () => {
     const { out, code } = await inspect('debian-12')
     expect(code).toBe(0)
     expectGolden('cli/inspect-debian-12.txt', out)
+  })
+
+  test('an ISO image, by its content and not by its name', async () => {
+    const treeinfo =
+      '[general]\nfamily = Fedora\nversion = 40\narch = x86_64\n[images-x86_64]\nkernel = k\ninitrd = i\n'
+    const image = writeIso({ files: { '.treeinfo': treeinfo, k: 'kernel', i: 'initrd' }, rockRidge: true })
+    writeFileSync(join(folder, 'disc'), image.bytes)
+    const { out, code } = await inspect(join(folder, 'disc'), '--json')
+    expect(JSON.parse(out)).toMatchObject({
+      family: 'Fedora',
+      platforms: { x86_64: { kernel: 'k', initrd: 'i' } },
+    })
+    expect(code).toBe(0)
   })
 
   test('a descriptor with two platforms', async () => {
