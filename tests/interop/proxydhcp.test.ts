@@ -26,43 +26,45 @@ echo installed as {{ vars.hostname }}
 %end
 `
 
+let bench: Bench
+let treeboot: Treeboot
+
+function prepare(): () => Promise<void> | void {
+  requireRoot()
+  requireClient('qemu-system-x86_64', 'dnsmasq', 'ip', 'curl')
+  bench = makeBench()
+  writeFileSync(join(bench.folder, 'templates/small.ks'), template)
+  return () => bench.undo.unwind()
+}
+
+async function expectInstall(machine: Child): Promise<void> {
+  const [, cmdline] = await machine.output.waitFor(/guest: booted with (.*)\n/, 120_000)
+  expect(cmdline).toContain('console=tty')
+  const [, url, digest] = await machine.output.waitFor(/guest: answers (\S+) sha256 ([0-9a-f]{64})/, 60_000)
+  expect(url).toMatch(`${treeboot.url}/ks/web01`)
+  expect(digest).toBe(createHash('sha256').update(treeboot.get('/ks/web01')).digest('hex'))
+  await machine.output.waitFor(/guest post: installed as web01\.example/, 20_000)
+  expect(await machine.ended).toBe(0)
+}
+
+const offered = (text: RegExp) => treeboot.child.output.waitFor(text, 5000)
+
 /**
  * The address comes from a DHCP server on another computer that knows nothing of booting and names itself as next
  * server, as dnsmasq and most others do; everything else comes from treeboot.
  */
 describe('ProxyDHCP beside a DHCP server that knows nothing of booting', () => {
-  let bench: Bench
-  let treeboot: Treeboot
-
-  beforeEach(() => {
-    requireRoot()
-    requireClient('qemu-system-x86_64', 'dnsmasq', 'ip', 'curl')
-    bench = makeBench()
-    return () => bench.undo.unwind()
-  })
+  beforeEach(prepare)
 
   async function boot(firmware: MachineFirmware, settings: Record<string, unknown> = {}): Promise<Child> {
     const { folder, undo } = bench
     const tree = makeTree(join(folder, 'trees'), 'fedora', await guestImages())
-    writeFileSync(join(folder, 'templates/small.ks'), template)
     const lan = makeLan(undo)
     treeboot = await startTreeboot(bench, { lan, config: { ...config, ...settings }, trees: [tree.id] })
     await startDnsmasq(undo, lan.addHost('192.0.2.2'), folder)
     const machine = { firmware, mac, memory: 768, network: { tap: lan.addTap() }, folder }
     return startMachine(undo, machine, lan)
   }
-
-  async function expectInstall(machine: Child): Promise<void> {
-    const [, cmdline] = await machine.output.waitFor(/guest: booted with (.*)\n/, 120_000)
-    expect(cmdline).toContain('console=ttyS0')
-    const [, url, digest] = await machine.output.waitFor(/guest: answers (\S+) sha256 ([0-9a-f]{64})/, 60_000)
-    expect(url).toMatch(`${treeboot.url}/ks/web01`)
-    expect(digest).toBe(createHash('sha256').update(treeboot.get('/ks/web01')).digest('hex'))
-    await machine.output.waitFor(/guest post: installed as web01\.example/, 20_000)
-    expect(await machine.ended).toBe(0)
-  }
-
-  const offered = (text: RegExp) => treeboot.child.output.waitFor(text, 5000)
 
   const withLoader = (loader: string) => ({ dhcp: { ...config.dhcp, loader } })
 
@@ -93,5 +95,33 @@ describe('ProxyDHCP beside a DHCP server that knows nothing of booting', () => {
     const machine = await boot('uefi-http')
     await expectInstall(machine)
     await offered(/http:\/\/192\.0\.2\.1:8080\/snponly\.efi for uefi-http-x64/)
+  })
+})
+
+/**
+ * Debian's GRUB 2.06 asks the server of the DHCP ACK for its configuration, never a proxy. Where Secure Boot needs it, the
+ * DHCP server is told by the lines that treeboot prints for it.
+ */
+describe('a DHCP server that was told by treeboot dhcp-config', () => {
+  beforeEach(prepare)
+
+  async function boot(firmware: MachineFirmware, tree: string, args: readonly string[]): Promise<Child> {
+    const { folder, undo } = bench
+    const lan = makeLan(undo)
+    const base = { ...config.profiles.base, tree, args }
+    const settings = { ...config, dhcp: { mode: 'off', loader: 'grub' }, profiles: { base } }
+    treeboot = await startTreeboot(bench, { lan, config: settings, trees: [tree] })
+    const configFile = join(folder, 'dnsmasq.conf')
+    writeFileSync(configFile, treeboot.command('dhcp-config', 'dnsmasq'))
+    await startDnsmasq(undo, lan.addHost('192.0.2.2'), folder, { configFile })
+    const machine = { firmware, mac, memory: 1024, network: { tap: lan.addTap() }, folder }
+    return startMachine(undo, machine, lan)
+  }
+
+  test('UEFI with Secure Boot enforced: shim, signed GRUB, signed kernel', async () => {
+    requireClient('/usr/share/OVMF/OVMF_CODE_4M.ms.fd', '/usr/lib/shim/shimx64.efi.signed')
+    requireClient('/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed')
+    const { id } = makeTree(join(bench.folder, 'trees'), 'fedora', await guestImages())
+    await expectInstall(await boot('secure', id, ['console=ttyS0']))
   })
 })

@@ -9,6 +9,8 @@ export interface DhcpAdvice {
   readonly nextServer?: string
   /** Boot file for a client that is iPXE already (option 175): usually the URL of a script. */
   readonly ipxeFile?: string
+  /** Lines of its own, for what these words cannot say. */
+  readonly configFile?: string
   /** URL for UEFI HTTP Boot clients (option 60 `HTTPClient`). */
   readonly httpUrl?: string
   /**
@@ -31,7 +33,7 @@ export async function startDnsmasq(
     at.inside([
       'dnsmasq',
       '--keep-in-foreground',
-      '--conf-file=/dev/null',
+      `--conf-file=${advice.configFile ?? '/dev/null'}`,
       '--port=0',
       '--user=root',
       `--pid-file=${folder}/dnsmasq.pid`,
