@@ -5,6 +5,9 @@ import { dnsmasqWord } from './dhcp-quote.ts'
 export function renderDnsmasq({ server, scriptUrl, rules }: DhcpPlan): string {
   const next = dnsmasqWord(server)
   return [
+    '# shim reads the boot file from its field in the packet and from nowhere else; without this it is moved to an option.',
+    'dhcp-no-override',
+    '',
     '# iPXE, by its own option; 175.176 spares it the wait for a ProxyDHCP server.',
     'dhcp-match=set:ipxe,175',
     'dhcp-option=tag:ipxe,encap:175,176,1b',
