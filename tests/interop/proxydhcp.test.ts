@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Child } from '../../server/cli/demo/child.ts'
 import { startDnsmasq } from '../../server/cli/demo/dnsmasq.ts'
@@ -123,5 +123,19 @@ describe('a DHCP server that was told by treeboot dhcp-config', () => {
     requireClient('/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed')
     const { id } = makeTree(join(bench.folder, 'trees'), 'fedora', await guestImages())
     await expectInstall(await boot('secure', id, ['console=ttyS0']))
+  })
+
+  test('UEFI arm64: the chain that the tree itself brings', async () => {
+    requireClient('qemu-system-aarch64', '/usr/share/AAVMF/AAVMF_CODE.fd')
+    const images = await guestImages('arm64')
+    const put = (name: string, from: string) => {
+      const to = join(bench.folder, 'trees/debian-arm64/debian-installer/arm64', name)
+      mkdirSync(dirname(to), { recursive: true })
+      copyFileSync(from, to)
+    }
+    put('linux', images.kernel)
+    put('initrd.gz', images.initrd)
+    for (const name of ['bootnetaa64.efi', 'grubaa64.efi']) put(name, join(dirname(images.kernel), name))
+    await expectInstall(await boot('arm64', 'debian-arm64', ['console=ttyAMA0']))
   })
 })
