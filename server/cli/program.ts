@@ -21,7 +21,7 @@ import { packageVersion } from './version.ts'
 
 const epilogue = `
 Exit codes: 0 all is well; 1 something failed; 2 the input is wrong; 3 understood, and there is none.
-Every command takes --json for machines and -c FILE for another configuration (default: ./config.yaml).`
+--json is for machines, -c FILE for another configuration than ./config.yaml; COMMAND --help says more.`
 
 /** Runs one command line and resolves to its exit code. */
 export async function runCli(args: readonly string[], io: CliIo = processIo()): Promise<number> {
