@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Catalog } from './catalog/catalog.ts'
 import type { FtpConfig } from './catalog/config/schema.ts'
+import { MirrorRunner } from './catalog/mirror/mirror-runner.ts'
 import type { Snapshot } from './catalog/snapshot.ts'
 import { Uploads } from './catalog/uploads/uploads.ts'
 import type { ClientFacts, Firmware } from './core/boot/firmware.ts'
@@ -104,6 +105,7 @@ export function createApp(options: AppOptions): App {
     },
   })
   const uploads = new Uploads({ trees: () => snapshot().config.paths.trees, events: events.emit })
+  const mirrors = new MirrorRunner({ config: () => snapshot().config, events: events.emit })
   let admin: AdminToken | undefined
   const isAdmin = (token: string): boolean => admin?.isValid(token) ?? false
   const web = webApp({
@@ -182,6 +184,7 @@ export function createApp(options: AppOptions): App {
         const port = name === 'dhcp' && door.port === 'auto' ? standard : door.port
         opened.set(name, await openDoor({ port, standard }, (each) => make(door.bind, each)))
       }
+      await mirrors.start()
     } catch (error) {
       await stop()
       throw error
@@ -191,7 +194,9 @@ export function createApp(options: AppOptions): App {
   async function stop(): Promise<void> {
     const closing = [...opened.values()].map(({ listener }) => listener.stop())
     await Promise.all(
-      [...closing, uploads.stop(), catalog.stop(), renderer.close()].map((step) => step.catch(reportTrouble)),
+      [...closing, uploads.stop(), mirrors.stop(), catalog.stop(), renderer.close()].map((step) =>
+        step.catch(reportTrouble),
+      ),
     )
     // Last: the doors may have had something to tell.
     await chronicle.close().catch(reportTrouble)

@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { type AuditReport, auditTree, hasErrors } from '../catalog/audit/audit.ts'
 import { findingText } from '../catalog/versions/release.ts'
 import { openTree } from '../catalog/versions/tree-source.ts'
+import { recordAt } from '../catalog/versions/version-record.ts'
 import { Failure } from '../core/failure.ts'
 import { bytes as size } from '../events/units.ts'
 import { diskSource } from '../files/disk.ts'
@@ -46,10 +47,14 @@ async function audit(id: string, options: VerifyOptions, io: CliIo): Promise<Aud
   const source = isImage
     ? await openTree(tree.origin.path, 'iso')
     : diskSource(await realpath(config.paths.trees))
+  // Of a mirror that only boots, the packages are elsewhere on purpose.
+  const partial =
+    (await recordAt(await realpath(config.paths.trees), tree.origin.path))?.upstream !== undefined
   const at = isImage ? rootPath : cleanPath(join('/', tree.id))
   try {
     return await auditTree(source, at, tree.id, {
-      packages: options.packages,
+      packages: options.packages && !partial,
+      partial,
       onProgress: (doneBytes, totalBytes) => line.show({ stage: 'verifying', doneBytes, totalBytes }),
     })
   } finally {

@@ -32,6 +32,7 @@ function snapshotOf(unknown: 'menu' | 'local' | 'ignore', generation = 1): Snaps
       paths: { trees: '', tftpboot: '', templates: '', data: '' },
       unknown,
       menuTimeoutMs: 30_000,
+      mirrors: [],
     },
   }
 }

@@ -64,6 +64,7 @@ function snapshotOf({
       paths: { trees: '', tftpboot: '', templates: '', data: '' },
       unknown,
       menuTimeoutMs: 30_000,
+      mirrors: [],
     } as Snapshot['config'],
   }
 }

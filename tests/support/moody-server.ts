@@ -57,10 +57,10 @@ function answer(
   }
   if (!stats) return void res.writeHead(404).end()
   if (stats.isDirectory()) {
-    const names = readdirSync(join(folder, path), { withFileTypes: true })
-    const links = names.map(
-      (item) => `<a href="${encodeURIComponent(item.name)}${item.isDirectory() ? '/' : ''}">x</a>`,
-    )
+    const links = readdirSync(join(folder, path)).map((name) => {
+      const slash = statsOf(join(folder, path, name))?.isDirectory() ? '/' : ''
+      return `<a href="${encodeURIComponent(name)}${slash}">x</a>`
+    })
     res
       .writeHead(200, { 'content-type': 'text/html' })
       .end(`<a href="../">..</a><a href="?C=M">m</a>${links.join('\n')}`)

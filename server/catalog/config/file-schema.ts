@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { canonicalIp, canonicalMac, canonicalSerial, canonicalUuid } from '../../core/guest/identity.ts'
+import { parseSchedule } from '../../core/mirror/schedule.ts'
 import { nearestName } from '../../core/nearest.ts'
 
 /**
@@ -142,6 +143,25 @@ export const guestSchema = section({
   ...settings,
 })
 
+const mirrorUrlText = 'a URL of http, https, ftp or rsync, such as https://mirror.example/fedora/40/os/'
+const mirrorUrl = line(mirrorUrlText).refine(
+  (value) => /^(https?|ftp|rsync):\/\//i.test(value) && URL.canParse(value),
+  mirrorUrlText,
+)
+const scheduleText = '"every 24h" (m, h or d, at least 10m) or "daily at 03:00"'
+const schedule = text(scheduleText).transform((value, context) => {
+  const found = parseSchedule(value)
+  if (found) return found
+  context.issues.push({ code: 'custom', message: scheduleText, input: value })
+  return z.NEVER
+})
+const mirrorId = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*){0,7}$/,
+    'the id of a tree, such as fedora-40-x86_64',
+  )
+
 export const configFileSchema = section({
   server: section({
     bind: bind.optional(),
@@ -177,6 +197,17 @@ export const configFileSchema = section({
   }).optional(),
   unknown: oneOf(['menu', 'local', 'ignore']).optional(),
   'menu-timeout': count(0, 'seconds, a whole number').optional(),
+  mirrors: z
+    .record(
+      mirrorId,
+      section({
+        url: oneOrMore(mirrorUrl, `${mirrorUrlText}, or a list of mirrors of the same tree`),
+        schedule: schedule.optional(),
+        'boot-only': flag.optional(),
+      }),
+      { error: 'a mapping of tree ids to mirrors' },
+    )
+    .optional(),
   profiles: z.record(name, profileSchema, { error: 'a mapping of profile names to profiles' }).optional(),
   guests: z.record(name, guestSchema, { error: 'a mapping of guest names to guests' }).optional(),
 })

@@ -192,6 +192,12 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
       templates: folder(file.paths?.templates, 'kickstart-templates'),
       data: folder(file.paths?.data, 'data'),
     },
+    mirrors: Object.entries(file.mirrors ?? {}).map(([id, { url, schedule, 'boot-only': bootOnly }]) => ({
+      id,
+      urls: url,
+      ...(schedule !== undefined && { schedule }),
+      bootOnly: bootOnly ?? false,
+    })),
     unknown: file.unknown ?? 'menu',
     menuTimeoutMs: (file['menu-timeout'] ?? 30) * 1000,
   }

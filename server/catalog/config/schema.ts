@@ -1,4 +1,5 @@
 import type { LoaderPreference } from '../../core/guest/guest.ts'
+import type { Schedule } from '../../core/mirror/schedule.ts'
 
 /** A door's part of config.yaml. `auto` is the standard port if we may bind it, else standard + 10000. */
 export interface DoorConfig {
@@ -23,6 +24,8 @@ export interface Config {
     readonly templates: string
     readonly data: string
   }
+  /** In the order of the file. */
+  readonly mirrors: readonly MirrorConfig[]
   readonly unknown: UnknownMachine
   /** How long the menu of an unknown machine waits before it boots from its own disk. */
   readonly menuTimeoutMs: number
@@ -46,6 +49,17 @@ export interface DhcpConfig extends DoorConfig {
   readonly knownOnly: boolean
   /** For machines whose guest or profile says nothing else. */
   readonly loader: LoaderPreference
+}
+
+/** A tree that is kept like an upstream's. */
+export interface MirrorConfig {
+  /** The id that it is published under. */
+  readonly id: string
+  /** Mirrors of the same tree, the preferred one first. */
+  readonly urls: readonly string[]
+  /** When it is looked at; without it only by `treeboot mirror`. */
+  readonly schedule?: Schedule
+  readonly bootOnly: boolean
 }
 
 /** What a machine gets that is no guest: a menu of the ready trees, its own disk, or no answer. */

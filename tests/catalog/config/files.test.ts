@@ -49,7 +49,8 @@ describe('the shipped config.yaml', () => {
   })
 
   test('has an example that works when its comment signs are removed', () => {
-    const { guests, warnings } = parse(live(`# ---- Example${examplePart}`))
+    const { guests, warnings, config } = parse(live(`# ---- Example${examplePart}`))
+    expect(config.mirrors.map(({ id }) => id)).toEqual(['fedora-40'])
     expect(guests.map(({ name, profiles }) => ({ name, profiles }))).toEqual([
       { name: 'web01', profiles: ['web', 'base'] },
     ])

@@ -96,6 +96,7 @@ describe('defaults', () => {
           templates: '/srv/treeboot/kickstart-templates',
           data: '/srv/treeboot/data',
         },
+        mirrors: [],
         unknown: 'menu',
         menuTimeoutMs: 30_000,
       })

@@ -2,11 +2,13 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { fetchFile } from '../../../server/catalog/mirror/fetch-file.ts'
 import { httpUpstream, namesOnPage } from '../../../server/catalog/mirror/http-upstream.ts'
 import { type MirrorOptions, mirrorTree } from '../../../server/catalog/mirror/mirror-tree.ts'
 import { VersionStore } from '../../../server/catalog/versions/version-store.ts'
+import { diskSource } from '../../../server/files/disk.ts'
+import { FtpDoor } from '../../../server/protocols/ftp/door.ts'
 import { moodyServer } from '../../support/moody-server.ts'
 import { makeRepository, somePackages } from '../../support/rpm-repository.ts'
 import { tarOf } from '../../support/tar.ts'
@@ -153,6 +155,30 @@ test('a tree without .treeinfo is fetched by its index pages', async () => {
   const { trees: found } = await mirror('/d/', { id: 'd' })
   expect(found[0]?.release.outcome).toBe('published')
   expectSame(join(upstream, 'd'), join(trees, 'd'))
+})
+
+test('the same over FTP, by listing where there is no .treeinfo', async () => {
+  const { upstream, trees, store, fetching } = await world()
+  makeTree(join(upstream, 'f'))
+  makeRepository(join(upstream, 'f'), somePackages(8))
+  writeBelow(upstream, 'd/debian-installer/amd64/linux', 'kernel')
+  writeBelow(upstream, 'd/debian-installer/amd64/initrd.gz', 'initrd')
+  writeBelow(upstream, 'd/version.info', 'Debian version:  12 (bookworm)\n')
+  const door = new FtpDoor({
+    bind: '127.0.0.1',
+    port: 0,
+    source: diskSource(upstream),
+    events: () => undefined,
+  })
+  await door.start()
+  onTestFinished(() => door.stop())
+  const base = `ftp://127.0.0.1:${door.address?.port}`
+  for (const id of ['f', 'd']) {
+    const { trees: found } = await mirrorTree(store, [`${base}/${id}/`], { fetching, id })
+    expect(found[0]?.release.outcome).toBe('published')
+    expectSame(join(upstream, id), join(trees, id))
+  }
+  expect((await mirrorTree(store, [`${base}/f/`], { fetching, id: 'f' })).unchanged).toBe(true)
 })
 
 test('a URL of an archive brings in what is in it', async () => {

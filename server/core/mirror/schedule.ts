@@ -1,0 +1,34 @@
+/** When a mirror is looked at again. */
+export type Schedule =
+  | { readonly kind: 'every'; readonly ms: number }
+  /** In the server's own time zone. */
+  | { readonly kind: 'daily'; readonly hour: number; readonly minute: number }
+
+const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 }
+const leastMs = 10 * 60_000
+
+/** `every 24h`, `every 30m`, `every 7d`, `daily at 03:00`. Undefined for anything else, and for less than ten minutes. */
+export function parseSchedule(text: string): Schedule | undefined {
+  const [, count = '', unit = ''] = /^\s*every\s+(\d{1,4})\s*([mhd])[a-z]*\s*$/i.exec(text) ?? []
+  const ms = Number(count) * (units[unit.toLowerCase()] ?? 0)
+  if (count !== '') return ms >= leastMs ? { kind: 'every', ms } : undefined
+  const [, hour = '', minute = ''] = /^\s*daily\s+at\s+(\d{1,2}):(\d{2})\s*$/i.exec(text) ?? []
+  if (hour === '' || Number(hour) > 23 || Number(minute) > 59) return undefined
+  return { kind: 'daily', hour: Number(hour), minute: Number(minute) }
+}
+
+/**
+ * When it is due, given when it was last done. What was missed while the server was down is due at once, and only once.
+ *
+ * @param atTime The moment at this time of the day that `ms` lies in, in the server's time zone.
+ */
+export function dueMs(
+  schedule: Schedule,
+  lastMs: number | undefined,
+  atTime: (ms: number, hour: number, minute: number) => number,
+): number {
+  if (lastMs === undefined) return 0
+  if (schedule.kind === 'every') return lastMs + schedule.ms
+  const today = atTime(lastMs, schedule.hour, schedule.minute)
+  return today > lastMs ? today : atTime(lastMs + 86_400_000, schedule.hour, schedule.minute)
+}

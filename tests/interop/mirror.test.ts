@@ -1,0 +1,183 @@
+import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { auditTree } from '../../server/catalog/audit/audit.ts'
+import { mirrorTree } from '../../server/catalog/mirror/mirror-tree.ts'
+import { VersionStore } from '../../server/catalog/versions/version-store.ts'
+import { diskSource } from '../../server/files/disk.ts'
+import { cleanPath } from '../../server/files/path.ts'
+import { requireClient, requireRoot } from '../support/clients.ts'
+import { moodyServer } from '../support/moody-server.ts'
+import { makeTree } from '../support/tree-folder.ts'
+
+const installer = '/usr/lib/debian-installer/images/12/amd64/text'
+let base = ''
+
+beforeAll(() => {
+  base = mkdtempSync(join(tmpdir(), 'treeboot-mirror-'))
+})
+afterAll(() => rmSync(base, { recursive: true, force: true }))
+
+function newStore(name: string) {
+  const trees = join(base, name)
+  mkdirSync(trees, { recursive: true })
+  return { trees, store: new VersionStore(trees) }
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => statSync(join(folder, name)).isFile())
+    .sort()
+}
+
+function expectSame(copy: string, original: string): void {
+  // Links to folders became folders: the copy may have more names, and never fewer.
+  for (const file of filesBelow(original))
+    expect(readFileSync(join(copy, file)).equals(readFileSync(join(original, file))), file).toBe(true)
+}
+
+describe('the Debian installer, from a local upstream', () => {
+  beforeEach(() => void requireClient(`${installer}/version.info`))
+
+  test('over HTTP, killed at 50 random instants and begun again each time', {
+    timeout: 600_000,
+  }, async () => {
+    const { trees } = newStore('killed')
+    const server = await moodyServer(installer)
+    const published = join(trees, 'debian')
+    const whole = filesBelow(installer).length
+    let half = 0
+    const run = async (killAfterMs?: number): Promise<number | null> => {
+      const child: ChildProcess = fork(
+        join(import.meta.dirname, '../support/mirror-child.ts'),
+        [trees, `${server.url}/`, 'debian'],
+        { execArgv: ['--import', 'tsx'], stdio: 'ignore' },
+      )
+      const ended = once(child, 'exit')
+      await Promise.race([once(child, 'message'), ended])
+      const kill =
+        killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs)
+      const watch = setInterval(() => {
+        if (existsSync(published) && filesBelow(published).length < whole) half++
+      }, 20)
+      const [code] = await ended
+      clearTimeout(kill)
+      clearInterval(watch)
+      return code as number | null
+    }
+    for (let kills = 0; kills < 50; kills++) await run(Math.random() * 900)
+    expect(await run()).toBe(0)
+    expect(half).toBe(0)
+    expectSame(published, installer)
+  })
+
+  test('over FTP from vsftpd', async () => {
+    const vsftpd = requireClient('vsftpd')
+    requireRoot()
+    const { trees, store } = newStore('ftp')
+    const ftp = await startVsftpd(vsftpd, installer)
+    try {
+      const { trees: found } = await mirrorTree(store, [`ftp://127.0.0.1:${ftp.port}/`], { id: 'debian' })
+      expect(found[0]?.release.outcome).toBe('published')
+      expectSame(join(trees, 'debian'), installer)
+    } finally {
+      ftp.process.kill()
+    }
+  })
+})
+
+test("createrepo_c's repositories, one beside the tree, are mirrored and audited; a flipped byte is named", async () => {
+  const createrepo = requireClient('createrepo_c')
+  const upstream = join(base, 'el9')
+  const os = join(upstream, 'BaseOS/x86_64/os')
+  const extra =
+    '\n[variant-AppStream]\nid = AppStream\nuid = AppStream\nname = AppStream\ntype = variant\nrepository = ../../../AppStream/x86_64/os\n'
+  makeTree(os, { family: 'AlmaLinux', version: '9.4', extra })
+  for (const [folder, compression] of [
+    [os, 'zstd'],
+    [join(upstream, 'AppStream/x86_64/os'), 'xz'],
+  ] as const) {
+    mkdirSync(folder, { recursive: true })
+    execFileSync(createrepo, ['-q', `--general-compress-type=${compression}`, folder])
+  }
+  const server = await moodyServer(upstream)
+  const { trees, store } = newStore('el')
+  const { trees: found } = await mirrorTree(store, [`${server.url}/BaseOS/x86_64/os/`], { id: 'alma' }).catch(
+    (error) => {
+      throw error
+    },
+  )
+  expect(found[0]?.release).toMatchObject({ outcome: 'published', findings: [] })
+  const at = cleanPath('/alma/BaseOS/x86_64/os')
+  const audit = () => auditTree(diskSource(trees), at, 'alma', { packages: true })
+  const whole = await audit()
+  expect(whole.documents).toContain('../../../AppStream/x86_64/os/repodata/repomd.xml')
+  const folder = join(trees, 'alma/AppStream/x86_64/os/repodata')
+  const [name = ''] = readdirSync(folder).filter((each) => each.includes('filelists'))
+  const bytes = readFileSync(join(folder, name))
+  bytes[40] = (bytes[40] ?? 0) ^ 1
+  writeFileSync(join(folder, name), bytes)
+  expect((await audit()).findings.map(({ path }) => path)).toEqual([
+    `../../../AppStream/x86_64/os/repodata/${name}`,
+  ])
+})
+
+async function startVsftpd(
+  program: string,
+  folder: string,
+): Promise<{ process: ChildProcess; port: number }> {
+  const port = await freePort()
+  const config = join(base, 'vsftpd.conf')
+  const empty = join(base, 'empty')
+  mkdirSync(empty, { recursive: true })
+  const lines = {
+    listen: 'YES',
+    listen_address: '127.0.0.1',
+    listen_port: port,
+    background: 'NO',
+    anonymous_enable: 'YES',
+    local_enable: 'NO',
+    anon_root: folder,
+    secure_chroot_dir: empty,
+    seccomp_sandbox: 'NO',
+    xferlog_enable: 'NO',
+  }
+  writeFileSync(
+    config,
+    Object.entries(lines)
+      .map(([key, value]) => `${key}=${value}\n`)
+      .join(''),
+  )
+  const child = spawn(program, [config], { stdio: 'ignore' })
+  for (let tries = 0; tries < 100; tries++) {
+    const answers = await fetch(`http://127.0.0.1:${port}/`).then(
+      () => true,
+      (error: { cause?: { code?: string } }) => error.cause?.code !== 'ECONNREFUSED',
+    )
+    if (answers) return { process: child, port }
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  throw new Error('vsftpd does not answer')
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const bound = server.address()
+      server.close(() => resolve(typeof bound === 'object' && bound ? bound.port : 0))
+    })
+  })
+}
