@@ -179,6 +179,7 @@ function treeOf(place: Place, reading: TreeReading, verdict: TreeVerdict, checke
     origin: reading.image
       ? { kind: 'iso', path: reading.folder, name: reading.image.name }
       : { kind: 'folder', path: reading.folder },
+    ...(reading.published?.upstream !== undefined && { upstream: reading.published.upstream }),
     state: verdict.state,
     reasons: verdict.reasons,
     sizes,

@@ -12,6 +12,8 @@ import { kickstartQuote } from './kickstart-quote.ts'
  * @throws Failure `unavailable` when the guest is to install by a door that is closed.
  */
 export function renderInstallSource(tree: Tree, urls: ServerUrls, source: InstallSource): string {
+  // Only what boots is here; the packages are with the upstream, whichever door the guest installs by.
+  if (tree.upstream !== undefined) return `url --url=${kickstartQuote(tree.upstream)}`
   const place = `/trees/${tree.id}`
   if (source === 'nfs') {
     if (!urls.nfs) throw closed('nfs')

@@ -76,14 +76,17 @@ export function ftpUpstream(given: string): Upstream {
     async list(path) {
       const client = await acquire()
       try {
-        const items = await client.list(remote(path))
+        const names: string[] = []
+        for (const item of await client.list(remote(path))) {
+          if (!isPlainName(item.name)) continue
+          const isFolder =
+            item.isDirectory ||
+            (item.isSymbolicLink && !(await hasSize(client, `${remote(path)}/${item.name}`)))
+          if (isFolder) names.push(`${item.name}/`)
+          else if (item.isFile || item.isSymbolicLink) names.push(item.name)
+        }
         release(client, true)
-        return items
-          .filter(
-            (item) => (item.isFile || item.isDirectory || item.isSymbolicLink) && isPlainName(item.name),
-          )
-          .map((item) => (item.isDirectory ? `${item.name}/` : item.name))
-          .sort()
+        return names.sort()
       } catch (error) {
         release(client, error instanceof FTPError)
         if (error instanceof FTPError) return undefined
@@ -94,6 +97,17 @@ export function ftpUpstream(given: string): Upstream {
       for (const client of all) client.close()
     },
   }
+}
+
+/** A link to a file has a size; one to a folder, or to nowhere, has none. */
+function hasSize(client: Client, path: string): Promise<boolean> {
+  return client.size(path).then(
+    () => true,
+    (error: unknown) => {
+      if (error instanceof FTPError) return false
+      throw error
+    },
+  )
 }
 
 async function* pull(

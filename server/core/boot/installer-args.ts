@@ -74,6 +74,13 @@ const newNumbering: ReadonlySet<string> = new Set(['amazon', 'alinux', 'tencento
 
 function anaconda({ tree, source, urls, answers }: InstallerQuestion): KernelArg[] {
   const at = repo({ tree, source, urls })
+  if (tree.upstream !== undefined && tree.stage2 !== undefined) {
+    const own: KernelArg[] = [
+      { key: 'inst.stage2', value: at },
+      { key: 'inst.repo', value: tree.upstream },
+    ]
+    return [...own, { key: 'ip', value: 'dhcp' }, ...when('inst.ks', answers)]
+  }
   // Without a repository (a boot.iso, a netinst image) inst.repo would be a promise of packages that are not there;
   // the second stage is all that such a tree gives.
   const key = tree.repositories.length > 0 || tree.stage2 === undefined ? 'inst.repo' : 'inst.stage2'

@@ -29,18 +29,26 @@ const baseVariants = ['BaseOS', 'Everything', 'Server', 'Workstation', 'Client',
 export function treeRepositories(tree: Tree, base: string): TreeRepositories {
   const all: TreeRepository[] = []
   for (const repository of tree.repositories) {
-    const place = joinedPlace(tree.id, repository.path)
-    if (place === undefined) continue
+    const url = repositoryUrl(tree, repository.path, base)
+    if (url === undefined) continue
     const id = repository.id || repository.name || 'repository'
     if (all.some((other) => other.id === id)) continue
     const { kind } = repository
-    all.push({ id, name: repository.name || id, kind, url: placeUrl(base, place) })
+    all.push({ id, name: repository.name || id, kind, url })
   }
-  const treeUrl = placeUrl(base, `/trees/${tree.id}`)
+  const treeUrl = repositoryUrl(tree, '.', base)
   const found =
     all.find((each) => each.url === treeUrl) ??
     baseVariants.map((id) => all.find((each) => each.id === id)).find((each) => each !== undefined)
   return found ? { base: found, all } : { all }
+}
+
+/** Here, or with the upstream when only what boots is here. */
+function repositoryUrl(tree: Tree, path: string, base: string): string | undefined {
+  if (tree.upstream !== undefined && URL.canParse(tree.upstream))
+    return new URL(`./${path}/`, tree.upstream.replace(/\/*$/, '/')).href.replace(/\/+$/, '')
+  const place = joinedPlace(tree.id, path)
+  return place === undefined ? undefined : placeUrl(base, place)
 }
 
 function joinedPlace(id: string, path: string): string | undefined {

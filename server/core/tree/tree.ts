@@ -88,6 +88,8 @@ export interface Tree extends Description {
     | { readonly kind: 'folder'; readonly path: string }
     /** `path` is the image itself, `name` what it is called beside the place where its files appear. */
     | { readonly kind: 'iso'; readonly path: string; readonly name: string }
+  /** URL of the whole tree, of which only what boots is here: installers take their packages from there. */
+  readonly upstream?: string
   readonly state: TreeState
   /** Why it is `broken` or still `incoming`; empty when ready. */
   readonly reasons: readonly string[]

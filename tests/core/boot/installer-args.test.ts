@@ -26,6 +26,13 @@ const web = 'http://192.0.2.1:8080'
 const like = (distro: Tree['distro'], version: string) => makeTree('t', { distro, version })
 
 describe('anaconda', () => {
+  test('of a tree that only boots here takes its packages from the upstream', () => {
+    const tree = makeTree('f', { stage2: 'images/install.img', upstream: 'https://up.example/os/' })
+    expect(cmdline(tree)).toBe(
+      `inst.stage2=${web}/trees/f inst.repo=https://up.example/os/ ip=dhcp inst.ks=${web}/ks/web01`,
+    )
+  })
+
   test('since Fedora 19 and Enterprise Linux 7 with inst.', () => {
     expect(cmdline(fedora40)).toBe(`inst.repo=${web}/trees/fedora/40/x86_64 ip=dhcp inst.ks=${web}/ks/web01`)
     for (const [distro, version] of [

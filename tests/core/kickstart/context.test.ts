@@ -143,3 +143,14 @@ describe('kickstart lines', () => {
     expect(() => renderRepoLines(rocky9, { http: 'http://m' }, 'ftp')).toThrow(/installs by ftp/)
   })
 })
+
+test('of a tree that only boots here, packages and repositories are those of the upstream', () => {
+  const tree = { ...rocky9, upstream: 'https://up.example/9/BaseOS/x86_64/os/' }
+  expect(renderInstallSource(tree, urls, 'nfs')).toBe('url --url=https://up.example/9/BaseOS/x86_64/os/')
+  expect(treeRepositories(tree, urls.http).all.map(({ url }) => url)).toEqual(
+    expect.arrayContaining([
+      'https://up.example/9/BaseOS/x86_64/os',
+      'https://up.example/9/AppStream/x86_64/os',
+    ]),
+  )
+})
