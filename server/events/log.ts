@@ -30,13 +30,13 @@ export function describeEvent(event: Event): { level: LogLevel; text: string } {
       return event.outcome === 'published'
         ? { level: 'info', text: `published ${event.lines.join('; ')}` }
         : { level: 'error', text: `${event.id} NOT PUBLISHED: ${event.lines.join('; ')}` }
-    case 'config':
+    case 'config': {
+      // The message has a line for each mistake; a log has one line for the message.
+      const text = event.message.replaceAll('\n', '; ')
       return event.outcome === 'loaded'
-        ? { level: 'info', text: event.message }
-        : {
-            level: 'error',
-            text: `CONFIGURATION NOT TAKEN, the last good one stays in force: ${event.message}`,
-          }
+        ? { level: 'info', text }
+        : { level: 'error', text: `CONFIGURATION NOT TAKEN: ${text}` }
+    }
     case 'noise':
       return { level: 'debug', text: `${event.protocol} ${event.client} sent nonsense: ${event.message}` }
     case 'trouble':

@@ -42,8 +42,12 @@ describe('one line for each event', () => {
     ],
     [
       'a refused edit is loud',
-      { type: 'config', outcome: 'kept-last-good', message: 'config.yaml:3:1 gusts: unknown key' },
-      '03:04:05 ERROR CONFIGURATION NOT TAKEN, the last good one stays in force: config.yaml:3:1 gusts: unknown key\n',
+      {
+        type: 'config',
+        outcome: 'kept-last-good',
+        message: 'config.yaml is not used\nconfig.yaml:3:1 gusts: unknown key',
+      },
+      '03:04:05 ERROR CONFIGURATION NOT TAKEN: config.yaml is not used; config.yaml:3:1 gusts: unknown key\n',
     ],
   ])('%s', (_name, event, line) => {
     expect(linesOf([event])).toBe(line)

@@ -45,7 +45,7 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
       const loaded = await loadConfigFile({ ...(existed && { file: shown }), cwd: options.cwd })
       if (closed) return
       options.onLoaded(loaded)
-      const counts = `${loaded.guests.length} guests, ${loaded.profiles.size} profiles`
+      const counts = `guests: ${loaded.guests.length}, profiles: ${loaded.profiles.size}`
       options.emit({ type: 'config', outcome: 'loaded', message: `${shown} loaded: ${counts}` })
     } catch (error) {
       if (closed) return
