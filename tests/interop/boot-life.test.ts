@@ -1,0 +1,203 @@
+import { copyFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { type Child, startChild } from '../../server/cli/demo/child.ts'
+import { type DhcpAdvice, startDnsmasq } from '../../server/cli/demo/dnsmasq.ts'
+import { type Lan, makeLan } from '../../server/cli/demo/lan.ts'
+import { type MachineOptions, machineCommand, startMachine } from '../../server/cli/demo/machine.ts'
+import { demoGuest, setStage } from '../../server/cli/demo/stage.ts'
+import { requireClient, requireRoot } from '../support/clients.ts'
+import {
+  type Bench,
+  guestImages,
+  labInstaller,
+  makeBench,
+  startTreeboot,
+  type Treeboot,
+} from '../support/lab/lab.ts'
+import { labTrees, makeTree } from '../support/lab/trees.ts'
+
+const pxelinux = '/usr/lib/PXELINUX/pxelinux.0'
+const ldlinux = '/usr/lib/syslinux/modules/bios/ldlinux.c32'
+const ipxeRom = '/usr/lib/ipxe/qemu/pxe-virtio.rom'
+
+const macs = { web01: '52:54:00:aa:bb:01', web02: '52:54:00:aa:bb:02' } as const
+
+/** Reports its end as the Debian template does, whose installer has no client that can POST; then says for whom it was rendered. */
+const template = `text
+network --hostname={{ hostname }}
+%post
+printf 'POST %s HTTP/1.0\\r\\nContent-Length: 0\\r\\n\\r\\n' {{ report_url | quote }} | \\
+  busybox nc -w 5 {{ server.host }} {{ server.port }}
+echo installed as {{ hostname }}
+%end
+`
+
+interface World {
+  readonly lan: Lan
+  readonly treeboot: Treeboot
+}
+
+describe('the life of a guest, as its machine sees it', () => {
+  let bench: Bench
+
+  beforeEach(() => {
+    requireRoot()
+    requireClient('qemu-system-x86_64', 'dnsmasq', 'ip', 'curl')
+    bench = makeBench()
+    return () => bench.undo.unwind()
+  })
+
+  /** A network with treeboot, two guests of it, and somebody else's DHCP server with its advice. */
+  async function makeWorld(
+    loaders: Readonly<Record<string, string>>,
+    advice: (treeboot: Treeboot) => DhcpAdvice,
+  ): Promise<World> {
+    const { folder, undo } = bench
+    const tree = makeTree(join(folder, 'trees'), 'fedora', await guestImages())
+    writeFileSync(join(folder, 'templates/small.ks'), template)
+    for (const [to, from] of Object.entries(loaders)) copyFileSync(from, join(folder, 'tftpboot', to))
+    const settings = { tree: labTrees.fedora.id, template: 'small.ks', args: ['console=ttyS0', 'quiet'] }
+    const guests = Object.fromEntries(
+      Object.entries(macs).map(([name, mac]) => [
+        name,
+        { mac, ...settings, vars: { hostname: `${name}.example` } },
+      ]),
+    )
+    const lan = makeLan(undo)
+    const treeboot = await startTreeboot(bench, { lan, config: { guests }, trees: [tree.id] })
+    await startDnsmasq(undo, lan.addHost('192.0.2.2'), folder, advice(treeboot))
+    return { lan, treeboot }
+  }
+
+  const stateOf = (treeboot: Treeboot, guest: string): unknown =>
+    JSON.parse(treeboot.get(`/api/v1/guests/${guest}`)).state
+
+  describe('installed, its second boot from the network goes to the local disk', () => {
+    /** Boots a machine with a disk twice: it installs and powers off; then `disk` must say its line and power off. */
+    async function expectInstallThenDisk(
+      { lan, treeboot }: World,
+      firmware: 'bios',
+      loader: RegExp,
+    ): Promise<void> {
+      const disk = biosDisk(bench.folder)
+      const tap = lan.addTap()
+      const memory = 512
+      const options = { firmware, mac: macs.web01, memory, network: { tap }, folder: bench.folder } as const
+      const first = startWithDisk(bench, options, disk.drive, lan)
+      await first.output.waitFor(/guest post: installed as web01\.example/, 300_000)
+      expect(await first.ended).toBe(0)
+      expect(first.output.text).not.toContain(disk.line)
+      expect(stateOf(treeboot, 'web01')).toBe('installed')
+
+      const second = startWithDisk(bench, options, disk.drive, lan)
+      await second.output.waitFor(loader, 180_000)
+      await second.output.waitFor(new RegExp(disk.line), 180_000)
+      expect(await second.ended).toBe(0)
+      expect(second.output.text).not.toContain('guest:')
+      expect(stateOf(treeboot, 'web01')).toBe('installed')
+      expect(stateOf(treeboot, 'web02')).toBe('install')
+    }
+
+    const installedSince = /treeboot: web01 is installed since \d{4}-\d\d-\d\d \d\d:\d\d UTC/
+
+    test('BIOS, PXELINUX', async () => {
+      requireClient(pxelinux, ldlinux)
+      const world = await makeWorld({ 'pxelinux.0': pxelinux, 'ldlinux.c32': ldlinux }, () => ({
+        bootFile: 'pxelinux.0',
+        nextServer: '192.0.2.1',
+      }))
+      await expectInstallThenDisk(world, 'bios', installedSince)
+    }, 600_000)
+
+    test('BIOS, iPXE', async () => {
+      requireClient(ipxeRom)
+      const world = await makeWorld({}, ({ url }) => ({ bootFile: `${url}/boot.ipxe` }))
+      await expectInstallThenDisk(world, 'bios', installedSince)
+    }, 600_000)
+  })
+
+  test('the real Debian installer boots through ProxyDHCP and fetches its preseed', async () => {
+    requireClient(ipxeRom)
+    const { folder, undo } = bench
+    const templates = join(folder, 'templates')
+    copyFileSync(
+      join(import.meta.dirname, '../../kickstart-templates/debian.preseed'),
+      join(templates, 'debian.preseed'),
+    )
+    const installer = await labInstaller('amd64')
+    const { tree, mac } = setStage(folder, installer, templates)
+    const lan = makeLan(undo)
+    const guest = {
+      mac,
+      tree,
+      template: 'debian.preseed',
+      // The text frontend writes lines instead of drawing boxes, which a serial line shows best.
+      args: ['console=ttyS0', 'quiet', 'DEBIAN_FRONTEND=text'],
+      vars: { hostname: 'demo.example', mirror_url: 'http://ftp.debian.org/debian' },
+    }
+    const config = { dhcp: { mode: 'proxy' }, guests: { [demoGuest.name]: guest } }
+    const treeboot = await startTreeboot(bench, { lan, config, trees: [tree] })
+    // A router and name server without which the installer stops to ask; of booting it says nothing.
+    const dhcp = await startDnsmasq(undo, lan.addHost('192.0.2.2'), folder, { gateway: '192.0.2.1' })
+    const machine = startMachine(
+      undo,
+      { firmware: 'bios', mac, memory: 1024, network: { tap: lan.addTap() } },
+      lan,
+    )
+    await treeboot.child.output.waitFor(/boot\.ipxe for ipxe-bios/, 120_000)
+    const served = await servedOrEnded(treeboot, machine, /^\{.*"path":"\/ks\/demo".*\}$/m)
+    expect(JSON.parse(served)).toMatchObject({ type: 'served', protocol: 'http', outcome: 'complete' })
+    expect(machine.output.text).toMatch(/iPXE/)
+    expect(dhcp.output.text).toMatch(new RegExp(`DHCPACK\\(eth0\\) \\S+ ${mac}`))
+    expect(dhcp.output.text).not.toMatch(/bootfile name|next server: 192\.0\.2\.1\b/)
+    expect(stateOf(treeboot, demoGuest.name)).toBe('installing')
+  }, 600_000)
+})
+
+/** A line of the server's log; should the machine end before, what that said last. */
+async function servedOrEnded(treeboot: Treeboot, machine: Child, line: RegExp): Promise<string> {
+  const gone = machine.ended.then((code) => {
+    throw new Error(`the machine ended with ${code}. It said last:\n${machine.output.tail()}`)
+  })
+  gone.catch(() => {})
+  const [found] = await Promise.race([treeboot.child.output.waitFor(line, 480_000), gone])
+  return found
+}
+
+interface Disk {
+  /** What QEMU's `-drive` is told of it. */
+  readonly drive: string
+  /** What it says on the serial line when it is booted. It then powers the machine off. */
+  readonly line: string
+}
+
+/** The same machine with a disk that comes second in its boot order. */
+function startWithDisk(bench: Bench, options: MachineOptions, drive: string, lan: Lan): Child {
+  const [file = '', ...args] = machineCommand(options, '')
+  const disk = ['-drive', `if=none,id=disk,format=raw,${drive}`]
+  const controller = ['-device', 'virtio-blk-pci,drive=disk,bootindex=2']
+  return startChild(bench.undo, lan.inside([file, ...args, ...disk, ...controller]))
+}
+
+/** A boot sector of our own that writes to the first serial port. */
+function biosDisk(folder: string): Disk {
+  const line = 'LOCAL DISK BIOS'
+  const code = Buffer.from([
+    ...[0x31, 0xc0, 0x8e, 0xd8], //       xor ax, ax; mov ds, ax
+    ...[0xbe, 0x1d, 0x7c], //             mov si, 7c1dh: what follows the code
+    ...[0xfc, 0xba, 0xf8, 0x03], //       cld; mov dx, 3f8h: the first serial port
+    ...[0xac, 0x84, 0xc0, 0x74, 0x03], // next: lodsb; test al, al; jz off
+    ...[0xee, 0xeb, 0xf8], //             out dx, al; jmp next
+    ...[0xba, 0x04, 0x06], //             off: mov dx, 604h: where SeaBIOS puts PM1a_CNT of ACPI
+    ...[0xb8, 0x00, 0x20, 0xef], //       mov ax, 2000h; out dx, ax: SLP_EN, soft off on QEMU's pc board
+    ...[0xf4, 0xeb, 0xfd], //             halt: hlt; jmp halt
+  ])
+  const image = Buffer.alloc(1 << 20)
+  code.copy(image)
+  image.write(`\r\n${line}\r\n`, code.length, 'latin1')
+  image.writeUInt16LE(0xaa55, 510)
+  const file = join(folder, 'disk.img')
+  writeFileSync(file, image)
+  return { drive: `file=${file}`, line }
+}
