@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startChild } from '../../server/cli/demo/child.ts'
 import { startDnsmasq } from '../../server/cli/demo/dnsmasq.ts'
@@ -9,6 +7,7 @@ import { makeLan } from '../../server/cli/demo/lan.ts'
 import { missingClient, requireClient, requireRoot } from '../support/clients.ts'
 import { type Bench, guestImages, makeBench, startTreeboot, type Treeboot } from '../support/lab/lab.ts'
 import { startLibvirt } from '../support/lab/libvirt.ts'
+import { serialUntil } from '../support/lab/serial.ts'
 import { type LabTreeName, labTrees, makeTree } from '../support/lab/trees.ts'
 import { dryRun, guestShape, homeIn } from '../support/lab/virt-install.ts'
 
@@ -107,14 +106,3 @@ describe('virt-install --location, a real guest under a libvirtd of our own', ()
     expect(said).toContain(`sha256 ${digest}`)
   })
 })
-
-/** libvirt writes the serial line into a file: looks again until the line is there. */
-async function serialUntil(file: string, pattern: RegExp, timeoutMs: number): Promise<string> {
-  const deadlineMs = Date.now() + timeoutMs
-  for (;;) {
-    const text = readFileSync(file, 'latin1')
-    if (pattern.test(text)) return text
-    if (Date.now() > deadlineMs) throw new Error(`no ${pattern} on the serial line:\n${text.slice(-3000)}`)
-    await delay(250)
-  }
-}

@@ -1,66 +1,74 @@
-import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { packageBehind, unpackPackage } from './apt-package.ts'
 import { type CpioMember, encodeCpio, fileMode, folderMode, linkMode, programMode } from './cpio.ts'
 
-/** What the guest needs beyond what Debian builds into its cloud kernel; NFSv4 is there to be refused. */
+/** What a guest needs beyond what Debian builds into its cloud kernel; NFSv4 is there to be refused. */
 const wanted = ['virtio_pci', 'virtio_net', 'virtio-rng', 'nfsv3', 'nfsv4']
 
-const applets = 'cat cut find grep insmod ip ls mount poweroff rm sh sha256sum sort umount wc xargs'.split(
-  ' ',
-)
+const ownScript = readFileSync(join(import.meta.dirname, 'nfs-guest-init.sh'))
 
-const script = readFileSync(join(import.meta.dirname, 'nfs-guest-init.sh'))
-
-/** Kept between runs: the kernel that apt fetched. */
+/** Kept between runs: what apt fetched, and the guests made from it. */
 const cache = join(tmpdir(), 'treeboot-lab')
 
+export interface CloudGuest {
+  readonly kernel: string
+  readonly initrd: string
+}
+
+export interface CloudGuestShape {
+  readonly name: string
+  /** Its first and only program. */
+  readonly script: Buffer
+  /** What busybox is to be called by. */
+  readonly applets: readonly string[]
+  /** More programs and files. */
+  readonly more?: readonly CpioMember[]
+}
+
 /**
- * A guest whose kernel speaks NFS: Debian's installer has no NFS modules, so it is the cloud kernel with the static
- * busybox of this machine. What is to be mounted comes by the kernel's command line: `nfs.options` and `nfs.path`.
+ * A guest that mounts an export and reads it. What is to be mounted comes by the kernel's command line: `nfs.options`
+ * and `nfs.path`.
  */
-export function nfsGuest(busybox: string): { readonly kernel: string; readonly initrd: string } {
-  const folder = obtainKernel()
+export function nfsGuest(busybox: string): CloudGuest {
+  const applets = 'cat cut find grep insmod ip ls mount poweroff rm sh sha256sum sort umount wc xargs'.split(
+    ' ',
+  )
+  return cloudGuest(busybox, { name: 'nfs-guest', script: ownScript, applets })
+}
+
+/**
+ * A guest whose kernel speaks NFS: Debian's installer has no NFS modules, so it is the cloud kernel (27 MB) with the
+ * static busybox of this machine.
+ */
+export function cloudGuest(busybox: string, shape: CloudGuestShape): CloudGuest {
+  const folder = unpackPackage(cache, packageBehind('linux-image-cloud-amd64', /Depends: (linux-image-\S+)/))
   const kernel = readdirSync(join(folder, 'boot')).find((name) => name.startsWith('vmlinuz-'))
   if (kernel === undefined) throw new Error(`${folder} holds no kernel`)
   const recipe = createHash('sha256')
     .update(readFileSync(import.meta.filename))
-    .update(script)
+    .update(shape.script)
+    .update(shape.applets.join())
     .update(kernel)
-  const initrd = join(cache, `nfs-guest-${recipe.digest('hex').slice(0, 16)}.img`)
+  for (const { name, data } of shape.more ?? []) recipe.update(name).update(data)
+  const initrd = join(cache, `${shape.name}-${recipe.digest('hex').slice(0, 16)}.img`)
   if (!existsSync(initrd)) {
     const aside = `${initrd}.${process.pid}`
-    writeFileSync(aside, gzipSync(encodeCpio(members(folder, busybox)), { level: 1 }))
+    mkdirSync(cache, { recursive: true })
+    writeFileSync(aside, gzipSync(encodeCpio(members(folder, busybox, shape)), { level: 1 }))
     renameSync(aside, initrd)
   }
   return { kernel: join(folder, 'boot', kernel), initrd }
 }
 
-/** Lets apt fetch the package (27 MB) and unpacks it without installing. */
-function obtainKernel(): string {
-  const folder = join(cache, 'cloud-kernel')
-  if (existsSync(folder)) return folder
-  const depends = execFileSync('apt-cache', ['depends', 'linux-image-cloud-amd64'], { encoding: 'utf8' })
-  const name = /Depends: (linux-image-\S+)/.exec(depends)?.[1]
-  if (name === undefined) throw new Error('apt knows no linux-image-cloud-amd64; an apt-get update may help')
-  const aside = join(cache, `.cloud-kernel-${process.pid}`)
-  mkdirSync(aside, { recursive: true })
-  try {
-    // As root apt downloads as the user _apt, who may not write here: it warns, and goes on as root.
-    execFileSync('apt-get', ['download', '-q', name], { cwd: aside, stdio: 'pipe' })
-    const deb = readdirSync(aside).find((file) => file.endsWith('.deb')) ?? ''
-    execFileSync('dpkg-deb', ['-x', join(aside, deb), join(aside, 'root')])
-    renameSync(join(aside, 'root'), folder)
-  } finally {
-    rmSync(aside, { recursive: true, force: true })
-  }
-  return folder
-}
-
-function members(folder: string, busybox: string): CpioMember[] {
+function members(
+  folder: string,
+  busybox: string,
+  { script, applets, more = [] }: CloudGuestShape,
+): CpioMember[] {
   const modules = orderModules(join(folder, 'lib/modules'))
   const order = modules.map((file) => `${basename(file)}\n`).join('')
   const files: CpioMember[] = [
@@ -73,10 +81,13 @@ function members(folder: string, busybox: string): CpioMember[] {
       data: readFileSync(file),
     })),
     { name: 'modules/order', mode: fileMode, data: Buffer.from(order) },
+    ...more,
   ]
-  const folders = new Set([...files.map(({ name }) => dirname(name)), 'dev', 'proc', 'sys', 'mnt', 'tmp'])
-  folders.delete('.')
-  return [...[...folders].map((name) => ({ name, mode: folderMode, data: Buffer.alloc(0) })), ...files]
+  const folders = new Set(['dev', 'proc', 'sys', 'mnt', 'tmp'])
+  for (const { name } of files)
+    for (let above = dirname(name); above !== '.'; above = dirname(above)) folders.add(above)
+  const made = [...folders].sort().map((name) => ({ name, mode: folderMode, data: Buffer.alloc(0) }))
+  return [...made, ...files]
 }
 
 /** The wanted modules, each after those that its `.modinfo` says it depends on. */

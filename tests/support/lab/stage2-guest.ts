@@ -1,0 +1,52 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { unpackPackage } from './apt-package.ts'
+import { type CpioMember, fileMode, programMode } from './cpio.ts'
+import { type CloudGuest, cloudGuest } from './nfs-guest.ts'
+
+const script = readFileSync(join(import.meta.dirname, 'stage2-guest-init.sh'))
+const cache = join(tmpdir(), 'treeboot-lab')
+
+/** What libtirpc and the C library look up; dracut's nfs module brings the same. */
+const tables: Readonly<Record<string, string>> = {
+  'etc/netconfig': 'udp tpi_clts v inet udp - -\ntcp tpi_cots_ord v inet tcp - -\n',
+  'etc/protocols': 'tcp 6 TCP\nudp 17 UDP\n',
+  'etc/rpc': 'portmapper 100000\nnfs 100003\nmountd 100005\n',
+  'etc/services': 'sunrpc 111/tcp\nnfs 2049/tcp\n',
+  'etc/nsswitch.conf': 'hosts: files\nprotocols: files\nrpc: files\nservices: files\n',
+}
+
+/**
+ * A guest that takes its second stage as anaconda's initrd does, by the very programs that dracut puts there: curl of
+ * this machine, and mount.nfs of a package that is unpacked and not installed, for it would bring rpcbind along.
+ */
+export function stage2Guest(busybox: string, curl: string): CloudGuest {
+  const [mount, libraries] = ['nfs-common', 'libtirpc3'].map((name) => unpackPackage(cache, name))
+  const applets = 'cat cut grep head insmod ip mount poweroff sed sh sha256sum umount'.split(' ')
+  const more = new Map<string, CpioMember>()
+  const put = (name: string, mode: number, data: Buffer): void => void more.set(name, { name, mode, data })
+  for (const [name, program] of [
+    ['bin/curl', curl],
+    ['bin/mount.nfs', join(mount ?? '', 'sbin/mount.nfs')],
+  ] as const) {
+    put(name, programMode, readFileSync(program))
+    for (const [at, file] of librariesOf(program, libraries ?? '')) put(at, programMode, readFileSync(file))
+  }
+  for (const [name, text] of Object.entries(tables)) put(name, fileMode, Buffer.from(text))
+  return cloudGuest(busybox, { name: 'stage2-guest', script, applets, more: [...more.values()] })
+}
+
+/** Where each library of a program belongs, without a leading slash, and where it is now. */
+function librariesOf(program: string, unpacked: string): (readonly [string, string])[] {
+  const folders = ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu'].map((name) => join(unpacked, name))
+  const said = execFileSync('ldd', [program], {
+    encoding: 'utf8',
+    env: { ...process.env, LD_LIBRARY_PATH: folders.filter(existsSync).join(':') },
+  })
+  return [...said.matchAll(/^\s*(?:\S+ => )?(\/\S+)/gm)].map(([, file = '']) => [
+    file.replace(`${unpacked}/`, '').replace(/^\/+/, ''),
+    file,
+  ])
+}
