@@ -19,6 +19,6 @@ export function expectedDoors({ http, tftp, ftp, nfs }: Config): OpenDoors {
     ...(web && { http: web }),
     ...(boot && { tftp: boot }),
     ...(files && { ftp: files }),
-    ...(mounts && { nfs: mounts }),
+    ...(mounts && { nfs: { ...mounts, mountPort: mounts.port } }),
   }
 }

@@ -33,6 +33,8 @@ ftp: { port: 0 }
 nfs: { port: 0 }
 guests:
   web01: { mac: "52:54:00:aa:bb:01", tree: fedora-40, template: web.ks, vars: { hostname: web01.example } }
+  byftp: { tree: fedora-40, template: web.ks, source: ftp, vars: { hostname: byftp.example } }
+  bynfs: { tree: fedora-41, template: web.ks, source: nfs, vars: { hostname: bynfs.example } }
   later: { mac: "52:54:00:aa:bb:02", tree: fedora-99, template: web.ks, vars: { hostname: later.example } }
 `
 const template = 'text\nnetwork --hostname={{ vars.hostname }}\n# {{ tree.id }} by {{ server.http }}, ä€\n'
@@ -289,6 +291,20 @@ describe('what is not there', () => {
   test('what cannot be had yet is another answer: come again', async () => {
     expect(await refusals('/ks/later')).toEqual({ http: 503, ftp: 450, tftp: 0, nfs: 10008 })
   })
+})
+
+test('a guest that installs by FTP or NFS is told the ports where these doors really are', async () => {
+  const told = async (guest: string): Promise<string> => {
+    const answer = await fetch(`http://127.0.0.1:${ports.http}/api/v1/lookup?guest=${guest}`)
+    return ((await answer.json()) as { cmdline: string }).cmdline
+  }
+  const options = `nfsvers=3,proto=tcp,port=${ports.nfs},mountproto=tcp,mountport=${ports.nfs}`
+  expect(await told('byftp')).toBe(
+    `inst.repo=ftp://127.0.0.1:${ports.ftp}/trees/fedora-40 ip=dhcp inst.ks=ftp://127.0.0.1:${ports.ftp}/ks/byftp`,
+  )
+  expect(await told('bynfs')).toBe(
+    `inst.repo=nfs:${options}:127.0.0.1:/trees/fedora-41 ip=dhcp inst.ks=http://127.0.0.1:${ports.http}/ks/bynfs`,
+  )
 })
 
 test('FTP and NFS list a folder alike', async () => {

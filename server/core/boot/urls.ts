@@ -91,8 +91,11 @@ function withPort(host: string, port: number | undefined, standard: number): str
   return port === undefined || port === standard ? host : `${host}:${port}`
 }
 
-/** Mount options: anaconda and dracut ask rpcbind unless both ports are given; NFSv3 is what we speak. */
+/**
+ * Mount options; NFSv3 is what we speak. mount.nfs (nfs-utils 2.6.2) asks rpcbind about either service for which not
+ * version, protocol and port are all given, and without an answer it gives up after a minute.
+ */
 function nfsOptions(door: { readonly port: number; readonly mountPort?: number }): string {
   if (door.port === 2049 && door.mountPort === undefined) return ''
-  return `nfsvers=3,port=${door.port},mountport=${door.mountPort ?? door.port}`
+  return `nfsvers=3,proto=tcp,port=${door.port},mountproto=tcp,mountport=${door.mountPort ?? door.port}`
 }

@@ -66,8 +66,10 @@ describe('how a client reaches us', () => {
   test('NFS on another port names it, for MOUNT as well', () => {
     const nfs = (door: { port: number; mountPort?: number }) =>
       serverUrls({ doors: { nfs: door }, who: { protocol: 'tftp', localAddress: '10.0.0.1' } }).nfs?.options
-    expect(nfs({ port: 12049 })).toBe('nfsvers=3,port=12049,mountport=12049')
-    expect(nfs({ port: 2049, mountPort: 20048 })).toBe('nfsvers=3,port=2049,mountport=20048')
+    expect(nfs({ port: 12049 })).toBe('nfsvers=3,proto=tcp,port=12049,mountproto=tcp,mountport=12049')
+    expect(nfs({ port: 2049, mountPort: 20048 })).toBe(
+      'nfsvers=3,proto=tcp,port=2049,mountproto=tcp,mountport=20048',
+    )
   })
 })
 
