@@ -1,7 +1,8 @@
-import { copyFileSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { type Child, startChild } from '../../server/cli/demo/child.ts'
+import { type Child, run, startChild } from '../../server/cli/demo/child.ts'
 import { type DhcpAdvice, startDnsmasq } from '../../server/cli/demo/dnsmasq.ts'
 import { type Lan, makeLan } from '../../server/cli/demo/lan.ts'
 import { type MachineOptions, machineCommand, startMachine } from '../../server/cli/demo/machine.ts'
@@ -19,7 +20,10 @@ import { labTrees, makeTree } from '../support/lab/trees.ts'
 
 const pxelinux = '/usr/lib/PXELINUX/pxelinux.0'
 const ldlinux = '/usr/lib/syslinux/modules/bios/ldlinux.c32'
+const shim = '/usr/lib/shim/shimx64.efi.signed'
+const grub = '/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed'
 const ipxeRom = '/usr/lib/ipxe/qemu/pxe-virtio.rom'
+const ovmf = '/usr/share/OVMF/OVMF_CODE_4M.ms.fd'
 
 const macs = { web01: '52:54:00:aa:bb:01', web02: '52:54:00:aa:bb:02' } as const
 
@@ -77,12 +81,12 @@ describe('the life of a guest, as its machine sees it', () => {
     /** Boots a machine with a disk twice: it installs and powers off; then `disk` must say its line and power off. */
     async function expectInstallThenDisk(
       { lan, treeboot }: World,
-      firmware: 'bios',
+      firmware: 'bios' | 'uefi',
       loader: RegExp,
     ): Promise<void> {
-      const disk = biosDisk(bench.folder)
+      const disk = firmware === 'bios' ? biosDisk(bench.folder) : uefiDisk(bench.folder)
       const tap = lan.addTap()
-      const memory = 512
+      const memory = firmware === 'bios' ? 512 : 768
       const options = { firmware, mac: macs.web01, memory, network: { tap }, folder: bench.folder } as const
       const first = startWithDisk(bench, options, disk.drive, lan)
       await first.output.waitFor(/guest post: installed as web01\.example/, 300_000)
@@ -115,7 +119,56 @@ describe('the life of a guest, as its machine sees it', () => {
       const world = await makeWorld({}, ({ url }) => ({ bootFile: `${url}/boot.ipxe` }))
       await expectInstallThenDisk(world, 'bios', installedSince)
     }, 600_000)
+
+    test('UEFI, shim and GRUB as Debian signs them', async () => {
+      requireClient(ovmf, shim, grub, 'grub-mkstandalone')
+      requireClient('/usr/lib/grub/x86_64-efi/normal.mod')
+      const world = await makeWorld({ 'shimx64.efi': shim, 'grubx64.efi': grub }, () => ({
+        bootFile: 'shimx64.efi',
+        nextServer: '192.0.2.1',
+      }))
+      await expectInstallThenDisk(world, 'uefi', installedSince)
+    }, 600_000)
   })
+
+  test('two guests that boot at once from one signed GRUB each get their own plan', async () => {
+    requireClient(ovmf, shim, grub)
+    const { lan, treeboot } = await makeWorld({ 'shimx64.efi': shim, 'grubx64.efi': grub }, () => ({
+      bootFile: 'shimx64.efi',
+      nextServer: '192.0.2.1',
+    }))
+    const names = ['web01', 'web02'] as const
+    const booting = names.map((name) => ({
+      name,
+      machine: startMachine(
+        bench.undo,
+        {
+          firmware: 'uefi',
+          mac: macs[name],
+          memory: 768,
+          network: { tap: lan.addTap() },
+          folder: bench.folder,
+        },
+        lan,
+      ),
+    }))
+    const digests = await Promise.all(
+      booting.map(async ({ name, machine: { output, ended } }) => {
+        await output.waitFor(/Welcome to GRUB/, 300_000)
+        const [, url, digest] = await output.waitFor(/guest: answers (\S+) sha256 ([0-9a-f]{64})/, 300_000)
+        expect(url).toBe(`${treeboot.url}/ks/${name}`)
+        await output.waitFor(new RegExp(`guest post: installed as ${name}\\.example`), 60_000)
+        expect(output.text).toMatch(new RegExp(`guest: address \\S+ mac ${macs[name]}`))
+        expect(await ended).toBe(0)
+        const answers = treeboot.get(`/ks/${name}`)
+        expect(answers).toContain(`--hostname=${name}.example`)
+        expect(digest).toBe(createHash('sha256').update(answers).digest('hex'))
+        return digest
+      }),
+    )
+    expect(new Set(digests).size).toBe(2)
+    for (const name of names) expect(stateOf(treeboot, name)).toBe('installed')
+  }, 700_000)
 
   test('the real Debian installer boots through ProxyDHCP and fetches its preseed', async () => {
     requireClient(ipxeRom)
@@ -174,7 +227,9 @@ interface Disk {
 
 /** The same machine with a disk that comes second in its boot order. */
 function startWithDisk(bench: Bench, options: MachineOptions, drive: string, lan: Lan): Child {
-  const [file = '', ...args] = machineCommand(options, '')
+  const variables = join(bench.folder, 'variables.fd')
+  if (options.firmware === 'uefi') copyFileSync('/usr/share/OVMF/OVMF_VARS_4M.fd', variables)
+  const [file = '', ...args] = machineCommand(options, variables)
   const disk = ['-drive', `if=none,id=disk,format=raw,${drive}`]
   const controller = ['-device', 'virtio-blk-pci,drive=disk,bootindex=2']
   return startChild(bench.undo, lan.inside([file, ...args, ...disk, ...controller]))
@@ -200,4 +255,22 @@ function biosDisk(folder: string): Disk {
   const file = join(folder, 'disk.img')
   writeFileSync(file, image)
   return { drive: `file=${file}`, line }
+}
+
+/** An EFI system partition, which QEMU makes of a folder, with a GRUB that knows one sentence. */
+function uefiDisk(folder: string): Disk {
+  const line = 'LOCAL DISK UEFI'
+  const esp = join(folder, 'esp')
+  const config = join(folder, 'disk.cfg')
+  mkdirSync(join(esp, 'EFI/BOOT'), { recursive: true })
+  writeFileSync(config, `echo ${line}\nhalt\n`)
+  run(
+    'grub-mkstandalone',
+    '--format=x86_64-efi',
+    `--output=${join(esp, 'EFI/BOOT/BOOTX64.EFI')}`,
+    ...['--install-modules=normal echo halt', '--modules=normal echo halt'],
+    ...['--locales=', '--fonts=', '--themes='],
+    `boot/grub/grub.cfg=${config}`,
+  )
+  return { drive: `file=fat:rw:${esp}`, line }
 }
