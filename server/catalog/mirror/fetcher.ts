@@ -48,11 +48,17 @@ export class Fetcher {
   async fetchAll(files: readonly RemoteFile[]): Promise<void> {
     this.#totalBytes += files.reduce((sum, file) => sum + (file.size ?? 0), 0)
     const left = files.values()
+    const failures: unknown[] = []
     const worker = async (): Promise<void> => {
-      for (const file of left) if (!(await this.fetch(file, true))) this.absent.push(file.path)
+      for (const file of left) {
+        if (failures.length > 0) return
+        const found = await this.fetch(file, true).catch((error: unknown) => void failures.push(error))
+        if (found === false) this.absent.push(file.path)
+      }
     }
-    // The first that fails ends the others at their next file; what they have stays for the next run.
+    // All have stopped before the failure is told: nobody writes here any more when the job is given free.
     await Promise.all(Array.from({ length: Math.min(concurrentFiles, files.length) }, worker))
+    if (failures.length > 0) throw failures[0]
   }
 
   /** @returns False when no upstream has it. */
@@ -63,6 +69,9 @@ export class Fetcher {
     if (await this.#isHere(place, file)) return this.#done(file, isCounted)
     if (await this.#takeEarlier(place, file)) return this.#done(file, isCounted)
     const part = join(this.#parts.parts, createHash('sha256').update(place).digest('hex').slice(0, 32))
+    // Without a digest only the upstream can tell whether what an earlier run fetched is still the file: it is asked
+    // for what comes after its end.
+    if (!file.digest) await rename(place, part).catch(() => undefined)
     const { onBytes: _, ...options } = this.#parts.options
     const found = await fetchFile(this.#parts.upstreams, file, part, {
       ...options,
@@ -73,7 +82,7 @@ export class Fetcher {
     if (!found) return false
     await mkdir(dirname(place), { recursive: true })
     await rename(part, place)
-    await rm(`${part}.from`, { force: true })
+    if (file.digest) await rm(`${part}.from`, { force: true })
     if (!(await this.#sameAsEarlier(place))) this.changed++
     this.#files++
     return true

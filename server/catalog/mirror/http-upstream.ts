@@ -57,8 +57,13 @@ export function httpUpstream(given: string): Upstream {
     }
     await body.dump().catch(() => undefined)
     if (statusCode === 404 || statusCode === 410) return undefined
-    // The part is longer than the file is now: from the start.
-    if (statusCode === 416 && start > 0) return get(path, { start: 0, ...(signal && { signal }) })
+    if (statusCode === 416 && start > 0) {
+      // If-Range matched, or this would be 200: the same file, and nothing of it is missing.
+      const whole = String(headers['content-range'] ?? '') === `bytes */${start}`
+      if (whole && validator !== undefined) return { start, size: start, validator, body: nothing() }
+      // Longer than the file is now: from the start.
+      return get(path, { start: 0, ...(signal && { signal }) })
+    }
     throw new Trouble(`${at.href} answers ${statusCode}`, retryAfterMs(headers['retry-after']))
   }
 
@@ -83,6 +88,8 @@ export function httpUpstream(given: string): Upstream {
     close: () => dispatcher.destroy(),
   }
 }
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/')

@@ -181,6 +181,27 @@ test('the same over FTP, by listing where there is no .treeinfo', async () => {
   expect((await mirrorTree(store, [`${base}/f/`], { fetching, id: 'f' })).unchanged).toBe(true)
 })
 
+test('begun again without digests, whole files are not fetched twice, and changed ones are', async () => {
+  const { upstream, trees, server, store, mirror, fetching } = await world()
+  for (let n = 0; n < 12; n++) writeBelow(upstream, `d/more/${n}`, `file ${n} ${'x'.repeat(100)}`)
+  writeBelow(upstream, 'd/debian-installer/amd64/linux', 'kernel')
+  writeBelow(upstream, 'd/debian-installer/amd64/initrd.gz', 'initrd')
+  writeBelow(upstream, 'd/version.info', 'Debian version:  12 (bookworm)\n')
+  server.mood = (path) => (path.endsWith('version.info') ? { kind: 'status', status: 500 } : undefined)
+  await expect(mirrorTree(store, [`${server.url}/d/`], { fetching, id: 'd' })).rejects.toThrow('version.info')
+  const first = server.requests.filter((line) => /\/more\/\d+$/.test(line))
+  expect(first.length).toBeGreaterThan(3)
+  writeBelow(upstream, 'd/more/3', 'another file, and longer than the one before it was: '.repeat(4))
+  server.mood = () => undefined
+  server.requests.length = 0
+  expect((await mirror('/d/', { id: 'd' })).trees[0]?.release.outcome).toBe('published')
+  for (const line of first) {
+    const again = server.requests.filter((each) => each.startsWith(`${line} `) || each === line)
+    expect(again).toEqual([expect.stringMatching(/ bytes=\d+-$/)])
+  }
+  expectSame(join(upstream, 'd'), join(trees, 'd'))
+})
+
 test('a URL of an archive brings in what is in it', async () => {
   const { upstream, mirror } = await world()
   const entries = Object.entries({ ...imagesOfTree(), '.treeinfo': treeinfoText() }).map(([path, data]) => ({
