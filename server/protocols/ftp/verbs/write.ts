@@ -76,7 +76,7 @@ const lastBreathMs = 5
 /**
  * In stream mode the end of the data is the end of the file (RFC 959 section 3.4.1), and a client that is killed ends its
  * data connection just like that. But it ends all its connections in the same breath, in any order: while the bytes go to
- * the disk, the control connection is watched for a moment. Only lftp's `mirror` tells the length before, by ALLO.
+ * the disk, the control connection is watched for a moment. Few clients tell the length before, by ALLO.
  */
 async function isForsaken(session: Session, file: UploadFile): Promise<boolean> {
   await Promise.all([file.sync(), delay(lastBreathMs)])
