@@ -62,12 +62,16 @@ export async function startLibvirt(undo: UndoStack, lan: Lan, folder: string): P
   const unshare = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'] as const
   const daemon = startChild(undo, lan.inside([...unshare, 'sh', '-c', setup, 'sh', config, ...libvirtd]))
   const first = await firstChildOf(daemon.pid)
-  const inside = (command: Command): Command => ['nsenter', '-t', first, '-m', '-n', '-p', ...command]
+  const inside = (command: Command): Command => ['nsenter', '-t', first, '-m', '-n', '-p', '-r', ...command]
   const probe = startChild(
     undo,
     inside(['sh', '-c', 'until virsh -c qemu:///system version; do sleep 0.2; done']),
   )
-  await probe.output.waitFor(/Running hypervisor: .*/, 60_000)
+  const gone = daemon.ended.then((code) => {
+    throw new Error(`libvirtd ended with ${code}:\n${daemon.output.tail()}`)
+  })
+  gone.catch(() => {})
+  await Promise.race([probe.output.waitFor(/Running hypervisor: .*/, 90_000), gone])
   return { daemon, inside }
 }
 
