@@ -96,7 +96,12 @@ function askedFor(
   return guest && { guest, ...(file !== undefined && { file }) }
 }
 
+/**
+ * The machine that asks for plain `/ks`. By FTP and NFS that is a folder for everybody: those clients go into it, or mount
+ * it, on their way to a guest's file.
+ */
 function whoAsks(who: Requester, snapshot: Snapshot): Guest | undefined {
+  if (who.protocol === 'ftp' || who.protocol === 'nfs') return undefined
   return snapshot.guests.match({
     ...(who.macs && { macs: who.macs }),
     ...(who.uuid !== undefined && { uuid: who.uuid }),

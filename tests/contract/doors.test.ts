@@ -303,7 +303,7 @@ test('a guest that installs by FTP or NFS is told the ports where these doors re
     `inst.repo=ftp://127.0.0.1:${ports.ftp}/trees/fedora-40 ip=dhcp inst.ks=ftp://127.0.0.1:${ports.ftp}/ks/byftp`,
   )
   expect(await told('bynfs')).toBe(
-    `inst.repo=nfs:${options}:127.0.0.1:/trees/fedora-41 ip=dhcp inst.ks=http://127.0.0.1:${ports.http}/ks/bynfs`,
+    `inst.repo=nfs:${options}:127.0.0.1:/trees/fedora-41 ip=dhcp inst.ks=nfs:${options}:127.0.0.1:/ks/bynfs`,
   )
 })
 

@@ -9,11 +9,12 @@ import { startMachine } from '../../server/cli/demo/machine.ts'
 import { UndoStack } from '../../server/cli/demo/undo.ts'
 import type { Event } from '../../server/events/bus.ts'
 import { diskSource } from '../../server/files/disk.ts'
+import { isoSource } from '../../server/files/iso/source.ts'
 import { memorySource } from '../../server/files/memory.ts'
 import { cleanPath } from '../../server/files/path.ts'
 import { NfsDoor } from '../../server/protocols/nfs/door.ts'
 import { mountTable } from '../../server/publish/mounts.ts'
-import { requireClient } from '../support/clients.ts'
+import { findClient, requireClient } from '../support/clients.ts'
 import { nfsGuest } from '../support/lab/nfs-guest.ts'
 
 const run = promisify(execFile)
@@ -48,8 +49,19 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'treeboot-interop-'))
   undo.push(folder, () => rmSync(folder, { recursive: true, force: true }))
   makeTree()
+  const image = join(folder, 'f40.iso')
+  await run(findClient('xorriso') ?? 'xorriso', [
+    '-as',
+    'mkisofs',
+    '-quiet',
+    '-R',
+    '-o',
+    image,
+    join(folder, 'trees/f40'),
+  ])
   const source = mountTable([
     { at: cleanPath('/trees'), source: diskSource(join(folder, 'trees')), why: 'a tree on disk' },
+    { at: cleanPath('/image'), source: await isoSource(image), why: 'the same tree as it comes on a disc' },
     { at: cleanPath('/ks'), source: memorySource({ '/web01': 'text\nreboot\n' }), why: 'texts in memory' },
   ])
   door = new NfsDoor({
@@ -120,7 +132,10 @@ describe('libnfs', () => {
 })
 
 describe('a Linux kernel in QEMU', () => {
-  test('mounts the export by NFSv3, and reads the whole tree with the right checksums', async () => {
+  test.each([
+    ['from a folder', '/trees/f40'],
+    ['from inside an ISO image', '/image'],
+  ])('mounts the export by NFSv3, and reads the whole tree with the right checksums, %s', async (_, path) => {
     requireClient('qemu-system-x86_64')
     const guest = nfsGuest(requireClient('busybox'))
     const port = door.address?.port
@@ -128,7 +143,7 @@ describe('a Linux kernel in QEMU', () => {
       'console=ttyS0',
       'nfs.address=10.0.2.15/24',
       'nfs.server=10.0.2.2',
-      'nfs.path=/trees/f40',
+      `nfs.path=${path}`,
       `nfs.options=port=${port},mountport=${port},mountproto=tcp`,
     ].join(' ')
     const machine = startMachine(undo, {
@@ -154,8 +169,6 @@ describe('a Linux kernel in QEMU', () => {
     expect(output.text).toContain(`guest: digest ${sha(Buffer.from(sums.join('')))}`)
     expect(output.text).toMatch(/guest: changing it: .*(Read-only file system|Permission denied)/)
     expect(output.text).toContain('guest: unmounted')
-    expect(events).toContainEqual(
-      expect.objectContaining({ type: 'served', path: '/trees/f40', outcome: 'complete' }),
-    )
+    expect(events).toContainEqual(expect.objectContaining({ type: 'served', path, outcome: 'complete' }))
   })
 })

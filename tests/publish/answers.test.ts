@@ -63,6 +63,8 @@ describe('an answer file', () => {
     ],
     ['by address', '/ks', { address: '10.0.0.9' }, 'I am db at http://mirror.example:8080\n'],
     ['of nobody we know: only the folder', '/ks', {}, 'folder'],
+    ['of a machine that mounts the folder', '/ks', { protocol: 'nfs', address: '10.0.0.9' }, 'folder'],
+    ['of a client that goes through the folder', '/ks', { protocol: 'ftp', address: '10.0.0.9' }, 'folder'],
     ['of a guest that is not there', '/ks/nobody', {}, undefined],
     ['of a guest without a template', '/ks/bare', {}, undefined],
     ['for cloud-init', '/ks/web01/user-data', {}, mine],

@@ -21,15 +21,22 @@ export function treeInstaller(tree: Tree, images: PlatformImages): Installer {
 }
 
 /**
- * Where a guest's answer file is. By FTP for a guest that installs by FTP and whose installer can, else by HTTP, also beside
- * an NFS source: it is made for whoever asks. cloud-init appends file names to its URL, so there it ends with `/`.
+ * Where a guest's answer file is: by the door that it installs from, where its installer can, else by HTTP. Of NFS
+ * only dracut is sure to take mount options before the host, so older loaders stay with HTTP. cloud-init appends file
+ * names to its URL, so there it ends with `/`.
  */
 export function answersUrl(
-  guest: Guest,
+  {
+    guest,
+    tree,
+    source,
+    urls,
+  }: Pick<InstallerQuestion, 'tree' | 'source' | 'urls'> & { readonly guest: Guest },
   installer: Installer,
-  source: InstallSource,
-  urls: ServerUrls,
 ): string {
+  const nfs = source === 'nfs' && installer === 'anaconda' && !isOldAnaconda(tree)
+  const mounted = nfs ? nfsSource(urls, `/ks/${guest.name}`) : undefined
+  if (mounted !== undefined) return mounted
   const ftp = installer === 'anaconda' || installer === 'debian-installer' || installer === 'autoyast'
   const base = (source === 'ftp' && ftp ? urls.ftp : undefined) ?? urls.http
   return placeUrl(base, installer === 'subiquity' ? `/ks/${guest.name}/` : `/ks/${guest.name}`)

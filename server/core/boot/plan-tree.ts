@@ -38,7 +38,8 @@ export function planTreeWithReasons(tree: Tree, options: TreePlanOptions): TreeP
   const closed = closedDoor(source, urls)
   if (closed !== undefined) return { plan: refuse(closed), args: [], platform }
   const { images } = platform
-  const answers = guest?.settings.template && answersUrl(guest, treeInstaller(tree, images), source, urls)
+  const answers =
+    guest?.settings.template && answersUrl({ guest, tree, source, urls }, treeInstaller(tree, images))
   const question = { tree, images, source, urls, ...(answers && { answers }), ...(guest && { guest }) }
   const from = `the installer of ${tree.id}`
   const ours = installerArgs(question).map((value): Sourced<typeof value> => ({ value, from }))

@@ -71,7 +71,7 @@ describe('anaconda', () => {
     )
     const nfs = makeGuest('a', { template: 'x.ks', source: 'nfs' })
     expect(cmdline(fedora40, nfs)).toBe(
-      `inst.repo=nfs:192.0.2.1:/trees/fedora/40/x86_64 ip=dhcp inst.ks=${web}/ks/a`,
+      'inst.repo=nfs:192.0.2.1:/trees/fedora/40/x86_64 ip=dhcp inst.ks=nfs:192.0.2.1:/ks/a',
     )
     const elsewhere = { ...urls, nfs: { host: '[::1]', options: 'nfsvers=3,port=12049,mountport=12049' } }
     expect(cmdline(rhel6, nfs, elsewhere)).toContain(
