@@ -46,6 +46,7 @@ export function createTreeIndex(trees: readonly Tree[]): TreeIndex {
   const all = [...trees].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
   const ids = new Map(all.map((tree) => [tree.id, tree]))
   const best = all.map(candidateOf).sort(betterFirst)
+  const nearestIds = nearestByWords(best)
   const answers = new Map<string, Selection>()
 
   return {
@@ -55,7 +56,8 @@ export function createTreeIndex(trees: readonly Tree[]): TreeIndex {
       const key = 'id' in selector ? `\u0001${selector.id}` : keyOf(selector)
       const known = answers.get(key)
       if (known) return known
-      const answer = 'id' in selector ? selectById(selector.id, ids, best) : selectByTraits(selector, best)
+      const answer =
+        'id' in selector ? selectById(selector.id, ids, nearestIds) : selectByTraits(selector, best)
       if (answers.size >= mostAnswers) answers.clear()
       answers.set(key, answer)
       return answer
@@ -67,19 +69,34 @@ function keyOf({ distro = '', version = '', variant = '', arch = '' }: Traits): 
   return `${distro}\u0000${version}\u0000${variant}\u0000${arch}`
 }
 
-function selectById(id: string, ids: ReadonlyMap<string, Tree>, best: readonly Candidate[]): Selection {
+function selectById(
+  id: string,
+  ids: ReadonlyMap<string, Tree>,
+  nearestIds: (id: string) => readonly Scored[],
+): Selection {
   const tree = ids.get(stripSlashes(id))
   if (tree?.state === 'ready') return { found: true, tree, others: [] }
   const why = tree ? stateOf(tree) : `there is no tree ${JSON.stringify(id)}`
-  const words = wordsOf(id)
-  const score = (candidate: Candidate) => {
-    const has = new Set(wordsOf(candidate.tree.id))
-    return words.filter((word) => has.has(word)).length
-  }
-  return {
-    found: false,
-    why,
-    nearest: nearest(best.map((candidate) => ({ candidate, score: score(candidate) }))),
+  return { found: false, why, nearest: nearest(nearestIds(id)) }
+}
+
+/**
+ * Scores trees by the words that their ids share with another id. Misses come in endless variety and no memory of answers
+ * helps against them, so the trees of each word are known beforehand.
+ */
+function nearestByWords(best: readonly Candidate[]): (id: string) => readonly Scored[] {
+  const places = new Map<string, number[]>()
+  for (const [place, { tree }] of best.entries())
+    for (const word of new Set(wordsOf(tree.id))) {
+      const known = places.get(word)
+      if (known) known.push(place)
+      else places.set(word, [place])
+    }
+  return (id) => {
+    const scores = new Uint16Array(best.length)
+    for (const word of new Set(wordsOf(id)))
+      for (const place of places.get(word) ?? []) scores[place] = (scores[place] ?? 0) + 1
+    return best.map((candidate, place) => ({ candidate, score: scores[place] ?? 0 }))
   }
 }
 
