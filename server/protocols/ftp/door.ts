@@ -101,6 +101,7 @@ export class FtpDoor implements Listener {
 
   stop(): Promise<void> {
     this.#stopped ??= new Promise((resolve) => {
+      this.#means.guard.close()
       if (!this.#server.listening) return resolve()
       const late = setTimeout(() => {
         for (const session of this.#sessions) session.destroy()

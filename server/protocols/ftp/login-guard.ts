@@ -1,44 +1,41 @@
-const windowMs = 60_000
+import NodeCache from 'node-cache'
+
+const windowSeconds = 60
 const maxAddresses = 10_000
 
-/** Counts wrong passwords by address, so that guessing does not get quicker with more connections. */
+/** Counts wrong passwords by address, so that guessing does not get quicker with more connections. A minute forgives. */
 export class LoginGuard {
   readonly #perMinute: number
-  readonly #now: () => number
-  readonly #failures = new Map<string, { count: number; readonly sinceMs: number }>()
+  /** The counters themselves, not copies; the first failure starts the minute. */
+  readonly #failures = new NodeCache({
+    stdTTL: windowSeconds,
+    checkperiod: windowSeconds,
+    maxKeys: maxAddresses,
+    useClones: false,
+  })
 
-  constructor(perMinute: number, now: () => number = () => performance.now()) {
+  constructor(perMinute: number) {
     this.#perMinute = perMinute
-    this.#now = now
   }
 
   /** Whether this address may try another password. */
   allows(address: string): boolean {
-    const known = this.#recent(address)
-    return !known || known.count < this.#perMinute
+    return (this.#failures.get<Failures>(address)?.count ?? 0) < this.#perMinute
   }
 
   failed(address: string): void {
-    const known = this.#recent(address)
+    const known = this.#failures.get<Failures>(address)
     if (known) known.count++
-    else {
-      this.#forgetOld()
-      this.#failures.set(address, { count: 1, sinceMs: this.#now() })
-    }
+    // Ten thousand addresses in one minute: the limit of sessions holds them off, and this memory stays bounded.
+    else if (this.#failures.getStats().keys < maxAddresses) this.#failures.set(address, { count: 1 })
   }
 
-  #recent(address: string): { count: number } | undefined {
-    const known = this.#failures.get(address)
-    if (known && this.#now() - known.sinceMs < windowMs) return known
-    this.#failures.delete(address)
-    return undefined
+  /** Ends the timer that forgets. */
+  close(): void {
+    this.#failures.close()
   }
+}
 
-  /** In the order of insertion the oldest come first. */
-  #forgetOld(): void {
-    for (const [address, { sinceMs }] of this.#failures) {
-      if (this.#failures.size < maxAddresses && this.#now() - sinceMs < windowMs) return
-      this.#failures.delete(address)
-    }
-  }
+interface Failures {
+  count: number
 }
