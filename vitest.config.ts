@@ -11,6 +11,8 @@ const retry = process.env.CI ? 1 : 0
 
 export default defineConfig({
   test: {
+    // Every core: vitest would leave one idle, and many tests wait for sockets and clocks.
+    maxWorkers: '100%',
     projects: [
       {
         test: {
