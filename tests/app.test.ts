@@ -125,6 +125,9 @@ describe('a guest', () => {
     const served = await request(base).get('/ks/web01')
     const { code, out } = await treeboot('render', 'web01', '--url', base)
     expect({ code, out }).toEqual({ code: 0, out: served.text })
+    const asJson = await treeboot('render', 'web01', '--url', base, '--json')
+    expect(JSON.parse(asJson.out)).toEqual({ guest: 'web01', as: 'kickstart', text: served.text })
+    expect(await treeboot('render', 'web01', '--url', 'mirror')).toMatchObject({ code: 2, out: '' })
   })
 
   test('finds its boot configuration by the name that PXELINUX asks for, before the menu of strangers', async () => {

@@ -9,8 +9,9 @@ import { formats, isFormat, renderPlan } from '../render/render.ts'
 import { TemplateRenderer } from '../templates/renderer.ts'
 import { guestNamed, remembered } from './guest-store.ts'
 import type { CliIo } from './io.ts'
-import { type CommonOptions, configOption, oneShot } from './options.ts'
+import { type CommonOptions, configOption, jsonOption, oneShot } from './options.ts'
 import { expectedDoors, localRequester } from './standpoint.ts'
+import { json } from './table.ts'
 
 /** What the installer gets; read from the namespace, so these are the very bytes that a door would carry. */
 const answers = 'kickstart'
@@ -27,6 +28,7 @@ export function registerRender(program: Command, io: CliIo): void {
     )
     .option('--url <url>', 'as if the guest reached us by this URL, instead of by our first address')
     .addOption(configOption())
+    .addOption(jsonOption())
     .action((guest: string, options: CommonOptions & { as: string; url?: string }) =>
       render(guest, options, io),
     )
@@ -41,11 +43,13 @@ async function render(
   const guest = guestNamed(snapshot, name)
   const past = await remembered(snapshot, io)
   const doors = expectedDoors(snapshot.config)
-  const who =
-    options.url === undefined ? localRequester() : { ...localRequester(), host: new URL(options.url).host }
+  const who = { ...localRequester(), ...(options.url !== undefined && { host: hostIn(options.url) }) }
+  const print = (text: string): void =>
+    io.out(options.json ? json({ guest: name, as: options.as, text }) : text)
   if (isFormat(options.as)) {
-    io.out(renderPlan(planAs(guest, options.as, worldFor(snapshot, doors, who, past.lifeOf)), options.as))
-    return
+    return print(
+      renderPlan(planAs(guest, options.as, worldFor(snapshot, doors, who, past.lifeOf)), options.as),
+    )
   }
   const renderer = new TemplateRenderer()
   try {
@@ -66,8 +70,15 @@ async function render(
         `guest ${name} has no answer file: give it or its profile a "template:" (${guest.definedAt})`,
       )
     }
-    io.out((await readWhole(entry)).toString('utf8'))
+    print((await readWhole(entry)).toString('utf8'))
   } finally {
     await renderer.close()
   }
+}
+
+function hostIn(url: string): string {
+  if (!URL.canParse(url)) {
+    throw new Failure('bad-request', `--url ${url}: expected a URL such as http://mirror.example:8080`)
+  }
+  return new URL(url).host
 }
