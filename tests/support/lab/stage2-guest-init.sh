@@ -50,24 +50,35 @@ take_by_url() {
 }
 
 # dracut-ng modules.d/95nfs/nfs-lib.sh: nfs:[options:]server:/path. Locks are of no use to an initrd.
-take_by_mount() {
-  rest=${repo#nfs:}
+mount_nfs() {
+  rest=${1#nfs:}
   front=${rest%%:/*}
-  path=/${rest#*:/}
   server=${front##*:}
   options=nfsvers=3
   [ "$front" = "$server" ] || options=${front%:*}
-  mount.nfs "$server:$path" /mnt -o "ro,$options,nolock" || { say "mount.nfs $?"; return; }
+  mount.nfs "$server:/${rest#*:/}" /mnt -o "ro,$options,nolock" || { say "mount.nfs $?"; return 1; }
   say "mounted $(grep ' /mnt ' /proc/mounts)"
+}
+
+take_by_mount() {
+  mount_nfs "$repo" || return
   stage2=$(config_get stage2 mainimage </mnt/.treeinfo)
   say "stage2 $stage2"
   say "sha256 $(sha256sum "/mnt/$stage2" | cut -d' ' -f1)"
   umount /mnt && say "unmounted"
 }
 
+# dracut-ng url-lib.sh, fetch_url, and nfs-lib.sh, nfs_fetch_url: for a file, its folder is mounted and the file copied.
+take_answers() {
+  case $answers in
+    nfs:*) mount_nfs "${answers%/*}" && cp -f "/mnt/${answers##*/}" /tmp/answers && umount /mnt ;;
+    *) fetch "$answers" /tmp/answers ;;
+  esac
+}
+
 case $repo in
   nfs:*) take_by_mount ;;
   *) take_by_url ;;
 esac
-fetch "$answers" /tmp/answers && say "answers $answers sha256 $(sha256sum /tmp/answers | cut -d' ' -f1)"
+take_answers && say "answers $answers sha256 $(sha256sum /tmp/answers | cut -d' ' -f1)"
 finish

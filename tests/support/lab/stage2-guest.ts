@@ -24,7 +24,7 @@ const tables: Readonly<Record<string, string>> = {
  */
 export function stage2Guest(busybox: string, curl: string): CloudGuest {
   const [mount, libraries] = ['nfs-common', 'libtirpc3'].map((name) => unpackPackage(cache, name))
-  const applets = 'cat cut grep head insmod ip mount poweroff sed sh sha256sum umount'.split(' ')
+  const applets = 'cat cp cut grep head insmod ip mount poweroff sed sh sha256sum umount'.split(' ')
   const more = new Map<string, CpioMember>()
   const put = (name: string, mode: number, data: Buffer): void => void more.set(name, { name, mode, data })
   for (const [name, program] of [
