@@ -20,6 +20,7 @@ import { openDoor } from './protocols/open-door.ts'
 import { TftpDoor } from './protocols/tftp/door.ts'
 import { createNamespace } from './publish/namespace.ts'
 import { networkBoot } from './publish/network-boot.ts'
+import { TreeViews } from './publish/tree-views.ts'
 import { type AdminToken, loadAdminToken } from './store/admin-token.ts'
 import { Chronicle } from './store/chronicle.ts'
 import { openStore, storeFile } from './store/open.ts'
@@ -70,6 +71,10 @@ export function createApp(options: AppOptions): App {
   events.subscribe(metrics.sink)
   const chronicle = new Chronicle({ guests: () => snapshot().guests, events: events.emit })
   events.subscribe(chronicle.sink)
+  const views = new TreeViews({ bound: chronicle.boundAt })
+  events.subscribe((event) => {
+    if (event.type === 'served') views.transferred(event.client, event.ms)
+  })
 
   const opened = new Map<string, { listener: Listener; note: string }>()
   const doors = (): OpenDoors =>
@@ -86,6 +91,7 @@ export function createApp(options: AppOptions): App {
     doors,
     renderer,
     memory: chronicle,
+    views,
     onWarnings: (guest, warnings) => {
       for (const message of warnings)
         events.emit({ type: 'trouble', where: `answer file of ${guest.name}`, message })
@@ -116,6 +122,7 @@ export function createApp(options: AppOptions): App {
     events: events.emit,
     metrics,
     chronicle,
+    views,
     uploads,
     isAdmin,
   })
@@ -175,6 +182,7 @@ export function createApp(options: AppOptions): App {
       await uploads.start()
       const store = await openStore(config.paths)
       await chronicle.open(store)
+      for (const { tree, release } of chronicle.bound()) await catalog.recall(tree, release)
       if (store.isNew && guests.all.length > 0) tellNewStore(config.paths.data)
       for (const [name, make] of Object.entries(makers)) {
         const door = config[name as keyof typeof makers]

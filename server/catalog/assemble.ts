@@ -12,6 +12,8 @@ export interface SnapshotParts {
   readonly generation: number
   readonly loaded: LoadedConfig
   readonly trees: readonly Tree[]
+  /** Of versions that were replaced and are still on the disk. */
+  readonly earlier?: readonly Tree[]
   readonly templates: ReadonlyMap<string, string>
   /** Found while reading: folders that cannot be read, templates that are no text. */
   readonly problems: readonly SnapshotProblem[]
@@ -19,7 +21,7 @@ export interface SnapshotParts {
 
 export function assembleSnapshot(parts: SnapshotParts): Snapshot {
   const { generation, loaded, templates } = parts
-  const trees = createTreeIndex(parts.trees)
+  const trees = createTreeIndex(parts.trees, parts.earlier)
   return Object.freeze({
     generation,
     config: loaded.config,

@@ -1,4 +1,5 @@
 import { type SettleTimes, settleTimes } from '../core/tree/settle.ts'
+import type { Release } from '../core/tree/tree.ts'
 import type { EventSink } from '../events/bus.ts'
 import { assembleSnapshot } from './assemble.ts'
 import { type LoadedConfig, loadConfigFile } from './config/load.ts'
@@ -92,6 +93,12 @@ export class Catalog {
     this.#publish()
   }
 
+  /** Makes a tree known as it is in an earlier version, if that is still there. The next snapshot has it. */
+  async recall(id: string, release: Pick<Release, 'id' | 'version'>): Promise<void> {
+    await this.#world?.recall(id, release)
+    this.#publish()
+  }
+
   #takeConfig(loaded: LoadedConfig): void {
     const before = this.#loaded?.config
     this.#loaded = loaded
@@ -143,8 +150,9 @@ export class Catalog {
 
 /** What lies in the folders that the configuration names. */
 interface World {
-  parts(): Pick<Parameters<typeof assembleSnapshot>[0], 'trees' | 'templates' | 'problems'>
+  parts(): Pick<Parameters<typeof assembleSnapshot>[0], 'trees' | 'earlier' | 'templates' | 'problems'>
   rescan(): Promise<void>
+  recall(id: string, release: Pick<Release, 'id' | 'version'>): Promise<void>
   close(): Promise<void>
 }
 
@@ -178,12 +186,14 @@ async function openWorld({ paths }: Config, options: WorldOptions): Promise<Worl
   return {
     parts: () => ({
       trees: trees.trees,
+      earlier: trees.earlier,
       templates: templates.texts,
       problems: [...problems, ...templates.problems, ...trees.problems],
     }),
     rescan: async () => {
       await Promise.all([readAgain(), trees.rescan()])
     },
+    recall: (id, release) => trees.recall(id, release),
     close: async () => {
       clearTimeout(timer)
       await unwatch()

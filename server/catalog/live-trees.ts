@@ -1,8 +1,9 @@
 import { realpath, statfs } from 'node:fs/promises'
 import { failureMessage } from '../core/failure.ts'
 import type { SettleTimes } from '../core/tree/settle.ts'
-import type { Tree } from '../core/tree/tree.ts'
+import type { Release, Tree } from '../core/tree/tree.ts'
 import type { EventSink } from '../events/bus.ts'
+import { EarlierTrees, readEarlierTree } from './earlier-trees.ts'
 import { FolderWatch } from './folder-watch.ts'
 import { isTemporaryFile } from './names.ts'
 import { TreeScanner } from './scanner.ts'
@@ -42,6 +43,7 @@ export class LiveTrees {
   #missing = false
   #stopped = false
   #shown: readonly Tree[] = []
+  readonly #earlier = new EarlierTrees()
   #shownNotes = ''
   #happened = new Map<string, Set<string>>()
   /** Folders whose watch was just asked for. */
@@ -58,6 +60,23 @@ export class LiveTrees {
 
   get trees(): readonly Tree[] {
     return this.#shown
+  }
+
+  /** Of versions that were replaced, as far as somebody may be in the middle of them. */
+  get earlier(): readonly Tree[] {
+    return this.#earlier.all
+  }
+
+  /** Takes a tree of an earlier version in again: after a restart nobody has met it. */
+  async recall(id: string, release: Pick<Release, 'id' | 'version'>): Promise<void> {
+    const now = this.#shown.find((tree) => tree.id === id)
+    const folder = await realpath(this.#options.folder).catch(() => undefined)
+    if (!now || folder === undefined) return
+    if (now.release?.id === release.id && now.release.version === release.version) return
+    const tree = await readEarlierTree(folder, now, release)
+    if (!tree) return
+    this.#earlier.add(tree)
+    this.#options.onChange()
   }
 
   get problems(): readonly SnapshotProblem[] {
@@ -106,6 +125,7 @@ export class LiveTrees {
     if ((await realpath(this.#options.folder).catch(() => undefined)) === undefined) await this.#lost()
     else {
       await this.#scanner.scan()
+      await this.#earlier.prune()
       await this.#watchFolders()
       this.#show()
     }
@@ -220,6 +240,7 @@ export class LiveTrees {
     this.#shownNotes = notes
     if (trees.length !== before.length || trees.some((tree, at) => tree !== before[at])) {
       this.#shown = trees
+      this.#earlier.replaced(before, trees)
       this.#tellStates(before, trees)
       this.#options.onChange()
     } else if (noted) this.#options.onChange()

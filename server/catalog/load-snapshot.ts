@@ -1,9 +1,11 @@
 import { realpath } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
+import { createTreeIndex } from '../core/tree/select.ts'
 import { settleTimes } from '../core/tree/settle.ts'
-import type { Tree } from '../core/tree/tree.ts'
+import type { Release, Tree } from '../core/tree/tree.ts'
 import { assembleSnapshot } from './assemble.ts'
 import { loadConfigFile } from './config/load.ts'
+import { readEarlierTree } from './earlier-trees.ts'
 import { TreeScanner } from './scanner.ts'
 import type { Snapshot, SnapshotProblem } from './snapshot.ts'
 import { readTemplates } from './templates.ts'
@@ -66,4 +68,22 @@ async function readTreesOnce(
   const { trees, notes } = scanner
   await scanner.close()
   return { trees, problems: notes.map(warn) }
+}
+
+/** The same snapshot, which knows these trees in earlier versions, too, as far as they are still there. */
+export async function withEarlier(
+  snapshot: Snapshot,
+  wanted: readonly { readonly tree: string; readonly release: Pick<Release, 'id' | 'version'> }[],
+): Promise<Snapshot> {
+  const { trees, config } = snapshot
+  const missing = wanted.filter(({ tree, release }) => trees.byId(tree) && !trees.inVersion(tree, release))
+  if (missing.length === 0) return snapshot
+  const folder = await realpath(config.paths.trees)
+  const earlier: Tree[] = []
+  for (const { tree, release } of missing) {
+    const now = trees.byId(tree)
+    const found = now && (await readEarlierTree(folder, now, release))
+    if (found) earlier.push(found)
+  }
+  return { ...snapshot, trees: createTreeIndex(trees.all, [...trees.earlier, ...earlier]) }
 }

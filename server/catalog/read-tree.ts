@@ -1,12 +1,13 @@
 import { failureKind } from '../core/failure.ts'
 import { bootFiles } from '../core/tree/boot-files.ts'
 import { concludeTree } from '../core/tree/conclude.ts'
-import type { Description, Digest } from '../core/tree/tree.ts'
+import type { Description, Digest, Release } from '../core/tree/tree.ts'
 import { cleanPath, rootPath } from '../files/path.ts'
 import type { Place } from './discover.ts'
 import { gatherEvidence, judgeFolder } from './gather.ts'
 import { ImageLook } from './image-look.ts'
 import { ListingSource, type Look, type Stamp, sameStamp, stampAgain } from './listing-source.ts'
+import { folderOfVersion } from './versions/layout.ts'
 import { recordAt, type VersionRecord } from './versions/version-record.ts'
 
 /** What one look at a tree gave: what it says it is, and what is there of it. */
@@ -22,6 +23,7 @@ export interface TreeReading {
   readonly seen: readonly Stamp[]
   /** Of a tree that treeboot published: it was whole and verified before anyone could see it. */
   readonly published?: VersionRecord
+  readonly release?: Release
   /** For a tree in an image: the image's name, and how many bytes it lacks by its own account. */
   readonly image?: { readonly name: string; readonly missingBytes: number }
 }
@@ -42,7 +44,9 @@ export async function readTree(
       ? await readFolder(place, within)
       : await readImage(place, place.image, onTrouble)
   const published = reading && (await recordAt(within, place.folder))
-  return reading && { ...reading, ...(published && { published }) }
+  if (!reading || !published) return reading
+  const { id, version } = published
+  return { ...reading, published, release: { id, version, folder: folderOfVersion(within, id, version) } }
 }
 
 async function readFolder(place: Place, within: string): Promise<TreeReading | undefined> {

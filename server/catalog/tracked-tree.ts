@@ -161,7 +161,12 @@ export class TrackedTree {
 }
 
 /** The tree as everyone else sees it, frozen to the bottom. */
-function treeOf(place: Place, reading: TreeReading, verdict: TreeVerdict, checked?: Verification): Tree {
+export function treeOf(
+  place: Place,
+  reading: TreeReading,
+  verdict: TreeVerdict,
+  checked?: Verification,
+): Tree {
   const { description, files } = reading
   const { platforms, problems } = dropMissingPlatforms(description, (path) => isMissing(reading, path))
   const sizes: Record<string, number> = {}
@@ -179,6 +184,7 @@ function treeOf(place: Place, reading: TreeReading, verdict: TreeVerdict, checke
     origin: reading.image
       ? { kind: 'iso', path: reading.folder, name: reading.image.name }
       : { kind: 'folder', path: reading.folder },
+    ...(reading.release && { release: reading.release }),
     ...(reading.published?.upstream !== undefined && { upstream: reading.published.upstream }),
     state: verdict.state,
     reasons: verdict.reasons,

@@ -17,9 +17,8 @@ export function registerExplain(program: Command, io: CliIo): void {
     .addOption(configOption())
     .addOption(jsonOption())
     .action(async (who: string, options: CommonOptions) => {
-      const snapshot = await oneShot(options, io)
+      const { snapshot, lifeOf } = await remembered(await oneShot(options, io), io)
       const facts = factsOf(who)
-      const { lifeOf } = await remembered(snapshot, io)
       const world = worldFor(snapshot, expectedDoors(snapshot.config), localRequester(), lifeOf)
       const lines = explainBoot(facts, world)
       const known = snapshot.guests.match(facts) !== undefined

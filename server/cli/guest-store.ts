@@ -1,8 +1,11 @@
+import type { Config } from '../catalog/config/schema.ts'
+import { withEarlier } from '../catalog/load-snapshot.ts'
 import type { Snapshot } from '../catalog/snapshot.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
-import { type GuestLife, lifeAt, newLife } from '../core/guest/life.ts'
+import { type GuestLife, isOpen, lifeAt, newLife } from '../core/guest/life.ts'
 import { nearestName } from '../core/nearest.ts'
+import { boundTrees } from '../store/chronicle.ts'
 import { openExistingStore } from '../store/open.ts'
 import { reportToken } from '../store/token.ts'
 import type { CliIo } from './io.ts'
@@ -11,16 +14,19 @@ import type { CliIo } from './io.ts'
 export interface Remembered {
   readonly lifeOf: (guest: string) => GuestLife | undefined
   readonly reportToken: (guest: string) => string | undefined
+  /** The world with the earlier versions of trees that guests are in the middle of. */
+  readonly snapshot: Snapshot
 }
 
 /**
  * Reads the store beside a server that may be running. A command that only looks goes on without it when it must, and
  * says so: then every guest looks new.
  */
-export async function remembered({ config }: Snapshot, io: CliIo): Promise<Remembered> {
+export async function remembered(snapshot: Snapshot, io: CliIo): Promise<Remembered> {
+  const nothing: Remembered = { lifeOf: () => undefined, reportToken: () => undefined, snapshot }
   try {
-    const store = await openExistingStore(config.paths)
-    if (!store) return { lifeOf: () => undefined, reportToken: () => undefined }
+    const store = await openExistingStore(snapshot.config.paths)
+    if (!store) return nothing
     try {
       const [lives, secret] = [await store.lives(), await store.secret()]
       const lifeOf = (guest: string): GuestLife | undefined => {
@@ -30,13 +36,30 @@ export async function remembered({ config }: Snapshot, io: CliIo): Promise<Remem
       return {
         lifeOf,
         reportToken: (guest) => reportToken(secret, guest, (lifeOf(guest) ?? newLife).install),
+        snapshot: await withEarlier(snapshot, boundTrees(snapshot.guests, lifeOf)),
       }
     } finally {
       await store.close()
     }
   } catch (error) {
     io.err(`warning: what happened to the guests is not known here: ${failureMessage(error)}\n`)
-    return { lifeOf: () => undefined, reportToken: () => undefined }
+    return nothing
+  }
+}
+
+/** Versions that a machine is installing from, as `id@version`; whether the guest is still in the configuration or not. */
+export async function boundVersions({ paths }: Config, nowMs: number): Promise<ReadonlySet<string>> {
+  const store = await openExistingStore(paths)
+  if (!store) return new Set()
+  try {
+    const bound = new Set<string>()
+    for (const stored of (await store.lives()).values()) {
+      const { offer, state } = lifeAt(stored, nowMs)
+      if (offer?.release && isOpen(state)) bound.add(`${offer.release.id}@${offer.release.version}`)
+    }
+    return bound
+  } finally {
+    await store.close()
   }
 }
 

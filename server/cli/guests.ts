@@ -26,9 +26,8 @@ export function registerGuests(program: Command, io: CliIo): void {
 }
 
 async function listGuests(options: CommonOptions, io: CliIo): Promise<void> {
-  const snapshot = await oneShot(options, io)
+  const { snapshot, lifeOf } = await remembered(await oneShot(options, io), io)
   const { guests, trees } = snapshot
-  const { lifeOf } = await remembered(snapshot, io)
   const summary = (guest: Guest) => guestSummary(guest, trees, lifeOf(guest.name))
   if (options.json) io.out(json(guests.all.map(summary)))
   else if (guests.all.length === 0) io.out('no guests yet: name them below guests: in config.yaml\n')

@@ -41,9 +41,10 @@ export function registerLookup(program: Command, io: CliIo): void {
 
 async function runLookup({ config, json: _, as, ...query }: LookupOptions, io: CliIo): Promise<void> {
   const asked = parseLookupQuery(query)
-  const snapshot = await oneShot(config === undefined ? {} : { config }, io)
+  const now = await oneShot(config === undefined ? {} : { config }, io)
   // Only a guest has a past; for all other questions no store need be opened.
-  const lifeOf = asked.guest && (await remembered(snapshot, io)).lifeOf
+  const past = asked.guest && (await remembered(now, io))
+  const { snapshot, lifeOf } = past ?? { snapshot: now }
   const result = lookup(asked, worldFor(snapshot, expectedDoors(snapshot.config), localRequester(), lifeOf))
   if (!result.found) {
     const near = result.nearest.length > 0 ? `; nearest: ${result.nearest.join(', ')}` : ''

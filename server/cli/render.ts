@@ -39,9 +39,9 @@ async function render(
   options: CommonOptions & { as: string; url?: string },
   io: CliIo,
 ): Promise<void> {
-  const snapshot = await oneShot(options, io)
+  const past = await remembered(await oneShot(options, io), io)
+  const { snapshot } = past
   const guest = guestNamed(snapshot, name)
-  const past = await remembered(snapshot, io)
   const doors = expectedDoors(snapshot.config)
   const who = { ...localRequester(), ...(options.url !== undefined && { host: hostIn(options.url) }) }
   const print = (text: string): void =>

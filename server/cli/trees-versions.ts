@@ -4,7 +4,8 @@ import { leftovers, planGc } from '../catalog/versions/collect.ts'
 import type { VersionView } from '../catalog/versions/version-store.ts'
 import { Failure } from '../core/failure.ts'
 import { bytes as size } from '../events/units.ts'
-import { storeOf } from './bring.ts'
+import { configOf, storeOf } from './bring.ts'
+import { boundVersions } from './guest-store.ts'
 import { type CliIo, exitCodes } from './io.ts'
 import { type CommonOptions, configOption, jsonOption } from './options.ts'
 import { count, json, table } from './table.ts'
@@ -44,7 +45,10 @@ export function registerTreeVersions(trees: Command, io: CliIo): void {
     .argument('[tree]', 'its id (default: all)')
     .option('--delete', 'delete them; without it nothing is touched')
     .option('--keep <count>', 'earlier versions of each tree that stay in any case', '1')
-    .option('--now', 'also those replaced less than a day ago, which a machine may be installing from')
+    .option(
+      '--now',
+      'also those replaced less than a day ago, which a machine that is no guest may be installing from',
+    )
     .addOption(configOption())
     .addOption(jsonOption())
     .action((id: string | undefined, _: unknown, command: Command) => gc(id, command.optsWithGlobals(), io))
@@ -90,11 +94,12 @@ async function gc(id: string | undefined, options: GcCommand, io: CliIo): Promis
   if (!Number.isInteger(keep) || keep < 0)
     throw new Failure('bad-request', `--keep ${options.keep}: expected 0, 1, 2, ...`)
   const store = await storeOf(options, io)
+  const nowMs = Date.now()
   const plan = await planGc(store, id === undefined ? await store.ids() : [id], {
     keep,
     graceMs: options.now ? 0 : dayMs,
-    pinned: new Set(),
-    nowMs: Date.now(),
+    pinned: await boundVersions(await configOf(options, io), nowMs),
+    nowMs,
   })
   if (options.delete) {
     for (const { id: tree, version } of plan.remove) await store.remove(tree, version)

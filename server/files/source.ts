@@ -3,6 +3,11 @@ import type { CleanPath } from './path.ts'
 /** A door of the house. `internal` is treeboot asking itself: the CLI, a self check. */
 export type Protocol = 'http' | 'https' | 'tftp' | 'ftp' | 'nfs' | 'dhcp' | 'internal'
 
+/** A connection that requests come by; `open` while both sides may still speak, as Node's sockets say it. */
+export interface Connection {
+  readonly readyState: string
+}
+
 /**
  * Who is asking. What a path holds may depend on it: a kickstart carries the URL that this client reached
  * us by, a `pxelinux.cfg/default` is the plan of the machine at this address.
@@ -19,6 +24,8 @@ export interface Requester {
   readonly macs?: readonly string[]
   readonly uuid?: string
   readonly serial?: string
+  /** By which it came; only to tell one client from several behind one address. */
+  readonly connection?: Connection
 }
 
 export type EntryKind = 'file' | 'folder' | 'symlink'

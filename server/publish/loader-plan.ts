@@ -6,9 +6,10 @@ import { Failure } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import type { Requester } from '../files/source.ts'
 import { type Format, type RenderOptions, renderPlan } from '../render/render.ts'
+import type { TreeViews } from './tree-views.ts'
 
 /**
- * The world as one requester sees it: the snapshot of this moment, the URLs by which this client reaches us, and what is
+ * The world as one requester sees it: the snapshot of this moment, with each tree in the version that it is in the middle of, the URLs by which this client reaches us, and what is
  * remembered of the guests.
  */
 export function worldFor(
@@ -16,11 +17,12 @@ export function worldFor(
   doors: OpenDoors,
   who: Requester,
   lifeOf?: BootWorld['lifeOf'],
+  views?: Pick<TreeViews, 'of'>,
 ): BootWorld {
   const { server, unknown, menuTimeoutMs } = snapshot.config
   const configured = server.url === undefined ? {} : { configuredUrl: server.url }
   return {
-    trees: snapshot.trees,
+    trees: views ? snapshot.trees.asOf(views.of(who)) : snapshot.trees,
     guests: snapshot.guests,
     urls: serverUrls({ ...configured, doors, who }),
     unknown,

@@ -13,6 +13,7 @@ import { type Format, type RenderOptions, renderPlan } from '../render/render.ts
 import type { GuestMemory } from './guest-memory.ts'
 import { type Decision, decideFor, decideForGuest, renderForLoader, worldFor } from './loader-plan.ts'
 import type { Mount } from './mounts.ts'
+import type { TreeViews } from './tree-views.ts'
 
 /** A machine asked what to boot, and this is what it was told. */
 export interface LoaderDecision {
@@ -31,6 +32,7 @@ export interface LoaderOptions {
   readonly doors: () => OpenDoors
   readonly decided?: (decision: LoaderDecision) => void
   readonly memory?: GuestMemory
+  readonly views?: TreeViews
 }
 
 /** `/boot/<guest>/...`: what this guest would boot, once for each that may ask. */
@@ -91,7 +93,7 @@ const rootPaths = ['/boot.ipxe', '/autoexec.ipxe']
 /** Menus kept: a few loaders, a few addresses of ours. What clients claim in `Host` must not fill memory. */
 const mostMenus = 64
 
-function createLoaders({ snapshot, doors, decided, memory }: LoaderOptions) {
+function createLoaders({ snapshot, doors, decided, memory, views }: LoaderOptions) {
   /** Menus of unknown machines: the same text for all that reach us the same way, and long with many trees. */
   const menus = new Map<string, string>()
 
@@ -122,7 +124,7 @@ function createLoaders({ snapshot, doors, decided, memory }: LoaderOptions) {
   ): Promise<string | undefined> {
     await memory?.fresh()
     const now = snapshot()
-    const world = worldFor(now, doors(), who, memory?.lifeOf)
+    const world = worldFor(now, doors(), who, memory?.lifeOf, views)
     const decision = decideFor(facts, world)
     if (!decision) {
       memory?.unknown(facts, who)
@@ -216,7 +218,7 @@ function createLoaders({ snapshot, doors, decided, memory }: LoaderOptions) {
       const guest = more.length === 0 ? snapshot().guests.byName(name) : undefined
       if (guest) {
         await memory?.fresh()
-        const world = worldFor(snapshot(), doors(), who, memory?.lifeOf)
+        const world = worldFor(snapshot(), doors(), who, memory?.lifeOf, views)
         // Who asks for a machine's description wants to install it; a loader is to do what is its turn.
         return loaderFiles.has(file)
           ? renderForLoader(decideForGuest(guest, {}, world).plan, as, { via: via(who) })

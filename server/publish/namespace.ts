@@ -14,6 +14,7 @@ import { hostLoadersSource, treeLoadersSource } from './host-loaders.ts'
 import { worldFor } from './loader-plan.ts'
 import { type LoaderDecision, loaderMounts } from './loaders.ts'
 import { mountTable } from './mounts.ts'
+import { TreeViews } from './tree-views.ts'
 import { treesSource } from './trees.ts'
 
 export interface NamespaceParts {
@@ -27,25 +28,28 @@ export interface NamespaceParts {
   readonly decided?: (decision: LoaderDecision) => void
   /** What happened to the guests; without it every guest is new. */
   readonly memory?: GuestMemory
+  /** Which version of a published tree each client sees. */
+  readonly views?: TreeViews
 }
 
 /** The whole namespace: one table, read from top to bottom. Every door carries exactly this. */
 export function createNamespace(parts: NamespaceParts): FileSource {
-  const { snapshot, doors, memory } = parts
+  const { snapshot, doors, memory, views = new TreeViews({ bound: () => undefined }) } = parts
   /**
    * A guest whose tree is not to be had (still copied, still verified, broken) gets no answer file either: 503 with the
    * reason, which installers ask again for. One that names no tree may have a template that needs none.
    */
   const facts = (guest: Guest, who: Requester, now: Snapshot): InstallFacts | Failure => {
-    const world = worldFor(now, doors(), who, memory?.lifeOf)
+    const world = worldFor(now, doors(), who, memory?.lifeOf, views)
     const token = memory?.reportToken(guest.name)
     const common = { urls: world.urls, ...(token !== undefined && { token }) }
     if (guest.settings.tree === undefined) return common
     const plan = planGuest(guest, {}, world)
     return plan.kind === 'install' ? { ...common, tree: plan.tree } : new Failure('unavailable', plan.why)
   }
-  const folder = followed(() => snapshot().config.paths.trees)
-  const trees = treesSource(snapshot, withoutFolder(folder, cleanPath('/.treeboot')))
+  const folder = (): string => snapshot().config.paths.trees
+  const disk = withoutFolder(followed(folder), cleanPath('/.treeboot'))
+  const trees = treesSource({ snapshot, disk, folder, views })
   return mountTable([
     {
       at: cleanPath('/trees'),
@@ -72,7 +76,7 @@ export function createNamespace(parts: NamespaceParts): FileSource {
       source: treeLoadersSource(snapshot, trees),
       why: 'the signed chain that each tree brings along; before /boot, which has guests of any name',
     },
-    ...loaderMounts(parts),
+    ...loaderMounts({ ...parts, views }),
   ])
 }
 

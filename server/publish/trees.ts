@@ -1,59 +1,95 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
 import type { Tree } from '../core/tree/tree.ts'
+import { diskSource } from '../files/disk.ts'
 import { byName, renameEntry } from '../files/entry.ts'
 import { isoSource } from '../files/iso/source.ts'
 import { baseName, below, type CleanPath, cleanPath, joinPath, parentPath, rootPath } from '../files/path.ts'
-import type { Entry, FileSource } from '../files/source.ts'
+import type { Entry, FileSource, Requester } from '../files/source.ts'
 import { findableTree, type Repairs } from './findable.ts'
+import type { TreeViews } from './tree-views.ts'
+
+export interface TreesParts {
+  readonly snapshot: () => Pick<Snapshot, 'trees'>
+  /** What lies in `trees/`, which is `folder` now. */
+  readonly disk: FileSource
+  readonly folder: () => string
+  readonly views: Pick<TreeViews, 'see'>
+}
 
 /**
  * The folder `trees/` as clients see it: what is on disk as it is; the files inside of each ISO image at the place
- * that its name gives (`trees/Fedora-40.iso` at `/trees/Fedora-40/`, the image itself beside it); and in each tree
- * what makes it findable for clients that need more than it brings along.
+ * that its name gives (`trees/Fedora-40.iso` at `/trees/Fedora-40/`, the image itself beside it); in each tree what makes
+ * it findable for clients that need more than it brings along; and of a published tree the version that this client sees.
  */
-export function treesSource(snapshot: () => Pick<Snapshot, 'trees'>, disk: FileSource): FileSource {
-  const images = new Map<string, FileSource>()
+export function treesSource({ snapshot, disk, folder, views }: TreesParts): FileSource {
   const repairs: Repairs = new WeakMap()
+  /** Images and versions, by their real path. */
+  const opened = new Map<string, FileSource>()
   let made: { readonly trees: readonly Tree[]; readonly places: ReadonlyMap<CleanPath, Placed> } | undefined
+  const earlier = new WeakMap<Tree, Placed>()
 
-  const imageAt = (file: string): FileSource => {
-    const image = images.get(file) ?? lazily(() => isoSource(file))
-    images.set(file, image)
-    return image
+  const openedAt = (path: string, open: () => FileSource): FileSource => {
+    const source = opened.get(path) ?? open()
+    opened.set(path, source)
+    return source
   }
 
-  const place = (tree: Tree): [CleanPath, Placed] => {
-    const at = cleanPath(`/${tree.id}`)
-    const isImage = tree.origin.kind === 'iso'
-    const real = isImage ? imageAt(tree.origin.path) : partOf(disk, at)
-    return [at, { isImage, source: findableTree(tree, real, repairs) }]
+  /**
+   * A published tree is read at the place of its version, not through the link that is switched: what the snapshot says
+   * of it and its files change at the same moment.
+   */
+  const realSource = ({ id, origin, release }: Tree): FileSource => {
+    const { path } = origin
+    if (origin.kind === 'iso') return openedAt(path, () => lazily(() => isoSource(path)))
+    if (release) return openedAt(path, () => diskSource(path, { within: folder() }))
+    return partOf(disk, cleanPath(`/${id}`))
   }
+
+  const placed = (tree: Tree): Placed => ({
+    tree,
+    source: findableTree(tree, realSource(tree), repairs),
+  })
 
   /** Made anew with each snapshot; images stay as they are while a tree is in them. */
   const places = (): ReadonlyMap<CleanPath, Placed> => {
-    const trees = snapshot().trees.all
-    if (made?.trees === trees) return made.places
-    made = { trees, places: new Map(trees.map(place)) }
-    const used = new Set(trees.map(({ origin }) => origin.path))
-    for (const file of images.keys()) if (!used.has(file)) images.delete(file)
+    const { all, earlier: before } = snapshot().trees
+    if (made?.trees === all) return made.places
+    made = { trees: all, places: new Map(all.map((tree) => [cleanPath(`/${tree.id}`), placed(tree)])) }
+    const used = new Set([...all, ...before].map(({ origin }) => origin.path))
+    for (const path of opened.keys()) if (!used.has(path)) opened.delete(path)
     return made.places
   }
 
-  const stat: FileSource['stat'] = async (path, who) => {
+  /** The tree that a path is in, as this client sees it, and where in there. */
+  const find = (path: CleanPath, who: Requester): Found | undefined => {
     const found = treeOf(places(), path)
+    const release = found?.placed.tree.release
+    if (!found || !release) return found
+    const version = views.see(who, release, found.inside)
+    if (version === release.version) return found
+    const tree = snapshot().trees.inVersion(found.placed.tree.id, { id: release.id, version })
+    // Deleted by `treeboot trees gc --now` while somebody was in the middle of it.
+    if (!tree) return found
+    const known = earlier.get(tree) ?? placed(tree)
+    earlier.set(tree, known)
+    return { placed: known, inside: found.inside }
+  }
+
+  const stat: FileSource['stat'] = async (path, who) => {
+    const found = find(path, who)
     if (!found) return disk.stat(path, who)
-    const entry = await found.source.stat(found.inside, who)
+    const entry = await found.placed.source.stat(found.inside, who)
     return entry && renameEntry(entry, baseName(path))
   }
 
   return {
     stat,
     async list(path, who) {
-      const found = treeOf(places(), path)
-      if (found) return found.source.list(found.inside, who)
+      const found = find(path, who)
+      if (found) return found.placed.source.list(found.inside, who)
       const roots: Entry[] = []
-      for (const [at, { isImage }] of places()) {
-        if (!isImage || parentPath(at) !== path) continue
+      for (const [at, { tree }] of places()) {
+        if (tree.origin.kind !== 'iso' || parentPath(at) !== path) continue
         // One damaged image must not hide its neighbours; asking for it tells what is wrong.
         const root = await stat(at, who).catch(() => undefined)
         if (root) roots.push(root)
@@ -65,18 +101,19 @@ export function treesSource(snapshot: () => Pick<Snapshot, 'trees'>, disk: FileS
 }
 
 interface Placed {
-  readonly isImage: boolean
+  readonly tree: Tree
   readonly source: FileSource
 }
 
-/** The tree that a path is in, and where in there. */
-function treeOf(
-  places: ReadonlyMap<CleanPath, Placed>,
-  path: CleanPath,
-): { readonly source: FileSource; readonly inside: CleanPath } | undefined {
+interface Found {
+  readonly placed: Placed
+  readonly inside: CleanPath
+}
+
+function treeOf(places: ReadonlyMap<CleanPath, Placed>, path: CleanPath): Found | undefined {
   for (let at = path; ; at = parentPath(at)) {
     const placed = places.get(at)
-    if (placed) return { source: placed.source, inside: below(at, path) ?? rootPath }
+    if (placed) return { placed, inside: below(at, path) ?? rootPath }
     if (at === rootPath) return undefined
   }
 }

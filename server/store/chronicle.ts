@@ -8,6 +8,8 @@ import {
   lifeAt,
   newLife,
   nextLife,
+  type OfferedRelease,
+  pinnedOffer,
   type Report,
   type Step,
   treeWish,
@@ -59,6 +61,8 @@ export class Chronicle {
   readonly #unkept = new Set<string>()
   /** By the address of an offer: for whom, and which kernel it will fetch. */
   readonly #offers = new Map<string, { guest: string; kernel: string }>()
+  /** By address: the guest that was last offered an installation there, or whose installer spoke from there. */
+  readonly #machines = new Map<string, string>()
   /** By address and path: whose answer file that is there. */
   readonly #asked = new Map<string, { guest: string; own: boolean; local: boolean; self: boolean }>()
 
@@ -76,6 +80,7 @@ export class Chronicle {
     })
     this.#secret = await store.secret()
     this.#lives = new Map(await store.lives())
+    for (const [guest, life] of this.#lives) this.#place(guest, life)
   }
 
   async close(): Promise<void> {
@@ -111,6 +116,20 @@ export class Chronicle {
     return life && lifeAt(life, this.#clock())
   }
 
+  /** What the machine at an address is in the middle of installing. */
+  readonly boundAt = (address: string): OfferedRelease | undefined => {
+    const name = this.#machines.get(address)
+    const guest = name === undefined ? undefined : this.#options.guests().byName(name)
+    const life = guest && this.lifeOf(guest.name)
+    if (!guest || (life?.offer?.client !== address && life?.installer !== address)) return undefined
+    return pinnedOffer(guest, life)?.release
+  }
+
+  /** Every tree in a version that some guest is in the middle of installing from. */
+  bound(): { readonly tree: string; readonly release: OfferedRelease }[] {
+    return boundTrees(this.#options.guests(), this.lifeOf)
+  }
+
   readonly reportToken = (guest: string): string | undefined =>
     this.#secret && reportToken(this.#secret, guest, (this.lifeOf(guest) ?? newLife).install)
 
@@ -127,7 +146,14 @@ export class Chronicle {
     if (plan.kind === 'local-disk') return this.#tell(guest.name, { type: 'sent-to-disk', client })
     if (plan.kind !== 'install') return
     remember(this.#offers, client, { guest: guest.name, kernel: plan.kernel.place })
-    await this.#tell(guest.name, { type: 'offered', tree: plan.tree.id, wanted: treeWish(guest), client })
+    const { id: tree, release } = plan.tree
+    await this.#tell(guest.name, {
+      type: 'offered',
+      tree,
+      ...(release && { release }),
+      wanted: treeWish(guest),
+      client,
+    })
   }
 
   readonly unknown = (facts: GuestFacts, who: Requester): void =>
@@ -221,6 +247,7 @@ export class Chronicle {
     if (!change || !this.#store) return
     // Known at once, so that the next request, which may be there before the disk is done, is decided on it.
     this.#lives.set(guest, change.life)
+    this.#place(guest, change.life)
     this.#pending.set(guest, (this.#pending.get(guest) ?? 0) + 1)
     let stored: GuestLife | undefined
     try {
@@ -238,9 +265,29 @@ export class Chronicle {
     if (stored) this.#lives.set(guest, stored)
   }
 
+  #place(guest: string, { offer, installer }: GuestLife): void {
+    for (const address of [offer?.client, installer])
+      if (address !== undefined) remember(this.#machines, address, guest)
+  }
+
   #trouble(where: string, error: unknown): void {
     this.#options.events({ type: 'trouble', where, message: failureMessage(error) })
   }
+}
+
+/** Every tree in a version that some guest is bound to. */
+export function boundTrees(
+  guests: GuestIndex,
+  lifeOf: (guest: string) => GuestLife | undefined,
+): { readonly tree: string; readonly release: OfferedRelease }[] {
+  const found = new Map<string, { tree: string; release: OfferedRelease }>()
+  for (const guest of guests.all) {
+    const life = lifeOf(guest.name)
+    const { tree, release } = (life && pinnedOffer(guest, life)) ?? {}
+    if (tree !== undefined && release)
+      found.set(`${tree} ${release.id} ${release.version}`, { tree, release })
+  }
+  return [...found.values()]
 }
 
 function copyEntry<T>(from: ReadonlyMap<string, T>, to: Map<string, T>, key: string): void {

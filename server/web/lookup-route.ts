@@ -4,6 +4,10 @@ import { parseLookupQuery } from '../core/boot/lookup.ts'
 import { createLookupTexts } from '../core/boot/lookup-texts.ts'
 import type { BootWorld } from '../core/boot/plan-boot.ts'
 import { Failure } from '../core/failure.ts'
+import type { Release } from '../core/tree/tree.ts'
+import { cleanPath } from '../files/path.ts'
+import type { Requester } from '../files/source.ts'
+import type { TreeViews } from '../publish/tree-views.ts'
 import { type Format, formatContentType, formats, isFormat, renderPlan } from '../render/render.ts'
 import { type FailureAnswer, failureAnswer } from './failures.ts'
 
@@ -14,6 +18,8 @@ interface Answer {
   readonly status: number
   readonly contentType: string
   readonly body: Buffer
+  /** Of the tree that was found. */
+  readonly release?: Release
 }
 
 /** Whole answers kept. Requests come from clients, so the memory must end somewhere; it then starts anew. */
@@ -21,6 +27,8 @@ const mostAnswers = 4096
 
 export interface LookupRouteParts {
   readonly snapshot: () => Snapshot
+  readonly views: TreeViews
+  readonly whoAsks: (req: IncomingMessage) => Requester
   readonly worldOf: (req: IncomingMessage) => BootWorld
   readonly onFault: (error: unknown, where: string) => void
 }
@@ -32,6 +40,8 @@ export interface LookupRouteParts {
  */
 export function lookupRoute({
   snapshot,
+  views,
+  whoAsks,
   worldOf,
   onFault,
 }: LookupRouteParts): (req: IncomingMessage, res: ServerResponse) => boolean {
@@ -43,14 +53,22 @@ export function lookupRoute({
     const now = snapshot()
     if (now !== answered || answers.size >= mostAnswers) answers.clear()
     answered = now
+    const who = whoAsks(req)
+    views.enter(who)
+    const world = worldOf(req)
     const key = `${req.headers.host}\n${req.socket.localAddress}\n${query}`
-    const known = answers.get(key)
-    if (known) return known
+    const known = world.trees === now.trees ? answers.get(key) : undefined
+    if (known) {
+      if (known.release) views.see(who, known.release, lookedUp)
+      return known
+    }
     const params = readQuery(query)
-    const answer = answerLookup(params, worldOf(req), texts)
+    const answer = answerLookup(params, world, texts)
+    // What it fetches next is to be what it was told of.
+    if (answer.release) views.see(who, answer.release, lookedUp)
     // What a guest gets depends on what happened to it; of that `texts` keeps track.
     const ofGuest = params.guest ?? params.mac ?? params.uuid
-    if (answer.status === 200 && ofGuest === undefined) answers.set(key, answer)
+    if (answer.status === 200 && ofGuest === undefined && world.trees === now.trees) answers.set(key, answer)
     return answer
   }
 
@@ -72,6 +90,8 @@ export function lookupRoute({
   }
 }
 
+/** No path of a tree has this name. */
+const lookedUp = cleanPath('/.treeboot-lookup')
 const questionMark = 0x3f
 
 /** A parameter that is given twice becomes a list, which the lookup refuses by name. */
@@ -95,9 +115,10 @@ function answerLookup(
     const { why: message, nearest } = result
     return jsonAnswer(404, { error: 'not-found', message, nearest })
   }
-  if (as === 'json' && json !== undefined)
-    return { status: 200, contentType: jsonType, body: Buffer.from(json) }
-  return { status: 200, contentType: formatContentType(as), body: Buffer.from(renderPlan(result.plan, as)) }
+  const { release } = result.plan.tree
+  const found = { status: 200, ...(release && { release }) }
+  if (as === 'json' && json !== undefined) return { ...found, contentType: jsonType, body: Buffer.from(json) }
+  return { ...found, contentType: formatContentType(as), body: Buffer.from(renderPlan(result.plan, as)) }
 }
 
 /**

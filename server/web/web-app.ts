@@ -13,11 +13,13 @@ import type { Metrics } from '../events/metrics.ts'
 import { below, type CleanPath, cleanPath } from '../files/path.ts'
 import type { Requester } from '../files/source.ts'
 import { worldFor } from '../publish/loader-plan.ts'
+import type { TreeViews } from '../publish/tree-views.ts'
 import type { Chronicle } from '../store/chronicle.ts'
 import { apiRouter } from './api.ts'
 import { sendFailure } from './failures.ts'
 import { frontPage } from './front-page.ts'
 import { lookupRoute } from './lookup-route.ts'
+import { plainAddress } from './report.ts'
 import { type UploadParts, uploadsRouter } from './uploads.ts'
 import { guestSummary, identityText } from './views.ts'
 
@@ -29,6 +31,7 @@ export interface WebParts extends UploadParts {
   readonly events: EventSink
   readonly metrics: Metrics
   readonly chronicle: Chronicle
+  readonly views: TreeViews
 }
 
 export interface WebDoor {
@@ -72,21 +75,24 @@ export function webApp(parts: WebParts): (req: IncomingMessage, res: ServerRespo
       void res.status(404).json({ error: 'not-found', message: 'no such path in the API; see /api/v1/' }),
   )
   app.use(sendFailure(onFault))
-  const lookup = lookupRoute({ snapshot: parts.snapshot, worldOf: (req) => worldOf(parts, req), onFault })
+  const lookup = lookupRoute({ ...parts, whoAsks, worldOf: (req) => worldOf(parts, req), onFault })
   return (req, res) => {
     if (!lookup(req, res)) app(req, res)
   }
 }
 
-function worldOf({ snapshot, doors, chronicle }: WebParts, req: IncomingMessage): BootWorld {
-  const { headers, socket } = req
-  const who: Requester = {
+function whoAsks({ headers, socket }: IncomingMessage): Requester {
+  return {
     protocol: 'http',
-    address: socket.remoteAddress ?? '',
+    address: plainAddress(socket.remoteAddress ?? ''),
     ...(headers.host !== undefined && { host: headers.host }),
-    ...(socket.localAddress !== undefined && { localAddress: socket.localAddress }),
+    ...(socket.localAddress !== undefined && { localAddress: plainAddress(socket.localAddress) }),
+    connection: socket,
   }
-  return worldFor(snapshot(), doors(), who, chronicle.lifeOf)
+}
+
+function worldOf({ snapshot, doors, chronicle, views }: WebParts, req: IncomingMessage): BootWorld {
+  return worldFor(snapshot(), doors(), whoAsks(req), chronicle.lifeOf, views)
 }
 
 /** Alive, and what for. A mirror with a broken tree still serves the others, so that is no ill health. */

@@ -8,6 +8,7 @@ import { createTreeIndex } from '../../server/core/tree/select.ts'
 import { diskSource } from '../../server/files/disk.ts'
 import { cleanPath } from '../../server/files/path.ts'
 import type { FileSource } from '../../server/files/source.ts'
+import { TreeViews } from '../../server/publish/tree-views.ts'
 import { treesSource } from '../../server/publish/trees.ts'
 import { anyone, contentOf } from '../contract/file-source.ts'
 import { writeIso } from '../support/iso/write-iso.ts'
@@ -36,7 +37,12 @@ async function sourceOf(cwd: string): Promise<FileSource> {
   await scanner.scan()
   const trees = createTreeIndex(scanner.trees)
   await scanner.close()
-  return treesSource(() => ({ trees }), diskSource(folder))
+  return treesSource({
+    snapshot: () => ({ trees }),
+    disk: diskSource(folder),
+    folder: () => folder,
+    views: new TreeViews({ bound: () => undefined }),
+  })
 }
 
 const stat = (source: FileSource, path: string) => source.stat(cleanPath(path), anyone)

@@ -140,8 +140,11 @@ export function makeGuest(name: string, wishes: GuestWishes = {}): Guest {
 
 /** An index that finds by id and, among the traits, by exact distro, version and arch; later trees win. */
 export function fakeTreeIndex(trees: readonly Tree[]): TreeIndex {
-  return {
+  const index: TreeIndex = {
     all: trees,
+    earlier: [],
+    inVersion: () => undefined,
+    asOf: () => index,
     byId: (id) => trees.find((tree) => tree.id === id),
     select(selector) {
       const ready = trees.filter((tree) => tree.state === 'ready')
@@ -157,6 +160,7 @@ export function fakeTreeIndex(trees: readonly Tree[]): TreeIndex {
       return { found: false, why: `no ready tree is ${JSON.stringify(selector)}`, nearest: ready.slice(0, 5) }
     },
   }
+  return index
 }
 
 export function makeWorld(

@@ -1,5 +1,6 @@
 import type { Guest, TreeSelector } from '../guest/guest.ts'
-import { type GuestLife, pinnedTree, whyLocalDisk } from '../guest/life.ts'
+import { type GuestLife, type Offer, pinnedOffer, whyLocalDisk } from '../guest/life.ts'
+import type { Tree } from '../tree/tree.ts'
 import { formatKernelArg } from './kernel-args.ts'
 import { archOf, type BootFacts, type BootWorld, planBoot, selectForGuest, whyNone } from './plan-boot.ts'
 import { planTreeWithReasons, type TreePlanning } from './plan-tree.ts'
@@ -30,8 +31,8 @@ export function explainBoot(facts: BootFacts, world: BootWorld): Explanation[] {
   const { tree, others } = selection
   const wanted = guest.settings.tree && selectorText(guest.settings.tree.value)
   const among = others.length > 0 ? `, chosen before ${others.map((other) => other.id).join(', ')}` : ''
-  const bound = life && pinnedTree(guest, life) === tree.id ? ', bound until its installation ends' : ''
-  lines.push({ what: 'tree', value: tree.id, from: `${wanted} by ${rule}${among}${bound}` })
+  const bound = life && boundText(pinnedOffer(guest, life), tree)
+  lines.push({ what: 'tree', value: tree.id, from: `${wanted} by ${rule}${among}${bound ?? ''}` })
   const planning = planTreeWithReasons(tree, {
     urls: world.urls,
     virt: facts.virt ?? guest.settings.virt.type.value,
@@ -42,6 +43,12 @@ export function explainBoot(facts: BootFacts, world: BootWorld): Explanation[] {
   const told = explainPlanning(planning)
   if (disk === undefined) return [...lines, ...told]
   return [...lines, ...told.slice(0, -1), { what: 'plan', value: 'local-disk', from: disk }]
+}
+
+function boundText(offer: Offer | undefined, { id, release }: Tree): string {
+  if (offer?.tree !== id) return ''
+  const version = release && `, in version ${release.version} since ${new Date(offer.firstMs).toISOString()}`
+  return `, bound until its installation ends${version ?? ''}`
 }
 
 function stateFrom(guest: Guest, life: GuestLife | undefined): string {

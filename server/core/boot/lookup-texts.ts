@@ -42,5 +42,5 @@ function boundTo({ guest: facts, tree }: LookupQuery, { guests, lifeOf }: Lookup
   if (!facts || tree || !lifeOf) return undefined
   const name = guests.match(facts)?.guest.name
   const life = name === undefined ? undefined : lifeOf(name)
-  return life && [life.state, life.offer?.tree, life.offer?.wanted]
+  return life && [life.state, life.offer?.tree, life.offer?.release?.version, life.offer?.wanted]
 }

@@ -1,5 +1,5 @@
 import type { Guest, GuestFacts, TreeSelector, VirtType } from '../guest/guest.ts'
-import { type GuestLife, pinnedTree, whyLocalDisk } from '../guest/life.ts'
+import { type GuestLife, type Offer, pinnedOffer, whyLocalDisk } from '../guest/life.ts'
 import type { GuestIndex } from '../guest/match.ts'
 import { sameArch } from '../tree/arch.ts'
 import type { Selection, TreeIndex } from '../tree/select.ts'
@@ -66,17 +66,22 @@ export function planGuest(
 
 /** The tree of a guest: the one that a running installation is bound to, else what its settings ask for. */
 export function selectForGuest(guest: Guest, trees: TreeIndex, life?: GuestLife): Selection {
-  const pinned = life && pinnedTree(guest, life)
-  const tree = pinned === undefined ? undefined : trees.byId(pinned)
+  const pinned = life && pinnedOffer(guest, life)
+  const tree = pinned && boundTree(pinned, trees)
   if (tree?.state === 'ready') return { found: true, tree, others: [] }
   if (pinned !== undefined && life?.state === 'installing') {
-    const why = `tree ${pinned}, which it is being installed from, is ${tree?.state ?? 'gone'}`
+    const why = `tree ${pinned.tree}, which it is being installed from, is ${tree?.state ?? 'gone'}`
     return { found: false, why, nearest: [] }
   }
   const wanted: TreeSelector | undefined = guest.settings.tree?.value
   if (wanted) return trees.select(wanted)
   const why = `it has no tree; give it or one of its profiles a "tree:" (${guest.definedAt})`
   return { found: false, why, nearest: [] }
+}
+
+/** In the version that was offered; when that was deleted meanwhile, in the present one. */
+function boundTree({ tree, release }: Offer, trees: TreeIndex): Tree | undefined {
+  return (release && trees.inVersion(tree, release)) ?? trees.byId(tree)
 }
 
 /** The reason with the way out of it. */

@@ -1,3 +1,4 @@
+import type { Release } from '../tree/tree.ts'
 import type { Guest } from './guest.ts'
 
 /**
@@ -11,6 +12,8 @@ export type LifeState = 'install' | 'installing' | 'installed' | 'local'
 export interface Offer {
   /** Id of the tree. */
   readonly tree: string
+  /** The version that was offered, of a tree that treeboot published. */
+  readonly release?: OfferedRelease
   /** What the configuration asked for at that time; another wish ends an offer that led to nothing. */
   readonly wanted: string
   /** The address that was given the offer. */
@@ -19,6 +22,8 @@ export interface Offer {
   /** When the kernel of the tree was last loaded by that address. */
   readonly kernelMs?: number
 }
+
+export type OfferedRelease = Pick<Release, 'id' | 'version'>
 
 /** What we remember of a guest. Times are milliseconds since 1970. */
 export interface GuestLife {
@@ -38,7 +43,13 @@ export interface GuestLife {
 /** What can happen to a guest. */
 export type LifeEvent =
   /** It asked what to boot and was told the installer. Only an offer: loaders ask by several names, try the next card, fail. */
-  | { readonly type: 'offered'; readonly tree: string; readonly wanted: string; readonly client: string }
+  | {
+      readonly type: 'offered'
+      readonly tree: string
+      readonly release?: OfferedRelease
+      readonly wanted: string
+      readonly client: string
+    }
   /** It asked and was told its own disk. */
   | { readonly type: 'sent-to-disk'; readonly client: string }
   | { readonly type: 'kernel'; readonly client: string }
@@ -122,8 +133,7 @@ export function nextLife(before: GuestLife | undefined, event: LifeEvent, atMs: 
       return step(life, atMs, 'disk', '', event.client)
     case 'kernel': {
       const { offer } = life
-      if (offer?.client !== event.client || life.state === 'installed' || life.state === 'local')
-        return undefined
+      if (offer?.client !== event.client || !isOpen(life.state)) return undefined
       return step({ ...life, offer: { ...offer, kernelMs: atMs } }, atMs, 'kernel', offer.tree, event.client)
     }
     case 'answers': {
@@ -160,16 +170,26 @@ function offered(
   event: Extract<LifeEvent, { type: 'offered' }>,
   atMs: number,
 ): Change | undefined {
-  if (life.state === 'installed' || life.state === 'local') return undefined
-  const { tree, wanted, client } = event
+  if (!isOpen(life.state)) return undefined
+  const { tree, release, wanted, client } = event
   const { offer: old } = life
-  const same = old?.tree === tree && old.wanted === wanted
+  const same = old?.tree === tree && isSameRelease(old.release, release) && old.wanted === wanted
   // Another attempt: whether its kernel gets through is to be seen.
-  const offer: Offer = { tree, wanted, client, firstMs: same ? old.firstMs : atMs }
+  const offer: Offer = {
+    tree,
+    ...(release && { release: { id: release.id, version: release.version } }),
+    wanted,
+    client,
+    firstMs: same ? old.firstMs : atMs,
+  }
   if (same && old.client === client && old.kernelMs === undefined && life.last?.kind === 'offered')
     return undefined
   const made = makeStep(life, atMs, 'offered', tree, client)
   return { life: { ...life, offer, last: newestOf(made) }, step: made }
+}
+
+function isSameRelease(a: OfferedRelease | undefined, b: OfferedRelease | undefined): boolean {
+  return a?.id === b?.id && a?.version === b?.version
 }
 
 function reported(
@@ -178,7 +198,7 @@ function reported(
   atMs: number,
 ): Change | undefined {
   const { report, client, detail = '' } = event
-  const open = life.state === 'install' || life.state === 'installing'
+  const open = isOpen(life.state)
   switch (report) {
     case 'progress':
       return step(life, atMs, 'progress', detail, client)
@@ -241,13 +261,18 @@ export function treeWish(guest: Guest): string {
 }
 
 /**
- * The tree that a guest is bound to. While nothing began, an edit of the configuration frees it; then it is bound
- * until the installation ends.
+ * The offer that a guest is bound to: its tree, in the version that it was offered. While nothing began, an edit of the
+ * configuration frees it; then it is bound until the installation ends.
  */
-export function pinnedTree(guest: Guest, life: GuestLife): string | undefined {
+export function pinnedOffer(guest: Guest, life: GuestLife): Offer | undefined {
   const { offer, state } = life
-  if (!offer || state === 'installed' || state === 'local') return undefined
-  return state === 'installing' || offer.wanted === treeWish(guest) ? offer.tree : undefined
+  if (!offer || !isOpen(state)) return undefined
+  return state === 'installing' || offer.wanted === treeWish(guest) ? offer : undefined
+}
+
+/** Whether an installation may be under way, and an offer still means something. */
+export function isOpen(state: LifeState): boolean {
+  return state === 'install' || state === 'installing'
 }
 
 /**

@@ -9,7 +9,7 @@ import {
   type TraitTest,
   traitTests,
 } from './traits.ts'
-import type { Tree } from './tree.ts'
+import type { Release, Tree } from './tree.ts'
 
 export type Selection =
   | {
@@ -30,7 +30,16 @@ export type Selection =
 export interface TreeIndex {
   /** Sorted by id, in every state. */
   readonly all: readonly Tree[]
+  /** In versions that were replaced, for whoever is in the middle of one. */
+  readonly earlier: readonly Tree[]
   byId(id: string): Tree | undefined
+  /** The tree in a version that may have been replaced; undefined when that is not there any more. */
+  inVersion(id: string, release: Pick<Release, 'id' | 'version'>): Tree | undefined
+  /**
+   * The trees for whoever goes on seeing these versions, by id of the release; this very index when they are what
+   * everyone sees.
+   */
+  asOf(versions: ReadonlyMap<string, number>): TreeIndex
   /** The ready tree that fits best: the newest version wins, then the better variant, then the newest files. */
   select(selector: TreeSelector): Selection
 }
@@ -38,20 +47,50 @@ export interface TreeIndex {
 /** Answers kept. Selectors come from clients, so the memory must end somewhere; it then starts anew. */
 const mostAnswers = 4096
 
+/** Arrangements kept for clients in the middle of earlier versions; mostly all of them see the same few. */
+const mostIndexes = 16
+
 /**
  * Arranges trees for 10,000 lookups a second: taken apart and sorted once, best first, so that the first that fits
  * is the answer; and an answer once found is kept, because an index never changes.
  */
-export function createTreeIndex(trees: readonly Tree[]): TreeIndex {
+export function createTreeIndex(trees: readonly Tree[], earlier: readonly Tree[] = []): TreeIndex {
   const all = [...trees].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
   const ids = new Map(all.map((tree) => [tree.id, tree]))
   const best = all.map(candidateOf).sort(betterFirst)
   const nearestIds = nearestByWords(best)
   const answers = new Map<string, Selection>()
+  const indexes = new Map<string, TreeIndex>()
+  const newest = new Map(all.flatMap(({ release }) => (release ? [[release.id, release.version]] : [])))
 
-  return {
+  const inVersion: TreeIndex['inVersion'] = (id, { id: release, version }) =>
+    [ids.get(id), ...earlier].find(
+      (tree) => tree?.id === id && tree.release?.id === release && tree.release.version === version,
+    )
+
+  const index: TreeIndex = {
     all,
+    earlier,
     byId: (id) => ids.get(stripSlashes(id)),
+    inVersion,
+    asOf(versions) {
+      const older = [...versions].filter(([id, version]) => newest.has(id) && newest.get(id) !== version)
+      if (older.length === 0) return index
+      const key = older.map((each) => each.join('\u0000')).join('\u0001')
+      const known = indexes.get(key)
+      if (known) return known
+      const seen = all.map((tree) => {
+        const version = tree.release && versions.get(tree.release.id)
+        return tree.release && version !== undefined && version !== tree.release.version
+          ? (inVersion(tree.id, { id: tree.release.id, version }) ?? tree)
+          : tree
+      })
+      const replaced = all.filter((tree, at) => tree !== seen[at])
+      const made = replaced.length === 0 ? index : createTreeIndex(seen, [...earlier, ...replaced])
+      if (indexes.size >= mostIndexes) indexes.clear()
+      indexes.set(key, made)
+      return made
+    },
     select(selector) {
       const key = 'id' in selector ? `\u0001${selector.id}` : keyOf(selector)
       const known = answers.get(key)
@@ -63,6 +102,7 @@ export function createTreeIndex(trees: readonly Tree[]): TreeIndex {
       return answer
     },
   }
+  return index
 }
 
 function keyOf({ distro = '', version = '', variant = '', arch = '' }: Traits): string {

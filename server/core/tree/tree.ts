@@ -79,6 +79,16 @@ export interface Description {
   readonly problems: readonly Problem[]
 }
 
+/** One published version of a tree, or of several that were published together. */
+export interface Release {
+  /** What it was published as: the id of the tree, or the path above the trees of one mirror. */
+  readonly id: string
+  /** Counts up from 1. */
+  readonly version: number
+  /** Real path of its folder. */
+  readonly folder: string
+}
+
 /** A tree as the catalog knows it: a description plus where it lies, what it is called and whether it is whole. */
 export interface Tree extends Description {
   /** Its path below `trees/`, without slashes at the ends; also its place in URLs: `/trees/<id>/`. */
@@ -88,6 +98,8 @@ export interface Tree extends Description {
     | { readonly kind: 'folder'; readonly path: string }
     /** `path` is the image itself, `name` what it is called beside the place where its files appear. */
     | { readonly kind: 'iso'; readonly path: string; readonly name: string }
+  /** The version that treeboot published; absent for what the operator copied into `trees/`. */
+  readonly release?: Release
   /** URL of the whole tree, of which only what boots is here: installers take their packages from there. */
   readonly upstream?: string
   readonly state: TreeState

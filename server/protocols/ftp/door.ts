@@ -126,7 +126,7 @@ export class FtpDoor implements Listener {
       return void turnAway(socket, `Too many sessions ${whose}; try again later`)
     }
     this.#perClient.set(address, ofClient + 1)
-    const who = { protocol: 'ftp', address, localAddress: plainAddress(local) } as const
+    const who = { protocol: 'ftp', address, localAddress: plainAddress(local), connection: socket } as const
     const session = new Session(this.#means, socket, who, () => {
       this.#sessions.delete(session)
       const left = (this.#perClient.get(address) ?? 1) - 1

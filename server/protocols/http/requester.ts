@@ -1,22 +1,29 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Requester } from '../../files/source.ts'
+import type { Connection, Requester } from '../../files/source.ts'
 
 /** What a connection tells about its client, the same for all its requests. */
 export interface Peer {
   readonly protocol: 'http' | 'https'
   readonly address: string
   readonly localAddress?: string
+  readonly connection?: Connection
 }
 
 export function peerOf(
-  socket: { readonly remoteAddress?: string | undefined; readonly localAddress?: string | undefined },
+  socket: Connection & {
+    readonly remoteAddress?: string | undefined
+    readonly localAddress?: string | undefined
+  },
   protocol: Peer['protocol'],
 ): Peer {
   const address = plainAddress(socket.remoteAddress ?? '')
   const local = socket.localAddress
-  return local === undefined
-    ? { protocol, address }
-    : { protocol, address, localAddress: plainAddress(local) }
+  return {
+    protocol,
+    address,
+    ...(local !== undefined && { localAddress: plainAddress(local) }),
+    connection: socket,
+  }
 }
 
 /** An IPv4 client of a socket that listens on `::` shows up as `::ffff:192.0.2.7`. */

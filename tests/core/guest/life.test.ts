@@ -7,7 +7,7 @@ import {
   newLife,
   nextLife,
   pinnedMs,
-  pinnedTree,
+  pinnedOffer,
   treeWish,
   whyLocalDisk,
 } from '../../../server/core/guest/life.ts'
@@ -105,22 +105,22 @@ describe('the operator', () => {
 
 describe('the tree of a guest', () => {
   test('is bound from the first offer to the end', () => {
-    expect(pinnedTree(guest, live())).toBeUndefined()
-    expect(pinnedTree(guest, live(offer))).toBe(fedora40.id)
-    expect(pinnedTree(guest, live(offer, kernel, answers()))).toBe(fedora40.id)
-    expect(pinnedTree(guest, live(offer, kernel, answers(), says('installed')))).toBeUndefined()
-    expect(pinnedTree(guest, live(offer, armed))).toBeUndefined()
+    expect(pinnedOffer(guest, live())?.tree).toBeUndefined()
+    expect(pinnedOffer(guest, live(offer))?.tree).toBe(fedora40.id)
+    expect(pinnedOffer(guest, live(offer, kernel, answers()))?.tree).toBe(fedora40.id)
+    expect(pinnedOffer(guest, live(offer, kernel, answers(), says('installed')))?.tree).toBeUndefined()
+    expect(pinnedOffer(guest, live(offer, armed))?.tree).toBeUndefined()
   })
   test('is freed by an edit of the configuration only while nothing began', () => {
     const edited = makeGuest('web01', { tree: 'f41' })
-    expect(pinnedTree(edited, live(offer))).toBeUndefined()
-    expect(pinnedTree(edited, live(offer, answers()))).toBe(fedora40.id)
+    expect(pinnedOffer(edited, live(offer))?.tree).toBeUndefined()
+    expect(pinnedOffer(edited, live(offer, answers()))?.tree).toBe(fedora40.id)
   })
   test('is bound for 24 hours from the first offer, not from the last', () => {
     const again = nextLife(live(offer, kernel), offer, pinnedMs)?.life ?? newLife
-    expect(pinnedTree(guest, lifeAt(again, pinnedMs + 999))).toBe(fedora40.id)
-    expect(pinnedTree(guest, lifeAt(again, pinnedMs + 1000))).toBeUndefined()
-    expect(pinnedTree(guest, lifeAt(live(offer), -pinnedMs))).toBeUndefined()
+    expect(pinnedOffer(guest, lifeAt(again, pinnedMs + 999))?.tree).toBe(fedora40.id)
+    expect(pinnedOffer(guest, lifeAt(again, pinnedMs + 1000))?.tree).toBeUndefined()
+    expect(pinnedOffer(guest, lifeAt(live(offer), -pinnedMs))?.tree).toBeUndefined()
   })
 })
 

@@ -203,8 +203,9 @@ describe.each([
       address: '127.0.0.1',
       localAddress: '127.0.0.1',
       host: 'boot.example',
+      open: expect.any(String),
     }
-    expect(seen).toEqual([
+    expect(seen.map(({ connection, ...who }) => ({ ...who, open: connection?.readyState }))).toEqual([
       everyone,
       { ...everyone, macs: ['52:54:00:AA:BB:01', '52-54-00-aa-bb-02'] },
       { ...everyone, macs: ['52:54:00:aa:bb:03'], uuid: 'U', serial: 'S' },
