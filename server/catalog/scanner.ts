@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import type { Tree } from '../core/tree/tree.ts'
 import { childId, type Discovery, discover, type Place, placeOf } from './discover.ts'
-import { isInside, stampOf } from './listing-source.ts'
+import { stampOf } from './listing-source.ts'
 import { imageStem } from './names.ts'
 import { readTree } from './read-tree.ts'
 import { TrackedTree, type Tracking } from './tracked-tree.ts'
@@ -51,16 +51,20 @@ export class TreeScanner {
   lookAt(happened: ReadonlyMap<string, ReadonlySet<string>>): Promise<void> {
     return this.#exclusively(async () => {
       const ids = new Set<string>()
+      // At start every folder is looked at once more, ten thousand for a thousand trees: found by their paths.
+      const trees = byFolder([...this.#trees.values()].map(({ place }) => place))
+      const searched = byFolder([...this.#searched.values()])
       for (const [folder, names] of happened) {
-        const inside = [...this.#trees.values()].filter(({ place }) => isInside(place.folder, folder))
-        for (const tree of inside) ids.add(tree.place.id)
-        for (const place of this.#searched.values())
-          if (place.folder === folder)
-            for (const name of names) {
-              ids.add(name ? childId(place.id, name) : place.id)
-              const stem = imageStem(name)
-              if (stem !== undefined) ids.add(childId(place.id, stem))
-            }
+        for (let above = folder; above.length >= this.#tracking.folder.length; above = dirname(above)) {
+          for (const place of trees.get(above) ?? []) ids.add(place.id)
+          if (above === dirname(above)) break
+        }
+        for (const place of searched.get(folder) ?? [])
+          for (const name of names) {
+            ids.add(name ? childId(place.id, name) : place.id)
+            const stem = imageStem(name)
+            if (stem !== undefined) ids.add(childId(place.id, stem))
+          }
       }
       const judged = new Map<string, Promise<boolean>>()
       for (const id of [...ids].sort()) await this.#refresh(id, judged)
@@ -197,6 +201,17 @@ export class TreeScanner {
     const now = await placeOf(this.#tracking.folder, place.id)
     return now !== undefined && isSamePlace(now, place)
   }
+}
+
+/** By their real path; several names may lead to one. */
+function byFolder(places: readonly Place[]): ReadonlyMap<string, readonly Place[]> {
+  const found = new Map<string, Place[]>()
+  for (const place of places) {
+    const same = found.get(place.folder)
+    if (same) same.push(place)
+    else found.set(place.folder, [place])
+  }
+  return found
 }
 
 function isSamePlace(a: Place, b: Place): boolean {
