@@ -3,7 +3,7 @@ import { Failure } from '../core/failure.ts'
 import { cleanPath } from '../files/path.ts'
 import { readWhole } from '../files/read-whole.ts'
 import { noMemory } from '../publish/guest-memory.ts'
-import { planAs, worldFor } from '../publish/loader-plan.ts'
+import { loaderOptions, planAs, worldFor } from '../publish/loader-plan.ts'
 import { createNamespace } from '../publish/namespace.ts'
 import { formats, isFormat, renderPlan } from '../render/render.ts'
 import { TemplateRenderer } from '../templates/renderer.ts'
@@ -47,9 +47,8 @@ async function render(
   const print = (text: string): void =>
     io.out(options.json ? json({ guest: name, as: options.as, text }) : text)
   if (isFormat(options.as)) {
-    return print(
-      renderPlan(planAs(guest, options.as, worldFor(snapshot, doors, who, past.lifeOf)), options.as),
-    )
+    const world = worldFor(snapshot, doors, who, past.lifeOf)
+    return print(renderPlan(planAs(guest, options.as, world), options.as, loaderOptions(who, world)))
   }
   const renderer = new TemplateRenderer()
   try {

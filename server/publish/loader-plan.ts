@@ -4,6 +4,7 @@ import { type BootFacts, type BootWorld, planBoot, planGuest, planKnown } from '
 import { type OpenDoors, serverUrls } from '../core/boot/urls.ts'
 import { Failure } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
+import { canonicalIp } from '../core/guest/identity.ts'
 import type { Requester } from '../files/source.ts'
 import { type Format, type RenderOptions, renderPlan } from '../render/render.ts'
 import type { TreeViews } from './tree-views.ts'
@@ -28,6 +29,17 @@ export function worldFor(
     unknown,
     menuTimeoutMs,
     ...(lifeOf && { lifeOf }),
+  }
+}
+
+/** How a plan is written for the loader that asks. `folder` is the one that it takes for its own. */
+export function loaderOptions(who: Requester, { urls }: BootWorld, folder = ''): RenderOptions {
+  const { protocol, localAddress } = who
+  const address = localAddress === undefined ? undefined : canonicalIp(localAddress)
+  return {
+    via: protocol === 'http' || protocol === 'https' ? 'http' : 'tftp',
+    loaderFolder: folder,
+    server: { http: urls.http, ...(address?.includes('.') && { address }) },
   }
 }
 

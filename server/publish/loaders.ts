@@ -11,7 +11,14 @@ import { renderGrub } from '../render/grub.ts'
 import { ipxeEntryScript, renderIpxe } from '../render/ipxe.ts'
 import { type Format, type RenderOptions, renderPlan } from '../render/render.ts'
 import type { GuestMemory } from './guest-memory.ts'
-import { type Decision, decideFor, decideForGuest, renderForLoader, worldFor } from './loader-plan.ts'
+import {
+  type Decision,
+  decideFor,
+  decideForGuest,
+  loaderOptions,
+  renderForLoader,
+  worldFor,
+} from './loader-plan.ts'
 import type { Mount } from './mounts.ts'
 import type { TreeViews } from './tree-views.ts'
 
@@ -106,7 +113,7 @@ function createLoaders({ snapshot, doors, decided, memory, views }: LoaderOption
   ): string {
     if (decision.plan.kind !== 'menu') return renderForLoader(decision.plan, as, how)
     const { http, tftp } = world.urls
-    const key = JSON.stringify([generation, http, tftp, as, how.via, how.loaderFolder])
+    const key = JSON.stringify([generation, http, tftp, as, how])
     const known = menus.get(key)
     if (known !== undefined) return known
     const text = renderForLoader(decision.plan, as, how)
@@ -131,7 +138,7 @@ function createLoaders({ snapshot, doors, decided, memory, views }: LoaderOption
       return undefined
     }
     await tell(decision, facts, path, who)
-    return write(decision, as, { via: via(who), loaderFolder: folder }, world, now.generation)
+    return write(decision, as, loaderOptions(who, world, folder), world, now.generation)
   }
 
   async function tell(
@@ -221,12 +228,14 @@ function createLoaders({ snapshot, doors, decided, memory, views }: LoaderOption
         const world = worldFor(snapshot(), doors(), who, memory?.lifeOf, views)
         // Who asks for a machine's description wants to install it; a loader is to do what is its turn.
         return loaderFiles.has(file)
-          ? renderForLoader(decideForGuest(guest, {}, world).plan, as, { via: via(who) })
-          : renderPlan(planGuest(guest, {}, world), as, { via: via(who) })
+          ? renderForLoader(decideForGuest(guest, {}, world).plan, as, loaderOptions(who, world))
+          : renderPlan(planGuest(guest, {}, world), as)
       }
       const facts = name === 'by' && loaderFiles.has(file) ? identitiesIn(more, who) : undefined
       if (!facts) return undefined
-      return (await answer(facts, as, path, who)) ?? (as === 'ipxe' ? renderIpxe(ignored) : undefined)
+      const plan = await answer(facts, as, path, who)
+      if (plan !== undefined || as !== 'ipxe') return plan
+      return renderIpxe(ignored, loaderOptions(who, worldFor(snapshot(), doors(), who)))
     },
 
     bootPaths: (): readonly string[] =>
@@ -237,10 +246,6 @@ function createLoaders({ snapshot, doors, decided, memory, views }: LoaderOption
 }
 
 const ignored = { kind: 'local-disk', why: 'this machine is no guest here' } as const
-
-function via(who: Requester): 'tftp' | 'http' {
-  return who.protocol === 'http' || who.protocol === 'https' ? 'http' : 'tftp'
-}
 
 /** What a request says of its sender besides the path. LPXELINUX sends a cookie, scripts of ours a query. */
 function factsOf(who: Requester): BootFacts {

@@ -29,6 +29,15 @@ export interface RenderOptions {
   readonly via?: 'tftp' | 'http'
   /** The folder that PXELINUX takes for its own, '' for the root; see `pxelinux.ts`. */
   readonly loaderFolder?: string
+  /** How this client reaches us, for loaders that go on to another loader. */
+  readonly server?: LoaderServer
+}
+
+export interface LoaderServer {
+  /** `http://mirror.example:8080` */
+  readonly http: string
+  /** IPv4, as it goes into the `siaddr` of a DHCP answer; absent where it is not known. */
+  readonly address?: string
 }
 
 interface Renderer {

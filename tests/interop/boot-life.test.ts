@@ -56,6 +56,7 @@ describe('the life of a guest, as its machine sees it', () => {
   async function makeWorld(
     loaders: Readonly<Record<string, string>>,
     advice: (treeboot: Treeboot) => DhcpAdvice,
+    more: Readonly<Record<string, unknown>> = {},
   ): Promise<World> {
     const { folder, undo } = bench
     const tree = makeTree(join(folder, 'trees'), 'fedora', await guestImages())
@@ -69,7 +70,7 @@ describe('the life of a guest, as its machine sees it', () => {
       ]),
     )
     const lan = makeLan(undo)
-    const treeboot = await startTreeboot(bench, { lan, config: { guests }, trees: [tree.id] })
+    const treeboot = await startTreeboot(bench, { lan, config: { guests, ...more }, trees: [tree.id] })
     await startDnsmasq(undo, lan.addHost('192.0.2.2'), folder, advice(treeboot))
     return { lan, treeboot }
   }
@@ -119,6 +120,17 @@ describe('the life of a guest, as its machine sees it', () => {
       const world = await makeWorld({}, ({ url }) => ({ bootFile: `${url}/boot.ipxe` }))
       await expectInstallThenDisk(world, 'bios', installedSince)
     }, 600_000)
+
+    /** The DHCP server knows nothing of booting and names itself as next server; iPXE ends in the host's GRUB. */
+    test.each(['/usr/lib/ipxe/snponly.efi', '/usr/lib/ipxe/ipxe.efi'])(
+      'UEFI by ProxyDHCP, %s',
+      async (file) => {
+        requireClient(ovmf, file, grub, 'grub-mkstandalone', '/usr/lib/grub/x86_64-efi/normal.mod')
+        const world = await makeWorld({ 'snponly.efi': file }, () => ({}), { dhcp: { mode: 'proxy' } })
+        await expectInstallThenDisk(world, 'uefi', installedSince)
+      },
+      600_000,
+    )
 
     test('UEFI, shim and GRUB as Debian signs them', async () => {
       requireClient(ovmf, shim, grub, 'grub-mkstandalone')

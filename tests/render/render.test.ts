@@ -141,3 +141,20 @@ test('names of formats are a closed set', () => {
   expect(isFormat('ipxe')).toBe(true)
   expect(isFormat('toString')).toBe(false)
 })
+
+test('iPXE under UEFI goes on to a GRUB that finds the disk, with us as the server that GRUB asks', () => {
+  const plan = { kind: 'local-disk', why: 'web01 is installed' } as const
+  const server = { http: 'http://192.0.2.1:8080', address: '192.0.2.1' }
+  const lines = renderPlan(plan, 'ipxe', { server }).split('\n')
+  const at = (text: string) => lines.findIndex((line) => line.includes(text))
+  expect(lines[at('next-server')]).toBe('iseq ${platform} efi && set netX/next-server 192.0.2.1 ||')
+  expect(lines[at('grubx64')]).toContain('chain --autofree http://192.0.2.1:8080/grubx64.efi ||')
+  expect(lines[at('grubaa64')]).toContain('iseq ${buildarch} arm64 &&')
+  expect([at('sanboot'), at('next-server'), at('grubx64'), at('grubaa64'), at('exit 1')]).toEqual(
+    [at('sanboot'), at('next-server'), at('grubx64'), at('grubaa64'), at('exit 1')].toSorted((a, b) => a - b),
+  )
+  // Reached by an address that is no IPv4 one, iPXE's own next server must do.
+  expect(renderPlan(plan, 'ipxe', { server: { http: 'http://[2001:db8::1]:8080' } })).not.toContain(
+    'next-server',
+  )
+})
