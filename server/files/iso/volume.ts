@@ -43,18 +43,26 @@ export function isSignature(bytes: Uint8Array): boolean {
 export async function readVolumes(image: Image): Promise<Volumes> {
   let found: Volumes = {}
   let extended = false
+  let seenExtended = false
   for (let sector = firstDescriptor; sector < firstDescriptor + mostDescriptors; sector++) {
     const offset = sector * sectorBytes
     if (offset + sectorBytes > image.size) break
     const bytes = await readExactly(image, { offset, length: sectorBytes }, 'a volume descriptor')
     const identifier = bytes.toString('latin1', 1, 6)
-    if (identifier === 'BEA01' || identifier === 'TEA01') extended = identifier === 'BEA01'
+    if (identifier === 'BEA01') extended = seenExtended = true
+    else if (identifier === 'TEA01') extended = false
     else if (identifier === 'NSR02' || identifier === 'NSR03') found = { ...found, udf: identifier }
     else if (identifier === 'CD001') found = take(found, image, bytes, offset)
     // ECMA-167 2/8.4 puts one descriptor into a sector, which on some disks has 4096 bytes: then every second is empty.
     else if (!extended && identifier !== 'BOOT2' && identifier !== 'CDW02') break
   }
   if (found.primary || found.joliet || found.udf) return found
+  if (seenExtended)
+    throw damaged(
+      image,
+      signatureAt,
+      'expected the descriptor "NSR02" or "NSR03" behind "BEA01", as UDF has it, and found none',
+    )
   const head =
     image.size < signatureAt + 5 ? undefined : await image.readAt(signatureAt, 5).catch(() => undefined)
   const seen =

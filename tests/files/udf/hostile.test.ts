@@ -21,23 +21,47 @@ const files: UdfShape['files'] = {
   link: { target: 'images/../images/pxeboot' },
 }
 
-const good: Record<string, Buffer> = {
-  'UDF 1.02': writeUdf({ files, blockBytes: 512 }).bytes,
-  'UDF 2.50': writeUdf({ files, blockBytes: 512, version2: true, metadata: true, folders: 'embedded' }).bytes,
-  'a bridge disc': writeBridge({ files }, (udf) => ({
-    files: { a: { pieces: [{ block: blockOf(udf, 'images/pxeboot/vmlinuz'), length: 6 }] } },
-    rockRidge: false,
-  })).bytes,
+const big = Array.from({ length: 5 }, (_, i) => ({ block: 1000 + i * 524_287, length: 0x3ffff800 }))
+
+/** ISO 9660 tells of the same files, where they are in one piece. */
+function bridge(rockRidge: boolean): Buffer {
+  const { bytes } = writeBridge({ files: { ...files, big: { pieces: big } } }, (udf) => ({
+    rockRidge,
+    files: {
+      big: { pieces: [{ block: 1257, length: (5 * 0x3ffff800) % 2 ** 32 }] },
+      'images/pxeboot/initrd.img': 'initrd',
+      link: { target: 'images/../images/pxeboot' },
+      ...Object.fromEntries(
+        ['images/pxeboot/vmlinuz', 'a/b/c/d/deep'].map((path) => [
+          path,
+          { pieces: [{ block: blockOf(udf, path), length: 4 }] },
+        ]),
+      ),
+    },
+  }))
+  return bytes
 }
 
-describe.each(Object.entries(good))('a damaged image with %s', (_name, whole) => {
+const eightGigabytes = 8 * 2 ** 30
+const good: Record<string, readonly [whole: Buffer, size?: number]> = {
+  'UDF 1.02': [writeUdf({ files, blockBytes: 512 }).bytes],
+  'UDF 2.50': [
+    writeUdf({ files, blockBytes: 512, version2: true, metadata: true, folders: 'embedded' }).bytes,
+  ],
+  'UDF beside plain names': [bridge(false), eightGigabytes],
+  'Rock Ridge, and a file over 4 GiB in UDF': [bridge(true), eightGigabytes],
+}
+
+describe.each(Object.entries(good))('a damaged image with %s', (_name, [whole, size = whole.length]) => {
   /** Where the bytes that parsing rests on are: everything that is not zero behind the system area. */
   const places = [...whole.keys()].filter((at) => at >= 32_768 && whole[at] !== 0)
   const tags = tagsIn(whole)
 
   test('before it is damaged has everything', async () => {
-    const { nodes, failures } = await walkImage(whole)
+    const { nodes, failures } = await walkImage(whole, size)
     expect(failures).toEqual([])
+    if (size === eightGigabytes)
+      expect(nodes.find(([path]) => path === '/big')?.[1].size).toBe(5 * 0x3ffff800)
     expect(nodes.map(([path]) => path)).toEqual(
       expect.arrayContaining(['/a/b/c/d/deep', '/images/pxeboot/vmlinuz', '/link/initrd.img']),
     )
@@ -67,7 +91,7 @@ describe.each(Object.entries(good))('a damaged image with %s', (_name, whole) =>
     async (_, sealed) => {
       await fc.assert(
         fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 8 }), async (changes) => {
-          const { failures, readings } = await walkImage(spoil(changes, sealed))
+          const { failures, readings } = await walkImage(spoil(changes, sealed), size)
           expect(readings).toBeLessThan(3000)
           for (const { kind, message } of failures) {
             expect(['invalid-data', 'unsupported']).toContain(kind)
@@ -87,7 +111,7 @@ describe.each(Object.entries(good))('a damaged image with %s', (_name, whole) =>
         bytes.writeUInt32LE(value >>> 0, place)
         const tag = tags.findLast((at) => at <= place)
         if (tag !== undefined) seal(bytes, tag)
-        expect((await walkImage(bytes)).readings).toBeLessThan(3000)
+        expect((await walkImage(bytes, size)).readings).toBeLessThan(3000)
       }),
       { numRuns: 300 },
     )
@@ -108,7 +132,7 @@ describe.each(Object.entries(good))('a damaged image with %s', (_name, whole) =>
       fc.asyncProperty(fc.uint8Array({ minLength: 2048, maxLength: 8192 }), async (junk) => {
         const bytes = Buffer.from(whole)
         bytes.set(junk.subarray(0, bytes.length - start), start)
-        await walkImage(bytes)
+        await walkImage(bytes, size)
       }),
       { numRuns: 50 },
     )

@@ -305,6 +305,16 @@ test('an image is recognised by its content', async () => {
   expect(await looksLikeIso(file)).toBe(true)
 })
 
+test('an image that only begins as UDF does says what it lacks', async () => {
+  const { bytes } = writeUdf({ files: { a: 'x' } })
+  bytes.write('NSR99', 17 * 2048 + 1)
+  const file = join(temporaryFolder(), 'disc.iso')
+  await writeFile(file, bytes)
+  await expect(isoSource(file)).rejects.toThrow(
+    'disc.iso, byte 32769: expected the descriptor "NSR02" or "NSR03" behind "BEA01", as UDF has it, and found none',
+  )
+})
+
 test('partitions of rewritable and recordable discs are refused, with what to do', async () => {
   const { bytes, sequenceAt } = writeUdf({ files: { a: 'x' }, metadata: true })
   for (const [kind, name] of ['*UDF Virtual Partition\0', '*UDF Sparable Partition'].entries()) {

@@ -5,18 +5,24 @@ import type { Image } from '../../../server/files/iso/image.ts'
 import type { IsoNode } from '../../../server/files/iso/node.ts'
 import { type CleanPath, joinPath, rootPath } from '../../../server/files/path.ts'
 
-/** An image in memory that notes every reading, so that a test sees one outside of it. */
-export function imageOf(bytes: Buffer): Image & { readonly readings: () => number } {
+/**
+ * An image in memory that notes every reading, so that a test sees one outside of it.
+ *
+ * @param size Larger than the bytes: zeros follow.
+ */
+export function imageOf(bytes: Buffer, size = bytes.length): Image & { readonly readings: () => number } {
   let readings = 0
   return {
     name: 'x.iso',
-    size: bytes.length,
+    size,
     readings: () => readings,
     readAt(position, length) {
       readings++
-      if (position < 0 || length < 0 || position + length > bytes.length)
-        throw new Error(`a reading outside of the image: ${length} bytes at ${position} of ${bytes.length}`)
-      return Promise.resolve(Buffer.from(bytes.subarray(position, position + length)))
+      if (position < 0 || length < 0 || position + length > size)
+        throw new Error(`a reading outside of the image: ${length} bytes at ${position} of ${size}`)
+      const read = Buffer.alloc(length)
+      read.set(bytes.subarray(position, position + length))
+      return Promise.resolve(read)
     },
   }
 }
@@ -28,8 +34,8 @@ export interface Walked {
 }
 
 /** Walks everything that can be reached, as a client that follows each listing would, within a bound. */
-export async function walkImage(bytes: Buffer): Promise<Walked> {
-  const image = imageOf(bytes)
+export async function walkImage(bytes: Buffer, size = bytes.length): Promise<Walked> {
+  const image = imageOf(bytes, size)
   const nodes: [CleanPath, IsoNode][] = []
   const failures: Failure[] = []
   const keep = (error: unknown): undefined => {
@@ -47,7 +53,7 @@ export async function walkImage(bytes: Buffer): Promise<Walked> {
       if (node.kind === 'folder') waiting.push(at)
       if (!node.trouble)
         for (const { offset, length } of node.kind === 'file' ? node.extents : [])
-          expect(offset >= 0 && offset + length <= bytes.length, `${at} at ${offset}`).toBe(true)
+          expect(offset >= 0 && offset + length <= size, `${at} at ${offset}`).toBe(true)
     }
   }
   return { nodes, failures, readings: image.readings() }
