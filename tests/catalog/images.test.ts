@@ -13,6 +13,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { LiveTrees } from '../../server/catalog/live-trees.ts'
 import { VerifyCache } from '../../server/catalog/verify-cache.ts'
 import { writeIso } from '../support/iso/write-iso.ts'
+import { writeUdf } from '../support/iso/write-udf.ts'
 import {
   imagesOfTree,
   makeTree,
@@ -65,6 +66,23 @@ test('an ISO dropped into trees/ is a tree, verified to its digests', async () =
     sizes: { 'images/pxeboot/vmlinuz': 13 },
   })
   expect(told).toContain('Fedora-40 verifying')
+})
+
+test('an image of UDF alone is a tree as well, and one that is cut is waited for', async () => {
+  const base = home()
+  const { becomes, tree } = await watching(base)
+  const file = join(base, 'trees/Fedora-40.img')
+  const files = { '.treeinfo': treeinfoText(), ...imagesOfTree(), rest: 'x'.repeat(2_000_000) }
+  const { bytes } = writeUdf({ files })
+  writeFileSync(file, bytes.subarray(0, 1_000_000))
+  await becomes('Fedora-40', 'incoming')
+  writeFileSync(file, bytes)
+  await becomes('Fedora-40', 'ready')
+  expect(tree('Fedora-40')).toMatchObject({
+    version: '40',
+    origin: { kind: 'iso', path: file, name: 'Fedora-40.img' },
+    sizes: { 'images/pxeboot/vmlinuz': 13 },
+  })
 })
 
 test('one flipped byte inside is found and named; the right image in its place is ready', async () => {

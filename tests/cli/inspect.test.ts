@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { registerInspect } from '../../server/cli/inspect.ts'
 import { expectGolden } from '../support/golden.ts'
 import { writeIso } from '../support/iso/write-iso.ts'
+import { writeUdf } from '../support/iso/write-udf.ts'
 
 const fixtures = join(import.meta.dirname, '../fixtures/treeinfo/trees')
 let folder = ''
@@ -99,10 +100,13 @@ describe('for people', () => {
     expectGolden('cli/inspect-debian-12.txt', out)
   })
 
-  test('an ISO image, by its content and not by its name', async () => {
+  test.each([
+    ['ISO 9660', writeIso],
+    ['UDF alone', writeUdf],
+  ])('an image with %s, by its content and not by its name', async (_name, write) => {
     const treeinfo =
       '[general]\nfamily = Fedora\nversion = 40\narch = x86_64\n[images-x86_64]\nkernel = k\ninitrd = i\n'
-    const image = writeIso({ files: { '.treeinfo': treeinfo, k: 'kernel', i: 'initrd' }, rockRidge: true })
+    const image = write({ files: { '.treeinfo': treeinfo, k: 'kernel', i: 'initrd' } })
     writeFileSync(join(folder, 'disc'), image.bytes)
     const { out, code } = await inspect(join(folder, 'disc'), '--json')
     expect(JSON.parse(out)).toMatchObject({

@@ -8,6 +8,7 @@ import { type App, createApp } from '../../server/app.ts'
 import { encodePacket } from '../../server/protocols/tftp/packet.ts'
 import { RawFtp } from '../support/ftp.ts'
 import { writeIso } from '../support/iso/write-iso.ts'
+import { type UdfFile, writeUdf } from '../support/iso/write-udf.ts'
 import { NfsClient, NfsError, TcpWire } from '../support/nfs-client.ts'
 import { fetchTftp, TftpRefusal } from '../support/tftp-client.ts'
 import { imagesOfTree, keptFolder, makeTree, treeinfoText, writeBelow } from '../support/tree-folder.ts'
@@ -71,6 +72,9 @@ beforeAll(async () => {
   put('/trees/fedora-41.iso', image)
   for (const [path, bytes] of Object.entries(disc))
     expected.set(`/trees/fedora-41/${path}`, Buffer.from(bytes))
+  put('/trees/fedora-41-udf.iso', inPieces(disc))
+  for (const [path, bytes] of Object.entries(disc))
+    expected.set(`/trees/fedora-41-udf/${path}`, Buffer.from(bytes))
   makeHuge()
   app = createApp({ cwd: home.path, version: 'test' })
   await app.start()
@@ -80,7 +84,7 @@ beforeAll(async () => {
   nfsWire = await TcpWire.open(ports.nfs ?? 0)
   nfs = new NfsClient(nfsWire)
   const ready = () => app.snapshot().trees.all.filter((tree) => tree.state === 'ready').length
-  await vi.waitFor(() => expect(ready()).toBe(2), { timeout: 15_000 })
+  await vi.waitFor(() => expect(ready()).toBe(3), { timeout: 15_000 })
 }, 20_000)
 
 afterAll(async () => {
@@ -89,6 +93,15 @@ afterAll(async () => {
   await app.stop()
   home.remove()
 })
+
+/** A disc with UDF alone: files that have no place together, and small ones in their file entries. */
+function inPieces(files: Readonly<Record<string, string | Buffer>>): Buffer {
+  const form = (bytes: string | Buffer): UdfFile =>
+    bytes.length < 1000 ? { bytes, allocation: 'embedded' } : { bytes, pieceBlocks: 7, descriptorsEach: 20 }
+  return writeUdf({
+    files: Object.fromEntries(Object.entries(files).map(([path, bytes]) => [path, form(bytes)])),
+  }).bytes
+}
 
 function makeHuge(): void {
   writeBelow(home.path, huge.path, '')
@@ -159,6 +172,8 @@ describe.each(ways)('%s', (_name, fetchBy, largest) => {
   test('files of every size around the buffers, and empty ones', () => expectSame('/trees/sizes/'))
 
   test('the same inside an ISO image', () => expectSame('/trees/fedora-41/'))
+
+  test('the same inside an image of UDF, in pieces', () => expectSame('/trees/fedora-41-udf/'))
 
   test('names with spaces, signs and UTF-8', async () => {
     for (const name of names) expect((await fetchBy(`/trees/names/${name}/${name}`)).toString()).toBe(name)

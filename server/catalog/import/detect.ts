@@ -17,7 +17,7 @@ export async function detectFile(file: string): Promise<FileKind> {
   if (packingOf(head) !== 'plain' && isTarHeader(await firstUnpacked(file, 512))) return 'tar'
   throw new Failure(
     'invalid-data',
-    `${file} is no disc image (no CD001 at byte 32769), no tar archive, and no Debian package; it begins with ${showBytes(head)}`,
+    `${file} is no disc image (neither CD001 nor BEA01 at byte 32769), no tar archive, and no Debian package; it begins with ${showBytes(head)}`,
   )
 }
 

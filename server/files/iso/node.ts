@@ -8,8 +8,13 @@ export interface IsoNode {
   readonly kind: 'file' | 'folder' | 'symlink'
   readonly size: number
   readonly modifiedMs: number
-  /** Where its bytes are, in order, runs that follow each other joined; for a folder its directory. */
+  /**
+   * Where its bytes are, in order, runs that follow each other joined. For a folder one, by which it is known from all
+   * others: its directory, in UDF its file entry.
+   */
   readonly extents: readonly Extent[]
+  /** Of a folder in UDF: where its file entry is in the blocks of the volume. */
+  readonly icb?: { readonly block: number; readonly partition: number }
   /** Where a symlink points, as written. */
   readonly target?: string
   /** Why its bytes cannot be had. */
@@ -70,7 +75,7 @@ function troubleOf(image: Image, facts: FileFacts, extents: readonly Extent[]): 
   if (extents.length > mostExtents)
     return {
       kind: 'invalid-data',
-      message: `${image.name}: ${name} is in ${extents.length} pieces; at most ${mostExtents} are read`,
+      message: `${image.name}, byte ${extents[0]?.offset}: ${name} begins here and is in ${extents.length} pieces; at most ${mostExtents} are read`,
     }
   const outside = extents.find((extent) => !isInImage(image, extent))
   if (!outside) return undefined
@@ -79,4 +84,9 @@ function troubleOf(image: Image, facts: FileFacts, extents: readonly Extent[]): 
     kind: 'invalid-data',
     message: `${image.name}: ${name} lies at bytes ${outside.offset} to ${end}, but the image ends at byte ${image.size}: it was not copied to its end`,
   }
+}
+
+/** No client can ask for other names, and a listing must not tell them. */
+export function isReachable(name: string): boolean {
+  return name !== '' && name !== '.' && name !== '..' && !/[/\x00-\x1f\x7f]|\p{Cs}/u.test(name)
 }

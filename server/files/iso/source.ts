@@ -6,15 +6,15 @@ import { etagOf, openSame } from '../disk.ts'
 import { byName, folderEntry } from '../entry.ts'
 import { baseName, type CleanPath } from '../path.ts'
 import type { Entry, FileSource, OpenFile } from '../source.ts'
+import { type Disc, openDisc } from './disc.ts'
 import type { Extent, Image } from './image.ts'
-import { IsoIndex } from './index.ts'
 import type { IsoNode } from './node.ts'
 import { isSignature, signatureAt } from './volume.ts'
 
-/** An image as it is now: its index, and which version of the file that is an index of. */
+/** An image as it is now, and which version of the file that is. */
 interface Opened {
   readonly etag: string
-  readonly index: IsoIndex
+  readonly disc: Disc
   readonly entries: LRUCache<CleanPath, Entry>
 }
 
@@ -28,7 +28,7 @@ const rememberedEntries = 4096
 const paddingBytes = 512 * 1024
 
 /**
- * The files inside an ISO image, read straight from it: nothing is mounted or unpacked. A file in one run has an
+ * The files inside an image of a disc (ISO 9660, UDF), read straight from it: nothing is mounted or unpacked. A file in one run has an
  * `extent` in the image, so that it is sent exactly as a file of its own would be; one in several runs is read
  * through `open`.
  *
@@ -53,15 +53,15 @@ export async function isoSource(file: string): Promise<IsoSource> {
 
   return {
     get missingBytes() {
-      const { image, volume } = opened.index
-      const missing = volume.bytes - image.size
+      const { image, bytes } = opened.disc
+      const missing = bytes - image.size
       return missing > paddingBytes ? missing : 0
     },
     async stat(path) {
-      const { index, entries, etag } = await current()
+      const { disc, entries, etag } = await current()
       const known = entries.get(path)
       if (known) return known
-      const node = await index.find(path)
+      const node = await disc.find(path)
       if (!node) return undefined
       if (node.trouble) throw new Failure(node.trouble.kind, node.trouble.message)
       const entry = entryOf(file, etag, baseName(path), node)
@@ -69,8 +69,8 @@ export async function isoSource(file: string): Promise<IsoSource> {
       return entry
     },
     async list(path) {
-      const { index, etag } = await current()
-      const nodes = await index.list(path)
+      const { disc, etag } = await current()
+      const nodes = await disc.list(path)
       return nodes?.map((node) => entryOf(file, etag, node.name, node)).sort(byName)
     },
   }
@@ -91,8 +91,7 @@ async function openImage(file: string, stats: BigIntStats): Promise<Opened> {
   if (!stats.isFile()) throw new Failure('invalid-data', `${file} is no regular file, so no image`)
   const etag = etagOf(stats)
   const image: Image = { name: basename(file), size: Number(stats.size), readAt: readFrom(file, etag) }
-  const index = await IsoIndex.open(image)
-  return { etag, index, entries: new LRUCache({ max: rememberedEntries }) }
+  return { etag, disc: await openDisc(image), entries: new LRUCache({ max: rememberedEntries }) }
 }
 
 /** Opened for each reading: directories are read once, and a descriptor kept would keep a deleted image on the disk. */
@@ -143,17 +142,33 @@ function openExtents(image: OpenFile, extents: readonly Extent[], size: number):
   }
   return {
     size,
-    read(target, offset, length, position) {
-      let at = starts.length - 1
-      while (at > 0 && (starts[at] ?? 0) > position) at--
-      const extent = extents[at]
-      const within = position - (starts[at] ?? 0)
-      if (!extent || within < 0 || within >= extent.length) return Promise.resolve(0)
-      // A reading that would go on in the next run ends here; the caller asks again for the rest.
-      return image.read(target, offset, Math.min(length, extent.length - within), extent.offset + within)
+    async read(target, offset, length, position) {
+      let done = 0
+      for (let at = runAt(starts, position); done < length; at++) {
+        const extent = extents[at]
+        const within = position + done - (starts[at] ?? 0)
+        if (!extent || within < 0 || within >= extent.length) break
+        const wanted = Math.min(length - done, extent.length - within)
+        const count = await image.read(target, offset + done, wanted, extent.offset + within)
+        done += count
+        if (count < wanted) break
+      }
+      return done
     },
     close: () => image.close(),
   }
+}
+
+/** The last run that begins at a position or before. */
+function runAt(starts: readonly number[], position: number): number {
+  let low = 0
+  let high = starts.length
+  while (high - low > 1) {
+    const middle = (low + high) >> 1
+    if ((starts[middle] ?? 0) <= position) low = middle
+    else high = middle
+  }
+  return low
 }
 
 function statsOf(file: string): Promise<BigIntStats> {

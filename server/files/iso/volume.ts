@@ -1,4 +1,3 @@
-import { Failure } from '../../core/failure.ts'
 import { damaged, type Extent, type Image, readExactly, sectorBytes } from './image.ts'
 
 /** A volume descriptor of ISO 9660 (ECMA-119 8.4 and 8.5): one way to look at the files of a disc. */
@@ -37,26 +36,32 @@ export function isSignature(bytes: Uint8Array): boolean {
 }
 
 /**
- * Reads the volume descriptors.
+ * Reads the volume descriptors, and whether there is UDF besides them or alone.
  *
- * @throws Failure `invalid-data` when this is no image of a disc; `unsupported` when it has only a file system that we do not read.
+ * @throws Failure `invalid-data` when this is no image of a disc.
  */
 export async function readVolumes(image: Image): Promise<Volumes> {
   let found: Volumes = {}
+  let extended = false
+  let seenExtended = false
   for (let sector = firstDescriptor; sector < firstDescriptor + mostDescriptors; sector++) {
     const offset = sector * sectorBytes
     if (offset + sectorBytes > image.size) break
     const bytes = await readExactly(image, { offset, length: sectorBytes }, 'a volume descriptor')
     const identifier = bytes.toString('latin1', 1, 6)
-    if (identifier === 'NSR02' || identifier === 'NSR03') found = { ...found, udf: identifier }
+    if (identifier === 'BEA01') extended = seenExtended = true
+    else if (identifier === 'TEA01') extended = false
+    else if (identifier === 'NSR02' || identifier === 'NSR03') found = { ...found, udf: identifier }
     else if (identifier === 'CD001') found = take(found, image, bytes, offset)
-    else if (!['BEA01', 'TEA01', 'BOOT2', 'CDW02'].includes(identifier)) break
+    // ECMA-167 2/8.4 puts one descriptor into a sector, which on some disks has 4096 bytes: then every second is empty.
+    else if (!extended && identifier !== 'BOOT2' && identifier !== 'CDW02') break
   }
-  if (found.primary || found.joliet) return found
-  if (found.udf)
-    throw new Failure(
-      'unsupported',
-      `${image.name} holds UDF (${found.udf}) and no ISO 9660 volume; unpack it into a folder of trees/ (7z x ${image.name})`,
+  if (found.primary || found.joliet || found.udf) return found
+  if (seenExtended)
+    throw damaged(
+      image,
+      signatureAt,
+      'expected the descriptor "NSR02" or "NSR03" behind "BEA01", as UDF has it, and found none',
     )
   const head =
     image.size < signatureAt + 5 ? undefined : await image.readAt(signatureAt, 5).catch(() => undefined)
@@ -64,7 +69,11 @@ export async function readVolumes(image: Image): Promise<Volumes> {
     head === undefined
       ? `the file has only ${image.size} bytes`
       : `found ${JSON.stringify(head.toString('latin1'))}`
-  throw damaged(image, signatureAt, `expected "CD001", as an ISO image has it there; ${seen}`)
+  throw damaged(
+    image,
+    signatureAt,
+    `expected "CD001" or "BEA01", as an image of ISO 9660 or UDF has it there; ${seen}`,
+  )
 }
 
 function take(found: Volumes, image: Image, bytes: Buffer, offset: number): Volumes {

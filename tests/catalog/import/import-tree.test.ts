@@ -18,6 +18,8 @@ import { importLocal } from '../../../server/catalog/import/import-tree.ts'
 import { readTar } from '../../../server/catalog/import/tar.ts'
 import { VersionStore } from '../../../server/catalog/versions/version-store.ts'
 import { Failure } from '../../../server/core/failure.ts'
+import { writeIso } from '../../support/iso/write-iso.ts'
+import { writeUdf } from '../../support/iso/write-udf.ts'
 import { arOf, type TarSpec, tarOf } from '../../support/tar.ts'
 import {
   imagesOfTree,
@@ -152,10 +154,26 @@ test('links through links cannot lead a file out', async () => {
   }
 })
 
+test.each([
+  ['ISO 9660', writeIso],
+  ['UDF alone', writeUdf],
+])('an image with %s is known by its content, whatever it is called', async (_name, write) => {
+  const { base, trees, store } = world()
+  const { bytes } = write({ files: { '.treeinfo': treeinfoText(), ...imagesOfTree() } })
+  writeFileSync(join(base, 'download.part'), bytes)
+  const outcome = await importLocal(store, join(base, 'download.part'))
+  expect(outcome.trees.map(({ id, release }) => [id, release.outcome])).toEqual([
+    ['fedora-40-server-x86_64', 'published'],
+  ])
+  expect(readFileSync(join(trees, 'fedora-40-server-x86_64.iso')).equals(bytes)).toBe(true)
+})
+
 test('what is neither image, archive nor package says what it begins with', async () => {
   const { base, store } = world()
   writeFileSync(join(base, 'Fedora.iso'), 'not really')
-  await expect(importLocal(store, join(base, 'Fedora.iso'))).rejects.toThrow('it begins with 6e 6f 74 20')
+  await expect(importLocal(store, join(base, 'Fedora.iso'))).rejects.toThrow(
+    'is no disc image (neither CD001 nor BEA01 at byte 32769), no tar archive, and no Debian package; it begins with 6e 6f 74 20',
+  )
   await expect(importLocal(store, join(base, 'nothing'))).rejects.toThrow('there is no')
 })
 

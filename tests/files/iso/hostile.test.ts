@@ -2,56 +2,10 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Failure } from '../../../server/core/failure.ts'
-import type { Image } from '../../../server/files/iso/image.ts'
-import { IsoIndex } from '../../../server/files/iso/index.ts'
-import type { IsoNode } from '../../../server/files/iso/node.ts'
-import { type CleanPath, cleanPath, joinPath, rootPath } from '../../../server/files/path.ts'
+import { openDisc } from '../../../server/files/iso/disc.ts'
+import { cleanPath } from '../../../server/files/path.ts'
+import { fromSparseHex, imageOf, sparseHex, walkImage } from '../../support/iso/walk-image.ts'
 import { continuationField, field, type IsoShape, writeIso } from '../../support/iso/write-iso.ts'
-
-/** An image in memory that notes every reading, so that a test sees one outside of it. */
-function imageOf(bytes: Buffer): Image & { readonly readings: () => number } {
-  let readings = 0
-  return {
-    name: 'x.iso',
-    size: bytes.length,
-    readings: () => readings,
-    readAt(position, length) {
-      readings++
-      if (position < 0 || length < 0 || position + length > bytes.length)
-        throw new Error(`a reading outside of the image: ${length} bytes at ${position} of ${bytes.length}`)
-      return Promise.resolve(Buffer.from(bytes.subarray(position, position + length)))
-    },
-  }
-}
-
-/** Walks everything that can be reached, as a client that follows each listing would, within a bound. */
-async function walk(
-  bytes: Buffer,
-): Promise<{ nodes: [CleanPath, IsoNode][]; failures: Failure[]; readings: number }> {
-  const image = imageOf(bytes)
-  const nodes: [CleanPath, IsoNode][] = []
-  const failures: Failure[] = []
-  const keep = (error: unknown): undefined => {
-    if (!(error instanceof Failure)) throw error
-    failures.push(error)
-    return undefined
-  }
-  const index = await IsoIndex.open(image).catch(keep)
-  const waiting: CleanPath[] = index ? [rootPath] : []
-  for (let path = waiting.pop(); index && path !== undefined && nodes.length < 300; path = waiting.pop()) {
-    for (const node of (await index.list(path).catch(keep)) ?? []) {
-      const at = joinPath(path, node.name)
-      nodes.push([at, node])
-      await index.find(at).catch(keep)
-      if (node.kind === 'folder') waiting.push(at)
-      if (!node.trouble)
-        for (const { offset, length } of node.kind === 'file' ? node.extents : [])
-          expect(offset >= 0 && offset + length <= bytes.length, `${at} at ${offset}`).toBe(true)
-    }
-  }
-  return { nodes, failures, readings: image.readings() }
-}
 
 const shape: IsoShape = {
   files: {
@@ -80,7 +34,7 @@ describe('a damaged image', () => {
   const places = vital(good)
 
   test('before it is damaged has everything', async () => {
-    const { nodes, failures } = await walk(good)
+    const { nodes, failures } = await walkImage(good)
     expect(failures).toEqual([])
     expect(nodes.map(([path]) => path)).toEqual(
       expect.arrayContaining(['/a/b/c/d/deep', '/images/pxeboot/vmlinuz', '/link/initrd.img']),
@@ -96,7 +50,7 @@ describe('a damaged image', () => {
       fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 8 }), async (changes) => {
         const bytes = Buffer.from(good)
         for (const [place, value] of changes) bytes[places[place] ?? 0] = value
-        const { failures, readings } = await walk(bytes)
+        const { failures, readings } = await walkImage(bytes)
         expect(readings).toBeLessThan(3000)
         for (const { kind, message } of failures) {
           expect(['invalid-data', 'unsupported']).toContain(kind)
@@ -112,7 +66,7 @@ describe('a damaged image', () => {
       fc.asyncProperty(fc.nat(places.length - 1), fc.nat(0xffffffff), async (place, value) => {
         const bytes = Buffer.from(good)
         bytes.writeUInt32LE(value >>> 0, Math.min(places[place] ?? 0, bytes.length - 4))
-        const { readings } = await walk(bytes)
+        const { readings } = await walkImage(bytes)
         expect(readings).toBeLessThan(3000)
       }),
       { numRuns: 300 },
@@ -122,7 +76,7 @@ describe('a damaged image', () => {
   test('cut anywhere', async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(good.length), async (length) => {
-        await walk(good.subarray(0, length))
+        await walkImage(good.subarray(0, length))
       }),
       { numRuns: 200 },
     )
@@ -133,7 +87,7 @@ describe('a damaged image', () => {
       fc.asyncProperty(fc.uint8Array({ minLength: 2048, maxLength: 8192 }), async (junk) => {
         const bytes = Buffer.from(good)
         bytes.set(junk.subarray(0, bytes.length - 20 * 2048), 20 * 2048)
-        await walk(bytes)
+        await walkImage(bytes)
       }),
       { numRuns: 100 },
     )
@@ -220,18 +174,18 @@ const hostile: Record<string, () => Buffer> = {
 
 describe('an image made to hurt', () => {
   test.each(Object.entries(hostile))('%s', async (_name, make) => {
-    const { readings } = await walk(make())
+    const { readings } = await walkImage(make())
     expect(readings).toBeLessThan(20_000)
   })
 
   test('a folder in itself is refused with its place, and not listed', async () => {
     const { bytes, folders } = writeIso({ files: { 'a/b/file': 'x' } })
     const block = folders.get('a')?.block ?? 0
-    const index = await IsoIndex.open(imageOf(withFolder(bytes, folders, 'a', 'b', block)))
-    await expect(index.find(cleanPath('/a/b'))).rejects.toThrow(
+    const disc = await openDisc(imageOf(withFolder(bytes, folders, 'a', 'b', block)))
+    await expect(disc.find(cleanPath('/a/b'))).rejects.toThrow(
       `x.iso, byte ${block * 2048}: the folder b holds itself`,
     )
-    expect(await index.list(cleanPath('/a'))).toEqual([])
+    expect(await disc.list(cleanPath('/a'))).toEqual([])
   })
 })
 
@@ -262,26 +216,6 @@ describe('the corpus', () => {
     }
   }
   test.each(readdirSync(folder).filter((name) => name.endsWith('.hex')))('%s', async (name) => {
-    await walk(fromSparseHex(readFileSync(join(folder, name), 'utf8')))
+    await walkImage(fromSparseHex(readFileSync(join(folder, name), 'utf8')))
   })
 })
-
-/** Lines of `offset: hex`, 32 bytes each, without those that are all zero; the first line is the size. */
-function sparseHex(bytes: Buffer): string {
-  const lines = [`size ${bytes.length}`]
-  for (let at = 0; at < bytes.length; at += 32) {
-    const row = bytes.subarray(at, at + 32)
-    if (row.some((byte) => byte !== 0)) lines.push(`${at}: ${row.toString('hex')}`)
-  }
-  return `${lines.join('\n')}\n`
-}
-
-function fromSparseHex(text: string): Buffer {
-  const [first = '', ...lines] = text.trim().split('\n')
-  const bytes = Buffer.alloc(Number(first.replace('size ', '')))
-  for (const line of lines) {
-    const [at = '', hex = ''] = line.split(': ')
-    Buffer.from(hex, 'hex').copy(bytes, Number(at))
-  }
-  return bytes
-}

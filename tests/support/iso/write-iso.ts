@@ -23,6 +23,8 @@ export interface IsoShape {
   readonly relocated?: readonly string[]
   /** Put long Rock Ridge fields into continuation areas. */
   readonly continuation?: boolean
+  /** Where files and directories begin; what lies between that and the descriptors is free for other things. */
+  readonly firstBlock?: number
 }
 
 interface Folder {
@@ -64,9 +66,10 @@ export function writeIso(shape: IsoShape): WrittenIso {
     places: new Map(),
     more: { block: 0, bytes: [], used: 0 },
   }
+  const firstBlock = shape.firstBlock ?? 20
   const blocks: Buffer[] = []
   const put = (bytes: Buffer): number => {
-    const at = 20 + blocks.reduce((sum, each) => sum + each.length / sector, 0)
+    const at = firstBlock + blocks.reduce((sum, each) => sum + each.length / sector, 0)
     blocks.push(Buffer.concat([bytes, Buffer.alloc((sector - (bytes.length % sector)) % sector)]))
     return at
   }
@@ -74,13 +77,13 @@ export function writeIso(shape: IsoShape): WrittenIso {
     const bytes = Buffer.from(file.bytes ?? '')
     disc.places.set(path, { block: bytes.length > 0 ? put(bytes) : 0, length: bytes.length })
   }
-  const at = () => 20 + blocks.reduce((sum, each) => sum + each.length / sector, 0)
+  const at = () => firstBlock + blocks.reduce((sum, each) => sum + each.length / sector, 0)
   const primary = writeDirectories(disc, at(), 'primary', put)
   const joliet = shape.joliet
     ? writeDirectories({ ...disc, folders: foldersOf(files.keys()) }, at(), 'joliet', put)
     : undefined
   const size = at()
-  const head = Buffer.alloc(20 * sector)
+  const head = Buffer.alloc(firstBlock * sector)
   descriptor(1, primary.root, size).copy(head, 16 * sector)
   if (joliet) descriptor(2, joliet.root, size).copy(head, 17 * sector)
   const end = head.subarray((joliet ? 18 : 17) * sector)

@@ -25,6 +25,8 @@ export interface CloudGuestShape {
   readonly script: Buffer
   /** What busybox is to be called by. */
   readonly applets: readonly string[]
+  /** More modules of the kernel. */
+  readonly modules?: readonly string[]
   /** More programs and files. */
   readonly more?: readonly CpioMember[]
 }
@@ -52,6 +54,7 @@ export function cloudGuest(busybox: string, shape: CloudGuestShape): CloudGuest 
     .update(readFileSync(import.meta.filename))
     .update(shape.script)
     .update(shape.applets.join())
+    .update((shape.modules ?? []).join())
     .update(kernel)
   for (const { name, data } of shape.more ?? []) recipe.update(name).update(data)
   const initrd = join(cache, `${shape.name}-${recipe.digest('hex').slice(0, 16)}.img`)
@@ -67,9 +70,9 @@ export function cloudGuest(busybox: string, shape: CloudGuestShape): CloudGuest 
 function members(
   folder: string,
   busybox: string,
-  { script, applets, more = [] }: CloudGuestShape,
+  { script, applets, modules: extra = [], more = [] }: CloudGuestShape,
 ): CpioMember[] {
-  const modules = orderModules(join(folder, 'lib/modules'))
+  const modules = orderModules(join(folder, 'lib/modules'), [...wanted, ...extra])
   const order = modules.map((file) => `${basename(file)}\n`).join('')
   const files: CpioMember[] = [
     { name: 'bin/busybox', mode: programMode, data: readFileSync(busybox) },
@@ -91,7 +94,7 @@ function members(
 }
 
 /** The wanted modules, each after those that its `.modinfo` says it depends on. */
-function orderModules(folder: string): string[] {
+function orderModules(folder: string, names: readonly string[]): string[] {
   const plain = (name: string): string => name.replaceAll('-', '_')
   const files = new Map(
     readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -106,6 +109,6 @@ function orderModules(folder: string): string[] {
     for (const needed of (/\0depends=([^\0]*)\0/.exec(text)?.[1] ?? '').split(',')) add(needed)
     ordered.add(file)
   }
-  wanted.forEach(add)
+  names.forEach(add)
   return [...ordered]
 }

@@ -1,11 +1,10 @@
 import { LRUCache } from 'lru-cache'
-import { Failure } from '../../core/failure.ts'
-import type { CleanPath } from '../path.ts'
 import { type DirectoryRecord, directoryRecords, jolietName, plainName } from './directory.ts'
 import { damaged, type Extent, type Image, isInImage, readExactly } from './image.ts'
-import { fileNode, type IsoNode } from './node.ts'
+import { fileNode, type IsoNode, isReachable } from './node.ts'
 import { type RockRidge, readRockRidge, susp } from './rock-ridge.ts'
-import { readVolumes, type Volume, type Volumes } from './volume.ts'
+import type { Volume, Volumes } from './volume.ts'
+import type { Folders } from './walk.ts'
 
 /** A directory of 100,000 files has some 16 MB; larger ones are not believed. */
 const mostDirectoryBytes = 32 * 1024 * 1024
@@ -13,104 +12,54 @@ const mostDirectoryBytes = 32 * 1024 * 1024
 const keptDirectoryBytes = 16 * 1024 * 1024
 /** Continuation areas of one directory together. */
 const mostContinuationBytes = 16 * 1024 * 1024
-/** As Linux does: a path that takes more has a loop. */
-const mostLinks = 40
-const mostDepth = 128
 
-type Names = 'rock-ridge' | 'joliet' | 'plain'
+export type Names = 'rock-ridge' | 'joliet' | 'plain'
 type Folder = ReadonlyMap<string, IsoNode>
 
-/** A folder to come and the ones above it, the root first. */
-type Chain = readonly IsoNode[]
-
 /**
- * The files of one image by path. Directories are read when they are first asked for and kept within a bound.
- * Rock Ridge names win over Joliet's, Joliet's over plain ones, as in Linux; a disc that has UDF besides ISO 9660
- * (a bridge disc) is read as ISO 9660.
+ * The folders of an ISO 9660 volume. Directories are read when they are first asked for and kept within a bound.
+ * Rock Ridge names win over Joliet's, Joliet's over plain ones, as in Linux.
  */
-export class IsoIndex {
+export class IsoFolders implements Folders {
   readonly image: Image
   readonly volume: Volume
-  readonly volumes: Volumes
   readonly names: Names
   readonly #skip: number
   readonly #root: IsoNode
   readonly #folders = new LRUCache<number, Promise<Folder>>({ maxSize: keptDirectoryBytes })
 
-  private constructor(image: Image, volumes: Volumes, volume: Volume, names: Names, skip: number) {
+  private constructor(image: Image, volume: Volume, names: Names, skip: number) {
     this.image = image
-    this.volumes = volumes
     this.volume = volume
     this.names = names
     this.#skip = skip
     this.#root = folderNode('', volume.modifiedMs, volume.root)
   }
 
-  /** @throws Failure that names the byte and what was expected there. */
-  static async open(image: Image): Promise<IsoIndex> {
-    const volumes = await readVolumes(image)
-    const { primary, joliet } = volumes
+  /**
+   * Undefined when the image has no volume of ISO 9660.
+   *
+   * @throws Failure that names the byte and what was expected there.
+   */
+  static async open(image: Image, { primary, joliet }: Volumes): Promise<IsoFolders | undefined> {
     if (primary) {
       const shared = await sharedProtocol(image, primary)
       if (shared || !joliet)
-        return new IsoIndex(image, volumes, primary, shared ? 'rock-ridge' : 'plain', shared?.skip ?? 0)
+        return new IsoFolders(image, primary, shared ? 'rock-ridge' : 'plain', shared?.skip ?? 0)
     }
-    if (!joliet) throw new Failure('internal', `${image.name} has no volume`)
-    return new IsoIndex(image, volumes, joliet, 'joliet', 0)
+    return joliet && new IsoFolders(image, joliet, 'joliet', 0)
   }
 
-  /**
-   * What is at a path, symlinks followed inside the image; undefined when there is no such thing, or a link leads
-   * out of the image or in circles.
-   */
-  async find(path: CleanPath): Promise<IsoNode | undefined> {
-    return (await this.#walk([this.#root], split(path)))?.at(-1)
+  root(): Promise<IsoNode> {
+    return Promise.resolve(this.#root)
   }
 
-  /** What a folder holds, symlinks replaced by what they lead to; undefined when it is no folder. */
-  async list(path: CleanPath): Promise<readonly IsoNode[] | undefined> {
-    const chain = await this.#walk([this.#root], split(path))
-    const folder = chain?.at(-1)
-    if (!chain || folder?.kind !== 'folder') return undefined
-    const nodes: IsoNode[] = []
-    for (const node of (await this.#folder(folder)).values()) {
-      if (node.kind === 'symlink') {
-        const behind = await this.#walk(chain, [node.name]).catch(damageIsNothing)
-        const last = behind?.at(-1)
-        if (last) nodes.push({ ...last, name: node.name })
-      } else if (node.kind === 'file' || !isLoop(chain, node)) nodes.push(node)
-    }
-    return nodes
+  async child(folder: IsoNode, name: string): Promise<IsoNode | undefined> {
+    return (await this.#folder(folder)).get(name)
   }
 
-  /** Follows names from a folder; gives it and all folders on the way. */
-  async #walk(from: Chain, names: readonly string[]): Promise<Chain | undefined> {
-    const chain = [...from]
-    const left = [...names].reverse()
-    let links = 0
-    for (let name = left.pop(); name !== undefined; name = left.pop()) {
-      if (name === '' || name === '.') continue
-      const here = chain.at(-1)
-      if (name === '..') {
-        if (chain.length === 1) return undefined
-        chain.pop()
-        continue
-      }
-      if (here?.kind !== 'folder') return undefined
-      const node = (await this.#folder(here)).get(name)
-      if (!node) return undefined
-      if (node.kind === 'symlink') {
-        if (++links > mostLinks || !node.target || node.target.startsWith('/')) return undefined
-        left.push(...node.target.split('/').reverse())
-        continue
-      }
-      if (node.kind === 'folder' && isLoop(chain, node)) {
-        const at = node.extents[0]?.offset ?? 0
-        throw damaged(this.image, at, `the folder ${name} holds itself, or lies more than ${mostDepth} deep`)
-      }
-      chain.push(node)
-    }
-    return chain
+  async children(folder: IsoNode): Promise<readonly IsoNode[]> {
+    return [...(await this.#folder(folder)).values()]
   }
 
   #folder(node: IsoNode): Promise<Folder> {
@@ -226,28 +175,9 @@ function folderNode(name: string, modifiedMs: number, extent: Extent): IsoNode {
   return { name, kind: 'folder', size: 0, modifiedMs, extents: [extent] }
 }
 
-function isLoop(chain: Chain, node: IsoNode): boolean {
-  const at = node.extents[0]?.offset
-  return chain.length > mostDepth || chain.some(({ extents }) => extents[0]?.offset === at)
-}
-
 /** Devices, pipes and sockets are no files for anyone who installs. */
 function isShown({ mode, target }: RockRidge): boolean {
   if (mode === undefined || target !== undefined) return true
   const type = mode & 0o170000
   return type === 0o100000 || type === 0o040000 || type === 0
-}
-
-/** No client can ask for these, and a listing must not tell them. */
-function isReachable(name: string): boolean {
-  return name !== '' && name !== '.' && name !== '..' && !/[/\x00-\x1f\x7f]/.test(name)
-}
-
-function damageIsNothing(error: unknown): undefined {
-  if (error instanceof Failure && error.kind === 'invalid-data') return undefined
-  throw error
-}
-
-function split(path: CleanPath): string[] {
-  return path.split('/').filter((part) => part !== '')
 }

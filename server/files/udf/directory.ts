@@ -1,0 +1,64 @@
+import { damaged, type Image } from '../iso/image.ts'
+import { type BlockAddress, readAddress } from './space.ts'
+import { expectTag, tagIds } from './tag.ts'
+import { decodeCs0 } from './text.ts'
+
+/** A name in a folder, and where the file entry behind it is (ECMA-167 4/14.4). */
+export interface FileIdentifier {
+  readonly at: number
+  readonly name: string
+  readonly isFolder: boolean
+  readonly address: BlockAddress
+}
+
+/** Fixed part of a file identifier descriptor. */
+const headBytes = 38
+
+/** Bits of the file characteristics. Hidden files (bit 0) are shown, as 7-Zip does: they can be asked for. */
+const isFolder = 2
+const isDeleted = 4
+const isParent = 8
+
+/**
+ * Takes a folder apart. What was deleted and the way up are left out.
+ *
+ * @param offsetOf Where a byte of the folder is in the image: a descriptor may begin in one block and end in another.
+ */
+export function* fileIdentifiers(
+  image: Image,
+  bytes: Buffer,
+  offsetOf: (position: number) => number,
+): Generator<FileIdentifier> {
+  for (let at = 0; at < bytes.length; ) {
+    const what = 'a file identifier descriptor'
+    const left = bytes.length - at
+    if (left < headBytes)
+      throw damaged(image, offsetOf(at), `expected ${what} of at least ${headBytes} bytes, found ${left}`)
+    const nameLength = bytes[at + 19] ?? 0
+    const useLength = bytes.readUInt16LE(at + 36)
+    const length = Math.ceil((headBytes + useLength + nameLength) / 4) * 4
+    const record = bytes.subarray(at, at + Math.min(length, left))
+    expectTag(image, record, offsetOf(at), [tagIds.fileIdentifier], what)
+    if (headBytes + useLength + nameLength > left)
+      throw damaged(image, offsetOf(at), `${what} says it has ${length} bytes, where the folder has ${left}`)
+    const flags = record[18] ?? 0
+    // A descriptor that leads nowhere has an ICB of length 0.
+    if ((flags & (isDeleted | isParent)) === 0 && record.readUInt32LE(20) !== 0) {
+      const start = headBytes + useLength
+      const name = decodeCs0(record.subarray(start, start + nameLength))
+      if (name === undefined)
+        throw damaged(
+          image,
+          offsetOf(at + start),
+          `expected a name of 8 or 16 bits a character, found the kind ${record[start]} and ${nameLength} bytes`,
+        )
+      yield {
+        at: offsetOf(at),
+        name,
+        isFolder: (flags & isFolder) !== 0,
+        address: readAddress(record, 24),
+      }
+    }
+    at += length
+  }
+}

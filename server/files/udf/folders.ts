@@ -1,0 +1,232 @@
+import { LRUCache } from 'lru-cache'
+import { Failure } from '../../core/failure.ts'
+import { damaged, type Extent, type Image, readExactly } from '../iso/image.ts'
+import { fileNode, type IsoNode, isReachable, joinExtents } from '../iso/node.ts'
+import type { Folders } from '../iso/walk.ts'
+import { type Budget, newBudget, type Run, readRuns } from './allocation.ts'
+import { type FileIdentifier, fileIdentifiers } from './directory.ts'
+import { type FileEntry, fileTypes, readFileEntry, unread } from './file-entry.ts'
+import { type BlockAddress, readBlock } from './space.ts'
+import { expectTag, tagIds } from './tag.ts'
+import { decodePath } from './text.ts'
+import { openVolume, type UdfVolume } from './volume.ts'
+import { windowed } from './window.ts'
+
+/** As in ISO 9660: a folder of 100,000 files has some 16 MB; larger ones are not believed. */
+const mostFolderBytes = 32 * 1024 * 1024
+/** Names of folders kept. What is dropped is read again. */
+const keptNames = 65_536
+/** File entries kept, each counted with its pieces. */
+const keptPieces = 65_536
+/** PATH_MAX of Linux in two bytes a character, with four bytes in front of each component. */
+const mostLinkBytes = 16 * 1024
+
+const withBytes: readonly number[] = [
+  fileTypes.unspecified,
+  fileTypes.bytes,
+  fileTypes.realTime,
+  fileTypes.symlink,
+]
+
+/** What a file entry and its descriptors come to, under whatever name. */
+interface Body {
+  readonly entry: Pick<FileEntry, 'at' | 'type' | 'size' | 'modifiedMs'>
+  readonly extents: readonly Extent[]
+  readonly target?: string
+}
+
+/**
+ * The folders of a UDF volume. A folder has the names, a file entry elsewhere has the rest, so a lookup reads the
+ * folders on the way and one file entry.
+ */
+export class UdfFolders implements Folders {
+  readonly volume: UdfVolume
+  readonly #folders = new LRUCache<number, Promise<ReadonlyMap<string, FileIdentifier>>>({
+    maxSize: keptNames,
+  })
+  readonly #bodies = new LRUCache<string, Promise<Body>>({ maxSize: keptPieces })
+  #root: Promise<IsoNode> | undefined
+
+  private constructor(volume: UdfVolume) {
+    this.volume = volume
+  }
+
+  /** @throws Failure that names the byte and what was expected there. */
+  static async open(image: Image): Promise<UdfFolders> {
+    return new UdfFolders(await openVolume(windowed(image)))
+  }
+
+  root(): Promise<IsoNode> {
+    this.#root ??= this.#readRoot()
+    this.#root.catch(() => {
+      this.#root = undefined
+    })
+    return this.#root
+  }
+
+  async child(folder: IsoNode, name: string): Promise<IsoNode | undefined> {
+    const found = (await this.#folder(folder)).get(name)
+    return found && this.#nodeOf(found, newBudget())
+  }
+
+  async children(folder: IsoNode): Promise<readonly IsoNode[]> {
+    const nodes: IsoNode[] = []
+    const budget = newBudget()
+    for (const found of (await this.#folder(folder)).values()) {
+      const node = await this.#nodeOf(found, budget).catch((error) => troubled(found, error))
+      if (node) nodes.push(node)
+    }
+    return nodes
+  }
+
+  /** The first file set counts: discs have no other. */
+  async #readRoot(): Promise<IsoNode> {
+    const { volume } = this
+    const { image, fileSet, fileSetToldAt } = volume
+    const what = 'a file set descriptor'
+    const { bytes, at } = await readBlock(volume, fileSet, fileSetToldAt, what)
+    expectTag(image, bytes, at, [tagIds.fileSet], what, fileSet.block)
+    const address = { block: bytes.readUInt32LE(404), partition: bytes.readUInt16LE(408) }
+    const root = await this.#nodeOf({ at: at + 400, name: '', isFolder: true, address }, newBudget())
+    if (root?.kind !== 'folder') throw damaged(image, at + 400, 'expected the file entry of the root folder')
+    return root
+  }
+
+  /** Undefined for devices, pipes and sockets, and for streams and space tables: no files for anyone who installs. */
+  async #nodeOf(found: FileIdentifier, budget: Budget): Promise<IsoNode | undefined> {
+    const { name, address } = found
+    const { entry, extents, target } = await this.#body(found, budget)
+    const { modifiedMs, at } = entry
+    const { image, blockBytes } = this.volume
+    switch (entry.type) {
+      case fileTypes.folder:
+        return {
+          name,
+          kind: 'folder',
+          size: 0,
+          modifiedMs,
+          extents: [{ offset: at, length: blockBytes }],
+          icb: address,
+        }
+      case fileTypes.symlink:
+        return {
+          name,
+          kind: 'symlink',
+          size: target?.length ?? 0,
+          modifiedMs,
+          extents: [],
+          ...(target !== undefined && { target }),
+        }
+      case fileTypes.unspecified:
+      case fileTypes.bytes:
+      case fileTypes.realTime:
+        return fileNode(image, { name, modifiedMs, extents })
+      default:
+        return undefined
+    }
+  }
+
+  #body({ at, address }: FileIdentifier, budget: Budget): Promise<Body> {
+    const key = `${address.partition}:${address.block}`
+    const known = this.#bodies.get(key)
+    if (known) return known
+    return keep(this.#bodies, key, this.#readBody(address, at, budget), ({ extents }) => 1 + extents.length)
+  }
+
+  async #readBody(address: BlockAddress, toldAt: number, budget: Budget): Promise<Body> {
+    const { volume } = this
+    const { image } = volume
+    const entry = await readFileEntry(volume, address, toldAt)
+    const { at, type, size, modifiedMs } = entry
+    const runs = withBytes.includes(type) ? await readRuns(volume, entry, budget) : []
+    const body = { entry: { at, type, size, modifiedMs }, extents: joinExtents(written(image, runs)) }
+    return type === fileTypes.symlink ? { ...body, target: await this.#target(body) } : body
+  }
+
+  async #target({ entry, extents }: Body): Promise<string> {
+    const { image } = this.volume
+    if (entry.size > mostLinkBytes)
+      throw damaged(image, entry.at + 56, `the file entry tells of a symlink of ${entry.size} bytes`)
+    const target = decodePath(await readPieces(image, extents, 'a symlink'))
+    if (target === undefined)
+      throw damaged(image, extents[0]?.offset ?? entry.at, 'expected the path components of a symlink')
+    return target
+  }
+
+  #folder(node: IsoNode): Promise<ReadonlyMap<string, FileIdentifier>> {
+    const [extent] = node.extents
+    if (!node.icb || !extent) throw new Failure('internal', `${node.name} is no folder of a UDF volume`)
+    const { offset } = extent
+    const known = this.#folders.get(offset)
+    if (known) return known
+    return keep(this.#folders, offset, this.#readFolder(node.icb, offset), ({ size }) => 1 + size)
+  }
+
+  async #readFolder(address: BlockAddress, toldAt: number): Promise<ReadonlyMap<string, FileIdentifier>> {
+    const { volume } = this
+    const { image } = volume
+    const entry = await readFileEntry(volume, address, toldAt)
+    if (entry.size > mostFolderBytes)
+      throw damaged(image, entry.at + 56, `the file entry tells of a folder of ${entry.size} bytes`)
+    const runs = written(image, await readRuns(volume, entry, newBudget()))
+    const bytes = await readPieces(image, runs, 'a folder (UDF)')
+    const names = new Map<string, FileIdentifier>()
+    for (const found of fileIdentifiers(image, bytes, offsetsIn(runs)))
+      if (isReachable(found.name) && !names.has(found.name)) names.set(found.name, found)
+    return names
+  }
+}
+
+/** Keeps what is being read, so that nobody else reads it; how much room it takes is known when it has come. */
+function keep<Key extends string | number, Value>(
+  cache: LRUCache<Key, Promise<Value>>,
+  key: Key,
+  reading: Promise<Value>,
+  size: (value: Value) => number,
+): Promise<Value> {
+  cache.set(key, reading, { size: 1 })
+  reading.then(
+    (value) => cache.set(key, reading, { size: Math.min(cache.maxSize, size(value)) }),
+    // A disk that failed once may answer the next time.
+    () => cache.delete(key),
+  )
+  return reading
+}
+
+/** One damaged file must not hide its neighbours; a damaged folder is not listed, and asking for it tells why. */
+function troubled({ name, isFolder }: FileIdentifier, error: unknown): IsoNode | undefined {
+  if (!(error instanceof Failure) || (error.kind !== 'invalid-data' && error.kind !== 'unsupported'))
+    throw error
+  if (isFolder) return undefined
+  const { kind, message } = error
+  return { name, kind: 'file', size: 0, modifiedMs: 0, extents: [], trouble: { kind, message } }
+}
+
+/** A file with a hole is whole only when somebody makes up zeros, terabytes of them if the image says so. No medium has one. */
+function written(image: Image, runs: readonly Run[]): Extent[] {
+  return runs.map(({ offset, length, toldAt }) => {
+    if (offset === undefined) throw unread(image, toldAt, `a file has a hole of ${length} bytes`)
+    return { offset, length }
+  })
+}
+
+async function readPieces(image: Image, extents: readonly Extent[], what: string): Promise<Buffer> {
+  const pieces: Buffer[] = []
+  for (const extent of joinExtents(extents)) pieces.push(await readExactly(image, extent, what))
+  const [only] = pieces
+  return only && pieces.length === 1 ? only : Buffer.concat(pieces)
+}
+
+/** Where a byte of a file is in the image; asked in order of the bytes. */
+function offsetsIn(extents: readonly Extent[]): (position: number) => number {
+  let i = 0
+  let start = 0
+  return (position) => {
+    let extent = extents[i]
+    while (extent && position >= start + extent.length && i + 1 < extents.length) {
+      start += extent.length
+      extent = extents[++i]
+    }
+    return (extent?.offset ?? 0) + position - start
+  }
+}

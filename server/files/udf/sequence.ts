@@ -1,0 +1,116 @@
+import { Failure } from '../../core/failure.ts'
+import { damaged, type Extent, type Image, readExactly } from '../iso/image.ts'
+import { expectTag, tagBytes, tagId, tagIds, tagTrouble } from './tag.ts'
+
+/** A descriptor of the volume, and where it stands in the image. */
+export interface Descriptor {
+  readonly bytes: Buffer
+  readonly at: number
+}
+
+/** The descriptors of a volume that count, and the size of the sectors that they count in. */
+export interface VolumeDescriptors {
+  readonly sectorBytes: number
+  readonly logicalVolume: Descriptor
+  /** By partition number. */
+  readonly partitions: ReadonlyMap<number, Descriptor>
+}
+
+/** Discs have 2048; a stick formatted by Windows or mkudffs has the sectors of the disk. */
+const sectorSizes = [2048, 512, 1024, 4096]
+/** A sequence has six descriptors, and extents for sixteen. */
+const mostDescriptors = 256
+
+/**
+ * Finds the volume descriptors: an anchor points at the main sequence and at a reserve of it (ECMA-167 3/8.4.2).
+ *
+ * @throws Failure that names the byte, when there is no anchor, or neither sequence can be read.
+ */
+export async function readDescriptors(image: Image): Promise<VolumeDescriptors> {
+  for (const sectorBytes of sectorSizes) {
+    const anchor = await findAnchor(image, sectorBytes)
+    if (!anchor) continue
+    const main = await readSequence(image, sectorBytes, extentAt(anchor, 16, sectorBytes)).catch(faultOf)
+    if (!(main instanceof Failure)) return { sectorBytes, ...main }
+    const reserve = await readSequence(image, sectorBytes, extentAt(anchor, 24, sectorBytes)).catch(faultOf)
+    if (!(reserve instanceof Failure)) return { sectorBytes, ...reserve }
+    throw main
+  }
+  throw damaged(
+    image,
+    256 * 2048,
+    `expected the anchor of a UDF volume (tag ${tagIds.anchor}) in sector 256, in the last one or 256 before that, and found none`,
+  )
+}
+
+/**
+ * The anchor stands in two of the sectors 256, N - 256 and N (UDF 2.2.3), N being the last one; on a disc not yet
+ * closed in 512. Images with padding behind their end have only the first.
+ */
+async function findAnchor(image: Image, sectorBytes: number): Promise<Buffer | undefined> {
+  const last = Math.floor(image.size / sectorBytes) - 1
+  for (const sector of [256, last - 256, last, 512]) {
+    const extent = { offset: sector * sectorBytes, length: 512 }
+    if (sector < 0 || sector > last) continue
+    const bytes = await readExactly(image, extent, 'an anchor')
+    if (tagId(bytes) === tagIds.anchor && tagTrouble(bytes, sector) === undefined) return bytes
+  }
+  return undefined
+}
+
+/** `extent_ad` (ECMA-167 3/7.1): a length in bytes and a sector. */
+function extentAt(bytes: Buffer, at: number, sectorBytes: number): Extent {
+  return { offset: bytes.readUInt32LE(at + 4) * sectorBytes, length: bytes.readUInt32LE(at) }
+}
+
+/** Of descriptors of one kind the one with the highest sequence number counts (ECMA-167 3/8.4.3). */
+async function readSequence(
+  image: Image,
+  sectorBytes: number,
+  extent: Extent,
+): Promise<Pick<VolumeDescriptors, 'logicalVolume' | 'partitions'>> {
+  const newer = (one: Descriptor | undefined, other: Descriptor): Descriptor =>
+    one && one.bytes.readUInt32LE(tagBytes) > other.bytes.readUInt32LE(tagBytes) ? one : other
+  let logicalVolume: Descriptor | undefined
+  const partitions = new Map<number, Descriptor>()
+  for await (const descriptor of descriptorsIn(image, sectorBytes, extent)) {
+    const { bytes } = descriptor
+    if (tagId(bytes) === tagIds.logicalVolume) logicalVolume = newer(logicalVolume, descriptor)
+    if (tagId(bytes) !== tagIds.partition) continue
+    const number = bytes.readUInt16LE(22)
+    partitions.set(number, newer(partitions.get(number), descriptor))
+  }
+  if (!logicalVolume)
+    throw damaged(
+      image,
+      extent.offset,
+      `expected a logical volume descriptor (tag ${tagIds.logicalVolume}) in the volume descriptor sequence of ${extent.length} bytes, and found none`,
+    )
+  return { logicalVolume, partitions }
+}
+
+/** All descriptors of a sequence, which may go on elsewhere (volume descriptor pointer, ECMA-167 3/10.3). */
+async function* descriptorsIn(image: Image, sectorBytes: number, extent: Extent): AsyncGenerator<Descriptor> {
+  let { offset: at, length } = extent
+  for (let count = 0; length >= sectorBytes; count++) {
+    if (count >= mostDescriptors)
+      throw damaged(image, at, `the volume descriptor sequence has more than ${mostDescriptors} descriptors`)
+    const what = 'a volume descriptor (UDF)'
+    const bytes = await readExactly(image, { offset: at, length: sectorBytes }, what)
+    const id = tagId(bytes)
+    // A sector that was never written ends the sequence, as the terminating descriptor does.
+    if (id === 0 || id === tagIds.terminating) return
+    expectTag(image, bytes, at, [id], what, at / sectorBytes)
+    if (id === tagIds.volumePointer) ({ offset: at, length } = extentAt(bytes, 20, sectorBytes))
+    else {
+      yield { bytes, at }
+      at += sectorBytes
+      length -= sectorBytes
+    }
+  }
+}
+
+function faultOf(error: unknown): Failure {
+  if (error instanceof Failure) return error
+  throw error
+}

@@ -1,0 +1,57 @@
+import { damaged, type Extent, type Image, readExactly } from '../iso/image.ts'
+
+/** Where a block is (`lb_addr`, ECMA-167 4/7.1): `partition` is the place of its map in the logical volume descriptor. */
+export interface BlockAddress {
+  readonly block: number
+  readonly partition: number
+}
+
+/** Turns bytes of a partition, counted from one of its blocks, into places in the image; undefined for blocks that it has not. */
+export type Partition = (block: number, length: number) => readonly Extent[] | undefined
+
+/** The blocks of a volume. */
+export interface Space {
+  readonly image: Image
+  /** Logical block, which UDF wants to be a sector: 2048 bytes on discs, 512 or 4096 on disks. */
+  readonly blockBytes: number
+  readonly partitions: readonly Partition[]
+}
+
+export interface Block {
+  readonly bytes: Buffer
+  /** Where it is in the image. */
+  readonly at: number
+}
+
+/** @param from The byte of the image that names the address, for messages. */
+export function placesOf(
+  { image, partitions }: Space,
+  { block, partition }: BlockAddress,
+  length: number,
+  from: number,
+): readonly Extent[] {
+  const places = partitions[partition]
+  if (!places)
+    throw damaged(image, from, `names the partition ${partition}, where the volume has ${partitions.length}`)
+  const extents = places(block, length)
+  if (!extents) throw damaged(image, from, `names the block ${block}, which partition ${partition} has not`)
+  return extents
+}
+
+/** One block, whole. */
+export async function readBlock(
+  space: Space,
+  address: BlockAddress,
+  from: number,
+  what: string,
+): Promise<Block> {
+  const { image, blockBytes } = space
+  const [place, more] = placesOf(space, address, blockBytes, from)
+  if (!place || more) throw damaged(image, from, `names the block ${address.block}, which is in pieces`)
+  return { bytes: await readExactly(image, place, what), at: place.offset }
+}
+
+/** `lb_addr` as it stands in a long allocation descriptor or an ICB, after the length. */
+export function readAddress(bytes: Buffer, at: number): BlockAddress {
+  return { block: bytes.readUInt32LE(at), partition: bytes.readUInt16LE(at + 4) }
+}

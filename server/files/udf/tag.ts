@@ -1,0 +1,79 @@
+import { damaged, type Image } from '../iso/image.ts'
+
+/** Descriptor tag identifiers (ECMA-167 3/7.2.1 and 4/7.2.1). */
+export const tagIds = {
+  primaryVolume: 1,
+  anchor: 2,
+  volumePointer: 3,
+  partition: 5,
+  logicalVolume: 6,
+  terminating: 8,
+  fileSet: 256,
+  fileIdentifier: 257,
+  allocationExtent: 258,
+  fileEntry: 261,
+  extendedFileEntry: 266,
+} as const
+
+export const tagBytes = 16
+
+/** The identifier of the descriptor that begins here; 0 also where there is nothing. */
+export function tagId(bytes: Buffer): number {
+  return bytes.length < tagBytes ? 0 : bytes.readUInt16LE(0)
+}
+
+/**
+ * What is wrong with the tag that a descriptor begins with; undefined when it holds.
+ *
+ * The checksum is over the tag, the CRC over what the tag says. As Linux does (`udf_read_tagged`), a CRC over more
+ * bytes than there are is not looked at, and versions 2 and 3 (UDF 1 and 2) are known.
+ *
+ * @param bytes As much as may belong to the descriptor.
+ * @param location The block or sector that it must say it lies in: blocks left over from other times say another.
+ */
+export function tagTrouble(bytes: Buffer, location?: number): string | undefined {
+  if (bytes.length < tagBytes) return `has only ${bytes.length} bytes`
+  let sum = 0
+  for (let at = 0; at < tagBytes; at++) if (at !== 4) sum += bytes[at] ?? 0
+  if ((sum & 0xff) !== bytes[4]) return `has the checksum ${bytes[4]} where its tag makes ${sum & 0xff}`
+  const version = bytes.readUInt16LE(2)
+  if (version !== 2 && version !== 3) return `is of version ${version}, where 2 and 3 are known`
+  const crcLength = bytes.readUInt16LE(10)
+  if (tagBytes + crcLength <= bytes.length) {
+    const crc = crc16(bytes.subarray(tagBytes, tagBytes + crcLength))
+    if (crc !== bytes.readUInt16LE(8))
+      return `has the CRC ${bytes.readUInt16LE(8)} where its ${crcLength} bytes make ${crc}`
+  }
+  const said = bytes.readUInt32LE(12)
+  if (location !== undefined && said !== location) return `says it lies in block ${said}, not in ${location}`
+  return undefined
+}
+
+/** @throws Failure that names the byte, when this is no such descriptor. */
+export function expectTag(
+  image: Image,
+  bytes: Buffer,
+  at: number,
+  ids: readonly number[],
+  what: string,
+  location?: number,
+): void {
+  const id = tagId(bytes)
+  const trouble = tagTrouble(bytes, location)
+  if (!ids.includes(id))
+    throw damaged(image, at, `expected ${what} (tag ${ids.join(' or ')}), found the tag ${id}`)
+  if (trouble !== undefined) throw damaged(image, at, `${what} ${trouble}`)
+}
+
+const crcTable = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte << 8
+  for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1
+  return crc
+})
+
+/** The CRC of ECMA-167 1/7.2.6: polynomial x^16 + x^12 + x^5 + 1, beginning with 0. */
+export function crc16(bytes: Uint8Array): number {
+  let crc = 0
+  for (const byte of bytes) crc = ((crc << 8) ^ (crcTable[(crc >> 8) ^ byte] ?? 0)) & 0xffff
+  return crc
+}

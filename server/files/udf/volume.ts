@@ -1,0 +1,170 @@
+import { damaged, type Image } from '../iso/image.ts'
+import { newBudget, readRuns } from './allocation.ts'
+import { fileTypes, readFileEntry, unread } from './file-entry.ts'
+import { type Descriptor, readDescriptors, type VolumeDescriptors } from './sequence.ts'
+import { type BlockAddress, type Partition, readAddress, type Space } from './space.ts'
+import { decodeDstring } from './text.ts'
+
+/** A logical volume of UDF. */
+export interface UdfVolume extends Space {
+  readonly label: string
+  /** Where the file set descriptor is, which leads to the root. */
+  readonly fileSet: BlockAddress
+  /** Where that is said, for messages. */
+  readonly fileSetToldAt: number
+  /** How large the image is by its own account: to the end of the last partition. */
+  readonly bytes: number
+}
+
+/** A partition map (ECMA-167 3/10.7, UDF 2.2.8 to 2.2.10). */
+interface PartitionMap {
+  readonly at: number
+  readonly number: number
+  /** Identifier of a map of type 2: `*UDF Metadata Partition`. */
+  readonly kind?: string
+  /** Where the file that has the metadata is, and the mirror of it, in the partition of the same number. */
+  readonly metadata?: readonly [number, number]
+}
+
+/** Every block of a folder or a file entry is looked for in all of them. */
+const mostMetadataRuns = 1024
+
+/** Fields of the logical volume descriptor (ECMA-167 3/10.6). */
+const volumeFields = { label: 84, blockBytes: 212, fileSet: 248, mapBytes: 264, mapCount: 268, maps: 440 }
+
+/**
+ * Opens the UDF volume of an image: 1.02 to 2.01 as it is, and of 2.50 and later the metadata partition, which is a
+ * file with blocks of its own. Virtual and sparable partitions (UDF 1.50, recordable and rewritable discs written in
+ * steps) are refused: no installation medium is made so.
+ *
+ * @throws Failure `invalid-data` naming the byte, `unsupported`.
+ */
+export async function openVolume(image: Image): Promise<UdfVolume> {
+  const descriptors = await readDescriptors(image)
+  const { bytes, at } = descriptors.logicalVolume
+  const blockBytes = bytes.readUInt32LE(volumeFields.blockBytes)
+  if (blockBytes !== descriptors.sectorBytes)
+    throw damaged(
+      image,
+      at + volumeFields.blockBytes,
+      `expected logical blocks of ${descriptors.sectorBytes} bytes, as the sectors are, found ${blockBytes}`,
+    )
+  const maps = [...partitionMaps(image, descriptors.logicalVolume)]
+  const plain = maps.map((map) => plainPartition(image, descriptors, map))
+  const space = { image, blockBytes, partitions: plain.map(({ places }) => places) }
+  const partitions: Partition[] = []
+  for (const [i, map] of maps.entries())
+    partitions.push(
+      map.metadata
+        ? await metadataPartition(
+            { ...space, partitions: [space.partitions[i] ?? nowhere] },
+            map.metadata,
+            map.at,
+          )
+        : (space.partitions[i] ?? nowhere),
+    )
+  return {
+    ...space,
+    partitions,
+    label: decodeDstring(bytes.subarray(volumeFields.label, volumeFields.label + 128)),
+    fileSet: readAddress(bytes, volumeFields.fileSet + 4),
+    fileSetToldAt: at + volumeFields.fileSet,
+    bytes: plain.reduce((most, { end }) => Math.max(most, end), 0),
+  }
+}
+
+const nowhere: Partition = () => undefined
+
+function* partitionMaps(image: Image, { bytes, at }: Descriptor): Generator<PartitionMap> {
+  const end = volumeFields.maps + bytes.readUInt32LE(volumeFields.mapBytes)
+  const count = bytes.readUInt32LE(volumeFields.mapCount)
+  if (end > bytes.length)
+    throw damaged(
+      image,
+      at + volumeFields.mapBytes,
+      `expected partition maps of at most ${bytes.length - volumeFields.maps} bytes, found ${end - volumeFields.maps}`,
+    )
+  let next = volumeFields.maps
+  for (let i = 0; i < count; i++) {
+    const [type, length = 0] = bytes.subarray(next, Math.min(next + 2, end))
+    if (next + length > end || !((type === 1 && length === 6) || (type === 2 && length === 64)))
+      throw damaged(
+        image,
+        at + next,
+        `expected partition map ${i + 1} of ${count}, of type 1 and 6 bytes or type 2 and 64 bytes; found type ${type} and ${length} bytes`,
+      )
+    yield readMap(image, bytes.subarray(next, next + length), at + next)
+    next += length
+  }
+}
+
+function readMap(image: Image, map: Buffer, at: number): PartitionMap {
+  if (map.length === 6) return { at, number: map.readUInt16LE(4) }
+  const kind = map.toString('latin1', 5, 28).replace(/\0.*/s, '')
+  if (kind !== '*UDF Metadata Partition')
+    throw unread(image, at, `the volume has a partition of the kind ${JSON.stringify(kind)}`)
+  return { at, number: map.readUInt16LE(38), metadata: [map.readUInt32LE(40), map.readUInt32LE(44)] }
+}
+
+/** A partition as the partition descriptor has it (ECMA-167 3/10.5): one run of sectors. */
+function plainPartition(
+  image: Image,
+  { partitions, sectorBytes }: VolumeDescriptors,
+  map: PartitionMap,
+): { readonly places: Partition; readonly end: number } {
+  const descriptor = partitions.get(map.number)
+  if (!descriptor)
+    throw damaged(
+      image,
+      map.at,
+      `the volume has a partition ${map.number}, which no partition descriptor tells of`,
+    )
+  const start = descriptor.bytes.readUInt32LE(188) * sectorBytes
+  const length = descriptor.bytes.readUInt32LE(192) * sectorBytes
+  return {
+    places: (block, bytes) => [{ offset: start + block * sectorBytes, length: bytes }],
+    end: start + length,
+  }
+}
+
+/** UDF 2.50 2.2.10: the blocks of file entries and folders are those of a file in the partition beneath, which has a mirror. */
+async function metadataPartition(
+  beneath: Space,
+  [main, mirror]: readonly [number, number],
+  toldAt: number,
+): Promise<Partition> {
+  const read = async (block: number): Promise<Partition> => {
+    const entry = await readFileEntry(beneath, { block, partition: 0 }, toldAt)
+    if (entry.type !== fileTypes.metadata && entry.type !== fileTypes.metadata + 1)
+      throw damaged(
+        beneath.image,
+        entry.at + 27,
+        `expected the metadata file (type 250), found type ${entry.type}`,
+      )
+    const runs = await readRuns(beneath, entry, newBudget())
+    if (runs.length > mostMetadataRuns)
+      throw damaged(beneath.image, entry.at, `the metadata file is in ${runs.length} pieces`)
+    return (block, length) => placesIn(runs, block * beneath.blockBytes, length)
+  }
+  return read(main).catch((error) => read(mirror).catch(() => Promise.reject(error)))
+}
+
+/** A part of what lies in pieces, as pieces; undefined where it was never written. */
+export function placesIn(
+  runs: readonly { readonly offset?: number; readonly length: number }[],
+  from: number,
+  length: number,
+): { readonly offset: number; readonly length: number }[] | undefined {
+  const places: { offset: number; length: number }[] = []
+  let at = 0
+  for (const run of runs) {
+    const begin = Math.max(from, at)
+    const end = Math.min(from + length, at + run.length)
+    if (begin < end) {
+      if (run.offset === undefined) return undefined
+      places.push({ offset: run.offset + begin - at, length: end - begin })
+    }
+    at += run.length
+  }
+  return from + length <= at ? places : undefined
+}

@@ -1,0 +1,132 @@
+import { open, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { isoSource } from '../../../server/files/iso/source.ts'
+import { cleanPath } from '../../../server/files/path.ts'
+import type { FileSource } from '../../../server/files/source.ts'
+import { anyone, contentOf } from '../../contract/file-source.ts'
+import { blockOf, writeBridge } from '../../support/iso/write-bridge.ts'
+import { seal, tagsIn, type WrittenUdf } from '../../support/iso/write-udf.ts'
+import { temporaryFolder } from '../../support/tree-folder.ts'
+
+async function sourceOf(bytes: Uint8Array): Promise<{ source: FileSource; file: string }> {
+  const file = join(temporaryFolder(), 'bridge.iso')
+  await writeFile(file, bytes)
+  return { source: await isoSource(file), file }
+}
+
+const stat = (source: FileSource, path: string) => source.stat(cleanPath(path), anyone)
+const text = async (source: FileSource, path: string) =>
+  (await contentOf(await stat(source, path))).toString('utf8')
+const names = async (source: FileSource, path: string) =>
+  (await source.list(cleanPath(path), anyone))?.map(({ name }) => name)
+
+describe('of a disc with ISO 9660 and UDF', () => {
+  const udf = { files: { 'A long name.txt': 'udf', only: 'here' } }
+  const damaged = (disc: WrittenUdf): Buffer => {
+    for (const at of tagsIn(disc.bytes, 2)) disc.bytes.fill(0, at, at + 16)
+    return disc.bytes
+  }
+  const iso = { files: { 'A long name.txt': 'iso', link: { target: 'A long name.txt' } } }
+
+  test('Rock Ridge is read: it has symlinks, which genisoimage leaves out of UDF', async () => {
+    const { source } = await sourceOf(writeBridge(udf, () => iso).bytes)
+    expect(await names(source, '/')).toEqual(['A long name.txt', 'link'])
+    expect(await text(source, '/link')).toBe('iso')
+  })
+
+  test('UDF is read where there is Joliet, or only README.TXT as on discs of Microsoft', async () => {
+    for (const shape of [
+      { ...iso, rockRidge: false, joliet: true },
+      { files: { 'README.TXT': 'This disc contains a "UDF" file system' }, rockRidge: false },
+    ]) {
+      const { source } = await sourceOf(writeBridge(udf, () => shape).bytes)
+      expect(await names(source, '/')).toEqual(['A long name.txt', 'only'])
+      expect(await text(source, '/A long name.txt')).toBe('udf')
+    }
+  })
+
+  test('ISO 9660 is read where UDF is damaged', async () => {
+    const joliet = { ...iso, rockRidge: false, joliet: true }
+    const { source } = await sourceOf(damaged(writeBridge(udf, () => joliet)))
+    expect(await names(source, '/')).toEqual(['A long name.txt', 'link'])
+    expect(await text(source, '/A long name.txt')).toBe('iso')
+    const rockRidge = await sourceOf(damaged(writeBridge(udf, () => iso)))
+    expect(await text(rockRidge.source, '/link')).toBe('iso')
+  })
+})
+
+describe('a file over 4 GiB on a bridge disc', () => {
+  const most = 0x3ffff800
+  const size = 4 * most + 20_000
+  const at = (257 + 1000) * 2048
+  const pieces = Array.from({ length: 5 }, (_, i) => ({
+    block: 1000 + (i * most) / 2048,
+    length: i < 4 ? most : 20_000,
+  }))
+
+  /** As `genisoimage -R -udf -allow-limited-size` writes it: the record has the low 32 bits of the length. */
+  async function bigDisc(said = size % 2 ** 32, spoil: (disc: WrittenUdf) => void = () => {}) {
+    const disc = writeBridge({ files: { 'LiveOS/squashfs.img': { pieces }, early: 'early' } }, (udf) => ({
+      files: {
+        'LiveOS/squashfs.img': { pieces: [{ block: at / 2048, length: said }] },
+        'LiveOS/link': { target: 'squashfs.img' },
+        early: { pieces: [{ block: blockOf(udf, 'early'), length: 5 }] },
+        late: { pieces: [{ block: (at + size - 20_000) / 2048, length: 10 }] },
+      },
+    }))
+    spoil(disc)
+    const { file } = await sourceOf(disc.bytes)
+    await truncate(file, at + size)
+    const handle = await open(file, 'r+')
+    await handle.write('the end...', at + size - 10)
+    await handle.close()
+    return { source: await isoSource(file), file, disc }
+  }
+
+  test('has its size and its extent from UDF, in a listing and behind a symlink too', async () => {
+    for (const said of [size % 2 ** 32, 0, 0xfffff800]) {
+      const { source, file } = await bigDisc(said)
+      const entry = await stat(source, '/LiveOS/squashfs.img')
+      expect(entry).toMatchObject({ name: 'squashfs.img', size, extent: { file, offset: at } })
+      const target = Buffer.alloc(20)
+      const opened = await entry?.open()
+      expect(await opened?.read(target, 0, 20, size - 10)).toBe(10)
+      await opened?.close()
+      expect(target.toString('latin1', 0, 10)).toBe('the end...')
+      const listed = await source.list(cleanPath('/LiveOS'), anyone)
+      expect(listed?.map((each) => [each.name, each.size])).toEqual([
+        ['link', size],
+        ['squashfs.img', size],
+      ])
+      expect((await stat(source, '/LiveOS/link'))?.size).toBe(size)
+      expect(await text(source, '/early')).toBe('early')
+    }
+  })
+
+  test('is refused when UDF cannot tell how long it is; what cannot be longer is served', async () => {
+    const { source, disc } = await bigDisc(undefined, ({ bytes, entries }) => {
+      bytes[(entries.get('LiveOS/squashfs.img')?.at ?? 0) + 56] = 1
+    })
+    const entry = disc.entries.get('LiveOS/squashfs.img')?.at
+    await expect(stat(source, '/LiveOS/squashfs.img')).rejects.toThrow(
+      new RegExp(
+        `bridge.iso, byte ${entry}: a file entry \\(UDF\\) has the CRC .*; so the size of squashfs.img is not known`,
+      ),
+    )
+    expect(await text(source, '/early')).toBe('early')
+    // Its record ends so near the end of the image that there is no room for more: UDF is not asked.
+    expect((await stat(source, '/late'))?.size).toBe(10)
+  })
+
+  test('and another file of the same name elsewhere is not taken for it', async () => {
+    const { source } = await bigDisc(undefined, ({ bytes, entries }) => {
+      const entry = entries.get('LiveOS/squashfs.img')?.at ?? 0
+      // Another place in UDF: the first descriptor, behind the attributes, points a block further.
+      const first = entry + 176 + 4
+      bytes.writeUInt32LE(bytes.readUInt32LE(first + 4) + 1, first + 4)
+      seal(bytes, entry)
+    })
+    expect((await stat(source, '/LiveOS/squashfs.img'))?.size).toBe(size % 2 ** 32)
+  })
+})

@@ -1,0 +1,136 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { walkImage } from '../../support/iso/walk-image.ts'
+import { blockOf, writeBridge } from '../../support/iso/write-bridge.ts'
+import { seal, tagsIn, type UdfShape, writeUdf } from '../../support/iso/write-udf.ts'
+
+const files: UdfShape['files'] = {
+  '.treeinfo': { bytes: '[general]\nfamily = Fedora\n', allocation: 'embedded' },
+  'images/pxeboot/vmlinuz': 'kernel',
+  'images/pxeboot/initrd.img': {
+    bytes: 'i'.repeat(5000),
+    allocation: 'long',
+    pieceBlocks: 1,
+    descriptorsEach: 2,
+  },
+  'a/b/c/d/deep': 'deep',
+  link: { target: 'images/../images/pxeboot' },
+}
+
+const big = Array.from({ length: 5 }, (_, i) => ({ block: 1000 + i * 524_287, length: 0x3ffff800 }))
+
+/** ISO 9660 tells of the same files, where they are in one piece. */
+function bridge(rockRidge: boolean): Buffer {
+  const { bytes } = writeBridge({ files: { ...files, big: { pieces: big } } }, (udf) => ({
+    rockRidge,
+    files: {
+      big: { pieces: [{ block: 1257, length: (5 * 0x3ffff800) % 2 ** 32 }] },
+      'images/pxeboot/initrd.img': 'initrd',
+      link: { target: 'images/../images/pxeboot' },
+      ...Object.fromEntries(
+        ['images/pxeboot/vmlinuz', 'a/b/c/d/deep'].map((path) => [
+          path,
+          { pieces: [{ block: blockOf(udf, path), length: 4 }] },
+        ]),
+      ),
+    },
+  }))
+  return bytes
+}
+
+const eightGigabytes = 8 * 2 ** 30
+const good: Record<string, readonly [whole: Buffer, size?: number]> = {
+  'UDF 1.02': [writeUdf({ files, blockBytes: 512 }).bytes],
+  'UDF 2.50': [
+    writeUdf({ files, blockBytes: 512, version2: true, metadata: true, folders: 'embedded' }).bytes,
+  ],
+  'UDF beside plain names': [bridge(false), eightGigabytes],
+  'Rock Ridge, and a file over 4 GiB in UDF': [bridge(true), eightGigabytes],
+}
+
+describe.each(Object.entries(good))('a damaged image with %s', (_name, [whole, size = whole.length]) => {
+  /** Where the bytes that parsing rests on are: everything that is not zero behind the system area. */
+  const places = [...whole.keys()].filter((at) => at >= 32_768 && whole[at] !== 0)
+  const tags = tagsIn(whole)
+
+  test('before it is damaged has everything', async () => {
+    const { nodes, failures } = await walkImage(whole, size)
+    expect(failures).toEqual([])
+    if (size === eightGigabytes)
+      expect(nodes.find(([path]) => path === '/big')?.[1].size).toBe(5 * 0x3ffff800)
+    expect(nodes.map(([path]) => path)).toEqual(
+      expect.arrayContaining(['/a/b/c/d/deep', '/images/pxeboot/vmlinuz', '/link/initrd.img']),
+    )
+  })
+
+  /** Damage that checksums catch, and damage that somebody made them hold for. */
+  const spoil = (changes: readonly (readonly [number, number])[], sealed: boolean): Buffer => {
+    const bytes = Buffer.from(whole)
+    for (const [i, value] of changes) {
+      const place = places[i % places.length] ?? 0
+      bytes[place] = value
+      const tag = tags.findLast((at) => at <= place)
+      if (sealed && tag !== undefined && place < tag + 16 + whole.readUInt16LE(tag + 10)) seal(bytes, tag)
+    }
+    return bytes
+  }
+  const change = fc.tuple(
+    fc.nat(places.length - 1),
+    fc.oneof(fc.nat(255), fc.constantFrom(0, 1, 0x7f, 0x80, 0xff)),
+  )
+
+  test.each([
+    ['and checksums that tell', false],
+    ['and checksums made to hold', true],
+  ])(
+    'with any bytes changed %s, is read as far as it can be, or refused with the place',
+    async (_, sealed) => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 8 }), async (changes) => {
+          const { failures, readings } = await walkImage(spoil(changes, sealed), size)
+          expect(readings).toBeLessThan(3000)
+          for (const { kind, message } of failures) {
+            expect(['invalid-data', 'unsupported']).toContain(kind)
+            expect(message).toMatch(/^x\.iso(?:, byte \d+: |: .* at bytes \d+ to \d+)/)
+          }
+        }),
+        { numRuns: 300 },
+      )
+    },
+  )
+
+  test('with a whole field changed: positions and lengths of any size', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(places.length - 1), fc.nat(0xffffffff), async (i, value) => {
+        const bytes = Buffer.from(whole)
+        const place = Math.min(places[i] ?? 0, bytes.length - 4)
+        bytes.writeUInt32LE(value >>> 0, place)
+        const tag = tags.findLast((at) => at <= place)
+        if (tag !== undefined) seal(bytes, tag)
+        expect((await walkImage(bytes, size)).readings).toBeLessThan(3000)
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('cut anywhere', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(whole.length), async (length) => {
+        await walkImage(whole.subarray(0, length))
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test('of nothing but random bytes in its partition', async () => {
+    const start = tags.find((at) => whole.readUInt16LE(at) === 256) ?? 0
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ minLength: 2048, maxLength: 8192 }), async (junk) => {
+        const bytes = Buffer.from(whole)
+        bytes.set(junk.subarray(0, bytes.length - start), start)
+        await walkImage(bytes, size)
+      }),
+      { numRuns: 50 },
+    )
+  })
+})

@@ -1,0 +1,82 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { openDisc } from '../../../server/files/iso/disc.ts'
+import { cleanPath } from '../../../server/files/path.ts'
+import { hostileFiles } from '../../support/iso/hostile-files.ts'
+import { type Hostile, small } from '../../support/iso/hostile-udf.ts'
+import { hostileVolumes } from '../../support/iso/hostile-volumes.ts'
+import { fromSparseHex, imageOf, sparseHex, walkImage } from '../../support/iso/walk-image.ts'
+import { identifier, writeUdf } from '../../support/iso/write-udf.ts'
+
+const hostile: Readonly<Record<string, () => Hostile>> = { ...hostileFiles, ...hostileVolumes }
+
+describe('an image made to hurt', () => {
+  test.each(Object.entries(hostile))('%s is refused, and the message has the place', async (_name, make) => {
+    const { bytes, says } = make()
+    const { nodes, failures, readings } = await walkImage(bytes)
+    const troubles = nodes.flatMap(([, { trouble }]) => (trouble ? [trouble.message] : []))
+    // A folder that cannot be read is not listed; who asks for it is told.
+    const asked = await openDisc(imageOf(bytes))
+      .then((disc) => Promise.allSettled(['/a', '/a/b', '/link'].map((path) => disc.find(cleanPath(path)))))
+      .catch(() => [])
+    const told = asked.flatMap((each) => (each.status === 'rejected' ? [String(each.reason.message)] : []))
+    const messages = [...failures.map(({ message }) => message), ...troubles, ...told]
+    expect(
+      messages.filter((message) => message.includes(says)),
+      messages.join('\n'),
+    ).not.toEqual([])
+    for (const message of messages)
+      expect(message).toMatch(/^x\.iso(?:, byte \d+: |: .* at bytes \d+ to \d+)/)
+    expect(readings).toBeLessThan(20_000)
+  })
+
+  test('one damaged file does not hide its neighbours', async () => {
+    const { bytes, entries } = small({ bad: 'x', good: 'y', folder: 'z', 'deep/er': '1' })
+    for (const path of ['bad', 'deep'])
+      bytes.fill(0, entries.get(path)?.at, (entries.get(path)?.at ?? 0) + 16)
+    const disc = await openDisc(imageOf(bytes))
+    const listed = await disc.list(cleanPath('/'))
+    expect(listed?.map(({ name, trouble }) => [name, trouble?.kind])).toEqual([
+      ['bad', 'invalid-data'],
+      ['good', undefined],
+      ['folder', undefined],
+    ])
+    await expect(disc.find(cleanPath('/deep/er'))).rejects.toThrow(`x.iso, byte ${entries.get('deep')?.at}: `)
+  })
+
+  test('symlinks that double with each step, and a thousand folders in one another, come to an end', async () => {
+    const links = Array.from(
+      { length: 60 },
+      (_, i) => [`l${i}`, { target: `l${i + 1}/../l${i + 1}` }] as const,
+    )
+    for (const shape of [
+      { ...Object.fromEntries(links), 'l60/file': 'x' },
+      { [`${'d/'.repeat(1000)}file`]: 'x' },
+    ])
+      expect((await walkImage(writeUdf({ files: shape }).bytes)).readings).toBeLessThan(3000)
+  })
+
+  test('a hundred thousand names for one file are one reading of it', async () => {
+    const identifiers = Array.from({ length: 100_000 }, (_, i) => identifier({ name: `n${i}`, block: 2 }))
+    const { nodes, failures, readings } = await walkImage(
+      writeUdf({ files: { file: 'x' }, identifiers }).bytes,
+    )
+    expect([nodes.length, failures.length]).toEqual([100_001, 0])
+    expect(readings).toBeLessThan(300)
+  })
+})
+
+describe('the corpus', () => {
+  const folder = join(import.meta.dirname, '../../corpus/udf')
+  if (process.env.UPDATE_CORPUS) {
+    mkdirSync(folder, { recursive: true })
+    for (const [name, make] of Object.entries(hostile)) {
+      const text = sparseHex(make().bytes)
+      if (text.length < 20_000) writeFileSync(join(folder, `${name.replaceAll(' ', '-')}.hex`), text)
+    }
+  }
+  test.each(readdirSync(folder).filter((name) => name.endsWith('.hex')))('%s', async (name) => {
+    await walkImage(fromSparseHex(readFileSync(join(folder, name), 'utf8')))
+  })
+})

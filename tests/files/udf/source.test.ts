@@ -1,0 +1,332 @@
+import { open, rename, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { isoSource, looksLikeIso } from '../../../server/files/iso/source.ts'
+import { cleanPath } from '../../../server/files/path.ts'
+import type { FileSource } from '../../../server/files/source.ts'
+import { anyone, contentOf, fileSourceContract } from '../../contract/file-source.ts'
+import { scratchFolder } from '../../support/iso/scratch.ts'
+import {
+  identifier,
+  seal,
+  tagsIn,
+  type UdfFile,
+  type UdfShape,
+  writeUdf,
+} from '../../support/iso/write-udf.ts'
+import { temporaryFolder } from '../../support/tree-folder.ts'
+
+async function sourceOf(bytes: Uint8Array, name = 'disc.iso'): Promise<{ source: FileSource; file: string }> {
+  const file = join(temporaryFolder(), name)
+  await writeFile(file, bytes)
+  return { source: await isoSource(file), file }
+}
+
+const discOf = (shape: UdfShape) => sourceOf(writeUdf(shape).bytes)
+const stat = (source: FileSource, path: string) => source.stat(cleanPath(path), anyone)
+const text = async (source: FileSource, path: string) =>
+  (await contentOf(await stat(source, path))).toString('utf8')
+const names = async (source: FileSource, path: string) =>
+  (await source.list(cleanPath(path), anyone))?.map(({ name }) => name)
+
+/** How each volume is written, and how its files are. */
+const forms: Record<string, [Omit<UdfShape, 'files'>, Omit<UdfFile, 'bytes'>]> = {
+  'UDF 1.02': [{}, {}],
+  'UDF 1.02 with long descriptors': [{ folders: 'long' }, { allocation: 'long' }],
+  'UDF 1.02, embedded where there is room': [{ folders: 'embedded' }, { allocation: 'embedded' }],
+  'UDF 2.01 with extended file entries': [
+    { version2: true, folders: 'embedded' },
+    { allocation: 'embedded' },
+  ],
+  'UDF with files in pieces': [{}, { pieceBlocks: 3 }],
+  'UDF with descriptors that go on elsewhere': [{}, { pieceBlocks: 1, descriptorsEach: 4 }],
+  'UDF with long ones that go on elsewhere': [{}, { allocation: 'long', pieceBlocks: 1, descriptorsEach: 4 }],
+  'UDF in blocks of 512 bytes': [{ blockBytes: 512 }, { pieceBlocks: 1, descriptorsEach: 20 }],
+  'UDF in blocks of 4096 bytes': [{ blockBytes: 4096 }, {}],
+  'UDF 2.50 with a metadata partition': [{ metadata: true, version2: true }, {}],
+  'UDF 2.50 in blocks of 512 bytes': [
+    { metadata: true, blockBytes: 512, wideNames: true, folders: 'long' },
+    {},
+  ],
+}
+
+for (const [name, [shape, form]] of Object.entries(forms))
+  fileSourceContract(`isoSource of a disc with ${name}`, async (files) => {
+    const { folder, close } = scratchFolder()
+    const file = join(folder, 'disc.iso')
+    const inside = Object.entries(files).map(([path, bytes]): [string, UdfFile] => {
+      const fits = form.allocation !== 'embedded' || bytes.length < 1500
+      return [path.slice(1), fits ? { bytes, ...form } : { bytes }]
+    })
+    await writeFile(file, writeUdf({ ...shape, files: Object.fromEntries(inside) }).bytes)
+    return { source: await isoSource(file), close }
+  })
+
+describe('names', () => {
+  test('in 8 and in 16 bits a character, of any script', async () => {
+    const files = { 'Ünïcode ÿ.rpm': '8', 'Пакет.rpm': '16', '包/😀': 'beyond' }
+    for (const wideNames of [false, true]) {
+      const { source } = await discOf({ files, wideNames })
+      expect(await names(source, '/')).toEqual(['Ünïcode ÿ.rpm', 'Пакет.rpm', '包'])
+      expect(await text(source, '/包/😀')).toBe('beyond')
+    }
+  })
+
+  test('as long as UDF allows: 254 bytes of them', async () => {
+    const [narrow, wide] = ['n'.repeat(254), 'ж'.repeat(127)]
+    const { source } = await discOf({ files: { [narrow]: '1', [wide]: '2' } })
+    expect(await text(source, `/${narrow}`)).toBe('1')
+    expect(await text(source, `/${wide}`)).toBe('2')
+  })
+
+  test('that no client could ask for are not there', async () => {
+    const bad = ['a\nb', '..', '.', 'a/b', '\0', '\ud800'].map((name) =>
+      identifier({ name, block: 3, wide: true }),
+    )
+    const { source } = await discOf({ files: { 'ok.txt': 'x' }, identifiers: bad })
+    expect(await names(source, '/')).toEqual(['ok.txt'])
+  })
+
+  test('deleted files are gone, hidden ones are there, and of two the first counts', async () => {
+    const { entries } = writeUdf({ files: { seen: 'x', other: 'y' } })
+    const block = entries.get('other')?.block ?? 0
+    const identifiers = [
+      identifier({ name: 'gone', block, flags: 4 }),
+      identifier({ name: 'hidden', block, flags: 1 }),
+      identifier({ name: 'seen', block }),
+    ]
+    const { source } = await discOf({ files: { seen: 'x', other: 'y' }, identifiers })
+    expect(await names(source, '/')).toEqual(['hidden', 'other', 'seen'])
+    expect(await text(source, '/seen')).toBe('y')
+  })
+
+  test('a folder that fills many blocks, names cut by their ends', async () => {
+    const paths = Array.from({ length: 300 }, (_, i) => `Packages/package-${i}-${'x'.repeat(i % 90)}.rpm`)
+    const { source } = await discOf({ files: Object.fromEntries(paths.map((path) => [path, path])) })
+    expect(await names(source, '/Packages')).toHaveLength(300)
+    for (const path of paths) expect(await text(source, `/${path}`)).toBe(path)
+  })
+
+  test('devices and pipes are no files', async () => {
+    const files = {
+      device: { type: 6 },
+      pipe: { type: 9 },
+      socket: { type: 10 },
+      video: { type: 249, bytes: 'v' },
+    }
+    const { source } = await discOf({ files })
+    expect(await names(source, '/')).toEqual(['video'])
+    expect(await stat(source, '/device')).toBeUndefined()
+  })
+})
+
+test('times have their zone', async () => {
+  for (const version2 of [false, true]) {
+    const { source } = await discOf({ files: { a: 'x' }, version2 })
+    expect((await stat(source, '/a'))?.modifiedMs).toBe(Date.UTC(2024, 3, 14, 12))
+  }
+})
+
+test.each(['embedded', 'short', 'long'] as const)(
+  'symlinks, %s, are followed inside the image',
+  async (allocation) => {
+    const link = (target: string): UdfFile => ({ target, allocation })
+    const { source } = await discOf({
+      files: {
+        'dists/bookworm/Release': 'release',
+        'dists/stable': link('bookworm'),
+        'pool/up': link('../dists/./stable/Release'),
+        жук: link('dists/stable'),
+        debian: link('.'),
+        absolute: link('/etc/passwd'),
+        out: link('../../etc/passwd'),
+        loop: link('loop'),
+        ping: link('pong'),
+        pong: link('ping'),
+        dangling: link('nothing'),
+      },
+    })
+    for (const path of ['/dists/stable/Release', '/pool/up', '/debian/debian/жук/Release'])
+      expect(await text(source, path), path).toBe('release')
+    for (const path of ['/absolute', '/out', '/loop', '/ping', '/dangling'])
+      expect(await stat(source, path), path).toBeUndefined()
+    expect(await names(source, '/')).toEqual(['debian', 'dists', 'pool', 'жук'])
+  },
+)
+
+describe('where the bytes are', () => {
+  test('a file in one run, or embedded, has an extent in the image', async () => {
+    const { source, file } = await discOf({
+      files: { 'images/vmlinuz': 'kernel', small: { bytes: 'inside', allocation: 'embedded' } },
+    })
+    for (const [path, bytes] of [
+      ['/images/vmlinuz', 'kernel'],
+      ['/small', 'inside'],
+    ] as const) {
+      const entry = await stat(source, path)
+      expect(entry?.extent?.file).toBe(file)
+      const handle = await open(file)
+      const { buffer } = await handle.read(Buffer.alloc(6), 0, 6, entry?.extent?.offset)
+      await handle.close()
+      expect(buffer.toString()).toBe(bytes)
+      expect(await stat(source, path)).toBe(entry)
+    }
+  })
+
+  test('a file over 4 GiB is one run: a descriptor has 30 bits of length, and five follow each other', async () => {
+    const most = 0x3ffff800
+    const pieces = Array.from({ length: 5 }, (_, i) => ({
+      block: 1000 + (i * most) / 2048,
+      length: i < 4 ? most : 20_000,
+    }))
+    const written = writeUdf({ files: { big: { pieces }, after: 'x' } })
+    const { source, file } = await sourceOf(written.bytes)
+    const size = 4 * most + 20_000
+    expect(size).toBeGreaterThan(2 ** 32)
+    const offset = written.partitionAt + 1000 * 2048
+    await truncate(file, offset + size)
+    const handle = await open(file, 'r+')
+    await handle.write('the end...', offset + size - 10)
+    await handle.close()
+    const entry = await stat(source, '/big')
+    expect(entry).toMatchObject({ size, extent: { file, offset } })
+    const opened = await entry?.open()
+    const target = Buffer.alloc(20)
+    expect(await opened?.read(target, 0, 20, size - 10)).toBe(10)
+    await opened?.close()
+    expect(target.toString('latin1', 0, 10)).toBe('the end...')
+  })
+
+  test('pieces apart are read as one file, and nothing between them', async () => {
+    const bytes = Buffer.from(Array.from({ length: 20_000 }, (_, i) => i % 251))
+    const { source } = await discOf({ files: { a: { bytes, pieceBlocks: 1, descriptorsEach: 2 } } })
+    const entry = await stat(source, '/a')
+    expect(entry?.extent).toBeUndefined()
+    expect((await contentOf(entry)).equals(bytes)).toBe(true)
+  })
+
+  test('what is allocated behind the end of a file is not read', async () => {
+    const { data, partitionAt } = writeUdf({ files: { a: 'whole', b: 'secret', c: { pieces: [] } } })
+    const blockOf = (path: string) => ((data.get(path) ?? 0) - partitionAt) / 2048
+    const pieces = [
+      { block: blockOf('a'), length: 5 },
+      { block: blockOf('b'), length: 6 },
+      { block: 0xfffffff, length: 2048, kind: 1 },
+    ]
+    const { source } = await discOf({ files: { a: 'whole', b: 'secret', c: { pieces, size: 5 } } })
+    expect(await text(source, '/c')).toBe('whole')
+    expect((await stat(source, '/c'))?.extent).toBeDefined()
+  })
+})
+
+describe('the volume is found', () => {
+  const files = { 'images/vmlinuz': 'kernel' }
+  const kernelOf = async (bytes: Buffer) => text((await sourceOf(bytes)).source, '/images/vmlinuz')
+
+  test.each([
+    ['in sector 256', [256]],
+    ['in the last sector', [-1]],
+    ['256 sectors before the last', [-257]],
+  ])('by an anchor %s alone', async (_name, anchors) => {
+    for (const blockBytes of [512, 2048, 4096] as const)
+      expect(await kernelOf(writeUdf({ files, anchors, blockBytes }).bytes)).toBe('kernel')
+  })
+
+  test('where its sequence goes on elsewhere', async () => {
+    expect(await kernelOf(writeUdf({ files, continued: true }).bytes)).toBe('kernel')
+  })
+
+  test('by the reserve when the main sequence is damaged', async () => {
+    const { bytes, sequenceAt } = writeUdf({ files })
+    bytes.fill(0xff, sequenceAt, sequenceAt + 2048)
+    expect(await kernelOf(bytes)).toBe('kernel')
+  })
+
+  test('by the descriptors with the highest number, of several', async () => {
+    const { bytes, sequenceAt } = writeUdf({ files })
+    const [partition, logical] = [sequenceAt + 2048, sequenceAt + 2 * 2048]
+    // What was there at first: an older partition that lay elsewhere, written behind the newer one.
+    const older = Buffer.from(bytes.subarray(partition, partition + 512))
+    older.writeUInt32LE(0, 16)
+    older.writeUInt32LE(9999, 188)
+    const end = Buffer.from(bytes.subarray(sequenceAt + 3 * 2048, sequenceAt + 3 * 2048 + 512))
+    older.copy(bytes, sequenceAt + 3 * 2048)
+    seal(bytes, sequenceAt + 3 * 2048, 203)
+    end.copy(bytes, sequenceAt + 4 * 2048)
+    seal(bytes, sequenceAt + 4 * 2048, 204)
+    expect(logical).toBeGreaterThan(partition)
+    expect(await kernelOf(bytes)).toBe('kernel')
+  })
+
+  test('in the mirror when the metadata file is damaged', async () => {
+    const { bytes, partitionAt } = writeUdf({ files, metadata: true })
+    bytes.fill(0, partitionAt, partitionAt + 2048)
+    expect(await kernelOf(bytes)).toBe('kernel')
+  })
+})
+
+describe('an image that changes', () => {
+  test('another image in its place is seen at once, and old entries do not open', async () => {
+    const { source, file } = await discOf({ files: { a: 'one' } })
+    const old = await stat(source, '/a')
+    await writeFile(`${file}.new`, writeUdf({ files: { b: 'two', a: 'three' } }).bytes)
+    await rename(`${file}.new`, file)
+    expect(await text(source, '/b')).toBe('two')
+    await expect(old?.open()).rejects.toMatchObject({ kind: 'conflict' })
+  })
+
+  test('a cut image says how much it lacks; what is there is served, what is not is refused with its place', async () => {
+    const { bytes, data, entries } = writeUdf({
+      files: { a: 'first', b: 'x'.repeat(2_000_000), 'd/c': 'last' },
+    })
+    const { file } = await sourceOf(bytes)
+    const source = await isoSource(file)
+    expect(source.missingBytes).toBe(0)
+    const end = (data.get('b') ?? 0) + 1_000_000
+    await truncate(file, end)
+    expect(await text(source, '/a')).toBe('first')
+    await expect(stat(source, '/b')).rejects.toThrow(
+      `b lies at bytes ${data.get('b')} to ${(data.get('b') ?? 0) + 2_000_000}, but the image ends at byte ${end}`,
+    )
+    expect(await names(source, '/')).toEqual(['a', 'b', 'd'])
+    expect(source.missingBytes).toBeGreaterThan(1_000_000)
+    // Cut in front of the root: the volume is known, and so is what it lacks.
+    const root = entries.get('')?.at ?? 0
+    await truncate(file, root)
+    await expect(stat(source, '/a')).rejects.toThrow(
+      `disc.iso, byte ${root}: expected a file entry (UDF) of 2048 bytes, but the image ends at byte ${root}`,
+    )
+    expect(source.missingBytes).toBeGreaterThan(2_000_000)
+  })
+})
+
+test('an image is recognised by its content', async () => {
+  const { file } = await sourceOf(writeUdf({ files: { a: 'x' } }).bytes, 'no-ending')
+  expect(await looksLikeIso(file)).toBe(true)
+})
+
+test('an image that only begins as UDF does says what it lacks', async () => {
+  const { bytes } = writeUdf({ files: { a: 'x' } })
+  bytes.write('NSR99', 17 * 2048 + 1)
+  const file = join(temporaryFolder(), 'disc.iso')
+  await writeFile(file, bytes)
+  await expect(isoSource(file)).rejects.toThrow(
+    'disc.iso, byte 32769: expected the descriptor "NSR02" or "NSR03" behind "BEA01", as UDF has it, and found none',
+  )
+})
+
+test('partitions of rewritable and recordable discs are refused, with what to do', async () => {
+  const { bytes, sequenceAt } = writeUdf({ files: { a: 'x' }, metadata: true })
+  for (const [kind, name] of ['*UDF Virtual Partition\0', '*UDF Sparable Partition'].entries()) {
+    for (const at of tagsIn(bytes, 6)) {
+      bytes.write(name, at + 440 + 6 + 5, 'latin1')
+      seal(bytes, at)
+    }
+    const file = join(temporaryFolder(), `${kind}.iso`)
+    await writeFile(file, bytes)
+    await expect(isoSource(file)).rejects.toMatchObject({
+      kind: 'unsupported',
+      message: `${kind}.iso, byte ${sequenceAt + 2 * 2048 + 446}: the volume has a partition of the kind ${JSON.stringify(name.replace('\0', ''))}, which is not read; unpack the image into a folder of trees/ (7z x ${kind}.iso)`,
+    })
+  }
+})

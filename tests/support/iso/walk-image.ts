@@ -1,0 +1,80 @@
+import { expect } from 'vitest'
+import { Failure } from '../../../server/core/failure.ts'
+import { openDisc } from '../../../server/files/iso/disc.ts'
+import type { Image } from '../../../server/files/iso/image.ts'
+import type { IsoNode } from '../../../server/files/iso/node.ts'
+import { type CleanPath, joinPath, rootPath } from '../../../server/files/path.ts'
+
+/**
+ * An image in memory that notes every reading, so that a test sees one outside of it.
+ *
+ * @param size Larger than the bytes: zeros follow.
+ */
+export function imageOf(bytes: Buffer, size = bytes.length): Image & { readonly readings: () => number } {
+  let readings = 0
+  return {
+    name: 'x.iso',
+    size,
+    readings: () => readings,
+    readAt(position, length) {
+      readings++
+      if (position < 0 || length < 0 || position + length > size)
+        throw new Error(`a reading outside of the image: ${length} bytes at ${position} of ${size}`)
+      const read = Buffer.alloc(length)
+      read.set(bytes.subarray(position, position + length))
+      return Promise.resolve(read)
+    },
+  }
+}
+
+export interface Walked {
+  readonly nodes: readonly (readonly [CleanPath, IsoNode])[]
+  readonly failures: readonly Failure[]
+  readonly readings: number
+}
+
+/** Walks everything that can be reached, as a client that follows each listing would, within a bound. */
+export async function walkImage(bytes: Buffer, size = bytes.length): Promise<Walked> {
+  const image = imageOf(bytes, size)
+  const nodes: [CleanPath, IsoNode][] = []
+  const failures: Failure[] = []
+  const keep = (error: unknown): undefined => {
+    if (!(error instanceof Failure)) throw error
+    failures.push(error)
+    return undefined
+  }
+  const disc = await openDisc(image).catch(keep)
+  const waiting: CleanPath[] = disc ? [rootPath] : []
+  for (let path = waiting.pop(); disc && path !== undefined && nodes.length < 300; path = waiting.pop()) {
+    for (const node of (await disc.list(path).catch(keep)) ?? []) {
+      const at = joinPath(path, node.name)
+      nodes.push([at, node])
+      await disc.find(at).catch(keep)
+      if (node.kind === 'folder') waiting.push(at)
+      if (!node.trouble)
+        for (const { offset, length } of node.kind === 'file' ? node.extents : [])
+          expect(offset >= 0 && offset + length <= size, `${at} at ${offset}`).toBe(true)
+    }
+  }
+  return { nodes, failures, readings: image.readings() }
+}
+
+/** Lines of `offset: hex`, 32 bytes each, without those that are all zero; the first line is the size. */
+export function sparseHex(bytes: Buffer): string {
+  const lines = [`size ${bytes.length}`]
+  for (let at = 0; at < bytes.length; at += 32) {
+    const row = bytes.subarray(at, at + 32)
+    if (row.some((byte) => byte !== 0)) lines.push(`${at}: ${row.toString('hex')}`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+export function fromSparseHex(text: string): Buffer {
+  const [first = '', ...lines] = text.trim().split('\n')
+  const bytes = Buffer.alloc(Number(first.replace('size ', '')))
+  for (const line of lines) {
+    const [at = '', hex = ''] = line.split(': ')
+    Buffer.from(hex, 'hex').copy(bytes, Number(at))
+  }
+  return bytes
+}

@@ -1,0 +1,32 @@
+import { type IsoShape, writeIso } from './write-iso.ts'
+import { type UdfShape, type WrittenUdf, writeUdf } from './write-udf.ts'
+
+const sector = 2048
+
+/**
+ * A disc with ISO 9660 and UDF. UDF comes first, so that the records of ISO 9660 can point at the bytes that it has.
+ *
+ * @param iso Of the disc as UDF has it: `pieces` with `blockOf(udf, path)` share a file.
+ */
+export function writeBridge(udf: UdfShape, iso: (udf: WrittenUdf) => IsoShape): WrittenUdf {
+  const written = writeUdf(udf)
+  const image = Buffer.from(written.bytes)
+  const { bytes } = writeIso({ ...iso(written), firstBlock: 24 })
+  if (bytes.length > 200 * sector) throw new Error('ISO 9660 reaches into UDF')
+  bytes.copy(image, 16 * sector, 16 * sector)
+  let end = 16
+  for (; image[end * sector] !== 255; end++) {
+    image.writeUInt32LE(image.length / sector, end * sector + 80)
+    image.writeUInt32BE(image.length / sector, end * sector + 84)
+  }
+  for (const [i, name] of ['BEA01', 'NSR02', 'TEA01'].entries()) {
+    image.fill(0, (end + 1 + i) * sector, (end + 2 + i) * sector)
+    image.write(name, (end + 1 + i) * sector + 1, 'latin1')
+  }
+  return { ...written, bytes: image }
+}
+
+/** The sector of a file's first byte. */
+export function blockOf(udf: WrittenUdf, path: string): number {
+  return (udf.data.get(path) ?? 0) / sector
+}

@@ -1,0 +1,232 @@
+/**
+ * Writes small UDF images, whole in memory, after ECMA-167 and the OSTA UDF revisions and by nothing that the reader
+ * uses. Every way to tell of a file can be asked for, so that tests can make any disc they need and damage it where
+ * they like.
+ */
+
+import { identifier, pathComponents, timestamp } from './udf-fields.ts'
+import type { UdfFile, UdfShape, WrittenUdf } from './udf-shape.ts'
+import {
+  createVolume,
+  fileSetDescriptor,
+  metadataBlocks,
+  sectors,
+  type Volume,
+  writeVolume,
+} from './udf-volume.ts'
+
+export { identifier, seal, tagsIn } from './udf-fields.ts'
+export type { UdfFile, UdfShape, WrittenUdf } from './udf-shape.ts'
+
+/** An image with these files; paths without a leading slash. */
+export function writeUdf(shape: UdfShape): WrittenUdf {
+  const volume = createVolume(shape)
+  const files = new Map(
+    Object.entries(shape.files).map(([path, file]): [string, UdfFile] => [
+      path,
+      typeof file === 'string' || file instanceof Uint8Array ? { bytes: file } : file,
+    ]),
+  )
+  const fileSet = volume.meta.take(1)
+  const addresses = new Map<string, number>()
+  const children = childrenOf(files.keys())
+  for (const path of [...children.keys(), ...files.keys()]) addresses.set(path, volume.meta.take(1))
+  for (const [path, names] of children) writeFolder(volume, { path, names, addresses, children })
+  for (const [path, file] of files) writeFile(volume, path, file, addresses.get(path) ?? 0)
+  volume.write(volume.meta.at(fileSet), fileSetDescriptor(volume, addresses.get('') ?? 0), fileSet)
+  writeMetadataFile(volume)
+  return {
+    bytes: writeVolume(volume, fileSet),
+    blockBytes: volume.blockBytes,
+    partitionAt: sectors.partition * volume.blockBytes,
+    sequenceAt: sectors.main * volume.blockBytes,
+    fileSetAt: volume.meta.at(fileSet),
+    entries: new Map([...addresses].map(([path, block]) => [path, { at: volume.meta.at(block), block }])),
+    data: volume.data,
+    folders: volume.folders,
+  }
+}
+
+/** Folders with the paths of what they hold, parents first; '' is the root. */
+function childrenOf(paths: Iterable<string>): Map<string, string[]> {
+  const found = new Map<string, string[]>([['', []]])
+  for (const path of paths) {
+    const parts = path.split('/')
+    for (let depth = 1; depth <= parts.length; depth++) {
+      const child = parts.slice(0, depth).join('/')
+      const parent = parts.slice(0, depth - 1).join('/')
+      if (depth < parts.length && !found.has(child)) found.set(child, [])
+      const names = found.get(parent)
+      if (names && !names.includes(child)) names.push(child)
+    }
+  }
+  return found
+}
+
+interface Piece {
+  readonly block: number
+  readonly length: number
+  readonly kind?: number
+}
+
+function writeFile(volume: Volume, path: string, file: UdfFile, block: number): void {
+  const content = file.target === undefined ? Buffer.from(file.bytes ?? '') : pathComponents(file.target)
+  const allocation = file.allocation ?? (volume.shape.metadata ? 'long' : 'short')
+  const type = file.type ?? (file.target === undefined ? 5 : 12)
+  const size = file.size ?? file.pieces?.reduce((sum, { length }) => sum + length, 0) ?? content.length
+  if (allocation === 'embedded') {
+    const entry = fileEntry(volume, { type, size, kind: 3, area: content, block })
+    volume.data.set(path, volume.meta.at(block) + entry.length - content.length)
+    return
+  }
+  const pieces = file.pieces ?? place(volume, path, content, file.pieceBlocks)
+  const area = descriptors(volume, allocation, pieces, 0, file.descriptorsEach)
+  fileEntry(volume, { type, size, kind: allocation === 'long' ? 1 : 0, area, block })
+}
+
+function place(
+  volume: Volume,
+  path: string,
+  content: Buffer,
+  pieceBlocks = Number.MAX_SAFE_INTEGER,
+): Piece[] {
+  const { plain, blockBytes } = volume
+  const pieces: Piece[] = []
+  const pieceBytes = Math.min(pieceBlocks * blockBytes, Math.max(content.length, blockBytes))
+  for (let at = 0; at < content.length; at += pieceBytes) {
+    const piece = content.subarray(at, at + pieceBytes)
+    const block = plain.take(Math.ceil(piece.length / blockBytes))
+    if (pieces.length === 0) volume.data.set(path, plain.at(block))
+    volume.write(plain.at(block), piece)
+    if (at + pieceBytes < content.length) volume.write(plain.at(plain.take(1)), Buffer.from('FOREIGN '))
+    pieces.push({ block, length: piece.length })
+  }
+  return pieces
+}
+
+/** Allocation descriptors; those that are too many go on in allocation extents. */
+function descriptors(
+  volume: Volume,
+  allocation: 'short' | 'long',
+  pieces: readonly Piece[],
+  partition: number,
+  each = Number.MAX_SAFE_INTEGER,
+): Buffer {
+  const write = (piece: Piece, kind: number): Buffer => {
+    const bytes = Buffer.alloc(allocation === 'short' ? 8 : 16)
+    bytes.writeUInt32LE((piece.length | (kind << 30)) >>> 0, 0)
+    bytes.writeUInt32LE(piece.block >>> 0, 4)
+    if (allocation === 'long') bytes.writeUInt16LE(partition, 8)
+    return bytes
+  }
+  const here = pieces.slice(0, each).map((piece) => write(piece, piece.kind ?? 0))
+  if (pieces.length <= each) return Buffer.concat(here)
+  const rest = descriptors(volume, allocation, pieces.slice(each), partition, each)
+  const block = volume.plain.take(1)
+  const head = Buffer.alloc(24)
+  head.writeUInt16LE(258, 0)
+  head.writeUInt32LE(rest.length, 20)
+  volume.write(volume.plain.at(block), Buffer.concat([head, rest]), block)
+  return Buffer.concat([...here, write({ block, length: volume.blockBytes }, 3)])
+}
+
+interface EntryShape {
+  readonly type: number
+  readonly size: number | bigint
+  readonly kind: number
+  readonly area: Buffer
+  readonly block: number
+  readonly at?: number
+}
+
+function fileEntry(volume: Volume, { type, size, kind, area, block, at }: EntryShape): Buffer {
+  const extended = volume.shape.version2 === true
+  const head = Buffer.alloc(extended ? 216 : 176)
+  head.writeUInt16LE(extended ? 266 : 261, 0)
+  head.writeUInt16LE(4, 20) // strategy
+  head.writeUInt16LE(1, 24)
+  head[27] = type
+  head.writeUInt16LE(kind, 34)
+  head.writeUInt32LE(0x14a5, 44) // r-x for all
+  head.writeUInt16LE(1, 48)
+  head.writeBigUInt64LE(BigInt(size), 56)
+  if (extended) head.writeBigUInt64LE(BigInt(size), 64)
+  for (const time of extended ? [80, 92, 104, 116] : [72, 84, 96]) timestamp().copy(head, time)
+  head.writeUInt32LE(1, extended ? 128 : 108)
+  // A few bytes of extended attributes, so that nobody forgets them.
+  const attributes = Buffer.from('ATTR')
+  head.writeUInt32LE(attributes.length, extended ? 208 : 168)
+  head.writeUInt32LE(area.length, extended ? 212 : 172)
+  const bytes = Buffer.concat([head, attributes, area])
+  if (bytes.length > volume.blockBytes) throw new Error(`a file entry of ${bytes.length} bytes`)
+  volume.write(at ?? volume.meta.at(block), bytes, block)
+  return bytes
+}
+
+interface FolderShape {
+  readonly path: string
+  readonly names: readonly string[]
+  readonly addresses: ReadonlyMap<string, number>
+  readonly children: ReadonlyMap<string, unknown>
+}
+
+function writeFolder(volume: Volume, { path, names, addresses, children }: FolderShape): void {
+  const { shape, meta, blockBytes, metaPartition } = volume
+  const block = addresses.get(path) ?? 0
+  const parent = addresses.get(path.slice(0, Math.max(0, path.lastIndexOf('/')))) ?? block
+  const wide = shape.wideNames === true
+  const content = Buffer.concat([
+    identifier({ name: '', block: parent, partition: metaPartition, flags: 10 }),
+    // What a deletion leaves behind: its name is not to be read.
+    identifier({ name: 'deleted', block: 0xfffffff0, partition: 7, flags: 4 }),
+    ...(path === '' ? (shape.identifiers ?? []) : []),
+    ...names.map((child) =>
+      identifier({
+        name: child.slice(child.lastIndexOf('/') + 1),
+        block: addresses.get(child) ?? 0,
+        partition: metaPartition,
+        flags: children.has(child) ? 2 : 0,
+        wide,
+        // Four bytes of implementation use here and there.
+        use: child.length % 3 === 0 ? Buffer.from('USE!') : Buffer.alloc(0),
+      }),
+    ),
+  ])
+  const allocation = shape.folders ?? 'short'
+  if (allocation === 'embedded') {
+    const entry = fileEntry(volume, { type: 4, size: content.length, kind: 3, area: content, block })
+    volume.folders.set(path, meta.at(block) + entry.length - content.length)
+    return
+  }
+  // Two pieces where there is enough, so that an identifier is cut in two.
+  const blocks = Math.ceil(content.length / blockBytes)
+  const pieces: Piece[] = []
+  for (let i = 0; i < blocks; i++) {
+    const piece = content.subarray(i * blockBytes, (i + 1) * blockBytes)
+    const taken = meta.take(i === 0 ? 1 : 2) + (i === 0 ? 0 : 1)
+    volume.write(meta.at(taken), piece)
+    if (i === 0) volume.folders.set(path, meta.at(taken))
+    pieces.push({ block: taken, length: piece.length })
+  }
+  const area = descriptors(volume, allocation, pieces, metaPartition, Math.floor((blockBytes - 240) / 16))
+  fileEntry(volume, { type: 4, size: content.length, kind: allocation === 'long' ? 1 : 0, area, block })
+}
+
+/** The metadata file and its mirror, which say where the metadata partition is. */
+function writeMetadataFile(volume: Volume): void {
+  const { metadataFile, meta, blockBytes } = volume
+  if (!metadataFile) return
+  const half = metadataBlocks / 2
+  const blockOf = (at: number) => at / blockBytes - sectors.partition
+  const pieces = [0, half].map((block) => ({ block: blockOf(meta.at(block)), length: half * blockBytes }))
+  const area = descriptors(volume, 'short', pieces, 0)
+  for (const [i, block] of metadataFile.entries())
+    fileEntry(volume, {
+      type: 250 + i,
+      size: metadataBlocks * blockBytes,
+      kind: 0,
+      area,
+      block,
+      at: volume.plain.at(block),
+    })
+}

@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Child } from '../../../server/cli/demo/child.ts'
+import { startChild } from '../../../server/cli/demo/child.ts'
+import { machineCommand } from '../../../server/cli/demo/machine.ts'
+import type { UndoStack } from '../../../server/cli/demo/undo.ts'
+import { cloudGuest } from './nfs-guest.ts'
+
+const script = readFileSync(join(import.meta.dirname, 'udf-guest-init.sh'))
+
+export interface UdfDisks {
+  /** Images with UDF, to be read. */
+  readonly read: readonly string[]
+  /** Empty volumes of UDF, to be written. */
+  readonly write: readonly string[]
+  /** An archive of what is written. */
+  readonly tar: string
+}
+
+/** The file system of Linux itself, which this machine's kernel need not have: it mounts images as disks. */
+export function startUdfGuest(undo: UndoStack, busybox: string, { read, write, tar }: UdfDisks): Child {
+  const applets =
+    'cat cut dd find insmod mkdir mount mv poweroff readlink rm sh sha256sum sort sync tar tee tr umount xargs'.split(
+      ' ',
+    )
+  const guest = cloudGuest(busybox, {
+    name: 'udf-guest',
+    script,
+    applets,
+    modules: ['virtio_blk', 'nls_utf8', 'udf'],
+  })
+  const files = [...read, ...write, tar]
+  const nameOf = (file: string) => `vd${String.fromCharCode(97 + files.indexOf(file))}`
+  const cmdline = [
+    'console=ttyS0',
+    `udf.read=${read.map(nameOf).join()}`,
+    `udf.write=${write.map(nameOf).join()}`,
+    `udf.tar=${nameOf(tar)}`,
+  ].join(' ')
+  const machine = {
+    firmware: 'bios',
+    mac: '52:54:00:aa:bb:31',
+    memory: 512,
+    network: 'user',
+    direct: { ...guest, cmdline },
+  } as const
+  const [program = '', ...args] = machineCommand(machine, '')
+  const disks = files.flatMap((file, i) => [
+    ...[
+      '-drive',
+      `if=none,id=disk${i},format=raw,file=${file},readonly=${read.includes(file) ? 'on' : 'off'}`,
+    ],
+    ...['-device', `virtio-blk-pci,drive=disk${i}`],
+  ])
+  return startChild(undo, [program, ...args, ...disks])
+}
+
+/** What the guest says of a disk, by the place of its file among all of them. */
+export function saidOf(output: string, index: number): { files: string; links: string } | undefined {
+  const name = `vd${String.fromCharCode(97 + index)}`
+  const [, files = '', links = ''] =
+    new RegExp(`guest: ${name} has files ([0-9a-f]{64}) links ([0-9a-f]{64})`).exec(output) ?? []
+  return files === '' ? undefined : { files, links }
+}
