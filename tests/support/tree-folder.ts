@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -93,4 +93,14 @@ export function writeBelow(folder: string, path: string, data: string | Uint8Arr
   const file = join(folder, path)
   mkdirSync(dirname(file), { recursive: true })
   writeFileSync(file, data)
+}
+
+/** Every file and symlink below a folder, sorted; links are not followed. */
+export function namesBelow(folder: string, at = ''): string[] {
+  return readdirSync(join(folder, at), { withFileTypes: true })
+    .flatMap((item) => {
+      const path = at === '' ? item.name : `${at}/${item.name}`
+      return item.isDirectory() ? namesBelow(folder, path) : [path]
+    })
+    .sort()
 }

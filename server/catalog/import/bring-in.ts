@@ -5,7 +5,7 @@ import { unpacked } from '../../files/unpack.ts'
 import { dataOfDeb } from './ar.ts'
 import type { OnProgress } from './progress.ts'
 import { readTar } from './tar.ts'
-import type { TreeWriter } from './tree-writer.ts'
+import type { BytesFrom, TreeWriter } from './tree-writer.ts'
 
 export interface BringInOptions {
   readonly onProgress: OnProgress
@@ -34,7 +34,8 @@ export async function bringInArchive(
     else if (entry.kind === 'symlink') writer.link(path, entry.target, false)
     else if (entry.kind === 'link') writer.link(path, entry.target.replace(/^(\.?\/)+/, ''), true)
     else if (entry.kind === 'file') {
-      if (!(await writer.has(facts))) await writer.write(facts, entry.body(), options.signal)
+      if (!(await writer.has(facts)))
+        await writer.write(facts, (start) => without(start, entry.body()), options.signal)
       told.files++
       // How much of the archive was read: its size is known, and that of what is in it is not.
       options.onProgress({
@@ -46,6 +47,19 @@ export async function bringInArchive(
       })
     }
   }
+}
+
+/** An image stays what it is: its files are served from inside. */
+export async function bringInImage(path: string, writer: TreeWriter, options: BringInOptions): Promise<void> {
+  const { size: totalBytes, mtimeMs } = await stat(path)
+  const facts = { path: 'image.iso', size: totalBytes, modifiedMs: mtimeMs }
+  if ((await writer.has(facts)) || (await writer.share(facts, path, options.hardLink ?? false))) return
+  let doneBytes = 0
+  const tell = (bytes: number) => {
+    doneBytes += bytes
+    options.onProgress({ stage: 'reading', doneBytes, totalBytes })
+  }
+  await writer.write(facts, countedFrom(path, tell), options.signal)
 }
 
 /** Fills the tree from a folder of this machine. */
@@ -68,12 +82,7 @@ export async function bringInFolder(
     }
     if ((await writer.has(facts)) || (await writer.share(facts, from, options.hardLink ?? false)))
       tell(stats.size)
-    else
-      await writer.write(
-        facts,
-        counted(createReadStream(from, { highWaterMark: 1 << 20 }), tell),
-        options.signal,
-      )
+    else await writer.write(facts, countedFrom(from, tell), options.signal)
   }
 }
 
@@ -96,12 +105,22 @@ async function listFolder(
   }
 }
 
-async function* counted(
-  pieces: AsyncIterable<Uint8Array>,
-  tell: (bytes: number) => void,
-): AsyncGenerator<Uint8Array> {
+/** A file of this machine, its bytes told as they are written; those that a stopped run wrote at once. */
+function countedFrom(file: string, tell: (bytes: number) => void): BytesFrom {
+  return async function* (start) {
+    if (start > 0) tell(start)
+    for await (const piece of createReadStream(file, { start, highWaterMark: 1 << 20 })) {
+      yield piece as Buffer
+      tell((piece as Buffer).length)
+    }
+  }
+}
+
+async function* without(bytes: number, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let left = bytes
   for await (const piece of pieces) {
-    yield piece
-    tell(piece.length)
+    const passed = Math.min(left, piece.length)
+    left -= passed
+    if (passed < piece.length) yield piece.subarray(passed)
   }
 }

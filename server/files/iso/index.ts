@@ -83,6 +83,16 @@ export class IsoIndex {
     return nodes
   }
 
+  /** The symlinks of a folder, name to target as written, those that lead nowhere too; undefined when it is no folder. */
+  async links(path: CleanPath): Promise<ReadonlyMap<string, string> | undefined> {
+    const folder = (await this.#walk([this.#root], split(path)))?.at(-1)
+    if (folder?.kind !== 'folder') return undefined
+    const nodes = [...(await this.#folder(folder)).values()]
+    return new Map(
+      nodes.flatMap(({ name, target }) => (target === undefined ? [] : [[name, target] as const])),
+    )
+  }
+
   /** Follows names from a folder; gives it and all folders on the way. */
   async #walk(from: Chain, names: readonly string[]): Promise<Chain | undefined> {
     const chain = [...from]
