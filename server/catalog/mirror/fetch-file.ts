@@ -118,8 +118,12 @@ async function pour(
     await handle.close()
   }
   const expected = file.size ?? answer.size
-  if (expected !== undefined && position !== expected)
+  if (expected !== undefined && position !== expected) {
+    // Whole by its own account: this upstream has another file, and will have it again.
+    if (answer.size === position)
+      throw new Failure('invalid-data', `${what} has ${position} bytes; ${expected} were expected`)
     throw new Trouble(`${what} ended after ${position} of ${expected} bytes`)
+  }
   const found = hash?.digest('hex')
   if (file.digest && found !== file.digest.hex) {
     await rm(part, { force: true })
