@@ -23,7 +23,10 @@ export async function bringInArchive(
 ): Promise<void> {
   const { size } = await stat(file)
   const input = createReadStream(file, { highWaterMark: 1 << 20 })
-  const told = { files: 0 }
+  let files = 0
+  // How much of the archive was read: its size is known, and that of what is in it is not.
+  const tell = (path: string): void =>
+    options.onProgress({ stage: 'reading', doneBytes: input.bytesRead, totalBytes: size, files, file: path })
   const read = kind === 'deb' ? dataOfDeb(input) : input
   for await (const entry of readTar(unpacked(read, file))) {
     options.signal?.throwIfAborted()
@@ -34,17 +37,10 @@ export async function bringInArchive(
     else if (entry.kind === 'symlink') writer.link(path, entry.target, false)
     else if (entry.kind === 'link') writer.link(path, entry.target.replace(/^(\.?\/)+/, ''), true)
     else if (entry.kind === 'file') {
-      if (!(await writer.has(facts)))
-        await writer.write(facts, (start) => without(start, entry.body()), options.signal)
-      told.files++
-      // How much of the archive was read: its size is known, and that of what is in it is not.
-      options.onProgress({
-        stage: 'reading',
-        doneBytes: input.bytesRead,
-        totalBytes: size,
-        file: path,
-        ...told,
-      })
+      const bytesFrom = (start: number) => without(start, entry.body(), () => tell(path))
+      if (!(await writer.has(facts))) await writer.write(facts, bytesFrom, options.signal)
+      files++
+      tell(path)
     }
   }
 }
@@ -116,11 +112,17 @@ function countedFrom(file: string, tell: (bytes: number) => void): BytesFrom {
   }
 }
 
-async function* without(bytes: number, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+/** All but the first bytes of a stream that cannot be entered in the middle; `tell` is called for each piece. */
+async function* without(
+  bytes: number,
+  pieces: AsyncIterable<Uint8Array>,
+  tell: () => void,
+): AsyncGenerator<Uint8Array> {
   let left = bytes
   for await (const piece of pieces) {
     const passed = Math.min(left, piece.length)
     left -= passed
     if (passed < piece.length) yield piece.subarray(passed)
+    tell()
   }
 }
