@@ -7,7 +7,7 @@ import { type CleanPath, cleanPath } from '../../files/path.ts'
 import type { Entry, FileSource } from '../../files/source.ts'
 import { gatherEvidence } from '../gather.ts'
 import type { Claim, Finding } from './claim.ts'
-import { type CollectOptions, collectClaims, relativeTo } from './collect-claims.ts'
+import { type CollectOptions, collectClaims, impossiblePath, relativeTo } from './collect-claims.ts'
 import { readPieces, self } from './walk.ts'
 
 export interface AuditOptions extends CollectOptions {
@@ -88,9 +88,17 @@ async function missingBootFiles(
     [optional, 'warning'],
   ] as const) {
     for (const path of paths) {
-      const entry = await source.stat(cleanPath(`${at}/${path}`), self)
-      if (entry?.kind === 'file' && entry.size > 0) continue
-      findings.push({ severity, path, message: `is ${entry ? 'empty' : 'missing'}, and a boot rests on it` })
+      try {
+        const entry = await source.stat(cleanPath(`${at}/${path}`), self)
+        if (entry?.kind === 'file' && entry.size > 0) continue
+        findings.push({
+          severity,
+          path,
+          message: `is ${entry ? 'empty' : 'missing'}, and a boot rests on it`,
+        })
+      } catch (error) {
+        findings.push(impossiblePath('the descriptor', path, error))
+      }
     }
   }
   return findings
