@@ -90,14 +90,14 @@ const mostLines = 20
 
 function tell(outcome: ImportOutcome, options: BringOptions, io: CliIo): void {
   for (const each of outcome.trees) {
-    if (options.json) io.out(`${JSON.stringify(eventOf(each))}\n`)
+    if (options.json) io.out(`${JSON.stringify(eventOf(each, outcome.resumed))}\n`)
     else io.out(describe(each))
     if (each.release.outcome === 'refused') io.exit(exitCodes.badInput)
   }
   if (!options.json) for (const note of outcome.notes.slice(0, mostLines)) io.err(`note: ${note}\n`)
 }
 
-function eventOf({ id, release }: Imported) {
+function eventOf({ id, release }: Imported, resumed: boolean) {
   const findings = release.findings
   return release.outcome === 'published'
     ? {
@@ -106,6 +106,7 @@ function eventOf({ id, release }: Imported) {
         version: release.record.version,
         files: release.record.files,
         bytes: release.record.bytes,
+        resumed,
         findings,
       }
     : { event: 'refused', id, findings }

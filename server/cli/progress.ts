@@ -38,9 +38,14 @@ export function progressLine(
       shownMs = nowMs
       const bytesPerSecond = rate.at(nowMs, progress.doneBytes)
       if (mode === 'json') {
-        io.out(
-          `${JSON.stringify({ event: 'progress', ...progress, bytesPerSecond: Math.round(bytesPerSecond) })}\n`,
-        )
+        const secondsLeft = secondsLeftOf(progress, bytesPerSecond)
+        const event = {
+          event: 'progress',
+          ...progress,
+          bytesPerSecond: Math.round(bytesPerSecond),
+          ...(secondsLeft !== undefined && { secondsLeft: Math.round(secondsLeft) }),
+        }
+        io.out(`${JSON.stringify(event)}\n`)
         return
       }
       const text = describeProgress(progress, bytesPerSecond, nowMs - stageStartMs)
@@ -63,11 +68,17 @@ export function describeProgress(progress: Progress, bytesPerSecond: number, sin
   } else parts.push(size(doneBytes))
   if (sinceMs >= 500 && bytesPerSecond > 0) {
     parts.push(`${size(bytesPerSecond)}/s`)
-    if (totalBytes !== undefined && totalBytes > doneBytes)
-      parts.push(`${duration(((totalBytes - doneBytes) / bytesPerSecond) * 1000)} left`)
+    const left = secondsLeftOf(progress, bytesPerSecond)
+    if (left !== undefined && left > 0) parts.push(`${duration(left * 1000)} left`)
   }
   if (file !== undefined) parts.push(file.length > 40 ? `…${file.slice(-39)}` : file)
   return parts.join('  ').replace(/[\x00-\x1f\x7f]/g, '?')
+}
+
+/** Undefined while nobody can know. */
+function secondsLeftOf({ doneBytes, totalBytes }: Progress, bytesPerSecond: number): number | undefined {
+  if (totalBytes === undefined || bytesPerSecond <= 0) return undefined
+  return Math.max(0, totalBytes - doneBytes) / bytesPerSecond
 }
 
 /** Of the last seconds, not of the whole: a stall shows. */

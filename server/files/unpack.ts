@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { PassThrough, Readable } from 'node:stream'
+import { PassThrough, Readable, type Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { createGunzip } from 'node:zlib'
+import * as zlib from 'node:zlib'
 import { Failure, failureMessage } from '../core/failure.ts'
 
 export type Packing = 'plain' | 'gzip' | 'xz' | 'zstd' | 'bzip2'
@@ -19,7 +19,13 @@ export function packingOf(head: Uint8Array): Packing {
   return magics.find(([, magic]) => magic.every((byte, at) => head[at] === byte))?.[0] ?? 'plain'
 }
 
-/** Programs for what Node 20 cannot unpack, and the Debian package of each. */
+/** Node has zstd from 22.15 on. */
+const zstdOfNode: (() => Transform) | undefined = Reflect.get(zlib, 'createZstdDecompress')
+
+/**
+ * Programs for what Node 20 cannot unpack, and the Debian package of each. They are everywhere, keep pace with the
+ * pieces that are asked for, and bound their memory; zstd written in JavaScript does neither of the latter.
+ */
 const programs: Readonly<Record<'xz' | 'zstd' | 'bzip2', readonly [string, string]>> = {
   xz: ['xz', 'xz-utils'],
   zstd: ['zstd', 'zstd'],
@@ -59,10 +65,13 @@ async function* again(head: readonly Uint8Array[], iterator: AsyncIterator<Uint8
 async function* throughUnpacker(packing: Exclude<Packing, 'plain'>, input: Readable, what: string) {
   const aborter = new AbortController()
   const output = new PassThrough({ highWaterMark: 1 << 20 })
+  const { signal } = aborter
   const running =
     packing === 'gzip'
-      ? pipeline(input, createGunzip({ chunkSize: 1 << 18 }), output, { signal: aborter.signal })
-      : throughProgram(packing, input, output, aborter.signal)
+      ? pipeline(input, zlib.createGunzip({ chunkSize: 1 << 18 }), output, { signal })
+      : packing === 'zstd' && zstdOfNode
+        ? pipeline(input, zstdOfNode(), output, { signal })
+        : throughProgram(packing, input, output, what, signal)
   const outcome = running.then(
     () => undefined,
     (error: unknown) => {
@@ -92,6 +101,7 @@ async function throughProgram(
   packing: 'xz' | 'zstd' | 'bzip2',
   input: Readable,
   output: PassThrough,
+  what: string,
   signal: AbortSignal,
 ): Promise<void> {
   const [program, debian] = programs[packing]
@@ -104,7 +114,7 @@ async function throughProgram(
     if (error.code === 'ENOENT')
       throw new Failure(
         'unsupported',
-        `${program} is needed to unpack this and is not installed (package ${debian})`,
+        `${what} is packed with ${packing}, and the program ${program} is not installed (package ${debian})`,
       )
     throw error
   })

@@ -10,7 +10,6 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -20,6 +19,7 @@ import { VersionStore } from '../../server/catalog/versions/version-store.ts'
 import { diskSource } from '../../server/files/disk.ts'
 import { cleanPath } from '../../server/files/path.ts'
 import { requireClient, requireRoot } from '../support/clients.ts'
+import { freePort } from '../support/free-port.ts'
 import { moodyServer } from '../support/moody-server.ts'
 import { makeTree } from '../support/tree-folder.ts'
 
@@ -183,13 +183,4 @@ async function startVsftpd(
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
   throw new Error('vsftpd does not answer')
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const bound = server.address()
-      server.close(() => resolve(typeof bound === 'object' && bound ? bound.port : 0))
-    })
-  })
 }

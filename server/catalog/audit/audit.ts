@@ -1,14 +1,16 @@
-import { createHash, type Hash } from 'node:crypto'
-import { failureMessage } from '../../core/failure.ts'
+import { Failure, failureMessage } from '../../core/failure.ts'
 import { bootFiles } from '../../core/tree/boot-files.ts'
 import { concludeTree } from '../../core/tree/conclude.ts'
-import type { Description, DigestAlgorithm } from '../../core/tree/tree.ts'
+import type { Description } from '../../core/tree/tree.ts'
 import { type CleanPath, cleanPath } from '../../files/path.ts'
 import type { Entry, FileSource } from '../../files/source.ts'
 import { gatherEvidence } from '../gather.ts'
+import { Hasher } from '../hashing/hasher.ts'
+import type { Digests } from '../hashing/message.ts'
 import type { Claim, Finding } from './claim.ts'
-import { type CollectOptions, collectClaims, relativeTo } from './collect-claims.ts'
-import { readPieces, self } from './walk.ts'
+import { type CollectOptions, collectClaims, impossiblePath, relativeTo } from './collect-claims.ts'
+import { EntryLookup } from './entry-lookup.ts'
+import { self } from './walk.ts'
 
 export interface AuditOptions extends CollectOptions {
   /** Called as bytes are read; `totalBytes` of everything that will be. */
@@ -31,8 +33,8 @@ export interface AuditReport {
   readonly findings: readonly Finding[]
 }
 
-/** Hashing takes the thread; a second file keeps the disk busy meanwhile. */
-const concurrentFiles = 2
+/** Looked up or hashed; how many are read at once is the hasher's business. More would keep the thread pool from everyone else. */
+const concurrentFiles = 12
 
 export function hasErrors(report: AuditReport): boolean {
   return report.findings.some((finding) => finding.severity === 'error')
@@ -53,24 +55,36 @@ export async function auditTree(
   const collected = await collectClaims(source, at, description, options)
   const findings: Finding[] = [...collected.findings]
   if (description) findings.push(...(await missingBootFiles(source, at, description)))
-  const files = await groupByFile(source, at, collected.claims, findings, options.partial ?? false)
-  const totalBytes = files.reduce((sum, file) => sum + (file.algorithms.length > 0 ? file.entry.size : 0), 0)
-  let doneBytes = 0
-  const left = files.values()
+  const claimed = groupByPath(collected.claims)
+  const lookup = new EntryLookup(source, claimed.keys())
+  const hasher = new Hasher(options)
+  for (const said of claimed.values()) hasher.expect(claimedBytes(said))
+  let files = 0
+  const left = claimed.entries()
+  // Looking up the next files goes on while these are hashed: of 60,000 either takes seconds.
   const worker = async (): Promise<void> => {
-    for (const file of left) {
+    for (const [path, said] of left) {
       options.signal?.throwIfAborted()
-      await checkFile(file, at, findings, (bytes) => {
-        doneBytes += bytes
-        options.onProgress?.(doneBytes, totalBytes)
-      })
+      const name = relativeTo(at, path)
+      try {
+        const entry = await lookup.entry(path)
+        if (entry?.kind === 'file') {
+          files++
+          findings.push(...(await checkFile(entry, name, said, hasher)))
+          continue
+        }
+        findings.push(...missing(name, said, options.partial ?? false))
+      } catch (error) {
+        findings.push(unreadable(name, error))
+      }
+      hasher.expect(-claimedBytes(said))
     }
   }
-  await Promise.all(Array.from({ length: concurrentFiles }, worker))
+  await Promise.all(Array.from({ length: concurrentFiles }, worker)).finally(() => hasher.stop())
   return {
     description,
-    files: files.length,
-    bytes: totalBytes,
+    files,
+    bytes: hasher.totalBytes,
     documents: collected.documents,
     findings: sorted(findings),
   }
@@ -88,90 +102,96 @@ async function missingBootFiles(
     [optional, 'warning'],
   ] as const) {
     for (const path of paths) {
-      const entry = await source.stat(cleanPath(`${at}/${path}`), self)
-      if (entry?.kind === 'file' && entry.size > 0) continue
-      findings.push({ severity, path, message: `is ${entry ? 'empty' : 'missing'}, and a boot rests on it` })
+      const finding = await missingBootFile(source, at, path, severity)
+      if (finding) findings.push(finding)
     }
   }
   return findings
 }
 
-/** One file and everything that is said of it. */
-interface ClaimedFile {
-  readonly entry: Entry
-  readonly claims: readonly Claim[]
-  readonly algorithms: readonly DigestAlgorithm[]
-}
-
-async function groupByFile(
+async function missingBootFile(
   source: FileSource,
   at: CleanPath,
-  claims: readonly Claim[],
-  findings: Finding[],
-  partial: boolean,
-): Promise<ClaimedFile[]> {
+  path: string,
+  severity: Finding['severity'],
+): Promise<Finding | undefined> {
+  let place: CleanPath
+  try {
+    place = cleanPath(`${at}/${path}`)
+  } catch (error) {
+    return { ...impossiblePath('the descriptor', path, error), severity }
+  }
+  try {
+    const entry = await source.stat(place, self)
+    if (entry?.kind === 'file' && entry.size > 0) return undefined
+    return { severity, path, message: `is ${entry ? 'empty' : 'missing'}, and a boot rests on it` }
+  } catch (error) {
+    return unreadable(path, error)
+  }
+}
+
+/** Damage of an image is a finding; when the disk itself fails nothing more can be said. */
+function unreadable(path: string, error: unknown): Finding {
+  if (!(error instanceof Failure)) throw error
+  return { severity: 'error', path, message: `cannot be read: ${error.message}` }
+}
+
+function groupByPath(claims: readonly Claim[]): ReadonlyMap<CleanPath, readonly Claim[]> {
   const byPath = new Map<CleanPath, Claim[]>()
   for (const claim of claims) {
     const known = byPath.get(claim.path)
     if (known) known.push(claim)
     else byPath.set(claim.path, [claim])
   }
-  const files: ClaimedFile[] = []
-  for (const [path, said] of byPath) {
-    const entry = await source.stat(path, self)
-    if (entry?.kind === 'file') {
-      const algorithms = new Set(said.flatMap(({ digest }) => (digest ? [digest.algorithm] : [])))
-      files.push({ entry, claims: said, algorithms: [...algorithms] })
-    } else {
-      const missing = missingFinding(relativeTo(at, path), said, partial)
-      if (missing) findings.push(missing)
-    }
-  }
-  return files
+  return byPath
 }
 
-function missingFinding(path: string, claims: readonly Claim[], partial: boolean): Finding | undefined {
+/** What will have to be read of a file, as far as documents tell. */
+function claimedBytes(claims: readonly Claim[]): number {
+  return claims.some(({ digest }) => digest) ? (claims.find(({ size }) => size !== undefined)?.size ?? 0) : 0
+}
+
+function missing(path: string, claims: readonly Claim[], partial: boolean): Finding[] {
   const required = claims.find(({ weight }) => weight === 'required')
-  const [claim] = required ? [required] : claims.filter(({ weight }) => weight === 'listed')
-  if (!claim) return undefined
-  return {
-    severity: required && !partial ? 'error' : 'warning',
-    path,
-    message: `is missing (named by ${claim.by})`,
-  }
+  const claim = required ?? claims.find(({ weight }) => weight === 'listed')
+  if (!claim) return []
+  return [
+    {
+      severity: required && !partial ? 'error' : 'warning',
+      path,
+      message: `is missing (named by ${claim.by})`,
+    },
+  ]
 }
 
 async function checkFile(
-  { entry, claims, algorithms }: ClaimedFile,
-  at: CleanPath,
-  findings: Finding[],
-  onBytes: (bytes: number) => void,
-): Promise<void> {
-  const [first] = claims
-  if (!first) return
-  const path = relativeTo(at, first.path)
-  const error = (message: string): void => void findings.push({ severity: 'error', path, message })
+  entry: Entry,
+  path: string,
+  claims: readonly Claim[],
+  hasher: Hasher,
+): Promise<Finding[]> {
+  const error = (message: string): Finding[] => [{ severity: 'error', path, message }]
+  const algorithms = new Set(claims.flatMap(({ digest }) => (digest ? [digest.algorithm] : [])))
+  hasher.expect((algorithms.size > 0 ? entry.size : 0) - claimedBytes(claims))
   const wrongSize = claims.find(({ size }) => size !== undefined && size !== entry.size)
   if (wrongSize) {
-    onBytes(algorithms.length > 0 ? entry.size : 0)
+    hasher.skip(algorithms.size > 0 ? entry.size : 0)
     return error(`has ${entry.size} bytes; ${wrongSize.by} says ${wrongSize.size}`)
   }
-  if (algorithms.length === 0) return
-  const hashes = new Map<DigestAlgorithm, Hash>(algorithms.map((name) => [name, createHash(name)]))
+  if (algorithms.size === 0) return []
+  let found: Digests
   try {
-    for await (const piece of readPieces(entry)) {
-      for (const hash of hashes.values()) hash.update(piece)
-      onBytes(piece.length)
-    }
+    found = await hasher.digests(entry, [...algorithms])
   } catch (cause) {
+    hasher.signal?.throwIfAborted()
     return error(`cannot be read: ${failureMessage(cause)}`)
   }
-  const found = new Map([...hashes].map(([name, hash]) => [name, hash.digest('hex')]))
   for (const { digest, by } of claims) {
-    const hex = digest && found.get(digest.algorithm)
+    const hex = digest && found[digest.algorithm]
     if (!digest || hex === digest.hex.toLowerCase()) continue
     return error(`is damaged: ${digest.algorithm} is ${hex}; ${by} says ${digest.hex}`)
   }
+  return []
 }
 
 function sorted(findings: readonly Finding[]): Finding[] {

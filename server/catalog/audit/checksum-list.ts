@@ -9,6 +9,9 @@ export function isChecksumList(name: string): boolean {
   return listName.test(name)
 }
 
+/** A comment, but not a checksum whose first digit became a `#`. */
+const isRemark = /^\s*(?:#(?![0-9a-f]{31})|$)/i
+
 export interface ListedDigest {
   /** As written, relative to the folder of the list. */
   readonly path: string
@@ -26,7 +29,7 @@ export function parseChecksumList(text: string): { entries: readonly ListedDiges
   for (const line of text.split(/\r?\n/)) {
     if (line.startsWith('-----BEGIN PGP SIGNATURE')) inSignature = true
     if (line.startsWith('-----END PGP')) inSignature = false
-    if (inSignature || line.startsWith('-----') || /^\s*(?:#|$)/.test(line) || /^Hash:/.test(line)) continue
+    if (inSignature || line.startsWith('-----') || isRemark.test(line) || /^Hash:/.test(line)) continue
     const entry = gnuLine(line) ?? bsdLine(line)
     if (entry) entries.push(entry)
     else odd++

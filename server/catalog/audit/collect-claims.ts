@@ -34,7 +34,13 @@ export async function collectClaims(
   const found = await findDocuments(source, at)
   if (description) collector.takeDescription(description)
   const repositories = new Set(found.repositories)
-  for (const { path } of description?.repositories ?? []) repositories.add(cleanPath(`${at}/${path}`))
+  for (const { path } of description?.repositories ?? []) {
+    try {
+      repositories.add(cleanPath(`${at}/${path}`))
+    } catch (error) {
+      collector.findings.push(impossiblePath('the descriptor', path, error))
+    }
+  }
   for (const repository of repositories) await collector.takeRepository(repository, options)
   for (const list of found.checksumLists) await collector.takeChecksumList(list)
   for (const release of found.releases) await collector.takeRelease(release, options)
@@ -73,6 +79,7 @@ class Collector implements Claims {
       for (const file of files) this.#claim(repository, file.href, { ...file, by, weight: 'required' })
       const primary = files.find((file) => file.type === 'primary')
       if (packages && primary) await this.#takePrimary(repository, primary.href)
+      if (!primary) this.#warn(by, 'names no list of packages (type primary)')
     })
   }
 
@@ -91,8 +98,10 @@ class Collector implements Claims {
     const entry = await this.#file(path)
     if (!entry) return
     await this.#reading(path, async (by) => {
-      const { entries } = parseChecksumList(await this.#text(entry, maxListBytes))
+      const { entries, odd } = parseChecksumList(await this.#text(entry, maxListBytes))
       const folder = parentPath(path)
+      if (odd > 0)
+        this.#warn(by, `has ${odd === 1 ? 'a line that is' : `${odd} lines that are`} no checksum of a file`)
       for (const listed of entries) {
         if (listed.path === baseName(path)) continue
         this.#claim(folder, listed.path, { digest: listed.digest, by, weight: 'listed' })
@@ -134,9 +143,14 @@ class Collector implements Claims {
     try {
       const path = cleanPath(`${folder}/${name}`)
       this.claims.push({ path, by, weight, ...(size !== undefined && { size }), ...(digest && { digest }) })
+      if (!digest) this.#warn(relativeTo(this.#at, path), `is named by ${by} without a checksum that we know`)
     } catch (error) {
-      this.findings.push({ severity: 'error', path: by, message: failureMessage(error) })
+      this.findings.push(impossiblePath(by, name, error))
     }
+  }
+
+  #warn(path: string, message: string): void {
+    this.findings.push({ severity: 'warning', path, message })
   }
 
   async #reading(path: CleanPath, read: (by: string) => Promise<void>): Promise<void> {
@@ -159,6 +173,12 @@ class Collector implements Claims {
       throw new Failure('too-large', `has ${entry.size} bytes; at most ${limit} are expected of such a file`)
     return new TextDecoder().decode(entry.content ?? (await readWhole(entry)))
   }
+}
+
+/** A name that nothing can have: damage in the document, or malice. */
+export function impossiblePath(by: string, name: string, error: unknown): Finding {
+  const message = `names ${JSON.stringify(name).slice(0, 200)}, which is no path: ${failureMessage(error)}`
+  return { severity: 'error', path: by, message }
 }
 
 /** Consumers that keep pieces for a while (pipes to a program) need their own. */

@@ -11,8 +11,10 @@ export interface PackageFile {
 }
 
 /** A package's entry has a few KiB; kernels with thousands of provides reach some hundred. */
-const maxEntryLength = 16 * 1024 * 1024
+const maxEntryLength = 4 * 1024 * 1024
 const entryEnd = '</package>'
+/** What is looked at to see whether it is a list of packages at all. */
+const headLength = 4096
 
 /**
  * Reads `primary.xml` piece by piece: Fedora's has 150 MB for 60,000 packages and need never be in memory. Entries
@@ -26,7 +28,9 @@ export async function* readPackages(pieces: AsyncIterable<Uint8Array>): AsyncGen
   let started = false
   for await (const piece of pieces) {
     rest += decoder.decode(piece, { stream: true })
-    if (!started && rest.length >= 4096) started = checkStart(rest)
+    if (!started && rest.length < headLength) continue
+    if (!started) checkStart(rest)
+    started = true
     const parts = rest.split(entryEnd)
     rest = parts.pop() ?? ''
     for (const entry of parts) yield* packageIn(entry)
@@ -34,25 +38,55 @@ export async function* readPackages(pieces: AsyncIterable<Uint8Array>): AsyncGen
       throw new Failure('invalid-data', `primary.xml has an entry of more than ${maxEntryLength} characters`)
   }
   if (!started) checkStart(rest)
+  const parts = rest.split(entryEnd)
+  rest = parts.pop() ?? ''
+  for (const entry of parts) yield* packageIn(entry)
   if (!/<\/(?:\w+:)?metadata>\s*$/.test(rest))
     throw new Failure('invalid-data', 'primary.xml ends before </metadata>: it is cut off')
 }
 
-function checkStart(text: string): true {
-  if (/<!DOCTYPE/i.test(text) || !/<(?:\w+:)?metadata[\s>]|<package[\s>]|<\/(?:\w+:)?metadata>/.test(text))
+function checkStart(text: string): void {
+  const head = text.slice(0, headLength)
+  if (/<!DOCTYPE/i.test(head) || !/<(?:\w+:)?metadata[\s>]/.test(head))
     throw new Failure('invalid-data', 'primary.xml is no list of packages: it has no <metadata> element')
-  return true
 }
 
 function* packageIn(entry: string): Generator<PackageFile> {
-  const plain = entry.includes('<!') ? entry.replace(/<!--.*?-->|<!\[CDATA\[.*?\]\]>/gs, '') : entry
-  const location = /<location\s([^>]*)>/.exec(plain)?.[1] ?? ''
+  const plain = entry.includes('<!') ? withoutRemarks(entry) : entry
+  const location = tagIn(plain, 'location')?.attributes ?? ''
   const href = attribute(location, 'href')
   if (href === undefined || href === '' || attribute(location, 'xml:base') !== undefined) return
-  const checksum = /<checksum\s([^>]*)>\s*([0-9a-fA-F]+)\s*</.exec(plain)
-  const digest = parseDigest(`${attribute(checksum?.[1] ?? '', 'type') ?? ''}:${checksum?.[2] ?? ''}`)
-  const size = Number(attribute(/<size\s([^>]*)>/.exec(plain)?.[1] ?? '', 'package') ?? Number.NaN)
-  yield { href, ...(Number.isSafeInteger(size) && size >= 0 && { size }), ...(digest && { digest }) }
+  const checksum = tagIn(plain, 'checksum')
+  const hex = /^\s*([0-9a-f]+)\s*</i.exec(plain.slice(checksum?.end, (checksum?.end ?? 0) + 300))?.[1] ?? ''
+  const digest = parseDigest(`${attribute(checksum?.attributes ?? '', 'type') ?? ''}:${hex}`)
+  const size = attribute(tagIn(plain, 'size')?.attributes ?? '', 'package') ?? ''
+  yield { href, ...(/^\d{1,15}$/.test(size) && { size: Number(size) }), ...(digest && { digest }) }
+}
+
+/** A regular expression would look for the end from each beginning anew, which of hostile text takes hours. */
+function tagIn(text: string, name: string): { attributes: string; end: number } | undefined {
+  for (let from = 0; ; ) {
+    const at = text.indexOf(`<${name}`, from)
+    const end = at < 0 ? -1 : text.indexOf('>', at)
+    if (end < 0) return undefined
+    from = at + name.length + 1
+    if (/\s/.test(text[from] ?? '')) return { attributes: text.slice(from, end), end: end + 1 }
+  }
+}
+
+/** Without comments and CDATA, in which anything may stand. */
+function withoutRemarks(text: string): string {
+  const kept: string[] = []
+  let from = 0
+  for (let at = text.indexOf('<!'); at >= 0; at = text.indexOf('<!', Math.max(from, at + 2))) {
+    const close = text.startsWith('<!--', at) ? '-->' : text.startsWith('<![CDATA[', at) ? ']]>' : undefined
+    if (close === undefined) continue
+    kept.push(text.slice(from, at))
+    const end = text.indexOf(close, at)
+    if (end < 0) return kept.join('')
+    from = end + close.length
+  }
+  return [...kept, text.slice(from)].join('')
 }
 
 function attribute(text: string, name: string): string | undefined {

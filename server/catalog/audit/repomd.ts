@@ -50,12 +50,12 @@ export function parseRepomd(text: string): readonly MetadataFile[] {
     if (typeof href !== 'string' || href === '' || member(location, '@base') !== undefined) return []
     const checksum = member(element, 'checksum')
     const digest = parseDigest(`${textOf(member(checksum, '@type'))}:${textOf(member(checksum, '#text'))}`)
-    const size = Number(textOf(member(element, 'size')) || Number.NaN)
+    const size = textOf(member(element, 'size'))
     return [
       {
         type: textOf(member(element, '@type')),
         href,
-        ...(Number.isSafeInteger(size) && size >= 0 && { size }),
+        ...(/^\d{1,15}$/.test(size) && { size: Number(size) }),
         ...(digest && { digest }),
       },
     ]

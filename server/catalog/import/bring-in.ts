@@ -5,7 +5,7 @@ import { unpacked } from '../../files/unpack.ts'
 import { dataOfDeb } from './ar.ts'
 import type { OnProgress } from './progress.ts'
 import { readTar } from './tar.ts'
-import type { TreeWriter } from './tree-writer.ts'
+import type { BytesFrom, TreeWriter } from './tree-writer.ts'
 
 export interface BringInOptions {
   readonly onProgress: OnProgress
@@ -23,7 +23,10 @@ export async function bringInArchive(
 ): Promise<void> {
   const { size } = await stat(file)
   const input = createReadStream(file, { highWaterMark: 1 << 20 })
-  const told = { files: 0 }
+  let files = 0
+  // How much of the archive was read: its size is known, and that of what is in it is not.
+  const tell = (path: string): void =>
+    options.onProgress({ stage: 'reading', doneBytes: input.bytesRead, totalBytes: size, files, file: path })
   const read = kind === 'deb' ? dataOfDeb(input) : input
   for await (const entry of readTar(unpacked(read, file))) {
     options.signal?.throwIfAborted()
@@ -34,18 +37,25 @@ export async function bringInArchive(
     else if (entry.kind === 'symlink') writer.link(path, entry.target, false)
     else if (entry.kind === 'link') writer.link(path, entry.target.replace(/^(\.?\/)+/, ''), true)
     else if (entry.kind === 'file') {
-      if (!(await writer.has(facts))) await writer.write(facts, entry.body(), options.signal)
-      told.files++
-      // How much of the archive was read: its size is known, and that of what is in it is not.
-      options.onProgress({
-        stage: 'reading',
-        doneBytes: input.bytesRead,
-        totalBytes: size,
-        file: path,
-        ...told,
-      })
+      const bytesFrom = (start: number) => without(start, entry.body(), () => tell(path))
+      if (!(await writer.has(facts))) await writer.write(facts, bytesFrom, options.signal)
+      files++
+      tell(path)
     }
   }
+}
+
+/** An image stays what it is: its files are served from inside. */
+export async function bringInImage(path: string, writer: TreeWriter, options: BringInOptions): Promise<void> {
+  const { size: totalBytes, mtimeMs } = await stat(path)
+  const facts = { path: 'image.iso', size: totalBytes, modifiedMs: mtimeMs }
+  if ((await writer.has(facts)) || (await writer.share(facts, path, options.hardLink ?? false))) return
+  let doneBytes = 0
+  const tell = (bytes: number) => {
+    doneBytes += bytes
+    options.onProgress({ stage: 'reading', doneBytes, totalBytes })
+  }
+  await writer.write(facts, countedFrom(path, tell), options.signal)
 }
 
 /** Fills the tree from a folder of this machine. */
@@ -68,12 +78,7 @@ export async function bringInFolder(
     }
     if ((await writer.has(facts)) || (await writer.share(facts, from, options.hardLink ?? false)))
       tell(stats.size)
-    else
-      await writer.write(
-        facts,
-        counted(createReadStream(from, { highWaterMark: 1 << 20 }), tell),
-        options.signal,
-      )
+    else await writer.write(facts, countedFrom(from, tell), options.signal)
   }
 }
 
@@ -96,12 +101,28 @@ async function listFolder(
   }
 }
 
-async function* counted(
+/** A file of this machine, its bytes told as they are written; those that a stopped run wrote at once. */
+function countedFrom(file: string, tell: (bytes: number) => void): BytesFrom {
+  return async function* (start) {
+    if (start > 0) tell(start)
+    for await (const piece of createReadStream(file, { start, highWaterMark: 1 << 20 })) {
+      yield piece as Buffer
+      tell((piece as Buffer).length)
+    }
+  }
+}
+
+/** All but the first bytes of a stream that cannot be entered in the middle; `tell` is called for each piece. */
+async function* without(
+  bytes: number,
   pieces: AsyncIterable<Uint8Array>,
-  tell: (bytes: number) => void,
+  tell: () => void,
 ): AsyncGenerator<Uint8Array> {
+  let left = bytes
   for await (const piece of pieces) {
-    yield piece
-    tell(piece.length)
+    const passed = Math.min(left, piece.length)
+    left -= passed
+    if (passed < piece.length) yield piece.subarray(passed)
+    tell()
   }
 }

@@ -7,11 +7,12 @@ import { isInside } from '../listing-source.ts'
 import { findPublishable, type Publishable } from '../versions/candidates.ts'
 import { type Release, release } from '../versions/release.ts'
 import type { VersionStore } from '../versions/version-store.ts'
-import { bringInArchive, bringInFolder } from './bring-in.ts'
+import { bringInArchive, bringInFolder, bringInImage } from './bring-in.ts'
 import { detectFile, type FileKind } from './detect.ts'
 import type { OnProgress } from './progress.ts'
 import { type Job, openJob } from './staging.ts'
 import { TreeWriter } from './tree-writer.ts'
+import { unpackImage } from './unpack-image.ts'
 
 export interface ImportOptions {
   /** Default: what the tree says it is. */
@@ -19,6 +20,8 @@ export interface ImportOptions {
   readonly replace?: boolean
   readonly accept?: { readonly by: string; readonly why: string }
   readonly hardLink?: boolean
+  /** Make a folder of what is in a disc image, instead of keeping it as the image that it is. */
+  readonly unpack?: boolean
   readonly by?: string
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
@@ -56,7 +59,9 @@ export async function importLocal(
     throw new Failure('bad-request', `${source} lies in the trees folder already, or holds it`)
   const kind = stats.isDirectory() ? 'folder' : await detectFile(path)
   if (options.id !== undefined) await store.checkPlace(options.id, options.replace)
-  const fingerprint = `${stats.dev} ${stats.ino} ${kind === 'folder' ? '' : `${stats.size} ${stats.mtimeMs}`}`
+  const unpacks = kind === 'iso' && options.unpack === true
+  const version = kind === 'folder' ? '' : `${stats.size} ${stats.mtimeMs}`
+  const fingerprint = `${stats.dev} ${stats.ino} ${version}${unpacks ? ' unpacked' : ''}`
   const job = await openJob(store.trees, path, fingerprint)
   try {
     const notes = await bringIn(path, kind, job, options)
@@ -72,37 +77,17 @@ async function bringIn(
   path: string,
   kind: FileKind | 'folder',
   job: Job,
-  { onProgress = () => undefined, signal, hardLink }: ImportOptions,
+  { onProgress = () => undefined, signal, hardLink, unpack, accept }: ImportOptions,
 ): Promise<readonly string[]> {
-  const writer = new TreeWriter(job.tree, join(job.folder, 'aside'))
+  const writer = new TreeWriter(job.tree, job.asides)
   await writer.start()
   const options = { onProgress, ...(signal && { signal }), ...(hardLink !== undefined && { hardLink }) }
   if (kind === 'folder') await bringInFolder(path, writer, options)
-  else if (kind === 'iso') await bringInImage(path, writer, options)
-  else await bringInArchive(path, kind, writer, options)
+  else if (kind !== 'iso') await bringInArchive(path, kind, writer, options)
+  else if (unpack) await unpackImage(path, writer, { ...options, evenIfCut: accept !== undefined })
+  else await bringInImage(path, writer, options)
   await writer.finish()
   return writer.notes
-}
-
-/** An image stays what it is: its files are served from inside. */
-async function bringInImage(
-  path: string,
-  writer: TreeWriter,
-  options: { onProgress: OnProgress; signal?: AbortSignal; hardLink?: boolean },
-): Promise<void> {
-  const { createReadStream } = await import('node:fs')
-  const { size, mtimeMs } = await stat(path)
-  const facts = { path: 'image.iso', size, modifiedMs: mtimeMs }
-  if ((await writer.has(facts)) || (await writer.share(facts, path, options.hardLink ?? false))) return
-  let doneBytes = 0
-  async function* pieces() {
-    for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 })) {
-      yield piece as Buffer
-      doneBytes += (piece as Buffer).length
-      options.onProgress({ stage: 'reading', doneBytes, totalBytes: size })
-    }
-  }
-  await writer.write(facts, pieces(), options.signal)
 }
 
 /** Verifies and publishes everything that a job brought in. */

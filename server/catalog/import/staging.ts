@@ -18,6 +18,8 @@ export interface Job {
   readonly folder: string
   /** Where the tree grows. */
   readonly tree: string
+  /** For files that are being written. */
+  readonly asides: string
   /** Whether an earlier run left something to go on with. */
   readonly resumed: boolean
   /** Gives the folder free for a later run to go on with. */
@@ -40,13 +42,15 @@ export async function openJob(trees: string, source: string, fingerprint: string
   const known = await readJob(file)
   const resumed = known?.fingerprint === fingerprint
   const tree = join(folder, 'tree')
-  if (known && !resumed) await rm(tree, { recursive: true, force: true })
+  const asides = join(folder, 'aside')
+  if (known && !resumed) for (const old of [tree, asides]) await rm(old, { recursive: true, force: true })
   const record: JobRecord = { source, startedMs: known?.startedMs ?? Date.now(), fingerprint }
   await writeDurably(file, `${JSON.stringify(record)}\n`)
   await mkdir(tree, { recursive: true })
   return {
     folder,
     tree,
+    asides,
     resumed,
     release: unlock,
     async discard() {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import {
   copyFile,
@@ -25,27 +26,29 @@ export interface FileFacts {
   readonly modifiedMs: number
 }
 
+/** The bytes of a file from this one on. What cannot be entered in the middle is read and thrown away up to there. */
+export type BytesFrom = (start: number) => AsyncIterable<Uint8Array>
+
 /**
  * Writes files into a tree that grows. Each is written aside and renamed, so what has its name is whole, and a second
- * run passes over it. Links are made when all files are there: until then no name in the tree leads anywhere but down.
+ * run passes over it; a large one is gone on with where the first run stopped. Links are made when all files are there:
+ * until then no name in the tree leads anywhere but down.
  */
 export class TreeWriter {
   readonly #root: string
   readonly #asides: string
-  #written = 0
   readonly #links: { path: string; target: string; hard: boolean }[] = []
   readonly #folders = new Set<string>()
   /** For people: what was left out, and why. */
   readonly notes: string[] = []
 
-  /** @param asides A folder of the same file system for files that are being written. What a crash left there is removed. */
+  /** @param asides A folder of the same file system for files that are being written; what a stopped run left there is used. */
   constructor(root: string, asides: string) {
     this.#root = root
     this.#asides = asides
   }
 
   async start(): Promise<void> {
-    await rm(this.#asides, { recursive: true, force: true })
     await mkdir(this.#asides, { recursive: true })
     await mkdir(this.#root, { recursive: true })
   }
@@ -70,18 +73,28 @@ export class TreeWriter {
     return stats?.isFile() === true && stats.size === size && Math.abs(stats.mtimeMs - modifiedMs) < 2
   }
 
-  async write(facts: FileFacts, pieces: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<void> {
-    await this.#aside(facts, async (aside) => {
-      const handle = await open(aside, 'w', 0o644)
-      try {
-        for await (const piece of pieces) {
-          signal?.throwIfAborted()
-          await writeAll(handle, piece)
-        }
-      } finally {
-        await handle.close()
-      }
-    })
+  /** @throws Failure `conflict` when more or fewer bytes come than `facts` say. */
+  async write(facts: FileFacts, bytesFrom: BytesFrom, signal?: AbortSignal): Promise<void> {
+    const { path, size, modifiedMs } = facts
+    // The same name for the same file in every run, and never for another one.
+    const name = createHash('sha256').update(`${size} ${modifiedMs} ${path}`).digest('hex')
+    const aside = join(this.#asides, name.slice(0, 32))
+    const handle = await open(aside, constants.O_WRONLY | constants.O_CREAT, 0o644)
+    try {
+      const left = (await handle.stat()).size
+      const start = left > size ? 0 : durableBytes(left)
+      await handle.truncate(start)
+      const end = await pour(handle, start, bytesFrom(start), signal)
+      if (end !== size)
+        throw new Failure(
+          'conflict',
+          `${path} has ${size} bytes and ${end} came: it changes while it is read`,
+        )
+    } finally {
+      await handle.close()
+    }
+    await utimes(aside, modifiedMs / 1000, modifiedMs / 1000)
+    await this.#rename(aside, path)
   }
 
   /**
@@ -112,8 +125,9 @@ export class TreeWriter {
     else this.#links.push({ path, target, hard })
   }
 
-  /** Makes the links. One that leads out by way of others is removed again. */
+  /** Makes the links. One that leads out by way of others is removed again. Parts of files that are no more go, too. */
   async finish(): Promise<void> {
+    await rm(this.#asides, { recursive: true, force: true })
     const root = await realpath(this.#root)
     for (const { path, target, hard } of this.#links) {
       const place = this.place(path)
@@ -133,21 +147,29 @@ export class TreeWriter {
     }
   }
 
-  async #aside(facts: FileFacts, make: (aside: string) => Promise<void>, stamp = true): Promise<void> {
-    const place = this.place(facts.path)
-    const folder = dirname(place)
-    if (!this.#folders.has(folder)) {
-      await mkdir(folder, { recursive: true })
-      this.#folders.add(folder)
-    }
-    const aside = join(this.#asides, String(++this.#written))
+  async #aside(facts: FileFacts, make: (aside: string) => Promise<void>, stamp: boolean): Promise<void> {
+    const aside = join(this.#asides, 'shared')
     try {
+      await rm(aside, { force: true })
       await make(aside)
       if (stamp) await utimes(aside, facts.modifiedMs / 1000, facts.modifiedMs / 1000)
-      await rename(aside, place)
+      await this.#rename(aside, facts.path)
     } finally {
       await rm(aside, { force: true })
     }
+  }
+
+  async #rename(aside: string, path: string): Promise<void> {
+    const place = this.place(path)
+    await this.#folderOf(place)
+    await rename(aside, place)
+  }
+
+  async #folderOf(place: string): Promise<void> {
+    const folder = dirname(place)
+    if (this.#folders.has(folder)) return
+    await mkdir(folder, { recursive: true })
+    this.#folders.add(folder)
   }
 }
 
@@ -164,6 +186,43 @@ const sharingRefused = new Set([
   'EACCES',
 ])
 
-async function writeAll(handle: FileHandle, piece: Uint8Array): Promise<void> {
-  for (let done = 0; done < piece.length; ) done += (await handle.write(piece, done)).bytesWritten
+/** Between two marks so many bytes are written. */
+const markBytes = 32 << 20
+
+/**
+ * Writes from `start` on and resolves to where it ended. At each mark what was written is sent to the disk, and the mark
+ * after it waits for that, so that reading and writing go on meanwhile.
+ */
+async function pour(
+  handle: FileHandle,
+  start: number,
+  pieces: AsyncIterable<Uint8Array>,
+  signal?: AbortSignal,
+): Promise<number> {
+  let position = start
+  let syncing: Promise<void> = Promise.resolve()
+  let next = start + markBytes
+  try {
+    for await (const piece of pieces) {
+      signal?.throwIfAborted()
+      for (let done = 0; done < piece.length; ) {
+        const { bytesWritten } = await handle.write(piece, done, piece.length - done, position)
+        done += bytesWritten
+        position += bytesWritten
+      }
+      if (position < next) continue
+      await syncing
+      syncing = handle.datasync()
+      syncing.catch(() => undefined)
+      next = position + markBytes
+    }
+  } finally {
+    await syncing
+  }
+  return position
+}
+
+/** Of the bytes that a stopped run left, those that are on the disk even if the machine itself went down: all but three marks. */
+function durableBytes(size: number): number {
+  return Math.max(0, Math.floor(size / markBytes) - 3) * markBytes
 }

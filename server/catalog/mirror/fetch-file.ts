@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { type FileHandle, mkdir, open, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { setTimeout as pauseFor } from 'node:timers/promises'
 import { Failure, failureMessage } from '../../core/failure.ts'
 import type { Digest } from '../../core/tree/tree.ts'
 import { digestFile } from '../verify.ts'
 import { type RemoteBody, Trouble, type Upstream } from './upstream.ts'
+import type { UpstreamPool } from './upstream-pool.ts'
 
 /** A file to fetch, and what is known of it beforehand. */
 export interface RemoteFile {
@@ -13,76 +13,38 @@ export interface RemoteFile {
   readonly path: string
   readonly size?: number
   readonly digest?: Digest
+  /** Of a file that is read into memory, or whose size nobody told. */
+  readonly atMostBytes?: number
+  /** Nobody said that there is one. */
+  readonly isOptional?: boolean
 }
 
 export interface FetchOptions {
+  /** Told before the first byte: where it goes, and the size of the whole, when the upstream tells. */
+  readonly onStart?: (position: number, size: number | undefined) => void
   readonly onBytes?: (bytes: number) => void
   readonly signal?: AbortSignal
-  /** For tests: how to wait, and chance from 0 to 1. */
-  readonly pause?: (ms: number, signal?: AbortSignal) => Promise<void>
-  readonly chance?: () => number
-  readonly maxBytes?: number
 }
-
-const mostTries = 8
-const firstPauseMs = 500
-const longestPauseMs = 60_000
-const longestRetryAfterMs = 300_000
 
 /**
  * Fetches one file into `part`, from whichever upstream has it whole. What an earlier try, or an earlier run, left in
- * `part` is gone on with. Size and digest are checked before it counts; a wrong one is fetched anew from the next
- * upstream. Between tries it waits as long as the upstream asks, else ever longer with chance mixed in, so that a
- * hundred mirrors do not come back in the same second.
+ * `part` is gone on with. Size and digest are checked before it counts; a wrong one is fetched anew.
  *
  * @returns False when no upstream has such a file.
  * @throws Failure when none gave it whole.
  */
 export async function fetchFile(
-  upstreams: readonly Upstream[],
+  pool: UpstreamPool,
   file: RemoteFile,
   part: string,
   options: FetchOptions = {},
 ): Promise<boolean> {
-  const { signal, pause = waitFor, chance = Math.random } = options
   await mkdir(dirname(part), { recursive: true })
-  const absent = new Set<Upstream>()
-  let damaged = 0
-  let last: unknown
-  for (let tries = 0; tries < mostTries; tries++) {
-    const left = upstreams.filter((upstream) => !absent.has(upstream))
-    const upstream = left[tries % Math.max(1, left.length)]
-    if (!upstream) break
-    signal?.throwIfAborted()
-    try {
-      const found = await tryOnce(upstream, file, part, options)
-      if (found) return true
-      absent.add(upstream)
-      // The next one is asked at once: this was no trouble.
-      continue
-    } catch (error) {
-      if (signal?.aborted) throw error
-      if (!(error instanceof Failure)) throw error
-      last = error
-      // Damaged twice at every upstream: it will not become better.
-      if (error.kind === 'invalid-data' && ++damaged >= 2 * left.length) break
-    }
-    // Another upstream need not wait for this one.
-    const retryAfterMs = last instanceof Trouble ? last.retryAfterMs : undefined
-    const grown = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.floor(tries / Math.max(1, left.length)))
-    const waitMs =
-      retryAfterMs !== undefined && left.length === 1
-        ? Math.min(retryAfterMs, longestRetryAfterMs)
-        : grown * (0.5 + chance() / 2)
-    if (tries + 1 < mostTries) await pause(waitMs, signal)
-  }
-  if (last === undefined) return false
-  const message = `${file.path} could not be fetched; the last try: ${failureMessage(last)}`
-  throw new Failure('unavailable', message, { cause: last })
-}
-
-async function waitFor(ms: number, signal?: AbortSignal): Promise<void> {
-  await pauseFor(ms, undefined, signal ? { signal } : {})
+  const attempt = async (upstream: Upstream) =>
+    (await tryOnce(upstream, file, part, options)) ? true : undefined
+  const { isOptional = false } = file
+  const { signal } = options
+  return (await pool.ask(file.path, attempt, { isOptional, ...(signal && { signal }) })) ?? false
 }
 
 async function tryOnce(
@@ -128,10 +90,11 @@ async function pour(
   options: FetchOptions,
 ): Promise<void> {
   const what = `${upstream.url}${file.path}`
-  const limit = file.size ?? options.maxBytes ?? Number.POSITIVE_INFINITY
+  const limit = file.size ?? file.atMostBytes ?? Number.POSITIVE_INFINITY
   const hash = file.digest && createHash(file.digest.algorithm)
   const handle = await open(part, from > 0 ? 'r+' : 'w', 0o644)
   let position = from
+  options.onStart?.(from, file.size ?? answer.size)
   try {
     await handle.truncate(from)
     if (answer.validator !== undefined) await noteValidator(part, answer.validator)
@@ -150,13 +113,17 @@ async function pour(
     }
   } catch (error) {
     if (error instanceof Failure || options.signal?.aborted || isDiskTrouble(error)) throw error
-    throw new Trouble(`${what}: ${failureMessage(error)} after ${position} bytes`, undefined, error)
+    throw new Trouble(`${what}: ${failureMessage(error)} after ${position} bytes`, { cause: error })
   } finally {
     await handle.close()
   }
   const expected = file.size ?? answer.size
-  if (expected !== undefined && position !== expected)
+  if (expected !== undefined && position !== expected) {
+    // Whole by its own account: this upstream has another file, and will have it again.
+    if (answer.size === position)
+      throw new Failure('invalid-data', `${what} has ${position} bytes; ${expected} were expected`)
     throw new Trouble(`${what} ended after ${position} of ${expected} bytes`)
+  }
   const found = hash?.digest('hex')
   if (file.digest && found !== file.digest.hex) {
     await rm(part, { force: true })

@@ -6,10 +6,10 @@ import { cleanPath } from '../../files/path.ts'
 import type { OnProgress } from '../import/progress.ts'
 import { digestFile } from '../verify.ts'
 import { type FetchOptions, fetchFile, type RemoteFile } from './fetch-file.ts'
-import type { Upstream } from './upstream.ts'
+import type { UpstreamPool } from './upstream-pool.ts'
 
 export interface FetcherParts {
-  readonly upstreams: readonly Upstream[]
+  readonly pool: UpstreamPool
   /** Where the whole grows. */
   readonly root: string
   /** Where the upstream's own folder lies in it: `BaseOS/x86_64/os`, or ''. */
@@ -73,7 +73,7 @@ export class Fetcher {
     // for what comes after its end.
     if (!file.digest) await rename(place, part).catch(() => undefined)
     const { onBytes: _, ...options } = this.#parts.options
-    const found = await fetchFile(this.#parts.upstreams, file, part, {
+    const found = await fetchFile(this.#parts.pool, file, part, {
       ...options,
       onBytes: (bytes) => {
         this.#tell(bytes, file.path, isCounted && file.size !== undefined)

@@ -9,10 +9,12 @@ import { readPackages } from '../audit/primary.ts'
 import { maxRepomdBytes, parseRepomd } from '../audit/repomd.ts'
 import type { RemoteFile } from './fetch-file.ts'
 import type { Fetcher } from './fetcher.ts'
-import type { Upstream } from './upstream.ts'
+import type { UpstreamPool } from './upstream-pool.ts'
 
 /** Files that go with a `.treeinfo` without being named by it. */
 const companions = ['.discinfo', 'media.repo']
+/** The largest `.treeinfo` seen has 30 KiB. */
+const maxDescriptorBytes = 4 * 1024 * 1024
 
 /** Fetches everything that a `.treeinfo` and the repositories behind it name, and nothing else. */
 export async function followTreeinfo(
@@ -28,7 +30,8 @@ export async function followTreeinfo(
     const digest = description.checksums[path]
     return digest ? { path, digest } : { path }
   })
-  for (const path of companions) await fetcher.fetch({ path })
+  for (const path of companions)
+    await fetcher.fetch({ path, atMostBytes: maxDescriptorBytes, isOptional: true })
   await fetcher.fetchAll(images)
   if (bootOnly) return
   for (const { path } of description.repositories) await followRepository(fetcher, path, description)
@@ -43,11 +46,9 @@ async function followRepository(
   const base = repository === '.' ? '' : `${repository}/`
   const repomd = `${base}repodata/repomd.xml`
   const digest = description.checksums[repomd]
-  if (!(await fetcher.fetch({ path: repomd, ...(digest && { digest }) })))
-    return void fetcher.absent.push(repomd)
-  const text = await fetcher.read(repomd)
-  if (text.length > maxRepomdBytes) throw new Failure('too-large', `${repomd} has ${text.length} bytes`)
-  const files = parseRepomd(text.toString('utf8'))
+  const wanted = { path: repomd, atMostBytes: maxRepomdBytes, ...(digest && { digest }) }
+  if (!(await fetcher.fetch(wanted))) return void fetcher.absent.push(repomd)
+  const files = parseRepomd((await fetcher.read(repomd)).toString('utf8'))
   await fetcher.fetchAll(files.map((file) => ({ ...remote(file), path: `${base}${file.href}` })))
   const primary = files.find((file) => file.type === 'primary')
   if (!primary) return
@@ -65,7 +66,8 @@ function remote({ size, digest }: Omit<RemoteFile, 'path'>): Omit<RemoteFile, 'p
 /** Reads the `.treeinfo` that was fetched; undefined when the upstream has none. */
 export async function fetchTreeinfo(fetcher: Fetcher): Promise<Description | undefined> {
   for (const path of ['.treeinfo', 'treeinfo'])
-    if (await fetcher.fetch({ path })) return readDescriptor(path, await fetcher.read(path))
+    if (await fetcher.fetch({ path, atMostBytes: maxDescriptorBytes, isOptional: true }))
+      return readDescriptor(path, await fetcher.read(path))
   return undefined
 }
 
@@ -74,7 +76,7 @@ const deepest = 12
 
 /** Every file below a folder, as its listings tell, for trees that have no `.treeinfo`. Undefined when nothing is listed. */
 export async function crawl(
-  upstream: Upstream,
+  pool: UpstreamPool,
   signal?: AbortSignal,
 ): Promise<readonly string[] | undefined> {
   const files: string[] = []
@@ -83,15 +85,17 @@ export async function crawl(
   for (let depth = 0; depth < deepest && level.length > 0; depth++) {
     const below: string[] = []
     for (const folder of level) {
-      signal?.throwIfAborted()
-      const names = await upstream.list(folder)
+      const names = await pool.ask(folder, (upstream) => upstream.list(folder, signal), {
+        isOptional: true,
+        ...(signal && { signal }),
+      })
       if (!names) continue
       listed = true
       for (const name of names) (name.endsWith('/') ? below : files).push(`${folder}${name}`)
       if (files.length + below.length > mostListed)
         throw new Failure(
           'too-large',
-          `${upstream.url} lists more than ${mostListed} files; name the folder of one installation tree in it`,
+          `${pool.upstreams[0]?.url} lists more than ${mostListed} files; name the folder of one installation tree in it`,
         )
     }
     level = below

@@ -35,7 +35,7 @@ export function ftpUpstream(given: string): Upstream {
       return client
     } catch (error) {
       release(client, false)
-      throw new Trouble(`${at.host}: ${failureMessage(error)}`, undefined, error)
+      throw new Trouble(`${at.host}: ${failureMessage(error)}`, { isOfServer: true, cause: error })
     }
   }
 
@@ -63,7 +63,7 @@ export function ftpUpstream(given: string): Upstream {
       } catch (error) {
         release(client, error instanceof FTPError)
         if (error instanceof FTPError && error.code === 550) return undefined
-        throw new Trouble(`${url}${path}: ${failureMessage(error)}`, undefined, error)
+        throw troubleOf(`${url}${path}`, error)
       }
       const from = start <= size ? start : 0
       return {
@@ -89,14 +89,20 @@ export function ftpUpstream(given: string): Upstream {
         return names.sort()
       } catch (error) {
         release(client, error instanceof FTPError)
-        if (error instanceof FTPError) return undefined
-        throw new Trouble(`${url}${path}: ${failureMessage(error)}`, undefined, error)
+        if (error instanceof FTPError && error.code >= 500) return undefined
+        throw troubleOf(`${url}${path}`, error)
       }
     },
     async close() {
       for (const client of all) client.close()
     },
   }
+}
+
+/** 421: the server has enough of us, or is about to stop (RFC 959 section 4.2.1). */
+function troubleOf(what: string, error: unknown): Trouble {
+  const isOfServer = error instanceof FTPError && error.code === 421
+  return new Trouble(`${what}: ${failureMessage(error)}`, { isOfServer, cause: error })
 }
 
 /** A link to a file has a size; one to a folder, or to nowhere, has none. */
@@ -137,7 +143,7 @@ async function* pull(
     const error = await transfer
     if (error !== undefined) {
       if (error instanceof Failure) throw error
-      throw new Trouble(`${path}: ${failureMessage(error)}`, undefined, error)
+      throw troubleOf(path, error)
     }
     good = true
   } finally {

@@ -1,5 +1,5 @@
 import { Agent, EnvHttpProxyAgent, request } from 'undici'
-import { failureMessage } from '../../core/failure.ts'
+import { Failure, failureMessage } from '../../core/failure.ts'
 import { isPlainName, type RemoteBody, Trouble, type Upstream, type Wanted } from './upstream.ts'
 
 const maxListingBytes = 16 * 1024 * 1024
@@ -23,12 +23,14 @@ export function httpUpstream(given: string): Upstream {
         ...(signal && { signal }),
       }).catch((error: unknown) => {
         if (signal?.aborted) throw error
-        throw new Trouble(`${at.href}: ${failureMessage(error)}`, undefined, error)
+        throw new Trouble(`${at.href}: ${failureMessage(error)}`, { isOfServer: true, cause: error })
       })
       const location = answer.headers.location
       if (answer.statusCode < 300 || answer.statusCode > 399 || typeof location !== 'string')
         return { answer, at }
       await answer.body.dump()
+      if (!URL.canParse(location, at.href))
+        throw new Trouble(`${at.href} leads to ${location}, which is no URL`)
       at = new URL(location, at)
     }
     throw new Trouble(`${at.href}: more than 10 redirections`)
@@ -64,29 +66,49 @@ export function httpUpstream(given: string): Upstream {
       // Longer than the file is now: from the start.
       return get(path, { start: 0, ...(signal && { signal }) })
     }
-    throw new Trouble(`${at.href} answers ${statusCode}`, retryAfterMs(headers['retry-after']))
+    throw refusal(at, statusCode, headers['retry-after'])
   }
 
   return {
     url,
     get,
-    async list(path) {
-      const { answer, at } = await ask(path === '' || path.endsWith('/') ? path : `${path}/`, {
-        accept: 'text/html',
-      })
+    async list(path, signal) {
+      const folder = path === '' || path.endsWith('/') ? path : `${path}/`
+      const { answer, at } = await ask(folder, { accept: 'text/html' }, signal)
       const { statusCode, headers, body } = answer
       const isPage = statusCode === 200 && /html/i.test(String(headers['content-type'] ?? ''))
-      const pieces: Buffer[] = []
-      let length = 0
-      for await (const piece of body as AsyncIterable<Buffer>) {
-        length += piece.length
-        if (!isPage || length > maxListingBytes) break
-        pieces.push(piece)
-      }
-      return isPage ? namesOnPage(Buffer.concat(pieces).toString('utf8'), at) : undefined
+      const page = await pageOf(body, isPage ? maxListingBytes : 0).catch((error: unknown) => {
+        if (error instanceof Failure || signal?.aborted) throw error
+        throw new Trouble(`${at.href}: ${failureMessage(error)}`, { cause: error })
+      })
+      if (isPage) return namesOnPage(page, at)
+      if (statusCode === 200 || statusCode === 404 || statusCode === 410) return undefined
+      throw refusal(at, statusCode, headers['retry-after'])
     },
     close: () => dispatcher.destroy(),
   }
+}
+
+/** What is left of a status that is no answer. Of the 4xx only these few may be another a little later. */
+function refusal(at: URL, status: number, retryAfter: string | string[] | undefined): Failure {
+  const message = `${at.href} answers ${status}`
+  if (status >= 400 && status < 500 && ![408, 425, 429].includes(status))
+    return new Failure('forbidden', message)
+  const isOfServer = retryAfter !== undefined || [429, 502, 503, 504].includes(status)
+  return new Trouble(message, { retryAfterMs: retryAfterMs(retryAfter), isOfServer })
+}
+
+/** @throws Failure `too-large`: half a listing would be half a tree. With 0 nothing is read. */
+async function pageOf(body: AsyncIterable<Buffer>, atMostBytes: number): Promise<string> {
+  const pieces: Buffer[] = []
+  let length = 0
+  for await (const piece of body) {
+    if (atMostBytes === 0) break
+    length += piece.length
+    if (length > atMostBytes) throw new Failure('too-large', `a listing of more than ${atMostBytes} bytes`)
+    pieces.push(piece)
+  }
+  return Buffer.concat(pieces).toString('utf8')
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}

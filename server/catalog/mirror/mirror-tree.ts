@@ -1,25 +1,26 @@
-import { rm, stat } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '../../core/failure.ts'
 import type { Description } from '../../core/tree/tree.ts'
 import { levelsAbove, suggestTreeId } from '../../core/tree/tree-id.ts'
 import { type ImportOptions, type ImportOutcome, importLocal, publishJob } from '../import/import-tree.ts'
 import { type Job, openJob } from '../import/staging.ts'
-import { folderOfVersion } from '../versions/layout.ts'
 import type { VersionStore } from '../versions/version-store.ts'
-import { type FetchOptions, fetchFile } from './fetch-file.ts'
+import { fetchFile } from './fetch-file.ts'
 import { Fetcher } from './fetcher.ts'
 import { crawl, fetchTreeinfo, followTreeinfo } from './follow.ts'
 import { ftpUpstream } from './ftp-upstream.ts'
 import { httpUpstream } from './http-upstream.ts'
-import { rsyncTree } from './rsync.ts'
+import { earlierOf, lastFolders } from './mirror-place.ts'
+import { mirrorByRsync } from './mirror-rsync.ts'
 import type { Upstream } from './upstream.ts'
+import { UpstreamPool, type Waiting } from './upstream-pool.ts'
 
 export interface MirrorOptions extends ImportOptions {
   /** Only kernel, initrd, second stage and descriptors; the packages stay with the upstream. */
   readonly bootOnly?: boolean
   /** For tests. */
-  readonly fetching?: Pick<FetchOptions, 'pause' | 'chance'>
+  readonly fetching?: Waiting
 }
 
 export interface MirrorOutcome extends ImportOutcome {
@@ -43,16 +44,17 @@ export async function mirrorTree(
   if (first === undefined) throw new Failure('bad-request', 'a mirror needs a URL')
   if (options.id !== undefined) await store.checkPlace(options.id, options.replace)
   const job = await openJob(store.trees, `mirror ${first}${options.bootOnly ? ' boot-only' : ''}`, 'a mirror')
-  const upstreams: Upstream[] = []
   try {
     if (/^rsync:/i.test(first)) {
-      await rsyncTree(first, job.tree, options)
-      return await publishAll(store, job, first, options, undefined)
+      const { kind, file, notes } = await mirrorByRsync(store, job, urls, options)
+      if (kind === 'file') return await importFetched(store, job, file, options)
+      if (kind === 'tree') return await publishAll(store, job, first, options, notes)
+      await job.discard()
+      return { trees: [], notes, resumed: job.resumed, unchanged: true }
     }
-    upstreams.push(...urls.map(upstreamOf))
-    return await mirrorFrom(store, job, upstreams, options)
+    const pool = new UpstreamPool(urls.map(upstreamOf), options.fetching)
+    return await mirrorFrom(store, job, pool, first, options).finally(() => pool.close())
   } finally {
-    await Promise.all(upstreams.map((upstream) => upstream.close().catch(() => undefined)))
     await job.release()
   }
 }
@@ -61,26 +63,30 @@ function upstreamOf(url: string): Upstream {
   const protocol = URL.canParse(url) ? new URL(url).protocol : ''
   if (protocol === 'http:' || protocol === 'https:') return httpUpstream(url)
   if (protocol === 'ftp:') return ftpUpstream(url)
+  if (protocol === 'rsync:')
+    throw new Failure(
+      'bad-request',
+      `${url}: mirrors by rsync and by other ways cannot be mixed for one tree`,
+    )
   throw new Failure('bad-request', `${url} is no URL of http, https, ftp or rsync`)
 }
 
 async function mirrorFrom(
   store: VersionStore,
   job: Job,
-  upstreams: readonly Upstream[],
+  pool: UpstreamPool,
+  url: string,
   options: MirrorOptions,
 ): Promise<MirrorOutcome> {
-  const [first] = upstreams
-  if (!first) throw new Failure('bad-request', 'a mirror needs a URL')
-  const description = await probe(job, upstreams, options)
-  const listed = description ? undefined : await crawlAny(upstreams, options)
-  if (!description && !listed) return importFile(store, job, first.url, upstreams, options)
+  const description = await probe(job, pool, options)
+  const listed = description ? undefined : await crawl(pool, options.signal)
+  if (!description && !listed?.length) return importFile(store, job, url, pool, options)
 
   const above = levelsAbove(description && !options.bootOnly ? description.repositories : [])
-  const prefix = lastFolders(first.url, above)
+  const prefix = lastFolders(url, above)
   const wantedId = options.id ?? (description && suggestTreeId(description))
   const earlier = wantedId === undefined ? undefined : await earlierOf(store, wantedId)
-  const fetcher = fetcherOf(job, upstreams, options, { prefix, earlier: earlier?.folder })
+  const fetcher = fetcherOf(job, pool, options, { prefix, earlier: earlier?.folder })
   if (description) {
     await fetchTreeinfo(fetcher)
     await followTreeinfo(fetcher, description, options.bootOnly ?? false)
@@ -90,50 +96,27 @@ async function mirrorFrom(
     await job.discard()
     return { trees: [], notes: [], resumed: job.resumed, unchanged }
   }
-  const outcome = await publishAll(store, job, first.url, options, options.bootOnly ? first.url : undefined)
   const absent = fetcher.absent.map((path) => `${path} is named, and the upstream does not have it`)
-  return { ...outcome, notes: [...absent, ...outcome.notes] }
+  return publishAll(store, job, url, options, absent)
 }
 
 function fetcherOf(
   job: Job,
-  upstreams: readonly Upstream[],
-  { onProgress = () => undefined, signal, fetching }: MirrorOptions,
+  pool: UpstreamPool,
+  { onProgress = () => undefined, signal }: MirrorOptions,
   { prefix, earlier }: { prefix: string; earlier: string | undefined },
   root = job.tree,
 ): Fetcher {
-  return new Fetcher({
-    upstreams,
-    root,
-    prefix,
-    earlier,
-    parts: join(job.folder, 'part'),
-    onProgress,
-    options: { ...fetching, ...(signal && { signal }) },
-  })
+  const parts = join(job.folder, 'part')
+  return new Fetcher({ pool, root, prefix, earlier, parts, onProgress, options: signal ? { signal } : {} })
 }
 
 /** What the upstream says that it is. Read aside, for where it belongs depends on it. */
-async function probe(
-  job: Job,
-  upstreams: readonly Upstream[],
-  options: MirrorOptions,
-): Promise<Description | undefined> {
+async function probe(job: Job, pool: UpstreamPool, options: MirrorOptions): Promise<Description | undefined> {
   const root = join(job.folder, 'probe')
   await rm(root, { recursive: true, force: true })
   const { onProgress: _, ...quiet } = options
-  return fetchTreeinfo(fetcherOf(job, upstreams, quiet, { prefix: '', earlier: undefined }, root))
-}
-
-async function crawlAny(
-  upstreams: readonly Upstream[],
-  { signal }: MirrorOptions,
-): Promise<readonly string[] | undefined> {
-  for (const upstream of upstreams) {
-    const files = await crawl(upstream, signal)
-    if (files && files.length > 0) return files
-  }
-  return undefined
+  return fetchTreeinfo(fetcherOf(job, pool, quiet, { prefix: '', earlier: undefined }, root))
 }
 
 /** A URL that is no folder: one file that a tree comes in. */
@@ -141,32 +124,51 @@ async function importFile(
   store: VersionStore,
   job: Job,
   url: string,
-  upstreams: readonly Upstream[],
+  pool: UpstreamPool,
   options: MirrorOptions,
 ): Promise<MirrorOutcome> {
   const bare = url.replace(/\/+$/, '')
   const name = bare.slice(bare.lastIndexOf('/') + 1)
-  const parents = upstreams.map(({ url: each }) => upstreamOf(new URL('.', each.replace(/\/+$/, '')).href))
+  const above = (each: Upstream) => upstreamOf(new URL('.', each.url.replace(/\/+$/, '')).href)
+  const parents = new UpstreamPool(pool.upstreams.map(above), options.fetching)
   const file = join(job.folder, 'download')
-  const { signal, onProgress, fetching } = options
-  let doneBytes = (await stat(file).catch(() => undefined))?.size ?? 0
+  const { signal, onProgress } = options
+  let doneBytes = 0
+  let totalBytes: number | undefined
   try {
     const found = await fetchFile(parents, { path: decodeURIComponent(name) }, file, {
-      ...fetching,
       ...(signal && { signal }),
+      onStart: (position, size) => {
+        doneBytes = position
+        totalBytes = size
+      },
       onBytes: (bytes) => {
         doneBytes += bytes
-        onProgress?.({ stage: 'fetching', doneBytes, file: name })
+        onProgress?.({
+          stage: 'fetching',
+          doneBytes,
+          ...(totalBytes !== undefined && { totalBytes }),
+          file: name,
+        })
       },
     })
     if (!found)
       throw new Failure('not-found', `${bare} is no tree (no .treeinfo, no listing) and no file either`)
-    const outcome = await importLocal(store, file, { ...options, hardLink: true })
-    if (outcome.trees.every(({ release }) => release.outcome === 'published')) await job.discard()
-    return { ...outcome, unchanged: false }
+    return await importFetched(store, job, file, options)
   } finally {
-    await Promise.all(parents.map((parent) => parent.close().catch(() => undefined)))
+    await parents.close()
   }
+}
+
+async function importFetched(
+  store: VersionStore,
+  job: Job,
+  file: string,
+  options: MirrorOptions,
+): Promise<MirrorOutcome> {
+  const outcome = await importLocal(store, file, { ...options, hardLink: true })
+  if (outcome.trees.every(({ release }) => release.outcome === 'published')) await job.discard()
+  return { ...outcome, unchanged: false }
 }
 
 async function publishAll(
@@ -174,32 +176,12 @@ async function publishAll(
   job: Job,
   url: string,
   options: MirrorOptions,
-  upstream: string | undefined,
+  notes: readonly string[],
 ): Promise<MirrorOutcome> {
   const trees = await publishJob(store, job, url, options, {
     partial: true,
-    ...(upstream !== undefined && { upstream }),
+    ...(options.bootOnly && { upstream: url }),
   })
   if (trees.every(({ release }) => release.outcome === 'published')) await job.discard()
-  return { trees, notes: [], resumed: job.resumed, unchanged: false }
-}
-
-async function earlierOf(
-  store: VersionStore,
-  id: string,
-): Promise<{ folder: string; files: number } | undefined> {
-  const current = (await store.versions(id)).find((version) => version.current && version.kind === 'folder')
-  return current && { folder: folderOfVersion(store.trees, id, current.version), files: current.files }
-}
-
-/** `https://host/9/BaseOS/x86_64/os/` with 3 is `BaseOS/x86_64/os`. */
-function lastFolders(url: string, count: number): string {
-  if (count === 0) return ''
-  const parts = decodeURIComponent(new URL(url).pathname).split('/').filter(Boolean)
-  if (parts.length < count)
-    throw new Failure(
-      'invalid-data',
-      `${url} names repositories ${count} folders above it, and there are none`,
-    )
-  return parts.slice(-count).join('/')
+  return { trees, notes, resumed: job.resumed, unchanged: false }
 }

@@ -24,21 +24,30 @@ export interface Wanted {
 export interface Upstream {
   /** With a slash at its end. */
   readonly url: string
-  /** Undefined when there is no such file. Rejects with `Trouble` when trying again may help. */
+  /** Undefined when there is no such file. Rejects with `Trouble` when trying again may help, `forbidden` when not. */
   get(path: string, wanted: Wanted): Promise<RemoteBody | undefined>
-  /** Names in a folder, those of folders with a slash at their end; undefined when it cannot be listed. */
-  list(path: string): Promise<readonly string[] | undefined>
+  /** Names in a folder, those of folders with a slash at their end; undefined when it cannot be listed. Rejects as `get`. */
+  list(path: string, signal?: AbortSignal): Promise<readonly string[] | undefined>
   close(): Promise<void>
+}
+
+export interface TroubleFacts {
+  /** How long it asked us to stay away. */
+  readonly retryAfterMs?: number | undefined
+  /** It is the server that is busy or out of reach, and not this one file that cannot be had. */
+  readonly isOfServer?: boolean
+  readonly cause?: unknown
 }
 
 /** The upstream is busy, or the way to it is bad: later, or from another, it may work. */
 export class Trouble extends Failure {
-  /** How long it asked us to stay away. */
   readonly retryAfterMs: number | undefined
+  readonly isOfServer: boolean
 
-  constructor(message: string, retryAfterMs?: number, cause?: unknown) {
+  constructor(message: string, { retryAfterMs, isOfServer = false, cause }: TroubleFacts = {}) {
     super('unavailable', message, { cause })
     this.retryAfterMs = retryAfterMs
+    this.isOfServer = isOfServer
   }
 }
 

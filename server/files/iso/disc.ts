@@ -6,7 +6,7 @@ import { IsoFolders, type Names } from './folders.ts'
 import type { Image } from './image.ts'
 import type { IsoNode } from './node.ts'
 import { readVolumes } from './volume.ts'
-import { type Folders, find, list } from './walk.ts'
+import { type Folders, find, links, list } from './walk.ts'
 
 /** The files of one image by path, whichever file system they are in. */
 export interface Disc {
@@ -19,6 +19,8 @@ export interface Disc {
   find(path: CleanPath): Promise<IsoNode | undefined>
   /** What a folder holds, symlinks replaced by what they lead to; undefined when it is no folder. */
   list(path: CleanPath): Promise<readonly IsoNode[] | undefined>
+  /** The symlinks of a folder, name to target as written; undefined when it is no folder. */
+  links(path: CleanPath): Promise<ReadonlyMap<string, string> | undefined>
 }
 
 /**
@@ -64,6 +66,7 @@ function disc(image: Image, names: Disc['names'], bytes: number, folders: Folder
     bytes,
     find: (path) => find(image, folders, path),
     list: (path) => list(image, folders, path),
+    links: (path) => links(image, folders, path),
   }
 }
 

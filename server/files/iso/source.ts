@@ -21,6 +21,8 @@ interface Opened {
 export interface IsoSource extends FileSource {
   /** Bytes that the image should have by its own account and does not: it is still being copied, or was cut. 0 when whole. */
   readonly missingBytes: number
+  /** The symlinks of a folder, name to target as written; `list` and `stat` show what they lead to. */
+  links(path: CleanPath): Promise<ReadonlyMap<string, string> | undefined>
 }
 
 const rememberedEntries = 4096
@@ -67,6 +69,10 @@ export async function isoSource(file: string): Promise<IsoSource> {
       const entry = entryOf(file, etag, baseName(path), node)
       entries.set(path, entry)
       return entry
+    },
+    async links(path) {
+      const { disc } = await current()
+      return disc.links(path)
     },
     async list(path) {
       const { disc, etag } = await current()

@@ -46,6 +46,18 @@ export async function list(
   return nodes
 }
 
+/** The symlinks of a folder, name to target as written, those that lead nowhere too; undefined when it is no folder. */
+export async function links(
+  image: Image,
+  folders: Folders,
+  path: CleanPath,
+): Promise<ReadonlyMap<string, string> | undefined> {
+  const folder = await find(image, folders, path)
+  if (folder?.kind !== 'folder') return undefined
+  const nodes = await folders.children(folder)
+  return new Map(nodes.flatMap(({ name, target }) => (target === undefined ? [] : [[name, target] as const])))
+}
+
 /** Follows names from a folder; gives it and all folders on the way. */
 async function walk(
   image: Image,

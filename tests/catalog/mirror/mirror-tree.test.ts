@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { fetchFile } from '../../../server/catalog/mirror/fetch-file.ts'
 import { httpUpstream, namesOnPage } from '../../../server/catalog/mirror/http-upstream.ts'
 import { type MirrorOptions, mirrorTree } from '../../../server/catalog/mirror/mirror-tree.ts'
+import { UpstreamPool } from '../../../server/catalog/mirror/upstream-pool.ts'
 import { VersionStore } from '../../../server/catalog/versions/version-store.ts'
 import { diskSource } from '../../../server/files/disk.ts'
 import { FtpDoor } from '../../../server/protocols/ftp/door.ts'
@@ -27,12 +28,22 @@ async function world() {
   mkdirSync(upstream)
   mkdirSync(trees)
   const server = await moodyServer(upstream)
-  const pauses: number[] = []
-  const fetching = { pause: async (ms: number) => void pauses.push(ms), chance: () => 1 }
+  const { pauses, ...fetching } = scriptedWaiting()
   const store = new VersionStore(trees)
   const mirror = (path: string, options: MirrorOptions = {}) =>
     mirrorTree(store, [`${server.url}${path}`], { fetching, ...options })
   return { base, upstream, trees, server, store, pauses, mirror, fetching }
+}
+
+/** Time goes on only by waiting. */
+function scriptedWaiting() {
+  const pauses: number[] = []
+  let nowMs = 1_000_000
+  const pause = async (ms: number) => {
+    pauses.push(ms)
+    nowMs += ms
+  }
+  return { pauses, pause, chance: () => 1, clock: () => nowMs }
 }
 
 const filesBelow = (folder: string) =>
@@ -157,6 +168,41 @@ test('a tree without .treeinfo is fetched by its index pages', async () => {
   expectSame(join(upstream, 'd'), join(trees, 'd'))
 })
 
+test('a listing that the upstream is too busy for is asked for again: never half a tree', async () => {
+  const { upstream, trees, mirror, server, pauses } = await world()
+  writeBelow(upstream, 'd/debian-installer/amd64/linux', 'kernel')
+  writeBelow(upstream, 'd/debian-installer/amd64/initrd.gz', 'initrd')
+  writeBelow(upstream, 'd/debian-installer/amd64/boot-screens/f1.txt', 'help')
+  writeBelow(upstream, 'd/version.info', 'Debian version:  12 (bookworm)\n')
+  server.mood = (path, time) => {
+    if (path.endsWith('/boot-screens/') && time === 1) return { kind: 'status', status: 503, retryAfter: '9' }
+    return path.endsWith('/.treeinfo') ? { kind: 'status', status: 403 } : undefined
+  }
+  const { trees: found } = await mirror('/d/', { id: 'd' })
+  expect(found[0]?.release.outcome).toBe('published')
+  expect(pauses).toEqual([9000])
+  expectSame(join(upstream, 'd'), join(trees, 'd'))
+  server.mood = (path) => (path.endsWith('/boot-screens/') ? { kind: 'status', status: 503 } : undefined)
+  await expect(mirror('/d/', { id: 'e' })).rejects.toThrow(
+    '/d/debian-installer/amd64/boot-screens/ answers 503',
+  )
+  expect(existsSync(join(trees, 'e'))).toBe(false)
+})
+
+test('a mirror that is down is not asked for every file', async () => {
+  const { upstream, trees, store, server, fetching, pauses } = await world()
+  makeTree(join(upstream, 'f'))
+  makeRepository(join(upstream, 'f'), somePackages(40))
+  server.mood = (path) =>
+    path.startsWith('/down/') ? { kind: 'status', status: 503, retryAfter: '60' } : undefined
+  const urls = [`${server.url}/down/`, `${server.url}/f/`]
+  const { trees: found } = await mirrorTree(store, urls, { fetching, id: 'f' })
+  expect(found[0]?.release.outcome).toBe('published')
+  expect(server.requests.filter((line) => line.includes(' /down/'))).toEqual(['GET /down/.treeinfo'])
+  expect(pauses).toEqual([])
+  expectSame(join(upstream, 'f'), join(trees, 'f'))
+})
+
 test('the same over FTP, by listing where there is no .treeinfo', async () => {
   const { upstream, trees, store, fetching } = await world()
   makeTree(join(upstream, 'f'))
@@ -219,17 +265,17 @@ test('a URL of an archive brings in what is in it', async () => {
 test('a part of another file is never gone on with', async () => {
   const { base, upstream, server, fetching } = await world()
   writeFileSync(join(upstream, 'a'), 'the new file, longer')
-  const source = httpUpstream(server.url)
+  const pool = new UpstreamPool([httpUpstream(server.url)], fetching)
   const part = join(base, 'part')
   writeFileSync(part, 'the old')
   writeFileSync(`${part}.from`, '"another etag"')
-  expect(await fetchFile([source], { path: 'a' }, part, fetching)).toBe(true)
+  expect(await fetchFile(pool, { path: 'a' }, part)).toBe(true)
   expect(readFileSync(part, 'utf8')).toBe('the new file, longer')
   server.mood = () => ({ kind: 'longer' })
-  await expect(fetchFile([source], { path: 'a', size: 20 }, join(base, 'part2'), fetching)).rejects.toThrow(
+  await expect(fetchFile(pool, { path: 'a', size: 20 }, join(base, 'part2'))).rejects.toThrow(
     /goes on after the 20 bytes|ended after/,
   )
-  await source.close()
+  await pool.close()
 })
 
 test('names on index pages: only those directly below', () => {

@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto'
+import { closeSync, fstatSync, constants as modes, openSync, readSync } from 'node:fs'
+import { constants, setPriority } from 'node:os'
+import { parentPort, workerData } from 'node:worker_threads'
+import { failureMessage } from '../../core/failure.ts'
+import { etagOf } from '../../files/disk.ts'
+import type { Digests, HashAnswer, HashJob, HashSettings } from './message.ts'
+
+/**
+ * A thread that reads files and computes their digests. It does nothing else, so it reads as a program does: one call
+ * after the other, and the processor is at SHA-256 nearly all the time.
+ */
+const { stop } = workerData as HashSettings
+// Doors come first. On Linux this is of the thread that asks; elsewhere it would be of the whole process.
+if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
+const buffer = Buffer.allocUnsafeSlow(512 * 1024)
+const progressBytes = 16 * 1024 * 1024
+
+function hash({ id, file, offset, size, etag, algorithms }: HashJob): HashAnswer {
+  // NONBLOCK, for a pipe that took the file's place would keep the thread waiting for a writer.
+  const fd = openSync(file, modes.O_RDONLY | modes.O_NOFOLLOW | modes.O_NONBLOCK)
+  try {
+    const stats = fstatSync(fd, { bigint: true })
+    const found = etagOf(stats)
+    // The etag of a file inside an image begins with the image's.
+    if (!stats.isFile() || !(etag === found || etag.startsWith(`${found}-`)))
+      return { kind: 'failed', id, message: 'it was replaced while it was being verified' }
+    const hashes = algorithms.map((name) => [name, createHash(name)] as const)
+    let untold = 0
+    for (let at = 0; at < size; ) {
+      if (Atomics.load(stop, 0) !== 0) return { kind: 'failed', id, message: 'stopped' }
+      const length = readSync(fd, buffer, 0, Math.min(buffer.length, size - at), offset + at)
+      if (length === 0) break
+      for (const [, each] of hashes) each.update(buffer.subarray(0, length))
+      at += length
+      untold += length
+      if (untold < progressBytes) continue
+      say({ kind: 'progress', id, bytes: untold })
+      untold = 0
+    }
+    const digests: Digests = Object.fromEntries(hashes.map(([name, each]) => [name, each.digest('hex')]))
+    return { kind: 'done', id, bytes: untold, digests }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function say(answer: HashAnswer): void {
+  parentPort?.postMessage(answer)
+}
+
+parentPort?.on('message', (job: HashJob) => {
+  try {
+    say(hash(job))
+  } catch (error) {
+    say({ kind: 'failed', id: job.id, message: failureMessage(error) })
+  }
+})

@@ -1,0 +1,205 @@
+import { type ChildProcess, fork, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { beforeEach, expect, test } from 'vitest'
+import { mirrorTree } from '../../server/catalog/mirror/mirror-tree.ts'
+import { VersionStore } from '../../server/catalog/versions/version-store.ts'
+import { requireClient } from '../support/clients.ts'
+import { writeIso } from '../support/iso/write-iso.ts'
+import { makeRepository, somePackages } from '../support/rpm-repository.ts'
+import { startRsyncd } from '../support/rsyncd.ts'
+import {
+  imagesOfTree,
+  makeTree,
+  namesBelow,
+  temporaryFolder,
+  treeinfoText,
+  writeBelow,
+} from '../support/tree-folder.ts'
+
+let rsync = ''
+beforeEach(() => {
+  rsync = requireClient('rsync')
+})
+
+function world() {
+  const base = temporaryFolder()
+  const upstream = join(base, 'upstream')
+  const trees = join(base, 'trees')
+  for (const folder of [upstream, trees]) mkdirSync(folder)
+  const serve = (lines = {}) => startRsyncd(rsync, upstream, base, lines)
+  return { base, upstream, trees, store: new VersionStore(trees), serve }
+}
+
+function expectSame(copy: string, original: string): void {
+  expect(namesBelow(copy)).toEqual(namesBelow(original))
+  for (const name of namesBelow(original)) {
+    const [a, b] = [join(copy, name), join(original, name)]
+    if (lstatSync(b).isSymbolicLink()) expect(readlinkSync(a), name).toBe(readlinkSync(b))
+    else expect(readFileSync(a).equals(readFileSync(b)), name).toBe(true)
+  }
+}
+
+test('a tree comes whole, links that lead out left out; the next version shares what stayed, and without news there is none', async () => {
+  const { upstream, trees, store, serve } = world()
+  makeTree(join(upstream, 'f'))
+  makeRepository(join(upstream, 'f'), somePackages(30))
+  symlinkSync('images/pxeboot', join(upstream, 'f/boot'))
+  const { url, log } = await serve()
+  const mirror = () => mirrorTree(store, [`${url}f`])
+  const { trees: found } = await mirror()
+  const id = 'fedora-40-server-x86_64'
+  expect(found).toMatchObject([{ id, release: { outcome: 'published', findings: [] } }])
+  expectSame(join(trees, id), join(upstream, 'f'))
+
+  symlinkSync('/etc/passwd', join(upstream, 'f/out'))
+  expect((await mirror()).unchanged).toBe(true)
+  expect(await store.versions(id)).toHaveLength(1)
+  rmSync(join(upstream, 'f/out'))
+
+  makeRepository(join(upstream, 'f'), somePackages(31))
+  const before = log().length
+  expect((await mirror()).unchanged).toBe(false)
+  const sent = log()
+    .slice(before)
+    .split('\n')
+    .filter((line) => line.includes(' send '))
+  expect(sent.filter((line) => line.includes('f/Packages/p/p30-'))).toHaveLength(1)
+  const inode = (version: number) =>
+    statSync(join(trees, '.treeboot/versions', id, String(version), 'images/install.img')).ino
+  expect(inode(2)).toBe(inode(1))
+  expectSame(join(trees, id), join(upstream, 'f'))
+})
+
+test('repositories beside the tree come along; one that the upstream lacks is told', async () => {
+  const { upstream, trees, store, serve } = world()
+  const variant = (name: string) =>
+    `\n[variant-${name}]\nid = ${name}\nuid = ${name}\nname = ${name}\ntype = variant\nrepository = ../../../${name}/x86_64/os\n`
+  makeTree(join(upstream, '9/BaseOS/x86_64/os'), {
+    family: 'AlmaLinux',
+    version: '9.4',
+    extra: variant('AppStream') + variant('CRB'),
+  })
+  makeRepository(join(upstream, '9/BaseOS/x86_64/os'), somePackages(3))
+  makeRepository(join(upstream, '9/AppStream/x86_64/os'), somePackages(4, 'q'))
+  writeBelow(upstream, '9/isos/x86_64/big.iso', 'not asked for')
+  const { url } = await serve()
+  const { trees: found, notes } = await mirrorTree(store, [`${url}9/BaseOS/x86_64/os/`], { id: 'alma' })
+  expect(found[0]?.release.outcome).toBe('published')
+  expect(notes).toEqual(['../../../CRB/x86_64/os is named, and the upstream does not have it'])
+  for (const name of ['BaseOS', 'AppStream']) expectSame(join(trees, 'alma', name), join(upstream, '9', name))
+  expect(existsSync(join(trees, 'alma/isos'))).toBe(false)
+})
+
+test('a URL of an ISO brings in what it holds', async () => {
+  const { upstream, trees, store, serve } = world()
+  writeFileSync(
+    join(upstream, 'f.iso'),
+    writeIso({ files: { '.treeinfo': treeinfoText(), ...imagesOfTree() } }).bytes,
+  )
+  const { url } = await serve()
+  const { trees: found } = await mirrorTree(store, [`${url}f.iso`], { id: 'f', unpack: true })
+  expect(found[0]?.release.outcome).toBe('published')
+  expect(namesBelow(join(trees, 'f'))).toEqual(['.treeinfo', ...Object.keys(imagesOfTree())].sort())
+  expect(readdirSync(join(trees, '.treeboot'))).toEqual(['versions'])
+})
+
+test('killed in the middle and begun again: the same bytes, files that had come are not sent twice, and never half a tree', async () => {
+  const { upstream, trees, serve } = world()
+  makeTree(join(upstream, 'f'))
+  makeRepository(join(upstream, 'f'), somePackages(50))
+  // Large enough that rsync is at it for a while; its bytes differ, or they would be sent as one.
+  const large = Buffer.alloc(24 << 20)
+  for (let at = 0; at < large.length; at += 8) large.writeDoubleLE(Math.sin(at), at)
+  for (let n = 0; n < 6; n++) writeBelow(upstream, `f/images/large${n}.img`, large)
+  const { url, log } = await serve()
+  const published = join(trees, 'fedora')
+  const run = async (kill?: 'SIGKILL') => {
+    const child: ChildProcess = fork(
+      join(import.meta.dirname, '../support/mirror-child.ts'),
+      [trees, `${url}f/`, 'fedora'],
+      {
+        execArgv: ['--import', 'tsx'],
+        stdio: 'ignore',
+      },
+    )
+    const ended = once(child, 'exit')
+    if (kill)
+      void whenThere(join(trees, '.treeboot/incoming'), 'images/large2.img', child).then(() =>
+        child.kill(kill),
+      )
+    const [code, signal] = (await ended) as [number | null, NodeJS.Signals | null]
+    return { code, signal }
+  }
+  expect((await run('SIGKILL')).signal).toBe('SIGKILL')
+  expect(existsSync(published)).toBe(false)
+  const before = log().length
+  expect((await run()).code).toBe(0)
+  const again = log().slice(before)
+  expect(again).not.toMatch(/ send .*large0\.img/)
+  expect(again).toMatch(/ send .*large5\.img/)
+  expectSame(published, join(upstream, 'f'))
+  expect(readdirSync(join(trees, '.treeboot'))).toEqual(['versions'])
+})
+
+/** Resolves when a file of this name appears somewhere below a folder, or the process has ended. */
+async function whenThere(folder: string, name: string, child: ChildProcess): Promise<void> {
+  while (
+    child.exitCode === null &&
+    !(existsSync(folder) && namesBelow(folder).some((each) => each.endsWith(name)))
+  )
+    await new Promise((resolve) => setTimeout(resolve, 5))
+}
+
+test('a daemon that has enough clients is waited for, or another mirror is asked; what does not pass is told at once', async () => {
+  const { upstream, store, serve } = world()
+  makeTree(join(upstream, 'f'))
+  const { url: full } = await serve({ 'max connections': '-1' })
+  const { url } = await serve()
+  const pauses: number[] = []
+  const fetching = { pause: async (ms: number) => void pauses.push(ms), chance: () => 1 }
+  await expect(mirrorTree(store, [`${full}f/`], { fetching })).rejects.toThrow(
+    /ended with code 5: @ERROR: max connections \(-1\) reached/,
+  )
+  expect(pauses).toEqual([500, 1000, 2000, 4000, 8000])
+  const { trees: found } = await mirrorTree(store, [`${full}f/`, `${url}f/`], { fetching })
+  expect(found[0]?.release.outcome).toBe('published')
+  await expect(mirrorTree(store, [url.replace('/pub/', '/nothing/')], { fetching })).rejects.toThrow(
+    "@ERROR: Unknown module 'nothing'",
+  )
+  await expect(mirrorTree(store, [`${url}nothing/`], { fetching })).rejects.toThrow(
+    `there is no ${url}nothing/`,
+  )
+  await expect(mirrorTree(store, [`${url}f/`], { bootOnly: true })).rejects.toThrow(
+    'no installer fetches them by rsync',
+  )
+  await expect(mirrorTree(store, [`${url}f/`, 'http://127.0.0.1/'])).rejects.toThrow('expected rsync://')
+})
+
+test('without the program there is one line that says what is missing', () => {
+  const { base } = world()
+  const config = join(base, 'config.yaml')
+  writeFileSync(config, 'paths: { trees: trees }\n')
+  const root = join(import.meta.dirname, '../..')
+  const main = join(root, 'server/main.ts')
+  const args = ['--import', 'tsx', main, 'mirror', '-c', config, 'rsync://127.0.0.1:1/pub/f/']
+  const { status, stderr, stdout } = spawnSync(process.execPath, args, {
+    cwd: root,
+    env: { PATH: '/nonexistent' },
+    encoding: 'utf8',
+  })
+  expect([status, stdout]).toEqual([1, ''])
+  expect(stderr).toMatch(/^[^\n]*needs the program rsync, which is not installed \(package rsync\)[^\n]*\n$/)
+})

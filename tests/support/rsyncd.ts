@@ -1,0 +1,54 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import { freePort } from './free-port.ts'
+
+export interface Rsyncd {
+  /** `rsync://127.0.0.1:PORT/module/` */
+  readonly url: string
+  /** What it has logged: which files it sent. */
+  log(): string
+}
+
+/** Serves a folder as the module `pub`, for as long as the test runs. */
+export async function startRsyncd(
+  program: string,
+  folder: string,
+  scratch: string,
+  lines: Readonly<Record<string, string>> = {},
+): Promise<Rsyncd> {
+  const port = await freePort()
+  const log = join(scratch, `rsyncd-${port}.log`)
+  const config = join(scratch, `rsyncd-${port}.conf`)
+  const settings = {
+    'use chroot': 'no',
+    uid: String(process.getuid?.() ?? 0),
+    gid: String(process.getgid?.() ?? 0),
+    address: '127.0.0.1',
+    port: String(port),
+    'log file': log,
+    'transfer logging': 'yes',
+    'lock file': join(scratch, `rsyncd-${port}.lock`),
+  }
+  const text = (of: Readonly<Record<string, string>>) =>
+    Object.entries(of)
+      .map(([key, value]) => `${key} = ${value}\n`)
+      .join('')
+  writeFileSync(config, `${text(settings)}[pub]\npath = ${folder}\n${text({ 'read only': 'yes', ...lines })}`)
+  writeFileSync(log, '')
+  const child: ChildProcess = spawn(program, ['--daemon', '--no-detach', `--config=${config}`], {
+    stdio: 'ignore',
+  })
+  const ended = once(child, 'exit')
+  onTestFinished(async () => {
+    child.kill()
+    await ended
+  })
+  while (!readFileSync(log, 'utf8').includes('listening')) {
+    if (child.exitCode !== null) throw new Error(`rsyncd ended: ${readFileSync(log, 'utf8')}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  return { url: `rsync://127.0.0.1:${port}/pub/`, log: () => readFileSync(log, 'utf8') }
+}
