@@ -6,9 +6,9 @@ import type { Description, DigestAlgorithm } from '../../core/tree/tree.ts'
 import { type CleanPath, cleanPath } from '../../files/path.ts'
 import type { Entry, FileSource } from '../../files/source.ts'
 import { gatherEvidence } from '../gather.ts'
-import type { Claim, Finding } from './claim.ts'
-import { type CollectOptions, collectClaims, relativeTo } from './collect-claims.ts'
-import { readPieces, self } from './walk.ts'
+import type { Claim, Finding, SignatureNote } from './claim.ts'
+import { type CollectOptions, collectClaims } from './collect-claims.ts'
+import { readPieces, relativeTo, self } from './walk.ts'
 
 export interface AuditOptions extends CollectOptions {
   /** Called as bytes are read; `totalBytes` of everything that will be. */
@@ -27,6 +27,7 @@ export interface AuditReport {
   readonly bytes: number
   /** The documents that spoke, relative to the tree. */
   readonly documents: readonly string[]
+  readonly signatures: readonly SignatureNote[]
   /** Errors first, then by path. */
   readonly findings: readonly Finding[]
 }
@@ -50,7 +51,7 @@ export async function auditTree(
 ): Promise<AuditReport> {
   const evidence = await gatherEvidence(source, at, name)
   const description = evidence && concludeTree(evidence)
-  const collected = await collectClaims(source, at, description, options)
+  const collected = await collectClaims(source, at, evidence, description, options)
   const findings: Finding[] = [...collected.findings]
   if (description) findings.push(...(await missingBootFiles(source, at, description)))
   const files = await groupByFile(source, at, collected.claims, findings, options.partial ?? false)
@@ -72,6 +73,7 @@ export async function auditTree(
     files: files.length,
     bytes: totalBytes,
     documents: collected.documents,
+    signatures: collected.signatures,
     findings: sorted(findings),
   }
 }
@@ -97,7 +99,7 @@ async function missingBootFiles(
 }
 
 /** One file and everything that is said of it. */
-interface ClaimedFile {
+export interface ClaimedFile {
   readonly entry: Entry
   readonly claims: readonly Claim[]
   readonly algorithms: readonly DigestAlgorithm[]
@@ -141,7 +143,8 @@ function missingFinding(path: string, claims: readonly Claim[], partial: boolean
   }
 }
 
-async function checkFile(
+/** Size and digests of one file against everything that is said of it. */
+export async function checkFile(
   { entry, claims, algorithms }: ClaimedFile,
   at: CleanPath,
   findings: Finding[],

@@ -11,14 +11,21 @@ import type { RemoteFile } from './fetch-file.ts'
 import type { Fetcher } from './fetcher.ts'
 import type { Upstream } from './upstream.ts'
 
-/** Files that go with a `.treeinfo` without being named by it. */
+/**
+ * Files that go with a `.treeinfo` without being named by it. SUSE signs for its `.treeinfo` with the last two, which
+ * name much else: they are of use only to who checks signatures.
+ */
 const companions = ['.discinfo', 'media.repo']
+const signers = ['CHECKSUMS', 'CHECKSUMS.asc']
+
+/** What goes with `repomd.xml`: dnf (`repo_gpgcheck`) and zypper fetch the signature, zypper offers the key. */
+const repomdCompanions = ['.asc', '.key']
 
 /** Fetches everything that a `.treeinfo` and the repositories behind it name, and nothing else. */
 export async function followTreeinfo(
   fetcher: Fetcher,
   description: Description,
-  bootOnly: boolean,
+  { bootOnly, signed }: { readonly bootOnly: boolean; readonly signed: boolean },
 ): Promise<void> {
   const { required, optional } = bootFiles(description)
   const named = bootOnly
@@ -28,7 +35,7 @@ export async function followTreeinfo(
     const digest = description.checksums[path]
     return digest ? { path, digest } : { path }
   })
-  for (const path of companions) await fetcher.fetch({ path })
+  for (const path of signed ? [...companions, ...signers] : companions) await fetcher.fetch({ path })
   await fetcher.fetchAll(images)
   if (bootOnly) return
   for (const { path } of description.repositories) await followRepository(fetcher, path, description)
@@ -45,6 +52,7 @@ async function followRepository(
   const digest = description.checksums[repomd]
   if (!(await fetcher.fetch({ path: repomd, ...(digest && { digest }) })))
     return void fetcher.absent.push(repomd)
+  for (const ending of repomdCompanions) await fetcher.fetch({ path: `${repomd}${ending}` })
   const text = await fetcher.read(repomd)
   if (text.length > maxRepomdBytes) throw new Failure('too-large', `${repomd} has ${text.length} bytes`)
   const files = parseRepomd(text.toString('utf8'))

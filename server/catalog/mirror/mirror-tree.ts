@@ -8,6 +8,7 @@ import { type Job, openJob } from '../import/staging.ts'
 import { folderOfVersion } from '../versions/layout.ts'
 import type { VersionStore } from '../versions/version-store.ts'
 import { type FetchOptions, fetchFile } from './fetch-file.ts'
+import { fetchLists } from './fetch-lists.ts'
 import { Fetcher } from './fetcher.ts'
 import { crawl, fetchTreeinfo, followTreeinfo } from './follow.ts'
 import { ftpUpstream } from './ftp-upstream.ts'
@@ -83,7 +84,8 @@ async function mirrorFrom(
   const fetcher = fetcherOf(job, upstreams, options, { prefix, earlier: earlier?.folder })
   if (description) {
     await fetchTreeinfo(fetcher)
-    await followTreeinfo(fetcher, description, options.bootOnly ?? false)
+    const { bootOnly = false, signatures } = options
+    await followTreeinfo(fetcher, description, { bootOnly, signed: signatures !== undefined })
   } else await fetcher.fetchAll((listed ?? []).map((path) => ({ path })))
   const unchanged = earlier !== undefined && fetcher.changed === 0 && fetcher.files === earlier.files
   if (unchanged) {
@@ -148,7 +150,7 @@ async function importFile(
   const name = bare.slice(bare.lastIndexOf('/') + 1)
   const parents = upstreams.map(({ url: each }) => upstreamOf(new URL('.', each.replace(/\/+$/, '')).href))
   const file = join(job.folder, 'download')
-  const { signal, onProgress, fetching } = options
+  const { signal, onProgress, fetching, signatures } = options
   let doneBytes = (await stat(file).catch(() => undefined))?.size ?? 0
   try {
     const found = await fetchFile(parents, { path: decodeURIComponent(name) }, file, {
@@ -161,7 +163,14 @@ async function importFile(
     })
     if (!found)
       throw new Failure('not-found', `${bare} is no tree (no .treeinfo, no listing) and no file either`)
-    const outcome = await importLocal(store, file, { ...options, hardLink: true })
+    const quiet = { ...fetching, ...(signal && { signal }) }
+    const lists =
+      signatures && (await fetchLists(join(job.folder, 'lists'), parents, decodeURIComponent(name), quiet))
+    const outcome = await importLocal(store, file, {
+      ...options,
+      ...(lists && { image: lists }),
+      hardLink: true,
+    })
     if (outcome.trees.every(({ release }) => release.outcome === 'published')) await job.discard()
     return { ...outcome, unchanged: false }
   } finally {
