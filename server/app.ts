@@ -110,7 +110,11 @@ export function createApp(options: AppOptions): App {
       if (!guest) chronicle.sighted(sightingOf(client, firmware))
     },
   })
-  const uploads = new Uploads({ trees: () => snapshot().config.paths.trees, events: events.emit })
+  const uploads = new Uploads({
+    trees: () => snapshot().config.paths.trees,
+    verify: () => snapshot().config.verify,
+    events: events.emit,
+  })
   const mirrors = new MirrorRunner({ config: () => snapshot().config, events: events.emit })
   let admin: AdminToken | undefined
   const isAdmin = (token: string): boolean => admin?.isValid(token) ?? false

@@ -12,10 +12,11 @@ import { bytes as size } from '../events/units.ts'
 import { type CliIo, exitCodes } from './io.ts'
 import type { CommonOptions } from './options.ts'
 import { progressLine } from './progress.ts'
+import { describeSignatures, policyOf, type SignatureOptions, signatureOptions } from './signatures.ts'
 
 /** What `import` and `mirror` share: options, progress, interruption, and how the outcome is told. */
 
-export interface BringOptions extends CommonOptions {
+export interface BringOptions extends CommonOptions, SignatureOptions {
   readonly id?: string
   readonly replace?: boolean
   readonly accept?: string
@@ -28,6 +29,7 @@ export const bringOptions = (): readonly Option[] => [
   ),
   new Option('--replace', 'a folder that was put there by hand may become an earlier version'),
   new Option('--accept <reason>', 'publish although something is wrong with it; who and why is recorded'),
+  ...signatureOptions(),
 ]
 
 export async function configOf(options: CommonOptions, io: CliIo): Promise<Config> {
@@ -51,6 +53,7 @@ export async function runBringing(
   what: string,
   work: (options: ImportOptions) => Promise<ImportOutcome>,
 ): Promise<void> {
+  const signatures = await policyOf(options, await configOf(options, io), io)
   const mode = options.json ? 'json' : process.stderr.isTTY ? 'terminal' : 'none'
   const line = progressLine(io, mode)
   const aborter = new AbortController()
@@ -62,6 +65,7 @@ export async function runBringing(
       by,
       onProgress: (progress) => line.show(progress),
       signal: aborter.signal,
+      ...(signatures && { signatures }),
       ...(options.id !== undefined && { id: options.id }),
       ...(options.replace !== undefined && { replace: options.replace }),
       ...(options.accept !== undefined && { accept: { by, why: options.accept } }),
@@ -98,7 +102,7 @@ function tell(outcome: ImportOutcome, options: BringOptions, io: CliIo): void {
 }
 
 function eventOf({ id, release }: Imported, resumed: boolean) {
-  const findings = release.findings
+  const { findings, signatures } = release
   return release.outcome === 'published'
     ? {
         event: 'published',
@@ -108,8 +112,9 @@ function eventOf({ id, release }: Imported, resumed: boolean) {
         bytes: release.record.bytes,
         resumed,
         findings,
+        signatures,
       }
-    : { event: 'refused', id, findings }
+    : { event: 'refused', id, findings, signatures }
 }
 
 export function describe({ id, release }: Imported): string {
@@ -129,5 +134,6 @@ export function describe({ id, release }: Imported): string {
   const warnings = release.findings.length - errors.length
   const rest = warnings > 0 ? `; ${warnings} not so important, see treeboot verify ${id}` : ''
   const accepted = record.accepted ? `, in spite of ${errors.length} faults:\n${shown.join('')}` : '\n'
-  return `${id}: ${name.trim()}, version ${record.version}, ${record.files} files, ${size(record.bytes)}${rest}${accepted}`
+  const signed = describeSignatures(release.signatures)
+  return `${id}: ${name.trim()}, version ${record.version}, ${record.files} files, ${size(record.bytes)}${rest}${accepted}${signed}`
 }

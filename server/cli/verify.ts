@@ -2,19 +2,20 @@ import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { type AuditReport, auditTree, hasErrors } from '../catalog/audit/audit.ts'
+import { auditImageAndTree } from '../catalog/audit/image-lists.ts'
 import { findingText } from '../catalog/versions/release.ts'
-import { openTree } from '../catalog/versions/tree-source.ts'
 import { recordAt } from '../catalog/versions/version-record.ts'
 import { Failure } from '../core/failure.ts'
 import { bytes as size } from '../events/units.ts'
 import { diskSource } from '../files/disk.ts'
-import { cleanPath, rootPath } from '../files/path.ts'
+import { cleanPath } from '../files/path.ts'
 import { type CliIo, exitCodes } from './io.ts'
 import { configOption, jsonOption, oneShot } from './options.ts'
 import { progressLine } from './progress.ts'
+import { describeSignatures, policyOf, type SignatureOptions, signatureOptions } from './signatures.ts'
 import { json } from './table.ts'
 
-interface VerifyOptions {
+interface VerifyOptions extends SignatureOptions {
   readonly config?: string
   readonly json?: boolean
   readonly packages: boolean
@@ -23,13 +24,15 @@ interface VerifyOptions {
 const mostLines = 200
 
 export function registerVerify(program: Command, io: CliIo): void {
-  program
+  const command = program
     .command('verify')
     .description('check every file of a tree that its descriptors name, down to the packages')
     .argument('<tree>', 'the id of a tree')
     .option('--no-packages', 'leave out the packages: only what installers fetch first')
     .addOption(configOption())
     .addOption(jsonOption())
+  for (const option of signatureOptions()) command.addOption(option)
+  command
     .addHelpText('after', '\nExit: 0 whole, 2 something is missing or damaged, 3 no such tree.')
     .action(async (id: string, options: VerifyOptions) => {
       const report = await audit(id, options, io)
@@ -39,35 +42,40 @@ export function registerVerify(program: Command, io: CliIo): void {
 }
 
 async function audit(id: string, options: VerifyOptions, io: CliIo): Promise<AuditReport> {
-  const { trees, config } = await oneShot(options, io)
-  const tree = trees.byId(id)
+  const snapshot = await oneShot(options, io)
+  const { config } = snapshot
+  const tree = snapshot.trees.byId(id)
   if (!tree) throw new Failure('not-found', `there is no tree ${id}; treeboot trees lists them`)
-  const line = progressLine(io, process.stderr.isTTY && !options.json ? 'terminal' : 'none')
-  const isImage = tree.origin.kind === 'iso'
-  const source = isImage
-    ? await openTree(tree.origin.path, 'iso')
-    : diskSource(await realpath(config.paths.trees))
+  const signatures = await policyOf(options, config, io)
+  const trees = await realpath(config.paths.trees)
   // Of a mirror that only boots, the packages are elsewhere on purpose.
-  const partial =
-    (await recordAt(await realpath(config.paths.trees), tree.origin.path))?.upstream !== undefined
-  const at = isImage ? rootPath : cleanPath(join('/', tree.id))
+  const partial = (await recordAt(trees, tree.origin.path))?.upstream !== undefined
+  const line = progressLine(io, process.stderr.isTTY && !options.json ? 'terminal' : 'none')
+  const shared = {
+    onProgress: (doneBytes: number, totalBytes: number) =>
+      line.show({ stage: 'verifying', doneBytes, totalBytes }),
+    ...(signatures && { signatures }),
+  }
   try {
-    return await auditTree(source, at, tree.id, {
+    const { path, kind } = tree.origin
+    if (kind === 'iso')
+      return await auditImageAndTree(path, tree.id, { ...shared, packages: options.packages })
+    return await auditTree(diskSource(trees), cleanPath(join('/', tree.id)), tree.id, {
+      ...shared,
       packages: options.packages && !partial,
       partial,
-      onProgress: (doneBytes, totalBytes) => line.show({ stage: 'verifying', doneBytes, totalBytes }),
     })
   } finally {
     line.end()
   }
 }
 
-function plain({ files, bytes, documents, findings }: AuditReport) {
-  return { files, bytes, documents, findings }
+function plain({ files, bytes, documents, signatures, findings }: AuditReport) {
+  return { files, bytes, documents, signatures, findings }
 }
 
 function describe(id: string, report: AuditReport): string {
-  const { files, bytes, documents, findings } = report
+  const { files, bytes, documents, signatures, findings } = report
   const errors = findings.filter((each) => each.severity === 'error').length
   const lines = findings
     .slice(0, mostLines)
@@ -75,7 +83,7 @@ function describe(id: string, report: AuditReport): string {
   if (findings.length > mostLines) lines.push(`and ${findings.length - mostLines} more\n`)
   const by = documents.length === 0 ? 'no file of it names a checksum' : `named by ${shorten(documents)}`
   const verdict = errors === 0 ? 'whole' : `${errors} ${errors === 1 ? 'fault' : 'faults'}`
-  return `${lines.join('')}${id}: ${verdict}; ${files} files checked, ${size(bytes)} read; ${by}\n`
+  return `${lines.join('')}${describeSignatures(signatures)}${id}: ${verdict}; ${files} files checked, ${size(bytes)} read; ${by}\n`
 }
 
 function shorten(documents: readonly string[]): string {

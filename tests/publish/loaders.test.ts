@@ -33,6 +33,7 @@ function snapshotOf(unknown: 'menu' | 'local' | 'ignore', generation = 1): Snaps
       unknown,
       menuTimeoutMs: 30_000,
       mirrors: [],
+      verify: { keys: [], requireSignature: false },
     },
   }
 }

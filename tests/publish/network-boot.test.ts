@@ -65,6 +65,7 @@ function snapshotOf({
       unknown,
       menuTimeoutMs: 30_000,
       mirrors: [],
+      verify: { keys: [], requireSignature: false },
     } as Snapshot['config'],
   }
 }

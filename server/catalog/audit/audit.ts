@@ -7,10 +7,10 @@ import type { Entry, FileSource } from '../../files/source.ts'
 import { gatherEvidence } from '../gather.ts'
 import { Hasher } from '../hashing/hasher.ts'
 import type { Digests } from '../hashing/message.ts'
-import type { Claim, Finding } from './claim.ts'
-import { type CollectOptions, collectClaims, impossiblePath, relativeTo } from './collect-claims.ts'
+import type { Claim, Finding, SignatureNote } from './claim.ts'
+import { type CollectOptions, collectClaims, impossiblePath } from './collect-claims.ts'
 import { EntryLookup } from './entry-lookup.ts'
-import { self } from './walk.ts'
+import { relativeTo, self } from './walk.ts'
 
 export interface AuditOptions extends CollectOptions {
   /** Called as bytes are read; `totalBytes` of everything that will be. */
@@ -29,6 +29,7 @@ export interface AuditReport {
   readonly bytes: number
   /** The documents that spoke, relative to the tree. */
   readonly documents: readonly string[]
+  readonly signatures: readonly SignatureNote[]
   /** Errors first, then by path. */
   readonly findings: readonly Finding[]
 }
@@ -52,7 +53,7 @@ export async function auditTree(
 ): Promise<AuditReport> {
   const evidence = await gatherEvidence(source, at, name)
   const description = evidence && concludeTree(evidence)
-  const collected = await collectClaims(source, at, description, options)
+  const collected = await collectClaims(source, at, evidence, description, options)
   const findings: Finding[] = [...collected.findings]
   if (description) findings.push(...(await missingBootFiles(source, at, description)))
   const claimed = groupByPath(collected.claims)
@@ -86,6 +87,7 @@ export async function auditTree(
     files,
     bytes: hasher.totalBytes,
     documents: collected.documents,
+    signatures: collected.signatures,
     findings: sorted(findings),
   }
 }
@@ -164,7 +166,8 @@ function missing(path: string, claims: readonly Claim[], partial: boolean): Find
   ]
 }
 
-async function checkFile(
+/** Size and digests of one file against everything that is said of it. */
+export async function checkFile(
   entry: Entry,
   path: string,
   claims: readonly Claim[],

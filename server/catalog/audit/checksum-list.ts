@@ -2,9 +2,9 @@ import type { Digest } from '../../core/tree/tree.ts'
 import { parseDigest } from '../../core/tree/treeinfo-checksums.ts'
 
 const listName =
-  /^(?:(?:sha(?:1|224|256|384|512)|md5)sums?|checksums?)(?:\.txt)?$|-checksum$|^.+\.sha(?:1|256|512)(?:sum)?$/i
+  /^(?:(?:sha(?:1|224|256|384|512)|md5)sums?|checksums?)(?:\.txt)?$|[-.]checksum$|^.+\.sha(?:1|256|512)(?:sum)?$/i
 
-/** Whether a file of this name is a list of checksums: `SHA256SUMS`, `md5sum.txt`, `CHECKSUMS`, `Fedora-40-x86_64-CHECKSUM`, `x.iso.sha256`. */
+/** Whether a file of this name is a list of checksums: `SHA256SUMS`, `md5sum.txt`, `CHECKSUMS`, `Fedora-40-x86_64-CHECKSUM`, `x.iso.CHECKSUM`, `x.iso.sha256`. */
 export function isChecksumList(name: string): boolean {
   return listName.test(name)
 }

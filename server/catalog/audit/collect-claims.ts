@@ -1,19 +1,26 @@
 import { Failure, failureMessage } from '../../core/failure.ts'
+import { bootFiles } from '../../core/tree/boot-files.ts'
+import { readDescriptors, type TreeEvidence } from '../../core/tree/conclude.ts'
 import type { Description } from '../../core/tree/tree.ts'
 import { baseName, type CleanPath, cleanPath, parentPath } from '../../files/path.ts'
 import { readWhole } from '../../files/read-whole.ts'
 import type { Entry, FileSource } from '../../files/source.ts'
 import { unpacked } from '../../files/unpack.ts'
 import { parseChecksumList } from './checksum-list.ts'
-import type { Claim, Claims, Finding } from './claim.ts'
+import type { Claim, Claims, Finding, SignatureNote } from './claim.ts'
 import { parseRelease, readPackagesIndex } from './debian-index.ts'
+import type { SignaturePolicy } from './key-files.ts'
 import { readPackages } from './primary.ts'
 import { maxRepomdBytes, parseRepomd } from './repomd.ts'
-import { findDocuments, readPieces, self } from './walk.ts'
+import { SignedDocuments } from './signed-documents.ts'
+import { findUnsigned } from './unsigned.ts'
+import { findDocuments, readPieces, relativeTo, self } from './walk.ts'
 
 export interface CollectOptions {
   /** Also what `primary.xml` and `Packages` name, which may be 60,000 files. */
   readonly packages: boolean
+  /** Without it signatures are noted and not checked. */
+  readonly signatures?: SignaturePolicy
 }
 
 const maxListBytes = 64 * 1024 * 1024
@@ -27,12 +34,13 @@ const maxListBytes = 64 * 1024 * 1024
 export async function collectClaims(
   source: FileSource,
   at: CleanPath,
+  evidence: TreeEvidence | undefined,
   description: Description | undefined,
   options: CollectOptions,
 ): Promise<Claims> {
-  const collector = new Collector(source, at)
+  const collector = new Collector(source, at, options.signatures)
   const found = await findDocuments(source, at)
-  if (description) collector.takeDescription(description)
+  for (const [file, bytes] of evidence?.descriptors ?? []) await collector.takeDescriptor(file, bytes)
   const repositories = new Set(found.repositories)
   for (const { path } of description?.repositories ?? []) {
     try {
@@ -44,26 +52,72 @@ export async function collectClaims(
   for (const repository of repositories) await collector.takeRepository(repository, options)
   for (const list of found.checksumLists) await collector.takeChecksumList(list)
   for (const release of found.releases) await collector.takeRelease(release, options)
+  if (options.signatures?.required) {
+    const boots = description ? bootFiles(description).required : []
+    collector.refuseUnsigned(boots.map((path) => cleanPath(`${at}/${path}`)))
+  }
+  return collector
+}
+
+/** What lists of checksums say, and nothing else: for an image, which they lie beside. */
+export async function collectListClaims(
+  source: FileSource,
+  at: CleanPath,
+  lists: readonly CleanPath[],
+  signatures: SignaturePolicy | undefined,
+): Promise<Claims & { isSigned(path: CleanPath): boolean }> {
+  const collector = new Collector(source, at, signatures)
+  for (const list of lists) await collector.takeChecksumList(list)
   return collector
 }
 
 class Collector implements Claims {
   readonly claims: Claim[] = []
   readonly findings: Finding[] = []
-  readonly documents: string[] = []
+  readonly signatures: readonly SignatureNote[]
+  /** Whether each is signed by a given key. */
+  readonly #documents = new Map<CleanPath, boolean>()
   readonly #source: FileSource
   readonly #at: CleanPath
+  readonly #signed: SignedDocuments
 
-  constructor(source: FileSource, at: CleanPath) {
+  constructor(source: FileSource, at: CleanPath, policy: SignaturePolicy | undefined) {
     this.#source = source
     this.#at = at
+    this.#signed = new SignedDocuments(source, at, this.findings, policy?.keyring)
+    this.signatures = this.#signed.signatures
   }
 
-  takeDescription({ era, checksums }: Description): void {
-    const by = era.startsWith('treeinfo') ? '.treeinfo' : 'the descriptor'
-    for (const [path, digest] of Object.entries(checksums))
-      this.#claim(this.#at, path, { digest, by, weight: 'required' })
-    if (Object.keys(checksums).length > 0) this.documents.push(by)
+  get documents(): readonly string[] {
+    return [...this.#documents.keys()].map((path) => relativeTo(this.#at, path))
+  }
+
+  isSigned(document: CleanPath): boolean {
+    return this.#documents.get(document) ?? false
+  }
+
+  refuseUnsigned(boots: readonly CleanPath[]): void {
+    // Of a signature that is there and bad it has been said what is wrong with it.
+    const known = new Set(this.findings.flatMap((each) => (each.severity === 'error' ? [each.path] : [])))
+    for (const { path, message } of findUnsigned(this.#documents, this.claims, boots)) {
+      const shown = relativeTo(this.#at, path)
+      if (!known.has(shown)) this.findings.push({ severity: 'error', path: shown, message })
+    }
+  }
+
+  /** Of two descriptors that name one file the better comes first and wins, unless the other is signed. */
+  async takeDescriptor(file: string, bytes: Uint8Array): Promise<void> {
+    if (Object.keys(checksumsIn(file, bytes)).length === 0) return
+    const path = cleanPath(`${this.#at}/${file}`)
+    await this.#reading(path, async () => {
+      const { signedText, isSigned } = await this.#signed.open(path, bytes)
+      const known = new Set(isSigned ? [] : this.claims.map((claim) => claim.path))
+      const checksums = checksumsIn(file, signedText === undefined ? bytes : Buffer.from(signedText))
+      for (const [name, digest] of Object.entries(checksums))
+        if (!known.has(cleanPath(`${this.#at}/${name}`)))
+          this.#claim(this.#at, name, { digest, from: path, weight: 'required' })
+      return isSigned
+    })
   }
 
   async takeRepository(repository: CleanPath, { packages }: CollectOptions): Promise<void> {
@@ -74,12 +128,15 @@ class Collector implements Claims {
       this.findings.push({ severity: 'warning', path: relativeTo(this.#at, repository), message })
       return
     }
-    await this.#reading(path, async (by) => {
-      const files = parseRepomd(await this.#text(entry, maxRepomdBytes))
-      for (const file of files) this.#claim(repository, file.href, { ...file, by, weight: 'required' })
+    await this.#reading(path, async () => {
+      const { text, isSigned } = await this.#open(path, entry, maxRepomdBytes)
+      const files = parseRepomd(text)
+      for (const file of files)
+        this.#claim(repository, file.href, { ...file, from: path, weight: 'required' })
       const primary = files.find((file) => file.type === 'primary')
       if (packages && primary) await this.#takePrimary(repository, primary.href)
-      if (!primary) this.#warn(by, 'names no list of packages (type primary)')
+      if (!primary) this.#warn(relativeTo(this.#at, path), 'names no list of packages (type primary)')
+      return isSigned
     })
   }
 
@@ -90,7 +147,8 @@ class Collector implements Claims {
     if (!entry) return
     await this.#reading(path, async (by) => {
       for await (const file of readPackages(unpacked(copied(readPieces(entry)), by)))
-        this.#claim(repository, file.href, { ...file, by, weight: 'required' })
+        this.#claim(repository, file.href, { ...file, from: path, weight: 'required' })
+      return false
     })
   }
 
@@ -98,14 +156,16 @@ class Collector implements Claims {
     const entry = await this.#file(path)
     if (!entry) return
     await this.#reading(path, async (by) => {
-      const { entries, odd } = parseChecksumList(await this.#text(entry, maxListBytes))
+      const { text, isSigned } = await this.#open(path, entry, maxListBytes)
+      const { entries, odd } = parseChecksumList(text)
       const folder = parentPath(path)
       if (odd > 0)
         this.#warn(by, `has ${odd === 1 ? 'a line that is' : `${odd} lines that are`} no checksum of a file`)
       for (const listed of entries) {
         if (listed.path === baseName(path)) continue
-        this.#claim(folder, listed.path, { digest: listed.digest, by, weight: 'listed' })
+        this.#claim(folder, listed.path, { digest: listed.digest, from: path, weight: 'listed' })
       }
+      return isSigned
     })
   }
 
@@ -114,10 +174,11 @@ class Collector implements Claims {
     if (!entry) return
     const suite = parentPath(path)
     const archive = parentPath(parentPath(suite))
-    await this.#reading(path, async (by) => {
-      const files = parseRelease(await this.#text(entry, maxListBytes))
-      for (const file of files) this.#claim(suite, file.path, { ...file, by, weight: 'alternative' })
-      if (!packages) return
+    await this.#reading(path, async () => {
+      const { text, isSigned } = await this.#open(path, entry, maxListBytes)
+      const files = parseRelease(text)
+      for (const file of files) this.#claim(suite, file.path, { ...file, from: path, weight: 'alternative' })
+      if (!packages) return isSigned
       const seen = new Set<string>()
       for (const file of files) {
         const [, name] = /^(.*\/binary-[^/]+\/Packages)(?:\.\w+)?$/.exec(file.path) ?? []
@@ -127,22 +188,26 @@ class Collector implements Claims {
         seen.add(name)
         await this.#takePackages(archive, cleanPath(`${suite}/${file.path}`), index)
       }
+      return isSigned
     })
   }
 
   async #takePackages(archive: CleanPath, path: CleanPath, entry: Entry): Promise<void> {
     await this.#reading(path, async (by) => {
       for await (const file of readPackagesIndex(unpacked(copied(readPieces(entry)), by)))
-        this.#claim(archive, file.path, { ...file, by, weight: 'listed' })
+        this.#claim(archive, file.path, { ...file, from: path, weight: 'listed' })
+      return false
     })
   }
 
   /** `./` and `..` are text here, and at the root of the source `..` ends. */
-  #claim(folder: CleanPath, name: string, said: Omit<Claim, 'path'>): void {
-    const { size, digest, by, weight } = said
+  #claim(folder: CleanPath, name: string, said: Omit<Claim, 'path' | 'by'>): void {
+    const { size, digest, from, weight } = said
+    const by = relativeTo(this.#at, from)
     try {
       const path = cleanPath(`${folder}/${name}`)
-      this.claims.push({ path, by, weight, ...(size !== undefined && { size }), ...(digest && { digest }) })
+      const claim = { path, by, from, weight }
+      this.claims.push({ ...claim, ...(size !== undefined && { size }), ...(digest && { digest }) })
       if (!digest) this.#warn(relativeTo(this.#at, path), `is named by ${by} without a checksum that we know`)
     } catch (error) {
       this.findings.push(impossiblePath(by, name, error))
@@ -153,11 +218,11 @@ class Collector implements Claims {
     this.findings.push({ severity: 'warning', path, message })
   }
 
-  async #reading(path: CleanPath, read: (by: string) => Promise<void>): Promise<void> {
+  /** @param read Resolves to whether the document is signed itself. */
+  async #reading(path: CleanPath, read: (by: string) => Promise<boolean>): Promise<void> {
     const by = relativeTo(this.#at, path)
     try {
-      await read(by)
-      this.documents.push(by)
+      this.#documents.set(path, await read(by))
     } catch (error) {
       this.findings.push({ severity: 'error', path: by, message: `cannot be read: ${failureMessage(error)}` })
     }
@@ -168,10 +233,11 @@ class Collector implements Claims {
     return entry?.kind === 'file' ? entry : undefined
   }
 
-  async #text(entry: Entry, limit: number): Promise<string> {
+  /** The bytes are read once: what is parsed is what was signed. */
+  async #open(path: CleanPath, entry: Entry, limit: number) {
     if (entry.size > limit)
       throw new Failure('too-large', `has ${entry.size} bytes; at most ${limit} are expected of such a file`)
-    return new TextDecoder().decode(entry.content ?? (await readWhole(entry)))
+    return this.#signed.open(path, entry.content ?? (await readWhole(entry)))
   }
 }
 
@@ -181,16 +247,11 @@ export function impossiblePath(by: string, name: string, error: unknown): Findin
   return { severity: 'error', path: by, message }
 }
 
+function checksumsIn(file: string, bytes: Uint8Array): Description['checksums'] {
+  return readDescriptors(new Map([[file, bytes]]))?.checksums ?? {}
+}
+
 /** Consumers that keep pieces for a while (pipes to a program) need their own. */
 async function* copied(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   for await (const piece of pieces) yield Uint8Array.prototype.slice.call(piece)
-}
-
-/** A path as seen from the tree: `images/x`, `../../AppStream/os/repodata/repomd.xml`. */
-export function relativeTo(at: CleanPath, path: CleanPath): string {
-  const from = at === '/' ? [] : at.slice(1).split('/')
-  const to = path === '/' ? [] : path.slice(1).split('/')
-  let same = 0
-  while (same < from.length && from[same] === to[same]) same++
-  return [...from.slice(same).map(() => '..'), ...to.slice(same)].join('/') || '.'
 }

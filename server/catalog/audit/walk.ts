@@ -14,7 +14,7 @@ export interface Documents {
   readonly checksumLists: readonly CleanPath[]
   /** Folders that hold a `repodata/repomd.xml`. */
   readonly repositories: readonly CleanPath[]
-  /** `dists/<suite>/Release`. */
+  /** `dists/<suite>/Release`; `InRelease` where only that is kept. */
   readonly releases: readonly CleanPath[]
 }
 
@@ -31,9 +31,11 @@ export async function findDocuments(source: FileSource, at: CleanPath): Promise<
     const below: CleanPath[] = []
     for (const folder of level) {
       if (left-- <= 0) return found
-      for (const entry of (await source.list(folder, self)) ?? []) {
+      const entries = (await source.list(folder, self)) ?? []
+      const names = new Set(entries.map((entry) => entry.name))
+      for (const entry of entries) {
         const path = joinPath(folder, entry.name)
-        if (entry.kind === 'file') takeFile(entry, path, folder, found)
+        if (entry.kind === 'file') takeFile(entry.name, path, folder, names, found)
         else if (entry.kind === 'folder' && !bulk.has(entry.name) && entry.name !== '.treeboot')
           below.push(path)
       }
@@ -44,15 +46,29 @@ export async function findDocuments(source: FileSource, at: CleanPath): Promise<
 }
 
 function takeFile(
-  entry: Entry,
+  name: string,
   path: CleanPath,
   folder: CleanPath,
+  names: ReadonlySet<string>,
   found: { checksumLists: CleanPath[]; repositories: CleanPath[]; releases: CleanPath[] },
 ): void {
-  if (isChecksumList(entry.name)) found.checksumLists.push(path)
-  else if (entry.name === 'repomd.xml' && folder.endsWith('/repodata'))
+  if (isListAmong(name, names)) found.checksumLists.push(path)
+  else if (name === 'repomd.xml' && folder.endsWith('/repodata'))
     found.repositories.push((folder.slice(0, -'/repodata'.length) || '/') as CleanPath)
-  else if (entry.name === 'Release' && /\/dists\/[^/]+$/.test(folder)) found.releases.push(path)
+  else if (
+    /\/dists\/[^/]+$/.test(folder) &&
+    (name === 'Release' || (name === 'InRelease' && !names.has('Release')))
+  )
+    found.releases.push(path)
+}
+
+/**
+ * Whether a file among others in its folder is to be read as a list of checksums. CentOS has `CHECKSUM` and a
+ * clearsigned `CHECKSUM.asc`: who keeps one of them keeps the latter, else it is the signature of the former.
+ */
+export function isListAmong(name: string, names: ReadonlySet<string>): boolean {
+  const plain = name.replace(/\.asc$/, '')
+  return isChecksumList(plain) && (plain === name || !names.has(plain))
 }
 
 /** A file's bytes in large pieces. Each piece is valid until the next is asked for. */
@@ -80,4 +96,13 @@ export async function* readPieces(entry: Entry, atMostBytes = 1 << 20): AsyncGen
   } finally {
     await file.close()
   }
+}
+
+/** A path as seen from the tree: `images/x`, `../../AppStream/os/repodata/repomd.xml`. */
+export function relativeTo(at: CleanPath, path: CleanPath): string {
+  const from = at === '/' ? [] : at.slice(1).split('/')
+  const to = path === '/' ? [] : path.slice(1).split('/')
+  let same = 0
+  while (same < from.length && from[same] === to[same]) same++
+  return [...from.slice(same).map(() => '..'), ...to.slice(same)].join('/') || '.'
 }

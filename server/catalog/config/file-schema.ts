@@ -69,6 +69,12 @@ const folder = line('the path of a folder').refine(
   'a path without ~, which only a shell expands',
 )
 
+const keyText = 'the path of a file with an OpenPGP key'
+const keyFile = line(keyText).refine(
+  (value) => !value.startsWith('~'),
+  'a path without ~, which only a shell expands',
+)
+
 const pemFile = line('the path of a PEM file')
 
 const nameText = 'a name of letters, digits, dots, dashes and underscores that begins with a letter or digit'
@@ -195,6 +201,16 @@ export const configFileSchema = section({
     templates: folder.optional(),
     data: folder.optional(),
   }).optional(),
+  verify: section({
+    keys: oneOrMore(keyFile, `${keyText}, or a list of them`).optional(),
+    'require-signature': flag.optional(),
+  })
+    .superRefine((verify, context) => {
+      if (verify['require-signature'] !== true || (verify.keys ?? []).length > 0) return
+      const message = 'false, or keys to check signatures with in verify.keys'
+      context.addIssue({ code: 'custom', path: ['require-signature'], message })
+    })
+    .optional(),
   unknown: oneOf(['menu', 'local', 'ignore']).optional(),
   'menu-timeout': count(0, 'seconds, a whole number').optional(),
   mirrors: z

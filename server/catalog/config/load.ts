@@ -6,6 +6,7 @@ import type { SnapshotProblem } from '../snapshot.ts'
 import { type ConfigFile, configFileSchema } from './file-schema.ts'
 import { type GuestFile, guestFolderName, readGuestFiles, withGuestFiles } from './guest-files.ts'
 import { resolveGuests } from './guests.ts'
+import { checkKeyFiles } from './key-files.ts'
 import { ConfigError, ProblemList, reportIssues, showPath } from './problems.ts'
 import type { Config, DoorConfig, FtpConfig } from './schema.ts'
 import { readYaml, type YamlMapping, type YamlPath, type YamlText, type YamlValue } from './yaml.ts'
@@ -56,7 +57,9 @@ export async function loadConfigFile(options: {
   } catch (cause) {
     throw unreadable(shown, 'is not UTF-8 text; save it as UTF-8', cause)
   }
-  return parseConfig(text, shown, dirname(path), guestFiles)
+  const draft = draftConfig(text, shown, dirname(path), guestFiles)
+  if (draft.loaded) await checkKeyFiles(draft.loaded.config, draft.yaml, draft.problems)
+  return finish(draft)
 }
 
 async function guestFilesOf(path: string): Promise<readonly GuestFile[]> {
@@ -72,7 +75,8 @@ function unreadable(where: string, message: string, cause?: unknown): ConfigErro
 }
 
 /**
- * Reads the text of a config.yaml. `fileName` is how messages call it; relative paths in it start at `baseFolder`.
+ * Reads the text of a config.yaml. `fileName` is how messages call it; relative paths in it start at `baseFolder`. Files
+ * that it names are not looked at.
  *
  * @throws ConfigError with everything that is wrong, in the order of the lines.
  */
@@ -82,27 +86,44 @@ export function parseConfig(
   baseFolder: string,
   guestFiles: readonly GuestFile[] = [],
 ): LoadedConfig {
+  return finish(draftConfig(text, fileName, baseFolder, guestFiles))
+}
+
+/** A configuration that may still be found wrong. */
+interface Draft {
+  readonly problems: ProblemList
+  readonly yaml: YamlText
+  /** Undefined when so much is wrong that nothing can be made of it. */
+  readonly loaded?: Omit<LoadedConfig, 'warnings'>
+}
+
+function draftConfig(
+  text: string,
+  fileName: string,
+  baseFolder: string,
+  guestFiles: readonly GuestFile[],
+): Draft {
   const problems = new ProblemList(fileName)
   const own = readYaml(text.replace(/^\uFEFF/, ''))
   for (const { message, ...at } of own.faults) problems.add('error', at, message)
   const yaml = withGuestFiles(own, guestFiles, problems)
-  throwIfAny(problems)
+  if (problems.of('error').length > 0) return { problems, yaml }
 
   const root = yaml.value ?? Object.create(null)
   dropBlanks(root, [])
   const profileNames = new Set(Object.keys((root as YamlMapping).profiles ?? {}))
   const file = validate(root, { ...yaml, value: root }, problems)
-  if (!file) throw new ConfigError(problems.of('error'))
+  if (!file) return { problems, yaml }
   const { guests, profiles } = resolveGuests(file, { fileName, text: yaml, profileNames, problems })
   const config = fillDefaults(file, resolve(baseFolder, basename(fileName)), resolve(baseFolder))
   checkPaths(config, yaml, problems)
-  throwIfAny(problems)
-  return { config, guests, profiles, warnings: problems.of('warning') }
+  return { problems, yaml, loaded: { config, guests, profiles } }
 }
 
-function throwIfAny(problems: ProblemList): void {
+function finish({ problems, loaded }: Draft): LoadedConfig {
   const errors = problems.of('error')
-  if (errors.length > 0) throw new ConfigError(errors)
+  if (errors.length > 0 || !loaded) throw new ConfigError(errors)
+  return { ...loaded, warnings: problems.of('warning') }
 }
 
 /**
@@ -198,6 +219,10 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
       ...(schedule !== undefined && { schedule }),
       bootOnly: bootOnly ?? false,
     })),
+    verify: {
+      keys: (file.verify?.keys ?? []).map((key) => resolve(baseFolder, key)),
+      requireSignature: file.verify?.['require-signature'] ?? false,
+    },
     unknown: file.unknown ?? 'menu',
     menuTimeoutMs: (file['menu-timeout'] ?? 30) * 1000,
   }

@@ -26,6 +26,7 @@ export interface Config {
   }
   /** In the order of the file. */
   readonly mirrors: readonly MirrorConfig[]
+  readonly verify: VerifyConfig
   readonly unknown: UnknownMachine
   /** How long the menu of an unknown machine waits before it boots from its own disk. */
   readonly menuTimeoutMs: number
@@ -60,6 +61,14 @@ export interface MirrorConfig {
   /** When it is looked at; without it only by `treeboot mirror`. */
   readonly schedule?: Schedule
   readonly bootOnly: boolean
+}
+
+/** How signatures of documents that name checksums are judged; without keys they are only noted. */
+export interface VerifyConfig {
+  /** Absolute paths of files with OpenPGP certificates. */
+  readonly keys: readonly string[]
+  /** Whether what has no signature is refused. */
+  readonly requireSignature: boolean
 }
 
 /** What a machine gets that is no guest: a menu of the ready trees, its own disk, or no answer. */

@@ -1,8 +1,10 @@
 import { realpath, rm, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { Failure } from '../../core/failure.ts'
 import { slug, suggestTreeId } from '../../core/tree/tree-id.ts'
 import type { Finding } from '../audit/claim.ts'
+import type { ImagePlace } from '../audit/image-lists.ts'
+import type { SignaturePolicy } from '../audit/key-files.ts'
 import { isInside } from '../listing-source.ts'
 import { findPublishable, type Publishable } from '../versions/candidates.ts'
 import { type Release, release } from '../versions/release.ts'
@@ -23,6 +25,10 @@ export interface ImportOptions {
   /** Make a folder of what is in a disc image, instead of keeping it as the image that it is. */
   readonly unpack?: boolean
   readonly by?: string
+  /** How signatures are judged; without it they are only noted. */
+  readonly signatures?: SignaturePolicy
+  /** Of an image that is called otherwise where lists of checksums name it. */
+  readonly image?: ImagePlace
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }
@@ -65,7 +71,8 @@ export async function importLocal(
   const job = await openJob(store.trees, path, fingerprint)
   try {
     const notes = await bringIn(path, kind, job, options)
-    const trees = await publishJob(store, job, source, options)
+    const image = kind === 'iso' && { image: { folder: dirname(path), name: basename(path) } }
+    const trees = await publishJob(store, job, source, { ...image, ...options })
     if (trees.every((each) => each.release.outcome === 'published')) await job.discard()
     return { trees, notes, resumed: job.resumed }
   } finally {
@@ -106,7 +113,7 @@ export async function publishJob(
       `${source} holds no installation tree: no descriptor (.treeinfo, .disk/info, content, ...), no kernel with its initrd in a place that we know, and no disc image`,
     )
   const ids = chooseIds(found, options.id, source)
-  const { replace, accept, by, onProgress, signal } = options
+  const { replace, accept, by, signatures, image, onProgress, signal } = options
   const imported: Imported[] = []
   for (const [at, each] of found.entries()) {
     const id = ids[at] ?? ''
@@ -122,10 +129,12 @@ export async function publishJob(
         ...(replace !== undefined && { replace }),
         ...(accept && { accept }),
         ...(by !== undefined && { by }),
+        ...(image && each.kind === 'iso' && { image }),
       },
       {
         packages: extra.upstream === undefined,
         partial: extra.partial ?? false,
+        ...(signatures && { signatures }),
         ...(onProgress && {
           onProgress: (doneBytes, totalBytes) => onProgress({ stage: 'verifying', doneBytes, totalBytes }),
         }),
@@ -141,10 +150,10 @@ export async function publishJob(
 }
 
 async function dropFaulty(folder: string, findings: readonly Finding[]): Promise<void> {
-  for (const { severity, path } of findings) {
-    const place = join(folder, path)
-    if (severity === 'error' && place !== folder && isInside(folder, place))
-      await rm(place, { force: true }).catch(() => undefined)
+  for (const { severity, path, with: other } of findings) {
+    if (severity !== 'error') continue
+    for (const place of [path, other ?? path].map((each) => join(folder, each)))
+      if (place !== folder && isInside(folder, place)) await rm(place, { force: true }).catch(() => undefined)
   }
 }
 

@@ -11,16 +11,23 @@ import type { RemoteFile } from './fetch-file.ts'
 import type { Fetcher } from './fetcher.ts'
 import type { UpstreamPool } from './upstream-pool.ts'
 
-/** Files that go with a `.treeinfo` without being named by it. */
+/**
+ * Files that go with a `.treeinfo` without being named by it. SUSE signs for its `.treeinfo` with the last two, which
+ * name much else: they are of use only to who checks signatures.
+ */
 const companions = ['.discinfo', 'media.repo']
 /** The largest `.treeinfo` seen has 30 KiB. */
 const maxDescriptorBytes = 4 * 1024 * 1024
+const signers = ['CHECKSUMS', 'CHECKSUMS.asc']
+
+/** What goes with `repomd.xml`: dnf (`repo_gpgcheck`) and zypper fetch the signature, zypper offers the key. */
+const repomdCompanions = ['.asc', '.key']
 
 /** Fetches everything that a `.treeinfo` and the repositories behind it name, and nothing else. */
 export async function followTreeinfo(
   fetcher: Fetcher,
   description: Description,
-  bootOnly: boolean,
+  { bootOnly, signed }: { readonly bootOnly: boolean; readonly signed: boolean },
 ): Promise<void> {
   const { required, optional } = bootFiles(description)
   const named = bootOnly
@@ -30,7 +37,7 @@ export async function followTreeinfo(
     const digest = description.checksums[path]
     return digest ? { path, digest } : { path }
   })
-  for (const path of companions)
+  for (const path of signed ? [...companions, ...signers] : companions)
     await fetcher.fetch({ path, atMostBytes: maxDescriptorBytes, isOptional: true })
   await fetcher.fetchAll(images)
   if (bootOnly) return
@@ -48,6 +55,8 @@ async function followRepository(
   const digest = description.checksums[repomd]
   const wanted = { path: repomd, atMostBytes: maxRepomdBytes, ...(digest && { digest }) }
   if (!(await fetcher.fetch(wanted))) return void fetcher.absent.push(repomd)
+  for (const ending of repomdCompanions)
+    await fetcher.fetch({ path: `${repomd}${ending}`, atMostBytes: maxDescriptorBytes, isOptional: true })
   const files = parseRepomd((await fetcher.read(repomd)).toString('utf8'))
   await fetcher.fetchAll(files.map((file) => ({ ...remote(file), path: `${base}${file.href}` })))
   const primary = files.find((file) => file.type === 'primary')

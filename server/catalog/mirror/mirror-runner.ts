@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { failureMessage } from '../../core/failure.ts'
 import { dueMs } from '../../core/mirror/schedule.ts'
 import type { EventSink } from '../../events/bus.ts'
+import { readSignaturePolicy } from '../audit/key-files.ts'
 import type { Config, MirrorConfig } from '../config/schema.ts'
 import { writeDurably } from '../versions/durable.ts'
 import { findingText } from '../versions/release.ts'
@@ -10,7 +11,7 @@ import { VersionStore } from '../versions/version-store.ts'
 import { type MirrorOutcome, mirrorTree } from './mirror-tree.ts'
 
 export interface MirrorRunnerOptions {
-  readonly config: () => Pick<Config, 'mirrors' | 'paths'>
+  readonly config: () => Pick<Config, 'mirrors' | 'paths' | 'verify'>
   readonly events: EventSink
   readonly clock?: () => number
   /** For tests. */
@@ -92,11 +93,14 @@ export class MirrorRunner {
     const { id, urls, bootOnly } = mirror
     let failed = true
     try {
-      const { trees, data } = config().paths
+      const { verify, paths } = config()
+      const { trees, data } = paths
+      const signatures = await readSignaturePolicy(verify)
       await mkdir(data, { recursive: true })
       const store = new VersionStore(await realpath(trees))
       const signal = this.#aborter.signal
-      const outcome = await run(store, urls, { id, bootOnly, by: 'the schedule', signal })
+      const checked = signatures && { signatures }
+      const outcome = await run(store, urls, { id, bootOnly, by: 'the schedule', signal, ...checked })
       failed = !this.#tell(id, outcome)
     } catch (error) {
       if (this.#aborter.signal.aborted) return

@@ -7,6 +7,7 @@ import { type ImportOptions, type ImportOutcome, importLocal, publishJob } from 
 import { type Job, openJob } from '../import/staging.ts'
 import type { VersionStore } from '../versions/version-store.ts'
 import { fetchFile } from './fetch-file.ts'
+import { fetchLists } from './fetch-lists.ts'
 import { Fetcher } from './fetcher.ts'
 import { crawl, fetchTreeinfo, followTreeinfo } from './follow.ts'
 import { ftpUpstream } from './ftp-upstream.ts'
@@ -89,7 +90,8 @@ async function mirrorFrom(
   const fetcher = fetcherOf(job, pool, options, { prefix, earlier: earlier?.folder })
   if (description) {
     await fetchTreeinfo(fetcher)
-    await followTreeinfo(fetcher, description, options.bootOnly ?? false)
+    const { bootOnly = false, signatures } = options
+    await followTreeinfo(fetcher, description, { bootOnly, signed: signatures !== undefined })
   } else await fetcher.fetchAll((listed ?? []).map((path) => ({ path })))
   const unchanged = earlier !== undefined && fetcher.changed === 0 && fetcher.files === earlier.files
   if (unchanged) {
@@ -132,7 +134,7 @@ async function importFile(
   const above = (each: Upstream) => upstreamOf(new URL('.', each.url.replace(/\/+$/, '')).href)
   const parents = new UpstreamPool(pool.upstreams.map(above), options.fetching)
   const file = join(job.folder, 'download')
-  const { signal, onProgress } = options
+  const { signal, onProgress, signatures } = options
   let doneBytes = 0
   let totalBytes: number | undefined
   try {
@@ -154,7 +156,15 @@ async function importFile(
     })
     if (!found)
       throw new Failure('not-found', `${bare} is no tree (no .treeinfo, no listing) and no file either`)
-    return await importFetched(store, job, file, options)
+    const lists =
+      signatures &&
+      (await fetchLists(
+        join(job.folder, 'lists'),
+        parents,
+        decodeURIComponent(name),
+        signal ? { signal } : {},
+      ))
+    return await importFetched(store, job, file, { ...options, ...(lists && { image: lists }) })
   } finally {
     await parents.close()
   }

@@ -5,6 +5,8 @@ import type { EventSink } from '../../events/bus.ts'
 import { diskSource } from '../../files/disk.ts'
 import { type CleanPath, cleanPath, rootPath } from '../../files/path.ts'
 import type { FileSource } from '../../files/source.ts'
+import { readSignaturePolicy } from '../audit/key-files.ts'
+import type { VerifyConfig } from '../config/schema.ts'
 import { findPublishable, type Publishable } from '../versions/candidates.ts'
 import { incomingFolder } from '../versions/layout.ts'
 import { findingText, release } from '../versions/release.ts'
@@ -16,6 +18,8 @@ export interface UploadsOptions {
   /** `trees/` as configured; asked when uploads are opened. */
   readonly trees: () => string
   readonly events: EventSink
+  /** The keys that signatures are checked with; asked at each publication. */
+  readonly verify?: () => VerifyConfig
   /** How long nothing must come for an upload before it is verified and published by itself. */
   readonly quietMs?: number
   readonly clock?: () => number
@@ -224,7 +228,9 @@ export class Uploads {
         'a tree needs a folder of its own: upload it into one, which gives it its id',
       )
     const { by = 'an administrator', replace = false, accept } = options
-    const released = await release(this.#store, {
+    const verify = this.#options.verify?.()
+    const signatures = verify && (await readSignaturePolicy(verify))
+    const candidate = {
       id,
       kind: found.kind,
       path: found.path,
@@ -233,7 +239,8 @@ export class Uploads {
       by,
       replace,
       ...(accept !== undefined && { accept: { by, why: accept } }),
-    })
+    }
+    const released = await release(this.#store, candidate, signatures && { signatures })
     if (released.outcome === 'refused')
       return refused(
         released.findings

@@ -1,16 +1,19 @@
 import type { Description } from '../../core/tree/tree.ts'
+import { diskSource } from '../../files/disk.ts'
 import { isoSource } from '../../files/iso/source.ts'
 import { cleanPath } from '../../files/path.ts'
 import { type AuditOptions, type AuditReport, auditTree } from '../audit/audit.ts'
-import type { Finding } from '../audit/claim.ts'
-import { openTree } from './tree-source.ts'
+import type { Finding, SignatureNote } from '../audit/claim.ts'
+import { auditImageAndTree, type ImagePlace } from '../audit/image-lists.ts'
 import type { VersionRecord } from './version-record.ts'
 import type { Staged, VersionStore } from './version-store.ts'
 
 /** Something that may become a version, if it is as whole as its documents say. */
-export interface Candidate extends Omit<Staged, 'accepted'> {
+export interface Candidate extends Omit<Staged, 'accepted' | 'signed'> {
   /** Its trees, relative to `path`; `.` is all of it. A mirror of EL 9 has two: `BaseOS/x86_64/os` and `AppStream/x86_64/os`. */
   readonly trees: readonly string[]
+  /** Of an image: where lists of checksums may name it, when not beside it and by its own name. */
+  readonly image?: ImagePlace
   /** Publish it whatever is wrong, and remember who wanted that and why. */
   readonly accept?: { readonly by: string; readonly why: string }
 }
@@ -21,11 +24,13 @@ export type Release =
       readonly record: VersionRecord
       readonly description: Description | undefined
       readonly findings: readonly Finding[]
+      readonly signatures: readonly SignatureNote[]
     }
   | {
       readonly outcome: 'refused'
       readonly description: Description | undefined
       readonly findings: readonly Finding[]
+      readonly signatures: readonly SignatureNote[]
     }
 
 /** Verifies a candidate down to its packages, then publishes it with one switch; or says everything against it. */
@@ -34,30 +39,57 @@ export async function release(
   candidate: Candidate,
   options: Partial<AuditOptions> = {},
 ): Promise<Release> {
-  const { trees, accept, ...staged } = candidate
+  const { trees, accept, image, ...staged } = candidate
   await store.checkPlace(candidate.id, candidate.replace)
-  const reports = await auditAll(candidate, { packages: true, ...options })
-  const findings = [
-    ...(await cutOffImage(candidate)),
-    ...reports.flatMap(({ at, report }) => findingsOf(at, report)),
-  ]
-  const description = reports.find(({ report }) => report.description)?.report.description
+  const { description, findings, signatures } = await auditCandidate(candidate, options)
   const errors = findings.filter((finding) => finding.severity === 'error')
-  if (errors.length > 0 && !accept) return { outcome: 'refused', description, findings }
+  if (errors.length > 0 && !accept) return { outcome: 'refused', description, findings, signatures }
   const accepted = accept && {
     ...accept,
     faults: errors.slice(0, 100).map(findingText),
     paths: [...new Set(errors.map((finding) => finding.path))].slice(0, 10_000),
   }
-  const record = await store.publish({ ...staged, ...(accepted && errors.length > 0 && { accepted }) })
-  return { outcome: 'published', record, description, findings }
+  const signed = signatures.flatMap(({ outcome, document, key }) =>
+    outcome === 'good' && key !== undefined ? [{ document, key }] : [],
+  )
+  const record = await store.publish({
+    ...staged,
+    ...(accepted && errors.length > 0 && { accepted }),
+    ...(signed.length > 0 && { signed }),
+  })
+  return { outcome: 'published', record, description, findings, signatures }
+}
+
+async function auditCandidate(candidate: Candidate, options: Partial<AuditOptions>) {
+  const reports = await auditAll(candidate, { packages: true, ...options })
+  return {
+    description: reports.find(({ report }) => report.description)?.report.description,
+    findings: [
+      ...(await cutOffImage(candidate)),
+      ...reports.flatMap(({ at, report }) => findingsOf(at, report)),
+    ],
+    signatures: signaturesOf(reports),
+  }
+}
+
+/** Trees that lie side by side share repositories: each is told once. */
+function signaturesOf(reports: readonly { at: string; report: AuditReport }[]): SignatureNote[] {
+  const found = new Map<string, SignatureNote>()
+  for (const { at, report } of reports)
+    for (const each of report.signatures) {
+      const signature = under(at, each.signature)
+      const document = under(at, each.document)
+      found.set(`${document}\0${signature}`, { ...each, document, signature })
+    }
+  return [...found.values()]
 }
 
 async function auditAll(
-  { path, kind, id, trees }: Candidate,
+  { path, kind, id, trees, image }: Candidate,
   options: AuditOptions,
 ): Promise<readonly { at: string; report: AuditReport }[]> {
-  const source = await openTree(path, kind)
+  if (kind === 'iso') return [{ at: '.', report: await auditImageAndTree(path, id, options, image) }]
+  const source = diskSource(path)
   const reports: { at: string; report: AuditReport }[] = []
   for (const at of trees)
     reports.push({ at, report: await auditTree(source, cleanPath(`/${at}`), id, options) })
@@ -80,7 +112,11 @@ async function cutOffImage({ path, kind }: Candidate): Promise<Finding[]> {
 
 /** Paths as seen from the whole, where there is more than one tree in it. */
 function findingsOf(at: string, { description, findings }: AuditReport): Finding[] {
-  const found = at === '.' ? [...findings] : findings.map((each) => ({ ...each, path: under(at, each.path) }))
+  const found = findings.map((each) => ({
+    ...each,
+    path: under(at, each.path),
+    ...(each.with !== undefined && { with: under(at, each.with) }),
+  }))
   if (description) return found
   const message =
     'is no installation tree: it has no descriptor (.treeinfo, .disk/info, content, ...) and no kernel with its initrd in a place that we know'
@@ -88,6 +124,7 @@ function findingsOf(at: string, { description, findings }: AuditReport): Finding
 }
 
 function under(at: string, path: string): string {
+  if (at === '.') return path
   return cleanPath(`/${at}/${path}`).slice(1)
 }
 

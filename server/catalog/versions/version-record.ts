@@ -16,6 +16,8 @@ export interface VersionRecord {
   readonly by?: string
   /** Published although something was wrong with it. */
   readonly accepted?: Acceptance
+  /** The documents of it that were signed by a key that the operator gave, and the fingerprint of that key. */
+  readonly signed?: readonly { readonly document: string; readonly key: string }[]
   /** Where the packages are when only what boots was mirrored. */
   readonly upstream?: string
 }

@@ -16,6 +16,7 @@ export interface Staged {
   readonly source: string
   readonly by?: string
   readonly accepted?: Acceptance
+  readonly signed?: VersionRecord['signed']
   readonly upstream?: string
   /** Whether a folder that the operator put there by hand may make room. It becomes an earlier version. */
   readonly replace?: boolean
@@ -204,7 +205,7 @@ export class VersionStore {
   }
 
   #recordOf(staged: Staged, version: number, size: TreeSize): VersionRecord {
-    const { id, kind, source, by, accepted, upstream } = staged
+    const { id, kind, source, by, accepted, signed, upstream } = staged
     return {
       id,
       version,
@@ -214,6 +215,7 @@ export class VersionStore {
       ...size,
       ...(by !== undefined && { by }),
       ...(accepted !== undefined && { accepted }),
+      ...(signed !== undefined && { signed }),
       ...(upstream !== undefined && { upstream }),
     }
   }

@@ -97,6 +97,7 @@ describe('defaults', () => {
           data: '/srv/treeboot/data',
         },
         mirrors: [],
+        verify: { keys: [], requireSignature: false },
         unknown: 'menu',
         menuTimeoutMs: 30_000,
       })

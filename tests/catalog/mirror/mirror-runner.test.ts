@@ -37,7 +37,7 @@ test('what is due is fetched, one after the other; a failure is told and tried a
   const asked: string[] = []
   let nowMs = Date.UTC(2026, 0, 1)
   const runner = new MirrorRunner({
-    config: () => ({ mirrors: config.mirrors, paths }),
+    config: () => ({ mirrors: config.mirrors, verify: config.verify, paths }),
     events: (event) => events.push(event),
     clock: () => nowMs,
     run: async (_, [url = '']) => {

@@ -1,0 +1,98 @@
+import { readFile, stat } from 'node:fs/promises'
+import type { Key } from 'openpgp'
+import { Failure, failureMessage } from '../../core/failure.ts'
+import { armourBlocks, isArmoured } from './armour.ts'
+import { Keyring } from './keyring.ts'
+
+/** Why a file gives no key, in the halves that the configuration's messages are made of. */
+export interface KeyFileFault {
+  readonly found: string
+  readonly remedy: string
+}
+
+/** The certificates of all distributions together have 2 MB. */
+const maxBytes = 16 * 1024 * 1024
+const exportHint = 'export one with "gpg --export --armor KEY-ID > FILE"'
+
+/**
+ * Reads every given file anew, so that a renewed key counts from the next use on.
+ *
+ * @throws Failure `invalid-data` naming the file that is none, and the remedy.
+ */
+export async function readKeyring(files: readonly string[]): Promise<Keyring> {
+  const known: { key: Key; file: string }[] = []
+  for (const file of files) {
+    const read = await readKeyFile(file)
+    if (!Array.isArray(read))
+      throw new Failure('invalid-data', `key file ${file} ${read.found}; ${read.remedy}`)
+    known.push(...read.map((key) => ({ key, file })))
+  }
+  return new Keyring(known)
+}
+
+/** OpenPGP certificates, armoured or binary, one or many: what `gpg --export` writes and distributions publish. */
+export async function readKeyFile(file: string): Promise<Key[] | KeyFileFault> {
+  let bytes: Buffer
+  try {
+    const { size } = await stat(file)
+    if (size > maxBytes)
+      return { found: `has ${size} bytes, at most ${maxBytes} are read`, remedy: exportHint }
+    bytes = await readFile(file)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR')
+      return { found: 'is not there', remedy: `correct the path, or ${exportHint}` }
+    if (code === 'EISDIR') return { found: 'is a folder', remedy: 'name the key files in it one by one' }
+    return { found: `cannot be read: ${failureMessage(error)}`, remedy: 'make it readable for treeboot' }
+  }
+  return keysIn(bytes)
+}
+
+async function keysIn(bytes: Buffer): Promise<Key[] | KeyFileFault> {
+  const { readKeys } = await import('openpgp')
+  try {
+    const keys: Key[] = []
+    if (isArmoured(bytes)) {
+      const text = bytes.toString('utf8')
+      if (text.includes('-----BEGIN PGP PRIVATE KEY BLOCK-----')) return secretFault
+      for (const block of armourBlocks(text, 'PUBLIC KEY BLOCK'))
+        keys.push(...(await readKeys({ armoredKeys: block })))
+    } else if (bytes.length > 0) keys.push(...(await readKeys({ binaryKeys: bytes })))
+    if (keys.some((key) => key.isPrivate())) return secretFault
+    if (keys.length > 0) return keys
+    return { found: 'holds no OpenPGP key', remedy: exportHint }
+  } catch (error) {
+    return { found: `holds no OpenPGP key that can be read (${failureMessage(error)})`, remedy: exportHint }
+  }
+}
+
+const secretFault: KeyFileFault = {
+  found: 'holds a secret key, which does not belong here',
+  remedy: 'give the public one: "gpg --export --armor KEY-ID > FILE"',
+}
+
+/** How signatures are judged. */
+export interface SignaturePolicy {
+  readonly keyring: Keyring
+  /** A document without one is an error, unless a signed document names its digest; so is a boot file that no signed one names. */
+  readonly required: boolean
+}
+
+/**
+ * Reads the keys; worth doing before a long download. Undefined when there are none to be checked with.
+ *
+ * @throws Failure as `readKeyring`; `bad-request` when signatures are required and there are no keys.
+ */
+export async function readSignaturePolicy(wanted: {
+  readonly keys: readonly string[]
+  readonly requireSignature: boolean
+}): Promise<SignaturePolicy | undefined> {
+  const { keys, requireSignature: required } = wanted
+  if (keys.length > 0) return { keyring: await readKeyring(keys), required }
+  if (required)
+    throw new Failure(
+      'bad-request',
+      'signatures are required, and there is no key to check them with; give --key FILE, or set verify.keys',
+    )
+  return undefined
+}
