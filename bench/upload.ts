@@ -1,6 +1,6 @@
 /**
  * What a server's memory does while one very large file is uploaded:
- * `npm run build && npx tsx bench/upload.ts [GiB] [folder]`.
+ * `npm run build && npx tsx bench/upload.ts [GiB] [folder] [put|tus]`.
  *
  * A server in a process of its own receives the file twice: in one PUT, and by tus in PATCHes of 1 GiB with a HEAD
  * before each. The bytes are made by the client, none of them is zero, and the server writes every one to a real file
@@ -17,6 +17,7 @@ import { join } from 'node:path'
 const gib = 2 ** 30
 const totalBytes = Number(process.argv[2] ?? 4) * gib
 const base = process.argv[3] ?? tmpdir()
+const only = process.argv[4]
 const port = 18_080 + (process.pid % 1000)
 
 /** 4 KiB over and over: a file system that packs what it stores needs a thirtieth of the room. */
@@ -113,36 +114,40 @@ async function main(): Promise<void> {
   const authorization = `Bearer ${server.token}`
   try {
     console.log(`one file of ${totalBytes / gib} GiB below ${base}`)
-    await measure('PUT', server, async (onBytes) => {
-      await send(
-        ask('PUT', 'big/put.iso', { authorization, 'content-length': totalBytes }),
-        totalBytes,
-        onBytes,
-      )
-    })
-    check(folder, 'put.iso')
-    await send(ask('DELETE', 'big', { authorization }), 0, () => undefined)
-    const tus = { authorization, 'tus-resumable': '1.0.0' }
-    await measure('tus, PATCH of 1 GiB', server, async (onBytes) => {
-      const metadata = `relativePath ${Buffer.from('big/tus.iso').toString('base64')}`
-      const headers = { ...tus, 'upload-length': totalBytes, 'upload-metadata': metadata }
-      const { headers: answer } = await send(ask('POST', 'tus', headers), 0, () => undefined)
-      const place = String(answer.location).replace('/api/v1/uploads/', '')
-      for (let offset = 0; offset < totalBytes; offset += gib) {
-        const { headers: known } = await send(ask('HEAD', place, tus), 0, () => undefined)
-        if (Number(known['upload-offset']) !== offset)
-          throw new Error(`offset ${known['upload-offset']}, not ${offset}`)
-        const length = Math.min(gib, totalBytes - offset)
-        const type = 'application/offset+octet-stream'
-        const patch = { ...tus, 'content-type': type, 'upload-offset': offset, 'content-length': length }
-        await send(ask('PATCH', place, patch), length, onBytes)
-      }
-    })
-    check(folder, 'tus.iso')
+    if (only !== 'tus') {
+      await measure('PUT', server, (onBytes) => put(authorization, onBytes))
+      check(folder, 'put.iso')
+      await send(ask('DELETE', 'big', { authorization }), 0, () => undefined)
+    }
+    if (only !== 'put') {
+      await measure('tus, PATCH of 1 GiB', server, (onBytes) => patches(authorization, onBytes))
+      check(folder, 'tus.iso')
+    }
   } finally {
     server.process.kill()
     await once(server.process, 'exit')
     rmSync(folder, { recursive: true })
+  }
+}
+
+async function put(authorization: string, onBytes: (bytes: number) => void): Promise<void> {
+  await send(ask('PUT', 'big/put.iso', { authorization, 'content-length': totalBytes }), totalBytes, onBytes)
+}
+
+async function patches(authorization: string, onBytes: (bytes: number) => void): Promise<void> {
+  const tus = { authorization, 'tus-resumable': '1.0.0' }
+  const metadata = `relativePath ${Buffer.from('big/tus.iso').toString('base64')}`
+  const headers = { ...tus, 'upload-length': totalBytes, 'upload-metadata': metadata }
+  const { headers: answer } = await send(ask('POST', 'tus', headers), 0, () => undefined)
+  const place = String(answer.location).replace('/api/v1/uploads/', '')
+  for (let offset = 0; offset < totalBytes; offset += gib) {
+    const { headers: known } = await send(ask('HEAD', place, tus), 0, () => undefined)
+    if (Number(known['upload-offset']) !== offset)
+      throw new Error(`offset ${known['upload-offset']}, not ${offset}`)
+    const length = Math.min(gib, totalBytes - offset)
+    const type = 'application/offset+octet-stream'
+    const patch = { ...tus, 'content-type': type, 'upload-offset': offset, 'content-length': length }
+    await send(ask('PATCH', place, patch), length, onBytes)
   }
 }
 

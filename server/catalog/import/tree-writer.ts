@@ -39,6 +39,8 @@ export class TreeWriter {
   readonly #asides: string
   readonly #links: { path: string; target: string; hard: boolean }[] = []
   readonly #folders = new Set<string>()
+  readonly #cannotShare = new Set<string>()
+  #shares = 0
   /** For people: what was left out, and why. */
   readonly notes: string[] = []
 
@@ -79,11 +81,12 @@ export class TreeWriter {
     // The same name for the same file in every run, and never for another one.
     const name = createHash('sha256').update(`${size} ${modifiedMs} ${path}`).digest('hex')
     const aside = join(this.#asides, name.slice(0, 32))
-    const handle = await open(aside, constants.O_WRONLY | constants.O_CREAT, 0o644)
+    // Of a small file nothing is gone on with.
+    const isLarge = durableBytes(size) > 0
+    const modes = constants.O_WRONLY | constants.O_CREAT | (isLarge ? 0 : constants.O_TRUNC)
+    const handle = await open(aside, modes, 0o644)
     try {
-      const left = (await handle.stat()).size
-      const start = left > size ? 0 : durableBytes(left)
-      await handle.truncate(start)
+      const start = isLarge ? await cutToDurable(handle, size) : 0
       const end = await pour(handle, start, bytesFrom(start), signal)
       if (end !== size)
         throw new Failure(
@@ -104,16 +107,20 @@ export class TreeWriter {
    * @returns Whether it was shared, so that nothing had to be copied.
    */
   async share(facts: FileFacts, from: string, hardLink: boolean): Promise<boolean> {
-    const attempt = (make: (aside: string) => Promise<void>) =>
+    const attempt = (make: (aside: string) => Promise<void>, onRefused = () => {}) =>
       this.#aside(facts, make, !hardLink).then(
         () => true,
         (error: unknown) => {
-          if (sharingRefused.has((error as NodeJS.ErrnoException).code ?? '')) return false
-          throw error
+          if (!sharingRefused.has((error as NodeJS.ErrnoException).code ?? '')) throw error
+          onRefused()
+          return false
         },
       )
     if (hardLink && (await attempt((aside) => link(from, aside)))) return true
-    return attempt((aside) => copyFile(from, aside, constants.COPYFILE_FICLONE_FORCE))
+    if (this.#cannotShare.has(dirname(from))) return false
+    // A file system that cannot once never can; a folder is in one.
+    const note = () => void this.#cannotShare.add(dirname(from))
+    return attempt((aside) => copyFile(from, aside, constants.COPYFILE_FICLONE_FORCE), note)
   }
 
   /** `hard`: the target is a path of the tree; otherwise as written, seen from the link's folder. */
@@ -148,7 +155,7 @@ export class TreeWriter {
   }
 
   async #aside(facts: FileFacts, make: (aside: string) => Promise<void>, stamp: boolean): Promise<void> {
-    const aside = join(this.#asides, 'shared')
+    const aside = join(this.#asides, `shared-${++this.#shares}`)
     try {
       await rm(aside, { force: true })
       await make(aside)
@@ -220,6 +227,14 @@ async function pour(
     await syncing
   }
   return position
+}
+
+/** Cuts what a stopped run left of a file of this size to what can be relied on; resolves to where to go on. */
+async function cutToDurable(handle: FileHandle, size: number): Promise<number> {
+  const left = (await handle.stat()).size
+  const start = left > size ? 0 : durableBytes(left)
+  await handle.truncate(start)
+  return start
 }
 
 /** Of the bytes that a stopped run left, those that are on the disk even if the machine itself went down: all but three marks. */

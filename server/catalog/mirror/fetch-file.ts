@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type FileHandle, mkdir, open, readFile, rm, stat, utimes } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { type FileHandle, open, readFile, rm, stat, utimes } from 'node:fs/promises'
 import { Failure, failureMessage } from '../../core/failure.ts'
 import type { Digest } from '../../core/tree/tree.ts'
 import { digestFile } from '../verify.ts'
@@ -27,7 +26,7 @@ export interface FetchOptions {
 }
 
 /**
- * Fetches one file into `part`, from whichever upstream has it whole. What an earlier try, or an earlier run, left in
+ * Fetches one file into `part`, whose folder is there, from whichever upstream has it whole. What an earlier try, or an earlier run, left in
  * `part` is gone on with. Size and digest are checked before it counts; a wrong one is fetched anew.
  *
  * @returns False when no upstream has such a file.
@@ -39,7 +38,6 @@ export async function fetchFile(
   part: string,
   options: FetchOptions = {},
 ): Promise<boolean> {
-  await mkdir(dirname(part), { recursive: true })
   const attempt = async (upstream: Upstream) =>
     (await tryOnce(upstream, file, part, options)) ? true : undefined
   const { isOptional = false } = file
@@ -55,7 +53,7 @@ async function tryOnce(
 ): Promise<boolean> {
   const { signal } = options
   const here = (await stat(part).catch(() => undefined))?.size ?? 0
-  const validator = await readFile(`${part}.from`, 'utf8').catch(() => undefined)
+  const validator = file.digest ? undefined : await readFile(`${part}.from`, 'utf8').catch(() => undefined)
   // Without a digest only the upstream's own word tells whether the rest belongs to what is here.
   const resumable =
     here > 0 &&
@@ -69,7 +67,7 @@ async function tryOnce(
   const start = resumable ? here : 0
   const answer = await upstream.get(file.path, {
     start,
-    ...(start > 0 && validator !== undefined && file.digest === undefined && { validator }),
+    ...(start > 0 && validator !== undefined && { validator }),
     ...(signal && { signal }),
   })
   if (!answer) return false
@@ -97,7 +95,7 @@ async function pour(
   options.onStart?.(from, file.size ?? answer.size)
   try {
     await handle.truncate(from)
-    if (answer.validator !== undefined) await noteValidator(part, answer.validator)
+    if (answer.validator !== undefined && !file.digest) await noteValidator(part, answer.validator)
     if (from > 0 && hash) await rehash(handle, from, hash)
     for await (const piece of answer.body) {
       options.signal?.throwIfAborted()

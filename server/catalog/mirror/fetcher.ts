@@ -28,6 +28,7 @@ const concurrentFiles = 6
 export class Fetcher {
   readonly #parts: FetcherParts
   readonly #seen = new Set<string>()
+  readonly #folders = new Set<string>()
   #doneBytes = 0
   #totalBytes = 0
   #files = 0
@@ -72,6 +73,7 @@ export class Fetcher {
     // Without a digest only the upstream can tell whether what an earlier run fetched is still the file: it is asked
     // for what comes after its end.
     if (!file.digest) await rename(place, part).catch(() => undefined)
+    await this.#makeFolder(this.#parts.parts)
     const { onBytes: _, ...options } = this.#parts.options
     const found = await fetchFile(this.#parts.pool, file, part, {
       ...options,
@@ -80,9 +82,8 @@ export class Fetcher {
       },
     })
     if (!found) return false
-    await mkdir(dirname(place), { recursive: true })
+    await this.#makeFolder(dirname(place))
     await rename(part, place)
-    if (file.digest) await rm(`${part}.from`, { force: true })
     if (!(await this.#sameAsEarlier(place))) this.changed++
     this.#files++
     return true
@@ -106,6 +107,12 @@ export class Fetcher {
     return join(this.#parts.root, whole)
   }
 
+  async #makeFolder(folder: string): Promise<void> {
+    if (this.#folders.has(folder)) return
+    await mkdir(folder, { recursive: true })
+    this.#folders.add(folder)
+  }
+
   async #isHere(place: string, { size, digest }: RemoteFile): Promise<boolean> {
     if (!digest) return false
     const stats = await lstat(place).catch(() => undefined)
@@ -119,7 +126,7 @@ export class Fetcher {
     if (earlier === undefined || !file.digest) return false
     const old = join(earlier, place.slice(root.length))
     if (!(await this.#isHere(old, file))) return false
-    await mkdir(dirname(place), { recursive: true })
+    await this.#makeFolder(dirname(place))
     await rm(place, { force: true })
     return link(old, place).then(
       () => true,

@@ -51,24 +51,30 @@ export interface TreeSize {
   readonly bytes: number
 }
 
-/**
- * Makes everything below a folder durable, folders last, and counts it. What was written by our own importers is
- * synced already, and costs next to nothing here.
- */
+/** Many small files reach the disk together: the file system writes its journal once for all that wait for it. */
+const syncedAtOnce = 16
+
+/** Makes everything below a folder durable, folders last, and counts it. */
 export async function syncTree(folder: string): Promise<TreeSize> {
   let files = 0
   let bytes = 0
-  for (const item of await readdir(folder, { withFileTypes: true })) {
-    const path = join(folder, item.name)
-    if (item.isDirectory()) {
-      const inner = await syncTree(path)
-      files += inner.files
-      bytes += inner.bytes
-    } else if (item.isFile()) {
+  const items = await readdir(folder, { withFileTypes: true })
+  for (const item of items) {
+    if (!item.isDirectory()) continue
+    const inner = await syncTree(join(folder, item.name))
+    files += inner.files
+    bytes += inner.bytes
+  }
+  const left = items.values()
+  const worker = async (): Promise<void> => {
+    for (const item of left) {
+      if (!item.isFile()) continue
+      const size = await syncFile(join(folder, item.name))
       files++
-      bytes += await syncFile(path)
+      bytes += size
     }
   }
+  await Promise.all(Array.from({ length: syncedAtOnce }, worker))
   await syncFolder(folder)
   return { files, bytes }
 }
