@@ -1,9 +1,11 @@
+import { availableParallelism } from 'node:os'
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { Content, type Producer } from './content.ts'
 import { loadNative, type NativeUdp, readable } from './native.ts'
 import { type FromWorker, heardSlots, type Shared, sleeping, type ToWorker } from './native-messages.ts'
 import { type Bench, NativeTransfer } from './native-transfer.ts'
 import { type ErrorCode, errorPacket } from './packet.ts'
+import { Patience } from './patience.ts'
 
 /** How exactly deadlines are kept, and how soon this thread can be stopped. */
 const tickMs = 50
@@ -23,6 +25,7 @@ class Loop {
   readonly #byFd = new Map<number, NativeTransfer>()
   readonly #byJob = new Map<number, NativeTransfer>()
   readonly #contents = new Map<number, Content>()
+  readonly #patience = new Patience(availableParallelism())
   #closed = false
 
   constructor(port: MessagePort, udp: NativeUdp) {
@@ -58,9 +61,10 @@ class Loop {
     if (this.#byFd.size === 0) return
     Atomics.store(words, sleeping, 1)
     this.#hearAll()
+    const look = (): number => udp.wait(this.#bench.epoll, 0)
     let tickAtMs = performance.now() + tickMs
     while (this.#byFd.size > 0 && !this.#closed) {
-      const count = udp.wait(this.#bench.epoll, tickMs)
+      const count = this.#patience.wait(look) || udp.wait(this.#bench.epoll, tickMs)
       const nowMs = performance.now()
       for (let i = 0; i < count; i++) {
         const fd = udp.ready(i)
