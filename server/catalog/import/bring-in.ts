@@ -1,11 +1,11 @@
-import { createReadStream, type Stats } from 'node:fs'
+import { createReadStream } from 'node:fs'
 import { lstat, open, readdir, readlink, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { unpacked } from '../../files/unpack.ts'
 import { dataOfDeb } from './ar.ts'
 import type { OnProgress } from './progress.ts'
 import { readTar } from './tar.ts'
-import type { BytesFrom, TreeWriter } from './tree-writer.ts'
+import { type BytesFrom, type FileFacts, smallBytes, type TreeWriter } from './tree-writer.ts'
 
 export interface BringInOptions {
   readonly onProgress: OnProgress
@@ -66,42 +66,61 @@ export async function bringInFolder(
 ): Promise<void> {
   const files: FileHere[] = []
   await listFolder(folder, '', writer, files)
-  const totalBytes = files.reduce((sum, { stats }) => sum + stats.size, 0)
+  const totalBytes = files.reduce((sum, { size }) => sum + size, 0)
   let doneBytes = 0
   let done = 0
-  const bring = async ({ path, stats }: FileHere): Promise<void> => {
-    const facts = { path, size: stats.size, modifiedMs: stats.mtimeMs }
+  const bring = async (facts: FileHere): Promise<void> => {
+    const { path, size, mode } = facts
     const from = join(folder, path)
     const tell = (bytes: number) => {
       doneBytes += bytes
       options.onProgress({ stage: 'reading', doneBytes, totalBytes, files: done + 1, file: path })
     }
-    if ((await writer.has(facts)) || (await writer.share(facts, from, options.hardLink ?? false)))
-      tell(stats.size)
+    // A copy has the mode of its original; here everybody may read.
+    const canShare = (mode & 0o444) === 0o444
+    const hardLink = options.hardLink ?? false
+    if ((await writer.has(facts)) || ((canShare || hardLink) && (await writer.share(facts, from, hardLink))))
+      tell(size)
     else await writer.write(facts, countedFrom(from, tell), options.signal)
     done++
   }
-  // A disk is quickest at one large file after the other; small ones spend their time with names.
+  const isLarge = ({ size }: FileHere): boolean => size > smallBytes
+  await bringAll(files.filter(isLarge), 1, bring, options.signal)
+  await bringAll(
+    files.filter((file) => !isLarge(file)),
+    smallAtOnce,
+    bring,
+    options.signal,
+  )
+}
+
+/** A disk is quickest at one large file after the other; small ones spend their time with names. */
+async function bringAll(
+  files: readonly FileHere[],
+  atOnce: number,
+  bring: (file: FileHere) => Promise<void>,
+  signal?: AbortSignal,
+): Promise<void> {
   const left = files.values()
   const failures: unknown[] = []
   const worker = async (): Promise<void> => {
     for (const file of left) {
-      options.signal?.throwIfAborted()
+      signal?.throwIfAborted()
       if (failures.length > 0) return
       await bring(file)
     }
   }
+  // All have stopped before the failure is told: nobody writes here any more when the job is given free.
   const kept = () => worker().catch((error: unknown) => void failures.push(error))
-  await Promise.all(Array.from({ length: filesAtOnce }, kept))
+  await Promise.all(Array.from({ length: atOnce }, kept))
   if (failures.length > 0) throw failures[0]
 }
 
-interface FileHere {
-  readonly path: string
-  readonly stats: Stats
+interface FileHere extends FileFacts {
+  readonly mode: number
 }
 
-const filesAtOnce = 3
+const smallAtOnce = 6
 const pieceBytes = 1 << 20
 
 async function listFolder(folder: string, at: string, writer: TreeWriter, files: FileHere[]): Promise<void> {
@@ -112,7 +131,8 @@ async function listFolder(folder: string, at: string, writer: TreeWriter, files:
     if (stats.isDirectory()) {
       await writer.folder(path)
       await listFolder(folder, path, writer, files)
-    } else if (stats.isFile()) files.push({ path, stats })
+    } else if (stats.isFile())
+      files.push({ path, size: stats.size, modifiedMs: stats.mtimeMs, mode: stats.mode })
     else if (stats.isSymbolicLink()) writer.link(path, await readlink(place), false)
     else writer.notes.push(`${path} is left out: it is neither file, folder nor link`)
   }

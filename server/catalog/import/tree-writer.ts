@@ -7,6 +7,7 @@ import {
   lstat,
   mkdir,
   open,
+  readdir,
   realpath,
   rename,
   rm,
@@ -41,6 +42,8 @@ export class TreeWriter {
   readonly #folders = new Set<string>()
   readonly #cannotShare = new Set<string>()
   #shares = 0
+  /** No earlier run has left anything: nobody need look for it. */
+  #isNew = false
   /** For people: what was left out, and why. */
   readonly notes: string[] = []
 
@@ -53,6 +56,7 @@ export class TreeWriter {
   async start(): Promise<void> {
     await mkdir(this.#asides, { recursive: true })
     await mkdir(this.#root, { recursive: true })
+    this.#isNew = (await readdir(this.#root)).length === 0
   }
 
   /** Where a file of the tree lies. Names that lead out are refused, not bent into place: whoever made them meant no good. */
@@ -71,6 +75,7 @@ export class TreeWriter {
 
   /** Whether an earlier run has written this file to its end. */
   async has({ path, size, modifiedMs }: FileFacts): Promise<boolean> {
+    if (this.#isNew) return false
     const stats = await lstat(this.place(path)).catch(() => undefined)
     return stats?.isFile() === true && stats.size === size && Math.abs(stats.mtimeMs - modifiedMs) < 2
   }
@@ -101,10 +106,10 @@ export class TreeWriter {
   }
 
   /**
-   * Copies a file of this machine. On btrfs, XFS and bcachefs it shares its blocks with the original and takes no
-   * time; `hardLink` makes it the very same file where that is possible.
+   * Makes a file of this machine the tree's with one call: on btrfs, XFS and bcachefs it shares its blocks with the
+   * original and takes no time; `hardLink` makes it the very same file where that is possible; a small one is copied.
    *
-   * @returns Whether it was shared, so that nothing had to be copied.
+   * @returns Whether that was done; if not, it has to be written.
    */
   async share(facts: FileFacts, from: string, hardLink: boolean): Promise<boolean> {
     const attempt = (make: (aside: string) => Promise<void>, onRefused = () => {}) =>
@@ -116,7 +121,12 @@ export class TreeWriter {
           return false
         },
       )
-    if (hardLink && (await attempt((aside) => link(from, aside)))) return true
+    const linked = async (aside: string): Promise<void> => {
+      await rm(aside, { force: true })
+      await link(from, aside)
+    }
+    if (hardLink && (await attempt(linked))) return true
+    if (facts.size <= smallBytes) return attempt((aside) => copyFile(from, aside, constants.COPYFILE_FICLONE))
     if (this.#cannotShare.has(dirname(from))) return false
     // A file system that cannot once never can; a folder is in one.
     const note = () => void this.#cannotShare.add(dirname(from))
@@ -157,12 +167,12 @@ export class TreeWriter {
   async #aside(facts: FileFacts, make: (aside: string) => Promise<void>, stamp: boolean): Promise<void> {
     const aside = join(this.#asides, `shared-${++this.#shares}`)
     try {
-      await rm(aside, { force: true })
       await make(aside)
       if (stamp) await utimes(aside, facts.modifiedMs / 1000, facts.modifiedMs / 1000)
       await this.#rename(aside, facts.path)
-    } finally {
+    } catch (error) {
       await rm(aside, { force: true })
+      throw error
     }
   }
 
@@ -192,6 +202,9 @@ const sharingRefused = new Set([
   'ENOTTY',
   'EACCES',
 ])
+
+/** Copied in one piece, so that nothing is left to go on with. */
+export const smallBytes = 8 << 20
 
 /** Between two marks so many bytes are written. */
 const markBytes = 32 << 20

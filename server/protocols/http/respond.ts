@@ -127,13 +127,18 @@ function writeSmall(res: ServerResponse, answer: Answer, onBytes: (count: number
   return true
 }
 
-/** Writes an answer whose parts are all in memory, in one go. */
+/** Less than that is worth a copy, for one system call instead of several. */
+const oneWriteBytes = 64 * 1024
+
+/** Writes an answer whose parts are all in memory. */
 export function write(res: ServerResponse, answer: Answer): void {
   res.writeHead(answer.status, answer.headers as string[])
   const parts = answer.parts.filter((part) => part instanceof Uint8Array)
   const [only] = parts
-  if (parts.length <= 1) res.end(only)
-  else res.end(Buffer.concat(parts))
+  if (parts.length <= 1) return void res.end(only)
+  if (bodyLength(answer) <= oneWriteBytes) return void res.end(Buffer.concat(parts))
+  for (const part of parts) res.write(part)
+  res.end()
 }
 
 function withoutBody(req: IncomingMessage, answer: Answer): Answer {
@@ -148,9 +153,8 @@ function folderAnswer(req: IncomingMessage, path: CleanPath, entries: readonly E
   const accept = req.headers.accept ?? ''
   if (!accept.includes('application/json') || wantsPage(req))
     return pageAnswer(200, folderPage(path, entries))
-  const json = Buffer.from(folderJson(path, entries), 'utf8')
   const headers = ['Content-Type', 'application/json', 'Cache-Control', 'no-cache', 'Vary', 'Accept']
-  return { status: 200, headers: ['Content-Length', String(json.length), ...headers], parts: [json] }
+  return blocksAnswer(200, headers, folderJson(path, entries))
 }
 
 /** An empty body for machines; for whoever asks for HTML a page with the way back. */
@@ -200,7 +204,11 @@ function wantsPage(req: IncomingMessage): boolean {
   return req.headers.accept?.includes('text/html') ?? false
 }
 
-function pageAnswer(status: number, html: string): Answer {
-  const bytes = Buffer.from(html, 'utf8')
-  return { status, headers: ['Content-Length', String(bytes.length), ...pageHeaders], parts: [bytes] }
+function pageAnswer(status: number, html: string | readonly Buffer[]): Answer {
+  return blocksAnswer(status, pageHeaders, typeof html === 'string' ? [Buffer.from(html, 'utf8')] : html)
+}
+
+function blocksAnswer(status: number, headers: readonly string[], parts: readonly Buffer[]): Answer {
+  const length = parts.reduce((sum, part) => sum + part.length, 0)
+  return { status, headers: ['Content-Length', String(length), ...headers], parts }
 }

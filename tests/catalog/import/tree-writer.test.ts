@@ -49,7 +49,9 @@ describe('a large file', () => {
     })
     // 180 MiB were there: five marks of 32 MiB, and the last three may not have reached the disk.
     expect(starts).toEqual([64])
-    expect(await again.has(facts)).toBe(true)
+    const third = new TreeWriter(join(base, 'tree'), join(base, 'aside'))
+    await third.start()
+    expect(await third.has(facts)).toBe(true)
     const written = readFileSync(place)
     expect(written.length).toBe(facts.size)
     for (let n = 0; n < 200; n++) expect(written.readUInt32LE(n * mib)).toBe(n)
