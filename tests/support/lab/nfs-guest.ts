@@ -69,7 +69,7 @@ function members(
   busybox: string,
   { script, applets, more = [] }: CloudGuestShape,
 ): CpioMember[] {
-  const modules = orderModules(join(folder, 'lib/modules'))
+  const modules = orderModules(join(folder, 'lib/modules'), wanted)
   const order = modules.map((file) => `${basename(file)}\n`).join('')
   const files: CpioMember[] = [
     { name: 'bin/busybox', mode: programMode, data: readFileSync(busybox) },
@@ -90,8 +90,8 @@ function members(
   return [...made, ...files]
 }
 
-/** The wanted modules, each after those that its `.modinfo` says it depends on. */
-function orderModules(folder: string): string[] {
+/** The wanted modules of a folder, each after those that its `.modinfo` says it depends on. */
+export function orderModules(folder: string, names: readonly string[]): string[] {
   const plain = (name: string): string => name.replaceAll('-', '_')
   const files = new Map(
     readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -106,6 +106,6 @@ function orderModules(folder: string): string[] {
     for (const needed of (/\0depends=([^\0]*)\0/.exec(text)?.[1] ?? '').split(',')) add(needed)
     ordered.add(file)
   }
-  wanted.forEach(add)
+  names.forEach(add)
   return [...ordered]
 }
