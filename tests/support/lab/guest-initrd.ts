@@ -14,8 +14,17 @@ import {
   programMode,
 } from './cpio.ts'
 
-/** Network cards that QEMU and libvirt give, and what they hang on. What these need in turn is found in the modules. */
-const wanted = ['virtio_pci', 'virtio_mmio', 'virtio_net', 'e1000', 'e1000e', '8139cp', 'virtio-rng']
+/** Network cards that QEMU, libvirt and Xen give, and what they hang on. What these need in turn is found in the modules. */
+const wanted = [
+  'virtio_pci',
+  'virtio_mmio',
+  'virtio_net',
+  'e1000',
+  'e1000e',
+  '8139cp',
+  'virtio-rng',
+  'xen-netfront',
+]
 
 const applets = 'sh cat cut echo grep head insmod ip mount poweroff sed sha256sum sleep udhcpc wget'.split(
   ' ',
@@ -130,7 +139,8 @@ function moduleName(name: string): string {
   return name.replaceAll('-', '_')
 }
 
-function foldersOf(names: readonly string[]): CpioMember[] {
+/** Every folder above these names, outermost first. */
+export function foldersOf(names: readonly string[]): CpioMember[] {
   const folders = new Set<string>()
   for (const name of names) {
     const parts = name.split('/').slice(0, -1)

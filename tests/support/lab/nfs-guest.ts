@@ -93,8 +93,8 @@ function members(
   return [...made, ...files]
 }
 
-/** The wanted modules, each after those that its `.modinfo` says it depends on. */
-function orderModules(folder: string, names: readonly string[]): string[] {
+/** The wanted modules of a folder, each after those that its `.modinfo` says it depends on. */
+export function orderModules(folder: string, names: readonly string[]): string[] {
   const plain = (name: string): string => name.replaceAll('-', '_')
   const files = new Map(
     readdirSync(folder, { recursive: true, encoding: 'utf8' })

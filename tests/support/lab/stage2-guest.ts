@@ -32,21 +32,28 @@ export function stage2Guest(busybox: string, curl: string): CloudGuest {
     ['bin/mount.nfs', join(mount ?? '', 'sbin/mount.nfs')],
   ] as const) {
     put(name, programMode, readFileSync(program))
-    for (const [at, file] of librariesOf(program, libraries ?? '')) put(at, programMode, readFileSync(file))
+    for (const [at, file] of librariesOf(program, [libraries ?? ''])) put(at, programMode, readFileSync(file))
   }
   for (const [name, text] of Object.entries(tables)) put(name, fileMode, Buffer.from(text))
   return cloudGuest(busybox, { name: 'stage2-guest', script, applets, more: [...more.values()] })
 }
 
-/** Where each library of a program belongs, without a leading slash, and where it is now. */
-function librariesOf(program: string, unpacked: string): (readonly [string, string])[] {
-  const folders = ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu'].map((name) => join(unpacked, name))
+/**
+ * Where each library of a program belongs, without a leading slash, and where it is now: in one of these unpacked
+ * packages, or in this machine. Throws naming what is in neither.
+ */
+export function librariesOf(program: string, unpacked: readonly string[]): (readonly [string, string])[] {
+  const folders = unpacked.flatMap((folder) =>
+    ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu'].map((name) => join(folder, name)),
+  )
   const said = execFileSync('ldd', [program], {
     encoding: 'utf8',
     env: { ...process.env, LD_LIBRARY_PATH: folders.filter(existsSync).join(':') },
   })
-  return [...said.matchAll(/^\s*(?:\S+ => )?(\/\S+)/gm)].map(([, file = '']) => [
-    file.replace(`${unpacked}/`, '').replace(/^\/+/, ''),
-    file,
-  ])
+  const missing = [...said.matchAll(/^\s*(\S+) => not found/gm)].map(([, name]) => name)
+  if (missing.length > 0) throw new Error(`${program} needs ${missing.join(', ')}: not on this machine`)
+  return [...said.matchAll(/^\s*(?:\S+ => )?(\/\S+)/gm)].map(([, file = '']) => {
+    const origin = unpacked.find((folder) => file.startsWith(`${folder}/`)) ?? ''
+    return [file.slice(origin.length).replace(/^\/+/, ''), file]
+  })
 }
