@@ -94,7 +94,7 @@ async function pour(
   let position = from
   options.onStart?.(from, file.size ?? answer.size)
   try {
-    await handle.truncate(from)
+    if (from > 0) await handle.truncate(from)
     if (answer.validator !== undefined && !file.digest) await noteValidator(part, answer.validator)
     if (from > 0 && hash) await rehash(handle, from, hash)
     for await (const piece of answer.body) {
