@@ -3,9 +3,10 @@ import { lstat, open, readdir, readlink, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { unpacked } from '../../files/unpack.ts'
 import { dataOfDeb } from './ar.ts'
+import { bringAll } from './bring-all.ts'
 import type { OnProgress } from './progress.ts'
 import { readTar } from './tar.ts'
-import { type BytesFrom, type FileFacts, smallBytes, type TreeWriter } from './tree-writer.ts'
+import type { BytesFrom, FileFacts, TreeWriter } from './tree-writer.ts'
 
 export interface BringInOptions {
   readonly onProgress: OnProgress
@@ -84,43 +85,13 @@ export async function bringInFolder(
     else await writer.write(facts, countedFrom(from, tell), options.signal)
     done++
   }
-  const isLarge = ({ size }: FileHere): boolean => size > smallBytes
-  await bringAll(files.filter(isLarge), 1, bring, options.signal)
-  await bringAll(
-    files.filter((file) => !isLarge(file)),
-    smallAtOnce,
-    bring,
-    options.signal,
-  )
-}
-
-/** A disk is quickest at one large file after the other; small ones spend their time with names. */
-async function bringAll(
-  files: readonly FileHere[],
-  atOnce: number,
-  bring: (file: FileHere) => Promise<void>,
-  signal?: AbortSignal,
-): Promise<void> {
-  const left = files.values()
-  const failures: unknown[] = []
-  const worker = async (): Promise<void> => {
-    for (const file of left) {
-      signal?.throwIfAborted()
-      if (failures.length > 0) return
-      await bring(file)
-    }
-  }
-  // All have stopped before the failure is told: nobody writes here any more when the job is given free.
-  const kept = () => worker().catch((error: unknown) => void failures.push(error))
-  await Promise.all(Array.from({ length: atOnce }, kept))
-  if (failures.length > 0) throw failures[0]
+  await bringAll(files, bring, options.signal)
 }
 
 interface FileHere extends FileFacts {
   readonly mode: number
 }
 
-const smallAtOnce = 6
 const pieceBytes = 1 << 20
 
 async function listFolder(folder: string, at: string, writer: TreeWriter, files: FileHere[]): Promise<void> {

@@ -3,17 +3,16 @@ import { type IsoSource, isoSource } from '../../files/iso/source.ts'
 import { type CleanPath, joinPath, rootPath } from '../../files/path.ts'
 import type { Entry } from '../../files/source.ts'
 import { self } from '../audit/walk.ts'
+import { bringAll } from './bring-all.ts'
 import type { BringInOptions } from './bring-in.ts'
-import type { TreeWriter } from './tree-writer.ts'
+import type { FileFacts, TreeWriter } from './tree-writer.ts'
 
 export interface UnpackOptions extends BringInOptions {
   /** Take what is there of an image that is cut off. */
   readonly evenIfCut?: boolean
 }
 
-interface FileInside {
-  /** Relative to the tree. */
-  readonly path: string
+interface FileInside extends FileFacts {
   readonly entry: Entry
 }
 
@@ -38,18 +37,19 @@ export async function unpackImage(
   const files: FileInside[] = []
   await listImage(source, rootPath, writer, files)
   files.sort((a, b) => (a.entry.extent?.offset ?? 0) - (b.entry.extent?.offset ?? 0))
-  const totalBytes = files.reduce((sum, { entry }) => sum + entry.size, 0)
+  const totalBytes = files.reduce((sum, { size }) => sum + size, 0)
   let doneBytes = 0
-  for (const [at, { path, entry }] of files.entries()) {
-    signal?.throwIfAborted()
+  let done = 0
+  const bring = async (file: FileInside): Promise<void> => {
     const tell = (bytes: number): void => {
       doneBytes += bytes
-      onProgress({ stage: 'reading', doneBytes, totalBytes, files: at + 1, file: path })
+      onProgress({ stage: 'reading', doneBytes, totalBytes, files: done + 1, file: file.path })
     }
-    const facts = { path, size: entry.size, modifiedMs: entry.modifiedMs }
-    if (await writer.has(facts)) tell(entry.size)
-    else await writer.write(facts, (start) => readFrom(entry, start, tell), signal)
+    if (await writer.has(file)) tell(file.size)
+    else await writer.write(file, (start) => readFrom(file.entry, start, tell), signal)
+    done++
   }
+  await bringAll(files, bring, signal)
 }
 
 async function listImage(
@@ -66,7 +66,7 @@ async function listImage(
     if (entry.kind === 'folder') {
       await writer.folder(path.slice(1))
       await listImage(source, path, writer, files)
-    } else files.push({ path: path.slice(1), entry })
+    } else files.push({ path: path.slice(1), size: entry.size, modifiedMs: entry.modifiedMs, entry })
   }
 }
 

