@@ -74,7 +74,7 @@ describe('guests of a real Xen', () => {
     for (const [index, { name, type }] of guests.entries()) {
       await output.waitFor(new RegExp(`dom0: ${name}: xl\\.cfg`), 60_000)
       await output.waitFor(new RegExp(`guest: booted with .*/ks/${name}\\b`), 180_000)
-      await output.waitFor(new RegExp(`dom0: ${name}: xl create ended with \\d+\n`), 60_000)
+      await output.waitFor(new RegExp(`dom0: ${name}: xl create ended with \\d+\n`), 180_000)
       const said = saidBetween(
         output.text,
         `dom0: ${name}: xl.cfg`,
