@@ -9,6 +9,8 @@ import type { OpenFile } from './source.ts'
 const callBytes = 1024 * 1024
 /** What goes through Node's own write when the socket is full, to learn when there is room again. */
 const waitBytes = 16 * 1024
+/** Every call ends at the end of a page: a file in an ISO begins in the middle of one, and would stay out of step to its end. */
+const pageBytes = 4096
 /** Below this the ring is as quick. */
 const worthwhileBytes = 256 * 1024
 
@@ -39,8 +41,9 @@ export async function sendSpan(
   if (copy < 0) return sendParts([span], file, out, pool, onBytes)
   try {
     for (let done = 0; done < span.length; ) {
-      const asked = Math.min(callBytes, span.length - done)
-      const moved = await native.send(copy, descriptor.fd, descriptor.offset + span.from + done, asked)
+      const position = descriptor.offset + span.from + done
+      const asked = Math.min(callBytes - (position % pageBytes), span.length - done)
+      const moved = await native.send(copy, descriptor.fd, position, asked)
       if (out.destroyed) return false
       if (moved > 0) {
         done += moved
@@ -48,7 +51,8 @@ export async function sendSpan(
         if (moved === asked) continue
       }
       // Full, the client gone, or the file cut short: Node's write and read know which.
-      const piece = { from: span.from + done, length: Math.min(waitBytes, span.length - done) }
+      const odd = (descriptor.offset + span.from + done) % pageBytes
+      const piece = { from: span.from + done, length: Math.min(waitBytes - odd, span.length - done) }
       if (!(await sendParts([piece], file, out, pool, onBytes))) return false
       done += piece.length
     }

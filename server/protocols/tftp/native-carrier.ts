@@ -4,7 +4,14 @@ import { Failure } from '../../core/failure.ts'
 import type { Carriage, Carrier, Job } from './carrier.ts'
 import type { Content, Waiting } from './content.ts'
 import { loadNative, type NativeUdp } from './native.ts'
-import { type FromWorker, heardSlots, type Shared, sleeping, type ToWorker } from './native-messages.ts'
+import {
+  type FromWorker,
+  heardSlots,
+  type Shared,
+  sleeping,
+  type ToWorker,
+  waiting,
+} from './native-messages.ts'
 import { wireError } from './request.ts'
 import { toSockaddr } from './sockaddr.ts'
 
@@ -137,6 +144,7 @@ export class NativeCarrier implements Carrier {
   #tell(message: ToWorker): void {
     if (this.#gone) return
     this.#worker.postMessage(message)
+    Atomics.store(this.#words, waiting, 1)
     if (Atomics.load(this.#words, sleeping) === 1) this.#udp.ring(this.#bell)
   }
 

@@ -48,10 +48,14 @@ export type FromWorker =
 
 /** Memory of both threads. */
 export interface Shared {
-  /** At `sleeping`: 1 while the worker is in the kernel, and needs the bell to hear a message. */
+  /**
+   * At `sleeping`: 1 while the worker waits in the kernel, and needs the bell to hear a message. At `waiting`: 1 when there
+   * are messages that it has not looked for.
+   */
   readonly words: Int32Array
   /** At a job's number modulo `heardSlots`: when its client was last heard, in ms since 1970; 0 for never. */
   readonly heard: Float64Array
 }
 export const sleeping = 0
+export const waiting = 1
 export const heardSlots = 4096

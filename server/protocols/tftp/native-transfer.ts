@@ -1,5 +1,6 @@
 import type { Content, Waiting } from './content.ts'
-import { errno, type NativeUdp, type Pinned, readable, writable } from './native.ts'
+import type { Outbox, Outlet, Sender } from './datagrams.ts'
+import type { NativeUdp, Pinned } from './native.ts'
 import type { FromWorker, ToWorker } from './native-messages.ts'
 import { ackBlock, decodePacket, errorCode, errorPacket, writeDataHeader } from './packet.ts'
 import { Transfer, type Verdict } from './transfer.ts'
@@ -7,31 +8,29 @@ import { Transfer, type Verdict } from './transfer.ts'
 /** The kernel takes no more in one segmented send: 64 packets, and one datagram's worth of octets. */
 const maxSegments = 64
 const maxSendBytes = 65_507
-/** Smaller blocks are sent one by one: the kernel would cut our ERROR and OACK packets, too, into pieces of that size. */
-const minSegmentBytes = 512
+/** The tag of what is not repeated by us when it could not be sent: an OACK (the timer does that) or an ERROR. */
+const notData = 0
 
-type CarryMessage = Extract<ToWorker, { type: 'carry' }>
-type Settled = Extract<FromWorker, { type: 'settled' }>
+export type CarryMessage = Extract<ToWorker, { type: 'carry' }>
+export type Settled = Extract<FromWorker, { type: 'settled' }>
 
-/** What all transfers of the thread share. */
-export interface Bench {
+/** What a transfer needs of the world. */
+export interface Means {
   readonly udp: NativeUdp
-  readonly epoll: number
-  /** Room for one send. The kernel has copied it when the call returns, so one is enough for all. */
-  readonly out: Pinned
-  readonly in: Pinned
-  readonly peer: Pinned
+  readonly outbox: Outbox
+  /** The socket that it shares with others. */
+  readonly outlet: Outlet
+  /** Call `unblocked` when the socket has room again. */
+  blocked(transfer: NativeTransfer): void
   settled(transfer: NativeTransfer, message: Settled): void
 }
 
-/** One transfer on a socket of the kernel: the same machine as over dgram, other hands and feet. */
-export class NativeTransfer implements Waiting {
-  readonly fd: number
+/** One transfer by system calls: the same machine as over dgram, other hands and feet. */
+export class NativeTransfer implements Waiting, Sender {
   readonly job: number
-  readonly content: Content
-  readonly machine: Transfer
-  readonly contentId: number
-  readonly #bench: Bench
+  readonly #content: Content
+  readonly #machine: Transfer
+  readonly #means: Means
   readonly #remote: Pinned
   readonly #remoteLength: number
   readonly #oack: Uint8Array | undefined
@@ -41,69 +40,64 @@ export class NativeTransfer implements Waiting {
   #blockedAt = 0
   #over = false
 
-  /** @throws Error when there is no socket to be had. */
-  constructor(message: CarryMessage, content: Content, bench: Bench) {
-    const { udp } = bench
-    this.#bench = bench
+  constructor(message: CarryMessage, content: Content, means: Means) {
+    const { blksize, windowsize, timeoutMs, remote, oack } = message
+    this.#means = means
     this.job = message.job
-    this.content = content
-    this.contentId = message.content
-    this.#oack = message.oack
-    const { blksize, windowsize, timeoutMs } = message
-    this.machine = new Transfer({
+    this.#content = content
+    this.#oack = oack
+    this.#machine = new Transfer({
       size: content.size,
       blksize,
       windowsize,
       timeoutMs,
-      oack: message.oack !== undefined,
+      oack: oack !== undefined,
     })
-    this.#remote = udp.pinned(28)
-    this.#remote.bytes.set(message.remote)
-    this.#remoteLength = message.remote.length
-    this.fd = udp.socket(message.family)
-    if (this.fd < 0) throw new Error(`socket: errno ${udp.errno()}`)
-    bench.out.bytes.set(message.local)
-    if (
-      udp.bind(this.fd, bench.out, message.local.length) < 0 ||
-      udp.watch(bench.epoll, this.fd, readable, 'add') < 0
-    ) {
-      const reason = udp.errno()
-      udp.close(this.fd)
-      throw new Error(`bind: errno ${reason}`)
-    }
-    const fitting = Math.min(
-      windowsize,
-      this.machine.blocks,
-      maxSegments,
-      Math.floor(maxSendBytes / (blksize + 4)),
-    )
-    const packets = blksize < minSegmentBytes ? 1 : fitting
-    this.#batch = packets > 1 && udp.segment(this.fd, blksize + 4) === 0 ? packets : 1
+    this.#remote = means.udp.pinned(28)
+    this.#remote.bytes.set(remote)
+    this.#remoteLength = remote.length
+    this.#batch = Math.min(windowsize, maxSegments, Math.max(1, Math.floor(maxSendBytes / (blksize + 4))))
     content.retain()
   }
 
+  /** The client's `struct sockaddr`. */
+  get remote(): Buffer {
+    return this.#remote.bytes
+  }
+
   start(nowMs: number): void {
-    this.#obey(this.machine.start(nowMs))
+    this.#obey(this.#machine.start(nowMs))
   }
 
   tick(nowMs: number): void {
-    if (nowMs >= this.machine.deadlineMs) this.#obey(this.machine.timer(nowMs))
+    if (nowMs >= this.#machine.deadlineMs) this.#obey(this.#machine.timer(nowMs))
   }
 
-  /** The socket has something for us, or room again. */
-  ready(events: number, nowMs: number): void {
-    if ((events & writable) !== 0 && this.#blockedAt > 0) {
-      this.#bench.udp.watch(this.#bench.epoll, this.fd, readable, 'modify')
-      const at = this.#blockedAt
-      this.#blockedAt = 0
-      this.#sendPackets(at)
+  /** Whether the `struct sockaddr` at `at` is our client's: port and address, of four octets or of sixteen; not IPv6's flow label. */
+  isFrom(senders: Buffer, at: number): boolean {
+    const remote = this.#remote.bytes
+    if (senders[at + 2] !== remote[2] || senders[at + 3] !== remote[3]) return false
+    const [from, to] = this.#remoteLength === 16 ? [4, 8] : [8, 24]
+    for (let i = from; i < to; i++) if (senders[at + i] !== remote[i]) return false
+    return true
+  }
+
+  /** A datagram of our client, at `at` in `bytes`. */
+  receive(bytes: Buffer, at: number, length: number, nowMs: number): void {
+    const block = ackBlock(bytes, at, length)
+    if (block >= 0) {
+      this.#obey(this.#machine.ack(block, nowMs))
+      return
     }
-    if ((events & ~writable) !== 0) this.#receive(nowMs)
+    const packet = decodePacket(bytes.subarray(at, at + length))
+    if (packet.type !== 'error') return
+    const end = this.#machine.error(packet.code)
+    this.#settle(end === 'probed' ? end : 'aborted', `client: ${packet.message || `error ${packet.code}`}`)
   }
 
   abort(text: string, quietly: boolean): void {
     if (this.#over) return
-    if (!quietly) this.#say(errorPacket(errorCode.undefined, text), this.#remote)
+    if (!quietly) this.#say(errorPacket(errorCode.undefined, text))
     this.#settle('aborted', text)
   }
 
@@ -114,38 +108,29 @@ export class NativeTransfer implements Waiting {
   /** Only ever an ERROR packet that the main thread has made. */
   failed(error: unknown): void {
     if (this.#over) return
-    if (error instanceof Uint8Array) this.#say(error, this.#remote)
+    if (error instanceof Uint8Array) this.#say(error)
     this.#settle('failed')
   }
 
-  #receive(nowMs: number): void {
-    const { udp, peer } = this.#bench
-    const length = udp.receiveFrom(this.fd, this.#bench.in, peer)
-    if (length < 0) return
-    const { bytes } = this.#bench.in
-    if (!this.#fromClient(peer.bytes)) {
-      // RFC 1350 section 4: a stranger is told so, and the transfer goes on undisturbed. An ERROR is never answered.
-      if (bytes[1] !== 5) this.#say(errorPacket(errorCode.unknownTransfer, 'unknown transfer ID'), peer)
-      return
+  /**
+   * What is neither held back nor sent in smaller pieces is as good as lost on the way, and will be sent again in time.
+   * In pieces: a packet may be larger than the path's MTU and has to be fragmented, or the card cannot checksum.
+   */
+  unsent(packet: number, full: boolean): void {
+    if (this.#over || packet === notData) return
+    if (full) {
+      this.#blockedAt = this.#blockedAt === 0 ? packet : Math.min(this.#blockedAt, packet)
+      this.#means.blocked(this)
+    } else if (this.#batch > 1) {
+      this.#batch = 1
+      this.#sendPackets(packet)
     }
-    const block = ackBlock(bytes, length)
-    if (block >= 0) {
-      this.#obey(this.machine.ack(block, nowMs))
-      return
-    }
-    const packet = decodePacket(bytes.subarray(0, length))
-    if (packet.type !== 'error') return
-    const end = this.machine.error(packet.code)
-    this.#settle(end === 'probed' ? end : 'aborted', `client: ${packet.message || `error ${packet.code}`}`)
   }
 
-  /** Port and address, of four octets or of sixteen; not IPv6's flow label. */
-  #fromClient(peer: Buffer): boolean {
-    const remote = this.#remote.bytes
-    if (peer[2] !== remote[2] || peer[3] !== remote[3]) return false
-    const [from, to] = this.#remoteLength === 16 ? [4, 8] : [8, 24]
-    for (let i = from; i < to; i++) if (peer[i] !== remote[i]) return false
-    return true
+  unblocked(): void {
+    const at = this.#blockedAt
+    this.#blockedAt = 0
+    if (at > 0 && !this.#over) this.#sendPackets(at)
   }
 
   #obey(verdict: Verdict): void {
@@ -155,72 +140,55 @@ export class NativeTransfer implements Waiting {
   }
 
   #send(): void {
-    const { machine, content } = this
+    const machine = this.#machine
     if (machine.to === 0) {
-      if (this.#oack) this.#say(this.#oack, this.#remote)
+      if (this.#oack) this.#say(this.#oack)
       return
     }
+    const content = this.#content
     content.release(machine.ackedBytes)
     if (!content.ready(Math.min(machine.to * machine.blksize, machine.size), this)) {
       machine.hold()
       return
     }
     if (machine.deadlineMs === Number.POSITIVE_INFINITY) machine.resume(performance.now())
+    this.#blockedAt = 0
     this.#sendPackets(machine.from)
   }
 
-  /** The window from a packet on, as few calls as possible. All but the very last packet of a file are equally long. */
+  /** The window from a packet on, in as few pieces as possible. All but the very last packet of a file are equally long. */
   #sendPackets(first: number): void {
-    const { machine, content } = this
-    const { udp, out } = this.#bench
-    const { blksize, size, to } = machine
+    const { outbox, outlet } = this.#means
+    const content = this.#content
+    const { blksize, size, to } = this.#machine
     for (let packet = first; packet <= to; ) {
       const next = Math.min(packet + this.#batch, to + 1)
-      let length = 0
+      const start = outbox.room(outlet, (next - packet) * (blksize + 4))
+      let at = start
       for (let n = packet; n < next; n++) {
         const position = (n - 1) * blksize
         const octets = Math.min(blksize, size - position)
-        writeDataHeader(out.bytes, length, n)
-        content.copy(position, octets, out.bytes, length + 4)
-        length += octets + 4
+        writeDataHeader(outbox.bytes, at, n)
+        content.copy(position, octets, outbox.bytes, at + 4)
+        at += octets + 4
       }
-      if (udp.sendTo(this.fd, out, length, this.#remote, this.#remoteLength) < 0) {
-        const verdict = this.#sendFailed(udp.errno(), packet)
-        if (verdict === 'later') return
-        if (verdict === 'again') continue
-      }
+      const segment = next - packet > 1 ? blksize + 4 : 0
+      outbox.put(at - start, segment, this.#remote, this.#remoteLength, this, packet)
       packet = next
     }
   }
 
-  /** `lost`: as if it had been lost on the way, and it will be sent again in time. */
-  #sendFailed(reason: number, packet: number): 'again' | 'later' | 'lost' {
-    const { udp, epoll } = this.#bench
-    if (reason === errno.EINTR) return 'again'
-    if (reason === errno.EAGAIN) {
-      this.#blockedAt = packet
-      udp.watch(epoll, this.fd, readable + writable, 'modify')
-      return 'later'
-    }
-    if (this.#batch === 1) return 'lost'
-    // EMSGSIZE: a packet is larger than the path's MTU and would have to be fragmented; EIO: the card cannot checksum.
-    this.#batch = 1
-    udp.segment(this.fd, 0)
-    return 'again'
-  }
-
-  #say(packet: Uint8Array, to: Pinned): void {
-    const { udp, out } = this.#bench
-    out.bytes.set(packet)
-    udp.sendTo(this.fd, out, packet.length, to, this.#remoteLength)
+  #say(packet: Uint8Array): void {
+    const { outbox, outlet } = this.#means
+    outbox.bytes.set(packet, outbox.room(outlet, packet.length))
+    outbox.put(packet.length, 0, this.#remote, this.#remoteLength, this, notData)
   }
 
   #settle(end: Settled['end'], detail?: string): void {
     if (this.#over) return
     this.#over = true
-    this.content.leave(this)
-    this.#bench.udp.close(this.fd)
-    const bytes = this.machine.ackedBytes
-    this.#bench.settled(this, { type: 'settled', job: this.job, end, bytes, detail })
+    this.#content.leave(this)
+    const bytes = this.#machine.ackedBytes
+    this.#means.settled(this, { type: 'settled', job: this.job, end, bytes, detail })
   }
 }

@@ -2,12 +2,12 @@ import { createRequire } from 'node:module'
 import { endianness, platform } from 'node:os'
 
 /**
- * The system calls of the fast carrier, by koffi (an optional dependency that ships its binary). Everything that could
- * hurt memory is in this file: each call's signature, and the rule that every address handed to the kernel is that of
+ * The system calls of the fast carrier, by koffi (an optional dependency that ships its binary). What could hurt memory is
+ * in this file and in datagrams.ts: each call's signature, and the rule that every address handed to the kernel is that of
  * a buffer made by `pinned`, with a length that fits it.
  *
- * What it is for: UDP_SEGMENT, with which one call sends a window of 64 packets, and a loop of epoll_wait, recvfrom
- * and sendto that makes no garbage. Node's dgram offers none of that.
+ * What it is for: one call receives what dozens of clients have said, one call answers them all, each with a window of
+ * up to 64 packets (UDP_SEGMENT), and nothing of it makes garbage. Node's dgram offers none of that.
  */
 export interface NativeUdp {
   pinned(length: number): Pinned
@@ -15,11 +15,12 @@ export interface NativeUdp {
   socket(family: 4 | 6): number
   bind(fd: number, address: Pinned, length: number): number
   close(fd: number): void
-  /** From now on a `sendTo` of more than `octets` is cut by the kernel (or the card) into packets of that size; 0 ends that. */
-  segment(fd: number, octets: number): number
-  sendTo(fd: number, from: Pinned, length: number, to: Pinned, toLength: number): number
-  /** The length of the datagram or -1; `peer` then holds its sender. */
-  receiveFrom(fd: number, into: Pinned, peer: Pinned): number
+  /** Room for what is under way in either direction. Without privilege the kernel gives what it thinks is enough. */
+  room(fd: number, octets: number): void
+  /** recvmmsg(2), without waiting: how many of `count` `struct mmsghdr`s at `messages` it has filled, or -1. */
+  receive(fd: number, messages: Pinned, count: number): number
+  /** sendmmsg(2), without waiting: how many of the messages `from` to `to` it has taken, or -1 when not even the first. */
+  send(fd: number, messages: Pinned, from: number, to: number): number
   epoll(): number
   /** `events` is a sum of `readable` and `writable`. */
   watch(epoll: number, fd: number, events: number, change: 'add' | 'modify'): number
@@ -44,26 +45,22 @@ export interface Pinned {
 export const readable = 1
 export const writable = 4
 export const maxReady = 128
-export const errno = {
-  EINTR: 4,
-  EIO: 5,
-  EAGAIN: 11,
-  EINVAL: 22,
-  EMSGSIZE: 90,
-  ENOPROTOOPT: 92,
-  ENOBUFS: 105,
-} as const
+export const errno = { EINTR: 4, EAGAIN: 11 } as const
+/** Octets of a `struct mmsghdr` where pointers have 64 bits. */
+export const mmsghdrBytes = 64
 
 const AF_INET = 2
 const AF_INET6 = 10
 const SOCK_DGRAM_NONBLOCK_CLOEXEC = 2 | 0o4000 | 0o2000000
-const SOL_UDP = 17
-const UDP_SEGMENT = 103
+const SOL_SOCKET = 1
+const SO_SNDBUF = 7
+const SO_RCVBUF = 8
+const SO_SNDBUFFORCE = 32
+const SO_RCVBUFFORCE = 33
 const EPOLL_CTL_ADD = 1
 const EPOLL_CTL_MOD = 3
 const EFD_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000
 const MSG_DONTWAIT_NOSIGNAL = 0x40 | 0x4000
-const sockaddrBytes = 28
 
 type Call = (...args: (number | bigint)[]) => number
 
@@ -93,8 +90,8 @@ function nativeUdp(koffi: Koffi, eventBytes: number): NativeUdp {
     bind: libc.func('int bind(int, uintptr_t, uint32_t)'),
     close: libc.func('int close(int)'),
     setsockopt: libc.func('int setsockopt(int, int, int, uintptr_t, uint32_t)'),
-    sendto: libc.func('int64_t sendto(int, uintptr_t, size_t, int, uintptr_t, uint32_t)'),
-    recvfrom: libc.func('int64_t recvfrom(int, uintptr_t, size_t, int, uintptr_t, uintptr_t)'),
+    recvmmsg: libc.func('int recvmmsg(int, uintptr_t, uint32_t, int, uintptr_t)'),
+    sendmmsg: libc.func('int sendmmsg(int, uintptr_t, uint32_t, int)'),
     epoll_create1: libc.func('int epoll_create1(int)'),
     epoll_ctl: libc.func('int epoll_ctl(int, int, int, uintptr_t)'),
     epoll_wait: libc.func('int epoll_wait(int, uintptr_t, int, int)'),
@@ -109,7 +106,6 @@ function nativeUdp(koffi: Koffi, eventBytes: number): NativeUdp {
   }
   const events = pinned(eventBytes * maxReady)
   const scratch = pinned(16)
-  const peerLength = pinned(4)
   const dataAt = eventBytes - 8
   const fits = (buffer: Pinned, length: number): number => {
     if (length > buffer.bytes.length) throw new RangeError(`${length} octets of ${buffer.bytes.length}`)
@@ -122,29 +118,19 @@ function nativeUdp(koffi: Koffi, eventBytes: number): NativeUdp {
     close: (fd) => {
       call.close(fd)
     },
-    segment: (fd, octets) => {
+    room: (fd, octets) => {
       scratch.bytes.writeInt32LE(octets, 0)
-      return call.setsockopt(fd, SOL_UDP, UDP_SEGMENT, scratch.address, 4)
+      const set = (option: number): number => call.setsockopt(fd, SOL_SOCKET, option, scratch.address, 4)
+      if (set(SO_RCVBUFFORCE) < 0) set(SO_RCVBUF)
+      if (set(SO_SNDBUFFORCE) < 0) set(SO_SNDBUF)
     },
-    sendTo: (fd, from, length, to, toLength) =>
-      call.sendto(
-        fd,
-        from.address,
-        fits(from, length),
-        MSG_DONTWAIT_NOSIGNAL,
-        to.address,
-        fits(to, toLength),
-      ),
-    receiveFrom: (fd, into, peer) => {
-      peerLength.bytes.writeUInt32LE(fits(peer, sockaddrBytes), 0)
-      return call.recvfrom(
-        fd,
-        into.address,
-        into.bytes.length,
-        MSG_DONTWAIT_NOSIGNAL,
-        peer.address,
-        peerLength.address,
-      )
+    receive: (fd, messages, count) => {
+      fits(messages, count * mmsghdrBytes)
+      return call.recvmmsg(fd, messages.address, count, MSG_DONTWAIT_NOSIGNAL, 0)
+    },
+    send: (fd, messages, from, to) => {
+      fits(messages, to * mmsghdrBytes)
+      return call.sendmmsg(fd, messages.address + from * mmsghdrBytes, to - from, MSG_DONTWAIT_NOSIGNAL)
     },
     epoll: () => call.epoll_create1(0),
     watch: (epoll, fd, wanted, change) => {

@@ -119,9 +119,9 @@ export function errorPacket(code: ErrorCode, message: string): Uint8Array {
 }
 
 /** The block number of an ACK of `length` octets at the start of `bytes`, or -1 for any other datagram. The one packet that comes a million times. */
-export function ackBlock(bytes: Uint8Array, length = bytes.length): number {
-  if (length !== 4 || bytes[0] !== 0 || bytes[1] !== opcodes.ack) return -1
-  return word(bytes, 2)
+export function ackBlock(bytes: Uint8Array, at = 0, length = bytes.length): number {
+  if (length !== 4 || bytes[at] !== 0 || bytes[at + 1] !== opcodes.ack) return -1
+  return word(bytes, at + 2)
 }
 
 /** Writes the four octets in front of a DATA packet's bytes. Block numbers wrap from 65535 to 0. */
