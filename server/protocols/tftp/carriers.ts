@@ -3,6 +3,9 @@ import type { Carriage, Carrier, Job } from './carrier.ts'
 import { type NativeCarrier, openNativeCarrier } from './native-carrier.ts'
 import { PlainCarrier } from './plain.ts'
 
+/** Round trips that are over before a transfer is handed to another thread and its end is heard of. */
+const fewWindows = 4
+
 /** Chooses who carries a transfer: the fast one as soon as there is one, and as long as it lives; the plain one otherwise. */
 export class Carriers implements Carrier {
   readonly #native: 'auto' | 'off' | 'required'
@@ -23,8 +26,9 @@ export class Carriers implements Carrier {
   }
 
   carry(job: Job): Carriage {
+    if (isShort(job)) return this.#plain.carry(job)
     if (this.#fast?.alive) return this.#fast.carry(job)
-    // The thread is started by the first transfer, which does not wait for it: many servers never see one.
+    // The thread is started by the first long transfer, which does not wait for it: many servers never see one.
     if (this.#native === 'auto') void this.#openFast()
     return this.#plain.carry(job)
   }
@@ -41,4 +45,8 @@ export class Carriers implements Carrier {
     })
     return this.#opening
   }
+}
+
+function isShort({ content, agreed }: Job): boolean {
+  return content.size < fewWindows * agreed.windowsize * agreed.blksize
 }

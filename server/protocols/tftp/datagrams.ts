@@ -108,10 +108,10 @@ export interface Outlet {
 /** Datagrams for one socket at a time, sent in one call when there are enough of them or when it is time. */
 export class Outbox extends Messages {
   /** Write here what `room` has promised, then `put` it. */
+  readonly memory: Pinned<Buffer>
   readonly bytes: Buffer
   readonly #udp: NativeUdp
-  readonly #out: Pinned
-  readonly #controls: Pinned
+  readonly #controls: Pinned<Buffer>
   readonly #senders: (Sender | undefined)[] = new Array(maxDatagrams).fill(undefined)
   readonly #tags = new Float64Array(maxDatagrams)
   #outlet: Outlet | undefined
@@ -121,8 +121,8 @@ export class Outbox extends Messages {
   constructor(udp: NativeUdp) {
     super(udp)
     this.#udp = udp
-    this.#out = udp.pinned(outBytes)
-    this.bytes = this.#out.bytes
+    this.memory = udp.pinned(outBytes)
+    this.bytes = this.memory.bytes
     this.#controls = udp.pinned(maxDatagrams * controlBytes)
     const controls = wordsOf(this.#controls)
     for (let i = 0; i < maxDatagrams; i++) {
@@ -151,7 +151,7 @@ export class Outbox extends Messages {
     const header = i * words
     writeAddress(this.words, header + at.name, to.address)
     this.words[header + at.nameLength] = toLength
-    this.place(i, this.#out.address + this.#used, length)
+    this.place(i, this.memory.address + this.#used, length)
     this.words[header + at.controlLength] = segment > 0 ? controlBytes : 0
     if (segment > 0) this.#controls.bytes.writeUInt16LE(segment, i * controlBytes + 16)
     this.#senders[i] = sender

@@ -111,10 +111,11 @@ export class NativeCarrier implements Carrier {
     this.#jobs.delete(message.job)
     const { job, lent } = found
     const { end, bytes, detail } = message
-    const error = lent.error ?? new Failure('unavailable', detail ?? 'no socket')
     this.#giveBack(lent)
-    if (end === 'failed') job.settled({ end, bytes, error })
-    else job.settled(detail === undefined ? { end, bytes } : { end, bytes, detail })
+    if (end === 'failed') {
+      const error = lent.error ?? new Failure('unavailable', detail ?? 'no socket')
+      job.settled({ end, bytes, error })
+    } else job.settled(detail === undefined ? { end, bytes } : { end, bytes, detail })
   }
 
   #lend(content: Content): Lent {

@@ -1,6 +1,7 @@
-import type { Content, Waiting } from './content.ts'
+import type { Waiting } from './content.ts'
 import type { Outbox, Outlet, Sender } from './datagrams.ts'
 import type { NativeUdp, Pinned } from './native.ts'
+import type { NativeContent } from './native-content.ts'
 import type { FromWorker, ToWorker } from './native-messages.ts'
 import { ackBlock, decodePacket, errorCode, errorPacket, writeDataHeader } from './packet.ts'
 import { Transfer, type Verdict } from './transfer.ts'
@@ -28,10 +29,10 @@ export interface Means {
 /** One transfer by system calls: the same machine as over dgram, other hands and feet. */
 export class NativeTransfer implements Waiting, Sender {
   readonly job: number
-  readonly #content: Content
+  readonly #content: NativeContent
   readonly #machine: Transfer
   readonly #means: Means
-  readonly #remote: Pinned
+  readonly #remote: Pinned<Buffer>
   readonly #remoteLength: number
   readonly #oack: Uint8Array | undefined
   /** Packets in one send; 1 where segmentation is of no use or has failed. */
@@ -40,7 +41,7 @@ export class NativeTransfer implements Waiting, Sender {
   #blockedAt = 0
   #over = false
 
-  constructor(message: CarryMessage, content: Content, means: Means) {
+  constructor(message: CarryMessage, content: NativeContent, means: Means) {
     const { blksize, windowsize, timeoutMs, remote, oack } = message
     this.#means = means
     this.job = message.job
@@ -169,7 +170,7 @@ export class NativeTransfer implements Waiting, Sender {
         const position = (n - 1) * blksize
         const octets = Math.min(blksize, size - position)
         writeDataHeader(outbox.bytes, at, n)
-        content.copy(position, octets, outbox.bytes, at + 4)
+        content.copyTo(position, octets, outbox.memory, at + 4)
         at += octets + 4
       }
       const segment = next - packet > 1 ? blksize + 4 : 0

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { Content, type Producer } from './content.ts'
 import { Inbox, Outbox } from './datagrams.ts'
 import { loadNative, type NativeUdp, readable, writable } from './native.ts'
+import { NativeContent } from './native-content.ts'
 import {
   type FromWorker,
   heardSlots,
@@ -14,16 +14,13 @@ import {
 import type { NativeTransfer } from './native-transfer.ts'
 import { type ErrorCode, errorPacket } from './packet.ts'
 import { Patience } from './patience.ts'
-import { SharedPorts } from './shared-ports.ts'
+import { Ports, restMs } from './ports.ts'
+import { type PortMeans, SharedPort } from './shared-port.ts'
 
 /** How exactly deadlines are kept, and how soon this thread can be stopped. */
 const tickMs = 50
-/** Octets acknowledged before the reader of a ring hears of it. */
-const releaseBytes = 128 * 1024
 /** So many ports are looked into one by one; where there are more, the kernel is asked first which have something. */
 const fewPorts = 2
-/** How long ports without a transfer are kept for the next one. */
-const restMs = 2000
 
 /**
  * The thread of the native carrier. While transfers are on their way it lives in the kernel and hears the main thread by
@@ -36,9 +33,10 @@ class Loop {
   readonly #bell: number
   readonly #epoll: number
   readonly #outbox: Outbox
-  readonly #ports: SharedPorts
+  readonly #ports = new Ports<SharedPort>()
+  readonly #means: PortMeans
   readonly #byJob = new Map<number, NativeTransfer>()
-  readonly #contents = new Map<number, Content>()
+  readonly #contents = new Map<number, NativeContent>()
   readonly #patience = new Patience(availableParallelism())
   #resting: NodeJS.Timeout | undefined
   #closed = false
@@ -52,7 +50,7 @@ class Loop {
     this.#bell = udp.bell()
     udp.watch(this.#epoll, this.#bell, readable, 'add')
     this.#outbox = new Outbox(udp)
-    this.#ports = new SharedPorts({
+    this.#means = {
       udp,
       epoll: this.#epoll,
       inbox: new Inbox(udp),
@@ -65,7 +63,7 @@ class Loop {
         this.#ports.left(from)
         this.#tell(message)
       },
-    })
+    }
     port.on('message', (message: ToWorker) => {
       this.#hear(message)
       this.#run()
@@ -125,7 +123,7 @@ class Loop {
         continue
       }
       // One that was closed a moment ago has no port any more.
-      const port = this.#ports.find(fd)
+      const port = this.#ports.open.find((one) => one.fd === fd)
       const events = udp.readyEvents(i)
       if (port && (events & writable) !== 0) port.writable()
       if (port && (events & ~writable) !== 0) port.receive()
@@ -146,7 +144,7 @@ class Loop {
   #hear(message: ToWorker): void {
     switch (message.type) {
       case 'content':
-        this.#contents.set(message.content, this.#content(message))
+        this.#contents.set(message.content, new NativeContent(message, this.#udp, (told) => this.#tell(told)))
         break
       case 'filled':
         this.#contents.get(message.content)?.advance(message.filled)
@@ -176,31 +174,17 @@ class Loop {
     const content = this.#contents.get(message.content)
     if (!content) return
     try {
-      const transfer = this.#ports.for(message).carry(message, content)
+      const port = this.#ports.pick(
+        (one) => one.takes(message),
+        () => new SharedPort(message, this.#means),
+      )
+      const transfer = port.carry(message, content)
       this.#byJob.set(transfer.job, transfer)
       transfer.start(performance.now())
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error)
       this.#tell({ type: 'settled', job: message.job, end: 'failed', bytes: 0, detail })
     }
-  }
-
-  #content(message: Extract<ToWorker, { type: 'content' }>): Content {
-    const { content: id, size, filled, buffer, ring } = message
-    let released = 0
-    const producer: Producer = {
-      pull: () => this.#tell({ type: 'pull', content: id }),
-      release: (position) => {
-        if (!ring || (position < released + releaseBytes && position < size)) return
-        released = position
-        this.#tell({ type: 'release', content: id, position })
-      },
-      retain: () => undefined,
-      leave: () => undefined,
-    }
-    const content = new Content(size, buffer, producer)
-    content.filled = filled
-    return content
   }
 
   #tell(message: FromWorker): void {

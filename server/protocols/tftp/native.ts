@@ -10,7 +10,10 @@ import { endianness, platform } from 'node:os'
  * up to 64 packets (UDP_SEGMENT), and nothing of it makes garbage. Node's dgram offers none of that.
  */
 export interface NativeUdp {
-  pinned(length: number): Pinned
+  pinned(length: number): Pinned<Buffer>
+  /** Memory that is there already, a SharedArrayBuffer's for example. */
+  pin(bytes: Uint8Array): Pinned
+  copy(from: Pinned, fromAt: number, length: number, to: Pinned, toAt: number): void
   /** A non-blocking datagram socket, or -1. */
   socket(family: 4 | 6): number
   bind(fd: number, address: Pinned, length: number): number
@@ -37,8 +40,8 @@ export interface NativeUdp {
 }
 
 /** Memory that stays where it is, with its address. The view keeps it alive: hold on to this object while it is in use. */
-export interface Pinned {
-  readonly bytes: Buffer
+export interface Pinned<Bytes extends Uint8Array = Uint8Array> {
+  readonly bytes: Bytes
   readonly address: number
 }
 
@@ -98,12 +101,15 @@ function nativeUdp(koffi: Koffi, eventBytes: number): NativeUdp {
     eventfd: libc.func('int eventfd(uint32_t, int)'),
     read: libc.func('int64_t read(int, uintptr_t, size_t)'),
     write: libc.func('int64_t write(int, uintptr_t, size_t)'),
+    // Of its pointer, which is ours, nothing is needed.
+    memcpy: libc.func('int memcpy(uintptr_t, uintptr_t, size_t)'),
   }
-  const pinned = (length: number): Pinned => {
-    // Not from Buffer's pool: this memory is its own, and V8 does not move what lies outside its heap.
-    const bytes = Buffer.alloc(length)
-    return { bytes, address: Number(koffi.address(bytes)) }
-  }
+  const pin = <Bytes extends Uint8Array>(bytes: Bytes): Pinned<Bytes> => ({
+    bytes,
+    address: Number(koffi.address(bytes)),
+  })
+  // With memory of its own, outside V8's heap, in which things are moved.
+  const pinned = (length: number): Pinned<Buffer> => pin(Buffer.from(new ArrayBuffer(length)))
   const events = pinned(eventBytes * maxReady)
   const scratch = pinned(16)
   const dataAt = eventBytes - 8
@@ -113,6 +119,13 @@ function nativeUdp(koffi: Koffi, eventBytes: number): NativeUdp {
   }
   return {
     pinned,
+    pin,
+    copy: (from, fromAt, length, to, toAt) => {
+      if (fromAt < 0 || toAt < 0) throw new RangeError('a place before the beginning')
+      fits(from, fromAt + length)
+      fits(to, toAt + length)
+      call.memcpy(to.address + toAt, from.address + fromAt, length)
+    },
     socket: (family) => call.socket(family === 6 ? AF_INET6 : AF_INET, SOCK_DGRAM_NONBLOCK_CLOEXEC, 0),
     bind: (fd, address, length) => call.bind(fd, address.address, fits(address, length)),
     close: (fd) => {

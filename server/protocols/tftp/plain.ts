@@ -1,29 +1,37 @@
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
-import { Failure } from '../../core/failure.ts'
 import type { Carriage, Carrier, Job, JobResult } from './carrier.ts'
 import type { Waiting } from './content.ts'
 import { ackBlock, decodePacket, errorCode, errorPacket, writeDataHeader } from './packet.ts'
+import { PlainPort } from './plain-port.ts'
+import { Ports, restMs } from './ports.ts'
 import { wireError } from './request.ts'
 import { Transfer, type Verdict } from './transfer.ts'
 
 /** How exactly deadlines are kept. One timer looks after all transfers: a timer each would be re-armed per packet. */
 const tickMs = 50
 
-/** Transfers over Node's dgram sockets, each from a port of its own (RFC 1350 section 4). */
+/** Transfers over Node's dgram sockets. */
 export class PlainCarrier implements Carrier {
+  readonly #ports = new Ports<PlainPort>()
   readonly #running = new Set<PlainCarriage>()
   #ticker: NodeJS.Timeout | undefined
+  #resting: NodeJS.Timeout | undefined
 
   carry(job: Job): Carriage {
-    const carriage = new PlainCarriage(job, () => this.#ended(carriage))
+    const port = this.#ports.pick(
+      (one) => one.takes(job),
+      () => new PlainPort(job, (broken) => this.#ports.close(broken)),
+    )
+    const carriage = new PlainCarriage(job, port, () => this.#ended(carriage, port))
     this.#running.add(carriage)
     this.#ticker ??= setInterval(() => this.#tick(), tickMs)
-    carriage.open()
+    port.enter(carriage)
     return carriage
   }
 
   async close(): Promise<void> {
     for (const carriage of this.#running) carriage.abort('server stops')
+    clearTimeout(this.#resting)
+    this.#ports.rest()
   }
 
   #tick(): void {
@@ -31,18 +39,23 @@ export class PlainCarrier implements Carrier {
     for (const carriage of this.#running) carriage.tick(nowMs)
   }
 
-  #ended(carriage: PlainCarriage): void {
+  #ended(carriage: PlainCarriage, port: PlainPort): void {
     this.#running.delete(carriage)
+    port.leave(carriage)
+    this.#ports.left(port)
     if (this.#running.size > 0) return
     clearInterval(this.#ticker)
     this.#ticker = undefined
+    clearTimeout(this.#resting)
+    this.#resting = setTimeout(() => this.#ports.rest(), restMs).unref()
   }
 }
 
-class PlainCarriage implements Carriage, Waiting {
-  readonly #job: Job
+/** One of them. */
+export class PlainCarriage implements Carriage, Waiting {
+  readonly job: Job
   readonly #machine: Transfer
-  readonly #socket: Socket
+  readonly #port: PlainPort
   readonly #ended: () => void
   /** Room for one window. Sent in place, so it is not touched while the kernel has not taken all of it. */
   #window: Buffer
@@ -50,42 +63,34 @@ class PlainCarriage implements Carriage, Waiting {
   #settled = false
   readonly #onSent = (error: Error | null): void => {
     this.#unsent--
-    if (error && !transient(error)) this.#settle({ end: 'failed', bytes: this.#machine.ackedBytes, error })
+    if (error && !transient(error)) this.fail(error)
   }
 
-  constructor(job: Job, ended: () => void) {
-    this.#job = job
+  constructor(job: Job, port: PlainPort, ended: () => void) {
+    this.job = job
+    this.#port = port
     this.#ended = ended
     const { blksize, windowsize, timeoutMs } = job.agreed
     const oack = job.oack !== undefined
     this.#machine = new Transfer({ size: job.content.size, blksize, windowsize, timeoutMs, oack })
     const packets = Math.min(windowsize, this.#machine.blocks)
     const lastOnly = this.#machine.blocks === 1
-    this.#window = Buffer.allocUnsafeSlow(lastOnly ? job.content.size + 4 : packets * (blksize + 4))
-    // The address is a literal: answering at once keeps the packet out of the resolver and its detour.
-    const lookup = (host: string, _: unknown, done: (e: null, address: string, family: number) => void) =>
-      done(null, host, job.family)
-    this.#socket = createSocket({ type: job.family === 6 ? 'udp6' : 'udp4', lookup: lookup as never })
+    this.#window = Buffer.allocUnsafe(lastOnly ? job.content.size + 4 : packets * (blksize + 4))
+    job.content.retain()
   }
 
   get heardMs(): number {
     return this.#machine.heardMs
   }
 
-  open(): void {
-    const socket = this.#socket
-    this.#job.content.retain()
-    socket.on('message', (bytes, from) => this.#received(bytes, from))
-    socket.on('error', (error) =>
-      this.#settle({
-        end: 'failed',
-        bytes: 0,
-        error: new Failure('unavailable', error.message, { cause: error }),
-      }),
-    )
-    socket.bind({ address: this.#job.localAddress, port: 0 }, () => {
-      if (!this.#settled) this.#obey(this.#machine.start(performance.now()))
-    })
+  /** The port is open. */
+  start(): void {
+    if (!this.#settled) this.#obey(this.#machine.start(performance.now()))
+  }
+
+  /** There is no port to be had, or no sending from it. */
+  fail(error: unknown): void {
+    this.#settle({ end: 'failed', bytes: this.#machine.ackedBytes, error })
   }
 
   abort(reason: string, quietly?: 'quietly'): void {
@@ -109,14 +114,9 @@ class PlainCarriage implements Carriage, Waiting {
     this.#settle({ end: 'failed', bytes: this.#machine.ackedBytes, error })
   }
 
-  #received(bytes: Buffer, from: RemoteInfo): void {
-    const { remotePort, remoteAddress } = this.#job
+  /** A datagram of our client. */
+  receive(bytes: Buffer): void {
     if (this.#settled) return
-    if (from.port !== remotePort || from.address !== remoteAddress) {
-      // RFC 1350 section 4: a stranger is told so, and the transfer goes on undisturbed. An ERROR is never answered.
-      if (bytes[1] !== 5) this.#answer(errorPacket(errorCode.unknownTransfer, 'unknown transfer ID'), from)
-      return
-    }
     const block = ackBlock(bytes)
     if (block >= 0) this.#obey(this.#machine.ack(block, performance.now()))
     else this.#refused(bytes)
@@ -147,7 +147,7 @@ class PlainCarriage implements Carriage, Waiting {
 
   #send(): void {
     const machine = this.#machine
-    const { content, oack } = this.#job
+    const { content, oack } = this.job
     if (machine.to === 0) {
       if (oack) this.#answer(oack)
       return
@@ -159,7 +159,7 @@ class PlainCarriage implements Carriage, Waiting {
       return
     }
     machine.resume(performance.now())
-    if (this.#unsent > 0) this.#window = Buffer.allocUnsafeSlow(this.#window.length)
+    if (this.#unsent > 0) this.#window = Buffer.allocUnsafe(this.#window.length)
     let at = 0
     for (let packet = machine.from; packet <= machine.to; packet++) {
       const position = (packet - 1) * blksize
@@ -167,39 +167,21 @@ class PlainCarriage implements Carriage, Waiting {
       writeDataHeader(this.#window, at, packet)
       content.copy(position, length, this.#window, at + 4)
       this.#unsent++
-      this.#socket.send(
-        this.#window,
-        at,
-        length + 4,
-        this.#job.remotePort,
-        this.#job.remoteAddress,
-        this.#onSent,
-      )
+      this.#port.sendPart(this.#window, at, length + 4, this.job, this.#onSent)
       at += length + 4
     }
   }
 
-  #answer(packet: Uint8Array, to?: RemoteInfo): void {
-    try {
-      this.#socket.send(
-        packet,
-        to?.port ?? this.#job.remotePort,
-        to?.address ?? this.#job.remoteAddress,
-        () => undefined,
-      )
-    } catch {
-      // A socket that is not bound yet or is closed already has nothing to say any more.
-    }
+  #answer(packet: Uint8Array): void {
+    this.#port.send(packet, this.job.remotePort, this.job.remoteAddress)
   }
 
   #settle(result: JobResult): void {
     if (this.#settled) return
     this.#settled = true
-    this.#job.content.leave(this)
-    // Node sends what has been given to the socket before it closes it, if that is still waiting.
-    setImmediate(() => closeQuietly(this.#socket))
+    this.job.content.leave(this)
     this.#ended()
-    this.#job.settled(result)
+    this.job.settled(result)
   }
 }
 
@@ -214,12 +196,4 @@ function transient(error: Error): boolean {
     code === 'ECONNREFUSED' ||
     code === 'EPERM'
   )
-}
-
-function closeQuietly(socket: Socket): void {
-  try {
-    socket.close()
-  } catch {
-    // Closed already, or never bound.
-  }
 }

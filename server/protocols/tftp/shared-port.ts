@@ -1,16 +1,10 @@
-import type { Content } from './content.ts'
 import type { Inbox, Outbox, Outlet } from './datagrams.ts'
 import { type NativeUdp, type Pinned, readable, writable } from './native.ts'
+import type { NativeContent } from './native-content.ts'
 import { type CarryMessage, type Means, NativeTransfer, type Settled } from './native-transfer.ts'
 import { errorCode, errorPacket } from './packet.ts'
+import { type Port, Tenants } from './ports.ts'
 
-/** Transfers at once on one port. Each has one window under way, so that their ACKs always find room in the socket. */
-const maxTransfers = 256
-/**
- * Transfers that a port carries in its life. Then another one, with another number, takes over: RFC 1350 section 4 wants
- * numbers that are not soon met again.
- */
-const lifetime = 1024
 /** Asked for; what one gets without privilege (212,992 on most machines) is enough for all the ACKs of a port. */
 const roomBytes = 4 * 1024 * 1024
 
@@ -26,13 +20,10 @@ export interface PortMeans {
 }
 
 /**
- * A port of ours that many transfers share. To a client it is its transfer's identifier, as RFC 1350 section 4 has it; we
- * tell the transfers apart by where a packet comes from. So one call hears fifty clients, and one call answers them.
- *
- * What comes from an address that has no transfer here is answered with ERROR 5, unless it had one: a last ACK that comes
- * twice must not hit the next transfer of a boot ROM that always asks from the same port.
+ * A port that many transfers share: one call hears fifty clients, and one call answers them. What comes from an address
+ * that never had a transfer here is answered with ERROR 5 (RFC 1350 section 4).
  */
-export class SharedPort implements Outlet, Means {
+export class SharedPort implements Port, Outlet, Means {
   readonly fd: number
   readonly local: string
   readonly udp: NativeUdp
@@ -40,10 +31,9 @@ export class SharedPort implements Outlet, Means {
   readonly outlet: Outlet = this
   readonly #means: PortMeans
   readonly #family: 4 | 6
-  readonly #transfers = new Map<number, NativeTransfer>()
-  readonly #left = new Set<number>()
+  readonly #tenants = new Tenants<number, NativeTransfer>()
   readonly #blocked = new Set<NativeTransfer>()
-  readonly #stranger: Pinned
+  readonly #stranger: Pinned<Buffer>
 
   /** @throws Error when there is no socket to be had. */
   constructor(message: CarryMessage, means: PortMeans) {
@@ -69,12 +59,11 @@ export class SharedPort implements Outlet, Means {
   }
 
   get size(): number {
-    return this.#transfers.size
+    return this.#tenants.size
   }
 
-  /** Whether it has carried as many as it shall. */
   get spent(): boolean {
-    return this.#transfers.size + this.#left.size >= lifetime
+    return this.#tenants.spent
   }
 
   /** Whether packets wait for room in the socket. */
@@ -82,16 +71,13 @@ export class SharedPort implements Outlet, Means {
     return this.#blocked.size > 0
   }
 
-  /** Whether this transfer can be told apart here from all that are and were. */
   takes(message: CarryMessage): boolean {
-    if (this.local !== localOf(message) || this.size >= maxTransfers || this.spent) return false
-    const key = peerKey(message.remote, 0, this.#family)
-    return !this.#transfers.has(key) && !this.#left.has(key)
+    return this.local === localOf(message) && this.#tenants.takes(peerKey(message.remote, 0, this.#family))
   }
 
-  carry(message: CarryMessage, content: Content): NativeTransfer {
+  carry(message: CarryMessage, content: NativeContent): NativeTransfer {
     const transfer = new NativeTransfer(message, content, this)
-    this.#transfers.set(peerKey(transfer.remote, 0, this.#family), transfer)
+    this.#tenants.enter(peerKey(transfer.remote, 0, this.#family), transfer)
     return transfer
   }
 
@@ -104,11 +90,11 @@ export class SharedPort implements Outlet, Means {
     for (let i = 0; i < count; i++) {
       const sender = inbox.sender(i)
       const key = peerKey(inbox.senders, sender, this.#family)
-      const transfer = this.#transfers.get(key)
+      const transfer = this.#tenants.find(key)
       if (transfer?.isFrom(inbox.senders, sender)) {
         this.#means.heard(transfer.job, nowMs)
         transfer.receive(inbox.bytes, inbox.start(i), inbox.lengthOf(i), nowMs)
-      } else if (!this.#left.has(key) && answerable(inbox, i)) this.#refuse(inbox.senders, sender)
+      } else if (!this.#tenants.hasLeft(key) && answerable(inbox, i)) this.#refuse(inbox.senders, sender)
     }
     outbox.flush()
     return count
@@ -131,9 +117,7 @@ export class SharedPort implements Outlet, Means {
   }
 
   settled(transfer: NativeTransfer, message: Settled): void {
-    const key = peerKey(transfer.remote, 0, this.#family)
-    this.#transfers.delete(key)
-    this.#left.add(key)
+    this.#tenants.leave(peerKey(transfer.remote, 0, this.#family))
     this.#blocked.delete(transfer)
     this.#means.settled(this, transfer, message)
   }
