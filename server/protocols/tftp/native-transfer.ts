@@ -15,13 +15,18 @@ const notData = 0
 export type CarryMessage = Extract<ToWorker, { type: 'carry' }>
 export type Settled = Extract<FromWorker, { type: 'settled' }>
 
+/** A socket that has had no room for so long stands before a dead line. */
+const maxBlockedMs = 30_000
+
 /** What a transfer needs of the world. */
 export interface Means {
   readonly udp: NativeUdp
   readonly outbox: Outbox
   /** The socket that it shares with others. */
   readonly outlet: Outlet
-  /** Call `unblocked` when the socket has room again. */
+  /** The socket has no room, and others wait for it already. */
+  readonly full: boolean
+  /** Call `unblocked` when it has room again. */
   blocked(transfer: NativeTransfer): void
   settled(transfer: NativeTransfer, message: Settled): void
 }
@@ -37,8 +42,9 @@ export class NativeTransfer implements Waiting, Sender {
   readonly #oack: Uint8Array | undefined
   /** Packets in one send; 1 where segmentation is of no use or has failed. */
   #batch: number
-  /** The packet at which the socket was full; 0 when it is not. */
+  /** The packet at which the socket was full, and since when; 0 when it is not. */
   #blockedAt = 0
+  #blockedMs = 0
   #over = false
 
   constructor(message: CarryMessage, content: NativeContent, means: Means) {
@@ -72,6 +78,7 @@ export class NativeTransfer implements Waiting, Sender {
 
   tick(nowMs: number): void {
     if (nowMs >= this.#machine.deadlineMs) this.#obey(this.#machine.timer(nowMs))
+    else if (this.#blockedAt > 0 && nowMs - this.#blockedMs > maxBlockedMs) this.#settle('silent')
   }
 
   /** Whether the `struct sockaddr` at `at` is our client's: port and address, of four octets or of sixteen; not IPv6's flow label. */
@@ -119,10 +126,8 @@ export class NativeTransfer implements Waiting, Sender {
    */
   unsent(packet: number, full: boolean): void {
     if (this.#over || packet === notData) return
-    if (full) {
-      this.#blockedAt = this.#blockedAt === 0 ? packet : Math.min(this.#blockedAt, packet)
-      this.#means.blocked(this)
-    } else if (this.#batch > 1) {
+    if (full) this.#block(packet)
+    else if (this.#batch > 1) {
       this.#batch = 1
       this.#sendPackets(packet)
     }
@@ -131,7 +136,17 @@ export class NativeTransfer implements Waiting, Sender {
   unblocked(): void {
     const at = this.#blockedAt
     this.#blockedAt = 0
-    if (at > 0 && !this.#over) this.#sendPackets(at)
+    if (at === 0 || this.#over) return
+    this.#machine.resume(performance.now())
+    this.#sendPackets(at)
+  }
+
+  /** It waits for its turn. That the client does not answer meanwhile is not its fault. */
+  #block(packet: number): void {
+    if (this.#blockedAt === 0) this.#blockedMs = performance.now()
+    this.#blockedAt = this.#blockedAt === 0 ? packet : Math.min(this.#blockedAt, packet)
+    this.#machine.hold()
+    this.#means.blocked(this)
   }
 
   #obey(verdict: Verdict): void {
@@ -159,7 +174,11 @@ export class NativeTransfer implements Waiting, Sender {
 
   /** The window from a packet on, in as few pieces as possible. All but the very last packet of a file are equally long. */
   #sendPackets(first: number): void {
-    const { outbox, outlet } = this.#means
+    const { outbox, outlet, full } = this.#means
+    if (full) {
+      this.#block(first)
+      return
+    }
     const content = this.#content
     const { blksize, size, to } = this.#machine
     for (let packet = first; packet <= to; ) {
