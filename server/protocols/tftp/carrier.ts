@@ -27,6 +27,9 @@ export interface JobResult {
   readonly error?: unknown
 }
 
+/** A socket that has had no room for so long stands before a dead line. */
+export const maxBlockedMs = 30_000
+
 /** A transfer on its way. */
 export interface Carriage {
   /** When the client was last heard, on performance.now()'s clock; -1 for never. */

@@ -1,3 +1,4 @@
+import { maxBlockedMs } from './carrier.ts'
 import type { Waiting } from './content.ts'
 import type { Outbox, Outlet, Sender } from './datagrams.ts'
 import type { NativeUdp, Pinned } from './native.ts'
@@ -14,9 +15,6 @@ const notData = 0
 
 export type CarryMessage = Extract<ToWorker, { type: 'carry' }>
 export type Settled = Extract<FromWorker, { type: 'settled' }>
-
-/** A socket that has had no room for so long stands before a dead line. */
-const maxBlockedMs = 30_000
 
 /** What a transfer needs of the world. */
 export interface Means {
@@ -184,6 +182,8 @@ export class NativeTransfer implements Waiting, Sender {
     for (let packet = first; packet <= to; ) {
       const next = Math.min(packet + this.#batch, to + 1)
       const start = outbox.room(outlet, (next - packet) * (blksize + 4))
+      // Making room, it has sent what was there, and may have found the socket full: what follows has to wait, too.
+      if (this.#blockedAt > 0) return
       let at = start
       for (let n = packet; n < next; n++) {
         const position = (n - 1) * blksize

@@ -163,6 +163,8 @@ class Loop {
         break
       case 'close':
         this.#closed = true
+        clearTimeout(this.#resting)
+        for (const port of this.#ports.open) this.#ports.close(port)
         this.#udp.close(this.#epoll)
         this.#udp.close(this.#bell)
         this.#tell({ type: 'closed' })

@@ -1,4 +1,4 @@
-import type { Carriage, Carrier, Job, JobResult } from './carrier.ts'
+import { type Carriage, type Carrier, type Job, type JobResult, maxBlockedMs } from './carrier.ts'
 import type { Waiting } from './content.ts'
 import { ackBlock, decodePacket, errorCode, errorPacket, writeDataHeader } from './packet.ts'
 import { PlainPort } from './plain-port.ts'
@@ -60,9 +60,15 @@ export class PlainCarriage implements Carriage, Waiting {
   /** Room for one window. Sent in place, so it is not touched while the kernel has not taken all of it. */
   #window: Buffer
   #unsent = 0
+  /** Since when packets have been waiting for room in the socket while it was time to repeat them; 0 for not. */
+  #heldMs = 0
   #settled = false
   readonly #onSent = (error: Error | null): void => {
     this.#unsent--
+    if (this.#unsent === 0 && this.#heldMs > 0) {
+      this.#heldMs = 0
+      this.#machine.resume(performance.now())
+    }
     if (error && !transient(error)) this.fail(error)
   }
 
@@ -100,6 +106,12 @@ export class PlainCarriage implements Carriage, Waiting {
   }
 
   tick(nowMs: number): void {
+    if (nowMs < this.#machine.deadlineMs) return
+    if (this.#unsent > 0) {
+      // The client does not have them yet, and is not to blame.
+      if (this.#heldMs === 0) this.#heldMs = nowMs
+      if (nowMs - this.#heldMs < maxBlockedMs) return
+    }
     this.#obey(this.#machine.timer(nowMs))
   }
 
