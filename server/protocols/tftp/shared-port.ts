@@ -34,6 +34,8 @@ export class SharedPort implements Port, Outlet, Means {
   readonly #tenants = new Tenants<number, NativeTransfer>()
   readonly #blocked = new Set<NativeTransfer>()
   readonly #stranger: Pinned<Buffer>
+  /** From then on the descriptor's number may be somebody else's. */
+  #closed = false
 
   /** @throws Error when there is no socket to be had. */
   constructor(message: CarryMessage, means: PortMeans) {
@@ -84,6 +86,7 @@ export class SharedPort implements Port, Outlet, Means {
   /** Takes what has come in and answers it; how much that was. */
   receive(): number {
     const { inbox, outbox } = this.#means
+    if (this.#closed) return 0
     const count = inbox.receive(this.fd)
     if (count === 0) return 0
     const nowMs = performance.now()
@@ -102,6 +105,7 @@ export class SharedPort implements Port, Outlet, Means {
 
   /** The socket has room again. */
   writable(): void {
+    if (this.#closed) return
     const { udp, epoll, outbox } = this.#means
     const blocked = [...this.#blocked]
     this.#blocked.clear()
@@ -124,11 +128,13 @@ export class SharedPort implements Port, Outlet, Means {
 
   close(): void {
     this.outbox.flush()
+    this.#closed = true
     this.udp.close(this.fd)
   }
 
   #refuse(senders: Buffer, at: number): void {
     const { outbox } = this
+    if (this.#closed) return
     const length = this.#family === 6 ? 28 : 16
     const packet = errorPacket(errorCode.unknownTransfer, 'unknown transfer ID')
     senders.copy(this.#stranger.bytes, 0, at, at + length)
