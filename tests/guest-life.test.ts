@@ -149,6 +149,10 @@ describe('an installation', () => {
     expect(await stateOf('web01')).toBe('installed')
     const disk = await boot('web01')
     expect(disk).toMatch(/SAY treeboot: web01 is installed since .*; again: treeboot install web01/)
+    // What the API shows is what the loader gets: with the way to the disk from iPXE under UEFI.
+    const shown = await ask(desk, '/api/v1/guests/web01/plan?as=ipxe')
+    expect(shown.body).toContain('next-server 127.0.0.1')
+    expect(shown.body).toBe((await ask(desk, '/boot/web01/ipxe')).body)
     await app.stop()
     await start()
     expect(await boot('web01')).toBe(disk)

@@ -5,7 +5,8 @@ import { explainBoot } from '../core/boot/explain.ts'
 import type { BootWorld } from '../core/boot/plan-boot.ts'
 import { Failure } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
-import { planAs } from '../publish/loader-plan.ts'
+import type { Requester } from '../files/source.ts'
+import { loaderOptions, planAs } from '../publish/loader-plan.ts'
 import { type Format, formatContentType, renderPlan } from '../render/render.ts'
 import type { Chronicle } from '../store/chronicle.ts'
 import { requireAdmin } from './admin.ts'
@@ -17,6 +18,7 @@ export interface ApiParts {
   readonly snapshot: () => Snapshot
   /** What decisions for this client rest on. */
   readonly world: (req: IncomingMessage) => BootWorld
+  readonly requester: (req: IncomingMessage) => Requester
   readonly chronicle: Chronicle
   readonly isAdmin: (token: string) => boolean
 }
@@ -47,7 +49,10 @@ export function apiRouter(parts: ApiParts): Router {
   })
   router.get('/guests/:name/plan', (req, res) => {
     const as = formatOf(req.query.as)
-    sendPlan(res, renderPlan(planAs(guestOf(parts.snapshot(), req.params.name), as, world(req)), as), as)
+    const guest = guestOf(parts.snapshot(), req.params.name)
+    const seen = world(req)
+    const options = loaderOptions(parts.requester(req), seen)
+    sendPlan(res, renderPlan(planAs(guest, as, seen), as, options), as)
   })
   router.get('/problems', (_req, res) => void res.json(parts.snapshot().problems))
   router.get('/guests/:name/story', async (req, res) => {

@@ -69,7 +69,7 @@ export function webApp(parts: WebParts): (req: IncomingMessage, res: ServerRespo
     res.set('Content-Type', parts.metrics.contentType).send(await parts.metrics.text())
   })
   app.use('/api/v1/uploads', uploadsRouter(parts))
-  app.use('/api/v1', apiRouter({ ...parts, world: (req) => worldOf(parts, req) }))
+  app.use('/api/v1', apiRouter({ ...parts, world: (req) => worldOf(parts, req), requester: whoAsks }))
   app.use(
     (_req, res) =>
       void res.status(404).json({ error: 'not-found', message: 'no such path in the API; see /api/v1/' }),
