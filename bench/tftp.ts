@@ -1,5 +1,6 @@
 /**
- * The TFTP door beside its peers, in one run: `npx tsx bench/tftp.ts [rounds]`, as root (dnsmasq knows no port but 69).
+ * The TFTP door beside its peers, in one run: `npm run build && npx tsx bench/tftp.ts [rounds] [part of a cell's name]`, as
+ * root (dnsmasq knows no port but 69).
  *
  * tftpd-hpa, dnsmasq and atftpd as Debian builds them, our door with system calls, and our door with Node's sockets
  * ("plain"), each in its own process on 127.0.0.1, one load client for all. The rounds are interleaved; ratios are
