@@ -56,7 +56,7 @@ export function networkBoot({ snapshot, doors, source, lifeOf, seen }: NetworkBo
     if (firmware === undefined) return undefined
     const now = snapshot()
     const guest = now.guests.match(identityOf(client))?.guest
-    if (!ask.again) seen?.(client, firmware, guest)
+    if (!ask.again && !ask.otherSide) seen?.(client, firmware, guest)
     if (runsIpxe(firmware) && client.mac !== undefined) memory.ran(client.mac, 'ipxe')
     const named = guest && { guest: guest.name }
     const ignored = guest ? undefined : whyIgnored(now)

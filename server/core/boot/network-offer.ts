@@ -12,6 +12,8 @@ export interface NetworkAsk {
   readonly xid: number
   /** It asks again what it was offered, on port 4011. */
   readonly again: boolean
+  /** The same packet is being answered on another side of the network, too. */
+  readonly otherSide?: boolean
 }
 
 /** What it is told. The DHCP door writes it into a packet. */

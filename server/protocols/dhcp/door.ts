@@ -102,14 +102,13 @@ export class DhcpProxyDoor implements Listener {
     const type = answerType(packet, door)
     if (type === undefined) return
     const mac = Buffer.from(packet.chaddr).toString('hex')
-    // A broadcast cannot be told to have come by one interface, so each side answers with its own address.
-    for (const each of side ? [side] : this.#sockets.sides) {
-      if (this.#pending >= this.#limits.pending || !this.#rate.admit(mac, performance.now())) {
-        this.#note(from.address, 'more requests than are answered in this time')
-        return
-      }
-      void this.#answer(packet, type, door, each, from)
+    if (this.#pending >= this.#limits.pending || !this.#rate.admit(mac, performance.now())) {
+      this.#note(from.address, 'more requests than are answered in this time')
+      return
     }
+    // A broadcast cannot be told to have come by one interface, so each side answers with its own address.
+    const sides = side ? [side] : this.#sockets.sides
+    for (const [at, each] of sides.entries()) void this.#answer(packet, type, door, each, from, at > 0)
   }
 
   async #answer(
@@ -118,6 +117,7 @@ export class DhcpProxyDoor implements Listener {
     door: Door,
     side: Side,
     from: RemoteInfo,
+    otherSide: boolean,
   ): Promise<void> {
     const client = clientFacts(packet)
     this.#pending++
@@ -128,6 +128,7 @@ export class DhcpProxyDoor implements Listener {
         clientAddress: from.address === '0.0.0.0' ? '' : from.address,
         xid: packet.xid,
         again: type === 'ack',
+        otherSide,
       })
       if (!answer) return
       if (answer.kind === 'offer') {

@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache'
 
 export interface AnswerLimits {
-  /** Answers to one machine in ten seconds. Firmware sends a handful. */
+  /** Requests of one machine in ten seconds that are answered, on every side of the network. Firmware sends a handful. */
   readonly perClient: number
-  /** Answers in one second, to all together. */
+  /** Requests in one second, of all together. */
   readonly perSecond: number
   /** Decisions that are under way at once. */
   readonly pending: number

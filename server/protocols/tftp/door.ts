@@ -130,18 +130,28 @@ export class TftpDoor implements Listener {
 
   #requested(packet: ReadRequest, bytes: Buffer, from: RemoteInfo, ear: Ear): void {
     const key = `${from.address} ${from.port} ${ear.local.address}`
-    const admission = this.#sessions.admit(key, from.address, bytes, performance.now())
+    const nowMs = performance.now()
+    const admission = this.#sessions.admit(key, from.address, bytes, nowMs)
     if (admission === 'repeat') return
     if (admission === 'full') {
       this.#full(from)
-      return
+      const silent = this.#sessions.yielding(from.address, nowMs)
+      if (!silent) return
+      this.#sessions.remove(silent)
+      silent.carriage?.abort('never answered, and its place was needed', 'quietly')
     }
     const old = admission === 'anew' ? this.#sessions.find(key) : undefined
     if (old) {
       this.#sessions.remove(old)
       old.carriage?.abort('the client has asked anew', 'quietly')
     }
-    const session: Session = { key, client: from.address, request: Buffer.from(bytes), carriage: undefined }
+    const session: Session = {
+      key,
+      sinceMs: nowMs,
+      client: from.address,
+      request: Buffer.from(bytes),
+      carriage: undefined,
+    }
     this.#sessions.add(session)
     void this.#answer(packet, session, from, ear)
   }

@@ -10,6 +10,7 @@ export interface SessionLimits {
 /** A request that is being answered. */
 export interface Session {
   readonly key: string
+  readonly sinceMs: number
   readonly client: string
   readonly request: Uint8Array
   /** Once it moves packets. */
@@ -26,6 +27,9 @@ export type Admission = 'new' | 'repeat' | 'anew' | 'full'
 
 /** A transfer whose client was heard within this time is alive, and its request come late or twice. */
 const livelyMs = 1500
+
+/** A client that has not answered within this time makes room for another where there is none left. */
+const patienceMs = 2000
 
 /** The transfers on their way, by client address and port. */
 export class Sessions {
@@ -48,10 +52,21 @@ export class Sessions {
   admit(key: string, client: string, request: Uint8Array, nowMs: number): Admission {
     const known = this.#byKey.get(key)
     if (known) return sameBytes(known.request, request) && lively(known, nowMs) ? 'repeat' : 'anew'
-    const full =
-      this.#byKey.size >= this.#limits.transfers ||
-      (this.#perClient.get(client) ?? 0) >= this.#limits.perClient
-    return full ? 'full' : 'new'
+    return this.#full(client) ? 'full' : 'new'
+  }
+
+  /**
+   * Where there is no room: the session that has to give way to this client, the oldest one that nobody ever answered. A
+   * request costs nothing and can be sent in anybody's name, so whoever answers comes before whoever only asks.
+   */
+  yielding(client: string, nowMs: number): Session | undefined {
+    const ownOnly = (this.#perClient.get(client) ?? 0) >= this.#limits.perClient
+    for (const session of this.#byKey.values()) {
+      if (nowMs - session.sinceMs < patienceMs) return undefined
+      if (ownOnly && session.client !== client) continue
+      if ((session.carriage?.heardMs ?? 0) === -1) return session
+    }
+    return undefined
   }
 
   add(session: Session): void {
@@ -65,6 +80,13 @@ export class Sessions {
     const left = (this.#perClient.get(session.client) ?? 1) - 1
     if (left > 0) this.#perClient.set(session.client, left)
     else this.#perClient.delete(session.client)
+  }
+
+  #full(client: string): boolean {
+    return (
+      this.#byKey.size >= this.#limits.transfers ||
+      (this.#perClient.get(client) ?? 0) >= this.#limits.perClient
+    )
   }
 
   *[Symbol.iterator](): Iterator<Session> {

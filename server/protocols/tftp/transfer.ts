@@ -33,6 +33,8 @@ const retries = 5
  * only. Until then it is the OACK or one block of 512 octets: a window needs an acknowledged OACK.
  */
 const firstRetries = 3
+/** Nobody who never answered is waited for longer than this at a time, whatever timeout was asked for in his name. */
+const maxFirstTimeoutMs = 4000
 /** The back-off doubles up to this, or stays at the agreed timeout where that is longer. */
 const maxTimeoutMs = 8000
 /** On a very bad line most copies get lost: after this many unanswered ones a repeated ACK is believed again. */
@@ -190,6 +192,7 @@ export class Transfer {
   }
 
   #waitMs(): number {
+    if (this.heardMs === -1) return Math.min(this.#timeoutMs * 2 ** this.#tries, maxFirstTimeoutMs)
     return Math.min(this.#timeoutMs * 2 ** this.#tries, Math.max(maxTimeoutMs, this.#timeoutMs))
   }
 }

@@ -256,6 +256,24 @@ describe('many, and nonsense', () => {
   })
 })
 
+test('a machine is answered on every side, however many there are, and seen once', async () => {
+  const sides = Object.fromEntries(
+    Array.from({ length: 60 }, (_, n) => [
+      `v${n}`,
+      [{ address: `127.0.2.${n + 1}`, family: 'IPv4', internal: true, netmask: '', mac: '', cidr: null }],
+    ]),
+  )
+  const { send, hears, asked } = await world(undefined, {
+    interfaces: Object.keys(sides),
+    localInterfaces: () => sides as never,
+    limits: { perClient: 3 },
+  })
+  for (const xid of [1, 2, 3]) await send(discover(clients.uefi, { xid }))
+  await until(() => hears.length === 180, 'an answer from every side each time')
+  expect(new Set(hears.map(({ siaddr }) => siaddr)).size).toBe(60)
+  expect(asked.filter(({ otherSide }) => !otherSide)).toHaveLength(3)
+})
+
 describe('opening and closing', () => {
   test('a port that is taken is named, with the way out', async () => {
     const taken = await ear(broadcast)

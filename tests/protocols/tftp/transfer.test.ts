@@ -54,6 +54,23 @@ describe('a transfer in good weather', () => {
   })
 })
 
+test.each([1000, 255_000])(
+  'nobody is waited for long who never answered, with a timeout of %i ms',
+  (timeoutMs) => {
+    const machine = new Transfer(terms({ oack: true, timeoutMs }))
+    machine.start(0)
+    let [nowMs, sent] = [0, 1]
+    for (;;) {
+      nowMs = machine.deadlineMs
+      const verdict = machine.timer(nowMs)
+      if (verdict !== 'send') break
+      sent++
+    }
+    expect(sent).toBe(4)
+    expect(nowMs).toBeLessThanOrEqual(16_000)
+  },
+)
+
 describe('repeated and late ACKs', () => {
   test('the first repetition of an ACK is answered at once, the second is not', () => {
     const machine = new Transfer(terms())
