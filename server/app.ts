@@ -92,6 +92,7 @@ export function createApp(options: AppOptions): App {
     renderer,
     memory: chronicle,
     views,
+    uuidOf: (mac) => machines.uuidOf(mac),
     onWarnings: (guest, warnings) => {
       for (const message of warnings)
         events.emit({ type: 'trouble', where: `answer file of ${guest.name}`, message })

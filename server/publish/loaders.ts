@@ -40,6 +40,8 @@ export interface LoaderOptions {
   readonly decided?: (decision: LoaderDecision) => void
   readonly memory?: GuestMemory
   readonly views?: TreeViews
+  /** The UUID that belongs to a MAC, where a machine has said both when it asked by DHCP. */
+  readonly uuidOf?: (mac: string) => string | undefined
 }
 
 /** `/boot/<guest>/...`: what this guest would boot, once for each that may ask. */
@@ -100,7 +102,7 @@ const rootPaths = ['/boot.ipxe', '/autoexec.ipxe']
 /** Menus kept: a few loaders, a few addresses of ours. What clients claim in `Host` must not fill memory. */
 const mostMenus = 64
 
-function createLoaders({ snapshot, doors, decided, memory, views }: LoaderOptions) {
+function createLoaders({ snapshot, doors, decided, memory, views, uuidOf }: LoaderOptions) {
   /** Menus of unknown machines: the same text for all that reach us the same way, and long with many trees. */
   const menus = new Map<string, string>()
 
@@ -122,8 +124,15 @@ function createLoaders({ snapshot, doors, decided, memory, views }: LoaderOption
     return text
   }
 
+  /** Debian's signed GRUB says its MAC alone, also for a guest that is known by its UUID. */
+  function withUuid(facts: BootFacts): BootFacts {
+    if (facts.uuid !== undefined || snapshot().guests.match(facts)) return facts
+    const uuid = facts.macs?.map((mac) => uuidOf?.(mac)).find((each) => each !== undefined)
+    return uuid === undefined ? facts : { ...facts, uuid }
+  }
+
   async function answer(
-    facts: BootFacts,
+    said: BootFacts,
     as: Format,
     path: CleanPath,
     who: Requester,
@@ -131,6 +140,7 @@ function createLoaders({ snapshot, doors, decided, memory, views }: LoaderOption
   ): Promise<string | undefined> {
     await memory?.fresh()
     const now = snapshot()
+    const facts = withUuid(said)
     const world = worldFor(now, doors(), who, memory?.lifeOf, views)
     const decision = decideFor(facts, world)
     if (!decision) {
@@ -159,7 +169,7 @@ function createLoaders({ snapshot, doors, decided, memory, views }: LoaderOption
     path: CleanPath,
     who: Requester,
   ): Promise<string | undefined> {
-    if (!snapshot().guests.match(facts)) {
+    if (!snapshot().guests.match(withUuid(facts))) {
       memory?.unknown(facts, who)
       return undefined
     }

@@ -30,6 +30,8 @@ export interface NamespaceParts {
   readonly memory?: GuestMemory
   /** Which version of a published tree each client sees. */
   readonly views?: TreeViews
+  /** The UUID that belongs to a MAC, where a machine has said both. */
+  readonly uuidOf?: (mac: string) => string | undefined
 }
 
 /** The whole namespace: one table, read from top to bottom. Every door carries exactly this. */

@@ -2,6 +2,7 @@ import type { Snapshot } from '../catalog/snapshot.ts'
 import { type ClientFacts, classifyFirmware, type Firmware, runsIpxe } from '../core/boot/firmware.ts'
 import { type LoaderCandidate, type LoaderKind, loaderCandidates } from '../core/boot/loader-choice.ts'
 import { createLoaderMemory } from '../core/boot/loader-memory.ts'
+import { createMachineNames } from '../core/boot/machine-names.ts'
 import {
   decideOffer,
   type NetworkAnswer,
@@ -33,11 +34,14 @@ export interface NetworkBoot {
   readonly decide: (ask: NetworkAsk) => Promise<NetworkAnswer | undefined>
   /** A loader asked for this path: it runs. */
   readonly fetched: (path: string) => void
+  /** The UUID that a machine has said beside this MAC when it asked by DHCP. */
+  readonly uuidOf: (mac: string) => string | undefined
 }
 
 /** What a machine is offered by DHCP: from its packet, the snapshot, and the loaders that are there. */
 export function networkBoot({ snapshot, doors, source, lifeOf, seen }: NetworkBootParts): NetworkBoot {
   const memory = createLoaderMemory()
+  const names = createMachineNames()
 
   async function firstThere(
     candidates: readonly LoaderCandidate[],
@@ -54,6 +58,7 @@ export function networkBoot({ snapshot, doors, source, lifeOf, seen }: NetworkBo
     const { client } = ask
     const firmware = classifyFirmware(client)?.firmware
     if (firmware === undefined) return undefined
+    if (client.mac !== undefined && client.uuid !== undefined) names.met(client.mac, client.uuid)
     const now = snapshot()
     const guest = now.guests.match(identityOf(client))?.guest
     if (!ask.again && !ask.otherSide) seen?.(client, firmware, guest)
@@ -86,20 +91,24 @@ export function networkBoot({ snapshot, doors, source, lifeOf, seen }: NetworkBo
 
   return {
     decide,
+    uuidOf: names.uuidOf,
     fetched(path) {
       const kind = loaderAsking(path)
-      const mac =
-        kind &&
-        path
-          .split(/[/]|grub\.cfg-/)
-          .map(canonicalMac)
-          .find((each) => each !== undefined)
+      const mac = kind && macIn(path, names.macOf)
       if (kind && mac !== undefined) memory.ran(mac, kind)
     },
   }
 }
 
-/** `/boot/by/<mac>/grub.cfg`, `/grub.cfg-01-<mac>`, `/pxelinux.cfg/01-<mac>` */
+/** The MAC in a path that a loader asks for, or the one that belongs to the UUID in it. */
+function macIn(path: string, macOf: (uuid: string) => string | undefined): string | undefined {
+  const parts = path.split(/[/]|grub\.cfg-/)
+  const named = (read: (part: string) => string | undefined) =>
+    parts.map(read).find((each) => each !== undefined)
+  return named(canonicalMac) ?? named(macOf)
+}
+
+/** `/boot/by/<mac>/grub.cfg`, `/grub.cfg-01-<mac>`, `/grub.cfg-<uuid>`, `/pxelinux.cfg/01-<mac>` */
 function loaderAsking(path: string): LoaderKind | undefined {
   if (/\/grub\.cfg(-[^/]*)?$/.test(path)) return 'grub'
   if (/\/pxelinux\.cfg(\/[^/]*)?$/.test(path)) return 'pxelinux'

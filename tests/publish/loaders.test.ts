@@ -50,6 +50,7 @@ beforeEach(() => {
       snapshot: () => snapshot,
       doors: () => ({ http: { port: 8080 }, tftp: { port: 69 } }),
       decided: (decision) => decisions.push(decision),
+      uuidOf: (mac) => (mac === '52:54:00:00:00:44' ? uuid : undefined),
     }),
   )
 })
@@ -141,6 +142,11 @@ describe('names that mean everybody', () => {
       expect(await read('/boot/by/52-54-00-aa-bb-99//ipxe', http)).toContain('choose --default local')
     },
   )
+  test('a guest known by its UUID alone gets its plan from a GRUB that says its MAC alone', async () => {
+    expect(await read('/boot/by/52:54:00:00:00:44/grub.cfg')).toContain('inst.repo=')
+    expect(await read('/grub.cfg-01-52-54-00-00-00-44')).toContain('inst.repo=')
+    expect(decisions.map(({ guest }) => guest)).toEqual(['web01', 'web01'])
+  })
   test('unknown: ignore leaves strangers to the next name, and to their disk where there is none', async () => {
     snapshot = snapshotOf('ignore')
     expect(await read('/pxelinux.cfg/default')).toBeUndefined()

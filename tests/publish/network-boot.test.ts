@@ -214,6 +214,21 @@ describe('a loader that is never started', () => {
     boot.fetched(`/pxelinux.cfg/01-${mac.replaceAll(':', '-')}`)
     expect(await fileFor(clients.bios)).toBe('pxelinux.0')
   })
+
+  test('by the UUID, too, in either byte order: it belongs to the MAC that asked by DHCP', async () => {
+    const { fileFor, boot } = machineRoom()
+    const db01 = { uuid, mac: '52:54:00:00:00:07' }
+    await fileFor({ ...clients.uefi, ...db01 })
+    expect(await fileFor({ ...clients.uefi, ...db01 })).toBe('shimx64.efi')
+    expect(boot.uuidOf(db01.mac)).toBe(uuid)
+    boot.fetched(`/grub/grub.cfg-${uuid}`)
+    expect(await fileFor({ ...clients.uefi, ...db01 })).toBe('shimx64.efi')
+    const other = { uuid: '4c4c4544-0042-3510-8052-b4c04f4a3733', mac: '52:54:00:00:00:08' }
+    await fileFor({ ...clients.bios, ...other })
+    expect(await fileFor({ ...clients.bios, ...other })).toBe('pxelinux.0')
+    boot.fetched('/pxelinux.cfg/44454c4c-4200-1035-8052-b4c04f4a3733')
+    expect(await fileFor({ ...clients.bios, ...other })).toBe('pxelinux.0')
+  })
 })
 
 describe('loaders in the namespace', () => {

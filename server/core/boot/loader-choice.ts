@@ -89,7 +89,7 @@ function orderOf(question: LoaderQuestion): { kind: LoaderKind; why: string }[] 
     if (preference !== 'auto') return `loader: ${preference} is asked for, and there is none`
     if (kind === starts) return 'it started this before'
     if (refuses !== undefined && kind !== refuses)
-      return `it was sent ${refuses} last time and never started it: Secure Boot, perhaps`
+      return `it was sent ${refuses} last time and never started it${firmware === 'bios' ? '' : ': Secure Boot, perhaps'}`
     return `the default for ${firmware}`
   }
   const weight = (kind: LoaderKind): number => (kind === first ? 0 : kind === refuses ? 2 : 1)

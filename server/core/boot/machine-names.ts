@@ -1,0 +1,38 @@
+import { canonicalUuid, swapUuid } from '../guest/identity.ts'
+
+/**
+ * Which MAC and which UUID are one machine, as their DHCP requests have said. A loader that runs later tells us one of the
+ * two: Debian's signed GRUB its MAC alone, PXELINUX and GRUB's `grub.cfg-<uuid>` the UUID alone.
+ */
+export interface MachineNames {
+  met(mac: string, uuid: string): void
+  uuidOf(mac: string): string | undefined
+  /** Of a UUID in either byte order. */
+  macOf(uuid: string): string | undefined
+}
+
+/** Forgotten with the process, and bounded: a machine asks by DHCP each time it boots. */
+export function createMachineNames(mostMachines = 10_000): MachineNames {
+  const uuids = new Map<string, string>()
+  const macs = new Map<string, string>()
+  return {
+    met(mac, text) {
+      const uuid = canonicalUuid(text)
+      if (uuid === undefined) return
+      remember(uuids, mac, uuid, mostMachines)
+      remember(macs, uuid, mac, mostMachines)
+    },
+    uuidOf: (mac) => uuids.get(mac),
+    macOf(text) {
+      const uuid = canonicalUuid(text)
+      return uuid === undefined ? undefined : (macs.get(uuid) ?? macs.get(swapUuid(uuid)))
+    },
+  }
+}
+
+function remember(map: Map<string, string>, key: string, value: string, most: number): void {
+  map.delete(key)
+  const oldest = map.size >= most ? map.keys().next().value : undefined
+  if (oldest !== undefined) map.delete(oldest)
+  map.set(key, value)
+}
