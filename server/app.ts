@@ -93,6 +93,12 @@ export function createApp(options: AppOptions): App {
     memory: chronicle,
     views,
     uuidOf: (mac) => machines.uuidOf(mac),
+    handWritten: (path, { protocol, address }, facts) => {
+      machines.fetched(path)
+      const guest = snapshot().guests.match(facts)?.guest.name
+      const decision = `tftpboot${path}, written by hand`
+      events.emit({ type: 'boot', protocol, client: address, decision, ...(guest && { guest }) })
+    },
     onWarnings: (guest, warnings) => {
       for (const message of warnings)
         events.emit({ type: 'trouble', where: `answer file of ${guest.name}`, message })

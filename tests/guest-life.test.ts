@@ -342,6 +342,29 @@ describe('the inbox', () => {
   })
 })
 
+test('a boot configuration written by hand wins, and the log and explain say so', async () => {
+  const own = `pxelinux.cfg/01-${macs.web02}`
+  writeBelow(home.path, `tftpboot/${own}`, 'LABEL by-hand\n')
+  try {
+    expect(await boot('web02')).toBe('LABEL by-hand\n')
+    expect(events).toContainEqual({
+      type: 'boot',
+      protocol: 'http',
+      client: machine,
+      guest: 'web02',
+      decision: `tftpboot/${own}, written by hand`,
+    })
+    expect((await treeboot('explain', 'web02')).out).toMatch(
+      new RegExp(`\\nby hand +tftpboot/${own} +<- who asks for this name gets this file`),
+    )
+    const shown = await ask(desk, '/api/v1/guests/web02/explain')
+    expect(JSON.parse(shown.body).at(-1)).toMatchObject({ what: 'by hand', value: `tftpboot/${own}` })
+    expect((await treeboot('explain', 'web01')).out).not.toContain('by hand')
+  } finally {
+    rmSync(join(home.path, 'tftpboot'), { recursive: true })
+  }
+})
+
 test('a store that cannot be written stops no boot and says so', async () => {
   await boot('web01')
   meddle("create trigger full before insert on steps begin select raise(fail, 'disk is full'); end")

@@ -2,6 +2,8 @@ import type { Command } from 'commander'
 import { type Explanation, explainBoot } from '../core/boot/explain.ts'
 import type { GuestFacts } from '../core/guest/guest.ts'
 import { canonicalMac, canonicalUuid } from '../core/guest/identity.ts'
+import { diskSource } from '../files/disk.ts'
+import { handWrittenFor } from '../publish/hand-written.ts'
 import { worldFor } from '../publish/loader-plan.ts'
 import { remembered } from './guest-store.ts'
 import { type CliIo, exitCodes } from './io.ts'
@@ -20,7 +22,8 @@ export function registerExplain(program: Command, io: CliIo): void {
       const { snapshot, lifeOf } = await remembered(await oneShot(options, io), io)
       const facts = factsOf(who)
       const world = worldFor(snapshot, expectedDoors(snapshot.config), localRequester(), lifeOf)
-      const lines = explainBoot(facts, world)
+      const own = await handWrittenFor(diskSource(snapshot.config.paths.tftpboot), facts, snapshot.guests)
+      const lines = explainBoot(facts, world, own)
       const known = snapshot.guests.match(facts) !== undefined
       if (options.json) io.out(json({ asked: who, known, explanation: lines }))
       else io.out(describe(lines))

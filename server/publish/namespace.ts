@@ -2,14 +2,15 @@ import type { Snapshot } from '../catalog/snapshot.ts'
 import { planGuest } from '../core/boot/plan-boot.ts'
 import type { OpenDoors } from '../core/boot/urls.ts'
 import { Failure } from '../core/failure.ts'
-import type { Guest } from '../core/guest/guest.ts'
+import type { Guest, GuestFacts } from '../core/guest/guest.ts'
 import { diskSource } from '../files/disk.ts'
 import { withoutFolder } from '../files/hidden.ts'
-import { cleanPath, rootPath } from '../files/path.ts'
+import { type CleanPath, cleanPath, rootPath } from '../files/path.ts'
 import type { FileSource, Requester } from '../files/source.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
 import { answersSource, type InstallFacts } from './answers.ts'
 import type { GuestMemory } from './guest-memory.ts'
+import { handWrittenSource } from './hand-written.ts'
 import { hostLoadersSource, treeLoadersSource } from './host-loaders.ts'
 import { worldFor } from './loader-plan.ts'
 import { type LoaderDecision, loaderMounts } from './loaders.ts'
@@ -30,6 +31,8 @@ export interface NamespaceParts {
   readonly memory?: GuestMemory
   /** Which version of a published tree each client sees. */
   readonly views?: TreeViews
+  /** A machine was given a boot configuration that the operator has written by hand. */
+  readonly handWritten?: (path: CleanPath, who: Requester, facts: GuestFacts) => void
   /** The UUID that belongs to a MAC, where a machine has said both. */
   readonly uuidOf?: (mac: string) => string | undefined
 }
@@ -65,7 +68,10 @@ export function createNamespace(parts: NamespaceParts): FileSource {
     },
     {
       at: rootPath,
-      source: followed(() => snapshot().config.paths.tftpboot),
+      source: handWrittenSource(
+        followed(() => snapshot().config.paths.tftpboot),
+        (path, who, facts) => parts.handWritten?.(path, who, facts),
+      ),
       why: "the operator's own boot files: before the generated ones, so that they win",
     },
     {

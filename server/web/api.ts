@@ -5,7 +5,9 @@ import { explainBoot } from '../core/boot/explain.ts'
 import type { BootWorld } from '../core/boot/plan-boot.ts'
 import { Failure } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
+import { diskSource } from '../files/disk.ts'
 import type { Requester } from '../files/source.ts'
+import { handWrittenFor } from '../publish/hand-written.ts'
 import { loaderOptions, planAs } from '../publish/loader-plan.ts'
 import { type Format, formatContentType, renderPlan } from '../render/render.ts'
 import type { Chronicle } from '../store/chronicle.ts'
@@ -43,9 +45,11 @@ export function apiRouter(parts: ApiParts): Router {
     const guest = guestOf(snapshot, req.params.name)
     res.json(guestSummary(guest, snapshot.trees, chronicle.lifeOf(guest.name)))
   })
-  router.get('/guests/:name/explain', (req, res) => {
-    const guest = guestOf(parts.snapshot(), req.params.name)
-    res.json(explainBoot({ name: guest.name }, world(req)))
+  router.get('/guests/:name/explain', async (req, res) => {
+    const { guests, config } = parts.snapshot()
+    const { name } = guestOf(parts.snapshot(), req.params.name)
+    const own = await handWrittenFor(diskSource(config.paths.tftpboot), { name }, guests)
+    res.json(explainBoot({ name }, world(req), own))
   })
   router.get('/guests/:name/plan', (req, res) => {
     const as = formatOf(req.query.as)

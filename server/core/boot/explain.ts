@@ -13,8 +13,24 @@ export interface Explanation {
   readonly from: string
 }
 
-/** Why a machine gets what it gets: the same decisions as `planBoot`, told one by one. */
-export function explainBoot(facts: BootFacts, world: BootWorld): Explanation[] {
+/**
+ * Why a machine gets what it gets: the same decisions as `planBoot`, told one by one, and the boot configurations that
+ * somebody has written by hand, which come before all of them.
+ */
+export function explainBoot(
+  facts: BootFacts,
+  world: BootWorld,
+  handWritten: readonly string[] = [],
+): Explanation[] {
+  const byHand = handWritten.map((file) => ({
+    what: 'by hand',
+    value: file,
+    from: 'who asks for this name gets this file, whatever the plan is',
+  }))
+  return [...explainPlan(facts, world), ...byHand]
+}
+
+function explainPlan(facts: BootFacts, world: BootWorld): Explanation[] {
   const match = world.guests.match(facts)
   if (!match) return explainUnknown(facts, world)
   const { guest, by } = match
