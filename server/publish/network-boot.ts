@@ -1,5 +1,11 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
-import { type ClientFacts, classifyFirmware, type Firmware, runsIpxe } from '../core/boot/firmware.ts'
+import {
+  type ClientFacts,
+  classifyFirmware,
+  type Firmware,
+  runsIpxe,
+  whyNoFirmware,
+} from '../core/boot/firmware.ts'
 import { type LoaderCandidate, type LoaderKind, loaderCandidates } from '../core/boot/loader-choice.ts'
 import { createLoaderMemory } from '../core/boot/loader-memory.ts'
 import { createMachineNames } from '../core/boot/machine-names.ts'
@@ -57,7 +63,10 @@ export function networkBoot({ snapshot, doors, source, lifeOf, seen }: NetworkBo
   async function decide(ask: NetworkAsk): Promise<NetworkAnswer | undefined> {
     const { client } = ask
     const firmware = classifyFirmware(client)?.firmware
-    if (firmware === undefined) return undefined
+    if (firmware === undefined) {
+      const why = whyNoFirmware(client)
+      return why === undefined ? undefined : { kind: 'silence', why }
+    }
     if (client.mac !== undefined && client.uuid !== undefined) names.met(client.mac, client.uuid)
     const now = snapshot()
     const guest = now.guests.match(identityOf(client))?.guest

@@ -110,6 +110,14 @@ describe('what each client is offered', () => {
     expect(await fileFor(clients.dhclient)).toBe('nobody')
   })
 
+  test('a machine that no loader exists for gets a line in the log', async () => {
+    const { ask } = machineRoom()
+    expect(await ask({ ...clients.uefi, archs: [37] })).toEqual({
+      kind: 'silence',
+      why: 'there is no loader for option 93 37',
+    })
+  })
+
   test('how it is dressed', async () => {
     const { ask } = machineRoom()
     expect(await ask(clients.uefiHttp)).toMatchObject({ offer: { style: 'http' }, guest: 'web01' })

@@ -102,6 +102,15 @@ export function classifyFirmware(facts: ClientFacts): Classified | undefined {
   return undefined
 }
 
+/** The reason for a machine that asks for network boot and that no loader exists for; undefined for one that does not ask. */
+export function whyNoFirmware({ vendorClass = '', archs }: ClientFacts): string | undefined {
+  if (!/^(PXEClient|HTTPClient)/.test(vendorClass)) return undefined
+  const said = archs.length > 0 ? archs : archInClass(vendorClass)
+  return said.length > 0
+    ? `there is no loader for option 93 ${said.join(', ')}`
+    : 'it does not say what it is: no option 93'
+}
+
 function firmwareOf(arch: number, byHttp: boolean, mac: string | undefined): Firmware | undefined {
   if (arch === biosArch)
     return byHttp ? undefined : raspberryPiMacs.has((mac ?? '').slice(0, 8)) ? 'raspberry-pi' : 'bios'
