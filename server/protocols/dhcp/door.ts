@@ -62,6 +62,7 @@ export class DhcpProxyDoor implements Listener {
       { ...options, ports: this.#ports, broadcast: this.#broadcast },
       (bytes, from, door, side) => this.#heard(bytes, from, door, side),
       (message) => options.events({ type: 'trouble', where: 'dhcp', message }),
+      (to, message) => this.#note(to, message),
     )
   }
 

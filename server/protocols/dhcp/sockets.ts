@@ -1,4 +1,5 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
+import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { Failure } from '../../core/failure.ts'
 import type { Destination, Door } from './answer.ts'
@@ -40,6 +41,7 @@ export class DhcpSockets {
   readonly #options: SocketOptions
   readonly #heard: Heard
   readonly #trouble: (message: string) => void
+  readonly #lost: (to: string, message: string) => void
   readonly #sides = new Map<string, OpenSide>()
   readonly #refused = new Set<string>()
   #ear: Socket | undefined
@@ -47,10 +49,17 @@ export class DhcpSockets {
   #following: Promise<void> = Promise.resolve()
   #closed = false
 
-  constructor(options: SocketOptions, heard: Heard, trouble: (message: string) => void) {
+  /** `lost`: an answer to an address that a client has named, and that there is no way to. Anybody can name one. */
+  constructor(
+    options: SocketOptions,
+    heard: Heard,
+    trouble: (message: string) => void,
+    lost: (to: string, message: string) => void,
+  ) {
     this.#options = options
     this.#heard = heard
     this.#trouble = trouble
+    this.#lost = lost
   }
 
   /** Every side that is open now: a broadcast is answered on each, from its own address. */
@@ -69,10 +78,9 @@ export class DhcpSockets {
 
   /** @throws Failure that names address, port and remedy. */
   async open(): Promise<void> {
-    const { broadcast, ports, interfaces } = this.#options
+    const { broadcast, ports } = this.#options
     const sides = this.#wanted()
-    if (sides.length === 0 && interfaces.length > 0)
-      this.#trouble(`${interfaces.join(', ')}: no IPv4 address there yet; answering begins when there is one`)
+    if (sides.length === 0) this.#trouble(whyNoSide(this.#options))
     try {
       this.#ear = await bound(broadcast, ports.dhcp)
       this.#ear.on('message', (bytes, from) => this.#heard(bytes, from, 'dhcp', undefined))
@@ -101,7 +109,10 @@ export class DhcpSockets {
     const open = this.#sides.get(side.address)
     const socket = door === 'dhcp' ? open?.dhcp : open?.bootServer
     socket?.send(bytes, to.port, to.address, (error) => {
-      if (error && !this.#closed) this.#trouble(`${side.interface} to ${to.address}: ${error.message}`)
+      if (!error || this.#closed) return
+      const message = `${side.interface} to ${to.address}: ${error.message}`
+      if (to.address === this.#options.broadcast) this.#trouble(message)
+      else this.#lost(to.address, message)
     })
   }
 
@@ -148,6 +159,17 @@ export class DhcpSockets {
       }
     }
   }
+}
+
+function whyNoSide({ interfaces, bind }: SideWishes): string {
+  if (isIPv6(bind) && bind !== '::')
+    return `nobody can be answered: ${bind} is an IPv6 address, and ProxyDHCP is IPv4. Set dhcp.bind to an IPv4 address of this machine`
+  const where = interfaces.length > 0 ? `${interfaces.join(', ')}: ` : ''
+  const what =
+    bind === '0.0.0.0' || bind === '::'
+      ? 'no IPv4 address there yet'
+      : `no interface with the address ${bind} (dhcp.bind)`
+  return `${where}${what}; answering begins when there is one`
 }
 
 function closeSide({ dhcp, bootServer }: OpenSide): void {

@@ -304,6 +304,16 @@ describe('opening and closing', () => {
     ])
   })
 
+  test.each([
+    ['10.91.9.9', 'no interface with the address 10.91.9.9 (dhcp.bind)'],
+    ['fd91:1::1', 'ProxyDHCP is IPv4. Set dhcp.bind'],
+  ])('bound to %s, where it can answer nobody, it says why', async (bind, why) => {
+    const { events } = await world(undefined, { interfaces: [], bind })
+    expect(events).toEqual([
+      expect.objectContaining({ type: 'trouble', message: expect.stringContaining(why) }),
+    ])
+  })
+
   test('closing twice is closing', async () => {
     const { door } = await world()
     await door.stop()
