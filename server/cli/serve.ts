@@ -25,7 +25,7 @@ export function registerServe(program: Command, io: CliIo): void {
         .choices(['debug', 'info', 'warn', 'error'])
         .default('info'),
     )
-    .option('--json', 'log JSON lines; the first one says where the doors are')
+    .option('--json', 'log JSON lines; the one with "event":"started" says where the doors are')
     .action((options: ServeOptions) => serve(options, io))
 }
 

@@ -9,7 +9,7 @@ export interface ServerChild {
 }
 
 /**
- * Starts `treeboot serve --json` and waits for its first line, which says where the doors are. `main` is the
+ * Starts `treeboot serve --json` and waits for the line that says where the doors are. `main` is the
  * program to give to Node; `inside` may move it into a network namespace.
  */
 export async function startServer(
