@@ -1,6 +1,9 @@
+import { isIPv4 } from 'node:net'
 import { Argument, type Command } from 'commander'
+import type { Config } from '../catalog/config/schema.ts'
 import { type DhcpPlan, dhcpKinds } from '../core/boot/dhcp-plan.ts'
 import { bootFileName } from '../core/boot/loader-choice.ts'
+import { Failure } from '../core/failure.ts'
 import { worldFor } from '../publish/loader-plan.ts'
 import { renderDnsmasq } from '../render/dhcp-dnsmasq.ts'
 import { renderIsc } from '../render/dhcp-isc.ts'
@@ -29,7 +32,8 @@ export function registerDhcpConfig(program: Command, io: CliIo): void {
     .addOption(configOption())
     .addOption(jsonOption())
     .action(async (server: ServerName, options: DhcpConfigOptions) => {
-      const plan = await dhcpPlan(options, io)
+      const { plan, notes } = await dhcpPlan(options, io)
+      for (const note of notes) io.err(`treeboot: ${note}\n`)
       io.out(options.json ? json(plan) : renderers[server](plan))
       for (const firmware of plan.missing)
         io.err(`treeboot: no loader for ${firmware}; see treeboot loaders\n`)
@@ -37,20 +41,54 @@ export function registerDhcpConfig(program: Command, io: CliIo): void {
     })
 }
 
-async function dhcpPlan(options: DhcpConfigOptions, io: CliIo): Promise<DhcpPlan> {
+async function dhcpPlan(
+  options: DhcpConfigOptions,
+  io: CliIo,
+): Promise<{ plan: DhcpPlan; notes: readonly string[] }> {
   const snapshot = await oneShot(options, io)
-  const who = { ...localRequester(), ...(options.address !== undefined && { localAddress: options.address }) }
-  const { urls } = worldFor(snapshot, expectedDoors(snapshot.config), who)
+  const { config } = snapshot
+  const who = localRequester(config)
+  const address = options.address ?? who.localAddress ?? ''
+  if (!isIPv4(address))
+    throw new Failure(
+      'bad-request',
+      `${address} is no IPv4 address, and DHCP takes no other for the boot server: give ours with --address`,
+    )
+  const { urls } = worldFor(snapshot, expectedDoors(config), { ...who, localAddress: address })
+  const reach = reachable(config)
+  const scriptBase = reach.http ? urls.http : urls.tftp
+  if (scriptBase === undefined)
+    throw new Failure('bad-request', `nothing can be loaded from here: ${reach.notes.join('; ')}`)
   const report = await loaderReport(snapshot, await packageFamily())
   const sent = new Map(report.firmware.map(({ firmware, loader }) => [firmware, loader]))
   const rules = dhcpKinds.flatMap((kind) => {
     const loader = sent.get(kind.firmware)
-    return loader === undefined ? [] : [{ ...kind, bootFile: bootFileName(kind.firmware, loader, urls.http) }]
+    if (loader === undefined || !(kind.http ? reach.http : reach.tftp)) return []
+    return [{ ...kind, bootFile: bootFileName(kind.firmware, loader, urls.http) }]
   })
-  return {
-    server: who.localAddress ?? '',
-    scriptUrl: `${urls.http}/boot.ipxe`,
+  const plan = {
+    server: address,
+    scriptUrl: `${scriptBase}/boot.ipxe`,
     rules,
     missing: dhcpKinds.map(({ firmware }) => firmware).filter((firmware) => sent.get(firmware) === undefined),
   }
+  return { plan, notes: reach.notes }
+}
+
+/** By which doors machines can load at all, and what stands in the way of the others. */
+function reachable({ http, tftp, server }: Config): { http: boolean; tftp: boolean; notes: string[] } {
+  const notes: string[] = []
+  const byHttp = server.url !== undefined || (http.enabled && http.port !== 0)
+  if (!byHttp) {
+    const why = http.enabled
+      ? 'http.port is 0, a number that nobody knows in advance'
+      : 'http.enabled is false'
+    notes.push(`${why}: UEFI HTTP Boot is left out, and iPXE gets its script by TFTP`)
+  }
+  const byTftp = tftp.enabled && (tftp.port === 69 || tftp.port === 'auto')
+  if (!byTftp) {
+    const why = tftp.enabled ? `tftp.port is ${tftp.port}` : 'tftp.enabled is false'
+    notes.push(`${why}: what loads by TFTP is left out, for firmware asks at port 69 and nowhere else`)
+  }
+  return { http: byHttp, tftp: byTftp, notes }
 }

@@ -21,7 +21,12 @@ export function registerExplain(program: Command, io: CliIo): void {
     .action(async (who: string, options: CommonOptions) => {
       const { snapshot, lifeOf } = await remembered(await oneShot(options, io), io)
       const facts = factsOf(who)
-      const world = worldFor(snapshot, expectedDoors(snapshot.config), localRequester(), lifeOf)
+      const world = worldFor(
+        snapshot,
+        expectedDoors(snapshot.config),
+        localRequester(snapshot.config),
+        lifeOf,
+      )
       const own = await handWrittenFor(diskSource(snapshot.config.paths.tftpboot), facts, snapshot.guests)
       const lines = explainBoot(facts, world, own)
       const known = snapshot.guests.match(facts) !== undefined

@@ -74,10 +74,13 @@ async function adopt(asked: string, options: AdoptOptions, io: CliIo): Promise<v
   const { name, profile = [] } = options
   const id = canonicalMac(asked) ?? canonicalUuid(asked)
   if (id === undefined) throw new Failure('bad-request', `${asked}: expected a MAC address or a UUID`)
-  const { config } = await oneShot(options, io)
+  const { config, guests } = await oneShot(options, io)
   const store = await openExistingStore(config.paths)
   try {
     const machine = (await store?.inbox())?.find((each) => each.id === id || each.uuid === id)
+    const guest = guests.match(canonicalMac(asked) === undefined ? { uuid: id } : { macs: [id] })?.guest
+    if (guest)
+      throw new Failure('conflict', `${id} is guest ${guest.name} already, defined at ${guest.definedAt}`)
     if (!store || !machine)
       throw new Failure('not-found', `${id} is not in the inbox; "treeboot inbox" lists who asked for boot`)
     // First, so that at no moment a guest is there that installs itself against the operator's word.

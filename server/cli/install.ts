@@ -73,7 +73,7 @@ async function change(
 function outcome(type: Decision, guest: Guest, before: GuestLife, snapshot: Snapshot): string {
   const was = before.sinceMs === 0 ? 'was new' : `was ${before.state} since ${localTime(before.sinceMs)}`
   if (type === 'kept-local') return `${guest.name} ${was}; from now on it boots its own disk`
-  const world = worldFor(snapshot, expectedDoors(snapshot.config), localRequester())
+  const world = worldFor(snapshot, expectedDoors(snapshot.config), localRequester(snapshot.config))
   const plan = planGuest(guest, {}, world)
   const next = plan.kind === 'install' ? `installs ${plan.tree.id}, once` : `would fail: ${plan.why}`
   return `${guest.name} ${was}; its next network boot ${next}`

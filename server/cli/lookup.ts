@@ -45,7 +45,10 @@ async function runLookup({ config, json: _, as, ...query }: LookupOptions, io: C
   // Only a guest has a past; for all other questions no store need be opened.
   const past = asked.guest && (await remembered(now, io))
   const { snapshot, lifeOf } = past ?? { snapshot: now }
-  const result = lookup(asked, worldFor(snapshot, expectedDoors(snapshot.config), localRequester(), lifeOf))
+  const result = lookup(
+    asked,
+    worldFor(snapshot, expectedDoors(snapshot.config), localRequester(snapshot.config), lifeOf),
+  )
   if (!result.found) {
     const near = result.nearest.length > 0 ? `; nearest: ${result.nearest.join(', ')}` : ''
     io.err(`treeboot: ${result.why}${near}\n`)

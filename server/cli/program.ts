@@ -57,6 +57,8 @@ export function createProgram(io: CliIo): Command {
       'Installation-tree mirror and network boot server: one folder of trees, every way of installing from them.',
     )
     .version(packageVersion(), '-V, --version')
+    // Behind a command, --version is the command's own: of a tree, for example.
+    .enablePositionalOptions()
     .configureOutput({ writeOut: io.out, writeErr: io.err })
     .showSuggestionAfterError()
     .showHelpAfterError('(treeboot --help shows the commands)')

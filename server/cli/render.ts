@@ -43,7 +43,10 @@ async function render(
   const { snapshot } = past
   const guest = guestNamed(snapshot, name)
   const doors = expectedDoors(snapshot.config)
-  const who = { ...localRequester(), ...(options.url !== undefined && { host: hostIn(options.url) }) }
+  const who = {
+    ...localRequester(snapshot.config),
+    ...(options.url !== undefined && { host: hostIn(options.url) }),
+  }
   const print = (text: string): void =>
     io.out(options.json ? json({ guest: name, as: options.as, text }) : text)
   if (isFormat(options.as)) {

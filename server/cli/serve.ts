@@ -7,7 +7,7 @@ import { type LogLevel, logSink } from '../events/log.ts'
 import { describeProblems } from './check.ts'
 import { type CliIo, exitCodes } from './io.ts'
 import { type CommonOptions, configOption } from './options.ts'
-import { localRequester } from './standpoint.ts'
+import { firstAddress } from './standpoint.ts'
 import { count, table } from './table.ts'
 import { packageVersion } from './version.ts'
 
@@ -78,12 +78,16 @@ function summary({ config, trees, guests }: Snapshot): string {
 function doorCells(door: DoorLine): string[] {
   if (!door.open) return ['-', door.note]
   const url = door.name === 'http' ? httpUrl(door) : ''
-  return [`${door.host}:${door.port}`, [url, door.note].filter(Boolean).join('  ')]
+  return [`${bracketed(door.host)}:${door.port}`, [url, door.note].filter(Boolean).join('  ')]
 }
 
 function httpUrl({ host, port }: DoorLine): string {
   const wildcard = host === '0.0.0.0' || host === '::'
-  return `http://${wildcard ? localRequester().localAddress : host}:${port}/`
+  return `http://${wildcard ? firstAddress() : bracketed(host)}:${port}/`
+}
+
+function bracketed(host = ''): string {
+  return host.includes(':') ? `[${host}]` : host
 }
 
 /** What to do when there is nothing to serve yet. */

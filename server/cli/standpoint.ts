@@ -3,11 +3,21 @@ import type { Config, DoorConfig } from '../catalog/config/schema.ts'
 import type { OpenDoors } from '../core/boot/urls.ts'
 import type { Requester } from '../files/source.ts'
 
-/** Whose eyes a command looks through: a machine on our network that reached us by our first address there. */
-export function localRequester(): Requester {
+/**
+ * Whose eyes a command looks through: a machine on our network that reached us by the address that the doors are bound to,
+ * or by our first one there.
+ */
+export function localRequester({ http, tftp }: Pick<Config, 'http' | 'tftp'>): Requester {
+  const { bind } = http.enabled ? http : tftp
+  const localAddress = bind === '0.0.0.0' || bind === '::' ? firstAddress() : bind
+  return { protocol: 'internal', address: '127.0.0.1', localAddress }
+}
+
+/** Of this machine on its network. */
+export function firstAddress(): string {
   const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
   const lan = addresses.find((each) => each.family === 'IPv4' && !each.internal)
-  return { protocol: 'internal', address: '127.0.0.1', localAddress: lan?.address ?? '127.0.0.1' }
+  return lan?.address ?? '127.0.0.1'
 }
 
 /** The doors as a running server would open them; a command cannot know where `auto` ended, so it takes the standard port. */

@@ -1,5 +1,11 @@
+/** What machines, installers and files have said must not give orders to a terminal, nor begin a line of its own. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, '?')
+}
+
 /** Rows as aligned columns, two spaces apart, without trailing blanks. The last column may be as long as it likes. */
-export function table(rows: readonly (readonly string[])[]): string {
+export function table(said: readonly (readonly string[])[]): string {
+  const rows = said.map((row) => row.map(printable))
   const widths: number[] = []
   for (const row of rows) {
     for (const [column, cell] of row.entries()) {

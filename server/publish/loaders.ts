@@ -2,7 +2,7 @@ import type { Snapshot } from '../catalog/snapshot.ts'
 import type { BootPlan } from '../core/boot/plan.ts'
 import { type BootFacts, type BootWorld, planGuest } from '../core/boot/plan-boot.ts'
 import type { OpenDoors } from '../core/boot/urls.ts'
-import { canonicalMac, canonicalUuid, ipv4FromHex } from '../core/guest/identity.ts'
+import { canonicalMac, canonicalUuid, ipv4FromHex, isNoUuid } from '../core/guest/identity.ts'
 import { type LoaderName, parseLoaderName } from '../core/guest/loader-name.ts'
 import { generatedSource } from '../files/generated.ts'
 import { type CleanPath, cleanPath, rootPath } from '../files/path.ts'
@@ -275,7 +275,7 @@ function identitiesIn(parts: readonly string[], who: Requester): BootFacts | und
     const mac = canonicalMac(part)
     if (mac !== undefined) macs.push(mac)
     else if (canonicalUuid(part) !== undefined) uuid = part
-    else return undefined
+    else if (!isNoUuid(part)) return undefined
   }
   const said = factsOf(who)
   return {

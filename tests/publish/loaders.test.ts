@@ -142,6 +142,11 @@ describe('names that mean everybody', () => {
       expect(await read('/boot/by/52-54-00-aa-bb-99//ipxe', http)).toContain('choose --default local')
     },
   )
+  test('a board that nobody gave a UUID is known by its MAC', async () => {
+    const nobody = '00000000-0000-0000-0000-000000000000'
+    expect(await read(`/boot/by/52-54-00-aa-bb-01/${nobody}/ipxe`, http)).toContain('kernel http://boot.lan')
+    expect(decisions[0]?.facts.uuid).toBeUndefined()
+  })
   test('a guest known by its UUID alone gets its plan from a GRUB that says its MAC alone', async () => {
     expect(await read('/boot/by/52:54:00:00:00:44/grub.cfg')).toContain('inst.repo=')
     expect(await read('/grub.cfg-01-52-54-00-00-00-44')).toContain('inst.repo=')

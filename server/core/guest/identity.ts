@@ -29,13 +29,21 @@ export function canonicalMac(text: string): string | undefined {
 
 const uuidForm = /^([0-9a-f]{8})(-?)([0-9a-f]{4})\2([0-9a-f]{4})\2([0-9a-f]{4})\2([0-9a-f]{12})$/i
 
-/** A UUID as lower case with dashes, in the byte order it was given. Braces, `urn:uuid:`, missing dashes and any case are read. */
+/** What boards report that nobody gave a UUID: all zeros, or all ones (SMBIOS 7.2.1). It names no machine. */
+export function isNoUuid(text: string): boolean {
+  return /^(?:[0-]+|[f-]+)$/i.test(text.trim()) && uuidForm.test(text.trim())
+}
+
+/**
+ * A UUID as lower case with dashes, in the byte order it was given. Braces, `urn:uuid:`, missing dashes and any case are
+ * read. Undefined also for one that names no machine.
+ */
 export function canonicalUuid(text: string): string | undefined {
   if (text.length > maxLength) return undefined
   const plain = text.trim().replace(/^urn:uuid:/i, '')
   const bare = plain.startsWith('{') && plain.endsWith('}') ? plain.slice(1, -1) : plain
   const match = uuidForm.exec(bare)
-  if (!match) return undefined
+  if (!match || isNoUuid(bare)) return undefined
   const [, low, , mid, high, clock, node] = match
   return `${low}-${mid}-${high}-${clock}-${node}`.toLowerCase()
 }

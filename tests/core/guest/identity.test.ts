@@ -80,6 +80,8 @@ describe('UUIDs', () => {
     '4c4c4544-0042-3510-8052-b4c04f4a37322',
     '{}',
     '{',
+    '00000000-0000-0000-0000-000000000000',
+    'FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF',
   ])('%j is none', (text) => expect(canonicalUuid(text)).toBeUndefined())
 
   test('PXELINUX asks for the raw SMBIOS bytes', () => {

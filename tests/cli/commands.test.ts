@@ -1,0 +1,80 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { runCli } from '../../server/cli/program.ts'
+import { keptFolder, makeTree, writeBelow } from '../support/tree-folder.ts'
+
+let home: ReturnType<typeof keptFolder>
+beforeEach(() => {
+  home = keptFolder()
+})
+afterEach(() => home.remove())
+
+async function treeboot(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const seen = { out: '', err: '' }
+  const code = await runCli(args, {
+    out: (text) => {
+      seen.out += text
+    },
+    err: (text) => {
+      seen.err += text
+    },
+    exit: () => {},
+    color: false,
+    cwd: home.path,
+  })
+  return { code, ...seen }
+}
+
+test('--version behind lookup is the tree’s, before it treeboot’s', async () => {
+  for (const version of ['40', '41'])
+    makeTree(join(home.path, `trees/fedora-${version}`), { version, checksums: false })
+  const found = await treeboot('lookup', '--distro', 'fedora', '--version', '40')
+  expect(JSON.parse(found.out)).toMatchObject({ tree: { id: 'fedora-40' } })
+  expect((await treeboot('--version')).out).toMatch(/^\d+\.\d+\.\d+\n$/)
+})
+
+test('a machine that is a guest already is named as such', async () => {
+  writeBelow(home.path, 'config.yaml', 'guests:\n  web01: { mac: 52-54-00-aa-bb-01 }\n')
+  const { code, err } = await treeboot('adopt', '52:54:00:aa:bb:01', '--name', 'web02')
+  expect(code).not.toBe(0)
+  expect(err).toMatch(/52:54:00:aa:bb:01 is guest web01 already, defined at .*config\.yaml:2/)
+})
+
+describe('dhcp-config writes nothing that cannot work', () => {
+  const loaders = ['undionly.kpxe', 'snponly.efi']
+  beforeEach(() => {
+    for (const name of loaders) writeBelow(home.path, `tftpboot/${name}`, 'loader')
+  })
+  const configured = async (config: string, ...args: string[]) => {
+    writeFileSync(join(home.path, 'config.yaml'), config)
+    return treeboot('dhcp-config', 'dnsmasq', ...args)
+  }
+
+  test.each(['banana', '::1'])('an address like %s is refused', async (address) => {
+    const { code, out, err } = await configured('', '--address', address)
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect(err).toContain(`${address} is no IPv4 address`)
+  })
+
+  test('without HTTP: no URL, and why', async () => {
+    const { out, err } = await configured('http: { enabled: false }\n', '--address', '192.0.2.1')
+    expect(err).toContain('http.enabled is false: UEFI HTTP Boot is left out')
+    expect(out).not.toContain('http://')
+    expect(out).toContain('tftp://192.0.2.1/boot.ipxe')
+    expect(out).toContain('undionly.kpxe')
+  })
+
+  test('with TFTP on another port: no file by TFTP, and why', async () => {
+    const { out, err } = await configured('tftp: { port: 16969 }\n', '--address', '192.0.2.1')
+    expect(err).toContain('tftp.port is 16969: what loads by TFTP is left out')
+    expect(out).not.toContain('undionly.kpxe')
+    expect(out).toContain('http://192.0.2.1:8080/snponly.efi')
+  })
+
+  test('with neither there is nothing to write', async () => {
+    const { code, err } = await configured('http: { port: 0 }\ntftp: { enabled: false }\n')
+    expect(code).toBe(2)
+    expect(err).toContain('nothing can be loaded from here: http.port is 0')
+  })
+})
