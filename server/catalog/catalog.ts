@@ -6,6 +6,7 @@ import { type LoadedConfig, loadConfigFile } from './config/load.ts'
 import type { Config } from './config/schema.ts'
 import { type ConfigWatch, watchConfig } from './config/watch.ts'
 import { LiveTrees } from './live-trees.ts'
+import { keysForRestart } from './restart-keys.ts'
 import type { Snapshot, SnapshotProblem } from './snapshot.ts'
 import { readTemplates, type Templates, watchTemplates } from './templates.ts'
 import { VerifyCache } from './verify-cache.ts'
@@ -35,6 +36,10 @@ export class Catalog {
   readonly #listeners = new Set<(snapshot: Snapshot) => void>()
   #snapshot: Snapshot | undefined
   #loaded: LoadedConfig | undefined
+  /** What the doors were opened with. */
+  #started: Config | undefined
+  /** Keys that wait for a restart, as they were told last. */
+  #waiting = ''
   #world: World | undefined
   #configWatch: ConfigWatch | undefined
   #publishing: NodeJS.Timeout | undefined
@@ -61,6 +66,7 @@ export class Catalog {
     const file = configFile === undefined ? {} : { file: configFile }
     const loaded = await loadConfigFile({ ...file, cwd })
     this.#loaded = loaded
+    this.#started = loaded.config
     this.#world = await this.#openWorld(loaded.config)
     this.#publish()
     this.#configWatch = await watchConfig({
@@ -104,10 +110,17 @@ export class Catalog {
     this.#loaded = loaded
     if (before && samePaths(before, loaded.config)) this.#publish()
     else this.#switching = this.#switching.then(() => this.#switchWorld(loaded.config))
-    if (before && !sameDoors(before, loaded.config)) {
-      const message = 'a door was changed (bind, port, enabled, dhcp); that takes effect at the next start'
-      this.#options.events.emit({ type: 'trouble', where: loaded.config.file ?? 'config.yaml', message })
+    this.#tellWaiting(loaded.config)
+  }
+
+  /** What was changed and waits for a restart; said again only when there is more or other of it. */
+  #tellWaiting(config: Config): void {
+    const keys = this.#started ? keysForRestart(this.#started, config).join(', ') : ''
+    if (keys !== '' && keys !== this.#waiting) {
+      const message = `${keys}: changed since treeboot was started, and read only then; restart it for this to take effect`
+      this.#options.events.emit({ type: 'trouble', where: config.file ?? 'config.yaml', message })
     }
+    this.#waiting = keys
   }
 
   /** Other folders: the old ones stay in the snapshot until the new ones are read. */
@@ -204,9 +217,4 @@ async function openWorld({ paths }: Config, options: WorldOptions): Promise<Worl
 
 function samePaths(a: Config, b: Config): boolean {
   return JSON.stringify(a.paths) === JSON.stringify(b.paths)
-}
-
-function sameDoors(a: Config, b: Config): boolean {
-  const doors = ({ http, tftp, ftp, nfs, dhcp }: Config) => JSON.stringify([http, tftp, ftp, nfs, dhcp])
-  return doors(a) === doors(b)
 }

@@ -32,7 +32,7 @@ export function describeEvent(event: Event): { level: LogLevel; text: string } {
         : { level: 'error', text: `${event.id} NOT PUBLISHED: ${event.lines.join('; ')}` }
     case 'config': {
       // The message has a line for each mistake; a log has one line for the message.
-      const text = event.message.replaceAll('\n', '; ')
+      const text = event.message.replaceAll(':\n', ': ').replaceAll('\n', '; ')
       return event.outcome === 'loaded'
         ? { level: 'info', text }
         : { level: 'error', text: `CONFIGURATION NOT TAKEN: ${text}` }
