@@ -4,6 +4,7 @@ import { ConfigError } from '../catalog/config/problems.ts'
 import type { Snapshot, SnapshotProblem } from '../catalog/snapshot.ts'
 import { lintTemplates } from '../templates/lint.ts'
 import { TemplateRenderer } from '../templates/renderer.ts'
+import { answerProblems } from './check-answers.ts'
 import { type CliIo, exitCodes } from './io.ts'
 import { configOption, jsonOption, oneShot } from './options.ts'
 import { count, json } from './table.ts'
@@ -29,7 +30,7 @@ export function registerCheck(program: Command, io: CliIo): void {
 async function allProblems(options: { config?: string }, io: CliIo): Promise<readonly SnapshotProblem[]> {
   try {
     const snapshot = await oneShot(options, io)
-    return [...snapshot.problems, ...(await templateProblems(snapshot, io.cwd))]
+    return [...snapshot.problems, ...(await renderingProblems(snapshot, io.cwd))]
   } catch (error) {
     // Without a configuration nothing else can be judged: its problems are the whole answer.
     if (error instanceof ConfigError) return error.problems
@@ -37,16 +38,19 @@ async function allProblems(options: { config?: string }, io: CliIo): Promise<rea
   }
 }
 
-async function templateProblems({ templates, config }: Snapshot, cwd: string): Promise<SnapshotProblem[]> {
+/** In the templates, and in what they make for each guest. */
+async function renderingProblems(snapshot: Snapshot, cwd: string): Promise<SnapshotProblem[]> {
+  const { templates, config } = snapshot
   const renderer = new TemplateRenderer()
   try {
     const found = await lintTemplates(templates, renderer)
-    return found.map(({ template, line, severity, message, remedy }) => ({
+    const problems: SnapshotProblem[] = found.map(({ template, line, severity, message, remedy }) => ({
       severity: severity === 'error' ? 'error' : 'warning',
       where: `${relative(cwd, join(config.paths.templates, template))}:${line}`,
       message,
       ...(remedy !== undefined && { remedy }),
     }))
+    return [...problems, ...(await answerProblems(snapshot, renderer))]
   } finally {
     await renderer.close()
   }

@@ -41,6 +41,17 @@ test('a machine that is a guest already is named as such', async () => {
   expect(err).toMatch(/52:54:00:aa:bb:01 is guest web01 already, defined at .*config\.yaml:2/)
 })
 
+test('check makes every guest’s answer file', async () => {
+  makeTree(join(home.path, 'trees/fedora-40'), { version: '40', checksums: false })
+  writeBelow(home.path, 'kickstart-templates/bad.ks', 'ok\nx {{ nope }}\n')
+  writeBelow(home.path, 'kickstart-templates/good.ks', 'x {{ guest.name }}\n')
+  const guests = ['t1: { template: bad.ks }', 't2: { template: bad.ks }', 't3: { template: good.ks }']
+  writeBelow(home.path, 'config.yaml', `guests:\n${guests.map((line) => `  ${line}\n`).join('')}`)
+  const { out } = await treeboot('check')
+  expect(out).toMatch(/ERROR +.*config\.yaml:2.*: no answer file for guest t1 and 1 more: .*bad\.ks.*2.*nope/)
+  expect(out).not.toContain('t3')
+})
+
 describe('dhcp-config writes nothing that cannot work', () => {
   const loaders = ['undionly.kpxe', 'snponly.efi']
   beforeEach(() => {
