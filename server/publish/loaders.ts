@@ -261,7 +261,7 @@ const ignored = { kind: 'local-disk', why: 'this machine is no guest here' } as 
 function factsOf(who: Requester): BootFacts {
   return {
     ...(who.macs && { macs: who.macs }),
-    ...(who.uuid !== undefined && { uuid: who.uuid }),
+    ...(who.uuid !== undefined && !isNoUuid(who.uuid) && { uuid: who.uuid }),
     ...(who.serial !== undefined && { serial: who.serial }),
     ...(who.address !== '' && { ip: who.address }),
   }
@@ -274,8 +274,9 @@ function identitiesIn(parts: readonly string[], who: Requester): BootFacts | und
   for (const part of parts) {
     const mac = canonicalMac(part)
     if (mac !== undefined) macs.push(mac)
+    else if (isNoUuid(part)) continue
     else if (canonicalUuid(part) !== undefined) uuid = part
-    else if (!isNoUuid(part)) return undefined
+    else return undefined
   }
   const said = factsOf(who)
   return {

@@ -1,7 +1,7 @@
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { Failure } from '../../core/failure.ts'
-import { type ProblemList, showValue } from './problems.ts'
+import { type ProblemList, showValue, whyUnreadable } from './problems.ts'
 import { readYaml, type YamlMapping, type YamlText, type YamlValue } from './yaml.ts'
 
 /**
@@ -28,7 +28,7 @@ export async function readGuestFiles(configPath: string): Promise<readonly Guest
   const folder = join(dirname(configPath), guestFolderName)
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
-    throw new Failure('invalid-data', `${folder} cannot be read: ${error.code}`)
+    throw new Failure('invalid-data', `${folder}: ${whyUnreadable(error)}`)
   })
   const files: GuestFile[] = []
   for (const file of names.sort()) {
@@ -40,8 +40,10 @@ export async function readGuestFiles(configPath: string): Promise<readonly Guest
 }
 
 async function readText(path: string): Promise<string> {
-  const bytes = await readFile(path)
   const shown = `${guestFolderName}/${basename(path)}`
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    throw new Failure('invalid-data', `${shown}: ${whyUnreadable(error)}`, { cause: error })
+  })
   if (bytes.length > maxBytes)
     throw new Failure('invalid-data', `${shown}: ${bytes.length} bytes; at most ${maxBytes}`)
   try {
@@ -62,6 +64,8 @@ export function withGuestFiles(main: YamlText, files: readonly GuestFile[], prob
   for (const { name, shown, text } of files) {
     const yaml = readYaml(text.replace(/^\uFEFF/, ''))
     for (const { message, ...at } of yaml.faults) problems.add('error', { ...at, file: shown }, message)
+    // Nothing refers to a guest, so the others can be judged without this one.
+    if (yaml.faults.length > 0) continue
     const earlier = added.get(name)?.shown
     if (Object.hasOwn(guests, name)) {
       const at = main.position(['guests', name], 'key')

@@ -7,7 +7,7 @@ import { type ConfigFile, configFileSchema } from './file-schema.ts'
 import { type GuestFile, guestFolderName, readGuestFiles, withGuestFiles } from './guest-files.ts'
 import { resolveGuests } from './guests.ts'
 import { checkKeyFiles } from './key-files.ts'
-import { ConfigError, ProblemList, reportIssues, showPath } from './problems.ts'
+import { ConfigError, ProblemList, reportIssues, showPath, whyUnreadable } from './problems.ts'
 import type { Config, DoorConfig, FtpConfig } from './schema.ts'
 import { readYaml, type YamlMapping, type YamlPath, type YamlText, type YamlValue } from './yaml.ts'
 
@@ -48,7 +48,7 @@ export async function loadConfigFile(options: {
       const { file: _, ...defaults } = config
       return { config: defaults, ...rest }
     }
-    throw unreadable(shown, code === 'ENOENT' ? 'there is no such file' : `cannot be read: ${code}`, error)
+    throw unreadable(shown, whyUnreadable(error as NodeJS.ErrnoException), error)
   }
   if (bytes.length > maxBytes) throw unreadable(shown, `${bytes.length} bytes; at most ${maxBytes}`)
   let text: string
@@ -107,7 +107,7 @@ function draftConfig(
   const own = readYaml(text.replace(/^\uFEFF/, ''))
   for (const { message, ...at } of own.faults) problems.add('error', at, message)
   const yaml = withGuestFiles(own, guestFiles, problems)
-  if (problems.of('error').length > 0) return { problems, yaml }
+  if (own.faults.length > 0) return { problems, yaml }
 
   const root = yaml.value ?? Object.create(null)
   dropBlanks(root, [])

@@ -4,6 +4,22 @@ import { nearestName } from '../../core/nearest.ts'
 import type { SnapshotProblem } from '../snapshot.ts'
 import type { TextPosition, YamlMapping, YamlPath, YamlText, YamlValue } from './yaml.ts'
 
+/** Why a file of the configuration cannot be read, and what to do. */
+export function whyUnreadable({ code }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case 'ENOENT':
+      return 'there is no such file, or it is a link that leads nowhere; make it, or take the link away'
+    case 'EISDIR':
+      return 'is a folder; name the file in it, such as config.yaml'
+    case 'ENOTDIR':
+      return 'a part of its path is no folder'
+    case 'EACCES':
+      return 'this user may not read it; change its mode or owner, or run treeboot as another user'
+    default:
+      return `cannot be read: ${code}`
+  }
+}
+
 /** Everything that is wrong with a configuration, at once. */
 export class ConfigError extends Failure {
   /** In the order of their lines. */

@@ -34,16 +34,13 @@ export function isNoUuid(text: string): boolean {
   return /^(?:[0-]+|[f-]+)$/i.test(text.trim()) && uuidForm.test(text.trim())
 }
 
-/**
- * A UUID as lower case with dashes, in the byte order it was given. Braces, `urn:uuid:`, missing dashes and any case are
- * read. Undefined also for one that names no machine.
- */
+/** A UUID as lower case with dashes, in the byte order it was given. Braces, `urn:uuid:`, missing dashes and any case are read. */
 export function canonicalUuid(text: string): string | undefined {
   if (text.length > maxLength) return undefined
   const plain = text.trim().replace(/^urn:uuid:/i, '')
   const bare = plain.startsWith('{') && plain.endsWith('}') ? plain.slice(1, -1) : plain
   const match = uuidForm.exec(bare)
-  if (!match || isNoUuid(bare)) return undefined
+  if (!match) return undefined
   const [, low, , mid, high, clock, node] = match
   return `${low}-${mid}-${high}-${clock}-${node}`.toLowerCase()
 }

@@ -1,5 +1,5 @@
 import type { ClientFacts } from '../../core/boot/firmware.ts'
-import { canonicalMac } from '../../core/guest/identity.ts'
+import { canonicalMac, isNoUuid } from '../../core/guest/identity.ts'
 import { userClasses, vendorClass } from './options/classes.ts'
 import { etherbootFeatures } from './options/etherboot.ts'
 import { clientArchs, machineUuid } from './options/pxe-client.ts'
@@ -18,7 +18,7 @@ export function clientFacts({ htype, chaddr, options }: DhcpPacket): ClientFacts
     archs: clientArchs(options),
     userClasses: userClasses(options),
     ...(mac !== undefined && { mac }),
-    ...(uuid !== undefined && { uuid }),
+    ...(uuid !== undefined && !isNoUuid(uuid) && { uuid }),
     ...(says !== undefined && { vendorClass: says }),
     ...(etherboot && { etherboot }),
   }

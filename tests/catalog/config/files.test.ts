@@ -20,7 +20,9 @@ describe('files', () => {
     await expect(loadConfigFile({ file: 'x.yaml', cwd: folder })).rejects.toThrow(
       'x.yaml there is no such file',
     )
-    await expect(loadConfigFile({ file: '.', cwd: folder })).rejects.toThrow('cannot be read: EISDIR')
+    await expect(loadConfigFile({ file: '.', cwd: folder })).rejects.toThrow(
+      '. is a folder; name the file in it',
+    )
     await expect(loadConfigFile({ file: 'utf16.yaml', cwd: folder })).rejects.toThrow('save it as UTF-8')
   })
 

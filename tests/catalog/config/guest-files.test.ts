@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { addGuest } from '../../../server/catalog/config/add-guest.ts'
@@ -48,6 +48,30 @@ describe('guests.d', () => {
     expect((await load(home({ 'a.yaml': '' }, null))).guests).toHaveLength(1)
     expect((await load(home({ 'a.yaml': '' }, 'unknown: local\n'))).guests).toHaveLength(1)
     expect((await load(home({ 'a.yaml': '' }, 'guests:\n'))).guests).toHaveLength(1)
+  })
+
+  test('everything that is wrong with any of them is told at once, and with config.yaml too', async () => {
+    const cwd = home({
+      'br.yaml': 'mac: [\n',
+      'dup.yaml': 'mac: 52:54:00:aa:bb:01\n',
+      'odd.yaml': 'profil: web\n',
+    })
+    writeBelow(cwd, 'config.yaml', `${main}unknwon: local\n`)
+    const told = await refusal(cwd)
+    for (const where of ['guests.d/br.yaml:', 'guests.d/odd.yaml:1:1', 'config.yaml:5:1'])
+      expect(told).toContain(where)
+    writeBelow(cwd, 'config.yaml', main)
+    rmSync(join(cwd, 'guests.d/odd.yaml'))
+    const less = await refusal(cwd)
+    for (const where of ['guests.d/br.yaml:', 'guests.d/dup.yaml:1:6']) expect(less).toContain(where)
+  })
+
+  test('a link that leads nowhere is named', async () => {
+    const cwd = home({ 'a.yaml': '' })
+    symlinkSync('nowhere', join(cwd, 'guests.d/b.yaml'))
+    expect(await refusal(cwd)).toContain(
+      'guests.d/b.yaml: there is no such file, or it is a link that leads nowhere',
+    )
   })
 
   test.each<[string, Record<string, string>, string]>([

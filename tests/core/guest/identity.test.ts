@@ -8,6 +8,7 @@ import {
   ipv4FromHex,
   ipv4Hex,
   ipv4HexCovers,
+  isNoUuid,
   swapUuid,
 } from '../../../server/core/guest/identity.ts'
 
@@ -80,8 +81,6 @@ describe('UUIDs', () => {
     '4c4c4544-0042-3510-8052-b4c04f4a37322',
     '{}',
     '{',
-    '00000000-0000-0000-0000-000000000000',
-    'FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF',
   ])('%j is none', (text) => expect(canonicalUuid(text)).toBeUndefined())
 
   test('PXELINUX asks for the raw SMBIOS bytes', () => {
@@ -156,4 +155,13 @@ test('arbitrary text is an identity in canonical form, or none', () => {
       }
     }),
   )
+})
+
+test.each([
+  ['00000000-0000-0000-0000-000000000000', true],
+  ['FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF', true],
+  ['4c4c4544-0042-3510-8052-b4c04f4a3732', false],
+  ['0', false],
+])('%s names no machine: %s', (text, none) => {
+  expect(isNoUuid(text)).toBe(none)
 })
