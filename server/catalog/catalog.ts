@@ -8,6 +8,7 @@ import { type ConfigWatch, watchConfig } from './config/watch.ts'
 import { LiveTrees } from './live-trees.ts'
 import { keysForRestart } from './restart-keys.ts'
 import type { Snapshot, SnapshotProblem } from './snapshot.ts'
+import { strayLinks } from './stray-links.ts'
 import { readTemplates, type Templates, watchTemplates } from './templates.ts'
 import { VerifyCache } from './verify-cache.ts'
 
@@ -178,6 +179,7 @@ interface WorldOptions {
 }
 
 async function openWorld({ paths }: Config, options: WorldOptions): Promise<World> {
+  let stray = await strayLinks(paths)
   const cache = new VerifyCache(paths.data)
   const problems: SnapshotProblem[] = []
   const trouble = await cache.load()
@@ -201,9 +203,10 @@ async function openWorld({ paths }: Config, options: WorldOptions): Promise<Worl
       trees: trees.trees,
       earlier: trees.earlier,
       templates: templates.texts,
-      problems: [...problems, ...templates.problems, ...trees.problems],
+      problems: [...problems, ...stray, ...templates.problems, ...trees.problems],
     }),
     rescan: async () => {
+      stray = await strayLinks(paths)
       await Promise.all([readAgain(), trees.rescan()])
     },
     recall: (id, release) => trees.recall(id, release),

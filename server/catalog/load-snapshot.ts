@@ -8,6 +8,7 @@ import { loadConfigFile } from './config/load.ts'
 import { readEarlierTree } from './earlier-trees.ts'
 import { TreeScanner } from './scanner.ts'
 import type { Snapshot, SnapshotProblem } from './snapshot.ts'
+import { strayLinks } from './stray-links.ts'
 import { readTemplates } from './templates.ts'
 import { Verifier } from './verify.ts'
 import { VerifyCache } from './verify-cache.ts'
@@ -25,12 +26,13 @@ export async function loadSnapshot(options: { configFile?: string; cwd: string }
   const loaded = await loadConfigFile({ ...(configFile !== undefined && { file: configFile }), cwd })
   const { paths } = loaded.config
   const cache = new VerifyCache(paths.data)
-  const [trouble, templates, found] = await Promise.all([
+  const [trouble, templates, found, stray] = await Promise.all([
     cache.load(),
     readTemplates(paths.templates),
     readTreesOnce(paths.trees, cache),
+    strayLinks(paths),
   ])
-  const problems: SnapshotProblem[] = [...templates.problems, ...found.problems]
+  const problems: SnapshotProblem[] = [...stray, ...templates.problems, ...found.problems]
   if (trouble !== undefined) problems.push({ severity: 'warning', where: paths.data, message: trouble })
   return assembleSnapshot({
     generation: 1,

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { runCli } from '../../server/cli/program.ts'
@@ -50,6 +50,28 @@ test('check makes every guest’s answer file', async () => {
   const { out } = await treeboot('check')
   expect(out).toMatch(/ERROR +.*config\.yaml:2.*: no answer file for guest t1 and 1 more: .*bad\.ks.*2.*nope/)
   expect(out).not.toContain('t3')
+})
+
+test('check names links that lead out of the folders, for nobody is served what is behind them', async () => {
+  makeTree(join(home.path, 'elsewhere/fedora-40'), { version: '40', checksums: false })
+  makeTree(join(home.path, 'trees/fedora-41'), { version: '41', checksums: false })
+  writeBelow(home.path, 'tftpboot/pxelinux.0', 'loader')
+  const link = (target: string, path: string) => symlinkSync(target, join(home.path, path))
+  link('../elsewhere/fedora-40', 'trees/linked')
+  link('fedora-41', 'trees/latest')
+  link('nowhere', 'trees/fedora-41/upstream')
+  link('/etc/hostname', 'tftpboot/name')
+  link('pxelinux.0', 'tftpboot/bios.0')
+  const { out } = await treeboot('check', '--json')
+  const told: { where: string; message: string }[] = JSON.parse(out)
+  expect(
+    told
+      .filter(({ message }) => message.startsWith('leads '))
+      .map(({ where, message }) => `${where} ${message}`),
+  ).toEqual([
+    expect.stringMatching(/trees\/linked leads out of this folder, and is not followed: \.\.\/elsewhere/),
+    expect.stringMatching(/tftpboot\/name leads out of this folder, and is not followed: \/etc\/hostname/),
+  ])
 })
 
 describe('dhcp-config writes nothing that cannot work', () => {
