@@ -1,34 +1,26 @@
-import { Agent, EnvHttpProxyAgent, request } from 'undici'
 import { Failure, failureMessage } from '../../core/failure.ts'
+import { discard, HttpClient } from './http-client.ts'
 import { isPlainName, type RemoteBody, Trouble, type Upstream, type Wanted } from './upstream.ts'
 
 const maxListingBytes = 16 * 1024 * 1024
-/** No byte for so long, and the connection is given up. */
-const stallMs = 30_000
 
 /** A tree on a web server. Redirects are followed, as mirror networks answer with them. */
 export function httpUpstream(given: string): Upstream {
   const url = given.endsWith('/') ? given : `${given}/`
-  const settings = { connections: 8, headersTimeout: stallMs, bodyTimeout: stallMs, connectTimeout: 15_000 }
-  const proxied =
-    process.env.http_proxy || process.env.https_proxy || process.env.HTTP_PROXY || process.env.HTTPS_PROXY
-  const dispatcher = proxied ? new EnvHttpProxyAgent(settings) : new Agent(settings)
+  const client = new HttpClient()
 
   async function ask(path: string, headers: Record<string, string>, signal?: AbortSignal) {
     let at = new URL(encodePath(path), url)
     for (let hop = 0; hop < 10; hop++) {
-      const answer = await request(at, {
-        dispatcher,
-        headers: { 'user-agent': 'treeboot', 'accept-encoding': 'identity', ...headers },
-        ...(signal && { signal }),
-      }).catch((error: unknown) => {
+      const wanted = { 'user-agent': 'treeboot', 'accept-encoding': 'identity', ...headers }
+      const answer = await client.get(at, wanted, signal).catch((error: unknown) => {
         if (signal?.aborted) throw error
         throw new Trouble(`${at.href}: ${failureMessage(error)}`, { isOfServer: true, cause: error })
       })
-      const location = answer.headers.location
-      if (answer.statusCode < 300 || answer.statusCode > 399 || typeof location !== 'string')
-        return { answer, at }
-      await answer.body.dump()
+      const { location } = answer.headers
+      const status = answer.statusCode ?? 0
+      if (status < 300 || status > 399 || location === undefined) return { answer, status, at }
+      discard(answer)
       if (!URL.canParse(location, at.href))
         throw new Trouble(`${at.href} leads to ${location}, which is no URL`)
       at = new URL(location, at)
@@ -39,8 +31,8 @@ export function httpUpstream(given: string): Upstream {
   async function get(path: string, { start, validator, signal }: Wanted): Promise<RemoteBody | undefined> {
     const resume: Record<string, string> = start > 0 ? { range: `bytes=${start}-` } : {}
     if (start > 0 && validator !== undefined) resume['if-range'] = validator
-    const { answer, at } = await ask(path, resume, signal)
-    const { statusCode, headers, body } = answer
+    const { answer, status: statusCode, at } = await ask(path, resume, signal)
+    const { headers } = answer
     if (statusCode === 200 || statusCode === 206) {
       const [, first, total] =
         /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(String(headers['content-range'] ?? '')) ?? []
@@ -51,13 +43,13 @@ export function httpUpstream(given: string): Upstream {
       const strong = tag !== '' && !tag.startsWith('W/') ? tag : undefined
       return {
         start: statusCode === 206 ? Number(first ?? 0) : 0,
-        body,
+        body: answer,
         ...(Number.isSafeInteger(size) && { size }),
         ...(Number.isFinite(modifiedMs) && { modifiedMs }),
         ...(strong !== undefined && { validator: strong }),
       }
     }
-    await body.dump().catch(() => undefined)
+    discard(answer)
     if (statusCode === 404 || statusCode === 410) return undefined
     if (statusCode === 416 && start > 0) {
       // If-Range matched, or this would be 200: the same file, and nothing of it is missing.
@@ -74,10 +66,10 @@ export function httpUpstream(given: string): Upstream {
     get,
     async list(path, signal) {
       const folder = path === '' || path.endsWith('/') ? path : `${path}/`
-      const { answer, at } = await ask(folder, { accept: 'text/html' }, signal)
-      const { statusCode, headers, body } = answer
+      const { answer, status: statusCode, at } = await ask(folder, { accept: 'text/html' }, signal)
+      const { headers } = answer
       const isPage = statusCode === 200 && /html/i.test(String(headers['content-type'] ?? ''))
-      const page = await pageOf(body, isPage ? maxListingBytes : 0).catch((error: unknown) => {
+      const page = await pageOf(answer, isPage ? maxListingBytes : 0).catch((error: unknown) => {
         if (error instanceof Failure || signal?.aborted) throw error
         throw new Trouble(`${at.href}: ${failureMessage(error)}`, { cause: error })
       })
@@ -85,7 +77,7 @@ export function httpUpstream(given: string): Upstream {
       if (statusCode === 200 || statusCode === 404 || statusCode === 410) return undefined
       throw refusal(at, statusCode, headers['retry-after'])
     },
-    close: () => dispatcher.destroy(),
+    close: async () => client.close(),
   }
 }
 
