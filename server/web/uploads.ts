@@ -33,13 +33,14 @@ export function uploadsRouter({ uploads, isAdmin }: UploadParts): Router {
   })
   router.use('/tus', tusRouter(uploads))
   router.get('/', async (_req, res) => void res.json(await uploads.list()))
+  // Before the GET of a name: Express answers a HEAD with that, too.
+  router.head('/*path', (req, res) => answerOffset(uploads, pathOf(req), res))
   router.get('/:name', async (req, res) => {
     const found = (await uploads.list()).find((upload) => upload.name === req.params.name)
     if (!found)
       throw new Failure('not-found', `nothing was uploaded as ${req.params.name}, or it is published already`)
     res.json(found)
   })
-  router.head('/*path', (req, res) => answerOffset(uploads, pathOf(req), res))
   router.put('/*path', (req, res) => put(uploads, req, res))
   router.post('/*path', async (req, res) => {
     const path = pathOf(req)

@@ -6,6 +6,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { createApp } from '../../server/app.ts'
 import type { Event } from '../../server/events/bus.ts'
 import { FtpSession } from '../support/ftp-session.ts'
+import { writeIso } from '../support/iso/write-iso.ts'
 import { imagesOfTree, temporaryFolder, treeinfoText } from '../support/tree-folder.ts'
 
 async function serving() {
@@ -207,4 +208,27 @@ test('by FTP, too: user admin with the token, STOR, SITE PUBLISH', async () => {
     expect(await admin.store(`/incoming/f41/${path}`, body)).toMatch(/^226/)
   expect(await admin.say('SITE PUBLISH /incoming/f41')).toMatch(/^250/)
   expect(await (await fetch(`${base}/trees/f41/images/pxeboot/vmlinuz`)).text()).toBe('kernel of 41\n')
+})
+
+test('a HEAD tells how much of an upload is there, at the top of the area too', async () => {
+  const { api } = await serving()
+  await api('PUT', 'some.iso', { body: 'x'.repeat(1000) })
+  const answer = await api('HEAD', 'some.iso')
+  expect([answer.status, answer.headers.get('upload-offset')]).toEqual([200, '1000'])
+})
+
+test('a name that is too long is refused and stands in nobody’s way', async () => {
+  const { api } = await serving()
+  for (const [path, body] of Object.entries(treeFiles())) await api('PUT', `f40/${path}`, { body })
+  expect((await api('PUT', `f40/${'n'.repeat(300)}`, { body: 'x' })).status).toBe(400)
+  expect(await said(await api('POST', 'f40/publish'))).toMatchObject({ outcome: 'published' })
+})
+
+test('an image is published whatever lies beside it', async () => {
+  const { api } = await serving()
+  await api('PUT', '.treeinfo', { body: treeinfoText({ version: '39' }) })
+  const files = treeFiles()
+  const image = writeIso({ files }).bytes
+  await api('PUT', 'f40.iso', { body: image as unknown as string })
+  expect(await said(await api('POST', 'f40.iso/publish'))).toMatchObject({ outcome: 'published' })
 })

@@ -43,14 +43,19 @@ export class UploadFolder {
     if (this.#writing.has(path))
       throw new Failure('conflict', `${path} is being uploaded by someone else; wait for its end`)
     this.#writing.add(path)
+    let opened = false
     try {
-      await this.#partial.begin(path)
+      await told(path, this.#partial.begin(path))
       // NOFOLLOW: nobody can make links here, and if one is here all the same it leads nowhere good.
       const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW
       const handle = await told(path, open(this.at(path), flags, 0o644))
+      opened = true
       return await this.#writer(path, handle, from)
     } catch (error) {
       this.#writing.delete(path)
+      // What cannot even be opened (a name that is too long, a full disk) is no upload that somebody could finish.
+      if (!opened && (await this.size(path)) === undefined)
+        await this.#partial.end(path).catch(() => undefined)
       throw error
     }
   }

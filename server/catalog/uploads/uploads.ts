@@ -7,7 +7,7 @@ import { type CleanPath, cleanPath, rootPath } from '../../files/path.ts'
 import type { FileSource } from '../../files/source.ts'
 import { readSignaturePolicy } from '../audit/key-files.ts'
 import type { VerifyConfig } from '../config/schema.ts'
-import { findPublishable, type Publishable } from '../versions/candidates.ts'
+import { findImage, findPublishable, type Publishable } from '../versions/candidates.ts'
 import { incomingFolder } from '../versions/layout.ts'
 import { findingText, release } from '../versions/release.ts'
 import { VersionStore } from '../versions/version-store.ts'
@@ -31,6 +31,8 @@ export interface PublishOptions {
   readonly replace?: boolean
   /** Publish in spite of faults, for this reason. */
   readonly accept?: string
+  /** Nobody has said that all of it has come; it was only quiet for a while. */
+  readonly unattended?: boolean
 }
 
 /** What came of publishing: under which name, or every reason against it, one line each. */
@@ -214,8 +216,9 @@ export class Uploads {
     const isFile = (await this.#area.size(path)) !== undefined
     const folder = isFile ? path.slice(0, path.lastIndexOf('/')) : path
     const base = await realpath(this.#area.at((folder || '/') as CleanPath))
-    const found = await findPublishable(base)
-    return isFile ? found.filter((each) => each.path === join(base, path.slice(folder.length))) : found
+    if (!isFile) return findPublishable(base)
+    const image = await findImage(base, join(base, path.slice(folder.length)))
+    return image ? [image] : []
   }
 
   async #publishOne(path: CleanPath, found: Publishable, options: PublishOptions): Promise<PublishReport> {
@@ -227,7 +230,7 @@ export class Uploads {
         'bad-request',
         'a tree needs a folder of its own: upload it into one, which gives it its id',
       )
-    const { by = 'an administrator', replace = false, accept } = options
+    const { by = 'an administrator', replace = false, accept, unattended = false } = options
     const verify = this.#options.verify?.()
     const signatures = verify && (await readSignaturePolicy(verify))
     const candidate = {
@@ -238,6 +241,7 @@ export class Uploads {
       source: `an upload (${path})`,
       by,
       replace,
+      unattended,
       ...(accept !== undefined && { accept: { by, why: accept } }),
     }
     const released = await release(this.#store, candidate, signatures && { signatures })
@@ -296,7 +300,7 @@ export class Uploads {
     const isReceiving = [...this.#area.writing].some((file) => isAtOrBelow(path, file))
     if (isReceiving) return this.#touched(path)
     const names: readonly string[] = await readdir(this.#area.at(rootPath)).catch(() => [])
-    if (names.includes(name)) await this.publish(path).catch(() => undefined)
+    if (names.includes(name)) await this.publish(path, { unattended: true }).catch(() => undefined)
   }
 }
 

@@ -72,14 +72,18 @@ async function imagesIn(folder: string, searched: Discovery['searched']): Promis
   const found: Publishable[] = []
   for (const { folder: at } of searched) {
     for (const item of await readdir(at, { withFileTypes: true })) {
-      const path = join(at, item.name)
-      if (!item.isFile() || !(await isDiscImage(path))) continue
-      const place = relative(folder, path)
-      const source = await openTree(path, 'iso')
-      const evidence = await gatherEvidence(source, rootPath, place.replace(/\.iso$/i, ''))
-      const description = evidence && concludeTree(evidence)
-      if (description) found.push({ kind: 'iso', path, place, trees: ['.'], description })
+      const image = item.isFile() ? await findImage(folder, join(at, item.name)) : undefined
+      if (image) found.push(image)
     }
   }
   return found
+}
+
+/** A file that is a disc image with a tree in it; whatever lies beside it. */
+export async function findImage(folder: string, path: string): Promise<Publishable | undefined> {
+  if (!(await isDiscImage(path))) return undefined
+  const place = relative(folder, path)
+  const evidence = await gatherEvidence(await openTree(path, 'iso'), rootPath, place.replace(/\.iso$/i, ''))
+  const description = evidence && concludeTree(evidence)
+  return description && { kind: 'iso', path, place, trees: ['.'], description }
 }

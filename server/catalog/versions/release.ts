@@ -14,6 +14,8 @@ export interface Candidate extends Omit<Staged, 'accepted' | 'signed'> {
   readonly trees: readonly string[]
   /** Of an image: where lists of checksums may name it, when not beside it and by its own name. */
   readonly image?: ImagePlace
+  /** Nobody has said that all of it is there: only what a document vouches for may go by itself. */
+  readonly unattended?: boolean
   /** Publish it whatever is wrong, and remember who wanted that and why. */
   readonly accept?: { readonly by: string; readonly why: string }
 }
@@ -39,7 +41,7 @@ export async function release(
   candidate: Candidate,
   options: Partial<AuditOptions> = {},
 ): Promise<Release> {
-  const { trees, accept, image, ...staged } = candidate
+  const { trees, accept, image, unattended: _, ...staged } = candidate
   await store.checkPlace(candidate.id, candidate.replace)
   const { description, findings, signatures } = await auditCandidate(candidate, options)
   const errors = findings.filter((finding) => finding.severity === 'error')
@@ -66,6 +68,7 @@ async function auditCandidate(candidate: Candidate, options: Partial<AuditOption
     description: reports.find(({ report }) => report.description)?.report.description,
     findings: [
       ...(await cutOffImage(candidate)),
+      ...unvouched(candidate, reports),
       ...reports.flatMap(({ at, report }) => findingsOf(at, report)),
     ],
     signatures: signaturesOf(reports),
@@ -94,6 +97,22 @@ async function auditAll(
   for (const at of trees)
     reports.push({ at, report: await auditTree(source, cleanPath(`/${at}`), id, options) })
   return reports
+}
+
+/** A folder that no document speaks of looks the same with half of its files. */
+function unvouched(
+  { kind, unattended }: Candidate,
+  reports: readonly { report: AuditReport }[],
+): readonly Finding[] {
+  if (kind !== 'folder' || !unattended || reports.some(({ report }) => report.files > 0)) return []
+  return [
+    {
+      severity: 'error',
+      path: '.',
+      message:
+        'no list of checksums and no repository says what belongs to it, so nobody can tell whether all of it has come; publish it yourself when it has',
+    },
+  ]
 }
 
 /** An image says itself how long it is; one without checksums inside shows only by this that its end is missing. */
