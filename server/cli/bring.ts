@@ -9,6 +9,7 @@ import { VersionStore } from '../catalog/versions/version-store.ts'
 import { Failure } from '../core/failure.ts'
 import { distroName, distroOf } from '../core/tree/distro.ts'
 import { bytes as size } from '../events/units.ts'
+import { shellWord } from '../render/quote.ts'
 import { type CliIo, exitCodes } from './io.ts'
 import type { CommonOptions } from './options.ts'
 import { progressLine } from './progress.ts'
@@ -46,11 +47,21 @@ export async function storeOf(options: CommonOptions, io: CliIo): Promise<Versio
   return new VersionStore(trees)
 }
 
+/** The command as it was given, for a shell: without its options it would go on with something else. */
+export function commandLine(words: readonly string[], options: object): string {
+  const flags = Object.entries(options).flatMap(([key, value]) => {
+    const flag = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+    if (value === true) return [flag]
+    return [value].flat().flatMap((each) => (typeof each === 'string' ? [flag, each] : []))
+  })
+  return ['treeboot', ...words, ...flags].map(shellWord).join(' ')
+}
+
 /** Runs a long piece of work with a progress line; the first Ctrl-C ends it in good order. */
 export async function runBringing(
   options: BringOptions,
   io: CliIo,
-  what: string,
+  words: readonly string[],
   work: (options: ImportOptions) => Promise<ImportOutcome>,
 ): Promise<void> {
   const signatures = await policyOf(options, await configOf(options, io), io)
@@ -75,7 +86,9 @@ export async function runBringing(
   } catch (error) {
     line.end()
     if (!aborter.signal.aborted) throw error
-    io.err(`\ninterrupted: nothing was published; '${what}' goes on where this stopped\n`)
+    io.err(
+      `\ninterrupted: nothing was published; this goes on where it stopped:\n  ${commandLine(words, options)}\n`,
+    )
     io.exit(exitCodes.failed)
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt)

@@ -36,7 +36,7 @@ files that stay the same. Boot sectors are no files: a disc can be burnt of the 
     )
     .action(async (source: string, options: ImportFlags) => {
       const store = await storeOf(options, io)
-      await runBringing(options, io, `treeboot import ${source}`, (shared) => {
+      await runBringing(options, io, ['import', source], (shared) => {
         const wanted = {
           ...shared,
           ...(options.hardLink && { hardLink: true }),

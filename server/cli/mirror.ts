@@ -25,7 +25,7 @@ repositories beside the tree. Ctrl-C leaves nothing half-visible; the same comma
     )
     .action(async (urls: string[], options: BringOptions & { bootOnly?: boolean }) => {
       const store = await storeOf(options, io)
-      await runBringing(options, io, `treeboot mirror ${urls.join(' ')}`, async (shared) => {
+      await runBringing(options, io, ['mirror', ...urls], async (shared) => {
         const outcome = await mirrorTree(store, urls, {
           ...shared,
           ...(options.bootOnly && { bootOnly: true }),

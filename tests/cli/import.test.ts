@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
+import { commandLine } from '../../server/cli/bring.ts'
 import { writeIso } from '../support/iso/write-iso.ts'
 import { imagesOfTree, temporaryFolder, treeinfoText } from '../support/tree-folder.ts'
 
@@ -69,7 +70,7 @@ test('Ctrl-C in the middle of a large file: nothing is seen, and the same comman
   expect([first.code, first.err.trim()]).toEqual([
     1,
     expect.stringMatching(
-      /^interrupted: nothing was published; 'treeboot import .*' goes on where this stopped$/,
+      /^interrupted: nothing was published; this goes on where it stopped:\n {2}treeboot import \S+/m,
     ),
   ])
   expect(first.events.map(({ event }) => event)).not.toContain('published')
@@ -107,3 +108,10 @@ function partOf(trees: string): Stats | undefined {
   )
   return parts.sort((a, b) => b.size - a.size)[0]
 }
+
+test('the command that goes on has all that the first one had', () => {
+  const options = { id: 'zz top', replace: true, json: false, key: ['a.asc', 'b.asc'], bootOnly: true }
+  expect(commandLine(['mirror', 'http://m/f 40/'], options)).toBe(
+    "treeboot mirror 'http://m/f 40/' --id 'zz top' --replace --key a.asc --key b.asc --boot-only",
+  )
+})

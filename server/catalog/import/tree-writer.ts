@@ -40,6 +40,8 @@ export class TreeWriter {
   readonly #asides: string
   readonly #links: { path: string; target: string; hard: boolean }[] = []
   readonly #folders = new Set<string>()
+  /** Of this run, with those that an earlier one has written and the source still has. */
+  readonly #files = new Set<string>()
   readonly #cannotShare = new Set<string>()
   #shares = 0
   /** No earlier run has left anything: nobody need look for it. */
@@ -76,8 +78,12 @@ export class TreeWriter {
   /** Whether an earlier run has written this file to its end. */
   async has({ path, size, modifiedMs }: FileFacts): Promise<boolean> {
     if (this.#isNew) return false
-    const stats = await lstat(this.place(path)).catch(() => undefined)
-    return stats?.isFile() === true && stats.size === size && Math.abs(stats.mtimeMs - modifiedMs) < 2
+    const place = this.place(path)
+    const stats = await lstat(place).catch(() => undefined)
+    const isThere =
+      stats?.isFile() === true && stats.size === size && Math.abs(stats.mtimeMs - modifiedMs) < 2
+    if (isThere) this.#files.add(place)
+    return isThere
   }
 
   /** @throws Failure `conflict` when more or fewer bytes come than `facts` say. */
@@ -142,9 +148,13 @@ export class TreeWriter {
     else this.#links.push({ path, target, hard })
   }
 
-  /** Makes the links. One that leads out by way of others is removed again. Parts of files that are no more go, too. */
+  /**
+   * Makes the links. One that leads out by way of others is removed again. What an earlier run has brought and the source no
+   * longer has goes, too, whole or in part.
+   */
   async finish(): Promise<void> {
     await rm(this.#asides, { recursive: true, force: true })
+    if (!this.#isNew) await this.#removeStale(this.#root)
     const root = await realpath(this.#root)
     for (const { path, target, hard } of this.#links) {
       const place = this.place(path)
@@ -164,6 +174,22 @@ export class TreeWriter {
     }
   }
 
+  /** Whether nothing is left of the folder. */
+  async #removeStale(folder: string): Promise<boolean> {
+    let left = 0
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      const place = join(folder, entry.name)
+      if (
+        entry.isDirectory()
+          ? !(await this.#removeStale(place)) || this.#folders.has(place)
+          : this.#files.has(place)
+      )
+        left++
+      else await rm(place, { recursive: true })
+    }
+    return left === 0
+  }
+
   async #aside(facts: FileFacts, make: (aside: string) => Promise<void>, stamp: boolean): Promise<void> {
     const aside = join(this.#asides, `shared-${++this.#shares}`)
     try {
@@ -180,6 +206,7 @@ export class TreeWriter {
     const place = this.place(path)
     await this.#folderOf(place)
     await rename(aside, place)
+    this.#files.add(place)
   }
 
   async #folderOf(place: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { TreeWriter } from '../../../server/catalog/import/tree-writer.ts'
+import { type FileFacts, TreeWriter } from '../../../server/catalog/import/tree-writer.ts'
 import { temporaryFolder } from '../../support/tree-folder.ts'
 
 const mib = 1 << 20
@@ -83,4 +83,23 @@ describe('a large file', () => {
     expect(written.length).toBe(facts.size)
     expect(written.readUInt32LE(20 * mib)).toBe(20)
   })
+})
+
+test('what an earlier run has brought and the source no longer has is gone in the end', async () => {
+  const { base, made } = await writer()
+  const file = (path: string): FileFacts => ({ path, size: 1, modifiedMs: 1_700_000_000_000 })
+  const one = async function* () {
+    yield Buffer.from('x')
+  }
+  for (const path of ['a/kept', 'a/stale', 'old/deep/stale', 'link-once']) await made.write(file(path), one)
+  await made.folder('empty/kept')
+  const again = new TreeWriter(join(base, 'tree'), join(base, 'aside'))
+  await again.start()
+  await again.folder('empty/kept')
+  expect(await again.has(file('a/kept'))).toBe(true)
+  await again.write(file('b/new'), one)
+  again.link('link', 'a/kept', false)
+  await again.finish()
+  const names = readdirSync(join(base, 'tree'), { recursive: true }).map(String).sort()
+  expect(names).toEqual(['a', 'a/kept', 'b', 'b/new', 'empty', 'empty/kept', 'link'])
 })
