@@ -39,7 +39,8 @@ export async function runCli(args: readonly string[], io: CliIo = processIo()): 
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.badInput
     inner.err(`treeboot: ${failureMessage(error)}\n`)
     if (!(error instanceof Failure)) {
-      inner.err(`${error instanceof Error ? (error.stack ?? '') : ''}\n`)
+      // The system's own words name the call and the path; where in our code that was helps nobody.
+      if (!isSystemError(error)) inner.err(`${error instanceof Error ? (error.stack ?? '') : ''}\n`)
       return exitCodes.failed
     }
     return error.kind === 'bad-request' || error.kind === 'invalid-data'
@@ -49,6 +50,11 @@ export async function runCli(args: readonly string[], io: CliIo = processIo()): 
         : exitCodes.failed
   }
   return code
+}
+
+/** A full disk, a file that may not be read, a network that is not there. */
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && 'code' in error
 }
 
 export function createProgram(io: CliIo): Command {

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises'
 import type { Command } from 'commander'
+import { leftJobs } from '../catalog/import/left-jobs.ts'
 import { leftovers, planGc } from '../catalog/versions/collect.ts'
 import type { VersionView } from '../catalog/versions/version-store.ts'
 import { Failure } from '../core/failure.ts'
@@ -41,13 +42,15 @@ export function registerTreeVersions(trees: Command, io: CliIo): void {
     })
   trees
     .command('gc')
-    .description('which earlier versions nobody needs, and what deleting them would free')
+    .description(
+      'which earlier versions and unfinished imports nobody needs, and what deleting them would free',
+    )
     .argument('[tree]', 'its id (default: all)')
     .option('--delete', 'delete them; without it nothing is touched')
     .option('--keep <count>', 'earlier versions of each tree that stay in any case', '1')
     .option(
       '--now',
-      'also those replaced less than a day ago, which a machine that is no guest may be installing from',
+      'also those replaced less than a day ago, which a machine that is no guest may be installing from, and what was begun today',
     )
     .addOption(configOption())
     .addOption(jsonOption())
@@ -101,12 +104,16 @@ async function gc(id: string | undefined, options: GcCommand, io: CliIo): Promis
     pinned: await boundVersions(await configOf(options, io), nowMs),
     nowMs,
   })
+  // Those of today may be gone on with; a source that is given again clears its own.
+  const jobs = id === undefined ? await leftJobs(store.trees) : []
+  const oldJobs = jobs.filter(({ lastMs }) => options.now || nowMs - lastMs > dayMs)
   if (options.delete) {
+    for (const { folder } of oldJobs) await rm(folder, { recursive: true, force: true })
     for (const { id: tree, version } of plan.remove) await store.remove(tree, version)
     for (const folder of await leftovers(store.trees)) await rm(folder, { recursive: true, force: true })
   }
   if (options.json) {
-    io.out(json({ deleted: options.delete === true, ...plan }))
+    io.out(json({ deleted: options.delete === true, ...plan, unfinished: jobs }))
     return
   }
   const line = (word: string, { id: tree, version, publishedMs }: VersionView, why = '') => [
@@ -120,13 +127,22 @@ async function gc(id: string | undefined, options: GcCommand, io: CliIo): Promis
     table([
       ...plan.remove.map((version) => line(options.delete ? 'deleted' : 'would delete', version)),
       ...plan.stay.map(({ version, why }) => line('stays', version, why)),
+      ...jobs.map((job) => [
+        oldJobs.includes(job) ? (options.delete ? 'deleted' : 'would delete') : 'stays',
+        'unfinished',
+        '-',
+        dateText(job.startedMs),
+        `${size(job.bytes)} of ${job.source}`,
+      ]),
     ]),
   )
-  const what = `${count(plan.remove.length, 'version')}, ${size(plan.bytes)}`
+  const bytes = plan.bytes + oldJobs.reduce((sum, job) => sum + job.bytes, 0)
+  const unfinished = oldJobs.length > 0 ? `, ${count(oldJobs.length, 'unfinished import')}` : ''
+  const what = `${count(plan.remove.length, 'version')}${unfinished}, ${size(bytes)}`
   io.out(
     options.delete
       ? `freed: ${what}\n`
-      : plan.remove.length === 0
+      : plan.remove.length + oldJobs.length === 0
         ? 'nothing to delete\n'
         : `would free: ${what}; treeboot trees gc --delete does it\n`,
   )

@@ -1,4 +1,4 @@
-import { symlinkSync, writeFileSync } from 'node:fs'
+import { readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { runCli } from '../../server/cli/program.ts'
@@ -72,6 +72,29 @@ test('check names links that lead out of the folders, for nobody is served what 
     expect.stringMatching(/trees\/linked leads out of this folder, and is not followed: \.\.\/elsewhere/),
     expect.stringMatching(/tftpboot\/name leads out of this folder, and is not followed: \/etc\/hostname/),
   ])
+})
+
+test('an error of the system is told without where in our code it was', async () => {
+  writeBelow(home.path, 'config.yaml', 'paths: { trees: trees }\n')
+  writeBelow(home.path, 'trees/.treeboot', 'a file where a folder must be')
+  makeTree(join(home.path, 'from'), { version: '40', checksums: false })
+  const { code, err } = await treeboot('import', 'from')
+  expect(code).toBe(1)
+  expect(err).toMatch(/^treeboot: E[A-Z]+: .*\n$/)
+})
+
+test('trees gc knows imports that were never finished, and clears them when they are old', async () => {
+  writeBelow(home.path, 'config.yaml', 'paths: { trees: trees }\n')
+  writeBelow(home.path, 'trees/.treeboot/x', '')
+  writeBelow(home.path, 'nothing/readme', 'no tree')
+  expect((await treeboot('import', 'nothing')).code).not.toBe(0)
+  expect((await treeboot('trees', 'gc')).out).toMatch(
+    /stays +unfinished +- .*of .*\/nothing\n.*nothing to delete/s,
+  )
+  const jobs = () => readdirSync(join(home.path, 'trees/.treeboot/incoming'))
+  expect(jobs()).toHaveLength(1)
+  expect((await treeboot('trees', 'gc', '--now', '--delete')).out).toContain('1 unfinished import')
+  expect(jobs()).toHaveLength(0)
 })
 
 describe('dhcp-config writes nothing that cannot work', () => {

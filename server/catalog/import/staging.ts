@@ -61,7 +61,8 @@ export async function openJob(trees: string, source: string, fingerprint: string
   }
 }
 
-async function readJob(file: string): Promise<JobRecord | undefined> {
+/** Undefined for a folder that is none, or that was cut off before it became one. */
+export async function readJob(file: string): Promise<JobRecord | undefined> {
   try {
     return JSON.parse(await readFile(file, 'utf8')) as JobRecord
   } catch {
@@ -84,6 +85,12 @@ async function lock(file: string, source: string): Promise<() => Promise<void>> 
     await unlink(file).catch(() => undefined)
   }
   throw new Failure('conflict', `another process is bringing in ${source} already`)
+}
+
+/** Whether a process that still runs works in this folder of a job. */
+export async function isAtWork(folder: string): Promise<boolean> {
+  const holder = Number(await readFile(join(folder, 'lock'), 'utf8').catch(() => ''))
+  return holder > 0 && isRunning(holder)
 }
 
 function isRunning(pid: number): boolean {

@@ -1,6 +1,6 @@
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { folderOfVersion, incomingFolder, ownFolder } from './layout.ts'
+import { folderOfVersion, ownFolder } from './layout.ts'
 import type { VersionStore, VersionView } from './version-store.ts'
 
 export interface GcOptions {
@@ -81,9 +81,4 @@ async function countInodes(
 export async function leftovers(trees: string): Promise<string[]> {
   const names = await readdir(join(trees, ownFolder)).catch(() => [])
   return names.filter((name) => name.startsWith('removed-')).map((name) => join(trees, ownFolder, name))
-}
-
-/** Jobs that were begun and are neither finished nor running, oldest first: `import` and `mirror` go on with them. */
-export async function openJobs(trees: string): Promise<string[]> {
-  return (await readdir(incomingFolder(trees)).catch(() => [])).sort()
 }
