@@ -56,7 +56,7 @@ const mostIndexes = 16
  */
 export function createTreeIndex(trees: readonly Tree[], earlier: readonly Tree[] = []): TreeIndex {
   const all = [...trees].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0))
-  const ids = new Map(all.map((tree) => [tree.id, tree]))
+  const ids = new Map([...wholes(all), ...all.map((tree): [string, Tree] => [tree.id, tree])])
   const best = all.map(candidateOf).sort(betterFirst)
   const nearestIds = nearestByWords(best)
   const answers = new Map<string, Selection>()
@@ -103,6 +103,27 @@ export function createTreeIndex(trees: readonly Tree[], earlier: readonly Tree[]
     },
   }
   return index
+}
+
+/**
+ * What several trees were published as together is a name of the one among them that boots: a mirror of EL 9 that is called
+ * `rhel9` has `rhel9/BaseOS/x86_64/os` and `rhel9/AppStream/x86_64/os`.
+ */
+function wholes(trees: readonly Tree[]): Map<string, Tree> {
+  const found = new Map<string, Tree>()
+  const several = new Set<string>()
+  for (const tree of trees) {
+    const whole = tree.release?.id
+    if (whole === undefined || !tree.id.startsWith(`${whole}/`) || !boots(tree)) continue
+    if (found.has(whole)) several.add(whole)
+    found.set(whole, tree)
+  }
+  for (const whole of several) found.delete(whole)
+  return found
+}
+
+function boots({ platforms }: Tree): boolean {
+  return Object.values(platforms).some((images) => images.kernel !== undefined)
 }
 
 function keyOf({ distro = '', version = '', variant = '', arch = '' }: Traits): string {

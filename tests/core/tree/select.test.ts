@@ -152,3 +152,16 @@ test('all is sorted by id and holds every state', () => {
   expect(trees.all.map(({ id }) => id)).toEqual([...trees.all.map(({ id }) => id)].sort())
   expect(trees.byId('fedora/41')?.state).toBe('incoming')
 })
+
+test('what several trees were published as together names the one that boots', () => {
+  const release = { id: 'rhel9', version: 3, folder: '/trees/.treeboot/rhel9' }
+  const base = fakeTree({ id: 'rhel9/BaseOS/x86_64/os', ...alma, release })
+  const stream = fakeTree({ id: 'rhel9/AppStream/x86_64/os', ...alma, release, platforms: {} })
+  const index = createTreeIndex([stream, base])
+  expect(index.byId('rhel9')?.id).toBe(base.id)
+  expect(index.select({ id: 'rhel9' })).toMatchObject({ found: true, tree: { id: base.id } })
+  const both = createTreeIndex([base, { ...stream, platforms: base.platforms }])
+  expect(both.byId('rhel9')).toBeUndefined()
+  const exact = createTreeIndex([base, fakeTree({ id: 'rhel9', ...alma })])
+  expect(exact.byId('rhel9')?.id).toBe('rhel9')
+})
