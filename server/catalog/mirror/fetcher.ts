@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { link, lstat, mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { Failure } from '../../core/failure.ts'
+import { Failure, failureMessage } from '../../core/failure.ts'
 import { cleanPath } from '../../files/path.ts'
 import type { OnProgress } from '../import/progress.ts'
 import { digestFile } from '../verify.ts'
@@ -24,6 +24,10 @@ export interface FetcherParts {
 
 const concurrentFiles = 6
 
+function isDamage(error: unknown): boolean {
+  return error instanceof Failure && error.cause instanceof Failure && error.cause.kind === 'invalid-data'
+}
+
 /** Fetches files into a tree that grows, several at once, and takes what an earlier version or an earlier run has. */
 export class Fetcher {
   readonly #parts: FetcherParts
@@ -36,6 +40,8 @@ export class Fetcher {
   changed = 0
   /** Files that were named and that no upstream has, relative to the tree. */
   readonly absent: string[] = []
+  /** Why files are left out that no upstream has as they are named: with other bytes, or longer or shorter. */
+  readonly damaged: string[] = []
 
   constructor(parts: FetcherParts) {
     this.#parts = parts
@@ -53,7 +59,11 @@ export class Fetcher {
     const worker = async (): Promise<void> => {
       for (const file of left) {
         if (failures.length > 0) return
-        const found = await this.fetch(file, true).catch((error: unknown) => void failures.push(error))
+        const found = await this.fetch(file, true).catch((error: unknown) => {
+          // The upstream will have it so tomorrow, too: all such files are told together, and the operator may accept it.
+          if (isDamage(error)) this.damaged.push(failureMessage(error))
+          else failures.push(error)
+        })
         if (found === false) this.absent.push(file.path)
       }
     }

@@ -99,7 +99,20 @@ async function mirrorFrom(
     return { trees: [], notes: [], resumed: job.resumed, unchanged }
   }
   const absent = fetcher.absent.map((path) => `${path} is named, and the upstream does not have it`)
-  return publishAll(store, job, url, options, absent)
+  const { damaged } = fetcher
+  if (damaged.length > 0 && !options.accept) throw new Failure('invalid-data', describeDamage(damaged))
+  return publishAll(store, job, url, options, [...absent, ...damaged], damaged.length > 0)
+}
+
+const mostLines = 40
+
+function describeDamage(lines: readonly string[]): string {
+  const rest = lines.length > mostLines ? `\n  and ${lines.length - mostLines} more` : ''
+  const files = `${lines.length} ${lines.length === 1 ? 'file' : 'files'}`
+  return `the upstream has ${files} with other bytes than it names; --accept publishes the tree without:\n${lines
+    .slice(0, mostLines)
+    .map((line) => `  ${line}`)
+    .join('\n')}${rest}`
 }
 
 function fetcherOf(
@@ -187,9 +200,11 @@ async function publishAll(
   url: string,
   options: MirrorOptions,
   notes: readonly string[],
+  /** Something that the upstream has is not here: what is missing is a fault then, and recorded with who accepted it. */
+  isDamaged = false,
 ): Promise<MirrorOutcome> {
   const trees = await publishJob(store, job, url, options, {
-    partial: true,
+    partial: !isDamaged,
     ...(options.bootOnly && { upstream: url }),
   })
   if (trees.every(({ release }) => release.outcome === 'published')) await job.discard()

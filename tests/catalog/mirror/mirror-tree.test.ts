@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { fetchFile } from '../../../server/catalog/mirror/fetch-file.ts'
@@ -105,12 +105,23 @@ test('broken, cut, lying and busy: it tries again, goes on where it stopped, wai
   expect(server.requests).toContain('GET /f/images/install.img bytes=6-')
 })
 
-test('an upstream that stays damaged is not published, and says which file', async () => {
+test('an upstream that stays damaged is not published, unless that is accepted; every such file is named', async () => {
   const { upstream, trees, mirror, server } = await world()
   makeTree(join(upstream, 'f'))
-  server.mood = (path) => (path.endsWith('install.img') ? { kind: 'flip' } : undefined)
-  await expect(mirror('/f')).rejects.toThrow(/install.img is damaged: sha256 expected/)
+  makeRepository(join(upstream, 'f'), somePackages(5))
+  rmSync(join(upstream, 'f/Packages/p/p4-1-1.noarch.rpm'))
+  server.mood = (path) => (/install\.img|p2-1/.test(path) ? { kind: 'flip' } : undefined)
+  await expect(mirror('/f')).rejects.toThrow(
+    /^the upstream has 2 files with other bytes.*(install.img.*p2-1-1|p2-1-1.*install.img)/s,
+  )
   expect(readdirSync(trees)).toEqual(['.treeboot'])
+  const { trees: accepted, notes } = await mirror('/f', { accept: { by: 'root', why: 'known' } })
+  expect(notes.toSorted()).toEqual([
+    expect.stringMatching(/^Packages\/p\/p2-1-1.* is damaged: sha256 expected/),
+    'Packages/p/p4-1-1.noarch.rpm is named, and the upstream does not have it',
+    expect.stringMatching(/^images\/install\.img .*is damaged: sha256 expected/),
+  ])
+  expect(accepted[0]?.release).toMatchObject({ outcome: 'published', record: { accepted: { why: 'known' } } })
 })
 
 test('several mirrors: another one has what the first lacks or has damaged', async () => {
