@@ -3,8 +3,7 @@ import { join } from 'node:path'
 import request from 'supertest'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type App, createApp } from '../server/app.ts'
-import type { CliIo } from '../server/cli/io.ts'
-import { runCli } from '../server/cli/program.ts'
+import { type CliResult, treebootIn } from './support/cli.ts'
 import { fetchTftp } from './support/tftp-client.ts'
 import { keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
 
@@ -53,21 +52,7 @@ function readyTrees(): number {
 }
 
 /** One command, and what a person would see of it. */
-async function treeboot(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const seen = { out: '', err: '' }
-  const io: CliIo = {
-    out: (text) => {
-      seen.out += text
-    },
-    err: (text) => {
-      seen.err += text
-    },
-    exit: () => {},
-    color: false,
-    cwd: home.path,
-  }
-  return { code: await runCli(args, io), ...seen }
-}
+const treeboot = (...args: string[]): Promise<CliResult> => treebootIn(home.path, ...args)
 
 describe('a lookup', () => {
   test('finds the newest tree, and what it names is there, with that digest', async () => {

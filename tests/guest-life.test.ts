@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type App, createApp } from '../server/app.ts'
-import { runCli } from '../server/cli/program.ts'
 import type { Event } from '../server/events/bus.ts'
+import { type CliResult, treebootIn } from './support/cli.ts'
 import { keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
 
 /** What a machine gets over its life, by the doors and the commands that people and machines use. */
@@ -113,21 +113,7 @@ async function install(name: keyof typeof macs, from = machine): Promise<string>
   return new URL(body.trim().split(' ')[1] ?? '').pathname
 }
 
-async function treeboot(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const seen = { out: '', err: '' }
-  const code = await runCli(args, {
-    out: (text) => {
-      seen.out += text
-    },
-    err: (text) => {
-      seen.err += text
-    },
-    exit: () => {},
-    color: false,
-    cwd: home.path,
-  })
-  return { code, ...seen }
-}
+const treeboot = (...args: string[]): Promise<CliResult> => treebootIn(home.path, ...args)
 
 describe('an installation', () => {
   test('does not begin by the operator who looks, at the machine that serves, at all that a guest gets', async () => {

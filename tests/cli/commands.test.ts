@@ -1,7 +1,7 @@
 import { readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { runCli } from '../../server/cli/program.ts'
+import { type CliResult, treebootIn } from '../support/cli.ts'
 import { keptFolder, makeTree, writeBelow } from '../support/tree-folder.ts'
 
 let home: ReturnType<typeof keptFolder>
@@ -10,21 +10,7 @@ beforeEach(() => {
 })
 afterEach(() => home.remove())
 
-async function treeboot(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const seen = { out: '', err: '' }
-  const code = await runCli(args, {
-    out: (text) => {
-      seen.out += text
-    },
-    err: (text) => {
-      seen.err += text
-    },
-    exit: () => {},
-    color: false,
-    cwd: home.path,
-  })
-  return { code, ...seen }
-}
+const treeboot = (...args: string[]): Promise<CliResult> => treebootIn(home.path, ...args)
 
 test('--version behind lookup is the tree’s, before it treeboot’s', async () => {
   for (const version of ['40', '41'])

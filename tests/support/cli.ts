@@ -1,0 +1,25 @@
+import { runCli } from '../../server/cli/program.ts'
+
+/** What a command has said, and how it ended. */
+export interface CliResult {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+/** Runs a command of treeboot in this process, as if it were typed in a folder. */
+export async function treebootIn(cwd: string, ...args: string[]): Promise<CliResult> {
+  const said = { out: '', err: '' }
+  const code = await runCli(args, {
+    out: (text) => {
+      said.out += text
+    },
+    err: (text) => {
+      said.err += text
+    },
+    exit: () => {},
+    color: false,
+    cwd,
+  })
+  return { code, ...said }
+}
