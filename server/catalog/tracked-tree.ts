@@ -37,6 +37,8 @@ export class TrackedTree {
   readonly #tracking: Tracking
   #reading: TreeReading
   #lastChangeMs: number
+  /** Somebody has changed a file of the version that was published: what was verified then says nothing of it. */
+  #meddled = false
   #moving: string | undefined
   #arrival: ArrivalWatch | undefined
   #tree: Tree
@@ -96,6 +98,8 @@ export class TrackedTree {
       const reading = await readTree(this.place, this.#tracking.folder)
       if (!reading) return false
       const changed = changedFile(this.#reading, reading)
+      const isSameVersion = reading.published?.version === this.#reading.published?.version
+      this.#meddled = isSameVersion && (this.#meddled || changed !== undefined)
       this.#reading = reading
       if (changed !== undefined) this.#changed(this.#tracking.clock(), changed)
     }
@@ -154,9 +158,10 @@ export class TrackedTree {
     const checked = verifier.check(claimsOf(this.#reading), verify)
     const damaged = checked.damaged.filter(({ path }) => !published?.accepted?.paths.includes(path))
     // What was published had been verified before: it is offered at once, and checked again meanwhile.
-    const unverified = verify && !published ? checked.unverified : []
+    const trusted = published !== undefined && !this.#meddled
+    const unverified = verify && !trusted ? checked.unverified : []
     const verdict = judgeTree({ ...facts, damaged, unverified }, times)
-    return treeOf(this.place, this.#reading, verdict, published ? { unverified: [], damaged } : checked)
+    return treeOf(this.place, this.#reading, verdict, trusted ? { unverified: [], damaged } : checked)
   }
 }
 
