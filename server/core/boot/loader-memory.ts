@@ -1,3 +1,4 @@
+import { keepNewest } from '../keep-newest.ts'
 import type { LoaderKind } from './loader-choice.ts'
 
 /** Firmware that is refused an unsigned loader tells nobody: what we sent, and what then showed itself, is all there is to go by. */
@@ -33,12 +34,8 @@ export interface LoaderMemory {
 export function createLoaderMemory(mostMachines = 10_000): LoaderMemory {
   const machines = new Map<string, Remembered>()
 
-  function keep(mac: string, remembered: Remembered): void {
-    machines.delete(mac)
-    const oldest = machines.size >= mostMachines ? machines.keys().next().value : undefined
-    if (oldest !== undefined) machines.delete(oldest)
-    machines.set(mac, remembered)
-  }
+  const keep = (mac: string, remembered: Remembered): void =>
+    keepNewest(machines, mac, remembered, mostMachines)
 
   function history(mac: string, xid: number): LoaderHistory {
     const known = machines.get(mac)

@@ -1,4 +1,5 @@
 import { canonicalUuid, swapUuid } from '../guest/identity.ts'
+import { keepNewest } from '../keep-newest.ts'
 
 /**
  * Which MAC and which UUID are one machine, as their DHCP requests have said. A loader that runs later tells us one of the
@@ -19,8 +20,8 @@ export function createMachineNames(mostMachines = 10_000): MachineNames {
     met(mac, text) {
       const uuid = canonicalUuid(text)
       if (uuid === undefined) return
-      remember(uuids, mac, uuid, mostMachines)
-      remember(macs, uuid, mac, mostMachines)
+      keepNewest(uuids, mac, uuid, mostMachines)
+      keepNewest(macs, uuid, mac, mostMachines)
     },
     uuidOf: (mac) => uuids.get(mac),
     macOf(text) {
@@ -28,11 +29,4 @@ export function createMachineNames(mostMachines = 10_000): MachineNames {
       return uuid === undefined ? undefined : (macs.get(uuid) ?? macs.get(swapUuid(uuid)))
     },
   }
-}
-
-function remember(map: Map<string, string>, key: string, value: string, most: number): void {
-  map.delete(key)
-  const oldest = map.size >= most ? map.keys().next().value : undefined
-  if (oldest !== undefined) map.delete(oldest)
-  map.set(key, value)
 }

@@ -15,7 +15,7 @@ const SOL_UDP = 17
 const UDP_SEGMENT = 103
 
 /** `struct msghdr` of 64-bit Linux, in words of 32 bits. The length of what came follows it in a `struct mmsghdr`. */
-const words = mmsghdrBytes / 4
+const headerWords = mmsghdrBytes / 4
 const at = {
   name: 0,
   nameLength: 2,
@@ -39,8 +39,8 @@ abstract class Messages {
     this.iovecs = udp.pinned(maxDatagrams * iovecBytes)
     this.iovecWords = wordsOf(this.iovecs)
     for (let i = 0; i < maxDatagrams; i++) {
-      writeAddress(this.words, i * words + at.iovec, this.iovecs.address + i * iovecBytes)
-      this.words[i * words + at.iovecs] = 1
+      writeAddress(this.words, i * headerWords + at.iovec, this.iovecs.address + i * iovecBytes)
+      this.words[i * headerWords + at.iovecs] = 1
     }
   }
 
@@ -66,8 +66,8 @@ export class Inbox extends Messages {
     this.bytes = bytes.bytes
     this.senders = senders.bytes
     for (let i = 0; i < maxDatagrams; i++) {
-      writeAddress(this.words, i * words + at.name, senders.address + i * nameStride)
-      this.words[i * words + at.nameLength] = nameStride
+      writeAddress(this.words, i * headerWords + at.name, senders.address + i * nameStride)
+      this.words[i * headerWords + at.nameLength] = nameStride
       this.place(i, bytes.address + i * inBytes, inBytes)
     }
   }
@@ -75,7 +75,7 @@ export class Inbox extends Messages {
   /** How many have come; 0 for none, or for an error. */
   receive(fd: number): number {
     // The kernel has left there how long the last senders' addresses were, and takes that for the room there is.
-    for (let i = 0; i < this.#used; i++) this.words[i * words + at.nameLength] = nameStride
+    for (let i = 0; i < this.#used; i++) this.words[i * headerWords + at.nameLength] = nameStride
     this.#used = Math.max(0, this.#udp.receive(fd, this.headers, maxDatagrams))
     return this.#used
   }
@@ -86,7 +86,7 @@ export class Inbox extends Messages {
 
   /** A longer one has been cut. */
   lengthOf(i: number): number {
-    return this.words[i * words + at.received] ?? 0
+    return this.words[i * headerWords + at.received] ?? 0
   }
 
   sender(i: number): number {
@@ -130,7 +130,7 @@ export class Outbox extends Messages {
       controls[from] = 18 // CMSG_LEN(sizeof(uint16_t))
       controls[from + 2] = SOL_UDP
       controls[from + 3] = UDP_SEGMENT
-      writeAddress(this.words, i * words + at.control, this.#controls.address + i * controlBytes)
+      writeAddress(this.words, i * headerWords + at.control, this.#controls.address + i * controlBytes)
     }
   }
 
@@ -148,7 +148,7 @@ export class Outbox extends Messages {
    */
   put(length: number, segment: number, to: Pinned, toLength: number, sender: Sender, tag: number): void {
     const i = this.#count++
-    const header = i * words
+    const header = i * headerWords
     writeAddress(this.words, header + at.name, to.address)
     this.words[header + at.nameLength] = toLength
     this.place(i, this.memory.address + this.#used, length)
