@@ -1,3 +1,4 @@
+import { isTellingFolder, mayBeKernel } from '../core/distro/layouts.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
 import {
   concludeTree,
@@ -6,8 +7,7 @@ import {
   readDescriptors,
   type TreeEvidence,
 } from '../core/tree/conclude.ts'
-import { descriptorKinds } from '../core/tree/descriptor.ts'
-import { isTellingFolder, mayBeKernel } from '../core/tree/layouts.ts'
+import { descriptorKinds } from '../core/tree/descriptors/descriptor.ts'
 import type { Description, Problem } from '../core/tree/tree.ts'
 import { type CleanPath, joinPath } from '../files/path.ts'
 import type { Entry, FileSource, Requester } from '../files/source.ts'

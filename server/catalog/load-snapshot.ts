@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
-import { createTreeIndex } from '../core/tree/select.ts'
+import { createTreeIndex } from '../core/select/select.ts'
 import { settleTimes } from '../core/tree/settle.ts'
 import type { Release, Tree } from '../core/tree/tree.ts'
 import { assembleSnapshot } from './assemble.ts'

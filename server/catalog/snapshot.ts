@@ -1,6 +1,6 @@
 import type { Profile } from '../core/guest/guest.ts'
 import type { GuestIndex } from '../core/guest/match.ts'
-import type { TreeIndex } from '../core/tree/select.ts'
+import type { TreeIndex } from '../core/select/select.ts'
 import type { Tree } from '../core/tree/tree.ts'
 import type { Config } from './config/schema.ts'
 

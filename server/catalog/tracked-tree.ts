@@ -1,6 +1,6 @@
+import { distroOf } from '../core/distro/distro.ts'
 import { deepFreeze } from '../core/freeze.ts'
 import { dropMissingPlatforms, mainPlatform } from '../core/tree/boot-files.ts'
-import { distroOf } from '../core/tree/distro.ts'
 import { judgeTree, type SettleTimes, type TreeVerdict } from '../core/tree/settle.ts'
 import type { Problem, Tree } from '../core/tree/tree.ts'
 import { ArrivalWatch } from './arrival.ts'

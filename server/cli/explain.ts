@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { type Explanation, explainBoot } from '../core/boot/explain.ts'
 import type { GuestFacts } from '../core/guest/guest.ts'
-import { canonicalMac, canonicalUuid } from '../core/guest/identity.ts'
+import { canonicalMac, canonicalUuid } from '../core/net/identity.ts'
 import { diskSource } from '../files/disk.ts'
 import { handWrittenFor } from '../publish/hand-written.ts'
 import { worldFor } from '../publish/loader-plan.ts'

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Guest } from '../core/guest/guest.ts'
-import { type GuestLife, lifeAt, newLife, type Step, whyLocalDisk } from '../core/guest/life.ts'
+import { type GuestLife, lifeAt, newLife, type Step, whyLocalDisk } from '../core/guest/state.ts'
 import { openExistingStore } from '../store/open.ts'
 import { guestSummary, identityText, stepText, stepView } from '../web/views.ts'
 import { guestNamed, localTime, remembered } from './guest-store.ts'

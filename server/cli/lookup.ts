@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { lookup, lookupAnswer, parseLookupQuery } from '../core/boot/lookup.ts'
+import { lookup, lookupAnswer, parseLookupQuery } from '../core/lookup/lookup.ts'
 import { worldFor } from '../publish/loader-plan.ts'
 import { formats, isFormat, renderPlan } from '../render/render.ts'
 import { remembered } from './guest-store.ts'

@@ -1,6 +1,6 @@
 import type { BootFacts } from '../core/boot/plan-boot.ts'
 import type { Guest } from '../core/guest/guest.ts'
-import type { GuestLife } from '../core/guest/life.ts'
+import type { GuestLife } from '../core/guest/state.ts'
 import type { Requester } from '../files/source.ts'
 import type { LoaderDecision } from './loaders.ts'
 

@@ -1,7 +1,7 @@
 import type { GuestFacts } from '../core/guest/guest.ts'
-import { canonicalMac, canonicalUuid, ipv4FromHex, swapUuid } from '../core/guest/identity.ts'
-import { parseLoaderName } from '../core/guest/loader-name.ts'
 import type { GuestIndex } from '../core/guest/match.ts'
+import { parseLoaderName } from '../core/loader/boot-path.ts'
+import { canonicalMac, canonicalUuid, ipv4FromHex, swapUuid } from '../core/net/identity.ts'
 import { type CleanPath, cleanPath, rootPath } from '../files/path.ts'
 import type { FileSource, Requester } from '../files/source.ts'
 

@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import type { Snapshot } from '../catalog/snapshot.ts'
-import { type LoaderFile, loaderFiles, treeLoaderPlaces } from '../core/boot/loader-files.ts'
+import { type LoaderFile, loaderFiles, treeLoaderPlaces } from '../core/loader/files.ts'
 import type { Tree } from '../core/tree/tree.ts'
 import { diskSource } from '../files/disk.ts'
 import { renameEntry } from '../files/entry.ts'

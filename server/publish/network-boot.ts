@@ -6,20 +6,20 @@ import {
   runsIpxe,
   whyNoFirmware,
 } from '../core/boot/firmware.ts'
-import { type LoaderCandidate, type LoaderKind, loaderCandidates } from '../core/boot/loader-choice.ts'
 import { createLoaderMemory } from '../core/boot/loader-memory.ts'
 import { createMachineNames } from '../core/boot/machine-names.ts'
+import { type BootWorld, selectForGuest } from '../core/boot/plan-boot.ts'
+import type { OpenDoors } from '../core/boot/urls.ts'
+import type { Guest } from '../core/guest/guest.ts'
+import type { GuestLife } from '../core/guest/state.ts'
+import { type LoaderCandidate, type LoaderKind, loaderCandidates } from '../core/loader/choice.ts'
 import {
   decideOffer,
   type NetworkAnswer,
   type NetworkAsk,
   type OfferWorld,
-} from '../core/boot/network-offer.ts'
-import { type BootWorld, selectForGuest } from '../core/boot/plan-boot.ts'
-import type { OpenDoors } from '../core/boot/urls.ts'
-import type { Guest } from '../core/guest/guest.ts'
-import { canonicalMac } from '../core/guest/identity.ts'
-import type { GuestLife } from '../core/guest/life.ts'
+} from '../core/loader/network-offer.ts'
+import { canonicalMac } from '../core/net/identity.ts'
 import { cleanPath } from '../files/path.ts'
 import type { FileSource, Requester } from '../files/source.ts'
 import { worldFor } from './loader-plan.ts'

@@ -1,4 +1,4 @@
-import type { OfferedRelease } from '../core/guest/life.ts'
+import type { OfferedRelease } from '../core/guest/state.ts'
 import type { Release } from '../core/tree/tree.ts'
 import type { CleanPath } from '../files/path.ts'
 import type { Connection, Requester } from '../files/source.ts'

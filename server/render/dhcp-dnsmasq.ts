@@ -1,4 +1,4 @@
-import type { DhcpPlan, DhcpRule } from '../core/boot/dhcp-plan.ts'
+import type { DhcpPlan, DhcpRule } from '../core/loader/dhcp-plan.ts'
 import { dnsmasqWord } from './dhcp-quote.ts'
 
 /** Lines for dnsmasq.conf; dnsmasq 2.80 and newer. Ranges, leases and names stay as they are. */

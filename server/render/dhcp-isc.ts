@@ -1,4 +1,4 @@
-import type { DhcpPlan, DhcpRule } from '../core/boot/dhcp-plan.ts'
+import type { DhcpPlan, DhcpRule } from '../core/loader/dhcp-plan.ts'
 import { iscString } from './dhcp-quote.ts'
 
 /** For dhcpd.conf, at its top level or in a subnet or pool; ISC DHCP 4.3 and newer. */

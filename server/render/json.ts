@@ -1,5 +1,5 @@
-import { answerOf } from '../core/boot/answer.ts'
 import type { BootPlan } from '../core/boot/plan.ts'
+import { answerOf } from '../core/lookup/result.ts'
 
 /** An installation as the lookup answers it; any other plan as what it is. JSON.stringify is the quoting function of JSON. */
 export function renderJson(plan: BootPlan): string {

@@ -1,7 +1,8 @@
 import type { BootPlan } from '../core/boot/plan.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
 import type { Guest, GuestFacts } from '../core/guest/guest.ts'
-import { canonicalIp } from '../core/guest/identity.ts'
+import type { GuestIndex } from '../core/guest/match.ts'
+import type { Machine, Sighting } from '../core/guest/seen-machine.ts'
 import {
   type GuestLife,
   type LifeEvent,
@@ -13,9 +14,8 @@ import {
   type Report,
   type Step,
   treeWish,
-} from '../core/guest/life.ts'
-import type { GuestIndex } from '../core/guest/match.ts'
-import type { Machine, Sighting } from '../core/guest/sighting.ts'
+} from '../core/guest/state.ts'
+import { canonicalIp } from '../core/net/identity.ts'
 import type { Event, EventSink } from '../events/bus.ts'
 import type { Requester } from '../files/source.ts'
 import { Inbox } from './inbox.ts'

@@ -1,4 +1,4 @@
-import { type Machine, machineOf, mergeMachines, type Sighting } from '../core/guest/sighting.ts'
+import { type Machine, machineOf, mergeMachines, type Sighting } from '../core/guest/seen-machine.ts'
 import { inboxSize, type Store } from './store.ts'
 
 export interface InboxOptions {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import type { GuestLife, Step } from '../core/guest/life.ts'
-import { type Machine, mergeMachines } from '../core/guest/sighting.ts'
+import { type Machine, mergeMachines } from '../core/guest/seen-machine.ts'
+import type { GuestLife, Step } from '../core/guest/state.ts'
 import { inboxSize, type Store, storySize } from './store.ts'
 
 /** A store that forgets everything at the end: for tests, and for looking at a configuration without its history. */

@@ -1,5 +1,5 @@
-import type { GuestLife, LifeState, Step, StepKind } from '../core/guest/life.ts'
-import type { Machine } from '../core/guest/sighting.ts'
+import type { Machine } from '../core/guest/seen-machine.ts'
+import type { GuestLife, LifeState, Step, StepKind } from '../core/guest/state.ts'
 import type { GuestRow, MachineRow, Tables } from './schema.ts'
 
 /** Between rows and what they mean. */

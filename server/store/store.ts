@@ -1,5 +1,5 @@
-import type { Change, GuestLife, Step } from '../core/guest/life.ts'
-import type { Machine } from '../core/guest/sighting.ts'
+import type { Machine } from '../core/guest/seen-machine.ts'
+import type { Change, GuestLife, Step } from '../core/guest/state.ts'
 
 /** Decides on what is stored at that moment; undefined leaves it as it is. Pure: it may be asked more than once. */
 export type Decide = (life: GuestLife | undefined) => Change | undefined

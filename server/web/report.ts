@@ -1,6 +1,6 @@
 import type { Request } from 'express'
 import { Failure } from '../core/failure.ts'
-import { reports } from '../core/guest/life.ts'
+import { reports } from '../core/guest/state.ts'
 import { isLoopback, type ReportOf } from '../store/chronicle.ts'
 
 const longestDetail = 500

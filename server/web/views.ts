@@ -1,8 +1,8 @@
 import { selectForGuest } from '../core/boot/plan-boot.ts'
 import type { Guest } from '../core/guest/guest.ts'
-import type { GuestLife, Step, StepKind } from '../core/guest/life.ts'
-import type { Machine } from '../core/guest/sighting.ts'
-import type { TreeIndex } from '../core/tree/select.ts'
+import type { Machine } from '../core/guest/seen-machine.ts'
+import type { GuestLife, Step, StepKind } from '../core/guest/state.ts'
+import type { TreeIndex } from '../core/select/select.ts'
 import type { Tree } from '../core/tree/tree.ts'
 
 /** A tree as the API and `treeboot trees --json` show it. */

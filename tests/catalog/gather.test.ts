@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { gatherEvidence, judgeFolder } from '../../server/catalog/gather.ts'
+import { distroOf } from '../../server/core/distro/distro.ts'
 import { concludeTree } from '../../server/core/tree/conclude.ts'
-import { distroOf } from '../../server/core/tree/distro.ts'
 import type { Description } from '../../server/core/tree/tree.ts'
 import { memorySource } from '../../server/files/memory.ts'
 import { cleanPath } from '../../server/files/path.ts'

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { loadSnapshot } from '../../server/catalog/load-snapshot.ts'
 import { familyOf, installCommand } from '../../server/cli/host-system.ts'
 import { loaderReport } from '../../server/cli/loaders.ts'
-import type { LoaderFile } from '../../server/core/boot/loader-files.ts'
+import type { LoaderFile } from '../../server/core/loader/files.ts'
 
 let folder = ''
 beforeEach(() => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type Change, nextLife, type Step } from '../../server/core/guest/life.ts'
-import type { Machine } from '../../server/core/guest/sighting.ts'
+import type { Machine } from '../../server/core/guest/seen-machine.ts'
+import { type Change, nextLife, type Step } from '../../server/core/guest/state.ts'
 import { inboxSize, type Store, storySize } from '../../server/store/store.ts'
 
 const machine = (n: number, more: Partial<Machine> = {}): Machine => ({

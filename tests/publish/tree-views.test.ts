@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { OfferedRelease } from '../../server/core/guest/life.ts'
+import type { OfferedRelease } from '../../server/core/guest/state.ts'
 import type { Release } from '../../server/core/tree/tree.ts'
 import { cleanPath } from '../../server/files/path.ts'
 import type { Requester } from '../../server/files/source.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { DhcpPlan } from '../../server/core/boot/dhcp-plan.ts'
-import { dhcpKinds } from '../../server/core/boot/dhcp-plan.ts'
+import type { DhcpPlan } from '../../server/core/loader/dhcp-plan.ts'
+import { dhcpKinds } from '../../server/core/loader/dhcp-plan.ts'
 import { renderDnsmasq } from '../../server/render/dhcp-dnsmasq.ts'
 import { renderIsc } from '../../server/render/dhcp-isc.ts'
 import { renderKea } from '../../server/render/dhcp-kea.ts'

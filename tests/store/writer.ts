@@ -1,4 +1,4 @@
-import { nextLife } from '../../server/core/guest/life.ts'
+import { nextLife } from '../../server/core/guest/state.ts'
 import { openStore } from '../../server/store/open.ts'
 
 /**

@@ -5,7 +5,7 @@ import type { Snapshot } from '../../server/catalog/snapshot.ts'
 import type { ServerUrls } from '../../server/core/boot/plan.ts'
 import type { Guest, Sourced, VarValue } from '../../server/core/guest/guest.ts'
 import { createGuestIndex } from '../../server/core/guest/match.ts'
-import { createTreeIndex } from '../../server/core/tree/select.ts'
+import { createTreeIndex } from '../../server/core/select/select.ts'
 import type { Tree } from '../../server/core/tree/tree.ts'
 
 /** Guests, trees and snapshots for the tests of answer files. */

@@ -2,7 +2,7 @@ import type { ServerUrls } from '../../server/core/boot/plan.ts'
 import type { BootWorld } from '../../server/core/boot/plan-boot.ts'
 import type { Guest, Settings, Sourced, VarValue, VirtSettings } from '../../server/core/guest/guest.ts'
 import { createGuestIndex } from '../../server/core/guest/match.ts'
-import type { TreeIndex } from '../../server/core/tree/select.ts'
+import type { TreeIndex } from '../../server/core/select/select.ts'
 import type { Tree } from '../../server/core/tree/tree.ts'
 
 /** Builders for worlds to decide in: a tree, a guest, URLs, with everything that a test does not care about filled in. */

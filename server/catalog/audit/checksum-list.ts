@@ -1,5 +1,5 @@
+import { parseDigest } from '../../core/tree/descriptors/treeinfo-checksums.ts'
 import type { Digest } from '../../core/tree/tree.ts'
-import { parseDigest } from '../../core/tree/treeinfo-checksums.ts'
 
 const listName =
   /^(?:(?:sha(?:1|224|256|384|512)|md5)sums?|checksums?)(?:\.txt)?$|[-.]checksum$|^.+\.sha(?:1|256|512)(?:sum)?$/i

@@ -1,5 +1,5 @@
+import { parseDigest } from '../../core/tree/descriptors/treeinfo-checksums.ts'
 import type { Digest } from '../../core/tree/tree.ts'
-import { parseDigest } from '../../core/tree/treeinfo-checksums.ts'
 
 /** A file as Debian's indices name it. */
 export interface IndexedFile {

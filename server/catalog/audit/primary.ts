@@ -1,6 +1,6 @@
 import { Failure } from '../../core/failure.ts'
+import { parseDigest } from '../../core/tree/descriptors/treeinfo-checksums.ts'
 import type { Digest } from '../../core/tree/tree.ts'
-import { parseDigest } from '../../core/tree/treeinfo-checksums.ts'
 
 /** A package as `primary.xml` names it. */
 export interface PackageFile {

@@ -1,7 +1,7 @@
 import { XMLParser } from 'fast-xml-parser'
 import { Failure, failureMessage } from '../../core/failure.ts'
+import { parseDigest } from '../../core/tree/descriptors/treeinfo-checksums.ts'
 import type { Digest } from '../../core/tree/tree.ts'
-import { parseDigest } from '../../core/tree/treeinfo-checksums.ts'
 
 /** One file of repository metadata, as `repomd.xml` names it. */
 export interface MetadataFile {

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { stringify } from 'yaml'
 import { Failure } from '../../core/failure.ts'
-import type { Machine } from '../../core/guest/sighting.ts'
+import type { Machine } from '../../core/guest/seen-machine.ts'
 import { guestFolderName, writeGuestFile } from './guest-files.ts'
 import { loadConfigFile } from './load.ts'
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { canonicalIp, canonicalMac, canonicalSerial, canonicalUuid } from '../../core/guest/identity.ts'
 import { parseSchedule } from '../../core/mirror/schedule.ts'
-import { nearestName } from '../../core/nearest.ts'
+import { canonicalIp, canonicalMac, canonicalSerial, canonicalUuid } from '../../core/net/identity.ts'
+import { nearestName } from '../../core/select/nearest.ts'
 
 /**
  * The shape of config.yaml as an operator writes it. Every `error` is the half sentence after "expected"; the other

@@ -1,5 +1,4 @@
 import type { Guest, Profile, Sourced, VarValue } from '../../core/guest/guest.ts'
-import { canonicalSerial, swapUuid } from '../../core/guest/identity.ts'
 import {
   inheritanceCycles,
   inheritanceOrder,
@@ -7,7 +6,8 @@ import {
   type Parents,
   resolveSettings,
 } from '../../core/guest/inherit.ts'
-import { nearestName } from '../../core/nearest.ts'
+import { canonicalSerial, swapUuid } from '../../core/net/identity.ts'
+import { nearestName } from '../../core/select/nearest.ts'
 import type { ConfigFile, GuestInFile, ProfileInFile } from './file-schema.ts'
 import { type ProblemList, showPath } from './problems.ts'
 import type { YamlPath, YamlText } from './yaml.ts'

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { Failure } from '../../core/failure.ts'
-import { nearestName } from '../../core/nearest.ts'
+import { nearestName } from '../../core/select/nearest.ts'
 import type { SnapshotProblem } from '../snapshot.ts'
 import type { TextPosition, YamlMapping, YamlPath, YamlText, YamlValue } from './yaml.ts'
 

@@ -1,7 +1,7 @@
 import { lstat, readdir, readlink, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { Failure } from '../../core/failure.ts'
-import { readDescriptor } from '../../core/tree/descriptor.ts'
+import { readDescriptor } from '../../core/tree/descriptors/descriptor.ts'
 import type { Description } from '../../core/tree/tree.ts'
 import { levelsAbove, suggestTreeId } from '../../core/tree/tree-id.ts'
 import { diskSource } from '../../files/disk.ts'

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { LookupAnswer } from '../../core/boot/answer.ts'
 import { Failure } from '../../core/failure.ts'
+import type { LookupAnswer } from '../../core/lookup/result.ts'
 import type { EventBus } from '../../events/bus.ts'
 import { type Child, findProgram } from './child.ts'
 import { startDnsmasq } from './dnsmasq.ts'

@@ -1,5 +1,5 @@
 import type { Guest, TreeSelector } from '../guest/guest.ts'
-import { type GuestLife, type Offer, pinnedOffer, whyLocalDisk } from '../guest/life.ts'
+import { type GuestLife, type Offer, pinnedOffer, whyLocalDisk } from '../guest/state.ts'
 import type { Tree } from '../tree/tree.ts'
 import { formatKernelArg } from './kernel-args.ts'
 import { archOf, type BootFacts, type BootWorld, planBoot, selectForGuest, whyNone } from './plan-boot.ts'

@@ -1,4 +1,4 @@
-import { type LookupQuery, type LookupResult, lookup, lookupAnswer } from './lookup.ts'
+import { type LookupQuery, type LookupResult, lookup, lookupAnswer } from '../lookup/lookup.ts'
 import type { BootWorld } from './plan-boot.ts'
 
 type LookupWorld = Pick<BootWorld, 'trees' | 'guests' | 'urls' | 'lifeOf'>

@@ -1,5 +1,5 @@
+import { canonicalIp, canonicalMac, canonicalSerial, canonicalUuid, swapUuid } from '../net/identity.ts'
 import type { Guest, GuestFacts } from './guest.ts'
-import { canonicalIp, canonicalMac, canonicalSerial, canonicalUuid, swapUuid } from './identity.ts'
 
 export interface GuestMatch {
   readonly guest: Guest

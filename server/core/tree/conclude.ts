@@ -1,7 +1,7 @@
+import { distroName, parseDistro } from '../distro/distro.ts'
+import { bootImagesIn } from '../distro/layouts.ts'
 import { archIn, isKnownArch, sameArch } from './arch.ts'
-import { descriptorKinds, tryReadDescriptor } from './descriptor.ts'
-import { distroName, parseDistro } from './distro.ts'
-import { bootImagesIn } from './layouts.ts'
+import { descriptorKinds, tryReadDescriptor } from './descriptors/descriptor.ts'
 import type { Description, PlatformImages, Problem } from './tree.ts'
 import { codenameOf, versionOfCodename } from './version.ts'
 

@@ -1,4 +1,4 @@
-import { unquote } from './text.ts'
+import { unquote } from './descriptors/text.ts'
 
 const rolling =
   'rawhide|development|devel|tumbleweed|factory|testing|unstable|sid|stable|cauldron|eln|[a-z]+-rolling'

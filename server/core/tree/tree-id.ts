@@ -1,4 +1,4 @@
-import { distroOf } from './distro.ts'
+import { distroOf } from '../distro/distro.ts'
 import type { Description, Repository } from './tree.ts'
 
 /**

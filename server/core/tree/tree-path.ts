@@ -1,6 +1,6 @@
-import { excerpt } from './ini.ts'
-import type { Notes } from './text.ts'
-import { unquote } from './text.ts'
+import { excerpt } from './descriptors/ini.ts'
+import type { Notes } from './descriptors/text.ts'
+import { unquote } from './descriptors/text.ts'
 
 /**
  * A path from a descriptor, relative to the tree. Leading `/` and `./` are dropped with a note: virtinst joins

@@ -1,4 +1,4 @@
-import type { Distro } from './distro.ts'
+import type { Distro } from '../distro/distro.ts'
 
 /** Which kind of descriptor told us what this tree is. `treeinfo-0.0` is the pre-productmd form without `[header]`. */
 export type DescriptorEra =

@@ -1,4 +1,4 @@
-import type { NetworkOffer } from '../../core/boot/network-offer.ts'
+import type { NetworkOffer } from '../../core/loader/network-offer.ts'
 import { encodeMessageType, type MessageType, maxMessageSize, messageType } from './options/message.ts'
 import { bytesOf, optionCode } from './options/option.ts'
 import { decodePxe, encodePxe, pxeCode, raspberryPiMenu, useThisOffer } from './options/pxe-vendor.ts'

@@ -1,7 +1,7 @@
 import type { RemoteInfo } from 'node:dgram'
 import { LRUCache } from 'lru-cache'
-import type { NetworkAnswer, NetworkAsk } from '../../core/boot/network-offer.ts'
 import { failureMessage } from '../../core/failure.ts'
+import type { NetworkAnswer, NetworkAsk } from '../../core/loader/network-offer.ts'
 import type { EventSink } from '../../events/bus.ts'
 import type { ListenAddress, Listener } from '../listener.ts'
 import { answerPacket, answerType, type ClientPorts, type Door, destinationOf, replyRoom } from './answer.ts'

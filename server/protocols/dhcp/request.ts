@@ -1,5 +1,5 @@
 import type { ClientFacts } from '../../core/boot/firmware.ts'
-import { canonicalMac, isNoUuid } from '../../core/guest/identity.ts'
+import { canonicalMac, isNoUuid } from '../../core/net/identity.ts'
 import { userClasses, vendorClass } from './options/classes.ts'
 import { etherbootFeatures } from './options/etherboot.ts'
 import { clientArchs, machineUuid } from './options/pxe-client.ts'

@@ -1,6 +1,12 @@
 import { describe, expect, test } from 'vitest'
+import {
+  distroName,
+  distroOf,
+  distros,
+  installerOf,
+  parseDistro,
+} from '../../../server/core/distro/distro.ts'
 import { archIn, canonicalArch, platformFor, sameArch } from '../../../server/core/tree/arch.ts'
-import { distroName, distroOf, distros, installerOf, parseDistro } from '../../../server/core/tree/distro.ts'
 import { compareVersions, parseVersion, versionMatcher } from '../../../server/core/tree/version.ts'
 
 describe('versions', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { NetworkOffer } from '../../../server/core/boot/network-offer.ts'
+import type { NetworkOffer } from '../../../server/core/loader/network-offer.ts'
 import { answerPacket, answerType, destinationOf, replyRoom } from '../../../server/protocols/dhcp/answer.ts'
 import { sidesOf } from '../../../server/protocols/dhcp/interfaces.ts'
 import { AnswerRate } from '../../../server/protocols/dhcp/limits.ts'

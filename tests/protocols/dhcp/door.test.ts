@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { NetworkAnswer, NetworkAsk } from '../../../server/core/boot/network-offer.ts'
+import type { NetworkAnswer, NetworkAsk } from '../../../server/core/loader/network-offer.ts'
 import type { Event } from '../../../server/events/bus.ts'
 import { type DhcpDoorOptions, DhcpProxyDoor } from '../../../server/protocols/dhcp/door.ts'
 import { type DhcpPacket, decodePacket, encodePacket } from '../../../server/protocols/dhcp/packet.ts'

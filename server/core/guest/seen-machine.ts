@@ -1,0 +1,78 @@
+import { canonicalIp, canonicalMac, canonicalSerial, canonicalUuid } from '../net/identity.ts'
+
+/** What a machine that is no guest showed of itself when it asked for boot. Every field as the client sent it. */
+export interface Sighting {
+  readonly macs?: readonly string[]
+  readonly uuid?: string
+  readonly serial?: string
+  /** As DHCP option 93 or a loader tells: `uefi-x64`, `bios`. */
+  readonly firmware?: string
+  /** Vendor class (DHCP option 60), or the vendor that SMBIOS names. */
+  readonly vendor?: string
+  readonly address?: string
+}
+
+/** A machine in the inbox. Identities are canonical; what it never showed is absent. */
+export interface Machine {
+  /** Its MAC address, or its UUID while no MAC is known. */
+  readonly id: string
+  readonly mac?: string
+  readonly uuid?: string
+  readonly serial?: string
+  readonly firmware?: string
+  readonly vendor?: string
+  readonly address?: string
+  readonly firstMs: number
+  readonly lastMs: number
+  /** How many times it asked. A boot asks several times. */
+  readonly count: number
+}
+
+/** Longer texts say nothing and fill the table. */
+const longest = 128
+
+/** The machine of one sighting; undefined when nothing in it tells one machine from another. */
+export function machineOf(sighting: Sighting, atMs: number): Machine | undefined {
+  const mac = first(sighting.macs ?? [], canonicalMac)
+  const uuid = sighting.uuid === undefined ? undefined : canonicalUuid(sighting.uuid)
+  const id = mac ?? uuid
+  if (id === undefined) return undefined
+  const serial = sighting.serial === undefined ? undefined : canonicalSerial(sighting.serial)
+  const address = sighting.address === undefined ? undefined : canonicalIp(sighting.address)
+  return {
+    id,
+    ...(mac !== undefined && { mac }),
+    ...(uuid !== undefined && { uuid }),
+    ...(serial !== undefined && { serial }),
+    ...(sighting.firmware && { firmware: short(sighting.firmware) }),
+    ...(sighting.vendor && { vendor: short(sighting.vendor) }),
+    ...(address !== undefined && { address }),
+    firstMs: atMs,
+    lastMs: atMs,
+    count: 1,
+  }
+}
+
+/** Two looks at one machine as one: the later one knows better, the earlier one may know more. */
+export function mergeMachines(earlier: Machine, later: Machine): Machine {
+  const both = { ...earlier, ...later }
+  return {
+    ...both,
+    id: both.mac ?? both.id,
+    firstMs: Math.min(earlier.firstMs, later.firstMs),
+    lastMs: Math.max(earlier.lastMs, later.lastMs),
+    count: earlier.count + later.count,
+  }
+}
+
+function first(texts: readonly string[], read: (text: string) => string | undefined): string | undefined {
+  for (const text of texts) {
+    const found = read(text)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+function short(text: string): string {
+  return text.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, longest)
+}

@@ -1,0 +1,77 @@
+import type { ClientFacts, Firmware } from '../boot/firmware.ts'
+import { loadsByHttp, runsIpxe } from '../boot/firmware.ts'
+import { bootFileName, type LoaderCandidate, type LoaderKind } from './choice.ts'
+
+/** A machine asks for network boot. */
+export interface NetworkAsk {
+  readonly client: ClientFacts
+  /** Our address on the client's side. */
+  readonly serverAddress: string
+  /** The client's address; '' while it has none. */
+  readonly clientAddress: string
+  readonly xid: number
+  /** It asks again what it was offered, on port 4011. */
+  readonly again: boolean
+  /** The same packet is being answered on another side of the network, too. */
+  readonly otherSide?: boolean
+}
+
+/** What it is told. The DHCP door writes it into a packet. */
+export interface NetworkOffer {
+  readonly firmware: Firmware
+  /** What the client expects in option 60 and how it searches: HTTP Boot without PXE's vendor options. */
+  readonly style: 'pxe' | 'http' | 'raspberry-pi'
+  /** TFTP path or URL; '' for machines that know their files by themselves. */
+  readonly bootFile: string
+}
+
+export type NetworkAnswer =
+  | { readonly kind: 'offer'; readonly offer: NetworkOffer; readonly guest?: string; readonly why: string }
+  /** It asked for network boot and is not answered. */
+  | { readonly kind: 'silence'; readonly guest?: string; readonly why: string }
+
+export interface OfferWorld {
+  readonly firmware: Firmware
+  /** Which of the loaders that would do is there. */
+  readonly loader?: LoaderCandidate
+  readonly httpBase: string
+  /** URL of the script for a running iPXE; absent when no door carries it. */
+  readonly scriptUrl?: string
+  /** Whether the TFTP door is where firmware asks: on port 69, which no DHCP option can change. */
+  readonly tftp: 'open' | 'closed' | 'other-port'
+  readonly http: 'open' | 'closed'
+}
+
+/** The last step of the decision: pure, from what is there to what is said. */
+export function decideOffer(
+  world: OfferWorld,
+): { offer: NetworkOffer; loader?: LoaderKind; why: string } | { why: string } {
+  const { firmware, loader, scriptUrl, httpBase } = world
+  if (runsIpxe(firmware) && !loader) {
+    // Never iPXE itself, which would start over for ever.
+    if (scriptUrl === undefined)
+      return { why: 'iPXE wants a script, and neither the http nor the tftp door is open' }
+    return { offer: { firmware, style: 'pxe', bootFile: scriptUrl }, why: 'iPXE is running: its script' }
+  }
+  if (firmware === 'u-boot')
+    return {
+      why: 'U-Boot takes the first offer it hears and wants an address in it: set next-server in the DHCP server',
+    }
+  const wrong = closedDoor(world)
+  if (wrong !== undefined) return { why: wrong }
+  if (firmware === 'raspberry-pi')
+    return {
+      offer: { firmware, style: firmware, bootFile: '' },
+      why: 'a Raspberry Pi knows its files by name',
+    }
+  if (!loader) return { why: `no loader for ${firmware} is there; treeboot loaders says what is missing` }
+  const style = loadsByHttp(firmware) ? 'http' : 'pxe'
+  const bootFile = bootFileName(firmware, loader.place, httpBase)
+  return { offer: { firmware, style, bootFile }, loader: loader.kind, why: loader.why }
+}
+
+function closedDoor({ firmware, tftp, http }: OfferWorld): string | undefined {
+  if (loadsByHttp(firmware)) return http === 'open' ? undefined : 'the http door is closed'
+  if (tftp === 'closed') return 'the tftp door is closed, and firmware loads by TFTP'
+  return tftp === 'other-port' ? 'the tftp door is not on port 69, where firmware looks for it' : undefined
+}

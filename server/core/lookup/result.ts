@@ -1,0 +1,63 @@
+import { formatCmdline, formatKernelArg } from '../boot/kernel-args.ts'
+import type { BootFile, InstallPlan } from '../boot/plan.ts'
+import { placeUrl } from '../boot/urls.ts'
+import type { VirtType } from '../guest/guest.ts'
+
+/** One boot image in a lookup's answer. */
+export interface AnsweredFile {
+  /** Relative to the tree. */
+  readonly path: string
+  readonly url: string
+  /** A full URL; null while the TFTP door is closed. */
+  readonly tftp: string | null
+  readonly size: number | null
+  /** Lower-case hex; null when the tree's descriptor names no SHA-256. */
+  readonly sha256: string | null
+}
+
+/** What `/api/v1/lookup` and `treeboot lookup --json` say. The shape is a contract. */
+export interface LookupAnswer {
+  readonly tree: {
+    readonly id: string
+    readonly family: string
+    readonly version: string
+    readonly variant: string
+    readonly arch: string
+  }
+  readonly virt: VirtType
+  readonly platform: string
+  readonly kernel: AnsweredFile
+  readonly initrd: AnsweredFile
+  /** One argument each, quoted as the kernel reads them. */
+  readonly args: readonly string[]
+  /** The same on one line. */
+  readonly cmdline: string
+  readonly location: string
+  /** Ids of the other trees that matched, best first. */
+  readonly others: readonly string[]
+}
+
+export function answerOf(plan: InstallPlan, others: readonly string[] = []): LookupAnswer {
+  const { id, family, version, variant, arch } = plan.tree
+  return {
+    tree: { id, family, version, variant, arch },
+    virt: plan.virt,
+    platform: plan.platform,
+    kernel: answeredFile(plan, plan.kernel),
+    initrd: answeredFile(plan, plan.initrd),
+    args: plan.args.map(formatKernelArg),
+    cmdline: formatCmdline(plan.args),
+    location: plan.location,
+    others,
+  }
+}
+
+function answeredFile(plan: InstallPlan, file: BootFile): AnsweredFile {
+  return {
+    path: file.path,
+    url: placeUrl(plan.urls.http, file.place),
+    tftp: plan.urls.tftp === undefined ? null : placeUrl(plan.urls.tftp, file.place),
+    size: file.size ?? null,
+    sha256: file.digest?.algorithm === 'sha256' ? file.digest.hex : null,
+  }
+}

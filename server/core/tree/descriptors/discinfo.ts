@@ -1,0 +1,40 @@
+import { isKnownArch } from '../arch.ts'
+import { splitRelease } from '../release-name.ts'
+import type { Description } from '../tree.ts'
+import { createNotes, splitLines } from './text.ts'
+
+/**
+ * Reads `.discinfo`: line 1 the timestamp, line 2 the release, line 3 the arch, line 4 `ALL` or the disc numbers
+ * (absent since Fedora 15 and in CentOS 7); Fedora 2 to 8 and what was built from them add three folders. anaconda
+ * compares line 3 with the machine and reads nothing else.
+ */
+export function readDiscinfo(file: string, text: string): Description | undefined {
+  const notes = createNotes(file)
+  const lines = splitLines(text).map((line) => line.trim())
+  const [stamp = '', release = '', arch = '', discs = ''] = lines
+  if (!/^\d{6,}(\.\d+)?$/.test(stamp) || lines.length < 2) return undefined
+  if (!/^[a-z][a-z0-9_,-]{0,31}$/i.test(arch)) {
+    if (arch !== '' || release === '') return undefined
+    notes.add('has no arch in line 3', 3)
+  } else if (!isKnownArch(arch)) notes.add(`arch ${arch} is not one we know`, 3)
+
+  const { family, version } = splitRelease(release)
+  if (release === '') notes.add('has no release in line 2', 2)
+  else if (family === '') notes.add(`line 2 names only a version, ${version}`, 2)
+  if (lines.length > 4) notes.add('has more than four lines; the rest is not used', 5)
+  const numbers = discs.split(',').map(Number)
+  const number = numbers[0]
+  return {
+    era: 'discinfo',
+    family,
+    version,
+    variant: '',
+    arch,
+    platforms: {},
+    repositories: [],
+    checksums: {},
+    timestamp: Number(stamp),
+    ...(number !== undefined && number > 0 && { disc: { number, total: Math.max(...numbers) || number } }),
+    problems: notes.list(),
+  }
+}

@@ -1,0 +1,70 @@
+import { archIn } from '../arch.ts'
+import { splitRelease } from '../release-name.ts'
+import type { Description } from '../tree.ts'
+import { createNotes, splitLines } from './text.ts'
+
+/**
+ * Reads `.disk/info` of Debian, Ubuntu and what derives from them: one line, often without its newline.
+ *
+ *     Debian GNU/Linux 12.5.0 "Bookworm" - Official amd64 NETINST with firmware 20240210-11:27
+ *     Ubuntu-Server 22.04.3 LTS "Jammy Jellyfish" - Release amd64 (20230810)
+ */
+export function readDiskInfo(file: string, text: string): Description | undefined {
+  const lines = splitLines(text)
+  const line = lines.find((each) => each.trim() !== '')?.trim() ?? ''
+  const match = /^([^"]{2,80}?)\s*"([^"]{1,60})"\s*-+\s*(.*)$/.exec(line)
+  if (!match || lines.length > 5) return undefined
+  const [, product = '', codename = '', rest = ''] = match
+  const notes = createNotes(file)
+  const { family, version } = splitRelease(product)
+  const flavour = /^(Ubuntu)-(.+)$/i.exec(family)
+  const arch = archIn(rest) ?? ''
+  const timestamp = stampOf(rest)
+  if (arch === '') notes.add('names no arch', 1)
+  if (version === '') notes.add('names no version', 1)
+  return {
+    era: 'disk-info',
+    family: flavour?.[1] ?? family,
+    version: version.replace(/ LTS$/i, ''),
+    variant: flavour?.[2] ?? /\b(NETINST|DVD|CD|BD|DLBD|LIVE)\b/i.exec(rest)?.[1]?.toUpperCase() ?? '',
+    arch,
+    platforms: {},
+    repositories: [],
+    checksums: {},
+    codename: codename.toLowerCase(),
+    ...(timestamp !== undefined && { timestamp }),
+    problems: notes.list(),
+  }
+}
+
+/** `20240210-11:27` or `(20230810)`, taken as UTC. */
+function stampOf(text: string): number | undefined {
+  const match = /\b(20\d\d)(\d\d)(\d\d)(?:[-.](\d\d):(\d\d))?/.exec(text)
+  if (!match) return undefined
+  const [year = 0, month = 1, day = 1, hour = 0, minute = 0] = match.slice(1).map((part) => Number(part ?? 0))
+  return Date.UTC(year, month - 1, day, hour, minute) / 1000
+}
+
+/**
+ * Reads `version.info` of Debian's unpacked `netboot.tar.gz`, which has no other descriptor:
+ *
+ *     Debian version:  12 (bookworm)
+ *     Installer build: 20230607+deb12u10
+ */
+export function readVersionInfo(file: string, text: string): Description | undefined {
+  const match = /^(Debian|Ubuntu|Kali|Devuan)[ \w/]* version:\s*(\S+)(?:\s+\((\S+)\))?/im.exec(text)
+  if (!match || text.length > 4096) return undefined
+  const [, family = '', version = '', codename] = match
+  return {
+    era: 'version-info',
+    family,
+    version,
+    variant: 'netboot',
+    arch: '',
+    platforms: {},
+    repositories: [],
+    checksums: {},
+    ...(codename !== undefined && { codename: codename.toLowerCase() }),
+    problems: createNotes(file).list(),
+  }
+}

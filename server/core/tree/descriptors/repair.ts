@@ -1,0 +1,89 @@
+import type { Description } from '../tree.ts'
+import { type Ini, type IniSection, parseIni } from './ini.ts'
+import { createNotes, decodeText } from './text.ts'
+
+/** What a `.treeinfo` is served as, in place of its own bytes, and why. */
+export interface RepairedTreeinfo {
+  readonly text: string
+  readonly why: readonly string[]
+}
+
+/**
+ * Rewrites a `.treeinfo` that some client would stumble over, with everything in it kept that can be kept; undefined
+ * when all clients can read it as it is. What they stumble over, as seen with virt-install 4.1 (Python's ConfigParser
+ * with interpolation, strict) and libosinfo 1.10 (GKeyFile):
+ *
+ * - a byte order mark, text that is no UTF-8, a line that is neither key nor section: the whole file is refused;
+ * - a section or key a second time: refused; here the last one wins, as GKeyFile has it;
+ * - a bare `%`: refused as soon as the value is read;
+ * - a kernel or initrd that begins with `/`: looked for outside of the tree;
+ * - no `[general] family`: refused.
+ *
+ * @param known What we concluded of the tree, to fill a missing `[general]` with.
+ */
+export function repairTreeinfo(
+  bytes: Uint8Array,
+  known: Pick<Description, 'family' | 'version' | 'arch' | 'variant'>,
+): RepairedTreeinfo | undefined {
+  const notes = createNotes('.treeinfo')
+  const ini = parseIni(decodeText(bytes, notes), notes)
+  const sections = [...ini.sections.values()].map((section) => repairSection(section))
+  const lacking = lackingGeneral(ini, known)
+  const why = [
+    ...notes.list().map(({ message, line }) => (line === undefined ? message : `line ${line}: ${message}`)),
+    ...sections.flatMap((section) => section.why),
+    ...(lacking.length === 0 ? [] : [`[general] lacks ${lacking.map(([key]) => key).join(', ')}`]),
+  ]
+  if (why.length === 0) return undefined
+  const general = sections.find(({ name }) => name === 'general')
+  if (general) general.lines.push(...lacking)
+  else sections.unshift({ name: 'general', lines: lacking, why: [] })
+  return { text: sections.map(sectionText).join('\n'), why }
+}
+
+interface RepairedSection {
+  readonly name: string
+  readonly lines: [string, string][]
+  readonly why: string[]
+}
+
+function repairSection(section: IniSection): RepairedSection {
+  const lines = new Map<string, [string, string]>()
+  const why: string[] = []
+  const note = (line: number, message: string) => why.push(`line ${line}: ${message}`)
+  for (const { key, value, line } of section.entries.values()) {
+    const repaired = repairValue(section.name, key, value)
+    if (repaired !== value) note(line, `${key} of [${section.name}] is ${JSON.stringify(value)}`)
+    // ConfigParser takes keys that differ in case alone for one.
+    const folded = key.toLowerCase()
+    if (lines.has(folded)) note(line, `${key} of [${section.name}] again in other letters`)
+    lines.set(folded, [key, repaired])
+  }
+  return { name: section.name, lines: [...lines.values()], why }
+}
+
+/** `%%` is what ConfigParser reads as one; all others lose a bare one, since no reader agrees on what it means. */
+function repairValue(section: string, key: string, value: string): string {
+  const text = value.replace(/%%|%/g, (found) => (found === '%%' ? found : ''))
+  const isPath = /^images-/i.test(section) || section.toLowerCase() === 'stage2'
+  return isPath && key !== '' ? text.replace(/^["']?\/+(.*?)["']?$/, '$1') : text
+}
+
+function lackingGeneral(ini: Ini, known: Pick<Description, 'family' | 'version' | 'arch' | 'variant'>) {
+  const wanted: [string, string][] = []
+  if (!ini.entry('general', 'family')?.value) wanted.push(['family', line(known.family) || 'unknown'])
+  else return []
+  for (const key of ['version', 'arch', 'variant'] as const)
+    if (ini.entry('general', key) === undefined && known[key] !== '') wanted.push([key, line(known[key])])
+  return wanted
+}
+
+function line(text: string): string {
+  return text.replace(/[\x00-\x1f\x7f%]+/g, ' ').trim()
+}
+
+function sectionText({ name, lines }: RepairedSection): string {
+  // A value over several lines goes on indented, as both parsers have it.
+  const text = lines.map(([key, value]) => `${key} = ${value.replaceAll('\n', '\n    ')}\n`).join('')
+  return `[${name}]\n${text}`
+}

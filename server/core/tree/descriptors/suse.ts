@@ -1,0 +1,137 @@
+import { bootImagesIn } from '../../distro/layouts.ts'
+import { archIn } from '../arch.ts'
+import { splitRelease } from '../release-name.ts'
+import type { Description, Digest } from '../tree.ts'
+import { treePath } from '../tree-path.ts'
+import { createNotes, splitLines } from './text.ts'
+import { parseDigest } from './treeinfo-checksums.ts'
+
+const knownKeys =
+  /^(CONTENTSTYLE|PRODUCT|DISTPRODUCT|DISTVERSION|DISTRO|DISTRIBUTION|VENDOR|DESCRDIR|DATADIR|BASEARCHS|DEFAULTBASE|REPOID)\s/
+
+/**
+ * Reads `content` of SUSE trees before repodata took over (SLES up to 12, openSUSE up to Leap 42): lines of a key and
+ * its value. Three generations differ in keys: `PRODUCT`, `LABEL`, `DEFAULTBASE`; then `NAME`, `BASEARCHS`; then
+ * `DISTRO cpe:/o:opensuse:opensuse:13.2,openSUSE` and `REPOID`. `HASH` lines name boot files and their digests.
+ */
+export function readSuseContent(file: string, text: string): Description | undefined {
+  const lines = splitLines(text)
+  if (lines.filter((line) => knownKeys.test(line)).length < 2) return undefined
+  const notes = createNotes(file)
+  const values = new Map<string, string>()
+  const digests = new Map<string, Digest>()
+  lines.forEach((line, at) => {
+    const [, key = '', value = ''] = /^\s*([A-Za-z][\w.]*)\s+(.*?)\s*$/.exec(line) ?? []
+    if (key === 'HASH' || key === 'META' || key === 'KEY') {
+      const [, name = '', hex = '', path = ''] = /^(\S+)\s+(\S+)\s+(.+)$/.exec(value) ?? []
+      const digest = parseDigest(`${name}:${hex}`)
+      const below = key === 'META' ? `${values.get('DESCRDIR') ?? 'suse/setup/descr'}/${path}` : path
+      const clean = treePath(below, `path of ${key}`, notes, at + 1)
+      if (digest && clean !== undefined) digests.set(clean, digest)
+      else notes.add(`${key} line is no "algorithm digest path"`, at + 1)
+    } else if (key !== '' && !values.has(key)) values.set(key, value)
+    else if (key === '' && line.trim() !== '' && !line.startsWith('#'))
+      notes.add('expected a key and a value', at + 1)
+  })
+
+  const { family, version } = productOf(values)
+  const arch = archOf(values)
+  if (family === '') notes.add('names no product: none of LABEL, DISTRO, NAME, DISTPRODUCT')
+  const images = bootImagesIn([...digests.keys()], { arch, name: file })
+  return {
+    era: 'suse-content',
+    family,
+    version,
+    variant: values.get('FLAVOR') ?? '',
+    arch,
+    platforms: images.platforms,
+    repositories: [{ id: '', name: family, kind: 'repository', path: '.' }],
+    checksums: Object.fromEntries(digests),
+    problems: notes.list(),
+  }
+}
+
+function productOf(values: ReadonlyMap<string, string>): { family: string; version: string } {
+  const get = (key: string) => values.get(key) ?? ''
+  const [cpe = '', label = ''] = splitOnce(get('DISTRO'), ',')
+  const said = get('LABEL') || label || get('SUMMARY') || get('NAME') || get('DISTPRODUCT') || get('PRODUCT')
+  const { family, version } = splitRelease(said.replace(/^The /, '').replace(/ Distribution$/, ''))
+  const [, , , , cpeVersion = '', update = ''] = cpe.split(':')
+  const distVersion = get('DISTVERSION').replace(/-0$/, '')
+  return {
+    family,
+    version: version || [cpeVersion, update].filter(Boolean).join(' ') || get('VERSION') || distVersion,
+  }
+}
+
+function archOf(values: ReadonlyMap<string, string>): string {
+  const bases = (values.get('BASEARCHS') ?? '').split(/\s+/).filter((part) => part !== '')
+  // `i586-x86_64` in REPOID is one tree for both, and its boot/ has both: then the bigger one is its arch.
+  const repo = /\/([^/]*)$/.exec(values.get('REPOID') ?? '')?.[1] ?? ''
+  if (bases.includes('x86_64') || repo.includes('x86_64')) return 'x86_64'
+  return bases[0] ?? archIn(repo) ?? (values.get('DEFAULTBASE') || '')
+}
+
+function splitOnce(text: string, by: string): [string, string] {
+  const at = text.indexOf(by)
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)]
+}
+
+/**
+ * Reads `media.1/media`: vendor (later `vendor - product`), build (a date, later a build name), number of media. From
+ * `openSUSE-Leap-15.5-DVD-x86_64-Build491.1-Media` the product can be read; of old ones only the vendor is known.
+ */
+export function readSuseMedia(file: string, text: string): Description | undefined {
+  const [vendor = '', build = '', count = '', ...more] = splitLines(text).map((line) => line.trim())
+  if (!/suse|novell|\bsle/i.test(`${vendor} ${build}`)) return undefined
+  if (!/^\d{0,2}$/.test(count) || more.length > 2 || build === '' || /\s/.test(build)) return undefined
+  const [, name = '', version = ''] =
+    /((?:openSUSE|SLE|SUSE)[A-Za-z-]*?)-(\d+(?:\.\d+)?(?:-SP\d+)?|Tumbleweed|Current)/.exec(
+      `${build} ${vendor}`,
+    ) ?? []
+  const stamp = /^(20\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/.exec(build)?.slice(1).map(Number)
+  const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = stamp ?? []
+  return {
+    ...nothingBut(
+      'suse-media',
+      productName(name),
+      version.replace('-', ' '),
+      archIn(build) ?? archIn(vendor) ?? '',
+    ),
+    ...(stamp && { timestamp: Date.UTC(year, month - 1, day, hour, minute, second) / 1000 }),
+    problems: name === '' ? [{ file, message: 'names a vendor and a build, no product' }] : [],
+  }
+}
+
+/** Reads `media.1/products`: one line `/ openSUSE-Leap 15.5-1` for each product: folder, name, version. */
+export function readSuseProducts(file: string, text: string): Description | undefined {
+  const lines = splitLines(text).filter((line) => line.trim() !== '')
+  const products = lines.map((line) => /^(\/\S*)\s+(\S+)\s+(\S+)\s*$/.exec(line.trim()))
+  const first = products[0]
+  if (!first || products.some((product) => !product)) return undefined
+  const [, folder = '/', name = '', version = ''] = first
+  const problems =
+    folder === '/' ? [] : [{ file, line: 1, message: `the product lies in ${folder}, not in the tree` }]
+  return { ...nothingBut('suse-media', productName(name), version.replace(/-\d+$/, ''), ''), problems }
+}
+
+function productName(name: string): string {
+  return name
+    .replace(/^SLES\b.*/, 'SUSE Linux Enterprise Server')
+    .replace(/^SLE\b/, 'SUSE Linux Enterprise')
+    .replace(/-/g, ' ')
+}
+
+function nothingBut(era: Description['era'], family: string, version: string, arch: string): Description {
+  return {
+    era,
+    family,
+    version,
+    variant: '',
+    arch,
+    platforms: {},
+    repositories: [],
+    checksums: {},
+    problems: [],
+  }
+}

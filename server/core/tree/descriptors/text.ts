@@ -1,0 +1,67 @@
+import type { Problem } from '../tree.ts'
+
+/** Collects what is odd about one file. Junk has thousands of odd lines, so only the first hundred are kept. */
+export interface Notes {
+  add(message: string, line?: number): void
+  list(): Problem[]
+}
+
+const mostNotes = 100
+
+export function createNotes(file: string): Notes {
+  const kept: Problem[] = []
+  let more = 0
+  return {
+    add(message, line) {
+      if (kept.length >= mostNotes) more++
+      else kept.push(line === undefined ? { file, message } : { file, line, message })
+    },
+    list() {
+      return more === 0 ? kept : [...kept, { file, message: `and ${more} more like these` }]
+    },
+  }
+}
+
+/**
+ * The text of a descriptor, whatever wrote it. UTF-8 is the rule; a byte order mark is dropped (Python's ConfigParser
+ * stumbles over one), UTF-16 with a mark is honoured, and bytes that are no UTF-8 are taken as windows-1252, which
+ * cannot fail.
+ */
+export function decodeText(bytes: Uint8Array, notes: Notes): string {
+  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
+    notes.add('begins with a byte order mark; Python clients refuse such a file', 1)
+    return decodeUtf8(bytes.subarray(3), notes)
+  }
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return decodeUtf16('utf-16le', bytes, notes)
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) return decodeUtf16('utf-16be', bytes, notes)
+  return decodeUtf8(bytes, notes)
+}
+
+function decodeUtf8(bytes: Uint8Array, notes: Notes): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    notes.add('is not UTF-8; read as windows-1252')
+    return new TextDecoder('windows-1252').decode(bytes)
+  }
+}
+
+function decodeUtf16(encoding: 'utf-16le' | 'utf-16be', bytes: Uint8Array, notes: Notes): string {
+  notes.add(`is ${encoding.toUpperCase()}, not UTF-8; most clients cannot read it`, 1)
+  return new TextDecoder(encoding).decode(bytes)
+}
+
+/** Lines without their ends; a missing newline at the end of the file makes no difference. */
+export function splitLines(text: string): string[] {
+  const lines = text.split(/\r\n|\n|\r/)
+  if (lines.at(-1) === '') lines.pop()
+  return lines
+}
+
+/** `"Fedora 7"` -> `Fedora 7`: Fedora 7's `.discinfo` was written with its quotes. */
+export function unquote(text: string): string {
+  const quote = text[0]
+  return text.length > 1 && (quote === '"' || quote === "'") && text.at(-1) === quote
+    ? text.slice(1, -1).trim()
+    : text
+}

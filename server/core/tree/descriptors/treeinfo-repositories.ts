@@ -1,0 +1,62 @@
+import type { Repository } from '../tree.ts'
+import { repositoryPath } from '../tree-path.ts'
+import type { Ini, IniSection } from './ini.ts'
+import type { Notes } from './text.ts'
+
+/**
+ * The repositories of a tree, the one to install from first. From 0.3 on every `[variant-*]` and `[addon-*]` may
+ * have one; before that `[general] repository` names it, and before that it can only be seen from a checksum of its
+ * `repodata/repomd.xml`. EL 8 and 9 name siblings on a mirror (`../../../AppStream/x86_64/os`) and folders on a DVD.
+ */
+export function readRepositories(ini: Ini, variant: string, notes: Notes): Repository[] {
+  const found: Repository[] = []
+  for (const section of ini.sections.values()) {
+    const repository = ofSection(section)
+    if (repository) found.push(repository)
+  }
+  noteMissingVariants(ini, notes)
+  if (found.length === 0) found.push(...ofOldTree(ini, variant))
+  const rank = (r: Repository) => (r.id === variant ? 0 : r.path === '.' ? 1 : r.kind === 'variant' ? 2 : 3)
+  return found.sort((a, b) => rank(a) - rank(b))
+}
+
+function ofSection(section: IniSection): Repository | undefined {
+  const match = /^(variant|addon)-(.+)$/i.exec(section.name)
+  if (!match) return undefined
+  const value = (key: string) => section.entries.get(key)?.value ?? ''
+  const path = value('repository')
+  if (path === '') return undefined
+  const id = value('uid') || value('id') || (match[2] ?? '')
+  return {
+    id,
+    name: value('name') || id,
+    kind: kindOf(value('type') || (match[1] ?? '')),
+    path: repositoryPath(path),
+  }
+}
+
+function kindOf(type: string): Repository['kind'] {
+  const lower = type.toLowerCase()
+  return lower === 'optional' || lower === 'addon' || lower === 'module' ? lower : 'variant'
+}
+
+function noteMissingVariants(ini: Ini, notes: Notes): void {
+  const entry = ini.entry('tree', 'variants') ?? ini.entry('general', 'variants')
+  for (const id of (entry?.value ?? '').split(/[,\s]+/))
+    if (id !== '' && !ini.sections.has(`variant-${id}`) && !ini.sections.has(`addon-${id}`))
+      notes.add(`variant ${id} is listed, but there is no [variant-${id}]`, entry?.line)
+}
+
+function ofOldTree(ini: Ini, variant: string): Repository[] {
+  const said = ini.entry('general', 'repository')?.value
+  if (said) return [{ id: variant, name: variant, kind: 'repository', path: repositoryPath(said) }]
+  const paths = [...(ini.sections.get('checksums')?.entries.keys() ?? [])]
+    .filter((path) => /(^|\/)repodata\/repomd\.xml$/.test(path))
+    .map((path) => repositoryPath(path.replace(/repodata\/repomd\.xml$/, '')))
+  return paths.map((path) => ({
+    id: path === '.' ? variant : path,
+    name: path === '.' ? variant : path,
+    kind: 'repository',
+    path,
+  }))
+}

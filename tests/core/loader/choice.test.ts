@@ -1,0 +1,137 @@
+import { describe, expect, test } from 'vitest'
+import type { Firmware } from '../../../server/core/boot/firmware.ts'
+import { createLoaderMemory } from '../../../server/core/boot/loader-memory.ts'
+import { bootFileName, type LoaderQuestion, loaderCandidates } from '../../../server/core/loader/choice.ts'
+import { loaderFiles, treeLoaderPlaces } from '../../../server/core/loader/files.ts'
+
+const places = (firmware: Firmware, more: Partial<LoaderQuestion> = {}): readonly string[] =>
+  loaderCandidates({ firmware, preference: 'auto', ...more }).map(({ place }) => place)
+
+describe('which loader each firmware is sent, best first', () => {
+  test('BIOS: iPXE, then PXELINUX', () => {
+    expect(places('bios').slice(0, 2)).toEqual(['/undionly.kpxe', '/pxelinux.0'])
+    expect(places('bios', { preference: 'pxelinux' })[0]).toBe('/pxelinux.0')
+  })
+
+  test('UEFI: iPXE over the firmware’s driver, then the signed chain; the same by HTTP', () => {
+    const x64 = ['/snponly.efi', '/ipxe.efi', '/shimx64.efi', '/grubx64.efi']
+    expect(places('uefi-x64')).toEqual(x64)
+    expect(places('uefi-http-x64')).toEqual(x64)
+    expect(places('uefi-arm64')).toEqual([
+      '/snponly-arm64.efi',
+      '/ipxe-arm64.efi',
+      '/shimaa64.efi',
+      '/grubaa64.efi',
+    ])
+  })
+
+  test('the chain of the machine’s own tree comes before the host’s', () => {
+    const grub = { preference: 'grub', treeId: 'fedora/40' } as const
+    expect(places('uefi-x64', grub).slice(0, 2)).toEqual([
+      '/boot/loader/fedora/40/shimx64.efi',
+      '/shimx64.efi',
+    ])
+    expect(places('uefi-arm64', grub)[0]).toBe('/boot/loader/fedora/40/shimaa64.efi')
+    expect(places('uefi-ia32', grub)[0]).toBe('/shimia32.efi')
+  })
+
+  test('iPXE is sent no loader, but PXELINUX under BIOS where that is asked for', () => {
+    for (const preference of ['auto', 'ipxe', 'grub'] as const) {
+      expect(places('ipxe-bios', { preference })).toEqual([])
+      expect(places('ipxe-uefi', { preference })).toEqual([])
+    }
+    expect(places('ipxe-bios', { preference: 'pxelinux' })[0]).toBe('/pxelinux.0')
+    expect(places('ipxe-uefi', { preference: 'pxelinux' })).toEqual([])
+  })
+
+  test('no loader for what has none', () => {
+    expect(places('u-boot')).toEqual([])
+    expect(places('raspberry-pi')).toEqual([])
+  })
+
+  test('what was never started goes to the end, what was started to the front, and what is asked for before both', () => {
+    expect(places('uefi-x64', { refuses: 'ipxe' })[0]).toBe('/shimx64.efi')
+    expect(places('uefi-x64', { starts: 'grub' })[0]).toBe('/shimx64.efi')
+    expect(places('uefi-x64', { preference: 'ipxe', starts: 'grub' })[0]).toBe('/snponly.efi')
+    expect(loaderCandidates({ firmware: 'uefi-x64', preference: 'auto', refuses: 'ipxe' })[0]?.why).toMatch(
+      /sent ipxe last time and never started it/,
+    )
+  })
+
+  test('a wish that cannot be met is answered with what is there, and says so', () => {
+    const [, , , last] = loaderCandidates({ firmware: 'uefi-x64', preference: 'grub' })
+    expect(last).toMatchObject({ kind: 'ipxe', why: 'loader: grub is asked for, and there is none' })
+  })
+
+  test('a path for TFTP, a URL for HTTP Boot', () => {
+    expect(bootFileName('uefi-x64', '/snponly.efi', 'http://h')).toBe('snponly.efi')
+    expect(bootFileName('uefi-http-x64', '/snponly.efi', 'http://h:8080')).toBe('http://h:8080/snponly.efi')
+  })
+})
+
+describe('where loaders lie', () => {
+  test('every name once, every place absolute', () => {
+    const names = loaderFiles.map(({ name }) => name)
+    expect(new Set(names).size).toBe(names.length)
+    for (const { places: all } of loaderFiles) for (const place of all) expect(place).toMatch(/^\/[^ ]+$/)
+  })
+
+  test('Fedora, SUSE and debian-installer keep their chain in their own way', () => {
+    expect(treeLoaderPlaces('shimx64.efi', 'images/pxeboot')).toEqual([
+      'EFI/BOOT/BOOTX64.EFI',
+      'EFI/BOOT/bootx64.efi',
+      'images/pxeboot/bootnetx64.efi',
+      'images/pxeboot/bootx64.efi',
+    ])
+    expect(treeLoaderPlaces('grubx64.efi', 'debian-installer/amd64')).toContain(
+      'debian-installer/amd64/grubx64.efi',
+    )
+    expect(treeLoaderPlaces('shimaa64.efi', 'debian-installer/arm64')).toContain(
+      'debian-installer/arm64/bootnetaa64.efi',
+    )
+    expect(treeLoaderPlaces('grub.efi', '')).toEqual(['EFI/BOOT/grub.efi', 'EFI/BOOT/grub.efi'])
+    expect(treeLoaderPlaces('revocations_sbat.efi', '')).toEqual([])
+    expect(treeLoaderPlaces('grubx64.efi', '')).toContain('grubx64.efi')
+  })
+})
+
+describe('what a machine was seen to start', () => {
+  const mac = '52:54:00:aa:bb:01'
+
+  test('a repeated request is the same attempt', () => {
+    const memory = createLoaderMemory()
+    expect(memory.history(mac, 1)).toEqual({})
+    memory.sent(mac, 1, 'ipxe')
+    expect(memory.history(mac, 1)).toEqual({})
+    expect(memory.again(mac)).toEqual({})
+  })
+
+  test('sent and never seen: another has its turn, and then the first again', () => {
+    const memory = createLoaderMemory()
+    memory.sent(mac, 1, 'ipxe')
+    expect(memory.history(mac, 2)).toEqual({ refuses: 'ipxe' })
+    memory.sent(mac, 2, 'grub')
+    expect(memory.history(mac, 2)).toEqual({ refuses: 'ipxe' })
+    expect(memory.again(mac)).toEqual({ refuses: 'ipxe' })
+    expect(memory.history(mac, 3)).toEqual({ refuses: 'grub' })
+  })
+
+  test('what was seen is sent again', () => {
+    const memory = createLoaderMemory()
+    memory.sent(mac, 1, 'ipxe')
+    memory.sent(mac, 2, 'grub')
+    memory.ran(mac, 'ipxe') // not what it was sent last
+    expect(memory.history(mac, 3)).toEqual({ refuses: 'grub' })
+    memory.ran(mac, 'grub')
+    expect(memory.history(mac, 3)).toEqual({ starts: 'grub' })
+    memory.sent(mac, 3, 'grub')
+    expect(memory.history(mac, 4)).toEqual({ starts: 'grub' })
+  })
+
+  test('the oldest machines are forgotten', () => {
+    const memory = createLoaderMemory(2)
+    for (const each of ['a', 'b', 'c']) memory.sent(each, 1, 'ipxe')
+    expect(memory.history('a', 2)).toEqual({})
+    expect(memory.history('c', 2)).toEqual({ refuses: 'ipxe' })
+  })
+})

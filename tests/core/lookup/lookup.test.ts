@@ -1,0 +1,143 @@
+import { describe, expect, test } from 'vitest'
+import { createLookupTexts } from '../../../server/core/boot/lookup-texts.ts'
+import { failureKind, failureMessage } from '../../../server/core/failure.ts'
+import {
+  type LookupResult,
+  lookup,
+  lookupAnswer,
+  parseLookupQuery,
+} from '../../../server/core/lookup/lookup.ts'
+import { fedora9, fedora40, makeGuest, makeTree, makeWorld } from '../../support/boot-world.ts'
+
+const fedora39 = makeTree('fedora/39/x86_64', { version: '39' })
+const guests = [
+  makeGuest('web01', { tree: fedora40, template: 'fedora.ks', args: ['console=ttyS0'] }),
+  makeGuest('pv01', { tree: fedora9, macs: ['52:54:00:00:00:02'], virt: { type: 'pv' } }),
+  makeGuest('treeless', { macs: [] }),
+]
+const world = makeWorld([fedora39, fedora9, fedora40], guests)
+const ask = (params: Record<string, unknown>): LookupResult => lookup(parseLookupQuery(params), world)
+const found = (params: Record<string, unknown>) => {
+  const result = ask(params)
+  if (!result.found) throw new Error(result.why)
+  return lookupAnswer(result)
+}
+
+describe('the answer', () => {
+  test('has exactly this shape', () => {
+    const images = 'trees/fedora/40/x86_64/images/pxeboot'
+    expect(found({ guest: 'web01' })).toEqual({
+      tree: { id: 'fedora/40/x86_64', family: 'Fedora', version: '40', variant: 'Server', arch: 'x86_64' },
+      virt: 'hvm',
+      platform: 'x86_64',
+      kernel: {
+        path: 'images/pxeboot/vmlinuz',
+        url: `http://192.0.2.1:8080/${images}/vmlinuz`,
+        tftp: `tftp://192.0.2.1/${images}/vmlinuz`,
+        size: 14_000_000,
+        sha256: 'ab'.repeat(32),
+      },
+      initrd: {
+        path: 'images/pxeboot/initrd.img',
+        url: `http://192.0.2.1:8080/${images}/initrd.img`,
+        tftp: `tftp://192.0.2.1/${images}/initrd.img`,
+        size: 160_000_000,
+        sha256: 'cd'.repeat(32),
+      },
+      args: [
+        'inst.repo=http://192.0.2.1:8080/trees/fedora/40/x86_64',
+        'ip=dhcp',
+        'inst.ks=http://192.0.2.1:8080/ks/web01',
+        'console=ttyS0',
+      ],
+      cmdline:
+        'inst.repo=http://192.0.2.1:8080/trees/fedora/40/x86_64 ip=dhcp inst.ks=http://192.0.2.1:8080/ks/web01 console=ttyS0',
+      location: 'http://192.0.2.1:8080/trees/fedora/40/x86_64',
+      others: [],
+    })
+  })
+  test('says null where nothing is known', () => {
+    const { urls } = makeWorld([], [])
+    const closed = { ...world, urls: { http: urls.http } }
+    const result = lookup(parseLookupQuery({ guest: 'pv01' }), closed)
+    expect(result.found && lookupAnswer(result).kernel).toEqual({
+      path: 'images/xen/vmlinuz',
+      url: 'http://192.0.2.1:8080/trees/f9-i386/images/xen/vmlinuz',
+      tftp: null,
+      size: null,
+      sha256: null,
+    })
+  })
+})
+
+describe('finding', () => {
+  test('by id, with or without slashes around it, and by traits; others are named', () => {
+    expect(found({ tree: '/fedora/39/x86_64/' }).tree.version).toBe('39')
+    expect(found({ distro: 'fedora', arch: 'x86_64' })).toMatchObject({
+      tree: { id: 'fedora/40/x86_64' },
+      others: ['fedora/39/x86_64'],
+    })
+  })
+  test('by guest name, MAC in any spelling, or what virt asks', () => {
+    expect(found({ mac: '52-54-00-AA-BB-01' }).args).toContain('console=ttyS0')
+    expect(found({ guest: 'pv01' }).platform).toBe('xen')
+    expect(found({ guest: 'pv01', virt: 'hvm' }).platform).toBe('i386')
+    expect(found({ tree: 'f9-i386', virt: 'pv' }).kernel.path).toBe('images/xen/vmlinuz')
+  })
+  test('a guest on another tree than its own', () => {
+    expect(found({ guest: 'web01', tree: 'f9-i386' }).args).toContain('ks=http://192.0.2.1:8080/ks/web01')
+  })
+  test('nothing: why, and what is near', () => {
+    expect(ask({ tree: 'fedora/41' })).toMatchObject({
+      found: false,
+      nearest: ['fedora/39/x86_64', 'f9-i386', 'fedora/40/x86_64'],
+    })
+    expect(ask({ guest: 'web10' })).toEqual({
+      found: false,
+      why: 'no guest has name web10; guests are defined in config.yaml',
+      nearest: ['web01'],
+    })
+    expect(ask({ guest: 'treeless' })).toMatchObject({
+      found: false,
+      why: expect.stringContaining('it has no tree'),
+    })
+    expect(ask({ mac: '00:00:00:00:00:00' })).toMatchObject({ found: false, nearest: [] })
+  })
+})
+
+describe('nonsense is told from nothing found', () => {
+  test.each([
+    [{}, 'nothing asked'],
+    [{ tree: '' }, 'nothing asked'],
+    [{ as: 'json' }, 'nothing asked'],
+    [{ tre: 'x' }, 'unknown parameter tre: did you mean tree?'],
+    [{ distro: 'fedora', virt: 'xen' }, 'virt=xen: expected hvm or pv'],
+    [{ mac: 'zz' }, 'mac=zz: expected six bytes'],
+    [{ uuid: '1234' }, 'uuid=1234: expected a UUID'],
+    [{ tree: ['a', 'b'] }, 'tree: expected one value'],
+    [{ tree: 'a', version: '40' }, 'tree=a names one tree; version cannot narrow it'],
+    [{ tree: 'x'.repeat(513) }, 'tree: 513 characters; at most 512'],
+    [{ __proto__x: '1' }, 'unknown parameter'],
+  ])('%j', (params, message) => {
+    try {
+      parseLookupQuery(params)
+      expect.unreachable()
+    } catch (error) {
+      expect(failureMessage(error)).toContain(message)
+      expect(failureKind(error)).toBe('bad-request')
+    }
+  })
+})
+
+test('answers are remembered for one snapshot and one way to reach us, and no longer', () => {
+  const texts = createLookupTexts()
+  const query = parseLookupQuery({ distro: 'fedora', arch: 'x86_64' })
+  const first = texts(query, world)
+  expect(texts(parseLookupQuery({ arch: 'x86_64', distro: 'fedora' }), world)).toBe(first)
+  expect(JSON.parse(first.json ?? '')).toEqual(found({ distro: 'fedora', arch: 'x86_64' }))
+  const elsewhere = texts(query, { ...world, urls: { http: 'http://other' } })
+  expect(elsewhere.json).toContain('"location":"http://other/trees/fedora/40/x86_64"')
+  const { trees } = makeWorld([fedora39], [])
+  expect(texts(query, { ...world, trees }).json).toContain('"id":"fedora/39/x86_64"')
+  expect(texts(parseLookupQuery({ tree: 'nope' }), world)).toMatchObject({ result: { found: false } })
+})

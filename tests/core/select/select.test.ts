@@ -1,0 +1,167 @@
+import { describe, expect, test } from 'vitest'
+import type { TreeSelector } from '../../../server/core/guest/guest.ts'
+import { createTreeIndex, type TreeIndex } from '../../../server/core/select/select.ts'
+import { fakeTree } from '../../support/trees.ts'
+
+const alma = { family: 'AlmaLinux', distro: 'alma' } as const
+const baseos = [
+  { id: 'BaseOS', name: 'BaseOS', kind: 'variant', path: '.' },
+  { id: 'AppStream', name: 'AppStream', kind: 'variant', path: 'AppStream' },
+] as const
+const trees = createTreeIndex([
+  fakeTree({ id: 'fedora/39', version: '39' }),
+  fakeTree({ id: 'fedora/40/cloud', variant: 'Cloud' }),
+  fakeTree({ id: 'fedora/40/server' }),
+  fakeTree({ id: 'fedora/40/everything', variant: 'Everything' }),
+  fakeTree({ id: 'fedora/40/arm', arch: 'aarch64' }),
+  fakeTree({ id: 'fedora/41', version: '41', state: 'incoming', reasons: ['3 files still growing'] }),
+  fakeTree({
+    id: 'fedora/rawhide',
+    version: 'Rawhide',
+    state: 'broken',
+    reasons: ['initrd.img is truncated'],
+  }),
+  fakeTree({ id: 'alma/9.9', ...alma, version: '9.9', variant: 'BaseOS', repositories: baseos }),
+  fakeTree({ id: 'alma/9.10', ...alma, version: '9.10', variant: 'BaseOS', repositories: baseos }),
+  fakeTree({ id: 'alma/8', ...alma, version: '8.10', variant: 'BaseOS' }),
+  fakeTree({
+    id: 'deb/12',
+    family: 'Debian GNU/Linux',
+    distro: 'debian',
+    version: '12.5.0',
+    arch: 'amd64',
+    codename: 'bookworm',
+  }),
+  fakeTree({ id: 'sle', family: 'SUSE Linux Enterprise', distro: 'sles', version: '15 SP4' }),
+  fakeTree({ id: 'stream9', family: 'CentOS Stream', distro: 'centos-stream', version: '9' }),
+  fakeTree({ id: 'centos7', family: 'CentOS', distro: 'centos', version: '7' }),
+  fakeTree({ id: 'odd', family: 'SugonOS', distro: 'other', version: '6.6' }),
+])
+
+function pick(selector: TreeSelector, index: TreeIndex = trees): string {
+  const selection = index.select(selector)
+  return selection.found ? selection.tree.id : selection.why
+}
+
+describe('which tree is meant', () => {
+  test.each<[TreeSelector, string]>([
+    [{ distro: 'fedora', version: '40', arch: 'x86_64' }, 'fedora/40/everything'],
+    [{ distro: 'Fedora', arch: 'amd64' }, 'fedora/40/everything'],
+    [{ distro: 'fedora', version: '40', variant: 'server', arch: 'x86_64' }, 'fedora/40/server'],
+    [{ distro: 'fedora', arch: 'arm64' }, 'fedora/40/arm'],
+    [{ distro: 'almalinux', version: '9' }, 'alma/9.10'],
+    [{ distro: 'Alma Linux', version: '9.9' }, 'alma/9.9'],
+    [{ distro: 'alma', version: 'latest' }, 'alma/9.10'],
+    [{ distro: 'alma', variant: 'AppStream' }, 'alma/9.10'],
+    [{ distro: 'debian', version: 'bookworm', arch: 'x86_64' }, 'deb/12'],
+    [{ distro: 'debian', version: '12' }, 'deb/12'],
+    [{ distro: 'sle', version: '15.4' }, 'sle'],
+    [{ distro: 'centos' }, 'centos7'],
+    [{ distro: 'centos', version: '9' }, 'stream9'],
+    [{ distro: 'SugonOS' }, 'odd'],
+    [{ version: '15 SP4' }, 'sle'],
+    [{ id: '/fedora/39/' }, 'fedora/39'],
+  ])('%j is %s', (selector, id) => {
+    expect(pick(selector)).toBe(id)
+  })
+
+  test('the others are told, best first', () => {
+    const selection = trees.select({ distro: 'fedora', arch: 'x86_64' })
+    expect(selection.found && selection.others.map(({ id }) => id)).toEqual([
+      'fedora/40/server',
+      'fedora/40/cloud',
+      'fedora/39',
+    ])
+  })
+
+  test('the newest files win between equals', () => {
+    const index = createTreeIndex([
+      fakeTree({ id: 'a', modifiedMs: 1 }),
+      fakeTree({ id: 'b', modifiedMs: 2 }),
+    ])
+    expect(pick({ distro: 'fedora' }, index)).toBe('b')
+  })
+
+  test('a tree with a second platform is a tree of that arch too', () => {
+    const images = { kernel: 'k', initrd: 'i', others: {} }
+    const index = createTreeIndex([
+      fakeTree({ id: 'ppc', arch: 'ppc', platforms: { ppc: images, ppc64: images } }),
+    ])
+    expect(pick({ arch: 'ppc64' }, index)).toBe('ppc')
+  })
+})
+
+describe('why there is none', () => {
+  test.each<[TreeSelector, string]>([
+    [
+      { distro: 'fedora', version: '41' },
+      'Fedora 41 x86_64 (fedora/41) is still incoming: 3 files still growing',
+    ],
+    [{ id: 'fedora/rawhide' }, 'Fedora Rawhide x86_64 (fedora/rawhide) is broken: initrd.img is truncated'],
+    [{ distro: 'fedora', version: '12' }, 'no tree of fedora has version "12"; there is 40, 39'],
+    [{ distro: 'fedora', arch: 's390x' }, 'no tree of fedora has arch "s390x"; there is x86_64, aarch64'],
+    [
+      { distro: 'fedora', version: '40', variant: 'KDE' },
+      'no tree of fedora 40 has variant "KDE"; there is Everything, Server, Cloud',
+    ],
+    [{ id: 'fedora/1' }, 'there is no tree "fedora/1"'],
+  ])('%j: %s', (selector, why) => {
+    expect(pick(selector)).toBe(why)
+  })
+
+  test('a name that nobody knows', () => {
+    expect(pick({ distro: 'fedroa' })).toMatch(
+      /^no tree has distro "fedroa" \(not a name we know\); there is /,
+    )
+  })
+
+  test('a misspelt distro has the trees of the one that was meant as its nearest', () => {
+    const selection = trees.select({ distro: 'fedroa', version: '39' })
+    expect(!selection.found && selection.nearest[0]?.id).toBe('fedora/39')
+  })
+
+  test('an empty index', () => {
+    expect(createTreeIndex([]).select({ distro: 'fedora' })).toEqual({
+      found: false,
+      why: 'there are no trees yet',
+      nearest: [],
+    })
+  })
+
+  test('the nearest are ready ones that share most', () => {
+    const selection = trees.select({ distro: 'fedora', version: '40', arch: 's390x' })
+    expect(!selection.found && selection.nearest.map(({ id }) => id)).toEqual([
+      'fedora/40/everything',
+      'fedora/40/arm',
+      'fedora/40/server',
+      'fedora/40/cloud',
+      'fedora/39',
+    ])
+  })
+})
+
+test('answers are kept, and never more than so many', () => {
+  const first = trees.select({ distro: 'alma' })
+  expect(trees.select({ distro: 'alma' })).toBe(first)
+  for (let i = 0; i < 5000; i++) trees.select({ version: `no-${i}` })
+  expect(trees.select({ distro: 'alma' })).not.toBe(first)
+  expect(trees.select({ distro: 'alma' })).toEqual(first)
+})
+
+test('all is sorted by id and holds every state', () => {
+  expect(trees.all.map(({ id }) => id)).toEqual([...trees.all.map(({ id }) => id)].sort())
+  expect(trees.byId('fedora/41')?.state).toBe('incoming')
+})
+
+test('what several trees were published as together names the one that boots', () => {
+  const release = { id: 'rhel9', version: 3, folder: '/trees/.treeboot/rhel9' }
+  const base = fakeTree({ id: 'rhel9/BaseOS/x86_64/os', ...alma, release })
+  const stream = fakeTree({ id: 'rhel9/AppStream/x86_64/os', ...alma, release, platforms: {} })
+  const index = createTreeIndex([stream, base])
+  expect(index.byId('rhel9')?.id).toBe(base.id)
+  expect(index.select({ id: 'rhel9' })).toMatchObject({ found: true, tree: { id: base.id } })
+  const both = createTreeIndex([base, { ...stream, platforms: base.platforms }])
+  expect(both.byId('rhel9')).toBeUndefined()
+  const exact = createTreeIndex([base, fakeTree({ id: 'rhel9', ...alma })])
+  expect(exact.byId('rhel9')?.id).toBe('rhel9')
+})

@@ -1,0 +1,88 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { repairTreeinfo } from '../../../../server/core/tree/descriptors/repair.ts'
+import { readTreeinfo } from '../../../../server/core/tree/descriptors/treeinfo.ts'
+import { readCorpus } from '../../../support/treeinfo-corpus.ts'
+
+const known = { family: 'Fedora', version: '40', arch: 'x86_64', variant: 'Server' }
+const good =
+  '[general]\nfamily = Fedora\nversion = 40\narch = x86_64\n\n[images-x86_64]\n' +
+  'kernel = images/pxeboot/vmlinuz\ninitrd = images/pxeboot/initrd.img\n'
+const repair = (text: string | Uint8Array) => repairTreeinfo(Buffer.from(text), known)
+
+test('what clients can read is left alone: every descriptor from the wild, and a plain one', () => {
+  expect(repair(good)).toBeUndefined()
+  for (const { file, bytes } of readCorpus())
+    if (file.startsWith('trees/')) expect(repairTreeinfo(bytes, known)?.why, file).toBeUndefined()
+})
+
+describe('is repaired, with everything else kept', () => {
+  test.each<[string, string | Uint8Array, string]>([
+    ['a byte order mark', `\ufeff${good}`, 'byte order mark'],
+    ['an absolute kernel', good.replace('= images/pxeboot/v', '= /images/pxeboot/v'), 'line 7: kernel of'],
+    ['a key twice', good.replace('version = 40', 'version = 39\nversion = 40'), 'line 4: "version" again'],
+    ['a key in other letters', good.replace('version = 40', 'VERSION = 39\nversion = 40'), 'other letters'],
+    ['a section twice', `${good}[general]\nfamily = Fedora\n`, 'section [general] again'],
+    ['a line that is nothing', `${good}hello world\n`, 'expected "key = value"'],
+    ['a line before all sections', `x = y\n${good}`, 'stands before the first [section]'],
+  ])('%s', (_name, text, why) => {
+    const repaired = repair(text)
+    expect(repaired?.why.join('\n')).toContain(why)
+    expect(repaired?.text).toBe(good)
+  })
+
+  test('bytes that are no UTF-8 become UTF-8', () => {
+    const text = `${good}\n[release]\nname = F\xe9dora\n`
+    expect(repair(Buffer.from(text, 'latin1'))?.text).toBe(text)
+  })
+
+  test('a bare % goes, a doubled one stays', () => {
+    expect(repair(`${good}\n[release]\nname = 100% of 5%% %(x)s\n`)?.text).toContain(
+      'name = 100 of 5%% (x)s\n',
+    )
+    expect(repair(`${good}\n[release]\nname = 5%% \n`)).toBeUndefined()
+  })
+
+  test('a missing [general] is made of what is known', () => {
+    const rest = good.slice(good.indexOf('[images'))
+    expect(repair(rest)?.text).toBe(
+      `[general]\nfamily = Fedora\nversion = 40\narch = x86_64\nvariant = Server\n\n${rest}`,
+    )
+    expect(repair(rest)?.why).toEqual(['[general] lacks family, version, arch, variant'])
+  })
+})
+
+test('whatever comes in, what goes out needs no repair and reads the same', () => {
+  const line = fc.constantFrom(
+    ...[
+      '[general]',
+      '[images-x86_64]',
+      '[stage2]',
+      'family = Fedora',
+      'FAMILY = x',
+      'arch = x86_64',
+      '%',
+      '=',
+    ],
+    ...[
+      'kernel = /a',
+      'kernel=b %',
+      ' initrd = "/c"',
+      '\tmore',
+      ': x',
+      '[',
+      '# note',
+      '; note',
+      '\ufeff',
+      'é=ü',
+    ],
+  )
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 14 }), (lines) => {
+      const repaired = repair(lines.join('\n'))
+      if (!repaired) return
+      expect(repair(repaired.text)?.why).toBeUndefined()
+      expect(readTreeinfo('.treeinfo', repaired.text)?.family).not.toBe('')
+    }),
+  )
+})
