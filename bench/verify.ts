@@ -11,9 +11,9 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type * as Audit from '../server/catalog/audit/audit.ts'
 import type * as Disk from '../server/files/disk.ts'
 import { rootPath } from '../server/files/path.ts'
+import type * as Audit from '../server/verify/verify-tree.ts'
 import { namesBelow, treeinfoText, writeBelow } from '../tests/support/made-tree.ts'
 import { makeRepository } from '../tests/support/rpm-repository.ts'
 
@@ -58,7 +58,7 @@ interface Measure {
 
 /** As it is built: threads that load TypeScript take their time to begin. */
 const built = join(import.meta.dirname, '../dist/server')
-const { auditTree } = (await import(join(built, 'catalog/audit/audit.js'))) as typeof Audit
+const { auditTree } = (await import(join(built, 'verify/verify-tree.js'))) as typeof Audit
 const { diskSource } = (await import(join(built, 'files/disk.js'))) as typeof Disk
 
 async function ours(folder: string): Promise<Measure> {

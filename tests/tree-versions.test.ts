@@ -2,8 +2,8 @@ import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type App, createApp } from '../server/app.ts'
-import { VersionStore } from '../server/catalog/versions/version-store.ts'
 import { runCli } from '../server/cli/program.ts'
+import { VersionStore } from '../server/versions/version-store.ts'
 import { imagesOfTree, keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
 
 /** New versions are switched in while clients are in the middle of older ones. */

@@ -1,10 +1,10 @@
+import type { LoadedConfig } from '../config/load.ts'
 import type { Guest, TreeSelector } from '../core/guest/guest.ts'
 import { createGuestIndex } from '../core/guest/match.ts'
 import { nearestName } from '../core/select/nearest.ts'
 import { createTreeIndex, type TreeIndex } from '../core/select/select.ts'
 import type { Tree } from '../core/tree/tree.ts'
-import type { LoadedConfig } from './config/load.ts'
-import { treeIdTrouble } from './names.ts'
+import { treeIdTrouble } from './scan/names.ts'
 import type { Snapshot, SnapshotProblem } from './snapshot.ts'
 
 /** Everything that was read, to be made one. */

@@ -1,16 +1,16 @@
+import { type LoadedConfig, loadConfigFile } from '../config/load.ts'
+import { keysForRestart } from '../config/restart-keys.ts'
+import type { Config } from '../config/schema.ts'
+import { type ConfigWatch, watchConfig } from '../config/watch.ts'
 import { type SettleTimes, settleTimes } from '../core/tree/settle.ts'
 import type { Release } from '../core/tree/tree.ts'
 import type { EventSink } from '../events/bus.ts'
+import { VerifyCache } from '../verify/verify-cache.ts'
 import { assembleSnapshot } from './assemble.ts'
-import { type LoadedConfig, loadConfigFile } from './config/load.ts'
-import type { Config } from './config/schema.ts'
-import { type ConfigWatch, watchConfig } from './config/watch.ts'
-import { LiveTrees } from './live-trees.ts'
-import { keysForRestart } from './restart-keys.ts'
+import { LiveTrees } from './scan/live-trees.ts'
+import { strayLinks } from './scan/stray-links.ts'
 import type { Snapshot, SnapshotProblem } from './snapshot.ts'
-import { strayLinks } from './stray-links.ts'
 import { readTemplates, type Templates, watchTemplates } from './templates.ts'
-import { VerifyCache } from './verify-cache.ts'
 
 export interface CatalogOptions {
   /** Default: `config.yaml` in `cwd`, which may be missing. */

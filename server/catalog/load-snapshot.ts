@@ -1,17 +1,17 @@
 import { realpath } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
+import { loadConfigFile } from '../config/load.ts'
 import { createTreeIndex } from '../core/select/select.ts'
 import { settleTimes } from '../core/tree/settle.ts'
 import type { Release, Tree } from '../core/tree/tree.ts'
+import { Verifier } from '../verify/background.ts'
+import { VerifyCache } from '../verify/verify-cache.ts'
 import { assembleSnapshot } from './assemble.ts'
-import { loadConfigFile } from './config/load.ts'
-import { readEarlierTree } from './earlier-trees.ts'
-import { TreeScanner } from './scanner.ts'
+import { readEarlierTree } from './scan/earlier-trees.ts'
+import { TreeScanner } from './scan/scanner.ts'
+import { strayLinks } from './scan/stray-links.ts'
 import type { Snapshot, SnapshotProblem } from './snapshot.ts'
-import { strayLinks } from './stray-links.ts'
 import { readTemplates } from './templates.ts'
-import { Verifier } from './verify.ts'
-import { VerifyCache } from './verify-cache.ts'
 
 /**
  * One look at everything, for commands that answer and end. What differs from a running server: a tree whose digests

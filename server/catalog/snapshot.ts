@@ -1,8 +1,8 @@
+import type { Config } from '../config/schema.ts'
 import type { Profile } from '../core/guest/guest.ts'
 import type { GuestIndex } from '../core/guest/match.ts'
 import type { TreeIndex } from '../core/select/select.ts'
 import type { Tree } from '../core/tree/tree.ts'
-import type { Config } from './config/schema.ts'
 
 /**
  * The outside world as it was read at one moment: frozen, never changed, replaced as a whole. A request takes

@@ -3,8 +3,8 @@ import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { watch } from 'chokidar'
 import { failureMessage } from '../core/failure.ts'
-import { isInside } from './listing-source.ts'
-import { isTemporaryFile } from './names.ts'
+import { isInside } from './scan/listing-source.ts'
+import { isTemporaryFile } from './scan/names.ts'
 import type { SnapshotProblem } from './snapshot.ts'
 
 /** The longest real kickstart that we know of has 150 kB; a picture or an archive is no template. */

@@ -1,7 +1,7 @@
 import { join, relative } from 'node:path'
 import type { Command } from 'commander'
-import { ConfigError } from '../catalog/config/problems.ts'
 import type { Snapshot, SnapshotProblem } from '../catalog/snapshot.ts'
+import { ConfigError } from '../config/problems.ts'
 import { lintTemplates } from '../templates/lint.ts'
 import { TemplateRenderer } from '../templates/renderer.ts'
 import { answerProblems } from './check-answers.ts'

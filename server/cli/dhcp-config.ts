@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net'
 import { Argument, type Command } from 'commander'
-import type { Config } from '../catalog/config/schema.ts'
+import type { Config } from '../config/schema.ts'
 import { Failure } from '../core/failure.ts'
 import { bootFileName } from '../core/loader/choice.ts'
 import { type DhcpPlan, dhcpKinds } from '../core/loader/dhcp-plan.ts'

@@ -1,6 +1,6 @@
-import type { Config } from '../catalog/config/schema.ts'
 import { withEarlier } from '../catalog/load-snapshot.ts'
 import type { Snapshot } from '../catalog/snapshot.ts'
+import type { Config } from '../config/schema.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import { type GuestLife, isOpen, lifeAt, newLife } from '../core/guest/state.ts'

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { addGuest } from '../catalog/config/add-guest.ts'
+import { addGuest } from '../config/add-guest.ts'
 import { Failure } from '../core/failure.ts'
 import type { Machine } from '../core/guest/seen-machine.ts'
 import { nextLife } from '../core/guest/state.ts'

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { mirrorTree } from '../catalog/mirror/mirror-tree.ts'
+import { mirrorTree } from '../intake/mirror/mirror-tree.ts'
 import { type BringOptions, bringOptions, runBringing, storeOf } from './bring.ts'
 import type { CliIo } from './io.ts'
 import { configOption, jsonOption } from './options.ts'

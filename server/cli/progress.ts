@@ -1,5 +1,5 @@
-import type { Progress } from '../catalog/import/progress.ts'
 import { duration, bytes as size } from '../events/units.ts'
+import type { Progress } from '../intake/import/progress.ts'
 import type { CliIo } from './io.ts'
 
 export interface ProgressLine {

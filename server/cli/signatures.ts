@@ -1,8 +1,8 @@
 import { resolve } from 'node:path'
 import { Option } from 'commander'
-import type { SignatureNote } from '../catalog/audit/claim.ts'
-import { readSignaturePolicy, type SignaturePolicy } from '../catalog/audit/key-files.ts'
-import type { Config } from '../catalog/config/schema.ts'
+import type { Config } from '../config/schema.ts'
+import type { SignatureNote } from '../verify/expected-file.ts'
+import { readSignaturePolicy, type SignaturePolicy } from '../verify/signatures/key-files.ts'
 import type { CliIo } from './io.ts'
 import { count } from './table.ts'
 

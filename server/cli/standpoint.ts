@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os'
-import type { Config, DoorConfig } from '../catalog/config/schema.ts'
+import type { Config, DoorConfig } from '../config/schema.ts'
 import type { OpenDoors } from '../core/boot/urls.ts'
 import type { Requester } from '../files/source.ts'
 

@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { Catalog } from '../../server/catalog/catalog.ts'
-import { ConfigError } from '../../server/catalog/config/problems.ts'
+import { ConfigError } from '../../server/config/problems.ts'
 import type { Event } from '../../server/events/bus.ts'
 import { makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 

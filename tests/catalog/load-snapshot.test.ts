@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { ConfigError } from '../../server/catalog/config/problems.ts'
 import { loadSnapshot } from '../../server/catalog/load-snapshot.ts'
+import { ConfigError } from '../../server/config/problems.ts'
 import { makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
 /** Everything wrong in one place, once. */

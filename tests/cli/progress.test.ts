@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Progress } from '../../server/catalog/import/progress.ts'
 import { progressLine } from '../../server/cli/progress.ts'
+import type { Progress } from '../../server/intake/import/progress.ts'
 
 function shown(mode: 'terminal' | 'json' | 'none') {
   const said = { out: '', err: '' }

@@ -12,8 +12,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { importLocal } from '../../server/catalog/import/import-tree.ts'
-import { VersionStore } from '../../server/catalog/versions/version-store.ts'
+import { importLocal } from '../../server/intake/import/import-tree.ts'
+import { VersionStore } from '../../server/versions/version-store.ts'
 import { requireClient } from '../support/clients.ts'
 import { makeTree, namesBelow, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Config } from '../../server/catalog/config/schema.ts'
 import type { Snapshot } from '../../server/catalog/snapshot.ts'
+import type { Config } from '../../server/config/schema.ts'
 import type { ServerUrls } from '../../server/core/boot/plan.ts'
 import type { Guest, Sourced, VarValue } from '../../server/core/guest/guest.ts'
 import { createGuestIndex } from '../../server/core/guest/match.ts'

@@ -1,5 +1,5 @@
-import { type LoadedConfig, parseConfig } from '../../server/catalog/config/load.ts'
-import { ConfigError } from '../../server/catalog/config/problems.ts'
+import { type LoadedConfig, parseConfig } from '../../server/config/load.ts'
+import { ConfigError } from '../../server/config/problems.ts'
 import type { Guest } from '../../server/core/guest/guest.ts'
 
 /** A config.yaml of this text in `/srv/treeboot`. */

@@ -1,5 +1,5 @@
-import { mirrorTree } from '../../server/catalog/mirror/mirror-tree.ts'
-import { VersionStore } from '../../server/catalog/versions/version-store.ts'
+import { mirrorTree } from '../../server/intake/mirror/mirror-tree.ts'
+import { VersionStore } from '../../server/versions/version-store.ts'
 
 /** `node mirror-child.ts TREES URL ID`: one run of a mirror in a process of its own, to be killed. */
 const [trees = '', url = '', id = ''] = process.argv.slice(2)

@@ -1,0 +1,79 @@
+import { basename, join, relative } from 'node:path'
+import type { Release, Tree } from '../../core/tree/tree.ts'
+import { contentOf } from '../../versions/place.ts'
+import { readRecord } from '../../versions/record.ts'
+import type { Place } from './discover.ts'
+import { stampOf } from './listing-source.ts'
+import { readTree } from './read-tree.ts'
+import { treeOf } from './tracked-tree.ts'
+
+/** Of one tree. Whoever is in the middle of an older one than these is far behind. */
+const mostKept = 64
+
+/**
+ * Trees of published versions that another version has replaced, while they are still on the disk: a machine in the
+ * middle of one goes on seeing it.
+ */
+export class EarlierTrees {
+  #kept: readonly Tree[] = []
+
+  get all(): readonly Tree[] {
+    return this.#kept
+  }
+
+  /** What everyone sees went from `before` to `after`. Only what was offered can have been begun. */
+  replaced(before: readonly Tree[], after: readonly Tree[]): void {
+    const now = new Map(after.map((tree) => [tree.id, tree]))
+    for (const tree of before) {
+      const next = now.get(tree.id)?.release
+      if (tree.state === 'ready' && next && tree.release && !isSameRelease(tree.release, next)) this.add(tree)
+    }
+  }
+
+  add(tree: Tree): void {
+    const others = this.#kept.filter((each) => each.id !== tree.id)
+    const versions = this.#kept.filter(
+      (each) =>
+        each.id === tree.id && !(each.release && tree.release && isSameRelease(each.release, tree.release)),
+    )
+    this.#kept = [...others, ...versions.slice(1 - mostKept), tree]
+  }
+
+  /** Forgets those that `treeboot trees gc` has deleted. */
+  async prune(): Promise<void> {
+    const there = await Promise.all(this.#kept.map(({ origin }) => stampOf(origin.path)))
+    const left = this.#kept.filter((_, at) => there[at] !== undefined)
+    if (left.length < this.#kept.length) this.#kept = left
+  }
+}
+
+function isSameRelease(a: Release, b: Release): boolean {
+  return a.id === b.id && a.version === b.version
+}
+
+/**
+ * A tree as it is in an earlier version, read from the disk; undefined when that version is not there any more.
+ *
+ * @param treesFolder Real path of `trees/`.
+ * @param now The same tree as everyone sees it.
+ */
+export async function readEarlierTree(
+  treesFolder: string,
+  now: Tree,
+  { id, version }: Pick<Release, 'id' | 'version'>,
+): Promise<Tree | undefined> {
+  const record = await readRecord(treesFolder, id, version)
+  if (!record) return undefined
+  const content = contentOf(treesFolder, id, version, record.kind)
+  // Below one release there may be several trees: EL's `BaseOS/x86_64/os` and `AppStream/x86_64/os`.
+  const inside =
+    now.origin.kind === 'folder' && now.release?.id === id
+      ? relative(now.release.folder, now.origin.path)
+      : ''
+  const place: Place =
+    record.kind === 'iso'
+      ? { id: now.id, folder: content, image: basename(content) }
+      : { id: now.id, folder: join(content, inside) }
+  const reading = await readTree(place, treesFolder)
+  return reading && treeOf(place, reading, { state: 'ready', reasons: [] })
+}

@@ -1,0 +1,199 @@
+import { type Dirent, readdir, type Stats, stat } from 'node:fs'
+import { open, realpath } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Failure } from '../../core/failure.ts'
+import { folderEntry } from '../../files/entry.ts'
+import { baseName, type CleanPath, joinPath, parentPath } from '../../files/path.ts'
+import type { Entry, FileSource, OpenFile } from '../../files/source.ts'
+
+/** What tells that a file or folder was changed since it was looked at. */
+export interface Stamp {
+  /** Absolute real path; for a file inside an image the image's path, `//`, and its path in there. */
+  readonly file: string
+  /** Set for a file inside an image; times and inode are then the image's. */
+  readonly inside?: { readonly image: string; readonly path: CleanPath }
+  readonly folder: boolean
+  /** Bytes; 0 for folders, whose size says nothing. */
+  readonly size: number
+  readonly mtimeMs: number
+  readonly ctimeMs: number
+  readonly inode: number
+}
+
+/** One look at one place of `trees/`: a source that remembers what it was asked. */
+export interface Look extends FileSource {
+  /** The names in a folder; none when it is no folder. */
+  names(path: CleanPath): Promise<readonly string[]>
+  /** Size and times of a file or folder; undefined when it is not there. */
+  stamp(path: CleanPath): Promise<Stamp | undefined>
+  /** Everything that the look rests on: what must be the same for its result to hold. */
+  seen(): Promise<ReadonlyMap<string, Stamp>>
+}
+
+/**
+ * One look at one folder of `trees/`. Each folder below it is read once, and a name that is not in it costs no
+ * system call: recognising a tree asks for some thirty files, of which a tree has three. Lives as long as the look,
+ * and afterwards tells what the look has seen, so that the next one can be limited to comparing stamps.
+ */
+export class ListingSource implements Look {
+  readonly #within: string
+  readonly #folders = new Map<string, Promise<Folder | undefined>>()
+  readonly #stamps = new Map<string, Promise<Stamp | undefined>>()
+
+  /** @param root Real path of the folder. @param within Real path that symlinks must stay inside. */
+  constructor(root: string, within: string) {
+    this.#within = within
+    this.#folders.set('/', readFolder(root))
+  }
+
+  async stat(path: CleanPath): Promise<Entry | undefined> {
+    const stamp = await this.stamp(path)
+    return stamp && entryOf(baseName(path), stamp)
+  }
+
+  async list(path: CleanPath): Promise<readonly Entry[] | undefined> {
+    const folder = await this.#folder(path)
+    if (!folder) return undefined
+    const entries: Entry[] = []
+    for (const name of [...folder.items.keys()].sort()) {
+      const entry = await this.stat(joinPath(path, name))
+      if (entry) entries.push(entry)
+    }
+    return entries
+  }
+
+  /** The names in a folder; none when it is no folder. */
+  async names(path: CleanPath): Promise<readonly string[]> {
+    return [...((await this.#folder(path))?.items.keys() ?? [])]
+  }
+
+  /** Size and times of a file or folder; undefined when it is not there, leads out of `within`, or is a device. */
+  stamp(path: CleanPath): Promise<Stamp | undefined> {
+    let stamp = this.#stamps.get(path)
+    if (!stamp) {
+      stamp = this.#lookUp(path)
+      this.#stamps.set(path, stamp)
+    }
+    return stamp
+  }
+
+  /** Everything this look was based on and found, folders included, by path: what must be the same for its result to hold. */
+  async seen(): Promise<Map<string, Stamp>> {
+    const seen = new Map<string, Stamp>()
+    for (const [path, folder] of this.#folders) {
+      const found = await folder
+      if (found) seen.set(path, found.stamp)
+    }
+    for (const [path, stamp] of this.#stamps) {
+      const found = await stamp
+      if (found && !found.folder) seen.set(path, found)
+    }
+    return seen
+  }
+
+  async #lookUp(path: CleanPath): Promise<Stamp | undefined> {
+    if (path === '/') return (await this.#folder(path))?.stamp
+    const parent = await this.#folder(parentPath(path))
+    const item = parent?.items.get(baseName(path))
+    if (!parent || !item) return undefined
+    const file = join(parent.stamp.file, item.name)
+    if (item.isFile() || item.isDirectory()) return stampOf(file)
+    if (!item.isSymbolicLink()) return undefined
+    const real = await realpath(file).catch(() => undefined)
+    return real !== undefined && isInside(this.#within, real) ? stampOf(real) : undefined
+  }
+
+  #folder(path: CleanPath): Promise<Folder | undefined> {
+    let folder = this.#folders.get(path)
+    if (!folder) {
+      folder = this.stamp(path).then((stamp) => (stamp?.folder ? readFolder(stamp.file) : undefined))
+      this.#folders.set(path, folder)
+    }
+    return folder
+  }
+}
+
+interface Folder {
+  readonly stamp: Stamp
+  readonly items: ReadonlyMap<string, Dirent>
+}
+
+/** The stamp is taken before the names are read: a name that comes in between changes the stamp of the next look. */
+async function readFolder(real: string): Promise<Folder | undefined> {
+  const stamp = await stampOf(real)
+  if (!stamp?.folder) return undefined
+  const items = await itemsIn(real)
+  return items && { stamp, items: new Map(items.map((item) => [item.name, item])) }
+}
+
+/** What a folder holds; undefined when it cannot be read. */
+export function itemsIn(folder: string): Promise<Dirent[] | undefined> {
+  return new Promise((resolve) => {
+    readdir(folder, { withFileTypes: true }, (error, items) => resolve(error ? undefined : items))
+  })
+}
+
+/**
+ * The stamp of an absolute path, symlinks followed; undefined when nothing readable is there. Callbacks and not
+ * `fs/promises`, which cost twice the time, and a thousand trees have some 30,000 files and folders to look at.
+ */
+export function stampOf(file: string): Promise<Stamp | undefined> {
+  return new Promise((resolve) => {
+    stat(file, (error, stats) => {
+      resolve(!error && (stats.isFile() || stats.isDirectory()) ? toStamp(file, stats) : undefined)
+    })
+  })
+}
+
+/** The stamp of the same thing now. */
+export async function stampAgain(stamp: Stamp): Promise<Stamp | undefined> {
+  if (!stamp.inside) return stampOf(stamp.file)
+  const image = await stampOf(stamp.inside.image)
+  return image && { ...stamp, mtimeMs: image.mtimeMs, ctimeMs: image.ctimeMs, inode: image.inode }
+}
+
+function toStamp(file: string, stats: Stats): Stamp {
+  const folder = stats.isDirectory()
+  const { mtimeMs, ctimeMs, ino } = stats
+  return { file, folder, size: folder ? 0 : stats.size, mtimeMs, ctimeMs, inode: ino }
+}
+
+/** The same bytes, as far as anyone can tell without reading them. Not ctime: `chmod` and hard links change no byte. */
+export function sameStamp(a: Stamp | undefined, b: Stamp | undefined): boolean {
+  if (!a || !b) return a === b
+  return a.size === b.size && a.mtimeMs === b.mtimeMs && a.inode === b.inode && a.folder === b.folder
+}
+
+/** Whether `path` is `folder` or below it; both absolute and real. */
+export function isInside(folder: string, path: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`)
+}
+
+function entryOf(name: string, stamp: Stamp): Entry {
+  const etag = `${stamp.inode.toString(36)}-${stamp.size.toString(36)}-${stamp.mtimeMs.toString(36)}`
+  if (stamp.folder) return folderEntry(name, stamp.mtimeMs, etag)
+  return {
+    name,
+    kind: 'file',
+    size: stamp.size,
+    modifiedMs: stamp.mtimeMs,
+    etag,
+    extent: { file: stamp.file, offset: 0 },
+    open: () => openFile(stamp),
+  }
+}
+
+async function openFile(stamp: Stamp): Promise<OpenFile> {
+  const handle = await open(stamp.file, 'r')
+  const stats = await handle.stat()
+  if (!stats.isFile()) {
+    await handle.close()
+    throw new Failure('conflict', `${stamp.file} was replaced while it was being opened`)
+  }
+  return {
+    size: stats.size,
+    read: async (target, offset, length, position) =>
+      (await handle.read(target, offset, length, position)).bytesRead,
+    close: () => handle.close(),
+  }
+}

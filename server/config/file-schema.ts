@@ -1,0 +1,251 @@
+import { z } from 'zod'
+import { canonicalIp, canonicalMac, canonicalSerial, canonicalUuid } from '../core/net/identity.ts'
+import { nearestName } from '../core/select/nearest.ts'
+import { parseSchedule } from '../intake/mirror/schedule.ts'
+
+/**
+ * The shape of config.yaml as an operator writes it. Every `error` is the half sentence after "expected"; the other
+ * half, place and what was found, is added by problems.ts. Numbers reach us as numbers only if they were written
+ * plainly (see yaml.ts), so text fields take both.
+ */
+
+/** A mapping with these keys and no others. For unknown keys the error holds one remedy per line, in the order of the keys. */
+function section<Shape extends z.ZodRawShape>(shape: Shape) {
+  const known = Object.keys(shape)
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys'
+        ? (issue.keys as string[]).map((key) => unknownKeyRemedy(key, known)).join('\n')
+        : `a mapping with ${known.join(', ')}`,
+  })
+}
+
+function unknownKeyRemedy(key: string, known: readonly string[]): string {
+  if (key === '<<') return 'merge keys are YAML 1.1; let a profile inherit another'
+  const nearest = nearestName(key, known)
+  return nearest === undefined ? `known here: ${known.join(', ')}` : `did you mean '${nearest}'?`
+}
+
+const text = (expected: string) => z.union([z.string(), z.number()], { error: expected }).transform(String)
+
+const line = (expected: string) =>
+  text(expected).refine((value) => value.trim() !== '' && !hasControl(value), expected)
+
+/** Text that `read` brings into its canonical form, or refuses with undefined. */
+const canonical = (read: (value: string) => string | undefined, expected: string) =>
+  text(expected).transform((value, context) => {
+    const found = read(value)
+    if (found !== undefined) return found
+    context.issues.push({ code: 'custom', message: expected, input: value })
+    return z.NEVER
+  })
+
+const flag = z.boolean('true or false')
+const count = (least: number, expected: string) => z.int(expected).min(least, expected)
+const oneOf = <const Values extends readonly [string, ...string[]]>(values: Values) =>
+  z.enum(values, `one of ${values.join(', ')}`)
+const oneOrMore = <T extends z.ZodType>(item: T, expected: string) =>
+  z.union([item.transform((value) => [value]), z.array(item)], { error: expected })
+
+const bind = line('an address to listen on, such as 0.0.0.0, "::" or 192.168.1.1').refine(
+  (value) => value === 'localhost' || canonicalIp(value) !== undefined,
+  'an address to listen on, such as 0.0.0.0, "::" or 192.168.1.1',
+)
+const portText = 'a port from 0 to 65535, or auto'
+const port = z.union([z.literal('auto'), z.int().min(0, portText).max(65535, portText)], { error: portText })
+const door = { enabled: flag.optional(), bind: bind.optional(), port: port.optional() }
+
+const passiveText = 'a range of ports, such as 30000-30099'
+const passivePorts = line(passiveText).transform((value, context) => {
+  const [, from, to] = /^(\d{1,5})-(\d{1,5})$/.exec(value) ?? []
+  const range = { from: Number(from), to: Number(to) }
+  if (range.from >= 1 && range.from <= range.to && range.to <= 65535) return range
+  context.issues.push({ code: 'custom', message: passiveText, input: value })
+  return z.NEVER
+})
+
+const folder = line('the path of a folder').refine(
+  (value) => !value.startsWith('~'),
+  'a path without ~, which only a shell expands',
+)
+
+const keyText = 'the path of a file with an OpenPGP key'
+const keyFile = line(keyText).refine(
+  (value) => !value.startsWith('~'),
+  'a path without ~, which only a shell expands',
+)
+
+const pemFile = line('the path of a PEM file')
+
+const nameText = 'a name of letters, digits, dots, dashes and underscores that begins with a letter or digit'
+const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, nameText)
+
+const treeTraits = section({
+  id: line('the id of a tree: its path below the trees folder').optional(),
+  distro: line('the name of a distribution, such as fedora')
+    .transform((value) => value.toLowerCase())
+    .optional(),
+  version: line('a version, such as "40"').optional(),
+  variant: line('a variant, such as Server').optional(),
+  arch: line('an architecture, such as x86_64').optional(),
+}).superRefine((tree, context) => {
+  const message =
+    tree.id !== undefined && Object.keys(tree).length > 1
+      ? 'either an id or traits (distro, version, variant, arch), not both'
+      : Object.keys(tree).length === 0
+        ? 'an id or at least one of distro, version, variant, arch'
+        : undefined
+  if (message !== undefined) context.addIssue({ code: 'custom', message })
+})
+const tree = z.union([line('the id of a tree').transform((id) => ({ id })), treeTraits], {
+  error: 'the id of a tree, or a mapping with distro, version, variant, arch',
+})
+
+const argText = 'one kernel argument per item, with a value that holds blanks in double quotes'
+const arg = line(argText).refine((value) => !/[\s"]/.test(value.replace(/"[^"]*"/g, '')), argText)
+
+const template = line('a file below the templates folder').refine(
+  (value) => !value.startsWith('/') && !value.split('/').includes('..'),
+  'a file below the templates folder, named without leading / and without ..',
+)
+
+const virt = section({
+  hypervisor: oneOf(['kvm', 'qemu', 'xen']).optional(),
+  type: oneOf(['hvm', 'pv']).optional(),
+  memory: count(1, 'memory in MiB, a whole number').optional(),
+  vcpus: count(1, 'a whole number of virtual CPUs').optional(),
+  disk: count(1, 'the size of the disk in GiB, a whole number').optional(),
+  network: line('a network as virt-install spells it: bridge=br0, network=default, user').optional(),
+})
+
+const loader = oneOf(['auto', 'ipxe', 'grub', 'pxelinux'])
+
+const settings = {
+  tree: tree.optional(),
+  template: template.optional(),
+  args: oneOrMore(arg, `a list, ${argText}`).optional(),
+  vars: z.record(z.string(), z.json(), { error: 'a mapping of names to values' }).optional(),
+  virt: virt.optional(),
+  source: oneOf(['http', 'ftp', 'nfs']).optional(),
+  retry: flag.optional(),
+  loader: loader.optional(),
+}
+
+const interfaceText = 'the name of a network interface, such as br0'
+const profileNames = oneOrMore(text('the name of a profile'), 'the name of a profile, or a list of names')
+const macText = 'a MAC address such as 52:54:00:aa:bb:01'
+
+export const profileSchema = section({ inherits: profileNames.optional(), ...settings })
+
+export const guestSchema = section({
+  mac: oneOrMore(canonical(canonicalMac, macText), `${macText}, or a list of them`).optional(),
+  uuid: canonical(canonicalUuid, 'a UUID such as 4c4c4544-0042-3510-8052-b4c04f4a3732').optional(),
+  serial: line('a serial number')
+    .refine((value) => canonicalSerial(value) !== undefined, 'a serial number of at most 128 characters')
+    .transform((value) => value.trim())
+    .optional(),
+  ip: canonical(canonicalIp, 'an IP address such as 10.0.0.7').optional(),
+  profile: profileNames.optional(),
+  ...settings,
+})
+
+const mirrorUrlText = 'a URL of http, https, ftp or rsync, such as https://mirror.example/fedora/40/os/'
+const mirrorUrl = line(mirrorUrlText).refine(
+  (value) => /^(https?|ftp|rsync):\/\//i.test(value) && URL.canParse(value),
+  mirrorUrlText,
+)
+const scheduleText = '"every 24h" (m, h or d, at least 10m) or "daily at 03:00"'
+const schedule = text(scheduleText).transform((value, context) => {
+  const found = parseSchedule(value)
+  if (found) return found
+  context.issues.push({ code: 'custom', message: scheduleText, input: value })
+  return z.NEVER
+})
+const mirrorId = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*){0,7}$/,
+    'the id of a tree, such as fedora-40-x86_64',
+  )
+
+export const configFileSchema = section({
+  server: section({
+    bind: bind.optional(),
+    url: canonical(
+      baseUrl,
+      'the URL by which guests reach us, such as http://mirror.example:8080',
+    ).optional(),
+  }).optional(),
+  http: section(door).optional(),
+  tftp: section(door).optional(),
+  ftp: section({
+    ...door,
+    'passive-ports': passivePorts.optional(),
+    'public-address': canonical(canonicalIp, 'the address that FTP clients reach us by').optional(),
+    tls: section({ certificate: pemFile, key: pemFile }).optional(),
+  }).optional(),
+  nfs: section(door).optional(),
+  dhcp: section({
+    mode: oneOf(['off', 'proxy']).optional(),
+    interfaces: oneOrMore(
+      line(interfaceText).refine((value) => /^[^\s/]{1,15}$/.test(value), interfaceText),
+      'the name of a network interface, or a list of names',
+    ).optional(),
+    'known-only': flag.optional(),
+    loader: loader.optional(),
+    ...door,
+  }).optional(),
+  paths: section({
+    trees: folder.optional(),
+    tftpboot: folder.optional(),
+    templates: folder.optional(),
+    data: folder.optional(),
+  }).optional(),
+  verify: section({
+    keys: oneOrMore(keyFile, `${keyText}, or a list of them`).optional(),
+    'require-signature': flag.optional(),
+  })
+    .superRefine((verify, context) => {
+      if (verify['require-signature'] !== true || (verify.keys ?? []).length > 0) return
+      const message = 'false, or keys to check signatures with in verify.keys'
+      context.addIssue({ code: 'custom', path: ['require-signature'], message })
+    })
+    .optional(),
+  unknown: oneOf(['menu', 'local', 'ignore']).optional(),
+  'menu-timeout': count(0, 'seconds, a whole number').optional(),
+  mirrors: z
+    .record(
+      mirrorId,
+      section({
+        url: oneOrMore(mirrorUrl, `${mirrorUrlText}, or a list of mirrors of the same tree`),
+        schedule: schedule.optional(),
+        'boot-only': flag.optional(),
+      }),
+      { error: 'a mapping of tree ids to mirrors' },
+    )
+    .optional(),
+  profiles: z.record(name, profileSchema, { error: 'a mapping of profile names to profiles' }).optional(),
+  guests: z.record(name, guestSchema, { error: 'a mapping of guest names to guests' }).optional(),
+})
+
+export type ConfigFile = z.output<typeof configFileSchema>
+export type ProfileInFile = z.output<typeof profileSchema>
+export type GuestInFile = z.output<typeof guestSchema>
+
+/** JSON Schema of config.yaml, for editors that check while one types. */
+export function configJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(configFileSchema, { io: 'input', unrepresentable: 'any' })
+}
+
+/** An http(s) URL without trailing slash, query, fragment and password, to which paths can be appended. */
+function baseUrl(value: string): string | undefined {
+  if (!URL.canParse(value)) return undefined
+  const url = new URL(value)
+  const extra = url.search || url.hash || url.username || url.password
+  if (extra || !['http:', 'https:'].includes(url.protocol)) return undefined
+  return url.href.replace(/\/+$/, '')
+}
+
+function hasControl(value: string): boolean {
+  return /[\u0000-\u001f\u007f]/.test(value)
+}

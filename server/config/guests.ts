@@ -1,0 +1,205 @@
+import type { Guest, Profile, Sourced, VarValue } from '../core/guest/guest.ts'
+import {
+  inheritanceCycles,
+  inheritanceOrder,
+  type OwnSettings,
+  type Parents,
+  resolveSettings,
+} from '../core/guest/inherit.ts'
+import { canonicalSerial, swapUuid } from '../core/net/identity.ts'
+import { nearestName } from '../core/select/nearest.ts'
+import type { ConfigFile, GuestInFile, ProfileInFile } from './file-schema.ts'
+import { type ProblemList, showPath } from './problems.ts'
+import type { YamlPath, YamlText } from './yaml.ts'
+
+/** What resolving needs of the file: positions for the origins, the names that stand in it, and where to complain. */
+export interface FileView {
+  readonly fileName: string
+  readonly text: YamlText
+  /** Every profile that is written in the file, whole or faulty. */
+  readonly profileNames: ReadonlySet<string>
+  readonly problems: ProblemList
+}
+
+/** Resolves inheritance once for every profile and guest, and checks what only shows when all of them are seen together. */
+export function resolveGuests(
+  file: ConfigFile,
+  view: FileView,
+): { guests: Guest[]; profiles: Map<string, Profile> } {
+  const inFile = new Map(Object.entries(file.profiles ?? {}))
+  const parents: Parents = new Map([...inFile].map(([name, profile]) => [name, profile.inherits ?? []]))
+  checkParents(parents, view)
+
+  const layers = new Map<string, OwnSettings>()
+  for (const [name, profile] of inFile) layers.set(name, ownSettings(profile, ['profiles', name], view))
+  const inherited = (names: readonly string[]) => {
+    const order = inheritanceOrder(names, parents)
+    return { order, layers: order.flatMap((name) => layers.get(name) ?? []) }
+  }
+
+  const profiles = new Map<string, Profile>()
+  for (const [name, inherits] of parents) {
+    const path = ['profiles', name]
+    const resolution = resolveSettings(inherited([name]).layers)
+    warnIdleRemovals(resolution.idleRemovals, path, inFile.get(name)?.args, view)
+    profiles.set(name, { name, inherits, settings: resolution.settings, definedAt: place(view, path) })
+  }
+
+  const guests: Guest[] = []
+  for (const [name, guest] of Object.entries(file.guests ?? {})) {
+    const path = ['guests', name]
+    const names = guest.profile ?? []
+    checkProfileNames(names, [...path, 'profile'], view)
+    const { order, layers: above } = inherited(names)
+    const resolution = resolveSettings([...above, ownSettings(guest, path, view)])
+    warnIdleRemovals(resolution.idleRemovals, path, guest.args, view)
+    checkVirt(resolution.settings.virt, path, view)
+    guests.push({
+      name,
+      macs: [...new Set(guest.mac)],
+      ...(guest.uuid !== undefined && { uuid: guest.uuid }),
+      ...(guest.serial !== undefined && { serial: guest.serial }),
+      ...(guest.ip !== undefined && { ip: guest.ip }),
+      profiles: order.reverse(),
+      settings: resolution.settings,
+      definedAt: place(view, path),
+    })
+  }
+  checkIdentities(guests, view)
+  return { guests, profiles }
+}
+
+/** `config.yaml:21`: the line of the key at a path. */
+function place(view: FileView, path: YamlPath): string {
+  const { file = view.fileName, line } = view.text.position(path, 'key')
+  return `${file}:${line}`
+}
+
+function ownSettings(written: ProfileInFile | GuestInFile, path: YamlPath, view: FileView): OwnSettings {
+  const owner = `${path[0] === 'guests' ? 'guest' : 'profile'} ${path[1]}`
+  const say = <T>(value: T, ...below: (string | number)[]): Sourced<T> => ({
+    value,
+    from: `${owner} (${place(view, [...path, ...below])})`,
+  })
+  const { tree, template, args = [], vars = {}, virt = {}, source, retry, loader } = written
+  for (const key of Object.keys(vars)) warnVarName(key, path, view)
+  return {
+    ...(tree !== undefined && { tree: say(tree as { id: string }, 'tree') }),
+    ...(template !== undefined && { template: say(template, 'template') }),
+    ...(source !== undefined && { source: say(source, 'source') }),
+    ...(retry !== undefined && { retry: say(retry, 'retry') }),
+    ...(loader !== undefined && { loader: say(loader, 'loader') }),
+    args: args.map((arg, i) => say(arg, 'args', i)),
+    vars: Object.fromEntries(
+      Object.entries(vars).map(([key, value]) => [key, say(value as VarValue, 'vars', key)]),
+    ),
+    virt: Object.fromEntries(Object.entries(virt).map(([key, value]) => [key, say(value, 'virt', key)])),
+  }
+}
+
+function checkParents(parents: Parents, view: FileView): void {
+  for (const [name, inherits] of parents) checkProfileNames(inherits, ['profiles', name, 'inherits'], view)
+  for (const cycle of inheritanceCycles(parents)) {
+    const path = ['profiles', cycle.at(-2) ?? '', 'inherits']
+    const [first = '', ...rest] = cycle
+    view.problems.add(
+      'error',
+      view.text.position(path, 'value'),
+      `${showPath(path)}: profiles inherit in a circle: ${[first, ...rest].join(' -> ')}`,
+      'take one of these names out',
+    )
+  }
+}
+
+function checkProfileNames(names: readonly string[], path: YamlPath, view: FileView): void {
+  for (const [i, name] of names.entries()) {
+    if (view.profileNames.has(name)) continue
+    const item = view.text.position([...path, i], 'value')
+    const nearest = nearestName(name, view.profileNames)
+    const all = [...view.profileNames].sort().slice(0, 20).join(', ')
+    view.problems.add(
+      'error',
+      item,
+      `${showPath(path)}: there is no profile '${name.slice(0, 100)}'`,
+      nearest === undefined ? `known profiles: ${all || 'none'}` : `did you mean '${nearest}'?`,
+    )
+  }
+}
+
+/** `type: pv` is Xen's; no other hypervisor has it. */
+function checkVirt(virt: Guest['settings']['virt'], path: YamlPath, view: FileView): void {
+  if (virt.type.value !== 'pv' || virt.hypervisor.value === 'xen') return
+  view.problems.add(
+    'error',
+    view.text.position([...path, 'virt'], 'key'),
+    `${showPath([...path, 'virt'])}: type pv of ${virt.type.from} needs hypervisor xen, found ${virt.hypervisor.value} of ${virt.hypervisor.from}`,
+  )
+}
+
+/** Serial numbers and UUIDs that vendors leave in thousands of boards, so that they tell nothing apart. */
+const placeholders = new Set([
+  '00000000-0000-0000-0000-000000000000',
+  'ffffffff-ffff-ffff-ffff-ffffffffffff',
+  '03000200-0400-0500-0006-000700080009',
+  'to be filled by o.e.m.',
+  'default string',
+  'system serial number',
+  'not specified',
+  'none',
+])
+
+function checkIdentities(guests: readonly Guest[], view: FileView): void {
+  const owners = new Map<string, Guest>()
+  const claim = (guest: Guest, key: 'mac' | 'uuid' | 'serial' | 'ip', value: string, same = [value]) => {
+    const at = view.text.position(['guests', guest.name, key], 'value')
+    const label = showPath(['guests', guest.name, key])
+    if (placeholders.has(same[0] ?? ''))
+      view.problems.add('warning', at, `${label}: '${value}' is a placeholder that many machines share`)
+    const taken = same.find((form) => owners.has(`${key} ${form}`))
+    const other = taken === undefined ? undefined : owners.get(`${key} ${taken}`)
+    if (other && other !== guest)
+      view.problems.add(
+        'error',
+        at,
+        `${label}: ${key} ${value}${taken === same[0] ? '' : ' (in its other byte order)'} belongs to guest ${other.name} (${place(view, ['guests', other.name, key])}) already`,
+      )
+    else owners.set(`${key} ${same[0]}`, guest)
+  }
+  for (const guest of guests) {
+    for (const mac of guest.macs) claim(guest, 'mac', mac)
+    // A machine that shows its UUID in the other byte order must not be taken for another guest.
+    if (guest.uuid !== undefined) claim(guest, 'uuid', guest.uuid, [guest.uuid, swapUuid(guest.uuid)])
+    if (guest.serial !== undefined)
+      claim(guest, 'serial', guest.serial, [canonicalSerial(guest.serial) ?? guest.serial])
+    if (guest.ip !== undefined) claim(guest, 'ip', guest.ip)
+  }
+}
+
+function warnIdleRemovals(
+  idle: readonly Sourced<string>[],
+  path: YamlPath,
+  own: readonly string[] | undefined,
+  view: FileView,
+): void {
+  for (const { value } of idle) {
+    const index = own?.indexOf(value) ?? -1
+    if (index < 0) continue // another layer's, reported there
+    view.problems.add(
+      'warning',
+      view.text.position([...path, 'args', index], 'value'),
+      `${showPath([...path, 'args', index])}: '${value}' removes nothing`,
+      `no profile above says '${value.slice(1)}'`,
+    )
+  }
+}
+
+function warnVarName(key: string, path: YamlPath, view: FileView): void {
+  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(key)) return
+  const at = [...path, 'vars', key]
+  view.problems.add(
+    'warning',
+    view.text.position(at, 'key'),
+    `${showPath(at)}: a template cannot name this variable directly`,
+    'use letters, digits and underscores; a dash means minus there',
+  )
+}

@@ -1,0 +1,250 @@
+import { readFile } from 'node:fs/promises'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
+import type { SnapshotProblem } from '../catalog/snapshot.ts'
+import { failureMessage } from '../core/failure.ts'
+import type { Guest, Profile } from '../core/guest/guest.ts'
+import { type ConfigFile, configFileSchema } from './file-schema.ts'
+import { type GuestFile, guestFolderName, readGuestFiles, withGuestFiles } from './guest-files.ts'
+import { resolveGuests } from './guests.ts'
+import { checkKeyFiles } from './key-files.ts'
+import { ConfigError, ProblemList, reportIssues, showPath, whyUnreadable } from './problems.ts'
+import type { Config, DoorConfig, FtpConfig } from './schema.ts'
+import { readYaml, type YamlMapping, type YamlPath, type YamlText, type YamlValue } from './yaml.ts'
+
+/** config.yaml as everything else uses it: defaults filled in, inheritance resolved, odd things noted. */
+export interface LoadedConfig {
+  readonly config: Config
+  /** In the order of the file, then those of `guests.d`. */
+  readonly guests: readonly Guest[]
+  readonly profiles: ReadonlyMap<string, Profile>
+  readonly warnings: readonly SnapshotProblem[]
+}
+
+const defaultFileName = 'config.yaml'
+/** 100,000 guests need some 20 MB. */
+const maxBytes = 64 * 2 ** 20
+
+/**
+ * Reads `file`, or `config.yaml` in `cwd`, which may be missing: then all is default. The guests of `guests.d` beside it
+ * are read along, and `more` as if it lay there: to know whether it would fit.
+ *
+ * @throws ConfigError with all problems of the file; also when a file that was asked for cannot be read.
+ */
+export async function loadConfigFile(options: {
+  file?: string
+  cwd: string
+  more?: GuestFile
+}): Promise<LoadedConfig> {
+  const shown = options.file ?? defaultFileName
+  const path = resolve(options.cwd, shown)
+  const guestFiles = [...(await guestFilesOf(path)), ...(options.more ? [options.more] : [])]
+  let bytes: Buffer
+  try {
+    bytes = await readFile(path)
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'ENOENT' && options.file === undefined) {
+      const { config, ...rest } = parseConfig('', shown, options.cwd, guestFiles)
+      const { file: _, ...defaults } = config
+      return { config: defaults, ...rest }
+    }
+    throw unreadable(shown, whyUnreadable(error as NodeJS.ErrnoException), error)
+  }
+  if (bytes.length > maxBytes) throw unreadable(shown, `${bytes.length} bytes; at most ${maxBytes}`)
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw unreadable(shown, 'is not UTF-8 text; save it as UTF-8', cause)
+  }
+  const draft = draftConfig(text, shown, dirname(path), guestFiles)
+  if (draft.loaded) await checkKeyFiles(draft.loaded.config, draft.yaml, draft.problems)
+  return finish(draft)
+}
+
+async function guestFilesOf(path: string): Promise<readonly GuestFile[]> {
+  try {
+    return await readGuestFiles(path)
+  } catch (error) {
+    throw unreadable(join(dirname(path), guestFolderName), failureMessage(error), error)
+  }
+}
+
+function unreadable(where: string, message: string, cause?: unknown): ConfigError {
+  return new ConfigError([{ severity: 'error', where, message }], { cause })
+}
+
+/**
+ * Reads the text of a config.yaml. `fileName` is how messages call it; relative paths in it start at `baseFolder`. Files
+ * that it names are not looked at.
+ *
+ * @throws ConfigError with everything that is wrong, in the order of the lines.
+ */
+export function parseConfig(
+  text: string,
+  fileName: string,
+  baseFolder: string,
+  guestFiles: readonly GuestFile[] = [],
+): LoadedConfig {
+  return finish(draftConfig(text, fileName, baseFolder, guestFiles))
+}
+
+/** A configuration that may still be found wrong. */
+interface Draft {
+  readonly problems: ProblemList
+  readonly yaml: YamlText
+  /** Undefined when so much is wrong that nothing can be made of it. */
+  readonly loaded?: Omit<LoadedConfig, 'warnings'>
+}
+
+function draftConfig(
+  text: string,
+  fileName: string,
+  baseFolder: string,
+  guestFiles: readonly GuestFile[],
+): Draft {
+  const problems = new ProblemList(fileName)
+  const own = readYaml(text.replace(/^\uFEFF/, ''))
+  for (const { message, ...at } of own.faults) problems.add('error', at, message)
+  const yaml = withGuestFiles(own, guestFiles, problems)
+  if (own.faults.length > 0) return { problems, yaml }
+
+  const root = yaml.value ?? Object.create(null)
+  dropBlanks(root, [])
+  const profileNames = new Set(Object.keys((root as YamlMapping).profiles ?? {}))
+  const file = validate(root, { ...yaml, value: root }, problems)
+  if (!file) return { problems, yaml }
+  const { guests, profiles } = resolveGuests(file, { fileName, text: yaml, profileNames, problems })
+  const config = fillDefaults(file, resolve(baseFolder, basename(fileName)), resolve(baseFolder))
+  checkPaths(config, yaml, problems)
+  return { problems, yaml, loaded: { config, guests, profiles } }
+}
+
+function finish({ problems, loaded }: Draft): LoadedConfig {
+  const errors = problems.of('error')
+  if (errors.length > 0 || !loaded) throw new ConfigError(errors)
+  return { ...loaded, warnings: problems.of('warning') }
+}
+
+/**
+ * Checks against the schema. When something is refused, the rest is checked as if that had not been written, so
+ * that one slip does not hide what else is wrong.
+ */
+function validate(root: YamlValue, text: YamlText, problems: ProblemList): ConfigFile | undefined {
+  let result = configFileSchema.safeParse(root)
+  if (result.success) return result.data
+  let refused = reportIssues(result.error.issues, text, problems)
+  for (let round = 0; round < maxPruningRounds; round++) {
+    for (const path of refused) prune(root, path)
+    result = configFileSchema.safeParse(root)
+    if (result.success) return result.data
+    // Only what the pruning itself left behind, such as an empty selector: not the operator's fault.
+    refused = reportIssues(result.error.issues, text, new ProblemList(''))
+  }
+  return undefined
+}
+
+/** A value, the mapping that it leaves empty, and so on up. */
+const maxPruningRounds = 4
+
+/** Takes out the value at a path; of a list, the whole list. */
+function prune(root: YamlValue, path: YamlPath): void {
+  const index = path.findIndex((step) => typeof step === 'number')
+  const keys = index < 0 ? path : path.slice(0, index)
+  let here: YamlValue | undefined = root
+  for (const [depth, key] of keys.entries()) {
+    if (typeof here !== 'object' || here === null) return
+    if (depth === keys.length - 1) delete (here as YamlMapping)[key]
+    else here = (here as YamlMapping)[key]
+  }
+}
+
+/** A key without a value (`guests:` and nothing below) is as good as no key; a guest or profile without one is empty. In vars, null is a value. */
+function dropBlanks(value: YamlValue, path: YamlPath): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return
+  const named = path.length === 1 && (path[0] === 'guests' || path[0] === 'profiles')
+  for (const [key, inner] of Object.entries(value)) {
+    if (inner === null && named) value[key] = Object.create(null)
+    else if (inner === null) delete value[key]
+    else if (!(path.length === 2 && key === 'vars')) dropBlanks(inner, [...path, key])
+  }
+}
+
+function ftpSettings(written: ConfigFile['ftp'], baseFolder: string): Omit<FtpConfig, keyof DoorConfig> {
+  const { 'passive-ports': passivePorts, 'public-address': publicAddress, tls } = written ?? {}
+  return {
+    ...(passivePorts && { passivePorts }),
+    ...(publicAddress !== undefined && { publicAddress }),
+    ...(tls && {
+      tls: { certificate: resolve(baseFolder, tls.certificate), key: resolve(baseFolder, tls.key) },
+    }),
+  }
+}
+
+function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Config {
+  const bind = file.server?.bind ?? '0.0.0.0'
+  const door = (written: ConfigFile['http'], port: DoorConfig['port']): DoorConfig => ({
+    enabled: written?.enabled ?? true,
+    bind: written?.bind ?? bind,
+    port: written?.port ?? port,
+  })
+  const folder = (written: string | undefined, otherwise: string) => resolve(baseFolder, written ?? otherwise)
+  const { url } = file.server ?? {}
+  const mode = file.dhcp?.mode ?? 'off'
+  const dhcp = door(file.dhcp, 'auto')
+  return {
+    file: path,
+    server: { bind, ...(url !== undefined && { url }) },
+    http: door(file.http, 8080),
+    tftp: door(file.tftp, 'auto'),
+    ftp: { ...door(file.ftp, 'auto'), ...ftpSettings(file.ftp, baseFolder) },
+    nfs: door(file.nfs, 'auto'),
+    dhcp: {
+      ...dhcp,
+      enabled: dhcp.enabled && mode !== 'off',
+      mode: dhcp.enabled ? mode : 'off',
+      interfaces: file.dhcp?.interfaces ?? [],
+      knownOnly: file.dhcp?.['known-only'] ?? false,
+      loader: file.dhcp?.loader ?? 'auto',
+    },
+    paths: {
+      trees: folder(file.paths?.trees, 'trees'),
+      tftpboot: folder(file.paths?.tftpboot, 'tftpboot'),
+      templates: folder(file.paths?.templates, 'kickstart-templates'),
+      data: folder(file.paths?.data, 'data'),
+    },
+    mirrors: Object.entries(file.mirrors ?? {}).map(([id, { url, schedule, 'boot-only': bootOnly }]) => ({
+      id,
+      urls: url,
+      ...(schedule !== undefined && { schedule }),
+      bootOnly: bootOnly ?? false,
+    })),
+    verify: {
+      keys: (file.verify?.keys ?? []).map((key) => resolve(baseFolder, key)),
+      requireSignature: file.verify?.['require-signature'] ?? false,
+    },
+    unknown: file.unknown ?? 'menu',
+    menuTimeoutMs: (file['menu-timeout'] ?? 30) * 1000,
+  }
+}
+
+/** Whatever lies in `trees` and `tftpboot` is served to anyone; templates hold password hashes, data holds tokens. */
+function checkPaths({ paths }: Config, text: YamlText, problems: ProblemList): void {
+  for (const secret of ['templates', 'data'] as const) {
+    for (const open of ['trees', 'tftpboot'] as const) {
+      if (!lies(paths[secret], paths[open])) continue
+      const path = ['paths', secret]
+      problems.add(
+        'error',
+        text.position(path, 'value'),
+        `${showPath(path)}: ${paths[secret]} lies in ${showPath(['paths', open])} (${paths[open]}), whose files are served to anyone`,
+        'choose a folder outside it',
+      )
+    }
+  }
+}
+
+function lies(inner: string, outer: string): boolean {
+  const way = relative(outer, inner)
+  return way !== '..' && !way.startsWith(`..${sep}`) && join(outer, way) === inner
+}

@@ -1,0 +1,89 @@
+import { readdir } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { type Discovery, discover } from '../catalog/scan/discover.ts'
+import { gatherEvidence } from '../catalog/scan/gather.ts'
+import { readTree } from '../catalog/scan/read-tree.ts'
+import { concludeTree } from '../core/tree/conclude.ts'
+import type { Description } from '../core/tree/tree.ts'
+import { levelsAbove } from '../core/tree/tree-id.ts'
+import { rootPath } from '../files/path.ts'
+import type { VersionRecord } from '../versions/record.ts'
+import { isDiscImage, openTree } from '../versions/tree-source.ts'
+
+/** What lies in a folder of uploaded, unpacked or fetched files and can be published by itself. */
+export interface Publishable {
+  readonly kind: VersionRecord['kind']
+  readonly path: string
+  /** Relative to the folder that was searched: `.`, `fedora/40`, `Fedora.iso`. */
+  readonly place: string
+  /** Its trees, relative to `path`. */
+  readonly trees: readonly string[]
+  readonly description: Description
+}
+
+/**
+ * Finds every tree below a folder, each with the repositories that it refers to beside it, and every disc image.
+ *
+ * @param folder Real path.
+ */
+export async function findPublishable(folder: string): Promise<readonly Publishable[]> {
+  const described = new Map<string, Description>()
+  const { trees, searched } = await discover(folder, { id: '.', folder }, async (place) => {
+    // Images are looked for below: one of them is published by itself, and never together with a folder.
+    if (place.image !== undefined) return false
+    // The folder itself is a tree here when anything says so, a kernel alone included.
+    const reading = await readTree(place.id === '.' ? { ...place, id: 'upload' } : place, folder)
+    if (reading) described.set(place.folder, reading.description)
+    return reading !== undefined
+  })
+  const wholes = new Set(trees.map((tree) => wholeOf(folder, tree.folder, described.get(tree.folder))))
+  const outermost = [...wholes].filter((path) => ![...wholes].some((other) => path.startsWith(`${other}/`)))
+  const found: Publishable[] = []
+  for (const path of outermost.sort()) {
+    const inside = trees.filter((tree) => tree.folder === path || tree.folder.startsWith(`${path}/`))
+    const bootable = inside.find((tree) => hasImages(described.get(tree.folder))) ?? inside[0]
+    const description = bootable && described.get(bootable.folder)
+    if (!description) continue
+    const places = inside.map((tree) => relative(path, tree.folder) || '.')
+    const first = relative(path, bootable.folder) || '.'
+    found.push({
+      kind: 'folder',
+      path,
+      place: relative(folder, path) || '.',
+      trees: [first, ...places.filter((place) => place !== first)],
+      description,
+    })
+  }
+  return [...found, ...(await imagesIn(folder, searched))]
+}
+
+/** The folder that holds a tree and all its repositories; never above the folder that was searched. */
+function wholeOf(folder: string, tree: string, description: Description | undefined): string {
+  const parts = relative(folder, tree).split('/').filter(Boolean)
+  const levels = Math.min(parts.length, levelsAbove(description?.repositories ?? []))
+  return join(folder, ...parts.slice(0, parts.length - levels))
+}
+
+function hasImages(description: Description | undefined): boolean {
+  return Object.values(description?.platforms ?? {}).some((images) => images.kernel !== undefined)
+}
+
+async function imagesIn(folder: string, searched: Discovery['searched']): Promise<Publishable[]> {
+  const found: Publishable[] = []
+  for (const { folder: at } of searched) {
+    for (const item of await readdir(at, { withFileTypes: true })) {
+      const image = item.isFile() ? await findImage(folder, join(at, item.name)) : undefined
+      if (image) found.push(image)
+    }
+  }
+  return found
+}
+
+/** A file that is a disc image with a tree in it; whatever lies beside it. */
+export async function findImage(folder: string, path: string): Promise<Publishable | undefined> {
+  if (!(await isDiscImage(path))) return undefined
+  const place = relative(folder, path)
+  const evidence = await gatherEvidence(await openTree(path, 'iso'), rootPath, place.replace(/\.iso$/i, ''))
+  const description = evidence && concludeTree(evidence)
+  return description && { kind: 'iso', path, place, trees: ['.'], description }
+}

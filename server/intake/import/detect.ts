@@ -1,0 +1,56 @@
+import { createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { Failure } from '../../core/failure.ts'
+import { packingOf, unpacked } from '../../files/unpack.ts'
+import { isDiscImage } from '../../versions/tree-source.ts'
+import { arMagic } from './ar.ts'
+import { isTarHeader } from './tar.ts'
+
+export type FileKind = 'iso' | 'tar' | 'deb'
+
+/** What a file is, by what it holds. @throws Failure `invalid-data` when it is nothing that a tree can come in. */
+export async function detectFile(file: string): Promise<FileKind> {
+  if (await isDiscImage(file)) return 'iso'
+  const head = await firstBytes(file, 512)
+  if (head.toString('latin1', 0, 8) === arMagic) return 'deb'
+  if (isTarHeader(head)) return 'tar'
+  if (packingOf(head) !== 'plain' && isTarHeader(await firstUnpacked(file, 512))) return 'tar'
+  throw new Failure(
+    'invalid-data',
+    `${file} is no disc image (neither CD001 nor BEA01 at byte 32769), no tar archive, and no Debian package; it begins with ${showBytes(head)}`,
+  )
+}
+
+async function firstBytes(file: string, length: number): Promise<Buffer> {
+  const handle = await open(file, 'r')
+  try {
+    const { bytesRead, buffer } = await handle.read(Buffer.alloc(length), 0, length, 0)
+    return buffer.subarray(0, bytesRead)
+  } finally {
+    await handle.close()
+  }
+}
+
+async function firstUnpacked(file: string, length: number): Promise<Buffer> {
+  const parts: Uint8Array[] = []
+  let got = 0
+  try {
+    for await (const piece of unpacked(createReadStream(file), file)) {
+      parts.push(piece)
+      got += piece.length
+      if (got >= length) break
+    }
+  } catch {
+    return Buffer.alloc(0)
+  }
+  return Buffer.concat(parts).subarray(0, length)
+}
+
+function showBytes(head: Buffer): string {
+  return head.length === 0
+    ? 'nothing: it is empty'
+    : head
+        .subarray(0, 8)
+        .toString('hex')
+        .replace(/(..)(?=.)/g, '$1 ')
+}

@@ -1,0 +1,92 @@
+import { Failure } from '../../core/failure.ts'
+import { type IsoSource, isoSource } from '../../files/iso/source.ts'
+import { type CleanPath, joinPath, rootPath } from '../../files/path.ts'
+import type { Entry } from '../../files/source.ts'
+import { self } from '../../verify/walk.ts'
+import { bringAll } from './bring-all.ts'
+import type { BringInOptions } from './bring-in.ts'
+import type { FileFacts, TreeWriter } from './tree-writer.ts'
+
+export interface UnpackOptions extends BringInOptions {
+  /** Take what is there of an image that is cut off. */
+  readonly evenIfCut?: boolean
+}
+
+interface FileInside extends FileFacts {
+  readonly entry: Entry
+}
+
+const pieceBytes = 1 << 20
+
+/**
+ * Fills the tree from inside a disc image, with nothing mounted: files with their times, folders, and symlinks as they
+ * are written. Files come in the order in which they lie in the image, for an optical drive or a plain disk is slow at
+ * going back and forth.
+ *
+ * @throws Failure of the image reader, naming the byte; `invalid-data` when the image is cut off.
+ */
+export async function unpackImage(
+  image: string,
+  writer: TreeWriter,
+  { onProgress, signal, evenIfCut = false }: UnpackOptions,
+): Promise<void> {
+  const source = await isoSource(image)
+  const { missingBytes } = source
+  if (missingBytes > 0 && !evenIfCut)
+    throw new Failure('invalid-data', `${image} is cut off: its last ${missingBytes} bytes are missing`)
+  const files: FileInside[] = []
+  await listImage(source, rootPath, writer, files)
+  files.sort((a, b) => (a.entry.extent?.offset ?? 0) - (b.entry.extent?.offset ?? 0))
+  const totalBytes = files.reduce((sum, { size }) => sum + size, 0)
+  let doneBytes = 0
+  let done = 0
+  const bring = async (file: FileInside): Promise<void> => {
+    const tell = (bytes: number): void => {
+      doneBytes += bytes
+      onProgress({ stage: 'reading', doneBytes, totalBytes, files: done + 1, file: file.path })
+    }
+    if (await writer.has(file)) tell(file.size)
+    else await writer.write(file, (start) => readFrom(file.entry, start, tell), signal)
+    done++
+  }
+  await bringAll(files, bring, signal)
+}
+
+async function listImage(
+  source: IsoSource,
+  folder: CleanPath,
+  writer: TreeWriter,
+  files: FileInside[],
+): Promise<void> {
+  const links = (await source.links(folder)) ?? new Map<string, string>()
+  for (const [name, target] of links) writer.link(joinPath(folder, name).slice(1), target, false)
+  for (const entry of (await source.list(folder, self)) ?? []) {
+    if (links.has(entry.name)) continue
+    const path = joinPath(folder, entry.name)
+    if (entry.kind === 'folder') {
+      await writer.folder(path.slice(1))
+      await listImage(source, path, writer, files)
+    } else files.push({ path: path.slice(1), size: entry.size, modifiedMs: entry.modifiedMs, entry })
+  }
+}
+
+async function* readFrom(
+  entry: Entry,
+  start: number,
+  tell: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  if (start > 0) tell(start)
+  const file = await entry.open()
+  try {
+    const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(file.size, pieceBytes)))
+    for (let at = start; ; ) {
+      const count = await file.read(buffer, 0, buffer.length, at)
+      if (count === 0) return
+      yield buffer.subarray(0, count)
+      tell(count)
+      at += count
+    }
+  } finally {
+    await file.close()
+  }
+}

@@ -1,0 +1,36 @@
+import { baseName, type CleanPath, parentPath } from '../files/path.ts'
+import type { Entry, FileSource } from '../files/source.ts'
+import { self } from './walk.ts'
+
+/** From so many files of one folder on, listing it once costs less than asking for each. */
+const worthListing = 8
+
+/** Finds many entries of one source. A folder that holds many of them is listed once. */
+export class EntryLookup {
+  readonly #source: FileSource
+  readonly #wanted = new Map<CleanPath, number>()
+  readonly #listed = new Map<CleanPath, Promise<ReadonlyMap<string, Entry>>>()
+
+  constructor(source: FileSource, paths: Iterable<CleanPath>) {
+    this.#source = source
+    for (const path of paths)
+      this.#wanted.set(parentPath(path), (this.#wanted.get(parentPath(path)) ?? 0) + 1)
+  }
+
+  /** The same as the source's `stat`. */
+  async entry(path: CleanPath): Promise<Entry | undefined> {
+    const folder = parentPath(path)
+    if ((this.#wanted.get(folder) ?? 0) < worthListing) return this.#source.stat(path, self)
+    let listing = this.#listed.get(folder)
+    if (!listing) {
+      listing = this.#list(folder)
+      this.#listed.set(folder, listing)
+    }
+    return (await listing).get(baseName(path))
+  }
+
+  async #list(folder: CleanPath): Promise<ReadonlyMap<string, Entry>> {
+    const entries = (await this.#source.list(folder, self)) ?? []
+    return new Map(entries.map((entry) => [entry.name, entry]))
+  }
+}

@@ -1,0 +1,175 @@
+import { createHash } from 'node:crypto'
+import {
+  appendFileSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { LiveTrees } from '../../../server/catalog/scan/live-trees.ts'
+import { VerifyCache } from '../../../server/verify/verify-cache.ts'
+import { writeIso } from '../../support/iso/write-iso.ts'
+import { writeUdf } from '../../support/iso/write-udf.ts'
+import {
+  imagesOfTree,
+  makeTree,
+  type TreeShape,
+  temporaryFolder,
+  treeinfoText,
+} from '../../support/tree-folder.ts'
+
+const deadline = { timeout: 8000, interval: 10 }
+
+async function watching(base: string) {
+  const told: string[] = []
+  const trees = new LiveTrees({
+    folder: join(base, 'trees'),
+    cache: new VerifyCache(join(base, 'data')),
+    clock: Date.now,
+    times: { quietMs: 150, missingGraceMs: 400 },
+    rescanMs: 60_000,
+    emit: (event) => event.type === 'tree' && told.push(`${event.id} ${event.state}`),
+    onChange: () => undefined,
+  })
+  onTestFinished(() => trees.stop())
+  await trees.start()
+  const tree = (id: string) => trees.trees.find((each) => each.id === id)
+  const becomes = (id: string, state: string | undefined) =>
+    vi.waitFor(() => expect(tree(id)?.state, tree(id)?.reasons.join()).toBe(state), deadline)
+  return { trees, tree, becomes, told }
+}
+
+function home(): string {
+  const base = temporaryFolder()
+  mkdirSync(join(base, 'trees'))
+  return base
+}
+
+function imageOf(shape: TreeShape = {}, more: Record<string, string> = {}): Buffer {
+  return writeIso({ files: { '.treeinfo': treeinfoText(shape), ...imagesOfTree(shape), ...more } }).bytes
+}
+
+test('an ISO dropped into trees/ is a tree, verified to its digests', async () => {
+  const base = home()
+  const { becomes, tree, told } = await watching(base)
+  const file = join(base, 'trees/Fedora-40.iso')
+  writeFileSync(file, imageOf())
+  await becomes('Fedora-40', 'ready')
+  expect(tree('Fedora-40')).toMatchObject({
+    family: 'Fedora',
+    version: '40',
+    origin: { kind: 'iso', path: file, name: 'Fedora-40.iso' },
+    sizes: { 'images/pxeboot/vmlinuz': 13 },
+  })
+  expect(told).toContain('Fedora-40 verifying')
+})
+
+test('an image of UDF alone is a tree as well, and one that is cut is waited for', async () => {
+  const base = home()
+  const { becomes, tree } = await watching(base)
+  const file = join(base, 'trees/Fedora-40.img')
+  const files = { '.treeinfo': treeinfoText(), ...imagesOfTree(), rest: 'x'.repeat(2_000_000) }
+  const { bytes } = writeUdf({ files })
+  writeFileSync(file, bytes.subarray(0, 1_000_000))
+  await becomes('Fedora-40', 'incoming')
+  writeFileSync(file, bytes)
+  await becomes('Fedora-40', 'ready')
+  expect(tree('Fedora-40')).toMatchObject({
+    version: '40',
+    origin: { kind: 'iso', path: file, name: 'Fedora-40.img' },
+    sizes: { 'images/pxeboot/vmlinuz': 13 },
+  })
+})
+
+test('one flipped byte inside is found and named; the right image in its place is ready', async () => {
+  const base = home()
+  const file = join(base, 'trees/sub/f40.ISO')
+  const bytes = imageOf()
+  bytes[bytes.indexOf('kernel of 40')] = 0x4b
+  mkdirSync(join(base, 'trees/sub'))
+  writeFileSync(file, bytes)
+  const { becomes, tree } = await watching(base)
+  await becomes('sub/f40', 'broken')
+  const found = createHash('sha256').update('Kernel of 40\n').digest('hex')
+  expect(tree('sub/f40')?.reasons).toEqual([
+    expect.stringMatching(new RegExp(`^images/pxeboot/vmlinuz is damaged: sha256 .* found ${found}$`)),
+  ])
+  writeFileSync(`${file}.part`, imageOf({ version: '41' }))
+  renameSync(`${file}.part`, file)
+  await becomes('sub/f40', 'ready')
+  expect(tree('sub/f40')?.version).toBe('41')
+  rmSync(file)
+  await becomes('sub/f40', undefined)
+})
+
+test('while it is being copied it is incoming; cut short it is broken, and says by how much', async () => {
+  const base = home()
+  const file = join(base, 'trees/f40.iso')
+  const bytes = imageOf({}, { 'Packages/big.rpm': 'x'.repeat(3_000_000) })
+  const { becomes, tree } = await watching(base)
+  writeFileSync(file, bytes.subarray(0, 100_000))
+  await becomes('f40', 'incoming')
+  for (let at = 100_000; at < bytes.length - 1_000_000; at += 500_000) {
+    appendFileSync(file, bytes.subarray(at, at + 500_000))
+    await vi.waitFor(() => expect(tree('f40')?.reasons).not.toEqual([]), deadline)
+    expect(tree('f40')?.state).toBe('incoming')
+  }
+  await becomes('f40', 'broken')
+  expect(tree('f40')?.reasons[0]).toMatch(/^f40\.iso lacks its last \d+ bytes: copy it again$/)
+  truncateSync(file, 100_000)
+  appendFileSync(file, bytes.subarray(100_000))
+  await becomes('f40', 'ready')
+})
+
+test('a folder of the same name comes first, at any time, and the image is left a file', async () => {
+  const base = home()
+  writeFileSync(join(base, 'trees/f40.iso'), imageOf({ version: '40' }))
+  const { becomes, tree, trees } = await watching(base)
+  await becomes('f40', 'ready')
+  expect(tree('f40')?.version).toBe('40')
+  makeTree(join(base, 'aside'), { version: '41' })
+  renameSync(join(base, 'aside'), join(base, 'trees/f40'))
+  await vi.waitFor(() => expect(tree('f40')?.origin.kind).toBe('folder'), deadline)
+  await trees.rescan()
+  expect(trees.problems.map(({ message }) => message)).toEqual([
+    'trees/f40.iso is not opened as a tree: its place trees/f40 is taken by f40; rename one of them',
+  ])
+  rmSync(join(base, 'trees/f40'), { recursive: true })
+  await vi.waitFor(() => expect(tree('f40')?.origin.kind).toBe('iso'), deadline)
+})
+
+test('what is no image of a tree says so and stays a file', async () => {
+  const base = home()
+  writeFileSync(join(base, 'trees/disk.img'), Buffer.alloc(100_000))
+  writeFileSync(join(base, 'trees/drivers.iso'), writeIso({ files: { 'viostor.inf': 'x' } }).bytes)
+  writeFileSync(join(base, 'trees/.hidden.iso'), imageOf())
+  const damaged = imageOf()
+  damaged.fill(0xff, damaged.length - 2048)
+  const { trees } = await watching(base)
+  expect(trees.trees).toEqual([])
+  expect(trees.problems.map(({ message }) => message)).toEqual([
+    'trees/drivers: drivers.iso holds no installation tree that we know',
+  ])
+  writeFileSync(join(base, 'trees/more.iso'), writeIso({ files: { x: 'y' } }).bytes)
+  await vi.waitFor(() => expect(trees.problems.length).toBe(2), deadline)
+})
+
+test('a symlink to an image inside trees/ is a tree; one that leads out is not', async () => {
+  const base = home()
+  writeFileSync(join(base, 'outside.iso'), imageOf())
+  writeFileSync(join(base, 'trees/f40.iso'), imageOf())
+  symlinkSync('f40.iso', join(base, 'trees/latest.iso'))
+  symlinkSync('../outside.iso', join(base, 'trees/out.iso'))
+  const { trees, becomes, tree } = await watching(base)
+  await becomes('latest', 'ready')
+  expect(trees.trees.map(({ id }) => id)).toEqual(['f40', 'latest'])
+  expect(tree('latest')?.origin).toEqual({
+    kind: 'iso',
+    path: join(base, 'trees/f40.iso'),
+    name: 'latest.iso',
+  })
+})

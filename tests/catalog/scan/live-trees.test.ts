@@ -1,0 +1,288 @@
+import {
+  appendFileSync,
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { LiveTrees } from '../../../server/catalog/scan/live-trees.ts'
+import type { SettleTimes } from '../../../server/core/tree/settle.ts'
+import type { Event } from '../../../server/events/bus.ts'
+import { VerifyCache } from '../../../server/verify/verify-cache.ts'
+import {
+  imagesOfTree,
+  makeTree,
+  type TreeShape,
+  temporaryFolder,
+  treeinfoText,
+  writeBelow,
+} from '../../support/tree-folder.ts'
+
+/** Quiet is 150 ms here, so that the tests are short. */
+const times: SettleTimes = { quietMs: 150, missingGraceMs: 400 }
+/** For copies that the test itself makes slow: what it sees first must not be their end. */
+const patient: SettleTimes = { ...times, quietMs: 400 }
+const deadline = { timeout: 8000, interval: 10 }
+
+async function watching(
+  base: string,
+  options: { times?: SettleTimes; cache?: VerifyCache; start?: boolean } = {},
+) {
+  const events: Event[] = []
+  const trees = new LiveTrees({
+    folder: join(base, 'trees'),
+    cache: options.cache ?? new VerifyCache(join(base, 'data')),
+    clock: Date.now,
+    times: options.times ?? times,
+    rescanMs: 60_000,
+    emit: (event) => events.push(event),
+    onChange: () => undefined,
+  })
+  onTestFinished(() => trees.stop())
+  if (options.start !== false) await trees.start()
+  const state = (id: string) => trees.trees.find((tree) => tree.id === id)?.state
+  /** The states that a tree was in, in order. */
+  const story = (id: string) =>
+    events.flatMap((event) => (event.type === 'tree' && event.id === id ? [event.state] : []))
+  const becomes = (id: string, wanted: string | undefined) =>
+    vi.waitFor(() => expect(state(id)).toBe(wanted), deadline)
+  const reasons = (id: string) => trees.trees.find((tree) => tree.id === id)?.reasons
+  return { trees, events, state, story, becomes, reasons }
+}
+
+function home(): string {
+  const base = temporaryFolder()
+  mkdirSync(join(base, 'trees'))
+  return base
+}
+
+test('a tree that is copied in comes, is verified and is ready', async () => {
+  const base = home()
+  const { becomes, story, trees } = await watching(base)
+  makeTree(join(base, 'trees/fedora/40'))
+  await becomes('fedora/40', 'ready')
+  expect(story('fedora/40').slice(-2)).toEqual(['verifying', 'ready'])
+  const [tree] = trees.trees
+  expect(tree).toMatchObject({
+    distro: 'fedora',
+    version: '40',
+    reasons: [],
+    sizes: { 'images/pxeboot/vmlinuz': 'kernel of 40\n'.length },
+    origin: { kind: 'folder', path: join(base, 'trees/fedora/40') },
+  })
+  expect(Object.isFrozen(tree) && Object.isFrozen(tree?.platforms.x86_64)).toBe(true)
+})
+
+test.each(['.treeinfo last', '.treeinfo first'])(
+  'a slow copy is never offered before its end: %s',
+  async (order) => {
+    const base = home()
+    const folder = join(base, 'trees/fedora')
+    const { becomes, story, state } = await watching(base, { times: patient })
+    if (order === '.treeinfo first') writeBelow(folder, '.treeinfo', treeinfoText({ checksums: false }))
+    // The kernel grows for several times the quiet time; nothing but its folder shows it.
+    writeBelow(folder, 'images/pxeboot/initrd.img', 'initrd')
+    writeBelow(folder, 'images/install.img', 'stage 2')
+    writeBelow(folder, 'images/pxeboot/vmlinuz', 'first piece')
+    if (order === '.treeinfo first') await becomes('fedora', 'incoming')
+    const until = Date.now() + 3 * patient.quietMs
+    await vi.waitFor(() => {
+      appendFileSync(join(folder, 'images/pxeboot/vmlinuz'), 'piece')
+      expect(state('fedora')).not.toBe('ready')
+      expect(Date.now()).toBeGreaterThan(until)
+    }, deadline)
+    expect(story('fedora')).not.toContain('ready')
+    if (order === '.treeinfo last') writeBelow(folder, '.treeinfo', treeinfoText({ checksums: false }))
+    await becomes('fedora', 'ready')
+  },
+)
+
+test('a tree whose packages are still being copied is incoming, though its images are complete', async () => {
+  const base = home()
+  const folder = join(base, 'trees/fedora')
+  const { becomes, state } = await watching(base, { times: patient })
+  makeTree(folder, { checksums: false })
+  await becomes('fedora', 'incoming')
+  const until = Date.now() + 3 * patient.quietMs
+  let count = 0
+  await vi.waitFor(() => {
+    writeBelow(folder, `Packages/p/package-${count++ % 3}.rpm`, 'x'.repeat(count))
+    expect(state('fedora')).toBe('incoming')
+    expect(Date.now()).toBeGreaterThan(until)
+  }, deadline)
+  await becomes('fedora', 'ready')
+})
+
+test('rsync writes aside under a hidden name and renames', async () => {
+  const base = home()
+  const folder = join(base, 'trees/fedora')
+  const { becomes, story } = await watching(base)
+  for (const [path, text] of [...Object.entries(imagesOfTree()), ['.treeinfo', treeinfoText()] as const]) {
+    const at = path.lastIndexOf('/') + 1
+    const aside = `${path.slice(0, at)}.${path.slice(at)}.a1B2c3`
+    writeBelow(folder, aside, text)
+    renameSync(join(folder, aside), join(folder, path))
+  }
+  await becomes('fedora', 'ready')
+  expect(story('fedora')).not.toContain('broken')
+})
+
+test('a tree that is moved into place is there at once, and one that is moved away is gone', async () => {
+  const base = home()
+  makeTree(join(base, 'aside'), { checksums: false })
+  const { becomes, story, trees } = await watching(base, { times: { ...times, quietMs: 1 } })
+  renameSync(join(base, 'aside'), join(base, 'trees/fedora'))
+  await becomes('fedora', 'ready')
+  renameSync(join(base, 'trees/fedora'), join(base, 'aside'))
+  await vi.waitFor(() => expect(trees.trees).toEqual([]), deadline)
+  expect(story('fedora').at(-1)).toBe('removed')
+})
+
+test('deleted trees go, whole folders of them and single ones', async () => {
+  const base = home()
+  for (const id of ['a/1', 'a/2', 'b', 'c']) makeTree(join(base, 'trees', id), { checksums: false })
+  const { trees, becomes } = await watching(base)
+  for (const id of ['a/1', 'a/2', 'b', 'c']) await becomes(id, 'ready')
+  rmSync(join(base, 'trees/a'), { recursive: true })
+  rmSync(join(base, 'trees/b'), { recursive: true })
+  await vi.waitFor(() => expect(trees.trees.map(({ id }) => id)).toEqual(['c']), deadline)
+})
+
+test('a tree made anew under the name of a deleted one is noticed, and so is its end', async () => {
+  const base = home()
+  const { becomes, trees } = await watching(base)
+  for (const version of ['40', '41', '42']) {
+    makeTree(join(base, 'trees/fedora'), { version })
+    await becomes('fedora', 'ready')
+    expect(trees.trees[0]?.version).toBe(version)
+    rmSync(join(base, 'trees/fedora'), { recursive: true })
+    await becomes('fedora', undefined)
+  }
+})
+
+test('one changed byte makes a ready tree broken, with file, expected and found digest; mended it is ready', async () => {
+  const base = home()
+  const folder = join(base, 'trees/fedora')
+  makeTree(folder)
+  const { becomes, reasons } = await watching(base)
+  await becomes('fedora', 'ready')
+  const kernel = join(folder, 'images/pxeboot/vmlinuz')
+  const good = readFileSync(kernel, 'utf8')
+  writeFileSync(kernel, good.replace('k', 'K'))
+  await becomes('fedora', 'broken')
+  expect(reasons('fedora')).toEqual([
+    expect.stringMatching(
+      /^images\/pxeboot\/vmlinuz is damaged: sha256 expected [0-9a-f]{64}, found [0-9a-f]{64}$/,
+    ),
+  ])
+  writeFileSync(kernel, good)
+  await becomes('fedora', 'ready')
+})
+
+test('a missing kernel is waited for, then the tree is broken and says what is missing', async () => {
+  const base = home()
+  const folder = join(base, 'trees/fedora')
+  const { becomes, reasons, story } = await watching(base)
+  makeTree(folder)
+  rmSync(join(folder, 'images/pxeboot/vmlinuz'))
+  await becomes('fedora', 'broken')
+  expect(story('fedora')).toEqual(['incoming', 'broken'])
+  expect(reasons('fedora')).toEqual(['images/pxeboot/vmlinuz is missing or empty (named by .treeinfo)'])
+  writeBelow(folder, 'images/pxeboot/vmlinuz', 'kernel of 40\n')
+  await becomes('fedora', 'ready')
+})
+
+test('a missing file that no boot needs is a problem and no more', async () => {
+  const base = home()
+  const extra = `repodata/repomd.xml = sha256:${'0'.repeat(64)}\n`
+  makeTree(join(base, 'trees/fedora'), { extra })
+  const { becomes, trees } = await watching(base)
+  await becomes('fedora', 'ready')
+  expect(trees.trees[0]?.problems).toContainEqual({
+    file: 'repodata/repomd.xml',
+    message: 'repodata/repomd.xml has a digest in the descriptor and is missing',
+  })
+  writeBelow(join(base, 'trees/fedora'), 'repodata/repomd.xml', 'other bytes')
+  await becomes('fedora', 'broken')
+})
+
+test('digests that are known from the last run are not computed again', async () => {
+  const base = home()
+  makeTree(join(base, 'trees/fedora'))
+  const first = await watching(base)
+  await first.becomes('fedora', 'ready')
+  await first.trees.stop()
+  const cache = new VerifyCache(join(base, 'data'))
+  await cache.load()
+  const second = await watching(base, { cache })
+  await second.becomes('fedora', 'ready')
+  expect(second.story('fedora')).not.toContain('verifying')
+})
+
+test('symlinks out of trees/ are not followed, neither to a tree nor to a kernel', async () => {
+  const base = home()
+  makeTree(join(base, 'outside'))
+  const shape: TreeShape = { checksums: false }
+  makeTree(join(base, 'trees/fedora'), shape)
+  symlinkSync(join(base, 'outside'), join(base, 'trees/link'))
+  const kernel = join(base, 'trees/fedora/images/pxeboot/vmlinuz')
+  rmSync(kernel)
+  symlinkSync(join(base, 'outside/images/pxeboot/vmlinuz'), kernel)
+  const { trees, becomes } = await watching(base)
+  await becomes('fedora', 'broken')
+  expect(trees.trees.map(({ id }) => id)).toEqual(['fedora'])
+})
+
+test('a symlink into a tree is no tree of its own; one to the tree is', async () => {
+  const base = home()
+  makeTree(join(base, 'trees/fedora-40'), { checksums: false })
+  symlinkSync('fedora-40/images/pxeboot', join(base, 'trees/boot'))
+  symlinkSync('fedora-40', join(base, 'trees/latest'))
+  const { trees, becomes } = await watching(base)
+  await becomes('latest', 'ready')
+  expect(trees.trees.map(({ id }) => id)).toEqual(['fedora-40', 'latest'])
+})
+
+test('a file beside the images leaves a ready tree as it is', async () => {
+  const base = home()
+  const folder = join(base, 'trees/fedora')
+  makeTree(folder, { checksums: false })
+  const { trees, becomes, story } = await watching(base)
+  await becomes('fedora', 'ready')
+  const before = trees.trees[0]
+  const told = story('fedora').length
+  writeBelow(folder, 'README', 'hello')
+  await trees.rescan()
+  expect(trees.trees[0]).toBe(before)
+  expect(story('fedora').length).toBe(told)
+})
+
+test('trees/ may come into being later, and go', async () => {
+  const base = temporaryFolder()
+  const { trees, becomes } = await watching(base)
+  expect(trees.problems[0]?.message).toContain('there is no such folder')
+  makeTree(join(base, 'aside/fedora'), { checksums: false })
+  renameSync(join(base, 'aside'), join(base, 'trees'))
+  await becomes('fedora', 'ready')
+  expect(trees.problems).toEqual([])
+  rmSync(join(base, 'trees'), { recursive: true })
+  await trees.rescan()
+  expect(trees.trees).toEqual([])
+})
+
+test('many trees at once', async () => {
+  const base = home()
+  makeTree(join(base, 'aside'))
+  const { trees } = await watching(base)
+  for (let count = 0; count < 40; count++)
+    cpSync(join(base, 'aside'), join(base, `trees/set/${count}`), { recursive: true })
+  await vi.waitFor(
+    () => expect(trees.trees.filter(({ state }) => state === 'ready').length).toBe(40),
+    deadline,
+  )
+})

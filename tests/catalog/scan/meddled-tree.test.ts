@@ -1,0 +1,36 @@
+import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { createApp } from '../../../server/app.ts'
+import type { Event } from '../../../server/events/bus.ts'
+import { treebootIn } from '../../support/cli.ts'
+import { makeTree, temporaryFolder } from '../../support/tree-folder.ts'
+
+test('a published tree that somebody changes is offered again only when it was checked again', async () => {
+  const cwd = temporaryFolder()
+  mkdirSync(join(cwd, 'trees'))
+  const off = '{ enabled: false }'
+  writeFileSync(
+    join(cwd, 'config.yaml'),
+    `server: { bind: 127.0.0.1 }\nhttp: { port: 0 }\nftp: ${off}\ntftp: ${off}\nnfs: ${off}\n`,
+  )
+  makeTree(join(cwd, 'from'), { version: '40' })
+  const app = createApp({ cwd, version: 'test' })
+  const states: string[] = []
+  app.events.subscribe((event: Event) => {
+    if (event.type === 'tree' && event.id === 'f40') states.push(event.state)
+  })
+  onTestFinished(() => app.stop())
+  await app.start()
+  expect(await treebootIn(cwd, 'import', 'from', '--id', 'f40')).toMatchObject({ code: 0 })
+  const becomes = (state: string) =>
+    vi.waitFor(() => expect(app.snapshot().trees.byId('f40')?.state).toBe(state), { timeout: 20_000 })
+  await becomes('ready')
+  states.length = 0
+  const file = openSync(join(cwd, 'trees/f40/images/install.img'), 'r+')
+  writeSync(file, 'X', 3)
+  closeSync(file)
+  await becomes('broken')
+  expect(states).not.toContain('ready')
+  expect(states.at(-1)).toBe('broken')
+})

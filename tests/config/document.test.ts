@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { configJsonSchema } from '../../server/config/file-schema.ts'
+import { parseConfig } from '../../server/config/load.ts'
+
+const document = readFileSync(join(import.meta.dirname, '../../docs/configuration.md'), 'utf8')
+const known = [...document.matchAll(/`([^`\n]+)`/g)].map((match) => match[1] ?? '')
+
+interface Node {
+  properties?: Record<string, Node>
+  additionalProperties?: Node | boolean
+  anyOf?: Node[]
+}
+
+/** Every key that the schema knows, as an operator would write its path; profiles and guests share theirs. */
+function keysOf(node: Node, prefix: string): string[] {
+  const own = Object.entries(node.properties ?? {}).flatMap(([key, inner]) => {
+    const path = prefix === '' ? key : `${prefix}.${key}`
+    const below = keysOf(inner, path)
+    return below.length > 0 ? below : [path]
+  })
+  const inEntries = prefix === 'profiles' || prefix === 'guests'
+  const entries =
+    inEntries && typeof node.additionalProperties === 'object' ? keysOf(node.additionalProperties, '') : []
+  return [...own, ...entries, ...(node.anyOf ?? []).flatMap((branch) => keysOf(branch, prefix))]
+}
+
+/** `tree.distro` is told in the row of `tree`, and `ftp.bind` in that of `http.bind, ...`. */
+function isTold(key: string): boolean {
+  const [section = '', last = ''] = key.split('.')
+  if (known.includes(key)) return true
+  if (section === 'tree') return known.includes('tree') && known.includes(last)
+  return last === 'bind' && known.includes('http.bind')
+}
+
+describe('docs/configuration.md', () => {
+  const keys = [...new Set(keysOf(configJsonSchema() as Node, ''))]
+
+  test('the schema has keys to tell of', () => {
+    expect(keys).toEqual(
+      expect.arrayContaining(['server.url', 'dhcp.known-only', 'virt.memory', 'mac', 'tree.arch']),
+    )
+  })
+
+  test.each(keys)('tells of %s', (key) => expect(isTold(key)).toBe(true))
+
+  test('its examples load, and web01 gets what the text says', () => {
+    const examples = [...document.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] ?? '')
+    expect(examples.length).toBeGreaterThan(1)
+    const loaded = examples.map((text) => parseConfig(text, 'config.yaml', '/srv/treeboot'))
+    expect(loaded.flatMap(({ warnings }) => warnings)).toEqual([])
+    const web01 = loaded.flatMap(({ guests }) => guests).find(({ name }) => name === 'web01')
+    const args = web01?.settings.args.map(({ value }) => value).join(' ')
+    expect(args).toBe('console=ttyS0 inst.text')
+    expect(document).toContain(`\`${args}\``)
+  })
+})

@@ -1,0 +1,195 @@
+import { readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { addGuest } from '../../server/config/add-guest.ts'
+import { loadConfigFile } from '../../server/config/load.ts'
+import { watchConfig } from '../../server/config/watch.ts'
+import { failureMessage } from '../../server/core/failure.ts'
+import { temporaryFolder, writeBelow } from '../support/tree-folder.ts'
+
+const main = 'profiles:\n  web: { args: [quiet] }\nguests:\n  web01: { mac: 52:54:00:aa:bb:01 }\n'
+
+function home(files: Record<string, string>, config: string | null = main): string {
+  const cwd = temporaryFolder()
+  if (config !== null) writeBelow(cwd, 'config.yaml', config)
+  for (const [name, text] of Object.entries(files)) writeBelow(cwd, `guests.d/${name}`, text)
+  return cwd
+}
+
+const load = (cwd: string) => loadConfigFile({ cwd })
+const refusal = (cwd: string) => load(cwd).then(() => 'accepted', failureMessage)
+
+describe('guests.d', () => {
+  test('holds one guest a file, after those of config.yaml, with profiles and places of their own', async () => {
+    const cwd = home({
+      'web02.yaml': '# added\nmac: 52-54-00-AA-BB-02\nprofile: web\nargs: [text]\n',
+      'db.yml': '',
+      'notes.txt': 'not mine',
+      '.web03.yaml.swp': 'an editor’s',
+    })
+    const { guests } = await load(cwd)
+    expect(guests.map(({ name, definedAt }) => `${name} ${definedAt}`)).toEqual([
+      'web01 config.yaml:4',
+      'db guests.d/db.yml:1',
+      'web02 guests.d/web02.yaml:1',
+    ])
+    expect(guests[2]).toMatchObject({
+      macs: ['52:54:00:aa:bb:02'],
+      settings: {
+        args: [
+          { value: 'quiet', from: 'profile web (config.yaml:2)' },
+          { value: 'text', from: 'guest web02 (guests.d/web02.yaml:4)' },
+        ],
+      },
+    })
+  })
+
+  test('works without a config.yaml, and with one that has no guests', async () => {
+    expect((await load(home({ 'a.yaml': '' }, null))).guests).toHaveLength(1)
+    expect((await load(home({ 'a.yaml': '' }, 'unknown: local\n'))).guests).toHaveLength(1)
+    expect((await load(home({ 'a.yaml': '' }, 'guests:\n'))).guests).toHaveLength(1)
+  })
+
+  test('everything that is wrong with any of them is told at once, and with config.yaml too', async () => {
+    const cwd = home({
+      'br.yaml': 'mac: [\n',
+      'dup.yaml': 'mac: 52:54:00:aa:bb:01\n',
+      'odd.yaml': 'profil: web\n',
+    })
+    writeBelow(cwd, 'config.yaml', `${main}unknwon: local\n`)
+    const told = await refusal(cwd)
+    for (const where of ['guests.d/br.yaml:', 'guests.d/odd.yaml:1:1', 'config.yaml:5:1'])
+      expect(told).toContain(where)
+    writeBelow(cwd, 'config.yaml', main)
+    rmSync(join(cwd, 'guests.d/odd.yaml'))
+    const less = await refusal(cwd)
+    for (const where of ['guests.d/br.yaml:', 'guests.d/dup.yaml:1:6']) expect(less).toContain(where)
+  })
+
+  test('a link that leads nowhere is named', async () => {
+    const cwd = home({ 'a.yaml': '' })
+    symlinkSync('nowhere', join(cwd, 'guests.d/b.yaml'))
+    expect(await refusal(cwd)).toContain(
+      'guests.d/b.yaml: there is no such file, or it is a link that leads nowhere',
+    )
+  })
+
+  test.each<[string, Record<string, string>, string]>([
+    [
+      'an unknown key',
+      { 'w.yaml': 'mac: 52:54:00:aa:bb:09\nprofil: web\n' },
+      "guests.d/w.yaml:2:1 guests.w.profil: unknown key; did you mean 'profile'?",
+    ],
+    ['no YAML', { 'w.yaml': 'mac: [1\n' }, 'guests.d/w.yaml:'],
+    [
+      'no mapping',
+      { 'w.yaml': 'web\n' },
+      "guests.d/w.yaml:1:1 found 'web', expected the settings of guest w",
+    ],
+    [
+      'a profile that is not there',
+      { 'w.yaml': 'profile: wep\n' },
+      "guests.d/w.yaml:1:10 guests.w.profile: there is no profile 'wep'; did you mean 'web'?",
+    ],
+    [
+      'an identity that is taken',
+      { 'w.yaml': '\nmac: 52:54:00:aa:bb:01\n' },
+      'guests.d/w.yaml:2:6 guests.w.mac: mac 52:54:00:aa:bb:01 belongs to guest web01 (config.yaml:4) already',
+    ],
+    [
+      'a name that is taken',
+      { 'web01.yaml': '' },
+      'guests.d/web01.yaml:1:1 guest web01 stands at line 4 of the configuration already',
+    ],
+    [
+      'two files of one guest',
+      { 'w.yaml': '', 'w.yml': '' },
+      'guests.d/w.yml:1:1 guest w stands at guests.d/w.yaml already',
+    ],
+    [
+      'a name that is none',
+      { 'a b.yaml': '' },
+      'guests.d/a b.yaml:1:1 guests."a b": expected a name of letters',
+    ],
+  ])('%s is refused with its file and line', async (_, files, message) => {
+    expect(await refusal(home(files))).toContain(message)
+  })
+
+  test('bytes that are no text are refused by name', async () => {
+    const cwd = home({ 'w.yaml': '' })
+    writeFileSync(join(cwd, 'guests.d/w.yaml'), Buffer.from([0xff, 0xfe, 0x6d]))
+    expect(await refusal(cwd)).toMatch(/guests\.d\/w\.yaml: is not UTF-8 text/)
+  })
+})
+
+describe('a guest that is added by a program', () => {
+  const machine = { id: '52:54:00:00:00:99', mac: '52:54:00:00:00:99', firstMs: 0, lastMs: 0, count: 1 }
+  test('is what the configuration reads back, whatever the machine called itself', async () => {
+    const cwd = home({})
+    const vendor = 'evil\nprofile: root # "\\'
+    const path = await addGuest({
+      cwd,
+      name: 'web02',
+      profiles: ['web'],
+      machine: { ...machine, vendor, serial: "o'x: y" },
+    })
+    expect(
+      readFileSync(path, 'utf8')
+        .split('\n')
+        .filter((line) => !line.startsWith('#')),
+    ).toEqual(['mac: 52:54:00:00:00:99', 'profile: web', ''])
+    const [, added] = (await load(cwd)).guests
+    expect(added).toMatchObject({ name: 'web02', macs: [machine.mac], profiles: ['web'] })
+    expect(added).not.toHaveProperty('serial')
+  })
+  test('is known by its UUID when it never showed a MAC', async () => {
+    const cwd = home({})
+    const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3132'
+    await addGuest({
+      cwd,
+      name: 'web02',
+      profiles: [],
+      machine: { id: uuid, uuid, firstMs: 0, lastMs: 0, count: 1 },
+    })
+    expect((await load(cwd)).guests[1]).toMatchObject({ uuid, macs: [] })
+  })
+})
+
+describe('the watch on guests.d', () => {
+  async function watched(cwd: string): Promise<(expected: string[]) => Promise<void>> {
+    let names: string[] = []
+    const watch = await watchConfig({
+      cwd,
+      pollMs: 5,
+      emit: () => undefined,
+      onLoaded: ({ guests }) => {
+        names = guests.map((guest) => `${guest.name}${guest.settings.args.length}`)
+      },
+    })
+    onTestFinished(() => watch.close())
+    return (expected) => vi.waitFor(() => expect(names).toEqual(expected), { timeout: 5_000, interval: 5 })
+  }
+
+  test('sees files come, be renamed over, be edited in place and go', async () => {
+    const cwd = home({}, 'guests: {}\n')
+    const shows = await watched(cwd)
+    writeBelow(cwd, 'guests.d/a.yaml', '')
+    await shows(['a0'])
+    for (const args of ['[x]', '[x, y]', '[x, y, z]']) {
+      writeFileSync(join(cwd, 'guests.d/.a.tmp'), `args: ${args}\n`)
+      renameSync(join(cwd, 'guests.d/.a.tmp'), join(cwd, 'guests.d/a.yaml'))
+      await shows([`a${args.split(',').length}`])
+    }
+    writeFileSync(join(cwd, 'guests.d/a.yaml'), 'args: [in, place]\n')
+    await shows(['a2'])
+    rmSync(join(cwd, 'guests.d/a.yaml'))
+    await shows([])
+  })
+
+  test('needs no config.yaml', async () => {
+    const cwd = home({}, null)
+    const shows = await watched(cwd)
+    writeBelow(cwd, 'guests.d/a.yaml', '')
+    await shows(['a0'])
+  })
+})

@@ -1,0 +1,101 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { guestOf, parse, refusal } from '../support/config.ts'
+
+describe('names of the language itself are only names', () => {
+  test.each(['constructor', 'toString', 'hasOwnProperty', 'valueOf'])('%s', (name) => {
+    const loaded = parse(`profiles: { ${name}: { args: [a] } }\nguests: { ${name}: { profile: ${name} } }`)
+    expect(guestOf(loaded, name).profiles).toEqual([name])
+    expect(refusal(`guests: { a: { profile: ${name} } }`)).toContain(`there is no profile '${name}'`)
+    expect(refusal(`${name}: 1`)).toContain('unknown key')
+  })
+
+  test('__proto__ is refused wherever it stands', () => {
+    expect(refusal('__proto__: { http: 1 }')).toContain('1:1 a key must be a plain name')
+    expect(refusal('guests: { a: { vars: { __proto__: { x: 1 } } } }')).toContain(
+      'a key must be a plain name',
+    )
+  })
+})
+
+describe('hostile YAML costs one error', () => {
+  test('aliases of aliases of aliases', () => {
+    const lines = ['a: &a [x,x,x,x,x,x,x,x,x,x]']
+    for (let i = 0; i < 12; i++) {
+      const previous = String.fromCharCode(97 + i)
+      const next = String.fromCharCode(98 + i)
+      lines.push(`${next}: &${next} [${`*${previous},`.repeat(10)}]`)
+    }
+    expect(refusal(lines.join('\n'))).toContain('aliases repeat too much')
+  })
+
+  test('an alias of what holds it', () => {
+    expect(refusal('guests: &g { a: { vars: { x: *g } } }')).toMatch(/nested too deeply|alias/)
+  })
+
+  test.each(['[', '{a: ', '- '])('20,000 times %j', (part) => {
+    expect(refusal(part.repeat(20_000))).not.toBe('accepted')
+  })
+
+  test('arbitrary text gives a configuration or a ConfigError', () => {
+    const lump = fc.constantFrom(
+      'guests:',
+      'profiles:',
+      '\n',
+      '  ',
+      '\t',
+      ': ',
+      '- ',
+      '[',
+      ']',
+      '{',
+      '}',
+      '&a ',
+      '*a',
+      '<<: ',
+      '!x ',
+      '"',
+      "'",
+      '#',
+      'a',
+      'mac',
+      'args',
+      'vars',
+      'tree',
+      'inherits',
+      '~',
+      '1',
+      '|',
+      '>',
+      '%',
+      '---',
+      '\u0000',
+      '__proto__',
+      '? ',
+    )
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.array(lump, { maxLength: 30 }).map((parts) => parts.join('')),
+    )
+    fc.assert(
+      fc.property(text, (input) => void refusal(input)),
+      { numRuns: 600 },
+    )
+  })
+
+  test('arbitrary values in the right places give a configuration or a ConfigError', () => {
+    const value = fc.jsonValue({ maxDepth: 3 })
+    const mapping = fc.dictionary(
+      fc.constantFrom('mac', 'args', 'tree', 'vars', 'virt', 'profile', 'ip', 'uuid', 'serial', 'retry'),
+      value,
+    )
+    const config = fc.record(
+      { guests: fc.dictionary(fc.string(), mapping), profiles: value, http: value, paths: value },
+      { requiredKeys: [] },
+    )
+    fc.assert(
+      fc.property(config, (input) => void refusal(JSON.stringify(input))),
+      { numRuns: 150 },
+    )
+  })
+})

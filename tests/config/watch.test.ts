@@ -1,0 +1,119 @@
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { type ConfigWatch, watchConfig } from '../../server/config/watch.ts'
+import type { Event } from '../../server/events/bus.ts'
+
+let folder: string
+let file: string
+let watch: ConfigWatch | undefined
+let loaded: string[][]
+let events: Event[]
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'treeboot-watch-'))
+  file = join(folder, 'config.yaml')
+  loaded = []
+  events = []
+})
+
+afterEach(async () => {
+  await watch?.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function start(): Promise<void> {
+  watch = await watchConfig({
+    cwd: folder,
+    pollMs: 10,
+    onLoaded: ({ guests }) => loaded.push(guests.map(({ name }) => name)),
+    emit: (event) => events.push(event),
+  })
+}
+
+/** Editors write beside the file and rename over it. */
+function saveAsEditorsDo(text: string): void {
+  writeFileSync(`${file}~`, text)
+  renameSync(`${file}~`, file)
+}
+
+const until = (check: () => void) => vi.waitFor(check, { timeout: 10_000, interval: 10 })
+const outcomes = () => events.map((event) => (event.type === 'config' ? event.outcome : event.type))
+
+describe('config.yaml while treeboot runs', () => {
+  test('is read again when it is saved, however the editor does it', async () => {
+    writeFileSync(file, 'guests: { one: {} }')
+    await start()
+    writeFileSync(file, 'guests: { two: {} }')
+    await until(() => expect(loaded.at(-1)).toEqual(['two']))
+    for (const name of ['three', 'four', 'five']) {
+      saveAsEditorsDo(`guests: { ${name}: {} }`)
+      await until(() => expect(loaded.at(-1)).toEqual([name]))
+    }
+  })
+
+  test('stays in force when the edit is broken, and every mistake is told', async () => {
+    writeFileSync(file, 'guests: { one: {} }')
+    await start()
+    saveAsEditorsDo('guest: { two: {} }\nhttp: { prot: 80 }')
+    await until(() => expect(outcomes()).toEqual(['kept-last-good']))
+    const [event] = events
+    const message = event?.type === 'config' ? event.message : ''
+    expect(message.split('\n')).toEqual([
+      'config.yaml is not used, the last good configuration stays in force:',
+      "config.yaml:1:1 guest: unknown key; did you mean 'guests'?",
+      "config.yaml:2:9 http.prot: unknown key; did you mean 'port'?",
+    ])
+    expect(loaded).toEqual([])
+    saveAsEditorsDo('guests: { two: {} }')
+    await until(() => expect(loaded).toEqual([['two']]))
+  })
+
+  test('may come later, vanish, and return', async () => {
+    await start()
+    saveAsEditorsDo('guests: { one: {} }')
+    await until(() => expect(loaded.at(-1)).toEqual(['one']))
+    rmSync(file)
+    await until(() => expect(outcomes().at(-1)).toBe('kept-last-good'))
+    expect(loaded.at(-1)).toEqual(['one'])
+    writeFileSync(file, 'guests: { two: {} }')
+    await until(() => expect(loaded.at(-1)).toEqual(['two']))
+  })
+
+  test('is read again when a symlink on the way to it is swapped, as Kubernetes does', async () => {
+    for (const version of ['1', '2']) {
+      mkdirSync(join(folder, version))
+      writeFileSync(join(folder, version, 'config.yaml'), `guests: { v${version}: {} }`)
+    }
+    symlinkSync('1', join(folder, '..data'))
+    symlinkSync('..data/config.yaml', file)
+    await start()
+    symlinkSync('2', join(folder, '..next'))
+    renameSync(join(folder, '..next'), join(folder, '..data'))
+    await until(() => expect(loaded).toEqual([['v2']]))
+  })
+
+  test('is read on demand too, and not after the watch is closed', async () => {
+    writeFileSync(file, 'guests: { one: {} }')
+    await start()
+    await watch?.reload()
+    expect(loaded).toEqual([['one']])
+    await watch?.close()
+    await watch?.reload()
+    expect(loaded).toEqual([['one']])
+  })
+
+  test('a taker that fails is told like a broken edit', async () => {
+    writeFileSync(file, '')
+    watch = await watchConfig({
+      cwd: folder,
+      emit: (event) => events.push(event),
+      onLoaded: () => {
+        throw new Error('the tftp port cannot change while running')
+      },
+    })
+    await watch.reload()
+    expect(outcomes()).toEqual(['kept-last-good'])
+  })
+})

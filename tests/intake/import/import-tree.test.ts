@@ -1,0 +1,237 @@
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { Failure } from '../../../server/core/failure.ts'
+import { readAr } from '../../../server/intake/import/ar.ts'
+import { importLocal } from '../../../server/intake/import/import-tree.ts'
+import { readTar } from '../../../server/intake/import/tar.ts'
+import { VersionStore } from '../../../server/versions/version-store.ts'
+import { writeIso } from '../../support/iso/write-iso.ts'
+import { writeUdf } from '../../support/iso/write-udf.ts'
+import { arOf, type TarSpec, tarOf } from '../../support/tar.ts'
+import {
+  imagesOfTree,
+  makeTree,
+  temporaryFolder,
+  treeinfoText,
+  writeBelow,
+} from '../../support/tree-folder.ts'
+
+function world() {
+  const base = temporaryFolder()
+  mkdirSync(join(base, 'trees'))
+  return { base, trees: join(base, 'trees'), store: new VersionStore(join(base, 'trees')) }
+}
+
+const treeEntries = (prefix = ''): TarSpec[] =>
+  Object.entries({ ...imagesOfTree(), '.treeinfo': treeinfoText() }).map(([path, data]) => ({
+    path: `${prefix}${path}`,
+    data,
+  }))
+
+test('a folder is copied, named by what it says of itself, and published', async () => {
+  const { base, trees, store } = world()
+  makeTree(join(base, 'dvd'))
+  symlinkSync('images/pxeboot', join(base, 'dvd/boot'))
+  symlinkSync('/etc', join(base, 'dvd/etc'))
+  const outcome = await importLocal(store, join(base, 'dvd'))
+  expect(outcome.trees.map(({ id, release }) => [id, release.outcome])).toEqual([
+    ['fedora-40-server-x86_64', 'published'],
+  ])
+  expect(outcome.notes).toEqual(['etc is left out: it is a link to /etc, outside of the tree'])
+  const tree = join(trees, 'fedora-40-server-x86_64')
+  expect(readFileSync(join(tree, 'images/pxeboot/vmlinuz'), 'utf8')).toBe('kernel of 40\n')
+  expect(readlinkSync(join(tree, 'boot'))).toBe('images/pxeboot')
+  expect(readdirSync(join(trees, '.treeboot'))).toEqual(['versions'])
+})
+
+test('hard links share the bytes, and a second import shares nothing it should not', async () => {
+  const { base, trees, store } = world()
+  makeTree(join(base, 'dvd'))
+  await importLocal(store, join(base, 'dvd'), { id: 'f', hardLink: true })
+  const inode = (path: string) => statSync(path).ino
+  expect(inode(join(trees, 'f/images/install.img'))).toBe(inode(join(base, 'dvd/images/install.img')))
+})
+
+test('interrupted, it leaves nothing visible; the second run goes on and passes over what is there', async () => {
+  const { base, trees, store } = world()
+  makeTree(join(base, 'dvd'))
+  for (let n = 0; n < 30; n++) writeBelow(join(base, 'dvd'), `more/${n}`, `file ${n}`)
+  const aborter = new AbortController()
+  const first = importLocal(store, join(base, 'dvd'), {
+    signal: aborter.signal,
+    onProgress: ({ files = 0 }) => {
+      if (files >= 15) aborter.abort()
+    },
+  })
+  await expect(first).rejects.toThrow()
+  expect(readdirSync(trees)).toEqual(['.treeboot'])
+  const [job = ''] = readdirSync(join(trees, '.treeboot/incoming'))
+  const copied = readdirSync(join(trees, '.treeboot/incoming', job, 'tree'), {
+    recursive: true,
+    encoding: 'utf8',
+  })
+    .map((name) => join(trees, '.treeboot/incoming', job, 'tree', name))
+    .filter((path) => lstatSync(path).isFile())
+  const inodes = copied.map((path) => lstatSync(path).ino)
+  expect(inodes.length).toBeGreaterThan(10)
+  const second = await importLocal(store, join(base, 'dvd'))
+  expect(second.resumed).toBe(true)
+  const names = readdirSync(join(trees, 'fedora-40-server-x86_64'), { recursive: true, encoding: 'utf8' })
+  const now = names.map((name) => lstatSync(join(trees, 'fedora-40-server-x86_64', name)).ino)
+  expect(inodes.every((inode) => now.includes(inode))).toBe(true)
+})
+
+test.each([
+  ['plain', (data: Buffer) => data],
+  ['gzip', gzipSync],
+])('a tar archive (%s), whatever it is called', async (_, pack) => {
+  const { base, store, trees } = world()
+  writeFileSync(join(base, 'download.bin'), pack(tarOf(treeEntries('./fedora/'))))
+  const { trees: found } = await importLocal(store, join(base, 'download.bin'))
+  expect(found[0]).toMatchObject({ id: 'fedora-40-server-x86_64', release: { outcome: 'published' } })
+  expect(existsSync(join(trees, 'fedora-40-server-x86_64/.treeinfo'))).toBe(true)
+})
+
+test('a Debian package with two installers gives two trees', async () => {
+  const { base, store } = world()
+  const flavour = (name: string): TarSpec[] => [
+    { path: `./usr/lib/images/12/amd64/${name}/debian-installer/amd64/linux`, data: `kernel ${name}` },
+    { path: `./usr/lib/images/12/amd64/${name}/debian-installer/amd64/initrd.gz`, data: `initrd ${name}` },
+    { path: `./usr/lib/images/12/amd64/${name}/version.info`, data: 'Debian version:  12 (bookworm)\n' },
+  ]
+  const data = gzipSync(tarOf([...flavour('gtk'), ...flavour('text')]))
+  const deb = arOf({
+    'debian-binary': Buffer.from('2.0\n'),
+    'control.tar.gz': Buffer.from('xyz'),
+    'data.tar.gz': data,
+  })
+  writeFileSync(join(base, 'x'), deb)
+  const { trees } = await importLocal(store, join(base, 'x'))
+  expect(trees.map(({ id }) => id)).toEqual(['debian-12-netboot-amd64-gtk', 'debian-12-netboot-amd64-text'])
+})
+
+test.each<[string, TarSpec]>([
+  ['..', { path: '../evil', data: 'x' }],
+  ['an inner ..', { path: 'a/../../evil', data: 'x' }],
+  ['a hard link out', { path: 'evil', type: '1', target: '../../secret' }],
+])('an archive whose names lead out by %s writes nothing there', async (_, entry) => {
+  const { base, store } = world()
+  writeFileSync(join(base, 'secret'), 'secret')
+  writeFileSync(join(base, 'x.tar'), tarOf([...treeEntries(), entry]))
+  await importLocal(store, join(base, 'x.tar')).catch((error) => expect(error).toBeInstanceOf(Failure))
+  expect(existsSync(join(base, 'evil'))).toBe(false)
+  expect(existsSync(join(base, 'trees/evil'))).toBe(false)
+})
+
+test('links through links cannot lead a file out', async () => {
+  const { base, store, trees } = world()
+  const entries: TarSpec[] = [
+    ...treeEntries(),
+    { path: 'a', type: '2', target: '.' },
+    { path: 'b', type: '2', target: 'a/..' },
+    { path: 'up', type: '2', target: 'a/../..' },
+  ]
+  writeFileSync(join(base, 'x.tar'), tarOf(entries))
+  const { notes } = await importLocal(store, join(base, 'x.tar'), { id: 'x' })
+  expect(notes.join('\n')).toMatch(/up is left out/)
+  const real = join(trees, '.treeboot/versions/x/1')
+  for (const name of readdirSync(real)) {
+    const path = join(real, name)
+    if (lstatSync(path).isSymbolicLink()) expect(['.', 'a/..']).toContain(readlinkSync(path))
+  }
+})
+
+test.each([
+  ['ISO 9660', writeIso],
+  ['UDF alone', writeUdf],
+])('an image with %s is known by its content, whatever it is called', async (_name, write) => {
+  const { base, trees, store } = world()
+  const { bytes } = write({ files: { '.treeinfo': treeinfoText(), ...imagesOfTree() } })
+  writeFileSync(join(base, 'download.part'), bytes)
+  const outcome = await importLocal(store, join(base, 'download.part'))
+  expect(outcome.trees.map(({ id, release }) => [id, release.outcome])).toEqual([
+    ['fedora-40-server-x86_64', 'published'],
+  ])
+  expect(readFileSync(join(trees, 'fedora-40-server-x86_64.iso')).equals(bytes)).toBe(true)
+})
+
+test('what is neither image, archive nor package says what it begins with', async () => {
+  const { base, store } = world()
+  writeFileSync(join(base, 'Fedora.iso'), 'not really')
+  await expect(importLocal(store, join(base, 'Fedora.iso'))).rejects.toThrow(
+    'is no disc image (neither CD001 nor BEA01 at byte 32769), no tar archive, and no Debian package; it begins with 6e 6f 74 20',
+  )
+  await expect(importLocal(store, join(base, 'nothing'))).rejects.toThrow('there is no')
+})
+
+test('a damaged tree is not published, and stays aside for the next try', async () => {
+  const { base, trees, store } = world()
+  makeTree(join(base, 'dvd'))
+  writeBelow(join(base, 'dvd'), 'images/install.img', 'second stage of 99\n')
+  const { trees: found } = await importLocal(store, join(base, 'dvd'))
+  expect(found[0]?.release).toMatchObject({
+    outcome: 'refused',
+    findings: [{ path: 'images/install.img' }, { severity: 'warning' }],
+  })
+  expect(readdirSync(trees)).toEqual(['.treeboot'])
+  writeBelow(join(base, 'dvd'), 'images/install.img', 'second stage of 40\n')
+  expect((await importLocal(store, join(base, 'dvd'))).trees[0]?.release.outcome).toBe('published')
+})
+
+test('long names: pax and GNU', async () => {
+  const long = `${'folder/'.repeat(30)}file`
+  const pax = (key: string, value: string) => {
+    const body = ` ${key}=${value}\n`
+    const length = body.length + String(body.length + 3).length
+    return `${length}${body}`
+  }
+  for (const extra of [
+    { path: 'pax', type: 'x', data: pax('path', long) },
+    { path: '././@LongLink', type: 'L', data: `${long}\0` },
+  ]) {
+    const found: string[] = []
+    for await (const entry of readTar(once(tarOf([extra, { path: 'short', data: 'x' }]))))
+      found.push(entry.path)
+    expect(found).toEqual([long])
+  }
+})
+
+async function* once(data: Uint8Array) {
+  yield data
+}
+
+test('archives of any bytes are read or refused', async () => {
+  const whole = tarOf(treeEntries())
+  const mutated = fc
+    .tuple(fc.nat(whole.length - 1), fc.nat(255), fc.nat(whole.length))
+    .map(([at, value, cut]) => {
+      const bytes = Buffer.from(whole)
+      bytes[at] = value
+      return bytes.subarray(0, cut)
+    })
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(fc.uint8Array({ maxLength: 1200 }), mutated), async (bytes) => {
+      for (const read of [readTar, readAr]) {
+        try {
+          for await (const _ of read(once(bytes)));
+        } catch (error) {
+          expect(error).toBeInstanceOf(Failure)
+        }
+      }
+    }),
+    { numRuns: 150 },
+  )
+})

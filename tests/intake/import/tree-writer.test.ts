@@ -1,0 +1,105 @@
+import { readdirSync, readFileSync, truncateSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { type FileFacts, TreeWriter } from '../../../server/intake/import/tree-writer.ts'
+import { temporaryFolder } from '../../support/tree-folder.ts'
+
+const mib = 1 << 20
+const facts = { path: 'images/big', size: 200 * mib, modifiedMs: 1_713_000_000_000 }
+
+/** Every MiB says which one it is. */
+async function* bytesFrom(start: number, end = facts.size) {
+  const piece = Buffer.alloc(mib)
+  for (let at = start; at < end; at += mib) {
+    piece.writeUInt32LE(at / mib)
+    yield piece
+  }
+}
+
+async function writer() {
+  const base = temporaryFolder()
+  const made = new TreeWriter(join(base, 'tree'), join(base, 'aside'))
+  await made.start()
+  return { base, made, place: join(base, 'tree', facts.path) }
+}
+
+describe('a large file', () => {
+  test('is gone on with where a stopped run left it, but for the last marks, and is the same in the end', async () => {
+    const { base, made, place } = await writer()
+    const aborter = new AbortController()
+    const stopped = made.write(
+      facts,
+      async function* (start) {
+        for await (const piece of bytesFrom(start)) {
+          if (piece.readUInt32LE() === 180) aborter.abort()
+          yield piece
+        }
+      },
+      aborter.signal,
+    )
+    await expect(stopped).rejects.toThrow()
+    expect(readdirSync(join(base, 'tree'))).toEqual([])
+    const starts: number[] = []
+    const again = new TreeWriter(join(base, 'tree'), join(base, 'aside'))
+    await again.start()
+    expect(await again.has(facts)).toBe(false)
+    await again.write(facts, (start) => {
+      starts.push(start / mib)
+      return bytesFrom(start)
+    })
+    // 180 MiB were there: five marks of 32 MiB, and the last three may not have reached the disk.
+    expect(starts).toEqual([64])
+    const third = new TreeWriter(join(base, 'tree'), join(base, 'aside'))
+    await third.start()
+    expect(await third.has(facts)).toBe(true)
+    const written = readFileSync(place)
+    expect(written.length).toBe(facts.size)
+    for (let n = 0; n < 200; n++) expect(written.readUInt32LE(n * mib)).toBe(n)
+    await again.finish()
+    expect(readdirSync(base)).toEqual(['tree'])
+  })
+
+  test('that is another one by now begins anew', async () => {
+    const { base, made } = await writer()
+    await expect(made.write(facts, (start) => bytesFrom(start, 150 * mib))).rejects.toThrow(
+      'images/big has 209715200 bytes and 157286400 came: it changes while it is read',
+    )
+    const starts: number[] = []
+    await made.write({ ...facts, modifiedMs: facts.modifiedMs + 1000 }, (start) => {
+      starts.push(start)
+      return bytesFrom(start)
+    })
+    expect(starts).toEqual([0])
+    expect(readdirSync(join(base, 'aside'))).toHaveLength(1)
+  })
+
+  test('whose part is longer than the file is written anew', async () => {
+    const { base, made, place } = await writer()
+    await expect(made.write(facts, (start) => bytesFrom(start, 10 * mib))).rejects.toThrow('changes')
+    const [part = ''] = readdirSync(join(base, 'aside'))
+    truncateSync(join(base, 'aside', part), 900 * mib)
+    await made.write(facts, bytesFrom)
+    const written = readFileSync(place)
+    expect(written.length).toBe(facts.size)
+    expect(written.readUInt32LE(20 * mib)).toBe(20)
+  })
+})
+
+test('what an earlier run has brought and the source no longer has is gone in the end', async () => {
+  const { base, made } = await writer()
+  const file = (path: string): FileFacts => ({ path, size: 1, modifiedMs: 1_700_000_000_000 })
+  const one = async function* () {
+    yield Buffer.from('x')
+  }
+  for (const path of ['a/kept', 'a/stale', 'old/deep/stale', 'link-once']) await made.write(file(path), one)
+  await made.folder('empty/kept')
+  const again = new TreeWriter(join(base, 'tree'), join(base, 'aside'))
+  await again.start()
+  await again.folder('empty/kept')
+  expect(await again.has(file('a/kept'))).toBe(true)
+  await again.write(file('b/new'), one)
+  again.link('link', 'a/kept', false)
+  await again.finish()
+  const names = readdirSync(join(base, 'tree'), { recursive: true }).map(String).sort()
+  expect(names).toEqual(['a', 'a/kept', 'b', 'b/new', 'empty', 'empty/kept', 'link'])
+})

@@ -1,0 +1,108 @@
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { importLocal } from '../../../server/intake/import/import-tree.ts'
+import { VersionStore } from '../../../server/versions/version-store.ts'
+import { type IsoShape, writeIso } from '../../support/iso/write-iso.ts'
+import { imagesOfTree, namesBelow, temporaryFolder, treeinfoText } from '../../support/tree-folder.ts'
+
+const id = 'fedora-40-server-x86_64'
+
+const shape = (more: IsoShape['files'] = {}): IsoShape => ({
+  files: { '.treeinfo': treeinfoText(), ...imagesOfTree(), ...more },
+  continuation: true,
+})
+
+function world(image: Uint8Array) {
+  const base = temporaryFolder()
+  const trees = join(base, 'trees')
+  mkdirSync(trees)
+  const file = join(base, 'download')
+  writeFileSync(file, image)
+  const store = new VersionStore(trees)
+  const unpack = (options = {}) => importLocal(store, file, { unpack: true, ...options })
+  return { trees, file, store, unpack }
+}
+
+test('what is in the image becomes a folder, its symlinks as they are written', async () => {
+  const long = `Packages/${'long-name-'.repeat(15)}.rpm`
+  const { bytes } = writeIso(
+    shape({
+      [long]: 'package',
+      'empty/none': '',
+      boot: { target: 'images/pxeboot' },
+      'images/pxeboot/linux': { target: 'vmlinuz' },
+      nowhere: { target: 'not/there' },
+      self: { target: '.' },
+      out: { target: '../../etc/passwd' },
+      absolute: { target: '/etc/passwd' },
+    }),
+  )
+  const { trees, unpack } = world(bytes)
+  const { trees: found, notes } = await unpack()
+  expect(found[0]).toMatchObject({ id, release: { outcome: 'published', record: { kind: 'folder' } } })
+  const at = (path: string) => join(trees, id, path)
+  for (const [path, text] of Object.entries({ ...imagesOfTree(), [long]: 'package', 'empty/none': '' }))
+    expect(readFileSync(at(path), 'utf8')).toBe(text)
+  expect(['boot', 'images/pxeboot/linux', 'nowhere', 'self'].map((path) => readlinkSync(at(path)))).toEqual([
+    'images/pxeboot',
+    'vmlinuz',
+    'not/there',
+    '.',
+  ])
+  expect(notes).toHaveLength(2)
+  expect(notes.join()).toMatch(/out is left out.*absolute is left out|absolute is left out.*out is left out/)
+})
+
+test('a damaged file inside is found and named, and nothing is published', async () => {
+  const { bytes, files } = writeIso(shape())
+  const at = (files.get('images/install.img')?.block ?? 0) * 2048
+  bytes[at] = (bytes[at] ?? 0) ^ 1
+  const { trees, unpack } = world(bytes)
+  expect((await unpack()).trees[0]?.release).toMatchObject({
+    outcome: 'refused',
+    findings: [{ path: 'images/install.img' }, { severity: 'warning' }],
+  })
+  expect(readdirSync(trees)).toEqual(['.treeboot'])
+})
+
+test('an image that is cut off says so before anything is written', async () => {
+  const { bytes } = writeIso(shape({ big: Buffer.alloc(2 << 20, 7), last: 'the last file' }))
+  const { unpack, trees } = world(bytes.subarray(0, bytes.length - (1 << 20)))
+  await expect(unpack()).rejects.toThrow(/is cut off: its last 1048576 bytes are missing/)
+  expect(existsSync(join(trees, id))).toBe(false)
+})
+
+test('interrupted, nothing is visible; begun again, what is there is passed over; kept as an image, it begins anew', async () => {
+  const more = Object.fromEntries(Array.from({ length: 20 }, (_, n) => [`more/${n}`, `file ${n}`]))
+  const { trees, store, file, unpack } = world(writeIso(shape(more)).bytes)
+  const aborter = new AbortController()
+  const onProgress = ({ files = 0 }) => {
+    if (files >= 12) aborter.abort()
+  }
+  await expect(unpack({ signal: aborter.signal, onProgress })).rejects.toThrow()
+  expect(readdirSync(trees)).toEqual(['.treeboot'])
+  const incoming = join(trees, '.treeboot/incoming')
+  const begun = join(incoming, readdirSync(incoming)[0] ?? '', 'tree')
+  const inodes = namesBelow(begun).map((path) => lstatSync(join(begun, path)).ino)
+  expect(inodes.length).toBeGreaterThan(8)
+  expect(inodes.length).toBeLessThan(24)
+  const second = await unpack()
+  expect(second.resumed).toBe(true)
+  const now = namesBelow(join(trees, id)).map((path) => lstatSync(join(trees, id, path)).ino)
+  expect(now).toHaveLength(24)
+  expect(now).toEqual(expect.arrayContaining(inodes))
+
+  await expect(unpack({ signal: AbortSignal.abort(), id: 'kept' })).rejects.toThrow()
+  const kept = await importLocal(store, file, { id: 'kept' })
+  expect(kept.resumed).toBe(false)
+  expect(kept.trees.map(({ release }) => release)).toMatchObject([{ record: { kind: 'iso', files: 1 } }])
+})

@@ -1,0 +1,328 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { diskSource } from '../../../server/files/disk.ts'
+import { fetchFile } from '../../../server/intake/mirror/fetch-file.ts'
+import { httpUpstream, namesOnPage } from '../../../server/intake/mirror/http-upstream.ts'
+import { type MirrorOptions, mirrorTree } from '../../../server/intake/mirror/mirror-tree.ts'
+import { UpstreamPool } from '../../../server/intake/mirror/upstream-pool.ts'
+import { FtpDoor } from '../../../server/protocols/ftp/door.ts'
+import { VersionStore } from '../../../server/versions/version-store.ts'
+import { moodyServer } from '../../support/moody-server.ts'
+import { makeRepository, somePackages } from '../../support/rpm-repository.ts'
+import { tarOf } from '../../support/tar.ts'
+import {
+  imagesOfTree,
+  makeTree,
+  temporaryFolder,
+  treeinfoText,
+  writeBelow,
+} from '../../support/tree-folder.ts'
+
+async function world() {
+  const base = temporaryFolder()
+  const upstream = join(base, 'upstream')
+  const trees = join(base, 'trees')
+  mkdirSync(upstream)
+  mkdirSync(trees)
+  const server = await moodyServer(upstream)
+  const { pauses, ...fetching } = scriptedWaiting()
+  const store = new VersionStore(trees)
+  const mirror = (path: string, options: MirrorOptions = {}) =>
+    mirrorTree(store, [`${server.url}${path}`], { fetching, ...options })
+  return { base, upstream, trees, server, store, pauses, mirror, fetching }
+}
+
+/** Time goes on only by waiting. */
+function scriptedWaiting() {
+  const pauses: number[] = []
+  let nowMs = 1_000_000
+  const pause = async (ms: number) => {
+    pauses.push(ms)
+    nowMs += ms
+  }
+  return { pauses, pause, chance: () => 1, clock: () => nowMs }
+}
+
+const filesBelow = (folder: string) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => statSync(join(folder, name)).isFile())
+    .sort()
+
+function expectSame(a: string, b: string, files = filesBelow(a)) {
+  for (const file of files)
+    expect(readFileSync(join(b, file)).equals(readFileSync(join(a, file))), file).toBe(true)
+}
+
+test('what the descriptors name is fetched, and nothing else', async () => {
+  const { upstream, trees, mirror, server } = await world()
+  makeTree(join(upstream, 'f'))
+  makeRepository(join(upstream, 'f'), somePackages(20))
+  writeBelow(upstream, 'f/Packages/unnamed.rpm', 'nobody names it')
+  const { trees: found } = await mirror('/f/')
+  expect(found[0]).toMatchObject({
+    id: 'fedora-40-server-x86_64',
+    release: { outcome: 'published', findings: [] },
+  })
+  const tree = join(trees, 'fedora-40-server-x86_64')
+  expect(filesBelow(tree)).toEqual(
+    filesBelow(join(upstream, 'f')).filter((name) => !name.includes('unnamed')),
+  )
+  expectSame(tree, join(upstream, 'f'))
+  expect(server.requests.some((line) => line.includes('unnamed'))).toBe(false)
+})
+
+test('repositories beside the tree come along, and the references stay true', async () => {
+  const { upstream, trees, mirror } = await world()
+  const os = '9/BaseOS/x86_64/os'
+  const extra =
+    '\n[variant-AppStream]\nid = AppStream\nuid = AppStream\nname = AppStream\ntype = variant\nrepository = ../../../AppStream/x86_64/os\n'
+  makeTree(join(upstream, os), { extra, family: 'AlmaLinux', version: '9.4' })
+  makeRepository(join(upstream, os), somePackages(3))
+  makeRepository(join(upstream, '9/AppStream/x86_64/os'), somePackages(4, 'q'))
+  const { trees: found } = await mirror(`/${os}`, { id: 'alma' })
+  expect(found[0]?.release).toMatchObject({ outcome: 'published', findings: [] })
+  expectSame(join(upstream, '9'), join(trees, 'alma'))
+})
+
+test('broken, cut, lying and busy: it tries again, goes on where it stopped, waits as asked, and ends with the same bytes', async () => {
+  const { upstream, trees, mirror, server, pauses } = await world()
+  makeTree(join(upstream, 'f'))
+  writeBelow(upstream, 'f/images/install.img', 'second stage of 40\n')
+  server.mood = (path, time) => {
+    if (path.endsWith('vmlinuz') && time === 1) return { kind: 'status', status: 503, retryAfter: '7' }
+    if (path.endsWith('vmlinuz') && time === 2) return { kind: 'status', status: 429 }
+    if (path.endsWith('install.img') && time === 1) return { kind: 'cut', after: 6 }
+    if (path.endsWith('initrd.img') && time === 1) return { kind: 'flip' }
+    return undefined
+  }
+  const { trees: found } = await mirror('/f')
+  expect(found[0]?.release.outcome).toBe('published')
+  expectSame(join(upstream, 'f'), join(trees, 'fedora-40-server-x86_64'))
+  expect(pauses).toContain(7000)
+  expect(server.requests).toContain('GET /f/images/install.img bytes=6-')
+})
+
+test('an upstream that stays damaged is not published, unless that is accepted; every such file is named', async () => {
+  const { upstream, trees, mirror, server } = await world()
+  makeTree(join(upstream, 'f'))
+  makeRepository(join(upstream, 'f'), somePackages(5))
+  rmSync(join(upstream, 'f/Packages/p/p4-1-1.noarch.rpm'))
+  server.mood = (path) => (/install\.img|p2-1/.test(path) ? { kind: 'flip' } : undefined)
+  await expect(mirror('/f')).rejects.toThrow(
+    /^the upstream has 2 files with other bytes.*(install.img.*p2-1-1|p2-1-1.*install.img)/s,
+  )
+  expect(readdirSync(trees)).toEqual(['.treeboot'])
+  const { trees: accepted, notes } = await mirror('/f', { accept: { by: 'root', why: 'known' } })
+  expect(notes.toSorted()).toEqual([
+    expect.stringMatching(/^Packages\/p\/p2-1-1.* is damaged: sha256 expected/),
+    'Packages/p/p4-1-1.noarch.rpm is named, and the upstream does not have it',
+    expect.stringMatching(/^images\/install\.img .*is damaged: sha256 expected/),
+  ])
+  expect(accepted[0]?.release).toMatchObject({ outcome: 'published', record: { accepted: { why: 'known' } } })
+})
+
+test('several mirrors: another one has what the first lacks or has damaged', async () => {
+  const { upstream, trees, store, server, fetching } = await world()
+  makeTree(join(upstream, 'bad'))
+  makeTree(join(upstream, 'good'))
+  server.mood = (path) => {
+    if (path === '/bad/images/install.img') return { kind: 'flip' }
+    if (path === '/bad/images/pxeboot/vmlinuz') return { kind: 'status', status: 404 }
+    return undefined
+  }
+  const urls = [`${server.url}/bad/`, `${server.url}/good/`]
+  const { trees: found } = await mirrorTree(store, urls, { fetching, id: 'f' })
+  expect(found[0]?.release.outcome).toBe('published')
+  expectSame(join(upstream, 'good'), join(trees, 'f'))
+})
+
+test('a later version shares by hard links what the earlier has; with nothing new nothing is published', async () => {
+  const { upstream, trees, store, mirror, server } = await world()
+  makeTree(join(upstream, 'f'))
+  makeRepository(join(upstream, 'f'), somePackages(10))
+  await mirror('/f', { id: 'f' })
+  expect((await mirror('/f', { id: 'f' })).unchanged).toBe(true)
+  expect(await store.versions('f')).toHaveLength(1)
+  const packages = somePackages(11)
+  makeRepository(join(upstream, 'f'), packages)
+  server.requests.length = 0
+  const again = await mirror('/f', { id: 'f' })
+  expect(again.unchanged).toBe(false)
+  expect(server.requests.filter((line) => line.includes('/Packages/'))).toEqual([
+    'GET /f/Packages/p/p10-1-1.noarch.rpm',
+  ])
+  const inode = (version: number, path: string) =>
+    statSync(join(trees, '.treeboot/versions/f', String(version), path)).ino
+  expect(inode(2, 'Packages/p/p3-1-1.noarch.rpm')).toBe(inode(1, 'Packages/p/p3-1-1.noarch.rpm'))
+})
+
+test('boot-only takes what boots and remembers where the rest is', async () => {
+  const { upstream, trees, store, mirror } = await world()
+  makeTree(join(upstream, 'f'))
+  makeRepository(join(upstream, 'f'), somePackages(10))
+  const { trees: found } = await mirror('/f/', { id: 'f', bootOnly: true })
+  expect(found[0]?.release.outcome).toBe('published')
+  expect(filesBelow(join(trees, 'f'))).toEqual(['.treeinfo', ...Object.keys(imagesOfTree())].sort())
+  expect((await store.versions('f'))[0]?.upstream).toMatch(/^http:.*\/f\/$/)
+})
+
+test('a tree without .treeinfo is fetched by its index pages', async () => {
+  const { upstream, trees, mirror } = await world()
+  writeBelow(upstream, 'd/debian-installer/amd64/linux', 'kernel')
+  writeBelow(upstream, 'd/debian-installer/amd64/initrd.gz', 'initrd')
+  writeBelow(upstream, 'd/version.info', 'Debian version:  12 (bookworm)\n')
+  const { trees: found } = await mirror('/d/', { id: 'd' })
+  expect(found[0]?.release.outcome).toBe('published')
+  expectSame(join(upstream, 'd'), join(trees, 'd'))
+})
+
+test('a listing that the upstream is too busy for is asked for again: never half a tree', async () => {
+  const { upstream, trees, mirror, server, pauses } = await world()
+  writeBelow(upstream, 'd/debian-installer/amd64/linux', 'kernel')
+  writeBelow(upstream, 'd/debian-installer/amd64/initrd.gz', 'initrd')
+  writeBelow(upstream, 'd/debian-installer/amd64/boot-screens/f1.txt', 'help')
+  writeBelow(upstream, 'd/version.info', 'Debian version:  12 (bookworm)\n')
+  server.mood = (path, time) => {
+    if (path.endsWith('/boot-screens/') && time === 1) return { kind: 'status', status: 503, retryAfter: '9' }
+    return path.endsWith('/.treeinfo') ? { kind: 'status', status: 403 } : undefined
+  }
+  const { trees: found } = await mirror('/d/', { id: 'd' })
+  expect(found[0]?.release.outcome).toBe('published')
+  expect(pauses).toEqual([9000])
+  expectSame(join(upstream, 'd'), join(trees, 'd'))
+  server.mood = (path) => (path.endsWith('/boot-screens/') ? { kind: 'status', status: 503 } : undefined)
+  await expect(mirror('/d/', { id: 'e' })).rejects.toThrow(
+    '/d/debian-installer/amd64/boot-screens/ answers 503',
+  )
+  expect(existsSync(join(trees, 'e'))).toBe(false)
+})
+
+test('a mirror that is down is not asked for every file', async () => {
+  const { upstream, trees, store, server, fetching, pauses } = await world()
+  makeTree(join(upstream, 'f'))
+  makeRepository(join(upstream, 'f'), somePackages(40))
+  server.mood = (path) =>
+    path.startsWith('/down/') ? { kind: 'status', status: 503, retryAfter: '60' } : undefined
+  const urls = [`${server.url}/down/`, `${server.url}/f/`]
+  const { trees: found } = await mirrorTree(store, urls, { fetching, id: 'f' })
+  expect(found[0]?.release.outcome).toBe('published')
+  expect(server.requests.filter((line) => line.includes(' /down/'))).toEqual(['GET /down/.treeinfo'])
+  expect(pauses).toEqual([])
+  expectSame(join(upstream, 'f'), join(trees, 'f'))
+})
+
+test('the same over FTP, by listing where there is no .treeinfo', async () => {
+  const { upstream, trees, store, fetching } = await world()
+  makeTree(join(upstream, 'f'))
+  makeRepository(join(upstream, 'f'), somePackages(8))
+  writeBelow(upstream, 'd/debian-installer/amd64/linux', 'kernel')
+  writeBelow(upstream, 'd/debian-installer/amd64/initrd.gz', 'initrd')
+  writeBelow(upstream, 'd/version.info', 'Debian version:  12 (bookworm)\n')
+  const door = new FtpDoor({
+    bind: '127.0.0.1',
+    port: 0,
+    source: diskSource(upstream),
+    events: () => undefined,
+  })
+  await door.start()
+  onTestFinished(() => door.stop())
+  const base = `ftp://127.0.0.1:${door.address?.port}`
+  for (const id of ['f', 'd']) {
+    const { trees: found } = await mirrorTree(store, [`${base}/${id}/`], { fetching, id })
+    expect(found[0]?.release.outcome).toBe('published')
+    expectSame(join(upstream, id), join(trees, id))
+  }
+  expect((await mirrorTree(store, [`${base}/f/`], { fetching, id: 'f' })).unchanged).toBe(true)
+})
+
+test('begun again without digests, whole files are not fetched twice, and changed ones are', async () => {
+  const { upstream, trees, server, store, mirror, fetching } = await world()
+  for (let n = 0; n < 12; n++) writeBelow(upstream, `d/more/${n}`, `file ${n} ${'x'.repeat(100)}`)
+  writeBelow(upstream, 'd/debian-installer/amd64/linux', 'kernel')
+  writeBelow(upstream, 'd/debian-installer/amd64/initrd.gz', 'initrd')
+  writeBelow(upstream, 'd/version.info', 'Debian version:  12 (bookworm)\n')
+  server.mood = (path) => (path.endsWith('version.info') ? { kind: 'status', status: 500 } : undefined)
+  await expect(mirrorTree(store, [`${server.url}/d/`], { fetching, id: 'd' })).rejects.toThrow('version.info')
+  const first = server.requests.filter((line) => /\/more\/\d+$/.test(line))
+  expect(first.length).toBeGreaterThan(3)
+  writeBelow(upstream, 'd/more/3', 'another file, and longer than the one before it was: '.repeat(4))
+  server.mood = () => undefined
+  server.requests.length = 0
+  expect((await mirror('/d/', { id: 'd' })).trees[0]?.release.outcome).toBe('published')
+  for (const line of first) {
+    const again = server.requests.filter((each) => each.startsWith(`${line} `) || each === line)
+    expect(again).toEqual([expect.stringMatching(/ bytes=\d+-$/)])
+  }
+  expectSame(join(upstream, 'd'), join(trees, 'd'))
+})
+
+test('a URL of an archive brings in what is in it', async () => {
+  const { upstream, mirror } = await world()
+  const entries = Object.entries({ ...imagesOfTree(), '.treeinfo': treeinfoText() }).map(([path, data]) => ({
+    path,
+    data,
+  }))
+  writeFileSync(join(upstream, 'x.bin'), tarOf(entries))
+  expect((await mirror('/x.bin')).trees[0]).toMatchObject({
+    id: 'fedora-40-server-x86_64',
+    release: { outcome: 'published' },
+  })
+  await expect(mirror('/nothing')).rejects.toThrow('is no tree (no .treeinfo, no listing) and no file either')
+})
+
+test('a part of another file is never gone on with', async () => {
+  const { base, upstream, server, fetching } = await world()
+  writeFileSync(join(upstream, 'a'), 'the new file, longer')
+  const pool = new UpstreamPool([httpUpstream(server.url)], fetching)
+  const part = join(base, 'part')
+  writeFileSync(part, 'the old')
+  writeFileSync(`${part}.from`, '"another etag"')
+  expect(await fetchFile(pool, { path: 'a' }, part)).toBe(true)
+  expect(readFileSync(part, 'utf8')).toBe('the new file, longer')
+  server.mood = () => ({ kind: 'longer' })
+  await expect(fetchFile(pool, { path: 'a', size: 20 }, join(base, 'part2'))).rejects.toThrow(
+    /goes on after the 20 bytes|ended after/,
+  )
+  await pool.close()
+})
+
+test('names on index pages: only those directly below', () => {
+  const page = `<a href="../">up</a><A HREF='a%20b'>x</A><a href="/pub/c/">c</a><a href="http://evil/x">e</a><a href="?C=S">s</a>
+<a href="%2e%2e/x">up</a><a href="d/e">deep</a><a class="k" href="f&amp;g">f</a><a href="/pub">self</a><a href="a%2fb">slash</a>`
+  expect(namesOnPage(page, new URL('http://host/pub/'))).toEqual(['a b', 'c/', 'f&g'])
+})
+
+test('killed at three instants, then finished: the same bytes, and never half a tree', async () => {
+  const { upstream, trees, server } = await world()
+  makeTree(join(upstream, 'f'))
+  makeRepository(join(upstream, 'f'), somePackages(60))
+  writeBelow(upstream, 'f/big', Buffer.alloc(300_000, 7))
+  const published = join(trees, 'fedora')
+  const script = join(import.meta.dirname, '../../support/mirror-child.ts')
+  let half = 0
+  const run = async (killAfterMs?: number) => {
+    const child = fork(script, [trees, `${server.url}/f/`, 'fedora'], {
+      execArgv: ['--import', 'tsx'],
+      stdio: 'ignore',
+    })
+    const ready = once(child, 'message')
+    const ended = once(child, 'exit')
+    await Promise.race([ready, ended])
+    const timer = killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs)
+    const watch = setInterval(() => {
+      if (existsSync(published) && filesBelow(published).length !== 66) half++
+    }, 5)
+    const [code] = await ended
+    clearTimeout(timer)
+    clearInterval(watch)
+    return code as number | null
+  }
+  for (let kills = 0; kills < 3; kills++) await run(20 + kills * 60)
+  expect(await run()).toBe(0)
+  expect(half).toBe(0)
+  expectSame(published, join(upstream, 'f'))
+  expect(readdirSync(join(trees, '.treeboot'))).toEqual(['versions'])
+}, 60_000)

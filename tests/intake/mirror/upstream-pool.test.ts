@@ -1,0 +1,120 @@
+import { expect, test } from 'vitest'
+import { Failure } from '../../../server/core/failure.ts'
+import { Trouble, type Upstream } from '../../../server/intake/mirror/upstream.ts'
+import { UpstreamPool } from '../../../server/intake/mirror/upstream-pool.ts'
+
+/** Mirrors that do what the test says; time goes on only by waiting. */
+function world(...names: string[]) {
+  const upstreams = names.map((url): Upstream => {
+    const unused = () => Promise.reject(new Error('the pool itself fetches nothing'))
+    return { url, get: unused, list: unused, close: async () => undefined }
+  })
+  let nowMs = 5_000_000
+  const pauses: number[] = []
+  const asked: string[] = []
+  const pause = async (ms: number) => {
+    pauses.push(ms)
+    const untilMs = nowMs + ms
+    // Whoever pauses in the same moment pauses at the same time.
+    await new Promise(setImmediate)
+    nowMs = Math.max(nowMs, untilMs)
+  }
+  const pool = new UpstreamPool(upstreams, { pause, chance: () => 1, clock: () => nowMs })
+  const ask = (answer: (name: string) => string | undefined, options = {}) =>
+    pool.ask(
+      'x',
+      async ({ url }) => {
+        asked.push(url)
+        return answer(url)
+      },
+      options,
+    )
+  const later = (ms: number) => {
+    nowMs += ms
+  }
+  return { ask, asked, pauses, later }
+}
+
+const busy = (retryAfterMs?: number) => new Trouble('busy', { retryAfterMs, isOfServer: true })
+const throwing = (error: Error): never => {
+  throw error
+}
+
+test('a mirror that asks for time is left in peace by every file, and the next one has them meanwhile', async () => {
+  const { ask, asked, pauses, later } = world('a', 'b')
+  const answer = (name: string) => (name === 'a' ? throwing(busy(120_000)) : 'from b')
+  for (let file = 0; file < 5; file++) expect(await ask(answer)).toBe('from b')
+  later(119_000)
+  await ask(answer)
+  expect(asked).toEqual(['a', 'b', 'b', 'b', 'b', 'b', 'b'])
+  expect(pauses).toEqual([])
+  later(2000)
+  expect(await ask(() => 'well again')).toBe('well again')
+  expect(asked.at(-1)).toBe('a')
+})
+
+test('the only mirror is waited for as long as it asks, and not for longer than five minutes', async () => {
+  const { ask, asked, pauses } = world('a')
+  const times = [7000, 3_600_000]
+  const answer = () => {
+    const wait = times.shift()
+    return wait === undefined ? 'at last' : throwing(busy(wait))
+  }
+  expect(await ask(answer)).toBe('at last')
+  expect(pauses).toEqual([7000, 300_000])
+  expect(asked).toHaveLength(3)
+})
+
+test('one that does not say how long is asked ever more rarely; six files that meet the same trouble count as one', async () => {
+  const { ask, pauses } = world('a')
+  await expect(ask(() => throwing(busy()))).rejects.toThrow('x could not be fetched; the last try: busy')
+  expect(pauses).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 32_000])
+  const six = world('a')
+  let failures = 6
+  const answer = () => (failures-- > 0 ? throwing(busy()) : 'well')
+  expect(await Promise.all(Array.from({ length: 6 }, () => six.ask(answer)))).toEqual(Array(6).fill('well'))
+  expect(Math.max(...six.pauses)).toBe(500)
+})
+
+test('what is damaged at one mirror comes from another, and is given up when it is damaged everywhere', async () => {
+  const { ask, asked } = world('a', 'b')
+  const damaged = new Failure('invalid-data', 'x is damaged')
+  expect(await ask((name) => (name === 'a' ? throwing(damaged) : 'good'))).toBe('good')
+  expect(asked).toEqual(['a', 'b'])
+  await expect(ask(() => throwing(damaged))).rejects.toThrow('x is damaged')
+  expect(asked.slice(2).sort()).toEqual(['a', 'a', 'b', 'b'])
+})
+
+test('one file that cannot be had does not keep the others from its server', async () => {
+  const { ask, asked, pauses } = world('a')
+  let first = true
+  const odd = new Trouble('answers 500')
+  const slow = ask(() => {
+    if (!first) return 'second try'
+    first = false
+    throw odd
+  })
+  expect(await ask(() => 'at once')).toBe('at once')
+  expect(await slow).toBe('second try')
+  expect(asked).toEqual(['a', 'a', 'a'])
+  expect(pauses).toEqual([500])
+})
+
+test('a refusal is no reason to ask again; for what need not be there it means that it is not', async () => {
+  const { ask, asked, pauses } = world('a', 'b')
+  const refusal = new Failure('forbidden', 'a answers 403')
+  const answer = (name: string) => (name === 'a' ? throwing(refusal) : undefined)
+  await expect(ask(answer)).rejects.toThrow('a answers 403')
+  expect(await ask(answer, { isOptional: true })).toBeUndefined()
+  expect(await ask(() => undefined)).toBeUndefined()
+  expect([asked.length, pauses.length]).toEqual([6, 0])
+})
+
+test('what need not be there is not waited for when another mirror has none; what must be there is', async () => {
+  const { ask, pauses } = world('a', 'b')
+  const answer = (name: string) => (name === 'a' ? throwing(busy(90_000)) : undefined)
+  expect(await ask(answer, { isOptional: true })).toBeUndefined()
+  expect(pauses).toEqual([])
+  expect(await ask((name) => (name === 'a' ? 'only there' : undefined))).toBe('only there')
+  expect(pauses).toEqual([90_000])
+})

@@ -1,0 +1,48 @@
+import { join } from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import type { Event } from '../../../server/events/bus.ts'
+import { cleanPath } from '../../../server/files/path.ts'
+import { Uploads } from '../../../server/intake/uploads/uploads.ts'
+import { imagesOfTree, temporaryFolder, treeinfoText } from '../../support/tree-folder.ts'
+
+async function receiving() {
+  const base = temporaryFolder()
+  const events: Event[] = []
+  const uploads = new Uploads({
+    trees: () => join(base, 'trees'),
+    events: (event) => events.push(event),
+    quietMs: 60,
+  })
+  await uploads.start()
+  onTestFinished(() => uploads.stop())
+  const put = async (path: string, text: string) => {
+    const place = cleanPath(path)
+    await uploads.makeFolders(cleanPath(path.slice(0, path.lastIndexOf('/'))))
+    const file = await uploads.openForWriting(place, 0)
+    await file.write(Buffer.from(text))
+    await file.close('complete')
+  }
+  const told = () =>
+    vi.waitFor(() => events.find((event) => event.type === 'publish') ?? expect.fail('quiet'))
+  return { uploads, put, told }
+}
+
+test('what a document vouches for is published when nothing more comes', async () => {
+  const { put, told } = await receiving()
+  const files = { ...imagesOfTree({ version: '40' }), '.treeinfo': treeinfoText({ version: '40' }) }
+  for (const [path, text] of Object.entries(files)) await put(`/fedora-40/${path}`, text)
+  expect(await told()).toMatchObject({ id: 'fedora-40', outcome: 'published' })
+})
+
+test('a folder that nothing vouches for may be half of a tree: it waits for a word', async () => {
+  const { uploads, put, told } = await receiving()
+  await put('/half/.disk/info', 'Ubuntu-Server 24.04 LTS "Noble Numbat" - Release amd64 (20240423)\n')
+  await put('/half/casper/vmlinuz', 'kernel')
+  await put('/half/casper/initrd', 'initrd')
+  expect(await told()).toMatchObject({
+    id: 'half',
+    outcome: 'refused',
+    lines: [expect.stringContaining('nobody can tell whether all of it has come; publish it yourself')],
+  })
+  expect(await uploads.publish(cleanPath('/half'))).toMatchObject({ outcome: 'published' })
+})

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto'
+import { readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test, vi } from 'vitest'
+import { type Stamp, stampOf } from '../../server/catalog/scan/listing-source.ts'
+import type { DigestAlgorithm } from '../../server/core/tree/tree.ts'
+import { digestFile, Verifier } from '../../server/verify/background.ts'
+import { VerifyCache } from '../../server/verify/verify-cache.ts'
+import { temporaryFolder, writeBelow } from '../support/tree-folder.ts'
+
+async function existing(file: string): Promise<Stamp> {
+  const stamp = await stampOf(file)
+  if (!stamp) throw new Error(`${file} is not there`)
+  return stamp
+}
+
+const hexOf = (algorithm: string, data: string | Uint8Array): string =>
+  createHash(algorithm).update(data).digest('hex')
+
+test.each<DigestAlgorithm>(['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512'])(
+  '%s of a file',
+  async (algorithm) => {
+    const folder = temporaryFolder()
+    const bytes = Buffer.alloc(2_500_000, 'kernel')
+    writeBelow(folder, 'vmlinuz', bytes)
+    expect(await digestFile(join(folder, 'vmlinuz'), algorithm)).toBe(hexOf(algorithm, bytes))
+  },
+)
+
+test('what is not known is computed once, however many ask, and then known', async () => {
+  const folder = temporaryFolder()
+  writeBelow(folder, 'vmlinuz', 'kernel')
+  const told: string[] = []
+  const verifier = new Verifier(new VerifyCache(folder), (file) => told.push(file))
+  verifier.start()
+  const stamp = await existing(join(folder, 'vmlinuz'))
+  const right = {
+    path: 'vmlinuz',
+    stamp,
+    expected: { algorithm: 'sha256', hex: hexOf('sha256', 'kernel') },
+  } as const
+  const wrong = { path: 'vmlinuz', stamp, expected: { algorithm: 'sha256', hex: 'ab' } } as const
+  expect(verifier.check([right, wrong], true).unverified).toEqual(['vmlinuz', 'vmlinuz'])
+  await vi.waitFor(() => expect(told).toEqual([stamp.file]))
+  expect(verifier.check([right, wrong], true)).toEqual({
+    unverified: [],
+    damaged: [{ path: 'vmlinuz', expected: wrong.expected, found: right.expected.hex }],
+  })
+  expect(verifier.idle).toBe(true)
+})
+
+test('a changed file is unknown again', async () => {
+  const folder = temporaryFolder()
+  const file = join(folder, 'vmlinuz')
+  writeFileSync(file, 'kernel')
+  const cache = new VerifyCache(folder)
+  cache.set(await existing(file), 'sha256', 'aa')
+  expect(cache.get(await existing(file), 'sha256')).toBe('aa')
+  expect(cache.get(await existing(file), 'md5')).toBeUndefined()
+  utimesSync(file, 1, 1)
+  expect(cache.get(await existing(file), 'sha256')).toBeUndefined()
+})
+
+test('digests outlive the process', async () => {
+  const folder = temporaryFolder()
+  writeBelow(folder, 'vmlinuz', 'kernel')
+  const stamp = await existing(join(folder, 'vmlinuz'))
+  const data = join(folder, 'data')
+  const before = new VerifyCache(data)
+  before.set(stamp, 'sha256', 'aa')
+  before.set(stamp, 'md5', 'bb')
+  await before.save()
+  const after = new VerifyCache(data)
+  expect(await after.load()).toBeUndefined()
+  expect([after.get(stamp, 'sha256'), after.get(stamp, 'md5')]).toEqual(['aa', 'bb'])
+})
+
+test.each(['', '{', '[]', 'null', '{"version":2,"files":{}}', '{"version":1,"files":{"/a":{"size":"1"}}}'])(
+  'a damaged file of digests (%j) is ignored with a word',
+  async (text) => {
+    const folder = temporaryFolder()
+    writeBelow(folder, 'verified.json', text)
+    const cache = new VerifyCache(folder)
+    expect(await cache.load()).toContain('verified.json is damaged')
+    cache.set({ ...(await existing(join(folder, 'verified.json'))) }, 'md5', 'aa')
+    await cache.save()
+    expect(JSON.parse(readFileSync(join(folder, 'verified.json'), 'utf8')).version).toBe(1)
+  },
+)
+
+test('without a file of digests there is nothing to tell', async () => {
+  expect(await new VerifyCache(join(temporaryFolder(), 'none')).load()).toBeUndefined()
+})

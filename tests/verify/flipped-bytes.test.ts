@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { diskSource } from '../../server/files/disk.ts'
+import { rootPath } from '../../server/files/path.ts'
+import { auditTree } from '../../server/verify/verify-tree.ts'
+import { makeRepository, somePackages } from '../support/rpm-repository.ts'
+import { imagesOfTree, keptFolder, namesBelow, treeinfoText, writeBelow } from '../support/tree-folder.ts'
+
+/**
+ * A tree of 500 files whose documents cover each other as a disc's do: SHA256SUMS names every file, `.treeinfo` names
+ * its images and `repomd.xml`, which names `primary.xml.gz`, which names the packages.
+ */
+const kept = keptFolder()
+const folder = kept.path
+const sha256 = (path: string) =>
+  createHash('sha256')
+    .update(readFileSync(join(folder, path)))
+    .digest('hex')
+const list = 'SHA256SUMS'
+let files: readonly string[] = []
+
+beforeAll(() => {
+  for (const [path, text] of Object.entries(imagesOfTree())) writeBelow(folder, path, text)
+  makeRepository(folder, somePackages(493))
+  const repomd = 'repodata/repomd.xml'
+  const treeinfo = treeinfoText().replace(
+    '[checksums]\n',
+    `[checksums]\n${repomd} = sha256:${sha256(repomd)}\n`,
+  )
+  writeBelow(folder, '.treeinfo', treeinfo)
+  files = namesBelow(folder)
+  writeBelow(folder, list, files.map((path) => `${sha256(path)}  ${path}\n`).join(''))
+})
+afterAll(() => kept.remove())
+
+const audit = () => auditTree(diskSource(folder), rootPath, 'tree', { packages: true })
+
+/** Flips one bit of a byte in each of these files, looks, and puts it back. */
+async function withFlips<T>(
+  flips: readonly { path: string; at: number; bit: number }[],
+  look: () => Promise<T>,
+): Promise<T> {
+  const whole = new Map(flips.map(({ path }) => [path, readFileSync(join(folder, path))]))
+  for (const { path, at, bit } of flips) {
+    const bytes = Buffer.from(whole.get(path) ?? '')
+    bytes[at] = (bytes[at] ?? 0) ^ (1 << bit)
+    writeFileSync(join(folder, path), bytes)
+  }
+  try {
+    return await look()
+  } finally {
+    for (const [path, bytes] of whole) writeFileSync(join(folder, path), bytes)
+  }
+}
+
+const sizeOf = (path: string) => readFileSync(join(folder, path)).length
+
+test('the tree is whole, and has 500 files', async () => {
+  expect(files.length + 1).toBe(500)
+  expect(await audit()).toMatchObject({ findings: [], files: 499 })
+})
+
+test.each([
+  ['first', () => 0],
+  ['last', (size: number) => size - 1],
+  ['middle', (size: number) => size >> 1],
+])('the %s byte of any file', async (_, place) => {
+  // Those that name others are taken one by one below: what they say of others changes with them.
+  const targets = files.filter((path) => path !== '.treeinfo' && !path.startsWith('repodata/'))
+  const flips = targets.map((path, n) => ({ path, at: place(sizeOf(path)), bit: n % 8 }))
+  const { findings } = await withFlips(flips, audit)
+  expect(findings.map(({ path }) => path)).toEqual(targets)
+  for (const { message } of findings)
+    expect(message).toMatch(/^is damaged: sha256 is [0-9a-f]{64}; .* says [0-9a-f]{64}$/)
+})
+
+test('any one byte anywhere, and those of the documents above all', async () => {
+  const documents = files.filter((path) => path === '.treeinfo' || path.startsWith('repodata/'))
+  const path = fc.oneof(fc.constantFrom(...files), fc.constantFrom(...documents))
+  const place = fc.oneof(fc.constantFrom(0, 1), fc.double({ min: 0, max: 1, noNaN: true }))
+  await fc.assert(
+    fc.asyncProperty(path, place, fc.nat(7), async (path, place, bit) => {
+      const at = Math.floor(place * (sizeOf(path) - 1))
+      const { findings } = await withFlips([{ path, at, bit }], audit)
+      expect(findings.filter((each) => each.severity === 'error').map((each) => each.path)).toContain(path)
+    }),
+    { numRuns: 40 },
+  )
+})
+
+test('any one byte of the list itself that changes what it says: the list is named', async () => {
+  const text = readFileSync(join(folder, list))
+  const isLetterOfDigest = (at: number) =>
+    /[a-f]/i.test(String.fromCharCode(text[at] ?? 0)) && text.lastIndexOf('\n', at) + 65 > at
+  await fc.assert(
+    fc.asyncProperty(fc.nat(text.length - 1), fc.nat(7), async (at, bit) => {
+      // `a` and `A` are the same digit.
+      fc.pre(bit !== 5 || !isLetterOfDigest(at))
+      const { findings } = await withFlips([{ path: list, at, bit }], audit)
+      expect(findings.some((each) => each.path === list || each.message.includes(list))).toBe(true)
+    }),
+    { numRuns: 40 },
+  )
+})
+
+test('a path that no file can have is a finding of the document, and stops nothing', async () => {
+  const text = readFileSync(join(folder, '.treeinfo'), 'utf8')
+  const bad = text
+    .replace('kernel = images', 'kernel = \u0001images')
+    .replace('repository = .', 'repository = \u0001')
+  writeBelow(folder, '.treeinfo', bad)
+  const { findings } = await audit()
+  writeBelow(folder, '.treeinfo', text)
+  const messages = findings.map(({ path, message }) => `${path} ${message}`)
+  expect(messages).toEqual(
+    expect.arrayContaining([
+      expect.stringContaining('the descriptor names "\\u0001", which is no path'),
+      expect.stringContaining('the descriptor names "\\u0001images/pxeboot/vmlinuz", which is no path'),
+      expect.stringContaining('.treeinfo is damaged: sha256'),
+    ]),
+  )
+})

@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { failureKind } from '../../server/core/failure.ts'
+import { diskSource } from '../../server/files/disk.ts'
+import { cleanPath, rootPath } from '../../server/files/path.ts'
+import { unpacked } from '../../server/files/unpack.ts'
+import { isChecksumList, parseChecksumList } from '../../server/verify/documents/checksum-list.ts'
+import { readPackages } from '../../server/verify/documents/primary.ts'
+import { parseRepomd } from '../../server/verify/documents/repomd.ts'
+import { auditTree } from '../../server/verify/verify-tree.ts'
+import { makeRepository, somePackages } from '../support/rpm-repository.ts'
+import { makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
+
+const audit = (folder: string, packages = true) =>
+  auditTree(diskSource(folder), rootPath, 'tree', { packages })
+
+describe('a tree of 500 files', () => {
+  const build = () => {
+    const folder = temporaryFolder()
+    makeTree(folder)
+    makeRepository(folder, somePackages(490))
+    writeBelow(folder, 'extra/notes', 'a file')
+    const digest = createHash('sha256').update('a file').digest('hex')
+    writeBelow(folder, 'extra/SHA256SUMS', `${digest} *./notes\n`)
+    return folder
+  }
+
+  test('is whole, and every byte of it counts: one flipped byte anywhere is found and named', async () => {
+    const folder = build()
+    expect((await audit(folder)).findings).toEqual([])
+    const files = readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((item) => item.isFile())
+      .map((item) => join(item.parentPath, item.name).slice(folder.length + 1))
+    expect(files.length).toBeGreaterThan(496)
+    const documents = ['.treeinfo', 'extra/SHA256SUMS', 'repodata/repomd.xml']
+    const targets = files.filter((file) => !documents.includes(file))
+    for (const path of [targets[0], targets[137], targets[300], ...targets.slice(-4)]) {
+      const file = join(folder, path ?? '')
+      const whole = readFileSync(file)
+      const flipped = Buffer.from(whole)
+      flipped[flipped.length >> 1] = (flipped[flipped.length >> 1] ?? 0) ^ 1
+      writeFileSync(file, flipped)
+      const { findings } = await audit(folder)
+      expect(findings.filter(({ severity }) => severity === 'error').map((each) => each.path)).toContain(path)
+      writeFileSync(file, whole)
+    }
+  })
+
+  test('without packages only what installers fetch first is read', async () => {
+    const folder = build()
+    rmSync(join(folder, 'Packages'), { recursive: true })
+    expect((await audit(folder, false)).findings).toEqual([])
+    expect((await audit(folder)).findings).toHaveLength(490)
+  })
+
+  test('a file cut short, a file gone, a repository cut short: each is named with who says so', async () => {
+    const folder = build()
+    truncateSync(join(folder, 'Packages/p/p3-1-1.noarch.rpm'), 4)
+    rmSync(join(folder, 'images/pxeboot/initrd.img'))
+    const messages = (await audit(folder)).findings.map(({ path, message }) => `${path} ${message}`)
+    expect(messages.sort()).toEqual([
+      expect.stringMatching(
+        /^Packages\/p\/p3-1-1.noarch.rpm has 4 bytes; repodata\/.*-primary.xml.gz says 15$/,
+      ),
+      'images/pxeboot/initrd.img is missing (named by .treeinfo)',
+      'images/pxeboot/initrd.img is missing, and a boot rests on it',
+    ])
+  })
+})
+
+test('a repository beside the tree is audited with it', async () => {
+  const base = temporaryFolder()
+  const tree = join(base, 'BaseOS/x86_64/os')
+  const extra =
+    '\n[variant-AppStream]\nid = AppStream\nuid = AppStream\nname = AppStream\ntype = variant\nrepository = ../../../AppStream/x86_64/os\n'
+  makeTree(tree, { extra })
+  makeRepository(tree, somePackages(3))
+  makeRepository(join(base, 'AppStream/x86_64/os'), somePackages(3, 'q'))
+  const at = cleanPath('/BaseOS/x86_64/os')
+  const look = () => auditTree(diskSource(base), at, 'el', { packages: true })
+  expect((await look()).findings).toEqual([])
+  writeBelow(base, 'AppStream/x86_64/os/Packages/q/q1-1-1.noarch.rpm', 'package q2 x\n')
+  expect((await look()).findings.map(({ path }) => path)).toEqual([
+    '../../../AppStream/x86_64/os/Packages/q/q1-1-1.noarch.rpm',
+  ])
+})
+
+test("Debian's Release, Packages and SHA256SUMS are followed", async () => {
+  const folder = temporaryFolder()
+  const sha256 = (data: string | Uint8Array) => createHash('sha256').update(data).digest('hex')
+  const deb = 'a package'
+  writeBelow(folder, 'pool/main/a/a.deb', deb)
+  const packages = `Package: a\nFilename: pool/main/a/a.deb\nSize: ${deb.length}\nSHA256: ${sha256(deb)}\n`
+  const packed = gzipSync(packages)
+  writeBelow(folder, 'dists/bookworm/main/binary-amd64/Packages.gz', packed)
+  const release = (data: Uint8Array) =>
+    `Suite: stable\nSHA256:\n ${sha256(packages)} ${packages.length} main/binary-amd64/Packages\n ${sha256(data)} ${data.length} main/binary-amd64/Packages.gz\n`
+  writeBelow(folder, 'dists/bookworm/Release', release(packed))
+  expect(await audit(folder)).toMatchObject({ findings: [], files: 2 })
+  writeBelow(folder, 'pool/main/a/a.deb', 'A package')
+  expect((await audit(folder)).findings.map(({ path }) => path)).toEqual(['pool/main/a/a.deb'])
+})
+
+test('lists of checksums in every dialect', () => {
+  const hex = 'a'.repeat(64)
+  const { entries, odd } = parseChecksumList(
+    `-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n# x.iso: 5 bytes\nSHA256 (x.iso) = ${hex}\n${hex}  ./y z\n${hex} *w\nnonsense\n-----BEGIN PGP SIGNATURE-----\nabc\n-----END PGP SIGNATURE-----\n`,
+  )
+  expect(entries.map(({ path }) => path)).toEqual(['x.iso', './y z', 'w'])
+  expect(odd).toBe(1)
+  expect(
+    ['SHA256SUMS', 'md5sum.txt', 'CHECKSUMS', 'Fedora-40-CHECKSUM', 'x.iso.sha256'].every(isChecksumList),
+  ).toBe(true)
+  expect(['vmlinuz', 'repomd.xml', 'sums'].some(isChecksumList)).toBe(false)
+})
+
+test('primary.xml is read in pieces of any size, and a cut one is refused', async () => {
+  const folder = temporaryFolder()
+  makeRepository(folder, { 'Packages/a&b.rpm': 'x', 'Packages/c.rpm': 'yy' })
+  const name = readdirSync(join(folder, 'repodata')).find((each) => each.includes('primary')) ?? ''
+  const packed = readFileSync(join(folder, 'repodata', name))
+  const read = async (bytes: Uint8Array, step: number) => {
+    async function* pieces() {
+      for (let at = 0; at < bytes.length; at += step) yield bytes.subarray(at, at + step)
+    }
+    const found: string[] = []
+    for await (const file of readPackages(unpacked(pieces(), 'primary.xml.gz')))
+      found.push(`${file.href} ${file.size}`)
+    return found
+  }
+  for (const step of [1, 7, 100, 100_000])
+    expect(await read(packed, step)).toEqual(['Packages/a&b.rpm 1', 'Packages/c.rpm 2'])
+  await expect(read(packed.subarray(0, packed.length - 30), 50)).rejects.toThrow(/cut off|cannot be unpacked/)
+})
+
+test('repomd.xml of any bytes is read or refused, and never crashes', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.string().map((text) => `<repomd><data type="primary">${text}</data></repomd>`),
+      ),
+      (text) => {
+        try {
+          parseRepomd(text)
+        } catch (error) {
+          expect(failureKind(error)).toBe('invalid-data')
+        }
+      },
+    ),
+    { numRuns: 300 },
+  )
+})

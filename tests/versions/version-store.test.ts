@@ -1,0 +1,215 @@
+import { existsSync, linkSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { LiveTrees } from '../../server/catalog/scan/live-trees.ts'
+import type { Event } from '../../server/events/bus.ts'
+import { release } from '../../server/intake/publish-tree.ts'
+import { VerifyCache } from '../../server/verify/verify-cache.ts'
+import { planGc } from '../../server/versions/gc.ts'
+import { folderOfId, folderOfVersion } from '../../server/versions/layout.ts'
+import { VersionStore } from '../../server/versions/version-store.ts'
+import { imagesOfTree, makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
+
+function world() {
+  const base = temporaryFolder()
+  const trees = join(base, 'trees')
+  mkdirSync(join(trees, '.treeboot/incoming'), { recursive: true })
+  let nowMs = Date.UTC(2026, 0, 1)
+  const store = new VersionStore(trees, () => nowMs)
+  let staged = 0
+  const stage = (version: string): string => {
+    const folder = join(trees, '.treeboot/incoming', `job${++staged}`)
+    makeTree(folder, { version })
+    return folder
+  }
+  const publish = (id: string, version: string, replace = false) =>
+    store.publish({ id, kind: 'folder', path: stage(version), source: 'a test', replace })
+  const kernel = (id: string) => readFileSync(join(trees, id, 'images/pxeboot/vmlinuz'), 'utf8')
+  const pass = (ms: number) => {
+    nowMs += ms
+  }
+  return { base, trees, store, stage, publish, kernel, pass, now: () => nowMs }
+}
+
+const hourMs = 3_600_000
+
+test('publishing puts a version behind the name and keeps the one before', async () => {
+  const { store, publish, kernel, pass } = world()
+  await publish('fedora', '40')
+  pass(1000)
+  const second = await publish('fedora', '41')
+  expect(kernel('fedora')).toBe(imagesOfTree({ version: '41' })['images/pxeboot/vmlinuz'])
+  expect(second).toMatchObject({ id: 'fedora', version: 2, kind: 'folder', files: 4, source: 'a test' })
+  const versions = await store.versions('fedora')
+  expect(versions.map(({ version, current }) => ({ version, current }))).toEqual([
+    { version: 1, current: false },
+    { version: 2, current: true },
+  ])
+  expect(versions[0]?.retiredMs).toBe(Date.UTC(2026, 0, 1) + 1000)
+})
+
+test('rollback goes to the version before, and back again by number', async () => {
+  const { store, publish, kernel } = world()
+  await publish('a/b', '40')
+  await publish('a/b', '41')
+  expect((await store.rollback('a/b')).version).toBe(1)
+  expect(kernel('a/b')).toContain('40')
+  await expect(store.rollback('a/b', 1)).rejects.toThrow('version 1 of a/b is current already')
+  await expect(store.rollback('a/b', 7)).rejects.toThrow('a/b has no version 7; it has 1, 2')
+  expect((await store.rollback('a/b', 2)).version).toBe(2)
+  expect(kernel('a/b')).toContain('41')
+})
+
+test('a folder placed by hand is left alone, and with replace becomes an earlier version', async () => {
+  const { trees, store, publish, kernel } = world()
+  makeTree(join(trees, 'mine'), { version: '39' })
+  await expect(publish('mine', '40')).rejects.toThrow(
+    'a folder that was not published by treeboot lies at trees/mine',
+  )
+  expect(kernel('mine')).toContain('39')
+  await publish('mine', '40', true)
+  expect(kernel('mine')).toContain('40')
+  await store.rollback('mine')
+  expect(kernel('mine')).toContain('39')
+})
+
+test.each([
+  ['../x', 'empty or begins with "-"|not searched'],
+  ['.hidden', 'not searched'],
+  ['a//b', 'is empty'],
+  ['has blank', 'a blank'],
+  ['-rf', 'begins with "-"'],
+  ['a/b/c/d/e/f/g/h/i', 'deep'],
+  ['Packages', 'not searched'],
+])('refuses the id %s', async (id, why) => {
+  const { store } = world()
+  await expect(store.checkPlace(id)).rejects.toThrow(new RegExp(why))
+})
+
+test('nothing is published through a link that leads elsewhere, nor inside another tree', async () => {
+  const { base, trees, publish } = world()
+  mkdirSync(join(base, 'elsewhere'))
+  symlinkSync(join(base, 'elsewhere'), join(trees, 'link'))
+  await expect(publish('link/x', '40')).rejects.toThrow('choose another id')
+  await publish('fedora', '40')
+  await expect(publish('fedora/40', '40')).rejects.toThrow('fedora is a tree already')
+  expect(existsSync(join(base, 'elsewhere/x'))).toBe(false)
+})
+
+test('a crash between moving and switching is finished by the next start, once', async () => {
+  const { trees, store, publish, stage, kernel } = world()
+  const first = await publish('fedora', '40')
+  // As the disk is when the process dies after the move.
+  const folder = folderOfVersion(trees, 'fedora', 2)
+  const record = { ...first, version: 2 }
+  writeFileSync(join(folderOfId(trees, 'fedora'), '2.json'), JSON.stringify(record))
+  const { renameSync } = await import('node:fs')
+  renameSync(stage('41'), folder)
+  expect(kernel('fedora')).toContain('40')
+  expect(await store.recover()).toEqual(['fedora'])
+  expect(kernel('fedora')).toContain('41')
+  await store.rollback('fedora')
+  expect(await store.recover()).toEqual([])
+  expect(kernel('fedora')).toContain('40')
+})
+
+test('gc spares the current version, the one to roll back to, pinned and recent ones, and counts shared files once', async () => {
+  const { trees, store, publish, pass, now } = world()
+  for (const version of ['38', '39', '40', '41']) {
+    await publish('fedora', version)
+    pass(2 * hourMs)
+  }
+  const big = join(folderOfVersion(trees, 'fedora', 1), 'big')
+  await writeFile(big, Buffer.alloc(1 << 20, 1))
+  linkSync(big, join(folderOfVersion(trees, 'fedora', 4), 'big'))
+  const options = { keep: 1, graceMs: 24 * hourMs, pinned: new Set<string>(), nowMs: now() }
+  expect((await planGc(store, ['fedora'], options)).remove).toEqual([])
+  const later = { ...options, nowMs: now() + 30 * hourMs, pinned: new Set(['fedora@2']) }
+  const plan = await planGc(store, ['fedora'], later)
+  expect(plan.remove.map(({ version }) => version)).toEqual([1])
+  expect(plan.stay.map(({ version, why }) => `${version.version}: ${why}`)).toEqual([
+    '3: the one to roll back to',
+    '2: a machine is installing from it',
+  ])
+  expect(plan.bytes).toBeGreaterThan(0)
+  expect(plan.bytes).toBeLessThan(1 << 20)
+  await store.remove('fedora', 1)
+  expect((await store.versions('fedora')).map(({ version }) => version)).toEqual([2, 3, 4])
+  await expect(store.remove('fedora', 4)).rejects.toThrow('what everyone sees')
+})
+
+test('a switch is never seen half: the name leads to a whole tree at every look', async () => {
+  const { trees, publish } = world()
+  await publish('fedora', '1')
+  let looks = 0
+  let done = false
+  const watcher = (async () => {
+    while (!done) {
+      const text = readFileSync(join(trees, 'fedora/.treeinfo'), 'utf8')
+      if (!lstatSync(join(trees, 'fedora')).isSymbolicLink() || !text.includes('[checksums]'))
+        throw new Error('half a tree')
+      looks++
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  })()
+  for (let version = 2; version <= 5; version++) await publish('fedora', String(version))
+  done = true
+  await watcher
+  expect(looks).toBeGreaterThan(3)
+})
+
+test('a running server shows a new version at once and never lets the tree out of ready', async () => {
+  const { base, trees, publish } = world()
+  await publish('fedora', '40')
+  const events: Event[] = []
+  const live = new LiveTrees({
+    folder: trees,
+    cache: new VerifyCache(join(base, 'data')),
+    clock: Date.now,
+    times: { quietMs: 1000, missingGraceMs: 30_000 },
+    rescanMs: 60_000,
+    emit: (event) => events.push(event),
+    onChange: () => undefined,
+  })
+  onTestFinished(() => live.stop())
+  await live.start()
+  const version = () => live.trees.map((tree) => `${tree.id} ${tree.version} ${tree.state}`)
+  expect(version()).toEqual(['fedora 40 ready'])
+  for (const next of ['41', '42', '43']) {
+    await publish('fedora', next)
+    await vi.waitFor(() => expect(version()).toEqual([`fedora ${next} ready`]), {
+      timeout: 5000,
+      interval: 10,
+    })
+  }
+  expect(events.flatMap((event) => (event.type === 'tree' ? [event.state] : []))).toEqual(['ready'])
+})
+
+test('what is damaged is not published, unless somebody takes it on', async () => {
+  const { trees, store, stage } = world()
+  const path = stage('40')
+  writeBelow(path, 'images/pxeboot/vmlinuz', 'kernel of 99\n')
+  const candidate = { id: 'fedora', kind: 'folder', path, trees: ['.'], source: 'a test' } as const
+  const refused = await release(store, candidate)
+  expect(refused.outcome).toBe('refused')
+  expect(refused.findings[0]).toMatchObject({ severity: 'error', path: 'images/pxeboot/vmlinuz' })
+  expect(existsSync(join(trees, 'fedora'))).toBe(false)
+  const taken = await release(store, { ...candidate, accept: { by: 'ada', why: 'own kernel' } })
+  expect(taken.outcome === 'published' && taken.record.accepted).toMatchObject({
+    by: 'ada',
+    why: 'own kernel',
+    paths: ['images/pxeboot/vmlinuz'],
+  })
+})
+
+test('content that is no tree is refused', async () => {
+  const { trees, store } = world()
+  const path = join(trees, '.treeboot/incoming/junk')
+  await mkdir(path)
+  writeBelow(path, 'README', 'nothing')
+  const refused = await release(store, { id: 'x', kind: 'folder', path, trees: ['.'], source: 'a test' })
+  expect(refused.findings.map(({ message }) => message)).toEqual([
+    expect.stringContaining('no installation tree'),
+  ])
+})
