@@ -2,8 +2,8 @@
 import express from 'express'
 import { diskSource } from '../server/files/disk.ts'
 import { cleanPath } from '../server/files/path.ts'
+import { mountTable } from '../server/namespace/mounts.ts'
 import { HttpDoor } from '../server/protocols/http/door.ts'
-import { mountTable } from '../server/publish/mounts.ts'
 
 const [kind, root = '.'] = process.argv.slice(2)
 

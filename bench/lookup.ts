@@ -1,7 +1,7 @@
-import { createLookupTexts } from '../server/core/boot/lookup-texts.ts'
 import { createGuestIndex } from '../server/core/guest/match.ts'
 import { lookup, lookupAnswer, parseLookupQuery } from '../server/core/lookup/lookup.ts'
 import { createTreeIndex } from '../server/core/select/select.ts'
+import { createLookupTexts } from '../server/namespace/lookup-cache.ts'
 import { makeGuest, makeTree, urls } from '../tests/support/boot-world.ts'
 
 /**

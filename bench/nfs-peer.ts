@@ -1,8 +1,8 @@
 /** Our side of `bench/nfs.ts` in a process of its own: tells its port to whoever forked it. */
 import { diskSource } from '../server/files/disk.ts'
 import { cleanPath } from '../server/files/path.ts'
+import { mountTable } from '../server/namespace/mounts.ts'
 import { NfsDoor } from '../server/protocols/nfs/door.ts'
-import { mountTable } from '../server/publish/mounts.ts'
 
 const [root = '.', dataFolder = '.'] = process.argv.slice(2)
 const door = new NfsDoor({

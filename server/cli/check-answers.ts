@@ -2,7 +2,7 @@ import type { Snapshot, SnapshotProblem } from '../catalog/snapshot.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import { cleanPath } from '../files/path.ts'
-import { createNamespace } from '../publish/namespace.ts'
+import { createNamespace } from '../namespace/namespace.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
 import { expectedDoors, localRequester } from './standpoint.ts'
 

@@ -5,9 +5,9 @@ import { Failure, failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import { type GuestLife, isOpen, lifeAt, newLife } from '../core/guest/state.ts'
 import { nearestName } from '../core/select/nearest.ts'
-import { boundTrees } from '../store/chronicle.ts'
-import { openExistingStore } from '../store/open.ts'
-import { reportToken } from '../store/token.ts'
+import { boundTrees } from '../machines/history.ts'
+import { reportToken } from '../machines/token.ts'
+import { openExistingStore } from '../store/sqlite/open.ts'
 import type { CliIo } from './io.ts'
 
 /** What the store remembers, read once for one command. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Guest } from '../core/guest/guest.ts'
 import { type GuestLife, lifeAt, newLife, type Step, whyLocalDisk } from '../core/guest/state.ts'
-import { openExistingStore } from '../store/open.ts'
+import { openExistingStore } from '../store/sqlite/open.ts'
 import { guestSummary, identityText, stepText, stepView } from '../web/views.ts'
 import { guestNamed, localTime, remembered } from './guest-store.ts'
 import { type CliIo, exitCodes } from './io.ts'

@@ -6,7 +6,7 @@ import { type LoaderFile, loaderFiles, treeChainPlace } from '../core/loader/fil
 import { diskSource } from '../files/disk.ts'
 import { cleanPath } from '../files/path.ts'
 import type { FileSource, Requester } from '../files/source.ts'
-import { hostPlace, treeLoadersSource } from '../publish/host-loaders.ts'
+import { hostPlace, treeLoadersSource } from '../namespace/host-loaders.ts'
 import { installCommand, type PackageFamily, packageFamily } from './host-system.ts'
 import { type CliIo, exitCodes } from './io.ts'
 import { type CommonOptions, configOption, jsonOption, oneShot } from './options.ts'

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import { lookup, lookupAnswer, parseLookupQuery } from '../core/lookup/lookup.ts'
-import { worldFor } from '../publish/loader-plan.ts'
+import { worldFor } from '../machines/decide.ts'
 import { formats, isFormat, renderPlan } from '../render/render.ts'
 import { remembered } from './guest-store.ts'
 import { type CliIo, exitCodes } from './io.ts'

@@ -6,7 +6,7 @@ import { generatedSource } from '../../server/files/generated.ts'
 import { memorySource } from '../../server/files/memory.ts'
 import { cleanPath } from '../../server/files/path.ts'
 import { unionSource } from '../../server/files/union.ts'
-import { mountTable } from '../../server/publish/mounts.ts'
+import { mountTable } from '../../server/namespace/mounts.ts'
 import { fileSourceContract } from '../contract/file-source.ts'
 
 type Files = Readonly<Record<string, Uint8Array>>

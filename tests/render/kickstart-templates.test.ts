@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { renderAnswer } from '../../server/publish/answers.ts'
+import { renderAnswer } from '../../server/namespace/answer-files.ts'
 import { ownFilterNames } from '../../server/templates/filters/table.ts'
 import { lintTemplates } from '../../server/templates/lint.ts'
 import { TemplateRenderer } from '../../server/templates/renderer.ts'

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
-import { memoryStore } from '../../server/store/memory.ts'
-import { openStore } from '../../server/store/open.ts'
+import { memoryStore } from '../../server/store/memory/store.ts'
+import { openStore } from '../../server/store/sqlite/open.ts'
 import { storeContract } from '../contract/store.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'treeboot-store-'))

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { lstat, open, readdir, readlink, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { unpacked } from '../../files/unpack.ts'
+import { unpacked } from '../../host/unpack.ts'
 import { dataOfDeb } from './ar.ts'
 import { bringAll } from './bring-all.ts'
 import type { OnProgress } from './progress.ts'

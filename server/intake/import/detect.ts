@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { Failure } from '../../core/failure.ts'
-import { packingOf, unpacked } from '../../files/unpack.ts'
+import { packingOf, unpacked } from '../../host/unpack.ts'
 import { isDiscImage } from '../../versions/tree-source.ts'
 import { arMagic } from './ar.ts'
 import { isTarHeader } from './tar.ts'

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Firmware } from '../../../server/core/boot/firmware.ts'
-import { createLoaderMemory } from '../../../server/core/boot/loader-memory.ts'
 import { bootFileName, type LoaderQuestion, loaderCandidates } from '../../../server/core/loader/choice.ts'
 import { loaderFiles, treeLoaderPlaces } from '../../../server/core/loader/files.ts'
+import { createLoaderMemory } from '../../../server/machines/loader-memory.ts'
 
 const places = (firmware: Firmware, more: Partial<LoaderQuestion> = {}): readonly string[] =>
   loaderCandidates({ firmware, preference: 'auto', ...more }).map(({ place }) => place)

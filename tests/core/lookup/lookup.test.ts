@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import { createLookupTexts } from '../../../server/core/boot/lookup-texts.ts'
 import { failureKind, failureMessage } from '../../../server/core/failure.ts'
 import {
   type LookupResult,
@@ -7,6 +6,7 @@ import {
   lookupAnswer,
   parseLookupQuery,
 } from '../../../server/core/lookup/lookup.ts'
+import { createLookupTexts } from '../../../server/namespace/lookup-cache.ts'
 import { fedora9, fedora40, makeGuest, makeTree, makeWorld } from '../../support/boot-world.ts'
 
 const fedora39 = makeTree('fedora/39/x86_64', { version: '39' })

@@ -1,6 +1,6 @@
-import type { Machine } from '../core/guest/seen-machine.ts'
-import type { GuestLife, LifeState, Step, StepKind } from '../core/guest/state.ts'
-import type { GuestRow, MachineRow, Tables } from './schema.ts'
+import type { Machine } from '../../core/guest/seen-machine.ts'
+import type { GuestLife, LifeState, Step, StepKind } from '../../core/guest/state.ts'
+import type { GuestRow, MachineRow, Tables } from '../schema/tables.ts'
 
 /** Between rows and what they mean. */
 

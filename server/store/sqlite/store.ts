@@ -3,12 +3,12 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { setImmediate as otherTurns, setTimeout as pause } from 'node:timers/promises'
 import type { Database, Statement } from 'better-sqlite3'
 import { Kysely, Migrator, SqliteDialect, type Transaction } from 'kysely'
-import { Failure, failureMessage } from '../core/failure.ts'
-import { type Machine, mergeMachines } from '../core/guest/seen-machine.ts'
-import type { GuestLife } from '../core/guest/state.ts'
+import { Failure, failureMessage } from '../../core/failure.ts'
+import { type Machine, mergeMachines } from '../../core/guest/seen-machine.ts'
+import type { GuestLife } from '../../core/guest/state.ts'
+import { migrationProvider, type Tables } from '../schema/tables.ts'
+import { type Decide, inboxSize, type Store, storySize } from '../store.ts'
 import { lifeOfRow, machineOfRow, rowOfLife, rowOfMachine, stepOfRow } from './rows.ts'
-import { migrationProvider, type Tables } from './schema.ts'
-import { type Decide, inboxSize, type Store, storySize } from './store.ts'
 
 /** How long one statement may wait for another process; the event loop waits with it. */
 export const busyTimeoutMs = 100

@@ -1,5 +1,5 @@
-import { nextLife } from '../../server/core/guest/state.ts'
-import { openStore } from '../../server/store/open.ts'
+import { nextLife } from '../../../server/core/guest/state.ts'
+import { openStore } from '../../../server/store/sqlite/open.ts'
 
 /**
  * A process for the tests: arms the guests named on its command line, over and over, and writes a line for each

@@ -1,5 +1,5 @@
-import { keepNewest } from '../keep-newest.ts'
-import type { LoaderKind } from '../loader/choice.ts'
+import { keepNewest } from '../core/keep-newest.ts'
+import type { LoaderKind } from '../core/loader/choice.ts'
 
 /** Firmware that is refused an unsigned loader tells nobody: what we sent, and what then showed itself, is all there is to go by. */
 interface Remembered {

@@ -1,8 +1,8 @@
 import { mkdir, open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Database } from 'better-sqlite3'
-import { Failure, failureMessage } from '../core/failure.ts'
-import type { Store } from './store.ts'
+import { Failure, failureMessage } from '../../core/failure.ts'
+import type { Store } from '../store.ts'
 
 export interface OpenOptions {
   /** `paths.data` of the configuration. */
@@ -29,7 +29,7 @@ export async function openStore({ data }: OpenOptions): Promise<Store & { readon
   } catch (error) {
     throw new Failure('forbidden', `${file} cannot be written: ${failureMessage(error)}; ${otherFolder}`)
   }
-  const [raw, { SqliteStore }] = await Promise.all([openDatabase(file), import('./sqlite.ts')])
+  const [raw, { SqliteStore }] = await Promise.all([openDatabase(file), import('./store.ts')])
   try {
     raw.pragma('journal_mode = WAL')
     raw.pragma('synchronous = NORMAL')
@@ -52,7 +52,7 @@ const otherFolder = 'set paths.data to a folder that this user may write'
 async function openDatabase(file: string): Promise<Database> {
   try {
     const { default: Database } = await import('better-sqlite3')
-    const { busyTimeoutMs } = await import('./sqlite.ts')
+    const { busyTimeoutMs } = await import('./store.ts')
     return new Database(file, { timeout: busyTimeoutMs })
   } catch (error) {
     if ((error as { code?: unknown }).code?.toString().startsWith('SQLITE_')) throw damaged(file, error)

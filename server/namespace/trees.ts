@@ -5,8 +5,8 @@ import { byName, renameEntry } from '../files/entry.ts'
 import { isoSource } from '../files/iso/source.ts'
 import { baseName, below, type CleanPath, cleanPath, joinPath, parentPath, rootPath } from '../files/path.ts'
 import type { Entry, FileSource, Requester } from '../files/source.ts'
-import { findableTree, type Repairs } from './findable.ts'
-import type { TreeViews } from './tree-views.ts'
+import type { TreeViews } from '../machines/views.ts'
+import { findableTree, type Repairs } from './with-treeinfo.ts'
 
 export interface TreesParts {
   readonly snapshot: () => Pick<Snapshot, 'trees'>

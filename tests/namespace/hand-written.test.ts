@@ -2,7 +2,11 @@ import { describe, expect, test } from 'vitest'
 import { createGuestIndex } from '../../server/core/guest/match.ts'
 import { memorySource } from '../../server/files/memory.ts'
 import { cleanPath } from '../../server/files/path.ts'
-import { bootConfigurationFor, handWrittenFor, handWrittenSource } from '../../server/publish/hand-written.ts'
+import {
+  bootConfigurationFor,
+  handWrittenFor,
+  handWrittenSource,
+} from '../../server/namespace/hand-written.ts'
 import { makeGuest } from '../support/boot-world.ts'
 
 const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3132'

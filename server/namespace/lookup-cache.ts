@@ -1,5 +1,5 @@
-import { type LookupQuery, type LookupResult, lookup, lookupAnswer } from '../lookup/lookup.ts'
-import type { BootWorld } from './plan-boot.ts'
+import type { BootWorld } from '../core/boot/plan-boot.ts'
+import { type LookupQuery, type LookupResult, lookup, lookupAnswer } from '../core/lookup/lookup.ts'
 
 type LookupWorld = Pick<BootWorld, 'trees' | 'guests' | 'urls' | 'lifeOf'>
 

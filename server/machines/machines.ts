@@ -2,7 +2,7 @@ import type { BootFacts } from '../core/boot/plan-boot.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import type { GuestLife } from '../core/guest/state.ts'
 import type { Requester } from '../files/source.ts'
-import type { LoaderDecision } from './loaders.ts'
+import type { LoaderDecision } from '../namespace/boot-configs.ts'
 
 /** What the namespace asks of the guests' past, and what it tells for their future. Whoever has none leaves it out. */
 export interface GuestMemory {

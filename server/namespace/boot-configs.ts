@@ -7,10 +7,6 @@ import { canonicalMac, canonicalUuid, ipv4FromHex, isNoUuid } from '../core/net/
 import { generatedSource } from '../files/generated.ts'
 import { type CleanPath, cleanPath, rootPath } from '../files/path.ts'
 import type { Requester } from '../files/source.ts'
-import { renderGrub } from '../render/grub.ts'
-import { ipxeEntryScript, renderIpxe } from '../render/ipxe.ts'
-import { type Format, type RenderOptions, renderPlan } from '../render/render.ts'
-import type { GuestMemory } from './guest-memory.ts'
 import {
   type Decision,
   decideFor,
@@ -18,9 +14,13 @@ import {
   loaderOptions,
   renderForLoader,
   worldFor,
-} from './loader-plan.ts'
+} from '../machines/decide.ts'
+import type { GuestMemory } from '../machines/machines.ts'
+import type { TreeViews } from '../machines/views.ts'
+import { renderGrub } from '../render/grub.ts'
+import { ipxeEntryScript, renderIpxe } from '../render/ipxe.ts'
+import { type Format, type RenderOptions, renderPlan } from '../render/render.ts'
 import type { Mount } from './mounts.ts'
-import type { TreeViews } from './tree-views.ts'
 
 /** A machine asked what to boot, and this is what it was told. */
 export interface LoaderDecision {

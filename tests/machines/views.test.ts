@@ -3,7 +3,7 @@ import type { OfferedRelease } from '../../server/core/guest/state.ts'
 import type { Release } from '../../server/core/tree/tree.ts'
 import { cleanPath } from '../../server/files/path.ts'
 import type { Requester } from '../../server/files/source.ts'
-import { TreeViews } from '../../server/publish/tree-views.ts'
+import { TreeViews } from '../../server/machines/views.ts'
 
 const version = (number: number): Release => ({ id: 'f40', version: number, folder: `/v/${number}` })
 const [old, now] = [version(1), version(2)]

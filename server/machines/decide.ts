@@ -7,7 +7,7 @@ import type { Guest } from '../core/guest/guest.ts'
 import { canonicalIp } from '../core/net/identity.ts'
 import type { Requester } from '../files/source.ts'
 import { type Format, type RenderOptions, renderPlan } from '../render/render.ts'
-import type { TreeViews } from './tree-views.ts'
+import type { TreeViews } from './views.ts'
 
 /**
  * The world as one requester sees it: the snapshot of this moment, with each tree in the version that it is in the middle of, the URLs by which this client reaches us, and what is

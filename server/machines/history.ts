@@ -18,9 +18,9 @@ import {
 import { canonicalIp } from '../core/net/identity.ts'
 import type { Event, EventSink } from '../events/bus.ts'
 import type { Requester } from '../files/source.ts'
-import { Inbox } from './inbox.ts'
-import type { Store } from './store.ts'
+import type { Store } from '../store/store.ts'
 import { reportToken, sameToken } from './token.ts'
+import { Inbox } from './unknown.ts'
 
 export interface ChronicleOptions {
   readonly guests: () => GuestIndex

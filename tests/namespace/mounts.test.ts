@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { memorySource } from '../../server/files/memory.ts'
 import { cleanPath, rootPath } from '../../server/files/path.ts'
 import type { FileSource } from '../../server/files/source.ts'
-import { mountTable } from '../../server/publish/mounts.ts'
+import { mountTable } from '../../server/namespace/mounts.ts'
 import { anyone, contentOf } from '../contract/file-source.ts'
 
 const text = async (source: FileSource, path: string): Promise<string | undefined> => {

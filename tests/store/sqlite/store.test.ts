@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { Failure } from '../../server/core/failure.ts'
-import { nextLife } from '../../server/core/guest/state.ts'
-import { noModule, openExistingStore, openStore, storeFile } from '../../server/store/open.ts'
+import { Failure } from '../../../server/core/failure.ts'
+import { nextLife } from '../../../server/core/guest/state.ts'
+import { noModule, openExistingStore, openStore, storeFile } from '../../../server/store/sqlite/open.ts'
 
 let data = ''
 beforeEach(() => {

@@ -6,8 +6,6 @@ import {
   runsIpxe,
   whyNoFirmware,
 } from '../core/boot/firmware.ts'
-import { createLoaderMemory } from '../core/boot/loader-memory.ts'
-import { createMachineNames } from '../core/boot/machine-names.ts'
 import { type BootWorld, selectForGuest } from '../core/boot/plan-boot.ts'
 import type { OpenDoors } from '../core/boot/urls.ts'
 import type { Guest } from '../core/guest/guest.ts'
@@ -22,7 +20,9 @@ import {
 import { canonicalMac } from '../core/net/identity.ts'
 import { cleanPath } from '../files/path.ts'
 import type { FileSource, Requester } from '../files/source.ts'
-import { worldFor } from './loader-plan.ts'
+import { worldFor } from './decide.ts'
+import { createLoaderMemory } from './loader-memory.ts'
+import { createMachineNames } from './machine-names.ts'
 
 export interface NetworkBootParts {
   readonly snapshot: () => Snapshot

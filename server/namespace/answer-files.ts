@@ -7,10 +7,10 @@ import type { Tree } from '../core/tree/tree.ts'
 import { generatedSource } from '../files/generated.ts'
 import { type CleanPath, rootPath } from '../files/path.ts'
 import type { FileSource, Requester } from '../files/source.ts'
+import type { GuestMemory } from '../machines/machines.ts'
 import { renderInstallSource, renderRepoLines } from '../render/kickstart.ts'
 import type { TemplateProblem } from '../templates/problem.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
-import type { GuestMemory } from './guest-memory.ts'
 
 /** What the rest of the house knows about the installation of a guest: from which tree, and how it reaches us. */
 export interface InstallFacts {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { type Machine, mergeMachines } from '../core/guest/seen-machine.ts'
-import type { GuestLife, Step } from '../core/guest/state.ts'
-import { inboxSize, type Store, storySize } from './store.ts'
+import { type Machine, mergeMachines } from '../../core/guest/seen-machine.ts'
+import type { GuestLife, Step } from '../../core/guest/state.ts'
+import { inboxSize, type Store, storySize } from '../store.ts'
 
 /** A store that forgets everything at the end: for tests, and for looking at a configuration without its history. */
 export function memoryStore(): Store {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { Inbox } from '../../server/store/inbox.ts'
-import { memoryStore } from '../../server/store/memory.ts'
+import { Inbox } from '../../server/machines/unknown.ts'
+import { memoryStore } from '../../server/store/memory/store.ts'
 import { inboxSize } from '../../server/store/store.ts'
 
 const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3132'

@@ -1,5 +1,5 @@
 import { type Machine, machineOf, mergeMachines, type Sighting } from '../core/guest/seen-machine.ts'
-import { inboxSize, type Store } from './store.ts'
+import { inboxSize, type Store } from '../store/store.ts'
 
 export interface InboxOptions {
   readonly store: Store
