@@ -3,7 +3,7 @@ import express from 'express'
 import { diskSource } from '../server/files/disk.ts'
 import { cleanPath } from '../server/files/path.ts'
 import { mountTable } from '../server/namespace/mounts.ts'
-import { HttpDoor } from '../server/protocols/http/door.ts'
+import { HttpDoor } from '../server/protocols/http/server.ts'
 
 const [kind, root = '.'] = process.argv.slice(2)
 

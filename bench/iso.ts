@@ -14,7 +14,7 @@ import { diskSource } from '../server/files/disk.ts'
 import { isoSource } from '../server/files/iso/source.ts'
 import { cleanPath } from '../server/files/path.ts'
 import { mountTable } from '../server/namespace/mounts.ts'
-import { HttpDoor } from '../server/protocols/http/door.ts'
+import { HttpDoor } from '../server/protocols/http/server.ts'
 import { writeIso } from '../tests/support/iso/write-iso.ts'
 
 const rounds = Number(process.argv[2] ?? 7)

@@ -2,7 +2,7 @@
 import { diskSource } from '../server/files/disk.ts'
 import { cleanPath } from '../server/files/path.ts'
 import { mountTable } from '../server/namespace/mounts.ts'
-import { NfsDoor } from '../server/protocols/nfs/door.ts'
+import { NfsDoor } from '../server/protocols/nfs/server.ts'
 
 const [root = '.', dataFolder = '.'] = process.argv.slice(2)
 const door = new NfsDoor({

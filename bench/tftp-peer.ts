@@ -1,11 +1,11 @@
 /** Our TFTP door, compiled as users run it, in a process of its own for `bench/tftp.ts`: tells its port to whoever forked it. */
 import { join } from 'node:path'
 import type * as Disk from '../server/files/disk.ts'
-import type * as Door from '../server/protocols/tftp/door.ts'
+import type * as Door from '../server/protocols/tftp/server.ts'
 
 const built = join(import.meta.dirname, '../dist/server')
 const { diskSource } = (await import(join(built, 'files/disk.js'))) as typeof Disk
-const { TftpDoor } = (await import(join(built, 'protocols/tftp/door.js'))) as typeof Door
+const { TftpDoor } = (await import(join(built, 'protocols/tftp/server.js'))) as typeof Door
 
 const [native = 'auto', root = '.'] = process.argv.slice(2)
 

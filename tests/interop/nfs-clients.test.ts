@@ -13,7 +13,7 @@ import { isoSource } from '../../server/files/iso/source.ts'
 import { memorySource } from '../../server/files/memory.ts'
 import { cleanPath } from '../../server/files/path.ts'
 import { mountTable } from '../../server/namespace/mounts.ts'
-import { NfsDoor } from '../../server/protocols/nfs/door.ts'
+import { NfsDoor } from '../../server/protocols/nfs/server.ts'
 import { findClient, requireClient } from '../support/clients.ts'
 import { nfsGuest } from '../support/lab/nfs-guest.ts'
 

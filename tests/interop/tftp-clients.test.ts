@@ -8,8 +8,8 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Event } from '../../server/events/bus.ts'
 import { diskSource } from '../../server/files/disk.ts'
-import { TftpDoor } from '../../server/protocols/tftp/door.ts'
-import { loadNative } from '../../server/protocols/tftp/native.ts'
+import { loadNative } from '../../server/protocols/tftp/native/system-calls.ts'
+import { TftpDoor } from '../../server/protocols/tftp/server.ts'
 import { requireClient } from '../support/clients.ts'
 
 const run = promisify(execFile)

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 import type { Event } from '../../server/events/bus.ts'
-import { FtpDoor, type FtpDoorOptions } from '../../server/protocols/ftp/door.ts'
+import { FtpDoor, type FtpDoorOptions } from '../../server/protocols/ftp/server.ts'
 
 export interface OpenFtpDoor {
   readonly door: FtpDoor

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import type { Event } from '../../server/events/bus.ts'
-import { HttpDoor, type HttpDoorOptions } from '../../server/protocols/http/door.ts'
+import { HttpDoor, type HttpDoorOptions } from '../../server/protocols/http/server.ts'
 
 export interface RawResponse {
   readonly status: number

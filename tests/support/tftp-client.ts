@@ -6,7 +6,7 @@ import {
   type Mode,
   type Options,
   type Packet,
-} from '../../server/protocols/tftp/packet.ts'
+} from '../../server/protocols/tftp/wire/packet.ts'
 
 /** What happens to the n-th packet on its way (counted from 0 in its direction). `late` is delivered after the next one. */
 export type Fate = 'pass' | 'drop' | 'twice' | 'late'

@@ -2,8 +2,8 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { Failure } from '../../core/failure.ts'
-import type { Destination, Door } from './answer.ts'
 import { type Interfaces, type Side, type SideWishes, sidesOf } from './interfaces.ts'
+import type { Destination, Door } from './reply.ts'
 
 export interface DhcpPorts {
   readonly dhcp: number

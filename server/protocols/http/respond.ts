@@ -6,9 +6,9 @@ import type { BufferPool } from '../../files/buffers.ts'
 import { type CleanPath, parentPath } from '../../files/path.ts'
 import { sendParts } from '../../files/send.ts'
 import type { Entry, FileSource, Requester } from '../../files/source.ts'
-import { type Answer, answerFile, bodyLength, emptyAnswer } from './answer.ts'
+import { type SmallFiles, smallFileBytes } from './fast/small-files.ts'
 import { errorPage, folderJson, folderPage, pageHeaders } from './pages.ts'
-import { type SmallFiles, smallFileBytes } from './small-files.ts'
+import { type Answer, answerFile, bodyLength, emptyAnswer } from './response.ts'
 import { reasonOf, statusOfFailure } from './status.ts'
 
 export interface Means {

@@ -5,7 +5,7 @@ import { connect } from 'node:tls'
 import { Client } from 'basic-ftp'
 import { expect, test } from 'vitest'
 import { memorySource } from '../../../server/files/memory.ts'
-import { FtpDoor } from '../../../server/protocols/ftp/door.ts'
+import { FtpDoor } from '../../../server/protocols/ftp/server.ts'
 import { openFtp, RawFtp } from '../../support/ftp.ts'
 
 /** Made for these tests, for the name localhost, and good until 2126. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach } from 'vitest'
 import type { Event } from '../../../server/events/bus.ts'
-import { NfsDoor, type NfsDoorOptions } from '../../../server/protocols/nfs/door.ts'
+import { NfsDoor, type NfsDoorOptions } from '../../../server/protocols/nfs/server.ts'
 import { NfsClient, TcpWire, UdpWire } from '../../support/nfs-client.ts'
 
 const closers: (() => Promise<unknown> | undefined)[] = []

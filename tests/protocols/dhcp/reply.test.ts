@@ -1,0 +1,165 @@
+import { describe, expect, test } from 'vitest'
+import type { NetworkOffer } from '../../../server/core/loader/network-offer.ts'
+import { sidesOf } from '../../../server/protocols/dhcp/interfaces.ts'
+import { AnswerRate } from '../../../server/protocols/dhcp/limits.ts'
+import { encodeMessageType } from '../../../server/protocols/dhcp/options/message.ts'
+import { encodePacket } from '../../../server/protocols/dhcp/packet.ts'
+import { answerPacket, answerType, destinationOf, replyRoom } from '../../../server/protocols/dhcp/reply.ts'
+import { clients, type PretendClient, request } from '../../support/dhcp.ts'
+
+const mac = '52:54:00:aa:bb:01'
+const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3732'
+const server = '192.0.2.1'
+const text = (value: Uint8Array | undefined) => value && Buffer.from(value).toString('latin1')
+const hex = (value: Uint8Array | undefined) => value && Buffer.from(value).toString('hex')
+const pxe: NetworkOffer = { firmware: 'uefi-x64', style: 'pxe', bootFile: 'snponly.efi' }
+
+describe('what is answered', () => {
+  test('a DISCOVER on 67, a REQUEST or INFORM on 4011, and nothing else', () => {
+    const table = [
+      ['discover', 'dhcp', 'offer'],
+      ['discover', 'boot-server', undefined],
+      ['request', 'dhcp', undefined],
+      ['request', 'boot-server', 'ack'],
+      ['inform', 'dhcp', undefined],
+      ['inform', 'boot-server', 'ack'],
+      ['offer', 'dhcp', undefined],
+      ['release', 'dhcp', undefined],
+    ] as const
+    for (const [type, door, answer] of table) expect(answerType(request(type, { mac }), door)).toBe(answer)
+  })
+
+  test('never an answer to an answer', () => {
+    expect(answerType(request('discover', { mac }, { op: 'reply' }), 'dhcp')).toBeUndefined()
+    const options = new Map<number, Uint8Array>([[53, encodeMessageType('discover')]])
+    expect(answerType({ ...request('discover', { mac }), options }, 'dhcp')).toBe('offer')
+    expect(answerType({ ...request('discover', { mac }), options: new Map() }, 'dhcp')).toBeUndefined()
+  })
+})
+
+describe('an offer', () => {
+  const from = (client: Partial<PretendClient>, offer: NetworkOffer = pxe) =>
+    answerPacket(
+      request(
+        'discover',
+        { mac, uuid, ...client },
+        { flags: 0x8000, options: new Map([[82, Buffer.from('relay')]]) },
+      ),
+      'offer',
+      offer,
+      server,
+    )
+
+  test('carries boot data in every place where some client looks for it', () => {
+    const reply = from(clients.uefi)
+    expect(reply).toMatchObject({
+      op: 'reply',
+      siaddr: server,
+      sname: server,
+      file: 'snponly.efi',
+      yiaddr: '0.0.0.0',
+      flags: 0x8000,
+      xid: 0x1234_5678,
+    })
+    expect(hex(reply.options.get(53))).toBe('02')
+    expect(hex(reply.options.get(54))).toBe('c0000201')
+    expect(text(reply.options.get(60))).toBe('PXEClient')
+    expect(text(reply.options.get(66))).toBe(server)
+    expect(text(reply.options.get(67))).toBe('snponly.efi')
+    expect(hex(reply.options.get(43))).toBe('060108ff')
+    expect(hex(reply.options.get(93))).toBe('0007')
+    expect(hex(reply.options.get(97))).toBe('0044454c4c420010358052b4c04f4a3732')
+  })
+
+  test('gives the relay back what it added, last of all', () => {
+    const codes = [...from(clients.uefi).options.keys()]
+    expect(codes.at(-1)).toBe(82)
+  })
+
+  test('fits into what every client takes', () => {
+    expect(encodePacket(from(clients.uefi)).length).toBeLessThanOrEqual(548)
+  })
+
+  test('HTTP Boot: its own class, a URL, no PXE options', () => {
+    const url = `http://192.0.2.1:8080/${'x'.repeat(120)}.efi`
+    const reply = from(clients.uefiHttp, { firmware: 'uefi-http-x64', style: 'http', bootFile: url })
+    expect(text(reply.options.get(60))).toBe('HTTPClient')
+    expect(reply.options.has(43)).toBe(false)
+    expect(reply.file).toBe('') // too long for it; option 67 has it
+    expect(text(reply.options.get(67))).toBe(url)
+  })
+
+  test('a Raspberry Pi: the words that its ROM looks for', () => {
+    const reply = from({ archs: [0] }, { firmware: 'raspberry-pi', style: 'raspberry-pi', bootFile: '' })
+    expect(text(reply.options.get(43))).toContain('Raspberry Pi Boot')
+    expect(reply.options.has(67)).toBe(false)
+  })
+
+  test('an ACK keeps the client’s address and names the boot item that was asked for', () => {
+    const item = Buffer.from([71, 4, 0, 0, 0, 0, 255])
+    const reply = answerPacket(
+      request('request', { mac, ...clients.uefi }, { ciaddr: '192.0.2.7', options: new Map([[43, item]]) }),
+      'ack',
+      pxe,
+      server,
+    )
+    expect(reply.ciaddr).toBe('192.0.2.7')
+    expect(hex(reply.options.get(53))).toBe('05')
+    expect(hex(reply.options.get(43))).toBe('060108470400000000ff')
+  })
+})
+
+describe('where it goes', () => {
+  const ports = { client: 68, relay: 67 }
+  const to = (door: 'dhcp' | 'boot-server', address: string, port: number, giaddr = '0.0.0.0') =>
+    destinationOf(request('discover', { mac }, { giaddr }), door, { address, port }, '255.255.255.255', ports)
+
+  test('a client without an address by broadcast, a relay at 67, port 4011 to the port that asked', () => {
+    expect(to('dhcp', '0.0.0.0', 68)).toEqual({ address: '255.255.255.255', port: 68 })
+    expect(to('dhcp', '10.0.0.1', 67, '10.0.0.1')).toEqual({ address: '10.0.0.1', port: 67 })
+    expect(to('boot-server', '192.0.2.7', 68)).toEqual({ address: '192.0.2.7', port: 68 })
+    expect(to('boot-server', '192.0.2.7', 4011)).toEqual({ address: '192.0.2.7', port: 4011 })
+    expect(to('boot-server', '0.0.0.0', 68)).toEqual({ address: '255.255.255.255', port: 68 })
+  })
+
+  test('as long as the client says that it may be, and no longer than a frame', () => {
+    const says = (octets: readonly number[]) =>
+      replyRoom(request('discover', { mac }, { options: new Map([[57, Uint8Array.from(octets)]]) }))
+    expect(replyRoom(request('discover', { mac }))).toBe(548)
+    expect(says([0x05, 0xc0])).toBe(1444)
+    expect(says([0xff, 0xff])).toBe(1472)
+    expect(says([0x02, 0x40])).toBe(548)
+  })
+})
+
+describe('sides', () => {
+  const info = (address: string, internal = false, family: 'IPv4' | 'IPv6' = 'IPv4') =>
+    ({ address, internal, family, netmask: '', mac: '', cidr: null }) as never
+  const interfaces = {
+    lo: [info('127.0.0.1', true)],
+    eth0: [info('fe80::1', false, 'IPv6'), info('192.0.2.1'), info('192.0.2.99')],
+    br0: [info('198.51.100.1')],
+    tun0: [info('fe80::2', false, 'IPv6')],
+  }
+  const addresses = (wishes: { interfaces?: readonly string[]; bind?: string }) =>
+    sidesOf({ interfaces: [], bind: '0.0.0.0', ...wishes }, interfaces).map(({ address }) => address)
+
+  test('one address for each interface, loopback only when named', () => {
+    expect(addresses({})).toEqual(['192.0.2.1', '198.51.100.1'])
+    expect(addresses({ interfaces: ['br0', 'tun0'] })).toEqual(['198.51.100.1'])
+    expect(addresses({ interfaces: ['lo'] })).toEqual(['127.0.0.1'])
+    expect(addresses({ bind: '192.0.2.99' })).toEqual(['192.0.2.99'])
+    expect(addresses({ bind: '203.0.113.1' })).toEqual([])
+  })
+})
+
+describe('how much is answered', () => {
+  test('so much to one machine in ten seconds, and so much in a second to all', () => {
+    const rate = new AnswerRate({ perClient: 2, perSecond: 3, pending: 9 })
+    expect([rate.admit('a', 0), rate.admit('a', 1), rate.admit('a', 2)]).toEqual([true, true, false])
+    expect([rate.admit('b', 3), rate.admit('c', 4)]).toEqual([true, false])
+    expect(rate.admit('c', 1000)).toBe(true)
+    expect(rate.admit('a', 9999)).toBe(false)
+    expect(rate.admit('a', 10_000)).toBe(true)
+  })
+})

@@ -1,0 +1,323 @@
+import { createSocket, type Socket } from 'node:dgram'
+import { afterEach, describe, expect, test } from 'vitest'
+import type { NetworkAnswer, NetworkAsk } from '../../../server/core/loader/network-offer.ts'
+import type { Event } from '../../../server/events/bus.ts'
+import { type DhcpPacket, decodePacket, encodePacket } from '../../../server/protocols/dhcp/packet.ts'
+import { type DhcpDoorOptions, DhcpProxyDoor } from '../../../server/protocols/dhcp/server.ts'
+import { clients, type PretendClient, request } from '../../support/dhcp.ts'
+
+/** The whole door on loopback, whose broadcast address is 127.255.255.255: no port is privileged, no network is needed. */
+const broadcast = '127.255.255.255'
+const loopback = {
+  lo: [{ address: '127.0.0.1', family: 'IPv4', internal: true, netmask: '', mac: '', cidr: null }],
+} as never
+
+const offer: NetworkAnswer = {
+  kind: 'offer',
+  offer: { firmware: 'uefi-x64', style: 'pxe', bootFile: 'snponly.efi' },
+  why: 'the default',
+  guest: 'web01',
+}
+
+const cleanups: (() => Promise<void> | void)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0)) await cleanup()
+})
+
+/** A socket that hears what is broadcast to clients, and can ask. */
+async function ear(address = broadcast): Promise<{ socket: Socket; port: number; heard: DhcpPacket[] }> {
+  const socket = createSocket({ type: 'udp4', recvBufferSize: 4 * 1024 * 1024 })
+  const heard: DhcpPacket[] = []
+  socket.on('message', (bytes) => {
+    const packet = decodePacket(bytes)
+    if (!('malformed' in packet)) heard.push(packet)
+  })
+  await new Promise<void>((resolve) => socket.bind({ address, port: 0 }, resolve))
+  socket.setBroadcast(true)
+  cleanups.push(() => {
+    socket.close()
+  })
+  return { socket, port: socket.address().port, heard }
+}
+
+interface World {
+  readonly door: DhcpProxyDoor
+  readonly events: Event[]
+  readonly asked: NetworkAsk[]
+  readonly hears: DhcpPacket[]
+  /** From a client's socket to the door's port 67, or to its port 4011. */
+  send(bytes: Uint8Array, to?: 'broadcast' | 'unicast' | 'boot-server', from?: Socket): Promise<void>
+}
+
+async function world(
+  decide: (ask: NetworkAsk) => Promise<NetworkAnswer | undefined> = async () => offer,
+  more: Partial<DhcpDoorOptions> = {},
+): Promise<World> {
+  const client = await ear()
+  const relay = await ear('127.0.0.1')
+  const events: Event[] = []
+  const asked: NetworkAsk[] = []
+  const door = new DhcpProxyDoor({
+    interfaces: ['lo'],
+    bind: '0.0.0.0',
+    port: 0,
+    ports: { bootServer: 0, client: client.port, relay: relay.port },
+    broadcast,
+    localInterfaces: () => loopback,
+    events: (event) => events.push(event),
+    decide: (ask) => {
+      asked.push(ask)
+      return decide(ask)
+    },
+    ...more,
+  })
+  await door.start()
+  cleanups.push(() => door.stop())
+  const [side] = door.sides
+  const bootServer = side ? (door.bootServerPort(side) ?? 0) : 0
+  const { port = 0 } = door.address ?? {}
+  const sender = await ear('127.0.0.1')
+  return {
+    door,
+    events,
+    asked,
+    hears: client.heard,
+    send: (bytes, to = 'broadcast', from = sender.socket) =>
+      new Promise((resolve, reject) => {
+        const address = to === 'broadcast' ? broadcast : '127.0.0.1'
+        const done = (error: Error | null) => (error ? reject(error) : resolve())
+        from.send(bytes, to === 'boot-server' ? bootServer : port, address, done)
+      }),
+  }
+}
+
+const macOf = (number: number): string =>
+  `52:54:00:${[number >> 16, (number >> 8) & 255, number & 255].map((each) => each.toString(16).padStart(2, '0')).join(':')}`
+
+function discover(client: Partial<PretendClient> = clients.uefi, more: Partial<DhcpPacket> = {}): Buffer {
+  return encodePacket(request('discover', { mac: macOf(1), ...client }, more))
+}
+
+async function until(condition: () => boolean, what: string): Promise<void> {
+  for (const deadlineMs = Date.now() + 10_000; !condition(); ) {
+    if (Date.now() > deadlineMs) throw new Error(`waited for ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+describe('the conversation', () => {
+  test('a DISCOVER is answered by broadcast, with our address on its side', async () => {
+    const { send, hears, asked, events } = await world()
+    await send(discover())
+    await until(() => hears.length === 1, 'an offer')
+    expect(hears[0]).toMatchObject({ siaddr: '127.0.0.1', file: 'snponly.efi', yiaddr: '0.0.0.0' })
+    expect(asked[0]).toMatchObject({
+      serverAddress: '127.0.0.1',
+      again: false,
+      client: { mac: macOf(1), archs: [7], vendorClass: clients.uefi.vendorClass },
+    })
+    expect(events).toEqual([
+      {
+        type: 'boot',
+        protocol: 'dhcp',
+        client: macOf(1),
+        guest: 'web01',
+        decision: 'snponly.efi for uefi-x64: the default',
+      },
+    ])
+  })
+
+  test('a request that is repeated is answered again and told of once', async () => {
+    const { send, hears, events } = await world()
+    await send(discover())
+    await send(discover())
+    await until(() => hears.length === 2, 'two offers')
+    expect(events.length).toBe(1)
+  })
+
+  test('a relayed one is answered to the relay', async () => {
+    const relay = await ear('127.0.0.1')
+    const { send } = await world(undefined, {
+      ports: { bootServer: 0, client: 1, relay: relay.port },
+    })
+    await send(discover(clients.uefi, { giaddr: '127.0.0.1', hops: 1 }), 'unicast')
+    await until(() => relay.heard.length === 1, 'an offer by the relay')
+    expect(relay.heard[0]).toMatchObject({ giaddr: '127.0.0.1', siaddr: '127.0.0.1' })
+  })
+
+  test('port 4011 answers the port that asked, with an ACK', async () => {
+    const asker = await ear('127.0.0.1')
+    const { send, hears, asked } = await world()
+    const bytes = encodePacket(
+      request('request', { mac: macOf(1), ...clients.uefi }, { ciaddr: '127.0.0.1' }),
+    )
+    await send(bytes, 'boot-server', asker.socket)
+    await until(() => asker.heard.length === 1, 'an ACK')
+    expect(asker.heard[0]?.options.get(53)).toEqual(Buffer.from([5]))
+    expect(asked[0]).toMatchObject({ again: true, clientAddress: '127.0.0.1' })
+    expect(hears).toEqual([])
+  })
+
+  test('whoever is not answered hears nothing, and the log says why', async () => {
+    const answers: (NetworkAnswer | undefined)[] = [
+      undefined,
+      { kind: 'silence', why: 'it is no guest' },
+      offer,
+    ]
+    const { send, hears, events } = await world(async () => answers.shift())
+    await send(discover({ ...clients.dhclient, mac: macOf(2) }))
+    await send(discover({ ...clients.bios, mac: macOf(3) }))
+    await send(discover({ ...clients.bios, mac: macOf(4) }))
+    await until(() => hears.length === 1, 'the third to be answered')
+    expect(events.map((event) => (event.type === 'boot' ? [event.client, event.decision] : event))).toEqual([
+      [macOf(3), 'nothing from here: it is no guest'],
+      [macOf(4), 'snponly.efi for uefi-x64: the default'],
+    ])
+  })
+
+  test('a decision that fails is trouble, and the next one is made', async () => {
+    let calls = 0
+    const { send, hears, events } = await world(async () => {
+      if (calls++ === 0) throw new Error('disk on fire')
+      return offer
+    })
+    await send(discover())
+    await until(() => events.length === 1, 'trouble')
+    await send(discover())
+    await until(() => hears.length === 1, 'an offer')
+    expect(events[0]).toEqual({
+      type: 'trouble',
+      where: `dhcp answer to ${macOf(1)}`,
+      message: 'disk on fire',
+    })
+  })
+})
+
+describe('many, and nonsense', () => {
+  test('a thousand clients in a moment, each asking twice, are all answered', async () => {
+    const asker = await ear('127.0.0.1')
+    const { send, hears } = await world()
+    for (let number = 0; number < 1000; number++) {
+      const client = { mac: macOf(number), ...clients.uefi }
+      await send(encodePacket(request('discover', client, { xid: number })))
+      await send(encodePacket(request('request', client, { xid: number })), 'boot-server', asker.socket)
+      // The kernel's default buffer holds some 160 packets.
+      if (number % 20 === 19)
+        await until(
+          () => hears.length === number + 1 && asker.heard.length === number + 1,
+          `answer ${number}`,
+        )
+    }
+    expect(new Set(hears.map(({ xid }) => xid)).size).toBe(1000)
+    expect(new Set(asker.heard.map(({ xid }) => xid)).size).toBe(1000)
+  })
+
+  test('bytes that are no packet crash nothing, stay out of the log beyond a few, and leave nothing behind', async () => {
+    const { send, hears, events, asked } = await world()
+    let seed = 12345
+    const random = () => {
+      seed = (Math.imul(seed, 1103515245) + 12345) >>> 0
+      return seed / 2 ** 32
+    }
+    const good = discover()
+    const junk = (): Buffer => {
+      const bytes = Buffer.from(random() < 0.5 ? good : Buffer.alloc(Math.floor(random() * 700)))
+      for (let edits = 0; edits < 20 && bytes.length > 0; edits++)
+        bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256)
+      // Whatever it became, it is nobody's request.
+      if (bytes.length > 0) bytes[0] = 2
+      return bytes
+    }
+    const rounds = async (count: number) => {
+      for (let round = 0; round < count; round++) {
+        await Promise.all(
+          Array.from({ length: 50 }, () => send(junk(), round % 2 ? 'broadcast' : 'boot-server')),
+        )
+        const before = hears.length
+        await send(good)
+        await until(() => hears.length > before, 'an answer after the junk')
+      }
+    }
+    await rounds(5)
+    const usedBefore = process.memoryUsage().heapUsed
+    await rounds(30)
+    expect(process.memoryUsage().heapUsed - usedBefore).toBeLessThan(64 * 1024 * 1024)
+    expect(asked.length).toBe(hears.length)
+    expect(events.filter(({ type }) => type === 'trouble')).toEqual([])
+    expect(events.length).toBeLessThan(500)
+  })
+
+  test('one machine that asks without end is answered so often and no more', async () => {
+    const { send, hears } = await world(undefined, { limits: { perClient: 3 } })
+    for (let number = 0; number < 20; number++) await send(discover(clients.uefi, { xid: number }))
+    await send(discover({ mac: macOf(2), ...clients.uefi }, { xid: 99 }))
+    await until(() => hears.some(({ xid }) => xid === 99), 'the other machine')
+    expect(hears.map(({ xid }) => xid)).toEqual([0, 1, 2, 99])
+  })
+})
+
+test('a machine is answered on every side, however many there are, and seen once', async () => {
+  const sides = Object.fromEntries(
+    Array.from({ length: 60 }, (_, n) => [
+      `v${n}`,
+      [{ address: `127.0.2.${n + 1}`, family: 'IPv4', internal: true, netmask: '', mac: '', cidr: null }],
+    ]),
+  )
+  const { send, hears, asked } = await world(undefined, {
+    interfaces: Object.keys(sides),
+    localInterfaces: () => sides as never,
+    limits: { perClient: 3 },
+  })
+  for (const xid of [1, 2, 3]) await send(discover(clients.uefi, { xid }))
+  await until(() => hears.length === 180, 'an answer from every side each time')
+  expect(new Set(hears.map(({ siaddr }) => siaddr)).size).toBe(60)
+  expect(asked.filter(({ otherSide }) => !otherSide)).toHaveLength(3)
+})
+
+describe('opening and closing', () => {
+  test('a port that is taken is named, with the way out', async () => {
+    const taken = await ear(broadcast)
+    const door = new DhcpProxyDoor({
+      interfaces: ['lo'],
+      bind: '0.0.0.0',
+      port: taken.port,
+      broadcast,
+      ports: { bootServer: 0, client: 1, relay: 1 },
+      localInterfaces: () => loopback,
+      decide: async () => offer,
+      events: () => {},
+    })
+    await expect(door.start()).rejects.toThrow(
+      /another DHCP server runs on this machine.*treeboot dhcp-config/,
+    )
+    expect(door.address).toBeUndefined()
+  })
+
+  test('it opens without any side, and says so', async () => {
+    const { door, events } = await world(undefined, { localInterfaces: () => ({}), interfaces: ['br9'] })
+    expect(door.sides).toEqual([])
+    expect(events).toEqual([
+      expect.objectContaining({
+        type: 'trouble',
+        message: expect.stringContaining('br9: no IPv4 address there yet'),
+      }),
+    ])
+  })
+
+  test.each([
+    ['10.91.9.9', 'no interface with the address 10.91.9.9 (dhcp.bind)'],
+    ['fd91:1::1', 'ProxyDHCP is IPv4. Set dhcp.bind'],
+  ])('bound to %s, where it can answer nobody, it says why', async (bind, why) => {
+    const { events } = await world(undefined, { interfaces: [], bind })
+    expect(events).toEqual([
+      expect.objectContaining({ type: 'trouble', message: expect.stringContaining(why) }),
+    ])
+  })
+
+  test('closing twice is closing', async () => {
+    const { door } = await world()
+    await door.stop()
+    await door.stop()
+    expect(door.address).toBeUndefined()
+  })
+})

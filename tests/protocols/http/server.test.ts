@@ -1,0 +1,421 @@
+import { connect, createServer } from 'node:net'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Failure } from '../../../server/core/failure.ts'
+import { generatedSource } from '../../../server/files/generated.ts'
+import { memorySource } from '../../../server/files/memory.ts'
+import { cleanPath, rootPath } from '../../../server/files/path.ts'
+import type { FileSource, Requester } from '../../../server/files/source.ts'
+import { mountTable } from '../../../server/namespace/mounts.ts'
+import { HttpDoor } from '../../../server/protocols/http/server.ts'
+import { exchange, get, type OpenDoor, openDoor, parseResponse, request } from '../../support/http.ts'
+
+const treeinfo = '[general]\nfamily = Fedora\n'
+const modifiedMs = Date.UTC(2024, 1, 3, 4, 5, 6, 789)
+
+function world(seen: Requester[]): FileSource {
+  return mountTable([
+    {
+      at: cleanPath('/ks'),
+      source: generatedSource({
+        text: async (path, who) => {
+          seen.push(who)
+          if (path === '/broken') throw new Failure('invalid-data', 'fedora.ks:3: `hostname` is not defined')
+          if (path === '/busy') throw new Failure('unavailable', 'no worker')
+          return path === '/web01' ? `# für ${who.macs?.join(' ') ?? 'anyone'}\n` : undefined
+        },
+        paths: () => ['/web01', '/broken'],
+        now: () => modifiedMs,
+      }),
+      why: 'answer files',
+    },
+    {
+      at: rootPath,
+      source: memorySource(
+        {
+          '/tree/.treeinfo': treeinfo,
+          '/tree/initrd.gz': new Uint8Array(100_000).fill(0x1f),
+          '/tree/empty': '',
+          '/tree/shimx64.efi.signed': 'MZ',
+          '/tree/a b & <c>/ümlaut.txt': 'ü',
+        },
+        modifiedMs,
+      ),
+      why: 'files',
+    },
+  ])
+}
+
+describe.each([
+  ['fast lane and node:http', true],
+  ['node:http alone', false],
+])('the HTTP door, %s', (_, fastLane) => {
+  let open: OpenDoor
+  const seen: Requester[] = []
+  beforeAll(async () => {
+    open = await openDoor({
+      source: world(seen),
+      fastLane,
+      isAppPath: (path) => path === '/' || path === '/api' || path.startsWith('/api/'),
+      fallback: (req, res) => res.end(`app ${req.method} ${req.url}`),
+    })
+  })
+  afterAll(() => open.door.stop())
+  const fetch = (target: string, ...lines: string[]) => get(open.port, target, ...lines)
+
+  test('a file: status line and Content-Length with the very bytes that GRUB compares', async () => {
+    const { head, body } = await fetch('/tree/.treeinfo', 'User-Agent: GRUB 2.06')
+    expect(head.startsWith('HTTP/1.1 200 OK\r\nContent-Length: 26\r\n')).toBe(true)
+    expect(head).toContain('\r\nContent-Type: text/plain; charset=utf-8\r\n')
+    expect(head).toContain('\r\nLast-Modified: Sat, 03 Feb 2024 04:05:06 GMT\r\n')
+    expect(head).toMatch(/\r\nETag: "[\w-]+"\r\n/)
+    expect(head).toContain('\r\nAccept-Ranges: bytes\r\n')
+    expect(head).not.toMatch(/transfer-encoding|content-encoding/i)
+    expect(body.toString()).toBe(treeinfo)
+  })
+
+  test.each([
+    '/tree/.treeinfo',
+    '/tree/initrd.gz',
+    '/tree/empty',
+    '/tree',
+    '/tree/',
+    '/ks/web01',
+    '/none',
+    '/ks/broken',
+  ])('HEAD %s is GET without its body', async (path) => {
+    const withoutDate = (head: string) => head.replace(/\r\nDate: [^\r]*/, '')
+    const got = await fetch(path)
+    const headed = await exchange(open.port, request('HEAD', path))
+    expect(withoutDate(headed.head)).toBe(withoutDate(got.head))
+    expect(headed.body.length).toBe(0)
+    expect(got.headers['content-length']).toBe(String(got.body.length))
+  })
+
+  test.each([
+    '/tree//.treeinfo',
+    '//tree/.treeinfo',
+    '/tree/./.treeinfo',
+    '/tree/x/../.treeinfo',
+    '/../../tree/.treeinfo',
+    '/%2e%2e/tree/%2etreeinfo',
+    '/..%2f..%2Ftree%2F.treeinfo',
+    'http://boot.example:8080/tree/.treeinfo',
+    'HTTP://boot.example//tree//.treeinfo',
+    '/tree/.treeinfo?x=1&path=/etc/passwd',
+  ])('%s is served at once, without a redirect', async (target) => {
+    const { status, body } = await fetch(target)
+    expect([status, body.toString()]).toEqual([200, treeinfo])
+  })
+
+  test('names beyond ASCII come escaped as UTF-8', async () => {
+    expect((await fetch('/tree/a%20b%20&%20%3Cc%3E/%C3%BCmlaut.txt')).body.toString()).toBe('ü')
+  })
+
+  test.each(['/%00', '/tree/%0a', '/a%zz', '/a%', '/a%4', `/${'x'.repeat(5000)}`])(
+    'nonsense %s is 400 with an empty body',
+    async (target) => {
+      const { status, headers, body } = await fetch(target)
+      expect([status, headers['content-length'], body.length]).toEqual([400, '0', 0])
+    },
+  )
+
+  test('a missing file is 404 without a byte for machines, with a page for browsers', async () => {
+    const machine = await fetch('/tree/none', 'Accept: */*')
+    expect([machine.status, machine.headers['content-length'], machine.body.length]).toEqual([404, '0', 0])
+    const person = await fetch('/tree/gone/%3Cscript%3E', 'Accept: text/html,*/*;q=0.8')
+    expect(person.status).toBe(404)
+    expect(person.headers['content-type']).toBe('text/html; charset=utf-8')
+    expect(person.body.toString()).toContain('<a href="/tree/">/tree</a>')
+    expect(person.body.toString()).not.toContain('<script')
+  })
+
+  test('UEFI firmware hears a word with a 404: it would wait for the body of an empty one', async () => {
+    const shim = await fetch('/tree/revocations.efi', 'User-Agent: UefiHttpBoot/1.0')
+    expect([shim.status, shim.body.toString()]).toEqual([404, 'Not Found\n'])
+    expect(shim.headers['content-length']).toBe('10')
+  })
+
+  test('gzip is never applied, whatever the client accepts', async () => {
+    for (const path of ['/tree/.treeinfo', '/tree/initrd.gz', '/tree']) {
+      const { headers } = await fetch(path, 'Accept-Encoding: gzip, deflate, br')
+      expect(headers['content-encoding']).toBeUndefined()
+    }
+  })
+
+  test('an HTTP/1.0 client gets an HTTP/1.1 response with its length, and the connection is closed', async () => {
+    const { head, body } = await exchange(open.port, 'GET /tree/initrd.gz HTTP/1.0\r\n\r\n')
+    expect(head.startsWith('HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n')).toBe(true)
+    expect(head).toContain('\r\nConnection: close')
+    expect(body.length).toBe(100_000)
+  })
+
+  test('other methods are 405 and told which there are', async () => {
+    for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PROPFIND']) {
+      const { status, headers, body } = await exchange(
+        open.port,
+        request(method, '/tree/.treeinfo', 'Content-Length: 0'),
+      )
+      expect([status, headers.allow, headers['content-length'], body.length]).toEqual([
+        405,
+        'GET, HEAD',
+        '0',
+        0,
+      ])
+    }
+  })
+
+  test('the application answers its own paths, by any method', async () => {
+    expect((await fetch('/')).body.toString()).toBe('app GET /')
+    expect(
+      (await exchange(open.port, request('POST', '/api/v1/x?y', 'Content-Length: 0'))).body.toString(),
+    ).toBe('app POST /api/v1/x?y')
+    expect((await fetch('/apis')).status).toBe(404)
+  })
+
+  test('a text that cannot be made is an error with an empty body, and says why to the operator', async () => {
+    open.events.length = 0
+    expect((await fetch('/ks/broken')).status).toBe(500)
+    expect((await fetch('/ks/busy')).status).toBe(503)
+    expect(open.events).toMatchObject([
+      {
+        type: 'served',
+        outcome: 'failed',
+        kind: 'invalid-data',
+        detail: expect.stringContaining('fedora.ks:3'),
+      },
+      { type: 'served', outcome: 'failed', kind: 'unavailable' },
+    ])
+  })
+
+  test('whoever asks is recognised by header, cookie or query, and the text is theirs', async () => {
+    seen.length = 0
+    await fetch('/ks/web01')
+    await fetch(
+      '/ks/web01',
+      'X-RHN-Provisioning-MAC-1: eth1 52:54:00:AA:BB:01',
+      'X-RHN-Provisioning-MAC-7: lan0 52-54-00-aa-bb-02',
+    )
+    const { body } = await fetch('/ks/web01?mac=52%3A54%3A00%3Aaa%3Abb%3A03&uuid=U&serial=S')
+    await fetch('/ks/web01', 'Cookie: _Syslinux_BOOTIF=01-52-54-00-aa-bb-04; _Syslinux_SYSUUID=V; x')
+    await fetch('/ks/web01', 'X-System-Serial-Number: T')
+    const everyone = {
+      protocol: 'http',
+      address: '127.0.0.1',
+      localAddress: '127.0.0.1',
+      host: 'boot.example',
+      open: expect.any(String),
+    }
+    expect(seen.map(({ connection, ...who }) => ({ ...who, open: connection?.readyState }))).toEqual([
+      everyone,
+      { ...everyone, macs: ['52:54:00:AA:BB:01', '52-54-00-aa-bb-02'] },
+      { ...everyone, macs: ['52:54:00:aa:bb:03'], uuid: 'U', serial: 'S' },
+      { ...everyone, macs: ['01-52-54-00-aa-bb-04'], uuid: 'V' },
+      { ...everyone, serial: 'T' },
+    ])
+    expect(body.toString()).toBe('# für 52:54:00:aa:bb:03\n')
+  })
+
+  test('a connection carries many requests, also several in one packet', async () => {
+    const answers = await new Promise<string>((resolve) => {
+      const socket = connect(open.port, '127.0.0.1')
+      const one = request('GET', '/tree/.treeinfo')
+      let read = ''
+      socket.write(one)
+      socket.on('data', (chunk) => {
+        const first = read === ''
+        read += chunk.toString('latin1')
+        if (first) socket.write(one + request('GET', '/none') + request('HEAD', '/tree/empty'))
+        if (read.split('HTTP/1.1 ').length === 5) {
+          socket.destroy()
+          resolve(read)
+        }
+      })
+    })
+    expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual([
+      'HTTP/1.1 200',
+      'HTTP/1.1 200',
+      'HTTP/1.1 404',
+      'HTTP/1.1 200',
+    ])
+  })
+
+  test('requests sent while an answer is being made are answered in order', async () => {
+    const text = await new Promise<string>((resolve) => {
+      const socket = connect(open.port, '127.0.0.1', () => {
+        socket.write(request('GET', '/tree/.treeinfo'))
+        setImmediate(() => socket.write(request('GET', '/tree/empty').slice(0, 20)))
+        setImmediate(() => setImmediate(() => socket.write(request('GET', '/tree/empty').slice(20))))
+      })
+      let read = ''
+      socket.on('data', (chunk) => {
+        read += chunk.toString('latin1')
+        if (read.split('HTTP/1.1 ').length < 3) return
+        socket.destroy()
+        resolve(read)
+      })
+    })
+    expect(text.match(/Content-Length: \d+/g)).toEqual(['Content-Length: 26', 'Content-Length: 0'])
+  })
+
+  test('a request that comes byte by byte', async () => {
+    const response = await new Promise<Buffer>((resolve) => {
+      const socket = connect(open.port, '127.0.0.1', () => {
+        const bytes = [...request('GET', '/tree/.treeinfo')]
+        const step = (): void => {
+          const byte = bytes.shift()
+          if (byte !== undefined) socket.write(byte, () => setImmediate(step))
+        }
+        step()
+      })
+      socket.setNoDelay(true)
+      socket.once('data', (chunk) => {
+        socket.destroy()
+        resolve(chunk)
+      })
+    })
+    expect(parseResponse(response)?.body.toString()).toBe(treeinfo)
+  })
+
+  test.each([
+    ['a line that is no request', 'hello there\r\n\r\n', 400],
+    ['a raw space in a POST', 'POST /a b HTTP/1.1\r\nHost: x\r\n\r\n', 400],
+    ['a TLS handshake', Buffer.from('16030100a5010000a10303', 'hex'), 400],
+    ['a head without end', `GET /tree/empty HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(40_000)}`, 431],
+    ['no Host', 'GET /tree/empty HTTP/1.1\r\n\r\n', 400],
+    [
+      'two lengths',
+      'GET /tree/empty HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
+      400,
+    ],
+  ])('%s is refused tidily and noted', async (_name, bytes, status) => {
+    open.events.length = 0
+    const response = await exchange(open.port, bytes)
+    expect(response.status).toBe(status)
+    if (_name === 'no Host') return // node:http's own answer
+    expect([response.headers['content-length'], response.body.length]).toEqual(['0', 0])
+    expect(open.events).toMatchObject([{ type: 'noise', client: '127.0.0.1' }])
+  })
+
+  test('EFI programs say that they are', async () => {
+    expect((await fetch('/tree/shimx64.efi.signed')).headers['content-type']).toBe('application/efi')
+  })
+
+  test('every answer is one event', async () => {
+    open.events.length = 0
+    await fetch('/tree//.treeinfo')
+    await exchange(open.port, request('HEAD', '/tree/initrd.gz'))
+    await fetch('/tree/none')
+    await fetch('/tree/initrd.gz', 'Range: bytes=0-9')
+    const served = { type: 'served', protocol: 'http', client: '127.0.0.1' }
+    expect(open.events).toMatchObject([
+      { ...served, path: '/tree/.treeinfo', outcome: 'complete', bytes: 26 },
+      { ...served, path: '/tree/initrd.gz', outcome: 'complete', bytes: 0 },
+      { ...served, path: '/tree/none', outcome: 'failed', kind: 'not-found', bytes: 0 },
+      { ...served, path: '/tree/initrd.gz', outcome: 'complete', bytes: 10 },
+    ])
+  })
+
+  test('folders have a page with and without the slash, and JSON for scripts', async () => {
+    const page = await fetch('/tree', 'Accept: text/html')
+    expect(page.status).toBe(200)
+    expect(page.body.toString()).toBe((await fetch('/tree/')).body.toString())
+    const html = page.body.toString()
+    expect(html).toContain('<a href="/tree/.treeinfo">.treeinfo</a>')
+    expect(html).toContain('<a href="/tree/a%20b%20%26%20%3Cc%3E/">a b &#38; &#60;c&#62;/</a>')
+    expect(html.indexOf('a b')).toBeLessThan(html.indexOf('.treeinfo'))
+    const json = await fetch('/tree', 'Accept: application/json')
+    expect(JSON.parse(json.body.toString())).toMatchObject({
+      path: '/tree',
+      entries: [
+        { name: '.treeinfo', kind: 'file', size: 26, modified: '2024-02-03T04:05:06.789Z' },
+        { name: 'a b & <c>', kind: 'folder' },
+        { name: 'empty' },
+        { name: 'initrd.gz' },
+        { name: 'shimx64.efi.signed' },
+      ],
+    })
+  })
+})
+
+describe('request lines as boot loaders write them', () => {
+  let open: OpenDoor
+  beforeAll(async () => {
+    open = await openDoor({ source: memorySource({ '/a b/ü x': 'odd', '/plain': 'plain' }) })
+  })
+  afterAll(() => open.door.stop())
+
+  test.each([
+    ['GET /a b/ü x HTTP/1.1', 'odd'],
+    ['GET a b/ü x HTTP/1.0', 'odd'],
+    ['GET /a%20b/ü%20x HTTP/1.1', 'odd'],
+    ['GET plain HTTP/1.1', 'plain'],
+    ['GET hplain/../plain HTTP/1.1', 'plain'],
+    ['GET http://x/a b/%C3%BC x HTTP/1.1', 'odd'],
+  ])('%s is served', async (line, body) => {
+    const response = await exchange(
+      open.port,
+      Buffer.from(`${line}\r\nHost: x\r\nUser-Agent: GRUB 2.06\r\n\r\n`),
+    )
+    expect([response.status, response.body.toString()]).toEqual([200, body])
+  })
+
+  test('a path that ends like a version is a path', async () => {
+    const response = await exchange(open.port, 'GET /plain HTTP/1.1 HTTP/1.1\r\nHost: x\r\n\r\n')
+    expect(response.status).toBe(404)
+  })
+})
+
+describe('opening and closing the door', () => {
+  test('a port in use: the error names address, port and remedy', async () => {
+    const other = createServer()
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+    const address = other.address()
+    const port = address && typeof address === 'object' ? address.port : 0
+    const door = new HttpDoor({ bind: '127.0.0.1', port, source: memorySource({}), events: () => {} })
+    const error = await door.start().catch((caught: unknown) => caught)
+    expect(error).toMatchObject({ name: 'Failure', kind: 'conflict' })
+    expect((error as Failure).message).toMatch(
+      new RegExp(`127\\.0\\.0\\.1 port ${port}.*http\\.port in config\\.yaml`),
+    )
+    await new Promise((resolve) => other.close(resolve))
+    await door.stop()
+  })
+
+  test('stop closes idle connections at once and can be called twice', async () => {
+    const { door, port } = await openDoor({ source: memorySource({ '/x': 'x' }) })
+    const closed = ['GET /x HTTP/1.1\r\nHost: h\r\n\r\n', 'HEAD /x HTTP/1.1\r\nHost: h\r\n\r\n'].map(
+      (text) =>
+        new Promise<void>((resolve) => {
+          const socket = connect(port, '127.0.0.1', () => socket.write(text))
+          socket.once('data', () => resolve())
+          idle.push(new Promise((gone) => socket.once('close', () => gone())))
+        }),
+    )
+    await Promise.all(closed)
+    await Promise.all([door.stop(), door.stop(), ...idle])
+    await expect(get(port, '/x')).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+  })
+  const idle: Promise<void>[] = []
+
+  test('the source is asked for anew with each request', async () => {
+    let now = memorySource({ '/x': 'old' })
+    const { door, port } = await openDoor({ source: () => now })
+    expect((await get(port, '/x')).body.toString()).toBe('old')
+    now = memorySource({ '/x': 'new' })
+    expect((await get(port, '/x')).body.toString()).toBe('new')
+    await door.stop()
+  })
+
+  test('an IPv4 client of a socket on :: is known by its IPv4 address', async () => {
+    const seen: Requester[] = []
+    const source: FileSource = {
+      stat: async (_path, who) => void seen.push(who),
+      list: async () => undefined,
+    }
+    const door = new HttpDoor({ bind: '::', port: 0, source, events: () => {} })
+    await door.start()
+    await get(door.address?.port ?? 0, '/x')
+    expect(seen[0]).toMatchObject({ address: '127.0.0.1', localAddress: '127.0.0.1' })
+    await door.stop()
+  })
+})

@@ -1,0 +1,62 @@
+import { createServer, type Server } from 'node:net'
+import { describe, expect, test } from 'vitest'
+import { Failure } from '../../server/core/failure.ts'
+import type { Listener } from '../../server/protocols/listener.ts'
+import { openDoor } from '../../server/protocols/open-listener.ts'
+
+/** A real socket, so that the refusals are the system's own. */
+function tcpDoor(port: number): Listener {
+  const server: Server = createServer()
+  return {
+    name: 'test',
+    get address() {
+      const bound = server.address()
+      return bound && typeof bound === 'object' ? { host: bound.address, port: bound.port } : undefined
+    },
+    start: () =>
+      new Promise((resolve, reject) => {
+        server.once('error', (cause) => reject(new Failure('unavailable', 'cannot listen', { cause })))
+        server.listen(port, '127.0.0.1', resolve)
+      }),
+    stop: () => new Promise((resolve) => server.close(() => resolve())),
+  }
+}
+
+/** A free port whose neighbour 10000 above is most likely free, too. */
+async function takenPort(): Promise<{ port: number; release: () => Promise<void> }> {
+  for (let port = 20_000 + (process.pid % 10_000); ; port++) {
+    const door = tcpDoor(port)
+    try {
+      await door.start()
+      return { port, release: () => door.stop() }
+    } catch {
+      // Somebody has it: the next one.
+    }
+  }
+}
+
+describe('the port of a door', () => {
+  test('auto goes 10000 higher when the standard port is taken, and says so', async () => {
+    const taken = await takenPort()
+    const { listener, note } = await openDoor({ port: 'auto', standard: taken.port }, tcpDoor)
+    expect(listener.address?.port).toBe(taken.port + 10_000)
+    expect(note).toBe(`port ${taken.port} is taken by another program; ${taken.port + 10_000} instead`)
+    await listener.stop()
+    await taken.release()
+  })
+
+  test('auto takes the standard port when it can, without a word', async () => {
+    const { port, release } = await takenPort()
+    await release()
+    const { listener, note } = await openDoor({ port: 'auto', standard: port }, tcpDoor)
+    expect(listener.address?.port).toBe(port)
+    expect(note).toBe('')
+    await listener.stop()
+  })
+
+  test('a port that was named is bound or fails', async () => {
+    const taken = await takenPort()
+    await expect(openDoor({ port: taken.port, standard: 69 }, tcpDoor)).rejects.toThrow(Failure)
+    await taken.release()
+  })
+})

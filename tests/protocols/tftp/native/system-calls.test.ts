@@ -1,0 +1,164 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { createSocket } from 'node:dgram'
+import { readdirSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Event } from '../../../../server/events/bus.ts'
+import { diskSource } from '../../../../server/files/disk.ts'
+import { loadNative } from '../../../../server/protocols/tftp/native/system-calls.ts'
+import { TftpDoor } from '../../../../server/protocols/tftp/server.ts'
+import { decodePacket, encodePacket } from '../../../../server/protocols/tftp/wire/packet.ts'
+import { type Fate, type FetchOptions, fetchTftp } from '../../../support/tftp-client.ts'
+
+const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+const reason = loadNative() ? undefined : 'no koffi, or not Linux on x64 or arm64'
+
+/** One thread for all tests of this file: starting it is the slow part. */
+describe.skipIf(reason)(`the carrier of system calls${reason ? ` (${reason})` : ''}`, () => {
+  const files: Record<string, Buffer> = {
+    empty: Buffer.alloc(0),
+    // Long enough for this carrier: what is over in four windows stays in the main thread.
+    small: randomBytes(6000),
+    exact: randomBytes(8192),
+    many: randomBytes(8 * 70_000 + 3),
+    kept: randomBytes(3 * 1024 * 1024 + 5),
+    ring: randomBytes(9 * 1024 * 1024 + 5),
+  }
+  const events: Event[] = []
+  let folder = ''
+  let door: TftpDoor
+  const fetch = (path: string, options: Partial<FetchOptions> = {}) =>
+    fetchTftp(path, { port: door.address?.port ?? 0, ...options })
+  /** Waits for the end of a download; others of this file may end late, when a last ACK was lost on purpose. */
+  const ended = async (path: string, outcome: string): Promise<Event | undefined> => {
+    const deadline = Date.now() + 10_000
+    const find = () => events.find((e) => e.type === 'served' && e.path === path && e.outcome === outcome)
+    while (!find() && Date.now() < deadline) await new Promise(setImmediate)
+    return find()
+  }
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'treeboot-tftp-'))
+    for (const [name, bytes] of Object.entries(files)) await writeFile(join(folder, name), bytes)
+    const sink = (event: Event): unknown => events.push(event)
+    const limits = { fileBytes: 4 * 1024 * 1024, stopMs: 20 }
+    door = new TftpDoor({
+      bind: '::',
+      port: 0,
+      source: diskSource(folder),
+      events: sink,
+      limits,
+      native: 'required',
+    })
+    await door.start()
+  })
+  afterAll(async () => {
+    await door.stop()
+    await rm(folder, { recursive: true })
+  })
+
+  test.each([
+    ['empty', {}],
+    ['small', {}],
+    ['small', { blksize: 1468, windowsize: 16 }],
+    ['exact', { blksize: 512, windowsize: 2 }],
+    ['many', { blksize: 8, windowsize: 100 }],
+    ['kept', { blksize: 1468 }],
+    ['kept', { blksize: 1468, windowsize: 64 }],
+    ['kept', { blksize: 8192, windowsize: 16 }],
+    ['kept', { blksize: 65_464, windowsize: 4 }],
+    ['ring', { blksize: 1428, windowsize: 100 }],
+    ['ring', { blksize: 60_001 }],
+  ])('%s arrives whole with %j', async (name, options) => {
+    const got = await fetch(name, { options: options as Record<string, number> })
+    expect(sha(got.bytes)).toBe(sha(files[name] ?? Buffer.alloc(1)))
+  })
+
+  test('over IPv6 too', async () => {
+    expect((await fetch('small', { host: '::1' })).bytes).toEqual(files.small)
+  })
+
+  test('many at once, while the file is still being read', async () => {
+    const fresh = randomBytes(4_000_000)
+    await writeFile(join(folder, 'fresh'), fresh)
+    const options = { blksize: 1400, windowsize: 8 }
+    const got = await Promise.all(
+      Array.from({ length: 12 }, () => fetch('fresh', { options, retryMs: 1000 })),
+    )
+    expect(new Set(got.map((one) => sha(one.bytes)))).toEqual(new Set([sha(fresh)]))
+  })
+
+  test.each([1, 8])('in bad weather, window %i', async (windowsize) => {
+    const fates: Fate[] = ['pass', 'twice', 'pass', 'drop', 'pass', 'pass', 'late']
+    const weather = (_: string, n: number): Fate => fates[(Math.imul(n, 0x9e3779b1) >>> 8) % 7] ?? 'pass'
+    const options = { blksize: 20_000, windowsize }
+    const got = await fetch('many', { options, weather, retryMs: 20, retries: 200 })
+    expect(sha(got.bytes)).toBe(sha(files.many ?? Buffer.alloc(1)))
+  })
+
+  test('a size probe is no failed download; an ERROR later is an abort; a stranger gets ERROR 5', async () => {
+    await fetch('small', {
+      options: { tsize: 0 },
+      intercept: (_, peer) => {
+        peer.send(encodePacket({ type: 'error', code: 8, message: 'User aborted the transfer' }))
+        return 'stop'
+      },
+    })
+    let told: unknown
+    await fetch('kept', {
+      intercept: (packet, peer) => {
+        if (packet.type !== 'data' || packet.block !== 2) return 'continue'
+        void stranger(peer.remote?.port ?? 0).then((answer) => {
+          told = answer
+          peer.send(encodePacket({ type: 'error', code: 0, message: 'closed' }))
+        })
+        return 'ignore'
+      },
+      retryMs: 50,
+      retries: 3,
+    }).catch(() => undefined)
+    expect(await ended('/kept', 'aborted')).toMatchObject({ bytes: 512, detail: 'client: closed' })
+    expect(told).toMatchObject({ type: 'error', code: 5 })
+    expect(
+      events.filter((e) => e.type === 'served' && e.path === '/small' && e.outcome !== 'complete'),
+    ).toEqual([])
+  })
+})
+
+function stranger(port: number): Promise<unknown> {
+  return new Promise((resolve) => {
+    const socket = createSocket('udp4')
+    socket.once('message', (answer) => {
+      socket.close()
+      resolve(decodePacket(answer))
+    })
+    socket.send(encodePacket({ type: 'ack', block: 1 }), port, '127.0.0.1')
+  })
+}
+
+test.skipIf(reason)('a door that is closed leaves no descriptor behind', async () => {
+  const open = (): number => readdirSync('/proc/self/fd').length
+  const folder = await mkdtemp(join(tmpdir(), 'treeboot-tftp-'))
+  await writeFile(join(folder, 'file'), randomBytes(20_000))
+  const once = async (): Promise<void> => {
+    const door = new TftpDoor({
+      bind: '127.0.0.1',
+      port: 0,
+      source: diskSource(folder),
+      events: () => undefined,
+      native: 'required',
+    })
+    await door.start()
+    await Promise.all([1, 2, 3].map(() => fetchTftp('file', { port: door.address?.port ?? 0 })))
+    await door.stop()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  // The first time opens what the process keeps.
+  await once()
+  const before = open()
+  for (let time = 0; time < 3; time++) await once()
+  expect(open()).toBeLessThanOrEqual(before)
+  await rm(folder, { recursive: true })
+})

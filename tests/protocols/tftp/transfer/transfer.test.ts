@@ -1,0 +1,286 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Transfer, type TransferTerms } from '../../../../server/protocols/tftp/transfer/transfer.ts'
+
+const terms = (change: Partial<TransferTerms> = {}): TransferTerms => ({
+  size: 1300,
+  blksize: 512,
+  windowsize: 1,
+  timeoutMs: 1000,
+  oack: false,
+  ...change,
+})
+
+/** What the machine says, with the packets it wants to send. */
+const say = (machine: Transfer, verdict: string): string =>
+  verdict === 'send' ? `send ${machine.from}..${machine.to}` : verdict
+
+describe('a transfer in good weather', () => {
+  test('without options: block by block, the last one short', () => {
+    const machine = new Transfer(terms())
+    expect(say(machine, machine.start(0))).toBe('send 1..1')
+    expect(say(machine, machine.ack(1, 1))).toBe('send 2..2')
+    expect(say(machine, machine.ack(2, 2))).toBe('send 3..3')
+    expect(machine.ack(3, 3)).toBe('done')
+    expect(machine.ackedBytes).toBe(1300)
+  })
+
+  test('with options: the OACK is packet 0, and its ACK opens the window', () => {
+    const machine = new Transfer(terms({ oack: true, windowsize: 2 }))
+    expect(say(machine, machine.start(0))).toBe('send 0..0')
+    expect(machine.ack(1, 1)).toBe('wait')
+    expect(say(machine, machine.ack(0, 1))).toBe('send 1..2')
+    expect(say(machine, machine.ack(2, 2))).toBe('send 3..3')
+    expect(machine.ack(3, 3)).toBe('done')
+  })
+
+  test.each([
+    [0, 1],
+    [511, 1],
+    [512, 2],
+    [1024, 3],
+  ])('a file of %i octets takes %i blocks: one that is full is followed by another', (size, blocks) => {
+    expect(new Transfer(terms({ size })).blocks).toBe(blocks)
+  })
+
+  test('block numbers wrap from 65535 to 0', () => {
+    const machine = new Transfer(terms({ size: 512 * 70_000 }))
+    machine.start(0)
+    for (let block = 1; block <= 70_000; block++) {
+      expect(machine.from).toBe(block)
+      machine.ack(block & 0xffff, block)
+    }
+    expect(machine.ack(70_001 & 0xffff, 0)).toBe('done')
+  })
+})
+
+test.each([1000, 255_000])(
+  'nobody is waited for long who never answered, with a timeout of %i ms',
+  (timeoutMs) => {
+    const machine = new Transfer(terms({ oack: true, timeoutMs }))
+    machine.start(0)
+    let [nowMs, sent] = [0, 1]
+    for (;;) {
+      nowMs = machine.deadlineMs
+      const verdict = machine.timer(nowMs)
+      if (verdict !== 'send') break
+      sent++
+    }
+    expect(sent).toBe(4)
+    expect(nowMs).toBeLessThanOrEqual(16_000)
+  },
+)
+
+describe('repeated and late ACKs', () => {
+  test('the first repetition of an ACK is answered at once, the second is not', () => {
+    const machine = new Transfer(terms())
+    machine.start(0)
+    machine.ack(1, 1)
+    expect(say(machine, machine.ack(1, 300))).toBe('send 2..2')
+    expect(machine.ack(1, 600)).toBe('wait')
+  })
+
+  test('one late duplicate does not double the rest of the transfer (Sorcerer’s Apprentice)', () => {
+    const machine = new Transfer(terms({ size: 512 * 50 }))
+    machine.start(0)
+    machine.ack(1, 1)
+    let sent = 0
+    const count = (verdict: string): void => {
+      if (verdict === 'send') sent++
+    }
+    // The client acknowledges every DATA it gets, also those that come twice.
+    count(machine.ack(1, 2))
+    for (let block = 2; block <= 51; block++) {
+      count(machine.ack(block, block))
+      if (block === 2) count(machine.ack(block, block))
+    }
+    expect(sent).toBe(50)
+  })
+
+  test('an ACK from before the window or from beyond it changes nothing', () => {
+    const machine = new Transfer(terms({ size: 100_000, windowsize: 4 }))
+    machine.start(0)
+    machine.ack(4, 1)
+    expect(machine.ack(3, 2)).toBe('wait')
+    expect(machine.ack(0, 2)).toBe('wait')
+    expect(machine.ack(9, 2)).toBe('wait')
+    expect(say(machine, machine.ack(8, 3))).toBe('send 9..12')
+  })
+
+  test('a gap moves the window back to behind the last block that arrived', () => {
+    const machine = new Transfer(terms({ size: 100_000, windowsize: 4 }))
+    machine.start(0)
+    expect(say(machine, machine.ack(2, 1))).toBe('send 3..6')
+    expect(machine.ack(2, 2)).toBe('wait')
+    expect(say(machine, machine.ack(6, 3))).toBe('send 7..10')
+  })
+})
+
+describe('silence', () => {
+  const silence = (machine: Transfer, fromMs: number): number[] => {
+    const times: number[] = []
+    for (let nowMs = fromMs; ; nowMs += 100) {
+      const verdict = machine.timer(nowMs)
+      if (verdict === 'send') times.push(nowMs)
+      if (verdict === 'silent') return times
+    }
+  }
+
+  test('a first packet that nobody answers is repeated three times, with growing waits', () => {
+    const machine = new Transfer(terms({ oack: true }))
+    machine.start(0)
+    expect(silence(machine, 0)).toEqual([1000, 3000, 7000])
+  })
+
+  test('a client that has answered is given five tries, at most 8 s apart', () => {
+    const machine = new Transfer(terms())
+    machine.start(0)
+    machine.ack(1, 0)
+    expect(silence(machine, 0)).toEqual([1000, 3000, 7000, 15_000, 23_000])
+  })
+
+  test('an agreed timeout above 8 s is every wait', () => {
+    const machine = new Transfer(terms({ timeoutMs: 20_000 }))
+    machine.start(0)
+    machine.ack(1, 0)
+    expect(silence(machine, 0)).toEqual([20_000, 40_000, 60_000, 80_000, 100_000])
+  })
+
+  test('a client that repeats its ACK is alive: the waits do not grow', () => {
+    const machine = new Transfer(terms())
+    machine.start(0)
+    machine.ack(1, 0)
+    expect(machine.ack(1, 500)).toBe('send')
+    expect(machine.timer(1500)).toBe('send')
+    expect(machine.ack(1, 1600)).toBe('wait')
+    expect(machine.timer(2500)).toBe('send')
+  })
+
+  test('an ACK starts the tries anew; waiting for our own disk is nobody’s silence', () => {
+    const machine = new Transfer(terms())
+    machine.start(0)
+    machine.ack(1, 0)
+    machine.hold()
+    expect(machine.timer(1_000_000)).toBe('wait')
+    machine.resume(1_000_000)
+    expect(machine.timer(1_000_999)).toBe('wait')
+    expect(machine.timer(1_001_000)).toBe('send')
+  })
+})
+
+describe('the client’s ERROR', () => {
+  test('0 or 8 in answer to an OACK ends a size probe', () => {
+    for (const code of [0, 8]) {
+      const machine = new Transfer(terms({ oack: true }))
+      machine.start(0)
+      expect(machine.error(code)).toBe('probed')
+    }
+  })
+
+  test('any other, or later, is an abort', () => {
+    const early = new Transfer(terms({ oack: true }))
+    early.start(0)
+    expect(early.error(3)).toBe('aborted')
+    const late = new Transfer(terms({ oack: true }))
+    late.start(0)
+    late.ack(0, 1)
+    expect(late.error(0)).toBe('aborted')
+  })
+})
+
+/** A model client and network on a scripted clock: packets take 1 ms, and each has a fate. */
+function simulate(
+  machine: Transfer,
+  fates: readonly number[],
+  retryMs: number,
+): { got: number[]; sent: number } {
+  const got: number[] = []
+  const flying: { at: number; to: 'server' | 'client'; n: number }[] = []
+  let nowMs = 0
+  let fate = 0
+  let sent = 0
+  let received = machine.from === 0 ? -1 : 0
+  let clientDeadline = retryMs
+  let inWindow = 0
+  let gapAcked = -2
+  const launch = (to: 'server' | 'client', n: number): void => {
+    const what = fates.length === 0 ? 3 : (fates[fate++ % fates.length] ?? 3)
+    if (what === 0) return
+    flying.push({ at: nowMs + (what === 1 ? 7 : 1), to, n })
+    if (what === 2) flying.push({ at: nowMs + 2, to, n })
+  }
+  const obey = (verdict: string): boolean => {
+    if (verdict === 'send') for (let n = machine.from; n <= machine.to; n++, sent++) launch('client', n)
+    return verdict === 'done' || verdict === 'silent'
+  }
+  const ack = (): void => {
+    clientDeadline = nowMs + retryMs
+    inWindow = 0
+    launch('server', received)
+  }
+  if (obey('send')) return { got, sent }
+  for (; nowMs < 10_000_000; nowMs++) {
+    const due = flying.filter((one) => one.at <= nowMs)
+    for (const one of due) {
+      flying.splice(flying.indexOf(one), 1)
+      if (one.to === 'server') {
+        if (one.n >= 0 && obey(machine.ack(one.n & 0xffff, nowMs))) return { got, sent }
+      } else if (one.n === received + 1) {
+        received = one.n
+        if (one.n > 0) got.push(one.n)
+        if (++inWindow >= machine.windowsize || received === machine.blocks || one.n === 0) ack()
+      } else if (gapAcked !== received && received >= 0) {
+        gapAcked = received
+        ack()
+      }
+    }
+    if (nowMs >= clientDeadline && received >= 0) ack()
+    if (obey(machine.timer(nowMs))) return { got, sent }
+    if (flying.length === 0) nowMs = Math.max(nowMs, Math.min(clientDeadline, machine.deadlineMs) - 1)
+  }
+  throw new Error('the transfer does not end')
+}
+
+describe('in any weather', () => {
+  const weather = fc.array(fc.constantFrom(0, 1, 2, 3, 3, 3, 3, 3), { minLength: 20, maxLength: 60 })
+
+  test('the file arrives whole and in order whenever enough packets pass', () => {
+    fc.assert(
+      fc.property(
+        weather.filter((fates) => fates.filter((one) => one === 0).length < fates.length / 5),
+        fc.integer({ min: 1, max: 9 }),
+        fc.integer({ min: 0, max: 40 }),
+        fc.boolean(),
+        (fates, windowsize, blocks, oack) => {
+          const machine = new Transfer(terms({ size: blocks * 512, windowsize: oack ? windowsize : 1, oack }))
+          machine.start(0)
+          const { got } = simulate(machine, fates, 400)
+          const whole = Array.from({ length: machine.blocks }, (_, i) => i + 1)
+          // A last ACK may be lost for good; what the client has is never out of order and never twice.
+          expect(got).toEqual(whole.slice(0, got.length))
+          if (machine.ackedBlock === machine.blocks) expect(got).toEqual(whole)
+        },
+      ),
+      { numRuns: 200 },
+    )
+  })
+
+  test('with one packet in ten lost it is always complete, and little is sent twice', () => {
+    for (let seed = 0; seed < 10; seed++) {
+      const fates = Array.from({ length: 97 }, (_, i) => ((i * 31 + seed * 7) % 10 === 0 ? 0 : 3))
+      const machine = new Transfer(terms({ size: 512 * 400, windowsize: 8, oack: true }))
+      machine.start(0)
+      const { got, sent } = simulate(machine, fates, 400)
+      expect(got.length).toBe(401)
+      expect(sent).toBeLessThan(401 * 3)
+    }
+  })
+
+  test('when every packet is doubled on its way, DATA is still sent about once', () => {
+    const machine = new Transfer(terms({ size: 512 * 400, oack: true }))
+    machine.start(0)
+    const { got, sent } = simulate(machine, [2], 400)
+    expect(got.length).toBe(401)
+    expect(sent).toBeLessThan(401 * 2 + 2)
+  })
+})

@@ -1,0 +1,169 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  ackBlock,
+  decodePacket,
+  encodePacket,
+  errorPacket,
+  type Malformed,
+  maxDataBytes,
+  maxOptions,
+  maxRequestBytes,
+  type Packet,
+} from '../../../../server/protocols/tftp/wire/packet.ts'
+
+const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
+
+/** A Buffer and a Uint8Array of the same octets are equal. */
+const plain = (packet: Packet | Malformed): unknown =>
+  packet.type === 'data' ? { ...packet, data: [...packet.data] } : packet
+
+const word = fc.string({ unit: 'grapheme', maxLength: 30 }).filter((text) => !text.includes('\0'))
+const name = word
+  .map((text) => text.toLowerCase())
+  .filter((text) => text !== '' && text === text.toLowerCase())
+const options = fc.array(fc.tuple(name, word), { maxLength: 6 }).map((pairs) => new Map(pairs))
+const number = fc.integer({ min: 0, max: 0xffff })
+const request = {
+  filename: word.filter((text) => text !== ''),
+  mode: fc.constantFrom('octet' as const, 'netascii' as const, 'mail' as const),
+  options,
+}
+const packet: fc.Arbitrary<Packet> = fc.oneof(
+  fc.record({ type: fc.constant('rrq' as const), ...request }),
+  fc.record({ type: fc.constant('wrq' as const), ...request }),
+  fc.record({ type: fc.constant('data' as const), block: number, data: fc.uint8Array({ maxLength: 600 }) }),
+  fc.record({ type: fc.constant('ack' as const), block: number }),
+  fc.record({ type: fc.constant('error' as const), code: number, message: word }),
+  fc.record({ type: fc.constant('oack' as const), options }),
+)
+
+describe('the laws of the codec', () => {
+  test('what is written is read back', () => {
+    fc.assert(
+      fc.property(packet, (one) => {
+        expect(plain(decodePacket(encodePacket(one)))).toEqual(plain(one))
+      }),
+    )
+  })
+
+  test('any bytes give a packet or a reason, never an exception; a packet is written back to what it means', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 7 }), fc.uint8Array({ maxLength: 80 }), (opcode, rest) => {
+        const read = decodePacket(Buffer.concat([Buffer.from([0, opcode]), rest]))
+        if (read.type === 'malformed') expect(read.reason).not.toBe('')
+        else expect(plain(decodePacket(encodePacket(read)))).toEqual(plain(read))
+      }),
+      { numRuns: 500 },
+    )
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 12 }), (raw) => decodePacket(raw).type !== undefined))
+  })
+
+  test('every byte counts: no packet survives being cut short or followed by junk', () => {
+    const rrq = encodePacket({
+      type: 'rrq',
+      filename: 'a',
+      mode: 'octet',
+      options: new Map([['tsize', '0']]),
+    })
+    for (let end = 0; end < rrq.length; end++) {
+      const part = decodePacket(rrq.subarray(0, end))
+      // `a NUL octet NUL` is a whole request without its options.
+      if (end === 10) expect(part).toEqual({ type: 'rrq', filename: 'a', mode: 'octet', options: new Map() })
+      else expect(part.type).toBe('malformed')
+    }
+    expect(decodePacket(Buffer.concat([rrq, bytes('junk')])).type).toBe('malformed')
+    expect(decodePacket(bytes('\0\x04\0')).type).toBe('malformed')
+    expect(decodePacket(bytes('\0\x04\0\x01\0')).type).toBe('malformed')
+  })
+})
+
+describe('requests as clients send them', () => {
+  test('option names and modes in any case', () => {
+    expect(decodePacket(bytes('\0\x01pxelinux.0\0OcTeT\0TSIZE\x000\0BlkSize\x001408\0'))).toEqual({
+      type: 'rrq',
+      filename: 'pxelinux.0',
+      mode: 'octet',
+      options: new Map([
+        ['tsize', '0'],
+        ['blksize', '1408'],
+      ]),
+    })
+  })
+
+  test('padding with NULs is no option', () => {
+    expect(decodePacket(bytes('\0\x01a\0octet\0\0\0\0'))).toMatchObject({ type: 'rrq', options: new Map() })
+  })
+
+  test('of an option given twice the first stands', () => {
+    const read = decodePacket(bytes('\0\x01a\0octet\0blksize\x001024\0BLKSIZE\x00512\0'))
+    expect(read).toMatchObject({ options: new Map([['blksize', '1024']]) })
+  })
+
+  test.each([
+    ['no file name', '\0\x01\0octet\0'],
+    ['no mode', '\0\x01a\0'],
+    ['an unknown mode', '\0\x01a\0binary\0'],
+    ['an option without a value', '\0\x01a\0octet\0tsize\0'],
+    ['an option without a name', '\0\x01a\0octet\0\x000\0'],
+    ['text that is not UTF-8', '\0\x01\xff\0octet\0'],
+    ['no closing NUL', '\0\x01a\0octet'],
+    ['an opcode we do not know', '\0\x07a\0octet\0'],
+    ['nothing', ''],
+  ])('refused: %s', (_, raw) => {
+    expect(decodePacket(bytes(raw)).type).toBe('malformed')
+  })
+
+  test('an ERROR without its closing NUL is still one', () => {
+    expect(decodePacket(bytes('\0\x05\0\x08bye'))).toEqual({ type: 'error', code: 8, message: 'bye' })
+  })
+})
+
+describe('limits from both sides', () => {
+  test('request size', () => {
+    const of = (length: number): Packet => ({
+      type: 'rrq',
+      filename: 'x'.repeat(length - 9),
+      mode: 'octet',
+      options: new Map(),
+    })
+    expect(decodePacket(encodePacket(of(maxRequestBytes))).type).toBe('rrq')
+    expect(() => encodePacket(of(maxRequestBytes + 1))).toThrow(RangeError)
+    const tooLong = Buffer.concat([
+      bytes('\0\x01'),
+      Buffer.alloc(maxRequestBytes - 8, 'x'),
+      bytes('\0octet\0'),
+    ])
+    expect(decodePacket(tooLong).type).toBe('malformed')
+  })
+
+  test('DATA size', () => {
+    const of = (length: number): Packet => ({ type: 'data', block: 1, data: Buffer.alloc(length) })
+    expect(decodePacket(encodePacket(of(maxDataBytes))).type).toBe('data')
+    expect(() => encodePacket(of(maxDataBytes + 1))).toThrow(RangeError)
+    expect(decodePacket(Buffer.concat([bytes('\0\x03\0\x01'), Buffer.alloc(maxDataBytes + 1)])).type).toBe(
+      'malformed',
+    )
+  })
+
+  test('number of options', () => {
+    const of = (count: number): Buffer =>
+      bytes(`\0\x01a\0octet\0${Array.from({ length: count }, (_, i) => `o${i}\0v\0`).join('')}`)
+    expect(decodePacket(of(maxOptions)).type).toBe('rrq')
+    expect(decodePacket(of(maxOptions + 1)).type).toBe('malformed')
+  })
+
+  test('block numbers', () => {
+    expect(() => encodePacket({ type: 'ack', block: 65536 })).toThrow(RangeError)
+    expect(() => encodePacket({ type: 'ack', block: -1 })).toThrow(RangeError)
+    expect(ackBlock(encodePacket({ type: 'ack', block: 65535 }))).toBe(65535)
+    expect(ackBlock(bytes('\0\x04\0\x01\0'))).toBe(-1)
+    expect(ackBlock(bytes('\0\x05\0\x01'))).toBe(-1)
+  })
+})
+
+test('an ERROR text is cut to one frame and carries no control characters', () => {
+  const read = decodePacket(errorPacket(1, `${'ä'.repeat(2000)}\0\n`))
+  expect(read.type === 'error' && Buffer.byteLength(read.message)).toBeLessThanOrEqual(500)
+  expect(decodePacket(errorPacket(1, 'a\0b\nc'))).toMatchObject({ message: 'a b c' })
+})
