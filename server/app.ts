@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { adminUser } from './api/admin.ts'
+import { isAppPath, webApp } from './api/web-app.ts'
 import { Catalog } from './catalog/catalog.ts'
 import type { Snapshot } from './catalog/snapshot.ts'
 import type { FtpConfig } from './config/schema.ts'
@@ -25,8 +27,6 @@ import { TftpDoor } from './protocols/tftp/server.ts'
 import { type AdminToken, loadAdminToken } from './store/admin-token.ts'
 import { openStore, storeFile } from './store/sqlite/open.ts'
 import { TemplateRenderer } from './templates/renderer.ts'
-import { adminUser } from './web/admin.ts'
-import { isAppPath, webApp } from './web/web-app.ts'
 
 export interface AppOptions {
   /** Default: `config.yaml` in `cwd`, which may be missing. */

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
+import { treeSummary } from '../api/views.ts'
 import type { Tree } from '../core/tree/tree.ts'
-import { treeSummary } from '../web/views.ts'
 import { type CliIo, exitCodes } from './io.ts'
 import { configOption, jsonOption, oneShot } from './options.ts'
 import { json, table } from './table.ts'

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { Failure } from '../core/failure.ts'
+import { Failure } from '../../core/failure.ts'
 
 /** What bytes are poured into. */
 export interface Sink {

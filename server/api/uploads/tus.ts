@@ -1,7 +1,7 @@
 import { type Request, type Response, Router } from 'express'
-import { Failure } from '../core/failure.ts'
-import { type CleanPath, cleanPath, parentPath } from '../files/path.ts'
-import type { Uploads } from '../intake/uploads/uploads.ts'
+import { Failure } from '../../core/failure.ts'
+import { type CleanPath, cleanPath, parentPath } from '../../files/path.ts'
+import type { Uploads } from '../../intake/uploads/uploads.ts'
 import { announcedDigest, receive } from './receive.ts'
 
 const version = '1.0.0'

@@ -18,9 +18,9 @@ import type { TreeViews } from '../machines/views.ts'
 import { apiRouter } from './api.ts'
 import { sendFailure } from './failures.ts'
 import { frontPage } from './front-page.ts'
-import { lookupRoute } from './lookup-route.ts'
-import { plainAddress } from './report.ts'
-import { type UploadParts, uploadsRouter } from './uploads.ts'
+import { lookupRoute } from './resources/lookup.ts'
+import { plainAddress } from './resources/report.ts'
+import { type UploadParts, uploadsRouter } from './uploads/uploads.ts'
 import { guestSummary, identityText } from './views.ts'
 
 export interface WebParts extends UploadParts {

@@ -1,8 +1,8 @@
 import { type Request, type Response, Router } from 'express'
-import { Failure } from '../core/failure.ts'
-import { type CleanPath, cleanPath, parentPath } from '../files/path.ts'
-import type { Uploads } from '../intake/uploads/uploads.ts'
-import { requireAdmin } from './admin.ts'
+import { Failure } from '../../core/failure.ts'
+import { type CleanPath, cleanPath, parentPath } from '../../files/path.ts'
+import type { Uploads } from '../../intake/uploads/uploads.ts'
+import { requireAdmin } from '../admin.ts'
 import { announcedDigest, receive } from './receive.ts'
 import { tusRouter } from './tus.ts'
 

@@ -1,7 +1,7 @@
 import type { Request } from 'express'
-import { Failure } from '../core/failure.ts'
-import { reports } from '../core/guest/state.ts'
-import { isLoopback, type ReportOf } from '../machines/history.ts'
+import { Failure } from '../../core/failure.ts'
+import { reports } from '../../core/guest/state.ts'
+import { isLoopback, type ReportOf } from '../../machines/history.ts'
 
 const longestDetail = 500
 

@@ -12,8 +12,8 @@ import type { Chronicle } from '../machines/history.ts'
 import { handWrittenFor } from '../namespace/hand-written.ts'
 import { type Format, formatContentType, renderPlan } from '../render/render.ts'
 import { requireAdmin } from './admin.ts'
-import { formatOf } from './lookup-route.ts'
-import { reportOf } from './report.ts'
+import { formatOf } from './resources/lookup.ts'
+import { reportOf } from './resources/report.ts'
 import { guestSummary, machineView, stepView, treeDetail, treeSummary } from './views.ts'
 
 export interface ApiParts {

@@ -3,11 +3,11 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { createApp } from '../../server/app.ts'
-import type { Event } from '../../server/events/bus.ts'
-import { FtpSession } from '../support/ftp-session.ts'
-import { writeIso } from '../support/iso/write-iso.ts'
-import { imagesOfTree, temporaryFolder, treeinfoText } from '../support/tree-folder.ts'
+import { createApp } from '../../../server/app.ts'
+import type { Event } from '../../../server/events/bus.ts'
+import { FtpSession } from '../../support/ftp-session.ts'
+import { writeIso } from '../../support/iso/write-iso.ts'
+import { imagesOfTree, temporaryFolder, treeinfoText } from '../../support/tree-folder.ts'
 
 async function serving() {
   const cwd = temporaryFolder()
