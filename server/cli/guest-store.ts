@@ -8,7 +8,7 @@ import { nearestName } from '../core/select/nearest.ts'
 import { boundTrees } from '../machines/history.ts'
 import { reportToken } from '../machines/token.ts'
 import { openExistingStore } from '../store/sqlite/open.ts'
-import type { CliIo } from './io.ts'
+import type { CliIo } from './output/io.ts'
 
 /** What the store remembers, read once for one command. */
 export interface Remembered {

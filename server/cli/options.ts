@@ -1,7 +1,7 @@
 import { Option } from 'commander'
 import { loadSnapshot } from '../catalog/load-snapshot.ts'
 import type { Snapshot } from '../catalog/snapshot.ts'
-import type { CliIo } from './io.ts'
+import type { CliIo } from './output/io.ts'
 
 export function configOption(): Option {
   return new Option('-c, --config <file>', 'configuration to use (default: ./config.yaml)').env(

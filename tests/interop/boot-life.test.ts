@@ -3,10 +3,10 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type Child, run, startChild } from '../../server/cli/demo/child.ts'
+import { demoGuest, setStage } from '../../server/cli/demo/demo-folder.ts'
 import { type DhcpAdvice, startDnsmasq } from '../../server/cli/demo/dnsmasq.ts'
 import { type Lan, makeLan } from '../../server/cli/demo/lan.ts'
 import { type MachineOptions, machineCommand, startMachine } from '../../server/cli/demo/machine.ts'
-import { demoGuest, setStage } from '../../server/cli/demo/stage.ts'
 import { requireClient, requireRoot } from '../support/clients.ts'
 import {
   type Bench,

@@ -3,14 +3,14 @@ import { join } from 'node:path'
 import { Failure } from '../../core/failure.ts'
 import type { LookupAnswer } from '../../core/lookup/result.ts'
 import type { EventBus } from '../../events/bus.ts'
+import type { Witness } from './boot-monitor.ts'
 import { type Child, findProgram } from './child.ts'
+import type { Stage } from './demo-folder.ts'
 import { startDnsmasq } from './dnsmasq.ts'
 import { makeLan } from './lan.ts'
 import { startMachine } from './machine.ts'
 import { startServer } from './server.ts'
-import type { Stage } from './stage.ts'
 import type { UndoStack } from './undo.ts'
-import type { Witness } from './witness.ts'
 
 /** How the demo can boot a machine here: over PXE in a network of its own, straight into QEMU, or not at all. */
 export type BootWay =

@@ -1,0 +1,67 @@
+import { join, relative } from 'node:path'
+import type { Command } from 'commander'
+import type { Snapshot, SnapshotProblem } from '../../catalog/snapshot.ts'
+import { ConfigError } from '../../config/problems.ts'
+import { lintTemplates } from '../../templates/lint.ts'
+import { TemplateRenderer } from '../../templates/renderer.ts'
+import { configOption, jsonOption, oneShot } from '../options.ts'
+import { type CliIo, exitCodes } from '../output/io.ts'
+import { count, json } from '../output/table.ts'
+import { answerProblems } from './check-answers.ts'
+
+export function registerCheck(program: Command, io: CliIo): void {
+  program
+    .command('check')
+    .description('everything that is wrong with configuration, trees and templates, at once')
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      '\nExit code 0 when nothing is wrong or there are only warnings, 2 when there are errors.',
+    )
+    .action(async (options: { config?: string; json?: boolean }) => {
+      const problems = await allProblems(options, io)
+      if (options.json) io.out(json(problems))
+      else io.out(describeProblems(problems))
+      if (problems.some((problem) => problem.severity === 'error')) io.exit(exitCodes.badInput)
+    })
+}
+
+async function allProblems(options: { config?: string }, io: CliIo): Promise<readonly SnapshotProblem[]> {
+  try {
+    const snapshot = await oneShot(options, io)
+    return [...snapshot.problems, ...(await renderingProblems(snapshot, io.cwd))]
+  } catch (error) {
+    // Without a configuration nothing else can be judged: its problems are the whole answer.
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+}
+
+/** In the templates, and in what they make for each guest. */
+async function renderingProblems(snapshot: Snapshot, cwd: string): Promise<SnapshotProblem[]> {
+  const { templates, config } = snapshot
+  const renderer = new TemplateRenderer()
+  try {
+    const found = await lintTemplates(templates, renderer)
+    const problems: SnapshotProblem[] = found.map(({ template, line, severity, message, remedy }) => ({
+      severity: severity === 'error' ? 'error' : 'warning',
+      where: `${relative(cwd, join(config.paths.templates, template))}:${line}`,
+      message,
+      ...(remedy !== undefined && { remedy }),
+    }))
+    return [...problems, ...(await answerProblems(snapshot, renderer))]
+  } finally {
+    await renderer.close()
+  }
+}
+
+export function describeProblems(problems: readonly SnapshotProblem[]): string {
+  if (problems.length === 0) return 'nothing is wrong\n'
+  const errors = problems.filter((problem) => problem.severity === 'error').length
+  const lines = problems.map(({ severity, where, message, remedy }) => {
+    const hint = remedy ? `\n         ${remedy}` : ''
+    return `${severity === 'error' ? 'ERROR  ' : 'warning'}  ${where}: ${message}${hint}\n`
+  })
+  return `${lines.join('')}\n${count(errors, 'error')}, ${count(problems.length - errors, 'warning')}\n`
+}

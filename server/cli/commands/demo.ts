@@ -1,0 +1,153 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { Command } from 'commander'
+import pc from 'picocolors'
+import { type App, createApp } from '../../app.ts'
+import { Failure } from '../../core/failure.ts'
+import { bootDirectly, bootOverPxe, chooseWay, hostSeenByGuest } from '../demo/boot.ts'
+import { Witness } from '../demo/boot-monitor.ts'
+import { type Stage, setStage } from '../demo/demo-folder.ts'
+import { obtainInstaller } from '../demo/installer.ts'
+import { UndoStack } from '../demo/undo.ts'
+import type { CliIo } from '../output/io.ts'
+import { packageVersion } from '../version.ts'
+
+interface DemoOptions {
+  readonly boot: boolean
+  readonly keep?: boolean
+  readonly folder: string
+  readonly cache?: string
+}
+
+/** The templates that treeboot ships, whether it runs from `server/cli` or from `dist/server/cli`. */
+function shippedTemplates(): string {
+  const places = ['../../kickstart-templates', '../../../kickstart-templates']
+  const found = places.map((up) => join(import.meta.dirname, up)).find((folder) => existsSync(folder))
+  if (found === undefined)
+    throw new Failure('internal', 'kickstart-templates/ is not where treeboot is installed')
+  return found
+}
+
+export function registerDemo(program: Command, io: CliIo): void {
+  program
+    .command('demo')
+    .description('serve the Debian installer, and boot an emulated machine from it')
+    .option('--no-boot', 'serve and explain, but boot nothing')
+    .option('--keep', 'keep serving afterwards, until Ctrl-C')
+    .option('--folder <folder>', 'where the demo is laid out', 'data/demo')
+    .option('--cache <folder>', 'where the installer is unpacked (default: in the folder of the demo)')
+    .action((options: DemoOptions) => demo(options, io))
+}
+
+async function demo(options: DemoOptions, io: CliIo): Promise<void> {
+  const folder = resolve(io.cwd, options.folder)
+  const undo = new UndoStack()
+  mkdirSync(folder, { recursive: true })
+  const cache = resolve(io.cwd, options.cache ?? join(folder, 'installer'))
+  const installer = await obtainInstaller(cache, 'amd64', (line) => io.err(`${line}\n`))
+  const stage = setStage(folder, installer, shippedTemplates())
+  const app = createApp({ cwd: folder, configFile: join(folder, 'here.yaml'), version: packageVersion() })
+  try {
+    await app.start()
+    const url = httpUrl(app)
+    await untilOffered(url, stage)
+    await explain(url, stage, io)
+    if (options.boot) await boot(undo, stage, url, app, io)
+    undo.unwind()
+    if (options.keep) await keep(url, io)
+  } finally {
+    undo.unwind()
+    await app.stop()
+  }
+}
+
+function httpUrl(app: App): string {
+  const door = app.doorLines().find(({ name, open }) => name === 'http' && open)
+  if (door?.port === undefined) throw new Failure('internal', 'the demo has no HTTP door')
+  return `http://${door.host}:${door.port}`
+}
+
+/** A tree is offered once it was read and looked at; that takes a moment. */
+async function untilOffered(url: string, { guest, tree }: Stage): Promise<void> {
+  const deadlineMs = Date.now() + 30_000
+  for (;;) {
+    const response = await fetch(`${url}/api/v1/lookup?guest=${guest}`)
+    if (response.ok) return
+    const said = await response.text()
+    if (Date.now() > deadlineMs)
+      throw new Failure('unavailable', `${tree} is not offered after 30 s: ${said}`)
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+}
+
+async function explain(url: string, { tree, guest }: Stage, io: CliIo): Promise<void> {
+  const lookup = `${url}/api/v1/lookup?guest=${guest}`
+  const [json, virtInstall, qemu] = await Promise.all(
+    ['json', 'virt-install', 'qemu'].map(async (as) => (await fetch(`${lookup}&as=${as}`)).text()),
+  )
+  const { bold } = pc.createColors(io.color)
+  const part = (title: string, text = '') => io.out(`\n${bold(title)}\n${indent(text)}\n`)
+  part('The tree, over HTTP', `${url}/trees/${tree}/`)
+  part(`What a guest boots  GET ${lookup}`, pretty(json))
+  part('Install it with libvirt', seenFromGuest(virtInstall, url))
+  part('Or with QEMU alone', seenFromGuest(qemu, url))
+  io.out(
+    '\n10.0.2.2 is this machine, as a guest on the user network of QEMU sees it.' +
+      '\nThe commands work while treeboot serves: npm run demo -- --keep leaves it running.\n',
+  )
+}
+
+/** What the kernel is told must be true inside the guest; all other URLs are for programs on this machine. */
+function seenFromGuest(command = '', url: string): string {
+  return command.replace(/^.*(?:-append|--extra-args).*$/gm, (line) =>
+    line.replaceAll(url, hostSeenByGuest(url)),
+  )
+}
+
+function pretty(json = ''): string {
+  try {
+    return JSON.stringify(JSON.parse(json), null, 2)
+  } catch {
+    return json
+  }
+}
+
+function indent(text: string): string {
+  return text.trimEnd().replace(/^/gm, '  ')
+}
+
+async function boot(undo: UndoStack, stage: Stage, url: string, app: App, io: CliIo): Promise<void> {
+  const way = chooseWay()
+  const { bold } = pc.createColors(io.color)
+  if (way.kind === 'none') return io.out(`\nNo machine is booted: ${way.why}.\n`)
+  const main = process.argv[1] ?? ''
+  const witness = () => new Witness(io)
+  io.out(
+    way.kind === 'pxe'
+      ? `\n${bold('A machine boots over PXE')}, in a network namespace of its own: dnsmasq gives it an address, treeboot all the rest.\n`
+      : `\n${bold('A machine boots the kernel and initrd directly')} (${way.why}).\n`,
+  )
+  const seen =
+    way.kind === 'pxe'
+      ? await bootOverPxe(undo, stage, main, witness)
+      : await bootDirectly(undo, stage, url, app.events, witness)
+  undo.unwind()
+  io.out(`\n${summary(seen, way.kind)}\n`)
+}
+
+function summary(seen: Witness, way: 'pxe' | 'direct'): string {
+  const files = seen.fetched.map(
+    ({ path, protocol }) => `${path.replace(/^\/trees\/.*\//, '')} (${protocol})`,
+  )
+  const seconds = (seen.elapsedMs / 1000).toFixed(0)
+  const from = way === 'pxe' ? 'power on' : 'start'
+  return `The real Debian installer has its answer file, ${seconds} s after ${from}. It took: ${files.join(', ')}.\nThe machine and its network are gone again.`
+}
+
+async function keep(url: string, io: CliIo): Promise<void> {
+  io.out(`\nStill serving at ${url}/ until Ctrl-C.\n`)
+  await new Promise<void>((resolve) => {
+    process.once('SIGINT', () => resolve())
+    process.once('SIGTERM', () => resolve())
+  })
+}

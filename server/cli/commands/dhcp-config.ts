@@ -1,0 +1,94 @@
+import { isIPv4 } from 'node:net'
+import { Argument, type Command } from 'commander'
+import type { Config } from '../../config/schema.ts'
+import { Failure } from '../../core/failure.ts'
+import { bootFileName } from '../../core/loader/choice.ts'
+import { type DhcpPlan, dhcpKinds } from '../../core/loader/dhcp-plan.ts'
+import { worldFor } from '../../machines/decide.ts'
+import { renderDnsmasq } from '../../render/dhcp-dnsmasq.ts'
+import { renderIsc } from '../../render/dhcp-isc.ts'
+import { renderKea } from '../../render/dhcp-kea.ts'
+import { expectedDoors, localRequester } from '../cli-requester.ts'
+import { packageFamily } from '../host-system.ts'
+import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
+import { type CliIo, exitCodes } from '../output/io.ts'
+import { json } from '../output/table.ts'
+import { loaderReport } from './loaders.ts'
+
+const renderers = { dnsmasq: renderDnsmasq, isc: renderIsc, kea: renderKea } as const
+
+type ServerName = keyof typeof renderers
+
+interface DhcpConfigOptions extends CommonOptions {
+  readonly address?: string
+}
+
+export function registerDhcpConfig(program: Command, io: CliIo): void {
+  program
+    .command('dhcp-config')
+    .description('what a DHCP server must be told so that machines boot from here without ProxyDHCP')
+    .addArgument(new Argument('<server>', 'which DHCP server').choices(Object.keys(renderers)))
+    .option('--address <ip>', 'our address as the machines see it (default: the first one of this host)')
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action(async (server: ServerName, options: DhcpConfigOptions) => {
+      const { plan, notes } = await dhcpPlan(options, io)
+      for (const note of notes) io.err(`treeboot: ${note}\n`)
+      io.out(options.json ? json(plan) : renderers[server](plan))
+      for (const firmware of plan.missing)
+        io.err(`treeboot: no loader for ${firmware}; see treeboot loaders\n`)
+      if (plan.rules.length === 0) io.exit(exitCodes.none)
+    })
+}
+
+async function dhcpPlan(
+  options: DhcpConfigOptions,
+  io: CliIo,
+): Promise<{ plan: DhcpPlan; notes: readonly string[] }> {
+  const snapshot = await oneShot(options, io)
+  const { config } = snapshot
+  const who = localRequester(config)
+  const address = options.address ?? who.localAddress ?? ''
+  if (!isIPv4(address))
+    throw new Failure(
+      'bad-request',
+      `${address} is no IPv4 address, and DHCP takes no other for the boot server: give ours with --address`,
+    )
+  const { urls } = worldFor(snapshot, expectedDoors(config), { ...who, localAddress: address })
+  const reach = reachable(config)
+  const scriptBase = reach.http ? urls.http : urls.tftp
+  if (scriptBase === undefined)
+    throw new Failure('bad-request', `nothing can be loaded from here: ${reach.notes.join('; ')}`)
+  const report = await loaderReport(snapshot, await packageFamily())
+  const sent = new Map(report.firmware.map(({ firmware, loader }) => [firmware, loader]))
+  const rules = dhcpKinds.flatMap((kind) => {
+    const loader = sent.get(kind.firmware)
+    if (loader === undefined || !(kind.http ? reach.http : reach.tftp)) return []
+    return [{ ...kind, bootFile: bootFileName(kind.firmware, loader, urls.http) }]
+  })
+  const plan = {
+    server: address,
+    scriptUrl: `${scriptBase}/boot.ipxe`,
+    rules,
+    missing: dhcpKinds.map(({ firmware }) => firmware).filter((firmware) => sent.get(firmware) === undefined),
+  }
+  return { plan, notes: reach.notes }
+}
+
+/** By which doors machines can load at all, and what stands in the way of the others. */
+function reachable({ http, tftp, server }: Config): { http: boolean; tftp: boolean; notes: string[] } {
+  const notes: string[] = []
+  const byHttp = server.url !== undefined || (http.enabled && http.port !== 0)
+  if (!byHttp) {
+    const why = http.enabled
+      ? 'http.port is 0, a number that nobody knows in advance'
+      : 'http.enabled is false'
+    notes.push(`${why}: UEFI HTTP Boot is left out, and iPXE gets its script by TFTP`)
+  }
+  const byTftp = tftp.enabled && (tftp.port === 69 || tftp.port === 'auto')
+  if (!byTftp) {
+    const why = tftp.enabled ? `tftp.port is ${tftp.port}` : 'tftp.enabled is false'
+    notes.push(`${why}: what loads by TFTP is left out, for firmware asks at port 69 and nowhere else`)
+  }
+  return { http: byHttp, tftp: byTftp, notes }
+}

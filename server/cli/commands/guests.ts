@@ -1,0 +1,74 @@
+import type { Command } from 'commander'
+import { guestSummary, identityText, stepText, stepView } from '../../api/views.ts'
+import type { Guest } from '../../core/guest/guest.ts'
+import { type GuestLife, lifeAt, newLife, type Step, whyLocalDisk } from '../../core/guest/state.ts'
+import { openExistingStore } from '../../store/sqlite/open.ts'
+import { guestNamed, localTime, remembered } from '../guest-store.ts'
+import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
+import { type CliIo, exitCodes } from '../output/io.ts'
+import { json, table } from '../output/table.ts'
+
+export function registerGuests(program: Command, io: CliIo): void {
+  const guests = program
+    .command('guests')
+    .description('list the guests, their state, how each is recognised, and what it would install')
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action((options: CommonOptions) => listGuests(options, io))
+  guests
+    .command('show')
+    .description('the story of a guest’s last installation, step by step')
+    .argument('<guest>', 'name of a guest')
+    .addOption(configOption())
+    .addOption(jsonOption())
+    // The options are those of `guests` as well, and it is the one that gets them.
+    .action((name: string, _: unknown, command: Command) => showGuest(name, command.optsWithGlobals(), io))
+}
+
+async function listGuests(options: CommonOptions, io: CliIo): Promise<void> {
+  const { snapshot, lifeOf } = await remembered(await oneShot(options, io), io)
+  const { guests, trees } = snapshot
+  const summary = (guest: Guest) => guestSummary(guest, trees, lifeOf(guest.name))
+  if (options.json) io.out(json(guests.all.map(summary)))
+  else if (guests.all.length === 0) io.out('no guests yet: name them below guests: in config.yaml\n')
+  else {
+    const rows = guests.all.map((guest) => [
+      guest.name,
+      ...stateCells(lifeOf(guest.name)),
+      identityText(guest),
+      guest.profiles.join(' < ') || '-',
+      summary(guest).tree ?? 'no tree that fits',
+      guest.settings.template?.value ?? '-',
+    ])
+    io.out(table([['GUEST', 'STATE', 'SINCE', 'KNOWN BY', 'PROFILE', 'TREE', 'TEMPLATE'], ...rows]))
+  }
+  if (guests.all.length === 0) io.exit(exitCodes.none)
+}
+
+function stateCells(life: GuestLife = newLife): [string, string] {
+  const state = life.failure === undefined ? life.state : `${life.state} (failed)`
+  return [state, life.sinceMs === 0 ? '-' : localTime(life.sinceMs)]
+}
+
+async function showGuest(name: string, options: CommonOptions, io: CliIo): Promise<void> {
+  const snapshot = await oneShot(options, io)
+  const guest = guestNamed(snapshot, name)
+  const store = await openExistingStore(snapshot.config.paths)
+  const stored = (await store?.lives())?.get(name)
+  const life = lifeAt(stored ?? newLife, Date.now())
+  const story = (await store?.story(name, life.install)) ?? []
+  await store?.close()
+  if (options.json)
+    io.out(json({ ...guestSummary(guest, snapshot.trees, stored && life), story: story.map(stepView) }))
+  else io.out(tellStory(guest, life, story, guestSummary(guest, snapshot.trees, life).tree))
+}
+
+function tellStory(guest: Guest, life: GuestLife, story: readonly Step[], tree: string | null): string {
+  const now =
+    whyLocalDisk(guest, life) ??
+    `${guest.name}: its next network boot installs ${tree ?? 'nothing, for no tree fits'}`
+  const [state, since] = stateCells(life)
+  const rows = story.map((step) => [`  ${localTime(step.atMs)}`, stepText(step)])
+  const steps = rows.length === 0 ? '  nothing happened yet\n' : table(rows)
+  return `${guest.name}  ${state}${since === '-' ? '' : ` since ${since}`}\n${steps}${now}\n`
+}

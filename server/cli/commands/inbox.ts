@@ -1,0 +1,104 @@
+import type { Command } from 'commander'
+import { machineView } from '../../api/views.ts'
+import { addGuest } from '../../config/add-guest.ts'
+import { Failure } from '../../core/failure.ts'
+import type { Machine } from '../../core/guest/seen-machine.ts'
+import { nextLife } from '../../core/guest/state.ts'
+import { canonicalMac, canonicalUuid } from '../../core/net/identity.ts'
+import { openExistingStore } from '../../store/sqlite/open.ts'
+import type { Store } from '../../store/store.ts'
+import { localTime } from '../guest-store.ts'
+import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
+import { type CliIo, exitCodes } from '../output/io.ts'
+import { json, table } from '../output/table.ts'
+
+export function registerInbox(program: Command, io: CliIo): void {
+  program
+    .command('inbox')
+    .description('machines that asked for network boot and are no guests, the latest first')
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action((options: CommonOptions) => inbox(options, io))
+  program
+    .command('adopt')
+    .description('makes a machine of the inbox a guest: writes guests.d/<name>.yaml beside config.yaml')
+    .argument('<mac|uuid>', 'as the inbox shows it, in any spelling')
+    .requiredOption('--name <name>', 'the name of the new guest')
+    .option('--profile <name...>', 'what it inherits')
+    .option(
+      '--local',
+      'boots its own disk until "treeboot install NAME"; else its next network boot installs it',
+    )
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action((id: string, options: AdoptOptions) => adopt(id, options, io))
+}
+
+async function inbox(options: CommonOptions, io: CliIo): Promise<void> {
+  const { config, guests } = await oneShot(options, io)
+  const store = await openExistingStore(config.paths)
+  const all = (await store?.inbox()) ?? []
+  await store?.close()
+  // Whoever was made a guest by hand since is no stranger any more.
+  const machines = all.filter(
+    ({ mac, uuid }) => !guests.match({ ...(mac && { macs: [mac] }), ...(uuid && { uuid }) }),
+  )
+  if (options.json) io.out(json(machines.map(machineView)))
+  else if (machines.length === 0) io.out('no unknown machine asked for boot\n')
+  else io.out(describe(machines))
+  if (machines.length === 0) io.exit(exitCodes.none)
+}
+
+function describe(machines: readonly Machine[]): string {
+  const rows = machines.map((machine) => [
+    machine.mac ?? machine.id,
+    machine.address ?? '-',
+    machine.firmware ?? '-',
+    machine.uuid ?? '-',
+    machine.serial ?? '-',
+    machine.vendor ?? '-',
+    localTime(machine.lastMs),
+    String(machine.count),
+  ])
+  const head = ['MAC', 'ADDRESS', 'FIRMWARE', 'UUID', 'SERIAL', 'VENDOR', 'LAST SEEN', 'TIMES']
+  return `${table([head, ...rows])}\ntreeboot adopt MAC --name NAME --profile PROFILE  makes one a guest\n`
+}
+
+interface AdoptOptions extends CommonOptions {
+  readonly name: string
+  readonly profile?: readonly string[]
+  readonly local?: boolean
+}
+
+async function adopt(asked: string, options: AdoptOptions, io: CliIo): Promise<void> {
+  const { name, profile = [] } = options
+  const id = canonicalMac(asked) ?? canonicalUuid(asked)
+  if (id === undefined) throw new Failure('bad-request', `${asked}: expected a MAC address or a UUID`)
+  const { config, guests } = await oneShot(options, io)
+  const store = await openExistingStore(config.paths)
+  try {
+    const machine = (await store?.inbox())?.find((each) => each.id === id || each.uuid === id)
+    const guest = guests.match(canonicalMac(asked) === undefined ? { uuid: id } : { macs: [id] })?.guest
+    if (guest)
+      throw new Failure('conflict', `${id} is guest ${guest.name} already, defined at ${guest.definedAt}`)
+    if (!store || !machine)
+      throw new Failure('not-found', `${id} is not in the inbox; "treeboot inbox" lists who asked for boot`)
+    // First, so that at no moment a guest is there that installs itself against the operator's word.
+    if (options.local) await keepLocal(store, name)
+    const at = { cwd: io.cwd, ...(options.config !== undefined && { configFile: options.config }) }
+    const path = await addGuest({ ...at, name, profiles: profile, machine })
+    await store.forget(machine.id)
+    const next = options.local
+      ? `it boots its own disk until "treeboot install ${name}"`
+      : 'its next network boot installs it'
+    io.out(
+      options.json ? json({ name, file: path }) : `${machine.id} is guest ${name} now (${path}); ${next}\n`,
+    )
+  } finally {
+    await store?.close()
+  }
+}
+
+async function keepLocal(store: Store, name: string): Promise<void> {
+  await store.change(name, (life) => nextLife(life, { type: 'kept-local' }, Date.now()))
+}

@@ -1,0 +1,179 @@
+import { readFile, stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import pc from 'picocolors'
+import { gatherEvidence } from '../../catalog/scan/gather.ts'
+import { distroName, distroOf, installerOf } from '../../core/distro/distro.ts'
+import { Failure, failureKind, failureMessage } from '../../core/failure.ts'
+import { concludeTree } from '../../core/tree/conclude.ts'
+import { readDescriptor } from '../../core/tree/descriptors/descriptor.ts'
+import type { Description, Problem } from '../../core/tree/tree.ts'
+import { diskSource } from '../../files/disk.ts'
+import { isoSource, looksLikeIso } from '../../files/iso/source.ts'
+import { rootPath } from '../../files/path.ts'
+import type { FileSource } from '../../files/source.ts'
+import { type CliIo, exitCodes } from '../output/io.ts'
+import { json, table } from '../output/table.ts'
+
+/** Larger than any descriptor: openSUSE's biggest `content` is a tenth of it. */
+const maxDescriptorBytes = 4 * 1024 * 1024
+
+/** `treeboot inspect PATH [--json]`: what we conclude of a tree folder, an ISO image, or one descriptor file. */
+export function registerInspect(program: Command, io: CliIo): void {
+  program
+    .command('inspect')
+    .description('say what a tree folder, an ISO image or a descriptor file is, and which images boot it')
+    .argument(
+      '<path>',
+      'a tree folder, an ISO image, or one .treeinfo, .discinfo, .disk/info, content, MANIFEST, ...',
+    )
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      '\nExit: 0 kernel and initrd known, 3 readable but names none, 2 no descriptor, 1 trouble.',
+    )
+    .action(async (path: string, options: { json?: boolean }) => {
+      try {
+        const description = await describe(resolve(io.cwd, path), path)
+        io.out(options.json ? json(inspection(description, path)) : report(description, path, io.color))
+        io.exit(bootable(description) ? exitCodes.ok : exitCodes.none)
+      } catch (error) {
+        io.err(`${failureMessage(error)}\n`)
+        io.exit(isBadInput(error) ? exitCodes.badInput : exitCodes.failed)
+      }
+    })
+}
+
+function isBadInput(error: unknown): boolean {
+  const kind = failureKind(error)
+  return kind === 'invalid-data' || kind === 'not-found' || kind === 'bad-request' || kind === 'too-large'
+}
+
+async function describe(absolute: string, asked: string): Promise<Description> {
+  const stats = await stat(absolute)
+  if (stats.isDirectory()) return describeTree(diskSource(absolute), nameFrom(absolute), asked)
+  if (!stats.isFile()) throw new Failure('invalid-data', `${asked} is neither a folder nor a file`)
+  if (await looksLikeIso(absolute)) return describeTree(await isoSource(absolute), nameFrom(absolute), asked)
+  if (stats.size > maxDescriptorBytes)
+    throw new Failure('too-large', `${asked} has ${stats.size} bytes, more than any tree descriptor`)
+  return readDescriptor(asked, await readFile(absolute))
+}
+
+/** The end of its path: what is known of a tree that has no descriptor is often only there. */
+function nameFrom(absolute: string): string {
+  return absolute.split('/').slice(-4).join('/')
+}
+
+async function describeTree(source: FileSource, name: string, asked: string): Promise<Description> {
+  const evidence = await gatherEvidence(source, rootPath, name)
+  const description = evidence && concludeTree(evidence)
+  if (description) return description
+  const troubles = evidence?.problems.map((problem) => `\n  ${problemText(problem, asked)}`).join('') ?? ''
+  throw new Failure(
+    'invalid-data',
+    `${asked} is no installation tree: looked for .treeinfo, treeinfo, .disk/info, content, media.1/, VERSION, ` +
+      'MANIFEST, version.info, .discinfo, and for a kernel with its initrd in images/pxeboot, isolinux, casper, live, ' +
+      `install.*, boot/<arch>, <distro>-installer/<arch>, arch/boot${troubles}`,
+  )
+}
+
+function bootable(description: Description): boolean {
+  return Object.values(description.platforms).some(
+    ({ kernel, initrd }) => kernel !== undefined && initrd !== undefined,
+  )
+}
+
+/** The shape of `--json`. Scripts rely on it. */
+export function inspection(description: Description, path: string): Record<string, unknown> {
+  const { family, version, variant, arch, era, platforms, repositories } = description
+  const distro = distroOf(description)
+  const checksums = Object.entries(description.checksums).map(([file, digest]) => [
+    file,
+    `${digest.algorithm}:${digest.hex}`,
+  ])
+  const flat = Object.entries(platforms).map(([name, { kernel, initrd, others }]) => [
+    name,
+    { kernel, initrd, ...others },
+  ])
+  return {
+    family,
+    version,
+    variant,
+    arch,
+    distro,
+    installer: installerOf(distro, version, ownKernel(description)),
+    era,
+    platforms: Object.fromEntries(flat),
+    stage2: description.stage2 ?? null,
+    repositories,
+    checksums: Object.fromEntries(checksums),
+    problems: description.problems.map((problem) => problemText(problem, path)),
+  }
+}
+
+function ownKernel({ platforms, arch }: Description): string | undefined {
+  return Object.hasOwn(platforms, arch) ? platforms[arch]?.kernel : undefined
+}
+
+/** `file:line: message`, as editors and grep know it. */
+function problemText({ file, line, message }: Problem, path: string): string {
+  return `${file ?? path}${line === undefined ? '' : `:${line}`}: ${message}`
+}
+
+function report(description: Description, path: string, color: boolean): string {
+  const paint = pc.createColors(color)
+  const { family, version, variant, arch, stage2, instimage, repositories, timestamp, codename } = description
+  const distro = distroOf(description)
+  const title = [family || 'Unknown', version, variant !== family && variant, arch].filter(Boolean).join(' ')
+  const installer = installerOf(distro, version, ownKernel(description))
+  const checksums = Object.keys(description.checksums).length
+  const facts: [string, string][] = [
+    ['known as', distro === 'other' ? 'other (none that we know)' : `${distro} (${distroName(distro)})`],
+  ]
+  if (codename) facts.push(['code name', codename])
+  facts.push(['installer', installer], ['described by', description.era])
+  if (timestamp !== undefined) facts.push(['built', dateOf(timestamp)])
+  if (stage2) facts.push(['stage 2', stage2])
+  if (instimage) facts.push(['', instimage])
+  if (checksums > 0) facts.push(['checksums', `${checksums} ${checksums === 1 ? 'file' : 'files'}`])
+
+  const ownFirst = Object.entries(description.platforms).sort(
+    ([a], [b]) => Number(b === arch) - Number(a === arch),
+  )
+  const images = ownFirst.map(([name, { kernel, initrd }]) => [
+    name,
+    kernel ?? '(no kernel)',
+    initrd ?? '(no initrd)',
+  ])
+  const repos = repositories.map((repo) => [
+    repo.id || '-',
+    repo.kind,
+    repo.path === '.' ? '. (the tree itself)' : repo.path,
+  ])
+  const problems = description.problems.map((problem) => `${problemText(problem, path)}\n`)
+  const block = (heading: string, body: string) =>
+    body === '' ? '' : `\n${paint.bold(heading)}\n${indent(body)}`
+  return (
+    `${paint.bold(printable(title))}\n${indent(table(facts))}` +
+    block(
+      'Images',
+      images.length > 0 ? table([['platform', 'kernel', 'initrd'], ...images]) : 'none named\n',
+    ) +
+    block('Repositories', table(repos)) +
+    (problems.length > 0 ? block(paint.yellow(`Problems (${problems.length})`), problems.join('')) : '')
+  )
+}
+
+function dateOf(timestamp: number): string {
+  const date = new Date(timestamp * 1000)
+  return Number.isNaN(date.getTime()) ? String(timestamp) : date.toISOString().slice(0, 10)
+}
+
+function indent(text: string): string {
+  return printable(text).replace(/^(?=.)/gm, '  ')
+}
+
+/** Control characters of a file must not reach a terminal. */
+function printable(text: string): string {
+  return text.replace(/[^\P{Cc}\n]/gu, '?')
+}

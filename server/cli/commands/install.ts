@@ -1,0 +1,80 @@
+import type { Command } from 'commander'
+import type { Snapshot } from '../../catalog/snapshot.ts'
+import { planGuest } from '../../core/boot/plan-boot.ts'
+import type { Guest } from '../../core/guest/guest.ts'
+import { type GuestLife, newLife, nextLife } from '../../core/guest/state.ts'
+import { worldFor } from '../../machines/decide.ts'
+import { openStore } from '../../store/sqlite/open.ts'
+import type { Store } from '../../store/store.ts'
+import { expectedDoors, localRequester } from '../cli-requester.ts'
+import { guestNamed, localTime } from '../guest-store.ts'
+import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
+import type { CliIo } from '../output/io.ts'
+import { json } from '../output/table.ts'
+
+/** What the operator decides about a guest. A running server acts on it from the next request on. */
+export function registerInstall(program: Command, io: CliIo): void {
+  program
+    .command('install')
+    .description('the next network boot of a guest installs it, once, whatever it is now')
+    .argument('<guest...>', 'names of guests')
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action((names: string[], options: CommonOptions) => decide('armed', names, options, io))
+  program
+    .command('local')
+    .description('a guest boots its own disk from now on, and is not installed')
+    .argument('<guest...>', 'names of guests')
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action((names: string[], options: CommonOptions) => decide('kept-local', names, options, io))
+}
+
+type Decision = 'armed' | 'kept-local'
+
+async function decide(
+  type: Decision,
+  names: readonly string[],
+  options: CommonOptions,
+  io: CliIo,
+): Promise<void> {
+  const snapshot = await oneShot(options, io)
+  // All names first: a slip in the third must not leave two armed.
+  const guests = names.map((name) => guestNamed(snapshot, name))
+  const store = await openStore(snapshot.config.paths)
+  try {
+    const done = []
+    for (const guest of guests) done.push({ guest, ...(await change(store, guest, type)) })
+    if (options.json)
+      io.out(
+        json(
+          done.map(({ guest, after }) => ({ name: guest.name, state: after.state, install: after.install })),
+        ),
+      )
+    else for (const { guest, before } of done) io.out(`${outcome(type, guest, before, snapshot)}\n`)
+  } finally {
+    await store.close()
+  }
+}
+
+async function change(
+  store: Store,
+  guest: Guest,
+  type: Decision,
+): Promise<{ before: GuestLife; after: GuestLife }> {
+  let before = newLife
+  const after = await store.change(guest.name, (life) => {
+    before = life ?? newLife
+    return nextLife(life, { type }, Date.now())
+  })
+  return { before, after: after ?? before }
+}
+
+function outcome(type: Decision, guest: Guest, before: GuestLife, snapshot: Snapshot): string {
+  const was = before.sinceMs === 0 ? 'was new' : `was ${before.state} since ${localTime(before.sinceMs)}`
+  if (type === 'kept-local') return `${guest.name} ${was}; from now on it boots its own disk`
+  const world = worldFor(snapshot, expectedDoors(snapshot.config), localRequester(snapshot.config))
+  const plan = planGuest(guest, {}, world)
+  const next = plan.kind === 'install' ? `installs ${plan.tree.id}, once` : `would fail: ${plan.why}`
+  return `${guest.name} ${was}; its next network boot ${next}`
+}

@@ -1,0 +1,150 @@
+import type { Command } from 'commander'
+import type { Snapshot } from '../../catalog/snapshot.ts'
+import type { Firmware } from '../../core/boot/firmware.ts'
+import { loaderCandidates } from '../../core/loader/choice.ts'
+import { type LoaderFile, loaderFiles, treeChainPlace } from '../../core/loader/files.ts'
+import { diskSource } from '../../files/disk.ts'
+import { cleanPath } from '../../files/path.ts'
+import type { FileSource, Requester } from '../../files/source.ts'
+import { hostPlace, treeLoadersSource } from '../../namespace/host-loaders.ts'
+import { installCommand, type PackageFamily, packageFamily } from '../host-system.ts'
+import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
+import { type CliIo, exitCodes } from '../output/io.ts'
+import { json, table } from '../output/table.ts'
+
+/** One loader: where it is served, where it comes from, or which package would bring it. */
+interface LoaderLine {
+  /** In the namespace. */
+  readonly place: string
+  readonly what: string
+  readonly from: 'tftpboot' | 'host' | 'tree' | 'missing'
+  /** On our disk. */
+  readonly file?: string
+  readonly package?: string
+}
+
+/** What each firmware would be sent, now. */
+interface FirmwareLine {
+  readonly firmware: Firmware
+  readonly loader?: string
+  readonly why: string
+}
+
+interface LoaderReport {
+  readonly firmware: readonly FirmwareLine[]
+  readonly loaders: readonly LoaderLine[]
+  /** Brings everything that is missing and that this system has a package for. */
+  readonly command?: string
+}
+
+const shownFirmware: readonly Firmware[] = [
+  'bios',
+  'uefi-x64',
+  'uefi-http-x64',
+  'uefi-ia32',
+  'uefi-arm64',
+  'uefi-http-arm64',
+]
+const who: Requester = { protocol: 'internal', address: '127.0.0.1' }
+
+export function registerLoaders(program: Command, io: CliIo): void {
+  program
+    .command('loaders')
+    .description(
+      'the boot loaders that are there, where they come from, and what would bring those that are not',
+    )
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .addHelpText('after', '\nExit code 0 when BIOS and UEFI x64 machines can be booted, 3 when not.')
+    .action(async (options: CommonOptions) => {
+      const report = await loaderReport(await oneShot(options, io), await packageFamily())
+      io.out(options.json ? json(report) : describe(report))
+      const needed = report.firmware.filter(({ firmware }) => firmware === 'bios' || firmware === 'uefi-x64')
+      if (needed.some(({ loader }) => loader === undefined)) io.exit(exitCodes.none)
+    })
+}
+
+export async function loaderReport(
+  snapshot: Snapshot,
+  family: PackageFamily | undefined,
+  files: readonly LoaderFile[] = loaderFiles,
+): Promise<LoaderReport> {
+  const own = diskSource(snapshot.config.paths.tftpboot)
+  const lines = await Promise.all(files.map((file) => hostLine(file, own, snapshot, family)))
+  const loaders = [...lines, ...(await treeLines(snapshot))]
+  const there = new Set(loaders.filter(({ from }) => from !== 'missing').map(({ place }) => place))
+  const missing = loaders.flatMap((line) => (line.from === 'missing' && line.package ? [line.package] : []))
+  const packages = [...new Set(missing)].filter((name) => !name.includes(':'))
+  return {
+    firmware: shownFirmware.map((firmware) => firmwareLine(firmware, there, loaders, snapshot)),
+    loaders,
+    ...(family && packages.length > 0 && { command: installCommand(family, packages) }),
+  }
+}
+
+async function hostLine(
+  file: LoaderFile,
+  own: FileSource,
+  { config }: Snapshot,
+  family: PackageFamily | undefined,
+): Promise<LoaderLine> {
+  const { name, what, packages } = file
+  const place = `/${name}`
+  if ((await own.stat(cleanPath(place), who))?.kind === 'file')
+    return { place, what, from: 'tftpboot', file: `${config.paths.tftpboot}${place}` }
+  const found = await hostPlace(file)
+  if (found !== undefined) return { place, what, from: 'host', file: found }
+  // On its own architecture a package needs no qualifier, and on another one it cannot simply be installed.
+  const wanted = (family && packages[family])?.replace(`:${process.arch}`, '')
+  return { place, what, from: 'missing', ...(wanted !== undefined && { package: wanted }) }
+}
+
+async function treeLines(snapshot: Snapshot): Promise<LoaderLine[]> {
+  const chains = treeLoadersSource(() => snapshot, diskSource(snapshot.config.paths.trees))
+  const lines: LoaderLine[] = []
+  for (const { id } of snapshot.trees.all) {
+    for (const shim of ['shimx64.efi', 'shimaa64.efi']) {
+      const entry = await chains.stat(cleanPath(`/${id}/${shim}`), who)
+      if (entry?.kind !== 'file') continue
+      const file = entry.extent?.file
+      const what = `the signed chain of ${id}`
+      lines.push({ place: treeChainPlace(id, shim), what, from: 'tree', ...(file !== undefined && { file }) })
+    }
+  }
+  return lines
+}
+
+function firmwareLine(
+  firmware: Firmware,
+  there: ReadonlySet<string>,
+  loaders: readonly LoaderLine[],
+  { config }: Snapshot,
+): FirmwareLine {
+  const candidates = loaderCandidates({ firmware, preference: config.dhcp.loader })
+  const found = candidates.find(({ place }) => there.has(place))
+  if (found) return { firmware, loader: found.place, why: found.why }
+  const shim = candidates.find(({ place }) => place.startsWith('/shim'))?.place
+  const chain = shim && loaders.find(({ from, place }) => from === 'tree' && place.endsWith(shim))
+  if (chain) return { firmware, loader: chain.place, why: `nothing else; ${chain.what}` }
+  const names = candidates.map(({ place }) => place.slice(1)).join(', ')
+  return { firmware, why: `none of ${names} is there` }
+}
+
+function describe({ firmware, loaders, command }: LoaderReport): string {
+  const sent = table([
+    ['FIRMWARE', 'IS SENT', 'WHY'],
+    ...firmware.map((line) => [line.firmware, line.loader?.slice(1) ?? '-', line.why]),
+  ])
+  const files = table([
+    ['FROM', 'LOADER', 'FILE'],
+    ...loaders.map((line) => [
+      line.from,
+      line.place.slice(1),
+      line.file ??
+        (line.package === undefined ? 'no package of this system has it' : `package ${line.package}`),
+    ]),
+  ])
+  const remedy =
+    command === undefined ? '' : `\nWhat is missing and packaged here comes with:\n  ${command}\n`
+  return `${sent}\n${files}${remedy}`
+}

@@ -1,0 +1,61 @@
+import { type Command, Option } from 'commander'
+import { lookup, lookupAnswer, parseLookupQuery } from '../../core/lookup/lookup.ts'
+import { worldFor } from '../../machines/decide.ts'
+import { formats, isFormat, renderPlan } from '../../render/render.ts'
+import { expectedDoors, localRequester } from '../cli-requester.ts'
+import { remembered } from '../guest-store.ts'
+import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
+import { type CliIo, exitCodes } from '../output/io.ts'
+import { json } from '../output/table.ts'
+
+interface LookupOptions extends CommonOptions {
+  readonly as: string
+  readonly [query: string]: unknown
+}
+
+const help = `
+Examples:
+  treeboot lookup --distro fedora --arch x86_64          the newest Fedora, as JSON
+  treeboot lookup --guest web01 --as virt-install        the command that installs web01
+  eval "$(treeboot lookup --tree fedora-40 --as env)"    kernel, initrd and arguments as shell variables`
+
+export function registerLookup(program: Command, io: CliIo): void {
+  program
+    .command('lookup')
+    .description('kernel, initrd and arguments for a tree or a guest: the same answer as GET /api/v1/lookup')
+    .option('--tree <id>', 'one tree, by its id')
+    .option('--distro <name>', 'fedora, rhel, debian, ...')
+    .option('--version <version>', 'the newest that begins with this: 40, 9, 9.4')
+    .option('--variant <name>', 'Server, Everything, ...')
+    .option('--arch <arch>', 'x86_64, aarch64, ...')
+    .option('--guest <name>', 'what this guest would boot')
+    .option('--mac <mac>', 'the guest with this MAC address')
+    .option('--uuid <uuid>', 'the guest with this UUID')
+    .option('--virt <type>', 'hvm (full virtualization, bare metal) or pv (Xen paravirtualization)')
+    .addOption(new Option('--as <format>', 'how to print it').choices(formats).default('json'))
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .addHelpText('after', help)
+    .action((options: LookupOptions) => runLookup(options, io))
+}
+
+async function runLookup({ config, json: _, as, ...query }: LookupOptions, io: CliIo): Promise<void> {
+  const asked = parseLookupQuery(query)
+  const now = await oneShot(config === undefined ? {} : { config }, io)
+  // Only a guest has a past; for all other questions no store need be opened.
+  const past = asked.guest && (await remembered(now, io))
+  const { snapshot, lifeOf } = past ?? { snapshot: now }
+  const result = lookup(
+    asked,
+    worldFor(snapshot, expectedDoors(snapshot.config), localRequester(snapshot.config), lifeOf),
+  )
+  if (!result.found) {
+    const near = result.nearest.length > 0 ? `; nearest: ${result.nearest.join(', ')}` : ''
+    io.err(`treeboot: ${result.why}${near}\n`)
+    io.exit(exitCodes.none)
+  } else if (as === 'json' || !isFormat(as)) {
+    io.out(json(lookupAnswer(result)))
+  } else {
+    io.out(renderPlan(result.plan, as))
+  }
+}

@@ -1,0 +1,86 @@
+import { type Command, Option } from 'commander'
+import { Failure } from '../../core/failure.ts'
+import { cleanPath } from '../../files/path.ts'
+import { readWhole } from '../../files/read-whole.ts'
+import { loaderOptions, planAs, worldFor } from '../../machines/decide.ts'
+import { noMemory } from '../../machines/machines.ts'
+import { createNamespace } from '../../namespace/namespace.ts'
+import { formats, isFormat, renderPlan } from '../../render/render.ts'
+import { TemplateRenderer } from '../../templates/renderer.ts'
+import { expectedDoors, localRequester } from '../cli-requester.ts'
+import { guestNamed, remembered } from '../guest-store.ts'
+import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
+import type { CliIo } from '../output/io.ts'
+import { json } from '../output/table.ts'
+
+/** What the installer gets; read from the namespace, so these are the very bytes that a door would carry. */
+const answers = 'kickstart'
+
+export function registerRender(program: Command, io: CliIo): void {
+  program
+    .command('render')
+    .description('exactly the text that a guest would get')
+    .argument('<guest>', 'name of a guest')
+    .addOption(
+      new Option('--as <format>', `${answers}: its answer file, whatever the installer calls it`)
+        .choices([answers, ...formats])
+        .default(answers),
+    )
+    .option('--url <url>', 'as if the guest reached us by this URL, instead of by our first address')
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action((guest: string, options: CommonOptions & { as: string; url?: string }) =>
+      render(guest, options, io),
+    )
+}
+
+async function render(
+  name: string,
+  options: CommonOptions & { as: string; url?: string },
+  io: CliIo,
+): Promise<void> {
+  const past = await remembered(await oneShot(options, io), io)
+  const { snapshot } = past
+  const guest = guestNamed(snapshot, name)
+  const doors = expectedDoors(snapshot.config)
+  const who = {
+    ...localRequester(snapshot.config),
+    ...(options.url !== undefined && { host: hostIn(options.url) }),
+  }
+  const print = (text: string): void =>
+    io.out(options.json ? json({ guest: name, as: options.as, text }) : text)
+  if (isFormat(options.as)) {
+    const world = worldFor(snapshot, doors, who, past.lifeOf)
+    return print(renderPlan(planAs(guest, options.as, world), options.as, loaderOptions(who, world)))
+  }
+  const renderer = new TemplateRenderer()
+  try {
+    const warn = (_: unknown, warnings: readonly string[]): void => {
+      for (const warning of warnings) io.err(`warning: ${warning}\n`)
+    }
+    const namespace = createNamespace({
+      snapshot: () => snapshot,
+      doors: () => doors,
+      renderer,
+      onWarnings: warn,
+      memory: { ...noMemory, ...past },
+    })
+    const entry = await namespace.stat(cleanPath(`/ks/${name}`), who)
+    if (!entry) {
+      throw new Failure(
+        'not-found',
+        `guest ${name} has no answer file: give it or its profile a "template:" (${guest.definedAt})`,
+      )
+    }
+    print((await readWhole(entry)).toString('utf8'))
+  } finally {
+    await renderer.close()
+  }
+}
+
+function hostIn(url: string): string {
+  if (!URL.canParse(url)) {
+    throw new Failure('bad-request', `--url ${url}: expected a URL such as http://mirror.example:8080`)
+  }
+  return new URL(url).host
+}

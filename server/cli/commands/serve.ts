@@ -1,0 +1,109 @@
+import type { Command } from 'commander'
+import { Option } from 'commander'
+import { type App, createApp, type DoorLine } from '../../app.ts'
+import type { Snapshot } from '../../catalog/snapshot.ts'
+import { ConfigError } from '../../config/problems.ts'
+import { type LogLevel, logSink } from '../../events/log.ts'
+import { firstAddress } from '../cli-requester.ts'
+import { type CommonOptions, configOption } from '../options.ts'
+import { type CliIo, exitCodes } from '../output/io.ts'
+import { count, table } from '../output/table.ts'
+import { packageVersion } from '../version.ts'
+import { describeProblems } from './check.ts'
+
+interface ServeOptions extends CommonOptions {
+  readonly logLevel: LogLevel
+}
+
+export function registerServe(program: Command, io: CliIo): void {
+  program
+    .command('serve')
+    .description('index the trees and open the doors')
+    .addOption(configOption())
+    .addOption(
+      new Option('--log-level <level>', 'the least that is worth a line')
+        .choices(['debug', 'info', 'warn', 'error'])
+        .default('info'),
+    )
+    .option('--json', 'log JSON lines; the one with "event":"started" says where the doors are')
+    .action((options: ServeOptions) => serve(options, io))
+}
+
+async function serve({ config, json, logLevel }: ServeOptions, io: CliIo): Promise<void> {
+  const version = packageVersion()
+  const app = createApp({ cwd: io.cwd, version, ...(config !== undefined && { configFile: config }) })
+  const log = logSink({ format: json ? 'json' : 'text', level: logLevel, color: io.color })
+  app.events.subscribe(log)
+  try {
+    await app.start()
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    io.err(describeProblems(error.problems))
+    return io.exit(exitCodes.badInput)
+  }
+  io.out(json ? `${JSON.stringify(startedEvent(app, version))}\n` : startText(app, version))
+  await endSignal()
+  await app.stop()
+  log.flush()
+}
+
+/** One line for programs that start us: where every open door is. */
+function startedEvent(app: App, version: string) {
+  const open = app.doorLines().filter((door) => door.open)
+  return {
+    event: 'started',
+    version,
+    pid: process.pid,
+    doors: Object.fromEntries(open.map(({ name, host, port }) => [name, { host, port }])),
+  }
+}
+
+function startText(app: App, version: string): string {
+  const snapshot = app.snapshot()
+  const lines = app.doorLines().map((door) => [`  ${door.name}`, ...doorCells(door)])
+  const trouble = snapshot.problems.length > 0 ? `\n${describeProblems(snapshot.problems)}` : ''
+  return `treeboot ${version} · ${summary(snapshot)}\n\n${table(lines)}${trouble}${snapshot.trees.all.length === 0 ? firstSteps(snapshot, app) : ''}\n`
+}
+
+function summary({ config, trees, guests }: Snapshot): string {
+  const ready = trees.all.filter((tree) => tree.state === 'ready').length
+  const states = ready === trees.all.length ? '' : ` (${ready} ready)`
+  return [
+    config.file ?? 'no config.yaml, all defaults',
+    count(trees.all.length, 'tree') + states,
+    count(guests.all.length, 'guest'),
+  ].join(' · ')
+}
+
+function doorCells(door: DoorLine): string[] {
+  if (!door.open) return ['-', door.note]
+  const url = door.name === 'http' ? httpUrl(door) : ''
+  return [`${bracketed(door.host)}:${door.port}`, [url, door.note].filter(Boolean).join('  ')]
+}
+
+function httpUrl({ host, port }: DoorLine): string {
+  const wildcard = host === '0.0.0.0' || host === '::'
+  return `http://${wildcard ? firstAddress() : bracketed(host)}:${port}/`
+}
+
+function bracketed(host = ''): string {
+  return host.includes(':') ? `[${host}]` : host
+}
+
+/** What to do when there is nothing to serve yet. */
+function firstSteps({ config }: Snapshot, app: App): string {
+  const http = app.doorLines().find((door) => door.name === 'http' && door.open)
+  return `
+No trees yet. Three ways on:
+  1. Copy an installation tree into ${config.paths.trees}/; it appears by itself when the copy is quiet.
+  2. npm run demo  fetches the Debian 12 installer and boots a machine from it.
+  3. ${http ? httpUrl(http) : 'treeboot trees'} shows what is there, and docs/configuration.md how guests get what they get.
+`
+}
+
+function endSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    process.once('SIGINT', resolve)
+    process.once('SIGTERM', resolve)
+  })
+}

@@ -1,0 +1,34 @@
+import type { Command } from 'commander'
+import { treeSummary } from '../../api/views.ts'
+import type { Tree } from '../../core/tree/tree.ts'
+import { configOption, jsonOption, oneShot } from '../options.ts'
+import { type CliIo, exitCodes } from '../output/io.ts'
+import { json, table } from '../output/table.ts'
+import { registerTreeVersions } from './trees-versions.ts'
+
+export function registerTrees(program: Command, io: CliIo): void {
+  const trees = program
+    .command('trees')
+    .description('list the trees below trees/, their state, and what is wrong with each')
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action(async (options: { config?: string; json?: boolean }) => {
+      const { trees } = await oneShot(options, io)
+      if (options.json) io.out(json(trees.all.map(treeSummary)))
+      else io.out(trees.all.length === 0 ? 'no trees yet: copy one into trees/\n' : describeTrees(trees.all))
+      if (trees.all.length === 0) io.exit(exitCodes.none)
+    })
+  registerTreeVersions(trees, io)
+}
+
+function describeTrees(trees: readonly Tree[]): string {
+  const rows = trees.map((tree) => [
+    tree.state,
+    tree.id,
+    [tree.family, tree.version, tree.variant].filter(Boolean).join(' '),
+    tree.arch,
+    Object.keys(tree.platforms).join(' '),
+  ])
+  const reasons = trees.flatMap((tree) => tree.reasons.map((reason) => `${tree.id}: ${reason}\n`))
+  return `${table([['STATE', 'TREE', 'SYSTEM', 'ARCH', 'PLATFORMS'], ...rows])}${reasons.length > 0 ? `\n${reasons.join('')}` : ''}`
+}

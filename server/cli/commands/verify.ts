@@ -1,0 +1,97 @@
+import { realpath } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { Failure } from '../../core/failure.ts'
+import { bytes as size } from '../../events/units.ts'
+import { diskSource } from '../../files/disk.ts'
+import { cleanPath } from '../../files/path.ts'
+import { findingText } from '../../intake/publish-tree.ts'
+import { auditImageAndTree } from '../../verify/documents/image-lists.ts'
+import { type AuditReport, auditTree, hasErrors } from '../../verify/verify-tree.ts'
+import { recordAt } from '../../versions/record.ts'
+import { configOption, jsonOption, oneShot } from '../options.ts'
+import { type CliIo, exitCodes } from '../output/io.ts'
+import { progressLine } from '../output/progress.ts'
+import {
+  describeSignatures,
+  policyOf,
+  type SignatureOptions,
+  signatureOptions,
+} from '../output/signatures.ts'
+import { json } from '../output/table.ts'
+
+interface VerifyOptions extends SignatureOptions {
+  readonly config?: string
+  readonly json?: boolean
+  readonly packages: boolean
+}
+
+const mostLines = 200
+
+export function registerVerify(program: Command, io: CliIo): void {
+  const command = program
+    .command('verify')
+    .description('check every file of a tree that its descriptors name, down to the packages')
+    .argument('<tree>', 'the id of a tree')
+    .option('--no-packages', 'leave out the packages: only what installers fetch first')
+    .addOption(configOption())
+    .addOption(jsonOption())
+  for (const option of signatureOptions()) command.addOption(option)
+  command
+    .addHelpText('after', '\nExit: 0 whole, 2 something is missing or damaged, 3 no such tree.')
+    .action(async (id: string, options: VerifyOptions) => {
+      const report = await audit(id, options, io)
+      io.out(options.json ? json({ id, ...plain(report) }) : describe(id, report))
+      if (hasErrors(report)) io.exit(exitCodes.badInput)
+    })
+}
+
+async function audit(id: string, options: VerifyOptions, io: CliIo): Promise<AuditReport> {
+  const snapshot = await oneShot(options, io)
+  const { config } = snapshot
+  const tree = snapshot.trees.byId(id)
+  if (!tree) throw new Failure('not-found', `there is no tree ${id}; treeboot trees lists them`)
+  const signatures = await policyOf(options, config, io)
+  const trees = await realpath(config.paths.trees)
+  // Of a mirror that only boots, the packages are elsewhere on purpose.
+  const partial = (await recordAt(trees, tree.origin.path))?.upstream !== undefined
+  const line = progressLine(io, process.stderr.isTTY && !options.json ? 'terminal' : 'none')
+  const shared = {
+    onProgress: (doneBytes: number, totalBytes: number) =>
+      line.show({ stage: 'verifying', doneBytes, totalBytes }),
+    ...(signatures && { signatures }),
+  }
+  try {
+    const { path, kind } = tree.origin
+    if (kind === 'iso')
+      return await auditImageAndTree(path, tree.id, { ...shared, packages: options.packages })
+    return await auditTree(diskSource(trees), cleanPath(join('/', tree.id)), tree.id, {
+      ...shared,
+      packages: options.packages && !partial,
+      partial,
+    })
+  } finally {
+    line.end()
+  }
+}
+
+function plain({ files, bytes, documents, signatures, findings }: AuditReport) {
+  return { files, bytes, documents, signatures, findings }
+}
+
+function describe(id: string, report: AuditReport): string {
+  const { files, bytes, documents, signatures, findings } = report
+  const errors = findings.filter((each) => each.severity === 'error').length
+  const lines = findings
+    .slice(0, mostLines)
+    .map((each) => `${each.severity === 'error' ? 'ERROR  ' : 'warning'}  ${findingText(each)}\n`)
+  if (findings.length > mostLines) lines.push(`and ${findings.length - mostLines} more\n`)
+  const by = documents.length === 0 ? 'no file of it names a checksum' : `named by ${shorten(documents)}`
+  const verdict = errors === 0 ? 'whole' : `${errors} ${errors === 1 ? 'fault' : 'faults'}`
+  return `${lines.join('')}${describeSignatures(signatures)}${id}: ${verdict}; ${files} files checked, ${size(bytes)} read; ${by}\n`
+}
+
+function shorten(documents: readonly string[]): string {
+  const some = documents.slice(0, 4).join(', ')
+  return documents.length > 4 ? `${some} and ${documents.length - 4} more` : some
+}

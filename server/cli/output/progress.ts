@@ -1,0 +1,99 @@
+import { duration, bytes as size } from '../../events/units.ts'
+import type { Progress } from '../../intake/import/progress.ts'
+import type { CliIo } from './io.ts'
+
+export interface ProgressLine {
+  show(progress: Progress): void
+  /** Takes the line away, so that what follows stands alone. */
+  end(): void
+}
+
+const everyMs = 200
+const jsonEveryMs = 1000
+
+/**
+ * Progress with rate and time left: one line on a terminal that is written over, JSON lines with `--json`, and nothing
+ * in a log file, where a thousand lines of percentages help nobody.
+ */
+export function progressLine(
+  io: CliIo,
+  mode: 'terminal' | 'json' | 'none',
+  now = () => performance.now(),
+): ProgressLine {
+  let stage = ''
+  let stageStartMs = 0
+  let shownMs = Number.NEGATIVE_INFINITY
+  let width = 0
+  const rate = new Rate()
+  return {
+    show(progress) {
+      const nowMs = now()
+      if (progress.stage !== stage) {
+        stage = progress.stage
+        stageStartMs = nowMs
+        shownMs = Number.NEGATIVE_INFINITY
+        rate.start(nowMs, progress.doneBytes)
+      }
+      if (mode === 'none' || nowMs - shownMs < (mode === 'json' ? jsonEveryMs : everyMs)) return
+      shownMs = nowMs
+      const bytesPerSecond = rate.at(nowMs, progress.doneBytes)
+      if (mode === 'json') {
+        const secondsLeft = secondsLeftOf(progress, bytesPerSecond)
+        const event = {
+          event: 'progress',
+          ...progress,
+          bytesPerSecond: Math.round(bytesPerSecond),
+          ...(secondsLeft !== undefined && { secondsLeft: Math.round(secondsLeft) }),
+        }
+        io.out(`${JSON.stringify(event)}\n`)
+        return
+      }
+      const text = describeProgress(progress, bytesPerSecond, nowMs - stageStartMs)
+      io.err(`\r${text.padEnd(width)}`)
+      width = text.length
+    },
+    end() {
+      if (mode === 'terminal' && width > 0) io.err(`\r${' '.repeat(width)}\r`)
+      width = 0
+    },
+  }
+}
+
+/** `fetching  42 %  1.2 GiB of 2.9 GiB  88 MiB/s  19.4 s left  Packages/k/kernel.rpm` */
+export function describeProgress(progress: Progress, bytesPerSecond: number, sinceMs: number): string {
+  const { stage, doneBytes, totalBytes, file } = progress
+  const parts = [stage.padEnd(9)]
+  if (totalBytes !== undefined && totalBytes > 0) {
+    parts.push(`${Math.floor((100 * doneBytes) / totalBytes)} %`, `${size(doneBytes)} of ${size(totalBytes)}`)
+  } else parts.push(size(doneBytes))
+  if (sinceMs >= 500 && bytesPerSecond > 0) {
+    parts.push(`${size(bytesPerSecond)}/s`)
+    const left = secondsLeftOf(progress, bytesPerSecond)
+    if (left !== undefined && left > 0) parts.push(`${duration(left * 1000)} left`)
+  }
+  if (file !== undefined) parts.push(file.length > 40 ? `…${file.slice(-39)}` : file)
+  return parts.join('  ').replace(/[\x00-\x1f\x7f]/g, '?')
+}
+
+/** Undefined while nobody can know. */
+function secondsLeftOf({ doneBytes, totalBytes }: Progress, bytesPerSecond: number): number | undefined {
+  if (totalBytes === undefined || bytesPerSecond <= 0) return undefined
+  return Math.max(0, totalBytes - doneBytes) / bytesPerSecond
+}
+
+/** Of the last seconds, not of the whole: a stall shows. */
+class Rate {
+  #marks: { atMs: number; bytes: number }[] = []
+
+  start(atMs: number, bytes: number): void {
+    this.#marks = [{ atMs, bytes }]
+  }
+
+  at(atMs: number, bytes: number): number {
+    this.#marks.push({ atMs, bytes })
+    while (this.#marks.length > 2 && atMs - (this.#marks[0]?.atMs ?? 0) > 5000) this.#marks.shift()
+    const [first] = this.#marks
+    if (!first || atMs <= first.atMs) return 0
+    return ((bytes - first.bytes) / (atMs - first.atMs)) * 1000
+  }
+}

@@ -1,0 +1,117 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  type Stats,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { expect, test } from 'vitest'
+import { commandLine } from '../../../server/cli/commands/bring.ts'
+import { writeIso } from '../../support/iso/write-iso.ts'
+import { imagesOfTree, temporaryFolder, treeinfoText } from '../../support/tree-folder.ts'
+
+const mib = 1 << 20
+const bigBytes = 400 * mib
+const id = 'fedora-40-server-x86_64'
+
+/** A disc with one file so large that Ctrl-C finds it half-way; on this disk it is a hole. */
+function makeDisc(file: string): void {
+  const block = 2000
+  const big = { pieces: [{ block, length: bigBytes }] }
+  writeFileSync(
+    file,
+    writeIso({ files: { '.treeinfo': treeinfoText(), ...imagesOfTree(), 'zz/big': big } }).bytes,
+  )
+  truncateSync(file, block * 2048 + bigBytes)
+}
+
+interface Ran {
+  readonly code: number | null
+  readonly err: string
+  readonly events: { event: string; [key: string]: unknown }[]
+}
+
+/** `treeboot import` in a process of its own; `onStart` may signal it. */
+async function runImport(base: string, onStart?: (child: ChildProcess) => Promise<void>): Promise<Ran> {
+  const root = join(import.meta.dirname, '../../..')
+  const config = join(base, 'config.yaml')
+  const args = ['import', '-c', config, '--unpack', '--json', join(base, 'download')]
+  const child = spawn(process.execPath, ['--import', 'tsx', join(root, 'server/main.ts'), ...args], {
+    cwd: root,
+  })
+  const ended = once(child, 'close')
+  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), onStart?.(child)])
+  const [code] = (await ended) as [number | null]
+  const events = out
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Ran['events'][number])
+  return { code, err, events }
+}
+
+test('Ctrl-C in the middle of a large file: nothing is seen, and the same command goes on there; events tell rate and time left', async () => {
+  const base = temporaryFolder()
+  const trees = join(base, 'trees')
+  mkdirSync(trees)
+  writeFileSync(join(base, 'config.yaml'), 'paths: { trees: trees }\n')
+  makeDisc(join(base, 'download'))
+
+  const first = await runImport(base, async (child) => {
+    while (child.exitCode === null && (partOf(trees)?.size ?? 0) < 160 * mib)
+      await new Promise((resolve) => setTimeout(resolve, 2))
+    child.kill('SIGINT')
+  })
+  expect([first.code, first.err.trim()]).toEqual([
+    1,
+    expect.stringMatching(
+      /^interrupted: nothing was published; this goes on where it stopped:\n {2}treeboot import \S+/m,
+    ),
+  ])
+  expect(first.events.map(({ event }) => event)).not.toContain('published')
+  expect(readdirSync(trees)).toEqual(['.treeboot'])
+  const had = partOf(trees)
+  expect(had?.size).toBeLessThan(bigBytes)
+
+  const second = await runImport(base)
+  expect([second.code, second.err]).toEqual([0, ''])
+  const progress = second.events.filter(({ event }) => event === 'progress')
+  expect(progress[0]).toMatchObject({
+    stage: 'reading',
+    totalBytes: expect.any(Number),
+    bytesPerSecond: expect.any(Number),
+  })
+  expect(second.events.at(-1)).toMatchObject({
+    event: 'published',
+    id,
+    version: 1,
+    files: 5,
+    resumed: true,
+  })
+  const { size, ino } = statSync(join(trees, id, 'zz/big'))
+  expect([size, ino]).toEqual([bigBytes, had?.ino])
+  expect(readdirSync(join(trees, '.treeboot'))).toEqual(['versions'])
+})
+
+/** Of the file that is being written, the largest there. */
+function partOf(trees: string): Stats | undefined {
+  const incoming = join(trees, '.treeboot/incoming')
+  const [job = ''] = existsSync(incoming) ? readdirSync(incoming) : []
+  const aside = join(incoming, job, 'aside')
+  const parts = (existsSync(aside) ? readdirSync(aside) : []).flatMap(
+    (name) => statSync(join(aside, name), { throwIfNoEntry: false }) ?? [],
+  )
+  return parts.sort((a, b) => b.size - a.size)[0]
+}
+
+test('the command that goes on has all that the first one had', () => {
+  const options = { id: 'zz top', replace: true, json: false, key: ['a.asc', 'b.asc'], bootOnly: true }
+  expect(commandLine(['mirror', 'http://m/f 40/'], options)).toBe(
+    "treeboot mirror 'http://m/f 40/' --id 'zz top' --replace --key a.asc --key b.asc --boot-only",
+  )
+})
