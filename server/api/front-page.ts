@@ -1,4 +1,4 @@
-import type { SnapshotProblem } from '../catalog/snapshot.ts'
+import type { SnapshotProblem } from '../core/problem.ts'
 import type { Tree, TreeState } from '../core/tree/tree.ts'
 
 /** What the front page shows, already decided. */

@@ -1,11 +1,12 @@
 import type { LoadedConfig } from '../config/load.ts'
 import type { Guest, TreeSelector } from '../core/guest/guest.ts'
 import { createGuestIndex } from '../core/guest/match.ts'
+import type { SnapshotProblem } from '../core/problem.ts'
 import { nearestName } from '../core/select/nearest.ts'
 import { createTreeIndex, type TreeIndex } from '../core/select/select.ts'
+import { treeIdTrouble } from '../core/tree/names.ts'
 import type { Tree } from '../core/tree/tree.ts'
-import { treeIdTrouble } from './scan/names.ts'
-import type { Snapshot, SnapshotProblem } from './snapshot.ts'
+import type { Snapshot } from './snapshot.ts'
 
 /** Everything that was read, to be made one. */
 export interface SnapshotParts {

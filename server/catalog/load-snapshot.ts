@@ -1,6 +1,7 @@
 import { realpath } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { loadConfigFile } from '../config/load.ts'
+import type { SnapshotProblem } from '../core/problem.ts'
 import { createTreeIndex } from '../core/select/select.ts'
 import { settleTimes } from '../core/tree/settle.ts'
 import type { Release, Tree } from '../core/tree/tree.ts'
@@ -10,7 +11,7 @@ import { assembleSnapshot } from './assemble.ts'
 import { readEarlierTree } from './scan/earlier-trees.ts'
 import { TreeScanner } from './scan/scanner.ts'
 import { strayLinks } from './scan/stray-links.ts'
-import type { Snapshot, SnapshotProblem } from './snapshot.ts'
+import type { Snapshot } from './snapshot.ts'
 import { readTemplates } from './templates.ts'
 
 /**

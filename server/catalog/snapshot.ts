@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema.ts'
 import type { Profile } from '../core/guest/guest.ts'
 import type { GuestIndex } from '../core/guest/match.ts'
+import type { SnapshotProblem } from '../core/problem.ts'
 import type { TreeIndex } from '../core/select/select.ts'
 import type { Tree } from '../core/tree/tree.ts'
 
@@ -20,14 +21,6 @@ export interface Snapshot {
   readonly templates: ReadonlyMap<string, string>
   /** Everything an operator should know: a broken edit, a guest whose tree is missing, a template that lacks a variable. */
   readonly problems: readonly SnapshotProblem[]
-}
-
-export interface SnapshotProblem {
-  readonly severity: 'error' | 'warning'
-  /** `config.yaml:12:5`, `kickstart-templates/fedora.ks:40`, `trees/fedora-40`. */
-  readonly where: string
-  readonly message: string
-  readonly remedy?: string
 }
 
 export type { Tree }

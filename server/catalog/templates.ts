@@ -3,9 +3,9 @@ import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { watch } from 'chokidar'
 import { failureMessage } from '../core/failure.ts'
-import { isInside } from './scan/listing-source.ts'
-import { isTemporaryFile } from './scan/names.ts'
-import type { SnapshotProblem } from './snapshot.ts'
+import type { SnapshotProblem } from '../core/problem.ts'
+import { isTemporaryFile } from '../core/tree/names.ts'
+import { isInside } from '../files/listing-source.ts'
 
 /** The longest real kickstart that we know of has 150 kB; a picture or an archive is no template. */
 const maxTemplateBytes = 1 << 20

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { canonicalIp, canonicalMac, canonicalSerial, canonicalUuid } from '../core/net/identity.ts'
 import { nearestName } from '../core/select/nearest.ts'
-import { parseSchedule } from '../intake/mirror/schedule.ts'
+import { parseSchedule } from './schedule.ts'
 
 /**
  * The shape of config.yaml as an operator writes it. Every `error` is the half sentence after "expected"; the other

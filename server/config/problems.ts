@@ -1,6 +1,6 @@
 import type { z } from 'zod'
-import type { SnapshotProblem } from '../catalog/snapshot.ts'
 import { Failure } from '../core/failure.ts'
+import type { SnapshotProblem } from '../core/problem.ts'
 import { nearestName } from '../core/select/nearest.ts'
 import type { TextPosition, YamlMapping, YamlPath, YamlText, YamlValue } from './yaml.ts'
 

@@ -1,5 +1,5 @@
 import type { LoaderPreference } from '../core/guest/guest.ts'
-import type { Schedule } from '../intake/mirror/schedule.ts'
+import type { Schedule } from './schedule.ts'
 
 /** A door's part of config.yaml. `auto` is the standard port if we may bind it, else standard + 10000. */
 export interface DoorConfig {

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
-import type { Stamp } from '../catalog/scan/listing-source.ts'
-import { sameStamp, stampAgain } from '../catalog/scan/listing-source.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
 import type { DamagedFile } from '../core/tree/settle.ts'
 import type { Digest, DigestAlgorithm } from '../core/tree/tree.ts'
 import { isoSource } from '../files/iso/source.ts'
+import type { Stamp } from '../files/listing-source.ts'
+import { sameStamp, stampAgain } from '../files/listing-source.ts'
 import type { VerifyCache } from './verify-cache.ts'
 
 /** Reading from one disk with more than two heads at once makes it slower, and hashing must leave a core to the doors. */

@@ -1,9 +1,9 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { Stamp } from '../catalog/scan/listing-source.ts'
 import { failureMessage } from '../core/failure.ts'
 import type { DigestAlgorithm } from '../core/tree/tree.ts'
-import { writeDurably } from '../versions/durable.ts'
+import type { Stamp } from '../files/listing-source.ts'
+import { writeDurably } from '../host/durable.ts'
 
 /** Files whose digests are remembered at most; the ones asked for longest ago are forgotten first. */
 const rememberedFiles = 50_000

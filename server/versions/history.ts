@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { appendDurably } from './durable.ts'
+import { appendDurably } from '../host/durable.ts'
 import { folderOfId } from './layout.ts'
 
 /** One switch: from then on `version` was what everyone saw. */

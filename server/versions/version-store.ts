@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '../core/failure.ts'
-import { syncFile, syncFolder, syncTree, type TreeSize, writeDurably } from './durable.ts'
+import { syncFile, syncFolder, syncTree, type TreeSize, writeDurably } from '../host/durable.ts'
 import { addToHistory, readHistory, retiredMs } from './history.ts'
 import { checkTreeId, decodeId, folderOfId, folderOfVersion, ownFolder, versionsFolder } from './layout.ts'
 import { contentOf, linkOf, occupantOf, occupied, switchTo } from './place.ts'

@@ -1,6 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { join, relative } from 'node:path'
-import { itemsIn, stampOf } from './listing-source.ts'
+import { itemsIn, stampOf } from '../../files/listing-source.ts'
 
 /** Folders of one arriving tree that are watched. Fedora's `Packages/` has 36 below it, a big DVD some hundred. */
 const maxFolders = 4096

@@ -1,9 +1,9 @@
 import type { Dirent } from 'node:fs'
 import { readdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
+import { imageStem, isSkippedFolder } from '../../core/tree/names.ts'
 import { looksLikeIso } from '../../files/iso/source.ts'
-import { isInside, itemsIn, stampOf } from './listing-source.ts'
-import { imageStem, isSkippedFolder } from './names.ts'
+import { isInside, itemsIn, stampOf } from '../../files/listing-source.ts'
 
 /**
  * Folders below `trees/` that may lie above a tree. The deepest layout in use has seven:

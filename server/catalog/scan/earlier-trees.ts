@@ -1,9 +1,9 @@
 import { basename, join, relative } from 'node:path'
 import type { Release, Tree } from '../../core/tree/tree.ts'
+import { stampOf } from '../../files/listing-source.ts'
 import { contentOf } from '../../versions/place.ts'
 import { readRecord } from '../../versions/record.ts'
 import type { Place } from './discover.ts'
-import { stampOf } from './listing-source.ts'
 import { readTree } from './read-tree.ts'
 import { treeOf } from './tracked-tree.ts'
 

@@ -1,8 +1,8 @@
 import { failureMessage } from '../../core/failure.ts'
 import { type IsoSource, isoSource } from '../../files/iso/source.ts'
+import { type Look, type Stamp, stampOf } from '../../files/listing-source.ts'
 import type { CleanPath } from '../../files/path.ts'
 import type { Entry } from '../../files/source.ts'
-import { type Look, type Stamp, stampOf } from './listing-source.ts'
 
 const self = { protocol: 'internal', address: '127.0.0.1' } as const
 

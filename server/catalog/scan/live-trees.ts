@@ -1,14 +1,14 @@
 import { realpath, statfs } from 'node:fs/promises'
 import { failureMessage } from '../../core/failure.ts'
+import type { SnapshotProblem } from '../../core/problem.ts'
+import { isTemporaryFile } from '../../core/tree/names.ts'
 import type { SettleTimes } from '../../core/tree/settle.ts'
 import type { Release, Tree } from '../../core/tree/tree.ts'
 import type { EventSink } from '../../events/bus.ts'
 import { Verifier } from '../../verify/background.ts'
 import type { VerifyCache } from '../../verify/verify-cache.ts'
-import type { SnapshotProblem } from '../snapshot.ts'
 import { EarlierTrees, readEarlierTree } from './earlier-trees.ts'
 import { FolderWatch } from './folder-watch.ts'
-import { isTemporaryFile } from './names.ts'
 import { TreeScanner } from './scanner.ts'
 
 export interface LiveTreesOptions {

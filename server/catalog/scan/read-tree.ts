@@ -2,13 +2,13 @@ import { failureKind } from '../../core/failure.ts'
 import { bootFiles } from '../../core/tree/boot-files.ts'
 import { concludeTree } from '../../core/tree/conclude.ts'
 import type { Description, Digest, Release } from '../../core/tree/tree.ts'
+import { ListingSource, type Look, type Stamp, sameStamp, stampAgain } from '../../files/listing-source.ts'
 import { cleanPath, rootPath } from '../../files/path.ts'
 import { folderOfVersion } from '../../versions/layout.ts'
 import { recordAt, type VersionRecord } from '../../versions/record.ts'
 import type { Place } from './discover.ts'
 import { gatherEvidence, judgeFolder } from './gather.ts'
 import { ImageLook } from './image-look.ts'
-import { ListingSource, type Look, type Stamp, sameStamp, stampAgain } from './listing-source.ts'
 
 /** What one look at a tree gave: what it says it is, and what is there of it. */
 export interface TreeReading {

@@ -1,8 +1,8 @@
 import { dirname } from 'node:path'
+import { imageStem } from '../../core/tree/names.ts'
 import type { Tree } from '../../core/tree/tree.ts'
+import { stampOf } from '../../files/listing-source.ts'
 import { childId, type Discovery, discover, type Place, placeOf } from './discover.ts'
-import { stampOf } from './listing-source.ts'
-import { imageStem } from './names.ts'
 import { readTree } from './read-tree.ts'
 import { TrackedTree, type Tracking } from './tracked-tree.ts'
 

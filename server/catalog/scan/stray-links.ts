@@ -1,7 +1,7 @@
 import { readdir, readlink, realpath } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import type { Config } from '../../config/schema.ts'
-import type { SnapshotProblem } from '../snapshot.ts'
+import type { SnapshotProblem } from '../../core/problem.ts'
 
 /** Entries of a folder that are looked at; what is deeper or later was hardly put there by hand. */
 const mostEntries = 5000

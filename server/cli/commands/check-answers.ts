@@ -1,6 +1,7 @@
-import type { Snapshot, SnapshotProblem } from '../../catalog/snapshot.ts'
+import type { Snapshot } from '../../catalog/snapshot.ts'
 import { Failure, failureMessage } from '../../core/failure.ts'
 import type { Guest } from '../../core/guest/guest.ts'
+import type { SnapshotProblem } from '../../core/problem.ts'
 import { cleanPath } from '../../files/path.ts'
 import { createNamespace } from '../../namespace/namespace.ts'
 import type { TemplateRenderer } from '../../templates/renderer.ts'

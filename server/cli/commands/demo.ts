@@ -19,9 +19,9 @@ interface DemoOptions {
   readonly cache?: string
 }
 
-/** The templates that treeboot ships, whether it runs from `server/cli` or from `dist/server/cli`. */
+/** The templates that treeboot ships, whether it runs from `server/` or from `dist/server/`. */
 function shippedTemplates(): string {
-  const places = ['../../kickstart-templates', '../../../kickstart-templates']
+  const places = ['../../../kickstart-templates', '../../../../kickstart-templates']
   const found = places.map((up) => join(import.meta.dirname, up)).find((folder) => existsSync(folder))
   if (found === undefined)
     throw new Failure('internal', 'kickstart-templates/ is not where treeboot is installed')

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, rm, rmdir, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '../../core/failure.ts'
-import { writeDurably } from '../../versions/durable.ts'
+import { writeDurably } from '../../host/durable.ts'
 import { incomingFolder } from '../../versions/layout.ts'
 
 /** What a second run must know to go on where the first stopped. */

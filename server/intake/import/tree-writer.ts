@@ -15,8 +15,8 @@ import {
   utimes,
 } from 'node:fs/promises'
 import { dirname, join, posix } from 'node:path'
-import { isInside } from '../../catalog/scan/listing-source.ts'
 import { Failure } from '../../core/failure.ts'
+import { isInside } from '../../files/listing-source.ts'
 import { cleanPath } from '../../files/path.ts'
 
 /** A file as its source tells it. */

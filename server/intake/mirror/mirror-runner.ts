@@ -1,14 +1,14 @@
 import { mkdir, readFile, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
+import { dueMs } from '../../config/schedule.ts'
 import type { Config, MirrorConfig } from '../../config/schema.ts'
 import { failureMessage } from '../../core/failure.ts'
 import type { EventSink } from '../../events/bus.ts'
+import { writeDurably } from '../../host/durable.ts'
 import { readSignaturePolicy } from '../../verify/signatures/key-files.ts'
-import { writeDurably } from '../../versions/durable.ts'
 import { VersionStore } from '../../versions/version-store.ts'
 import { findingText } from '../publish-tree.ts'
 import { type MirrorOutcome, mirrorTree } from './mirror-tree.ts'
-import { dueMs } from './schedule.ts'
 
 export interface MirrorRunnerOptions {
   readonly config: () => Pick<Config, 'mirrors' | 'paths' | 'verify'>

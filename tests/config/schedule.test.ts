@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { dueMs, parseSchedule } from '../../../server/intake/mirror/schedule.ts'
+import { dueMs, parseSchedule } from '../../server/config/schedule.ts'
 
 test.each([
   ['every 24h', { kind: 'every', ms: 86_400_000 }],

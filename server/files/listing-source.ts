@@ -1,10 +1,10 @@
 import { type Dirent, readdir, type Stats, stat } from 'node:fs'
 import { open, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Failure } from '../../core/failure.ts'
-import { folderEntry } from '../../files/entry.ts'
-import { baseName, type CleanPath, joinPath, parentPath } from '../../files/path.ts'
-import type { Entry, FileSource, OpenFile } from '../../files/source.ts'
+import { Failure } from '../core/failure.ts'
+import { folderEntry } from './entry.ts'
+import { baseName, type CleanPath, joinPath, parentPath } from './path.ts'
+import type { Entry, FileSource, OpenFile } from './source.ts'
 
 /** What tells that a file or folder was changed since it was looked at. */
 export interface Stamp {
