@@ -1,7 +1,7 @@
-/** The FTP door for `bench/ftp.ts` in a process of its own: tells its port to whoever forked it. */
+/** The FTP service for `bench/ftp.ts` in a process of its own: tells its port to whoever forked it. */
 import { diskSource } from '../server/files/disk.ts'
 import type { FileSource, OpenFile } from '../server/files/source.ts'
-import { FtpDoor } from '../server/protocols/ftp/server.ts'
+import { FtpListener } from '../server/protocols/ftp/server.ts'
 
 const [kind, root = '.'] = process.argv.slice(2)
 const disk = diskSource(root)
@@ -20,7 +20,7 @@ function withoutDescriptor({ size, read, close }: OpenFile): OpenFile {
 }
 
 let bytes = 0
-const door = new FtpDoor({
+const service = new FtpListener({
   bind: '127.0.0.1',
   port: 0,
   source: kind === 'ring' ? ringOnly : disk,
@@ -28,6 +28,6 @@ const door = new FtpDoor({
     if (event.type === 'served') bytes += event.bytes
   },
 })
-await door.start()
-process.send?.(door.address?.port ?? 0)
+await service.start()
+process.send?.(service.address?.port ?? 0)
 process.once('SIGTERM', () => process.exit(bytes > 0 ? 0 : 1))

@@ -1,5 +1,5 @@
 /**
- * The FTP door beside vsftpd, in one run: `npx tsx bench/ftp.ts [rounds] [MiB]`.
+ * The FTP service beside vsftpd, in one run: `npx tsx bench/ftp.ts [rounds] [MiB]`.
  *
  * One file from the page cache to 1, 4 and 16 clients at once, which read it and throw it away
  * (`bench/clients/ftp-fetch.c`). Both servers are reached by 127.0.0.1, each in processes of its own. Rounds are
@@ -44,8 +44,8 @@ async function main(): Promise<void> {
   await run('cc', ['-O2', '-o', fetch, join(import.meta.dirname, 'clients/ftp-fetch.c')])
   const peers: Peer[] = []
   try {
-    peers.push(await startVsftpd(vsftpd, folder, root), await startDoor('treeboot', 'sendfile', root))
-    peers.push(await startDoor('ring only', 'ring', root))
+    peers.push(await startVsftpd(vsftpd, folder, root), await startListener('treeboot', 'sendfile', root))
+    peers.push(await startListener('ring only', 'ring', root))
     console.log(
       `${cpus().length} cores, Node ${process.version}, ${mebibytes} MiB, ${rounds} rounds, medians\n`,
     )
@@ -134,7 +134,7 @@ async function startVsftpd(vsftpd: string, folder: string, root: string): Promis
   return { name: 'vsftpd', port, stop: () => ended(child) }
 }
 
-async function startDoor(name: string, kind: string, root: string): Promise<Peer> {
+async function startListener(name: string, kind: string, root: string): Promise<Peer> {
   const child = fork(join(import.meta.dirname, 'ftp-peer.ts'), [kind, root])
   const port = await new Promise<number>((resolve, reject) => {
     child.once('message', (message) => resolve(Number(message)))

@@ -3,7 +3,7 @@ import express from 'express'
 import { diskSource } from '../server/files/disk.ts'
 import { cleanPath } from '../server/files/path.ts'
 import { mountTable } from '../server/namespace/mounts.ts'
-import { HttpDoor } from '../server/protocols/http/server.ts'
+import { HttpListener } from '../server/protocols/http/server.ts'
 
 const [kind, root = '.'] = process.argv.slice(2)
 
@@ -16,7 +16,7 @@ if (kind === 'express') {
     })
 } else {
   let bytes = 0
-  const door = new HttpDoor({
+  const service = new HttpListener({
     bind: '127.0.0.1',
     port: 0,
     source: mountTable([{ at: cleanPath('/'), source: diskSource(root), why: 'what is measured' }]),
@@ -24,7 +24,7 @@ if (kind === 'express') {
       if (event.type === 'served') bytes += event.bytes
     },
   })
-  await door.start()
-  process.send?.(door.address?.port ?? 0)
+  await service.start()
+  process.send?.(service.address?.port ?? 0)
   process.once('SIGTERM', () => process.exit(bytes > 0 ? 0 : 1))
 }

@@ -1,9 +1,9 @@
 /**
- * The HTTP door beside its peers, in one run: `npx tsx bench/http.ts [rounds]`.
+ * The HTTP service beside its peers, in one run: `npx tsx bench/http.ts [rounds]`.
  *
  * - nginx with what Debian's stock nginx.conf sets (sendfile, tcp_nopush, gzip on, access log, one worker a core);
  * - `express.static`, as most Node servers would do it;
- * - our door with fast lane, its log event made and counted.
+ * - our service with fast lane, its log event made and counted.
  *
  * Each in its own process, on 127.0.0.1. The rounds are interleaved and only ratios of the same run mean anything.
  */
@@ -48,7 +48,7 @@ async function main(): Promise<void> {
   try {
     if (nginx) peers.push(await startNginx(nginx, folder, root))
     else console.log('nginx is missing (apt-get install nginx-light): no ratios to it')
-    peers.push(await startNode('express.static', 'express', root), await startNode('treeboot', 'door', root))
+    peers.push(await startNode('express.static', 'express', root), await startNode('treeboot', 'service', root))
     const requests = async (port: number): Promise<number> =>
       Number(/Requests\/sec:\s*([\d.]+)/.exec(await load(wrk, 64, `http://127.0.0.1:${port}/.treeinfo`))?.[1])
     const bytes =

@@ -1,7 +1,7 @@
 /**
  * A file inside an ISO image beside the same file on disk, over HTTP: `npx tsx bench/iso.ts [rounds] [MiB]`.
  *
- * One door, both files through the same namespace code, fetched in turn by a client that throws the bytes away. The
+ * One service, both files through the same namespace code, fetched in turn by a client that throws the bytes away. The
  * image is made here, with its file in one piece behind a hand-made head, so nothing but Node is needed. Only ratios
  * of the same run mean anything; the aim is within 5 in 100.
  */
@@ -14,7 +14,7 @@ import { diskSource } from '../server/files/disk.ts'
 import { isoSource } from '../server/files/iso/source.ts'
 import { cleanPath } from '../server/files/path.ts'
 import { mountTable } from '../server/namespace/mounts.ts'
-import { HttpDoor } from '../server/protocols/http/server.ts'
+import { HttpListener } from '../server/protocols/http/server.ts'
 import { writeIso } from '../tests/support/iso/write-iso.ts'
 
 const rounds = Number(process.argv[2] ?? 7)
@@ -34,9 +34,9 @@ async function main(): Promise<void> {
       { at: cleanPath('/disk'), source: diskSource(folder), why: 'the file as it is' },
       { at: cleanPath('/iso'), source: await isoSource(image), why: 'the same inside an image' },
     ])
-    const door = new HttpDoor({ bind: '127.0.0.1', port: 0, source, events: () => undefined })
-    await door.start()
-    const port = door.address?.port ?? 0
+    const service = new HttpListener({ bind: '127.0.0.1', port: 0, source, events: () => undefined })
+    await service.start()
+    const port = service.address?.port ?? 0
     const rates: Measure[][] = [[], []]
     for (let round = 0; round <= rounds; round++) {
       // Whoever comes second finds a warmer machine: each is second in every other round.
@@ -47,7 +47,7 @@ async function main(): Promise<void> {
         if (round > 0 && measured) rates[at]?.push(measured)
       }
     }
-    await door.stop()
+    await service.stop()
     const [disk = [], inside = []] = rates
     const rate = (measures: readonly Measure[]) =>
       `${median(measures.map(({ mbPerS }) => mbPerS))

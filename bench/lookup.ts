@@ -2,7 +2,7 @@ import { createGuestIndex } from '../server/core/guest/match.ts'
 import { lookup, lookupAnswer, parseLookupQuery } from '../server/core/lookup/lookup.ts'
 import { createTreeIndex } from '../server/core/select/select.ts'
 import { createLookupTexts } from '../server/namespace/lookup-cache.ts'
-import { makeGuest, makeTree, urls } from '../tests/support/boot-world.ts'
+import { makeGuest, makeTree, urls } from '../tests/support/boot-inputs.ts'
 
 /**
  * Lookups a second on one core, from the parameters of a request to the text of its answer, with 1,000 trees and
@@ -30,7 +30,7 @@ const guests = Array.from({ length: 1000 }, (_, at) => {
     args: ['console=ttyS0,115200', 'inst.text'],
   })
 })
-const world = { trees: createTreeIndex(trees), guests: createGuestIndex(guests), urls }
+const inputs = { trees: createTreeIndex(trees), guests: createGuestIndex(guests), urls }
 
 const questions: Readonly<Record<string, (at: number) => Record<string, string>>> = {
   'tree by id': (at) => ({ tree: trees[at % 1000]?.id ?? '' }),
@@ -45,11 +45,11 @@ const texts = createLookupTexts()
 /** With the memory of a running server, and each time from scratch. */
 const ways: Readonly<Record<string, (params: Record<string, string>) => string>> = {
   served: (params) => {
-    const { result, json } = texts(parseLookupQuery(params), world)
+    const { result, json } = texts(parseLookupQuery(params), inputs)
     return json ?? JSON.stringify(result)
   },
   scratch: (params) => {
-    const result = lookup(parseLookupQuery(params), world)
+    const result = lookup(parseLookupQuery(params), inputs)
     return JSON.stringify(result.found ? lookupAnswer(result) : result)
   },
 }

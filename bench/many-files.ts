@@ -129,7 +129,7 @@ async function bench(folder: string): Promise<void> {
     String(packageBytes / 1024),
     join(folder, 'source'),
   ])
-  const off = ['ftp', 'tftp', 'nfs'].map((door) => `${door}: { enabled: false }\n`).join('')
+  const off = ['ftp', 'tftp', 'nfs'].map((service) => `${service}: { enabled: false }\n`).join('')
   writeBelow(folder, 'config.yaml', `server: { bind: 127.0.0.1 }\nhttp: { port: ${port} }\n${off}`)
   writeBelow(folder, 'other/config.yaml', off)
   for (const trees of ['trees', 'other/trees']) mkdirSync(join(folder, trees))

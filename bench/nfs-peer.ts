@@ -2,10 +2,10 @@
 import { diskSource } from '../server/files/disk.ts'
 import { cleanPath } from '../server/files/path.ts'
 import { mountTable } from '../server/namespace/mounts.ts'
-import { NfsDoor } from '../server/protocols/nfs/server.ts'
+import { NfsListener } from '../server/protocols/nfs/server.ts'
 
 const [root = '.', dataFolder = '.'] = process.argv.slice(2)
-const door = new NfsDoor({
+const service = new NfsListener({
   bind: '127.0.0.1',
   port: 0,
   portmap: 'off',
@@ -13,6 +13,6 @@ const door = new NfsDoor({
   events: () => undefined,
   dataFolder,
 })
-await door.start()
-process.send?.(door.address?.port ?? 0)
-process.once('SIGTERM', () => void door.stop().then(() => process.exit(0)))
+await service.start()
+process.send?.(service.address?.port ?? 0)
+process.once('SIGTERM', () => void service.stop().then(() => process.exit(0)))

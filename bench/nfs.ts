@@ -1,5 +1,5 @@
 /**
- * The NFS door beside nfs-ganesha, in one run: `npx tsx bench/nfs.ts [rounds]`, as root.
+ * The NFS service beside nfs-ganesha, in one run: `npx tsx bench/nfs.ts [rounds]`, as root.
  *
  * One file of 1 GiB is read from the page cache by libnfs's nfs-cat, by one client and by four at once. Ganesha needs
  * an rpcbind, so everything runs in network, mount and process namespaces of its own, which end with the bench.
@@ -41,7 +41,7 @@ async function main(): Promise<void> {
     const rpcbind = findClient('rpcbind')
     if (ganesha && rpcbind) peers.push(...(await startGanesha(ganesha, rpcbind, folder, root)))
     else console.log('nfs-ganesha is missing (apt-get install nfs-ganesha nfs-ganesha-vfs): no ratios to it')
-    peers.push(await startDoor(folder, root))
+    peers.push(await startListener(folder, root))
     for (const clients of [1, 4]) await compare(nfsCat, clients, peers)
   } finally {
     for (const peer of peers) await peer.stop()
@@ -97,11 +97,11 @@ function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
-async function startDoor(folder: string, root: string): Promise<Peer> {
+async function startListener(folder: string, root: string): Promise<Peer> {
   const child = fork(join(import.meta.dirname, 'nfs-peer.ts'), [root, join(folder, 'data')])
   const port = await new Promise<number>((resolve, reject) => {
     child.once('message', (message) => resolve(Number(message)))
-    child.once('exit', (code) => reject(new Error(`the door ended with ${code}`)))
+    child.once('exit', (code) => reject(new Error(`the service ended with ${code}`)))
   })
   const url = `nfs://127.0.0.1//big?nfsport=${port}&mountport=${port}`
   return { name: 'treeboot', url, stop: () => ended(child) }

@@ -1,16 +1,16 @@
-/** Our TFTP door, compiled as users run it, in a process of its own for `bench/tftp.ts`: tells its port to whoever forked it. */
+/** Our TFTP service, compiled as users run it, in a process of its own for `bench/tftp.ts`: tells its port to whoever forked it. */
 import { join } from 'node:path'
 import type * as Disk from '../server/files/disk.ts'
-import type * as Door from '../server/protocols/tftp/server.ts'
+import type * as Service from '../server/protocols/tftp/server.ts'
 
 const built = join(import.meta.dirname, '../dist/server')
 const { diskSource } = (await import(join(built, 'files/disk.js'))) as typeof Disk
-const { TftpDoor } = (await import(join(built, 'protocols/tftp/server.js'))) as typeof Door
+const { TftpListener } = (await import(join(built, 'protocols/tftp/server.js'))) as typeof Service
 
 const [native = 'auto', root = '.'] = process.argv.slice(2)
 
 let served = 0
-const door = new TftpDoor({
+const service = new TftpListener({
   bind: '127.0.0.1',
   port: 0,
   source: diskSource(root),
@@ -19,6 +19,6 @@ const door = new TftpDoor({
   },
   native: native === 'off' ? 'off' : 'required',
 })
-await door.start()
-process.send?.(door.address?.port ?? 0)
+await service.start()
+process.send?.(service.address?.port ?? 0)
 process.once('SIGTERM', () => process.exit(served > 0 ? 0 : 1))

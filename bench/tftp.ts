@@ -1,8 +1,8 @@
 /**
- * The TFTP door beside its peers, in one run: `npm run build && npx tsx bench/tftp.ts [rounds] [part of a cell's name]`, as
+ * The TFTP service beside its peers, in one run: `npm run build && npx tsx bench/tftp.ts [rounds] [part of a cell's name]`, as
  * root (dnsmasq knows no port but 69).
  *
- * tftpd-hpa, dnsmasq and atftpd as Debian builds them, our door with system calls, and our door with Node's sockets
+ * tftpd-hpa, dnsmasq and atftpd as Debian builds them, our service with system calls, and our service with Node's sockets
  * ("plain"), each in its own process on 127.0.0.1, one load client for all. The rounds are interleaved; ratios are
  * medians over the rounds. atftpd cannot be installed beside tftpd-hpa, so its package is fetched and unpacked.
  * tftpd-hpa and dnsmasq do not know windowsize: there they send one block at a time.

@@ -34,7 +34,7 @@ interface Server {
 
 async function startServer(folder: string): Promise<Server> {
   const config = join(folder, 'config.yaml')
-  const off = ['ftp', 'tftp', 'nfs'].map((door) => `${door}: { enabled: false }\n`).join('')
+  const off = ['ftp', 'tftp', 'nfs'].map((service) => `${service}: { enabled: false }\n`).join('')
   writeFileSync(
     config,
     `server: { bind: 127.0.0.1 }\nhttp: { port: ${port} }\n${off}paths: { trees: trees, data: data }\n`,

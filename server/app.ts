@@ -5,25 +5,25 @@ import { Catalog } from './catalog/catalog.ts'
 import type { Snapshot } from './catalog/snapshot.ts'
 import type { FtpConfig } from './config/schema.ts'
 import type { ClientFacts, Firmware } from './core/boot/firmware.ts'
-import type { OpenDoors } from './core/boot/urls.ts'
+import type { OpenServices } from './core/boot/urls.ts'
 import { failureMessage } from './core/failure.ts'
-import type { Sighting } from './core/guest/seen-machine.ts'
+import type { SeenMachine } from './core/guest/seen-machine.ts'
 import { EventBus } from './events/bus.ts'
 import { createMetrics } from './events/metrics.ts'
 import type { FileSource } from './files/source.ts'
 import { MirrorRunner } from './intake/mirror/mirror-runner.ts'
 import { Uploads } from './intake/uploads/uploads.ts'
-import { Chronicle } from './machines/history.ts'
+import { GuestHistory } from './machines/history.ts'
 import { networkBoot } from './machines/network-boot.ts'
 import { TreeViews } from './machines/views.ts'
 import { createNamespace } from './namespace/namespace.ts'
-import { DhcpProxyDoor } from './protocols/dhcp/server.ts'
-import { FtpDoor } from './protocols/ftp/server.ts'
-import { HttpDoor } from './protocols/http/server.ts'
+import { DhcpListener } from './protocols/dhcp/server.ts'
+import { FtpListener } from './protocols/ftp/server.ts'
+import { HttpListener } from './protocols/http/server.ts'
 import type { Listener } from './protocols/listener.ts'
-import { NfsDoor } from './protocols/nfs/server.ts'
-import { openDoor } from './protocols/open-listener.ts'
-import { TftpDoor } from './protocols/tftp/server.ts'
+import { NfsListener } from './protocols/nfs/server.ts'
+import { openListener } from './protocols/open-listener.ts'
+import { TftpListener } from './protocols/tftp/server.ts'
 import { type AdminToken, loadAdminToken } from './store/admin-token.ts'
 import { openStore, storeFile } from './store/sqlite/open.ts'
 import { TemplateRenderer } from './templates/renderer.ts'
@@ -36,7 +36,7 @@ export interface AppOptions {
 }
 
 /** One line of the start-up table. */
-export interface DoorLine {
+export interface ServiceLine {
   readonly name: string
   readonly open: boolean
   readonly host?: string
@@ -50,14 +50,14 @@ export interface App {
   readonly namespace: FileSource
   snapshot(): Snapshot
   /** In the order in which they are opened, shut ones too. */
-  doorLines(): readonly DoorLine[]
-  /** Reads the world, then opens the doors. When it rejects, everything is closed again. */
+  serviceLines(): readonly ServiceLine[]
+  /** Reads the world, then opens the services. When it rejects, everything is closed again. */
   start(): Promise<void>
   /** Lets running transfers end for a moment, then closes everything. Safe to call twice. */
   stop(): Promise<void>
 }
 
-/** The standard port of each door that has one; HTTP's is whatever the configuration says. */
+/** The standard port of each service that has one; HTTP's is whatever the configuration says. */
 const standardPorts = { http: 80, tftp: 69, ftp: 21, nfs: 2049, dhcp: 67 } as const
 
 /** Builds every object and joins them. Nothing happens before `start`. */
@@ -69,15 +69,15 @@ export function createApp(options: AppOptions): App {
   const renderer = new TemplateRenderer()
   const metrics = createMetrics(() => countTrees(snapshot()))
   events.subscribe(metrics.sink)
-  const chronicle = new Chronicle({ guests: () => snapshot().guests, events: events.emit })
-  events.subscribe(chronicle.sink)
-  const views = new TreeViews({ bound: chronicle.boundAt })
+  const history = new GuestHistory({ guests: () => snapshot().guests, events: events.emit })
+  events.subscribe(history.sink)
+  const views = new TreeViews({ bound: history.boundAt })
   events.subscribe((event) => {
     if (event.type === 'served') views.transferred(event.client, event.ms)
   })
 
   const opened = new Map<string, { listener: Listener; note: string }>()
-  const doors = (): OpenDoors =>
+  const services = (): OpenServices =>
     Object.fromEntries(
       [...opened].flatMap(([name, { listener }]) => {
         const port = listener.address?.port
@@ -88,9 +88,9 @@ export function createApp(options: AppOptions): App {
     )
   const source = createNamespace({
     snapshot,
-    doors,
+    services,
     renderer,
-    memory: chronicle,
+    memory: history,
     views,
     uuidOf: (mac) => machines.uuidOf(mac),
     handWritten: (path, { protocol, address }, facts) => {
@@ -110,11 +110,11 @@ export function createApp(options: AppOptions): App {
   })
   const machines = networkBoot({
     snapshot,
-    doors,
+    services,
     source,
-    lifeOf: chronicle.lifeOf,
+    stateOf: history.stateOf,
     seen: (client, firmware, guest) => {
-      if (!guest) chronicle.sighted(sightingOf(client, firmware))
+      if (!guest) history.seen(seenMachineOf(client, firmware))
     },
   })
   const uploads = new Uploads({
@@ -128,23 +128,23 @@ export function createApp(options: AppOptions): App {
   const web = webApp({
     version,
     snapshot,
-    doors,
-    doorLines,
+    services,
+    serviceLines,
     events: events.emit,
     metrics,
-    chronicle,
+    history,
     views,
     uploads,
     isAdmin,
   })
 
-  /** The doors, in the order of the start-up table. */
+  /** The services, in the order of the start-up table. */
   const makers = {
     http: (bind: string, port: number): Listener =>
-      new HttpDoor({ bind, port, source, events: events.emit, isAppPath, fallback: web }),
-    tftp: (bind: string, port: number): Listener => new TftpDoor({ bind, port, source, events: events.emit }),
+      new HttpListener({ bind, port, source, events: events.emit, isAppPath, fallback: web }),
+    tftp: (bind: string, port: number): Listener => new TftpListener({ bind, port, source, events: events.emit }),
     ftp: (bind: string, port: number): Listener =>
-      new FtpDoor({
+      new FtpListener({
         bind,
         port,
         source,
@@ -154,7 +154,7 @@ export function createApp(options: AppOptions): App {
         authenticate: (user, password) => user === adminUser && isAdmin(password),
       }),
     nfs: (bind: string, port: number): Listener =>
-      new NfsDoor({
+      new NfsListener({
         bind,
         port,
         // A port that nobody can foresee is nothing to announce to the whole machine.
@@ -166,17 +166,17 @@ export function createApp(options: AppOptions): App {
     // Last: what it offers is fetched through the others.
     dhcp: (bind: string, port: number): Listener => {
       const { interfaces } = snapshot().config.dhcp
-      return new DhcpProxyDoor({ bind, port, interfaces, decide: machines.decide, events: events.emit })
+      return new DhcpListener({ bind, port, interfaces, decide: machines.decide, events: events.emit })
     },
   }
 
-  function doorLines(): readonly DoorLine[] {
+  function serviceLines(): readonly ServiceLine[] {
     return Object.keys(makers).map((name) => {
-      const door = opened.get(name)
-      const address = door?.listener.address
-      if (!door || !address) return { name, open: false, note: whyShut(name) }
-      const tftp = name === 'dhcp' ? tftpTrouble(doors()) : ''
-      const note = [door.note, door.listener.hint, tftp].filter(Boolean).join('; ')
+      const service = opened.get(name)
+      const address = service?.listener.address
+      if (!service || !address) return { name, open: false, note: whyShut(name) }
+      const tftp = name === 'dhcp' ? tftpTrouble(services()) : ''
+      const note = [service.note, service.listener.hint, tftp].filter(Boolean).join('; ')
       return { name, open: true, ...address, note }
     })
   }
@@ -192,16 +192,16 @@ export function createApp(options: AppOptions): App {
       }
       await uploads.start()
       const store = await openStore(config.paths)
-      await chronicle.open(store)
-      for (const { tree, release } of chronicle.bound()) await catalog.recall(tree, release)
+      await history.open(store)
+      for (const { tree, release } of history.bound()) await catalog.recall(tree, release)
       if (store.isNew && guests.all.length > 0) tellNewStore(config.paths.data)
       for (const [name, make] of Object.entries(makers)) {
-        const door = config[name as keyof typeof makers]
-        if (!door.enabled) continue
+        const service = config[name as keyof typeof makers]
+        if (!service.enabled) continue
         const standard = standardPorts[name as keyof typeof makers]
         // DHCP clients ask at one port and no other, so there is no second choice.
-        const port = name === 'dhcp' && door.port === 'auto' ? standard : door.port
-        opened.set(name, await openDoor({ port, standard }, (each) => make(door.bind, each)))
+        const port = name === 'dhcp' && service.port === 'auto' ? standard : service.port
+        opened.set(name, await openListener({ port, standard }, (each) => make(service.bind, each)))
       }
       await mirrors.start()
     } catch (error) {
@@ -217,8 +217,8 @@ export function createApp(options: AppOptions): App {
         step.catch(reportTrouble),
       ),
     )
-    // Last: the doors may have had something to tell.
-    await chronicle.close().catch(reportTrouble)
+    // Last: the services may have had something to tell.
+    await history.close().catch(reportTrouble)
   }
 
   /** Said once, for the day on which the folder was lost or the wrong one was named. */
@@ -230,11 +230,11 @@ export function createApp(options: AppOptions): App {
   const reportTrouble = (error: unknown): void =>
     events.emit({ type: 'trouble', where: 'shutting down', message: failureMessage(error) })
 
-  return { events, namespace: source, snapshot, doorLines, start, stop }
+  return { events, namespace: source, snapshot, serviceLines, start, stop }
 }
 
 /** What a machine's DHCP packet shows of it. */
-function sightingOf({ mac, uuid, vendorClass }: ClientFacts, firmware: Firmware): Sighting {
+function seenMachineOf({ mac, uuid, vendorClass }: ClientFacts, firmware: Firmware): SeenMachine {
   return {
     firmware,
     ...(mac !== undefined && { macs: [mac] }),
@@ -250,14 +250,14 @@ function whyShut(name: string): string {
 }
 
 /** Firmware asks for its loader at one port, which no DHCP option can change. */
-function tftpTrouble({ tftp }: OpenDoors): string {
-  if (tftp === undefined) return 'WITHOUT the tftp door firmware can load nothing'
+function tftpTrouble({ tftp }: OpenServices): string {
+  if (tftp === undefined) return 'WITHOUT the tftp service firmware can load nothing'
   return tftp.port === 69
     ? ''
     : `firmware asks for TFTP at port 69 only, and it is at ${tftp.port}: NO LOADER can be offered`
 }
 
-/** The files of a certificate are read when the door opens: a missing one is an error there, with its name. */
+/** The files of a certificate are read when the service opens: a missing one is an error there, with its name. */
 function ftpSettings({ passivePorts, publicAddress, tls }: FtpConfig) {
   return {
     ...(passivePorts && { passivePorts }),

@@ -7,7 +7,7 @@ import { type CliResult, treebootIn } from './support/cli.ts'
 import { fetchTftp } from './support/tftp-client.ts'
 import { keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
 
-/** The main job, end to end: a tree in a folder, and a guest that boots and installs from it through every door. */
+/** The main job, end to end: a tree in a folder, and a guest that boots and installs from it through every service. */
 
 const mac = '52:54:00:aa:bb:01'
 const config = `
@@ -36,7 +36,7 @@ beforeAll(async () => {
   writeBelow(home.path, 'tftpboot/pxelinux.0', 'a loader of the operator')
   app = createApp({ cwd: home.path, version: 'test' })
   await app.start()
-  const ports = Object.fromEntries(app.doorLines().map(({ name, port }) => [name, port]))
+  const ports = Object.fromEntries(app.serviceLines().map(({ name, port }) => [name, port]))
   base = `http://127.0.0.1:${ports.http}`
   tftpPort = ports.tftp ?? 0
   await vi.waitFor(() => expect(readyTrees()).toBe(2), { timeout: 15_000 })

@@ -72,9 +72,9 @@ function mayImport(file: string, specifier: string): boolean {
   const allowed = table[own]
   if (!allowed) return false
   if (own === 'protocols' && room === 'protocols') {
-    // A door knows its own folder and the shape of a listener, never another door.
-    const [, door] = file.split('/')
-    return path === 'protocols/listener.ts' || path.split('/')[1] === door
+    // A service knows its own folder and the shape of a listener, never another service.
+    const [, service] = file.split('/')
+    return path === 'protocols/listener.ts' || path.split('/')[1] === service
   }
   return room === own || allowed.includes(room) || allowed.includes(path)
 }

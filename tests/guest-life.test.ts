@@ -8,7 +8,7 @@ import type { Event } from '../server/events/bus.ts'
 import { type CliResult, treebootIn } from './support/cli.ts'
 import { keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
 
-/** What a machine gets over its life, by the doors and the commands that people and machines use. */
+/** What a machine gets over its life, by the services and the commands that people and machines use. */
 
 const macs = { web01: '52-54-00-aa-bb-01', web02: '52-54-00-aa-bb-02', again: '52-54-00-aa-bb-03' }
 const config = `
@@ -37,7 +37,7 @@ async function start(): Promise<void> {
   events = []
   app.events.subscribe((event) => events.push(event))
   await app.start()
-  port = app.doorLines().find(({ name }) => name === 'http')?.port ?? 0
+  port = app.serviceLines().find(({ name }) => name === 'http')?.port ?? 0
 }
 
 beforeAll(async () => {

@@ -47,7 +47,7 @@ afterEach(async () => {
 async function start(): Promise<void> {
   app = createApp({ cwd: home.path, version: 'test' })
   await app.start()
-  port = app.doorLines().find(({ name }) => name === 'http')?.port ?? 0
+  port = app.serviceLines().find(({ name }) => name === 'http')?.port ?? 0
 }
 
 /** Every file of a version says which one it is of. */

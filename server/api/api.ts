@@ -2,13 +2,13 @@ import type { IncomingMessage } from 'node:http'
 import { json as jsonBody, type Request, type Response, Router } from 'express'
 import type { Snapshot } from '../catalog/snapshot.ts'
 import { explainBoot } from '../core/boot/explain.ts'
-import type { BootWorld } from '../core/boot/plan-boot.ts'
+import type { BootInputs } from '../core/boot/plan-boot.ts'
 import { Failure } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import { diskSource } from '../files/disk.ts'
-import type { Requester } from '../files/source.ts'
+import type { Requester } from '../core/net/requester.ts'
 import { loaderOptions, planAs } from '../machines/decide.ts'
-import type { Chronicle } from '../machines/history.ts'
+import type { GuestHistory } from '../machines/history.ts'
 import { handWrittenFor } from '../namespace/hand-written.ts'
 import { type Format, formatContentType, renderPlan } from '../render/render.ts'
 import { requireAdmin } from './admin.ts'
@@ -19,16 +19,16 @@ import { guestSummary, machineView, stepView, treeDetail, treeSummary } from './
 export interface ApiParts {
   readonly snapshot: () => Snapshot
   /** What decisions for this client rest on. */
-  readonly world: (req: IncomingMessage) => BootWorld
+  readonly inputs: (req: IncomingMessage) => BootInputs
   readonly requester: (req: IncomingMessage) => Requester
-  readonly chronicle: Chronicle
+  readonly history: GuestHistory
   readonly isAdmin: (token: string) => boolean
 }
 
 /** Everything below `/api/v1` but the lookup, which has a shorter way. */
 export function apiRouter(parts: ApiParts): Router {
   const router = Router()
-  const { world, chronicle } = parts
+  const { inputs, history } = parts
 
   router.get('/', (_req, res) => void res.json({ paths: apiPaths }))
   router.get('/trees', (_req, res) => void res.json(parts.snapshot().trees.all.map(treeSummary)))
@@ -38,36 +38,36 @@ export function apiRouter(parts: ApiParts): Router {
   )
   router.get('/guests', (_req, res) => {
     const { guests, trees } = parts.snapshot()
-    res.json(guests.all.map((guest) => guestSummary(guest, trees, chronicle.lifeOf(guest.name))))
+    res.json(guests.all.map((guest) => guestSummary(guest, trees, history.stateOf(guest.name))))
   })
   router.get('/guests/:name', (req, res) => {
     const snapshot = parts.snapshot()
     const guest = guestOf(snapshot, req.params.name)
-    res.json(guestSummary(guest, snapshot.trees, chronicle.lifeOf(guest.name)))
+    res.json(guestSummary(guest, snapshot.trees, history.stateOf(guest.name)))
   })
   router.get('/guests/:name/explain', async (req, res) => {
     const { guests, config } = parts.snapshot()
     const { name } = guestOf(parts.snapshot(), req.params.name)
     const own = await handWrittenFor(diskSource(config.paths.tftpboot), { name }, guests)
-    res.json(explainBoot({ name }, world(req), own))
+    res.json(explainBoot({ name }, inputs(req), own))
   })
   router.get('/guests/:name/plan', (req, res) => {
     const as = formatOf(req.query.as)
     const guest = guestOf(parts.snapshot(), req.params.name)
-    const seen = world(req)
+    const seen = inputs(req)
     const options = loaderOptions(parts.requester(req), seen)
     sendPlan(res, renderPlan(planAs(guest, as, seen), as, options), as)
   })
   router.get('/problems', (_req, res) => void res.json(parts.snapshot().problems))
   router.get('/guests/:name/story', async (req, res) => {
     const { name } = guestOf(parts.snapshot(), req.params.name)
-    res.json((await chronicle.story(name)).map(stepView))
+    res.json((await history.story(name)).map(stepView))
   })
-  router.get('/inbox', async (_req, res) => void res.json((await chronicle.inbox()).map(machineView)))
+  router.get('/inbox', async (_req, res) => void res.json((await history.inbox()).map(machineView)))
   const order = (type: 'armed' | 'kept-local') => async (req: Request<{ name: string }>, res: Response) => {
     requireAdmin(req, parts.isAdmin)
     const guest = guestOf(parts.snapshot(), req.params.name)
-    res.json(guestSummary(guest, parts.snapshot().trees, await chronicle.order(guest.name, type)))
+    res.json(guestSummary(guest, parts.snapshot().trees, await history.order(guest.name, type)))
   }
   router.post('/guests/:name/install', order('armed'))
   router.post('/guests/:name/local', order('kept-local'))
@@ -75,7 +75,7 @@ export function apiRouter(parts: ApiParts): Router {
     '/guests/:name/:report{/:token}',
     jsonBody({ limit: '16kb', strict: false }),
     async (req, res) => {
-      await chronicle.report(guestOf(parts.snapshot(), req.params.name), reportOf(req))
+      await history.report(guestOf(parts.snapshot(), req.params.name), reportOf(req))
       res.status(204).end()
     },
   )

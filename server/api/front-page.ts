@@ -6,7 +6,7 @@ export interface FrontView {
   readonly version: string
   /** How this browser reached us: `http://mirror.example:8080`. */
   readonly url: string
-  readonly doors: readonly {
+  readonly services: readonly {
     readonly name: string
     readonly where: string
     readonly note: string
@@ -31,7 +31,7 @@ export function frontPage(view: FrontView): string {
 ${problemSection(view.problems)}
 ${treeSection(view)}
 ${guestSection(view)}
-${doorSection(view)}
+${serviceSection(view)}
 </main>
 <footer>treeboot ${html(view.version)} · <a href="/trees/">files</a> · <a href="/api/v1/trees">API</a> · <a href="/metrics">metrics</a></footer>
 </html>
@@ -82,13 +82,13 @@ function guestSection({ guests }: FrontView): string {
 <tbody>${rows.join('\n')}</tbody></table></section>`
 }
 
-function doorSection({ doors }: FrontView): string {
-  const rows = doors.map(
-    (door) =>
-      `<tr class="${door.open ? '' : 'off'}"><th scope="row">${html(door.name)}</th>` +
-      `<td>${html(door.where)}</td><td>${html(door.note)}</td></tr>`,
+function serviceSection({ services }: FrontView): string {
+  const rows = services.map(
+    (service) =>
+      `<tr class="${service.open ? '' : 'off'}"><th scope="row">${html(service.name)}</th>` +
+      `<td>${html(service.where)}</td><td>${html(service.note)}</td></tr>`,
   )
-  return `<section><h2>Doors</h2><table><tbody>${rows.join('\n')}</tbody></table></section>`
+  return `<section><h2>Services</h2><table><tbody>${rows.join('\n')}</tbody></table></section>`
 }
 
 /** Text in HTML, also inside double-quoted attributes. */

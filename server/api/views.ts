@@ -1,7 +1,7 @@
 import { selectForGuest } from '../core/boot/plan-boot.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import type { Machine } from '../core/guest/seen-machine.ts'
-import type { GuestLife, Step, StepKind } from '../core/guest/state.ts'
+import type { GuestState, Step, HistoryKind } from '../core/guest/state.ts'
 import type { TreeIndex } from '../core/select/select.ts'
 import type { Tree } from '../core/tree/tree.ts'
 
@@ -36,7 +36,7 @@ function digests(tree: Tree): Record<string, string> {
 }
 
 /** A guest as the API and `treeboot guests --json` show it. Its vars stay out: they may hold password hashes. */
-export function guestSummary(guest: Guest, trees: TreeIndex, life?: GuestLife) {
+export function guestSummary(guest: Guest, trees: TreeIndex, life?: GuestState) {
   const selection = selectForGuest(guest, trees, life)
   return {
     name: guest.name,
@@ -66,7 +66,7 @@ export function stepView({ atMs, install, kind, detail, client }: Step) {
   return { at: new Date(atMs).toISOString(), install, step: kind, detail, client }
 }
 
-const stepTexts: Record<StepKind, string> = {
+const stepTexts: Record<HistoryKind, string> = {
   armed: 'the operator wants it installed',
   offered: 'asked for boot, was offered',
   kernel: 'loaded the kernel of',

@@ -2,18 +2,18 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import express from 'express'
 import type { Snapshot } from '../catalog/snapshot.ts'
 import type { ServerUrls } from '../core/boot/plan.ts'
-import type { BootWorld } from '../core/boot/plan-boot.ts'
-import type { OpenDoors } from '../core/boot/urls.ts'
+import type { BootInputs } from '../core/boot/plan-boot.ts'
+import type { OpenServices } from '../core/boot/urls.ts'
 import { failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
-import { type GuestLife, whyLocalDisk } from '../core/guest/state.ts'
+import { type GuestState, whyLocalDisk } from '../core/guest/state.ts'
 import type { TreeIndex } from '../core/select/select.ts'
 import type { EventSink } from '../events/bus.ts'
 import type { Metrics } from '../events/metrics.ts'
 import { below, type CleanPath, cleanPath } from '../files/path.ts'
-import type { Requester } from '../files/source.ts'
-import { worldFor } from '../machines/decide.ts'
-import type { Chronicle } from '../machines/history.ts'
+import type { Requester } from '../core/net/requester.ts'
+import { bootInputs } from '../machines/decide.ts'
+import type { GuestHistory } from '../machines/history.ts'
 import type { TreeViews } from '../machines/views.ts'
 import { apiRouter } from './api.ts'
 import { sendFailure } from './failures.ts'
@@ -26,15 +26,15 @@ import { guestSummary, identityText } from './views.ts'
 export interface WebParts extends UploadParts {
   readonly version: string
   readonly snapshot: () => Snapshot
-  readonly doors: () => OpenDoors
-  readonly doorLines: () => readonly WebDoor[]
+  readonly services: () => OpenServices
+  readonly serviceLines: () => readonly ShownService[]
   readonly events: EventSink
   readonly metrics: Metrics
-  readonly chronicle: Chronicle
+  readonly history: GuestHistory
   readonly views: TreeViews
 }
 
-export interface WebDoor {
+export interface ShownService {
   readonly name: string
   readonly open: boolean
   readonly host?: string
@@ -60,22 +60,22 @@ export function webApp(parts: WebParts): (req: IncomingMessage, res: ServerRespo
   app.set('trust proxy', false)
 
   app.use(async (_req, _res, next) => {
-    await parts.chronicle.fresh()
+    await parts.history.fresh()
     next()
   })
-  app.get('/', (req, res) => void res.type('html').send(frontPage(viewOf(parts, worldOf(parts, req).urls))))
+  app.get('/', (req, res) => void res.type('html').send(frontPage(viewOf(parts, inputsOf(parts, req).urls))))
   app.get('/healthz', (_req, res) => void res.json(health(parts)))
   app.get('/metrics', async (_req, res) => {
     res.set('Content-Type', parts.metrics.contentType).send(await parts.metrics.text())
   })
   app.use('/api/v1/uploads', uploadsRouter(parts))
-  app.use('/api/v1', apiRouter({ ...parts, world: (req) => worldOf(parts, req), requester: whoAsks }))
+  app.use('/api/v1', apiRouter({ ...parts, inputs: (req) => inputsOf(parts, req), requester: whoAsks }))
   app.use(
     (_req, res) =>
       void res.status(404).json({ error: 'not-found', message: 'no such path in the API; see /api/v1/' }),
   )
   app.use(sendFailure(onFault))
-  const lookup = lookupRoute({ ...parts, whoAsks, worldOf: (req) => worldOf(parts, req), onFault })
+  const lookup = lookupRoute({ ...parts, whoAsks, inputsOf: (req) => inputsOf(parts, req), onFault })
   return (req, res) => {
     if (!lookup(req, res)) app(req, res)
   }
@@ -91,8 +91,8 @@ function whoAsks({ headers, socket }: IncomingMessage): Requester {
   }
 }
 
-function worldOf({ snapshot, doors, chronicle, views }: WebParts, req: IncomingMessage): BootWorld {
-  return worldFor(snapshot(), doors(), whoAsks(req), chronicle.lifeOf, views)
+function inputsOf({ snapshot, services, history, views }: WebParts, req: IncomingMessage): BootInputs {
+  return bootInputs(snapshot(), services(), whoAsks(req), history.stateOf, views)
 }
 
 /** Alive, and what for. A mirror with a broken tree still serves the others, so that is no ill health. */
@@ -112,18 +112,18 @@ function viewOf(parts: WebParts, urls: ServerUrls) {
     guests: guests.all.map((guest) => ({
       name: guest.name,
       identity: identityText(guest),
-      plan: frontPlan(guest, trees, parts.chronicle.lifeOf(guest.name)),
+      plan: frontPlan(guest, trees, parts.history.stateOf(guest.name)),
     })),
-    doors: parts.doorLines().map((door) => ({
-      name: door.name,
-      open: door.open,
-      where: door.open ? `${door.host}:${door.port}` : 'shut',
-      note: door.note,
+    services: parts.serviceLines().map((service) => ({
+      name: service.name,
+      open: service.open,
+      where: service.open ? `${service.host}:${service.port}` : 'shut',
+      note: service.note,
     })),
   }
 }
 
-function frontPlan(guest: Guest, trees: TreeIndex, life: GuestLife | undefined): string {
+function frontPlan(guest: Guest, trees: TreeIndex, life: GuestState | undefined): string {
   const { state, tree } = guestSummary(guest, trees, life)
   const disk = life && whyLocalDisk(guest, life)
   return disk ?? `${state}: ${tree ?? 'no tree that fits'}`

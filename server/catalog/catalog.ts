@@ -38,11 +38,11 @@ export class Catalog {
   readonly #listeners = new Set<(snapshot: Snapshot) => void>()
   #snapshot: Snapshot | undefined
   #loaded: LoadedConfig | undefined
-  /** What the doors were opened with. */
+  /** What the services were opened with. */
   #started: Config | undefined
   /** Keys that wait for a restart, as they were told last. */
   #waiting = ''
-  #world: World | undefined
+  #inputs: World | undefined
   #configWatch: ConfigWatch | undefined
   #publishing: NodeJS.Timeout | undefined
   #switching: Promise<void> = Promise.resolve()
@@ -69,7 +69,7 @@ export class Catalog {
     const loaded = await loadConfigFile({ ...file, cwd })
     this.#loaded = loaded
     this.#started = loaded.config
-    this.#world = await this.#openWorld(loaded.config)
+    this.#inputs = await this.#openWorld(loaded.config)
     this.#publish()
     this.#configWatch = await watchConfig({
       ...file,
@@ -84,7 +84,7 @@ export class Catalog {
     clearTimeout(this.#publishing)
     await this.#configWatch?.close()
     await this.#switching
-    await this.#world?.close()
+    await this.#inputs?.close()
   }
 
   /** Calls back with every snapshot after the present one. Returns the function that ends it. */
@@ -97,13 +97,13 @@ export class Catalog {
   async rescan(): Promise<void> {
     await this.#configWatch?.reload()
     await this.#switching
-    await this.#world?.rescan()
+    await this.#inputs?.rescan()
     this.#publish()
   }
 
   /** Makes a tree known as it is in an earlier version, if that is still there. The next snapshot has it. */
   async recall(id: string, release: Pick<Release, 'id' | 'version'>): Promise<void> {
-    await this.#world?.recall(id, release)
+    await this.#inputs?.recall(id, release)
     this.#publish()
   }
 
@@ -128,8 +128,8 @@ export class Catalog {
   /** Other folders: the old ones stay in the snapshot until the new ones are read. */
   async #switchWorld(config: Config): Promise<void> {
     if (this.#stopped) return
-    const old = this.#world
-    this.#world = await this.#openWorld(config)
+    const old = this.#inputs
+    this.#inputs = await this.#openWorld(config)
     this.#publish()
     await old?.close()
   }
@@ -153,11 +153,11 @@ export class Catalog {
   #publish(): void {
     clearTimeout(this.#publishing)
     this.#publishing = undefined
-    if (this.#stopped || !this.#loaded || !this.#world) return
+    if (this.#stopped || !this.#loaded || !this.#inputs) return
     this.#snapshot = assembleSnapshot({
       generation: (this.#snapshot?.generation ?? 0) + 1,
       loaded: this.#loaded,
-      ...this.#world.parts(),
+      ...this.#inputs.parts(),
     })
     for (const listener of this.#listeners) listener(this.#snapshot)
   }

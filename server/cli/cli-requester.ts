@@ -1,10 +1,10 @@
 import { networkInterfaces } from 'node:os'
-import type { Config, DoorConfig } from '../config/schema.ts'
-import type { OpenDoors } from '../core/boot/urls.ts'
-import type { Requester } from '../files/source.ts'
+import type { Config, ServiceConfig } from '../config/schema.ts'
+import type { OpenServices } from '../core/boot/urls.ts'
+import type { Requester } from '../core/net/requester.ts'
 
 /**
- * Whose eyes a command looks through: a machine on our network that reached us by the address that the doors are bound to,
+ * Whose eyes a command looks through: a machine on our network that reached us by the address that the services are bound to,
  * or by our first one there.
  */
 export function localRequester({ http, tftp }: Pick<Config, 'http' | 'tftp'>): Requester {
@@ -20,10 +20,10 @@ export function firstAddress(): string {
   return lan?.address ?? '127.0.0.1'
 }
 
-/** The doors as a running server would open them; a command cannot know where `auto` ended, so it takes the standard port. */
-export function expectedDoors({ http, tftp, ftp, nfs }: Config): OpenDoors {
-  const port = (door: DoorConfig, standard: number): { port: number } | undefined =>
-    door.enabled ? { port: door.port === 'auto' ? standard : door.port } : undefined
+/** The services as a running server would open them; a command cannot know where `auto` ended, so it takes the standard port. */
+export function expectedServices({ http, tftp, ftp, nfs }: Config): OpenServices {
+  const port = (service: ServiceConfig, standard: number): { port: number } | undefined =>
+    service.enabled ? { port: service.port === 'auto' ? standard : service.port } : undefined
   const [web, boot, files, mounts] = [port(http, 80), port(tftp, 69), port(ftp, 21), port(nfs, 2049)]
   return {
     ...(web && { http: web }),

@@ -3,7 +3,7 @@ import type { Snapshot } from '../catalog/snapshot.ts'
 import type { Config } from '../config/schema.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
-import { type GuestLife, isOpen, lifeAt, newLife } from '../core/guest/state.ts'
+import { type GuestState, isOpen, stateAt, newState } from '../core/guest/state.ts'
 import { nearestName } from '../core/select/nearest.ts'
 import { boundTrees } from '../machines/history.ts'
 import { reportToken } from '../machines/token.ts'
@@ -12,7 +12,7 @@ import type { CliIo } from './output/io.ts'
 
 /** What the store remembers, read once for one command. */
 export interface Remembered {
-  readonly lifeOf: (guest: string) => GuestLife | undefined
+  readonly stateOf: (guest: string) => GuestState | undefined
   readonly reportToken: (guest: string) => string | undefined
   /** The world with the earlier versions of trees that guests are in the middle of. */
   readonly snapshot: Snapshot
@@ -23,20 +23,20 @@ export interface Remembered {
  * says so: then every guest looks new.
  */
 export async function remembered(snapshot: Snapshot, io: CliIo): Promise<Remembered> {
-  const nothing: Remembered = { lifeOf: () => undefined, reportToken: () => undefined, snapshot }
+  const nothing: Remembered = { stateOf: () => undefined, reportToken: () => undefined, snapshot }
   try {
     const store = await openExistingStore(snapshot.config.paths)
     if (!store) return nothing
     try {
       const [lives, secret] = [await store.lives(), await store.secret()]
-      const lifeOf = (guest: string): GuestLife | undefined => {
+      const stateOf = (guest: string): GuestState | undefined => {
         const life = lives.get(guest)
-        return life && lifeAt(life, Date.now())
+        return life && stateAt(life, Date.now())
       }
       return {
-        lifeOf,
-        reportToken: (guest) => reportToken(secret, guest, (lifeOf(guest) ?? newLife).install),
-        snapshot: await withEarlier(snapshot, boundTrees(snapshot.guests, lifeOf)),
+        stateOf,
+        reportToken: (guest) => reportToken(secret, guest, (stateOf(guest) ?? newState).install),
+        snapshot: await withEarlier(snapshot, boundTrees(snapshot.guests, stateOf)),
       }
     } finally {
       await store.close()
@@ -54,7 +54,7 @@ export async function boundVersions({ paths }: Config, nowMs: number): Promise<R
   try {
     const bound = new Set<string>()
     for (const stored of (await store.lives()).values()) {
-      const { offer, state } = lifeAt(stored, nowMs)
+      const { offer, state } = stateAt(stored, nowMs)
       if (offer?.release && isOpen(state)) bound.add(`${offer.release.id}@${offer.release.version}`)
     }
     return bound

@@ -53,7 +53,7 @@ const bind = line('an address to listen on, such as 0.0.0.0, "::" or 192.168.1.1
 )
 const portText = 'a port from 0 to 65535, or auto'
 const port = z.union([z.literal('auto'), z.int().min(0, portText).max(65535, portText)], { error: portText })
-const door = { enabled: flag.optional(), bind: bind.optional(), port: port.optional() }
+const service = { enabled: flag.optional(), bind: bind.optional(), port: port.optional() }
 
 const passiveText = 'a range of ports, such as 30000-30099'
 const passivePorts = line(passiveText).transform((value, context) => {
@@ -176,15 +176,15 @@ export const configFileSchema = section({
       'the URL by which guests reach us, such as http://mirror.example:8080',
     ).optional(),
   }).optional(),
-  http: section(door).optional(),
-  tftp: section(door).optional(),
+  http: section(service).optional(),
+  tftp: section(service).optional(),
   ftp: section({
-    ...door,
+    ...service,
     'passive-ports': passivePorts.optional(),
     'public-address': canonical(canonicalIp, 'the address that FTP clients reach us by').optional(),
     tls: section({ certificate: pemFile, key: pemFile }).optional(),
   }).optional(),
-  nfs: section(door).optional(),
+  nfs: section(service).optional(),
   dhcp: section({
     mode: oneOf(['off', 'proxy']).optional(),
     interfaces: oneOrMore(
@@ -193,7 +193,7 @@ export const configFileSchema = section({
     ).optional(),
     'known-only': flag.optional(),
     loader: loader.optional(),
-    ...door,
+    ...service,
   }).optional(),
   paths: section({
     trees: folder.optional(),

@@ -8,7 +8,7 @@ import { type GuestFile, guestFolderName, readGuestFiles, withGuestFiles } from 
 import { resolveGuests } from './guests.ts'
 import { checkKeyFiles } from './key-files.ts'
 import { ConfigError, ProblemList, reportIssues, showPath, whyUnreadable } from './problems.ts'
-import type { Config, DoorConfig, FtpConfig } from './schema.ts'
+import type { Config, ServiceConfig, FtpConfig } from './schema.ts'
 import { readYaml, type YamlMapping, type YamlPath, type YamlText, type YamlValue } from './yaml.ts'
 
 /** config.yaml as everything else uses it: defaults filled in, inheritance resolved, odd things noted. */
@@ -170,7 +170,7 @@ function dropBlanks(value: YamlValue, path: YamlPath): void {
   }
 }
 
-function ftpSettings(written: ConfigFile['ftp'], baseFolder: string): Omit<FtpConfig, keyof DoorConfig> {
+function ftpSettings(written: ConfigFile['ftp'], baseFolder: string): Omit<FtpConfig, keyof ServiceConfig> {
   const { 'passive-ports': passivePorts, 'public-address': publicAddress, tls } = written ?? {}
   return {
     ...(passivePorts && { passivePorts }),
@@ -183,7 +183,7 @@ function ftpSettings(written: ConfigFile['ftp'], baseFolder: string): Omit<FtpCo
 
 function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Config {
   const bind = file.server?.bind ?? '0.0.0.0'
-  const door = (written: ConfigFile['http'], port: DoorConfig['port']): DoorConfig => ({
+  const service = (written: ConfigFile['http'], port: ServiceConfig['port']): ServiceConfig => ({
     enabled: written?.enabled ?? true,
     bind: written?.bind ?? bind,
     port: written?.port ?? port,
@@ -191,14 +191,14 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
   const folder = (written: string | undefined, otherwise: string) => resolve(baseFolder, written ?? otherwise)
   const { url } = file.server ?? {}
   const mode = file.dhcp?.mode ?? 'off'
-  const dhcp = door(file.dhcp, 'auto')
+  const dhcp = service(file.dhcp, 'auto')
   return {
     file: path,
     server: { bind, ...(url !== undefined && { url }) },
-    http: door(file.http, 8080),
-    tftp: door(file.tftp, 'auto'),
-    ftp: { ...door(file.ftp, 'auto'), ...ftpSettings(file.ftp, baseFolder) },
-    nfs: door(file.nfs, 'auto'),
+    http: service(file.http, 8080),
+    tftp: service(file.tftp, 'auto'),
+    ftp: { ...service(file.ftp, 'auto'), ...ftpSettings(file.ftp, baseFolder) },
+    nfs: service(file.nfs, 'auto'),
     dhcp: {
       ...dhcp,
       enabled: dhcp.enabled && mode !== 'off',

@@ -1,8 +1,8 @@
 import type { LoaderPreference } from '../core/guest/guest.ts'
 import type { Schedule } from './schedule.ts'
 
-/** A door's part of config.yaml. `auto` is the standard port if we may bind it, else standard + 10000. */
-export interface DoorConfig {
+/** A service's part of config.yaml. `auto` is the standard port if we may bind it, else standard + 10000. */
+export interface ServiceConfig {
   readonly enabled: boolean
   readonly bind: string
   readonly port: number | 'auto'
@@ -13,10 +13,10 @@ export interface Config {
   /** Absolute path of the file, or undefined when there is none and all is default. */
   readonly file?: string
   readonly server: { readonly bind: string; readonly url?: string }
-  readonly http: DoorConfig
-  readonly tftp: DoorConfig
+  readonly http: ServiceConfig
+  readonly tftp: ServiceConfig
   readonly ftp: FtpConfig
-  readonly nfs: DoorConfig
+  readonly nfs: ServiceConfig
   readonly dhcp: DhcpConfig
   readonly paths: {
     readonly trees: string
@@ -32,7 +32,7 @@ export interface Config {
   readonly menuTimeoutMs: number
 }
 
-export interface FtpConfig extends DoorConfig {
+export interface FtpConfig extends ServiceConfig {
   /** Where data connections are waited for, both ends included; any free port when absent. */
   readonly passivePorts?: { readonly from: number; readonly to: number }
   /** Our IPv4 address as clients behind NAT see it. */
@@ -41,8 +41,8 @@ export interface FtpConfig extends DoorConfig {
   readonly tls?: { readonly certificate: string; readonly key: string }
 }
 
-/** The ProxyDHCP door. `mode: off` or `enabled: false` keep it closed. */
-export interface DhcpConfig extends DoorConfig {
+/** The ProxyDHCP service. `mode: off` or `enabled: false` keep it closed. */
+export interface DhcpConfig extends ServiceConfig {
   readonly mode: 'off' | 'proxy'
   /** Network interfaces to answer on; empty means all. */
   readonly interfaces: readonly string[]

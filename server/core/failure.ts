@@ -1,6 +1,6 @@
 /**
  * Everything that can go wrong, as a closed set. Each protocol has one table from kind to wire code
- * (HTTP status, TFTP error, FTP reply, NFS status), so no door invents its own idea of an error.
+ * (HTTP status, TFTP error, FTP reply, NFS status), so no service invents its own idea of an error.
  */
 export type FailureKind =
   | 'bad-request' // what was asked makes no sense

@@ -1,5 +1,5 @@
 import type { FailureKind } from '../core/failure.ts'
-import type { Protocol } from '../files/source.ts'
+import type { Protocol } from '../core/net/requester.ts'
 
 /** What happens, as values. The log, the metrics and a guest's timeline are all made from this one stream. */
 export type Event =

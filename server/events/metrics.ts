@@ -21,19 +21,19 @@ export function createMetrics(countTrees: () => Readonly<Record<TreeState, numbe
   const registers = [registry]
   const served = new Counter({
     name: 'treeboot_served_total',
-    help: 'Requests answered, by door, how they ended, and the kind of failure',
+    help: 'Requests answered, by service, how they ended, and the kind of failure',
     labelNames: ['protocol', 'outcome', 'kind'] as const,
     registers,
   })
   const bytes = new Counter({
     name: 'treeboot_served_bytes_total',
-    help: 'Bytes of files carried to clients, by door',
+    help: 'Bytes of files carried to clients, by service',
     labelNames: ['protocol'] as const,
     registers,
   })
   const seconds = new Histogram({
     name: 'treeboot_served_seconds',
-    help: 'Time from a request to its last byte, by door',
+    help: 'Time from a request to its last byte, by service',
     labelNames: ['protocol'] as const,
     buckets: [0.001, 0.01, 0.1, 1, 10, 60, 300],
     registers,
@@ -50,7 +50,7 @@ export function createMetrics(countTrees: () => Readonly<Record<TreeState, numbe
   })
   const noise = new Counter({
     name: 'treeboot_noise_total',
-    help: 'Requests and datagrams that made no sense, by door',
+    help: 'Requests and datagrams that made no sense, by service',
     labelNames: ['protocol'] as const,
     registers,
   })

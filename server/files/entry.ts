@@ -20,7 +20,7 @@ export function renameEntry(entry: Entry, name: string): Entry {
   return { ...entry, name, open: (): Promise<OpenFile> => entry.open() }
 }
 
-/** By UTF-16 code unit, as `LC_ALL=C ls` does for ASCII names: the same on every machine and through every door. */
+/** By UTF-16 code unit, as `LC_ALL=C ls` does for ASCII names: the same on every machine and through every service. */
 export function byName(a: { readonly name: string }, b: { readonly name: string }): number {
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0
 }

@@ -2,7 +2,8 @@ import { LRUCache } from 'lru-cache'
 import { byName, folderEntry } from './entry.ts'
 import { textEntry } from './memory.ts'
 import { baseName, below, type CleanPath, cleanPath, rootPath } from './path.ts'
-import type { Entry, FileSource, Requester } from './source.ts'
+import type { Requester } from '../core/net/requester.ts'
+import type { Entry, FileSource } from './source.ts'
 
 export interface GeneratedOptions {
   /** The text at a path for whoever asks; undefined when there is none. Rejects with a Failure when it cannot be made. */

@@ -1,32 +1,5 @@
+import type { Requester } from '../core/net/requester.ts'
 import type { CleanPath } from './path.ts'
-
-/** A door of the house. `internal` is treeboot asking itself: the CLI, a self check. */
-export type Protocol = 'http' | 'https' | 'tftp' | 'ftp' | 'nfs' | 'dhcp' | 'internal'
-
-/** A connection that requests come by; `open` while both sides may still speak, as Node's sockets say it. */
-export interface Connection {
-  readonly readyState: string
-}
-
-/**
- * Who is asking. What a path holds may depend on it: a kickstart carries the URL that this client reached
- * us by, a `pxelinux.cfg/default` is the plan of the machine at this address.
- */
-export interface Requester {
-  readonly protocol: Protocol
-  /** The client's IP address, without an IPv4-in-IPv6 prefix. */
-  readonly address: string
-  /** Our own address that it reached, when the door knows it. */
-  readonly localAddress?: string
-  /** `host:port` as an HTTP client names us. */
-  readonly host?: string
-  /** Whatever identity the request carried besides its address (item 21 of the client notes), as sent. */
-  readonly macs?: readonly string[]
-  readonly uuid?: string
-  readonly serial?: string
-  /** By which it came; only to tell one client from several behind one address. */
-  readonly connection?: Connection
-}
 
 export type EntryKind = 'file' | 'folder' | 'symlink'
 

@@ -1,6 +1,7 @@
 import { byName } from './entry.ts'
 import { type CleanPath, parentPath, rootPath } from './path.ts'
-import type { Entry, FileSource, Requester } from './source.ts'
+import type { Requester } from '../core/net/requester.ts'
+import type { Entry, FileSource } from './source.ts'
 
 /**
  * Sources on top of one another, the first one uppermost: the first that has a path wins, folders show what all of

@@ -1,11 +1,11 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
 import type { BootPlan } from '../core/boot/plan.ts'
-import { type BootFacts, type BootWorld, planBoot, planGuest, planKnown } from '../core/boot/plan-boot.ts'
-import { type OpenDoors, serverUrls } from '../core/boot/urls.ts'
+import { type BootFacts, type BootInputs, planBoot, planGuest, planKnown } from '../core/boot/plan-boot.ts'
+import { type OpenServices, serverUrls } from '../core/boot/urls.ts'
 import { Failure } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import { canonicalIp } from '../core/net/identity.ts'
-import type { Requester } from '../files/source.ts'
+import type { Requester } from '../core/net/requester.ts'
 import { type Format, type RenderOptions, renderPlan } from '../render/render.ts'
 import type { TreeViews } from './views.ts'
 
@@ -13,27 +13,27 @@ import type { TreeViews } from './views.ts'
  * The world as one requester sees it: the snapshot of this moment, with each tree in the version that it is in the middle of, the URLs by which this client reaches us, and what is
  * remembered of the guests.
  */
-export function worldFor(
+export function bootInputs(
   snapshot: Snapshot,
-  doors: OpenDoors,
+  services: OpenServices,
   who: Requester,
-  lifeOf?: BootWorld['lifeOf'],
+  stateOf?: BootInputs['stateOf'],
   views?: Pick<TreeViews, 'of'>,
-): BootWorld {
+): BootInputs {
   const { server, unknown, menuTimeoutMs } = snapshot.config
   const configured = server.url === undefined ? {} : { configuredUrl: server.url }
   return {
     trees: views ? snapshot.trees.asOf(views.of(who)) : snapshot.trees,
     guests: snapshot.guests,
-    urls: serverUrls({ ...configured, doors, who }),
+    urls: serverUrls({ ...configured, services, who }),
     unknown,
     menuTimeoutMs,
-    ...(lifeOf && { lifeOf }),
+    ...(stateOf && { stateOf }),
   }
 }
 
 /** How a plan is written for the loader that asks. `folder` is the one that it takes for its own. */
-export function loaderOptions(who: Requester, { urls }: BootWorld, folder = ''): RenderOptions {
+export function loaderOptions(who: Requester, { urls }: BootInputs, folder = ''): RenderOptions {
   const { protocol, localAddress } = who
   const address = localAddress === undefined ? undefined : canonicalIp(localAddress)
   return {
@@ -52,16 +52,16 @@ export interface Decision {
 }
 
 /** What a machine boots; undefined for one that we do not know while such machines are to be ignored. */
-export function decideFor(facts: BootFacts, world: BootWorld): Decision | undefined {
-  const guest = world.guests.match(facts)?.guest
-  if (guest) return decideForGuest(guest, facts, world)
-  if (world.unknown === 'ignore') return undefined
-  const plan = planBoot(facts, world)
+export function decideFor(facts: BootFacts, inputs: BootInputs): Decision | undefined {
+  const guest = inputs.guests.match(facts)?.guest
+  if (guest) return decideForGuest(guest, facts, inputs)
+  if (inputs.unknown === 'ignore') return undefined
+  const plan = planBoot(facts, inputs)
   return { plan, summary: summaryOf(plan) }
 }
 
-export function decideForGuest(guest: Guest, facts: BootFacts, world: BootWorld): Decision {
-  const plan = planKnown(guest, facts, world)
+export function decideForGuest(guest: Guest, facts: BootFacts, inputs: BootInputs): Decision {
+  const plan = planKnown(guest, facts, inputs)
   return { plan, guest: guest.name, summary: summaryOf(plan) }
 }
 
@@ -69,9 +69,9 @@ export function decideForGuest(guest: Guest, facts: BootFacts, world: BootWorld)
  * A guest's plan for a format. Loaders, and people who ask for the plan as such, get what is its turn; a description of
  * a machine or a command is asked for by somebody who wants to install, whatever the guest's state.
  */
-export function planAs(guest: Guest, as: Format, world: BootWorld): BootPlan {
+export function planAs(guest: Guest, as: Format, inputs: BootInputs): BootPlan {
   const isTurn = as === 'json' || as === 'ipxe' || as === 'grub' || as === 'pxelinux'
-  return isTurn ? planKnown(guest, {}, world) : planGuest(guest, {}, world)
+  return isTurn ? planKnown(guest, {}, inputs) : planGuest(guest, {}, inputs)
 }
 
 function summaryOf(plan: BootPlan): string {

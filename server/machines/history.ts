@@ -2,13 +2,13 @@ import type { BootPlan } from '../core/boot/plan.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
 import type { Guest, GuestFacts } from '../core/guest/guest.ts'
 import type { GuestIndex } from '../core/guest/match.ts'
-import type { Machine, Sighting } from '../core/guest/seen-machine.ts'
+import type { Machine, SeenMachine } from '../core/guest/seen-machine.ts'
 import {
-  type GuestLife,
-  type LifeEvent,
-  lifeAt,
-  newLife,
-  nextLife,
+  type GuestState,
+  type GuestEvent,
+  stateAt,
+  newState,
+  nextState,
   type OfferedRelease,
   pinnedOffer,
   type Report,
@@ -17,12 +17,12 @@ import {
 } from '../core/guest/state.ts'
 import { canonicalIp } from '../core/net/identity.ts'
 import type { Event, EventSink } from '../events/bus.ts'
-import type { Requester } from '../files/source.ts'
+import type { Requester } from '../core/net/requester.ts'
 import type { Store } from '../store/store.ts'
 import { reportToken, sameToken } from './token.ts'
 import { Inbox } from './unknown.ts'
 
-export interface ChronicleOptions {
+export interface GuestHistoryOptions {
   readonly guests: () => GuestIndex
   readonly events: EventSink
   /** Milliseconds since 1970. */
@@ -47,12 +47,12 @@ const watchedMost = 10_000
  * what the store holds, so that a decision waits for no disk. Another process may write to the store as well: `fresh`
  * takes over what it wrote.
  */
-export class Chronicle {
-  readonly #options: ChronicleOptions
+export class GuestHistory {
+  readonly #options: GuestHistoryOptions
   readonly #clock: () => number
   #store: Store | undefined
   #inbox: Inbox | undefined
-  #lives = new Map<string, GuestLife>()
+  #lives = new Map<string, GuestState>()
   #secret: Uint8Array | undefined
   #writes = 0
   /** How many changes of a guest are on their way to the store. */
@@ -66,7 +66,7 @@ export class Chronicle {
   /** By address and path: whose answer file that is there. */
   readonly #asked = new Map<string, { guest: string; own: boolean; local: boolean; self: boolean }>()
 
-  constructor(options: ChronicleOptions) {
+  constructor(options: GuestHistoryOptions) {
     this.#options = options
     this.#clock = options.clock ?? Date.now
   }
@@ -111,27 +111,27 @@ export class Chronicle {
     }
   }
 
-  readonly lifeOf = (guest: string): GuestLife | undefined => {
+  readonly stateOf = (guest: string): GuestState | undefined => {
     const life = this.#lives.get(guest)
-    return life && lifeAt(life, this.#clock())
+    return life && stateAt(life, this.#clock())
   }
 
   /** What the machine at an address is in the middle of installing. */
   readonly boundAt = (address: string): OfferedRelease | undefined => {
     const name = this.#machines.get(address)
     const guest = name === undefined ? undefined : this.#options.guests().byName(name)
-    const life = guest && this.lifeOf(guest.name)
+    const life = guest && this.stateOf(guest.name)
     if (!guest || (life?.offer?.client !== address && life?.installer !== address)) return undefined
     return pinnedOffer(guest, life)?.release
   }
 
   /** Every tree in a version that some guest is in the middle of installing from. */
   bound(): { readonly tree: string; readonly release: OfferedRelease }[] {
-    return boundTrees(this.#options.guests(), this.lifeOf)
+    return boundTrees(this.#options.guests(), this.stateOf)
   }
 
   readonly reportToken = (guest: string): string | undefined =>
-    this.#secret && reportToken(this.#secret, guest, (this.lifeOf(guest) ?? newLife).install)
+    this.#secret && reportToken(this.#secret, guest, (this.stateOf(guest) ?? newState).install)
 
   readonly decided = async (told: {
     readonly who: Requester
@@ -157,11 +157,11 @@ export class Chronicle {
   }
 
   readonly unknown = (facts: GuestFacts, who: Requester): void =>
-    this.sighted({ ...facts, ...(who.address !== '' && { address: who.address }) })
+    this.seen({ ...facts, ...(who.address !== '' && { address: who.address }) })
 
   /** The story of a guest's present installation, oldest step first. */
   async story(guest: string): Promise<readonly Step[]> {
-    return (await this.#store?.story(guest, (this.lifeOf(guest) ?? newLife).install)) ?? []
+    return (await this.#store?.story(guest, (this.stateOf(guest) ?? newState).install)) ?? []
   }
 
   async inbox(): Promise<readonly Machine[]> {
@@ -174,8 +174,8 @@ export class Chronicle {
     })
   }
 
-  /** A machine that is no guest asked for boot. For doors that learn more of it than a request says: DHCP. */
-  readonly sighted = (sighting: Sighting): void => this.#inbox?.sighted(sighting)
+  /** A machine that is no guest asked for boot. For services that learn more of it than a request says: DHCP. */
+  readonly seen = (seenMachine: SeenMachine): void => this.#inbox?.seen(seenMachine)
 
   readonly asked = (guest: Guest, who: Requester, path: string): void => {
     if (who.protocol === 'internal') return
@@ -200,7 +200,7 @@ export class Chronicle {
     const { guest, own, local, self } = asked
     // No machine boots from itself: this is the operator, looking at what the guest gets. In a laboratory where the two
     // share an address, `ip:` of the guest says so.
-    if (!own && (self || (local && this.lifeOf(guest)?.offer?.client !== client))) return
+    if (!own && (self || (local && this.stateOf(guest)?.offer?.client !== client))) return
     void this.#tell(guest, { type: 'answers', client, own })
   }
 
@@ -224,14 +224,14 @@ export class Chronicle {
   }
 
   /** What the operator decides: one installation, or its own disk from now on. */
-  async order(guest: string, type: 'armed' | 'kept-local'): Promise<GuestLife> {
+  async order(guest: string, type: 'armed' | 'kept-local'): Promise<GuestState> {
     await this.fresh()
     await this.#tell(guest, { type })
-    return this.lifeOf(guest) ?? newLife
+    return this.stateOf(guest) ?? newState
   }
 
   #disbelief(guest: Guest, { token, client, local }: ReportOf): string | undefined {
-    const life = this.lifeOf(guest.name) ?? newLife
+    const life = this.stateOf(guest.name) ?? newState
     if (token !== undefined) {
       const expected = this.reportToken(guest.name)
       if (expected !== undefined && sameToken(expected, token)) return undefined
@@ -241,17 +241,17 @@ export class Chronicle {
     return `${client} is not the address of ${guest.name}; use report_url of the answer file, which holds a token`
   }
 
-  async #tell(guest: string, event: LifeEvent): Promise<void> {
+  async #tell(guest: string, event: GuestEvent): Promise<void> {
     const atMs = this.#clock()
-    const change = nextLife(this.#lives.get(guest), event, atMs)
+    const change = nextState(this.#lives.get(guest), event, atMs)
     if (!change || !this.#store) return
     // Known at once, so that the next request, which may be there before the disk is done, is decided on it.
     this.#lives.set(guest, change.life)
     this.#place(guest, change.life)
     this.#pending.set(guest, (this.#pending.get(guest) ?? 0) + 1)
-    let stored: GuestLife | undefined
+    let stored: GuestState | undefined
     try {
-      stored = await this.#store.change(guest, (before) => nextLife(before, event, atMs))
+      stored = await this.#store.change(guest, (before) => nextState(before, event, atMs))
       this.#writes++
       this.#unkept.delete(guest)
     } catch (error) {
@@ -265,7 +265,7 @@ export class Chronicle {
     if (stored) this.#lives.set(guest, stored)
   }
 
-  #place(guest: string, { offer, installer }: GuestLife): void {
+  #place(guest: string, { offer, installer }: GuestState): void {
     for (const address of [offer?.client, installer])
       if (address !== undefined) remember(this.#machines, address, guest)
   }
@@ -278,11 +278,11 @@ export class Chronicle {
 /** Every tree in a version that some guest is bound to. */
 export function boundTrees(
   guests: GuestIndex,
-  lifeOf: (guest: string) => GuestLife | undefined,
+  stateOf: (guest: string) => GuestState | undefined,
 ): { readonly tree: string; readonly release: OfferedRelease }[] {
   const found = new Map<string, { tree: string; release: OfferedRelease }>()
   for (const guest of guests.all) {
-    const life = lifeOf(guest.name)
+    const life = stateOf(guest.name)
     const { tree, release } = (life && pinnedOffer(guest, life)) ?? {}
     if (tree !== undefined && release)
       found.set(`${tree} ${release.id} ${release.version}`, { tree, release })

@@ -6,31 +6,32 @@ import {
   runsIpxe,
   whyNoFirmware,
 } from '../core/boot/firmware.ts'
-import { type BootWorld, selectForGuest } from '../core/boot/plan-boot.ts'
-import type { OpenDoors } from '../core/boot/urls.ts'
+import { type BootInputs, selectForGuest } from '../core/boot/plan-boot.ts'
+import type { OpenServices } from '../core/boot/urls.ts'
 import type { Guest } from '../core/guest/guest.ts'
-import type { GuestLife } from '../core/guest/state.ts'
+import type { GuestState } from '../core/guest/state.ts'
 import { type LoaderCandidate, type LoaderKind, loaderCandidates } from '../core/loader/choice.ts'
 import {
   decideOffer,
   type NetworkAnswer,
   type NetworkAsk,
-  type OfferWorld,
+  type OfferInputs,
 } from '../core/loader/network-offer.ts'
 import { canonicalMac } from '../core/net/identity.ts'
 import { cleanPath } from '../files/path.ts'
-import type { FileSource, Requester } from '../files/source.ts'
-import { worldFor } from './decide.ts'
+import type { Requester } from '../core/net/requester.ts'
+import type { FileSource } from '../files/source.ts'
+import { bootInputs } from './decide.ts'
 import { createLoaderMemory } from './loader-memory.ts'
 import { createMachineNames } from './machine-names.ts'
 
 export interface NetworkBootParts {
   readonly snapshot: () => Snapshot
-  readonly doors: () => OpenDoors
+  readonly services: () => OpenServices
   /** The namespace: a loader is offered only when it can be fetched. */
   readonly source: FileSource
   /** What is remembered of a guest: a running installation is bound to its tree, and so is the tree's own loader. */
-  readonly lifeOf?: BootWorld['lifeOf']
+  readonly stateOf?: BootInputs['stateOf']
   /** A machine that asks for network boot, known or not. */
   readonly seen?: (client: ClientFacts, firmware: Firmware, guest: Guest | undefined) => void
 }
@@ -45,7 +46,7 @@ export interface NetworkBoot {
 }
 
 /** What a machine is offered by DHCP: from its packet, the snapshot, and the loaders that are there. */
-export function networkBoot({ snapshot, doors, source, lifeOf, seen }: NetworkBootParts): NetworkBoot {
+export function networkBoot({ snapshot, services, source, stateOf, seen }: NetworkBootParts): NetworkBoot {
   const memory = createLoaderMemory()
   const names = createMachineNames()
 
@@ -77,7 +78,7 @@ export function networkBoot({ snapshot, doors, source, lifeOf, seen }: NetworkBo
     if (ignored !== undefined) return { kind: 'silence', why: ignored }
     const who: Requester = { protocol: 'dhcp', address: ask.clientAddress, localAddress: ask.serverAddress }
     const loader = await firstThere(candidatesFor(ask, firmware, guest, now), who)
-    const decision = decideOffer({ ...reach(now, doors(), who), firmware, ...(loader && { loader }) })
+    const decision = decideOffer({ ...reach(now, services(), who), firmware, ...(loader && { loader }) })
     if (!('offer' in decision)) return { kind: 'silence', why: `${firmware}: ${decision.why}`, ...named }
     if (decision.loader && client.mac !== undefined && !ask.again)
       memory.sent(client.mac, ask.xid, decision.loader)
@@ -92,7 +93,7 @@ export function networkBoot({ snapshot, doors, source, lifeOf, seen }: NetworkBo
     now: Snapshot,
   ): readonly LoaderCandidate[] {
     const preference = guest?.settings.loader?.value ?? now.config.dhcp.loader
-    const treeId = guest && treeOf(guest, now, lifeOf?.(guest.name))
+    const treeId = guest && treeOf(guest, now, stateOf?.(guest.name))
     const history =
       client.mac === undefined ? {} : again ? memory.again(client.mac) : memory.history(client.mac, xid)
     return loaderCandidates({ firmware, preference, ...(treeId !== undefined && { treeId }), ...history })
@@ -133,17 +134,17 @@ function whyIgnored({ config }: Snapshot): string | undefined {
   return config.unknown === 'ignore' ? 'it is no guest, and unknown is ignore' : undefined
 }
 
-function treeOf(guest: Guest, { trees }: Snapshot, life: GuestLife | undefined): string | undefined {
+function treeOf(guest: Guest, { trees }: Snapshot, life: GuestState | undefined): string | undefined {
   const selection = selectForGuest(guest, trees, life)
   return selection.found ? selection.tree.id : undefined
 }
 
 function reach(
   now: Snapshot,
-  open: OpenDoors,
+  open: OpenServices,
   who: Requester,
-): Pick<OfferWorld, 'httpBase' | 'scriptUrl' | 'tftp' | 'http'> {
-  const { urls } = worldFor(now, open, who)
+): Pick<OfferInputs, 'httpBase' | 'scriptUrl' | 'tftp' | 'http'> {
+  const { urls } = bootInputs(now, open, who)
   const http = open.http || now.config.server.url !== undefined ? 'open' : 'closed'
   // One script for all, which asks again with the names of the machine: an operator's own boot.ipxe comes before it.
   const base = http === 'open' ? urls.http : urls.tftp

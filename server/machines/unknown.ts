@@ -1,4 +1,4 @@
-import { type Machine, machineOf, mergeMachines, type Sighting } from '../core/guest/seen-machine.ts'
+import { type Machine, machineOf, mergeMachines, type SeenMachine } from '../core/guest/seen-machine.ts'
 import { inboxSize, type Store } from '../store/store.ts'
 
 export interface InboxOptions {
@@ -24,9 +24,9 @@ export class Inbox {
     this.#options = options
   }
 
-  /** Costs no I/O. A sighting that tells no machine from another is dropped. */
-  sighted(sighting: Sighting): void {
-    const seen = machineOf(sighting, this.#options.clock())
+  /** Costs no I/O. A seenMachine that tells no machine from another is dropped. */
+  seen(seenMachine: SeenMachine): void {
+    const seen = machineOf(seenMachine, this.#options.clock())
     if (!seen) return
     const machine = this.#joined(seen)
     const waiting = this.#waiting.get(machine.id)

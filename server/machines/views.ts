@@ -1,7 +1,7 @@
 import type { OfferedRelease } from '../core/guest/state.ts'
 import type { Release } from '../core/tree/tree.ts'
 import type { CleanPath } from '../files/path.ts'
-import type { Connection, Requester } from '../files/source.ts'
+import type { Connection, Requester } from '../core/net/requester.ts'
 
 export interface TreeViewsOptions {
   /** What the machine at an address is bound to until its installation ends. */
@@ -49,7 +49,7 @@ interface Client {
  * Which version of a published tree each client sees. When another version is switched in, whoever is in the middle of
  * the old one goes on with that, so that nobody installs a kernel of one and packages of the other:
  *
- * - a machine that was offered an installation, until that ends (`GuestLife`);
+ * - a machine that was offered an installation, until that ends (`GuestState`);
  * - any other client, known by its address alone, until it pauses for half a minute, or begins anew: it reads a
  *   descriptor again, or asks the lookup. Behind an address where several connections speak at the same time (a NAT, a
  *   proxy) one client's beginning is another's middle, so there only the pause counts.

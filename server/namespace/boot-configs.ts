@@ -1,19 +1,19 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
 import type { BootPlan } from '../core/boot/plan.ts'
-import { type BootFacts, type BootWorld, planGuest } from '../core/boot/plan-boot.ts'
-import type { OpenDoors } from '../core/boot/urls.ts'
+import { type BootFacts, type BootInputs, planGuest } from '../core/boot/plan-boot.ts'
+import type { OpenServices } from '../core/boot/urls.ts'
 import { type LoaderName, parseLoaderName } from '../core/loader/boot-path.ts'
 import { canonicalMac, canonicalUuid, ipv4FromHex, isNoUuid } from '../core/net/identity.ts'
 import { generatedSource } from '../files/generated.ts'
 import { type CleanPath, cleanPath, rootPath } from '../files/path.ts'
-import type { Requester } from '../files/source.ts'
+import type { Requester } from '../core/net/requester.ts'
 import {
   type Decision,
   decideFor,
   decideForGuest,
   loaderOptions,
   renderForLoader,
-  worldFor,
+  bootInputs,
 } from '../machines/decide.ts'
 import type { GuestMemory } from '../machines/machines.ts'
 import type { TreeViews } from '../machines/views.ts'
@@ -35,8 +35,8 @@ export interface LoaderDecision {
 
 export interface LoaderOptions {
   readonly snapshot: () => Snapshot
-  /** The doors that are open now, with their real ports. */
-  readonly doors: () => OpenDoors
+  /** The services that are open now, with their real ports. */
+  readonly services: () => OpenServices
   readonly decided?: (decision: LoaderDecision) => void
   readonly memory?: GuestMemory
   readonly views?: TreeViews
@@ -102,7 +102,7 @@ const rootPaths = ['/boot.ipxe', '/autoexec.ipxe']
 /** Menus kept: a few loaders, a few addresses of ours. What clients claim in `Host` must not fill memory. */
 const mostMenus = 64
 
-function createLoaders({ snapshot, doors, decided, memory, views, uuidOf }: LoaderOptions) {
+function createLoaders({ snapshot, services, decided, memory, views, uuidOf }: LoaderOptions) {
   /** Menus of unknown machines: the same text for all that reach us the same way, and long with many trees. */
   const menus = new Map<string, string>()
 
@@ -110,11 +110,11 @@ function createLoaders({ snapshot, doors, decided, memory, views, uuidOf }: Load
     decision: Decision,
     as: Format,
     how: RenderOptions,
-    world: BootWorld,
+    inputs: BootInputs,
     generation: number,
   ): string {
     if (decision.plan.kind !== 'menu') return renderForLoader(decision.plan, as, how)
-    const { http, tftp } = world.urls
+    const { http, tftp } = inputs.urls
     const key = JSON.stringify([generation, http, tftp, as, how])
     const known = menus.get(key)
     if (known !== undefined) return known
@@ -141,14 +141,14 @@ function createLoaders({ snapshot, doors, decided, memory, views, uuidOf }: Load
     await memory?.fresh()
     const now = snapshot()
     const facts = withUuid(said)
-    const world = worldFor(now, doors(), who, memory?.lifeOf, views)
-    const decision = decideFor(facts, world)
+    const inputs = bootInputs(now, services(), who, memory?.stateOf, views)
+    const decision = decideFor(facts, inputs)
     if (!decision) {
       memory?.unknown(facts, who)
       return undefined
     }
     await tell(decision, facts, path, who)
-    return write(decision, as, loaderOptions(who, world, folder), world, now.generation)
+    return write(decision, as, loaderOptions(who, inputs, folder), inputs, now.generation)
   }
 
   async function tell(
@@ -212,8 +212,8 @@ function createLoaders({ snapshot, doors, decided, memory, views, uuidOf }: Load
   }
 
   function ipxeEntry(who: Requester): string {
-    const open = doors()
-    const { urls } = worldFor(snapshot(), open, who)
+    const open = services()
+    const { urls } = bootInputs(snapshot(), open, who)
     return ipxeEntryScript(open.http || urls.tftp === undefined ? urls.http : urls.tftp)
   }
 
@@ -235,17 +235,17 @@ function createLoaders({ snapshot, doors, decided, memory, views, uuidOf }: Load
       const guest = more.length === 0 ? snapshot().guests.byName(name) : undefined
       if (guest) {
         await memory?.fresh()
-        const world = worldFor(snapshot(), doors(), who, memory?.lifeOf, views)
+        const inputs = bootInputs(snapshot(), services(), who, memory?.stateOf, views)
         // Who asks for a machine's description wants to install it; a loader is to do what is its turn.
         return loaderFiles.has(file)
-          ? renderForLoader(decideForGuest(guest, {}, world).plan, as, loaderOptions(who, world))
-          : renderPlan(planGuest(guest, {}, world), as)
+          ? renderForLoader(decideForGuest(guest, {}, inputs).plan, as, loaderOptions(who, inputs))
+          : renderPlan(planGuest(guest, {}, inputs), as)
       }
       const facts = name === 'by' && loaderFiles.has(file) ? identitiesIn(more, who) : undefined
       if (!facts) return undefined
       const plan = await answer(facts, as, path, who)
       if (plan !== undefined || as !== 'ipxe') return plan
-      return renderIpxe(ignored, loaderOptions(who, worldFor(snapshot(), doors(), who)))
+      return renderIpxe(ignored, loaderOptions(who, bootInputs(snapshot(), services(), who)))
     },
 
     bootPaths: (): readonly string[] =>

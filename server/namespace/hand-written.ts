@@ -3,7 +3,8 @@ import type { GuestIndex } from '../core/guest/match.ts'
 import { parseLoaderName } from '../core/loader/boot-path.ts'
 import { canonicalMac, canonicalUuid, ipv4FromHex, swapUuid } from '../core/net/identity.ts'
 import { type CleanPath, cleanPath, rootPath } from '../files/path.ts'
-import type { FileSource, Requester } from '../files/source.ts'
+import type { Requester } from '../core/net/requester.ts'
+import type { FileSource } from '../files/source.ts'
 
 /** Files of an operator's own boot folder that are looked at for `explain`; nobody writes so many by hand. */
 const mostFiles = 5000

@@ -6,7 +6,8 @@ import type { Tree } from '../core/tree/tree.ts'
 import { diskSource } from '../files/disk.ts'
 import { renameEntry } from '../files/entry.ts'
 import { baseName, type CleanPath, cleanPath, joinPath, parentPath, rootPath } from '../files/path.ts'
-import type { Entry, FileSource, Requester } from '../files/source.ts'
+import type { Requester } from '../core/net/requester.ts'
+import type { Entry, FileSource } from '../files/source.ts'
 
 /** Where a loader of the host lies, links followed: Debian keeps shim behind one. Undefined while its package is missing. */
 export async function hostPlace(file: LoaderFile): Promise<string | undefined> {

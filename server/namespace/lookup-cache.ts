@@ -1,12 +1,12 @@
-import type { BootWorld } from '../core/boot/plan-boot.ts'
+import type { BootInputs } from '../core/boot/plan-boot.ts'
 import { type LookupQuery, type LookupResult, lookup, lookupAnswer } from '../core/lookup/lookup.ts'
 
-type LookupWorld = Pick<BootWorld, 'trees' | 'guests' | 'urls' | 'lifeOf'>
+type LookupInputs = Pick<BootInputs, 'trees' | 'guests' | 'urls' | 'stateOf'>
 
 /** A lookup's result and the text of its answer: JSON when it found something. */
 export interface LookupText {
   readonly result: LookupResult
-  /** The answer as one line of JSON; undefined when nothing was found, which each door words in its own way. */
+  /** The answer as one line of JSON; undefined when nothing was found, which each service words in its own way. */
   readonly json?: string
 }
 
@@ -18,18 +18,18 @@ const mostAnswers = 4096
  * same answer; machines that boot by the hundred ask the same few. A new snapshot empties it; a guest's answer is that
  * of the tree which it is bound to just then.
  */
-export function createLookupTexts(): (query: LookupQuery, world: LookupWorld) => LookupText {
+export function createLookupTexts(): (query: LookupQuery, inputs: LookupInputs) => LookupText {
   const answers = new Map<string, LookupText>()
-  let trees: LookupWorld['trees'] | undefined
-  let guests: LookupWorld['guests'] | undefined
-  return (query, world) => {
-    if (world.trees !== trees || world.guests !== guests || answers.size >= mostAnswers) answers.clear()
-    trees = world.trees
-    guests = world.guests
-    const key = JSON.stringify([world.urls, query, boundTo(query, world)])
+  let trees: LookupInputs['trees'] | undefined
+  let guests: LookupInputs['guests'] | undefined
+  return (query, inputs) => {
+    if (inputs.trees !== trees || inputs.guests !== guests || answers.size >= mostAnswers) answers.clear()
+    trees = inputs.trees
+    guests = inputs.guests
+    const key = JSON.stringify([inputs.urls, query, boundTo(query, inputs)])
     const known = answers.get(key)
     if (known) return known
-    const result = lookup(query, world)
+    const result = lookup(query, inputs)
     // What is not there comes in endless variety: keeping it would push out what is.
     if (!result.found) return { result }
     const text = { result, json: JSON.stringify(lookupAnswer(result)) }
@@ -38,9 +38,9 @@ export function createLookupTexts(): (query: LookupQuery, world: LookupWorld) =>
   }
 }
 
-function boundTo({ guest: facts, tree }: LookupQuery, { guests, lifeOf }: LookupWorld): unknown {
-  if (!facts || tree || !lifeOf) return undefined
+function boundTo({ guest: facts, tree }: LookupQuery, { guests, stateOf }: LookupInputs): unknown {
+  if (!facts || tree || !stateOf) return undefined
   const name = guests.match(facts)?.guest.name
-  const life = name === undefined ? undefined : lifeOf(name)
+  const life = name === undefined ? undefined : stateOf(name)
   return life && [life.state, life.offer?.tree, life.offer?.release?.version, life.offer?.wanted]
 }

@@ -1,6 +1,7 @@
 import { folderEntry, renameEntry } from '../files/entry.ts'
 import { baseName, below, type CleanPath, joinPath, rootPath } from '../files/path.ts'
-import type { Entry, FileSource, Requester } from '../files/source.ts'
+import type { Requester } from '../core/net/requester.ts'
+import type { Entry, FileSource } from '../files/source.ts'
 import { unionSource } from '../files/union.ts'
 
 /** One line of the table of contents: what appears at a path, and who makes it. */

@@ -1,13 +1,14 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
 import { planGuest } from '../core/boot/plan-boot.ts'
-import type { OpenDoors } from '../core/boot/urls.ts'
+import type { OpenServices } from '../core/boot/urls.ts'
 import { Failure } from '../core/failure.ts'
 import type { Guest, GuestFacts } from '../core/guest/guest.ts'
 import { diskSource } from '../files/disk.ts'
 import { withoutFolder } from '../files/hidden.ts'
 import { type CleanPath, cleanPath, rootPath } from '../files/path.ts'
-import type { FileSource, Requester } from '../files/source.ts'
-import { worldFor } from '../machines/decide.ts'
+import type { Requester } from '../core/net/requester.ts'
+import type { FileSource } from '../files/source.ts'
+import { bootInputs } from '../machines/decide.ts'
 import type { GuestMemory } from '../machines/machines.ts'
 import { TreeViews } from '../machines/views.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
@@ -20,8 +21,8 @@ import { treesSource } from './trees.ts'
 
 export interface NamespaceParts {
   readonly snapshot: () => Snapshot
-  /** Which doors are open, for the URLs that generated files carry. */
-  readonly doors: () => OpenDoors
+  /** Which services are open, for the URLs that generated files carry. */
+  readonly services: () => OpenServices
   readonly renderer: TemplateRenderer
   /** Something in an answer file looks wrong although it rendered. */
   readonly onWarnings: (guest: Guest, warnings: readonly string[]) => void
@@ -37,19 +38,19 @@ export interface NamespaceParts {
   readonly uuidOf?: (mac: string) => string | undefined
 }
 
-/** The whole namespace: one table, read from top to bottom. Every door carries exactly this. */
+/** The whole namespace: one table, read from top to bottom. Every service carries exactly this. */
 export function createNamespace(parts: NamespaceParts): FileSource {
-  const { snapshot, doors, memory, views = new TreeViews({ bound: () => undefined }) } = parts
+  const { snapshot, services, memory, views = new TreeViews({ bound: () => undefined }) } = parts
   /**
    * A guest whose tree is not to be had (still copied, still verified, broken) gets no answer file either: 503 with the
    * reason, which installers ask again for. One that names no tree may have a template that needs none.
    */
   const facts = (guest: Guest, who: Requester, now: Snapshot): InstallFacts | Failure => {
-    const world = worldFor(now, doors(), who, memory?.lifeOf, views)
+    const inputs = bootInputs(now, services(), who, memory?.stateOf, views)
     const token = memory?.reportToken(guest.name)
-    const common = { urls: world.urls, ...(token !== undefined && { token }) }
+    const common = { urls: inputs.urls, ...(token !== undefined && { token }) }
     if (guest.settings.tree === undefined) return common
-    const plan = planGuest(guest, {}, world)
+    const plan = planGuest(guest, {}, inputs)
     return plan.kind === 'install' ? { ...common, tree: plan.tree } : new Failure('unavailable', plan.why)
   }
   const folder = (): string => snapshot().config.paths.trees

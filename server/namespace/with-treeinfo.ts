@@ -6,7 +6,8 @@ import { byName, folderEntry, renameEntry } from '../files/entry.ts'
 import { bytesEntry, textEntry } from '../files/memory.ts'
 import { baseName, below, type CleanPath, cleanPath, parentPath, rootPath } from '../files/path.ts'
 import { readWhole } from '../files/read-whole.ts'
-import type { Entry, FileSource, Requester } from '../files/source.ts'
+import type { Requester } from '../core/net/requester.ts'
+import type { Entry, FileSource } from '../files/source.ts'
 
 const treeinfoPaths: readonly CleanPath[] = [cleanPath('/.treeinfo'), cleanPath('/treeinfo')]
 const originalSuffix = '.orig'

@@ -1,6 +1,6 @@
 import { Failure, failureMessage } from '../core/failure.ts'
 
-/** A door that can be opened and closed. `app.ts` starts them all and prints one line for each. */
+/** A service that can be opened and closed. `app.ts` starts them all and prints one line for each. */
 export interface Listener {
   /** Short name for the start-up table, the log and the metrics: `http`, `tftp`, ... */
   readonly name: string
@@ -21,33 +21,33 @@ export interface ListenAddress {
 
 export interface ListenAttempt {
   /** Its section in config.yaml: `ftp`. */
-  readonly door: string
+  readonly service: string
   readonly bind: string
   readonly port: number
   /** Who most often has that port instead, with the command that stops it. */
   readonly rival?: string
 }
 
-/** Why a door could not be opened, and what to do about it. The system's own error is the cause. */
-export function cannotListen(error: unknown, { door, bind, port, rival }: ListenAttempt): Failure {
-  const what = `${door.toUpperCase()} cannot listen on ${bind} port ${port}`
+/** Why a service could not be opened, and what to do about it. The system's own error is the cause. */
+export function cannotListen(error: unknown, { service, bind, port, rival }: ListenAttempt): Failure {
+  const what = `${service.toUpperCase()} cannot listen on ${bind} port ${port}`
   const cause = { cause: error }
   switch ((error as NodeJS.ErrnoException | undefined)?.code) {
     case 'EADDRINUSE': {
       const names = `ss -lntup 'sport = :${port}' names it`
       const stop =
         rival === undefined ? `Stop that one (${names})` : `Stop that one (${rival}, or else ${names})`
-      const message = `${what}: another program has it. ${stop}, or set ${door}.port in config.yaml to a free port`
+      const message = `${what}: another program has it. ${stop}, or set ${service}.port in config.yaml to a free port`
       return new Failure('conflict', message, cause)
     }
     case 'EACCES':
     case 'EPERM': {
-      const remedy = `Set ${door}.port in config.yaml to 1024 or above, or give the service that capability`
+      const remedy = `Set ${service}.port in config.yaml to 1024 or above, or give the service that capability`
       return new Failure('forbidden', `${what}: ports below 1024 need CAP_NET_BIND_SERVICE. ${remedy}`, cause)
     }
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND': {
-      const remedy = `Set ${door}.bind in config.yaml to one that "ip addr" shows, or to 0.0.0.0`
+      const remedy = `Set ${service}.bind in config.yaml to one that "ip addr" shows, or to 0.0.0.0`
       return new Failure(
         'bad-request',
         `${what}: no interface of this machine has that address. ${remedy}`,

@@ -1,13 +1,13 @@
 import { Failure } from '../core/failure.ts'
 import type { Listener } from './listener.ts'
 
-export interface OpenedDoor {
+export interface OpenedListener {
   readonly listener: Listener
   /** Why it is not on the standard port; '' when there is nothing to explain. */
   readonly note: string
 }
 
-export interface DoorPort {
+export interface ServicePort {
   readonly port: number | 'auto'
   readonly standard: number
 }
@@ -16,13 +16,13 @@ export interface DoorPort {
 const unprivilegedOffset = 10_000
 
 /**
- * Opens a door where the configuration wants it. `auto` tries the standard port first, and the same plus 10000 when
+ * Opens a service where the configuration wants it. `auto` tries the standard port first, and the same plus 10000 when
  * we may not bind it or somebody else has it; a port that was named is bound or fails.
  */
-export async function openDoor(
-  { port, standard }: DoorPort,
+export async function openListener(
+  { port, standard }: ServicePort,
   make: (port: number) => Listener,
-): Promise<OpenedDoor> {
+): Promise<OpenedListener> {
   if (port !== 'auto') {
     const listener = make(port)
     await listener.start()

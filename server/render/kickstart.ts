@@ -9,10 +9,10 @@ import { kickstartQuote } from './kickstart-quote.ts'
 /**
  * Where anaconda takes the system from: `url --url=...` for HTTP and FTP, `nfs --server=... --dir=...` for NFS.
  *
- * @throws Failure `unavailable` when the guest is to install by a door that is closed.
+ * @throws Failure `unavailable` when the guest is to install by a service that is closed.
  */
 export function renderInstallSource(tree: Tree, urls: ServerUrls, source: InstallSource): string {
-  // Only what boots is here; the packages are with the upstream, whichever door the guest installs by.
+  // Only what boots is here; the packages are with the upstream, whichever service the guest installs by.
   if (tree.upstream !== undefined) return `url --url=${kickstartQuote(tree.upstream)}`
   const place = `/trees/${tree.id}`
   if (source === 'nfs') {
@@ -41,9 +41,9 @@ function sourceBase(urls: ServerUrls, source: InstallSource): string {
   return urls.ftp
 }
 
-function closed(door: string): Failure {
+function closed(service: string): Failure {
   return new Failure(
     'unavailable',
-    `the guest installs by ${door}, and that door is closed: open it in config.yaml (${door}.enabled), or set source: http`,
+    `the guest installs by ${service}, and that service is closed: open it in config.yaml (${service}.enabled), or set source: http`,
   )
 }

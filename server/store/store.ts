@@ -1,8 +1,8 @@
 import type { Machine } from '../core/guest/seen-machine.ts'
-import type { Change, GuestLife, Step } from '../core/guest/state.ts'
+import type { Change, GuestState, Step } from '../core/guest/state.ts'
 
 /** Decides on what is stored at that moment; undefined leaves it as it is. Pure: it may be asked more than once. */
-export type Decide = (life: GuestLife | undefined) => Change | undefined
+export type Decide = (life: GuestState | undefined) => Change | undefined
 
 /**
  * What must survive a restart. A promise that resolved is kept, whatever happens to the process or the power
@@ -10,9 +10,9 @@ export type Decide = (life: GuestLife | undefined) => Change | undefined
  */
 export interface Store {
   /** Every guest that something ever happened to, by name. */
-  lives(): Promise<ReadonlyMap<string, GuestLife>>
+  lives(): Promise<ReadonlyMap<string, GuestState>>
   /** One change of a guest with its step, decided on what is stored now, whoever else writes. Resolves to the life afterwards. */
-  change(guest: string, decide: Decide): Promise<GuestLife | undefined>
+  change(guest: string, decide: Decide): Promise<GuestState | undefined>
   /** The newest steps of a guest, oldest first; of one installation when it is given. */
   story(guest: string, install?: number): Promise<readonly Step[]>
 

@@ -8,7 +8,7 @@ import type { Stamp } from '../files/listing-source.ts'
 import { sameStamp, stampAgain } from '../files/listing-source.ts'
 import type { VerifyCache } from './verify-cache.ts'
 
-/** Reading from one disk with more than two heads at once makes it slower, and hashing must leave a core to the doors. */
+/** Reading from one disk with more than two heads at once makes it slower, and hashing must leave a core to the services. */
 const concurrentFiles = 2
 const bufferBytes = 1 << 20
 

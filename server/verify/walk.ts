@@ -1,5 +1,6 @@
 import { type CleanPath, joinPath } from '../files/path.ts'
-import type { Entry, FileSource, Requester } from '../files/source.ts'
+import type { Requester } from '../core/net/requester.ts'
+import type { Entry, FileSource } from '../files/source.ts'
 import { isChecksumList } from './documents/checksum-list.ts'
 
 export const self: Requester = { protocol: 'internal', address: '127.0.0.1' }

@@ -5,7 +5,7 @@ import { isInside } from '../files/listing-source.ts'
 
 /**
  * What treeboot itself keeps below `trees/`: in the same file system as the trees, so that publishing is one rename,
- * and hidden, so that no door shows it and no tree is looked for in it.
+ * and hidden, so that no service shows it and no tree is looked for in it.
  *
  *     trees/<id>                          -> .treeboot/versions/<id>/<n>              a published tree
  *     trees/<id>.iso                      -> .treeboot/versions/<id>/<n>/<name>.iso   the same, as an ISO

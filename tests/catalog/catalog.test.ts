@@ -74,7 +74,7 @@ test('a changed configuration takes effect; a broken edit keeps the last good on
   await shows(() => expect(catalog.snapshot.guests.byName('web01')).toBeDefined())
 })
 
-test('other paths take effect at once, a changed door only with a word', async () => {
+test('other paths take effect at once, a changed service only with a word', async () => {
   const cwd = home()
   makeTree(join(cwd, 'other/fedora-39'), { version: '39', checksums: false })
   const { catalog, events, shows } = await started(cwd)
@@ -85,7 +85,7 @@ test('other paths take effect at once, a changed door only with a word', async (
   expect(told()).toEqual([
     'http.port: changed since treeboot was started, and read only then; restart it for this to take effect',
   ])
-  // What a running door asks for each time is no reason, nor is what was there at the start.
+  // What a running service asks for each time is no reason, nor is what was there at the start.
   const knownOnly = 'paths: { trees: ./other }\nhttp: { port: 9999 }\ndhcp: { known-only: true }\n'
   writeFileSync(join(cwd, 'config.yaml'), knownOnly)
   await shows(() => expect(catalog.snapshot.config.dhcp.knownOnly).toBe(true))

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
-import { expectedDoors, firstAddress, localRequester } from '../../server/cli/cli-requester.ts'
+import { expectedServices, firstAddress, localRequester } from '../../server/cli/cli-requester.ts'
 import { serverUrls } from '../../server/core/boot/urls.ts'
 import { parse } from '../support/config.ts'
 
-test('a command names the doors as the running server does: other ports, and both of NFS', () => {
+test('a command names the services as the running server does: other ports, and both of NFS', () => {
   const urls = (text: string) =>
     serverUrls({
-      doors: expectedDoors(parse(text).config),
+      services: expectedServices(parse(text).config),
       who: { protocol: 'internal', localAddress: '10.0.0.1' },
     })
   const standard = urls('ftp: { port: auto }\nnfs: { port: auto }\n')
@@ -23,6 +23,6 @@ test.each([
   ['server: { bind: "fd91:1::1" }\n', 'fd91:1::1'],
   ['http: { enabled: false }\ntftp: { bind: 192.0.2.7 }\n', '192.0.2.7'],
   ['server: { bind: 0.0.0.0 }\n', firstAddress()],
-])('a command stands where the doors are bound: %j', (text, address) => {
+])('a command stands where the services are bound: %j', (text, address) => {
   expect(localRequester(parse(text).config).localAddress).toBe(address)
 })

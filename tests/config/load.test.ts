@@ -104,7 +104,7 @@ describe('defaults', () => {
     },
   )
 
-  test('a door binds where the server binds unless it says otherwise', () => {
+  test('a service binds where the server binds unless it says otherwise', () => {
     const { config } = parse('server: { bind: "::" }\nftp: { bind: 127.0.0.1, port: 0, enabled: false }')
     expect(config.http.bind).toBe('::')
     expect(config.ftp).toEqual({ enabled: false, bind: '127.0.0.1', port: 0 })

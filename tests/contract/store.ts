@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Machine } from '../../server/core/guest/seen-machine.ts'
-import { type Change, nextLife, type Step } from '../../server/core/guest/state.ts'
+import { type Change, nextState, type Step } from '../../server/core/guest/state.ts'
 import { inboxSize, type Store, storySize } from '../../server/store/store.ts'
 
 const machine = (n: number, more: Partial<Machine> = {}): Machine => ({
@@ -16,8 +16,8 @@ function hex(byte: number): string {
   return byte.toString(16).padStart(2, '0')
 }
 
-const armed = (atMs: number) => (life: Parameters<typeof nextLife>[0]) =>
-  nextLife(life, { type: 'armed' }, atMs)
+const armed = (atMs: number) => (life: Parameters<typeof nextState>[0]) =>
+  nextState(life, { type: 'armed' }, atMs)
 
 /** What every store must do. `make` gives an empty one; the suite closes it. */
 export function storeContract(name: string, make: () => Promise<Store>): void {
@@ -44,7 +44,7 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
         const offered = { type: 'offered', tree: 'f40', wanted: '{"id":"f40"}', client: '10.0.0.7' } as const
         const life = await store.change('web01', (before) => {
           expect(before).toBeUndefined()
-          return nextLife(before, offered, 1_000)
+          return nextState(before, offered, 1_000)
         })
         expect(life).toMatchObject({ state: 'install', install: 0, offer: { tree: 'f40', firstMs: 1_000 } })
         const again = await store.change('web01', (before) => {
@@ -74,8 +74,8 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
       use(async (store) => {
         const says =
           (n: number) =>
-          (life: Parameters<typeof nextLife>[0]): Change | undefined =>
-            nextLife(life, { type: 'reported', report: 'progress', client: '10.0.0.7', detail: `${n}` }, n)
+          (life: Parameters<typeof nextState>[0]): Change | undefined =>
+            nextState(life, { type: 'reported', report: 'progress', client: '10.0.0.7', detail: `${n}` }, n)
         await store.change('quiet', says(0))
         await Promise.all(Array.from({ length: storySize + 50 }, (_, n) => store.change('chatty', says(n))))
         const story = await store.story('chatty')
@@ -88,7 +88,7 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
       use(async (store) => {
         const detail = `"'; drop table steps; -- \u0000 ä €`
         const report = { type: 'reported', report: 'progress', client: '', detail } as const
-        await store.change('web01', (life) => nextLife(life, report, 1))
+        await store.change('web01', (life) => nextState(life, report, 1))
         expect((await store.story('web01')).map((step: Step) => step.detail)).toEqual([detail])
       }))
   })

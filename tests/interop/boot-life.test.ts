@@ -108,17 +108,17 @@ describe('the life of a guest, as its machine sees it', () => {
 
     test('BIOS, PXELINUX', async () => {
       requireClient(pxelinux, ldlinux)
-      const world = await makeWorld({ 'pxelinux.0': pxelinux, 'ldlinux.c32': ldlinux }, () => ({
+      const inputs = await makeWorld({ 'pxelinux.0': pxelinux, 'ldlinux.c32': ldlinux }, () => ({
         bootFile: 'pxelinux.0',
         nextServer: '192.0.2.1',
       }))
-      await expectInstallThenDisk(world, 'bios', installedSince)
+      await expectInstallThenDisk(inputs, 'bios', installedSince)
     }, 600_000)
 
     test('BIOS, iPXE', async () => {
       requireClient(ipxeRom)
-      const world = await makeWorld({}, ({ url }) => ({ bootFile: `${url}/boot.ipxe` }))
-      await expectInstallThenDisk(world, 'bios', installedSince)
+      const inputs = await makeWorld({}, ({ url }) => ({ bootFile: `${url}/boot.ipxe` }))
+      await expectInstallThenDisk(inputs, 'bios', installedSince)
     }, 600_000)
 
     /** The DHCP server knows nothing of booting and names itself as next server; iPXE ends in the host's GRUB. */
@@ -126,8 +126,8 @@ describe('the life of a guest, as its machine sees it', () => {
       'UEFI by ProxyDHCP, %s',
       async (file) => {
         requireClient(ovmf, file, grub, 'grub-mkstandalone', '/usr/lib/grub/x86_64-efi/normal.mod')
-        const world = await makeWorld({ 'snponly.efi': file }, () => ({}), { dhcp: { mode: 'proxy' } })
-        await expectInstallThenDisk(world, 'uefi', installedSince)
+        const inputs = await makeWorld({ 'snponly.efi': file }, () => ({}), { dhcp: { mode: 'proxy' } })
+        await expectInstallThenDisk(inputs, 'uefi', installedSince)
       },
       600_000,
     )
@@ -135,11 +135,11 @@ describe('the life of a guest, as its machine sees it', () => {
     test('UEFI, shim and GRUB as Debian signs them', async () => {
       requireClient(ovmf, shim, grub, 'grub-mkstandalone')
       requireClient('/usr/lib/grub/x86_64-efi/normal.mod')
-      const world = await makeWorld({ 'shimx64.efi': shim, 'grubx64.efi': grub }, () => ({
+      const inputs = await makeWorld({ 'shimx64.efi': shim, 'grubx64.efi': grub }, () => ({
         bootFile: 'shimx64.efi',
         nextServer: '192.0.2.1',
       }))
-      await expectInstallThenDisk(world, 'uefi', installedSince)
+      await expectInstallThenDisk(inputs, 'uefi', installedSince)
     }, 600_000)
   })
 

@@ -15,7 +15,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { diskSource } from '../../server/files/disk.ts'
 import type { CleanPath } from '../../server/files/path.ts'
 import { requireClient } from '../support/clients.ts'
-import { type OpenFtpDoor, openFtp } from '../support/ftp.ts'
+import { type OpenFtpListener, openFtp } from '../support/ftp.ts'
 import { guestShape, homeIn } from '../support/lab/virt-install.ts'
 import { makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 import { uploadFolder } from '../support/upload-folder.ts'
@@ -25,7 +25,7 @@ const id = 'fedora/40/Everything/x86_64/os'
 const initrd = randomBytes(5_000_000)
 const oldMs = Date.UTC(2019, 3, 5, 6, 7, 8)
 
-interface World extends OpenFtpDoor {
+interface World extends OpenFtpListener {
   readonly folder: string
   /** Where the tree lies on this machine. */
   readonly tree: string
@@ -50,7 +50,7 @@ async function makeWorld(): Promise<World> {
   mkdirSync(incoming)
   mkdirSync(out)
   const published: CleanPath[] = []
-  const door = await openFtp({
+  const service = await openFtp({
     source: diskSource(join(folder, 'root')),
     authenticate: (user, password) => user === 'admin' && password === 's3cret',
     uploads: uploadFolder(incoming, (path) => {
@@ -58,8 +58,8 @@ async function makeWorld(): Promise<World> {
       return { outcome: 'published', lines: [`${path} is ready`] }
     }),
   })
-  const url = `ftp://127.0.0.1:${door.port}/trees/${id}`
-  return { ...door, folder, tree, url, incoming, published, out }
+  const url = `ftp://127.0.0.1:${service.port}/trees/${id}`
+  return { ...service, folder, tree, url, incoming, published, out }
 }
 
 /** Every file below a folder with the digest of its bytes. */
@@ -76,9 +76,9 @@ function digests(folder: string): Record<string, string> {
   )
 }
 
-let world: World
+let inputs: World
 beforeEach(async () => {
-  world = await makeWorld()
+  inputs = await makeWorld()
 })
 
 describe('curl', () => {
@@ -95,9 +95,9 @@ describe('curl', () => {
       '--fail',
       '--show-error',
     ]
-    const { stdout } = await curl(...options, `${world.url}/images/big.img`)
+    const { stdout } = await curl(...options, `${inputs.url}/images/big.img`)
     expect(stdout.equals(initrd)).toBe(true)
-    await expect(curl(...options, `${world.url}/images/product.img`)).rejects.toMatchObject({ code: 78 })
+    await expect(curl(...options, `${inputs.url}/images/product.img`)).rejects.toMatchObject({ code: 78 })
   })
 
   test.each([
@@ -108,23 +108,23 @@ describe('curl', () => {
     ['one CWD', ['--ftp-method', 'singlecwd']],
     ['no CWD', ['--ftp-method', 'nocwd']],
   ])('with %s', async (_, options) => {
-    expect((await curl(...options, `${world.url}/images/big.img`)).stdout.equals(initrd)).toBe(true)
+    expect((await curl(...options, `${inputs.url}/images/big.img`)).stdout.equals(initrd)).toBe(true)
   })
 
   test('in ASCII mode sees text as it is', async () => {
-    const { stdout } = await curl('--use-ascii', `${world.url}/.treeinfo`)
-    expect(stdout.equals(readFileSync(join(world.tree, '.treeinfo')))).toBe(true)
+    const { stdout } = await curl('--use-ascii', `${inputs.url}/.treeinfo`)
+    expect(stdout.equals(readFileSync(join(inputs.tree, '.treeinfo')))).toBe(true)
   })
 
   test('resumes, takes a range, lists, and sees size and time', async () => {
-    const file = join(world.out, 'part')
+    const file = join(inputs.out, 'part')
     writeFileSync(file, initrd.subarray(0, 1_234_567))
-    await curl('-C', '-', '-o', file, `${world.url}/images/big.img`)
+    await curl('-C', '-', '-o', file, `${inputs.url}/images/big.img`)
     expect(readFileSync(file).equals(initrd)).toBe(true)
-    const { stdout } = await curl('-r', '1000000-1000099', `${world.url}/images/big.img`)
+    const { stdout } = await curl('-r', '1000000-1000099', `${inputs.url}/images/big.img`)
     expect(stdout.equals(initrd.subarray(1_000_000, 1_000_100))).toBe(true)
-    expect((await curl(`${world.url}/`)).stdout.toString()).toMatch(/ Apr 05 {2}2019 \.treeinfo\r?\n/)
-    expect((await curl('-I', `${world.url}/.treeinfo`)).stdout.toString()).toContain(
+    expect((await curl(`${inputs.url}/`)).stdout.toString()).toMatch(/ Apr 05 {2}2019 \.treeinfo\r?\n/)
+    expect((await curl('-I', `${inputs.url}/.treeinfo`)).stdout.toString()).toContain(
       'Last-Modified: Fri, 05 Apr 2019 06:07:08 GMT',
     )
   })
@@ -132,85 +132,85 @@ describe('curl', () => {
   test('over TLS, data too', async () => {
     const file = (name: string) => join(import.meta.dirname, '../fixtures/tls', name)
     const [key, cert] = [readFileSync(file('localhost.key')), readFileSync(file('localhost.crt'))]
-    const { port } = await openFtp({ source: diskSource(world.tree), tls: { key, cert } })
+    const { port } = await openFtp({ source: diskSource(inputs.tree), tls: { key, cert } })
     const options = ['--ssl-reqd', '--cacert', file('localhost.crt'), '-4']
     const { stdout } = await curl(...options, `ftp://localhost:${port}/images/big.img`)
     expect(stdout.equals(initrd)).toBe(true)
   })
 
   test('uploads, and resumes an upload, making folders', async () => {
-    const target = `ftp://admin:s3cret@127.0.0.1:${world.port}/incoming/a/b/big.img`
-    const source = join(world.tree, 'images/big.img')
+    const target = `ftp://admin:s3cret@127.0.0.1:${inputs.port}/incoming/a/b/big.img`
+    const source = join(inputs.tree, 'images/big.img')
     await curl('--ftp-create-dirs', '-T', source, target)
-    truncateSync(join(world.incoming, 'a/b/big.img'), 777_777)
+    truncateSync(join(inputs.incoming, 'a/b/big.img'), 777_777)
     await curl('-C', '-', '-T', source, target)
-    expect(readFileSync(join(world.incoming, 'a/b/big.img')).equals(initrd)).toBe(true)
+    expect(readFileSync(join(inputs.incoming, 'a/b/big.img')).equals(initrd)).toBe(true)
   })
 })
 
 describe('lftp', () => {
   const lftp = (script: string) =>
     run(requireClient('lftp'), ['-c', `set net:max-retries 1; set net:timeout 20; ${script}`], {
-      env: { ...process.env, ...homeIn(world.out) },
+      env: { ...process.env, ...homeIn(inputs.out) },
     })
 
   test('mirrors a whole tree, and resumes it', async () => {
-    const copy = join(world.out, 'copy')
-    await lftp(`mirror --parallel=4 ${world.url} ${copy}`)
-    expect(digests(copy)).toEqual(digests(world.tree))
+    const copy = join(inputs.out, 'copy')
+    await lftp(`mirror --parallel=4 ${inputs.url} ${copy}`)
+    expect(digests(copy)).toEqual(digests(inputs.tree))
     expect(statSync(join(copy, '.treeinfo')).mtimeMs).toBe(oldMs)
     truncateSync(join(copy, 'images/big.img'), 2_000_000)
     // lftp goes on with a part that is younger than the file, by whole seconds; an older one it fetches anew.
     utimesSync(join(copy, 'images/big.img'), Date.now() / 1000 + 60, Date.now() / 1000 + 60)
-    await lftp(`mirror --continue --parallel=4 ${world.url} ${copy}`)
-    expect(digests(copy)).toEqual(digests(world.tree))
-    const last = world.events.flatMap((event) => (event.type === 'served' ? [event] : [])).at(-1)
+    await lftp(`mirror --continue --parallel=4 ${inputs.url} ${copy}`)
+    expect(digests(copy)).toEqual(digests(inputs.tree))
+    const last = inputs.events.flatMap((event) => (event.type === 'served' ? [event] : [])).at(-1)
     expect(last).toMatchObject({ path: `/trees/${id}/images/big.img`, outcome: 'complete', bytes: 3_000_000 })
   })
 
   test('uploads a whole tree and publishes it', async () => {
-    const host = `ftp://admin:s3cret@127.0.0.1:${world.port}`
-    await lftp(`open ${host}; mirror -R ${world.tree} /incoming/f40; cd /incoming/f40; quote SITE PUBLISH`)
-    expect(digests(join(world.incoming, 'f40'))).toEqual(digests(world.tree))
-    expect(statSync(join(world.incoming, 'f40/.treeinfo')).mtimeMs).toBe(oldMs)
-    expect(world.published).toEqual(['/f40'])
-    truncateSync(join(world.incoming, 'f40/images/big.img'), 1_000_000)
-    await lftp(`open ${host}; mirror -R --continue ${world.tree} /incoming/f40`)
-    expect(digests(join(world.incoming, 'f40'))).toEqual(digests(world.tree))
+    const host = `ftp://admin:s3cret@127.0.0.1:${inputs.port}`
+    await lftp(`open ${host}; mirror -R ${inputs.tree} /incoming/f40; cd /incoming/f40; quote SITE PUBLISH`)
+    expect(digests(join(inputs.incoming, 'f40'))).toEqual(digests(inputs.tree))
+    expect(statSync(join(inputs.incoming, 'f40/.treeinfo')).mtimeMs).toBe(oldMs)
+    expect(inputs.published).toEqual(['/f40'])
+    truncateSync(join(inputs.incoming, 'f40/images/big.img'), 1_000_000)
+    await lftp(`open ${host}; mirror -R --continue ${inputs.tree} /incoming/f40`)
+    expect(digests(join(inputs.incoming, 'f40'))).toEqual(digests(inputs.tree))
   })
 })
 
 test('GNU wget fetches, resumes and mirrors', async () => {
   const wget = requireClient('wget')
-  const file = join(world.out, 'big.img')
-  await run(wget, ['-nv', '-O', file, `${world.url}/images/big.img`])
+  const file = join(inputs.out, 'big.img')
+  await run(wget, ['-nv', '-O', file, `${inputs.url}/images/big.img`])
   expect(readFileSync(file).equals(initrd)).toBe(true)
   truncateSync(file, 1000)
-  await run(wget, ['-nv', '-c', `${world.url}/images/big.img`], { cwd: world.out })
+  await run(wget, ['-nv', '-c', `${inputs.url}/images/big.img`], { cwd: inputs.out })
   expect(readFileSync(file).equals(initrd)).toBe(true)
   await run(wget, [
     '-nv',
     '-m',
     '-nH',
     '-P',
-    join(world.out, 'mirror'),
+    join(inputs.out, 'mirror'),
     '--restrict-file-names=nocontrol',
-    `${world.url}/`,
+    `${inputs.url}/`,
   ])
-  expect(digests(join(world.out, 'mirror/trees', id))).toMatchObject(digests(world.tree))
-  await expect(run(wget, ['-nv', `${world.url}/none`], { cwd: world.out })).rejects.toMatchObject({ code: 8 })
+  expect(digests(join(inputs.out, 'mirror/trees', id))).toMatchObject(digests(inputs.tree))
+  await expect(run(wget, ['-nv', `${inputs.url}/none`], { cwd: inputs.out })).rejects.toMatchObject({ code: 8 })
 })
 
 test('busybox ftpget and wget', async () => {
   const busybox = requireClient('busybox')
-  const file = join(world.out, 'big.img')
-  await run(busybox, ['ftpget', '-P', String(world.port), '127.0.0.1', file, `trees/${id}/images/big.img`])
+  const file = join(inputs.out, 'big.img')
+  await run(busybox, ['ftpget', '-P', String(inputs.port), '127.0.0.1', file, `trees/${id}/images/big.img`])
   expect(readFileSync(file).equals(initrd)).toBe(true)
   truncateSync(file, 4_000_000)
-  await run(busybox, ['wget', '-q', '-c', '-O', file, `${world.url}/images/big.img`])
+  await run(busybox, ['wget', '-q', '-c', '-O', file, `${inputs.url}/images/big.img`])
   expect(readFileSync(file).equals(initrd)).toBe(true)
   // debian-installer knows by this text that a file is not there.
-  await expect(run(busybox, ['wget', '-O', file, `${world.url}/none`])).rejects.toMatchObject({
+  await expect(run(busybox, ['wget', '-O', file, `${inputs.url}/none`])).rejects.toMatchObject({
     stderr: expect.stringMatching(/550/),
   })
 })
@@ -235,9 +235,9 @@ print('good')
   const { stdout } = await run(requireClient('python3'), [
     '-c',
     script,
-    String(world.port),
+    String(inputs.port),
     `/trees/${id}`,
-    world.url,
+    inputs.url,
   ])
   expect(stdout).toBe('good\n')
 })
@@ -247,18 +247,18 @@ test('virt-install --location finds the release, the kernel and the initrd', asy
     requireClient('virt-install'),
     [
       ...['--connect', 'test:///default', '--hvm', ...guestShape, '--network', 'none'],
-      ...['--location', world.url, '--print-xml', '1'],
+      ...['--location', inputs.url, '--print-xml', '1'],
     ],
-    { env: { ...process.env, ...homeIn(world.out) } },
+    { env: { ...process.env, ...homeIn(inputs.out) } },
   )
   expect(stdout).toMatch(/libosinfo:os id="http:\/\/fedoraproject.org\/fedora/)
-  expect(stdout).toContain(`<cmdline>inst.repo=${world.url}</cmdline>`)
-  const fetched = world.events.flatMap((event) =>
+  expect(stdout).toContain(`<cmdline>inst.repo=${inputs.url}</cmdline>`)
+  const fetched = inputs.events.flatMap((event) =>
     event.type === 'served' && event.outcome === 'complete' ? [event.path] : [],
   )
   expect(fetched.slice(-2)).toEqual([
     `/trees/${id}/images/pxeboot/vmlinuz`,
     `/trees/${id}/images/pxeboot/initrd.img`,
   ])
-  await expect.poll(() => world.door.sessions).toBe(0)
+  await expect.poll(() => inputs.service.sessions).toBe(0)
 })

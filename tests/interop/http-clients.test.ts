@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { diskSource } from '../../server/files/disk.ts'
 import { requireClient } from '../support/clients.ts'
-import { type OpenDoor, openDoor } from '../support/http.ts'
+import { type OpenService, openListener } from '../support/http.ts'
 
 const run = promisify(execFile)
 const initrd = randomBytes(5 * 1024 * 1024 + 11)
@@ -15,7 +15,7 @@ const treeinfo = '[general]\nfamily = Fedora\n# für alle\n'
 
 describe('real HTTP clients', () => {
   let folder: string
-  let open: OpenDoor
+  let open: OpenService
   let url: string
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'treeboot-clients-'))
@@ -23,11 +23,11 @@ describe('real HTTP clients', () => {
     await mkdir(join(folder, 'got'))
     await writeFile(join(folder, 'root/t/.treeinfo'), treeinfo)
     await writeFile(join(folder, 'root/t/images/initrd.gz'), initrd)
-    open = await openDoor({ source: diskSource(join(folder, 'root')) })
+    open = await openListener({ source: diskSource(join(folder, 'root')) })
     url = `http://127.0.0.1:${open.port}/t`
   })
   afterAll(async () => {
-    await open.door.stop()
+    await open.service.stop()
     await rm(folder, { recursive: true })
   })
 

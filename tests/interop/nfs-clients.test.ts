@@ -13,7 +13,7 @@ import { isoSource } from '../../server/files/iso/source.ts'
 import { memorySource } from '../../server/files/memory.ts'
 import { cleanPath } from '../../server/files/path.ts'
 import { mountTable } from '../../server/namespace/mounts.ts'
-import { NfsDoor } from '../../server/protocols/nfs/server.ts'
+import { NfsListener } from '../../server/protocols/nfs/server.ts'
 import { findClient, requireClient } from '../support/clients.ts'
 import { nfsGuest } from '../support/lab/nfs-guest.ts'
 
@@ -22,7 +22,7 @@ const undo = new UndoStack()
 const events: Event[] = []
 const files = new Map<string, Buffer>()
 let folder = ''
-let door: NfsDoor
+let service: NfsListener
 
 const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
@@ -64,7 +64,7 @@ beforeAll(async () => {
     { at: cleanPath('/image'), source: await isoSource(image), why: 'the same tree as it comes on a disc' },
     { at: cleanPath('/ks'), source: memorySource({ '/web01': 'text\nreboot\n' }), why: 'texts in memory' },
   ])
-  door = new NfsDoor({
+  service = new NfsListener({
     bind: '127.0.0.1',
     port: 0,
     portmap: 'off',
@@ -72,11 +72,11 @@ beforeAll(async () => {
     events: (event) => events.push(event),
     dataFolder: join(folder, 'data'),
   })
-  await door.start()
+  await service.start()
 })
 
 afterAll(async () => {
-  await door.stop()
+  await service.stop()
   undo.unwind()
 })
 
@@ -84,7 +84,7 @@ describe('libnfs', () => {
   beforeEach(() => void requireClient('nfs-cat', 'nfs-ls'))
 
   const url = (path: string, more = ''): string => {
-    const port = door.address?.port
+    const port = service.address?.port
     return `nfs://127.0.0.1${path}?nfsport=${port}&mountport=${port}${more}`
   }
   const cat = async (path: string): Promise<Buffer> =>
@@ -138,7 +138,7 @@ describe('a Linux kernel in QEMU', () => {
   ])('mounts the export by NFSv3, and reads the whole tree with the right checksums, %s', async (_, path) => {
     requireClient('qemu-system-x86_64')
     const guest = nfsGuest(requireClient('busybox'))
-    const port = door.address?.port
+    const port = service.address?.port
     const cmdline = [
       'console=ttyS0',
       'nfs.address=10.0.2.15/24',

@@ -26,7 +26,7 @@ import {
   makeTree,
   makeWorld,
   rhel6,
-} from '../support/boot-world.ts'
+} from '../support/boot-inputs.ts'
 import { requireClient } from '../support/clients.ts'
 
 /** What we write, read by the programs that it is for. */
@@ -75,9 +75,9 @@ const guests = [
   makeGuest('z', { tree: s390x }),
   makeGuest('leap', { tree: leap15, template: 'a.xml' }),
 ]
-const world = makeWorld(trees, guests)
+const inputs = makeWorld(trees, guests)
 const planFor = (name: string): InstallPlan => {
-  const plan = planBoot({ name }, world)
+  const plan = planBoot({ name }, inputs)
   if (plan.kind !== 'install') throw new Error(JSON.stringify(plan))
   return plan
 }
@@ -166,8 +166,8 @@ describe('xmllint and virt-xml-validate', () => {
 
 describe('grub-script-check', () => {
   const plans = [
-    ...names.map((name) => [name, planBoot({ name }, world)] as const),
-    ['a menu', planBoot({}, world)] as const,
+    ...names.map((name) => [name, planBoot({ name }, inputs)] as const),
+    ['a menu', planBoot({}, inputs)] as const,
     ['local disk', { kind: 'local-disk', why: `it's "installed" $x` }] as const,
     ['a refusal', { kind: 'refuse', why: `} fi; boot 'x` }] as const,
     ['a chain', { kind: 'chainload', target: '/EFI/a b.efi', why: 'so' }] as const,

@@ -34,7 +34,7 @@ beforeEach(() => {
   rsync = requireClient('rsync')
 })
 
-function world() {
+function inputs() {
   const base = temporaryFolder()
   const upstream = join(base, 'upstream')
   const trees = join(base, 'trees')
@@ -53,7 +53,7 @@ function expectSame(copy: string, original: string): void {
 }
 
 test('a tree comes whole, links that lead out left out; the next version shares what stayed, and without news there is none', async () => {
-  const { upstream, trees, store, serve } = world()
+  const { upstream, trees, store, serve } = inputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(30))
   symlinkSync('images/pxeboot', join(upstream, 'f/boot'))
@@ -84,7 +84,7 @@ test('a tree comes whole, links that lead out left out; the next version shares 
 })
 
 test('repositories beside the tree come along; one that the upstream lacks is told', async () => {
-  const { upstream, trees, store, serve } = world()
+  const { upstream, trees, store, serve } = inputs()
   const variant = (name: string) =>
     `\n[variant-${name}]\nid = ${name}\nuid = ${name}\nname = ${name}\ntype = variant\nrepository = ../../../${name}/x86_64/os\n`
   makeTree(join(upstream, '9/BaseOS/x86_64/os'), {
@@ -104,7 +104,7 @@ test('repositories beside the tree come along; one that the upstream lacks is to
 })
 
 test('a URL of an ISO brings in what it holds', async () => {
-  const { upstream, trees, store, serve } = world()
+  const { upstream, trees, store, serve } = inputs()
   writeFileSync(
     join(upstream, 'f.iso'),
     writeIso({ files: { '.treeinfo': treeinfoText(), ...imagesOfTree() } }).bytes,
@@ -117,7 +117,7 @@ test('a URL of an ISO brings in what it holds', async () => {
 })
 
 test('killed in the middle and begun again: the same bytes, files that had come are not sent twice, and never half a tree', async () => {
-  const { upstream, trees, serve } = world()
+  const { upstream, trees, serve } = inputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(50))
   // Large enough that rsync is at it for a while; its bytes differ, or they would be sent as one.
@@ -164,7 +164,7 @@ async function whenThere(folder: string, name: string, child: ChildProcess): Pro
 }
 
 test('a daemon that has enough clients is waited for, or another mirror is asked; what does not pass is told at once', async () => {
-  const { upstream, store, serve } = world()
+  const { upstream, store, serve } = inputs()
   makeTree(join(upstream, 'f'))
   const { url: full } = await serve({ 'max connections': '-1' })
   const { url } = await serve()
@@ -189,7 +189,7 @@ test('a daemon that has enough clients is waited for, or another mirror is asked
 })
 
 test('without the program there is one line that says what is missing', () => {
-  const { base } = world()
+  const { base } = inputs()
   const config = join(base, 'config.yaml')
   writeFileSync(config, 'paths: { trees: trees }\n')
   const root = join(import.meta.dirname, '../..')

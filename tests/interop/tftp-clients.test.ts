@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Event } from '../../server/events/bus.ts'
 import { diskSource } from '../../server/files/disk.ts'
 import { loadNative } from '../../server/protocols/tftp/native/system-calls.ts'
-import { TftpDoor } from '../../server/protocols/tftp/server.ts'
+import { TftpListener } from '../../server/protocols/tftp/server.ts'
 import { requireClient } from '../support/clients.ts'
 
 const run = promisify(execFile)
@@ -21,8 +21,8 @@ describe.each(carriers)('real clients, system calls %s', (native) => {
   const text = 'one\ntwo\r\nthree\rfour\n'.repeat(300)
   const events: Event[] = []
   let folder = ''
-  let door: TftpDoor
-  const port = (): string => String(door.address?.port ?? 0)
+  let service: TftpListener
+  const port = (): string => String(service.address?.port ?? 0)
   const into = (name: string): string => join(folder, `got-${name}`)
 
   beforeAll(async () => {
@@ -30,11 +30,11 @@ describe.each(carriers)('real clients, system calls %s', (native) => {
     await writeFile(join(folder, 'binary'), binary)
     await writeFile(join(folder, 'text'), text)
     const sink = (event: Event): unknown => events.push(event)
-    door = new TftpDoor({ bind: '127.0.0.1', port: 0, source: diskSource(folder), events: sink, native })
-    await door.start()
+    service = new TftpListener({ bind: '127.0.0.1', port: 0, source: diskSource(folder), events: sink, native })
+    await service.start()
   })
   afterAll(async () => {
-    await door.stop()
+    await service.stop()
     await rm(folder, { recursive: true })
   })
 

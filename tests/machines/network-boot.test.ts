@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Snapshot } from '../../server/catalog/snapshot.ts'
 import type { ClientFacts } from '../../server/core/boot/firmware.ts'
-import type { OpenDoors } from '../../server/core/boot/urls.ts'
+import type { OpenServices } from '../../server/core/boot/urls.ts'
 import type { LoaderPreference } from '../../server/core/guest/guest.ts'
 import { createGuestIndex } from '../../server/core/guest/match.ts'
 import type { LoaderFile } from '../../server/core/loader/files.ts'
@@ -15,18 +15,18 @@ import { readWhole } from '../../server/files/read-whole.ts'
 import { networkBoot } from '../../server/machines/network-boot.ts'
 import { hostLoadersSource, treeLoadersSource } from '../../server/namespace/host-loaders.ts'
 import { clientFacts } from '../../server/protocols/dhcp/request.ts'
-import { debian12, fakeTreeIndex, fedora40, makeGuest, makeTree } from '../support/boot-world.ts'
+import { debian12, fakeTreeIndex, fedora40, makeGuest, makeTree } from '../support/boot-inputs.ts'
 import { clients, type PretendClient, request } from '../support/dhcp.ts'
 
 const mac = '52:54:00:aa:bb:01'
 const stranger = '52:54:00:ff:ff:ff'
 const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3732'
 const all = ['undionly.kpxe', 'pxelinux.0', 'snponly.efi', 'ipxe.efi', 'shimx64.efi', 'grubx64.efi']
-const here: OpenDoors = { http: { port: 8080 }, tftp: { port: 69 } }
+const here: OpenServices = { http: { port: 8080 }, tftp: { port: 69 } }
 
 interface Setting {
   readonly files?: readonly string[]
-  readonly doors?: OpenDoors
+  readonly services?: OpenServices
   readonly knownOnly?: boolean
   readonly unknown?: 'menu' | 'local' | 'ignore'
   readonly loader?: LoaderPreference
@@ -72,13 +72,13 @@ function snapshotOf({
 
 /** Asks like a machine that starts anew each time. */
 function machineRoom(setting: Setting = {}) {
-  const { files = all, doors = here } = setting
+  const { files = all, services = here } = setting
   const snapshot = snapshotOf(setting)
   const source = memorySource(Object.fromEntries(files.map((name) => [`/${name}`, 'loader'])))
   const seen: [ClientFacts, string, string | undefined][] = []
   const boot = networkBoot({
     snapshot: () => snapshot,
-    doors: () => doors,
+    services: () => services,
     source,
     seen: (client, firmware, guest) => seen.push([client, firmware, guest?.name]),
   })
@@ -135,16 +135,16 @@ describe('what each client is offered', () => {
     expect(await machineRoom().fileFor(clients.arm64)).toMatch(/no loader for uefi-arm64/)
   })
 
-  test('nothing that needs a door that is closed', async () => {
-    const closed = machineRoom({ doors: { http: { port: 80 } } })
-    expect(await closed.fileFor(clients.uefi)).toMatch(/the tftp door is closed/)
-    const elsewhere = machineRoom({ doors: { http: { port: 80 }, tftp: { port: 10_069 } } })
+  test('nothing that needs a service that is closed', async () => {
+    const closed = machineRoom({ services: { http: { port: 80 } } })
+    expect(await closed.fileFor(clients.uefi)).toMatch(/the tftp service is closed/)
+    const elsewhere = machineRoom({ services: { http: { port: 80 }, tftp: { port: 10_069 } } })
     expect(await elsewhere.fileFor(clients.uefi)).toMatch(/not on port 69/)
     expect(await elsewhere.fileFor(clients.uefiHttp)).toBe('http://192.0.2.1/snponly.efi')
-    const tftpOnly = machineRoom({ doors: { tftp: { port: 69 } } })
-    expect(await tftpOnly.fileFor(clients.uefiHttp)).toMatch(/the http door is closed/)
+    const tftpOnly = machineRoom({ services: { tftp: { port: 69 } } })
+    expect(await tftpOnly.fileFor(clients.uefiHttp)).toMatch(/the http service is closed/)
     expect(await tftpOnly.fileFor(clients.ipxeBios)).toBe('tftp://192.0.2.1/boot.ipxe')
-    expect(await machineRoom({ doors: {} }).fileFor(clients.ipxeBios)).toMatch(
+    expect(await machineRoom({ services: {} }).fileFor(clients.ipxeBios)).toMatch(
       /neither the http nor the tftp/,
     )
   })

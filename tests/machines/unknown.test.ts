@@ -16,22 +16,22 @@ function made(store = memoryStore()) {
 
 test('a UUID and a MAC from one address within a minute are one machine', async () => {
   const { inbox, store, time } = made()
-  inbox.sighted({ uuid, address })
+  inbox.seen({ uuid, address })
   await inbox.flush()
   expect(await store.inbox()).toMatchObject([{ id: uuid }])
   time.ms += 2_000
-  inbox.sighted({ macs: [mac], address })
-  inbox.sighted({ address })
+  inbox.seen({ macs: [mac], address })
+  inbox.seen({ address })
   await inbox.flush()
   expect(await store.inbox()).toMatchObject([{ id: mac, mac, uuid, address }])
 })
 
 test('an address that another machine has got meanwhile joins nothing', async () => {
   const { inbox, store, time } = made()
-  inbox.sighted({ uuid, address })
+  inbox.seen({ uuid, address })
   time.ms += 61_000
-  inbox.sighted({ macs: [mac], address })
-  inbox.sighted({ macs: ['525400aabb02'], address })
+  inbox.seen({ macs: [mac], address })
+  inbox.seen({ macs: ['525400aabb02'], address })
   await inbox.flush()
   const machines = await store.inbox()
   expect(machines.map(({ id }) => id).sort()).toEqual([uuid, mac, '52:54:00:aa:bb:02'].sort())
@@ -41,7 +41,7 @@ test('an address that another machine has got meanwhile joins nothing', async ()
 test('a scan of a network fills neither memory nor table', async () => {
   const { inbox, store } = made()
   for (let n = 0; n < 5_000; n++)
-    inbox.sighted({ macs: [(0x525400000000 + n).toString(16)], address: `10.1.${n >> 8}.${n & 255}` })
+    inbox.seen({ macs: [(0x525400000000 + n).toString(16)], address: `10.1.${n >> 8}.${n & 255}` })
   await inbox.flush()
   expect(await store.inbox()).toHaveLength(inboxSize)
 })
@@ -49,7 +49,7 @@ test('a scan of a network fills neither memory nor table', async () => {
 test('a store that fails is told of and stops nothing', async () => {
   const broken = { ...memoryStore(), sight: () => Promise.reject(new Error('disk is full')) }
   const { inbox, troubles } = made(broken)
-  inbox.sighted({ macs: [mac] })
+  inbox.seen({ macs: [mac] })
   await inbox.flush()
   expect(troubles).toMatchObject([{ message: 'disk is full' }])
 })

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import type { OfferedRelease } from '../../server/core/guest/state.ts'
 import type { Release } from '../../server/core/tree/tree.ts'
 import { cleanPath } from '../../server/files/path.ts'
-import type { Requester } from '../../server/files/source.ts'
+import type { Requester } from '../../server/core/net/requester.ts'
 import { TreeViews } from '../../server/machines/views.ts'
 
 const version = (number: number): Release => ({ id: 'f40', version: number, folder: `/v/${number}` })

@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Snapshot } from '../../server/catalog/snapshot.ts'
 import { cleanPath } from '../../server/files/path.ts'
-import type { FileSource, Requester } from '../../server/files/source.ts'
+import type { Requester } from '../../server/core/net/requester.ts'
+import type { FileSource } from '../../server/files/source.ts'
 import { type LoaderDecision, loaderMounts } from '../../server/namespace/boot-configs.ts'
 import { mountTable } from '../../server/namespace/mounts.ts'
-import { debian12, fedora40, makeGuest, makeTree, makeWorld } from '../support/boot-world.ts'
+import { debian12, fedora40, makeGuest, makeTree, makeWorld } from '../support/boot-inputs.ts'
 
 const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3132'
 const guests = [
@@ -48,7 +49,7 @@ beforeEach(() => {
   source = mountTable(
     loaderMounts({
       snapshot: () => snapshot,
-      doors: () => ({ http: { port: 8080 }, tftp: { port: 69 } }),
+      services: () => ({ http: { port: 8080 }, tftp: { port: 69 } }),
       decided: (decision) => decisions.push(decision),
       uuidOf: (mac) => (mac === '52:54:00:00:00:44' ? uuid : undefined),
     }),

@@ -7,7 +7,7 @@ import {
   handWrittenFor,
   handWrittenSource,
 } from '../../server/namespace/hand-written.ts'
-import { makeGuest } from '../support/boot-world.ts'
+import { makeGuest } from '../support/boot-inputs.ts'
 
 const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3132'
 

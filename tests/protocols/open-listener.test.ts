@@ -2,10 +2,10 @@ import { createServer, type Server } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { Failure } from '../../server/core/failure.ts'
 import type { Listener } from '../../server/protocols/listener.ts'
-import { openDoor } from '../../server/protocols/open-listener.ts'
+import { openListener } from '../../server/protocols/open-listener.ts'
 
 /** A real socket, so that the refusals are the system's own. */
-function tcpDoor(port: number): Listener {
+function tcpService(port: number): Listener {
   const server: Server = createServer()
   return {
     name: 'test',
@@ -25,20 +25,20 @@ function tcpDoor(port: number): Listener {
 /** A free port whose neighbour 10000 above is most likely free, too. */
 async function takenPort(): Promise<{ port: number; release: () => Promise<void> }> {
   for (let port = 20_000 + (process.pid % 10_000); ; port++) {
-    const door = tcpDoor(port)
+    const service = tcpService(port)
     try {
-      await door.start()
-      return { port, release: () => door.stop() }
+      await service.start()
+      return { port, release: () => service.stop() }
     } catch {
       // Somebody has it: the next one.
     }
   }
 }
 
-describe('the port of a door', () => {
+describe('the port of a service', () => {
   test('auto goes 10000 higher when the standard port is taken, and says so', async () => {
     const taken = await takenPort()
-    const { listener, note } = await openDoor({ port: 'auto', standard: taken.port }, tcpDoor)
+    const { listener, note } = await openListener({ port: 'auto', standard: taken.port }, tcpService)
     expect(listener.address?.port).toBe(taken.port + 10_000)
     expect(note).toBe(`port ${taken.port} is taken by another program; ${taken.port + 10_000} instead`)
     await listener.stop()
@@ -48,7 +48,7 @@ describe('the port of a door', () => {
   test('auto takes the standard port when it can, without a word', async () => {
     const { port, release } = await takenPort()
     await release()
-    const { listener, note } = await openDoor({ port: 'auto', standard: port }, tcpDoor)
+    const { listener, note } = await openListener({ port: 'auto', standard: port }, tcpService)
     expect(listener.address?.port).toBe(port)
     expect(note).toBe('')
     await listener.stop()
@@ -56,7 +56,7 @@ describe('the port of a door', () => {
 
   test('a port that was named is bound or fails', async () => {
     const taken = await takenPort()
-    await expect(openDoor({ port: taken.port, standard: 69 }, tcpDoor)).rejects.toThrow(Failure)
+    await expect(openListener({ port: taken.port, standard: 69 }, tcpService)).rejects.toThrow(Failure)
     await taken.release()
   })
 })

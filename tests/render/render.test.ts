@@ -12,7 +12,7 @@ import {
   makeTree,
   makeWorld,
   rhel6,
-} from '../support/boot-world.ts'
+} from '../support/boot-inputs.ts'
 import { expectGolden } from '../support/golden.ts'
 
 const trees = [fedora40, rhel6, fedora9, debian12, leap15]
@@ -31,25 +31,25 @@ const guests = [
     args: ['motd="semi; $HOME `id` && <b> & 100% #1 \'{x}\'"', 'a=\\b', 'empty='],
   }),
 ]
-const world = makeWorld(trees, guests)
+const inputs = makeWorld(trees, guests)
 
 const scenes: readonly (readonly [string, BootPlan, readonly Format[]])[] = [
-  ['fedora-40-hvm', planBoot({ name: 'web01' }, world), formats],
+  ['fedora-40-hvm', planBoot({ name: 'web01' }, inputs), formats],
   [
     'fedora-9-pv',
-    planBoot({ name: 'pv01' }, world),
+    planBoot({ name: 'pv01' }, inputs),
     ['json', 'virt-install', 'libvirt', 'xl', 'pxelinux', 'grub', 'ipxe'],
   ],
-  ['fedora-40-xen-hvm', planBoot({ name: 'xen-hvm' }, world), ['virt-install', 'libvirt', 'xl']],
-  ['rhel-6-ftp', planBoot({ name: 'el6' }, world), ['pxelinux', 'grub', 'ipxe', 'virt-install', 'qemu']],
-  ['debian-12', planBoot({ name: 'deb12' }, world), ['pxelinux', 'grub', 'ipxe', 'virt-install', 'libvirt']],
-  ['leap-15', planBoot({ name: 'leap' }, world), ['pxelinux', 'grub', 'ipxe', 'virt-install']],
+  ['fedora-40-xen-hvm', planBoot({ name: 'xen-hvm' }, inputs), ['virt-install', 'libvirt', 'xl']],
+  ['rhel-6-ftp', planBoot({ name: 'el6' }, inputs), ['pxelinux', 'grub', 'ipxe', 'virt-install', 'qemu']],
+  ['debian-12', planBoot({ name: 'deb12' }, inputs), ['pxelinux', 'grub', 'ipxe', 'virt-install', 'libvirt']],
+  ['leap-15', planBoot({ name: 'leap' }, inputs), ['pxelinux', 'grub', 'ipxe', 'virt-install']],
   [
     'nasty',
-    planBoot({ name: "o'brien & <sons>" }, world),
+    planBoot({ name: "o'brien & <sons>" }, inputs),
     ['json', 'env', 'virt-install', 'libvirt', 'qemu', 'ipxe', 'pxelinux'],
   ],
-  ['menu', planBoot({ macs: ['52:54:00:00:00:99'] }, world), ['pxelinux', 'grub', 'ipxe', 'json', 'env']],
+  ['menu', planBoot({ macs: ['52:54:00:00:00:99'] }, inputs), ['pxelinux', 'grub', 'ipxe', 'json', 'env']],
   [
     'local-disk',
     { kind: 'local-disk', why: 'web01 is installed' },
@@ -75,7 +75,7 @@ describe.each(scenes)('%s', (name, plan, wanted) => {
 })
 
 test('PXELINUX over HTTP stays with HTTP, and below a folder names the root of its server', () => {
-  const plan = planBoot({ name: 'web01' }, world)
+  const plan = planBoot({ name: 'web01' }, inputs)
   expect(renderPlan(plan, 'pxelinux', { via: 'http' })).toContain(
     '  LINUX http://192.0.2.1:8080/trees/fedora/40/x86_64/images/pxeboot/vmlinuz\n',
   )
@@ -110,9 +110,9 @@ describe('what a language cannot say is an error that names it, never a wrong fi
     expect(renderPlan(plan, 'grub')).toContain(`linux '/trees/my tree/images`)
   })
   test('machines that do not exist', () => {
-    const pv = planBoot({ name: 'pv01' }, world)
+    const pv = planBoot({ name: 'pv01' }, inputs)
     expect(() => renderPlan(pv, 'qemu')).toThrow(/runs no PV guest/)
-    const user = planBoot({ name: "o'brien & <sons>", virt: 'pv' }, world)
+    const user = planBoot({ name: "o'brien & <sons>", virt: 'pv' }, inputs)
     expect(() => renderPlan(user, 'xl')).toThrow(/bridges only/)
     expect(() => renderPlan(user, 'libvirt')).toThrow(/no user network/)
   })

@@ -2,29 +2,29 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 import type { Event } from '../../server/events/bus.ts'
-import { FtpDoor, type FtpDoorOptions } from '../../server/protocols/ftp/server.ts'
+import { FtpListener, type FtpListenerOptions } from '../../server/protocols/ftp/server.ts'
 
-export interface OpenFtpDoor {
-  readonly door: FtpDoor
+export interface OpenFtpListener {
+  readonly service: FtpListener
   readonly port: number
   readonly events: Event[]
 }
 
-/** A running door on 127.0.0.1 that closes with the test, and all that it told about. */
+/** A running service on 127.0.0.1 that closes with the test, and all that it told about. */
 export async function openFtp(
-  options: Omit<FtpDoorOptions, 'bind' | 'port' | 'events'> & { readonly bind?: string },
-): Promise<OpenFtpDoor> {
+  options: Omit<FtpListenerOptions, 'bind' | 'port' | 'events'> & { readonly bind?: string },
+): Promise<OpenFtpListener> {
   const events: Event[] = []
-  const door = new FtpDoor({
+  const service = new FtpListener({
     bind: '127.0.0.1',
     port: 0,
     events: (event) => events.push(event),
     ...options,
     limits: { stopMs: 50, ...options.limits },
   })
-  await door.start()
-  onTestFinished(() => door.stop())
-  return { door, port: door.address?.port ?? 0, events }
+  await service.start()
+  onTestFinished(() => service.stop())
+  return { service, port: service.address?.port ?? 0, events }
 }
 
 export interface FtpReply {

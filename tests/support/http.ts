@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import type { Event } from '../../server/events/bus.ts'
-import { HttpDoor, type HttpDoorOptions } from '../../server/protocols/http/server.ts'
+import { HttpListener, type HttpListenerOptions } from '../../server/protocols/http/server.ts'
 
 export interface RawResponse {
   readonly status: number
@@ -10,20 +10,20 @@ export interface RawResponse {
   readonly body: Buffer
 }
 
-/** A running door on 127.0.0.1 and all that it told about. */
-export interface OpenDoor {
-  readonly door: HttpDoor
+/** A running service on 127.0.0.1 and all that it told about. */
+export interface OpenService {
+  readonly service: HttpListener
   readonly port: number
   readonly events: Event[]
 }
 
-export async function openDoor(
-  options: Omit<HttpDoorOptions, 'bind' | 'port' | 'events'>,
-): Promise<OpenDoor> {
+export async function openListener(
+  options: Omit<HttpListenerOptions, 'bind' | 'port' | 'events'>,
+): Promise<OpenService> {
   const events: Event[] = []
-  const door = new HttpDoor({ bind: '127.0.0.1', port: 0, events: (event) => events.push(event), ...options })
-  await door.start()
-  return { door, port: door.address?.port ?? 0, events }
+  const service = new HttpListener({ bind: '127.0.0.1', port: 0, events: (event) => events.push(event), ...options })
+  await service.start()
+  return { service, port: service.address?.port ?? 0, events }
 }
 
 /** Sends bytes exactly as given and reads one response; the connection is closed afterwards. HEAD has no body to wait for. */

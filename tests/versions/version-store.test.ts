@@ -11,7 +11,7 @@ import { folderOfId, folderOfVersion } from '../../server/versions/layout.ts'
 import { VersionStore } from '../../server/versions/version-store.ts'
 import { imagesOfTree, makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
-function world() {
+function inputs() {
   const base = temporaryFolder()
   const trees = join(base, 'trees')
   mkdirSync(join(trees, '.treeboot/incoming'), { recursive: true })
@@ -35,7 +35,7 @@ function world() {
 const hourMs = 3_600_000
 
 test('publishing puts a version behind the name and keeps the one before', async () => {
-  const { store, publish, kernel, pass } = world()
+  const { store, publish, kernel, pass } = inputs()
   await publish('fedora', '40')
   pass(1000)
   const second = await publish('fedora', '41')
@@ -50,7 +50,7 @@ test('publishing puts a version behind the name and keeps the one before', async
 })
 
 test('rollback goes to the version before, and back again by number', async () => {
-  const { store, publish, kernel } = world()
+  const { store, publish, kernel } = inputs()
   await publish('a/b', '40')
   await publish('a/b', '41')
   expect((await store.rollback('a/b')).version).toBe(1)
@@ -62,7 +62,7 @@ test('rollback goes to the version before, and back again by number', async () =
 })
 
 test('a folder placed by hand is left alone, and with replace becomes an earlier version', async () => {
-  const { trees, store, publish, kernel } = world()
+  const { trees, store, publish, kernel } = inputs()
   makeTree(join(trees, 'mine'), { version: '39' })
   await expect(publish('mine', '40')).rejects.toThrow(
     'a folder that was not published by treeboot lies at trees/mine',
@@ -83,12 +83,12 @@ test.each([
   ['a/b/c/d/e/f/g/h/i', 'deep'],
   ['Packages', 'not searched'],
 ])('refuses the id %s', async (id, why) => {
-  const { store } = world()
+  const { store } = inputs()
   await expect(store.checkPlace(id)).rejects.toThrow(new RegExp(why))
 })
 
 test('nothing is published through a link that leads elsewhere, nor inside another tree', async () => {
-  const { base, trees, publish } = world()
+  const { base, trees, publish } = inputs()
   mkdirSync(join(base, 'elsewhere'))
   symlinkSync(join(base, 'elsewhere'), join(trees, 'link'))
   await expect(publish('link/x', '40')).rejects.toThrow('choose another id')
@@ -98,7 +98,7 @@ test('nothing is published through a link that leads elsewhere, nor inside anoth
 })
 
 test('a crash between moving and switching is finished by the next start, once', async () => {
-  const { trees, store, publish, stage, kernel } = world()
+  const { trees, store, publish, stage, kernel } = inputs()
   const first = await publish('fedora', '40')
   // As the disk is when the process dies after the move.
   const folder = folderOfVersion(trees, 'fedora', 2)
@@ -115,7 +115,7 @@ test('a crash between moving and switching is finished by the next start, once',
 })
 
 test('gc spares the current version, the one to roll back to, pinned and recent ones, and counts shared files once', async () => {
-  const { trees, store, publish, pass, now } = world()
+  const { trees, store, publish, pass, now } = inputs()
   for (const version of ['38', '39', '40', '41']) {
     await publish('fedora', version)
     pass(2 * hourMs)
@@ -140,7 +140,7 @@ test('gc spares the current version, the one to roll back to, pinned and recent 
 })
 
 test('a switch is never seen half: the name leads to a whole tree at every look', async () => {
-  const { trees, publish } = world()
+  const { trees, publish } = inputs()
   await publish('fedora', '1')
   let looks = 0
   let done = false
@@ -160,7 +160,7 @@ test('a switch is never seen half: the name leads to a whole tree at every look'
 })
 
 test('a running server shows a new version at once and never lets the tree out of ready', async () => {
-  const { base, trees, publish } = world()
+  const { base, trees, publish } = inputs()
   await publish('fedora', '40')
   const events: Event[] = []
   const live = new LiveTrees({
@@ -187,7 +187,7 @@ test('a running server shows a new version at once and never lets the tree out o
 })
 
 test('what is damaged is not published, unless somebody takes it on', async () => {
-  const { trees, store, stage } = world()
+  const { trees, store, stage } = inputs()
   const path = stage('40')
   writeBelow(path, 'images/pxeboot/vmlinuz', 'kernel of 99\n')
   const candidate = { id: 'fedora', kind: 'folder', path, trees: ['.'], source: 'a test' } as const
@@ -204,7 +204,7 @@ test('what is damaged is not published, unless somebody takes it on', async () =
 })
 
 test('content that is no tree is refused', async () => {
-  const { trees, store } = world()
+  const { trees, store } = inputs()
   const path = join(trees, '.treeboot/incoming/junk')
   await mkdir(path)
   writeBelow(path, 'README', 'nothing')

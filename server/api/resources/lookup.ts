@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Snapshot } from '../../catalog/snapshot.ts'
-import type { BootWorld } from '../../core/boot/plan-boot.ts'
+import type { BootInputs } from '../../core/boot/plan-boot.ts'
 import { Failure } from '../../core/failure.ts'
 import { parseLookupQuery } from '../../core/lookup/lookup.ts'
 import type { Release } from '../../core/tree/tree.ts'
 import { cleanPath } from '../../files/path.ts'
-import type { Requester } from '../../files/source.ts'
+import type { Requester } from '../../core/net/requester.ts'
 import type { TreeViews } from '../../machines/views.ts'
 import { createLookupTexts } from '../../namespace/lookup-cache.ts'
 import { type Format, formatContentType, formats, isFormat, renderPlan } from '../../render/render.ts'
@@ -29,7 +29,7 @@ export interface LookupRouteParts {
   readonly snapshot: () => Snapshot
   readonly views: TreeViews
   readonly whoAsks: (req: IncomingMessage) => Requester
-  readonly worldOf: (req: IncomingMessage) => BootWorld
+  readonly inputsOf: (req: IncomingMessage) => BootInputs
   readonly onFault: (error: unknown, where: string) => void
 }
 
@@ -42,7 +42,7 @@ export function lookupRoute({
   snapshot,
   views,
   whoAsks,
-  worldOf,
+  inputsOf,
   onFault,
 }: LookupRouteParts): (req: IncomingMessage, res: ServerResponse) => boolean {
   const texts = createLookupTexts()
@@ -55,20 +55,20 @@ export function lookupRoute({
     answered = now
     const who = whoAsks(req)
     views.enter(who)
-    const world = worldOf(req)
+    const inputs = inputsOf(req)
     const key = `${req.headers.host}\n${req.socket.localAddress}\n${query}`
-    const known = world.trees === now.trees ? answers.get(key) : undefined
+    const known = inputs.trees === now.trees ? answers.get(key) : undefined
     if (known) {
       if (known.release) views.see(who, known.release, lookedUp)
       return known
     }
     const params = readQuery(query)
-    const answer = answerLookup(params, world, texts)
+    const answer = answerLookup(params, inputs, texts)
     // What it fetches next is to be what it was told of.
     if (answer.release) views.see(who, answer.release, lookedUp)
     // What a guest gets depends on what happened to it; of that `texts` keeps track.
     const ofGuest = params.guest ?? params.mac ?? params.uuid
-    if (answer.status === 200 && ofGuest === undefined && world.trees === now.trees) answers.set(key, answer)
+    if (answer.status === 200 && ofGuest === undefined && inputs.trees === now.trees) answers.set(key, answer)
     return answer
   }
 
@@ -106,11 +106,11 @@ function readQuery(text: string): Record<string, string | string[]> {
 
 function answerLookup(
   params: Readonly<Record<string, string | string[]>>,
-  world: BootWorld,
+  inputs: BootInputs,
   texts: ReturnType<typeof createLookupTexts>,
 ): Answer {
   const as = formatOf(params.as)
-  const { result, json } = texts(parseLookupQuery(params), world)
+  const { result, json } = texts(parseLookupQuery(params), inputs)
   if (!result.found) {
     const { why: message, nearest } = result
     return jsonAnswer(404, { error: 'not-found', message, nearest })

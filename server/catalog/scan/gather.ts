@@ -10,7 +10,8 @@ import {
 import { descriptorKinds } from '../../core/tree/descriptors/descriptor.ts'
 import type { Description, Problem } from '../../core/tree/tree.ts'
 import { type CleanPath, joinPath } from '../../files/path.ts'
-import type { Entry, FileSource, Requester } from '../../files/source.ts'
+import type { Requester } from '../../core/net/requester.ts'
+import type { Entry, FileSource } from '../../files/source.ts'
 
 const self: Requester = { protocol: 'internal', address: '127.0.0.1' }
 

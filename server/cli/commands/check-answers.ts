@@ -5,7 +5,7 @@ import type { SnapshotProblem } from '../../core/problem.ts'
 import { cleanPath } from '../../files/path.ts'
 import { createNamespace } from '../../namespace/namespace.ts'
 import type { TemplateRenderer } from '../../templates/renderer.ts'
-import { expectedDoors, localRequester } from '../cli-requester.ts'
+import { expectedServices, localRequester } from '../cli-requester.ts'
 
 /** Guests of one template whose answer files are made; the rest of a large fleet differs in names and addresses. */
 const mostOfOneTemplate = 200
@@ -15,10 +15,10 @@ export async function answerProblems(
   snapshot: Snapshot,
   renderer: TemplateRenderer,
 ): Promise<SnapshotProblem[]> {
-  const doors = expectedDoors(snapshot.config)
+  const services = expectedServices(snapshot.config)
   const namespace = createNamespace({
     snapshot: () => snapshot,
-    doors: () => doors,
+    services: () => services,
     renderer,
     onWarnings: () => undefined,
   })

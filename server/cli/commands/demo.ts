@@ -62,9 +62,9 @@ async function demo(options: DemoOptions, io: CliIo): Promise<void> {
 }
 
 function httpUrl(app: App): string {
-  const door = app.doorLines().find(({ name, open }) => name === 'http' && open)
-  if (door?.port === undefined) throw new Failure('internal', 'the demo has no HTTP door')
-  return `http://${door.host}:${door.port}`
+  const service = app.serviceLines().find(({ name, open }) => name === 'http' && open)
+  if (service?.port === undefined) throw new Failure('internal', 'the demo has no HTTP service')
+  return `http://${service.host}:${service.port}`
 }
 
 /** A tree is offered once it was read and looked at; that takes a moment. */

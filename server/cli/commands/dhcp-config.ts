@@ -4,11 +4,11 @@ import type { Config } from '../../config/schema.ts'
 import { Failure } from '../../core/failure.ts'
 import { bootFileName } from '../../core/loader/choice.ts'
 import { type DhcpPlan, dhcpKinds } from '../../core/loader/dhcp-plan.ts'
-import { worldFor } from '../../machines/decide.ts'
+import { bootInputs } from '../../machines/decide.ts'
 import { renderDnsmasq } from '../../render/dhcp-dnsmasq.ts'
 import { renderIsc } from '../../render/dhcp-isc.ts'
 import { renderKea } from '../../render/dhcp-kea.ts'
-import { expectedDoors, localRequester } from '../cli-requester.ts'
+import { expectedServices, localRequester } from '../cli-requester.ts'
 import { packageFamily } from '../host-system.ts'
 import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
@@ -54,7 +54,7 @@ async function dhcpPlan(
       'bad-request',
       `${address} is no IPv4 address, and DHCP takes no other for the boot server: give ours with --address`,
     )
-  const { urls } = worldFor(snapshot, expectedDoors(config), { ...who, localAddress: address })
+  const { urls } = bootInputs(snapshot, expectedServices(config), { ...who, localAddress: address })
   const reach = reachable(config)
   const scriptBase = reach.http ? urls.http : urls.tftp
   if (scriptBase === undefined)
@@ -75,7 +75,7 @@ async function dhcpPlan(
   return { plan, notes: reach.notes }
 }
 
-/** By which doors machines can load at all, and what stands in the way of the others. */
+/** By which services machines can load at all, and what stands in the way of the others. */
 function reachable({ http, tftp, server }: Config): { http: boolean; tftp: boolean; notes: string[] } {
   const notes: string[] = []
   const byHttp = server.url !== undefined || (http.enabled && http.port !== 0)

@@ -3,9 +3,9 @@ import { type Explanation, explainBoot } from '../../core/boot/explain.ts'
 import type { GuestFacts } from '../../core/guest/guest.ts'
 import { canonicalMac, canonicalUuid } from '../../core/net/identity.ts'
 import { diskSource } from '../../files/disk.ts'
-import { worldFor } from '../../machines/decide.ts'
+import { bootInputs } from '../../machines/decide.ts'
 import { handWrittenFor } from '../../namespace/hand-written.ts'
-import { expectedDoors, localRequester } from '../cli-requester.ts'
+import { expectedServices, localRequester } from '../cli-requester.ts'
 import { remembered } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
@@ -19,16 +19,16 @@ export function registerExplain(program: Command, io: CliIo): void {
     .addOption(configOption())
     .addOption(jsonOption())
     .action(async (who: string, options: CommonOptions) => {
-      const { snapshot, lifeOf } = await remembered(await oneShot(options, io), io)
+      const { snapshot, stateOf } = await remembered(await oneShot(options, io), io)
       const facts = factsOf(who)
-      const world = worldFor(
+      const inputs = bootInputs(
         snapshot,
-        expectedDoors(snapshot.config),
+        expectedServices(snapshot.config),
         localRequester(snapshot.config),
-        lifeOf,
+        stateOf,
       )
       const own = await handWrittenFor(diskSource(snapshot.config.paths.tftpboot), facts, snapshot.guests)
-      const lines = explainBoot(facts, world, own)
+      const lines = explainBoot(facts, inputs, own)
       const known = snapshot.guests.match(facts) !== undefined
       if (options.json) io.out(json({ asked: who, known, explanation: lines }))
       else io.out(describe(lines))

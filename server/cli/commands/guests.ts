@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { guestSummary, identityText, stepText, stepView } from '../../api/views.ts'
 import type { Guest } from '../../core/guest/guest.ts'
-import { type GuestLife, lifeAt, newLife, type Step, whyLocalDisk } from '../../core/guest/state.ts'
+import { type GuestState, stateAt, newState, type Step, whyLocalDisk } from '../../core/guest/state.ts'
 import { openExistingStore } from '../../store/sqlite/open.ts'
 import { guestNamed, localTime, remembered } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
@@ -26,15 +26,15 @@ export function registerGuests(program: Command, io: CliIo): void {
 }
 
 async function listGuests(options: CommonOptions, io: CliIo): Promise<void> {
-  const { snapshot, lifeOf } = await remembered(await oneShot(options, io), io)
+  const { snapshot, stateOf } = await remembered(await oneShot(options, io), io)
   const { guests, trees } = snapshot
-  const summary = (guest: Guest) => guestSummary(guest, trees, lifeOf(guest.name))
+  const summary = (guest: Guest) => guestSummary(guest, trees, stateOf(guest.name))
   if (options.json) io.out(json(guests.all.map(summary)))
   else if (guests.all.length === 0) io.out('no guests yet: name them below guests: in config.yaml\n')
   else {
     const rows = guests.all.map((guest) => [
       guest.name,
-      ...stateCells(lifeOf(guest.name)),
+      ...stateCells(stateOf(guest.name)),
       identityText(guest),
       guest.profiles.join(' < ') || '-',
       summary(guest).tree ?? 'no tree that fits',
@@ -45,7 +45,7 @@ async function listGuests(options: CommonOptions, io: CliIo): Promise<void> {
   if (guests.all.length === 0) io.exit(exitCodes.none)
 }
 
-function stateCells(life: GuestLife = newLife): [string, string] {
+function stateCells(life: GuestState = newState): [string, string] {
   const state = life.failure === undefined ? life.state : `${life.state} (failed)`
   return [state, life.sinceMs === 0 ? '-' : localTime(life.sinceMs)]
 }
@@ -55,7 +55,7 @@ async function showGuest(name: string, options: CommonOptions, io: CliIo): Promi
   const guest = guestNamed(snapshot, name)
   const store = await openExistingStore(snapshot.config.paths)
   const stored = (await store?.lives())?.get(name)
-  const life = lifeAt(stored ?? newLife, Date.now())
+  const life = stateAt(stored ?? newState, Date.now())
   const story = (await store?.story(name, life.install)) ?? []
   await store?.close()
   if (options.json)
@@ -63,7 +63,7 @@ async function showGuest(name: string, options: CommonOptions, io: CliIo): Promi
   else io.out(tellStory(guest, life, story, guestSummary(guest, snapshot.trees, life).tree))
 }
 
-function tellStory(guest: Guest, life: GuestLife, story: readonly Step[], tree: string | null): string {
+function tellStory(guest: Guest, life: GuestState, story: readonly Step[], tree: string | null): string {
   const now =
     whyLocalDisk(guest, life) ??
     `${guest.name}: its next network boot installs ${tree ?? 'nothing, for no tree fits'}`

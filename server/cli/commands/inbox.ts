@@ -3,7 +3,7 @@ import { machineView } from '../../api/views.ts'
 import { addGuest } from '../../config/add-guest.ts'
 import { Failure } from '../../core/failure.ts'
 import type { Machine } from '../../core/guest/seen-machine.ts'
-import { nextLife } from '../../core/guest/state.ts'
+import { nextState } from '../../core/guest/state.ts'
 import { canonicalMac, canonicalUuid } from '../../core/net/identity.ts'
 import { openExistingStore } from '../../store/sqlite/open.ts'
 import type { Store } from '../../store/store.ts'
@@ -100,5 +100,5 @@ async function adopt(asked: string, options: AdoptOptions, io: CliIo): Promise<v
 }
 
 async function keepLocal(store: Store, name: string): Promise<void> {
-  await store.change(name, (life) => nextLife(life, { type: 'kept-local' }, Date.now()))
+  await store.change(name, (life) => nextState(life, { type: 'kept-local' }, Date.now()))
 }

@@ -2,11 +2,11 @@ import type { Command } from 'commander'
 import type { Snapshot } from '../../catalog/snapshot.ts'
 import { planGuest } from '../../core/boot/plan-boot.ts'
 import type { Guest } from '../../core/guest/guest.ts'
-import { type GuestLife, newLife, nextLife } from '../../core/guest/state.ts'
-import { worldFor } from '../../machines/decide.ts'
+import { type GuestState, newState, nextState } from '../../core/guest/state.ts'
+import { bootInputs } from '../../machines/decide.ts'
 import { openStore } from '../../store/sqlite/open.ts'
 import type { Store } from '../../store/store.ts'
-import { expectedDoors, localRequester } from '../cli-requester.ts'
+import { expectedServices, localRequester } from '../cli-requester.ts'
 import { guestNamed, localTime } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
@@ -61,20 +61,20 @@ async function change(
   store: Store,
   guest: Guest,
   type: Decision,
-): Promise<{ before: GuestLife; after: GuestLife }> {
-  let before = newLife
+): Promise<{ before: GuestState; after: GuestState }> {
+  let before = newState
   const after = await store.change(guest.name, (life) => {
-    before = life ?? newLife
-    return nextLife(life, { type }, Date.now())
+    before = life ?? newState
+    return nextState(life, { type }, Date.now())
   })
   return { before, after: after ?? before }
 }
 
-function outcome(type: Decision, guest: Guest, before: GuestLife, snapshot: Snapshot): string {
+function outcome(type: Decision, guest: Guest, before: GuestState, snapshot: Snapshot): string {
   const was = before.sinceMs === 0 ? 'was new' : `was ${before.state} since ${localTime(before.sinceMs)}`
   if (type === 'kept-local') return `${guest.name} ${was}; from now on it boots its own disk`
-  const world = worldFor(snapshot, expectedDoors(snapshot.config), localRequester(snapshot.config))
-  const plan = planGuest(guest, {}, world)
+  const inputs = bootInputs(snapshot, expectedServices(snapshot.config), localRequester(snapshot.config))
+  const plan = planGuest(guest, {}, inputs)
   const next = plan.kind === 'install' ? `installs ${plan.tree.id}, once` : `would fail: ${plan.why}`
   return `${guest.name} ${was}; its next network boot ${next}`
 }

@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander'
 import { lookup, lookupAnswer, parseLookupQuery } from '../../core/lookup/lookup.ts'
-import { worldFor } from '../../machines/decide.ts'
+import { bootInputs } from '../../machines/decide.ts'
 import { formats, isFormat, renderPlan } from '../../render/render.ts'
-import { expectedDoors, localRequester } from '../cli-requester.ts'
+import { expectedServices, localRequester } from '../cli-requester.ts'
 import { remembered } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
@@ -44,10 +44,10 @@ async function runLookup({ config, json: _, as, ...query }: LookupOptions, io: C
   const now = await oneShot(config === undefined ? {} : { config }, io)
   // Only a guest has a past; for all other questions no store need be opened.
   const past = asked.guest && (await remembered(now, io))
-  const { snapshot, lifeOf } = past ?? { snapshot: now }
+  const { snapshot, stateOf } = past ?? { snapshot: now }
   const result = lookup(
     asked,
-    worldFor(snapshot, expectedDoors(snapshot.config), localRequester(snapshot.config), lifeOf),
+    bootInputs(snapshot, expectedServices(snapshot.config), localRequester(snapshot.config), stateOf),
   )
   if (!result.found) {
     const near = result.nearest.length > 0 ? `; nearest: ${result.nearest.join(', ')}` : ''

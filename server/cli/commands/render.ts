@@ -2,18 +2,18 @@ import { type Command, Option } from 'commander'
 import { Failure } from '../../core/failure.ts'
 import { cleanPath } from '../../files/path.ts'
 import { readWhole } from '../../files/read-whole.ts'
-import { loaderOptions, planAs, worldFor } from '../../machines/decide.ts'
+import { loaderOptions, planAs, bootInputs } from '../../machines/decide.ts'
 import { noMemory } from '../../machines/machines.ts'
 import { createNamespace } from '../../namespace/namespace.ts'
 import { formats, isFormat, renderPlan } from '../../render/render.ts'
 import { TemplateRenderer } from '../../templates/renderer.ts'
-import { expectedDoors, localRequester } from '../cli-requester.ts'
+import { expectedServices, localRequester } from '../cli-requester.ts'
 import { guestNamed, remembered } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
 import { json } from '../output/table.ts'
 
-/** What the installer gets; read from the namespace, so these are the very bytes that a door would carry. */
+/** What the installer gets; read from the namespace, so these are the very bytes that a service would carry. */
 const answers = 'kickstart'
 
 export function registerRender(program: Command, io: CliIo): void {
@@ -42,7 +42,7 @@ async function render(
   const past = await remembered(await oneShot(options, io), io)
   const { snapshot } = past
   const guest = guestNamed(snapshot, name)
-  const doors = expectedDoors(snapshot.config)
+  const services = expectedServices(snapshot.config)
   const who = {
     ...localRequester(snapshot.config),
     ...(options.url !== undefined && { host: hostIn(options.url) }),
@@ -50,8 +50,8 @@ async function render(
   const print = (text: string): void =>
     io.out(options.json ? json({ guest: name, as: options.as, text }) : text)
   if (isFormat(options.as)) {
-    const world = worldFor(snapshot, doors, who, past.lifeOf)
-    return print(renderPlan(planAs(guest, options.as, world), options.as, loaderOptions(who, world)))
+    const inputs = bootInputs(snapshot, services, who, past.stateOf)
+    return print(renderPlan(planAs(guest, options.as, inputs), options.as, loaderOptions(who, inputs)))
   }
   const renderer = new TemplateRenderer()
   try {
@@ -60,7 +60,7 @@ async function render(
     }
     const namespace = createNamespace({
       snapshot: () => snapshot,
-      doors: () => doors,
+      services: () => services,
       renderer,
       onWarnings: warn,
       memory: { ...noMemory, ...past },

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
-import { type App, createApp, type DoorLine } from '../../app.ts'
+import { type App, createApp, type ServiceLine } from '../../app.ts'
 import type { Snapshot } from '../../catalog/snapshot.ts'
 import { ConfigError } from '../../config/problems.ts'
 import { type LogLevel, logSink } from '../../events/log.ts'
@@ -18,14 +18,14 @@ interface ServeOptions extends CommonOptions {
 export function registerServe(program: Command, io: CliIo): void {
   program
     .command('serve')
-    .description('index the trees and open the doors')
+    .description('index the trees and open the services')
     .addOption(configOption())
     .addOption(
       new Option('--log-level <level>', 'the least that is worth a line')
         .choices(['debug', 'info', 'warn', 'error'])
         .default('info'),
     )
-    .option('--json', 'log JSON lines; the one with "event":"started" says where the doors are')
+    .option('--json', 'log JSON lines; the one with "event":"started" says where the services are')
     .action((options: ServeOptions) => serve(options, io))
 }
 
@@ -47,20 +47,17 @@ async function serve({ config, json, logLevel }: ServeOptions, io: CliIo): Promi
   log.flush()
 }
 
-/** One line for programs that start us: where every open door is. */
+/** One line for programs that start us: where every open service is. */
 function startedEvent(app: App, version: string) {
-  const open = app.doorLines().filter((door) => door.open)
-  return {
-    event: 'started',
-    version,
-    pid: process.pid,
-    doors: Object.fromEntries(open.map(({ name, host, port }) => [name, { host, port }])),
-  }
+  const open = app.serviceLines().filter((service) => service.open)
+  const services = Object.fromEntries(open.map(({ name, host, port }) => [name, { host, port }]))
+  // `doors` is what 0.1 called them; programs that read this line may still look for it.
+  return { event: 'started', version, pid: process.pid, services, doors: services }
 }
 
 function startText(app: App, version: string): string {
   const snapshot = app.snapshot()
-  const lines = app.doorLines().map((door) => [`  ${door.name}`, ...doorCells(door)])
+  const lines = app.serviceLines().map((service) => [`  ${service.name}`, ...serviceCells(service)])
   const trouble = snapshot.problems.length > 0 ? `\n${describeProblems(snapshot.problems)}` : ''
   return `treeboot ${version} · ${summary(snapshot)}\n\n${table(lines)}${trouble}${snapshot.trees.all.length === 0 ? firstSteps(snapshot, app) : ''}\n`
 }
@@ -75,13 +72,13 @@ function summary({ config, trees, guests }: Snapshot): string {
   ].join(' · ')
 }
 
-function doorCells(door: DoorLine): string[] {
-  if (!door.open) return ['-', door.note]
-  const url = door.name === 'http' ? httpUrl(door) : ''
-  return [`${bracketed(door.host)}:${door.port}`, [url, door.note].filter(Boolean).join('  ')]
+function serviceCells(service: ServiceLine): string[] {
+  if (!service.open) return ['-', service.note]
+  const url = service.name === 'http' ? httpUrl(service) : ''
+  return [`${bracketed(service.host)}:${service.port}`, [url, service.note].filter(Boolean).join('  ')]
 }
 
-function httpUrl({ host, port }: DoorLine): string {
+function httpUrl({ host, port }: ServiceLine): string {
   const wildcard = host === '0.0.0.0' || host === '::'
   return `http://${wildcard ? firstAddress() : bracketed(host)}:${port}/`
 }
@@ -92,7 +89,7 @@ function bracketed(host = ''): string {
 
 /** What to do when there is nothing to serve yet. */
 function firstSteps({ config }: Snapshot, app: App): string {
-  const http = app.doorLines().find((door) => door.name === 'http' && door.open)
+  const http = app.serviceLines().find((service) => service.name === 'http' && service.open)
   return `
 No trees yet. Three ways on:
   1. Copy an installation tree into ${config.paths.trees}/; it appears by itself when the copy is quiet.

@@ -9,7 +9,7 @@ export interface Served {
   readonly bytes: number
 }
 
-export interface Sighting extends Served {
+export interface SeenMachine extends Served {
   /** Since the machine was switched on. */
   readonly ms: number
 }
@@ -19,7 +19,7 @@ export class Witness {
   readonly #io: CliIo
   readonly #colors: ReturnType<typeof pc.createColors>
   readonly #startMs = Date.now()
-  readonly #fetched: Sighting[] = []
+  readonly #fetched: SeenMachine[] = []
   #last = ''
 
   constructor(io: CliIo) {
@@ -27,7 +27,7 @@ export class Witness {
     this.#colors = pc.createColors(io.color)
   }
 
-  get fetched(): readonly Sighting[] {
+  get fetched(): readonly SeenMachine[] {
     return this.#fetched
   }
 

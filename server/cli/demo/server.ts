@@ -4,12 +4,12 @@ import type { UndoStack } from './undo.ts'
 /** A treeboot of its own process: in another network, where this process has no sockets. */
 export interface ServerChild {
   readonly child: Child
-  /** Where each open door listens, by its name: `http`, `tftp`, ... */
-  readonly doors: Readonly<Record<string, { readonly host: string; readonly port: number }>>
+  /** Where each open service listens, by its name: `http`, `tftp`, ... */
+  readonly services: Readonly<Record<string, { readonly host: string; readonly port: number }>>
 }
 
 /**
- * Starts `treeboot serve --json` and waits for the line that says where the doors are. `main` is the
+ * Starts `treeboot serve --json` and waits for the line that says where the services are. `main` is the
  * program to give to Node; `inside` may move it into a network namespace.
  */
 export async function startServer(
@@ -21,23 +21,23 @@ export async function startServer(
   const child = startChild(undo, inside([process.execPath, main, 'serve', '--config', config, '--json']))
   const [line] = await child.output.waitFor(/^\{"event":"started".*\}$/m, 30_000)
   const started: unknown = JSON.parse(line)
-  return { child, doors: doorsOf(started) }
+  return { child, services: servicesOf(started) }
 }
 
-function doorsOf(started: unknown): ServerChild['doors'] {
-  if (typeof started !== 'object' || started === null || !('doors' in started)) return {}
-  const { doors } = started
-  if (typeof doors !== 'object' || doors === null) return {}
-  return Object.fromEntries(Object.entries(doors).filter(([, door]) => isAddress(door)))
+function servicesOf(started: unknown): ServerChild['services'] {
+  if (typeof started !== 'object' || started === null || !('services' in started)) return {}
+  const { services } = started
+  if (typeof services !== 'object' || services === null) return {}
+  return Object.fromEntries(Object.entries(services).filter(([, service]) => isAddress(service)))
 }
 
-function isAddress(door: unknown): door is { host: string; port: number } {
+function isAddress(service: unknown): service is { host: string; port: number } {
   return (
-    typeof door === 'object' &&
-    door !== null &&
-    'host' in door &&
-    typeof door.host === 'string' &&
-    'port' in door &&
-    typeof door.port === 'number'
+    typeof service === 'object' &&
+    service !== null &&
+    'host' in service &&
+    typeof service.host === 'string' &&
+    'port' in service &&
+    typeof service.port === 'number'
   )
 }

@@ -1,8 +1,8 @@
 import type { Guest, TreeSelector } from '../guest/guest.ts'
-import { type GuestLife, type Offer, pinnedOffer, whyLocalDisk } from '../guest/state.ts'
+import { type GuestState, type Offer, pinnedOffer, whyLocalDisk } from '../guest/state.ts'
 import type { Tree } from '../tree/tree.ts'
 import { formatKernelArg } from './kernel-args.ts'
-import { archOf, type BootFacts, type BootWorld, planBoot, selectForGuest, whyNone } from './plan-boot.ts'
+import { archOf, type BootFacts, type BootInputs, planBoot, selectForGuest, whyNone } from './plan-boot.ts'
 import { planTreeWithReasons, type TreePlanning } from './plan-tree.ts'
 
 /** One step of a decision: what was decided, to what, and by which rule. */
@@ -19,7 +19,7 @@ export interface Explanation {
  */
 export function explainBoot(
   facts: BootFacts,
-  world: BootWorld,
+  inputs: BootInputs,
   handWritten: readonly string[] = [],
 ): Explanation[] {
   const byHand = handWritten.map((file) => ({
@@ -27,21 +27,21 @@ export function explainBoot(
     value: file,
     from: 'who asks for this name gets this file, whatever the plan is',
   }))
-  return [...explainPlan(facts, world), ...byHand]
+  return [...explainPlan(facts, inputs), ...byHand]
 }
 
-function explainPlan(facts: BootFacts, world: BootWorld): Explanation[] {
-  const match = world.guests.match(facts)
-  if (!match) return explainUnknown(facts, world)
+function explainPlan(facts: BootFacts, inputs: BootInputs): Explanation[] {
+  const match = inputs.guests.match(facts)
+  if (!match) return explainUnknown(facts, inputs)
   const { guest, by } = match
   const lines: Explanation[] = [
     { what: 'guest', value: guest.name, from: `matched by ${by}, defined at ${guest.definedAt}` },
     ...guest.profiles.map((name) => ({ what: 'profile', value: name, from: 'inherited, nearest first' })),
     ...settings(guest),
   ]
-  const life = world.lifeOf?.(guest.name)
+  const life = inputs.stateOf?.(guest.name)
   lines.push({ what: 'state', value: life?.state ?? 'install', from: stateFrom(guest, life) })
-  const selection = selectForGuest(guest, world.trees, life)
+  const selection = selectForGuest(guest, inputs.trees, life)
   const rule = guest.settings.tree?.from ?? guest.definedAt
   if (!selection.found) return [...lines, { what: 'plan', value: 'refuse', from: whyNone(selection) }]
   const { tree, others } = selection
@@ -50,7 +50,7 @@ function explainPlan(facts: BootFacts, world: BootWorld): Explanation[] {
   const bound = life && boundText(pinnedOffer(guest, life), tree)
   lines.push({ what: 'tree', value: tree.id, from: `${wanted} by ${rule}${among}${bound ?? ''}` })
   const planning = planTreeWithReasons(tree, {
-    urls: world.urls,
+    urls: inputs.urls,
     virt: facts.virt ?? guest.settings.virt.type.value,
     guest,
     ...archOf(tree, facts.arch),
@@ -67,7 +67,7 @@ function boundText(offer: Offer | undefined, { id, release }: Tree): string {
   return `, bound until its installation ends${version ?? ''}`
 }
 
-function stateFrom(guest: Guest, life: GuestLife | undefined): string {
+function stateFrom(guest: Guest, life: GuestState | undefined): string {
   if (!life || life.sinceMs === 0) return 'a new guest: its first boot installs it'
   const since = `since ${new Date(life.sinceMs).toISOString()}`
   return life.state === 'installing' && guest.settings.retry.value
@@ -113,12 +113,12 @@ function explainPlanning({ plan, args, platform }: TreePlanning): Explanation[] 
   return lines
 }
 
-function explainUnknown(facts: BootFacts, world: BootWorld): Explanation[] {
-  const plan = planBoot(facts, world)
+function explainUnknown(facts: BootFacts, inputs: BootInputs): Explanation[] {
+  const plan = planBoot(facts, inputs)
   const value = plan.kind === 'menu' ? `menu of ${plan.items.length} trees` : plan.kind
   return [
     { what: 'guest', value: 'none', from: 'no guest has this name, UUID, serial, MAC or address' },
-    { what: 'plan', value, from: `unknown: ${world.unknown}` },
+    { what: 'plan', value, from: `unknown: ${inputs.unknown}` },
   ]
 }
 

@@ -13,7 +13,7 @@ export function imagePlace(tree: Tree, path: string): string {
   return `${treePlace(tree)}/${path.replace(/^(\.?\/)+/, '')}`
 }
 
-/** Base URL of the door that a guest installs by; undefined when that door is closed. NFS has no URL: see `nfsSource`. */
+/** Base URL of the service that a guest installs by; undefined when that service is closed. NFS has no URL: see `nfsSource`. */
 export function sourceBase(source: InstallSource, urls: ServerUrls): string | undefined {
   return source === 'ftp' ? urls.ftp : urls.http
 }

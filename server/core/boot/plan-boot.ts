@@ -1,6 +1,6 @@
 import type { Guest, GuestFacts, TreeSelector, VirtType } from '../guest/guest.ts'
 import type { GuestIndex } from '../guest/match.ts'
-import { type GuestLife, type Offer, pinnedOffer, whyLocalDisk } from '../guest/state.ts'
+import { type GuestState, type Offer, pinnedOffer, whyLocalDisk } from '../guest/state.ts'
 import type { Selection, TreeIndex } from '../select/select.ts'
 import { sameArch } from '../tree/arch.ts'
 import type { Tree } from '../tree/tree.ts'
@@ -16,7 +16,7 @@ export interface BootFacts extends GuestFacts {
 }
 
 /** Everything that a decision rests on. */
-export interface BootWorld {
+export interface BootInputs {
   readonly trees: TreeIndex
   readonly guests: GuestIndex
   readonly urls: ServerUrls
@@ -24,39 +24,39 @@ export interface BootWorld {
   readonly unknown: 'menu' | 'local' | 'ignore'
   readonly menuTimeoutMs: number
   /** What we remember of a guest, as it counts now. Without it every guest is new. */
-  readonly lifeOf?: (guest: string) => GuestLife | undefined
+  readonly stateOf?: (guest: string) => GuestState | undefined
 }
 
 /**
  * What a machine boots: a guest its installation until it is installed, then its own disk; any other machine what `unknown` says. `ignore` comes out as
  * `local-disk` here; whoever could stay silent asks `guests.match` first.
  */
-export function planBoot(facts: BootFacts, world: BootWorld): BootPlan {
-  const match = world.guests.match(facts)
-  return match ? planKnown(match.guest, facts, world) : planUnknown(facts, world)
+export function planBoot(facts: BootFacts, inputs: BootInputs): BootPlan {
+  const match = inputs.guests.match(facts)
+  return match ? planKnown(match.guest, facts, inputs) : planUnknown(facts, inputs)
 }
 
 /** What a guest's machine boots now: what it would install, or its own disk with the reason. */
 export function planKnown(
   guest: Guest,
   facts: Pick<BootFacts, 'virt' | 'arch'>,
-  world: Pick<BootWorld, 'trees' | 'urls' | 'lifeOf'>,
+  inputs: Pick<BootInputs, 'trees' | 'urls' | 'stateOf'>,
 ): InstallPlan | LocalDiskPlan | RefusePlan {
-  const life = world.lifeOf?.(guest.name)
+  const life = inputs.stateOf?.(guest.name)
   const why = life && whyLocalDisk(guest, life)
-  return why === undefined ? planGuest(guest, facts, world) : { kind: 'local-disk', why }
+  return why === undefined ? planGuest(guest, facts, inputs) : { kind: 'local-disk', why }
 }
 
 /** What a guest installs from when it is installed, whether that is its turn now or not. */
 export function planGuest(
   guest: Guest,
   facts: Pick<BootFacts, 'virt' | 'arch'>,
-  world: Pick<BootWorld, 'trees' | 'urls' | 'lifeOf'>,
+  inputs: Pick<BootInputs, 'trees' | 'urls' | 'stateOf'>,
 ): InstallPlan | RefusePlan {
-  const selection = selectForGuest(guest, world.trees, world.lifeOf?.(guest.name))
+  const selection = selectForGuest(guest, inputs.trees, inputs.stateOf?.(guest.name))
   if (!selection.found) return { kind: 'refuse', why: `guest ${guest.name}: ${whyNone(selection)}` }
   const plan = planTree(selection.tree, {
-    urls: world.urls,
+    urls: inputs.urls,
     virt: facts.virt ?? guest.settings.virt.type.value,
     guest,
     ...archOf(selection.tree, facts.arch),
@@ -65,7 +65,7 @@ export function planGuest(
 }
 
 /** The tree of a guest: the one that a running installation is bound to, else what its settings ask for. */
-export function selectForGuest(guest: Guest, trees: TreeIndex, life?: GuestLife): Selection {
+export function selectForGuest(guest: Guest, trees: TreeIndex, life?: GuestState): Selection {
   const pinned = life && pinnedOffer(guest, life)
   const tree = pinned && boundTree(pinned, trees)
   if (tree?.state === 'ready') return { found: true, tree, others: [] }
@@ -99,31 +99,31 @@ export function archOf(tree: Tree, arch: string | undefined): { arch?: string } 
   return Object.keys(tree.platforms).some((platform) => sameArch(platform, arch)) ? { arch } : {}
 }
 
-function planUnknown(facts: BootFacts, world: BootWorld): BootPlan {
-  if (world.unknown === 'menu') return menuOf(facts, world)
+function planUnknown(facts: BootFacts, inputs: BootInputs): BootPlan {
+  if (inputs.unknown === 'menu') return menuOf(facts, inputs)
   return {
     kind: 'local-disk',
     why:
-      world.unknown === 'local'
+      inputs.unknown === 'local'
         ? 'this machine is no guest; booting its own disk'
         : 'this machine is no guest',
   }
 }
 
 /** All ready trees that the machine could run, newest version of a distribution first, as one list. */
-function menuOf(facts: BootFacts, world: BootWorld): MenuPlan {
-  const items = world.trees.all
+function menuOf(facts: BootFacts, inputs: BootInputs): MenuPlan {
+  const items = inputs.trees.all
     .filter((tree) => tree.state === 'ready' && runs(facts.arch, tree))
     .map((tree) => ({
       label: labelOf(tree),
-      plan: planTree(tree, { urls: world.urls, virt: facts.virt ?? 'hvm', ...archOf(tree, facts.arch) }),
+      plan: planTree(tree, { urls: inputs.urls, virt: facts.virt ?? 'hvm', ...archOf(tree, facts.arch) }),
     }))
     .filter((item): item is { label: string; plan: InstallPlan } => item.plan.kind === 'install')
   return {
     kind: 'menu',
     title: 'treeboot: what shall this machine boot?',
     items,
-    timeoutMs: world.menuTimeoutMs,
+    timeoutMs: inputs.menuTimeoutMs,
   }
 }
 

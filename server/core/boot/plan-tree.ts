@@ -35,7 +35,7 @@ export function planTreeWithReasons(tree: Tree, options: TreePlanOptions): TreeP
   const platform = choosePlatform(tree, virt, options.arch)
   if (!platform.found) return { plan: refuse(platform.why), args: [], platform }
   const source = guest?.settings.source.value ?? 'http'
-  const closed = closedDoor(source, urls)
+  const closed = closedService(source, urls)
   if (closed !== undefined) return { plan: refuse(closed), args: [], platform }
   const { images } = platform
   const answers =
@@ -65,11 +65,11 @@ function refuse(why: string): RefusePlan {
   return { kind: 'refuse', why }
 }
 
-function closedDoor(source: InstallSource, urls: ServerUrls): string | undefined {
+function closedService(source: InstallSource, urls: ServerUrls): string | undefined {
   const open = source === 'ftp' ? urls.ftp !== undefined : source === 'nfs' ? urls.nfs !== undefined : true
   return open
     ? undefined
-    : `source is ${source}, and the ${source} door is closed: enable ${source} in config.yaml`
+    : `source is ${source}, and the ${source} service is closed: enable ${source} in config.yaml`
 }
 
 /** Faults of a command line are found now and not at boot. */

@@ -22,7 +22,7 @@ export interface BootFile {
 export interface ServerUrls {
   /** `http://mirror.example:8080` */
   readonly http: string
-  /** `tftp://mirror.example` (with a port only when it is not 69); absent when that door is closed. */
+  /** `tftp://mirror.example` (with a port only when it is not 69); absent when that service is closed. */
   readonly tftp?: string
   readonly ftp?: string
   /** `mirror.example:/` and options, for `nfs:` sources. */

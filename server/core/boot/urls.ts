@@ -1,16 +1,16 @@
 import type { ServerUrls } from './plan.ts'
 
-/** A door that is open, and the port it really listens on. */
-export interface OpenDoor {
+/** A service that is open, and the port it really listens on. */
+export interface OpenService {
   readonly port: number
 }
 
-export interface OpenDoors {
-  readonly http?: OpenDoor
-  readonly tftp?: OpenDoor
-  readonly ftp?: OpenDoor
+export interface OpenServices {
+  readonly http?: OpenService
+  readonly tftp?: OpenService
+  readonly ftp?: OpenService
   /** `mountPort`: where MOUNT answers, when that is another port. */
-  readonly nfs?: OpenDoor & { readonly mountPort?: number }
+  readonly nfs?: OpenService & { readonly mountPort?: number }
 }
 
 /** What a request tells about how its sender reached us. */
@@ -25,28 +25,28 @@ export interface ReachedBy {
 export interface UrlQuestion {
   /** `server.url` of config.yaml. */
   readonly configuredUrl?: string
-  readonly doors: OpenDoors
+  readonly services: OpenServices
   readonly who: ReachedBy
 }
 
 /**
- * How this client reaches us, by every door that is open. The operator's `server.url` comes first; then the name by
+ * How this client reaches us, by every service that is open. The operator's `server.url` comes first; then the name by
  * which an HTTP client called us, port and all, since it just worked; then our own address at its end of the wire.
  * A `Host` that is no host (it is the client's text and ends up in boot files) counts as none.
  */
-export function serverUrls({ configuredUrl, doors, who }: UrlQuestion): ServerUrls {
+export function serverUrls({ configuredUrl, services, who }: UrlQuestion): ServerUrls {
   const configured = configuredUrl === undefined ? undefined : parseBase(configuredUrl)
   const called = who.host === undefined || configured ? undefined : parseAuthority(who.host)
   const host = configured?.host ?? called?.host ?? hostOf(who.localAddress)
   const scheme = who.protocol === 'https' ? 'https' : 'http'
   const http =
     configured?.base ??
-    (called ? `${scheme}://${called.authority}` : `http://${withPort(host, doors.http?.port, 80)}`)
+    (called ? `${scheme}://${called.authority}` : `http://${withPort(host, services.http?.port, 80)}`)
   return {
     http,
-    ...(doors.tftp && { tftp: `tftp://${withPort(host, doors.tftp.port, 69)}` }),
-    ...(doors.ftp && { ftp: `ftp://${withPort(host, doors.ftp.port, 21)}` }),
-    ...(doors.nfs && { nfs: { host, options: nfsOptions(doors.nfs) } }),
+    ...(services.tftp && { tftp: `tftp://${withPort(host, services.tftp.port, 69)}` }),
+    ...(services.ftp && { ftp: `ftp://${withPort(host, services.ftp.port, 21)}` }),
+    ...(services.nfs && { nfs: { host, options: nfsOptions(services.nfs) } }),
   }
 }
 
@@ -95,7 +95,7 @@ function withPort(host: string, port: number | undefined, standard: number): str
  * Mount options; NFSv3 is what we speak. mount.nfs (nfs-utils 2.6.2) asks rpcbind about either service for which not
  * version, protocol and port are all given, and without an answer it gives up after a minute.
  */
-function nfsOptions(door: { readonly port: number; readonly mountPort?: number }): string {
-  if (door.port === 2049 && door.mountPort === undefined) return ''
-  return `nfsvers=3,proto=tcp,port=${door.port},mountproto=tcp,mountport=${door.mountPort ?? door.port}`
+function nfsOptions(service: { readonly port: number; readonly mountPort?: number }): string {
+  if (service.port === 2049 && service.mountPort === undefined) return ''
+  return `nfsvers=3,proto=tcp,port=${service.port},mountproto=tcp,mountport=${service.mountPort ?? service.port}`
 }

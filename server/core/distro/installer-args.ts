@@ -21,7 +21,7 @@ export function treeInstaller(tree: Tree, images: PlatformImages): Installer {
 }
 
 /**
- * Where a guest's answer file is: by the door that it installs from, where its installer can, else by HTTP. Of NFS
+ * Where a guest's answer file is: by the service that it installs from, where its installer can, else by HTTP. Of NFS
  * only dracut is sure to take mount options before the host, so older loaders stay with HTTP. cloud-init appends file
  * names to its URL, so there it ends with `/`.
  */

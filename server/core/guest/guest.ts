@@ -25,7 +25,7 @@ export interface VirtSettings {
   readonly network: string
 }
 
-/** Which door a guest installs from: decides the scheme of `inst.repo`, `inst.ks` and friends. */
+/** Which service a guest installs from: decides the scheme of `inst.repo`, `inst.ks` and friends. */
 export type InstallSource = 'http' | 'ftp' | 'nfs'
 
 export type VarValue =

@@ -1,7 +1,7 @@
 import { canonicalIp, canonicalMac, canonicalSerial, canonicalUuid } from '../net/identity.ts'
 
 /** What a machine that is no guest showed of itself when it asked for boot. Every field as the client sent it. */
-export interface Sighting {
+export interface SeenMachine {
   readonly macs?: readonly string[]
   readonly uuid?: string
   readonly serial?: string
@@ -31,21 +31,21 @@ export interface Machine {
 /** Longer texts say nothing and fill the table. */
 const longest = 128
 
-/** The machine of one sighting; undefined when nothing in it tells one machine from another. */
-export function machineOf(sighting: Sighting, atMs: number): Machine | undefined {
-  const mac = first(sighting.macs ?? [], canonicalMac)
-  const uuid = sighting.uuid === undefined ? undefined : canonicalUuid(sighting.uuid)
+/** The machine of one seenMachine; undefined when nothing in it tells one machine from another. */
+export function machineOf(seenMachine: SeenMachine, atMs: number): Machine | undefined {
+  const mac = first(seenMachine.macs ?? [], canonicalMac)
+  const uuid = seenMachine.uuid === undefined ? undefined : canonicalUuid(seenMachine.uuid)
   const id = mac ?? uuid
   if (id === undefined) return undefined
-  const serial = sighting.serial === undefined ? undefined : canonicalSerial(sighting.serial)
-  const address = sighting.address === undefined ? undefined : canonicalIp(sighting.address)
+  const serial = seenMachine.serial === undefined ? undefined : canonicalSerial(seenMachine.serial)
+  const address = seenMachine.address === undefined ? undefined : canonicalIp(seenMachine.address)
   return {
     id,
     ...(mac !== undefined && { mac }),
     ...(uuid !== undefined && { uuid }),
     ...(serial !== undefined && { serial }),
-    ...(sighting.firmware && { firmware: short(sighting.firmware) }),
-    ...(sighting.vendor && { vendor: short(sighting.vendor) }),
+    ...(seenMachine.firmware && { firmware: short(seenMachine.firmware) }),
+    ...(seenMachine.vendor && { vendor: short(seenMachine.vendor) }),
     ...(address !== undefined && { address }),
     firstMs: atMs,
     lastMs: atMs,

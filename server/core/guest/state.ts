@@ -6,7 +6,7 @@ import type { Guest } from './guest.ts'
  * installation that began and has not ended; `installed` and `local`, its own disk, because it was installed or
  * because the operator said so. A guest that we know nothing of is `install`: its first boot installs it.
  */
-export type LifeState = 'install' | 'installing' | 'installed' | 'local'
+export type InstallState = 'install' | 'installing' | 'installed' | 'local'
 
 /** An installation that a machine was offered, and the tree that it sees until the end. */
 export interface Offer {
@@ -26,8 +26,8 @@ export interface Offer {
 export type OfferedRelease = Pick<Release, 'id' | 'version'>
 
 /** What we remember of a guest. Times are milliseconds since 1970. */
-export interface GuestLife {
-  readonly state: LifeState
+export interface GuestState {
+  readonly state: InstallState
   readonly sinceMs: number
   /** Counts this guest's installations, so that a late word of an earlier one is known for what it is. */
   readonly install: number
@@ -41,7 +41,7 @@ export interface GuestLife {
 }
 
 /** What can happen to a guest. */
-export type LifeEvent =
+export type GuestEvent =
   /** It asked what to boot and was told the installer. Only an offer: loaders ask by several names, try the next card, fail. */
   | {
       readonly type: 'offered'
@@ -65,7 +65,7 @@ export type LifeEvent =
 export type Report = 'installing' | 'progress' | 'installed' | 'failed'
 export const reports: readonly Report[] = ['installing', 'progress', 'installed', 'failed']
 
-export type StepKind =
+export type HistoryKind =
   | 'armed'
   | 'offered'
   | 'kernel'
@@ -80,9 +80,9 @@ export type StepKind =
 /** One line of a guest's story. */
 export interface Step {
   readonly atMs: number
-  /** The installation that it belongs to; see `GuestLife`. */
+  /** The installation that it belongs to; see `GuestState`. */
   readonly install: number
-  readonly kind: StepKind
+  readonly kind: HistoryKind
   /** The tree of an offer, the words of a report; '' when there is nothing to add. */
   readonly detail: string
   /** The address, '' for the operator. */
@@ -91,7 +91,7 @@ export interface Step {
 
 /** What an event changes. */
 export interface Change {
-  readonly life: GuestLife
+  readonly life: GuestState
   readonly step: Step
 }
 
@@ -101,10 +101,10 @@ export const pinnedMs = 24 * 3_600_000
 /** The same step again within this time is no news. */
 const repeatMs = 10 * 60_000
 
-export const newLife: GuestLife = { state: 'install', sinceMs: 0, install: 0 }
+export const newState: GuestState = { state: 'install', sinceMs: 0, install: 0 }
 
 /** A life as it counts at a moment: an offer of yesterday binds nobody, nor one that a wrong clock dates into the future. */
-export function lifeAt(life: GuestLife, nowMs: number): GuestLife {
+export function stateAt(life: GuestState, nowMs: number): GuestState {
   if (!life.offer || Math.abs(nowMs - life.offer.firstMs) < pinnedMs) return life
   const { offer: _, ...rest } = life
   return rest
@@ -124,8 +124,8 @@ export function lifeAt(life: GuestLife, nowMs: number): GuestLife {
  *
  * A failed installation stays `installing`: nothing but the operator, or `retry: true`, starts it again.
  */
-export function nextLife(before: GuestLife | undefined, event: LifeEvent, atMs: number): Change | undefined {
-  const life = lifeAt(before ?? newLife, atMs)
+export function nextState(before: GuestState | undefined, event: GuestEvent, atMs: number): Change | undefined {
+  const life = stateAt(before ?? newState, atMs)
   switch (event.type) {
     case 'offered':
       return offered(life, event, atMs)
@@ -145,7 +145,7 @@ export function nextLife(before: GuestLife | undefined, event: LifeEvent, atMs: 
     case 'reported':
       return reported(life, event, atMs)
     case 'armed': {
-      const fresh: GuestLife = { state: 'install', sinceMs: atMs, install: life.install + 1 }
+      const fresh: GuestState = { state: 'install', sinceMs: atMs, install: life.install + 1 }
       return step(fresh, atMs, 'armed', '', '')
     }
     case 'kept-local':
@@ -161,13 +161,13 @@ export function nextLife(before: GuestLife | undefined, event: LifeEvent, atMs: 
  * own, not the firmware's) once the kernel was loaded since. A machine that somebody starts from our kernel by hand
  * (virt-install) is offered nothing; its report ends its installation all the same.
  */
-function countsAsBegun({ offer }: GuestLife, event: Extract<LifeEvent, { type: 'answers' }>): boolean {
+function countsAsBegun({ offer }: GuestState, event: Extract<GuestEvent, { type: 'answers' }>): boolean {
   return offer !== undefined && (event.own || offer.client === event.client || offer.kernelMs !== undefined)
 }
 
 function offered(
-  life: GuestLife,
-  event: Extract<LifeEvent, { type: 'offered' }>,
+  life: GuestState,
+  event: Extract<GuestEvent, { type: 'offered' }>,
   atMs: number,
 ): Change | undefined {
   if (!isOpen(life.state)) return undefined
@@ -193,8 +193,8 @@ function isSameRelease(a: OfferedRelease | undefined, b: OfferedRelease | undefi
 }
 
 function reported(
-  life: GuestLife,
-  event: Extract<LifeEvent, { type: 'reported' }>,
+  life: GuestState,
+  event: Extract<GuestEvent, { type: 'reported' }>,
   atMs: number,
 ): Change | undefined {
   const { report, client, detail = '' } = event
@@ -211,7 +211,7 @@ function reported(
     }
     case 'installed': {
       const installer = life.installer ?? client
-      const ended: GuestLife = { state: 'installed', sinceMs: atMs, install: life.install, installer }
+      const ended: GuestState = { state: 'installed', sinceMs: atMs, install: life.install, installer }
       return step(
         open ? { ...ended, ...(life.last && { last: life.last }) } : life,
         atMs,
@@ -223,15 +223,15 @@ function reported(
   }
 }
 
-function begun(life: GuestLife, atMs: number): GuestLife {
+function begun(life: GuestState, atMs: number): GuestState {
   return { ...life, state: 'installing', sinceMs: atMs }
 }
 
 /** The change with its line for the story; undefined when that line stands there already and the state is the same. */
 function step(
-  life: GuestLife,
+  life: GuestState,
   atMs: number,
-  kind: StepKind,
+  kind: HistoryKind,
   detail: string,
   client: string,
 ): Change | undefined {
@@ -251,7 +251,7 @@ function newestOf({ install: _, ...rest }: Step): Omit<Step, 'install'> {
   return rest
 }
 
-function makeStep(life: GuestLife, atMs: number, kind: StepKind, detail: string, client: string): Step {
+function makeStep(life: GuestState, atMs: number, kind: HistoryKind, detail: string, client: string): Step {
   return { atMs, install: life.install, kind, detail, client }
 }
 
@@ -264,14 +264,14 @@ export function treeWish(guest: Guest): string {
  * The offer that a guest is bound to: its tree, in the version that it was offered. While nothing began, an edit of the
  * configuration frees it; then it is bound until the installation ends.
  */
-export function pinnedOffer(guest: Guest, life: GuestLife): Offer | undefined {
+export function pinnedOffer(guest: Guest, life: GuestState): Offer | undefined {
   const { offer, state } = life
   if (!offer || !isOpen(state)) return undefined
   return state === 'installing' || offer.wanted === treeWish(guest) ? offer : undefined
 }
 
 /** Whether an installation may be under way, and an offer still means something. */
-export function isOpen(state: LifeState): boolean {
+export function isOpen(state: InstallState): boolean {
   return state === 'install' || state === 'installing'
 }
 
@@ -280,7 +280,7 @@ export function isOpen(state: LifeState): boolean {
  * comes back in the middle of an installation goes to its disk as well: mostly it was installed by a template that does
  * not report, and boots; if not, the firmware says that there is nothing to boot, below this line.
  */
-export function whyLocalDisk(guest: Guest, life: GuestLife): string | undefined {
+export function whyLocalDisk(guest: Guest, life: GuestState): string | undefined {
   const { name } = guest
   const again = `again: treeboot install ${name}`
   switch (life.state) {

@@ -13,7 +13,7 @@ export interface DhcpRule {
   readonly bootFile: string
 }
 
-/** Everything that a DHCP server must know to do what the ProxyDHCP door does. */
+/** Everything that a DHCP server must know to do what the ProxyDHCP service does. */
 export interface DhcpPlan {
   /** Our address: next-server, option 66. */
   readonly server: string

@@ -16,7 +16,7 @@ export interface NetworkAsk {
   readonly otherSide?: boolean
 }
 
-/** What it is told. The DHCP door writes it into a packet. */
+/** What it is told. The DHCP service writes it into a packet. */
 export interface NetworkOffer {
   readonly firmware: Firmware
   /** What the client expects in option 60 and how it searches: HTTP Boot without PXE's vendor options. */
@@ -30,34 +30,34 @@ export type NetworkAnswer =
   /** It asked for network boot and is not answered. */
   | { readonly kind: 'silence'; readonly guest?: string; readonly why: string }
 
-export interface OfferWorld {
+export interface OfferInputs {
   readonly firmware: Firmware
   /** Which of the loaders that would do is there. */
   readonly loader?: LoaderCandidate
   readonly httpBase: string
-  /** URL of the script for a running iPXE; absent when no door carries it. */
+  /** URL of the script for a running iPXE; absent when no service carries it. */
   readonly scriptUrl?: string
-  /** Whether the TFTP door is where firmware asks: on port 69, which no DHCP option can change. */
+  /** Whether the TFTP service is where firmware asks: on port 69, which no DHCP option can change. */
   readonly tftp: 'open' | 'closed' | 'other-port'
   readonly http: 'open' | 'closed'
 }
 
 /** The last step of the decision: pure, from what is there to what is said. */
 export function decideOffer(
-  world: OfferWorld,
+  inputs: OfferInputs,
 ): { offer: NetworkOffer; loader?: LoaderKind; why: string } | { why: string } {
-  const { firmware, loader, scriptUrl, httpBase } = world
+  const { firmware, loader, scriptUrl, httpBase } = inputs
   if (runsIpxe(firmware) && !loader) {
     // Never iPXE itself, which would start over for ever.
     if (scriptUrl === undefined)
-      return { why: 'iPXE wants a script, and neither the http nor the tftp door is open' }
+      return { why: 'iPXE wants a script, and neither the http nor the tftp service is open' }
     return { offer: { firmware, style: 'pxe', bootFile: scriptUrl }, why: 'iPXE is running: its script' }
   }
   if (firmware === 'u-boot')
     return {
       why: 'U-Boot takes the first offer it hears and wants an address in it: set next-server in the DHCP server',
     }
-  const wrong = closedDoor(world)
+  const wrong = closedService(inputs)
   if (wrong !== undefined) return { why: wrong }
   if (firmware === 'raspberry-pi')
     return {
@@ -70,8 +70,8 @@ export function decideOffer(
   return { offer: { firmware, style, bootFile }, loader: loader.kind, why: loader.why }
 }
 
-function closedDoor({ firmware, tftp, http }: OfferWorld): string | undefined {
-  if (loadsByHttp(firmware)) return http === 'open' ? undefined : 'the http door is closed'
-  if (tftp === 'closed') return 'the tftp door is closed, and firmware loads by TFTP'
-  return tftp === 'other-port' ? 'the tftp door is not on port 69, where firmware looks for it' : undefined
+function closedService({ firmware, tftp, http }: OfferInputs): string | undefined {
+  if (loadsByHttp(firmware)) return http === 'open' ? undefined : 'the http service is closed'
+  if (tftp === 'closed') return 'the tftp service is closed, and firmware loads by TFTP'
+  return tftp === 'other-port' ? 'the tftp service is not on port 69, where firmware looks for it' : undefined
 }

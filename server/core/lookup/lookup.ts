@@ -1,5 +1,5 @@
 import type { InstallPlan, RefusePlan } from '../boot/plan.ts'
-import { archOf, type BootWorld, planGuest, selectForGuest } from '../boot/plan-boot.ts'
+import { archOf, type BootInputs, planGuest, selectForGuest } from '../boot/plan-boot.ts'
 import { planTree } from '../boot/plan-tree.ts'
 import { Failure } from '../failure.ts'
 import type { Guest, GuestFacts, TreeSelector, VirtType } from '../guest/guest.ts'
@@ -126,17 +126,17 @@ export type LookupResult =
 /** Finds kernel, initrd and arguments. The newest version wins where several trees match, and `others` names the rest. */
 export function lookup(
   query: LookupQuery,
-  world: Pick<BootWorld, 'trees' | 'guests' | 'urls' | 'lifeOf'>,
+  inputs: Pick<BootInputs, 'trees' | 'guests' | 'urls' | 'stateOf'>,
 ): LookupResult {
-  const guest = query.guest && world.guests.match(query.guest)?.guest
-  if (query.guest && !guest) return noGuest(query.guest, world)
+  const guest = query.guest && inputs.guests.match(query.guest)?.guest
+  if (query.guest && !guest) return noGuest(query.guest, inputs)
   const selection = query.tree
-    ? world.trees.select(query.tree)
+    ? inputs.trees.select(query.tree)
     : guest
-      ? selectForGuest(guest, world.trees, world.lifeOf?.(guest.name))
+      ? selectForGuest(guest, inputs.trees, inputs.stateOf?.(guest.name))
       : undefined
   if (!selection?.found) return noTree(selection, guest)
-  const plan = planFor(query, selection, guest, world)
+  const plan = planFor(query, selection, guest, inputs)
   if (plan.kind === 'refuse')
     return { found: false, why: plan.why, nearest: ids(selection.others).slice(0, 5) }
   return { found: true, plan, others: ids(selection.others) }
@@ -151,13 +151,13 @@ function planFor(
   query: LookupQuery,
   selection: Extract<Selection, { found: true }>,
   guest: Guest | undefined,
-  world: Pick<BootWorld, 'trees' | 'urls' | 'lifeOf'>,
+  inputs: Pick<BootInputs, 'trees' | 'urls' | 'stateOf'>,
 ): InstallPlan | RefusePlan {
   const asked = { ...(query.virt && { virt: query.virt }) }
-  if (guest && !query.tree) return planGuest(guest, asked, world)
+  if (guest && !query.tree) return planGuest(guest, asked, inputs)
   const arch = query.tree && 'arch' in query.tree ? query.tree.arch : undefined
   return planTree(selection.tree, {
-    urls: world.urls,
+    urls: inputs.urls,
     virt: query.virt ?? guest?.settings.virt.type.value ?? 'hvm',
     ...(guest && { guest }),
     ...archOf(selection.tree, arch),
@@ -170,7 +170,7 @@ function noTree(selection: Selection | undefined, guest: Guest | undefined): Loo
   return { found: false, why, nearest: ids(selection.nearest) }
 }
 
-function noGuest(facts: GuestFacts, world: Pick<BootWorld, 'guests'>): LookupResult {
+function noGuest(facts: GuestFacts, inputs: Pick<BootInputs, 'guests'>): LookupResult {
   const asked = [
     facts.name === undefined ? [] : [`name ${facts.name}`],
     (facts.macs ?? []).map((mac) => `mac ${mac}`),
@@ -181,7 +181,7 @@ function noGuest(facts: GuestFacts, world: Pick<BootWorld, 'guests'>): LookupRes
       ? undefined
       : nearestName(
           facts.name,
-          world.guests.all.map((guest) => guest.name),
+          inputs.guests.all.map((guest) => guest.name),
         )
   return {
     found: false,

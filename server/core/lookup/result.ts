@@ -8,7 +8,7 @@ export interface AnsweredFile {
   /** Relative to the tree. */
   readonly path: string
   readonly url: string
-  /** A full URL; null while the TFTP door is closed. */
+  /** A full URL; null while the TFTP service is closed. */
   readonly tftp: string | null
   readonly size: number | null
   /** Lower-case hex; null when the tree's descriptor names no SHA-256. */

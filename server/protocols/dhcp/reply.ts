@@ -5,7 +5,7 @@ import { decodePxe, encodePxe, pxeCode, raspberryPiMenu, useThisOffer } from './
 import { type DhcpPacket, defaultReplyBytes, encodeAddress } from './packet.ts'
 
 /** Which of our two ports heard a packet: DHCP's own, or the one of PXE boot servers (PXE 2.1 section 2.2.3). */
-export type Door = 'dhcp' | 'boot-server'
+export type Service = 'dhcp' | 'boot-server'
 
 const noAddress = '0.0.0.0'
 /** `file` holds 127 characters and a NUL; a longer name travels in option 67 alone. */
@@ -19,11 +19,11 @@ const mostReplyBytes = 1472
  * What kind of answer a packet calls for: an OFFER to a DISCOVER, an ACK to a REQUEST or INFORM at port 4011. Everything
  * else on port 67 is between the client and its DHCP server, and no business of a proxy.
  */
-export function answerType(packet: DhcpPacket, door: Door): 'offer' | 'ack' | undefined {
+export function answerType(packet: DhcpPacket, service: Service): 'offer' | 'ack' | undefined {
   if (packet.op !== 'request') return undefined
   const type = messageType(packet.options)
-  if (type === 'discover') return door === 'dhcp' ? 'offer' : undefined
-  return door === 'boot-server' && (type === 'request' || type === 'inform') ? 'ack' : undefined
+  if (type === 'discover') return service === 'dhcp' ? 'offer' : undefined
+  return service === 'boot-server' && (type === 'request' || type === 'inform') ? 'ack' : undefined
 }
 
 /**
@@ -118,12 +118,12 @@ export interface ClientPorts {
  */
 export function destinationOf(
   packet: DhcpPacket,
-  door: Door,
+  service: Service,
   from: Destination,
   broadcast: string,
   ports: ClientPorts,
 ): Destination {
   if (packet.giaddr !== noAddress) return { address: packet.giaddr, port: ports.relay }
-  if (door === 'boot-server' && from.address !== noAddress) return { address: from.address, port: from.port }
+  if (service === 'boot-server' && from.address !== noAddress) return { address: from.address, port: from.port }
   return { address: broadcast, port: ports.client }
 }

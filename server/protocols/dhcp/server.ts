@@ -7,13 +7,13 @@ import type { ListenAddress, Listener } from '../listener.ts'
 import type { Interfaces, Side } from './interfaces.ts'
 import { type AnswerLimits, AnswerRate, defaultLimits } from './limits.ts'
 import { type DhcpPacket, decodePacket, encodePacket } from './packet.ts'
-import { answerPacket, answerType, type ClientPorts, type Door, destinationOf, replyRoom } from './reply.ts'
+import { answerPacket, answerType, type ClientPorts, type Service, destinationOf, replyRoom } from './reply.ts'
 import { clientFacts } from './request.ts'
 import { type DhcpPorts, DhcpSockets } from './sockets.ts'
 
 export type DecideOffer = (ask: NetworkAsk) => Promise<NetworkAnswer | undefined>
 
-export interface DhcpDoorOptions {
+export interface DhcpListenerOptions {
   /** Interfaces to answer on; empty means every one but loopback. */
   readonly interfaces: readonly string[]
   /** `0.0.0.0`, or the one address to answer from. */
@@ -38,9 +38,9 @@ const noisePerSecond = 10
  * ProxyDHCP (PXE 2.1 section 2.2): tells machines that ask for network boot what to load, beside the DHCP server that gives
  * them their addresses. It gives none itself, and whoever does not ask for network boot hears nothing of it.
  */
-export class DhcpProxyDoor implements Listener {
+export class DhcpListener implements Listener {
   readonly name = 'dhcp'
-  readonly #options: DhcpDoorOptions
+  readonly #options: DhcpListenerOptions
   readonly #ports: DhcpPorts & ClientPorts
   readonly #broadcast: string
   readonly #limits: AnswerLimits
@@ -52,7 +52,7 @@ export class DhcpProxyDoor implements Listener {
   #noise = { sinceMs: Number.NEGATIVE_INFINITY, count: 0 }
   #address: ListenAddress | undefined
 
-  constructor(options: DhcpDoorOptions) {
+  constructor(options: DhcpListenerOptions) {
     this.#options = options
     this.#ports = { dhcp: options.port, ...(options.ports ?? standardPorts) }
     this.#broadcast = options.broadcast ?? '255.255.255.255'
@@ -60,7 +60,7 @@ export class DhcpProxyDoor implements Listener {
     this.#rate = new AnswerRate(this.#limits)
     this.#sockets = new DhcpSockets(
       { ...options, ports: this.#ports, broadcast: this.#broadcast },
-      (bytes, from, door, side) => this.#heard(bytes, from, door, side),
+      (bytes, from, service, side) => this.#heard(bytes, from, service, side),
       (message) => options.events({ type: 'trouble', where: 'dhcp', message }),
       (to, message) => this.#note(to, message),
     )
@@ -94,13 +94,13 @@ export class DhcpProxyDoor implements Listener {
     return this.#sockets.bootServerPort(side)
   }
 
-  #heard(bytes: Buffer, from: RemoteInfo, door: Door, side: Side | undefined): void {
+  #heard(bytes: Buffer, from: RemoteInfo, service: Service, side: Side | undefined): void {
     const packet = decodePacket(bytes)
     if ('malformed' in packet) {
       this.#note(from.address, packet.malformed)
       return
     }
-    const type = answerType(packet, door)
+    const type = answerType(packet, service)
     if (type === undefined) return
     const mac = Buffer.from(packet.chaddr).toString('hex')
     if (this.#pending >= this.#limits.pending || !this.#rate.admit(mac, performance.now())) {
@@ -109,13 +109,13 @@ export class DhcpProxyDoor implements Listener {
     }
     // A broadcast cannot be told to have come by one interface, so each side answers with its own address.
     const sides = side ? [side] : this.#sockets.sides
-    for (const [at, each] of sides.entries()) void this.#answer(packet, type, door, each, from, at > 0)
+    for (const [at, each] of sides.entries()) void this.#answer(packet, type, service, each, from, at > 0)
   }
 
   async #answer(
     packet: DhcpPacket,
     type: 'offer' | 'ack',
-    door: Door,
+    service: Service,
     side: Side,
     from: RemoteInfo,
     otherSide: boolean,
@@ -134,7 +134,7 @@ export class DhcpProxyDoor implements Listener {
       if (!answer) return
       if (answer.kind === 'offer') {
         const reply = encodePacket(answerPacket(packet, type, answer.offer, side.address), replyRoom(packet))
-        this.#sockets.send(reply, side, door, destinationOf(packet, door, from, this.#broadcast, this.#ports))
+        this.#sockets.send(reply, side, service, destinationOf(packet, service, from, this.#broadcast, this.#ports))
       }
       if (type === 'offer') this.#tell(client.mac ?? from.address, packet.xid, answer)
     } catch (error) {

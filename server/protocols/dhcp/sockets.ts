@@ -3,7 +3,7 @@ import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { Failure } from '../../core/failure.ts'
 import { type Interfaces, type Side, type SideWishes, sidesOf } from './interfaces.ts'
-import type { Destination, Door } from './reply.ts'
+import type { Destination, Service } from './reply.ts'
 
 export interface DhcpPorts {
   readonly dhcp: number
@@ -18,7 +18,7 @@ export interface SocketOptions extends SideWishes {
 }
 
 /** A datagram, the port that heard it, and the side that it came to; a broadcast came to all of them. */
-export type Heard = (bytes: Buffer, from: RemoteInfo, door: Door, side: Side | undefined) => void
+export type Heard = (bytes: Buffer, from: RemoteInfo, service: Service, side: Side | undefined) => void
 
 interface OpenSide {
   readonly side: Side
@@ -105,9 +105,9 @@ export class DhcpSockets {
     this.#sides.clear()
   }
 
-  send(bytes: Uint8Array, side: Side, door: Door, to: Destination): void {
+  send(bytes: Uint8Array, side: Side, service: Service, to: Destination): void {
     const open = this.#sides.get(side.address)
-    const socket = door === 'dhcp' ? open?.dhcp : open?.bootServer
+    const socket = service === 'dhcp' ? open?.dhcp : open?.bootServer
     socket?.send(bytes, to.port, to.address, (error) => {
       if (!error || this.#closed) return
       const message = `${side.interface} to ${to.address}: ${error.message}`

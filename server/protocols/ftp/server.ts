@@ -13,7 +13,7 @@ import { reply } from './reply.ts'
 import { type Means, Session } from './session.ts'
 import type { UploadArea } from './upload-area.ts'
 
-export interface FtpDoorOptions {
+export interface FtpListenerOptions {
   readonly bind: string
   /** 0: any free port. */
   readonly port: number
@@ -33,10 +33,10 @@ export interface FtpDoorOptions {
   readonly publicAddress?: string
 }
 
-/** The FTP door: RFC 959 with 2389, 2428, 3659 and 4217. Read-only for all but administrators. */
-export class FtpDoor implements Listener {
+/** The FTP service: RFC 959 with 2389, 2428, 3659 and 4217. Read-only for all but administrators. */
+export class FtpListener implements Listener {
   readonly name = 'ftp'
-  readonly #options: FtpDoorOptions
+  readonly #options: FtpListenerOptions
   readonly #means: Means
   readonly #server: Server
   readonly #sessions = new Set<Session>()
@@ -45,7 +45,7 @@ export class FtpDoor implements Listener {
   #stopped: Promise<void> | undefined
 
   /** @throws Failure `invalid-data` when key and certificate cannot be used, `bad-request` for impossible ports. */
-  constructor(options: FtpDoorOptions) {
+  constructor(options: FtpListenerOptions) {
     const { source, passivePorts: ports } = options
     if (ports && !(ports.from >= 1 && ports.from <= ports.to && ports.to <= 65535))
       throw new Failure(
@@ -85,7 +85,7 @@ export class FtpDoor implements Listener {
     const { bind, port } = this.#options
     return new Promise((resolve, reject) => {
       const refuse = (error: NodeJS.ErrnoException): void =>
-        reject(cannotListen(error, { door: 'ftp', bind, port }))
+        reject(cannotListen(error, { service: 'ftp', bind, port }))
       this.#server.once('error', refuse)
       this.#server.listen({ host: bind, port, backlog: 1024 }, () => {
         this.#server.off('error', refuse)
@@ -144,7 +144,7 @@ function turnAway(socket: Socket, text: string): void {
   socket.end(reply(421, text), () => socket.destroySoon())
 }
 
-function secureContext(tls: NonNullable<FtpDoorOptions['tls']>): SecureContext {
+function secureContext(tls: NonNullable<FtpListenerOptions['tls']>): SecureContext {
   try {
     return createSecureContext({ key: tls.key, cert: tls.cert, minVersion: 'TLSv1.2' })
   } catch (error) {

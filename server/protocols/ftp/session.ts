@@ -4,7 +4,8 @@ import { failureKind, failureMessage } from '../../core/failure.ts'
 import type { EventSink } from '../../events/bus.ts'
 import type { BufferPool } from '../../files/buffers.ts'
 import { type CleanPath, cleanPath, rootPath } from '../../files/path.ts'
-import type { Entry, FileSource, Requester } from '../../files/source.ts'
+import type { Requester } from '../../core/net/requester.ts'
+import type { Entry, FileSource } from '../../files/source.ts'
 import { type Command, describeCommand, parseCommand } from './command.ts'
 import { DataPort, type PortRange } from './data.ts'
 import type { FtpLimits } from './limits.ts'
@@ -18,7 +19,7 @@ import type { UploadArea } from './upload-area.ts'
 import { verbs } from './verbs/table.ts'
 import { withUploads } from './view.ts'
 
-/** What all sessions of a door share. */
+/** What all sessions of a service share. */
 export interface Means {
   readonly source: () => FileSource
   readonly events: EventSink

@@ -2,7 +2,7 @@ import type { CleanPath } from '../../files/path.ts'
 import type { FileSource } from '../../files/source.ts'
 
 /**
- * Where administrators upload trees to. The door shows it in their namespace, and sends every write here; whoever
+ * Where administrators upload trees to. The service shows it in their namespace, and sends every write here; whoever
  * implements it keeps the bytes, and decides when a tree is whole.
  *
  * All paths are relative to the area: `/fedora/40` for an upload to `/incoming/fedora/40`. Methods reject with a

@@ -3,7 +3,7 @@ import type { Entry } from '../../files/source.ts'
 import { encodePath } from './target.ts'
 
 /**
- * The pages of the file door: a folder's listing, and what a browser sees for a path that is not there. They stand
+ * The pages of the file service: a folder's listing, and what a browser sees for a path that is not there. They stand
  * alone: no script, no asset, nothing that a page of another origin could influence.
  */
 const style = `

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Connection, Requester } from '../../files/source.ts'
+import type { Connection, Requester } from '../../core/net/requester.ts'
 
 /** What a connection tells about its client, the same for all its requests. */
 export interface Peer {

@@ -15,7 +15,7 @@ import { emptyAnswer } from './response.ts'
 import { reasonOf, statusOfFailure } from './status.ts'
 import { parseTarget, type Target } from './target.ts'
 
-export interface HttpDoorOptions {
+export interface HttpListenerOptions {
   readonly bind: string
   /** 0: any free port. */
   readonly port: number
@@ -39,9 +39,9 @@ const stallTimeoutMs = 120_000
 const stopGraceMs = 3_000
 
 /** HTTP/1.1: every path of the namespace for `GET` and `HEAD`, and the application behind `fallback`. */
-export class HttpDoor implements Listener {
+export class HttpListener implements Listener {
   readonly name = 'http'
-  readonly #options: HttpDoorOptions
+  readonly #options: HttpListenerOptions
   readonly #means: Means
   readonly #server: Server
   readonly #lane: FastLane
@@ -50,7 +50,7 @@ export class HttpDoor implements Listener {
   #address: ListenAddress | undefined
   #stopped: Promise<void> | undefined
 
-  constructor(options: HttpDoorOptions) {
+  constructor(options: HttpListenerOptions) {
     this.#options = options
     const { source } = options
     this.#means = {
@@ -79,7 +79,7 @@ export class HttpDoor implements Listener {
     const { bind, port } = this.#options
     return new Promise((resolve, reject) => {
       const refuse = (error: NodeJS.ErrnoException): void =>
-        reject(cannotListen(error, { door: 'http', bind, port }))
+        reject(cannotListen(error, { service: 'http', bind, port }))
       this.#server.once('error', refuse)
       this.#server.listen({ host: bind, port }, () => {
         this.#server.off('error', refuse)

@@ -1,4 +1,4 @@
-import type { Requester } from '../../files/source.ts'
+import type { Requester } from '../../core/net/requester.ts'
 import { accepted, beginReply, decodeMessage, type RpcCall, replyWriter } from './rpc.ts'
 import { XdrError, type XdrReader, type XdrWriter } from './xdr.ts'
 

@@ -17,7 +17,7 @@ import { Shelf } from './shelf.ts'
 import { type ConnectionLimits, TcpEar, type TransportHooks } from './tcp.ts'
 import { UdpEar } from './udp.ts'
 
-export interface NfsDoorOptions {
+export interface NfsListenerOptions {
   /** An address, or `0.0.0.0` (every IPv4 address of the machine) or `::` (every address). */
   readonly bind: string
   /** NFS and MOUNT together, TCP and UDP. 0: any free one. */
@@ -39,7 +39,7 @@ const portTries = 8
 /** Nonsense that is told of, in each stretch of time: a flood must not fill the log. */
 const noiseLimit = { count: 10, perMs: 1_000 }
 
-/** What is only there while the door is open. */
+/** What is only there while the service is open. */
 interface Open {
   readonly tcp: TcpEar
   readonly udp: UdpEar
@@ -50,15 +50,15 @@ interface Open {
   readonly address: ListenAddress
 }
 
-/** The NFS door: version 3, read-only, with MOUNT and a small port mapper (RFC 1813, 5531, 1833, 4506). */
-export class NfsDoor implements Listener {
+/** The NFS service: version 3, read-only, with MOUNT and a small port mapper (RFC 1813, 5531, 1833, 4506). */
+export class NfsListener implements Listener {
   readonly name = 'nfs'
-  readonly #options: NfsDoorOptions
+  readonly #options: NfsListenerOptions
   #open: Open | undefined
   #stopped: Promise<void> | undefined
   #noise = { sinceMs: Number.NEGATIVE_INFINITY, count: 0 }
 
-  constructor(options: NfsDoorOptions) {
+  constructor(options: NfsListenerOptions) {
     this.#options = options
   }
 
@@ -66,7 +66,7 @@ export class NfsDoor implements Listener {
     return this.#open?.address
   }
 
-  /** For the start-up table: how to mount. '' while the door is closed. */
+  /** For the start-up table: how to mount. '' while the service is closed. */
   get hint(): string {
     return this.#open
       ? mountHint(this.#open.address.host, this.#open.address.port, this.#open.mapper.state)
@@ -100,7 +100,7 @@ export class NfsDoor implements Listener {
         async (error: unknown) => {
           udp.close()
           await tcp.close(0)
-          throw cannotListen(error, { door: 'nfs', bind, port: typeof portmap === 'number' ? portmap : 111 })
+          throw cannotListen(error, { service: 'nfs', bind, port: typeof portmap === 'number' ? portmap : 111 })
         },
       )
       this.#open = { tcp, udp, mapper, handles, files, log, address: { host: bind, port } }
@@ -141,7 +141,7 @@ export class NfsDoor implements Listener {
         udp.close()
         if (port !== 0) await tcp.close(0)
         if (wanted !== 0 || attempt === portTries)
-          throw cannotListen(error, { door: 'nfs', bind, port: wanted, rival: kernelServer })
+          throw cannotListen(error, { service: 'nfs', bind, port: wanted, rival: kernelServer })
       }
     }
   }

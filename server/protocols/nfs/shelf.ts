@@ -1,5 +1,6 @@
 import { type CleanPath, joinPath, parentPath } from '../../files/path.ts'
-import type { Entry, FileSource, Requester } from '../../files/source.ts'
+import type { Requester } from '../../core/net/requester.ts'
+import type { Entry, FileSource } from '../../files/source.ts'
 import { attributesOf, type FileAttributes } from './attributes.ts'
 import { maxHandleBytes } from './handle.ts'
 import type { Handles } from './handles.ts'

@@ -1,7 +1,8 @@
 import type { RemoteInfo } from 'node:dgram'
 import { Failure } from '../../core/failure.ts'
 import type { EventSink } from '../../events/bus.ts'
-import type { Entry, FileSource, Requester } from '../../files/source.ts'
+import type { Requester } from '../../core/net/requester.ts'
+import type { Entry, FileSource } from '../../files/source.ts'
 import type { ListenAddress, Listener } from '../listener.ts'
 import { bareAddress } from './addresses.ts'
 import { type Ear, Ears } from './node/listen-socket.ts'
@@ -36,7 +37,7 @@ export const defaultLimits: TftpLimits = {
   stopMs: 3000,
 }
 
-export interface TftpDoorOptions {
+export interface TftpListenerOptions {
   /** An address, or `0.0.0.0` (every IPv4 address of the machine) or `::` (every address). */
   readonly bind: string
   /** 0: any free one. */
@@ -53,8 +54,8 @@ export interface TftpDoorOptions {
 
 type ReadRequest = Extract<Packet, { type: 'rrq' }>
 
-/** The TFTP door: read-only, RFC 1350 with the options of RFC 2347, 2348, 2349 and 7440. */
-export class TftpDoor implements Listener {
+/** The TFTP service: read-only, RFC 1350 with the options of RFC 2347, 2348, 2349 and 7440. */
+export class TftpListener implements Listener {
   readonly name = 'tftp'
   readonly #source: FileSource
   readonly #events: EventSink
@@ -69,7 +70,7 @@ export class TftpDoor implements Listener {
   #stopping: Promise<void> | undefined
   #idle: (() => void) | undefined
 
-  constructor(options: TftpDoorOptions) {
+  constructor(options: TftpListenerOptions) {
     this.#source = options.source
     this.#events = options.events
     this.#limits = { ...defaultLimits, ...options.limits }
@@ -178,7 +179,7 @@ export class TftpDoor implements Listener {
       }
       const entry = fileOf(await this.#source.stat(path, who), path)
       const content = await this.#contents.get(path, entry, packet.mode)
-      // While we looked, the client may have asked anew or the door may have been told to stop.
+      // While we looked, the client may have asked anew or the service may have been told to stop.
       if (this.#sessions.find(session.key) !== session || this.#closed) return
       const agreed = negotiate(packet.options, content.size, this.#limits.options)
       session.carriage = this.#carriers.carry({

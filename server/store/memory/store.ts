@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { type Machine, mergeMachines } from '../../core/guest/seen-machine.ts'
-import type { GuestLife, Step } from '../../core/guest/state.ts'
+import type { GuestState, Step } from '../../core/guest/state.ts'
 import { inboxSize, type Store, storySize } from '../store.ts'
 
 /** A store that forgets everything at the end: for tests, and for looking at a configuration without its history. */
 export function memoryStore(): Store {
-  const lives = new Map<string, GuestLife>()
+  const lives = new Map<string, GuestState>()
   const stories = new Map<string, Step[]>()
   const machines = new Map<string, Machine>()
   const secret = randomBytes(32)

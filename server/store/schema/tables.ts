@@ -8,7 +8,7 @@ export interface Tables {
   readonly meta: { readonly key: string; readonly value: string }
 }
 
-/** The state stands in columns, for people with `sqlite3`; the rest of a `GuestLife` is JSON. */
+/** The state stands in columns, for people with `sqlite3`; the rest of a `GuestState` is JSON. */
 export interface GuestRow {
   readonly name: string
   readonly state: string

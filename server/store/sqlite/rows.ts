@@ -1,38 +1,38 @@
 import type { Machine } from '../../core/guest/seen-machine.ts'
-import type { GuestLife, LifeState, Step, StepKind } from '../../core/guest/state.ts'
+import type { GuestState, InstallState, Step, HistoryKind } from '../../core/guest/state.ts'
 import type { GuestRow, MachineRow, Tables } from '../schema/tables.ts'
 
 /** Between rows and what they mean. */
 
-const states: readonly string[] = ['install', 'installing', 'installed', 'local'] satisfies LifeState[]
+const states: readonly string[] = ['install', 'installing', 'installed', 'local'] satisfies InstallState[]
 
 /**
  * A row that makes no sense (edited by hand, a damaged disk) reads as `local`: of all states the one that
  * wipes nothing.
  */
-export function lifeOfRow(row: GuestRow): GuestLife {
+export function stateOfRow(row: GuestRow): GuestState {
   const { state, since_ms: sinceMs, install } = row
   const rest = restOf(row.rest)
   if (!states.includes(state) || !rest) return { state: 'local', sinceMs, install }
-  return { ...rest, state: state as LifeState, sinceMs, install }
+  return { ...rest, state: state as InstallState, sinceMs, install }
 }
 
-function restOf(text: string): Partial<GuestLife> | undefined {
+function restOf(text: string): Partial<GuestState> | undefined {
   try {
     const parsed: unknown = JSON.parse(text)
-    return typeof parsed === 'object' && parsed !== null ? (parsed as Partial<GuestLife>) : undefined
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Partial<GuestState>) : undefined
   } catch {
     return undefined
   }
 }
 
-export function rowOfLife(name: string, { state, sinceMs, install, ...rest }: GuestLife): GuestRow {
+export function rowOfState(name: string, { state, sinceMs, install, ...rest }: GuestState): GuestRow {
   return { name, state, since_ms: sinceMs, install, rest: JSON.stringify(rest) }
 }
 
 export function stepOfRow(row: Omit<Tables['steps'], 'id'>): Step {
   const { install, at_ms: atMs, kind, detail, client } = row
-  return { atMs, install, kind: kind as StepKind, detail, client }
+  return { atMs, install, kind: kind as HistoryKind, detail, client }
 }
 
 export function machineOfRow(row: MachineRow): Machine {

@@ -5,10 +5,10 @@ import type { Database, Statement } from 'better-sqlite3'
 import { Kysely, Migrator, SqliteDialect, type Transaction } from 'kysely'
 import { Failure, failureMessage } from '../../core/failure.ts'
 import { type Machine, mergeMachines } from '../../core/guest/seen-machine.ts'
-import type { GuestLife } from '../../core/guest/state.ts'
+import type { GuestState } from '../../core/guest/state.ts'
 import { migrationProvider, type Tables } from '../schema/tables.ts'
 import { type Decide, inboxSize, type Store, storySize } from '../store.ts'
-import { lifeOfRow, machineOfRow, rowOfLife, rowOfMachine, stepOfRow } from './rows.ts'
+import { stateOfRow, machineOfRow, rowOfState, rowOfMachine, stepOfRow } from './rows.ts'
 
 /** How long one statement may wait for another process; the event loop waits with it. */
 export const busyTimeoutMs = 100
@@ -73,20 +73,20 @@ export class SqliteStore implements Store {
     }
   }
 
-  async lives(): Promise<ReadonlyMap<string, GuestLife>> {
+  async lives(): Promise<ReadonlyMap<string, GuestState>> {
     const rows = await this.#db.selectFrom('guests').selectAll().execute()
-    return new Map(rows.map((row) => [row.name, lifeOfRow(row)]))
+    return new Map(rows.map((row) => [row.name, stateOfRow(row)]))
   }
 
-  async change(guest: string, decide: Decide): Promise<GuestLife | undefined> {
-    let result: GuestLife | undefined
+  async change(guest: string, decide: Decide): Promise<GuestState | undefined> {
+    let result: GuestState | undefined
     await this.#write(async (trx) => {
       const row = await trx.selectFrom('guests').selectAll().where('name', '=', guest).executeTakeFirst()
-      const before = row && lifeOfRow(row)
+      const before = row && stateOfRow(row)
       const change = decide(before)
       result = change?.life ?? before
       if (!change) return
-      const written = rowOfLife(guest, change.life)
+      const written = rowOfState(guest, change.life)
       await trx
         .insertInto('guests')
         .values(written)

@@ -11,7 +11,7 @@ import type { Digests, HashAnswer, HashJob, HashSettings } from './message.ts'
  * after the other, and the processor is at SHA-256 nearly all the time.
  */
 const { stop } = workerData as HashSettings
-// Doors come first. On Linux this is of the thread that asks; elsewhere it would be of the whole process.
+// Services come first. On Linux this is of the thread that asks; elsewhere it would be of the whole process.
 if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
 const buffer = Buffer.allocUnsafeSlow(512 * 1024)
 const progressBytes = 16 * 1024 * 1024

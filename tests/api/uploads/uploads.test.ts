@@ -21,7 +21,7 @@ async function serving() {
   app.events.subscribe((event) => events.push(event))
   onTestFinished(() => app.stop())
   await app.start()
-  const port = (name: string) => app.doorLines().find((door) => door.name === name)?.port ?? 0
+  const port = (name: string) => app.serviceLines().find((service) => service.name === name)?.port ?? 0
   const token = readFileSync(join(cwd, 'data/admin-token'), 'utf8').trim()
   const base = `http://127.0.0.1:${port('http')}`
   const api = (

@@ -12,7 +12,7 @@ import {
   makeTree,
   makeWorld,
   rhel6,
-} from '../../support/boot-world.ts'
+} from '../../support/boot-inputs.ts'
 
 const trees = [fedora40, rhel6, fedora9, debian12, leap15, makeTree('half', { state: 'incoming' })]
 const installed = (plan: BootPlan): InstallPlan => {
@@ -24,8 +24,8 @@ const plannedFor = (guest: ReturnType<typeof makeGuest>, facts = {}) =>
 
 describe('a guest', () => {
   test('is known by its MAC however it is spelled, and gets files with sizes and digests', () => {
-    const world = makeWorld(trees, [makeGuest('web01', { tree: fedora40, template: 'fedora.ks' })])
-    const plan = installed(planBoot({ macs: ['01-52-54-00-AA-BB-01'] }, world))
+    const inputs = makeWorld(trees, [makeGuest('web01', { tree: fedora40, template: 'fedora.ks' })])
+    const plan = installed(planBoot({ macs: ['01-52-54-00-AA-BB-01'] }, inputs))
     expect(plan).toMatchObject({
       platform: 'x86_64',
       kernel: {
@@ -50,8 +50,8 @@ describe('a guest', () => {
   })
   test('without images the refusal names the platforms there are', () => {
     const odd = makeTree('odd', { platforms: { ppc64: { kernel: 'v', others: {} } } })
-    const world = makeWorld([odd], [makeGuest('a', { tree: odd })])
-    expect(planBoot({ name: 'a' }, world)).toEqual({
+    const inputs = makeWorld([odd], [makeGuest('a', { tree: odd })])
+    expect(planBoot({ name: 'a' }, inputs)).toEqual({
       kind: 'refuse',
       why: 'guest a: no kernel and initrd for x86_64 in odd; it has ppc64 (no initrd)',
     })
@@ -141,8 +141,8 @@ describe('a machine that is no guest', () => {
       arch: 'aarch64',
       platforms: { aarch64: { kernel: 'k', initrd: 'i', others: {} } },
     })
-    const world = makeWorld([...trees, arm], [])
-    const menu = planBoot({ macs: ['52:54:00:00:00:99'], arch: 'x86_64' }, world)
+    const inputs = makeWorld([...trees, arm], [])
+    const menu = planBoot({ macs: ['52:54:00:00:00:99'], arch: 'x86_64' }, inputs)
     expect(menu.kind === 'menu' && menu.items.map((item) => item.label)).toEqual([
       'Fedora 40 Server x86_64 (fedora/40/x86_64)',
       'Red Hat Enterprise Linux 6.10 Server x86_64 (rhel-6.10)',
@@ -150,7 +150,7 @@ describe('a machine that is no guest', () => {
       'Debian 12 amd64 (debian-12)',
       'openSUSE Leap 15.6 x86_64 (leap-15.6)',
     ])
-    const forArm = planBoot({ arch: 'aarch64' }, world)
+    const forArm = planBoot({ arch: 'aarch64' }, inputs)
     expect(forArm.kind === 'menu' && forArm.items.map((item) => item.plan.tree.id)).toEqual(['arm'])
   })
   test('or its own disk', () => {

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { placeUrl, serverUrls } from '../../../server/core/boot/urls.ts'
 
-const doors = { http: { port: 8080 }, tftp: { port: 69 }, ftp: { port: 10021 }, nfs: { port: 2049 } }
+const services = { http: { port: 8080 }, tftp: { port: 69 }, ftp: { port: 10021 }, nfs: { port: 2049 } }
 
 describe('how a client reaches us', () => {
-  test('server.url wins, and gives its host to the other doors', () => {
+  test('server.url wins, and gives its host to the other services', () => {
     const who = { protocol: 'http', host: 'evil:1', localAddress: '10.0.0.1' }
-    expect(serverUrls({ configuredUrl: 'https://mirror.example/', doors, who })).toEqual({
+    expect(serverUrls({ configuredUrl: 'https://mirror.example/', services, who })).toEqual({
       http: 'https://mirror.example',
       tftp: 'tftp://mirror.example',
       ftp: 'ftp://mirror.example:10021',
@@ -15,36 +15,36 @@ describe('how a client reaches us', () => {
   })
   test('then the host that the client used, port and all', () => {
     const found = serverUrls({
-      doors,
+      services,
       who: { protocol: 'http', host: 'boot.lan:80', localAddress: '10.0.0.1' },
     })
     expect(found.http).toBe('http://boot.lan:80')
     expect(found.tftp).toBe('tftp://boot.lan')
   })
   test('https stays https', () => {
-    expect(serverUrls({ doors, who: { protocol: 'https', host: 'boot.lan' } }).http).toBe('https://boot.lan')
+    expect(serverUrls({ services, who: { protocol: 'https', host: 'boot.lan' } }).http).toBe('https://boot.lan')
   })
-  test('then the address that it reached, with the port of the HTTP door', () => {
-    expect(serverUrls({ doors, who: { protocol: 'tftp', localAddress: '10.0.0.1' } }).http).toBe(
+  test('then the address that it reached, with the port of the HTTP service', () => {
+    expect(serverUrls({ services, who: { protocol: 'tftp', localAddress: '10.0.0.1' } }).http).toBe(
       'http://10.0.0.1:8080',
     )
-    expect(serverUrls({ doors, who: { protocol: 'tftp', localAddress: '::ffff:10.0.0.1' } }).http).toBe(
+    expect(serverUrls({ services, who: { protocol: 'tftp', localAddress: '::ffff:10.0.0.1' } }).http).toBe(
       'http://10.0.0.1:8080',
     )
     expect(
-      serverUrls({ doors: { http: { port: 80 } }, who: { protocol: 'tftp', localAddress: '10.0.0.1' } }),
+      serverUrls({ services: { http: { port: 80 } }, who: { protocol: 'tftp', localAddress: '10.0.0.1' } }),
     ).toEqual({
       http: 'http://10.0.0.1',
     })
   })
   test('IPv6 stands in brackets and loses its zone', () => {
-    const found = serverUrls({ doors, who: { protocol: 'tftp', localAddress: 'fe80::1%eth0' } })
+    const found = serverUrls({ services, who: { protocol: 'tftp', localAddress: 'fe80::1%eth0' } })
     expect(found).toMatchObject({
       http: 'http://[fe80::1]:8080',
       tftp: 'tftp://[fe80::1]',
       nfs: { host: '[fe80::1]' },
     })
-    const named = serverUrls({ doors, who: { protocol: 'http', host: '[2001:db8::1]:8080' } })
+    const named = serverUrls({ services, who: { protocol: 'http', host: '[2001:db8::1]:8080' } })
     expect(named.ftp).toBe('ftp://[2001:db8::1]:10021')
   })
   test.each([
@@ -60,12 +60,12 @@ describe('how a client reaches us', () => {
     '[::1',
     'user@h',
   ])('a Host of %j is not believed', (host) => {
-    const found = serverUrls({ doors, who: { protocol: 'http', host, localAddress: '10.0.0.1' } })
+    const found = serverUrls({ services, who: { protocol: 'http', host, localAddress: '10.0.0.1' } })
     expect(found.http).toBe('http://10.0.0.1:8080')
   })
   test('NFS on another port names it, for MOUNT as well', () => {
-    const nfs = (door: { port: number; mountPort?: number }) =>
-      serverUrls({ doors: { nfs: door }, who: { protocol: 'tftp', localAddress: '10.0.0.1' } }).nfs?.options
+    const nfs = (service: { port: number; mountPort?: number }) =>
+      serverUrls({ services: { nfs: service }, who: { protocol: 'tftp', localAddress: '10.0.0.1' } }).nfs?.options
     expect(nfs({ port: 12049 })).toBe('nfsvers=3,proto=tcp,port=12049,mountproto=tcp,mountport=12049')
     expect(nfs({ port: 2049, mountPort: 20048 })).toBe(
       'nfsvers=3,proto=tcp,port=2049,mountproto=tcp,mountport=20048',

@@ -12,7 +12,7 @@ import {
   makeTree,
   rhel6,
   urls,
-} from '../../support/boot-world.ts'
+} from '../../support/boot-inputs.ts'
 
 function cmdline(
   tree: Tree,
@@ -78,9 +78,9 @@ describe('anaconda', () => {
       'method=nfs:nfsvers=3,port=12049,mountport=12049:[::1]:/trees/rhel-6.10',
     )
   })
-  test('a source whose door is closed is refused, with the way out', () => {
+  test('a source whose service is closed is refused, with the way out', () => {
     expect(cmdline(fedora40, makeGuest('a', { source: 'nfs' }), { http: web })).toBe(
-      'refused: source is nfs, and the nfs door is closed: enable nfs in config.yaml',
+      'refused: source is nfs, and the nfs service is closed: enable nfs in config.yaml',
     )
   })
 })

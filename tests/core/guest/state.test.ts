@@ -1,40 +1,40 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
-  type GuestLife,
-  type LifeEvent,
-  lifeAt,
-  newLife,
-  nextLife,
+  type GuestState,
+  type GuestEvent,
+  stateAt,
+  newState,
+  nextState,
   pinnedMs,
   pinnedOffer,
   treeWish,
   whyLocalDisk,
 } from '../../../server/core/guest/state.ts'
-import { fedora40, makeGuest } from '../../support/boot-world.ts'
+import { fedora40, makeGuest } from '../../support/boot-inputs.ts'
 
 const guest = makeGuest('web01', { tree: fedora40 })
 const patient = { ...guest, settings: { ...guest.settings, retry: { value: true, from: 'default' } } }
 const machine = '10.0.0.7'
 const desk = '10.0.0.99'
 
-const offer: LifeEvent = { type: 'offered', tree: fedora40.id, wanted: treeWish(guest), client: machine }
-const kernel: LifeEvent = { type: 'kernel', client: machine }
-const answers = (client = machine, own = false): LifeEvent => ({ type: 'answers', client, own })
-const says = (report: 'installing' | 'progress' | 'installed' | 'failed', detail?: string): LifeEvent => ({
+const offer: GuestEvent = { type: 'offered', tree: fedora40.id, wanted: treeWish(guest), client: machine }
+const kernel: GuestEvent = { type: 'kernel', client: machine }
+const answers = (client = machine, own = false): GuestEvent => ({ type: 'answers', client, own })
+const says = (report: 'installing' | 'progress' | 'installed' | 'failed', detail?: string): GuestEvent => ({
   type: 'reported',
   report,
   client: machine,
   ...(detail !== undefined && { detail }),
 })
-const armed: LifeEvent = { type: 'armed' }
-const kept: LifeEvent = { type: 'kept-local' }
+const armed: GuestEvent = { type: 'armed' }
+const kept: GuestEvent = { type: 'kept-local' }
 
 /** One event each second; the life at the end. */
-function live(...events: LifeEvent[]): GuestLife {
-  return events.reduce<GuestLife>(
-    (life, event, n) => nextLife(life, event, (n + 1) * 1000)?.life ?? life,
-    newLife,
+function live(...events: GuestEvent[]): GuestState {
+  return events.reduce<GuestState>(
+    (life, event, n) => nextState(life, event, (n + 1) * 1000)?.life ?? life,
+    newState,
   )
 }
 
@@ -53,7 +53,7 @@ describe('an installation', () => {
   test('unless retry says so', () => {
     expect(whyLocalDisk(patient, live(offer, kernel, answers()))).toBeUndefined()
   })
-  test.each<[string, LifeEvent[], string]>([
+  test.each<[string, GuestEvent[], string]>([
     ['somebody looks at the answers of a guest that never came', [answers(desk)], 'install'],
     ['somebody looks after an offer whose kernel did not load', [offer, answers(desk)], 'install'],
     [
@@ -88,7 +88,7 @@ describe('an installation', () => {
 
 describe('the operator', () => {
   test('arms exactly one installation, whatever was before', () => {
-    for (const before of [[], [says('installed')], [offer, answers()], [kept], [armed]] as LifeEvent[][]) {
+    for (const before of [[], [says('installed')], [offer, answers()], [kept], [armed]] as GuestEvent[][]) {
       const life = live(...before, armed)
       expect(life.state).toBe('install')
       expect(life).not.toHaveProperty('offer')
@@ -117,16 +117,16 @@ describe('the tree of a guest', () => {
     expect(pinnedOffer(edited, live(offer, answers()))?.tree).toBe(fedora40.id)
   })
   test('is bound for 24 hours from the first offer, not from the last', () => {
-    const again = nextLife(live(offer, kernel), offer, pinnedMs)?.life ?? newLife
-    expect(pinnedOffer(guest, lifeAt(again, pinnedMs + 999))?.tree).toBe(fedora40.id)
-    expect(pinnedOffer(guest, lifeAt(again, pinnedMs + 1000))?.tree).toBeUndefined()
-    expect(pinnedOffer(guest, lifeAt(live(offer), -pinnedMs))?.tree).toBeUndefined()
+    const again = nextState(live(offer, kernel), offer, pinnedMs)?.life ?? newState
+    expect(pinnedOffer(guest, stateAt(again, pinnedMs + 999))?.tree).toBe(fedora40.id)
+    expect(pinnedOffer(guest, stateAt(again, pinnedMs + 1000))?.tree).toBeUndefined()
+    expect(pinnedOffer(guest, stateAt(live(offer), -pinnedMs))?.tree).toBeUndefined()
   })
 })
 
 describe('the story', () => {
   test('tells once of a loader that asks five times', () => {
-    const first = nextLife(undefined, offer, 1000)
+    const first = nextState(undefined, offer, 1000)
     expect(first?.step).toEqual({
       atMs: 1000,
       install: 0,
@@ -134,14 +134,14 @@ describe('the story', () => {
       detail: fedora40.id,
       client: machine,
     })
-    expect(nextLife(first?.life, offer, 1500)).toBeUndefined()
-    expect(nextLife(first?.life, { ...offer, client: desk }, 1500)).toBeDefined()
+    expect(nextState(first?.life, offer, 1500)).toBeUndefined()
+    expect(nextState(first?.life, { ...offer, client: desk }, 1500)).toBeDefined()
   })
   test('tells of the first boot from disk and not of each one after', () => {
-    const boot: LifeEvent = { type: 'sent-to-disk', client: machine }
-    const first = nextLife(live(says('installed')), boot, 60_000)
+    const boot: GuestEvent = { type: 'sent-to-disk', client: machine }
+    const first = nextState(live(says('installed')), boot, 60_000)
     expect(first?.step.kind).toBe('disk')
-    expect(nextLife(first?.life, boot, 61_000)).toBeUndefined()
+    expect(nextState(first?.life, boot, 61_000)).toBeUndefined()
   })
 })
 
@@ -158,10 +158,10 @@ test('no order of events starts a second installation without the operator', () 
   )
   fc.assert(
     fc.property(fc.array(event, { maxLength: 30 }), (events) => {
-      let life = newLife
+      let life = newState
       let began = false
       for (const [n, each] of events.entries()) {
-        life = nextLife(life, each, n * 1000)?.life ?? life
+        life = nextState(life, each, n * 1000)?.life ?? life
         began ||= life.state !== 'install'
         if (began) expect(whyLocalDisk(guest, life)).toBeDefined()
       }

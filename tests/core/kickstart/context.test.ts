@@ -136,9 +136,9 @@ describe('kickstart lines', () => {
     )
   })
 
-  test('a closed door is named, with what to change', () => {
+  test('a closed service is named, with what to change', () => {
     expect(() => renderInstallSource(rocky9, { http: 'http://m' }, 'nfs')).toThrow(
-      /installs by nfs, and that door is closed: .*nfs\.enabled/,
+      /installs by nfs, and that service is closed: .*nfs\.enabled/,
     )
     expect(() => renderRepoLines(rocky9, { http: 'http://m' }, 'ftp')).toThrow(/installs by ftp/)
   })

@@ -7,7 +7,7 @@ import {
   parseLookupQuery,
 } from '../../../server/core/lookup/lookup.ts'
 import { createLookupTexts } from '../../../server/namespace/lookup-cache.ts'
-import { fedora9, fedora40, makeGuest, makeTree, makeWorld } from '../../support/boot-world.ts'
+import { fedora9, fedora40, makeGuest, makeTree, makeWorld } from '../../support/boot-inputs.ts'
 
 const fedora39 = makeTree('fedora/39/x86_64', { version: '39' })
 const guests = [
@@ -15,8 +15,8 @@ const guests = [
   makeGuest('pv01', { tree: fedora9, macs: ['52:54:00:00:00:02'], virt: { type: 'pv' } }),
   makeGuest('treeless', { macs: [] }),
 ]
-const world = makeWorld([fedora39, fedora9, fedora40], guests)
-const ask = (params: Record<string, unknown>): LookupResult => lookup(parseLookupQuery(params), world)
+const inputs = makeWorld([fedora39, fedora9, fedora40], guests)
+const ask = (params: Record<string, unknown>): LookupResult => lookup(parseLookupQuery(params), inputs)
 const found = (params: Record<string, unknown>) => {
   const result = ask(params)
   if (!result.found) throw new Error(result.why)
@@ -58,7 +58,7 @@ describe('the answer', () => {
   })
   test('says null where nothing is known', () => {
     const { urls } = makeWorld([], [])
-    const closed = { ...world, urls: { http: urls.http } }
+    const closed = { ...inputs, urls: { http: urls.http } }
     const result = lookup(parseLookupQuery({ guest: 'pv01' }), closed)
     expect(result.found && lookupAnswer(result).kernel).toEqual({
       path: 'images/xen/vmlinuz',
@@ -132,12 +132,12 @@ describe('nonsense is told from nothing found', () => {
 test('answers are remembered for one snapshot and one way to reach us, and no longer', () => {
   const texts = createLookupTexts()
   const query = parseLookupQuery({ distro: 'fedora', arch: 'x86_64' })
-  const first = texts(query, world)
-  expect(texts(parseLookupQuery({ arch: 'x86_64', distro: 'fedora' }), world)).toBe(first)
+  const first = texts(query, inputs)
+  expect(texts(parseLookupQuery({ arch: 'x86_64', distro: 'fedora' }), inputs)).toBe(first)
   expect(JSON.parse(first.json ?? '')).toEqual(found({ distro: 'fedora', arch: 'x86_64' }))
-  const elsewhere = texts(query, { ...world, urls: { http: 'http://other' } })
+  const elsewhere = texts(query, { ...inputs, urls: { http: 'http://other' } })
   expect(elsewhere.json).toContain('"location":"http://other/trees/fedora/40/x86_64"')
   const { trees } = makeWorld([fedora39], [])
-  expect(texts(query, { ...world, trees }).json).toContain('"id":"fedora/39/x86_64"')
-  expect(texts(parseLookupQuery({ tree: 'nope' }), world)).toMatchObject({ result: { found: false } })
+  expect(texts(query, { ...inputs, trees }).json).toContain('"id":"fedora/39/x86_64"')
+  expect(texts(parseLookupQuery({ tree: 'nope' }), inputs)).toMatchObject({ result: { found: false } })
 })

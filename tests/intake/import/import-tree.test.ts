@@ -29,7 +29,7 @@ import {
   writeBelow,
 } from '../../support/tree-folder.ts'
 
-function world() {
+function inputs() {
   const base = temporaryFolder()
   mkdirSync(join(base, 'trees'))
   return { base, trees: join(base, 'trees'), store: new VersionStore(join(base, 'trees')) }
@@ -42,7 +42,7 @@ const treeEntries = (prefix = ''): TarSpec[] =>
   }))
 
 test('a folder is copied, named by what it says of itself, and published', async () => {
-  const { base, trees, store } = world()
+  const { base, trees, store } = inputs()
   makeTree(join(base, 'dvd'))
   symlinkSync('images/pxeboot', join(base, 'dvd/boot'))
   symlinkSync('/etc', join(base, 'dvd/etc'))
@@ -58,7 +58,7 @@ test('a folder is copied, named by what it says of itself, and published', async
 })
 
 test('hard links share the bytes, and a second import shares nothing it should not', async () => {
-  const { base, trees, store } = world()
+  const { base, trees, store } = inputs()
   makeTree(join(base, 'dvd'))
   await importLocal(store, join(base, 'dvd'), { id: 'f', hardLink: true })
   const inode = (path: string) => statSync(path).ino
@@ -66,7 +66,7 @@ test('hard links share the bytes, and a second import shares nothing it should n
 })
 
 test('interrupted, it leaves nothing visible; the second run goes on and passes over what is there', async () => {
-  const { base, trees, store } = world()
+  const { base, trees, store } = inputs()
   makeTree(join(base, 'dvd'))
   for (let n = 0; n < 30; n++) writeBelow(join(base, 'dvd'), `more/${n}`, `file ${n}`)
   const aborter = new AbortController()
@@ -98,7 +98,7 @@ test.each([
   ['plain', (data: Buffer) => data],
   ['gzip', gzipSync],
 ])('a tar archive (%s), whatever it is called', async (_, pack) => {
-  const { base, store, trees } = world()
+  const { base, store, trees } = inputs()
   writeFileSync(join(base, 'download.bin'), pack(tarOf(treeEntries('./fedora/'))))
   const { trees: found } = await importLocal(store, join(base, 'download.bin'))
   expect(found[0]).toMatchObject({ id: 'fedora-40-server-x86_64', release: { outcome: 'published' } })
@@ -106,7 +106,7 @@ test.each([
 })
 
 test('a Debian package with two installers gives two trees', async () => {
-  const { base, store } = world()
+  const { base, store } = inputs()
   const flavour = (name: string): TarSpec[] => [
     { path: `./usr/lib/images/12/amd64/${name}/debian-installer/amd64/linux`, data: `kernel ${name}` },
     { path: `./usr/lib/images/12/amd64/${name}/debian-installer/amd64/initrd.gz`, data: `initrd ${name}` },
@@ -128,7 +128,7 @@ test.each<[string, TarSpec]>([
   ['an inner ..', { path: 'a/../../evil', data: 'x' }],
   ['a hard link out', { path: 'evil', type: '1', target: '../../secret' }],
 ])('an archive whose names lead out by %s writes nothing there', async (_, entry) => {
-  const { base, store } = world()
+  const { base, store } = inputs()
   writeFileSync(join(base, 'secret'), 'secret')
   writeFileSync(join(base, 'x.tar'), tarOf([...treeEntries(), entry]))
   await importLocal(store, join(base, 'x.tar')).catch((error) => expect(error).toBeInstanceOf(Failure))
@@ -137,7 +137,7 @@ test.each<[string, TarSpec]>([
 })
 
 test('links through links cannot lead a file out', async () => {
-  const { base, store, trees } = world()
+  const { base, store, trees } = inputs()
   const entries: TarSpec[] = [
     ...treeEntries(),
     { path: 'a', type: '2', target: '.' },
@@ -158,7 +158,7 @@ test.each([
   ['ISO 9660', writeIso],
   ['UDF alone', writeUdf],
 ])('an image with %s is known by its content, whatever it is called', async (_name, write) => {
-  const { base, trees, store } = world()
+  const { base, trees, store } = inputs()
   const { bytes } = write({ files: { '.treeinfo': treeinfoText(), ...imagesOfTree() } })
   writeFileSync(join(base, 'download.part'), bytes)
   const outcome = await importLocal(store, join(base, 'download.part'))
@@ -169,7 +169,7 @@ test.each([
 })
 
 test('what is neither image, archive nor package says what it begins with', async () => {
-  const { base, store } = world()
+  const { base, store } = inputs()
   writeFileSync(join(base, 'Fedora.iso'), 'not really')
   await expect(importLocal(store, join(base, 'Fedora.iso'))).rejects.toThrow(
     'is no disc image (neither CD001 nor BEA01 at byte 32769), no tar archive, and no Debian package; it begins with 6e 6f 74 20',
@@ -178,7 +178,7 @@ test('what is neither image, archive nor package says what it begins with', asyn
 })
 
 test('a damaged tree is not published, and stays aside for the next try', async () => {
-  const { base, trees, store } = world()
+  const { base, trees, store } = inputs()
   makeTree(join(base, 'dvd'))
   writeBelow(join(base, 'dvd'), 'images/install.img', 'second stage of 99\n')
   const { trees: found } = await importLocal(store, join(base, 'dvd'))

@@ -21,7 +21,7 @@ const shape = (more: IsoShape['files'] = {}): IsoShape => ({
   continuation: true,
 })
 
-function world(image: Uint8Array) {
+function inputs(image: Uint8Array) {
   const base = temporaryFolder()
   const trees = join(base, 'trees')
   mkdirSync(trees)
@@ -46,7 +46,7 @@ test('what is in the image becomes a folder, its symlinks as they are written', 
       absolute: { target: '/etc/passwd' },
     }),
   )
-  const { trees, unpack } = world(bytes)
+  const { trees, unpack } = inputs(bytes)
   const { trees: found, notes } = await unpack()
   expect(found[0]).toMatchObject({ id, release: { outcome: 'published', record: { kind: 'folder' } } })
   const at = (path: string) => join(trees, id, path)
@@ -66,7 +66,7 @@ test('a damaged file inside is found and named, and nothing is published', async
   const { bytes, files } = writeIso(shape())
   const at = (files.get('images/install.img')?.block ?? 0) * 2048
   bytes[at] = (bytes[at] ?? 0) ^ 1
-  const { trees, unpack } = world(bytes)
+  const { trees, unpack } = inputs(bytes)
   expect((await unpack()).trees[0]?.release).toMatchObject({
     outcome: 'refused',
     findings: [{ path: 'images/install.img' }, { severity: 'warning' }],
@@ -76,14 +76,14 @@ test('a damaged file inside is found and named, and nothing is published', async
 
 test('an image that is cut off says so before anything is written', async () => {
   const { bytes } = writeIso(shape({ big: Buffer.alloc(2 << 20, 7), last: 'the last file' }))
-  const { unpack, trees } = world(bytes.subarray(0, bytes.length - (1 << 20)))
+  const { unpack, trees } = inputs(bytes.subarray(0, bytes.length - (1 << 20)))
   await expect(unpack()).rejects.toThrow(/is cut off: its last 1048576 bytes are missing/)
   expect(existsSync(join(trees, id))).toBe(false)
 })
 
 test('interrupted, nothing is visible; begun again, what is there is passed over; kept as an image, it begins anew', async () => {
   const more = Object.fromEntries(Array.from({ length: 20 }, (_, n) => [`more/${n}`, `file ${n}`]))
-  const { trees, store, file, unpack } = world(writeIso(shape(more)).bytes)
+  const { trees, store, file, unpack } = inputs(writeIso(shape(more)).bytes)
   const aborter = new AbortController()
   const onProgress = ({ files = 0 }) => {
     if (files >= 12) aborter.abort()

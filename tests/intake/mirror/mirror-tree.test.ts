@@ -8,7 +8,7 @@ import { fetchFile } from '../../../server/intake/mirror/fetch-file.ts'
 import { httpUpstream, namesOnPage } from '../../../server/intake/mirror/http-upstream.ts'
 import { type MirrorOptions, mirrorTree } from '../../../server/intake/mirror/mirror-tree.ts'
 import { UpstreamPool } from '../../../server/intake/mirror/upstream-pool.ts'
-import { FtpDoor } from '../../../server/protocols/ftp/server.ts'
+import { FtpListener } from '../../../server/protocols/ftp/server.ts'
 import { VersionStore } from '../../../server/versions/version-store.ts'
 import { moodyServer } from '../../support/moody-server.ts'
 import { makeRepository, somePackages } from '../../support/rpm-repository.ts'
@@ -21,7 +21,7 @@ import {
   writeBelow,
 } from '../../support/tree-folder.ts'
 
-async function world() {
+async function inputs() {
   const base = temporaryFolder()
   const upstream = join(base, 'upstream')
   const trees = join(base, 'trees')
@@ -57,7 +57,7 @@ function expectSame(a: string, b: string, files = filesBelow(a)) {
 }
 
 test('what the descriptors name is fetched, and nothing else', async () => {
-  const { upstream, trees, mirror, server } = await world()
+  const { upstream, trees, mirror, server } = await inputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(20))
   writeBelow(upstream, 'f/Packages/unnamed.rpm', 'nobody names it')
@@ -75,7 +75,7 @@ test('what the descriptors name is fetched, and nothing else', async () => {
 })
 
 test('repositories beside the tree come along, and the references stay true', async () => {
-  const { upstream, trees, mirror } = await world()
+  const { upstream, trees, mirror } = await inputs()
   const os = '9/BaseOS/x86_64/os'
   const extra =
     '\n[variant-AppStream]\nid = AppStream\nuid = AppStream\nname = AppStream\ntype = variant\nrepository = ../../../AppStream/x86_64/os\n'
@@ -88,7 +88,7 @@ test('repositories beside the tree come along, and the references stay true', as
 })
 
 test('broken, cut, lying and busy: it tries again, goes on where it stopped, waits as asked, and ends with the same bytes', async () => {
-  const { upstream, trees, mirror, server, pauses } = await world()
+  const { upstream, trees, mirror, server, pauses } = await inputs()
   makeTree(join(upstream, 'f'))
   writeBelow(upstream, 'f/images/install.img', 'second stage of 40\n')
   server.mood = (path, time) => {
@@ -106,7 +106,7 @@ test('broken, cut, lying and busy: it tries again, goes on where it stopped, wai
 })
 
 test('an upstream that stays damaged is not published, unless that is accepted; every such file is named', async () => {
-  const { upstream, trees, mirror, server } = await world()
+  const { upstream, trees, mirror, server } = await inputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(5))
   rmSync(join(upstream, 'f/Packages/p/p4-1-1.noarch.rpm'))
@@ -125,7 +125,7 @@ test('an upstream that stays damaged is not published, unless that is accepted; 
 })
 
 test('several mirrors: another one has what the first lacks or has damaged', async () => {
-  const { upstream, trees, store, server, fetching } = await world()
+  const { upstream, trees, store, server, fetching } = await inputs()
   makeTree(join(upstream, 'bad'))
   makeTree(join(upstream, 'good'))
   server.mood = (path) => {
@@ -140,7 +140,7 @@ test('several mirrors: another one has what the first lacks or has damaged', asy
 })
 
 test('a later version shares by hard links what the earlier has; with nothing new nothing is published', async () => {
-  const { upstream, trees, store, mirror, server } = await world()
+  const { upstream, trees, store, mirror, server } = await inputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(10))
   await mirror('/f', { id: 'f' })
@@ -160,7 +160,7 @@ test('a later version shares by hard links what the earlier has; with nothing ne
 })
 
 test('boot-only takes what boots and remembers where the rest is', async () => {
-  const { upstream, trees, store, mirror } = await world()
+  const { upstream, trees, store, mirror } = await inputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(10))
   const { trees: found } = await mirror('/f/', { id: 'f', bootOnly: true })
@@ -170,7 +170,7 @@ test('boot-only takes what boots and remembers where the rest is', async () => {
 })
 
 test('a tree without .treeinfo is fetched by its index pages', async () => {
-  const { upstream, trees, mirror } = await world()
+  const { upstream, trees, mirror } = await inputs()
   writeBelow(upstream, 'd/debian-installer/amd64/linux', 'kernel')
   writeBelow(upstream, 'd/debian-installer/amd64/initrd.gz', 'initrd')
   writeBelow(upstream, 'd/version.info', 'Debian version:  12 (bookworm)\n')
@@ -180,7 +180,7 @@ test('a tree without .treeinfo is fetched by its index pages', async () => {
 })
 
 test('a listing that the upstream is too busy for is asked for again: never half a tree', async () => {
-  const { upstream, trees, mirror, server, pauses } = await world()
+  const { upstream, trees, mirror, server, pauses } = await inputs()
   writeBelow(upstream, 'd/debian-installer/amd64/linux', 'kernel')
   writeBelow(upstream, 'd/debian-installer/amd64/initrd.gz', 'initrd')
   writeBelow(upstream, 'd/debian-installer/amd64/boot-screens/f1.txt', 'help')
@@ -201,7 +201,7 @@ test('a listing that the upstream is too busy for is asked for again: never half
 })
 
 test('a mirror that is down is not asked for every file', async () => {
-  const { upstream, trees, store, server, fetching, pauses } = await world()
+  const { upstream, trees, store, server, fetching, pauses } = await inputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(40))
   server.mood = (path) =>
@@ -215,21 +215,21 @@ test('a mirror that is down is not asked for every file', async () => {
 })
 
 test('the same over FTP, by listing where there is no .treeinfo', async () => {
-  const { upstream, trees, store, fetching } = await world()
+  const { upstream, trees, store, fetching } = await inputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(8))
   writeBelow(upstream, 'd/debian-installer/amd64/linux', 'kernel')
   writeBelow(upstream, 'd/debian-installer/amd64/initrd.gz', 'initrd')
   writeBelow(upstream, 'd/version.info', 'Debian version:  12 (bookworm)\n')
-  const door = new FtpDoor({
+  const service = new FtpListener({
     bind: '127.0.0.1',
     port: 0,
     source: diskSource(upstream),
     events: () => undefined,
   })
-  await door.start()
-  onTestFinished(() => door.stop())
-  const base = `ftp://127.0.0.1:${door.address?.port}`
+  await service.start()
+  onTestFinished(() => service.stop())
+  const base = `ftp://127.0.0.1:${service.address?.port}`
   for (const id of ['f', 'd']) {
     const { trees: found } = await mirrorTree(store, [`${base}/${id}/`], { fetching, id })
     expect(found[0]?.release.outcome).toBe('published')
@@ -239,7 +239,7 @@ test('the same over FTP, by listing where there is no .treeinfo', async () => {
 })
 
 test('begun again without digests, whole files are not fetched twice, and changed ones are', async () => {
-  const { upstream, trees, server, store, mirror, fetching } = await world()
+  const { upstream, trees, server, store, mirror, fetching } = await inputs()
   for (let n = 0; n < 12; n++) writeBelow(upstream, `d/more/${n}`, `file ${n} ${'x'.repeat(100)}`)
   writeBelow(upstream, 'd/debian-installer/amd64/linux', 'kernel')
   writeBelow(upstream, 'd/debian-installer/amd64/initrd.gz', 'initrd')
@@ -260,7 +260,7 @@ test('begun again without digests, whole files are not fetched twice, and change
 })
 
 test('a URL of an archive brings in what is in it', async () => {
-  const { upstream, mirror } = await world()
+  const { upstream, mirror } = await inputs()
   const entries = Object.entries({ ...imagesOfTree(), '.treeinfo': treeinfoText() }).map(([path, data]) => ({
     path,
     data,
@@ -274,7 +274,7 @@ test('a URL of an archive brings in what is in it', async () => {
 })
 
 test('a part of another file is never gone on with', async () => {
-  const { base, upstream, server, fetching } = await world()
+  const { base, upstream, server, fetching } = await inputs()
   writeFileSync(join(upstream, 'a'), 'the new file, longer')
   const pool = new UpstreamPool([httpUpstream(server.url)], fetching)
   const part = join(base, 'part')
@@ -296,7 +296,7 @@ test('names on index pages: only those directly below', () => {
 })
 
 test('killed at three instants, then finished: the same bytes, and never half a tree', async () => {
-  const { upstream, trees, server } = await world()
+  const { upstream, trees, server } = await inputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(60))
   writeBelow(upstream, 'f/big', Buffer.alloc(300_000, 7))

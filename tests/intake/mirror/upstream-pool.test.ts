@@ -4,7 +4,7 @@ import { Trouble, type Upstream } from '../../../server/intake/mirror/upstream.t
 import { UpstreamPool } from '../../../server/intake/mirror/upstream-pool.ts'
 
 /** Mirrors that do what the test says; time goes on only by waiting. */
-function world(...names: string[]) {
+function inputs(...names: string[]) {
   const upstreams = names.map((url): Upstream => {
     const unused = () => Promise.reject(new Error('the pool itself fetches nothing'))
     return { url, get: unused, list: unused, close: async () => undefined }
@@ -41,7 +41,7 @@ const throwing = (error: Error): never => {
 }
 
 test('a mirror that asks for time is left in peace by every file, and the next one has them meanwhile', async () => {
-  const { ask, asked, pauses, later } = world('a', 'b')
+  const { ask, asked, pauses, later } = inputs('a', 'b')
   const answer = (name: string) => (name === 'a' ? throwing(busy(120_000)) : 'from b')
   for (let file = 0; file < 5; file++) expect(await ask(answer)).toBe('from b')
   later(119_000)
@@ -54,7 +54,7 @@ test('a mirror that asks for time is left in peace by every file, and the next o
 })
 
 test('the only mirror is waited for as long as it asks, and not for longer than five minutes', async () => {
-  const { ask, asked, pauses } = world('a')
+  const { ask, asked, pauses } = inputs('a')
   const times = [7000, 3_600_000]
   const answer = () => {
     const wait = times.shift()
@@ -66,10 +66,10 @@ test('the only mirror is waited for as long as it asks, and not for longer than 
 })
 
 test('one that does not say how long is asked ever more rarely; six files that meet the same trouble count as one', async () => {
-  const { ask, pauses } = world('a')
+  const { ask, pauses } = inputs('a')
   await expect(ask(() => throwing(busy()))).rejects.toThrow('x could not be fetched; the last try: busy')
   expect(pauses).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 32_000])
-  const six = world('a')
+  const six = inputs('a')
   let failures = 6
   const answer = () => (failures-- > 0 ? throwing(busy()) : 'well')
   expect(await Promise.all(Array.from({ length: 6 }, () => six.ask(answer)))).toEqual(Array(6).fill('well'))
@@ -77,7 +77,7 @@ test('one that does not say how long is asked ever more rarely; six files that m
 })
 
 test('what is damaged at one mirror comes from another, and is given up when it is damaged everywhere', async () => {
-  const { ask, asked } = world('a', 'b')
+  const { ask, asked } = inputs('a', 'b')
   const damaged = new Failure('invalid-data', 'x is damaged')
   expect(await ask((name) => (name === 'a' ? throwing(damaged) : 'good'))).toBe('good')
   expect(asked).toEqual(['a', 'b'])
@@ -86,7 +86,7 @@ test('what is damaged at one mirror comes from another, and is given up when it 
 })
 
 test('one file that cannot be had does not keep the others from its server', async () => {
-  const { ask, asked, pauses } = world('a')
+  const { ask, asked, pauses } = inputs('a')
   let first = true
   const odd = new Trouble('answers 500')
   const slow = ask(() => {
@@ -101,7 +101,7 @@ test('one file that cannot be had does not keep the others from its server', asy
 })
 
 test('a refusal is no reason to ask again; for what need not be there it means that it is not', async () => {
-  const { ask, asked, pauses } = world('a', 'b')
+  const { ask, asked, pauses } = inputs('a', 'b')
   const refusal = new Failure('forbidden', 'a answers 403')
   const answer = (name: string) => (name === 'a' ? throwing(refusal) : undefined)
   await expect(ask(answer)).rejects.toThrow('a answers 403')
@@ -111,7 +111,7 @@ test('a refusal is no reason to ask again; for what need not be there it means t
 })
 
 test('what need not be there is not waited for when another mirror has none; what must be there is', async () => {
-  const { ask, pauses } = world('a', 'b')
+  const { ask, pauses } = inputs('a', 'b')
   const answer = (name: string) => (name === 'a' ? throwing(busy(90_000)) : undefined)
   expect(await ask(answer, { isOptional: true })).toBeUndefined()
   expect(pauses).toEqual([])

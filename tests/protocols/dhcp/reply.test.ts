@@ -26,7 +26,7 @@ describe('what is answered', () => {
       ['offer', 'dhcp', undefined],
       ['release', 'dhcp', undefined],
     ] as const
-    for (const [type, door, answer] of table) expect(answerType(request(type, { mac }), door)).toBe(answer)
+    for (const [type, service, answer] of table) expect(answerType(request(type, { mac }), service)).toBe(answer)
   })
 
   test('never an answer to an answer', () => {
@@ -111,8 +111,8 @@ describe('an offer', () => {
 
 describe('where it goes', () => {
   const ports = { client: 68, relay: 67 }
-  const to = (door: 'dhcp' | 'boot-server', address: string, port: number, giaddr = '0.0.0.0') =>
-    destinationOf(request('discover', { mac }, { giaddr }), door, { address, port }, '255.255.255.255', ports)
+  const to = (service: 'dhcp' | 'boot-server', address: string, port: number, giaddr = '0.0.0.0') =>
+    destinationOf(request('discover', { mac }, { giaddr }), service, { address, port }, '255.255.255.255', ports)
 
   test('a client without an address by broadcast, a relay at 67, port 4011 to the port that asked', () => {
     expect(to('dhcp', '0.0.0.0', 68)).toEqual({ address: '255.255.255.255', port: 68 })

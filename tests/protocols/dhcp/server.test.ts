@@ -3,10 +3,10 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { NetworkAnswer, NetworkAsk } from '../../../server/core/loader/network-offer.ts'
 import type { Event } from '../../../server/events/bus.ts'
 import { type DhcpPacket, decodePacket, encodePacket } from '../../../server/protocols/dhcp/packet.ts'
-import { type DhcpDoorOptions, DhcpProxyDoor } from '../../../server/protocols/dhcp/server.ts'
+import { type DhcpListenerOptions, DhcpListener } from '../../../server/protocols/dhcp/server.ts'
 import { clients, type PretendClient, request } from '../../support/dhcp.ts'
 
-/** The whole door on loopback, whose broadcast address is 127.255.255.255: no port is privileged, no network is needed. */
+/** The whole service on loopback, whose broadcast address is 127.255.255.255: no port is privileged, no network is needed. */
 const broadcast = '127.255.255.255'
 const loopback = {
   lo: [{ address: '127.0.0.1', family: 'IPv4', internal: true, netmask: '', mac: '', cidr: null }],
@@ -41,23 +41,23 @@ async function ear(address = broadcast): Promise<{ socket: Socket; port: number;
 }
 
 interface World {
-  readonly door: DhcpProxyDoor
+  readonly service: DhcpListener
   readonly events: Event[]
   readonly asked: NetworkAsk[]
   readonly hears: DhcpPacket[]
-  /** From a client's socket to the door's port 67, or to its port 4011. */
+  /** From a client's socket to the service's port 67, or to its port 4011. */
   send(bytes: Uint8Array, to?: 'broadcast' | 'unicast' | 'boot-server', from?: Socket): Promise<void>
 }
 
-async function world(
+async function inputs(
   decide: (ask: NetworkAsk) => Promise<NetworkAnswer | undefined> = async () => offer,
-  more: Partial<DhcpDoorOptions> = {},
+  more: Partial<DhcpListenerOptions> = {},
 ): Promise<World> {
   const client = await ear()
   const relay = await ear('127.0.0.1')
   const events: Event[] = []
   const asked: NetworkAsk[] = []
-  const door = new DhcpProxyDoor({
+  const service = new DhcpListener({
     interfaces: ['lo'],
     bind: '0.0.0.0',
     port: 0,
@@ -71,14 +71,14 @@ async function world(
     },
     ...more,
   })
-  await door.start()
-  cleanups.push(() => door.stop())
-  const [side] = door.sides
-  const bootServer = side ? (door.bootServerPort(side) ?? 0) : 0
-  const { port = 0 } = door.address ?? {}
+  await service.start()
+  cleanups.push(() => service.stop())
+  const [side] = service.sides
+  const bootServer = side ? (service.bootServerPort(side) ?? 0) : 0
+  const { port = 0 } = service.address ?? {}
   const sender = await ear('127.0.0.1')
   return {
-    door,
+    service,
     events,
     asked,
     hears: client.heard,
@@ -107,7 +107,7 @@ async function until(condition: () => boolean, what: string): Promise<void> {
 
 describe('the conversation', () => {
   test('a DISCOVER is answered by broadcast, with our address on its side', async () => {
-    const { send, hears, asked, events } = await world()
+    const { send, hears, asked, events } = await inputs()
     await send(discover())
     await until(() => hears.length === 1, 'an offer')
     expect(hears[0]).toMatchObject({ siaddr: '127.0.0.1', file: 'snponly.efi', yiaddr: '0.0.0.0' })
@@ -128,7 +128,7 @@ describe('the conversation', () => {
   })
 
   test('a request that is repeated is answered again and told of once', async () => {
-    const { send, hears, events } = await world()
+    const { send, hears, events } = await inputs()
     await send(discover())
     await send(discover())
     await until(() => hears.length === 2, 'two offers')
@@ -137,7 +137,7 @@ describe('the conversation', () => {
 
   test('a relayed one is answered to the relay', async () => {
     const relay = await ear('127.0.0.1')
-    const { send } = await world(undefined, {
+    const { send } = await inputs(undefined, {
       ports: { bootServer: 0, client: 1, relay: relay.port },
     })
     await send(discover(clients.uefi, { giaddr: '127.0.0.1', hops: 1 }), 'unicast')
@@ -147,7 +147,7 @@ describe('the conversation', () => {
 
   test('port 4011 answers the port that asked, with an ACK', async () => {
     const asker = await ear('127.0.0.1')
-    const { send, hears, asked } = await world()
+    const { send, hears, asked } = await inputs()
     const bytes = encodePacket(
       request('request', { mac: macOf(1), ...clients.uefi }, { ciaddr: '127.0.0.1' }),
     )
@@ -164,7 +164,7 @@ describe('the conversation', () => {
       { kind: 'silence', why: 'it is no guest' },
       offer,
     ]
-    const { send, hears, events } = await world(async () => answers.shift())
+    const { send, hears, events } = await inputs(async () => answers.shift())
     await send(discover({ ...clients.dhclient, mac: macOf(2) }))
     await send(discover({ ...clients.bios, mac: macOf(3) }))
     await send(discover({ ...clients.bios, mac: macOf(4) }))
@@ -177,7 +177,7 @@ describe('the conversation', () => {
 
   test('a decision that fails is trouble, and the next one is made', async () => {
     let calls = 0
-    const { send, hears, events } = await world(async () => {
+    const { send, hears, events } = await inputs(async () => {
       if (calls++ === 0) throw new Error('disk on fire')
       return offer
     })
@@ -196,7 +196,7 @@ describe('the conversation', () => {
 describe('many, and nonsense', () => {
   test('a thousand clients in a moment, each asking twice, are all answered', async () => {
     const asker = await ear('127.0.0.1')
-    const { send, hears } = await world()
+    const { send, hears } = await inputs()
     for (let number = 0; number < 1000; number++) {
       const client = { mac: macOf(number), ...clients.uefi }
       await send(encodePacket(request('discover', client, { xid: number })))
@@ -213,7 +213,7 @@ describe('many, and nonsense', () => {
   })
 
   test('bytes that are no packet crash nothing, stay out of the log beyond a few, and leave nothing behind', async () => {
-    const { send, hears, events, asked } = await world()
+    const { send, hears, events, asked } = await inputs()
     let seed = 12345
     const random = () => {
       seed = (Math.imul(seed, 1103515245) + 12345) >>> 0
@@ -248,7 +248,7 @@ describe('many, and nonsense', () => {
   })
 
   test('one machine that asks without end is answered so often and no more', async () => {
-    const { send, hears } = await world(undefined, { limits: { perClient: 3 } })
+    const { send, hears } = await inputs(undefined, { limits: { perClient: 3 } })
     for (let number = 0; number < 20; number++) await send(discover(clients.uefi, { xid: number }))
     await send(discover({ mac: macOf(2), ...clients.uefi }, { xid: 99 }))
     await until(() => hears.some(({ xid }) => xid === 99), 'the other machine')
@@ -263,7 +263,7 @@ test('a machine is answered on every side, however many there are, and seen once
       [{ address: `127.0.2.${n + 1}`, family: 'IPv4', internal: true, netmask: '', mac: '', cidr: null }],
     ]),
   )
-  const { send, hears, asked } = await world(undefined, {
+  const { send, hears, asked } = await inputs(undefined, {
     interfaces: Object.keys(sides),
     localInterfaces: () => sides as never,
     limits: { perClient: 3 },
@@ -277,7 +277,7 @@ test('a machine is answered on every side, however many there are, and seen once
 describe('opening and closing', () => {
   test('a port that is taken is named, with the way out', async () => {
     const taken = await ear(broadcast)
-    const door = new DhcpProxyDoor({
+    const service = new DhcpListener({
       interfaces: ['lo'],
       bind: '0.0.0.0',
       port: taken.port,
@@ -287,15 +287,15 @@ describe('opening and closing', () => {
       decide: async () => offer,
       events: () => {},
     })
-    await expect(door.start()).rejects.toThrow(
+    await expect(service.start()).rejects.toThrow(
       /another DHCP server runs on this machine.*treeboot dhcp-config/,
     )
-    expect(door.address).toBeUndefined()
+    expect(service.address).toBeUndefined()
   })
 
   test('it opens without any side, and says so', async () => {
-    const { door, events } = await world(undefined, { localInterfaces: () => ({}), interfaces: ['br9'] })
-    expect(door.sides).toEqual([])
+    const { service, events } = await inputs(undefined, { localInterfaces: () => ({}), interfaces: ['br9'] })
+    expect(service.sides).toEqual([])
     expect(events).toEqual([
       expect.objectContaining({
         type: 'trouble',
@@ -308,16 +308,16 @@ describe('opening and closing', () => {
     ['10.91.9.9', 'no interface with the address 10.91.9.9 (dhcp.bind)'],
     ['fd91:1::1', 'ProxyDHCP is IPv4. Set dhcp.bind'],
   ])('bound to %s, where it can answer nobody, it says why', async (bind, why) => {
-    const { events } = await world(undefined, { interfaces: [], bind })
+    const { events } = await inputs(undefined, { interfaces: [], bind })
     expect(events).toEqual([
       expect.objectContaining({ type: 'trouble', message: expect.stringContaining(why) }),
     ])
   })
 
   test('closing twice is closing', async () => {
-    const { door } = await world()
-    await door.stop()
-    await door.stop()
-    expect(door.address).toBeUndefined()
+    const { service } = await inputs()
+    await service.stop()
+    await service.stop()
+    expect(service.address).toBeUndefined()
   })
 })

@@ -103,7 +103,7 @@ describe('data connections', () => {
   })
 })
 
-test('an IPv4 client of a door that listens on every address is an IPv4 client', async () => {
+test('an IPv4 client of a service that listens on every address is an IPv4 client', async () => {
   const { port } = await openFtp({ source, bind: '::' })
   const ftp = await RawFtp.login(port)
   expect((await ftp.ask('PASV')).text).toMatch(/\(127,0,0,1,\d+,\d+\)/)
@@ -113,7 +113,7 @@ test('an IPv4 client of a door that listens on every address is an IPv4 client',
 
 describe('limits', () => {
   test('of sessions, in all and from one address', async () => {
-    const { port, door } = await openFtp({ source, limits: { sessions: 3, sessionsPerClient: 2 } })
+    const { port, service } = await openFtp({ source, limits: { sessions: 3, sessionsPerClient: 2 } })
     const first = await RawFtp.open(port)
     const second = await RawFtp.open(port)
     expect([(await first.reply()).code, (await second.reply()).code]).toEqual([220, 220])
@@ -122,7 +122,7 @@ describe('limits', () => {
     expect((await third.reply()).code).toBe(220)
     expect((await (await RawFtp.open(port, { from: '127.0.0.3' })).reply()).text).toContain('in all')
     first.socket.destroy()
-    await until(() => door.sessions === 2)
+    await until(() => service.sessions === 2)
     expect((await (await RawFtp.open(port)).reply()).code).toBe(220)
   })
 
@@ -165,19 +165,19 @@ describe('limits', () => {
 })
 
 test('a thousand idle sessions keep nobody out', async () => {
-  const { port, door } = await openFtp({ source, limits: { sessionsPerClient: 2000 } })
+  const { port, service } = await openFtp({ source, limits: { sessionsPerClient: 2000 } })
   const idle = Array.from({ length: 1000 }, () => connect(port, '127.0.0.1').on('error', () => {}))
-  await until(() => door.sessions === 1000)
+  await until(() => service.sessions === 1000)
   const ftp = await RawFtp.login(port)
   expect((await ftp.fetch('RETR x')).bytes.toString()).toBe('x')
   for (const socket of idle) socket.destroy()
-  await until(() => door.sessions === 1)
+  await until(() => service.sessions === 1)
 })
 
 test('clients that vanish in the middle leave no descriptor behind', async () => {
   const folder = temporaryFolder()
   writeBelow(folder, 'big', randomBytes(20_000_000))
-  const { port, door } = await openFtp({ source: diskSource(folder) })
+  const { port, service } = await openFtp({ source: diskSource(folder) })
   const descriptors = () => readdirSync('/proc/self/fd').length
   const before = descriptors()
   for (let i = 0; i < 20; i++) {
@@ -191,16 +191,16 @@ test('clients that vanish in the middle leave no descriptor behind', async () =>
     }
     ftp.socket.destroy()
   }
-  await until(() => door.sessions === 0 && descriptors() <= before)
+  await until(() => service.sessions === 0 && descriptors() <= before)
 })
 
 test('stop lets an answer out and closes all', async () => {
-  const { port, door } = await openFtp({ source })
+  const { port, service } = await openFtp({ source })
   const ftp = await RawFtp.login(port)
-  const stopped = door.stop()
+  const stopped = service.stop()
   expect((await ftp.reply()).code).toBe(421)
   await stopped
-  expect(door.sessions).toBe(0)
+  expect(service.sessions).toBe(0)
 })
 
 test('arbitrary bytes never bring it down', async () => {

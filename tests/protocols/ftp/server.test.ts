@@ -14,8 +14,8 @@ const tree = memorySource(
 )
 
 async function client() {
-  const { port, events, door } = await openFtp({ source: tree })
-  return { ftp: await RawFtp.login(port), events, port, door }
+  const { port, events, service } = await openFtp({ source: tree })
+  return { ftp: await RawFtp.login(port), events, port, service }
 }
 
 describe('logging in', () => {

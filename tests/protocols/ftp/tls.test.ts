@@ -5,7 +5,7 @@ import { connect } from 'node:tls'
 import { Client } from 'basic-ftp'
 import { expect, test } from 'vitest'
 import { memorySource } from '../../../server/files/memory.ts'
-import { FtpDoor } from '../../../server/protocols/ftp/server.ts'
+import { FtpListener } from '../../../server/protocols/ftp/server.ts'
 import { openFtp, RawFtp } from '../../support/ftp.ts'
 
 /** Made for these tests, for the name localhost, and good until 2126. */
@@ -66,7 +66,7 @@ test('without a certificate there is no AUTH', async () => {
 
 test('an unusable certificate is said at once', () => {
   const open = () =>
-    new FtpDoor({
+    new FtpListener({
       bind: '127.0.0.1',
       port: 0,
       source,

@@ -13,7 +13,7 @@ import { uploadFolder } from '../../support/upload-folder.ts'
 const source = memorySource({ '/trees/a/.treeinfo': 'x' })
 const authenticate = (user: string, password: string) => user === 'admin' && password === 'secret'
 
-async function world(publish?: () => PublishReport, onClose?: (path: string, outcome: string) => void) {
+async function inputs(publish?: () => PublishReport, onClose?: (path: string, outcome: string) => void) {
   const folder = temporaryFolder()
   const { port } = await openFtp({ source, authenticate, uploads: uploadFolder(folder, publish, onClose) })
   return { folder, port, ftp: await RawFtp.login(port, 'admin', 'secret') }
@@ -21,7 +21,7 @@ async function world(publish?: () => PublishReport, onClose?: (path: string, out
 
 describe('an administrator', () => {
   test('sees the upload area beside all else', async () => {
-    const { ftp } = await world()
+    const { ftp } = await inputs()
     expect((await ftp.fetch('NLST /')).bytes.toString()).toBe('/trees\r\n/incoming\r\n')
     expect((await ftp.ask('CWD incoming')).code).toBe(250)
     expect((await ftp.ask('MLST /incoming')).text).toContain('perm=flcdmpe; /incoming')
@@ -29,7 +29,7 @@ describe('an administrator', () => {
   })
 
   test('stores, resumes and appends; what came before stays', async () => {
-    const { ftp, folder } = await world()
+    const { ftp, folder } = await inputs()
     const bytes = randomBytes(300_000)
     expect((await ftp.ask('MKD /incoming/f')).text).toBe('257 "/incoming/f" created')
     await ftp.ask('CWD /incoming/f')
@@ -50,7 +50,7 @@ describe('an administrator', () => {
   })
 
   test('keeps the part that came when the connection breaks', async () => {
-    const { ftp, folder } = await world()
+    const { ftp, folder } = await inputs()
     const socket = await ftp.data()
     expect((await ftp.ask('STOR /incoming/x')).code).toBe(150)
     socket.write(Buffer.alloc(1000))
@@ -67,7 +67,7 @@ describe('an administrator', () => {
 
   test('a file that ends before its announced length, or together with its client, is not whole', async () => {
     const closed: string[] = []
-    const { ftp, folder, port } = await world(undefined, (path, outcome) => closed.push(`${path} ${outcome}`))
+    const { ftp, folder, port } = await inputs(undefined, (path, outcome) => closed.push(`${path} ${outcome}`))
     await ftp.ask('CWD incoming')
     expect((await ftp.ask('ALLO 10')).code).toBe(202)
     expect((await ftp.put('STOR short', Buffer.from('123456789'))).code).toBe(426)
@@ -87,7 +87,7 @@ describe('an administrator', () => {
   })
 
   test('renames, removes and sets times', async () => {
-    const { ftp, folder } = await world()
+    const { ftp, folder } = await inputs()
     await ftp.ask('CWD incoming')
     await ftp.put('STOR a', Buffer.from('a'))
     expect((await ftp.ask('RNTO b')).code).toBe(503)
@@ -111,7 +111,7 @@ describe('an administrator', () => {
   })
 
   test('writes nowhere else', async () => {
-    const { ftp } = await world()
+    const { ftp } = await inputs()
     for (const line of [
       'STOR /x',
       'STOR /trees/a/.treeinfo',
@@ -132,12 +132,12 @@ describe('an administrator', () => {
   })
 
   test('publishes, and is told why not', async () => {
-    const good = await world()
+    const good = await inputs()
     expect((await good.ftp.ask('SITE PUBLISH /trees')).code).toBe(550)
     expect((await good.ftp.ask('SITE PUBLISH /incoming/f')).text).toBe(
       '250-Publishing /incoming/f\r\n /f\r\n250 Published',
     )
-    const bad = await world(() => ({ outcome: 'refused', lines: ['vmlinuz: expected sha256:1, found 2'] }))
+    const bad = await inputs(() => ({ outcome: 'refused', lines: ['vmlinuz: expected sha256:1, found 2'] }))
     await bad.ftp.ask('CWD incoming')
     expect((await bad.ftp.ask('SITE PUBLISH')).text).toContain(
       '\r\n vmlinuz: expected sha256:1, found 2\r\n550 ',
@@ -146,7 +146,7 @@ describe('an administrator', () => {
 })
 
 test('anonymous neither sees nor touches the upload area', async () => {
-  const { port } = await world()
+  const { port } = await inputs()
   const ftp = await RawFtp.login(port)
   expect((await ftp.fetch('NLST /')).bytes.toString()).toBe('/trees\r\n')
   for (const line of ['CWD incoming', 'STOR /incoming/x', 'MKD /incoming/x', 'SITE PUBLISH /incoming'])
@@ -154,7 +154,7 @@ test('anonymous neither sees nor touches the upload area', async () => {
 })
 
 test('basic-ftp uploads a folder and removes it', async () => {
-  const { port, folder } = await world()
+  const { port, folder } = await inputs()
   const client = new Client()
   await client.access({ host: '127.0.0.1', port, user: 'admin', password: 'secret' })
   await client.ensureDir('/incoming/tree/images')

@@ -8,7 +8,7 @@ import type { Event } from '../../../server/events/bus.ts'
 import { BufferPool, bigBufferBytes } from '../../../server/files/buffers.ts'
 import { diskSource } from '../../../server/files/disk.ts'
 import type { FileSource } from '../../../server/files/source.ts'
-import { get, type OpenDoor, openDoor, request } from '../../support/http.ts'
+import { get, type OpenService, openListener, request } from '../../support/http.ts'
 
 const size = 4 * 1024 * 1024 + 77
 const bytes = randomBytes(size)
@@ -27,7 +27,7 @@ async function until(holds: () => boolean | Promise<boolean>, what: string): Pro
 
 describe('large files', () => {
   let root: string
-  let open: OpenDoor
+  let open: OpenService
   let read = 0
   const sockets: Socket[] = []
 
@@ -63,11 +63,11 @@ describe('large files', () => {
         )
       },
     }
-    open = await openDoor({ source })
+    open = await openListener({ source })
   })
   afterAll(async () => {
     for (const socket of sockets) socket.destroy()
-    await open.door.stop()
+    await open.service.stop()
     await rm(root, { recursive: true })
   })
 

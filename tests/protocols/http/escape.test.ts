@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { diskSource } from '../../../server/files/disk.ts'
-import { exchange, type OpenDoor, openDoor } from '../../support/http.ts'
+import { exchange, type OpenService, openListener } from '../../support/http.ts'
 
 /** Pieces that have led out of the root of one server or another. */
 const nasty = [
@@ -64,7 +64,7 @@ const waysOut = [
 
 describe('no request leaves the root', () => {
   let base: string
-  let open: OpenDoor
+  let open: OpenService
   beforeAll(async () => {
     base = await mkdtemp(join(tmpdir(), 'treeboot-escape-'))
     const root = join(base, 'root')
@@ -83,10 +83,10 @@ describe('no request leaves the root', () => {
       ['in-link', 'folder/deep'],
     ] as const)
       await symlink(target, join(root, name))
-    open = await openDoor({ source: diskSource(root) })
+    open = await openListener({ source: diskSource(root) })
   })
   afterAll(async () => {
-    await open.door.stop()
+    await open.service.stop()
     await rm(base, { recursive: true })
   })
 

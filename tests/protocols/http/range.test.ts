@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { memorySource } from '../../../server/files/memory.ts'
 import { parseRange, type Span } from '../../../server/protocols/http/range.ts'
-import { get, type OpenDoor, openDoor, type RawResponse } from '../../support/http.ts'
+import { get, type OpenService, openListener, type RawResponse } from '../../support/http.ts'
 
 describe('parseRange', () => {
   const span = (from: number, length: number): Span => ({ from, length })
@@ -90,11 +90,11 @@ function startOf(contentRange: string | undefined): number {
 describe('ranges over the wire', () => {
   const size = 5000
   const bytes = Buffer.from(Array.from({ length: size }, (_, i) => (i * 31) % 256))
-  let open: OpenDoor
+  let open: OpenService
   beforeAll(async () => {
-    open = await openDoor({ source: memorySource({ '/f': bytes, '/empty': '' }, Date.UTC(2024, 0, 1)) })
+    open = await openListener({ source: memorySource({ '/f': bytes, '/empty': '' }, Date.UTC(2024, 0, 1)) })
   })
-  afterAll(() => open.door.stop())
+  afterAll(() => open.service.stop())
 
   test('whatever is asked for, each piece is that slice of the file, and every byte asked for is there', async () => {
     const bound = fc.integer({ min: 0, max: size + 500 })

@@ -4,15 +4,16 @@ import { Failure } from '../../../server/core/failure.ts'
 import { generatedSource } from '../../../server/files/generated.ts'
 import { memorySource } from '../../../server/files/memory.ts'
 import { cleanPath, rootPath } from '../../../server/files/path.ts'
-import type { FileSource, Requester } from '../../../server/files/source.ts'
+import type { Requester } from '../../../server/core/net/requester.ts'
+import type { FileSource } from '../../../server/files/source.ts'
 import { mountTable } from '../../../server/namespace/mounts.ts'
-import { HttpDoor } from '../../../server/protocols/http/server.ts'
-import { exchange, get, type OpenDoor, openDoor, parseResponse, request } from '../../support/http.ts'
+import { HttpListener } from '../../../server/protocols/http/server.ts'
+import { exchange, get, type OpenService, openListener, parseResponse, request } from '../../support/http.ts'
 
 const treeinfo = '[general]\nfamily = Fedora\n'
 const modifiedMs = Date.UTC(2024, 1, 3, 4, 5, 6, 789)
 
-function world(seen: Requester[]): FileSource {
+function inputs(seen: Requester[]): FileSource {
   return mountTable([
     {
       at: cleanPath('/ks'),
@@ -48,18 +49,18 @@ function world(seen: Requester[]): FileSource {
 describe.each([
   ['fast lane and node:http', true],
   ['node:http alone', false],
-])('the HTTP door, %s', (_, fastLane) => {
-  let open: OpenDoor
+])('the HTTP service, %s', (_, fastLane) => {
+  let open: OpenService
   const seen: Requester[] = []
   beforeAll(async () => {
-    open = await openDoor({
-      source: world(seen),
+    open = await openListener({
+      source: inputs(seen),
       fastLane,
       isAppPath: (path) => path === '/' || path === '/api' || path.startsWith('/api/'),
       fallback: (req, res) => res.end(`app ${req.method} ${req.url}`),
     })
   })
-  afterAll(() => open.door.stop())
+  afterAll(() => open.service.stop())
   const fetch = (target: string, ...lines: string[]) => get(open.port, target, ...lines)
 
   test('a file: status line and Content-Length with the very bytes that GRUB compares', async () => {
@@ -338,11 +339,11 @@ describe.each([
 })
 
 describe('request lines as boot loaders write them', () => {
-  let open: OpenDoor
+  let open: OpenService
   beforeAll(async () => {
-    open = await openDoor({ source: memorySource({ '/a b/ü x': 'odd', '/plain': 'plain' }) })
+    open = await openListener({ source: memorySource({ '/a b/ü x': 'odd', '/plain': 'plain' }) })
   })
-  afterAll(() => open.door.stop())
+  afterAll(() => open.service.stop())
 
   test.each([
     ['GET /a b/ü x HTTP/1.1', 'odd'],
@@ -365,24 +366,24 @@ describe('request lines as boot loaders write them', () => {
   })
 })
 
-describe('opening and closing the door', () => {
+describe('opening and closing the service', () => {
   test('a port in use: the error names address, port and remedy', async () => {
     const other = createServer()
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
     const address = other.address()
     const port = address && typeof address === 'object' ? address.port : 0
-    const door = new HttpDoor({ bind: '127.0.0.1', port, source: memorySource({}), events: () => {} })
-    const error = await door.start().catch((caught: unknown) => caught)
+    const service = new HttpListener({ bind: '127.0.0.1', port, source: memorySource({}), events: () => {} })
+    const error = await service.start().catch((caught: unknown) => caught)
     expect(error).toMatchObject({ name: 'Failure', kind: 'conflict' })
     expect((error as Failure).message).toMatch(
       new RegExp(`127\\.0\\.0\\.1 port ${port}.*http\\.port in config\\.yaml`),
     )
     await new Promise((resolve) => other.close(resolve))
-    await door.stop()
+    await service.stop()
   })
 
   test('stop closes idle connections at once and can be called twice', async () => {
-    const { door, port } = await openDoor({ source: memorySource({ '/x': 'x' }) })
+    const { service, port } = await openListener({ source: memorySource({ '/x': 'x' }) })
     const closed = ['GET /x HTTP/1.1\r\nHost: h\r\n\r\n', 'HEAD /x HTTP/1.1\r\nHost: h\r\n\r\n'].map(
       (text) =>
         new Promise<void>((resolve) => {
@@ -392,18 +393,18 @@ describe('opening and closing the door', () => {
         }),
     )
     await Promise.all(closed)
-    await Promise.all([door.stop(), door.stop(), ...idle])
+    await Promise.all([service.stop(), service.stop(), ...idle])
     await expect(get(port, '/x')).rejects.toMatchObject({ code: 'ECONNREFUSED' })
   })
   const idle: Promise<void>[] = []
 
   test('the source is asked for anew with each request', async () => {
     let now = memorySource({ '/x': 'old' })
-    const { door, port } = await openDoor({ source: () => now })
+    const { service, port } = await openListener({ source: () => now })
     expect((await get(port, '/x')).body.toString()).toBe('old')
     now = memorySource({ '/x': 'new' })
     expect((await get(port, '/x')).body.toString()).toBe('new')
-    await door.stop()
+    await service.stop()
   })
 
   test('an IPv4 client of a socket on :: is known by its IPv4 address', async () => {
@@ -412,10 +413,10 @@ describe('opening and closing the door', () => {
       stat: async (_path, who) => void seen.push(who),
       list: async () => undefined,
     }
-    const door = new HttpDoor({ bind: '::', port: 0, source, events: () => {} })
-    await door.start()
-    await get(door.address?.port ?? 0, '/x')
+    const service = new HttpListener({ bind: '::', port: 0, source, events: () => {} })
+    await service.start()
+    await get(service.address?.port ?? 0, '/x')
     expect(seen[0]).toMatchObject({ address: '127.0.0.1', localAddress: '127.0.0.1' })
-    await door.stop()
+    await service.stop()
   })
 })

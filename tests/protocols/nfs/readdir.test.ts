@@ -5,7 +5,7 @@ import { diskSource } from '../../../server/files/disk.ts'
 import { memorySource } from '../../../server/files/memory.ts'
 import type { FileSource } from '../../../server/files/source.ts'
 import { type DirEntry, type NfsClient, NfsError } from '../../support/nfs-client.ts'
-import { openDoor, tempFolder } from './support.ts'
+import { openListener, tempFolder } from './support.ts'
 
 const names = Array.from({ length: 5000 }, (_, i) => `package-${'x'.repeat(i % 60)}-${i}.rpm`)
 const folder = memorySource(Object.fromEntries(names.map((name) => [`/Packages/${name}`, name])))
@@ -41,7 +41,7 @@ describe('5,000 entries', () => {
     ['READDIRPLUS', true, 1024],
     ['READDIRPLUS', true, 1_048_576],
   ])('%s, plus: %s, %i bytes at a time: each name once, dots first', async (_, plus, count) => {
-    const { tcp } = await openDoor({ source: folder })
+    const { tcp } = await openListener({ source: folder })
     const handle = await tcp.walk('/Packages')
     const found = await listAll(tcp, handle, count, plus)
     expect(found.slice(0, 2).map(({ name }) => name)).toEqual(['.', '..'])
@@ -56,7 +56,7 @@ describe('5,000 entries', () => {
       lists++
       return folder.list(path, who)
     }
-    const { tcp } = await openDoor({ source: { ...folder, list } })
+    const { tcp } = await openListener({ source: { ...folder, list } })
     const handle = await tcp.walk('/Packages')
     await listAll(tcp, handle, 4096, false)
     expect(lists).toBe(1)
@@ -65,7 +65,7 @@ describe('5,000 entries', () => {
   })
 
   test('over UDP a page fits a datagram', async () => {
-    const { udp } = await openDoor({ source: folder })
+    const { udp } = await openListener({ source: folder })
     const handle = await udp.walk('/Packages')
     const page = await udp.readdirplus(handle, 0n, 0n, 1_000_000, 1_000_000)
     expect(page.bytes).toBeLessThanOrEqual(32 * 1024)
@@ -78,7 +78,7 @@ describe('what a listing says of each name', () => {
     const root = await tempFolder()
     await mkdir(join(root, 'd/sub'), { recursive: true })
     await writeFile(join(root, 'd/file'), 'hello')
-    const { tcp } = await openDoor({ source: diskSource(root) })
+    const { tcp } = await openListener({ source: diskSource(root) })
     const handle = await tcp.walk('/d')
     const { entries, eof } = await tcp.readdirplus(handle, 0n, 0n, 8192, 8192)
     expect(eof).toBe(true)
@@ -93,7 +93,7 @@ describe('what a listing says of each name', () => {
   })
 
   test('room is counted to the byte', async () => {
-    const { tcp } = await openDoor({ source: memorySource({ '/a': '', '/bb': '' }) })
+    const { tcp } = await openListener({ source: memorySource({ '/a': '', '/bb': '' }) })
     const root = await tcp.mount('/')
     const whole = await tcp.readdir(root, 0n, 0n, 4096)
     expect(whole.entries).toHaveLength(4)
@@ -114,7 +114,7 @@ describe('what a listing says of each name', () => {
   })
 
   test('any cookie is a place in the folder', async () => {
-    const { tcp } = await openDoor({ source: memorySource({ '/a': '' }) })
+    const { tcp } = await openListener({ source: memorySource({ '/a': '' }) })
     const root = await tcp.mount('/')
     const [, , last] = (await tcp.readdir(root, 0n, 0n, 4096)).entries
     expect(await tcp.readdir(root, last?.cookie ?? 0n, 99n, 4096)).toMatchObject({ entries: [], eof: true })
@@ -129,20 +129,20 @@ test('a folder that changes while it is listed, with a restart in between: nothi
   const dataFolder = await tempFolder()
   const stay = names.slice(0, 200)
   for (const name of stay) await writeFile(join(root, name), '')
-  let door = await openDoor({ source: diskSource(root), dataFolder })
-  const handle = await door.tcp.mount('/')
+  let service = await openListener({ source: diskSource(root), dataFolder })
+  const handle = await service.tcp.mount('/')
   const found: string[] = []
   let [cookie, pages, eof] = [0n, 0, false]
   while (!eof) {
-    const page = await door.tcp.readdir(handle, cookie, 0n, 1024)
+    const page = await service.tcp.readdir(handle, cookie, 0n, 1024)
     found.push(...page.entries.map(({ name }) => name))
     cookie = page.entries.at(-1)?.cookie ?? 0n
     eof = page.eof
     await writeFile(join(root, `new-${pages}`), '')
     if (pages > 0) await rm(join(root, `new-${pages - 1}`))
     if (pages++ === 3) {
-      await door.door.stop()
-      door = await openDoor({ source: diskSource(root), dataFolder })
+      await service.service.stop()
+      service = await openListener({ source: diskSource(root), dataFolder })
     }
   }
   expect(found.filter((name) => stay.includes(name)).sort()).toEqual([...stay].sort())

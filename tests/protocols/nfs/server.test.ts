@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest'
 import { Failure } from '../../../server/core/failure.ts'
 import { diskSource } from '../../../server/files/disk.ts'
 import { memorySource } from '../../../server/files/memory.ts'
-import type { FileSource, Requester } from '../../../server/files/source.ts'
+import type { Requester } from '../../../server/core/net/requester.ts'
+import type { FileSource } from '../../../server/files/source.ts'
 import {
   callMessage,
   long,
@@ -17,7 +18,7 @@ import {
   TcpWire,
   word,
 } from '../../support/nfs-client.ts'
-import { openDoor, tempFolder } from './support.ts'
+import { openListener, tempFolder } from './support.ts'
 
 const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 const longName = `${'kernel-core-'.repeat(8)}6.8.5-301.fc40.x86_64.rpm`
@@ -51,7 +52,7 @@ describe('reading', () => {
     ['memory', memory],
     ['disk', disk],
   ])('every byte from %s, over TCP and UDP, in steps of all sizes', async (_, make) => {
-    const { tcp, udp } = await openDoor({ source: await make() })
+    const { tcp, udp } = await openListener({ source: await make() })
     const folder = await tcp.mount('/trees/f40')
     for (const bytes of contents) {
       const { handle, attributes } = await tcp.lookup(folder, String(bytes.length))
@@ -63,7 +64,7 @@ describe('reading', () => {
   })
 
   test('past the end there are no bytes, and the end is told exactly', async () => {
-    const { tcp } = await openDoor({ source: memorySource({ '/a': 'hello' }) })
+    const { tcp } = await openListener({ source: memorySource({ '/a': 'hello' }) })
     const handle = await tcp.walk('/a')
     const at = async (offset: bigint | number, count: number) => {
       const { bytes, eof } = await tcp.read(handle, offset, count)
@@ -81,7 +82,7 @@ describe('reading', () => {
     const folder = await tempFolder()
     await writeFile(join(folder, 'big'), 'start')
     await truncate(join(folder, 'big'), 5 * 2 ** 30)
-    const { tcp } = await openDoor({ source: diskSource(folder) })
+    const { tcp } = await openListener({ source: diskSource(folder) })
     const handle = await tcp.walk('/big')
     expect((await tcp.getattr(handle)).size).toBe(5 * 2 ** 30)
     const { bytes, eof } = await tcp.read(handle, 5 * 2 ** 30 - 3, 100)
@@ -96,7 +97,7 @@ describe('reading', () => {
       await rename(join(folder, 'aside'), join(folder, 'file'))
     }
     await put('one')
-    const { tcp } = await openDoor({ source: diskSource(folder) })
+    const { tcp } = await openListener({ source: diskSource(folder) })
     const handle = await tcp.walk('/file')
     const before = await tcp.read(handle, 0, 10)
     await put('two')
@@ -107,11 +108,11 @@ describe('reading', () => {
     expect(after.attributes?.fileid).toBe(before.attributes?.fileid)
   })
 
-  test('a file that is replaced, cut and removed while it is read: whole versions or an error, and the door goes on', async () => {
+  test('a file that is replaced, cut and removed while it is read: whole versions or an error, and the service goes on', async () => {
     const folder = await tempFolder()
     const file = join(folder, 'file')
     await writeFile(file, Buffer.alloc(300_000, 0))
-    const { tcp } = await openDoor({ source: diskSource(folder) })
+    const { tcp } = await openListener({ source: diskSource(folder) })
     const handle = await tcp.walk('/file')
     for (let version = 1; version < 40; version++) {
       const reads = Array.from({ length: 4 }, () =>
@@ -132,7 +133,7 @@ describe('reading', () => {
     const files = Array.from({ length: 300 }, (_, i) => randomBytes(1000 + i * 97))
     const folder = await tempFolder()
     await Promise.all(files.map((bytes, i) => writeFile(join(folder, `f${i}`), bytes)))
-    const { tcp } = await openDoor({ source: diskSource(folder) })
+    const { tcp } = await openListener({ source: diskSource(folder) })
     const got = await Promise.all(files.map(async (_, i) => tcp.readAll(await tcp.walk(`/f${i}`), 8192)))
     expect(got.map(sha)).toEqual(files.map(sha))
   })
@@ -140,7 +141,7 @@ describe('reading', () => {
   test('what each client sees may differ', async () => {
     const seen: Requester[] = []
     const inner = memorySource({ '/a': 'x' })
-    const { tcp, udp } = await openDoor({
+    const { tcp, udp } = await openListener({
       source: () => ({
         ...inner,
         stat(path, who) {
@@ -158,7 +159,7 @@ describe('reading', () => {
 
 describe('names', () => {
   test('lookup: files, folders, dots, and what is not there', async () => {
-    const { tcp } = await openDoor({ source: memorySource({ '/d/e/f': 'x', '/ü': 'y' }) })
+    const { tcp } = await openListener({ source: memorySource({ '/d/e/f': 'x', '/ü': 'y' }) })
     const root = await tcp.mount('/')
     const folder = await tcp.walk('/d/e')
     expect((await tcp.getattr(folder)).type).toBe(2)
@@ -176,7 +177,7 @@ describe('names', () => {
   })
 
   test('an absent name still tells the folder’s attributes, and the operator hears of it', async () => {
-    const { tcp, events } = await openDoor({ source: memorySource({ '/d/e': 'x' }) })
+    const { tcp, events } = await openListener({ source: memorySource({ '/d/e': 'x' }) })
     const error = await tcp.lookup(await tcp.walk('/d'), 'none').catch((reason: unknown) => reason)
     expect((error as NfsError).left.length).toBe(4 + 84)
     expect(events).toContainEqual(
@@ -189,24 +190,24 @@ describe('names', () => {
     await writeFile(join(folder, 'real'), 'inside')
     await symlink('real', join(folder, 'link'))
     await symlink('/etc/passwd', join(folder, 'out'))
-    const { tcp } = await openDoor({ source: diskSource(folder) })
+    const { tcp } = await openListener({ source: diskSource(folder) })
     expect((await tcp.readAll(await tcp.walk('/link'))).toString()).toBe('inside')
     expect(await statusOf(tcp.walk('/out'))).toBe(noEntry)
   })
 
   test('access: reading and looking up, nothing else', async () => {
-    const { tcp } = await openDoor({ source: memorySource({ '/f': 'x' }) })
+    const { tcp } = await openListener({ source: memorySource({ '/f': 'x' }) })
     expect(await tcp.access(await tcp.mount('/'), 0x3f)).toBe(3)
     expect(await tcp.access(await tcp.walk('/f'), 0x3f)).toBe(1)
     expect(await tcp.access(await tcp.walk('/f'), 0x3e)).toBe(0)
   })
 
-  test('a source that fails is a status, and the door goes on', async () => {
+  test('a source that fails is a status, and the service goes on', async () => {
     let failure: Error | undefined
     const inner = memorySource({ '/f': 'x' })
     const stat: FileSource['stat'] = (path, who) =>
       failure ? Promise.reject(failure) : inner.stat(path, who)
-    const { tcp } = await openDoor({ source: { ...inner, stat } })
+    const { tcp } = await openListener({ source: { ...inner, stat } })
     const handle = await tcp.walk('/f')
     for (const [kind, status] of [
       ['forbidden', 13],
@@ -224,7 +225,7 @@ describe('names', () => {
 
 describe('mounting', () => {
   test('exports, mounts of folders at any depth, and the list of them', async () => {
-    const { tcp, wire, events } = await openDoor({ source: memorySource({ '/trees/f40/.treeinfo': 'x' }) })
+    const { tcp, wire, events } = await openListener({ source: memorySource({ '/trees/f40/.treeinfo': 'x' }) })
     const exports = await wire.call(mountd, 3, 5)
     const paths: string[] = []
     while (exports.word() === 1) {
@@ -253,7 +254,7 @@ describe('mounting', () => {
   })
 
   test('FSINFO, FSSTAT and PATHCONF have the length that their structures have', async () => {
-    const { tcp, udp } = await openDoor({ source: memorySource({ '/f': 'x' }) })
+    const { tcp, udp } = await openListener({ source: memorySource({ '/f': 'x' }) })
     const root = await tcp.mount('/')
     const info = await tcp.raw(19, opaque(root))
     expect([info.status, info.left.length]).toEqual([0, 88 + 48])
@@ -279,7 +280,7 @@ describe('writing is refused with results of the right shape', () => {
     ['LINK', 15, 4 + wcc],
     ['COMMIT', 21, wcc],
   ])('%s', async (_, procedure, length) => {
-    const { tcp } = await openDoor({ source: memorySource({ '/f': 'x' }) })
+    const { tcp } = await openListener({ source: memorySource({ '/f': 'x' }) })
     const handle = await tcp.walk('/f')
     const data = Buffer.alloc(60_000)
     const { status, left } = await tcp.raw(procedure, opaque(handle), long(0), word(9), word(0), opaque(data))
@@ -294,12 +295,12 @@ describe('handles', () => {
   test('survive a restart, short and long ones', async () => {
     const dataFolder = await tempFolder()
     const source = memorySource(files)
-    const first = await openDoor({ source, dataFolder })
+    const first = await openListener({ source, dataFolder })
     const handles = await Promise.all(Object.keys(files).map((path) => first.tcp.walk(path)))
     expect(handles.map((handle) => handle.length)).toEqual([19, 17])
     const ids = await Promise.all(handles.map(async (handle) => (await first.tcp.getattr(handle)).fileid))
-    await first.door.stop()
-    const second = await openDoor({ source, dataFolder })
+    await first.service.stop()
+    const second = await openListener({ source, dataFolder })
     const texts = await Promise.all(handles.map(async (handle) => String(await second.tcp.readAll(handle))))
     expect(texts).toEqual(['short', 'long'])
     expect(await Promise.all(Object.keys(files).map((path) => second.tcp.walk(path)))).toEqual(handles)
@@ -310,8 +311,8 @@ describe('handles', () => {
   test('are stale without the key they were made with, and for what is gone', async () => {
     const folder = await tempFolder()
     await writeFile(join(folder, 'f'), 'x')
-    const one = await openDoor({ source: diskSource(folder) })
-    const other = await openDoor({ source: diskSource(folder) })
+    const one = await openListener({ source: diskSource(folder) })
+    const other = await openListener({ source: diskSource(folder) })
     const handle = await one.tcp.walk('/f')
     expect(await statusOf(other.tcp.getattr(handle))).toBe(stale)
     await rm(join(folder, 'f'))
@@ -320,7 +321,7 @@ describe('handles', () => {
   })
 
   test('cannot be made up, nor changed to lead elsewhere', async () => {
-    const { tcp } = await openDoor({ source: memorySource(files) })
+    const { tcp } = await openListener({ source: memorySource(files) })
     const [short, table] = await Promise.all(Object.keys(files).map((path) => tcp.walk(path)))
     const changed = [short, table].flatMap((handle) =>
       Array.from(handle ?? [], (byte, i) => {
@@ -343,7 +344,7 @@ describe('handles', () => {
   })
 })
 
-describe('a door under strain', () => {
+describe('a service under strain', () => {
   test('a slow reader holds only itself up, and few of its answers are made before it takes them', async () => {
     const inner = memorySource({ '/f': randomBytes(512 * 1024) })
     let looks = 0
@@ -351,7 +352,7 @@ describe('a door under strain', () => {
       looks++
       return inner.stat(path, who)
     }
-    const { tcp, port } = await openDoor({ source: { ...inner, stat } })
+    const { tcp, port } = await openListener({ source: { ...inner, stat } })
     const handle = await tcp.walk('/f')
     const slow = await TcpWire.open(port)
     slow.socket.pause()
@@ -367,7 +368,7 @@ describe('a door under strain', () => {
 
   test('too many connections of one client are closed, those there are go on', async () => {
     const limits = { connections: 100, perClient: 3 }
-    const { tcp, port, events } = await openDoor({ source: memorySource({ '/f': 'x' }), limits })
+    const { tcp, port, events } = await openListener({ source: memorySource({ '/f': 'x' }), limits })
     await tcp.mount('/')
     const more = await Promise.all([TcpWire.open(port), TcpWire.open(port), TcpWire.open(port)])
     const ended = await Promise.allSettled(more.map((wire) => new NfsClient(wire).mount('/')))
@@ -378,26 +379,26 @@ describe('a door under strain', () => {
   })
 
   test('tells once of each file that a client read, with all its bytes', async () => {
-    const { tcp, door, events } = await openDoor({ source: memorySource({ '/f': 'x'.repeat(1000) }) })
+    const { tcp, service, events } = await openListener({ source: memorySource({ '/f': 'x'.repeat(1000) }) })
     await tcp.readAll(await tcp.walk('/f'), 100)
-    await door.stop()
+    await service.stop()
     expect(events.filter((event) => event.type === 'served' && event.path === '/f')).toEqual([
       expect.objectContaining({ protocol: 'nfs', client: '127.0.0.1', outcome: 'complete', bytes: 1000 }),
     ])
   })
 
   test('stop is safe to call twice, and closes connections', async () => {
-    const { door, tcp } = await openDoor({ source: memorySource({ '/f': 'x' }) })
+    const { service, tcp } = await openListener({ source: memorySource({ '/f': 'x' }) })
     await tcp.mount('/')
-    expect(door.hint).toContain(`port=${door.address?.port},mountport=${door.address?.port}`)
-    await Promise.all([door.stop(), door.stop()])
-    expect(door.address).toBeUndefined()
+    expect(service.hint).toContain(`port=${service.address?.port},mountport=${service.address?.port}`)
+    await Promise.all([service.stop(), service.stop()])
+    expect(service.address).toBeUndefined()
     await expect(tcp.mount('/')).rejects.toThrow()
   })
 
   test('a port that is taken is a Failure that names it', async () => {
-    const { port } = await openDoor({ source: memorySource({}) })
-    await expect(openDoor({ source: memorySource({}), port })).rejects.toMatchObject({
+    const { port } = await openListener({ source: memorySource({}) })
+    await expect(openListener({ source: memorySource({}), port })).rejects.toMatchObject({
       kind: 'conflict',
       message: expect.stringContaining(`127.0.0.1 port ${port}`),
       cause: { code: 'EADDRINUSE' },

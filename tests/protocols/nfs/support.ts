@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach } from 'vitest'
 import type { Event } from '../../../server/events/bus.ts'
-import { NfsDoor, type NfsDoorOptions } from '../../../server/protocols/nfs/server.ts'
+import { NfsListener, type NfsListenerOptions } from '../../../server/protocols/nfs/server.ts'
 import { NfsClient, TcpWire, UdpWire } from '../../support/nfs-client.ts'
 
 const closers: (() => Promise<unknown> | undefined)[] = []
@@ -18,10 +18,10 @@ export async function tempFolder(): Promise<string> {
   return folder
 }
 
-/** A door on 127.0.0.1 that goes away with the test, and clients of it. */
-export async function openDoor(options: Pick<NfsDoorOptions, 'source'> & Partial<NfsDoorOptions>) {
+/** A service on 127.0.0.1 that goes away with the test, and clients of it. */
+export async function openListener(options: Pick<NfsListenerOptions, 'source'> & Partial<NfsListenerOptions>) {
   const events: Event[] = []
-  const door = new NfsDoor({
+  const service = new NfsListener({
     bind: '127.0.0.1',
     port: 0,
     portmap: 'off',
@@ -29,13 +29,13 @@ export async function openDoor(options: Pick<NfsDoorOptions, 'source'> & Partial
     dataFolder: options.dataFolder ?? (await tempFolder()),
     ...options,
   })
-  await door.start()
-  closers.push(() => door.stop())
-  const port = door.address?.port ?? 0
+  await service.start()
+  closers.push(() => service.stop())
+  const port = service.address?.port ?? 0
   const wire = await TcpWire.open(port)
   closers.push(() => {
     wire.close()
     return undefined
   })
-  return { door, events, port, wire, tcp: new NfsClient(wire), udp: new NfsClient(new UdpWire(port)) }
+  return { service, events, port, wire, tcp: new NfsClient(wire), udp: new NfsClient(new UdpWire(port)) }
 }

@@ -18,7 +18,7 @@ import {
   UdpWire,
   word,
 } from '../../support/nfs-client.ts'
-import { openDoor } from './support.ts'
+import { openListener } from './support.ts'
 
 type Item =
   | { readonly type: 'u32'; readonly value: number }
@@ -182,8 +182,8 @@ describe('calls', () => {
     )
 
   test.each(['tcp', 'udp'] as const)('that cannot be carried out are told why: %s', async (transport) => {
-    const door = await openDoor({ source })
-    const { wire } = door[transport]
+    const service = await openListener({ source })
+    const { wire } = service[transport]
     expect(await wordsOf(wire.call(nfs, 4, 0))).toEqual([2, 3, 3])
     expect(await wordsOf(wire.call(nfs, 2, 0))).toEqual([2, 3, 3])
     expect(await wordsOf(wire.call(mountd, 1, 0))).toEqual([2, 3, 3])
@@ -201,13 +201,13 @@ describe('calls', () => {
   })
 
   test('in many fragments are answered like any other', async () => {
-    const { wire } = await openDoor({ source })
+    const { wire } = await openListener({ source })
     const reply = await wire.send(callMessage(mountd, 3, 1, opaque('/')), 3)
     expect(reply.readUInt32BE(24)).toBe(0)
   })
 
   test('arbitrary bytes over TCP and UDP do no harm', async () => {
-    const { port, tcp, udp } = await openDoor({ source })
+    const { port, tcp, udp } = await openListener({ source })
     const handle = await tcp.walk('/f')
     const junkCall = fc
       .tuple(fc.constantFrom(nfs, mountd), fc.integer({ min: 0, max: 22 }), bytes(120), fc.boolean())
@@ -243,8 +243,8 @@ describe('the port mapper', () => {
   const source = memorySource({ '/f': 'x' })
 
   test('tells where NFS and MOUNT are, to version 2, 3 and 4, over TCP and UDP', async () => {
-    const { door, port } = await openDoor({ source, portmap: 0 })
-    const mapper = door.portmapPort ?? 0
+    const { service, port } = await openListener({ source, portmap: 0 })
+    const mapper = service.portmapPort ?? 0
     const tcp = await TcpWire.open(mapper)
     for (const wire of [tcp, new UdpWire(mapper)]) {
       const getPort = async (program: number, protocol: number): Promise<number> =>
@@ -273,8 +273,8 @@ describe('the port mapper', () => {
   })
 
   test('is no way into NFS, nor NFS into it', async () => {
-    const { door, wire } = await openDoor({ source, portmap: 0 })
-    const tcp = await TcpWire.open(door.portmapPort ?? 0)
+    const { service, wire } = await openListener({ source, portmap: 0 })
+    const tcp = await TcpWire.open(service.portmapPort ?? 0)
     await expect(new NfsClient(tcp).mount('/')).rejects.toMatchObject({ words: [1] })
     await expect(wire.call(portmapper, 2, 0)).rejects.toMatchObject({ words: [1] })
     tcp.close()

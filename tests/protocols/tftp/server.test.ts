@@ -7,8 +7,9 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { Event } from '../../../server/events/bus.ts'
 import { diskSource } from '../../../server/files/disk.ts'
 import { memorySource } from '../../../server/files/memory.ts'
-import type { FileSource, Requester } from '../../../server/files/source.ts'
-import { TftpDoor, type TftpDoorOptions } from '../../../server/protocols/tftp/server.ts'
+import type { Requester } from '../../../server/core/net/requester.ts'
+import type { FileSource } from '../../../server/files/source.ts'
+import { TftpListener, type TftpListenerOptions } from '../../../server/protocols/tftp/server.ts'
 import { fromNetascii } from '../../../server/protocols/tftp/wire/netascii.ts'
 import { decodePacket, encodePacket } from '../../../server/protocols/tftp/wire/packet.ts'
 import { type Fate, type FetchOptions, fetchTftp, TftpRefusal } from '../../support/tftp-client.ts'
@@ -39,12 +40,12 @@ function ask(port: number, bytes: Uint8Array): Promise<unknown> {
   })
 }
 
-async function openDoor(source: FileSource, change: Partial<TftpDoorOptions> = {}) {
+async function openListener(source: FileSource, change: Partial<TftpListenerOptions> = {}) {
   const events: Event[] = []
-  // A client whose last ACK was lost on purpose is gone: nothing to wait for when the door closes.
+  // A client whose last ACK was lost on purpose is gone: nothing to wait for when the service closes.
   const limits = { stopMs: 20, ...change.limits }
   const sink = (event: Event): unknown => events.push(event)
-  const door = new TftpDoor({
+  const service = new TftpListener({
     bind: '127.0.0.1',
     port: 0,
     source,
@@ -53,9 +54,9 @@ async function openDoor(source: FileSource, change: Partial<TftpDoorOptions> = {
     ...change,
     limits,
   })
-  await door.start()
-  closers.push(() => door.stop())
-  const port = door.address?.port ?? 0
+  await service.start()
+  closers.push(() => service.stop())
+  const port = service.address?.port ?? 0
   const fetch = (path: string, options: Partial<FetchOptions> = {}) => fetchTftp(path, { port, ...options })
   const ended = async (count = 1): Promise<Event[]> => {
     const deadline = Date.now() + 10_000
@@ -63,12 +64,12 @@ async function openDoor(source: FileSource, change: Partial<TftpDoorOptions> = {
     while (served().length < count && Date.now() < deadline) await new Promise(setImmediate)
     return served()
   }
-  return { door, port, events, fetch, ended }
+  return { service, port, events, fetch, ended }
 }
 
 describe('reading', () => {
   test('without options: 512 octets at a time, from a port of its own', async () => {
-    const { fetch, port, ended } = await openDoor(memorySource({ '/a': 'x'.repeat(1300) }))
+    const { fetch, port, ended } = await openListener(memorySource({ '/a': 'x'.repeat(1300) }))
     const got = await fetch('a')
     expect(got.bytes.toString()).toBe('x'.repeat(1300))
     expect(got.oack).toBeUndefined()
@@ -81,7 +82,7 @@ describe('reading', () => {
 
   test.each([0, 1, 511, 512, 513, 1024, 8192])('a file of %i octets, small and windowed', async (size) => {
     const bytes = randomBytes(size)
-    const { fetch } = await openDoor(memorySource({ '/f': bytes }))
+    const { fetch } = await openListener(memorySource({ '/f': bytes }))
     expect(sha((await fetch('f')).bytes)).toBe(sha(bytes))
     const windowed = await fetch('/f', { options: { blksize: 512, windowsize: 4, tsize: 0 } })
     expect(sha(windowed.bytes)).toBe(sha(bytes))
@@ -92,7 +93,7 @@ describe('reading', () => {
     const bytes = randomBytes(5 * 1024 * 1024 + 77)
     const source = await diskFile(bytes)
     for (const fileBytes of [100 * 1024 * 1024, 1000]) {
-      const { fetch } = await openDoor(source, { limits: { fileBytes } })
+      const { fetch } = await openListener(source, { limits: { fileBytes } })
       for (const options of [{ blksize: 1468, windowsize: 64 }, { blksize: 60_001 }]) {
         const got = await Promise.all([fetch('file', { options }), fetch('file', { options })])
         expect(got.map((one) => sha(one.bytes))).toEqual([sha(bytes), sha(bytes)])
@@ -103,7 +104,7 @@ describe('reading', () => {
   test('a file that changes is sent anew, not from memory', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'treeboot-tftp-'))
     closers.push(() => rm(folder, { recursive: true }))
-    const { fetch } = await openDoor(diskSource(folder))
+    const { fetch } = await openListener(diskSource(folder))
     for (const text of ['one', 'three']) {
       await writeFile(join(folder, 'file'), text)
       expect((await fetch('file')).bytes.toString()).toBe(text)
@@ -112,13 +113,13 @@ describe('reading', () => {
 
   test('block numbers wrap: 70,000 blocks', async () => {
     const bytes = randomBytes(8 * 70_000 + 3)
-    const { fetch } = await openDoor(memorySource({ '/f': bytes }))
+    const { fetch } = await openListener(memorySource({ '/f': bytes }))
     const got = await fetch('f', { options: { blksize: 8, windowsize: 100 } })
     expect(sha(got.bytes)).toBe(sha(bytes))
   })
 
   test('netascii: line ends are converted, and tsize says what will be sent', async () => {
-    const { fetch } = await openDoor(memorySource({ '/ks': 'a\nb\rc\r\n' }))
+    const { fetch } = await openListener(memorySource({ '/ks': 'a\nb\rc\r\n' }))
     const got = await fetch('ks', { mode: 'netascii', options: { tsize: 0 } })
     expect(got.bytes.toString()).toBe('a\r\nb\r\0c\r\0\r\n')
     expect(got.oack?.get('tsize')).toBe(String(got.bytes.length))
@@ -126,7 +127,7 @@ describe('reading', () => {
   })
 
   test('x, /x, //x and \\x are one file; %20 is three characters', async () => {
-    const { fetch } = await openDoor(memorySource({ '/d/x': '1', '/a b%20c': '2' }))
+    const { fetch } = await openListener(memorySource({ '/d/x': '1', '/a b%20c': '2' }))
     for (const name of ['d/x', '/d/x', '//d//x', '\\d\\x', '../d/./x'])
       expect((await fetch(name)).bytes.toString()).toBe('1')
     expect((await fetch('/a b%20c')).bytes.toString()).toBe('2')
@@ -136,7 +137,7 @@ describe('reading', () => {
   test('the source hears who asks, and at which of our addresses', async () => {
     let who: Requester | undefined
     const inner = memorySource({ '/a': 'x' })
-    const { fetch } = await openDoor({
+    const { fetch } = await openListener({
       ...inner,
       stat: (path, requester) => {
         who = requester
@@ -148,7 +149,7 @@ describe('reading', () => {
   })
 
   test('all addresses: each is answered from itself; IPv6 too', async () => {
-    const { fetch } = await openDoor(memorySource({ '/a': 'x' }), { bind: '::' })
+    const { fetch } = await openListener(memorySource({ '/a': 'x' }), { bind: '::' })
     expect((await fetch('a')).bytes.toString()).toBe('x')
     expect((await fetch('a', { host: '::1' })).bytes.toString()).toBe('x')
   })
@@ -163,7 +164,7 @@ describe('in bad weather', () => {
   }
   test.each(Object.entries(patterns))('%s: the file arrives whole', async (_, fate) => {
     const bytes = randomBytes(100_000)
-    const { fetch } = await openDoor(memorySource({ '/f': bytes }))
+    const { fetch } = await openListener(memorySource({ '/f': bytes }))
     const jobs = [1, 8].map((windowsize) =>
       fetch('f', {
         options: { windowsize, blksize: 1024 },
@@ -178,7 +179,7 @@ describe('in bad weather', () => {
 
 describe('refusals', () => {
   test('missing: ERROR 1 at once; a folder too', async () => {
-    const { fetch, ended } = await openDoor(memorySource({ '/d/x': '1' }))
+    const { fetch, ended } = await openListener(memorySource({ '/d/x': '1' }))
     await expect(fetch('nope')).rejects.toMatchObject({ code: 1, message: 'file not found: /nope' })
     await expect(fetch('d')).rejects.toBeInstanceOf(TftpRefusal)
     expect(await ended(2)).toMatchObject([{ outcome: 'failed', kind: 'not-found', path: 'nope' }, {}])
@@ -186,12 +187,12 @@ describe('refusals', () => {
 
   test('a source that fails: ERROR 0 and no inner words', async () => {
     const fail = () => Promise.reject(new Error('EIO /srv/secret'))
-    const { fetch } = await openDoor({ stat: fail, list: fail })
+    const { fetch } = await openListener({ stat: fail, list: fail })
     await expect(fetch('x')).rejects.toMatchObject({ code: 0, message: 'server error, see its log' })
   })
 
   test('writing is 2, mail mode is 4, and half a request is 4', async () => {
-    const { port } = await openDoor(memorySource({}))
+    const { port } = await openListener(memorySource({}))
     const request = { filename: 'x', mode: 'octet' as const, options: new Map() }
     expect(await ask(port, encodePacket({ type: 'wrq', ...request }))).toMatchObject({
       type: 'error',
@@ -203,8 +204,8 @@ describe('refusals', () => {
     expect(await ask(port, Buffer.from('\0\x01x\0oct'))).toMatchObject({ code: 4 })
   })
 
-  test('junk is noted and not answered; the door goes on', async () => {
-    const { port, fetch, events } = await openDoor(memorySource({ '/a': 'x' }))
+  test('junk is noted and not answered; the service goes on', async () => {
+    const { port, fetch, events } = await openListener(memorySource({ '/a': 'x' }))
     const socket = createSocket('udp4')
     const answers: Buffer[] = []
     socket.on('message', (bytes) => answers.push(bytes))
@@ -222,7 +223,7 @@ describe('refusals', () => {
 
 describe('the odd ways of clients', () => {
   test('EDK2 asks for the size, says ERROR 8, and asks again: one download, no failure', async () => {
-    const { fetch, ended, events } = await openDoor(memorySource({ '/shim.efi': 'x'.repeat(3000) }))
+    const { fetch, ended, events } = await openListener(memorySource({ '/shim.efi': 'x'.repeat(3000) }))
     await fetch('shim.efi', {
       options: { tsize: 0, blksize: 1468, windowsize: 4 },
       intercept: (packet, peer) => {
@@ -239,14 +240,14 @@ describe('the odd ways of clients', () => {
   })
 
   test('a request that comes twice from one port starts one transfer', async () => {
-    const { fetch, ended } = await openDoor(memorySource({ '/a': 'x'.repeat(600) }))
+    const { fetch, ended } = await openListener(memorySource({ '/a': 'x'.repeat(600) }))
     const got = await fetch('a', { weather: (to, n) => (to === 'to-server' && n === 0 ? 'twice' : 'pass') })
     expect(got.packets).toBe(2)
     expect(await ended()).toHaveLength(1)
   })
 
   test('a stranger’s packet gets ERROR 5 and disturbs nothing', async () => {
-    const { fetch } = await openDoor(memorySource({ '/a': 'x'.repeat(2000) }))
+    const { fetch } = await openListener(memorySource({ '/a': 'x'.repeat(2000) }))
     let told: Promise<unknown> | undefined
     let answered = false
     const got = await fetch('a', {
@@ -264,7 +265,7 @@ describe('the odd ways of clients', () => {
   })
 
   test('a client that says ERROR in the middle is told of as aborted', async () => {
-    const { fetch, ended } = await openDoor(memorySource({ '/a': 'x'.repeat(2000) }))
+    const { fetch, ended } = await openListener(memorySource({ '/a': 'x'.repeat(2000) }))
     await fetch('a', {
       intercept: (packet, peer) => {
         if (packet.type !== 'data' || packet.block !== 2) return 'continue'
@@ -278,14 +279,14 @@ describe('the odd ways of clients', () => {
 
 describe('limits', () => {
   test('over the limit a request is not answered, and the operator hears it once', async () => {
-    const { fetch, events } = await openDoor(memorySource({ '/a': 'x' }), { limits: { perClient: 0 } })
+    const { fetch, events } = await openListener(memorySource({ '/a': 'x' }), { limits: { perClient: 0 } })
     await expect(fetch('a', { retryMs: 10, retries: 2 })).rejects.toThrow('no answer')
     expect(events.filter((e) => e.type === 'trouble')).toHaveLength(1)
   })
 
   test('a second server on the port is a clear failure', async () => {
-    const { port } = await openDoor(memorySource({}))
-    const second = new TftpDoor({
+    const { port } = await openListener(memorySource({}))
+    const second = new TftpListener({
       bind: '127.0.0.1',
       port,
       source: memorySource({}),
@@ -296,13 +297,13 @@ describe('limits', () => {
   })
 
   test('stop tells a client that does not end by itself, and can be called twice', async () => {
-    const { door, fetch, ended } = await openDoor(memorySource({ '/a': 'x'.repeat(2000) }), {
+    const { service, fetch, ended } = await openListener(memorySource({ '/a': 'x'.repeat(2000) }), {
       limits: { stopMs: 20 },
     })
     const stopped: Promise<void>[] = []
     const fetched = fetch('a', {
       intercept: (packet) => {
-        if (packet.type === 'data') stopped.push(door.stop(), door.stop())
+        if (packet.type === 'data') stopped.push(service.stop(), service.stop())
         return packet.type === 'data' ? 'ignore' : 'continue'
       },
     })

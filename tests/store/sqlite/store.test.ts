@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Failure } from '../../../server/core/failure.ts'
-import { nextLife } from '../../../server/core/guest/state.ts'
+import { nextState } from '../../../server/core/guest/state.ts'
 import { noModule, openExistingStore, openStore, storeFile } from '../../../server/store/sqlite/open.ts'
 
 let data = ''
@@ -16,7 +16,7 @@ beforeEach(() => {
 })
 
 const arm = (store: Awaited<ReturnType<typeof openStore>>, guest: string) =>
-  store.change(guest, (life) => nextLife(life, { type: 'armed' }, 1))
+  store.change(guest, (life) => nextState(life, { type: 'armed' }, 1))
 
 function startWriter(times: number, ...guests: string[]): { child: ChildProcess; kept: Map<string, number> } {
   const script = join(import.meta.dirname, 'writer.ts')

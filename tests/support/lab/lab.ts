@@ -48,7 +48,7 @@ export interface Treeboot {
   readonly child: Child
   /** `http://192.0.2.1:8080` */
   readonly url: string
-  /** The port of each open door, by its name. */
+  /** The port of each open service, by its name. */
   readonly ports: Readonly<Record<string, number>>
   /** GETs a path, from inside its network. */
   get(path: string): string
@@ -57,7 +57,7 @@ export interface Treeboot {
 }
 
 export interface TreebootSettings {
-  /** Profiles, guests and whatever else config.yaml takes; paths and doors are filled in. */
+  /** Profiles, guests and whatever else config.yaml takes; paths and services are filled in. */
   readonly config?: Readonly<Record<string, unknown>>
   /** Ids of trees that must be ready before we go on. */
   readonly trees?: readonly string[]
@@ -76,15 +76,15 @@ export async function startTreeboot(bench: Bench, settings: TreebootSettings): P
   const { lan, config = {}, trees = [] } = settings
   buildTreeboot()
   const file = join(bench.folder, 'config.yaml')
-  writeFileSync(file, stringify({ ...doors(lan), paths: paths(bench.folder), ...config }))
+  writeFileSync(file, stringify({ ...services(lan), paths: paths(bench.folder), ...config }))
   const inside = lan?.inside ?? ((command: Command) => command)
   const server = await startServer(bench.undo, treebootMain, file, inside)
-  const { host, port } = server.doors.http ?? { host: '127.0.0.1', port: 0 }
+  const { host, port } = server.services.http ?? { host: '127.0.0.1', port: 0 }
   const url = `http://${lan?.address ?? host}:${port}`
   const treeboot: Treeboot = {
     child: server.child,
     url,
-    ports: Object.fromEntries(Object.entries(server.doors).map(([name, door]) => [name, door.port])),
+    ports: Object.fromEntries(Object.entries(server.services).map(([name, service]) => [name, service.port])),
     get: (path) =>
       run(...inside(['curl', '--silent', '--show-error', '--fail', '--max-time', '20', url + path])),
     command: (...args) => run(...inside([process.execPath, treebootMain, ...args, '--config', file])),
@@ -93,7 +93,7 @@ export async function startTreeboot(bench: Bench, settings: TreebootSettings): P
   return treeboot
 }
 
-function doors(lan: Lan | undefined): Record<string, unknown> {
+function services(lan: Lan | undefined): Record<string, unknown> {
   // In a network of its own every standard port is free; on this machine, none may be assumed to be.
   if (lan) return { server: { bind: lan.address }, ftp: { enabled: false }, nfs: { enabled: false } }
   const free = { bind: '127.0.0.1', port: 0 }

@@ -3,7 +3,7 @@
 import { forReaders } from './verb.ts'
 
 /**
- * A and I are both taken, and bytes go out as they are in both: a tree is the same through every door, and checksums
+ * A and I are both taken, and bytes go out as they are in both: a tree is the same through every service, and checksums
  * fit. (vsftpd does likewise.) Listings end their lines with CRLF in both.
  */
 export const type = forReaders((session, argument) => {

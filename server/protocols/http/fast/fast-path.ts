@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { CleanPath } from '../../../files/path.ts'
-import type { Entry, Requester } from '../../../files/source.ts'
+import type { Requester } from '../../../core/net/requester.ts'
+import type { Entry } from '../../../files/source.ts'
 import type { Peer } from '../requester.ts'
 import { wholeHeaders } from '../response.ts'
 import { parseTarget } from '../target.ts'

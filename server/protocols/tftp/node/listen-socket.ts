@@ -17,7 +17,7 @@ const recheckMs = 5000
 const portTries = 8
 const otherServers = 'tftpd-hpa, dnsmasq or atftpd'
 
-/** The listening sockets of a door: one, or one for each address of the machine. */
+/** The listening sockets of a service: one, or one for each address of the machine. */
 export class Ears {
   readonly #bind: string
   readonly #port: number
@@ -79,7 +79,7 @@ export class Ears {
     }
     if (isWildcard(this.#bind) && !inUse(error) && !privileged(error))
       return this.#listen({ address: this.#bind, family: familyOf(this.#bind) }, this.#port)
-    throw cannotListen(error, { door: 'tftp', bind: this.#bind, port: this.#port, rival: otherServers })
+    throw cannotListen(error, { service: 'tftp', bind: this.#bind, port: this.#port, rival: otherServers })
   }
 
   async #follow(port: number): Promise<void> {
@@ -105,7 +105,7 @@ export class Ears {
     if (this.#refused.has(local.address)) return
     this.#refused.add(local.address)
     this.#trouble(
-      `${cannotListen(error, { door: 'tftp', bind: local.address, port }).message}; the other addresses are served`,
+      `${cannotListen(error, { service: 'tftp', bind: local.address, port }).message}; the other addresses are served`,
     )
   }
 

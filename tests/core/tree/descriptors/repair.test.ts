@@ -23,7 +23,7 @@ describe('is repaired, with everything else kept', () => {
     ['a key twice', good.replace('version = 40', 'version = 39\nversion = 40'), 'line 4: "version" again'],
     ['a key in other letters', good.replace('version = 40', 'VERSION = 39\nversion = 40'), 'other letters'],
     ['a section twice', `${good}[general]\nfamily = Fedora\n`, 'section [general] again'],
-    ['a line that is nothing', `${good}hello world\n`, 'expected "key = value"'],
+    ['a line that is nothing', `${good}hello inputs\n`, 'expected "key = value"'],
     ['a line before all sections', `x = y\n${good}`, 'stands before the first [section]'],
   ])('%s', (_name, text, why) => {
     const repaired = repair(text)

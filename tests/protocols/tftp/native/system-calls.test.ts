@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Event } from '../../../../server/events/bus.ts'
 import { diskSource } from '../../../../server/files/disk.ts'
 import { loadNative } from '../../../../server/protocols/tftp/native/system-calls.ts'
-import { TftpDoor } from '../../../../server/protocols/tftp/server.ts'
+import { TftpListener } from '../../../../server/protocols/tftp/server.ts'
 import { decodePacket, encodePacket } from '../../../../server/protocols/tftp/wire/packet.ts'
 import { type Fate, type FetchOptions, fetchTftp } from '../../../support/tftp-client.ts'
 
@@ -28,9 +28,9 @@ describe.skipIf(reason)(`the carrier of system calls${reason ? ` (${reason})` : 
   }
   const events: Event[] = []
   let folder = ''
-  let door: TftpDoor
+  let service: TftpListener
   const fetch = (path: string, options: Partial<FetchOptions> = {}) =>
-    fetchTftp(path, { port: door.address?.port ?? 0, ...options })
+    fetchTftp(path, { port: service.address?.port ?? 0, ...options })
   /** Waits for the end of a download; others of this file may end late, when a last ACK was lost on purpose. */
   const ended = async (path: string, outcome: string): Promise<Event | undefined> => {
     const deadline = Date.now() + 10_000
@@ -44,7 +44,7 @@ describe.skipIf(reason)(`the carrier of system calls${reason ? ` (${reason})` : 
     for (const [name, bytes] of Object.entries(files)) await writeFile(join(folder, name), bytes)
     const sink = (event: Event): unknown => events.push(event)
     const limits = { fileBytes: 4 * 1024 * 1024, stopMs: 20 }
-    door = new TftpDoor({
+    service = new TftpListener({
       bind: '::',
       port: 0,
       source: diskSource(folder),
@@ -52,10 +52,10 @@ describe.skipIf(reason)(`the carrier of system calls${reason ? ` (${reason})` : 
       limits,
       native: 'required',
     })
-    await door.start()
+    await service.start()
   })
   afterAll(async () => {
-    await door.stop()
+    await service.stop()
     await rm(folder, { recursive: true })
   })
 
@@ -138,21 +138,21 @@ function stranger(port: number): Promise<unknown> {
   })
 }
 
-test.skipIf(reason)('a door that is closed leaves no descriptor behind', async () => {
+test.skipIf(reason)('a service that is closed leaves no descriptor behind', async () => {
   const open = (): number => readdirSync('/proc/self/fd').length
   const folder = await mkdtemp(join(tmpdir(), 'treeboot-tftp-'))
   await writeFile(join(folder, 'file'), randomBytes(20_000))
   const once = async (): Promise<void> => {
-    const door = new TftpDoor({
+    const service = new TftpListener({
       bind: '127.0.0.1',
       port: 0,
       source: diskSource(folder),
       events: () => undefined,
       native: 'required',
     })
-    await door.start()
-    await Promise.all([1, 2, 3].map(() => fetchTftp('file', { port: door.address?.port ?? 0 })))
-    await door.stop()
+    await service.start()
+    await Promise.all([1, 2, 3].map(() => fetchTftp('file', { port: service.address?.port ?? 0 })))
+    await service.stop()
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
   // The first time opens what the process keeps.

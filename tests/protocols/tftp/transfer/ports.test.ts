@@ -2,7 +2,7 @@ import { createSocket, type RemoteInfo } from 'node:dgram'
 import { describe, expect, test } from 'vitest'
 import { memorySource } from '../../../../server/files/memory.ts'
 import { loadNative } from '../../../../server/protocols/tftp/native/system-calls.ts'
-import { TftpDoor } from '../../../../server/protocols/tftp/server.ts'
+import { TftpListener } from '../../../../server/protocols/tftp/server.ts'
 import { type Port, Ports, Tenants } from '../../../../server/protocols/tftp/transfer/ports.ts'
 import { decodePacket, encodePacket, type Packet } from '../../../../server/protocols/tftp/wire/packet.ts'
 import { fetchTftp } from '../../../support/tftp-client.ts'
@@ -82,7 +82,7 @@ const carriers = loadNative() ? (['off', 'required'] as const) : (['off'] as con
 
 describe.each(carriers)('sharing, system calls %s', (native) => {
   async function open(files: Readonly<Record<string, string>>) {
-    const door = new TftpDoor({
+    const service = new TftpListener({
       bind: '127.0.0.1',
       port: 0,
       source: memorySource(files),
@@ -90,19 +90,19 @@ describe.each(carriers)('sharing, system calls %s', (native) => {
       native,
       limits: { stopMs: 20 },
     })
-    await door.start()
-    return { door, port: door.address?.port ?? 0 }
+    await service.start()
+    return { service, port: service.address?.port ?? 0 }
   }
 
   test('clients at the same time share a port, and each gets its own file', async () => {
     const files = Object.fromEntries(
       Array.from({ length: 20 }, (_, n) => [`/f${n}`, String(n).repeat(60_000)]),
     )
-    const { door, port } = await open(files)
+    const { service, port } = await open(files)
     const got = await Promise.all(Object.keys(files).map((path) => fetchTftp(path, { port })))
     expect(got.map(({ bytes }) => bytes.toString())).toEqual(Object.values(files))
     expect(new Set(got.map(({ serverPort }) => serverPort)).size).toBeLessThan(20)
-    await door.stop()
+    await service.stop()
   })
 
   test.each([
@@ -112,7 +112,7 @@ describe.each(carriers)('sharing, system calls %s', (native) => {
     'a boot ROM that always asks from one port, %s: a new number each time, and a late ACK does no harm',
     async (_, size) => {
       const names = ['/a', '/b', '/c', '/d', '/e', '/f']
-      const { door, port } = await open(Object.fromEntries(names.map((name) => [name, 'x'.repeat(size)])))
+      const { service, port } = await open(Object.fromEntries(names.map((name) => [name, 'x'.repeat(size)])))
       const rom = new Rom(port)
       const numbers: number[] = []
       for (const name of names) {
@@ -125,7 +125,7 @@ describe.each(carriers)('sharing, system calls %s', (native) => {
       expect(new Set(numbers).size).toBe(names.length)
       expect(rom.errors).toEqual([])
       rom.close()
-      await door.stop()
+      await service.stop()
     },
   )
 })

@@ -13,7 +13,7 @@ import { NfsClient, NfsError, TcpWire } from '../support/nfs-client.ts'
 import { fetchTftp, TftpRefusal } from '../support/tftp-client.ts'
 import { imagesOfTree, keptFolder, makeTree, treeinfoText, writeBelow } from '../support/tree-folder.ts'
 
-/** One namespace, four doors: whatever a path holds, each of them carries the same bytes. */
+/** One namespace, four services: whatever a path holds, each of them carries the same bytes. */
 
 const sizes = [512, 1468, 64 * 1024, 512 * 1024, 1024 * 1024].flatMap((size) =>
   [-3, -2, -1, 0, 1, 2, 3].map((more) => size + more),
@@ -78,7 +78,7 @@ beforeAll(async () => {
   makeHuge()
   app = createApp({ cwd: home.path, version: 'test' })
   await app.start()
-  ports = Object.fromEntries(app.doorLines().map(({ name, port = 0 }) => [name, port]))
+  ports = Object.fromEntries(app.serviceLines().map(({ name, port = 0 }) => [name, port]))
   ftp = new Client()
   await ftp.access({ host: '127.0.0.1', port: ports.ftp ?? 0 })
   nfsWire = await TcpWire.open(ports.nfs ?? 0)
@@ -308,7 +308,7 @@ describe('what is not there', () => {
   })
 })
 
-test('a guest that installs by FTP or NFS is told the ports where these doors really are', async () => {
+test('a guest that installs by FTP or NFS is told the ports where these services really are', async () => {
   const told = async (guest: string): Promise<string> => {
     const answer = await fetch(`http://127.0.0.1:${ports.http}/api/v1/lookup?guest=${guest}`)
     return ((await answer.json()) as { cmdline: string }).cmdline

@@ -1,5 +1,5 @@
 import type { ServerUrls } from '../../server/core/boot/plan.ts'
-import type { BootWorld } from '../../server/core/boot/plan-boot.ts'
+import type { BootInputs } from '../../server/core/boot/plan-boot.ts'
 import type { Guest, Settings, Sourced, VarValue, VirtSettings } from '../../server/core/guest/guest.ts'
 import { createGuestIndex } from '../../server/core/guest/match.ts'
 import type { TreeIndex } from '../../server/core/select/select.ts'
@@ -166,8 +166,8 @@ export function fakeTreeIndex(trees: readonly Tree[]): TreeIndex {
 export function makeWorld(
   trees: readonly Tree[],
   guests: readonly Guest[],
-  more: Partial<BootWorld> = {},
-): BootWorld {
+  more: Partial<BootInputs> = {},
+): BootInputs {
   return {
     trees: fakeTreeIndex(trees),
     guests: createGuestIndex(guests),
