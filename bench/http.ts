@@ -48,7 +48,10 @@ async function main(): Promise<void> {
   try {
     if (nginx) peers.push(await startNginx(nginx, folder, root))
     else console.log('nginx is missing (apt-get install nginx-light): no ratios to it')
-    peers.push(await startNode('express.static', 'express', root), await startNode('treeboot', 'service', root))
+    peers.push(
+      await startNode('express.static', 'express', root),
+      await startNode('treeboot', 'service', root),
+    )
     const requests = async (port: number): Promise<number> =>
       Number(/Requests\/sec:\s*([\d.]+)/.exec(await load(wrk, 64, `http://127.0.0.1:${port}/.treeinfo`))?.[1])
     const bytes =

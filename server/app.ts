@@ -142,7 +142,8 @@ export function createApp(options: AppOptions): App {
   const makers = {
     http: (bind: string, port: number): Listener =>
       new HttpListener({ bind, port, source, events: events.emit, isAppPath, fallback: web }),
-    tftp: (bind: string, port: number): Listener => new TftpListener({ bind, port, source, events: events.emit }),
+    tftp: (bind: string, port: number): Listener =>
+      new TftpListener({ bind, port, source, events: events.emit }),
     ftp: (bind: string, port: number): Listener =>
       new FtpListener({
         bind,

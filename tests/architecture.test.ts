@@ -1,96 +1,91 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { rooms, roomsTable } from './support/rooms.ts'
 
-/** The table of ARCHITECTURE.md: which room may import which. `node` and `package` stand for Node's own modules and npm's. */
-const table: Record<string, readonly string[]> = {
-  core: [],
-  render: ['core'],
-  files: ['core', 'node', 'package'],
-  events: ['core', 'files', 'node', 'package'],
-  templates: ['core', 'render', 'node', 'package'],
-  catalog: ['core', 'files', 'events', 'node', 'package'],
-  store: ['core', 'files', 'events', 'node', 'package'],
-  publish: ['core', 'render', 'files', 'templates', 'node', 'catalog/snapshot.ts'],
-  protocols: ['core', 'files', 'events', 'node', 'package'],
-  web: ['core', 'render', 'files', 'templates', 'events', 'catalog', 'store', 'publish', 'node', 'package'],
-  cli: [
-    'core',
-    'render',
-    'files',
-    'templates',
-    'events',
-    'catalog',
-    'store',
-    'publish',
-    'web',
-    'node',
-    'package',
-    'app.ts',
-  ],
-  'app.ts': [
-    'core',
-    'render',
-    'files',
-    'templates',
-    'events',
-    'catalog',
-    'store',
-    'publish',
-    'web',
-    'protocols',
-    'node',
-    'package',
-  ],
-  'main.ts': ['cli', 'core', 'node', 'package'],
-}
-
-const server = resolve(import.meta.dirname, '../server')
+const project = resolve(import.meta.dirname, '..')
+const server = join(project, 'server')
 const sources = readdirSync(server, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts'))
   .sort()
+const texts = new Map(sources.map((file) => [file, readFileSync(join(server, file), 'utf8')]))
+const allowed = new Map(rooms.map(({ name, mayImport }) => [name, new Set(['core', ...mayImport])]))
 
 function importsOf(file: string): string[] {
-  const text = readFileSync(join(server, file), 'utf8')
-  const found = text.matchAll(
+  const found = (texts.get(file) ?? '').matchAll(
     /^\s*(?:import|export)\b[^'"]*?from\s+['"]([^'"]+)['"]|^\s*import\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm,
   )
   return [...found].map((match) => match[1] ?? match[2] ?? match[3] ?? '')
 }
 
-/** `core`, `protocols`, `node`, `package`, or a path within a room where the table is that precise. */
-function roomOf(file: string, specifier: string): { room: string; path: string } {
-  if (specifier.startsWith('node:')) return { room: 'node', path: specifier }
-  if (!specifier.startsWith('.')) return { room: 'package', path: specifier }
-  const path = relative(server, resolve(server, dirname(file), specifier))
-  return { room: path.split('/')[0] ?? '', path }
+/** A file of ours, below `server/`; undefined for Node's modules and packages. */
+function targetOf(file: string, specifier: string): string | undefined {
+  return specifier.startsWith('.') ? relative(server, resolve(server, dirname(file), specifier)) : undefined
 }
 
 function mayImport(file: string, specifier: string): boolean {
-  const own = file.split('/')[0] ?? ''
-  const { room, path } = roomOf(file, specifier)
-  const allowed = table[own]
-  if (!allowed) return false
-  if (own === 'protocols' && room === 'protocols') {
-    // A service knows its own folder and the shape of a listener, never another service.
-    const [, service] = file.split('/')
-    return path === 'protocols/listener.ts' || path.split('/')[1] === service
+  const own = roomOf(file)
+  const may = allowed.get(own) ?? new Set()
+  if (specifier.startsWith('node:')) return may.has('node')
+  const path = targetOf(file, specifier)
+  if (path === undefined) return may.has('package') || may.has(`package:${specifier}`)
+  if (own === 'protocols' && roomOf(path) === 'protocols') {
+    // A service knows its own folder and what lies beside the folders, never another service.
+    const [, service, inside] = path.split('/')
+    return inside === undefined || service === file.split('/')[1]
   }
-  return room === own || allowed.includes(room) || allowed.includes(path)
+  return roomOf(path) === own || may.has(roomOf(path)) || may.has(path)
 }
 
-describe('the rooms import only what the table of ARCHITECTURE.md allows', () => {
-  test.each(sources)('%s', (file) => {
-    expect(importsOf(file).filter((specifier) => !mayImport(file, specifier))).toEqual([])
-  })
+function roomOf(path: string): string {
+  return path.split('/')[0] ?? ''
+}
+
+test('ARCHITECTURE.md shows the table of rooms (npm run golden writes it)', () => {
+  const plain = (text: string) => text.replace(/[ -]+/g, ' ')
+  expect(plain(readFileSync(join(project, 'ARCHITECTURE.md'), 'utf8'))).toContain(plain(roomsTable()))
+})
+
+test('rooms import only what the table allows', () => {
+  const found = sources.flatMap((file) =>
+    importsOf(file)
+      .filter((specifier) => !mayImport(file, specifier))
+      .map((specifier) => `${file} imports ${specifier}`),
+  )
+  expect(found).toEqual([])
+})
+
+test('no file imports itself by way of others, types included', () => {
+  const done = new Set<string>()
+  const cycles: string[] = []
+  const visit = (file: string, path: readonly string[]): void => {
+    const at = path.indexOf(file)
+    if (at >= 0) cycles.push([...path.slice(at), file].join(' -> '))
+    if (at >= 0 || done.has(file)) return
+    done.add(file)
+    for (const specifier of importsOf(file)) {
+      const target = targetOf(file, specifier)
+      if (target !== undefined) visit(target, [...path, file])
+    }
+  }
+  for (const file of sources) visit(file, [])
+  expect(cycles).toEqual([])
 })
 
 describe('the pure rooms stay pure', () => {
   const pure = sources.filter((file) => file.startsWith('core/') || file.startsWith('render/'))
-  test.each(pure)('%s has no clock, no randomness, no environment', (file) => {
-    const text = readFileSync(join(server, file), 'utf8')
-    expect(
-      text.match(/\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bprocess\.|\bcrypto\.random/g) ?? [],
-    ).toEqual([])
+  const matches = (pattern: RegExp) =>
+    pure.flatMap((file) =>
+      [...(texts.get(file) ?? '').matchAll(pattern)].map(([found]) => `${file}: ${found}`),
+    )
+
+  test('no clock, no randomness, no environment', () => {
+    const impure = /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bprocess\.|\bcrypto\.random/g
+    expect(matches(impure)).toEqual([])
+  })
+
+  test('nothing that outlives a call: no mutable map, set, list or variable of a module', () => {
+    expect(matches(/^(?:export )?let .*$/gm)).toEqual([])
+    expect(matches(/^(?:export )?const \w+ = new (?:Map|Set|WeakMap|LRUCache)\b.*$/gm)).toEqual([])
   })
 })

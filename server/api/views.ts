@@ -1,7 +1,7 @@
 import { selectForGuest } from '../core/boot/plan-boot.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import type { Machine } from '../core/guest/seen-machine.ts'
-import type { GuestState, Step, HistoryKind } from '../core/guest/state.ts'
+import type { GuestState, HistoryKind, Step } from '../core/guest/state.ts'
 import type { TreeIndex } from '../core/select/select.ts'
 import type { Tree } from '../core/tree/tree.ts'
 

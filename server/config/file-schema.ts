@@ -1,5 +1,7 @@
 import { z } from 'zod'
-import { canonicalIp, canonicalMac, canonicalSerial, canonicalUuid } from '../core/net/identity.ts'
+import { canonicalIp } from '../core/net/address.ts'
+import { canonicalMac } from '../core/net/mac.ts'
+import { canonicalSerial, canonicalUuid } from '../core/net/uuid.ts'
 import { nearestName } from '../core/select/nearest.ts'
 import { parseSchedule } from './schedule.ts'
 

@@ -6,7 +6,7 @@ import {
   type Parents,
   resolveSettings,
 } from '../core/guest/inherit.ts'
-import { canonicalSerial, swapUuid } from '../core/net/identity.ts'
+import { canonicalSerial, swapUuid } from '../core/net/uuid.ts'
 import { nearestName } from '../core/select/nearest.ts'
 import type { ConfigFile, GuestInFile, ProfileInFile } from './file-schema.ts'
 import { type ProblemList, showPath } from './problems.ts'

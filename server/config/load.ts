@@ -8,7 +8,7 @@ import { type GuestFile, guestFolderName, readGuestFiles, withGuestFiles } from 
 import { resolveGuests } from './guests.ts'
 import { checkKeyFiles } from './key-files.ts'
 import { ConfigError, ProblemList, reportIssues, showPath, whyUnreadable } from './problems.ts'
-import type { Config, ServiceConfig, FtpConfig } from './schema.ts'
+import type { Config, FtpConfig, ServiceConfig } from './schema.ts'
 import { readYaml, type YamlMapping, type YamlPath, type YamlText, type YamlValue } from './yaml.ts'
 
 /** config.yaml as everything else uses it: defaults filled in, inheritance resolved, odd things noted. */

@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache'
+import type { Requester } from '../core/net/requester.ts'
 import { byName, folderEntry } from './entry.ts'
 import { textEntry } from './memory.ts'
 import { baseName, below, type CleanPath, cleanPath, rootPath } from './path.ts'
-import type { Requester } from '../core/net/requester.ts'
 import type { Entry, FileSource } from './source.ts'
 
 export interface GeneratedOptions {

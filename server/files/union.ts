@@ -1,6 +1,6 @@
+import type { Requester } from '../core/net/requester.ts'
 import { byName } from './entry.ts'
 import { type CleanPath, parentPath, rootPath } from './path.ts'
-import type { Requester } from '../core/net/requester.ts'
 import type { Entry, FileSource } from './source.ts'
 
 /**

@@ -4,7 +4,7 @@ import { type BootFacts, type BootInputs, planBoot, planGuest, planKnown } from 
 import { type OpenServices, serverUrls } from '../core/boot/urls.ts'
 import { Failure } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
-import { canonicalIp } from '../core/net/identity.ts'
+import { canonicalIp } from '../core/net/address.ts'
 import type { Requester } from '../core/net/requester.ts'
 import { type Format, type RenderOptions, renderPlan } from '../render/render.ts'
 import type { TreeViews } from './views.ts'

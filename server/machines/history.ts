@@ -4,20 +4,20 @@ import type { Guest, GuestFacts } from '../core/guest/guest.ts'
 import type { GuestIndex } from '../core/guest/match.ts'
 import type { Machine, SeenMachine } from '../core/guest/seen-machine.ts'
 import {
-  type GuestState,
   type GuestEvent,
-  stateAt,
+  type GuestState,
   newState,
   nextState,
   type OfferedRelease,
   pinnedOffer,
   type Report,
   type Step,
+  stateAt,
   treeWish,
 } from '../core/guest/state.ts'
-import { canonicalIp } from '../core/net/identity.ts'
-import type { Event, EventSink } from '../events/bus.ts'
+import { canonicalIp, isLoopback } from '../core/net/address.ts'
 import type { Requester } from '../core/net/requester.ts'
+import type { Event, EventSink } from '../events/bus.ts'
 import type { Store } from '../store/store.ts'
 import { reportToken, sameToken } from './token.ts'
 import { Inbox } from './unknown.ts'
@@ -293,10 +293,6 @@ export function boundTrees(
 function copyEntry<T>(from: ReadonlyMap<string, T>, to: Map<string, T>, key: string): void {
   const value = from.get(key)
   if (value !== undefined) to.set(key, value)
-}
-
-export function isLoopback(address: string): boolean {
-  return address === '::1' || /^(::ffff:)?127\./.test(address)
 }
 
 function remember<T>(map: Map<string, T>, key: string, value: T): void {

@@ -1,5 +1,5 @@
 import { keepNewest } from '../core/keep-newest.ts'
-import { canonicalUuid, swapUuid } from '../core/net/identity.ts'
+import { canonicalUuid, swapUuid } from '../core/net/uuid.ts'
 
 /**
  * Which MAC and which UUID are one machine, as their DHCP requests have said. A loader that runs later tells us one of the

@@ -17,9 +17,9 @@ import {
   type NetworkAsk,
   type OfferInputs,
 } from '../core/loader/network-offer.ts'
-import { canonicalMac } from '../core/net/identity.ts'
-import { cleanPath } from '../files/path.ts'
+import { canonicalMac } from '../core/net/mac.ts'
 import type { Requester } from '../core/net/requester.ts'
+import { cleanPath } from '../files/path.ts'
 import type { FileSource } from '../files/source.ts'
 import { bootInputs } from './decide.ts'
 import { createLoaderMemory } from './loader-memory.ts'

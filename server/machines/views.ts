@@ -1,7 +1,7 @@
 import type { OfferedRelease } from '../core/guest/state.ts'
+import type { Connection, Requester } from '../core/net/requester.ts'
 import type { Release } from '../core/tree/tree.ts'
 import type { CleanPath } from '../files/path.ts'
-import type { Connection, Requester } from '../core/net/requester.ts'
 
 export interface TreeViewsOptions {
   /** What the machine at an address is bound to until its installation ends. */

@@ -3,17 +3,19 @@ import type { BootPlan } from '../core/boot/plan.ts'
 import { type BootFacts, type BootInputs, planGuest } from '../core/boot/plan-boot.ts'
 import type { OpenServices } from '../core/boot/urls.ts'
 import { type LoaderName, parseLoaderName } from '../core/loader/boot-path.ts'
-import { canonicalMac, canonicalUuid, ipv4FromHex, isNoUuid } from '../core/net/identity.ts'
+import { ipv4FromHex } from '../core/net/address.ts'
+import { canonicalMac } from '../core/net/mac.ts'
+import type { Requester } from '../core/net/requester.ts'
+import { canonicalUuid, isNoUuid } from '../core/net/uuid.ts'
 import { generatedSource } from '../files/generated.ts'
 import { type CleanPath, cleanPath, rootPath } from '../files/path.ts'
-import type { Requester } from '../core/net/requester.ts'
 import {
+  bootInputs,
   type Decision,
   decideFor,
   decideForGuest,
   loaderOptions,
   renderForLoader,
-  bootInputs,
 } from '../machines/decide.ts'
 import type { GuestMemory } from '../machines/machines.ts'
 import type { TreeViews } from '../machines/views.ts'

@@ -1,9 +1,11 @@
 import type { GuestFacts } from '../core/guest/guest.ts'
 import type { GuestIndex } from '../core/guest/match.ts'
 import { parseLoaderName } from '../core/loader/boot-path.ts'
-import { canonicalMac, canonicalUuid, ipv4FromHex, swapUuid } from '../core/net/identity.ts'
-import { type CleanPath, cleanPath, rootPath } from '../files/path.ts'
+import { ipv4FromHex } from '../core/net/address.ts'
+import { canonicalMac } from '../core/net/mac.ts'
 import type { Requester } from '../core/net/requester.ts'
+import { canonicalUuid, swapUuid } from '../core/net/uuid.ts'
+import { type CleanPath, cleanPath, rootPath } from '../files/path.ts'
 import type { FileSource } from '../files/source.ts'
 
 /** Files of an operator's own boot folder that are looked at for `explain`; nobody writes so many by hand. */

@@ -2,11 +2,11 @@ import { realpath } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import type { Snapshot } from '../catalog/snapshot.ts'
 import { type LoaderFile, loaderFiles, treeLoaderPlaces } from '../core/loader/files.ts'
+import type { Requester } from '../core/net/requester.ts'
 import type { Tree } from '../core/tree/tree.ts'
 import { diskSource } from '../files/disk.ts'
 import { renameEntry } from '../files/entry.ts'
 import { baseName, type CleanPath, cleanPath, joinPath, parentPath, rootPath } from '../files/path.ts'
-import type { Requester } from '../core/net/requester.ts'
 import type { Entry, FileSource } from '../files/source.ts'
 
 /** Where a loader of the host lies, links followed: Debian keeps shim behind one. Undefined while its package is missing. */

@@ -1,6 +1,6 @@
+import type { Requester } from '../core/net/requester.ts'
 import { folderEntry, renameEntry } from '../files/entry.ts'
 import { baseName, below, type CleanPath, joinPath, rootPath } from '../files/path.ts'
-import type { Requester } from '../core/net/requester.ts'
 import type { Entry, FileSource } from '../files/source.ts'
 import { unionSource } from '../files/union.ts'
 

@@ -1,3 +1,4 @@
+import type { Requester } from '../core/net/requester.ts'
 import { repairTreeinfo } from '../core/tree/descriptors/repair.ts'
 import { writeTreeinfo } from '../core/tree/descriptors/write.ts'
 import { needsTreeinfo, netbootAliases } from '../core/tree/netboot-aliases.ts'
@@ -6,7 +7,6 @@ import { byName, folderEntry, renameEntry } from '../files/entry.ts'
 import { bytesEntry, textEntry } from '../files/memory.ts'
 import { baseName, below, type CleanPath, cleanPath, parentPath, rootPath } from '../files/path.ts'
 import { readWhole } from '../files/read-whole.ts'
-import type { Requester } from '../core/net/requester.ts'
 import type { Entry, FileSource } from '../files/source.ts'
 
 const treeinfoPaths: readonly CleanPath[] = [cleanPath('/.treeinfo'), cleanPath('/treeinfo')]

@@ -1,5 +1,5 @@
-import { type CleanPath, joinPath } from '../files/path.ts'
 import type { Requester } from '../core/net/requester.ts'
+import { type CleanPath, joinPath } from '../files/path.ts'
 import type { Entry, FileSource } from '../files/source.ts'
 import { isChecksumList } from './documents/checksum-list.ts'
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { baseName, cleanPath, joinPath, rootPath } from '../../server/files/path.ts'
 import type { Requester } from '../../server/core/net/requester.ts'
+import { baseName, cleanPath, joinPath, rootPath } from '../../server/files/path.ts'
 import type { Entry, FileSource, OpenFile } from '../../server/files/source.ts'
 
 export const anyone: Requester = { protocol: 'internal', address: '127.0.0.1' }

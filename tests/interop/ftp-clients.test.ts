@@ -198,7 +198,9 @@ test('GNU wget fetches, resumes and mirrors', async () => {
     `${inputs.url}/`,
   ])
   expect(digests(join(inputs.out, 'mirror/trees', id))).toMatchObject(digests(inputs.tree))
-  await expect(run(wget, ['-nv', `${inputs.url}/none`], { cwd: inputs.out })).rejects.toMatchObject({ code: 8 })
+  await expect(run(wget, ['-nv', `${inputs.url}/none`], { cwd: inputs.out })).rejects.toMatchObject({
+    code: 8,
+  })
 })
 
 test('busybox ftpget and wget', async () => {

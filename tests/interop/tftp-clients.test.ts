@@ -30,7 +30,13 @@ describe.each(carriers)('real clients, system calls %s', (native) => {
     await writeFile(join(folder, 'binary'), binary)
     await writeFile(join(folder, 'text'), text)
     const sink = (event: Event): unknown => events.push(event)
-    service = new TftpListener({ bind: '127.0.0.1', port: 0, source: diskSource(folder), events: sink, native })
+    service = new TftpListener({
+      bind: '127.0.0.1',
+      port: 0,
+      source: diskSource(folder),
+      events: sink,
+      native,
+    })
     await service.start()
   })
   afterAll(async () => {

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { OfferedRelease } from '../../server/core/guest/state.ts'
+import type { Requester } from '../../server/core/net/requester.ts'
 import type { Release } from '../../server/core/tree/tree.ts'
 import { cleanPath } from '../../server/files/path.ts'
-import type { Requester } from '../../server/core/net/requester.ts'
 import { TreeViews } from '../../server/machines/views.ts'
 
 const version = (number: number): Release => ({ id: 'f40', version: number, folder: `/v/${number}` })

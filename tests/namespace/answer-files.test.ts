@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { Failure } from '../../server/core/failure.ts'
-import { cleanPath } from '../../server/files/path.ts'
 import type { Requester } from '../../server/core/net/requester.ts'
+import { cleanPath } from '../../server/files/path.ts'
 import { type AnswerOptions, answersSource } from '../../server/namespace/answer-files.ts'
 import { mountTable } from '../../server/namespace/mounts.ts'
 import { TemplateRenderer } from '../../server/templates/renderer.ts'

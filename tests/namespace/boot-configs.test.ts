@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Snapshot } from '../../server/catalog/snapshot.ts'
-import { cleanPath } from '../../server/files/path.ts'
 import type { Requester } from '../../server/core/net/requester.ts'
+import { cleanPath } from '../../server/files/path.ts'
 import type { FileSource } from '../../server/files/source.ts'
 import { type LoaderDecision, loaderMounts } from '../../server/namespace/boot-configs.ts'
 import { mountTable } from '../../server/namespace/mounts.ts'

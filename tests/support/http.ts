@@ -21,7 +21,12 @@ export async function openListener(
   options: Omit<HttpListenerOptions, 'bind' | 'port' | 'events'>,
 ): Promise<OpenService> {
   const events: Event[] = []
-  const service = new HttpListener({ bind: '127.0.0.1', port: 0, events: (event) => events.push(event), ...options })
+  const service = new HttpListener({
+    bind: '127.0.0.1',
+    port: 0,
+    events: (event) => events.push(event),
+    ...options,
+  })
   await service.start()
   return { service, port: service.address?.port ?? 0, events }
 }

@@ -1,7 +1,8 @@
 import type { Request } from 'express'
 import { Failure } from '../../core/failure.ts'
 import { reports } from '../../core/guest/state.ts'
-import { isLoopback, type ReportOf } from '../../machines/history.ts'
+import { isLoopback, plainAddress } from '../../core/net/address.ts'
+import type { ReportOf } from '../../machines/history.ts'
 
 const longestDetail = 500
 
@@ -15,7 +16,7 @@ export function reportOf(req: Request): ReportOf {
   if (!known)
     throw new Failure('not-found', `no report ${String(report)}: expected one of ${reports.join(', ')}`)
   const detail = req.query.message ?? (req.body as { detail?: unknown } | undefined)?.detail
-  const client = plainAddress(req.socket.remoteAddress)
+  const client = plainAddress(req.socket.remoteAddress ?? '')
   return {
     report: known,
     ...(typeof token === 'string' && { token }),
@@ -28,10 +29,5 @@ export function reportOf(req: Request): ReportOf {
 /** From this very machine, and not handed on by a proxy that runs on it. */
 function isLocal(req: Request, client: string): boolean {
   if (req.headers['x-forwarded-for'] !== undefined || req.headers.forwarded !== undefined) return false
-  return isLoopback(client) || client === plainAddress(req.socket.localAddress)
-}
-
-/** An IPv4 client of a socket that listens on `::` shows up as `::ffff:192.0.2.7`. */
-export function plainAddress(address: string | undefined): string {
-  return (address ?? '').replace(/^::ffff:/, '')
+  return isLoopback(client) || client === plainAddress(req.socket.localAddress ?? '')
 }

@@ -1,5 +1,6 @@
 import { isTellingFolder, mayBeKernel } from '../../core/distro/layouts.ts'
 import { Failure, failureMessage } from '../../core/failure.ts'
+import type { Requester } from '../../core/net/requester.ts'
 import {
   concludeTree,
   imagesOf,
@@ -10,7 +11,6 @@ import {
 import { descriptorKinds } from '../../core/tree/descriptors/descriptor.ts'
 import type { Description, Problem } from '../../core/tree/tree.ts'
 import { type CleanPath, joinPath } from '../../files/path.ts'
-import type { Requester } from '../../core/net/requester.ts'
 import type { Entry, FileSource } from '../../files/source.ts'
 
 const self: Requester = { protocol: 'internal', address: '127.0.0.1' }

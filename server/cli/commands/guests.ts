@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { guestSummary, identityText, stepText, stepView } from '../../api/views.ts'
 import type { Guest } from '../../core/guest/guest.ts'
-import { type GuestState, stateAt, newState, type Step, whyLocalDisk } from '../../core/guest/state.ts'
+import { type GuestState, newState, type Step, stateAt, whyLocalDisk } from '../../core/guest/state.ts'
 import { openExistingStore } from '../../store/sqlite/open.ts'
 import { guestNamed, localTime, remembered } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'

@@ -1,3 +1,4 @@
+import { plainAddress } from '../net/address.ts'
 import type { ServerUrls } from './plan.ts'
 
 /** A service that is open, and the port it really listens on. */
@@ -83,7 +84,7 @@ function parseAuthority(text: string): { authority: string; host: string } | und
 /** Our address as a URL spells it. A zone (`%eth0`) means nothing to the client and is dropped. */
 function hostOf(address: string | undefined): string {
   if (address === undefined || address === '') return 'localhost'
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '')
+  const plain = plainAddress(address)
   return plain.includes(':') ? `[${plain}]` : plain
 }
 

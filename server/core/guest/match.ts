@@ -1,4 +1,6 @@
-import { canonicalIp, canonicalMac, canonicalSerial, canonicalUuid, swapUuid } from '../net/identity.ts'
+import { canonicalIp } from '../net/address.ts'
+import { canonicalMac } from '../net/mac.ts'
+import { canonicalSerial, canonicalUuid, swapUuid } from '../net/uuid.ts'
 import type { Guest, GuestFacts } from './guest.ts'
 
 export interface GuestMatch {

@@ -1,4 +1,6 @@
-import { canonicalIp, canonicalMac, canonicalSerial, canonicalUuid } from '../net/identity.ts'
+import { canonicalIp } from '../net/address.ts'
+import { canonicalMac } from '../net/mac.ts'
+import { canonicalSerial, canonicalUuid } from '../net/uuid.ts'
 
 /** What a machine that is no guest showed of itself when it asked for boot. Every field as the client sent it. */
 export interface SeenMachine {

@@ -124,7 +124,11 @@ export function stateAt(life: GuestState, nowMs: number): GuestState {
  *
  * A failed installation stays `installing`: nothing but the operator, or `retry: true`, starts it again.
  */
-export function nextState(before: GuestState | undefined, event: GuestEvent, atMs: number): Change | undefined {
+export function nextState(
+  before: GuestState | undefined,
+  event: GuestEvent,
+  atMs: number,
+): Change | undefined {
   const life = stateAt(before ?? newState, atMs)
   switch (event.type) {
     case 'offered':

@@ -1,4 +1,5 @@
-import { canonicalMac, canonicalUuid } from '../net/identity.ts'
+import { canonicalMac } from '../net/mac.ts'
+import { canonicalUuid } from '../net/uuid.ts'
 
 /** For whom a boot loader asks its configuration. */
 export type LoaderLookup =

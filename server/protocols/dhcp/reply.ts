@@ -124,6 +124,7 @@ export function destinationOf(
   ports: ClientPorts,
 ): Destination {
   if (packet.giaddr !== noAddress) return { address: packet.giaddr, port: ports.relay }
-  if (service === 'boot-server' && from.address !== noAddress) return { address: from.address, port: from.port }
+  if (service === 'boot-server' && from.address !== noAddress)
+    return { address: from.address, port: from.port }
   return { address: broadcast, port: ports.client }
 }

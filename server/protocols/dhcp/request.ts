@@ -1,5 +1,6 @@
 import type { ClientFacts } from '../../core/boot/firmware.ts'
-import { canonicalMac, isNoUuid } from '../../core/net/identity.ts'
+import { canonicalMac } from '../../core/net/mac.ts'
+import { isNoUuid } from '../../core/net/uuid.ts'
 import { userClasses, vendorClass } from './options/classes.ts'
 import { etherbootFeatures } from './options/etherboot.ts'
 import { clientArchs, machineUuid } from './options/pxe-client.ts'

@@ -7,7 +7,14 @@ import type { ListenAddress, Listener } from '../listener.ts'
 import type { Interfaces, Side } from './interfaces.ts'
 import { type AnswerLimits, AnswerRate, defaultLimits } from './limits.ts'
 import { type DhcpPacket, decodePacket, encodePacket } from './packet.ts'
-import { answerPacket, answerType, type ClientPorts, type Service, destinationOf, replyRoom } from './reply.ts'
+import {
+  answerPacket,
+  answerType,
+  type ClientPorts,
+  destinationOf,
+  replyRoom,
+  type Service,
+} from './reply.ts'
 import { clientFacts } from './request.ts'
 import { type DhcpPorts, DhcpSockets } from './sockets.ts'
 
@@ -134,7 +141,12 @@ export class DhcpListener implements Listener {
       if (!answer) return
       if (answer.kind === 'offer') {
         const reply = encodePacket(answerPacket(packet, type, answer.offer, side.address), replyRoom(packet))
-        this.#sockets.send(reply, side, service, destinationOf(packet, service, from, this.#broadcast, this.#ports))
+        this.#sockets.send(
+          reply,
+          side,
+          service,
+          destinationOf(packet, service, from, this.#broadcast, this.#ports),
+        )
       }
       if (type === 'offer') this.#tell(client.mac ?? from.address, packet.xid, answer)
     } catch (error) {

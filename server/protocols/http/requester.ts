@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { plainAddress } from '../../core/net/address.ts'
 import type { Connection, Requester } from '../../core/net/requester.ts'
 
 /** What a connection tells about its client, the same for all its requests. */
@@ -24,11 +25,6 @@ export function peerOf(
     ...(local !== undefined && { localAddress: plainAddress(local) }),
     connection: socket,
   }
-}
-
-/** An IPv4 client of a socket that listens on `::` shows up as `::ffff:192.0.2.7`. */
-export function plainAddress(address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
 }
 
 /**

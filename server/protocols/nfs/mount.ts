@@ -1,7 +1,7 @@
 import { failureKind } from '../../core/failure.ts'
+import type { Requester } from '../../core/net/requester.ts'
 import type { EventSink } from '../../events/bus.ts'
 import { type CleanPath, cleanPath } from '../../files/path.ts'
-import type { Requester } from '../../core/net/requester.ts'
 import { type Caller, nullProcedure, type Procedure, type Program } from './dispatch.ts'
 import { authNone, authUnix } from './rpc.ts'
 import type { Shelf } from './shelf.ts'

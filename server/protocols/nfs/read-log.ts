@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
+import type { Requester } from '../../core/net/requester.ts'
 import type { EventSink } from '../../events/bus.ts'
 import type { CleanPath } from '../../files/path.ts'
-import type { Requester } from '../../core/net/requester.ts'
 
 interface Reading {
   readonly client: string

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
-import { type CleanPath, joinPath, parentPath } from '../../files/path.ts'
 import type { Requester } from '../../core/net/requester.ts'
+import { type CleanPath, joinPath, parentPath } from '../../files/path.ts'
 import type { Entry } from '../../files/source.ts'
 import { attributesBytes, postOpBytes, writePostOp } from './attributes.ts'
 import type { Caller, Transport } from './dispatch.ts'

@@ -100,7 +100,11 @@ export class NfsListener implements Listener {
         async (error: unknown) => {
           udp.close()
           await tcp.close(0)
-          throw cannotListen(error, { service: 'nfs', bind, port: typeof portmap === 'number' ? portmap : 111 })
+          throw cannotListen(error, {
+            service: 'nfs',
+            bind,
+            port: typeof portmap === 'number' ? portmap : 111,
+          })
         },
       )
       this.#open = { tcp, udp, mapper, handles, files, log, address: { host: bind, port } }

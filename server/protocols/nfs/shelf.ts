@@ -1,5 +1,5 @@
-import { type CleanPath, joinPath, parentPath } from '../../files/path.ts'
 import type { Requester } from '../../core/net/requester.ts'
+import { type CleanPath, joinPath, parentPath } from '../../files/path.ts'
 import type { Entry, FileSource } from '../../files/source.ts'
 import { attributesOf, type FileAttributes } from './attributes.ts'
 import { maxHandleBytes } from './handle.ts'

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
+import { plainAddress } from '../../core/net/address.ts'
 import { Connection } from './connection.ts'
 import type { Answer, Caller } from './dispatch.ts'
-import { plainAddress } from './local-addresses.ts'
 
 /** Connections in all, and of one client: Linux opens one for each mount, or up to sixteen (`nconnect`). */
 export interface ConnectionLimits {

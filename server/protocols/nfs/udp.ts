@@ -1,7 +1,9 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { plainAddress } from '../../core/net/address.ts'
+import { listenAddresses } from '../listen-addresses.ts'
 import type { Answer, Caller } from './dispatch.ts'
-import { addressesOf, plainAddress } from './local-addresses.ts'
 import { recordMarkBytes } from './record.ts'
 import type { TransportHooks } from './tcp.ts'
 
@@ -111,4 +113,8 @@ function send(socket: Socket, { head, payload }: Answer, to: RemoteInfo, done: (
   } catch {
     done()
   }
+}
+
+function addressesOf(bind: string): string[] {
+  return listenAddresses(bind, networkInterfaces()).map(({ address }) => address)
 }

@@ -1,10 +1,10 @@
 import type { RemoteInfo } from 'node:dgram'
 import { Failure } from '../../core/failure.ts'
-import type { EventSink } from '../../events/bus.ts'
+import { plainAddress } from '../../core/net/address.ts'
 import type { Requester } from '../../core/net/requester.ts'
+import type { EventSink } from '../../events/bus.ts'
 import type { Entry, FileSource } from '../../files/source.ts'
 import type { ListenAddress, Listener } from '../listener.ts'
-import { bareAddress } from './addresses.ts'
 import { type Ear, Ears } from './node/listen-socket.ts'
 import { RateLimit } from './rate.ts'
 import type { JobResult } from './transfer/backend.ts'
@@ -174,8 +174,8 @@ export class TftpListener implements Listener {
       const path = requestPath(packet.filename)
       const who: Requester = {
         protocol: 'tftp',
-        address: bareAddress(from.address),
-        ...(isAny(localAddress) ? {} : { localAddress: bareAddress(localAddress) }),
+        address: plainAddress(from.address),
+        ...(isAny(localAddress) ? {} : { localAddress: plainAddress(localAddress) }),
       }
       const entry = fileOf(await this.#source.stat(path, who), path)
       const content = await this.#contents.get(path, entry, packet.mode)
@@ -217,7 +217,7 @@ export class TftpListener implements Listener {
     this.#events({
       type: 'served',
       protocol: 'tftp',
-      client: bareAddress(session.client),
+      client: plainAddress(session.client),
       path,
       outcome,
       ...(kind ? { kind } : {}),
@@ -238,13 +238,13 @@ export class TftpListener implements Listener {
   #full(from: RemoteInfo): void {
     if (!this.#fullLimit.admit(performance.now())) return
     const { transfers, perClient } = this.#limits
-    const message = `no room for ${bareAddress(from.address)}: at most ${transfers} transfers, ${perClient} for one client; its requests wait`
+    const message = `no room for ${plainAddress(from.address)}: at most ${transfers} transfers, ${perClient} for one client; its requests wait`
     this.#events({ type: 'trouble', where: 'tftp', message })
   }
 
   #noise(from: RemoteInfo, message: string): void {
     if (!this.#noiseLimit.admit(performance.now())) return
-    this.#events({ type: 'noise', protocol: 'tftp', client: bareAddress(from.address), message })
+    this.#events({ type: 'noise', protocol: 'tftp', client: plainAddress(from.address), message })
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Machine } from '../../core/guest/seen-machine.ts'
-import type { GuestState, InstallState, Step, HistoryKind } from '../../core/guest/state.ts'
+import type { GuestState, HistoryKind, InstallState, Step } from '../../core/guest/state.ts'
 import type { GuestRow, MachineRow, Tables } from '../schema/tables.ts'
 
 /** Between rows and what they mean. */

@@ -8,7 +8,7 @@ import { type Machine, mergeMachines } from '../../core/guest/seen-machine.ts'
 import type { GuestState } from '../../core/guest/state.ts'
 import { migrationProvider, type Tables } from '../schema/tables.ts'
 import { type Decide, inboxSize, type Store, storySize } from '../store.ts'
-import { stateOfRow, machineOfRow, rowOfState, rowOfMachine, stepOfRow } from './rows.ts'
+import { machineOfRow, rowOfMachine, rowOfState, stateOfRow, stepOfRow } from './rows.ts'
 
 /** How long one statement may wait for another process; the event loop waits with it. */
 export const busyTimeoutMs = 100

@@ -22,7 +22,9 @@ describe('how a client reaches us', () => {
     expect(found.tftp).toBe('tftp://boot.lan')
   })
   test('https stays https', () => {
-    expect(serverUrls({ services, who: { protocol: 'https', host: 'boot.lan' } }).http).toBe('https://boot.lan')
+    expect(serverUrls({ services, who: { protocol: 'https', host: 'boot.lan' } }).http).toBe(
+      'https://boot.lan',
+    )
   })
   test('then the address that it reached, with the port of the HTTP service', () => {
     expect(serverUrls({ services, who: { protocol: 'tftp', localAddress: '10.0.0.1' } }).http).toBe(
@@ -65,7 +67,8 @@ describe('how a client reaches us', () => {
   })
   test('NFS on another port names it, for MOUNT as well', () => {
     const nfs = (service: { port: number; mountPort?: number }) =>
-      serverUrls({ services: { nfs: service }, who: { protocol: 'tftp', localAddress: '10.0.0.1' } }).nfs?.options
+      serverUrls({ services: { nfs: service }, who: { protocol: 'tftp', localAddress: '10.0.0.1' } }).nfs
+        ?.options
     expect(nfs({ port: 12049 })).toBe('nfsvers=3,proto=tcp,port=12049,mountproto=tcp,mountport=12049')
     expect(nfs({ port: 2049, mountPort: 20048 })).toBe(
       'nfsvers=3,proto=tcp,port=2049,mountproto=tcp,mountport=20048',

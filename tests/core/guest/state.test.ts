@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
-  type GuestState,
   type GuestEvent,
-  stateAt,
+  type GuestState,
   newState,
   nextState,
   pinnedMs,
   pinnedOffer,
+  stateAt,
   treeWish,
   whyLocalDisk,
 } from '../../../server/core/guest/state.ts'

@@ -26,7 +26,8 @@ describe('what is answered', () => {
       ['offer', 'dhcp', undefined],
       ['release', 'dhcp', undefined],
     ] as const
-    for (const [type, service, answer] of table) expect(answerType(request(type, { mac }), service)).toBe(answer)
+    for (const [type, service, answer] of table)
+      expect(answerType(request(type, { mac }), service)).toBe(answer)
   })
 
   test('never an answer to an answer', () => {
@@ -112,7 +113,13 @@ describe('an offer', () => {
 describe('where it goes', () => {
   const ports = { client: 68, relay: 67 }
   const to = (service: 'dhcp' | 'boot-server', address: string, port: number, giaddr = '0.0.0.0') =>
-    destinationOf(request('discover', { mac }, { giaddr }), service, { address, port }, '255.255.255.255', ports)
+    destinationOf(
+      request('discover', { mac }, { giaddr }),
+      service,
+      { address, port },
+      '255.255.255.255',
+      ports,
+    )
 
   test('a client without an address by broadcast, a relay at 67, port 4011 to the port that asked', () => {
     expect(to('dhcp', '0.0.0.0', 68)).toEqual({ address: '255.255.255.255', port: 68 })

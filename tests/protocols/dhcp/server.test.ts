@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { NetworkAnswer, NetworkAsk } from '../../../server/core/loader/network-offer.ts'
 import type { Event } from '../../../server/events/bus.ts'
 import { type DhcpPacket, decodePacket, encodePacket } from '../../../server/protocols/dhcp/packet.ts'
-import { type DhcpListenerOptions, DhcpListener } from '../../../server/protocols/dhcp/server.ts'
+import { DhcpListener, type DhcpListenerOptions } from '../../../server/protocols/dhcp/server.ts'
 import { clients, type PretendClient, request } from '../../support/dhcp.ts'
 
 /** The whole service on loopback, whose broadcast address is 127.255.255.255: no port is privileged, no network is needed. */

@@ -67,7 +67,9 @@ describe('an administrator', () => {
 
   test('a file that ends before its announced length, or together with its client, is not whole', async () => {
     const closed: string[] = []
-    const { ftp, folder, port } = await inputs(undefined, (path, outcome) => closed.push(`${path} ${outcome}`))
+    const { ftp, folder, port } = await inputs(undefined, (path, outcome) =>
+      closed.push(`${path} ${outcome}`),
+    )
     await ftp.ask('CWD incoming')
     expect((await ftp.ask('ALLO 10')).code).toBe(202)
     expect((await ftp.put('STOR short', Buffer.from('123456789'))).code).toBe(426)

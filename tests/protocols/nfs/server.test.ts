@@ -3,9 +3,9 @@ import { mkdir, rename, rm, symlink, truncate, utimes, writeFile } from 'node:fs
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Failure } from '../../../server/core/failure.ts'
+import type { Requester } from '../../../server/core/net/requester.ts'
 import { diskSource } from '../../../server/files/disk.ts'
 import { memorySource } from '../../../server/files/memory.ts'
-import type { Requester } from '../../../server/core/net/requester.ts'
 import type { FileSource } from '../../../server/files/source.ts'
 import {
   callMessage,
@@ -225,7 +225,9 @@ describe('names', () => {
 
 describe('mounting', () => {
   test('exports, mounts of folders at any depth, and the list of them', async () => {
-    const { tcp, wire, events } = await openListener({ source: memorySource({ '/trees/f40/.treeinfo': 'x' }) })
+    const { tcp, wire, events } = await openListener({
+      source: memorySource({ '/trees/f40/.treeinfo': 'x' }),
+    })
     const exports = await wire.call(mountd, 3, 5)
     const paths: string[] = []
     while (exports.word() === 1) {

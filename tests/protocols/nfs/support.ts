@@ -19,7 +19,9 @@ export async function tempFolder(): Promise<string> {
 }
 
 /** A service on 127.0.0.1 that goes away with the test, and clients of it. */
-export async function openListener(options: Pick<NfsListenerOptions, 'source'> & Partial<NfsListenerOptions>) {
+export async function openListener(
+  options: Pick<NfsListenerOptions, 'source'> & Partial<NfsListenerOptions>,
+) {
   const events: Event[] = []
   const service = new NfsListener({
     bind: '127.0.0.1',

@@ -1,4 +1,4 @@
-import { canonicalUuid, swapUuid } from '../../../core/net/identity.ts'
+import { canonicalUuid, swapUuid } from '../../../core/net/uuid.ts'
 import { type DhcpOptions, optionCode } from './option.ts'
 
 /** What a PXE client says about itself: RFC 4578. */

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
-import type { CleanPath } from '../../../files/path.ts'
 import type { Requester } from '../../../core/net/requester.ts'
+import type { CleanPath } from '../../../files/path.ts'
 import type { Entry } from '../../../files/source.ts'
 import type { Peer } from '../requester.ts'
 import { wholeHeaders } from '../response.ts'

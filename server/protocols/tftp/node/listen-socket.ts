@@ -1,7 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { networkInterfaces } from 'node:os'
+import { familyOf, isWildcard, type LocalAddress, listenAddresses } from '../../listen-addresses.ts'
 import { cannotListen, type ListenAddress } from '../../listener.ts'
-import { familyOf, isWildcard, type LocalAddress, listenAddresses } from '../addresses.ts'
 
 /** One listening socket and the address that it stands for. */
 export interface Ear {

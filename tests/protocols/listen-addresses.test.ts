@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { bareAddress, familyOf, listenAddresses } from '../../../server/protocols/tftp/addresses.ts'
+import { plainAddress } from '../../server/core/net/address.ts'
+import { familyOf, listenAddresses } from '../../server/protocols/listen-addresses.ts'
 
 const one = (address: string, family: 'IPv4' | 'IPv6') =>
   ({ address, family, netmask: '', mac: '', internal: false, cidr: null, scopeid: 0 }) as never
@@ -36,6 +37,6 @@ describe('the addresses behind a bind', () => {
 })
 
 test('an address as others see it', () => {
-  expect(bareAddress('fe80::1%eth0')).toBe('fe80::1')
-  expect(bareAddress('::ffff:192.0.2.7')).toBe('192.0.2.7')
+  expect(plainAddress('fe80::1%eth0')).toBe('fe80::1')
+  expect(plainAddress('::ffff:192.0.2.7')).toBe('192.0.2.7')
 })

@@ -36,8 +36,3 @@ export function isWildcard(bind: string): boolean {
 export function familyOf(address: string): 4 | 6 {
   return isIPv6(address.replace(/%.*$/, '')) ? 6 : 4
 }
-
-/** An address as events and sources know it: without the zone, and IPv4 as IPv4. */
-export function bareAddress(address: string): string {
-  return address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '')
-}

@@ -1,16 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  canonicalIp,
-  canonicalMac,
-  canonicalSerial,
-  canonicalUuid,
-  ipv4FromHex,
-  ipv4Hex,
-  ipv4HexCovers,
-  isNoUuid,
-  swapUuid,
-} from '../../../server/core/net/identity.ts'
+import { canonicalIp, ipv4FromHex, ipv4Hex, ipv4HexCovers } from '../../../server/core/net/address.ts'
+import { canonicalMac } from '../../../server/core/net/mac.ts'
+import { canonicalSerial, canonicalUuid, isNoUuid, swapUuid } from '../../../server/core/net/uuid.ts'
 
 const hexByte = fc.integer({ min: 0, max: 255 }).map((byte) => byte.toString(16).padStart(2, '0'))
 const bytes = (count: number) => fc.array(hexByte, { minLength: count, maxLength: count })

@@ -1,0 +1,62 @@
+import ipaddr from 'ipaddr.js'
+
+/**
+ * IP addresses in one spelling. Takes what a client sent, however odd, and gives the canonical form or undefined.
+ */
+
+/** Longer than any spelling that we know; a longer text is not looked at. */
+const maxLength = 128
+
+/**
+ * An IP address in its one spelling: IPv4 dotted, IPv6 as RFC 5952. `::ffff:10.0.0.7`, which a socket listening on
+ * `::` reports for an IPv4 client, is `10.0.0.7`. A zone (`%eth0`) is dropped. Octets with leading zeros are
+ * refused: some programs read them as octal.
+ */
+export function canonicalIp(text: string): string | undefined {
+  if (text.length > maxLength) return undefined
+  const plain = text
+    .trim()
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/%[\w.-]+$/, '')
+  if (ipaddr.IPv4.isValidFourPartDecimal(plain)) return plain
+  if (!plain.includes(':') || !ipaddr.IPv6.isValid(plain)) return undefined
+  const address = ipaddr.IPv6.parse(plain)
+  return address.isIPv4MappedAddress() ? address.toIPv4Address().toString() : address.toRFC5952String()
+}
+
+/**
+ * The address of a socket as events and sources know it: without the zone, and IPv4 as IPv4. `::ffff:192.0.2.7` is
+ * what a socket on `::` calls 192.0.2.7. Cheap enough for every packet: nothing is parsed.
+ */
+export function plainAddress(address: string): string {
+  if (!address.includes(':')) return address
+  return address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '')
+}
+
+/** Whether an address is this machine speaking to itself: 127.0.0.0/8 or `::1`. */
+export function isLoopback(address: string): boolean {
+  const plain = plainAddress(address)
+  return plain === '::1' || plain.startsWith('127.')
+}
+
+/** `10.99.0.58` as PXELINUX, GRUB and U-Boot spell it in file names: `0A63003A`. Undefined for anything but IPv4. */
+export function ipv4Hex(ip: string): string | undefined {
+  const plain = canonicalIp(ip)
+  if (plain === undefined || plain.includes(':')) return undefined
+  return plain
+    .split('.')
+    .map((octet) => Number(octet).toString(16).padStart(2, '0'))
+    .join('')
+    .toUpperCase()
+}
+
+/** `0A63003A` as `10.99.0.58`; undefined unless it is exactly eight hex digits. */
+export function ipv4FromHex(hex: string): string | undefined {
+  if (!/^[0-9a-f]{8}$/i.test(hex)) return undefined
+  return (hex.match(/../g) ?? []).map((octet) => Number.parseInt(octet, 16)).join('.')
+}
+
+/** Whether an address lies in the network that a shortened name such as `0A63` stands for. */
+export function ipv4HexCovers(prefix: string, ip: string): boolean {
+  return prefix !== '' && (ipv4Hex(ip)?.startsWith(prefix.toUpperCase()) ?? false)
+}

@@ -1,0 +1,27 @@
+/**
+ * MAC addresses in one spelling. Takes what a client sent, however odd, and gives the canonical form or undefined.
+ */
+
+/** Longer than any spelling that we know; a longer text is not looked at. */
+const maxLength = 128
+
+const macForm =
+  /^(?:0[16][:-])?([0-9a-f]{2})([:.-]?)([0-9a-f]{2})\2([0-9a-f]{2})\2([0-9a-f]{2})\2([0-9a-f]{2})\2([0-9a-f]{2})$/i
+const ciscoMacForm = /^([0-9a-f]{2})([0-9a-f]{2})\.([0-9a-f]{2})([0-9a-f]{2})\.([0-9a-f]{2})([0-9a-f]{2})$/i
+
+/**
+ * A MAC address as lower case with colons. Read are `:`, `-`, `.` or nothing between the bytes, Cisco's
+ * `5254.00aa.bb01`, any case, `%3A` (iPXE escapes the colons of a variable), and the hardware type that PXELINUX,
+ * GRUB and `_Syslinux_BOOTIF` put in front: `01-` Ethernet, `06-` IEEE 802.
+ */
+export function canonicalMac(text: string): string | undefined {
+  if (text.length > maxLength) return undefined
+  const plain = text.trim().replace(/%3a/gi, ':')
+  const match = macForm.exec(plain)
+  if (match) {
+    const [, first, , ...rest] = match
+    return [first, ...rest].join(':').toLowerCase()
+  }
+  const cisco = ciscoMacForm.exec(plain)
+  return cisco ? cisco.slice(1).join(':').toLowerCase() : undefined
+}

@@ -1,0 +1,128 @@
+/**
+ * The rooms of `server/` and who may import whom: the one table that ARCHITECTURE.md shows (`npm run golden` writes it
+ * there) and that `tests/architecture.test.ts` holds the code against.
+ *
+ * `node` and `package` stand for Node's own modules and npm's; a path stands for that one file. A room always may
+ * import itself, and every room may import `core`.
+ */
+export interface Room {
+  readonly name: string
+  readonly what: string
+  readonly mayImport: readonly string[]
+}
+
+const system = ['node', 'package']
+const domain = ['host', 'files', 'events']
+const trees = ['verify', 'versions', 'config']
+const all = [
+  ...domain,
+  'render',
+  'templates',
+  ...trees,
+  'store',
+  'catalog',
+  'intake',
+  'machines',
+  'namespace',
+  ...system,
+]
+
+export const rooms: readonly Room[] = [
+  {
+    name: 'core',
+    what: 'PURE. Trees, guests, boot plans, loaders, lookup: facts in, values out. No I/O, clock, randomness, or state that outlives a call',
+    mayImport: ['package:ipaddr.js'],
+  },
+  {
+    name: 'render',
+    what: 'PURE. Plan to text, one file per format; `quote.ts` has one quoting function per target language',
+    mayImport: [],
+  },
+  {
+    name: 'host',
+    what: 'This machine, without any word of the domain: durable writes, locks, workers, pools, unpacking',
+    mayImport: system,
+  },
+  {
+    name: 'files',
+    what: 'The virtual file system: `source.ts` (the interface), `path.ts` (the one path cleaner), disk, ISO, UDF, memory, generated, union',
+    mayImport: ['host', ...system],
+  },
+  {
+    name: 'events',
+    what: 'One stream of typed events; the log and the metrics are made from it',
+    mayImport: ['files', ...system],
+  },
+  {
+    name: 'templates',
+    what: 'Answer-file templates, rendered in a worker thread under a time and memory ceiling',
+    mayImport: ['host', 'render', ...system],
+  },
+  {
+    name: 'verify',
+    what: 'Whether a tree is what its documents say: signatures, expected files, digests',
+    mayImport: [...domain, ...system],
+  },
+  {
+    name: 'versions',
+    what: 'Published versions of trees on the disk, and which one is current',
+    mayImport: [...domain, ...system],
+  },
+  {
+    name: 'config',
+    what: '`config.yaml` and `guests.d` to plain data that remembers positions; watching them',
+    mayImport: ['verify', ...domain, ...system],
+  },
+  {
+    name: 'store',
+    what: 'What must survive a restart: the contract and its implementations',
+    mayImport: ['files', ...system],
+  },
+  {
+    name: 'catalog',
+    what: 'Reads configuration, trees and templates into a frozen Snapshot, and watches them',
+    mayImport: [...trees, ...domain, ...system],
+  },
+  {
+    name: 'intake',
+    what: 'How trees come in: import, mirrors, uploads, and publishing what was verified',
+    mayImport: ['catalog', ...trees, ...domain, ...system],
+  },
+  {
+    name: 'machines',
+    what: 'What each machine was offered, fetched and became: all such state, behind one interface',
+    mayImport: ['files', 'events', 'store', 'catalog/snapshot.ts', ...system],
+  },
+  {
+    name: 'namespace',
+    what: 'The ordered mount table: which paths exist, and who makes them',
+    mayImport: ['render', 'files', 'templates', 'machines', 'catalog/snapshot.ts', ...system],
+  },
+  {
+    name: 'protocols',
+    what: 'Thin services, each a `Listener`; a service never imports another service',
+    mayImport: [...domain, ...system],
+  },
+  {
+    name: 'api',
+    what: 'REST API and the pages without scripts',
+    mayImport: all,
+  },
+  { name: 'cli', what: 'One file per command', mayImport: [...all, 'api', 'app.ts'] },
+  {
+    name: 'app.ts',
+    what: 'Builds every object and joins them; reads like a table of contents',
+    mayImport: [...all, 'api', 'protocols'],
+  },
+  { name: 'main.ts', what: 'Arguments to command', mayImport: ['cli'] },
+]
+
+/** The table as ARCHITECTURE.md shows it. */
+export function roomsTable(): string {
+  const rows = rooms.map(({ name, what, mayImport }) => {
+    const others = mayImport.filter((each) => each !== 'node' && each !== 'package')
+    const shown = mayImport.includes('node') ? [...others, 'node, packages'] : others
+    return `| \`${name}\` | ${what} | ${['core', ...shown].join(', ')} |`
+  })
+  return ['| room | what it is | may import |', '| --- | --- | --- |', ...rows].join('\n')
+}
