@@ -13,6 +13,12 @@ export default defineConfig({
   test: {
     // Every core: vitest would leave one idle, and many tests wait for sockets and clocks.
     maxWorkers: '100%',
+    coverage: {
+      provider: 'v8',
+      include: ['server/**/*.ts'],
+      reporter: ['text-summary', 'html'],
+      reportsDirectory: 'coverage',
+    },
     projects: [
       {
         test: {

@@ -135,7 +135,7 @@ async function startVsftpd(vsftpd: string, folder: string, root: string): Promis
 }
 
 async function startListener(name: string, kind: string, root: string): Promise<Peer> {
-  const child = fork(join(import.meta.dirname, 'ftp-peer.ts'), [kind, root])
+  const child = fork(join(import.meta.dirname, 'peers/ftp.ts'), [kind, root])
   const port = await new Promise<number>((resolve, reject) => {
     child.once('message', (message) => resolve(Number(message)))
     child.once('exit', (code) => reject(new Error(`${name} ended with ${code}`)))

@@ -141,7 +141,7 @@ http {
 }
 
 async function startNode(name: string, kind: string, root: string): Promise<Peer> {
-  const child = fork(join(import.meta.dirname, 'http-peer.ts'), [kind, root])
+  const child = fork(join(import.meta.dirname, 'peers/http.ts'), [kind, root])
   const port = await new Promise<number>((resolve, reject) => {
     child.once('message', (message) => resolve(Number(message)))
     child.once('exit', (code) => reject(new Error(`${name} ended with ${code}`)))

@@ -98,7 +98,7 @@ function median(values: readonly number[]): number {
 }
 
 async function startListener(folder: string, root: string): Promise<Peer> {
-  const child = fork(join(import.meta.dirname, 'nfs-peer.ts'), [root, join(folder, 'data')])
+  const child = fork(join(import.meta.dirname, 'peers/nfs.ts'), [root, join(folder, 'data')])
   const port = await new Promise<number>((resolve, reject) => {
     child.once('message', (message) => resolve(Number(message)))
     child.once('exit', (code) => reject(new Error(`the service ended with ${code}`)))

@@ -139,7 +139,7 @@ async function buildClient(folder: string): Promise<string> {
 }
 
 async function startOurs(name: string, native: string, root: string): Promise<Peer> {
-  const child = fork(join(import.meta.dirname, 'tftp-peer.ts'), [native, root], {
+  const child = fork(join(import.meta.dirname, 'peers/tftp.ts'), [native, root], {
     execArgv: ['--import', 'tsx'],
   })
   const port = await new Promise<number>((resolve, reject) => {

@@ -1,9 +1,9 @@
 /** One Node peer of `bench/http.ts` in a process of its own: tells its port to whoever forked it. */
 import express from 'express'
-import { diskSource } from '../server/files/disk.ts'
-import { cleanPath } from '../server/files/path.ts'
-import { mountTable } from '../server/namespace/mounts.ts'
-import { HttpListener } from '../server/protocols/http/server.ts'
+import { diskSource } from '../../server/files/disk.ts'
+import { cleanPath } from '../../server/files/path.ts'
+import { mountTable } from '../../server/namespace/mounts.ts'
+import { HttpListener } from '../../server/protocols/http/server.ts'
 
 const [kind, root = '.'] = process.argv.slice(2)
 

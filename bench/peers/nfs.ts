@@ -1,8 +1,8 @@
 /** Our side of `bench/nfs.ts` in a process of its own: tells its port to whoever forked it. */
-import { diskSource } from '../server/files/disk.ts'
-import { cleanPath } from '../server/files/path.ts'
-import { mountTable } from '../server/namespace/mounts.ts'
-import { NfsListener } from '../server/protocols/nfs/server.ts'
+import { diskSource } from '../../server/files/disk.ts'
+import { cleanPath } from '../../server/files/path.ts'
+import { mountTable } from '../../server/namespace/mounts.ts'
+import { NfsListener } from '../../server/protocols/nfs/server.ts'
 
 const [root = '.', dataFolder = '.'] = process.argv.slice(2)
 const service = new NfsListener({

@@ -1,9 +1,9 @@
 /** Our TFTP service, compiled as users run it, in a process of its own for `bench/tftp.ts`: tells its port to whoever forked it. */
 import { join } from 'node:path'
-import type * as Disk from '../server/files/disk.ts'
-import type * as Service from '../server/protocols/tftp/server.ts'
+import type * as Disk from '../../server/files/disk.ts'
+import type * as Service from '../../server/protocols/tftp/server.ts'
 
-const built = join(import.meta.dirname, '../dist/server')
+const built = join(import.meta.dirname, '../../dist/server')
 const { diskSource } = (await import(join(built, 'files/disk.js'))) as typeof Disk
 const { TftpListener } = (await import(join(built, 'protocols/tftp/server.js'))) as typeof Service
 

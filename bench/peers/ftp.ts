@@ -1,7 +1,7 @@
 /** The FTP service for `bench/ftp.ts` in a process of its own: tells its port to whoever forked it. */
-import { diskSource } from '../server/files/disk.ts'
-import type { FileSource, OpenFile } from '../server/files/source.ts'
-import { FtpListener } from '../server/protocols/ftp/server.ts'
+import { diskSource } from '../../server/files/disk.ts'
+import type { FileSource, OpenFile } from '../../server/files/source.ts'
+import { FtpListener } from '../../server/protocols/ftp/server.ts'
 
 const [kind, root = '.'] = process.argv.slice(2)
 const disk = diskSource(root)
