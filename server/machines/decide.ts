@@ -37,7 +37,7 @@ export function loaderOptions(who: Requester, { urls }: BootInputs, folder = '')
   const { protocol, localAddress } = who
   const address = localAddress === undefined ? undefined : canonicalIp(localAddress)
   return {
-    via: protocol === 'http' || protocol === 'https' ? 'http' : 'tftp',
+    via: protocol === 'http' ? 'http' : 'tftp',
     loaderFolder: folder,
     server: { http: urls.http, ...(address?.includes('.') && { address }) },
   }

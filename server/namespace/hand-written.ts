@@ -65,7 +65,7 @@ export function handWrittenSource(
 
 /** Loaders come by these; who looks through the folder by FTP or NFS boots nothing. */
 function asksToBoot({ protocol }: Requester): boolean {
-  return protocol === 'tftp' || protocol === 'http' || protocol === 'https'
+  return protocol === 'tftp' || protocol === 'http'
 }
 
 /**

@@ -39,10 +39,9 @@ export function serverUrls({ configuredUrl, services, who }: UrlQuestion): Serve
   const configured = configuredUrl === undefined ? undefined : parseBase(configuredUrl)
   const called = who.host === undefined || configured ? undefined : parseAuthority(who.host)
   const host = configured?.host ?? called?.host ?? hostOf(who.localAddress)
-  const scheme = who.protocol === 'https' ? 'https' : 'http'
   const http =
     configured?.base ??
-    (called ? `${scheme}://${called.authority}` : `http://${withPort(host, services.http?.port, 80)}`)
+    (called ? `http://${called.authority}` : `http://${withPort(host, services.http?.port, 80)}`)
   return {
     http,
     ...(services.tftp && { tftp: `tftp://${withPort(host, services.tftp.port, 69)}` }),

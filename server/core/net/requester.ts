@@ -1,5 +1,5 @@
 /** A service that clients use. `internal` is treeboot asking itself: a command, a check. */
-export type Protocol = 'http' | 'https' | 'tftp' | 'ftp' | 'nfs' | 'dhcp' | 'internal'
+export type Protocol = 'http' | 'tftp' | 'ftp' | 'nfs' | 'dhcp' | 'internal'
 
 /** A connection that requests come by; `open` while both sides may still speak, as Node's sockets say it. */
 export interface Connection {

@@ -4,7 +4,7 @@ import type { Connection, Requester } from '../../core/net/requester.ts'
 
 /** What a connection tells about its client, the same for all its requests. */
 export interface Peer {
-  readonly protocol: 'http' | 'https'
+  readonly protocol: 'http'
   readonly address: string
   readonly localAddress?: string
   readonly connection?: Connection
@@ -15,12 +15,11 @@ export function peerOf(
     readonly remoteAddress?: string | undefined
     readonly localAddress?: string | undefined
   },
-  protocol: Peer['protocol'],
 ): Peer {
   const address = plainAddress(socket.remoteAddress ?? '')
   const local = socket.localAddress
   return {
-    protocol,
+    protocol: 'http',
     address,
     ...(local !== undefined && { localAddress: plainAddress(local) }),
     connection: socket,

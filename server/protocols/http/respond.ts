@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import { type FailureKind, failureKind, failureMessage } from '../../core/failure.ts'
+import { httpStatus } from '../../core/http-status.ts'
 import type { Requester } from '../../core/net/requester.ts'
 import type { Event, EventSink } from '../../events/bus.ts'
 import type { BufferPool } from '../../files/buffers.ts'
@@ -10,7 +11,6 @@ import type { Entry, FileSource } from '../../files/source.ts'
 import { type SmallFiles, smallFileBytes } from './fast/small-files.ts'
 import { errorPage, folderJson, folderPage, pageHeaders } from './pages.ts'
 import { type Answer, answerFile, bodyLength, emptyAnswer } from './response.ts'
-import { reasonOf, statusOfFailure } from './status.ts'
 
 export interface Means {
   readonly source: () => FileSource
@@ -174,9 +174,9 @@ async function missingAnswer(
 
 /** The cause is for the operator's log: it may name local paths. */
 function failureAnswer(req: IncomingMessage, path: CleanPath, error: unknown): Answer {
-  const status = statusOfFailure[failureKind(error)]
+  const status = httpStatus[failureKind(error)].files
   if (!wantsPage(req)) return isUefi(req) ? wordAnswer(status) : emptyAnswer(status)
-  const title = reasonOf[status] ?? 'Error'
+  const title = STATUS_CODES[status] ?? 'Error'
   return pageAnswer(
     status,
     errorPage(title, path, 'This cannot be served now; the log of the server says why'),
@@ -193,7 +193,7 @@ function isUefi(req: IncomingMessage): boolean {
 }
 
 function wordAnswer(status: number): Answer {
-  const bytes = Buffer.from(`${reasonOf[status] ?? 'Error'}\n`, 'latin1')
+  const bytes = Buffer.from(`${STATUS_CODES[status] ?? 'Error'}\n`, 'latin1')
   return {
     status,
     headers: ['Content-Length', String(bytes.length), 'Content-Type', 'text/plain; charset=utf-8'],

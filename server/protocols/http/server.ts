@@ -1,6 +1,8 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { failureKind, failureMessage } from '../../core/failure.ts'
+import { httpStatus } from '../../core/http-status.ts'
+import type { Requester } from '../../core/net/requester.ts'
 import type { EventSink } from '../../events/bus.ts'
 import { BufferPool } from '../../files/buffers.ts'
 import type { CleanPath } from '../../files/path.ts'
@@ -12,8 +14,10 @@ import { SmallFiles } from './fast/small-files.ts'
 import { type Peer, peerOf, requesterOf } from './requester.ts'
 import { type Means, respond, write } from './respond.ts'
 import { emptyAnswer } from './response.ts'
-import { reasonOf, statusOfFailure } from './status.ts'
 import { parseTarget, type Target } from './target.ts'
+
+/** An application behind the service. It is told who asks, so that it sees the same client as the namespace does. */
+export type Fallback = (req: IncomingMessage, res: ServerResponse, requester: Requester) => void
 
 export interface HttpListenerOptions {
   readonly bind: string
@@ -24,7 +28,7 @@ export interface HttpListenerOptions {
   readonly events: EventSink
   /** Paths that `fallback` answers: the API and the pages. All others are looked up in the namespace. */
   readonly isAppPath?: (path: CleanPath) => boolean
-  readonly fallback?: (req: IncomingMessage, res: ServerResponse) => void
+  readonly fallback?: Fallback
   /** Off: every request goes through node:http. The answers are the same; for tests and for finding faults. */
   readonly fastLane?: boolean
 }
@@ -114,7 +118,7 @@ export class HttpListener implements Listener {
     const server = this.#server
     const toNode = server.listeners('connection')
     const lane = fastLane({
-      peerOf: (socket) => peerOf(socket, 'http'),
+      peerOf: (socket) => peerOf(socket),
       stat: (path, who) => this.#means.source().stat(path, who),
       isOthers: (path) => this.#options.isAppPath?.(path) ?? false,
       files: this.#means.files,
@@ -150,17 +154,14 @@ export class HttpListener implements Listener {
     try {
       target = parseTarget(req.url ?? '')
     } catch (error) {
-      write(res, emptyAnswer(statusOfFailure[failureKind(error)]))
+      write(res, emptyAnswer(httpStatus[failureKind(error)].files))
       this.#noise(socket, failureMessage(error))
       return
     }
+    const requester = requesterOf(peerOf(socket), req.headers, target.query, target.host)
     const { fallback, isAppPath } = this.#options
-    if (fallback && isAppPath?.(target.path)) {
-      fallback(req, res)
-      return
-    }
-    const who = requesterOf(peerOf(socket, 'http'), req.headers, target.query, target.host)
-    void respond(this.#means, req, res, target.path, who)
+    if (fallback && isAppPath?.(target.path)) fallback(req, res, requester)
+    else void respond(this.#means, req, res, target.path, requester)
   }
 
   /** Whatever node's parser refuses: GRUB's request lines with raw spaces, a TLS handshake, binary junk, a head that never ends. */
@@ -177,12 +178,12 @@ export class HttpListener implements Listener {
     )
     // In the middle of an answer another status line would end up inside a file.
     if (this.#answering.has(socket)) return void socket.destroy()
-    socket.end(`HTTP/1.1 ${status} ${reasonOf[status]}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`)
+    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`)
     socket.destroySoon()
   }
 
   #noise(socket: Socket, message: string): void {
-    const client: Peer = peerOf(socket, 'http')
+    const client: Peer = peerOf(socket)
     this.#options.events({ type: 'noise', protocol: 'http', client: client.address, message })
   }
 }

@@ -21,11 +21,6 @@ describe('how a client reaches us', () => {
     expect(found.http).toBe('http://boot.lan:80')
     expect(found.tftp).toBe('tftp://boot.lan')
   })
-  test('https stays https', () => {
-    expect(serverUrls({ services, who: { protocol: 'https', host: 'boot.lan' } }).http).toBe(
-      'https://boot.lan',
-    )
-  })
   test('then the address that it reached, with the port of the HTTP service', () => {
     expect(serverUrls({ services, who: { protocol: 'tftp', localAddress: '10.0.0.1' } }).http).toBe(
       'http://10.0.0.1:8080',
