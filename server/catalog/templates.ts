@@ -5,7 +5,7 @@ import { watch } from 'chokidar'
 import { failureMessage } from '../core/failure.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { isTemporaryFile } from '../core/tree/names.ts'
-import { isInside } from '../files/listing-source.ts'
+import { isInside } from '../host/paths.ts'
 
 /** The longest real kickstart that we know of has 150 kB; a picture or an archive is no template. */
 const maxTemplateBytes = 1 << 20

@@ -1,6 +1,7 @@
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { Failure } from '../core/failure.ts'
+import { writeAtomically } from '../host/atomic-write.ts'
 import { type ProblemList, showValue, whyUnreadable } from './problems.ts'
 import { readYaml, type YamlMapping, type YamlText, type YamlValue } from './yaml.ts'
 
@@ -118,24 +119,11 @@ export async function guestFilesState(configPath: string, closely: boolean): Pro
   }
 }
 
-/** Writes a guest's file: aside, synced, renamed, so that a reader sees all of it or none. Resolves to its path. */
+/** Writes a guest's file so that a reader sees all of it or none. Resolves to its path. */
 export async function writeGuestFile(configPath: string, name: string, text: string): Promise<string> {
   const folder = join(dirname(configPath), guestFolderName)
   await mkdir(folder, { recursive: true })
   const path = join(folder, `${name}.yaml`)
-  const aside = join(folder, `.${name}.${process.pid}.tmp`)
-  const handle = await open(aside, 'wx', 0o644)
-  try {
-    await handle.writeFile(text)
-    await handle.sync()
-    await rename(aside, path)
-  } catch (error) {
-    await rm(aside, { force: true })
-    throw error
-  } finally {
-    await handle.close()
-  }
-  const directory = await open(folder, 'r')
-  await directory.sync().finally(() => directory.close())
+  await writeAtomically(path, text)
   return path
 }

@@ -2,6 +2,7 @@ import { type Dirent, readdir, type Stats, stat } from 'node:fs'
 import { open, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '../core/failure.ts'
+import { isInside } from '../host/paths.ts'
 import { folderEntry } from './entry.ts'
 import { baseName, type CleanPath, joinPath, parentPath } from './path.ts'
 import type { Entry, FileSource, OpenFile } from './source.ts'
@@ -162,11 +163,6 @@ function toStamp(file: string, stats: Stats): Stamp {
 export function sameStamp(a: Stamp | undefined, b: Stamp | undefined): boolean {
   if (!a || !b) return a === b
   return a.size === b.size && a.mtimeMs === b.mtimeMs && a.inode === b.inode && a.folder === b.folder
-}
-
-/** Whether `path` is `folder` or below it; both absolute and real. */
-export function isInside(folder: string, path: string): boolean {
-  return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`)
 }
 
 function entryOf(name: string, stamp: Stamp): Entry {

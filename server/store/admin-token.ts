@@ -1,7 +1,8 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { chmod, link, mkdir, open, readFile, rm, stat } from 'node:fs/promises'
+import { chmod, mkdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure, failureMessage } from '../core/failure.ts'
+import { createAtomically } from '../host/atomic-write.ts'
 
 /** What lets an administrator in: as a bearer token and as the password of `admin`. */
 export interface AdminToken {
@@ -46,22 +47,9 @@ async function readToken(file: string): Promise<string | undefined> {
   }
 }
 
-/** Written aside and linked into place: of two processes that start at once, one wins and both read the same. */
-async function makeToken(file: string): Promise<boolean> {
-  const aside = `${file}.${randomBytes(6).toString('hex')}.tmp`
-  const handle = await open(aside, 'wx', 0o600)
-  try {
-    await handle.writeFile(`${randomBytes(tokenBytes).toString('base64url')}\n`)
-    await handle.sync()
-    await link(aside, file)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
-  } finally {
-    await handle.close()
-    await rm(aside, { force: true })
-  }
+/** Of two processes that start at once, one makes the token and both read the same. */
+function makeToken(file: string): Promise<boolean> {
+  return createAtomically(file, `${randomBytes(tokenBytes).toString('base64url')}\n`, { mode: 0o600 })
 }
 
 /** Equal lengths for `timingSafeEqual`, and nothing of the token's own length shows. */

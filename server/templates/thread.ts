@@ -1,4 +1,5 @@
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
+import { startWorker } from '../host/worker.ts'
 import type { Answer, Question, WorkerSettings } from './message.ts'
 
 /** How a question to the worker ended. */
@@ -15,7 +16,16 @@ export class TemplateThread {
   #gone: Outcome | undefined
 
   constructor(settings: WorkerSettings, startTimeoutMs: number) {
-    this.#worker = startWorker(settings)
+    this.#worker = startWorker(import.meta.url, './worker', {
+      workerData: settings,
+      env: {},
+      stdout: true,
+      stderr: true,
+      resourceLimits: {
+        maxOldGenerationSizeMb: Math.max(64, 2 * settings.memoryMiB),
+        maxYoungGenerationSizeMb: 16,
+      },
+    })
     this.#worker.on('message', (answer: Answer) => this.#end({ kind: 'answer', answer }))
     this.#worker.on('error', (error: Error) => this.#die(deathMessage(error, settings)))
     this.#worker.on('exit', () => this.#die('the template worker ended'))
@@ -74,27 +84,4 @@ function deathMessage(error: Error & { code?: string }, settings: WorkerSettings
   if (error.code === 'ERR_WORKER_OUT_OF_MEMORY')
     return `it needs more than ${settings.memoryMiB} MiB of memory`
   return `the template worker failed: ${error.message}`
-}
-
-/**
- * Built, the worker is a plain `worker.js`. From sources (tests, `tsx server/main.ts`) it is TypeScript, which Node 20
- * cannot load, and a worker does not inherit the loader: a line of JavaScript starts tsx in it first. The extension of
- * this very file tells which.
- */
-function startWorker(settings: WorkerSettings): Worker {
-  const fromSources = import.meta.url.endsWith('.ts')
-  const entry = new URL(fromSources ? './worker.ts' : './worker.js', import.meta.url)
-  const loadFirst = `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(entry.href)}) })`
-  return new Worker(fromSources ? loadFirst : entry, {
-    eval: fromSources,
-    workerData: settings,
-    execArgv: [],
-    env: {},
-    stdout: true,
-    stderr: true,
-    resourceLimits: {
-      maxOldGenerationSizeMb: Math.max(64, 2 * settings.memoryMiB),
-      maxYoungGenerationSizeMb: 16,
-    },
-  })
 }

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { failureMessage } from '../core/failure.ts'
 import type { DigestAlgorithm } from '../core/tree/tree.ts'
 import type { Stamp } from '../files/listing-source.ts'
-import { writeDurably } from '../host/durable.ts'
+import { writeAtomically } from '../host/atomic-write.ts'
 
 /** Files whose digests are remembered at most; the ones asked for longest ago are forgotten first. */
 const rememberedFiles = 50_000
@@ -72,7 +72,7 @@ export class VerifyCache {
       this.#dirty = false
       const text = JSON.stringify({ version: 1, files: Object.fromEntries(this.#known) })
       await mkdir(dirname(this.#file), { recursive: true })
-      await writeDurably(this.#file, text)
+      await writeAtomically(this.#file, text)
     }
     this.#saving = this.#saving.catch(() => undefined).then(write)
     return this.#saving

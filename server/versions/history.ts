@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { appendDurably } from '../host/durable.ts'
+import { appendLine } from './durable.ts'
 import { folderOfId } from './layout.ts'
 
 /** One switch: from then on `version` was what everyone saw. */
@@ -29,7 +29,7 @@ export async function readHistory(trees: string, id: string): Promise<readonly S
 }
 
 export function addToHistory(trees: string, id: string, entry: Switch): Promise<void> {
-  return appendDurably(historyFile(trees, id), JSON.stringify(entry))
+  return appendLine(historyFile(trees, id), JSON.stringify(entry))
 }
 
 /** When a version stopped being what everyone sees; undefined when it never was, or still is. */

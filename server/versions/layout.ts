@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { Failure } from '../core/failure.ts'
 import { isSkippedFolder, treeIdTrouble } from '../core/tree/names.ts'
-import { isInside } from '../files/listing-source.ts'
+import { isInside } from '../host/paths.ts'
 
 /**
  * What treeboot itself keeps below `trees/`: in the same file system as the trees, so that publishing is one rename,

@@ -1,7 +1,7 @@
 import { lstat, mkdir, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { Failure } from '../core/failure.ts'
-import { syncFolder } from '../host/durable.ts'
+import { syncFolder } from '../host/atomic-write.ts'
 import { folderOfVersion, ownFolder, versionAt } from './layout.ts'
 import type { VersionRecord } from './record.ts'
 

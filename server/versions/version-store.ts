@@ -1,7 +1,8 @@
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '../core/failure.ts'
-import { syncFile, syncFolder, syncTree, type TreeSize, writeDurably } from '../host/durable.ts'
+import { syncFolder, writeAtomically } from '../host/atomic-write.ts'
+import { syncFile, syncTree, type TreeSize } from './durable.ts'
 import { addToHistory, readHistory, retiredMs } from './history.ts'
 import { checkTreeId, decodeId, folderOfId, folderOfVersion, ownFolder, versionsFolder } from './layout.ts'
 import { contentOf, linkOf, occupantOf, occupied, switchTo } from './place.ts'
@@ -74,7 +75,7 @@ export class VersionStore {
     await this.#adoptForeign(id)
     const version = await this.#newVersion(id)
     const record = this.#recordOf(staged, version, size)
-    await writeDurably(recordFile(this.#trees, id, version), toJson(record))
+    await writeAtomically(recordFile(this.#trees, id, version), toJson(record))
     // Onto the empty folder that reserved the number, which rename(2) replaces; an ISO goes into it.
     await rename(path, contentOf(this.#trees, id, version, kind))
     await syncFolder(folderOfVersion(this.#trees, id, version))
@@ -183,7 +184,7 @@ export class VersionStore {
     const version = await this.#newVersion(id)
     const staged: Staged = { id, kind: 'folder', path: link, source: 'a folder placed by hand' }
     const record = this.#recordOf(staged, version, { files: 0, bytes: 0 })
-    await writeDurably(recordFile(this.#trees, id, version), toJson(record))
+    await writeAtomically(recordFile(this.#trees, id, version), toJson(record))
     await addToHistory(this.#trees, id, { atMs: this.#clock(), action: 'adopt', version })
     await rename(link, folderOfVersion(this.#trees, id, version))
   }

@@ -76,7 +76,7 @@ export const rooms: readonly Room[] = [
   {
     name: 'store',
     what: 'What must survive a restart: the contract and its implementations',
-    mayImport: ['files', ...system],
+    mayImport: ['host', 'files', ...system],
   },
   {
     name: 'catalog',

@@ -3,7 +3,8 @@ import { readdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { imageStem, isSkippedFolder } from '../../core/tree/names.ts'
 import { looksLikeIso } from '../../files/iso/source.ts'
-import { isInside, itemsIn, stampOf } from '../../files/listing-source.ts'
+import { itemsIn, stampOf } from '../../files/listing-source.ts'
+import { isInside } from '../../host/paths.ts'
 
 /**
  * Folders below `trees/` that may lie above a tree. The deepest layout in use has seven:

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, rm, rmdir, unlink, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Failure } from '../../core/failure.ts'
-import { writeDurably } from '../../host/durable.ts'
+import { writeAtomically } from '../../host/atomic-write.ts'
+import { lockHolder, takeLock } from '../../host/lock.ts'
 import { incomingFolder } from '../../versions/layout.ts'
 
 /** What a second run must know to go on where the first stopped. */
@@ -37,7 +37,7 @@ export async function openJob(trees: string, source: string, fingerprint: string
   const key = createHash('sha256').update(source).digest('hex').slice(0, 16)
   const folder = join(incomingFolder(trees), `job-${key}`)
   await mkdir(folder, { recursive: true })
-  const unlock = await lock(join(folder, 'lock'), source)
+  const unlock = await takeLock(join(folder, 'lock'), `is importing ${source} already`)
   const file = join(folder, 'job.json')
   const known = await readJob(file)
   const resumed = known?.fingerprint === fingerprint
@@ -45,7 +45,7 @@ export async function openJob(trees: string, source: string, fingerprint: string
   const asides = join(folder, 'aside')
   if (known && !resumed) for (const old of [tree, asides]) await rm(old, { recursive: true, force: true })
   const record: JobRecord = { source, startedMs: known?.startedMs ?? Date.now(), fingerprint }
-  await writeDurably(file, `${JSON.stringify(record)}\n`)
+  await writeAtomically(file, `${JSON.stringify(record)}\n`)
   await mkdir(tree, { recursive: true })
   return {
     folder,
@@ -70,34 +70,7 @@ export async function readJob(file: string): Promise<JobRecord | undefined> {
   }
 }
 
-/** A file that holds the process id of who works here. One whose process is gone was left by a crash. */
-async function lock(file: string, source: string): Promise<() => Promise<void>> {
-  for (let tries = 0; tries < 3; tries++) {
-    try {
-      await writeFile(file, String(process.pid), { flag: 'wx' })
-      return () => unlink(file).catch(() => undefined)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    }
-    const holder = Number(await readFile(file, 'utf8').catch(() => ''))
-    if (holder > 0 && holder !== process.pid && isRunning(holder))
-      throw new Failure('conflict', `process ${holder} is bringing in ${source} already`)
-    await unlink(file).catch(() => undefined)
-  }
-  throw new Failure('conflict', `another process is bringing in ${source} already`)
-}
-
 /** Whether a process that still runs works in this folder of a job. */
 export async function isAtWork(folder: string): Promise<boolean> {
-  const holder = Number(await readFile(join(folder, 'lock'), 'utf8').catch(() => ''))
-  return holder > 0 && isRunning(holder)
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
+  return (await lockHolder(join(folder, 'lock'))) !== undefined
 }

@@ -16,8 +16,8 @@ import {
 } from 'node:fs/promises'
 import { dirname, join, posix } from 'node:path'
 import { Failure } from '../../core/failure.ts'
-import { isInside } from '../../files/listing-source.ts'
 import { cleanPath } from '../../files/path.ts'
+import { isInside } from '../../host/paths.ts'
 
 /** A file as its source tells it. */
 export interface FileFacts {

@@ -4,7 +4,7 @@ import { dueMs } from '../../config/schedule.ts'
 import type { Config, MirrorConfig } from '../../config/schema.ts'
 import { failureMessage } from '../../core/failure.ts'
 import type { EventSink } from '../../events/bus.ts'
-import { writeDurably } from '../../host/durable.ts'
+import { writeAtomically } from '../../host/atomic-write.ts'
 import { readSignaturePolicy } from '../../verify/signatures/key-files.ts'
 import { VersionStore } from '../../versions/version-store.ts'
 import { findingText } from '../publish-tree.ts'
@@ -107,8 +107,8 @@ export class MirrorRunner {
       events({ type: 'publish', id, outcome: 'refused', lines: [failureMessage(error)] })
     }
     this.#last = { ...this.#last, [id]: { atMs: this.#clock(), failed } }
-    await writeDurably(this.#file, `${JSON.stringify(this.#last, undefined, 2)}\n`).catch((error: unknown) =>
-      events({ type: 'trouble', where: this.#file, message: failureMessage(error) }),
+    await writeAtomically(this.#file, `${JSON.stringify(this.#last, undefined, 2)}\n`).catch(
+      (error: unknown) => events({ type: 'trouble', where: this.#file, message: failureMessage(error) }),
     )
   }
 

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Failure } from '../../core/failure.ts'
+import { writeAtomically } from '../../host/atomic-write.ts'
 
 const secretBytes = 32
 
@@ -28,23 +29,13 @@ export async function loadSecret(dataFolder: string): Promise<Buffer> {
   return bytes
 }
 
-/** Written aside, synced and renamed: half a key is never read. */
 async function makeSecret(file: string): Promise<Buffer> {
   const secret = randomBytes(secretBytes)
-  const aside = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`
   try {
     await mkdir(dirname(file), { recursive: true })
-    const handle = await open(aside, 'wx', 0o600)
-    try {
-      await handle.writeFile(secret)
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-    await rename(aside, file)
+    await writeAtomically(file, secret, { mode: 0o600 })
     return secret
   } catch (error) {
-    await rm(aside, { force: true })
     throw unusable(file, error)
   }
 }

@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { Failure } from '../../core/failure.ts'
 import type { DigestAlgorithm } from '../../core/tree/tree.ts'
 import type { Entry } from '../../files/source.ts'
+import { startWorker } from '../../host/worker.ts'
 import type { Digests, HashAnswer, HashJob, HashSettings } from './message.ts'
 
 /** More than two places of one disk at once make it slower. */
@@ -62,7 +63,8 @@ export class HashThreads {
 
   #start(): Thread {
     const jobs = new Map<number, Waiting>()
-    const worker = startWorker({ stop: this.#stop })
+    const settings: HashSettings = { stop: this.#stop }
+    const worker = startWorker(import.meta.url, './worker', { workerData: settings, env: {} })
     worker.on('message', (answer: HashAnswer) => settle(jobs, answer))
     const end = (message: string): void => {
       for (const { reject } of jobs.values()) reject(new Failure('unavailable', message))
@@ -81,17 +83,4 @@ function settle(jobs: Map<number, Waiting>, answer: HashAnswer): void {
   if (answer.kind === 'failed') job.reject(new Failure('unavailable', answer.message))
   else job.onBytes(answer.bytes)
   if (answer.kind === 'done') job.resolve(answer.digests)
-}
-
-/** From sources (tests, tsx) it is TypeScript, which Node 20 cannot load, and a worker does not inherit the loader. */
-function startWorker(settings: HashSettings): Worker {
-  const fromSources = import.meta.url.endsWith('.ts')
-  const entry = new URL(fromSources ? './worker.ts' : './worker.js', import.meta.url)
-  const loadFirst = `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(entry.href)}) })`
-  return new Worker(fromSources ? loadFirst : entry, {
-    eval: fromSources,
-    workerData: settings,
-    execArgv: [],
-    env: {},
-  })
 }

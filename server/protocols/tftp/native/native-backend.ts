@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { Failure } from '../../../core/failure.ts'
+import { startWorker } from '../../../host/worker.ts'
 import type { Carriage, Carrier, Job } from '../transfer/backend.ts'
 import type { Content, Waiting } from '../transfer/content.ts'
 import { wireError } from '../wire/request.ts'
@@ -206,7 +207,7 @@ export async function openNativeCarrier(): Promise<NativeCarrier | undefined> {
     words: new Int32Array(new SharedArrayBuffer(16)),
     heard: new Float64Array(new SharedArrayBuffer(heardSlots * 8)),
   }
-  const worker = startWorker(shared)
+  const worker = startWorker(import.meta.url, './worker', { workerData: shared })
   worker.unref()
   return new Promise((resolve) => {
     const first = (message: FromWorker): void => {
@@ -221,15 +222,4 @@ export async function openNativeCarrier(): Promise<NativeCarrier | undefined> {
     }
     worker.once('message', first).once('error', failed).once('exit', failed)
   })
-}
-
-/**
- * Compiled, the neighbour is JavaScript. From sources it is TypeScript, which Node 20 cannot load, and a worker does
- * not inherit the loader: a line of JavaScript starts tsx in it first.
- */
-function startWorker(workerData: Shared): Worker {
-  const fromSources = import.meta.url.endsWith('.ts')
-  const entry = new URL(fromSources ? './worker.ts' : './worker.js', import.meta.url)
-  const loadFirst = `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(entry.href)}) })`
-  return new Worker(fromSources ? loadFirst : entry, { eval: fromSources, workerData, execArgv: [] })
 }

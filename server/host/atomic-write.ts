@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
+import { type FileHandle, link, open, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+
+/** Writes small files so that a crash of the machine leaves the old file or the new one, never half of one. */
+
+export interface WriteOptions {
+  /** Permissions of the file from its first moment; the umask applies. 0o644 unless it is said. */
+  readonly mode?: number
+}
+
+/** Replaces a file, or creates it: writes a temporary file beside it, syncs it, renames it, syncs the folder. */
+export async function writeAtomically(
+  file: string,
+  content: string | Uint8Array,
+  options: WriteOptions = {},
+): Promise<void> {
+  await withTempFile(file, content, options, (temp) => rename(temp, file))
+}
+
+/** Creates a file. Of two processes that do so at once, one wins and the other gets false. */
+export async function createAtomically(
+  file: string,
+  content: string | Uint8Array,
+  options: WriteOptions = {},
+): Promise<boolean> {
+  try {
+    // link(2) fails where rename(2) would replace what another process has just written.
+    await withTempFile(file, content, options, (temp) => link(temp, file))
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
+}
+
+/** The temporary name is new and hidden, and is opened exclusively: a link that lies there is never followed. */
+async function withTempFile(
+  file: string,
+  content: string | Uint8Array,
+  { mode = 0o644 }: WriteOptions,
+  place: (temp: string) => Promise<void>,
+): Promise<void> {
+  const temp = join(dirname(file), `.${basename(file)}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`)
+  const handle = await open(temp, 'wx', mode)
+  try {
+    try {
+      await handle.writeFile(content)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await place(temp)
+  } finally {
+    await rm(temp, { force: true })
+  }
+  await syncFolder(dirname(file))
+}
+
+/** Codes of file systems that cannot sync a folder (FUSE, SMB), and of a folder that we may write but not read. */
+const refusals = new Set(['EINVAL', 'ENOTSUP', 'EPERM', 'EISDIR', 'EACCES'])
+
+/** Makes the names in a folder durable, where the file system can do that. */
+export async function syncFolder(folder: string): Promise<void> {
+  let handle: FileHandle | undefined
+  try {
+    handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY)
+    await handle.sync()
+  } catch (error) {
+    if (!refusals.has((error as NodeJS.ErrnoException).code ?? '')) throw error
+  } finally {
+    await handle?.close()
+  }
+}

@@ -1,0 +1,19 @@
+import { Worker, type WorkerOptions } from 'node:worker_threads'
+
+/**
+ * Starts a module in a worker thread, from sources and when built. Built, the module is plain JavaScript. From sources
+ * (tests, `tsx server/main.ts`) it is TypeScript, which Node 20 cannot load, and a worker does not inherit the loader:
+ * a line of JavaScript starts tsx in the worker first. The extension of the caller's own file tells which.
+ *
+ * @param caller The caller's `import.meta.url`.
+ * @param module Relative to the caller, without extension: `./worker`.
+ */
+export function startWorker(caller: string, module: string, options: WorkerOptions = {}): Worker {
+  const fromSources = caller.endsWith('.ts')
+  const entry = new URL(`${module}${fromSources ? '.ts' : '.js'}`, caller)
+  // The options of this process (a debugger, a loader) are not for its workers.
+  const all: WorkerOptions = { execArgv: [], ...options }
+  if (!fromSources) return new Worker(entry, all)
+  const loader = `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(entry.href)}) })`
+  return new Worker(loader, { ...all, eval: true })
+}

@@ -1,0 +1,57 @@
+import { open, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { syncFolder } from '../host/atomic-write.ts'
+import { forEachAtOnce } from '../host/pool.ts'
+
+/** Makes what is published, and the record of it, survive a crash of the machine. */
+
+/** Adds a line to a file in one write, so that the lines of two processes never mix. */
+export async function appendLine(file: string, line: string): Promise<void> {
+  const handle = await open(file, 'a', 0o644)
+  try {
+    await handle.write(`${line}\n`)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+export interface TreeSize {
+  readonly files: number
+  readonly bytes: number
+}
+
+/** Many small files reach the disk together: the file system writes its journal once for all that wait for it. */
+const syncedAtOnce = 16
+
+/** Makes everything below a folder durable, folders last, and counts the files and bytes. */
+export async function syncTree(folder: string): Promise<TreeSize> {
+  let files = 0
+  let bytes = 0
+  const items = await readdir(folder, { withFileTypes: true })
+  for (const item of items) {
+    if (!item.isDirectory()) continue
+    const inner = await syncTree(join(folder, item.name))
+    files += inner.files
+    bytes += inner.bytes
+  }
+  const ownFiles = items.filter((item) => item.isFile())
+  await forEachAtOnce(ownFiles, syncedAtOnce, async ({ name }) => {
+    const size = await syncFile(join(folder, name))
+    files++
+    bytes += size
+  })
+  await syncFolder(folder)
+  return { files, bytes }
+}
+
+/** Makes the bytes of one file durable and returns its size. */
+export async function syncFile(file: string): Promise<number> {
+  const handle = await open(file, 'r')
+  try {
+    await handle.datasync()
+    return (await handle.stat()).size
+  } finally {
+    await handle.close()
+  }
+}
