@@ -1,183 +1,195 @@
+import { type Extract, extract, type Header } from 'tar-stream'
 import { Failure } from '../../core/failure.ts'
 import { ByteReader } from './byte-reader.ts'
 
-/** One entry of a tar archive. The body of a file must be read, or is skipped, before the next is asked for. */
+/** One entry of a tar archive. */
 export interface TarEntry {
-  /** As written; nobody has looked yet where it leads. */
+  /** As written in the archive; whether it leads out of the tree is not checked here. */
   readonly path: string
   readonly kind: 'file' | 'folder' | 'symlink' | 'link' | 'other'
   readonly size: number
   readonly modifiedMs: number
   /** Of links. */
   readonly target: string
-  body(): AsyncGenerator<Uint8Array>
+  /** Read it before the next entry is asked for, and to its end; an entry that is not read is skipped. */
+  body(): AsyncIterable<Uint8Array>
 }
 
-const block = 512
-/** Long names and pax headers; PATH_MAX is 4096 bytes. */
-const maxExtraBytes = 1 << 20
+const blockBytes = 512
+/** Long names and pax headers: PATH_MAX is 4096 bytes, and extended attributes have at most 64 KiB (xattr(7)). */
+const maxExtraBytes = 256 << 10
 
 /** Whether these bytes begin a tar archive: the checksum of the first header is right. */
 export function isTarHeader(header: Uint8Array): boolean {
-  return header.length >= block && checksumFits(Buffer.from(header.buffer, header.byteOffset, block))
+  if (header.length < blockBytes) return false
+  const [digits] = /[0-7]+/.exec(Buffer.from(header.subarray(148, 156)).toString('latin1')) ?? []
+  if (digits === undefined) return false
+  // The sum of all bytes, those of the checksum itself counted as blanks (POSIX.1-2024, ustar).
+  let sum = 8 * 0x20
+  for (let at = 0; at < blockBytes; at++) if (at < 148 || at >= 156) sum += header[at] ?? 0
+  return Number.parseInt(digits, 8) === sum
 }
 
 /**
- * Reads a tar archive: ustar, pax (`path`, `linkpath`, `size`, `mtime`) and GNU's long names and large sizes. Sparse
- * files are refused, for their bytes are not where a reader would think.
+ * Reads a tar archive: v7, ustar, pax and GNU's long names and large sizes. The package tar-stream decodes the headers;
+ * `TarFeeder` refuses before it what tar-stream would accept silently.
  *
- * @throws Failure `invalid-data` naming the byte where it stops making sense.
+ * @throws Failure `invalid-data` with the byte at which the archive is damaged or cut off; `unsupported` for a sparse file.
  */
 export async function* readTar(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<TarEntry> {
-  const reader = new ByteReader(pieces)
-  let extra: Extra = {}
+  const unpacker = extract(extractOptions)
+  const feeder = new TarFeeder(pieces, unpacker)
+  const entries = unpacker[Symbol.asyncIterator]()
+  const feeding = feeder.run()
   try {
     for (;;) {
-      const at = reader.position
-      const header = await reader.take(block)
-      if (header.length === 0) {
-        if (at === 0) throw new Failure('invalid-data', 'the archive is empty')
-        return
-      }
-      if (header.every((byte) => byte === 0)) return
-      if (header.length < block || !checksumFits(header))
-        throw new Failure('invalid-data', `the archive is damaged or cut off: no header at byte ${at}`)
-      const type = String.fromCharCode(header[156] ?? 0)
-      const size = extra.size ?? number(header, 124, 12, at)
-      if (type === 'S')
-        throw new Failure('unsupported', `sparse file at byte ${at}; pack it without --sparse`)
-      if ('xgLK'.includes(type)) {
-        extra = { ...extra, ...(await readExtra(reader, type, size, at)) }
-        continue
-      }
-      const end = reader.position + padded(size)
-      yield entryOf(header, type, size, extra, reader, at)
-      await reader.skip(end - reader.position)
-      extra = {}
+      const next = await entries.next().catch((error: unknown) => {
+        throw feeder.failureOf(error)
+      })
+      if (next.done) return
+      const stream = next.value
+      if (isSparse(stream.header))
+        throw new Failure('unsupported', `sparse file ${stream.header.name}; pack it without --sparse`)
+      yield { ...factsOf(stream.header), body: () => bytesOf(stream) }
+      stream.resume()
     }
   } finally {
-    await reader.close()
+    unpacker.destroy()
+    await feeding
   }
 }
 
-interface Extra {
-  readonly path?: string
-  readonly target?: string
-  readonly size?: number
-  readonly modifiedMs?: number
+/** v7 archives have no magic. A write is acknowledged when its bytes are taken, for the mark is one byte. */
+const extractOptions = { allowUnknownFormat: true, highWaterMark: 1 }
+
+/** `linkname` is null where the header has none. */
+function factsOf(header: Header): Omit<TarEntry, 'body'> {
+  const { name, size, linkname } = header
+  return { path: name, kind: kindOf(header), size, modifiedMs: modifiedMsOf(header), target: linkname ?? '' }
 }
 
-function entryOf(
-  header: Buffer,
-  type: string,
-  size: number,
-  extra: Extra,
-  reader: ByteReader,
-  at: number,
-): TarEntry {
-  const prefix =
-    header.toString('latin1', 257, 262) === 'ustar' && header[263] !== 0x20 ? text(header, 345, 155) : ''
-  const name = text(header, 0, 100)
-  const path = extra.path ?? (prefix === '' ? name : `${prefix}/${name}`)
-  return {
-    path,
-    kind: kindOf(type, path),
-    size,
-    modifiedMs: extra.modifiedMs ?? number(header, 136, 12, at) * 1000,
-    target: extra.target ?? text(header, 157, 100),
-    body: () => reader.body(size),
-  }
+/** The pax header knows fractions of seconds; tar-stream gives the seconds of the ustar header. */
+function modifiedMsOf({ mtime, pax }: Header): number {
+  const seconds = pax && typeof pax === 'object' && 'mtime' in pax ? Number(pax.mtime) : Number.NaN
+  const ms = Number.isFinite(seconds) ? Math.floor(seconds * 1000) : mtime.getTime()
+  return Number.isFinite(ms) ? ms : 0
 }
 
-function kindOf(type: string, path: string): TarEntry['kind'] {
+/** GNU tar in the pax format: the body begins with a map of the holes (GNU.sparse.major, .minor, .realsize). */
+function isSparse({ pax }: Header): boolean {
+  return !!pax && typeof pax === 'object' && Object.keys(pax).some((key) => key.startsWith('GNU.sparse.'))
+}
+
+async function* bytesOf(stream: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {
+  for await (const piece of stream) if (piece instanceof Uint8Array) yield piece
+}
+
+function kindOf({ type, name }: Header): TarEntry['kind'] {
   switch (type) {
-    case '0':
-    case '\0':
-    case '7':
-      return path.endsWith('/') ? 'folder' : 'file'
-    case '1':
-      return 'link'
-    case '2':
-      return 'symlink'
-    case '5':
+    case 'file':
+    case 'contiguous-file':
+      return name.endsWith('/') ? 'folder' : 'file'
+    case 'directory':
       return 'folder'
+    case 'symlink':
+    case 'link':
+      return type
     default:
       return 'other'
   }
 }
 
-/** `x`: pax for the next entry. `g`: for all; nobody puts a path there, so it is passed over. `L`, `K`: GNU's long name and link. */
-async function readExtra(reader: ByteReader, type: string, size: number, at: number): Promise<Extra> {
-  if (size > maxExtraBytes)
+/**
+ * Hands an archive to tar-stream header by header and body by body, and waits until each is taken. So it knows where
+ * each header lies, can name that byte, and looks at the header first:
+ *
+ * - the first block of zeros ends the archive (POSIX), where tar-stream would read on;
+ * - sparse files are refused, since their bytes do not lie where a reader expects them;
+ * - names and pax headers beyond `maxExtraBytes` are refused.
+ */
+class TarFeeder {
+  readonly #reader: ByteReader
+  readonly #unpacker: Extract
+  #headerAt = 0
+  /** Of the entry that tar-stream announced last, with its padding. */
+  #bodyBytes = 0
+  #failure: unknown
+  #taken: () => void = () => undefined
+
+  constructor(pieces: AsyncIterable<Uint8Array>, unpacker: Extract) {
+    this.#reader = new ByteReader(pieces)
+    this.#unpacker = unpacker
+    unpacker.on('entry', ({ size, type }: Header) => {
+      // The size of a folder is not the size of a body (POSIX: it may be a hint for allocation).
+      this.#bodyBytes = type === 'directory' ? 0 : padded(size)
+    })
+    unpacker.on('drain', () => this.#taken())
+    unpacker.on('close', () => this.#taken())
+  }
+
+  /** Always resolves; what went wrong is told by `failureOf`. */
+  async run(): Promise<void> {
+    try {
+      for await (const piece of this.#checked()) {
+        if (this.#unpacker.destroyed) return
+        const taken = new Promise<void>((resolve) => {
+          this.#taken = resolve
+        })
+        this.#unpacker.write(piece)
+        await taken
+      }
+      this.#unpacker.end(undefined)
+    } catch (error) {
+      this.#failure = error
+      this.#unpacker.destroy(error as Error)
+    } finally {
+      await this.#reader.close()
+    }
+  }
+
+  /** Tar-stream's own errors name no byte. */
+  failureOf(error: unknown): unknown {
+    if (this.#failure !== undefined) return this.#failure
+    const message = `the archive is damaged: no header at byte ${this.#headerAt}`
+    return new Failure('invalid-data', message, { cause: error })
+  }
+
+  async *#checked(): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      const header = await this.#header()
+      if (!header) return
+      const type = String.fromCharCode(header[156] ?? 0)
+      this.#bodyBytes = 'xgLK'.includes(type) ? this.#extraBytes(header) : 0
+      yield header
+      yield* this.#reader.body(this.#bodyBytes)
+    }
+  }
+
+  /** The next header; undefined at the end of the archive, with or without its blocks of zeros. */
+  async #header(): Promise<Buffer | undefined> {
+    const at = this.#reader.position
+    this.#headerAt = at
+    const header = await this.#reader.take(blockBytes)
+    if (header.length === 0 && at === 0) throw new Failure('invalid-data', 'the archive is empty')
+    if (header.every((byte) => byte === 0)) return undefined
+    if (header.length < blockBytes)
+      throw new Failure('invalid-data', `the archive is cut off: it ends inside the header at byte ${at}`)
+    if (header[156] === 'S'.charCodeAt(0))
+      throw new Failure('unsupported', `sparse file at byte ${at}; pack it without --sparse`)
+    return header
+  }
+
+  /** `x`, `g`: pax headers (POSIX); `L`, `K`: GNU's long name and long target of a link. Their size is plain octal. */
+  #extraBytes(header: Buffer): number {
+    const size = Number.parseInt(header.toString('latin1', 124, 136).trim(), 8)
+    if (size >= 0 && size <= maxExtraBytes) return padded(size)
     throw new Failure(
       'invalid-data',
-      `a header of ${size} bytes at byte ${at}; at most ${maxExtraBytes} are believed`,
+      `a header of ${size} bytes at byte ${this.#headerAt}; expected at most ${maxExtraBytes}`,
     )
-  const bytes = await reader.take(padded(size))
-  if (bytes.length < size) throw new Failure('invalid-data', `cut off in a header at byte ${at}`)
-  const data = bytes.subarray(0, size)
-  if (type === 'g') return {}
-  if (type === 'x') return paxOf(data)
-  const value = data.toString('utf8').replace(/\0.*$/s, '')
-  return type === 'L' ? { path: value } : { target: value }
-}
-
-/** `30 mtime=1350244992.023960108\n`, the length counting itself (POSIX pax). */
-function paxOf(data: Buffer): Extra {
-  const records = new Map<string, string>()
-  for (let at = 0; at < data.length; ) {
-    const length = Number.parseInt(data.toString('latin1', at, at + 12), 10)
-    if (!(length > 4) || at + length > data.length) break
-    const record = data.toString('utf8', at, at + length - 1)
-    const [, key = '', value = ''] = /^\d+ ([^=]+)=(.*)$/s.exec(record) ?? []
-    records.set(key, value)
-    at += length
   }
-  const path = records.get('path')
-  const target = records.get('linkpath')
-  const size = Number(records.get('size') ?? Number.NaN)
-  const mtime = Number(records.get('mtime') ?? Number.NaN)
-  return {
-    ...(path !== undefined && { path }),
-    ...(target !== undefined && { target }),
-    ...(Number.isSafeInteger(size) && size >= 0 && { size }),
-    ...(Number.isFinite(mtime) && { modifiedMs: Math.floor(mtime * 1000) }),
-  }
-}
-
-function text(header: Buffer, at: number, length: number): string {
-  return header.toString('utf8', at, at + length).replace(/\0.*$/s, '')
-}
-
-/** Octal, or GNU's base 256 with the first bit set. */
-function number(header: Buffer, at: number, length: number, where: number): number {
-  if ((header[at] ?? 0) & 0x80) {
-    let value = (header[at] ?? 0) & 0x7f
-    for (let i = 1; i < length; i++) value = value * 256 + (header[at + i] ?? 0)
-    if (Number.isSafeInteger(value)) return value
-  } else {
-    const digits = text(header, at, length).trim()
-    if (/^[0-7]*$/.test(digits)) return digits === '' ? 0 : Number.parseInt(digits, 8)
-  }
-  throw new Failure('invalid-data', `no number where one is expected in the header at byte ${where}`)
-}
-
-/** The sum of all bytes, the checksum's own counted as blanks; some old tars counted them as signed. */
-function checksumFits(header: Buffer): boolean {
-  const [digits = ''] = /[0-7]+/.exec(header.toString('latin1', 148, 156)) ?? []
-  if (digits === '') return false
-  let sum = 8 * 0x20
-  let signed = sum
-  for (let i = 0; i < block; i++) {
-    if (i >= 148 && i < 156) continue
-    const byte = header[i] ?? 0
-    sum += byte
-    signed += byte > 127 ? byte - 256 : byte
-  }
-  const expected = Number.parseInt(digits, 8)
-  return expected === sum || expected === signed
 }
 
 function padded(size: number): number {
-  return Math.ceil(size / block) * block
+  return Math.ceil(size / blockBytes) * blockBytes
 }

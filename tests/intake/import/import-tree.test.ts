@@ -191,24 +191,6 @@ test('a damaged tree is not published, and stays aside for the next try', async 
   expect((await importLocal(store, join(base, 'dvd'))).trees[0]?.release.outcome).toBe('published')
 })
 
-test('long names: pax and GNU', async () => {
-  const long = `${'folder/'.repeat(30)}file`
-  const pax = (key: string, value: string) => {
-    const body = ` ${key}=${value}\n`
-    const length = body.length + String(body.length + 3).length
-    return `${length}${body}`
-  }
-  for (const extra of [
-    { path: 'pax', type: 'x', data: pax('path', long) },
-    { path: '././@LongLink', type: 'L', data: `${long}\0` },
-  ]) {
-    const found: string[] = []
-    for await (const entry of readTar(once(tarOf([extra, { path: 'short', data: 'x' }]))))
-      found.push(entry.path)
-    expect(found).toEqual([long])
-  }
-})
-
 async function* once(data: Uint8Array) {
   yield data
 }
