@@ -5,9 +5,10 @@ import { Catalog } from './catalog/catalog.ts'
 import type { Snapshot } from './catalog/snapshot.ts'
 import type { FtpConfig } from './config/schema.ts'
 import type { ClientFacts, Firmware } from './core/boot/firmware.ts'
-import type { OpenServices } from './core/boot/urls.ts'
+import { type OpenServices, openServices } from './core/boot/urls.ts'
 import { failureMessage } from './core/failure.ts'
 import type { SeenMachine } from './core/guest/seen-machine.ts'
+import { type ServiceName, serviceNames, serviceTable } from './core/services.ts'
 import { EventBus } from './events/bus.ts'
 import { createMetrics } from './events/metrics.ts'
 import type { FileSource } from './files/source.ts'
@@ -57,9 +58,6 @@ export interface App {
   stop(): Promise<void>
 }
 
-/** The standard port of each service that has one; HTTP's is whatever the configuration says. */
-const standardPorts = { http: 80, tftp: 69, ftp: 21, nfs: 2049, dhcp: 67 } as const
-
 /** Builds every object and joins them. Nothing happens before `start`. */
 export function createApp(options: AppOptions): App {
   const { configFile, cwd, version } = options
@@ -76,15 +74,12 @@ export function createApp(options: AppOptions): App {
     if (event.type === 'served') views.transferred(event.client, event.ms)
   })
 
-  const opened = new Map<string, { listener: Listener; note: string }>()
+  const opened = new Map<ServiceName, { listener: Listener; note: string }>()
   const services = (): OpenServices =>
-    Object.fromEntries(
-      [...opened].flatMap(([name, { listener }]) => {
-        const port = listener.address?.port
-        if (port === undefined) return []
-        // MOUNT answers at the same port; named always, for the port mapper may be somebody else's or nobody's.
-        return [[name, name === 'nfs' ? { port, mountPort: port } : { port }]]
-      }),
+    openServices(
+      [...opened].flatMap(([name, { listener }]) =>
+        listener.address ? [[name, listener.address.port] as const] : [],
+      ),
     )
   const source = createNamespace({
     snapshot,
@@ -138,13 +133,11 @@ export function createApp(options: AppOptions): App {
     isAdmin,
   })
 
-  /** The services, in the order of the start-up table. */
-  const makers = {
-    http: (bind: string, port: number): Listener =>
+  const makers: Readonly<Record<ServiceName, (bind: string, port: number) => Listener>> = {
+    http: (bind, port) =>
       new HttpListener({ bind, port, source, events: events.emit, isAppPath, fallback: web }),
-    tftp: (bind: string, port: number): Listener =>
-      new TftpListener({ bind, port, source, events: events.emit }),
-    ftp: (bind: string, port: number): Listener =>
+    tftp: (bind, port) => new TftpListener({ bind, port, source, events: events.emit }),
+    ftp: (bind, port) =>
       new FtpListener({
         bind,
         port,
@@ -154,7 +147,7 @@ export function createApp(options: AppOptions): App {
         uploads,
         authenticate: (user, password) => user === adminUser && isAdmin(password),
       }),
-    nfs: (bind: string, port: number): Listener =>
+    nfs: (bind, port) =>
       new NfsListener({
         bind,
         port,
@@ -164,18 +157,17 @@ export function createApp(options: AppOptions): App {
         events: events.emit,
         dataFolder: snapshot().config.paths.data,
       }),
-    // Last: what it offers is fetched through the others.
-    dhcp: (bind: string, port: number): Listener => {
+    dhcp: (bind, port) => {
       const { interfaces } = snapshot().config.dhcp
       return new DhcpListener({ bind, port, interfaces, decide: machines.decide, events: events.emit })
     },
   }
 
   function serviceLines(): readonly ServiceLine[] {
-    return Object.keys(makers).map((name) => {
+    return serviceNames.map((name) => {
       const service = opened.get(name)
       const address = service?.listener.address
-      if (!service || !address) return { name, open: false, note: whyShut(name) }
+      if (!service || !address) return { name, open: false, note: serviceTable[name].closedNote }
       const tftp = name === 'dhcp' ? tftpTrouble(services()) : ''
       const note = [service.note, service.listener.hint, tftp].filter(Boolean).join('; ')
       return { name, open: true, ...address, note }
@@ -196,13 +188,12 @@ export function createApp(options: AppOptions): App {
       await history.open(store)
       for (const { tree, release } of history.bound()) await catalog.recall(tree, release)
       if (store.isNew && guests.all.length > 0) tellNewStore(config.paths.data)
-      for (const [name, make] of Object.entries(makers)) {
-        const service = config[name as keyof typeof makers]
-        if (!service.enabled) continue
-        const standard = standardPorts[name as keyof typeof makers]
-        // DHCP clients ask at one port and no other, so there is no second choice.
-        const port = name === 'dhcp' && service.port === 'auto' ? standard : service.port
-        opened.set(name, await openListener({ port, standard }, (each) => make(service.bind, each)))
+      for (const name of serviceNames) {
+        const { enabled, bind, port: wanted } = config[name]
+        if (!enabled) continue
+        const { standardPort: standard, mayMove } = serviceTable[name]
+        const port = wanted === 'auto' && !mayMove ? standard : wanted
+        opened.set(name, await openListener({ port, standard }, (each) => makers[name](bind, each)))
       }
       await mirrors.start()
     } catch (error) {
@@ -244,16 +235,10 @@ function seenMachineOf({ mac, uuid, vendorClass }: ClientFacts, firmware: Firmwa
   }
 }
 
-function whyShut(name: string): string {
-  return name === 'dhcp'
-    ? 'dhcp.mode is off: machines come here only if your DHCP server sends them (treeboot dhcp-config)'
-    : 'switched off in the configuration'
-}
-
 /** Firmware asks for its loader at one port, which no DHCP option can change. */
 function tftpTrouble({ tftp }: OpenServices): string {
   if (tftp === undefined) return 'WITHOUT the tftp service firmware can load nothing'
-  return tftp.port === 69
+  return tftp.port === serviceTable.tftp.standardPort
     ? ''
     : `firmware asks for TFTP at port 69 only, and it is at ${tftp.port}: NO LOADER can be offered`
 }

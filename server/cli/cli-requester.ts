@@ -1,7 +1,8 @@
 import { networkInterfaces } from 'node:os'
-import type { Config, ServiceConfig } from '../config/schema.ts'
-import type { OpenServices } from '../core/boot/urls.ts'
+import type { Config } from '../config/schema.ts'
+import { type OpenServices, openServices } from '../core/boot/urls.ts'
 import type { Requester } from '../core/net/requester.ts'
+import { type ServiceName, serviceNames, serviceTable } from '../core/services.ts'
 
 /**
  * Whose eyes a command looks through: a machine on our network that reached us by the address that the services are bound to,
@@ -20,15 +21,16 @@ export function firstAddress(): string {
   return lan?.address ?? '127.0.0.1'
 }
 
-/** The services as a running server would open them; a command cannot know where `auto` ended, so it takes the standard port. */
-export function expectedServices({ http, tftp, ftp, nfs }: Config): OpenServices {
-  const port = (service: ServiceConfig, standard: number): { port: number } | undefined =>
-    service.enabled ? { port: service.port === 'auto' ? standard : service.port } : undefined
-  const [web, boot, files, mounts] = [port(http, 80), port(tftp, 69), port(ftp, 21), port(nfs, 2049)]
-  return {
-    ...(web && { http: web }),
-    ...(boot && { tftp: boot }),
-    ...(files && { ftp: files }),
-    ...(mounts && { nfs: { ...mounts, mountPort: mounts.port } }),
-  }
+/**
+ * The services as a running server would open them. A command cannot know which port `auto` became there, so it takes
+ * the standard port.
+ */
+export function expectedServices(config: Config): OpenServices {
+  const enabled = serviceNames.filter((name) => config[name].enabled)
+  return openServices(enabled.map((name) => [name, expectedPort(config, name)]))
+}
+
+function expectedPort(config: Config, name: ServiceName): number {
+  const { port } = config[name]
+  return port === 'auto' ? serviceTable[name].standardPort : port
 }

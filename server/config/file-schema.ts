@@ -3,6 +3,7 @@ import { canonicalIp } from '../core/net/address.ts'
 import { canonicalMac } from '../core/net/mac.ts'
 import { canonicalSerial, canonicalUuid } from '../core/net/uuid.ts'
 import { nearestName } from '../core/select/nearest.ts'
+import { installSources, type OwnKey, type ServiceName, type serviceKeys } from '../core/services.ts'
 import { parseSchedule } from './schedule.ts'
 
 /**
@@ -21,6 +22,9 @@ function section<Shape extends z.ZodRawShape>(shape: Shape) {
         : `a mapping with ${known.join(', ')}`,
   })
 }
+
+/** A schema for each of these keys, and for no other: the compiler compares it with the table of services. */
+type SectionOf<Key extends string> = Readonly<Record<Key, z.ZodType>>
 
 function unknownKeyRemedy(key: string, known: readonly string[]): string {
   if (key === '<<') return 'merge keys are YAML 1.1; let a profile inherit another'
@@ -55,7 +59,11 @@ const bind = line('an address to listen on, such as 0.0.0.0, "::" or 192.168.1.1
 )
 const portText = 'a port from 0 to 65535, or auto'
 const port = z.union([z.literal('auto'), z.int().min(0, portText).max(65535, portText)], { error: portText })
-const service = { enabled: flag.optional(), bind: bind.optional(), port: port.optional() }
+const service = {
+  enabled: flag.optional(),
+  bind: bind.optional(),
+  port: port.optional(),
+} satisfies SectionOf<(typeof serviceKeys)[number]>
 
 const passiveText = 'a range of ports, such as 30000-30099'
 const passivePorts = line(passiveText).transform((value, context) => {
@@ -128,7 +136,7 @@ const settings = {
   args: oneOrMore(arg, `a list, ${argText}`).optional(),
   vars: z.record(z.string(), z.json(), { error: 'a mapping of names to values' }).optional(),
   virt: virt.optional(),
-  source: oneOf(['http', 'ftp', 'nfs']).optional(),
+  source: z.enum(installSources, `one of ${installSources.join(', ')}`).optional(),
   retry: flag.optional(),
   loader: loader.optional(),
 }
@@ -170,6 +178,31 @@ const mirrorId = z
     'the id of a tree, such as fedora-40-x86_64',
   )
 
+const ftpKeys = {
+  'passive-ports': passivePorts.optional(),
+  'public-address': canonical(canonicalIp, 'the address that FTP clients reach us by').optional(),
+  tls: section({ certificate: pemFile, key: pemFile }).optional(),
+} satisfies SectionOf<OwnKey<'ftp'>>
+
+const dhcpKeys = {
+  mode: oneOf(['off', 'proxy']).optional(),
+  interfaces: oneOrMore(
+    line(interfaceText).refine((value) => /^[^\s/]{1,15}$/.test(value), interfaceText),
+    'the name of a network interface, or a list of names',
+  ).optional(),
+  'known-only': flag.optional(),
+  loader: loader.optional(),
+} satisfies SectionOf<OwnKey<'dhcp'>>
+
+/** One section for each service of `core/services.ts`. */
+const serviceSections = {
+  http: section(service).optional(),
+  tftp: section(service).optional(),
+  ftp: section({ ...service, ...ftpKeys }).optional(),
+  nfs: section(service).optional(),
+  dhcp: section({ ...dhcpKeys, ...service }).optional(),
+} satisfies SectionOf<ServiceName>
+
 export const configFileSchema = section({
   server: section({
     bind: bind.optional(),
@@ -178,25 +211,7 @@ export const configFileSchema = section({
       'the URL by which guests reach us, such as http://mirror.example:8080',
     ).optional(),
   }).optional(),
-  http: section(service).optional(),
-  tftp: section(service).optional(),
-  ftp: section({
-    ...service,
-    'passive-ports': passivePorts.optional(),
-    'public-address': canonical(canonicalIp, 'the address that FTP clients reach us by').optional(),
-    tls: section({ certificate: pemFile, key: pemFile }).optional(),
-  }).optional(),
-  nfs: section(service).optional(),
-  dhcp: section({
-    mode: oneOf(['off', 'proxy']).optional(),
-    interfaces: oneOrMore(
-      line(interfaceText).refine((value) => /^[^\s/]{1,15}$/.test(value), interfaceText),
-      'the name of a network interface, or a list of names',
-    ).optional(),
-    'known-only': flag.optional(),
-    loader: loader.optional(),
-    ...service,
-  }).optional(),
+  ...serviceSections,
   paths: section({
     trees: folder.optional(),
     tftpboot: folder.optional(),

@@ -3,12 +3,13 @@ import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { failureMessage } from '../core/failure.ts'
 import type { Guest, Profile } from '../core/guest/guest.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
+import { type ServiceName, serviceNames, serviceTable } from '../core/services.ts'
 import { type ConfigFile, configFileSchema } from './file-schema.ts'
 import { type GuestFile, guestFolderName, readGuestFiles, withGuestFiles } from './guest-files.ts'
 import { resolveGuests } from './guests.ts'
 import { checkKeyFiles } from './key-files.ts'
 import { ConfigError, ProblemList, reportIssues, showPath, whyUnreadable } from './problems.ts'
-import type { Config, FtpConfig, ServiceConfig } from './schema.ts'
+import type { Config, DhcpConfig, FtpConfig, ServiceConfig } from './schema.ts'
 import { readYaml, type YamlMapping, type YamlPath, type YamlText, type YamlValue } from './yaml.ts'
 
 /** config.yaml as everything else uses it: defaults filled in, inheritance resolved, odd things noted. */
@@ -170,6 +171,15 @@ function dropBlanks(value: YamlValue, path: YamlPath): void {
   }
 }
 
+/** What every service has. */
+function commonSettings(file: ConfigFile, bind: string): Record<ServiceName, ServiceConfig> {
+  const settings = serviceNames.map((name): [ServiceName, ServiceConfig] => {
+    const { enabled = true, bind: own = bind, port = serviceTable[name].defaultPort } = file[name] ?? {}
+    return [name, { enabled, bind: own, port }]
+  })
+  return Object.fromEntries(settings) as Record<ServiceName, ServiceConfig>
+}
+
 function ftpSettings(written: ConfigFile['ftp'], baseFolder: string): Omit<FtpConfig, keyof ServiceConfig> {
   const { 'passive-ports': passivePorts, 'public-address': publicAddress, tls } = written ?? {}
   return {
@@ -181,32 +191,29 @@ function ftpSettings(written: ConfigFile['ftp'], baseFolder: string): Omit<FtpCo
   }
 }
 
+function dhcpSettings(written: ConfigFile['dhcp'], common: ServiceConfig): DhcpConfig {
+  const mode = written?.mode ?? 'off'
+  return {
+    ...common,
+    enabled: common.enabled && mode !== 'off',
+    mode: common.enabled ? mode : 'off',
+    interfaces: written?.interfaces ?? [],
+    knownOnly: written?.['known-only'] ?? false,
+    loader: written?.loader ?? 'auto',
+  }
+}
+
 function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Config {
   const bind = file.server?.bind ?? '0.0.0.0'
-  const service = (written: ConfigFile['http'], port: ServiceConfig['port']): ServiceConfig => ({
-    enabled: written?.enabled ?? true,
-    bind: written?.bind ?? bind,
-    port: written?.port ?? port,
-  })
+  const common = commonSettings(file, bind)
   const folder = (written: string | undefined, otherwise: string) => resolve(baseFolder, written ?? otherwise)
   const { url } = file.server ?? {}
-  const mode = file.dhcp?.mode ?? 'off'
-  const dhcp = service(file.dhcp, 'auto')
   return {
     file: path,
     server: { bind, ...(url !== undefined && { url }) },
-    http: service(file.http, 8080),
-    tftp: service(file.tftp, 'auto'),
-    ftp: { ...service(file.ftp, 'auto'), ...ftpSettings(file.ftp, baseFolder) },
-    nfs: service(file.nfs, 'auto'),
-    dhcp: {
-      ...dhcp,
-      enabled: dhcp.enabled && mode !== 'off',
-      mode: dhcp.enabled ? mode : 'off',
-      interfaces: file.dhcp?.interfaces ?? [],
-      knownOnly: file.dhcp?.['known-only'] ?? false,
-      loader: file.dhcp?.loader ?? 'auto',
-    },
+    ...common,
+    ftp: { ...common.ftp, ...ftpSettings(file.ftp, baseFolder) },
+    dhcp: dhcpSettings(file.dhcp, common.dhcp),
     paths: {
       trees: folder(file.paths?.trees, 'trees'),
       tftpboot: folder(file.paths?.tftpboot, 'tftpboot'),

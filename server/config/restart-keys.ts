@@ -1,28 +1,24 @@
+import { type ServiceRecord, serviceKeys, serviceNames, serviceTable } from '../core/services.ts'
 import type { Config } from './schema.ts'
 
-const services = ['http', 'tftp', 'ftp', 'nfs', 'dhcp'] as const
-
-/** What a running service asks the present configuration for, each time. Everything else is read when the service opens. */
-const liveKeys: ReadonlySet<string> = new Set(['dhcp.knownOnly', 'dhcp.loader'])
-
-/** As they are spelled in config.yaml. */
-const spelled: Readonly<Record<string, string>> = {
-  'ftp.passivePorts': 'ftp.passive-ports',
-  'ftp.publicAddress': 'ftp.public-address',
-}
-
-/** Keys of config.yaml that say something else now than when the server was started, and take effect at its next start. */
+/** The keys of config.yaml whose values differ from those at the start of the server, and that it reads only then. */
 export function keysForRestart(started: Config, now: Config): string[] {
-  const changed = services.flatMap((service) => {
+  const changed = serviceNames.flatMap((service) => {
     const [before, after] = [valuesOf(started[service]), valuesOf(now[service])]
-    return [...new Set([...before.keys(), ...after.keys()])]
+    return restartKeys(serviceTable[service])
       .filter((key) => before.get(key) !== after.get(key))
       .map((key) => `${service}.${key}`)
   })
   if (started.paths.data !== now.paths.data) changed.push('paths.data')
-  return changed.filter((key) => !liveKeys.has(key)).map((key) => spelled[key] ?? key)
+  return changed
 }
 
-function valuesOf(service: object): Map<string, string> {
-  return new Map(Object.entries(service).map(([key, value]) => [key, JSON.stringify(value)]))
+function restartKeys({ keys }: ServiceRecord): readonly string[] {
+  return [...serviceKeys, ...Object.keys(keys).filter((key) => keys[key] === 'at-restart')]
+}
+
+/** The settings of a service by their names in config.yaml: `passivePorts` is `passive-ports` there. */
+function valuesOf(service: object): ReadonlyMap<string, string> {
+  const inFile = (key: string) => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  return new Map(Object.entries(service).map(([key, value]) => [inFile(key), JSON.stringify(value)]))
 }

@@ -1,4 +1,5 @@
 import type { LoaderPreference } from '../core/guest/guest.ts'
+import type { ServiceName } from '../core/services.ts'
 import type { Schedule } from './schedule.ts'
 
 /** A service's part of config.yaml. `auto` is the standard port if we may bind it, else standard + 10000. */
@@ -9,14 +10,11 @@ export interface ServiceConfig {
 }
 
 /** config.yaml after validation, every default filled in. Paths are absolute. */
-export interface Config {
+export interface Config extends Readonly<Record<Exclude<ServiceName, 'ftp' | 'dhcp'>, ServiceConfig>> {
   /** Absolute path of the file, or undefined when there is none and all is default. */
   readonly file?: string
   readonly server: { readonly bind: string; readonly url?: string }
-  readonly http: ServiceConfig
-  readonly tftp: ServiceConfig
   readonly ftp: FtpConfig
-  readonly nfs: ServiceConfig
   readonly dhcp: DhcpConfig
   readonly paths: {
     readonly trees: string

@@ -19,6 +19,7 @@ import {
 } from '../core/loader/network-offer.ts'
 import { canonicalMac } from '../core/net/mac.ts'
 import type { Requester } from '../core/net/requester.ts'
+import { serviceTable } from '../core/services.ts'
 import { cleanPath } from '../files/path.ts'
 import type { FileSource } from '../files/source.ts'
 import { bootInputs } from './decide.ts'
@@ -151,7 +152,12 @@ function reach(
   return {
     httpBase: urls.http,
     http,
-    tftp: open.tftp === undefined ? 'closed' : open.tftp.port === 69 ? 'open' : 'other-port',
+    tftp:
+      open.tftp === undefined
+        ? 'closed'
+        : open.tftp.port === serviceTable.tftp.standardPort
+          ? 'open'
+          : 'other-port',
     ...(base !== undefined && { scriptUrl: `${base}/boot.ipxe` }),
   }
 }

@@ -1,8 +1,8 @@
 import type { ServerUrls } from '../core/boot/plan.ts'
 import { placeUrl } from '../core/boot/urls.ts'
 import { Failure } from '../core/failure.ts'
-import type { InstallSource } from '../core/guest/guest.ts'
 import { treeRepositories } from '../core/kickstart/repositories.ts'
+import type { InstallSource } from '../core/services.ts'
 import type { Tree } from '../core/tree/tree.ts'
 import { kickstartQuote } from './kickstart-quote.ts'
 

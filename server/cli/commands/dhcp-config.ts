@@ -4,6 +4,7 @@ import type { Config } from '../../config/schema.ts'
 import { Failure } from '../../core/failure.ts'
 import { bootFileName } from '../../core/loader/choice.ts'
 import { type DhcpPlan, dhcpKinds } from '../../core/loader/dhcp-plan.ts'
+import { serviceTable } from '../../core/services.ts'
 import { bootInputs } from '../../machines/decide.ts'
 import { renderDnsmasq } from '../../render/dhcp-dnsmasq.ts'
 import { renderIsc } from '../../render/dhcp-isc.ts'
@@ -85,7 +86,7 @@ function reachable({ http, tftp, server }: Config): { http: boolean; tftp: boole
       : 'http.enabled is false'
     notes.push(`${why}: UEFI HTTP Boot is left out, and iPXE gets its script by TFTP`)
   }
-  const byTftp = tftp.enabled && (tftp.port === 69 || tftp.port === 'auto')
+  const byTftp = tftp.enabled && (tftp.port === serviceTable.tftp.standardPort || tftp.port === 'auto')
   if (!byTftp) {
     const why = tftp.enabled ? `tftp.port is ${tftp.port}` : 'tftp.enabled is false'
     notes.push(`${why}: what loads by TFTP is left out, for firmware asks at port 69 and nowhere else`)

@@ -1,4 +1,4 @@
-import type { InstallSource } from '../guest/guest.ts'
+import type { InstallSource } from '../services.ts'
 import type { Tree } from '../tree/tree.ts'
 import type { ServerUrls } from './plan.ts'
 import { placeUrl } from './urls.ts'

@@ -1,6 +1,7 @@
 import { answersUrl, installerArgs, treeInstaller } from '../distro/installer-args.ts'
 import { failureMessage } from '../failure.ts'
-import type { Guest, InstallSource, Sourced, VirtType } from '../guest/guest.ts'
+import type { Guest, Sourced, VirtType } from '../guest/guest.ts'
+import type { InstallSource } from '../services.ts'
 import type { Tree } from '../tree/tree.ts'
 import { imagePlace, sourceBase, treePlace } from './install-source.ts'
 import { cmdlineTooLong } from './limits.ts'

@@ -1,17 +1,24 @@
 import { plainAddress } from '../net/address.ts'
+import { type ServiceName, serviceTable } from '../services.ts'
 import type { ServerUrls } from './plan.ts'
 
 /** A service that is open, and the port it really listens on. */
 export interface OpenService {
   readonly port: number
+  /** NFS: the port of its MOUNT service; absent when clients can ask rpcbind for it. */
+  readonly mountPort?: number
 }
 
-export interface OpenServices {
-  readonly http?: OpenService
-  readonly tftp?: OpenService
-  readonly ftp?: OpenService
-  /** `mountPort`: where MOUNT answers, when that is another port. */
-  readonly nfs?: OpenService & { readonly mountPort?: number }
+export type OpenServices = { readonly [Name in ServiceName]?: OpenService }
+
+/**
+ * The open services from their ports. MOUNT answers at the port of NFS. URLs always name it, because the rpcbind of
+ * this machine may belong to another NFS server or be missing.
+ */
+export function openServices(ports: Iterable<readonly [ServiceName, number]>): OpenServices {
+  const open: { -readonly [Name in ServiceName]?: OpenService } = {}
+  for (const [name, port] of ports) open[name] = name === 'nfs' ? { port, mountPort: port } : { port }
+  return open
 }
 
 /** What a request tells about how its sender reached us. */
@@ -41,11 +48,11 @@ export function serverUrls({ configuredUrl, services, who }: UrlQuestion): Serve
   const host = configured?.host ?? called?.host ?? hostOf(who.localAddress)
   const http =
     configured?.base ??
-    (called ? `http://${called.authority}` : `http://${withPort(host, services.http?.port, 80)}`)
+    (called ? `http://${called.authority}` : `http://${withPort(host, services.http?.port, 'http')}`)
   return {
     http,
-    ...(services.tftp && { tftp: `tftp://${withPort(host, services.tftp.port, 69)}` }),
-    ...(services.ftp && { ftp: `ftp://${withPort(host, services.ftp.port, 21)}` }),
+    ...(services.tftp && { tftp: `tftp://${withPort(host, services.tftp.port, 'tftp')}` }),
+    ...(services.ftp && { ftp: `ftp://${withPort(host, services.ftp.port, 'ftp')}` }),
     ...(services.nfs && { nfs: { host, options: nfsOptions(services.nfs) } }),
   }
 }
@@ -87,15 +94,15 @@ function hostOf(address: string | undefined): string {
   return plain.includes(':') ? `[${plain}]` : plain
 }
 
-function withPort(host: string, port: number | undefined, standard: number): string {
-  return port === undefined || port === standard ? host : `${host}:${port}`
+function withPort(host: string, port: number | undefined, service: ServiceName): string {
+  return port === undefined || port === serviceTable[service].standardPort ? host : `${host}:${port}`
 }
 
 /**
  * Mount options; NFSv3 is what we speak. mount.nfs (nfs-utils 2.6.2) asks rpcbind about either service for which not
  * version, protocol and port are all given, and without an answer it gives up after a minute.
  */
-function nfsOptions(service: { readonly port: number; readonly mountPort?: number }): string {
-  if (service.port === 2049 && service.mountPort === undefined) return ''
-  return `nfsvers=3,proto=tcp,port=${service.port},mountproto=tcp,mountport=${service.mountPort ?? service.port}`
+function nfsOptions({ port, mountPort }: OpenService): string {
+  if (port === serviceTable.nfs.standardPort && mountPort === undefined) return ''
+  return `nfsvers=3,proto=tcp,port=${port},mountproto=tcp,mountport=${mountPort ?? port}`
 }

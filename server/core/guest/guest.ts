@@ -1,3 +1,5 @@
+import type { InstallSource } from '../services.ts'
+
 /** A value and where it was said, so that "why did this guest get that?" always has an answer. */
 export interface Sourced<T> {
   readonly value: T
@@ -24,9 +26,6 @@ export interface VirtSettings {
   /** As virt-install spells it: `bridge=br0`, `network=default`, `user`. */
   readonly network: string
 }
-
-/** Which service a guest installs from: decides the scheme of `inst.repo`, `inst.ks` and friends. */
-export type InstallSource = 'http' | 'ftp' | 'nfs'
 
 export type VarValue =
   | string

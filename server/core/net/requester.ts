@@ -1,5 +1,7 @@
+import type { ServiceName } from '../services.ts'
+
 /** A service that clients use. `internal` is treeboot asking itself: a command, a check. */
-export type Protocol = 'http' | 'tftp' | 'ftp' | 'nfs' | 'dhcp' | 'internal'
+export type Protocol = ServiceName | 'internal'
 
 /** A connection that requests come by; `open` while both sides may still speak, as Node's sockets say it. */
 export interface Connection {
