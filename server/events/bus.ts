@@ -1,5 +1,6 @@
+import type { Decision } from '../core/boot/decision.ts'
 import type { FailureKind } from '../core/failure.ts'
-import type { Protocol } from '../core/net/requester.ts'
+import type { Protocol, Requester } from '../core/net/requester.ts'
 
 /** What happens, as values. The log, the metrics and a guest's timeline are all made from this one stream. */
 export type Event =
@@ -13,8 +14,15 @@ export type Event =
       /** Why, for `failed`. */
       readonly kind?: FailureKind
       readonly detail?: string
+      /** Bytes of the file that went out; 0 for a question. */
       readonly bytes: number
       readonly ms: number
+      /** Set when nothing was fetched, only asked: HEAD, a LOOKUP by NFS. */
+      readonly question?: true
+      /** Of the entry that was served. */
+      readonly decision?: Decision
+      /** The client with all that its request said. */
+      readonly who?: Requester
     }
   /** A machine asked what to boot and was told. */
   | {

@@ -82,10 +82,17 @@ export function logSink(options: LogOptions): EventSink & { flush(): void } {
   const sink = (event: Event): void => {
     const { level, text } = describeEvent(event)
     if (rank[level] < rank[options.level]) return
-    if (options.format === 'json') json[level](event, text)
+    if (options.format === 'json') json[level](fieldsOf(event), text)
     else stream.write(textLine(now(), level, text, options.color))
   }
   return Object.assign(sink, { flush: () => buffered?.flushSync() })
+}
+
+/** What a JSON line holds of an event: not the objects that only other parts of the server understand. */
+function fieldsOf(event: Event): object {
+  if (event.type !== 'served') return event
+  const { decision: _decision, who: _who, ...fields } = event
+  return fields
 }
 
 const colors: Record<LogLevel, string> = { debug: '\x1b[2m', info: '', warn: '\x1b[33m', error: '\x1b[31m' }

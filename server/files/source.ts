@@ -1,3 +1,4 @@
+import type { Decision } from '../core/boot/decision.ts'
 import type { Requester } from '../core/net/requester.ts'
 import type { CleanPath } from './path.ts'
 
@@ -22,6 +23,14 @@ export interface Entry {
   readonly extent?: { readonly file: string; readonly offset: number }
   /** Bytes that are in memory already (generated text, cached small files). Readers may use them instead of `open`. */
   readonly content?: Uint8Array
+  /** What was decided for the client that asked. A protocol hands it on in the `served` event and looks no further. */
+  readonly decision?: Decision
+  /**
+   * To be awaited by a protocol before the first byte of this entry leaves, for GET, RRQ, RETR and a first READ, and for
+   * nothing else: it writes down what these bytes begin. Rejects with a Failure when that is impossible; then no byte
+   * may leave.
+   */
+  readonly claim?: () => Promise<void>
   /** Random access to the bytes. Rejects with a Failure for folders. */
   open(): Promise<OpenFile>
 }

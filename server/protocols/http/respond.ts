@@ -34,6 +34,7 @@ export async function respond(
 ): Promise<void> {
   const startedMs = performance.now()
   let sent = 0
+  let decision: Entry['decision']
   const tell = (outcome: Outcome, kind?: FailureKind, detail?: string): void =>
     means.events({
       type: 'served',
@@ -45,6 +46,9 @@ export async function respond(
       ...(detail && { detail }),
       bytes: sent,
       ms: performance.now() - startedMs,
+      ...(req.method === 'HEAD' && { question: true }),
+      ...(decision && { decision }),
+      who,
     })
   try {
     const { method } = req
@@ -55,6 +59,7 @@ export async function respond(
     const source = means.source()
     const entry = await source.stat(path, who)
     if (entry?.kind === 'file') {
+      decision = entry.decision
       const complete = await sendFile(means, source, entry, { req, res, method, path, who }, (count) => {
         sent += count
       })
@@ -94,6 +99,7 @@ async function sendFile(
   for (let attempt = 1; ; attempt++) {
     const answer = answerFile(entry, { method, path, headers: req.headers, boundary })
     try {
+      if (entry.claim && answer.parts.length > 0) await entry.claim()
       if (answer.parts.every((part) => part instanceof Uint8Array)) return writeSmall(res, answer, onBytes)
       if (entry.size <= smallFileBytes) {
         const bytes = await means.files.load(entry)

@@ -129,15 +129,17 @@ export class HttpListener implements Listener {
         socket.unshift(repairRequestLine(read))
         socket.resume()
       },
-      served: (who, path, bytes, startedMs) =>
+      served: (who, path, { size, decision }, startedMs) =>
         this.#options.events({
           type: 'served',
           protocol: who.protocol,
           client: who.address,
           path,
           outcome: 'complete',
-          bytes,
+          bytes: size,
           ms: performance.now() - startedMs,
+          ...(decision && { decision }),
+          who,
         }),
     })
     if (this.#options.fastLane === false) return lane

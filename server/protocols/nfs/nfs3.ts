@@ -136,6 +136,8 @@ async function lookup(
         kind: 'not-found',
         bytes: 0,
         ms: 0,
+        question: true,
+        who,
       })
     throw new NfsFailure(nfsStatus.noEntry, folder.attributes)
   }

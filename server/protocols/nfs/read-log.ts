@@ -2,10 +2,12 @@ import { LRUCache } from 'lru-cache'
 import type { Requester } from '../../core/net/requester.ts'
 import type { EventSink } from '../../events/bus.ts'
 import type { CleanPath } from '../../files/path.ts'
+import type { Entry } from '../../files/source.ts'
 
 interface Reading {
-  readonly client: string
+  readonly who: Requester
   readonly path: CleanPath
+  readonly decision: Entry['decision']
   readonly startedMs: number
   lastMs: number
   bytes: number
@@ -31,27 +33,36 @@ export class ReadLog {
       ttl: options.quietMs ?? quietMs,
       ttlAutopurge: true,
       updateAgeOnGet: true,
-      dispose: ({ client, path, bytes, startedMs, lastMs }) =>
+      dispose: ({ who, path, decision, bytes, startedMs, lastMs }) =>
         events({
           type: 'served',
           protocol: 'nfs',
-          client,
+          client: who.address,
           path,
           outcome: 'complete',
           bytes,
           ms: lastMs - startedMs,
+          ...(decision && { decision }),
+          who,
         }),
     })
   }
 
-  read(who: Requester, path: CleanPath, bytes: number): void {
+  /** @param bytes How many bytes of the entry this READ gave to the client. */
+  read(who: Requester, path: CleanPath, entry: Entry, bytes: number): void {
     const key = `${who.address} ${path}`
+    const reading = this.#readings.get(key) ?? this.#begin(key, who, path, entry)
+    reading.bytes += bytes
+    reading.lastMs = this.#now()
+    // As much as the file holds: nothing is gained by waiting until the client is quiet.
+    if (reading.bytes >= entry.size) this.#readings.delete(key)
+  }
+
+  #begin(key: string, who: Requester, path: CleanPath, { decision }: Entry): Reading {
     const now = this.#now()
-    const reading = this.#readings.get(key)
-    if (reading) {
-      reading.bytes += bytes
-      reading.lastMs = now
-    } else this.#readings.set(key, { client: who.address, path, startedMs: now, lastMs: now, bytes })
+    const reading = { who, path, decision, startedMs: now, lastMs: now, bytes: 0 }
+    this.#readings.set(key, reading)
+    return reading
   }
 
   /** Tells of everything at once. */

@@ -73,6 +73,7 @@ export async function read(
   if (guess && !isSame(found.entry, guessed)) discard(guess)
   if (found.entry.kind !== 'file') throw new NfsFailure(notAFile(found), found.attributes)
   const span = spanOf(offset, count, found.entry.size, most)
+  if (span.length > 0) await found.entry.claim?.()
   const piece =
     guess && isSame(found.entry, guessed) ? await guess : await readSpan(means, path, found.entry, span)
   means.recent.set(reader, found.entry)
@@ -80,7 +81,7 @@ export async function read(
   out.u32(nfsStatus.ok)
   writePostOp(out, found.attributes)
   out.u32(piece.length).bool(eof).u32(piece.length)
-  means.log.read(caller.who, found.path, piece.length)
+  means.log.read(caller.who, found.path, found.entry, piece.length)
   return piece
 }
 

@@ -190,7 +190,7 @@ export class TftpListener implements Listener {
         agreed,
         oack: agreed.echo.size > 0 ? encodePacket({ type: 'oack', options: agreed.echo }) : undefined,
         content,
-        settled: (result) => this.#settled(session, path, result, startMs),
+        settled: (result) => this.#settled(session, path, result, { startMs, who, entry }),
       })
     } catch (error) {
       const { code, kind, text, detail } = wireError(error)
@@ -200,11 +200,22 @@ export class TftpListener implements Listener {
     }
   }
 
-  #settled(session: Session, path: string, result: JobResult, startMs: number): void {
+  #settled(
+    session: Session,
+    path: string,
+    result: JobResult,
+    { startMs, who, entry }: { startMs: number; who: Requester; entry: Entry },
+  ): void {
     this.#ended(session)
     // A question about the size, answered. The file itself is asked for next, or not.
     if (result.end !== 'probed')
-      this.#served(session, path, { ...outcomeOf(result), bytes: result.bytes, startMs })
+      this.#served(session, path, {
+        ...outcomeOf(result),
+        bytes: result.bytes,
+        startMs,
+        who,
+        ...(entry.decision && { decision: entry.decision }),
+      })
   }
 
   #ended(session: Session): void {
@@ -213,7 +224,7 @@ export class TftpListener implements Listener {
   }
 
   #served(session: Session, path: string, how: Outcome): void {
-    const { outcome, kind, detail, bytes, startMs } = how
+    const { outcome, kind, detail, bytes, startMs, decision, who } = how
     this.#events({
       type: 'served',
       protocol: 'tftp',
@@ -224,6 +235,8 @@ export class TftpListener implements Listener {
       ...(detail ? { detail } : {}),
       bytes,
       ms: performance.now() - startMs,
+      ...(decision && { decision }),
+      ...(who && { who }),
     })
   }
 
@@ -254,6 +267,8 @@ interface Outcome {
   readonly detail?: string | undefined
   readonly bytes: number
   readonly startMs: number
+  readonly decision?: Entry['decision']
+  readonly who?: Requester
 }
 
 function outcomeOf(result: JobResult): Pick<Outcome, 'outcome' | 'kind' | 'detail'> {

@@ -18,7 +18,7 @@ export const retr = forReaders(async (session, argument) => {
   session.restartAt = 0
   const startedMs = performance.now()
   const path = session.path(argument)
-  const result = await send(session, path, from)
+  const { decision, ...result } = await send(session, path, from)
   session.means.events({
     type: 'served',
     protocol: 'ftp',
@@ -26,10 +26,16 @@ export const retr = forReaders(async (session, argument) => {
     path,
     ...result,
     ms: performance.now() - startedMs,
+    ...(decision && { decision }),
+    who: session.who,
   })
 })
 
-async function send(session: Session, path: CleanPath, from: number): Promise<TransferResult> {
+async function send(
+  session: Session,
+  path: CleanPath,
+  from: number,
+): Promise<TransferResult & Pick<Entry, 'decision'>> {
   let opened: { entry: Entry; file: OpenFile }
   try {
     opened = await open(session, path, from)
@@ -40,9 +46,11 @@ async function send(session: Session, path: CleanPath, from: number): Promise<Tr
   const { entry, file } = opened
   const span = { from, length: entry.size - from }
   try {
-    return await carry(session, `Sending ${path} (${span.length} bytes)`, (socket, moved) =>
-      sendSpan(span, file, socket, session.means.pool, moved),
-    )
+    const result = await carry(session, `Sending ${path} (${span.length} bytes)`, async (socket, moved) => {
+      if (span.length > 0) await entry.claim?.()
+      return sendSpan(span, file, socket, session.means.pool, moved)
+    })
+    return { ...result, ...(entry.decision && { decision: entry.decision }) }
   } finally {
     await file.close()
   }

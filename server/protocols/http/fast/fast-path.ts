@@ -29,7 +29,7 @@ export interface FastLaneOptions {
   readonly files: SmallFiles
   /** Gives the connection to node:http together with the bytes read so far. */
   readonly handOver: (socket: Socket, read: Buffer) => void
-  readonly served: (who: Requester, path: CleanPath, bytes: number, startedMs: number) => void
+  readonly served: (who: Requester, path: CleanPath, entry: Entry, startedMs: number) => void
   /** How long a connection may wait for its first request, and for the next. */
   readonly firstTimeoutMs: number
   readonly keepAliveMs: number
@@ -129,7 +129,7 @@ export function fastLane(options: FastLaneOptions): FastLane {
       let bytes: Uint8Array | undefined
       try {
         entry = await options.stat(path, who)
-        if (entry?.kind === 'file' && entry.size <= smallFileBytes)
+        if (entry?.kind === 'file' && entry.size <= smallFileBytes && !entry.claim)
           bytes = options.files.peek(entry) ?? (await options.files.load(entry))
       } catch {
         bytes = undefined // the other lane meets the same trouble and tells about it
@@ -141,7 +141,7 @@ export function fastLane(options: FastLaneOptions): FastLane {
       whole.set(head)
       whole.set(bytes, head.length)
       const flushed = socket.write(whole)
-      options.served(who, path, bytes.length, startedMs)
+      options.served(who, path, entry, startedMs)
       if (flushed) next()
       else socket.once('drain', next)
     }

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import { Failure } from '../../../core/failure.ts'
+import { bytesEntry } from '../../../files/memory.ts'
 import type { CleanPath } from '../../../files/path.ts'
 import { readWhole } from '../../../files/read-whole.ts'
 import type { Entry, OpenFile } from '../../../files/source.ts'
@@ -54,6 +55,7 @@ export class Contents {
    */
   async get(path: CleanPath, entry: Entry, mode: Mode): Promise<Content> {
     if (mode === 'netascii') return this.#netascii(path, entry)
+    if (entry.claim) return this.#ring({ ...entry, open: () => claimed(entry) })
     if (entry.content) return new Content(entry.content.length, entry.content)
     if (entry.size === 0) return new Content(0, new Uint8Array(1))
     const key = `${path}\0${entry.etag}\0${entry.size}`
@@ -75,7 +77,10 @@ export class Contents {
         `${path} has ${entry.size} octets, too large for netascii: use binary (octet) mode`,
       )
     const text = toNetascii(await wholeOf(entry))
-    return new Content(text.length, text)
+    const { claim } = entry
+    if (!claim) return new Content(text.length, text)
+    const lines = bytesEntry(entry.name, text, entry.modifiedMs)
+    return this.#ring({ ...lines, open: () => claimed({ ...lines, claim }) })
   }
 
   #ring(entry: Entry): Content {
@@ -234,6 +239,15 @@ class Ring extends Reader {
   }
 
   protected broken(): void {}
+}
+
+/**
+ * Opens an entry whose bytes begin something. A transfer reads when its first DATA is due, so a client that only asked
+ * for the size, and answers the OACK with an ERROR, begins nothing.
+ */
+async function claimed(entry: Pick<Entry, 'open' | 'claim'>): Promise<OpenFile> {
+  await entry.claim?.()
+  return entry.open()
 }
 
 /** Filled while another thread sends from it. */

@@ -1,0 +1,38 @@
+import type { GuestFacts } from '../guest/guest.ts'
+import type { OfferedRelease } from '../guest/state.ts'
+
+/**
+ * What was decided when an entry was made for the client that asked. It travels with the entry, and comes back in the
+ * `served` event when bytes of it went out: only then it counts. Looking (HEAD, SIZE, LOOKUP, ...) changes nothing.
+ */
+export type Decision = BootDecision | TreeFileDecision
+
+/** A boot configuration: a machine was told what to boot. */
+export interface BootDecision {
+  readonly kind: 'boot'
+  /** For the log: `install fedora-40`, `menu of 7 trees`, `local-disk: ...`, `tftpboot/pxelinux.cfg/default, written by hand`. */
+  readonly summary: string
+  /** What the request said of the machine. */
+  readonly facts: GuestFacts
+  /** Absent for an unknown machine. */
+  readonly guest?: string
+  readonly localDisk: boolean
+  /** The installer that a guest was offered. */
+  readonly offer?: InstallerOffer
+}
+
+export interface InstallerOffer {
+  /** Id of the tree. */
+  readonly tree: string
+  readonly release?: OfferedRelease
+  /** Path of the kernel in the namespace: its fetch shows that the installer starts. */
+  readonly kernel: string
+}
+
+/** A file of a published tree, in one version of it. */
+export interface TreeFileDecision {
+  readonly kind: 'tree-file'
+  readonly release: OfferedRelease
+  /** Path inside of the tree. */
+  readonly path: string
+}
