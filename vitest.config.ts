@@ -1,18 +1,41 @@
 import { defineConfig } from 'vitest/config'
 
 /**
- * Two projects. `unit` needs nothing but Node and runs anywhere, offline. `interop` drives real clients
- * (virt-install, QEMU, lftp, ...) one file after the other: emulated machines share two cores badly.
- *
- * On a CI machine a test that fails is tried once more, and both tries are in its output: an emulated machine on a
- * loaded host sometimes misses a deadline that has nothing to do with us. At a desk every failure counts at once.
+ * Three projects. `unit` needs nothing but Node and runs anywhere, offline. `clients` drives real clients (curl, lftp,
+ * virt-install, ...), and `machines` boots emulated machines. These two run one file after the other, because emulated
+ * machines share two cores badly.
  */
-const retry = process.env.CI ? 1 : 0
+const machines = [
+  'boot-life',
+  'demo',
+  'ftp-nfs-install',
+  'nfs-clients',
+  'proxydhcp',
+  'pxe-bios',
+  'pxe-uefi',
+  'renderers',
+  'udf',
+  'virt-install',
+  'xen',
+].map((name) => `tests/interop/${name}.test.ts`)
+
+const { CI, FUZZ_FACTOR } = process.env
+const fuzzing = FUZZ_FACTOR !== undefined
+
+const withRealPrograms = {
+  fileParallelism: false,
+  testTimeout: 240_000,
+  hookTimeout: 240_000,
+  // An emulated machine on a loaded host sometimes misses a deadline that is not ours, so CI tries a test once more
+  // and names it in its summary. On a developer's machine every failure counts at once.
+  retry: CI ? 1 : 0,
+}
 
 export default defineConfig({
   test: {
     // Every core: vitest would leave one idle, and many tests wait for sockets and clocks.
     maxWorkers: '100%',
+    reporters: CI ? ['default', './tests/support/ci-reporter.ts'] : ['default'],
     coverage: {
       provider: 'v8',
       include: ['server/**/*.ts'],
@@ -25,19 +48,21 @@ export default defineConfig({
           name: 'unit',
           include: ['tests/**/*.test.ts'],
           exclude: ['tests/interop/**', 'dist/**', 'node_modules/**'],
-          testTimeout: 30_000,
-          retry,
+          setupFiles: fuzzing ? ['./tests/support/fuzz-setup.ts'] : [],
+          testTimeout: fuzzing ? 900_000 : 30_000,
         },
       },
       {
         test: {
-          name: 'interop',
+          name: 'clients',
           include: ['tests/interop/**/*.test.ts'],
-          fileParallelism: false,
-          testTimeout: 240_000,
-          retry,
-          hookTimeout: 240_000,
+          exclude: machines,
+          sequence: { groupOrder: 1 },
+          ...withRealPrograms,
         },
+      },
+      {
+        test: { name: 'machines', include: machines, sequence: { groupOrder: 2 }, ...withRealPrograms },
       },
     ],
   },

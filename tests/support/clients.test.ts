@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { findClient, missingClient, parseClientPackages } from './clients.ts'
+import { findClient, missingClient, parseClientPackages, readPackageLists } from './clients.ts'
 
-const list = readFileSync(join(import.meta.dirname, '../../.ci/packages'), 'utf8')
+const list = readPackageLists()
 
 test('a client is found in PATH, in the sbin folders, or as a file', () => {
   expect(findClient('sh')).toMatch(/\/sh$/)
@@ -11,11 +9,11 @@ test('a client is found in PATH, in the sbin folders, or as a file', () => {
   expect(findClient('no-such-client')).toBeUndefined()
 })
 
-test('a client in no line of the package list is a mistake of the test', () => {
-  expect(() => missingClient(['no-such-client'])).toThrow('no-such-client is in no line of .ci/packages')
+test('a client that no list names is a mistake of the test', () => {
+  expect(() => missingClient(['no-such-client'])).toThrow('no-such-client is in no list of .ci/packages/')
 })
 
-test('the package list names every package once, and a use for each', () => {
+test('the lists name every package once, and a use for each', () => {
   const names = list
     .split('\n')
     .filter((line) => /^[^#\s]/.test(line))
