@@ -24,6 +24,8 @@ export type Event =
       /** The client with all that its request said. */
       readonly who?: Requester
     }
+  /** A file that something was decided about is on its way, in a transfer that may last: before its first byte, and then now and then. */
+  | { readonly type: 'fetching'; readonly who: Requester; readonly decision: Decision }
   /** A machine asked what to boot and was told. */
   | {
       readonly type: 'boot'

@@ -15,6 +15,8 @@ export function describeEvent(event: Event): { level: LogLevel; text: string } {
         level: 'info',
         text: `${event.protocol} ${event.client}${event.guest ? ` (${event.guest})` : ''} boots: ${event.decision}`,
       }
+    case 'fetching':
+      return { level: 'debug', text: `${event.who.protocol} ${event.who.address} is being sent a file` }
     case 'report': {
       const detail = event.detail ? `: ${event.detail}` : ''
       return { level: 'info', text: `guest ${event.guest} (${event.client}) says ${event.state}${detail}` }
@@ -90,6 +92,7 @@ export function logSink(options: LogOptions): EventSink & { flush(): void } {
 
 /** What a JSON line holds of an event: not the objects that only other parts of the server understand. */
 function fieldsOf(event: Event): object {
+  if (event.type === 'fetching') return { type: event.type, client: event.who.address }
   if (event.type !== 'served') return event
   const { decision: _decision, who: _who, ...fields } = event
   return fields

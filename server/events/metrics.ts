@@ -81,6 +81,7 @@ export function createMetrics(countTrees: () => Readonly<Record<TreeState, numbe
       case 'noise':
         noise.inc({ protocol: event.protocol })
         return
+      case 'fetching':
       case 'tree':
       case 'publish':
       case 'config':

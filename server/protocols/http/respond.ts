@@ -110,6 +110,7 @@ async function sendFile(
       }
       const file = await entry.open()
       try {
+        if (entry.decision) means.events({ type: 'fetching', who, decision: entry.decision })
         res.writeHead(answer.status, answer.headers as string[])
         if (!(await sendParts(answer.parts, file, res, means.pool, onBytes))) return false
         res.end()

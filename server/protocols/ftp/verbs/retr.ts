@@ -48,6 +48,8 @@ async function send(
   try {
     const result = await carry(session, `Sending ${path} (${span.length} bytes)`, async (socket, moved) => {
       if (span.length > 0) await entry.claim?.()
+      if (entry.decision)
+        session.means.events({ type: 'fetching', who: session.who, decision: entry.decision })
       return sendSpan(span, file, socket, session.means.pool, moved)
     })
     return { ...result, ...(entry.decision && { decision: entry.decision }) }
