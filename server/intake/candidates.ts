@@ -11,7 +11,7 @@ import type { VersionRecord } from '../versions/record.ts'
 import { isDiscImage, openTree } from '../versions/tree-source.ts'
 
 /** What lies in a folder of uploaded, unpacked or fetched files and can be published by itself. */
-export interface Publishable {
+export interface Candidate {
   readonly kind: VersionRecord['kind']
   readonly path: string
   /** Relative to the folder that was searched: `.`, `fedora/40`, `Fedora.iso`. */
@@ -26,7 +26,7 @@ export interface Publishable {
  *
  * @param folder Real path.
  */
-export async function findPublishable(folder: string): Promise<readonly Publishable[]> {
+export async function findCandidates(folder: string): Promise<readonly Candidate[]> {
   const described = new Map<string, Description>()
   const { trees, searched } = await discover(folder, { id: '.', folder }, async (place) => {
     // Images are looked for below: one of them is published by itself, and never together with a folder.
@@ -38,7 +38,7 @@ export async function findPublishable(folder: string): Promise<readonly Publisha
   })
   const wholes = new Set(trees.map((tree) => wholeOf(folder, tree.folder, described.get(tree.folder))))
   const outermost = [...wholes].filter((path) => ![...wholes].some((other) => path.startsWith(`${other}/`)))
-  const found: Publishable[] = []
+  const found: Candidate[] = []
   for (const path of outermost.sort()) {
     const inside = trees.filter((tree) => tree.folder === path || tree.folder.startsWith(`${path}/`))
     const bootable = inside.find((tree) => hasImages(described.get(tree.folder))) ?? inside[0]
@@ -68,8 +68,8 @@ function hasImages(description: Description | undefined): boolean {
   return Object.values(description?.platforms ?? {}).some((images) => images.kernel !== undefined)
 }
 
-async function imagesIn(folder: string, searched: Discovery['searched']): Promise<Publishable[]> {
-  const found: Publishable[] = []
+async function imagesIn(folder: string, searched: Discovery['searched']): Promise<Candidate[]> {
+  const found: Candidate[] = []
   for (const { folder: at } of searched) {
     for (const item of await readdir(at, { withFileTypes: true })) {
       const image = item.isFile() ? await findImage(folder, join(at, item.name)) : undefined
@@ -80,7 +80,7 @@ async function imagesIn(folder: string, searched: Discovery['searched']): Promis
 }
 
 /** A file that is a disc image with a tree in it; whatever lies beside it. */
-export async function findImage(folder: string, path: string): Promise<Publishable | undefined> {
+export async function findImage(folder: string, path: string): Promise<Candidate | undefined> {
   if (!(await isDiscImage(path))) return undefined
   const place = relative(folder, path)
   const evidence = await gatherEvidence(await openTree(path, 'iso'), rootPath, place.replace(/\.iso$/i, ''))

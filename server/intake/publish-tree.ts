@@ -9,7 +9,7 @@ import type { VersionRecord } from '../versions/record.ts'
 import type { Staged, VersionStore } from '../versions/version-store.ts'
 
 /** Something that may become a version, if it is as whole as its documents say. */
-export interface Candidate extends Omit<Staged, 'accepted' | 'signed'> {
+export interface PublishRequest extends Omit<Staged, 'accepted' | 'signed'> {
   /** Its trees, relative to `path`; `.` is all of it. A mirror of EL 9 has two: `BaseOS/x86_64/os` and `AppStream/x86_64/os`. */
   readonly trees: readonly string[]
   /** Of an image: where lists of checksums may name it, when not beside it and by its own name. */
@@ -20,7 +20,7 @@ export interface Candidate extends Omit<Staged, 'accepted' | 'signed'> {
   readonly accept?: { readonly by: string; readonly why: string }
 }
 
-export type Release =
+export type PublishResult =
   | {
       readonly outcome: 'published'
       readonly record: VersionRecord
@@ -35,15 +35,15 @@ export type Release =
       readonly signatures: readonly SignatureNote[]
     }
 
-/** Verifies a candidate down to its packages, then publishes it with one switch; or says everything against it. */
-export async function release(
+/** Verifies a request down to its packages, then publishes it with one switch; or says everything against it. */
+export async function publishTree(
   store: VersionStore,
-  candidate: Candidate,
+  request: PublishRequest,
   options: Partial<AuditOptions> = {},
-): Promise<Release> {
-  const { trees, accept, image, unattended: _, ...staged } = candidate
-  await store.checkPlace(candidate.id, candidate.replace)
-  const { description, findings, signatures } = await auditCandidate(candidate, options)
+): Promise<PublishResult> {
+  const { trees, accept, image, unattended: _, ...staged } = request
+  await store.checkPlace(request.id, request.replace)
+  const { description, findings, signatures } = await verifyRequest(request, options)
   const errors = findings.filter((finding) => finding.severity === 'error')
   if (errors.length > 0 && !accept) return { outcome: 'refused', description, findings, signatures }
   const accepted = accept && {
@@ -62,13 +62,13 @@ export async function release(
   return { outcome: 'published', record, description, findings, signatures }
 }
 
-async function auditCandidate(candidate: Candidate, options: Partial<AuditOptions>) {
-  const reports = await auditAll(candidate, { packages: true, ...options })
+async function verifyRequest(request: PublishRequest, options: Partial<AuditOptions>) {
+  const reports = await auditAll(request, { packages: true, ...options })
   return {
     description: reports.find(({ report }) => report.description)?.report.description,
     findings: [
-      ...(await cutOffImage(candidate)),
-      ...unvouched(candidate, reports),
+      ...(await cutOffImage(request)),
+      ...unvouched(request, reports),
       ...reports.flatMap(({ at, report }) => findingsOf(at, report)),
     ],
     signatures: signaturesOf(reports),
@@ -88,7 +88,7 @@ function signaturesOf(reports: readonly { at: string; report: AuditReport }[]): 
 }
 
 async function auditAll(
-  { path, kind, id, trees, image }: Candidate,
+  { path, kind, id, trees, image }: PublishRequest,
   options: AuditOptions,
 ): Promise<readonly { at: string; report: AuditReport }[]> {
   if (kind === 'iso') return [{ at: '.', report: await auditImageAndTree(path, id, options, image) }]
@@ -101,7 +101,7 @@ async function auditAll(
 
 /** A folder that no document speaks of looks the same with half of its files. */
 function unvouched(
-  { kind, unattended }: Candidate,
+  { kind, unattended }: PublishRequest,
   reports: readonly { report: AuditReport }[],
 ): readonly Finding[] {
   if (kind !== 'folder' || !unattended || reports.some(({ report }) => report.files > 0)) return []
@@ -116,7 +116,7 @@ function unvouched(
 }
 
 /** An image says itself how long it is; one without checksums inside shows only by this that its end is missing. */
-async function cutOffImage({ path, kind }: Candidate): Promise<Finding[]> {
+async function cutOffImage({ path, kind }: PublishRequest): Promise<Finding[]> {
   if (kind !== 'iso') return []
   const { missingBytes } = await isoSource(path)
   if (missingBytes === 0) return []

@@ -103,7 +103,7 @@ describe('the Debian installer, from a local upstream', () => {
     const ftp = await startVsftpd(vsftpd, installer)
     try {
       const { trees: found } = await mirrorTree(store, [`ftp://127.0.0.1:${ftp.port}/`], { id: 'debian' })
-      expect(found[0]?.release.outcome).toBe('published')
+      expect(found[0]?.result.outcome).toBe('published')
       expectSame(join(trees, 'debian'), installer)
     } finally {
       ftp.process.kill()
@@ -132,7 +132,7 @@ test("createrepo_c's repositories, one beside the tree, are mirrored and audited
       throw error
     },
   )
-  expect(found[0]?.release).toMatchObject({ outcome: 'published', findings: [] })
+  expect(found[0]?.result).toMatchObject({ outcome: 'published', findings: [] })
   const at = cleanPath('/alma/BaseOS/x86_64/os')
   const audit = () => auditTree(diskSource(trees), at, 'alma', { packages: true })
   const whole = await audit()

@@ -77,7 +77,7 @@ test.each([
   'metadata in %s is followed to every package by mirror, and by verify: a flipped byte is named',
   async (packing, suffix) => {
     const { upstream, trees, mirror } = await mirrored(packing, suffix)
-    expect((await mirror()).trees[0]?.release).toMatchObject({ outcome: 'published', findings: [] })
+    expect((await mirror()).trees[0]?.result).toMatchObject({ outcome: 'published', findings: [] })
     const tree = join(trees, 'f')
     expect(namesBelow(tree)).toEqual(namesBelow(upstream))
     const audit = () => auditTree(diskSource(tree), rootPath, 'f', { packages: true })

@@ -61,7 +61,7 @@ test('a tree comes whole, links that lead out left out; the next version shares 
   const mirror = () => mirrorTree(store, [`${url}f`])
   const { trees: found } = await mirror()
   const id = 'fedora-40-server-x86_64'
-  expect(found).toMatchObject([{ id, release: { outcome: 'published', findings: [] } }])
+  expect(found).toMatchObject([{ id, result: { outcome: 'published', findings: [] } }])
   expectSame(join(trees, id), join(upstream, 'f'))
 
   symlinkSync('/etc/passwd', join(upstream, 'f/out'))
@@ -97,7 +97,7 @@ test('repositories beside the tree come along; one that the upstream lacks is to
   writeBelow(upstream, '9/isos/x86_64/big.iso', 'not asked for')
   const { url } = await serve()
   const { trees: found, notes } = await mirrorTree(store, [`${url}9/BaseOS/x86_64/os/`], { id: 'alma' })
-  expect(found[0]?.release.outcome).toBe('published')
+  expect(found[0]?.result.outcome).toBe('published')
   expect(notes).toEqual(['../../../CRB/x86_64/os is named, and the upstream does not have it'])
   for (const name of ['BaseOS', 'AppStream']) expectSame(join(trees, 'alma', name), join(upstream, '9', name))
   expect(existsSync(join(trees, 'alma/isos'))).toBe(false)
@@ -111,7 +111,7 @@ test('a URL of an ISO brings in what it holds', async () => {
   )
   const { url } = await serve()
   const { trees: found } = await mirrorTree(store, [`${url}f.iso`], { id: 'f', unpack: true })
-  expect(found[0]?.release.outcome).toBe('published')
+  expect(found[0]?.result.outcome).toBe('published')
   expect(namesBelow(join(trees, 'f'))).toEqual(['.treeinfo', ...Object.keys(imagesOfTree())].sort())
   expect(readdirSync(join(trees, '.treeboot'))).toEqual(['versions'])
 })
@@ -175,7 +175,7 @@ test('a daemon that has enough clients is waited for, or another mirror is asked
   )
   expect(pauses).toEqual([500, 1000, 2000, 4000, 8000])
   const { trees: found } = await mirrorTree(store, [`${full}f/`, `${url}f/`], { fetching })
-  expect(found[0]?.release.outcome).toBe('published')
+  expect(found[0]?.result.outcome).toBe('published')
   await expect(mirrorTree(store, [url.replace('/pub/', '/nothing/')], { fetching })).rejects.toThrow(
     "@ERROR: Unknown module 'nothing'",
   )

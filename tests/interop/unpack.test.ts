@@ -63,7 +63,7 @@ describe('a disc made by xorriso and createrepo_c', () => {
     const { disc, image, trees, store } = makeDisc()
     const { trees: found, notes } = await importLocal(store, image, { id: 'alma', unpack: true })
     expect(notes).toEqual([])
-    expect(found[0]?.release).toMatchObject({ outcome: 'published', findings: [] })
+    expect(found[0]?.result).toMatchObject({ outcome: 'published', findings: [] })
     const tree = join(trees, 'alma')
     expect(namesBelow(tree)).toEqual(namesBelow(disc))
     for (const path of namesBelow(disc)) expect(fileAt(join(tree, path)), path).toBe(fileAt(join(disc, path)))

@@ -7,5 +7,5 @@ const store = new VersionStore(trees)
 process.send?.('begin')
 await store.recover()
 const { trees: found, unchanged } = await mirrorTree(store, [url], { id })
-process.exitCode = unchanged || found.every(({ release }) => release.outcome === 'published') ? 0 : 1
+process.exitCode = unchanged || found.every(({ result }) => result.outcome === 'published') ? 0 : 1
 process.disconnect?.()

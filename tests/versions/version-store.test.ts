@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { LiveTrees } from '../../server/catalog/scan/live-trees.ts'
 import type { Event } from '../../server/events/bus.ts'
-import { release } from '../../server/intake/publish-tree.ts'
+import { publishTree } from '../../server/intake/publish-tree.ts'
 import { VerifyCache } from '../../server/verify/verify-cache.ts'
 import { planGc } from '../../server/versions/gc.ts'
 import { folderOfId, folderOfVersion } from '../../server/versions/layout.ts'
@@ -191,11 +191,11 @@ test('what is damaged is not published, unless somebody takes it on', async () =
   const path = stage('40')
   writeBelow(path, 'images/pxeboot/vmlinuz', 'kernel of 99\n')
   const candidate = { id: 'fedora', kind: 'folder', path, trees: ['.'], source: 'a test' } as const
-  const refused = await release(store, candidate)
+  const refused = await publishTree(store, candidate)
   expect(refused.outcome).toBe('refused')
   expect(refused.findings[0]).toMatchObject({ severity: 'error', path: 'images/pxeboot/vmlinuz' })
   expect(existsSync(join(trees, 'fedora'))).toBe(false)
-  const taken = await release(store, { ...candidate, accept: { by: 'ada', why: 'own kernel' } })
+  const taken = await publishTree(store, { ...candidate, accept: { by: 'ada', why: 'own kernel' } })
   expect(taken.outcome === 'published' && taken.record.accepted).toMatchObject({
     by: 'ada',
     why: 'own kernel',
@@ -208,7 +208,7 @@ test('content that is no tree is refused', async () => {
   const path = join(trees, '.treeboot/incoming/junk')
   await mkdir(path)
   writeBelow(path, 'README', 'nothing')
-  const refused = await release(store, { id: 'x', kind: 'folder', path, trees: ['.'], source: 'a test' })
+  const refused = await publishTree(store, { id: 'x', kind: 'folder', path, trees: ['.'], source: 'a test' })
   expect(refused.findings.map(({ message }) => message)).toEqual([
     expect.stringContaining('no installation tree'),
   ])

@@ -6,7 +6,7 @@ import type { Config } from '../../config/schema.ts'
 import { distroName, distroOf } from '../../core/distro/distro.ts'
 import { Failure } from '../../core/failure.ts'
 import { bytes as size } from '../../events/units.ts'
-import type { Imported, ImportOptions, ImportOutcome } from '../../intake/import/import-tree.ts'
+import type { ImportedTree, ImportOptions, ImportResult } from '../../intake/import/import-tree.ts'
 import { findingText } from '../../intake/publish-tree.ts'
 import { shellWord } from '../../render/quote.ts'
 import { VersionStore } from '../../versions/version-store.ts'
@@ -67,7 +67,7 @@ export async function runBringing(
   options: BringOptions,
   io: CliIo,
   words: readonly string[],
-  work: (options: ImportOptions) => Promise<ImportOutcome>,
+  work: (options: ImportOptions) => Promise<ImportResult>,
 ): Promise<void> {
   const signatures = await policyOf(options, await configOf(options, io), io)
   const mode = options.json ? 'json' : process.stderr.isTTY ? 'terminal' : 'none'
@@ -110,24 +110,24 @@ function userName(): string {
 
 const mostLines = 20
 
-function tell(outcome: ImportOutcome, options: BringOptions, io: CliIo): void {
+function tell(outcome: ImportResult, options: BringOptions, io: CliIo): void {
   for (const each of outcome.trees) {
     if (options.json) io.out(`${JSON.stringify(eventOf(each, outcome.resumed))}\n`)
     else io.out(describe(each))
-    if (each.release.outcome === 'refused') io.exit(exitCodes.badInput)
+    if (each.result.outcome === 'refused') io.exit(exitCodes.badInput)
   }
   if (!options.json) for (const note of outcome.notes.slice(0, mostLines)) io.err(`note: ${note}\n`)
 }
 
-function eventOf({ id, release }: Imported, resumed: boolean) {
-  const { findings, signatures } = release
-  return release.outcome === 'published'
+function eventOf({ id, result }: ImportedTree, resumed: boolean) {
+  const { findings, signatures } = result
+  return result.outcome === 'published'
     ? {
         event: 'published',
         id,
-        version: release.record.version,
-        files: release.record.files,
-        bytes: release.record.bytes,
+        version: result.record.version,
+        files: result.record.files,
+        bytes: result.record.bytes,
         resumed,
         findings,
         signatures,
@@ -135,23 +135,23 @@ function eventOf({ id, release }: Imported, resumed: boolean) {
     : { event: 'refused', id, findings, signatures }
 }
 
-export function describe({ id, release }: Imported): string {
-  const errors = release.findings.filter((each) => each.severity === 'error').map(findingText)
+export function describe({ id, result }: ImportedTree): string {
+  const errors = result.findings.filter((each) => each.severity === 'error').map(findingText)
   const shown = [
     ...errors.slice(0, mostLines).map((line) => `  ${line}\n`),
     errors.length > mostLines ? `  and ${errors.length - mostLines} more\n` : '',
   ]
-  if (release.outcome === 'refused') {
+  if (result.outcome === 'refused') {
     const remedy = `  Get those files again and repeat the command, or publish it as it is with --accept "reason".\n`
     return `${id} NOT PUBLISHED: ${errors.length} ${errors.length === 1 ? 'fault' : 'faults'}\n${shown.join('')}${remedy}`
   }
-  const { record, description } = release
+  const { record, description } = result
   const name = description
     ? `${distroOf(description) === 'other' ? description.family : distroName(distroOf(description))} ${description.version} ${description.arch}`
     : 'tree'
-  const warnings = release.findings.length - errors.length
+  const warnings = result.findings.length - errors.length
   const rest = warnings > 0 ? `; ${warnings} not so important, see treeboot verify ${id}` : ''
   const accepted = record.accepted ? `, in spite of ${errors.length} faults:\n${shown.join('')}` : '\n'
-  const signed = describeSignatures(release.signatures)
+  const signed = describeSignatures(result.signatures)
   return `${id}: ${name.trim()}, version ${record.version}, ${record.files} files, ${size(record.bytes)}${rest}${accepted}${signed}`
 }

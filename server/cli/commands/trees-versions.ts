@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { Failure } from '../../core/failure.ts'
 import { bytes as size } from '../../events/units.ts'
-import { leftJobs } from '../../intake/import/left-jobs.ts'
+import { unfinishedImports } from '../../intake/import/import-job.ts'
 import { leftovers, planGc } from '../../versions/gc.ts'
 import type { VersionView } from '../../versions/version-store.ts'
 import { boundVersions } from '../guest-store.ts'
@@ -105,7 +105,7 @@ async function gc(id: string | undefined, options: GcCommand, io: CliIo): Promis
     nowMs,
   })
   // Those of today may be gone on with; a source that is given again clears its own.
-  const jobs = id === undefined ? await leftJobs(store.trees) : []
+  const jobs = id === undefined ? await unfinishedImports(store.trees) : []
   const oldJobs = jobs.filter(({ lastMs }) => options.now || nowMs - lastMs > dayMs)
   if (options.delete) {
     for (const { folder } of oldJobs) await rm(folder, { recursive: true, force: true })

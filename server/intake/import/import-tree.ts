@@ -7,12 +7,12 @@ import type { ImagePlace } from '../../verify/documents/image-lists.ts'
 import type { Finding } from '../../verify/expected-file.ts'
 import type { SignaturePolicy } from '../../verify/signatures/key-files.ts'
 import type { VersionStore } from '../../versions/version-store.ts'
-import { findPublishable, type Publishable } from '../candidates.ts'
-import { type Release, release } from '../publish-tree.ts'
+import { type Candidate, findCandidates } from '../candidates.ts'
+import { type PublishResult, publishTree } from '../publish-tree.ts'
 import { bringInArchive, bringInFolder, bringInImage } from './bring-in.ts'
 import { detectFile, type FileKind } from './detect.ts'
+import { type ImportJob, openImportJob } from './import-job.ts'
 import type { OnProgress } from './progress.ts'
-import { type Job, openJob } from './staging.ts'
 import { TreeWriter } from './tree-writer.ts'
 import { unpackImage } from './unpack-image.ts'
 
@@ -34,13 +34,13 @@ export interface ImportOptions {
 }
 
 /** What became of one tree of a source; an archive may hold several. */
-export interface Imported {
+export interface ImportedTree {
   readonly id: string
-  readonly release: Release
+  readonly result: PublishResult
 }
 
-export interface ImportOutcome {
-  readonly trees: readonly Imported[]
+export interface ImportResult {
+  readonly trees: readonly ImportedTree[]
   /** What was left out, and why. */
   readonly notes: readonly string[]
   /** Whether an earlier run had begun this. */
@@ -57,7 +57,7 @@ export async function importLocal(
   store: VersionStore,
   source: string,
   options: ImportOptions = {},
-): Promise<ImportOutcome> {
+): Promise<ImportResult> {
   const path = await realpath(resolve(source)).catch(() => undefined)
   const stats = path === undefined ? undefined : await stat(path)
   if (path === undefined || !stats) throw new Failure('not-found', `there is no ${source}`)
@@ -68,12 +68,12 @@ export async function importLocal(
   const unpacks = kind === 'iso' && options.unpack === true
   const version = kind === 'folder' ? '' : `${stats.size} ${stats.mtimeMs}`
   const fingerprint = `${stats.dev} ${stats.ino} ${version}${unpacks ? ' unpacked' : ''}`
-  const job = await openJob(store.trees, path, fingerprint)
+  const job = await openImportJob(store.trees, path, fingerprint)
   try {
     const notes = await bringIn(path, kind, job, options)
     const image = kind === 'iso' && { image: { folder: dirname(path), name: basename(path) } }
     const trees = await publishJob(store, job, source, { ...image, ...options })
-    if (trees.every((each) => each.release.outcome === 'published')) await job.discard()
+    if (trees.every((each) => each.result.outcome === 'published')) await job.discard()
     return { trees, notes, resumed: job.resumed }
   } finally {
     await job.release()
@@ -83,10 +83,10 @@ export async function importLocal(
 async function bringIn(
   path: string,
   kind: FileKind | 'folder',
-  job: Job,
+  job: ImportJob,
   { onProgress = () => undefined, signal, hardLink, unpack, accept }: ImportOptions,
 ): Promise<readonly string[]> {
-  const writer = new TreeWriter(job.tree, job.asides)
+  const writer = new TreeWriter(job.tree, job.tempFolder)
   await writer.start()
   const options = { onProgress, ...(signal && { signal }), ...(hardLink !== undefined && { hardLink }) }
   if (kind === 'folder') await bringInFolder(path, writer, options)
@@ -100,13 +100,13 @@ async function bringIn(
 /** Verifies and publishes everything that a job brought in. */
 export async function publishJob(
   store: VersionStore,
-  job: Job,
+  job: ImportJob,
   source: string,
   options: ImportOptions,
   /** `partial`: what the upstream lacks is no fault of the copy. */
   extra: { readonly upstream?: string; readonly partial?: boolean } = {},
-): Promise<readonly Imported[]> {
-  const found = await findPublishable(job.tree)
+): Promise<readonly ImportedTree[]> {
+  const found = await findCandidates(job.tree)
   if (found.length === 0)
     throw new Failure(
       'invalid-data',
@@ -114,10 +114,10 @@ export async function publishJob(
     )
   const ids = chooseIds(found, options.id, source)
   const { replace, accept, by, signatures, image, onProgress, signal } = options
-  const imported: Imported[] = []
+  const imported: ImportedTree[] = []
   for (const [at, each] of found.entries()) {
     const id = ids[at] ?? ''
-    const released = await release(
+    const result = await publishTree(
       store,
       {
         id,
@@ -142,9 +142,8 @@ export async function publishJob(
       },
     )
     // What is wrong is not kept for the next run, which would pass over it.
-    if (released.outcome === 'refused' && each.kind === 'folder')
-      await dropFaulty(each.path, released.findings)
-    imported.push({ id, release: released })
+    if (result.outcome === 'refused' && each.kind === 'folder') await dropFaulty(each.path, result.findings)
+    imported.push({ id, result })
   }
   return imported
 }
@@ -161,11 +160,7 @@ async function dropFaulty(folder: string, findings: readonly Finding[]): Promise
  * What the trees of one source are called. Several that say the same of themselves (the text and the graphical
  * installer of one Debian package) are told apart by the folder that they lie in.
  */
-export function chooseIds(
-  found: readonly Publishable[],
-  wanted: string | undefined,
-  source: string,
-): string[] {
+export function chooseIds(found: readonly Candidate[], wanted: string | undefined, source: string): string[] {
   const bases = found.map(({ description }) => wanted ?? suggestTreeId(description))
   return found.map(({ place }, at) => {
     const base = bases[at]

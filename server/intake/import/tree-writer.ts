@@ -37,7 +37,7 @@ export type BytesFrom = (start: number) => AsyncIterable<Uint8Array>
  */
 export class TreeWriter {
   readonly #root: string
-  readonly #asides: string
+  readonly #tempFolder: string
   readonly #links: { path: string; target: string; hard: boolean }[] = []
   readonly #folders = new Set<string>()
   /** Of this run, with those that an earlier one has written and the source still has. */
@@ -49,14 +49,14 @@ export class TreeWriter {
   /** For people: what was left out, and why. */
   readonly notes: string[] = []
 
-  /** @param asides A folder of the same file system for files that are being written; what a stopped run left there is used. */
-  constructor(root: string, asides: string) {
+  /** @param tempFolder A folder of the same file system for files that are being written; what a stopped run left there is used. */
+  constructor(root: string, tempFolder: string) {
     this.#root = root
-    this.#asides = asides
+    this.#tempFolder = tempFolder
   }
 
   async start(): Promise<void> {
-    await mkdir(this.#asides, { recursive: true })
+    await mkdir(this.#tempFolder, { recursive: true })
     await mkdir(this.#root, { recursive: true })
     this.#isNew = (await readdir(this.#root)).length === 0
   }
@@ -91,7 +91,7 @@ export class TreeWriter {
     const { path, size, modifiedMs } = facts
     // The same name for the same file in every run, and never for another one.
     const name = createHash('sha256').update(`${size} ${modifiedMs} ${path}`).digest('hex')
-    const aside = join(this.#asides, name.slice(0, 32))
+    const aside = join(this.#tempFolder, name.slice(0, 32))
     // Of a small file nothing is gone on with.
     const isLarge = durableBytes(size) > 0
     const modes = constants.O_WRONLY | constants.O_CREAT | (isLarge ? 0 : constants.O_TRUNC)
@@ -153,7 +153,7 @@ export class TreeWriter {
    * longer has goes, too, whole or in part.
    */
   async finish(): Promise<void> {
-    await rm(this.#asides, { recursive: true, force: true })
+    await rm(this.#tempFolder, { recursive: true, force: true })
     if (!this.#isNew) await this.#removeStale(this.#root)
     const root = await realpath(this.#root)
     for (const { path, target, hard } of this.#links) {
@@ -191,7 +191,7 @@ export class TreeWriter {
   }
 
   async #aside(facts: FileFacts, make: (aside: string) => Promise<void>, stamp: boolean): Promise<void> {
-    const aside = join(this.#asides, `shared-${++this.#shares}`)
+    const aside = join(this.#tempFolder, `shared-${++this.#shares}`)
     try {
       await make(aside)
       if (stamp) await utimes(aside, facts.modifiedMs / 1000, facts.modifiedMs / 1000)

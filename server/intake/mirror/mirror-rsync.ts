@@ -9,7 +9,7 @@ import { cleanPath } from '../../files/path.ts'
 import { readWhole } from '../../files/read-whole.ts'
 import { self } from '../../verify/walk.ts'
 import type { VersionStore } from '../../versions/version-store.ts'
-import type { Job } from '../import/staging.ts'
+import type { ImportJob } from '../import/import-job.ts'
 import { earlierOf, lastFolders } from './mirror-place.ts'
 import type { MirrorOptions } from './mirror-tree.ts'
 import { type RsyncRun, rsyncFrom } from './rsync.ts'
@@ -31,7 +31,7 @@ const descriptors = ['.treeinfo', 'treeinfo'] as const
  */
 export async function mirrorByRsync(
   store: VersionStore,
-  job: Job,
+  job: ImportJob,
   urls: readonly string[],
   options: MirrorOptions,
 ): Promise<Brought> {

@@ -8,7 +8,7 @@ import { writeAtomically } from '../../host/atomic-write.ts'
 import { readSignaturePolicy } from '../../verify/signatures/key-files.ts'
 import { VersionStore } from '../../versions/version-store.ts'
 import { findingText } from '../publish-tree.ts'
-import { type MirrorOutcome, mirrorTree } from './mirror-tree.ts'
+import { type MirrorResult, mirrorTree } from './mirror-tree.ts'
 
 export interface MirrorRunnerOptions {
   readonly config: () => Pick<Config, 'mirrors' | 'paths' | 'verify'>
@@ -112,18 +112,18 @@ export class MirrorRunner {
     )
   }
 
-  #tell(mirror: string, outcome: MirrorOutcome): boolean {
+  #tell(mirror: string, outcome: MirrorResult): boolean {
     let good = true
-    for (const { id, release } of outcome.trees) {
-      if (release.outcome === 'refused') good = false
+    for (const { id, result } of outcome.trees) {
+      if (result.outcome === 'refused') good = false
       const lines =
-        release.outcome === 'published'
-          ? [`${id}: version ${release.record.version} from the mirror ${mirror}`]
-          : release.findings
+        result.outcome === 'published'
+          ? [`${id}: version ${result.record.version} from the mirror ${mirror}`]
+          : result.findings
               .filter((each) => each.severity === 'error')
               .slice(0, 20)
               .map(findingText)
-      this.#options.events({ type: 'publish', id, outcome: release.outcome, lines })
+      this.#options.events({ type: 'publish', id, outcome: result.outcome, lines })
     }
     return good
   }

@@ -4,8 +4,8 @@ import { Failure } from '../../core/failure.ts'
 import type { Description } from '../../core/tree/tree.ts'
 import { levelsAbove, suggestTreeId } from '../../core/tree/tree-id.ts'
 import type { VersionStore } from '../../versions/version-store.ts'
-import { type ImportOptions, type ImportOutcome, importLocal, publishJob } from '../import/import-tree.ts'
-import { type Job, openJob } from '../import/staging.ts'
+import { type ImportJob, openImportJob } from '../import/import-job.ts'
+import { type ImportOptions, type ImportResult, importLocal, publishJob } from '../import/import-tree.ts'
 import { fetchFile } from './fetch-file.ts'
 import { fetchLists } from './fetch-lists.ts'
 import { Fetcher } from './fetcher.ts'
@@ -24,7 +24,7 @@ export interface MirrorOptions extends ImportOptions {
   readonly fetching?: Waiting
 }
 
-export interface MirrorOutcome extends ImportOutcome {
+export interface MirrorResult extends ImportResult {
   /** The upstream has nothing that the version of now has not: nothing was published. */
   readonly unchanged: boolean
 }
@@ -40,11 +40,15 @@ export async function mirrorTree(
   store: VersionStore,
   urls: readonly string[],
   options: MirrorOptions = {},
-): Promise<MirrorOutcome> {
+): Promise<MirrorResult> {
   const [first] = urls
   if (first === undefined) throw new Failure('bad-request', 'a mirror needs a URL')
   if (options.id !== undefined) await store.checkPlace(options.id, options.replace)
-  const job = await openJob(store.trees, `mirror ${first}${options.bootOnly ? ' boot-only' : ''}`, 'a mirror')
+  const job = await openImportJob(
+    store.trees,
+    `mirror ${first}${options.bootOnly ? ' boot-only' : ''}`,
+    'a mirror',
+  )
   try {
     if (/^rsync:/i.test(first)) {
       const { kind, file, notes } = await mirrorByRsync(store, job, urls, options)
@@ -74,11 +78,11 @@ function upstreamOf(url: string): Upstream {
 
 async function mirrorFrom(
   store: VersionStore,
-  job: Job,
+  job: ImportJob,
   pool: UpstreamPool,
   url: string,
   options: MirrorOptions,
-): Promise<MirrorOutcome> {
+): Promise<MirrorResult> {
   const description = await probe(job, pool, options)
   const listed = description ? undefined : await crawl(pool, options.signal)
   if (!description && !listed?.length) return importFile(store, job, url, pool, options)
@@ -116,7 +120,7 @@ function describeDamage(lines: readonly string[]): string {
 }
 
 function fetcherOf(
-  job: Job,
+  job: ImportJob,
   pool: UpstreamPool,
   { onProgress = () => undefined, signal }: MirrorOptions,
   { prefix, earlier }: { prefix: string; earlier: string | undefined },
@@ -127,7 +131,11 @@ function fetcherOf(
 }
 
 /** What the upstream says that it is. Read aside, for where it belongs depends on it. */
-async function probe(job: Job, pool: UpstreamPool, options: MirrorOptions): Promise<Description | undefined> {
+async function probe(
+  job: ImportJob,
+  pool: UpstreamPool,
+  options: MirrorOptions,
+): Promise<Description | undefined> {
   const root = join(job.folder, 'probe')
   await rm(root, { recursive: true, force: true })
   const { onProgress: _, ...quiet } = options
@@ -137,11 +145,11 @@ async function probe(job: Job, pool: UpstreamPool, options: MirrorOptions): Prom
 /** A URL that is no folder: one file that a tree comes in. */
 async function importFile(
   store: VersionStore,
-  job: Job,
+  job: ImportJob,
   url: string,
   pool: UpstreamPool,
   options: MirrorOptions,
-): Promise<MirrorOutcome> {
+): Promise<MirrorResult> {
   const bare = url.replace(/\/+$/, '')
   const name = bare.slice(bare.lastIndexOf('/') + 1)
   const above = (each: Upstream) => upstreamOf(new URL('.', each.url.replace(/\/+$/, '')).href)
@@ -185,28 +193,28 @@ async function importFile(
 
 async function importFetched(
   store: VersionStore,
-  job: Job,
+  job: ImportJob,
   file: string,
   options: MirrorOptions,
-): Promise<MirrorOutcome> {
+): Promise<MirrorResult> {
   const outcome = await importLocal(store, file, { ...options, hardLink: true })
-  if (outcome.trees.every(({ release }) => release.outcome === 'published')) await job.discard()
+  if (outcome.trees.every(({ result }) => result.outcome === 'published')) await job.discard()
   return { ...outcome, unchanged: false }
 }
 
 async function publishAll(
   store: VersionStore,
-  job: Job,
+  job: ImportJob,
   url: string,
   options: MirrorOptions,
   notes: readonly string[],
   /** Something that the upstream has is not here: what is missing is a fault then, and recorded with who accepted it. */
   isDamaged = false,
-): Promise<MirrorOutcome> {
+): Promise<MirrorResult> {
   const trees = await publishJob(store, job, url, options, {
     partial: !isDamaged,
     ...(options.bootOnly && { upstream: url }),
   })
-  if (trees.every(({ release }) => release.outcome === 'published')) await job.discard()
+  if (trees.every(({ result }) => result.outcome === 'published')) await job.discard()
   return { trees, notes, resumed: job.resumed, unchanged: false }
 }

@@ -9,8 +9,8 @@ import type { FileSource } from '../../files/source.ts'
 import { readSignaturePolicy } from '../../verify/signatures/key-files.ts'
 import { incomingFolder } from '../../versions/layout.ts'
 import { VersionStore } from '../../versions/version-store.ts'
-import { findImage, findPublishable, type Publishable } from '../candidates.ts'
-import { findingText, release } from '../publish-tree.ts'
+import { type Candidate, findCandidates, findImage } from '../candidates.ts'
+import { findingText, publishTree } from '../publish-tree.ts'
 import { isAtOrBelow, PartialFiles } from './partial-files.ts'
 import { type UploadFile, UploadFolder, type WriteFrom } from './upload-folder.ts'
 
@@ -212,16 +212,16 @@ export class Uploads {
   }
 
   /** What was named may be a folder or the image itself; an image is found in the folder above it. */
-  async #publishable(path: CleanPath): Promise<readonly Publishable[]> {
+  async #publishable(path: CleanPath): Promise<readonly Candidate[]> {
     const isFile = (await this.#area.size(path)) !== undefined
     const folder = isFile ? path.slice(0, path.lastIndexOf('/')) : path
     const base = await realpath(this.#area.at((folder || '/') as CleanPath))
-    if (!isFile) return findPublishable(base)
+    if (!isFile) return findCandidates(base)
     const image = await findImage(base, join(base, path.slice(folder.length)))
     return image ? [image] : []
   }
 
-  async #publishOne(path: CleanPath, found: Publishable, options: PublishOptions): Promise<PublishReport> {
+  async #publishOne(path: CleanPath, found: Candidate, options: PublishOptions): Promise<PublishReport> {
     if (!this.#store) throw notStarted()
     const area = await realpath(this.#area.at(rootPath))
     const id = found.path.slice(area.length + 1).replace(/\.iso$/i, '')
@@ -244,7 +244,7 @@ export class Uploads {
       unattended,
       ...(accept !== undefined && { accept: { by, why: accept } }),
     }
-    const released = await release(this.#store, candidate, signatures && { signatures })
+    const released = await publishTree(this.#store, candidate, signatures && { signatures })
     if (released.outcome === 'refused')
       return refused(
         released.findings

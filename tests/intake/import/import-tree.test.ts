@@ -47,7 +47,7 @@ test('a folder is copied, named by what it says of itself, and published', async
   symlinkSync('images/pxeboot', join(base, 'dvd/boot'))
   symlinkSync('/etc', join(base, 'dvd/etc'))
   const outcome = await importLocal(store, join(base, 'dvd'))
-  expect(outcome.trees.map(({ id, release }) => [id, release.outcome])).toEqual([
+  expect(outcome.trees.map(({ id, result }) => [id, result.outcome])).toEqual([
     ['fedora-40-server-x86_64', 'published'],
   ])
   expect(outcome.notes).toEqual(['etc is left out: it is a link to /etc, outside of the tree'])
@@ -101,7 +101,7 @@ test.each([
   const { base, store, trees } = inputs()
   writeFileSync(join(base, 'download.bin'), pack(tarOf(treeEntries('./fedora/'))))
   const { trees: found } = await importLocal(store, join(base, 'download.bin'))
-  expect(found[0]).toMatchObject({ id: 'fedora-40-server-x86_64', release: { outcome: 'published' } })
+  expect(found[0]).toMatchObject({ id: 'fedora-40-server-x86_64', result: { outcome: 'published' } })
   expect(existsSync(join(trees, 'fedora-40-server-x86_64/.treeinfo'))).toBe(true)
 })
 
@@ -162,7 +162,7 @@ test.each([
   const { bytes } = write({ files: { '.treeinfo': treeinfoText(), ...imagesOfTree() } })
   writeFileSync(join(base, 'download.part'), bytes)
   const outcome = await importLocal(store, join(base, 'download.part'))
-  expect(outcome.trees.map(({ id, release }) => [id, release.outcome])).toEqual([
+  expect(outcome.trees.map(({ id, result }) => [id, result.outcome])).toEqual([
     ['fedora-40-server-x86_64', 'published'],
   ])
   expect(readFileSync(join(trees, 'fedora-40-server-x86_64.iso')).equals(bytes)).toBe(true)
@@ -182,13 +182,13 @@ test('a damaged tree is not published, and stays aside for the next try', async 
   makeTree(join(base, 'dvd'))
   writeBelow(join(base, 'dvd'), 'images/install.img', 'second stage of 99\n')
   const { trees: found } = await importLocal(store, join(base, 'dvd'))
-  expect(found[0]?.release).toMatchObject({
+  expect(found[0]?.result).toMatchObject({
     outcome: 'refused',
     findings: [{ path: 'images/install.img' }, { severity: 'warning' }],
   })
   expect(readdirSync(trees)).toEqual(['.treeboot'])
   writeBelow(join(base, 'dvd'), 'images/install.img', 'second stage of 40\n')
-  expect((await importLocal(store, join(base, 'dvd'))).trees[0]?.release.outcome).toBe('published')
+  expect((await importLocal(store, join(base, 'dvd'))).trees[0]?.result.outcome).toBe('published')
 })
 
 async function* once(data: Uint8Array) {

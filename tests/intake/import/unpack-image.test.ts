@@ -48,7 +48,7 @@ test('what is in the image becomes a folder, its symlinks as they are written', 
   )
   const { trees, unpack } = inputs(bytes)
   const { trees: found, notes } = await unpack()
-  expect(found[0]).toMatchObject({ id, release: { outcome: 'published', record: { kind: 'folder' } } })
+  expect(found[0]).toMatchObject({ id, result: { outcome: 'published', record: { kind: 'folder' } } })
   const at = (path: string) => join(trees, id, path)
   for (const [path, text] of Object.entries({ ...imagesOfTree(), [long]: 'package', 'empty/none': '' }))
     expect(readFileSync(at(path), 'utf8')).toBe(text)
@@ -67,7 +67,7 @@ test('a damaged file inside is found and named, and nothing is published', async
   const at = (files.get('images/install.img')?.block ?? 0) * 2048
   bytes[at] = (bytes[at] ?? 0) ^ 1
   const { trees, unpack } = inputs(bytes)
-  expect((await unpack()).trees[0]?.release).toMatchObject({
+  expect((await unpack()).trees[0]?.result).toMatchObject({
     outcome: 'refused',
     findings: [{ path: 'images/install.img' }, { severity: 'warning' }],
   })
@@ -104,5 +104,5 @@ test('interrupted, nothing is visible; begun again, what is there is passed over
   await expect(unpack({ signal: AbortSignal.abort(), id: 'kept' })).rejects.toThrow()
   const kept = await importLocal(store, file, { id: 'kept' })
   expect(kept.resumed).toBe(false)
-  expect(kept.trees.map(({ release }) => release)).toMatchObject([{ record: { kind: 'iso', files: 1 } }])
+  expect(kept.trees.map(({ result }) => result)).toMatchObject([{ record: { kind: 'iso', files: 1 } }])
 })

@@ -64,7 +64,7 @@ test('what the descriptors name is fetched, and nothing else', async () => {
   const { trees: found } = await mirror('/f/')
   expect(found[0]).toMatchObject({
     id: 'fedora-40-server-x86_64',
-    release: { outcome: 'published', findings: [] },
+    result: { outcome: 'published', findings: [] },
   })
   const tree = join(trees, 'fedora-40-server-x86_64')
   expect(filesBelow(tree)).toEqual(
@@ -83,7 +83,7 @@ test('repositories beside the tree come along, and the references stay true', as
   makeRepository(join(upstream, os), somePackages(3))
   makeRepository(join(upstream, '9/AppStream/x86_64/os'), somePackages(4, 'q'))
   const { trees: found } = await mirror(`/${os}`, { id: 'alma' })
-  expect(found[0]?.release).toMatchObject({ outcome: 'published', findings: [] })
+  expect(found[0]?.result).toMatchObject({ outcome: 'published', findings: [] })
   expectSame(join(upstream, '9'), join(trees, 'alma'))
 })
 
@@ -99,7 +99,7 @@ test('broken, cut, lying and busy: it tries again, goes on where it stopped, wai
     return undefined
   }
   const { trees: found } = await mirror('/f')
-  expect(found[0]?.release.outcome).toBe('published')
+  expect(found[0]?.result.outcome).toBe('published')
   expectSame(join(upstream, 'f'), join(trees, 'fedora-40-server-x86_64'))
   expect(pauses).toContain(7000)
   expect(server.requests).toContain('GET /f/images/install.img bytes=6-')
@@ -121,7 +121,7 @@ test('an upstream that stays damaged is not published, unless that is accepted; 
     'Packages/p/p4-1-1.noarch.rpm is named, and the upstream does not have it',
     expect.stringMatching(/^images\/install\.img .*is damaged: sha256 expected/),
   ])
-  expect(accepted[0]?.release).toMatchObject({ outcome: 'published', record: { accepted: { why: 'known' } } })
+  expect(accepted[0]?.result).toMatchObject({ outcome: 'published', record: { accepted: { why: 'known' } } })
 })
 
 test('several mirrors: another one has what the first lacks or has damaged', async () => {
@@ -135,7 +135,7 @@ test('several mirrors: another one has what the first lacks or has damaged', asy
   }
   const urls = [`${server.url}/bad/`, `${server.url}/good/`]
   const { trees: found } = await mirrorTree(store, urls, { fetching, id: 'f' })
-  expect(found[0]?.release.outcome).toBe('published')
+  expect(found[0]?.result.outcome).toBe('published')
   expectSame(join(upstream, 'good'), join(trees, 'f'))
 })
 
@@ -164,7 +164,7 @@ test('boot-only takes what boots and remembers where the rest is', async () => {
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(10))
   const { trees: found } = await mirror('/f/', { id: 'f', bootOnly: true })
-  expect(found[0]?.release.outcome).toBe('published')
+  expect(found[0]?.result.outcome).toBe('published')
   expect(filesBelow(join(trees, 'f'))).toEqual(['.treeinfo', ...Object.keys(imagesOfTree())].sort())
   expect((await store.versions('f'))[0]?.upstream).toMatch(/^http:.*\/f\/$/)
 })
@@ -175,7 +175,7 @@ test('a tree without .treeinfo is fetched by its index pages', async () => {
   writeBelow(upstream, 'd/debian-installer/amd64/initrd.gz', 'initrd')
   writeBelow(upstream, 'd/version.info', 'Debian version:  12 (bookworm)\n')
   const { trees: found } = await mirror('/d/', { id: 'd' })
-  expect(found[0]?.release.outcome).toBe('published')
+  expect(found[0]?.result.outcome).toBe('published')
   expectSame(join(upstream, 'd'), join(trees, 'd'))
 })
 
@@ -190,7 +190,7 @@ test('a listing that the upstream is too busy for is asked for again: never half
     return path.endsWith('/.treeinfo') ? { kind: 'status', status: 403 } : undefined
   }
   const { trees: found } = await mirror('/d/', { id: 'd' })
-  expect(found[0]?.release.outcome).toBe('published')
+  expect(found[0]?.result.outcome).toBe('published')
   expect(pauses).toEqual([9000])
   expectSame(join(upstream, 'd'), join(trees, 'd'))
   server.mood = (path) => (path.endsWith('/boot-screens/') ? { kind: 'status', status: 503 } : undefined)
@@ -208,7 +208,7 @@ test('a mirror that is down is not asked for every file', async () => {
     path.startsWith('/down/') ? { kind: 'status', status: 503, retryAfter: '60' } : undefined
   const urls = [`${server.url}/down/`, `${server.url}/f/`]
   const { trees: found } = await mirrorTree(store, urls, { fetching, id: 'f' })
-  expect(found[0]?.release.outcome).toBe('published')
+  expect(found[0]?.result.outcome).toBe('published')
   expect(server.requests.filter((line) => line.includes(' /down/'))).toEqual(['GET /down/.treeinfo'])
   expect(pauses).toEqual([])
   expectSame(join(upstream, 'f'), join(trees, 'f'))
@@ -232,7 +232,7 @@ test('the same over FTP, by listing where there is no .treeinfo', async () => {
   const base = `ftp://127.0.0.1:${service.address?.port}`
   for (const id of ['f', 'd']) {
     const { trees: found } = await mirrorTree(store, [`${base}/${id}/`], { fetching, id })
-    expect(found[0]?.release.outcome).toBe('published')
+    expect(found[0]?.result.outcome).toBe('published')
     expectSame(join(upstream, id), join(trees, id))
   }
   expect((await mirrorTree(store, [`${base}/f/`], { fetching, id: 'f' })).unchanged).toBe(true)
@@ -251,7 +251,7 @@ test('begun again without digests, whole files are not fetched twice, and change
   writeBelow(upstream, 'd/more/3', 'another file, and longer than the one before it was: '.repeat(4))
   server.mood = () => undefined
   server.requests.length = 0
-  expect((await mirror('/d/', { id: 'd' })).trees[0]?.release.outcome).toBe('published')
+  expect((await mirror('/d/', { id: 'd' })).trees[0]?.result.outcome).toBe('published')
   for (const line of first) {
     const again = server.requests.filter((each) => each.startsWith(`${line} `) || each === line)
     expect(again).toEqual([expect.stringMatching(/ bytes=\d+-$/)])
@@ -268,7 +268,7 @@ test('a URL of an archive brings in what is in it', async () => {
   writeFileSync(join(upstream, 'x.bin'), tarOf(entries))
   expect((await mirror('/x.bin')).trees[0]).toMatchObject({
     id: 'fedora-40-server-x86_64',
-    release: { outcome: 'published' },
+    result: { outcome: 'published' },
   })
   await expect(mirror('/nothing')).rejects.toThrow('is no tree (no .treeinfo, no listing) and no file either')
 })
