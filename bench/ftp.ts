@@ -2,9 +2,10 @@
  * The FTP service beside vsftpd, in one run: `npx tsx bench/ftp.ts [rounds] [MiB]`.
  *
  * One file from the page cache to 1, 4 and 16 clients at once, which read it and throw it away
- * (`bench/clients/ftp-fetch.c`). Both servers are reached by 127.0.0.1, each in processes of its own. Rounds are
- * interleaved, whoever came first in one comes last in the next, and only ratios within a round mean anything. As a
- * check of the client, the last column tells how busy the machine was: below all cores, something waited.
+ * (`bench/clients/ftp-fetch.c`). Both servers are reached by 127.0.0.1, each in processes of its own. Rounds
+ * are interleaved, whoever came first in one comes last in the next, and only ratios within a round mean
+ * anything. As a check of the client, the last column tells how busy the machine was: below all cores,
+ * something waited.
  */
 import { type ChildProcess, execFile, fork, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'

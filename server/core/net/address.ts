@@ -1,16 +1,17 @@
 import ipaddr from 'ipaddr.js'
 
 /**
- * IP addresses in one spelling. Takes what a client sent, however odd, and gives the canonical form or undefined.
+ * IP addresses in one spelling. Takes what a client sent, however odd, and gives the canonical form or
+ * undefined.
  */
 
 /** Longer than any spelling that we know; a longer text is not looked at. */
 const maxLength = 128
 
 /**
- * An IP address in its one spelling: IPv4 dotted, IPv6 as RFC 5952. `::ffff:10.0.0.7`, which a socket listening on
- * `::` reports for an IPv4 client, is `10.0.0.7`. A zone (`%eth0`) is dropped. Octets with leading zeros are
- * refused: some programs read them as octal.
+ * An IP address in its one spelling: IPv4 dotted, IPv6 as RFC 5952. `::ffff:10.0.0.7`, which a socket
+ * listening on `::` reports for an IPv4 client, is `10.0.0.7`. A zone (`%eth0`) is dropped. Octets with
+ * leading zeros are refused: some programs read them as octal.
  */
 export function canonicalIp(text: string): string | undefined {
   if (text.length > maxLength) return undefined
@@ -25,12 +26,26 @@ export function canonicalIp(text: string): string | undefined {
 }
 
 /**
- * The address of a socket as events and sources know it: without the zone, and IPv4 as IPv4. `::ffff:192.0.2.7` is
- * what a socket on `::` calls 192.0.2.7. Cheap enough for every packet: nothing is parsed.
+ * The address of a socket as events and sources know it: without the zone, and IPv4 as IPv4.
+ * `::ffff:192.0.2.7` is what a socket on `::` calls 192.0.2.7. Cheap enough for every packet: nothing is
+ * parsed.
  */
 export function plainAddress(address: string): string {
+  return addressWithZone(address).replace(/%.*$/, '')
+}
+
+/**
+ * The same with its zone: without `%eth0`, this machine cannot bind a link-local address or connect to it.
+ */
+export function addressWithZone(address: string): string {
   if (!address.includes(':')) return address
-  return address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '')
+  return address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+(?:%|$))/i, '')
+}
+
+/** Whether two spellings mean one address: `2001:db8::1` and `2001:0DB8:0::1`. Zones are not compared. */
+export function isSameIp(a: string, b: string): boolean {
+  const plain = canonicalIp(a)
+  return plain !== undefined && plain === canonicalIp(b)
 }
 
 /** Whether an address is this machine speaking to itself: 127.0.0.0/8 or `::1`. */
@@ -39,7 +54,10 @@ export function isLoopback(address: string): boolean {
   return plain === '::1' || plain.startsWith('127.')
 }
 
-/** `10.99.0.58` as PXELINUX, GRUB and U-Boot spell it in file names: `0A63003A`. Undefined for anything but IPv4. */
+/**
+ * `10.99.0.58` as PXELINUX, GRUB and U-Boot spell it in file names: `0A63003A`. Undefined for anything but
+ * IPv4.
+ */
 export function ipv4Hex(ip: string): string | undefined {
   const plain = canonicalIp(ip)
   if (plain === undefined || plain.includes(':')) return undefined

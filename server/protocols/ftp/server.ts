@@ -1,35 +1,38 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { Failure, failureMessage } from '../../core/failure.ts'
+import { plainAddress } from '../../core/net/address.ts'
 import type { EventSink } from '../../events/bus.ts'
 import { BufferPool } from '../../files/buffers.ts'
 import type { FileSource } from '../../files/source.ts'
 import { cannotListen, type ListenAddress, type Listener } from '../listener.ts'
-import { plainAddress } from './addresses.ts'
-import type { PortRange } from './data.ts'
-import { defaultLimits, type FtpLimits } from './limits.ts'
-import { LoginGuard } from './login-guard.ts'
-import { reply } from './reply.ts'
-import { type Means, Session } from './session.ts'
+import type { PortRange } from './data/data-port.ts'
+import { formatReply } from './line/reply.ts'
+import { defaultLimits, type FtpLimits, LoginGuard } from './session/limits.ts'
+import { Session } from './session/session.ts'
 import type { UploadArea } from './upload-area.ts'
+import type { FtpContext } from './verbs/verb.ts'
 
 export interface FtpListenerOptions {
   readonly bind: string
   /** 0: any free port. */
   readonly port: number
-  /** The namespace, or how to get the current one: it is asked for once per command. */
+  /** The namespace, or a function to the current one: it is called once per command. */
   readonly source: FileSource | (() => FileSource)
   readonly events: EventSink
-  /** Where data connections are waited for, both ends included; without it any free port. For a firewall that must know. */
+  /**
+   * The ports of passive data connections, both ends included, as a firewall must know them. Without it, any
+   * free port.
+   */
   readonly passivePorts?: PortRange
   readonly limits?: Partial<FtpLimits>
   /** In PEM. With it AUTH TLS is offered (RFC 4217). */
   readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer }
-  /** Whether this is an administrator. Without it nobody but `anonymous` gets in. */
+  /** Whether this is an administrator. Without it only `anonymous` may log in. */
   readonly authenticate?: (user: string, password: string) => boolean | Promise<boolean>
-  /** Where administrators may write; without it nobody may. */
+  /** Where administrators may write. Without it nothing can be written. */
   readonly uploads?: UploadArea
-  /** The IPv4 address that clients reach us by, when it is not the one that we see: NAT. */
+  /** The IPv4 address at which clients reach us, when it differs from the one that we see: NAT. */
   readonly publicAddress?: string
 }
 
@@ -37,14 +40,17 @@ export interface FtpListenerOptions {
 export class FtpListener implements Listener {
   readonly name = 'ftp'
   readonly #options: FtpListenerOptions
-  readonly #means: Means
+  readonly #context: FtpContext
   readonly #server: Server
   readonly #sessions = new Set<Session>()
   readonly #perClient = new Map<string, number>()
   #address: ListenAddress | undefined
   #stopped: Promise<void> | undefined
 
-  /** @throws Failure `invalid-data` when key and certificate cannot be used, `bad-request` for impossible ports. */
+  /**
+   * @throws Failure `invalid-data` when key and certificate cannot be used, `bad-request` for impossible
+   * ports.
+   */
   constructor(options: FtpListenerOptions) {
     const { source, passivePorts: ports } = options
     if (ports && !(ports.from >= 1 && ports.from <= ports.to && ports.to <= 65535))
@@ -54,7 +60,7 @@ export class FtpListener implements Listener {
       )
     this.#options = options
     const limits = { ...defaultLimits, ...options.limits }
-    this.#means = {
+    this.#context = {
       source: typeof source === 'function' ? source : () => source,
       events: options.events,
       limits,
@@ -63,10 +69,9 @@ export class FtpListener implements Listener {
       secure: options.tls && secureContext(options.tls),
       authenticate: options.authenticate,
       uploads: options.uploads,
-      passivePorts: ports,
       publicAddress: options.publicAddress,
     }
-    // Half-open: a client that sends QUIT and its FIN together still gets its answer, and `printf | nc` works.
+    // Half-open: a client that sends QUIT and its FIN together still gets its reply, and `printf | nc` works.
     this.#server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
       this.#accept(socket),
     )
@@ -101,16 +106,16 @@ export class FtpListener implements Listener {
 
   stop(): Promise<void> {
     this.#stopped ??= new Promise((resolve) => {
-      this.#means.guard.close()
       if (!this.#server.listening) return resolve()
       const late = setTimeout(() => {
         for (const session of this.#sessions) session.destroy()
-      }, this.#means.limits.stopMs)
+      }, this.#context.limits.stopMs)
       this.#server.close(() => {
         clearTimeout(late)
         resolve()
       })
-      for (const session of this.#sessions) session.closeWhenIdle(421, 'The server is stopping')
+      for (const session of this.#sessions)
+        session.closeWhenIdle({ code: 421, text: 'The server is stopping' })
     })
     return this.#stopped
   }
@@ -118,30 +123,34 @@ export class FtpListener implements Listener {
   #accept(socket: Socket): void {
     const address = plainAddress(socket.remoteAddress ?? '')
     const local = socket.localAddress
-    if (address === '' || local === undefined) return void socket.destroy() // gone already
-    const { limits } = this.#means
+    if (address === '' || local === undefined) return void socket.destroy() // the client is gone already
+    const { limits } = this.#context
     const ofClient = this.#perClient.get(address) ?? 0
     if (this.#sessions.size >= limits.sessions || ofClient >= limits.sessionsPerClient) {
       const whose = ofClient >= limits.sessionsPerClient ? 'from your address' : 'in all'
       return void turnAway(socket, `Too many sessions ${whose}; try again later`)
     }
     this.#perClient.set(address, ofClient + 1)
-    const who = { protocol: 'ftp', address, localAddress: plainAddress(local), connection: socket } as const
-    const session = new Session(this.#means, socket, who, () => {
-      this.#sessions.delete(session)
-      const left = (this.#perClient.get(address) ?? 1) - 1
-      if (left > 0) this.#perClient.set(address, left)
-      else this.#perClient.delete(address)
+    const session = new Session({
+      socket,
+      client: { protocol: 'ftp', address, localAddress: plainAddress(local), connection: socket },
+      context: this.#context,
+      passivePorts: this.#options.passivePorts,
+      onEnd: () => {
+        this.#sessions.delete(session)
+        const left = (this.#perClient.get(address) ?? 1) - 1
+        if (left > 0) this.#perClient.set(address, left)
+        else this.#perClient.delete(address)
+      },
     })
     this.#sessions.add(session)
-    session.reply(220, 'treeboot: installation trees; log in as anonymous')
   }
 }
 
 function turnAway(socket: Socket, text: string): void {
   socket.on('error', () => {})
   socket.resume()
-  socket.end(reply(421, text), () => socket.destroySoon())
+  socket.end(formatReply({ code: 421, text }), () => socket.destroySoon())
 }
 
 function secureContext(tls: NonNullable<FtpListenerOptions['tls']>): SecureContext {

@@ -2,45 +2,63 @@ import type { CleanPath } from '../../files/path.ts'
 import type { FileSource } from '../../files/source.ts'
 
 /**
- * Where administrators upload trees to. The service shows it in their namespace, and sends every write here; whoever
- * implements it keeps the bytes, and decides when a tree is whole.
+ * The folder to which administrators upload trees. The service shows it in their namespace, and sends every
+ * write here. The implementation keeps the bytes, and decides when a tree is whole.
  *
- * All paths are relative to the area: `/fedora/40` for an upload to `/incoming/fedora/40`. Methods reject with a
- * Failure. Its kind becomes the reply code and its message is shown to the administrator, so it speaks of paths of
- * the area and never of folders of this machine; other errors are shown by their kind alone.
+ * All paths are relative to the area: `/fedora/40` for an upload to `/incoming/fedora/40`. Methods reject
+ * with a Failure. Its kind becomes the reply code, and the administrator sees its message. So the message
+ * names paths of the area, and never folders of this machine. Of other errors the administrator sees only the
+ * kind.
  */
 export interface UploadArea {
   /** Where the area appears, for example `/incoming`. Not the root. */
   readonly root: CleanPath
-  /** What has been uploaded so far, half files included: SIZE, LIST and CWD look here, and a resumed upload counts on it. */
+  /**
+   * What has been uploaded so far, with partial files: SIZE, LIST and CWD look here, and a resumed upload
+   * relies on it.
+   */
   readonly files: FileSource
-  /** Opens a file for writing; its folder must be there. `offset` more than the file has: `bad-request`. */
+  /**
+   * Opens a file for writing in a folder that exists. `from` beyond the end of the file is a `bad-request`.
+   */
   openForWriting(path: CleanPath, from: WriteFrom): Promise<UploadFile>
   makeFolder(path: CleanPath): Promise<void>
-  /** Moves a file or folder within the area. A file that is there under the new name is replaced; a folder is a `conflict`. */
+  /**
+   * Moves a file or folder within the area. A file that has the new name is replaced; a folder that has it is
+   * a `conflict`.
+   */
   rename(from: CleanPath, to: CleanPath): Promise<void>
   removeFile(path: CleanPath): Promise<void>
-  /** Only empty folders; others are a `conflict`. */
+  /** Removes an empty folder. One that is not empty is a `conflict`. */
   removeFolder(path: CleanPath): Promise<void>
   setModified(path: CleanPath, modifiedMs: number): Promise<void>
-  /** Verifies what is below `path` and publishes it as trees. What is wrong with it is in the report, not thrown. */
+  /**
+   * Verifies what is below `path` and publishes it as trees. Faults of the trees are in the report, not
+   * thrown.
+   */
   publish(path: CleanPath): Promise<PublishReport>
 }
 
-/** A number: at this byte; all before it stays, all after it goes. `end`: after what is there. */
+/**
+ * A number: from this byte on; the bytes before it stay, those after it are removed. `end`: after the last
+ * byte.
+ */
 export type WriteFrom = number | 'end'
 
 export interface UploadFile {
-  /** Takes all of `bytes`, which the caller may overwrite afterwards. */
+  /** Writes all of `bytes`. When it resolves, the caller may overwrite them. */
   write(bytes: Uint8Array): Promise<void>
-  /** Resolves when all that was written has reached the disk. */
+  /** Resolves when everything written so far is on the disk. */
   sync(): Promise<void>
-  /** `partial`: the connection broke. What came stays, for a resumed upload. Called once, always. */
+  /**
+   * `partial`: the connection broke, and what came stays for a resumed upload. The service calls it once for
+   * each file.
+   */
   close(outcome: 'complete' | 'partial'): Promise<void>
 }
 
 export interface PublishReport {
   readonly outcome: 'published' | 'refused'
-  /** What was published under which name, or every reason against it: one line each. */
+  /** What was published under which name, or every reason why not: one line each. */
   readonly lines: readonly string[]
 }

@@ -1,6 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { canonicalIp, ipv4FromHex, ipv4Hex, ipv4HexCovers } from '../../../server/core/net/address.ts'
+import {
+  addressWithZone,
+  canonicalIp,
+  ipv4FromHex,
+  ipv4Hex,
+  ipv4HexCovers,
+  isSameIp,
+  plainAddress,
+} from '../../../server/core/net/address.ts'
 import { canonicalMac } from '../../../server/core/net/mac.ts'
 import { canonicalSerial, canonicalUuid, isNoUuid, swapUuid } from '../../../server/core/net/uuid.ts'
 
@@ -113,6 +121,28 @@ describe('IP addresses', () => {
     '::1]/@x',
     '٣.1.1.1',
   ])('%j is none', (text) => expect(canonicalIp(text)).toBeUndefined())
+
+  test.each([
+    ['192.0.2.7', '192.0.2.7', '192.0.2.7'],
+    ['::ffff:192.0.2.7', '192.0.2.7', '192.0.2.7'],
+    ['::FFFF:192.0.2.7%eth0', '192.0.2.7', '192.0.2.7%eth0'],
+    ['fe80::1%eth0', 'fe80::1', 'fe80::1%eth0'],
+    ['2001:db8::1', '2001:db8::1', '2001:db8::1'],
+  ])('the socket address %s is %s for people and %s for connecting', (address, plain, zoned) => {
+    expect(plainAddress(address)).toBe(plain)
+    expect(addressWithZone(address)).toBe(zoned)
+  })
+
+  test.each([
+    ['2001:DB8:0::1', '2001:db8::1', true],
+    ['fe80::1', 'fe80::1%eth0', true],
+    ['::ffff:192.0.2.1', '192.0.2.1', true],
+    ['192.0.2.1', '192.0.2.2', false],
+    ['192.0.2.1', '192.000.2.1', false],
+    ['::1', '127.0.0.1', false],
+    ['nonsense', 'nonsense', false],
+    ['', '', false],
+  ])('%j and %j are one address: %j', (a, b, same) => expect(isSameIp(a, b)).toBe(same))
 
   test('the hex spelling in file names goes both ways', () => {
     expect(ipv4Hex('10.99.0.58')).toBe('0A63003A')

@@ -1,110 +1,90 @@
-// LIST, NLST: RFC 959 section 4.1.3. MLSD, MLST: RFC 3659 section 7.
+// LIST, NLST: RFC 959 section 4.1.3.
 
 import type { Socket } from 'node:net'
-import { below, type CleanPath } from '../../../files/path.ts'
+import type { CleanPath } from '../../../files/path.ts'
 import type { Entry } from '../../../files/source.ts'
-import {
-  type Access,
-  factsLine,
-  listingPieces,
-  listLine,
-  matchesPattern,
-  parseListArgument,
-} from '../listing.ts'
-import type { Session } from '../session.ts'
-import { carry, type Work } from '../transfer.ts'
-import { forReaders } from './verb.ts'
+import { type Access, listingPieces, listLine, matchesPattern, parseListArgument } from '../data/listing.ts'
+import type { SessionState } from '../session/state.ts'
+import { accessTo, filesFor, resolvePath } from './namespace.ts'
+import { type Answer, forReaders, reply, type Transfer, type VerbContext } from './verb.ts'
 
-export const list = forReaders(async (session, argument) => {
-  const found = await look(session, argument)
-  if (!found) return
+export const list = forReaders(async (state, argument, context) => {
+  const listing = await findListing(state, argument, context)
+  if ('code' in listing) return listing
   const nowMs = Date.now()
-  await sendLines(session, found, (entry) => listLine(entry, found.access, nowMs))
+  return listingTransfer(listing, (entry) => listLine(entry, listing.access, nowMs))
 })
 
-/** Names as RETR would take them from here: with the folder in front, when one was asked for. */
-export const nlst = forReaders(async (session, argument) => {
-  const found = await look(session, argument)
-  if (found) await sendLines(session, found, (entry) => found.prefix + entry.name)
+/** Names as RETR takes them from the current folder: with the folder in front when the client named one. */
+export const nlst = forReaders(async (state, argument, context) => {
+  const listing = await findListing(state, argument, context)
+  return 'code' in listing ? listing : listingTransfer(listing, (entry) => listing.prefix + entry.name)
 })
 
-export const mlsd = forReaders(async (session, argument) => {
-  const path = session.path(argument)
-  const entry = await session.stat(path)
-  if (entry?.kind === 'file') return session.reply(501, `${path}: Not a folder; MLST tells about files`)
-  const entries = await session.files().list(path, session.who)
-  if (!entries) return session.reply(550, `${path}: No such folder`)
-  const access = accessTo(session, path)
-  await sendLines(session, { path, entries }, (each) => factsLine(each, each.name, session.facts, access))
-})
-
-export const mlst = forReaders(async (session, argument) => {
-  const path = session.path(argument)
-  const entry = await session.stat(path)
-  if (!entry) return session.reply(550, `${path}: No such file or folder`)
-  const line = factsLine(entry, path, session.facts, accessTo(session, path))
-  session.replyLines(250, 'Facts', [line], 'End')
-})
-
-interface Found {
+export interface Listing {
   readonly path: CleanPath
   readonly entries: readonly Entry[]
+  /** What NLST puts before each name. */
   readonly prefix: string
   readonly access: Access
 }
 
-/** What LIST, NLST and STAT are about; says 550 and gives nothing when that is not there. */
-export async function look(session: Session, argument: string): Promise<Found | undefined> {
+/**
+ * What LIST, NLST and STAT show: a folder's entries, those that a pattern matches, one file, or the reply
+ * 550.
+ */
+export async function findListing(
+  state: SessionState,
+  argument: string,
+  context: VerbContext,
+): Promise<Listing | Answer> {
   const { path: asked, pattern } = parseListArgument(argument)
-  const path = session.path(asked)
-  const files = session.files()
-  const access = accessTo(session, path)
-  const entries = await files.list(path, session.who)
-  if (entries) {
-    const prefix = asked === '' || asked === '.' ? '' : asked.endsWith('/') ? asked : `${asked}/`
-    const wanted =
-      pattern === undefined ? entries : entries.filter(({ name }) => matchesPattern(name, pattern))
-    if (pattern === undefined || wanted.length > 0) return { path, entries: wanted, prefix, access }
-  } else if (pattern === undefined) {
-    const entry = await files.stat(path, session.who)
-    if (entry) return { path, entries: [entry], prefix: asked.slice(0, asked.lastIndexOf('/') + 1), access }
+  const path = resolvePath(state, asked)
+  const access = accessTo(path, state, context)
+  const files = filesFor(state, context)
+  const entries = await files.list(path, context.client)
+  if (pattern !== undefined) {
+    const wanted = entries?.filter(({ name }) => matchesPattern(name, pattern)) ?? []
+    if (wanted.length === 0) return reply(550, `${pattern}: No such file or folder`)
+    return { path, entries: wanted, prefix: folderPrefix(asked), access }
   }
-  session.reply(550, `${pattern === undefined ? path : pattern}: No such file or folder`)
-  return undefined
+  if (entries) return { path, entries, prefix: folderPrefix(asked), access }
+  const entry = await files.stat(path, context.client)
+  if (!entry) return reply(550, `${path}: No such file or folder`)
+  return { path, entries: [entry], prefix: asked.slice(0, asked.lastIndexOf('/') + 1), access }
 }
 
-export function accessTo(session: Session, path: CleanPath): Access {
-  const { uploads } = session.means
-  const writable = uploads && session.login === 'administrator' && below(uploads.root, path) !== undefined
-  return writable ? 'write' : 'read'
+function folderPrefix(asked: string): string {
+  if (asked === '' || asked === '.') return ''
+  return asked.endsWith('/') ? asked : `${asked}/`
 }
 
-async function sendLines(
-  session: Session,
-  { path, entries }: { readonly path: CleanPath; readonly entries: readonly Entry[] },
+/** The lines of a listing over the data connection. */
+export function listingTransfer(
+  { path, entries }: Pick<Listing, 'path' | 'entries'>,
   lineOf: (entry: Entry) => string,
-): Promise<void> {
-  session.restartAt = 0
-  await carry(session, `Listing ${path}`, (socket, moved) =>
-    writePieces(listingPieces(entries, lineOf), socket, moved),
-  )
+): Transfer {
+  return {
+    title: `Listing ${path}`,
+    set: { restartAt: 0 },
+    async move({ socket, moved }) {
+      for (const piece of listingPieces(entries, lineOf)) {
+        if (socket.destroyed) return false
+        if (await write(socket, piece)) moved(piece.length)
+      }
+      return !socket.destroyed
+    },
+  }
 }
 
-async function writePieces(
-  pieces: Iterable<Buffer>,
-  socket: Socket,
-  moved: Parameters<Work>[1],
-): Promise<boolean> {
-  for (const piece of pieces) {
-    if (socket.destroyed) return false
-    await new Promise<void>((resolve) => {
-      socket.once('close', resolve)
-      socket.write(piece, (error) => {
-        if (!error) moved(piece.length)
-        socket.off('close', resolve)
-        resolve()
-      })
+/** Resolves to whether the piece went out; false when the connection broke. */
+function write(socket: Socket, piece: Buffer): Promise<boolean> {
+  return new Promise((resolve) => {
+    const broken = (): void => resolve(false)
+    socket.once('close', broken)
+    socket.write(piece, (error) => {
+      socket.off('close', broken)
+      resolve(!error)
     })
-  }
-  return !socket.destroyed
+  })
 }

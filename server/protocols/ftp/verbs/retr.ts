@@ -1,76 +1,94 @@
 // RETR: RFC 959 section 4.1.3; with REST: RFC 3659 section 5.
 
+import { defined } from '../../../core/defined.ts'
 import { Failure, failureKind, failureMessage } from '../../../core/failure.ts'
 import type { CleanPath } from '../../../files/path.ts'
 import { sendSpan } from '../../../files/sendfile.ts'
-import type { Entry, OpenFile } from '../../../files/source.ts'
-import { failureReply } from '../reply.ts'
-import type { Session } from '../session.ts'
-import { carry, type TransferResult } from '../transfer.ts'
-import { forReaders } from './verb.ts'
+import type { Entry, FileSource, OpenFile } from '../../../files/source.ts'
+import { failureReply } from '../line/reply.ts'
+import { filesFor, resolvePath } from './namespace.ts'
+import { forReaders, reply, type TransferResult, type VerbContext } from './verb.ts'
 
-/** A file that is replaced just now is looked up once more. */
-const openAttempts = 2
-
-export const retr = forReaders(async (session, argument) => {
-  if (argument === '') return session.reply(501, 'RETR needs a name')
-  const from = session.restartAt
-  session.restartAt = 0
-  const startedMs = performance.now()
-  const path = session.path(argument)
-  const { decision, ...result } = await send(session, path, from)
-  session.means.events({
-    type: 'served',
-    protocol: 'ftp',
-    client: session.who.address,
-    path,
-    ...result,
-    ms: performance.now() - startedMs,
-    ...(decision && { decision }),
-    who: session.who,
-  })
+/** Kept until the next transfer: some clients send PASV between REST and RETR. */
+export const rest = forReaders((_state, argument) => {
+  const offset = Number(argument)
+  if (!/^\d+$/.test(argument) || !Number.isSafeInteger(offset))
+    return reply(501, 'REST takes a number of bytes')
+  return reply(350, `Will start at byte ${offset}`, { restartAt: offset })
 })
 
-async function send(
-  session: Session,
-  path: CleanPath,
-  from: number,
-): Promise<TransferResult & Pick<Entry, 'decision'>> {
-  let opened: { entry: Entry; file: OpenFile }
-  try {
-    opened = await open(session, path, from)
-  } catch (error) {
-    session.send(failureReply(error, path))
-    return { outcome: 'failed', kind: failureKind(error), detail: failureMessage(error), bytes: 0 }
-  }
-  const { entry, file } = opened
-  const span = { from, length: entry.size - from }
-  try {
-    const result = await carry(session, `Sending ${path} (${span.length} bytes)`, async (socket, moved) => {
-      if (span.length > 0) await entry.claim?.()
-      if (entry.decision)
-        session.means.events({ type: 'fetching', who: session.who, decision: entry.decision })
-      return sendSpan(span, file, socket, session.means.pool, moved)
-    })
-    return { ...result, ...(entry.decision && { decision: entry.decision }) }
-  } finally {
-    await file.close()
-  }
-}
+export const retr = forReaders(
+  async (state, argument, context) => {
+    if (argument === '') return reply(501, 'RETR needs a name')
+    const path = resolvePath(state, argument)
+    const served = servedEvent(path, context)
+    const { restartAt: from } = state
+    let opened: { entry: Entry; file: OpenFile }
+    try {
+      opened = await open(path, from, () => filesFor(state, context), context)
+    } catch (error) {
+      served({ outcome: 'failed', kind: failureKind(error), detail: failureMessage(error), bytes: 0 })
+      return failureReply(error, path)
+    }
+    const { entry, file } = opened
+    const { decision } = entry
+    const span = { from, length: entry.size - from }
+    return {
+      title: `Sending ${path} (${span.length} bytes)`,
+      async move({ socket, moved }) {
+        if (span.length > 0) await entry.claim?.()
+        if (decision) context.events({ type: 'fetching', who: context.client, decision })
+        return sendSpan(span, file, socket, context.pool, moved)
+      },
+      end(result) {
+        served(result, decision)
+        return file.close()
+      },
+    }
+  },
+  { restartAt: 0 },
+)
+
+/** A file that is replaced at this moment is looked up once more. */
+const openAttempts = 2
 
 async function open(
-  session: Session,
   path: CleanPath,
   from: number,
+  files: () => FileSource,
+  { client }: VerbContext,
 ): Promise<{ entry: Entry; file: OpenFile }> {
   for (let attempt = 1; ; attempt++) {
-    const entry = await session.stat(path)
-    if (entry?.kind !== 'file') throw new Failure('not-found', 'there is no such file')
-    if (from > entry.size) throw new Failure('not-found', `byte ${from} of a file of ${entry.size}`)
+    const entry = await files().stat(path, client)
+    if (entry?.kind !== 'file') throw new Failure('not-found', 'the file does not exist')
+    if (from > entry.size)
+      throw new Failure('not-found', `asked from byte ${from}; the file has ${entry.size}`)
     try {
       return { entry, file: await entry.open() }
     } catch (error) {
       if (attempt >= openAttempts || failureKind(error) !== 'conflict') throw error
     }
   }
+}
+
+/**
+ * Emits how a RETR ended, with the bytes that went to the client. The log and the history are made from this
+ * event.
+ */
+function servedEvent(
+  path: CleanPath,
+  { events, client }: VerbContext,
+): (result: TransferResult, decision?: Entry['decision']) => void {
+  const startedMs = performance.now()
+  return (result, decision) =>
+    events({
+      type: 'served',
+      protocol: 'ftp',
+      client: client.address,
+      path,
+      ...result,
+      ms: performance.now() - startedMs,
+      ...defined({ decision }),
+      who: client,
+    })
 }

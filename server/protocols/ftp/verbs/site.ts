@@ -1,35 +1,31 @@
-// SITE: RFC 959 section 4.1.3. PUBLISH is ours.
+// SITE: RFC 959 section 4.1.3. PUBLISH is our own.
 
 import { below } from '../../../files/path.ts'
-import { uploadFailureReply } from '../reply.ts'
-import type { Session } from '../session.ts'
-import { forAdministrators } from './verb.ts'
+import type { SessionState } from '../session/state.ts'
+import { resolvePath } from './namespace.ts'
+import { type Answer, forAdministrators, reply, replyLines, type VerbContext } from './verb.ts'
 
-export const site = forAdministrators(async (session, argument) => {
-  const [, what = '', rest = ''] = /^(\S+)(?: (.*))?$/s.exec(argument) ?? []
-  switch (what.toUpperCase()) {
+export const site = forAdministrators((state, argument, context) => {
+  const [, command = '', rest = ''] = /^(\S+)(?: (.*))?$/s.exec(argument) ?? []
+  switch (command.toUpperCase()) {
     case 'PUBLISH':
-      return publish(session, rest)
+      return publish(state, rest, context)
     case 'CHMOD': // lftp's mirror sends it for every file
-      return session.reply(200, 'Permissions are the same for all')
+      return reply(200, 'Permissions are the same for all')
     case 'HELP':
-      return session.reply(214, 'SITE PUBLISH [path]: verify what was uploaded there, and publish it')
+      return reply(214, 'SITE PUBLISH [path]: verify what was uploaded there, and publish it')
     default:
-      return session.reply(504, 'Only SITE PUBLISH and SITE HELP')
+      return reply(504, 'Only SITE PUBLISH and SITE HELP')
   }
 })
 
-async function publish(session: Session, argument: string): Promise<void> {
-  const { uploads } = session.means
-  const path = session.path(argument === '' ? '.' : argument)
+async function publish(state: SessionState, argument: string, { uploads }: VerbContext): Promise<Answer> {
+  const path = resolvePath(state, argument === '' ? '.' : argument)
   const inside = uploads && below(uploads.root, path)
   if (!uploads || inside === undefined)
-    return session.reply(550, `${path}: Not in the upload area ${uploads?.root ?? ''}`)
-  try {
-    const { outcome, lines } = await uploads.publish(inside)
-    if (outcome === 'published') return session.replyLines(250, `Publishing ${path}`, lines, 'Published')
-    session.replyLines(550, `${path} is not published`, lines, 'Correct this, then SITE PUBLISH again')
-  } catch (error) {
-    session.send(uploadFailureReply(error))
-  }
+    return reply(550, `${path}: Not in the upload area ${uploads?.root ?? ''}`)
+  const { outcome, lines } = await uploads.publish(inside)
+  return outcome === 'published'
+    ? replyLines(250, `Publishing ${path}`, lines, 'Published')
+    : replyLines(550, `${path} is not published`, lines, 'Correct this, then SITE PUBLISH again')
 }

@@ -1,24 +1,29 @@
-import { abor, clnt, feat, host, noop, opts, stat, syst } from './about.ts'
-import { acct, pass, quit, rein, user } from './access.ts'
-import { eprt, epsv, pasv, port } from './data-connection.ts'
-import { mdtm, size } from './facts.ts'
-import { cdup, cwd, pwd } from './folder.ts'
-import { list, mlsd, mlst, nlst } from './list.ts'
-import { allo, mode, rest, stru, type } from './parameters.ts'
-import { retr } from './retr.ts'
-import { auth, ccc, pbsz, prot } from './secure.ts'
-import { site } from './site.ts'
-import { forAnyone, type Verb } from './verb.ts'
-import { appe, dele, mfmt, mkd, rmd, rnfr, rnto, stor } from './write.ts'
+/** The whole surface of the FTP service on one page: every command that it knows. All others are 502. */
 
-/** HELP: RFC 959 section 4.1.3. Here, for it lists the table that it stands in. */
-const help = forAnyone((session) =>
-  session.replyLines(214, 'These commands are known', [[...verbs.keys()].join(' ')], 'End'),
+import { auth, ccc, pbsz, prot } from './auth-prot.ts'
+import { cdup, cwd, pwd } from './cwd-pwd.ts'
+import { feat, opts } from './feat-opts.ts'
+import { list, nlst } from './list.ts'
+import { acct, host, pass, quit, rein, user } from './login.ts'
+import { dele, mkd, rmd, rnfr, rnto } from './mkd-dele-rename.ts'
+import { mlsd, mlst } from './mlst.ts'
+import { eprt, epsv, pasv, port } from './pasv-port.ts'
+import { rest, retr } from './retr.ts'
+import { site } from './site.ts'
+import { mdtm, mfmt, size } from './size-mdtm.ts'
+import { stat } from './stat.ts'
+import { allo, appe, stor } from './stor.ts'
+import { abor, clnt, noop, syst } from './syst-noop-abor.ts'
+import { mode, stru, type } from './type-mode-stru.ts'
+import { forAnyone, replyLines, type Verb } from './verb.ts'
+
+/** HELP: RFC 959 section 4.1.3. It is here because it lists the table itself. */
+const help = forAnyone(() =>
+  replyLines(214, 'These commands are known', [[...verbs.keys()].join(' ')], 'End'),
 )
 
-/** Every command this server knows. All others are 502. */
 export const verbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
-  // Who it is
+  // Login and encryption
   ['USER', user],
   ['PASS', pass],
   ['ACCT', acct],
@@ -29,7 +34,7 @@ export const verbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   ['PBSZ', pbsz],
   ['PROT', prot],
   ['CCC', ccc],
-  // Where, and how
+  // The folder, the data connection and its parameters
   ['CWD', cwd],
   ['CDUP', cdup],
   ['PWD', pwd],
@@ -43,7 +48,7 @@ export const verbs: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   ['REST', rest],
   ['ALLO', allo],
   ['OPTS', opts],
-  // Reading
+  // Reading. All but RETR are questions: they open no file, and they emit no `served` event.
   ['SIZE', size],
   ['MDTM', mdtm],
   ['RETR', retr],

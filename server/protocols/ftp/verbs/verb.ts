@@ -1,20 +1,122 @@
-import type { Session } from '../session.ts'
+/**
+ * What a verb is: a function from the session's state and an argument to an answer, or to a transfer to be
+ * run.
+ */
 
-/** A command as the table knows it. */
-export interface Verb {
-  /** Who may use it: everyone, whoever is logged in, or administrators where there is an upload area. */
-  readonly for: 'anyone' | 'readers' | 'administrators'
-  run(session: Session, argument: string): void | Promise<void>
+import type { Socket } from 'node:net'
+import type { SecureContext } from 'node:tls'
+import type { FailureKind } from '../../../core/failure.ts'
+import type { Requester } from '../../../core/net/requester.ts'
+import type { EventSink } from '../../../events/bus.ts'
+import type { BufferPool } from '../../../files/buffers.ts'
+import type { FileSource } from '../../../files/source.ts'
+import type { DataPort } from '../data/data-port.ts'
+import type { Reply } from '../line/reply.ts'
+import type { FtpLimits, LoginGuard } from '../session/limits.ts'
+import type { SessionState, StateChange } from '../session/state.ts'
+import type { UploadArea } from '../upload-area.ts'
+
+/** The namespace, the upload area and the settings: what all sessions of the service share. */
+export interface FtpContext {
+  /** The namespace as it is now. */
+  readonly source: () => FileSource
+  readonly events: EventSink
+  readonly limits: FtpLimits
+  readonly pool: BufferPool
+  readonly guard: LoginGuard
+  /** With it, TLS is offered. */
+  readonly secure: SecureContext | undefined
+  /** Whether this is an administrator. Without it only `anonymous` may log in. */
+  readonly authenticate: ((user: string, password: string) => boolean | Promise<boolean>) | undefined
+  readonly uploads: UploadArea | undefined
+  /** The IPv4 address in the reply to PASV, for a server behind NAT. */
+  readonly publicAddress: string | undefined
 }
 
-export function forAnyone(run: Verb['run']): Verb {
+export type FtpClient = Requester & { readonly localAddress: string }
+
+/** What a verb may use of its own session, besides the state. */
+export interface VerbContext extends FtpContext {
+  readonly client: FtpClient
+  readonly dataPort: DataPort
+  /** The transfer that is under way. Only STAT can see one. */
+  readonly progress: Progress | undefined
+}
+
+export interface Progress {
+  readonly title: string
+  readonly bytes: number
+}
+
+/** The reply to a command, with its effects on the session. */
+export interface Answer extends Reply {
+  readonly set?: StateChange | undefined
+  /** For the log: the client did something that a client does not do. */
+  readonly noise?: string
+  /** What happens to the control connection after the reply. */
+  readonly afterwards?: 'close' | 'start-tls'
+}
+
+/** Bytes to move over the data connection. The session runs it: see `session/transfer.ts`. */
+export interface Transfer {
+  /** The text of the reply 150, and what STAT shows. */
+  readonly title: string
+  readonly set?: StateChange | undefined
+  /** Moves the bytes; resolves to whether all of them went through. */
+  move(data: TransferData): Promise<boolean>
+  /** Called once, after the last reply, also when no byte was moved. */
+  end?(result: TransferResult): void | Promise<void>
+}
+
+export interface TransferData {
+  readonly socket: Socket
+  /** To be called whenever bytes were moved. */
+  readonly moved: (count: number) => void
+  /** Whether the control connection ended although the client has not sent QUIT. */
+  readonly isClientGone: () => boolean
+}
+
+export interface TransferResult {
+  readonly outcome: 'complete' | 'aborted' | 'failed'
+  /** Why, for `failed`. */
+  readonly kind?: FailureKind
+  readonly detail?: string
+  readonly bytes: number
+}
+
+export type VerbFunction = (
+  state: SessionState,
+  argument: string,
+  context: VerbContext,
+) => Answer | Transfer | Promise<Answer | Transfer>
+
+/** A command as the table lists it. */
+export interface Verb {
+  /** Who may use it: everyone, everyone who is logged in, or administrators where there is an upload area. */
+  readonly for: 'anyone' | 'readers' | 'administrators'
+  /** Fields that this command uses up, whether or not it succeeds. `run` still sees their old values. */
+  readonly spends?: StateChange | undefined
+  /** Thrown failures become replies. */
+  readonly run: VerbFunction
+}
+
+export function forAnyone(run: VerbFunction): Verb {
   return { for: 'anyone', run }
 }
 
-export function forReaders(run: Verb['run']): Verb {
-  return { for: 'readers', run }
+export function forReaders(run: VerbFunction, spends?: StateChange): Verb {
+  return { for: 'readers', run, spends }
 }
 
-export function forAdministrators(run: Verb['run']): Verb {
-  return { for: 'administrators', run }
+export function forAdministrators(run: VerbFunction, spends?: StateChange): Verb {
+  return { for: 'administrators', run, spends }
+}
+
+export function reply(code: number, text: string, set?: StateChange): Answer {
+  return { code, text, set }
+}
+
+/** An answer of several lines. */
+export function replyLines(code: number, first: string, lines: Iterable<string>, last: string): Answer {
+  return { code, first, lines, text: last }
 }

@@ -1,26 +1,13 @@
-import { isIP, isIPv4 } from 'node:net'
+/** Where a data connection goes, as PORT and PASV (RFC 959), EPRT and EPSV (RFC 2428) write it. */
+
+import { isIP } from 'node:net'
 
 export interface Endpoint {
   readonly address: string
   readonly port: number
 }
 
-/** An IPv4 client of a socket that listens on `::` shows up as `::ffff:192.0.2.7`. */
-export function plainAddress(address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
-}
-
-/** Whether two spellings mean one address: `2001:db8::1` and `2001:0DB8:0::1`. */
-export function isSameAddress(a: string, b: string): boolean {
-  return isIP(a) !== 0 && isIP(a) === isIP(b) && canonical(a) === canonical(b)
-}
-
-/** Short form in lower case, without a zone: the URL parser of Node writes every IPv6 address in one way. */
-function canonical(address: string): string {
-  return isIPv4(address) ? address : new URL(`http://[${address.replace(/%.*$/, '')}]/`).hostname
-}
-
-/** The argument of PORT: `h1,h2,h3,h4,p1,p2`, all decimal (RFC 959 section 5.3.2). */
+/** Parses the argument of PORT: `h1,h2,h3,h4,p1,p2`, all decimal (RFC 959 section 5.3.2). */
 export function parsePort(argument: string): Endpoint | undefined {
   if (!/^\d{1,3}(,\d{1,3}){5}$/.test(argument)) return undefined
   const numbers = argument.split(',').map(Number)
@@ -29,12 +16,15 @@ export function parsePort(argument: string): Endpoint | undefined {
   return { address: numbers.slice(0, 4).join('.'), port: high * 256 + low }
 }
 
-/** The reply text of PASV, as a PORT command would have it. */
+/** The six numbers in the reply to PASV, in the form that PORT takes. */
 export function formatPort({ address, port }: Endpoint): string {
   return `${address.replaceAll('.', ',')},${port >> 8},${port & 255}`
 }
 
-/** The argument of EPRT: `|1|192.0.2.7|5000|`, with any printable delimiter (RFC 2428 section 2). `family`: no such protocol number. */
+/**
+ * Parses the argument of EPRT: `|1|192.0.2.7|5000|`, with any printable delimiter (RFC 2428 section 2). The
+ * result is `family` when the protocol number is neither 1 (IPv4) nor 2 (IPv6).
+ */
 export function parseEprt(argument: string): Endpoint | 'family' | undefined {
   const delimiter = argument[0] ?? ''
   if (!/^[\x21-\x7e]$/.test(delimiter)) return undefined

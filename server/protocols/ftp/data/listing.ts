@@ -1,26 +1,26 @@
-import type { Entry } from '../../files/source.ts'
+/** How entries look in LIST (as `ls -l`), in MLSD (as facts), and the arguments of the commands that list. */
 
-const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
-/** `ls` shows the time of day for what is younger, and the year for what is older or in the future. */
-const halfYearMs = 182 * 24 * 60 * 60 * 1000
+import type { Entry } from '../../../files/source.ts'
 
-/** What the one who asks may do with an entry. */
+/** What the client may do with an entry. */
 export type Access = 'read' | 'write'
 
-/** A line as `ls -l` writes it, with times in UTC: the one form of LIST that every client can read. */
-export function listLine(entry: Entry, access: Access, nowMs: number): string {
-  const mode =
-    entry.kind === 'folder'
-      ? access === 'write'
-        ? 'drwxr-xr-x'
-        : 'dr-xr-xr-x'
-      : access === 'write'
-        ? '-rw-r--r--'
-        : '-r--r--r--'
-  const links = entry.kind === 'folder' ? 2 : 1
-  const size = String(entry.size).padStart(12)
-  return `${mode} ${String(links).padStart(3)} ftp      ftp      ${size} ${listDate(entry.modifiedMs, nowMs)} ${entry.name}`
+const modes = {
+  folder: { read: 'dr-xr-xr-x', write: 'drwxr-xr-x' },
+  file: { read: '-r--r--r--', write: '-rw-r--r--' },
 }
+
+/** A line as `ls -l` writes it, with times in UTC: every client can read this form of LIST. */
+export function listLine(entry: Entry, access: Access, nowMs: number): string {
+  const { name, size, modifiedMs } = entry
+  const kind = entry.kind === 'folder' ? 'folder' : 'file'
+  const links = kind === 'folder' ? '  2' : '  1'
+  return `${modes[kind][access]} ${links} ftp      ftp      ${String(size).padStart(12)} ${listDate(modifiedMs, nowMs)} ${name}`
+}
+
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+/** `ls` shows the time of day of what is younger, and the year of what is older or in the future. */
+const halfYearMs = 182 * 24 * 60 * 60 * 1000
 
 function listDate(modifiedMs: number, nowMs: number): string {
   const date = new Date(modifiedMs)
@@ -41,7 +41,10 @@ export function formatTime(modifiedMs: number): string {
   return new Date(modifiedMs).toISOString().replace(/\D/g, '').slice(0, 14)
 }
 
-/** The time of `MFMT 20240131235959`, a fraction ignored; undefined when there is no such moment. */
+/**
+ * Parses the time of `MFMT 20240131235959`, without a fraction; undefined when the calendar has no such
+ * moment.
+ */
 export function parseTime(text: string): number | undefined {
   const [, year, month, day, hour, minute, second] =
     /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:\.\d+)?$/.exec(text) ?? []
@@ -50,11 +53,11 @@ export function parseTime(text: string): number | undefined {
   return Number.isNaN(ms) || formatTime(ms) !== text.slice(0, 14) ? undefined : ms
 }
 
-/** The facts of RFC 3659 section 7.5 that we tell. */
+/** The facts of RFC 3659 section 7.5 that we show. */
 export const factNames = ['type', 'size', 'modify', 'perm'] as const
 export type FactName = (typeof factNames)[number]
 
-/** `type=file;size=12;...; name`: a line of MLSD. MLST puts the whole path for the name. */
+/** A line of MLSD: `type=file;size=12;...; name`. MLST has the whole path in the place of the name. */
 export function factsLine(entry: Entry, name: string, facts: readonly FactName[], access: Access): string {
   let line = ''
   for (const fact of facts) {
@@ -78,14 +81,20 @@ function factOf(entry: Entry, fact: FactName, access: Access): string | undefine
   }
 }
 
-/** What LIST and NLST were asked for. */
+/** The argument of LIST, NLST or STAT. */
 export interface ListRequest {
   readonly path: string
-  /** For the last component, when it has `*` or `?`: people type `ls *.rpm`, and `mget` asks for it by NLST. */
+  /**
+   * The last component when it has `*` or `?`: people type `ls *.rpm`, and `mget` sends such a name with
+   * NLST.
+   */
   readonly pattern?: string
 }
 
-/** `-la` and the like are for the shell that FTP servers once called: dropped. Only words before the path count. */
+/**
+ * Options such as `-la` are dropped: they were for the `ls` that FTP servers once ran. Only those before the
+ * path count.
+ */
 export function parseListArgument(argument: string): ListRequest {
   const path = argument.replace(/^(?:\s*-[A-Za-z0-9]*(?=\s|$))+\s*/, '').trim()
   const cut = path.lastIndexOf('/') + 1
@@ -93,7 +102,10 @@ export function parseListArgument(argument: string): ListRequest {
   return /[*?]/.test(last) ? { path: path.slice(0, cut) || '.', pattern: last } : { path }
 }
 
-/** Whether `*` and `?` in the pattern can stand for what the name has. Never more than pattern x name steps. */
+/**
+ * Whether a name matches a pattern of `*` and `?`. Takes at most as many steps as pattern length times name
+ * length.
+ */
 export function matchesPattern(name: string, pattern: string): boolean {
   let n = 0
   let p = 0
@@ -115,7 +127,10 @@ export function matchesPattern(name: string, pattern: string): boolean {
   return p === pattern.length
 }
 
-/** Cuts lines into pieces of some 32 KiB, made as they are wanted: a slow reader of a long listing costs no more. */
+/**
+ * The lines in pieces of some 32 KiB, each made when it is needed: a slow reader of a long listing takes no
+ * more memory.
+ */
 export function* listingPieces<T>(items: Iterable<T>, lineOf: (item: T) => string): Generator<Buffer> {
   let text = ''
   for (const item of items) {

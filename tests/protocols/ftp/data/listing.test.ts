@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { folderEntry } from '../../../server/files/entry.ts'
-import { bytesEntry } from '../../../server/files/memory.ts'
+import { folderEntry } from '../../../../server/files/entry.ts'
+import { bytesEntry } from '../../../../server/files/memory.ts'
 import {
   factNames,
   factsLine,
@@ -10,11 +10,11 @@ import {
   matchesPattern,
   parseListArgument,
   parseTime,
-} from '../../../server/protocols/ftp/listing.ts'
+} from '../../../../server/protocols/ftp/data/listing.ts'
 
 const nowMs = Date.UTC(2024, 5, 15, 12)
 
-describe('LIST', () => {
+describe('a line of LIST', () => {
   const file = (modifiedMs: number) => bytesEntry('.treeinfo', Buffer.alloc(1234), modifiedMs)
   test('shows the time of day, in UTC, of what is recent', () =>
     expect(listLine(file(Date.UTC(2024, 4, 2, 3, 4)), 'read', nowMs)).toBe(
@@ -52,30 +52,30 @@ describe('LIST', () => {
     ['a'.repeat(5000), `${'*a'.repeat(500)}b`, false],
   ])('%.10s against %.10s', (name, pattern, expected) => expect(matchesPattern(name, pattern)).toBe(expected))
 
-  test('comes in pieces', () => {
+  test('goes out in pieces with others', () => {
     const pieces = [...listingPieces(Array(3000).keys(), (n) => `line ${n}`.padEnd(50))]
     expect(pieces.length).toBeGreaterThan(3)
     expect(Buffer.concat(pieces).toString().split('\r\n')).toHaveLength(3001)
   })
 })
 
-describe('facts', () => {
+describe('a line of MLSD', () => {
   const file = bytesEntry('x', Buffer.alloc(3), Date.UTC(2024, 0, 31, 23, 59, 59))
-  test('of a file', () =>
+  test('has the facts of a file', () =>
     expect(factsLine(file, 'x', factNames, 'read')).toBe('type=file;size=3;modify=20240131235959;perm=r; x'))
-  test('of a folder', () =>
+  test('has the facts of a folder', () =>
     expect(factsLine(folderEntry('d', 0), '/d', factNames, 'read')).toBe(
       'type=dir;modify=19700101000000;perm=el; /d',
     ))
-  test('as many as were asked for', () => {
+  test('has only the facts that the client chose', () => {
     expect(factsLine(file, 'x', ['size'], 'read')).toBe('size=3; x')
     expect(factsLine(file, 'x', [], 'read')).toBe(' x')
   })
 })
 
 describe('times', () => {
-  test('are read as they are written', () => expect(parseTime(formatTime(951782400000))).toBe(951782400000))
-  test.each(['', '20240231000000', '20240101', '2024010100000x', '20240101256060'])('%j is none', (text) =>
+  test('are parsed as they are formatted', () => expect(parseTime(formatTime(951782400000))).toBe(951782400000))
+  test.each(['', '20240231000000', '20240101', '2024010100000x', '20240101256060'])('%j is not a time', (text) =>
     expect(parseTime(text)).toBeUndefined(),
   )
   test('may have a fraction', () => expect(parseTime('19700101000001.5')).toBe(1000))

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { Failure } from '../../core/failure.ts'
-import { type Endpoint, plainAddress } from './addresses.ts'
+import { Failure } from '../../../core/failure.ts'
+import { addressWithZone, plainAddress } from '../../../core/net/address.ts'
 
 export interface PortRange {
   readonly from: number
@@ -9,14 +9,12 @@ export interface PortRange {
 }
 
 export interface DataPortOptions {
-  /** The client's address: only it may connect, and only it is connected to. */
-  readonly peer: string
-  /** Our address that it reached; the data connection uses the same. */
-  readonly local: string
+  /** The control connection: its two addresses are those of the data connection too. */
+  readonly control: Pick<Socket, 'remoteAddress' | 'localAddress'>
   /** Passive ports to choose from; without it, any. */
   readonly ports?: PortRange | undefined
   readonly connectMs: number
-  /** Somebody else came to a passive port. */
+  /** Another machine than the client connected to a passive port. */
   readonly onStranger: (address: string) => void
 }
 
@@ -24,73 +22,83 @@ export interface DataPortOptions {
 const maxPortTries = 256
 
 /**
- * The data connection of a session as it was agreed on: a port of ours that waits for the client (PASV, EPSV) or an
- * address of the client's (PORT, EPRT). Each agreement is good for one transfer; a new one replaces the old.
+ * The data connection of a session as client and server agreed on it: a port of ours that waits for the
+ * client (PASV, EPSV), or a port of the client's (PORT, EPRT). Each agreement is good for one transfer; a new
+ * one replaces the old.
  *
- * Whoever is quicker than the client at its passive port could read or feed its file (RFC 2577 section 4). So
- * the port is random, takes one connection, and only from the address of the control connection.
+ * A stranger who reaches a passive port before the client could read or replace the client's file (RFC 2577
+ * section 4). So the port is random, takes one connection, and only from the address of the control
+ * connection.
  */
 export class DataPort {
   readonly #options: DataPortOptions
+  /**
+   * The client's address, and ours that it reached. To a link-local address only a zone (`%eth0`) tells the
+   * way.
+   */
+  readonly #clientAddress: string
+  readonly #localAddress: string
   #server: Server | undefined
   #arrived: Socket | undefined
+  #clientPort: number | undefined
   #onArrival: ((socket: Socket) => void) | undefined
   #onClose: (() => void) | undefined
-  #endpoint: Endpoint | undefined
 
   constructor(options: DataPortOptions) {
     this.#options = options
+    this.#clientAddress = addressWithZone(options.control.remoteAddress ?? '')
+    this.#localAddress = addressWithZone(options.control.localAddress ?? '')
   }
 
   get isArranged(): boolean {
-    return Boolean(this.#server || this.#arrived || this.#endpoint)
+    return Boolean(this.#server || this.#arrived || this.#clientPort)
   }
 
-  /** Opens a passive port. Rejects with `unavailable` when none is free. */
+  /** Opens a passive port. Rejects with `unavailable` when all are in use. */
   async listen(): Promise<number> {
     this.close()
     for (const port of portsToTry(this.#options.ports)) {
-      const server = createServer({ pauseOnConnect: true }, (socket) => this.#arrive(server, socket))
-      const bound = await bind(server, this.#options.local, port)
+      const server = createServer({ pauseOnConnect: true }, (socket) => this.#accept(server, socket))
+      const bound = await bind(server, this.#localAddress, port)
       if (bound === undefined) continue
       this.close() // a second PASV may have been quicker
       this.#server = server
       return bound
     }
-    throw new Failure('unavailable', 'no passive port is free')
+    throw new Failure('unavailable', 'every passive port is in use')
   }
 
-  /** Agrees on an address of the client's, which the caller has checked. */
-  dial(endpoint: Endpoint): void {
+  /** Agrees on a port of the client's, which the caller has checked. */
+  connectTo(port: number): void {
     this.close()
-    this.#endpoint = endpoint
+    this.#clientPort = port
   }
 
-  /** The connection, for one transfer. Rejects with `unavailable` when it does not come about in time. */
+  /** The connection, for one transfer. Rejects with `unavailable` when it is not made in time. */
   async take(): Promise<Socket> {
-    const socket = this.#endpoint ? await this.#connect(this.#endpoint) : await this.#accepted()
+    const socket = await (this.#clientPort ? this.#connect(this.#clientPort) : this.#accepted())
     this.#arrived = undefined
     this.close()
     return socket
   }
 
-  /** Ends whatever was agreed on. A socket already taken is not ours any more. */
+  /** Cancels what was agreed on. A socket that a transfer has taken stays open. */
   close(): void {
     this.#server?.close()
     this.#server = undefined
     this.#arrived?.destroy()
     this.#arrived = undefined
-    this.#endpoint = undefined
+    this.#clientPort = undefined
     this.#onClose?.()
   }
 
-  #arrive(server: Server, socket: Socket): void {
-    socket.on('error', () => {}) // 'close' follows, and says enough
-    const address = plainAddress(socket.remoteAddress ?? '')
+  #accept(server: Server, socket: Socket): void {
+    socket.on('error', () => {}) // 'close' follows, and the transfer handles that
+    const address = addressWithZone(socket.remoteAddress ?? '')
     if (server !== this.#server || this.#arrived) return void socket.destroy()
-    if (address !== this.#options.peer) {
+    if (address !== this.#clientAddress) {
       socket.destroy()
-      return void this.#options.onStranger(address)
+      return void this.#options.onStranger(plainAddress(address))
     }
     this.#arrived = socket
     server.close()
@@ -114,26 +122,27 @@ export class DataPort {
     })
   }
 
-  #connect({ address, port }: Endpoint): Promise<Socket> {
+  #connect(port: number): Promise<Socket> {
+    const host = this.#clientAddress
     return new Promise((resolve, reject) => {
-      const socket = connect({ host: address, port, localAddress: this.#options.local })
+      const socket = connect({ host, port, localAddress: this.#localAddress })
       const settle = (error?: Error): void => {
         clearTimeout(timer)
         this.#onClose = undefined
         socket.off('connect', settle)
         if (!error) return void resolve(socket)
         socket.destroy()
-        reject(new Failure('unavailable', `no data connection to ${address} port ${port}: ${error.message}`))
+        reject(new Failure('unavailable', `no data connection to ${host} port ${port}: ${error.message}`))
       }
       const timer = setTimeout(() => settle(new Error('no answer')), this.#options.connectMs)
-      this.#onClose = () => settle(new Error('given up'))
+      this.#onClose = () => settle(new Error('cancelled'))
       socket.once('connect', settle)
       socket.on('error', settle)
     })
   }
 }
 
-/** Every port of the range once, from a random one on; 0 lets the system choose. */
+/** Every port of the range once, beginning at a random one; 0 lets the system choose. */
 function* portsToTry(range: PortRange | undefined): Generator<number> {
   if (!range) return yield 0
   const count = range.to - range.from + 1
@@ -141,13 +150,12 @@ function* portsToTry(range: PortRange | undefined): Generator<number> {
   for (let i = 0; i < Math.min(count, maxPortTries); i++) yield range.from + ((first + i) % count)
 }
 
-/** The port, or undefined when it is taken. */
+/** Binds the server; undefined when the port is in use. */
 function bind(server: Server, host: string, port: number): Promise<number | undefined> {
   return new Promise((resolve) => {
     server.once('error', () => resolve(undefined))
-    // A link-local address cannot be bound without its zone, which the socket does not tell.
-    server.listen({ host: /^fe80:/i.test(host) ? '::' : host, port, backlog: 16 }, () => {
-      server.on('error', () => {}) // out of descriptors: the client runs into its own timeout
+    server.listen({ host, port, backlog: 16 }, () => {
+      server.on('error', () => {}) // out of descriptors: the client's own timeout ends its wait
       const bound = server.address()
       resolve(bound && typeof bound === 'object' ? bound.port : undefined)
     })

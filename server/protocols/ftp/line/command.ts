@@ -1,0 +1,108 @@
+/** From the bytes of a control connection to lines, and from a line to a command (RFC 959 section 5.3). */
+
+/** A whole line, or `tooLong` in the place of one that was over the limit. */
+export type ControlLine = string | typeof tooLong
+
+export const tooLong: unique symbol = Symbol('line too long')
+
+const lf = 0x0a
+const cr = 0x0d
+/** The escape byte of Telnet (RFC 854). UTF-8 text never contains it, so a name cannot either. */
+const iac = 0xff
+const firstOption = 251 // WILL, WONT, DO and DONT take one more byte
+const firstCommand = 240
+
+/**
+ * Cuts a control connection into lines (RFC 959 section 5.3.1, RFC 1123 section 4.1.2.10). One line may come
+ * in many segments, and many lines in one segment. LF alone ends a line too: people type into `nc`.
+ *
+ * Telnet commands are removed wherever they stand: older clients send IAC IP, IAC DM before ABOR. The DM
+ * travels as urgent data, which the kernel delivers separately, so a single IAC may remain before the text.
+ *
+ * A line over the limit is dropped up to its end and reported once. The reader never keeps more than the
+ * limit.
+ */
+export class LineReader {
+  readonly #kept: Buffer
+  #length = 0
+  #overflow = false
+  #telnet: 'text' | 'iac' | 'option' = 'text'
+
+  constructor(maxBytes: number) {
+    this.#kept = Buffer.allocUnsafeSlow(maxBytes)
+  }
+
+  push(chunk: Uint8Array): ControlLine[] {
+    const lines: ControlLine[] = []
+    for (const byte of chunk) {
+      if (this.#isTelnet(byte)) continue
+      if (byte === lf) lines.push(this.#finish())
+      else if (this.#length < this.#kept.length) this.#kept[this.#length++] = byte
+      else this.#overflow = true
+    }
+    return lines
+  }
+
+  /** Forgets an unfinished line. What came unencrypted must not become part of a command sent over TLS. */
+  clear(): void {
+    this.#length = 0
+    this.#overflow = false
+    this.#telnet = 'text'
+  }
+
+  #isTelnet(byte: number): boolean {
+    switch (this.#telnet) {
+      case 'text':
+        if (byte !== iac) return false
+        this.#telnet = 'iac'
+        return true
+      case 'iac':
+        this.#telnet = byte >= firstOption && byte !== iac ? 'option' : 'text'
+        return byte >= firstCommand
+      case 'option':
+        this.#telnet = 'text'
+        return true
+    }
+  }
+
+  #finish(): ControlLine {
+    const end = this.#kept[this.#length - 1] === cr ? this.#length - 1 : this.#length
+    const line = this.#overflow ? tooLong : this.#kept.toString('utf8', 0, end)
+    this.clear()
+    return line
+  }
+}
+
+/** A command as sent: the verb in capitals, and everything after the one space that ends the verb. */
+export interface Command {
+  readonly verb: string
+  /** Empty when the line has only a verb. Spaces belong to the argument: a name may begin or end with one. */
+  readonly argument: string
+}
+
+/** RFC 775 gave the folder commands an X, and some clients still send it (RFC 1123 section 4.1.3.1). */
+const oldNames: Readonly<Record<string, string>> = {
+  XCWD: 'CWD',
+  XCUP: 'CDUP',
+  XPWD: 'PWD',
+  XMKD: 'MKD',
+  XRMD: 'RMD',
+}
+
+/** Parses a line as a command; undefined when the line has no verb. */
+export function parseCommand(line: ControlLine): Command | undefined {
+  if (line === tooLong) return undefined
+  const [, written = '', argument = ''] = /^\s*([A-Za-z]{1,16})(?: (.*))?$/s.exec(line) ?? []
+  if (written === '') return undefined
+  const verb = written.toUpperCase()
+  return { verb: oldNames[verb] ?? verb, argument }
+}
+
+/**
+ * A command for the log: without a password, and without control characters that would move a terminal's
+ * cursor.
+ */
+export function describeCommand({ verb, argument }: Command): string {
+  if (verb === 'PASS') return 'PASS ***'
+  return argument === '' ? verb : `${verb} ${JSON.stringify(argument.slice(0, 200))}`
+}

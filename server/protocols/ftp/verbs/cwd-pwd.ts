@@ -1,0 +1,23 @@
+// CWD, CDUP, PWD: RFC 959 sections 4.1.1 and 4.1.3, appendix II.
+
+import { quotePath } from '../line/reply.ts'
+import type { SessionState } from '../session/state.ts'
+import { filesFor, resolvePath } from './namespace.ts'
+import { type Answer, forReaders, reply, type VerbContext } from './verb.ts'
+
+/**
+ * Several levels at once, and relative: the urllib of Python, which virt-install fetches with, sends `CWD
+ * rel/dir/dir`. A missing folder is 550: virt-install and dracut's curl take that as "it does not exist".
+ */
+async function change(state: SessionState, argument: string, context: VerbContext): Promise<Answer> {
+  const path = resolvePath(state, argument === '' ? '/' : argument)
+  const entry = await filesFor(state, context).stat(path, context.client)
+  if (entry?.kind !== 'folder') return reply(550, `${path}: ${entry ? 'Not a folder' : 'No such folder'}`)
+  return reply(250, `Now in ${quotePath(path)}`, { folder: path })
+}
+
+export const cwd = forReaders(change)
+
+export const cdup = forReaders((state, _argument, context) => change(state, '..', context))
+
+export const pwd = forReaders(({ folder }) => reply(257, `${quotePath(folder)} is the current folder`))

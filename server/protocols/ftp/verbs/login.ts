@@ -1,0 +1,61 @@
+// USER, PASS, ACCT, REIN, QUIT: RFC 959 section 4.1.1. The anonymous convention: RFC 1635. HOST: RFC 7151.
+
+import { initialState, type StateChange } from '../session/state.ts'
+import { type FtpContext, forAnyone, reply } from './verb.ts'
+
+const anonymousNames = new Set(['anonymous', 'ftp'])
+
+export const user = forAnyone((_state, name, { authenticate }) => {
+  if (name === '') return reply(501, 'USER needs a name; anonymous is one')
+  if (anonymousNames.has(name.toLowerCase()))
+    return reply(331, 'Anonymous access; any password will do', loggingInAs('anonymous'))
+  if (!authenticate) return reply(530, 'Only anonymous access here', loggingInAs(undefined))
+  return reply(331, 'Password, please', loggingInAs(name))
+})
+
+function loggingInAs(name: string | undefined): StateChange {
+  return { user: name, login: undefined }
+}
+
+export const pass = forAnyone(async (state, password, context) => {
+  const { user: name } = state
+  if (name === undefined) return reply(503, 'USER first')
+  if (name === 'anonymous') return reply(230, 'Welcome; read-only', { login: 'anonymous' })
+  const { authenticate, guard, limits, client } = context
+  const isRight = guard.allows(client.address) && (await authenticate?.(name, password))
+  if (isRight) return reply(230, welcome(context), { login: 'administrator' })
+  guard.failed(client.address)
+  const loginTries = state.loginTries + 1
+  const refused = {
+    set: { user: undefined, loginTries },
+    noise: `login refused for user ${JSON.stringify(name.slice(0, 64))}`,
+  }
+  return loginTries >= limits.loginTries
+    ? { ...refused, code: 421, text: 'Too many wrong passwords', afterwards: 'close' }
+    : { ...refused, code: 530, text: 'Wrong user or password' }
+})
+
+function welcome({ uploads }: FtpContext): string {
+  return uploads
+    ? `Welcome; upload trees to ${uploads.root}, then SITE PUBLISH`
+    : 'Welcome; read-only, because no upload area is configured'
+}
+
+/** No command of ours asks for an account (code 332), so the argument is ignored. */
+export const acct = forAnyone(() => reply(202, 'No account needed'))
+
+/** Everything is as at the start, but encryption stays, and wrong passwords stay counted. */
+export const rein = forAnyone(({ isSecure, protectsData, loginTries }, _argument, { dataPort }) => {
+  dataPort.close()
+  return reply(220, 'Ready for a new user', { ...initialState, isSecure, protectsData, loginTries })
+})
+
+/** Commands run in turn, so a transfer that was running is over. */
+export const quit = forAnyone(() => ({ code: 221, text: 'Goodbye', afterwards: 'close' }))
+
+/** Every name of this server leads to the same namespace. */
+export const host = forAnyone(({ login }, name) => {
+  if (login) return reply(503, 'HOST comes before USER')
+  if (name === '') return reply(501, 'HOST needs a name')
+  return reply(220, 'The same trees under every name')
+})

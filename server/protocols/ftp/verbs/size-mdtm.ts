@@ -1,0 +1,35 @@
+// SIZE, MDTM: RFC 3659 sections 3 and 4. MFMT: draft-somers-ftp-mfxx-04 section 3.
+
+import { formatTime, parseTime } from '../data/listing.ts'
+import { findEntry, resolvePath, uploadTarget } from './namespace.ts'
+import { forAdministrators, forReaders, reply } from './verb.ts'
+
+/**
+ * virt-install and curl ask for the SIZE to learn whether a file exists: 550, and only 550, means that it
+ * does not.
+ */
+export const size = forReaders(async (state, argument, context) => {
+  if (argument === '') return reply(501, 'SIZE needs a name')
+  const entry = await findEntry(state, argument, context)
+  if ('code' in entry) return entry
+  if (entry.kind === 'folder') return reply(550, `${resolvePath(state, argument)}: A folder has no size`)
+  return reply(213, String(entry.size))
+})
+
+export const mdtm = forReaders(async (state, argument, context) => {
+  if (argument === '') return reply(501, 'MDTM needs a name')
+  const entry = await findEntry(state, argument, context)
+  return 'code' in entry ? entry : reply(213, formatTime(entry.modifiedMs))
+})
+
+/**
+ * Sets the time of an uploaded file. lftp's mirror does so: its next run then knows which files are the same.
+ */
+export const mfmt = forAdministrators(async (state, argument, context) => {
+  const [, stamp = '', name = ''] = /^(\S+) (.+)$/s.exec(argument) ?? []
+  const modifiedMs = parseTime(stamp)
+  if (modifiedMs === undefined) return reply(501, 'MFMT takes YYYYMMDDHHMMSS and a name')
+  const { area, inside, path } = uploadTarget(state, name, context)
+  await area.setModified(inside, modifiedMs)
+  return reply(213, `Modify=${stamp}; ${path}`)
+})

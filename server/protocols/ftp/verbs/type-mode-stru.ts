@@ -1,0 +1,29 @@
+// TYPE, MODE, STRU: RFC 959 sections 3.1 and 4.1.2.
+
+import { forReaders, reply } from './verb.ts'
+
+/**
+ * A and I are both accepted, and bytes go out unchanged in both: a tree is the same through every service,
+ * and its checksums hold. (vsftpd does likewise.) Lines of listings end with CRLF in both.
+ */
+export const type = forReaders((_state, argument) => {
+  switch (argument.toUpperCase().replace(/\s+/g, ' ').trim()) {
+    case 'A':
+    case 'A N':
+      return reply(200, 'Type is ASCII; bytes are sent as they are', { type: 'A' })
+    case 'I':
+    case 'L 8':
+    case 'L8':
+      return reply(200, 'Type is binary', { type: 'I' })
+    default:
+      return reply(504, 'Only TYPE A, I and L 8')
+  }
+})
+
+export const mode = forReaders((_state, argument) =>
+  argument.toUpperCase() === 'S' ? reply(200, 'Mode is stream') : reply(504, 'Only MODE S'),
+)
+
+export const stru = forReaders((_state, argument) =>
+  argument.toUpperCase() === 'F' ? reply(200, 'Structure is file') : reply(504, 'Only STRU F'),
+)
