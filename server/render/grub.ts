@@ -1,4 +1,5 @@
 import type { BootPlan, ChainloadPlan, InstallPlan, MenuPlan } from '../core/boot/plan.ts'
+import { diskLoaders } from '../core/distro/efi.ts'
 import { grubKernelArg, grubWord, screenText } from './quote.ts'
 
 /**
@@ -56,29 +57,6 @@ function chain(plan: ChainloadPlan): string {
   const path = plan.target.replace(/^[a-z]+:\/\/[^/]*/, '')
   return /\.(cfg|conf)$/.test(path) ? `configfile ${grubWord(path)}\n` : `chainloader ${grubWord(path)}\n`
 }
-
-/** Where installed systems keep their first loader, most particular first; the removable-media path is the last resort. */
-const diskLoaders = [
-  ...[
-    'fedora',
-    'redhat',
-    'centos',
-    'rocky',
-    'almalinux',
-    'oracle',
-    'debian',
-    'ubuntu',
-    'opensuse',
-    'sles',
-    'kali',
-  ].flatMap((name) => [`/EFI/${name}/shimx64.efi`, `/EFI/${name}/shimaa64.efi`]),
-  '/EFI/opensuse/grubx64.efi',
-  '/EFI/debian/grubx64.efi',
-  '/EFI/mageia/grubx64.efi',
-  '/EFI/BOOT/BOOTX64.EFI',
-  '/EFI/BOOT/BOOTAA64.EFI',
-  '/EFI/BOOT/BOOTIA32.EFI',
-]
 
 /**
  * Under UEFI the disk's own loader is looked for and started, since firmware that came here by its network entry often does not

@@ -8,8 +8,8 @@ import {
   readDescriptors,
   type TreeEvidence,
 } from '../../core/tree/conclude.ts'
-import { descriptorKinds } from '../../core/tree/descriptors/descriptor.ts'
-import type { Description, Problem } from '../../core/tree/tree.ts'
+import { descriptorFormats, doubtfulNames, tellingNames } from '../../core/tree/descriptors/formats.ts'
+import type { Description, TreeProblem } from '../../core/tree/tree.ts'
 import { type CleanPath, joinPath } from '../../files/path.ts'
 import type { Entry, FileSource } from '../../files/source.ts'
 
@@ -22,9 +22,6 @@ const maxDepth = 6
 /** What a listing tells the scanner about a folder, without opening anything. */
 export type FolderVerdict = 'descriptor' | 'maybe' | 'no'
 
-const descriptorNames = new Set(['.treeinfo', 'treeinfo', '.discinfo', '.disk', 'media.1'])
-const maybeNames = new Set(['content', 'VERSION', 'MANIFEST', 'version.info'])
-
 /**
  * Whether a folder with these names in it is worth `gatherEvidence`: `descriptor` when it holds one by its name,
  * `maybe` when its files might be a tree (`images/`, `casper/`, `isolinux/`, a kernel, ...), `no` otherwise.
@@ -32,8 +29,8 @@ const maybeNames = new Set(['content', 'VERSION', 'MANIFEST', 'version.info'])
 export function judgeFolder(names: Iterable<string>): FolderVerdict {
   let verdict: FolderVerdict = 'no'
   for (const name of names) {
-    if (descriptorNames.has(name)) return 'descriptor'
-    if (maybeNames.has(name) || isTellingFolder(name) || mayBeKernel(name)) verdict = 'maybe'
+    if (tellingNames.has(name)) return 'descriptor'
+    if (doubtfulNames.has(name) || isTellingFolder(name) || mayBeKernel(name)) verdict = 'maybe'
   }
   return verdict
 }
@@ -55,8 +52,8 @@ export async function gatherEvidence(
   const said = hunt.read()
   if (!said || !isComplete(said)) {
     await hunt.walk()
-    for (const kind of descriptorKinds)
-      for (const path of kind.paths) if (hunt.entries.has(path) && (await hunt.take(path))) break
+    for (const format of descriptorFormats)
+      for (const path of format.paths) if (hunt.entries.has(path) && (await hunt.take(path))) break
   }
   const description = hunt.read()
   if (description) await hunt.measure(imagesOf(description))
@@ -69,7 +66,7 @@ function createHunt(source: FileSource, at: CleanPath, name: string) {
   const descriptors = new Map<string, Uint8Array>()
   const entries = new Map<string, Entry>()
   const named = new Set<string>()
-  const problems: Problem[] = []
+  const problems: TreeProblem[] = []
   let description: Description | undefined
   let stale = true
 
@@ -87,7 +84,7 @@ function createHunt(source: FileSource, at: CleanPath, name: string) {
     /** Reads a descriptor into the evidence; false when there is none or it cannot be read. */
     async take(path: string): Promise<boolean> {
       if (descriptors.has(path)) return true
-      const limit = descriptorKinds.find((kind) => kind.paths.includes(path))?.maxBytes ?? 0
+      const limit = descriptorFormats.find((format) => format.paths.includes(path))?.maxBytes ?? 0
       try {
         const entry = await stat(path)
         if (entry?.kind !== 'file') return false

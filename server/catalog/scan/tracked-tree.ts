@@ -2,7 +2,7 @@ import { distroOf } from '../../core/distro/distro.ts'
 import { deepFreeze } from '../../core/freeze.ts'
 import { dropMissingPlatforms, mainPlatform } from '../../core/tree/boot-files.ts'
 import { judgeTree, type SettleTimes, type TreeVerdict } from '../../core/tree/settle.ts'
-import type { Problem, Tree } from '../../core/tree/tree.ts'
+import type { Tree, TreeProblem } from '../../core/tree/tree.ts'
 import type { Verification, Verifier } from '../../verify/background.ts'
 import { ArrivalWatch } from './arrival.ts'
 import type { Place } from './discover.ts'
@@ -199,8 +199,8 @@ export function treeOf(
   })
 }
 
-function treeProblems(reading: TreeReading, verdict: TreeVerdict, checked?: Verification): Problem[] {
-  const problems: Problem[] = []
+function treeProblems(reading: TreeReading, verdict: TreeVerdict, checked?: Verification): TreeProblem[] {
+  const problems: TreeProblem[] = []
   const { accepted } = reading.published ?? {}
   if (accepted)
     problems.push({

@@ -7,7 +7,7 @@ import { distroName, distroOf, installerOf } from '../../core/distro/distro.ts'
 import { Failure, failureKind, failureMessage } from '../../core/failure.ts'
 import { concludeTree } from '../../core/tree/conclude.ts'
 import { readDescriptor } from '../../core/tree/descriptors/descriptor.ts'
-import type { Description, Problem } from '../../core/tree/tree.ts'
+import type { Description, TreeProblem } from '../../core/tree/tree.ts'
 import { diskSource } from '../../files/disk.ts'
 import { isoSource, looksLikeIso } from '../../files/iso/source.ts'
 import { rootPath } from '../../files/path.ts'
@@ -116,7 +116,7 @@ function ownKernel({ platforms, arch }: Description): string | undefined {
 }
 
 /** `file:line: message`, as editors and grep know it. */
-function problemText({ file, line, message }: Problem, path: string): string {
+function problemText({ file, line, message }: TreeProblem, path: string): string {
   return `${file ?? path}${line === undefined ? '' : `:${line}`}: ${message}`
 }
 

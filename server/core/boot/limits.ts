@@ -1,9 +1,13 @@
+import { recordOf } from '../distro/families.ts'
+import type { LongCmdlineSince } from '../distro/record.ts'
 import { canonicalArch } from '../tree/arch.ts'
 import type { Tree } from '../tree/tree.ts'
 import { compareVersions } from '../tree/version.ts'
 import { formatCmdline, formatKernelArg } from './kernel-args.ts'
 import type { BootFile, KernelArg } from './plan.ts'
 import { byteLength } from './text.ts'
+
+const longSinceEl: LongCmdlineSince = { ppc: '8', s390: '10' }
 
 /**
  * Bytes of command line that the kernel of a tree takes: COMMAND_LINE_SIZE less its NUL. What is longer is cut off
@@ -14,41 +18,13 @@ import { byteLength } from './text.ts'
  */
 export function cmdlineLimit(tree: Tree): number {
   const arch = canonicalArch(tree.arch)
-  if (arch.startsWith('ppc'))
-    return isSince(tree, { fedora: '28', el: '8', debian: '10', suse: '15' }) ? 2047 : 511
-  if (arch.startsWith('s390'))
-    return isSince(tree, { fedora: '36', el: '10', debian: '12', suse: '16' }) ? 4095 : 895
+  const since = recordOf(tree.distro).longCmdlineSince ?? longSinceEl
+  const isSince = (first: string) => tree.version !== '' && compareVersions(tree.version, first) >= 0
+  if (arch.startsWith('ppc')) return isSince(since.ppc) ? 2047 : 511
+  if (arch.startsWith('s390')) return isSince(since.s390) ? 4095 : 895
   if (arch.startsWith('arm')) return 1023
   if (arch.startsWith('riscv')) return 1023
   return 2047
-}
-
-type Since = Readonly<Record<'fedora' | 'el' | 'debian' | 'suse', string>>
-
-function isSince(tree: Tree, since: Since): boolean {
-  const first = since[lineage(tree)]
-  return tree.version !== '' && compareVersions(tree.version, first) >= 0
-}
-
-/** By whose version numbers a tree counts. */
-function lineage(tree: Tree): keyof Since {
-  switch (tree.distro) {
-    case 'fedora':
-    case 'eln':
-    case 'coreos':
-      return 'fedora'
-    case 'debian':
-    case 'ubuntu':
-    case 'kali':
-      return 'debian'
-    case 'opensuse':
-    case 'sles':
-    case 'sled':
-    case 'sle':
-      return 'suse'
-    default:
-      return 'el'
-  }
 }
 
 /** `BOOTIF=01-52-54-00-aa-bb-01` and the blank before it. */

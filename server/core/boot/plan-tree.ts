@@ -1,4 +1,4 @@
-import { answersUrl, installerArgs, treeInstaller } from '../distro/installer-args.ts'
+import { answersUrl, installerArgs } from '../distro/installers.ts'
 import { failureMessage } from '../failure.ts'
 import type { Guest, Sourced, VirtType } from '../guest/guest.ts'
 import type { InstallSource } from '../services.ts'
@@ -39,8 +39,7 @@ export function planTreeWithReasons(tree: Tree, options: TreePlanOptions): TreeP
   const closed = closedService(source, urls)
   if (closed !== undefined) return { plan: refuse(closed), args: [], platform }
   const { images } = platform
-  const answers =
-    guest?.settings.template && answersUrl({ guest, tree, source, urls }, treeInstaller(tree, images))
+  const answers = guest?.settings.template && answersUrl({ guest, tree, images, source, urls })
   const question = { tree, images, source, urls, ...(answers && { answers }), ...(guest && { guest }) }
   const from = `the installer of ${tree.id}`
   const ours = installerArgs(question).map((value): Sourced<typeof value> => ({ value, from }))

@@ -1,94 +1,65 @@
 import { canonicalArch, isKnownArch, sameArch } from '../tree/arch.ts'
-import type { PlatformImages } from '../tree/tree.ts'
+import type { PlatformImages } from '../tree/description.ts'
+import { families } from './families.ts'
+import type { Layout } from './record.ts'
 
-/** Where a family of trees keeps its kernel and initrd. */
-interface Layout {
-  /** Of the kernel's path. A group `arch` names its arch, `of` the arch that its platform is for, `v` what its initrd has in common with it. */
-  readonly kernel: RegExp
-  /** Names of the initrd in the kernel's folder, best first; `$v` and `$arch` as in the kernel. */
-  readonly initrds: readonly string[]
-  /** The platform, where the path has no arch: a name, or '' for the tree's own arch. */
-  readonly platform: string
-  /** Which family has such a tree; '' when many do. */
-  readonly family: string
-}
+/** Where trees keep kernel and initrd. Layouts of one family are in its record; here are those that several share. */
 
 const rhInitrds = ['initrd.img', 'ramdisk.image.gz']
+const looseInitrds = ['initrd', 'initrd.img', 'initrd.gz', 'initrd.xz', 'initramfs.img']
+
+/** The trees of two installers: anaconda of Fedora, Enterprise Linux and kin; debian-installer of Debian and kin. */
+const installerLayouts: readonly Layout[] = [
+  { kernel: /^images\/pxeboot\/vmlinuz$/, initrds: ['initrd.img'] },
+  { kernel: /^images\/pxeboot\/vmlinuz-(?<v>lpae)$/, initrds: ['initrd-$v.img'], platform: 'lpae' },
+  { kernel: /^images\/xen\/vmlinuz$/, initrds: ['initrd.img'], platform: 'xen' },
+  {
+    kernel: /^images\/pxeboot\/vmlinuz-xen$/,
+    initrds: ['initrd-xen.img', 'initrd-xen'],
+    platform: 'xen',
+  },
+  { kernel: /^images\/kernel\.img$/, initrds: ['initrd.img'], platform: 's390x' },
+  { kernel: /^ppc\/(?<arch>ppc64)\/vmlinuz$/, initrds: rhInitrds },
+  { kernel: /^ppc\/ppc32\/vmlinuz$/, initrds: rhInitrds, platform: 'ppc' },
+  {
+    kernel: /^(?:.+\/)?netboot\/(?:debian|ubuntu)-installer\/(?<arch>[^/]+)\/(?:linux|vmlinu[xz])$/,
+    initrds: ['initrd.gz'],
+  },
+  { kernel: /^(?:.+\/)?netboot\/xen\/vmlinuz$/, initrds: ['initrd.gz'], platform: 'xen' },
+  {
+    kernel: /^(?:.+\/)?generic\/kernel\.(?:debian|ubuntu)$/,
+    initrds: ['initrd.debian', 'initrd.ubuntu'],
+    platform: 's390x',
+  },
+  { kernel: /^(?:.+\/)?netboot\/vmlinu[xz]$/, initrds: ['initrd.gz'] },
+]
+
+/** Folders and names that tell little by themselves: they come after the layouts of all families. */
+const looseLayouts: readonly Layout[] = [
+  { kernel: /^install\/vmlinu[xz]$/, initrds: ['initrd.gz'] },
+  { kernel: /^install\/(?<arch>powerpc64|powerpc)\/vmlinux$/, initrds: ['initrd.gz'] },
+  {
+    kernel: /^live\/vmlinuz(?<v>[\w.+-]*)$/,
+    initrds: ['initrd$v.img', 'initrd.img$v', 'initrd$v', 'initrd.gz', 'initrd.img', 'initrd'],
+  },
+  { kernel: /^isolinux\/vmlinuz$/, initrds: ['initrd.img', 'initrd.gz', 'all.rdz'] },
+  { kernel: /^boot\/(?:vmlinu[xz]|linux|bzImage|kernel)$/, initrds: looseInitrds },
+  { kernel: /^(?:vmlinu[xz]|linux|bzImage|kernel)$/, initrds: looseInitrds },
+]
 
 /** Most telling first: the first pair for a platform is taken. */
 const layouts: readonly Layout[] = [
-  row(/^images\/pxeboot\/vmlinuz$/, ['initrd.img'], ''),
-  row(/^images\/pxeboot\/vmlinuz-(?<v>lpae)$/, ['initrd-$v.img'], 'lpae'),
-  row(/^images\/xen\/vmlinuz$/, ['initrd.img'], 'xen'),
-  row(/^images\/pxeboot\/vmlinuz-xen$/, ['initrd-xen.img', 'initrd-xen'], 'xen'),
-  row(/^images\/kernel\.img$/, ['initrd.img'], 's390x'),
-  row(/^ppc\/(?<arch>ppc64)\/vmlinuz$/, rhInitrds, ''),
-  row(/^ppc\/ppc32\/vmlinuz$/, rhInitrds, 'ppc'),
-  row(
-    /^(?:.+\/)?netboot\/(?:debian|ubuntu)-installer\/(?<arch>[^/]+)\/(?:linux|vmlinu[xz])$/,
-    ['initrd.gz'],
-    '',
-  ),
-  row(/^debian-installer\/(?<arch>[^/]+)\/(?:linux|vmlinu[xz])$/, ['initrd.gz'], '', 'Debian'),
-  row(/^ubuntu-installer\/(?<arch>[^/]+)\/(?:linux|vmlinu[xz])$/, ['initrd.gz'], '', 'Ubuntu'),
-  row(/^(?:.+\/)?netboot\/xen\/vmlinuz$/, ['initrd.gz'], 'xen'),
-  row(/^(?:.+\/)?generic\/kernel\.(?:debian|ubuntu)$/, ['initrd.debian', 'initrd.ubuntu'], 's390x'),
-  row(/^(?:.+\/)?netboot\/vmlinu[xz]$/, ['initrd.gz'], ''),
-  row(/^(?<arch>[^/]+)\/linux$/, ['initrd', 'initrd.gz'], '', 'Ubuntu'),
-  row(/^casper\/vmlinuz(?:\.efi)?$/, ['initrd', 'initrd.gz', 'initrd.lz', 'initrd.img'], '', 'Ubuntu'),
-  row(/^install\.(?<arch>amd|386|a64|arm|ppc|s390x)\/(?:vmlinu[xz])$/, ['initrd.gz'], '', 'Debian'),
-  row(/^install\.(?<of>amd|386)\/xen\/vmlinuz$/, ['initrd.gz'], 'xen', 'Debian'),
-  row(/^install\/vmlinu[xz]$/, ['initrd.gz'], ''),
-  row(/^install\/(?<arch>powerpc64|powerpc)\/vmlinux$/, ['initrd.gz'], ''),
-  row(/^boot\/(?<arch>[^/]+)\/loader\/linux$/, ['initrd'], '', 'openSUSE'),
-  row(/^boot\/(?<arch>[^/]+)\/(?:linux|vmrdr\.ikr)$/, ['initrd'], '', 'openSUSE'),
-  row(/^boot\/(?<of>[^/]+)\/vmlinuz-xen$/, ['initrd-xen'], 'xen', 'openSUSE'),
-  row(/^boot\/loader\/linux64$/, ['initrd64'], 'x86_64', 'openSUSE'),
-  row(/^boot\/loader\/linux$/, ['initrd'], '', 'openSUSE'),
-  row(/^suseboot\/linux64$/, ['initrd64'], 'ppc64', 'openSUSE'),
-  row(/^isolinux\/(?<arch>[^/]+)\/vmlinuz$/, ['all.rdz'], '', 'Mageia'),
-  row(
-    /^arch\/boot\/(?<arch>[^/]+)\/vmlinuz-(?<v>linux[\w-]*)$/,
-    ['initramfs-$v.img', 'archiso.img'],
-    '',
-    'Arch Linux',
-  ),
-  row(/^arch\/boot\/(?<arch>[^/]+)\/vmlinuz$/, ['archiso.img'], '', 'Arch Linux'),
-  row(
-    /^boot\/vmlinuz-(?<v>lts|virt|hardened|grsec|vanilla|rpi\d?)$/,
-    ['initramfs-$v', 'initramfs-$v.gz'],
-    '',
-    'Alpine Linux',
-  ),
-  row(/^(?:syslinux\/)?alt0\/vmlinuz$/, ['full.cz'], '', 'ALT'),
-  row(/^boot\/linux26$/, ['initrd.img'], '', 'Proxmox'),
-  row(
-    /^live\/vmlinuz(?<v>[\w.+-]*)$/,
-    ['initrd$v.img', 'initrd.img$v', 'initrd$v', 'initrd.gz', 'initrd.img', 'initrd'],
-    '',
-  ),
-  row(/^isolinux\/vmlinuz$/, ['initrd.img', 'initrd.gz', 'all.rdz'], ''),
-  row(
-    /^(?<v>(?:[\w.-]+-)?)live-kernel[.-](?<arch>\w+)$/,
-    ['$vlive-initramfs.$arch.img', '$vlive-initramfs-$arch.img'],
-    '',
-    'Fedora CoreOS',
-  ),
-  row(
-    /^boot\/(?:vmlinu[xz]|linux|bzImage|kernel)$/,
-    ['initrd', 'initrd.img', 'initrd.gz', 'initrd.xz', 'initramfs.img'],
-    '',
-  ),
-  row(
-    /^(?:vmlinu[xz]|linux|bzImage|kernel)$/,
-    ['initrd', 'initrd.img', 'initrd.gz', 'initrd.xz', 'initramfs.img'],
-    '',
-  ),
+  ...installerLayouts,
+  ...families.flatMap((family) => family.layouts ?? []),
+  ...looseLayouts,
 ]
 
-function row(kernel: RegExp, initrds: readonly string[], platform: string, family = ''): Layout {
-  return { kernel, initrds, platform, family }
-}
+/** Second stages of trees without a descriptor, most telling first. */
+export const stage2Paths: readonly string[] = [
+  ...['images/install.img', 'LiveOS/squashfs.img', 'images/stage2.img'],
+  ...families.flatMap((family) => family.stage2 ?? []),
+  'live/filesystem.squashfs',
+]
 
 /** Debian's names for install folders on its media. */
 const installFolders: Readonly<Record<string, string>> = {
@@ -103,14 +74,6 @@ function installFolder(name: string): string {
   return Object.hasOwn(installFolders, name) ? (installFolders[name] ?? name) : name
 }
 
-/** What the caller knows of the tree before anyone looks at its files. */
-export interface LayoutHints {
-  /** Spelled as its descriptor does; '' when unknown. */
-  readonly arch: string
-  /** The path of the tree: `fedora/40/x86_64` tells an arch where nothing else does. */
-  readonly name: string
-}
-
 export interface BootImages {
   readonly platforms: Readonly<Record<string, PlatformImages>>
   /** The arch, when the paths tell one; '' otherwise. */
@@ -119,39 +82,52 @@ export interface BootImages {
   readonly family: string
 }
 
-/** The kernels and initrds among the paths of a tree, by platform, as the layouts of all known families have them. */
-export function bootImagesIn(paths: readonly string[], hints: LayoutHints): BootImages {
+/**
+ * The kernels and initrds among the paths of a tree, by platform, as the layouts of all known families have them.
+ *
+ * @param treeArch Spelled as the tree's descriptor does; '' when unknown.
+ */
+export function bootImagesIn(paths: readonly string[], treeArch: string): BootImages {
   const known = new Set(paths)
   const platforms = new Map<string, PlatformImages>()
   let family = ''
-  for (const layout of layouts) {
+  for (const layout of layouts)
     for (const kernel of paths) {
-      const match = layout.kernel.exec(kernel)
-      if (!match) continue
-      const initrd = findInitrd(layout, match, known)
-      if (initrd === undefined) continue
-      const platform = platformOf(layout, match, hints)
-      if (platform === undefined || platforms.has(platform)) continue
-      platforms.set(platform, { kernel, initrd, others: {} })
-      family ||= /ubuntu/.test(kernel) ? 'Ubuntu' : layout.family
+      const pair = pairOf(layout, kernel, known, treeArch)
+      if (!pair || platforms.has(pair.platform)) continue
+      platforms.set(pair.platform, { kernel, initrd: pair.initrd, others: {} })
+      family ||= /ubuntu/.test(kernel) ? 'Ubuntu' : (layout.family ?? '')
     }
-  }
   const arches = [...platforms.keys()].filter(isKnownArch)
-  const own = arches.find((arch) => hints.arch !== '' && sameArch(arch, hints.arch))
+  const own = arches.find((arch) => treeArch !== '' && sameArch(arch, treeArch))
   return { platforms: Object.fromEntries(platforms), arch: own ?? arches[0] ?? '', family }
 }
 
-/** The platform of a pair; undefined when what stands in the arch's place is none (`boot/grub/linux`). '' for unknown. */
-function platformOf(layout: Layout, match: RegExpExecArray, hints: LayoutHints): string | undefined {
+/** The platform and initrd of a kernel; undefined when it is not a kernel of this layout or has no initrd beside it. */
+function pairOf(
+  layout: Layout,
+  kernel: string,
+  known: ReadonlySet<string>,
+  treeArch: string,
+): { readonly platform: string; readonly initrd: string } | undefined {
+  const match = layout.kernel.exec(kernel)
+  if (!match) return undefined
+  const initrd = findInitrd(layout, match, known)
+  const platform = platformOf(layout, match, treeArch)
+  return initrd === undefined || platform === undefined ? undefined : { platform, initrd }
+}
+
+/** The platform of a pair; '' when unknown. Undefined when the arch in the path is another word (`boot/grub/linux`). */
+function platformOf(layout: Layout, match: RegExpExecArray, treeArch: string): string | undefined {
   const { arch: found, of } = match.groups ?? {}
   // Two arches on one DVD have two Xen kernels; the tree's own counts.
-  if (of !== undefined && hints.arch !== '' && !sameArch(installFolder(of), hints.arch)) return undefined
-  if (found === undefined) return layout.platform === '' ? hints.arch : layout.platform
+  if (of !== undefined && treeArch !== '' && !sameArch(installFolder(of), treeArch)) return undefined
+  if (found === undefined) return layout.platform || treeArch
   const said = installFolder(found)
   if (!isKnownArch(said)) return undefined
   // Little-endian POWER kept the folder of its big-endian predecessor: ppc/ppc64/vmlinuz.
-  if (said === 'ppc64' && canonicalArch(hints.arch) === 'ppc64le') return hints.arch
-  return hints.arch !== '' && sameArch(said, hints.arch) ? hints.arch : said
+  if (said === 'ppc64' && canonicalArch(treeArch) === 'ppc64le') return treeArch
+  return treeArch !== '' && sameArch(said, treeArch) ? treeArch : said
 }
 
 function findInitrd(layout: Layout, match: RegExpExecArray, known: ReadonlySet<string>): string | undefined {
@@ -164,38 +140,29 @@ function findInitrd(layout: Layout, match: RegExpExecArray, known: ReadonlySet<s
 }
 
 /** Folders worth listing when a tree has no descriptor that names its images. Architectures count as well. */
-const tellingFolders = new Set([
-  ...[
-    'images',
-    'pxeboot',
-    'xen',
-    'ppc',
-    'ppc32',
-    'netboot',
-    'debian-installer',
-    'ubuntu-installer',
-    'generic',
-  ],
-  ...['current', 'legacy-images', 'daily', 'casper', 'install', 'install.amd', 'install.386', 'install.a64'],
-  ...[
-    'install.arm',
-    'install.ppc',
-    'install.s390x',
-    'boot',
-    'loader',
-    'suseboot',
-    'isolinux',
-    'arch',
-    'live',
-  ],
-  ...['syslinux', 'alt0', '.disk', 'media.1'],
+const tellingFolders: ReadonlySet<string> = new Set([
+  // of anaconda's trees
+  ...['images', 'pxeboot', 'xen', 'ppc', 'ppc32'],
+  // of debian-installer's images on a mirror
+  ...['netboot', 'generic', 'current', 'legacy-images', 'daily'],
+  // of live systems, and of media of many kinds
+  ...['install', 'boot', 'isolinux', 'live'],
+  // of descriptors
+  ...['.disk', 'media.1'],
+  ...families.flatMap((family) => family.folders ?? []),
 ])
 
 export function isTellingFolder(name: string): boolean {
   return tellingFolders.has(name) || isKnownArch(name)
 }
 
+const kernelNames = [
+  /vmlinu[xz].*|linux|kernel|kernel\.img|bzImage/,
+  ...families.flatMap((family) => family.kernelNames ?? []),
+]
+const kernelName = new RegExp(`^(?:${kernelNames.map((pattern) => pattern.source).join('|')})$`)
+
 /** Whether a file of this name may be a kernel of one of the layouts. */
 export function mayBeKernel(name: string): boolean {
-  return /^(?:vmlinu[xz].*|linux|linux64|linux26|kernel|kernel\.img|bzImage|.*live-kernel[.-]\w+)$/.test(name)
+  return kernelName.test(name)
 }

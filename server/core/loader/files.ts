@@ -1,3 +1,5 @@
+import { packagedEfiFolders } from '../distro/efi.ts'
+
 /**
  * Boot loaders: the names under which they are served, where the packages of a host keep them, and which package that
  * is. Debian paths as of Debian 12 (ipxe 1.0.0+git-20190125, syslinux 6.04, shim-signed 1.51, grub 2.06), Fedora paths as
@@ -13,9 +15,8 @@ export interface LoaderFile {
 }
 
 /** Where distributions with RPMs install shim and GRUB: the EFI system partition of the host itself. */
-const vendors = ['fedora', 'redhat', 'centos', 'almalinux', 'rocky', 'oracle'] as const
 const espPlaces = (file: string): readonly string[] =>
-  vendors.map((vendor) => `/boot/efi/EFI/${vendor}/${file}`)
+  packagedEfiFolders.map((folder) => `/boot/efi/EFI/${folder}/${file}`)
 
 /** Debian's packages for another architecture than the host's carry its name; ia32 ones exist for i386 hosts only. */
 const debianPackages = {

@@ -1,4 +1,4 @@
-import { type Distro, parseDistro } from '../distro/distro.ts'
+import { coveredBy, parseDistro } from '../distro/distro.ts'
 import type { TreeSelector } from '../guest/guest.ts'
 import { canonicalArch } from '../tree/arch.ts'
 import type { Tree } from '../tree/tree.ts'
@@ -70,17 +70,11 @@ export function traitTests(wanted: Traits): TraitTest[] {
   return tests
 }
 
-/** `centos` also means CentOS Stream, and `sle` every SUSE Linux Enterprise. */
-const wider: Partial<Record<Distro, readonly Distro[]>> = {
-  centos: ['centos', 'centos-stream'],
-  sle: ['sle', 'sles', 'sled'],
-}
-
 function distroTest(text: string): TraitTest['fits'] {
   const distro = parseDistro(text)
   const family = text.toLowerCase()
   if (distro === undefined || distro === 'other') return (candidate) => candidate.family === family
-  const distros = wider[distro] ?? [distro]
+  const distros = coveredBy(distro)
   return (candidate) => distros.includes(candidate.tree.distro)
 }
 

@@ -26,9 +26,12 @@ const spellings: Readonly<Record<string, readonly string[]>> = {
   alpha: [],
 }
 
-const canonical = new Map<string, string>()
-for (const [name, others] of Object.entries(spellings))
-  for (const spelling of [name, ...others]) canonical.set(spelling, name)
+/** Spelling -> canonical name. */
+const canonical: ReadonlyMap<string, string> = new Map(
+  Object.entries(spellings).flatMap(([name, others]) =>
+    [name, ...others].map((spelling): [string, string] => [spelling, name]),
+  ),
+)
 
 /** The one name of an architecture; an unknown one is only lower-cased. */
 export function canonicalArch(arch: string): string {

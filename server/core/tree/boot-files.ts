@@ -1,4 +1,4 @@
-import type { Description, PlatformImages, Problem } from './tree.ts'
+import type { Description, PlatformImages, TreeProblem } from './tree.ts'
 
 /** Which files of a tree a boot rests on. All paths are relative to the tree. */
 export interface BootFiles {
@@ -38,10 +38,10 @@ export function bootFiles(description: Pick<Description, 'arch' | 'platforms' | 
 export function dropMissingPlatforms(
   description: Pick<Description, 'arch' | 'platforms'>,
   isMissing: (path: string) => boolean,
-): { readonly platforms: Description['platforms']; readonly problems: readonly Problem[] } {
+): { readonly platforms: Description['platforms']; readonly problems: readonly TreeProblem[] } {
   const main = mainPlatform(description)
   const platforms: Record<string, PlatformImages> = {}
-  const problems: Problem[] = []
+  const problems: TreeProblem[] = []
   for (const [name, images] of Object.entries(description.platforms)) {
     const lost = [images.kernel, images.initrd].filter((path) => path !== undefined && isMissing(path))
     if (name === main || lost.length === 0) platforms[name] = images

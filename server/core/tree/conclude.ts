@@ -1,8 +1,10 @@
-import { distroName, parseDistro } from '../distro/distro.ts'
-import { bootImagesIn } from '../distro/layouts.ts'
+import { distroName, distroOf, parseDistro } from '../distro/distro.ts'
+import { recordOf } from '../distro/families.ts'
+import { bootImagesIn, stage2Paths } from '../distro/layouts.ts'
 import { archIn, isKnownArch, sameArch } from './arch.ts'
-import { descriptorKinds, tryReadDescriptor } from './descriptors/descriptor.ts'
-import type { Description, PlatformImages, Problem } from './tree.ts'
+import { tryReadDescriptor } from './descriptors/descriptor.ts'
+import { descriptorFormats } from './descriptors/formats.ts'
+import type { Description, PlatformImages, TreeProblem } from './tree.ts'
 import { codenameOf, versionOfCodename } from './version.ts'
 
 /** What was found of a tree, and nothing about how: everything that a conclusion rests on. */
@@ -19,16 +21,16 @@ export interface TreeEvidence {
   /** Newest modification among the descriptors and images. */
   readonly modifiedMs: number
   /** What went wrong while gathering: a descriptor that is too large, a file that cannot be read. */
-  readonly problems: readonly Problem[]
+  readonly problems: readonly TreeProblem[]
 }
 
 /** What all descriptors together say, before looking at other files. The best one gives the era; the others fill gaps. */
 export function readDescriptors(descriptors: ReadonlyMap<string, Uint8Array>): Description | undefined {
   const found: Description[] = []
-  for (const kind of descriptorKinds) {
-    for (const path of kind.paths) {
+  for (const format of descriptorFormats) {
+    for (const path of format.paths) {
       const bytes = descriptors.get(path)
-      const description = bytes && tryReadDescriptor(path, bytes, [kind.read])
+      const description = bytes && tryReadDescriptor(path, bytes, [format])
       if (!description) continue
       found.push(description)
       break
@@ -93,7 +95,7 @@ function fillGaps(best: Description, other: Description): Description {
 /** Where a descriptor names half a pair or none for a platform, the pair that lies on disk is taken whole. */
 function withImages(description: Description, seen: Description): Description {
   const platforms = new Map<string, PlatformImages>(Object.entries(description.platforms))
-  const problems: Problem[] = []
+  const problems: TreeProblem[] = []
   for (const [name, found] of Object.entries(seen.platforms)) {
     const images = platforms.get(name)
     if (images?.kernel !== undefined && images.initrd !== undefined) continue
@@ -114,11 +116,11 @@ function withImages(description: Description, seen: Description): Description {
 function describeFiles(evidence: TreeEvidence, saidArch: string): Description | undefined {
   const arch = saidArch || (archIn(evidence.name) ?? '')
   const paths = [...evidence.sizes.keys()]
-  const images = bootImagesIn(paths, { arch, name: evidence.name })
+  const images = bootImagesIn(paths, arch)
   const platforms = new Map(Object.entries(images.platforms))
   if (platforms.size === 0) return undefined
   const own = ownArch(platforms, arch || images.arch)
-  const problems: Problem[] = []
+  const problems: TreeProblem[] = []
   const nameless = platforms.get('')
   if (nameless) {
     platforms.delete('')
@@ -147,21 +149,12 @@ function ownArch(platforms: ReadonlyMap<string, PlatformImages>, wanted: string)
   return [...platforms.keys()].find(isKnownArch) ?? 'x86_64'
 }
 
-const stage2Paths = [
-  'images/install.img',
-  'LiveOS/squashfs.img',
-  'images/stage2.img',
-  'casper/filesystem.squashfs',
-  'casper/minimal.squashfs',
-  'live/filesystem.squashfs',
-]
-
 /** A distribution and version in the path of a tree: `fedora/40/x86_64`, `debian-12-amd64`, `alma-9.4`. */
 function nameHint(name: string): { family: string; version: string } {
   const words = name.split(/[/_\s-]+/).filter((word) => word !== '')
   for (const [at, word] of words.entries()) {
     const distro = word.length > 2 ? parseDistro(word.replace(/[\d.]+$/, '')) : undefined
-    if (distro && distro !== 'other' && distro !== 'arch')
+    if (distro && distro !== 'other' && !recordOf(distro).commonWord)
       return { family: distroName(distro), version: versionIn(words.slice(at).join(' ')) }
   }
   return { family: '', version: versionIn(name) }
@@ -178,9 +171,8 @@ function versionIn(text: string): string {
 
 /** Debian calls a release by name or number; give the other one where only one is known. */
 function completeNames(description: Description): Description {
-  const family = description.family.toLowerCase()
-  const distro = family.includes('ubuntu') ? 'ubuntu' : family.includes('debian') ? 'debian' : undefined
-  if (!distro) return description
+  const distro = distroOf(description)
+  if (!recordOf(distro).codenames) return description
   const version =
     description.version || (description.codename && versionOfCodename(description.codename)) || ''
   const codename = description.codename ?? codenameOf(distro, version)
@@ -189,7 +181,7 @@ function completeNames(description: Description): Description {
 
 /** Adds what the files on disk contradict, and puts the problems of gathering first. */
 function withFindings(description: Description, evidence: TreeEvidence): Description {
-  const problems: Problem[] = [...evidence.problems, ...description.problems]
+  const problems: TreeProblem[] = [...evidence.problems, ...description.problems]
   const own = Object.hasOwn(description.platforms, description.arch)
     ? description.platforms[description.arch]
     : undefined

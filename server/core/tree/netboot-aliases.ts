@@ -1,5 +1,6 @@
 import { canonicalArch } from './arch.ts'
 import { mainPlatform } from './boot-files.ts'
+import { clientsFindImages } from './descriptors/formats.ts'
 import type { PlatformImages, Tree } from './tree.ts'
 
 /** A path at which a client looks for a boot file, and where the tree has it. Both relative to the tree. */
@@ -66,8 +67,7 @@ function debianArch(arch: string): string {
  * virt-install knows otherwise (SUSE's `content`, a MANIFEST, Mageia's VERSION).
  */
 export function needsTreeinfo(tree: Tree): boolean {
-  const bare: readonly Tree['era'][] = ['disk-info', 'discinfo', 'suse-media', 'version-info', 'files-only']
   const main = mainPlatform(tree)
   const images = main === undefined ? undefined : tree.platforms[main]
-  return bare.includes(tree.era) && images?.kernel !== undefined && images.initrd !== undefined
+  return !clientsFindImages(tree.era) && images?.kernel !== undefined && images.initrd !== undefined
 }

@@ -1,83 +1,20 @@
 import type { Distro } from '../distro/distro.ts'
+import type { Description } from './description.ts'
 
-/** Which kind of descriptor told us what this tree is. `treeinfo-0.0` is the pre-productmd form without `[header]`. */
-export type DescriptorEra =
-  | 'treeinfo-0.0'
-  | 'treeinfo-0.3'
-  | 'treeinfo-1.0'
-  | 'treeinfo-1.1'
-  | 'treeinfo-1.2'
-  | 'discinfo'
-  | 'disk-info'
-  | 'suse-content'
-  | 'suse-media'
-  | 'manifest'
-  | 'mageia-version'
-  | 'version-info'
-  | 'files-only'
+export type {
+  Description,
+  Digest,
+  DigestAlgorithm,
+  PlatformImages,
+  Repository,
+  TreeProblem,
+} from './description.ts'
 
 /**
  * `incoming`: a copy is still under way. `verifying`: complete, digests are being checked, and it is offered
  * meanwhile only if `offerWhileVerifying` says so. `ready`: offered. `broken`: not offered, `reasons` say why.
  */
 export type TreeState = 'incoming' | 'verifying' | 'ready' | 'broken'
-
-/** The images that boot one platform (`x86_64`, `xen`, `ppc64`, `lpae`, ...). Paths are relative to the tree. */
-export interface PlatformImages {
-  readonly kernel?: string
-  readonly initrd?: string
-  /** Everything else that the section names: boot.iso, efiboot.img, dtb directories, ... by its key. */
-  readonly others: Readonly<Record<string, string>>
-}
-
-export interface Repository {
-  /** Variant or add-on id as the descriptor spells it; `` for a repository without one. */
-  readonly id: string
-  readonly name: string
-  readonly kind: 'variant' | 'optional' | 'addon' | 'module' | 'repository'
-  /** The folder that holds `repodata/`, relative to the tree; `.` is the tree itself, `../../../AppStream/x86_64/os` a sibling. */
-  readonly path: string
-}
-
-export type DigestAlgorithm = 'md5' | 'sha1' | 'sha224' | 'sha256' | 'sha384' | 'sha512'
-
-export interface Digest {
-  readonly algorithm: DigestAlgorithm
-  /** Lower-case hex. */
-  readonly hex: string
-}
-
-/** Something odd in a descriptor or a tree that did not stop us from reading it. */
-export interface Problem {
-  /** Line in the descriptor, from 1. */
-  readonly line?: number
-  /** File it was found in, relative to the tree. */
-  readonly file?: string
-  readonly message: string
-}
-
-/** What one descriptor says, before anyone looked whether it is true. Every reader gives this shape. */
-export interface Description {
-  readonly era: DescriptorEra
-  readonly family: string
-  readonly version: string
-  readonly variant: string
-  readonly arch: string
-  readonly platforms: Readonly<Record<string, PlatformImages>>
-  /** Second-stage image relative to the tree: `images/install.img`, `LiveOS/squashfs.img`. */
-  readonly stage2?: string
-  /** Secondary second-stage key of old trees (`instimage`). */
-  readonly instimage?: string
-  readonly repositories: readonly Repository[]
-  /** Path relative to the tree -> digest. */
-  readonly checksums: Readonly<Record<string, Digest>>
-  /** Seconds since 1970, when the descriptor tells. */
-  readonly timestamp?: number
-  readonly disc?: { readonly number: number; readonly total: number }
-  /** Release code name (Debian `bookworm`), when the descriptor tells. */
-  readonly codename?: string
-  readonly problems: readonly Problem[]
-}
 
 /** One published version of a tree, or of several that were published together. */
 export interface Release {

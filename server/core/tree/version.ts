@@ -1,3 +1,5 @@
+import { type Distro, distros, recordOf } from '../distro/families.ts'
+
 /**
  * Versions as distributions write them. `9.10` is newer than `9.9`, `15 SP4` is `15.4`, `21_Alpha` comes before `21`,
  * and what never ends (rawhide, Tumbleweed, sid) is newer than any number.
@@ -13,94 +15,77 @@ export interface Version {
   readonly stageNumber: string
 }
 
-const rollingNames: Readonly<Record<string, number>> = {
-  stable: 1,
-  eln: 2,
-  testing: 3,
-  tumbleweed: 4,
-  slowroll: 3,
-  factory: 5,
-  rawhide: 5,
-  development: 5,
-  devel: 5,
-  sid: 5,
-  unstable: 5,
-  cauldron: 5,
-  cooker: 5,
-  edge: 5,
-  rolling: 5,
-  sisyphus: 5,
-}
+const records = distros.map(recordOf)
 
-const stages: Readonly<Record<string, number>> = {
-  nightly: 0,
-  snapshot: 0,
-  dev: 0,
-  pre: 0,
-  test: 0,
-  alpha: 0,
-  beta: 1,
-  rc: 2,
-  tc: 2,
-  candidate: 2,
-}
+const rollingNames: ReadonlyMap<string, number> = new Map(
+  records.flatMap(({ rolling }) => Object.entries(rolling ?? {})),
+)
 
-const codenames: Readonly<Record<string, string>> = {
-  squeeze: '6',
-  wheezy: '7',
-  jessie: '8',
-  stretch: '9',
-  buster: '10',
-  bullseye: '11',
-  bookworm: '12',
-  trixie: '13',
-  forky: '14',
-  duke: '15',
-  precise: '12.04',
-  trusty: '14.04',
-  xenial: '16.04',
-  bionic: '18.04',
-  focal: '20.04',
-  jammy: '22.04',
-  noble: '24.04',
-  questing: '25.10',
-  resolute: '26.04',
-}
+/** Code name -> version. */
+const codenames: ReadonlyMap<string, string> = new Map(
+  records.flatMap((record) => Object.entries(record.codenames ?? {})),
+)
 
-/** The number behind a Debian or Ubuntu code name: `bookworm` is `12`. */
+/** Stages before the finished release, the earliest lowest. */
+const stages: ReadonlyMap<string, number> = new Map([
+  ...['nightly', 'snapshot', 'dev', 'pre', 'test', 'alpha'].map((word): [string, number] => [word, 0]),
+  ['beta', 1],
+  ...['rc', 'tc', 'candidate'].map((word): [string, number] => [word, 2]),
+])
+const finished = 3
+
+/** The number behind the code name of a release: `bookworm` is `12`. */
 export function versionOfCodename(name: string): string | undefined {
-  const key = name.trim().toLowerCase()
-  return Object.hasOwn(codenames, key) ? codenames[key] : undefined
+  return codenames.get(name.trim().toLowerCase())
 }
 
-/** The code name of a Debian (`12`, `12.5.0`) or Ubuntu (`22.04.3`) release. */
-export function codenameOf(distro: 'debian' | 'ubuntu', version: string): string | undefined {
-  const [major = '', minor = ''] = version.split('.')
-  const wanted = distro === 'debian' ? major : `${major}.${minor}`
-  return Object.keys(codenames).find((name) => codenames[name] === wanted)
+/** The code name of a release: of Debian `12` or `12.5.0`, of Ubuntu `22.04.3`. */
+export function codenameOf(distro: Distro, version: string): string | undefined {
+  const names = Object.entries(recordOf(distro).codenames ?? {})
+  return names.find(([, number]) => version === number || version.startsWith(`${number}.`))?.[0]
 }
 
 export function parseVersion(text: string): Version {
-  let rolling = 0
-  let stage = 3
-  let stageNumber = ''
-  const numbers: string[] = []
-  for (const token of text.toLowerCase().match(/[0-9]+|[a-z]+/g) ?? []) {
-    if (/^[0-9]/.test(token)) {
-      const digits = token.replace(/^0+(?=.)/, '')
-      if (stage < 3 && stageNumber === '') stageNumber = digits
-      else numbers.push(digits)
-    } else if (Object.hasOwn(rollingNames, token)) rolling = rollingNames[token] ?? 0
-    else if (Object.hasOwn(stages, token)) stage = stages[token] ?? 3
-    else if (Object.hasOwn(codenames, token) && numbers.length === 0)
-      numbers.push(...(codenames[token] ?? '').split('.').map((part) => part.replace(/^0+(?=.)/, '')))
-    // Other words (SP, LTS, GA, stream, code names after the number) separate numbers and say nothing about order.
-  }
-  return { text: text.trim().toLowerCase(), rolling, numbers, stage, stageNumber }
+  const version: VersionParts = { rolling: 0, numbers: [], stage: finished, stageNumber: '' }
+  for (const token of text.toLowerCase().match(/[0-9]+|[a-z]+/g) ?? [])
+    if (/^[0-9]/.test(token)) takeNumber(version, withoutZeros(token))
+    else takeWord(version, token)
+  return { text: text.trim().toLowerCase(), ...version }
+}
+
+interface VersionParts {
+  rolling: number
+  readonly numbers: string[]
+  stage: number
+  stageNumber: string
+}
+
+function takeNumber(version: VersionParts, digits: string): void {
+  if (version.stage < finished && version.stageNumber === '') version.stageNumber = digits
+  else version.numbers.push(digits)
+}
+
+/** Words that are not listed (SP, LTS, GA, stream, a code name after the number) only separate numbers. */
+function takeWord(version: VersionParts, word: string): void {
+  const rolling = rollingNames.get(word)
+  const stage = stages.get(word)
+  const codename = version.numbers.length === 0 ? codenames.get(word) : undefined
+  if (rolling !== undefined) version.rolling = rolling
+  else if (stage !== undefined) version.stage = stage
+  else if (codename !== undefined) version.numbers.push(...codename.split('.').map(withoutZeros))
+}
+
+function withoutZeros(digits: string): string {
+  return digits.replace(/^0+(?=.)/, '')
+}
+
+function compareText(a: string, b: string): number {
+  if (a === b) return 0
+  return a < b ? -1 : 1
 }
 
 function compareDigits(a: string, b: string): number {
-  return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0)
+  return a.length - b.length || compareText(a, b)
 }
 
 /** Below 0 when `a` is older than `b`, above 0 when newer, 0 when neither. Fit for Array.sort: oldest first. */

@@ -142,7 +142,7 @@ describe('what is no tree', () => {
     const { err, code } = await inspect('junk/README')
     expect([code, err]).toEqual([
       2,
-      expect.stringMatching(/^junk\/README is no tree descriptor: it is neither/),
+      expect.stringMatching(/^junk\/README is not a tree descriptor; expected one of \.treeinfo/),
     ])
   })
 

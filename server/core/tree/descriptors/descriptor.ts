@@ -1,47 +1,17 @@
 import { Failure } from '../../failure.ts'
-import type { Description } from '../tree.ts'
-import { readDiscinfo } from './discinfo.ts'
-import { readDiskInfo, readVersionInfo } from './disk-info.ts'
-import { readMageiaVersion } from './mageia.ts'
-import { manifestPaths, readManifest } from './manifest.ts'
-import { readSuseContent, readSuseMedia, readSuseProducts } from './suse.ts'
+import type { Description, DescriptorFormat } from '../description.ts'
+import { descriptorFormats } from './formats.ts'
 import { createNotes, decodeText } from './text.ts'
-import { readTreeinfo } from './treeinfo.ts'
 
-/** Reads one kind of descriptor. `file` is its path relative to the tree. Undefined when the text is of another kind. Never throws. */
-export type DescriptorReader = (file: string, text: string) => Description | undefined
-
-export interface DescriptorKind {
-  /** Where such a file lies in a tree, in the order that clients ask for it. */
-  readonly paths: readonly string[]
-  readonly read: DescriptorReader
-  readonly maxBytes: number
-}
-
-const mebibyte = 1024 * 1024
-
-/** Every kind of descriptor, best first: what an earlier one says wins, and later ones fill its gaps. */
-export const descriptorKinds: readonly DescriptorKind[] = [
-  { paths: ['.treeinfo', 'treeinfo'], read: readTreeinfo, maxBytes: mebibyte },
-  { paths: ['.disk/info'], read: readDiskInfo, maxBytes: mebibyte },
-  { paths: ['content'], read: readSuseContent, maxBytes: 4 * mebibyte },
-  { paths: ['media.1/products'], read: readSuseProducts, maxBytes: mebibyte },
-  { paths: ['media.1/media'], read: readSuseMedia, maxBytes: mebibyte },
-  { paths: ['VERSION'], read: readMageiaVersion, maxBytes: mebibyte },
-  { paths: manifestPaths, read: readManifest, maxBytes: 4 * mebibyte },
-  { paths: ['version.info'], read: readVersionInfo, maxBytes: mebibyte },
-  { paths: ['.discinfo'], read: readDiscinfo, maxBytes: mebibyte },
-]
-
-/** What one descriptor says, whatever kind it is. Undefined when it is none that we know. */
+/** What one descriptor says, by the first of these formats that fits it. Undefined when none does. */
 export function tryReadDescriptor(
   file: string,
   bytes: Uint8Array,
-  readers: readonly DescriptorReader[],
+  formats: readonly DescriptorFormat[],
 ): Description | undefined {
   const notes = createNotes(file)
   const text = decodeText(bytes, notes)
-  for (const read of readers) {
+  for (const { read } of formats) {
     const description = read(file, text)
     if (description) return { ...description, problems: [...notes.list(), ...description.problems] }
   }
@@ -49,24 +19,17 @@ export function tryReadDescriptor(
 }
 
 /**
- * What one descriptor file says, without its tree. Its content decides what it is; its name only which kind is
- * tried first, because people keep such files as `rhel7.treeinfo` or `content.bak`.
+ * What one descriptor file says, without its tree. Its content decides its format; its name only decides which
+ * format is tried first, because people keep such files as `rhel7.treeinfo` or `content.bak`.
  *
- * @throws Failure `invalid-data` when it is no descriptor.
+ * @throws Failure `invalid-data` when the file has none of the formats.
  */
 export function readDescriptor(fileName: string, bytes: Uint8Array): Description {
-  const byName = (kind: DescriptorKind) =>
-    kind.paths.some((path) => fileName.endsWith(path) || fileName.endsWith(path.replaceAll('/', '_')))
-  const kinds = [...descriptorKinds].sort((a, b) => Number(byName(b)) - Number(byName(a)))
-  const found = tryReadDescriptor(
-    fileName,
-    bytes,
-    kinds.map((kind) => kind.read),
-  )
+  const hasItsName = ({ paths }: DescriptorFormat) =>
+    paths.some((path) => fileName.endsWith(path) || fileName.endsWith(path.replaceAll('/', '_')))
+  const formats = [...descriptorFormats].sort((a, b) => Number(hasItsName(b)) - Number(hasItsName(a)))
+  const found = tryReadDescriptor(fileName, bytes, formats)
   if (found) return found
-  throw new Failure(
-    'invalid-data',
-    `${fileName} is no tree descriptor: it is neither a .treeinfo, .discinfo, .disk/info, content, media.1/media, ` +
-      `media.1/products, MANIFEST, VERSION (Mageia) nor version.info`,
-  )
+  const known = descriptorFormats.map(({ name }) => name).join(', ')
+  throw new Failure('invalid-data', `${fileName} is not a tree descriptor; expected one of ${known}`)
 }

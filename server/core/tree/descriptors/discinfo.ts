@@ -1,7 +1,6 @@
 import { isKnownArch } from '../arch.ts'
-import { splitRelease } from '../release-name.ts'
-import type { Description } from '../tree.ts'
-import { createNotes, splitLines } from './text.ts'
+import type { Description } from '../description.ts'
+import { createNotes, splitLines, splitRelease } from './text.ts'
 
 /**
  * Reads `.discinfo`: line 1 the timestamp, line 2 the release, line 3 the arch, line 4 `ALL` or the disc numbers

@@ -1,7 +1,6 @@
 import { archIn } from '../arch.ts'
-import { splitRelease } from '../release-name.ts'
-import type { Description } from '../tree.ts'
-import { createNotes, splitLines } from './text.ts'
+import type { Description } from '../description.ts'
+import { createNotes, splitLines, splitRelease } from './text.ts'
 
 /**
  * Reads `.disk/info` of Debian, Ubuntu and what derives from them: one line, often without its newline.

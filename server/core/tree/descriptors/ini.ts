@@ -1,5 +1,5 @@
 import type { Notes } from './text.ts'
-import { splitLines } from './text.ts'
+import { excerpt, splitLines } from './text.ts'
 
 export interface IniEntry {
   readonly key: string
@@ -104,9 +104,4 @@ function findEntry(section: IniSection | undefined, key: string): IniEntry | und
   let found: IniEntry | undefined
   for (const entry of section.entries.values()) if (entry.key.toLowerCase() === key) found = entry
   return found
-}
-
-/** Text from a file for a message: quoted, short, without control characters. */
-export function excerpt(text: string): string {
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text)
 }

@@ -1,7 +1,7 @@
 import { bootImagesIn } from '../../distro/layouts.ts'
 import { archIn } from '../arch.ts'
-import type { Description } from '../tree.ts'
-import { treePath } from '../tree-path.ts'
+import type { Description } from '../description.ts'
+import { treePath } from './paths.ts'
 import { createNotes, splitLines } from './text.ts'
 
 /** Where the MANIFEST of a Debian or Ubuntu `installer-<arch>` folder lies; virtinst asks in this order. */
@@ -40,7 +40,7 @@ export function readManifest(file: string, text: string): Description | undefine
   if (installer && arch !== '') named.push(`${installer}/${arch}/linux`, `${installer}/${arch}/initrd.gz`)
   const images = bootImagesIn(
     named.map((path) => `${folder}${path}`),
-    { arch, name: file },
+    arch,
   )
   return {
     era: 'manifest',

@@ -1,4 +1,4 @@
-import type { Description } from '../tree.ts'
+import type { Description } from '../description.ts'
 import { type Ini, type IniSection, parseIni } from './ini.ts'
 import { createNotes, decodeText } from './text.ts'
 

@@ -1,9 +1,8 @@
 import { bootImagesIn } from '../../distro/layouts.ts'
 import { archIn } from '../arch.ts'
-import { splitRelease } from '../release-name.ts'
-import type { Description, Digest } from '../tree.ts'
-import { treePath } from '../tree-path.ts'
-import { createNotes, splitLines } from './text.ts'
+import type { Description, Digest } from '../description.ts'
+import { treePath } from './paths.ts'
+import { createNotes, splitLines, splitRelease } from './text.ts'
 import { parseDigest } from './treeinfo-checksums.ts'
 
 const knownKeys =
@@ -37,7 +36,7 @@ export function readSuseContent(file: string, text: string): Description | undef
   const { family, version } = productOf(values)
   const arch = archOf(values)
   if (family === '') notes.add('names no product: none of LABEL, DISTRO, NAME, DISTPRODUCT')
-  const images = bootImagesIn([...digests.keys()], { arch, name: file })
+  const images = bootImagesIn([...digests.keys()], arch)
   return {
     era: 'suse-content',
     family,

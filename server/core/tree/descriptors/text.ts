@@ -1,15 +1,15 @@
-import type { Problem } from '../tree.ts'
+import type { TreeProblem } from '../description.ts'
 
 /** Collects what is odd about one file. Junk has thousands of odd lines, so only the first hundred are kept. */
 export interface Notes {
   add(message: string, line?: number): void
-  list(): Problem[]
+  list(): TreeProblem[]
 }
 
 const mostNotes = 100
 
 export function createNotes(file: string): Notes {
-  const kept: Problem[] = []
+  const kept: TreeProblem[] = []
   let more = 0
   return {
     add(message, line) {
@@ -64,4 +64,29 @@ export function unquote(text: string): string {
   return text.length > 1 && (quote === '"' || quote === "'") && text.at(-1) === quote
     ? text.slice(1, -1).trim()
     : text
+}
+
+/** Text from a file for a message: quoted, short, without control characters. */
+export function excerpt(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text)
+}
+
+const rolling =
+  'rawhide|development|devel|tumbleweed|factory|testing|unstable|sid|stable|cauldron|eln|[a-z]+-rolling'
+const number =
+  '\\d[\\w.]*(?:[ -]?(?:SP|R|U|Update|Beta|Alpha|RC)[ -]?\\d*(?![\\w]))?(?: (?:r\\d+\\w*|LTS|GA|Beta|Alpha|RC\\d*))?'
+const pattern = new RegExp(`^(.*?)[\\s_-]+(?:release |version |v)?(${number}|${rolling})(?:\\D{0,2})$`, 'i')
+
+/**
+ * Takes a product line apart: `Fedora Core 2`, `SUSE Linux Enterprise Server 12 SP5`, `Fedora-Server 21_Alpha`,
+ * `Fedora development`, `Debian GNU/Linux 4.0 r1`. CentOS 7 writes the bare version into `.discinfo`; a name without
+ * a number has no version.
+ */
+export function splitRelease(text: string): { family: string; version: string } {
+  const line = unquote(text.replace(/\s+/g, ' ').trim())
+  if (/^\d[\w.]*$/.test(line)) return { family: '', version: line }
+  const match = pattern.exec(line)
+  return match
+    ? { family: (match[1] ?? '').trim(), version: (match[2] ?? '').trim() }
+    : { family: line, version: '' }
 }

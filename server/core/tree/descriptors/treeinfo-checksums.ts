@@ -1,7 +1,7 @@
-import type { Digest, DigestAlgorithm } from '../tree.ts'
-import { treePath } from '../tree-path.ts'
-import { excerpt, type Ini } from './ini.ts'
-import type { Notes } from './text.ts'
+import type { Digest, DigestAlgorithm } from '../description.ts'
+import type { Ini } from './ini.ts'
+import { treePath } from './paths.ts'
+import { excerpt, type Notes } from './text.ts'
 
 const hexLength: Readonly<Record<DigestAlgorithm, number>> = {
   md5: 32,

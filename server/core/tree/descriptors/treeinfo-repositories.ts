@@ -1,6 +1,6 @@
-import type { Repository } from '../tree.ts'
-import { repositoryPath } from '../tree-path.ts'
+import type { Repository } from '../description.ts'
 import type { Ini, IniSection } from './ini.ts'
+import { repositoryPath } from './paths.ts'
 import type { Notes } from './text.ts'
 
 /**

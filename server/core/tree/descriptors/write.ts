@@ -1,4 +1,4 @@
-import type { Description, PlatformImages, Repository } from '../tree.ts'
+import type { Description, PlatformImages, Repository } from '../description.ts'
 
 /**
  * Writes a `.treeinfo` 1.2 that every client can read: virtinst's strict ConfigParser with interpolation, libosinfo's

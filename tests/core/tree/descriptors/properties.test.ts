@@ -3,13 +3,14 @@ import { expect, test } from 'vitest'
 import { distroOf, installerOf } from '../../../../server/core/distro/distro.ts'
 import { Failure } from '../../../../server/core/failure.ts'
 import { concludeTree } from '../../../../server/core/tree/conclude.ts'
-import { descriptorKinds, readDescriptor } from '../../../../server/core/tree/descriptors/descriptor.ts'
+import { readDescriptor } from '../../../../server/core/tree/descriptors/descriptor.ts'
+import { descriptorFormats } from '../../../../server/core/tree/descriptors/formats.ts'
 import { writeTreeinfo } from '../../../../server/core/tree/descriptors/write.ts'
 import type { Description } from '../../../../server/core/tree/tree.ts'
 import { compareVersions, parseVersion, versionMatcher } from '../../../../server/core/tree/version.ts'
 import { readCorpus } from '../../../support/treeinfo-corpus.ts'
 
-const paths = descriptorKinds.flatMap((kind) => kind.paths)
+const paths = descriptorFormats.flatMap((kind) => kind.paths)
 const corpus = readCorpus().filter(({ bytes }) => bytes.length < 8192)
 
 /** Reads, or says that it is no descriptor; anything else is a crash. What was read goes through everything that follows. */

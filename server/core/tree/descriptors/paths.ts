@@ -1,6 +1,4 @@
-import { excerpt } from './descriptors/ini.ts'
-import type { Notes } from './descriptors/text.ts'
-import { unquote } from './descriptors/text.ts'
+import { excerpt, type Notes, unquote } from './text.ts'
 
 /**
  * A path from a descriptor, relative to the tree. Leading `/` and `./` are dropped with a note: virtinst joins

@@ -5,9 +5,12 @@ import type { Guest } from '../guest/guest.ts'
 import type { InstallSource } from '../services.ts'
 import type { PlatformImages, Tree } from '../tree/tree.ts'
 import { compareVersions } from '../tree/version.ts'
-import { type Installer, installerOf } from './distro.ts'
+import { installerOf } from './distro.ts'
+import { recordOf } from './families.ts'
+import type { InstallerName } from './record.ts'
 
-export interface InstallerQuestion {
+/** What the arguments of an installer are made from. */
+export interface InstallerContext {
   readonly tree: Tree
   readonly images: PlatformImages
   readonly source: InstallSource
@@ -17,70 +20,71 @@ export interface InstallerQuestion {
   readonly guest?: Guest
 }
 
-export function treeInstaller(tree: Tree, images: PlatformImages): Installer {
-  return installerOf(tree.distro, tree.version, images.kernel)
+interface Installer {
+  /** Its arguments, in its own spelling: where its packages and its answers are. */
+  readonly args: (context: InstallerContext) => KernelArg[]
+  /** By which services it reads its answer file. Every installer can use HTTP. */
+  readonly answersBy: (tree: Tree) => readonly InstallSource[]
+  /** It appends file names to the answer URL, so the URL ends with `/`. */
+  readonly answersInFolder?: true
+}
+
+const httpOnly = () => ['http'] as const
+const httpOrFtp = () => ['http', 'ftp'] as const
+
+/** The installers that records of distributions name. */
+const installers: Readonly<Record<InstallerName, Installer>> = {
+  anaconda: {
+    args: (context) => (isOldAnaconda(context.tree) ? oldAnaconda(context) : anaconda(context)),
+    // Only dracut is sure to take NFS mount options before the host, so older loaders stay with HTTP.
+    answersBy: (tree) => (isOldAnaconda(tree) ? httpOrFtp() : ['http', 'ftp', 'nfs']),
+  },
+  'debian-installer': { args: debianInstaller, answersBy: httpOrFtp },
+  // cloud-init appends `user-data` and `meta-data`.
+  subiquity: { args: subiquity, answersBy: httpOnly, answersInFolder: true },
+  autoyast: { args: autoyast, answersBy: httpOrFtp },
+  agama: { args: agama, answersBy: httpOnly },
+  drakx: { args: drakx, answersBy: httpOnly },
+  coreos: { args: coreos, answersBy: httpOnly },
+  // No installer that reads an answer file: a live system, or one that treeboot does not know.
+  unknown: { args: recordedArgs, answersBy: httpOnly },
+}
+
+function installerFor(tree: Tree, images: PlatformImages): Installer {
+  return installers[installerOf(tree.distro, tree.version, images.kernel)]
+}
+
+/** Where a guest's answer file is: at the service that it installs from, where its installer can use that, else at HTTP. */
+export function answersUrl({
+  guest,
+  tree,
+  images,
+  source,
+  urls,
+}: Omit<InstallerContext, 'answers' | 'guest'> & { readonly guest: Guest }): string {
+  const { answersBy, answersInFolder } = installerFor(tree, images)
+  const place = answersInFolder ? `/ks/${guest.name}/` : `/ks/${guest.name}`
+  const service = answersBy(tree).includes(source) ? source : 'http'
+  const mounted = service === 'nfs' ? nfsSource(urls, place) : undefined
+  return mounted ?? placeUrl(sourceBase(service, urls) ?? urls.http, place)
 }
 
 /**
- * Where a guest's answer file is: by the service that it installs from, where its installer can, else by HTTP. Of NFS
- * only dracut is sure to take mount options before the host, so older loaders stay with HTTP. cloud-init appends file
- * names to its URL, so there it ends with `/`.
+ * The arguments by which the installer of a tree finds its packages and its answers. An unknown installer gets the
+ * operator's arguments alone.
  */
-export function answersUrl(
-  {
-    guest,
-    tree,
-    source,
-    urls,
-  }: Pick<InstallerQuestion, 'tree' | 'source' | 'urls'> & { readonly guest: Guest },
-  installer: Installer,
-): string {
-  const nfs = source === 'nfs' && installer === 'anaconda' && !isOldAnaconda(tree)
-  const mounted = nfs ? nfsSource(urls, `/ks/${guest.name}`) : undefined
-  if (mounted !== undefined) return mounted
-  const ftp = installer === 'anaconda' || installer === 'debian-installer' || installer === 'autoyast'
-  const base = (source === 'ftp' && ftp ? urls.ftp : undefined) ?? urls.http
-  return placeUrl(base, installer === 'subiquity' ? `/ks/${guest.name}/` : `/ks/${guest.name}`)
+export function installerArgs(context: InstallerContext): KernelArg[] {
+  return installerFor(context.tree, context.images).args(context)
 }
 
-/**
- * The arguments by which the installer of a tree finds its packages and its answers, in its own spelling. An
- * installer that we do not know gets none: the operator's arguments are all it sees.
- */
-export function installerArgs(question: InstallerQuestion): KernelArg[] {
-  switch (treeInstaller(question.tree, question.images)) {
-    case 'anaconda':
-      return isOldAnaconda(question.tree) ? oldAnaconda(question) : anaconda(question)
-    case 'debian-installer':
-      return debianInstaller(question)
-    case 'subiquity':
-      return subiquity(question)
-    case 'autoyast':
-      return autoyast(question)
-    case 'agama':
-      return agama(question)
-    case 'drakx':
-      return drakx(question)
-    case 'coreos':
-      return coreos(question)
-    case 'unknown':
-      return liveSystem(question)
-  }
-}
-
-/** Until Fedora 18 and Enterprise Linux 6 the names had no `inst.`; anaconda 18 read both, 19 only the new ones. */
 function isOldAnaconda(tree: Tree): boolean {
-  if (tree.distro === 'redhat-linux') return true
-  if (tree.version === '' || tree.distro === 'eln') return false
-  return (
-    compareVersions(tree.version, tree.distro === 'fedora' ? '19' : '7') < 0 && !newNumbering.has(tree.distro)
-  )
+  const { instPrefixSince = '7' } = recordOf(tree.distro)
+  if (instPrefixSince === 'never') return true
+  if (instPrefixSince === 'always' || tree.version === '') return false
+  return compareVersions(tree.version, instPrefixSince) < 0
 }
 
-/** Anaconda users whose low version numbers are not those of Enterprise Linux. */
-const newNumbering: ReadonlySet<string> = new Set(['amazon', 'alinux', 'tencentos', 'clearos', 'kylin'])
-
-function anaconda({ tree, source, urls, answers }: InstallerQuestion): KernelArg[] {
+function anaconda({ tree, source, urls, answers }: InstallerContext): KernelArg[] {
   const at = repo({ tree, source, urls })
   if (tree.upstream !== undefined && tree.stage2 !== undefined) {
     const own: KernelArg[] = [
@@ -95,7 +99,7 @@ function anaconda({ tree, source, urls, answers }: InstallerQuestion): KernelArg
   return [{ key, value: at }, { key: 'ip', value: 'dhcp' }, ...when('inst.ks', answers)]
 }
 
-function oldAnaconda({ tree, source, urls, answers, guest }: InstallerQuestion): KernelArg[] {
+function oldAnaconda({ tree, source, urls, answers, guest }: InstallerContext): KernelArg[] {
   // With several cards the old loader asks which; a MAC or `link` answers (anaconda 11 to 13, command-line.txt).
   const card = guest?.macs.length === 1 ? guest.macs[0] : 'link'
   return [
@@ -106,7 +110,7 @@ function oldAnaconda({ tree, source, urls, answers, guest }: InstallerQuestion):
   ]
 }
 
-function repo({ tree, source, urls }: Pick<InstallerQuestion, 'tree' | 'source' | 'urls'>): string {
+function repo({ tree, source, urls }: Pick<InstallerContext, 'tree' | 'source' | 'urls'>): string {
   const place = treePlace(tree)
   const nfs = source === 'nfs' ? nfsSource(urls, place) : undefined
   return nfs ?? placeUrl(sourceBase(source, urls) ?? urls.http, place)
@@ -117,7 +121,7 @@ function repo({ tree, source, urls }: Pick<InstallerQuestion, 'tree' | 'source' 
  * before that, so a preseed cannot name the host: it must be said here, or the installer takes DHCP's name or "debian".
  * Without a domain it would ask, and with priority=critical take none.
  */
-function debianInstaller({ answers, guest }: InstallerQuestion): KernelArg[] {
+function debianInstaller({ answers, guest }: InstallerContext): KernelArg[] {
   if (answers === undefined) return []
   const [host = '', ...domain] = hostnameOf(guest).split('.')
   return [
@@ -144,24 +148,24 @@ function isLabel(text: string): boolean {
  * casper takes its medium as a whole ISO over HTTP (the URL must end in `.iso`) or mounts the tree over NFS.
  * The `s=` of NoCloud ends with `/`: cloud-init before 23.1 does not add one.
  */
-function subiquity({ tree, urls, answers }: InstallerQuestion): KernelArg[] {
-  const iso = isoUrl(tree, urls)
-  const medium: KernelArg[] =
-    iso !== undefined
-      ? [{ key: 'url', value: iso }]
-      : urls.nfs
-        ? [
-            { key: 'boot', value: 'casper' },
-            { key: 'netboot', value: 'nfs' },
-            { key: 'nfsroot', value: `${urls.nfs.host}:${treePlace(tree)}` },
-          ]
-        : []
+function subiquity({ tree, urls, answers }: InstallerContext): KernelArg[] {
   const seed: KernelArg[] =
     answers === undefined ? [] : [{ key: 'autoinstall' }, { key: 'ds', value: `nocloud-net;s=${answers}` }]
-  return [...medium, { key: 'ip', value: 'dhcp' }, ...seed]
+  return [...casperMedium(tree, urls), { key: 'ip', value: 'dhcp' }, ...seed]
 }
 
-function autoyast({ tree, source, urls, answers }: InstallerQuestion): KernelArg[] {
+function casperMedium(tree: Tree, urls: ServerUrls): KernelArg[] {
+  const iso = isoUrl(tree, urls)
+  if (iso !== undefined) return [{ key: 'url', value: iso }]
+  if (!urls.nfs) return []
+  return [
+    { key: 'boot', value: 'casper' },
+    { key: 'netboot', value: 'nfs' },
+    { key: 'nfsroot', value: `${urls.nfs.host}:${treePlace(tree)}` },
+  ]
+}
+
+function autoyast({ tree, source, urls, answers }: InstallerContext): KernelArg[] {
   const place = treePlace(tree)
   const nfs = source === 'nfs' ? nfsUrl(urls, place) : undefined
   const at = nfs ?? placeUrl(sourceBase(source, urls) ?? urls.http, place)
@@ -169,7 +173,7 @@ function autoyast({ tree, source, urls, answers }: InstallerQuestion): KernelArg
 }
 
 /** Agama's live system comes by dracut's livenet; packages from the tree only where it brings a repository. */
-function agama({ tree, urls, answers }: InstallerQuestion): KernelArg[] {
+function agama({ tree, urls, answers }: InstallerContext): KernelArg[] {
   const live = placeUrl(urls.http, imagePlace(tree, tree.stage2 ?? 'LiveOS/squashfs.img'))
   const repositories = tree.repositories
     .filter((repository) => !repository.path.startsWith('..'))
@@ -185,7 +189,7 @@ function agama({ tree, urls, answers }: InstallerQuestion): KernelArg[] {
 }
 
 /** Mageia's first stage reads one list, `automatic=`, with `,` between and `:` inside; a port goes with the server. */
-function drakx({ tree, source, urls, answers }: InstallerQuestion): KernelArg[] {
+function drakx({ tree, source, urls, answers }: InstallerContext): KernelArg[] {
   const base = sourceBase(source, urls) ?? urls.http
   const method = source === 'ftp' && urls.ftp !== undefined ? 'ftp' : 'http'
   const server = base.replace(/^[a-z]+:\/\//, '').replace(/\/.*$/, '')
@@ -194,7 +198,7 @@ function drakx({ tree, source, urls, answers }: InstallerQuestion): KernelArg[] 
 }
 
 /** The answer URL holds the guest's name: Ignition sends no header by which a machine could be told (2.19). */
-function coreos({ tree, images, urls, answers }: InstallerQuestion): KernelArg[] {
+function coreos({ tree, images, urls, answers }: InstallerContext): KernelArg[] {
   const named = [...Object.values(images.others), tree.stage2].find((path) => path?.includes('rootfs'))
   const rootfs = placeUrl(urls.http, imagePlace(tree, named ?? 'images/pxeboot/rootfs.img'))
   const ignition: KernelArg[] =
@@ -208,26 +212,15 @@ function coreos({ tree, images, urls, answers }: InstallerQuestion): KernelArg[]
   return [{ key: 'coreos.live.rootfs_url', value: rootfs }, { key: 'ip', value: 'dhcp' }, ...ignition]
 }
 
-/** Systems without an answer-file installer that still must be told where the rest of them is. */
-function liveSystem({ tree, images, urls, answers }: InstallerQuestion): KernelArg[] {
-  const kernel = images.kernel ?? ''
-  if (tree.distro === 'arch' && kernel.startsWith('arch/'))
-    return [
-      { key: 'archisobasedir', value: 'arch' },
-      // archiso appends `arch/...` to it as it is.
-      { key: 'archiso_http_srv', value: `${placeUrl(urls.http, treePlace(tree))}/` },
-      { key: 'ip', value: 'dhcp' },
-      ...when('script', answers),
-    ]
-  const flavour = /^boot\/vmlinuz-(\w+)$/.exec(kernel)?.[1]
-  if (tree.distro === 'alpine' && flavour !== undefined)
-    return [
-      { key: 'ip', value: 'dhcp' },
-      { key: 'modloop', value: placeUrl(urls.http, imagePlace(tree, `boot/modloop-${flavour}`)) },
-      { key: 'alpine_repo', value: placeUrl(urls.http, imagePlace(tree, 'apks')) },
-      ...when('apkovl', answers),
-    ]
-  return []
+/** The arguments that the record of the distribution names. */
+function recordedArgs({ tree, images, urls, answers }: InstallerContext): KernelArg[] {
+  const args = recordOf(tree.distro).bootArgs?.({
+    kernel: images.kernel ?? '',
+    url: placeUrl(urls.http, treePlace(tree)),
+    fileUrl: (path) => placeUrl(urls.http, imagePlace(tree, path)),
+    answers,
+  })
+  return [...(args ?? [])]
 }
 
 function when(key: string, value: string | undefined): KernelArg[] {

@@ -1,0 +1,35 @@
+import type { BootArg, BootTree, Family } from './record.ts'
+
+export const arch = {
+  distros: {
+    arch: {
+      name: 'Arch Linux',
+      aliases: ['archlinux'],
+      family: /\barch ?linux\b/,
+      commonWord: true,
+      installer: 'unknown',
+      bootArgs,
+    },
+  },
+  layouts: [
+    {
+      kernel: /^arch\/boot\/(?<arch>[^/]+)\/vmlinuz-(?<v>linux[\w-]*)$/,
+      initrds: ['initramfs-$v.img', 'archiso.img'],
+      family: 'Arch Linux',
+    },
+    { kernel: /^arch\/boot\/(?<arch>[^/]+)\/vmlinuz$/, initrds: ['archiso.img'], family: 'Arch Linux' },
+  ],
+  folders: ['arch', 'boot'],
+} as const satisfies Family
+
+/** For archiso, the live system of the installation medium. */
+function bootArgs({ kernel, url, answers }: BootTree): BootArg[] {
+  if (!kernel.startsWith('arch/')) return []
+  return [
+    { key: 'archisobasedir', value: 'arch' },
+    // archiso appends `arch/...` to it as it is.
+    { key: 'archiso_http_srv', value: `${url}/` },
+    { key: 'ip', value: 'dhcp' },
+    ...(answers === undefined ? [] : [{ key: 'script', value: answers }]),
+  ]
+}

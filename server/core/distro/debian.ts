@@ -1,0 +1,64 @@
+import type { Family } from './record.ts'
+
+const longCmdlineSince = { ppc: '10', s390: '12' }
+
+/** Debian, and those built from it that have its layouts; Ubuntu and Kali have records of their own. */
+export const debian = {
+  distros: {
+    devuan: { name: 'Devuan', family: /devuan/, installer: 'debian-installer', template: 'debian.preseed' },
+    proxmox: { name: 'Proxmox', aliases: ['pve', 'proxmoxve'], family: /proxmox/, installer: 'unknown' },
+    debian: {
+      name: 'Debian',
+      aliases: ['debiangnulinux', 'debianlinux'],
+      // What is built from Debian may name it as well.
+      family: /^(?!.*(?:kali|ubuntu)).*debian/,
+      installer: 'debian-installer',
+      longCmdlineSince,
+      codenames: {
+        squeeze: '6',
+        wheezy: '7',
+        jessie: '8',
+        stretch: '9',
+        buster: '10',
+        bullseye: '11',
+        bookworm: '12',
+        trixie: '13',
+        forky: '14',
+        duke: '15',
+      },
+      rolling: { stable: 1, testing: 3, sid: 5, unstable: 5 },
+      efi: { folder: 'debian', shim: true, grubAlone: 'late' },
+      template: 'debian.preseed',
+    },
+  },
+  // `install.amd` and its like are folders of Debian's media, `debian-installer` of its netboot.tar.gz.
+  layouts: [
+    {
+      kernel: /^debian-installer\/(?<arch>[^/]+)\/(?:linux|vmlinu[xz])$/,
+      initrds: ['initrd.gz'],
+      family: 'Debian',
+    },
+    {
+      kernel: /^install\.(?<arch>amd|386|a64|arm|ppc|s390x)\/(?:vmlinu[xz])$/,
+      initrds: ['initrd.gz'],
+      family: 'Debian',
+    },
+    {
+      kernel: /^install\.(?<of>amd|386)\/xen\/vmlinuz$/,
+      initrds: ['initrd.gz'],
+      platform: 'xen',
+      family: 'Debian',
+    },
+    { kernel: /^boot\/linux26$/, initrds: ['initrd.img'], family: 'Proxmox' },
+  ],
+  folders: [
+    'debian-installer',
+    'install.amd',
+    'install.386',
+    'install.a64',
+    'install.arm',
+    'install.ppc',
+    'install.s390x',
+  ],
+  kernelNames: /linux26/,
+} as const satisfies Family

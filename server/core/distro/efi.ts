@@ -1,0 +1,29 @@
+import { distros, recordOf } from './families.ts'
+import type { EfiFolder } from './record.ts'
+
+/** The folders below `EFI/` in which installed systems keep their loaders. */
+const folders: readonly EfiFolder[] = distros.flatMap((distro) => recordOf(distro).efi ?? [])
+
+/** Those into which a host's own packages put shim and GRUB: `/boot/efi/EFI/<folder>`. */
+export const packagedEfiFolders: readonly string[] = folders
+  .filter(({ packaged }) => packaged)
+  .map(({ folder }) => folder)
+
+/**
+ * Where installed systems keep their first loader, most particular first; the path for removable media is the last
+ * resort (UEFI 2.10, 3.5.1.1).
+ */
+export const diskLoaders: readonly string[] = [
+  ...folders
+    .filter(({ shim }) => shim)
+    .flatMap(({ folder }) => [`/EFI/${folder}/shimx64.efi`, `/EFI/${folder}/shimaa64.efi`]),
+  ...grubAlone('early'),
+  ...grubAlone('late'),
+  '/EFI/BOOT/BOOTX64.EFI',
+  '/EFI/BOOT/BOOTAA64.EFI',
+  '/EFI/BOOT/BOOTIA32.EFI',
+]
+
+function grubAlone(when: EfiFolder['grubAlone']): string[] {
+  return folders.filter((each) => each.grubAlone === when).map(({ folder }) => `/EFI/${folder}/grubx64.efi`)
+}

@@ -1,0 +1,80 @@
+import type { DistroRecord, Family } from './record.ts'
+
+/** A distribution that is built from Enterprise Linux, or was, and installs with anaconda. */
+function clone<const More extends Partial<DistroRecord>>(
+  name: string,
+  family: RegExp,
+  aliases: readonly string[] = [],
+  more?: More,
+) {
+  return { name, family, aliases, installer: 'anaconda', template: 'fedora.ks', ...more } as const
+}
+
+const efi = (folder: string) => ({ folder, shim: true, packaged: true }) as const
+
+/** For versions that do not count like those of Enterprise Linux: all of them are of the years after its 6. */
+const instPrefixSince = 'always'
+
+/**
+ * Red Hat's distributions except Fedora, and the many that are built from their sources. A more particular name comes
+ * first: `CentOS Stream` before `CentOS`, `Red Hat Enterprise Linux` before what has only `Enterprise Linux`.
+ */
+export const el = {
+  distros: {
+    rhel: clone(
+      'Red Hat Enterprise Linux',
+      /red ?hat enterprise|\brhel\b/,
+      ['redhat', 'redhatenterpriselinux', 'el'],
+      { efi: efi('redhat') },
+    ),
+    'redhat-linux': clone('Red Hat Linux', /red hat linux/, ['rhl'], { instPrefixSince: 'never' }),
+    'centos-stream': clone('CentOS Stream', /\bcentos[ -]?stream/, ['stream', 'centosstreamlinux']),
+    centos: clone('CentOS', /\bcentos/, ['centoslinux'], {
+      // CentOS Linux ended with 8. From 9 on there is only Stream, whatever the descriptor calls it.
+      exceptions: [
+        { distro: 'centos-stream', version: /stream/ },
+        { distro: 'centos-stream', since: '9' },
+      ],
+      covers: ['centos-stream'],
+      efi: efi('centos'),
+    }),
+    rocky: clone('Rocky Linux', /rocky/, ['rockylinux'], { efi: efi('rocky') }),
+    alma: clone('AlmaLinux', /alma ?linux|\balma\b/, ['almalinux', 'almalinuxos', 'almalinuxkitten'], {
+      efi: efi('almalinux'),
+    }),
+    oracle: clone(
+      'Oracle Linux',
+      /oracle|^enterprise linux/,
+      ['oraclelinux', 'ol', 'oel', 'oraclelinuxserver'],
+      { efi: efi('oracle') },
+    ),
+    scientific: clone('Scientific Linux', /scientific/, ['scientificlinux', 'sl']),
+    eurolinux: clone('EuroLinux', /euro ?linux/),
+    circle: clone('Circle Linux', /circle/, ['circlelinux']),
+    miracle: clone('MIRACLE LINUX', /miracle|asianux/, ['miraclelinux', 'asianux']),
+    navy: clone('Navy Linux', /navy/, ['navylinux']),
+    springdale: clone('Springdale Linux', /springdale|puias/, ['springdalelinux', 'puias']),
+    virtuozzo: clone('Virtuozzo Linux', /virtuozzo|vzlinux|openvz/, ['virtuozzolinux', 'vzlinux']),
+    alinux: clone('Alibaba Cloud Linux', /alibaba|aliyun/, ['alibaba', 'alibabacloudlinux'], {
+      instPrefixSince,
+    }),
+    cloudlinux: clone('CloudLinux', /cloud ?linux/, ['cloudlinuxos']),
+    clearos: clone('ClearOS', /clearos/, [], { instPrefixSince }),
+    rels: clone('ROSA Enterprise Linux Server', /\brels\b|\brosa\b/, ['rosa']),
+    amazon: clone('Amazon Linux', /amazon/, ['amazonlinux', 'amzn'], { instPrefixSince }),
+    openeuler: clone('openEuler', /open ?euler/, ['euler']),
+    anolis: clone('Anolis OS', /anolis/, ['anolisos']),
+    tencentos: clone('TencentOS', /tencent|opencloudos/, ['tencentosserver', 'opencloudos'], {
+      instPrefixSince,
+    }),
+    kylin: clone('Kylin', /kylin|neokylin/, ['kylinlinux'], { instPrefixSince }),
+    redstar: clone('Red Star OS', /red ?star|붉은별/, ['redstaros']),
+    // Built on CentOS, with an installer of its own that reads no kickstart.
+    xenserver: {
+      name: 'XenServer',
+      aliases: ['xcpng', 'xcp', 'citrixhypervisor'],
+      family: /xenserver|xcp-?ng|citrix/,
+      installer: 'unknown',
+    },
+  },
+} as const satisfies Family

@@ -1,0 +1,44 @@
+import { alpine } from './alpine.ts'
+import { alt } from './alt.ts'
+import { arch } from './arch.ts'
+import { debian } from './debian.ts'
+import { el } from './el.ts'
+import { fedora } from './fedora.ts'
+import { kali } from './kali.ts'
+import { mageia } from './mageia.ts'
+import type { DistroRecord, Family } from './record.ts'
+import { suse } from './suse.ts'
+import { ubuntu } from './ubuntu.ts'
+
+const list = [fedora, el, debian, ubuntu, suse, kali, mageia, arch, alt, alpine] as const
+
+/**
+ * All families. The order counts where several could match: for the family in a descriptor, for layouts, and for the
+ * loaders that GRUB looks for on a disk.
+ */
+export const families: readonly Family[] = list
+
+type KeysOf<T> = T extends unknown ? keyof T : never
+
+/**
+ * The distributions that treeboot tells apart, as `distro:` in config.yaml and in a lookup. `other` is every tree that
+ * boots and that has no record.
+ */
+export type Distro = KeysOf<(typeof list)[number]['distros']> | 'other'
+
+const other: DistroRecord = { name: 'other', family: /^$/, installer: 'unknown' }
+
+const records: ReadonlyMap<string, DistroRecord> = new Map([
+  ...families.flatMap((family) => Object.entries(family.distros)),
+  ['other', other],
+])
+
+export const distros = [...records.keys()] as readonly Distro[]
+
+export function isDistro(id: string): id is Distro {
+  return records.has(id)
+}
+
+export function recordOf(distro: Distro): DistroRecord {
+  return records.get(distro) ?? other
+}

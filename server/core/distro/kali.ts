@@ -1,0 +1,17 @@
+import type { Family } from './record.ts'
+
+/** Kali keeps Debian's installer and layouts. */
+export const kali = {
+  distros: {
+    kali: {
+      name: 'Kali Linux',
+      aliases: ['kalilinux'],
+      family: /kali/,
+      installer: 'debian-installer',
+      longCmdlineSince: { ppc: '10', s390: '12' },
+      rolling: { rolling: 5 },
+      efi: { folder: 'kali', shim: true },
+      template: 'debian.preseed',
+    },
+  },
+} as const satisfies Family

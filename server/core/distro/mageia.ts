@@ -1,0 +1,38 @@
+import { archIn } from '../tree/arch.ts'
+import { type Description, nameOnly } from '../tree/description.ts'
+import type { Family } from './record.ts'
+
+export const mageia = {
+  distros: {
+    mageia: {
+      name: 'Mageia',
+      family: /mageia/,
+      installer: 'drakx',
+      rolling: { cauldron: 5, cooker: 5 },
+      efi: { folder: 'mageia', grubAlone: 'late' },
+    },
+  },
+  layouts: [{ kernel: /^isolinux\/(?<arch>[^/]+)\/vmlinuz$/, initrds: ['all.rdz'], family: 'Mageia' }],
+  folders: ['isolinux'],
+  descriptors: [
+    {
+      name: 'VERSION (Mageia)',
+      eras: ['mageia-version'],
+      paths: ['VERSION'],
+      maxBytes: 1024 * 1024,
+      read: readVersion,
+      telling: false,
+      clientsFindImages: true,
+    },
+  ],
+} as const satisfies Family
+
+/** `VERSION` of Mageia and Mandriva trees: `Mageia 9 Release x86_64 20230822 12:00`. It names no images. */
+function readVersion(_file: string, text: string): Description | undefined {
+  const match = /^\s*(Mageia|Mandriva(?: Linux)?|OpenMandriva\w*) (\d[\w.]*|cauldron)(?:\s+(.*))?$/im.exec(
+    text,
+  )
+  if (!match || text.length > 4096) return undefined
+  const [, family = '', version = '', rest = ''] = match
+  return nameOnly('mageia-version', { family, version, arch: archIn(rest) ?? '' })
+}

@@ -1,0 +1,63 @@
+import type { Family, InstallerRule } from './record.ts'
+
+/** SUSE changed from AutoYaST to Agama with 16. openSUSE Leap once counted 42.1 to 42.3, before 15.0. */
+const installer = [
+  { installer: 'autoyast', version: /^(?:42|\D|$)/ },
+  { installer: 'agama', since: '16' },
+  { installer: 'autoyast' },
+] as const satisfies readonly InstallerRule[]
+const common = {
+  installer,
+  longCmdlineSince: { ppc: '15', s390: '16' },
+  template: 'suse.autoyast.xml',
+} as const
+
+/** openSUSE and SUSE Linux Enterprise. The bare `sle` comes last, because its pattern fits the others too. */
+export const suse = {
+  distros: {
+    opensuse: {
+      ...common,
+      name: 'openSUSE',
+      aliases: ['suse', 'leap', 'tumbleweed', 'opensuseleap', 'opensusetumbleweed'],
+      family: /open ?suse/,
+      rolling: { slowroll: 3, tumbleweed: 4, factory: 5 },
+      // YaST leaves shim out when Secure Boot support is switched off.
+      efi: { folder: 'opensuse', shim: true, grubAlone: 'early' },
+    },
+    sled: {
+      ...common,
+      name: 'SUSE Linux Enterprise Desktop',
+      aliases: ['suselinuxenterprisedesktop'],
+      family: /enterprise[ -]desktop|\bsled\b|sle_?d/,
+    },
+    sles: {
+      ...common,
+      name: 'SUSE Linux Enterprise Server',
+      aliases: ['suselinuxenterpriseserver'],
+      family: /enterprise[ -]server|\bsles|suse_sles/,
+      efi: { folder: 'sles', shim: true },
+    },
+    sle: {
+      ...common,
+      name: 'SUSE Linux Enterprise',
+      aliases: ['suselinuxenterprise', 'slefull'],
+      family: /suse[ -]linux|\bsle\b|\bsuse\b|^sle_/,
+      covers: ['sles', 'sled'],
+    },
+  },
+  layouts: [
+    { kernel: /^boot\/(?<arch>[^/]+)\/loader\/linux$/, initrds: ['initrd'], family: 'openSUSE' },
+    { kernel: /^boot\/(?<arch>[^/]+)\/(?:linux|vmrdr\.ikr)$/, initrds: ['initrd'], family: 'openSUSE' },
+    {
+      kernel: /^boot\/(?<of>[^/]+)\/vmlinuz-xen$/,
+      initrds: ['initrd-xen'],
+      platform: 'xen',
+      family: 'openSUSE',
+    },
+    { kernel: /^boot\/loader\/linux64$/, initrds: ['initrd64'], platform: 'x86_64', family: 'openSUSE' },
+    { kernel: /^boot\/loader\/linux$/, initrds: ['initrd'], family: 'openSUSE' },
+    { kernel: /^suseboot\/linux64$/, initrds: ['initrd64'], platform: 'ppc64', family: 'openSUSE' },
+  ],
+  folders: ['boot', 'loader', 'suseboot'],
+  kernelNames: /linux64/,
+} as const satisfies Family

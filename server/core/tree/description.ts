@@ -1,0 +1,106 @@
+/** What a descriptor says of a tree, in one shape for all formats, and what a descriptor format is. */
+
+/** The format of the descriptor that a description was read from. `treeinfo-0.0` is the form without `[header]`. */
+export type DescriptorEra =
+  | 'treeinfo-0.0'
+  | 'treeinfo-0.3'
+  | 'treeinfo-1.0'
+  | 'treeinfo-1.1'
+  | 'treeinfo-1.2'
+  | 'discinfo'
+  | 'disk-info'
+  | 'suse-content'
+  | 'suse-media'
+  | 'manifest'
+  | 'mageia-version'
+  | 'version-info'
+  | 'files-only'
+
+/** The images that boot one platform (`x86_64`, `xen`, `ppc64`, `lpae`, ...). Paths are relative to the tree. */
+export interface PlatformImages {
+  readonly kernel?: string
+  readonly initrd?: string
+  /** Everything else that the section names: boot.iso, efiboot.img, dtb directories, ... by its key. */
+  readonly others: Readonly<Record<string, string>>
+}
+
+export interface Repository {
+  /** Id of the variant or add-on as the descriptor spells it; `` for a repository without one. */
+  readonly id: string
+  readonly name: string
+  readonly kind: 'variant' | 'optional' | 'addon' | 'module' | 'repository'
+  /** The folder that holds `repodata/`, relative to the tree: `.` is the tree, `../../../AppStream/x86_64/os` a sibling. */
+  readonly path: string
+}
+
+export type DigestAlgorithm = 'md5' | 'sha1' | 'sha224' | 'sha256' | 'sha384' | 'sha512'
+
+export interface Digest {
+  readonly algorithm: DigestAlgorithm
+  /** Lower-case hex. */
+  readonly hex: string
+}
+
+/** Something odd in a descriptor or a tree. The tree can be read all the same. */
+export interface TreeProblem {
+  /** Line in the descriptor, from 1. */
+  readonly line?: number
+  /** The file with the problem, relative to the tree. */
+  readonly file?: string
+  readonly message: string
+}
+
+/** What descriptors say of a tree. Nothing of it has been compared with the tree's files yet. */
+export interface Description {
+  readonly era: DescriptorEra
+  readonly family: string
+  readonly version: string
+  readonly variant: string
+  readonly arch: string
+  readonly platforms: Readonly<Record<string, PlatformImages>>
+  /** Second-stage image relative to the tree: `images/install.img`, `LiveOS/squashfs.img`. */
+  readonly stage2?: string
+  /** Secondary second-stage key of old trees (`instimage`). */
+  readonly instimage?: string
+  readonly repositories: readonly Repository[]
+  /** Path relative to the tree -> digest. */
+  readonly checksums: Readonly<Record<string, Digest>>
+  /** Seconds since 1970, when the descriptor tells. */
+  readonly timestamp?: number
+  readonly disc?: { readonly number: number; readonly total: number }
+  /** Release code name (Debian `bookworm`), when the descriptor tells. */
+  readonly codename?: string
+  readonly problems: readonly TreeProblem[]
+}
+
+/**
+ * Reads the text of one descriptor. `file` is its path relative to the tree. Undefined when the text has another
+ * format. A reader never throws.
+ */
+export type DescriptorReader = (file: string, text: string) => Description | undefined
+
+/** One format of descriptors: `descriptors/formats.ts` lists all of them. */
+export interface DescriptorFormat {
+  /** As messages and documentation call it. */
+  readonly name: string
+  /** What `Description.era` says of such a file. */
+  readonly eras: readonly DescriptorEra[]
+  /** Where a tree has such a file, in the order in which clients ask for it. */
+  readonly paths: readonly string[]
+  readonly maxBytes: number
+  readonly read: DescriptorReader
+  /** Whether such a file by its name alone shows a tree; `content` or `VERSION` may be anything. */
+  readonly telling: boolean
+  /** Whether libvirt's clients find kernel and initrd by this descriptor. If not, a `.treeinfo` is made for them. */
+  readonly clientsFindImages: boolean
+}
+
+/** A description that names nothing but what the tree is, for formats that say no more. */
+export function nameOnly(
+  era: DescriptorEra,
+  names: Pick<Description, 'family' | 'version'> & { readonly variant?: string; readonly arch?: string },
+): Description {
+  const { family, version, variant = '', arch = '' } = names
+  const nothing = { platforms: {}, repositories: [], checksums: {}, problems: [] }
+  return { era, family, version, variant, arch, ...nothing }
+}

@@ -1,0 +1,103 @@
+import { families } from '../../distro/families.ts'
+import type { DescriptorEra, DescriptorFormat } from '../description.ts'
+import { readDiscinfo } from './discinfo.ts'
+import { readDiskInfo, readVersionInfo } from './disk-info.ts'
+import { manifestPaths, readManifest } from './manifest.ts'
+import { readSuseContent, readSuseMedia, readSuseProducts } from './suse.ts'
+import { readTreeinfo } from './treeinfo.ts'
+
+const mebibyte = 1024 * 1024
+
+/**
+ * Every format of descriptors, best first: what an earlier one says wins, and later ones fill its gaps. A format of one
+ * family can be in the family's record. docs/formats/ has a page for each.
+ */
+export const descriptorFormats: readonly DescriptorFormat[] = [
+  {
+    name: '.treeinfo',
+    eras: ['treeinfo-0.0', 'treeinfo-0.3', 'treeinfo-1.0', 'treeinfo-1.1', 'treeinfo-1.2'],
+    paths: ['.treeinfo', 'treeinfo'],
+    maxBytes: mebibyte,
+    read: readTreeinfo,
+    telling: true,
+    clientsFindImages: true,
+  },
+  {
+    name: '.disk/info',
+    eras: ['disk-info'],
+    paths: ['.disk/info'],
+    maxBytes: mebibyte,
+    read: readDiskInfo,
+    telling: true,
+    clientsFindImages: false,
+  },
+  {
+    name: 'content',
+    eras: ['suse-content'],
+    paths: ['content'],
+    maxBytes: 4 * mebibyte,
+    read: readSuseContent,
+    telling: false,
+    clientsFindImages: true,
+  },
+  {
+    name: 'media.1/products',
+    eras: ['suse-media'],
+    paths: ['media.1/products'],
+    maxBytes: mebibyte,
+    read: readSuseProducts,
+    telling: true,
+    clientsFindImages: false,
+  },
+  {
+    name: 'media.1/media',
+    eras: ['suse-media'],
+    paths: ['media.1/media'],
+    maxBytes: mebibyte,
+    read: readSuseMedia,
+    telling: true,
+    clientsFindImages: false,
+  },
+  ...families.flatMap((family) => family.descriptors ?? []),
+  {
+    name: 'MANIFEST',
+    eras: ['manifest'],
+    paths: manifestPaths,
+    maxBytes: 4 * mebibyte,
+    read: readManifest,
+    telling: false,
+    clientsFindImages: true,
+  },
+  {
+    name: 'version.info',
+    eras: ['version-info'],
+    paths: ['version.info'],
+    maxBytes: mebibyte,
+    read: readVersionInfo,
+    telling: false,
+    clientsFindImages: false,
+  },
+  {
+    name: '.discinfo',
+    eras: ['discinfo'],
+    paths: ['.discinfo'],
+    maxBytes: mebibyte,
+    read: readDiscinfo,
+    telling: true,
+    clientsFindImages: false,
+  },
+]
+
+/** Whether libvirt's clients find the images of a tree by its descriptor of this era. */
+export function clientsFindImages(era: DescriptorEra): boolean {
+  return descriptorFormats.find(({ eras }) => eras.includes(era))?.clientsFindImages ?? false
+}
+
+/** Names in a folder that show a tree, and names that may: the first part of each path where a descriptor can be. */
+export const tellingNames: ReadonlySet<string> = firstParts(true)
+export const doubtfulNames: ReadonlySet<string> = firstParts(false)
+
+function firstParts(telling: boolean): Set<string> {
+  const formats = descriptorFormats.filter((format) => format.telling === telling)
+  return new Set(formats.flatMap(({ paths }) => paths.map((path) => path.replace(/\/.*$/, ''))))
+}
