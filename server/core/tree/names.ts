@@ -1,7 +1,15 @@
 /** Which names below `trees/` are looked at, and which can travel to a boot loader. */
 
 /** Folders that hold packages or their metadata by the thousand, and never a tree. */
-const packageFolders: ReadonlySet<string> = new Set(['Packages', 'repodata', 'repoview', 'drpms', 'by-hash', 'RPMS', 'SRPMS'])
+const packageFolders: ReadonlySet<string> = new Set([
+  'Packages',
+  'repodata',
+  'repoview',
+  'drpms',
+  'by-hash',
+  'RPMS',
+  'SRPMS',
+])
 
 /**
  * Names that are no tree and no part of one: hidden folders (`.incoming`, `.treeboot*`, `.snapshot`, rsync's
