@@ -1,26 +1,40 @@
+/**
+ * The TFTP service: read-only, RFC 1350 with the options of RFC 2347, 2348, 2349 and 7440.
+ *
+ * The way from a read request (RRQ) to the bytes of a file:
+ *
+ *  1. node/listen-socket.ts     a datagram arrives
+ *  2. wire/packet.ts            it is decoded: an RRQ
+ *  3. transfer/sessions.ts      admitted: a new request, not a repeated one, and not one too many
+ *  4. wire/request.ts           its file name becomes a path; the FileSource gives the entry at that path
+ *  5. transfer/file-cache.ts    the entry gets a buffer (file-buffer.ts), which a reader fills (file-readers.ts)
+ *  6. wire/options.ts           block size, window size and timeout are agreed; the OACK is made
+ *  7. backends.ts               the backend is chosen: Node's sockets, or system calls for long transfers on Linux
+ *  8. node/node-backend.ts      picks a UDP port (transfer/ports.ts, node-port.ts) and starts node-transfer.ts
+ *     native/native-backend.ts  or gives the job to its thread: worker.ts, native-port.ts, native-transfer.ts
+ *  9. transfer/transfer.ts      the state machine says for each ACK which packets to send
+ * 10. wire/packet.ts            DATA: a header, then octets copied from the buffer
+ * 11. served-event.ts           the end of the transfer becomes an event
+ */
 import type { RemoteInfo } from 'node:dgram'
 import { Failure } from '../../core/failure.ts'
 import { plainAddress } from '../../core/net/address.ts'
 import type { Requester } from '../../core/net/requester.ts'
 import type { EventSink } from '../../events/bus.ts'
+import type { CleanPath } from '../../files/path.ts'
 import type { Entry, FileSource } from '../../files/source.ts'
 import type { ListenAddress, Listener } from '../listener.ts'
-import { type Ear, Ears } from './node/listen-socket.ts'
-import { RateLimit } from './rate.ts'
-import type { JobResult } from './transfer/backend.ts'
-import { Carriers } from './transfer/backends.ts'
-import { Contents, type MemoryLimits } from './transfer/contents.ts'
+import { RateLimit } from '../rate-limit.ts'
+import { Backends, type NativeMode } from './backends.ts'
+import { type ListenSocket, ListenSockets } from './node/listen-socket.ts'
+import { type ServedRequest, servedEvent } from './served-event.ts'
+import type { TransferResult } from './transfer/backend.ts'
+import { FileCache, type MemoryLimits } from './transfer/file-cache.ts'
 import { type Session, type SessionLimits, Sessions } from './transfer/sessions.ts'
-import { defaultOptionLimits, negotiate, type OptionLimits } from './wire/negotiate.ts'
-import {
-  decodePacket,
-  type ErrorCode,
-  encodePacket,
-  errorCode,
-  errorPacket,
-  type Packet,
-} from './wire/packet.ts'
-import { requestPath, wireError } from './wire/request.ts'
+import { type ErrorCode, errorCode, errorPacket, errorReply } from './wire/error.ts'
+import { defaultOptionLimits, negotiate, type OptionLimits } from './wire/options.ts'
+import { decodePacket, encodePacket, type Packet } from './wire/packet.ts'
+import { requesterOf, requestPath } from './wire/request.ts'
 
 export interface TftpLimits extends SessionLimits, MemoryLimits {
   readonly options: OptionLimits
@@ -40,58 +54,57 @@ export const defaultLimits: TftpLimits = {
 export interface TftpListenerOptions {
   /** An address, or `0.0.0.0` (every IPv4 address of the machine) or `::` (every address). */
   readonly bind: string
-  /** 0: any free one. */
+  /** 0: any free port. */
   readonly port: number
   readonly source: FileSource
   readonly events: EventSink
   readonly limits?: Partial<TftpLimits>
   /**
-   * System calls instead of Node's sockets: `auto` (the default) where this machine can do it, from the first transfer
-   * on; `off`; or `required`, for tests and benchmarks: `start` waits for it and fails without it.
+   * Whether long transfers use system calls instead of Node's sockets. `auto`, the default: where this machine can do
+   * it, from the first long transfer on. `required`, for tests and benchmarks: `start` waits for it or fails.
    */
-  readonly native?: 'auto' | 'off' | 'required'
+  readonly native?: NativeMode
 }
 
 type ReadRequest = Extract<Packet, { type: 'rrq' }>
 
-/** The TFTP service: read-only, RFC 1350 with the options of RFC 2347, 2348, 2349 and 7440. */
 export class TftpListener implements Listener {
   readonly name = 'tftp'
   readonly #source: FileSource
   readonly #events: EventSink
   readonly #limits: TftpLimits
-  readonly #ears: Ears
+  readonly #listenSockets: ListenSockets
   readonly #sessions: Sessions
-  readonly #contents: Contents
+  readonly #files: FileCache
+  readonly #backends: Backends
   readonly #noiseLimit = new RateLimit(10, 1000)
   readonly #fullLimit = new RateLimit(1, 10_000)
-  readonly #carriers: Carriers
   #closed = false
   #stopping: Promise<void> | undefined
-  #idle: (() => void) | undefined
+  #onLastSessionEnd: (() => void) | undefined
 
   constructor(options: TftpListenerOptions) {
     this.#source = options.source
     this.#events = options.events
     this.#limits = { ...defaultLimits, ...options.limits }
     this.#sessions = new Sessions(this.#limits)
-    this.#contents = new Contents(this.#limits)
-    this.#carriers = new Carriers(options.native ?? 'auto')
-    this.#ears = new Ears(
-      options.bind,
-      options.port,
-      (bytes, from, ear) => this.#heard(bytes, from, ear),
-      (message) => this.#events({ type: 'trouble', where: 'tftp', message }),
-    )
+    this.#files = new FileCache(this.#limits)
+    this.#backends = new Backends(options.native ?? 'auto')
+    this.#listenSockets = new ListenSockets({
+      bind: options.bind,
+      port: options.port,
+      onDatagram: (bytes, from, listenSocket) => this.#receive(bytes, from, listenSocket),
+      onTrouble: (message) => this.#events({ type: 'trouble', where: 'tftp', message }),
+    })
   }
 
   get address(): ListenAddress | undefined {
-    return this.#ears.address
+    return this.#listenSockets.address
   }
 
   async start(): Promise<void> {
-    await this.#carriers.open()
-    await this.#ears.open()
+    await this.#backends.open()
+    await this.#listenSockets.open()
   }
 
   stop(): Promise<void> {
@@ -100,158 +113,148 @@ export class TftpListener implements Listener {
   }
 
   async #close(): Promise<void> {
-    this.#ears.close()
-    if (this.#sessions.size > 0) {
-      const { promise, resolve } = defer()
-      this.#idle = resolve
-      const timer = setTimeout(resolve, this.#limits.stopMs)
-      await promise
-      clearTimeout(timer)
-    }
+    this.#listenSockets.close()
+    if (this.#sessions.size > 0) await this.#lastSessionEnd()
     this.#closed = true
-    for (const session of [...this.#sessions]) session.carriage?.abort('the server is stopping')
-    await this.#carriers.close()
+    for (const session of [...this.#sessions]) session.transfer?.abort('the server is stopping')
+    await this.#backends.close()
   }
 
-  #heard(bytes: Buffer, from: RemoteInfo, ear: Ear): void {
+  /** Waits until no session is left, or for `stopMs`. */
+  async #lastSessionEnd(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    await new Promise<void>((resolve) => {
+      this.#onLastSessionEnd = resolve
+      timer = setTimeout(resolve, this.#limits.stopMs)
+    })
+    clearTimeout(timer)
+  }
+
+  #receive(bytes: Buffer, from: RemoteInfo, listenSocket: ListenSocket): void {
     const packet = decodePacket(bytes)
     switch (packet.type) {
       case 'rrq':
-        this.#requested(packet, bytes, from, ear)
+        this.#admit(packet, bytes, from, listenSocket)
         break
       case 'wrq':
-        this.#refuseWrite(packet.filename, from, ear)
+        this.#refuseWrite(packet.filename, from, listenSocket)
         break
       case 'malformed':
-        // Something like a request is told so. Anything else stays unanswered, or two servers could talk for ever.
+        // A malformed request gets an ERROR. Other junk gets no reply: two servers could reply to each other for ever.
         if (packet.opcode === 1 || packet.opcode === 2)
-          reply(ear, from, errorCode.illegalOperation, packet.reason)
+          sendError(listenSocket, from, errorCode.illegalOperation, packet.reason)
         this.#noise(from, packet.reason)
         break
       case 'data':
       case 'ack':
       case 'error':
       case 'oack':
-        this.#noise(from, `${packet.type.toUpperCase()} where only requests are expected`)
+        this.#noise(from, `${packet.type.toUpperCase()} on the port for requests; expected RRQ`)
     }
   }
 
-  #requested(packet: ReadRequest, bytes: Buffer, from: RemoteInfo, ear: Ear): void {
-    const key = `${from.address} ${from.port} ${ear.local.address}`
+  #admit(packet: ReadRequest, bytes: Buffer, from: RemoteInfo, listenSocket: ListenSocket): void {
     const nowMs = performance.now()
-    const admission = this.#sessions.admit(key, from.address, bytes, nowMs)
-    if (admission === 'repeat') return
-    if (admission === 'full') {
-      this.#full(from)
-      const silent = this.#sessions.yielding(from.address, nowMs)
-      if (!silent) return
-      this.#sessions.remove(silent)
-      silent.carriage?.abort('never answered, and its place was needed', 'quietly')
+    const key = `${from.address} ${from.port} ${listenSocket.local.address}`
+    const client = from.address
+    switch (this.#sessions.admit({ key, client, request: bytes }, nowMs)) {
+      case 'repeat':
+        return
+      case 'full':
+        if (!this.#makeRoom(client, nowMs)) return
+        break
+      case 'restarted':
+        this.#drop(this.#sessions.find(key), 'the client has sent a new request')
+        break
+      case 'new':
+        break
     }
-    const old = admission === 'anew' ? this.#sessions.find(key) : undefined
-    if (old) {
-      this.#sessions.remove(old)
-      old.carriage?.abort('the client has asked anew', 'quietly')
-    }
-    const session: Session = {
-      key,
-      sinceMs: nowMs,
-      client: from.address,
-      request: Buffer.from(bytes),
-      carriage: undefined,
-    }
+    // A copy, because Node's datagrams are parts of larger buffers.
+    const request = Buffer.from(bytes)
+    const session: Session = { key, client, request, startMs: nowMs, transfer: undefined }
     this.#sessions.add(session)
-    void this.#answer(packet, session, from, ear)
+    void this.#serve(packet, session, from, listenSocket)
   }
 
-  /** From a request to a running transfer, or to an ERROR at once: loaders probe for a dozen names that are not there. */
-  async #answer(packet: ReadRequest, session: Session, from: RemoteInfo, ear: Ear): Promise<void> {
-    const startMs = performance.now()
-    const localAddress = ear.local.address
+  /** Evicts a session whose client never responded. False when there is none: then the request stays unanswered. */
+  #makeRoom(client: string, nowMs: number): boolean {
+    this.#reportFull(client, nowMs)
+    const evicted = this.#sessions.evictable(client, nowMs)
+    this.#drop(evicted, 'never responded, and another client needed its place')
+    return evicted !== undefined
+  }
+
+  #drop(session: Session | undefined, reason: string): void {
+    if (!session) return
+    this.#sessions.remove(session)
+    session.transfer?.drop(reason)
+  }
+
+  /** Starts the transfer, or replies with an ERROR at once: loaders ask for a dozen names that do not exist. */
+  async #serve(
+    packet: ReadRequest,
+    session: Session,
+    from: RemoteInfo,
+    listenSocket: ListenSocket,
+  ): Promise<void> {
+    const { address: localAddress, family } = listenSocket.local
     try {
       if (packet.mode === 'mail')
         throw new Failure('unsupported', 'mail mode is not served; use octet or netascii')
       const path = requestPath(packet.filename)
-      const who: Requester = {
-        protocol: 'tftp',
-        address: plainAddress(from.address),
-        ...(isAny(localAddress) ? {} : { localAddress: plainAddress(localAddress) }),
-      }
-      const entry = fileOf(await this.#source.stat(path, who), path)
-      const content = await this.#contents.get(path, entry, packet.mode)
-      // While we looked, the client may have asked anew or the service may have been told to stop.
+      const who = requesterOf(from.address, localAddress)
+      const entry = await this.#fileAt(path, who)
+      const file = await this.#files.get(path, entry, packet.mode)
+      // Meanwhile the client may have sent a new request, or the service may have been stopped.
       if (this.#sessions.find(session.key) !== session || this.#closed) return
-      const agreed = negotiate(packet.options, content.size, this.#limits.options)
-      session.carriage = this.#carriers.carry({
+      const agreed = negotiate(packet.options, file.size, this.#limits.options)
+      session.transfer = this.#backends.start({
         localAddress,
         remoteAddress: from.address,
         remotePort: from.port,
-        family: ear.local.family,
+        family,
         agreed,
-        oack: agreed.echo.size > 0 ? encodePacket({ type: 'oack', options: agreed.echo }) : undefined,
-        content,
-        settled: (result) => this.#settled(session, path, result, { startMs, who, entry }),
+        oack: agreed.accepted.size > 0 ? encodePacket({ type: 'oack', options: agreed.accepted }) : undefined,
+        file,
+        onEnd: (result) => this.#ended(session, { path, decision: entry.decision, who }, result),
       })
     } catch (error) {
-      const { code, kind, text, detail } = wireError(error)
-      reply(ear, from, code, text)
-      this.#ended(session)
-      this.#served(session, packet.filename, { outcome: 'failed', kind, detail, bytes: 0, startMs })
+      const { code, text } = errorReply(error)
+      sendError(listenSocket, from, code, text)
+      this.#ended(session, { path: packet.filename }, { end: 'failed', bytes: 0, error })
     }
   }
 
-  #settled(
+  async #fileAt(path: CleanPath, who: Requester): Promise<Entry> {
+    const entry = await this.#source.stat(path, who)
+    if (!entry) throw new Failure('not-found', `file not found: ${path}`)
+    if (entry.kind !== 'file') throw new Failure('not-found', `${path} is a folder`)
+    return entry
+  }
+
+  #ended(
     session: Session,
-    path: string,
-    result: JobResult,
-    { startMs, who, entry }: { startMs: number; who: Requester; entry: Entry },
+    served: Pick<ServedRequest, 'path' | 'decision' | 'who'>,
+    result: TransferResult,
   ): void {
-    this.#ended(session)
-    // A question about the size, answered. The file itself is asked for next, or not.
-    if (result.end !== 'probed')
-      this.#served(session, path, {
-        ...outcomeOf(result),
-        bytes: result.bytes,
-        startMs,
-        who,
-        ...(entry.decision && { decision: entry.decision }),
-      })
-  }
-
-  #ended(session: Session): void {
     this.#sessions.remove(session)
-    if (this.#sessions.size === 0) this.#idle?.()
+    if (this.#sessions.size === 0) this.#onLastSessionEnd?.()
+    const { client, startMs } = session
+    const event = servedEvent({ client, startMs, ...served }, result, performance.now())
+    if (event) this.#events(event)
   }
 
-  #served(session: Session, path: string, how: Outcome): void {
-    const { outcome, kind, detail, bytes, startMs, decision, who } = how
-    this.#events({
-      type: 'served',
-      protocol: 'tftp',
-      client: plainAddress(session.client),
-      path,
-      outcome,
-      ...(kind ? { kind } : {}),
-      ...(detail ? { detail } : {}),
-      bytes,
-      ms: performance.now() - startMs,
-      ...(decision && { decision }),
-      ...(who && { who }),
-    })
+  #refuseWrite(filename: string, from: RemoteInfo, listenSocket: ListenSocket): void {
+    sendError(listenSocket, from, errorCode.accessViolation, 'this server is read-only')
+    const name = JSON.stringify(filename.slice(0, 200))
+    this.#noise(from, `write request for ${name} refused: TFTP is read-only here`)
   }
 
-  #refuseWrite(filename: string, from: RemoteInfo, ear: Ear): void {
-    reply(ear, from, errorCode.accessViolation, 'this server is read-only')
-    this.#noise(
-      from,
-      `write request for ${JSON.stringify(filename.slice(0, 200))} refused: TFTP is read-only here`,
-    )
-  }
-
-  #full(from: RemoteInfo): void {
-    if (!this.#fullLimit.admit(performance.now())) return
+  #reportFull(client: string, nowMs: number): void {
+    if (!this.#fullLimit.admit(nowMs)) return
     const { transfers, perClient } = this.#limits
-    const message = `no room for ${plainAddress(from.address)}: at most ${transfers} transfers, ${perClient} for one client; its requests wait`
+    const limits = `at most ${transfers} transfers, ${perClient} for one client`
+    const message = `no room for ${plainAddress(client)}: ${limits}; its requests wait`
     this.#events({ type: 'trouble', where: 'tftp', message })
   }
 
@@ -261,55 +264,11 @@ export class TftpListener implements Listener {
   }
 }
 
-interface Outcome {
-  readonly outcome: 'complete' | 'aborted' | 'failed'
-  readonly kind?: Failure['kind']
-  readonly detail?: string | undefined
-  readonly bytes: number
-  readonly startMs: number
-  readonly decision?: Entry['decision']
-  readonly who?: Requester
-}
-
-function outcomeOf(result: JobResult): Pick<Outcome, 'outcome' | 'kind' | 'detail'> {
-  switch (result.end) {
-    case 'done':
-    case 'probed':
-      return { outcome: 'complete' }
-    case 'aborted':
-      return { outcome: 'aborted', detail: result.detail }
-    case 'silent':
-      return { outcome: 'aborted', detail: 'the client has stopped answering' }
-    case 'failed': {
-      const { kind, detail } = wireError(result.error)
-      return { outcome: 'failed', kind, detail }
-    }
-  }
-}
-
-function fileOf(entry: Entry | undefined, path: string): Entry {
-  if (!entry) throw new Failure('not-found', `file not found: ${path}`)
-  if (entry.kind !== 'file') throw new Failure('not-found', `${path} is a folder`)
-  return entry
-}
-
-function isAny(address: string): boolean {
-  return address === '0.0.0.0' || address === '::'
-}
-
-/** An ERROR from the listening socket: there is no transfer that would need a port of its own. */
-function reply(ear: Ear, to: RemoteInfo, code: ErrorCode, text: string): void {
+/** Sends an ERROR from the listening socket. Without a transfer, no port of its own is needed. */
+function sendError(listenSocket: ListenSocket, to: RemoteInfo, code: ErrorCode, text: string): void {
   try {
-    ear.socket.send(errorPacket(code, text), to.port, to.address, () => undefined)
+    listenSocket.socket.send(errorPacket(code, text), to.port, to.address, () => undefined)
   } catch {
-    // Port 0 as source, or a socket that is being closed: there is nobody to tell.
+    // The request came from port 0, or the socket is being closed: no reply is possible.
   }
-}
-
-function defer(): { promise: Promise<void>; resolve: () => void } {
-  let resolve = (): void => undefined
-  const promise = new Promise<void>((done) => {
-    resolve = done
-  })
-  return { promise, resolve }
 }

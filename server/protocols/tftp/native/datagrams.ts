@@ -1,22 +1,27 @@
-import { errno, mmsghdrBytes, type NativeUdp, type Pinned } from './system-calls.ts'
+import { errno, mmsghdrBytes, type Pinned, type SystemCalls } from './system-calls.ts'
+
+/** Batches of datagrams in the layout that recvmmsg(2) and sendmmsg(2) want. */
 
 /** Datagrams in one call, in either direction. */
 const maxDatagrams = 64
-/** What a client says: an ACK of four octets, or an ERROR, of which this much is worth reading. */
-const inBytes = 576
-/** A `struct sockaddr_in6` and what aligns the next. */
-const nameStride = 32
-/** `struct iovec`: where the octets are, and how many. */
+/** A client sends an ACK of four octets, or an ERROR. This much of an ERROR is worth reading. */
+const receiveBytes = 576
+/** Room for a `struct sockaddr_in6`, aligned. */
+const senderStride = 32
+/** `struct iovec`: an address and a length. */
 const iovecBytes = 16
-/** CMSG_SPACE(sizeof(uint16_t)): a `struct cmsghdr`, the size of a segment, and what aligns the next. */
+/** CMSG_SPACE(sizeof(uint16_t)): a `struct cmsghdr`, the size of a segment, and padding. */
 const controlBytes = 24
-const outBytes = 512 * 1024
+const sendBytes = 512 * 1024
 const SOL_UDP = 17
 const UDP_SEGMENT = 103
 
-/** `struct msghdr` of 64-bit Linux, in words of 32 bits. The length of what came follows it in a `struct mmsghdr`. */
+/**
+ * The fields of a `struct msghdr` on 64-bit Linux, as indexes of 32-bit words. In a `struct mmsghdr` the received
+ * length follows it.
+ */
 const headerWords = mmsghdrBytes / 4
-const at = {
+const field = {
   name: 0,
   nameLength: 2,
   iovec: 4,
@@ -26,163 +31,192 @@ const at = {
   received: 14,
 } as const
 
-/** The messages of a receiving or a sending call, and what they point to. */
-abstract class Messages {
+/** The headers of one receiving or sending call. */
+abstract class Batch {
+  protected readonly calls: SystemCalls
   protected readonly headers: Pinned
   protected readonly words: Uint32Array
-  protected readonly iovecs: Pinned
-  protected readonly iovecWords: Uint32Array
+  readonly #iovecs: Pinned
+  readonly #iovecWords: Uint32Array
 
-  constructor(udp: NativeUdp) {
-    this.headers = udp.pinned(maxDatagrams * mmsghdrBytes)
+  constructor(calls: SystemCalls) {
+    this.calls = calls
+    this.headers = calls.allocate(maxDatagrams * mmsghdrBytes)
     this.words = wordsOf(this.headers)
-    this.iovecs = udp.pinned(maxDatagrams * iovecBytes)
-    this.iovecWords = wordsOf(this.iovecs)
+    this.#iovecs = calls.allocate(maxDatagrams * iovecBytes)
+    this.#iovecWords = wordsOf(this.#iovecs)
     for (let i = 0; i < maxDatagrams; i++) {
-      writeAddress(this.words, i * headerWords + at.iovec, this.iovecs.address + i * iovecBytes)
-      this.words[i * headerWords + at.iovecs] = 1
+      writeAddress(this.words, i * headerWords + field.iovec, this.#iovecs.address + i * iovecBytes)
+      this.words[i * headerWords + field.iovecs] = 1
     }
   }
 
-  protected place(i: number, address: number, length: number): void {
-    writeAddress(this.iovecWords, i * 4, address)
-    this.iovecWords[i * 4 + 2] = length
+  /** Says where the octets of datagram i are. */
+  protected setOctets(i: number, address: number, length: number): void {
+    writeAddress(this.#iovecWords, i * 4, address)
+    this.#iovecWords[i * 4 + 2] = length
   }
 }
 
-/** Where one call puts all that has come in. */
-export class Inbox extends Messages {
-  /** Datagram i lies at `start(i)`, its sender, a `struct sockaddr`, at `sender(i)`. */
+/** The datagrams that one call has received. */
+export class ReceiveBatch extends Batch {
+  /** Datagram i begins at `start(i)`. */
   readonly bytes: Buffer
+  /** The sender of datagram i, a `struct sockaddr`, begins at `senderStart(i)`. */
   readonly senders: Buffer
-  readonly #udp: NativeUdp
-  #used = 0
+  #count = 0
 
-  constructor(udp: NativeUdp) {
-    super(udp)
-    this.#udp = udp
-    const bytes = udp.pinned(maxDatagrams * inBytes)
-    const senders = udp.pinned(maxDatagrams * nameStride)
+  constructor(calls: SystemCalls) {
+    super(calls)
+    const bytes = calls.allocate(maxDatagrams * receiveBytes)
+    const senders = calls.allocate(maxDatagrams * senderStride)
     this.bytes = bytes.bytes
     this.senders = senders.bytes
     for (let i = 0; i < maxDatagrams; i++) {
-      writeAddress(this.words, i * headerWords + at.name, senders.address + i * nameStride)
-      this.words[i * headerWords + at.nameLength] = nameStride
-      this.place(i, bytes.address + i * inBytes, inBytes)
+      writeAddress(this.words, i * headerWords + field.name, senders.address + i * senderStride)
+      this.words[i * headerWords + field.nameLength] = senderStride
+      this.setOctets(i, bytes.address + i * receiveBytes, receiveBytes)
     }
   }
 
-  /** How many have come; 0 for none, or for an error. */
+  /** The number of datagrams received; 0 also after an error. */
   receive(fd: number): number {
-    // The kernel has left there how long the last senders' addresses were, and takes that for the room there is.
-    for (let i = 0; i < this.#used; i++) this.words[i * headerWords + at.nameLength] = nameStride
-    this.#used = Math.max(0, this.#udp.receive(fd, this.headers, maxDatagrams))
-    return this.#used
+    // The kernel has written the lengths of the last senders here. Before a call the field tells it the room.
+    for (let i = 0; i < this.#count; i++) this.words[i * headerWords + field.nameLength] = senderStride
+    this.#count = Math.max(0, this.calls.receive(fd, this.headers, maxDatagrams))
+    return this.#count
   }
 
   start(i: number): number {
-    return i * inBytes
+    return i * receiveBytes
   }
 
-  /** A longer one has been cut. */
+  /** The length of datagram i, which was cut if it was longer. */
   lengthOf(i: number): number {
-    return this.words[i * headerWords + at.received] ?? 0
+    return this.words[i * headerWords + field.received] ?? 0
   }
 
-  sender(i: number): number {
-    return i * nameStride
+  senderStart(i: number): number {
+    return i * senderStride
   }
 }
 
-/** Who is told what became of a datagram that could not be sent. */
-export interface Sender {
-  /** `tag` is what was given to `put`. With `full`, the socket has no room now; otherwise the kernel does not like it. */
+/** Where a datagram goes, and who handles a datagram that could not be sent. */
+export interface Recipient {
+  /** A `struct sockaddr`, in the first octets. */
+  readonly sockaddr: Pinned
+  readonly sockaddrLength: number
+  /**
+   * Called with the tag that was given to `add`. With `full` the socket has no room now; otherwise the kernel refuses
+   * this datagram.
+   */
   unsent(tag: number, full: boolean): void
 }
 
+interface Unsent {
+  readonly recipient: Recipient
+  readonly tag: number
+  readonly full: boolean
+}
+
 /** A socket to send from. */
-export interface Outlet {
+export interface SendSocket {
   readonly fd: number
 }
 
-/** Datagrams for one socket at a time, sent in one call when there are enough of them or when it is time. */
-export class Outbox extends Messages {
-  /** Write here what `room` has promised, then `put` it. */
+/** Datagrams of one socket that are collected and sent in one call. */
+export class SendBatch extends Batch {
+  /** Write a datagram here, at the position that `reserve` gives, then `add` it. */
   readonly memory: Pinned<Buffer>
   readonly bytes: Buffer
-  readonly #udp: NativeUdp
   readonly #controls: Pinned<Buffer>
-  readonly #senders: (Sender | undefined)[] = new Array(maxDatagrams).fill(undefined)
+  readonly #recipients: (Recipient | undefined)[] = new Array(maxDatagrams).fill(undefined)
   readonly #tags = new Float64Array(maxDatagrams)
-  #outlet: Outlet | undefined
+  #socket: SendSocket | undefined
   #count = 0
-  #used = 0
+  #usedBytes = 0
 
-  constructor(udp: NativeUdp) {
-    super(udp)
-    this.#udp = udp
-    this.memory = udp.pinned(outBytes)
+  constructor(calls: SystemCalls) {
+    super(calls)
+    this.memory = calls.allocate(sendBytes)
     this.bytes = this.memory.bytes
-    this.#controls = udp.pinned(maxDatagrams * controlBytes)
+    this.#controls = calls.allocate(maxDatagrams * controlBytes)
     const controls = wordsOf(this.#controls)
     for (let i = 0; i < maxDatagrams; i++) {
-      const from = (i * controlBytes) / 4
-      controls[from] = 18 // CMSG_LEN(sizeof(uint16_t))
-      controls[from + 2] = SOL_UDP
-      controls[from + 3] = UDP_SEGMENT
-      writeAddress(this.words, i * headerWords + at.control, this.#controls.address + i * controlBytes)
+      const start = (i * controlBytes) / 4
+      controls[start] = 18 // CMSG_LEN(sizeof(uint16_t))
+      controls[start + 2] = SOL_UDP
+      controls[start + 3] = UDP_SEGMENT
+      writeAddress(this.words, i * headerWords + field.control, this.#controls.address + i * controlBytes)
     }
   }
 
-  /** Makes room for a datagram, or for several of one size in a row; where in `bytes` it begins. */
-  room(outlet: Outlet, length: number): number {
-    if (this.#outlet !== outlet || this.#count === maxDatagrams || this.#used + length > outBytes)
+  /**
+   * Makes room for a datagram, or for several of one size in a row, and returns its position in `bytes`. Sends what was
+   * collected if that is for another socket or leaves no room.
+   */
+  reserve(socket: SendSocket, length: number): number {
+    if (
+      this.#socket !== socket ||
+      this.#count === maxDatagrams ||
+      this.#usedBytes + length > sendBytes
+    )
       this.flush()
-    this.#outlet = outlet
-    return this.#used
+    this.#socket = socket
+    return this.#usedBytes
   }
 
   /**
-   * Takes what has been written to the room. With `segment`, the kernel (or the card) cuts it into datagrams of that many
-   * octets, 64 at most; 0 sends it as it is.
+   * Adds what was written to the reserved room. With a `segment` size, the kernel (or the network card) cuts it into
+   * datagrams of that many octets, at most 64; with 0 it is one datagram.
    */
-  put(length: number, segment: number, to: Pinned, toLength: number, sender: Sender, tag: number): void {
+  add(recipient: Recipient, length: number, segment: number, tag: number): void {
     const i = this.#count++
     const header = i * headerWords
-    writeAddress(this.words, header + at.name, to.address)
-    this.words[header + at.nameLength] = toLength
-    this.place(i, this.memory.address + this.#used, length)
-    this.words[header + at.controlLength] = segment > 0 ? controlBytes : 0
+    writeAddress(this.words, header + field.name, recipient.sockaddr.address)
+    this.words[header + field.nameLength] = recipient.sockaddrLength
+    this.setOctets(i, this.memory.address + this.#usedBytes, length)
+    this.words[header + field.controlLength] = segment > 0 ? controlBytes : 0
     if (segment > 0) this.#controls.bytes.writeUInt16LE(segment, i * controlBytes + 16)
-    this.#senders[i] = sender
+    this.#recipients[i] = recipient
     this.#tags[i] = tag
-    this.#used += length
+    this.#usedBytes += length
   }
 
-  /** Sends what there is. Whoever could not be sent for is told, and may put again what it has. */
+  /** Sends what was collected. Then it reports what could not be sent, to recipients that may add datagrams again. */
   flush(): void {
     const count = this.#count
-    const outlet = this.#outlet
-    if (!outlet || count === 0) return
-    const failed: { sender: Sender; tag: number; full: boolean }[] = []
+    if (!this.#socket || count === 0) return
+    const unsent = this.#sendAll(this.#socket.fd, count)
+    this.#recipients.fill(undefined, 0, count)
+    this.#count = 0
+    this.#usedBytes = 0
+    if (unsent) for (const { recipient, tag, full } of unsent) recipient.unsent(tag, full)
+  }
+
+  /** Returns what could not be sent; undefined when everything was. */
+  #sendAll(fd: number, count: number): Unsent[] | undefined {
+    let unsent: Unsent[] | undefined
     for (let i = 0; i < count; ) {
-      const sent = this.#udp.send(outlet.fd, this.headers, i, count)
+      const sent = this.calls.send(fd, this.headers, i, count)
       if (sent > 0) {
         i += sent
         continue
       }
-      const reason = this.#udp.errno()
+      const reason = this.calls.errno()
       if (reason === errno.EINTR) continue
+      // A full socket has no room for the rest either. Any other error is that of one datagram.
       const full = reason === errno.EAGAIN
-      for (const end = full ? count : i + 1; i < end; i++) {
-        const sender = this.#senders[i]
-        if (sender) failed.push({ sender, tag: this.#tags[i] ?? 0, full })
-      }
+      const end = full ? count : i + 1
+      unsent ??= []
+      for (; i < end; i++) this.#pushUnsent(unsent, i, full)
     }
-    this.#senders.fill(undefined, 0, count)
-    this.#count = 0
-    this.#used = 0
-    for (const { sender, tag, full } of failed) sender.unsent(tag, full)
+    return unsent
+  }
+
+  #pushUnsent(unsent: Unsent[], i: number, full: boolean): void {
+    const recipient = this.#recipients[i]
+    if (recipient) unsent.push({ recipient, tag: this.#tags[i] ?? 0, full })
   }
 }
 
@@ -190,7 +224,7 @@ function wordsOf({ bytes }: Pinned): Uint32Array {
   return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
 }
 
-/** A pointer, in two words. Addresses of a process have 47 bits. */
+/** Writes a pointer as two words. Addresses of a process have 47 bits. */
 function writeAddress(target: Uint32Array, index: number, address: number): void {
   target[index] = address >>> 0
   target[index + 1] = Math.floor(address / 2 ** 32)

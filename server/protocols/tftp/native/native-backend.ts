@@ -2,96 +2,94 @@ import { networkInterfaces } from 'node:os'
 import type { Worker } from 'node:worker_threads'
 import { Failure } from '../../../core/failure.ts'
 import { startWorker } from '../../../host/worker.ts'
-import type { Carriage, Carrier, Job } from '../transfer/backend.ts'
-import type { Content, Waiting } from '../transfer/content.ts'
-import { wireError } from '../wire/request.ts'
-import { type FromWorker, heardSlots, type Shared, sleeping, type ToWorker, waiting } from './messages.ts'
+import type { RunningTransfer, TransferBackend, TransferJob } from '../transfer/backend.ts'
+import type { FileBuffer, FileBufferWaiter } from '../transfer/file-buffer.ts'
+import { errorReply } from '../wire/error.ts'
 import { toSockaddr } from './sockaddr.ts'
-import { loadNative, type NativeUdp } from './system-calls.ts'
+import { loadSystemCalls, type SystemCalls } from './system-calls.ts'
+import {
+  type EndedMessage,
+  type FromWorker,
+  jobSlots,
+  messagesAt,
+  type Shared,
+  sleepingAt,
+  type ToWorker,
+} from './worker-messages.ts'
 
-/** Transfers in a thread of their own, by system calls. Made by `openNativeCarrier` only. */
-export class NativeCarrier implements Carrier {
+/** The main thread's side of the native backend: it reads files and gives jobs to worker.ts, which sends packets. */
+export class NativeBackend implements TransferBackend {
   readonly #worker: Worker
-  readonly #udp: NativeUdp
-  readonly #bell: number
-  readonly #words: Int32Array
-  readonly #heard: Float64Array
-  readonly #jobs = new Map<number, NativeJob>()
-  readonly #byContent = new Map<Content, Lent>()
-  readonly #byId = new Map<number, Lent>()
+  readonly #calls: SystemCalls
+  /** The eventfd that wakes the worker. */
+  readonly #event: number
+  readonly #shared: Shared
+  readonly #jobs = new Map<number, RunningJob>()
+  readonly #byFile = new Map<FileBuffer, LentBuffer>()
+  readonly #byId = new Map<number, LentBuffer>()
   #nextJob = 0
-  #nextContent = 0
-  #closed: (() => void) | undefined
+  #nextBuffer = 0
+  #onClosed: (() => void) | undefined
   #gone = false
 
-  constructor(worker: Worker, udp: NativeUdp, bell: number, shared: Shared) {
+  /** For `openNativeBackend` only: `worker` has said that it is ready. */
+  constructor(worker: Worker, calls: SystemCalls, event: number, shared: Shared) {
     this.#worker = worker
-    this.#udp = udp
-    this.#bell = bell
-    this.#words = shared.words
-    this.#heard = shared.heard
-    worker.on('message', (message: FromWorker) => this.#hear(message))
-    worker.on('error', (error) => this.#lost(error))
-    worker.on('exit', () => this.#lost(new Error('the TFTP thread has ended')))
+    this.#calls = calls
+    this.#event = event
+    this.#shared = shared
+    worker.on('message', (message: FromWorker) => this.#handle(message))
+    worker.on('error', (error) => this.#workerGone(error))
+    worker.on('exit', () => this.#workerGone(new Error('the TFTP thread has ended')))
   }
 
-  /** False when its thread has died: it takes no more jobs. */
+  /** False when the thread has ended: then it takes no more jobs. */
   get alive(): boolean {
     return !this.#gone
   }
 
-  carry(job: Job): Carriage {
+  start(job: TransferJob): RunningTransfer {
     const id = this.#nextJob++
-    const interfaces = job.localAddress.includes('%') ? networkInterfaces() : {}
-    const lent = this.#lend(job.content)
-    this.#heard[id % heardSlots] = 0
-    this.#jobs.set(id, { job, lent })
-    this.#tell({
-      type: 'carry',
-      job: id,
-      content: lent.id,
-      family: job.family,
-      local: toSockaddr(job.localAddress, 0, job.family, interfaces),
-      remote: toSockaddr(job.remoteAddress, job.remotePort, job.family, interfaces),
-      blksize: job.agreed.blksize,
-      windowsize: job.agreed.windowsize,
-      timeoutMs: job.agreed.timeoutMs,
-      oack: job.oack,
-    })
-    const heard = this.#heard
+    const slot = id % jobSlots
+    const { lastPacket } = this.#shared
+    lastPacket[slot] = 0
+    const buffer = this.#lend(job.file)
+    this.#jobs.set(id, { job, buffer })
+    this.#post(startMessage(id, buffer.id, job))
     return {
-      get heardMs() {
-        const at = heard[id % heardSlots] ?? 0
+      get lastPacketMs() {
+        const at = lastPacket[slot] ?? 0
         return at === 0 ? -1 : at - performance.timeOrigin
       },
-      abort: (text, quietly) => this.#tell({ type: 'abort', job: id, text, quietly: quietly !== undefined }),
+      abort: (reason) => this.#post({ type: 'abort', job: id, reason }),
+      drop: (reason) => this.#post({ type: 'drop', job: id, reason }),
     }
   }
 
   async close(): Promise<void> {
     if (this.#gone) return
     const closed = new Promise<void>((resolve) => {
-      this.#closed = resolve
+      this.#onClosed = resolve
     })
-    this.#tell({ type: 'close' })
+    this.#post({ type: 'close' })
     await closed
     this.#gone = true
     await this.#worker.terminate()
   }
 
-  #hear(message: FromWorker): void {
+  #handle(message: FromWorker): void {
     switch (message.type) {
-      case 'pull':
-        this.#byId.get(message.content)?.pull()
+      case 'readOn':
+        this.#byId.get(message.buffer)?.readOn()
         break
-      case 'release':
-        this.#byId.get(message.content)?.content.release(message.position)
+      case 'discard':
+        this.#byId.get(message.buffer)?.file.discardBefore(message.position)
         break
-      case 'settled':
-        this.#settled(message)
+      case 'ended':
+        this.#ended(message)
         break
       case 'closed':
-        this.#closed?.()
+        this.#onClosed?.()
         break
       case 'ready':
       case 'unavailable':
@@ -99,127 +97,145 @@ export class NativeCarrier implements Carrier {
     }
   }
 
-  #settled(message: Extract<FromWorker, { type: 'settled' }>): void {
-    const found = this.#jobs.get(message.job)
-    if (!found) return
-    this.#jobs.delete(message.job)
-    const { job, lent } = found
-    const { end, bytes, detail } = message
-    this.#giveBack(lent)
+  #ended({ job: id, end, bytes, detail }: EndedMessage): void {
+    const running = this.#jobs.get(id)
+    if (!running) return
+    this.#jobs.delete(id)
+    const { job, buffer } = running
+    this.#takeBack(buffer)
     if (end === 'failed') {
-      const error = lent.error ?? new Failure('unavailable', detail ?? 'no socket')
-      job.settled({ end, bytes, error })
-    } else job.settled(detail === undefined ? { end, bytes } : { end, bytes, detail })
+      const error = buffer.error ?? new Failure('unavailable', detail ?? 'no socket')
+      job.onEnd({ end, bytes, error })
+    } else job.onEnd(detail === undefined ? { end, bytes } : { end, bytes, detail })
   }
 
-  #lend(content: Content): Lent {
-    let lent = this.#byContent.get(content)
+  /** Makes a file known to the worker, unless other transfers use it there already. */
+  #lend(file: FileBuffer): LentBuffer {
+    let lent = this.#byFile.get(file)
     if (!lent) {
-      const id = this.#nextContent++
-      lent = new Lent(id, content, (message) => this.#tell(message))
-      this.#byContent.set(content, lent)
+      const id = this.#nextBuffer++
+      lent = new LentBuffer(id, file, (message) => this.#post(message))
+      this.#byFile.set(file, lent)
       this.#byId.set(id, lent)
-      const { size, filled, buffer } = content
-      this.#tell({ type: 'content', content: id, size, filled, buffer, ring: buffer.length < size })
+      const { size, filled, bytes } = file
+      this.#post({ type: 'buffer', buffer: id, size, filled, bytes, ring: bytes.length < size })
     }
     lent.users++
-    content.retain()
+    file.acquire()
     return lent
   }
 
-  #giveBack(lent: Lent): void {
+  #takeBack(lent: LentBuffer): void {
     lent.users--
-    lent.content.leave(lent.users === 0 ? lent : undefined)
+    lent.file.release(lent.users === 0 ? lent : undefined)
     if (lent.users > 0) return
-    this.#byContent.delete(lent.content)
+    this.#byFile.delete(lent.file)
     this.#byId.delete(lent.id)
-    this.#tell({ type: 'drop', content: lent.id })
+    this.#post({ type: 'dropBuffer', buffer: lent.id })
   }
 
-  #tell(message: ToWorker): void {
+  #post(message: ToWorker): void {
     if (this.#gone) return
     this.#worker.postMessage(message)
-    Atomics.store(this.#words, waiting, 1)
-    if (Atomics.load(this.#words, sleeping) === 1) this.#udp.ring(this.#bell)
+    const { words } = this.#shared
+    Atomics.store(words, messagesAt, 1)
+    if (Atomics.load(words, sleepingAt) === 1) this.#calls.signalEvent(this.#event)
   }
 
-  #lost(error: unknown): void {
+  #workerGone(error: unknown): void {
     if (this.#gone) return
     this.#gone = true
-    this.#closed?.()
-    for (const { job, lent } of this.#jobs.values()) {
-      lent.content.leave(lent)
-      lent.users--
-      job.settled({ end: 'failed', bytes: 0, error })
+    this.#onClosed?.()
+    for (const { job, buffer } of this.#jobs.values()) {
+      buffer.file.release(buffer)
+      buffer.users--
+      job.onEnd({ end: 'failed', bytes: 0, error })
     }
     this.#jobs.clear()
   }
 }
 
-interface NativeJob {
-  readonly job: Job
-  readonly lent: Lent
+interface RunningJob {
+  readonly job: TransferJob
+  readonly buffer: LentBuffer
 }
 
-/** A Content that the thread sends from: reading goes on here, and the thread hears how far it has come. */
-class Lent implements Waiting {
+/** A FileBuffer that the worker sends from. The main thread reads the file and reports its progress to the worker. */
+class LentBuffer implements FileBufferWaiter {
   readonly id: number
-  readonly content: Content
+  readonly file: FileBuffer
   users = 0
   error: unknown
-  /** What the thread knows of `filled`. */
-  #told: number
-  readonly #tell: (message: ToWorker) => void
+  /** The value of `filled` that the worker knows. */
+  #reported: number
+  readonly #post: (message: ToWorker) => void
 
-  constructor(id: number, content: Content, tell: (message: ToWorker) => void) {
+  constructor(id: number, file: FileBuffer, post: (message: ToWorker) => void) {
     this.id = id
-    this.content = content
-    this.#told = content.filled
-    this.#tell = tell
+    this.file = file
+    this.#reported = file.filled
+    this.#post = post
   }
 
-  /** The thread waits for octets: read on until the file or its ring is full, and say how far it is each time. */
-  pull(): void {
-    const { filled, size } = this.content
-    if (filled > this.#told) {
-      this.#told = filled
-      this.#tell({ type: 'filled', content: this.id, filled })
+  /** The worker waits for octets. Reads until the buffer is full, and reports progress after each chunk. */
+  readOn(): void {
+    const { filled, size } = this.file
+    if (filled > this.#reported) {
+      this.#reported = filled
+      this.#post({ type: 'filled', buffer: this.id, filled })
     }
-    if (filled < size) this.content.ready(filled + 1, this)
+    if (filled < size) this.file.ready(filled + 1, this)
   }
 
-  arrived(): void {
-    this.pull()
+  moreRead(): void {
+    this.readOn()
   }
 
-  failed(error: unknown): void {
+  readFailed(error: unknown): void {
     this.error = error
-    const { code, text } = wireError(error)
-    this.#tell({ type: 'broken', content: this.id, code, text })
+    const { code, text } = errorReply(error)
+    this.#post({ type: 'unreadable', buffer: this.id, code, text })
   }
 }
 
-/** Undefined where this machine cannot do it: see native.ts. The worker's first breath decides. */
-export async function openNativeCarrier(): Promise<NativeCarrier | undefined> {
-  const udp = loadNative()
-  if (!udp) return undefined
+function startMessage(id: number, buffer: number, job: TransferJob): ToWorker {
+  const { localAddress, remoteAddress, remotePort, family, agreed, oack } = job
+  const interfaces = localAddress.includes('%') ? networkInterfaces() : {}
+  return {
+    type: 'start',
+    job: id,
+    buffer,
+    family,
+    local: toSockaddr(localAddress, 0, family, interfaces),
+    remote: toSockaddr(remoteAddress, remotePort, family, interfaces),
+    blksize: agreed.blksize,
+    windowsize: agreed.windowsize,
+    timeoutMs: agreed.timeoutMs,
+    oack,
+  }
+}
+
+/** Starts the worker. Undefined where this machine cannot run it; the worker's first message tells. */
+export async function openNativeBackend(): Promise<NativeBackend | undefined> {
+  const calls = loadSystemCalls()
+  if (!calls) return undefined
   const shared: Shared = {
     words: new Int32Array(new SharedArrayBuffer(16)),
-    heard: new Float64Array(new SharedArrayBuffer(heardSlots * 8)),
+    lastPacket: new Float64Array(new SharedArrayBuffer(jobSlots * 8)),
   }
   const worker = startWorker(import.meta.url, './worker', { workerData: shared })
   worker.unref()
   return new Promise((resolve) => {
-    const first = (message: FromWorker): void => {
-      worker.off('error', failed).off('exit', failed)
-      if (message.type === 'ready') resolve(new NativeCarrier(worker, udp, message.bell, shared))
-      else failed()
+    const onFirstMessage = (message: FromWorker): void => {
+      worker.off('error', onFailure).off('exit', onFailure)
+      if (message.type === 'ready') resolve(new NativeBackend(worker, calls, message.event, shared))
+      else onFailure()
     }
-    const failed = (): void => {
-      worker.off('message', first).on('error', () => undefined)
+    const onFailure = (): void => {
+      worker.off('message', onFirstMessage).on('error', () => undefined)
       void worker.terminate()
       resolve(undefined)
     }
-    worker.once('message', first).once('error', failed).once('exit', failed)
+    worker.once('message', onFirstMessage).once('error', onFailure).once('exit', onFailure)
   })
 }

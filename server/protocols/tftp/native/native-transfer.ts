@@ -1,90 +1,87 @@
-import { maxBlockedMs } from '../transfer/backend.ts'
-import type { Waiting } from '../transfer/content.ts'
-import { Transfer, type Verdict } from '../transfer/transfer.ts'
-import { ackBlock, decodePacket, errorCode, errorPacket, writeDataHeader } from '../wire/packet.ts'
-import type { Outbox, Outlet, Sender } from './datagrams.ts'
-import type { FromWorker, ToWorker } from './messages.ts'
-import type { NativeContent } from './native-content.ts'
-import type { NativeUdp, Pinned } from './system-calls.ts'
+import { maxSendBlockedMs } from '../transfer/backend.ts'
+import type { FileBufferWaiter } from '../transfer/file-buffer.ts'
+import { Transfer, type TransferAction } from '../transfer/transfer.ts'
+import { errorCode, errorPacket } from '../wire/error.ts'
+import { ackBlock, decodePacket, writeDataHeader } from '../wire/packet.ts'
+import type { Recipient, SendBatch, SendSocket } from './datagrams.ts'
+import type { NativeFileBuffer } from './native-file-buffer.ts'
+import { sockaddrBytes } from './sockaddr.ts'
+import type { Pinned, SystemCalls } from './system-calls.ts'
+import type { EndedMessage, StartMessage } from './worker-messages.ts'
 
-/** The kernel takes no more in one segmented send: 64 packets, and one datagram's worth of octets. */
+/** The limits of one segmented send (UDP_SEGMENT): 64 packets, and the octets of one datagram. */
 const maxSegments = 64
 const maxSendBytes = 65_507
-/** The tag of what is not repeated by us when it could not be sent: an OACK (the timer does that) or an ERROR. */
+/** The tag of an OACK or an ERROR. They are not sent again here: the timer repeats an OACK, and an ERROR needs none. */
 const notData = 0
 
-export type CarryMessage = Extract<ToWorker, { type: 'carry' }>
-export type Settled = Extract<FromWorker, { type: 'settled' }>
-
-/** What a transfer needs of the world. */
-export interface Means {
-  readonly udp: NativeUdp
-  readonly outbox: Outbox
-  /** The socket that it shares with others. */
-  readonly outlet: Outlet
-  /** The socket has no room, and others wait for it already. */
+/** What a transfer uses of its port. */
+export interface TransferContext {
+  readonly calls: SystemCalls
+  readonly sending: SendBatch
+  /** The socket that the transfer shares with others. */
+  readonly socket: SendSocket
+  /** The socket has no room, and other transfers wait for it already. */
   readonly full: boolean
-  /** Call `unblocked` when it has room again. */
-  blocked(transfer: NativeTransfer): void
-  settled(transfer: NativeTransfer, message: Settled): void
+  /** The transfer waits for room. The port calls `unblocked` when there is some. */
+  onBlocked(transfer: NativeTransfer): void
+  onEnd(transfer: NativeTransfer, message: EndedMessage): void
 }
 
-/** One transfer by system calls: the same machine as over dgram, other hands and feet. */
-export class NativeTransfer implements Waiting, Sender {
+/** One transfer by system calls: does what its state machine (transfer/transfer.ts) says. */
+export class NativeTransfer implements FileBufferWaiter, Recipient {
   readonly job: number
-  readonly #content: NativeContent
+  /** The client's address and port. */
+  readonly sockaddr: Pinned
+  readonly sockaddrLength: number
+  readonly #file: NativeFileBuffer
   readonly #machine: Transfer
-  readonly #means: Means
-  readonly #remote: Pinned<Buffer>
-  readonly #remoteLength: number
+  readonly #context: TransferContext
   readonly #oack: Uint8Array | undefined
-  /** Packets in one send; 1 where segmentation is of no use or has failed. */
-  #batch: number
+  /** Packets in one send; 1 where the kernel cannot cut a send into segments. */
+  #packetsPerSend: number
   /** The packet at which the socket was full, and since when; 0 when it is not. */
   #blockedAt = 0
-  #blockedMs = 0
+  #blockedSinceMs = 0
   #over = false
 
-  constructor(message: CarryMessage, content: NativeContent, means: Means) {
+  constructor(message: StartMessage, file: NativeFileBuffer, context: TransferContext) {
     const { blksize, windowsize, timeoutMs, remote, oack } = message
-    this.#means = means
+    this.#context = context
     this.job = message.job
-    this.#content = content
+    this.#file = file
     this.#oack = oack
     this.#machine = new Transfer({
-      size: content.size,
+      size: file.size,
       blksize,
       windowsize,
       timeoutMs,
       oack: oack !== undefined,
     })
-    this.#remote = means.udp.pinned(28)
-    this.#remote.bytes.set(remote)
-    this.#remoteLength = remote.length
-    this.#batch = Math.min(windowsize, maxSegments, Math.max(1, Math.floor(maxSendBytes / (blksize + 4))))
-    content.retain()
-  }
-
-  /** The client's `struct sockaddr`. */
-  get remote(): Buffer {
-    return this.#remote.bytes
+    this.sockaddr = context.calls.allocate(sockaddrBytes)
+    this.sockaddr.bytes.set(remote)
+    this.sockaddrLength = remote.length
+    const packetsThatFit = Math.max(1, Math.floor(maxSendBytes / (blksize + 4)))
+    this.#packetsPerSend = Math.min(windowsize, maxSegments, packetsThatFit)
+    file.acquire()
   }
 
   start(nowMs: number): void {
-    this.#obey(this.#machine.start(nowMs))
+    this.#act(this.#machine.start(nowMs))
   }
 
   tick(nowMs: number): void {
-    if (nowMs >= this.#machine.deadlineMs) this.#obey(this.#machine.timer(nowMs))
-    else if (this.#blockedAt > 0 && nowMs - this.#blockedMs > maxBlockedMs) this.#settle('silent')
+    if (nowMs >= this.#machine.deadlineMs) this.#act(this.#machine.timer(nowMs))
+    else if (this.#blockedAt > 0 && nowMs - this.#blockedSinceMs > maxSendBlockedMs) this.#end('silent')
   }
 
-  /** Whether the `struct sockaddr` at `at` is our client's: port and address, of four octets or of sixteen; not IPv6's flow label. */
+  /** Whether the `struct sockaddr` at `at` has our client's port and address. IPv6's flow label does not matter. */
   isFrom(senders: Buffer, at: number): boolean {
-    const remote = this.#remote.bytes
-    if (senders[at + 2] !== remote[2] || senders[at + 3] !== remote[3]) return false
-    const [from, to] = this.#remoteLength === 16 ? [4, 8] : [8, 24]
-    for (let i = from; i < to; i++) if (senders[at + i] !== remote[i]) return false
+    const own = this.sockaddr.bytes
+    if (senders[at + 2] !== own[2] || senders[at + 3] !== own[3]) return false
+    const ipv4 = this.sockaddrLength === 16
+    const end = ipv4 ? 8 : 24
+    for (let i = ipv4 ? 4 : 8; i < end; i++) if (senders[at + i] !== own[i]) return false
     return true
   }
 
@@ -92,123 +89,135 @@ export class NativeTransfer implements Waiting, Sender {
   receive(bytes: Buffer, at: number, length: number, nowMs: number): void {
     const block = ackBlock(bytes, at, length)
     if (block >= 0) {
-      this.#obey(this.#machine.ack(block, nowMs))
+      this.#act(this.#machine.ack(block, nowMs))
       return
     }
     const packet = decodePacket(bytes.subarray(at, at + length))
     if (packet.type !== 'error') return
-    const end = this.#machine.error(packet.code)
-    this.#settle(end === 'probed' ? end : 'aborted', `client: ${packet.message || `error ${packet.code}`}`)
+    const end = this.#machine.error(packet.code) === 'probed' ? 'probed' : 'aborted'
+    this.#end(end, `client: ${packet.message || `error ${packet.code}`}`)
   }
 
-  abort(text: string, quietly: boolean): void {
+  abort(reason: string): void {
+    if (!this.#over) this.#send(errorPacket(errorCode.undefined, reason))
+    this.drop(reason)
+  }
+
+  drop(reason: string): void {
+    this.#end('aborted', reason)
+  }
+
+  moreRead(): void {
+    if (!this.#over) this.#sendWindow()
+  }
+
+  /** `error` is an ERROR packet, made by the worker from the main thread's message. */
+  readFailed(error: unknown): void {
     if (this.#over) return
-    if (!quietly) this.#say(errorPacket(errorCode.undefined, text))
-    this.#settle('aborted', text)
-  }
-
-  arrived(): void {
-    if (!this.#over) this.#send()
-  }
-
-  /** Only ever an ERROR packet that the main thread has made. */
-  failed(error: unknown): void {
-    if (this.#over) return
-    if (error instanceof Uint8Array) this.#say(error)
-    this.#settle('failed')
+    if (error instanceof Uint8Array) this.#send(error)
+    this.#end('failed')
   }
 
   /**
-   * What is neither held back nor sent in smaller pieces is as good as lost on the way, and will be sent again in time.
-   * In pieces: a packet may be larger than the path's MTU and has to be fragmented, or the card cannot checksum.
+   * The packets from `packet` on could not be sent. They wait while the socket is full. Otherwise they are sent one by
+   * one, if they were sent as segments: a packet may be larger than the path's MTU and need fragmentation, or the
+   * network card may not compute checksums. What still fails counts as lost on the way, and will be repeated.
    */
   unsent(packet: number, full: boolean): void {
     if (this.#over || packet === notData) return
     if (full) this.#block(packet)
-    else if (this.#batch > 1) {
-      this.#batch = 1
+    else if (this.#packetsPerSend > 1) {
+      this.#packetsPerSend = 1
       this.#sendPackets(packet)
     }
   }
 
   unblocked(): void {
-    const at = this.#blockedAt
+    const packet = this.#blockedAt
     this.#blockedAt = 0
-    if (at === 0 || this.#over) return
-    this.#machine.resume(performance.now())
-    this.#sendPackets(at)
+    if (packet === 0 || this.#over) return
+    this.#machine.restartTimer(performance.now())
+    this.#sendPackets(packet)
   }
 
-  /** It waits for its turn. That the client does not answer meanwhile is not its fault. */
+  /** Waits for room in the socket. Meanwhile the client is not late. */
   #block(packet: number): void {
-    if (this.#blockedAt === 0) this.#blockedMs = performance.now()
+    if (this.#blockedAt === 0) this.#blockedSinceMs = performance.now()
     this.#blockedAt = this.#blockedAt === 0 ? packet : Math.min(this.#blockedAt, packet)
-    this.#machine.hold()
-    this.#means.blocked(this)
+    this.#machine.stopTimer()
+    this.#context.onBlocked(this)
   }
 
-  #obey(verdict: Verdict): void {
-    if (verdict === 'wait') return
-    if (verdict === 'send') this.#send()
-    else this.#settle(verdict)
+  #act(action: TransferAction): void {
+    if (action === 'wait') return
+    if (action === 'send') this.#sendWindow()
+    else this.#end(action)
   }
 
-  #send(): void {
+  #sendWindow(): void {
     const machine = this.#machine
-    if (machine.to === 0) {
-      if (this.#oack) this.#say(this.#oack)
+    if (machine.lastToSend === 0) {
+      if (this.#oack) this.#send(this.#oack)
       return
     }
-    const content = this.#content
-    content.release(machine.ackedBytes)
-    if (!content.ready(Math.min(machine.to * machine.blksize, machine.size), this)) {
-      machine.hold()
+    const file = this.#file
+    file.discardBefore(machine.ackedBytes)
+    if (!file.ready(Math.min(machine.lastToSend * machine.blksize, machine.size), this)) {
+      machine.stopTimer()
       return
     }
-    if (machine.deadlineMs === Number.POSITIVE_INFINITY) machine.resume(performance.now())
+    if (machine.deadlineMs === Number.POSITIVE_INFINITY) machine.restartTimer(performance.now())
     this.#blockedAt = 0
-    this.#sendPackets(machine.from)
+    this.#sendPackets(machine.firstToSend)
   }
 
-  /** The window from a packet on, in as few pieces as possible. All but the very last packet of a file are equally long. */
+  /** Sends the window from a packet on, in as few sends as possible. Only the last packet of a file may be shorter. */
   #sendPackets(first: number): void {
-    const { outbox, outlet, full } = this.#means
+    const { sending, socket, full } = this.#context
     if (full) {
       this.#block(first)
       return
     }
-    const content = this.#content
-    const { blksize, size, to } = this.#machine
-    for (let packet = first; packet <= to; ) {
-      const next = Math.min(packet + this.#batch, to + 1)
-      const start = outbox.room(outlet, (next - packet) * (blksize + 4))
-      // Making room, it has sent what was there, and may have found the socket full: what follows has to wait, too.
+    const { blksize, lastToSend } = this.#machine
+    for (let packet = first; packet <= lastToSend; ) {
+      const next = Math.min(packet + this.#packetsPerSend, lastToSend + 1)
+      const start = sending.reserve(socket, (next - packet) * (blksize + 4))
+      // To make room, `reserve` has sent other packets, and may have found the socket full. Then the rest waits too.
       if (this.#blockedAt > 0) return
-      let at = start
-      for (let n = packet; n < next; n++) {
-        const position = (n - 1) * blksize
-        const octets = Math.min(blksize, size - position)
-        writeDataHeader(outbox.bytes, at, n)
-        content.copyTo(position, octets, outbox.memory, at + 4)
-        at += octets + 4
-      }
+      const length = this.#writePackets(packet, next, start)
       const segment = next - packet > 1 ? blksize + 4 : 0
-      outbox.put(at - start, segment, this.#remote, this.#remoteLength, this, packet)
+      sending.add(this, length, segment, packet)
       packet = next
     }
   }
 
-  #say(packet: Uint8Array): void {
-    const { outbox, outlet } = this.#means
-    outbox.bytes.set(packet, outbox.room(outlet, packet.length))
-    outbox.put(packet.length, 0, this.#remote, this.#remoteLength, this, notData)
+  /** Writes the packets `first` to `next` - 1 to the send batch at `start`. Returns their octets. */
+  #writePackets(first: number, next: number, start: number): number {
+    const { sending } = this.#context
+    const { blksize, size } = this.#machine
+    let at = start
+    for (let packet = first; packet < next; packet++) {
+      const position = (packet - 1) * blksize
+      const octets = Math.min(blksize, size - position)
+      writeDataHeader(sending.bytes, at, packet)
+      this.#file.copyOut(position, octets, at + 4)
+      at += octets + 4
+    }
+    return at - start
   }
 
-  #settle(end: Settled['end'], detail?: string): void {
+  /** Sends an OACK or an ERROR. */
+  #send(packet: Uint8Array): void {
+    const { sending, socket } = this.#context
+    sending.bytes.set(packet, sending.reserve(socket, packet.length))
+    sending.add(this, packet.length, 0, notData)
+  }
+
+  #end(end: EndedMessage['end'], detail?: string): void {
     if (this.#over) return
     this.#over = true
-    this.#content.leave(this)
+    this.#file.release(this)
     const bytes = this.#machine.ackedBytes
-    this.#means.settled(this, { type: 'settled', job: this.job, end, bytes, detail })
+    this.#context.onEnd(this, { type: 'ended', job: this.job, end, bytes, detail })
   }
 }

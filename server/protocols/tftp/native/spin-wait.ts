@@ -1,18 +1,23 @@
-/** Somewhat more than an ACK takes on this machine or on a fast network; going to sleep and waking up costs as much. */
+/**
+ * How long to spin: a little more than an ACK takes on this machine or on a fast network. Going to sleep and waking up
+ * costs as much.
+ */
 const spinMs = 0.06
-/** So many ACKs must have come in time before we wait for the next one awake, and so many late ones end that. */
-const trust = 8
-/** Every so many sleeps it is tried again: a transfer to a near client may have begun. */
-const tryAgain = 64
+/** After this many ACKs that came late in a row, spinning stops; each ACK that came in time counts one back. */
+const maxCredit = 8
+/** Every so many sleeps a spin is tried again: a transfer to a near client may have begun. */
+const retryAfterSleeps = 64
 
 /**
- * Whether to wait for the next ACK awake. With one block at a time a transfer is a row of round trips, and where these are
- * short, most of each is the kernel putting us to sleep and waking us. Where they are longer, waiting awake only burns a
- * core; so it is done as long as it mostly succeeds, and never on a machine with one core, which the client may need.
+ * Decides whether to spin (wait without sleeping) for the next ACK.
+ *
+ * With one block at a time a transfer is a chain of round trips. Where they are short, most of each is the kernel
+ * putting the thread to sleep and waking it. Where they are longer, spinning only burns a core. So we spin while that
+ * mostly succeeds, and never on a machine with one core, which the client may need.
  */
-export class Patience {
+export class SpinWait {
   readonly #allowed: boolean
-  #level = trust
+  #credit = maxCredit
   #sleeps = 0
 
   constructor(cores: number) {
@@ -20,22 +25,22 @@ export class Patience {
   }
 
   /**
-   * @param look Asks without waiting; how many sockets are ready.
-   * @returns 0 when it is time to sleep.
+   * @param poll Looks without waiting. Returns the number of packets that came.
+   * @returns 0 when the thread should sleep.
    */
-  wait(look: () => number): number {
-    const count = look()
+  wait(poll: () => number): number {
+    const count = poll()
     if (count > 0 || !this.#allowed) return count
-    if (this.#level === 0 && ++this.#sleeps % tryAgain !== 0) return 0
+    if (this.#credit === 0 && ++this.#sleeps % retryAfterSleeps !== 0) return 0
     const untilMs = performance.now() + spinMs
     do {
-      const found = look()
+      const found = poll()
       if (found > 0) {
-        this.#level = Math.min(trust, this.#level + 1)
+        this.#credit = Math.min(maxCredit, this.#credit + 1)
         return found
       }
     } while (performance.now() < untilMs)
-    this.#level = Math.max(0, this.#level - 1)
+    this.#credit = Math.max(0, this.#credit - 1)
     return 0
   }
 }

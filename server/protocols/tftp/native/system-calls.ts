@@ -2,47 +2,59 @@ import { createRequire } from 'node:module'
 import { endianness, platform } from 'node:os'
 
 /**
- * The system calls of the fast carrier, by koffi (an optional dependency that ships its binary). What could hurt memory is
- * in this file and in datagrams.ts: each call's signature, and the rule that every address handed to the kernel is that of
- * a buffer made by `pinned`, with a length that fits it.
+ * The system calls of the native backend, by koffi (an optional dependency that ships its binary).
  *
- * What it is for: one call receives what dozens of clients have said, one call answers them all, each with a window of
- * up to 64 packets (UDP_SEGMENT), and nothing of it makes garbage. Node's dgram offers none of that.
+ * Only this file and datagrams.ts could damage memory: by a wrong signature of a call, or by a wrong address. So every
+ * address given to the kernel is that of a `Pinned` buffer, with a length that fits the buffer.
+ *
+ * Why system calls: one call receives the packets of dozens of clients, and one call sends the replies to all of them,
+ * each a window of up to 64 packets (UDP_SEGMENT), without garbage. Node's dgram offers none of that.
  */
-export interface NativeUdp {
-  pinned(length: number): Pinned<Buffer>
-  /** Memory that is there already, a SharedArrayBuffer's for example. */
-  pin(bytes: Uint8Array): Pinned
-  copy(from: Pinned, fromAt: number, length: number, to: Pinned, toAt: number): void
-  /** A non-blocking datagram socket, or -1. */
-  socket(family: 4 | 6): number
-  bind(fd: number, address: Pinned, length: number): number
-  close(fd: number): void
-  /** Room for what is under way in either direction. Without privilege the kernel gives what it thinks is enough. */
-  room(fd: number, octets: number): void
-  /** recvmmsg(2), without waiting: how many of `count` `struct mmsghdr`s at `messages` it has filled, or -1. */
-  receive(fd: number, messages: Pinned, count: number): number
-  /** sendmmsg(2), without waiting: how many of the messages `from` to `to` it has taken, or -1 when not even the first. */
-  send(fd: number, messages: Pinned, from: number, to: number): number
-  epoll(): number
-  /** `events` is a sum of `readable` and `writable`. */
-  watch(epoll: number, fd: number, events: number, change: 'add' | 'modify'): number
-  /** How many descriptors are ready, at most `maxReady`; `ready(i)` and `readyEvents(i)` then name them. */
-  wait(epoll: number, timeoutMs: number): number
-  ready(i: number): number
-  readyEvents(i: number): number
-  /** A descriptor that becomes readable by `ring` until `silence`. */
-  bell(): number
-  ring(bell: number): void
-  silence(bell: number): void
-  /** Of the last call that gave -1. */
+export interface SystemCalls extends MemoryCalls, SocketCalls, EpollCalls {
+  /** The error of the last call that gave -1. */
   errno(): number
 }
 
-/** Memory that stays where it is, with its address. The view keeps it alive: hold on to this object while it is in use. */
+/** Memory that stays at its address. This object keeps the memory alive: hold on to it while the kernel uses it. */
 export interface Pinned<Bytes extends Uint8Array = Uint8Array> {
   readonly bytes: Bytes
   readonly address: number
+}
+
+export interface MemoryCalls {
+  allocate(length: number): Pinned<Buffer>
+  /** Pins memory that exists already, for example a SharedArrayBuffer. */
+  pin(bytes: Uint8Array): Pinned
+  /** Makes a function that copies octets from one buffer to another with libc's memcpy. */
+  copier(from: Pinned, to: Pinned): (fromAt: number, toAt: number, length: number) => void
+}
+
+export interface SocketCalls {
+  /** A non-blocking datagram socket, or -1. */
+  socket(family: 4 | 6): number
+  /** `address` holds a `struct sockaddr` of this length. */
+  bind(fd: number, address: Pinned, length: number): number
+  close(fd: number): void
+  /** Sets the size of both socket buffers. Without privilege the kernel may give less. */
+  setBufferSize(fd: number, octets: number): void
+  /** recvmmsg(2), without waiting: how many of `count` `struct mmsghdr`s at `messages` were filled, or -1. */
+  receive(fd: number, messages: Pinned, count: number): number
+  /** sendmmsg(2), without waiting: how many of the messages `from` to `to` were sent, or -1 if not even the first. */
+  send(fd: number, messages: Pinned, from: number, to: number): number
+}
+
+export interface EpollCalls {
+  createEpoll(): number
+  /** `events` is a sum of `readable` and `writable`. */
+  watch(epoll: number, fd: number, events: number, change: 'add' | 'modify'): number
+  /** How many descriptors are ready, at most `maxReady`. `readyFd(i)` and `readyEvents(i)` tell which. */
+  wait(epoll: number, timeoutMs: number): number
+  readyFd(i: number): number
+  readyEvents(i: number): number
+  /** An eventfd(2): readable from `signalEvent` until `clearEvent`. */
+  createEvent(): number
+  signalEvent(fd: number): void
+  clearEvent(fd: number): void
 }
 
 export const readable = 1
@@ -64,6 +76,8 @@ const EPOLL_CTL_ADD = 1
 const EPOLL_CTL_MOD = 3
 const EFD_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000
 const MSG_DONTWAIT_NOSIGNAL = 0x40 | 0x4000
+/** Octets of a `struct epoll_event`: packed on x64 only. The constants above are the same on both architectures. */
+const epollEventBytes: Readonly<Record<string, number>> = { x64: 12, arm64: 16 }
 
 type Call = (...args: (number | bigint)[]) => number
 
@@ -73,22 +87,30 @@ interface Koffi {
   errno(): number
 }
 
-/** Undefined where it cannot be had: another system than Linux, a CPU we do not know, koffi not installed. */
-export function loadNative(): NativeUdp | undefined {
-  // struct epoll_event is packed on x64 only, and the numbers above are those of the common architectures.
-  const eventBytes = process.arch === 'x64' ? 12 : process.arch === 'arm64' ? 16 : 0
-  if (platform() !== 'linux' || endianness() !== 'LE' || eventBytes === 0) return undefined
+/** Undefined on another system than Linux, on another CPU than x64 and arm64, and where koffi is not installed. */
+export function loadSystemCalls(): SystemCalls | undefined {
+  const eventBytes = epollEventBytes[process.arch]
+  if (platform() !== 'linux' || endianness() !== 'LE' || eventBytes === undefined) return undefined
   try {
     const koffi = createRequire(import.meta.url)('koffi') as Koffi
-    return nativeUdp(koffi, eventBytes)
+    const libc = bindLibc(koffi)
+    const memory = memoryCalls(koffi, libc)
+    return {
+      ...memory,
+      ...socketCalls(libc, memory),
+      ...epollCalls(libc, memory, eventBytes),
+      errno: () => koffi.errno(),
+    }
   } catch {
     return undefined
   }
 }
 
-function nativeUdp(koffi: Koffi, eventBytes: number): NativeUdp {
+type Libc = ReturnType<typeof bindLibc>
+
+function bindLibc(koffi: Koffi) {
   const libc = koffi.load(null)
-  const call = {
+  return {
     socket: libc.func('int socket(int, int, int)'),
     bind: libc.func('int bind(int, uintptr_t, uint32_t)'),
     close: libc.func('int close(int)'),
@@ -101,69 +123,83 @@ function nativeUdp(koffi: Koffi, eventBytes: number): NativeUdp {
     eventfd: libc.func('int eventfd(uint32_t, int)'),
     read: libc.func('int64_t read(int, uintptr_t, size_t)'),
     write: libc.func('int64_t write(int, uintptr_t, size_t)'),
-    // Of its pointer, which is ours, nothing is needed.
+    // It returns our own pointer, which is not needed.
     memcpy: libc.func('int memcpy(uintptr_t, uintptr_t, size_t)'),
   }
+}
+
+function memoryCalls(koffi: Koffi, libc: Libc): MemoryCalls {
   const pin = <Bytes extends Uint8Array>(bytes: Bytes): Pinned<Bytes> => ({
     bytes,
     address: Number(koffi.address(bytes)),
   })
-  // With memory of its own, outside V8's heap, in which things are moved.
-  const pinned = (length: number): Pinned<Buffer> => pin(Buffer.from(new ArrayBuffer(length)))
-  const events = pinned(eventBytes * maxReady)
-  const scratch = pinned(16)
-  const dataAt = eventBytes - 8
-  const fits = (buffer: Pinned, length: number): number => {
-    if (length > buffer.bytes.length) throw new RangeError(`${length} octets of ${buffer.bytes.length}`)
-    return length
-  }
   return {
-    pinned,
     pin,
-    copy: (from, fromAt, length, to, toAt) => {
-      if (fromAt < 0 || toAt < 0) throw new RangeError('a place before the beginning')
-      fits(from, fromAt + length)
-      fits(to, toAt + length)
-      call.memcpy(to.address + toAt, from.address + fromAt, length)
+    // An ArrayBuffer has memory of its own, outside V8's heap, where the collector would move it.
+    allocate: (length) => pin(Buffer.from(new ArrayBuffer(length))),
+    copier: (from, to) => (fromAt, toAt, length) => {
+      if (fromAt < 0 || toAt < 0) throw new RangeError('a position before the beginning of a buffer')
+      checkLength(from, fromAt + length)
+      checkLength(to, toAt + length)
+      libc.memcpy(to.address + toAt, from.address + fromAt, length)
     },
-    socket: (family) => call.socket(family === 6 ? AF_INET6 : AF_INET, SOCK_DGRAM_NONBLOCK_CLOEXEC, 0),
-    bind: (fd, address, length) => call.bind(fd, address.address, fits(address, length)),
+  }
+}
+
+function socketCalls(libc: Libc, memory: MemoryCalls): SocketCalls {
+  const scratch = memory.allocate(4)
+  return {
+    socket: (family) => libc.socket(family === 6 ? AF_INET6 : AF_INET, SOCK_DGRAM_NONBLOCK_CLOEXEC, 0),
+    bind: (fd, address, length) => libc.bind(fd, address.address, checkLength(address, length)),
     close: (fd) => {
-      call.close(fd)
+      libc.close(fd)
     },
-    room: (fd, octets) => {
+    setBufferSize: (fd, octets) => {
       scratch.bytes.writeInt32LE(octets, 0)
-      const set = (option: number): number => call.setsockopt(fd, SOL_SOCKET, option, scratch.address, 4)
+      const set = (option: number): number => libc.setsockopt(fd, SOL_SOCKET, option, scratch.address, 4)
       if (set(SO_RCVBUFFORCE) < 0) set(SO_RCVBUF)
       if (set(SO_SNDBUFFORCE) < 0) set(SO_SNDBUF)
     },
     receive: (fd, messages, count) => {
-      fits(messages, count * mmsghdrBytes)
-      return call.recvmmsg(fd, messages.address, count, MSG_DONTWAIT_NOSIGNAL, 0)
+      checkLength(messages, count * mmsghdrBytes)
+      return libc.recvmmsg(fd, messages.address, count, MSG_DONTWAIT_NOSIGNAL, 0)
     },
     send: (fd, messages, from, to) => {
-      fits(messages, to * mmsghdrBytes)
-      return call.sendmmsg(fd, messages.address + from * mmsghdrBytes, to - from, MSG_DONTWAIT_NOSIGNAL)
+      checkLength(messages, to * mmsghdrBytes)
+      return libc.sendmmsg(fd, messages.address + from * mmsghdrBytes, to - from, MSG_DONTWAIT_NOSIGNAL)
     },
-    epoll: () => call.epoll_create1(0),
+  }
+}
+
+function epollCalls(libc: Libc, memory: MemoryCalls, eventBytes: number): EpollCalls {
+  const events = memory.allocate(eventBytes * maxReady)
+  const scratch = memory.allocate(16)
+  const dataAt = eventBytes - 8
+  return {
+    createEpoll: () => libc.epoll_create1(0),
     watch: (epoll, fd, wanted, change) => {
       scratch.bytes.fill(0)
       scratch.bytes.writeUInt32LE(wanted, 0)
       scratch.bytes.writeInt32LE(fd, dataAt)
-      return call.epoll_ctl(epoll, change === 'add' ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, scratch.address)
+      return libc.epoll_ctl(epoll, change === 'add' ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, scratch.address)
     },
-    wait: (epoll, timeoutMs) => call.epoll_wait(epoll, events.address, maxReady, timeoutMs),
-    ready: (i) => events.bytes.readInt32LE(i * eventBytes + dataAt),
+    wait: (epoll, timeoutMs) => libc.epoll_wait(epoll, events.address, maxReady, timeoutMs),
+    readyFd: (i) => events.bytes.readInt32LE(i * eventBytes + dataAt),
     readyEvents: (i) => events.bytes.readUInt32LE(i * eventBytes),
-    bell: () => call.eventfd(0, EFD_NONBLOCK_CLOEXEC),
-    ring: (bell) => {
+    createEvent: () => libc.eventfd(0, EFD_NONBLOCK_CLOEXEC),
+    signalEvent: (fd) => {
       scratch.bytes.fill(0)
       scratch.bytes[0] = 1
-      call.write(bell, scratch.address, 8)
+      libc.write(fd, scratch.address, 8)
     },
-    silence: (bell) => {
-      call.read(bell, scratch.address, 8)
+    clearEvent: (fd) => {
+      libc.read(fd, scratch.address, 8)
     },
-    errno: () => koffi.errno(),
   }
+}
+
+function checkLength(buffer: Pinned, length: number): number {
+  if (length > buffer.bytes.length)
+    throw new RangeError(`${length} octets in a buffer of ${buffer.bytes.length}`)
+  return length
 }

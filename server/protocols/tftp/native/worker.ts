@@ -1,98 +1,106 @@
 import { availableParallelism } from 'node:os'
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
-import { Ports, restMs } from '../transfer/ports.ts'
-import { type ErrorCode, errorPacket } from '../wire/packet.ts'
-import { Inbox, Outbox } from './datagrams.ts'
-import { type FromWorker, heardSlots, type Shared, sleeping, type ToWorker, waiting } from './messages.ts'
-import { NativeContent } from './native-content.ts'
+import { idlePortMs, PortPool } from '../transfer/ports.ts'
+import { type ErrorCode, errorPacket } from '../wire/error.ts'
+import { ReceiveBatch, SendBatch } from './datagrams.ts'
+import { NativeFileBuffer } from './native-file-buffer.ts'
+import { NativePort, type PortContext } from './native-port.ts'
 import type { NativeTransfer } from './native-transfer.ts'
-import { type PortMeans, SharedPort } from './shared-port.ts'
-import { Patience } from './spin-wait.ts'
-import { loadNative, type NativeUdp, readable, writable } from './system-calls.ts'
+import { SpinWait } from './spin-wait.ts'
+import { loadSystemCalls, readable, type SystemCalls, writable } from './system-calls.ts'
+import {
+  type FromWorker,
+  jobSlots,
+  messagesAt,
+  type Shared,
+  type StartMessage,
+  sleepingAt,
+  type ToWorker,
+} from './worker-messages.ts'
 
 /** How exactly deadlines are kept, and how soon this thread can be stopped. */
 const tickMs = 50
-/** So many ports are looked into one by one; where there are more, the kernel is asked first which have something. */
+/** Up to this many ports are read one after the other. With more, epoll(7) first tells which have packets. */
 const fewPorts = 2
 
 /**
- * The thread of the native carrier. While transfers are on their way it lives in the kernel and hears the main thread by
- * a bell; without transfers it is an ordinary idle worker and costs nothing.
+ * The thread of the native backend. While transfers run it loops over system calls, and an eventfd wakes it for the main
+ * thread's messages. Without transfers it is an ordinary idle worker and costs nothing.
  */
-class Loop {
-  readonly #port: MessagePort
+class WorkerLoop {
+  readonly #messagePort: MessagePort
   readonly #shared: Shared
-  readonly #udp: NativeUdp
-  readonly #bell: number
+  readonly #calls: SystemCalls
+  readonly #event: number
   readonly #epoll: number
-  readonly #outbox: Outbox
-  readonly #ports = new Ports<SharedPort>()
-  readonly #means: PortMeans
-  readonly #byJob = new Map<number, NativeTransfer>()
-  readonly #contents = new Map<number, NativeContent>()
-  readonly #patience = new Patience(availableParallelism())
-  #resting: NodeJS.Timeout | undefined
+  readonly #sending: SendBatch
+  readonly #ports = new PortPool<NativePort>()
+  readonly #portContext: PortContext
+  readonly #transfers = new Map<number, NativeTransfer>()
+  readonly #buffers = new Map<number, NativeFileBuffer>()
+  readonly #spinWait = new SpinWait(availableParallelism())
+  #idleTimer: NodeJS.Timeout | undefined
   #closed = false
 
-  constructor(port: MessagePort, udp: NativeUdp) {
-    this.#port = port
-    this.#udp = udp
+  constructor(messagePort: MessagePort, calls: SystemCalls) {
+    this.#messagePort = messagePort
+    this.#calls = calls
     this.#shared = workerData as Shared
-    const { heard } = this.#shared
-    this.#epoll = udp.epoll()
-    this.#bell = udp.bell()
-    udp.watch(this.#epoll, this.#bell, readable, 'add')
-    this.#outbox = new Outbox(udp)
-    this.#means = {
-      udp,
+    const { lastPacket } = this.#shared
+    this.#epoll = calls.createEpoll()
+    this.#event = calls.createEvent()
+    calls.watch(this.#epoll, this.#event, readable, 'add')
+    this.#sending = new SendBatch(calls)
+    this.#portContext = {
+      calls,
       epoll: this.#epoll,
-      inbox: new Inbox(udp),
-      outbox: this.#outbox,
-      heard: (job, nowMs) => {
-        heard[job % heardSlots] = performance.timeOrigin + nowMs
+      received: new ReceiveBatch(calls),
+      sending: this.#sending,
+      onPacket: (job, nowMs) => {
+        lastPacket[job % jobSlots] = performance.timeOrigin + nowMs
       },
-      settled: (from, transfer, message) => {
-        this.#byJob.delete(transfer.job)
-        this.#ports.left(from)
-        this.#tell(message)
+      onEnd: (port, transfer, message) => {
+        this.#transfers.delete(transfer.job)
+        this.#ports.transferEnded(port)
+        this.#post(message)
       },
     }
-    port.on('message', (message: ToWorker) => {
-      this.#hear(message)
+    messagePort.on('message', (message: ToWorker) => {
+      this.#handle(message)
       this.#run()
     })
-    this.#tell({ type: 'ready', bell: this.#bell })
+    this.#post({ type: 'ready', event: this.#event })
   }
 
-  /** Until no transfer is left. */
+  /** Runs until no transfer is left. */
   #run(): void {
-    if (this.#byJob.size === 0) {
-      this.#outbox.flush()
+    if (this.#transfers.size === 0) {
+      this.#sending.flush()
       return
     }
-    clearTimeout(this.#resting)
-    this.#hearAll()
-    const look = (): number => this.#look()
+    clearTimeout(this.#idleTimer)
+    this.#readMessages()
+    const poll = (): number => this.#poll()
     let tickAtMs = performance.now() + tickMs
-    while (this.#byJob.size > 0 && !this.#closed) {
-      if (this.#patience.wait(look) === 0) this.#sleep()
+    while (this.#transfers.size > 0 && !this.#closed) {
+      if (this.#spinWait.wait(poll) === 0) this.#sleep()
       const nowMs = performance.now()
       if (nowMs < tickAtMs) continue
       tickAtMs = nowMs + tickMs
-      for (const transfer of this.#byJob.values()) transfer.tick(nowMs)
-      this.#outbox.flush()
+      for (const transfer of this.#transfers.values()) transfer.tick(nowMs)
+      this.#sending.flush()
     }
-    if (!this.#closed) this.#resting = setTimeout(() => this.#ports.rest(), restMs)
+    if (!this.#closed) this.#idleTimer = setTimeout(() => this.#ports.closeIdle(), idlePortMs)
   }
 
-  /** Takes what is there, without waiting; how much that was. */
-  #look(): number {
-    if (Atomics.load(this.#shared.words, waiting) === 1) {
-      this.#hearAll()
+  /** Handles the messages and packets that have come, without waiting. Returns how many there were, roughly. */
+  #poll(): number {
+    if (Atomics.load(this.#shared.words, messagesAt) === 1) {
+      this.#readMessages()
       return 1
     }
     const { open } = this.#ports
-    if (open.length > fewPorts || open.some((port) => port.full)) return this.#poll(0)
+    if (open.length > fewPorts || open.some((port) => port.full)) return this.#waitForEvents(0)
     let count = 0
     for (const port of open) count += port.receive()
     return count
@@ -100,95 +108,106 @@ class Loop {
 
   #sleep(): void {
     const { words } = this.#shared
-    Atomics.store(words, sleeping, 1)
-    // Who says something from now on rings the bell.
-    if (Atomics.load(words, waiting) === 0) this.#poll(tickMs)
-    Atomics.store(words, sleeping, 0)
+    Atomics.store(words, sleepingAt, 1)
+    // From now on the main thread signals the event after each message.
+    if (Atomics.load(words, messagesAt) === 0) this.#waitForEvents(tickMs)
+    Atomics.store(words, sleepingAt, 0)
   }
 
-  #poll(timeoutMs: number): number {
-    const udp = this.#udp
-    const count = udp.wait(this.#epoll, timeoutMs)
+  #waitForEvents(timeoutMs: number): number {
+    const calls = this.#calls
+    const count = calls.wait(this.#epoll, timeoutMs)
     for (let i = 0; i < count; i++) {
-      const fd = udp.ready(i)
-      if (fd === this.#bell) {
-        udp.silence(fd)
+      const fd = calls.readyFd(i)
+      if (fd === this.#event) {
+        calls.clearEvent(fd)
         continue
       }
-      // One that was closed a moment ago has no port any more.
+      // A port that was closed a moment ago is not in the pool any more.
       const port = this.#ports.open.find((one) => one.fd === fd)
-      const events = udp.readyEvents(i)
+      const events = calls.readyEvents(i)
       if (port && (events & writable) !== 0) port.writable()
       if (port && (events & ~writable) !== 0) port.receive()
     }
     return count
   }
 
-  #hearAll(): void {
-    Atomics.store(this.#shared.words, waiting, 0)
+  #readMessages(): void {
+    Atomics.store(this.#shared.words, messagesAt, 0)
     for (;;) {
-      const received = receiveMessageOnPort(this.#port) as { message: ToWorker } | undefined
+      const received = receiveMessageOnPort(this.#messagePort) as { message: ToWorker } | undefined
       if (!received) break
-      this.#hear(received.message)
+      this.#handle(received.message)
     }
-    this.#outbox.flush()
+    this.#sending.flush()
   }
 
-  #hear(message: ToWorker): void {
+  #handle(message: ToWorker): void {
     switch (message.type) {
-      case 'content':
-        this.#contents.set(message.content, new NativeContent(message, this.#udp, (told) => this.#tell(told)))
+      case 'buffer':
+        this.#buffers.set(message.buffer, this.#openBuffer(message))
         break
       case 'filled':
-        this.#contents.get(message.content)?.advance(message.filled)
+        this.#buffers.get(message.buffer)?.advance(message.filled)
         break
-      case 'broken':
-        this.#contents.get(message.content)?.fail(errorPacket(message.code as ErrorCode, message.text))
+      case 'unreadable':
+        this.#buffers.get(message.buffer)?.fail(errorPacket(message.code as ErrorCode, message.text))
         break
-      case 'drop':
-        this.#contents.delete(message.content)
+      case 'dropBuffer':
+        this.#buffers.delete(message.buffer)
         break
-      case 'carry':
-        this.#carry(message)
+      case 'start':
+        this.#start(message)
         break
       case 'abort':
-        this.#byJob.get(message.job)?.abort(message.text, message.quietly)
+        this.#transfers.get(message.job)?.abort(message.reason)
+        break
+      case 'drop':
+        this.#transfers.get(message.job)?.drop(message.reason)
         break
       case 'close':
-        this.#closed = true
-        clearTimeout(this.#resting)
-        for (const port of this.#ports.open) this.#ports.close(port)
-        this.#udp.close(this.#epoll)
-        this.#udp.close(this.#bell)
-        this.#tell({ type: 'closed' })
-        this.#port.close()
+        this.#close()
     }
   }
 
-  #carry(message: Extract<ToWorker, { type: 'carry' }>): void {
-    const content = this.#contents.get(message.content)
-    if (!content) return
+  #openBuffer(message: Extract<ToWorker, { type: 'buffer' }>): NativeFileBuffer {
+    return new NativeFileBuffer(message, this.#calls, this.#sending.memory, (reply) => this.#post(reply))
+  }
+
+  #start(message: StartMessage): void {
+    const buffer = this.#buffers.get(message.buffer)
+    if (!buffer) return
     try {
       const port = this.#ports.pick(
-        (one) => one.takes(message),
-        () => new SharedPort(message, this.#means),
+        (one) => one.accepts(message),
+        () => new NativePort(message, this.#portContext),
       )
-      const transfer = port.carry(message, content)
-      this.#byJob.set(transfer.job, transfer)
+      const transfer = port.add(message, buffer)
+      this.#transfers.set(transfer.job, transfer)
       transfer.start(performance.now())
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error)
-      this.#tell({ type: 'settled', job: message.job, end: 'failed', bytes: 0, detail })
+      this.#post({ type: 'ended', job: message.job, end: 'failed', bytes: 0, detail })
     }
   }
 
-  #tell(message: FromWorker): void {
-    this.#port.postMessage(message)
+  #close(): void {
+    this.#closed = true
+    clearTimeout(this.#idleTimer)
+    for (const port of this.#ports.open) this.#ports.close(port)
+    this.#calls.close(this.#epoll)
+    this.#calls.close(this.#event)
+    this.#post({ type: 'closed' })
+    this.#messagePort.close()
+  }
+
+  #post(message: FromWorker): void {
+    this.#messagePort.postMessage(message)
   }
 }
 
 if (parentPort) {
-  const udp = loadNative()
-  if (udp) new Loop(parentPort, udp)
+  const calls = loadSystemCalls()
+  if (calls) new WorkerLoop(parentPort, calls)
   else parentPort.postMessage({ type: 'unavailable' } satisfies FromWorker)
 }

@@ -3,110 +3,124 @@ import { networkInterfaces } from 'node:os'
 import { familyOf, isWildcard, type LocalAddress, listenAddresses } from '../../listen-addresses.ts'
 import { cannotListen, type ListenAddress } from '../../listener.ts'
 
-/** One listening socket and the address that it stands for. */
-export interface Ear {
+/** One socket on which requests arrive, and the address it is bound to. */
+export interface ListenSocket {
   readonly local: LocalAddress
   readonly socket: Socket
 }
 
-export type Heard = (bytes: Buffer, from: RemoteInfo, ear: Ear) => void
+export interface ListenSocketsOptions {
+  readonly bind: string
+  readonly port: number
+  onDatagram(bytes: Buffer, from: RemoteInfo, listenSocket: ListenSocket): void
+  onTrouble(message: string): void
+}
 
-/** How often new and vanished addresses are looked for: an address that DHCP gives us later works within this time. */
+/** How often the machine's addresses are listed again, so that an address which DHCP gives us later is served soon. */
 const recheckMs = 5000
-/** A free port for the first address may be taken on the next one. */
+/** With port 0: another program may have, on the second address, the port that is free on the first. */
 const portTries = 8
 const otherServers = 'tftpd-hpa, dnsmasq or atftpd'
 
-/** The listening sockets of a service: one, or one for each address of the machine. */
-export class Ears {
-  readonly #bind: string
-  readonly #port: number
-  readonly #heard: Heard
-  readonly #trouble: (message: string) => void
-  readonly #ears = new Map<string, Ear>()
-  readonly #refused = new Set<string>()
+/** The listening sockets of the service: one, or with a wildcard address one for each address of the machine. */
+export class ListenSockets {
+  readonly #options: ListenSocketsOptions
+  readonly #sockets = new Map<string, ListenSocket>()
+  /** Addresses that could not be bound, and were reported. */
+  readonly #reported = new Set<string>()
   #recheck: NodeJS.Timeout | undefined
   #address: ListenAddress | undefined
 
-  constructor(bind: string, port: number, heard: Heard, trouble: (message: string) => void) {
-    this.#bind = bind
-    this.#port = port
-    this.#heard = heard
-    this.#trouble = trouble
+  constructor(options: ListenSocketsOptions) {
+    this.#options = options
   }
 
   get address(): ListenAddress | undefined {
     return this.#address
   }
 
-  /** @throws Failure when no socket could be had. */
+  /** @throws Failure when no socket can be bound. */
   async open(): Promise<void> {
-    const wanted = wantedAddresses(this.#bind)
-    const port = await this.#openAll(wanted)
-    this.#address = { host: this.#bind, port }
-    if (!isWildcard(this.#bind) || this.#ears.has(this.#bind)) return
-    this.#recheck = setInterval(() => void this.#follow(port), recheckMs)
+    const { bind } = this.#options
+    const port = await this.#openAll(wantedAddresses(bind))
+    this.#address = { host: bind, port }
+    if (!isWildcard(bind) || this.#sockets.has(bind)) return
+    this.#recheck = setInterval(() => void this.#followAddresses(port), recheckMs)
     this.#recheck.unref()
   }
 
   close(): void {
     clearInterval(this.#recheck)
-    for (const ear of this.#ears.values()) ear.socket.close()
-    this.#ears.clear()
+    this.#closeAll()
     this.#address = undefined
   }
 
-  /** Binds what can be bound. One address that refuses (IPv6 still tentative, a second server there) spoils no other. */
-  async #openAll(wanted: readonly LocalAddress[]): Promise<number> {
-    let error: unknown
-    for (let attempt = 0; attempt < portTries; attempt++) {
-      let port = this.#port
-      for (const local of wanted) {
-        try {
-          port = await this.#listen(local, port)
-        } catch (caught) {
-          error = caught
-          if (this.#port === 0 && inUse(caught) && port !== 0) break
-          if (wanted.length > 1 && !privileged(caught)) this.#complain(local, port, caught)
-        }
-      }
-      const clash = this.#port === 0 && inUse(error) && this.#ears.size < wanted.length
-      if (this.#ears.size > 0 && !clash) return port
-      if (!clash) break
-      for (const ear of this.#ears.values()) ear.socket.close()
-      this.#ears.clear()
-      error = undefined
-    }
-    if (isWildcard(this.#bind) && !inUse(error) && !privileged(error))
-      return this.#listen({ address: this.#bind, family: familyOf(this.#bind) }, this.#port)
-    throw cannotListen(error, { service: 'tftp', bind: this.#bind, port: this.#port, rival: otherServers })
+  #closeAll(): void {
+    for (const { socket } of this.#sockets.values()) socket.close()
+    this.#sockets.clear()
   }
 
-  async #follow(port: number): Promise<void> {
-    const wanted = new Map(wantedAddresses(this.#bind).map((local) => [local.address, local]))
-    for (const [address, ear] of this.#ears) {
+  /** Binds all addresses to one port. With port 0, tries again when the port that the system chose is not free on all. */
+  async #openAll(wanted: readonly LocalAddress[]): Promise<number> {
+    for (let attempt = 0; attempt < portTries; attempt++) {
+      const { port, error } = await this.#openEach(wanted)
+      const clash = this.#options.port === 0 && inUse(error) && this.#sockets.size < wanted.length
+      if (!clash) return this.#sockets.size > 0 ? port : this.#openWildcard(error)
+      this.#closeAll()
+    }
+    return this.#openWildcard(undefined)
+  }
+
+  /** Binds each address that can be bound. One may fail: an IPv6 address still tentative, another server on its port. */
+  async #openEach(wanted: readonly LocalAddress[]): Promise<{ port: number; error: unknown }> {
+    const anyPort = this.#options.port === 0
+    let port = this.#options.port
+    let error: unknown
+    for (const local of wanted) {
+      try {
+        port = await this.#listen(local, port)
+      } catch (caught) {
+        error = caught
+        if (anyPort && inUse(caught) && port !== 0) break
+        if (wanted.length > 1 && !lacksPrivilege(caught)) this.#report(local, port, caught)
+      }
+    }
+    return { port, error }
+  }
+
+  /** One socket for all addresses: for machines that do not tell us their addresses. */
+  async #openWildcard(error: unknown): Promise<number> {
+    const { bind, port } = this.#options
+    if (!isWildcard(bind) || inUse(error) || lacksPrivilege(error))
+      throw cannotListen(error, { service: 'tftp', bind, port, rival: otherServers })
+    return this.#listen({ address: bind, family: familyOf(bind) }, port)
+  }
+
+  /** Closes the sockets of addresses that the machine no longer has, and opens sockets for its new ones. */
+  async #followAddresses(port: number): Promise<void> {
+    const wanted = new Map(wantedAddresses(this.#options.bind).map((local) => [local.address, local]))
+    for (const [address, { socket }] of this.#sockets) {
       if (wanted.has(address)) continue
-      this.#ears.delete(address)
-      ear.socket.close()
+      this.#sockets.delete(address)
+      socket.close()
     }
     for (const [address, local] of wanted) {
-      if (this.#ears.has(address)) continue
+      if (this.#sockets.has(address)) continue
       try {
         await this.#listen(local, port)
-        this.#refused.delete(address)
+        this.#reported.delete(address)
       } catch (error) {
-        this.#complain(local, port, error)
+        this.#report(local, port, error)
       }
     }
   }
 
-  /** Once for each address, however often it is tried. */
-  #complain(local: LocalAddress, port: number, error: unknown): void {
-    if (this.#refused.has(local.address)) return
-    this.#refused.add(local.address)
-    this.#trouble(
-      `${cannotListen(error, { service: 'tftp', bind: local.address, port }).message}; the other addresses are served`,
-    )
+  /** Reports an address that cannot be bound; once for each address, however often it is tried. */
+  #report(local: LocalAddress, port: number, error: unknown): void {
+    if (this.#reported.has(local.address)) return
+    this.#reported.add(local.address)
+    const { message } = cannotListen(error, { service: 'tftp', bind: local.address, port })
+    this.#options.onTrouble(`${message}; the other addresses are served`)
   }
 
   #listen(local: LocalAddress, port: number): Promise<number> {
@@ -119,10 +133,10 @@ export class Ears {
       })
       socket.bind({ address: local.address, port }, () => {
         socket.removeAllListeners('error')
-        const ear = { local, socket }
-        socket.on('error', (error) => this.#trouble(`${local.address}: ${error.message}`))
-        socket.on('message', (bytes, from) => this.#heard(bytes, from, ear))
-        this.#ears.set(local.address, ear)
+        const listenSocket = { local, socket }
+        socket.on('error', (error) => this.#options.onTrouble(`${local.address}: ${error.message}`))
+        socket.on('message', (bytes, from) => this.#options.onDatagram(bytes, from, listenSocket))
+        this.#sockets.set(local.address, listenSocket)
         resolve(socket.address().port)
       })
     })
@@ -133,7 +147,7 @@ function wantedAddresses(bind: string): LocalAddress[] {
   try {
     return listenAddresses(bind, networkInterfaces())
   } catch {
-    // Some sandboxes forbid the question; one wildcard socket is then the best there is.
+    // Some sandboxes forbid listing the interfaces. The service then opens one wildcard socket.
     return []
   }
 }
@@ -142,6 +156,6 @@ function inUse(error: unknown): boolean {
   return (error as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE'
 }
 
-function privileged(error: unknown): boolean {
+function lacksPrivilege(error: unknown): boolean {
   return (error as NodeJS.ErrnoException | undefined)?.code === 'EACCES'
 }

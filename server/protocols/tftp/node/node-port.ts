@@ -1,93 +1,117 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
+import type { LookupOneOptions } from 'node:dns'
 import { Failure } from '../../../core/failure.ts'
-import type { Job } from '../transfer/backend.ts'
-import { type Port, Tenants } from '../transfer/ports.ts'
-import { errorCode, errorPacket } from '../wire/packet.ts'
-import type { PlainCarriage } from './node-backend.ts'
+import type { TransferJob } from '../transfer/backend.ts'
+import { type TransferPort, TransfersByPeer } from '../transfer/ports.ts'
+import { errorCode, errorPacket } from '../wire/error.ts'
+
+/** What a port needs of a transfer that uses it (node-transfer.ts). */
+export interface PortUser {
+  readonly job: TransferJob
+  /** The port is bound. */
+  start(): void
+  /** A datagram of the transfer's client. */
+  receive(bytes: Buffer): void
+  /** One block has left Node's queue, or could not be sent. */
+  readonly onBlockSent: (error: Error | null) => void
+  /** The port is broken. */
+  fail(error: unknown): void
+}
 
 /** A dgram socket that many transfers share. */
-export class PlainPort implements Port {
-  readonly #local: string
+export class NodePort implements TransferPort {
+  readonly #localAddress: string
   readonly #family: 4 | 6
   readonly #socket: Socket
-  readonly #tenants = new Tenants<string, PlainCarriage>()
+  readonly #transfers = new TransfersByPeer<string, PortUser>()
   #bound = false
 
-  constructor({ localAddress, family }: Job, broken: (port: PlainPort) => void) {
-    this.#local = localAddress
+  constructor({ localAddress, family }: TransferJob, onBroken: (port: NodePort) => void) {
+    this.#localAddress = localAddress
     this.#family = family
-    // The address is a literal: answering at once keeps the packet out of the resolver and its detour.
-    const lookup = (host: string, _: unknown, done: (e: null, address: string, family: number) => void) =>
-      done(null, host, family)
-    this.#socket = createSocket({ type: family === 6 ? 'udp6' : 'udp4', lookup: lookup as never })
+    this.#socket = createSocket({ type: family === 6 ? 'udp6' : 'udp4', lookup: noLookup(family) })
     this.#socket.on('message', (bytes, from) => this.#received(bytes, from))
     this.#socket.on('error', (error) => {
-      for (const each of [...this.#tenants])
+      for (const each of [...this.#transfers])
         each.fail(new Failure('unavailable', error.message, { cause: error }))
-      broken(this)
+      onBroken(this)
     })
     this.#socket.bind({ address: localAddress, port: 0 }, () => {
       this.#bound = true
-      for (const each of this.#tenants) each.start()
+      for (const each of this.#transfers) each.start()
     })
   }
 
   get size(): number {
-    return this.#tenants.size
+    return this.#transfers.size
   }
 
-  get spent(): boolean {
-    return this.#tenants.spent
+  get exhausted(): boolean {
+    return this.#transfers.exhausted
   }
 
-  takes(job: Job): boolean {
-    return job.localAddress === this.#local && job.family === this.#family && this.#tenants.takes(keyOf(job))
+  accepts(job: TransferJob): boolean {
+    return (
+      job.localAddress === this.#localAddress &&
+      job.family === this.#family &&
+      this.#transfers.accepts(peerOf(job))
+    )
   }
 
-  /** It is started now, or as soon as the port is open. */
-  enter(carriage: PlainCarriage): void {
-    this.#tenants.enter(keyOf(carriage.job), carriage)
-    if (this.#bound) carriage.start()
+  /** Starts the transfer now, or as soon as the port is bound. */
+  add(transfer: PortUser): void {
+    this.#transfers.add(peerOf(transfer.job), transfer)
+    if (this.#bound) transfer.start()
   }
 
-  leave(carriage: PlainCarriage): void {
-    this.#tenants.leave(keyOf(carriage.job))
+  remove(transfer: PortUser): void {
+    this.#transfers.remove(peerOf(transfer.job))
   }
 
-  /** What becomes of it is nobody's business. */
+  /** Sends an OACK or an ERROR. Errors are ignored: the client repeats its request, or we repeat the OACK. */
   send(packet: Uint8Array, port: number, address: string): void {
     try {
       this.#socket.send(packet, port, address, () => undefined)
     } catch {
-      // A socket that is not bound yet or is closed already has nothing to say any more.
+      // The socket is not bound yet, or closed already.
     }
   }
 
-  sendPart(bytes: Buffer, at: number, length: number, to: Job, sent: (error: Error | null) => void): void {
-    this.#socket.send(bytes, at, length, to.remotePort, to.remoteAddress, sent)
+  /** Sends a DATA packet of this transfer in place: `bytes` must not change until `onBlockSent`. */
+  sendBlock(bytes: Buffer, at: number, length: number, { job, onBlockSent }: PortUser): void {
+    this.#socket.send(bytes, at, length, job.remotePort, job.remoteAddress, onBlockSent)
   }
 
   close(): void {
-    // Node sends what has been given to the socket before it closes it, if that is still waiting.
+    // Node first sends what the socket already has, if the socket is closed a little later.
     setImmediate(() => {
       try {
         this.#socket.close()
       } catch {
-        // Closed already, or never bound.
+        // The socket was never bound, or is closed already.
       }
     })
   }
 
   #received(bytes: Buffer, from: RemoteInfo): void {
-    const key = `${from.port} ${from.address}`
-    const carriage = this.#tenants.find(key)
-    if (carriage) carriage.receive(bytes)
-    // RFC 1350 section 4: a stranger is told so. An ERROR is never answered.
-    else if (!this.#tenants.hasLeft(key) && bytes.length >= 4 && bytes[1] !== 5)
+    const peer = `${from.port} ${from.address}`
+    const transfer = this.#transfers.find(peer)
+    if (transfer) transfer.receive(bytes)
+    // RFC 1350 section 4: an unknown peer gets ERROR 5. An ERROR is never answered.
+    else if (!this.#transfers.hadPeer(peer) && bytes.length >= 4 && bytes[1] !== 5)
       this.send(errorPacket(errorCode.unknownTransfer, 'unknown transfer ID'), from.port, from.address)
   }
 }
 
-function keyOf({ remotePort, remoteAddress }: Job): string {
+function peerOf({ remotePort, remoteAddress }: TransferJob): string {
   return `${remotePort} ${remoteAddress}`
+}
+
+/** The addresses here are never names. Without this, each packet would go through the resolver. */
+function noLookup(family: 4 | 6) {
+  return (
+    address: string,
+    _options: LookupOneOptions,
+    done: (error: NodeJS.ErrnoException | null, address: string, family: number) => void,
+  ): void => done(null, address, family)
 }

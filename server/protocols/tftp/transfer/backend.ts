@@ -1,49 +1,52 @@
-import type { Agreed } from '../wire/negotiate.ts'
-import type { Content } from './content.ts'
+import type { AgreedOptions } from '../wire/options.ts'
+import type { FileBuffer } from './file-buffer.ts'
 
-/** One transfer, decided and ready to go. */
-export interface Job {
-  /** Our address that was asked, and from which the answer comes; with its zone where IPv6 needs one. */
+/** What the service and its two backends (node/ and native/) agree on: a job in, a result out. */
+
+/** One transfer, negotiated and ready to start. */
+export interface TransferJob {
+  /** Our address that the request was sent to. Packets go out from it. With its zone where IPv6 needs one. */
   readonly localAddress: string
   readonly remoteAddress: string
   readonly remotePort: number
   readonly family: 4 | 6
-  readonly agreed: Agreed
-  /** The OACK packet, when there is one. */
+  readonly agreed: AgreedOptions
+  /** The OACK packet; undefined when the transfer begins with DATA 1. */
   readonly oack: Uint8Array | undefined
-  readonly content: Content
-  /** Called once, whatever happens. */
-  settled(result: JobResult): void
+  readonly file: FileBuffer
+  /** Called exactly once, however the transfer ends. */
+  onEnd(result: TransferResult): void
 }
 
-export interface JobResult {
-  /** As in Transfer; `failed` is our own side: a file that cannot be read, a socket that cannot be had. */
+export interface TransferResult {
+  /** As in transfer.ts. `failed` is a failure on our side: a file that cannot be read, no socket. */
   readonly end: 'done' | 'probed' | 'aborted' | 'silent' | 'failed'
   /** Octets of the file that the client has acknowledged. */
   readonly bytes: number
-  /** What the client said in its ERROR. */
+  /** For `aborted`: what the client wrote in its ERROR, or why we ended it. */
   readonly detail?: string
   /** For `failed`. */
   readonly error?: unknown
 }
 
-/** A socket that has had no room for so long stands before a dead line. */
-export const maxBlockedMs = 30_000
+/** A transfer ends when its socket's send buffer has been full for this long. */
+export const maxSendBlockedMs = 30_000
 
-/** A transfer on its way. */
-export interface Carriage {
-  /** When the client was last heard, on performance.now()'s clock; -1 for never. */
-  readonly heardMs: number
+export interface RunningTransfer {
+  /** When the client's last packet came, by performance.now(); -1 before its first. */
+  readonly lastPacketMs: number
+  /** Ends the transfer as `aborted` and sends the client an ERROR with this reason. */
+  abort(reason: string): void
   /**
-   * Ends it; the job is settled as `aborted` for this reason. Unless `quietly`, the client is told by an ERROR: one
-   * that has already asked anew from the same port would take that for its answer.
+   * Ends it as `aborted` without an ERROR. A client that has sent a new request from the same port would take an
+   * ERROR for the reply to that.
    */
-  abort(reason: string, quietly?: 'quietly'): void
+  drop(reason: string): void
 }
 
-/** Moves packets. There is one made of Node's own sockets, which works everywhere, and a faster one for Linux. */
-export interface Carrier {
-  carry(job: Job): Carriage
-  /** Frees what it holds. Transfers have ended by then. */
+/** Sends files. One backend uses Node's sockets and works everywhere; a faster one uses system calls of Linux. */
+export interface TransferBackend {
+  start(job: TransferJob): RunningTransfer
+  /** Closes sockets and threads. The caller has ended all transfers before. */
   close(): Promise<void>
 }

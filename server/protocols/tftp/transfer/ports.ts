@@ -1,101 +1,109 @@
-/** Transfers at once on one port. Each has one window under way, so that their ACKs always find room in the socket. */
+/**
+ * Our UDP ports, which many transfers share. A socket for each transfer would cost more than sending a small file.
+ *
+ * To a client, our port is the transfer identifier (TID, RFC 1350 section 4). We tell the transfers on one port apart
+ * by the client's address and port.
+ */
+
+/** Transfers at once on one port. Each has at most one window unacknowledged, so their ACKs fit the receive buffer. */
 const maxTransfers = 256
 /**
- * Transfers that a port carries in its life. Then another one, with another number, takes over: RFC 1350 section 4 wants
- * numbers that are not soon met again.
+ * Transfers that a port carries in all. Then a port with another number replaces it: RFC 1350 section 4 wants
+ * identifiers that are not soon used again.
  */
-const lifetime = 1024
-/** Ports that are kept for the next transfer though they have none. A boot ROM that always asks from one port needs some. */
-const maxIdle = 4
+const maxTransfersEver = 1024
+/** Idle ports that are kept for the next transfer. A boot ROM that sends all requests from one port needs several. */
+const maxIdlePorts = 4
+/** How long idle ports are kept. */
+export const idlePortMs = 2000
 
 /**
- * Who uses a port of ours that many transfers share. To a client the port is its transfer's identifier, as RFC 1350
- * section 4 has it; we tell the transfers apart by where a packet comes from. A socket each costs more than a small file.
+ * The transfers of one port, by their peer: a client's address and port. Each peer gets a port of ours only once.
  *
- * Who has been here does not come again: a last ACK that comes twice must not hit the next transfer of a boot ROM that
- * always asks from the same port, nor be answered with an ERROR, which that ROM would take for its answer.
+ * A boot ROM may send all its requests from one port. When its last ACK comes twice, the second must not reach its next
+ * transfer. Nor must we answer it with an ERROR, which the ROM would take for the reply to its next request.
  */
-export class Tenants<Key, Transfer> {
-  readonly #here = new Map<Key, Transfer>()
-  readonly #left = new Set<Key>()
+export class TransfersByPeer<Key, Transfer> {
+  readonly #running = new Map<Key, Transfer>()
+  readonly #ended = new Set<Key>()
 
   get size(): number {
-    return this.#here.size
+    return this.#running.size
   }
 
-  /** Whether the port has carried as many as it shall. */
-  get spent(): boolean {
-    return this.#here.size + this.#left.size >= lifetime
+  /** Whether the port has carried as many transfers as it may. */
+  get exhausted(): boolean {
+    return this.#running.size + this.#ended.size >= maxTransfersEver
   }
 
-  /** Whether a transfer with this client can be told apart here from all that are and were. */
-  takes(key: Key): boolean {
-    return this.#here.size < maxTransfers && !this.spent && !this.#here.has(key) && !this.#left.has(key)
+  /** Whether a transfer with this peer may run here: nothing that it sends can be meant for another transfer. */
+  accepts(key: Key): boolean {
+    return (
+      this.#running.size < maxTransfers && !this.exhausted && !this.#running.has(key) && !this.#ended.has(key)
+    )
   }
 
-  enter(key: Key, transfer: Transfer): void {
-    this.#here.set(key, transfer)
+  add(key: Key, transfer: Transfer): void {
+    this.#running.set(key, transfer)
   }
 
-  leave(key: Key): void {
-    if (this.#here.delete(key)) this.#left.add(key)
+  remove(key: Key): void {
+    if (this.#running.delete(key)) this.#ended.add(key)
   }
 
   find(key: Key): Transfer | undefined {
-    return this.#here.get(key)
+    return this.#running.get(key)
   }
 
-  hasLeft(key: Key): boolean {
-    return this.#left.has(key)
+  /** Whether a transfer with this peer has ended here. */
+  hadPeer(key: Key): boolean {
+    return this.#ended.has(key)
   }
 
   [Symbol.iterator](): Iterator<Transfer> {
-    return this.#here.values()
+    return this.#running.values()
   }
 }
 
-export interface Port {
-  /** Transfers on their way. */
+export interface TransferPort {
+  /** The number of running transfers. */
   readonly size: number
-  readonly spent: boolean
+  readonly exhausted: boolean
   close(): void
 }
 
-/** The open ports of a carrier. */
-export class Ports<P extends Port> {
-  #open: readonly P[] = []
+/** The open ports of a backend. */
+export class PortPool<Port extends TransferPort> {
+  #open: readonly Port[] = []
 
-  get open(): readonly P[] {
+  get open(): readonly Port[] {
     return this.#open
   }
 
-  pick(takes: (port: P) => boolean, make: () => P): P {
-    const found = this.#open.find(takes)
+  /** A port that accepts the transfer, or a new one. */
+  pick(accepts: (port: Port) => boolean, openPort: () => Port): Port {
+    const found = this.#open.find(accepts)
     if (found) return found
-    const port = make()
+    const port = openPort()
     this.#open = [...this.#open, port]
     return port
   }
 
-  /** A transfer has ended on this port. */
-  left(port: P): void {
+  /** A transfer on this port has ended. Closes ports that are exhausted and idle ports beyond the few that are kept. */
+  transferEnded(port: Port): void {
     if (port.size > 0) return
-    if (port.spent) this.close(port)
+    if (port.exhausted) this.close(port)
     const idle = this.#open.filter((one) => one.size === 0)
-    for (const one of idle.slice(0, Math.max(0, idle.length - maxIdle))) this.close(one)
+    for (const one of idle.slice(0, Math.max(0, idle.length - maxIdlePorts))) this.close(one)
   }
 
-  /** Closes those that have no transfer. */
-  rest(): void {
+  closeIdle(): void {
     for (const port of this.#open) if (port.size === 0) this.close(port)
   }
 
-  close(port: P): void {
+  close(port: Port): void {
     if (!this.#open.includes(port)) return
     this.#open = this.#open.filter((one) => one !== port)
     port.close()
   }
 }
-
-/** How long ports without a transfer are kept for the next one. */
-export const restMs = 2000

@@ -1,37 +1,37 @@
-import type { Carriage } from './backend.ts'
+import type { RunningTransfer } from './backend.ts'
 
 export interface SessionLimits {
   /** Transfers at once, in all. */
   readonly transfers: number
-  /** Transfers at once for one client address. A rack may boot behind one translated address. */
+  /** Transfers at once for one client address. A whole rack may boot behind one translated address. */
   readonly perClient: number
 }
 
-/** A request that is being answered. */
+/** A request from its arrival to the end of its transfer. */
 export interface Session {
   readonly key: string
-  readonly sinceMs: number
+  readonly startMs: number
   readonly client: string
   readonly request: Uint8Array
-  /** Once it moves packets. */
-  carriage: Carriage | undefined
+  /** Undefined while the file is being looked up. */
+  transfer: RunningTransfer | undefined
 }
 
 /**
- * - `new`: answer it.
- * - `repeat`: the client sends it again because our first packet is still on its way; that is being looked after.
- * - `anew`: the client has started over from the same port (boot ROMs have fixed ports); the old transfer is over.
- * - `full`: a limit is reached. We stay silent: firmware repeats its request after a while, but gives up on an ERROR.
+ * - `new`: serve the request.
+ * - `repeat`: the client repeats a request whose first packet from us is still on its way. Its transfer takes care.
+ * - `restarted`: the client has started over from the same port (boot ROMs have fixed ports). The old transfer is over.
+ * - `full`: a limit is reached. We do not reply: firmware repeats its request later, but gives up on an ERROR.
  */
-export type Admission = 'new' | 'repeat' | 'anew' | 'full'
+export type Admission = 'new' | 'repeat' | 'restarted' | 'full'
 
-/** A transfer whose client was heard within this time is alive, and its request come late or twice. */
-const livelyMs = 1500
+/** After a client's packet, this long the same request again counts as a late or duplicate datagram. */
+const aliveMs = 1500
 
-/** A client that has not answered within this time makes room for another where there is none left. */
-const patienceMs = 2000
+/** A session whose client has not sent an ACK for this long may be evicted when a limit is reached. */
+const evictAfterMs = 2000
 
-/** The transfers on their way, by client address and port. */
+/** The requests being served, by client address and port and our address. */
 export class Sessions {
   readonly #limits: SessionLimits
   readonly #byKey = new Map<string, Session>()
@@ -49,22 +49,22 @@ export class Sessions {
     return this.#byKey.get(key)
   }
 
-  admit(key: string, client: string, request: Uint8Array, nowMs: number): Admission {
-    const known = this.#byKey.get(key)
-    if (known) return sameBytes(known.request, request) && lively(known, nowMs) ? 'repeat' : 'anew'
-    return this.#full(client) ? 'full' : 'new'
+  admit(request: Pick<Session, 'key' | 'client' | 'request'>, nowMs: number): Admission {
+    const known = this.#byKey.get(request.key)
+    if (known) return sameBytes(known.request, request.request) && isAlive(known, nowMs) ? 'repeat' : 'restarted'
+    return this.#isFull(request.client) ? 'full' : 'new'
   }
 
   /**
-   * Where there is no room: the session that has to give way to this client, the oldest one that nobody ever answered. A
-   * request costs nothing and can be sent in anybody's name, so whoever answers comes before whoever only asks.
+   * When a limit is reached: the oldest session whose client never sent an ACK, if it is old enough. It gives its place
+   * to this client. Anyone can send a request in another's name, so clients that respond come before those that do not.
    */
-  yielding(client: string, nowMs: number): Session | undefined {
+  evictable(client: string, nowMs: number): Session | undefined {
     const ownOnly = (this.#perClient.get(client) ?? 0) >= this.#limits.perClient
     for (const session of this.#byKey.values()) {
-      if (nowMs - session.sinceMs < patienceMs) return undefined
+      if (nowMs - session.startMs < evictAfterMs) return undefined
       if (ownOnly && session.client !== client) continue
-      if ((session.carriage?.heardMs ?? 0) === -1) return session
+      if (session.transfer?.lastPacketMs === -1) return session
     }
     return undefined
   }
@@ -82,7 +82,7 @@ export class Sessions {
     else this.#perClient.delete(session.client)
   }
 
-  #full(client: string): boolean {
+  #isFull(client: string): boolean {
     return (
       this.#byKey.size >= this.#limits.transfers ||
       (this.#perClient.get(client) ?? 0) >= this.#limits.perClient
@@ -94,9 +94,9 @@ export class Sessions {
   }
 }
 
-function lively(session: Session, nowMs: number): boolean {
-  const heardMs = session.carriage?.heardMs ?? -1
-  return heardMs === -1 || nowMs - heardMs < livelyMs
+function isAlive(session: Session, nowMs: number): boolean {
+  const lastPacketMs = session.transfer?.lastPacketMs ?? -1
+  return lastPacketMs === -1 || nowMs - lastPacketMs < aliveMs
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

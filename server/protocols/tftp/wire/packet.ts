@@ -1,27 +1,16 @@
 /**
- * TFTP packets: bytes in, packet out, bytes out again. RFC 1350 section 5 and appendix I, RFC 2347 (options, OACK).
- * Numbers are big-endian, text ends in a NUL octet.
+ * TFTP packets: decoding and encoding. RFC 1350 section 5 and appendix I, RFC 2347 (options, OACK). Numbers
+ * are big-endian, and a NUL octet ends each text.
  */
 
-/** RFC 1350 section 1; `mail` has been obsolete since that RFC and we refuse it, but it is a mode. */
+/**
+ * RFC 1350 section 1. `mail` is obsolete since that RFC, and the service refuses it, but it is a valid mode.
+ */
 export type Mode = 'octet' | 'netascii' | 'mail'
 
-/** RFC 1350 appendix I; 8 is RFC 2347 section 4. */
-export type ErrorCode = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8
-
-export const errorCode = {
-  undefined: 0,
-  notFound: 1,
-  accessViolation: 2,
-  diskFull: 3,
-  illegalOperation: 4,
-  unknownTransfer: 5,
-  fileExists: 6,
-  noSuchUser: 7,
-  optionRefused: 8,
-} as const satisfies Record<string, ErrorCode>
-
-/** Option names in lower case (they are case-insensitive on the wire), in the order they were sent. */
+/**
+ * Options in the order they were sent. Names are in lower case here; on the wire they are case-insensitive.
+ */
 export type Options = ReadonlyMap<string, string>
 
 export type Packet =
@@ -32,7 +21,7 @@ export type Packet =
   | { readonly type: 'error'; readonly code: number; readonly message: string }
   | { readonly type: 'oack'; readonly options: Options }
 
-/** Bytes that are no TFTP packet, and why. `opcode` is what they claimed to be. */
+/** Bytes that are not a TFTP packet, and why. `opcode` is the one they begin with, or -1. */
 export interface Malformed {
   readonly type: 'malformed'
   readonly opcode: number
@@ -40,22 +29,20 @@ export interface Malformed {
 }
 
 /**
- * RFC 2347 says that a request fits in 512 octets; real file names with real option lists may be longer, so we take
- * whatever an unfragmented Ethernet frame can carry.
+ * RFC 2347 limits a request to 512 octets. Real file names with real option lists may be longer, so we accept
+ * as much as an unfragmented Ethernet frame carries.
  */
 export const maxRequestBytes = 1472
-/** RFC 2348: 65464 octets of data and four of header. */
+/** RFC 2348: the data of a packet, without the four octets of its header. */
 export const maxDataBytes = 65464
-/** Options in one request. The six known ones are all that any client has been seen to send. */
+/** The most options in one request. No client has been seen to send others than the six known ones. */
 export const maxOptions = 32
-/** Of an ERROR's text, in octets: it has to arrive in one frame and to be read by a human. */
-const maxMessageBytes = 500
 
 const opcodes = { rrq: 1, wrq: 2, data: 3, ack: 4, error: 5, oack: 6 } as const
-const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const strictText = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const looseText = new TextDecoder('utf-8', { ignoreBOM: true })
 
-/** Never throws: whatever the bytes are, the answer is a packet or the reason why they are none. */
+/** Decodes any bytes: gives a packet, or the reason why the bytes are not one. Never throws. */
 export function decodePacket(bytes: Uint8Array): Packet | Malformed {
   const opcode = bytes.length >= 2 ? word(bytes, 0) : -1
   switch (opcode) {
@@ -81,50 +68,48 @@ export function decodePacket(bytes: Uint8Array): Packet | Malformed {
   }
 }
 
-/** @throws RangeError when the packet cannot be written: a NUL in a text, a number out of its range, too large. */
+/**
+ * @throws RangeError when the packet cannot be encoded: a NUL in a text, a number out of its range, or too
+ * long.
+ */
 export function encodePacket(packet: Packet): Uint8Array {
   switch (packet.type) {
     case 'rrq':
     case 'wrq': {
       if (packet.filename === '') throw new RangeError('a request needs a file name')
-      const bytes = strings(opcodes[packet.type], [packet.filename, packet.mode, ...flat(packet.options)])
+      const bytes = stringsPacket(opcodes[packet.type], [packet.filename, packet.mode, ...namesAndValues(packet.options)])
       if (bytes.length > maxRequestBytes) throw new RangeError(`request of ${bytes.length} octets`)
       return bytes
     }
     case 'data': {
       if (packet.data.length > maxDataBytes) throw new RangeError(`DATA of ${packet.data.length} octets`)
-      const bytes = head(opcodes.data, packet.block, packet.data.length)
+      const bytes = fixedPacket(opcodes.data, packet.block, packet.data.length)
       bytes.set(packet.data, 4)
       return bytes
     }
     case 'ack':
-      return head(opcodes.ack, packet.block, 0)
+      return fixedPacket(opcodes.ack, packet.block, 0)
     case 'error': {
       const message = Buffer.from(wireText(packet.message))
-      const bytes = head(opcodes.error, packet.code, message.length + 1)
+      const bytes = fixedPacket(opcodes.error, packet.code, message.length + 1)
       bytes.set(message, 4)
       return bytes
     }
     case 'oack':
-      return strings(opcodes.oack, flat(packet.options))
+      return stringsPacket(opcodes.oack, namesAndValues(packet.options))
   }
 }
 
-/** An ERROR that can always be written: its text is cut to fit and cleared of control characters. */
-export function errorPacket(code: ErrorCode, message: string): Uint8Array {
-  const clean = [...message].map((c) => (c < ' ' || c === '\x7f' ? ' ' : c)).join('')
-  let cut = clean.slice(0, maxMessageBytes)
-  while (Buffer.byteLength(cut) > maxMessageBytes) cut = cut.slice(0, -1)
-  return encodePacket({ type: 'error', code, message: cut })
-}
-
-/** The block number of an ACK of `length` octets at the start of `bytes`, or -1 for any other datagram. The one packet that comes a million times. */
+/**
+ * The block number of the ACK that begins at `at` and has `length` octets; -1 for any other datagram. ACKs
+ * come by the million, so they are not decoded to an object.
+ */
 export function ackBlock(bytes: Uint8Array, at = 0, length = bytes.length): number {
   if (length !== 4 || bytes[at] !== 0 || bytes[at + 1] !== opcodes.ack) return -1
   return word(bytes, at + 2)
 }
 
-/** Writes the four octets in front of a DATA packet's bytes. Block numbers wrap from 65535 to 0. */
+/** Writes the four octets before the data of a DATA packet. Block numbers wrap from 65535 to 0. */
 export function writeDataHeader(target: Uint8Array, at: number, block: number): void {
   target[at] = 0
   target[at + 1] = opcodes.data
@@ -155,7 +140,9 @@ function decodeOack(bytes: Uint8Array): Packet | Malformed {
   return typeof options === 'string' ? malformed(opcodes.oack, options) : { type: 'oack', options }
 }
 
-/** The closing NUL of an ERROR is often forgotten by firmware; its text is for humans, so any octets will do. */
+/**
+ * Firmware often forgets the closing NUL of an ERROR. The text is for humans, so it need not be valid UTF-8.
+ */
 function decodeError(bytes: Uint8Array): Packet | Malformed {
   if (bytes.length < 4) return malformed(opcodes.error, `ERROR of ${bytes.length} octets; expected 4 or more`)
   const end = bytes.indexOf(0, 4)
@@ -163,14 +150,17 @@ function decodeError(bytes: Uint8Array): Packet | Malformed {
   return { type: 'error', code: word(bytes, 2), message }
 }
 
-/** The NUL-terminated strings behind the opcode, or what is wrong with them. Octets behind the last NUL are refused. */
+/**
+ * Splits the NUL-terminated strings after the opcode, or says what is wrong. Octets after the last NUL are
+ * refused.
+ */
 function splitStrings(bytes: Uint8Array): string[] | string {
   if (bytes[bytes.length - 1] !== 0) return 'text without its closing NUL'
   const parts: string[] = []
   for (let start = 2; start < bytes.length; ) {
     const end = bytes.indexOf(0, start)
     try {
-      parts.push(text.decode(bytes.subarray(start, end)))
+      parts.push(strictText.decode(bytes.subarray(start, end)))
     } catch {
       return 'text that is not UTF-8'
     }
@@ -179,7 +169,9 @@ function splitStrings(bytes: Uint8Array): string[] | string {
   return parts
 }
 
-/** Pairs of name and value. Old PXE ROMs pad with NULs: an empty name ends the list if only empty strings follow. */
+/**
+ * Reads pairs of name and value. Old PXE ROMs pad with NULs: an empty name ends a list of only empty strings.
+ */
 function readOptions(parts: readonly string[]): Map<string, string> | string {
   const options = new Map<string, string>()
   for (let i = 0; i < parts.length; i += 2) {
@@ -188,13 +180,13 @@ function readOptions(parts: readonly string[]): Map<string, string> | string {
     if (name === '') return parts.slice(i).every((part) => part === '') ? options : 'option without a name'
     if (value === undefined) return `option ${JSON.stringify(name.slice(0, 40))} without a value`
     if (options.size >= maxOptions) return `more than ${maxOptions} options`
-    // RFC 2347: an option may be given once. The first stands, as in tftpd-hpa's table.
+    // RFC 2347 allows each option once. Of two we take the first, as tftpd-hpa does.
     if (!options.has(name)) options.set(name, value)
   }
   return options
 }
 
-function* flat(options: Options): Generator<string> {
+function* namesAndValues(options: Options): Generator<string> {
   for (const [name, value] of options) {
     if (name === '') throw new RangeError('an option needs a name')
     yield name
@@ -202,7 +194,7 @@ function* flat(options: Options): Generator<string> {
   }
 }
 
-function strings(opcode: number, parts: Iterable<string>): Uint8Array {
+function stringsPacket(opcode: number, parts: Iterable<string>): Uint8Array {
   const chunks = [Buffer.from([0, opcode])]
   for (const part of parts) chunks.push(Buffer.from(`${wireText(part)}\0`))
   return Buffer.concat(chunks)
@@ -213,7 +205,7 @@ function wireText(value: string): string {
   return value
 }
 
-function head(opcode: number, number: number, extra: number): Uint8Array {
+function fixedPacket(opcode: number, number: number, extra: number): Uint8Array {
   if (!Number.isInteger(number) || number < 0 || number > 0xffff) throw new RangeError(`number ${number}`)
   const bytes = new Uint8Array(4 + extra)
   bytes[1] = opcode

@@ -1,0 +1,72 @@
+import { defined } from '../../core/defined.ts'
+import type { FailureKind } from '../../core/failure.ts'
+import { plainAddress } from '../../core/net/address.ts'
+import type { Event } from '../../events/bus.ts'
+import type { TransferResult } from './transfer/backend.ts'
+import { errorReply } from './wire/error.ts'
+
+/** How a request ended, as the event that the log, the metrics and the history of machines are made from. */
+
+type ServedEvent = Extract<Event, { type: 'served' }>
+
+export interface ServedRequest {
+  readonly client: string
+  readonly path: string
+  readonly startMs: number
+  /** Of the entry; undefined for a request that failed before its transfer began. */
+  readonly decision?: ServedEvent['decision'] | undefined
+  readonly who?: ServedEvent['who'] | undefined
+}
+
+interface Outcome {
+  readonly outcome: ServedEvent['outcome']
+  readonly kind?: FailureKind
+  readonly detail?: string | undefined
+}
+
+/**
+ * The event for a request that has ended.
+ *
+ * Undefined for a size probe, which is a question and not a download. EDK2 asks each boot file for its `tsize` and
+ * ends that with ERROR 8 instead of the ACK of the OACK; then it sends a second request for the file. A probe that ends
+ * in another way (no response to the OACK, or ERROR 0 after its ACK, as iPXE and GRUB do it) is an `aborted` event. It
+ * has `bytes: 0`, because the client has acknowledged no DATA.
+ */
+export function servedEvent(
+  request: ServedRequest,
+  result: TransferResult,
+  nowMs: number,
+): ServedEvent | undefined {
+  const outcome = outcomeOf(result)
+  if (!outcome) return undefined
+  return defined({
+    type: 'served' as const,
+    protocol: 'tftp' as const,
+    client: plainAddress(request.client),
+    path: request.path,
+    outcome: outcome.outcome,
+    kind: outcome.kind,
+    detail: outcome.detail,
+    bytes: result.bytes,
+    ms: nowMs - request.startMs,
+    decision: request.decision,
+    who: request.who,
+  })
+}
+
+function outcomeOf(result: TransferResult): Outcome | undefined {
+  switch (result.end) {
+    case 'done':
+      return { outcome: 'complete' }
+    case 'probed':
+      return undefined
+    case 'aborted':
+      return { outcome: 'aborted', detail: result.detail }
+    case 'silent':
+      return { outcome: 'aborted', detail: 'the client has stopped responding' }
+    case 'failed': {
+      const { kind, detail } = errorReply(result.error)
+      return { outcome: 'failed', kind, detail }
+    }
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * The octets of one file on their way to clients. The buffer fills from the front (file-readers.ts) while blocks are
+ * already being sent from it.
+ *
+ * A whole file stays in its buffer and is shared by all transfers of that file. A file too large for that passes
+ * through a ring, one ring for each transfer: position p is at p modulo the buffer's length, and the reader overwrites
+ * only what was discarded. The memory is a SharedArrayBuffer where another thread sends from it.
+ */
+export class FileBuffer {
+  readonly size: number
+  readonly bytes: Uint8Array
+  /** The octets of the file before this position have been read. */
+  filled: number
+  readonly #reader: FileBufferReader | undefined
+  #waiters: FileBufferWaiter[] = []
+
+  /** Without a reader, `bytes` holds the whole file already. */
+  constructor(size: number, bytes: Uint8Array, reader?: FileBufferReader) {
+    this.size = size
+    this.bytes = bytes
+    this.#reader = reader
+    this.filled = reader ? 0 : size
+  }
+
+  /**
+   * Whether everything before `end` has been read. If not, reading goes on, and `waiter` is called once when there is
+   * more. A transfer waits for one position at a time.
+   */
+  ready(end: number, waiter: FileBufferWaiter): boolean {
+    if (this.filled >= end) return true
+    if (!this.#waiters.includes(waiter)) this.#waiters.push(waiter)
+    this.#reader?.readOn(this)
+    return false
+  }
+
+  /** The transfer will not ask again for octets before `position`. */
+  discardBefore(position: number): void {
+    this.#reader?.discardBefore(position, this)
+  }
+
+  /** A transfer begins to use the buffer. Each `acquire` is followed by one `release`. */
+  acquire(): void {
+    this.#reader?.acquire()
+  }
+
+  release(waiter: FileBufferWaiter | undefined): void {
+    if (waiter) this.#waiters = this.#waiters.filter((one) => one !== waiter)
+    this.#reader?.release()
+  }
+
+  /** For the reader: the octets before `end` have been read. */
+  advance(end: number): void {
+    this.filled = end
+    for (const waiter of this.#takeWaiters()) waiter.moreRead()
+  }
+
+  /** For the reader: the file cannot be read any further. */
+  fail(error: unknown): void {
+    for (const waiter of this.#takeWaiters()) waiter.readFailed(error)
+  }
+
+  /** Copies octets that are `ready` to `target`. */
+  copy(position: number, length: number, target: Uint8Array, at: number): void {
+    if (length === 0) return
+    const start = position % this.bytes.length
+    const first = Math.min(length, this.bytes.length - start)
+    target.set(this.#part(start, first), at)
+    if (first < length) target.set(this.#part(0, length - first), at + first)
+  }
+
+  #part(start: number, length: number): Uint8Array {
+    return new Uint8Array(this.bytes.buffer, this.bytes.byteOffset + start, length)
+  }
+
+  #takeWaiters(): FileBufferWaiter[] {
+    const waiters = this.#waiters
+    this.#waiters = []
+    return waiters
+  }
+}
+
+/** A transfer that waits for octets of the file. */
+export interface FileBufferWaiter {
+  /** More has been read. Call `ready` again: it may not be enough yet. */
+  moreRead(): void
+  readFailed(error: unknown): void
+}
+
+/** Fills a FileBuffer. */
+export interface FileBufferReader {
+  /** Reads on, if there is room. May be called at any time, also while reading. */
+  readOn(buffer: FileBuffer): void
+  discardBefore(position: number, buffer: FileBuffer): void
+  acquire(): void
+  release(): void
+}

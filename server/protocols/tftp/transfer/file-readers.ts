@@ -1,0 +1,159 @@
+import { Failure } from '../../../core/failure.ts'
+import type { Entry, OpenFile } from '../../../files/source.ts'
+import { FileBuffer, type FileBufferReader } from './file-buffer.ts'
+
+/** How a file gets into its FileBuffer: as a whole that stays, or through a ring. */
+
+/** Octets read at once. Reading each block by itself would cost a trip to the thread pool for each packet. */
+export const largeChunkBytes = 1024 * 1024
+/** For rings, when many of them exist. It holds the largest window (`windowBytes` in wire/options.ts). */
+export const smallChunkBytes = 256 * 1024
+
+/** Reads an entry from the front, only while a transfer uses it and only as far as a transfer has asked. */
+abstract class EntryReader implements FileBufferReader {
+  readonly entry: Entry
+  protected users = 0
+  #file: OpenFile | undefined
+  #reading = false
+
+  constructor(entry: Entry) {
+    this.entry = entry
+  }
+
+  acquire(): void {
+    this.users++
+  }
+
+  release(): void {
+    this.users--
+    if (this.users > 0) return
+    this.becameIdle()
+    if (!this.#reading) void this.#close()
+  }
+
+  abstract discardBefore(position: number, buffer: FileBuffer): void
+  /** How many octets to read next, at `buffer.filled`; 0 when the buffer has no room or the file is read. */
+  protected abstract nextLength(buffer: FileBuffer): number
+  protected abstract becameIdle(): void
+  protected abstract becameUnreadable(): void
+
+  readOn(buffer: FileBuffer): void {
+    if (this.#reading || this.nextLength(buffer) === 0) return
+    this.#reading = true
+    void this.#read(buffer).then(
+      () => {
+        this.#reading = false
+        // `discardBefore` may have made room since the last look.
+        if (this.users > 0) this.readOn(buffer)
+      },
+      (error: unknown) => {
+        this.#reading = false
+        void this.#close()
+        this.becameUnreadable()
+        buffer.fail(error)
+      },
+    )
+  }
+
+  async #read(buffer: FileBuffer): Promise<void> {
+    this.#file ??= await this.entry.open()
+    for (;;) {
+      const length = this.users > 0 ? this.nextLength(buffer) : 0
+      if (length === 0) break
+      const at = buffer.filled % buffer.bytes.length
+      const read = await this.#file.read(buffer.bytes, at, length, buffer.filled)
+      if (read === 0)
+        throw new Failure(
+          'invalid-data',
+          `${this.entry.name} ends after ${buffer.filled} of ${buffer.size} octets: it was cut while being read`,
+        )
+      buffer.advance(buffer.filled + read)
+    }
+    if (this.users === 0 || buffer.filled === buffer.size) await this.#close()
+  }
+
+  async #close(): Promise<void> {
+    const file = this.#file
+    this.#file = undefined
+    await file?.close().catch(() => undefined)
+  }
+}
+
+/** A file that is kept whole. `forget` is called when it is not worth keeping. */
+export class WholeFileReader extends EntryReader {
+  readonly buffer: FileBuffer
+  onIdle: (() => void) | undefined
+  readonly #forget: () => void
+
+  constructor(entry: Entry, forget: () => void) {
+    super(entry)
+    this.#forget = forget
+    this.buffer = new FileBuffer(entry.size, sharedMemory(entry.size), this)
+  }
+
+  get inUse(): boolean {
+    return this.users > 0
+  }
+
+  /** Nothing is discarded: other transfers of the file need it. */
+  discardBefore(): void {}
+
+  protected nextLength(buffer: FileBuffer): number {
+    return Math.min(largeChunkBytes, buffer.size - buffer.filled)
+  }
+
+  /** A file that was read only in part is forgotten. A size probe must not make us read a whole image. */
+  protected becameIdle(): void {
+    if (this.buffer.filled < this.buffer.size) this.#forget()
+    this.onIdle?.()
+    this.onIdle = undefined
+  }
+
+  protected becameUnreadable(): void {
+    this.#forget()
+  }
+}
+
+/** A file that passes through a ring of two chunks: blocks are sent from one while the other is being read. */
+export class RingReader extends EntryReader {
+  readonly buffer: FileBuffer
+  readonly #chunkBytes: number
+  readonly #countRings: (change: 1 | -1) => void
+  #discarded = 0
+
+  constructor(entry: Entry, chunkBytes: number, countRings: (change: 1 | -1) => void) {
+    super(entry)
+    this.#chunkBytes = chunkBytes
+    this.#countRings = countRings
+    this.buffer = new FileBuffer(entry.size, sharedMemory(2 * chunkBytes), this)
+  }
+
+  override acquire(): void {
+    super.acquire()
+    this.#countRings(1)
+  }
+
+  discardBefore(position: number, buffer: FileBuffer): void {
+    if (position <= this.#discarded) return
+    this.#discarded = position
+    this.readOn(buffer)
+  }
+
+  protected nextLength(buffer: FileBuffer): number {
+    const { filled, size, bytes } = buffer
+    const restOfChunk = this.#chunkBytes - (filled % this.#chunkBytes)
+    const room = this.#discarded + bytes.length - filled
+    return room < restOfChunk ? 0 : Math.min(restOfChunk, size - filled)
+  }
+
+  protected becameIdle(): void {
+    this.#countRings(-1)
+  }
+
+  protected becameUnreadable(): void {}
+}
+
+/** Memory that is filled here while another thread sends from it. */
+function sharedMemory(size: number): Uint8Array {
+  return new Uint8Array(new SharedArrayBuffer(size))
+}

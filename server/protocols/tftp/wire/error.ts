@@ -1,0 +1,72 @@
+import { Failure, type FailureKind, failureKind, failureMessage } from '../../../core/failure.ts'
+import { encodePacket } from './packet.ts'
+
+/** ERROR packets: their codes, and which code and text a failure of ours becomes. */
+
+/** RFC 1350 appendix I; code 8 is from RFC 2347 section 4. */
+export type ErrorCode = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8
+
+export const errorCode = {
+  undefined: 0,
+  notFound: 1,
+  accessViolation: 2,
+  diskFull: 3,
+  illegalOperation: 4,
+  unknownTransfer: 5,
+  fileExists: 6,
+  noSuchUser: 7,
+  optionRefused: 8,
+} as const satisfies Record<string, ErrorCode>
+
+/** The longest text of an ERROR, in octets: it must fit in one frame, and a human must read it. */
+const maxMessageBytes = 500
+
+/** Encodes an ERROR, whatever its text is: control characters become spaces, and a long text is cut. */
+export function errorPacket(code: ErrorCode, message: string): Uint8Array {
+  const clean = [...message].map((c) => (c < ' ' || c === '\x7f' ? ' ' : c)).join('')
+  let cut = clean.slice(0, maxMessageBytes)
+  while (Buffer.byteLength(cut) > maxMessageBytes) cut = cut.slice(0, -1)
+  return encodePacket({ type: 'error', code, message: cut })
+}
+
+/** The TFTP code of each kind of failure. Boot loaders give up at once on 1 and 2, as they should here. */
+const codes: Record<FailureKind, ErrorCode> = {
+  'bad-request': errorCode.illegalOperation,
+  'not-found': errorCode.notFound,
+  forbidden: errorCode.accessViolation,
+  conflict: errorCode.undefined,
+  'read-only': errorCode.accessViolation,
+  'too-large': errorCode.undefined,
+  unsupported: errorCode.illegalOperation,
+  'invalid-data': errorCode.undefined,
+  unavailable: errorCode.undefined,
+  internal: errorCode.undefined,
+}
+
+/**
+ * What a client reads for kinds whose message is for the operator only: that message may name files on our
+ * disk.
+ */
+const publicText: Partial<Record<FailureKind, string>> = {
+  forbidden: 'access violation',
+  'invalid-data': 'the file is damaged on the server',
+  unavailable: 'server busy, try again',
+  internal: 'server error, see its log',
+}
+
+/** How a failure is told: to the client in an ERROR, to the operator in an event. */
+export interface ErrorReply {
+  readonly code: ErrorCode
+  readonly kind: FailureKind
+  /** For the client. */
+  readonly text: string
+  /** For the operator. */
+  readonly detail: string
+}
+
+/** The reply to any thrown value. */
+export function errorReply(error: unknown): ErrorReply {
+  const kind = failureKind(error)
+  const own = error instanceof Failure ? error.message : 'file not found'
+  return { code: codes[kind], kind, text: publicText[kind] ?? own, detail: failureMessage(error) }
+}
