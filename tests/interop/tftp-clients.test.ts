@@ -8,15 +8,15 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Event } from '../../server/events/bus.ts'
 import { diskSource } from '../../server/files/disk.ts'
-import { loadNative } from '../../server/protocols/tftp/native/system-calls.ts'
+import { loadSystemCalls } from '../../server/protocols/tftp/native/system-calls.ts'
 import { TftpListener } from '../../server/protocols/tftp/server.ts'
 import { requireClient } from '../support/clients.ts'
 
 const run = promisify(execFile)
 const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
-const carriers = loadNative() ? (['off', 'required'] as const) : (['off'] as const)
+const nativeModes = loadSystemCalls() ? (['off', 'required'] as const) : (['off'] as const)
 
-describe.each(carriers)('real clients, system calls %s', (native) => {
+describe.each(nativeModes)('real clients, system calls %s', (native) => {
   const binary = randomBytes(700_001)
   const text = 'one\ntwo\r\nthree\rfour\n'.repeat(300)
   const events: Event[] = []
@@ -71,7 +71,7 @@ describe.each(carriers)('real clients, system calls %s', (native) => {
     expect(sha(await readFile(into('curl')))).toBe(sha(binary))
   })
 
-  test('curl, a file that is missing: told at once', async () => {
+  test('curl, a missing file: an ERROR at once', async () => {
     const curl = requireClient('curl')
     const url = `tftp://127.0.0.1:${port()}/missing`
     // 68 is curl's "file not found on TFTP server".
@@ -85,7 +85,7 @@ describe.each(carriers)('real clients, system calls %s', (native) => {
     expect(sha(await readFile(into('busybox')))).toBe(sha(binary))
   })
 
-  test('the npm package tftp, which asks for a timeout of 3000', async () => {
+  test('the npm package tftp, which requests a timeout of 3000', async () => {
     const { createClient } = createRequire(import.meta.url)('tftp') as NpmTftp
     const client = createClient({ host: '127.0.0.1', port: Number(port()), blockSize: 1468, windowSize: 4 })
     await new Promise<void>((resolve, reject) => {
@@ -94,7 +94,7 @@ describe.each(carriers)('real clients, system calls %s', (native) => {
     expect(sha(await readFile(into('npm')))).toBe(sha(binary))
   })
 
-  test('nothing but the missing file ended otherwise than complete', async () => {
+  test('every other transfer was complete', async () => {
     const others = events.filter((e) => e.type !== 'served' || e.outcome !== 'complete')
     for (const event of others)
       expect(event).toMatchObject({ type: 'served', path: 'missing', kind: 'not-found' })

@@ -8,25 +8,31 @@ import {
   type Packet,
 } from '../../server/protocols/tftp/wire/packet.ts'
 
-/** What happens to the n-th packet on its way (counted from 0 in its direction). `late` is delivered after the next one. */
+/**
+ * What happens to the n-th packet on its way, counted from 0 in each direction. A `late` packet arrives after
+ * the next one.
+ */
 export type Fate = 'pass' | 'drop' | 'twice' | 'late'
-export type Weather = (direction: 'to-server' | 'to-client', n: number) => Fate
+export type Network = (direction: 'to-server' | 'to-client', n: number) => Fate
 
 export interface FetchOptions {
   readonly port: number
   readonly host?: string
   readonly mode?: Mode
   readonly options?: Readonly<Record<string, string | number>>
-  readonly weather?: Weather
+  readonly network?: Network
   /** How long the client waits before it sends its last packet again. */
   readonly retryMs?: number
   /** Gives up after so many of these in a row. */
   readonly retries?: number
-  /** Called with every packet that the server's packets bring; its answer replaces the client's own. */
+  /**
+   * Called with each packet from the server. `continue`: the client handles it; `ignore`: it does not;
+   * `stop`: it ends.
+   */
   readonly intercept?: (packet: Packet, peer: Peer) => 'stop' | 'continue' | 'ignore'
 }
 
-/** The client's end of the conversation, for tests that want to say something odd. */
+/** The client's socket, for tests that send an unusual packet. */
 export interface Peer {
   readonly localPort: number
   readonly remote: RemoteInfo | undefined
@@ -35,15 +41,15 @@ export interface Peer {
 
 export interface Fetched {
   readonly bytes: Buffer
-  /** What the OACK said; undefined when there was none. */
+  /** The options of the OACK; undefined without an OACK. */
   readonly oack: Options | undefined
-  /** The port the server answered from. */
+  /** The server's port for this transfer. */
   readonly serverPort: number
-  /** DATA packets that arrived, with repetitions. */
+  /** DATA packets that arrived, repeated ones too. */
   readonly packets: number
 }
 
-/** The server's ERROR. */
+/** An ERROR from the server. */
 export class TftpRefusal extends Error {
   readonly code: number
   constructor(code: number, message: string) {
@@ -53,8 +59,9 @@ export class TftpRefusal extends Error {
 }
 
 /**
- * A TFTP client that does by the book what RFC 1350, 2347 and 7440 ask of one, in any weather: it acknowledges every
- * window, the last block before a gap at once, and repeats its last packet when it hears nothing.
+ * A TFTP client after RFC 1350, 2347 and 7440, over a network that loses, doubles and delays packets as the
+ * test says. It acknowledges every window, and at once the last block before a gap. It repeats its last
+ * packet when nothing comes.
  */
 export function fetchTftp(path: string, options: FetchOptions): Promise<Fetched> {
   return new Fetch(path, options).run()
@@ -88,9 +95,9 @@ class Fetch implements Peer {
 
   constructor(path: string, options: FetchOptions) {
     this.#options = options
-    const asked = Object.entries(options.options ?? {}).map(([k, v]) => [k, String(v)] as const)
+    const requested = Object.entries(options.options ?? {}).map(([k, v]) => [k, String(v)] as const)
     const mode = options.mode ?? 'octet'
-    this.#request = encodePacket({ type: 'rrq', filename: path, mode, options: new Map(asked) })
+    this.#request = encodePacket({ type: 'rrq', filename: path, mode, options: new Map(requested) })
     this.#last = this.#request
     this.#socket = createSocket(isIPv6(options.host ?? '') ? 'udp6' : 'udp4')
   }
@@ -111,7 +118,7 @@ class Fetch implements Peer {
       this.#socket.on('message', (bytes, from) =>
         this.#travel('to-client', () => this.#deliver(Buffer.from(bytes), from)),
       )
-      this.#socket.bind(0, () => this.#say(this.#request))
+      this.#socket.bind(0, () => this.#transmit(this.#request))
     })
   }
 
@@ -129,21 +136,21 @@ class Fetch implements Peer {
     if (this.#ended && this.#unsent === 0) this.#socket.close()
   }
 
-  #say(bytes: Uint8Array): void {
+  #transmit(bytes: Uint8Array): void {
     this.#last = bytes
     this.#travel('to-server', () => this.send(bytes))
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#again(), this.#options.retryMs ?? 300)
+    this.#timer = setTimeout(() => this.#retransmit(), this.#options.retryMs ?? 300)
   }
 
-  #again(): void {
-    if (++this.#tries > (this.#options.retries ?? 30)) this.#fail(new Error('no answer'))
-    else this.#say(this.#last)
+  #retransmit(): void {
+    if (++this.#tries > (this.#options.retries ?? 30)) this.#fail(new Error('no response'))
+    else this.#transmit(this.#last)
   }
 
-  /** Sends one packet through the weather. */
+  /** Sends one packet through the network. */
   #travel(direction: 'to-server' | 'to-client', arrive: () => void): void {
-    const fate = this.#options.weather?.(direction, this.#counts[direction]++) ?? 'pass'
+    const fate = this.#options.network?.(direction, this.#counts[direction]++) ?? 'pass'
     const before = this.#held[direction]
     this.#held[direction] = undefined
     if (fate === 'late') this.#held[direction] = arrive
@@ -158,14 +165,14 @@ class Fetch implements Peer {
     if (this.#ended) return
     const packet = decodePacket(bytes)
     if (packet.type === 'malformed') {
-      this.#fail(new Error(`server sent junk: ${packet.reason}`))
+      this.#fail(new Error(`the server sent a malformed packet: ${packet.reason}`))
       return
     }
     if (this.#remote && from.port !== this.#remote.port) return
     if (packet.type !== 'error') this.#remote ??= from
-    const told = this.#options.intercept?.(packet, this) ?? 'continue'
-    if (told === 'stop') this.#finish()
-    if (told !== 'continue') return
+    const decision = this.#options.intercept?.(packet, this) ?? 'continue'
+    if (decision === 'stop') this.#finish()
+    if (decision !== 'continue') return
     switch (packet.type) {
       case 'oack':
         this.#agreed(packet.options)
@@ -179,7 +186,7 @@ class Fetch implements Peer {
       case 'rrq':
       case 'wrq':
       case 'ack':
-        this.#fail(new Error(`server sent ${packet.type}`))
+        this.#fail(new Error(`the server sent ${packet.type}`))
     }
   }
 
@@ -189,21 +196,21 @@ class Fetch implements Peer {
     this.#blksize = Number(options.get('blksize') ?? 512)
     this.#windowsize = Number(options.get('windowsize') ?? 1)
     this.#tries = 0
-    this.#say(encodePacket({ type: 'ack', block: 0 }))
+    this.#transmit(encodePacket({ type: 'ack', block: 0 }))
   }
 
   #data(block: number, data: Uint8Array): void {
     this.#packets++
     if (data.length > this.#blksize) {
-      this.#fail(new Error(`DATA of ${data.length} octets, agreed were ${this.#blksize}`))
+      this.#fail(new Error(`DATA of ${data.length} octets; the agreed block size is ${this.#blksize}`))
       return
     }
     if (block !== ((this.#received + 1) & 0xffff)) {
-      // A gap, or a repetition of what is there: RFC 7440 section 4 has the last good block acknowledged, once.
+      // A gap, or a repeated block: acknowledge the last block in order, once (RFC 7440 section 4).
       if (this.#gapAcked === this.#received) return
       this.#gapAcked = this.#received
       this.#inWindow = 0
-      this.#say(encodePacket({ type: 'ack', block: this.#received & 0xffff }))
+      this.#transmit(encodePacket({ type: 'ack', block: this.#received & 0xffff }))
       return
     }
     this.#received++
@@ -216,13 +223,14 @@ class Fetch implements Peer {
       return
     }
     this.#inWindow = 0
-    this.#say(encodePacket({ type: 'ack', block: this.#received & 0xffff }))
+    this.#transmit(encodePacket({ type: 'ack', block: this.#received & 0xffff }))
     if (last) this.#finish()
   }
 
   #finish(): void {
     clearTimeout(this.#timer)
-    // The last ACK may yet be lost on its way: a client that is gone leaves the rest to the server.
+    // The last ACK may get lost. The client ends all the same, and the server repeats its last block for a
+    // while.
     this.#ended = true
     this.#closeWhenSent()
     this.#resolve({
@@ -241,4 +249,16 @@ class Fetch implements Peer {
     this.#closeWhenSent()
     this.#reject(error)
   }
+}
+
+/**
+ * The octets that a netascii text stands for: CR LF is LF, CR NUL is CR. Other octets after a CR stay, as in
+ * tftp-hpa.
+ */
+export function fromNetascii(bytes: Uint8Array): Uint8Array {
+  const text = Buffer.from(bytes).toString('latin1')
+  return Buffer.from(
+    text.replace(/\r([\n\0])/g, (_, after) => (after === '\n' ? '\n' : '\r')),
+    'latin1',
+  )
 }

@@ -9,7 +9,10 @@ export type NativeMode = 'auto' | 'off' | 'required'
 /** A transfer of fewer windows than this is over before another thread could begin it and report its end. */
 const shortWindows = 4
 
-/** Chooses the backend of each transfer: the native one for long transfers where it runs, Node's sockets otherwise. */
+/**
+ * Chooses the backend of each transfer: the native one for long transfers where it runs, Node's sockets
+ * otherwise.
+ */
 export class Backends implements TransferBackend {
   readonly #mode: NativeMode
   readonly #node = new NodeBackend()

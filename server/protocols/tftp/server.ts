@@ -7,10 +7,13 @@
  *  2. wire/packet.ts            it is decoded: an RRQ
  *  3. transfer/sessions.ts      admitted: a new request, not a repeated one, and not one too many
  *  4. wire/request.ts           its file name becomes a path; the FileSource gives the entry at that path
- *  5. transfer/file-cache.ts    the entry gets a buffer (file-buffer.ts), which a reader fills (file-readers.ts)
+ *  5. transfer/file-cache.ts    the entry gets a buffer (file-buffer.ts), which a reader fills
+ *     (file-readers.ts)
  *  6. wire/options.ts           block size, window size and timeout are agreed; the OACK is made
- *  7. backends.ts               the backend is chosen: Node's sockets, or system calls for long transfers on Linux
- *  8. node/node-backend.ts      picks a UDP port (transfer/ports.ts, node-port.ts) and starts node-transfer.ts
+ *  7. backends.ts               the backend is chosen: Node's sockets, or system calls for long transfers on
+ *     Linux
+ *  8. node/node-backend.ts      picks a UDP port (transfer/ports.ts, node-port.ts) and starts
+ *     node-transfer.ts
  *     native/native-backend.ts  or gives the job to its thread: worker.ts, native-port.ts, native-transfer.ts
  *  9. transfer/transfer.ts      the state machine says for each ACK which packets to send
  * 10. wire/packet.ts            DATA: a header, then octets copied from the buffer
@@ -60,8 +63,9 @@ export interface TftpListenerOptions {
   readonly events: EventSink
   readonly limits?: Partial<TftpLimits>
   /**
-   * Whether long transfers use system calls instead of Node's sockets. `auto`, the default: where this machine can do
-   * it, from the first long transfer on. `required`, for tests and benchmarks: `start` waits for it or fails.
+   * Whether long transfers use system calls instead of Node's sockets. `auto`, the default: where this
+   * machine can do it, from the first long transfer on. `required`, for tests and benchmarks: `start` waits
+   * for it or fails.
    */
   readonly native?: NativeMode
 }
@@ -140,7 +144,8 @@ export class TftpListener implements Listener {
         this.#refuseWrite(packet.filename, from, listenSocket)
         break
       case 'malformed':
-        // A malformed request gets an ERROR. Other junk gets no reply: two servers could reply to each other for ever.
+        // A malformed request gets an ERROR. Other junk gets no reply: two servers could reply to each other
+        // for ever.
         if (packet.opcode === 1 || packet.opcode === 2)
           sendError(listenSocket, from, errorCode.illegalOperation, packet.reason)
         this.#noise(from, packet.reason)
@@ -176,7 +181,10 @@ export class TftpListener implements Listener {
     void this.#serve(packet, session, from, listenSocket)
   }
 
-  /** Evicts a session whose client never responded. False when there is none: then the request stays unanswered. */
+  /**
+   * Evicts a session whose client never responded. False when there is none: then the request stays
+   * unanswered.
+   */
   #makeRoom(client: string, nowMs: number): boolean {
     this.#reportFull(client, nowMs)
     const evicted = this.#sessions.evictable(client, nowMs)
@@ -190,7 +198,9 @@ export class TftpListener implements Listener {
     session.transfer?.drop(reason)
   }
 
-  /** Starts the transfer, or replies with an ERROR at once: loaders ask for a dozen names that do not exist. */
+  /**
+   * Starts the transfer, or replies with an ERROR at once: loaders ask for a dozen names that do not exist.
+   */
   async #serve(
     packet: ReadRequest,
     session: Session,

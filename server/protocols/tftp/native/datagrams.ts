@@ -17,8 +17,8 @@ const SOL_UDP = 17
 const UDP_SEGMENT = 103
 
 /**
- * The fields of a `struct msghdr` on 64-bit Linux, as indexes of 32-bit words. In a `struct mmsghdr` the received
- * length follows it.
+ * The fields of a `struct msghdr` on 64-bit Linux, as indexes of 32-bit words. In a `struct mmsghdr` the
+ * received length follows it.
  */
 const headerWords = mmsghdrBytes / 4
 const field = {
@@ -107,8 +107,8 @@ export interface Recipient {
   readonly sockaddr: Pinned
   readonly sockaddrLength: number
   /**
-   * Called with the tag that was given to `add`. With `full` the socket has no room now; otherwise the kernel refuses
-   * this datagram.
+   * Called with the tag that was given to `add`. With `full` the socket has no room now; otherwise the kernel
+   * refuses this datagram.
    */
   unsent(tag: number, full: boolean): void
 }
@@ -152,23 +152,19 @@ export class SendBatch extends Batch {
   }
 
   /**
-   * Makes room for a datagram, or for several of one size in a row, and returns its position in `bytes`. Sends what was
-   * collected if that is for another socket or leaves no room.
+   * Makes room for a datagram, or for several of one size in a row, and returns its position in `bytes`.
+   * Sends what was collected if that is for another socket or leaves no room.
    */
   reserve(socket: SendSocket, length: number): number {
-    if (
-      this.#socket !== socket ||
-      this.#count === maxDatagrams ||
-      this.#usedBytes + length > sendBytes
-    )
+    if (this.#socket !== socket || this.#count === maxDatagrams || this.#usedBytes + length > sendBytes)
       this.flush()
     this.#socket = socket
     return this.#usedBytes
   }
 
   /**
-   * Adds what was written to the reserved room. With a `segment` size, the kernel (or the network card) cuts it into
-   * datagrams of that many octets, at most 64; with 0 it is one datagram.
+   * Adds what was written to the reserved room. With a `segment` size, the kernel (or the network card) cuts
+   * it into datagrams of that many octets, at most 64; with 0 it is one datagram.
    */
   add(recipient: Recipient, length: number, segment: number, tag: number): void {
     const i = this.#count++
@@ -183,7 +179,10 @@ export class SendBatch extends Batch {
     this.#usedBytes += length
   }
 
-  /** Sends what was collected. Then it reports what could not be sent, to recipients that may add datagrams again. */
+  /**
+   * Sends what was collected. Then it reports what could not be sent, to recipients that may add datagrams
+   * again.
+   */
   flush(): void {
     const count = this.#count
     if (!this.#socket || count === 0) return

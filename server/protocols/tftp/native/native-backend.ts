@@ -17,7 +17,10 @@ import {
   type ToWorker,
 } from './worker-messages.ts'
 
-/** The main thread's side of the native backend: it reads files and gives jobs to worker.ts, which sends packets. */
+/**
+ * The main thread's side of the native backend: it reads files and gives jobs to worker.ts, which sends
+ * packets.
+ */
 export class NativeBackend implements TransferBackend {
   readonly #worker: Worker
   readonly #calls: SystemCalls
@@ -160,7 +163,10 @@ interface RunningJob {
   readonly buffer: LentBuffer
 }
 
-/** A FileBuffer that the worker sends from. The main thread reads the file and reports its progress to the worker. */
+/**
+ * A FileBuffer that the worker sends from. The main thread reads the file and reports its progress to the
+ * worker.
+ */
 class LentBuffer implements FileBufferWaiter {
   readonly id: number
   readonly file: FileBuffer

@@ -24,7 +24,10 @@ export class NativeFileBuffer extends FileBuffer {
     this.#copyOut = calls.copier(calls.pin(bytes), target)
   }
 
-  /** Copies octets that are `ready`, like `copy`. V8 copies shared memory word by word, which takes six times as long. */
+  /**
+   * Copies octets that are `ready`, like `copy`. V8 copies shared memory word by word, which takes six times
+   * as long.
+   */
   copyOut(position: number, length: number, at: number): void {
     const start = position % this.#capacity
     const first = Math.min(length, this.#capacity - start)

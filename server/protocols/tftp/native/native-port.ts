@@ -8,8 +8,8 @@ import { readable, type SystemCalls, writable } from './system-calls.ts'
 import type { EndedMessage, StartMessage } from './worker-messages.ts'
 
 /**
- * The socket buffers that we ask for. Without privilege the kernel gives less (212,992 octets on most machines), which
- * is enough for the ACKs of a port.
+ * The socket buffers that we ask for. Without privilege the kernel gives less (212,992 octets on most
+ * machines), which is enough for the ACKs of a port.
  */
 const socketBufferBytes = 4 * 1024 * 1024
 
@@ -25,8 +25,8 @@ export interface PortContext {
 }
 
 /**
- * A UDP port that many transfers share: one call receives the packets of fifty clients, and one call sends the replies.
- * A peer that never had a transfer here gets ERROR 5 (RFC 1350 section 4).
+ * A UDP port that many transfers share: one call receives the packets of fifty clients, and one call sends
+ * the replies. A peer that never had a transfer here gets ERROR 5 (RFC 1350 section 4).
  */
 export class NativePort implements TransferPort, SendSocket, TransferContext {
   readonly fd: number
@@ -166,7 +166,10 @@ export class NativePort implements TransferPort, SendSocket, TransferContext {
   }
 }
 
-/** An ERROR is never answered, or two servers could answer each other for ever; nor is a datagram that is not a packet. */
+/**
+ * An ERROR is never answered, or two servers could answer each other for ever; nor is a datagram that is not
+ * a packet.
+ */
 function deservesReply(received: ReceiveBatch, i: number): boolean {
   return received.lengthOf(i) >= 4 && received.bytes[received.start(i) + 1] !== 5
 }
@@ -176,8 +179,8 @@ function localAddressOf({ local }: StartMessage): string {
 }
 
 /**
- * A client's port and IPv4 address in one number of 48 bits, without garbage. For an IPv6 address it holds only a hash:
- * of two clients with the same hash, the second gets another port of ours.
+ * A client's port and IPv4 address in one number of 48 bits, without garbage. For an IPv6 address it holds
+ * only a hash: of two clients with the same hash, the second gets another port of ours.
  */
 function peerKey(sockaddr: Uint8Array, at: number, family: 4 | 6): number {
   const port = ((sockaddr[at + 2] ?? 0) << 8) | (sockaddr[at + 3] ?? 0)

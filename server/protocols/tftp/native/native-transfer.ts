@@ -12,7 +12,10 @@ import type { EndedMessage, StartMessage } from './worker-messages.ts'
 /** The limits of one segmented send (UDP_SEGMENT): 64 packets, and the octets of one datagram. */
 const maxSegments = 64
 const maxSendBytes = 65_507
-/** The tag of an OACK or an ERROR. They are not sent again here: the timer repeats an OACK, and an ERROR needs none. */
+/**
+ * The tag of an OACK or an ERROR. They are not sent again here: the timer repeats an OACK, and an ERROR needs
+ * none.
+ */
 const notData = 0
 
 /** What a transfer uses of its port. */
@@ -75,7 +78,10 @@ export class NativeTransfer implements FileBufferWaiter, Recipient {
     else if (this.#blockedAt > 0 && nowMs - this.#blockedSinceMs > maxSendBlockedMs) this.#end('silent')
   }
 
-  /** Whether the `struct sockaddr` at `at` has our client's port and address. IPv6's flow label does not matter. */
+  /**
+   * Whether the `struct sockaddr` at `at` has our client's port and address. IPv6's flow label does not
+   * matter.
+   */
   isFrom(senders: Buffer, at: number): boolean {
     const own = this.sockaddr.bytes
     if (senders[at + 2] !== own[2] || senders[at + 3] !== own[3]) return false
@@ -119,9 +125,10 @@ export class NativeTransfer implements FileBufferWaiter, Recipient {
   }
 
   /**
-   * The packets from `packet` on could not be sent. They wait while the socket is full. Otherwise they are sent one by
-   * one, if they were sent as segments: a packet may be larger than the path's MTU and need fragmentation, or the
-   * network card may not compute checksums. What still fails counts as lost on the way, and will be repeated.
+   * The packets from `packet` on could not be sent. They wait while the socket is full. Otherwise they are
+   * sent one by one, if they were sent as segments: a packet may be larger than the path's MTU and need
+   * fragmentation, or the network card may not compute checksums. What still fails counts as lost on the way,
+   * and will be repeated.
    */
   unsent(packet: number, full: boolean): void {
     if (this.#over || packet === notData) return
@@ -171,7 +178,10 @@ export class NativeTransfer implements FileBufferWaiter, Recipient {
     this.#sendPackets(machine.firstToSend)
   }
 
-  /** Sends the window from a packet on, in as few sends as possible. Only the last packet of a file may be shorter. */
+  /**
+   * Sends the window from a packet on, in as few sends as possible. Only the last packet of a file may be
+   * shorter.
+   */
   #sendPackets(first: number): void {
     const { sending, socket, full } = this.#context
     if (full) {
@@ -182,7 +192,8 @@ export class NativeTransfer implements FileBufferWaiter, Recipient {
     for (let packet = first; packet <= lastToSend; ) {
       const next = Math.min(packet + this.#packetsPerSend, lastToSend + 1)
       const start = sending.reserve(socket, (next - packet) * (blksize + 4))
-      // To make room, `reserve` has sent other packets, and may have found the socket full. Then the rest waits too.
+      // To make room, `reserve` has sent other packets, and may have found the socket full. Then the rest
+      // waits too.
       if (this.#blockedAt > 0) return
       const length = this.#writePackets(packet, next, start)
       const segment = next - packet > 1 ? blksize + 4 : 0

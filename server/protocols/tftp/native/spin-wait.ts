@@ -1,9 +1,11 @@
 /**
- * How long to spin: a little more than an ACK takes on this machine or on a fast network. Going to sleep and waking up
- * costs as much.
+ * How long to spin: a little more than an ACK takes on this machine or on a fast network. Going to sleep and
+ * waking up costs as much.
  */
 const spinMs = 0.06
-/** After this many ACKs that came late in a row, spinning stops; each ACK that came in time counts one back. */
+/**
+ * After this many ACKs that came late in a row, spinning stops; each ACK that came in time counts one back.
+ */
 const maxCredit = 8
 /** Every so many sleeps a spin is tried again: a transfer to a near client may have begun. */
 const retryAfterSleeps = 64
@@ -11,9 +13,9 @@ const retryAfterSleeps = 64
 /**
  * Decides whether to spin (wait without sleeping) for the next ACK.
  *
- * With one block at a time a transfer is a chain of round trips. Where they are short, most of each is the kernel
- * putting the thread to sleep and waking it. Where they are longer, spinning only burns a core. So we spin while that
- * mostly succeeds, and never on a machine with one core, which the client may need.
+ * With one block at a time a transfer is a chain of round trips. Where they are short, most of each is the
+ * kernel putting the thread to sleep and waking it. Where they are longer, spinning only burns a core. So we
+ * spin while that mostly succeeds, and never on a machine with one core, which the client may need.
  */
 export class SpinWait {
   readonly #allowed: boolean

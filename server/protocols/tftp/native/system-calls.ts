@@ -4,18 +4,22 @@ import { endianness, platform } from 'node:os'
 /**
  * The system calls of the native backend, by koffi (an optional dependency that ships its binary).
  *
- * Only this file and datagrams.ts could damage memory: by a wrong signature of a call, or by a wrong address. So every
- * address given to the kernel is that of a `Pinned` buffer, with a length that fits the buffer.
+ * Only this file and datagrams.ts could damage memory: by a wrong signature of a call, or by a wrong address.
+ * So every address given to the kernel is that of a `Pinned` buffer, with a length that fits the buffer.
  *
- * Why system calls: one call receives the packets of dozens of clients, and one call sends the replies to all of them,
- * each a window of up to 64 packets (UDP_SEGMENT), without garbage. Node's dgram offers none of that.
+ * Why system calls: one call receives the packets of dozens of clients, and one call sends the replies to all
+ * of them, each a window of up to 64 packets (UDP_SEGMENT), without garbage. Node's dgram offers none of
+ * that.
  */
 export interface SystemCalls extends MemoryCalls, SocketCalls, EpollCalls {
   /** The error of the last call that gave -1. */
   errno(): number
 }
 
-/** Memory that stays at its address. This object keeps the memory alive: hold on to it while the kernel uses it. */
+/**
+ * Memory that stays at its address. This object keeps the memory alive: hold on to it while the kernel uses
+ * it.
+ */
 export interface Pinned<Bytes extends Uint8Array = Uint8Array> {
   readonly bytes: Bytes
   readonly address: number
@@ -39,7 +43,10 @@ export interface SocketCalls {
   setBufferSize(fd: number, octets: number): void
   /** recvmmsg(2), without waiting: how many of `count` `struct mmsghdr`s at `messages` were filled, or -1. */
   receive(fd: number, messages: Pinned, count: number): number
-  /** sendmmsg(2), without waiting: how many of the messages `from` to `to` were sent, or -1 if not even the first. */
+  /**
+   * sendmmsg(2), without waiting: how many of the messages `from` to `to` were sent, or -1 if not even the
+   * first.
+   */
   send(fd: number, messages: Pinned, from: number, to: number): number
 }
 
@@ -76,7 +83,10 @@ const EPOLL_CTL_ADD = 1
 const EPOLL_CTL_MOD = 3
 const EFD_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000
 const MSG_DONTWAIT_NOSIGNAL = 0x40 | 0x4000
-/** Octets of a `struct epoll_event`: packed on x64 only. The constants above are the same on both architectures. */
+/**
+ * Octets of a `struct epoll_event`: packed on x64 only. The constants above are the same on both
+ * architectures.
+ */
 const epollEventBytes: Readonly<Record<string, number>> = { x64: 12, arm64: 16 }
 
 type Call = (...args: (number | bigint)[]) => number
@@ -87,7 +97,10 @@ interface Koffi {
   errno(): number
 }
 
-/** Undefined on another system than Linux, on another CPU than x64 and arm64, and where koffi is not installed. */
+/**
+ * Undefined on another system than Linux, on another CPU than x64 and arm64, and where koffi is not
+ * installed.
+ */
 export function loadSystemCalls(): SystemCalls | undefined {
   const eventBytes = epollEventBytes[process.arch]
   if (platform() !== 'linux' || endianness() !== 'LE' || eventBytes === undefined) return undefined

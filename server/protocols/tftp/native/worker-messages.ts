@@ -57,11 +57,14 @@ export type EndedMessage = Extract<FromWorker, { type: 'ended' }>
 /** Memory that both threads use. */
 export interface Shared {
   /**
-   * At `sleepingAt`: 1 while the worker waits in the kernel, where only the eventfd wakes it. At `messagesAt`: 1 when
-   * there are messages that it has not read.
+   * At `sleepingAt`: 1 while the worker waits in the kernel, where only the eventfd wakes it. At
+   * `messagesAt`: 1 when there are messages that it has not read.
    */
   readonly words: Int32Array
-  /** At a job's number modulo `jobSlots`: when its client's last packet came, in ms since 1970; 0 before its first. */
+  /**
+   * At a job's number modulo `jobSlots`: when its client's last packet came, in ms since 1970; 0 before its
+   * first.
+   */
   readonly lastPacket: Float64Array
 }
 export const sleepingAt = 0

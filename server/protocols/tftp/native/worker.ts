@@ -24,8 +24,8 @@ const tickMs = 50
 const fewPorts = 2
 
 /**
- * The thread of the native backend. While transfers run it loops over system calls, and an eventfd wakes it for the main
- * thread's messages. Without transfers it is an ordinary idle worker and costs nothing.
+ * The thread of the native backend. While transfers run it loops over system calls, and an eventfd wakes it
+ * for the main thread's messages. Without transfers it is an ordinary idle worker and costs nothing.
  */
 class WorkerLoop {
   readonly #messagePort: MessagePort
@@ -93,7 +93,9 @@ class WorkerLoop {
     if (!this.#closed) this.#idleTimer = setTimeout(() => this.#ports.closeIdle(), idlePortMs)
   }
 
-  /** Handles the messages and packets that have come, without waiting. Returns how many there were, roughly. */
+  /**
+   * Handles the messages and packets that have come, without waiting. Returns how many there were, roughly.
+   */
   #poll(): number {
     if (Atomics.load(this.#shared.words, messagesAt) === 1) {
       this.#readMessages()

@@ -16,13 +16,18 @@ export interface ListenSocketsOptions {
   onTrouble(message: string): void
 }
 
-/** How often the machine's addresses are listed again, so that an address which DHCP gives us later is served soon. */
+/**
+ * How often the machine's addresses are listed again, so that an address which DHCP gives us later is served
+ * soon.
+ */
 const recheckMs = 5000
 /** With port 0: another program may have, on the second address, the port that is free on the first. */
 const portTries = 8
 const otherServers = 'tftpd-hpa, dnsmasq or atftpd'
 
-/** The listening sockets of the service: one, or with a wildcard address one for each address of the machine. */
+/**
+ * The listening sockets of the service: one, or with a wildcard address one for each address of the machine.
+ */
 export class ListenSockets {
   readonly #options: ListenSocketsOptions
   readonly #sockets = new Map<string, ListenSocket>()
@@ -60,7 +65,10 @@ export class ListenSockets {
     this.#sockets.clear()
   }
 
-  /** Binds all addresses to one port. With port 0, tries again when the port that the system chose is not free on all. */
+  /**
+   * Binds all addresses to one port. With port 0, tries again when the port that the system chose is not free
+   * on all.
+   */
   async #openAll(wanted: readonly LocalAddress[]): Promise<number> {
     for (let attempt = 0; attempt < portTries; attempt++) {
       const { port, error } = await this.#openEach(wanted)
@@ -71,7 +79,10 @@ export class ListenSockets {
     return this.#openWildcard(undefined)
   }
 
-  /** Binds each address that can be bound. One may fail: an IPv6 address still tentative, another server on its port. */
+  /**
+   * Binds each address that can be bound. One may fail: an IPv6 address still tentative, another server on
+   * its port.
+   */
   async #openEach(wanted: readonly LocalAddress[]): Promise<{ port: number; error: unknown }> {
     const anyPort = this.#options.port === 0
     let port = this.#options.port

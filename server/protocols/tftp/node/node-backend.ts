@@ -3,7 +3,10 @@ import { idlePortMs, PortPool } from '../transfer/ports.ts'
 import { NodePort } from './node-port.ts'
 import { NodeTransfer } from './node-transfer.ts'
 
-/** How exactly deadlines are kept. One timer serves all transfers: a timer each would be re-armed for every packet. */
+/**
+ * How exactly deadlines are kept. One timer serves all transfers: a timer each would be re-armed for every
+ * packet.
+ */
 const tickMs = 50
 
 /** Transfers over Node's dgram sockets. Works on every machine. */

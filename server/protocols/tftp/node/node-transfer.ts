@@ -162,7 +162,10 @@ export class NodeTransfer implements RunningTransfer, PortUser, FileBufferWaiter
   }
 }
 
-/** A full queue or a network that is away for a moment: the packet counts as lost on the way, and will be repeated. */
+/**
+ * A full queue or a network that is away for a moment: the packet counts as lost on the way, and will be
+ * repeated.
+ */
 function countsAsLost(error: Error): boolean {
   const code = (error as NodeJS.ErrnoException).code
   return (

@@ -38,13 +38,15 @@ export interface RunningTransfer {
   /** Ends the transfer as `aborted` and sends the client an ERROR with this reason. */
   abort(reason: string): void
   /**
-   * Ends it as `aborted` without an ERROR. A client that has sent a new request from the same port would take an
-   * ERROR for the reply to that.
+   * Ends it as `aborted` without an ERROR. A client that has sent a new request from the same port would take
+   * an ERROR for the reply to that.
    */
   drop(reason: string): void
 }
 
-/** Sends files. One backend uses Node's sockets and works everywhere; a faster one uses system calls of Linux. */
+/**
+ * Sends files. One backend uses Node's sockets and works everywhere; a faster one uses system calls of Linux.
+ */
 export interface TransferBackend {
   start(job: TransferJob): RunningTransfer
   /** Closes sockets and threads. The caller has ended all transfers before. */

@@ -1,10 +1,11 @@
 /**
- * The octets of one file on their way to clients. The buffer fills from the front (file-readers.ts) while blocks are
- * already being sent from it.
+ * The octets of one file on their way to clients. The buffer fills from the front (file-readers.ts) while
+ * blocks are already being sent from it.
  *
- * A whole file stays in its buffer and is shared by all transfers of that file. A file too large for that passes
- * through a ring, one ring for each transfer: position p is at p modulo the buffer's length, and the reader overwrites
- * only what was discarded. The memory is a SharedArrayBuffer where another thread sends from it.
+ * A whole file stays in its buffer and is shared by all transfers of that file. A file too large for that
+ * passes through a ring, one ring for each transfer: position p is at p modulo the buffer's length, and the
+ * reader overwrites only what was discarded. The memory is a SharedArrayBuffer where another thread sends
+ * from it.
  */
 export class FileBuffer {
   readonly size: number
@@ -23,8 +24,8 @@ export class FileBuffer {
   }
 
   /**
-   * Whether everything before `end` has been read. If not, reading goes on, and `waiter` is called once when there is
-   * more. A transfer waits for one position at a time.
+   * Whether everything before `end` has been read. If not, reading goes on, and `waiter` is called once when
+   * there is more. A transfer waits for one position at a time.
    */
   ready(end: number, waiter: FileBufferWaiter): boolean {
     if (this.filled >= end) return true

@@ -24,9 +24,10 @@ const maxNetasciiBytes = 64 * 1024 * 1024
 const overheadBytes = 512
 
 /**
- * Gives each entry a FileBuffer, within a bound of memory. A rack that boots reads the same kernel and initrd, so whole
- * files are kept, and the least recently used go first. The first client is served while the file is still being read.
- * The key has the entry's validator, and the entry was just looked up: a changed file has another key.
+ * Gives each entry a FileBuffer, within a bound of memory. A rack that boots reads the same kernel and
+ * initrd, so whole files are kept, and the least recently used go first. The first client is served while the
+ * file is still being read. The key has the entry's validator, and the entry was just looked up: a changed
+ * file has another key.
  */
 export class FileCache {
   readonly #files: LRUCache<string, WholeFileReader>
@@ -72,8 +73,7 @@ export class FileCache {
         `${path} has ${entry.size} octets, too many for netascii (at most ${maxNetasciiBytes}): use octet (binary) mode`,
       )
     const bytes = await readWhole(entry)
-    if (bytes.length < entry.size)
-      throw new Failure('invalid-data', `${entry.name} was cut while being read`)
+    if (bytes.length < entry.size) throw new Failure('invalid-data', `${entry.name} was cut while being read`)
     const text = toNetascii(bytes)
     const { claim } = entry
     if (!claim) return new FileBuffer(text.length, text)
@@ -99,8 +99,9 @@ export class FileCache {
 }
 
 /**
- * Opens an entry whose bytes begin something, such as an installation. A reader opens its entry when the first DATA is
- * due, so a client that only asks for the size, and replies to the OACK with an ERROR, begins nothing.
+ * Opens an entry whose bytes begin something, such as an installation. A reader opens its entry when the
+ * first DATA is due, so a client that only asks for the size, and replies to the OACK with an ERROR, begins
+ * nothing.
  */
 async function openClaimed(entry: Pick<Entry, 'open' | 'claim'>): Promise<OpenFile> {
   await entry.claim?.()

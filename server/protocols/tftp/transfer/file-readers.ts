@@ -114,7 +114,9 @@ export class WholeFileReader extends EntryReader {
   }
 }
 
-/** A file that passes through a ring of two chunks: blocks are sent from one while the other is being read. */
+/**
+ * A file that passes through a ring of two chunks: blocks are sent from one while the other is being read.
+ */
 export class RingReader extends EntryReader {
   readonly buffer: FileBuffer
   readonly #chunkBytes: number

@@ -1,27 +1,36 @@
 /**
- * Our UDP ports, which many transfers share. A socket for each transfer would cost more than sending a small file.
+ * Our UDP ports, which many transfers share. A socket for each transfer would cost more than sending a small
+ * file.
  *
- * To a client, our port is the transfer identifier (TID, RFC 1350 section 4). We tell the transfers on one port apart
- * by the client's address and port.
+ * To a client, our port is the transfer identifier (TID, RFC 1350 section 4). We tell the transfers on one
+ * port apart by the client's address and port.
  */
 
-/** Transfers at once on one port. Each has at most one window unacknowledged, so their ACKs fit the receive buffer. */
+/**
+ * Transfers at once on one port. Each has at most one window unacknowledged, so their ACKs fit the receive
+ * buffer.
+ */
 const maxTransfers = 256
 /**
  * Transfers that a port carries in all. Then a port with another number replaces it: RFC 1350 section 4 wants
  * identifiers that are not soon used again.
  */
 const maxTransfersEver = 1024
-/** Idle ports that are kept for the next transfer. A boot ROM that sends all requests from one port needs several. */
+/**
+ * Idle ports that are kept for the next transfer. A boot ROM that sends all requests from one port needs
+ * several.
+ */
 const maxIdlePorts = 4
 /** How long idle ports are kept. */
 export const idlePortMs = 2000
 
 /**
- * The transfers of one port, by their peer: a client's address and port. Each peer gets a port of ours only once.
+ * The transfers of one port, by their peer: a client's address and port. Each peer gets a port of ours only
+ * once.
  *
- * A boot ROM may send all its requests from one port. When its last ACK comes twice, the second must not reach its next
- * transfer. Nor must we answer it with an ERROR, which the ROM would take for the reply to its next request.
+ * A boot ROM may send all its requests from one port. When its last ACK comes twice, the second must not
+ * reach its next transfer. Nor must we answer it with an ERROR, which the ROM would take for the reply to its
+ * next request.
  */
 export class TransfersByPeer<Key, Transfer> {
   readonly #running = new Map<Key, Transfer>()
@@ -36,7 +45,9 @@ export class TransfersByPeer<Key, Transfer> {
     return this.#running.size + this.#ended.size >= maxTransfersEver
   }
 
-  /** Whether a transfer with this peer may run here: nothing that it sends can be meant for another transfer. */
+  /**
+   * Whether a transfer with this peer may run here: nothing that it sends can be meant for another transfer.
+   */
   accepts(key: Key): boolean {
     return (
       this.#running.size < maxTransfers && !this.exhausted && !this.#running.has(key) && !this.#ended.has(key)
@@ -89,7 +100,10 @@ export class PortPool<Port extends TransferPort> {
     return port
   }
 
-  /** A transfer on this port has ended. Closes ports that are exhausted and idle ports beyond the few that are kept. */
+  /**
+   * A transfer on this port has ended. Closes ports that are exhausted and idle ports beyond the few that are
+   * kept.
+   */
   transferEnded(port: Port): void {
     if (port.size > 0) return
     if (port.exhausted) this.close(port)

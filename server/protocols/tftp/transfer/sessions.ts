@@ -19,9 +19,12 @@ export interface Session {
 
 /**
  * - `new`: serve the request.
- * - `repeat`: the client repeats a request whose first packet from us is still on its way. Its transfer takes care.
- * - `restarted`: the client has started over from the same port (boot ROMs have fixed ports). The old transfer is over.
- * - `full`: a limit is reached. We do not reply: firmware repeats its request later, but gives up on an ERROR.
+ * - `repeat`: the client repeats a request whose first packet from us is still on its way. Its transfer takes
+ *   care.
+ * - `restarted`: the client has started over from the same port (boot ROMs have fixed ports). The old
+ *   transfer is over.
+ * - `full`: a limit is reached. We do not reply: firmware repeats its request later, but gives up on an
+ *   ERROR.
  */
 export type Admission = 'new' | 'repeat' | 'restarted' | 'full'
 
@@ -51,13 +54,15 @@ export class Sessions {
 
   admit(request: Pick<Session, 'key' | 'client' | 'request'>, nowMs: number): Admission {
     const known = this.#byKey.get(request.key)
-    if (known) return sameBytes(known.request, request.request) && isAlive(known, nowMs) ? 'repeat' : 'restarted'
+    if (known)
+      return sameBytes(known.request, request.request) && isAlive(known, nowMs) ? 'repeat' : 'restarted'
     return this.#isFull(request.client) ? 'full' : 'new'
   }
 
   /**
-   * When a limit is reached: the oldest session whose client never sent an ACK, if it is old enough. It gives its place
-   * to this client. Anyone can send a request in another's name, so clients that respond come before those that do not.
+   * When a limit is reached: the oldest session whose client never sent an ACK, if it is old enough. It gives
+   * its place to this client. Anyone can send a request in another's name, so clients that respond come
+   * before those that do not.
    */
   evictable(client: string, nowMs: number): Session | undefined {
     const ownOnly = (this.#perClient.get(client) ?? 0) >= this.#limits.perClient

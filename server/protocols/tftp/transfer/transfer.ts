@@ -1,18 +1,19 @@
 /**
- * One read transfer as a state machine without sockets and without a clock: RFC 1350 sections 2 and 4, RFC 2347, RFC
- * 7440 section 4. The backend reports each packet and the time, and the machine says what to do.
+ * One read transfer as a state machine without sockets and without a clock: RFC 1350 sections 2 and 4, RFC
+ * 2347, RFC 7440 section 4. The backend reports each packet and the time, and the machine says what to do.
  *
- * It returns a word and keeps the numbers in fields, because an ACK comes for each window. Measured with Node 20.20 on
- * four million ACKs: 0.10 to 0.17 s and no garbage collection; with a fresh object for each ACK 0.47 to 0.51 s and 47
- * to 94 collections.
+ * It returns a word and keeps the numbers in fields, because an ACK comes for each window. Measured with Node
+ * 20.20 on four million ACKs: 0.10 to 0.17 s and no garbage collection; with a fresh object for each ACK 0.47
+ * to 0.51 s and 47 to 94 collections.
  */
 
 /**
  * - `wait`: nothing to do.
- * - `send`: send the packets `firstToSend` to `lastToSend`. Packet 0 is the OACK, packet n is the n-th DATA. The block
- *   number on the wire is n modulo 65536.
+ * - `send`: send the packets `firstToSend` to `lastToSend`. Packet 0 is the OACK, packet n is the n-th DATA.
+ *   The block number on the wire is n modulo 65536.
  * - `done`: the client has acknowledged the last block.
- * - `probed`: the client only wanted the size, or the options that we support, and ended the transfer after the OACK.
+ * - `probed`: the client only wanted the size, or the options that we support, and ended the transfer after
+ *   the OACK.
  * - `aborted`: the client has ended the transfer by an ERROR.
  * - `silent`: the client does not respond, and the packet was repeated often enough.
  */
@@ -31,8 +32,9 @@ export interface TransferTerms {
 /** How often a packet is repeated to a client that has sent an ACK before. */
 const maxRepeats = 5
 /**
- * How often the first packet is repeated, before any ACK. Anyone can send a request in another's name, so these are
- * few. Until the first ACK we send only the OACK or one block of 512 octets: a window needs an acknowledged OACK.
+ * How often the first packet is repeated, before any ACK. Anyone can send a request in another's name, so
+ * these are few. Until the first ACK we send only the OACK or one block of 512 octets: a window needs an
+ * acknowledged OACK.
  */
 const maxFirstRepeats = 3
 /** The longest wait before the first ACK, whatever timeout was agreed: the source address may be forged. */
@@ -98,8 +100,8 @@ export class Transfer {
   /**
    * An ACK has come, with this block number on the wire.
    *
-   * An ACK inside the window moves the window, and the next one is sent from there. After a gap, RFC 7440 clients
-   * acknowledge the last block before it.
+   * An ACK inside the window moves the window, and the next one is sent from there. After a gap, RFC 7440
+   * clients acknowledge the last block before it.
    */
   ack(block: number, nowMs: number): TransferAction {
     this.lastPacketMs = nowMs
@@ -123,9 +125,10 @@ export class Transfer {
   }
 
   /**
-   * An ERROR has come from the client. EDK2 first asks only for the size (`tsize`) and sends ERROR 8 "User aborted the
-   * transfer" instead of the ACK of the OACK: that ends a question, not a download. iPXE (PXENV_TFTP_GET_FSIZE) and
-   * GRUB acknowledge the OACK before they send ERROR 0. That is an abort, with no octets acknowledged.
+   * An ERROR has come from the client. EDK2 first asks only for the size (`tsize`) and sends ERROR 8 "User
+   * aborted the transfer" instead of the ACK of the OACK: that ends a question, not a download. iPXE
+   * (PXENV_TFTP_GET_FSIZE) and GRUB acknowledge the OACK before they send ERROR 0. That is an abort, with no
+   * octets acknowledged.
    */
   error(code: number): TransferAction {
     this.deadlineMs = Number.POSITIVE_INFINITY
@@ -143,7 +146,10 @@ export class Transfer {
     return this.#awaitsOackAck ? this.#sendOack(nowMs) : this.#sendWindow(nowMs)
   }
 
-  /** The packets cannot be sent yet: the file is still being read, or the socket is full. The client is not late. */
+  /**
+   * The packets cannot be sent yet: the file is still being read, or the socket is full. The client is not
+   * late.
+   */
   stopTimer(): void {
     this.deadlineMs = Number.POSITIVE_INFINITY
   }
@@ -155,12 +161,12 @@ export class Transfer {
   }
 
   /**
-   * The newest ACK has come again: the client's own timer ran out, or the first block of a window was lost. We send the
-   * window again at once, as atftpd does, which makes a lossy line bearable.
+   * The newest ACK has come again: the client's own timer ran out, or the first block of a window was lost.
+   * We send the window again at once, as atftpd does, which makes a lossy line bearable.
    *
-   * We do that only once for the same ACK, and not at all when copies that we sent ourselves explain the repeated ACK.
-   * Otherwise one late duplicate would double every packet until the end of the file: the Sorcerer's Apprentice
-   * Syndrome (RFC 1123 section 4.2.3.1).
+   * We do that only once for the same ACK, and not at all when copies that we sent ourselves explain the
+   * repeated ACK. Otherwise one late duplicate would double every packet until the end of the file: the
+   * Sorcerer's Apprentice Syndrome (RFC 1123 section 4.2.3.1).
    */
   #repeatedAck(nowMs: number): TransferAction {
     this.#repeatedAcks++

@@ -77,7 +77,11 @@ export function encodePacket(packet: Packet): Uint8Array {
     case 'rrq':
     case 'wrq': {
       if (packet.filename === '') throw new RangeError('a request needs a file name')
-      const bytes = stringsPacket(opcodes[packet.type], [packet.filename, packet.mode, ...namesAndValues(packet.options)])
+      const bytes = stringsPacket(opcodes[packet.type], [
+        packet.filename,
+        packet.mode,
+        ...namesAndValues(packet.options),
+      ])
       if (bytes.length > maxRequestBytes) throw new RangeError(`request of ${bytes.length} octets`)
       return bytes
     }

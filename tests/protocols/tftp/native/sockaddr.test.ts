@@ -3,7 +3,7 @@ import { toSockaddr } from '../../../../server/protocols/tftp/native/sockaddr.ts
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
-test('IPv4: family in the order of the machine, port and address in that of the net', () => {
+test('IPv4: the family is little-endian, port and address are big-endian', () => {
   expect(hex(toSockaddr('192.0.2.7', 69, 4))).toBe(`02000045c0000207${'00'.repeat(8)}`)
 })
 
@@ -18,7 +18,7 @@ test.each([
   expect(hex(toSockaddr(address, 1, 6))).toBe(`0a00000100000000${octets}00000000`)
 })
 
-test('a zone is the number of its interface', () => {
+test('a zone becomes the index of its interface', () => {
   const one = {
     address: 'fe80::9',
     family: 'IPv6' as const,
@@ -32,10 +32,13 @@ test('a zone is the number of its interface', () => {
   expect(toSockaddr('fe80::1%3', 1, 6)[24]).toBe(3)
 })
 
-test.each(['1.2.3', '1.2.3.256', 'x', ''])('not IPv4: %j', (text) => {
+test.each(['1.2.3', '1.2.3.256', 'x', ''])('%j is refused as an IPv4 address', (text) => {
   expect(() => toSockaddr(text, 1, 4)).toThrow(RangeError)
 })
 
-test.each(['1:2', '1::2::3:4:5:6:7:8:9', 'g::', '1:2:3:4:5:6:7:8:9', ''])('not IPv6: %j', (text) => {
-  expect(() => toSockaddr(text, 1, 6)).toThrow(RangeError)
-})
+test.each(['1:2', '1::2::3:4:5:6:7:8:9', 'g::', '1:2:3:4:5:6:7:8:9', ''])(
+  '%j is refused as an IPv6 address',
+  (text) => {
+    expect(() => toSockaddr(text, 1, 6)).toThrow(RangeError)
+  },
+)

@@ -1,43 +1,43 @@
 import { expect, test } from 'vitest'
-import { Patience } from '../../../../server/protocols/tftp/native/spin-wait.ts'
+import { SpinWait } from '../../../../server/protocols/tftp/native/spin-wait.ts'
 
-/** Looks that find what is in the list, then nothing; how often was looked is counted. */
-function looker(...found: number[]) {
-  const seen = { looks: 0 }
-  const look = (): number => {
-    seen.looks++
+/** A poll that finds the packets in the list, then none. Counts its calls. */
+function poller(...found: number[]) {
+  const seen = { polls: 0 }
+  const poll = (): number => {
+    seen.polls++
     return found.shift() ?? 0
   }
-  return { seen, look }
+  return { seen, poll }
 }
 
-test('what is there is taken at once', () => {
-  const { seen, look } = looker(3)
-  expect(new Patience(2).wait(look)).toBe(3)
-  expect(seen.looks).toBe(1)
+test('packets that are there end the wait at once', () => {
+  const { seen, poll } = poller(3)
+  expect(new SpinWait(2).wait(poll)).toBe(3)
+  expect(seen.polls).toBe(1)
 })
 
-test('what comes soon is waited for awake', () => {
-  const { seen, look } = looker(0, 0, 2)
-  expect(new Patience(2).wait(look)).toBe(2)
-  expect(seen.looks).toBe(3)
+test('a packet that comes soon is found by spinning', () => {
+  const { seen, poll } = poller(0, 0, 2)
+  expect(new SpinWait(2).wait(poll)).toBe(2)
+  expect(seen.polls).toBe(3)
 })
 
-test('where nothing comes in time nobody burns a core for long, and now and then it is tried again', () => {
-  const patience = new Patience(2)
-  const { seen, look } = looker()
-  const looks = Array.from({ length: 200 }, () => {
-    const before = seen.looks
-    expect(patience.wait(look)).toBe(0)
-    return seen.looks - before
+test('spinning stops after it has failed some times, and is tried again now and then', () => {
+  const spinWait = new SpinWait(2)
+  const { seen, poll } = poller()
+  const polls = Array.from({ length: 200 }, () => {
+    const before = seen.polls
+    expect(spinWait.wait(poll)).toBe(0)
+    return seen.polls - before
   })
-  expect(looks[0]).toBeGreaterThan(1)
-  expect(looks.slice(8).filter((count) => count === 1).length).toBeGreaterThanOrEqual(188)
-  expect(looks.slice(8).some((count) => count > 1)).toBe(true)
+  expect(polls[0]).toBeGreaterThan(1)
+  expect(polls.slice(8).filter((count) => count === 1).length).toBeGreaterThanOrEqual(188)
+  expect(polls.slice(8).some((count) => count > 1)).toBe(true)
 })
 
-test('with one core the client needs it', () => {
-  const { seen, look } = looker(0, 1)
-  expect(new Patience(1).wait(look)).toBe(0)
-  expect(seen.looks).toBe(1)
+test('a machine with one core never spins', () => {
+  const { seen, poll } = poller(0, 1)
+  expect(new SpinWait(1).wait(poll)).toBe(0)
+  expect(seen.polls).toBe(1)
 })

@@ -1,46 +1,50 @@
 import { createSocket, type RemoteInfo } from 'node:dgram'
 import { describe, expect, test } from 'vitest'
 import { memorySource } from '../../../../server/files/memory.ts'
-import { loadNative } from '../../../../server/protocols/tftp/native/system-calls.ts'
+import { loadSystemCalls } from '../../../../server/protocols/tftp/native/system-calls.ts'
 import { TftpListener } from '../../../../server/protocols/tftp/server.ts'
-import { type Port, Ports, Tenants } from '../../../../server/protocols/tftp/transfer/ports.ts'
+import {
+  PortPool,
+  type TransferPort,
+  TransfersByPeer,
+} from '../../../../server/protocols/tftp/transfer/ports.ts'
 import { decodePacket, encodePacket, type Packet } from '../../../../server/protocols/tftp/wire/packet.ts'
 import { fetchTftp } from '../../../support/tftp-client.ts'
 
-describe('who uses a port', () => {
-  test('whoever is there or was there does not come again', () => {
-    const tenants = new Tenants<string, number>()
-    expect(tenants.takes('a')).toBe(true)
-    tenants.enter('a', 1)
-    expect(tenants.takes('a')).toBe(false)
-    expect(tenants.find('a')).toBe(1)
-    tenants.leave('a')
-    expect(tenants.find('a')).toBeUndefined()
-    expect(tenants.hasLeft('a')).toBe(true)
-    expect(tenants.takes('a')).toBe(false)
-    expect(tenants.takes('b')).toBe(true)
+describe('the transfers of one port', () => {
+  test('a peer gets a port only once', () => {
+    const transfers = new TransfersByPeer<string, number>()
+    expect(transfers.accepts('a')).toBe(true)
+    transfers.add('a', 1)
+    expect(transfers.accepts('a')).toBe(false)
+    expect(transfers.find('a')).toBe(1)
+    transfers.remove('a')
+    expect(transfers.find('a')).toBeUndefined()
+    expect(transfers.hadPeer('a')).toBe(true)
+    expect(transfers.accepts('a')).toBe(false)
+    expect(transfers.accepts('b')).toBe(true)
   })
 
-  test('no more at once than their ACKs find room, and no more in all than a number should live', () => {
-    const crowded = new Tenants<number, number>()
-    for (let n = 0; n < 256; n++) crowded.enter(n, n)
-    expect(crowded.takes(256)).toBe(false)
-    crowded.leave(0)
-    expect(crowded.takes(256)).toBe(true)
-    expect(crowded.spent).toBe(false)
+  test('a port has at most 256 transfers at once and 1024 in all', () => {
+    const many = new TransfersByPeer<number, number>()
+    for (let n = 0; n < 256; n++) many.add(n, n)
+    expect(many.accepts(256)).toBe(false)
+    many.remove(0)
+    expect(many.accepts(256)).toBe(true)
+    expect(many.exhausted).toBe(false)
     for (let n = 256; n < 1024; n++) {
-      crowded.enter(n, n)
-      crowded.leave(n)
+      many.add(n, n)
+      many.remove(n)
     }
-    expect(crowded.spent).toBe(true)
-    expect(crowded.takes(5000)).toBe(false)
+    expect(many.exhausted).toBe(true)
+    expect(many.accepts(5000)).toBe(false)
   })
 })
 
-describe('the ports of a carrier', () => {
-  class FakePort implements Port {
+describe('the ports of a backend', () => {
+  class FakePort implements TransferPort {
     size = 1
-    spent = false
+    exhausted = false
     closed = false
     close(): void {
       this.closed = true
@@ -48,39 +52,39 @@ describe('the ports of a carrier', () => {
   }
   const make = () => new FakePort()
 
-  test('one that takes the transfer is used; a new one is opened where none does', () => {
-    const ports = new Ports<FakePort>()
+  test('a port that accepts the transfer is used; if none does, a new port is opened', () => {
+    const ports = new PortPool<FakePort>()
     const first = ports.pick(() => true, make)
     expect(ports.pick(() => true, make)).toBe(first)
     const second = ports.pick((port) => port !== first, make)
     expect(ports.open).toEqual([first, second])
   })
 
-  test('a spent one goes with its last transfer, a few others are kept, and none for long', () => {
-    const ports = new Ports<FakePort>()
+  test('an exhausted port closes after its last transfer; four idle ports are kept until closeIdle', () => {
+    const ports = new PortPool<FakePort>()
     const all = Array.from({ length: 7 }, () => ports.pick(() => false, make))
     const [first, ...others] = all
     if (!first) throw new Error('no port')
-    first.spent = true
-    ports.left(first)
+    first.exhausted = true
+    ports.transferEnded(first)
     expect(first.closed).toBe(false)
     first.size = 0
-    ports.left(first)
+    ports.transferEnded(first)
     expect(first.closed).toBe(true)
     for (const port of others) {
       port.size = 0
-      ports.left(port)
+      ports.transferEnded(port)
     }
     expect(ports.open).toHaveLength(4)
-    ports.rest()
+    ports.closeIdle()
     expect(ports.open).toEqual([])
     expect(all.every((port) => port.closed)).toBe(true)
   })
 })
 
-const carriers = loadNative() ? (['off', 'required'] as const) : (['off'] as const)
+const nativeModes = loadSystemCalls() ? (['off', 'required'] as const) : (['off'] as const)
 
-describe.each(carriers)('sharing, system calls %s', (native) => {
+describe.each(nativeModes)('transfers that share ports, system calls %s', (native) => {
   async function open(files: Readonly<Record<string, string>>) {
     const service = new TftpListener({
       bind: '127.0.0.1',
@@ -94,7 +98,7 @@ describe.each(carriers)('sharing, system calls %s', (native) => {
     return { service, port: service.address?.port ?? 0 }
   }
 
-  test('clients at the same time share a port, and each gets its own file', async () => {
+  test('clients share ports, and each gets its own file', async () => {
     const files = Object.fromEntries(
       Array.from({ length: 20 }, (_, n) => [`/f${n}`, String(n).repeat(60_000)]),
     )
@@ -106,10 +110,10 @@ describe.each(carriers)('sharing, system calls %s', (native) => {
   })
 
   test.each([
-    ['a short transfer', 100],
-    ['a long one', 9000],
+    ['short transfers', 100],
+    ['long transfers', 9000],
   ])(
-    'a boot ROM that always asks from one port, %s: a new number each time, and a late ACK does no harm',
+    'a boot ROM with one fixed port, %s: another port of ours for each file, and a late ACK does no harm',
     async (_, size) => {
       const names = ['/a', '/b', '/c', '/d', '/e', '/f']
       const { service, port } = await open(Object.fromEntries(names.map((name) => [name, 'x'.repeat(size)])))
@@ -119,7 +123,7 @@ describe.each(carriers)('sharing, system calls %s', (native) => {
         const { octets, peer, lastBlock } = await rom.fetch(name)
         expect(octets).toBe(size)
         numbers.push(peer.port)
-        // Its last ACK comes again, as after a repeated last block, and it asks for the next file at once.
+        // The ROM repeats its last ACK, as after a repeated last block, and at once requests the next file.
         rom.send(encodePacket({ type: 'ack', block: lastBlock }), peer.port)
       }
       expect(new Set(numbers).size).toBe(names.length)
@@ -130,19 +134,19 @@ describe.each(carriers)('sharing, system calls %s', (native) => {
   )
 })
 
-/** A client with one port for ever, as PXE ROMs have it. */
+/** A client that sends everything from one port, as PXE ROMs do. */
 class Rom {
   readonly errors: Packet[] = []
   readonly #server: number
   readonly #socket = createSocket('udp4')
-  #heard: (packet: Packet, from: RemoteInfo) => void = () => undefined
+  #onData: (packet: Packet, from: RemoteInfo) => void = () => undefined
 
   constructor(server: number) {
     this.#server = server
     this.#socket.on('message', (bytes, from) => {
       const packet = decodePacket(bytes)
       if (packet.type === 'error') this.errors.push(packet)
-      else if (packet.type === 'data') this.#heard(packet, from)
+      else if (packet.type === 'data') this.#onData(packet, from)
     })
   }
 
@@ -154,7 +158,7 @@ class Rom {
     return new Promise((resolve) => {
       let octets = 0
       let next = 1
-      this.#heard = (packet, from) => {
+      this.#onData = (packet, from) => {
         if (packet.type !== 'data' || packet.block !== next) return
         next++
         octets += packet.data.length

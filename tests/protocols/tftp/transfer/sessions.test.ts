@@ -3,45 +3,51 @@ import { type Session, Sessions } from '../../../../server/protocols/tftp/transf
 
 const request = Buffer.from('\0\x01file\0octet\0')
 
-function session(key: string, client: string, sinceMs: number, heardMs: number | undefined): Session {
-  const carriage = heardMs === undefined ? undefined : { heardMs, abort: () => undefined }
-  return { key, client, sinceMs, request, carriage }
+/** `lastPacketMs` is undefined before the transfer has begun, -1 before the client's first packet. */
+function session(key: string, startMs: number, lastPacketMs: number | undefined): Session {
+  const ends = { abort: () => undefined, drop: () => undefined }
+  const transfer = lastPacketMs === undefined ? undefined : { lastPacketMs, ...ends }
+  return { key, client: key.split(' ')[0] ?? '', startMs, request, transfer }
 }
 
-describe('who gets a place', () => {
-  test('a request that comes again while its answer is on its way is the same; another one begins anew', () => {
+function admit(sessions: Sessions, key: string, nowMs: number, bytes = request): string {
+  return sessions.admit({ key, client: key.split(' ')[0] ?? '', request: bytes }, nowMs)
+}
+
+describe('admission', () => {
+  test('the same request again is a repeat; another request from the same port is a restart', () => {
     const sessions = new Sessions({ transfers: 2, perClient: 2 })
-    expect(sessions.admit('a 1', 'a', request, 0)).toBe('new')
-    sessions.add(session('a 1', 'a', 0, -1))
-    expect(sessions.admit('a 1', 'a', request, 10)).toBe('repeat')
-    expect(sessions.admit('a 1', 'a', Buffer.from('\0\x01other\0octet\0'), 10)).toBe('anew')
+    expect(admit(sessions, 'a 1', 0)).toBe('new')
+    sessions.add(session('a 1', 0, -1))
+    expect(admit(sessions, 'a 1', 10)).toBe('repeat')
+    expect(admit(sessions, 'a 1', 10, Buffer.from('\0\x01other\0octet\0'))).toBe('restarted')
   })
 
-  test('where there is none left, the oldest that nobody ever answered gives way, after a while', () => {
+  test('at the limit, the oldest session whose client never responded is evictable, after a while', () => {
     const sessions = new Sessions({ transfers: 3, perClient: 3 })
-    const busy = session('a 1', 'a', 0, 900)
-    const forged = session('b 1', 'b', 10, -1)
-    const young = session('c 1', 'c', 1500, -1)
+    const busy = session('a 1', 0, 900)
+    const forged = session('b 1', 10, -1)
+    const young = session('c 1', 1500, -1)
     for (const each of [busy, forged, young]) sessions.add(each)
-    expect(sessions.admit('d 1', 'd', request, 1600)).toBe('full')
-    expect(sessions.yielding('d', 1600)).toBeUndefined()
-    expect(sessions.yielding('d', 2100)).toBe(forged)
+    expect(admit(sessions, 'd 1', 1600)).toBe('full')
+    expect(sessions.evictable('d', 1600)).toBeUndefined()
+    expect(sessions.evictable('d', 2100)).toBe(forged)
     sessions.remove(forged)
-    expect(sessions.admit('d 1', 'd', request, 2100)).toBe('new')
+    expect(admit(sessions, 'd 1', 2100)).toBe('new')
   })
 
-  test('for a client that has too many itself, only one of its own', () => {
+  test('for a client at its own limit, only a session of that client is evictable', () => {
     const sessions = new Sessions({ transfers: 10, perClient: 1 })
-    sessions.add(session('a 1', 'a', 0, -1))
-    sessions.add(session('b 1', 'b', 1, -1))
-    expect(sessions.admit('b 2', 'b', request, 5000)).toBe('full')
-    expect(sessions.yielding('b', 5000)?.key).toBe('b 1')
+    sessions.add(session('a 1', 0, -1))
+    sessions.add(session('b 1', 1, -1))
+    expect(admit(sessions, 'b 2', 5000)).toBe('full')
+    expect(sessions.evictable('b', 5000)?.key).toBe('b 1')
   })
 
-  test('one whose file is still being looked up, or that moves, is left alone', () => {
+  test('a session whose file is being looked up, or whose client responds, is not evictable', () => {
     const sessions = new Sessions({ transfers: 2, perClient: 2 })
-    sessions.add(session('a 1', 'a', 0, undefined))
-    sessions.add(session('b 1', 'b', 0, 4900))
-    expect(sessions.yielding('c', 5000)).toBeUndefined()
+    sessions.add(session('a 1', 0, undefined))
+    sessions.add(session('b 1', 0, 4900))
+    expect(sessions.evictable('c', 5000)).toBeUndefined()
   })
 })

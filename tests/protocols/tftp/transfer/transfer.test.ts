@@ -11,26 +11,26 @@ const terms = (change: Partial<TransferTerms> = {}): TransferTerms => ({
   ...change,
 })
 
-/** What the machine says, with the packets it wants to send. */
-const say = (machine: Transfer, verdict: string): string =>
-  verdict === 'send' ? `send ${machine.from}..${machine.to}` : verdict
+/** An action, with the packets that it says to send. */
+const described = (machine: Transfer, action: string): string =>
+  action === 'send' ? `send ${machine.firstToSend}..${machine.lastToSend}` : action
 
-describe('a transfer in good weather', () => {
+describe('a transfer without loss', () => {
   test('without options: block by block, the last one short', () => {
     const machine = new Transfer(terms())
-    expect(say(machine, machine.start(0))).toBe('send 1..1')
-    expect(say(machine, machine.ack(1, 1))).toBe('send 2..2')
-    expect(say(machine, machine.ack(2, 2))).toBe('send 3..3')
+    expect(described(machine, machine.start(0))).toBe('send 1..1')
+    expect(described(machine, machine.ack(1, 1))).toBe('send 2..2')
+    expect(described(machine, machine.ack(2, 2))).toBe('send 3..3')
     expect(machine.ack(3, 3)).toBe('done')
     expect(machine.ackedBytes).toBe(1300)
   })
 
   test('with options: the OACK is packet 0, and its ACK opens the window', () => {
     const machine = new Transfer(terms({ oack: true, windowsize: 2 }))
-    expect(say(machine, machine.start(0))).toBe('send 0..0')
+    expect(described(machine, machine.start(0))).toBe('send 0..0')
     expect(machine.ack(1, 1)).toBe('wait')
-    expect(say(machine, machine.ack(0, 1))).toBe('send 1..2')
-    expect(say(machine, machine.ack(2, 2))).toBe('send 3..3')
+    expect(described(machine, machine.ack(0, 1))).toBe('send 1..2')
+    expect(described(machine, machine.ack(2, 2))).toBe('send 3..3')
     expect(machine.ack(3, 3)).toBe('done')
   })
 
@@ -39,7 +39,7 @@ describe('a transfer in good weather', () => {
     [511, 1],
     [512, 2],
     [1024, 3],
-  ])('a file of %i octets takes %i blocks: one that is full is followed by another', (size, blocks) => {
+  ])('a file of %i octets takes %i blocks: a full block is never the last', (size, blocks) => {
     expect(new Transfer(terms({ size })).blocks).toBe(blocks)
   })
 
@@ -47,7 +47,7 @@ describe('a transfer in good weather', () => {
     const machine = new Transfer(terms({ size: 512 * 70_000 }))
     machine.start(0)
     for (let block = 1; block <= 70_000; block++) {
-      expect(machine.from).toBe(block)
+      expect(machine.firstToSend).toBe(block)
       machine.ack(block & 0xffff, block)
     }
     expect(machine.ack(70_001 & 0xffff, 0)).toBe('done')
@@ -55,15 +55,15 @@ describe('a transfer in good weather', () => {
 })
 
 test.each([1000, 255_000])(
-  'nobody is waited for long who never answered, with a timeout of %i ms',
+  'a client that never sends an ACK is given up soon, with a timeout of %i ms',
   (timeoutMs) => {
     const machine = new Transfer(terms({ oack: true, timeoutMs }))
     machine.start(0)
     let [nowMs, sent] = [0, 1]
     for (;;) {
       nowMs = machine.deadlineMs
-      const verdict = machine.timer(nowMs)
-      if (verdict !== 'send') break
+      const action = machine.timer(nowMs)
+      if (action !== 'send') break
       sent++
     }
     expect(sent).toBe(4)
@@ -72,11 +72,11 @@ test.each([1000, 255_000])(
 )
 
 describe('repeated and late ACKs', () => {
-  test('the first repetition of an ACK is answered at once, the second is not', () => {
+  test('the window is sent again for the first repetition of an ACK, not for the second', () => {
     const machine = new Transfer(terms())
     machine.start(0)
     machine.ack(1, 1)
-    expect(say(machine, machine.ack(1, 300))).toBe('send 2..2')
+    expect(described(machine, machine.ack(1, 300))).toBe('send 2..2')
     expect(machine.ack(1, 600)).toBe('wait')
   })
 
@@ -85,10 +85,10 @@ describe('repeated and late ACKs', () => {
     machine.start(0)
     machine.ack(1, 1)
     let sent = 0
-    const count = (verdict: string): void => {
-      if (verdict === 'send') sent++
+    const count = (action: string): void => {
+      if (action === 'send') sent++
     }
-    // The client acknowledges every DATA it gets, also those that come twice.
+    // The client acknowledges every DATA packet, also one that comes twice.
     count(machine.ack(1, 2))
     for (let block = 2; block <= 51; block++) {
       count(machine.ack(block, block))
@@ -97,56 +97,56 @@ describe('repeated and late ACKs', () => {
     expect(sent).toBe(50)
   })
 
-  test('an ACK from before the window or from beyond it changes nothing', () => {
+  test('an ACK from before or after the window changes nothing', () => {
     const machine = new Transfer(terms({ size: 100_000, windowsize: 4 }))
     machine.start(0)
     machine.ack(4, 1)
     expect(machine.ack(3, 2)).toBe('wait')
     expect(machine.ack(0, 2)).toBe('wait')
     expect(machine.ack(9, 2)).toBe('wait')
-    expect(say(machine, machine.ack(8, 3))).toBe('send 9..12')
+    expect(described(machine, machine.ack(8, 3))).toBe('send 9..12')
   })
 
-  test('a gap moves the window back to behind the last block that arrived', () => {
+  test('after a gap the window begins behind the last block that arrived', () => {
     const machine = new Transfer(terms({ size: 100_000, windowsize: 4 }))
     machine.start(0)
-    expect(say(machine, machine.ack(2, 1))).toBe('send 3..6')
+    expect(described(machine, machine.ack(2, 1))).toBe('send 3..6')
     expect(machine.ack(2, 2)).toBe('wait')
-    expect(say(machine, machine.ack(6, 3))).toBe('send 7..10')
+    expect(described(machine, machine.ack(6, 3))).toBe('send 7..10')
   })
 })
 
-describe('silence', () => {
+describe('a client that does not respond', () => {
   const silence = (machine: Transfer, fromMs: number): number[] => {
     const times: number[] = []
     for (let nowMs = fromMs; ; nowMs += 100) {
-      const verdict = machine.timer(nowMs)
-      if (verdict === 'send') times.push(nowMs)
-      if (verdict === 'silent') return times
+      const action = machine.timer(nowMs)
+      if (action === 'send') times.push(nowMs)
+      if (action === 'silent') return times
     }
   }
 
-  test('a first packet that nobody answers is repeated three times, with growing waits', () => {
+  test('the first packet is repeated three times, with growing waits', () => {
     const machine = new Transfer(terms({ oack: true }))
     machine.start(0)
     expect(silence(machine, 0)).toEqual([1000, 3000, 7000])
   })
 
-  test('a client that has answered is given five tries, at most 8 s apart', () => {
+  test('after an ACK a window is repeated five times, at most 8 s apart', () => {
     const machine = new Transfer(terms())
     machine.start(0)
     machine.ack(1, 0)
     expect(silence(machine, 0)).toEqual([1000, 3000, 7000, 15_000, 23_000])
   })
 
-  test('an agreed timeout above 8 s is every wait', () => {
+  test('an agreed timeout above 8 s is the length of every wait', () => {
     const machine = new Transfer(terms({ timeoutMs: 20_000 }))
     machine.start(0)
     machine.ack(1, 0)
     expect(silence(machine, 0)).toEqual([20_000, 40_000, 60_000, 80_000, 100_000])
   })
 
-  test('a client that repeats its ACK is alive: the waits do not grow', () => {
+  test('the waits do not grow for a client that repeats its ACK', () => {
     const machine = new Transfer(terms())
     machine.start(0)
     machine.ack(1, 0)
@@ -156,20 +156,20 @@ describe('silence', () => {
     expect(machine.timer(2500)).toBe('send')
   })
 
-  test('an ACK starts the tries anew; waiting for our own disk is nobody’s silence', () => {
+  test('the timer stands still while we read the file', () => {
     const machine = new Transfer(terms())
     machine.start(0)
     machine.ack(1, 0)
-    machine.hold()
+    machine.stopTimer()
     expect(machine.timer(1_000_000)).toBe('wait')
-    machine.resume(1_000_000)
+    machine.restartTimer(1_000_000)
     expect(machine.timer(1_000_999)).toBe('wait')
     expect(machine.timer(1_001_000)).toBe('send')
   })
 })
 
-describe('the client’s ERROR', () => {
-  test('0 or 8 in answer to an OACK ends a size probe', () => {
+describe('an ERROR from the client', () => {
+  test('code 0 or 8 instead of the ACK of an OACK ends a size probe', () => {
     for (const code of [0, 8]) {
       const machine = new Transfer(terms({ oack: true }))
       machine.start(0)
@@ -177,7 +177,7 @@ describe('the client’s ERROR', () => {
     }
   })
 
-  test('any other, or later, is an abort', () => {
+  test('any other code, or any later ERROR, is an abort', () => {
     const early = new Transfer(terms({ oack: true }))
     early.start(0)
     expect(early.error(3)).toBe('aborted')
@@ -199,7 +199,7 @@ function simulate(
   let nowMs = 0
   let fate = 0
   let sent = 0
-  let received = machine.from === 0 ? -1 : 0
+  let received = machine.firstToSend === 0 ? -1 : 0
   let clientDeadline = retryMs
   let inWindow = 0
   let gapAcked = -2
@@ -209,22 +209,23 @@ function simulate(
     flying.push({ at: nowMs + (what === 1 ? 7 : 1), to, n })
     if (what === 2) flying.push({ at: nowMs + 2, to, n })
   }
-  const obey = (verdict: string): boolean => {
-    if (verdict === 'send') for (let n = machine.from; n <= machine.to; n++, sent++) launch('client', n)
-    return verdict === 'done' || verdict === 'silent'
+  const act = (action: string): boolean => {
+    if (action === 'send')
+      for (let n = machine.firstToSend; n <= machine.lastToSend; n++, sent++) launch('client', n)
+    return action === 'done' || action === 'silent'
   }
   const ack = (): void => {
     clientDeadline = nowMs + retryMs
     inWindow = 0
     launch('server', received)
   }
-  if (obey('send')) return { got, sent }
+  if (act('send')) return { got, sent }
   for (; nowMs < 10_000_000; nowMs++) {
     const due = flying.filter((one) => one.at <= nowMs)
     for (const one of due) {
       flying.splice(flying.indexOf(one), 1)
       if (one.to === 'server') {
-        if (one.n >= 0 && obey(machine.ack(one.n & 0xffff, nowMs))) return { got, sent }
+        if (one.n >= 0 && act(machine.ack(one.n & 0xffff, nowMs))) return { got, sent }
       } else if (one.n === received + 1) {
         received = one.n
         if (one.n > 0) got.push(one.n)
@@ -235,16 +236,16 @@ function simulate(
       }
     }
     if (nowMs >= clientDeadline && received >= 0) ack()
-    if (obey(machine.timer(nowMs))) return { got, sent }
+    if (act(machine.timer(nowMs))) return { got, sent }
     if (flying.length === 0) nowMs = Math.max(nowMs, Math.min(clientDeadline, machine.deadlineMs) - 1)
   }
   throw new Error('the transfer does not end')
 }
 
-describe('in any weather', () => {
+describe('with packets lost, doubled and late', () => {
   const weather = fc.array(fc.constantFrom(0, 1, 2, 3, 3, 3, 3, 3), { minLength: 20, maxLength: 60 })
 
-  test('the file arrives whole and in order whenever enough packets pass', () => {
+  test('the file arrives whole and in order if enough packets pass', () => {
     fc.assert(
       fc.property(
         weather.filter((fates) => fates.filter((one) => one === 0).length < fates.length / 5),
@@ -256,7 +257,7 @@ describe('in any weather', () => {
           machine.start(0)
           const { got } = simulate(machine, fates, 400)
           const whole = Array.from({ length: machine.blocks }, (_, i) => i + 1)
-          // A last ACK may be lost for good; what the client has is never out of order and never twice.
+          // The last ACK may be lost. The client never gets a block out of order or twice.
           expect(got).toEqual(whole.slice(0, got.length))
           if (machine.ackedBlock === machine.blocks) expect(got).toEqual(whole)
         },
@@ -265,7 +266,7 @@ describe('in any weather', () => {
     )
   })
 
-  test('with one packet in ten lost it is always complete, and little is sent twice', () => {
+  test('with one packet in ten lost the file is complete, and few packets are sent twice', () => {
     for (let seed = 0; seed < 10; seed++) {
       const fates = Array.from({ length: 97 }, (_, i) => ((i * 31 + seed * 7) % 10 === 0 ? 0 : 3))
       const machine = new Transfer(terms({ size: 512 * 400, windowsize: 8, oack: true }))
@@ -276,7 +277,7 @@ describe('in any weather', () => {
     }
   })
 
-  test('when every packet is doubled on its way, DATA is still sent about once', () => {
+  test('with every packet doubled on the way, DATA is sent about once', () => {
     const machine = new Transfer(terms({ size: 512 * 400, oack: true }))
     machine.start(0)
     const { got, sent } = simulate(machine, [2], 400)

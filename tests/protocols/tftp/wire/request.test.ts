@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { Failure } from '../../../../server/core/failure.ts'
-import { requestPath, wireError } from '../../../../server/protocols/tftp/wire/request.ts'
+import { requesterOf, requestPath } from '../../../../server/protocols/tftp/wire/request.ts'
 
-describe('names of files', () => {
+describe('the path of a file name', () => {
   test.each([
     ['x', '/x'],
     ['/x', '/x'],
@@ -17,20 +16,11 @@ describe('names of files', () => {
   })
 })
 
-describe('failures on the wire', () => {
-  test('missing is 1, forbidden and read-only are 2', () => {
-    expect(wireError(new Failure('not-found', 'no x')).code).toBe(1)
-    expect(wireError(new Failure('forbidden', 'x')).code).toBe(2)
-    expect(wireError(new Failure('read-only', 'x')).code).toBe(2)
-    expect(wireError(Object.assign(new Error('ENOENT /srv/x'), { code: 'ENOENT' }))).toMatchObject({
-      code: 1,
-      text: 'file not found',
-    })
+test('the requester has plain addresses, and none of ours when the socket has a wildcard address', () => {
+  expect(requesterOf('::ffff:192.0.2.7', '192.0.2.1')).toEqual({
+    protocol: 'tftp',
+    address: '192.0.2.7',
+    localAddress: '192.0.2.1',
   })
-
-  test('what is inside stays inside; the operator hears it', () => {
-    const wire = wireError(new Error('EIO: /srv/secret'))
-    expect(wire).toMatchObject({ code: 0, kind: 'internal', detail: 'EIO: /srv/secret' })
-    expect(wire.text).not.toContain('secret')
-  })
+  expect(requesterOf('fe80::7%eth0', '::')).toEqual({ protocol: 'tftp', address: 'fe80::7' })
 })

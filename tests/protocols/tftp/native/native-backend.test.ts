@@ -7,19 +7,19 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Event } from '../../../../server/events/bus.ts'
 import { diskSource } from '../../../../server/files/disk.ts'
-import { loadNative } from '../../../../server/protocols/tftp/native/system-calls.ts'
+import { loadSystemCalls } from '../../../../server/protocols/tftp/native/system-calls.ts'
 import { TftpListener } from '../../../../server/protocols/tftp/server.ts'
 import { decodePacket, encodePacket } from '../../../../server/protocols/tftp/wire/packet.ts'
 import { type Fate, type FetchOptions, fetchTftp } from '../../../support/tftp-client.ts'
 
 const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
-const reason = loadNative() ? undefined : 'no koffi, or not Linux on x64 or arm64'
+const reason = loadSystemCalls() ? undefined : 'no koffi, or not Linux on x64 or arm64'
 
-/** One thread for all tests of this file: starting it is the slow part. */
-describe.skipIf(reason)(`the carrier of system calls${reason ? ` (${reason})` : ''}`, () => {
+/** One thread for all tests here: starting it is slow. */
+describe.skipIf(reason)(`the native backend${reason ? ` (${reason})` : ''}`, () => {
   const files: Record<string, Buffer> = {
     empty: Buffer.alloc(0),
-    // Long enough for this carrier: what is over in four windows stays in the main thread.
+    // Long enough for the native backend: transfers of fewer than four windows stay in the main thread.
     small: randomBytes(6000),
     exact: randomBytes(8192),
     many: randomBytes(8 * 70_000 + 3),
@@ -31,7 +31,9 @@ describe.skipIf(reason)(`the carrier of system calls${reason ? ` (${reason})` : 
   let service: TftpListener
   const fetch = (path: string, options: Partial<FetchOptions> = {}) =>
     fetchTftp(path, { port: service.address?.port ?? 0, ...options })
-  /** Waits for the end of a download; others of this file may end late, when a last ACK was lost on purpose. */
+  /**
+   * Waits for a download to end. Others in this file may end late, because a last ACK was lost on purpose.
+   */
   const ended = async (path: string, outcome: string): Promise<Event | undefined> => {
     const deadline = Date.now() + 10_000
     const find = () => events.find((e) => e.type === 'served' && e.path === path && e.outcome === outcome)
@@ -71,16 +73,16 @@ describe.skipIf(reason)(`the carrier of system calls${reason ? ` (${reason})` : 
     ['kept', { blksize: 65_464, windowsize: 4 }],
     ['ring', { blksize: 1428, windowsize: 100 }],
     ['ring', { blksize: 60_001 }],
-  ])('%s arrives whole with %j', async (name, options) => {
+  ])('file %s arrives whole with %j', async (name, options) => {
     const got = await fetch(name, { options: options as Record<string, number> })
     expect(sha(got.bytes)).toBe(sha(files[name] ?? Buffer.alloc(1)))
   })
 
-  test('over IPv6 too', async () => {
+  test('a file arrives whole over IPv6', async () => {
     expect((await fetch('small', { host: '::1' })).bytes).toEqual(files.small)
   })
 
-  test('many at once, while the file is still being read', async () => {
+  test('twelve clients get a file that is still being read', async () => {
     const fresh = randomBytes(4_000_000)
     await writeFile(join(folder, 'fresh'), fresh)
     const options = { blksize: 1400, windowsize: 8 }
@@ -90,15 +92,18 @@ describe.skipIf(reason)(`the carrier of system calls${reason ? ` (${reason})` : 
     expect(new Set(got.map((one) => sha(one.bytes)))).toEqual(new Set([sha(fresh)]))
   })
 
-  test.each([1, 8])('in bad weather, window %i', async (windowsize) => {
-    const fates: Fate[] = ['pass', 'twice', 'pass', 'drop', 'pass', 'pass', 'late']
-    const weather = (_: string, n: number): Fate => fates[(Math.imul(n, 0x9e3779b1) >>> 8) % 7] ?? 'pass'
-    const options = { blksize: 20_000, windowsize }
-    const got = await fetch('many', { options, weather, retryMs: 20, retries: 200 })
-    expect(sha(got.bytes)).toBe(sha(files.many ?? Buffer.alloc(1)))
-  })
+  test.each([1, 8])(
+    'a file arrives whole although packets are lost, doubled and late, window %i',
+    async (windowsize) => {
+      const fates: Fate[] = ['pass', 'twice', 'pass', 'drop', 'pass', 'pass', 'late']
+      const network = (_: string, n: number): Fate => fates[(Math.imul(n, 0x9e3779b1) >>> 8) % 7] ?? 'pass'
+      const options = { blksize: 20_000, windowsize }
+      const got = await fetch('many', { options, network, retryMs: 20, retries: 200 })
+      expect(sha(got.bytes)).toBe(sha(files.many ?? Buffer.alloc(1)))
+    },
+  )
 
-  test('a size probe is no failed download; an ERROR later is an abort; a stranger gets ERROR 5', async () => {
+  test('a size probe is not a failed download; a later ERROR is an abort; an unknown peer gets ERROR 5', async () => {
     await fetch('small', {
       options: { tsize: 0 },
       intercept: (_, peer) => {
@@ -106,12 +111,12 @@ describe.skipIf(reason)(`the carrier of system calls${reason ? ` (${reason})` : 
         return 'stop'
       },
     })
-    let told: unknown
+    let reply: unknown
     await fetch('kept', {
       intercept: (packet, peer) => {
         if (packet.type !== 'data' || packet.block !== 2) return 'continue'
-        void stranger(peer.remote?.port ?? 0).then((answer) => {
-          told = answer
+        void sendAck(peer.remote?.port ?? 0).then((packet) => {
+          reply = packet
           peer.send(encodePacket({ type: 'error', code: 0, message: 'closed' }))
         })
         return 'ignore'
@@ -120,25 +125,25 @@ describe.skipIf(reason)(`the carrier of system calls${reason ? ` (${reason})` : 
       retries: 3,
     }).catch(() => undefined)
     expect(await ended('/kept', 'aborted')).toMatchObject({ bytes: 512, detail: 'client: closed' })
-    expect(told).toMatchObject({ type: 'error', code: 5 })
+    expect(reply).toMatchObject({ type: 'error', code: 5 })
     expect(
       events.filter((e) => e.type === 'served' && e.path === '/small' && e.outcome !== 'complete'),
     ).toEqual([])
   })
 })
 
-function stranger(port: number): Promise<unknown> {
+function sendAck(port: number): Promise<unknown> {
   return new Promise((resolve) => {
     const socket = createSocket('udp4')
-    socket.once('message', (answer) => {
+    socket.once('message', (bytes) => {
       socket.close()
-      resolve(decodePacket(answer))
+      resolve(decodePacket(bytes))
     })
     socket.send(encodePacket({ type: 'ack', block: 1 }), port, '127.0.0.1')
   })
 }
 
-test.skipIf(reason)('a service that is closed leaves no descriptor behind', async () => {
+test.skipIf(reason)('a stopped service leaves no descriptor open', async () => {
   const open = (): number => readdirSync('/proc/self/fd').length
   const folder = await mkdtemp(join(tmpdir(), 'treeboot-tftp-'))
   await writeFile(join(folder, 'file'), randomBytes(20_000))
@@ -155,7 +160,7 @@ test.skipIf(reason)('a service that is closed leaves no descriptor behind', asyn
     await service.stop()
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
-  // The first time opens what the process keeps.
+  // The first run opens descriptors that the process keeps.
   await once()
   const before = open()
   for (let time = 0; time < 3; time++) await once()
