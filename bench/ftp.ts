@@ -1,11 +1,11 @@
 /**
  * The FTP service beside vsftpd, in one run: `npx tsx bench/ftp.ts [rounds] [MiB]`.
  *
- * One file from the page cache to 1, 4 and 16 clients at once, which read it and throw it away
- * (`bench/clients/ftp-fetch.c`). Both servers are reached by 127.0.0.1, each in processes of its own. Rounds
- * are interleaved, whoever came first in one comes last in the next, and only ratios within a round mean
- * anything. As a check of the client, the last column tells how busy the machine was: below all cores,
- * something waited.
+ * One file from the page cache goes to 1, 4 and 16 clients at once, which read and discard it
+ * (`bench/clients/ftp-fetch.c`). Both servers run in processes of their own and are reached over 127.0.0.1.
+ * Rounds are interleaved: the server that came first in one comes last in the next. Only ratios within a round
+ * are meaningful. The last column shows how busy the machine was, as a check of the client: when it is below all
+ * cores, something waited.
  */
 import { type ChildProcess, execFile, fork, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -131,7 +131,7 @@ async function startVsftpd(vsftpd: string, folder: string, root: string): Promis
       .join(''),
   )
   const child = spawn(vsftpd, [config], { stdio: 'inherit' })
-  await answering(port)
+  await untilListening(port)
   return { name: 'vsftpd', port, stop: () => ended(child) }
 }
 
@@ -161,13 +161,13 @@ function freePort(): Promise<number> {
   })
 }
 
-async function answering(port: number): Promise<void> {
+async function untilListening(port: number): Promise<void> {
   for (let tries = 0; tries < 100; tries++) {
-    const answered = await new Promise<boolean>((resolve) => {
+    const isOpen = await new Promise<boolean>((resolve) => {
       const socket = connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false))
       socket.on('connect', () => socket.destroy())
     })
-    if (answered) return
+    if (isOpen) return
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
   throw new Error(`nothing listens on port ${port}`)

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { adminUser } from './api/admin.ts'
 import { isAppPath, webApp } from './api/web-app.ts'
 import { Catalog } from './catalog/catalog.ts'
@@ -243,12 +242,11 @@ function tftpTrouble({ tftp }: OpenServices): string {
     : `firmware asks for TFTP at port 69 only, and it is at ${tftp.port}: NO LOADER can be offered`
 }
 
-/** The files of a certificate are read when the service opens: a missing one is an error there, with its name. */
 function ftpSettings({ passivePorts, publicAddress, tls }: FtpConfig) {
   return {
     ...(passivePorts && { passivePorts }),
     ...(publicAddress !== undefined && { publicAddress }),
-    ...(tls && { tls: { cert: readFileSync(tls.certificate), key: readFileSync(tls.key) } }),
+    ...(tls && { tls }),
   }
 }
 

@@ -1,4 +1,4 @@
-/** The FTP service for `bench/ftp.ts` in a process of its own: tells its port to whoever forked it. */
+/** The FTP service for `bench/ftp.ts` in a process of its own. It sends its port to the parent process. */
 import { diskSource } from '../../server/files/disk.ts'
 import type { FileSource, OpenFile } from '../../server/files/source.ts'
 import { FtpListener } from '../../server/protocols/ftp/server.ts'
@@ -6,7 +6,7 @@ import { FtpListener } from '../../server/protocols/ftp/server.ts'
 const [kind, root = '.'] = process.argv.slice(2)
 const disk = diskSource(root)
 
-/** The same files without their descriptors: what a machine gets that has no koffi. */
+/** The same files without their descriptors, as a machine without koffi serves them. */
 const ringOnly: FileSource = {
   async stat(path, who) {
     const entry = await disk.stat(path, who)

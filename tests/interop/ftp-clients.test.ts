@@ -131,9 +131,9 @@ describe('curl', () => {
 
   test('over TLS, data too', async () => {
     const file = (name: string) => join(import.meta.dirname, '../fixtures/tls', name)
-    const [key, cert] = [readFileSync(file('localhost.key')), readFileSync(file('localhost.crt'))]
-    const { port } = await openFtp({ source: diskSource(inputs.tree), tls: { key, cert } })
-    const options = ['--ssl-reqd', '--cacert', file('localhost.crt'), '-4']
+    const tls = { key: file('localhost.key'), certificate: file('localhost.crt') }
+    const { port } = await openFtp({ source: diskSource(inputs.tree), tls })
+    const options = ['--ssl-reqd', '--cacert', tls.certificate, '-4']
     const { stdout } = await curl(...options, `ftp://localhost:${port}/images/big.img`)
     expect(stdout.equals(initrd)).toBe(true)
   })

@@ -10,7 +10,7 @@ export interface OpenFtpListener {
   readonly events: Event[]
 }
 
-/** A running service on 127.0.0.1 that closes with the test, and all that it told about. */
+/** A running service on 127.0.0.1 that stops with the test, and the events that it emitted. */
 export async function openFtp(
   options: Omit<FtpListenerOptions, 'bind' | 'port' | 'events'> & { readonly bind?: string },
 ): Promise<OpenFtpListener> {
@@ -29,11 +29,11 @@ export async function openFtp(
 
 export interface FtpReply {
   readonly code: number
-  /** As it came, all lines, without the last line's end. */
+  /** All lines as they came, without the CRLF of the last one. */
   readonly text: string
 }
 
-/** A client that does only what it is told, so that a test can be rude. */
+/** A client that sends exactly what a test tells it to, so that a test can break the rules. */
 export class RawFtp {
   readonly socket: Socket
   readonly #host: string
@@ -44,22 +44,22 @@ export class RawFtp {
   private constructor(socket: Socket, host: string) {
     this.socket = socket
     this.#host = host
-    const stir = (): void => {
+    const wakeAll = (): void => {
       for (const wake of this.#waiting.splice(0)) wake()
     }
     socket.on('data', (chunk) => {
       this.#text += chunk.toString('utf8')
-      stir()
+      wakeAll()
     })
     socket.on('error', () => {})
     socket.on('close', () => {
       this.closed = true
-      stir()
+      wakeAll()
     })
     onTestFinished(() => void socket.destroy())
   }
 
-  /** Connects and reads the greeting. */
+  /** A connected client; its next reply is the greeting. */
   static async open(port: number, options: { host?: string; from?: string } = {}): Promise<RawFtp> {
     const { host = '127.0.0.1', from } = options
     const socket = connect({ host, port, ...(from ? { localAddress: from } : {}) })
@@ -81,7 +81,7 @@ export class RawFtp {
     this.socket.write(raw)
   }
 
-  /** The next whole reply; code 0 when the connection ended instead. */
+  /** The next whole reply; code 0 when the connection was closed before one came. */
   async reply(): Promise<FtpReply> {
     for (;;) {
       const [, whole, code] = /^((?:(\d{3})-.*?\r\n\2 |\d{3} )[^\r]*)\r\n/s.exec(this.#text) ?? []
@@ -99,7 +99,7 @@ export class RawFtp {
     return this.reply()
   }
 
-  /** A connected data connection, by EPSV. */
+  /** A data connection, by EPSV. `from` is the address that it comes from. */
   async data(from?: string): Promise<Socket> {
     const { text } = await this.ask('EPSV')
     const port = Number(/\(\|\|\|(\d+)\|\)/.exec(text)?.[1])
@@ -109,7 +109,7 @@ export class RawFtp {
     return socket
   }
 
-  /** A command that sends us something: all its bytes and the last reply. */
+  /** Sends a command that downloads something: all its bytes, the first reply and the last one. */
   async fetch(line: string): Promise<{ bytes: Buffer; first: FtpReply; last: FtpReply }> {
     const socket = await this.data()
     const received = collect(socket)
@@ -119,7 +119,7 @@ export class RawFtp {
     return { bytes: await received, first, last }
   }
 
-  /** A command that takes bytes from us. */
+  /** Sends a command that uploads these bytes; resolves to the last reply. */
   async put(line: string, bytes: Uint8Array): Promise<FtpReply> {
     const socket = await this.data()
     socket.resume()
@@ -133,6 +133,7 @@ export class RawFtp {
   }
 }
 
+/** Everything that a socket receives until it is closed. */
 export async function collect(socket: Socket): Promise<Buffer> {
   const chunks: Buffer[] = []
   socket.on('data', (chunk: Buffer) => chunks.push(chunk))

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { Failure, failureMessage } from '../../core/failure.ts'
@@ -26,8 +27,8 @@ export interface FtpListenerOptions {
    */
   readonly passivePorts?: PortRange
   readonly limits?: Partial<FtpLimits>
-  /** In PEM. With it AUTH TLS is offered (RFC 4217). */
-  readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer }
+  /** With it AUTH TLS is offered (RFC 4217). */
+  readonly tls?: TlsFiles
   /** Whether this is an administrator. Without it only `anonymous` may log in. */
   readonly authenticate?: (user: string, password: string) => boolean | Promise<boolean>
   /** Where administrators may write. Without it nothing can be written. */
@@ -36,11 +37,17 @@ export interface FtpListenerOptions {
   readonly publicAddress?: string
 }
 
+/** Names of PEM files. They are read whenever the service starts. */
+export interface TlsFiles {
+  readonly certificate: string
+  readonly key: string
+}
+
 /** The FTP service: RFC 959 with 2389, 2428, 3659 and 4217. Read-only for all but administrators. */
 export class FtpListener implements Listener {
   readonly name = 'ftp'
   readonly #options: FtpListenerOptions
-  readonly #context: FtpContext
+  #context: FtpContext
   readonly #server: Server
   readonly #sessions = new Set<Session>()
   readonly #perClient = new Map<string, number>()
@@ -66,7 +73,7 @@ export class FtpListener implements Listener {
       limits,
       pool: new BufferPool(),
       guard: new LoginGuard(limits.loginTriesPerMinute),
-      secure: options.tls && secureContext(options.tls),
+      secure: undefined,
       authenticate: options.authenticate,
       uploads: options.uploads,
       publicAddress: options.publicAddress,
@@ -86,8 +93,15 @@ export class FtpListener implements Listener {
     return this.#sessions.size
   }
 
-  start(): Promise<void> {
-    const { bind, port } = this.#options
+  /** Rejects also with `invalid-data`, when key and certificate cannot be used. */
+  async start(): Promise<void> {
+    const { tls } = this.#options
+    if (tls) this.#context = { ...this.#context, secure: await loadSecureContext(tls) }
+    await this.#listen()
+  }
+
+  #listen(): Promise<void> {
+    const { bind, port, events } = this.#options
     return new Promise((resolve, reject) => {
       const refuse = (error: NodeJS.ErrnoException): void =>
         reject(cannotListen(error, { service: 'ftp', bind, port }))
@@ -95,7 +109,7 @@ export class FtpListener implements Listener {
       this.#server.listen({ host: bind, port, backlog: 1024 }, () => {
         this.#server.off('error', refuse)
         this.#server.on('error', (error) =>
-          this.#options.events({ type: 'trouble', where: 'ftp', message: failureMessage(error) }),
+          events({ type: 'trouble', where: 'ftp', message: failureMessage(error) }),
         )
         const bound = this.#server.address()
         if (bound && typeof bound === 'object') this.#address = { host: bound.address, port: bound.port }
@@ -153,14 +167,14 @@ function turnAway(socket: Socket, text: string): void {
   socket.end(formatReply({ code: 421, text }), () => socket.destroySoon())
 }
 
-function secureContext(tls: NonNullable<FtpListenerOptions['tls']>): SecureContext {
+async function loadSecureContext(tls: TlsFiles): Promise<SecureContext> {
   try {
-    return createSecureContext({ key: tls.key, cert: tls.cert, minVersion: 'TLSv1.2' })
+    const [cert, key] = await Promise.all([readFile(tls.certificate), readFile(tls.key)])
+    return createSecureContext({ cert, key, minVersion: 'TLSv1.2' })
   } catch (error) {
-    throw new Failure(
-      'invalid-data',
-      `FTP cannot use its TLS key and certificate: ${failureMessage(error)}. Both must be in PEM and belong together`,
-      { cause: error },
-    )
+    const files = `certificate ${tls.certificate} and key ${tls.key}`
+    const remedy = 'Both files must be in PEM and belong together; see ftp.tls in config.yaml'
+    const message = `FTP cannot use its TLS ${files}: ${failureMessage(error)}. ${remedy}`
+    throw new Failure('invalid-data', message, { cause: error })
   }
 }

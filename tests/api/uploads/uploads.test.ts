@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { createApp } from '../../../server/app.ts'
 import type { Event } from '../../../server/events/bus.ts'
-import { FtpSession } from '../../support/ftp-session.ts'
+import { RawFtp } from '../../support/ftp.ts'
 import { writeIso } from '../../support/iso/write-iso.ts'
 import { imagesOfTree, temporaryFolder, treeinfoText } from '../../support/tree-folder.ts'
 
@@ -196,17 +196,16 @@ test('tus: created, resumed where it broke, and a damaged piece is refused with 
 
 test('by FTP, too: user admin with the token, STOR, SITE PUBLISH', async () => {
   const { port, token, base } = await serving()
-  const stranger = await FtpSession.open(port('ftp'))
-  await stranger.say('USER admin')
-  expect(await stranger.say('PASS guess')).toMatch(/^530/)
-  const admin = await FtpSession.open(port('ftp'))
-  await admin.say('USER admin')
-  expect(await admin.say(`PASS ${token}`)).toMatch(/^230/)
+  const stranger = await RawFtp.open(port('ftp'))
+  await stranger.reply()
+  await stranger.ask('USER admin')
+  expect((await stranger.ask('PASS guess')).code).toBe(530)
+  const admin = await RawFtp.login(port('ftp'), 'admin', token)
   for (const folder of ['f41', 'f41/images', 'f41/images/pxeboot'])
-    expect(await admin.say(`MKD /incoming/${folder}`)).toMatch(/^257/)
+    expect((await admin.ask(`MKD /incoming/${folder}`)).code).toBe(257)
   for (const [path, body] of Object.entries(treeFiles('41')))
-    expect(await admin.store(`/incoming/f41/${path}`, body)).toMatch(/^226/)
-  expect(await admin.say('SITE PUBLISH /incoming/f41')).toMatch(/^250/)
+    expect((await admin.put(`STOR /incoming/f41/${path}`, Buffer.from(body))).code).toBe(226)
+  expect((await admin.ask('SITE PUBLISH /incoming/f41')).code).toBe(250)
   expect(await (await fetch(`${base}/trees/f41/images/pxeboot/vmlinuz`)).text()).toBe('kernel of 41\n')
 })
 

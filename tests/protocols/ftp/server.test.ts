@@ -19,7 +19,7 @@ async function client() {
 }
 
 describe('logging in', () => {
-  test('anonymous with any password; nothing before that', async () => {
+  test('anonymous may log in with any password, and nothing works before', async () => {
     const { port } = await openFtp({ source: tree })
     const ftp = await RawFtp.open(port)
     expect((await ftp.reply()).code).toBe(220)
@@ -33,7 +33,7 @@ describe('logging in', () => {
     expect((await ftp.reply()).code).toBe(0)
   })
 
-  test('wrong passwords are counted, over all connections of an address', async () => {
+  test('wrong passwords are counted over all connections of an address', async () => {
     let asked = 0
     const authenticate = (_: string, password: string) => {
       asked++
@@ -68,7 +68,7 @@ describe('finding files', () => {
     expect((await ftp.ask('MLST /trees/a"b')).text).toContain(' /trees/a"b')
   })
 
-  test('550 says that there is no such thing', async () => {
+  test('550 means that a file or folder does not exist', async () => {
     const { ftp } = await client()
     for (const line of [
       'SIZE /trees/none',
@@ -90,7 +90,7 @@ describe('finding files', () => {
       expect((await ftp.ask(`${verb} a\u0007b`)).code, verb).toBe(553)
   })
 
-  test('MDTM, and MLST with chosen facts', async () => {
+  test('MDTM shows the time, and MLST the facts that the client chose', async () => {
     const { ftp } = await client()
     expect((await ftp.ask('MDTM trees/f/40/.treeinfo')).text).toBe('213 20240102030405')
     expect((await ftp.ask('OPTS MLST size;Type;foo;')).text).toBe('200 MLST OPTS type;size;')
@@ -102,7 +102,7 @@ describe('finding files', () => {
 })
 
 describe('transfers', () => {
-  test('LIST, NLST, MLSD', async () => {
+  test('LIST, NLST and MLSD show what a folder has', async () => {
     const { ftp } = await client()
     expect((await ftp.fetch('LIST -la trees/f/40')).bytes.toString()).toMatch(
       /^-r--r--r-- +1 ftp +ftp +10 \w{3} 02 .{5} \.treeinfo\r\ndr-xr-xr-x .* images\r\n$/,
@@ -118,7 +118,7 @@ describe('transfers', () => {
     expect((await ftp.fetch('MLSD trees/f/40/.treeinfo')).last.code).toBe(501)
   })
 
-  test('RETR, and from an offset; each told about', async () => {
+  test('RETR sends a file, from an offset too, and each is recorded', async () => {
     const folder = temporaryFolder()
     const bytes = randomBytes(3_000_000)
     writeBelow(folder, 'big', bytes)
@@ -134,10 +134,10 @@ describe('transfers', () => {
     await ftp.ask('REST 3000001')
     expect((await ftp.ask('RETR big')).code).toBe(550)
     expect((await ftp.fetch('RETR big')).bytes.length).toBe(3_000_000)
-    const told = events.flatMap((event) =>
+    const recorded = events.flatMap((event) =>
       event.type === 'served' ? [[event.path, event.outcome, event.bytes]] : [],
     )
-    expect(told).toEqual([
+    expect(recorded).toEqual([
       ['/big', 'complete', 3_000_000],
       ['/big', 'complete', 2_999_999],
       ['/big', 'complete', 2_000_000],
@@ -148,7 +148,7 @@ describe('transfers', () => {
     ])
   })
 
-  test('without a data connection there is 425', async () => {
+  test('without a data connection the reply is 425', async () => {
     const { ftp } = await client()
     expect((await ftp.ask('RETR trees/f/40/.treeinfo')).code).toBe(425)
     expect((await ftp.ask('LIST')).code).toBe(425)
@@ -161,7 +161,7 @@ describe('transfers', () => {
     expect((await ftp.ask('RETR trees/f/40/.treeinfo')).code).toBe(425)
   })
 
-  test('commands may be cut anywhere, or come all at once, and are answered in order', async () => {
+  test('commands cut anywhere, or sent all at once, are answered in order', async () => {
     const { ftp } = await client()
     ftp.send('NO')
     ftp.send('OP\r')
@@ -171,7 +171,7 @@ describe('transfers', () => {
     expect(codes).toEqual([200, 213, 250, 257, 221])
   })
 
-  test('QUIT lets the transfer finish; STAT is answered meanwhile; ABOR ends it', async () => {
+  test('during a transfer STAT is answered, ABOR ends the transfer, and QUIT lets it finish', async () => {
     const folder = temporaryFolder()
     writeBelow(folder, 'big', randomBytes(30_000_000))
     const { port, events } = await openFtp({ source: diskSource(folder) })
@@ -191,7 +191,7 @@ describe('transfers', () => {
     expect(events.map((event) => event.type === 'served' && event.outcome)).toEqual(['aborted', 'complete'])
   })
 
-  test('ABOR in the same segment as RETR still ends it', async () => {
+  test('ABOR in the same segment as RETR still ends the transfer', async () => {
     const { ftp } = await client()
     const socket = await ftp.data()
     ftp.send('RETR trees/f/40/.treeinfo\r\nABOR\r\nNOOP\r\n')
@@ -234,7 +234,7 @@ test('a symlink that leads out of the root does not exist', async () => {
   expect((await ftp.ask('RETR nothing')).text).not.toContain(folder)
 })
 
-test('without an upload area every write is refused', async () => {
+test('without an upload area every command that writes is refused', async () => {
   const { ftp } = await client()
   for (const line of [
     'STOR x',

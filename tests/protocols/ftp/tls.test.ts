@@ -5,12 +5,12 @@ import { connect } from 'node:tls'
 import { Client } from 'basic-ftp'
 import { expect, test } from 'vitest'
 import { memorySource } from '../../../server/files/memory.ts'
-import { FtpListener } from '../../../server/protocols/ftp/server.ts'
 import { openFtp, RawFtp } from '../../support/ftp.ts'
 
 /** Made for these tests, for the name localhost, and good until 2126. */
-const pem = (name: string) => readFileSync(join(import.meta.dirname, '../../fixtures/tls', name))
-const tls = { key: pem('localhost.key'), cert: pem('localhost.crt') }
+const pem = (name: string) => join(import.meta.dirname, '../../fixtures/tls', name)
+const tls = { key: pem('localhost.key'), certificate: pem('localhost.crt') }
+const ca = readFileSync(tls.certificate)
 const big = Buffer.alloc(2_000_000, 'treeboot')
 const source = memorySource({ '/trees/big': big })
 
@@ -21,7 +21,7 @@ test('basic-ftp reads and lists over TLS', async () => {
     host: '127.0.0.1',
     port,
     secure: true,
-    secureOptions: { ca: tls.cert, servername: 'localhost' },
+    secureOptions: { ca, servername: 'localhost' },
   })
   const chunks: Buffer[] = []
   await client.downloadTo(
@@ -38,14 +38,14 @@ test('basic-ftp reads and lists over TLS', async () => {
   client.close()
 })
 
-test('what follows AUTH in the clear is never obeyed', async () => {
+test('commands that follow AUTH in the clear are never obeyed', async () => {
   const { port } = await openFtp({ source, tls })
   const ftp = await RawFtp.login(port)
   ftp.send('AUTH TLS\r\nREST 7\r\nMKD x\r\n')
   expect((await ftp.reply()).code).toBe(234)
   ftp.socket.removeAllListeners('data')
-  const secure = connect({ socket: ftp.socket, ca: tls.cert, servername: 'localhost' })
-  const said = new Promise<string>((resolve) => {
+  const secure = connect({ socket: ftp.socket, ca, servername: 'localhost' })
+  const replies = new Promise<string>((resolve) => {
     let text = ''
     secure.on('data', (chunk) => {
       text += chunk
@@ -53,10 +53,10 @@ test('what follows AUTH in the clear is never obeyed', async () => {
     secure.on('close', () => resolve(text))
   })
   secure.write('PWD\r\nPBSZ 0\r\nPROT S\r\nPROT P\r\nAUTH TLS\r\nCCC\r\nQUIT\r\n')
-  expect((await said).match(/^\d{3}/gm)).toEqual(['530', '200', '536', '200', '503', '534', '221'])
+  expect((await replies).match(/^\d{3}/gm)).toEqual(['530', '200', '536', '200', '503', '534', '221'])
 })
 
-test('without a certificate there is no AUTH', async () => {
+test('without a certificate AUTH is not offered', async () => {
   const { port } = await openFtp({ source })
   const ftp = await RawFtp.login(port)
   expect((await ftp.ask('AUTH TLS')).code).toBe(502)
@@ -64,14 +64,10 @@ test('without a certificate there is no AUTH', async () => {
   expect((await ftp.ask('FEAT')).text).not.toContain('AUTH')
 })
 
-test('an unusable certificate is said at once', () => {
-  const open = () =>
-    new FtpListener({
-      bind: '127.0.0.1',
-      port: 0,
-      source,
-      events: () => {},
-      tls: { key: tls.key, cert: 'nonsense' },
-    })
-  expect(open).toThrow(/FTP cannot use its TLS key and certificate/)
+test.each([
+  ['that does not exist', pem('none.crt')],
+  ['that is not PEM', import.meta.filename],
+])('a certificate %s is an error at the start, with its name', async (_, certificate) => {
+  const failure = await openFtp({ source, tls: { ...tls, certificate } }).catch((error) => error)
+  expect(failure).toMatchObject({ kind: 'invalid-data', message: expect.stringContaining(certificate) })
 })

@@ -20,7 +20,7 @@ async function inputs(publish?: () => PublishReport, onClose?: (path: string, ou
 }
 
 describe('an administrator', () => {
-  test('sees the upload area beside all else', async () => {
+  test('sees the upload area beside the trees', async () => {
     const { ftp } = await inputs()
     expect((await ftp.fetch('NLST /')).bytes.toString()).toBe('/trees\r\n/incoming\r\n')
     expect((await ftp.ask('CWD incoming')).code).toBe(250)
@@ -49,7 +49,7 @@ describe('an administrator', () => {
     expect(statSync(join(folder, 'f/x')).size).toBe(103)
   })
 
-  test('keeps the part that came when the connection breaks', async () => {
+  test('keeps the part that arrived before the connection broke', async () => {
     const { ftp, folder } = await inputs()
     const socket = await ftp.data()
     expect((await ftp.ask('STOR /incoming/x')).code).toBe(150)
@@ -65,7 +65,7 @@ describe('an administrator', () => {
     expect([(await ftp.reply()).code, (await ftp.reply()).code]).toEqual([426, 226])
   })
 
-  test('a file that ends before its announced length, or together with its client, is not whole', async () => {
+  test('cannot complete a file that ends before its announced length, or together with its client', async () => {
     const closed: string[] = []
     const { ftp, folder, port } = await inputs(undefined, (path, outcome) =>
       closed.push(`${path} ${outcome}`),
@@ -112,7 +112,7 @@ describe('an administrator', () => {
     expect(existsSync(join(folder, 'd'))).toBe(false)
   })
 
-  test('writes nowhere else', async () => {
+  test('can write nowhere else', async () => {
     const { ftp } = await inputs()
     for (const line of [
       'STOR /x',
@@ -133,7 +133,7 @@ describe('an administrator', () => {
     expect((await ftp.ask('RNTO /trees/y')).code).toBe(550)
   })
 
-  test('publishes, and is told why not', async () => {
+  test('publishes, or learns what is wrong', async () => {
     const good = await inputs()
     expect((await good.ftp.ask('SITE PUBLISH /trees')).code).toBe(550)
     expect((await good.ftp.ask('SITE PUBLISH /incoming/f')).text).toBe(
@@ -147,7 +147,7 @@ describe('an administrator', () => {
   })
 })
 
-test('anonymous neither sees nor touches the upload area', async () => {
+test('anonymous can neither see nor change the upload area', async () => {
   const { port } = await inputs()
   const ftp = await RawFtp.login(port)
   expect((await ftp.fetch('NLST /')).bytes.toString()).toBe('/trees\r\n')

@@ -11,7 +11,7 @@ describe('replies', () => {
   test('stay on one line, whatever a name contains', () => {
     expect(formatReply({ code: 550, text: 'a\r\n226 done\u001b' })).toBe('550 a??226 done?\r\n')
   })
-  test('of several lines have no line but the last that begins with three digits', () => {
+  test('of several lines cannot end before their last line', () => {
     expect(formatReply({ code: 211, first: 'Features', lines: ['SIZE', '211 End'], text: 'End' })).toBe(
       '211-Features\r\n SIZE\r\n 211 End\r\n211 End\r\n',
     )
