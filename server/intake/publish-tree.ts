@@ -151,3 +151,8 @@ function under(at: string, path: string): string {
 export function findingText({ path, message }: Finding): string {
   return `${path} ${message}`
 }
+
+/** One line for each error. */
+export function errorTexts(findings: readonly Finding[]): string[] {
+  return findings.filter(({ severity }) => severity === 'error').map(findingText)
+}

@@ -1,13 +1,12 @@
 import { Failure } from '../../core/failure.ts'
+import { internalRequester } from '../../core/net/requester.ts'
 import { type IsoSource, isoSource } from '../../files/iso/source.ts'
 import { type CleanPath, joinPath, rootPath } from '../../files/path.ts'
 import type { Entry } from '../../files/source.ts'
-import { self } from '../../verify/walk.ts'
-import { bringAll } from './bring-all.ts'
-import type { BringInOptions } from './bring-in.ts'
+import { type CopyOptions, copyFiles } from './copy-files.ts'
 import type { FileFacts, TreeWriter } from './tree-writer.ts'
 
-export interface UnpackOptions extends BringInOptions {
+export interface UnpackOptions extends CopyOptions {
   /** Take what is there of an image that is cut off. */
   readonly evenIfCut?: boolean
 }
@@ -19,9 +18,8 @@ interface FileInside extends FileFacts {
 const pieceBytes = 1 << 20
 
 /**
- * Fills the tree from inside a disc image, with nothing mounted: files with their times, folders, and symlinks as they
- * are written. Files come in the order in which they lie in the image, for an optical drive or a plain disk is slow at
- * going back and forth.
+ * Fills the tree from inside a disc image, without mounting it: files with their times, folders, and symlinks as they are
+ * written. Files are read in the order in which they lie in the image, since optical drives and plain disks seek slowly.
  *
  * @throws Failure of the image reader, naming the byte; `invalid-data` when the image is cut off.
  */
@@ -40,16 +38,16 @@ export async function unpackImage(
   const totalBytes = files.reduce((sum, { size }) => sum + size, 0)
   let doneBytes = 0
   let done = 0
-  const bring = async (file: FileInside): Promise<void> => {
-    const tell = (bytes: number): void => {
+  const copy = async (file: FileInside): Promise<void> => {
+    const onBytes = (bytes: number): void => {
       doneBytes += bytes
       onProgress({ stage: 'reading', doneBytes, totalBytes, files: done + 1, file: file.path })
     }
-    if (await writer.has(file)) tell(file.size)
-    else await writer.write(file, (start) => readFrom(file.entry, start, tell), signal)
+    if (await writer.has(file)) onBytes(file.size)
+    else await writer.write(file, (start) => readFrom(file.entry, start, onBytes), signal)
     done++
   }
-  await bringAll(files, bring, signal)
+  await copyFiles(files, copy, signal)
 }
 
 async function listImage(
@@ -59,8 +57,9 @@ async function listImage(
   files: FileInside[],
 ): Promise<void> {
   const links = (await source.links(folder)) ?? new Map<string, string>()
-  for (const [name, target] of links) writer.link(joinPath(folder, name).slice(1), target, false)
-  for (const entry of (await source.list(folder, self)) ?? []) {
+  for (const [name, target] of links)
+    writer.link({ path: joinPath(folder, name).slice(1), target, hard: false })
+  for (const entry of (await source.list(folder, internalRequester)) ?? []) {
     if (links.has(entry.name)) continue
     const path = joinPath(folder, entry.name)
     if (entry.kind === 'folder') {
@@ -73,9 +72,9 @@ async function listImage(
 async function* readFrom(
   entry: Entry,
   start: number,
-  tell: (bytes: number) => void,
+  onBytes: (bytes: number) => void,
 ): AsyncGenerator<Uint8Array> {
-  if (start > 0) tell(start)
+  if (start > 0) onBytes(start)
   const file = await entry.open()
   try {
     const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(file.size, pieceBytes)))
@@ -83,7 +82,7 @@ async function* readFrom(
       const count = await file.read(buffer, 0, buffer.length, at)
       if (count === 0) return
       yield buffer.subarray(0, count)
-      tell(count)
+      onBytes(count)
       at += count
     }
   } finally {

@@ -1,9 +1,10 @@
-import { createHash } from 'node:crypto'
-import { type FileHandle, open, readFile, rm, stat, utimes } from 'node:fs/promises'
+import { createHash, type Hash } from 'node:crypto'
+import { type FileHandle, open, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { defined } from '../../core/defined.ts'
 import { Failure, failureMessage } from '../../core/failure.ts'
 import type { Digest } from '../../core/tree/tree.ts'
 import { digestFile } from '../../verify/background.ts'
-import { type RemoteBody, Trouble, type Upstream } from './upstream.ts'
+import { type RemoteBody, TransientFailure, type Upstream } from './upstream.ts'
 import type { UpstreamPool } from './upstream-pool.ts'
 
 /** A file to fetch, and what is known of it beforehand. */
@@ -12,25 +13,35 @@ export interface RemoteFile {
   readonly path: string
   readonly size?: number
   readonly digest?: Digest
-  /** Of a file that is read into memory, or whose size nobody told. */
+  /** For a file that is read into memory, or whose size is unknown. */
   readonly atMostBytes?: number
-  /** Nobody said that there is one. */
+  /** Whether it may be missing at the upstream. */
   readonly isOptional?: boolean
 }
 
 export interface FetchOptions {
-  /** Told before the first byte: where it goes, and the size of the whole, when the upstream tells. */
+  /** Called before the first byte, with its position, and the size of the whole when the upstream says it. */
   readonly onStart?: (position: number, size: number | undefined) => void
   readonly onBytes?: (bytes: number) => void
   readonly signal?: AbortSignal
 }
 
+/** One file from one upstream into one local file. */
+interface Download {
+  readonly upstream: Upstream
+  readonly file: RemoteFile
+  /** The local file; `PART.from` beside it holds the validator that its bytes came with. */
+  readonly part: string
+  readonly options: FetchOptions
+}
+
 /**
- * Fetches one file into `part`, whose folder is there, from whichever upstream has it whole. What an earlier try, or an earlier run, left in
- * `part` is gone on with. Size and digest are checked before it counts; a wrong one is fetched anew.
+ * Fetches one file into `part`, whose folder exists, from whichever mirror has it whole. Bytes that an earlier try or an
+ * earlier run left in `part` are kept, and the rest is fetched. Size and digest are checked at the end; a file with a
+ * wrong digest is fetched again from its first byte.
  *
  * @returns False when no upstream has such a file.
- * @throws Failure when none gave it whole.
+ * @throws Failure when no upstream gave it whole.
  */
 export async function fetchFile(
   pool: UpstreamPool,
@@ -38,120 +49,137 @@ export async function fetchFile(
   part: string,
   options: FetchOptions = {},
 ): Promise<boolean> {
-  const attempt = async (upstream: Upstream) =>
-    (await tryOnce(upstream, file, part, options)) ? true : undefined
   const { isOptional = false } = file
   const { signal } = options
-  return (await pool.ask(file.path, attempt, { isOptional, ...(signal && { signal }) })) ?? false
+  const attempt = async (upstream: Upstream) =>
+    (await download({ upstream, file, part, options })) ? true : undefined
+  return (await pool.ask(file.path, attempt, { isOptional, ...defined({ signal }) })) ?? false
 }
 
-async function tryOnce(
-  upstream: Upstream,
-  file: RemoteFile,
-  part: string,
-  options: FetchOptions,
-): Promise<boolean> {
-  const { signal } = options
-  const here = (await stat(part).catch(() => undefined))?.size ?? 0
-  const validator = file.digest ? undefined : await readFile(`${part}.from`, 'utf8').catch(() => undefined)
-  // Without a digest only the upstream's own word tells whether the rest belongs to what is here.
-  const resumable =
-    here > 0 &&
-    (file.size === undefined || here <= file.size) &&
-    (file.digest !== undefined || validator !== undefined)
-  if (resumable && here === file.size && file.digest) {
-    if ((await digestFile(part, file.digest.algorithm)) === file.digest.hex) return true
-    await rm(part, { force: true })
-    return tryOnce(upstream, file, part, options)
-  }
-  const start = resumable ? here : 0
-  const answer = await upstream.get(file.path, {
+async function download(task: Download): Promise<boolean> {
+  const { upstream, file, part, options } = task
+  const kept = await keptPart(part, file)
+  if (kept.isWhole) return true
+  const { start, validator } = kept
+  const response = await upstream.get(file.path, {
     start,
-    ...(start > 0 && validator !== undefined && { validator }),
-    ...(signal && { signal }),
+    ...defined({ validator, signal: options.signal }),
   })
-  if (!answer) return false
-  const from =
-    answer.start === start && (file.digest || answer.validator === validator) ? start : answer.start
-  if (from !== 0 && from !== start)
-    throw new Trouble(`${upstream.url}${file.path} answers from byte ${from}; asked for ${start}`)
-  await pour(upstream, file, part, answer, from, options)
+  if (!response) return false
+  if (response.start !== 0 && response.start !== start)
+    throw new TransientFailure(
+      `${urlOf(task)} answers from byte ${response.start}; ${start} was asked for, or 0 expected`,
+    )
+  const received = await receive(task, response)
+  await check(task, response, received)
+  const { modifiedMs } = response
+  if (modifiedMs !== undefined) await utimes(part, modifiedMs / 1000, modifiedMs / 1000)
   return true
 }
 
-async function pour(
-  upstream: Upstream,
-  file: RemoteFile,
-  part: string,
-  answer: RemoteBody,
-  from: number,
-  options: FetchOptions,
-): Promise<void> {
-  const what = `${upstream.url}${file.path}`
-  const limit = file.size ?? file.atMostBytes ?? Number.POSITIVE_INFINITY
+interface KeptPart {
+  /** The first byte that is missing. */
+  readonly start: number
+  readonly validator?: string
+  readonly isWhole: boolean
+}
+
+const nothingKept: KeptPart = { start: 0, isWhole: false }
+
+/** What of an earlier try can be used. Without a digest only the upstream's validator tells whether the rest belongs to it. */
+async function keptPart(part: string, { size, digest }: RemoteFile): Promise<KeptPart> {
+  const bytes = (await stat(part).catch(() => undefined))?.size ?? 0
+  if (bytes === 0 || (size !== undefined && bytes > size)) return nothingKept
+  if (!digest) {
+    const validator = await readFile(validatorFile(part), 'utf8').catch(() => undefined)
+    return validator === undefined ? nothingKept : { start: bytes, validator, isWhole: false }
+  }
+  if (bytes !== size) return { start: bytes, isWhole: false }
+  if ((await digestFile(part, digest.algorithm)) === digest.hex) return { start: bytes, isWhole: true }
+  await rm(part, { force: true })
+  return nothingKept
+}
+
+interface Received {
+  /** All bytes of the part, those that were kept included. */
+  readonly bytes: number
+  readonly hex: string | undefined
+}
+
+/** Writes the response behind the bytes that are kept, and computes the digest of the whole. */
+async function receive(task: Download, response: RemoteBody): Promise<Received> {
+  const { file, part, options } = task
+  const { start } = response
   const hash = file.digest && createHash(file.digest.algorithm)
-  const handle = await open(part, from > 0 ? 'r+' : 'w', 0o644)
-  let position = from
-  options.onStart?.(from, file.size ?? answer.size)
+  const handle = await open(part, start > 0 ? 'r+' : 'w', 0o644)
+  let position = start
+  options.onStart?.(start, file.size ?? response.size)
   try {
-    if (from > 0) await handle.truncate(from)
-    if (answer.validator !== undefined && !file.digest) await noteValidator(part, answer.validator)
-    if (from > 0 && hash) await rehash(handle, from, hash)
-    for await (const piece of answer.body) {
+    if (start > 0) await handle.truncate(start)
+    if (response.validator !== undefined && !file.digest)
+      await writeFile(validatorFile(part), response.validator)
+    if (start > 0 && hash) await hashFirst(handle, start, hash)
+    for await (const piece of response.body) {
       options.signal?.throwIfAborted()
-      if (position + piece.length > limit) {
-        await handle.truncate(0)
-        throw new Failure('invalid-data', `${what} goes on after the ${limit} bytes that it should have`)
-      }
+      await checkLimit(task, handle, position + piece.length)
       hash?.update(piece)
-      for (let done = 0; done < piece.length; )
-        done += (await handle.write(piece, done, piece.length - done, position + done)).bytesWritten
+      await writeAll(handle, piece, position)
       position += piece.length
       options.onBytes?.(piece.length)
     }
   } catch (error) {
-    if (error instanceof Failure || options.signal?.aborted || isDiskTrouble(error)) throw error
-    throw new Trouble(`${what}: ${failureMessage(error)} after ${position} bytes`, { cause: error })
+    if (error instanceof Failure || options.signal?.aborted || isDiskFailure(error)) throw error
+    throw new TransientFailure(`${urlOf(task)}: ${failureMessage(error)} after ${position} bytes`, {
+      cause: error,
+    })
   } finally {
     await handle.close()
   }
-  const expected = file.size ?? answer.size
-  if (expected !== undefined && position !== expected) {
-    // Whole by its own account: this upstream has another file, and will have it again.
-    if (answer.size === position)
-      throw new Failure('invalid-data', `${what} has ${position} bytes; ${expected} were expected`)
-    throw new Trouble(`${what} ended after ${position} of ${expected} bytes`)
-  }
-  const found = hash?.digest('hex')
-  if (file.digest && found !== file.digest.hex) {
-    await rm(part, { force: true })
-    throw new Failure(
-      'invalid-data',
-      `${what} is damaged: ${file.digest.algorithm} expected ${file.digest.hex}, found ${found}`,
-    )
-  }
-  if (answer.modifiedMs !== undefined) await utimes(part, answer.modifiedMs / 1000, answer.modifiedMs / 1000)
+  return { bytes: position, hex: hash?.digest('hex') }
 }
 
-/** A full or failing disk of ours is not the upstream's fault, and trying again would not help. */
-function isDiskTrouble(error: unknown): boolean {
+/** A file that is longer than announced is wrong from its first byte: nothing of it is kept. */
+async function checkLimit(task: Download, handle: FileHandle, bytes: number): Promise<void> {
+  const limit = task.file.size ?? task.file.atMostBytes ?? Number.POSITIVE_INFINITY
+  if (bytes <= limit) return
+  await handle.truncate(0)
+  throw new Failure('invalid-data', `${urlOf(task)} goes on after the ${limit} bytes that it should have`)
+}
+
+async function check(task: Download, response: RemoteBody, { bytes, hex }: Received): Promise<void> {
+  const { file, part } = task
+  const expected = file.size ?? response.size
+  if (expected !== undefined && bytes !== expected) {
+    // The upstream sent what it announced: it has another file, and a retry would get the same.
+    if (response.size === bytes)
+      throw new Failure('invalid-data', `${urlOf(task)} has ${bytes} bytes; ${expected} were expected`)
+    throw new TransientFailure(`${urlOf(task)} ended after ${bytes} of ${expected} bytes`)
+  }
+  if (!file.digest || hex === file.digest.hex) return
+  await rm(part, { force: true })
+  const { algorithm, hex: named } = file.digest
+  throw new Failure('invalid-data', `${urlOf(task)} is damaged: ${algorithm} expected ${named}, found ${hex}`)
+}
+
+function urlOf({ upstream, file }: Download): string {
+  return `${upstream.url}${file.path}`
+}
+
+function validatorFile(part: string): string {
+  return `${part}.from`
+}
+
+/** A full or failing local disk is not the upstream's fault, and a retry would not help. */
+function isDiskFailure(error: unknown): boolean {
   return ['ENOSPC', 'EDQUOT', 'EIO', 'EROFS', 'EFBIG'].includes((error as NodeJS.ErrnoException).code ?? '')
 }
 
-async function noteValidator(part: string, validator: string): Promise<void> {
-  const handle = await open(`${part}.from`, 'w')
-  try {
-    await handle.writeFile(validator)
-  } finally {
-    await handle.close()
-  }
+async function writeAll(handle: FileHandle, piece: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < piece.length; )
+    done += (await handle.write(piece, done, piece.length - done, position + done)).bytesWritten
 }
 
-async function rehash(
-  handle: FileHandle,
-  length: number,
-  hash: { update(data: Uint8Array): unknown },
-): Promise<void> {
+async function hashFirst(handle: FileHandle, length: number, hash: Hash): Promise<void> {
   const buffer = Buffer.allocUnsafe(1 << 20)
   for (let at = 0; at < length; ) {
     const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, length - at), at)

@@ -6,17 +6,16 @@ import { type FetchOptions, fetchFile } from './fetch-file.ts'
 import { isPlainName } from './upstream.ts'
 import type { UpstreamPool } from './upstream-pool.ts'
 
-/** Where a folder is not listed; Debian, Ubuntu, Rocky, Alma and CentOS have the one or the other. */
-const usual = ['SHA256SUMS', 'CHECKSUM']
-const endings = ['', '.asc', '.gpg', '.sign', '.sig']
-/** Lists of one folder of images have some KiB. */
+/** Asked for where a folder is not listed: Debian, Ubuntu, Rocky, Alma and CentOS use one of these names. */
+const usualNames = ['SHA256SUMS', 'CHECKSUM']
+const signatureEndings = ['', '.asc', '.gpg', '.sign', '.sig']
+/** The list of a folder of images has some KiB. */
 const maxListBytes = 4 * 1024 * 1024
-/** A folder of more lists is no folder of images. */
-const mostFiles = 40
+const maxFiles = 40
 
 /**
- * Fetches the lists of checksums beside a file, and their signatures, into a folder of their own: what is signed of an
- * image is not in it. None at all is no error here; whoever requires a signature will miss it.
+ * Fetches the checksum lists beside an image, and their signatures, into a folder of their own. An image is signed in
+ * such a list, not in itself. Missing lists are not an error here; a policy that requires a signature notices.
  *
  * @param parents The folder of the file, on each mirror.
  */
@@ -28,17 +27,21 @@ export async function fetchLists(
 ): Promise<ImagePlace> {
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
-  const listed = await parents.upstreams[0]?.list('').catch(() => undefined)
-  const wanted =
-    listed?.filter(
-      (each) => isPlainName(each) && isChecksumList(each.replace(/\.(?:asc|gpg|sign|sig)$/, '')),
-    ) ?? [...usual, `${name}.CHECKSUM`].flatMap((list) => endings.map((ending) => `${list}${ending}`))
-  for (const path of wanted.slice(0, mostFiles))
-    await fetchFile(
-      parents,
-      { path, atMostBytes: maxListBytes, isOptional: true },
-      join(folder, path),
-      options,
-    )
+  for (const path of (await listNames(parents, name)).slice(0, maxFiles)) {
+    const file = { path, atMostBytes: maxListBytes, isOptional: true }
+    await fetchFile(parents, file, join(folder, path), options)
+  }
   return { folder, name }
+}
+
+async function listNames(parents: UpstreamPool, name: string): Promise<readonly string[]> {
+  const names = await parents.upstreams[0]?.list('').catch(() => undefined)
+  if (names) return names.filter((each) => isPlainName(each) && isListOrSignature(each))
+  return [...usualNames, `${name}.CHECKSUM`].flatMap((list) =>
+    signatureEndings.map((ending) => `${list}${ending}`),
+  )
+}
+
+function isListOrSignature(name: string): boolean {
+  return isChecksumList(name.replace(/\.(?:asc|gpg|sign|sig)$/, ''))
 }

@@ -1,102 +1,74 @@
 import { createHash } from 'node:crypto'
 import { link, lstat, mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { defined } from '../../core/defined.ts'
 import { Failure, failureMessage } from '../../core/failure.ts'
 import { cleanPath } from '../../files/path.ts'
+import { forEachAtOnce } from '../../host/pool.ts'
 import { digestFile } from '../../verify/background.ts'
 import type { OnProgress } from '../import/progress.ts'
-import { type FetchOptions, fetchFile, type RemoteFile } from './fetch-file.ts'
+import { fetchFile, type RemoteFile } from './fetch-file.ts'
 import type { UpstreamPool } from './upstream-pool.ts'
 
-export interface FetcherParts {
+export interface FetcherContext {
   readonly pool: UpstreamPool
-  /** Where the whole grows. */
+  /** Where the tree grows. */
   readonly root: string
-  /** Where the upstream's own folder lies in it: `BaseOS/x86_64/os`, or ''. */
+  /** The upstream's folder relative to `root`: `BaseOS/x86_64/os`, or ''. */
   readonly prefix: string
-  /** For files under way. */
+  /** For files that are being fetched. */
   readonly parts: string
-  /** The version that everyone sees now, if there is one: what it has need not be fetched. */
-  readonly earlier: string | undefined
+  /** Real path of the current version, if there is one: files that it has need not be fetched. */
+  readonly currentVersion: string | undefined
   readonly onProgress: OnProgress
-  readonly options: FetchOptions
+  readonly signal: AbortSignal | undefined
 }
 
 const concurrentFiles = 6
 
-function isDamage(error: unknown): boolean {
-  return error instanceof Failure && error.cause instanceof Failure && error.cause.kind === 'invalid-data'
-}
-
-/** Fetches files into a tree that grows, several at once, and takes what an earlier version or an earlier run has. */
+/**
+ * Fetches files into a growing tree, several at once. Files that the current version or an earlier run has are taken
+ * from there.
+ */
 export class Fetcher {
-  readonly #parts: FetcherParts
+  readonly #context: FetcherContext
   readonly #seen = new Set<string>()
   readonly #folders = new Set<string>()
   #doneBytes = 0
   #totalBytes = 0
   #files = 0
-  /** Files that differ from the earlier version's. */
+  /** How many files differ from the current version's. */
   changed = 0
   /** Files that were named and that no upstream has, relative to the tree. */
   readonly absent: string[] = []
-  /** Why files are left out that no upstream has as they are named: with other bytes, or longer or shorter. */
+  /** Why files are left out that every upstream has with other bytes than named: one line each. */
   readonly damaged: string[] = []
 
-  constructor(parts: FetcherParts) {
-    this.#parts = parts
+  constructor(context: FetcherContext) {
+    this.#context = context
   }
 
   get files(): number {
     return this.#files
   }
 
-  /** All of these, several at once. */
+  /** All of these, several at once. When it rejects, every fetch has ended. */
   async fetchAll(files: readonly RemoteFile[]): Promise<void> {
     this.#totalBytes += files.reduce((sum, file) => sum + (file.size ?? 0), 0)
-    const left = files.values()
-    const failures: unknown[] = []
-    const worker = async (): Promise<void> => {
-      for (const file of left) {
-        if (failures.length > 0) return
-        const found = await this.fetch(file, true).catch((error: unknown) => {
-          // The upstream will have it so tomorrow, too: all such files are told together, and the operator may accept it.
-          if (isDamage(error)) this.damaged.push(failureMessage(error))
-          else failures.push(error)
-        })
-        if (found === false) this.absent.push(file.path)
+    await forEachAtOnce(files, concurrentFiles, async (file) => {
+      try {
+        if (!(await this.#fetch(file, file.size !== undefined))) this.absent.push(file.path)
+      } catch (error) {
+        // A retry would get the same bytes. All such files are reported together, and the operator may accept them.
+        if (!isDamage(error)) throw error
+        this.damaged.push(failureMessage(error))
       }
-    }
-    // All have stopped before the failure is told: nobody writes here any more when the job is given free.
-    await Promise.all(Array.from({ length: Math.min(concurrentFiles, files.length) }, worker))
-    if (failures.length > 0) throw failures[0]
+    })
   }
 
   /** @returns False when no upstream has it. */
-  async fetch(file: RemoteFile, isCounted = false): Promise<boolean> {
-    const place = this.place(file.path)
-    if (this.#seen.has(place)) return true
-    this.#seen.add(place)
-    if (await this.#isHere(place, file)) return this.#done(file, isCounted)
-    if (await this.#takeEarlier(place, file)) return this.#done(file, isCounted)
-    const part = join(this.#parts.parts, createHash('sha256').update(place).digest('hex').slice(0, 32))
-    // Without a digest only the upstream can tell whether what an earlier run fetched is still the file: it is asked
-    // for what comes after its end.
-    if (!file.digest) await rename(place, part).catch(() => undefined)
-    await this.#makeFolder(this.#parts.parts)
-    const { onBytes: _, ...options } = this.#parts.options
-    const found = await fetchFile(this.#parts.pool, file, part, {
-      ...options,
-      onBytes: (bytes) => {
-        this.#tell(bytes, file.path, isCounted && file.size !== undefined)
-      },
-    })
-    if (!found) return false
-    await this.#makeFolder(dirname(place))
-    await rename(part, place)
-    if (!(await this.#sameAsEarlier(place))) this.changed++
-    this.#files++
-    return true
+  fetch(file: RemoteFile): Promise<boolean> {
+    return this.#fetch(file, false)
   }
 
   /** The bytes of a small file that was fetched. */
@@ -104,17 +76,47 @@ export class Fetcher {
     return readFile(this.place(path))
   }
 
-  /** Where a file of the upstream lies here. `..` leads beside the tree, and never out of the whole. */
+  /** Where a file of the upstream lies here. `..` leads beside the tree, and never out of `root`. */
   place(path: string): string {
-    const whole = cleanPath(`${this.#parts.prefix}/${path}`)
-    const up = this.#parts.prefix.split('/').filter(Boolean).length
-    let depth = up
+    const { root, prefix } = this.#context
+    const whole = cleanPath(`${prefix}/${path}`)
+    let depth = prefix.split('/').filter(Boolean).length
     for (const part of path.split('/')) {
       if (part === '..') depth--
       else if (part !== '' && part !== '.') depth++
       if (depth < 0) throw new Failure('invalid-data', `${path} leads out of the tree`)
     }
-    return join(this.#parts.root, whole)
+    return join(root, whole)
+  }
+
+  /** @param isCounted Whether its bytes are part of the total already. */
+  async #fetch(file: RemoteFile, isCounted: boolean): Promise<boolean> {
+    const place = this.place(file.path)
+    if (this.#seen.has(place)) return true
+    this.#seen.add(place)
+    if ((await this.#isHere(place, file)) || (await this.#linkCurrent(place, file))) {
+      this.#files++
+      this.#report(file.size ?? 0, file.path, isCounted)
+      return true
+    }
+    if (!(await this.#download(place, file, isCounted))) return false
+    if (!(await this.#isSameAsCurrent(place))) this.changed++
+    this.#files++
+    return true
+  }
+
+  async #download(place: string, file: RemoteFile, isCounted: boolean): Promise<boolean> {
+    const { parts, pool, signal } = this.#context
+    const part = join(parts, createHash('sha256').update(place).digest('hex').slice(0, 32))
+    // Without a digest only the upstream knows whether the file of an earlier run is still current: it is asked for what
+    // follows the last byte.
+    if (!file.digest) await rename(place, part).catch(() => undefined)
+    await this.#makeFolder(parts)
+    const onBytes = (bytes: number) => this.#report(bytes, file.path, isCounted)
+    if (!(await fetchFile(pool, file, part, { onBytes, ...defined({ signal }) }))) return false
+    await this.#makeFolder(dirname(place))
+    await rename(part, place)
+    return true
   }
 
   async #makeFolder(folder: string): Promise<void> {
@@ -130,43 +132,35 @@ export class Fetcher {
     return (await digestFile(place, digest.algorithm)) === digest.hex
   }
 
-  /** A hard link to what the earlier version has, when its digest is the one that is named now. */
-  async #takeEarlier(place: string, file: RemoteFile): Promise<boolean> {
-    const { earlier, root } = this.#parts
-    if (earlier === undefined || !file.digest) return false
-    const old = join(earlier, place.slice(root.length))
-    if (!(await this.#isHere(old, file))) return false
+  /** Makes a hard link to the file of the current version, when it has the digest that is named now. */
+  async #linkCurrent(place: string, file: RemoteFile): Promise<boolean> {
+    const current = this.#inCurrent(place)
+    if (current === undefined || !(await this.#isHere(current, file))) return false
     await this.#makeFolder(dirname(place))
     await rm(place, { force: true })
-    return link(old, place).then(
+    return link(current, place).then(
       () => true,
       () => false,
     )
   }
 
-  async #sameAsEarlier(place: string): Promise<boolean> {
-    const { earlier, root } = this.#parts
-    if (earlier === undefined) return false
-    const old = join(earlier, place.slice(root.length))
-    const [now, before] = await Promise.all([lstat(place), lstat(old).catch(() => undefined)])
+  async #isSameAsCurrent(place: string): Promise<boolean> {
+    const current = this.#inCurrent(place)
+    if (current === undefined) return false
+    const [now, before] = await Promise.all([lstat(place), lstat(current).catch(() => undefined)])
     if (now.size !== before?.size) return false
-    const [a, b] = [await digestFile(place, 'sha256'), await digestFile(old, 'sha256')]
-    return a === b
+    return (await digestFile(place, 'sha256')) === (await digestFile(current, 'sha256'))
   }
 
-  #done(file: RemoteFile, isCounted: boolean): true {
-    this.#files++
-    this.#tell(file.size ?? 0, file.path, isCounted && file.size !== undefined)
-    return true
+  #inCurrent(place: string): string | undefined {
+    const { currentVersion, root } = this.#context
+    return currentVersion === undefined ? undefined : join(currentVersion, place.slice(root.length))
   }
 
-  #tell(bytes: number, file: string, isCounted: boolean): void {
-    if (isCounted) this.#doneBytes += bytes
-    else {
-      this.#doneBytes += bytes
-      this.#totalBytes += bytes
-    }
-    this.#parts.onProgress({
+  #report(bytes: number, file: string, isCounted: boolean): void {
+    this.#doneBytes += bytes
+    if (!isCounted) this.#totalBytes += bytes
+    this.#context.onProgress({
       stage: 'fetching',
       doneBytes: this.#doneBytes,
       totalBytes: Math.max(this.#totalBytes, this.#doneBytes),
@@ -174,4 +168,8 @@ export class Fetcher {
       file,
     })
   }
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof Failure && error.cause instanceof Failure && error.cause.kind === 'invalid-data'
 }

@@ -1,154 +1,176 @@
 import { PassThrough } from 'node:stream'
-import { Client, FTPError } from 'basic-ftp'
-import { Failure, failureMessage } from '../../core/failure.ts'
+import { Client, type FileInfo, FTPError } from 'basic-ftp'
+import { defined } from '../../core/defined.ts'
+import { failureMessage } from '../../core/failure.ts'
 import { cleanPath } from '../../files/path.ts'
-import { isPlainName, Trouble, type Upstream } from './upstream.ts'
+import { type GetOptions, isPlainName, type RemoteBody, TransientFailure, type Upstream } from './upstream.ts'
 
-/** Connections to one server: most allow two for each address. */
-const mostConnections = 2
+/** Most servers allow two connections for each address. */
+const maxConnections = 2
+/** A connection without a byte for this long is closed. */
 const stallMs = 30_000
 
-/** A tree on an FTP server, fetched over at most two connections. Every remote name goes through the path cleaner. */
-export function ftpUpstream(given: string): Upstream {
-  const at = new URL(given)
-  const url = given.endsWith('/') ? given : `${given}/`
-  const root = decodeURIComponent(at.pathname)
-  const idle: Client[] = []
-  const all = new Set<Client>()
-  const waiting: (() => void)[] = []
-  let busy = 0
+/** A tree on an FTP server. Every remote name goes through the path cleaner. */
+export class FtpUpstream implements Upstream {
+  readonly url: string
+  readonly #root: string
+  readonly #connections: FtpConnections
 
-  async function acquire(): Promise<Client> {
-    while (busy >= mostConnections) await new Promise<void>((resolve) => waiting.push(resolve))
-    busy++
-    const known = idle.pop()
+  constructor(url: string) {
+    const at = new URL(url)
+    this.url = url.endsWith('/') ? url : `${url}/`
+    this.#root = decodeURIComponent(at.pathname)
+    this.#connections = new FtpConnections(at)
+  }
+
+  async get(path: string, options: GetOptions): Promise<RemoteBody | undefined> {
+    const remote = this.#remote(path)
+    const client = await this.#connections.take()
+    let size: number
+    let modifiedMs: number | undefined
+    try {
+      size = await client.size(remote)
+      modifiedMs = await client.lastMod(remote).then(Number, () => undefined)
+    } catch (error) {
+      this.#connections.giveBack(client, error instanceof FTPError)
+      if (error instanceof FTPError && error.code === 550) return undefined
+      throw transientFailureOf(`${this.url}${path}`, error)
+    }
+    const validator = modifiedMs === undefined ? undefined : `${size}-${modifiedMs}`
+    const isAnother = options.validator !== undefined && validator !== options.validator
+    const start = isAnother || options.start > size ? 0 : options.start
+    const body = this.#download(client, remote, start, options.signal)
+    return { start, size, body, ...defined({ modifiedMs, validator }) }
+  }
+
+  async list(path: string): Promise<readonly string[] | undefined> {
+    const remote = this.#remote(path)
+    const client = await this.#connections.take()
+    try {
+      const names: string[] = []
+      for (const item of await client.list(remote)) {
+        if (!isPlainName(item.name)) continue
+        if (await isFolder(client, remote, item)) names.push(`${item.name}/`)
+        else if (item.isFile || item.isSymbolicLink) names.push(item.name)
+      }
+      this.#connections.giveBack(client, true)
+      return names.sort()
+    } catch (error) {
+      this.#connections.giveBack(client, error instanceof FTPError)
+      if (error instanceof FTPError && error.code >= 500) return undefined
+      throw transientFailureOf(`${this.url}${path}`, error)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#connections.close()
+  }
+
+  #remote(path: string): string {
+    return cleanPath(`${this.#root}/${path}`)
+  }
+
+  /** The connection is given back when the body has been read, or given up. */
+  async *#download(
+    client: Client,
+    remote: string,
+    start: number,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    const pipe = new PassThrough({ highWaterMark: 1 << 20 })
+    const stop = (): void => client.close()
+    signal?.addEventListener('abort', stop, { once: true })
+    let isWhole = false
+    const transfer = client.downloadTo(pipe, remote, start).then(
+      () => undefined,
+      (error: unknown) => {
+        pipe.destroy()
+        return { error }
+      },
+    )
+    try {
+      try {
+        for await (const piece of pipe) yield piece as Buffer
+      } catch {
+        // The transfer has the reason.
+      }
+      const failed = await transfer
+      if (failed) throw transientFailureOf(remote, failed.error)
+      isWhole = true
+    } finally {
+      signal?.removeEventListener('abort', stop)
+      this.#connections.giveBack(client, isWhole)
+    }
+  }
+}
+
+/** A few logged-in connections to one server, each used by one request at a time. */
+class FtpConnections {
+  readonly #at: URL
+  readonly #idle: Client[] = []
+  readonly #all = new Set<Client>()
+  readonly #waiting: (() => void)[] = []
+  #busy = 0
+
+  constructor(at: URL) {
+    this.#at = at
+  }
+
+  async take(): Promise<Client> {
+    while (this.#busy >= maxConnections)
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve)
+      })
+    this.#busy++
+    const known = this.#idle.pop()
     if (known && !known.closed) return known
     const client = new Client(stallMs)
-    all.add(client)
+    this.#all.add(client)
+    const { host, hostname, port, username, password } = this.#at
     try {
       await client.access({
-        host: at.hostname.replace(/^\[|\]$/g, ''),
-        port: Number(at.port || 21),
-        user: decodeURIComponent(at.username) || 'anonymous',
-        password: decodeURIComponent(at.password) || 'treeboot@',
+        host: hostname.replace(/^\[|\]$/g, ''),
+        port: Number(port || 21),
+        user: decodeURIComponent(username) || 'anonymous',
+        password: decodeURIComponent(password) || 'treeboot@',
       })
       return client
     } catch (error) {
-      release(client, false)
-      throw new Trouble(`${at.host}: ${failureMessage(error)}`, { isOfServer: true, cause: error })
+      this.giveBack(client, false)
+      throw new TransientFailure(`${host}: ${failureMessage(error)}`, { isOfServer: true, cause: error })
     }
   }
 
-  function release(client: Client, good: boolean): void {
-    busy--
-    if (good && !client.closed) idle.push(client)
+  /** @param isUsable Whether the server waits for the next command. */
+  giveBack(client: Client, isUsable: boolean): void {
+    this.#busy--
+    if (isUsable && !client.closed) this.#idle.push(client)
     else {
       client.close()
-      all.delete(client)
+      this.#all.delete(client)
     }
-    waiting.shift()?.()
+    this.#waiting.shift()?.()
   }
 
-  const remote = (path: string): string => cleanPath(`${root}/${path}`)
-
-  return {
-    url,
-    async get(path, { start, signal }) {
-      const client = await acquire()
-      let size: number
-      let modifiedMs: number | undefined
-      try {
-        size = await client.size(remote(path))
-        modifiedMs = await client.lastMod(remote(path)).then(Number, () => undefined)
-      } catch (error) {
-        release(client, error instanceof FTPError)
-        if (error instanceof FTPError && error.code === 550) return undefined
-        throw troubleOf(`${url}${path}`, error)
-      }
-      const from = start <= size ? start : 0
-      return {
-        start: from,
-        size,
-        ...(modifiedMs !== undefined && { modifiedMs, validator: `${size}-${modifiedMs}` }),
-        body: pull(client, remote(path), from, (good) => release(client, good), signal),
-      }
-    },
-    async list(path) {
-      const client = await acquire()
-      try {
-        const names: string[] = []
-        for (const item of await client.list(remote(path))) {
-          if (!isPlainName(item.name)) continue
-          const isFolder =
-            item.isDirectory ||
-            (item.isSymbolicLink && !(await hasSize(client, `${remote(path)}/${item.name}`)))
-          if (isFolder) names.push(`${item.name}/`)
-          else if (item.isFile || item.isSymbolicLink) names.push(item.name)
-        }
-        release(client, true)
-        return names.sort()
-      } catch (error) {
-        release(client, error instanceof FTPError)
-        if (error instanceof FTPError && error.code >= 500) return undefined
-        throw troubleOf(`${url}${path}`, error)
-      }
-    },
-    async close() {
-      for (const client of all) client.close()
-    },
+  close(): void {
+    for (const client of this.#all) client.close()
   }
 }
 
-/** 421: the server has enough of us, or is about to stop (RFC 959 section 4.2.1). */
-function troubleOf(what: string, error: unknown): Trouble {
+/** 421: the server has too many connections, or is about to stop (RFC 959 section 4.2.1). */
+function transientFailureOf(what: string, error: unknown): TransientFailure {
   const isOfServer = error instanceof FTPError && error.code === 421
-  return new Trouble(`${what}: ${failureMessage(error)}`, { isOfServer, cause: error })
+  return new TransientFailure(`${what}: ${failureMessage(error)}`, { isOfServer, cause: error })
 }
 
-/** A link to a file has a size; one to a folder, or to nowhere, has none. */
-function hasSize(client: Client, path: string): Promise<boolean> {
-  return client.size(path).then(
-    () => true,
+/** A symlink to a file has a SIZE; one to a folder, or to nothing, has none. */
+async function isFolder(client: Client, parent: string, item: FileInfo): Promise<boolean> {
+  if (item.isDirectory || !item.isSymbolicLink) return item.isDirectory
+  return client.size(`${parent}/${item.name}`).then(
+    () => false,
     (error: unknown) => {
-      if (error instanceof FTPError) return false
+      if (error instanceof FTPError) return true
       throw error
     },
   )
-}
-
-async function* pull(
-  client: Client,
-  path: string,
-  start: number,
-  done: (good: boolean) => void,
-  signal?: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  const pipe = new PassThrough({ highWaterMark: 1 << 20 })
-  const stop = (): void => client.close()
-  signal?.addEventListener('abort', stop, { once: true })
-  let good = false
-  const transfer = client.downloadTo(pipe, path, start).then(
-    () => undefined,
-    (error: unknown) => {
-      pipe.destroy()
-      return error
-    },
-  )
-  try {
-    try {
-      for await (const piece of pipe) yield piece as Buffer
-    } catch {
-      // The transfer knows better why.
-    }
-    const error = await transfer
-    if (error !== undefined) {
-      if (error instanceof Failure) throw error
-      throw troubleOf(path, error)
-    }
-    good = true
-  } finally {
-    signal?.removeEventListener('abort', stop)
-    if (!good) client.close()
-    done(good)
-  }
 }

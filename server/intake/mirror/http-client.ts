@@ -3,49 +3,51 @@ import { request as requestByHttps, Agent as SecureAgent } from 'node:https'
 import { HttpProxyAgent } from 'http-proxy-agent'
 import { HttpsProxyAgent } from 'https-proxy-agent'
 import { getProxyForUrl } from 'proxy-from-env'
+import { defined } from '../../core/defined.ts'
 
-/** No byte for so long, and the connection is given up. */
+/** A connection without a byte for this long is closed. */
 const stallMs = 30_000
-/** What is left of an answer that nobody wants is read to its end up to this, for the sake of the connection. */
-const worthReading = 64 * 1024
+/** An unwanted body of at most this size is read to its end, so that the connection can be used again. */
+const worthReadingBytes = 64 * 1024
 
 const agentOptions = { keepAlive: true, maxSockets: 8 }
 
+interface Request {
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  readonly signal: AbortSignal | undefined
+}
+
 /**
- * GETs over kept connections, by `http_proxy`, `https_proxy` and `no_proxy` of the environment. Node's own client, since
- * undici 7 throws where nobody can catch it when an upstream closes its connection while the body is not being read
+ * GETs over kept connections, by `http_proxy`, `https_proxy` and `no_proxy` of the environment. It uses Node's own client,
+ * since undici 7 throws an uncatchable error when an upstream closes its connection while the body is not being read
  * (its issue 5360; the remedy is in version 8, which needs Node 22).
  */
 export class HttpClient {
   readonly #agents = new Map<string, Agent>()
 
   /** Rejects with the reason of the network, or with the signal's. */
-  get(url: URL, headers: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<IncomingMessage> {
-    return this.#ask(url, headers, signal, true)
+  get(url: URL, headers: Request['headers'], signal?: AbortSignal): Promise<IncomingMessage> {
+    return this.#send({ url, headers, signal }, true)
   }
 
   close(): void {
     for (const agent of this.#agents.values()) agent.destroy()
   }
 
-  #ask(
-    url: URL,
-    headers: Readonly<Record<string, string>>,
-    signal: AbortSignal | undefined,
-    mayRepeat: boolean,
-  ): Promise<IncomingMessage> {
+  #send({ url, headers, signal }: Request, mayRepeat: boolean): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const request = url.protocol === 'https:' ? requestByHttps : requestByHttp
-      const asked = request(url, { agent: this.#agentFor(url), headers, ...(signal && { signal }) })
-      asked.setTimeout(stallMs, () => asked.destroy(new Error(`not a byte for ${stallMs / 1000} s`)))
-      asked.once('response', resolve)
-      asked.once('error', (error: NodeJS.ErrnoException) => {
-        // The kept connection was closed by the other end at the very moment that we used it again.
-        if (mayRepeat && asked.reusedSocket && error.code === 'ECONNRESET' && !signal?.aborted)
-          this.#ask(url, headers, signal, false).then(resolve, reject)
+      const open = url.protocol === 'https:' ? requestByHttps : requestByHttp
+      const request = open(url, defined({ agent: this.#agentFor(url), headers, signal }))
+      request.setTimeout(stallMs, () => request.destroy(new Error(`no byte for ${stallMs / 1000} s`)))
+      request.once('response', resolve)
+      request.once('error', (error: NodeJS.ErrnoException) => {
+        // The other end closed the kept connection at the moment we used it again.
+        if (mayRepeat && request.reusedSocket && error.code === 'ECONNRESET' && !signal?.aborted)
+          this.#send({ url, headers, signal }, false).then(resolve, reject)
         else reject(error)
       })
-      asked.end()
+      request.end()
     })
   }
 
@@ -66,9 +68,9 @@ function makeAgent(secure: boolean, proxy: string): Agent {
   return secure ? new HttpsProxyAgent(proxy, agentOptions) : new HttpProxyAgent(proxy, agentOptions)
 }
 
-/** Lets go of an answer whose body nobody wants. */
-export function discard(answer: IncomingMessage): void {
-  answer.on('error', () => undefined)
-  if (Number(answer.headers['content-length'] ?? 0) > worthReading) answer.destroy()
-  else answer.resume()
+/** Gives up a response whose body is not wanted. */
+export function discard(response: IncomingMessage): void {
+  response.on('error', () => undefined)
+  if (Number(response.headers['content-length'] ?? 0) > worthReadingBytes) response.destroy()
+  else response.resume()
 }

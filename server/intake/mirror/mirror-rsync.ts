@@ -1,88 +1,95 @@
 import { lstat, readdir, readlink, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
+import { internalRequester } from '../../core/net/requester.ts'
 import { readDescriptor } from '../../core/tree/descriptors/descriptor.ts'
 import type { Description } from '../../core/tree/tree.ts'
-import { levelsAbove, suggestTreeId } from '../../core/tree/tree-id.ts'
 import { diskSource } from '../../files/disk.ts'
 import { cleanPath } from '../../files/path.ts'
 import { readWhole } from '../../files/read-whole.ts'
-import { self } from '../../verify/walk.ts'
-import type { VersionStore } from '../../versions/version-store.ts'
-import type { ImportJob } from '../import/import-job.ts'
-import { earlierOf, lastFolders } from './mirror-place.ts'
-import type { MirrorOptions } from './mirror-tree.ts'
+import type { FetchedFile, FetchedTree, MirrorContext, MirrorMethod, Probe, TreeLocation } from './options.ts'
 import { type RsyncRun, rsyncFrom } from './rsync.ts'
-
-export interface Brought {
-  /** `file`: one that a tree comes in, at `file`. */
-  readonly kind: 'tree' | 'unchanged' | 'file'
-  readonly file: string
-  readonly notes: readonly string[]
-}
 
 const descriptors = ['.treeinfo', 'treeinfo'] as const
 
 /**
- * Fills a job by rsync: everything below the URL, and the repositories beside it that its `.treeinfo` names. What the
- * version of now has with the same size and time is shared with it by hard links.
+ * Mirrors by the program rsync: everything below the URL, and the repositories beside it that its `.treeinfo` names.
+ * Files with the size and time of the current version's are hard links to them.
  *
  * @throws Failure `bad-request` for `bootOnly`: no installer fetches its packages by rsync.
  */
-export async function mirrorByRsync(
-  store: VersionStore,
-  job: ImportJob,
-  urls: readonly string[],
-  options: MirrorOptions,
-): Promise<Brought> {
-  const [first = ''] = urls
-  if (options.bootOnly)
+export function mirrorByRsync(context: MirrorContext): MirrorMethod {
+  if (context.options.bootOnly)
     throw new Failure(
       'bad-request',
-      `${first}: boot-only leaves the packages with the upstream, and no installer fetches them by rsync; name it by http, https or ftp`,
+      `${context.urls[0]}: boot-only leaves the packages with the upstream, and no installer fetches them by rsync; name it by http, https or ftp`,
     )
-  const { onProgress, signal, fetching } = options
-  const run: Omit<RsyncRun, 'folder'> = {
-    parts: join(job.folder, 'part'),
-    ...(onProgress && { onProgress }),
-    ...(signal && { signal }),
-    ...(fetching && { fetching }),
+  return new RsyncMirror(context)
+}
+
+class RsyncMirror implements MirrorMethod {
+  readonly #context: MirrorContext
+  readonly #run: Omit<RsyncRun, 'folder'>
+  #description: Description | undefined
+
+  constructor(context: MirrorContext) {
+    this.#context = context
+    const { onProgress, signal, fetching } = context.options
+    this.#run = { parts: join(context.job.folder, 'part'), ...defined({ onProgress, signal, fetching }) }
   }
-  const probed = join(job.folder, 'probe')
-  await rm(probed, { recursive: true, force: true })
-  const outcome = await rsyncFrom(urls, { ...run, folder: probed, only: descriptors })
-  if (outcome === 'absent') throw new Failure('not-found', `there is no ${first}`)
-  if (outcome === 'no-folder') {
+
+  async probe(): Promise<Probe> {
+    const { job, urls } = this.#context
+    const folder = join(job.folder, 'probe')
+    await rm(folder, { recursive: true, force: true })
+    const outcome = await rsyncFrom(urls, { ...this.#run, folder, only: descriptors })
+    if (outcome === 'absent') throw new Failure('not-found', `there is no ${urls[0]}`)
+    if (outcome === 'no-folder') return { kind: 'file' }
+    this.#description = await descriptionIn(folder)
+    return { kind: 'tree', description: this.#description }
+  }
+
+  async fetchFile(): Promise<FetchedFile> {
+    const { job, urls } = this.#context
     const folder = join(job.folder, 'download')
-    await rsyncFrom(urls, { ...run, folder, isFile: true })
-    return { kind: 'file', file: join(folder, basename(first)), notes: [] }
+    await rsyncFrom(urls, { ...this.#run, folder, isFile: true })
+    return { file: join(folder, basename(urls[0] ?? '')) }
   }
-  const description = await descriptionIn(probed)
-  const beside = (description?.repositories ?? [])
-    .map(({ path }) => path)
-    .filter((path) => path.startsWith('../'))
-  const prefix = lastFolders(first, levelsAbove(description?.repositories ?? []))
-  const id = options.id ?? (description && suggestTreeId(description))
-  const earlier = id === undefined ? undefined : await earlierOf(store, id)
-  const notes: string[] = []
-  for (const path of ['', ...beside]) {
-    const place = cleanPath(`/${prefix}/${path}`)
-    const from = urls.map((url) => new URL(path === '' ? '.' : `${path}/`, url.replace(/\/*$/, '/')).href)
-    const came = await rsyncFrom(from, {
-      ...run,
-      folder: join(job.tree, place),
-      ...(earlier && { earlier: join(earlier.folder, place) }),
-    })
-    if (came !== 'done') notes.push(`${path} is named, and the upstream does not have it`)
+
+  async fetchTree({ prefix, current }: TreeLocation): Promise<FetchedTree> {
+    const { job, urls } = this.#context
+    const notes: string[] = []
+    for (const path of ['', ...foldersBeside(this.#description)]) {
+      const inTree = cleanPath(`/${prefix}/${path}`)
+      const from = urls.map((url) => folderUrl(url, path))
+      const outcome = await rsyncFrom(from, {
+        ...this.#run,
+        folder: join(job.tree, inTree),
+        ...defined({ linkFrom: current && join(current.folder, inTree) }),
+      })
+      if (outcome !== 'done') notes.push(`${path} is named, and the upstream does not have it`)
+    }
+    const unchanged = current !== undefined && (await isSame(job.tree, current.folder))
+    return { unchanged, notes, damaged: [] }
   }
-  const unchanged = earlier !== undefined && (await isSame(job.tree, earlier.folder))
-  return { kind: unchanged ? 'unchanged' : 'tree', file: '', notes }
+
+  async close(): Promise<void> {}
+}
+
+function foldersBeside(description: Description | undefined): string[] {
+  const paths = (description?.repositories ?? []).map(({ path }) => path)
+  return paths.filter((path) => path.startsWith('../'))
+}
+
+function folderUrl(url: string, path: string): string {
+  return new URL(path === '' ? '.' : `${path}/`, url.replace(/\/*$/, '/')).href
 }
 
 async function descriptionIn(folder: string): Promise<Description | undefined> {
   const source = diskSource(folder)
   for (const name of descriptors) {
-    const entry = await source.stat(cleanPath(name), self)
+    const entry = await source.stat(cleanPath(name), internalRequester)
     if (entry?.kind === 'file') return readDescriptor(name, await readWhole(entry))
   }
   return undefined
@@ -94,15 +101,14 @@ async function isSame(folder: string, other: string): Promise<boolean> {
     [folder, other].map((each) => readdir(each).catch(() => undefined)),
   )
   if (!items || items.length !== others?.length) return false
-  for (const name of items) {
-    const [at, otherAt] = [join(folder, name), join(other, name)]
-    const [a, b] = await Promise.all([lstat(at), lstat(otherAt).catch(() => undefined)])
-    if (!b) return false
-    if (a.isDirectory()) {
-      if (!b.isDirectory() || !(await isSame(at, otherAt))) return false
-    } else if (a.isSymbolicLink()) {
-      if (!b.isSymbolicLink() || (await readlink(at)) !== (await readlink(otherAt))) return false
-    } else if (a.ino !== b.ino) return false
-  }
+  for (const name of items) if (!(await isSameItem(join(folder, name), join(other, name)))) return false
   return true
+}
+
+async function isSameItem(path: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([lstat(path), lstat(other).catch(() => undefined)])
+  if (!b) return false
+  if (a.isDirectory()) return b.isDirectory() && isSame(path, other)
+  if (a.isSymbolicLink()) return b.isSymbolicLink() && (await readlink(path)) === (await readlink(other))
+  return a.ino === b.ino
 }

@@ -2,13 +2,15 @@ import { mkdir, readFile, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { dueMs } from '../../config/schedule.ts'
 import type { Config, MirrorConfig } from '../../config/schema.ts'
+import { defined } from '../../core/defined.ts'
 import { failureMessage } from '../../core/failure.ts'
 import type { EventSink } from '../../events/bus.ts'
 import { writeAtomically } from '../../host/atomic-write.ts'
 import { readSignaturePolicy } from '../../verify/signatures/key-files.ts'
 import { VersionStore } from '../../versions/version-store.ts'
-import { findingText } from '../publish-tree.ts'
-import { type MirrorResult, mirrorTree } from './mirror-tree.ts'
+import type { ImportedTree } from '../import/import-tree.ts'
+import { errorTexts } from '../publish-tree.ts'
+import { mirrorTree } from './mirror-tree.ts'
 
 export interface MirrorRunnerOptions {
   readonly config: () => Pick<Config, 'mirrors' | 'paths' | 'verify'>
@@ -18,23 +20,24 @@ export interface MirrorRunnerOptions {
   readonly run?: typeof mirrorTree
 }
 
-/** Timers cannot wait for longer than 24 days, and a laptop's lid may have been shut meanwhile. */
+/** How often we look for mirrors that are due: timers are limited to 24 days, and a computer may sleep. */
 const lookAgainMs = 60_000
-/** After a failure, however long the schedule is. */
+/** The pause after a failure, however long the schedule is. */
 const retryMs = 3_600_000
+const maxLines = 20
 
-interface Last {
+interface LastRun {
   readonly atMs: number
   readonly failed: boolean
 }
 
-/** Looks at the mirrors of the configuration when they are due, one after the other. */
+/** Runs the mirrors of the configuration when they are due, one after the other. */
 export class MirrorRunner {
   readonly #options: MirrorRunnerOptions
   readonly #clock: () => number
-  #last: Record<string, Last> = {}
+  readonly #aborter = new AbortController()
+  #lastRuns: Record<string, LastRun> = {}
   #timer: NodeJS.Timeout | undefined
-  #aborter = new AbortController()
   #running: Promise<void> = Promise.resolve()
 
   constructor(options: MirrorRunnerOptions) {
@@ -48,12 +51,12 @@ export class MirrorRunner {
 
   async start(): Promise<void> {
     try {
-      this.#last = JSON.parse(await readFile(this.#file, 'utf8')) as Record<string, Last>
+      this.#lastRuns = JSON.parse(await readFile(this.#file, 'utf8')) as Record<string, LastRun>
     } catch {
       // The first start, or a damaged file: every mirror is due, which does no harm.
-      this.#last = {}
+      this.#lastRuns = {}
     }
-    this.#look()
+    this.#runAndWait()
   }
 
   async stop(): Promise<void> {
@@ -62,15 +65,15 @@ export class MirrorRunner {
     await this.#running
   }
 
-  #look(): void {
+  #runAndWait(): void {
     if (this.#aborter.signal.aborted) return
     this.#running = this.runDue().finally(() => {
       if (this.#aborter.signal.aborted) return
-      this.#timer = setTimeout(() => this.#look(), lookAgainMs).unref()
+      this.#timer = setTimeout(() => this.#runAndWait(), lookAgainMs).unref()
     })
   }
 
-  /** Everything that is due now. */
+  /** Runs every mirror that is due now. */
   async runDue(): Promise<void> {
     for (const mirror of this.#options.config().mirrors) {
       if (this.#aborter.signal.aborted) return
@@ -80,52 +83,56 @@ export class MirrorRunner {
     }
   }
 
-  /** When a mirror is next looked at; undefined when only `treeboot mirror` does. */
+  /** When a mirror runs next; undefined for one without a schedule, which only `treeboot mirror` runs. */
   dueMs(mirror: MirrorConfig): number | undefined {
     if (!mirror.schedule) return undefined
-    const last = this.#last[mirror.id]
+    const last = this.#lastRuns[mirror.id]
     const due = dueMs(mirror.schedule, last?.atMs, atTimeOfDay)
     return last?.failed ? Math.min(due, last.atMs + retryMs) : due
   }
 
   async #run(mirror: MirrorConfig): Promise<void> {
-    const { events, config, run = mirrorTree } = this.#options
-    const { id, urls, bootOnly } = mirror
+    const { events } = this.#options
+    const { id } = mirror
     let failed = true
     try {
-      const { verify, paths } = config()
-      const { trees, data } = paths
-      const signatures = await readSignaturePolicy(verify)
-      await mkdir(data, { recursive: true })
-      const store = new VersionStore(await realpath(trees))
-      const signal = this.#aborter.signal
-      const checked = signatures && { signatures }
-      const outcome = await run(store, urls, { id, bootOnly, by: 'the schedule', signal, ...checked })
-      failed = !this.#tell(id, outcome)
+      const trees = await this.#mirror(mirror)
+      for (const tree of trees) this.#report(id, tree)
+      failed = trees.some(({ result }) => result.outcome === 'refused')
     } catch (error) {
       if (this.#aborter.signal.aborted) return
       events({ type: 'publish', id, outcome: 'refused', lines: [failureMessage(error)] })
     }
-    this.#last = { ...this.#last, [id]: { atMs: this.#clock(), failed } }
-    await writeAtomically(this.#file, `${JSON.stringify(this.#last, undefined, 2)}\n`).catch(
-      (error: unknown) => events({ type: 'trouble', where: this.#file, message: failureMessage(error) }),
+    this.#lastRuns = { ...this.#lastRuns, [id]: { atMs: this.#clock(), failed } }
+    const text = `${JSON.stringify(this.#lastRuns, undefined, 2)}\n`
+    await writeAtomically(this.#file, text).catch((error: unknown) =>
+      events({ type: 'trouble', where: this.#file, message: failureMessage(error) }),
     )
   }
 
-  #tell(mirror: string, outcome: MirrorResult): boolean {
-    let good = true
-    for (const { id, result } of outcome.trees) {
-      if (result.outcome === 'refused') good = false
-      const lines =
-        result.outcome === 'published'
-          ? [`${id}: version ${result.record.version} from the mirror ${mirror}`]
-          : result.findings
-              .filter((each) => each.severity === 'error')
-              .slice(0, 20)
-              .map(findingText)
-      this.#options.events({ type: 'publish', id, outcome: result.outcome, lines })
-    }
-    return good
+  async #mirror({ id, urls, bootOnly }: MirrorConfig): Promise<readonly ImportedTree[]> {
+    const { config, run = mirrorTree } = this.#options
+    const { verify, paths } = config()
+    const signatures = await readSignaturePolicy(verify)
+    await mkdir(paths.data, { recursive: true })
+    const store = new VersionStore(await realpath(paths.trees))
+    const { signal } = this.#aborter
+    const { trees } = await run(store, urls, {
+      id,
+      bootOnly,
+      by: 'the schedule',
+      signal,
+      ...defined({ signatures }),
+    })
+    return trees
+  }
+
+  #report(mirror: string, { id, result }: ImportedTree): void {
+    const lines =
+      result.outcome === 'published'
+        ? [`${id}: version ${result.record.version} from the mirror ${mirror}`]
+        : errorTexts(result.findings).slice(0, maxLines)
+    this.#options.events({ type: 'publish', id, outcome: result.outcome, lines })
   }
 }
 

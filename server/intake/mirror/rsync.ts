@@ -1,16 +1,17 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
+import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
 import type { OnProgress } from '../import/progress.ts'
-import { backOffMs, type Waiting, waitFor } from './upstream-pool.ts'
+import { backOffMs, pauseFor, type RetryTiming } from './retry-timing.ts'
 
 /**
- * Everything that may be said to rsync; the URL comes after `--` and is checked, so that no part of it can be an
- * option. Links that lead out are left out, and so are devices. Nothing here is seen before all is there, so files
- * take their names at once, and a second run passes over them.
+ * The fixed options of rsync. The URL comes after `--` and is checked, so that no part of it can be an option. Symlinks
+ * that lead out are skipped, and so are devices. The target is private until it is complete, so files are written without
+ * temporary names, and a second run skips them.
  */
-const options = [
+const fixedOptions = [
   '--recursive',
   '--times',
   '--links',
@@ -26,86 +27,94 @@ export interface RsyncRun {
   readonly folder: string
   /** The URL names one file, which goes into the folder. */
   readonly isFile?: boolean
-  /** Where files under way are kept when it is stopped: outside of the folder, in the same file system. */
+  /** Where an interrupted run keeps partial files: outside of the folder, in the same file system. */
   readonly parts: string
-  /** Small files at the top of the upstream; default: everything below it. */
+  /** Small files at the top of the upstream; without it, everything below the URL. */
   readonly only?: readonly string[]
-  /** A folder whose files are shared by hard links where name, size and time are the same. */
-  readonly earlier?: string
+  /** A folder whose files become hard links where name, size and time are the same. */
+  readonly linkFrom?: string
   readonly onProgress?: OnProgress
-  readonly fetching?: Waiting
+  readonly fetching?: RetryTiming
   readonly signal?: AbortSignal
 }
 
-const mostTries = 6
+const maxTries = 6
 
-/** `no-folder`: there is something of that name, and it is a file. */
+/** `no-folder`: the URL names a file. */
 export type RsyncOutcome = 'done' | 'absent' | 'no-folder'
 
 /**
- * Brings a folder to what an upstream has, with the program `rsync`. Mirrors of the same tree are tried in turn; one
- * that is busy is waited for, ever longer.
+ * Makes a folder equal to an upstream's, by the program `rsync`. Mirrors of the same tree are tried in turn, and a busy
+ * one again after a pause, with exponential back-off.
  *
  * @throws Failure with rsync's own words; `unsupported` when the program is missing.
  */
 export async function rsyncFrom(urls: readonly string[], run: RsyncRun): Promise<RsyncOutcome> {
-  const { signal, fetching: { pause = waitFor, chance = Math.random } = {} } = run
+  const { signal, fetching: { pause = pauseFor, chance = Math.random } = {} } = run
   for (const url of urls) checkUrl(url)
   for (const folder of [run.folder, run.parts]) await mkdir(folder, { recursive: true })
   let left = urls
   let last: Failure | undefined
-  for (let tries = 0; tries < mostTries && left.length > 0; tries++) {
+  for (let tries = 0; tries < maxTries && left.length > 0; tries++) {
     const url = left[tries % left.length] ?? ''
-    const { code, said } = await runOnce(url, run)
-    if (code === 0) return 'done'
-    if (code === 23 && /Not a directory \(20\)/.test(said)) return 'no-folder'
-    const isAbsent = code === 23 && /No such file or directory \(2\)/.test(said)
-    if (!isAbsent) last = new Failure('unavailable', `rsync of ${url} ended with code ${code}: ${said}`)
-    if (!mayPass(code, said)) left = left.filter((each) => each !== url)
-    else if (tries + 1 < mostTries) await pause(backOffMs(Math.floor(tries / left.length), chance()), signal)
+    const exit = await runOnce(url, run)
+    const outcome = outcomeOf(exit)
+    if (outcome === 'done' || outcome === 'no-folder') return outcome
+    if (outcome === undefined)
+      last = new Failure('unavailable', `rsync of ${url} ended with code ${exit.code}: ${exit.stderr}`)
+    if (!isTransient(exit)) left = left.filter((each) => each !== url)
+    else if (tries + 1 < maxTries) await pause(backOffMs(Math.floor(tries / left.length), chance()), signal)
   }
   if (last) throw last
   return 'absent'
 }
 
+interface RsyncExit {
+  readonly code: number | null
+  /** What rsync and the daemon said, in one line. */
+  readonly stderr: string
+}
+
+/** Code 23 is a partial transfer (rsync(1)); the words tell why. Undefined: it failed otherwise. */
+function outcomeOf({ code, stderr }: RsyncExit): RsyncOutcome | undefined {
+  if (code === 0) return 'done'
+  if (code !== 23) return undefined
+  if (/Not a directory \(20\)/.test(stderr)) return 'no-folder'
+  return /No such file or directory \(2\)/.test(stderr) ? 'absent' : undefined
+}
+
 /**
- * Exit codes of troubles that pass (rsync(1)): 10 and 12 the connection, 24 files went while they were read, 30 and 35
- * too long without a byte; and 5 when the daemon has all the clients that it wants.
+ * Exit codes of failures that pass (rsync(1)): 10 and 12 the connection, 24 files that vanished while they were read,
+ * 30 and 35 a timeout; and 5 when the daemon has all the clients that it allows.
  */
-function mayPass(code: number | null, said: string): boolean {
-  return [10, 12, 24, 30, 35].includes(code ?? 0) || (code === 5 && /max connections/.test(said))
+function isTransient({ code, stderr }: RsyncExit): boolean {
+  return [10, 12, 24, 30, 35].includes(code ?? 0) || (code === 5 && /max connections/.test(stderr))
 }
 
 function checkUrl(url: string): void {
   if (!/^rsync:\/\/[A-Za-z0-9.[\]:-]+\/[^\s\0\\`$;|&<>"'*?]*$/i.test(url))
     throw new Failure(
       'bad-request',
-      `${url} is no rsync URL that is passed on; expected rsync://host/module/path/, and rsync for all mirrors of one tree`,
+      `${url} is not an rsync URL that is passed on; expected rsync://host/module/path/, and rsync for all mirrors of one tree`,
     )
 }
 
-async function runOnce(url: string, run: RsyncRun): Promise<{ code: number | null; said: string }> {
-  const { folder, parts, only, earlier, isFile, onProgress, signal } = run
+async function runOnce(url: string, run: RsyncRun): Promise<RsyncExit> {
+  const { folder, isFile, onProgress, signal } = run
   signal?.throwIfAborted()
-  const filters = only ? [...only.map((name) => `--include=/${name}`), '--exclude=*', '--max-size=16m'] : []
-  const more = [
-    `--partial-dir=${parts}`,
-    ...(earlier === undefined ? [] : [`--link-dest=${earlier}`]),
-    ...filters,
-  ]
   const bare = url.replace(/\/+$/, '')
   const from = isFile ? bare : `${bare}/`
-  const child = spawn('rsync', [...options, ...more, '--', from, `${folder}/`], {
+  const child = spawn('rsync', [...optionsOf(run), '--', from, `${folder}/`], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  // It keeps the part of a file that it is at, and has ended before anybody else may work here.
+  // On SIGTERM rsync keeps the partial file. We wait for its end, so that nothing writes here afterwards.
   const stop = (): void => void child.kill('SIGTERM')
   signal?.addEventListener('abort', stop, { once: true })
-  let said = ''
+  let stderr = ''
   child.stderr.on('data', (text: Buffer) => {
-    said = `${said}${text}`.slice(-2000)
+    stderr = `${stderr}${text}`.slice(-2000)
   })
-  child.stdout.on('data', (text: Buffer) => tell(text.toString(), onProgress))
+  child.stdout.on('data', (text: Buffer) => report(text.toString(), onProgress))
   try {
     const [code] = (await once(child, 'close').catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error
@@ -115,23 +124,29 @@ async function runOnce(url: string, run: RsyncRun): Promise<{ code: number | nul
       )
     })) as [number | null]
     signal?.throwIfAborted()
-    return { code, said: oneLine(said) }
+    return { code, stderr: oneLine(stderr) }
   } finally {
     signal?.removeEventListener('abort', stop)
   }
 }
 
-/** `     32,768  42%   31.25MB/s    0:00:01 (xfr#3, to-chk=5/9)`, written over itself with carriage returns. */
-function tell(text: string, onProgress: OnProgress | undefined): void {
+function optionsOf({ parts, only, linkFrom }: RsyncRun): string[] {
+  const filters = only ? [...only.map((name) => `--include=/${name}`), '--exclude=*', '--max-size=16m'] : []
+  const links = linkFrom === undefined ? [] : [`--link-dest=${linkFrom}`]
+  return [...fixedOptions, `--partial-dir=${parts}`, ...links, ...filters]
+}
+
+/** Reads the last of `     32,768  42%   31.25MB/s    0:00:01 (xfr#3, to-chk=5/9)`, lines that end with carriage returns. */
+function report(text: string, onProgress: OnProgress | undefined): void {
   const [, bytes = '', percent = ''] = /(\d+)\s+(\d+)%[^\r]*$/.exec(text) ?? []
   if (bytes === '' || !onProgress) return
   const doneBytes = Number(bytes)
   const totalBytes = Number(percent) > 0 ? Math.round((doneBytes * 100) / Number(percent)) : undefined
-  onProgress({ stage: 'fetching', doneBytes, ...(totalBytes !== undefined && { totalBytes }) })
+  onProgress({ stage: 'fetching', doneBytes, ...defined({ totalBytes }) })
 }
 
-/** What rsync and the daemon say, without the line that repeats the code. */
-function oneLine(said: string): string {
-  const lines = said.split('\n').map((line) => line.trim())
-  return lines.filter((line) => line !== '' && !/^rsync error: /.test(line)).join('; ') || said.trim()
+/** Without the line of rsync that repeats the exit code. */
+function oneLine(text: string): string {
+  const lines = text.split('\n').map((line) => line.trim())
+  return lines.filter((line) => line !== '' && !/^rsync error: /.test(line)).join('; ') || text.trim()
 }

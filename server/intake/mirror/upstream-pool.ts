@@ -1,146 +1,149 @@
-import { setTimeout as pauseFor } from 'node:timers/promises'
 import { Failure, failureMessage } from '../../core/failure.ts'
-import { Trouble, type Upstream } from './upstream.ts'
+import { backOffMs, pauseFor, type RetryTiming } from './retry-timing.ts'
+import { TransientFailure, type Upstream } from './upstream.ts'
 
-/** How to wait, and chance. Tests bring their own. */
-export interface Waiting {
-  readonly pause?: (ms: number, signal?: AbortSignal) => Promise<void>
-  /** From 0 to 1. */
-  readonly chance?: () => number
-  readonly clock?: () => number
-}
-
-export interface Asking {
+export interface AskOptions {
   /**
-   * There need not be such a file: when one upstream has none, the others are not waited for, and one that forbids it has
-   * none either. Some stores answer 403 for what is absent.
+   * The file may be missing: a 404 or 403 from one mirror settles it, and no other mirror is waited for. Some stores
+   * (S3) answer 403 for a missing file.
    */
   readonly isOptional?: boolean
   readonly signal?: AbortSignal
 }
 
-interface Standing {
-  /** Of the server as a whole, one after the other. */
-  troubles: number
-  restsUntilMs: number
+/** The back-off clock of one mirror, shared by all files. */
+interface MirrorHealth {
+  /** Failures of the whole server in a row. */
+  failures: number
+  notBeforeMs: number
 }
 
-const mostTries = 8
-const firstPauseMs = 500
-const longestPauseMs = 60_000
+/** The tries of one file at one mirror. */
+interface MirrorTries {
+  tries: number
+  damaged: number
+  notBeforeMs: number
+}
+
+/** One `ask`: the mirrors that may still have the file, and what the others said. */
+interface Search {
+  readonly left: Map<Upstream, MirrorTries>
+  readonly isOptional: boolean
+  readonly signal: AbortSignal | undefined
+  /** Some mirror does not have the file. */
+  isMissing: boolean
+  lastError: unknown
+}
+
+const maxTries = 8
 const longestRetryAfterMs = 300_000
 
 /**
- * Mirrors of one tree, the preferred one first, and how each has behaved. One that asks for time (`Retry-After`), is
- * overloaded or cannot be reached is left in peace by everybody, for as long as it asks, else ever longer with chance
- * mixed in, so that a hundred mirrors do not come back in the same second. Meanwhile the others are asked.
+ * Mirrors of one tree, the preferred one first. A mirror that is overloaded (429, 503), asks for time (`Retry-After`) or
+ * is unreachable is left alone for all files: as long as it asks, else with exponential back-off. The others are asked
+ * meanwhile.
  */
 export class UpstreamPool {
   readonly upstreams: readonly Upstream[]
-  readonly #standings: ReadonlyMap<Upstream, Standing>
-  readonly #pause: NonNullable<Waiting['pause']>
+  readonly #health: ReadonlyMap<Upstream, MirrorHealth>
+  readonly #pause: NonNullable<RetryTiming['pause']>
   readonly #chance: () => number
   readonly #clock: () => number
 
-  constructor(upstreams: readonly Upstream[], { pause, chance, clock }: Waiting = {}) {
+  constructor(upstreams: readonly Upstream[], { pause, chance, clock }: RetryTiming = {}) {
     this.upstreams = upstreams
-    this.#standings = new Map(upstreams.map((each) => [each, { troubles: 0, restsUntilMs: 0 }]))
-    this.#pause = pause ?? waitFor
+    this.#health = new Map(upstreams.map((each) => [each, { failures: 0, notBeforeMs: 0 }]))
+    this.#pause = pause ?? pauseFor
     this.#chance = chance ?? Math.random
     this.#clock = clock ?? Date.now
   }
 
   /**
-   * Tries one upstream after the other, again and again within reason, until one has it.
+   * Tries the mirrors in turn, at most `maxTries` times in all, until one has the file.
    *
-   * @param attempt Resolves to undefined when that upstream has no such thing.
-   * @returns Undefined when none has it.
-   * @throws Failure `unavailable` with the last reason when none gave it whole.
+   * @param attempt Resolves to undefined when that mirror does not have it.
+   * @returns Undefined when no mirror has it.
+   * @throws Failure `unavailable` with the last reason when mirrors failed otherwise.
    */
   async ask<T>(
     what: string,
     attempt: (upstream: Upstream) => Promise<T | undefined>,
-    { isOptional = false, signal }: Asking = {},
+    { isOptional = false, signal }: AskOptions = {},
   ): Promise<T | undefined> {
-    const left = new Map(
-      this.upstreams.map((upstream) => [upstream, { tries: 0, damaged: 0, notBeforeMs: 0 }]),
-    )
-    let last: unknown
-    let isAbsent = false
-    for (let tries = 0; tries < mostTries; tries++) {
-      const upstream = await this.#next(left, isOptional && isAbsent, signal)
-      const mine = upstream && left.get(upstream)
-      if (!upstream || !mine) break
+    const left = new Map(this.upstreams.map((each) => [each, { tries: 0, damaged: 0, notBeforeMs: 0 }]))
+    const search: Search = { left, isOptional, signal, isMissing: false, lastError: undefined }
+    for (let tries = 0; tries < maxTries; tries++) {
+      const upstream = await this.#next(search)
+      if (!upstream) break
       try {
         const found = await attempt(upstream)
-        const standing = this.#standings.get(upstream)
-        if (standing) standing.troubles = 0
+        this.#noteSuccess(upstream)
         if (found !== undefined) return found
-        isAbsent = true
+        search.isMissing = true
         left.delete(upstream)
       } catch (error) {
         if (signal?.aborted || !(error instanceof Failure)) throw error
-        if (error.kind === 'forbidden') {
-          if (isOptional) isAbsent = true
-          else last = error
-          left.delete(upstream)
-          continue
-        }
-        last = error
-        mine.notBeforeMs = this.#clock() + backOffMs(mine.tries++, this.#chance())
-        if (error instanceof Trouble) this.#note(upstream, error)
-        // Damaged twice: it will not become better.
-        else if (error.kind === 'invalid-data' && ++mine.damaged >= 2) left.delete(upstream)
+        this.#noteFailure(search, upstream, error)
       }
     }
-    if (last === undefined || (isOptional && isAbsent)) return undefined
-    const message = `${what} could not be fetched; the last try: ${failureMessage(last)}`
-    throw new Failure('unavailable', message, { cause: last })
+    const { isMissing, lastError } = search
+    if (lastError === undefined || (isOptional && isMissing)) return undefined
+    const message = `${what} could not be fetched; the last try: ${failureMessage(lastError)}`
+    throw new Failure('unavailable', message, { cause: lastError })
   }
 
   async close(): Promise<void> {
     await Promise.all(this.upstreams.map((upstream) => upstream.close().catch(() => undefined)))
   }
 
-  /** The first that may be asked now; when all must be waited for, the one that is ready first, when it is. */
-  async #next(
-    left: ReadonlyMap<Upstream, { readonly notBeforeMs: number }>,
-    onlyReady: boolean,
-    signal: AbortSignal | undefined,
-  ): Promise<Upstream | undefined> {
+  /** The first mirror that may be asked now; else waits for the one that is ready first, unless a missing file settles it. */
+  async #next({ left, isOptional, isMissing, signal }: Search): Promise<Upstream | undefined> {
     signal?.throwIfAborted()
     const now = this.#clock()
     let first: Upstream | undefined
     let firstMs = Number.POSITIVE_INFINITY
     for (const [upstream, { notBeforeMs }] of left) {
-      const readyMs = Math.max(notBeforeMs, this.#standings.get(upstream)?.restsUntilMs ?? 0)
+      const readyMs = Math.max(notBeforeMs, this.#health.get(upstream)?.notBeforeMs ?? 0)
       if (readyMs <= now) return upstream
       if (readyMs < firstMs) [first, firstMs] = [upstream, readyMs]
     }
-    if (onlyReady) return undefined
+    if (isOptional && isMissing) return undefined
     if (first) await this.#pause(firstMs - now, signal)
     return first
   }
 
-  #note(upstream: Upstream, { isOfServer, retryAfterMs }: Trouble): void {
-    const standing = this.#standings.get(upstream)
-    if (!standing || !isOfServer) return
+  #noteSuccess(upstream: Upstream): void {
+    const health = this.#health.get(upstream)
+    if (health) health.failures = 0
+  }
+
+  #noteFailure(search: Search, upstream: Upstream, error: Failure): void {
+    const { left, isOptional } = search
+    if (error.kind === 'forbidden') {
+      left.delete(upstream)
+      if (isOptional) search.isMissing = true
+      else search.lastError = error
+      return
+    }
+    search.lastError = error
+    const mine = left.get(upstream)
+    if (!mine) return
+    mine.notBeforeMs = this.#clock() + backOffMs(mine.tries++, this.#chance())
+    if (error instanceof TransientFailure) this.#backOff(upstream, error)
+    // Damaged twice: this mirror has a damaged copy.
+    else if (error.kind === 'invalid-data' && ++mine.damaged >= 2) left.delete(upstream)
+  }
+
+  #backOff(upstream: Upstream, { isOfServer, retryAfterMs }: TransientFailure): void {
+    const health = this.#health.get(upstream)
+    if (!health || !isOfServer) return
     const now = this.#clock()
-    // Several files meet the same trouble in the same moment: it counts once.
-    if (now >= standing.restsUntilMs) standing.troubles++
+    // Several files fail at the same moment for the same reason: that counts once.
+    if (now >= health.notBeforeMs) health.failures++
     const restMs =
       retryAfterMs === undefined
-        ? backOffMs(standing.troubles - 1, this.#chance())
+        ? backOffMs(health.failures - 1, this.#chance())
         : Math.min(retryAfterMs, longestRetryAfterMs)
-    standing.restsUntilMs = Math.max(standing.restsUntilMs, now + restMs)
+    health.notBeforeMs = Math.max(health.notBeforeMs, now + restMs)
   }
-}
-
-/** How long to stay away after so many tries, with chance from 0 to 1 mixed in. */
-export function backOffMs(tries: number, chance: number): number {
-  return Math.min(longestPauseMs, firstPauseMs * 2 ** Math.max(0, tries)) * (0.5 + chance / 2)
-}
-
-export async function waitFor(ms: number, signal?: AbortSignal): Promise<void> {
-  await pauseFor(ms, undefined, signal ? { signal } : {})
 }

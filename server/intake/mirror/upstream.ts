@@ -1,10 +1,29 @@
 import { Failure } from '../../core/failure.ts'
 
-/** One answer of an upstream: bytes from `start` on. */
-export interface RemoteBody {
-  /** 0 although another place was asked for: the upstream cannot resume, or has another file now. */
+/** A web or FTP server that a tree can be fetched from, file by file. Paths are relative to `url` and may begin with `..`. */
+export interface Upstream {
+  /** With a slash at its end. */
+  readonly url: string
+  /** Undefined when there is no such file. Rejects with `TransientFailure` when a retry may help, `forbidden` when not. */
+  get(path: string, options: GetOptions): Promise<RemoteBody | undefined>
+  /** Names in a folder, those of folders with a slash at their end; undefined when it cannot be listed. Rejects as `get`. */
+  list(path: string, signal?: AbortSignal): Promise<readonly string[] | undefined>
+  close(): Promise<void>
+}
+
+export interface GetOptions {
+  /** The first byte that is missing. */
   readonly start: number
-  /** Of the whole file, when the upstream tells. */
+  /** The validator of the bytes that are here already. */
+  readonly validator?: string
+  readonly signal?: AbortSignal
+}
+
+/** The response of an upstream: bytes from `start` on. */
+export interface RemoteBody {
+  /** 0 although a later byte was asked for: the upstream cannot resume, or has another file now. */
+  readonly start: number
+  /** Of the whole file, when the upstream says it. */
   readonly size?: number
   readonly modifiedMs?: number
   /** Tells this file from another under the same name. */
@@ -12,46 +31,28 @@ export interface RemoteBody {
   readonly body: AsyncIterable<Uint8Array>
 }
 
-export interface Wanted {
-  /** The first byte that is missing. */
-  readonly start: number
-  /** Of what is here already. */
-  readonly validator?: string
-  readonly signal?: AbortSignal
-}
-
-/** A place that a tree can be fetched from. Paths are relative to `url` and may begin with `..`. */
-export interface Upstream {
-  /** With a slash at its end. */
-  readonly url: string
-  /** Undefined when there is no such file. Rejects with `Trouble` when trying again may help, `forbidden` when not. */
-  get(path: string, wanted: Wanted): Promise<RemoteBody | undefined>
-  /** Names in a folder, those of folders with a slash at their end; undefined when it cannot be listed. Rejects as `get`. */
-  list(path: string, signal?: AbortSignal): Promise<readonly string[] | undefined>
-  close(): Promise<void>
-}
-
-export interface TroubleFacts {
-  /** How long it asked us to stay away. */
+export interface TransientFailureOptions {
+  /** How long the server asked us to stay away. */
   readonly retryAfterMs?: number | undefined
-  /** It is the server that is busy or out of reach, and not this one file that cannot be had. */
+  /** Whether the whole server is busy or unreachable, and not only this file. */
   readonly isOfServer?: boolean
   readonly cause?: unknown
 }
 
-/** The upstream is busy, or the way to it is bad: later, or from another, it may work. */
-export class Trouble extends Failure {
+/** The upstream is busy or badly connected: a retry, or another upstream, may succeed. */
+export class TransientFailure extends Failure {
   readonly retryAfterMs: number | undefined
   readonly isOfServer: boolean
 
-  constructor(message: string, { retryAfterMs, isOfServer = false, cause }: TroubleFacts = {}) {
+  constructor(message: string, options: TransientFailureOptions = {}) {
+    const { retryAfterMs, isOfServer = false, cause } = options
     super('unavailable', message, { cause })
     this.retryAfterMs = retryAfterMs
     this.isOfServer = isOfServer
   }
 }
 
-/** A name that an upstream lists may become one name here: no path, nothing hidden in it, no way up. */
+/** Whether a name that an upstream lists may become one name here: no path, no control characters, no way up. */
 export function isPlainName(name: string): boolean {
   const bare = name.endsWith('/') ? name.slice(0, -1) : name
   return bare !== '' && bare !== '.' && bare !== '..' && !/[\x00-\x1f\x7f/\\]/.test(bare)

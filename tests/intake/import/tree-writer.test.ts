@@ -98,7 +98,7 @@ test('what an earlier run has brought and the source no longer has is gone in th
   await again.folder('empty/kept')
   expect(await again.has(file('a/kept'))).toBe(true)
   await again.write(file('b/new'), one)
-  again.link('link', 'a/kept', false)
+  again.link({ path: 'link', target: 'a/kept', hard: false })
   await again.finish()
   const names = readdirSync(join(base, 'tree'), { recursive: true }).map(String).sort()
   expect(names).toEqual(['a', 'a/kept', 'b', 'b/new', 'empty', 'empty/kept', 'link'])

@@ -5,8 +5,11 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { diskSource } from '../../../server/files/disk.ts'
 import { fetchFile } from '../../../server/intake/mirror/fetch-file.ts'
-import { httpUpstream, namesOnPage } from '../../../server/intake/mirror/http-upstream.ts'
-import { type MirrorOptions, mirrorTree } from '../../../server/intake/mirror/mirror-tree.ts'
+import { FtpUpstream } from '../../../server/intake/mirror/ftp-upstream.ts'
+import { HttpUpstream } from '../../../server/intake/mirror/http-upstream.ts'
+import { namesOnPage } from '../../../server/intake/mirror/index-page.ts'
+import { mirrorTree } from '../../../server/intake/mirror/mirror-tree.ts'
+import type { MirrorOptions } from '../../../server/intake/mirror/options.ts'
 import { UpstreamPool } from '../../../server/intake/mirror/upstream-pool.ts'
 import { FtpListener } from '../../../server/protocols/ftp/server.ts'
 import { VersionStore } from '../../../server/versions/version-store.ts'
@@ -33,6 +36,19 @@ async function inputs() {
   const mirror = (path: string, options: MirrorOptions = {}) =>
     mirrorTree(store, [`${server.url}${path}`], { fetching, ...options })
   return { base, upstream, trees, server, store, pauses, mirror, fetching }
+}
+
+/** Serves a folder by FTP, until the test ends. */
+async function ftpServing(folder: string): Promise<string> {
+  const service = new FtpListener({
+    bind: '127.0.0.1',
+    port: 0,
+    source: diskSource(folder),
+    events: () => undefined,
+  })
+  await service.start()
+  onTestFinished(() => service.stop())
+  return `ftp://127.0.0.1:${service.address?.port}`
 }
 
 /** Time goes on only by waiting. */
@@ -221,15 +237,7 @@ test('the same over FTP, by listing where there is no .treeinfo', async () => {
   writeBelow(upstream, 'd/debian-installer/amd64/linux', 'kernel')
   writeBelow(upstream, 'd/debian-installer/amd64/initrd.gz', 'initrd')
   writeBelow(upstream, 'd/version.info', 'Debian version:  12 (bookworm)\n')
-  const service = new FtpListener({
-    bind: '127.0.0.1',
-    port: 0,
-    source: diskSource(upstream),
-    events: () => undefined,
-  })
-  await service.start()
-  onTestFinished(() => service.stop())
-  const base = `ftp://127.0.0.1:${service.address?.port}`
+  const base = await ftpServing(upstream)
   for (const id of ['f', 'd']) {
     const { trees: found } = await mirrorTree(store, [`${base}/${id}/`], { fetching, id })
     expect(found[0]?.result.outcome).toBe('published')
@@ -270,13 +278,16 @@ test('a URL of an archive brings in what is in it', async () => {
     id: 'fedora-40-server-x86_64',
     result: { outcome: 'published' },
   })
-  await expect(mirror('/nothing')).rejects.toThrow('is no tree (no .treeinfo, no listing) and no file either')
+  await expect(mirror('/nothing')).rejects.toMatchObject({
+    kind: 'not-found',
+    message: expect.stringContaining('/nothing'),
+  })
 })
 
 test('a part of another file is never gone on with', async () => {
   const { base, upstream, server, fetching } = await inputs()
   writeFileSync(join(upstream, 'a'), 'the new file, longer')
-  const pool = new UpstreamPool([httpUpstream(server.url)], fetching)
+  const pool = new UpstreamPool([new HttpUpstream(server.url)], fetching)
   const part = join(base, 'part')
   writeFileSync(part, 'the old')
   writeFileSync(`${part}.from`, '"another etag"')
@@ -286,6 +297,19 @@ test('a part of another file is never gone on with', async () => {
   await expect(fetchFile(pool, { path: 'a', size: 20 }, join(base, 'part2'))).rejects.toThrow(
     /goes on after the 20 bytes|ended after/,
   )
+  await pool.close()
+})
+
+test('a file that has changed on an FTP server is fetched from its first byte', async () => {
+  const { base, upstream } = await inputs()
+  writeFileSync(join(upstream, 'a'), 'the new file, longer')
+  const url = await ftpServing(upstream)
+  const pool = new UpstreamPool([new FtpUpstream(url)])
+  const part = join(base, 'part')
+  writeFileSync(part, 'the old')
+  writeFileSync(`${part}.from`, '7-1000')
+  expect(await fetchFile(pool, { path: 'a' }, part)).toBe(true)
+  expect(readFileSync(part, 'utf8')).toBe('the new file, longer')
   await pool.close()
 })
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Failure } from '../../../server/core/failure.ts'
-import { Trouble, type Upstream } from '../../../server/intake/mirror/upstream.ts'
+import { TransientFailure, type Upstream } from '../../../server/intake/mirror/upstream.ts'
 import { UpstreamPool } from '../../../server/intake/mirror/upstream-pool.ts'
 
 /** Mirrors that do what the test says; time goes on only by waiting. */
@@ -35,7 +35,7 @@ function inputs(...names: string[]) {
   return { ask, asked, pauses, later }
 }
 
-const busy = (retryAfterMs?: number) => new Trouble('busy', { retryAfterMs, isOfServer: true })
+const busy = (retryAfterMs?: number) => new TransientFailure('busy', { retryAfterMs, isOfServer: true })
 const throwing = (error: Error): never => {
   throw error
 }
@@ -88,7 +88,7 @@ test('what is damaged at one mirror comes from another, and is given up when it 
 test('one file that cannot be had does not keep the others from its server', async () => {
   const { ask, asked, pauses } = inputs('a')
   let first = true
-  const odd = new Trouble('answers 500')
+  const odd = new TransientFailure('answers 500')
   const slow = ask(() => {
     if (!first) return 'second try'
     first = false

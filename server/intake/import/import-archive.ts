@@ -1,0 +1,73 @@
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { unpacked } from '../../host/unpack.ts'
+import { dataOfDeb } from './ar.ts'
+import type { CopyOptions } from './copy-files.ts'
+import { readTar, type TarEntry } from './tar.ts'
+import type { TreeWriter } from './tree-writer.ts'
+
+/** Fills the tree from a tar archive or a Debian package, however it is compressed. Files of an earlier run are skipped. */
+export async function importArchive(
+  file: string,
+  kind: 'tar' | 'deb',
+  writer: TreeWriter,
+  { onProgress, signal }: CopyOptions,
+): Promise<void> {
+  const { size: totalBytes } = await stat(file)
+  const input = createReadStream(file, { highWaterMark: 1 << 20 })
+  const archive = kind === 'deb' ? dataOfDeb(input) : input
+  let files = 0
+  // Bytes of the archive, since its size is known and that of its content is not.
+  const report = (path: string): void =>
+    onProgress({ stage: 'reading', doneBytes: input.bytesRead, totalBytes, files, file: path })
+  for await (const entry of readTar(unpacked(archive, file))) {
+    signal?.throwIfAborted()
+    const path = withoutSlashes(entry.path)
+    if (path === '' || path === '.') continue
+    if (entry.kind === 'file') {
+      await writeFile({ entry, path, writer, signal, onPiece: () => report(path) })
+      files++
+      report(path)
+    } else await addOther(entry, path, writer)
+  }
+}
+
+interface ArchivedFile {
+  readonly entry: TarEntry
+  readonly path: string
+  readonly writer: TreeWriter
+  readonly signal: AbortSignal | undefined
+  readonly onPiece: () => void
+}
+
+async function writeFile({ entry, path, writer, signal, onPiece }: ArchivedFile): Promise<void> {
+  const facts = { path, size: entry.size, modifiedMs: entry.modifiedMs }
+  if (await writer.has(facts)) return
+  await writer.write(facts, (start) => fromByte(start, entry.body(), onPiece), signal)
+}
+
+/** Folders and links. Devices and pipes are not part of a tree. */
+async function addOther({ kind, target }: TarEntry, path: string, writer: TreeWriter): Promise<void> {
+  if (kind === 'folder') await writer.folder(path)
+  else if (kind === 'symlink') writer.link({ path, target, hard: false })
+  else if (kind === 'link') writer.link({ path, target: target.replace(/^(\.?\/)+/, ''), hard: true })
+}
+
+function withoutSlashes(path: string): string {
+  return path.replace(/^(\.?\/)+/, '').replace(/\/+$/, '')
+}
+
+/** Everything but the first bytes of a stream that can only be read from its start. */
+async function* fromByte(
+  start: number,
+  pieces: AsyncIterable<Uint8Array>,
+  onPiece: () => void,
+): AsyncGenerator<Uint8Array> {
+  let left = start
+  for await (const piece of pieces) {
+    const skipped = Math.min(left, piece.length)
+    left -= skipped
+    if (skipped < piece.length) yield piece.subarray(skipped)
+    onPiece()
+  }
+}

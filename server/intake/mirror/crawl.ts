@@ -1,0 +1,38 @@
+import { defined } from '../../core/defined.ts'
+import { Failure } from '../../core/failure.ts'
+import type { UpstreamPool } from './upstream-pool.ts'
+
+const maxListed = 20_000
+const maxDepth = 12
+
+/**
+ * Every file below a folder, by the index pages or listings of the upstream. It is for trees without a `.treeinfo`.
+ * Undefined when nothing is listed.
+ */
+export async function crawl(
+  pool: UpstreamPool,
+  signal?: AbortSignal,
+): Promise<readonly string[] | undefined> {
+  const files: string[] = []
+  let level: string[] = ['']
+  let listed = false
+  for (let depth = 0; depth < maxDepth && level.length > 0; depth++) {
+    const below: string[] = []
+    for (const folder of level) {
+      const names = await pool.ask(folder, (upstream) => upstream.list(folder, signal), {
+        isOptional: true,
+        ...defined({ signal }),
+      })
+      if (!names) continue
+      listed = true
+      for (const name of names) (name.endsWith('/') ? below : files).push(`${folder}${name}`)
+      if (files.length + below.length > maxListed)
+        throw new Failure(
+          'too-large',
+          `${pool.upstreams[0]?.url} lists more than ${maxListed} files; name the folder of one installation tree in it`,
+        )
+    }
+    level = below
+  }
+  return listed ? files : undefined
+}

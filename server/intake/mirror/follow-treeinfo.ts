@@ -1,0 +1,97 @@
+import { createReadStream } from 'node:fs'
+import { defined } from '../../core/defined.ts'
+import { bootFiles } from '../../core/tree/boot-files.ts'
+import { imagesOf } from '../../core/tree/conclude.ts'
+import { readDescriptor } from '../../core/tree/descriptors/descriptor.ts'
+import type { Description } from '../../core/tree/tree.ts'
+import { unpacked } from '../../host/unpack.ts'
+import { readPackages } from '../../verify/documents/primary.ts'
+import { maxRepomdBytes, parseRepomd } from '../../verify/documents/repomd.ts'
+import type { RemoteFile } from './fetch-file.ts'
+import type { Fetcher } from './fetcher.ts'
+
+/** Files that belong to a `.treeinfo` without being named by it. */
+const companions = ['.discinfo', 'media.repo']
+/** SUSE signs its `.treeinfo` through these, which name many other files: they are needed only to check signatures. */
+const signers = ['CHECKSUMS', 'CHECKSUMS.asc']
+/** The largest `.treeinfo` seen has 30 KiB. */
+const maxDescriptorBytes = 4 * 1024 * 1024
+
+/** Endings of the files beside `repomd.xml`: dnf (`repo_gpgcheck`) and zypper fetch the signature, zypper offers the key. */
+const repomdCompanions = ['.asc', '.key']
+
+export interface FollowOptions {
+  /** Only what a boot needs, without the repositories. */
+  readonly bootOnly: boolean
+  /** Whether signatures are checked, so that the files that carry them are fetched. */
+  readonly signed: boolean
+}
+
+/** Fetches everything that a `.treeinfo` and its repositories name, and nothing else. */
+export async function followTreeinfo(
+  fetcher: Fetcher,
+  description: Description,
+  { bootOnly, signed }: FollowOptions,
+): Promise<void> {
+  const named = bootOnly
+    ? namedForBoot(description)
+    : [...imagesOf(description), ...Object.keys(description.checksums)]
+  const images = [...new Set(named)].map(
+    (path): RemoteFile => ({ path, ...defined({ digest: description.checksums[path] }) }),
+  )
+  for (const path of signed ? [...companions, ...signers] : companions)
+    await fetcher.fetch({ path, atMostBytes: maxDescriptorBytes, isOptional: true })
+  await fetcher.fetchAll(images)
+  if (bootOnly) return
+  for (const { path } of description.repositories) await followRepository(fetcher, path, description)
+}
+
+function namedForBoot(description: Description): string[] {
+  const { required, optional } = bootFiles(description)
+  const { stage2 } = description
+  return [...required, ...optional, ...(stage2 === undefined ? [] : [stage2])]
+}
+
+/** `repomd.xml`, the metadata that it names, and the packages that the metadata names. */
+async function followRepository(
+  fetcher: Fetcher,
+  repository: string,
+  description: Description,
+): Promise<void> {
+  const base = repository === '.' ? '' : `${repository}/`
+  const repomd = `${base}repodata/repomd.xml`
+  const digest = description.checksums[repomd]
+  const wanted = { path: repomd, atMostBytes: maxRepomdBytes, ...defined({ digest }) }
+  if (!(await fetcher.fetch(wanted))) {
+    fetcher.absent.push(repomd)
+    return
+  }
+  for (const ending of repomdCompanions)
+    await fetcher.fetch({ path: `${repomd}${ending}`, atMostBytes: maxDescriptorBytes, isOptional: true })
+  const files = parseRepomd((await fetcher.read(repomd)).toString('utf8'))
+  await fetcher.fetchAll(files.map((file) => remoteFile(base, file)))
+  const primary = files.find((file) => file.type === 'primary')
+  if (!primary) return
+  const packages: RemoteFile[] = []
+  const place = fetcher.place(`${base}${primary.href}`)
+  for await (const file of readPackages(unpacked(createReadStream(place), primary.href)))
+    packages.push(remoteFile(base, file))
+  await fetcher.fetchAll(packages)
+}
+
+interface NamedFile extends Omit<RemoteFile, 'path'> {
+  /** Relative to the repository. */
+  readonly href: string
+}
+
+function remoteFile(base: string, { href, size, digest }: NamedFile): RemoteFile {
+  return { path: `${base}${href}`, ...defined({ size, digest }) }
+}
+
+/** Fetches and reads the `.treeinfo`; undefined when the upstream does not have one. */
+export async function fetchTreeinfo(fetcher: Fetcher): Promise<Description | undefined> {
+  for (const path of ['.treeinfo', 'treeinfo'])
+    if (await fetcher.fetch({ path, atMostBytes: maxDescriptorBytes, isOptional: true }))
+      return readDescriptor(path, await fetcher.read(path))
+  return undefined
+}

@@ -1,0 +1,137 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { defined } from '../../core/defined.ts'
+import { Failure } from '../../core/failure.ts'
+import type { Description } from '../../core/tree/tree.ts'
+import { crawl } from './crawl.ts'
+import { type FetchOptions, fetchFile } from './fetch-file.ts'
+import { fetchLists } from './fetch-lists.ts'
+import { Fetcher, type FetcherContext } from './fetcher.ts'
+import { fetchTreeinfo, followTreeinfo } from './follow-treeinfo.ts'
+import { FtpUpstream } from './ftp-upstream.ts'
+import { HttpUpstream } from './http-upstream.ts'
+import type {
+  FetchedFile,
+  FetchedTree,
+  MirrorContext,
+  MirrorMethod,
+  MirrorOptions,
+  Probe,
+  TreeLocation,
+} from './options.ts'
+import type { Upstream } from './upstream.ts'
+import { UpstreamPool } from './upstream-pool.ts'
+
+/** Mirrors over HTTP and FTP, file by file: what the descriptors name, or what the index pages list. */
+export function mirrorByFiles(context: MirrorContext): MirrorMethod {
+  return new FileMirror(context)
+}
+
+class FileMirror implements MirrorMethod {
+  readonly #context: MirrorContext
+  readonly #pool: UpstreamPool
+  #description: Description | undefined
+  #listed: readonly string[] = []
+
+  constructor(context: MirrorContext) {
+    this.#context = context
+    this.#pool = new UpstreamPool(context.urls.map(upstreamOf), context.options.fetching)
+  }
+
+  /** The `.treeinfo` is read into a folder of its own, since it decides where the tree will lie. */
+  async probe(): Promise<Probe> {
+    const { job, options } = this.#context
+    const root = join(job.folder, 'probe')
+    await rm(root, { recursive: true, force: true })
+    const onProgress = () => undefined
+    this.#description = await fetchTreeinfo(
+      this.#fetcher({ root, prefix: '', currentVersion: undefined, onProgress }),
+    )
+    if (this.#description) return { kind: 'tree', description: this.#description }
+    this.#listed = (await crawl(this.#pool, options.signal)) ?? []
+    return this.#listed.length > 0 ? { kind: 'tree', description: undefined } : { kind: 'file' }
+  }
+
+  async fetchTree({ prefix, current }: TreeLocation): Promise<FetchedTree> {
+    const { job, options } = this.#context
+    const { onProgress = () => undefined, bootOnly = false, signatures } = options
+    const fetcher = this.#fetcher({ root: job.tree, prefix, currentVersion: current?.folder, onProgress })
+    if (this.#description) {
+      await fetchTreeinfo(fetcher)
+      await followTreeinfo(fetcher, this.#description, { bootOnly, signed: signatures !== undefined })
+    } else await fetcher.fetchAll(this.#listed.map((path) => ({ path })))
+    const { absent, damaged } = fetcher
+    return {
+      unchanged: current !== undefined && fetcher.changed === 0 && fetcher.files === current.files,
+      notes: absent.map((path) => `${path} is named, and the upstream does not have it`),
+      damaged,
+    }
+  }
+
+  /** The URL is not that of a folder: the file of its last name is fetched from the folder above it. */
+  async fetchFile(): Promise<FetchedFile> {
+    const { job, urls, options } = this.#context
+    const { signal, onProgress, signatures } = options
+    const url = (urls[0] ?? '').replace(/\/+$/, '')
+    const name = decodeURIComponent(url.slice(url.lastIndexOf('/') + 1))
+    const parents = new UpstreamPool(urls.map(parentOf).map(upstreamOf), options.fetching)
+    const file = join(job.folder, 'download')
+    try {
+      const reporting = { ...defined({ signal }), ...reportTo(onProgress, name) }
+      if (!(await fetchFile(parents, { path: name }, file, reporting)))
+        throw new Failure(
+          'not-found',
+          `${url} is neither a tree (no .treeinfo, no listing) nor a file that exists`,
+        )
+      if (!signatures) return { file }
+      const image = await fetchLists(join(job.folder, 'lists'), parents, name, defined({ signal }))
+      return { file, image }
+    } finally {
+      await parents.close()
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#pool.close()
+  }
+
+  #fetcher(more: Omit<FetcherContext, 'pool' | 'parts' | 'signal'>): Fetcher {
+    const { job, options } = this.#context
+    return new Fetcher({
+      pool: this.#pool,
+      parts: join(job.folder, 'part'),
+      signal: options.signal,
+      ...more,
+    })
+  }
+}
+
+function upstreamOf(url: string): Upstream {
+  const protocol = URL.canParse(url) ? new URL(url).protocol : ''
+  if (protocol === 'http:' || protocol === 'https:') return new HttpUpstream(url)
+  if (protocol === 'ftp:') return new FtpUpstream(url)
+  if (protocol === 'rsync:')
+    throw new Failure('bad-request', `${url}: rsync cannot be mixed with http or ftp for one tree`)
+  throw new Failure('bad-request', `${url} is not a URL of http, https, ftp or rsync`)
+}
+
+/** The folder above a file. */
+function parentOf(url: string): string {
+  return new URL('.', url.replace(/\/+$/, '')).href
+}
+
+function reportTo(onProgress: MirrorOptions['onProgress'], file: string): FetchOptions {
+  if (!onProgress) return {}
+  let doneBytes = 0
+  let totalBytes: number | undefined
+  return {
+    onStart: (position, size) => {
+      doneBytes = position
+      totalBytes = size
+    },
+    onBytes: (bytes) => {
+      doneBytes += bytes
+      onProgress({ stage: 'fetching', doneBytes, file, ...defined({ totalBytes }) })
+    },
+  }
+}
