@@ -1,27 +1,25 @@
 import type { IncomingMessage } from 'node:http'
-import { Failure } from '../core/failure.ts'
 
 /** The user name that goes with the administrator's token where a protocol wants one. */
 export const adminUser = 'admin'
 
 /**
- * Lets a request pass that carries the administrator's token: `Authorization: Bearer TOKEN`, or basic with user
- * `admin`, which is `curl -u admin:TOKEN` and what browsers ask for by themselves.
- *
- * @throws Failure `forbidden`; the answer is then 401.
+ * Why a request may not do what only the administrator may; undefined when it carries the token: as `Authorization:
+ * Bearer TOKEN`, or as basic authentication of the user `admin` (`curl -u admin:TOKEN`, and what browsers send).
  */
-export function requireAdmin(req: IncomingMessage, isValid: (token: string) => boolean): void {
-  const token = tokenOf(req.headers.authorization ?? '')
-  if (token !== undefined && isValid(token)) return
-  throw new Failure(
-    'forbidden',
-    token === undefined
-      ? "only for administrators: send 'Authorization: Bearer TOKEN' with the token in the file admin-token of the data folder"
-      : 'that is not the token of the administrator; it is in the file admin-token of the data folder',
-  )
+export function whyNotAdmin(
+  { headers }: IncomingMessage,
+  isValid: (token: string) => boolean,
+): string | undefined {
+  const token = tokenIn(headers.authorization ?? '')
+  if (token === undefined)
+    return "only for administrators: send 'Authorization: Bearer TOKEN' with the token in the file admin-token of the data folder"
+  if (!isValid(token))
+    return 'that is not the token of the administrator, which is in the file admin-token of the data folder'
+  return undefined
 }
 
-function tokenOf(header: string): string | undefined {
+function tokenIn(header: string): string | undefined {
   const [, scheme = '', value = ''] = /^\s*(\w+)\s+(\S+)\s*$/.exec(header) ?? []
   if (scheme.toLowerCase() === 'bearer') return value
   if (scheme.toLowerCase() !== 'basic') return undefined

@@ -140,6 +140,11 @@ export function ipxeVariables(script: string): string {
     .join('')
 }
 
+/** Text or a quoted attribute value in HTML: references by number need no list of entities (WHATWG HTML, 13.1.4). */
+export function htmlText(text: string): string {
+  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
+}
+
 /** Text or an attribute value in XML 1.0. Most control characters, U+FFFE, U+FFFF and lone surrogates are no XML characters (2.2). */
 export function xmlText(text: string): string {
   if (/[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/.test(text) || /\p{Surrogate}/u.test(text))

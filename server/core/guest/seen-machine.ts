@@ -30,6 +30,18 @@ export interface Machine {
   readonly count: number
 }
 
+/** What a machine showed of itself, with null for what it never showed: as JSON and the store have it. */
+export function shownOrNull({ mac, uuid, serial, firmware, vendor, address }: Machine) {
+  return {
+    mac: mac ?? null,
+    uuid: uuid ?? null,
+    serial: serial ?? null,
+    firmware: firmware ?? null,
+    vendor: vendor ?? null,
+    address: address ?? null,
+  }
+}
+
 /** Longer texts say nothing and fill the table. */
 const longest = 128
 

@@ -1,4 +1,4 @@
-import type { Machine } from '../../core/guest/seen-machine.ts'
+import { type Machine, shownOrNull } from '../../core/guest/seen-machine.ts'
 import type { GuestState, HistoryKind, InstallState, Step } from '../../core/guest/state.ts'
 import type { GuestRow, MachineRow, Tables } from '../schema/tables.ts'
 
@@ -42,17 +42,6 @@ export function machineOfRow(row: MachineRow): Machine {
 }
 
 export function rowOfMachine(machine: Machine): MachineRow {
-  const { id, mac, uuid, serial, firmware, vendor, address, firstMs, lastMs, count } = machine
-  return {
-    id,
-    mac: mac ?? null,
-    uuid: uuid ?? null,
-    serial: serial ?? null,
-    firmware: firmware ?? null,
-    vendor: vendor ?? null,
-    address: address ?? null,
-    first_ms: firstMs,
-    last_ms: lastMs,
-    count,
-  }
+  const { id, firstMs, lastMs, count } = machine
+  return { id, ...shownOrNull(machine), first_ms: firstMs, last_ms: lastMs, count }
 }

@@ -6,7 +6,6 @@ import {
   lookupAnswer,
   parseLookupQuery,
 } from '../../../server/core/lookup/lookup.ts'
-import { createLookupTexts } from '../../../server/namespace/lookup-cache.ts'
 import { fedora9, fedora40, makeGuest, makeTree, makeWorld } from '../../support/boot-inputs.ts'
 
 const fedora39 = makeTree('fedora/39/x86_64', { version: '39' })
@@ -127,17 +126,4 @@ describe('nonsense is told from nothing found', () => {
       expect(failureKind(error)).toBe('bad-request')
     }
   })
-})
-
-test('answers are remembered for one snapshot and one way to reach us, and no longer', () => {
-  const texts = createLookupTexts()
-  const query = parseLookupQuery({ distro: 'fedora', arch: 'x86_64' })
-  const first = texts(query, inputs)
-  expect(texts(parseLookupQuery({ arch: 'x86_64', distro: 'fedora' }), inputs)).toBe(first)
-  expect(JSON.parse(first.json ?? '')).toEqual(found({ distro: 'fedora', arch: 'x86_64' }))
-  const elsewhere = texts(query, { ...inputs, urls: { http: 'http://other' } })
-  expect(elsewhere.json).toContain('"location":"http://other/trees/fedora/40/x86_64"')
-  const { trees } = makeWorld([fedora39], [])
-  expect(texts(query, { ...inputs, trees }).json).toContain('"id":"fedora/39/x86_64"')
-  expect(texts(parseLookupQuery({ tree: 'nope' }), inputs)).toMatchObject({ result: { found: false } })
 })

@@ -1,7 +1,8 @@
-import type { SnapshotProblem } from '../core/problem.ts'
-import type { Tree, TreeState } from '../core/tree/tree.ts'
+import type { SnapshotProblem } from '../../core/problem.ts'
+import type { Tree } from '../../core/tree/tree.ts'
+import { htmlText } from '../../render/quote.ts'
 
-/** What the front page shows, already decided. */
+/** What the front page shows; everything is decided before. */
 export interface FrontView {
   readonly version: string
   /** How this browser reached us: `http://mirror.example:8080`. */
@@ -17,7 +18,7 @@ export interface FrontView {
   readonly problems: readonly SnapshotProblem[]
 }
 
-/** The page at `/`: what is served, what is wrong, and a line to copy for each tree. No script, nothing from elsewhere. */
+/** The page at `/`: what is served, what is wrong, and a line to copy for each tree. It has no scripts, and loads nothing. */
 export function frontPage(view: FrontView): string {
   const ready = view.trees.filter((tree) => tree.state === 'ready').length
   return `<!doctype html>
@@ -33,7 +34,7 @@ ${treeSection(view)}
 ${guestSection(view)}
 ${serviceSection(view)}
 </main>
-<footer>treeboot ${html(view.version)} · <a href="/trees/">files</a> · <a href="/api/v1/trees">API</a> · <a href="/metrics">metrics</a></footer>
+<footer>treeboot ${htmlText(view.version)} · <a href="/trees/">files</a> · <a href="/api/v1/trees">API</a> · <a href="/metrics">metrics</a></footer>
 </html>
 `
 }
@@ -41,24 +42,24 @@ ${serviceSection(view)}
 function problemSection(problems: readonly SnapshotProblem[]): string {
   if (problems.length === 0) return ''
   const items = problems.map((problem) => {
-    const remedy = problem.remedy ? ` <em>${html(problem.remedy)}</em>` : ''
-    return `<li class="${problem.severity}"><code>${html(problem.where)}</code> ${html(problem.message)}${remedy}</li>`
+    const remedy = problem.remedy ? ` <em>${htmlText(problem.remedy)}</em>` : ''
+    return `<li class="${problem.severity}"><code>${htmlText(problem.where)}</code> ${htmlText(problem.message)}${remedy}</li>`
   })
-  return `<section><h2>Needs a look</h2><ul class="problems">${items.join('\n')}</ul></section>`
+  return `<section><h2>Problems</h2><ul class="problems">${items.join('\n')}</ul></section>`
 }
 
 function treeSection({ trees, url }: FrontView): string {
   if (trees.length === 0) {
     return `<section><h2>Trees</h2>
-<p class="empty">No tree yet. Copy an installation tree into <code>trees/</code>, one folder each; it appears here by itself.</p></section>`
+<p class="empty">No tree yet. Copy an installation tree into <code>trees/</code>, one folder for each; it then appears here.</p></section>`
   }
   const rows = trees.map(
     (tree) => `<tr>
 <td><span class="state ${tree.state}">${tree.state}</span></td>
-<th scope="row"><a href="${href(`/trees/${tree.id}/`)}">${html(tree.id)}</a></th>
-<td>${html([tree.family, tree.version, tree.variant].filter(Boolean).join(' '))}</td>
-<td>${html(tree.arch)}</td>
-<td>${isReady(tree.state) ? `<code>--location ${html(`${url}/trees/${tree.id}`)}</code>` : html(tree.reasons.join('; '))}</td>
+<th scope="row"><a href="${href(`/trees/${tree.id}/`)}">${htmlText(tree.id)}</a></th>
+<td>${htmlText([tree.family, tree.version, tree.variant].filter(Boolean).join(' '))}</td>
+<td>${htmlText(tree.arch)}</td>
+<td>${tree.state === 'ready' ? `<code>--location ${htmlText(`${url}/trees/${tree.id}`)}</code>` : htmlText(tree.reasons.join('; '))}</td>
 </tr>`,
   )
   return `<section><h2>Trees</h2>
@@ -66,15 +67,11 @@ function treeSection({ trees, url }: FrontView): string {
 <tbody>${rows.join('\n')}</tbody></table></section>`
 }
 
-function isReady(state: TreeState): boolean {
-  return state === 'ready'
-}
-
 function guestSection({ guests }: FrontView): string {
   if (guests.length === 0) return ''
   const rows = guests.map(
     (guest) =>
-      `<tr><th scope="row">${html(guest.name)}</th><td><code>${html(guest.identity)}</code></td><td>${html(guest.plan)}</td>` +
+      `<tr><th scope="row">${htmlText(guest.name)}</th><td><code>${htmlText(guest.identity)}</code></td><td>${htmlText(guest.plan)}</td>` +
       `<td><a href="${href(`/ks/${guest.name}`)}">answer file</a></td></tr>`,
   )
   return `<section><h2>Guests</h2>
@@ -85,19 +82,14 @@ function guestSection({ guests }: FrontView): string {
 function serviceSection({ services }: FrontView): string {
   const rows = services.map(
     (service) =>
-      `<tr class="${service.open ? '' : 'off'}"><th scope="row">${html(service.name)}</th>` +
-      `<td>${html(service.where)}</td><td>${html(service.note)}</td></tr>`,
+      `<tr class="${service.open ? '' : 'off'}"><th scope="row">${htmlText(service.name)}</th>` +
+      `<td>${htmlText(service.where)}</td><td>${htmlText(service.note)}</td></tr>`,
   )
   return `<section><h2>Services</h2><table><tbody>${rows.join('\n')}</tbody></table></section>`
 }
 
-/** Text in HTML, also inside double-quoted attributes. */
-export function html(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
-}
-
 function href(path: string): string {
-  return html(path.split('/').map(encodeURIComponent).join('/'))
+  return htmlText(path.split('/').map(encodeURIComponent).join('/'))
 }
 
 const style = `

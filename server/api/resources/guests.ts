@@ -1,0 +1,87 @@
+import { z } from 'zod'
+import type { Snapshot } from '../../catalog/snapshot.ts'
+import { explainBoot } from '../../core/boot/explain.ts'
+import { Failure } from '../../core/failure.ts'
+import type { Guest } from '../../core/guest/guest.ts'
+import type { Requester } from '../../core/net/requester.ts'
+import { diskSource } from '../../files/disk.ts'
+import { loaderOptions, planAs } from '../../machines/decide.ts'
+import { handWrittenFor } from '../../namespace/hand-written.ts'
+import { formatContentType, renderPlan } from '../../render/render.ts'
+import { format } from '../input.ts'
+import { type ApiContext, inputsFor, type Reply } from '../route.ts'
+import type { ExplainedStep, GuestSummary, StoryStep } from '../types.ts'
+import { guestSummary, stepView } from '../views.ts'
+
+export const guestParams = z.object({ name: z.string() })
+export const planQuery = z.object({ as: format })
+
+interface GuestCall {
+  readonly params: z.output<typeof guestParams>
+  readonly who: Requester
+}
+
+/** @throws Failure `not-found` */
+export function guestNamed({ guests }: Snapshot, name: string): Guest {
+  const guest = guests.byName(name)
+  if (!guest) throw new Failure('not-found', `no guest ${name}; guests are defined in config.yaml`)
+  return guest
+}
+
+export function list(_: unknown, { snapshot, history }: ApiContext): Reply {
+  const { guests, trees } = snapshot()
+  const json: readonly GuestSummary[] = guests.all.map((guest) =>
+    guestSummary(guest, trees, history.stateOf(guest.name)),
+  )
+  return { json }
+}
+
+export function show({ params }: GuestCall, { snapshot, history }: ApiContext): Reply {
+  const now = snapshot()
+  const guest = guestNamed(now, params.name)
+  const json: GuestSummary = guestSummary(guest, now.trees, history.stateOf(guest.name))
+  return { json }
+}
+
+export async function explain({ params, who }: GuestCall, context: ApiContext): Promise<Reply> {
+  const now = context.snapshot()
+  const { name } = guestNamed(now, params.name)
+  const handWritten = await handWrittenFor(diskSource(now.config.paths.tftpboot), { name }, now.guests)
+  const json: readonly ExplainedStep[] = explainBoot({ name }, inputsFor(context, who), handWritten)
+  return { json }
+}
+
+export function plan(
+  { params, query, who }: GuestCall & { query: z.output<typeof planQuery> },
+  context: ApiContext,
+): Reply {
+  const guest = guestNamed(context.snapshot(), params.name)
+  const inputs = inputsFor(context, who)
+  const text = renderPlan(planAs(guest, query.as, inputs), query.as, loaderOptions(who, inputs))
+  return { headers: { 'Content-Type': formatContentType(query.as) }, text }
+}
+
+export async function story({ params }: GuestCall, { snapshot, history }: ApiContext): Promise<Reply> {
+  const { name } = guestNamed(snapshot(), params.name)
+  const json: readonly StoryStep[] = (await history.story(name)).map(stepView)
+  return { json }
+}
+
+export function install(call: GuestCall, context: ApiContext): Promise<Reply> {
+  return order('armed', call, context)
+}
+
+export function keepLocal(call: GuestCall, context: ApiContext): Promise<Reply> {
+  return order('kept-local', call, context)
+}
+
+async function order(
+  type: 'armed' | 'kept-local',
+  { params }: GuestCall,
+  { snapshot, history }: ApiContext,
+): Promise<Reply> {
+  const now = snapshot()
+  const guest = guestNamed(now, params.name)
+  const json: GuestSummary = guestSummary(guest, now.trees, await history.order(guest.name, type))
+  return { json }
+}

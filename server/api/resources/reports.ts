@@ -1,0 +1,53 @@
+import type { IncomingMessage } from 'node:http'
+import { z } from 'zod'
+import { defined } from '../../core/defined.ts'
+import { reports } from '../../core/guest/state.ts'
+import { isLoopback } from '../../core/net/address.ts'
+import type { Requester } from '../../core/net/requester.ts'
+import type { ApiContext, Reply } from '../route.ts'
+import { guestNamed } from './guests.ts'
+
+const longestDetail = 500
+
+/** A report counts whatever its detail looks like: an odd one is dropped. */
+const detail = z
+  .string()
+  .min(1)
+  .transform((text) => text.slice(0, longestDetail))
+  .optional()
+  .catch(undefined)
+
+/** The token is part of the path, which debian-installer's wget and every proxy leave alone. */
+export const reportParams = z.object({
+  name: z.string(),
+  report: z.enum(reports, `one of ${reports.join(', ')}`),
+  token: z.string().optional(),
+})
+export const reportQuery = z.object({ message: detail })
+export const reportBody = z.object({ detail }).catch({})
+
+interface ReportCall {
+  readonly params: z.output<typeof reportParams>
+  readonly query: z.output<typeof reportQuery>
+  readonly body: z.output<typeof reportBody>
+  readonly who: Requester
+  readonly req: IncomingMessage
+}
+
+/** What an installer says of itself, with a line of detail as `?message=` or as `detail` in a JSON body. */
+export async function report(call: ReportCall, { snapshot, history }: ApiContext): Promise<Reply> {
+  const { params, query, body, who, req } = call
+  await history.report(guestNamed(snapshot(), params.name), {
+    report: params.report,
+    client: who.address,
+    local: isLocal(who, req),
+    ...defined({ token: params.token, detail: query.message ?? body.detail }),
+  })
+  return { status: 204 }
+}
+
+/** Whether a request comes from this machine, and not from another one by way of a proxy that runs here. */
+function isLocal({ address, localAddress }: Requester, { headers }: IncomingMessage): boolean {
+  if (headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined) return false
+  return isLoopback(address) || address === localAddress
+}

@@ -1,0 +1,63 @@
+import type { ServerUrls } from '../../core/boot/plan.ts'
+import type { Guest } from '../../core/guest/guest.ts'
+import { type GuestState, whyLocalDisk } from '../../core/guest/state.ts'
+import type { Requester } from '../../core/net/requester.ts'
+import type { TreeIndex } from '../../core/select/select.ts'
+import { type FrontView, frontPage as frontPageHtml } from '../pages/front-page.ts'
+import { type ApiContext, inputsFor, type Reply } from '../route.ts'
+import type { Health, ProblemView } from '../types.ts'
+import { guestSummary, identityText } from '../views.ts'
+
+/** The server itself: its front page, its health, its metrics, and what is wrong. */
+
+export function frontPage({ who }: { who: Requester }, context: ApiContext): Reply {
+  const text = frontPageHtml(frontView(context, inputsFor(context, who).urls))
+  return { headers: { 'Content-Type': 'text/html; charset=utf-8' }, text }
+}
+
+/** A mirror with a broken tree still serves the others: that is not bad health. */
+export function health(_: unknown, { snapshot, version }: ApiContext): Reply {
+  const { trees, generation } = snapshot()
+  const ready = trees.all.filter((tree) => tree.state === 'ready').length
+  const json: Health = { status: 'ok', version, generation, trees: { ready, all: trees.all.length } }
+  return { json }
+}
+
+export async function metrics(_: unknown, context: ApiContext): Promise<Reply> {
+  return {
+    headers: { 'Content-Type': context.metrics.contentType },
+    text: await context.metrics.text(),
+  }
+}
+
+export function problems(_: unknown, { snapshot }: ApiContext): Reply {
+  const json: readonly ProblemView[] = snapshot().problems
+  return { json }
+}
+
+function frontView({ snapshot, version, history, serviceLines }: ApiContext, urls: ServerUrls): FrontView {
+  const { trees, guests, problems } = snapshot()
+  return {
+    version,
+    url: urls.http,
+    trees: trees.all,
+    problems,
+    guests: guests.all.map((guest) => ({
+      name: guest.name,
+      identity: identityText(guest),
+      plan: planText(guest, trees, history.stateOf(guest.name)),
+    })),
+    services: serviceLines().map(({ name, open, host, port, note }) => ({
+      name,
+      open,
+      where: open ? `${host}:${port}` : 'closed',
+      note,
+    })),
+  }
+}
+
+function planText(guest: Guest, trees: TreeIndex, state: GuestState | undefined): string {
+  const summary = guestSummary(guest, trees, state)
+  const disk = state && whyLocalDisk(guest, state)
+  return disk ?? `${summary.state}: ${summary.tree ?? 'no tree fits'}`
+}

@@ -1,0 +1,163 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { z } from 'zod'
+import { Failure } from '../../core/failure.ts'
+import { type CleanPath, cleanPath, parentPath } from '../../files/path.ts'
+import type { Uploads } from '../../intake/uploads/uploads.ts'
+import { segments } from '../input.ts'
+import type { ApiContext, Reply } from '../route.ts'
+import { announcedDigest, receive } from './receive-body.ts'
+
+const version = '1.0.0'
+/** 100 GiB: ten times the largest disc. */
+const maxBytes = 100 * 2 ** 30
+const bodyType = 'application/offset+octet-stream'
+
+/**
+ * Resumable uploads by the tus protocol 1.0.0 (tus.io) with creation, creation-with-upload, termination and checksum.
+ * The bytes go straight to their place in the upload area. So one protocol can finish an upload that another began, and
+ * after a restart the offset is the size of the file. The length is part of the upload's own URL, so there is nothing
+ * else to remember.
+ */
+export const tusParams = z.object({ length: z.string(), path: segments })
+
+interface TusCall {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+}
+
+interface UploadCall extends TusCall {
+  readonly params: z.output<typeof tusParams>
+}
+
+export function abilities({ res }: TusCall): Reply {
+  setCommonHeaders(res)
+  const headers = {
+    'Tus-Version': version,
+    'Tus-Extension': 'creation,creation-with-upload,termination,checksum',
+    'Tus-Max-Size': String(maxBytes),
+    'Tus-Checksum-Algorithm': 'md5,sha1,sha256,sha512',
+  }
+  return { status: 204, headers }
+}
+
+export const create = tus(async ({ req }: TusCall, { uploads }): Promise<Reply> => {
+  const length = Number(req.headers['upload-length'] ?? Number.NaN)
+  if (!Number.isSafeInteger(length) || length < 0)
+    throw new Failure('bad-request', 'Upload-Length: expected the number of bytes to come')
+  if (length > maxBytes) throw new Failure('too-large', `${length} bytes; at most ${maxBytes} in one file`)
+  const path = cleanPath(nameIn(String(req.headers['upload-metadata'] ?? '')))
+  if (parentPath(path) !== '/') await uploads.makeFolders(parentPath(path))
+  // An empty file, so that there is an offset to ask for from now on.
+  const file = await uploads.openForWriting(path, 0)
+  await file.close(length === 0 ? 'complete' : 'partial')
+  const Location = `/api/v1/uploads/tus/${length}${path.split('/').map(encodeURIComponent).join('/')}`
+  if (req.headers['content-type'] !== bodyType)
+    return { status: 201, headers: { Location, 'Upload-Offset': '0' } }
+  const reply = await take(uploads, req, { path, length, offset: 0 })
+  return reply.status === 204
+    ? { status: 201, headers: { Location, ...reply.headers } }
+    : { ...reply, headers: { Location } }
+})
+
+export const offset = tus(async ({ params }: UploadCall, { uploads }): Promise<Reply> => {
+  const { path, length } = uploadOf(params)
+  const size = await sizeOf(uploads, path)
+  return { headers: { 'Upload-Offset': String(size), 'Upload-Length': String(length) } }
+})
+
+export const append = tus(async ({ params, req }: UploadCall, { uploads }): Promise<Reply> => {
+  const { path, length } = uploadOf(params)
+  if (req.headers['content-type'] !== bodyType)
+    return { status: 415, json: { error: 'unsupported', message: `expected Content-Type: ${bodyType}` } }
+  const size = await sizeOf(uploads, path)
+  if (Number(req.headers['upload-offset']) !== size)
+    throw new Failure('conflict', `${path} has ${size} bytes; expected Upload-Offset: ${size}`)
+  return take(uploads, req, { path, length, offset: size })
+})
+
+export const remove = tus(async ({ params }: UploadCall, { uploads }): Promise<Reply> => {
+  await uploads.removeAll(uploadOf(params).path)
+  return { status: 204 }
+})
+
+/** No upload may be called like the protocol: its files would have the URLs of tus. */
+export function refuseName(): never {
+  throw new Failure('bad-request', 'tus is the path of resumable uploads: choose another name')
+}
+
+function setCommonHeaders(res: ServerResponse): void {
+  res.setHeader('Tus-Resumable', version)
+  res.setHeader('Cache-Control', 'no-store')
+}
+
+/** Gives every response the headers of the protocol, failures too, and refuses other versions with 412. */
+function tus<Call extends TusCall>(handle: (call: Call, context: ApiContext) => Promise<Reply>) {
+  return async (call: Call, context: ApiContext): Promise<Reply> => {
+    setCommonHeaders(call.res)
+    if (call.req.headers['tus-resumable'] === version) return handle(call, context)
+    const message = `expected Tus-Resumable: ${version}, the version that this server speaks`
+    return { status: 412, headers: { 'Tus-Version': version }, json: { error: 'bad-request', message } }
+  }
+}
+
+async function sizeOf(uploads: Uploads, path: CleanPath): Promise<number> {
+  const size = await uploads.size(path)
+  if (size === undefined) throw new Failure('not-found', `${path} was removed, or is published already`)
+  return size
+}
+
+interface Part {
+  readonly path: CleanPath
+  /** Of the whole file. */
+  readonly length: number
+  /** Where the body of this request begins in the file. */
+  readonly offset: number
+}
+
+async function take(uploads: Uploads, req: IncomingMessage, part: Part): Promise<Reply> {
+  const { path, length, offset } = part
+  const end = offset + Number(req.headers['content-length'] ?? 0)
+  if (end > length)
+    throw new Failure('too-large', `${path} was announced with ${length} bytes, and ${end} would come`)
+  const digest = announcedDigest(req)
+  const file = await uploads.openForWriting(path, offset)
+  try {
+    const received = await receive(req, file, (bytes) => offset + bytes === length, digest)
+    return { status: 204, headers: { 'Upload-Offset': String(offset + received) } }
+  } catch (error) {
+    if (!(error instanceof Failure) || error.kind !== 'invalid-data') throw error
+    // The checksum extension: a damaged part is dropped again, and the status is 460.
+    const undo = await uploads.openForWriting(path, offset)
+    await undo.close('partial')
+    return { status: 460, json: { error: error.kind, message: error.message } }
+  }
+}
+
+function uploadOf({ length, path }: z.output<typeof tusParams>): { path: CleanPath; length: number } {
+  const bytes = Number(length)
+  if (!Number.isSafeInteger(bytes) || bytes < 0) throw new Failure('not-found', 'no such upload')
+  return { length: bytes, path: cleanPath(path) }
+}
+
+/** The path of the upload: `relativePath` for a file of a folder, `filename` for a single one. */
+function nameIn(header: string): string {
+  const metadata = parseMetadata(header)
+  for (const key of ['relativePath', 'path', 'filename', 'name']) {
+    const value = metadata.get(key)
+    if (value) return value
+  }
+  throw new Failure(
+    'bad-request',
+    'Upload-Metadata: expected filename, or relativePath for a file of a folder',
+  )
+}
+
+/** `filename d29ybGQ=,is_confidential`: values in base64; a key without a value is a flag. */
+function parseMetadata(header: string): Map<string, string> {
+  const values = new Map<string, string>()
+  for (const pair of header.split(',')) {
+    const [key = '', value = ''] = pair.trim().split(/\s+/)
+    if (key !== '') values.set(key, Buffer.from(value, 'base64').toString('utf8'))
+  }
+  return values
+}

@@ -1,0 +1,140 @@
+/**
+ * The shapes of the JSON that the API sends: the contract with its clients, the pages among them. A field that is here
+ * keeps its name and its meaning. Imports nothing but types of `core/`.
+ */
+import type { Explanation } from '../core/boot/explain.ts'
+import type { FailureKind } from '../core/failure.ts'
+import type { LookupAnswer } from '../core/lookup/result.ts'
+import type { SnapshotProblem } from '../core/problem.ts'
+import type { Tree, TreeState } from '../core/tree/tree.ts'
+
+/** `GET /api/v1` */
+export interface PathList {
+  readonly paths: readonly string[]
+}
+
+/** The body of every failed request. */
+export interface ErrorBody {
+  readonly error: FailureKind
+  /** For people: what was found, what was expected, what to do. */
+  readonly message: string
+}
+
+/** `GET /api/v1/lookup` that found something. */
+export type LookupBody = LookupAnswer
+
+/** `GET /api/v1/lookup` that found nothing; status 404. */
+export interface LookupMiss extends ErrorBody {
+  /** Ids of trees, or names of guests, that come closest. */
+  readonly nearest: readonly string[]
+}
+
+/** One element of `GET /api/v1/trees`. */
+export interface TreeSummary {
+  readonly id: string
+  readonly state: TreeState
+  readonly reasons: readonly string[]
+  readonly family: string
+  readonly distro: string
+  readonly version: string
+  readonly variant: string
+  readonly arch: string
+  readonly era: string
+  readonly origin: 'folder' | 'iso'
+  readonly platforms: readonly string[]
+  /** How many odd things its descriptors hold. */
+  readonly problems: number
+}
+
+/** `GET /api/v1/trees/<id>` */
+export interface TreeDetail extends Omit<Tree, 'origin' | 'checksums'> {
+  readonly origin: 'folder' | 'iso'
+  /** `sha256:<hex>` by path. */
+  readonly checksums: Readonly<Record<string, string>>
+}
+
+/** `GET /api/v1/guests/<name>`, and one element of `GET /api/v1/guests`. Variables are left out: they may hold password hashes. */
+export interface GuestSummary {
+  readonly name: string
+  readonly state: 'install' | 'installing' | 'installed' | 'local'
+  /** ISO 8601; null for a guest that has no history yet. */
+  readonly since: string | null
+  readonly failure: string | null
+  readonly macs: readonly string[]
+  readonly uuid: string | null
+  readonly serial: string | null
+  readonly ip: string | null
+  readonly profiles: readonly string[]
+  /** The id of the tree that it would install; null when no tree fits. */
+  readonly tree: string | null
+  readonly template: string | null
+  /** `config.yaml:12` */
+  readonly definedAt: string
+}
+
+/** One element of `GET /api/v1/guests/<name>/story`. */
+export interface StoryStep {
+  /** ISO 8601. */
+  readonly at: string
+  /** Counts the installations of the guest. */
+  readonly install: number
+  readonly step: string
+  readonly detail: string
+  readonly client: string
+}
+
+/** One element of `GET /api/v1/guests/<name>/explain`. */
+export type ExplainedStep = Explanation
+
+/** One element of `GET /api/v1/inbox`: a machine that asked for boot and is not a guest. */
+export interface UnknownMachineView {
+  readonly id: string
+  readonly mac: string | null
+  readonly uuid: string | null
+  readonly serial: string | null
+  readonly firmware: string | null
+  readonly vendor: string | null
+  readonly address: string | null
+  /** ISO 8601. */
+  readonly first: string
+  readonly last: string
+  /** How many times it asked. */
+  readonly count: number
+}
+
+/** One element of `GET /api/v1/problems`. */
+export type ProblemView = SnapshotProblem
+
+/** `GET /api/v1/uploads/<name>`, and one element of `GET /api/v1/uploads`. */
+export interface UploadView {
+  readonly name: string
+  readonly state: 'receiving' | 'verifying' | 'waiting' | 'refused'
+  /** Files that are not complete, relative to the upload area. */
+  readonly partial: readonly string[]
+  /** The result of the last attempt to publish it. */
+  readonly lines: readonly string[]
+}
+
+/** `PUT /api/v1/uploads/<path>` */
+export interface UploadReceipt {
+  readonly path: string
+  /** Bytes of this request. */
+  readonly received: number
+  /** Bytes of the file, now. */
+  readonly size: number
+}
+
+/** `POST /api/v1/uploads/<id>/publish` */
+export interface PublishResult {
+  readonly outcome: 'published' | 'refused'
+  readonly lines: readonly string[]
+}
+
+/** `GET /healthz` */
+export interface Health {
+  readonly status: 'ok'
+  readonly version: string
+  /** Counts the snapshots since the start. */
+  readonly generation: number
+  readonly trees: { readonly ready: number; readonly all: number }
+}

@@ -1,0 +1,165 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import request from 'supertest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { isAppPath, routes } from '../../server/api/routes.ts'
+import { type App, createApp } from '../../server/app.ts'
+import { cleanPath } from '../../server/files/path.ts'
+import { keptFolder, makeTree, writeBelow } from '../support/tree-folder.ts'
+
+const config = `
+server: { bind: 127.0.0.1 }
+http: { port: 0 }
+tftp: { enabled: false }
+ftp: { enabled: false }
+nfs: { enabled: false }
+guests:
+  web01: { mac: "52:54:00:aa:bb:01", tree: old/fedora-40, template: web.ks, vars: { password: secret } }
+`
+const home = keptFolder()
+let app: App
+let base: string
+let token: string
+
+beforeAll(async () => {
+  makeTree(join(home.path, 'trees/old/fedora-40'), { version: '40' })
+  writeBelow(home.path, 'config.yaml', config)
+  writeBelow(home.path, 'kickstart-templates/web.ks', 'text\n')
+  app = createApp({ cwd: home.path, version: 'test' })
+  await app.start()
+  base = `http://127.0.0.1:${app.serviceLines().find(({ name }) => name === 'http')?.port}`
+  token = readFileSync(join(home.path, 'data/admin-token'), 'utf8').trim()
+  await vi.waitFor(() => expect(app.snapshot().trees.byId('old/fedora-40')?.state).toBe('ready'), {
+    timeout: 15_000,
+  })
+}, 20_000)
+
+afterAll(async () => {
+  await app.stop()
+  home.remove()
+})
+
+describe('the route table', () => {
+  test('has no row twice', () => {
+    const keys = routes.map(({ method, path }) => `${method} ${path}`)
+    expect(new Set(keys).size).toBe(keys.length)
+  })
+
+  test.each(routes.filter(({ params }) => params).map((each) => [`${each.method} ${each.path}`, each]))(
+    '%s reads the parameters of its path',
+    (_name, { path, params }) => {
+      const inPath = [...path.matchAll(/[:*](\w+)/g)].map((match) => match[1])
+      expect(Object.keys(params?.shape ?? {})).toEqual(inPath)
+    },
+  )
+
+  test('says which paths are not of the namespace', () => {
+    for (const path of ['/', '/healthz', '/metrics', '/api', '/api/v1/trees', '/api/nothing'])
+      expect([path, isAppPath(cleanPath(path))]).toEqual([path, true])
+    for (const path of ['/trees', '/ks/web01', '/healthz/x', '/apis'])
+      expect([path, isAppPath(cleanPath(path))]).toEqual([path, false])
+  })
+
+  test('is listed at /api/v1, with parameters and rights', async () => {
+    const { body } = await request(base).get('/api/v1/').expect(200)
+    expect(body.paths).toEqual(
+      expect.arrayContaining([
+        'GET /api/v1/lookup?tree=&distro=&version=&variant=&arch=&guest=&mac=&uuid=&virt=&as=',
+        'GET /api/v1/trees/<id>',
+        'GET /api/v1/guests/<name>/plan?as=',
+        'POST /api/v1/guests/<name>/{installing,progress,installed,failed}[/<token>]?message=',
+        'POST /api/v1/guests/<name>/install  (administrator)',
+        'POST /api/v1/uploads/<id>/publish?replace=&accept=  (administrator)',
+      ]),
+    )
+  })
+})
+
+describe('the API', () => {
+  const get = (path: string) => request(base).get(path)
+
+  test('gives a tree whose id has slashes, without its place on the disk', async () => {
+    const { body } = await get('/api/v1/trees/old/fedora-40').expect(200)
+    expect(body).toMatchObject({ id: 'old/fedora-40', state: 'ready', origin: 'folder' })
+    expect(JSON.stringify(body)).not.toContain(home.path)
+    expect(Object.values(body.checksums)[0]).toMatch(/^sha256:[0-9a-f]{64}$/)
+  })
+
+  test('gives a guest without its variables', async () => {
+    const { body, text } = await get('/api/v1/guests/web01').expect(200)
+    expect(body).toMatchObject({ name: 'web01', state: 'install', since: null, tree: 'old/fedora-40' })
+    expect(text).not.toContain('secret')
+    expect((await get('/api/v1/guests')).body).toEqual([body])
+  })
+
+  test('explains a guest, tells its story, lists unknown machines and problems', async () => {
+    expect((await get('/api/v1/guests/web01/explain').expect(200)).body).toContainEqual(
+      expect.objectContaining({ what: 'tree', value: 'old/fedora-40' }),
+    )
+    for (const path of ['guests/web01/story', 'inbox', 'problems'])
+      expect((await get(`/api/v1/${path}`).expect(200)).body).toEqual([])
+  })
+
+  test('renders the plan of a guest in each format, JSON unless told', async () => {
+    const json = await get('/api/v1/guests/web01/plan').expect(200)
+    expect(json.body.kernel.url).toContain('/trees/old/fedora-40/')
+    expect((await get('/api/v1/guests/web01/plan?as=').expect(200)).body).toEqual(json.body)
+    const script = await get('/api/v1/guests/web01/plan?as=ipxe').expect(200)
+    expect(script.text).toMatch(/^#!ipxe/)
+    const { body } = await get('/api/v1/guests/web01/plan?as=pdf').expect(400)
+    expect(body).toMatchObject({ error: 'bad-request', message: expect.stringContaining('as=pdf') })
+    expect(body.message).toContain('virt-install')
+  })
+
+  test.each(['/api/v1/guests/nobody', '/api/v1/trees/nothing', '/api/v1/nothing', '/api/v2'])(
+    'says that %s is not there',
+    async (path) => expect((await get(path).expect(404)).body.error).toBe('not-found'),
+  )
+
+  test.each(['/api/v1/guests/%', '/api/v1/trees/%E0%A4%A'])('refuses the broken escape in %s', async (path) =>
+    expect((await get(path).expect(400)).status).toBe(400),
+  )
+
+  test('takes a report whatever its detail looks like, and refuses one that it does not know', async () => {
+    const report = (path: string) => request(base).post(`/api/v1/guests/web01/${path}`)
+    await report('progress?message=a&message=b').expect(204)
+    await report('progress')
+      .send({ detail: { odd: true } })
+      .expect(204)
+    await report('progress')
+      .send({ detail: 'x'.repeat(600) })
+      .expect(204)
+    const { body } = await report('exploded').expect(404)
+    expect(body.message).toContain('installing, progress, installed, failed')
+    await report('progress').set('Content-Type', 'application/json').send('{').expect(400)
+    await report('progress')
+      .send({ detail: 'x'.repeat(20_000) })
+      .expect(413)
+    await report('installed/guessed').expect(403)
+  })
+
+  test('lets only the administrator decide about a guest: 403, not the 401 that would open a dialog', async () => {
+    const order = () => request(base).post('/api/v1/guests/web01/local')
+    const { body, headers } = await order().expect(403)
+    expect(body.error).toBe('forbidden')
+    expect(headers['www-authenticate']).toBeUndefined()
+    expect((await order().set('Authorization', `Bearer ${token}`).expect(200)).body.state).toBe('local')
+    expect((await get('/api/v1/guests/web01')).body.state).toBe('local')
+  })
+
+  test('asks an uploader for the token with a challenge', async () => {
+    const { headers } = await request(base).put('/api/v1/uploads/x').send('x').expect(401)
+    expect(headers['www-authenticate']).toMatch(/^Basic /)
+    await get('/api/v1/uploads').expect(401)
+    const listed = await get('/api/v1/uploads').auth('admin', token).expect(200)
+    expect(listed.body).toEqual([])
+  })
+
+  test('keeps the name of tus for tus', async () => {
+    const put = await request(base).put('/api/v1/uploads/tus/x').auth('admin', token).send('x')
+    expect(put.status).toBe(400)
+    const abilities = await request(base).options('/api/v1/uploads/tus').expect(204)
+    expect(abilities.headers['tus-version']).toBe('1.0.0')
+    await request(base).post('/api/v1/uploads/tus').auth('admin', token).expect(412)
+  })
+})
