@@ -11,9 +11,10 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type * as Gather from '../server/catalog/scan/gather.ts'
 import type * as Disk from '../server/files/disk.ts'
 import { rootPath } from '../server/files/path.ts'
-import type * as Audit from '../server/verify/verify-tree.ts'
+import type * as Verify from '../server/verify/verify-tree.ts'
 import { namesBelow, treeinfoText, writeBelow } from '../tests/support/made-tree.ts'
 import { makeRepository } from '../tests/support/rpm-repository.ts'
 
@@ -58,13 +59,16 @@ interface Measure {
 
 /** As it is built: threads that load TypeScript take their time to begin. */
 const built = join(import.meta.dirname, '../dist/server')
-const { auditTree } = (await import(join(built, 'verify/verify-tree.js'))) as typeof Audit
+const { verifyTree } = (await import(join(built, 'verify/verify-tree.js'))) as typeof Verify
+const { gatherEvidence } = (await import(join(built, 'catalog/scan/gather.js'))) as typeof Gather
 const { diskSource } = (await import(join(built, 'files/disk.js'))) as typeof Disk
 
 async function ours(folder: string): Promise<Measure> {
   const started = performance.now()
   const before = process.cpuUsage()
-  const { findings, bytes } = await auditTree(diskSource(folder), rootPath, 'tree', { packages: true })
+  const source = diskSource(folder)
+  const evidence = await gatherEvidence(source, rootPath, 'tree')
+  const { findings, bytes } = await verifyTree({ source, at: rootPath, evidence }, { packages: true })
   if (findings.length > 0 || bytes < mebibytes * 2 ** 19)
     throw new Error(JSON.stringify(findings[0] ?? bytes))
   const { user, system } = process.cpuUsage(before)

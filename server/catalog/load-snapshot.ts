@@ -5,7 +5,7 @@ import type { SnapshotProblem } from '../core/problem.ts'
 import { createTreeIndex } from '../core/select/select.ts'
 import { settleTimes } from '../core/tree/settle.ts'
 import type { Release, Tree } from '../core/tree/tree.ts'
-import { Verifier } from '../verify/background.ts'
+import { BackgroundVerifier } from '../verify/background-verifier.ts'
 import { VerifyCache } from '../verify/verify-cache.ts'
 import { assembleSnapshot } from './assemble.ts'
 import { readEarlierTree } from './scan/earlier-trees.ts'
@@ -60,7 +60,7 @@ async function readTreesOnce(
         },
       ],
     }
-  const verifier = new Verifier(cache, () => undefined)
+  const verifier = new BackgroundVerifier(cache, () => undefined)
   const times = { ...settleTimes, missingGraceMs: 0 }
   const scanner = new TreeScanner({ folder, clock: Date.now, times, verifier, verify: false })
   await scanner.scan()

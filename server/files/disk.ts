@@ -11,6 +11,7 @@ import {
   realpath,
   stat,
 } from 'node:fs'
+import { basename } from 'node:path'
 import { promisify } from 'node:util'
 import { LRUCache } from 'lru-cache'
 import { Failure } from '../core/failure.ts'
@@ -141,6 +142,12 @@ function entryOf(name: string, file: string, stats: BigIntStats): Entry | undefi
     extent: { file, offset: 0 },
     open: () => openSame(file, etag),
   }
+}
+
+/** The entry of one real path of the disk; undefined when no file or folder is there. */
+export async function entryOfFile(file: string): Promise<Entry | undefined> {
+  const stats = await statWith(lstat, file)
+  return stats && entryOf(basename(file), file, stats)
 }
 
 /** Inode, size and modification time: a file written aside and renamed into place differs even when size and time are kept. */

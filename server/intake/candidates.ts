@@ -2,8 +2,8 @@ import { readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { type Discovery, discover } from '../catalog/scan/discover.ts'
 import { gatherEvidence } from '../catalog/scan/gather.ts'
-import { readTree } from '../catalog/scan/read-tree.ts'
-import { concludeTree } from '../core/tree/conclude.ts'
+import { type RecognizedTree, recognizeFolder } from '../catalog/scan/read-tree.ts'
+import { concludeTree, type TreeEvidence } from '../core/tree/conclude.ts'
 import type { Description } from '../core/tree/tree.ts'
 import { levelsAbove } from '../core/tree/tree-id.ts'
 import { rootPath } from '../files/path.ts'
@@ -18,6 +18,8 @@ export interface Candidate {
   readonly place: string
   /** Its trees, relative to `path`. */
   readonly trees: readonly string[]
+  /** What was found of each tree, by the same names. */
+  readonly evidence: ReadonlyMap<string, TreeEvidence>
   readonly description: Description
 }
 
@@ -27,30 +29,38 @@ export interface Candidate {
  * @param folder Real path.
  */
 export async function findCandidates(folder: string): Promise<readonly Candidate[]> {
-  const described = new Map<string, Description>()
+  const recognized = new Map<string, RecognizedTree>()
+  const descriptionOf = (path: string) => recognized.get(path)?.description
   const { trees, searched } = await discover(folder, { id: '.', folder }, async (place) => {
     // Images are looked for below: one of them is published by itself, and never together with a folder.
     if (place.image !== undefined) return false
     // The folder itself is a tree here when anything says so, a kernel alone included.
-    const reading = await readTree(place.id === '.' ? { ...place, id: 'upload' } : place, folder)
-    if (reading) described.set(place.folder, reading.description)
-    return reading !== undefined
+    const tree = await recognizeFolder(place.id === '.' ? { ...place, id: 'upload' } : place, folder)
+    if (tree) recognized.set(place.folder, tree)
+    return tree !== undefined
   })
-  const wholes = new Set(trees.map((tree) => wholeOf(folder, tree.folder, described.get(tree.folder))))
+  const wholes = new Set(trees.map((tree) => wholeOf(folder, tree.folder, descriptionOf(tree.folder))))
   const outermost = [...wholes].filter((path) => ![...wholes].some((other) => path.startsWith(`${other}/`)))
   const found: Candidate[] = []
   for (const path of outermost.sort()) {
     const inside = trees.filter((tree) => tree.folder === path || tree.folder.startsWith(`${path}/`))
-    const bootable = inside.find((tree) => hasImages(described.get(tree.folder))) ?? inside[0]
-    const description = bootable && described.get(bootable.folder)
+    const bootable = inside.find((tree) => hasImages(descriptionOf(tree.folder))) ?? inside[0]
+    const description = bootable && descriptionOf(bootable.folder)
     if (!description) continue
-    const places = inside.map((tree) => relative(path, tree.folder) || '.')
-    const first = relative(path, bootable.folder) || '.'
+    const placeOf = (tree: { readonly folder: string }) => relative(path, tree.folder) || '.'
+    const places = inside.map(placeOf)
+    const first = placeOf(bootable)
     found.push({
       kind: 'folder',
       path,
       place: relative(folder, path) || '.',
       trees: [first, ...places.filter((place) => place !== first)],
+      evidence: new Map(
+        inside.flatMap((tree) => {
+          const evidence = recognized.get(tree.folder)?.evidence
+          return evidence ? [[placeOf(tree), evidence] as const] : []
+        }),
+      ),
       description,
     })
   }
@@ -85,5 +95,14 @@ export async function findImage(folder: string, path: string): Promise<Candidate
   const place = relative(folder, path)
   const evidence = await gatherEvidence(await openTree(path, 'iso'), rootPath, place.replace(/\.iso$/i, ''))
   const description = evidence && concludeTree(evidence)
-  return description && { kind: 'iso', path, place, trees: ['.'], description }
+  return (
+    description && {
+      kind: 'iso',
+      path,
+      place,
+      trees: ['.'],
+      evidence: new Map([['.', evidence]]),
+      description,
+    }
+  )
 }

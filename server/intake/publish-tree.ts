@@ -1,10 +1,13 @@
+import { gatherEvidence } from '../catalog/scan/gather.ts'
+import type { TreeEvidence } from '../core/tree/conclude.ts'
 import type { Description } from '../core/tree/tree.ts'
 import { diskSource } from '../files/disk.ts'
 import { isoSource } from '../files/iso/source.ts'
 import { cleanPath } from '../files/path.ts'
-import { auditImageAndTree, type ImagePlace } from '../verify/documents/image-lists.ts'
+import type { FileSource } from '../files/source.ts'
 import type { Finding, SignatureNote } from '../verify/expected-file.ts'
-import { type AuditOptions, type AuditReport, auditTree } from '../verify/verify-tree.ts'
+import { type ImageListing, verifyImage } from '../verify/verify-image.ts'
+import { type VerifyReport, type VerifyTreeOptions, verifyTree } from '../verify/verify-tree.ts'
 import type { VersionRecord } from '../versions/record.ts'
 import type { Staged, VersionStore } from '../versions/version-store.ts'
 
@@ -13,7 +16,9 @@ export interface PublishRequest extends Omit<Staged, 'accepted' | 'signed'> {
   /** Its trees, relative to `path`; `.` is all of it. A mirror of EL 9 has two: `BaseOS/x86_64/os` and `AppStream/x86_64/os`. */
   readonly trees: readonly string[]
   /** Of an image: where lists of checksums may name it, when not beside it and by its own name. */
-  readonly image?: ImagePlace
+  readonly image?: ImageListing
+  /** What was found of each tree, by the same names. It is gathered where it is missing. */
+  readonly evidence?: ReadonlyMap<string, TreeEvidence>
   /** Nobody has said that all of it is there: only what a document vouches for may go by itself. */
   readonly unattended?: boolean
   /** Publish it whatever is wrong, and remember who wanted that and why. */
@@ -39,9 +44,9 @@ export type PublishResult =
 export async function publishTree(
   store: VersionStore,
   request: PublishRequest,
-  options: Partial<AuditOptions> = {},
+  options: Partial<VerifyTreeOptions> = {},
 ): Promise<PublishResult> {
-  const { trees, accept, image, unattended: _, ...staged } = request
+  const { trees, accept, image, evidence: _evidence, unattended: _, ...staged } = request
   await store.checkPlace(request.id, request.replace)
   const { description, findings, signatures } = await verifyRequest(request, options)
   const errors = findings.filter((finding) => finding.severity === 'error')
@@ -62,8 +67,8 @@ export async function publishTree(
   return { outcome: 'published', record, description, findings, signatures }
 }
 
-async function verifyRequest(request: PublishRequest, options: Partial<AuditOptions>) {
-  const reports = await auditAll(request, { packages: true, ...options })
+async function verifyRequest(request: PublishRequest, options: Partial<VerifyTreeOptions>) {
+  const reports = await verifyAll(request, { packages: true, ...options })
   return {
     description: reports.find(({ report }) => report.description)?.report.description,
     findings: [
@@ -76,7 +81,7 @@ async function verifyRequest(request: PublishRequest, options: Partial<AuditOpti
 }
 
 /** Trees that lie side by side share repositories: each is told once. */
-function signaturesOf(reports: readonly { at: string; report: AuditReport }[]): SignatureNote[] {
+function signaturesOf(reports: readonly { at: string; report: VerifyReport }[]): SignatureNote[] {
   const found = new Map<string, SignatureNote>()
   for (const { at, report } of reports)
     for (const each of report.signatures) {
@@ -87,22 +92,38 @@ function signaturesOf(reports: readonly { at: string; report: AuditReport }[]): 
   return [...found.values()]
 }
 
-async function auditAll(
-  { path, kind, id, trees, image }: PublishRequest,
-  options: AuditOptions,
-): Promise<readonly { at: string; report: AuditReport }[]> {
-  if (kind === 'iso') return [{ at: '.', report: await auditImageAndTree(path, id, options, image) }]
+async function verifyAll(
+  request: PublishRequest,
+  options: VerifyTreeOptions,
+): Promise<readonly { at: string; report: VerifyReport }[]> {
+  const { path, kind, trees, image } = request
+  if (kind === 'iso') {
+    const evidence = await evidenceOf(request, await isoSource(path), '.')
+    return [{ at: '.', report: await verifyImage({ file: path, evidence, listing: image }, options) }]
+  }
   const source = diskSource(path)
-  const reports: { at: string; report: AuditReport }[] = []
-  for (const at of trees)
-    reports.push({ at, report: await auditTree(source, cleanPath(`/${at}`), id, options) })
+  const reports: { at: string; report: VerifyReport }[] = []
+  for (const at of trees) {
+    const evidence = await evidenceOf(request, source, at)
+    reports.push({ at, report: await verifyTree({ source, at: cleanPath(`/${at}`), evidence }, options) })
+  }
   return reports
+}
+
+/** The id of the tree names its distribution and version where nothing else does. */
+async function evidenceOf(
+  { id, evidence }: PublishRequest,
+  source: FileSource,
+  at: string,
+): Promise<TreeEvidence | undefined> {
+  const known = evidence?.get(at)
+  return known ? { ...known, name: id } : gatherEvidence(source, cleanPath(`/${at}`), id)
 }
 
 /** A folder that no document speaks of looks the same with half of its files. */
 function unvouched(
   { kind, unattended }: PublishRequest,
-  reports: readonly { report: AuditReport }[],
+  reports: readonly { report: VerifyReport }[],
 ): readonly Finding[] {
   if (kind !== 'folder' || !unattended || reports.some(({ report }) => report.files > 0)) return []
   return [
@@ -130,7 +151,7 @@ async function cutOffImage({ path, kind }: PublishRequest): Promise<Finding[]> {
 }
 
 /** Paths as seen from the whole, where there is more than one tree in it. */
-function findingsOf(at: string, { description, findings }: AuditReport): Finding[] {
+function findingsOf(at: string, { description, findings }: VerifyReport): Finding[] {
   const found = findings.map((each) => ({
     ...each,
     path: under(at, each.path),

@@ -1,13 +1,14 @@
+import { internalRequester } from '../core/net/requester.ts'
 import { baseName, type CleanPath, parentPath } from '../files/path.ts'
 import type { Entry, FileSource } from '../files/source.ts'
-import { self } from './walk.ts'
 
 /** From so many files of one folder on, listing it once costs less than asking for each. */
 const worthListing = 8
 
-/** Finds many entries of one source. A folder that holds many of them is listed once. */
+/** Finds many entries of one source. It lists a folder once when it holds many of them. */
 export class EntryLookup {
   readonly #source: FileSource
+  /** How many entries of each folder will be asked for. */
   readonly #wanted = new Map<CleanPath, number>()
   readonly #listed = new Map<CleanPath, Promise<ReadonlyMap<string, Entry>>>()
 
@@ -20,7 +21,7 @@ export class EntryLookup {
   /** The same as the source's `stat`. */
   async entry(path: CleanPath): Promise<Entry | undefined> {
     const folder = parentPath(path)
-    if ((this.#wanted.get(folder) ?? 0) < worthListing) return this.#source.stat(path, self)
+    if ((this.#wanted.get(folder) ?? 0) < worthListing) return this.#source.stat(path, internalRequester)
     let listing = this.#listed.get(folder)
     if (!listing) {
       listing = this.#list(folder)
@@ -30,7 +31,7 @@ export class EntryLookup {
   }
 
   async #list(folder: CleanPath): Promise<ReadonlyMap<string, Entry>> {
-    const entries = (await this.#source.list(folder, self)) ?? []
+    const entries = (await this.#source.list(folder, internalRequester)) ?? []
     return new Map(entries.map((entry) => [entry.name, entry]))
   }
 }

@@ -1,20 +1,31 @@
+import type { TreeEvidence } from '../core/tree/conclude.ts'
 import type { Digest } from '../core/tree/tree.ts'
 import type { CleanPath } from '../files/path.ts'
+import type { FileSource } from '../files/source.ts'
+
+/** A tree to be verified. */
+export interface TreeToVerify {
+  readonly source: FileSource
+  /** The tree's folder in the source. Repositories beside it are followed as far as the source reaches. */
+  readonly at: CleanPath
+  /** What was found of the tree; undefined when nothing in it was recognised. */
+  readonly evidence: TreeEvidence | undefined
+}
 
 /** What a document says of one file. */
-export interface Claim {
-  /** In the source that is audited. */
+export interface ExpectedFile {
+  /** In the source that is verified. */
   readonly path: CleanPath
   readonly size?: number
   readonly digest?: Digest
-  /** The document, relative to the tree, for people. */
+  /** The document that names the file, relative to the tree, for people. */
   readonly by: string
-  /** The document, in the source. */
+  /** The same document, in the source. */
   readonly from: CleanPath
   /**
-   * How much is missing when the file is: `required` for what `.treeinfo` and `repomd.xml` name, `listed` for
-   * lists of checksums, which often name more than anyone copied, `alternative` for the forms of one index of which
-   * a mirror keeps the one it likes.
+   * How bad it is when the file is missing. `required`: `.treeinfo` or `repomd.xml` names it. `listed`: a list of
+   * checksums names it, and such lists often name more than anyone copied. `alternative`: it is one of several forms
+   * of an index, and a mirror keeps the form that it likes.
    */
   readonly weight: 'required' | 'listed' | 'alternative'
 }
@@ -24,25 +35,25 @@ export interface Finding {
   /** Relative to the tree; `../` leads to a repository beside it. */
   readonly path: string
   readonly message: string
-  /** Another file that may as well be the damaged one: the signature of a document that it does not fit. */
+  /** Another file that may be the damaged one instead: the signature that the document does not fit. */
   readonly with?: string
 }
 
 /** A signature of a document that names checksums. Paths are relative to the tree. */
 export interface SignatureNote {
   readonly document: string
-  /** Where it lies: the document itself when that is signed inline. */
+  /** The file that holds the signature: the document itself when that is signed inline. */
   readonly signature: string
   /** `unchecked`: no keys were given. */
   readonly outcome: 'good' | 'bad' | 'unchecked'
-  /** Of a good one: the fingerprint of the key, and its first user id. */
+  /** Of a good signature: the fingerprint of the key, and its first user id. */
   readonly key?: string
   readonly signer?: string
 }
 
-/** What documents say, and what was wrong with the documents themselves. */
-export interface Claims {
-  readonly claims: readonly Claim[]
+/** What the documents of a tree say about files, and what is wrong with the documents themselves. */
+export interface ExpectedFiles {
+  readonly expected: readonly ExpectedFile[]
   readonly findings: readonly Finding[]
   /** The documents that were read, relative to the tree. */
   readonly documents: readonly string[]

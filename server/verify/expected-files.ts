@@ -1,20 +1,23 @@
 import { Failure, failureMessage } from '../core/failure.ts'
+import { internalRequester } from '../core/net/requester.ts'
 import { bootFiles } from '../core/tree/boot-files.ts'
-import { readDescriptors, type TreeEvidence } from '../core/tree/conclude.ts'
+import { readDescriptors } from '../core/tree/conclude.ts'
 import type { Description } from '../core/tree/tree.ts'
 import { baseName, type CleanPath, cleanPath, parentPath } from '../files/path.ts'
 import { readWhole } from '../files/read-whole.ts'
 import type { Entry, FileSource } from '../files/source.ts'
 import { unpacked } from '../host/unpack.ts'
+import { readPieces } from './digests/digests.ts'
 import { parseChecksumList } from './documents/checksum-list.ts'
-import { parseRelease, readPackagesIndex } from './documents/debian-index.ts'
+import { type IndexedFile, parseRelease, readPackagesIndex } from './documents/debian-index.ts'
 import { readPackages } from './documents/primary.ts'
 import { maxRepomdBytes, parseRepomd } from './documents/repomd.ts'
-import type { Claim, Claims, Finding, SignatureNote } from './expected-file.ts'
+import type { ExpectedFile, ExpectedFiles, Finding, SignatureNote, TreeToVerify } from './expected-file.ts'
+import { findDocuments } from './find-documents.ts'
+import { relativeTo } from './relative-path.ts'
 import type { SignaturePolicy } from './signatures/key-files.ts'
-import { SignedDocuments } from './signatures/signed-documents.ts'
+import { type OpenedDocument, SignedDocuments } from './signatures/signed-documents.ts'
 import { findUnsigned } from './unsigned.ts'
-import { findDocuments, readPieces, relativeTo, self } from './walk.ts'
 
 export interface CollectOptions {
   /** Also what `primary.xml` and `Packages` name, which may be 60,000 files. */
@@ -26,18 +29,16 @@ export interface CollectOptions {
 const maxListBytes = 64 * 1024 * 1024
 
 /**
- * Everything that the documents of a tree say about files: `.treeinfo`, `repomd.xml` and below, lists of checksums,
- * Debian's `Release` and below. A document that cannot be read is a finding and stops nothing.
+ * Collects everything that the documents of a tree say about files: `.treeinfo`, `repomd.xml` and below, lists of
+ * checksums, Debian's `Release` and below. A document that cannot be read is a finding, and the others are still read.
  *
- * @param at The tree in `source`. Repositories beside it are followed as far as the source reaches.
+ * @param description What the evidence of the tree says; undefined when it was not recognised.
  */
-export async function collectClaims(
-  source: FileSource,
-  at: CleanPath,
-  evidence: TreeEvidence | undefined,
+export async function collectExpectedFiles(
+  { source, at, evidence }: TreeToVerify,
   description: Description | undefined,
   options: CollectOptions,
-): Promise<Claims> {
+): Promise<ExpectedFiles> {
   const collector = new Collector(source, at, options.signatures)
   const found = await findDocuments(source, at)
   for (const [file, bytes] of evidence?.descriptors ?? []) await collector.takeDescriptor(file, bytes)
@@ -53,29 +54,29 @@ export async function collectClaims(
   for (const list of found.checksumLists) await collector.takeChecksumList(list)
   for (const release of found.releases) await collector.takeRelease(release, options)
   if (options.signatures?.required) {
-    const boots = description ? bootFiles(description).required : []
-    collector.refuseUnsigned(boots.map((path) => cleanPath(`${at}/${path}`)))
+    const required = description ? bootFiles(description).required : []
+    collector.refuseUnsigned(required.map((path) => cleanPath(`${at}/${path}`)))
   }
   return collector
 }
 
-/** What lists of checksums say, and nothing else: for an image, which they lie beside. */
-export async function collectListClaims(
+/** What lists of checksums say, and no other document: for an image, which they lie beside. */
+export async function collectFromLists(
   source: FileSource,
   at: CleanPath,
   lists: readonly CleanPath[],
   signatures: SignaturePolicy | undefined,
-): Promise<Claims & { isSigned(path: CleanPath): boolean }> {
+): Promise<ExpectedFiles & { isSigned(list: CleanPath): boolean }> {
   const collector = new Collector(source, at, signatures)
   for (const list of lists) await collector.takeChecksumList(list)
   return collector
 }
 
-class Collector implements Claims {
-  readonly claims: Claim[] = []
+class Collector implements ExpectedFiles {
+  readonly expected: ExpectedFile[] = []
   readonly findings: Finding[] = []
   readonly signatures: readonly SignatureNote[]
-  /** Whether each is signed by a given key. */
+  /** Whether each document is signed by a given key. */
   readonly #documents = new Map<CleanPath, boolean>()
   readonly #source: FileSource
   readonly #at: CleanPath
@@ -97,25 +98,25 @@ class Collector implements Claims {
   }
 
   refuseUnsigned(boots: readonly CleanPath[]): void {
-    // Of a signature that is there and bad it has been said what is wrong with it.
+    // A document with a bad signature has its finding already.
     const known = new Set(this.findings.flatMap((each) => (each.severity === 'error' ? [each.path] : [])))
-    for (const { path, message } of findUnsigned(this.#documents, this.claims, boots)) {
+    for (const { path, message } of findUnsigned(this.#documents, this.expected, boots)) {
       const shown = relativeTo(this.#at, path)
       if (!known.has(shown)) this.findings.push({ severity: 'error', path: shown, message })
     }
   }
 
-  /** Of two descriptors that name one file the better comes first and wins, unless the other is signed. */
+  /** Where two descriptors name one file, the better comes first and wins, unless the other is signed. */
   async takeDescriptor(file: string, bytes: Uint8Array): Promise<void> {
     if (Object.keys(checksumsIn(file, bytes)).length === 0) return
     const path = cleanPath(`${this.#at}/${file}`)
-    await this.#reading(path, async () => {
+    await this.#readDocument(path, async () => {
       const { signedText, isSigned } = await this.#signed.open(path, bytes)
-      const known = new Set(isSigned ? [] : this.claims.map((claim) => claim.path))
+      const known = new Set(isSigned ? [] : this.expected.map((each) => each.path))
       const checksums = checksumsIn(file, signedText === undefined ? bytes : Buffer.from(signedText))
       for (const [name, digest] of Object.entries(checksums))
         if (!known.has(cleanPath(`${this.#at}/${name}`)))
-          this.#claim(this.#at, name, { digest, from: path, weight: 'required' })
+          this.#expect(this.#at, name, { digest, from: path, weight: 'required' })
       return isSigned
     })
   }
@@ -124,15 +125,15 @@ class Collector implements Claims {
     const path = cleanPath(`${repository}/repodata/repomd.xml`)
     const entry = await this.#file(path)
     if (!entry) {
-      const message = 'is named as a repository and has no repodata/repomd.xml here'
+      const message = 'is named as a repository, and repodata/repomd.xml is missing in it'
       this.findings.push({ severity: 'warning', path: relativeTo(this.#at, repository), message })
       return
     }
-    await this.#reading(path, async () => {
+    await this.#readDocument(path, async () => {
       const { text, isSigned } = await this.#open(path, entry, maxRepomdBytes)
       const files = parseRepomd(text)
       for (const file of files)
-        this.#claim(repository, file.href, { ...file, from: path, weight: 'required' })
+        this.#expect(repository, file.href, { ...file, from: path, weight: 'required' })
       const primary = files.find((file) => file.type === 'primary')
       if (packages && primary) await this.#takePrimary(repository, primary.href)
       if (!primary) this.#warn(relativeTo(this.#at, path), 'names no list of packages (type primary)')
@@ -143,11 +144,11 @@ class Collector implements Claims {
   async #takePrimary(repository: CleanPath, href: string): Promise<void> {
     const path = cleanPath(`${repository}/${href}`)
     const entry = await this.#file(path)
-    // That it is missing is said already: repomd.xml names it.
+    // repomd.xml names it, so it is expected already and a missing one is a finding.
     if (!entry) return
-    await this.#reading(path, async (by) => {
+    await this.#readDocument(path, async (by) => {
       for await (const file of readPackages(unpacked(copied(readPieces(entry)), by)))
-        this.#claim(repository, file.href, { ...file, from: path, weight: 'required' })
+        this.#expect(repository, file.href, { ...file, from: path, weight: 'required' })
       return false
     })
   }
@@ -155,15 +156,15 @@ class Collector implements Claims {
   async takeChecksumList(path: CleanPath): Promise<void> {
     const entry = await this.#file(path)
     if (!entry) return
-    await this.#reading(path, async (by) => {
+    await this.#readDocument(path, async (by) => {
       const { text, isSigned } = await this.#open(path, entry, maxListBytes)
       const { entries, odd } = parseChecksumList(text)
       const folder = parentPath(path)
       if (odd > 0)
-        this.#warn(by, `has ${odd === 1 ? 'a line that is' : `${odd} lines that are`} no checksum of a file`)
+        this.#warn(by, `has ${odd === 1 ? 'a line' : `${odd} lines`} without the checksum of a file`)
       for (const listed of entries) {
         if (listed.path === baseName(path)) continue
-        this.#claim(folder, listed.path, { digest: listed.digest, from: path, weight: 'listed' })
+        this.#expect(folder, listed.path, { digest: listed.digest, from: path, weight: 'listed' })
       }
       return isSigned
     })
@@ -173,41 +174,46 @@ class Collector implements Claims {
     const entry = await this.#file(path)
     if (!entry) return
     const suite = parentPath(path)
-    const archive = parentPath(parentPath(suite))
-    await this.#reading(path, async () => {
+    await this.#readDocument(path, async () => {
       const { text, isSigned } = await this.#open(path, entry, maxListBytes)
       const files = parseRelease(text)
-      for (const file of files) this.#claim(suite, file.path, { ...file, from: path, weight: 'alternative' })
-      if (!packages) return isSigned
-      const seen = new Set<string>()
-      for (const file of files) {
-        const [, name] = /^(.*\/binary-[^/]+\/Packages)(?:\.\w+)?$/.exec(file.path) ?? []
-        const index =
-          name !== undefined && !seen.has(name) && (await this.#file(cleanPath(`${suite}/${file.path}`)))
-        if (!index || name === undefined) continue
-        seen.add(name)
-        await this.#takePackages(archive, cleanPath(`${suite}/${file.path}`), index)
-      }
+      for (const file of files) this.#expect(suite, file.path, { ...file, from: path, weight: 'alternative' })
+      if (packages) await this.#takePackagesIndices(suite, files)
       return isSigned
     })
   }
 
-  async #takePackages(archive: CleanPath, path: CleanPath, entry: Entry): Promise<void> {
-    await this.#reading(path, async (by) => {
+  /** Of each index (`main/binary-amd64/Packages`, plain or packed) the first form that is here. */
+  async #takePackagesIndices(suite: CleanPath, files: readonly IndexedFile[]): Promise<void> {
+    const archive = parentPath(parentPath(suite))
+    const taken = new Set<string>()
+    for (const file of files) {
+      const [, index] = /^(.*\/binary-[^/]+\/Packages)(?:\.\w+)?$/.exec(file.path) ?? []
+      if (index === undefined || taken.has(index)) continue
+      const path = cleanPath(`${suite}/${file.path}`)
+      const entry = await this.#file(path)
+      if (!entry) continue
+      taken.add(index)
+      await this.#takePackagesIndex(archive, path, entry)
+    }
+  }
+
+  async #takePackagesIndex(archive: CleanPath, path: CleanPath, entry: Entry): Promise<void> {
+    await this.#readDocument(path, async (by) => {
       for await (const file of readPackagesIndex(unpacked(copied(readPieces(entry)), by)))
-        this.#claim(archive, file.path, { ...file, from: path, weight: 'listed' })
+        this.#expect(archive, file.path, { ...file, from: path, weight: 'listed' })
       return false
     })
   }
 
-  /** `./` and `..` are text here, and at the root of the source `..` ends. */
-  #claim(folder: CleanPath, name: string, said: Omit<Claim, 'path' | 'by'>): void {
+  /** Names in documents may hold `./` and `..`; the latter ends at the root of the source. */
+  #expect(folder: CleanPath, name: string, said: Omit<ExpectedFile, 'path' | 'by'>): void {
     const { size, digest, from, weight } = said
     const by = relativeTo(this.#at, from)
     try {
       const path = cleanPath(`${folder}/${name}`)
-      const claim = { path, by, from, weight }
-      this.claims.push({ ...claim, ...(size !== undefined && { size }), ...(digest && { digest }) })
+      const file = { path, by, from, weight, ...(size !== undefined && { size }), ...(digest && { digest }) }
+      this.expected.push(file)
       if (!digest) this.#warn(relativeTo(this.#at, path), `is named by ${by} without a checksum that we know`)
     } catch (error) {
       this.findings.push(impossiblePath(by, name, error))
@@ -219,7 +225,7 @@ class Collector implements Claims {
   }
 
   /** @param read Resolves to whether the document is signed itself. */
-  async #reading(path: CleanPath, read: (by: string) => Promise<boolean>): Promise<void> {
+  async #readDocument(path: CleanPath, read: (by: string) => Promise<boolean>): Promise<void> {
     const by = relativeTo(this.#at, path)
     try {
       this.#documents.set(path, await read(by))
@@ -229,21 +235,22 @@ class Collector implements Claims {
   }
 
   async #file(path: CleanPath): Promise<Entry | undefined> {
-    const entry = await this.#source.stat(path, self)
+    const entry = await this.#source.stat(path, internalRequester)
     return entry?.kind === 'file' ? entry : undefined
   }
 
-  /** The bytes are read once: what is parsed is what was signed. */
-  async #open(path: CleanPath, entry: Entry, limit: number) {
-    if (entry.size > limit)
-      throw new Failure('too-large', `has ${entry.size} bytes; at most ${limit} are expected of such a file`)
+  /** Reads the bytes once: what is parsed is what was signed. */
+  async #open(path: CleanPath, entry: Entry, maxBytes: number): Promise<OpenedDocument> {
+    if (entry.size > maxBytes)
+      throw new Failure('too-large', `has ${entry.size} bytes; such a file is read up to ${maxBytes} bytes`)
     return this.#signed.open(path, entry.content ?? (await readWhole(entry)))
   }
 }
 
-/** A name that nothing can have: damage in the document, or malice. */
+/** A finding for a name that no file can have: the document is damaged or malicious. */
 export function impossiblePath(by: string, name: string, error: unknown): Finding {
-  const message = `names ${JSON.stringify(name).slice(0, 200)}, which is no path: ${failureMessage(error)}`
+  const shown = JSON.stringify(name).slice(0, 200)
+  const message = `names ${shown}, which is not a path: ${failureMessage(error)}`
   return { severity: 'error', path: by, message }
 }
 
@@ -251,7 +258,7 @@ function checksumsIn(file: string, bytes: Uint8Array): Description['checksums'] 
   return readDescriptors(new Map([[file, bytes]]))?.checksums ?? {}
 }
 
-/** Consumers that keep pieces for a while (pipes to a program) need their own. */
+/** Consumers that keep pieces for a while (pipes to a program) need pieces of their own. */
 async function* copied(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   for await (const piece of pieces) yield Uint8Array.prototype.slice.call(piece)
 }

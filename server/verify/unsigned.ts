@@ -1,46 +1,58 @@
 import type { Digest, DigestAlgorithm } from '../core/tree/tree.ts'
 import type { CleanPath } from '../files/path.ts'
-import type { Claim } from './expected-file.ts'
+import type { ExpectedFile } from './expected-file.ts'
 
-const strong: ReadonlySet<DigestAlgorithm> = new Set(['sha256', 'sha384', 'sha512'])
+const strongAlgorithms: ReadonlySet<DigestAlgorithm> = new Set(['sha256', 'sha384', 'sha512'])
 
-/** Others can be made to fit another file, so to be named with them is no signature. */
+/** Somebody can make another file with the same weak digest, so a weak digest does not vouch for a file. */
 export function isStrong(digest: Digest | undefined): boolean {
-  return digest !== undefined && strong.has(digest.algorithm)
+  return digest !== undefined && strongAlgorithms.has(digest.algorithm)
 }
 
 /**
- * What has no signature where each document must have one. A document that a signed one names by a strong digest is as
- * good as signed, and so on down: `Release` signs for `Packages`, SUSE's `CHECKSUMS` for `.treeinfo`, which signs for
- * `repomd.xml`. Where that leaves no document, the files that boot must be named by what is signed, so that removing
- * all documents helps nobody.
+ * Finds what lacks a signature where each document must have one. A document that a signed document names by a strong
+ * digest counts as signed, and so on down: `Release` vouches for `Packages`; SUSE's `CHECKSUMS` for `.treeinfo`,
+ * which vouches for `repomd.xml`. A signed document must also name the files that boot, so that an attacker gains
+ * nothing by removing all documents.
  *
  * @param documents Whether each has a good signature of its own.
+ * @param bootFiles Files that a boot needs.
  */
 export function findUnsigned(
   documents: ReadonlyMap<CleanPath, boolean>,
-  claims: readonly Claim[],
-  boots: readonly CleanPath[],
+  expected: readonly ExpectedFile[],
+  bootFiles: readonly CleanPath[],
 ): readonly { readonly path: CleanPath; readonly message: string }[] {
-  const binding = claims.filter(({ digest }) => isStrong(digest))
-  const vouched = new Set([...documents].filter(([, isSigned]) => isSigned).map(([path]) => path))
-  const between = binding.filter(({ path, from }) => path !== from && documents.has(path))
-  // A set is walked in the order of insertion, what comes in meanwhile included.
-  for (const document of vouched)
-    for (const { path, from } of between) if (from === document) vouched.add(path)
-  const named = new Set(between.map(({ path }) => path))
-  const unsigned = [...documents.keys()].filter((path) => !vouched.has(path))
-  const roots = unsigned.filter((path) => !named.has(path))
-  if (unsigned.length > 0)
-    return (roots.length > 0 ? roots : unsigned).map((path) => ({
+  const strong = expected.filter(({ digest }) => isStrong(digest))
+  const links = strong.filter(({ path, from }) => path !== from && documents.has(path))
+  const signed = [...documents].filter(([, isSigned]) => isSigned).map(([path]) => path)
+  const trusted = reachableFrom(signed, links)
+  const untrusted = [...documents.keys()].filter((path) => !trusted.has(path))
+  if (untrusted.length > 0) {
+    const named = new Set(links.map(({ path }) => path))
+    const roots = untrusted.filter((path) => !named.has(path))
+    return (roots.length > 0 ? roots : untrusted).map((path) => ({
       path,
-      message: 'names checksums, and has no good signature by a given key, nor has a document that names it',
+      message: 'names checksums, but has no good signature by a given key, and no signed document names it',
     }))
-  const covered = new Set(binding.filter(({ from }) => vouched.has(from)).map(({ path }) => path))
-  return boots
+  }
+  const covered = new Set(strong.filter(({ from }) => trusted.has(from)).map(({ path }) => path))
+  return bootFiles
     .filter((path) => !covered.has(path))
     .map((path) => ({
       path,
-      message: 'is named by no signed document with its SHA-256 or better, and a boot rests on it',
+      message: 'is not named with SHA-256 or better by a signed document, and a boot needs it',
     }))
+}
+
+/** The documents at the start, and all that they name, and what those name in turn. */
+function reachableFrom(start: readonly CleanPath[], links: readonly ExpectedFile[]): ReadonlySet<CleanPath> {
+  const reached = new Set(start)
+  let next = [...start]
+  while (next.length > 0) {
+    const sources = new Set(next)
+    next = links.filter(({ path, from }) => sources.has(from) && !reached.has(path)).map(({ path }) => path)
+    for (const path of next) reached.add(path)
+  }
+  return reached
 }

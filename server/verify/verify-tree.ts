@@ -1,102 +1,90 @@
-import { gatherEvidence } from '../catalog/scan/gather.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
+import { internalRequester } from '../core/net/requester.ts'
 import { bootFiles } from '../core/tree/boot-files.ts'
 import { concludeTree } from '../core/tree/conclude.ts'
 import type { Description } from '../core/tree/tree.ts'
 import { type CleanPath, cleanPath } from '../files/path.ts'
-import type { Entry, FileSource } from '../files/source.ts'
+import type { Entry } from '../files/source.ts'
+import { forEachAtOnce } from '../host/pool.ts'
+import type { Digests } from './digests/digests.ts'
 import { Hasher } from './digests/hasher.ts'
-import type { Digests } from './digests/message.ts'
 import { EntryLookup } from './entry-lookup.ts'
-import type { Claim, Finding, SignatureNote } from './expected-file.ts'
-import { type CollectOptions, collectClaims, impossiblePath } from './expected-files.ts'
-import { relativeTo, self } from './walk.ts'
+import type { ExpectedFile, Finding, SignatureNote, TreeToVerify } from './expected-file.ts'
+import { type CollectOptions, collectExpectedFiles, impossiblePath } from './expected-files.ts'
+import { relativeTo } from './relative-path.ts'
 
-export interface AuditOptions extends CollectOptions {
-  /** Called as bytes are read; `totalBytes` of everything that will be. */
+export interface VerifyTreeOptions extends CollectOptions {
+  /** Called as bytes are read; `totalBytes` is everything that will be read. */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void
   readonly signal?: AbortSignal
-  /** Only part of the tree is meant to be here: a named file that is missing is worth a warning, unless a boot rests on it. */
+  /** Only part of the tree is meant to be here: a missing file is a warning, unless a boot needs it. */
   readonly partial?: boolean
 }
 
-/** What came of checking every file of a tree that a document speaks of. */
-export interface AuditReport {
+/** The result of checking every file that the documents of a tree name. */
+export interface VerifyReport {
   /** Undefined: no installation tree was recognised. */
   readonly description: Description | undefined
   /** Files whose size or digest was checked, and their bytes. */
   readonly files: number
   readonly bytes: number
-  /** The documents that spoke, relative to the tree. */
+  /** The documents that were read, relative to the tree. */
   readonly documents: readonly string[]
   readonly signatures: readonly SignatureNote[]
   /** Errors first, then by path. */
   readonly findings: readonly Finding[]
 }
 
-/** Looked up or hashed; how many are read at once is the hasher's business. More would keep the thread pool from everyone else. */
-const concurrentFiles = 12
+/**
+ * Files that are looked up or hashed at once. More would keep the thread pool from the services. Looking up the next
+ * files goes on while others are hashed: with 60,000 files either takes seconds.
+ */
+const filesAtOnce = 12
 
-export function hasErrors(report: AuditReport): boolean {
+export function hasErrors(report: VerifyReport): boolean {
   return report.findings.some((finding) => finding.severity === 'error')
 }
 
 /**
- * Checks a tree from its descriptors down to its packages: everything that must be there to boot is there, and every
- * file has the size and the digest that some document names. Reads each file once, however many documents speak of it.
+ * Checks a tree from its descriptors down to its packages: everything that a boot needs is there, and every file has
+ * the size and the digest that a document names. Reads each file once, however many documents name it.
  */
-export async function auditTree(
-  source: FileSource,
-  at: CleanPath,
-  name: string,
-  options: AuditOptions,
-): Promise<AuditReport> {
-  const evidence = await gatherEvidence(source, at, name)
+export async function verifyTree(tree: TreeToVerify, options: VerifyTreeOptions): Promise<VerifyReport> {
+  const { source, at, evidence } = tree
   const description = evidence && concludeTree(evidence)
-  const collected = await collectClaims(source, at, evidence, description, options)
+  const collected = await collectExpectedFiles(tree, description, options)
   const findings: Finding[] = [...collected.findings]
-  if (description) findings.push(...(await missingBootFiles(source, at, description)))
-  const claimed = groupByPath(collected.claims)
-  const lookup = new EntryLookup(source, claimed.keys())
+  if (description) findings.push(...(await missingBootFiles(tree, description)))
+  const expectedFiles = groupByPath(collected.expected)
+  const lookup = new EntryLookup(source, expectedFiles.keys())
   const hasher = new Hasher(options)
-  for (const said of claimed.values()) hasher.expect(claimedBytes(said))
+  for (const expected of expectedFiles.values()) hasher.expect(expectedBytes(expected))
   let files = 0
-  const left = claimed.entries()
-  // Looking up the next files goes on while these are hashed: of 60,000 either takes seconds.
-  const worker = async (): Promise<void> => {
-    for (const [path, said] of left) {
-      options.signal?.throwIfAborted()
-      const name = relativeTo(at, path)
-      try {
-        const entry = await lookup.entry(path)
-        if (entry?.kind === 'file') {
-          files++
-          findings.push(...(await checkFile(entry, name, said, hasher)))
-          continue
-        }
-        findings.push(...missing(name, said, options.partial ?? false))
-      } catch (error) {
-        findings.push(unreadable(name, error))
+  const verifyOne = async ([path, expected]: [CleanPath, readonly ExpectedFile[]]): Promise<void> => {
+    const name = relativeTo(at, path)
+    try {
+      const entry = await lookup.entry(path)
+      if (entry?.kind === 'file') {
+        files++
+        findings.push(...(await checkFile(entry, name, expected, hasher)))
+        return
       }
-      hasher.expect(-claimedBytes(said))
+      findings.push(...missingFile(name, expected, options.partial ?? false))
+    } catch (error) {
+      findings.push(unreadable(name, error))
     }
+    hasher.expect(-expectedBytes(expected))
   }
-  await Promise.all(Array.from({ length: concurrentFiles }, worker)).finally(() => hasher.stop())
-  return {
-    description,
-    files,
-    bytes: hasher.totalBytes,
-    documents: collected.documents,
-    signatures: collected.signatures,
-    findings: sorted(findings),
+  try {
+    await forEachAtOnce(expectedFiles, filesAtOnce, verifyOne, options.signal)
+  } finally {
+    await hasher.stop()
   }
+  const { documents, signatures } = collected
+  return { description, files, bytes: hasher.totalBytes, documents, signatures, findings: sorted(findings) }
 }
 
-async function missingBootFiles(
-  source: FileSource,
-  at: CleanPath,
-  description: Description,
-): Promise<Finding[]> {
+async function missingBootFiles(tree: TreeToVerify, description: Description): Promise<Finding[]> {
   const { required, optional } = bootFiles(description)
   const findings: Finding[] = []
   for (const [paths, severity] of [
@@ -104,7 +92,7 @@ async function missingBootFiles(
     [optional, 'warning'],
   ] as const) {
     for (const path of paths) {
-      const finding = await missingBootFile(source, at, path, severity)
+      const finding = await missingBootFile(tree, path, severity)
       if (finding) findings.push(finding)
     }
   }
@@ -112,71 +100,66 @@ async function missingBootFiles(
 }
 
 async function missingBootFile(
-  source: FileSource,
-  at: CleanPath,
+  { source, at }: TreeToVerify,
   path: string,
   severity: Finding['severity'],
 ): Promise<Finding | undefined> {
-  let place: CleanPath
+  let sourcePath: CleanPath
   try {
-    place = cleanPath(`${at}/${path}`)
+    sourcePath = cleanPath(`${at}/${path}`)
   } catch (error) {
     return { ...impossiblePath('the descriptor', path, error), severity }
   }
   try {
-    const entry = await source.stat(place, self)
+    const entry = await source.stat(sourcePath, internalRequester)
     if (entry?.kind === 'file' && entry.size > 0) return undefined
-    return { severity, path, message: `is ${entry ? 'empty' : 'missing'}, and a boot rests on it` }
+    return { severity, path, message: `is ${entry ? 'empty' : 'missing'}, and a boot needs it` }
   } catch (error) {
     return unreadable(path, error)
   }
 }
 
-/** Damage of an image is a finding; when the disk itself fails nothing more can be said. */
+/** Damage of an image is a finding. A failure of the disk itself is thrown: nothing more can be said then. */
 function unreadable(path: string, error: unknown): Finding {
   if (!(error instanceof Failure)) throw error
   return { severity: 'error', path, message: `cannot be read: ${error.message}` }
 }
 
-function groupByPath(claims: readonly Claim[]): ReadonlyMap<CleanPath, readonly Claim[]> {
-  const byPath = new Map<CleanPath, Claim[]>()
-  for (const claim of claims) {
-    const known = byPath.get(claim.path)
-    if (known) known.push(claim)
-    else byPath.set(claim.path, [claim])
+function groupByPath(files: readonly ExpectedFile[]): ReadonlyMap<CleanPath, readonly ExpectedFile[]> {
+  const byPath = new Map<CleanPath, ExpectedFile[]>()
+  for (const file of files) {
+    const known = byPath.get(file.path)
+    if (known) known.push(file)
+    else byPath.set(file.path, [file])
   }
   return byPath
 }
 
-/** What will have to be read of a file, as far as documents tell. */
-function claimedBytes(claims: readonly Claim[]): number {
-  return claims.some(({ digest }) => digest) ? (claims.find(({ size }) => size !== undefined)?.size ?? 0) : 0
+/** How many bytes of a file will have to be read, as far as documents say. */
+function expectedBytes(expected: readonly ExpectedFile[]): number {
+  if (!expected.some(({ digest }) => digest)) return 0
+  return expected.find(({ size }) => size !== undefined)?.size ?? 0
 }
 
-function missing(path: string, claims: readonly Claim[], partial: boolean): Finding[] {
-  const required = claims.find(({ weight }) => weight === 'required')
-  const claim = required ?? claims.find(({ weight }) => weight === 'listed')
-  if (!claim) return []
-  return [
-    {
-      severity: required && !partial ? 'error' : 'warning',
-      path,
-      message: `is missing (named by ${claim.by})`,
-    },
-  ]
+function missingFile(path: string, expected: readonly ExpectedFile[], partial: boolean): Finding[] {
+  const required = expected.find(({ weight }) => weight === 'required')
+  const named = required ?? expected.find(({ weight }) => weight === 'listed')
+  if (!named) return []
+  const severity = required && !partial ? 'error' : 'warning'
+  return [{ severity, path, message: `is missing (named by ${named.by})` }]
 }
 
-/** Size and digests of one file against everything that is said of it. */
+/** Checks the size and the digests of one file against everything that documents say of it. */
 export async function checkFile(
   entry: Entry,
   path: string,
-  claims: readonly Claim[],
+  expected: readonly ExpectedFile[],
   hasher: Hasher,
 ): Promise<Finding[]> {
   const error = (message: string): Finding[] => [{ severity: 'error', path, message }]
-  const algorithms = new Set(claims.flatMap(({ digest }) => (digest ? [digest.algorithm] : [])))
-  hasher.expect((algorithms.size > 0 ? entry.size : 0) - claimedBytes(claims))
-  const wrongSize = claims.find(({ size }) => size !== undefined && size !== entry.size)
+  const algorithms = new Set(expected.flatMap(({ digest }) => (digest ? [digest.algorithm] : [])))
+  hasher.expect((algorithms.size > 0 ? entry.size : 0) - expectedBytes(expected))
+  const wrongSize = expected.find(({ size }) => size !== undefined && size !== entry.size)
   if (wrongSize) {
     hasher.skip(algorithms.size > 0 ? entry.size : 0)
     return error(`has ${entry.size} bytes; ${wrongSize.by} says ${wrongSize.size}`)
@@ -189,7 +172,7 @@ export async function checkFile(
     hasher.signal?.throwIfAborted()
     return error(`cannot be read: ${failureMessage(cause)}`)
   }
-  for (const { digest, by } of claims) {
+  for (const { digest, by } of expected) {
     const hex = digest && found[digest.algorithm]
     if (!digest || hex === digest.hex.toLowerCase()) continue
     return error(`is damaged: ${digest.algorithm} is ${hex}; ${by} says ${digest.hex}`)

@@ -16,12 +16,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { diskSource } from '../../server/files/disk.ts'
 import { cleanPath } from '../../server/files/path.ts'
 import { mirrorTree } from '../../server/intake/mirror/mirror-tree.ts'
-import { auditTree } from '../../server/verify/verify-tree.ts'
 import { VersionStore } from '../../server/versions/version-store.ts'
 import { requireClient, requireRoot } from '../support/clients.ts'
 import { freePort } from '../support/free-port.ts'
 import { moodyServer } from '../support/moody-server.ts'
 import { makeTree } from '../support/tree-folder.ts'
+import { verifyTreeAt } from '../support/verify.ts'
 
 const installer = '/usr/lib/debian-installer/images/12/amd64/text'
 let base = ''
@@ -134,15 +134,15 @@ test("createrepo_c's repositories, one beside the tree, are mirrored and audited
   )
   expect(found[0]?.result).toMatchObject({ outcome: 'published', findings: [] })
   const at = cleanPath('/alma/BaseOS/x86_64/os')
-  const audit = () => auditTree(diskSource(trees), at, 'alma', { packages: true })
-  const whole = await audit()
+  const verify = () => verifyTreeAt(diskSource(trees), at, { name: 'alma' })
+  const whole = await verify()
   expect(whole.documents).toContain('../../../AppStream/x86_64/os/repodata/repomd.xml')
   const folder = join(trees, 'alma/AppStream/x86_64/os/repodata')
   const [name = ''] = readdirSync(folder).filter((each) => each.includes('filelists'))
   const bytes = readFileSync(join(folder, name))
   bytes[40] = (bytes[40] ?? 0) ^ 1
   writeFileSync(join(folder, name), bytes)
-  expect((await audit()).findings.map(({ path }) => path)).toEqual([
+  expect((await verify()).findings.map(({ path }) => path)).toEqual([
     `../../../AppStream/x86_64/os/repodata/${name}`,
   ])
 })

@@ -7,12 +7,12 @@ import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { diskSource } from '../../server/files/disk.ts'
 import { rootPath } from '../../server/files/path.ts'
 import { mirrorTree } from '../../server/intake/mirror/mirror-tree.ts'
-import { auditTree } from '../../server/verify/verify-tree.ts'
 import { VersionStore } from '../../server/versions/version-store.ts'
 import { requireClient } from '../support/clients.ts'
 import { moodyServer } from '../support/moody-server.ts'
 import { makeRpm } from '../support/rpm-package.ts'
 import { makeTree, namesBelow, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
+import { verifyTreeAt } from '../support/verify.ts'
 
 const packages = Array.from({ length: 25 }, (_, n) => `Packages/p/p${n}-1-1.noarch.rpm`)
 
@@ -80,13 +80,13 @@ test.each([
     expect((await mirror()).trees[0]?.result).toMatchObject({ outcome: 'published', findings: [] })
     const tree = join(trees, 'f')
     expect(namesBelow(tree)).toEqual(namesBelow(upstream))
-    const audit = () => auditTree(diskSource(tree), rootPath, 'f', { packages: true })
-    expect((await audit()).files).toBe(namesBelow(upstream).length - 2)
+    const verify = () => verifyTreeAt(diskSource(tree), rootPath, { name: 'f' })
+    expect((await verify()).files).toBe(namesBelow(upstream).length - 2)
     const damaged = join(tree, packages[17] ?? '')
     const bytes = readFileSync(damaged)
     bytes[100] = (bytes[100] ?? 0) ^ 1
     writeFileSync(damaged, bytes)
-    expect((await audit()).findings.map(({ path }) => path)).toEqual([packages[17]])
+    expect((await verify()).findings.map(({ path }) => path)).toEqual([packages[17]])
   },
 )
 

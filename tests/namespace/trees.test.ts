@@ -8,7 +8,7 @@ import { cleanPath } from '../../server/files/path.ts'
 import type { FileSource } from '../../server/files/source.ts'
 import { TreeViews } from '../../server/machines/views.ts'
 import { treesSource } from '../../server/namespace/trees.ts'
-import { Verifier } from '../../server/verify/background.ts'
+import { BackgroundVerifier } from '../../server/verify/background-verifier.ts'
 import { VerifyCache } from '../../server/verify/verify-cache.ts'
 import { anyone, contentOf } from '../contract/file-source.ts'
 import { writeIso } from '../support/iso/write-iso.ts'
@@ -31,7 +31,7 @@ async function served(trees: Record<string, Files>): Promise<FileSource> {
 
 async function sourceOf(cwd: string): Promise<FileSource> {
   const folder = join(cwd, 'trees')
-  const verifier = new Verifier(new VerifyCache(join(cwd, 'data')), () => undefined)
+  const verifier = new BackgroundVerifier(new VerifyCache(join(cwd, 'data')), () => undefined)
   const times = { quietMs: 0, missingGraceMs: 0 }
   const scanner = new TreeScanner({ folder, clock: Date.now, times, verifier, verify: false })
   await scanner.scan()

@@ -8,8 +8,8 @@ import { memorySource } from '../../server/files/memory.ts'
 import { rootPath } from '../../server/files/path.ts'
 import { type PackageFile, readPackages } from '../../server/verify/documents/primary.ts'
 import { parseRepomd } from '../../server/verify/documents/repomd.ts'
-import { auditTree } from '../../server/verify/verify-tree.ts'
 import { expectGolden } from '../support/golden.ts'
+import { verifyTreeAt } from '../support/verify.ts'
 
 const corpus = (kind: string): readonly [string, Buffer][] => {
   const folder = join(import.meta.dirname, '../corpus', kind)
@@ -131,11 +131,11 @@ describe('primary.xml', () => {
 
 describe('a tree', () => {
   const images = { 'images/pxeboot/vmlinuz': 'kernel', 'images/pxeboot/initrd.img': 'initrd' }
-  const auditOf = (files: Record<string, Uint8Array | string>) =>
-    auditTree(memorySource({ ...images, ...files }), rootPath, 'tree', { packages: true })
+  const verify = (files: Record<string, Uint8Array | string>) =>
+    verifyTreeAt(memorySource({ ...images, ...files }), rootPath)
 
   test.each(treeinfos)('%s: a report, whatever it says', async (_, bytes) => {
-    const { findings } = await auditOf({ '.treeinfo': bytes })
+    const { findings } = await verify({ '.treeinfo': bytes })
     for (const { path, message } of findings) expect(`${path} ${message}`).toMatch(/\S/)
   })
 
@@ -146,7 +146,7 @@ describe('a tree', () => {
         mutated(repomds),
         mutated(primaries),
         async (treeinfo, repomd, primary) => {
-          const report = await auditOf({
+          const report = await verify({
             '.treeinfo': treeinfo,
             'repodata/repomd.xml': repomd,
             'repodata/primary.xml.gz': gzipSync(primary),

@@ -5,9 +5,9 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { diskSource } from '../../server/files/disk.ts'
 import { rootPath } from '../../server/files/path.ts'
-import { auditTree } from '../../server/verify/verify-tree.ts'
 import { makeRepository, somePackages } from '../support/rpm-repository.ts'
 import { imagesOfTree, keptFolder, namesBelow, treeinfoText, writeBelow } from '../support/tree-folder.ts'
+import { verifyTreeAt } from '../support/verify.ts'
 
 /**
  * A tree of 500 files whose documents cover each other as a disc's do: SHA256SUMS names every file, `.treeinfo` names
@@ -36,7 +36,7 @@ beforeAll(() => {
 })
 afterAll(() => kept.remove())
 
-const audit = () => auditTree(diskSource(folder), rootPath, 'tree', { packages: true })
+const verify = () => verifyTreeAt(diskSource(folder), rootPath)
 
 /** Flips one bit of a byte in each of these files, looks, and puts it back. */
 async function withFlips<T>(
@@ -60,7 +60,7 @@ const sizeOf = (path: string) => readFileSync(join(folder, path)).length
 
 test('the tree is whole, and has 500 files', async () => {
   expect(files.length + 1).toBe(500)
-  expect(await audit()).toMatchObject({ findings: [], files: 499 })
+  expect(await verify()).toMatchObject({ findings: [], files: 499 })
 })
 
 test.each([
@@ -71,7 +71,7 @@ test.each([
   // Those that name others are taken one by one below: what they say of others changes with them.
   const targets = files.filter((path) => path !== '.treeinfo' && !path.startsWith('repodata/'))
   const flips = targets.map((path, n) => ({ path, at: place(sizeOf(path)), bit: n % 8 }))
-  const { findings } = await withFlips(flips, audit)
+  const { findings } = await withFlips(flips, verify)
   expect(findings.map(({ path }) => path)).toEqual(targets)
   for (const { message } of findings)
     expect(message).toMatch(/^is damaged: sha256 is [0-9a-f]{64}; .* says [0-9a-f]{64}$/)
@@ -84,7 +84,7 @@ test('any one byte anywhere, and those of the documents above all', async () => 
   await fc.assert(
     fc.asyncProperty(path, place, fc.nat(7), async (path, place, bit) => {
       const at = Math.floor(place * (sizeOf(path) - 1))
-      const { findings } = await withFlips([{ path, at, bit }], audit)
+      const { findings } = await withFlips([{ path, at, bit }], verify)
       expect(findings.filter((each) => each.severity === 'error').map((each) => each.path)).toContain(path)
     }),
     { numRuns: 40 },
@@ -99,7 +99,7 @@ test('any one byte of the list itself that changes what it says: the list is nam
     fc.asyncProperty(fc.nat(text.length - 1), fc.nat(7), async (at, bit) => {
       // `a` and `A` are the same digit.
       fc.pre(bit !== 5 || !isLetterOfDigest(at))
-      const { findings } = await withFlips([{ path: list, at, bit }], audit)
+      const { findings } = await withFlips([{ path: list, at, bit }], verify)
       expect(findings.some((each) => each.path === list || each.message.includes(list))).toBe(true)
     }),
     { numRuns: 40 },
@@ -112,13 +112,13 @@ test('a path that no file can have is a finding of the document, and stops nothi
     .replace('kernel = images', 'kernel = \u0001images')
     .replace('repository = .', 'repository = \u0001')
   writeBelow(folder, '.treeinfo', bad)
-  const { findings } = await audit()
+  const { findings } = await verify()
   writeBelow(folder, '.treeinfo', text)
   const messages = findings.map(({ path, message }) => `${path} ${message}`)
   expect(messages).toEqual(
     expect.arrayContaining([
-      expect.stringContaining('the descriptor names "\\u0001", which is no path'),
-      expect.stringContaining('the descriptor names "\\u0001images/pxeboot/vmlinuz", which is no path'),
+      expect.stringContaining('the descriptor names "\\u0001", which is not a path'),
+      expect.stringContaining('the descriptor names "\\u0001images/pxeboot/vmlinuz", which is not a path'),
       expect.stringContaining('.treeinfo is damaged: sha256'),
     ]),
   )

@@ -11,12 +11,11 @@ import { unpacked } from '../../server/host/unpack.ts'
 import { isChecksumList, parseChecksumList } from '../../server/verify/documents/checksum-list.ts'
 import { readPackages } from '../../server/verify/documents/primary.ts'
 import { parseRepomd } from '../../server/verify/documents/repomd.ts'
-import { auditTree } from '../../server/verify/verify-tree.ts'
 import { makeRepository, somePackages } from '../support/rpm-repository.ts'
 import { makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
+import { verifyTreeAt } from '../support/verify.ts'
 
-const audit = (folder: string, packages = true) =>
-  auditTree(diskSource(folder), rootPath, 'tree', { packages })
+const verify = (folder: string, packages = true) => verifyTreeAt(diskSource(folder), rootPath, { packages })
 
 describe('a tree of 500 files', () => {
   const build = () => {
@@ -31,7 +30,7 @@ describe('a tree of 500 files', () => {
 
   test('is whole, and every byte of it counts: one flipped byte anywhere is found and named', async () => {
     const folder = build()
-    expect((await audit(folder)).findings).toEqual([])
+    expect((await verify(folder)).findings).toEqual([])
     const files = readdirSync(folder, { recursive: true, withFileTypes: true })
       .filter((item) => item.isFile())
       .map((item) => join(item.parentPath, item.name).slice(folder.length + 1))
@@ -44,7 +43,7 @@ describe('a tree of 500 files', () => {
       const flipped = Buffer.from(whole)
       flipped[flipped.length >> 1] = (flipped[flipped.length >> 1] ?? 0) ^ 1
       writeFileSync(file, flipped)
-      const { findings } = await audit(folder)
+      const { findings } = await verify(folder)
       expect(findings.filter(({ severity }) => severity === 'error').map((each) => each.path)).toContain(path)
       writeFileSync(file, whole)
     }
@@ -53,26 +52,26 @@ describe('a tree of 500 files', () => {
   test('without packages only what installers fetch first is read', async () => {
     const folder = build()
     rmSync(join(folder, 'Packages'), { recursive: true })
-    expect((await audit(folder, false)).findings).toEqual([])
-    expect((await audit(folder)).findings).toHaveLength(490)
+    expect((await verify(folder, false)).findings).toEqual([])
+    expect((await verify(folder)).findings).toHaveLength(490)
   })
 
-  test('a file cut short, a file gone, a repository cut short: each is named with who says so', async () => {
+  test('a file that is cut short and a missing one are named, with the document that names them', async () => {
     const folder = build()
     truncateSync(join(folder, 'Packages/p/p3-1-1.noarch.rpm'), 4)
     rmSync(join(folder, 'images/pxeboot/initrd.img'))
-    const messages = (await audit(folder)).findings.map(({ path, message }) => `${path} ${message}`)
+    const messages = (await verify(folder)).findings.map(({ path, message }) => `${path} ${message}`)
     expect(messages.sort()).toEqual([
       expect.stringMatching(
         /^Packages\/p\/p3-1-1.noarch.rpm has 4 bytes; repodata\/.*-primary.xml.gz says 15$/,
       ),
       'images/pxeboot/initrd.img is missing (named by .treeinfo)',
-      'images/pxeboot/initrd.img is missing, and a boot rests on it',
+      'images/pxeboot/initrd.img is missing, and a boot needs it',
     ])
   })
 })
 
-test('a repository beside the tree is audited with it', async () => {
+test('a repository beside the tree is verified with it', async () => {
   const base = temporaryFolder()
   const tree = join(base, 'BaseOS/x86_64/os')
   const extra =
@@ -81,7 +80,7 @@ test('a repository beside the tree is audited with it', async () => {
   makeRepository(tree, somePackages(3))
   makeRepository(join(base, 'AppStream/x86_64/os'), somePackages(3, 'q'))
   const at = cleanPath('/BaseOS/x86_64/os')
-  const look = () => auditTree(diskSource(base), at, 'el', { packages: true })
+  const look = () => verifyTreeAt(diskSource(base), at, { name: 'el' })
   expect((await look()).findings).toEqual([])
   writeBelow(base, 'AppStream/x86_64/os/Packages/q/q1-1-1.noarch.rpm', 'package q2 x\n')
   expect((await look()).findings.map(({ path }) => path)).toEqual([
@@ -100,9 +99,9 @@ test("Debian's Release, Packages and SHA256SUMS are followed", async () => {
   const release = (data: Uint8Array) =>
     `Suite: stable\nSHA256:\n ${sha256(packages)} ${packages.length} main/binary-amd64/Packages\n ${sha256(data)} ${data.length} main/binary-amd64/Packages.gz\n`
   writeBelow(folder, 'dists/bookworm/Release', release(packed))
-  expect(await audit(folder)).toMatchObject({ findings: [], files: 2 })
+  expect(await verify(folder)).toMatchObject({ findings: [], files: 2 })
   writeBelow(folder, 'pool/main/a/a.deb', 'A package')
-  expect((await audit(folder)).findings.map(({ path }) => path)).toEqual(['pool/main/a/a.deb'])
+  expect((await verify(folder)).findings.map(({ path }) => path)).toEqual(['pool/main/a/a.deb'])
 })
 
 test('lists of checksums in every dialect', () => {

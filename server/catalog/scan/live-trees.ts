@@ -5,7 +5,7 @@ import { isTemporaryFile } from '../../core/tree/names.ts'
 import type { SettleTimes } from '../../core/tree/settle.ts'
 import type { Release, Tree } from '../../core/tree/tree.ts'
 import type { EventSink } from '../../events/bus.ts'
-import { Verifier } from '../../verify/background.ts'
+import { BackgroundVerifier } from '../../verify/background-verifier.ts'
 import type { VerifyCache } from '../../verify/verify-cache.ts'
 import { EarlierTrees, readEarlierTree } from './earlier-trees.ts'
 import { FolderWatch } from './folder-watch.ts'
@@ -36,7 +36,7 @@ const saveEveryMs = 10_000
 /** The trees below one folder, kept up to date: watchers and timers tell the scanner where to look. */
 export class LiveTrees {
   readonly #options: LiveTreesOptions
-  readonly #verifier: Verifier
+  readonly #verifier: BackgroundVerifier
   #scanner: TreeScanner | undefined
   #watch: FolderWatch | undefined
   #network: string | undefined
@@ -55,7 +55,7 @@ export class LiveTrees {
 
   constructor(options: LiveTreesOptions) {
     this.#options = options
-    this.#verifier = new Verifier(options.cache, (file) => this.#noteDigest(file))
+    this.#verifier = new BackgroundVerifier(options.cache, (file) => this.#noteDigest(file))
   }
 
   get trees(): readonly Tree[] {

@@ -1,6 +1,6 @@
 import { failureKind } from '../../core/failure.ts'
 import { bootFiles } from '../../core/tree/boot-files.ts'
-import { concludeTree } from '../../core/tree/conclude.ts'
+import { concludeTree, type TreeEvidence } from '../../core/tree/conclude.ts'
 import type { Description, Digest, Release } from '../../core/tree/tree.ts'
 import { ListingSource, type Look, type Stamp, sameStamp, stampAgain } from '../../files/listing-source.ts'
 import { cleanPath, rootPath } from '../../files/path.ts'
@@ -49,10 +49,35 @@ export async function readTree(
   return { ...reading, published, release: { id, version, folder: folderOfVersion(within, id, version) } }
 }
 
+/** A tree that was recognised by its descriptors or files. */
+export interface RecognizedTree {
+  readonly evidence: TreeEvidence
+  readonly description: Description
+}
+
+/** Recognises a folder as a tree, without looking further at its files. */
+export async function recognizeFolder(place: Place, within: string): Promise<RecognizedTree | undefined> {
+  const look = new ListingSource(place.folder, within)
+  return (await mayBeTree(look)) ? recognize(place, look) : undefined
+}
+
 async function readFolder(place: Place, within: string): Promise<TreeReading | undefined> {
-  const source = new ListingSource(place.folder, within)
-  if (judgeFolder(await source.names(rootPath)) === 'no') return undefined
-  return lookAt(place, source)
+  const look = new ListingSource(place.folder, within)
+  return (await mayBeTree(look)) ? lookAt(place, look) : undefined
+}
+
+async function mayBeTree(look: Look): Promise<boolean> {
+  return judgeFolder(await look.names(rootPath)) !== 'no'
+}
+
+async function recognize(place: Place, look: Look): Promise<RecognizedTree | undefined> {
+  const name = place.id === '.' ? '' : place.id
+  const evidence = await gatherEvidence(look, rootPath, name)
+  const description = evidence && concludeTree(evidence)
+  if (!description) return undefined
+  // `trees/` itself is a tree only if a descriptor says so: a folder `boot` with a kernel must not swallow all trees.
+  if (place.id === '.' && description.era === 'files-only') return undefined
+  return { evidence, description }
 }
 
 async function readImage(
@@ -95,12 +120,9 @@ const unknownTree: Description = {
 }
 
 async function lookAt(place: Place, source: Look): Promise<TreeReading | undefined> {
-  const name = place.id === '.' ? '' : place.id
-  const evidence = await gatherEvidence(source, rootPath, name)
-  const description = evidence && concludeTree(evidence)
-  if (!description) return undefined
-  // `trees/` itself is a tree only if a descriptor says so: a folder `boot` with a kernel must not swallow all trees.
-  if (place.id === '.' && description.era === 'files-only') return undefined
+  const recognized = await recognize(place, source)
+  if (!recognized) return undefined
+  const { evidence, description } = recognized
   const { required, optional } = bootFiles(description)
   const descriptors = [...evidence.descriptors.keys()]
   const named = new Set([...descriptors, ...required, ...optional, ...Object.keys(description.checksums)])

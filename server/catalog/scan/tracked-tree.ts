@@ -3,7 +3,7 @@ import { deepFreeze } from '../../core/freeze.ts'
 import { dropMissingPlatforms, mainPlatform } from '../../core/tree/boot-files.ts'
 import { judgeTree, type SettleTimes, type TreeVerdict } from '../../core/tree/settle.ts'
 import type { Tree, TreeProblem } from '../../core/tree/tree.ts'
-import type { Verification, Verifier } from '../../verify/background.ts'
+import type { BackgroundVerifier, Verification } from '../../verify/background-verifier.ts'
 import { ArrivalWatch } from './arrival.ts'
 import type { Place } from './discover.ts'
 import {
@@ -26,7 +26,7 @@ export interface Tracking {
   readonly folder: string
   readonly clock: () => number
   readonly times: SettleTimes
-  readonly verifier: Verifier
+  readonly verifier: BackgroundVerifier
   /** Whether to wait for digests; if not, a tree is offered and says that it was not checked. */
   readonly verify: boolean
 }

@@ -1,13 +1,15 @@
 import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
+import { gatherEvidence } from '../../catalog/scan/gather.ts'
 import { Failure } from '../../core/failure.ts'
 import { bytes as size } from '../../events/units.ts'
 import { diskSource } from '../../files/disk.ts'
-import { cleanPath } from '../../files/path.ts'
+import { isoSource } from '../../files/iso/source.ts'
+import { cleanPath, rootPath } from '../../files/path.ts'
 import { findingText } from '../../intake/publish-tree.ts'
-import { auditImageAndTree } from '../../verify/documents/image-lists.ts'
-import { type AuditReport, auditTree, hasErrors } from '../../verify/verify-tree.ts'
+import { verifyImage } from '../../verify/verify-image.ts'
+import { hasErrors, type VerifyReport, verifyTree } from '../../verify/verify-tree.ts'
 import { recordAt } from '../../versions/record.ts'
 import { configOption, jsonOption, oneShot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
@@ -40,13 +42,13 @@ export function registerVerify(program: Command, io: CliIo): void {
   command
     .addHelpText('after', '\nExit: 0 whole, 2 something is missing or damaged, 3 no such tree.')
     .action(async (id: string, options: VerifyOptions) => {
-      const report = await audit(id, options, io)
+      const report = await verify(id, options, io)
       io.out(options.json ? json({ id, ...plain(report) }) : describe(id, report))
       if (hasErrors(report)) io.exit(exitCodes.badInput)
     })
 }
 
-async function audit(id: string, options: VerifyOptions, io: CliIo): Promise<AuditReport> {
+async function verify(id: string, options: VerifyOptions, io: CliIo): Promise<VerifyReport> {
   const snapshot = await oneShot(options, io)
   const { config } = snapshot
   const tree = snapshot.trees.byId(id)
@@ -63,23 +65,25 @@ async function audit(id: string, options: VerifyOptions, io: CliIo): Promise<Aud
   }
   try {
     const { path, kind } = tree.origin
-    if (kind === 'iso')
-      return await auditImageAndTree(path, tree.id, { ...shared, packages: options.packages })
-    return await auditTree(diskSource(trees), cleanPath(join('/', tree.id)), tree.id, {
-      ...shared,
-      packages: options.packages && !partial,
-      partial,
-    })
+    if (kind === 'iso') {
+      const evidence = await gatherEvidence(await isoSource(path), rootPath, tree.id)
+      return await verifyImage({ file: path, evidence }, { ...shared, packages: options.packages })
+    }
+    const source = diskSource(trees)
+    const at = cleanPath(join('/', tree.id))
+    const evidence = await gatherEvidence(source, at, tree.id)
+    const packages = options.packages && !partial
+    return await verifyTree({ source, at, evidence }, { ...shared, packages, partial })
   } finally {
     line.end()
   }
 }
 
-function plain({ files, bytes, documents, signatures, findings }: AuditReport) {
+function plain({ files, bytes, documents, signatures, findings }: VerifyReport) {
   return { files, bytes, documents, signatures, findings }
 }
 
-function describe(id: string, report: AuditReport): string {
+function describe(id: string, report: VerifyReport): string {
   const { files, bytes, documents, signatures, findings } = report
   const errors = findings.filter((each) => each.severity === 'error').length
   const lines = findings

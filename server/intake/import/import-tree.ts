@@ -4,9 +4,9 @@ import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
 import { slug, suggestTreeId } from '../../core/tree/tree-id.ts'
 import { isInside } from '../../host/paths.ts'
-import type { ImagePlace } from '../../verify/documents/image-lists.ts'
 import type { Finding } from '../../verify/expected-file.ts'
 import type { SignaturePolicy } from '../../verify/signatures/key-files.ts'
+import type { ImageListing } from '../../verify/verify-image.ts'
 import type { VersionStore } from '../../versions/version-store.ts'
 import { type Candidate, findCandidates } from '../candidates.ts'
 import { type PublishResult, publishTree } from '../publish-tree.ts'
@@ -30,7 +30,7 @@ export interface ImportOptions {
   /** How signatures are judged; without it they are only noted. */
   readonly signatures?: SignaturePolicy
   /** Where checksum lists name the image, when not beside it and by its own name. */
-  readonly image?: ImagePlace
+  readonly image?: ImageListing
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
 }

@@ -3,7 +3,7 @@ import { type FileHandle, open, readFile, rm, stat, utimes, writeFile } from 'no
 import { defined } from '../../core/defined.ts'
 import { Failure, failureMessage } from '../../core/failure.ts'
 import type { Digest } from '../../core/tree/tree.ts'
-import { digestFile } from '../../verify/background.ts'
+import { digestFile } from '../../verify/digests/digests.ts'
 import { type RemoteBody, TransientFailure, type Upstream } from './upstream.ts'
 import type { UpstreamPool } from './upstream-pool.ts'
 

@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isChecksumList } from '../../verify/documents/checksum-list.ts'
-import type { ImagePlace } from '../../verify/documents/image-lists.ts'
+import type { ImageListing } from '../../verify/verify-image.ts'
 import { type FetchOptions, fetchFile } from './fetch-file.ts'
 import { isPlainName } from './upstream.ts'
 import type { UpstreamPool } from './upstream-pool.ts'
@@ -24,7 +24,7 @@ export async function fetchLists(
   parents: UpstreamPool,
   name: string,
   options: FetchOptions = {},
-): Promise<ImagePlace> {
+): Promise<ImageListing> {
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
   for (const path of (await listNames(parents, name)).slice(0, maxFiles)) {

@@ -1,5 +1,5 @@
 import type { Description } from '../../core/tree/tree.ts'
-import type { ImagePlace } from '../../verify/documents/image-lists.ts'
+import type { ImageListing } from '../../verify/verify-image.ts'
 import type { VersionStore } from '../../versions/version-store.ts'
 import type { ImportJob } from '../import/import-job.ts'
 import type { ImportOptions, ImportResult } from '../import/import-tree.ts'
@@ -60,5 +60,5 @@ export interface FetchedTree {
 export interface FetchedFile {
   readonly file: string
   /** The checksum lists that name it, when signatures are checked. */
-  readonly image?: ImagePlace
+  readonly image?: ImageListing
 }

@@ -238,6 +238,7 @@ export class Uploads {
       kind: found.kind,
       path: found.path,
       trees: found.trees,
+      evidence: found.evidence,
       source: `an upload (${path})`,
       by,
       replace,

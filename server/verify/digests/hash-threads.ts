@@ -4,12 +4,14 @@ import { Failure } from '../../core/failure.ts'
 import type { DigestAlgorithm } from '../../core/tree/tree.ts'
 import type { Entry } from '../../files/source.ts'
 import { startWorker } from '../../host/worker.ts'
-import type { Digests, HashAnswer, HashJob, HashSettings } from './message.ts'
+import type { Digests } from './digests.ts'
+import type { HashReply, HashRequest, HashWorkerData } from './message.ts'
 
-/** More than two places of one disk at once make it slower. */
-const mostThreads = 2
+/** Reading at more than two places of one disk at once makes it slower. */
+const maxThreads = 2
 
-interface Waiting {
+/** A request that a thread has not finished yet. */
+interface PendingHash {
   readonly size: number
   readonly onBytes: (bytes: number) => void
   readonly resolve: (digests: Digests) => void
@@ -18,24 +20,24 @@ interface Waiting {
 
 interface Thread {
   readonly worker: Worker
-  readonly jobs: Map<number, Waiting>
+  readonly pending: Map<number, PendingHash>
 }
 
 /**
  * Threads that compute digests of files on the disk, for as long as one piece of work lasts: the event loop stays free
- * for everybody else, and files are read at the speed of the processor.
+ * for the services, and files are read at the speed of the processor.
  */
 export class HashThreads {
   readonly #threads: readonly Thread[]
-  readonly #stop: HashSettings['stop'] = new Int32Array(new SharedArrayBuffer(4))
+  readonly #stop: HashWorkerData['stop'] = new Int32Array(new SharedArrayBuffer(4))
   #lastId = 0
 
-  constructor(count = Math.min(mostThreads, availableParallelism())) {
+  constructor(count = Math.min(maxThreads, availableParallelism())) {
     this.#threads = Array.from({ length: count }, () => this.#start())
   }
 
   /**
-   * Digests of an entry that has an `extent`.
+   * Computes the digests of an entry that has an `extent`.
    *
    * @throws Failure `unavailable` when it cannot be read, or is another file by now.
    */
@@ -44,43 +46,47 @@ export class HashThreads {
     algorithms: readonly DigestAlgorithm[],
     onBytes: (bytes: number) => void,
   ): Promise<Digests> {
-    const left = ({ jobs }: Thread) => [...jobs.values()].reduce((sum, job) => sum + job.size, 0)
-    const [thread] = [...this.#threads].sort((a, b) => left(a) - left(b))
-    if (!thread || !extent) throw new Failure('internal', 'no thread, or no place on the disk')
+    const [thread] = [...this.#threads].sort((a, b) => bytesLeft(a) - bytesLeft(b))
+    if (!thread || !extent)
+      throw new Failure('internal', 'a digest was asked for without a thread or an extent')
     const id = ++this.#lastId
-    const job: HashJob = { id, ...extent, size, etag, algorithms }
+    const request: HashRequest = { id, ...extent, size, etag, algorithms }
     return new Promise((resolve, reject) => {
-      thread.jobs.set(id, { size, onBytes, resolve, reject })
-      thread.worker.postMessage(job)
+      thread.pending.set(id, { size, onBytes, resolve, reject })
+      thread.worker.postMessage(request)
     })
   }
 
-  /** What is under way is rejected. */
+  /** Ends the threads. Digests that are not finished are rejected. */
   async stop(): Promise<void> {
     Atomics.store(this.#stop, 0, 1)
     await Promise.all(this.#threads.map(({ worker }) => worker.terminate()))
   }
 
   #start(): Thread {
-    const jobs = new Map<number, Waiting>()
-    const settings: HashSettings = { stop: this.#stop }
-    const worker = startWorker(import.meta.url, './worker', { workerData: settings, env: {} })
-    worker.on('message', (answer: HashAnswer) => settle(jobs, answer))
-    const end = (message: string): void => {
-      for (const { reject } of jobs.values()) reject(new Failure('unavailable', message))
-      jobs.clear()
+    const pending = new Map<number, PendingHash>()
+    const data: HashWorkerData = { stop: this.#stop }
+    const worker = startWorker(import.meta.url, './worker', { workerData: data, env: {} })
+    worker.on('message', (reply: HashReply) => settle(pending, reply))
+    const rejectAll = (message: string): void => {
+      for (const { reject } of pending.values()) reject(new Failure('unavailable', message))
+      pending.clear()
     }
-    worker.on('error', (error) => end(`the thread that verifies failed: ${error.message}`))
-    worker.on('exit', () => end('stopped'))
-    return { worker, jobs }
+    worker.on('error', (error) => rejectAll(`the thread that computes digests failed: ${error.message}`))
+    worker.on('exit', () => rejectAll('stopped'))
+    return { worker, pending }
   }
 }
 
-function settle(jobs: Map<number, Waiting>, answer: HashAnswer): void {
-  const job = jobs.get(answer.id)
-  if (!job) return
-  if (answer.kind !== 'progress') jobs.delete(answer.id)
-  if (answer.kind === 'failed') job.reject(new Failure('unavailable', answer.message))
-  else job.onBytes(answer.bytes)
-  if (answer.kind === 'done') job.resolve(answer.digests)
+function bytesLeft({ pending }: Thread): number {
+  return [...pending.values()].reduce((sum, { size }) => sum + size, 0)
+}
+
+function settle(pending: Map<number, PendingHash>, reply: HashReply): void {
+  const hash = pending.get(reply.id)
+  if (!hash) return
+  if (reply.kind !== 'progress') pending.delete(reply.id)
+  if (reply.kind === 'failed') hash.reject(new Failure('unavailable', reply.message))
+  else hash.onBytes(reply.bytes)
+  if (reply.kind === 'done') hash.resolve(reply.digests)
 }

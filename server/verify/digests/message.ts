@@ -1,26 +1,26 @@
 import type { DigestAlgorithm } from '../../core/tree/tree.ts'
+import type { Digests } from './digests.ts'
 
-/** A file, or a run of bytes inside an image, to compute digests of. */
-export interface HashJob {
+/** Messages between `HashThreads` and its workers. */
+
+/** Asks for the digests of a file, or of a run of bytes inside an image. */
+export interface HashRequest {
   readonly id: number
   readonly file: string
   readonly offset: number
   readonly size: number
-  /** Of the entry: another file in its place is refused. */
+  /** The etag of the entry: a worker refuses another file in its place. */
   readonly etag: string
   readonly algorithms: readonly DigestAlgorithm[]
 }
 
-/** Digests in lower-case hex. */
-export type Digests = Readonly<Partial<Record<DigestAlgorithm, string>>>
-
-export type HashAnswer =
+export type HashReply =
   | { readonly kind: 'progress'; readonly id: number; readonly bytes: number }
-  /** `bytes`: those that no progress was told of. */
+  /** `bytes` are those since the last progress message. */
   | { readonly kind: 'done'; readonly id: number; readonly bytes: number; readonly digests: Digests }
   | { readonly kind: 'failed'; readonly id: number; readonly message: string }
 
-export interface HashSettings {
-  /** Not 0: stop now, nobody waits for the result. */
+export interface HashWorkerData {
+  /** Shared memory. A worker stops when it is not 0: the results are not wanted any more. */
   readonly stop: Int32Array<SharedArrayBuffer>
 }

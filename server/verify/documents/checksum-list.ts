@@ -4,13 +4,16 @@ import type { Digest } from '../../core/tree/tree.ts'
 const listName =
   /^(?:(?:sha(?:1|224|256|384|512)|md5)sums?|checksums?)(?:\.txt)?$|[-.]checksum$|^.+\.sha(?:1|256|512)(?:sum)?$/i
 
-/** Whether a file of this name is a list of checksums: `SHA256SUMS`, `md5sum.txt`, `CHECKSUMS`, `Fedora-40-x86_64-CHECKSUM`, `x.iso.CHECKSUM`, `x.iso.sha256`. */
+/**
+ * Whether a file of this name is a list of checksums: `SHA256SUMS`, `md5sum.txt`, `CHECKSUMS`,
+ * `Fedora-40-x86_64-CHECKSUM`, `x.iso.CHECKSUM`, `x.iso.sha256`.
+ */
 export function isChecksumList(name: string): boolean {
   return listName.test(name)
 }
 
-/** A comment, but not a checksum whose first digit became a `#`. */
-const isRemark = /^\s*(?:#(?![0-9a-f]{31})|$)/i
+/** A blank line or a comment, but not a checksum whose first digit became a `#` by damage. */
+const remark = /^\s*(?:#(?![0-9a-f]{31})|$)/i
 
 export interface ListedDigest {
   /** As written, relative to the folder of the list. */
@@ -20,7 +23,7 @@ export interface ListedDigest {
 
 /**
  * Reads lists as coreutils write them (`hex  name`, `hex *name`, and with `--tag` or from BSD `SHA256 (name) = hex`).
- * OpenPGP armour around them and comments are passed over; so is every other line, but they are counted.
+ * OpenPGP armour around them and comments are passed over. Every other line is passed over and counted in `odd`.
  */
 export function parseChecksumList(text: string): { entries: readonly ListedDigest[]; odd: number } {
   const entries: ListedDigest[] = []
@@ -29,7 +32,7 @@ export function parseChecksumList(text: string): { entries: readonly ListedDiges
   for (const line of text.split(/\r?\n/)) {
     if (line.startsWith('-----BEGIN PGP SIGNATURE')) inSignature = true
     if (line.startsWith('-----END PGP')) inSignature = false
-    if (inSignature || line.startsWith('-----') || isRemark.test(line) || /^Hash:/.test(line)) continue
+    if (inSignature || line.startsWith('-----') || remark.test(line) || /^Hash:/.test(line)) continue
     const entry = gnuLine(line) ?? bsdLine(line)
     if (entry) entries.push(entry)
     else odd++

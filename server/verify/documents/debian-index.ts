@@ -1,14 +1,17 @@
 import { parseDigest } from '../../core/tree/descriptors/treeinfo-checksums.ts'
 import type { Digest } from '../../core/tree/tree.ts'
 
-/** A file as Debian's indices name it. */
+/** A file that one of Debian's indices names. */
 export interface IndexedFile {
   readonly path: string
   readonly size?: number
   readonly digest: Digest
 }
 
-/** `dists/<suite>/Release`: paths relative to its folder. The strongest list wins; all name the same files. */
+/**
+ * Reads `dists/<suite>/Release`. Paths are relative to its folder. Its lists all name the same files, so only the one with
+ * the strongest digests is read.
+ */
 export function parseRelease(text: string): readonly IndexedFile[] {
   for (const section of ['SHA512', 'SHA256', 'SHA1', 'MD5Sum']) {
     const [, body = ''] =
@@ -23,7 +26,7 @@ export function parseRelease(text: string): readonly IndexedFile[] {
   return []
 }
 
-/** `Packages`, unpacked: paths relative to the archive, the folder that holds `dists` and `pool`. */
+/** Reads an unpacked `Packages`. Paths are relative to the archive, the folder that holds `dists` and `pool`. */
 export async function* readPackagesIndex(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<IndexedFile> {
   const decoder = new TextDecoder()
   let rest = ''

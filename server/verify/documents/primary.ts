@@ -2,7 +2,7 @@ import { Failure } from '../../core/failure.ts'
 import { parseDigest } from '../../core/tree/descriptors/treeinfo-checksums.ts'
 import type { Digest } from '../../core/tree/tree.ts'
 
-/** A package as `primary.xml` names it. */
+/** A package that `primary.xml` names. */
 export interface PackageFile {
   /** Relative to the repository. */
   readonly href: string
@@ -10,17 +10,17 @@ export interface PackageFile {
   readonly digest?: Digest
 }
 
-/** A package's entry has a few KiB; kernels with thousands of provides reach some hundred. */
+/** A package's entry has a few KiB; kernels with thousands of provides have some hundred KiB. */
 const maxEntryLength = 4 * 1024 * 1024
 const entryEnd = '</package>'
-/** What is looked at to see whether it is a list of packages at all. */
+/** How many characters must show that the file is a list of packages. */
 const headLength = 4096
 
 /**
- * Reads `primary.xml` piece by piece: Fedora's has 150 MB for 60,000 packages and need never be in memory. Entries
- * are cut at `</package>`, which cannot stand in text, where `<` is written `&lt;`; of each only three elements matter.
+ * Reads `primary.xml` piece by piece: Fedora's has 150 MB for 60,000 packages and is never in memory as a whole. Entries
+ * are cut at `</package>`, which text cannot hold because it writes `<` as `&lt;`. Only three elements of each are read.
  *
- * @throws Failure `invalid-data` when it is no list of packages.
+ * @throws Failure `invalid-data` when it is not a list of packages.
  */
 export async function* readPackages(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<PackageFile> {
   const decoder = new TextDecoder()
@@ -48,7 +48,7 @@ export async function* readPackages(pieces: AsyncIterable<Uint8Array>): AsyncGen
 function checkStart(text: string): void {
   const head = text.slice(0, headLength)
   if (/<!DOCTYPE/i.test(head) || !/<(?:\w+:)?metadata[\s>]/.test(head))
-    throw new Failure('invalid-data', 'primary.xml is no list of packages: it has no <metadata> element')
+    throw new Failure('invalid-data', 'primary.xml is not a list of packages: it has no <metadata> element')
 }
 
 function* packageIn(entry: string): Generator<PackageFile> {
@@ -63,7 +63,10 @@ function* packageIn(entry: string): Generator<PackageFile> {
   yield { href, ...(/^\d{1,15}$/.test(size) && { size: Number(size) }), ...(digest && { digest }) }
 }
 
-/** A regular expression would look for the end from each beginning anew, which of hostile text takes hours. */
+/**
+ * Finds the first tag of a name. A regular expression would search for the end again from each beginning, which takes hours
+ * with hostile text.
+ */
 function tagIn(text: string, name: string): { attributes: string; end: number } | undefined {
   for (let from = 0; ; ) {
     const at = text.indexOf(`<${name}`, from)
@@ -74,20 +77,25 @@ function tagIn(text: string, name: string): { attributes: string; end: number } 
   }
 }
 
-/** Without comments and CDATA, in which anything may stand. */
+/** The text without comments and CDATA sections, which may hold anything. */
 function withoutRemarks(text: string): string {
   const kept: string[] = []
   let from = 0
   for (let at = text.indexOf('<!'); at >= 0; at = text.indexOf('<!', Math.max(from, at + 2))) {
-    const close = text.startsWith('<!--', at) ? '-->' : text.startsWith('<![CDATA[', at) ? ']]>' : undefined
-    if (close === undefined) continue
+    const remark = remarks.find(({ start }) => text.startsWith(start, at))
+    if (!remark) continue
     kept.push(text.slice(from, at))
-    const end = text.indexOf(close, at)
+    const end = text.indexOf(remark.end, at)
     if (end < 0) return kept.join('')
-    from = end + close.length
+    from = end + remark.end.length
   }
   return [...kept, text.slice(from)].join('')
 }
+
+const remarks = [
+  { start: '<!--', end: '-->' },
+  { start: '<![CDATA[', end: ']]>' },
+]
 
 function attribute(text: string, name: string): string | undefined {
   const match = new RegExp(`(?:^|\\s)${name}\\s*=\\s*(?:"([^"]*)"|'([^']*)')`).exec(text)
@@ -99,8 +107,8 @@ const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>',
 
 function unescapeXml(text: string): string {
   return text.replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(\w+));/gi, (whole, decimal, hex, name) => {
-    const code = decimal ? Number(decimal) : hex ? Number.parseInt(hex, 16) : undefined
-    if (code !== undefined) return code <= 0x10ffff ? String.fromCodePoint(code) : whole
-    return entities[name] ?? whole
+    if (name !== undefined) return entities[name] ?? whole
+    const code = decimal === undefined ? Number.parseInt(hex, 16) : Number(decimal)
+    return code <= 0x10ffff ? String.fromCodePoint(code) : whole
   })
 }

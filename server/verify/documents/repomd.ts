@@ -3,7 +3,7 @@ import { Failure, failureMessage } from '../../core/failure.ts'
 import { parseDigest } from '../../core/tree/descriptors/treeinfo-checksums.ts'
 import type { Digest } from '../../core/tree/tree.ts'
 
-/** One file of repository metadata, as `repomd.xml` names it. */
+/** A file of repository metadata that `repomd.xml` names. */
 export interface MetadataFile {
   /** `primary`, `filelists`, `group`, `updateinfo`, ... */
   readonly type: string
@@ -13,7 +13,7 @@ export interface MetadataFile {
   readonly digest?: Digest
 }
 
-/** The largest one seen, of a repository with a hundred kinds of metadata, has 20 KiB. */
+/** The largest one seen has 20 KiB, with a hundred kinds of metadata. */
 export const maxRepomdBytes = 4 * 1024 * 1024
 
 const lists = new Set(['repomd.data'])
@@ -27,18 +27,18 @@ const parser = new XMLParser({
 })
 
 /**
- * Reads `repomd.xml` of createrepo. Files with a base elsewhere (`xml:base`) are left out: they are not in this tree.
+ * Reads `repomd.xml` as createrepo writes it. Files with another base (`xml:base`) are left out: they are not in this tree.
  *
- * @throws Failure `invalid-data` when it is not one.
+ * @throws Failure `invalid-data` when it is not such a file.
  */
 export function parseRepomd(text: string): readonly MetadataFile[] {
   if (/<!DOCTYPE|<!ENTITY/i.test(text))
-    throw new Failure('invalid-data', 'repomd.xml declares a document type; none is expected')
+    throw new Failure('invalid-data', 'repomd.xml declares a document type, which such a file does not need')
   let document: unknown
   try {
     document = parser.parse(text, true)
   } catch (error) {
-    throw new Failure('invalid-data', `repomd.xml is no XML: ${failureMessage(error)}`)
+    throw new Failure('invalid-data', `repomd.xml is not XML: ${failureMessage(error)}`)
   }
   const root = member(document, 'repomd')
   if (typeof root !== 'object' || root === null)

@@ -1,26 +1,26 @@
 /**
- * OpenPGP's text forms, as far as they must be told apart before a library reads them: armour and the clearsigned
- * message (RFC 9580, sections 6 and 7).
+ * OpenPGP's text forms, as far as we must tell them apart before a library reads them: armour (RFC 9580, section 6) and the
+ * clearsigned message (section 7).
  */
 
 /** A text of which one part is signed. */
 export interface Clearsigned {
-  /** From its first line to the last of its signature; undefined when that is missing: the file is cut off. */
+  /** From its first line to the last line of its signature; undefined when the file is cut off before that. */
   readonly message: string | undefined
-  /** What stands before and behind it, which nobody signed. */
+  /** The text before and after it, which the signature does not cover. */
   readonly around: string
 }
 
 const messageStart = '-----BEGIN PGP SIGNED MESSAGE-----'
 const signatureEnd = '-----END PGP SIGNATURE-----'
 
-/** Undefined when nothing in the text claims to be a signed message. Of several the first counts. */
+/** Finds the first clearsigned message in a text; undefined when there is none. */
 export function findClearsigned(text: string): Clearsigned | undefined {
   const lines = text.split('\n')
   const isLine = (wanted: string) => (line: string) => line.startsWith(wanted) && bare(line) === wanted
   const start = lines.findIndex(isLine(messageStart))
   if (start < 0) return undefined
-  // A line of the signed text that begins with a dash is written `- -----END ...`, so the first one is the end.
+  // Signed text escapes a line that begins with a dash as `- -----END ...`, so the first such line is the end.
   const length = lines.slice(start).findIndex(isLine(signatureEnd))
   const before = lines.slice(0, start)
   if (length < 0) return { message: undefined, around: before.join('\n') }
@@ -31,7 +31,7 @@ export function findClearsigned(text: string): Clearsigned | undefined {
   }
 }
 
-/** Two texts that differ only where a clearsigned message may: line ends, and blanks before them. */
+/** Whether two texts differ only where a clearsigned message may differ: in line ends and the blanks before them. */
 export function isSameSignedText(one: string, other: string): boolean {
   return canonical(one) === canonical(other)
 }
@@ -44,14 +44,14 @@ function bare(line: string): string {
   return line.replace(/[ \t\r]+$/, '')
 }
 
-/** Whether bytes are text with armour in it; OpenPGP's packets are binary otherwise. */
+/** Whether bytes are text with armour in it; without armour OpenPGP's packets are binary. */
 export function isArmoured(bytes: Uint8Array): boolean {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes('-----BEGIN PGP ')
 }
 
 /**
- * Every armoured block of a kind in a text. Debian's `Release.gpg` is one block for each signer, files of keys
- * are often put together with cat(1). The last block of a text that is cut off has no end.
+ * Every armoured block of a kind in a text. Debian's `Release.gpg` has one block for each signer, and people join files of
+ * keys with cat(1). In a text that is cut off, the last block has no end.
  */
 export function armourBlocks(text: string, kind: 'SIGNATURE' | 'PUBLIC KEY BLOCK'): string[] {
   const [first, last] = [`-----BEGIN PGP ${kind}-----`, `-----END PGP ${kind}-----`]

@@ -4,7 +4,7 @@ import { Failure, failureMessage } from '../../core/failure.ts'
 import { armourBlocks, isArmoured } from './armour.ts'
 import { Keyring } from './keyring.ts'
 
-/** Why a file gives no key, in the halves that the configuration's messages are made of. */
+/** Why a file gives no key, in the two parts of a configuration message. */
 export interface KeyFileFault {
   readonly found: string
   readonly remedy: string
@@ -15,9 +15,9 @@ const maxBytes = 16 * 1024 * 1024
 const exportHint = 'export one with "gpg --export --armor KEY-ID > FILE"'
 
 /**
- * Reads every given file anew, so that a renewed key counts from the next use on.
+ * Reads every given file each time, so that a renewed key counts from the next use on.
  *
- * @throws Failure `invalid-data` naming the file that is none, and the remedy.
+ * @throws Failure `invalid-data` that names the file without a key, and the remedy.
  */
 export async function readKeyring(files: readonly string[]): Promise<Keyring> {
   const known: { key: Key; file: string }[] = []
@@ -30,7 +30,7 @@ export async function readKeyring(files: readonly string[]): Promise<Keyring> {
   return new Keyring(known)
 }
 
-/** OpenPGP certificates, armoured or binary, one or many: what `gpg --export` writes and distributions publish. */
+/** Reads OpenPGP certificates as `gpg --export` writes them and distributions publish them: armoured or binary, one or many. */
 export async function readKeyFile(file: string): Promise<Key[] | KeyFileFault> {
   let bytes: Buffer
   try {
@@ -60,9 +60,12 @@ async function keysIn(bytes: Buffer): Promise<Key[] | KeyFileFault> {
     } else if (bytes.length > 0) keys.push(...(await readKeys({ binaryKeys: bytes })))
     if (keys.some((key) => key.isPrivate())) return secretFault
     if (keys.length > 0) return keys
-    return { found: 'holds no OpenPGP key', remedy: exportHint }
+    return { found: 'does not hold an OpenPGP key', remedy: exportHint }
   } catch (error) {
-    return { found: `holds no OpenPGP key that can be read (${failureMessage(error)})`, remedy: exportHint }
+    return {
+      found: `does not hold an OpenPGP key that can be read (${failureMessage(error)})`,
+      remedy: exportHint,
+    }
   }
 }
 
@@ -71,15 +74,19 @@ const secretFault: KeyFileFault = {
   remedy: 'give the public one: "gpg --export --armor KEY-ID > FILE"',
 }
 
-/** How signatures are judged. */
+/** How signatures are checked. */
 export interface SignaturePolicy {
   readonly keyring: Keyring
-  /** A document without one is an error, unless a signed document names its digest; so is a boot file that no signed one names. */
+  /**
+   * Whether a document without a signature is an error, unless a signed document names its digest. A boot file that no
+   * signed document names is then an error, too.
+   */
   readonly required: boolean
 }
 
 /**
- * Reads the keys; worth doing before a long download. Undefined when there are none to be checked with.
+ * Reads the keys. Callers do so before a long download, so that a wrong key is reported first. Undefined when no keys are
+ * given.
  *
  * @throws Failure as `readKeyring`; `bad-request` when signatures are required and there are no keys.
  */
@@ -92,7 +99,7 @@ export async function readSignaturePolicy(wanted: {
   if (required)
     throw new Failure(
       'bad-request',
-      'signatures are required, and there is no key to check them with; give --key FILE, or set verify.keys',
+      'signatures are required, and no key to check them with is given; give --key FILE, or set verify.keys',
     )
   return undefined
 }

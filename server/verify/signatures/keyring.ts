@@ -2,7 +2,7 @@ import type { Key, PartialConfig, SignaturePacket, VerifyMessageResult } from 'o
 import { failureMessage } from '../../core/failure.ts'
 import { armourBlocks, isArmoured } from './armour.ts'
 
-/** A key that the operator gave, for people. */
+/** A key that the operator gave, as people see it. */
 export interface GivenKey {
   /** Upper-case hex. */
   readonly fingerprint: string
@@ -11,49 +11,49 @@ export interface GivenKey {
   readonly file: string
 }
 
-/** What came of one signature file; several signatures in it are alternatives, of which one must hold. */
-export type Verdict =
+/** The result of checking one signature file. When it holds several signatures, one of them must hold. */
+export type SignatureVerdict =
   | { readonly good: true; readonly key: GivenKey }
-  /** `why` goes on after the name of the document: "was changed ...". */
+  /** `why` continues a sentence that begins with the name of the document: "was changed ...". */
   | { readonly good: false; readonly why: string }
 
-/** Ubuntu's had two signers, Debian's stable has three. Each costs the hash of the document and a public-key operation. */
+/** Ubuntu's files had two signers, Debian's stable has three. Each costs a hash of the document and a public-key operation. */
 const maxSignatures = 32
 
 /**
- * Stricter than gpgv(1) in one point, the same in the others: MD5 and SHA-1 digests are refused as everywhere today,
- * and so are DSA and RSA below 2047 bits. Certificates whose own signatures use SHA-1, have no key flags, or were
- * renewed after the document was signed (Debian extends its keys so) are good: of old distributions all have these.
+ * What we accept, as gpgv(1) does with one exception: signatures with MD5 and SHA-1 digests are refused, and so are DSA
+ * keys and RSA keys below 2047 bits. The certificates of old distributions need some tolerance. Their own signatures may
+ * use SHA-1, may have no key flags, and may be newer than the document (Debian renews its keys in that way).
  */
 const config: PartialConfig = {
   allowInsecureVerificationWithReformattedKeys: true,
   allowMissingKeyFlags: true,
 }
 
-type Checked = VerifyMessageResult['signatures'][number]
+type CheckedSignature = VerifyMessageResult['signatures'][number]
 
-interface Candidate {
+interface TrustedKey {
   readonly key: Key
   readonly given: GivenKey
 }
 
-/** The keys that the operator trusts, and the judgement of signatures by them. Nothing that it is given makes it throw. */
+/** Checks signatures with the keys that the operator trusts. No document or signature makes it throw. */
 export class Keyring {
-  readonly #candidates: readonly Candidate[]
+  readonly #trusted: readonly TrustedKey[]
 
   constructor(keys: readonly { readonly key: Key; readonly file: string }[]) {
-    this.#candidates = keys.map(({ key, file }) => {
+    this.#trusted = keys.map(({ key, file }) => {
       const fingerprint = key.getFingerprint().toUpperCase()
       return { key, given: { fingerprint, userId: key.getUserIDs()[0] ?? '', file } }
     })
   }
 
   get keys(): readonly GivenKey[] {
-    return this.#candidates.map(({ given }) => given)
+    return this.#trusted.map(({ given }) => given)
   }
 
-  /** A detached signature, armoured or binary, of exactly these bytes. */
-  async judgeDetached(document: Uint8Array, signature: Uint8Array): Promise<Verdict> {
+  /** Checks a detached signature, armoured or binary, of exactly these bytes. */
+  async checkDetached(document: Uint8Array, signature: Uint8Array): Promise<SignatureVerdict> {
     try {
       const { createMessage, readSignature, verify } = await import('openpgp')
       const [whole, ...more] = await Promise.all(
@@ -63,9 +63,9 @@ export class Keyring {
             )
           : [readSignature({ binarySignature: signature, config })],
       )
-      if (!whole) return unreadable('there is no OpenPGP signature in it')
+      if (!whole) return unreadable('it does not hold an OpenPGP signature')
       for (const { packets } of more) whole.packets.push(...packets)
-      return await this.#judge(async (keys) => {
+      return await this.#check(async (keys) => {
         const message = await createMessage({ binary: document })
         const what = { message, signature: whole, verificationKeys: keys, format: 'binary', config } as const
         return (await verify(what)).signatures
@@ -76,14 +76,16 @@ export class Keyring {
   }
 
   /**
-   * A clearsigned message. `text` is what its signature covers, with `\n` at the ends of lines: that and nothing else
-   * may be believed. Undefined when it cannot be read.
+   * Opens a clearsigned message. `text` is what its signature covers, with `\n` at the ends of lines; callers must believe
+   * nothing else of the message. It is undefined when the message cannot be read.
    */
-  async openClearsigned(message: string): Promise<{ readonly verdict: Verdict; readonly text?: string }> {
+  async openClearsigned(
+    message: string,
+  ): Promise<{ readonly verdict: SignatureVerdict; readonly text?: string }> {
     try {
       const { readCleartextMessage, verify } = await import('openpgp')
       const read = await readCleartextMessage({ cleartextMessage: message, config })
-      const verdict = await this.#judge(
+      const verdict = await this.#check(
         async (keys) => (await verify({ message: read, verificationKeys: keys, config })).signatures,
       )
       return { verdict, text: read.getText() }
@@ -93,22 +95,23 @@ export class Keyring {
   }
 
   /**
-   * Each signature is tried with every given certificate that has its key: of one key there may be an expired and a
-   * renewed certificate.
+   * Tries each signature with every given certificate that has its key: an expired and a renewed certificate of one key may
+   * both be given.
    */
-  async #judge(verifyWith: (keys: Key[]) => Promise<readonly Checked[]>): Promise<Verdict> {
+  async #check(verifyWith: (keys: Key[]) => Promise<readonly CheckedSignature[]>): Promise<SignatureVerdict> {
     const found = await verifyWith([])
-    if (found.length === 0) return unreadable('no signature in it is of a version and algorithm that we know')
+    if (found.length === 0)
+      return unreadable('its signatures have versions or algorithms that we do not know')
     if (found.length > maxSignatures)
       return unreadable(`it has ${found.length} signatures; at most ${maxSignatures} are read`)
     const faults: string[] = []
-    const strangers: string[] = []
+    const unknownKeys: string[] = []
     for (const [at, { signature }] of found.entries()) {
       const packet = (await signature).packets[0]
       if (!packet) continue
-      const candidates = this.#candidates.filter(({ key }) => key.getKeys(packet.issuerKeyID).length > 0)
-      if (candidates.length === 0) strangers.push(issuerOf(packet))
-      for (const { key, given } of candidates) {
+      const matching = this.#trusted.filter(({ key }) => key.getKeys(packet.issuerKeyID).length > 0)
+      if (matching.length === 0) unknownKeys.push(issuerOf(packet))
+      for (const { key, given } of matching) {
         const result = (await verifyWith([key]))[at]
         const fault = result && (await faultOf(result, packet, key))
         if (result && fault === undefined) return { good: true, key: given }
@@ -116,8 +119,8 @@ export class Keyring {
       }
     }
     if (faults.length > 0) return bad([...new Set(faults)].join('; '))
-    const by = `is signed by key ${strangers.join(' and ')}`
-    return bad(`${by}, and none of the given keys is that: ${this.#listKeys()}`)
+    const by = `is signed by key ${unknownKeys.join(' and ')}`
+    return bad(`${by}, which is not among the given keys: ${this.#listKeys()}`)
   }
 
   #listKeys(): string {
@@ -127,12 +130,12 @@ export class Keyring {
   }
 }
 
-/** Names in keys and signatures are other people's text, and this goes to terminals. */
-function bad(why: string): Verdict {
+/** Replaces control characters: names in keys are other people's text, and messages go to terminals. */
+function bad(why: string): SignatureVerdict {
   return { good: false, why: why.replace(/[\x00-\x1f\x7f-\x9f]/g, '?') }
 }
 
-function unreadable(what: string): Verdict {
+function unreadable(what: string): SignatureVerdict {
   return bad(`has a signature that cannot be read: ${what}`)
 }
 
@@ -145,8 +148,12 @@ function issuerOf({ issuerFingerprint, issuerKeyID }: SignaturePacket): string {
   return hex.toUpperCase()
 }
 
-/** Undefined when it holds by this key, now and when it was made. */
-async function faultOf(result: Checked, packet: SignaturePacket, key: Key): Promise<string | undefined> {
+/** Why a signature does not hold; undefined when it holds by this key, now and when it was made. */
+async function faultOf(
+  result: CheckedSignature,
+  packet: SignaturePacket,
+  key: Key,
+): Promise<string | undefined> {
   const { enums, config: defaults } = await import('openpgp')
   const { binary, text } = enums.signature
   if (packet.signatureType !== binary && packet.signatureType !== text)
@@ -154,8 +161,8 @@ async function faultOf(result: Checked, packet: SignaturePacket, key: Key): Prom
   const now = new Date()
   try {
     await result.verified
-    // The library asks whether the key was good when the signature says that it was made. Whoever got hold of a key
-    // after its end writes any date he likes, so it must be good now, too.
+    // The library checks that the key was good at the date in the signature. A thief of an expired key may write any date,
+    // so the key must be good now, too.
     await key.getSigningKey(packet.issuerKeyID, now, undefined, { ...defaults, ...config })
     return undefined
   } catch (error) {
@@ -183,7 +190,7 @@ function reasonOf(message: string, packet: SignaturePacket, ended: string): stri
   if (/too weak|disabled|not supported/i.test(message))
     return `is signed by a key that can be forged: ${message}`
   if (/creation time is in the future/i.test(message))
-    return `has a signature of ${made}, which is still to come: look at the clock of this machine`
+    return `has a signature of ${made}, which is in the future: check the clock of this machine`
   return `has a signature that does not hold: ${message}`
 }
 

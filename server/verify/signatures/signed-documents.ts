@@ -1,31 +1,40 @@
+import { defined } from '../../core/defined.ts'
 import { failureMessage } from '../../core/failure.ts'
+import { internalRequester } from '../../core/net/requester.ts'
 import { baseName, type CleanPath, joinPath, parentPath } from '../../files/path.ts'
 import { readWhole } from '../../files/read-whole.ts'
 import type { FileSource } from '../../files/source.ts'
 import type { Finding, SignatureNote } from '../expected-file.ts'
-import { relativeTo, self } from '../walk.ts'
+import { relativeTo } from '../relative-path.ts'
 import { type Clearsigned, findClearsigned, isSameSignedText } from './armour.ts'
-import type { Keyring, Verdict } from './keyring.ts'
+import type { Keyring, SignatureVerdict } from './keyring.ts'
 
-/** A document as far as it may be believed. */
-export interface Opened {
-  /** What to read: when keys were given, of a text of which a part is signed only that part. */
+/** A document, and how much of it may be believed. */
+export interface OpenedDocument {
+  /** What to read. When keys are given and only a part of the document is signed, it is only that part. */
   readonly text: string
-  /** That part, when it is not the whole file as it lies there. */
+  /** The signed part, when it is not the whole file. */
   readonly signedText?: string
-  /** By one of the given keys. */
+  /** Whether one of the given keys signed it. */
   readonly isSigned: boolean
+}
+
+/** A document that was read and not checked yet. */
+interface ReadDocument {
+  readonly path: CleanPath
+  readonly text: string
+  readonly bytes: Uint8Array
 }
 
 /** Debian's `Release.gpg` of three signers has 3 KiB; a clearsigned copy has that and the document. */
 const maxSignatureBytes = 256 * 1024
 
-/** Debian's and Ubuntu's media, SUSE's and everyone's `.asc`, Rocky's `CHECKSUM.sig`. */
+/** `.gpg` and `.sign` are Debian's and Ubuntu's, `.sig` is Rocky's (`CHECKSUM.sig`), `.asc` is everybody else's. */
 const endings = ['.asc', '.gpg', '.sign', '.sig']
 
 /**
- * Opens documents that name checksums, and judges their signatures: inline (Fedora's `*-CHECKSUM`, `InRelease`),
- * detached (`SHA256SUMS.sign`, `repomd.xml.asc`, `Release.gpg`), or on a clearsigned copy beside (CentOS'
+ * Opens documents that name checksums, and checks their signatures: inline (Fedora's `*-CHECKSUM`, `InRelease`), detached
+ * (`SHA256SUMS.sign`, `repomd.xml.asc`, `Release.gpg`), or on a clearsigned copy beside the document (CentOS'
  * `sha256sum.txt.asc`). Without keys it only notes that signatures are there.
  */
 export class SignedDocuments {
@@ -35,7 +44,7 @@ export class SignedDocuments {
   readonly #findings: Finding[]
   readonly #keyring: Keyring | undefined
 
-  /** @param findings Where to put what is wrong. */
+  /** @param findings Gets a finding for everything that is wrong. */
   constructor(source: FileSource, at: CleanPath, findings: Finding[], keyring: Keyring | undefined) {
     this.#source = source
     this.#at = at
@@ -43,21 +52,20 @@ export class SignedDocuments {
     this.#keyring = keyring
   }
 
-  /** @param bytes All of the document; the text comes from these and no second look at the file. */
-  async open(path: CleanPath, bytes: Uint8Array): Promise<Opened> {
+  /** @param bytes The whole document: the file is not read a second time. */
+  async open(path: CleanPath, bytes: Uint8Array): Promise<OpenedDocument> {
     const text = new TextDecoder().decode(bytes)
     const inline = findClearsigned(text)
-    const beside = inline ? [] : await this.#beside(path)
+    const signatures = inline ? [path] : await this.#signaturesBeside(path)
     if (!this.#keyring) {
-      for (const place of inline ? [path] : beside) this.#note(path, place)
+      for (const signature of signatures) this.#note(path, signature)
       return { text, isSigned: false }
     }
-    return inline
-      ? this.#openInline(path, inline, this.#keyring)
-      : this.#openBeside(path, text, bytes, beside, this.#keyring)
+    if (inline) return this.#openInline(path, inline, this.#keyring)
+    return this.#openDetached({ path, text, bytes }, signatures, this.#keyring)
   }
 
-  async #openInline(path: CleanPath, inline: Clearsigned, keyring: Keyring): Promise<Opened> {
+  async #openInline(path: CleanPath, inline: Clearsigned, keyring: Keyring): Promise<OpenedDocument> {
     const document = relativeTo(this.#at, path)
     const fault = (severity: Finding['severity'], message: string): void =>
       void this.#findings.push({ severity, path: document, message })
@@ -69,45 +77,43 @@ export class SignedDocuments {
     this.#note(path, path, verdict)
     if (!verdict.good) fault('error', verdict.why)
     if (inline.around.trim() !== '')
-      fault('warning', 'has text outside of what is signed, which is passed over')
+      fault('warning', 'has text outside of the signed part, which is passed over')
     return { text, signedText: text, isSigned: verdict.good }
   }
 
-  async #openBeside(
-    path: CleanPath,
-    ownText: string,
-    bytes: Uint8Array,
-    beside: readonly CleanPath[],
+  async #openDetached(
+    { path, text, bytes }: ReadDocument,
+    signatures: readonly CleanPath[],
     keyring: Keyring,
-  ): Promise<Opened> {
+  ): Promise<OpenedDocument> {
     let signedText: string | undefined
     const faults: Omit<Finding, 'severity'>[] = []
     let isSigned = false
-    for (const place of beside) {
-      const opened = await this.#judge(place, bytes, keyring)
-      this.#note(path, place, opened.verdict)
+    for (const signature of signatures) {
+      const checked = await this.#check(signature, bytes, keyring)
+      this.#note(path, signature, checked.verdict)
       const fault = (message: string): void =>
-        void faults.push({ path: relativeTo(this.#at, path), with: relativeTo(this.#at, place), message })
-      if (!opened.verdict.good) fault(`${opened.verdict.why} (signature ${baseName(place)})`)
-      else if (opened.text !== undefined && !isSameSignedText(opened.text, ownText)) {
-        fault(`says something else than ${baseName(place)}, which is signed`)
-        signedText = opened.text
+        void faults.push({ path: relativeTo(this.#at, path), with: relativeTo(this.#at, signature), message })
+      if (!checked.verdict.good) fault(`${checked.verdict.why} (signature ${baseName(signature)})`)
+      else if (checked.text !== undefined && !isSameSignedText(checked.text, text)) {
+        fault(`differs from ${baseName(signature)}, which is signed`)
+        signedText = checked.text
       } else isSigned = true
     }
-    // One signature that holds is enough: a document may be signed by several, each in a file of its own.
+    // One good signature is enough: a document may have several signers, each with a signature file of its own.
     const severity = isSigned ? 'warning' : 'error'
     for (const fault of faults) this.#findings.push({ severity, ...fault })
-    return { text: signedText ?? ownText, ...(signedText !== undefined && { signedText }), isSigned }
+    return defined({ text: signedText ?? text, signedText, isSigned })
   }
 
-  async #judge(
-    place: CleanPath,
+  async #check(
+    path: CleanPath,
     document: Uint8Array,
     keyring: Keyring,
-  ): Promise<{ verdict: Verdict; text?: string }> {
+  ): Promise<{ verdict: SignatureVerdict; text?: string }> {
     let signature: Uint8Array
     try {
-      const entry = await this.#source.stat(place, self)
+      const entry = await this.#source.stat(path, internalRequester)
       const limit = maxSignatureBytes + 2 * document.length
       if (entry && entry.size > limit) {
         const why = `has a signature of ${entry.size} bytes; at most ${limit} are read`
@@ -119,27 +125,32 @@ export class SignedDocuments {
       return { verdict: { good: false, why } }
     }
     const inline = findClearsigned(new TextDecoder().decode(signature))
-    if (!inline) return { verdict: await keyring.judgeDetached(document, signature) }
+    if (!inline) return { verdict: await keyring.checkDetached(document, signature) }
     if (inline.message !== undefined) return keyring.openClearsigned(inline.message)
     return { verdict: { good: false, why: 'has a signed copy that is cut off' } }
   }
 
-  /** Signatures of a document that lie beside it. */
-  async #beside(path: CleanPath): Promise<readonly CleanPath[]> {
+  /** The signature files of a document: they lie beside it. */
+  async #signaturesBeside(path: CleanPath): Promise<readonly CleanPath[]> {
     const name = baseName(path)
     const names = endings.map((ending) => `${name}${ending}`)
     if (name === 'Release') names.push('InRelease')
-    const places = names.map((each) => joinPath(parentPath(path), each))
-    const entries = await Promise.all(places.map((place) => this.#source.stat(place, self)))
-    return places.filter((_, at) => entries[at]?.kind === 'file')
+    const paths = names.map((each) => joinPath(parentPath(path), each))
+    const entries = await Promise.all(paths.map((each) => this.#source.stat(each, internalRequester)))
+    return paths.filter((_, at) => entries[at]?.kind === 'file')
   }
 
-  #note(path: CleanPath, place: CleanPath, verdict?: Verdict): void {
+  #note(path: CleanPath, signature: CleanPath, verdict?: SignatureVerdict): void {
     this.signatures.push({
       document: relativeTo(this.#at, path),
-      signature: relativeTo(this.#at, place),
-      outcome: verdict ? (verdict.good ? 'good' : 'bad') : 'unchecked',
+      signature: relativeTo(this.#at, signature),
+      outcome: outcomeOf(verdict),
       ...(verdict?.good && { key: verdict.key.fingerprint, signer: verdict.key.userId }),
     })
   }
+}
+
+function outcomeOf(verdict: SignatureVerdict | undefined): SignatureNote['outcome'] {
+  if (!verdict) return 'unchecked'
+  return verdict.good ? 'good' : 'bad'
 }

@@ -15,9 +15,9 @@ import { diskSource } from '../../../server/files/disk.ts'
 import { rootPath } from '../../../server/files/path.ts'
 import type { SignaturePolicy } from '../../../server/verify/signatures/key-files.ts'
 import { readKeyring } from '../../../server/verify/signatures/key-files.ts'
-import { auditTree } from '../../../server/verify/verify-tree.ts'
 import { makeRepository, somePackages } from '../../support/rpm-repository.ts'
 import { imagesOfTree, makeTree, temporaryFolder, writeBelow } from '../../support/tree-folder.ts'
+import { verifyTreeAt } from '../../support/verify.ts'
 
 interface Signer {
   readonly key: PrivateKey
@@ -65,11 +65,8 @@ async function policy(signers: readonly (Signer | undefined)[], required = false
   return { keyring: await readKeyring(files), required }
 }
 
-async function audit(folder: string, signatures?: SignaturePolicy) {
-  const report = await auditTree(diskSource(folder), rootPath, 'tree', {
-    packages: true,
-    ...(signatures && { signatures }),
-  })
+async function verify(folder: string, signatures?: SignaturePolicy) {
+  const report = await verifyTreeAt(diskSource(folder), rootPath, signatures && { signatures })
   const errors = report.findings.filter(({ severity }) => severity === 'error')
   return { ...report, errors: errors.map(({ path, message }) => `${path} ${message}`) }
 }
@@ -84,7 +81,7 @@ describe('a list with a detached signature', () => {
     const { folder, list } = build()
     writeBelow(folder, 'SHA256SUMS', list)
     writeBelow(folder, 'SHA256SUMS.sign', await detached(Buffer.from(list), must(ours)))
-    const { errors, signatures } = await audit(folder, await policy([strangers, ours], true))
+    const { errors, signatures } = await verify(folder, await policy([strangers, ours], true))
     expect(errors).toEqual([])
     expect(signatures).toMatchObject([
       {
@@ -99,7 +96,7 @@ describe('a list with a detached signature', () => {
     const { folder, list } = build()
     writeBelow(folder, 'SHA256SUMS.gpg', await detached(Buffer.from(list), must(ours)))
     writeBelow(folder, 'SHA256SUMS', list.replace(/\.img\n/, '.imG\n'))
-    expect((await audit(folder, await policy([ours]))).errors).toContainEqual(
+    expect((await verify(folder, await policy([ours]))).errors).toContainEqual(
       expect.stringMatching(
         /^SHA256SUMS does not fit its signature: one of the two was changed .*SHA256SUMS\.gpg/,
       ),
@@ -109,11 +106,11 @@ describe('a list with a detached signature', () => {
     const { folder, list } = build()
     writeBelow(folder, 'SHA256SUMS', list)
     writeBelow(folder, 'SHA256SUMS.asc', await detached(Buffer.from(list), must(strangers)))
-    const { errors } = await audit(folder, await policy([ours]))
+    const { errors } = await verify(folder, await policy([ours]))
     const stranger = must(strangers).key.getFingerprint().toUpperCase()
     expect(errors).toEqual([
       expect.stringMatching(
-        new RegExp(`is signed by key ${stranger}, and none of the given keys is that: .*distribution`),
+        new RegExp(`is signed by key ${stranger}, which is not among the given keys: .*distribution`),
       ),
     ])
   })
@@ -122,25 +119,25 @@ describe('a list with a detached signature', () => {
     writeBelow(folder, 'SHA256SUMS', list)
     const then = new Date(Date.now() - 8 * 86_400_000)
     writeBelow(folder, 'SHA256SUMS.sign', await detached(Buffer.from(list), must(expired), then))
-    expect((await audit(folder, await policy([expired]))).errors).toEqual([
+    expect((await verify(folder, await policy([expired]))).errors).toEqual([
       expect.stringMatching(/^SHA256SUMS is signed \(on .*\) by a key that expired on \d{4}-/),
     ])
   })
-  test('that is cut off, empty or no signature is an error, and never a crash', async () => {
+  test('that is cut off, empty or not a signature is an error, and never a crash', async () => {
     const { folder, list } = build()
     writeBelow(folder, 'SHA256SUMS', list)
     const whole = await detached(Buffer.from(list), must(ours))
     const signatures = await policy([ours])
     for (const text of [whole.slice(0, 120), '', 'no signature', whole.replace(/[A-Z]/g, 'A')]) {
       writeBelow(folder, 'SHA256SUMS.sign', text)
-      expect((await audit(folder, signatures)).errors).toEqual([
+      expect((await verify(folder, signatures)).errors).toEqual([
         expect.stringMatching(/^SHA256SUMS has a signature/),
       ])
     }
     const keyring = signatures.keyring
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 400 }), async (bytes) => {
-        expect((await keyring.judgeDetached(Buffer.from(list), bytes)).good).toBe(false)
+        expect((await keyring.checkDetached(Buffer.from(list), bytes)).good).toBe(false)
         await keyring.openClearsigned(Buffer.from(bytes).toString('latin1'))
       }),
       { numRuns: 200 },
@@ -154,27 +151,27 @@ test('a signature of repomd.xml covers what it names, down to the packages', asy
   makeRepository(folder, somePackages(3))
   const file = join(folder, 'repodata/repomd.xml')
   writeBelow(folder, 'repodata/repomd.xml.asc', await detached(readFileSync(file), must(ours)))
-  expect((await audit(folder, await policy([ours]))).errors).toEqual([])
+  expect((await verify(folder, await policy([ours]))).errors).toEqual([])
   writeFileSync(file, `${readFileSync(file, 'utf8')}\n`)
-  expect((await audit(folder, await policy([ours]))).errors).toEqual([
+  expect((await verify(folder, await policy([ours]))).errors).toEqual([
     expect.stringMatching(/^repodata\/repomd\.xml does not fit its signature/),
   ])
 })
 
 describe('a clearsigned list', () => {
-  test('counts as far as it is signed: what stands around is passed over', async () => {
+  test('counts as far as it is signed, and the text around it is passed over', async () => {
     const { folder, list } = build()
     const whole = await clearsigned(list, must(ours))
     writeBelow(folder, 'tree-CHECKSUM', `${'0'.repeat(64)}  .treeinfo\n${whole}`)
-    const signed = await audit(folder, await policy([ours]))
+    const signed = await verify(folder, await policy([ours]))
     expect(signed.errors).toEqual([])
     expect(signed.findings).toContainEqual(
       expect.objectContaining({
         severity: 'warning',
-        message: expect.stringMatching(/outside of what is signed/),
+        message: expect.stringMatching(/outside of the signed part/),
       }),
     )
-    expect((await audit(folder)).errors).toEqual([expect.stringMatching(/^\.treeinfo is damaged/)])
+    expect((await verify(folder)).errors).toEqual([expect.stringMatching(/^\.treeinfo is damaged/)])
   })
   test('with a changed digest is an error, although the file fits it', async () => {
     const { folder, list } = build()
@@ -185,36 +182,36 @@ describe('a clearsigned list', () => {
     const evil = createHash('sha256').update('evil kernel').digest('hex')
     writeBelow(folder, 'images/pxeboot/vmlinuz', 'evil kernel')
     writeBelow(folder, 'tree-CHECKSUM', whole.replace(kernel, evil))
-    expect((await audit(folder, await policy([ours]))).errors).toContainEqual(
+    expect((await verify(folder, await policy([ours]))).errors).toContainEqual(
       expect.stringMatching(/^tree-CHECKSUM does not fit its signature/),
     )
   })
 })
 
-describe('without', () => {
-  test('keys a signature is noted and nothing else', async () => {
+describe('where something is missing', () => {
+  test('without keys a signature is noted and nothing else', async () => {
     const { folder, list } = build()
     writeBelow(folder, 'SHA256SUMS', list)
     writeBelow(folder, 'SHA256SUMS.sign', 'anything')
-    const { errors, signatures } = await audit(folder)
+    const { errors, signatures } = await verify(folder)
     expect(errors).toEqual([])
     expect(signatures).toEqual([
       { document: 'SHA256SUMS', signature: 'SHA256SUMS.sign', outcome: 'unchecked' },
     ])
   })
-  test('a signature a list is an error only where signatures are required', async () => {
+  test('an unsigned list is an error only where signatures are required', async () => {
     const { folder, list } = build()
     writeBelow(folder, 'SHA256SUMS', list)
-    expect((await audit(folder, await policy([ours]))).errors).toEqual([])
-    const { errors } = await audit(folder, await policy([ours], true))
+    expect((await verify(folder, await policy([ours]))).errors).toEqual([])
+    const { errors } = await verify(folder, await policy([ours], true))
     expect(errors).toContainEqual(expect.stringMatching(/^SHA256SUMS .*signature/))
   })
-  test('a key in it a key file is refused with its name and the way out', async () => {
+  test('a key file without a public key is refused with its name and the remedy', async () => {
     const folder = temporaryFolder()
     const file = join(folder, 'key.asc')
     for (const [text, why] of [
-      ['', /holds no OpenPGP key/],
-      ['-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQ', /holds no OpenPGP key/],
+      ['', /does not hold an OpenPGP key/],
+      ['-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQ', /does not hold an OpenPGP key/],
       [must(ours).key.armor(), /holds a secret key, which does not belong here/],
     ] as const) {
       writeFileSync(file, text)

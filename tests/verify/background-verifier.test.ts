@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { readFileSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test, vi } from 'vitest'
+import { setTimeout as pause } from 'node:timers/promises'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import type { DigestAlgorithm } from '../../server/core/tree/tree.ts'
 import { type Stamp, stampOf } from '../../server/files/listing-source.ts'
-import { digestFile, Verifier } from '../../server/verify/background.ts'
+import { BackgroundVerifier } from '../../server/verify/background-verifier.ts'
+import { digestFile } from '../../server/verify/digests/digests.ts'
 import { VerifyCache } from '../../server/verify/verify-cache.ts'
 import { temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
@@ -31,7 +33,7 @@ test('what is not known is computed once, however many ask, and then known', asy
   const folder = temporaryFolder()
   writeBelow(folder, 'vmlinuz', 'kernel')
   const told: string[] = []
-  const verifier = new Verifier(new VerifyCache(folder), (file) => told.push(file))
+  const verifier = new BackgroundVerifier(new VerifyCache(folder), (file) => told.push(file))
   verifier.start()
   const stamp = await existing(join(folder, 'vmlinuz'))
   const right = {
@@ -47,6 +49,50 @@ test('what is not known is computed once, however many ask, and then known', asy
     damaged: [{ path: 'vmlinuz', expected: wrong.expected, found: right.expected.hex }],
   })
   expect(verifier.idle).toBe(true)
+})
+
+test('large files are hashed in threads, as small ones are hashed here', async () => {
+  const folder = temporaryFolder()
+  const size = 257 * 2 ** 20
+  writeFileSync(join(folder, 'install.img'), '')
+  truncateSync(join(folder, 'install.img'), size)
+  writeFileSync(join(folder, 'vmlinuz'), 'kernel')
+  const known = new Set<string>()
+  const cache = new VerifyCache(folder)
+  const verifier = new BackgroundVerifier(cache, (file) => known.add(file))
+  onTestFinished(() => verifier.stop())
+  verifier.start()
+  const stamps = [
+    await existing(join(folder, 'install.img')),
+    await existing(join(folder, 'vmlinuz')),
+  ] as const
+  const expected = { algorithm: 'md5', hex: '' } as const
+  verifier.check(
+    stamps.map((stamp) => ({ path: stamp.file, stamp, expected })),
+    true,
+  )
+  await vi.waitFor(() => expect(known.size).toBe(2), { timeout: 50_000 })
+  expect(stamps.map((stamp) => cache.get(stamp, 'md5'))).toEqual([
+    hexOf('md5', Buffer.alloc(size)),
+    hexOf('md5', 'kernel'),
+  ])
+  expect(verifier.idle).toBe(true)
+}, 60_000)
+
+test('a verifier that was stopped gives no more results', async () => {
+  const folder = temporaryFolder()
+  writeBelow(folder, 'vmlinuz', 'kernel')
+  const told: string[] = []
+  const cache = new VerifyCache(folder)
+  const verifier = new BackgroundVerifier(cache, (file) => told.push(file))
+  const stamp = await existing(join(folder, 'vmlinuz'))
+  const file = { path: 'vmlinuz', stamp, expected: { algorithm: 'sha256', hex: 'ab' } } as const
+  verifier.check([file], true)
+  verifier.start()
+  await verifier.stop()
+  expect(verifier.check([file], true).unverified).toEqual(['vmlinuz'])
+  await pause(50)
+  expect([told, cache.get(stamp, 'sha256'), verifier.idle]).toEqual([[], undefined, true])
 })
 
 test('a changed file is unknown again', async () => {
@@ -76,7 +122,7 @@ test('digests outlive the process', async () => {
 })
 
 test.each(['', '{', '[]', 'null', '{"version":2,"files":{}}', '{"version":1,"files":{"/a":{"size":"1"}}}'])(
-  'a damaged file of digests (%j) is ignored with a word',
+  'a damaged file of digests (%j) is ignored with a message',
   async (text) => {
     const folder = temporaryFolder()
     writeBelow(folder, 'verified.json', text)

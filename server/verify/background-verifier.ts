@@ -1,0 +1,150 @@
+import pLimit from 'p-limit'
+import { Failure, failureMessage } from '../core/failure.ts'
+import { internalRequester } from '../core/net/requester.ts'
+import type { DamagedFile } from '../core/tree/settle.ts'
+import type { Digest, DigestAlgorithm } from '../core/tree/tree.ts'
+import { entryOfFile } from '../files/disk.ts'
+import { isoSource } from '../files/iso/source.ts'
+import type { Stamp } from '../files/listing-source.ts'
+import { sameStamp, stampAgain } from '../files/listing-source.ts'
+import type { Entry } from '../files/source.ts'
+import { Hasher } from './digests/hasher.ts'
+import type { VerifyCache } from './verify-cache.ts'
+
+/** Reading at more than two places of one disk makes it slower, and hashing must leave a core to the services. */
+const filesAtOnce = 2
+
+/** A file of a tree together with the digest that a descriptor names for it. */
+export interface DescribedFile {
+  /** Relative to the tree, for people. */
+  readonly path: string
+  readonly stamp: Stamp
+  readonly expected: Digest
+}
+
+export interface Verification {
+  readonly unverified: readonly string[]
+  readonly damaged: readonly DamagedFile[]
+}
+
+interface DigestJob {
+  readonly key: string
+  readonly stamp: Stamp
+  readonly algorithm: DigestAlgorithm
+}
+
+/**
+ * Verifies the files of offered trees in the background. It computes each digest once, however many trees name the
+ * file, and calls back when one is known.
+ */
+export class BackgroundVerifier {
+  readonly #cache: VerifyCache
+  readonly #onResult: (file: string) => void
+  /** What waits or is being read, by algorithm and real path. */
+  readonly #jobs = new Map<string, DigestJob>()
+  readonly #unreadable = new Map<string, { stamp: Stamp; error: string }>()
+  readonly #limit = pLimit(filesAtOnce)
+  readonly #stopping = new AbortController()
+  /** Lives as long as there are jobs, so that no thread waits for the next tree. */
+  #hasher: Hasher | undefined
+  #started = false
+
+  /** @param onResult Called with the real path of a file when its digest is known, or that it cannot be read. */
+  constructor(cache: VerifyCache, onResult: (file: string) => void) {
+    this.#cache = cache
+    this.#onResult = onResult
+  }
+
+  /** What is known of these files now. What is not known yet is put in the queue, unless `enqueue` is false. */
+  check(files: readonly DescribedFile[], enqueue: boolean): Verification {
+    const unverified: string[] = []
+    const damaged: DamagedFile[] = []
+    for (const { path, stamp, expected } of files) {
+      const found = this.#cache.get(stamp, expected.algorithm)
+      const unreadable = this.#unreadable.get(stamp.file)
+      if (found !== undefined) {
+        if (found !== expected.hex.toLowerCase()) damaged.push({ path, expected, found })
+      } else if (unreadable && sameStamp(unreadable.stamp, stamp)) {
+        damaged.push({ path, expected, error: unreadable.error })
+      } else {
+        unverified.push(path)
+        if (enqueue) this.#enqueue(stamp, expected.algorithm)
+      }
+    }
+    return { unverified, damaged }
+  }
+
+  /** Whether nothing waits or is being read. */
+  get idle(): boolean {
+    return this.#jobs.size === 0
+  }
+
+  /** Begins to read. Not before: the first look at all trees should not compete with it for the disk. */
+  start(): void {
+    this.#started = true
+    for (const job of this.#jobs.values()) this.#schedule(job)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    this.#jobs.clear()
+    await this.#hasher?.stop()
+  }
+
+  #enqueue(stamp: Stamp, algorithm: DigestAlgorithm): void {
+    const key = `${algorithm}:${stamp.file}`
+    // A waiting job reads what is there when its turn comes, and a running job notices a change by itself.
+    if (this.#stopping.signal.aborted || this.#jobs.has(key)) return
+    const job: DigestJob = { key, stamp, algorithm }
+    this.#jobs.set(key, job)
+    if (this.#started) this.#schedule(job)
+  }
+
+  #schedule(job: DigestJob): void {
+    const { signal } = this.#stopping
+    this.#hasher ??= new Hasher({ signal })
+    const hasher = this.#hasher
+    hasher.expect(job.stamp.size)
+    void this.#limit(async () => {
+      if (signal.aborted) return
+      await this.#run(job, hasher)
+      this.#jobs.delete(job.key)
+      if (!signal.aborted) this.#onResult(job.stamp.file)
+      if (this.idle) await this.#release(hasher)
+    })
+  }
+
+  /** The trees that hear of the last result may have put new jobs in the queue. */
+  async #release(hasher: Hasher): Promise<void> {
+    if (this.#hasher === hasher) this.#hasher = undefined
+    await hasher.stop()
+  }
+
+  async #run({ stamp, algorithm }: DigestJob, hasher: Hasher): Promise<void> {
+    const before = await stampAgain(stamp)
+    if (!before || before.folder) return
+    // What changes while it is read has no digest. Its tree notices the change and puts it in the queue again.
+    const isSame = async () => sameStamp(before, await stampAgain(before))
+    try {
+      const digests = await hasher.digests(await entryOf(before), [algorithm])
+      const hex = digests[algorithm]
+      if (hex === undefined || !(await isSame())) return
+      this.#unreadable.delete(stamp.file)
+      this.#cache.set(before, algorithm, hex)
+    } catch (error) {
+      if (this.#stopping.signal.aborted || !(await isSame())) return
+      this.#unreadable.set(stamp.file, { stamp: before, error: failureMessage(error) })
+    }
+  }
+}
+
+async function entryOf({ file, inside }: Stamp): Promise<Entry> {
+  const entry = inside
+    ? await (await isoSource(inside.image)).stat(inside.path, internalRequester)
+    : await entryOfFile(file)
+  if (entry) return entry
+  throw new Failure(
+    'not-found',
+    inside ? `${inside.image} does not hold ${inside.path}` : `${file} is missing`,
+  )
+}

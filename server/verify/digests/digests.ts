@@ -1,0 +1,57 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import type { DigestAlgorithm } from '../../core/tree/tree.ts'
+import type { Entry } from '../../files/source.ts'
+
+/** Digests in lower-case hex. */
+export type Digests = Readonly<Partial<Record<DigestAlgorithm, string>>>
+
+const pieceBytes = 1 << 20
+
+/** Computes digests of a file's pieces here, on the event loop. `onPiece` may throw to end it. */
+export async function digestPieces(
+  pieces: AsyncIterable<Uint8Array>,
+  algorithms: readonly DigestAlgorithm[],
+  onPiece: (bytes: number) => void = () => undefined,
+): Promise<Digests> {
+  const hashes = algorithms.map((name) => [name, createHash(name)] as const)
+  for await (const piece of pieces) {
+    for (const [, hash] of hashes) hash.update(piece)
+    onPiece(piece.length)
+  }
+  return Object.fromEntries(hashes.map(([name, hash]) => [name, hash.digest('hex')]))
+}
+
+/** The digest of a file on the disk, in lower-case hex. */
+export async function digestFile(file: string, algorithm: DigestAlgorithm): Promise<string> {
+  const hash = createHash(algorithm)
+  for await (const piece of createReadStream(file, { highWaterMark: pieceBytes })) hash.update(piece)
+  return hash.digest('hex')
+}
+
+/** A file's bytes in large pieces. Each piece is valid until the next is asked for. */
+export async function* readPieces(entry: Entry, atMostBytes = pieceBytes): AsyncGenerator<Uint8Array> {
+  if (entry.content) {
+    yield entry.content
+    return
+  }
+  const file = await entry.open()
+  try {
+    // Two buffers: the next piece is read while this one is hashed or written. No larger than the file needs.
+    const length = Math.max(1, Math.min(file.size, atMostBytes))
+    const buffers = [Buffer.allocUnsafe(length), Buffer.allocUnsafe(length)] as const
+    let position = 0
+    let ahead = file.read(buffers[0], 0, length, 0)
+    for (let turn = 0; ; turn ^= 1) {
+      const bytesRead = await ahead
+      if (bytesRead === 0) return
+      position += bytesRead
+      const piece = (turn === 0 ? buffers[0] : buffers[1]).subarray(0, bytesRead)
+      ahead = file.read(turn === 0 ? buffers[1] : buffers[0], 0, length, position)
+      ahead.catch(() => undefined)
+      yield piece
+    }
+  } finally {
+    await file.close()
+  }
+}

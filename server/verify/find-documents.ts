@@ -1,0 +1,74 @@
+import { internalRequester } from '../core/net/requester.ts'
+import { type CleanPath, joinPath } from '../files/path.ts'
+import type { Entry, FileSource } from '../files/source.ts'
+import { isChecksumList } from './documents/checksum-list.ts'
+
+/** Folders of these names hold packages by the thousand, and no document that names other files. */
+const bulkFolders = new Set(['Packages', 'pool', 'RPMS', 'SRPMS', 'drpms', 'repoview', 'by-hash'])
+const maxDepth = 8
+const maxFolders = 4096
+
+/** Documents of a tree that name checksums of other files. They are found by their own names. */
+export interface Documents {
+  readonly checksumLists: readonly CleanPath[]
+  /** Folders that hold a `repodata/repomd.xml`. */
+  readonly repositories: readonly CleanPath[]
+  /** `dists/<suite>/Release`; `InRelease` where a mirror keeps only that. */
+  readonly releases: readonly CleanPath[]
+}
+
+interface FoundDocuments extends Documents {
+  readonly checksumLists: CleanPath[]
+  readonly repositories: CleanPath[]
+  readonly releases: CleanPath[]
+}
+
+/** Looks for documents that name checksums, level by level, but not where packages lie. */
+export async function findDocuments(source: FileSource, at: CleanPath): Promise<Documents> {
+  const found: FoundDocuments = { checksumLists: [], repositories: [], releases: [] }
+  let level: CleanPath[] = [at]
+  let foldersLeft = maxFolders
+  for (let depth = 0; depth <= maxDepth && level.length > 0; depth++) {
+    const folders = level.slice(0, foldersLeft)
+    foldersLeft -= folders.length
+    level = []
+    for (const folder of folders) {
+      const entries = (await source.list(folder, internalRequester)) ?? []
+      takeDocuments(folder, entries, found)
+      level.push(...foldersToSearch(folder, entries))
+    }
+  }
+  return found
+}
+
+function foldersToSearch(folder: CleanPath, entries: readonly Entry[]): CleanPath[] {
+  return entries
+    .filter(({ kind, name }) => kind === 'folder' && !bulkFolders.has(name) && name !== '.treeboot')
+    .map(({ name }) => joinPath(folder, name))
+}
+
+function takeDocuments(folder: CleanPath, entries: readonly Entry[], found: FoundDocuments): void {
+  const names = new Set(entries.map((entry) => entry.name))
+  for (const { kind, name } of entries) {
+    if (kind !== 'file') continue
+    const path = joinPath(folder, name)
+    if (isListAmong(name, names)) found.checksumLists.push(path)
+    else if (name === 'repomd.xml' && folder.endsWith('/repodata'))
+      found.repositories.push((folder.slice(0, -'/repodata'.length) || '/') as CleanPath)
+    else if (/\/dists\/[^/]+$/.test(folder) && isReleaseAmong(name, names)) found.releases.push(path)
+  }
+}
+
+function isReleaseAmong(name: string, names: ReadonlySet<string>): boolean {
+  return name === 'Release' || (name === 'InRelease' && !names.has('Release'))
+}
+
+/**
+ * Whether a file among others in its folder is to be read as a list of checksums. CentOS has `CHECKSUM` and a
+ * clearsigned `CHECKSUM.asc`. A mirror that keeps only one of them keeps the latter; beside `CHECKSUM`, the other is
+ * only its signature.
+ */
+export function isListAmong(name: string, names: ReadonlySet<string>): boolean {
+  const plain = name.replace(/\.asc$/, '')
+  return isChecksumList(plain) && (plain === name || !names.has(plain))
+}
