@@ -7,14 +7,16 @@
  * are meaningful. The last column shows how busy the machine was, as a check of the client: when it is below all
  * cores, something waited.
  */
-import { type ChildProcess, execFile, fork, spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { findClient } from '../tests/support/clients.ts'
+import { freePort } from '../tests/support/free-port.ts'
+import { forkServer, stopChild, untilListening } from './support/children.ts'
+import { median, range, ratios } from './support/numbers.ts'
 
 const run = promisify(execFile)
 const rounds = Number(process.argv[2] ?? 7)
@@ -70,18 +72,17 @@ async function compare(fetch: string, peers: readonly Peer[], clients: number): 
       const measured = await measure(fetch, peer, clients)
       if (round > 0) results.get(peer)?.push(measured) // the first round warms up
     }
-  const base = [...results.values()][0] ?? []
+  const speeds = (values: readonly Measured[]) => values.map((value) => value.megabytesPerSecond)
+  const base = speeds([...results.values()][0] ?? [])
   console.log(`${clients} ${clients === 1 ? 'client' : 'clients'} (aim: 1.0 of vsftpd)`)
   for (const [peer, values] of results) {
-    const ratios = values.map(
-      (value, i) => value.megabytesPerSecond / (base[i]?.megabytesPerSecond ?? Number.NaN),
-    )
-    const speed = Math.round(median(values.map((value) => value.megabytesPerSecond))).toLocaleString('en')
-    const spread = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`
+    const shares = ratios(speeds(values), base)
+    const speed = Math.round(median(speeds(values)))
+      .toLocaleString('en')
+      .padStart(7)
     const busy = Math.round(100 * median(values.map((value) => value.busy)))
-    console.log(
-      `  ${peer.name.padEnd(10)}${speed.padStart(7)} MB/s ${median(ratios).toFixed(2).padStart(6)} x  (${spread})  ${busy} % busy`,
-    )
+    const share = median(shares).toFixed(2).padStart(6)
+    console.log(`  ${peer.name.padEnd(10)}${speed} MB/s ${share} x  (${range(shares)})  ${busy} % busy`)
   }
   console.log('')
 }
@@ -102,11 +103,6 @@ function coreTimes(): { idle: number; all: number } {
     all += times.user + times.nice + times.sys + times.idle + times.irq
   }
   return { idle, all }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
 async function startVsftpd(vsftpd: string, folder: string, root: string): Promise<Peer> {
@@ -132,45 +128,11 @@ async function startVsftpd(vsftpd: string, folder: string, root: string): Promis
   )
   const child = spawn(vsftpd, [config], { stdio: 'inherit' })
   await untilListening(port)
-  return { name: 'vsftpd', port, stop: () => ended(child) }
+  return { name: 'vsftpd', port, stop: () => stopChild(child) }
 }
 
 async function startListener(name: string, kind: string, root: string): Promise<Peer> {
-  const child = fork(join(import.meta.dirname, 'peers/ftp.ts'), [kind, root])
-  const port = await new Promise<number>((resolve, reject) => {
-    child.once('message', (message) => resolve(Number(message)))
-    child.once('exit', (code) => reject(new Error(`${name} ended with ${code}`)))
-  })
-  return { name, port, stop: () => ended(child) }
-}
-
-function ended(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    child.removeAllListeners('exit')
-    child.once('exit', () => resolve())
-    child.kill('SIGTERM')
-  })
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(address && typeof address === 'object' ? address.port : 0))
-    })
-  })
-}
-
-async function untilListening(port: number): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
-    const isOpen = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false))
-      socket.on('connect', () => socket.destroy())
-    })
-    if (isOpen) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  throw new Error(`nothing listens on port ${port}`)
+  return { name, ...(await forkServer(join(import.meta.dirname, 'peers/ftp.ts'), [kind, root])) }
 }
 
 await main()

@@ -7,14 +7,16 @@
  *
  * Each in its own process, on 127.0.0.1. The rounds are interleaved and only ratios of the same run mean anything.
  */
-import { type ChildProcess, execFile, fork, spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { findClient } from '../tests/support/clients.ts'
+import { freePort } from '../tests/support/free-port.ts'
+import { forkServer, stopChild, untilListening } from './support/children.ts'
+import { median, range, ratios } from './support/numbers.ts'
 
 const run = promisify(execFile)
 const rounds = Number(process.argv[2] ?? 5)
@@ -84,11 +86,10 @@ async function compare({ title, unit, aim, measure }: Case, peers: readonly Peer
   const base = results.get(peers.find((peer) => peer.name === 'nginx') ?? (peers[0] as Peer)) ?? []
   console.log(`${title} (aim: ${aim} of nginx)`)
   for (const [peer, values] of results) {
-    const ratios = values.map((value, i) => value / (base[i] ?? Number.NaN))
-    const spread = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`
-    console.log(
-      `  ${peer.name.padEnd(16)}${Math.round(median(values)).toLocaleString('en').padStart(9)} ${unit.padEnd(12)}${median(ratios).toFixed(2).padStart(5)} x  (${spread})`,
-    )
+    const shares = ratios(values, base)
+    const value = Math.round(median(values)).toLocaleString('en').padStart(9)
+    const share = median(shares).toFixed(2).padStart(5)
+    console.log(`  ${peer.name.padEnd(16)}${value} ${unit.padEnd(12)}${share} x  (${range(shares)})`)
   }
   console.log('')
 }
@@ -104,11 +105,6 @@ function transferOf(text: string): number {
   const [, value = '', unit = ''] = /Transfer\/sec:\s*([\d.]+)([KMG]?)B/.exec(text) ?? []
   const factors: Record<string, number> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 }
   return (Number(value) * (factors[unit] ?? Number.NaN)) / 1e6
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
 async function startNginx(nginx: string, folder: string, root: string): Promise<Peer> {
@@ -136,46 +132,12 @@ http {
   const child = spawn(nginx, ['-e', `${folder}/error.log`, '-c', `${folder}/nginx.conf`], {
     stdio: 'inherit',
   })
-  await answering(port)
-  return { name: 'nginx', port, stop: () => ended(child) }
+  await untilListening(port)
+  return { name: 'nginx', port, stop: () => stopChild(child) }
 }
 
 async function startNode(name: string, kind: string, root: string): Promise<Peer> {
-  const child = fork(join(import.meta.dirname, 'peers/http.ts'), [kind, root])
-  const port = await new Promise<number>((resolve, reject) => {
-    child.once('message', (message) => resolve(Number(message)))
-    child.once('exit', (code) => reject(new Error(`${name} ended with ${code}`)))
-  })
-  return { name, port, stop: () => ended(child) }
-}
-
-function ended(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    child.removeAllListeners('exit')
-    child.once('exit', () => resolve())
-    child.kill('SIGTERM')
-  })
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(address && typeof address === 'object' ? address.port : 0))
-    })
-  })
-}
-
-async function answering(port: number): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
-    const open = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false))
-      socket.on('connect', () => socket.destroy())
-    })
-    if (open) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  throw new Error(`nothing listens on port ${port}`)
+  return { name, ...(await forkServer(join(import.meta.dirname, 'peers/http.ts'), [kind, root])) }
 }
 
 const treeinfo = `[general]

@@ -16,6 +16,7 @@ import { cleanPath } from '../server/files/path.ts'
 import { mountTable } from '../server/namespace/mounts.ts'
 import { HttpListener } from '../server/protocols/http/server.ts'
 import { writeIso } from '../tests/support/iso/write-iso.ts'
+import { median, range, ratios } from './support/numbers.ts'
 
 const rounds = Number(process.argv[2] ?? 7)
 const size = Number(process.argv[3] ?? 1024) * 1024 * 1024
@@ -54,8 +55,8 @@ async function main(): Promise<void> {
         .toFixed(0)
         .padStart(6)} MB/s`
     const ratio = (of: (measure: Measure) => number) => {
-      const ratios = inside.map((each, i) => of(each) / of(disk[i] ?? each))
-      return `${median(ratios).toFixed(3)} x (${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)})`
+      const shares = ratios(inside.map(of), disk.map(of))
+      return `${median(shares).toFixed(3)} x (${range(shares)})`
     }
     console.log(`${size / 1024 / 1024} MiB over HTTP, ${rounds} rounds; medians, and ratios within a round`)
     console.log(`  from disk         ${rate(disk)}`)
@@ -97,11 +98,6 @@ function measure(port: number, path: string): Promise<Measure> {
       })
     }).on('error', reject)
   })
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
 await main()

@@ -5,15 +5,16 @@
  * an rpcbind, so everything runs in network, mount and process namespaces of its own, which end with the bench.
  * The rounds are interleaved and only ratios of the same run mean anything.
  */
-import { type ChildProcess, execFile, fork, spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { mkdtemp, open, rm, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { findClient } from '../tests/support/clients.ts'
+import { forkServer, stopChild, untilListening } from './support/children.ts'
+import { median, range, ratios } from './support/numbers.ts'
 
 const run = promisify(execFile)
 const fileBytes = 2 ** 30
@@ -79,11 +80,10 @@ async function compare(nfsCat: string, clients: number, peers: readonly Peer[]):
   const base = [...speeds.values()][0] ?? []
   console.log(`1 GiB by nfs-cat, ${clients} at once, ${rounds} rounds`)
   for (const [peer, values] of speeds) {
-    const ratios = values.map((value, i) => value / (base[i] ?? Number.NaN))
-    const spread = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`
-    console.log(
-      `  ${peer.name.padEnd(14)}${median(values).toFixed(0).padStart(6)} MB/s ${median(ratios).toFixed(2).padStart(6)} x  (${spread})`,
-    )
+    const shares = ratios(values, base)
+    const speed = median(values).toFixed(0).padStart(6)
+    const share = median(shares).toFixed(2).padStart(6)
+    console.log(`  ${peer.name.padEnd(14)}${speed} MB/s ${share} x  (${range(shares)})`)
   }
 }
 
@@ -92,26 +92,20 @@ async function readAll(nfsCat: string, url: string): Promise<void> {
   await run('sh', ['-c', '"$0" "$1" >/dev/null', nfsCat, url])
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
-}
-
 async function startListener(folder: string, root: string): Promise<Peer> {
-  const child = fork(join(import.meta.dirname, 'peers/nfs.ts'), [root, join(folder, 'data')])
-  const port = await new Promise<number>((resolve, reject) => {
-    child.once('message', (message) => resolve(Number(message)))
-    child.once('exit', (code) => reject(new Error(`the service ended with ${code}`)))
-  })
+  const { port, stop } = await forkServer(join(import.meta.dirname, 'peers/nfs.ts'), [
+    root,
+    join(folder, 'data'),
+  ])
   const url = `nfs://127.0.0.1//big?nfsport=${port}&mountport=${port}`
-  return { name: 'treeboot', url, stop: () => ended(child) }
+  return { name: 'treeboot', url, stop }
 }
 
 async function startGanesha(ganesha: string, rpcbind: string, folder: string, root: string): Promise<Peer[]> {
   await run('mount', ['-t', 'tmpfs', 'tmpfs', '/run'])
   mkdirSync('/run/rpcbind')
   const binder = spawn(rpcbind, ['-f', '-w'], { stdio: 'inherit' })
-  await answering(111)
+  await untilListening(111)
   const [nfsPort, mountPort] = [12049, 12050]
   const plugins = join(dirname(ganesha), '../lib/x86_64-linux-gnu/ganesha')
   const config = `
@@ -131,35 +125,13 @@ LOG { Default_Log_Level = EVENT; }
   const log = join(folder, 'ganesha.log')
   const args = ['-F', '-L', log, '-f', join(folder, 'ganesha.conf'), '-p', '/run/ganesha.pid']
   const server = spawn(ganesha, args, { stdio: 'inherit' })
-  await answering(nfsPort)
+  await untilListening(nfsPort)
   const url = `nfs://127.0.0.1${root}/big?nfsport=${nfsPort}&mountport=${mountPort}`
   const stop = async (): Promise<void> => {
-    await ended(server)
-    await ended(binder)
+    await stopChild(server)
+    await stopChild(binder)
   }
   return [{ name: 'nfs-ganesha', url, stop }]
-}
-
-function ended(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return Promise.resolve()
-  return new Promise((resolve) => {
-    child.removeAllListeners('exit')
-    child.once('exit', () => resolve())
-    child.kill('SIGTERM')
-    setTimeout(() => child.kill('SIGKILL'), 3000).unref()
-  })
-}
-
-async function answering(port: number): Promise<void> {
-  for (let tries = 0; tries < 300; tries++) {
-    const isOpen = await new Promise<boolean>((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false))
-      socket.on('connect', () => socket.destroy())
-    })
-    if (isOpen) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  throw new Error(`nothing listens on port ${port}`)
 }
 
 await main()
