@@ -134,7 +134,15 @@ export function createApp(options: AppOptions): App {
 
   const makers: Readonly<Record<ServiceName, (bind: string, port: number) => Listener>> = {
     http: (bind, port) =>
-      new HttpListener({ bind, port, source, events: events.emit, isAppPath, fallback: web }),
+      new HttpListener({
+        bind,
+        port,
+        source,
+        events: events.emit,
+        isAppPath,
+        fallback: web,
+        fastPath: snapshot().config.http.fastPath,
+      }),
     tftp: (bind, port) => new TftpListener({ bind, port, source, events: events.emit }),
     ftp: (bind, port) =>
       new FtpListener({

@@ -178,6 +178,7 @@ const mirrorId = z
     'the id of a tree, such as fedora-40-x86_64',
   )
 
+const httpKeys = { 'fast-path': flag.optional() } satisfies SectionOf<OwnKey<'http'>>
 const ftpKeys = {
   'passive-ports': passivePorts.optional(),
   'public-address': canonical(canonicalIp, 'the address that FTP clients reach us by').optional(),
@@ -196,7 +197,7 @@ const dhcpKeys = {
 
 /** One section for each service of `core/services.ts`. */
 const serviceSections = {
-  http: section(service).optional(),
+  http: section({ ...service, ...httpKeys }).optional(),
   tftp: section(service).optional(),
   ftp: section({ ...service, ...ftpKeys }).optional(),
   nfs: section(service).optional(),

@@ -212,6 +212,7 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
     file: path,
     server: { bind, ...(url !== undefined && { url }) },
     ...common,
+    http: { ...common.http, fastPath: file.http?.['fast-path'] ?? true },
     ftp: { ...common.ftp, ...ftpSettings(file.ftp, baseFolder) },
     dhcp: dhcpSettings(file.dhcp, common.dhcp),
     paths: {

@@ -10,10 +10,12 @@ export interface ServiceConfig {
 }
 
 /** config.yaml after validation, every default filled in. Paths are absolute. */
-export interface Config extends Readonly<Record<Exclude<ServiceName, 'ftp' | 'dhcp'>, ServiceConfig>> {
+export interface Config
+  extends Readonly<Record<Exclude<ServiceName, 'http' | 'ftp' | 'dhcp'>, ServiceConfig>> {
   /** Absolute path of the file, or undefined when there is none and all is default. */
   readonly file?: string
   readonly server: { readonly bind: string; readonly url?: string }
+  readonly http: HttpConfig
   readonly ftp: FtpConfig
   readonly dhcp: DhcpConfig
   readonly paths: {
@@ -28,6 +30,11 @@ export interface Config extends Readonly<Record<Exclude<ServiceName, 'ftp' | 'dh
   readonly unknown: UnknownMachine
   /** How long the menu of an unknown machine waits before it boots from its own disk. */
   readonly menuTimeoutMs: number
+}
+
+export interface HttpConfig extends ServiceConfig {
+  /** Whether plain requests for small files go past node:http. The responses are the same. */
+  readonly fastPath: boolean
 }
 
 export interface FtpConfig extends ServiceConfig {

@@ -29,7 +29,7 @@ export const serviceTable = {
     standardPort: 80,
     defaultPort: 8080,
     mayMove: true,
-    keys: {},
+    keys: { 'fast-path': 'at-restart' },
     installs: true,
     closedNote: switchedOff,
   },

@@ -77,7 +77,7 @@ describe('defaults', () => {
       expect(config).toEqual({
         file: '/srv/treeboot/config.yaml',
         server: { bind: '0.0.0.0' },
-        http: { enabled: true, bind: '0.0.0.0', port: 8080 },
+        http: { enabled: true, bind: '0.0.0.0', port: 8080, fastPath: true },
         tftp: { enabled: true, bind: '0.0.0.0', port: 'auto' },
         ftp: { enabled: true, bind: '0.0.0.0', port: 'auto' },
         nfs: { enabled: true, bind: '0.0.0.0', port: 'auto' },

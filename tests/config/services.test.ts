@@ -11,6 +11,7 @@ const values: Readonly<Record<string, string>> = {
   enabled: 'false',
   bind: '127.0.0.9',
   port: '1234',
+  'fast-path': 'false',
   'passive-ports': '30000-30009',
   'public-address': '192.0.2.1',
   tls: '{ certificate: a.pem, key: b.pem }',

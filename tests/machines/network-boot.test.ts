@@ -56,7 +56,7 @@ function snapshotOf({
     problems: [],
     config: {
       server: { bind: '0.0.0.0', ...(url !== undefined && { url }) },
-      http: closed,
+      http: { ...closed, fastPath: true },
       tftp: closed,
       ftp: closed,
       nfs: closed,

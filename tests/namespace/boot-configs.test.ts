@@ -25,7 +25,7 @@ function snapshotOf(unknown: 'menu' | 'local' | 'ignore', generation = 1): Snaps
     problems: [],
     config: {
       server: { bind: '0.0.0.0' },
-      http: closed,
+      http: { ...closed, fastPath: true },
       tftp: closed,
       ftp: closed,
       nfs: closed,

@@ -2,28 +2,26 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { plainAddress } from '../../core/net/address.ts'
 import type { Connection, Requester } from '../../core/net/requester.ts'
 
-/** What a connection tells about its client, the same for all its requests. */
-export interface Peer {
-  readonly protocol: 'http'
-  readonly address: string
-  readonly localAddress?: string
-  readonly connection?: Connection
+/** The part of a requester that is the same for all requests of one connection. */
+export type Peer = Pick<Requester, 'protocol' | 'address' | 'localAddress' | 'connection'>
+
+type ClientSocket = Connection & {
+  readonly remoteAddress?: string | undefined
+  readonly localAddress?: string | undefined
 }
 
-export function peerOf(
-  socket: Connection & {
-    readonly remoteAddress?: string | undefined
-    readonly localAddress?: string | undefined
-  },
-): Peer {
+export function peerOf(socket: ClientSocket): Peer {
   const address = plainAddress(socket.remoteAddress ?? '')
   const local = socket.localAddress
-  return {
-    protocol: 'http',
-    address,
-    ...(local !== undefined && { localAddress: plainAddress(local) }),
-    connection: socket,
-  }
+  if (local === undefined) return { protocol: 'http', address, connection: socket }
+  return { protocol: 'http', address, localAddress: plainAddress(local), connection: socket }
+}
+
+/** The identities that a request carries, as they are found. */
+interface Identities {
+  readonly macs: string[]
+  uuid?: string
+  serial?: string
 }
 
 /**
@@ -35,7 +33,7 @@ export function peerOf(
  * - `X-System-Serial-Number` of `inst.ks.sendsn`;
  * - the cookies `_Syslinux_BOOTIF=01-52-54-00-..` and `_Syslinux_SYSUUID` of LPXELINUX 6.
  *
- * Values stay as sent; the matcher knows their spellings.
+ * Values stay as sent; the matcher knows their spellings. Where the query and a header differ, the query counts.
  */
 export function requesterOf(
   peer: Peer,
@@ -43,46 +41,48 @@ export function requesterOf(
   query: string,
   host?: string,
 ): Requester {
-  const known = new Map<string, string>()
-  const macs: string[] = []
+  const found: Identities = { macs: [] }
+  readHeaders(headers, found)
+  if (query !== '') readQuery(query, found)
+  const requester: { -readonly [Key in keyof Requester]: Requester[Key] } = { ...peer }
+  const named = host ?? headers.host
+  if (named) requester.host = named
+  if (found.macs.length > 0) requester.macs = found.macs
+  if (found.uuid !== undefined) requester.uuid = found.uuid
+  if (found.serial !== undefined) requester.serial = found.serial
+  return requester
+}
+
+function readQuery(query: string, found: Identities): void {
+  const parameters = new URLSearchParams(query)
+  found.macs.unshift(...parameters.getAll('mac').filter((mac) => mac !== ''))
+  const [uuid, serial] = [parameters.get('uuid'), parameters.get('serial')]
+  if (uuid) found.uuid = uuid
+  if (serial) found.serial = serial
+}
+
+const macHeader = 'x-rhn-provisioning-mac-'
+
+function readHeaders(headers: IncomingHttpHeaders, found: Identities): void {
   for (const name in headers) {
     const value = headers[name]
     if (typeof value !== 'string') continue
     if (name.startsWith(macHeader)) {
       const mac = value.trim().split(/\s+/).at(-1)
-      if (mac) macs.push(mac)
-    } else if (name === 'x-system-serial-number' && value.trim() !== '') known.set('serial', value.trim())
-    else if (name === 'cookie') readCookies(value, macs, known)
-  }
-  if (query !== '') {
-    const parameters = new URLSearchParams(query)
-    macs.unshift(...parameters.getAll('mac').filter((mac) => mac !== ''))
-    for (const name of ['uuid', 'serial']) {
-      const value = parameters.get(name)
-      if (value) known.set(name, value)
+      if (mac) found.macs.push(mac)
     }
-  }
-  const named = host ?? headers.host
-  const uuid = known.get('uuid')
-  const serial = known.get('serial')
-  return {
-    ...peer,
-    ...(named ? { host: named } : {}),
-    ...(macs.length > 0 ? { macs } : {}),
-    ...(uuid ? { uuid } : {}),
-    ...(serial ? { serial } : {}),
+    if (name === 'x-system-serial-number' && value.trim() !== '') found.serial = value.trim()
+    if (name === 'cookie') readCookies(value, found)
   }
 }
 
-const macHeader = 'x-rhn-provisioning-mac-'
-
-function readCookies(text: string, macs: string[], known: Map<string, string>): void {
+function readCookies(text: string, found: Identities): void {
   for (const pair of text.split(';')) {
     const cut = pair.indexOf('=')
     const name = pair.slice(0, cut).trim()
     const value = pair.slice(cut + 1).trim()
     if (cut < 0 || value === '') continue
-    if (name === '_Syslinux_BOOTIF') macs.push(value)
-    else if (name === '_Syslinux_SYSUUID') known.set('uuid', value)
+    if (name === '_Syslinux_BOOTIF') found.macs.push(value)
+    if (name === '_Syslinux_SYSUUID') found.uuid = value
   }
 }

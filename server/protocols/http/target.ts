@@ -1,29 +1,30 @@
 import { Failure } from '../../core/failure.ts'
 import { type CleanPath, cleanPath } from '../../files/path.ts'
 
+/** Request targets and request lines: what RFC 9112 section 3 says, and what boot loaders send. */
 export interface Target {
   readonly path: CleanPath
-  /** What follows the first `?`, undecoded; '' when there is none. */
+  /** The text after the first `?`, undecoded; '' without a `?`. */
   readonly query: string
   /** `host[:port]` of an absolute-form target, which overrides the Host header (RFC 9112 section 3.2.2). */
   readonly host?: string
 }
 
 /**
- * Reads a request target as node:http gives it: one character per byte sent.
+ * Parses a request target as node:http gives it: one character per byte sent.
  *
  * Decoded once and cleaned afterwards, so `%2e%2e`, `%2F`, `//`, `/./` and `/../` all mean what their decoded form
  * means, inside the root. Bytes over 0x7f are taken as UTF-8 whether escaped or not: GRUB 2.06 and busybox wget
  * send them raw. `#` is a character of the name: no client that knows fragments sends one.
  *
- * @throws Failure `bad-request` for a broken escape, a control character or a target that is no path.
+ * @throws Failure `bad-request` for a broken escape, a control character or a target that is not a path.
  */
 export function parseTarget(raw: string): Target {
   const absolute = raw.startsWith('/') ? undefined : /^https?:\/\/([^/?]*)(.*)$/is.exec(raw)
   if (!raw.startsWith('/') && !absolute)
     throw new Failure(
       'bad-request',
-      `request target ${JSON.stringify(raw.slice(0, 200))} is no path; it begins with /`,
+      `request target ${JSON.stringify(raw.slice(0, 200))} is not a path; a path begins with /`,
     )
   const rest = absolute ? (absolute[2] ?? '') : raw
   const cut = rest.indexOf('?')
@@ -48,7 +49,33 @@ function percentDecode(text: string): string {
   return Buffer.from(bytes, 'latin1').toString('utf8')
 }
 
-/** A path as a URL path: every byte escaped that some client might read as something else. */
+/** A path as a URL path. Every byte is escaped that some client might read as something else. */
 export function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/')
+}
+
+const firstLine = /^(GET|HEAD) ([\x20-\x7e\x80-\xff]+) (HTTP\/1\.[01])\r?\n/
+
+/**
+ * Rewrites the request line of a boot loader into one that node's parser accepts. GRUB 2.06 sends a path as its script
+ * has it: with raw spaces, raw UTF-8, and without the first slash (`GET plain/x HTTP/1.1`); busybox wget sends raw
+ * UTF-8. Only a `GET` or `HEAD` line is rewritten. It has one reading, because the version ends it. RFC 9112 section 3
+ * would have us answer 400, and the machine would not boot.
+ *
+ * Looks at the first request of a connection: these clients open one connection per file.
+ */
+export function repairRequestLine(read: Buffer): Buffer {
+  const [line, method, target = '', version] = firstLine.exec(read.toString('latin1', 0, 4096)) ?? []
+  if (line === undefined || isPlain(target)) return read
+  const escaped = target.replace(
+    /[\x20\x80-\xff]/g,
+    (c) => `%${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  )
+  const slash = /^(\/|https?:\/\/|\*$)/i.test(target) ? '' : '/'
+  const repaired = Buffer.from(`${method} ${slash}${escaped} ${version}\r\n`, 'latin1')
+  return Buffer.concat([repaired, read.subarray(line.length)])
+}
+
+function isPlain(target: string): boolean {
+  return target.startsWith('/') && /^[\x21-\x7e]*$/.test(target)
 }

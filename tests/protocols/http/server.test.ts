@@ -47,15 +47,15 @@ function inputs(seen: Requester[]): FileSource {
 }
 
 describe.each([
-  ['fast lane and node:http', true],
+  ['fast path and node:http', true],
   ['node:http alone', false],
-])('the HTTP service, %s', (_, fastLane) => {
+])('the HTTP service, %s', (_, fastPath) => {
   let open: OpenService
   const seen: Requester[] = []
   beforeAll(async () => {
     open = await openListener({
       source: inputs(seen),
-      fastLane,
+      fastPath,
       isAppPath: (path) => path === '/' || path === '/api' || path.startsWith('/api/'),
       fallback: (req, res) => res.end(`app ${req.method} ${req.url}`),
     })

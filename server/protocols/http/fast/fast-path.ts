@@ -2,194 +2,214 @@ import type { Socket } from 'node:net'
 import type { Requester } from '../../../core/net/requester.ts'
 import type { CleanPath } from '../../../files/path.ts'
 import type { Entry } from '../../../files/source.ts'
+import { wholeHeaders } from '../files/response.ts'
+import { type SmallFiles, smallFileBytes } from '../files/small-files.ts'
 import type { Peer } from '../requester.ts'
-import { wholeHeaders } from '../response.ts'
-import { parseTarget } from '../target.ts'
-import { type SmallFiles, smallFileBytes } from './small-files.ts'
+import { type PlainGet, parsePlainGet } from './plain-get.ts'
 
 /**
- * The plain `GET` of a small file, answered without node:http: one packet in, one lookup, one write out, at about
- * twice the requests per second. Everything that is not plainly that (another method, a Range or condition, a
- * query, a header we do not know to be harmless, half a request, two at once, a folder, a large or missing file) is
- * handed with its connection to node:http, for good, and answered there. The answer is the same either way; tests
- * run every exchange through both lanes.
+ * The fast path: the plain `GET` of a small file, answered without node:http. One packet in, one lookup, one write
+ * out, at about twice the requests per second.
+ *
+ * Every other request goes to node:http, with its connection and for good: another method, a Range or condition, a
+ * query, a header that is not known to be harmless, half a request, two at once, a folder, a large or missing file.
+ * The response is the same on both paths: `tests/protocols/http/both-paths.test.ts` sends random requests through both.
  */
-export interface FastLane {
-  /** Takes a new connection. */
-  accept(socket: Socket): void
-  /** `idle`: closes connections that wait for a request, and the others after their answer. `now`: all. */
-  stop(how: 'idle' | 'now'): void
-}
-
-export interface FastLaneOptions {
+export interface FastPathOptions {
+  /** False (`http.fast-path: false`): each connection goes to node:http with its first bytes. */
+  readonly enabled: boolean
   readonly peerOf: (socket: Socket) => Peer
-  readonly stat: (path: CleanPath, who: Requester) => Promise<Entry | undefined>
-  /** Paths that somebody else answers. */
-  readonly isOthers: (path: CleanPath) => boolean
+  readonly stat: (path: CleanPath, requester: Requester) => Promise<Entry | undefined>
+  /** Paths of the application, which node:http gives to it. */
+  readonly isAppPath: (path: CleanPath) => boolean
   readonly files: SmallFiles
   /** Gives the connection to node:http together with the bytes read so far. */
   readonly handOver: (socket: Socket, read: Buffer) => void
-  readonly served: (who: Requester, path: CleanPath, entry: Entry, startedMs: number) => void
+  readonly served: (requester: Requester, path: CleanPath, entry: Entry, startedMs: number) => void
   /** How long a connection may wait for its first request, and for the next. */
   readonly firstTimeoutMs: number
   readonly keepAliveMs: number
 }
 
-/** A request that the fast lane understands. */
-interface PlainGet {
-  readonly path: CleanPath
-  readonly host: string
-}
-
+/** A longer request goes to node:http. */
 const maxRequestBytes = 2048
 
-/** Headers that change nothing about the answer. Whatever else comes, the other lane looks at it. */
-const harmless = new Set([
-  'accept',
-  'accept-encoding',
-  'accept-language',
-  'cache-control',
-  'pragma',
-  'user-agent',
-  'x-anaconda-architecture',
-  'x-anaconda-system-release',
-])
+/** All connections that the fast path holds. */
+export class FastPath {
+  readonly #options: FastPathOptions
+  readonly #heads: ResponseHeads
+  readonly #connections = new Set<FastConnection>()
 
-/** The request, when these bytes are exactly one plain GET; otherwise undefined. */
-export function readPlainGet(text: string): PlainGet | undefined {
-  if (!text.startsWith('GET /') || !text.endsWith('\r\n\r\n')) return undefined
-  const [first = '', ...lines] = text.slice(0, -4).split('\r\n')
-  const target = /^GET (\/[\x21-\x3e\x40-\x7e]*) HTTP\/1\.1$/.exec(first)?.[1]
-  if (target === undefined) return undefined
-  let host: string | undefined
-  for (const line of lines) {
-    const [, name = '', value = ''] = /^([A-Za-z-]+):[ \t]*([\x20-\x7e]*)$/.exec(line) ?? []
-    const lower = name.toLowerCase()
-    if (lower === 'host' && host === undefined) host = value.trim()
-    else if (lower === 'connection' ? value.trim().toLowerCase() !== 'keep-alive' : !harmless.has(lower))
-      return undefined
+  constructor(options: FastPathOptions) {
+    this.#options = options
+    this.#heads = new ResponseHeads(options.keepAliveMs)
   }
-  if (!host) return undefined
-  try {
-    return { path: parseTarget(target).path, host }
-  } catch {
-    return undefined
+
+  /** Takes a new connection. */
+  accept(socket: Socket): void {
+    const connection = new FastConnection(socket, this.#options, this.#heads, () =>
+      this.#connections.delete(connection),
+    )
+    this.#connections.add(connection)
+  }
+
+  /** `idle`: closes connections that wait for a request, and the others after their response. `now`: all. */
+  stop(how: 'idle' | 'now'): void {
+    for (const connection of this.#connections) connection.stop(how)
   }
 }
 
-export function fastLane(options: FastLaneOptions): FastLane {
-  const open = new Map<Socket, { busy: boolean }>()
-  const headOf = headWriter(options.keepAliveMs)
-  let stopping = false
+class FastConnection {
+  readonly #socket: Socket
+  readonly #options: FastPathOptions
+  readonly #heads: ResponseHeads
+  readonly #onRelease: () => void
+  readonly #peer: Peer
+  #requester: Requester
+  /** The last request, as text and parsed: a client that keeps its connection often sends the same again. */
+  #text = ''
+  #get: PlainGet | undefined
+  /** A request is being answered. */
+  #busy = false
+  /** Bytes of a next request that came before the response went out. */
+  #early: Buffer | undefined
+  /** The client has closed its side. */
+  #ended = false
+  #stopping = false
+  #released = false
 
-  const accept = (socket: Socket): void => {
-    const state = { busy: false }
-    const peer = options.peerOf(socket)
-    let lastText = ''
-    let last: PlainGet | undefined
-    let who: Requester = peer
-    let early: Buffer | undefined // bytes of a next request that came before the answer went out
-
-    const release = (): void => {
-      open.delete(socket)
-      socket.off('data', onData).off('timeout', onTimeout).off('error', ignore).off('close', release)
-    }
-    const handOver = (read: Buffer): void => {
-      release()
-      socket.setTimeout(0)
-      options.handOver(socket, early ? Buffer.concat([read, early]) : read)
-    }
-    // Idle too long, or not reading its answer. While the answer is being made the waiting is ours.
-    const onTimeout = (): void => {
-      if (!state.busy || socket.writableLength > 0) socket.destroy()
-    }
-
-    const onData = (chunk: Buffer): void => {
-      if (state.busy) {
-        early = early ? Buffer.concat([early, chunk]) : chunk
-        if (early.length > maxRequestBytes) socket.pause()
-        return
-      }
-      const text = chunk.toString('latin1')
-      // A client that keeps its connection sends the same headers again and again, and often the same path.
-      if (text !== lastText) {
-        last = chunk.length > maxRequestBytes ? undefined : readPlainGet(text)
-        lastText = text
-        if (last) who = { ...peer, host: last.host }
-      }
-      if (last && !options.isOthers(last.path)) {
-        state.busy = true
-        void answer(last.path, chunk)
-      } else handOver(chunk)
-    }
-
-    const answer = async (path: CleanPath, request: Buffer): Promise<void> => {
-      const startedMs = performance.now()
-      let entry: Entry | undefined
-      let bytes: Uint8Array | undefined
-      try {
-        entry = await options.stat(path, who)
-        if (entry?.kind === 'file' && entry.size <= smallFileBytes && !entry.claim)
-          bytes = options.files.peek(entry) ?? (await options.files.load(entry))
-      } catch {
-        bytes = undefined // the other lane meets the same trouble and tells about it
-      }
-      if (!open.has(socket)) return
-      if (!entry || !bytes || bytes.length !== entry.size) return handOver(request)
-      const head = headOf(entry, path)
-      const whole = Buffer.allocUnsafe(head.length + bytes.length)
-      whole.set(head)
-      whole.set(bytes, head.length)
-      const flushed = socket.write(whole)
-      options.served(who, path, entry, startedMs)
-      if (flushed) next()
-      else socket.once('drain', next)
-    }
-
-    const next = (): void => {
-      if (!open.has(socket)) return
-      if (stopping) {
-        socket.end()
-        return
-      }
-      socket.setTimeout(options.keepAliveMs)
-      state.busy = false
-      if (!early) return
-      const read = early
-      early = undefined
-      handOver(read)
-    }
-
-    open.set(socket, state)
+  constructor(socket: Socket, options: FastPathOptions, heads: ResponseHeads, onRelease: () => void) {
+    this.#socket = socket
+    this.#options = options
+    this.#heads = heads
+    this.#onRelease = onRelease
+    this.#peer = options.peerOf(socket)
+    this.#requester = this.#peer
     socket.setTimeout(options.firstTimeoutMs)
-    socket.on('data', onData).on('timeout', onTimeout).on('error', ignore).on('close', release)
+    socket
+      .on('data', this.#onData)
+      .on('end', this.#onEnd)
+      .on('timeout', this.#onTimeout)
+      .on('error', ignore)
+      .on('close', this.#release)
   }
 
-  return {
-    accept,
-    stop(how) {
-      stopping = true
-      for (const [socket, { busy }] of open) if (!busy || how === 'now') socket.destroy()
-    },
+  stop(how: 'idle' | 'now'): void {
+    this.#stopping = true
+    if (!this.#busy || how === 'now') this.#socket.destroy()
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    if (this.#busy) {
+      this.#early = this.#early ? Buffer.concat([this.#early, chunk]) : chunk
+      if (this.#early.length > maxRequestBytes) this.#socket.pause()
+      return
+    }
+    const get = this.#parse(chunk)
+    if (get && !this.#options.isAppPath(get.path)) {
+      this.#busy = true
+      void this.#answer(get.path, chunk)
+    } else this.#handOver(chunk)
+  }
+
+  #parse(chunk: Buffer): PlainGet | undefined {
+    if (!this.#options.enabled || chunk.length > maxRequestBytes) return undefined
+    const text = chunk.toString('latin1')
+    if (text === this.#text) return this.#get
+    this.#text = text
+    this.#get = parsePlainGet(text)
+    if (this.#get) this.#requester = { ...this.#peer, host: this.#get.host }
+    return this.#get
+  }
+
+  async #answer(path: CleanPath, request: Buffer): Promise<void> {
+    const startedMs = performance.now()
+    const requester = this.#requester
+    const { stat, files, served } = this.#options
+    let entry: Entry | undefined
+    let bytes: Uint8Array | undefined
+    try {
+      entry = await stat(path, requester)
+      // A file with a claim goes to node:http: there is one place that claims it, and that can say why it failed.
+      if (entry?.kind === 'file' && entry.size <= smallFileBytes && !entry.claim)
+        bytes = files.peek(entry) ?? (await files.load(entry))
+    } catch {
+      bytes = undefined // node:http meets the same failure and reports it
+    }
+    if (this.#released) return
+    if (!entry || bytes?.length !== entry.size) return this.#handOver(request)
+    const head = this.#heads.of(entry, path)
+    const whole = Buffer.allocUnsafe(head.length + bytes.length)
+    whole.set(head)
+    whole.set(bytes, head.length)
+    const flushed = this.#socket.write(whole)
+    served(requester, path, entry, startedMs)
+    if (flushed) this.#next()
+    else this.#socket.once('drain', () => this.#next())
+  }
+
+  #next(): void {
+    if (this.#released) return
+    if (this.#stopping || (this.#ended && !this.#early)) return void this.#socket.end()
+    this.#socket.setTimeout(this.#options.keepAliveMs)
+    this.#busy = false
+    if (this.#early) this.#handOver(this.#early)
+  }
+
+  #handOver(read: Buffer): void {
+    const early = read === this.#early ? undefined : this.#early
+    this.#release()
+    this.#socket.setTimeout(0)
+    this.#options.handOver(this.#socket, early ? Buffer.concat([read, early]) : read)
+  }
+
+  /** The client closed its side. The server's sockets stay half open then, and would wait for the timeout. */
+  readonly #onEnd = (): void => {
+    this.#ended = true
+    if (!this.#busy) this.#socket.end()
+  }
+
+  /** The client was idle for too long, or does not read its response. The timeout does not count while we make it. */
+  readonly #onTimeout = (): void => {
+    if (!this.#busy || this.#socket.writableLength > 0) this.#socket.destroy()
+  }
+
+  readonly #release = (): void => {
+    if (this.#released) return
+    this.#released = true
+    this.#onRelease()
+    this.#socket
+      .off('data', this.#onData)
+      .off('end', this.#onEnd)
+      .off('timeout', this.#onTimeout)
+      .off('error', ignore)
+      .off('close', this.#release)
   }
 }
 
-/** EDK2 resets the connection after each file. 'close' follows and does the tidying. */
+/** EDK2 resets the connection after each file. The event 'close' follows, which releases the connection. */
 function ignore(): void {}
 
-/** Response heads, kept by entry and made anew when the second in Date moves on. */
-function headWriter(keepAliveMs: number): (entry: Entry, path: CleanPath) => Buffer {
-  const kept = new WeakMap<Entry, { second: number; path: CleanPath; head: Buffer }>()
-  return (entry, path) => {
+/** Response heads, kept by entry and made again when the second in Date changes. */
+class ResponseHeads {
+  readonly #kept = new WeakMap<Entry, { second: number; path: CleanPath; head: Buffer }>()
+  readonly #keepAliveSeconds: number
+
+  constructor(keepAliveMs: number) {
+    this.#keepAliveSeconds = Math.floor(keepAliveMs / 1000)
+  }
+
+  of(entry: Entry, path: CleanPath): Buffer {
     const second = Math.floor(Date.now() / 1000)
-    const known = kept.get(entry)
+    const known = this.#kept.get(entry)
     if (known?.second === second && known.path === path) return known.head
     let text = 'HTTP/1.1 200 OK\r\n'
     const headers = wholeHeaders(entry, path)
     for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`
-    text += `Date: ${new Date(second * 1000).toUTCString()}\r\nConnection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveMs / 1000)}\r\n\r\n`
+    text += `Date: ${new Date(second * 1000).toUTCString()}\r\n`
+    text += `Connection: keep-alive\r\nKeep-Alive: timeout=${this.#keepAliveSeconds}\r\n\r\n`
     const head = Buffer.from(text, 'latin1')
-    kept.set(entry, { second, path, head })
+    this.#kept.set(entry, { second, path, head })
     return head
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { judgeConditions, parseHttpDate } from '../../../server/protocols/http/conditions.ts'
+import { evaluateConditions, parseHttpDate } from '../../../../server/protocols/http/files/conditions.ts'
 
 const now = { etag: 'abc', modifiedMs: Date.UTC(2024, 0, 1, 12, 0, 0, 700) }
 const same = 'Mon, 01 Jan 2024 12:00:00 GMT'
@@ -26,8 +26,8 @@ describe('preconditions in the order of RFC 9110 section 13.2.2', () => {
     [{ 'if-none-match': '"x"', 'if-modified-since': same }, 'proceed'],
     [{ 'if-match': '"x"', 'if-none-match': '"abc"' }, 'precondition-failed'],
     [{ 'if-match': '"abc"', 'if-none-match': '"abc"' }, 'not-modified'],
-  ])('%j: %s', (headers, verdict) => {
-    expect(judgeConditions(headers, now)).toBe(verdict)
+  ])('%j: %s', (headers, result) => {
+    expect(evaluateConditions(headers, now)).toBe(result)
   })
 })
 

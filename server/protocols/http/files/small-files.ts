@@ -2,13 +2,13 @@ import { LRUCache } from 'lru-cache'
 import { readWhole } from '../../../files/read-whole.ts'
 import type { Entry } from '../../../files/source.ts'
 
-/** A file up to this size is answered with one write, from memory when it was asked for before. */
+/** A file up to this size is sent with one write, and from memory when it was asked for before. */
 export const smallFileBytes = 64 * 1024
 const cacheBytes = 16 * 1024 * 1024
 
 /**
- * The bytes of small files, kept by the entry they belong to. An entry is one version of one file, and sources hand
- * out the same object while nothing changed; so nothing here can be stale, and whatever changed is read anew.
+ * A cache of the bytes of small files, by entry. An entry is one version of one file, and sources give the same
+ * object while nothing changed. So nothing in the cache is stale, and a changed file is read again.
  */
 export class SmallFiles {
   readonly #kept = new LRUCache<Entry, Uint8Array>({
@@ -21,12 +21,12 @@ export class SmallFiles {
     return entry.content ?? this.#kept.get(entry)
   }
 
-  /** The bytes, read if need be. Fails like `Entry.open`. */
+  /** The bytes, from the cache or from the file. Rejects like `Entry.open`. */
   async load(entry: Entry): Promise<Uint8Array> {
     const kept = this.peek(entry)
     if (kept) return kept
     const bytes = await readWhole(entry)
-    // Cut while being read: the short answer makes the caller fail the request, and is not kept.
+    // A file that is cut while it is read gives fewer bytes than its entry says: the caller must check the length.
     if (bytes.length === entry.size) this.#kept.set(entry, bytes)
     return bytes
   }

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { memorySource } from '../../../server/files/memory.ts'
-import { parseRange, type Span } from '../../../server/protocols/http/range.ts'
-import { get, type OpenService, openListener, type RawResponse } from '../../support/http.ts'
+import { memorySource } from '../../../../server/files/memory.ts'
+import { parseRange, type Span } from '../../../../server/protocols/http/files/range.ts'
+import { get, type OpenService, openListener, type RawResponse } from '../../../support/http.ts'
 
 describe('parseRange', () => {
   const span = (from: number, length: number): Span => ({ from, length })
@@ -57,7 +57,7 @@ describe('parseRange', () => {
     )
   })
 
-  test('any text is a verdict and never an exception', () => {
+  test('any text is a result and never an exception', () => {
     fc.assert(fc.property(fc.string(), fc.nat(), (text, size) => void parseRange(`bytes=${text}`, size)))
   })
 })

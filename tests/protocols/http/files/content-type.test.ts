@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { contentTypeOf } from '../../../server/protocols/http/content-type.ts'
+import { contentTypeOf } from '../../../../server/protocols/http/files/content-type.ts'
 
 const text = 'text/plain; charset=utf-8'
 const bytes = 'application/octet-stream'

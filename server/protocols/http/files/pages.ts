@@ -1,10 +1,11 @@
-import { type CleanPath, parentPath } from '../../files/path.ts'
-import type { Entry } from '../../files/source.ts'
-import { encodePath } from './target.ts'
+import { bytes as size } from '../../../events/units.ts'
+import { type CleanPath, parentPath } from '../../../files/path.ts'
+import type { Entry } from '../../../files/source.ts'
+import { encodePath } from '../target.ts'
 
 /**
- * The pages of the file service: a folder's listing, and what a browser sees for a path that is not there. They stand
- * alone: no script, no asset, nothing that a page of another origin could influence.
+ * The pages of the file service: the listing of a folder, and the error page for browsers. Each page is complete in
+ * itself: no script, no asset, nothing that a page of another origin could influence.
  */
 const style = `
 :root{color-scheme:light dark;--line:#d2d2d2;--dim:#5f6368;--link:#0059b3;--hover:#f3f6fa}
@@ -22,7 +23,7 @@ td:first-child,th:first-child{padding-left:0;overflow-wrap:anywhere}
 p,footer{color:var(--dim)}footer{margin-top:1rem;font-size:.85rem}
 @media(max-width:32rem){.t{display:none}}`
 
-/** Headers of every page made here. */
+/** The headers of every page. */
 export const pageHeaders: readonly string[] = [
   'Content-Type',
   'text/html; charset=utf-8',
@@ -34,7 +35,7 @@ export const pageHeaders: readonly string[] = [
   'Accept',
 ]
 
-/** Links are absolute, so a listing works with and without the slash at its end and needs no redirect. */
+/** The listing of a folder. Links are absolute, so it works with and without a slash at the end of its URL. */
 export function folderPage(path: CleanPath, entries: readonly Entry[]): Buffer[] {
   return inBlocks(folderPieces(path, entries))
 }
@@ -52,7 +53,7 @@ function* folderPieces(path: CleanPath, entries: readonly Entry[]): Generator<st
 <tbody>
 ${rowsHere}</tbody>
 </table>
-<footer>${count(folders.length, 'folder')}, ${count(files.length, 'file')}, ${humanSize(bytes)} in files</footer>`,
+<footer>${count(folders.length, 'folder')}, ${count(files.length, 'file')}, ${size(bytes)} in files</footer>`,
   ).split(rowsHere)
   yield before
   if (path !== '/')
@@ -62,11 +63,11 @@ ${rowsHere}</tbody>
   yield after
 }
 
-/** No path holds a control character. */
+/** Marks where the rows go: a path never contains a control character. */
 const rowsHere = '\0'
 const blockLength = 64 * 1024
 
-/** As bytes, block by block: of 60,000 files a page has 17 MiB, which as strings would be there several times over. */
+/** Text as bytes, block by block. The page of 60,000 files has 17 MiB, and strings would take that several times. */
 function inBlocks(pieces: Iterable<string>): Buffer[] {
   const blocks: Buffer[] = []
   let text = ''
@@ -79,7 +80,7 @@ function inBlocks(pieces: Iterable<string>): Buffer[] {
   return [...blocks, Buffer.from(text, 'utf8')]
 }
 
-/** For scripts: `Accept: application/json`. */
+/** The listing of a folder for scripts that send `Accept: application/json`. */
 export function folderJson(path: CleanPath, entries: readonly Entry[]): Buffer[] {
   return inBlocks(jsonPieces(path, entries))
 }
@@ -93,7 +94,7 @@ function* jsonPieces(path: CleanPath, entries: readonly Entry[]): Generator<stri
   yield ']}'
 }
 
-/** What a person sees where a machine gets an empty body. */
+/** The error page of a browser; a machine gets an empty body instead. */
 export function errorPage(title: string, path: string, message: string, nearest?: CleanPath): string {
   const hint =
     nearest === undefined
@@ -127,9 +128,9 @@ function row(base: string, entry: Entry): string {
   const folder = entry.kind === 'folder'
   const link = escapeHtml(`${base}/${encodeURIComponent(entry.name)}${folder ? '/' : ''}`)
   const iso = new Date(entry.modifiedMs).toISOString()
-  const size = folder ? '' : `<span title="${entry.size} bytes">${humanSize(entry.size)}</span>`
+  const shown = folder ? '' : `<span title="${entry.size} bytes">${size(entry.size)}</span>`
   const time = `<time datetime="${iso}">${iso.slice(0, 16).replace('T', ' ')}</time>`
-  return `<tr><td><a href="${link}">${escapeHtml(entry.name)}${folder ? '/' : ''}</a></td><td class="n">${size}</td><td class="n t">${time}</td></tr>`
+  return `<tr><td><a href="${link}">${escapeHtml(entry.name)}${folder ? '/' : ''}</a></td><td class="n">${shown}</td><td class="n t">${time}</td></tr>`
 }
 
 function breadcrumbs(path: CleanPath): string {
@@ -155,19 +156,6 @@ function folderLink(path: CleanPath): string {
 
 function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`
-}
-
-/** 1024-based, three digits at most: `512 B`, `9.5 MiB`, `1.2 GiB`. */
-export function humanSize(bytes: number): string {
-  if (bytes < 1024) return `${bytes} B`
-  const units = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB']
-  let value = bytes / 1024
-  let unit = 0
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1024
-    unit++
-  }
-  return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`
 }
 
 function escapeHtml(text: string): string {

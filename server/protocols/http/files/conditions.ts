@@ -1,16 +1,16 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-/** What a client may hold us to. */
+/** The validators of a file, which conditional requests compare with (RFC 9110 section 8.8). */
 export interface Validators {
   /** Strong, without quotes. */
   readonly etag: string
   readonly modifiedMs: number
 }
 
-export type Verdict = 'proceed' | 'not-modified' | 'precondition-failed'
+export type ConditionResult = 'proceed' | 'not-modified' | 'precondition-failed'
 
-/** The preconditions of a GET or HEAD in the order of RFC 9110 section 13.2.2; If-Range comes after, see `rangeHolds`. */
-export function judgeConditions(headers: IncomingHttpHeaders, now: Validators): Verdict {
+/** The preconditions of a GET or HEAD in the order of RFC 9110 section 13.2.2. If-Range comes later: see `rangeHolds`. */
+export function evaluateConditions(headers: IncomingHttpHeaders, now: Validators): ConditionResult {
   const ifMatch = headers['if-match']
   const ifNoneMatch = headers['if-none-match']
   if (ifMatch !== undefined) {
@@ -25,8 +25,8 @@ export function judgeConditions(headers: IncomingHttpHeaders, now: Validators): 
 }
 
 /**
- * Whether the Range header counts: there is no If-Range, or it names exactly what we have (RFC 9110 section
- * 13.1.5: a strong etag, or a date equal to Last-Modified).
+ * Whether the Range header counts. It does without an If-Range, or when If-Range names exactly our version of the file
+ * (RFC 9110 section 13.1.5): the strong ETag, or a date equal to Last-Modified.
  */
 export function rangeHolds(ifRange: string | undefined, now: Validators): boolean {
   if (ifRange === undefined) return true
@@ -55,7 +55,10 @@ const httpDate = new RegExp(
     `|^${day} \\w{3} [ \\d]\\d \\d{2}:\\d{2}:\\d{2} \\d{4}$`, // asctime
 )
 
-/** One of the three date forms of RFC 9110 section 5.6.7, in milliseconds; undefined for anything else, which then counts as absent. */
+/**
+ * Parses one of the three date forms of RFC 9110 section 5.6.7; milliseconds. Undefined for any other text, and the
+ * header then counts as absent.
+ */
 export function parseHttpDate(text: string | undefined): number | undefined {
   if (text === undefined || !httpDate.test(text)) return undefined
   const ms = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`)

@@ -3,11 +3,14 @@ import { isUtf8 } from 'node:buffer'
 const text = 'text/plain; charset=utf-8'
 const bytes = 'application/octet-stream'
 
-/** Extensions of text in an install tree. The charset matters: python-requests reads `text/*` without one as ISO-8859-1. */
+/**
+ * Extensions of text files in an install tree. The charset matters: python-requests reads `text/*` without one as
+ * ISO-8859-1.
+ */
 const textExtensions =
   'treeinfo discinfo ks cfg conf ipxe txt log md repo seed preseed list ini sh py asc sum sha256 md5 lst yaml yml'
 
-/** Files of an install tree that are text and have no extension. */
+/** Names of text files in an install tree that have no extension. */
 const textNames =
   /^(treeinfo|content|media|products|info|version|manifest|readme.*|copying.*|license.*|eula.*|gpl.*|rpm-gpg-key.*|.*sums?|.*sums?-.*|.*checksum.*|(in)?release|user-data|meta-data|vendor-data|network-config)$/i
 
@@ -37,20 +40,26 @@ const byExtension: ReadonlyMap<string, string> = new Map([
 /**
  * The Content-Type of a file.
  *
- * UEFI HTTP Boot (EDK2 `HttpBootSupport.c`) takes the image type from it and only else from the suffix `.efi`,
- * `.iso` or `.img` of the URL. So whatever is an EFI program says so, `shimx64.efi.signed` too; an ISO is what EDK2
- * calls one; and `.img` stays plain bytes, for `initrd.img` is no disk image and a true one is known by its suffix.
+ * UEFI HTTP Boot (EDK2 `HttpBootSupport.c`) takes the image type from this header, and only without a known type from
+ * the suffix `.efi`, `.iso` or `.img` of the URL. So every EFI program gets its type, `shimx64.efi.signed` too, and an
+ * ISO gets the type that EDK2 knows. `.img` stays plain bytes: `initrd.img` is not a disk image, and EDK2 knows a real
+ * disk image by its suffix.
  *
- * A text made for a request has the name of a guest or a MAC and no extension: its content decides.
+ * A text that is generated for a request has the name of a guest or a MAC and no extension: its content decides.
  */
 export function contentTypeOf(path: string, content?: Uint8Array): string {
   const name = path.slice(path.lastIndexOf('/') + 1)
   if (/\.efi(\.|$)/i.test(name)) return 'application/efi'
   const known = byExtension.get(name.slice(name.lastIndexOf('.') + 1).toLowerCase())
   if (known && known !== 'application/vnd.efi-iso') return known
-  if (textNames.test(name) || path.includes('/pxelinux.cfg/') || name.startsWith('grub.cfg')) return text
+  if (textNames.test(name) || isLoaderConfig(path, name)) return text
   if (content && isText(content)) return text
   return known ?? bytes
+}
+
+/** Configurations of PXELINUX and GRUB, whose names end in a MAC, a UUID or an address instead of an extension. */
+function isLoaderConfig(path: string, name: string): boolean {
+  return path.includes('/pxelinux.cfg/') || name.startsWith('grub.cfg')
 }
 
 function isText(content: Uint8Array): boolean {

@@ -1,0 +1,54 @@
+import type { CleanPath } from '../../../files/path.ts'
+import { parseTarget } from '../target.ts'
+
+/** A request that the fast path answers: a GET whose headers change nothing about the response. */
+export interface PlainGet {
+  readonly path: CleanPath
+  readonly host: string
+}
+
+/** Headers that change nothing about the response. A request with any other header goes to node:http. */
+const harmless = new Set([
+  'accept',
+  'accept-encoding',
+  'accept-language',
+  'cache-control',
+  'pragma',
+  'user-agent',
+  'x-anaconda-architecture',
+  'x-anaconda-system-release',
+])
+
+/**
+ * The request, when these bytes are exactly one plain GET; otherwise undefined. It must end with its head, because a
+ * second request or a body in the same packet is for node:http. A target with a query is not plain: it may carry the
+ * identity of a machine.
+ */
+export function parsePlainGet(text: string): PlainGet | undefined {
+  if (!text.startsWith('GET /') || !text.endsWith('\r\n\r\n')) return undefined
+  const [first = '', ...lines] = text.slice(0, -4).split('\r\n')
+  const target = /^GET (\/[\x21-\x3e\x40-\x7e]*) HTTP\/1\.1$/.exec(first)?.[1]
+  const host = hostOf(lines)
+  if (target === undefined || host === undefined) return undefined
+  try {
+    return { path: parseTarget(target).path, host }
+  } catch {
+    return undefined
+  }
+}
+
+/** The value of the only Host header. Undefined without one, and for a header that is not known to be harmless. */
+function hostOf(lines: readonly string[]): string | undefined {
+  let host: string | undefined
+  for (const line of lines) {
+    const [, name = '', value = ''] = /^([A-Za-z-]+):[ \t]*([\x20-\x7e]*)$/.exec(line) ?? []
+    const lower = name.toLowerCase()
+    if (lower === 'host' && host === undefined) host = value.trim()
+    else if (!isHarmless(lower, value)) return undefined
+  }
+  return host || undefined
+}
+
+function isHarmless(name: string, value: string): boolean {
+  return name === 'connection' ? value.trim().toLowerCase() === 'keep-alive' : harmless.has(name)
+}
