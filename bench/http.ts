@@ -3,7 +3,7 @@
  *
  * - nginx with what Debian's stock nginx.conf sets (sendfile, tcp_nopush, gzip on, access log, one worker a core);
  * - `express.static`, as most Node servers would do it;
- * - our service with fast lane, its log event made and counted.
+ * - our service with its fast path, and its events made and counted.
  *
  * Each in its own process, on 127.0.0.1. The rounds are interleaved and only ratios of the same run mean anything.
  */

@@ -7,8 +7,8 @@ export interface HttpStatus {
 }
 
 /**
- * The one table from failure kinds to HTTP status codes (RFC 9110 section 15). The two columns differ where the same
- * kind means something else: a file is only read, while the API takes what a client wrote.
+ * The one table from failure kinds to HTTP status codes (RFC 9110 section 15). The two columns differ where
+ * the same kind means something else: a file is only read, while the API takes what a client wrote.
  */
 export const httpStatus: Readonly<Record<FailureKind, HttpStatus>> = {
   /** 400 Bad Request: no server could read this request. */
@@ -18,8 +18,9 @@ export const httpStatus: Readonly<Record<FailureKind, HttpStatus>> = {
   /** 403 Forbidden: signing in again does not help, so it is not 401. */
   forbidden: { files: 403, api: 403 },
   /**
-   * Files: 503 Service Unavailable, because the file is being replaced at this moment. curl and dracut try again after
-   * a 503, and give up after a 409. API: 409 Conflict, because the client's change contradicts what is stored.
+   * Files: 503 Service Unavailable, because the file is being replaced at this moment. curl and dracut try
+   * again after a 503, and give up after a 409. API: 409 Conflict, because the client's change contradicts
+   * what is stored.
    */
   conflict: { files: 503, api: 409 },
   /** 403 Forbidden: not 405, which must name the methods that are allowed (section 15.5.6). */
@@ -29,8 +30,8 @@ export const httpStatus: Readonly<Record<FailureKind, HttpStatus>> = {
   /** 501 Not Implemented. */
   unsupported: { files: 501, api: 501 },
   /**
-   * Files: 500 Internal Server Error, because a damaged image or template of ours is not the client's fault. API: 422
-   * Unprocessable Content, because the client sent the damaged data.
+   * Files: 500 Internal Server Error, because a damaged image or template of ours is not the client's fault.
+   * API: 422 Unprocessable Content, because the client sent the damaged data.
    */
   'invalid-data': { files: 500, api: 422 },
   /** 503 Service Unavailable: installers and curl try again. */

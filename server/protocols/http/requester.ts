@@ -28,12 +28,13 @@ interface Identities {
  * Who asks, with every identity that the request carries:
  *
  * - `?mac=`, `?uuid=`, `?serial=`, as our own boot files write them;
- * - `X-RHN-Provisioning-MAC-<n>: eth0 52:54:00:aa:bb:01` of anaconda and dracut. Any n: Fedora 9 numbers by device,
- *   so the first may be missing and there may be gaps;
+ * - `X-RHN-Provisioning-MAC-<n>: eth0 52:54:00:aa:bb:01` of anaconda and dracut. Any n: Fedora 9 numbers by
+ *   device, so the first may be missing and there may be gaps;
  * - `X-System-Serial-Number` of `inst.ks.sendsn`;
  * - the cookies `_Syslinux_BOOTIF=01-52-54-00-..` and `_Syslinux_SYSUUID` of LPXELINUX 6.
  *
- * Values stay as sent; the matcher knows their spellings. Where the query and a header differ, the query counts.
+ * Values stay as sent; the matcher knows their spellings. Where the query and a header differ, the query
+ * counts.
  */
 export function requesterOf(
   peer: Peer,

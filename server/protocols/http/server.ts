@@ -15,7 +15,10 @@ import { SmallFiles } from './files/small-files.ts'
 import { peerOf, requesterOf } from './requester.ts'
 import { parseTarget, repairRequestLine, type Target } from './target.ts'
 
-/** An application behind the service. It gets the requester, so that it sees the same client as the namespace does. */
+/**
+ * An application behind the service. It gets the requester, so that it sees the same client as the namespace
+ * does.
+ */
 export type Fallback = (req: IncomingMessage, res: ServerResponse, requester: Requester) => void
 
 export interface HttpListenerOptions {
@@ -32,7 +35,9 @@ export interface HttpListenerOptions {
   readonly fastPath?: boolean
 }
 
-/** A connection must have sent its request's head by then: a client that sends byte by byte gets no longer. */
+/**
+ * A connection must have sent its request's head by then: a client that sends byte by byte gets no longer.
+ */
 const headTimeoutMs = 30_000
 /** How long an idle connection may stay. Installers pause between packages; a minute costs us one socket. */
 const keepAliveMs = 65_000
@@ -113,8 +118,8 @@ export class HttpListener implements Listener {
   }
 
   /**
-   * New connections go to the fast path, and from there to node:http. With the fast path switched off they still come
-   * by it: their first bytes are needed to repair the request lines of boot loaders.
+   * New connections go to the fast path, and from there to node:http. With the fast path switched off they
+   * still come by it: their first bytes are needed to repair the request lines of boot loaders.
    */
   #putFastPathFirst(): FastPath {
     const server = this.#server

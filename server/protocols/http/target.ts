@@ -13,9 +13,9 @@ export interface Target {
 /**
  * Parses a request target as node:http gives it: one character per byte sent.
  *
- * Decoded once and cleaned afterwards, so `%2e%2e`, `%2F`, `//`, `/./` and `/../` all mean what their decoded form
- * means, inside the root. Bytes over 0x7f are taken as UTF-8 whether escaped or not: GRUB 2.06 and busybox wget
- * send them raw. `#` is a character of the name: no client that knows fragments sends one.
+ * Decoded once and cleaned afterwards, so `%2e%2e`, `%2F`, `//`, `/./` and `/../` all mean what their decoded
+ * form means, inside the root. Bytes over 0x7f are taken as UTF-8 whether escaped or not: GRUB 2.06 and
+ * busybox wget send them raw. `#` is a character of the name: no client that knows fragments sends one.
  *
  * @throws Failure `bad-request` for a broken escape, a control character or a target that is not a path.
  */
@@ -57,10 +57,10 @@ export function encodePath(path: string): string {
 const firstLine = /^(GET|HEAD) ([\x20-\x7e\x80-\xff]+) (HTTP\/1\.[01])\r?\n/
 
 /**
- * Rewrites the request line of a boot loader into one that node's parser accepts. GRUB 2.06 sends a path as its script
- * has it: with raw spaces, raw UTF-8, and without the first slash (`GET plain/x HTTP/1.1`); busybox wget sends raw
- * UTF-8. Only a `GET` or `HEAD` line is rewritten. It has one reading, because the version ends it. RFC 9112 section 3
- * would have us answer 400, and the machine would not boot.
+ * Rewrites the request line of a boot loader into one that node's parser accepts. GRUB 2.06 sends a path as
+ * its script has it: with raw spaces, raw UTF-8, and without the first slash (`GET plain/x HTTP/1.1`);
+ * busybox wget sends raw UTF-8. Only a `GET` or `HEAD` line is rewritten. It has one reading, because the
+ * version ends it. RFC 9112 section 3 would have us answer 400, and the machine would not boot.
  *
  * Looks at the first request of a connection: these clients open one connection per file.
  */

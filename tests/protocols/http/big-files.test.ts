@@ -15,7 +15,7 @@ const bytes = randomBytes(size)
 /** Sparse, and far more than the kernel buffers for one connection (up to 10 MB on loopback). */
 const sparseSize = 80 * 1024 * 1024
 
-/** Polls, for closing and giving up happen when the kernel says so. */
+/** Polls: the kernel decides when a connection is closed. */
 async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
   for (
     const deadline = Date.now() + 10_000;
@@ -88,14 +88,14 @@ describe('large files', () => {
       socket.on('error', () => {})
     })
 
-  test('many at once, each byte for byte', async () => {
+  test('six downloads at once are the file, byte for byte', async () => {
     const sha = (data: Buffer) => createHash('sha256').update(data).digest('hex')
     const responses = await Promise.all(Array.from({ length: 6 }, () => get(open.port, '/initrd.img')))
     for (const { body } of responses) expect(sha(body)).toBe(sha(bytes))
     await until(async () => (await descriptors()) === 0, 'all files closed')
   })
 
-  test('several ranges of a large file', async () => {
+  test('several ranges of a large file are those parts of it', async () => {
     const ranges = [
       [0, 9],
       [size - 700_000, size - 1],
@@ -118,7 +118,7 @@ describe('large files', () => {
   })
 
   test.skipIf(process.platform !== 'linux')(
-    'a client that stops reading stops our reading, and one that goes away leaves nothing open',
+    'a client that stops reading stops our reading; one that aborts leaves no file open, and its event has its bytes',
     async () => {
       read = 0
       const slow = await Promise.all(Array.from({ length: 8 }, startReading))
@@ -137,15 +137,20 @@ describe('large files', () => {
       for (const [i, socket] of others.entries()) i % 2 === 0 ? socket.resetAndDestroy() : socket.destroy()
       await until(async () => (await descriptors()) === 1, 'abandoned files closed')
       first?.resume()
-      await until(() => served('/slow.img').length === 8, 'all told')
+      await until(() => served('/slow.img').length === 8, 'an event for each')
       expect(await descriptors()).toBe(0)
       const told = served('/slow.img')
       expect(told.slice(0, 7)).toMatchObject(Array(7).fill({ outcome: 'aborted' }))
+      for (const event of told.slice(0, 7)) {
+        const bytes = event.type === 'served' ? event.bytes : 0
+        expect(bytes).toBeGreaterThan(0)
+        expect(bytes).toBeLessThan(sparseSize)
+      }
       expect(told[7]).toMatchObject({ outcome: 'complete', bytes: sparseSize })
     },
   )
 
-  test('a file that is cut while it is sent ends the connection; it is never filled up', async () => {
+  test('a file that is cut while it is sent ends the connection, and is never filled up', async () => {
     const socket = connect(open.port, '127.0.0.1', () => socket.write(request('GET', '/cut.img')))
     sockets.push(socket)
     let got = 0
@@ -163,11 +168,11 @@ describe('large files', () => {
       })
     })
     expect(got).toBeLessThan(sparseSize)
-    await until(() => served('/cut.img').length === 1, 'told')
+    await until(() => served('/cut.img').length === 1, 'an event')
     expect(served('/cut.img')).toMatchObject([{ outcome: 'failed', kind: 'invalid-data' }])
   })
 
-  test('a file that is replaced again and again is always sent as one of its versions', async () => {
+  test('a file that is replaced again and again is sent as one of its versions', async () => {
     const versions = [
       bytes.subarray(0, 300_000),
       bytes.subarray(1_000_000, 1_200_000),
@@ -193,7 +198,7 @@ describe('large files', () => {
 })
 
 describe('BufferPool', () => {
-  test('lends big buffers up to its limit, then small ones, and lends the same ones again', () => {
+  test('lends big buffers up to its limit, then small ones, and reuses the big ones', () => {
     const pool = new BufferPool(2)
     const [a, b, c] = [pool.take(), pool.take(), pool.take()]
     expect([a, b, c].map((loan) => loan.bytes.length)).toEqual([bigBufferBytes, bigBufferBytes, 65_536])

@@ -13,6 +13,15 @@ import { exchange, get, type OpenService, openListener, parseResponse, request }
 const treeinfo = '[general]\nfamily = Fedora\n'
 const modifiedMs = Date.UTC(2024, 1, 3, 4, 5, 6, 789)
 
+/** A file of 10 bytes that has 5 when it is opened, however often it is looked up. */
+const cutFile: FileSource = {
+  stat: async () => {
+    const file = { size: 5, read: async () => 0, close: async () => {} }
+    return { name: 'cut', kind: 'file', size: 10, modifiedMs, etag: 'cut', open: async () => file }
+  },
+  list: async () => undefined,
+}
+
 function inputs(seen: Requester[]): FileSource {
   return mountTable([
     {
@@ -29,6 +38,7 @@ function inputs(seen: Requester[]): FileSource {
       }),
       why: 'answer files',
     },
+    { at: cleanPath('/cut'), source: cutFile, why: 'a file that is cut' },
     {
       at: rootPath,
       source: memorySource(
@@ -57,13 +67,16 @@ describe.each([
       source: inputs(seen),
       fastPath,
       isAppPath: (path) => path === '/' || path === '/api' || path.startsWith('/api/'),
-      fallback: (req, res) => res.end(`app ${req.method} ${req.url}`),
+      fallback: (req, res, requester) => {
+        seen.push(requester)
+        res.end(`app ${req.method} ${req.url}`)
+      },
     })
   })
   afterAll(() => open.service.stop())
   const fetch = (target: string, ...lines: string[]) => get(open.port, target, ...lines)
 
-  test('a file: status line and Content-Length with the very bytes that GRUB compares', async () => {
+  test('a file has the status line and Content-Length with the very bytes that GRUB compares', async () => {
     const { head, body } = await fetch('/tree/.treeinfo', 'User-Agent: GRUB 2.06')
     expect(head.startsWith('HTTP/1.1 200 OK\r\nContent-Length: 26\r\n')).toBe(true)
     expect(head).toContain('\r\nContent-Type: text/plain; charset=utf-8\r\n')
@@ -130,7 +143,7 @@ describe.each([
     expect(person.body.toString()).not.toContain('<script')
   })
 
-  test('UEFI firmware hears a word with a 404: it would wait for the body of an empty one', async () => {
+  test('UEFI firmware gets a body with a 404: it would wait for the body of an empty one', async () => {
     const shim = await fetch('/tree/revocations.efi', 'User-Agent: UefiHttpBoot/1.0')
     expect([shim.status, shim.body.toString()]).toEqual([404, 'Not Found\n'])
     expect(shim.headers['content-length']).toBe('10')
@@ -150,7 +163,7 @@ describe.each([
     expect(body.length).toBe(100_000)
   })
 
-  test('other methods are 405 and told which there are', async () => {
+  test('other methods are 405, with the methods that are allowed', async () => {
     for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PROPFIND']) {
       const { status, headers, body } = await exchange(
         open.port,
@@ -165,15 +178,18 @@ describe.each([
     }
   })
 
-  test('the application answers its own paths, by any method', async () => {
+  test('the application answers its own paths, by any method, and gets the requester', async () => {
     expect((await fetch('/')).body.toString()).toBe('app GET /')
     expect(
       (await exchange(open.port, request('POST', '/api/v1/x?y', 'Content-Length: 0'))).body.toString(),
     ).toBe('app POST /api/v1/x?y')
     expect((await fetch('/apis')).status).toBe(404)
+    seen.length = 0
+    await fetch('/api/v1/lookup?mac=52:54:00:aa:bb:03', 'X-System-Serial-Number: T')
+    expect(seen).toMatchObject([{ address: '127.0.0.1', macs: ['52:54:00:aa:bb:03'], serial: 'T' }])
   })
 
-  test('a text that cannot be made is an error with an empty body, and says why to the operator', async () => {
+  test('a text that cannot be generated is an error with an empty body, and the event has the reason', async () => {
     open.events.length = 0
     expect((await fetch('/ks/broken')).status).toBe(500)
     expect((await fetch('/ks/busy')).status).toBe(503)
@@ -188,7 +204,7 @@ describe.each([
     ])
   })
 
-  test('whoever asks is recognised by header, cookie or query, and the text is theirs', async () => {
+  test('a client is recognised by header, cookie or query, and gets its own text', async () => {
     seen.length = 0
     await fetch('/ks/web01')
     await fetch(
@@ -217,7 +233,7 @@ describe.each([
   })
 
   test('a connection carries many requests, also several in one packet', async () => {
-    const answers = await new Promise<string>((resolve) => {
+    const responses = await new Promise<string>((resolve) => {
       const socket = connect(open.port, '127.0.0.1')
       const one = request('GET', '/tree/.treeinfo')
       let read = ''
@@ -232,7 +248,7 @@ describe.each([
         }
       })
     })
-    expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual([
+    expect(responses.match(/HTTP\/1\.1 \d+/g)).toEqual([
       'HTTP/1.1 200',
       'HTTP/1.1 200',
       'HTTP/1.1 404',
@@ -240,7 +256,7 @@ describe.each([
     ])
   })
 
-  test('requests sent while an answer is being made are answered in order', async () => {
+  test('requests that arrive while a response is being made are answered in order', async () => {
     const text = await new Promise<string>((resolve) => {
       const socket = connect(open.port, '127.0.0.1', () => {
         socket.write(request('GET', '/tree/.treeinfo'))
@@ -258,7 +274,7 @@ describe.each([
     expect(text.match(/Content-Length: \d+/g)).toEqual(['Content-Length: 26', 'Content-Length: 0'])
   })
 
-  test('a request that comes byte by byte', async () => {
+  test('a request that comes byte by byte is answered', async () => {
     const response = await new Promise<Buffer>((resolve) => {
       const socket = connect(open.port, '127.0.0.1', () => {
         const bytes = [...request('GET', '/tree/.treeinfo')]
@@ -278,7 +294,7 @@ describe.each([
   })
 
   test.each([
-    ['a line that is no request', 'hello there\r\n\r\n', 400],
+    ['a line that is not a request', 'hello there\r\n\r\n', 400],
     ['a raw space in a POST', 'POST /a b HTTP/1.1\r\nHost: x\r\n\r\n', 400],
     ['a TLS handshake', Buffer.from('16030100a5010000a10303', 'hex'), 400],
     ['a head without end', `GET /tree/empty HTTP/1.1\r\nHost: x\r\nX: ${'y'.repeat(40_000)}`, 431],
@@ -288,7 +304,7 @@ describe.each([
       'GET /tree/empty HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
       400,
     ],
-  ])('%s is refused tidily and noted', async (_name, bytes, status) => {
+  ])('%s is refused with its status, and one event of type noise', async (_name, bytes, status) => {
     open.events.length = 0
     const response = await exchange(open.port, bytes)
     expect(response.status).toBe(status)
@@ -297,23 +313,50 @@ describe.each([
     expect(open.events).toMatchObject([{ type: 'noise', client: '127.0.0.1' }])
   })
 
-  test('EFI programs say that they are', async () => {
+  test('an EFI program has the type of EFI programs', async () => {
     expect((await fetch('/tree/shimx64.efi.signed')).headers['content-type']).toBe('application/efi')
   })
 
-  test('every answer is one event', async () => {
+  test('each response is one event, which counts the bytes of content that went out', async () => {
     open.events.length = 0
     await fetch('/tree//.treeinfo')
     await exchange(open.port, request('HEAD', '/tree/initrd.gz'))
     await fetch('/tree/none')
+    await fetch('/tree/none', 'Accept: text/html')
+    await fetch('/ks/broken', 'User-Agent: UefiHttpBoot/1.0')
     await fetch('/tree/initrd.gz', 'Range: bytes=0-9')
+    await fetch('/tree/initrd.gz', 'If-None-Match: *')
+    await fetch('/tree/initrd.gz', 'Range: bytes=100000-')
+    await exchange(open.port, request('HEAD', '/tree'))
     const served = { type: 'served', protocol: 'http', client: '127.0.0.1' }
     expect(open.events).toMatchObject([
       { ...served, path: '/tree/.treeinfo', outcome: 'complete', bytes: 26 },
       { ...served, path: '/tree/initrd.gz', outcome: 'complete', bytes: 0 },
       { ...served, path: '/tree/none', outcome: 'failed', kind: 'not-found', bytes: 0 },
+      { ...served, path: '/tree/none', outcome: 'failed', kind: 'not-found', bytes: 0 },
+      { ...served, path: '/ks/broken', outcome: 'failed', kind: 'invalid-data', bytes: 0 },
       { ...served, path: '/tree/initrd.gz', outcome: 'complete', bytes: 10 },
+      { ...served, path: '/tree/initrd.gz', outcome: 'complete', bytes: 0 },
+      { ...served, path: '/tree/initrd.gz', outcome: 'complete', bytes: 0 },
+      { ...served, path: '/tree', outcome: 'complete', bytes: 0 },
     ])
+    const questions = open.events.map((event) => event.type === 'served' && event.question === true)
+    expect(questions).toEqual([false, true, false, false, false, false, false, false, true])
+  })
+
+  test('a client that closes its side is closed at once', async () => {
+    const socket = connect({ port: open.port, host: '127.0.0.1', allowHalfOpen: true })
+    socket.write(request('GET', '/tree/.treeinfo'))
+    await new Promise((resolve) => socket.once('data', resolve))
+    socket.end()
+    await new Promise((resolve) => socket.once('end', resolve))
+  })
+
+  test('a small file that is cut while it is read is never sent short', async () => {
+    const { status, body } = await fetch('/cut')
+    expect([status, body.length]).toEqual([503, 0])
+    const response = await exchange(open.port, request('GET', '/cut', 'Range: bytes=0-5'))
+    expect(response.status).toBe(503)
   })
 
   test('folders have a page with and without the slash, and JSON for scripts', async () => {
@@ -360,7 +403,7 @@ describe('request lines as boot loaders write them', () => {
     expect([response.status, response.body.toString()]).toEqual([200, body])
   })
 
-  test('a path that ends like a version is a path', async () => {
+  test('a path that ends like an HTTP version is a path', async () => {
     const response = await exchange(open.port, 'GET /plain HTTP/1.1 HTTP/1.1\r\nHost: x\r\n\r\n')
     expect(response.status).toBe(404)
   })
@@ -398,7 +441,7 @@ describe('opening and closing the service', () => {
   })
   const idle: Promise<void>[] = []
 
-  test('the source is asked for anew with each request', async () => {
+  test('each request asks for the current source', async () => {
     let now = memorySource({ '/x': 'old' })
     const { service, port } = await openListener({ source: () => now })
     expect((await get(port, '/x')).body.toString()).toBe('old')

@@ -8,12 +8,13 @@ import type { Peer } from '../requester.ts'
 import { type PlainGet, parsePlainGet } from './plain-get.ts'
 
 /**
- * The fast path: the plain `GET` of a small file, answered without node:http. One packet in, one lookup, one write
- * out, at about twice the requests per second.
+ * The fast path: the plain `GET` of a small file, answered without node:http. One packet in, one lookup, one
+ * write out, at about twice the requests per second.
  *
- * Every other request goes to node:http, with its connection and for good: another method, a Range or condition, a
- * query, a header that is not known to be harmless, half a request, two at once, a folder, a large or missing file.
- * The response is the same on both paths: `tests/protocols/http/both-paths.test.ts` sends random requests through both.
+ * Every other request goes to node:http, with its connection and for good: another method, a Range or
+ * condition, a query, a header that is not known to be harmless, half a request, two at once, a folder, a
+ * large or missing file. The response is the same on both paths: `tests/protocols/http/both-paths.test.ts`
+ * sends random requests through both.
  */
 export interface FastPathOptions {
   /** False (`http.fast-path: false`): each connection goes to node:http with its first bytes. */
@@ -34,7 +35,7 @@ export interface FastPathOptions {
 /** A longer request goes to node:http. */
 const maxRequestBytes = 2048
 
-/** All connections that the fast path holds. */
+/** The connections of the fast path. */
 export class FastPath {
   readonly #options: FastPathOptions
   readonly #heads: ResponseHeads
@@ -69,7 +70,7 @@ class FastConnection {
   /** The last request, as text and parsed: a client that keeps its connection often sends the same again. */
   #text = ''
   #get: PlainGet | undefined
-  /** A request is being answered. */
+  /** A request is in progress. */
   #busy = false
   /** Bytes of a next request that came before the response went out. */
   #early: Buffer | undefined
@@ -108,7 +109,7 @@ class FastConnection {
     const get = this.#parse(chunk)
     if (get && !this.#options.isAppPath(get.path)) {
       this.#busy = true
-      void this.#answer(get.path, chunk)
+      void this.#respond(get.path, chunk)
     } else this.#handOver(chunk)
   }
 
@@ -122,7 +123,7 @@ class FastConnection {
     return this.#get
   }
 
-  async #answer(path: CleanPath, request: Buffer): Promise<void> {
+  async #respond(path: CleanPath, request: Buffer): Promise<void> {
     const startedMs = performance.now()
     const requester = this.#requester
     const { stat, files, served } = this.#options
@@ -130,7 +131,8 @@ class FastConnection {
     let bytes: Uint8Array | undefined
     try {
       entry = await stat(path, requester)
-      // A file with a claim goes to node:http: there is one place that claims it, and that can say why it failed.
+      // A file with a claim goes to node:http: there is one place that claims it, and that can say why it
+      // failed.
       if (entry?.kind === 'file' && entry.size <= smallFileBytes && !entry.claim)
         bytes = files.peek(entry) ?? (await files.load(entry))
     } catch {
@@ -169,7 +171,10 @@ class FastConnection {
     if (!this.#busy) this.#socket.end()
   }
 
-  /** The client was idle for too long, or does not read its response. The timeout does not count while we make it. */
+  /**
+   * The client was idle for too long, or does not read its response. The timeout does not count while we make
+   * it.
+   */
   readonly #onTimeout = (): void => {
     if (!this.#busy || this.#socket.writableLength > 0) this.#socket.destroy()
   }

@@ -9,7 +9,10 @@ export interface Validators {
 
 export type ConditionResult = 'proceed' | 'not-modified' | 'precondition-failed'
 
-/** The preconditions of a GET or HEAD in the order of RFC 9110 section 13.2.2. If-Range comes later: see `rangeHolds`. */
+/**
+ * The preconditions of a GET or HEAD in the order of RFC 9110 section 13.2.2. If-Range comes later: see
+ * `rangeHolds`.
+ */
 export function evaluateConditions(headers: IncomingHttpHeaders, now: Validators): ConditionResult {
   const ifMatch = headers['if-match']
   const ifNoneMatch = headers['if-none-match']
@@ -25,8 +28,8 @@ export function evaluateConditions(headers: IncomingHttpHeaders, now: Validators
 }
 
 /**
- * Whether the Range header counts. It does without an If-Range, or when If-Range names exactly our version of the file
- * (RFC 9110 section 13.1.5): the strong ETag, or a date equal to Last-Modified.
+ * Whether the Range header counts. It does without an If-Range, or when If-Range names exactly our version of
+ * the file (RFC 9110 section 13.1.5): the strong ETag, or a date equal to Last-Modified.
  */
 export function rangeHolds(ifRange: string | undefined, now: Validators): boolean {
   if (ifRange === undefined) return true
@@ -56,8 +59,8 @@ const httpDate = new RegExp(
 )
 
 /**
- * Parses one of the three date forms of RFC 9110 section 5.6.7; milliseconds. Undefined for any other text, and the
- * header then counts as absent.
+ * Parses one of the three date forms of RFC 9110 section 5.6.7; milliseconds. Undefined for any other text,
+ * and the header then counts as absent.
  */
 export function parseHttpDate(text: string | undefined): number | undefined {
   if (text === undefined || !httpDate.test(text)) return undefined

@@ -4,8 +4,8 @@ const text = 'text/plain; charset=utf-8'
 const bytes = 'application/octet-stream'
 
 /**
- * Extensions of text files in an install tree. The charset matters: python-requests reads `text/*` without one as
- * ISO-8859-1.
+ * Extensions of text files in an install tree. The charset matters: python-requests reads `text/*` without
+ * one as ISO-8859-1.
  */
 const textExtensions =
   'treeinfo discinfo ks cfg conf ipxe txt log md repo seed preseed list ini sh py asc sum sha256 md5 lst yaml yml'
@@ -40,12 +40,13 @@ const byExtension: ReadonlyMap<string, string> = new Map([
 /**
  * The Content-Type of a file.
  *
- * UEFI HTTP Boot (EDK2 `HttpBootSupport.c`) takes the image type from this header, and only without a known type from
- * the suffix `.efi`, `.iso` or `.img` of the URL. So every EFI program gets its type, `shimx64.efi.signed` too, and an
- * ISO gets the type that EDK2 knows. `.img` stays plain bytes: `initrd.img` is not a disk image, and EDK2 knows a real
- * disk image by its suffix.
+ * UEFI HTTP Boot (EDK2 `HttpBootSupport.c`) takes the image type from this header, and only without a known
+ * type from the suffix `.efi`, `.iso` or `.img` of the URL. So every EFI program gets its type,
+ * `shimx64.efi.signed` too, and an ISO gets the type that EDK2 knows. `.img` stays plain bytes: `initrd.img`
+ * is not a disk image, and EDK2 knows a real disk image by its suffix.
  *
- * A text that is generated for a request has the name of a guest or a MAC and no extension: its content decides.
+ * A text that is generated for a request has the name of a guest or a MAC and no extension: its content
+ * decides.
  */
 export function contentTypeOf(path: string, content?: Uint8Array): string {
   const name = path.slice(path.lastIndexOf('/') + 1)
@@ -57,7 +58,10 @@ export function contentTypeOf(path: string, content?: Uint8Array): string {
   return known ?? bytes
 }
 
-/** Configurations of PXELINUX and GRUB, whose names end in a MAC, a UUID or an address instead of an extension. */
+/**
+ * Configurations of PXELINUX and GRUB, whose names end in a MAC, a UUID or an address instead of an
+ * extension.
+ */
 function isLoaderConfig(path: string, name: string): boolean {
   return path.includes('/pxelinux.cfg/') || name.startsWith('grub.cfg')
 }

@@ -4,8 +4,8 @@ import type { Entry } from '../../../files/source.ts'
 import { encodePath } from '../target.ts'
 
 /**
- * The pages of the file service: the listing of a folder, and the error page for browsers. Each page is complete in
- * itself: no script, no asset, nothing that a page of another origin could influence.
+ * The pages of the file service: the listing of a folder, and the error page for browsers. Each page is
+ * complete in itself: no script, no asset, nothing that a page of another origin could influence.
  */
 const style = `
 :root{color-scheme:light dark;--line:#d2d2d2;--dim:#5f6368;--link:#0059b3;--hover:#f3f6fa}
@@ -35,7 +35,9 @@ export const pageHeaders: readonly string[] = [
   'Accept',
 ]
 
-/** The listing of a folder. Links are absolute, so it works with and without a slash at the end of its URL. */
+/**
+ * The listing of a folder. Links are absolute, so it works with and without a slash at the end of its URL.
+ */
 export function folderPage(path: CleanPath, entries: readonly Entry[]): Buffer[] {
   return inBlocks(folderPieces(path, entries))
 }
@@ -67,7 +69,10 @@ ${rowsHere}</tbody>
 const rowsHere = '\0'
 const blockLength = 64 * 1024
 
-/** Text as bytes, block by block. The page of 60,000 files has 17 MiB, and strings would take that several times. */
+/**
+ * Text as bytes, block by block. The page of 60,000 files has 17 MiB, and strings would take that several
+ * times.
+ */
 function inBlocks(pieces: Iterable<string>): Buffer[] {
   const blocks: Buffer[] = []
   let text = ''

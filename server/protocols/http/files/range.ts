@@ -10,11 +10,11 @@ export interface Span {
 const maxRanges = 256
 
 /**
- * The spans that a Range header asks of `size` bytes (RFC 9110 section 14.1.2), in the order asked. Overlapping
- * spans are joined, so a response is never larger than the file.
+ * The spans that a Range header asks of `size` bytes (RFC 9110 section 14.1.2), in the order asked.
+ * Overlapping spans are joined, so a response is never larger than the file.
  *
- * Undefined means: serve the whole file. The header has another unit, is malformed or asks for too much, and RFC 9110
- * section 14.2 lets a server ignore it.
+ * Undefined means: serve the whole file. The header has another unit, is malformed or asks for too much, and
+ * RFC 9110 section 14.2 lets a server ignore it.
  */
 export function parseRange(header: string, size: number): readonly Span[] | 'unsatisfiable' | undefined {
   const list = /^\s*bytes\s*=(.*)$/i.exec(header)?.[1]
@@ -28,7 +28,9 @@ export function parseRange(header: string, size: number): readonly Span[] | 'uns
   return spans.length === 0 ? 'unsatisfiable' : joinOverlapping(spans)
 }
 
-/** One range as a span, of length 0 where the file has no such bytes. Undefined when the range is malformed. */
+/**
+ * One range as a span, of length 0 where the file has no such bytes. Undefined when the range is malformed.
+ */
 function parseItem(item: string, size: number): Span | undefined {
   const [, first = '', last = ''] = /^(\d*)\s*-\s*(\d*)$/.exec(item) ?? []
   if (first === '') return last === '' ? undefined : suffix(Number(last), size)
@@ -40,8 +42,8 @@ function parseItem(item: string, size: number): Span | undefined {
 }
 
 /**
- * The last `count` bytes. For an empty file this is the whole file, and Content-Range cannot write a range of length 0:
- * so the range counts as malformed, and the response is a 200.
+ * The last `count` bytes. For an empty file this is the whole file, and Content-Range cannot write a range of
+ * length 0: so the range counts as malformed, and the response is a 200.
  */
 function suffix(count: number, size: number): Span | undefined {
   if (size === 0 && count > 0) return undefined

@@ -9,7 +9,9 @@ import { contentTypeOf } from './content-type.ts'
 import { errorPage, folderJson, folderPage, pageHeaders } from './pages.ts'
 import { parseRange, type Span } from './range.ts'
 
-/** A whole response as a value. `headers` is a flat list of names and values, written with exactly this case. */
+/**
+ * A whole response as a value. `headers` is a flat list of names and values, written with exactly this case.
+ */
 export interface HttpResponse {
   readonly status: number
   readonly headers: readonly string[]
@@ -28,9 +30,9 @@ export interface FileRequest {
 /**
  * The response for a file, as a value; the caller writes it.
  *
- * `Content-Length` always comes, first and in this case: GRUB 2.06 compares the very bytes `Content-Length: `, and
- * takes a response without it for one of unknown size. There is never a Content-Encoding: python-requests would
- * store the unpacked initrd.gz.
+ * `Content-Length` always comes, first and in this case: GRUB 2.06 compares the very bytes `Content-Length:
+ * `, and takes a response without it for one of unknown size. There is never a Content-Encoding:
+ * python-requests would store the unpacked initrd.gz.
  */
 export function fileResponse(entry: Entry, request: FileRequest): HttpResponse {
   const result = evaluateConditions(request.headers, entry)
@@ -125,10 +127,10 @@ export function bodyLength({ parts }: HttpResponse): number {
 }
 
 /**
- * An error for a machine: without a body, except for UEFI firmware. EDK2's HTTP driver (OVMF 2022.11) waits for the
- * body of a response whose Content-Length is 0, until the connection ends. shim 16.1 asks for three files that hardly
- * any server has before it asks for GRUB: with empty 404s it waits a minute for each, and then says "Failed to fetch
- * image". Neither program uses the body of an error for anything.
+ * An error for a machine: without a body, except for UEFI firmware. EDK2's HTTP driver (OVMF 2022.11) waits
+ * for the body of a response whose Content-Length is 0, until the connection ends. shim 16.1 asks for three
+ * files that hardly any server has before it asks for GRUB: with empty 404s it waits a minute for each, and
+ * then says "Failed to fetch image". Neither program uses the body of an error for anything.
  */
 function machineResponse(headers: IncomingHttpHeaders, status: number): HttpResponse {
   if (!headers['user-agent']?.startsWith('UefiHttpBoot')) return emptyResponse(status)

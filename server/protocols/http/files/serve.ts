@@ -52,8 +52,8 @@ const openAttempts = 4
 /**
  * Serves one request for a path of the namespace, and emits one `served` event for it. Never rejects.
  *
- * The event counts the bytes of content that went out. It counts none for a HEAD, a 304 or an error: such a request is
- * a question, and a question fetches nothing.
+ * The event counts the bytes of content that went out. It counts none for a HEAD, a 304 or an error: such a
+ * request is a question, and a question fetches nothing.
  */
 export async function serve(context: ServeContext, exchange: Exchange): Promise<void> {
   const startedMs = performance.now()

@@ -7,8 +7,8 @@ export const smallFileBytes = 64 * 1024
 const cacheBytes = 16 * 1024 * 1024
 
 /**
- * A cache of the bytes of small files, by entry. An entry is one version of one file, and sources give the same
- * object while nothing changed. So nothing in the cache is stale, and a changed file is read again.
+ * A cache of the bytes of small files, by entry. An entry is one version of one file, and sources give the
+ * same object while nothing changed. So nothing in the cache is stale, and a changed file is read again.
  */
 export class SmallFiles {
   readonly #kept = new LRUCache<Entry, Uint8Array>({
@@ -26,7 +26,8 @@ export class SmallFiles {
     const kept = this.peek(entry)
     if (kept) return kept
     const bytes = await readWhole(entry)
-    // A file that is cut while it is read gives fewer bytes than its entry says: the caller must check the length.
+    // A file that is cut while it is read gives fewer bytes than its entry says: the caller must check the
+    // length.
     if (bytes.length === entry.size) this.#kept.set(entry, bytes)
     return bytes
   }
