@@ -142,7 +142,7 @@ async function sendFile(context: ServeContext, found: Entry, reading: Reading): 
 }
 
 async function sendEntry(context: ServeContext, entry: Entry, reading: Reading): Promise<boolean> {
-  const { req, res, method, path, onBytes } = reading
+  const { req, res, method, path, requester: who, onBytes } = reading
   const response = fileResponse(entry, { method, path, headers: req.headers, boundary })
   if (response.parts.length > 0) await entry.claim?.()
   if (response.parts.every((part) => part instanceof Uint8Array)) return send(context, response, reading)
@@ -152,6 +152,7 @@ async function sendEntry(context: ServeContext, entry: Entry, reading: Reading):
   }
   const file = await entry.open()
   try {
+    if (entry.decision) context.events({ type: 'fetching', who, decision: entry.decision })
     res.writeHead(response.status, response.headers as string[])
     if (!(await sendParts(response.parts, file, res, context.pool, onBytes))) return false
     res.end()
