@@ -133,9 +133,9 @@ export class HttpListener implements Listener {
       files: this.#context.files,
       firstTimeoutMs: headTimeoutMs,
       keepAliveMs,
-      handOver: (socket, read) => {
+      handOver: (socket, read, first) => {
         for (const listener of nodeListeners) listener.call(server, socket)
-        socket.unshift(repairRequestLine(read))
+        socket.unshift(first ? repairRequestLine(read) : read)
         socket.resume()
       },
       served: (requester, path, { size: bytes, decision }, startedMs) =>

@@ -24,8 +24,8 @@ export interface FastPathOptions {
   /** Paths of the application, which node:http gives to it. */
   readonly isAppPath: (path: CleanPath) => boolean
   readonly files: SmallFiles
-  /** Gives the connection to node:http together with the bytes read so far. */
-  readonly handOver: (socket: Socket, read: Buffer) => void
+  /** Gives the connection to node:http together with the bytes read so far. `first`: no request came before them. */
+  readonly handOver: (socket: Socket, read: Buffer, first: boolean) => void
   readonly served: (requester: Requester, path: CleanPath, entry: Entry, startedMs: number) => void
   /** How long a connection may wait for its first request, and for the next. */
   readonly firstTimeoutMs: number
@@ -76,6 +76,7 @@ class FastConnection {
   #early: Buffer | undefined
   /** The client has closed its side. */
   #ended = false
+  #responses = 0
   #stopping = false
   #released = false
 
@@ -145,6 +146,7 @@ class FastConnection {
     whole.set(head)
     whole.set(bytes, head.length)
     const flushed = this.#socket.write(whole)
+    this.#responses++
     served(requester, path, entry, startedMs)
     if (flushed) this.#next()
     else this.#socket.once('drain', () => this.#next())
@@ -162,7 +164,7 @@ class FastConnection {
     const early = read === this.#early ? undefined : this.#early
     this.#release()
     this.#socket.setTimeout(0)
-    this.#options.handOver(this.#socket, early ? Buffer.concat([read, early]) : read)
+    this.#options.handOver(this.#socket, early ? Buffer.concat([read, early]) : read, this.#responses === 0)
   }
 
   /** The client closed its side. The server's sockets stay half open then, and would wait for the timeout. */
