@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Failure } from '../../server/core/failure.ts'
 import { diskSource } from '../../server/files/disk.ts'
 import { type CleanPath, cleanPath } from '../../server/files/path.ts'
-import type { PublishReport, UploadArea, WriteFrom } from '../../server/protocols/ftp/upload-area.ts'
+import type { PublishReport, UploadArea, WriteFrom } from '../../server/files/upload-area.ts'
 
 /** An upload area that is a plain folder; `publish` is what the test says, `onClose` hears how each file ended. */
 export function uploadFolder(

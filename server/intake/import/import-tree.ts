@@ -150,12 +150,13 @@ export async function publishJob(
   }
   const imported: ImportedTree[] = []
   for (const { id, candidate } of withIds(candidates, options.id, source)) {
-    const { kind, path, trees } = candidate
+    const { kind, path, trees, evidence } = candidate
     const request = {
       id,
       kind,
       path,
       trees,
+      evidence,
       source,
       ...defined({ upstream, replace, accept, by, image: kind === 'iso' ? image : undefined }),
     }

@@ -4,12 +4,13 @@ import { join } from 'node:path'
 import type { CleanPath } from '../../files/path.ts'
 
 /**
- * Which uploaded files are not whole: one small file each, made when a transfer begins and removed when it has ended
- * as it should. So a crash leaves behind what it cut off, and a file is never taken as whole by mistake.
+ * Which uploaded files are not complete. Each has a record: a small file that is written when a transfer begins and
+ * removed when it ends well. After a crash the records of interrupted transfers are left, so a partial file never counts
+ * as complete.
  */
 export class PartialFiles {
   readonly #folder: string
-  readonly #known = new Map<CleanPath, string>()
+  readonly #records = new Map<CleanPath, string>()
 
   constructor(folder: string) {
     this.#folder = folder
@@ -19,25 +20,25 @@ export class PartialFiles {
     await mkdir(this.#folder, { recursive: true })
     for (const name of await readdir(this.#folder)) {
       const path = await readFile(join(this.#folder, name), 'utf8').catch(() => '')
-      if (path.startsWith('/')) this.#known.set(path as CleanPath, name)
+      if (path.startsWith('/')) this.#records.set(path as CleanPath, name)
     }
   }
 
   async begin(path: CleanPath): Promise<void> {
-    if (this.#known.has(path)) return
+    if (this.#records.has(path)) return
     const name = createHash('sha256').update(path).digest('hex').slice(0, 40)
     await writeFile(join(this.#folder, name), path)
-    this.#known.set(path, name)
+    this.#records.set(path, name)
   }
 
-  /** The file is whole, or gone. */
+  /** The file is complete, or removed. */
   async end(path: CleanPath): Promise<void> {
-    const name = this.#known.get(path)
-    this.#known.delete(path)
+    const name = this.#records.get(path)
+    this.#records.delete(path)
     if (name !== undefined) await rm(join(this.#folder, name), { force: true })
   }
 
-  /** A file or a folder of them got another name. */
+  /** A file, or the folder above it, got another name. */
   async moved(from: CleanPath, to: CleanPath): Promise<void> {
     for (const path of this.below(from)) {
       await this.begin(`${to}${path.slice(from.length)}` as CleanPath)
@@ -51,7 +52,7 @@ export class PartialFiles {
 
   /** At or below a path, sorted. */
   below(path: CleanPath): CleanPath[] {
-    return [...this.#known.keys()].filter((each) => isAtOrBelow(path, each)).sort()
+    return [...this.#records.keys()].filter((each) => isAtOrBelow(path, each)).sort()
   }
 }
 

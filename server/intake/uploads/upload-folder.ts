@@ -1,162 +1,264 @@
 import { constants } from 'node:fs'
-import { type FileHandle, lstat, mkdir, open, rename, rm, rmdir, stat, utimes } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import {
+  type FileHandle,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  utimes,
+} from 'node:fs/promises'
+import { join } from 'node:path'
 import { Failure, failureKind } from '../../core/failure.ts'
-import { type CleanPath, parentPath } from '../../files/path.ts'
-import type { PartialFiles } from './partial-files.ts'
+import { diskSource } from '../../files/disk.ts'
+import { type CleanPath, cleanPath, parentPath, rootPath } from '../../files/path.ts'
+import type { FileSource } from '../../files/source.ts'
+import type { UploadFile, WriteFrom } from '../../files/upload-area.ts'
+import { isAtOrBelow, PartialFiles } from './partial-files.ts'
 
-/** A number: at this byte; all before it stays, all after it goes. `end`: after what is there. */
-export type WriteFrom = number | 'end'
-
-export interface UploadFile {
-  /** Where the next byte goes. */
-  readonly position: number
-  write(bytes: Uint8Array): Promise<void>
-  /** Resolves when all that was written has reached the disk. */
-  sync(): Promise<void>
-  /** `partial`: the connection broke. What came stays, for a resumed upload. Called once, always. */
-  close(outcome: 'complete' | 'partial'): Promise<void>
+/** Where the files are, once the configuration is known. */
+interface OpenFolder {
+  readonly folder: string
+  readonly files: FileSource
+  readonly partial: PartialFiles
 }
 
-/** Files as they arrive. Plain folder operations whose refusals are told in paths of the area. */
+/**
+ * Files as they arrive in the upload area. Nothing changes below a path that is held; failures are told in paths of the
+ * area, and never in those of this machine.
+ */
 export class UploadFolder {
-  readonly #folder: string
-  readonly #partial: PartialFiles
+  readonly root: CleanPath = cleanPath('/incoming')
   readonly #writing = new Set<CleanPath>()
+  readonly #held = new Set<CleanPath>()
+  #opened: OpenFolder | undefined
 
-  constructor(folder: string, partial: PartialFiles) {
-    this.#folder = folder
-    this.#partial = partial
+  /** @param partialFolder For the records of files that are not complete. */
+  protected async openFolder(folder: string, partialFolder: string): Promise<void> {
+    await mkdir(folder, { recursive: true })
+    const partial = new PartialFiles(partialFolder)
+    await partial.load()
+    this.#opened = { folder, files: diskSource(folder), partial }
   }
 
-  /** Files that a transfer is writing to now. */
-  get writing(): ReadonlySet<CleanPath> {
-    return this.#writing
+  /** Called after each change with its path. */
+  protected onChange(_path: CleanPath): void {}
+
+  get #open(): OpenFolder {
+    if (!this.#opened) throw new Failure('unavailable', 'uploads are not open yet')
+    return this.#opened
   }
 
-  at(path: CleanPath): string {
-    return path === '/' ? this.#folder : join(this.#folder, path)
+  get files(): FileSource {
+    return this.#open.files
   }
 
-  async open(path: CleanPath, from: WriteFrom): Promise<UploadFile> {
-    if (path === '/') throw new Failure('bad-request', 'a file needs a name')
-    if (this.#writing.has(path))
-      throw new Failure('conflict', `${path} is being uploaded by someone else; wait for its end`)
-    this.#writing.add(path)
-    let opened = false
-    try {
-      await told(path, this.#partial.begin(path))
-      // NOFOLLOW: nobody can make links here, and if one is here all the same it leads nowhere good.
-      const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW
-      const handle = await told(path, open(this.at(path), flags, 0o644))
-      opened = true
-      return await this.#writer(path, handle, from)
-    } catch (error) {
-      this.#writing.delete(path)
-      // What cannot even be opened (a name that is too long, a full disk) is no upload that somebody could finish.
-      if (!opened && (await this.size(path)) === undefined)
-        await this.#partial.end(path).catch(() => undefined)
-      throw error
-    }
+  /** The path on the disk. */
+  diskPath(path: CleanPath): string {
+    return path === rootPath ? this.#open.folder : join(this.#open.folder, path)
   }
 
-  async #writer(path: CleanPath, handle: FileHandle, from: WriteFrom): Promise<UploadFile> {
-    const writing = this.#writing
-    const partial = this.#partial
-    let position: number
-    try {
-      const { size } = await handle.stat()
-      position = from === 'end' ? size : from
-      if (!Number.isSafeInteger(position) || position < 0 || position > size)
-        throw new Failure('bad-request', `${path} has ${size} bytes, so nothing can be written at ${from}`)
-      if (position < size) await handle.truncate(position)
-    } catch (error) {
-      await handle.close()
-      throw error
-    }
-    return {
-      get position() {
-        return position
-      },
-      async write(bytes) {
-        for (let done = 0; done < bytes.length; ) {
-          const { bytesWritten } = await told(path, handle.write(bytes, done, bytes.length - done, position))
-          done += bytesWritten
-          position += bytesWritten
-        }
-      },
-      sync: () => told(path, handle.datasync()),
-      async close(outcome) {
-        try {
-          if (outcome === 'complete') await told(path, handle.datasync())
-        } finally {
-          await handle.close()
-          writing.delete(path)
-        }
-        if (outcome === 'complete') await partial.end(path)
-      },
-    }
-  }
-
-  async makeFolder(path: CleanPath, parents = false): Promise<void> {
-    await told(path, mkdir(this.at(path), { recursive: parents }))
-  }
-
-  async rename(from: CleanPath, to: CleanPath): Promise<void> {
-    const there = await lstat(this.at(to)).catch(() => undefined)
-    if (there?.isDirectory()) throw new Failure('conflict', `${to} is a folder that is there already`)
-    await told(from, rename(this.at(from), this.at(to)))
-    await this.#partial.moved(from, to)
-  }
-
-  async removeFile(path: CleanPath): Promise<void> {
-    const stats = await told(path, lstat(this.at(path)))
-    if (stats.isDirectory()) throw new Failure('bad-request', `${path} is a folder`)
-    await told(path, rm(this.at(path)))
-    await this.#partial.end(path)
-  }
-
-  removeFolder(path: CleanPath): Promise<void> {
-    if (path === '/') throw new Failure('conflict', 'the upload area itself stays')
-    return told(path, rmdir(this.at(path)))
-  }
-
-  /** A file or a folder with all that is in it. */
-  async removeAll(path: CleanPath): Promise<void> {
-    if (path === '/') throw new Failure('conflict', 'the upload area itself stays')
-    await told(path, lstat(this.at(path)))
-    await told(path, rm(this.at(path), { recursive: true, force: true }))
-    await this.#partial.endBelow(path)
-  }
-
-  setModified(path: CleanPath, modifiedMs: number): Promise<void> {
-    return told(path, utimes(this.at(path), modifiedMs / 1000, modifiedMs / 1000))
+  /** The names at the top of the area. */
+  async names(): Promise<readonly string[]> {
+    return (await readdir(this.diskPath(rootPath))).sort()
   }
 
   async size(path: CleanPath): Promise<number | undefined> {
-    const stats = await stat(this.at(path)).catch(() => undefined)
+    const stats = await stat(this.diskPath(path)).catch(() => undefined)
     return stats?.isFile() ? stats.size : undefined
   }
 
-  /** Removes the folders above a path that nothing is left in. */
+  /** Whether this file is not complete. */
+  isPartial(path: CleanPath): boolean {
+    return this.partialFiles(path).includes(path)
+  }
+
+  /** The files at or below a path that are not complete, sorted. */
+  partialFiles(path: CleanPath): readonly CleanPath[] {
+    return this.#open.partial.below(path)
+  }
+
+  /** Whether a transfer writes to a file at or below a path now. */
+  isReceiving(path: CleanPath): boolean {
+    return [...this.#writing].some((file) => isAtOrBelow(path, file))
+  }
+
+  /** Whether something at, below or above a path is held. */
+  isHeld(path: CleanPath): boolean {
+    return this.#holderOf(path) !== undefined
+  }
+
+  /**
+   * Forbids every change at and below a path, until the returned function is called.
+   *
+   * @throws Failure `unavailable` while something there is held already.
+   */
+  protected hold(path: CleanPath): () => void {
+    this.#checkFree(path)
+    this.#held.add(path)
+    return () => void this.#held.delete(path)
+  }
+
+  async openForWriting(path: CleanPath, from: WriteFrom): Promise<UploadFile> {
+    this.#checkFree(path)
+    if (path === rootPath) throw new Failure('bad-request', 'a file needs a name')
+    if (this.#writing.has(path))
+      throw new Failure('conflict', `${path} is being uploaded by another connection; wait for its end`)
+    this.#writing.add(path)
+    try {
+      const file = await this.#openFile(path, from)
+      this.onChange(path)
+      return file
+    } catch (error) {
+      this.#writing.delete(path)
+      throw error
+    }
+  }
+
+  makeFolder(path: CleanPath): Promise<void> {
+    return this.#change([path], () => mkdir(this.diskPath(path)))
+  }
+
+  /** With all folders above it, which may exist already. */
+  makeFolders(path: CleanPath): Promise<void> {
+    return this.#change([path], async () => void (await mkdir(this.diskPath(path), { recursive: true })))
+  }
+
+  rename(from: CleanPath, to: CleanPath): Promise<void> {
+    return this.#change([from, to], async () => {
+      const target = await lstat(this.diskPath(to)).catch(() => undefined)
+      if (target?.isDirectory()) throw new Failure('conflict', `${to} is a folder that exists already`)
+      await rename(this.diskPath(from), this.diskPath(to))
+      await this.#open.partial.moved(from, to)
+    })
+  }
+
+  removeFile(path: CleanPath): Promise<void> {
+    return this.#change([path], async () => {
+      const stats = await lstat(this.diskPath(path))
+      if (stats.isDirectory()) throw new Failure('bad-request', `${path} is a folder`)
+      await rm(this.diskPath(path))
+      await this.#open.partial.end(path)
+    })
+  }
+
+  removeFolder(path: CleanPath): Promise<void> {
+    return this.#change([path], () => {
+      checkNotRoot(path)
+      return rmdir(this.diskPath(path))
+    })
+  }
+
+  /** A file, or a folder with everything in it. */
+  removeAll(path: CleanPath): Promise<void> {
+    return this.#change([path], async () => {
+      checkNotRoot(path)
+      await lstat(this.diskPath(path))
+      await rm(this.diskPath(path), { recursive: true, force: true })
+      await this.#open.partial.endBelow(path)
+    })
+  }
+
+  setModified(path: CleanPath, modifiedMs: number): Promise<void> {
+    return this.#change([path], () => utimes(this.diskPath(path), modifiedMs / 1000, modifiedMs / 1000))
+  }
+
+  /** Removes the folders above a path that are empty. */
   async removeEmptyAbove(path: CleanPath): Promise<void> {
-    for (let at = parentPath(path); at !== '/'; at = parentPath(at)) {
-      const removed = await rmdir(join(this.#folder, at)).then(
+    for (let at = parentPath(path); at !== rootPath; at = parentPath(at)) {
+      const removed = await rmdir(this.diskPath(at)).then(
         () => true,
         () => false,
       )
-      if (!removed || dirname(at) === at) return
+      if (!removed) return
     }
   }
+
+  async #openFile(path: CleanPath, from: WriteFrom): Promise<UploadFile> {
+    const { partial } = this.#open
+    let handle: FileHandle | undefined
+    try {
+      await partial.begin(path)
+      // NOFOLLOW: clients cannot make symlinks here; one that is here all the same was made to do harm.
+      const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW
+      handle = await open(this.diskPath(path), flags, 0o644)
+      const position = await cutTo(handle, path, from)
+      return this.#uploadFile(path, handle, position)
+    } catch (error) {
+      await handle?.close()
+      // A file that cannot even be created (a name that is too long, a full disk) is not an upload that could be resumed.
+      if (!handle && (await this.size(path)) === undefined) await partial.end(path).catch(() => undefined)
+      throw failureOf(path, error)
+    }
+  }
+
+  #uploadFile(path: CleanPath, handle: FileHandle, start: number): UploadFile {
+    let position = start
+    return {
+      write: (bytes) =>
+        tellingPath(path, async () => {
+          for (let done = 0; done < bytes.length; ) {
+            const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position)
+            done += bytesWritten
+            position += bytesWritten
+          }
+        }),
+      sync: () => tellingPath(path, () => handle.datasync()),
+      close: async (outcome) => {
+        try {
+          if (outcome === 'complete') await tellingPath(path, () => handle.datasync())
+        } finally {
+          await handle.close()
+          this.#writing.delete(path)
+          this.onChange(path)
+        }
+        if (outcome === 'complete') await this.#open.partial.end(path)
+      },
+    }
+  }
+
+  /** @param paths The first one is named in failures. */
+  async #change(paths: readonly [CleanPath, ...CleanPath[]], change: () => Promise<void>): Promise<void> {
+    for (const path of paths) this.#checkFree(path)
+    await tellingPath(paths[0], change)
+    for (const path of paths) this.onChange(path)
+  }
+
+  #checkFree(path: CleanPath): void {
+    const held = this.#holderOf(path)
+    if (held !== undefined)
+      throw new Failure('unavailable', `${held} is being verified; try again when that is done`)
+  }
+
+  #holderOf(path: CleanPath): CleanPath | undefined {
+    return [...this.#held].find((held) => isAtOrBelow(held, path) || isAtOrBelow(path, held))
+  }
+}
+
+/** Removes the bytes behind the position at which writing begins, and returns it. */
+async function cutTo(handle: FileHandle, path: CleanPath, from: WriteFrom): Promise<number> {
+  const { size } = await handle.stat()
+  const position = from === 'end' ? size : from
+  if (!Number.isSafeInteger(position) || position < 0 || position > size)
+    throw new Failure('bad-request', `${path} has ${size} bytes, so nothing can be written at ${from}`)
+  if (position < size) await handle.truncate(position)
+  return position
+}
+
+function checkNotRoot(path: CleanPath): void {
+  if (path === rootPath) throw new Failure('conflict', 'the upload area itself stays')
 }
 
 const meanings: Readonly<
   Record<string, readonly ['not-found' | 'conflict' | 'too-large' | 'bad-request', string]>
 > = {
-  ENOENT: ['not-found', 'is not there, or the folder above it is not'],
+  ENOENT: ['not-found', 'does not exist, or the folder above it does not'],
   ENOTDIR: ['conflict', 'lies below a file'],
   EISDIR: ['conflict', 'is a folder'],
-  EEXIST: ['conflict', 'is there already'],
+  EEXIST: ['conflict', 'exists already'],
   ENOTEMPTY: ['conflict', 'is not empty'],
   ENOSPC: ['too-large', 'does not fit: the disk is full'],
   EDQUOT: ['too-large', 'does not fit: the quota is used up'],
@@ -166,13 +268,18 @@ const meanings: Readonly<
   EINVAL: ['bad-request', 'cannot be moved into itself'],
 }
 
-/** A system error in words of the area; folders of this machine stay out of it. */
-async function told<T>(path: CleanPath, doing: Promise<T>): Promise<T> {
+/** Maps a system error to a Failure that names the path of the area. */
+function failureOf(path: CleanPath, cause: unknown): Failure {
+  if (cause instanceof Failure) return cause
+  const [kind, message] = meanings[(cause as NodeJS.ErrnoException).code ?? ''] ?? []
+  if (kind === undefined) return new Failure(failureKind(cause), `${path} cannot be written here`, { cause })
+  return new Failure(kind, `${path} ${message}`, { cause })
+}
+
+async function tellingPath<T>(path: CleanPath, work: () => Promise<T>): Promise<T> {
   try {
-    return await doing
+    return await work()
   } catch (cause) {
-    const [kind, message] = meanings[(cause as NodeJS.ErrnoException).code ?? ''] ?? []
-    if (kind === undefined) throw new Failure(failureKind(cause), `${path} cannot be written here`, { cause })
-    throw new Failure(kind, `${path} ${message}`, { cause })
+    throw failureOf(path, cause)
   }
 }

@@ -6,12 +6,12 @@ import { plainAddress } from '../../core/net/address.ts'
 import type { EventSink } from '../../events/bus.ts'
 import { BufferPool } from '../../files/buffers.ts'
 import type { FileSource } from '../../files/source.ts'
+import type { UploadArea } from '../../files/upload-area.ts'
 import { cannotListen, type ListenAddress, type Listener } from '../listener.ts'
 import type { PortRange } from './data/data-port.ts'
 import { formatReply } from './line/reply.ts'
 import { defaultLimits, type FtpLimits, LoginGuard } from './session/limits.ts'
 import { Session } from './session/session.ts'
-import type { UploadArea } from './upload-area.ts'
 import type { FtpContext } from './verbs/verb.ts'
 
 export interface FtpListenerOptions {

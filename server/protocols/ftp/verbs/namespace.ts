@@ -6,9 +6,9 @@ import { Failure } from '../../../core/failure.ts'
 import { renameEntry } from '../../../files/entry.ts'
 import { baseName, below, type CleanPath, cleanPath, parentPath } from '../../../files/path.ts'
 import type { Entry, FileSource } from '../../../files/source.ts'
+import type { UploadArea } from '../../../files/upload-area.ts'
 import type { Access } from '../data/listing.ts'
 import type { SessionState } from '../session/state.ts'
-import type { UploadArea } from '../upload-area.ts'
 import { type Answer, type FtpContext, reply, type VerbContext } from './verb.ts'
 
 /** The path that a client means, from its current folder. */

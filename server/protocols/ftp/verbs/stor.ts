@@ -1,8 +1,8 @@
 // STOR, APPE, ALLO: RFC 959 section 4.1.3. STOR and APPE with REST: RFC 3659 section 5.3.
 
 import { setTimeout as delay } from 'node:timers/promises'
+import type { UploadFile, WriteFrom } from '../../../files/upload-area.ts'
 import type { SessionState } from '../session/state.ts'
-import type { UploadFile, WriteFrom } from '../upload-area.ts'
 import { uploadTarget } from './namespace.ts'
 import {
   forAdministrators,

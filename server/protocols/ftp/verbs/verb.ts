@@ -10,11 +10,11 @@ import type { Requester } from '../../../core/net/requester.ts'
 import type { EventSink } from '../../../events/bus.ts'
 import type { BufferPool } from '../../../files/buffers.ts'
 import type { FileSource } from '../../../files/source.ts'
+import type { UploadArea } from '../../../files/upload-area.ts'
 import type { DataPort } from '../data/data-port.ts'
 import type { Reply } from '../line/reply.ts'
 import type { FtpLimits, LoginGuard } from '../session/limits.ts'
 import type { SessionState, StateChange } from '../session/state.ts'
-import type { UploadArea } from '../upload-area.ts'
 
 /** The namespace, the upload area and the settings: what all sessions of the service share. */
 export interface FtpContext {

@@ -1,9 +1,9 @@
-import type { CleanPath } from '../../files/path.ts'
-import type { FileSource } from '../../files/source.ts'
+import type { CleanPath } from './path.ts'
+import type { FileSource } from './source.ts'
 
 /**
- * The folder to which administrators upload trees. The service shows it in their namespace, and sends every
- * write here. The implementation keeps the bytes, and decides when a tree is whole.
+ * The folder to which administrators upload trees, over HTTP or FTP. A service sends every write here; the
+ * implementation keeps the bytes, and decides when a tree is whole.
  *
  * All paths are relative to the area: `/fedora/40` for an upload to `/incoming/fedora/40`. Methods reject
  * with a Failure. Its kind becomes the reply code, and the administrator sees its message. So the message

@@ -1,0 +1,122 @@
+import { realpath } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { VerifyConfig } from '../../config/schema.ts'
+import { defined } from '../../core/defined.ts'
+import { Failure } from '../../core/failure.ts'
+import { type CleanPath, cleanPath, parentPath, rootPath } from '../../files/path.ts'
+import type { PublishReport } from '../../files/upload-area.ts'
+import { readSignaturePolicy } from '../../verify/signatures/key-files.ts'
+import type { VersionStore } from '../../versions/version-store.ts'
+import { type Candidate, findCandidates, findImage } from '../candidates.ts'
+import { errorTexts, publishTree } from '../publish-tree.ts'
+import type { UploadFolder } from './upload-folder.ts'
+
+export interface UploadContext {
+  readonly store: VersionStore
+  readonly folder: UploadFolder
+  readonly verify: VerifyConfig | undefined
+}
+
+export interface PublishOptions {
+  readonly by?: string
+  /** A folder that the operator put in its place may become an earlier version. */
+  readonly replace?: boolean
+  /** Publish in spite of faults, for this reason. */
+  readonly accept?: string
+  /** The upload was only quiet for a while, and may not be complete. */
+  readonly unattended?: boolean
+}
+
+/** The report, and the ids of the trees that were published, even if others were refused. */
+export interface PublishedUpload {
+  readonly report: PublishReport
+  readonly ids: readonly string[]
+}
+
+/** A tree whose every file is wrong does not need 60,000 lines. */
+const maxLines = 40
+
+/** Verifies what is below `path`, and publishes every tree and image in it that is whole. */
+export async function publishUpload(
+  context: UploadContext,
+  path: CleanPath,
+  options: PublishOptions,
+): Promise<PublishedUpload> {
+  const { folder } = context
+  const partial = await Promise.all(folder.partialFiles(path).map((file) => describePartial(folder, file)))
+  if (partial.length > 0) return refused(partial)
+  const candidates = await candidatesAt(folder, path)
+  if (candidates.length === 0)
+    return refused([
+      `${path} does not hold an installation tree: no descriptor (.treeinfo, .disk/info, content, ...), no kernel with its initrd at a known path, and no disc image`,
+    ])
+  const lines: string[] = []
+  const ids: string[] = []
+  for (const candidate of candidates) {
+    const published = await publishCandidate(context, candidate, {
+      ...options,
+      source: `an upload (${path})`,
+    })
+    ids.push(...published.ids)
+    lines.push(...published.report.lines)
+  }
+  const outcome = ids.length === candidates.length ? 'published' : 'refused'
+  return { report: { outcome, lines: lines.slice(0, maxLines) }, ids }
+}
+
+async function describePartial(folder: UploadFolder, file: CleanPath): Promise<string> {
+  const size = await folder.size(file)
+  const how = folder.isReceiving(file) ? 'is still being uploaded' : 'was cut off'
+  return `${file.slice(1)} ${how} after ${size ?? 0} bytes: resume it, upload it again, or remove it`
+}
+
+/** A path may name a folder or one image. */
+async function candidatesAt(folder: UploadFolder, path: CleanPath): Promise<readonly Candidate[]> {
+  const real = await realpath(folder.diskPath(path)).catch(() => undefined)
+  if (real === undefined) throw new Failure('not-found', `nothing was uploaded at ${path}`)
+  if ((await folder.size(path)) === undefined) return findCandidates(real)
+  const parent = parentPath(path)
+  const above = await realpath(folder.diskPath(parent))
+  const image = await findImage(above, join(above, parent === rootPath ? path : path.slice(parent.length)))
+  return image ? [image] : []
+}
+
+async function publishCandidate(
+  { store, folder, verify }: UploadContext,
+  { kind, path, trees, evidence }: Candidate,
+  options: PublishOptions & { readonly source: string },
+): Promise<PublishedUpload> {
+  const area = await realpath(folder.diskPath(rootPath))
+  const id = path.slice(area.length + 1).replace(/\.iso$/i, '')
+  if (id === '')
+    throw new Failure(
+      'bad-request',
+      'a tree needs a folder of its own: upload it into one, which gives it its id',
+    )
+  const { source, by = 'an administrator', replace = false, accept, unattended = false } = options
+  const signatures = verify && (await readSignaturePolicy(verify))
+  const accepted = accept === undefined ? undefined : { by, why: accept }
+  const request = {
+    id,
+    kind,
+    path,
+    trees,
+    evidence,
+    source,
+    by,
+    replace,
+    unattended,
+    ...defined({ accept: accepted }),
+  }
+  const result = await publishTree(store, request, defined({ signatures }))
+  if (result.outcome === 'refused')
+    return refused(errorTexts(result.findings).map((text) => `${id}: ${text}`))
+  await folder.removeEmptyAbove(cleanPath(path.slice(area.length)))
+  const { version, files } = result.record
+  const line = `${id}: published as version ${version}, ${files} files`
+  return { report: { outcome: 'published', lines: [line] }, ids: [id] }
+}
+
+function refused(lines: readonly string[]): PublishedUpload {
+  return { report: { outcome: 'refused', lines: lines.slice(0, maxLines) }, ids: [] }
+}
