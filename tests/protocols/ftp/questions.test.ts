@@ -138,6 +138,18 @@ describe('RETR records the bytes that went to the client', () => {
     expect(servedIn(events)).toMatchObject([{ path, outcome: 'failed', kind: 'bad-request', bytes: 0 }])
   })
 
+  test('of a file whose claim fails: none', async () => {
+    const claim = () => Promise.reject(new Failure('unavailable', 'the store is read-only'))
+    const source: FileSource = {
+      stat: async () => ({ ...bytesEntry('x', kernel, 0), claim }),
+      list: async () => undefined,
+    }
+    const { port, events } = await openFtp({ source })
+    const { bytes, last } = await (await RawFtp.login(port)).fetch('RETR /x')
+    expect([bytes.length, last.code]).toEqual([0, 450])
+    expect(servedIn(events)).toMatchObject([{ outcome: 'failed', kind: 'unavailable', bytes: 0 }])
+  })
+
   test('of a file that cannot be opened: none', async () => {
     const broken: Entry = {
       ...bytesEntry('x', kernel, 0),

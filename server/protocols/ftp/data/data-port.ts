@@ -22,7 +22,7 @@ export interface DataPortOptions {
 const maxPortTries = 256
 
 /**
- * The data connection of a session as client and server agreed on it: a port of ours that waits for the
+ * The data connection of a session as client and server agreed on it. It is a port of ours that waits for the
  * client (PASV, EPSV), or a port of the client's (PORT, EPRT). Each agreement is good for one transfer; a new
  * one replaces the old.
  *

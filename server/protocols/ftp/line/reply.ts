@@ -11,8 +11,8 @@ export interface Reply {
 }
 
 /**
- * A reply as it goes over the wire. In a reply of several lines, the first begins with `code-`, and those
- * after it with a space: a client could take a line that begins with three digits for the last one.
+ * A reply as it goes over the wire. In a reply of several lines, the first begins with `code-`, and those after it
+ * with a space. A client could take a line that begins with three digits for the last one.
  */
 export function formatReply({ code, text, first, lines }: Reply): string {
   const last = `${code} ${oneLine(text)}\r\n`

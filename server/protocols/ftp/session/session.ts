@@ -124,9 +124,7 @@ export class Session {
     if (!this.#isWorking) void this.#work()
   }
 
-  /**
-   * STAT is answered while the transfer runs. ABOR ends the transfer at once, and is answered in its turn.
-   */
+  /** STAT is answered while a transfer runs. ABOR ends the transfer at once, and is answered in its turn. */
   #obeyNow(command: Command | undefined): boolean {
     if (command?.verb === 'ABOR') this.#transfers.requestAbort()
     if (command?.verb !== 'STAT' || !this.#transfers.progress || this.#waiting.length > 0) return false
@@ -159,6 +157,8 @@ export class Session {
   }
 
   async #execute(command: Command): Promise<void> {
+    const state = this.#state
+    this.#state = { ...state, renameFrom: undefined } // RNFR counts for the next command only
     const verb = verbs.get(command.verb)
     if (!verb) {
       const text = `${command.verb} is not known here; HELP lists what is`
@@ -166,8 +166,7 @@ export class Session {
     }
     this.#unknownInARow = 0
     if (!this.#mayUse(verb)) return
-    const state = this.#state
-    this.#state = { ...state, ...verb.spends, renameFrom: undefined }
+    this.#state = { ...this.#state, ...verb.spends }
     try {
       const outcome = await verb.run(state, command.argument, this.#context)
       this.#state = { ...this.#state, ...outcome.set }

@@ -58,8 +58,8 @@ async function listen({ dataPort }: VerbContext, answer: (port: number) => Answe
 }
 
 /**
- * Only to the client itself, and not to the ports of its services (RFC 2577 section 3): a client that could
- * name another machine would have us speak to it.
+ * Data connections go to the client itself, and not to the ports of its services (RFC 2577 section 3). A client
+ * that could name another machine would have us speak to it.
  */
 function connectTo({ address, port }: Endpoint, { client, dataPort }: VerbContext): Answer {
   if (isSameIp(address, client.address) && port >= 1024) {
