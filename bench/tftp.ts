@@ -1,11 +1,13 @@
 /**
- * The TFTP service beside its peers, in one run: `npm run build && npx tsx bench/tftp.ts [rounds] [part of a cell's name]`, as
- * root (dnsmasq knows no port but 69).
+ * The TFTP service beside tftpd-hpa, dnsmasq and atftpd.
  *
- * tftpd-hpa, dnsmasq and atftpd as Debian builds them, our service with system calls, and our service with Node's sockets
- * ("plain"), each in its own process on 127.0.0.1, one load client for all. The rounds are interleaved; ratios are
- * medians over the rounds. atftpd cannot be installed beside tftpd-hpa, so its package is fetched and unpacked.
- * tftpd-hpa and dnsmasq do not know windowsize: there they send one block at a time.
+ * Run as root: `npm run build && npm run bench -- tftp [rounds] [part of a cell's name]`.
+ *
+ * The peers are tftpd-hpa, dnsmasq and atftpd as Debian builds them, our service with system calls
+ * ("treeboot"), and our service with Node's sockets ("node"). Each runs in its own process on 127.0.0.1, and
+ * one load client is used for all. The rounds are interleaved; ratios are medians over the rounds. dnsmasq
+ * uses port 69 only, hence root. atftpd cannot be installed beside tftpd-hpa, so its package is fetched and
+ * unpacked. tftpd-hpa and dnsmasq do not implement windowsize: they send one block at a time.
  */
 import { type ChildProcess, execFile, fork, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -35,7 +37,7 @@ interface Cell {
   readonly requests: number
 }
 
-/** Of one round: octets and files a second, octets moved, and the server's CPU seconds. */
+/** The result of one round. `rate` is in octets a second, for small files in files a second. */
 interface Measured {
   readonly rate: number
   readonly octets: number
@@ -44,7 +46,7 @@ interface Measured {
 }
 
 const ours = 'treeboot'
-const plain = 'plain'
+const oursOnNode = 'node'
 
 async function main(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'treeboot-bench-'))
@@ -57,7 +59,7 @@ async function main(): Promise<void> {
   const peers: Peer[] = []
   try {
     const client = await buildClient(folder)
-    peers.push(await startOurs(ours, 'required', root), await startOurs(plain, 'off', root))
+    peers.push(await startOurs(ours, 'required', root), await startOurs(oursOnNode, 'off', root))
     for (const start of [startHpa, startDnsmasq, startAtftpd]) {
       const peer = await start(root, folder)
       if (peer) peers.push(peer)
@@ -94,38 +96,46 @@ async function measureCell(client: string, cell: Cell, peers: readonly Peer[]): 
   const results = new Map<string, Measured[]>(peers.map((peer) => [peer.name, []]))
   for (let round = 0; round < rounds; round++)
     for (const peer of peers) results.get(peer.name)?.push(await measure(client, cell, peer))
+  const of = (name: string): readonly Measured[] => results.get(name) ?? []
+  const rivals = peers.map((peer) => peer.name).filter((name) => name !== ours && name !== oursOnNode)
+  const ratioToBest = (name: string): string =>
+    rivals.length === 0
+      ? '-'
+      : Math.min(...rivals.map((rival) => medianRatio(of(name), of(rival)))).toFixed(2)
+  const figures = peers.map(({ name }) => figuresOf(name, of(name), cell))
+  console.log(
+    `| ${cell.title} | ${ratioToBest(ours)} | ${ratioToBest(oursOnNode)} | ${figures.join(' | ')} |`,
+  )
+}
+
+/** One server's column: MB/s, or files/s for small files, and its CPU time. */
+function figuresOf(name: string, rounds: readonly Measured[], cell: Cell): string {
   const small = cell.file === 'small'
-  const rivals = peers.map((peer) => peer.name).filter((name) => name !== ours && name !== plain)
-  const line = peers.map(({ name }) => {
-    const all = results.get(name) ?? []
-    const rate = median(all.map((one) => one.rate))
-    const gib = sum(all.map((one) => one.octets)) / 2 ** 30
-    const cpuS = sum(all.map((one) => one.cpuS))
-    // The children of tftpd-hpa are not waited for, so the kernel adds their time to nobody's.
-    const cpu = small || name === 'tftpd-hpa' ? '' : `, ${(cpuS / gib).toFixed(1)} s/GiB`
-    const failed = sum(all.map((one) => one.failed))
-    return `${name} ${small ? Math.round(rate) : (rate / 1e6).toFixed(0)}${cpu}${failed > 0 ? ` (${failed} FAILED)` : ''}`
-  })
-  const against = (name: string): string => {
-    const ratios = rivals.map((rival) => medianRatio(results.get(name) ?? [], results.get(rival) ?? []))
-    return Math.min(...ratios).toFixed(2)
-  }
-  const best = rivals.length > 0 ? `${against(ours)} | ${against(plain)}` : '- | -'
-  console.log(`| ${cell.title} | ${best} | ${line.join(' | ')} |`)
+  const rate = median(rounds.map((one) => one.rate))
+  const gib = sum(rounds.map((one) => one.octets)) / 2 ** 30
+  const cpuS = sum(rounds.map((one) => one.cpuS))
+  // tftpd-hpa does not wait for its children, so the kernel counts their time for no process.
+  const cpu = small || name === 'tftpd-hpa' ? '' : `, ${(cpuS / gib).toFixed(1)} s/GiB`
+  const failed = sum(rounds.map((one) => one.failed))
+  const failures = failed > 0 ? ` (${failed} FAILED)` : ''
+  return `${name} ${small ? Math.round(rate) : (rate / 1e6).toFixed(0)}${cpu}${failures}`
 }
 
 async function measure(client: string, cell: Cell, peer: Peer): Promise<Measured> {
   const { file, blksize, window, clients, requests } = cell
   const args = [peer.port, file, blksize, window, clients, requests].map(String)
   const before = await cpuSeconds(peer.process.pid ?? 0)
-  // The client exits with 1 when a transfer failed, and has said how many.
+  // The client exits with 1 when a transfer failed; its output still has the number.
   const { stdout } = await run(client, args).catch((error: { stdout: string }) => error)
   const [seconds = 1, octets = 0, completed = 0, failed = 0] = stdout.trim().split(' ').map(Number)
   const cpuS = (await cpuSeconds(peer.process.pid ?? 0)) - before
   return { rate: (file === 'small' ? completed : octets) / seconds, octets, cpuS, failed }
 }
 
-/** User and system time of a process, its threads and the children it has waited for (proc(5), fields 14 to 17). */
+/**
+ * User and system time of a process, its threads and the children it has waited for (proc(5), fields 14 to
+ * 17).
+ */
 async function cpuSeconds(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
@@ -196,11 +206,11 @@ async function launched(
 ): Promise<Peer | undefined> {
   const child = spawn(program, args, { stdio: 'ignore' })
   await new Promise((resolve) => setTimeout(resolve, 500))
-  return child.exitCode === null ? { name, port, process: child } : absent(`${name} did not start: it`)
+  return child.exitCode === null ? { name, port, process: child } : absent(name, 'did not start')
 }
 
-function absent(name: string): undefined {
-  console.log(`${name} is missing: no ratios to it`)
+function absent(name: string, why = 'is not installed'): undefined {
+  console.log(`${name} ${why}: no ratios to it`)
 }
 
 async function freePort(): Promise<number> {
@@ -223,5 +233,5 @@ function sum(values: readonly number[]): number {
   return values.reduce((total, one) => total + one, 0)
 }
 
-console.log('| cell | treeboot / best peer | plain / best peer | MB/s (files/s), CPU seconds per GiB |')
+console.log('| cell | treeboot / best peer | node / best peer | MB/s (files/s), CPU seconds per GiB |')
 await main()

@@ -1,4 +1,7 @@
-/** Our TFTP service, compiled as users run it, in a process of its own for `bench/tftp.ts`: tells its port to whoever forked it. */
+/**
+ * Our TFTP service, compiled as users run it, for `bench/tftp.ts`: a process of its own that sends its port
+ * to its parent.
+ */
 import { join } from 'node:path'
 import type * as Disk from '../../server/files/disk.ts'
 import type * as Service from '../../server/protocols/tftp/server.ts'

@@ -29,8 +29,8 @@ interface Outcome {
  *
  * Undefined for a size probe, which is a question and not a download. EDK2 asks each boot file for its
  * `tsize` and ends that with ERROR 8 instead of the ACK of the OACK; then it sends a second request for the
- * file. A probe that ends in another way (no response to the OACK, or ERROR 0 after its ACK, as iPXE and GRUB
- * do it) is an `aborted` event. It has `bytes: 0`, because the client has acknowledged no DATA.
+ * file. A probe that ends in another way is an `aborted` event with `bytes: 0`, because the client has
+ * acknowledged no DATA. iPXE and GRUB acknowledge the OACK and then send ERROR 0; others send nothing more.
  */
 export function servedEvent(
   request: ServedRequest,

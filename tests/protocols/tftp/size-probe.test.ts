@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Event } from '../../../server/events/bus.ts'
 import { memorySource } from '../../../server/files/memory.ts'
 import type { FileSource } from '../../../server/files/source.ts'
@@ -12,17 +12,12 @@ import { type FetchOptions, fetchTftp } from '../../support/tftp-client.ts'
  * src/net/udp/tftp.c and pxe_tftp.c (PXENV_TFTP_GET_FSIZE). GRUB: grub-core/net/tftp.c, a file that is opened and closed.
  */
 
-const closers: (() => Promise<void>)[] = []
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close()
-})
-
 const size = 60_000
-/** Long enough for the native backend where that is required. */
+/** Long enough for the native backend, which takes transfers of four windows and more. */
 const file = 'x'.repeat(size)
 const nativeModes = loadSystemCalls() ? (['off', 'required'] as const) : (['off'] as const)
 
-async function open(native: 'off' | 'required', source: FileSource = memorySource({ '/shim.efi': file })) {
+async function open(native: 'off' | 'required', source: FileSource) {
   const events: Event[] = []
   const service = new TftpListener({
     bind: '127.0.0.1',
@@ -33,95 +28,96 @@ async function open(native: 'off' | 'required', source: FileSource = memorySourc
     limits: { stopMs: 20 },
   })
   await service.start()
-  closers.push(() => service.stop())
-  const fetch = (options: Partial<FetchOptions>) =>
-    fetchTftp('shim.efi', { port: service.address?.port ?? 0, ...options })
-  const served = async (count: number) => {
-    const found = () => events.filter((event) => event.type === 'served')
+  const fetch = (path: string, options: Partial<FetchOptions> = {}) =>
+    fetchTftp(path, { port: service.address?.port ?? 0, ...options })
+  /** The events of a path, once there is one. */
+  const served = async (path: string) => {
+    const found = () => events.filter((event) => event.type === 'served' && event.path === path)
     const deadline = Date.now() + 10_000
-    while (found().length < count && Date.now() < deadline) await new Promise(setImmediate)
+    while (found().length === 0 && Date.now() < deadline) await new Promise(setImmediate)
     return found()
   }
-  return { service, events, fetch, served }
+  return { service, fetch, served }
 }
 
-const error = (code: number, message: string) => encodePacket({ type: 'error', code, message })
+/** Sends an ERROR in place of the client's reply to the first packet that is not of type `after`, and ends the client. */
+function errorAfter(after: 'request' | 'oack', code: number, message: string): Partial<FetchOptions> {
+  return {
+    intercept: (packet, peer) => {
+      if (packet.type === after) return 'continue'
+      peer.send(encodePacket({ type: 'error', code, message }))
+      return 'stop'
+    },
+  }
+}
 
 describe.each(nativeModes)('size probes, system calls %s', (native) => {
+  let opened: Awaited<ReturnType<typeof open>>
+  beforeAll(async () => {
+    const names = ['/edk2', '/ipxe', '/grub', '/no-options', '/gone']
+    opened = await open(native, memorySource(Object.fromEntries(names.map((name) => [name, file]))))
+  })
+  afterAll(() => opened.service.stop())
+
   test('EDK2 sends ERROR 8 instead of the ACK of the OACK: only its second request is served', async () => {
-    const { fetch, served } = await open(native)
-    let tsize: string | undefined
-    await fetch({
-      options: { tsize: 0, blksize: 1468, windowsize: 4 },
-      intercept: (packet, peer) => {
-        if (packet.type !== 'oack') return 'continue'
-        tsize = packet.options.get('tsize')
-        peer.send(error(8, 'User aborted the transfer'))
-        return 'stop'
-      },
+    const { fetch, served } = opened
+    const options = { blksize: 1468, windowsize: 4 }
+    const probe = await fetch('edk2', {
+      options: { tsize: 0, ...options },
+      ...errorAfter('request', 8, 'User aborted the transfer'),
     })
-    expect(tsize).toBe(String(size))
-    expect((await fetch({ options: { blksize: 1468, windowsize: 4 } })).bytes.length).toBe(size)
-    expect(await served(1)).toMatchObject([{ outcome: 'complete', bytes: size }])
+    expect(probe.bytes.length).toBe(0)
+    expect((await fetch('edk2', { options })).bytes.length).toBe(size)
+    expect(await served('/edk2')).toMatchObject([{ outcome: 'complete', bytes: size }])
   })
 
   test.each([
-    ['iPXE', { tsize: 0, blksize: 1432 }, 'TFTP Aborted'],
-    ['GRUB', { tsize: 0, blksize: 1024 }, 'closed'],
-  ])('%s acknowledges the OACK, then sends ERROR 0: aborted, with 0 bytes', async (_, options, message) => {
-    const { fetch, served } = await open(native)
-    await fetch({
-      options,
-      intercept: (packet, peer) => {
-        if (packet.type === 'oack') return 'continue'
-        peer.send(error(0, message))
-        return 'stop'
-      },
-    })
-    expect(await served(1)).toMatchObject([{ outcome: 'aborted', bytes: 0, detail: `client: ${message}` }])
+    ['ipxe', { tsize: 0, blksize: 1432 }, 'TFTP Aborted'],
+    ['grub', { tsize: 0, blksize: 1024 }, 'closed'],
+  ])(
+    '%s acknowledges the OACK, then sends ERROR 0: aborted, with 0 bytes',
+    async (name, options, message) => {
+      const { fetch, served } = opened
+      const probe = await fetch(name, { options, ...errorAfter('oack', 0, message) })
+      expect(probe.oack?.get('tsize')).toBe(String(size))
+      expect(await served(`/${name}`)).toMatchObject([
+        { outcome: 'aborted', bytes: 0, detail: `client: ${message}` },
+      ])
+    },
+  )
+
+  test('without options, a client sends ERROR after DATA 1: aborted, with 0 bytes', async () => {
+    const { fetch, served } = opened
+    await fetch('no-options', errorAfter('request', 8, 'User aborted the transfer'))
+    expect(await served('/no-options')).toMatchObject([{ outcome: 'aborted', bytes: 0 }])
   })
 
-  test('without options the client sends ERROR after DATA 1: aborted, with 0 bytes', async () => {
-    const { fetch, served } = await open(native)
-    await fetch({
-      intercept: (_, peer) => {
-        peer.send(error(8, 'User aborted the transfer'))
-        return 'stop'
-      },
-    })
-    expect(await served(1)).toMatchObject([{ outcome: 'aborted', bytes: 0 }])
-  })
-
-  test('a client that goes away after the OACK: aborted, with 0 bytes', async () => {
-    const { service, fetch, served } = await open(native)
-    await fetch({ options: { tsize: 0 }, intercept: () => 'stop' })
+  test('a client goes away after the OACK: aborted, with 0 bytes', async () => {
+    const { service, fetch, served } = opened
+    await fetch('gone', { options: { tsize: 0 }, intercept: () => 'stop' })
     await service.stop()
-    expect(await served(1)).toMatchObject([{ outcome: 'aborted', bytes: 0 }])
+    expect(await served('/gone')).toMatchObject([{ outcome: 'aborted', bytes: 0 }])
   })
 })
 
-test('a size probe claims nothing; the download after it does', async () => {
+test('a size probe makes no claim; the download after it makes one', async () => {
   let claims = 0
-  const inner = memorySource({ '/shim.efi': file })
   const claim = async (): Promise<void> => {
     claims++
   }
-  const { fetch, served } = await open('off', {
+  const inner = memorySource({ '/ks': file })
+  const { service, fetch, served } = await open('off', {
     ...inner,
     stat: async (path, who) => {
       const entry = await inner.stat(path, who)
       return entry && { ...entry, claim }
     },
   })
-  await fetch({
-    options: { tsize: 0 },
-    intercept: (_, peer) => {
-      peer.send(error(8, 'User aborted the transfer'))
-      return 'stop'
-    },
-  })
+  const probe = errorAfter('request', 8, 'User aborted the transfer')
+  await fetch('ks', { options: { tsize: 0 }, ...probe })
   expect(claims).toBe(0)
-  expect((await fetch({})).bytes.toString()).toBe(file)
+  expect((await fetch('ks')).bytes.toString()).toBe(file)
   expect(claims).toBe(1)
-  expect(await served(1)).toMatchObject([{ outcome: 'complete', bytes: size }])
+  expect(await served('/ks')).toMatchObject([{ outcome: 'complete', bytes: size }])
+  await service.stop()
 })

@@ -81,7 +81,8 @@ export class ReceiveBatch extends Batch {
 
   /** The number of datagrams received; 0 also after an error. */
   receive(fd: number): number {
-    // The kernel has written the lengths of the last senders here. Before a call the field tells it the room.
+    // The kernel has written the lengths of the last senders here. Before a call the field must hold the room
+    // for a sender.
     for (let i = 0; i < this.#count; i++) this.words[i * headerWords + field.nameLength] = senderStride
     this.#count = Math.max(0, this.calls.receive(fd, this.headers, maxDatagrams))
     return this.#count
@@ -164,7 +165,7 @@ export class SendBatch extends Batch {
 
   /**
    * Adds what was written to the reserved room. With a `segment` size, the kernel (or the network card) cuts
-   * it into datagrams of that many octets, at most 64; with 0 it is one datagram.
+   * it into at most 64 datagrams of this size. With 0 it is one datagram.
    */
   add(recipient: Recipient, length: number, segment: number, tag: number): void {
     const i = this.#count++

@@ -221,7 +221,9 @@ function startMessage(id: number, buffer: number, job: TransferJob): ToWorker {
   }
 }
 
-/** Starts the worker. Undefined where this machine cannot run it; the worker's first message tells. */
+/**
+ * Starts the worker. Its first message says whether this machine can run it; if not, the result is undefined.
+ */
 export async function openNativeBackend(): Promise<NativeBackend | undefined> {
   const calls = loadSystemCalls()
   if (!calls) return undefined

@@ -2,7 +2,7 @@ import { FileBuffer, type FileBufferReader } from '../transfer/file-buffer.ts'
 import type { Pinned, SystemCalls } from './system-calls.ts'
 import type { FromWorker, ToWorker } from './worker-messages.ts'
 
-/** A ring is told how far its octets are acknowledged each time this many more are. */
+/** The main thread gets a `discard` message for each step of this many acknowledged octets. */
 const discardStepBytes = 128 * 1024
 
 /** The worker's view of a FileBuffer, which the main thread fills. */

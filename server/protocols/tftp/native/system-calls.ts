@@ -7,9 +7,8 @@ import { endianness, platform } from 'node:os'
  * Only this file and datagrams.ts could damage memory: by a wrong signature of a call, or by a wrong address.
  * So every address given to the kernel is that of a `Pinned` buffer, with a length that fits the buffer.
  *
- * Why system calls: one call receives the packets of dozens of clients, and one call sends the replies to all
- * of them, each a window of up to 64 packets (UDP_SEGMENT), without garbage. Node's dgram offers none of
- * that.
+ * Why system calls: one call receives the packets of dozens of clients, and one call sends a window of up to
+ * 64 packets (UDP_SEGMENT) to each of them. Neither makes garbage. Node's dgram offers none of that.
  */
 export interface SystemCalls extends MemoryCalls, SocketCalls, EpollCalls {
   /** The error of the last call that gave -1. */
@@ -54,7 +53,7 @@ export interface EpollCalls {
   createEpoll(): number
   /** `events` is a sum of `readable` and `writable`. */
   watch(epoll: number, fd: number, events: number, change: 'add' | 'modify'): number
-  /** How many descriptors are ready, at most `maxReady`. `readyFd(i)` and `readyEvents(i)` tell which. */
+  /** How many descriptors are ready, at most `maxReady`. `readyFd(i)` and `readyEvents(i)` name them. */
   wait(epoll: number, timeoutMs: number): number
   readyFd(i: number): number
   readyEvents(i: number): number

@@ -20,7 +20,9 @@ import {
 
 /** How exactly deadlines are kept, and how soon this thread can be stopped. */
 const tickMs = 50
-/** Up to this many ports are read one after the other. With more, epoll(7) first tells which have packets. */
+/**
+ * Up to this many ports are read one after the other. With more, epoll(7) is asked first which have packets.
+ */
 const fewPorts = 2
 
 /**

@@ -99,7 +99,7 @@ export class ListenSockets {
     return { port, error }
   }
 
-  /** One socket for all addresses: for machines that do not tell us their addresses. */
+  /** Opens one socket for all addresses, on machines where we cannot list the addresses. */
   async #openWildcard(error: unknown): Promise<number> {
     const { bind, port } = this.#options
     if (!isWildcard(bind) || inUse(error) || lacksPrivilege(error))

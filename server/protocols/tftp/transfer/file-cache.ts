@@ -100,7 +100,7 @@ export class FileCache {
 
 /**
  * Opens an entry whose bytes begin something, such as an installation. A reader opens its entry when the
- * first DATA is due, so a client that only asks for the size, and replies to the OACK with an ERROR, begins
+ * first DATA is due. So a client that only asks for the size, and replies to the OACK with an ERROR, begins
  * nothing.
  */
 async function openClaimed(entry: Pick<Entry, 'open' | 'claim'>): Promise<OpenFile> {

@@ -172,7 +172,7 @@ export class Transfer {
     this.#repeatedAcks++
     const explained = this.#acked <= this.#resent ? this.#copies : 0
     if (this.#resentForAck || this.#repeatedAcks <= explained) {
-      // The client is alive but stuck: there is no reason to wait longer than the first time.
+      // The client is alive but stuck: wait no longer than the first time.
       const soonMs = this.#sentMs + this.#timeoutMs
       if (this.deadlineMs !== Number.POSITIVE_INFINITY && soonMs < this.deadlineMs) this.deadlineMs = soonMs
       return 'wait'

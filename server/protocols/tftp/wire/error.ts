@@ -54,7 +54,7 @@ const publicText: Partial<Record<FailureKind, string>> = {
   internal: 'server error, see its log',
 }
 
-/** How a failure is told: to the client in an ERROR, to the operator in an event. */
+/** What the client reads of a failure in an ERROR, and the operator in an event. */
 export interface ErrorReply {
   readonly code: ErrorCode
   readonly kind: FailureKind

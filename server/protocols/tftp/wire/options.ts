@@ -15,7 +15,7 @@ export interface OptionLimits {
 }
 
 /**
- * A larger window is no faster, and it overflows the usual receive buffer of a Linux client: 212992 octets,
+ * A larger window is not faster, and it overflows the usual receive buffer of a Linux client: 212992 octets,
  * of which a frame of 1500 octets takes 2304.
  */
 export const defaultOptionLimits: OptionLimits = { blksize: 65464, windowsize: 64, windowBytes: 128 * 1024 }
@@ -38,7 +38,7 @@ const defaultTimeoutMs = 1000
 
 /**
  * Agrees to the options of a request: only to those it has, and to no more than it asks. A value outside the
- * range of its RFC is left out of the OACK, as the RFCs allow, and the transfer goes on without that option.
+ * range of its RFC is left out of the OACK, as the RFCs allow. The transfer goes on without that option.
  * Refusing the whole request (ERROR 8) has left firmware unable to boot for one bad number.
  *
  * `size` is the number of octets to send, after the netascii conversion if there is one. A `tsize` always

@@ -4,7 +4,7 @@ import type { Requester } from '../../../core/net/requester.ts'
 import { type CleanPath, cleanPath } from '../../../files/path.ts'
 import { isWildcard } from '../../listen-addresses.ts'
 
-/** A read request in the terms of a FileSource: which path, and who asks for it. */
+/** A read request in the terms of a FileSource: its path and its requester. */
 
 /**
  * The path that a request's file name means. `x`, `/x` and `//x` are one file: iPXE and curl strip a slash,
@@ -18,7 +18,7 @@ export function requestPath(filename: string): CleanPath {
 }
 
 /**
- * The client at `remoteAddress`, which sent its request to `localAddress`. A wildcard tells no address of
+ * The client at `remoteAddress`, which sent its request to `localAddress`. A wildcard is not an address of
  * ours.
  */
 export function requesterOf(remoteAddress: string, localAddress: string): Requester {
