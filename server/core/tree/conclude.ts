@@ -1,3 +1,4 @@
+import { defined } from '../defined.ts'
 import { distroName, distroOf, parseDistro } from '../distro/distro.ts'
 import { recordOf } from '../distro/families.ts'
 import { bootImagesIn, stage2Paths } from '../distro/layouts.ts'
@@ -63,16 +64,12 @@ export function concludeTree(evidence: TreeEvidence): Description | undefined {
   const said = readDescriptors(evidence.descriptors)
   if (said && isComplete(said)) return withFindings(said, evidence)
   const seen = describeFiles(evidence, said?.arch ?? '')
-  const description = said ? (seen ? withImages(fillGaps(said, seen), seen) : said) : seen
+  const description = said && seen ? withImages(fillGaps(said, seen), seen) : (said ?? seen)
   if (!description) return undefined
   return withFindings(completeNames(description), evidence)
 }
 
 function fillGaps(best: Description, other: Description): Description {
-  const stage2 = best.stage2 ?? other.stage2
-  const timestamp = best.timestamp ?? other.timestamp
-  const codename = best.codename ?? other.codename
-  const disc = best.disc ?? other.disc
   const sameTree = best.arch === '' || other.arch === '' || sameArch(best.arch, other.arch)
   return {
     ...best,
@@ -84,10 +81,12 @@ function fillGaps(best: Description, other: Description): Description {
     platforms: sameTree ? { ...other.platforms, ...best.platforms } : best.platforms,
     repositories: best.repositories.length > 0 ? best.repositories : other.repositories,
     checksums: { ...other.checksums, ...best.checksums },
-    ...(stage2 !== undefined && { stage2 }),
-    ...(timestamp !== undefined && { timestamp }),
-    ...(codename !== undefined && { codename }),
-    ...(disc !== undefined && { disc }),
+    ...defined({
+      stage2: best.stage2 ?? other.stage2,
+      timestamp: best.timestamp ?? other.timestamp,
+      codename: best.codename ?? other.codename,
+      disc: best.disc ?? other.disc,
+    }),
     problems: [...best.problems, ...other.problems],
   }
 }
@@ -137,7 +136,7 @@ function describeFiles(evidence: TreeEvidence, saidArch: string): Description | 
     variant: '',
     arch: own,
     platforms: Object.fromEntries(platforms),
-    ...(stage2 !== undefined && { stage2 }),
+    ...defined({ stage2 }),
     repositories: [],
     checksums: {},
     problems,
@@ -176,7 +175,7 @@ function completeNames(description: Description): Description {
   const version =
     description.version || (description.codename && versionOfCodename(description.codename)) || ''
   const codename = description.codename ?? codenameOf(distro, version)
-  return { ...description, version, ...(codename !== undefined && { codename }) }
+  return { ...description, version, ...defined({ codename }) }
 }
 
 /** Adds what the files on disk contradict, and puts the problems of gathering first. */

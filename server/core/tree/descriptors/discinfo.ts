@@ -1,5 +1,6 @@
+import { defined } from '../../defined.ts'
 import { isKnownArch } from '../arch.ts'
-import type { Description } from '../description.ts'
+import { type Description, nameOnly } from '../description.ts'
 import { createNotes, splitLines, splitRelease } from './text.ts'
 
 /**
@@ -21,19 +22,17 @@ export function readDiscinfo(file: string, text: string): Description | undefine
   if (release === '') notes.add('has no release in line 2', 2)
   else if (family === '') notes.add(`line 2 names only a version, ${version}`, 2)
   if (lines.length > 4) notes.add('has more than four lines; the rest is not used', 5)
-  const numbers = discs.split(',').map(Number)
-  const number = numbers[0]
   return {
-    era: 'discinfo',
-    family,
-    version,
-    variant: '',
-    arch,
-    platforms: {},
-    repositories: [],
-    checksums: {},
+    ...nameOnly('discinfo', { family, version, arch }),
     timestamp: Number(stamp),
-    ...(number !== undefined && number > 0 && { disc: { number, total: Math.max(...numbers) || number } }),
+    ...defined({ disc: discOf(discs) }),
     problems: notes.list(),
   }
+}
+
+/** `1`, or `1,2,3` where one medium holds several; `ALL` says nothing. */
+function discOf(discs: string): Description['disc'] {
+  const numbers = discs.split(',').map(Number)
+  const [number] = numbers
+  return number !== undefined && number > 0 ? { number, total: Math.max(...numbers) || number } : undefined
 }

@@ -1,5 +1,6 @@
+import { defined } from '../../defined.ts'
 import { archIn } from '../arch.ts'
-import type { Description } from '../description.ts'
+import { type Description, nameOnly } from '../description.ts'
 import { createNotes, splitLines, splitRelease } from './text.ts'
 
 /**
@@ -17,27 +18,26 @@ export function readDiskInfo(file: string, text: string): Description | undefine
   const notes = createNotes(file)
   const { family, version } = splitRelease(product)
   const flavour = /^(Ubuntu)-(.+)$/i.exec(family)
+  const medium = /\b(NETINST|DVD|CD|BD|DLBD|LIVE)\b/i.exec(rest)?.[1]?.toUpperCase()
   const arch = archIn(rest) ?? ''
-  const timestamp = stampOf(rest)
   if (arch === '') notes.add('names no arch', 1)
   if (version === '') notes.add('names no version', 1)
-  return {
-    era: 'disk-info',
+  const names = {
     family: flavour?.[1] ?? family,
     version: version.replace(/ LTS$/i, ''),
-    variant: flavour?.[2] ?? /\b(NETINST|DVD|CD|BD|DLBD|LIVE)\b/i.exec(rest)?.[1]?.toUpperCase() ?? '',
+    variant: flavour?.[2] ?? medium ?? '',
     arch,
-    platforms: {},
-    repositories: [],
-    checksums: {},
+  }
+  return {
+    ...nameOnly('disk-info', names),
     codename: codename.toLowerCase(),
-    ...(timestamp !== undefined && { timestamp }),
+    ...defined({ timestamp: timestampIn(rest) }),
     problems: notes.list(),
   }
 }
 
 /** `20240210-11:27` or `(20230810)`, taken as UTC. */
-function stampOf(text: string): number | undefined {
+function timestampIn(text: string): number | undefined {
   const match = /\b(20\d\d)(\d\d)(\d\d)(?:[-.](\d\d):(\d\d))?/.exec(text)
   if (!match) return undefined
   const [year = 0, month = 1, day = 1, hour = 0, minute = 0] = match.slice(1).map((part) => Number(part ?? 0))
@@ -50,20 +50,12 @@ function stampOf(text: string): number | undefined {
  *     Debian version:  12 (bookworm)
  *     Installer build: 20230607+deb12u10
  */
-export function readVersionInfo(file: string, text: string): Description | undefined {
+export function readVersionInfo(_file: string, text: string): Description | undefined {
   const match = /^(Debian|Ubuntu|Kali|Devuan)[ \w/]* version:\s*(\S+)(?:\s+\((\S+)\))?/im.exec(text)
   if (!match || text.length > 4096) return undefined
   const [, family = '', version = '', codename] = match
   return {
-    era: 'version-info',
-    family,
-    version,
-    variant: 'netboot',
-    arch: '',
-    platforms: {},
-    repositories: [],
-    checksums: {},
-    ...(codename !== undefined && { codename: codename.toLowerCase() }),
-    problems: createNotes(file).list(),
+    ...nameOnly('version-info', { family, version, variant: 'netboot' }),
+    ...defined({ codename: codename?.toLowerCase() }),
   }
 }

@@ -1,5 +1,6 @@
-import type { Notes } from './text.ts'
-import { excerpt, splitLines } from './text.ts'
+import { excerpt, type Notes, splitLines, unquote } from './text.ts'
+
+/** The INI dialect of `.treeinfo`. */
 
 export interface IniEntry {
   readonly key: string
@@ -21,7 +22,7 @@ export interface Ini {
 }
 
 /**
- * Reads an INI file as the two parsers that clients use would, where these agree, and kindly where one of them
+ * Reads an INI file as the two parsers that clients use would, where these agree, and leniently where one of them
  * gives up. Python's ConfigParser (virtinst, anaconda) and GLib's GKeyFile (libosinfo) both let the last of several
  * equal keys win (ConfigParser only with `strict=False`; virtinst's dies) and merge equal sections.
  *
@@ -32,62 +33,83 @@ export interface Ini {
  * - A line that is nothing of this is noted and skipped. So is a key before the first section.
  */
 export function parseIni(text: string, notes: Notes): Ini {
-  const sections = new Map<string, { name: string; line: number; entries: Map<string, IniEntry> }>()
-  let section: { name: string; line: number; entries: Map<string, IniEntry> } | undefined
-  let last: { key: string; indent: number } | undefined
-
+  const state: IniState = { sections: new Map(), section: undefined, last: undefined, notes }
   splitLines(text).forEach((raw, at) => {
-    const line = at + 1
     const content = raw.trim()
     if (content === '' || content[0] === '#' || content[0] === ';') return
-    const indent = raw.length - raw.trimStart().length
-
-    if (section && last && indent > last.indent && !content.includes('=') && content[0] !== '[') {
-      const above = section.entries.get(last.key)
-      if (above) {
-        const value = above.value === '' ? content : `${above.value}\n${content}`
-        section.entries.set(last.key, { ...above, value })
-        return
-      }
-    }
-
+    const line = { content, indent: raw.length - raw.trimStart().length, number: at + 1 }
     const header = /^\[(.+)\]/.exec(content)?.[1]
-    if (header !== undefined) {
-      const name = header.trim()
-      const known = sections.get(name)
-      if (known) notes.add(`section [${name}] again, first in line ${known.line}; merged`, line)
-      section = known ?? { name, line, entries: new Map() }
-      sections.set(name, section)
-      last = undefined
-      return
-    }
-
-    const end = content.search(/[=:]/)
-    if (end <= 0) {
-      notes.add(`expected "key = value", found ${excerpt(content)}`, line)
-      return
-    }
-    if (!section) {
-      notes.add(`${excerpt(content)} stands before the first [section]; skipped`, line)
-      return
-    }
-    const key = content.slice(0, end).trimEnd()
-    const value = content.slice(end + 1).trim()
-    const before = section.entries.get(key)
-    if (before && before.value !== value)
-      notes.add(
-        `${excerpt(key)} again in [${section.name}], first in line ${before.line}; this one wins`,
-        line,
-      )
-    else if (before)
-      notes.add(`${excerpt(key)} again in [${section.name}], same as line ${before.line}`, line)
-    if (last && indent > last.indent)
-      notes.add(`${excerpt(key)} is indented; Python takes it for a part of the value above`, line)
-    else last = { key, indent }
-    section.entries.set(key, { key, value, line })
+    if (continueValue(state, line)) return
+    if (header === undefined) readEntry(state, line)
+    else openSection(state, header.trim(), line.number)
   })
-
+  const { sections } = state
   return { sections, entry: (name, key) => findEntry(findSection(sections, name), key) }
+}
+
+interface OpenSection extends IniSection {
+  readonly entries: Map<string, IniEntry>
+}
+
+interface IniState {
+  readonly sections: Map<string, OpenSection>
+  section: OpenSection | undefined
+  /** The last key that began a line of its own, and how deep it was indented. */
+  last: { readonly key: string; readonly indent: number } | undefined
+  readonly notes: Notes
+}
+
+interface IniLine {
+  /** Without blanks around it. */
+  readonly content: string
+  readonly indent: number
+  readonly number: number
+}
+
+/** Adds a deeper indented line to the value above it; false when the line is something else. */
+function continueValue({ section, last }: IniState, { content, indent }: IniLine): boolean {
+  if (!section || !last || indent <= last.indent || content.includes('=') || content[0] === '[') return false
+  const above = section.entries.get(last.key)
+  if (!above) return false
+  const value = above.value === '' ? content : `${above.value}\n${content}`
+  section.entries.set(last.key, { ...above, value })
+  return true
+}
+
+function openSection(state: IniState, name: string, line: number): void {
+  const known = state.sections.get(name)
+  if (known) state.notes.add(`section [${name}] again, first in line ${known.line}; merged`, line)
+  state.section = known ?? { name, line, entries: new Map() }
+  state.sections.set(name, state.section)
+  state.last = undefined
+}
+
+function readEntry(state: IniState, { content, indent, number: line }: IniLine): void {
+  const { section, last, notes } = state
+  const end = content.search(/[=:]/)
+  if (end <= 0) {
+    notes.add(`expected "key = value", found ${excerpt(content)}`, line)
+    return
+  }
+  if (!section) {
+    notes.add(`${excerpt(content)} stands before the first [section]; skipped`, line)
+    return
+  }
+  const key = content.slice(0, end).trimEnd()
+  const value = content.slice(end + 1).trim()
+  noteRepetition(section, { key, value, line }, notes)
+  if (last && indent > last.indent)
+    notes.add(`${excerpt(key)} is indented; Python takes it for a part of the value above`, line)
+  else state.last = { key, indent }
+  section.entries.set(key, { key, value, line })
+}
+
+function noteRepetition(section: OpenSection, { key, value, line }: IniEntry, notes: Notes): void {
+  const before = section.entries.get(key)
+  if (!before) return
+  const again = `${excerpt(key)} again in [${section.name}]`
+  if (before.value === value) notes.add(`${again}, same as line ${before.line}`, line)
+  else notes.add(`${again}, first in line ${before.line}; this one wins`, line)
 }
 
 function findSection(sections: ReadonlyMap<string, IniSection>, name: string): IniSection | undefined {
@@ -104,4 +126,19 @@ function findEntry(section: IniSection | undefined, key: string): IniEntry | und
   let found: IniEntry | undefined
   for (const entry of section.entries.values()) if (entry.key.toLowerCase() === key) found = entry
   return found
+}
+
+/** The value of an entry on one line, without quotes around it; '' when there is no entry. */
+export function textOf(entry: IniEntry | undefined): string {
+  return entry ? unquote(entry.value.replace(/\s+/g, ' ').trim()) : ''
+}
+
+/** The items of `x86_64,xen`, with spaces or line breaks as they come. */
+export function listOf(entry: IniEntry | undefined): string[] {
+  return (entry?.value ?? '').split(/[,\s]+/).filter((part) => part !== '')
+}
+
+export function numberOf(entry: IniEntry | undefined): number | undefined {
+  const number = entry === undefined || entry.value.trim() === '' ? Number.NaN : Number(entry.value)
+  return Number.isFinite(number) ? number : undefined
 }

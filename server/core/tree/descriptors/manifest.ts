@@ -1,8 +1,8 @@
 import { bootImagesIn } from '../../distro/layouts.ts'
 import { archIn } from '../arch.ts'
-import type { Description } from '../description.ts'
+import { type Description, nameOnly } from '../description.ts'
 import { treePath } from './paths.ts'
-import { createNotes, splitLines } from './text.ts'
+import { createNotes, type Notes, splitLines } from './text.ts'
 
 /** Where the MANIFEST of a Debian or Ubuntu `installer-<arch>` folder lies; virtinst asks in this order. */
 export const manifestPaths = [
@@ -20,6 +20,24 @@ export const manifestPaths = [
  */
 export function readManifest(file: string, text: string): Description | undefined {
   const notes = createNotes(file)
+  const named = readPaths(text, notes)
+  if (named.length === 0 || notes.list().length > named.length) return undefined
+  if (!named.some((path) => /installer|netboot|cdrom|hd-media|\.iso$|vmlinu[xz]|initrd/.test(path)))
+    return undefined
+
+  const folder = manifestPaths.find((path) => file.endsWith(path))?.replace(/MANIFEST$/, '') ?? ''
+  const arch = archIn(named.join(' ')) ?? archIn(file) ?? ''
+  const installer = named.find((path) => /netboot\/(debian|ubuntu)-installer$/.test(path))
+  if (installer && arch !== '') named.push(`${installer}/${arch}/linux`, `${installer}/${arch}/initrd.gz`)
+  const { platforms } = bootImagesIn(
+    named.map((path) => `${folder}${path}`),
+    arch,
+  )
+  const names = { family: familyIn(text), version: '', variant: 'netboot', arch }
+  return { ...nameOnly('manifest', names), platforms, problems: notes.list() }
+}
+
+function readPaths(text: string, notes: Notes): string[] {
   const named: string[] = []
   splitLines(text).forEach((line, at) => {
     const match = /^\s*(\S+)\s+--\s+\S/.exec(line)
@@ -27,30 +45,11 @@ export function readManifest(file: string, text: string): Description | undefine
     if (path) named.push(path)
     else if (line.trim() !== '') notes.add('expected "path -- description"', at + 1)
   })
-  const described = named.length
-  if (described === 0 || notes.list().length > described) return undefined
-  if (!named.some((path) => /installer|netboot|cdrom|hd-media|\.iso$|vmlinu[xz]|initrd/.test(path)))
-    return undefined
+  return named
+}
 
-  const folder = manifestPaths.find((path) => file.endsWith(path))?.replace(/MANIFEST$/, '') ?? ''
-  const arch = archIn(named.join(' ')) ?? archIn(file) ?? ''
-  const ubuntu = /ubuntu/i.test(text)
-  const family = ubuntu ? 'Ubuntu' : /debian/i.test(text) ? 'Debian' : ''
-  const installer = named.find((path) => /netboot\/(debian|ubuntu)-installer$/.test(path))
-  if (installer && arch !== '') named.push(`${installer}/${arch}/linux`, `${installer}/${arch}/initrd.gz`)
-  const images = bootImagesIn(
-    named.map((path) => `${folder}${path}`),
-    arch,
-  )
-  return {
-    era: 'manifest',
-    family,
-    version: '',
-    variant: 'netboot',
-    arch,
-    platforms: images.platforms,
-    repositories: [],
-    checksums: {},
-    problems: notes.list(),
-  }
+/** Ubuntu's MANIFEST names debian-installer as well. */
+function familyIn(text: string): string {
+  if (/ubuntu/i.test(text)) return 'Ubuntu'
+  return /debian/i.test(text) ? 'Debian' : ''
 }

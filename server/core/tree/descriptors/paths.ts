@@ -2,8 +2,8 @@ import { excerpt, type Notes, unquote } from './text.ts'
 
 /**
  * A path from a descriptor, relative to the tree. Leading `/` and `./` are dropped with a note: virtinst joins
- * `/images/x` with os.path.join and then looks outside the tree. `..` is kept, it means a sibling; whoever opens the
- * path cleans it. Undefined for an empty value.
+ * `/images/x` with os.path.join and then looks outside the tree. `..` is kept, because it leads to a sibling; the
+ * service that opens the path cleans it. Undefined for an empty value.
  */
 export function treePath(value: string, what: string, notes: Notes, line?: number): string | undefined {
   const [first = '', ...rest] = value.split('\n')

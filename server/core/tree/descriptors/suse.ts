@@ -1,8 +1,8 @@
 import { bootImagesIn } from '../../distro/layouts.ts'
 import { archIn } from '../arch.ts'
-import type { Description, Digest } from '../description.ts'
+import { type Description, type Digest, nameOnly } from '../description.ts'
 import { treePath } from './paths.ts'
-import { createNotes, splitLines, splitRelease } from './text.ts'
+import { createNotes, type Notes, splitLines, splitRelease } from './text.ts'
 import { parseDigest } from './treeinfo-checksums.ts'
 
 const knownKeys =
@@ -17,37 +17,50 @@ export function readSuseContent(file: string, text: string): Description | undef
   const lines = splitLines(text)
   if (lines.filter((line) => knownKeys.test(line)).length < 2) return undefined
   const notes = createNotes(file)
-  const values = new Map<string, string>()
-  const digests = new Map<string, Digest>()
-  lines.forEach((line, at) => {
-    const [, key = '', value = ''] = /^\s*([A-Za-z][\w.]*)\s+(.*?)\s*$/.exec(line) ?? []
-    if (key === 'HASH' || key === 'META' || key === 'KEY') {
-      const [, name = '', hex = '', path = ''] = /^(\S+)\s+(\S+)\s+(.+)$/.exec(value) ?? []
-      const digest = parseDigest(`${name}:${hex}`)
-      const below = key === 'META' ? `${values.get('DESCRDIR') ?? 'suse/setup/descr'}/${path}` : path
-      const clean = treePath(below, `path of ${key}`, notes, at + 1)
-      if (digest && clean !== undefined) digests.set(clean, digest)
-      else notes.add(`${key} line is no "algorithm digest path"`, at + 1)
-    } else if (key !== '' && !values.has(key)) values.set(key, value)
-    else if (key === '' && line.trim() !== '' && !line.startsWith('#'))
-      notes.add('expected a key and a value', at + 1)
-  })
-
+  const { values, digests } = readLines(lines, notes)
   const { family, version } = productOf(values)
   const arch = archOf(values)
   if (family === '') notes.add('names no product: none of LABEL, DISTRO, NAME, DISTPRODUCT')
-  const images = bootImagesIn([...digests.keys()], arch)
   return {
-    era: 'suse-content',
-    family,
-    version,
-    variant: values.get('FLAVOR') ?? '',
-    arch,
-    platforms: images.platforms,
+    ...nameOnly('suse-content', { family, version, variant: values.get('FLAVOR') ?? '', arch }),
+    platforms: bootImagesIn([...digests.keys()], arch).platforms,
     repositories: [{ id: '', name: family, kind: 'repository', path: '.' }],
     checksums: Object.fromEntries(digests),
     problems: notes.list(),
   }
+}
+
+interface ContentLines {
+  /** The first value of each key. */
+  readonly values: Map<string, string>
+  /** Path -> digest. */
+  readonly digests: Map<string, Digest>
+}
+
+function readLines(lines: readonly string[], notes: Notes): ContentLines {
+  const read: ContentLines = { values: new Map(), digests: new Map() }
+  lines.forEach((text, at) => {
+    const [, key = '', value = ''] = /^\s*([A-Za-z][\w.]*)\s+(.*?)\s*$/.exec(text) ?? []
+    const line = at + 1
+    if (key === 'HASH' || key === 'META' || key === 'KEY') readDigestLine(read, { key, value, line }, notes)
+    else if (key !== '') read.values.set(key, read.values.get(key) ?? value)
+    else if (text.trim() !== '' && !text.startsWith('#')) notes.add('expected a key and a value', line)
+  })
+  return read
+}
+
+/** `HASH SHA256 1f2e... boot/x86_64/loader/linux`. META lines have the same form and a path below DESCRDIR. */
+function readDigestLine(
+  { values, digests }: ContentLines,
+  { key, value, line }: { readonly key: string; readonly value: string; readonly line: number },
+  notes: Notes,
+): void {
+  const [, name = '', hex = '', below = ''] = /^(\S+)\s+(\S+)\s+(.+)$/.exec(value) ?? []
+  const digest = parseDigest(`${name}:${hex}`)
+  const folder = key === 'META' ? `${values.get('DESCRDIR') ?? 'suse/setup/descr'}/` : ''
+  const path = treePath(`${folder}${below}`, `path of ${key}`, notes, line)
+  if (digest && path !== undefined) digests.set(path, digest)
+  else notes.add(`${key} line is not "algorithm digest path"`, line)
 }
 
 function productOf(values: ReadonlyMap<string, string>): { family: string; version: string } {
@@ -91,12 +104,11 @@ export function readSuseMedia(file: string, text: string): Description | undefin
   const stamp = /^(20\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/.exec(build)?.slice(1).map(Number)
   const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = stamp ?? []
   return {
-    ...nothingBut(
-      'suse-media',
-      productName(name),
-      version.replace('-', ' '),
-      archIn(build) ?? archIn(vendor) ?? '',
-    ),
+    ...nameOnly('suse-media', {
+      family: productName(name),
+      version: version.replace('-', ' '),
+      arch: archIn(build) ?? archIn(vendor) ?? '',
+    }),
     ...(stamp && { timestamp: Date.UTC(year, month - 1, day, hour, minute, second) / 1000 }),
     problems: name === '' ? [{ file, message: 'names a vendor and a build, no product' }] : [],
   }
@@ -111,7 +123,8 @@ export function readSuseProducts(file: string, text: string): Description | unde
   const [, folder = '/', name = '', version = ''] = first
   const problems =
     folder === '/' ? [] : [{ file, line: 1, message: `the product lies in ${folder}, not in the tree` }]
-  return { ...nothingBut('suse-media', productName(name), version.replace(/-\d+$/, ''), ''), problems }
+  const names = { family: productName(name), version: version.replace(/-\d+$/, '') }
+  return { ...nameOnly('suse-media', names), problems }
 }
 
 function productName(name: string): string {
@@ -119,18 +132,4 @@ function productName(name: string): string {
     .replace(/^SLES\b.*/, 'SUSE Linux Enterprise Server')
     .replace(/^SLE\b/, 'SUSE Linux Enterprise')
     .replace(/-/g, ' ')
-}
-
-function nothingBut(era: Description['era'], family: string, version: string, arch: string): Description {
-  return {
-    era,
-    family,
-    version,
-    variant: '',
-    arch,
-    platforms: {},
-    repositories: [],
-    checksums: {},
-    problems: [],
-  }
 }

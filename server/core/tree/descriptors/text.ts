@@ -24,7 +24,7 @@ export function createNotes(file: string): Notes {
 
 /**
  * The text of a descriptor, whatever wrote it. UTF-8 is the rule; a byte order mark is dropped (Python's ConfigParser
- * stumbles over one), UTF-16 with a mark is honoured, and bytes that are no UTF-8 are taken as windows-1252, which
+ * stumbles over one), UTF-16 with a mark is honoured, and bytes that are not UTF-8 are taken as windows-1252, which
  * cannot fail.
  */
 export function decodeText(bytes: Uint8Array, notes: Notes): string {
@@ -71,11 +71,14 @@ export function excerpt(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text)
 }
 
-const rolling =
+const rollingWords =
   'rawhide|development|devel|tumbleweed|factory|testing|unstable|sid|stable|cauldron|eln|[a-z]+-rolling'
-const number =
+const versionNumber =
   '\\d[\\w.]*(?:[ -]?(?:SP|R|U|Update|Beta|Alpha|RC)[ -]?\\d*(?![\\w]))?(?: (?:r\\d+\\w*|LTS|GA|Beta|Alpha|RC\\d*))?'
-const pattern = new RegExp(`^(.*?)[\\s_-]+(?:release |version |v)?(${number}|${rolling})(?:\\D{0,2})$`, 'i')
+const releaseLine = new RegExp(
+  `^(.*?)[\\s_-]+(?:release |version |v)?(${versionNumber}|${rollingWords})(?:\\D{0,2})$`,
+  'i',
+)
 
 /**
  * Takes a product line apart: `Fedora Core 2`, `SUSE Linux Enterprise Server 12 SP5`, `Fedora-Server 21_Alpha`,
@@ -85,7 +88,7 @@ const pattern = new RegExp(`^(.*?)[\\s_-]+(?:release |version |v)?(${number}|${r
 export function splitRelease(text: string): { family: string; version: string } {
   const line = unquote(text.replace(/\s+/g, ' ').trim())
   if (/^\d[\w.]*$/.test(line)) return { family: '', version: line }
-  const match = pattern.exec(line)
+  const match = releaseLine.exec(line)
   return match
     ? { family: (match[1] ?? '').trim(), version: (match[2] ?? '').trim() }
     : { family: line, version: '' }

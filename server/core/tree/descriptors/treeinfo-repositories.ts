@@ -1,5 +1,5 @@
 import type { Repository } from '../description.ts'
-import type { Ini, IniSection } from './ini.ts'
+import { type Ini, type IniSection, listOf } from './ini.ts'
 import { repositoryPath } from './paths.ts'
 import type { Notes } from './text.ts'
 
@@ -16,8 +16,14 @@ export function readRepositories(ini: Ini, variant: string, notes: Notes): Repos
   }
   noteMissingVariants(ini, notes)
   if (found.length === 0) found.push(...ofOldTree(ini, variant))
-  const rank = (r: Repository) => (r.id === variant ? 0 : r.path === '.' ? 1 : r.kind === 'variant' ? 2 : 3)
-  return found.sort((a, b) => rank(a) - rank(b))
+  return found.sort((a, b) => rank(a, variant) - rank(b, variant))
+}
+
+/** The lower, the better to install from. */
+function rank({ id, path, kind }: Repository, variant: string): number {
+  if (id === variant) return 0
+  if (path === '.') return 1
+  return kind === 'variant' ? 2 : 3
 }
 
 function ofSection(section: IniSection): Repository | undefined {
@@ -42,8 +48,8 @@ function kindOf(type: string): Repository['kind'] {
 
 function noteMissingVariants(ini: Ini, notes: Notes): void {
   const entry = ini.entry('tree', 'variants') ?? ini.entry('general', 'variants')
-  for (const id of (entry?.value ?? '').split(/[,\s]+/))
-    if (id !== '' && !ini.sections.has(`variant-${id}`) && !ini.sections.has(`addon-${id}`))
+  for (const id of listOf(entry))
+    if (!ini.sections.has(`variant-${id}`) && !ini.sections.has(`addon-${id}`))
       notes.add(`variant ${id} is listed, but there is no [variant-${id}]`, entry?.line)
 }
 

@@ -1,11 +1,11 @@
-import { isKnownArch, platformFor } from '../arch.ts'
-import type { Description, DescriptorEra, PlatformImages } from '../description.ts'
-import type { Ini, IniEntry } from './ini.ts'
-import { parseIni } from './ini.ts'
+import { defined } from '../../defined.ts'
+import { isKnownArch } from '../arch.ts'
+import type { Description, DescriptorEra } from '../description.ts'
+import { type Ini, listOf, numberOf, parseIni, textOf } from './ini.ts'
 import { treePath } from './paths.ts'
-import type { Notes } from './text.ts'
-import { createNotes, excerpt, unquote } from './text.ts'
+import { createNotes, excerpt, type Notes } from './text.ts'
 import { readChecksums } from './treeinfo-checksums.ts'
+import { noteListedPlatforms, readPlatforms, soleArch } from './treeinfo-platforms.ts'
 import { readRepositories } from './treeinfo-repositories.ts'
 
 /**
@@ -15,88 +15,57 @@ import { readRepositories } from './treeinfo-repositories.ts'
  * - 0.3: `[product]`, `[tree]`, `[variant-*]`, `[addon-*]` beside it; RHEL 6 and 7.
  * - 1.0 to 1.2: `[release]` in place of `[product]`, `[media]`; `[general]` kept for old readers.
  *
- * The eras differ by what is there and never by what it means, so one reader takes what it finds. productmd itself
- * refuses a tenth of the trees in the wild for a missing variant or a header without type; nothing is refused here.
- * `[general]` wins over `[release]`: it is what libosinfo and virtinst match on.
+ * The eras differ in which sections they have; the same section always means the same. So one reader takes what it
+ * finds. productmd itself refuses a tenth of the trees in the wild for a missing variant or a header without type;
+ * nothing is refused here.
  *
- * @returns undefined when this is no treeinfo at all.
+ * @returns undefined when this is not a treeinfo at all.
  */
 export function readTreeinfo(file: string, text: string): Description | undefined {
   const notes = createNotes(file)
   const ini = parseIni(text, notes)
   if (!looksLikeTreeinfo(ini)) return undefined
-  const value = (section: string, key: string) => textOf(ini.entry(section, key))
-
-  const first = (...from: readonly (readonly [string, string])[]) =>
-    from.map(([section, key]) => value(section, key)).find((text) => text !== '') ?? ''
-
-  const era = eraOf(ini, notes)
-  const family = first(['general', 'family'], ['release', 'name'], ['product', 'name'], ['general', 'name'])
-  const version = first(['general', 'version'], ['release', 'version'], ['product', 'version'])
-  const listed = listOf(ini.entry('tree', 'platforms') ?? ini.entry('general', 'platforms'))
-  const saidArch = first(['tree', 'arch'], ['general', 'arch'])
-  const platforms = readPlatforms(ini, saidArch, notes)
-  const arch = saidArch || soleArch(platforms) || listed.find(isKnownArch) || ''
-  const variant = first(['general', 'variant']) || mainVariant(ini)
-
+  const era = readHeader(ini, notes)
+  const { family, version, variant } = readRelease(ini)
+  const { arch, platforms } = readTree(ini, notes)
   noteContradictions(ini, notes)
   if (family === '') notes.add('names no family: libosinfo and virt-install cannot tell what this tree is')
   if (arch === '') notes.add('names no arch')
-  notePlatforms(
-    listed,
-    platforms,
-    arch,
-    ini.entry('tree', 'platforms') ?? ini.entry('general', 'platforms'),
-    notes,
-  )
-
-  const stage2 = readPath(ini, 'stage2', 'mainimage', notes)
-  const instimage = readPath(ini, 'stage2', 'instimage', notes)
-  const timestamp =
-    numberOf(ini.entry('tree', 'build_timestamp')) ?? numberOf(ini.entry('general', 'timestamp'))
-  const disc = readDisc(ini)
+  noteListedPlatforms(ini, { platforms, arch }, notes)
+  const stage2 = readStage2(ini, notes)
   const repositories = readRepositories(ini, variant, notes)
   const checksums = readChecksums(ini, notes)
+  const images = Object.fromEntries(platforms)
   return {
-    era,
-    family,
-    version,
-    variant,
-    arch,
-    platforms: Object.fromEntries(platforms),
-    repositories,
-    checksums,
-    ...(stage2 !== undefined && { stage2 }),
-    ...(instimage !== undefined && { instimage }),
-    ...(timestamp !== undefined && { timestamp }),
-    ...(disc !== undefined && { disc }),
+    ...{ era, family, version, variant, arch, platforms: images, repositories, checksums },
+    ...stage2,
+    ...defined({ timestamp: readTimestamp(ini), disc: readMedia(ini) }),
     problems: notes.list(),
   }
 }
 
-/** `media.repo` and other INI files lie beside trees too, so a section of ours must say something of ours. */
+/** `media.repo` and other INI files lie beside trees too, so a section must have a key that only a treeinfo has. */
 function looksLikeTreeinfo(ini: Ini): boolean {
   const has = (section: string, ...keys: string[]) =>
     keys.some((key) => ini.entry(section, key) !== undefined)
   if (has('general', 'family', 'arch', 'platforms', 'packagedir', 'totaldiscs')) return true
   if (has('tree', 'arch', 'platforms', 'variants')) return true
   if (has('stage2', 'mainimage', 'instimage')) return true
-  if (has('header', 'type') && textOf(ini.entry('header', 'type')).startsWith('productmd.treeinfo'))
-    return true
-  for (const section of ini.sections.values())
-    if (/^images-./i.test(section.name) && section.entries.size > 0) return true
-  return false
+  if (textOf(ini.entry('header', 'type')).startsWith('productmd.treeinfo')) return true
+  const sections = [...ini.sections.values()]
+  return sections.some(({ name, entries }) => /^images-./i.test(name) && entries.size > 0)
 }
 
-const eras: Readonly<Record<string, DescriptorEra>> = {
-  '0.0': 'treeinfo-0.0',
-  '0.3': 'treeinfo-0.3',
-  '1.0': 'treeinfo-1.0',
-  '1.1': 'treeinfo-1.1',
-  '1.2': 'treeinfo-1.2',
-}
+const eras: ReadonlyMap<string, DescriptorEra> = new Map([
+  ['0.0', 'treeinfo-0.0'],
+  ['0.3', 'treeinfo-0.3'],
+  ['1.0', 'treeinfo-1.0'],
+  ['1.1', 'treeinfo-1.1'],
+  ['1.2', 'treeinfo-1.2'],
+])
 
-function eraOf(ini: Ini, notes: Notes): DescriptorEra {
+/** `[header]`: the version of the format, since 0.3. */
+function readHeader(ini: Ini, notes: Notes): DescriptorEra {
   const entry = ini.entry('header', 'version')
   const version = textOf(entry)
   if (version === '') {
@@ -104,7 +73,7 @@ function eraOf(ini: Ini, notes: Notes): DescriptorEra {
     notes.add('[header] has no version; read as 1.2', ini.sections.get('header')?.line)
     return 'treeinfo-1.2'
   }
-  const era = Object.hasOwn(eras, version) ? eras[version] : undefined
+  const era = eras.get(version)
   if (era === undefined)
     notes.add(`header version ${excerpt(version)} is unknown; expected 0.3 to 1.2, read as 1.2`, entry?.line)
   if ((era === 'treeinfo-1.1' || era === 'treeinfo-1.2') && !textOf(ini.entry('header', 'type')))
@@ -112,68 +81,18 @@ function eraOf(ini: Ini, notes: Notes): DescriptorEra {
   return era ?? 'treeinfo-1.2'
 }
 
-function readPlatforms(ini: Ini, arch: string, notes: Notes): Map<string, PlatformImages> {
-  const platforms = new Map<string, PlatformImages>()
-  for (const section of ini.sections.values()) {
-    const said = /^images-(.+)$/i.exec(section.name)?.[1]?.trim()
-    if (said === undefined) continue
-    // Pungi 4 of Fedora 21 wrote [images-lpae-armhfp] for the platform lpae; productmd drops the arch as well.
-    const name =
-      arch !== '' && said !== arch && said.endsWith(`-${arch}`) ? said.slice(0, -arch.length - 1) : said
-    const before = platforms.get(name)
-    if (before) notes.add(`[${section.name}] is platform ${name} once more; merged`, section.line)
-    const images = new Map<string, string>()
-    for (const entry of section.entries.values()) {
-      const path = treePath(entry.value, `${entry.key} of [${section.name}]`, notes, entry.line)
-      const key = /^(kernel|initrd)$/i.test(entry.key) ? entry.key.toLowerCase() : entry.key
-      if (path === undefined) notes.add(`${excerpt(entry.key)} of [${section.name}] is empty`, entry.line)
-      else images.set(key, path)
-    }
-    platforms.set(name, platformImages(images, before))
-    if (!images.has('kernel')) notes.add(`[${section.name}] names no kernel`, section.line)
-    if (!images.has('initrd')) notes.add(`[${section.name}] names no initrd`, section.line)
-  }
-  adoptOtherSpelling(platforms, arch, notes)
-  return platforms
-}
-
-function platformImages(images: ReadonlyMap<string, string>, before?: PlatformImages): PlatformImages {
-  const kernel = images.get('kernel') ?? before?.kernel
-  const initrd = images.get('initrd') ?? before?.initrd
-  const others = [...images].filter(([key]) => key !== 'kernel' && key !== 'initrd')
+/**
+ * `[general]`, `[release]` and `[product]`: what the tree is. `[general]` wins over the others, because libosinfo and
+ * virtinst match on it.
+ */
+function readRelease(ini: Ini): Pick<Description, 'family' | 'version' | 'variant'> {
+  const first = (...from: readonly (readonly [string, string])[]) =>
+    from.map(([section, key]) => textOf(ini.entry(section, key))).find((text) => text !== '') ?? ''
   return {
-    ...(kernel !== undefined && { kernel }),
-    ...(initrd !== undefined && { initrd }),
-    others: Object.fromEntries([...Object.entries(before?.others ?? {}), ...others]),
+    family: first(['general', 'family'], ['release', 'name'], ['product', 'name'], ['general', 'name']),
+    version: first(['general', 'version'], ['release', 'version'], ['product', 'version']),
+    variant: first(['general', 'variant']) || mainVariant(ini),
   }
-}
-
-/** `arch = i686` with `[images-i386]`: everyone asks for the platform of the tree's own arch, so it gets that name too. */
-function adoptOtherSpelling(platforms: Map<string, PlatformImages>, arch: string, notes: Notes): void {
-  if (arch === '' || platforms.has(arch)) return
-  const other = platformFor(Object.fromEntries(platforms), arch)
-  const images = other === undefined ? undefined : platforms.get(other)
-  if (!images) return
-  platforms.set(arch, images)
-  notes.add(`there is no [images-${arch}]; [images-${other}] is taken for it`)
-}
-
-function soleArch(platforms: ReadonlyMap<string, PlatformImages>): string | undefined {
-  const names = [...platforms.keys()].filter(isKnownArch)
-  return names.length === 1 ? names[0] : undefined
-}
-
-function notePlatforms(
-  listed: readonly string[],
-  platforms: ReadonlyMap<string, PlatformImages>,
-  arch: string,
-  entry: IniEntry | undefined,
-  notes: Notes,
-): void {
-  for (const name of listed)
-    if (!platforms.has(name))
-      notes.add(`platform ${name} is listed, but there is no [images-${name}]`, entry?.line)
-  if (arch !== '' && !platforms.has(arch) && !listed.includes(arch)) notes.add(`there is no [images-${arch}]`)
 }
 
 /** `[general] variant` is missing in Scientific Linux 5 and 6 and in SUSE's trees; a single variant is the one. */
@@ -181,6 +100,35 @@ function mainVariant(ini: Ini): string {
   const variants = listOf(ini.entry('tree', 'variants') ?? ini.entry('general', 'variants'))
   if (variants.length === 1) return variants[0] ?? ''
   return variants.find((id) => textOf(ini.entry(`variant-${id}`, 'repository')) === '.') ?? ''
+}
+
+/** `[tree]` and `[images-*]`: the arch, and the images of each platform. */
+function readTree(ini: Ini, notes: Notes) {
+  const said = textOf(ini.entry('tree', 'arch')) || textOf(ini.entry('general', 'arch'))
+  const platforms = readPlatforms(ini, said, notes)
+  const listed = listOf(ini.entry('tree', 'platforms') ?? ini.entry('general', 'platforms'))
+  const arch = said || soleArch(platforms) || listed.find(isKnownArch) || ''
+  return { arch, platforms }
+}
+
+function readTimestamp(ini: Ini): number | undefined {
+  return numberOf(ini.entry('tree', 'build_timestamp')) ?? numberOf(ini.entry('general', 'timestamp'))
+}
+
+/** `[stage2]`: the second stage of the installer. */
+function readStage2(ini: Ini, notes: Notes): Pick<Description, 'stage2' | 'instimage'> {
+  const path = (key: string) => {
+    const entry = ini.entry('stage2', key)
+    return entry && treePath(entry.value, `${key} of [stage2]`, notes, entry.line)
+  }
+  return defined({ stage2: path('mainimage'), instimage: path('instimage') })
+}
+
+/** `[media]`: which disc of a set this is. Trees of 0.0 have it in `[general]`. */
+function readMedia(ini: Ini): Description['disc'] {
+  const number = numberOf(ini.entry('media', 'discnum')) ?? numberOf(ini.entry('general', 'discnum'))
+  const total = numberOf(ini.entry('media', 'totaldiscs')) ?? numberOf(ini.entry('general', 'totaldiscs'))
+  return number === undefined ? undefined : { number, total: total ?? number }
 }
 
 function noteContradictions(ini: Ini, notes: Notes): void {
@@ -202,29 +150,4 @@ function noteContradictions(ini: Ini, notes: Notes): void {
     for (const entry of section.entries.values())
       if (/%(?![%(])/.test(entry.value))
         notes.add(`${excerpt(entry.key)} holds a bare %; virt-install fails on that`, entry.line)
-}
-
-function readPath(ini: Ini, section: string, key: string, notes: Notes): string | undefined {
-  const entry = ini.entry(section, key)
-  return entry && treePath(entry.value, `${key} of [${section}]`, notes, entry.line)
-}
-
-function readDisc(ini: Ini): { number: number; total: number } | undefined {
-  const number = numberOf(ini.entry('media', 'discnum')) ?? numberOf(ini.entry('general', 'discnum'))
-  const total = numberOf(ini.entry('media', 'totaldiscs')) ?? numberOf(ini.entry('general', 'totaldiscs'))
-  return number === undefined ? undefined : { number, total: total ?? number }
-}
-
-function textOf(entry: IniEntry | undefined): string {
-  return entry ? unquote(entry.value.replace(/\s+/g, ' ').trim()) : ''
-}
-
-/** `x86_64,xen`, with spaces or line breaks as they come. */
-export function listOf(entry: IniEntry | undefined): string[] {
-  return (entry?.value ?? '').split(/[,\s]+/).filter((part) => part !== '')
-}
-
-function numberOf(entry: IniEntry | undefined): number | undefined {
-  const number = entry === undefined || entry.value.trim() === '' ? Number.NaN : Number(entry.value)
-  return Number.isFinite(number) ? number : undefined
 }

@@ -1,90 +1,132 @@
 import type { Description, PlatformImages, Repository } from '../description.ts'
 
+/** One `key = value` line. */
+type Line = readonly [key: string, value: string]
+type Section = readonly [name: string, lines: readonly Line[]]
+
 /**
  * Writes a `.treeinfo` 1.2 that every client can read: virtinst's strict ConfigParser with interpolation, libosinfo's
- * GKeyFile, productmd (which wants a release, a tree, a media-less header and one section for each variant), and the
- * shell loop of dracut (`key = value`, first match). Sections and keys are sorted as productmd sorts them.
+ * GKeyFile, productmd (which wants a release, a tree, a header without media, and one section for each variant), and
+ * the shell loop of dracut (`key = value`, first match). Sections and keys are sorted as productmd sorts them.
  *
  * Nothing in a description can break out of its line: control characters become spaces, `%` is left out, keys and
  * section names keep only characters that all parsers agree on. What cannot be written safely is left out.
  */
 export function writeTreeinfo(description: Description): string {
-  const arch = word(description.arch)
-  const family = text(description.family) || 'unknown'
-  const version = text(description.version) || '0'
-  const platforms = Object.entries(description.platforms)
-    .map(([name, images]) => ({ name: word(name), images }))
-    .filter(({ name, images }, i, all) => name !== '' && hasImages(images) && firstOf(all, i))
-    .sort((a, b) => compare(a.name, b.name))
-  const variants = variantsOf(description)
-  const main = variants[0]
-  const timestamp = String(Math.trunc(description.timestamp ?? 0))
-
-  const sections: [string, [string, string][]][] = [
+  const tree = writableTree(description)
+  const sections: readonly Section[] = [
     ['checksums', checksums(description)],
-    [
-      'general',
-      [
-        ['arch', arch],
-        ['family', family],
-        ['name', `${family} ${version}`],
-        ['packagedir', ''],
-        ['platforms', platforms.map(({ name }) => name).join(',')],
-        ['repository', main?.path ?? '.'],
-        ['timestamp', timestamp],
-        ['variant', text(description.variant) || (main?.id ?? '')],
-        ['variants', variants.map(({ id }) => id).join(',')],
-        ['version', version],
-      ],
-    ],
-    [
-      'header',
-      [
-        ['type', 'productmd.treeinfo'],
-        ['version', '1.2'],
-      ],
-    ],
-    ...platforms.map(({ name, images }): [string, [string, string][]] => [
-      `images-${name}`,
-      imageKeys(images),
-    ]),
-    [
-      'release',
-      [
-        ['name', family],
-        ['short', shortName(family)],
-        ['version', version],
-      ],
-    ],
+    ['general', general(tree)],
+    ['header', header],
+    ...tree.platforms.map(({ name, images }): Section => [`images-${name}`, imageLines(images)]),
+    ['release', release(tree)],
     ['stage2', stage2(description)],
-    [
-      'tree',
-      [
-        ['arch', arch],
-        ['build_timestamp', timestamp],
-        ['platforms', platforms.map(({ name }) => name).join(',')],
-        ['variants', variants.map(({ id }) => id).join(',')],
-      ],
-    ],
-    ...variants.map((variant): [string, [string, string][]] => [
-      `variant-${variant.id}`,
-      [
-        ['id', variant.id],
-        ['name', text(variant.name) || variant.id],
-        ['packages', variant.path === '.' ? 'Packages' : `${variant.path}/Packages`],
-        ['repository', variant.path],
-        ['type', 'variant'],
-        ['uid', variant.id],
-      ],
-    ]),
+    ['tree', treeLines(tree)],
+    ...tree.variants.map((variant): Section => [`variant-${variant.id}`, variantLines(variant)]),
   ]
   return sections
-    .filter(([, keys]) => keys.length > 0)
-    .map(([name, keys]) => `[${name}]\n${keys.map(([key, value]) => `${key} = ${value}\n`).join('')}`)
+    .filter(([, lines]) => lines.length > 0)
+    .map(([name, lines]) => `[${name}]\n${lines.map(([key, value]) => `${key} = ${value}\n`).join('')}`)
     .join('\n')
 }
 
-function variantsOf(description: Description): (Pick<Repository, 'id' | 'name'> & { path: string })[] {
+interface WritablePlatform {
+  readonly name: string
+  readonly images: PlatformImages
+}
+
+type WritableVariant = Pick<Repository, 'id' | 'name' | 'path'>
+
+/** What several sections say, cleaned once. */
+interface WritableTree {
+  readonly arch: string
+  readonly family: string
+  readonly version: string
+  /** As the description has it; `variants` has those that can be written. */
+  readonly variant: string
+  readonly timestamp: string
+  readonly platforms: readonly WritablePlatform[]
+  readonly variants: readonly WritableVariant[]
+}
+
+function writableTree(description: Description): WritableTree {
+  return {
+    arch: word(description.arch),
+    family: text(description.family) || 'unknown',
+    version: text(description.version) || '0',
+    variant: text(description.variant),
+    timestamp: String(Math.trunc(description.timestamp ?? 0)),
+    platforms: platformsOf(description),
+    variants: variantsOf(description),
+  }
+}
+
+/** `[general]`: what readers from before productmd look for, libosinfo and virtinst among them. */
+function general({ arch, family, version, variant, timestamp, platforms, variants }: WritableTree): Line[] {
+  const [main] = variants
+  return [
+    ['arch', arch],
+    ['family', family],
+    ['name', `${family} ${version}`],
+    ['packagedir', ''],
+    ['platforms', platforms.map(({ name }) => name).join(',')],
+    ['repository', main?.path ?? '.'],
+    ['timestamp', timestamp],
+    ['variant', variant || (main?.id ?? '')],
+    ['variants', variants.map(({ id }) => id).join(',')],
+    ['version', version],
+  ]
+}
+
+const header: readonly Line[] = [
+  ['type', 'productmd.treeinfo'],
+  ['version', '1.2'],
+]
+
+function release({ family, version }: WritableTree): Line[] {
+  return [
+    ['name', family],
+    ['short', shortName(family)],
+    ['version', version],
+  ]
+}
+
+function treeLines({ arch, timestamp, platforms, variants }: WritableTree): Line[] {
+  return [
+    ['arch', arch],
+    ['build_timestamp', timestamp],
+    ['platforms', platforms.map(({ name }) => name).join(',')],
+    ['variants', variants.map(({ id }) => id).join(',')],
+  ]
+}
+
+function variantLines({ id, name, path }: WritableVariant): Line[] {
+  return [
+    ['id', id],
+    ['name', text(name) || id],
+    ['packages', path === '.' ? 'Packages' : `${path}/Packages`],
+    ['repository', path],
+    ['type', 'variant'],
+    ['uid', id],
+  ]
+}
+
+function platformsOf(description: Description): WritablePlatform[] {
+  return Object.entries(description.platforms)
+    .map(([name, images]) => ({ name: word(name), images }))
+    .filter(
+      ({ name, images }, at, all) => name !== '' && imageLines(images).length > 0 && isFirstOfName(all, at),
+    )
+    .sort((a, b) => compare(a.name, b.name))
+}
+
+/** ConfigParser folds case, so names that differ in case alone are one name. */
+function isFirstOfName(all: readonly { readonly name: string }[], at: number): boolean {
+  return all.findIndex(({ name }) => name.toLowerCase() === all[at]?.name.toLowerCase()) === at
+}
+
+/** The repositories that can be written, each id once; a made-up one when there are none. */
+function variantsOf(description: Description): WritableVariant[] {
   const found = description.repositories
     .map(({ id, name, path }) => ({
       id: word(id || description.variant).replace(/-/g, ''),
@@ -92,58 +134,47 @@ function variantsOf(description: Description): (Pick<Repository, 'id' | 'name'> 
       path: path === '.' ? '.' : relative(path),
     }))
     .filter(
-      (variant, i, all) =>
-        variant.id !== '' && variant.path !== '' && all.findIndex((each) => each.id === variant.id) === i,
+      (variant, at, all) =>
+        variant.id !== '' && variant.path !== '' && all.findIndex((each) => each.id === variant.id) === at,
     )
   if (found.length > 0) return found
   const id = word(description.variant).replace(/-/g, '') || 'Everything'
   return [{ id, name: id, path: '.' }]
 }
 
-function imageKeys(images: PlatformImages): [string, string][] {
-  const keys = new Map<string, string>()
-  for (const [key, path] of Object.entries(images.others)) keys.set(word(key).toLowerCase(), relative(path))
-  keys.delete('')
-  if (images.kernel !== undefined) keys.set('kernel', relative(images.kernel))
-  if (images.initrd !== undefined) keys.set('initrd', relative(images.initrd))
-  return [...keys].filter(([, path]) => path !== '').sort((a, b) => compare(a[0], b[0]))
+function imageLines(images: PlatformImages): Line[] {
+  const paths = new Map<string, string>()
+  for (const [key, path] of Object.entries(images.others)) paths.set(word(key).toLowerCase(), relative(path))
+  paths.delete('')
+  if (images.kernel !== undefined) paths.set('kernel', relative(images.kernel))
+  if (images.initrd !== undefined) paths.set('initrd', relative(images.initrd))
+  return [...paths].filter(([, path]) => path !== '').sort((a, b) => compare(a[0], b[0]))
 }
 
-function hasImages(images: PlatformImages): boolean {
-  return imageKeys(images).length > 0
+function stage2({ stage2, instimage }: Description): Line[] {
+  const lines: Line[] = [
+    ['instimage', relative(instimage ?? '')],
+    ['mainimage', relative(stage2 ?? '')],
+  ]
+  return lines.filter(([, path]) => path !== '')
 }
 
-function firstOf(all: readonly { readonly name: string }[], at: number): boolean {
-  return all.findIndex(({ name }) => name.toLowerCase() === all[at]?.name.toLowerCase()) === at
-}
-
-function stage2({ stage2, instimage }: Description): [string, string][] {
-  const keys: [string, string][] = []
-  if (instimage !== undefined && relative(instimage) !== '') keys.push(['instimage', relative(instimage)])
-  if (stage2 !== undefined && relative(stage2) !== '') keys.push(['mainimage', relative(stage2)])
-  return keys
-}
-
-/** A path is a key here: one with a delimiter in it would be cut there, and ConfigParser folds case, so both stay out. */
-function checksums(description: Description): [string, string][] {
+function checksums(description: Description): Line[] {
   const seen = new Set<string>()
-  const lines: [string, string][] = []
+  const lines: Line[] = []
   for (const path of Object.keys(description.checksums).sort(compare)) {
     const digest = description.checksums[path]
-    const clean = relative(path)
-    if (
-      !digest ||
-      clean === '' ||
-      clean !== path ||
-      /[=:]/.test(path) ||
-      /^[[#;]/.test(path) ||
-      seen.has(path.toLowerCase())
-    )
-      continue
-    seen.add(path.toLowerCase())
+    const folded = path.toLowerCase()
+    if (!digest || !canBeKey(path) || seen.has(folded)) continue
+    seen.add(folded)
     lines.push([path, `${digest.algorithm}:${digest.hex}`])
   }
   return lines
+}
+
+/** A path is a key in `[checksums]`: a delimiter would cut it, and some first characters begin something else. */
+function canBeKey(path: string): boolean {
+  return path !== '' && relative(path) === path && !/[=:]/.test(path) && !/^[[#;]/.test(path)
 }
 
 /** One line of text that no INI parser takes for anything else. */
@@ -173,5 +204,6 @@ function shortName(family: string): string {
 }
 
 function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
+  if (a === b) return 0
+  return a < b ? -1 : 1
 }
