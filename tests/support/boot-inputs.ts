@@ -144,6 +144,7 @@ export function fakeTreeIndex(trees: readonly Tree[]): TreeIndex {
     all: trees,
     earlier: [],
     inVersion: () => undefined,
+    otherVersions: () => new Map(),
     asOf: () => index,
     byId: (id) => trees.find((tree) => tree.id === id),
     select(selector) {

@@ -3,11 +3,10 @@ import type { TreeSelector } from '../guest/guest.ts'
 import { canonicalArch } from '../tree/arch.ts'
 import type { Tree } from '../tree/tree.ts'
 import { compareParsed, parseVersion, type Version, versionMatcher } from '../tree/version.ts'
-import { squeezeVariant, variantRank } from './variant.ts'
 
 export type Traits = Exclude<TreeSelector, { readonly id: string }>
 
-/** A tree with all that a selection compares taken apart beforehand. */
+/** A tree with everything parsed beforehand that a selection compares. */
 export interface Candidate {
   readonly tree: Tree
   readonly family: string
@@ -42,11 +41,43 @@ export function betterFirst(a: Candidate, b: Candidate): number {
     a.variantRank - b.variantRank ||
     Number(b.bootable) - Number(a.bootable) ||
     b.tree.modifiedMs - a.tree.modifiedMs ||
-    (a.tree.id < b.tree.id ? -1 : a.tree.id > b.tree.id ? 1 : 0)
+    Number(a.tree.id > b.tree.id) - Number(a.tree.id < b.tree.id)
   )
 }
 
-/** One thing that was asked for, and whether a tree has it. */
+/** The candidates of each distribution, and of each distribution for one arch. They keep their order. */
+export function groupCandidates(best: readonly Candidate[]): ReadonlyMap<string, readonly Candidate[]> {
+  const groups = new Map<string, Candidate[]>()
+  const add = (key: string, candidate: Candidate) => {
+    const group = groups.get(key)
+    if (group) group.push(candidate)
+    else groups.set(key, [candidate])
+  }
+  for (const candidate of best) {
+    add(groupKey(candidate.tree.distro, ''), candidate)
+    for (const arch of candidate.arches)
+      if (arch !== '') add(groupKey(candidate.tree.distro, arch), candidate)
+  }
+  return groups
+}
+
+/** A part of all candidates that surely has all that fit, best first. */
+export function candidatesFor(
+  wanted: Traits,
+  groups: ReadonlyMap<string, readonly Candidate[]>,
+  best: readonly Candidate[],
+): readonly Candidate[] {
+  const distro = parseDistro(wanted.distro ?? '')
+  if (distro === undefined || distro === 'other' || coveredBy(distro).length > 1) return best
+  const arch = wanted.arch?.trim() ?? ''
+  return groups.get(groupKey(distro, arch === '' ? '' : canonicalArch(arch))) ?? []
+}
+
+function groupKey(distro: string, arch: string): string {
+  return `${distro} ${arch}`
+}
+
+/** One trait that was asked for, and whether a tree has it. */
 export interface TraitTest {
   readonly trait: keyof Traits
   readonly wanted: string
@@ -92,4 +123,30 @@ function versionTest(text: string): TraitTest['fits'] {
 function variantTest(text: string): TraitTest['fits'] {
   const variant = squeezeVariant(text)
   return (candidate) => candidate.variants.has(variant)
+}
+
+/**
+ * Which of several variants of one release is meant when the selector names none. The one with the most packages and
+ * the least opinion comes first: Fedora's Everything has every environment, Server only its own; Cloud, Workstation and
+ * the ostree variants can install little else than themselves.
+ */
+const variantRanks: readonly (readonly [RegExp, number])[] = [
+  [/^(everything|os|baseos|full|dvd)$/, 0],
+  [/^(server|live-server)$/, 1],
+  [/^(fedora|release|netboot|netinst|minimal|)$/, 2],
+  [/^(appstream|cd|bd|packages|online)$/, 3],
+  [/^(client|workstation|desktop)$/, 5],
+  [/^(computenode|atomichost|atomic|cloud|cloud_atomic)$/, 6],
+  [/^(silverblue|kinoite|sericea|onyx|iot|coreos|live|labs|spins|optional)$/, 7],
+]
+
+/** 0 for the best; an unknown variant lies in the middle. */
+function variantRank(variant: string): number {
+  const name = variant.trim().toLowerCase()
+  return variantRanks.find(([pattern]) => pattern.test(name))?.[1] ?? 4
+}
+
+/** Variants are compared without case, blanks and dashes: `live-server` is `Live Server`. */
+function squeezeVariant(variant: string): string {
+  return variant.toLowerCase().replace(/[\s_-]+/g, '')
 }

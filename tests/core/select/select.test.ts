@@ -140,12 +140,25 @@ describe('why there is none', () => {
   })
 })
 
-test('answers are kept, and never more than so many', () => {
+test('nothing of what was asked is kept', () => {
   const first = trees.select({ distro: 'alma' })
-  expect(trees.select({ distro: 'alma' })).toBe(first)
-  for (let i = 0; i < 5000; i++) trees.select({ version: `no-${i}` })
   expect(trees.select({ distro: 'alma' })).not.toBe(first)
   expect(trees.select({ distro: 'alma' })).toEqual(first)
+})
+
+test('the trees as of earlier versions', () => {
+  const release = (version: number) => ({ id: 'alma/9', version, folder: `/trees/.treeboot/alma/${version}` })
+  const now = fakeTree({ id: 'alma/9', ...alma, version: '9.9', release: release(2) })
+  const before = fakeTree({ id: 'alma/9', ...alma, version: '9.8', release: release(1) })
+  const index = createTreeIndex([now], [before])
+  expect(index.otherVersions(new Map([['alma/9', 2]]))).toEqual(new Map())
+  expect(index.otherVersions(new Map([['alma/9', 1]]))).toEqual(new Map([['alma/9', 1]]))
+  expect(index.asOf(new Map([['alma/9', 2]]))).toBe(index)
+  expect(index.asOf(new Map([['alma/9', 7]]))).toBe(index)
+  const then = index.asOf(new Map([['alma/9', 1]]))
+  expect(then.byId('alma/9')?.version).toBe('9.8')
+  expect(then.select({ distro: 'alma', version: '9.9' }).found).toBe(false)
+  expect(then.inVersion('alma/9', { id: 'alma/9', version: 2 })).toBe(now)
 })
 
 test('all is sorted by id and holds every state', () => {

@@ -1,0 +1,51 @@
+import type { Tree } from '../tree/tree.ts'
+import type { Candidate, TraitTest } from './traits.ts'
+
+/** Which trees come closest to a request that no tree fulfils. A score belongs to the candidate at the same place. */
+
+export const mostClosest = 5
+
+/** Which tests each candidate passes, as bits: the first test is the highest bit, so it counts most. */
+export function scoresByTests(best: readonly Candidate[], tests: readonly TraitTest[]): Uint16Array {
+  const scores = new Uint16Array(best.length)
+  for (const [place, candidate] of best.entries()) {
+    let score = 0
+    for (const { fits } of tests) score = score * 2 + Number(fits(candidate))
+    scores[place] = score
+  }
+  return scores
+}
+
+/**
+ * How many words of an id each candidate's id has. Wrong ids come in endless variety, so no cache helps: the trees of
+ * each word are known beforehand.
+ */
+export function scoresByWords(
+  id: string,
+  count: number,
+  places: ReadonlyMap<string, readonly number[]>,
+): Uint16Array {
+  const scores = new Uint16Array(count)
+  for (const word of wordsOf(id))
+    for (const place of places.get(word) ?? []) scores[place] = (scores[place] ?? 0) + 1
+  return scores
+}
+
+/** At most five ready trees of the highest scores; equals stay in their order, best first. */
+export function closestTrees(best: readonly Candidate[], scores: Uint16Array): Tree[] {
+  const byScore = new Map<number, Tree[]>()
+  for (const [place, { tree }] of best.entries()) {
+    const score = scores[place] ?? 0
+    if (score === 0 || tree.state !== 'ready') continue
+    const equals = byScore.get(score)
+    if (!equals) byScore.set(score, [tree])
+    else if (equals.length < mostClosest) equals.push(tree)
+  }
+  const bestFirst = [...byScore].sort(([a], [b]) => b - a)
+  return bestFirst.flatMap(([, trees]) => trees).slice(0, mostClosest)
+}
+
+/** The words and numbers of an id, each once. */
+export function wordsOf(id: string): ReadonlySet<string> {
+  return new Set(id.toLowerCase().match(/[a-z]+|\d+/g))
+}
