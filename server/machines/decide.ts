@@ -7,6 +7,7 @@ import type { Guest } from '../core/guest/guest.ts'
 import { canonicalIp } from '../core/net/address.ts'
 import type { Requester } from '../core/net/requester.ts'
 import { type Format, type RenderOptions, renderPlan } from '../render/render.ts'
+import { treesAsOf } from './trees-as-of.ts'
 import type { TreeViews } from './views.ts'
 
 /**
@@ -23,7 +24,7 @@ export function bootInputs(
   const { server, unknown, menuTimeoutMs } = snapshot.config
   const configured = server.url === undefined ? {} : { configuredUrl: server.url }
   return {
-    trees: views ? snapshot.trees.asOf(views.of(who)) : snapshot.trees,
+    trees: views ? treesAsOf(snapshot.trees, views.of(who)) : snapshot.trees,
     guests: snapshot.guests,
     urls: serverUrls({ ...configured, services, who }),
     unknown,
