@@ -1,5 +1,5 @@
 import { appendFileSync } from 'node:fs'
-import type { Reporter, TestCase, TestModule } from 'vitest/node'
+import type { Reporter, TestCase, TestModule, TestSuite } from 'vitest/node'
 
 /**
  * What a run under CI prints after vitest's own summary: which tests were skipped and why, and which passed only when
@@ -18,7 +18,7 @@ export default class CiReporter implements Reporter {
   }
 }
 
-/** How one test ended. A file or a hook that failed without any failed test counts as one failed test. */
+/** How one test ended. A file or a group whose hooks failed counts as one failed test. */
 export interface Outcome {
   readonly name: string
   readonly state: 'passed' | 'failed' | 'skipped' | 'pending'
@@ -59,9 +59,18 @@ function section(
 }
 
 function outcomesOf(module: TestModule): readonly Outcome[] {
-  const tests = [...module.children.allTests()].map((test) => outcomeOf(module, test))
-  const brokenElsewhere = module.state() === 'failed' && !tests.some(({ state }) => state === 'failed')
-  return brokenElsewhere ? [...tests, { name: module.relativeModuleId, state: 'failed' }] : tests
+  const broken = [module, ...module.children.allSuites()].filter((each) => each.errors().length > 0)
+  return [
+    ...[...module.children.allTests()].map((test) => outcomeOf(module, test)),
+    ...broken.map((each) => ({
+      name: `${module.relativeModuleId} > ${nameOf(each)}`,
+      state: 'failed' as const,
+    })),
+  ]
+}
+
+function nameOf(broken: TestModule | TestSuite): string {
+  return broken.type === 'suite' ? `hooks of ${broken.fullName}` : 'the file or its hooks'
 }
 
 function outcomeOf(module: TestModule, test: TestCase): Outcome {
