@@ -1,7 +1,7 @@
 import { Failure } from '../core/failure.ts'
 import type { Entry, OpenFile } from './source.ts'
 
-/** A folder has no bytes: its etag only says when it was changed. */
+/** A folder as an entry. It has no bytes, so by default its etag only says when it was changed. */
 export function folderEntry(name: string, modifiedMs: number, etag = `folder-${modifiedMs}`): Entry {
   return {
     name,
@@ -14,13 +14,14 @@ export function folderEntry(name: string, modifiedMs: number, etag = `folder-${m
   }
 }
 
-/** The same thing under another name: a mount's root as its parent lists it. */
+/** The same entry under another name, as a parent folder lists the root of a mount. */
 export function renameEntry(entry: Entry, name: string): Entry {
   if (entry.name === name) return entry
   return { ...entry, name, open: (): Promise<OpenFile> => entry.open() }
 }
 
-/** By UTF-16 code unit, as `LC_ALL=C ls` does for ASCII names: the same on every machine and through every service. */
+/** Compares names by UTF-16 code unit, as `LC_ALL=C ls` does for ASCII names. So every machine and service sorts alike. */
 export function byName(a: { readonly name: string }, b: { readonly name: string }): number {
-  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0
+  if (a.name === b.name) return 0
+  return a.name < b.name ? -1 : 1
 }

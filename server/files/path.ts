@@ -3,8 +3,8 @@ import { Failure } from '../core/failure.ts'
 declare const clean: unique symbol
 
 /**
- * A path inside the namespace that is safe to look up: begins with `/`, has no empty, `.` or `..` component, no
- * trailing slash (but the root is `/`), and no control character. Only this file makes one.
+ * A path inside the namespace that is safe to look up. It begins with `/` and has no empty, `.` or `..` component, no
+ * trailing slash (except the root, `/`) and no control character. Only this file makes one.
  */
 export type CleanPath = string & { readonly [clean]: true }
 
@@ -14,12 +14,12 @@ export const rootPath = '/' as CleanPath
 const maxLength = 4096
 
 /**
- * The one path cleaner. Everything that a client sends as a path, and every name read from a descriptor or an
- * image, comes through here before it is looked up.
+ * The one path cleaner. Every path from a client, and every name from a descriptor or an image, passes through it
+ * before it is looked up.
  *
- * `//`, `/./` and `/../` are resolved as text, and `..` at the root stays at the root: libosinfo asks for
- * `TREE//.treeinfo`, shim for `//grubx64.efi`, iPXE and busybox send `..` unresolved. No percent-decoding: that is
- * HTTP's business, and TFTP clients mean `%20` literally.
+ * `//`, `/./` and `/../` are resolved as text, and `..` at the root stays at the root. libosinfo asks for
+ * `TREE//.treeinfo` and shim for `//grubx64.efi`; iPXE and busybox send `..` unresolved. Percent-encoding is not
+ * decoded here: HTTP does that, and TFTP clients mean `%20` literally.
  *
  * @throws Failure `bad-request` for control characters and over-long paths.
  */
@@ -39,7 +39,7 @@ export function cleanPath(raw: string): CleanPath {
   return path as CleanPath
 }
 
-/** `name` below `parent`. The name is cleaned like any other path, so it cannot leave `parent` upwards. */
+/** `name` below `parent`. The name is cleaned as any other path is, so it cannot lead above `parent`. */
 export function joinPath(parent: CleanPath, name: string): CleanPath {
   const below = cleanPath(name)
   if (parent === '/') return below
@@ -55,7 +55,7 @@ export function baseName(path: CleanPath): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }
 
-/** The rest of `path` below `prefix` (itself a CleanPath), or undefined when it lies elsewhere. `/trees` holds `/trees/a`, not `/treesome`. */
+/** The rest of `path` below `prefix`; undefined when it lies elsewhere. `/trees/a` is below `/trees`, `/treesome` is not. */
 export function below(prefix: CleanPath, path: CleanPath): CleanPath | undefined {
   if (prefix === '/') return path
   if (!path.startsWith(prefix)) return undefined
@@ -66,7 +66,7 @@ export function below(prefix: CleanPath, path: CleanPath): CleanPath | undefined
 const slash = 0x2f
 const dot = 0x2e
 
-/** One pass over the common case, so that a clean path costs no allocation. */
+/** Checks the common case in one pass, so that a clean path costs no allocation. */
 function isCleanAlready(raw: string): boolean {
   if (raw.charCodeAt(0) !== slash) return false
   if (raw.length === 1) return true
@@ -75,16 +75,17 @@ function isCleanAlready(raw: string): boolean {
     const code = i === raw.length ? slash : raw.charCodeAt(i)
     if (isControl(code)) return false
     if (code !== slash) continue
-    const length = i - partStart
-    if (length === 0) return false
-    if (
-      raw.charCodeAt(partStart) === dot &&
-      (length === 1 || (length === 2 && raw.charCodeAt(partStart + 1) === dot))
-    )
-      return false
+    if (isRelative(raw, partStart, i - partStart)) return false
     partStart = i + 1
   }
   return true
+}
+
+/** Whether a component is empty, `.` or `..`. */
+function isRelative(raw: string, start: number, length: number): boolean {
+  if (length > 2) return false
+  if (length === 0) return true
+  return raw.charCodeAt(start) === dot && (length === 1 || raw.charCodeAt(start + 1) === dot)
 }
 
 function hasControl(text: string): boolean {

@@ -3,15 +3,28 @@ import { Failure } from '../core/failure.ts'
 import type { BufferPool, Loan } from './buffers.ts'
 import type { OpenFile } from './source.ts'
 
-/** A piece of a body: bytes as they are, or a span of the file. */
-export type Part = Uint8Array | { readonly from: number; readonly length: number }
+/** A span of a file. */
+export interface Span {
+  readonly from: number
+  readonly length: number
+}
 
-/** Writes of one download that may be under way while the next piece is read. */
+/** A piece of a body: bytes in memory, or a span of the file. */
+export type Part = Uint8Array | Span
+
+/** What all parts of one body share. */
+export interface SendContext {
+  readonly pool: BufferPool
+  /** Called with the number of bytes whenever some have been handed to the system. */
+  readonly onBytes: (count: number) => void
+}
+
+/** How many writes of one download may be under way while the next piece is read. */
 const writesAhead = 2
 
 /**
- * Writes the parts of a body in order. The file is read one piece ahead of the socket, and never further: a slow
- * client slows the reading down. Ends early, without an error, when the client is gone; then `false`.
+ * Writes the parts of a body in order. The file is read one piece ahead of the socket and never further, so a slow
+ * client slows the reading down. Resolves to false, early and without an error, when the client is gone.
  *
  * @throws Failure `invalid-data` when the file turns out shorter than its entry said.
  */
@@ -19,8 +32,7 @@ export async function sendParts(
   parts: readonly Part[],
   file: OpenFile | undefined,
   out: Writable,
-  pool: BufferPool,
-  onBytes: (count: number) => void,
+  { pool, onBytes }: SendContext,
 ): Promise<boolean> {
   let underWay = 0
   let wake: (() => void) | undefined
@@ -57,7 +69,11 @@ export async function sendParts(
         await until(() => underWay < writesAhead)
         if (out.destroyed || !file) return false
         const loan = pool.take()
-        const count = await readInto(loan, file, part.from + done, part.length - done, pool)
+        const left = { from: part.from + done, length: part.length - done }
+        const count = await readInto(loan, file, left).catch((error) => {
+          pool.give(loan)
+          throw error
+        })
         if (out.destroyed) {
           pool.give(loan)
           return false
@@ -73,23 +89,12 @@ export async function sendParts(
   }
 }
 
-/** Reads one piece; the loan goes back when that fails. */
-async function readInto(
-  loan: Loan,
-  file: OpenFile,
-  position: number,
-  left: number,
-  pool: BufferPool,
-): Promise<number> {
-  try {
-    const count = await file.read(loan.bytes, 0, Math.min(loan.bytes.length, left), position)
-    if (count > 0) return count
-    throw new Failure(
-      'invalid-data',
-      `the file ended at byte ${position}, ${left} bytes early: it was cut while being sent`,
-    )
-  } catch (error) {
-    pool.give(loan)
-    throw error
-  }
+/** Reads the beginning of a span, as much as the buffer holds. */
+async function readInto({ bytes }: Loan, file: OpenFile, { from, length }: Span): Promise<number> {
+  const count = await file.read(bytes, 0, Math.min(bytes.length, length), from)
+  if (count > 0) return count
+  throw new Failure(
+    'invalid-data',
+    `the file ended at byte ${from}, ${length} bytes early: it was cut while being sent`,
+  )
 }

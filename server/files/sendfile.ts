@@ -1,44 +1,42 @@
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
-import type { BufferPool } from './buffers.ts'
-import { type Part, sendParts } from './send.ts'
+import { type SendContext, type Span, sendParts } from './send.ts'
 import type { OpenFile } from './source.ts'
 
-/** Bytes asked of one call: enough to make calls rare, little enough that a cold disk keeps a pool thread only briefly. */
+/** Bytes asked of one call: enough that calls are rare, and so few that a cold disk blocks a pool thread only briefly. */
 const callBytes = 1024 * 1024
-/** What goes through Node's own write when the socket is full, to learn when there is room again. */
+/** Bytes written by Node itself when the socket is full; the callback of that write tells when there is room again. */
 const waitBytes = 16 * 1024
-/** Every call ends at the end of a page: a file in an ISO begins in the middle of one, and would stay out of step to its end. */
+/** Every call ends at a page boundary. A file in an ISO begins inside a page, and all its calls would cross boundaries. */
 const pageBytes = 4096
-/** Below this the ring is as quick. */
+/** For fewer bytes the buffer pool is as quick. */
 const worthwhileBytes = 256 * 1024
 
 /**
- * Sends a span of a file to a socket, by sendfile(2) where that can be had (Linux, the optional package koffi, a file on
- * disk, no TLS), otherwise through the ring. The bytes then never enter this process: with many clients, that is
- * half of all the work.
+ * Sends a span of a file to a socket. It uses sendfile(2) where possible (Linux, the optional package koffi, a file on
+ * disk, no TLS), and buffers of the pool otherwise. With sendfile(2) the bytes never enter this process; with many
+ * clients that saves half of all work.
  *
- * The calls run in the thread pool, for a page that is not in memory makes them wait. The socket is non-blocking, so
- * a call ends when the socket is full; one small piece is then written by Node, whose callback comes when the
- * client has made room. No thread waits for a slow client.
+ * The calls run in the thread pool, because a page that is not in memory blocks them. The socket is non-blocking, so a
+ * call ends when the socket is full. Node then writes one small piece, and its callback comes when the client has made
+ * room. So no thread waits for a slow client.
  *
  * Resolves to false when the client is gone. Rejects like `sendParts`.
  */
 export async function sendSpan(
-  span: Exclude<Part, Uint8Array>,
+  span: Span,
   file: OpenFile,
   out: Socket,
-  pool: BufferPool,
-  onBytes: (count: number) => void,
+  context: SendContext,
 ): Promise<boolean> {
   const native = span.length < worthwhileBytes ? undefined : loadNative()
   const socketFd = descriptorOf(out)
   const { descriptor } = file
-  if (!native || socketFd === undefined || !descriptor) return sendParts([span], file, out, pool, onBytes)
-  // Ours alone: when the client goes away in the middle of a call, Node closes its own, and the number is taken anew.
+  if (!native || socketFd === undefined || !descriptor) return sendParts([span], file, out, context)
+  // A descriptor of our own: when the client goes away during a call, Node closes its descriptor and reuses the number.
   const copy = native.dup(socketFd)
-  if (copy < 0) return sendParts([span], file, out, pool, onBytes)
+  if (copy < 0) return sendParts([span], file, out, context)
   try {
     for (let done = 0; done < span.length; ) {
       const position = descriptor.offset + span.from + done
@@ -47,13 +45,13 @@ export async function sendSpan(
       if (out.destroyed) return false
       if (moved > 0) {
         done += moved
-        onBytes(moved)
+        context.onBytes(moved)
         if (moved === asked) continue
       }
-      // Full, the client gone, or the file cut short: Node's write and read know which.
+      // The socket is full, the client is gone, or the file was cut. Node's write and read find out which.
       const odd = (descriptor.offset + span.from + done) % pageBytes
       const piece = { from: span.from + done, length: Math.min(waitBytes - odd, span.length - done) }
-      if (!(await sendParts([piece], file, out, pool, onBytes))) return false
+      if (!(await sendParts([piece], file, out, context))) return false
       done += piece.length
     }
     return true
@@ -102,11 +100,11 @@ function tryNative(): Native | undefined {
         }),
     }
   } catch {
-    return undefined // not installed, or no binary for this processor: the ring does it
+    return undefined // koffi is not installed, or has no binary for this processor
   }
 }
 
-/** Node's own descriptor of a socket. TLS must see the bytes, so it has none for us. */
+/** Node's descriptor of a socket. Undefined for TLS, which must see the bytes. */
 function descriptorOf(socket: Socket): number | undefined {
   if (socket instanceof TLSSocket) return undefined
   const { _handle: handle } = socket as unknown as { _handle?: { fd?: number } | null }

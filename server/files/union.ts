@@ -4,8 +4,8 @@ import { type CleanPath, parentPath, rootPath } from './path.ts'
 import type { Entry, FileSource } from './source.ts'
 
 /**
- * Sources on top of one another, the first one uppermost: the first that has a path wins, folders show what all of
- * them hold, and a file hides a folder of the same name below it together with all that is in there.
+ * Lays sources over one another, the first one uppermost. The first source that has a path wins, and a folder shows
+ * what all of them hold. A file hides a folder of the same name in a source below, and everything in that folder.
  */
 export function unionSource(...sources: readonly FileSource[]): FileSource {
   return {
@@ -18,22 +18,39 @@ export function unionSource(...sources: readonly FileSource[]): FileSource {
       return undefined
     },
     async list(path, who) {
-      const merged = new Map<string, Entry>()
-      let isFolder = false
+      const listings: (readonly Entry[])[] = []
       for (const source of sources) {
-        const entry = await source.stat(path, who)
-        if (entry?.kind === 'file') break
-        const entries = entry && (await source.list(path, who))
-        if (!entries) {
-          if (await anyFileOnTheWay([source], path, who)) break
-          continue
-        }
-        isFolder = true
-        for (const each of entries) if (!merged.has(each.name)) merged.set(each.name, each)
+        const listing = await layerAt(source, path, who)
+        if (listing === 'hides') break
+        if (listing) listings.push(listing)
       }
-      return isFolder ? [...merged.values()].sort(byName) : undefined
+      return listings.length > 0 ? merge(listings) : undefined
     },
   }
+}
+
+/**
+ * What one source lists at a path. `hides` when it has a file there or above it, so that no source below counts;
+ * undefined when it has nothing there.
+ */
+async function layerAt(
+  source: FileSource,
+  path: CleanPath,
+  who: Requester,
+): Promise<readonly Entry[] | 'hides' | undefined> {
+  const entry = await source.stat(path, who)
+  if (entry?.kind === 'file') return 'hides'
+  const entries = entry && (await source.list(path, who))
+  if (entries) return entries
+  return (await anyFileOnTheWay([source], path, who)) ? 'hides' : undefined
+}
+
+/** Of entries with the same name, the one of the first listing stays. */
+function merge(listings: readonly (readonly Entry[])[]): Entry[] {
+  const merged = new Map<string, Entry>()
+  for (const entries of listings)
+    for (const entry of entries) if (!merged.has(entry.name)) merged.set(entry.name, entry)
+  return [...merged.values()].sort(byName)
 }
 
 /** Whether one of the sources has a file where `path` would need a folder. */

@@ -26,15 +26,12 @@ test.each([0, 1, 96])('with %i big buffers: a client that leaves gives all of th
   const [ours, client] = await pair()
   ours.on('error', () => {})
   let told = 0
-  const sending = sendParts(
-    [Buffer.from('head'), { from: 0, length: bytes.length }],
-    file,
-    ours,
+  const sending = sendParts([Buffer.from('head'), { from: 0, length: bytes.length }], file, ours, {
     pool,
-    (n) => {
+    onBytes: (n) => {
       told += n
     },
-  )
+  })
   await once(client, 'data')
   client.resetAndDestroy()
   expect(await sending).toBe(false)
@@ -51,7 +48,7 @@ test.each([0, 1, 96])('with %i big buffers: all bytes arrive, in order', async (
   ).open()
   const [ours, client] = await pair()
   const parts = [{ from: 4, length: 1_999_990 }, Buffer.from('between'), { from: 0, length: 8 }]
-  const sending = sendParts(parts, file, ours, pool, () => {}).then((complete) => {
+  const sending = sendParts(parts, file, ours, { pool, onBytes: () => {} }).then((complete) => {
     ours.end()
     return complete
   })

@@ -63,15 +63,12 @@ test.each([
   const [ours, client] = await pair()
   const arrived = received(client, from > 0 ? 1 : 1000)
   let counted = 0
-  const sent = await sendSpan(
-    { from, length },
-    withDescriptor ? file : plain,
-    ours,
-    new BufferPool(),
-    (count) => {
+  const sent = await sendSpan({ from, length }, withDescriptor ? file : plain, ours, {
+    pool: new BufferPool(),
+    onBytes: (count) => {
       counted += count
     },
-  )
+  })
   ours.end()
   expect(sent).toBe(true)
   expect(counted).toBe(length)
@@ -84,7 +81,10 @@ test('a client that goes away ends it, and no descriptor stays', async () => {
   const before = readdirSync('/proc/self/fd').length
   for (const leave of ['destroy', 'resetAndDestroy'] as const) {
     const [ours, client] = await pair()
-    const sent = sendSpan({ from: 0, length: bytes.length }, file, ours, new BufferPool(), () => {})
+    const sent = sendSpan({ from: 0, length: bytes.length }, file, ours, {
+      pool: new BufferPool(),
+      onBytes: () => {},
+    })
     client.once('data', () => client[leave]())
     expect(await sent).toBe(false)
     if (!ours.closed) await once(ours, 'close')
@@ -98,7 +98,10 @@ test('a file that is cut meanwhile is an error, not a short success', async () =
   truncateSync(path, 3_000_000)
   const [ours, client] = await pair()
   client.resume()
-  const sent = sendSpan({ from: 0, length: bytes.length }, file, ours, new BufferPool(), () => {})
+  const sent = sendSpan({ from: 0, length: bytes.length }, file, ours, {
+    pool: new BufferPool(),
+    onBytes: () => {},
+  })
   await expect(sent).rejects.toMatchObject({ kind: 'invalid-data' })
   ours.destroy()
   await file.close()

@@ -2,22 +2,22 @@ import { LRUCache } from 'lru-cache'
 import { type DirectoryRecord, directoryRecords, jolietName, plainName } from './directory.ts'
 import { damaged, type Extent, type Image, isInImage, readExactly } from './image.ts'
 import { fileNode, type IsoNode, isReachable } from './node.ts'
-import { type RockRidge, readRockRidge, susp } from './rock-ridge.ts'
+import { type RockRidge, type RockRidgeContext, readRockRidge, susp } from './rock-ridge.ts'
 import type { Volume, Volumes } from './volume.ts'
 import type { Folders } from './walk.ts'
 
-/** A directory of 100,000 files has some 16 MB; larger ones are not believed. */
+/** A directory of 100,000 files has some 16 MB. A larger one is refused as damaged. */
 const mostDirectoryBytes = 32 * 1024 * 1024
-/** Directories kept, counted by their size in the image. What is dropped is read again. */
+/** Directories that are cached, counted by their size in the image. What is dropped is read again. */
 const keptDirectoryBytes = 16 * 1024 * 1024
-/** Continuation areas of one directory together. */
+/** All continuation areas of one directory together. */
 const mostContinuationBytes = 16 * 1024 * 1024
 
 export type Names = 'rock-ridge' | 'joliet' | 'plain'
 type Folder = ReadonlyMap<string, IsoNode>
 
 /**
- * The folders of an ISO 9660 volume. Directories are read when they are first asked for and kept within a bound.
+ * The folders of an ISO 9660 volume. Directories are read when they are first asked for, and a bounded number is cached.
  * Rock Ridge names win over Joliet's, Joliet's over plain ones, as in Linux.
  */
 export class IsoFolders implements Folders {
@@ -37,7 +37,7 @@ export class IsoFolders implements Folders {
   }
 
   /**
-   * Undefined when the image has no volume of ISO 9660.
+   * Resolves to undefined when the image has no volume of ISO 9660.
    *
    * @throws Failure that names the byte and what was expected there.
    */
@@ -68,7 +68,7 @@ export class IsoFolders implements Folders {
     if (known) return known
     const reading = this.#readFolder(node.name || '/', extent)
     this.#folders.set(extent.offset, reading, { size: Math.max(1, extent.length) })
-    // A disk that failed once may answer the next time.
+    // A disk that failed once may succeed the next time.
     reading.catch(() => this.#folders.delete(extent.offset))
     return reading
   }
@@ -79,16 +79,16 @@ export class IsoFolders implements Folders {
       throw damaged(image, extent.offset, `the folder ${name} is said to have ${extent.length} bytes`)
     const bytes = await readExactly(image, extent, `the folder ${name}`)
     const nodes = new Map<string, IsoNode>()
-    const readMore = this.#continuations()
+    const context = { image, blockBytes: this.volume.blockBytes, readMore: this.#continuations() }
     let pieces: DirectoryRecord[] = []
     for (const record of directoryRecords(image, bytes, extent.offset, this.volume.blockBytes)) {
       if (record.name.length === 1 && (record.name[0] ?? 2) < 2) continue
       const [first] = pieces
-      // The next file begins although the last one had not ended: take what there is of that.
+      // The next file begins although the last one has not ended. The pieces of that one are dropped.
       if (first && !first.name.equals(record.name)) pieces = []
       pieces.push(record)
       if (record.continues && !record.isFolder) continue
-      const node = await this.#nodeOf(pieces, readMore)
+      const node = await this.#nodeOf(pieces, context)
       pieces = []
       // A second file of the same name is an older version of it.
       if (node && isReachable(node.name) && !nodes.has(node.name)) nodes.set(node.name, node)
@@ -96,10 +96,13 @@ export class IsoFolders implements Folders {
     return nodes
   }
 
-  /** The records of one file, or the record of one folder or symlink; undefined for what is not to be shown. */
+  /**
+   * Makes a node of all records of one file, or of the record of one folder or symlink. Undefined for what is not
+   * shown.
+   */
   async #nodeOf(
     records: readonly DirectoryRecord[],
-    readMore: (extent: Extent) => Promise<Buffer>,
+    context: RockRidgeContext,
   ): Promise<IsoNode | undefined> {
     const [record] = records
     if (!record || record.isAssociated) return undefined
@@ -111,7 +114,7 @@ export class IsoFolders implements Folders {
     }
     const fields = record.systemUse.subarray(this.#skip)
     const at = record.at + 33 + record.name.length
-    const said = await readRockRidge(image, fields, at, volume.blockBytes, readMore)
+    const said = await readRockRidge(context, fields, at)
     const name = said.name ?? plainName(record.name)
     const modifiedMs = said.modifiedMs ?? record.modifiedMs
     if (said.isRelocated || !isShown(said)) return undefined
@@ -128,7 +131,7 @@ export class IsoFolders implements Folders {
     return fileNode(image, { name, modifiedMs, extents, isInterleaved, ...zisofs })
   }
 
-  /** How long a relocated folder is, its own first record tells. */
+  /** The first record of a relocated folder tells its length. */
   async #relocated(offset: number): Promise<Extent> {
     const head = await readExactly(this.image, { offset, length: 34 }, 'a relocated folder')
     if ((head[0] ?? 0) < 34 || ((head[25] ?? 0) & 2) === 0 || head[32] !== 1 || head[33] !== 0)
@@ -136,7 +139,7 @@ export class IsoFolders implements Folders {
     return { offset, length: head.readUInt32LE(10) }
   }
 
-  /** Reads continuation areas for one directory: blocks once, and no more than makes sense. */
+  /** Returns a reader of continuation areas for one directory. It reads each block once, and refuses too many bytes. */
   #continuations(): (extent: Extent) => Promise<Buffer> {
     const { image } = this
     const blocks = new LRUCache<number, Promise<Buffer>>({ max: 64 })
@@ -160,10 +163,10 @@ export class IsoFolders implements Folders {
   }
 }
 
-/** SUSP's mark in the root's own record, if the disc has Rock Ridge. */
+/** Finds the SP field of SUSP in the root's own record; undefined when the disc has no Rock Ridge. */
 async function sharedProtocol(image: Image, volume: Volume): Promise<{ readonly skip: number } | undefined> {
   const extent = { offset: volume.root.offset, length: Math.min(volume.root.length, 2048) }
-  // An image that is still being copied: whoever asks for the root will be told.
+  // The image is still being copied. A request for the root then fails with the reason.
   if (!isInImage(image, extent)) return undefined
   const bytes = await readExactly(image, extent, 'the root folder')
   for (const record of directoryRecords(image, bytes, extent.offset, volume.blockBytes))
@@ -175,7 +178,7 @@ function folderNode(name: string, modifiedMs: number, extent: Extent): IsoNode {
   return { name, kind: 'folder', size: 0, modifiedMs, extents: [extent] }
 }
 
-/** Devices, pipes and sockets are no files for anyone who installs. */
+/** Devices, pipes and sockets are left out: no installer asks for them. */
 function isShown({ mode, target }: RockRidge): boolean {
   if (mode === undefined || target !== undefined) return true
   const type = mode & 0o170000

@@ -1,7 +1,7 @@
 import { recordTime } from './directory.ts'
 import { damaged, type Extent, type Image } from './image.ts'
 
-/** What Rock Ridge (IEEE P1282, over SUSP P1281) says of one directory record. */
+/** What the fields of Rock Ridge (IEEE P1282, within SUSP P1281) say of one directory record. */
 export interface RockRidge {
   readonly name?: string
   /** File type and permissions as `stat` has them. */
@@ -9,18 +9,21 @@ export interface RockRidge {
   readonly modifiedMs?: number
   /** Where a symlink points, as written. */
   readonly target?: string
-  /** CL: the block of the folder that was moved away from here, since ISO 9660 allows but eight levels. */
+  /** CL: the block of a folder that the writer moved away from here, because ISO 9660 allows only eight levels. */
   readonly childBlock?: number
-  /** RE: such a folder, shown where it came from and not here. */
+  /** RE: the record is such a moved folder. It is shown where it came from, and not here. */
   readonly isRelocated: boolean
-  /** ZF: the bytes are compressed; how many they would be. */
+  /** ZF: the bytes are compressed; this is their number when unpacked. */
   readonly zisofsBytes?: number
 }
 
-/** Continuation areas of one record. A name has 255 bytes and a symlink 4096, which fit in three. */
+/** Continuation areas of one record. A name of 255 bytes and a symlink of 4096 fit in three. */
 const mostContinuations = 32
 
-/** SUSP 5.3: bytes to skip in every record after the first; undefined when the root has no SP field, so no Rock Ridge. */
+/**
+ * SUSP 5.3: how many bytes to skip in each record. Undefined when the root has no SP field; then the disc has no Rock
+ * Ridge.
+ */
 export function susp(rootSelf: Buffer): { readonly skip: number } | undefined {
   const isSp =
     rootSelf.length >= 7 &&
@@ -30,55 +33,63 @@ export function susp(rootSelf: Buffer): { readonly skip: number } | undefined {
   return isSp ? { skip: rootSelf[6] ?? 0 } : undefined
 }
 
+/** What reading continuation areas needs to know of the volume. */
+export interface RockRidgeContext {
+  readonly image: Image
+  readonly blockBytes: number
+  /** Reads a continuation area. */
+  readonly readMore: (extent: Extent) => Promise<Buffer>
+}
+
 /**
- * Reads the fields of one record, following CE into continuation areas.
+ * Decodes the fields of one directory record, and follows CE fields into continuation areas.
  *
  * @param at Where the fields stand in the image, for messages.
- * @param readMore Bytes elsewhere in the image, from block, offset and length of CE.
  */
 export async function readRockRidge(
-  image: Image,
+  context: RockRidgeContext,
   systemUse: Buffer,
   at: number,
-  blockBytes: number,
-  readMore: (extent: Extent) => Promise<Buffer>,
 ): Promise<RockRidge> {
-  const collector = createCollector()
-  let area = systemUse
-  let areaAt = at
+  const fields = new FieldCollector()
+  let area: Area = { bytes: systemUse, at }
   const seen = new Set<number>()
   for (;;) {
-    const next = readFields(image, area, areaAt, blockBytes, collector)
-    if (!next) return collector.result()
+    const next = readFields(context, area, fields)
+    if (!next) return fields.result()
     if (seen.has(next.offset) || seen.size >= mostContinuations)
-      throw damaged(image, areaAt, 'the continuation areas (CE) of a directory record do not end')
+      throw damaged(context.image, area.at, 'the continuation areas (CE) of a directory record do not end')
     seen.add(next.offset)
-    area = await readMore(next)
-    areaAt = next.offset
+    area = { bytes: await context.readMore(next), at: next.offset }
   }
 }
 
-/** The fields of one area, in order; where they go on, if they do. */
+/** Bytes with fields, and their position in the image. */
+interface Area {
+  readonly bytes: Buffer
+  readonly at: number
+}
+
+/** Collects the fields of one area, in order. Returns the area in which they continue, if they do. */
 function readFields(
-  image: Image,
-  area: Buffer,
-  areaAt: number,
-  blockBytes: number,
-  collector: ReturnType<typeof createCollector>,
+  { image, blockBytes }: RockRidgeContext,
+  area: Area,
+  fields: FieldCollector,
 ): Extent | undefined {
+  const { bytes } = area
   let next: Extent | undefined
   // Less than four bytes left is padding.
-  for (let at = 0; at + 4 <= area.length; ) {
-    const length = area[at + 2] ?? 0
+  for (let at = 0; at + 4 <= bytes.length; ) {
+    const length = bytes[at + 2] ?? 0
     // Some writers pad with zeroes in place of an ST field.
-    if (length === 0 && area[at] === 0) break
-    if (length < 4 || at + length > area.length)
+    if (length === 0 && bytes[at] === 0) break
+    if (length < 4 || at + length > bytes.length)
       throw damaged(
         image,
-        areaAt + at,
-        `expected a system use field of 4 to ${area.length - at} bytes, found ${length}`,
+        area.at + at,
+        `expected a system use field of 4 to ${bytes.length - at} bytes, found ${length}`,
       )
-    const field = area.subarray(at, at + length)
+    const field = bytes.subarray(at, at + length)
     const kind = field.toString('latin1', 0, 2)
     if (kind === 'ST') break
     if (kind === 'CE' && length >= 28)
@@ -86,74 +97,110 @@ function readFields(
         offset: field.readUInt32LE(4) * blockBytes + field.readUInt32LE(12),
         length: field.readUInt32LE(20),
       }
-    else collector.take(kind, field)
+    else fields.add(kind, field)
     at += length
   }
   return next
 }
 
-/** Puts together what may be spread over several fields. Fields too short for what they should hold are passed over. */
-function createCollector() {
-  let found: RockRidge = { isRelocated: false }
-  const name: Buffer[] = []
-  const link = createLink()
+/** Joins what may be spread over several fields. A field too short for its content is ignored. */
+class FieldCollector {
+  #found: RockRidge = { isRelocated: false }
+  readonly #name: Buffer[] = []
+  readonly #link = new LinkCollector()
 
-  return {
-    take(kind: string, field: Buffer): void {
-      const { length } = field
-      if (kind === 'PX' && length >= 8) found = { ...found, mode: field.readUInt32LE(4) }
-      // NM flags 2 and 4 stand for `.` and `..`, which the record says by itself.
-      else if (kind === 'NM' && length > 5 && ((field[4] ?? 0) & 6) === 0) name.push(field.subarray(5))
-      else if (kind === 'SL' && length >= 5) link.take(field.subarray(5))
-      else if (kind === 'TF' && length >= 5) found = { ...found, ...modified(field) }
-      else if (kind === 'CL' && length >= 8) found = { ...found, childBlock: field.readUInt32LE(4) }
-      else if (kind === 'RE') found = { ...found, isRelocated: true }
-      else if (kind === 'ZF' && length >= 16 && field.toString('latin1', 4, 6) === 'pz')
-        found = { ...found, zisofsBytes: field.readUInt32LE(8) }
-    },
-    result(): RockRidge {
-      const target = link.target()
-      return {
-        ...found,
-        ...(name.length > 0 && { name: decodeName(Buffer.concat(name)) }),
-        ...(target !== undefined && { target }),
-      }
-    },
+  add(kind: string, field: Buffer): void {
+    switch (kind) {
+      case 'NM':
+        // NM flags 2 and 4 mean `.` and `..`, which the directory record says as well.
+        if (field.length > 5 && ((field[4] ?? 0) & 6) === 0) this.#name.push(field.subarray(5))
+        return
+      case 'SL':
+        if (field.length >= 5) this.#link.add(field.subarray(5))
+        return
+      default:
+        this.#found = { ...this.#found, ...decodeField(kind, field) }
+    }
+  }
+
+  result(): RockRidge {
+    let found = this.#found
+    const target = this.#link.target()
+    if (this.#name.length > 0) found = { ...found, name: decodeName(Buffer.concat(this.#name)) }
+    return target === undefined ? found : { ...found, target }
   }
 }
 
-/** SL, P1282 4.1.3: components with a flag byte each, over any number of fields. */
-function createLink() {
-  const parts: string[] = []
-  let isLink = false
-  let goesOn = false
-  let leadsOut = false
-  return {
-    take(components: Buffer): void {
-      isLink = true
-      for (let at = 0; at + 2 <= components.length; ) {
-        const flags = components[at] ?? 0
-        const length = components[at + 1] ?? 0
-        const text = decodeName(components.subarray(at + 2, at + 2 + length))
-        if (flags & 0x38) leadsOut = true
-        const part = flags & 2 ? '.' : flags & 4 ? '..' : text
-        if (goesOn) parts.push((parts.pop() ?? '') + part)
-        else parts.push(part)
-        goesOn = (flags & 1) !== 0
-        at += 2 + length
-      }
-    },
-    /** Root, volume root and host are places outside of the image: `/` in front of the rest says so. */
-    target: (): string | undefined => (isLink ? `${leadsOut ? '/' : ''}${parts.join('/')}` : undefined),
+/** Decodes a field that is complete in itself. */
+function decodeField(kind: string, field: Buffer): Partial<RockRidge> {
+  const { length } = field
+  switch (kind) {
+    case 'PX':
+      return length >= 8 ? { mode: field.readUInt32LE(4) } : {}
+    case 'TF':
+      return length >= 5 ? modified(field) : {}
+    case 'CL':
+      return length >= 8 ? { childBlock: field.readUInt32LE(4) } : {}
+    case 'RE':
+      return { isRelocated: true }
+    case 'ZF':
+      return length >= 16 && field.toString('latin1', 4, 6) === 'pz'
+        ? { zisofsBytes: field.readUInt32LE(8) }
+        : {}
+    default:
+      return {}
   }
 }
 
-/** TF, P1282 4.1.6: the times that the flags name, in order; modification is the second. Bit 7 makes them 17 bytes long. */
+/** Flags of a component of SL (P1282 4.1.3.1). */
+const linkFlags = { goesOn: 0x01, here: 0x02, parent: 0x04, leadsOut: 0x38 }
+
+/** SL (P1282 4.1.3): components with a flag byte each, over any number of fields. */
+class LinkCollector {
+  readonly #parts: string[] = []
+  #isLink = false
+  #goesOn = false
+  #leadsOut = false
+
+  add(components: Buffer): void {
+    this.#isLink = true
+    for (let at = 0; at + 2 <= components.length; ) {
+      const flags = components[at] ?? 0
+      const end = at + 2 + (components[at + 1] ?? 0)
+      this.#addPart(flags, decodeName(components.subarray(at + 2, end)))
+      at = end
+    }
+  }
+
+  #addPart(flags: number, text: string): void {
+    if (flags & linkFlags.leadsOut) this.#leadsOut = true
+    const before = this.#goesOn ? (this.#parts.pop() ?? '') : ''
+    this.#parts.push(before + partText(flags, text))
+    this.#goesOn = (flags & linkFlags.goesOn) !== 0
+  }
+
+  /** The path begins with `/` when a component is the root, the volume root or the host: places outside the image. */
+  target(): string | undefined {
+    return this.#isLink ? `${this.#leadsOut ? '/' : ''}${this.#parts.join('/')}` : undefined
+  }
+}
+
+function partText(flags: number, text: string): string {
+  if (flags & linkFlags.here) return '.'
+  return flags & linkFlags.parent ? '..' : text
+}
+
+/**
+ * TF (P1282 4.1.6): the times that the flags name, in order. Modification is the second, after creation. Bit 7 makes
+ * each time 17 bytes long and not 7.
+ */
 function modified(field: Buffer): { modifiedMs?: number } {
   const flags = field[4] ?? 0
+  const hasCreation = (flags & 1) !== 0
+  const isLong = (flags & 0x80) !== 0
   if ((flags & 2) === 0) return {}
-  const at = 5 + (flags & 1 ? (flags & 0x80 ? 17 : 7) : 0)
-  if (flags & 0x80) {
+  const at = 5 + (hasCreation ? timeBytes(isLong) : 0)
+  if (isLong) {
     const match = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)/.exec(field.toString('latin1', at, at + 16))
     if (!match || field.length < at + 17) return {}
     const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = match.slice(1).map(Number)
@@ -164,9 +211,13 @@ function modified(field: Buffer): { modifiedMs?: number } {
   return field.length < at + 7 ? {} : { modifiedMs: recordTime(field, at) }
 }
 
+function timeBytes(isLong: boolean): number {
+  return isLong ? 17 : 7
+}
+
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Names are bytes on a disc, nearly always UTF-8; where not, Latin-1 keeps them apart and reachable. */
+/** Names on a disc are bytes, nearly always UTF-8. Others are read as Latin-1, which keeps them distinct and reachable. */
 export function decodeName(bytes: Buffer): string {
   try {
     return utf8.decode(bytes)

@@ -1,23 +1,24 @@
+import type { Failure } from '../../core/failure.ts'
 import { damaged, type Extent, type Image, readExactly, sectorBytes } from './image.ts'
 
-/** A volume descriptor of ISO 9660 (ECMA-119 8.4 and 8.5): one way to look at the files of a disc. */
+/** A volume descriptor of ISO 9660 (ECMA-119 8.4 and 8.5): one view of the files of a disc. */
 export interface Volume {
   readonly label: string
-  /** Logical block: 2048 bytes, on a few old discs 512 or 1024. All positions count in it. */
+  /** Bytes of a logical block, in which all positions count: 2048, on a few old discs 512 or 1024. */
   readonly blockBytes: number
   /** The root directory. */
   readonly root: Extent
-  /** How large the image is by its own account. What is appended to it (a GPT, checksums) may come on top. */
+  /** The size of the image by its own account. Appended data (a GPT, checksums) may follow. */
   readonly bytes: number
   readonly modifiedMs: number
 }
 
-/** What the head of an image tells. */
+/** What the head of an image says. */
 export interface Volumes {
   readonly primary?: Volume
   /** A supplementary descriptor whose names are UCS-2: Microsoft's Joliet. */
   readonly joliet?: Volume
-  /** Where the boot catalogue of El Torito lies; for information. */
+  /** The position of El Torito's boot catalogue; for information. */
   readonly bootCatalogAt?: number
   /** UDF's volume recognition sequence: NSR02 for UDF 1, NSR03 for UDF 2. */
   readonly udf?: 'NSR02' | 'NSR03'
@@ -27,7 +28,7 @@ const firstDescriptor = 16
 /** A disc has three or four; UDF adds three more. */
 const mostDescriptors = 64
 
-/** Where the identifier of the first descriptor stands: `CD001` for ISO 9660, `BEA01` for a disc with UDF alone. */
+/** The position of the first descriptor's identifier: `CD001` for ISO 9660, `BEA01` for a disc with UDF alone. */
 export const signatureAt = firstDescriptor * sectorBytes + 1
 
 export function isSignature(bytes: Uint8Array): boolean {
@@ -36,11 +37,24 @@ export function isSignature(bytes: Uint8Array): boolean {
 }
 
 /**
- * Reads the volume descriptors, and whether there is UDF besides them or alone.
+ * Reads the volume descriptors, and finds out whether the disc has UDF, beside ISO 9660 or alone.
  *
- * @throws Failure `invalid-data` when this is no image of a disc.
+ * @throws Failure `invalid-data` when the file is not an image of a disc.
  */
 export async function readVolumes(image: Image): Promise<Volumes> {
+  const { found, seenExtended } = await readDescriptors(image)
+  if (found.primary || found.joliet || found.udf) return found
+  if (seenExtended)
+    throw damaged(
+      image,
+      signatureAt,
+      'expected the descriptor "NSR02" or "NSR03" behind "BEA01", as UDF has it, and found none',
+    )
+  throw await withoutSignature(image)
+}
+
+/** Reads descriptors up to the first sector that holds none. */
+async function readDescriptors(image: Image): Promise<{ found: Volumes; seenExtended: boolean }> {
   let found: Volumes = {}
   let extended = false
   let seenExtended = false
@@ -52,33 +66,34 @@ export async function readVolumes(image: Image): Promise<Volumes> {
     if (identifier === 'BEA01') extended = seenExtended = true
     else if (identifier === 'TEA01') extended = false
     else if (identifier === 'NSR02' || identifier === 'NSR03') found = { ...found, udf: identifier }
-    else if (identifier === 'CD001') found = take(found, image, bytes, offset)
-    // ECMA-167 2/8.4 puts one descriptor into a sector, which on some disks has 4096 bytes: then every second is empty.
-    else if (!extended && identifier !== 'BOOT2' && identifier !== 'CDW02') break
+    else if (identifier === 'CD001') found = withDescriptor(found, image, bytes, offset)
+    // ECMA-167 2/8.4 has one descriptor in each sector. On disks with sectors of 4096 bytes, every second of ours is empty.
+    else if (!extended && !otherDescriptors.includes(identifier)) break
   }
-  if (found.primary || found.joliet || found.udf) return found
-  if (seenExtended)
-    throw damaged(
-      image,
-      signatureAt,
-      'expected the descriptor "NSR02" or "NSR03" behind "BEA01", as UDF has it, and found none',
-    )
+  return { found, seenExtended }
+}
+
+/** Descriptors that may stand among those of ISO 9660 and UDF (ECMA-167 2/9.4, ECMA-168). */
+const otherDescriptors = ['BOOT2', 'CDW02']
+
+async function withoutSignature(image: Image): Promise<Failure> {
   const head =
     image.size < signatureAt + 5 ? undefined : await image.readAt(signatureAt, 5).catch(() => undefined)
   const seen =
     head === undefined
       ? `the file has only ${image.size} bytes`
       : `found ${JSON.stringify(head.toString('latin1'))}`
-  throw damaged(
+  return damaged(
     image,
     signatureAt,
     `expected "CD001" or "BEA01", as an image of ISO 9660 or UDF has it there; ${seen}`,
   )
 }
 
-function take(found: Volumes, image: Image, bytes: Buffer, offset: number): Volumes {
+function withDescriptor(found: Volumes, image: Image, bytes: Buffer, offset: number): Volumes {
   const type = bytes[0]
-  // ECMA-119 8.1.1: 0 boot record, 1 primary, 2 supplementary, 255 the end. Rewritten discs may hold several; the first counts.
+  // ECMA-119 8.1.1: 0 boot record, 1 primary, 2 supplementary, 255 the end. Rewritten discs may hold several of a type;
+  // the first one counts.
   if (type === 0 && bytes.toString('latin1', 7, 30) === 'EL TORITO SPECIFICATION')
     return { ...found, bootCatalogAt: bytes.readUInt32LE(71) * sectorBytes }
   if (type === 1 && !found.primary) return { ...found, primary: readVolume(image, bytes, offset, 'latin1') }

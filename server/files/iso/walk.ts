@@ -3,30 +3,30 @@ import type { CleanPath } from '../path.ts'
 import { damaged, type Image } from './image.ts'
 import type { IsoNode } from './node.ts'
 
-/** As Linux does: a path that takes more has a loop. */
+/** As many symlinks as Linux follows on one path (MAXSYMLINKS). */
 const mostLinks = 40
 const mostDepth = 128
 
-/** The folders of one file system of a disc, each asked for what it holds. */
+/** The folders of one file system of a disc. */
 export interface Folders {
   root(): Promise<IsoNode>
-  /** What has this name in a folder, symlinks as they are. */
+  /** The node with a name in a folder. Symlinks are not followed. */
   child(folder: IsoNode, name: string): Promise<IsoNode | undefined>
   children(folder: IsoNode): Promise<readonly IsoNode[]>
 }
 
-/** A folder to come and the ones above it, the root first. */
+/** A node and the folders above it, the root first. */
 type Chain = readonly IsoNode[]
 
 /**
- * What is at a path, symlinks followed inside the image; undefined when there is no such thing, or a link leads
- * out of the image or in circles.
+ * Finds the node at a path and follows symlinks inside the image. Undefined when nothing is there, or when a link
+ * leads out of the image or in circles.
  */
 export async function find(image: Image, folders: Folders, path: CleanPath): Promise<IsoNode | undefined> {
   return (await walk(image, folders, [await folders.root()], split(path)))?.at(-1)
 }
 
-/** What a folder holds, symlinks replaced by what they lead to; undefined when it is no folder. */
+/** Lists a folder, with symlinks replaced by their targets. Undefined when the path is not a folder. */
 export async function list(
   image: Image,
   folders: Folders,
@@ -46,7 +46,9 @@ export async function list(
   return nodes
 }
 
-/** The symlinks of a folder, name to target as written, those that lead nowhere too; undefined when it is no folder. */
+/**
+ * The symlinks of a folder: name to target as written, dangling ones included. Undefined when the path is not a folder.
+ */
 export async function links(
   image: Image,
   folders: Folders,
@@ -58,7 +60,7 @@ export async function links(
   return new Map(nodes.flatMap(({ name, target }) => (target === undefined ? [] : [[name, target] as const])))
 }
 
-/** Follows names from a folder; gives it and all folders on the way. */
+/** Follows names from a folder. Resolves to the node that they lead to and all folders above it. */
 async function walk(
   image: Image,
   folders: Folders,
@@ -69,28 +71,41 @@ async function walk(
   const left = [...names].reverse()
   let links = 0
   for (let name = left.pop(); name !== undefined; name = left.pop()) {
-    if (name === '' || name === '.') continue
-    const here = chain.at(-1)
     if (name === '..') {
-      if (chain.length === 1) return undefined
       chain.pop()
+      if (chain.length === 0) return undefined
       continue
     }
-    if (here?.kind !== 'folder') return undefined
-    const node = await folders.child(here, name)
-    if (!node) return undefined
-    if (node.kind === 'symlink') {
-      if (++links > mostLinks || !node.target || node.target.startsWith('/')) return undefined
-      left.push(...node.target.split('/').reverse())
-      continue
-    }
-    if (node.kind === 'folder' && isLoop(chain, node)) {
-      const at = node.extents[0]?.offset ?? 0
-      throw damaged(image, at, `the folder ${name} holds itself, or lies more than ${mostDepth} deep`)
-    }
-    chain.push(node)
+    const node = await childOf(folders, chain.at(-1), name)
+    if (node?.kind === 'symlink') {
+      links++
+      if (links > mostLinks || !leadsInside(node)) return undefined
+      left.push(...split(node.target ?? '').reverse())
+    } else if (node) {
+      refuseLoop(image, chain, node)
+      chain.push(node)
+    } else return undefined
   }
   return chain
+}
+
+function refuseLoop(image: Image, chain: Chain, node: IsoNode): void {
+  if (node.kind !== 'folder' || !isLoop(chain, node)) return
+  const at = node.extents[0]?.offset ?? 0
+  throw damaged(image, at, `the folder ${node.name} holds itself, or lies more than ${mostDepth} deep`)
+}
+
+async function childOf(
+  folders: Folders,
+  folder: IsoNode | undefined,
+  name: string,
+): Promise<IsoNode | undefined> {
+  return folder?.kind === 'folder' ? folders.child(folder, name) : undefined
+}
+
+/** Whether the target of a symlink is relative. An absolute one leads out of the image. */
+function leadsInside({ target = '' }: IsoNode): boolean {
+  return target !== '' && !target.startsWith('/')
 }
 
 function isLoop(chain: Chain, node: IsoNode): boolean {
@@ -104,6 +119,7 @@ function damageIsNothing(error: unknown): undefined {
   throw error
 }
 
-function split(path: CleanPath): string[] {
-  return path.split('/').filter((part) => part !== '')
+/** The names that a path leads over. */
+function split(path: string): string[] {
+  return path.split('/').filter((part) => part !== '' && part !== '.')
 }

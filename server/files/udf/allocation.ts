@@ -1,17 +1,17 @@
 import { damaged } from '../iso/image.ts'
 import type { FileEntry } from './file-entry.ts'
-import { type BlockAddress, placesOf, readAddress, readBlock, type Space } from './space.ts'
+import { type BlockAddress, type Bytes, placesOf, readAddress, readBlock, type Space } from './space.ts'
 import { expectTag, tagIds } from './tag.ts'
 
-/** A piece of a file. Without `offset` nothing was recorded for it: it reads as zeros. */
+/** A piece of a file. A piece without `offset` was allocated and never written: it reads as zeros. */
 export interface Run {
   readonly offset?: number
   readonly length: number
-  /** Where the image tells of it. */
+  /** The byte of the image where its allocation descriptor stands, for messages. */
   readonly toldAt: number
 }
 
-/** What a folder's files may cost to read together, in allocation descriptors. */
+/** How many allocation descriptors may still be read for all files of one folder. */
 export interface Budget {
   left: number
 }
@@ -20,87 +20,115 @@ export function newBudget(): Budget {
   return { left: 1_000_000 }
 }
 
-/** Descriptors of one file: 64 TiB where it lies together, since a descriptor has 30 bits of length. */
+/** Descriptors of one file. They reach 64 TiB of a file in one run, because a descriptor has 30 bits of length. */
 const mostDescriptors = 65_536
 const mostContinuations = 1024
-/** An allocation extent descriptor in front of its descriptors (ECMA-167 4/14.5). */
+/** Bytes of an allocation extent descriptor before the allocation descriptors in it (ECMA-167 4/14.5). */
 const extentHead = 24
 
-/** The upper two bits of a length (ECMA-167 4/14.14.1.1). 1 and 2 are reserved, not written; 3 leads to more descriptors. */
+/**
+ * The upper two bits of a length (ECMA-167 4/14.14.1.1): 0 means recorded; 1 and 2 mean allocated or reserved, and not
+ * recorded; 3 means that the extent holds more descriptors.
+ */
 const recorded = 0
 const continued = 3
 
+/** A short or long allocation descriptor (ECMA-167 4/14.14.1 and 4/14.14.2). */
+interface AllocationDescriptor {
+  readonly kind: number
+  readonly length: number
+  readonly address: BlockAddress
+  /** Where it stands in the image. */
+  readonly at: number
+}
+
+/** The state of reading the descriptors of one file. */
+interface Reading {
+  readonly space: Space
+  readonly entry: FileEntry
+  readonly budget: Budget
+  readonly runs: Run[]
+  /** Where the continuation areas lie that were read already. */
+  readonly seen: Set<number>
+  /** Bytes of the file that no descriptor has named yet. */
+  left: number
+}
+
 /**
- * Where the bytes of a file are, in order, as far as its size goes. What is allocated behind that is nobody's.
+ * Finds the bytes of a file, in order, up to its size. Extents beyond the file size are ignored.
  *
  * @throws Failure `invalid-data` naming the byte: descriptors that end early, or never.
  */
 export async function readRuns(space: Space, entry: FileEntry, budget: Budget): Promise<Run[]> {
-  const { image } = space
   if (entry.allocation === 'embedded')
     return entry.size === 0 ? [] : [{ offset: entry.areaAt, length: entry.size, toldAt: entry.at }]
-  const width = entry.allocation === 'short' ? 8 : 16
-  const runs: Run[] = []
-  const seen = new Set<number>()
-  let left = entry.size
-  let area: { readonly bytes: Buffer; readonly at: number } | undefined = {
-    bytes: entry.area,
-    at: entry.areaAt,
-  }
-  while (area && left > 0) {
-    const { bytes, at }: { readonly bytes: Buffer; readonly at: number } = area
-    area = undefined
-    for (let next = 0; next + width <= bytes.length && left > 0; next += width) {
-      const toldAt = at + next
-      const kind = bytes.readUInt32LE(next) >>> 30
-      const said = bytes.readUInt32LE(next) & 0x3fffffff
-      // ECMA-167 4/12: a length of 0 ends the descriptors.
-      if (said === 0) break
-      if (--budget.left < 0 || runs.length >= mostDescriptors)
-        throw damaged(
-          image,
-          toldAt,
-          `a file is in more than ${mostDescriptors} pieces, or its folder's files are`,
-        )
-      const address =
-        width === 8
-          ? { block: bytes.readUInt32LE(next + 4), partition: entry.address.partition }
-          : readAddress(bytes, next + 4)
-      if (kind === continued) {
-        area = await readMore(space, address, said, toldAt, seen)
-        break
-      }
-      const length = Math.min(said, left)
-      left -= length
-      if (kind !== recorded) runs.push({ length, toldAt })
-      else for (const extent of placesOf(space, address, length, toldAt)) runs.push({ ...extent, toldAt })
-    }
-  }
-  if (left > 0)
+  const reading: Reading = { space, entry, budget, runs: [], seen: new Set(), left: entry.size }
+  let area: Bytes | undefined = { bytes: entry.area, at: entry.areaAt }
+  while (area && reading.left > 0) area = await readArea(reading, area)
+  if (reading.left > 0)
     throw damaged(
-      image,
+      space.image,
       entry.at,
-      `the file entry tells of ${entry.size} bytes, and its allocation descriptors of ${entry.size - left}`,
+      `the file entry tells of ${entry.size} bytes, and its allocation descriptors of ${entry.size - reading.left}`,
     )
-  return runs
+  return reading.runs
 }
 
-/** Allocation descriptors that had no room where the others are. */
-async function readMore(
-  space: Space,
-  address: BlockAddress,
-  length: number,
-  from: number,
-  seen: Set<number>,
-): Promise<{ readonly bytes: Buffer; readonly at: number }> {
+/** Takes in the descriptors of one area. Resolves to the area in which they continue, if they do. */
+async function readArea(reading: Reading, { bytes, at }: Bytes): Promise<Bytes | undefined> {
+  const { entry } = reading
+  const width = entry.allocation === 'short' ? 8 : 16
+  for (let next = 0; next + width <= bytes.length && reading.left > 0; next += width) {
+    const descriptor = decodeDescriptor(bytes, next, at + next, entry)
+    // ECMA-167 4/12: a length of 0 ends the descriptors.
+    if (descriptor.length === 0) return undefined
+    countDescriptor(reading, descriptor)
+    if (descriptor.kind === continued) return readContinuation(reading, descriptor)
+    addRuns(reading, descriptor)
+  }
+  return undefined
+}
+
+/** A short descriptor names a block of the partition that its file entry lies in. */
+function decodeDescriptor(bytes: Buffer, next: number, at: number, entry: FileEntry): AllocationDescriptor {
+  const word = bytes.readUInt32LE(next)
+  const address =
+    entry.allocation === 'short'
+      ? { block: bytes.readUInt32LE(next + 4), partition: entry.address.partition }
+      : readAddress(bytes, next + 4)
+  return { kind: word >>> 30, length: word & 0x3fffffff, address, at }
+}
+
+function countDescriptor({ space, budget, runs }: Reading, { at }: AllocationDescriptor): void {
+  if (--budget.left >= 0 && runs.length < mostDescriptors) return
+  throw damaged(
+    space.image,
+    at,
+    `a file is in more than ${mostDescriptors} pieces, or its folder's files are`,
+  )
+}
+
+function addRuns(reading: Reading, descriptor: AllocationDescriptor): void {
+  const { space, runs } = reading
+  const length = Math.min(descriptor.length, reading.left)
+  const toldAt = descriptor.at
+  reading.left -= length
+  if (descriptor.kind !== recorded) runs.push({ length, toldAt })
+  else
+    for (const extent of placesOf(space, descriptor.address, length, toldAt)) runs.push({ ...extent, toldAt })
+}
+
+/** Reads the area in which the descriptors of a file continue (ECMA-167 4/14.5). */
+async function readContinuation({ space, seen }: Reading, descriptor: AllocationDescriptor): Promise<Bytes> {
   const { image, blockBytes } = space
+  const { address } = descriptor
   const what = 'an allocation extent descriptor'
-  const { bytes, at } = await readBlock(space, address, from, what)
+  const { bytes, at } = await readBlock(space, address, descriptor.at, what)
   if (seen.has(at) || seen.size >= mostContinuations)
-    throw damaged(image, from, 'the allocation descriptors of a file lead on without end')
+    throw damaged(image, descriptor.at, 'the allocation descriptors of a file lead on without end')
   seen.add(at)
-  expectTag(image, bytes, at, [tagIds.allocationExtent], what, address.block)
-  const room = Math.min(length, blockBytes) - extentHead
+  expectTag(image, { bytes, at }, { ids: [tagIds.allocationExtent], what, location: address.block })
+  const room = Math.min(descriptor.length, blockBytes) - extentHead
   const used = bytes.readUInt32LE(20)
   if (used > room) throw damaged(image, at + 20, `${what} has room for ${room} bytes and tells of ${used}`)
   return { bytes: bytes.subarray(extentHead, extentHead + used), at: at + extentHead }

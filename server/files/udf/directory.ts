@@ -3,7 +3,7 @@ import { type BlockAddress, readAddress } from './space.ts'
 import { expectTag, tagIds } from './tag.ts'
 import { decodeCs0 } from './text.ts'
 
-/** A name in a folder, and where the file entry behind it is (ECMA-167 4/14.4). */
+/** A name in a folder, and the address of its file entry (ECMA-167 4/14.4). */
 export interface FileIdentifier {
   readonly at: number
   readonly name: string
@@ -11,7 +11,7 @@ export interface FileIdentifier {
   readonly address: BlockAddress
 }
 
-/** Fixed part of a file identifier descriptor. */
+/** Bytes of the fixed part of a file identifier descriptor. */
 const headBytes = 38
 
 /** Bits of the file characteristics. Hidden files (bit 0) are shown, as 7-Zip does: they can be asked for. */
@@ -20,9 +20,9 @@ const isDeleted = 4
 const isParent = 8
 
 /**
- * Takes a folder apart. What was deleted and the way up are left out.
+ * Decodes the names of a folder. Deleted names and the parent folder are left out.
  *
- * @param offsetOf Where a byte of the folder is in the image: a descriptor may begin in one block and end in another.
+ * @param offsetOf Maps a byte of the folder to the image. A descriptor may begin in one block and end in another.
  */
 export function* fileIdentifiers(
   image: Image,
@@ -38,11 +38,11 @@ export function* fileIdentifiers(
     const useLength = bytes.readUInt16LE(at + 36)
     const length = Math.ceil((headBytes + useLength + nameLength) / 4) * 4
     const record = bytes.subarray(at, at + Math.min(length, left))
-    expectTag(image, record, offsetOf(at), [tagIds.fileIdentifier], what)
+    expectTag(image, { bytes: record, at: offsetOf(at) }, { ids: [tagIds.fileIdentifier], what })
     if (headBytes + useLength + nameLength > left)
       throw damaged(image, offsetOf(at), `${what} says it has ${length} bytes, where the folder has ${left}`)
     const flags = record[18] ?? 0
-    // A descriptor that leads nowhere has an ICB of length 0.
+    // An unused descriptor has an ICB of length 0.
     if ((flags & (isDeleted | isParent)) === 0 && record.readUInt32LE(20) !== 0) {
       const start = headBytes + useLength
       const name = decodeCs0(record.subarray(start, start + nameLength))

@@ -14,10 +14,10 @@ export const fileTypes = {
   metadata: 250,
 } as const
 
-/** How the bytes of a file are told of: by descriptors of 8 or of 16 bytes, or they stand there themselves. */
+/** How a file entry names the bytes of its file: by descriptors of 8 or 16 bytes, or it holds the bytes itself. */
 export type Allocation = 'short' | 'long' | 'embedded'
 
-/** A file entry, or an extended one (ECMA-167 4/14.9 and 4/14.17): all that UDF knows of a file but its name. */
+/** A file entry, or an extended one (ECMA-167 4/14.9 and 4/14.17): everything that UDF knows of a file except its name. */
 export interface FileEntry {
   readonly at: number
   readonly address: BlockAddress
@@ -30,7 +30,7 @@ export interface FileEntry {
   readonly areaAt: number
 }
 
-/** Where fields stand in the two forms. */
+/** The positions of fields in the two forms. */
 const layouts = {
   [tagIds.fileEntry]: { modified: 84, lengths: 168, end: 176 },
   [tagIds.extendedFileEntry]: { modified: 92, lengths: 208, end: 216 },
@@ -46,7 +46,7 @@ export async function readFileEntry(space: Space, address: BlockAddress, from: n
   const { image } = space
   const { bytes, at } = await readBlock(space, address, from, 'a file entry (UDF)')
   const ids = [tagIds.fileEntry, tagIds.extendedFileEntry]
-  expectTag(image, bytes, at, ids, 'a file entry (UDF)', address.block)
+  expectTag(image, { bytes, at }, { ids, what: 'a file entry (UDF)', location: address.block })
   const layout = layouts[tagId(bytes) as keyof typeof layouts]
   const strategy = bytes.readUInt16LE(20)
   if (strategy !== 4)
@@ -87,7 +87,7 @@ function allocationOf(image: Image, bytes: Buffer, at: number): Allocation {
   throw damaged(image, at + 34, `expected allocation descriptors of the kind 0, 1 or 3, found ${kind}`)
 }
 
-/** What the standard allows and we do not read, with its place and what to do. */
+/** A failure for what the standard allows and we do not read. It names the byte and the remedy. */
 export function unread(image: Pick<Image, 'name'>, at: number, what: string): Failure {
   return new Failure(
     'unsupported',

@@ -10,16 +10,18 @@ import { type BlockAddress, readBlock } from './space.ts'
 import { expectTag, tagIds } from './tag.ts'
 import { decodePath } from './text.ts'
 import { openVolume, type UdfVolume } from './volume.ts'
-import { windowed } from './window.ts'
 
-/** As in ISO 9660: a folder of 100,000 files has some 16 MB; larger ones are not believed. */
+/** As in ISO 9660: a folder of 100,000 files has some 16 MB. A larger one is refused as damaged. */
 const mostFolderBytes = 32 * 1024 * 1024
-/** Names of folders kept. What is dropped is read again. */
+/** Names of folders that are cached. What is dropped is read again. */
 const keptNames = 65_536
-/** File entries kept, each counted with its pieces. */
+/** File entries that are cached, each counted with its pieces. */
 const keptPieces = 65_536
 /** PATH_MAX of Linux in two bytes a character, with four bytes in front of each component. */
 const mostLinkBytes = 16 * 1024
+/** Parts of an image that are read at once and kept a while, so that neighbouring blocks cost one read. */
+const windowBytes = 64 * 1024
+const keptWindows = 16
 
 const withBytes: readonly number[] = [
   fileTypes.unspecified,
@@ -28,7 +30,7 @@ const withBytes: readonly number[] = [
   fileTypes.symlink,
 ]
 
-/** What a file entry and its descriptors come to, under whatever name. */
+/** What a file entry and its allocation descriptors say, whatever names lead to it. */
 interface Body {
   readonly entry: Pick<FileEntry, 'at' | 'type' | 'size' | 'modifiedMs'>
   readonly extents: readonly Extent[]
@@ -36,8 +38,8 @@ interface Body {
 }
 
 /**
- * The folders of a UDF volume. A folder has the names, a file entry elsewhere has the rest, so a lookup reads the
- * folders on the way and one file entry.
+ * The folders of a UDF volume. A folder holds names, and a file entry elsewhere holds everything else. So a lookup
+ * reads the folders on its path and one file entry.
  */
 export class UdfFolders implements Folders {
   readonly volume: UdfVolume
@@ -79,20 +81,20 @@ export class UdfFolders implements Folders {
     return nodes
   }
 
-  /** The first file set counts: discs have no other. */
+  /** Reads the root folder of the first file set; discs have only one. */
   async #readRoot(): Promise<IsoNode> {
     const { volume } = this
     const { image, fileSet, fileSetToldAt } = volume
     const what = 'a file set descriptor'
     const { bytes, at } = await readBlock(volume, fileSet, fileSetToldAt, what)
-    expectTag(image, bytes, at, [tagIds.fileSet], what, fileSet.block)
+    expectTag(image, { bytes, at }, { ids: [tagIds.fileSet], what, location: fileSet.block })
     const address = { block: bytes.readUInt32LE(404), partition: bytes.readUInt16LE(408) }
     const root = await this.#nodeOf({ at: at + 400, name: '', isFolder: true, address }, newBudget())
     if (root?.kind !== 'folder') throw damaged(image, at + 400, 'expected the file entry of the root folder')
     return root
   }
 
-  /** Undefined for devices, pipes and sockets, and for streams and space tables: no files for anyone who installs. */
+  /** Undefined for devices, pipes, sockets, streams and space tables: no installer asks for them. */
   async #nodeOf(found: FileIdentifier, budget: Budget): Promise<IsoNode | undefined> {
     const { name, address } = found
     const { entry, extents, target } = await this.#body(found, budget)
@@ -177,7 +179,7 @@ export class UdfFolders implements Folders {
   }
 }
 
-/** Keeps what is being read, so that nobody else reads it; how much room it takes is known when it has come. */
+/** Caches a value from the moment its reading begins, so that it is read once. Its size is known when it was read. */
 function keep<Key extends string | number, Value>(
   cache: LRUCache<Key, Promise<Value>>,
   key: Key,
@@ -187,13 +189,16 @@ function keep<Key extends string | number, Value>(
   cache.set(key, reading, { size: 1 })
   reading.then(
     (value) => cache.set(key, reading, { size: Math.min(cache.maxSize, size(value)) }),
-    // A disk that failed once may answer the next time.
+    // A disk that failed once may succeed the next time.
     () => cache.delete(key),
   )
   return reading
 }
 
-/** One damaged file must not hide its neighbours; a damaged folder is not listed, and asking for it tells why. */
+/**
+ * One damaged file must not hide its neighbours, so it is listed and carries its trouble. A damaged folder is not
+ * listed; a request for it fails with the reason.
+ */
 function troubled({ name, isFolder }: FileIdentifier, error: unknown): IsoNode | undefined {
   if (!(error instanceof Failure) || (error.kind !== 'invalid-data' && error.kind !== 'unsupported'))
     throw error
@@ -202,7 +207,10 @@ function troubled({ name, isFolder }: FileIdentifier, error: unknown): IsoNode |
   return { name, kind: 'file', size: 0, modifiedMs: 0, extents: [], trouble: { kind, message } }
 }
 
-/** A file with a hole is whole only when somebody makes up zeros, terabytes of them if the image says so. No medium has one. */
+/**
+ * The extents of a file without holes. A file with a hole is refused: an image may claim terabytes of zeros, and no
+ * installation medium has such a file.
+ */
 function written(image: Image, runs: readonly Run[]): Extent[] {
   return runs.map(({ offset, length, toldAt }) => {
     if (offset === undefined) throw unread(image, toldAt, `a file has a hole of ${length} bytes`)
@@ -217,7 +225,7 @@ async function readPieces(image: Image, extents: readonly Extent[], what: string
   return only && pieces.length === 1 ? only : Buffer.concat(pieces)
 }
 
-/** Where a byte of a file is in the image; asked in order of the bytes. */
+/** Returns a function that maps bytes of a file to the image. It must be asked in the order of the bytes. */
 function offsetsIn(extents: readonly Extent[]): (position: number) => number {
   let i = 0
   let start = 0
@@ -228,5 +236,30 @@ function offsetsIn(extents: readonly Extent[]): (position: number) => number {
       extent = extents[++i]
     }
     return (extent?.offset ?? 0) + position - start
+  }
+}
+
+/**
+ * The same image, read through windows that are kept a while. UDF has a block for each file entry, and writers put
+ * these blocks side by side. So a listing of three thousand files takes a hundred reads and not three thousand.
+ */
+function windowed(image: Image): Image {
+  const windows = new LRUCache<number, Promise<Buffer>>({ max: keptWindows })
+  const windowAt = (start: number): Promise<Buffer> => {
+    const known = windows.get(start)
+    if (known) return known
+    const reading = image.readAt(start, Math.min(windowBytes, image.size - start))
+    windows.set(start, reading)
+    reading.catch(() => windows.delete(start))
+    return reading
+  }
+  return {
+    name: image.name,
+    size: image.size,
+    async readAt(position, length) {
+      const start = position - (position % windowBytes)
+      if (position + length > Math.min(start + windowBytes, image.size)) return image.readAt(position, length)
+      return (await windowAt(start)).subarray(position - start, position - start + length)
+    },
   }
 }

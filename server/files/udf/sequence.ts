@@ -1,19 +1,14 @@
 import { Failure } from '../../core/failure.ts'
 import { damaged, type Extent, type Image, readExactly } from '../iso/image.ts'
+import type { Bytes } from './space.ts'
 import { expectTag, tagBytes, tagId, tagIds, tagTrouble } from './tag.ts'
 
-/** A descriptor of the volume, and where it stands in the image. */
-export interface Descriptor {
-  readonly bytes: Buffer
-  readonly at: number
-}
-
-/** The descriptors of a volume that count, and the size of the sectors that they count in. */
+/** The valid descriptors of a volume, and the size of the sectors that they count in. */
 export interface VolumeDescriptors {
   readonly sectorBytes: number
-  readonly logicalVolume: Descriptor
+  readonly logicalVolume: Bytes
   /** By partition number. */
-  readonly partitions: ReadonlyMap<number, Descriptor>
+  readonly partitions: ReadonlyMap<number, Bytes>
 }
 
 /** Discs have 2048; a stick formatted by Windows or mkudffs has the sectors of the disk. */
@@ -22,7 +17,7 @@ const sectorSizes = [2048, 512, 1024, 4096]
 const mostDescriptors = 256
 
 /**
- * Finds the volume descriptors: an anchor points at the main sequence and at a reserve of it (ECMA-167 3/8.4.2).
+ * Finds the volume descriptors. An anchor points at the main sequence and at the reserve sequence (ECMA-167 3/8.4.2).
  *
  * @throws Failure that names the byte, when there is no anchor, or neither sequence can be read.
  */
@@ -44,8 +39,8 @@ export async function readDescriptors(image: Image): Promise<VolumeDescriptors> 
 }
 
 /**
- * The anchor stands in two of the sectors 256, N - 256 and N (UDF 2.2.3), N being the last one; on a disc not yet
- * closed in 512. Images with padding behind their end have only the first.
+ * Finds the anchor. It stands in two of the sectors 256, N - 256 and N, where N is the last one (UDF 2.2.3), and in
+ * sector 512 of a disc that is not closed yet. An image with padding behind its end has only the anchor in sector 256.
  */
 async function findAnchor(image: Image, sectorBytes: number): Promise<Buffer | undefined> {
   const last = Math.floor(image.size / sectorBytes) - 1
@@ -63,16 +58,16 @@ function extentAt(bytes: Buffer, at: number, sectorBytes: number): Extent {
   return { offset: bytes.readUInt32LE(at + 4) * sectorBytes, length: bytes.readUInt32LE(at) }
 }
 
-/** Of descriptors of one kind the one with the highest sequence number counts (ECMA-167 3/8.4.3). */
+/** Reads one sequence. Of several descriptors of one kind, the highest sequence number wins (ECMA-167 3/8.4.3). */
 async function readSequence(
   image: Image,
   sectorBytes: number,
   extent: Extent,
 ): Promise<Pick<VolumeDescriptors, 'logicalVolume' | 'partitions'>> {
-  const newer = (one: Descriptor | undefined, other: Descriptor): Descriptor =>
+  const newer = (one: Bytes | undefined, other: Bytes): Bytes =>
     one && one.bytes.readUInt32LE(tagBytes) > other.bytes.readUInt32LE(tagBytes) ? one : other
-  let logicalVolume: Descriptor | undefined
-  const partitions = new Map<number, Descriptor>()
+  let logicalVolume: Bytes | undefined
+  const partitions = new Map<number, Bytes>()
   for await (const descriptor of descriptorsIn(image, sectorBytes, extent)) {
     const { bytes } = descriptor
     if (tagId(bytes) === tagIds.logicalVolume) logicalVolume = newer(logicalVolume, descriptor)
@@ -89,8 +84,8 @@ async function readSequence(
   return { logicalVolume, partitions }
 }
 
-/** All descriptors of a sequence, which may go on elsewhere (volume descriptor pointer, ECMA-167 3/10.3). */
-async function* descriptorsIn(image: Image, sectorBytes: number, extent: Extent): AsyncGenerator<Descriptor> {
+/** Yields all descriptors of a sequence, which may continue elsewhere (volume descriptor pointer, ECMA-167 3/10.3). */
+async function* descriptorsIn(image: Image, sectorBytes: number, extent: Extent): AsyncGenerator<Bytes> {
   let { offset: at, length } = extent
   for (let count = 0; length >= sectorBytes; count++) {
     if (count >= mostDescriptors)
@@ -100,7 +95,7 @@ async function* descriptorsIn(image: Image, sectorBytes: number, extent: Extent)
     const id = tagId(bytes)
     // A sector that was never written ends the sequence, as the terminating descriptor does.
     if (id === 0 || id === tagIds.terminating) return
-    expectTag(image, bytes, at, [id], what, at / sectorBytes)
+    expectTag(image, { bytes, at }, { ids: [id], what, location: at / sectorBytes })
     if (id === tagIds.volumePointer) ({ offset: at, length } = extentAt(bytes, 20, sectorBytes))
     else {
       yield { bytes, at }

@@ -1,12 +1,15 @@
 import { damaged, type Extent, type Image, readExactly } from '../iso/image.ts'
 
-/** Where a block is (`lb_addr`, ECMA-167 4/7.1): `partition` is the place of its map in the logical volume descriptor. */
+/** Where a block is (`lb_addr`, ECMA-167 4/7.1): `partition` is the index of its map in the logical volume descriptor. */
 export interface BlockAddress {
   readonly block: number
   readonly partition: number
 }
 
-/** Turns bytes of a partition, counted from one of its blocks, into places in the image; undefined for blocks that it has not. */
+/**
+ * Finds bytes of a partition, counted from one of its blocks, in the image. Undefined when the partition does not have
+ * these blocks.
+ */
 export type Partition = (block: number, length: number) => readonly Extent[] | undefined
 
 /** The blocks of a volume. */
@@ -17,13 +20,17 @@ export interface Space {
   readonly partitions: readonly Partition[]
 }
 
-export interface Block {
+/** Bytes of an image, and the position of the first one in it. */
+export interface Bytes {
   readonly bytes: Buffer
-  /** Where it is in the image. */
   readonly at: number
 }
 
-/** @param from The byte of the image that names the address, for messages. */
+/**
+ * Finds the extents of the image that hold bytes of a partition.
+ *
+ * @param from The byte of the image that names the address, for messages.
+ */
 export function placesOf(
   { image, partitions }: Space,
   { block, partition }: BlockAddress,
@@ -38,20 +45,20 @@ export function placesOf(
   return extents
 }
 
-/** One block, whole. */
+/** Reads one whole block. */
 export async function readBlock(
   space: Space,
   address: BlockAddress,
   from: number,
   what: string,
-): Promise<Block> {
+): Promise<Bytes> {
   const { image, blockBytes } = space
   const [place, more] = placesOf(space, address, blockBytes, from)
   if (!place || more) throw damaged(image, from, `names the block ${address.block}, which is in pieces`)
   return { bytes: await readExactly(image, place, what), at: place.offset }
 }
 
-/** `lb_addr` as it stands in a long allocation descriptor or an ICB, after the length. */
+/** Decodes `lb_addr` as it stands in a long allocation descriptor or an ICB, after the length. */
 export function readAddress(bytes: Buffer, at: number): BlockAddress {
   return { block: bytes.readUInt32LE(at), partition: bytes.readUInt16LE(at + 4) }
 }

@@ -1,4 +1,5 @@
 import { damaged, type Image } from '../iso/image.ts'
+import type { Bytes } from './space.ts'
 
 /** Descriptor tag identifiers (ECMA-167 3/7.2.1 and 4/7.2.1). */
 export const tagIds = {
@@ -17,19 +18,19 @@ export const tagIds = {
 
 export const tagBytes = 16
 
-/** The identifier of the descriptor that begins here; 0 also where there is nothing. */
+/** The identifier of the descriptor that begins here; 0 when there are too few bytes for a tag. */
 export function tagId(bytes: Buffer): number {
   return bytes.length < tagBytes ? 0 : bytes.readUInt16LE(0)
 }
 
 /**
- * What is wrong with the tag that a descriptor begins with; undefined when it holds.
+ * Tells what is wrong with the tag that a descriptor begins with; undefined when nothing is.
  *
- * The checksum is over the tag, the CRC over what the tag says. As Linux does (`udf_read_tagged`), a CRC over more
- * bytes than there are is not looked at, and versions 2 and 3 (UDF 1 and 2) are known.
+ * The checksum covers the tag, the CRC covers as many bytes as the tag says. We do as Linux does (`udf_read_tagged`):
+ * a CRC over more bytes than there are is ignored, and versions 2 and 3 (UDF 1 and 2) are accepted.
  *
- * @param bytes As much as may belong to the descriptor.
- * @param location The block or sector that it must say it lies in: blocks left over from other times say another.
+ * @param bytes All bytes that may belong to the descriptor.
+ * @param location The block or sector that the tag must name. A block left over from an older volume names another.
  */
 export function tagTrouble(bytes: Buffer, location?: number): string | undefined {
   if (bytes.length < tagBytes) return `has only ${bytes.length} bytes`
@@ -49,15 +50,17 @@ export function tagTrouble(bytes: Buffer, location?: number): string | undefined
   return undefined
 }
 
-/** @throws Failure that names the byte, when this is no such descriptor. */
-export function expectTag(
-  image: Image,
-  bytes: Buffer,
-  at: number,
-  ids: readonly number[],
-  what: string,
-  location?: number,
-): void {
+/** Which descriptor must begin at a place. */
+interface ExpectedTag {
+  readonly ids: readonly number[]
+  /** What the descriptor is called in messages. */
+  readonly what: string
+  /** The block or sector that it must say it lies in. */
+  readonly location?: number
+}
+
+/** @throws Failure that names the byte, when another descriptor begins there or the tag is damaged. */
+export function expectTag(image: Image, { bytes, at }: Bytes, { ids, what, location }: ExpectedTag): void {
   const id = tagId(bytes)
   const trouble = tagTrouble(bytes, location)
   if (!ids.includes(id))

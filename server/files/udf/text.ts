@@ -1,6 +1,6 @@
 /**
- * A name as OSTA compresses Unicode (UDF 2.1.1): a byte that tells how many bits a character has, then the
- * characters. 254 and 255 mark names that were deleted, with the widths of 8 and 16.
+ * Decodes a name in OSTA compressed Unicode (UDF 2.1.1): one byte with the number of bits of a character, then the
+ * characters. 254 and 255 mark deleted names of 8 and 16 bits.
  *
  * @returns Undefined when the first byte is none of these, or a character is cut.
  */
@@ -12,42 +12,51 @@ export function decodeCs0(bytes: Buffer): string | undefined {
   return Buffer.from(bytes.subarray(1)).swap16().toString('utf16le')
 }
 
-/** A field of fixed length that says in its last byte how much of it is used (ECMA-167 1/7.2.12). */
+/** Decodes a field of fixed length whose last byte says how much of it is used (ECMA-167 1/7.2.12). */
 export function decodeDstring(field: Buffer): string {
   const used = Math.min(field.at(-1) ?? 0, field.length - 1)
   return decodeCs0(field.subarray(0, used)) ?? ''
 }
 
 /**
- * Where a symlink points (ECMA-167 4/14.16.1): components of a type, a length, a version and a name.
+ * Decodes the target of a symlink (ECMA-167 4/14.16.1): components of a type, a length, a version and a name.
  *
- * @returns The path, with `/` in front when it leads out of the image; undefined when a component is cut or unknown.
+ * @returns The path, which begins with `/` when it leads out of the image; undefined when a component is cut or unknown.
  */
 export function decodePath(bytes: Buffer): string | undefined {
   const parts: string[] = []
   let leadsOut = false
   for (let at = 0; at < bytes.length; ) {
-    if (at + 4 > bytes.length) return undefined
-    const type = bytes[at] ?? 0
     const end = at + 4 + (bytes[at + 1] ?? 0)
+    const type = bytes[at] ?? 0
     const name = end <= bytes.length ? decodeCs0(bytes.subarray(at + 4, end)) : undefined
-    if (name === undefined) return undefined
-    // 1 is a root that reader and writer agree on, 2 the root of the file system that the link is in: `/` for Linux.
-    if (type === 1 || type === 2) {
+    const part = name === undefined ? undefined : pathPart(type, name)
+    if (part === undefined) return undefined
+    if (isRoot(type)) {
       leadsOut = true
       parts.length = 0
-    } else if (type === 3) parts.push('..')
-    else if (type === 4) parts.push('.')
-    else if (type === 5) parts.push(name)
-    else return undefined
+    } else parts.push(part)
     at = end
   }
   return `${leadsOut ? '/' : ''}${parts.join('/')}`
 }
 
+/** 1 is a root that reader and writer agree on, 2 the root of the link's file system. Linux takes both for `/`. */
+function isRoot(type: number): boolean {
+  return type === 1 || type === 2
+}
+
+/** The text of a component; '' for a root, undefined for an unknown type. */
+function pathPart(type: number, name: string): string | undefined {
+  if (isRoot(type)) return ''
+  if (type === 3) return '..'
+  if (type === 4) return '.'
+  return type === 5 ? name : undefined
+}
+
 /**
- * A timestamp of twelve bytes (ECMA-167 1/7.3) in milliseconds; 0 when unset. The low twelve bits of the first field
- * are minutes east of Greenwich, -2047 for a time of no zone.
+ * Decodes a timestamp of twelve bytes (ECMA-167 1/7.3) to milliseconds; 0 when unset. The low twelve bits of the first
+ * field are minutes east of Greenwich, or -2047 for a time without a zone.
  */
 export function decodeTime(bytes: Buffer, at: number): number {
   const year = bytes.readInt16LE(at + 2)

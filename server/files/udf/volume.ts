@@ -1,18 +1,18 @@
 import { damaged, type Image } from '../iso/image.ts'
 import { newBudget, readRuns } from './allocation.ts'
 import { fileTypes, readFileEntry, unread } from './file-entry.ts'
-import { type Descriptor, readDescriptors, type VolumeDescriptors } from './sequence.ts'
-import { type BlockAddress, type Partition, readAddress, type Space } from './space.ts'
+import { readDescriptors, type VolumeDescriptors } from './sequence.ts'
+import { type BlockAddress, type Bytes, type Partition, readAddress, type Space } from './space.ts'
 import { decodeDstring } from './text.ts'
 
 /** A logical volume of UDF. */
 export interface UdfVolume extends Space {
   readonly label: string
-  /** Where the file set descriptor is, which leads to the root. */
+  /** The address of the file set descriptor, which names the root folder. */
   readonly fileSet: BlockAddress
-  /** Where that is said, for messages. */
+  /** The byte of the image that names this address, for messages. */
   readonly fileSetToldAt: number
-  /** How large the image is by its own account: to the end of the last partition. */
+  /** The size of the image by its own account: up to the end of the last partition. */
   readonly bytes: number
 }
 
@@ -22,20 +22,20 @@ interface PartitionMap {
   readonly number: number
   /** Identifier of a map of type 2: `*UDF Metadata Partition`. */
   readonly kind?: string
-  /** Where the file that has the metadata is, and the mirror of it, in the partition of the same number. */
+  /** The blocks of the metadata file and of its mirror, in the partition of the same number. */
   readonly metadata?: readonly [number, number]
 }
 
-/** Every block of a folder or a file entry is looked for in all of them. */
+/** Bounds the cost of a lookup: each block of a folder or a file entry is searched for in all runs. */
 const mostMetadataRuns = 1024
 
 /** Fields of the logical volume descriptor (ECMA-167 3/10.6). */
 const volumeFields = { label: 84, blockBytes: 212, fileSet: 248, mapBytes: 264, mapCount: 268, maps: 440 }
 
 /**
- * Opens the UDF volume of an image: 1.02 to 2.01 as it is, and of 2.50 and later the metadata partition, which is a
- * file with blocks of its own. Virtual and sparable partitions (UDF 1.50, recordable and rewritable discs written in
- * steps) are refused: no installation medium is made so.
+ * Opens the UDF volume of an image. UDF 1.02 to 2.01 has plain partitions; UDF 2.50 and later adds the metadata
+ * partition, which is a file with blocks of its own. Virtual and sparable partitions are refused (UDF 1.50, recordable
+ * and rewritable discs that are written in steps), because no installation medium has them.
  *
  * @throws Failure `invalid-data` naming the byte, `unsupported`.
  */
@@ -75,7 +75,7 @@ export async function openVolume(image: Image): Promise<UdfVolume> {
 
 const nowhere: Partition = () => undefined
 
-function* partitionMaps(image: Image, { bytes, at }: Descriptor): Generator<PartitionMap> {
+function* partitionMaps(image: Image, { bytes, at }: Bytes): Generator<PartitionMap> {
   const end = volumeFields.maps + bytes.readUInt32LE(volumeFields.mapBytes)
   const count = bytes.readUInt32LE(volumeFields.mapCount)
   if (end > bytes.length)
@@ -106,7 +106,7 @@ function readMap(image: Image, map: Buffer, at: number): PartitionMap {
   return { at, number: map.readUInt16LE(38), metadata: [map.readUInt32LE(40), map.readUInt32LE(44)] }
 }
 
-/** A partition as the partition descriptor has it (ECMA-167 3/10.5): one run of sectors. */
+/** A plain partition is one run of sectors, which its partition descriptor names (ECMA-167 3/10.5). */
 function plainPartition(
   image: Image,
   { partitions, sectorBytes }: VolumeDescriptors,
@@ -127,7 +127,10 @@ function plainPartition(
   }
 }
 
-/** UDF 2.50 2.2.10: the blocks of file entries and folders are those of a file in the partition beneath, which has a mirror. */
+/**
+ * A metadata partition (UDF 2.50 2.2.10): file entries and folders lie in the blocks of a file of the partition
+ * beneath. A second file mirrors that one.
+ */
 async function metadataPartition(
   beneath: Space,
   [main, mirror]: readonly [number, number],
@@ -149,7 +152,7 @@ async function metadataPartition(
   return read(main).catch((error) => read(mirror).catch(() => Promise.reject(error)))
 }
 
-/** A part of what lies in pieces, as pieces; undefined where it was never written. */
+/** Cuts a span of bytes out of runs. Undefined when a part of the span was never written or lies behind the end. */
 export function placesIn(
   runs: readonly { readonly offset?: number; readonly length: number }[],
   from: number,

@@ -99,14 +99,14 @@ describe('SHA-crypt', () => {
   test.each<['sha256' | 'sha512', string, string, number | undefined, string]>([
     [
       'sha512',
-      'Hello inputs!',
+      'Hello world!',
       'saltstring',
       undefined,
       '$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1',
     ],
     [
       'sha512',
-      'Hello inputs!',
+      'Hello world!',
       'saltstringsaltst',
       10000,
       '$6$rounds=10000$saltstringsaltst$OW1/O6BYHV6BcXZu8QVeXbDWra3Oeqh0sbHbbMCVNSnCM/UrjmM0Dp8vOuZeHBy/YTBmSK6H9qs/y3RnOaw5v.',
@@ -134,14 +134,14 @@ describe('SHA-crypt', () => {
     ],
     [
       'sha256',
-      'Hello inputs!',
+      'Hello world!',
       'saltstring',
       undefined,
       '$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc5',
     ],
     [
       'sha256',
-      'Hello inputs!',
+      'Hello world!',
       'saltstringsaltst',
       10000,
       '$5$rounds=10000$saltstringsaltst$3xv.VbSHBb41AL9AvLeujZkZRBAwqFMz2.opqey6IcA',

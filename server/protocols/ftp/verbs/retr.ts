@@ -38,7 +38,7 @@ export const retr = forReaders(
       async move({ socket, moved }) {
         if (span.length > 0) await entry.claim?.()
         if (decision) context.events({ type: 'fetching', who: context.client, decision })
-        return sendSpan(span, file, socket, context.pool, moved)
+        return sendSpan(span, file, socket, { pool: context.pool, onBytes: moved })
       },
       end(result) {
         served(result, decision)

@@ -154,7 +154,7 @@ async function sendEntry(context: ServeContext, entry: Entry, reading: Reading):
   try {
     if (entry.decision) context.events({ type: 'fetching', who, decision: entry.decision })
     res.writeHead(response.status, response.headers as string[])
-    if (!(await sendParts(response.parts, file, res, context.pool, onBytes))) return false
+    if (!(await sendParts(response.parts, file, res, { pool: context.pool, onBytes }))) return false
     res.end()
     return true
   } finally {
@@ -186,7 +186,7 @@ async function send(context: ServeContext, response: HttpResponse, reading: Read
     return true
   }
   res.writeHead(response.status, response.headers as string[])
-  if (!(await sendParts(response.parts, undefined, res, context.pool, onBytes))) return false
+  if (!(await sendParts(response.parts, undefined, res, { pool: context.pool, onBytes }))) return false
   res.end()
   return true
 }
