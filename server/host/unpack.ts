@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import * as zlib from 'node:zlib'
 import { Failure, failureMessage } from '../core/failure.ts'
 
+/** How bytes are compressed. */
 export type Packing = 'plain' | 'gzip' | 'xz' | 'zstd' | 'bzip2'
 
 const magics: readonly [Packing, readonly number[]][] = [
@@ -13,72 +14,74 @@ const magics: readonly [Packing, readonly number[]][] = [
   ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
   ['bzip2', [0x42, 0x5a, 0x68]],
 ]
+const longestMagic = 6
 
-/** How bytes are packed, by how they begin. Names lie. */
+/** How bytes are compressed, by their first ones. The name of a file says nothing certain. */
 export function packingOf(head: Uint8Array): Packing {
   return magics.find(([, magic]) => magic.every((byte, at) => head[at] === byte))?.[0] ?? 'plain'
 }
 
 /** Node has zstd from 22.15 on. */
-const zstdOfNode: (() => Transform) | undefined = Reflect.get(zlib, 'createZstdDecompress')
+const nodeZstd: (() => Transform) | undefined = Reflect.get(zlib, 'createZstdDecompress')
 
 /**
- * Programs for what Node 20 cannot unpack, and the Debian package of each. They are everywhere, keep pace with the
- * pieces that are asked for, and bound their memory; zstd written in JavaScript does neither of the latter.
+ * Programs for what Node 20 cannot decompress, and the Debian package of each. They are widely installed, follow the pace
+ * of the consumer, and bound their memory; zstd written in JavaScript does neither of the latter.
  */
-const programs: Readonly<Record<'xz' | 'zstd' | 'bzip2', readonly [string, string]>> = {
-  xz: ['xz', 'xz-utils'],
-  zstd: ['zstd', 'zstd'],
-  bzip2: ['bzip2', 'bzip2'],
-}
+const programs = {
+  xz: { program: 'xz', debian: 'xz-utils' },
+  zstd: { program: 'zstd', debian: 'zstd' },
+  bzip2: { program: 'bzip2', debian: 'bzip2' },
+} as const
 
-/** The bytes unpacked, whatever they were packed with. A consumer that stops early ends everything behind it. */
+/**
+ * The bytes decompressed, whatever their packing. A consumer that stops early ends the programs behind it.
+ *
+ * @param what The name of the input, for messages.
+ * @throws Failure `invalid-data` for damaged input; `unsupported` when the program for it is not installed.
+ */
 export async function* unpacked(pieces: AsyncIterable<Uint8Array>, what: string): AsyncGenerator<Uint8Array> {
   const iterator = pieces[Symbol.asyncIterator]()
   const head: Uint8Array[] = []
   let length = 0
-  while (length < 6) {
+  while (length < longestMagic) {
     const next = await iterator.next()
     if (next.done) break
     head.push(next.value)
     length += next.value.length
   }
   const packing = packingOf(Buffer.concat(head))
-  const whole = Readable.from(again(head, iterator), { objectMode: false })
+  const whole = Readable.from(joined(head, iterator), { objectMode: false })
   if (packing === 'plain') yield* whole
-  else yield* throughUnpacker(packing, whole, what)
+  else yield* decompressed({ packing, input: whole, what })
 }
 
-async function* again(head: readonly Uint8Array[], iterator: AsyncIterator<Uint8Array>) {
+async function* joined(head: readonly Uint8Array[], rest: AsyncIterator<Uint8Array>) {
   try {
     yield* head
     for (;;) {
-      const next = await iterator.next()
+      const next = await rest.next()
       if (next.done) return
       yield next.value
     }
   } finally {
-    await iterator.return?.()
+    await rest.return?.()
   }
 }
 
-async function* throughUnpacker(packing: Exclude<Packing, 'plain'>, input: Readable, what: string) {
+interface PackedInput {
+  readonly packing: Exclude<Packing, 'plain'>
+  readonly input: Readable
+  readonly what: string
+}
+
+async function* decompressed(packed: PackedInput): AsyncGenerator<Uint8Array> {
   const aborter = new AbortController()
   const output = new PassThrough({ highWaterMark: 1 << 20 })
-  const { signal } = aborter
-  const running =
-    packing === 'gzip'
-      ? pipeline(input, zlib.createGunzip({ chunkSize: 1 << 18 }), output, { signal })
-      : packing === 'zstd' && zstdOfNode
-        ? pipeline(input, zstdOfNode(), output, { signal })
-        : throughProgram(packing, input, output, what, signal)
-  const outcome = running.then(
+  const ended = decompress(packed, output, aborter.signal).then(
     () => undefined,
     (error: unknown) => {
-      const failure =
-        error instanceof Failure
-          ? error
-          : new Failure('invalid-data', `${what} cannot be unpacked (${packing}): ${failureMessage(error)}`)
+      const failure = failureOf(packed, error)
       output.destroy(failure)
       return failure
     },
@@ -87,28 +90,39 @@ async function* throughUnpacker(packing: Exclude<Packing, 'plain'>, input: Reada
     try {
       for await (const piece of output) yield piece as Buffer
     } catch (error) {
-      throw (await outcome) ?? error
+      throw (await ended) ?? error
     }
-    const failure = await outcome
+    const failure = await ended
     if (failure) throw failure
   } finally {
     aborter.abort()
-    await outcome
+    await ended
   }
 }
 
+function failureOf({ packing, what }: PackedInput, error: unknown): Failure {
+  if (error instanceof Failure) return error
+  return new Failure('invalid-data', `${what} cannot be unpacked (${packing}): ${failureMessage(error)}`)
+}
+
+function decompress(packed: PackedInput, output: PassThrough, signal: AbortSignal): Promise<void> {
+  const { packing, input } = packed
+  if (packing === 'gzip')
+    return pipeline(input, zlib.createGunzip({ chunkSize: 1 << 18 }), output, { signal })
+  if (packing === 'zstd' && nodeZstd) return pipeline(input, nodeZstd(), output, { signal })
+  return throughProgram({ ...packed, packing }, output, signal)
+}
+
 async function throughProgram(
-  packing: 'xz' | 'zstd' | 'bzip2',
-  input: Readable,
+  { packing, input, what }: PackedInput & { readonly packing: keyof typeof programs },
   output: PassThrough,
-  what: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const [program, debian] = programs[packing]
+  const { program, debian } = programs[packing]
   const child = spawn(program, ['-dc'], { stdio: ['pipe', 'pipe', 'pipe'], signal })
-  let said = ''
+  let stderr = ''
   child.stderr.on('data', (text: Buffer) => {
-    said = `${said}${text}`.slice(0, 500)
+    stderr = `${stderr}${text}`.slice(0, 500)
   })
   const closed = once(child, 'close').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT')
@@ -118,13 +132,14 @@ async function throughProgram(
       )
     throw error
   })
-  const [code] = (await Promise.all([
+  const [exit] = await Promise.all([
     closed,
     pipeline(child.stdout, output, { signal }),
-    // A program that stops reading has its own word for why.
+    // A program that stops reading says itself why.
     pipeline(input, child.stdin, { signal }).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error
     }),
-  ]).then(([outcome]) => outcome)) as [number | null]
-  if (code !== 0) throw new Failure('invalid-data', said.trim() || `${program} ended with code ${code}`)
+  ])
+  const [code] = exit as [number | null]
+  if (code !== 0) throw new Failure('invalid-data', stderr.trim() || `${program} ended with code ${code}`)
 }

@@ -3,6 +3,7 @@ import { join, relative } from 'node:path'
 import { type Discovery, discover } from '../catalog/scan/discover.ts'
 import { gatherEvidence } from '../catalog/scan/gather.ts'
 import { type RecognizedTree, recognizeFolder } from '../catalog/scan/read-tree.ts'
+import { Failure } from '../core/failure.ts'
 import { concludeTree, type TreeEvidence } from '../core/tree/conclude.ts'
 import type { Description } from '../core/tree/tree.ts'
 import { levelsAbove } from '../core/tree/tree-id.ts'
@@ -10,72 +11,72 @@ import { rootPath } from '../files/path.ts'
 import type { VersionRecord } from '../versions/record.ts'
 import { isDiscImage, openTree } from '../versions/tree-source.ts'
 
-/** What lies in a folder of uploaded, unpacked or fetched files and can be published by itself. */
+/** A folder or image among uploaded, unpacked or fetched files that can be published by itself. */
 export interface Candidate {
   readonly kind: VersionRecord['kind']
   readonly path: string
   /** Relative to the folder that was searched: `.`, `fedora/40`, `Fedora.iso`. */
   readonly place: string
-  /** Its trees, relative to `path`. */
+  /** Its trees, relative to `path`; the one that boots is the first. */
   readonly trees: readonly string[]
-  /** What was found of each tree, by the same names. */
+  /** The evidence of each tree, by the same names. */
   readonly evidence: ReadonlyMap<string, TreeEvidence>
+  /** Of the tree that boots. */
   readonly description: Description
 }
 
+/** A tree below the folder that is searched. */
+interface FoundTree extends RecognizedTree {
+  readonly path: string
+}
+
 /**
- * Finds every tree below a folder, each with the repositories that it refers to beside it, and every disc image.
+ * Finds every tree below a folder, together with the repositories beside it to which it refers, and every disc image.
  *
  * @param folder Real path.
  */
 export async function findCandidates(folder: string): Promise<readonly Candidate[]> {
-  const recognized = new Map<string, RecognizedTree>()
-  const descriptionOf = (path: string) => recognized.get(path)?.description
-  const { trees, searched } = await discover(folder, { id: '.', folder }, async (place) => {
-    // Images are looked for below: one of them is published by itself, and never together with a folder.
+  const found: FoundTree[] = []
+  const { searched } = await discover(folder, { id: '.', folder }, async (place) => {
+    // Images are looked for below: each is published by itself, and never together with a folder.
     if (place.image !== undefined) return false
-    // The folder itself is a tree here when anything says so, a kernel alone included.
+    // Here a kernel alone makes the folder itself a tree.
     const tree = await recognizeFolder(place.id === '.' ? { ...place, id: 'upload' } : place, folder)
-    if (tree) recognized.set(place.folder, tree)
+    if (tree) found.push({ ...tree, path: place.folder })
     return tree !== undefined
   })
-  const wholes = new Set(trees.map((tree) => wholeOf(folder, tree.folder, descriptionOf(tree.folder))))
-  const outermost = [...wholes].filter((path) => ![...wholes].some((other) => path.startsWith(`${other}/`)))
-  const found: Candidate[] = []
-  for (const path of outermost.sort()) {
-    const inside = trees.filter((tree) => tree.folder === path || tree.folder.startsWith(`${path}/`))
-    const bootable = inside.find((tree) => hasImages(descriptionOf(tree.folder))) ?? inside[0]
-    const description = bootable && descriptionOf(bootable.folder)
-    if (!description) continue
-    const placeOf = (tree: { readonly folder: string }) => relative(path, tree.folder) || '.'
-    const places = inside.map(placeOf)
-    const first = placeOf(bootable)
-    found.push({
-      kind: 'folder',
-      path,
-      place: relative(folder, path) || '.',
-      trees: [first, ...places.filter((place) => place !== first)],
-      evidence: new Map(
-        inside.flatMap((tree) => {
-          const evidence = recognized.get(tree.folder)?.evidence
-          return evidence ? [[placeOf(tree), evidence] as const] : []
-        }),
-      ),
-      description,
-    })
+  const trees = found.sort((a, b) => (a.path < b.path ? -1 : 1))
+  const wholes = [...new Set(trees.map((tree) => wholeOf(folder, tree)))]
+  const outermost = wholes.filter((path) => !wholes.some((other) => path.startsWith(`${other}/`)))
+  const folders = outermost.sort().map((path) => candidateOf(folder, path, trees))
+  return [...folders, ...(await imagesIn(folder, searched))]
+}
+
+function candidateOf(searched: string, path: string, trees: readonly FoundTree[]): Candidate {
+  const inside = trees.filter((tree) => tree.path === path || tree.path.startsWith(`${path}/`))
+  const first = inside.find(hasImages) ?? inside[0]
+  if (!first) throw new Failure('internal', `${path} was found for a tree, and holds none`)
+  const ordered = [first, ...inside.filter((tree) => tree !== first)]
+  const evidence = new Map(ordered.map((tree) => [relative(path, tree.path) || '.', tree.evidence] as const))
+  return {
+    kind: 'folder',
+    path,
+    place: relative(searched, path) || '.',
+    trees: [...evidence.keys()],
+    evidence,
+    description: first.description,
   }
-  return [...found, ...(await imagesIn(folder, searched))]
 }
 
 /** The folder that holds a tree and all its repositories; never above the folder that was searched. */
-function wholeOf(folder: string, tree: string, description: Description | undefined): string {
-  const parts = relative(folder, tree).split('/').filter(Boolean)
-  const levels = Math.min(parts.length, levelsAbove(description?.repositories ?? []))
+function wholeOf(folder: string, { path, description }: FoundTree): string {
+  const parts = relative(folder, path).split('/').filter(Boolean)
+  const levels = Math.min(parts.length, levelsAbove(description.repositories))
   return join(folder, ...parts.slice(0, parts.length - levels))
 }
 
-function hasImages(description: Description | undefined): boolean {
-  return Object.values(description?.platforms ?? {}).some((images) => images.kernel !== undefined)
+function hasImages({ description }: FoundTree): boolean {
+  return Object.values(description.platforms).some((images) => images.kernel !== undefined)
 }
 
 async function imagesIn(folder: string, searched: Discovery['searched']): Promise<Candidate[]> {
@@ -89,20 +90,12 @@ async function imagesIn(folder: string, searched: Discovery['searched']): Promis
   return found
 }
 
-/** A file that is a disc image with a tree in it; whatever lies beside it. */
+/** The candidate of a file that is a disc image with a tree in it. Files beside it do not matter. */
 export async function findImage(folder: string, path: string): Promise<Candidate | undefined> {
   if (!(await isDiscImage(path))) return undefined
   const place = relative(folder, path)
   const evidence = await gatherEvidence(await openTree(path, 'iso'), rootPath, place.replace(/\.iso$/i, ''))
   const description = evidence && concludeTree(evidence)
-  return (
-    description && {
-      kind: 'iso',
-      path,
-      place,
-      trees: ['.'],
-      evidence: new Map([['.', evidence]]),
-      description,
-    }
-  )
+  if (!description) return undefined
+  return { kind: 'iso', path, place, trees: ['.'], evidence: new Map([['.', evidence]]), description }
 }

@@ -1,4 +1,5 @@
 import { gatherEvidence } from '../catalog/scan/gather.ts'
+import { defined } from '../core/defined.ts'
 import type { TreeEvidence } from '../core/tree/conclude.ts'
 import type { Description } from '../core/tree/tree.ts'
 import { diskSource } from '../files/disk.ts'
@@ -8,80 +9,90 @@ import type { FileSource } from '../files/source.ts'
 import type { Finding, SignatureNote } from '../verify/expected-file.ts'
 import { type ImageListing, verifyImage } from '../verify/verify-image.ts'
 import { type VerifyReport, type VerifyTreeOptions, verifyTree } from '../verify/verify-tree.ts'
-import type { VersionRecord } from '../versions/record.ts'
+import type { Acceptance, VersionRecord } from '../versions/record.ts'
 import type { Staged, VersionStore } from '../versions/version-store.ts'
 
-/** Something that may become a version, if it is as whole as its documents say. */
+/** A folder or image that becomes a version if it is what its documents say. */
 export interface PublishRequest extends Omit<Staged, 'accepted' | 'signed'> {
-  /** Its trees, relative to `path`; `.` is all of it. A mirror of EL 9 has two: `BaseOS/x86_64/os` and `AppStream/x86_64/os`. */
+  /** Relative to `path`; `.` is `path` itself. A mirror of EL 9 has two: `BaseOS/x86_64/os` and `AppStream/x86_64/os`. */
   readonly trees: readonly string[]
-  /** Of an image: where lists of checksums may name it, when not beside it and by its own name. */
+  /** For an image: where checksum lists name it, when not beside it and by its own name. */
   readonly image?: ImageListing
-  /** What was found of each tree, by the same names. It is gathered where it is missing. */
+  /** The evidence of each tree, by the same names. It is gathered where it is missing. */
   readonly evidence?: ReadonlyMap<string, TreeEvidence>
-  /** Nobody has said that all of it is there: only what a document vouches for may go by itself. */
+  /** Nobody said that it is complete: without a document that lists its files it is refused. */
   readonly unattended?: boolean
-  /** Publish it whatever is wrong, and remember who wanted that and why. */
+  /** Publish it in spite of faults, and record who wanted that and why. */
   readonly accept?: { readonly by: string; readonly why: string }
 }
 
-export type PublishResult =
-  | {
-      readonly outcome: 'published'
-      readonly record: VersionRecord
-      readonly description: Description | undefined
-      readonly findings: readonly Finding[]
-      readonly signatures: readonly SignatureNote[]
-    }
-  | {
-      readonly outcome: 'refused'
-      readonly description: Description | undefined
-      readonly findings: readonly Finding[]
-      readonly signatures: readonly SignatureNote[]
-    }
+/** What verification found. */
+interface Verdict {
+  /** Of the first tree that was recognised. */
+  readonly description: Description | undefined
+  readonly findings: readonly Finding[]
+  readonly signatures: readonly SignatureNote[]
+}
 
-/** Verifies a request down to its packages, then publishes it with one switch; or says everything against it. */
+export type PublishResult = Verdict &
+  ({ readonly outcome: 'published'; readonly record: VersionRecord } | { readonly outcome: 'refused' })
+
+/** The report on one tree of a request. */
+interface TreeReport {
+  /** Relative to the path of the request. */
+  readonly at: string
+  readonly report: VerifyReport
+}
+
+/** Verifies a request down to its packages, then publishes it with one switch; or refuses it with all findings. */
 export async function publishTree(
   store: VersionStore,
   request: PublishRequest,
   options: Partial<VerifyTreeOptions> = {},
 ): Promise<PublishResult> {
-  const { trees, accept, image, evidence: _evidence, unattended: _, ...staged } = request
-  await store.checkPlace(request.id, request.replace)
-  const { description, findings, signatures } = await verifyRequest(request, options)
-  const errors = findings.filter((finding) => finding.severity === 'error')
-  if (errors.length > 0 && !accept) return { outcome: 'refused', description, findings, signatures }
-  const accepted = accept && {
+  const { id, kind, path, source, by, upstream, replace, accept } = request
+  await store.checkPlace(id, replace)
+  const verdict = await verifyRequest(request, options)
+  const errors = verdict.findings.filter((finding) => finding.severity === 'error')
+  if (errors.length > 0 && !accept) return { outcome: 'refused', ...verdict }
+  const accepted = accept && errors.length > 0 ? acceptanceOf(accept, errors) : undefined
+  const goodSignatures = verdict.signatures.flatMap(({ outcome, document, key }) =>
+    outcome === 'good' && key !== undefined ? [{ document, key }] : [],
+  )
+  const signed = goodSignatures.length > 0 ? goodSignatures : undefined
+  const record = await store.publish({
+    id,
+    kind,
+    path,
+    source,
+    ...defined({ by, upstream, replace, accepted, signed }),
+  })
+  return { outcome: 'published', record, ...verdict }
+}
+
+function acceptanceOf(accept: NonNullable<PublishRequest['accept']>, errors: readonly Finding[]): Acceptance {
+  return {
     ...accept,
     faults: errors.slice(0, 100).map(findingText),
     paths: [...new Set(errors.map((finding) => finding.path))].slice(0, 10_000),
   }
-  const signed = signatures.flatMap(({ outcome, document, key }) =>
-    outcome === 'good' && key !== undefined ? [{ document, key }] : [],
-  )
-  const record = await store.publish({
-    ...staged,
-    ...(accepted && errors.length > 0 && { accepted }),
-    ...(signed.length > 0 && { signed }),
-  })
-  return { outcome: 'published', record, description, findings, signatures }
 }
 
-async function verifyRequest(request: PublishRequest, options: Partial<VerifyTreeOptions>) {
+async function verifyRequest(request: PublishRequest, options: Partial<VerifyTreeOptions>): Promise<Verdict> {
   const reports = await verifyAll(request, { packages: true, ...options })
   return {
     description: reports.find(({ report }) => report.description)?.report.description,
     findings: [
       ...(await cutOffImage(request)),
-      ...unvouched(request, reports),
+      ...unlisted(request, reports),
       ...reports.flatMap(({ at, report }) => findingsOf(at, report)),
     ],
     signatures: signaturesOf(reports),
   }
 }
 
-/** Trees that lie side by side share repositories: each is told once. */
-function signaturesOf(reports: readonly { at: string; report: VerifyReport }[]): SignatureNote[] {
+/** Trees that lie side by side share repositories, and each signature is reported once. */
+function signaturesOf(reports: readonly TreeReport[]): SignatureNote[] {
   const found = new Map<string, SignatureNote>()
   for (const { at, report } of reports)
     for (const each of report.signatures) {
@@ -95,14 +106,14 @@ function signaturesOf(reports: readonly { at: string; report: VerifyReport }[]):
 async function verifyAll(
   request: PublishRequest,
   options: VerifyTreeOptions,
-): Promise<readonly { at: string; report: VerifyReport }[]> {
+): Promise<readonly TreeReport[]> {
   const { path, kind, trees, image } = request
   if (kind === 'iso') {
     const evidence = await evidenceOf(request, await isoSource(path), '.')
     return [{ at: '.', report: await verifyImage({ file: path, evidence, listing: image }, options) }]
   }
   const source = diskSource(path)
-  const reports: { at: string; report: VerifyReport }[] = []
+  const reports: TreeReport[] = []
   for (const at of trees) {
     const evidence = await evidenceOf(request, source, at)
     reports.push({ at, report: await verifyTree({ source, at: cleanPath(`/${at}`), evidence }, options) })
@@ -110,7 +121,7 @@ async function verifyAll(
   return reports
 }
 
-/** The id of the tree names its distribution and version where nothing else does. */
+/** The id of the tree is part of the evidence: distribution and version are read from it where nothing else says them. */
 async function evidenceOf(
   { id, evidence }: PublishRequest,
   source: FileSource,
@@ -120,23 +131,20 @@ async function evidenceOf(
   return known ? { ...known, name: id } : gatherEvidence(source, cleanPath(`/${at}`), id)
 }
 
-/** A folder that no document speaks of looks the same with half of its files. */
-function unvouched(
-  { kind, unattended }: PublishRequest,
-  reports: readonly { report: VerifyReport }[],
-): readonly Finding[] {
+/** Half of a folder cannot be told from the whole, unless a document lists its files. */
+function unlisted({ kind, unattended }: PublishRequest, reports: readonly TreeReport[]): readonly Finding[] {
   if (kind !== 'folder' || !unattended || reports.some(({ report }) => report.files > 0)) return []
   return [
     {
       severity: 'error',
       path: '.',
       message:
-        'no list of checksums and no repository says what belongs to it, so nobody can tell whether all of it has come; publish it yourself when it has',
+        'has no checksum list and no repository that names its files, so treeboot cannot tell whether it is complete; publish it yourself when it is',
     },
   ]
 }
 
-/** An image says itself how long it is; one without checksums inside shows only by this that its end is missing. */
+/** An image names its own length. Without checksums inside, this alone shows that its end is missing. */
 async function cutOffImage({ path, kind }: PublishRequest): Promise<Finding[]> {
   if (kind !== 'iso') return []
   const { missingBytes } = await isoSource(path)
@@ -150,16 +158,16 @@ async function cutOffImage({ path, kind }: PublishRequest): Promise<Finding[]> {
   ]
 }
 
-/** Paths as seen from the whole, where there is more than one tree in it. */
+/** Paths become relative to the path of the request, which may hold several trees. */
 function findingsOf(at: string, { description, findings }: VerifyReport): Finding[] {
   const found = findings.map((each) => ({
     ...each,
     path: under(at, each.path),
-    ...(each.with !== undefined && { with: under(at, each.with) }),
+    ...defined({ with: each.with === undefined ? undefined : under(at, each.with) }),
   }))
   if (description) return found
   const message =
-    'is no installation tree: it has no descriptor (.treeinfo, .disk/info, content, ...) and no kernel with its initrd in a place that we know'
+    'is not an installation tree: it has no descriptor (.treeinfo, .disk/info, content, ...) and no kernel with its initrd at a known path'
   return [{ severity: 'error', path: at, message }, ...found]
 }
 
@@ -168,7 +176,7 @@ function under(at: string, path: string): string {
   return cleanPath(`/${at}/${path}`).slice(1)
 }
 
-/** One line for people. */
+/** One line of text. */
 export function findingText({ path, message }: Finding): string {
   return `${path} ${message}`
 }

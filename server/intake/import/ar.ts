@@ -3,7 +3,7 @@ import { ByteReader } from './byte-reader.ts'
 
 export const arMagic = '!<arch>\n'
 
-/** A member of an ar archive. Its body must be read, or is skipped, before the next is asked for. */
+/** A member of an ar archive. Its body is read before the next member is asked for, or is skipped. */
 export interface ArMember {
   readonly name: string
   readonly size: number
@@ -11,14 +11,14 @@ export interface ArMember {
 }
 
 /**
- * Reads an ar archive as `.deb` packages are (deb(5)): the magic, then members with a header of 60 bytes each, padded
- * to even lengths.
+ * Reads an ar archive, the format of `.deb` packages (deb(5)): the magic, then members with a header of 60 bytes each,
+ * padded to even lengths.
  */
 export async function* readAr(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<ArMember> {
   const reader = new ByteReader(pieces)
   try {
     if ((await reader.take(8)).toString('latin1') !== arMagic)
-      throw new Failure('invalid-data', 'it is no ar archive: it does not begin with !<arch>')
+      throw new Failure('invalid-data', 'it is not an ar archive: it does not begin with !<arch>')
     for (;;) {
       const at = reader.position
       const header = await reader.take(60)
@@ -37,7 +37,7 @@ export async function* readAr(pieces: AsyncIterable<Uint8Array>): AsyncGenerator
   }
 }
 
-/** The files of a Debian package: its member `data.tar`, packed in any way. */
+/** The archive of the files of a Debian package: its member `data.tar`, still compressed. */
 export async function* dataOfDeb(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let found = false
   for await (const member of readAr(pieces)) {
@@ -45,5 +45,5 @@ export async function* dataOfDeb(pieces: AsyncIterable<Uint8Array>): AsyncGenera
     found = true
     yield* member.body()
   }
-  if (!found) throw new Failure('invalid-data', 'it is no Debian package: it has no member data.tar')
+  if (!found) throw new Failure('invalid-data', 'it is not a Debian package: it has no member data.tar')
 }

@@ -1,6 +1,6 @@
 import { Failure } from '../../core/failure.ts'
 
-/** Takes a stream of bytes apart in order: so many bytes, then so many more. */
+/** Reads a stream of bytes in parts of known length. */
 export class ByteReader {
   readonly #pieces: AsyncIterator<Uint8Array>
   #rest: Uint8Array = new Uint8Array(0)
@@ -11,7 +11,7 @@ export class ByteReader {
     this.#pieces = pieces[Symbol.asyncIterator]()
   }
 
-  /** Exactly `length` bytes, or fewer at the end of the stream. For headers. */
+  /** Exactly `length` bytes in one piece, or fewer at the end of the stream. It is for headers. */
   async take(length: number): Promise<Buffer> {
     const parts: Uint8Array[] = []
     for await (const part of this.#upTo(length)) parts.push(part)

@@ -8,7 +8,11 @@ import { isTarHeader } from './tar.ts'
 
 export type FileKind = 'iso' | 'tar' | 'deb'
 
-/** What a file is, by what it holds. @throws Failure `invalid-data` when it is nothing that a tree can come in. */
+/**
+ * What a file is, by its content.
+ *
+ * @throws Failure `invalid-data` for a file that cannot hold a tree.
+ */
 export async function detectFile(file: string): Promise<FileKind> {
   if (await isDiscImage(file)) return 'iso'
   const head = await firstBytes(file, 512)
@@ -17,7 +21,7 @@ export async function detectFile(file: string): Promise<FileKind> {
   if (packingOf(head) !== 'plain' && isTarHeader(await firstUnpacked(file, 512))) return 'tar'
   throw new Failure(
     'invalid-data',
-    `${file} is no disc image (neither CD001 nor BEA01 at byte 32769), no tar archive, and no Debian package; it begins with ${showBytes(head)}`,
+    `${file} is not a disc image (neither CD001 nor BEA01 at byte 32769), a tar archive or a Debian package; it begins with ${showBytes(head)}`,
   )
 }
 
@@ -47,10 +51,7 @@ async function firstUnpacked(file: string, length: number): Promise<Buffer> {
 }
 
 function showBytes(head: Buffer): string {
-  return head.length === 0
-    ? 'nothing: it is empty'
-    : head
-        .subarray(0, 8)
-        .toString('hex')
-        .replace(/(..)(?=.)/g, '$1 ')
+  if (head.length === 0) return 'nothing: it is empty'
+  const hex = head.subarray(0, 8).toString('hex')
+  return hex.replace(/(..)(?=.)/g, '$1 ')
 }

@@ -1,8 +1,8 @@
-/** How far a long piece of work is. Bytes are told often; whoever shows them decides how often people want to know. */
+/** How far an import, a mirror or a verification is. It is reported for each piece of data; who shows it limits the rate. */
 export interface Progress {
   readonly stage: 'reading' | 'fetching' | 'verifying' | 'publishing'
   readonly doneBytes: number
-  /** Undefined while nobody knows. */
+  /** Undefined while it is not known. */
   readonly totalBytes?: number
   readonly files?: number
   /** The file that is being worked on. */

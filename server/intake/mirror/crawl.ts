@@ -13,26 +13,27 @@ export async function crawl(
   pool: UpstreamPool,
   signal?: AbortSignal,
 ): Promise<readonly string[] | undefined> {
+  const options = { isOptional: true, ...defined({ signal }) }
   const files: string[] = []
-  let level: string[] = ['']
-  let listed = false
+  let level: readonly string[] = ['']
+  let isListed = false
   for (let depth = 0; depth < maxDepth && level.length > 0; depth++) {
     const below: string[] = []
     for (const folder of level) {
-      const names = await pool.ask(folder, (upstream) => upstream.list(folder, signal), {
-        isOptional: true,
-        ...defined({ signal }),
-      })
-      if (!names) continue
-      listed = true
-      for (const name of names) (name.endsWith('/') ? below : files).push(`${folder}${name}`)
-      if (files.length + below.length > maxListed)
-        throw new Failure(
-          'too-large',
-          `${pool.upstreams[0]?.url} lists more than ${maxListed} files; name the folder of one installation tree in it`,
-        )
+      const names = await pool.ask(folder, (upstream) => upstream.list(folder, signal), options)
+      isListed ||= names !== undefined
+      for (const name of names ?? []) (name.endsWith('/') ? below : files).push(`${folder}${name}`)
+      checkCount(files.length + below.length, pool)
     }
     level = below
   }
-  return listed ? files : undefined
+  return isListed ? files : undefined
+}
+
+function checkCount(listed: number, pool: UpstreamPool): void {
+  if (listed <= maxListed) return
+  throw new Failure(
+    'too-large',
+    `${pool.upstreams[0]?.url} lists more than ${maxListed} files; name the folder of one installation tree in it`,
+  )
 }
