@@ -1,6 +1,6 @@
 import { adminUser } from './api/admin.ts'
 import { isAppPath, webApp } from './api/web-app.ts'
-import { Catalog } from './catalog/catalog.ts'
+import { Catalog, type CatalogOptions } from './catalog/catalog.ts'
 import type { Snapshot } from './catalog/snapshot.ts'
 import type { FtpConfig } from './config/schema.ts'
 import type { ClientFacts, Firmware } from './core/boot/firmware.ts'
@@ -28,10 +28,8 @@ import { type AdminToken, loadAdminToken } from './store/admin-token.ts'
 import { openStore, storeFile } from './store/sqlite/open.ts'
 import { TemplateRenderer } from './templates/renderer.ts'
 
-export interface AppOptions {
-  /** Default: `config.yaml` in `cwd`, which may be missing. */
-  readonly configFile?: string
-  readonly cwd: string
+/** The clock and the times of the catalog are for tests, which need not wait then. */
+export interface AppOptions extends Omit<CatalogOptions, 'events'> {
   readonly version: string
 }
 
@@ -59,9 +57,9 @@ export interface App {
 
 /** Builds every object and joins them. Nothing happens before `start`. */
 export function createApp(options: AppOptions): App {
-  const { configFile, cwd, version } = options
+  const { version, ...catalogOptions } = options
   const events = new EventBus()
-  const catalog = new Catalog({ cwd, events, ...(configFile !== undefined && { configFile }) })
+  const catalog = new Catalog({ ...catalogOptions, events })
   const snapshot = (): Snapshot => catalog.snapshot
   const renderer = new TemplateRenderer()
   const metrics = createMetrics(() => countTrees(snapshot()))
@@ -115,6 +113,7 @@ export function createApp(options: AppOptions): App {
     trees: () => snapshot().config.paths.trees,
     verify: () => snapshot().config.verify,
     events: events.emit,
+    onPublished: (ids) => catalog.lookNow(ids),
   })
   const mirrors = new MirrorRunner({ config: () => snapshot().config, events: events.emit })
   let admin: AdminToken | undefined

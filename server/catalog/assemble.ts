@@ -8,15 +8,15 @@ import { treeIdTrouble } from '../core/tree/names.ts'
 import type { Tree } from '../core/tree/tree.ts'
 import type { Snapshot } from './snapshot.ts'
 
-/** Everything that was read, to be made one. */
+/** Everything that was read, from which a snapshot is made. */
 export interface SnapshotParts {
   readonly generation: number
   readonly loaded: LoadedConfig
   readonly trees: readonly Tree[]
-  /** Of versions that were replaced and are still on the disk. */
+  /** Trees in versions that were replaced and are still on the disk. */
   readonly earlier?: readonly Tree[]
   readonly templates: ReadonlyMap<string, string>
-  /** Found while reading: folders that cannot be read, templates that are no text. */
+  /** Problems found while reading: folders that cannot be read, templates that are not text. */
   readonly problems: readonly SnapshotProblem[]
 }
 
@@ -57,28 +57,28 @@ function treeProblems(tree: Tree): SnapshotProblem[] {
     problems.push({
       severity: 'warning',
       where,
-      message: `its second stage ${tree.stage2} is missing: kernel and initrd boot, and the installer stops there`,
-      remedy: 'copy that file, too, or give guests an inst.stage2= of another server',
+      message: `its second stage ${tree.stage2} is missing: kernel and initrd boot, and then the installer stops`,
+      remedy: 'copy that file, too, or give guests inst.stage2= with another server',
     })
   return problems
 }
 
-/** One problem for each place in the configuration that asks for what is not there, however many guests inherit it. */
+/** One problem for each line of the configuration that names something missing, however many guests inherit it. */
 function guestProblems(
   guests: readonly Guest[],
   trees: TreeIndex,
   templates: ReadonlyMap<string, string>,
 ): SnapshotProblem[] {
-  const wrong = new Map<string, Complaint>()
-  const told = new Map<string, { message: string; remedy?: string } | undefined>()
-  const check = (guest: Guest, from: string, what: string, judge: () => Judgement) => {
-    if (!told.has(what)) told.set(what, judge())
-    const judgement = told.get(what)
-    if (!judgement) return
+  const wrong = new Map<string, GuestFault>()
+  const judged = new Map<string, SettingFault | undefined>()
+  const check = (guest: Guest, from: string, what: string, judge: () => SettingFault | undefined) => {
+    if (!judged.has(what)) judged.set(what, judge())
+    const fault = judged.get(what)
+    if (!fault) return
     const key = `${from}\n${what}`
-    const complaint = wrong.get(key)
-    if (complaint) complaint.guests.push(guest.name)
-    else wrong.set(key, { from, ...judgement, guests: [guest.name] })
+    const known = wrong.get(key)
+    if (known) known.guests.push(guest.name)
+    else wrong.set(key, { from, ...fault, guests: [guest.name] })
   }
   for (const guest of guests) {
     const { tree, template } = guest.settings
@@ -90,23 +90,26 @@ function guestProblems(
       )
   }
   return [...wrong.values()].map(({ from, message, remedy, guests: names }) => ({
-    severity: 'error',
-    where: placeIn(from),
+    severity: 'error' as const,
+    where: lineIn(from),
     message: `${from}: ${message}${affects(names)}`,
     ...(remedy !== undefined && { remedy }),
   }))
 }
 
-type Judgement = { message: string; remedy?: string } | undefined
-
-interface Complaint {
-  readonly from: string
+/** Why a setting cannot be used. */
+interface SettingFault {
   readonly message: string
   readonly remedy?: string
+}
+
+/** A fault, the line that says it, and the guests that inherit it. */
+interface GuestFault extends SettingFault {
+  readonly from: string
   readonly guests: string[]
 }
 
-function judgeSelector(selector: TreeSelector, trees: TreeIndex): Judgement {
+function judgeSelector(selector: TreeSelector, trees: TreeIndex): SettingFault | undefined {
   const selection = trees.select(selector)
   if (selection.found) return undefined
   const nearest = selection.nearest.map(({ id }) => id)
@@ -116,17 +119,17 @@ function judgeSelector(selector: TreeSelector, trees: TreeIndex): Judgement {
   }
 }
 
-function judgeTemplate(name: string, templates: ReadonlyMap<string, string>): Judgement {
+function judgeTemplate(name: string, templates: ReadonlyMap<string, string>): SettingFault | undefined {
   if (templates.has(name)) return undefined
   const nearest = nearestName(name, [...templates.keys()])
   return {
-    message: `there is no template ${name}`,
+    message: `template ${name} is missing`,
     ...(nearest !== undefined && { remedy: `did you mean '${nearest}'?` }),
   }
 }
 
 /** `profile web (config.yaml:9)` -> `config.yaml:9` */
-function placeIn(from: string): string {
+function lineIn(from: string): string {
   return /\(([^()]+)\)$/.exec(from)?.[1] ?? from
 }
 

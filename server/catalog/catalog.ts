@@ -7,8 +7,8 @@ import { type SettleTimes, settleTimes } from '../core/tree/settle.ts'
 import type { Release } from '../core/tree/tree.ts'
 import type { EventSink } from '../events/bus.ts'
 import { VerifyCache } from '../verify/verify-cache.ts'
-import { assembleSnapshot } from './assemble.ts'
-import { LiveTrees } from './scan/live-trees.ts'
+import { assembleSnapshot, type SnapshotParts } from './assemble.ts'
+import { LiveTrees, type LiveTreesOptions } from './scan/live-trees.ts'
 import { strayLinks } from './scan/stray-links.ts'
 import type { Snapshot } from './snapshot.ts'
 import { readTemplates, type Templates, watchTemplates } from './templates.ts'
@@ -21,12 +21,12 @@ export interface CatalogOptions {
   /** Milliseconds since 1970, as file times are. */
   readonly clock?: () => number
   readonly settle?: Partial<SettleTimes>
-  /** Default one minute. */
+  /** How often everything is looked at again; default one minute. */
   readonly rescanMs?: number
 }
 
 const defaultRescanMs = 60_000
-/** Changes of one moment make one snapshot. */
+/** Changes within this time make one snapshot. */
 const coalesceMs = 20
 
 /**
@@ -38,13 +38,13 @@ export class Catalog {
   readonly #listeners = new Set<(snapshot: Snapshot) => void>()
   #snapshot: Snapshot | undefined
   #loaded: LoadedConfig | undefined
-  /** What the services were opened with. */
-  #started: Config | undefined
-  /** Keys that wait for a restart, as they were told last. */
-  #waiting = ''
-  #inputs: World | undefined
+  /** The configuration that the services were opened with. */
+  #startConfig: Config | undefined
+  /** Keys that wait for a restart, as they were reported last. */
+  #restartKeys = ''
+  #folders: Folders | undefined
   #configWatch: ConfigWatch | undefined
-  #publishing: NodeJS.Timeout | undefined
+  #replacing: NodeJS.Timeout | undefined
   #switching: Promise<void> = Promise.resolve()
   #stopped = false
 
@@ -54,23 +54,23 @@ export class Catalog {
 
   /** Only after `start`. */
   get snapshot(): Snapshot {
-    if (!this.#snapshot) throw new Error('the catalog was asked for a snapshot before it was started')
+    if (!this.#snapshot) throw new Error('the catalog has no snapshot before it is started')
     return this.#snapshot
   }
 
   /**
-   * Resolves when the first snapshot is there: every tree was looked at; digests may still be checked.
+   * Resolves when the first snapshot is there: every tree was looked at, and digests may still be checked.
    *
-   * @throws ConfigError when the configuration is no good: at the start there is no last good one to keep.
+   * @throws ConfigError for a faulty configuration: at the start there is no earlier one to keep.
    */
   async start(): Promise<void> {
     const { configFile, cwd, events } = this.#options
     const file = configFile === undefined ? {} : { file: configFile }
     const loaded = await loadConfigFile({ ...file, cwd })
     this.#loaded = loaded
-    this.#started = loaded.config
-    this.#inputs = await this.#openWorld(loaded.config)
-    this.#publish()
+    this.#startConfig = loaded.config
+    this.#folders = await this.#openFolders(loaded.config)
+    this.#replaceSnapshot()
     this.#configWatch = await watchConfig({
       ...file,
       cwd,
@@ -81,10 +81,10 @@ export class Catalog {
 
   async stop(): Promise<void> {
     this.#stopped = true
-    clearTimeout(this.#publishing)
+    clearTimeout(this.#replacing)
     await this.#configWatch?.close()
     await this.#switching
-    await this.#inputs?.close()
+    await this.#folders?.close()
   }
 
   /** Calls back with every snapshot after the present one. Returns the function that ends it. */
@@ -97,96 +97,98 @@ export class Catalog {
   async rescan(): Promise<void> {
     await this.#configWatch?.reload()
     await this.#switching
-    await this.#inputs?.rescan()
-    this.#publish()
+    await this.#folders?.rescan()
+    this.#replaceSnapshot()
   }
 
-  /** Makes a tree known as it is in an earlier version, if that is still there. The next snapshot has it. */
+  /** Looks at these trees now, without waiting for events. Resolves when the snapshot shows what was found. */
+  async lookNow(treeIds: readonly string[]): Promise<void> {
+    await this.#switching
+    await this.#folders?.trees.lookAt(treeIds)
+    this.#replaceSnapshot()
+  }
+
+  /** Makes a tree known in an earlier version that is still on the disk. Resolves when the snapshot has it. */
   async recall(id: string, release: Pick<Release, 'id' | 'version'>): Promise<void> {
-    await this.#inputs?.recall(id, release)
-    this.#publish()
+    await this.#folders?.trees.recall(id, release)
+    this.#replaceSnapshot()
   }
 
   #takeConfig(loaded: LoadedConfig): void {
     const before = this.#loaded?.config
     this.#loaded = loaded
-    if (before && samePaths(before, loaded.config)) this.#publish()
-    else this.#switching = this.#switching.then(() => this.#switchWorld(loaded.config))
-    this.#tellWaiting(loaded.config)
+    if (before && samePaths(before, loaded.config)) this.#replaceSnapshot()
+    else this.#switching = this.#switching.then(() => this.#switchFolders(loaded.config))
+    this.#reportRestartKeys(loaded.config)
   }
 
-  /** What was changed and waits for a restart; said again only when there is more or other of it. */
-  #tellWaiting(config: Config): void {
-    const keys = this.#started ? keysForRestart(this.#started, config).join(', ') : ''
-    if (keys !== '' && keys !== this.#waiting) {
+  /** Reports changed keys that take effect only after a restart; once for each set of keys. */
+  #reportRestartKeys(config: Config): void {
+    const keys = this.#startConfig ? keysForRestart(this.#startConfig, config).join(', ') : ''
+    if (keys !== '' && keys !== this.#restartKeys) {
       const message = `${keys}: changed since treeboot was started, and read only then; restart it for this to take effect`
       this.#options.events.emit({ type: 'trouble', where: config.file ?? 'config.yaml', message })
     }
-    this.#waiting = keys
+    this.#restartKeys = keys
   }
 
-  /** Other folders: the old ones stay in the snapshot until the new ones are read. */
-  async #switchWorld(config: Config): Promise<void> {
+  /** The old folders stay in the snapshot until the new ones are read. */
+  async #switchFolders(config: Config): Promise<void> {
     if (this.#stopped) return
-    const old = this.#inputs
-    this.#inputs = await this.#openWorld(config)
-    this.#publish()
+    const old = this.#folders
+    this.#folders = await this.#openFolders(config)
+    this.#replaceSnapshot()
     await old?.close()
   }
 
-  #openWorld(config: Config): Promise<World> {
+  #openFolders({ paths }: Config): Promise<Folders> {
     const { clock = Date.now, events, settle, rescanMs = defaultRescanMs } = this.#options
-    return openWorld(config, {
+    return openFolders(paths, {
       clock,
       times: { ...settleTimes, ...settle },
       rescanMs,
       emit: events.emit,
-      onChange: () => this.#publishSoon(),
+      onChange: () => this.#replaceSoon(),
     })
   }
 
-  #publishSoon(): void {
+  #replaceSoon(): void {
     if (this.#stopped) return
-    this.#publishing ??= setTimeout(() => this.#publish(), coalesceMs)
+    this.#replacing ??= setTimeout(() => this.#replaceSnapshot(), coalesceMs)
   }
 
-  #publish(): void {
-    clearTimeout(this.#publishing)
-    this.#publishing = undefined
-    if (this.#stopped || !this.#loaded || !this.#inputs) return
+  #replaceSnapshot(): void {
+    clearTimeout(this.#replacing)
+    this.#replacing = undefined
+    if (this.#stopped || !this.#loaded || !this.#folders) return
     this.#snapshot = assembleSnapshot({
       generation: (this.#snapshot?.generation ?? 0) + 1,
       loaded: this.#loaded,
-      ...this.#inputs.parts(),
+      ...this.#folders.parts(),
     })
     for (const listener of this.#listeners) listener(this.#snapshot)
   }
 }
 
-/** What lies in the folders that the configuration names. */
-interface World {
-  parts(): Pick<Parameters<typeof assembleSnapshot>[0], 'trees' | 'earlier' | 'templates' | 'problems'>
+/** Reads the folders that the configuration names, and keeps reading them. */
+interface Folders {
+  readonly trees: LiveTrees
+  parts(): Pick<SnapshotParts, 'trees' | 'earlier' | 'templates' | 'problems'>
   rescan(): Promise<void>
-  recall(id: string, release: Pick<Release, 'id' | 'version'>): Promise<void>
   close(): Promise<void>
 }
 
-interface WorldOptions {
-  readonly clock: () => number
-  readonly times: SettleTimes
-  readonly rescanMs: number
-  readonly emit: EventSink
-  readonly onChange: () => void
-}
-
-async function openWorld({ paths }: Config, options: WorldOptions): Promise<World> {
+async function openFolders(
+  paths: Config['paths'],
+  options: Omit<LiveTreesOptions, 'folder' | 'cache'>,
+): Promise<Folders> {
   let stray = await strayLinks(paths)
   const cache = new VerifyCache(paths.data)
-  const problems: SnapshotProblem[] = []
+  const cacheProblems: SnapshotProblem[] = []
   const trouble = await cache.load()
-  if (trouble !== undefined) problems.push({ severity: 'warning', where: paths.data, message: trouble })
+  if (trouble !== undefined) cacheProblems.push({ severity: 'warning', where: paths.data, message: trouble })
   let templates: Templates = await readTemplates(paths.templates)
-  const readAgain = async (): Promise<void> => {
+  const readTemplatesAgain = async (): Promise<void> => {
     templates = await readTemplates(paths.templates)
     options.onChange()
   }
@@ -194,23 +196,23 @@ async function openWorld({ paths }: Config, options: WorldOptions): Promise<Worl
   /** An editor's save makes several events; one reading after the last of them is enough. */
   const templatesChanged = (): void => {
     clearTimeout(timer)
-    timer = setTimeout(() => void readAgain(), 2 * coalesceMs)
+    timer = setTimeout(() => void readTemplatesAgain(), 2 * coalesceMs)
   }
   const unwatch = await watchTemplates(paths.templates, templatesChanged)
   const trees = new LiveTrees({ ...options, folder: paths.trees, cache })
   await trees.start()
   return {
+    trees,
     parts: () => ({
       trees: trees.trees,
       earlier: trees.earlier,
       templates: templates.texts,
-      problems: [...problems, ...stray, ...templates.problems, ...trees.problems],
+      problems: [...cacheProblems, ...stray, ...templates.problems, ...trees.problems],
     }),
     rescan: async () => {
       stray = await strayLinks(paths)
-      await Promise.all([readAgain(), trees.rescan()])
+      await Promise.all([readTemplatesAgain(), trees.rescan()])
     },
-    recall: (id, release) => trees.recall(id, release),
     close: async () => {
       clearTimeout(timer)
       await unwatch()

@@ -1,6 +1,7 @@
 import { realpath } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { loadConfigFile } from '../config/load.ts'
+import { defined } from '../core/defined.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { createTreeIndex } from '../core/select/select.ts'
 import { settleTimes } from '../core/tree/settle.ts'
@@ -15,16 +16,16 @@ import type { Snapshot } from './snapshot.ts'
 import { readTemplates } from './templates.ts'
 
 /**
- * One look at everything, for commands that answer and end. What differs from a running server: a tree whose digests
- * were never checked is offered, and says so among its problems, for nobody waits for gigabytes to be hashed; a tree
- * that lacks a boot file is broken at once. When a tree looks as if it were being copied, the look takes one second
- * longer, to know.
+ * Looks at everything once, for commands that answer and end. Two things differ from a running server. A tree whose digests
+ * were never checked is offered and says so among its problems, because a command cannot wait until gigabytes are hashed.
+ * A tree that lacks a boot file is broken at once. When a tree looks as if a copy of it were running, the look takes one
+ * second longer to find out.
  *
- * @throws ConfigError when the configuration is no good.
+ * @throws ConfigError for a faulty configuration.
  */
 export async function loadSnapshot(options: { configFile?: string; cwd: string }): Promise<Snapshot> {
   const { configFile, cwd } = options
-  const loaded = await loadConfigFile({ ...(configFile !== undefined && { file: configFile }), cwd })
+  const loaded = await loadConfigFile(defined({ file: configFile, cwd }))
   const { paths } = loaded.config
   const cache = new VerifyCache(paths.data)
   const [trouble, templates, found, stray] = await Promise.all([
@@ -55,7 +56,7 @@ async function readTreesOnce(
       trees: [],
       problems: [
         {
-          ...warn('there is no such folder, so there are no trees'),
+          ...warn('the folder is missing, so there are no trees'),
           remedy: 'make it, or set paths.trees',
         },
       ],
@@ -73,7 +74,7 @@ async function readTreesOnce(
   return { trees, problems: notes.map(warn) }
 }
 
-/** The same snapshot, which knows these trees in earlier versions, too, as far as they are still there. */
+/** The same snapshot with these trees in earlier versions, too, as far as those are still on the disk. */
 export async function withEarlier(
   snapshot: Snapshot,
   wanted: readonly { readonly tree: string; readonly release: Pick<Release, 'id' | 'version'> }[],

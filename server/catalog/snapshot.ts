@@ -6,8 +6,8 @@ import type { TreeIndex } from '../core/select/select.ts'
 import type { Tree } from '../core/tree/tree.ts'
 
 /**
- * The outside world as it was read at one moment: frozen, never changed, replaced as a whole. A request takes
- * the snapshot once and works with it to its end, so it never sees two worlds.
+ * Everything that was read of the outside world at one moment: frozen, never changed, replaced as a whole. A request takes
+ * the snapshot once and works with it to its end, so it never sees two states of the world.
  */
 export interface Snapshot {
   /** Counts up by one with every replacement. */

@@ -7,7 +7,7 @@ import type { SnapshotProblem } from '../core/problem.ts'
 import { isTemporaryFile } from '../core/tree/names.ts'
 import { isInside } from '../host/paths.ts'
 
-/** The longest real kickstart that we know of has 150 kB; a picture or an archive is no template. */
+/** The longest real kickstart that we know of has 150 kB. Pictures and archives are not templates. */
 const maxTemplateBytes = 1 << 20
 const maxTemplates = 5000
 const maxDepth = 16
@@ -18,7 +18,10 @@ export interface Templates {
   readonly problems: readonly SnapshotProblem[]
 }
 
-/** Reads all templates and snippets. Symlinks are followed inside the folder; what is no UTF-8 text is told and left out. */
+/**
+ * Reads all templates and snippets. Symlinks are followed inside the folder. A file that is not UTF-8 text is left out and
+ * becomes a problem.
+ */
 export async function readTemplates(folder: string): Promise<Templates> {
   const problems: SnapshotProblem[] = []
   const note = (path: string, message: string, remedy: string) =>
@@ -26,10 +29,10 @@ export async function readTemplates(folder: string): Promise<Templates> {
   const texts = new Map<string, string>()
   const root = await realpath(folder).catch(() => undefined)
   if (root === undefined) {
-    note('', 'there is no such folder, so there are no templates', 'make it, or set paths.templates')
+    note('', 'the folder is missing, so there are no templates', 'make it, or set paths.templates')
     return { texts, problems }
   }
-  for (const path of (await filesBelow(root, root, '', 0)).sort()) {
+  for (const path of (await filesBelow({ root, folder: root, prefix: '', depth: 0 })).sort()) {
     if (texts.size >= maxTemplates) {
       note(path, `more than ${maxTemplates} templates; this and the following are left out`, 'move some away')
       break
@@ -39,7 +42,7 @@ export async function readTemplates(folder: string): Promise<Templates> {
       if (typeof text === 'string') texts.set(path, text)
       else note(path, text.trouble, 'keep only UTF-8 text files here')
     } catch (error) {
-      // Deleted while we read: an editor that renames, and the watch tells again.
+      // Editors rename files while we read; the watch reports that, and the templates are read again.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
         note(path, `cannot be read: ${failureMessage(error)}`, 'allow treeboot to read it')
     }
@@ -52,7 +55,7 @@ async function readTemplate(file: string): Promise<string | { trouble: string }>
   if (size > maxTemplateBytes)
     return { trouble: `is ${size} bytes; a template of more than ${maxTemplateBytes} is not read` }
   const bytes = await readFile(file)
-  if (bytes.includes(0)) return { trouble: 'is no text file' }
+  if (bytes.includes(0)) return { trouble: 'is not a text file' }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
@@ -60,31 +63,55 @@ async function readTemplate(file: string): Promise<string | { trouble: string }>
   }
 }
 
-async function filesBelow(root: string, folder: string, prefix: string, depth: number): Promise<string[]> {
+interface SearchedFolder {
+  /** Real path of all templates. */
+  readonly root: string
+  /** Real path of this folder. */
+  readonly folder: string
+  /** What the names in this folder are shown under: '' or `snippets/`. */
+  readonly prefix: string
+  readonly depth: number
+}
+
+async function filesBelow(searched: SearchedFolder): Promise<string[]> {
+  const { folder, prefix, depth } = searched
   if (depth > maxDepth) return []
   const items = await readdir(folder, { withFileTypes: true }).catch((): Dirent[] => [])
   const files: string[] = []
   for (const item of items) {
     if (item.name.startsWith('.') || isTemporaryFile(item.name)) continue
     const path = `${prefix}${item.name}`
-    const real = item.isSymbolicLink()
-      ? await realpath(join(folder, item.name)).catch(() => undefined)
-      : join(folder, item.name)
-    if (real === undefined || !isInside(root, real)) continue
-    const kind = item.isSymbolicLink() ? await stat(real).catch(() => undefined) : item
-    if (kind?.isFile()) files.push(path)
-    // A link to a folder above would show everything again and again.
-    else if (kind?.isDirectory() && !isInside(real, folder))
-      files.push(...(await filesBelow(root, real, `${path}/`, depth + 1)))
+    const found = await followItem(searched, item)
+    if (found?.kind === 'file') files.push(path)
+    if (found?.kind === 'folder')
+      files.push(
+        ...(await filesBelow({ ...searched, folder: found.real, prefix: `${path}/`, depth: depth + 1 })),
+      )
   }
   return files
 }
 
-/** Calls back when something in the templates folder changed. Resolves once the watch is in place. */
+/** What an item is, symlinks followed; undefined for what is not read, and for links that lead out of the folder. */
+async function followItem(
+  { root, folder }: SearchedFolder,
+  item: Dirent,
+): Promise<{ readonly kind: 'file' | 'folder'; readonly real: string } | undefined> {
+  const path = join(folder, item.name)
+  if (item.isFile()) return { kind: 'file', real: path }
+  if (item.isDirectory()) return { kind: 'folder', real: path }
+  const real = item.isSymbolicLink() ? await realpath(path).catch(() => undefined) : undefined
+  if (real === undefined || !isInside(root, real)) return undefined
+  const stats = await stat(real).catch(() => undefined)
+  if (stats?.isFile()) return { kind: 'file', real }
+  // A link to a folder above would show everything again and again.
+  return stats?.isDirectory() && !isInside(real, folder) ? { kind: 'folder', real } : undefined
+}
+
+/** Calls back when something in the templates folder changed. Resolves when the watch works. */
 export async function watchTemplates(folder: string, onChange: () => void): Promise<() => Promise<void>> {
   const watcher = watch(folder, { ignoreInitial: true, followSymlinks: false, depth: maxDepth })
   watcher.on('all', onChange)
-  // Without a watch, the periodic look finds the change.
+  // Without a watch, the periodic rescan finds the change.
   watcher.on('error', () => undefined)
   await new Promise<void>((resolve) => watcher.once('ready', () => resolve()))
   return () => watcher.close()

@@ -1,12 +1,16 @@
 import type { Entry } from './source.ts'
 
-/** All bytes of a small file; the caller knows that it is small. Fewer than `entry.size` when it is cut while being read. */
-export async function readWhole(entry: Entry): Promise<Buffer> {
+/**
+ * All bytes of a small file; the caller knows that it is small. Fewer than `entry.size` when it is cut while being read.
+ *
+ * @param maxBytes Where to stop when the file has grown meanwhile.
+ */
+export async function readWhole(entry: Entry, maxBytes = Number.POSITIVE_INFINITY): Promise<Buffer> {
   const { content } = entry
   if (content) return Buffer.from(content.buffer, content.byteOffset, content.byteLength)
   const file = await entry.open()
   try {
-    const bytes = Buffer.alloc(file.size)
+    const bytes = Buffer.alloc(Math.min(file.size, maxBytes))
     let filled = 0
     while (filled < bytes.length) {
       const got = await file.read(bytes, filled, bytes.length - filled, filled)

@@ -37,12 +37,12 @@ interface FoundTree extends RecognizedTree {
  */
 export async function findCandidates(folder: string): Promise<readonly Candidate[]> {
   const found: FoundTree[] = []
-  const { searched } = await discover(folder, { id: '.', folder }, async (place) => {
+  const { searched } = await discover(folder, { id: '.', diskPath: folder }, async (location) => {
     // Images are looked for below: each is published by itself, and never together with a folder.
-    if (place.image !== undefined) return false
+    if (location.image !== undefined) return false
     // Here a kernel alone makes the folder itself a tree.
-    const tree = await recognizeFolder(place.id === '.' ? { ...place, id: 'upload' } : place, folder)
-    if (tree) found.push({ ...tree, path: place.folder })
+    const tree = await recognizeFolder(location.id === '.' ? { ...location, id: 'upload' } : location, folder)
+    if (tree) found.push({ ...tree, path: location.diskPath })
     return tree !== undefined
   })
   const trees = found.sort((a, b) => (a.path < b.path ? -1 : 1))
@@ -81,7 +81,7 @@ function hasImages({ description }: FoundTree): boolean {
 
 async function imagesIn(folder: string, searched: Discovery['searched']): Promise<Candidate[]> {
   const found: Candidate[] = []
-  for (const { folder: at } of searched) {
+  for (const { diskPath: at } of searched) {
     for (const item of await readdir(at, { withFileTypes: true })) {
       const image = item.isFile() ? await findImage(folder, join(at, item.name)) : undefined
       if (image) found.push(image)

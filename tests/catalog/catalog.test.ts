@@ -4,6 +4,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { Catalog } from '../../server/catalog/catalog.ts'
 import { ConfigError } from '../../server/config/problems.ts'
 import type { Event } from '../../server/events/bus.ts'
+import { VersionStore } from '../../server/versions/version-store.ts'
 import { makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
 const deadline = { timeout: 8000, interval: 10 }
@@ -58,7 +59,7 @@ test('a guest whose tree is not there yet is a problem until it comes', async ()
   await shows(() => expect(catalog.snapshot.problems).toEqual([]))
 })
 
-test('a changed configuration takes effect; a broken edit keeps the last good one and says so', async () => {
+test('a changed configuration takes effect; after a broken edit the last good one stays', async () => {
   const cwd = home()
   const { catalog, events, shows } = await started(cwd)
   writeFileSync(join(cwd, 'config.yaml'), oneGuest.replace('web01', 'web02'))
@@ -74,7 +75,7 @@ test('a changed configuration takes effect; a broken edit keeps the last good on
   await shows(() => expect(catalog.snapshot.guests.byName('web01')).toBeDefined())
 })
 
-test('other paths take effect at once, a changed service only with a word', async () => {
+test('other paths take effect at once, a changed service after a restart', async () => {
   const cwd = home()
   makeTree(join(cwd, 'other/fedora-39'), { version: '39', checksums: false })
   const { catalog, events, shows } = await started(cwd)
@@ -96,7 +97,7 @@ test('other paths take effect at once, a changed service only with a word', asyn
   await shows(() => expect(catalog.snapshot.trees.all).toEqual([]))
 })
 
-test('templates that are written, changed and deleted show', async () => {
+test('templates that are written, changed and deleted show in the snapshot', async () => {
   const cwd = home()
   const { catalog, shows } = await started(cwd)
   const text = (name: string) => catalog.snapshot.templates.get(name)
@@ -117,6 +118,21 @@ test('rescan shows what was done a moment ago', async () => {
   await catalog.rescan()
   expect(catalog.snapshot.trees.all).toEqual([])
   expect(catalog.snapshot.templates.get('new.ks')).toBe('new\n')
+})
+
+test('a published version is in the snapshot as soon as a look at its id resolves', async () => {
+  const cwd = home()
+  const { catalog } = await started(cwd)
+  const trees = join(cwd, 'trees')
+  const store = new VersionStore(trees)
+  for (const version of ['41', '42']) {
+    const path = join(cwd, 'staged')
+    makeTree(path, { version })
+    await store.publish({ id: 'published/fedora', kind: 'folder', path, source: 'a test' })
+    await catalog.lookNow(['published/fedora'])
+    expect(catalog.snapshot.trees.byId('published/fedora')).toMatchObject({ version, state: 'ready' })
+  }
+  expect(catalog.snapshot.trees.earlier).toMatchObject([{ version: '41' }])
 })
 
 test('a broken configuration at the start is an error', async () => {

@@ -25,7 +25,7 @@ test('what is no text is left out and told', async () => {
   const { texts, problems } = await readTemplates(folder)
   expect([...texts]).toEqual([])
   expect(problems.map(({ where, message }) => [where.slice(folder.length + 1), message])).toEqual([
-    ['binary', 'is no text file'],
+    ['binary', 'is not a text file'],
     ['large', 'is 1048577 bytes; a template of more than 1048576 is not read'],
     ['latin1', 'is not UTF-8 text'],
   ])

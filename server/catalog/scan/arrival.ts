@@ -2,20 +2,20 @@ import { type FSWatcher, watch } from 'node:fs'
 import { join, relative } from 'node:path'
 import { itemsIn, stampOf } from '../../files/listing-source.ts'
 
-/** Folders of one arriving tree that are watched. Fedora's `Packages/` has 36 below it, a big DVD some hundred. */
+/** How many folders of one arriving tree are watched. Fedora's `Packages/` has 36 below it, a big DVD some hundred. */
 const maxFolders = 4096
 
 /**
- * Watches every folder of one tree while it is being copied, packages and all, and only then: a growing file shows
- * as an event on its folder, a new one also as the folder's changed time, which works on NFS as well. Node's own
- * `watch` and not chokidar, which would read the attributes of all 60,000 packages at every event to tell them apart;
- * here it is enough that something moved.
+ * Watches every folder of one tree while it is being copied, and only then. A growing file shows as an event of its folder;
+ * a new file also changes the time of its folder, which works on NFS as well. This uses Node's own `watch`: chokidar would
+ * read the attributes of all 60,000 packages at every event, and here it is enough to know that something changed.
  */
 export class ArrivalWatch {
   readonly #root: string
   readonly #clock: () => number
   readonly #folders = new Map<string, { mtimeMs: number; watcher: FSWatcher | undefined }>()
-  #moved: string | undefined
+  /** What an event named since the last look. */
+  #changed: string | undefined
   #listening = false
   #firstLook = true
 
@@ -25,19 +25,19 @@ export class ArrivalWatch {
     this.#folders.set(root, { mtimeMs: 0, watcher: undefined })
   }
 
-  /** From now on also events count, not only what two looks see. */
+  /** From now on events count, too, besides what two looks see. */
   listen(): void {
     this.#listening = true
     for (const folder of this.#folders.keys()) this.#watch(folder)
   }
 
   /**
-   * Looks at all folders: what moved since the last look, relative to the tree, and when. The first look goes by the
-   * times of the folders themselves.
+   * Looks at all folders: what changed since the last look, relative to the tree, and when. The first look takes the times
+   * of the folders themselves.
    */
   async look(): Promise<{ readonly what: string; readonly atMs: number } | undefined> {
     let newest: { what: string; atMs: number } | undefined
-    // A Map's iteration also visits what is added meanwhile: new folders are read in the same look.
+    // The iteration of a Map also visits what is added meanwhile, so new folders are read in the same look.
     for (const [folder, known] of this.#folders) {
       const stamp = await stampOf(folder)
       if (!stamp?.folder) {
@@ -52,9 +52,9 @@ export class ArrivalWatch {
       await this.#addBelow(folder)
     }
     this.#firstLook = false
-    const moved = this.#moved
-    this.#moved = undefined
-    return moved === undefined ? newest : { what: moved, atMs: this.#clock() }
+    const changed = this.#changed
+    this.#changed = undefined
+    return changed === undefined ? newest : { what: changed, atMs: this.#clock() }
   }
 
   close(): void {
@@ -76,9 +76,9 @@ export class ArrivalWatch {
     if (!known || known.watcher) return
     try {
       known.watcher = watch(folder, { persistent: false }, (_event, name) => {
-        this.#moved = this.#nameOf(name === null ? folder : join(folder, name))
+        this.#changed = this.#nameOf(name === null ? folder : join(folder, name))
       })
-      // No watches left, or the folder is gone: comparing times goes on without.
+      // No watches are left, or the folder is gone: comparing times still works.
       known.watcher.on('error', () => known.watcher?.close())
     } catch {
       known.watcher = undefined

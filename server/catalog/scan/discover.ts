@@ -5,115 +5,112 @@ import { imageStem, isSkippedFolder } from '../../core/tree/names.ts'
 import { looksLikeIso } from '../../files/iso/source.ts'
 import { itemsIn, stampOf } from '../../files/listing-source.ts'
 import { isInside } from '../../host/paths.ts'
+import { forEachAtOnce } from '../../host/pool.ts'
 
 /**
  * Folders below `trees/` that may lie above a tree. The deepest layout in use has seven:
  * `centos-stream/9-stream/BaseOS/x86_64/os`, Debian's `debian/dists/bookworm/main/installer-amd64/current/images`.
  */
 export const maxDepth = 8
-/** Folders looked at in one walk; symlinks to one another could make a walk without end out of few folders. */
+/** Folders looked at in one walk: a few folders with symlinks to one another could make a walk without end. */
 export const maxFolders = 50_000
-const concurrentFolders = 16
+const foldersAtOnce = 16
 
-/** A folder below `trees/`, or an ISO image that may be a tree just as well. */
-export interface Place {
-  /** Path below `trees/`, no slashes at the ends; `.` is `trees/` itself. For an image without its ending. */
+/** Where a tree may be: a folder below `trees/`, or an ISO image. */
+export interface TreeLocation {
+  /** Path below `trees/`, without slashes at the ends; `.` is `trees/` itself. For an image without its ending. */
   readonly id: string
-  /** Real path on disk: of the folder, or of the image. */
-  readonly folder: string
+  /** Real path of the folder, or of the image. */
+  readonly diskPath: string
   /** The image's name in its folder; undefined for a folder. */
   readonly image?: string
 }
 
 export interface Discovery {
-  readonly trees: readonly Place[]
-  /** Folders that are no tree and were searched for one. */
-  readonly searched: readonly Place[]
+  readonly trees: readonly TreeLocation[]
+  /** Folders that are not trees and were searched for trees. */
+  readonly searched: readonly TreeLocation[]
   /** For people: what was not searched, and why. */
   readonly notes: readonly string[]
 }
 
 /**
- * Walks from `start` down to the first tree on every branch. A tree is never looked for inside a tree. Symlinks
- * are followed while their real path stays below `trees/` and is no folder that we are in: a link back up would
- * never end. A link to a tree is a tree of its own, for `latest -> fedora-40` is how people name things.
+ * Walks from `start` down to the first tree on every branch: it does not look for trees inside a tree. Symlinks are
+ * followed while their real path stays below `trees/` and is not a folder that leads here: a link back up would never
+ * end. A link to a tree is a tree of its own, because people name things with `latest -> fedora-40`.
  *
  * @param treesFolder Real path of `trees/`.
- * @param isTree Asked once for every folder that is reached.
+ * @param isTree Called once for every folder and image that is reached.
  */
 export async function discover(
   treesFolder: string,
-  start: Place,
-  isTree: (place: Place) => Promise<boolean>,
+  start: TreeLocation,
+  isTree: (location: TreeLocation) => Promise<boolean>,
 ): Promise<Discovery> {
-  const trees: Place[] = []
-  const searched: Place[] = []
+  const trees: TreeLocation[] = []
+  const searched: TreeLocation[] = []
   const notes: string[] = []
-  let waiting: Step[] = [{ place: start, above: [], depth: depthOf(start.id) }]
   const visit = async (step: Step): Promise<Step[]> => {
-    if (await isTree(step.place)) {
-      trees.push(step.place)
+    if (await isTree(step.location)) {
+      trees.push(step.location)
       return []
     }
-    if (step.place.image !== undefined) return []
-    searched.push(step.place)
+    if (step.location.image !== undefined) return []
+    searched.push(step.location)
     return step.depth >= maxDepth ? [] : childrenOf(treesFolder, step, notes)
   }
-  // Level by level: a wide folder is worked off by several at once, and nothing of it is held longer than needed.
-  while (waiting.length > 0) {
+  // Level by level: several folders of a wide level are read at once, and none is held longer than needed.
+  let level: Step[] = [{ location: start, above: [], depth: depthOf(start.id) }]
+  while (level.length > 0) {
     const below: Step[] = []
-    const left = waiting.values()
-    const worker = async (): Promise<void> => {
-      for (const step of left) {
-        if (searched.length >= maxFolders) return
-        below.push(...(await visit(step)))
-      }
-    }
-    await Promise.all(Array.from({ length: concurrentFolders }, worker))
-    waiting = below
+    await forEachAtOnce(level, foldersAtOnce, async (step) => {
+      if (searched.length < maxFolders) below.push(...(await visit(step)))
+    })
+    level = below
   }
   if (searched.length >= maxFolders)
     notes.push(
-      `stopped looking for trees after ${maxFolders} folders that are none; move other data elsewhere`,
+      `stopped looking for trees after ${maxFolders} folders that are not trees; move other data elsewhere`,
     )
   return { trees: trees.sort(byId), searched, notes }
 }
 
 interface Step {
-  readonly place: Place
+  readonly location: TreeLocation
   /** Real paths of the folders that lead here. */
   readonly above: readonly string[]
   readonly depth: number
 }
 
 async function childrenOf(treesFolder: string, step: Step, notes: string[]): Promise<Step[]> {
-  const { place } = step
+  const { id, diskPath } = step.location
   let items: Dirent[]
   try {
-    items = await readdir(place.folder, { withFileTypes: true })
+    items = await readdir(diskPath, { withFileTypes: true })
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error'
-    // Deleted while we looked: nothing to tell.
+    // A folder that was deleted meanwhile needs no note.
     if (code !== 'ENOENT' && code !== 'ENOTDIR')
-      notes.push(`trees/${place.id} cannot be searched (${code}); allow treeboot to read it`)
+      notes.push(`trees/${id} cannot be searched (${code}); allow treeboot to read it`)
     return []
   }
-  // `pool` of a Debian mirror, seen beside its `dists`, has a folder for every source package.
+  // `pool` of a Debian mirror, known by the `dists` beside it, has a folder for every source package.
   const isArchive = items.some((item) => item.name === 'dists')
   const steps = await imageSteps(treesFolder, step, items, notes)
+  const above = [...step.above, diskPath]
   for (const item of items) {
     if (isSkippedFolder(item.name) || (isArchive && item.name === 'pool')) continue
-    const folder = await folderOf(treesFolder, place.folder, item)
-    const above = [...step.above, place.folder]
-    if (folder === undefined || above.includes(folder) || isInside(folder, place.folder)) continue
-    steps.push({ place: { id: childId(place.id, item.name), folder }, above, depth: step.depth + 1 })
+    const folder = await folderOf(treesFolder, diskPath, item)
+    if (folder === undefined || above.includes(folder) || isInside(folder, diskPath)) continue
+    const location = { id: childId(id, item.name), diskPath: folder }
+    steps.push({ location, above, depth: step.depth + 1 })
   }
   return steps
 }
 
 /**
- * The images among the items. A folder of the same name comes first, since its files have that place already, and
- * of two images the first by name: the others stay files like any other, with a note that says so.
+ * The images among the items. A folder with the name of an image comes first, since its files have that path already, and
+ * of two images the first by name. The others stay files like any other, and a note says so.
  */
 async function imageSteps(
   treesFolder: string,
@@ -122,44 +119,49 @@ async function imageSteps(
   notes: string[],
 ): Promise<Step[]> {
   const steps: Step[] = []
-  for (const item of [...items].sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const place = await imageAt(treesFolder, step.place, item)
-    if (!place) continue
+  const parent = step.location
+  for (const item of [...items].sort(byFileName)) {
+    const location = await imageAt(treesFolder, parent, item)
+    if (!location) continue
     const rival =
-      items.find(({ name }) => childId(step.place.id, name) === place.id)?.name ??
-      steps.find((other) => other.place.id === place.id)?.place.image
-    if (rival === undefined) steps.push({ place, above: step.above, depth: step.depth + 1 })
+      items.find(({ name }) => childId(parent.id, name) === location.id)?.name ??
+      steps.find((other) => other.location.id === location.id)?.location.image
+    if (rival === undefined) steps.push({ location, above: step.above, depth: step.depth + 1 })
     else
       notes.push(
-        `trees/${childId(step.place.id, item.name)} is not opened as a tree: its place trees/${place.id} is taken by ${rival}; rename one of them`,
+        `trees/${childId(parent.id, item.name)} is not opened as a tree: its place trees/${location.id} is taken by ${rival}; rename one of them`,
       )
   }
   return steps
 }
 
 /** The image that a file, or a symlink to one inside `trees/`, is by its name and content; undefined for anything else. */
-async function imageAt(treesFolder: string, parent: Place, item: Dirent): Promise<Place | undefined> {
+async function imageAt(
+  treesFolder: string,
+  parent: TreeLocation,
+  item: Dirent,
+): Promise<TreeLocation | undefined> {
   const stem = imageStem(item.name)
   if (stem === undefined || isSkippedFolder(stem) || item.isDirectory()) return undefined
-  const path = join(parent.folder, item.name)
+  const path = join(parent.diskPath, item.name)
   const file = item.isFile() ? path : await realpath(path).catch(() => undefined)
   if (file === undefined || !isInside(treesFolder, file) || !(await looksLikeIso(file))) return undefined
-  return { id: childId(parent.id, stem), folder: file, image: item.name }
+  return { id: childId(parent.id, stem), diskPath: file, image: item.name }
 }
 
-/** The place of an id, now: a folder, else an image; undefined when there is neither. */
-export async function placeOf(treesFolder: string, id: string): Promise<Place | undefined> {
+/** Finds what is at an id now: a folder, else an image; undefined when neither is there. */
+export async function findLocation(treesFolder: string, id: string): Promise<TreeLocation | undefined> {
   if (id !== '.' && id.split('/').some(isSkippedFolder)) return undefined
-  const folder = await realpath(join(treesFolder, id)).catch(() => undefined)
-  if (folder !== undefined)
-    return isInside(treesFolder, folder) && (await isFolder(folder)) ? { id, folder } : undefined
+  const diskPath = await realpath(join(treesFolder, id)).catch(() => undefined)
+  if (diskPath !== undefined)
+    return isInside(treesFolder, diskPath) && (await isFolder(diskPath)) ? { id, diskPath } : undefined
   const cut = id.lastIndexOf('/')
-  const parent = await placeOf(treesFolder, cut < 0 ? '.' : id.slice(0, cut))
+  const parent = await findLocation(treesFolder, cut < 0 ? '.' : id.slice(0, cut))
   if (!parent || parent.image !== undefined) return undefined
-  for (const item of ((await itemsIn(parent.folder)) ?? []).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+  for (const item of ((await itemsIn(parent.diskPath)) ?? []).sort(byFileName)) {
     if (imageStem(item.name) !== id.slice(cut + 1)) continue
-    const place = await imageAt(treesFolder, parent, item)
-    if (place) return place
+    const location = await imageAt(treesFolder, parent, item)
+    if (location) return location
   }
   return undefined
 }
@@ -186,6 +188,10 @@ function depthOf(id: string): number {
   return id === '.' ? 0 : id.split('/').length
 }
 
-function byId(a: Place, b: Place): number {
-  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0
+function byFileName(a: Dirent, b: Dirent): number {
+  return a.name < b.name ? -1 : 1
+}
+
+function byId(a: TreeLocation, b: TreeLocation): number {
+  return a.id < b.id ? -1 : 1
 }

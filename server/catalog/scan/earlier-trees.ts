@@ -3,16 +3,16 @@ import type { Release, Tree } from '../../core/tree/tree.ts'
 import { stampOf } from '../../files/listing-source.ts'
 import { contentOf } from '../../versions/place.ts'
 import { readRecord } from '../../versions/record.ts'
-import type { Place } from './discover.ts'
+import type { TreeLocation } from './discover.ts'
 import { readTree } from './read-tree.ts'
 import { treeOf } from './tracked-tree.ts'
 
-/** Of one tree. Whoever is in the middle of an older one than these is far behind. */
-const mostKept = 64
+/** Versions of one tree that are kept. A machine that installs from an older one is far behind. */
+const maxKept = 64
 
 /**
- * Trees of published versions that another version has replaced, while they are still on the disk: a machine in the
- * middle of one goes on seeing it.
+ * Trees of published versions that were replaced by other versions and are still on the disk: a machine that installs from
+ * one goes on seeing it.
  */
 export class EarlierTrees {
   #kept: readonly Tree[] = []
@@ -21,7 +21,7 @@ export class EarlierTrees {
     return this.#kept
   }
 
-  /** What everyone sees went from `before` to `after`. Only what was offered can have been begun. */
+  /** Keeps the trees whose version was replaced. Only a ready one can have been begun by a machine. */
   replaced(before: readonly Tree[], after: readonly Tree[]): void {
     const now = new Map(after.map((tree) => [tree.id, tree]))
     for (const tree of before) {
@@ -36,10 +36,10 @@ export class EarlierTrees {
       (each) =>
         each.id === tree.id && !(each.release && tree.release && isSameRelease(each.release, tree.release)),
     )
-    this.#kept = [...others, ...versions.slice(1 - mostKept), tree]
+    this.#kept = [...others, ...versions.slice(1 - maxKept), tree]
   }
 
-  /** Forgets those that `treeboot trees gc` has deleted. */
+  /** Forgets versions that `treeboot trees gc` has deleted. */
   async prune(): Promise<void> {
     const there = await Promise.all(this.#kept.map(({ origin }) => stampOf(origin.path)))
     const left = this.#kept.filter((_, at) => there[at] !== undefined)
@@ -52,10 +52,10 @@ function isSameRelease(a: Release, b: Release): boolean {
 }
 
 /**
- * A tree as it is in an earlier version, read from the disk; undefined when that version is not there any more.
+ * Reads a tree as it is in an earlier version; undefined when that version is not on the disk any more.
  *
  * @param treesFolder Real path of `trees/`.
- * @param now The same tree as everyone sees it.
+ * @param now The same tree in its current version.
  */
 export async function readEarlierTree(
   treesFolder: string,
@@ -70,10 +70,10 @@ export async function readEarlierTree(
     now.origin.kind === 'folder' && now.release?.id === id
       ? relative(now.release.folder, now.origin.path)
       : ''
-  const place: Place =
+  const location: TreeLocation =
     record.kind === 'iso'
-      ? { id: now.id, folder: content, image: basename(content) }
-      : { id: now.id, folder: join(content, inside) }
-  const reading = await readTree(place, treesFolder)
-  return reading && treeOf(place, reading, { state: 'ready', reasons: [] })
+      ? { id: now.id, diskPath: content, image: basename(content) }
+      : { id: now.id, diskPath: join(content, inside) }
+  const reading = await readTree(location, treesFolder)
+  return reading && treeOf(location, reading, { state: 'ready', reasons: [] })
 }

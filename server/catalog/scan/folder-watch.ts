@@ -1,20 +1,20 @@
 import { type FSWatcher, watch } from 'chokidar'
 
 /**
- * Watches single folders, not what is below them. chokidar watches no file at all here: a change to a file also
- * shows as a raw event of its folder, and a tree has 60,000 files but a handful of folders that matter.
+ * Watches single folders, and nothing below them. chokidar watches no files here: a change of a file also shows as a raw
+ * event of its folder, and a tree has 60,000 files but only a handful of folders that matter.
  */
 export class FolderWatch {
-  /** Folder -> inode: a folder deleted and made again under the same name needs a new watch. */
+  /** Folder -> inode: a folder that was deleted and made again under the same name needs a new watch. */
   #wanted: ReadonlyMap<string, number> = new Map()
   readonly #watcher: FSWatcher
 
   /**
-   * @param onChange Something in this folder changed; the name of it, when the system told.
-   * @param onTrouble Watching does not work; once for each kind of trouble.
+   * @param onChange Called when something in a folder changed, with its name when the system gives one.
+   * @param onTrouble Called when watching does not work; once for each error code.
    */
   constructor(onChange: (folder: string, name?: string) => void, onTrouble: (message: string) => void) {
-    const told = new Set<string>()
+    const reported = new Set<string>()
     this.#watcher = watch([], {
       depth: 0,
       ignoreInitial: true,
@@ -27,8 +27,8 @@ export class FolderWatch {
     })
     this.#watcher.on('error', (error) => {
       const { code = 'unknown', message } = error as NodeJS.ErrnoException
-      if (code === 'ENOENT' || told.has(code)) return
-      told.add(code)
+      if (code === 'ENOENT' || reported.has(code)) return
+      reported.add(code)
       onTrouble(code === 'ENOSPC' ? watchLimitMessage : `changes may be noticed late: ${message}`)
     })
   }

@@ -1,6 +1,6 @@
 import { isTellingFolder, mayBeKernel } from '../../core/distro/layouts.ts'
 import { Failure, failureMessage } from '../../core/failure.ts'
-import type { Requester } from '../../core/net/requester.ts'
+import { internalRequester } from '../../core/net/requester.ts'
 import {
   concludeTree,
   imagesOf,
@@ -11,20 +11,19 @@ import {
 import { descriptorFormats, doubtfulNames, tellingNames } from '../../core/tree/descriptors/formats.ts'
 import type { Description, TreeProblem } from '../../core/tree/tree.ts'
 import { type CleanPath, joinPath } from '../../files/path.ts'
+import { readWhole } from '../../files/read-whole.ts'
 import type { Entry, FileSource } from '../../files/source.ts'
 
-const self: Requester = { protocol: 'internal', address: '127.0.0.1' }
-
-/** Folders that are looked into for one tree without a telling descriptor. */
+/** Folders that are listed for one tree without a complete descriptor. */
 const maxFolders = 96
 const maxDepth = 6
 
-/** What a listing tells the scanner about a folder, without opening anything. */
+/** What the names in a folder say about it, before anything in it is opened. */
 export type FolderVerdict = 'descriptor' | 'maybe' | 'no'
 
 /**
- * Whether a folder with these names in it is worth `gatherEvidence`: `descriptor` when it holds one by its name,
- * `maybe` when its files might be a tree (`images/`, `casper/`, `isolinux/`, a kernel, ...), `no` otherwise.
+ * Whether a folder with these names in it is worth `gatherEvidence`: `descriptor` when one of them is that of a
+ * descriptor, `maybe` when its files might be a tree (`images/`, `casper/`, `isolinux/`, a kernel, ...), else `no`.
  */
 export function judgeFolder(names: Iterable<string>): FolderVerdict {
   let verdict: FolderVerdict = 'no'
@@ -36,138 +35,160 @@ export function judgeFolder(names: Iterable<string>): FolderVerdict {
 }
 
 /**
- * Collects what `concludeTree` needs to judge the folder at `at`. A whole `.treeinfo` costs one stat, one read and one
- * stat for each image; only a tree without one has its telling folders listed.
+ * Collects what `concludeTree` needs to judge the folder at `at`. A complete `.treeinfo` costs one stat, one read and one
+ * stat for each image. Only in a tree without one are the folders listed in which images may lie.
  *
- * @param name how people call the tree (its id); where no descriptor tells, distribution and version are read from it.
- * @returns undefined when there is nothing that speaks of a tree.
+ * @param name What people call the tree (its id). It hints at distribution and version where no descriptor says them.
+ * @returns undefined when nothing says that this is a tree.
  */
 export async function gatherEvidence(
   source: FileSource,
   at: CleanPath,
   name: string = at.slice(1),
 ): Promise<TreeEvidence | undefined> {
-  const hunt = createHunt(source, at, name)
-  if (!(await hunt.take('.treeinfo'))) await hunt.take('treeinfo')
-  const said = hunt.read()
-  if (!said || !isComplete(said)) {
-    await hunt.walk()
-    for (const format of descriptorFormats)
-      for (const path of format.paths) if (hunt.entries.has(path) && (await hunt.take(path))) break
+  const collector = new EvidenceCollector(source, at, name)
+  if (!(await collector.readDescriptor('.treeinfo'))) await collector.readDescriptor('treeinfo')
+  const description = collector.description()
+  if (!description || !isComplete(description)) {
+    await collector.listFolders()
+    await collector.readListedDescriptors()
   }
-  const description = hunt.read()
-  if (description) await hunt.measure(imagesOf(description))
-  const evidence = hunt.evidence()
-  return description || concludeTree(evidence) ? evidence : undefined
+  return collector.finish()
 }
 
-/** One tree being looked at: what was found so far, and the few ways to find more. */
-function createHunt(source: FileSource, at: CleanPath, name: string) {
-  const descriptors = new Map<string, Uint8Array>()
-  const entries = new Map<string, Entry>()
-  const named = new Set<string>()
-  const problems: TreeProblem[] = []
-  let description: Description | undefined
-  let stale = true
+/** Collects the evidence of one tree, with few looks at the disk. */
+class EvidenceCollector {
+  readonly #source: FileSource
+  readonly #at: CleanPath
+  readonly #name: string
+  readonly #descriptors = new Map<string, Uint8Array>()
+  /** Files that were found, by path relative to the tree. */
+  readonly #files = new Map<string, Entry>()
+  /** Descriptors that were read, and the images that they name. */
+  readonly #named = new Set<string>()
+  readonly #problems: TreeProblem[] = []
+  #description: Description | undefined
+  #isDescriptionOld = true
 
-  async function stat(path: string): Promise<Entry | undefined> {
-    const known = entries.get(path)
-    if (known && known.kind !== 'symlink') return known
-    const entry = await source.stat(joinPath(at, path), self)
-    if (entry?.kind === 'file') entries.set(path, entry)
+  constructor(source: FileSource, at: CleanPath, name: string) {
+    this.#source = source
+    this.#at = at
+    this.#name = name
+  }
+
+  /** Reads one descriptor; false when it is missing or cannot be read. */
+  async readDescriptor(path: string): Promise<boolean> {
+    if (this.#descriptors.has(path)) return true
+    const maxBytes = descriptorFormats.find((format) => format.paths.includes(path))?.maxBytes ?? 0
+    try {
+      const entry = await this.#stat(path)
+      if (entry?.kind !== 'file') return false
+      this.#descriptors.set(path, await readLimited(entry, maxBytes))
+      this.#named.add(path)
+      this.#isDescriptionOld = true
+      return true
+    } catch (error) {
+      this.#problems.push({ file: path, message: failureMessage(error) })
+      return false
+    }
+  }
+
+  /** Reads the descriptors that `listFolders` found: of each format the first that can be read. */
+  async readListedDescriptors(): Promise<void> {
+    for (const { paths } of descriptorFormats)
+      for (const path of paths) if (this.#files.has(path) && (await this.readDescriptor(path))) break
+  }
+
+  /** What the descriptors say so far. */
+  description(): Description | undefined {
+    if (this.#isDescriptionOld) this.#description = readDescriptors(this.#descriptors)
+    this.#isDescriptionOld = false
+    return this.#description
+  }
+
+  /** Lists the tree's folder and, level by level, all folders below it in which images may lie. */
+  async listFolders(): Promise<void> {
+    let level = ['']
+    let foldersLeft = maxFolders
+    for (let depth = 0; depth < maxDepth && level.length > 0; depth++) {
+      const folders = level.slice(0, foldersLeft)
+      foldersLeft -= folders.length
+      const listings = await Promise.all(
+        folders.map((folder) => this.#source.list(joinPath(this.#at, folder), internalRequester)),
+      )
+      level = []
+      for (const [index, entries = []] of listings.entries())
+        level.push(...(await this.#takeListing(folders[index] ?? '', entries)))
+    }
+  }
+
+  /** The evidence, with the images that the descriptors name; undefined when nothing says that this is a tree. */
+  async finish(): Promise<TreeEvidence | undefined> {
+    const description = this.description()
+    if (description) await this.#lookForImages(imagesOf(description))
+    const evidence: TreeEvidence = {
+      name: this.#name,
+      descriptors: this.#descriptors,
+      sizes: new Map([...this.#files].map(([path, entry]) => [path, entry.size])),
+      modifiedMs: this.#newestMs(),
+      problems: this.#problems,
+    }
+    return description || concludeTree(evidence) ? evidence : undefined
+  }
+
+  /** Takes the files of a folder into the evidence. Resolves to the folders in it that are to be listed, too. */
+  async #takeListing(folder: string, entries: readonly Entry[]): Promise<string[]> {
+    const folders: string[] = []
+    for (const entry of entries) {
+      const path = folder === '' ? entry.name : `${folder}/${entry.name}`
+      if (await this.#takeListed(path, entry)) folders.push(path)
+    }
+    return folders
+  }
+
+  /** Takes a file into the evidence. True for a folder that is to be listed, too. */
+  async #takeListed(path: string, entry: Entry): Promise<boolean> {
+    // debian-installer's netboot folder links `current` to a dated folder, so links to such folders are followed.
+    const target = entry.kind === 'symlink' ? await this.#follow(path) : entry
+    if (target?.kind === 'file') this.#files.set(path, target)
+    return target?.kind === 'folder' && isTellingFolder(entry.name)
+  }
+
+  #follow(path: string): Promise<Entry | undefined> {
+    return this.#source.stat(joinPath(this.#at, path), internalRequester).catch(() => undefined)
+  }
+
+  /** Looks which images exist. A name that is not a path (it holds control characters) counts as missing. */
+  async #lookForImages(paths: readonly string[]): Promise<void> {
+    await Promise.all(
+      paths.map(async (path) => {
+        this.#named.add(path)
+        await this.#stat(path).catch(() => undefined)
+      }),
+    )
+  }
+
+  async #stat(path: string): Promise<Entry | undefined> {
+    const known = this.#files.get(path)
+    if (known) return known
+    const entry = await this.#source.stat(joinPath(this.#at, path), internalRequester)
+    if (entry?.kind === 'file') this.#files.set(path, entry)
     return entry
   }
 
-  return {
-    entries,
-
-    /** Reads a descriptor into the evidence; false when there is none or it cannot be read. */
-    async take(path: string): Promise<boolean> {
-      if (descriptors.has(path)) return true
-      const limit = descriptorFormats.find((format) => format.paths.includes(path))?.maxBytes ?? 0
-      try {
-        const entry = await stat(path)
-        if (entry?.kind !== 'file') return false
-        descriptors.set(path, await readEntry(entry, limit))
-        named.add(path)
-        stale = true
-        return true
-      } catch (error) {
-        problems.push({ file: path, message: failureMessage(error) })
-        return false
-      }
-    },
-
-    read(): Description | undefined {
-      if (stale) description = readDescriptors(descriptors)
-      stale = false
-      return description
-    },
-
-    /** Looks whether images exist. A path that is no path at all (control characters) counts as missing. */
-    async measure(paths: readonly string[]): Promise<void> {
-      await Promise.all(
-        paths.map(async (path) => {
-          named.add(path)
-          await stat(path).catch(() => undefined)
-        }),
-      )
-    },
-
-    /** Lists the folder and all telling folders below it. */
-    async walk(): Promise<void> {
-      let level = ['']
-      let left = maxFolders
-      for (let depth = 0; depth < maxDepth && level.length > 0; depth++) {
-        const folders = level.slice(0, left)
-        left -= folders.length
-        const listings = await Promise.all(folders.map((folder) => source.list(joinPath(at, folder), self)))
-        level = []
-        for (const [i, listing] of listings.entries()) {
-          const folder = folders[i] ? `${folders[i]}/` : ''
-          for (const entry of listing ?? []) {
-            const path = `${folder}${entry.name}`
-            if (entry.kind === 'folder' && isTellingFolder(entry.name)) level.push(path)
-            else if (entry.kind === 'file') entries.set(path, entry)
-            else if (entry.kind === 'symlink') {
-              const behind = await source.stat(joinPath(at, path), self).catch(() => undefined)
-              if (behind?.kind === 'file') entries.set(path, behind)
-              // debian-installer's netboot folder links `current` to a dated folder; such a link may be followed once.
-              else if (behind?.kind === 'folder' && isTellingFolder(entry.name)) level.push(path)
-            }
-          }
-        }
-      }
-    },
-
-    evidence(): TreeEvidence {
-      let modifiedMs = 0
-      for (const [path, entry] of entries)
-        if (named.size === 0 || named.has(path)) modifiedMs = Math.max(modifiedMs, entry.modifiedMs)
-      const sizes = new Map([...entries].map(([path, entry]) => [path, entry.size]))
-      return { name, descriptors, sizes, modifiedMs, problems }
-    },
+  #newestMs(): number {
+    let newest = 0
+    for (const [path, { modifiedMs }] of this.#files)
+      if (this.#named.size === 0 || this.#named.has(path)) newest = Math.max(newest, modifiedMs)
+    return newest
   }
 }
 
-async function readEntry(entry: Entry, limit: number): Promise<Uint8Array> {
-  if (entry.size > limit)
+async function readLimited(entry: Entry, maxBytes: number): Promise<Uint8Array> {
+  if (entry.size > maxBytes)
     throw new Failure(
       'too-large',
-      `is ${entry.size} bytes; a descriptor of more than ${limit} bytes is not read`,
+      `is ${entry.size} bytes; a descriptor of more than ${maxBytes} bytes is not read`,
     )
-  if (entry.content) return entry.content
-  const file = await entry.open()
-  try {
-    const bytes = new Uint8Array(Math.min(file.size, limit))
-    let filled = 0
-    while (filled < bytes.length) {
-      const read = await file.read(bytes, filled, bytes.length - filled, filled)
-      if (read === 0) break
-      filled += read
-    }
-    return bytes.subarray(0, filled)
-  } finally {
-    await file.close()
-  }
+  return readWhole(entry, maxBytes)
 }

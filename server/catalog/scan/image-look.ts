@@ -1,17 +1,16 @@
 import { failureMessage } from '../../core/failure.ts'
+import { internalRequester } from '../../core/net/requester.ts'
 import { type IsoSource, isoSource } from '../../files/iso/source.ts'
 import { type Look, type Stamp, stampOf } from '../../files/listing-source.ts'
 import type { CleanPath } from '../../files/path.ts'
 import type { Entry } from '../../files/source.ts'
 
-const self = { protocol: 'internal', address: '127.0.0.1' } as const
-
 /**
- * One look into an ISO image of `trees/`. Damage inside is no failure of the look: what cannot be read is not there,
- * and `troubles` tells why. While the image stays the same nothing in it can change, so the look rests on one stamp.
+ * One look into an ISO image of `trees/`. The look does not fail over damage inside: what cannot be read counts as missing,
+ * and `troubles` says why. While the image stays the same nothing in it can change, so the look rests on one stamp.
  */
 export class ImageLook implements Look {
-  /** Why something in it cannot be read: at most a few, in the order they were met. */
+  /** Why something in the image cannot be read: the first few reasons. */
   readonly troubles: string[] = []
   readonly #image: Stamp
   readonly #source: IsoSource | undefined
@@ -21,7 +20,7 @@ export class ImageLook implements Look {
     this.#source = source
   }
 
-  /** @param file Real path of the image. Undefined when it is gone. */
+  /** Undefined when the image is gone. @param file Real path of the image. */
   static async open(file: string): Promise<ImageLook | undefined> {
     const image = await stampOf(file)
     if (!image || image.folder) return undefined
@@ -34,7 +33,7 @@ export class ImageLook implements Look {
     }
   }
 
-  /** Bytes that the image lacks by its own account. */
+  /** How many bytes the image is shorter than it says itself. */
   get missingBytes(): number {
     return this.#source?.missingBytes ?? 0
   }
@@ -45,7 +44,7 @@ export class ImageLook implements Look {
 
   async stat(path: CleanPath): Promise<Entry | undefined> {
     try {
-      return await this.#source?.stat(path, self)
+      return await this.#source?.stat(path, internalRequester)
     } catch (error) {
       this.#note(error)
       return undefined
@@ -54,7 +53,7 @@ export class ImageLook implements Look {
 
   async list(path: CleanPath): Promise<readonly Entry[] | undefined> {
     try {
-      return await this.#source?.list(path, self)
+      return await this.#source?.list(path, internalRequester)
     } catch (error) {
       this.#note(error)
       return undefined

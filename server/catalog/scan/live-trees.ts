@@ -1,4 +1,5 @@
 import { realpath, statfs } from 'node:fs/promises'
+import { defined } from '../../core/defined.ts'
 import { failureMessage } from '../../core/failure.ts'
 import type { SnapshotProblem } from '../../core/problem.ts'
 import { isTemporaryFile } from '../../core/tree/names.ts'
@@ -12,22 +13,22 @@ import { FolderWatch } from './folder-watch.ts'
 import { TreeScanner } from './scanner.ts'
 
 export interface LiveTreesOptions {
-  /** `trees/` as configured; it may come into being later. */
+  /** `trees/` as configured; it may be made later. */
   readonly folder: string
   readonly cache: VerifyCache
   readonly clock: () => number
   readonly times: SettleTimes
-  /** Everything is looked at again this often, for changes that nobody told. */
+  /** How often everything is looked at again, for changes that no event told of. */
   readonly rescanMs: number
   readonly emit: EventSink
-  /** `trees` or `problems` changed. */
+  /** Called when `trees` or `problems` changed. */
   readonly onChange: () => void
 }
 
-/** Events are collected for so long before anyone looks: one `mv` makes dozens. */
+/** How long events are collected before a look: one `mv` makes dozens. */
 const collectMs = 50
 const digestMs = 30
-/** A network file system tells nothing of what others write to it, so it is asked more often. */
+/** A network file system gives no events for what other machines write, so everything is looked at more often. */
 const networkRescanMs = 5_000
 /** How often a missing `trees/` is looked for. */
 const missingRetryMs = 1_000
@@ -42,13 +43,14 @@ export class LiveTrees {
   #network: string | undefined
   #missing = false
   #stopped = false
-  #shown: readonly Tree[] = []
+  #trees: readonly Tree[] = []
   readonly #earlier = new EarlierTrees()
-  #shownNotes = ''
-  #happened = new Map<string, Set<string>>()
-  /** Folders whose watch was just asked for. */
+  #notes = ''
+  /** Real path of a folder -> names in it that changed, '' for an unknown one. */
+  #changes = new Map<string, Set<string>>()
+  /** Folders that have been watched for a moment only. */
   readonly #fresh = new Set<string>()
-  /** Real paths of files whose digest just became known. */
+  /** Real paths of files whose digest became known. */
   #digested = new Set<string>()
   #looking = false
   readonly #timers = new Map<string, NodeJS.Timeout>()
@@ -59,17 +61,17 @@ export class LiveTrees {
   }
 
   get trees(): readonly Tree[] {
-    return this.#shown
+    return this.#trees
   }
 
-  /** Of versions that were replaced, as far as somebody may be in the middle of them. */
+  /** Trees in versions that were replaced, which machines may still be installing from. */
   get earlier(): readonly Tree[] {
     return this.#earlier.all
   }
 
-  /** Takes a tree of an earlier version in again: after a restart nobody has met it. */
+  /** Makes a tree known in an earlier version: after a restart only the current ones are known. */
   async recall(id: string, release: Pick<Release, 'id' | 'version'>): Promise<void> {
-    const now = this.#shown.find((tree) => tree.id === id)
+    const now = this.#trees.find((tree) => tree.id === id)
     const folder = await realpath(this.#options.folder).catch(() => undefined)
     if (!now || folder === undefined) return
     if (now.release?.id === release.id && now.release.version === release.version) return
@@ -81,14 +83,10 @@ export class LiveTrees {
 
   get problems(): readonly SnapshotProblem[] {
     const { folder } = this.#options
-    const warn = (message: string, remedy?: string): SnapshotProblem => ({
-      severity: 'warning',
-      where: folder,
-      message,
-      ...(remedy !== undefined && { remedy }),
-    })
+    const warn = (message: string, remedy?: string): SnapshotProblem =>
+      defined({ severity: 'warning' as const, where: folder, message, remedy })
     if (this.#missing)
-      return [warn('there is no such folder, so there are no trees', 'make it, or set paths.trees')]
+      return [warn('the folder is missing, so there are no trees', 'make it, or set paths.trees')]
     const notes = (this.#scanner?.notes ?? []).map((note) => warn(note))
     if (this.#network === undefined) return notes
     const late = `lies on ${this.#network}, where changes made by others are noticed up to ${networkRescanMs / 1000} s late`
@@ -97,6 +95,7 @@ export class LiveTrees {
 
   /** Resolves when every tree was looked at once; digests may still be unknown. */
   async start(): Promise<void> {
+    this.#cancel('start')
     const folder = await realpath(this.#options.folder).catch(() => undefined)
     if (this.#stopped) return
     this.#missing = folder === undefined
@@ -107,12 +106,12 @@ export class LiveTrees {
     const { clock, times, emit } = this.#options
     this.#network = await networkFileSystem(folder)
     this.#watch = new FolderWatch(
-      (changed, name) => this.#note(changed, name),
+      (changed, name) => this.#noteChange(changed, name),
       (message) => emit({ type: 'trouble', where: this.#options.folder, message }),
     )
     this.#scanner = new TreeScanner({ folder, clock, times, verifier: this.#verifier, verify: true })
     await this.#scanner.scan()
-    this.#show()
+    this.#update()
     this.#verifier.start()
     await this.#watchFolders()
     this.#rescanLater()
@@ -121,21 +120,28 @@ export class LiveTrees {
   /** Looks at everything now. */
   async rescan(): Promise<void> {
     if (!this.#scanner) return this.#missing ? this.#startLate() : undefined
-    // Gone or another folder by the same name: begin anew.
-    if ((await realpath(this.#options.folder).catch(() => undefined)) === undefined) await this.#lost()
+    if ((await realpath(this.#options.folder).catch(() => undefined)) === undefined) await this.#restart()
     else {
       await this.#scanner.scan()
       await this.#earlier.prune()
       await this.#watchFolders()
-      this.#show()
+      this.#update()
     }
+  }
+
+  /** Looks at these ids now. Resolves when `trees` has what was found there. */
+  async lookAt(ids: readonly string[]): Promise<void> {
+    if (!this.#scanner) return this.rescan()
+    await this.#scanner.lookAtIds(ids)
+    this.#update()
+    await this.#watchFolders()
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
     for (const timer of this.#timers.values()) clearTimeout(timer)
     this.#timers.clear()
-    this.#verifier.stop()
+    await this.#verifier.stop()
     await this.#watch?.close()
     await this.#scanner?.close()
     await this.#save()
@@ -146,55 +152,57 @@ export class LiveTrees {
     if (!this.#missing) this.#options.onChange()
   }
 
-  async #lost(): Promise<void> {
+  /** `trees/` is gone. */
+  async #restart(): Promise<void> {
     await this.#watch?.close()
     await this.#scanner?.close()
     this.#scanner = undefined
     this.#watch = undefined
-    this.#show()
+    this.#update()
     await this.start()
     this.#options.onChange()
   }
 
   /** Something changed in a watched folder. */
-  #note(folder: string, name = ''): void {
-    const names = this.#happened.get(folder)
-    // rsync's temporary name says that a copy runs; the name it will get says the same a moment later.
-    if (names) names.add(isTemporaryFile(name) ? '' : name)
-    else this.#happened.set(folder, new Set([isTemporaryFile(name) ? '' : name]))
-    if (!this.#timers.has('look')) this.#after('look', collectMs, () => this.#look())
+  #noteChange(folder: string, name = ''): void {
+    // rsync writes under a temporary name and renames; the final name follows in a moment.
+    const changed = isTemporaryFile(name) ? '' : name
+    const names = this.#changes.get(folder)
+    if (names) names.add(changed)
+    else this.#changes.set(folder, new Set([changed]))
+    if (!this.#timers.has('look')) this.#after('look', collectMs, () => this.#lookAtChanges())
   }
 
-  async #look(): Promise<void> {
-    // What happens while we look is collected meanwhile and looked at right after.
+  async #lookAtChanges(): Promise<void> {
+    // Changes during a look are collected, and are looked at right after it.
     if (this.#looking || !this.#scanner) return
     this.#looking = true
     try {
-      while (this.#happened.size > 0 && !this.#stopped) {
-        const happened = this.#happened
-        this.#happened = new Map()
-        await this.#scanner.lookAt(happened)
+      while (this.#changes.size > 0 && !this.#stopped) {
+        const changes = this.#changes
+        this.#changes = new Map()
+        await this.#scanner.lookAtChanges(changes)
         await this.#watchFolders()
-        this.#show()
+        this.#update()
       }
     } finally {
       this.#looking = false
     }
   }
 
-  /** Between finding a folder and watching it things may have happened there: it is looked at once more. */
+  /** A folder may have changed between the time it was found and the time it was watched: it is looked at once more. */
   async #watchFolders(): Promise<void> {
     const folders = await this.#scanner?.foldersToWatch()
     if (!folders || this.#stopped) return
     for (const folder of this.#watch?.set(folders) ?? []) this.#fresh.add(folder)
     if (this.#fresh.size > 0 && !this.#timers.has('fresh'))
       this.#after('fresh', 2 * collectMs, async () => {
-        for (const folder of this.#fresh) this.#note(folder)
+        for (const folder of this.#fresh) this.#noteChange(folder)
         this.#fresh.clear()
       })
   }
 
-  /** Small files come by the hundred in a second; what is known is then looked at in one go. */
+  /** Digests of small files become known by the hundred in a second, and their trees are judged together. */
   #noteDigest(file: string): void {
     this.#digested.add(file)
     if (!this.#timers.has('digest')) this.#after('digest', digestMs, () => this.#judgeDigested())
@@ -203,8 +211,8 @@ export class LiveTrees {
   async #judgeDigested(): Promise<void> {
     const files = this.#digested
     this.#digested = new Set()
-    await this.#scanner?.digestsKnown(files)
-    this.#show()
+    await this.#scanner?.takeDigests(files)
+    this.#update()
     if (this.#verifier.idle) await this.#save()
     else if (!this.#timers.has('save')) this.#after('save', saveEveryMs, () => this.#save())
   }
@@ -213,7 +221,7 @@ export class LiveTrees {
     try {
       await this.#options.cache.save()
     } catch (error) {
-      const message = `digests cannot be kept for the next start: ${failureMessage(error)}`
+      const message = `digests cannot be saved for the next start: ${failureMessage(error)}`
       this.#options.emit({ type: 'trouble', where: 'data', message })
     }
   }
@@ -230,43 +238,52 @@ export class LiveTrees {
     })
   }
 
-  /** Tells what is different from what was shown last, and keeps looking while copies run. */
-  #show(): void {
+  /** Takes over what the scanner knows, reports what is different, and keeps looking while copies run. */
+  #update(): void {
     if (this.#stopped) return
+    const before = this.#trees
     const trees = this.#scanner?.trees ?? []
-    const before = this.#shown
     const notes = (this.#scanner?.notes ?? []).join('\n')
-    const noted = notes !== this.#shownNotes
-    this.#shownNotes = notes
-    if (trees.length !== before.length || trees.some((tree, at) => tree !== before[at])) {
-      this.#shown = trees
+    const hasOtherNotes = notes !== this.#notes
+    const hasOtherTrees = trees.length !== before.length || trees.some((tree, at) => tree !== before[at])
+    this.#notes = notes
+    if (hasOtherTrees) {
+      this.#trees = trees
       this.#earlier.replaced(before, trees)
-      this.#tellStates(before, trees)
-      this.#options.onChange()
-    } else if (noted) this.#options.onChange()
-    if (this.#scanner?.hasUnsettled && !this.#timers.has('poll')) {
-      const pause = Math.min(250, Math.max(10, this.#options.times.quietMs / 4))
-      this.#after('poll', pause, async () => {
-        await this.#scanner?.lookAtUnsettled()
-        this.#show()
-      })
+      this.#emitStates(before, trees)
     }
+    if (hasOtherTrees || hasOtherNotes) this.#options.onChange()
+    this.#pollUnsettled()
   }
 
-  #tellStates(before: readonly Tree[], after: readonly Tree[]): void {
-    const states = new Map(before.map((tree) => [tree.id, tree]))
+  #pollUnsettled(): void {
+    if (!this.#scanner?.hasUnsettled || this.#timers.has('poll')) return
+    const pauseMs = Math.min(250, Math.max(10, this.#options.times.quietMs / 4))
+    this.#after('poll', pauseMs, async () => {
+      await this.#scanner?.lookAtUnsettled()
+      this.#update()
+    })
+  }
+
+  #emitStates(before: readonly Tree[], after: readonly Tree[]): void {
+    const removed = new Map(before.map((tree) => [tree.id, tree]))
     for (const { id, state, reasons } of after) {
-      const known = states.get(id)
-      states.delete(id)
+      const known = removed.get(id)
+      removed.delete(id)
       const same = known?.state === state && (state === 'incoming' || known.reasons.join() === reasons.join())
       if (!same) this.#options.emit({ type: 'tree', id, state, reasons })
     }
-    for (const id of states.keys()) this.#options.emit({ type: 'tree', id, state: 'removed', reasons: [] })
+    for (const id of removed.keys()) this.#options.emit({ type: 'tree', id, state: 'removed', reasons: [] })
   }
 
-  /** One timer by that name, which may start itself anew. */
-  #after(name: string, ms: number, action: () => Promise<void>): void {
+  #cancel(name: string): void {
     clearTimeout(this.#timers.get(name))
+    this.#timers.delete(name)
+  }
+
+  /** Runs the action later. There is one timer of each name, and the action may start it again. */
+  #after(name: string, ms: number, action: () => Promise<void>): void {
+    this.#cancel(name)
     if (this.#stopped) return
     const timer = setTimeout(() => {
       this.#timers.delete(name)
@@ -295,6 +312,6 @@ async function networkFileSystem(folder: string): Promise<string | undefined> {
     (stats) => stats.type,
     () => 0,
   )
-  // Some are above 2^31 and come as negative numbers.
+  // Node gives numbers above 2^31 as negative ones.
   return networkFileSystems.get(type >>> 0)
 }

@@ -2,25 +2,25 @@ import { dirname } from 'node:path'
 import { imageStem } from '../../core/tree/names.ts'
 import type { Tree } from '../../core/tree/tree.ts'
 import { stampOf } from '../../files/listing-source.ts'
-import { childId, type Discovery, discover, type Place, placeOf } from './discover.ts'
+import { childId, type Discovery, discover, findLocation, type TreeLocation } from './discover.ts'
 import { readTree } from './read-tree.ts'
-import { TrackedTree, type Tracking } from './tracked-tree.ts'
+import { TrackedTree, type TrackingContext } from './tracked-tree.ts'
 
 /**
- * All trees below one folder. Looks where it is told to look, one job after the other, and knows afterwards what is
- * there; it has no watcher and no timer of its own.
+ * Knows all trees below one folder. Its callers say where to look, and it does one look after the other; it has no watcher
+ * and no timer of its own.
  */
 export class TreeScanner {
-  readonly #tracking: Tracking
+  readonly #context: TrackingContext
   readonly #trees = new Map<string, TrackedTree>()
-  /** Folders that are no tree, by id. */
-  readonly #searched = new Map<string, Place>()
+  /** Folders that were searched for trees and are not trees themselves, by id. */
+  readonly #searched = new Map<string, TreeLocation>()
   #notes: readonly string[] = []
   #started = false
-  #job: Promise<unknown> = Promise.resolve()
+  #lastLook: Promise<unknown> = Promise.resolve()
 
-  constructor(tracking: Tracking) {
-    this.#tracking = tracking
+  constructor(context: TrackingContext) {
+    this.#context = context
   }
 
   /** In every state, sorted by id. */
@@ -28,7 +28,7 @@ export class TreeScanner {
     return [...this.#trees.values()].map(({ tree }) => tree).sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
-  /** What could not be searched, and why. */
+  /** For people: what could not be searched, and why. */
   get notes(): readonly string[] {
     return this.#notes
   }
@@ -38,72 +38,64 @@ export class TreeScanner {
     return false
   }
 
-  /** Looks at everything. What did not change since the last time costs a few `stat` calls. */
+  /** Looks at everything. A tree that did not change since the last time costs a few `stat` calls. */
   scan(): Promise<void> {
     return this.#exclusively(async () => {
-      const discovery = await this.#search({ id: '.', folder: this.#tracking.folder })
+      const discovery = await this.#search({ id: '.', diskPath: this.#context.folder })
       this.#notes = discovery.notes
       this.#started = true
     })
   }
 
-  /** Looks where something happened: a real folder, and the name in it if known. */
-  lookAt(happened: ReadonlyMap<string, ReadonlySet<string>>): Promise<void> {
+  /** Looks where something changed: real path of a folder -> the names in it that changed, '' for an unknown one. */
+  lookAtChanges(changes: ReadonlyMap<string, ReadonlySet<string>>): Promise<void> {
     return this.#exclusively(async () => {
-      const ids = new Set<string>()
-      // At start every folder is looked at once more, ten thousand for a thousand trees: found by their paths.
-      const trees = byFolder([...this.#trees.values()].map(({ place }) => place))
-      const searched = byFolder([...this.#searched.values()])
-      for (const [folder, names] of happened) {
-        for (let above = folder; above.length >= this.#tracking.folder.length; above = dirname(above)) {
-          for (const place of trees.get(above) ?? []) ids.add(place.id)
-          if (above === dirname(above)) break
-        }
-        for (const place of searched.get(folder) ?? [])
-          for (const name of names) {
-            ids.add(name ? childId(place.id, name) : place.id)
-            const stem = imageStem(name)
-            if (stem !== undefined) ids.add(childId(place.id, stem))
-          }
-      }
-      const judged = new Map<string, Promise<boolean>>()
-      for (const id of [...ids].sort()) await this.#refresh(id, judged)
+      const known = new Map<string, Promise<boolean>>()
+      for (const id of [...this.#idsConcernedBy(changes)].sort()) await this.#refresh(id, known)
     })
   }
 
-  /** Looks at the trees that a copy is or may be working on. */
+  /** Looks at these ids, whether a tree was known there or not. */
+  lookAtIds(ids: readonly string[]): Promise<void> {
+    return this.#exclusively(async () => {
+      const known = new Map<string, Promise<boolean>>()
+      for (const id of [...ids].sort()) await this.#refresh(id, known)
+    })
+  }
+
+  /** Looks at the trees that are, or may be, still being copied. */
   lookAtUnsettled(): Promise<void> {
     return this.#exclusively(async () => {
       for (const tree of [...this.#trees.values()])
-        if (tree.isUnsettled) await this.#refresh(tree.place.id, new Map())
+        if (tree.isUnsettled) await this.#refresh(tree.location.id, new Map())
     })
   }
 
-  /** Digests of these files, by real path, became known. */
-  digestsKnown(files: ReadonlySet<string>): Promise<void> {
+  /** Judges the trees of these files again: their digests became known. Files are given by real path. */
+  takeDigests(files: ReadonlySet<string>): Promise<void> {
     return this.#exclusively(async () => {
       for (const tree of [...this.#trees.values()]) {
         if (![...tree.reading.files.values()].some((stamp) => stamp && files.has(stamp.file))) continue
         if (await tree.look()) tree.judge()
-        else await this.#refresh(tree.place.id, new Map())
+        else await this.#refresh(tree.location.id, new Map())
       }
     })
   }
 
-  /** Real path -> inode of every folder in which a change may concern us while no copy runs. */
+  /** Real path -> inode of every folder in which a change may concern a tree while no copy runs. */
   async foldersToWatch(): Promise<Map<string, number>> {
     const folders = new Map<string, number>()
-    for (const { folder } of this.#searched.values()) {
-      const stamp = await stampOf(folder)
-      if (stamp?.folder) folders.set(folder, stamp.inode)
+    for (const { diskPath } of this.#searched.values()) {
+      const stamp = await stampOf(diskPath)
+      if (stamp?.folder) folders.set(diskPath, stamp.inode)
     }
-    const missing = new Set<string>()
+    const parents = new Set<string>()
     for (const { reading } of this.#trees.values())
       for (const stamp of reading.seen) {
         if (stamp.folder) folders.set(stamp.file, stamp.inode)
-        else missing.add(dirname(stamp.file))
+        else parents.add(dirname(stamp.file))
       }
-    for (const folder of missing) {
+    for (const folder of parents) {
       if (folders.has(folder)) continue
       const stamp = await stampOf(folder)
       if (stamp?.folder) folders.set(folder, stamp.inode)
@@ -118,60 +110,98 @@ export class TreeScanner {
     })
   }
 
-  /** Jobs change the same maps, and one that waits for the disk must not meet another's half-made changes. */
-  #exclusively<T>(job: () => Promise<T>): Promise<T> {
-    const result = this.#job.then(job)
-    this.#job = result.catch(() => undefined)
+  /** One look at a time: all change the same maps, and each waits for the disk in between. */
+  #exclusively<T>(look: () => Promise<T>): Promise<T> {
+    const result = this.#lastLook.then(look)
+    this.#lastLook = result.catch(() => undefined)
     return result
   }
 
-  /** @param judged Folders found to be a tree or none in this round: many names may have happened below one folder. */
-  async #refresh(id: string, judged: Map<string, Promise<boolean>>): Promise<void> {
-    const known = this.#trees.get(id)
+  /** At start every folder is looked at once more, ten thousand for a thousand trees: they are found by their paths. */
+  #idsConcernedBy(changes: ReadonlyMap<string, ReadonlySet<string>>): ReadonlySet<string> {
+    const trees = byDiskPath([...this.#trees.values()].map(({ location }) => location))
+    const searched = byDiskPath([...this.#searched.values()])
+    const idsOf = ([folder, names]: readonly [string, ReadonlySet<string>]): string[] => {
+      const around = this.#withFoldersAbove(folder).flatMap((above) => trees.get(above) ?? [])
+      const below = (searched.get(folder) ?? []).flatMap(({ id }) =>
+        [...names].flatMap((name) => idsOfName(id, name)),
+      )
+      return [...around.map(({ id }) => id), ...below]
+    }
+    return new Set([...changes].flatMap(idsOf))
+  }
+
+  /** The folder and all above it, up to `trees/`. */
+  #withFoldersAbove(folder: string): readonly string[] {
+    const folders: string[] = []
+    for (let at = folder; at.length >= this.#context.folder.length; at = dirname(at)) {
+      folders.push(at)
+      if (at === dirname(at)) break
+    }
+    return folders
+  }
+
+  /**
+   * Looks at one id again.
+   *
+   * @param knownAbove Whether folders above are trees, as found in this round: many changes may lie below one folder.
+   */
+  async #refresh(id: string, knownAbove: Map<string, Promise<boolean>>): Promise<void> {
+    const tree = this.#trees.get(id)
     // A link that was switched to another version leads elsewhere, while the old folder is still as it was.
-    if (known && (await this.#isInPlace(known)) && (await known.look())) return
+    if (tree && (await this.#isInPlace(tree)) && (await tree.look())) return
     // A file that arrived below a folder may have made a tree of a folder above it.
-    for (const above of idsAbove(id)) {
-      const place = this.#searched.get(above)
-      if (!place) continue
-      let isTree = judged.get(above)
-      if (!isTree) {
-        isTree = readTree(place, this.#tracking.folder).then((reading) => reading !== undefined)
-        judged.set(above, isTree)
-      }
-      if (!(await isTree)) continue
-      await this.#search(place)
+    const above = await this.#newTreeAbove(id, knownAbove)
+    if (above) {
+      await this.#search(above)
       return
     }
-    if (idsAbove(id).some((above) => this.#trees.has(above))) return
-    const place = await placeOf(this.#tracking.folder, id)
-    if (!place) return this.#replace(id, new Map(), [])
-    const { notes } = await this.#search(place)
-    // What no longer holds goes with the next scan of everything.
+    if (idsAbove(id).some((each) => this.#trees.has(each))) return
+    const location = await findLocation(this.#context.folder, id)
+    if (!location) return this.#replace(id, new Map(), [])
+    const { notes } = await this.#search(location)
+    // The next scan of everything removes the notes that are no longer true.
     this.#notes = [...new Set([...this.#notes, ...notes])]
   }
 
-  async #search(start: Place): Promise<Discovery> {
+  async #newTreeAbove(
+    id: string,
+    knownAbove: Map<string, Promise<boolean>>,
+  ): Promise<TreeLocation | undefined> {
+    for (const above of idsAbove(id)) {
+      const location = this.#searched.get(above)
+      if (!location) continue
+      let isTree = knownAbove.get(above)
+      if (!isTree) {
+        isTree = readTree(location, this.#context.folder).then((reading) => reading !== undefined)
+        knownAbove.set(above, isTree)
+      }
+      if (await isTree) return location
+    }
+    return undefined
+  }
+
+  async #search(start: TreeLocation): Promise<Discovery> {
     const found = new Map<string, TrackedTree>()
     const notes: string[] = []
-    const discovery = await discover(this.#tracking.folder, start, async (place) => {
-      const tree = await this.#treeAt(place, (why) => notes.push(`trees/${place.id}: ${why}`))
-      if (tree) found.set(place.id, tree)
+    const discovery = await discover(this.#context.folder, start, async (location) => {
+      const tree = await this.#treeAt(location, (why) => notes.push(`trees/${location.id}: ${why}`))
+      if (tree) found.set(location.id, tree)
       return tree !== undefined
     })
     this.#replace(start.id, found, discovery.searched)
     return { ...discovery, notes: [...discovery.notes, ...notes] }
   }
 
-  async #treeAt(place: Place, onTrouble: (why: string) => void): Promise<TrackedTree | undefined> {
-    const known = this.#trees.get(place.id)
-    if (known && isSamePlace(known.place, place) && (await known.look())) return known
-    const reading = await readTree(place, this.#tracking.folder, onTrouble)
-    return reading && TrackedTree.meet(place, reading, this.#tracking, !this.#started)
+  async #treeAt(location: TreeLocation, onTrouble: (why: string) => void): Promise<TrackedTree | undefined> {
+    const known = this.#trees.get(location.id)
+    if (known && isSameLocation(known.location, location) && (await known.look())) return known
+    const reading = await readTree(location, this.#context.folder, onTrouble)
+    return reading && TrackedTree.create(location, reading, this.#context, !this.#started)
   }
 
-  /** What is known at and below an id becomes what was found there. */
-  #replace(id: string, found: ReadonlyMap<string, TrackedTree>, searched: readonly Place[]): void {
+  /** Replaces what was known at and below an id by what was found there. */
+  #replace(id: string, found: ReadonlyMap<string, TrackedTree>, searched: readonly TreeLocation[]): void {
     for (const [known, tree] of this.#trees)
       if (isAtOrBelow(id, known) && found.get(known) !== tree) {
         tree.close()
@@ -179,43 +209,50 @@ export class TreeScanner {
       }
     for (const known of this.#searched.keys()) if (isAtOrBelow(id, known)) this.#searched.delete(known)
     for (const [at, tree] of found) this.#trees.set(at, tree)
-    for (const place of searched) this.#searched.set(place.id, place)
+    for (const location of searched) this.#searched.set(location.id, location)
     this.#dropInnerLinks()
   }
 
-  /** A symlink to a folder inside a tree is no tree, whatever lies there: `kernel -> fedora-40/images/pxeboot`. */
+  /** A symlink to a folder inside a tree is not a tree, whatever lies there: `kernel -> fedora-40/images/pxeboot`. */
   #dropInnerLinks(): void {
-    const folders = new Set([...this.#trees.values()].map(({ place }) => place.folder))
+    const folders = new Set([...this.#trees.values()].map(({ location }) => location.diskPath))
     for (const [id, tree] of this.#trees) {
-      if (tree.place.image !== undefined) continue
-      let above = dirname(tree.place.folder)
-      while (above.length > this.#tracking.folder.length && !folders.has(above)) above = dirname(above)
-      if (above.length <= this.#tracking.folder.length) continue
+      if (tree.location.image !== undefined) continue
+      let above = dirname(tree.location.diskPath)
+      while (above.length > this.#context.folder.length && !folders.has(above)) above = dirname(above)
+      if (above.length <= this.#context.folder.length) continue
       tree.close()
       this.#trees.delete(id)
     }
   }
 
-  /** A folder that appeared where the files of an image were, or another image, takes its place. */
-  async #isInPlace({ place }: TrackedTree): Promise<boolean> {
-    const now = await placeOf(this.#tracking.folder, place.id)
-    return now !== undefined && isSamePlace(now, place)
+  /** False when a folder, another image or another version took the place of the tree. */
+  async #isInPlace({ location }: TrackedTree): Promise<boolean> {
+    const now = await findLocation(this.#context.folder, location.id)
+    return now !== undefined && isSameLocation(now, location)
   }
 }
 
-/** By their real path; several names may lead to one. */
-function byFolder(places: readonly Place[]): ReadonlyMap<string, readonly Place[]> {
-  const found = new Map<string, Place[]>()
-  for (const place of places) {
-    const same = found.get(place.folder)
-    if (same) same.push(place)
-    else found.set(place.folder, [place])
+/** Several names may lead to one disk path. */
+function byDiskPath(locations: readonly TreeLocation[]): ReadonlyMap<string, readonly TreeLocation[]> {
+  const found = new Map<string, TreeLocation[]>()
+  for (const location of locations) {
+    const same = found.get(location.diskPath)
+    if (same) same.push(location)
+    else found.set(location.diskPath, [location])
   }
   return found
 }
 
-function isSamePlace(a: Place, b: Place): boolean {
-  return a.folder === b.folder && a.image === b.image
+function isSameLocation(a: TreeLocation, b: TreeLocation): boolean {
+  return a.diskPath === b.diskPath && a.image === b.image
+}
+
+/** The ids that a changed name in a searched folder may concern: `x.iso` is the image of `x`. */
+function idsOfName(parent: string, name: string): string[] {
+  if (name === '') return [parent]
+  const stem = imageStem(name)
+  return stem === undefined ? [childId(parent, name)] : [childId(parent, name), childId(parent, stem)]
 }
 
 /** `a/b/c` -> `.`, `a`, `a/b`. */

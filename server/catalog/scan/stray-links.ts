@@ -1,46 +1,65 @@
 import { readdir, readlink, realpath } from 'node:fs/promises'
-import { join, sep } from 'node:path'
+import { join } from 'node:path'
 import type { Config } from '../../config/schema.ts'
 import type { SnapshotProblem } from '../../core/problem.ts'
+import { isInside } from '../../host/paths.ts'
 
-/** Entries of a folder that are looked at; what is deeper or later was hardly put there by hand. */
-const mostEntries = 5000
-const deepest = 2
+/** How many entries of a folder are looked at, and how deep. People rarely place links deeper or later by hand. */
+const maxEntries = 5000
+const maxDepth = 2
 
 /**
- * Symlinks in `trees/` and `tftpboot/` that lead out of them. Nobody is served what lies behind one, and without a word
- * the administrator who made it looks for his mistake everywhere else.
+ * Symlinks in `trees/` and `tftpboot/` that lead out of them. No client is served what they lead to, and the
+ * administrator who made one would otherwise search for the mistake elsewhere.
  */
 export async function strayLinks({ trees, tftpboot }: Config['paths']): Promise<SnapshotProblem[]> {
   const found = await Promise.all([
-    linksOut(trees, 'copy the tree here, bind-mount its folder (mount --bind), or set paths.trees'),
-    linksOut(tftpboot, 'copy the file here, or set paths.tftpboot'),
+    strayLinksIn(trees, 'copy the tree here, bind-mount its folder (mount --bind), or set paths.trees'),
+    strayLinksIn(tftpboot, 'copy the file here, or set paths.tftpboot'),
   ])
   return found.flat()
 }
 
-async function linksOut(root: string, remedy: string): Promise<SnapshotProblem[]> {
+async function strayLinksIn(root: string, remedy: string): Promise<SnapshotProblem[]> {
   const real = await realpath(root).catch(() => undefined)
   if (real === undefined) return []
   const problems: SnapshotProblem[] = []
-  const budget = { left: mostEntries }
-  const look = async (folder: string, depth: number): Promise<void> => {
-    const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
-    for (const entry of entries) {
+  for (const { path, depth } of await linksBelow(real)) {
+    const message = await strayReason(path, depth, real)
+    if (message !== undefined) problems.push({ severity: 'warning', where: path, message, remedy })
+  }
+  return problems
+}
+
+interface FoundLink {
+  readonly path: string
+  /** 1 directly in the folder. */
+  readonly depth: number
+}
+
+async function linksBelow(root: string): Promise<readonly FoundLink[]> {
+  const links: FoundLink[] = []
+  let entriesLeft = maxEntries
+  const search = async (folder: string, depth: number): Promise<void> => {
+    for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
       if (entry.name.startsWith('.')) continue
-      if (budget.left-- <= 0) return
+      if (entriesLeft-- <= 0) return
       const path = join(folder, entry.name)
-      if (entry.isDirectory() && depth < deepest) await look(path, depth + 1)
-      if (!entry.isSymbolicLink()) continue
-      const target = await realpath(path).catch(() => undefined)
-      if (target === real || target?.startsWith(real + sep)) continue
-      // Discs bring links that lead to what only the full set of discs has.
-      if (target === undefined && depth > 1) continue
-      const leads = await readlink(path).catch(() => '?')
-      const where = target === undefined ? 'to nothing' : 'out of this folder, and is not followed'
-      problems.push({ severity: 'warning', where: path, message: `leads ${where}: ${leads}`, remedy })
+      if (entry.isDirectory() && depth < maxDepth) await search(path, depth + 1)
+      if (entry.isSymbolicLink()) links.push({ path, depth })
     }
   }
-  await look(real, 1)
-  return problems
+  await search(root, 1)
+  return links
+}
+
+/** Why a link is not followed; undefined for a link that is, or that nobody misses. */
+async function strayReason(path: string, depth: number, root: string): Promise<string | undefined> {
+  const target = await realpath(path).catch(() => undefined)
+  if (target !== undefined && isInside(root, target)) return undefined
+  // Single discs have links to files that only the full set of discs holds.
+  if (target === undefined && depth > 1) return undefined
+  const written = await readlink(path).catch(() => '?')
+  const where = target === undefined ? 'to nothing' : 'out of this folder, and is not followed'
+  return `leads ${where}: ${written}`
 }

@@ -1,3 +1,4 @@
+import { defined } from '../../core/defined.ts'
 import { distroOf } from '../../core/distro/distro.ts'
 import { deepFreeze } from '../../core/freeze.ts'
 import { dropMissingPlatforms, mainPlatform } from '../../core/tree/boot-files.ts'
@@ -5,10 +6,10 @@ import { judgeTree, type SettleTimes, type TreeVerdict } from '../../core/tree/s
 import type { Tree, TreeProblem } from '../../core/tree/tree.ts'
 import type { BackgroundVerifier, Verification } from '../../verify/background-verifier.ts'
 import { ArrivalWatch } from './arrival.ts'
-import type { Place } from './discover.ts'
+import type { TreeLocation } from './discover.ts'
 import {
   changedFile,
-  claimsOf,
+  describedFiles,
   isCurrent,
   isMissing,
   missingFiles,
@@ -17,57 +18,59 @@ import {
   type TreeReading,
 } from './read-tree.ts'
 
-/** Below this age a tree met at start-up is looked at to its last folder: it may be the end of a copy. */
+/** At start-up, a tree younger than this is looked at down to its last folder: a copy of it may still be running. */
 const youngMs = 10 * 60_000
 
-/** What trees share: the clock, the patience, and who computes digests. */
-export interface Tracking {
+/** What all tracked trees depend on: the clock, the settle times, and the verifier. */
+export interface TrackingContext {
   /** Real path of `trees/`. */
   readonly folder: string
   readonly clock: () => number
   readonly times: SettleTimes
   readonly verifier: BackgroundVerifier
-  /** Whether to wait for digests; if not, a tree is offered and says that it was not checked. */
+  /** Whether a tree waits for its digests. If not, it is offered and says that it was not verified. */
   readonly verify: boolean
 }
 
-/** One tree through its life: looks at it, notices that it moves, judges its state. */
+/** Follows one tree: looks at it, notices that it is being copied or changed, and judges its state. */
 export class TrackedTree {
-  readonly place: Place
-  readonly #tracking: Tracking
+  readonly location: TreeLocation
+  readonly #context: TrackingContext
   #reading: TreeReading
   #lastChangeMs: number
-  /** Somebody has changed a file of the version that was published: what was verified then says nothing of it. */
-  #meddled = false
-  #moving: string | undefined
+  /** A file of the published version was changed since, so it has to be verified again. */
+  #modifiedAfterPublish = false
+  /** What changed last, relative to the tree, for people. */
+  #lastChanged: string | undefined
   #arrival: ArrivalWatch | undefined
   #tree: Tree
 
-  private constructor(place: Place, reading: TreeReading, tracking: Tracking) {
-    this.place = place
+  private constructor(location: TreeLocation, reading: TreeReading, context: TrackingContext) {
+    this.location = location
     this.#reading = reading
-    this.#tracking = tracking
-    // Nothing is copied into a published version: it was switched in whole.
-    this.#lastChangeMs = reading.published ? 0 : Math.min(newestChangeMs(reading), tracking.clock())
+    this.#context = context
+    // Nothing is copied into a published version: it was complete when it was switched in.
+    this.#lastChangeMs = reading.published ? 0 : Math.min(newestChangeMs(reading), context.clock())
     this.#tree = this.#judge()
   }
 
   /**
-   * A tree that was not known before.
-   * @param atStart Old trees are then taken as complete by their descriptor and images alone, for nobody wants to
-   *   walk through a thousand of them.
+   * Begins to follow a tree that was not known before.
+   *
+   * @param atStart Old trees then count as complete by their descriptor and images alone: walking through a thousand of
+   *   them would take too long.
    */
-  static async meet(
-    place: Place,
+  static async create(
+    location: TreeLocation,
     reading: TreeReading,
-    tracking: Tracking,
+    context: TrackingContext,
     atStart: boolean,
   ): Promise<TrackedTree> {
-    const tracked = new TrackedTree(place, reading, tracking)
-    // An image is one file, and looking at that says everything.
+    const tracked = new TrackedTree(location, reading, context)
+    // An image is one file, and looking at it says everything.
     if (reading.image || reading.published) return tracked
-    if (!atStart || tracking.clock() - tracked.#lastChangeMs < youngMs) {
-      tracked.#arrival = new ArrivalWatch(reading.folder, tracking.clock)
+    if (!atStart || context.clock() - tracked.#lastChangeMs < youngMs) {
+      tracked.#arrival = new ArrivalWatch(reading.diskPath, context.clock)
       await tracked.#lookAtArrival()
       tracked.judge()
       tracked.#arrival?.listen()
@@ -75,7 +78,7 @@ export class TrackedTree {
     return tracked
   }
 
-  /** As a snapshot shows it; the same object while nothing about it changes. */
+  /** The tree as a snapshot shows it; the same object while nothing about it changes. */
   get tree(): Tree {
     return this.#tree
   }
@@ -84,90 +87,88 @@ export class TrackedTree {
     return this.#reading
   }
 
-  /** Whether time or a running copy may change its state. */
+  /** Whether a running copy, or time alone, may change its state. */
   get isUnsettled(): boolean {
     return this.#tree.state === 'incoming'
   }
 
-  /** Looks again. False when it is no tree any more. */
+  /** Looks again. False when it is not a tree any more. */
   async look(): Promise<boolean> {
     await this.#lookAtArrival()
     const isSame = await isCurrent(this.#reading)
     if (isSame && !this.isUnsettled) return true
     if (!isSame) {
-      const reading = await readTree(this.place, this.#tracking.folder)
+      const reading = await readTree(this.location, this.#context.folder)
       if (!reading) return false
       const changed = changedFile(this.#reading, reading)
       const isSameVersion = reading.published?.version === this.#reading.published?.version
-      this.#meddled = isSameVersion && (this.#meddled || changed !== undefined)
+      this.#modifiedAfterPublish = isSameVersion && (this.#modifiedAfterPublish || changed !== undefined)
       this.#reading = reading
-      if (changed !== undefined) this.#changed(this.#tracking.clock(), changed)
+      if (changed !== undefined) this.#noteChange(this.#context.clock(), changed)
     }
     this.judge()
     return true
   }
 
-  /** Judges anew what is known; digests may have become known meanwhile. */
+  /** Judges again what is known; digests may have become known meanwhile. */
   judge(): void {
     const tree = this.#judge()
     if (JSON.stringify(tree) !== JSON.stringify(this.#tree)) this.#tree = tree
     if (this.isUnsettled && !this.#arrival && !this.#reading.image) {
-      this.#arrival = new ArrivalWatch(this.#reading.folder, this.#tracking.clock)
+      this.#arrival = new ArrivalWatch(this.#reading.diskPath, this.#context.clock)
       this.#arrival.listen()
     } else if (!this.isUnsettled) this.close()
   }
 
-  /** Ends what is watched only while a copy runs. */
+  /** Ends the watch on all its folders, which is only needed while a copy runs. */
   close(): void {
     this.#arrival?.close()
     this.#arrival = undefined
   }
 
   async #lookAtArrival(): Promise<void> {
-    const moved = await this.#arrival?.look()
-    if (moved && moved.atMs > this.#lastChangeMs) this.#changed(moved.atMs, moved.what)
+    const change = await this.#arrival?.look()
+    if (change && change.atMs > this.#lastChangeMs) this.#noteChange(change.atMs, change.what)
   }
 
-  #changed(atMs: number, what: string | undefined): void {
+  #noteChange(atMs: number, what: string | undefined): void {
     this.#lastChangeMs = atMs
-    this.#moving = what
+    this.#lastChanged = what
   }
 
   #judge(): Tree {
-    const { clock, times, verifier, verify } = this.#tracking
+    const { clock, times, verifier, verify } = this.#context
     const nowMs = clock()
-    // The clock was set back: count from now, or the tree would be incoming until it has caught up.
+    // When the clock was set back we count from now, or the tree would be incoming until the clock has caught up.
     if (this.#lastChangeMs > nowMs) this.#lastChangeMs = nowMs
-    const { image } = this.#reading
-    const facts = {
+    const { image, namedBy } = this.#reading
+    const isCut = image !== undefined && image.missingBytes > 0
+    const facts = defined({
       nowMs,
       lastChangeMs: this.#lastChangeMs,
       missing: missingFiles(this.#reading),
       unverified: [],
       damaged: [],
-      ...(this.#moving !== undefined && { moving: this.#moving }),
-      ...(this.#reading.namedBy !== undefined && { namedBy: this.#reading.namedBy }),
-      ...(image &&
-        image.missingBytes > 0 && {
-          cutShort: { image: image.name, missingBytes: image.missingBytes },
-        }),
-    }
+      moving: this.#lastChanged,
+      namedBy,
+      cutShort: isCut ? { image: image.name, missingBytes: image.missingBytes } : undefined,
+    })
     const unchecked = judgeTree(facts, times)
-    if (unchecked.state !== 'ready') return treeOf(this.place, this.#reading, unchecked)
+    if (unchecked.state !== 'ready') return treeOf(this.location, this.#reading, unchecked)
     const { published } = this.#reading
-    const checked = verifier.check(claimsOf(this.#reading), verify)
+    const checked = verifier.check(describedFiles(this.#reading), verify)
     const damaged = checked.damaged.filter(({ path }) => !published?.accepted?.paths.includes(path))
-    // What was published had been verified before: it is offered at once, and checked again meanwhile.
-    const trusted = published !== undefined && !this.#meddled
+    // A published version was verified before: it is offered at once, and verified again meanwhile.
+    const trusted = published !== undefined && !this.#modifiedAfterPublish
     const unverified = verify && !trusted ? checked.unverified : []
     const verdict = judgeTree({ ...facts, damaged, unverified }, times)
-    return treeOf(this.place, this.#reading, verdict, trusted ? { unverified: [], damaged } : checked)
+    return treeOf(this.location, this.#reading, verdict, trusted ? { unverified: [], damaged } : checked)
   }
 }
 
-/** The tree as everyone else sees it, frozen to the bottom. */
+/** The tree as a snapshot shows it, deeply frozen. */
 export function treeOf(
-  place: Place,
+  location: TreeLocation,
   reading: TreeReading,
   verdict: TreeVerdict,
   checked?: Verification,
@@ -184,11 +185,11 @@ export function treeOf(
   return deepFreeze({
     ...description,
     platforms,
-    id: place.id,
+    id: location.id,
     distro: distroOf(description),
     origin: reading.image
-      ? { kind: 'iso', path: reading.folder, name: reading.image.name }
-      : { kind: 'folder', path: reading.folder },
+      ? { kind: 'iso', path: reading.diskPath, name: reading.image.name }
+      : { kind: 'folder', path: reading.diskPath },
     ...(reading.release && { release: reading.release }),
     ...(reading.published?.upstream !== undefined && { upstream: reading.published.upstream }),
     state: verdict.state,
@@ -207,7 +208,9 @@ function treeProblems(reading: TreeReading, verdict: TreeVerdict, checked?: Veri
       message: `published by ${accepted.by} in spite of its faults (${accepted.why}): ${accepted.faults.join('; ')}`,
     })
   if (mainPlatform(reading.description) === undefined)
-    problems.push({ message: 'names no kernel: good as a repository, but it boots no guest' })
+    problems.push({
+      message: 'does not name a kernel: guests can use it as a repository, but cannot boot from it',
+    })
   if (verdict.state === 'incoming') return problems
   for (const file of Object.keys(reading.description.checksums))
     if (!reading.files.get(file))

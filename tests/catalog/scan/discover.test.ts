@@ -6,7 +6,9 @@ import { temporaryFolder, writeBelow } from '../../support/tree-folder.ts'
 
 /** A tree is a folder that holds a file `TREE`: what makes a tree is tested elsewhere. */
 async function discoverMarked(trees: string): Promise<Discovery> {
-  return discover(trees, { id: '.', folder: trees }, async ({ folder }) => existsSync(join(folder, 'TREE')))
+  return discover(trees, { id: '.', diskPath: trees }, async ({ diskPath }) =>
+    existsSync(join(diskPath, 'TREE')),
+  )
 }
 
 const ids = async (trees: string): Promise<string[]> =>

@@ -24,13 +24,13 @@ import {
 
 const deadline = { timeout: 8000, interval: 10 }
 
-async function watching(base: string) {
+async function watching(base: string, missingGraceMs = 400) {
   const told: string[] = []
   const trees = new LiveTrees({
     folder: join(base, 'trees'),
     cache: new VerifyCache(join(base, 'data')),
     clock: Date.now,
-    times: { quietMs: 150, missingGraceMs: 400 },
+    times: { quietMs: 150, missingGraceMs },
     rescanMs: 60_000,
     emit: (event) => event.type === 'tree' && told.push(`${event.id} ${event.state}`),
     onChange: () => undefined,
@@ -68,9 +68,9 @@ test('an ISO dropped into trees/ is a tree, verified to its digests', async () =
   expect(told).toContain('Fedora-40 verifying')
 })
 
-test('an image of UDF alone is a tree as well, and one that is cut is waited for', async () => {
+test('an image of UDF alone is a tree as well, and the rest of one that is cut is waited for', async () => {
   const base = home()
-  const { becomes, tree } = await watching(base)
+  const { becomes, tree } = await watching(base, 60_000)
   const file = join(base, 'trees/Fedora-40.img')
   const files = { '.treeinfo': treeinfoText(), ...imagesOfTree(), rest: 'x'.repeat(2_000_000) }
   const { bytes } = writeUdf({ files })
@@ -152,7 +152,7 @@ test('what is no image of a tree says so and stays a file', async () => {
   const { trees } = await watching(base)
   expect(trees.trees).toEqual([])
   expect(trees.problems.map(({ message }) => message)).toEqual([
-    'trees/drivers: drivers.iso holds no installation tree that we know',
+    'trees/drivers: drivers.iso does not hold an installation tree that we know',
   ])
   writeFileSync(join(base, 'trees/more.iso'), writeIso({ files: { x: 'y' } }).bytes)
   await vi.waitFor(() => expect(trees.problems.length).toBe(2), deadline)

@@ -61,7 +61,7 @@ function home(): string {
   return base
 }
 
-test('a tree that is copied in comes, is verified and is ready', async () => {
+test('a tree that is copied in appears, is verified and is ready', async () => {
   const base = home()
   const { becomes, story, trees } = await watching(base)
   makeTree(join(base, 'trees/fedora/40'))
@@ -118,7 +118,7 @@ test('a tree whose packages are still being copied is incoming, though its image
   await becomes('fedora', 'ready')
 })
 
-test('rsync writes aside under a hidden name and renames', async () => {
+test('a copy by rsync, which writes under hidden names and renames, is never broken', async () => {
   const base = home()
   const folder = join(base, 'trees/fedora')
   const { becomes, story } = await watching(base)
@@ -153,7 +153,7 @@ test('deleted trees go, whole folders of them and single ones', async () => {
   await vi.waitFor(() => expect(trees.trees.map(({ id }) => id)).toEqual(['c']), deadline)
 })
 
-test('a tree made anew under the name of a deleted one is noticed, and so is its end', async () => {
+test('a new tree under the name of a deleted one is noticed, and so is its removal', async () => {
   const base = home()
   const { becomes, trees } = await watching(base)
   for (const version of ['40', '41', '42']) {
@@ -165,7 +165,7 @@ test('a tree made anew under the name of a deleted one is noticed, and so is its
   }
 })
 
-test('one changed byte makes a ready tree broken, with file, expected and found digest; mended it is ready', async () => {
+test('one changed byte makes a tree broken, with file, expected and found digest; restored it is ready', async () => {
   const base = home()
   const folder = join(base, 'trees/fedora')
   makeTree(folder)
@@ -184,7 +184,7 @@ test('one changed byte makes a ready tree broken, with file, expected and found 
   await becomes('fedora', 'ready')
 })
 
-test('a missing kernel is waited for, then the tree is broken and says what is missing', async () => {
+test('a tree waits for a missing kernel, then it is broken and says what is missing', async () => {
   const base = home()
   const folder = join(base, 'trees/fedora')
   const { becomes, reasons, story } = await watching(base)
@@ -197,7 +197,7 @@ test('a missing kernel is waited for, then the tree is broken and says what is m
   await becomes('fedora', 'ready')
 })
 
-test('a missing file that no boot needs is a problem and no more', async () => {
+test('a missing file that no boot needs is a problem, and the tree is ready', async () => {
   const base = home()
   const extra = `repodata/repomd.xml = sha256:${'0'.repeat(64)}\n`
   makeTree(join(base, 'trees/fedora'), { extra })
@@ -238,7 +238,7 @@ test('symlinks out of trees/ are not followed, neither to a tree nor to a kernel
   expect(trees.trees.map(({ id }) => id)).toEqual(['fedora'])
 })
 
-test('a symlink into a tree is no tree of its own; one to the tree is', async () => {
+test('a symlink to a tree is a tree; one to a folder inside a tree is not', async () => {
   const base = home()
   makeTree(join(base, 'trees/fedora-40'), { checksums: false })
   symlinkSync('fedora-40/images/pxeboot', join(base, 'trees/boot'))
@@ -262,10 +262,10 @@ test('a file beside the images leaves a ready tree as it is', async () => {
   expect(story('fedora').length).toBe(told)
 })
 
-test('trees/ may come into being later, and go', async () => {
+test('trees/ may be made later, and may be removed', async () => {
   const base = temporaryFolder()
   const { trees, becomes } = await watching(base)
-  expect(trees.problems[0]?.message).toContain('there is no such folder')
+  expect(trees.problems[0]?.message).toContain('the folder is missing')
   makeTree(join(base, 'aside/fedora'), { checksums: false })
   renameSync(join(base, 'aside'), join(base, 'trees'))
   await becomes('fedora', 'ready')
@@ -273,6 +273,26 @@ test('trees/ may come into being later, and go', async () => {
   rmSync(join(base, 'trees'), { recursive: true })
   await trees.rescan()
   expect(trees.trees).toEqual([])
+})
+
+test('a look at an id finds a tree at once, without waiting for an event', async () => {
+  const base = home()
+  const { trees, state } = await watching(base, { times: { ...times, quietMs: 0 } })
+  makeTree(join(base, 'trees/fedora/40'), { checksums: false })
+  makeTree(join(base, 'trees/fedora/41'), { version: '41', checksums: false })
+  await trees.lookAt(['fedora/40', 'absent'])
+  expect(state('fedora/40')).toBe('ready')
+  rmSync(join(base, 'trees/fedora/40'), { recursive: true })
+  await trees.lookAt(['fedora/40'])
+  expect(state('fedora/40')).toBeUndefined()
+})
+
+test('a look at an id begins with trees/ itself when that was missing', async () => {
+  const base = temporaryFolder()
+  const { trees, state } = await watching(base, { times: { ...times, quietMs: 0 } })
+  makeTree(join(base, 'trees/fedora'), { checksums: false })
+  await trees.lookAt(['fedora'])
+  expect(state('fedora')).toBe('ready')
 })
 
 test('many trees at once', async () => {

@@ -6,7 +6,7 @@ import type { Event } from '../../../server/events/bus.ts'
 import { treebootIn } from '../../support/cli.ts'
 import { makeTree, temporaryFolder } from '../../support/tree-folder.ts'
 
-test('a published tree that somebody changes is offered again only when it was checked again', async () => {
+test('a published tree that was modified is offered again only when it was verified again', async () => {
   const cwd = temporaryFolder()
   mkdirSync(join(cwd, 'trees'))
   const off = '{ enabled: false }'
@@ -15,7 +15,7 @@ test('a published tree that somebody changes is offered again only when it was c
     `server: { bind: 127.0.0.1 }\nhttp: { port: 0 }\nftp: ${off}\ntftp: ${off}\nnfs: ${off}\n`,
   )
   makeTree(join(cwd, 'from'), { version: '40' })
-  const app = createApp({ cwd, version: 'test' })
+  const app = createApp({ cwd, version: 'test', settle: { quietMs: 100 } })
   const states: string[] = []
   app.events.subscribe((event: Event) => {
     if (event.type === 'tree' && event.id === 'f40') states.push(event.state)
