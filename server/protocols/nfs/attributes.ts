@@ -1,7 +1,7 @@
 import type { Entry } from '../../files/source.ts'
 import type { XdrWriter } from './xdr.ts'
 
-/** `fattr3` of RFC 1813 section 2.5, as far as it differs from one of our entries to the next. */
+/** The fields of `fattr3` (RFC 1813 section 2.5) that differ between our entries. */
 export interface FileAttributes {
   readonly kind: Entry['kind']
   /** Bytes. */
@@ -20,14 +20,14 @@ export const postOpBytes = 4 + attributesBytes
 /** `ftype3` of RFC 1813 section 2.6. */
 const fileTypes: Record<Entry['kind'], number> = { file: 1, folder: 2, symlink: 5 }
 const modes: Record<Entry['kind'], number> = { file: 0o444, folder: 0o555, symlink: 0o777 }
-/** What a folder's size is said to be. Zero would make some tools take it for empty. */
+/** The size of every folder. Some tools take a folder of size zero for empty. */
 const folderSize = 4096
 const blockSize = 512
 
 /**
- * What we tell of an entry. Clients keep what they read until size, modification time or change time differ, and a
- * file replaced by rsync may keep the first two. So the nanoseconds of the change time are made from the entry's
- * validator: other bytes, other change time.
+ * The attributes of an entry. Clients cache what they read until size, modification time or change time
+ * differ, and a file that rsync replaces may keep the first two. So the nanoseconds of the change time are
+ * made from the entry's validator: a file with other bytes has another change time.
  */
 export function attributesOf(entry: Entry, fsid: bigint, fileid: bigint): FileAttributes {
   const { kind, size, modifiedMs, etag } = entry
@@ -49,11 +49,11 @@ export function writeAttributes(out: XdrWriter, attributes: FileAttributes): voi
   const modifiedNs = Math.floor(nanoseconds * 1_000_000)
   out.u32(fileTypes[kind]).u32(modes[kind])
   out.u32(kind === 'folder' ? 2 : 1) // nlink
-  out.u32(0).u32(0) // uid, gid: root owns everything and nobody may write
+  out.u32(0).u32(0) // uid, gid: root owns everything, and no client may write
   out.u64(size).u64(Math.ceil(size / blockSize) * blockSize)
   out.u32(0).u32(0) // rdev
   out.u64(fsid).u64(fileid)
-  out.u32(seconds).u32(modifiedNs) // atime: we keep none
+  out.u32(seconds).u32(modifiedNs) // atime: not kept, so the modification time
   out.u32(seconds).u32(modifiedNs)
   out.u32(seconds).u32(attributes.changeNs)
 }

@@ -1,27 +1,30 @@
 import type { Socket } from 'node:net'
-import type { Answer } from './dispatch.ts'
+import type { RpcReply } from './dispatch.ts'
 import { RecordReader, writeRecordMark } from './record.ts'
 
 /**
- * The largest call: WRITE is refused, but it must have been read for that, and FSINFO allows 64 KiB for it.
- * Everything else is far smaller.
+ * The largest call. A WRITE is refused, but it must be read before that, and FSINFO allows 64 KiB for it. All
+ * other calls are far smaller.
  */
 export const maxRecordBytes = 128 * 1024
-/** Calls of one connection that are worked on at once. A client that reads ahead has some sixteen under way. */
+/** Calls of one connection that run at once. A client that reads ahead sends some sixteen at once. */
 const maxRunning = 8
-/** Calls that wait. At so many the socket is not read any further; one chunk that brings more is still taken. */
+/** Calls that wait. At so many the socket is paused; the chunk that brings more is still taken. */
 const maxWaiting = 64
-/** Answers that the client has not taken yet, in bytes: with more than this nothing new is begun. */
+/** Bytes of replies that the client has not read yet. Above this no new call is begun. */
 const maxUnsentBytes = 512 * 1024
-/** A client that takes nothing of its answers for so long is given up. */
+/** A client that reads nothing of its replies for so long is disconnected. */
 const stallMs = 60_000
-/** An idle mount. Linux closes its connection after five minutes itself, and opens a new one when needed. */
+/**
+ * How long a mount may be idle. Linux closes its connection after five minutes, and opens a new one when
+ * needed.
+ */
 const idleMs = 15 * 60_000
 
-/** One TCP connection: records in, answers out in the order in which they are ready. */
+/** One TCP connection: records in, replies out in the order in which they are ready. */
 export class Connection {
   readonly #socket: Socket
-  readonly #answer: (record: Buffer) => Promise<Answer | undefined>
+  readonly #handle: (record: Buffer) => Promise<RpcReply | undefined>
   readonly #records = new RecordReader(maxRecordBytes)
   readonly #waiting: Buffer[] = []
   #running = 0
@@ -30,11 +33,11 @@ export class Connection {
 
   constructor(
     socket: Socket,
-    answer: (record: Buffer) => Promise<Answer | undefined>,
+    handle: (record: Buffer) => Promise<RpcReply | undefined>,
     noise: (reason: string) => void,
   ) {
     this.#socket = socket
-    this.#answer = answer
+    this.#handle = handle
     socket.setNoDelay(true)
     socket.setKeepAlive(true, stallMs)
     socket.setTimeout(stallMs, () => this.#quiet())
@@ -53,7 +56,7 @@ export class Connection {
     })
   }
 
-  /** Takes no more calls; resolves when those under way are answered. */
+  /** Takes no more calls. Resolves when the running ones have their replies. */
   finish(): Promise<void> {
     this.#socket.pause()
     this.#waiting.length = 0
@@ -84,13 +87,13 @@ export class Connection {
 
   async #serve(record: Buffer): Promise<void> {
     this.#running++
-    const answer = await this.#answer(record)
+    const reply = await this.#handle(record)
     this.#running--
-    if (answer) this.#send(answer)
+    if (reply) this.#send(reply)
     this.#pump()
   }
 
-  #send({ head, payload }: Answer): void {
+  #send({ head, payload }: RpcReply): void {
     const socket = this.#socket
     if (!socket.writable) {
       payload?.release()
@@ -112,7 +115,7 @@ export class Connection {
     socket.uncork()
   }
 
-  /** The socket was silent for a while: it is stalled, or only idle. */
+  /** The socket was silent for a while: the client has stalled, or is only idle. */
   #quiet(): void {
     const stalled = this.#socket.writableLength > 0
     if (stalled || performance.now() - this.#lastMs >= idleMs) this.#socket.destroy()

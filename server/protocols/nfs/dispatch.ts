@@ -4,13 +4,16 @@ import { XdrError, type XdrReader, type XdrWriter } from './xdr.ts'
 
 export type Transport = 'tcp' | 'udp'
 
-/** What a procedure may know of its caller. */
+/** The client that makes a call. */
 export interface Caller {
   readonly who: Requester
   readonly transport: Transport
 }
 
-/** Bytes that follow a reply's head, padded already. `release` is called once, when they were sent or never will be. */
+/**
+ * Bytes that follow a reply's head, with their padding. `release` is called once, after they were sent or
+ * given up.
+ */
 export interface Payload {
   readonly bytes: Buffer
   readonly release: () => void
@@ -29,25 +32,25 @@ export interface Program {
   readonly versions: ReadonlyMap<number, ReadonlyMap<number, Procedure>>
 }
 
-/** A reply, beginning with room for a record mark. */
-export interface Answer {
+/** A reply. Its head begins with room for a record mark. */
+export interface RpcReply {
   readonly head: Buffer
   readonly payload?: Payload
 }
 
-/** What is told to the operator, apart from the answer. */
+/** What the operator is told besides the reply. */
 export interface DispatchNotes {
   noise(caller: Caller, reason: string): void
   trouble(call: RpcCall, error: unknown): void
 }
 
-/** Answers one RPC message; undefined when it is none, and silence is best. Never rejects. */
+/** The reply to one RPC message; undefined for a message that is not a call. Never rejects. */
 export async function dispatch(
   programs: readonly Program[],
   message: Buffer,
   caller: Caller,
   notes: DispatchNotes,
-): Promise<Answer | undefined> {
+): Promise<RpcReply | undefined> {
   const decoded = decodeMessage(message)
   if (decoded.type !== 'call') {
     notes.noise(caller, decoded.reason)
@@ -74,8 +77,8 @@ export async function dispatch(
 }
 
 /**
- * The procedure, or undefined with the reason written to `out`. PROG_MISMATCH names the versions there are: a client
- * that tried NFSv4 first goes on with what it reads there.
+ * The procedure, or undefined with the reason written to `out`. PROG_MISMATCH names the versions that we
+ * have: a client that tried NFSv4 first then tries the highest of them.
  */
 function findProcedure(programs: readonly Program[], call: RpcCall, out: XdrWriter): Procedure | undefined {
   const program = programs.find(({ number }) => number === call.program)

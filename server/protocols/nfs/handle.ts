@@ -1,11 +1,11 @@
 /**
- * File handles as bytes. NFSv3 leaves us 64 of them (RFC 1813 section 2.4):
+ * File handles as bytes. NFSv3 allows 64 (RFC 1813 section 2.4):
  *
- *     1 | digest (16) | path in UTF-8 (up to 47)     the handle says where it leads
- *     2 | digest (16)                                the table of long paths says it
+ *     1 | digest (16) | path in UTF-8 (up to 47)     the handle contains the path
+ *     2 | digest (16)                                the table of long paths contains it
  *
- * The digest is keyed and made from the path, so a handle that we did not give out is worth nothing, and one path
- * has one handle for as long as the key lives.
+ * The digest is made from the path with a secret key. So a client cannot make up a handle, and a path has one
+ * handle as long as we have the key.
  */
 export type Handle =
   | { readonly type: 'path'; readonly digest: Buffer; readonly path: string }
@@ -25,7 +25,7 @@ export function encodeHandle(handle: Handle): Buffer {
   return Buffer.concat([Buffer.of(tagPath), handle.digest, Buffer.from(handle.path, 'utf8')])
 }
 
-/** Undefined for bytes that cannot be a handle of ours (NFS3ERR_BADHANDLE). Says nothing about whether we gave it out. */
+/** Undefined for bytes that cannot be a handle of ours (NFS3ERR_BADHANDLE). Does not check the digest. */
 export function decodeHandle(bytes: Buffer): Handle | undefined {
   if (bytes.length < 1 + digestBytes || bytes.length > maxHandleBytes) return undefined
   const digest = bytes.subarray(1, 1 + digestBytes)

@@ -6,26 +6,26 @@ import { PathTable } from './path-table.ts'
 import { loadSecret } from './secret.ts'
 import { NfsFailure, nfsStatus } from './status.ts'
 
-/** What a path is called on the wire. */
+/** The name of a path on the wire. */
 export interface Identity {
   readonly handle: Buffer
   /** 64 bits, never 0, the same after a restart. */
   readonly fileid: bigint
 }
 
-/** How many paths we remember the identity of: computing one takes some microseconds. */
+/** How many identities are cached: computing one takes some microseconds. */
 const rememberedPaths = 32_768
 
 /**
- * From paths to file handles and back. A handle belongs to a path, not to an inode: a tree that is replaced under a
- * mounted client is simply there, and so are files inside ISO images and generated ones.
+ * From paths to file handles and back. A handle belongs to a path, not to an inode. So a mounted client sees
+ * a tree that is replaced, and files inside ISO images and generated files have handles, too.
  */
 export class Handles {
   readonly #secret: Buffer
   readonly #table: PathTable
   readonly #identities = new LRUCache<string, Identity>({ max: rememberedPaths })
   readonly #paths = new LRUCache<string, CleanPath>({ max: rememberedPaths })
-  /** Which file system this is: another server, or this one with another key, is another one. */
+  /** The id of our file system. Another server, or this one with another key, has another id. */
   readonly fsid: bigint
 
   private constructor(secret: Buffer, table: PathTable) {
@@ -43,7 +43,7 @@ export class Handles {
     return this.#table.close()
   }
 
-  /** To be awaited before a handle leaves the house. */
+  /** To be awaited before a handle is sent to a client. */
   saved(): Promise<void> {
     return this.#table.saved()
   }
@@ -59,7 +59,10 @@ export class Handles {
     return handle
   }
 
-  /** @throws NfsFailure BADHANDLE for what cannot be a handle, STALE for one that this server did not give out. */
+  /**
+   * @throws NfsFailure BADHANDLE for what cannot be a handle, STALE for one that this server did not give
+   * out.
+   */
   path(bytes: Buffer): CleanPath {
     const key = bytes.toString('latin1')
     const remembered = this.#paths.get(key)

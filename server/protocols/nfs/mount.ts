@@ -1,35 +1,45 @@
-import { failureKind } from '../../core/failure.ts'
-import type { Requester } from '../../core/net/requester.ts'
+import { LRUCache } from 'lru-cache'
+import { failureKind, failureMessage } from '../../core/failure.ts'
 import type { EventSink } from '../../events/bus.ts'
 import { type CleanPath, cleanPath } from '../../files/path.ts'
 import { type Caller, nullProcedure, type Procedure, type Program } from './dispatch.ts'
+import type { NfsNamespace } from './namespace.ts'
 import { authNone, authUnix } from './rpc.ts'
-import type { Shelf } from './shelf.ts'
 import type { XdrReader, XdrWriter } from './xdr.ts'
 
 export const mountProgram = 100005
 
-/** What EXPORT names. Every folder below can be mounted as well: installers mount `/trees/<id>`. */
+/**
+ * The paths that EXPORT names. Every folder below them can be mounted as well: installers mount
+ * `/trees/<id>`.
+ */
 const exportedPaths = ['/', '/trees'] as const
 
 /** MNTPATHLEN of RFC 1813 section 5.1.2. */
 const maxPathBytes = 1024
-/** Mounts that DUMP remembers. It is for people, and nothing depends on it. */
+/** The mounts that DUMP lists. People read that list, and nothing depends on it. */
 const maxMounts = 1024
 
 /** `mountstat3` of RFC 1813 section 5.1.5. */
 const mountStatus = { ok: 0, noEntry: 2, io: 5, access: 13, notDirectory: 20, invalid: 22 } as const
 
+interface MountContext {
+  readonly namespace: NfsNamespace
+  readonly mounts: MountList
+  readonly events: EventSink
+}
+
 /** MOUNT version 3, RFC 1813 section 5. */
-export function mountProgramOf(shelf: Shelf, events: EventSink): Program {
+export function mountProgramOf(namespace: NfsNamespace, events: EventSink): Program {
   const mounts = new MountList()
+  const context: MountContext = { namespace, mounts, events }
   const procedures = new Map<number, Procedure>([
     [0, nullProcedure],
-    [1, (args, out, caller) => mount(shelf, mounts, events, args, out, caller)],
+    [1, (args, out, caller) => mount(context, args, out, caller)],
     [2, (args, out) => dump(mounts, args, out)],
     [3, (args, _, { who }) => mounts.remove(who.address, readPath(args))],
     [4, (args, _, { who }) => mounts.removeAll(who.address, args)],
-    [5, (args, out, { who }) => listExports(shelf, args, out, who)],
+    [5, (args, out, caller) => listExports(namespace, args, out, caller)],
   ])
   return { number: mountProgram, versions: new Map([[3, procedures]]) }
 }
@@ -40,49 +50,60 @@ function readPath(args: XdrReader): string {
   return bytes.toString('utf8')
 }
 
+/** MNT, procedure 1. */
 async function mount(
-  shelf: Shelf,
-  mounts: MountList,
-  events: EventSink,
+  { namespace, mounts, events }: MountContext,
   args: XdrReader,
   out: XdrWriter,
   { who }: Caller,
 ): Promise<undefined> {
   const asked = readPath(args)
   const path = cleanOrUndefined(asked)
-  const started = performance.now()
-  const tell = (status: number, detail: string): void =>
-    events({
-      type: 'served',
-      protocol: 'nfs',
-      client: who.address,
-      path: path ?? asked,
-      outcome: status === mountStatus.ok ? 'complete' : 'failed',
-      ...(status === mountStatus.noEntry && { kind: 'not-found' as const }),
-      ...(status !== mountStatus.ok && { detail }),
-      bytes: 0,
-      ms: performance.now() - started,
-    })
-  const refuse = (status: number, detail: string): undefined => {
-    out.u32(status)
-    tell(status, detail)
-  }
-  if (path === undefined) return refuse(mountStatus.invalid, 'no path can look like this')
-  try {
-    const found = await shelf.at(path, who)
-    if (!found) return refuse(mountStatus.noEntry, 'there is no such folder')
-    if (found.entry.kind !== 'folder')
-      return refuse(mountStatus.notDirectory, 'only folders can be mounted; mount the one it lies in')
-    const handle = shelf.handles.handle(path)
-    await shelf.handles.saved()
+  const startedMs = performance.now()
+  const { status, handle, detail } = await tryMount(namespace, path, who)
+  out.u32(status)
+  if (handle && path !== undefined) {
     mounts.add(who.address, path)
-    out.u32(mountStatus.ok).opaque(handle)
+    out.opaque(handle)
     out.u32(2).u32(authUnix).u32(authNone) // Linux takes the first flavor it knows
-    tell(mountStatus.ok, '')
-    return undefined
+  }
+  events({
+    type: 'served',
+    protocol: 'nfs',
+    client: who.address,
+    path: path ?? asked,
+    outcome: status === mountStatus.ok ? 'complete' : 'failed',
+    ...(status === mountStatus.noEntry && { kind: 'not-found' as const }),
+    ...(detail !== undefined && { detail }),
+    bytes: 0,
+    ms: performance.now() - startedMs,
+  })
+}
+
+interface MountResult {
+  readonly status: number
+  readonly handle?: Buffer
+  /** Why the mount was refused. */
+  readonly detail?: string
+}
+
+async function tryMount(
+  namespace: NfsNamespace,
+  path: CleanPath | undefined,
+  who: Caller['who'],
+): Promise<MountResult> {
+  if (path === undefined) return { status: mountStatus.invalid, detail: 'this is not a path' }
+  try {
+    const found = await namespace.at(path, who)
+    if (!found) return { status: mountStatus.noEntry, detail: 'the folder does not exist' }
+    if (found.entry.kind !== 'folder')
+      return { status: mountStatus.notDirectory, detail: 'only folders can be mounted; mount its folder' }
+    const handle = namespace.handles.handle(path)
+    await namespace.handles.saved()
+    return { status: mountStatus.ok, handle }
   } catch (error) {
     const status = failureKind(error) === 'forbidden' ? mountStatus.access : mountStatus.io
-    return refuse(status, error instanceof Error ? error.message : String(error))
+    return { status, detail: failureMessage(error) }
   }
 }
 
@@ -94,6 +115,7 @@ function cleanOrUndefined(text: string): CleanPath | undefined {
   }
 }
 
+/** DUMP, procedure 2. */
 function dump(mounts: MountList, args: XdrReader, out: XdrWriter): undefined {
   args.end()
   for (const { address, path } of mounts.all()) out.bool(true).string(address).string(path)
@@ -101,33 +123,34 @@ function dump(mounts: MountList, args: XdrReader, out: XdrWriter): undefined {
 }
 
 /**
- * No groups: everyone may. Only what is there, for libnfs 4 mounts every export below the one it was told to, and
- * gives up when one of them cannot be mounted.
+ * EXPORT, procedure 5. Without groups: every client may mount. Only paths that exist are listed: libnfs 4
+ * mounts every export below the one that it was given, and gives up when one of them cannot be mounted.
  */
 async function listExports(
-  shelf: Shelf,
+  namespace: NfsNamespace,
   args: XdrReader,
   out: XdrWriter,
-  who: Requester,
+  { who }: Caller,
 ): Promise<undefined> {
   args.end()
   for (const path of exportedPaths) {
-    const found = await shelf.at(cleanPath(path), who)
+    const found = await namespace.at(cleanPath(path), who)
     if (found?.entry.kind === 'folder') out.bool(true).string(path).bool(false)
   }
   out.bool(false)
 }
 
-/** Who mounted what, as far as clients tell: many never say that they are gone. */
+interface Mount {
+  readonly address: string
+  readonly path: string
+}
+
+/** Which client mounted which path. Many clients never say that they unmount, so the list is bounded. */
 class MountList {
-  readonly #mounts = new Map<string, { readonly address: string; readonly path: string }>()
+  readonly #mounts = new LRUCache<string, Mount>({ max: maxMounts })
 
   add(address: string, path: string): void {
-    const key = `${address} ${path}`
-    this.#mounts.delete(key)
-    this.#mounts.set(key, { address, path })
-    const oldest = this.#mounts.size > maxMounts ? this.#mounts.keys().next().value : undefined
-    if (oldest !== undefined) this.#mounts.delete(oldest)
+    this.#mounts.set(`${address} ${path}`, { address, path })
   }
 
   remove(address: string, path: string): undefined {
@@ -136,10 +159,12 @@ class MountList {
 
   removeAll(address: string, args: XdrReader): undefined {
     args.end()
-    for (const [key, each] of this.#mounts) if (each.address === address) this.#mounts.delete(key)
+    const own = [...this.#mounts.entries()].filter(([, each]) => each.address === address)
+    for (const [key] of own) this.#mounts.delete(key)
   }
 
-  all(): Iterable<{ readonly address: string; readonly path: string }> {
-    return this.#mounts.values()
+  /** The oldest first. */
+  all(): readonly Mount[] {
+    return [...this.#mounts.rvalues()].filter((each) => each !== undefined)
   }
 }

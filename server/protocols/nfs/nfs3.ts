@@ -1,3 +1,4 @@
+import { failureMessage } from '../../core/failure.ts'
 import type { EventSink } from '../../events/bus.ts'
 import { writeAttributes, writePostOp } from './attributes.ts'
 import {
@@ -8,11 +9,11 @@ import {
   type Program,
   type Transport,
 } from './dispatch.ts'
-import { maxReadBytes, type ReadMeans, read } from './read.ts'
-import { Listings, maxListBytes, readdir, readdirPlus } from './readdir.ts'
-import { maxNameBytes, pathInFolder, readHandle, readName, type Shelf } from './shelf.ts'
+import { maxNameBytes, pathInFolder, readHandle, readName } from './namespace.ts'
+import { maxReadBytes, type ReadContext, read } from './read.ts'
+import { type ListContext, Listings, maxListBytes, readdir, readdirPlus } from './readdir.ts'
 import { NfsFailure, nfsStatus, statusOf } from './status.ts'
-import type { XdrReader, XdrWriter } from './xdr.ts'
+import { XdrError, type XdrReader, type XdrWriter } from './xdr.ts'
 
 export const nfsProgram = 100003
 
@@ -23,25 +24,36 @@ const accessLookup = 2
 /** FSINFO properties: symbolic links, and PATHCONF the same everywhere. */
 const properties = 0x02 | 0x08
 const maxFileSize = 0x7fff_ffff_ffff_ffffn
-/** Nobody writes; but a client divides by these. */
+/** No client can write, but clients divide by these numbers. */
 const writeBytes = 64 * 1024
 const multiple = 4096
 
-type Work = (args: XdrReader, out: XdrWriter, caller: Caller) => Promise<Payload | undefined> | Promise<void>
+/** What the procedures need besides their arguments. */
+interface NfsContext extends ReadContext, ListContext {
+  readonly events: EventSink
+}
 
-/** NFS version 3, RFC 1813: everything that reads, and a plain no to everything that writes. */
-export function nfs3Program(means: ReadMeans, events: EventSink): Program {
-  const { shelf } = means
-  const listings = new Listings(shelf)
-  const reading = (work: Work): Procedure => guarded(work, 'attributes', events)
+type Work = (
+  context: NfsContext,
+  args: XdrReader,
+  out: XdrWriter,
+  caller: Caller,
+) => Promise<Payload | undefined> | Promise<void>
+
+/**
+ * NFS version 3, RFC 1813: every procedure that reads. Procedures that write are refused with NFS3ERR_ROFS.
+ */
+export function nfs3Program(reading: ReadContext, events: EventSink): Program {
+  const context: NfsContext = { ...reading, listings: new Listings(reading.namespace), events }
+  const run = (work: Work): Procedure => guarded(context, work, 'attributes')
   const procedures = new Map<number, Procedure>([
     [0, nullProcedure],
-    [1, guarded((args, out, caller) => getattr(shelf, args, out, caller), 'nothing', events)],
+    [1, guarded(context, getattr, 'nothing')],
     [2, refuseWrite(2)], // SETATTR
-    [3, reading((args, out, caller) => lookup(shelf, args, out, caller, events))],
-    [4, reading((args, out, caller) => access(shelf, args, out, caller))],
-    [5, reading((args, out, caller) => readlink(shelf, args, out, caller))],
-    [6, reading((args, out, caller) => read(means, args, out, caller))],
+    [3, run(lookup)],
+    [4, run(access)],
+    [5, run(readlink)],
+    [6, run(read)],
     [7, refuseWrite(2)], // WRITE
     [8, refuseWrite(2)], // CREATE
     [9, refuseWrite(2)], // MKDIR
@@ -51,43 +63,45 @@ export function nfs3Program(means: ReadMeans, events: EventSink): Program {
     [13, refuseWrite(2)], // RMDIR
     [14, refuseWrite(4)], // RENAME: two folders
     [15, refuseWrite(3)], // LINK: the file's attributes, then the folder
-    [16, reading((args, out, caller) => readdir(shelf, listings, args, out, caller))],
-    [17, reading((args, out, caller) => readdirPlus(shelf, listings, args, out, caller))],
-    [18, reading((args, out, caller) => fsstat(shelf, args, out, caller))],
-    [19, reading((args, out, caller) => fsinfo(shelf, args, out, caller))],
-    [20, reading((args, out, caller) => pathconf(shelf, args, out, caller))],
+    [16, run(readdir)],
+    [17, run(readdirPlus)],
+    [18, run(fsstat)],
+    [19, run(fsinfo)],
+    [20, run(pathconf)],
     [21, refuseWrite(2)], // COMMIT
   ])
   return { number: nfsProgram, versions: new Map([[3, procedures]]) }
 }
 
-/** What fails gets its status, and the attributes where the failing result has room for them. */
-function guarded(work: Work, failed: 'attributes' | 'nothing', events: EventSink): Procedure {
+/** Turns a failure into its status, and into attributes where the failing result has room for them. */
+function guarded(context: NfsContext, work: Work, failed: 'attributes' | 'nothing'): Procedure {
   return async (args, out, caller) => {
     const start = out.length
     try {
-      return (await work(args, out, caller)) ?? undefined
+      return (await work(context, args, out, caller)) ?? undefined
     } catch (error) {
+      if (error instanceof XdrError) throw error // `dispatch` replies GARBAGE_ARGS
       const status = statusOf(error)
-      if (error instanceof Error && error.name === 'XdrError') throw error
-      if (status === nfsStatus.serverFault || status === nfsStatus.io)
-        events({
-          type: 'trouble',
-          where: 'nfs',
-          message: `${caller.who.address}: ${(error as Error).message}`,
-        })
+      if (status === nfsStatus.serverFault || status === nfsStatus.io) report(context, caller, error)
       out.rewind(start)
       out.u32(status)
-      if (failed === 'attributes')
-        writePostOp(out, error instanceof NfsFailure ? error.attributes : undefined)
+      if (failed === 'attributes') writePostOp(out, attributesIn(error))
       return undefined
     }
   }
 }
 
+function report({ events }: NfsContext, { who }: Caller, error: unknown): void {
+  events({ type: 'trouble', where: 'nfs', message: `${who.address}: ${failureMessage(error)}` })
+}
+
+function attributesIn(error: unknown): NfsFailure['attributes'] {
+  return error instanceof NfsFailure ? error.attributes : undefined
+}
+
 /**
- * NFS3ERR_ROFS, and so many times "no attributes": `wcc_data` is two of them. The arguments all begin with a handle;
- * what follows need not make sense to be refused.
+ * Replies NFS3ERR_ROFS, followed by "no attributes" `absent` times: `wcc_data` is two of them. All arguments
+ * begin with a handle. What follows the handle is not read: a write is refused, well-formed or not.
  */
 function refuseWrite(absent: number): Procedure {
   return (args, out) => {
@@ -105,26 +119,26 @@ function onlyHandle(args: XdrReader): Buffer {
   return handle
 }
 
-async function getattr(shelf: Shelf, args: XdrReader, out: XdrWriter, { who }: Caller): Promise<void> {
-  const found = await shelf.find(onlyHandle(args), who)
+async function getattr(
+  { namespace }: NfsContext,
+  args: XdrReader,
+  out: XdrWriter,
+  { who }: Caller,
+): Promise<void> {
+  const found = await namespace.find(onlyHandle(args), who)
   out.u32(nfsStatus.ok)
   writeAttributes(out, found.attributes)
 }
 
-async function lookup(
-  shelf: Shelf,
-  args: XdrReader,
-  out: XdrWriter,
-  { who }: Caller,
-  events: EventSink,
-): Promise<void> {
+async function lookup(context: NfsContext, args: XdrReader, out: XdrWriter, { who }: Caller): Promise<void> {
+  const { namespace, events } = context
   const handle = readHandle(args)
   const asked = readName(args)
   args.end()
-  const folder = await shelf.findFolder(handle, who)
+  const folder = await namespace.findFolder(handle, who)
   if (asked.type === 'too-long') throw new NfsFailure(nfsStatus.nameTooLong, folder.attributes)
   const path = asked.type === 'name' ? pathInFolder(folder.path, asked.name) : undefined
-  const found = path === undefined ? undefined : await shelf.at(path, who)
+  const found = path === undefined ? undefined : await namespace.at(path, who)
   if (!found) {
     if (path !== undefined)
       events({
@@ -141,26 +155,36 @@ async function lookup(
       })
     throw new NfsFailure(nfsStatus.noEntry, folder.attributes)
   }
-  const name = shelf.handles.handle(found.path)
-  await shelf.handles.saved()
+  const name = namespace.handles.handle(found.path)
+  await namespace.handles.saved()
   out.u32(nfsStatus.ok).opaque(name)
   writePostOp(out, found.attributes)
   writePostOp(out, folder.attributes)
 }
 
-async function access(shelf: Shelf, args: XdrReader, out: XdrWriter, { who }: Caller): Promise<void> {
+async function access(
+  { namespace }: NfsContext,
+  args: XdrReader,
+  out: XdrWriter,
+  { who }: Caller,
+): Promise<void> {
   const handle = readHandle(args)
   const wanted = args.u32()
   args.end()
-  const { attributes } = await shelf.find(handle, who)
+  const { attributes } = await namespace.find(handle, who)
   const granted = attributes.kind === 'folder' ? accessRead | accessLookup : accessRead
   out.u32(nfsStatus.ok)
   writePostOp(out, attributes)
   out.u32(wanted & granted)
 }
 
-async function readlink(shelf: Shelf, args: XdrReader, out: XdrWriter, { who }: Caller): Promise<void> {
-  const { entry, attributes } = await shelf.find(onlyHandle(args), who)
+async function readlink(
+  { namespace }: NfsContext,
+  args: XdrReader,
+  out: XdrWriter,
+  { who }: Caller,
+): Promise<void> {
+  const { entry, attributes } = await namespace.find(onlyHandle(args), who)
   if (entry.kind !== 'symlink' || entry.target === undefined)
     throw new NfsFailure(nfsStatus.invalid, attributes)
   out.u32(nfsStatus.ok)
@@ -168,17 +192,27 @@ async function readlink(shelf: Shelf, args: XdrReader, out: XdrWriter, { who }: 
   out.string(entry.target)
 }
 
-/** How much room there is: none, and nobody may ask how much lies here. */
-async function fsstat(shelf: Shelf, args: XdrReader, out: XdrWriter, { who }: Caller): Promise<void> {
-  const { attributes } = await shelf.find(onlyHandle(args), who)
+/** FSSTAT, procedure 18: no room at all. We do not tell how much is stored. */
+async function fsstat(
+  { namespace }: NfsContext,
+  args: XdrReader,
+  out: XdrWriter,
+  { who }: Caller,
+): Promise<void> {
+  const { attributes } = await namespace.find(onlyHandle(args), who)
   out.u32(nfsStatus.ok)
   writePostOp(out, attributes)
   for (let i = 0; i < 6; i++) out.u64(0) // total, free and available: bytes, then files
-  out.u32(0) // invarsec: it may change at any time
+  out.u32(0) // invarsec: these numbers may change at any time
 }
 
-async function fsinfo(shelf: Shelf, args: XdrReader, out: XdrWriter, caller: Caller): Promise<void> {
-  const { attributes } = await shelf.find(onlyHandle(args), caller.who)
+async function fsinfo(
+  { namespace }: NfsContext,
+  args: XdrReader,
+  out: XdrWriter,
+  caller: Caller,
+): Promise<void> {
+  const { attributes } = await namespace.find(onlyHandle(args), caller.who)
   const transport: Transport = caller.transport
   const most = maxReadBytes[transport]
   out.u32(nfsStatus.ok)
@@ -191,8 +225,13 @@ async function fsinfo(shelf: Shelf, args: XdrReader, out: XdrWriter, caller: Cal
   out.u32(properties)
 }
 
-async function pathconf(shelf: Shelf, args: XdrReader, out: XdrWriter, { who }: Caller): Promise<void> {
-  const { attributes } = await shelf.find(onlyHandle(args), who)
+async function pathconf(
+  { namespace }: NfsContext,
+  args: XdrReader,
+  out: XdrWriter,
+  { who }: Caller,
+): Promise<void> {
+  const { attributes } = await namespace.find(onlyHandle(args), who)
   out.u32(nfsStatus.ok)
   writePostOp(out, attributes)
   out.u32(1).u32(maxNameBytes) // links, length of a name

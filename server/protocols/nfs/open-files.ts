@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Entry, OpenFile } from '../../files/source.ts'
 
-/** NFS has no open and no close: files stay open as long as somebody reads them, but no more than this many. */
+/** NFS has no open and no close: a file stays open while clients read it, but at most so many files do. */
 const maxOpenFiles = 128
 const idleMs = 5_000
 
@@ -11,7 +11,7 @@ interface Held {
   dropped: boolean
 }
 
-/** Open files by path and validator: another version of a file is another file. */
+/** Open files by path and validator: a new version of a file is another file. */
 export class OpenFiles {
   readonly #held: LRUCache<string, Held>
 
@@ -29,7 +29,10 @@ export class OpenFiles {
     return this.#held.size
   }
 
-  /** Lends the open file of an entry to `act`. A file that fell out of use while lent is closed when it comes back. */
+  /**
+   * Calls `act` with the open file of an entry. A file that is dropped meanwhile is closed after the last
+   * call.
+   */
   async use<T>(path: string, entry: Entry, act: (file: OpenFile) => Promise<T>): Promise<T> {
     const key = `${entry.etag}\0${entry.size}\0${path}`
     let held = this.#held.get(key)
@@ -41,7 +44,7 @@ export class OpenFiles {
     try {
       return await act(await held.file)
     } catch (error) {
-      // Whatever went wrong, the next one opens it anew.
+      // After any error the next call opens the file again.
       if (this.#held.peek(key) === held) this.#held.delete(key)
       throw error
     } finally {
@@ -50,7 +53,7 @@ export class OpenFiles {
     }
   }
 
-  /** Closes what nobody uses, and the rest as it comes back. */
+  /** Closes all files: those in use after their last call. */
   close(): void {
     this.#held.clear()
   }

@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { Failure } from '../../core/failure.ts'
 import { digestBytes } from './handle.ts'
 
-/** Bytes of the file, and so of the paths that clients can make us remember. A tree of 60,000 packages takes 6 MB. */
+/** The most bytes of the file: clients can make us keep paths. A tree of 60,000 packages takes 6 MB. */
 const maxFileBytes = 512 * 1024 * 1024
 
 /**
- * Paths too long for a handle, by digest: `data/nfs-handles`, one `<digest in hex> <path>` a line, only ever appended
- * to. A path has no control characters, so a line is a line. A digest is given to a client only after its line is on
- * the disk (`saved`), or a restart would make stale what was just handed out.
+ * Paths too long for a handle, by digest: `data/nfs-handles`, one `<digest in hex> <path>` per line. Lines
+ * are only appended. A path has no control characters, so it never breaks a line. A client gets a digest only
+ * after its line is on the disk (`saved`); otherwise a restart would make the handle stale.
  */
 export class PathTable {
   readonly #file: FileHandle
@@ -60,10 +60,10 @@ export class PathTable {
     this.#unsaved.push(line)
   }
 
-  /** Resolves when everything that was added so far is on the disk. Many callers share one write. */
+  /** Resolves when all paths added so far are on the disk. Many callers share one write. */
   async saved(): Promise<void> {
-    // A write under way may have begun before the last addition: the second turn takes that one along.
-    while (this.#unsaved.length > 0 || this.#saving) {
+    // A running write may have begun before the last addition: the second turn writes that one.
+    while (this.#unsaved.length > 0 || this.#saving !== undefined) {
       this.#saving ??= this.#save().finally(() => {
         this.#saving = undefined
       })
@@ -86,19 +86,18 @@ export class PathTable {
       await this.#file.appendFile(lines.join(''))
       await this.#file.datasync()
     } catch (error) {
-      // Tried again by whoever needs them next. A line that is there twice does no harm, one cut short is dropped below.
+      // The next caller tries again. A line that is there twice does no harm, and `#load` skips a line cut
+      // short.
       this.#unsaved = ['\n', ...lines, ...this.#unsaved]
       throw new Failure(
         'unavailable',
         `the table of NFS file handles cannot be written: ${(error as Error).message}`,
-        {
-          cause: error,
-        },
+        { cause: error },
       )
     }
   }
 
-  /** Lines that are none (a crash in the middle of one) are passed over. */
+  /** Skips lines that are damaged: a crash may have cut one short. */
   async #load(): Promise<void> {
     const text = await this.#file.readFile('utf8')
     this.#bytes = Buffer.byteLength(text)
@@ -107,7 +106,7 @@ export class PathTable {
       if (line.charCodeAt(keyLength) !== 0x20 || line.charCodeAt(keyLength + 1) !== 0x2f) continue
       this.#paths.set(line.slice(0, keyLength), line.slice(keyLength + 1))
     }
-    // What is appended next must begin a line of its own.
+    // The next path must begin on a line of its own.
     if (text !== '' && !text.endsWith('\n')) await this.#file.appendFile('\n')
   }
 }

@@ -1,10 +1,10 @@
-import type { Mapping } from './portmap.ts'
-import { portmapPort } from './portmap.ts'
+import { isWildcard } from '../listen-addresses.ts'
+import { type Mapping, portmapPort } from './portmap.ts'
 import { register, unregister } from './rpcbind.ts'
-import { TcpEar, type TransportHooks } from './tcp.ts'
-import { UdpEar } from './udp.ts'
+import { TcpListenSocket, type TransportHooks } from './tcp.ts'
+import { UdpListenSockets } from './udp.ts'
 
-/** Who tells clients where NFS is: we, the machine's rpcbind, or nobody, and why. */
+/** Which port mapper tells clients where NFS is: ours, the machine's rpcbind, or none, with the reason. */
 export type PortMapperState =
   | { readonly type: 'ours'; readonly port: number }
   | { readonly type: 'rpcbind' }
@@ -15,14 +15,15 @@ export interface PortMapper {
   stop(graceMs: number): Promise<void>
 }
 
-const nobody = (reason: string): PortMapper => ({
+const noMapper = (reason: string): PortMapper => ({
   state: { type: 'none', reason },
   stop: () => Promise.resolve(),
 })
 
 /**
- * `off`: none. A number: our own, there or nowhere (it rejects). `auto`: our own on port 111; the running rpcbind when
- * that has the port; otherwise none, which only means that clients must name the ports.
+ * `off`: no port mapper. A number: our own on this port, and it rejects when the port is taken. `auto`: our
+ * own on port 111; when an rpcbind has that port, we register with it; otherwise no port mapper, and clients
+ * must name the ports.
  */
 export async function openPortMapper(
   wanted: 'auto' | 'off' | number,
@@ -30,23 +31,23 @@ export async function openPortMapper(
   mappings: readonly Mapping[],
   hooks: TransportHooks,
 ): Promise<PortMapper> {
-  if (wanted === 'off') return nobody('the port mapper is switched off')
+  if (wanted === 'off') return noMapper('the port mapper is switched off')
   if (wanted !== 'auto') return openOurs(bind, wanted, hooks)
   try {
     return await openOurs(bind, portmapPort, hooks)
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'EACCES' || code === 'EPERM')
-      return nobody(`port ${portmapPort} needs root or CAP_NET_BIND_SERVICE`)
-    if (code !== 'EADDRINUSE') return nobody(message)
+      return noMapper(`port ${portmapPort} needs root or CAP_NET_BIND_SERVICE`)
+    if (code !== 'EADDRINUSE') return noMapper(message)
   }
   return joinRpcbind(mappings)
 }
 
 async function openOurs(bind: string, port: number, hooks: TransportHooks): Promise<PortMapper> {
-  const tcp = new TcpEar(hooks)
+  const tcp = new TcpListenSocket(hooks)
   const bound = await tcp.open(bind, port)
-  const udp = new UdpEar(hooks)
+  const udp = new UdpListenSockets(hooks)
   try {
     await udp.open(bind, bound)
   } catch (error) {
@@ -65,9 +66,28 @@ async function openOurs(bind: string, port: number, hooks: TransportHooks): Prom
 async function joinRpcbind(mappings: readonly Mapping[]): Promise<PortMapper> {
   try {
     const result = await register(mappings)
-    if (result.type === 'refused') return nobody(result.reason)
+    if (result.type === 'refused') return noMapper(result.reason)
     return { state: { type: 'rpcbind' }, stop: () => unregister(mappings) }
   } catch (error) {
-    return nobody(`port ${portmapPort} is taken, and not by an rpcbind: ${(error as Error).message}`)
+    return noMapper(`port ${portmapPort} is taken, but not by an rpcbind: ${(error as Error).message}`)
   }
+}
+
+/**
+ * How a client mounts us, as one line that can be typed. It names the ports unless the client finds them by
+ * itself, and then says why. `nolock`: NFS version 3 has its locks in another protocol, which a read-only
+ * server does not need.
+ */
+export function mountHint(host: string, port: number, mapper: PortMapperState): string {
+  const found = mapper.type === 'rpcbind' || (mapper.type === 'ours' && mapper.port === portmapPort)
+  const options = found
+    ? 'nfsvers=3,nolock'
+    : `nfsvers=3,port=${port},mountport=${port},proto=tcp,mountproto=tcp,nolock`
+  const why = mapper.type === 'none' ? ` (${mapper.reason})` : ''
+  return `mount -t nfs -o ${options} ${serverName(host)}:/trees /mnt${why}`
+}
+
+function serverName(host: string): string {
+  if (isWildcard(host)) return 'HOST'
+  return host.includes(':') ? `[${host}]` : host
 }

@@ -17,8 +17,9 @@ export const protocolNumbers: Record<Transport, number> = { tcp: 6, udp: 17 }
 const maxStringBytes = 255
 
 /**
- * RFC 1833: the port mapper (version 2) and the parts of rpcbind (3, 4) that clients use. It only knows us: SET and
- * UNSET are answered FALSE, and CALLIT, which makes a port mapper call others on a stranger's behalf, is not there.
+ * RFC 1833: the port mapper (version 2) and the parts of rpcbind (3, 4) that clients use. It knows our
+ * services alone: the reply to SET and UNSET is FALSE. CALLIT is not implemented, because it lets any client
+ * make us call other servers.
  */
 export function portmapProgramOf(mappings: () => readonly Mapping[]): Program {
   const rpcbind = new Map<number, Procedure>([
@@ -48,7 +49,7 @@ export function portmapProgramOf(mappings: () => readonly Mapping[]): Program {
   }
 }
 
-/** The port mapper names itself, too: `rpcinfo -p` looks for it before it asks for the rest. */
+/** The port mapper lists itself, too: `rpcinfo -p` looks for it before it asks for the others. */
 export function portmapMappings(port = portmapPort): Mapping[] {
   return [2, 3, 4].flatMap((version) =>
     (['tcp', 'udp'] as const).map((transport) => ({ program: portmapProgram, version, transport, port })),
@@ -60,8 +61,8 @@ function refuse(_: XdrReader, out: XdrWriter): undefined {
 }
 
 /**
- * The port, or 0. A client that asks for a version that we do not speak gets the port all the same, as from rpcbind,
- * and learns from PROG_MISMATCH which one we do.
+ * The port, or 0. As with rpcbind, a client that asks for a version that we do not implement gets the port.
+ * It learns our versions from PROG_MISMATCH.
  */
 function getPort(mappings: readonly Mapping[], args: XdrReader, out: XdrWriter): undefined {
   const [program, , protocol] = [args.u32(), args.u32(), args.u32(), args.u32()]
@@ -79,7 +80,7 @@ function dump(mappings: readonly Mapping[], args: XdrReader, out: XdrWriter): un
   out.bool(false)
 }
 
-/** RPCBPROC_GETADDR: a universal address for the netid of the asker, `192.0.2.1.8.1`, or ''. */
+/** RPCBPROC_GETADDR: a universal address such as `192.0.2.1.8.1` for the netid of the client, or ''. */
 function getAddress(
   mappings: readonly Mapping[],
   args: XdrReader,

@@ -10,20 +10,23 @@ interface Reading {
   readonly decision: Entry['decision']
   readonly startedMs: number
   lastMs: number
-  toldMs: number
+  /** When an event last said that the client reads. */
+  reportedMs: number
   bytes: number
 }
 
-/** Files that are being read at once, by all clients, before the oldest is taken for ended. */
+/** The most reads of all clients at once. One more ends the oldest. */
 const maxReadings = 2048
-/** A client that has read nothing of a file for so long has read it. */
+/** A client that reads nothing of a file for so long has ended its reading. */
 const quietMs = 10_000
-/** While a client reads on, an event says so this often. */
-const tellEveryMs = 5_000
+/** How often an event says that a client still reads. */
+const fetchingEveryMs = 5_000
 
 /**
- * NFS clients read in pieces and never say that they are done. One event tells of each file and client, when that
- * client has been quiet about it for a while: what it read of it in all.
+ * Sums up what clients read. NFS clients read a file in pieces, and never say that they are done. So there is
+ * one `served` event for each file and client, with all bytes that the client read: as soon as it has read
+ * the size of the file, or else when it has read nothing for a while. LOOKUP, GETATTR, ACCESS and READDIR are
+ * questions, and make no such event.
  */
 export class ReadLog {
   readonly #readings: LRUCache<string, Reading>
@@ -59,16 +62,16 @@ export class ReadLog {
     const reading = this.#readings.get(key) ?? this.#begin(key, who, path, entry)
     reading.bytes += bytes
     reading.lastMs = this.#now()
-    this.#tellOfLong(reading)
-    // As much as the file holds: nothing is gained by waiting until the client is quiet.
+    this.#reportFetching(reading)
+    // The client has read as much as the file holds: there is no need to wait until it is quiet.
     if (reading.bytes >= entry.size) this.#readings.delete(key)
   }
 
-  /** A client may read one file for an hour. */
-  #tellOfLong(reading: Reading): void {
-    const { who, decision, lastMs, toldMs } = reading
-    if (!decision || lastMs - toldMs < tellEveryMs) return
-    reading.toldMs = lastMs
+  /** A client may read one file for an hour: an event says that it does. */
+  #reportFetching(reading: Reading): void {
+    const { who, decision, lastMs, reportedMs } = reading
+    if (!decision || lastMs - reportedMs < fetchingEveryMs) return
+    reading.reportedMs = lastMs
     this.#events({ type: 'fetching', who, decision })
   }
 
@@ -80,14 +83,14 @@ export class ReadLog {
       decision,
       startedMs: now,
       lastMs: now,
-      toldMs: Number.NEGATIVE_INFINITY,
+      reportedMs: Number.NEGATIVE_INFINITY,
       bytes: 0,
     }
     this.#readings.set(key, reading)
     return reading
   }
 
-  /** Tells of everything at once. */
+  /** Ends all readings now. */
   flush(): void {
     this.#readings.clear()
   }

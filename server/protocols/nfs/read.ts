@@ -5,44 +5,46 @@ import type { CleanPath } from '../../files/path.ts'
 import type { Entry, OpenFile } from '../../files/source.ts'
 import { writePostOp } from './attributes.ts'
 import type { Caller, Payload, Transport } from './dispatch.ts'
+import { type Found, type NfsNamespace, readHandle } from './namespace.ts'
 import type { OpenFiles } from './open-files.ts'
 import type { ReadLog } from './read-log.ts'
-import { type Found, readHandle, type Shelf } from './shelf.ts'
 import { NfsFailure, nfsStatus } from './status.ts'
 import { padding, type XdrReader, type XdrWriter } from './xdr.ts'
 
 /**
- * Bytes of one READ. Over TCP as much as a buffer of the pool holds. Over UDP an answer must fit one datagram, which
- * travels in fragments of the MTU, and with one lost all are lost: 32 KiB is what the Linux client asks for anyway.
+ * The most bytes of one READ. Over TCP as much as a buffer of the pool holds. Over UDP a reply must fit one
+ * datagram. A datagram travels in fragments of the MTU, and one lost fragment loses all: 32 KiB is what the
+ * Linux client asks for.
  */
 export const maxReadBytes: Record<Transport, number> = { tcp: bigBufferBytes, udp: 32 * 1024 }
 
-/** Up to here a read gets memory of its own; a buffer of the pool would be mostly empty. */
+/** A read up to this size gets memory of its own: a buffer of the pool would be mostly empty. */
 const smallReadBytes = 32 * 1024
 
-export interface ReadMeans {
-  readonly shelf: Shelf
+/** What READ needs besides its arguments. */
+export interface ReadContext {
+  readonly namespace: NfsNamespace
   readonly files: OpenFiles
   readonly pool: BufferPool
   readonly log: ReadLog
   readonly recent: RecentReads
 }
 
-/** What each client saw of the files that it reads. */
+/** The entry that each client saw last of each file that it reads. */
 export type RecentReads = LRUCache<string, Entry>
 
 export function recentReads(): RecentReads {
   return new LRUCache({ max: 1024 })
 }
 
-/** Where a read begins and how long it is; past the end it has no bytes. */
-export interface Span {
+/** The bytes of one READ; none past the end of the file. */
+export interface ReadSpan {
   readonly position: number
   readonly length: number
 }
 
-/** RFC 1813 section 3.3.6: fewer bytes than asked for are fine, and the client asks on. */
-export function spanOf(offset: bigint, count: number, size: number, maxBytes: number): Span {
+/** RFC 1813 section 3.3.6: a reply may have fewer bytes than asked for, and the client asks for the rest. */
+export function spanOf(offset: bigint, count: number, size: number, maxBytes: number): ReadSpan {
   if (offset >= BigInt(size)) return { position: size, length: 0 }
   const position = Number(offset)
   return { position, length: Math.min(count, maxBytes, size - position) }
@@ -50,7 +52,7 @@ export function spanOf(offset: bigint, count: number, size: number, maxBytes: nu
 
 /** READ, procedure 6. */
 export async function read(
-  means: ReadMeans,
+  context: ReadContext,
   args: XdrReader,
   out: XdrWriter,
   caller: Caller,
@@ -60,13 +62,14 @@ export async function read(
   const count = args.u32()
   args.end()
   const most = maxReadBytes[caller.transport]
-  const path = means.shelf.handles.path(handle)
+  const path = context.namespace.handles.path(handle)
   const reader = `${caller.who.address} ${caller.who.localAddress ?? ''} ${path}`
-  const guessed = means.recent.get(reader)
-  // A client that reads on mostly gets what it would have got: look and read at once, and read again if it differs.
-  const guess = guessed && readSpan(means, path, guessed, spanOf(offset, count, guessed.size, most))
-  guess?.catch(() => undefined) // it may fail before anyone waits for it
-  const found = await means.shelf.find(handle, caller.who).catch((error: unknown) => {
+  const guessed = context.recent.get(reader)
+  // A file that a client reads on has mostly not changed: look it up and read it at once. Read again if it
+  // differs.
+  const guess = guessed && readSpan(context, path, guessed, spanOf(offset, count, guessed.size, most))
+  guess?.catch(() => undefined) // it may fail before it is awaited
+  const found = await context.namespace.find(handle, caller.who).catch((error: unknown) => {
     discard(guess)
     throw error
   })
@@ -75,13 +78,13 @@ export async function read(
   const span = spanOf(offset, count, found.entry.size, most)
   if (span.length > 0) await found.entry.claim?.()
   const piece =
-    guess && isSame(found.entry, guessed) ? await guess : await readSpan(means, path, found.entry, span)
-  means.recent.set(reader, found.entry)
+    guess && isSame(found.entry, guessed) ? await guess : await readSpan(context, path, found.entry, span)
+  context.recent.set(reader, found.entry)
   const eof = span.position + piece.length >= found.entry.size
   out.u32(nfsStatus.ok)
   writePostOp(out, found.attributes)
   out.u32(piece.length).bool(eof).u32(piece.length)
-  means.log.read(caller.who, found.path, found.entry, piece.length)
+  context.log.read(caller.who, found.path, found.entry, piece.length)
   return piece
 }
 
@@ -89,7 +92,7 @@ function isSame(a: Entry, b: Entry): boolean {
   return a === b || (a.etag === b.etag && a.size === b.size && a.kind === b.kind)
 }
 
-/** What was read in vain goes back. */
+/** Returns the buffer of a read that is not needed. */
 function discard(guess: Promise<Piece> | undefined): void {
   guess?.then(
     (piece) => piece.release(),
@@ -106,22 +109,18 @@ type Piece = Payload & { readonly length: number }
 const nothing: Piece = { bytes: Buffer.alloc(0), length: 0, release: () => undefined }
 const zeros = Buffer.alloc(4)
 
-async function readSpan(
-  { files, pool }: ReadMeans,
-  path: CleanPath,
-  entry: Entry,
-  span: Span,
-): Promise<Piece> {
+async function readSpan(context: ReadContext, path: CleanPath, entry: Entry, span: ReadSpan): Promise<Piece> {
   if (span.length === 0) return nothing
   if (entry.content) return contentPiece(entry.content, span)
+  const { files, pool } = context
   const loan = span.length > smallReadBytes ? pool.take() : undefined
   const room = loan?.bytes ?? Buffer.allocUnsafe(span.length + padding(span.length))
   const release = (): void => {
     if (loan) pool.give(loan)
   }
   try {
-    const wanted = Math.min(span.length, room.length)
-    const length = await readFully(files, path, entry, room, { position: span.position, length: wanted })
+    const wanted = { position: span.position, length: Math.min(span.length, room.length) }
+    const length = await files.use(path, entry, (file) => readFully(file, path, room, wanted))
     const padded = length + padding(length)
     room.fill(0, length, padded)
     return { bytes: room.subarray(0, padded), length, release }
@@ -131,7 +130,7 @@ async function readSpan(
   }
 }
 
-function contentPiece(content: Uint8Array, { position, length }: Span): Piece {
+function contentPiece(content: Uint8Array, { position, length }: ReadSpan): Piece {
   const view = Buffer.from(content.buffer, content.byteOffset + position, length)
   const pad = padding(length)
   const bytes = pad === 0 ? view : Buffer.concat([view, zeros.subarray(0, pad)])
@@ -139,22 +138,19 @@ function contentPiece(content: Uint8Array, { position, length }: Span): Piece {
 }
 
 /** @throws Failure `invalid-data` when the file has become shorter than its entry said. */
-function readFully(
-  files: OpenFiles,
+async function readFully(
+  file: OpenFile,
   path: string,
-  entry: Entry,
   room: Buffer,
-  { position, length }: Span,
+  { position, length }: ReadSpan,
 ): Promise<number> {
-  return files.use(path, entry, async (file: OpenFile) => {
-    let done = 0
-    while (done < length) {
-      const got = await file.read(room, done, length - done, position + done)
-      if (got === 0) break
-      done += got
-    }
-    if (done === 0)
-      throw new Failure('invalid-data', `${path} ended at byte ${position}: it was cut while being read`)
-    return done
-  })
+  let done = 0
+  while (done < length) {
+    const got = await file.read(room, done, length - done, position + done)
+    if (got === 0) break
+    done += got
+  }
+  if (done === 0)
+    throw new Failure('invalid-data', `${path} ended at byte ${position}: it was cut while being read`)
+  return done
 }

@@ -1,23 +1,26 @@
 import { XdrError } from './xdr.ts'
 
-/** Bytes that every reply begins with, free for the record mark of TCP; UDP leaves them out. */
+/** Bytes at the front of every reply that are free for the record mark of TCP. Over UDP they are not sent. */
 export const recordMarkBytes = 4
 const lastFragment = 0x8000_0000
 
-/** A record in more fragments than that is no RPC client: all we know of send one. */
+/** All RPC clients that we know send a record as one fragment. More fragments than this are junk. */
 const maxFragments = 64
 
-/** Fills in the mark of a record that is sent as one fragment (RFC 5531 section 11). `bytes` begins with room for it. */
+/**
+ * Fills in the mark of a record that is sent as one fragment (RFC 5531 section 11). `bytes` begins with room
+ * for it.
+ */
 export function writeRecordMark(bytes: Buffer, dataBytes = 0): void {
   bytes.writeUInt32BE((lastFragment | (bytes.length - recordMarkBytes + dataBytes)) >>> 0, 0)
 }
 
-/** Cuts a TCP stream into RPC records. No more than one record of `maxBytes` is ever held back. */
+/** Cuts a TCP stream into RPC records. It holds at most one record of `maxBytes` back. */
 export class RecordReader {
   readonly #maxBytes: number
-  /** What came and makes no whole fragment yet. */
+  /** Bytes that are not yet a whole fragment. */
   #held: Buffer = Buffer.alloc(0)
-  /** Whole fragments of a record whose last one is still to come. */
+  /** Whole fragments of a record whose last fragment is still to come. */
   #fragments: Buffer[] = []
   #fragmentBytes = 0
 
@@ -27,7 +30,7 @@ export class RecordReader {
 
   /**
    * The records that `chunk` completes. They may be views of it.
-   * @throws XdrError for a record over the limit; the stream is of no use after that.
+   * @throws XdrError for a record over the limit; the stream cannot be read after that.
    */
   push(chunk: Buffer): Buffer[] {
     let bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
@@ -42,7 +45,7 @@ export class RecordReader {
       if (mark >= lastFragment) records.push(this.#finish(fragment))
       else this.#keep(fragment)
     }
-    // A copy: a few bytes held back must not keep the whole chunk in memory.
+    // A copy, because a few bytes must not keep the whole chunk in memory.
     this.#held = bytes.length === 0 ? bytes : Buffer.from(bytes)
     return records
   }

@@ -1,7 +1,7 @@
 import { recordMarkBytes } from './record.ts'
 import { XdrError, XdrReader, XdrWriter } from './xdr.ts'
 
-/** A call of RFC 5531 that we are willing to answer. */
+/** A well-formed call of RFC 5531. */
 export interface RpcCall {
   readonly xid: number
   readonly program: number
@@ -10,7 +10,7 @@ export interface RpcCall {
   readonly args: XdrReader
 }
 
-/** What a message turned out to be: a call, one to be refused at once, or nothing that deserves an answer. */
+/** A decoded message: a call, a call that is refused at once, or noise that gets no reply. */
 export type RpcMessage =
   | { readonly type: 'call'; readonly call: RpcCall }
   | { readonly type: 'refused'; readonly reply: Buffer; readonly reason: string }
@@ -40,8 +40,8 @@ const [authBadCredential, authTooWeak] = [1, 5]
 const rpcVersion = 2
 
 /**
- * Credentials of AUTH_NONE and AUTH_UNIX are taken and mean nothing to us: all is readable by everyone. Others are
- * refused as too weak, upon which a client that tried Kerberos first goes on with AUTH_UNIX.
+ * Credentials of AUTH_NONE and AUTH_UNIX are accepted and not used: every client may read everything. Others
+ * are refused as too weak, and a client that tried Kerberos first then tries AUTH_UNIX.
  */
 export function decodeMessage(bytes: Buffer): RpcMessage {
   const reader = new XdrReader(bytes)
@@ -65,7 +65,7 @@ export function decodeMessage(bytes: Buffer): RpcMessage {
     return { type: 'call', call: { xid, program, version: programVersion, procedure, args: reader } }
   } catch (error) {
     if (!(error instanceof XdrError)) throw error
-    return { type: 'noise', reason: `no RPC call: ${error.message}` }
+    return { type: 'noise', reason: `not an RPC call: ${error.message}` }
   }
 }
 
@@ -97,25 +97,29 @@ function denied(xid: number, ...words: readonly number[]): Buffer {
   return out.bytes
 }
 
-/** For one reply: it begins with room for a record mark. */
+/** A writer for one reply, which begins with room for a record mark. */
 export function replyWriter(): XdrWriter {
   return new XdrWriter().u32(0)
 }
 
-/** Begins an accepted reply; what `status` asks for follows. Whatever was written before is forgotten. */
+/**
+ * Begins an accepted reply. The results follow, if `status` has any. Everything written before is dropped.
+ */
 export function beginReply(out: XdrWriter, xid: number, status: number): XdrWriter {
   out.rewind(recordMarkBytes)
   return out.u32(xid).u32(typeReply).u32(messageAccepted).u32(authNone).u32(0).u32(status)
 }
 
-/** A call without credentials, for asking other servers (rpcbind). Without a record mark. */
-export function encodeCall(
-  xid: number,
-  program: number,
-  version: number,
-  procedure: number,
-  args: Uint8Array,
-): Buffer {
+/** A call of ours to another server. */
+export interface OutgoingCall {
+  readonly program: number
+  readonly version: number
+  readonly procedure: number
+  readonly args: Uint8Array
+}
+
+/** A call without credentials, for other servers (rpcbind). Without a record mark. */
+export function encodeCall(xid: number, { program, version, procedure, args }: OutgoingCall): Buffer {
   const out = new XdrWriter()
   out.u32(xid).u32(typeCall).u32(rpcVersion).u32(program).u32(version).u32(procedure)
   out.u32(authNone).u32(0).u32(authNone).u32(0)
@@ -123,7 +127,7 @@ export function encodeCall(
 }
 
 /**
- * The results of a reply to our call `xid`; undefined when it answers another one.
+ * The results of a reply to our call `xid`; undefined when the reply belongs to another call.
  * @throws XdrError when the call was refused or the reply makes no sense.
  */
 export function decodeReply(bytes: Buffer, xid: number): XdrReader | undefined {

@@ -1,23 +1,23 @@
 import { createSocket } from 'node:dgram'
 import { connect } from 'node:net'
 import { type Mapping, portmapPort, portmapProgram, protocolNumbers } from './portmap.ts'
-import { decodeReply, encodeCall } from './rpc.ts'
+import { decodeReply, encodeCall, type OutgoingCall } from './rpc.ts'
 import { type XdrReader, XdrWriter } from './xdr.ts'
 
 const [procedureSet, procedureUnset, procedureGetPort] = [1, 2, 3]
 const portmapVersion = 2
 const loopback = '127.0.0.1'
-const answerMs = 1_000
+const replyMs = 1_000
 const tries = 3
 
-/** How a registration ended. When it is refused, nothing of it stays. */
+/** How a registration ended. A refused registration leaves nothing behind. */
 export type Registration =
   | { readonly type: 'registered' }
   | { readonly type: 'refused'; readonly reason: string }
 
 /**
- * Registers with the rpcbind of this machine, as RFC 1833 section 3.2 (PMAPPROC_SET). It takes registrations over
- * loopback from privileged ports only, unless it runs with `-i`.
+ * Registers with the rpcbind of this machine, as RFC 1833 section 3.2 (PMAPPROC_SET). It takes registrations
+ * over loopback from privileged ports only, unless it runs with `-i`.
  */
 export async function register(mappings: readonly Mapping[], port = portmapPort): Promise<Registration> {
   for (const [index, mapping] of mappings.entries()) {
@@ -29,53 +29,48 @@ export async function register(mappings: readonly Mapping[], port = portmapPort)
   return { type: 'registered' }
 }
 
-/** Why not, or undefined. */
+/** The reason why a mapping was not registered, or undefined. */
 async function registerOne(mapping: Mapping, port: number): Promise<string | undefined> {
   if (await ask(mapping, procedureSet, port)) return undefined
   const there = await ask(mapping, procedureGetPort, port)
-  if (there === 0) return 'rpcbind takes no registration from us'
+  if (there === 0) return 'rpcbind refuses our registration'
   const name = `program ${mapping.program} version ${mapping.version}`
   if (there !== mapping.port && (await isAlive(there)))
-    return `rpcbind has ${name} at port ${there}, another NFS server`
-  // Left over from one that did not end well.
+    return `rpcbind has ${name} at port ${there}: another NFS server runs`
+  // The registration of a server that has crashed.
   await ask(mapping, procedureUnset, port)
   if (await ask(mapping, procedureSet, port)) return undefined
   return `rpcbind keeps an old ${name} at port ${there}; restart rpcbind`
 }
 
-/** PMAPPROC_UNSET takes away a version with all its transports. */
+/** PMAPPROC_UNSET removes a version with all its transports. */
 export async function unregister(mappings: readonly Mapping[], port = portmapPort): Promise<void> {
   const versions = new Map(mappings.map((each) => [`${each.program} ${each.version}`, each]))
   for (const mapping of versions.values()) await ask(mapping, procedureUnset, port).catch(() => 0)
 }
 
-/** A boolean or a port, 0 when rpcbind says no. Rejects when nobody answers. */
+/** A boolean or a port: 0 when rpcbind refuses. Rejects when nothing replies. */
 async function ask(mapping: Mapping, procedure: number, port: number): Promise<number> {
   const args = new XdrWriter()
   args.u32(mapping.program).u32(mapping.version).u32(protocolNumbers[mapping.transport]).u32(mapping.port)
-  const reply = await callUdp(portmapProgram, portmapVersion, procedure, args.bytes, port)
+  const call = { program: portmapProgram, version: portmapVersion, procedure, args: args.bytes }
+  const reply = await callUdp(call, port)
   return reply.u32()
 }
 
-async function callUdp(
-  program: number,
-  version: number,
-  procedure: number,
-  args: Uint8Array,
-  port: number,
-): Promise<XdrReader> {
+async function callUdp(call: OutgoingCall, port: number): Promise<XdrReader> {
   const xid = (Date.now() & 0xffff_ffff) >>> 0
-  const call = encodeCall(xid, program, version, procedure, args)
+  const message = encodeCall(xid, call)
   const socket = createSocket('udp4')
   try {
     await bindPrivileged(socket)
     return await new Promise<XdrReader>((resolve, reject) => {
       let left = tries
       const send = (): void => {
-        if (left-- > 0) socket.send(call, port, loopback)
-        else reject(new Error(`nobody answers on port ${port}`))
+        if (left-- > 0) socket.send(message, port, loopback)
+        else reject(new Error(`no reply from port ${port}`))
       }
-      const timer = setInterval(send, answerMs)
+      const timer = setInterval(send, replyMs)
       socket.on('error', reject)
       socket.on('close', () => clearInterval(timer))
       socket.on('message', (bytes) => {
@@ -93,7 +88,7 @@ async function callUdp(
   }
 }
 
-/** A free port below 1024; any port where those are closed to us. */
+/** Binds a free port below 1024, or any port when we may not bind those. */
 async function bindPrivileged(socket: ReturnType<typeof createSocket>): Promise<void> {
   for (let port = 1023; port > 1003; port--) {
     const outcome = await bindTo(socket, port)
@@ -116,7 +111,7 @@ function bindTo(socket: ReturnType<typeof createSocket>, port: number): Promise<
 
 function isAlive(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ port, host: loopback, timeout: answerMs })
+    const socket = connect({ port, host: loopback, timeout: replyMs })
     const end = (alive: boolean): void => {
       socket.destroy()
       resolve(alive)

@@ -1,26 +1,20 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { Failure } from '../../core/failure.ts'
-import { writeAtomically } from '../../host/atomic-write.ts'
+import { Failure, failureMessage } from '../../core/failure.ts'
+import { createAtomically } from '../../host/atomic-write.ts'
 
 const secretBytes = 32
 
 /**
- * The key that file handles are made with, kept in the data folder, readable by us alone. Made at the first start;
- * without it all handles that clients hold are stale.
+ * The key of the file handles, kept in the data folder and readable by us alone. The first start makes it.
+ * With another key all handles that clients hold are stale.
  *
- * @throws Failure `invalid-data` for a file that is no key: made anew, it would silently cut off every client.
+ * @throws Failure `invalid-data` for a file that is not a key: a new key would silently cut off every client.
  */
 export async function loadSecret(dataFolder: string): Promise<Buffer> {
   const file = join(dataFolder, 'nfs-key')
-  let bytes: Buffer
-  try {
-    bytes = await readFile(file)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw unusable(file, error)
-    return makeSecret(file)
-  }
+  const bytes = (await readIfThere(file)) ?? (await makeSecret(file))
   if (bytes.length !== secretBytes)
     throw new Failure(
       'invalid-data',
@@ -29,22 +23,30 @@ export async function loadSecret(dataFolder: string): Promise<Buffer> {
   return bytes
 }
 
+async function readIfThere(file: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(file)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw unusable(file, error)
+  }
+}
+
+/** Makes the key, unless another process has just made it. */
 async function makeSecret(file: string): Promise<Buffer> {
   const secret = randomBytes(secretBytes)
   try {
     await mkdir(dirname(file), { recursive: true })
-    await writeAtomically(file, secret, { mode: 0o600 })
-    return secret
+    return (await createAtomically(file, secret, { mode: 0o600 })) ? secret : await readFile(file)
   } catch (error) {
     throw unusable(file, error)
   }
 }
 
 function unusable(file: string, cause: unknown): Failure {
-  const reason = cause instanceof Error ? cause.message : String(cause)
   return new Failure(
     'unavailable',
-    `NFS keeps the key of its file handles in ${file}: ${reason}. Make the folder writable for treeboot, or set paths.data in config.yaml`,
+    `NFS keeps the key of its file handles in ${file}: ${failureMessage(cause)}. Make the folder writable for treeboot, or set paths.data in config.yaml`,
     { cause },
   )
 }

@@ -3,28 +3,31 @@ import type { EventSink } from '../../events/bus.ts'
 import { BufferPool } from '../../files/buffers.ts'
 import type { FileSource } from '../../files/source.ts'
 import { cannotListen, type ListenAddress, type Listener } from '../listener.ts'
+import { RateLimit } from '../rate-limit.ts'
 import { type DispatchNotes, dispatch, type Program } from './dispatch.ts'
 import { Handles } from './handles.ts'
-import { mountHint } from './hint.ts'
 import { mountProgram, mountProgramOf } from './mount.ts'
+import { NfsNamespace } from './namespace.ts'
 import { nfs3Program, nfsProgram } from './nfs3.ts'
 import { OpenFiles } from './open-files.ts'
-import { openPortMapper, type PortMapper } from './port-mapper.ts'
+import { mountHint, openPortMapper, type PortMapper } from './port-mapper.ts'
 import { type Mapping, portmapMappings, portmapProgramOf } from './portmap.ts'
 import { recentReads } from './read.ts'
 import { ReadLog } from './read-log.ts'
-import { Shelf } from './shelf.ts'
-import { type ConnectionLimits, TcpEar, type TransportHooks } from './tcp.ts'
-import { UdpEar } from './udp.ts'
+import { type ConnectionLimits, TcpListenSocket, type TransportHooks } from './tcp.ts'
+import { UdpListenSockets } from './udp.ts'
 
 export interface NfsListenerOptions {
   /** An address, or `0.0.0.0` (every IPv4 address of the machine) or `::` (every address). */
   readonly bind: string
-  /** NFS and MOUNT together, TCP and UDP. 0: any free one. */
+  /** For NFS and MOUNT, TCP and UDP. 0: any free port. */
   readonly port: number
-  /** `auto`: port 111 if it is free, else the rpcbind that has it. A number: our own port mapper there, 0 for any free port. */
+  /**
+   * `auto`: port 111 if it is free, else the rpcbind that has it. A number: our own port mapper; 0: any free
+   * port.
+   */
   readonly portmap: 'auto' | 'off' | number
-  /** The namespace, or how to get the current one: it is asked for once per request. */
+  /** The namespace, or how to get the current one: it is called once per request. */
   readonly source: FileSource | (() => FileSource)
   readonly events: EventSink
   /** Where the key and the table of the file handles are kept. */
@@ -34,15 +37,15 @@ export interface NfsListenerOptions {
 
 const stopGraceMs = 2_000
 const kernelServer = "perhaps the kernel's own NFS server: systemctl stop nfs-server"
-/** A free TCP port may be taken for UDP. */
+/** How often we try a free port: a port that is free for TCP may be taken for UDP. */
 const portTries = 8
-/** Nonsense that is told of, in each stretch of time: a flood must not fill the log. */
-const noiseLimit = { count: 10, perMs: 1_000 }
+/** Events about junk in one second: a flood must not fill the log. */
+const noisePerSecond = 10
 
-/** What is only there while the service is open. */
+/** What the service has while it is open. */
 interface Open {
-  readonly tcp: TcpEar
-  readonly udp: UdpEar
+  readonly tcp: TcpListenSocket
+  readonly udp: UdpListenSockets
   readonly mapper: PortMapper
   readonly handles: Handles
   readonly files: OpenFiles
@@ -56,7 +59,7 @@ export class NfsListener implements Listener {
   readonly #options: NfsListenerOptions
   #open: Open | undefined
   #stopped: Promise<void> | undefined
-  #noise = { sinceMs: Number.NEGATIVE_INFINITY, count: 0 }
+  readonly #noiseLimit = new RateLimit(noisePerSecond, 1000)
 
   constructor(options: NfsListenerOptions) {
     this.#options = options
@@ -73,7 +76,7 @@ export class NfsListener implements Listener {
       : ''
   }
 
-  /** Where our own port mapper listens, if it is ours. */
+  /** The port of our own port mapper; undefined without one. */
   get portmapPort(): number | undefined {
     const state = this.#open?.mapper.state
     return state?.type === 'ours' ? state.port : undefined
@@ -83,13 +86,13 @@ export class NfsListener implements Listener {
     const { bind, events, dataFolder, source, portmap } = this.#options
     const handles = await Handles.open(dataFolder)
     try {
-      const shelf = new Shelf(handles, typeof source === 'function' ? source : () => source)
+      const namespace = new NfsNamespace(handles, typeof source === 'function' ? source : () => source)
       const files = new OpenFiles()
       const log = new ReadLog(events)
       const pool = new BufferPool()
       const programs = [
-        nfs3Program({ shelf, files, pool, log, recent: recentReads() }, events),
-        mountProgramOf(shelf, events),
+        nfs3Program({ namespace, files, pool, log, recent: recentReads() }, events),
+        mountProgramOf(namespace, events),
       ]
       const { tcp, udp, port } = await this.#listen(this.#hooks(programs))
       const mappings = mappingsOf(port)
@@ -130,12 +133,14 @@ export class NfsListener implements Listener {
     await open.handles.close()
   }
 
-  /** TCP and UDP on one port, so that one number is all a client has to be told. */
-  async #listen(hooks: TransportHooks): Promise<{ tcp: TcpEar; udp: UdpEar; port: number }> {
+  /** TCP and UDP on one port, so that clients need one number. */
+  async #listen(
+    hooks: TransportHooks,
+  ): Promise<{ tcp: TcpListenSocket; udp: UdpListenSockets; port: number }> {
     const { bind, port: wanted, limits } = this.#options
     for (let attempt = 1; ; attempt++) {
-      const tcp = new TcpEar(hooks, limits)
-      const udp = new UdpEar(hooks)
+      const tcp = new TcpListenSocket(hooks, limits)
+      const udp = new UdpListenSockets(hooks)
       let port = 0
       try {
         port = await tcp.open(bind, wanted)
@@ -154,20 +159,15 @@ export class NfsListener implements Listener {
     const { events } = this.#options
     const trouble = (message: string): void => events({ type: 'trouble', where: 'nfs', message })
     const noise = (client: string, message: string): void => {
-      if (this.#mayComplain()) events({ type: 'noise', protocol: 'nfs', client, message })
+      if (this.#noiseLimit.admit(performance.now()))
+        events({ type: 'noise', protocol: 'nfs', client, message })
     }
     const notes: DispatchNotes = {
       noise: ({ who }, reason) => noise(who.address, reason),
       trouble: (call, error) =>
         trouble(`program ${call.program} procedure ${call.procedure}: ${failureMessage(error)}`),
     }
-    return { trouble, noise, answer: (message, caller) => dispatch(programs, message, caller, notes) }
-  }
-
-  #mayComplain(): boolean {
-    const now = performance.now()
-    if (now - this.#noise.sinceMs > noiseLimit.perMs) this.#noise = { sinceMs: now, count: 0 }
-    return ++this.#noise.count <= noiseLimit.count
+    return { trouble, noise, handle: (message, caller) => dispatch(programs, message, caller, notes) }
   }
 }
 

@@ -1,7 +1,7 @@
 import { type FailureKind, failureKind } from '../../core/failure.ts'
 import type { FileAttributes } from './attributes.ts'
 
-/** `nfsstat3` of RFC 1813 section 2.6, as far as a server that only reads has use for it. */
+/** `nfsstat3` of RFC 1813 section 2.6: the values that a read-only server uses. */
 export const nfsStatus = {
   ok: 0,
   noEntry: 2,
@@ -23,7 +23,9 @@ export const nfsStatus = {
 
 export type NfsStatus = (typeof nfsStatus)[keyof typeof nfsStatus]
 
-/** The table of this border. JUKEBOX makes every client wait and ask again, so it stands for what will pass. */
+/**
+ * NFS status by failure kind. JUKEBOX makes every client wait and try again, so it is for failures that pass.
+ */
 const statusOfKind: Record<FailureKind, NfsStatus> = {
   'bad-request': nfsStatus.invalid,
   'not-found': nfsStatus.noEntry,
@@ -37,7 +39,7 @@ const statusOfKind: Record<FailureKind, NfsStatus> = {
   internal: nfsStatus.serverFault,
 }
 
-/** A procedure that ends with a status other than OK; `attributes` where the result has room for them. */
+/** Ends a procedure with a status other than OK. `attributes` go where the result has room for them. */
 export class NfsFailure extends Error {
   override readonly name = 'NfsFailure'
   readonly status: NfsStatus

@@ -1,9 +1,9 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { plainAddress } from '../../core/net/address.ts'
 import { Connection } from './connection.ts'
-import type { Answer, Caller } from './dispatch.ts'
+import type { Caller, RpcReply } from './dispatch.ts'
 
-/** Connections in all, and of one client: Linux opens one for each mount, or up to sixteen (`nconnect`). */
+/** How many connections are open at once. Linux opens one for each mount, or up to sixteen (`nconnect`). */
 export interface ConnectionLimits {
   readonly connections: number
   readonly perClient: number
@@ -12,13 +12,14 @@ export interface ConnectionLimits {
 export const defaultConnectionLimits: ConnectionLimits = { connections: 2048, perClient: 128 }
 
 export interface TransportHooks {
-  answer(message: Buffer, caller: Caller): Promise<Answer | undefined>
+  /** The reply to a message; undefined for none. */
+  handle(message: Buffer, caller: Caller): Promise<RpcReply | undefined>
   noise(address: string, reason: string): void
   trouble(message: string): void
 }
 
-/** The listening TCP socket and its connections. */
-export class TcpEar {
+/** The TCP socket of a port, and its connections. */
+export class TcpListenSocket {
   readonly #server: Server
   readonly #limits: ConnectionLimits
   readonly #hooks: TransportHooks
@@ -48,7 +49,7 @@ export class TcpEar {
     })
   }
 
-  /** Lets calls under way be answered for up to `graceMs`, then closes everything. */
+  /** Gives running calls up to `graceMs` for their replies, then closes everything. */
   async close(graceMs: number): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     const late = setTimeout(() => this.#destroyAll(), graceMs)
@@ -73,7 +74,7 @@ export class TcpEar {
     if (this.#connections.size >= this.#limits.connections || mine >= this.#limits.perClient) {
       this.#hooks.noise(
         address,
-        `one connection too many: there are ${this.#connections.size}, ${mine} of them its own`,
+        `too many connections: ${this.#connections.size} are open, ${mine} of them from this client`,
       )
       socket.destroy()
       return
@@ -93,7 +94,7 @@ export class TcpEar {
       socket,
       new Connection(
         socket,
-        (record) => this.#hooks.answer(record, caller),
+        (record) => this.#hooks.handle(record, caller),
         (reason) => this.#hooks.noise(address, reason),
       ),
     )

@@ -1,19 +1,18 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
-import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { plainAddress } from '../../core/net/address.ts'
-import { listenAddresses } from '../listen-addresses.ts'
-import type { Answer, Caller } from './dispatch.ts'
+import { familyOf, listenAddresses } from '../listen-addresses.ts'
+import type { Caller, RpcReply } from './dispatch.ts'
 import { recordMarkBytes } from './record.ts'
 import type { TransportHooks } from './tcp.ts'
 
-/** Calls that are worked on at once; what comes beyond is dropped, and the client sends it again. */
+/** Calls that run at once. More are dropped, and their clients send them again. */
 const maxRunning = 256
-/** How often addresses that came or went are looked for. */
+/** How often we look for addresses that the machine got or lost. */
 const recheckMs = 5_000
 
 /** The UDP sockets of one port: one for each of our addresses. */
-export class UdpEar {
+export class UdpListenSockets {
   readonly #hooks: TransportHooks
   readonly #sockets = new Map<string, Socket>()
   #running = 0
@@ -23,7 +22,7 @@ export class UdpEar {
     this.#hooks = hooks
   }
 
-  /** Resolves when every address that can be bound is. Rejects with the system's error when none can. */
+  /** Resolves when all addresses are bound that can be. Rejects with the system's error when none can. */
   async open(bind: string, port: number): Promise<number> {
     const addresses = addressesOf(bind)
     let bound = port
@@ -61,13 +60,13 @@ export class UdpEar {
         this.#sockets.delete(address)
         socket.close()
       }
-    // One that refuses (IPv6 still tentative) is tried again next time.
+    // An address that cannot be bound yet (IPv6, still tentative) is tried again next time.
     for (const address of wanted)
       if (!this.#sockets.has(address)) await this.#listen(address, port).catch(() => undefined)
   }
 
   #listen(address: string, port: number): Promise<number> {
-    const six = isIPv6(address.replace(/%.*$/, ''))
+    const six = familyOf(address) === 6
     const socket = createSocket({ type: six ? 'udp6' : 'udp4', ipv6Only: six })
     return new Promise((resolve, reject) => {
       socket.once('error', (error) => {
@@ -77,14 +76,14 @@ export class UdpEar {
       socket.bind({ address, port }, () => {
         socket.removeAllListeners('error')
         socket.on('error', (error) => this.#hooks.trouble(`${address}: ${error.message}`))
-        socket.on('message', (bytes, from) => void this.#heard(socket, address, bytes, from))
+        socket.on('message', (bytes, from) => void this.#onMessage(socket, address, bytes, from))
         this.#sockets.set(address, socket)
         resolve(socket.address().port)
       })
     })
   }
 
-  async #heard(socket: Socket, local: string, bytes: Buffer, from: RemoteInfo): Promise<void> {
+  async #onMessage(socket: Socket, local: string, bytes: Buffer, from: RemoteInfo): Promise<void> {
     if (this.#running >= maxRunning || from.port === 0) return
     this.#running++
     const who = {
@@ -93,20 +92,20 @@ export class UdpEar {
       localAddress: plainAddress(local),
     } as const
     const caller: Caller = { who, transport: 'udp' }
-    const answer = await this.#hooks.answer(bytes, caller)
-    if (!answer) {
+    const reply = await this.#hooks.handle(bytes, caller)
+    if (!reply) {
       this.#running--
       return
     }
-    send(socket, answer, from, () => {
+    send(socket, reply, from, () => {
       this.#running--
-      answer.payload?.release()
+      reply.payload?.release()
     })
   }
 }
 
-/** `done` is called once, also when the socket was closed meanwhile. */
-function send(socket: Socket, { head, payload }: Answer, to: RemoteInfo, done: () => void): void {
+/** `done` is called once, also when the socket has been closed. */
+function send(socket: Socket, { head, payload }: RpcReply, to: RemoteInfo, done: () => void): void {
   const first = head.subarray(recordMarkBytes)
   try {
     socket.send(payload ? [first, payload.bytes] : [first], to.port, to.address, done)

@@ -1,12 +1,12 @@
-/** Bytes that are not what XDR (RFC 4506) says they should be. */
+/** Bytes that are not valid XDR (RFC 4506). */
 export class XdrError extends Error {
   override readonly name = 'XdrError'
 }
 
-/** Strict about names: a name that is no UTF-8 can be in no source, and must not become another name. */
+/** Strict: no source has a name that is not UTF-8, and such a name must not become another one. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Takes XDR apart from the front. Everything read is checked against what is there; opaque data are views, not copies. */
+/** Reads XDR from the front. Every read is checked against the length; opaque data are views, not copies. */
 export class XdrReader {
   readonly #bytes: Buffer
   #at = 0
@@ -27,7 +27,7 @@ export class XdrReader {
     return this.#bytes.readBigUInt64BE(this.#take(8))
   }
 
-  /** RFC 4506 section 4.4: 0 or 1, and nothing else. */
+  /** RFC 4506 section 4.4: 0 or 1, and no other number. */
   bool(): boolean {
     const value = this.u32()
     if (value > 1) throw new XdrError(`boolean ${value}`)
@@ -46,27 +46,17 @@ export class XdrReader {
     return this.fixed(length)
   }
 
-  /** @throws XdrError for bytes that are no UTF-8. */
+  /** @throws XdrError for bytes that are not UTF-8. */
   string(maxLength: number): string {
     const bytes = this.opaque(maxLength)
     try {
       return utf8.decode(bytes)
     } catch {
-      throw new XdrError('a string that is no UTF-8')
+      throw new XdrError('a string that is not UTF-8')
     }
   }
 
-  /** Everything that was not read yet. */
-  rest(): Buffer {
-    return this.fixedUnpadded(this.left)
-  }
-
-  fixedUnpadded(length: number): Buffer {
-    const at = this.#take(length)
-    return this.#bytes.subarray(at, at + length)
-  }
-
-  /** @throws XdrError when something is left over. */
+  /** @throws XdrError when bytes are left over. */
   end(): void {
     if (this.left > 0) throw new XdrError(`${this.left} bytes too many`)
   }
@@ -80,7 +70,7 @@ export class XdrReader {
   }
 }
 
-/** Puts XDR together. It grows as needed; whoever writes keeps to the limits. */
+/** Writes XDR. It grows as needed, and the caller keeps to the limits. */
 export class XdrWriter {
   #bytes: Buffer
   #length = 0
@@ -93,13 +83,13 @@ export class XdrWriter {
     return this.#length
   }
 
-  /** A view of what was written. Do not write on after taking it. */
+  /** A view of the bytes written so far. Do not write after taking it. */
   get bytes(): Buffer {
     return this.#bytes.subarray(0, this.#length)
   }
 
   u32(value: number): this {
-    const at = this.#room(4) // before #bytes is looked at: it may be replaced
+    const at = this.#room(4) // first, because it may replace #bytes
     this.#bytes.writeUInt32BE(value >>> 0, at)
     return this
   }
@@ -134,7 +124,7 @@ export class XdrWriter {
     return this.opaque(Buffer.from(text, 'utf8'))
   }
 
-  /** Forgets everything after `length` bytes: an answer that turned out to be another one. */
+  /** Drops all bytes after the first `length`: a reply that became another one. */
   rewind(length: number): void {
     this.#length = Math.min(this.#length, length)
   }
@@ -151,7 +141,7 @@ export class XdrWriter {
   }
 }
 
-/** RFC 4506 section 3: everything is a multiple of four bytes long. */
+/** RFC 4506 section 3: every item is a multiple of four bytes long. */
 export function padding(length: number): number {
   return (4 - (length & 3)) & 3
 }

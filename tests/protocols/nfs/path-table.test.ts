@@ -10,7 +10,7 @@ import { tempFolder } from './support.ts'
 const digestOf = (path: string): Buffer => createHash('sha256').update(path).digest().subarray(0, 16)
 const path = (name: string): string => `/trees/${name.repeat(60)}`
 
-test('paths come back after a restart, each written once', async () => {
+test('paths are found after a restart, and each is written once', async () => {
   const folder = await tempFolder()
   const table = await PathTable.open(folder)
   for (const name of ['a', 'b', 'a', 'ü']) table.add(digestOf(path(name)), path(name))
@@ -24,7 +24,7 @@ test('paths come back after a restart, each written once', async () => {
   await again.close()
 })
 
-test('a line cut short by a crash is lost alone', async () => {
+test('a line that a crash cut short is lost, and no other line', async () => {
   const folder = await tempFolder()
   const table = await PathTable.open(folder)
   for (const name of ['a', 'b']) table.add(digestOf(path(name)), path(name))
@@ -55,7 +55,7 @@ test('a table that was tampered with gives no handle a new meaning', async () =>
   await again.close()
 })
 
-test('the key is ours alone, and a damaged one is no reason to make another', async () => {
+test('the key is readable by its owner alone, and a damaged key is not replaced', async () => {
   const folder = await tempFolder()
   await (await Handles.open(folder)).close()
   const file = join(folder, 'nfs-key')
@@ -65,4 +65,11 @@ test('the key is ours alone, and a damaged one is no reason to make another', as
     kind: 'invalid-data',
     message: expect.stringContaining(`${file}: found 5 bytes, expected 32`),
   })
+})
+
+test('two servers that start at once on one data folder agree on the key', async () => {
+  const folder = await tempFolder()
+  const opened = await Promise.all(Array.from({ length: 5 }, () => Handles.open(folder)))
+  expect(new Set(opened.map(({ fsid }) => fsid)).size).toBe(1)
+  for (const handles of opened) await handles.close()
 })

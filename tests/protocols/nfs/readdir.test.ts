@@ -50,7 +50,7 @@ describe('5,000 entries', () => {
     expect(new Set(found.map(({ fileid }) => fileid)).size).toBe(found.length)
   })
 
-  test('one page asks the source once, and the next ones not at all', async () => {
+  test('the first page asks the source once, and the next ones do not ask it', async () => {
     let lists = 0
     const list: FileSource['list'] = (path, who) => {
       lists++
@@ -73,7 +73,7 @@ describe('5,000 entries', () => {
   })
 })
 
-describe('what a listing says of each name', () => {
+describe('the entries of a listing', () => {
   test('READDIRPLUS agrees with LOOKUP and GETATTR', async () => {
     const root = await tempFolder()
     await mkdir(join(root, 'd/sub'), { recursive: true })
@@ -92,7 +92,7 @@ describe('what a listing says of each name', () => {
     }
   })
 
-  test('room is counted to the byte', async () => {
+  test('a page fills its room to the byte', async () => {
     const { tcp } = await openListener({ source: memorySource({ '/a': '', '/bb': '' }) })
     const root = await tcp.mount('/')
     const whole = await tcp.readdir(root, 0n, 0n, 4096)
@@ -113,7 +113,7 @@ describe('what a listing says of each name', () => {
     }
   })
 
-  test('any cookie is a place in the folder', async () => {
+  test('a listing goes on after any cookie', async () => {
     const { tcp } = await openListener({ source: memorySource({ '/a': '' }) })
     const root = await tcp.mount('/')
     const [, , last] = (await tcp.readdir(root, 0n, 0n, 4096)).entries
@@ -124,7 +124,7 @@ describe('what a listing says of each name', () => {
   })
 })
 
-test('a folder that changes while it is listed, with a restart in between: nothing is missed, nothing seen twice', async () => {
+test('a folder that changes while it is listed, with a restart in between, misses no file and lists none twice', async () => {
   const root = await tempFolder()
   const dataFolder = await tempFolder()
   const stay = names.slice(0, 200)

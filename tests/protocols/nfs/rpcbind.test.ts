@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
 import { afterEach, describe, expect, test } from 'vitest'
-import { mountHint } from '../../../server/protocols/nfs/hint.ts'
+import { mountHint } from '../../../server/protocols/nfs/port-mapper.ts'
 import type { Mapping } from '../../../server/protocols/nfs/portmap.ts'
 import { register, unregister } from '../../../server/protocols/nfs/rpcbind.ts'
 import { Cursor, word } from '../../support/nfs-client.ts'
@@ -51,7 +51,7 @@ const mappings = (port: number): Mapping[] =>
   )
 
 describe('the rpcbind of this machine', () => {
-  test('takes our services, and gives them up when we stop', async () => {
+  test('rpcbind gets our services, and we unregister them at the stop', async () => {
     const rpcbind = await fakeRpcbind()
     expect(await register(mappings(2049), rpcbind.port)).toEqual({ type: 'registered' })
     expect([...rpcbind.known.values()]).toEqual([2049, 2049, 2049, 2049])
@@ -59,13 +59,13 @@ describe('the rpcbind of this machine', () => {
     expect(rpcbind.known.size).toBe(0)
   })
 
-  test('what a server that is gone left behind is replaced', async () => {
+  test('the registration of a server that has crashed is replaced', async () => {
     const rpcbind = await fakeRpcbind({ there: mappings(1) })
     expect(await register(mappings(2049), rpcbind.port)).toEqual({ type: 'registered' })
     expect([...rpcbind.known.values()]).toEqual([2049, 2049, 2049, 2049])
   })
 
-  test('what another living server registered is left alone', async () => {
+  test('the registration of another running server is left alone', async () => {
     const other = createServer().listen(0, '127.0.0.1')
     await new Promise((resolve) => other.once('listening', resolve))
     closers.push(() => other.close())
@@ -77,13 +77,13 @@ describe('the rpcbind of this machine', () => {
     expect([...rpcbind.known.values()]).toEqual([port, port, port, port])
   })
 
-  test('one that refuses is believed', async () => {
+  test('a refusal by rpcbind is the result', async () => {
     const rpcbind = await fakeRpcbind({ takes: false })
     expect(await register(mappings(2049), rpcbind.port)).toMatchObject({ type: 'refused' })
   })
 })
 
-test('the hint names ports exactly when a client cannot find them', () => {
+test('the mount hint names ports exactly when a client cannot find them', () => {
   expect(mountHint('0.0.0.0', 2049, { type: 'rpcbind' })).toBe(
     'mount -t nfs -o nfsvers=3,nolock HOST:/trees /mnt',
   )

@@ -51,7 +51,7 @@ describe('reading', () => {
   test.each([
     ['memory', memory],
     ['disk', disk],
-  ])('every byte from %s, over TCP and UDP, in steps of all sizes', async (_, make) => {
+  ])('every byte of files from %s is read, over TCP and UDP, in steps of all sizes', async (_, make) => {
     const { tcp, udp } = await openListener({ source: await make() })
     const folder = await tcp.mount('/trees/f40')
     for (const bytes of contents) {
@@ -63,7 +63,7 @@ describe('reading', () => {
     }
   })
 
-  test('past the end there are no bytes, and the end is told exactly', async () => {
+  test('a READ past the end has no bytes, and `eof` is set exactly at the end', async () => {
     const { tcp } = await openListener({ source: memorySource({ '/a': 'hello' }) })
     const handle = await tcp.walk('/a')
     const at = async (offset: bigint | number, count: number) => {
@@ -78,7 +78,7 @@ describe('reading', () => {
     expect(await at(2, 0)).toEqual(['', false])
   })
 
-  test('offsets above 4 GiB', async () => {
+  test('a file is read at offsets above 4 GiB', async () => {
     const folder = await tempFolder()
     await writeFile(join(folder, 'big'), 'start')
     await truncate(join(folder, 'big'), 5 * 2 ** 30)
@@ -108,7 +108,7 @@ describe('reading', () => {
     expect(after.attributes?.fileid).toBe(before.attributes?.fileid)
   })
 
-  test('a file that is replaced, cut and removed while it is read: whole versions or an error, and the service goes on', async () => {
+  test('a file that is replaced, cut and removed while it is read gives whole versions or an error', async () => {
     const folder = await tempFolder()
     const file = join(folder, 'file')
     await writeFile(file, Buffer.alloc(300_000, 0))
@@ -129,7 +129,7 @@ describe('reading', () => {
     expect(await statusOf(tcp.read(handle, 0, 10))).toBe(stale)
   })
 
-  test('many files and many reads at once, pipelined on one connection', async () => {
+  test('many files are read at once, pipelined on one connection', async () => {
     const files = Array.from({ length: 300 }, (_, i) => randomBytes(1000 + i * 97))
     const folder = await tempFolder()
     await Promise.all(files.map((bytes, i) => writeFile(join(folder, `f${i}`), bytes)))
@@ -138,7 +138,7 @@ describe('reading', () => {
     expect(got.map(sha)).toEqual(files.map(sha))
   })
 
-  test('what each client sees may differ', async () => {
+  test('the source gets the address of each client', async () => {
     const seen: Requester[] = []
     const inner = memorySource({ '/a': 'x' })
     const { tcp, udp } = await openListener({
@@ -158,7 +158,7 @@ describe('reading', () => {
 })
 
 describe('names', () => {
-  test('lookup: files, folders, dots, and what is not there', async () => {
+  test('LOOKUP finds files, folders and dots, and reports names that do not exist', async () => {
     const { tcp } = await openListener({ source: memorySource({ '/d/e/f': 'x', '/ü': 'y' }) })
     const root = await tcp.mount('/')
     const folder = await tcp.walk('/d/e')
@@ -176,7 +176,7 @@ describe('names', () => {
     expect(await statusOf(tcp.readlink(root))).toBe(invalid)
   })
 
-  test('an absent name still tells the folder’s attributes, and the operator hears of it', async () => {
+  test('a LOOKUP of an absent name replies with the attributes of the folder, and is one event', async () => {
     const { tcp, events } = await openListener({ source: memorySource({ '/d/e': 'x' }) })
     const error = await tcp.lookup(await tcp.walk('/d'), 'none').catch((reason: unknown) => reason)
     expect((error as NfsError).left.length).toBe(4 + 84)
@@ -185,7 +185,7 @@ describe('names', () => {
     )
   })
 
-  test('symlinks on disk are followed inside and do not exist outside', async () => {
+  test('symlinks inside the root are followed, and those that lead out do not exist', async () => {
     const folder = await tempFolder()
     await writeFile(join(folder, 'real'), 'inside')
     await symlink('real', join(folder, 'link'))
@@ -195,14 +195,14 @@ describe('names', () => {
     expect(await statusOf(tcp.walk('/out'))).toBe(noEntry)
   })
 
-  test('access: reading and looking up, nothing else', async () => {
+  test('ACCESS grants READ and LOOKUP alone', async () => {
     const { tcp } = await openListener({ source: memorySource({ '/f': 'x' }) })
     expect(await tcp.access(await tcp.mount('/'), 0x3f)).toBe(3)
     expect(await tcp.access(await tcp.walk('/f'), 0x3f)).toBe(1)
     expect(await tcp.access(await tcp.walk('/f'), 0x3e)).toBe(0)
   })
 
-  test('a source that fails is a status, and the service goes on', async () => {
+  test('a source that fails gives a status for each failure kind, and the service goes on', async () => {
     let failure: Error | undefined
     const inner = memorySource({ '/f': 'x' })
     const stat: FileSource['stat'] = (path, who) =>
@@ -224,7 +224,7 @@ describe('names', () => {
 })
 
 describe('mounting', () => {
-  test('exports, mounts of folders at any depth, and the list of them', async () => {
+  test('EXPORT lists paths, folders at any depth are mounted, and DUMP lists the mounts', async () => {
     const { tcp, wire, events } = await openListener({
       source: memorySource({ '/trees/f40/.treeinfo': 'x' }),
     })
@@ -267,7 +267,7 @@ describe('mounting', () => {
   })
 })
 
-describe('writing is refused with results of the right shape', () => {
+describe('procedures that write are refused with results of the right shape', () => {
   const wcc = 8
   test.each([
     ['SETATTR', 2, wcc],
@@ -294,7 +294,7 @@ describe('writing is refused with results of the right shape', () => {
 describe('handles', () => {
   const files = { '/a': 'short', [`/trees/f40/Packages/k/${longName}`]: 'long' }
 
-  test('survive a restart, short and long ones', async () => {
+  test('short and long handles survive a restart', async () => {
     const dataFolder = await tempFolder()
     const source = memorySource(files)
     const first = await openListener({ source, dataFolder })
@@ -310,7 +310,7 @@ describe('handles', () => {
     expect(again).toEqual(ids)
   })
 
-  test('are stale without the key they were made with, and for what is gone', async () => {
+  test('handles are stale with another key, and when the file is gone', async () => {
     const folder = await tempFolder()
     await writeFile(join(folder, 'f'), 'x')
     const one = await openListener({ source: diskSource(folder) })
@@ -322,7 +322,7 @@ describe('handles', () => {
     expect(await statusOf(one.tcp.read(handle, 0, 1))).toBe(stale)
   })
 
-  test('cannot be made up, nor changed to lead elsewhere', async () => {
+  test('handles cannot be made up, nor changed to lead to another file', async () => {
     const { tcp } = await openListener({ source: memorySource(files) })
     const [short, table] = await Promise.all(Object.keys(files).map((path) => tcp.walk(path)))
     const changed = [short, table].flatMap((handle) =>
@@ -346,8 +346,8 @@ describe('handles', () => {
   })
 })
 
-describe('a service under strain', () => {
-  test('a slow reader holds only itself up, and few of its answers are made before it takes them', async () => {
+describe('the service under load', () => {
+  test('a slow reader delays only itself, and few of its replies are made before it reads them', async () => {
     const inner = memorySource({ '/f': randomBytes(512 * 1024) })
     let looks = 0
     const stat: FileSource['stat'] = (path, who) => {
@@ -368,7 +368,7 @@ describe('a service under strain', () => {
     slow.close()
   })
 
-  test('too many connections of one client are closed, those there are go on', async () => {
+  test('connections of a client above its limit are closed, and the others go on', async () => {
     const limits = { connections: 100, perClient: 3 }
     const { tcp, port, events } = await openListener({ source: memorySource({ '/f': 'x' }), limits })
     await tcp.mount('/')
@@ -380,7 +380,7 @@ describe('a service under strain', () => {
     for (const wire of more) wire.close()
   })
 
-  test('tells once of each file that a client read, with all its bytes', async () => {
+  test('a file that a client reads is one event, with all its bytes', async () => {
     const { tcp, service, events } = await openListener({ source: memorySource({ '/f': 'x'.repeat(1000) }) })
     await tcp.readAll(await tcp.walk('/f'), 100)
     await service.stop()
@@ -389,7 +389,7 @@ describe('a service under strain', () => {
     ])
   })
 
-  test('stop is safe to call twice, and closes connections', async () => {
+  test('stop closes connections, and is safe to call twice', async () => {
     const { service, tcp } = await openListener({ source: memorySource({ '/f': 'x' }) })
     await tcp.mount('/')
     expect(service.hint).toContain(`port=${service.address?.port},mountport=${service.address?.port}`)
@@ -398,7 +398,7 @@ describe('a service under strain', () => {
     await expect(tcp.mount('/')).rejects.toThrow()
   })
 
-  test('a port that is taken is a Failure that names it', async () => {
+  test('start on a taken port rejects with a Failure that names address and port', async () => {
     const { port } = await openListener({ source: memorySource({}) })
     await expect(openListener({ source: memorySource({}), port })).rejects.toMatchObject({
       kind: 'conflict',

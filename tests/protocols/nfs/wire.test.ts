@@ -52,7 +52,7 @@ function readBack(reader: XdrReader, { type }: Item): Item['value'] {
 }
 
 describe('XDR', () => {
-  test('what was written is read back, to the last byte, in multiples of four', () => {
+  test('values are read back as they were written, to the last byte, in multiples of four', () => {
     fc.assert(
       fc.property(fc.array(item), (items) => {
         const out = new XdrWriter(8)
@@ -65,7 +65,7 @@ describe('XDR', () => {
     )
   })
 
-  test('cut anywhere, it is an XdrError and nothing else', () => {
+  test('XDR that is cut anywhere is an XdrError and no other error', () => {
     fc.assert(
       fc.property(fc.array(item, { minLength: 1 }), fc.nat(), (items, cut) => {
         const out = new XdrWriter()
@@ -76,7 +76,7 @@ describe('XDR', () => {
     )
   })
 
-  test('limits from both sides; numbers above 32 bits; junk', () => {
+  test('limits hold from both sides, numbers above 32 bits are read, and junk is refused', () => {
     expect(new XdrReader(opaque('abcd')).opaque(4).toString()).toBe('abcd')
     expect(() => new XdrReader(opaque('abcde')).opaque(4)).toThrow(XdrError)
     expect(() => new XdrReader(word(0xffff_ffff)).opaque(0xffff_ffff)).toThrow(XdrError)
@@ -95,7 +95,7 @@ describe('records', () => {
     return framed
   }
 
-  test('come out whole, however the stream and the fragments are cut', () => {
+  test('records come out whole, however the stream and the fragments are cut', () => {
     const fragmented = fc.array(fc.array(bytes(30), { minLength: 1, maxLength: 5 }), { maxLength: 6 })
     fc.assert(
       fc.property(fragmented, fc.integer({ min: 1, max: 50 }), (records, step) => {
@@ -116,7 +116,7 @@ describe('records', () => {
     )
   })
 
-  test('over the limit, whole or in sum, they are refused before they are kept', () => {
+  test('a record over the limit, whole or in sum, is refused before it is kept', () => {
     expect(new RecordReader(8).push(record(Buffer.alloc(8)))).toHaveLength(1)
     expect(() => new RecordReader(8).push(word(0x8000_0009))).toThrow(XdrError)
     const reader = new RecordReader(8)
@@ -130,7 +130,7 @@ describe('records', () => {
 describe('handles as bytes', () => {
   const digest = fc.uint8Array({ minLength: 16, maxLength: 16 }).map((value) => Buffer.from(value))
 
-  test('round trip, within 64 bytes', () => {
+  test('a handle is decoded as it was encoded, within 64 bytes', () => {
     const path = fc.string({ maxLength: 47 })
     fc.assert(
       fc.property(digest, path, (made, text) => {
@@ -145,7 +145,7 @@ describe('handles as bytes', () => {
     )
   })
 
-  test('any bytes are a handle that encodes to the same bytes, or none', () => {
+  test('any bytes are not a handle, or a handle that encodes to the same bytes', () => {
     fc.assert(
       fc.property(bytes(80), (junk) => {
         const handle = decodeHandle(junk)
@@ -156,8 +156,10 @@ describe('handles as bytes', () => {
 })
 
 describe('calls', () => {
-  test('ours are understood by ourselves, and any bytes by nobody crash', () => {
-    const call = decodeMessage(encodeCall(7, nfs, 3, 1, opaque('handle')))
+  test('a call is decoded as it was encoded, and arbitrary bytes never crash the decoder', () => {
+    const call = decodeMessage(
+      encodeCall(7, { program: nfs, version: 3, procedure: 1, args: opaque('handle') }),
+    )
     expect(call).toMatchObject({ type: 'call', call: { xid: 7, program: nfs, version: 3, procedure: 1 } })
     fc.assert(
       fc.property(bytes(200), (junk) => {
@@ -181,26 +183,29 @@ describe('calls', () => {
       },
     )
 
-  test.each(['tcp', 'udp'] as const)('that cannot be carried out are told why: %s', async (transport) => {
-    const service = await openListener({ source })
-    const { wire } = service[transport]
-    expect(await wordsOf(wire.call(nfs, 4, 0))).toEqual([2, 3, 3])
-    expect(await wordsOf(wire.call(nfs, 2, 0))).toEqual([2, 3, 3])
-    expect(await wordsOf(wire.call(mountd, 1, 0))).toEqual([2, 3, 3])
-    expect(await wordsOf(wire.call(100227, 3, 0))).toEqual([1])
-    expect(await wordsOf(wire.call(nfs, 3, 22))).toEqual([3])
-    expect(await wordsOf(wire.call(nfs, 3, 1))).toEqual([4])
-    expect(await wordsOf(wire.call(nfs, 3, 1, Buffer.concat([opaque('x'), word(0)])))).toEqual([4])
-    expect(await wordsOf(wire.call(nfs, 3, 1, opaque(Buffer.alloc(65))))).toEqual([4])
-    expect(await wordsOf(wire.call(nfs, 3, 0, undefined, { rpcVersion: 3 }))).toEqual([0, 2, 2])
-    expect(await wordsOf(wire.call(nfs, 3, 0, undefined, { flavor: 6 }))).toEqual([1, 5])
-    const unix = Buffer.concat([word(0), opaque('client'), word(0), word(0), word(1), word(0)])
-    expect(await wordsOf(wire.call(nfs, 3, 0, undefined, { flavor: 1, credential: unix }))).toEqual([])
-    const short = unix.subarray(0, 12)
-    expect(await wordsOf(wire.call(nfs, 3, 0, undefined, { flavor: 1, credential: short }))).toEqual([1, 1])
-  })
+  test.each(['tcp', 'udp'] as const)(
+    'a call that cannot be carried out gets the reason of RFC 5531: %s',
+    async (transport) => {
+      const service = await openListener({ source })
+      const { wire } = service[transport]
+      expect(await wordsOf(wire.call(nfs, 4, 0))).toEqual([2, 3, 3])
+      expect(await wordsOf(wire.call(nfs, 2, 0))).toEqual([2, 3, 3])
+      expect(await wordsOf(wire.call(mountd, 1, 0))).toEqual([2, 3, 3])
+      expect(await wordsOf(wire.call(100227, 3, 0))).toEqual([1])
+      expect(await wordsOf(wire.call(nfs, 3, 22))).toEqual([3])
+      expect(await wordsOf(wire.call(nfs, 3, 1))).toEqual([4])
+      expect(await wordsOf(wire.call(nfs, 3, 1, Buffer.concat([opaque('x'), word(0)])))).toEqual([4])
+      expect(await wordsOf(wire.call(nfs, 3, 1, opaque(Buffer.alloc(65))))).toEqual([4])
+      expect(await wordsOf(wire.call(nfs, 3, 0, undefined, { rpcVersion: 3 }))).toEqual([0, 2, 2])
+      expect(await wordsOf(wire.call(nfs, 3, 0, undefined, { flavor: 6 }))).toEqual([1, 5])
+      const unix = Buffer.concat([word(0), opaque('client'), word(0), word(0), word(1), word(0)])
+      expect(await wordsOf(wire.call(nfs, 3, 0, undefined, { flavor: 1, credential: unix }))).toEqual([])
+      const short = unix.subarray(0, 12)
+      expect(await wordsOf(wire.call(nfs, 3, 0, undefined, { flavor: 1, credential: short }))).toEqual([1, 1])
+    },
+  )
 
-  test('in many fragments are answered like any other', async () => {
+  test('a call in many fragments gets the same reply as any other', async () => {
     const { wire } = await openListener({ source })
     const reply = await wire.send(callMessage(mountd, 3, 1, opaque('/')), 3)
     expect(reply.readUInt32BE(24)).toBe(0)
@@ -242,7 +247,7 @@ describe('calls', () => {
 describe('the port mapper', () => {
   const source = memorySource({ '/f': 'x' })
 
-  test('tells where NFS and MOUNT are, to version 2, 3 and 4, over TCP and UDP', async () => {
+  test('the port mapper names the ports of NFS and MOUNT, in version 2, 3 and 4, over TCP and UDP', async () => {
     const { service, port } = await openListener({ source, portmap: 0 })
     const mapper = service.portmapPort ?? 0
     const tcp = await TcpWire.open(mapper)
@@ -272,7 +277,7 @@ describe('the port mapper', () => {
     tcp.close()
   })
 
-  test('is no way into NFS, nor NFS into it', async () => {
+  test('the port of the port mapper does not answer NFS calls, nor the NFS port its calls', async () => {
     const { service, wire } = await openListener({ source, portmap: 0 })
     const tcp = await TcpWire.open(service.portmapPort ?? 0)
     await expect(new NfsClient(tcp).mount('/')).rejects.toMatchObject({ words: [1] })

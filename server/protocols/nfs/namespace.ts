@@ -7,20 +7,20 @@ import type { Handles } from './handles.ts'
 import { NfsFailure, nfsStatus } from './status.ts'
 import type { XdrReader } from './xdr.ts'
 
-/** What a handle leads to, now and for this client. */
+/** The file or folder of a handle, as this client sees it now. */
 export interface Found {
   readonly path: CleanPath
   readonly entry: Entry
   readonly attributes: FileAttributes
 }
 
-/** `filename3` has no limit in RFC 1813; PATHCONF says this one, in bytes. */
+/** RFC 1813 sets no limit for `filename3`. This is the one that PATHCONF names, in bytes. */
 export const maxNameBytes = 255
-/** What we read of a name before we say that it is too long. */
+/** How much of a name is read before the reply is NAMETOOLONG. */
 const maxNameRead = 4096
 
-/** A name that a client asks for in a folder: undefined when no file can be called so. */
-export type AskedName =
+/** The name argument of a call: `none` when no file can have such a name. */
+export type NameArgument =
   | { readonly type: 'name'; readonly name: string }
   | { readonly type: 'too-long' | 'none' }
 
@@ -28,8 +28,8 @@ export function readHandle(args: XdrReader): Buffer {
   return args.opaque(maxHandleBytes)
 }
 
-/** A name that is no UTF-8 is well-formed XDR, and the name of nothing. */
-export function readName(args: XdrReader): AskedName {
+/** A name that is not UTF-8 is well-formed XDR, but no file has it. */
+export function readName(args: XdrReader): NameArgument {
   const bytes = args.opaque(maxNameRead)
   if (bytes.length > maxNameBytes) return { type: 'too-long' }
   const name = bytes.toString('utf8')
@@ -38,8 +38,8 @@ export function readName(args: XdrReader): AskedName {
   return { type: 'name', name }
 }
 
-/** The namespace by handle: one look at the source per request. */
-export class Shelf {
+/** The namespace by file handle. Each request looks at the source once. */
+export class NfsNamespace {
   readonly handles: Handles
   readonly #source: () => FileSource
 
@@ -48,7 +48,7 @@ export class Shelf {
     this.#source = source
   }
 
-  /** @throws NfsFailure STALE when there is nothing any more. */
+  /** @throws NfsFailure STALE when the path exists no more. */
   async find(handle: Buffer, who: Requester): Promise<Found> {
     const path = this.handles.path(handle)
     const found = await this.at(path, who)
@@ -76,7 +76,9 @@ export class Shelf {
   }
 }
 
-/** The path of `name` in `folder`; undefined when it can be the name of nothing. `..` of the root is the root. */
+/**
+ * The path of `name` in `folder`; undefined when no file can have that name. `..` of the root is the root.
+ */
 export function pathInFolder(folder: CleanPath, name: string): CleanPath | undefined {
   if (name === '.') return folder
   if (name === '..') return parentPath(folder)
