@@ -18,8 +18,8 @@ import { cleanPath } from '../../server/files/path.ts'
 import { mirrorTree } from '../../server/intake/mirror/mirror-tree.ts'
 import { VersionStore } from '../../server/versions/version-store.ts'
 import { requireClient, requireRoot } from '../support/clients.ts'
+import { faultyServer } from '../support/faulty-server.ts'
 import { freePort } from '../support/free-port.ts'
-import { moodyServer } from '../support/moody-server.ts'
 import { makeTree } from '../support/tree-folder.ts'
 import { verifyTreeAt } from '../support/verify.ts'
 
@@ -56,7 +56,7 @@ describe('the Debian installer, from a local upstream', () => {
     timeout: 600_000,
   }, async () => {
     const { trees } = newStore('killed')
-    const server = await moodyServer(installer)
+    const server = await faultyServer(installer)
     const whole = filesBelow(installer).length
     let half = 0
     const run = async (id: string, killAfterMs?: number) => {
@@ -125,7 +125,7 @@ test("createrepo_c's repositories, one beside the tree, are mirrored and audited
     mkdirSync(folder, { recursive: true })
     execFileSync(createrepo, ['-q', `--general-compress-type=${compression}`, folder])
   }
-  const server = await moodyServer(upstream)
+  const server = await faultyServer(upstream)
   const { trees, store } = newStore('el')
   const { trees: found } = await mirrorTree(store, [`${server.url}/BaseOS/x86_64/os/`], { id: 'alma' }).catch(
     (error) => {

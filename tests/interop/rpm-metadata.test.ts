@@ -9,7 +9,7 @@ import { rootPath } from '../../server/files/path.ts'
 import { mirrorTree } from '../../server/intake/mirror/mirror-tree.ts'
 import { VersionStore } from '../../server/versions/version-store.ts'
 import { requireClient } from '../support/clients.ts'
-import { moodyServer } from '../support/moody-server.ts'
+import { faultyServer } from '../support/faulty-server.ts'
 import { makeRpm } from '../support/rpm-package.ts'
 import { makeTree, namesBelow, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 import { verifyTreeAt } from '../support/verify.ts'
@@ -63,7 +63,7 @@ async function mirrored(packing: string, suffix: string) {
   expect(metadata.filter((name) => name.endsWith(`primary.xml.${suffix}`))).toHaveLength(1)
   const trees = join(base, 'trees')
   mkdirSync(trees)
-  const server = await moodyServer(upstream)
+  const server = await faultyServer(upstream)
   const mirror = () => mirrorTree(new VersionStore(trees), [`${server.url}/`], { id: 'f' })
   return { upstream, trees, mirror }
 }

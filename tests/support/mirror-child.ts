@@ -1,7 +1,7 @@
 import { mirrorTree } from '../../server/intake/mirror/mirror-tree.ts'
 import { VersionStore } from '../../server/versions/version-store.ts'
 
-/** `node mirror-child.ts TREES URL ID`: one run of a mirror in a process of its own, to be killed. */
+/** `node mirror-child.ts TREES URL ID` runs one mirror in a process of its own, which a test may kill. */
 const [trees = '', url = '', id = ''] = process.argv.slice(2)
 const store = new VersionStore(trees)
 process.send?.('begin')

@@ -4,7 +4,7 @@ import { writeBelow } from './made-tree.ts'
 
 const sha256 = (data: string | Uint8Array) => createHash('sha256').update(data).digest('hex')
 
-/** Writes a repository as createrepo_c lays it out: packages, `primary.xml.gz` and `repomd.xml`, all digests true. */
+/** Writes a repository with the layout of createrepo_c: packages, `primary.xml.gz` and `repomd.xml`, with right digests. */
 export function makeRepository(folder: string, packages: Readonly<Record<string, string>>): void {
   const entries = Object.entries(packages).map(([path, data]) => {
     writeBelow(folder, path, data)
@@ -41,7 +41,7 @@ ${entries.join('\n')}
   )
 }
 
-/** Small packages by the dozen, in one folder for each first letter as Fedora has them. */
+/** Small packages, in one folder for each first letter as in Fedora. */
 export function somePackages(count: number, prefix = 'p'): Record<string, string> {
   return Object.fromEntries(
     Array.from({ length: count }, (_, n) => [

@@ -8,11 +8,11 @@ import { freePort } from './free-port.ts'
 export interface Rsyncd {
   /** `rsync://127.0.0.1:PORT/module/` */
   readonly url: string
-  /** What it has logged: which files it sent. */
+  /** Its log, which names the files that it sent. */
   log(): string
 }
 
-/** Serves a folder as the module `pub`, for as long as the test runs. */
+/** Serves a folder as the module `pub` until the test ends. */
 export async function startRsyncd(
   program: string,
   folder: string,

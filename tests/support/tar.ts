@@ -6,7 +6,7 @@ export interface TarSpec {
   readonly target?: string
 }
 
-/** A ustar archive of these entries, as they are: also of names that no honest archive has. */
+/** A ustar archive of these entries, unchecked: names that lead out of the archive are written, too. */
 export function tarOf(entries: readonly TarSpec[]): Buffer {
   const blocks = entries.flatMap(({ path, type = '0', data = '', target = '' }) => {
     const body = Buffer.from(data)
@@ -26,7 +26,7 @@ export function tarOf(entries: readonly TarSpec[]): Buffer {
   return Buffer.concat([...blocks, Buffer.alloc(1024)])
 }
 
-/** An ar archive as `.deb` packages are. */
+/** An ar archive, the format of `.deb` packages. */
 export function arOf(members: Readonly<Record<string, Buffer>>): Buffer {
   const parts = Object.entries(members).flatMap(([name, data]) => [
     Buffer.from(

@@ -41,7 +41,7 @@ const treeEntries = (prefix = ''): TarSpec[] =>
     data,
   }))
 
-test('a folder is copied, named by what it says of itself, and published', async () => {
+test('a folder is copied, named by its .treeinfo, and published', async () => {
   const { base, trees, store } = inputs()
   makeTree(join(base, 'dvd'))
   symlinkSync('images/pxeboot', join(base, 'dvd/boot'))
@@ -50,14 +50,14 @@ test('a folder is copied, named by what it says of itself, and published', async
   expect(outcome.trees.map(({ id, result }) => [id, result.outcome])).toEqual([
     ['fedora-40-server-x86_64', 'published'],
   ])
-  expect(outcome.notes).toEqual(['etc is left out: it is a link to /etc, outside of the tree'])
+  expect(outcome.notes).toEqual([expect.stringMatching(/^etc .*\/etc/)])
   const tree = join(trees, 'fedora-40-server-x86_64')
   expect(readFileSync(join(tree, 'images/pxeboot/vmlinuz'), 'utf8')).toBe('kernel of 40\n')
   expect(readlinkSync(join(tree, 'boot'))).toBe('images/pxeboot')
   expect(readdirSync(join(trees, '.treeboot'))).toEqual(['versions'])
 })
 
-test('hard links share the bytes, and a second import shares nothing it should not', async () => {
+test('with hardLink the files are those of the source', async () => {
   const { base, trees, store } = inputs()
   makeTree(join(base, 'dvd'))
   await importLocal(store, join(base, 'dvd'), { id: 'f', hardLink: true })
@@ -65,7 +65,7 @@ test('hard links share the bytes, and a second import shares nothing it should n
   expect(inode(join(trees, 'f/images/install.img'))).toBe(inode(join(base, 'dvd/images/install.img')))
 })
 
-test('interrupted, it leaves nothing visible; the second run goes on and passes over what is there', async () => {
+test('an interrupted import leaves nothing visible, and the second run keeps the files that are there', async () => {
   const { base, trees, store } = inputs()
   makeTree(join(base, 'dvd'))
   for (let n = 0; n < 30; n++) writeBelow(join(base, 'dvd'), `more/${n}`, `file ${n}`)
@@ -97,7 +97,7 @@ test('interrupted, it leaves nothing visible; the second run goes on and passes 
 test.each([
   ['plain', (data: Buffer) => data],
   ['gzip', gzipSync],
-])('a tar archive (%s), whatever it is called', async (_, pack) => {
+])('a tar archive (%s) is known by its content', async (_, pack) => {
   const { base, store, trees } = inputs()
   writeFileSync(join(base, 'download.bin'), pack(tarOf(treeEntries('./fedora/'))))
   const { trees: found } = await importLocal(store, join(base, 'download.bin'))
@@ -127,7 +127,7 @@ test.each<[string, TarSpec]>([
   ['..', { path: '../evil', data: 'x' }],
   ['an inner ..', { path: 'a/../../evil', data: 'x' }],
   ['a hard link out', { path: 'evil', type: '1', target: '../../secret' }],
-])('an archive whose names lead out by %s writes nothing there', async (_, entry) => {
+])('an archive whose names lead out by %s writes nothing outside', async (_, entry) => {
   const { base, store } = inputs()
   writeFileSync(join(base, 'secret'), 'secret')
   writeFileSync(join(base, 'x.tar'), tarOf([...treeEntries(), entry]))
@@ -157,7 +157,7 @@ test('links through links cannot lead a file out', async () => {
 test.each([
   ['ISO 9660', writeIso],
   ['UDF alone', writeUdf],
-])('an image with %s is known by its content, whatever it is called', async (_name, write) => {
+])('an image with %s is known by its content', async (_name, write) => {
   const { base, trees, store } = inputs()
   const { bytes } = write({ files: { '.treeinfo': treeinfoText(), ...imagesOfTree() } })
   writeFileSync(join(base, 'download.part'), bytes)
@@ -168,7 +168,7 @@ test.each([
   expect(readFileSync(join(trees, 'fedora-40-server-x86_64.iso')).equals(bytes)).toBe(true)
 })
 
-test('what is neither image, archive nor package says what it begins with', async () => {
+test('the refusal of another file names its first bytes', async () => {
   const { base, store } = inputs()
   writeFileSync(join(base, 'Fedora.iso'), 'not really')
   await expect(importLocal(store, join(base, 'Fedora.iso'))).rejects.toMatchObject({
@@ -178,7 +178,7 @@ test('what is neither image, archive nor package says what it begins with', asyn
   await expect(importLocal(store, join(base, 'nothing'))).rejects.toMatchObject({ kind: 'not-found' })
 })
 
-test('a damaged tree is not published, and stays aside for the next try', async () => {
+test('a damaged tree is not published, and a second import of the mended source is', async () => {
   const { base, trees, store } = inputs()
   makeTree(join(base, 'dvd'))
   writeBelow(join(base, 'dvd'), 'images/install.img', 'second stage of 99\n')

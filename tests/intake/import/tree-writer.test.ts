@@ -7,7 +7,7 @@ import { temporaryFolder } from '../../support/tree-folder.ts'
 const mib = 1 << 20
 const facts = { path: 'images/big', size: 200 * mib, modifiedMs: 1_713_000_000_000 }
 
-/** Every MiB says which one it is. */
+/** Each MiB begins with its number. */
 async function* bytesFrom(start: number, end = facts.size) {
   const piece = Buffer.alloc(mib)
   for (let at = start; at < end; at += mib) {
@@ -24,7 +24,7 @@ async function writer() {
 }
 
 describe('a large file', () => {
-  test('is gone on with where a stopped run left it, but for the last marks, and is the same in the end', async () => {
+  test('is resumed before the last three marks of an interrupted run, with the same bytes', async () => {
     const { base, made, place } = await writer()
     const aborter = new AbortController()
     const stopped = made.write(
@@ -59,11 +59,12 @@ describe('a large file', () => {
     expect(readdirSync(base)).toEqual(['tree'])
   })
 
-  test('that is another one by now begins anew', async () => {
+  test('that has changed is written from its first byte', async () => {
     const { base, made } = await writer()
-    await expect(made.write(facts, (start) => bytesFrom(start, 150 * mib))).rejects.toThrow(
-      'images/big has 209715200 bytes and 157286400 came: it changes while it is read',
-    )
+    await expect(made.write(facts, (start) => bytesFrom(start, 150 * mib))).rejects.toMatchObject({
+      kind: 'conflict',
+      message: expect.stringMatching(/^images\/big .*209715200.*157286400/),
+    })
     const starts: number[] = []
     await made.write({ ...facts, modifiedMs: facts.modifiedMs + 1000 }, (start) => {
       starts.push(start)
@@ -73,7 +74,7 @@ describe('a large file', () => {
     expect(readdirSync(join(base, 'aside'))).toHaveLength(1)
   })
 
-  test('whose part is longer than the file is written anew', async () => {
+  test('whose partial copy is longer than the file is written from its first byte', async () => {
     const { base, made, place } = await writer()
     await expect(made.write(facts, (start) => bytesFrom(start, 10 * mib))).rejects.toThrow('changes')
     const [part = ''] = readdirSync(join(base, 'aside'))
@@ -85,7 +86,7 @@ describe('a large file', () => {
   })
 })
 
-test('what an earlier run has brought and the source no longer has is gone in the end', async () => {
+test('files of an earlier run that the source no longer has are removed', async () => {
   const { base, made } = await writer()
   const file = (path: string): FileFacts => ({ path, size: 1, modifiedMs: 1_700_000_000_000 })
   const one = async function* () {

@@ -32,7 +32,7 @@ function inputs(image: Uint8Array) {
   return { trees, file, store, unpack }
 }
 
-test('what is in the image becomes a folder, its symlinks as they are written', async () => {
+test('the content of the image becomes a folder, with symlinks as they are written', async () => {
   const long = `Packages/${'long-name-'.repeat(15)}.rpm`
   const { bytes } = writeIso(
     shape({
@@ -62,7 +62,7 @@ test('what is in the image becomes a folder, its symlinks as they are written', 
   expect(notes.join()).toMatch(/out is left out.*absolute is left out|absolute is left out.*out is left out/)
 })
 
-test('a damaged file inside is found and named, and nothing is published', async () => {
+test('a damaged file in the image is named, and nothing is published', async () => {
   const { bytes, files } = writeIso(shape())
   const at = (files.get('images/install.img')?.block ?? 0) * 2048
   bytes[at] = (bytes[at] ?? 0) ^ 1
@@ -74,14 +74,14 @@ test('a damaged file inside is found and named, and nothing is published', async
   expect(readdirSync(trees)).toEqual(['.treeboot'])
 })
 
-test('an image that is cut off says so before anything is written', async () => {
+test('an image that is cut off is refused before anything is published', async () => {
   const { bytes } = writeIso(shape({ big: Buffer.alloc(2 << 20, 7), last: 'the last file' }))
   const { unpack, trees } = inputs(bytes.subarray(0, bytes.length - (1 << 20)))
   await expect(unpack()).rejects.toThrow(/is cut off: its last 1048576 bytes are missing/)
   expect(existsSync(join(trees, id))).toBe(false)
 })
 
-test('interrupted, nothing is visible; begun again, what is there is passed over; kept as an image, it begins anew', async () => {
+test('an interrupted unpacking is invisible and is resumed; importing the image as it is starts from the beginning', async () => {
   const more = Object.fromEntries(Array.from({ length: 20 }, (_, n) => [`more/${n}`, `file ${n}`]))
   const { trees, store, file, unpack } = inputs(writeIso(shape(more)).bytes)
   const aborter = new AbortController()

@@ -22,7 +22,7 @@ async function textOf(answer: AsyncIterable<Buffer>): Promise<string> {
   return Buffer.concat(pieces).toString('latin1')
 }
 
-test('an upstream that closes before anybody has read the body loses nothing', async () => {
+test('a body that is read after the upstream has closed the connection is complete', async () => {
   const body = 'x'.repeat(1024 * 1024)
   const port = await listening(
     createServer((socket) => {
@@ -40,7 +40,7 @@ test('an upstream that closes before anybody has read the body loses nothing', a
   for (const answer of answers) expect(await textOf(answer)).toBe(body)
 })
 
-test('a kept connection that the other end has just closed is no failure', async () => {
+test('a request on a kept connection that the server has just closed is repeated', async () => {
   let served = 0
   const port = await listening(
     createServer((socket) => {
@@ -48,7 +48,7 @@ test('a kept connection that the other end has just closed is no failure', async
       socket.on('error', () => undefined)
       socket.on('data', () => {
         here++
-        // The second request on a connection meets a server that has given it up.
+        // The server resets the connection at its second request.
         if (here > 1) socket.resetAndDestroy()
         else socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n${++served}`)
       })
@@ -60,7 +60,7 @@ test('a kept connection that the other end has just closed is no failure', async
   expect(await ask()).toBe('2')
 })
 
-test('http_proxy and no_proxy are heeded', async () => {
+test('http_proxy and no_proxy are used', async () => {
   const asked: string[] = []
   const port = await listening(
     createHttpServer((req, res) => {

@@ -26,7 +26,7 @@ test('mirrors are read from the configuration, and mistakes are named', () => {
   expect(refusal('mirrors:\n  f40: { url: http://a/, schedule: hourly }\n')).toContain('expected "every 24h"')
 })
 
-test('what is due is fetched, one after the other; a failure is told and tried again in an hour', async () => {
+test('due mirrors run one after the other; a failure is reported and retried after an hour', async () => {
   const base = temporaryFolder()
   mkdirSync(join(base, 'trees'))
   const { config } = parse(

@@ -13,7 +13,7 @@ import type { MirrorOptions } from '../../../server/intake/mirror/options.ts'
 import { UpstreamPool } from '../../../server/intake/mirror/upstream-pool.ts'
 import { FtpListener } from '../../../server/protocols/ftp/server.ts'
 import { VersionStore } from '../../../server/versions/version-store.ts'
-import { moodyServer } from '../../support/moody-server.ts'
+import { faultyServer } from '../../support/faulty-server.ts'
 import { makeRepository, somePackages } from '../../support/rpm-repository.ts'
 import { tarOf } from '../../support/tar.ts'
 import {
@@ -30,7 +30,7 @@ async function inputs() {
   const trees = join(base, 'trees')
   mkdirSync(upstream)
   mkdirSync(trees)
-  const server = await moodyServer(upstream)
+  const server = await faultyServer(upstream)
   const { pauses, ...fetching } = scriptedWaiting()
   const store = new VersionStore(trees)
   const mirror = (path: string, options: MirrorOptions = {}) =>
@@ -51,7 +51,7 @@ async function ftpServing(folder: string): Promise<string> {
   return `ftp://127.0.0.1:${service.address?.port}`
 }
 
-/** Time goes on only by waiting. */
+/** A clock that only pauses move. */
 function scriptedWaiting() {
   const pauses: number[] = []
   let nowMs = 1_000_000
@@ -90,7 +90,7 @@ test('what the descriptors name is fetched, and nothing else', async () => {
   expect(server.requests.some((line) => line.includes('unnamed'))).toBe(false)
 })
 
-test('repositories beside the tree come along, and the references stay true', async () => {
+test('repositories beside the tree are fetched, and the references to them stay valid', async () => {
   const { upstream, trees, mirror } = await inputs()
   const os = '9/BaseOS/x86_64/os'
   const extra =
@@ -103,11 +103,11 @@ test('repositories beside the tree come along, and the references stay true', as
   expectSame(join(upstream, '9'), join(trees, 'alma'))
 })
 
-test('broken, cut, lying and busy: it tries again, goes on where it stopped, waits as asked, and ends with the same bytes', async () => {
+test('an upstream that is busy, cuts and damages files is retried and resumed, until the bytes are the same', async () => {
   const { upstream, trees, mirror, server, pauses } = await inputs()
   makeTree(join(upstream, 'f'))
   writeBelow(upstream, 'f/images/install.img', 'second stage of 40\n')
-  server.mood = (path, time) => {
+  server.faultOf = (path, time) => {
     if (path.endsWith('vmlinuz') && time === 1) return { kind: 'status', status: 503, retryAfter: '7' }
     if (path.endsWith('vmlinuz') && time === 2) return { kind: 'status', status: 429 }
     if (path.endsWith('install.img') && time === 1) return { kind: 'cut', after: 6 }
@@ -121,30 +121,30 @@ test('broken, cut, lying and busy: it tries again, goes on where it stopped, wai
   expect(server.requests).toContain('GET /f/images/install.img bytes=6-')
 })
 
-test('an upstream that stays damaged is not published, unless that is accepted; every such file is named', async () => {
+test('files that stay damaged are all named, and published without only if that is accepted', async () => {
   const { upstream, trees, mirror, server } = await inputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(5))
   rmSync(join(upstream, 'f/Packages/p/p4-1-1.noarch.rpm'))
-  server.mood = (path) => (/install\.img|p2-1/.test(path) ? { kind: 'flip' } : undefined)
+  server.faultOf = (path) => (/install\.img|p2-1/.test(path) ? { kind: 'flip' } : undefined)
   await expect(mirror('/f')).rejects.toThrow(
-    /^the upstream has 2 files with other bytes.*(install.img.*p2-1-1|p2-1-1.*install.img)/s,
+    /\b2 files\b.*--accept.*(install.img.*p2-1-1|p2-1-1.*install.img)/s,
   )
   expect(readdirSync(trees)).toEqual(['.treeboot'])
   const { trees: accepted, notes } = await mirror('/f', { accept: { by: 'root', why: 'known' } })
   expect(notes.toSorted()).toEqual([
-    expect.stringMatching(/^Packages\/p\/p2-1-1.* is damaged: sha256 expected/),
-    'Packages/p/p4-1-1.noarch.rpm is named, and the upstream does not have it',
-    expect.stringMatching(/^images\/install\.img .*is damaged: sha256 expected/),
+    expect.stringMatching(/^Packages\/p\/p2-1-1.* sha256 /),
+    expect.stringMatching(/^Packages\/p\/p4-1-1\.noarch\.rpm /),
+    expect.stringMatching(/^images\/install\.img .* sha256 /),
   ])
   expect(accepted[0]?.result).toMatchObject({ outcome: 'published', record: { accepted: { why: 'known' } } })
 })
 
-test('several mirrors: another one has what the first lacks or has damaged', async () => {
+test('files that the first mirror lacks or has damaged come from the second', async () => {
   const { upstream, trees, store, server, fetching } = await inputs()
   makeTree(join(upstream, 'bad'))
   makeTree(join(upstream, 'good'))
-  server.mood = (path) => {
+  server.faultOf = (path) => {
     if (path === '/bad/images/install.img') return { kind: 'flip' }
     if (path === '/bad/images/pxeboot/vmlinuz') return { kind: 'status', status: 404 }
     return undefined
@@ -155,7 +155,7 @@ test('several mirrors: another one has what the first lacks or has damaged', asy
   expectSame(join(upstream, 'good'), join(trees, 'f'))
 })
 
-test('a later version shares by hard links what the earlier has; with nothing new nothing is published', async () => {
+test('unchanged files are hard links to the current version, and an unchanged upstream publishes nothing', async () => {
   const { upstream, trees, store, mirror, server } = await inputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(10))
@@ -175,7 +175,7 @@ test('a later version shares by hard links what the earlier has; with nothing ne
   expect(inode(2, 'Packages/p/p3-1-1.noarch.rpm')).toBe(inode(1, 'Packages/p/p3-1-1.noarch.rpm'))
 })
 
-test('boot-only takes what boots and remembers where the rest is', async () => {
+test('boot-only fetches what boots and records the URL of the rest', async () => {
   const { upstream, trees, store, mirror } = await inputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(10))
@@ -195,13 +195,13 @@ test('a tree without .treeinfo is fetched by its index pages', async () => {
   expectSame(join(upstream, 'd'), join(trees, 'd'))
 })
 
-test('a listing that the upstream is too busy for is asked for again: never half a tree', async () => {
+test('a listing that fails is retried, and half a tree is never published', async () => {
   const { upstream, trees, mirror, server, pauses } = await inputs()
   writeBelow(upstream, 'd/debian-installer/amd64/linux', 'kernel')
   writeBelow(upstream, 'd/debian-installer/amd64/initrd.gz', 'initrd')
   writeBelow(upstream, 'd/debian-installer/amd64/boot-screens/f1.txt', 'help')
   writeBelow(upstream, 'd/version.info', 'Debian version:  12 (bookworm)\n')
-  server.mood = (path, time) => {
+  server.faultOf = (path, time) => {
     if (path.endsWith('/boot-screens/') && time === 1) return { kind: 'status', status: 503, retryAfter: '9' }
     return path.endsWith('/.treeinfo') ? { kind: 'status', status: 403 } : undefined
   }
@@ -209,9 +209,9 @@ test('a listing that the upstream is too busy for is asked for again: never half
   expect(found[0]?.result.outcome).toBe('published')
   expect(pauses).toEqual([9000])
   expectSame(join(upstream, 'd'), join(trees, 'd'))
-  server.mood = (path) => (path.endsWith('/boot-screens/') ? { kind: 'status', status: 503 } : undefined)
+  server.faultOf = (path) => (path.endsWith('/boot-screens/') ? { kind: 'status', status: 503 } : undefined)
   await expect(mirror('/d/', { id: 'e' })).rejects.toThrow(
-    '/d/debian-installer/amd64/boot-screens/ answers 503',
+    /\/d\/debian-installer\/amd64\/boot-screens\/ .*503/,
   )
   expect(existsSync(join(trees, 'e'))).toBe(false)
 })
@@ -220,7 +220,7 @@ test('a mirror that is down is not asked for every file', async () => {
   const { upstream, trees, store, server, fetching, pauses } = await inputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(40))
-  server.mood = (path) =>
+  server.faultOf = (path) =>
     path.startsWith('/down/') ? { kind: 'status', status: 503, retryAfter: '60' } : undefined
   const urls = [`${server.url}/down/`, `${server.url}/f/`]
   const { trees: found } = await mirrorTree(store, urls, { fetching, id: 'f' })
@@ -230,7 +230,7 @@ test('a mirror that is down is not asked for every file', async () => {
   expectSame(join(upstream, 'f'), join(trees, 'f'))
 })
 
-test('the same over FTP, by listing where there is no .treeinfo', async () => {
+test('over FTP trees are fetched with .treeinfo, and without it by their listings', async () => {
   const { upstream, trees, store, fetching } = await inputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(8))
@@ -246,18 +246,18 @@ test('the same over FTP, by listing where there is no .treeinfo', async () => {
   expect((await mirrorTree(store, [`${base}/f/`], { fetching, id: 'f' })).unchanged).toBe(true)
 })
 
-test('begun again without digests, whole files are not fetched twice, and changed ones are', async () => {
+test('a second run without digests fetches changed files, and of the others only what follows their last byte', async () => {
   const { upstream, trees, server, store, mirror, fetching } = await inputs()
   for (let n = 0; n < 12; n++) writeBelow(upstream, `d/more/${n}`, `file ${n} ${'x'.repeat(100)}`)
   writeBelow(upstream, 'd/debian-installer/amd64/linux', 'kernel')
   writeBelow(upstream, 'd/debian-installer/amd64/initrd.gz', 'initrd')
   writeBelow(upstream, 'd/version.info', 'Debian version:  12 (bookworm)\n')
-  server.mood = (path) => (path.endsWith('version.info') ? { kind: 'status', status: 500 } : undefined)
+  server.faultOf = (path) => (path.endsWith('version.info') ? { kind: 'status', status: 500 } : undefined)
   await expect(mirrorTree(store, [`${server.url}/d/`], { fetching, id: 'd' })).rejects.toThrow('version.info')
   const first = server.requests.filter((line) => /\/more\/\d+$/.test(line))
   expect(first.length).toBeGreaterThan(3)
   writeBelow(upstream, 'd/more/3', 'another file, and longer than the one before it was: '.repeat(4))
-  server.mood = () => undefined
+  server.faultOf = () => undefined
   server.requests.length = 0
   expect((await mirror('/d/', { id: 'd' })).trees[0]?.result.outcome).toBe('published')
   for (const line of first) {
@@ -267,7 +267,7 @@ test('begun again without digests, whole files are not fetched twice, and change
   expectSame(join(upstream, 'd'), join(trees, 'd'))
 })
 
-test('a URL of an archive brings in what is in it', async () => {
+test('a URL of an archive imports the tree in it', async () => {
   const { upstream, mirror } = await inputs()
   const entries = Object.entries({ ...imagesOfTree(), '.treeinfo': treeinfoText() }).map(([path, data]) => ({
     path,
@@ -284,7 +284,7 @@ test('a URL of an archive brings in what is in it', async () => {
   })
 })
 
-test('a part of another file is never gone on with', async () => {
+test('a partial file is not resumed with the bytes of another file', async () => {
   const { base, upstream, server, fetching } = await inputs()
   writeFileSync(join(upstream, 'a'), 'the new file, longer')
   const pool = new UpstreamPool([new HttpUpstream(server.url)], fetching)
@@ -293,10 +293,8 @@ test('a part of another file is never gone on with', async () => {
   writeFileSync(`${part}.from`, '"another etag"')
   expect(await fetchFile(pool, { path: 'a' }, part)).toBe(true)
   expect(readFileSync(part, 'utf8')).toBe('the new file, longer')
-  server.mood = () => ({ kind: 'longer' })
-  await expect(fetchFile(pool, { path: 'a', size: 20 }, join(base, 'part2'))).rejects.toThrow(
-    /goes on after the 20 bytes|ended after/,
-  )
+  server.faultOf = () => ({ kind: 'longer' })
+  await expect(fetchFile(pool, { path: 'a', size: 20 }, join(base, 'part2'))).rejects.toThrow(/\b20 bytes/)
   await pool.close()
 })
 
@@ -313,13 +311,13 @@ test('a file that has changed on an FTP server is fetched from its first byte', 
   await pool.close()
 })
 
-test('names on index pages: only those directly below', () => {
+test('only names directly below are read from an index page', () => {
   const page = `<a href="../">up</a><A HREF='a%20b'>x</A><a href="/pub/c/">c</a><a href="http://evil/x">e</a><a href="?C=S">s</a>
 <a href="%2e%2e/x">up</a><a href="d/e">deep</a><a class="k" href="f&amp;g">f</a><a href="/pub">self</a><a href="a%2fb">slash</a>`
   expect(namesOnPage(page, new URL('http://host/pub/'))).toEqual(['a b', 'c/', 'f&g'])
 })
 
-test('killed at three instants, then finished: the same bytes, and never half a tree', async () => {
+test('a mirror that is killed three times ends with the same bytes, and half a tree is never visible', async () => {
   const { upstream, trees, server } = await inputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(60))

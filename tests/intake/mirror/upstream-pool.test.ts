@@ -3,7 +3,7 @@ import { Failure } from '../../../server/core/failure.ts'
 import { TransientFailure, type Upstream } from '../../../server/intake/mirror/upstream.ts'
 import { UpstreamPool } from '../../../server/intake/mirror/upstream-pool.ts'
 
-/** Mirrors that do what the test says; time goes on only by waiting. */
+/** Mirrors that answer as the test says, and a clock that only pauses move. */
 function inputs(...names: string[]) {
   const upstreams = names.map((url): Upstream => {
     const unused = () => Promise.reject(new Error('the pool itself fetches nothing'))
@@ -15,7 +15,7 @@ function inputs(...names: string[]) {
   const pause = async (ms: number) => {
     pauses.push(ms)
     const untilMs = nowMs + ms
-    // Whoever pauses in the same moment pauses at the same time.
+    // Requests that pause at the same moment wait for the same time.
     await new Promise(setImmediate)
     nowMs = Math.max(nowMs, untilMs)
   }
@@ -40,7 +40,7 @@ const throwing = (error: Error): never => {
   throw error
 }
 
-test('a mirror that asks for time is left in peace by every file, and the next one has them meanwhile', async () => {
+test('a mirror that sends Retry-After is asked for no file until then, and the next mirror serves them', async () => {
   const { ask, asked, pauses, later } = inputs('a', 'b')
   const answer = (name: string) => (name === 'a' ? throwing(busy(120_000)) : 'from b')
   for (let file = 0; file < 5; file++) expect(await ask(answer)).toBe('from b')
@@ -53,7 +53,7 @@ test('a mirror that asks for time is left in peace by every file, and the next o
   expect(asked.at(-1)).toBe('a')
 })
 
-test('the only mirror is waited for as long as it asks, and not for longer than five minutes', async () => {
+test('the only mirror is waited for as long as its Retry-After says, and at most five minutes', async () => {
   const { ask, asked, pauses } = inputs('a')
   const times = [7000, 3_600_000]
   const answer = () => {
@@ -65,9 +65,12 @@ test('the only mirror is waited for as long as it asks, and not for longer than 
   expect(asked).toHaveLength(3)
 })
 
-test('one that does not say how long is asked ever more rarely; six files that meet the same trouble count as one', async () => {
+test('without Retry-After the pauses double, and six files that fail at once count as one failure', async () => {
   const { ask, pauses } = inputs('a')
-  await expect(ask(() => throwing(busy()))).rejects.toThrow('x could not be fetched; the last try: busy')
+  await expect(ask(() => throwing(busy()))).rejects.toMatchObject({
+    kind: 'unavailable',
+    message: expect.stringMatching(/^x .*busy/),
+  })
   expect(pauses).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 32_000])
   const six = inputs('a')
   let failures = 6
@@ -76,7 +79,7 @@ test('one that does not say how long is asked ever more rarely; six files that m
   expect(Math.max(...six.pauses)).toBe(500)
 })
 
-test('what is damaged at one mirror comes from another, and is given up when it is damaged everywhere', async () => {
+test('a file that is damaged at one mirror comes from another, and fails when it is damaged at all', async () => {
   const { ask, asked } = inputs('a', 'b')
   const damaged = new Failure('invalid-data', 'x is damaged')
   expect(await ask((name) => (name === 'a' ? throwing(damaged) : 'good'))).toBe('good')
@@ -85,7 +88,7 @@ test('what is damaged at one mirror comes from another, and is given up when it 
   expect(asked.slice(2).sort()).toEqual(['a', 'a', 'b', 'b'])
 })
 
-test('one file that cannot be had does not keep the others from its server', async () => {
+test('a failure of one file does not delay the other files of its server', async () => {
   const { ask, asked, pauses } = inputs('a')
   let first = true
   const odd = new TransientFailure('answers 500')
@@ -100,7 +103,7 @@ test('one file that cannot be had does not keep the others from its server', asy
   expect(pauses).toEqual([500])
 })
 
-test('a refusal is no reason to ask again; for what need not be there it means that it is not', async () => {
+test('a 403 is final: an optional file counts as missing, any other fails', async () => {
   const { ask, asked, pauses } = inputs('a', 'b')
   const refusal = new Failure('forbidden', 'a answers 403')
   const answer = (name: string) => (name === 'a' ? throwing(refusal) : undefined)
@@ -110,7 +113,7 @@ test('a refusal is no reason to ask again; for what need not be there it means t
   expect([asked.length, pauses.length]).toEqual([6, 0])
 })
 
-test('what need not be there is not waited for when another mirror has none; what must be there is', async () => {
+test('an optional file that one mirror lacks is not waited for at another; a required file is', async () => {
   const { ask, pauses } = inputs('a', 'b')
   const answer = (name: string) => (name === 'a' ? throwing(busy(90_000)) : undefined)
   expect(await ask(answer, { isOptional: true })).toBeUndefined()

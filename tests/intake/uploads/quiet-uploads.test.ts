@@ -27,14 +27,14 @@ async function receiving() {
   return { uploads, put, told }
 }
 
-test('what a document vouches for is published when nothing more comes', async () => {
+test('a complete tree with checksums is published when nothing more arrives', async () => {
   const { put, told } = await receiving()
   const files = { ...imagesOfTree({ version: '40' }), '.treeinfo': treeinfoText({ version: '40' }) }
   for (const [path, text] of Object.entries(files)) await put(`/fedora-40/${path}`, text)
   expect(await told()).toMatchObject({ id: 'fedora-40', outcome: 'published' })
 })
 
-test('a folder that nothing vouches for may be half of a tree: it waits for a word', async () => {
+test('a folder without checksums may be incomplete, and waits for an administrator', async () => {
   const { uploads, put, told } = await receiving()
   await put('/half/.disk/info', 'Ubuntu-Server 24.04 LTS "Noble Numbat" - Release amd64 (20240423)\n')
   await put('/half/casper/vmlinuz', 'kernel')
