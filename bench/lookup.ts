@@ -1,6 +1,7 @@
 import { LookupResponses } from '../server/api/lookup-responses.ts'
 import { createGuestIndex } from '../server/core/guest/match.ts'
-import { lookup, lookupAnswer, parseLookupQuery } from '../server/core/lookup/lookup.ts'
+import { lookup, lookupResultJson } from '../server/core/lookup/lookup.ts'
+import { parseLookupQuery } from '../server/core/lookup/query.ts'
 import { internalRequester } from '../server/core/net/requester.ts'
 import { createTreeIndex } from '../server/core/select/select.ts'
 import { makeGuest, makeTree, urls } from '../tests/support/boot-inputs.ts'
@@ -54,7 +55,7 @@ const ways: Readonly<Record<string, (params: Record<string, string>) => unknown>
   },
   scratch: (params) => {
     const result = lookup(parseLookupQuery(params), inputs)
-    return JSON.stringify(result.found ? lookupAnswer(result) : result)
+    return JSON.stringify(result.found ? lookupResultJson(result) : result)
   },
 }
 

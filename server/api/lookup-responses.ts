@@ -3,7 +3,8 @@ import { z } from 'zod'
 import type { Snapshot } from '../catalog/snapshot.ts'
 import type { BootInputs } from '../core/boot/plan-boot.ts'
 import { defined } from '../core/defined.ts'
-import { lookup, lookupAnswer, parseLookupQuery } from '../core/lookup/lookup.ts'
+import { lookup, lookupResultJson } from '../core/lookup/lookup.ts'
+import { parseLookupQuery } from '../core/lookup/query.ts'
 import type { Requester } from '../core/net/requester.ts'
 import type { Release } from '../core/tree/tree.ts'
 import { formatContentType, renderPlan } from '../render/render.ts'
@@ -82,7 +83,7 @@ function lookUp(queryText: string, inputs: LookupInputs): LookupResponse {
   const guest = query.guest && inputs.guests.match(query.guest)?.guest.name
   const about = defined({ release: result.plan.tree.release, guest })
   if (as === 'json') {
-    const found: LookupBody = lookupAnswer(result)
+    const found: LookupBody = lookupResultJson(result)
     return { ...jsonResponse(200, found), ...about }
   }
   const body = Buffer.from(renderPlan(result.plan, as))

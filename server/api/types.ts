@@ -4,7 +4,7 @@
  */
 import type { Explanation } from '../core/boot/explain.ts'
 import type { FailureKind } from '../core/failure.ts'
-import type { LookupAnswer } from '../core/lookup/result.ts'
+import type { LookupResultJson } from '../core/lookup/result.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import type { Tree, TreeState } from '../core/tree/tree.ts'
 
@@ -21,7 +21,7 @@ export interface ErrorBody {
 }
 
 /** `GET /api/v1/lookup` that found something. */
-export type LookupBody = LookupAnswer
+export type LookupBody = LookupResultJson
 
 /** `GET /api/v1/lookup` that found nothing; status 404. */
 export interface LookupMiss extends ErrorBody {

@@ -1,5 +1,5 @@
 import type { BootPlan } from '../core/boot/plan.ts'
-import { answerOf } from '../core/lookup/result.ts'
+import { installResultJson } from '../core/lookup/result.ts'
 
 /** An installation as the lookup answers it; any other plan as what it is. JSON.stringify is the quoting function of JSON. */
 export function renderJson(plan: BootPlan): string {
@@ -7,7 +7,7 @@ export function renderJson(plan: BootPlan): string {
 }
 
 function shape(plan: BootPlan): unknown {
-  if (plan.kind === 'install') return answerOf(plan)
+  if (plan.kind === 'install') return installResultJson(plan)
   if (plan.kind !== 'menu') return plan
   return {
     kind: plan.kind,

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { z } from 'zod'
-import { lookupKeys } from '../../core/lookup/lookup.ts'
+import { lookupKeys } from '../../core/lookup/query.ts'
 import type { Requester } from '../../core/net/requester.ts'
 import { cleanPath } from '../../files/path.ts'
 import { failureReply, type OnFault } from '../failures.ts'

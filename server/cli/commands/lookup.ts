@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
-import { lookup, lookupAnswer, parseLookupQuery } from '../../core/lookup/lookup.ts'
+import { lookup, lookupResultJson } from '../../core/lookup/lookup.ts'
+import { parseLookupQuery } from '../../core/lookup/query.ts'
 import { bootInputs } from '../../machines/decide.ts'
 import { formats, isFormat, renderPlan } from '../../render/render.ts'
 import { expectedServices, localRequester } from '../cli-requester.ts'
@@ -54,7 +55,7 @@ async function runLookup({ config, json: _, as, ...query }: LookupOptions, io: C
     io.err(`treeboot: ${result.why}${near}\n`)
     io.exit(exitCodes.none)
   } else if (as === 'json' || !isFormat(as)) {
-    io.out(json(lookupAnswer(result)))
+    io.out(json(lookupResultJson(result)))
   } else {
     io.out(renderPlan(result.plan, as))
   }

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Failure } from '../../core/failure.ts'
-import type { LookupAnswer } from '../../core/lookup/result.ts'
+import type { LookupResultJson } from '../../core/lookup/result.ts'
 import type { EventBus } from '../../events/bus.ts'
 import type { Witness } from './boot-monitor.ts'
 import { type Child, findProgram } from './child.ts'
@@ -86,7 +86,7 @@ export async function bootDirectly(
   events: EventBus,
   witness: () => Witness,
 ): Promise<Witness> {
-  const answer = (await (await fetch(`${url}/api/v1/lookup?guest=${stage.guest}`)).json()) as LookupAnswer
+  const answer = (await (await fetch(`${url}/api/v1/lookup?guest=${stage.guest}`)).json()) as LookupResultJson
   const seen = witness()
   const answered = answerFetched(
     stage,

@@ -3,8 +3,8 @@ import type { BootFile, InstallPlan } from '../boot/plan.ts'
 import { placeUrl } from '../boot/urls.ts'
 import type { VirtType } from '../guest/guest.ts'
 
-/** One boot image in a lookup's answer. */
-export interface AnsweredFile {
+/** One boot image in the result of a lookup. */
+export interface LookupFile {
   /** Relative to the tree. */
   readonly path: string
   readonly url: string
@@ -16,7 +16,7 @@ export interface AnsweredFile {
 }
 
 /** What `/api/v1/lookup` and `treeboot lookup --json` say. The shape is a contract. */
-export interface LookupAnswer {
+export interface LookupResultJson {
   readonly tree: {
     readonly id: string
     readonly family: string
@@ -26,8 +26,8 @@ export interface LookupAnswer {
   }
   readonly virt: VirtType
   readonly platform: string
-  readonly kernel: AnsweredFile
-  readonly initrd: AnsweredFile
+  readonly kernel: LookupFile
+  readonly initrd: LookupFile
   /** One argument each, quoted as the kernel reads them. */
   readonly args: readonly string[]
   /** The same on one line. */
@@ -37,14 +37,14 @@ export interface LookupAnswer {
   readonly others: readonly string[]
 }
 
-export function answerOf(plan: InstallPlan, others: readonly string[] = []): LookupAnswer {
+export function installResultJson(plan: InstallPlan, others: readonly string[] = []): LookupResultJson {
   const { id, family, version, variant, arch } = plan.tree
   return {
     tree: { id, family, version, variant, arch },
     virt: plan.virt,
     platform: plan.platform,
-    kernel: answeredFile(plan, plan.kernel),
-    initrd: answeredFile(plan, plan.initrd),
+    kernel: lookupFile(plan, plan.kernel),
+    initrd: lookupFile(plan, plan.initrd),
     args: plan.args.map(formatKernelArg),
     cmdline: formatCmdline(plan.args),
     location: plan.location,
@@ -52,7 +52,7 @@ export function answerOf(plan: InstallPlan, others: readonly string[] = []): Loo
   }
 }
 
-function answeredFile(plan: InstallPlan, file: BootFile): AnsweredFile {
+function lookupFile(plan: InstallPlan, file: BootFile): LookupFile {
   return {
     path: file.path,
     url: placeUrl(plan.urls.http, file.place),

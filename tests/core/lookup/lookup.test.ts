@@ -1,11 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { failureKind, failureMessage } from '../../../server/core/failure.ts'
-import {
-  type LookupResult,
-  lookup,
-  lookupAnswer,
-  parseLookupQuery,
-} from '../../../server/core/lookup/lookup.ts'
+import { type LookupResult, lookup, lookupResultJson } from '../../../server/core/lookup/lookup.ts'
+import { parseLookupQuery } from '../../../server/core/lookup/query.ts'
 import { fedora9, fedora40, makeGuest, makeTree, makeWorld } from '../../support/boot-inputs.ts'
 
 const fedora39 = makeTree('fedora/39/x86_64', { version: '39' })
@@ -19,7 +15,7 @@ const ask = (params: Record<string, unknown>): LookupResult => lookup(parseLooku
 const found = (params: Record<string, unknown>) => {
   const result = ask(params)
   if (!result.found) throw new Error(result.why)
-  return lookupAnswer(result)
+  return lookupResultJson(result)
 }
 
 describe('the answer', () => {
@@ -59,7 +55,7 @@ describe('the answer', () => {
     const { urls } = makeWorld([], [])
     const closed = { ...inputs, urls: { http: urls.http } }
     const result = lookup(parseLookupQuery({ guest: 'pv01' }), closed)
-    expect(result.found && lookupAnswer(result).kernel).toEqual({
+    expect(result.found && lookupResultJson(result).kernel).toEqual({
       path: 'images/xen/vmlinuz',
       url: 'http://192.0.2.1:8080/trees/f9-i386/images/xen/vmlinuz',
       tftp: null,
