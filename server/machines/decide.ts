@@ -6,7 +6,8 @@ import { Failure } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import { canonicalIp } from '../core/net/address.ts'
 import type { Requester } from '../core/net/requester.ts'
-import { type Format, type RenderOptions, renderPlan } from '../render/render.ts'
+import type { RenderOptions } from '../render/options.ts'
+import { type Format, isForLoaders, renderPlan } from '../render/render.ts'
 import { treesAsOf } from './trees-as-of.ts'
 import type { TreeViews } from './views.ts'
 
@@ -71,7 +72,7 @@ export function decideForGuest(guest: Guest, facts: BootFacts, inputs: BootInput
  * a machine or a command is asked for by somebody who wants to install, whatever the guest's state.
  */
 export function planAs(guest: Guest, as: Format, inputs: BootInputs): BootPlan {
-  const isTurn = as === 'json' || as === 'ipxe' || as === 'grub' || as === 'pxelinux'
+  const isTurn = as === 'json' || isForLoaders(as)
   return isTurn ? planKnown(guest, {}, inputs) : planGuest(guest, {}, inputs)
 }
 

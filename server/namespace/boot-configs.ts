@@ -21,7 +21,15 @@ import type { GuestMemory } from '../machines/machines.ts'
 import type { TreeViews } from '../machines/views.ts'
 import { renderGrub } from '../render/grub.ts'
 import { ipxeEntryScript, renderIpxe } from '../render/ipxe.ts'
-import { type Format, type RenderOptions, renderPlan } from '../render/render.ts'
+import type { RenderOptions } from '../render/options.ts'
+import {
+  bootFileOf,
+  type Format,
+  formatOfBootFile,
+  formats,
+  isForLoaders,
+  renderPlan,
+} from '../render/render.ts'
 import type { Mount } from './mounts.ts'
 
 /** A machine asked what to boot, and this is what it was told. */
@@ -45,20 +53,6 @@ export interface LoaderOptions {
   /** The UUID that belongs to a MAC, where a machine has said both when it asked by DHCP. */
   readonly uuidOf?: (mac: string) => string | undefined
 }
-
-/** `/boot/<guest>/...`: what this guest would boot, once for each that may ask. */
-const guestFiles: Readonly<Record<string, Format>> = {
-  ipxe: 'ipxe',
-  'grub.cfg': 'grub',
-  'pxelinux.cfg': 'pxelinux',
-  'virt-install.sh': 'virt-install',
-  'libvirt.xml': 'libvirt',
-  'xl.cfg': 'xl',
-  'qemu.sh': 'qemu',
-  env: 'env',
-  json: 'json',
-}
-const loaderFiles: ReadonlySet<string> = new Set(['ipxe', 'grub.cfg', 'pxelinux.cfg'])
 
 /** Scripts for an iPXE that was told nothing but our address; EFI builds since 2023 look for `autoexec.ipxe` beside themselves. */
 const ipxeEntries: ReadonlySet<string> = new Set(['boot.ipxe', 'autoexec.ipxe'])
@@ -231,19 +225,19 @@ function createLoaders({ snapshot, services, decided, memory, views, uuidOf }: L
     bootText: async (path: CleanPath, who: Requester): Promise<string | undefined> => {
       const parts = path.split('/').slice(1)
       const file = parts.pop() ?? ''
-      if (!Object.hasOwn(guestFiles, file)) return undefined
-      const as = guestFiles[file] ?? 'json'
+      const as = formatOfBootFile(file)
+      if (!as) return undefined
       const [name = '', ...more] = parts
       const guest = more.length === 0 ? snapshot().guests.byName(name) : undefined
       if (guest) {
         await memory?.fresh()
         const inputs = bootInputs(snapshot(), services(), who, memory?.stateOf, views)
         // Who asks for a machine's description wants to install it; a loader is to do what is its turn.
-        return loaderFiles.has(file)
+        return isForLoaders(as)
           ? renderForLoader(decideForGuest(guest, {}, inputs).plan, as, loaderOptions(who, inputs))
           : renderPlan(planGuest(guest, {}, inputs), as)
       }
-      const facts = name === 'by' && loaderFiles.has(file) ? identitiesIn(more, who) : undefined
+      const facts = name === 'by' && isForLoaders(as) ? identitiesIn(more, who) : undefined
       if (!facts) return undefined
       const plan = await answer(facts, as, path, who)
       if (plan !== undefined || as !== 'ipxe') return plan
@@ -251,9 +245,7 @@ function createLoaders({ snapshot, services, decided, memory, views, uuidOf }: L
     },
 
     bootPaths: (): readonly string[] =>
-      snapshot().guests.all.flatMap((guest) =>
-        Object.keys(guestFiles).map((file) => `/${guest.name}/${file}`),
-      ),
+      snapshot().guests.all.flatMap((guest) => formats.map((as) => `/${guest.name}/${bootFileOf(as)}`)),
   }
 }
 

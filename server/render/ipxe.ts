@@ -1,8 +1,8 @@
 import { formatCmdline } from '../core/boot/kernel-args.ts'
 import type { BootFile, BootPlan, ChainloadPlan, InstallPlan, MenuPlan } from '../core/boot/plan.ts'
 import { placeUrl } from '../core/boot/urls.ts'
+import type { LoaderServer, RenderOptions } from './options.ts'
 import { ipxeText, ipxeVariables, ipxeWord, screenText } from './quote.ts'
-import type { LoaderServer, RenderOptions } from './render.ts'
 
 /** An iPXE script. Files come by HTTP, which every iPXE speaks and which is many times faster than its TFTP. */
 export function renderIpxe(plan: BootPlan, { server }: Pick<RenderOptions, 'server'> = {}): string {

@@ -1,8 +1,8 @@
 import { formatCmdline } from '../core/boot/kernel-args.ts'
 import type { BootFile, BootPlan, ChainloadPlan, InstallPlan, MenuPlan } from '../core/boot/plan.ts'
 import { placeUrl } from '../core/boot/urls.ts'
+import type { RenderOptions } from './options.ts'
 import { pxelinuxLine, pxelinuxPath, screenText } from './quote.ts'
-import type { RenderOptions } from './render.ts'
 
 /**
  * A PXELINUX configuration, also for LPXELINUX and U-Boot's `pxe boot`. It needs no module beside the loader itself: no

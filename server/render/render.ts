@@ -5,89 +5,83 @@ import { renderGrub } from './grub.ts'
 import { renderIpxe } from './ipxe.ts'
 import { renderJson } from './json.ts'
 import { renderLibvirt } from './libvirt.ts'
+import type { RenderOptions } from './options.ts'
 import { renderPxelinux } from './pxelinux.ts'
 import { renderQemu } from './qemu.ts'
 import { renderVirtInstall } from './virt-install.ts'
 import { renderXl } from './xl.ts'
 
-/** Everything that a plan can be written as; the names are those of `as=` and `--as`. */
-export const formats = [
-  'json',
-  'env',
-  'virt-install',
-  'libvirt',
-  'xl',
-  'qemu',
-  'ipxe',
-  'pxelinux',
-  'grub',
-] as const
-export type Format = (typeof formats)[number]
-
-export interface RenderOptions {
-  /** By which protocol the loader reads; PXELINUX stays with it. TFTP unless told. */
-  readonly via?: 'tftp' | 'http'
-  /** The folder that PXELINUX takes for its own, '' for the root; see `pxelinux.ts`. */
-  readonly loaderFolder?: string
-  /** How this client reaches us, for loaders that go on to another loader. */
-  readonly server?: LoaderServer
-}
-
-export interface LoaderServer {
-  /** `http://mirror.example:8080` */
-  readonly http: string
-  /** IPv4, as it goes into the `siaddr` of a DHCP answer; absent where it is not known. */
-  readonly address?: string
-}
-
-interface Renderer {
-  readonly contentType: string
-  /** How a file that holds this ends. */
-  readonly extension: string
+interface FormatRecord {
   readonly render: (plan: BootPlan, options: RenderOptions) => string
+  /** The name of the file below `/boot/<guest>/`. */
+  readonly bootFile: string
+  /** Of HTTP responses; plain text unless given. */
+  readonly contentType?: string
+  /** Whether boot loaders ask for it, each machine for its own. */
+  readonly forLoaders?: true
 }
 
-const text = 'text/plain; charset=utf-8'
-const renderers: Readonly<Record<Format, Renderer>> = {
-  json: { contentType: 'application/json; charset=utf-8', extension: 'json', render: renderJson },
-  env: { contentType: text, extension: 'env', render: renderEnv },
-  'virt-install': { contentType: text, extension: 'sh', render: installOnly(renderVirtInstall) },
-  libvirt: {
-    contentType: 'application/xml; charset=utf-8',
-    extension: 'xml',
-    render: installOnly(renderLibvirt),
+/** Everything that a plan can be written as, by the names of `as=` and `--as`. */
+const records = {
+  json: {
+    render: renderJson,
+    bootFile: 'json',
+    contentType: 'application/json; charset=utf-8',
   },
-  xl: { contentType: text, extension: 'xl', render: installOnly(renderXl) },
-  qemu: { contentType: text, extension: 'sh', render: installOnly(renderQemu) },
-  ipxe: { contentType: text, extension: 'ipxe', render: renderIpxe },
-  pxelinux: { contentType: text, extension: 'cfg', render: renderPxelinux },
-  grub: { contentType: text, extension: 'cfg', render: renderGrub },
-}
+  env: { render: renderEnv, bootFile: 'env' },
+  'virt-install': { render: installOnly(renderVirtInstall), bootFile: 'virt-install.sh' },
+  libvirt: {
+    render: installOnly(renderLibvirt),
+    bootFile: 'libvirt.xml',
+    contentType: 'application/xml; charset=utf-8',
+  },
+  xl: { render: installOnly(renderXl), bootFile: 'xl.cfg' },
+  qemu: { render: installOnly(renderQemu), bootFile: 'qemu.sh' },
+  ipxe: { render: renderIpxe, bootFile: 'ipxe', forLoaders: true },
+  pxelinux: { render: renderPxelinux, bootFile: 'pxelinux.cfg', forLoaders: true },
+  grub: { render: renderGrub, bootFile: 'grub.cfg', forLoaders: true },
+} as const satisfies Readonly<Record<string, FormatRecord>>
+
+export type Format = keyof typeof records
+
+const table: Readonly<Record<Format, FormatRecord>> = records
+
+export const formats = Object.keys(records) as readonly Format[]
 
 /**
  * A plan as text.
  *
- * @throws Failure `invalid-data` when a name or an argument cannot be said in that language, `conflict` when there is
+ * @throws Failure `invalid-data` when that language has no way to write a name or an argument, `conflict` when there is
  * nothing to install and the format describes an installation, `unsupported` when the format has no such machine.
  */
 export function renderPlan(plan: BootPlan, as: Format, options: RenderOptions = {}): string {
-  return renderers[as].render(plan, options)
+  return table[as].render(plan, options)
 }
 
 export function isFormat(text: string): text is Format {
-  return Object.hasOwn(renderers, text)
+  return Object.hasOwn(records, text)
 }
 
 export function formatContentType(as: Format): string {
-  return renderers[as].contentType
+  return table[as].contentType ?? 'text/plain; charset=utf-8'
 }
 
-export function formatExtension(as: Format): string {
-  return renderers[as].extension
+/** The format of a file below `/boot/<guest>/`; undefined for another name. */
+export function formatOfBootFile(name: string): Format | undefined {
+  return formats.find((format) => table[format].bootFile === name)
+}
+
+/** Below `/boot/<guest>/`. */
+export function bootFileOf(as: Format): string {
+  return table[as].bootFile
+}
+
+export function isForLoaders(as: Format): boolean {
+  return table[as].forLoaders ?? false
 }
 
 /** Machine descriptions and commands exist for installations only; anything else has its one line of reason. */
-function installOnly(render: (plan: InstallPlan) => string): Renderer['render'] {
+function installOnly(render: (plan: InstallPlan) => string): FormatRecord['render'] {
   return (plan) => {
     if (plan.kind === 'install') return render(plan)
     throw new Failure('conflict', `nothing to install: ${plan.kind === 'menu' ? plan.title : plan.why}`)

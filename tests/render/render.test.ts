@@ -2,7 +2,15 @@ import { describe, expect, test } from 'vitest'
 import type { BootPlan } from '../../server/core/boot/plan.ts'
 import { planBoot } from '../../server/core/boot/plan-boot.ts'
 import { failureKind } from '../../server/core/failure.ts'
-import { type Format, formatExtension, formats, isFormat, renderPlan } from '../../server/render/render.ts'
+import {
+  bootFileOf,
+  type Format,
+  formatOfBootFile,
+  formats,
+  isForLoaders,
+  isFormat,
+  renderPlan,
+} from '../../server/render/render.ts'
 import {
   debian12,
   fedora9,
@@ -69,9 +77,14 @@ const scenes: readonly (readonly [string, BootPlan, readonly Format[]])[] = [
 
 describe.each(scenes)('%s', (name, plan, wanted) => {
   test.each(wanted)('as %s', (as) => {
-    const ending = formatExtension(as) === as ? as : `${as}.${formatExtension(as)}`
-    expectGolden(`render/${name}.${ending}`, renderPlan(plan, as))
+    expectGolden(`render/${name}.${as === 'xl' ? as : bootFileOf(as)}`, renderPlan(plan, as))
   })
+})
+
+test('each format has one file below /boot/<guest>/, and three are for loaders', () => {
+  for (const as of formats) expect(formatOfBootFile(bootFileOf(as))).toBe(as)
+  expect(formatOfBootFile('constructor')).toBeUndefined()
+  expect(formats.filter(isForLoaders)).toEqual(['ipxe', 'pxelinux', 'grub'])
 })
 
 test('PXELINUX over HTTP stays with HTTP, and below a folder names the root of its server', () => {
