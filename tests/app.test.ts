@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import request from 'supertest'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { type App, createApp } from '../server/app.ts'
+import type { App } from '../server/app.ts'
+import { testApp } from './support/app.ts'
 import { type CliResult, treebootIn } from './support/cli.ts'
 import { fetchTftp } from './support/tftp-client.ts'
 import { keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
@@ -34,7 +35,7 @@ beforeAll(async () => {
   writeBelow(home.path, 'config.yaml', config)
   writeBelow(home.path, 'kickstart-templates/web.ks', template)
   writeBelow(home.path, 'tftpboot/pxelinux.0', 'a loader of the operator')
-  app = createApp({ cwd: home.path, version: 'test' })
+  app = testApp(home.path)
   await app.start()
   const ports = Object.fromEntries(app.serviceLines().map(({ name, port }) => [name, port]))
   base = `http://127.0.0.1:${ports.http}`

@@ -3,8 +3,9 @@ import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type App, createApp } from '../server/app.ts'
+import type { App } from '../server/app.ts'
 import type { Event } from '../server/events/bus.ts'
+import { testApp } from './support/app.ts'
 import { type CliResult, treebootIn } from './support/cli.ts'
 import { keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
 
@@ -33,7 +34,7 @@ let port: number
 let events: Event[]
 
 async function start(): Promise<void> {
-  app = createApp({ cwd: home.path, version: 'test' })
+  app = testApp(home.path)
   events = []
   app.events.subscribe((event) => events.push(event))
   await app.start()

@@ -1,9 +1,10 @@
 import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type App, createApp } from '../server/app.ts'
+import type { App } from '../server/app.ts'
 import { runCli } from '../server/cli/program.ts'
 import { VersionStore } from '../server/versions/version-store.ts'
+import { testApp } from './support/app.ts'
 import { imagesOfTree, keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
 
 /** New versions are switched in while clients are in the middle of older ones. */
@@ -45,7 +46,7 @@ afterEach(async () => {
 })
 
 async function start(): Promise<void> {
-  app = createApp({ cwd: home.path, version: 'test' })
+  app = testApp(home.path)
   await app.start()
   port = app.serviceLines().find(({ name }) => name === 'http')?.port ?? 0
 }

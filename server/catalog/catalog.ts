@@ -23,6 +23,8 @@ export interface CatalogOptions {
   readonly settle?: Partial<SettleTimes>
   /** How often everything is looked at again; default one minute. */
   readonly rescanMs?: number
+  /** How often the configuration is looked at; default 250. */
+  readonly configPollMs?: number
 }
 
 const defaultRescanMs = 60_000
@@ -64,7 +66,7 @@ export class Catalog {
    * @throws ConfigError for a faulty configuration: at the start there is no earlier one to keep.
    */
   async start(): Promise<void> {
-    const { configFile, cwd, events } = this.#options
+    const { configFile, cwd, events, configPollMs } = this.#options
     const file = configFile === undefined ? {} : { file: configFile }
     const loaded = await loadConfigFile({ ...file, cwd })
     this.#loaded = loaded
@@ -76,6 +78,7 @@ export class Catalog {
       cwd,
       emit: events.emit,
       onLoaded: (changed) => this.#takeConfig(changed),
+      ...(configPollMs !== undefined && { pollMs: configPollMs }),
     })
   }
 

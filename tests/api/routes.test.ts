@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import request from 'supertest'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { isAppPath, routes } from '../../server/api/routes.ts'
-import { type App, createApp } from '../../server/app.ts'
+import type { App } from '../../server/app.ts'
 import { cleanPath } from '../../server/files/path.ts'
+import { testApp } from '../support/app.ts'
 import { keptFolder, makeTree, writeBelow } from '../support/tree-folder.ts'
 
 const config = `
@@ -25,7 +26,7 @@ beforeAll(async () => {
   makeTree(join(home.path, 'trees/old/fedora-40'), { version: '40' })
   writeBelow(home.path, 'config.yaml', config)
   writeBelow(home.path, 'kickstart-templates/web.ks', 'text\n')
-  app = createApp({ cwd: home.path, version: 'test' })
+  app = testApp(home.path)
   await app.start()
   base = `http://127.0.0.1:${app.serviceLines().find(({ name }) => name === 'http')?.port}`
   token = readFileSync(join(home.path, 'data/admin-token'), 'utf8').trim()

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { Client, FTPError } from 'basic-ftp'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { type App, createApp } from '../../server/app.ts'
+import type { App } from '../../server/app.ts'
 import { encodePacket } from '../../server/protocols/tftp/wire/packet.ts'
+import { testApp } from '../support/app.ts'
 import { RawFtp } from '../support/ftp.ts'
 import { writeIso } from '../support/iso/write-iso.ts'
 import { type UdfFile, writeUdf } from '../support/iso/write-udf.ts'
@@ -76,7 +77,7 @@ beforeAll(async () => {
   for (const [path, bytes] of Object.entries(disc))
     expected.set(`/trees/fedora-41-udf/${path}`, Buffer.from(bytes))
   makeHuge()
-  app = createApp({ cwd: home.path, version: 'test' })
+  app = testApp(home.path)
   await app.start()
   ports = Object.fromEntries(app.serviceLines().map(({ name, port = 0 }) => [name, port]))
   ftp = new Client()

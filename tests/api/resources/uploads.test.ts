@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { createApp } from '../../../server/app.ts'
 import type { Event } from '../../../server/events/bus.ts'
+import { testApp } from '../../support/app.ts'
 import { RawFtp } from '../../support/ftp.ts'
 import { writeIso } from '../../support/iso/write-iso.ts'
 import { imagesOfTree, temporaryFolder, treeinfoText } from '../../support/tree-folder.ts'
@@ -16,7 +16,7 @@ async function serving() {
     join(cwd, 'config.yaml'),
     'server: { bind: 127.0.0.1 }\nhttp: { port: 0 }\nftp: { port: 0 }\ntftp: { enabled: false }\n',
   )
-  const app = createApp({ cwd, version: 'test' })
+  const app = testApp(cwd)
   const events: Event[] = []
   app.events.subscribe((event) => events.push(event))
   onTestFinished(() => app.stop())

@@ -1,8 +1,8 @@
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { createApp } from '../../../server/app.ts'
 import type { Event } from '../../../server/events/bus.ts'
+import { testApp } from '../../support/app.ts'
 import { treebootIn } from '../../support/cli.ts'
 import { makeTree, temporaryFolder } from '../../support/tree-folder.ts'
 
@@ -15,7 +15,7 @@ test('a published tree that was modified is offered again only when it was verif
     `server: { bind: 127.0.0.1 }\nhttp: { port: 0 }\nftp: ${off}\ntftp: ${off}\nnfs: ${off}\n`,
   )
   makeTree(join(cwd, 'from'), { version: '40' })
-  const app = createApp({ cwd, version: 'test', settle: { quietMs: 100 } })
+  const app = testApp(cwd)
   const states: string[] = []
   app.events.subscribe((event: Event) => {
     if (event.type === 'tree' && event.id === 'f40') states.push(event.state)
