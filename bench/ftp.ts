@@ -1,5 +1,5 @@
 /**
- * The FTP service beside vsftpd, in one run: `npx tsx bench/ftp.ts [rounds] [MiB]`.
+ * The FTP service beside vsftpd, in one run: `npm run bench -- ftp [rounds] [MiB]`.
  *
  * One file from the page cache goes to 1, 4 and 16 clients at once, which read and discard it
  * (`bench/clients/ftp-fetch.c`). Both servers run in processes of their own and are reached over 127.0.0.1.
@@ -15,12 +15,13 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { findClient } from '../tests/support/clients.ts'
 import { freePort } from '../tests/support/free-port.ts'
+import { numberArgument } from './support/arguments.ts'
 import { forkServer, stopChild, untilListening } from './support/children.ts'
 import { median, range, ratios } from './support/numbers.ts'
 
 const run = promisify(execFile)
-const rounds = Number(process.argv[2] ?? 7)
-const mebibytes = Number(process.argv[3] ?? 1024)
+const rounds = numberArgument(0, 7, 1)
+const mebibytes = numberArgument(1, 1024, 256)
 const clientCounts = [1, 4, 16]
 
 interface Peer {

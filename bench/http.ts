@@ -1,5 +1,5 @@
 /**
- * The HTTP service beside its peers, in one run: `npx tsx bench/http.ts [rounds]`.
+ * The HTTP service beside its peers, in one run: `npm run bench -- http [rounds]`.
  *
  * - nginx with what Debian's stock nginx.conf sets (sendfile, tcp_nopush, gzip on, access log, one worker a core);
  * - `express.static`, as most Node servers would do it;
@@ -15,11 +15,12 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { findClient } from '../tests/support/clients.ts'
 import { freePort } from '../tests/support/free-port.ts'
+import { numberArgument } from './support/arguments.ts'
 import { forkServer, stopChild, untilListening } from './support/children.ts'
 import { median, range, ratios } from './support/numbers.ts'
 
 const run = promisify(execFile)
-const rounds = Number(process.argv[2] ?? 5)
+const rounds = numberArgument(0, 5, 2)
 const seconds = 2
 
 interface Peer {

@@ -1,5 +1,5 @@
 /**
- * How long it takes to index a thousand trees, and how much memory: `npx tsx bench/index-trees.ts [trees]`.
+ * How long it takes to index a thousand trees, and how much memory: `npm run bench -- index-trees [trees]`.
  *
  * The trees are made of the real descriptors in tests/fixtures/treeinfo, with every image that each names and some
  * packages beside them, in a temporary folder. They are as new as can be, so every one of them is walked through.
@@ -15,9 +15,10 @@ import { Catalog } from '../server/catalog/catalog.ts'
 import { loadSnapshot } from '../server/catalog/load-snapshot.ts'
 import type { Snapshot } from '../server/catalog/snapshot.ts'
 import { imagesOf, readDescriptors } from '../server/core/tree/conclude.ts'
+import { isQuick, numberArgument, wordArgument } from './support/arguments.ts'
 
 const packagesPerTree = 40
-const rounds = 3
+const rounds = isQuick ? 1 : 3
 
 function write(file: string, data: string | Uint8Array): void {
   mkdirSync(dirname(file), { recursive: true })
@@ -81,12 +82,12 @@ function dropCaches(): string {
   }
 }
 
-const [first, how] = process.argv.slice(2)
+const [first, how] = [wordArgument(0), wordArgument(1)]
 if (how === 'serve' || how === 'once') await measure(first ?? '', how)
 else {
   const base = mkdtempSync(join(tmpdir(), 'treeboot-bench-'))
   try {
-    makeTrees(base, Number(first ?? 1000))
+    makeTrees(base, numberArgument(0, 1000, 300))
     for (let round = 0; round < rounds; round++)
       for (const way of ['serve', 'once']) {
         console.log(`round ${round + 1}, ${dropCaches()}`)

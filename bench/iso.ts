@@ -1,5 +1,5 @@
 /**
- * A file inside an ISO image beside the same file on disk, over HTTP: `npx tsx bench/iso.ts [rounds] [MiB]`.
+ * A file inside an ISO image beside the same file on disk, over HTTP: `npm run bench -- iso [rounds] [MiB]`.
  *
  * One service, both files through the same namespace code, fetched in turn by a client that throws the bytes away. The
  * image is made here, with its file in one piece behind a hand-made head, so nothing but Node is needed. Only ratios
@@ -16,10 +16,11 @@ import { cleanPath } from '../server/files/path.ts'
 import { mountTable } from '../server/namespace/mounts.ts'
 import { HttpListener } from '../server/protocols/http/server.ts'
 import { writeIso } from '../tests/support/iso/write-iso.ts'
+import { numberArgument } from './support/arguments.ts'
 import { median, range, ratios } from './support/numbers.ts'
 
-const rounds = Number(process.argv[2] ?? 7)
-const size = Number(process.argv[3] ?? 1024) * 1024 * 1024
+const rounds = numberArgument(0, 7, 3)
+const size = numberArgument(1, 1024, 256) * 1024 * 1024
 const sector = 2048
 
 async function main(): Promise<void> {

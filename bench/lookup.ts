@@ -1,3 +1,7 @@
+/**
+ * Lookups a second on one core, from the query of a URL to the body of the response, with 1,000 trees and 1,000 guests.
+ * `npm run bench -- lookup`. We promise at least 10,000.
+ */
 import { LookupResponses } from '../server/api/lookup-responses.ts'
 import { createGuestIndex } from '../server/core/guest/match.ts'
 import { lookup, lookupResultJson } from '../server/core/lookup/lookup.ts'
@@ -5,11 +9,6 @@ import { parseLookupQuery } from '../server/core/lookup/query.ts'
 import { internalRequester } from '../server/core/net/requester.ts'
 import { createTreeIndex } from '../server/core/select/select.ts'
 import { makeGuest, makeTree, urls } from '../tests/support/boot-inputs.ts'
-
-/**
- * Lookups a second on one core, from the query of a URL to the body of the response, with 1,000 trees and 1,000 guests.
- * `npx tsx bench/lookup.ts`. We promise at least 10,000.
- */
 
 const rounds = 5
 const roundMs = 1000

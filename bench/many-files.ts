@@ -1,5 +1,5 @@
 /**
- * A tree of 60,000 packages: `npm run build && npx tsx bench/many-files.ts [packages] [KiB each]`.
+ * A tree of 60,000 packages: `npm run bench -- many-files [packages] [KiB each]`.
  *
  * Imports it, verifies it, starts a server on it, lists it over HTTP and mirrors it from there, each in a process of
  * its own, whose time and peak resident memory are told. Beside import stands `cp -r` and `sync` of the same folder,
@@ -12,9 +12,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { makeTree, writeBelow } from '../tests/support/made-tree.ts'
 import { makeRepository } from '../tests/support/rpm-repository.ts'
+import { numberArgument, wordArgument } from './support/arguments.ts'
 
-const packages = Number(process.argv[2] ?? 60_000)
-const packageBytes = Number(process.argv[3] ?? 8) * 1024
+const packages = numberArgument(0, 60_000, 6000)
+const packageBytes = numberArgument(1, 8, 8) * 1024
 const port = 19_080 + (process.pid % 1000)
 const main = join(import.meta.dirname, '../dist/server/main.js')
 
@@ -162,7 +163,7 @@ async function bench(folder: string): Promise<void> {
   await serveAndList(folder)
 }
 
-const [, , , , folderToFill] = process.argv
+const folderToFill = wordArgument(2)
 if (folderToFill !== undefined) makeSource(folderToFill)
 else {
   const folder = mkdtempSync(join(tmpdir(), 'treeboot-bench-'))

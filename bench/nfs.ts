@@ -1,7 +1,7 @@
 /**
- * The NFS service beside nfs-ganesha, in one run: `npx tsx bench/nfs.ts [rounds]`, as root.
+ * The NFS service beside nfs-ganesha, in one run: `npm run bench -- nfs [rounds] [MiB]`, as root.
  *
- * One file of 1 GiB is read from the page cache by libnfs's nfs-cat, by one client and by four at once. Ganesha needs
+ * One file is read from the page cache by libnfs's nfs-cat, by one client and by four at once. Ganesha needs
  * an rpcbind, so everything runs in network, mount and process namespaces of its own, which end with the bench.
  * The rounds are interleaved and only ratios of the same run mean anything.
  */
@@ -13,13 +13,15 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { findClient } from '../tests/support/clients.ts'
+import { numberArgument, wordArgument } from './support/arguments.ts'
 import { forkServer, stopChild, untilListening } from './support/children.ts'
 import { median, range, ratios } from './support/numbers.ts'
 
 const run = promisify(execFile)
-const fileBytes = 2 ** 30
-const [roundsGiven, inside] = process.argv.slice(2)
-const rounds = Number(roundsGiven ?? 5)
+const rounds = numberArgument(0, 5, 1)
+const mebibytes = numberArgument(1, 1024, 256)
+const fileBytes = mebibytes * 2 ** 20
+const inside = wordArgument(2)
 
 interface Peer {
   readonly name: string
@@ -53,7 +55,13 @@ async function main(): Promise<void> {
 /** As the first process of its namespace: when it ends, the kernel ends the servers. */
 function enterNamespaces(): void {
   const own = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc']
-  const again = [...process.execArgv, ...process.argv.slice(1, 2), String(rounds), 'inside']
+  const again = [
+    ...process.execArgv,
+    ...process.argv.slice(1, 2),
+    String(rounds),
+    String(mebibytes),
+    'inside',
+  ]
   const child = spawn('unshare', [...own, process.execPath, ...again], { stdio: 'inherit' })
   child.once('exit', (code) => {
     process.exitCode = code ?? 1
@@ -78,7 +86,7 @@ async function compare(nfsCat: string, clients: number, peers: readonly Peer[]):
       if (round > 0) speeds.get(peer)?.push(speed)
     }
   const base = [...speeds.values()][0] ?? []
-  console.log(`1 GiB by nfs-cat, ${clients} at once, ${rounds} rounds`)
+  console.log(`${mebibytes} MiB by nfs-cat, ${clients} at once, ${rounds} rounds`)
   for (const [peer, values] of speeds) {
     const shares = ratios(values, base)
     const speed = median(values).toFixed(0).padStart(6)

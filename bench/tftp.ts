@@ -1,7 +1,7 @@
 /**
  * The TFTP service beside tftpd-hpa, dnsmasq and atftpd.
  *
- * Run as root: `npm run build && npm run bench -- tftp [rounds] [part of a cell's name]`.
+ * Run as root: `npm run bench -- tftp [rounds] [part of a cell's name]`.
  *
  * The peers are tftpd-hpa, dnsmasq and atftpd as Debian builds them, our service with system calls
  * ("treeboot"), and our service with Node's sockets ("node"). Each runs in its own process on 127.0.0.1, and
@@ -11,16 +11,18 @@
  */
 import { type ChildProcess, execFile, fork, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { createSocket } from 'node:dgram'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { findClient } from '../tests/support/clients.ts'
+import { freeUdpPort } from '../tests/support/free-port.ts'
+import { isQuick, numberArgument, wordArgument } from './support/arguments.ts'
+import { median } from './support/numbers.ts'
 
 const run = promisify(execFile)
-const rounds = Number(process.argv[2] ?? 3)
-const only = process.argv[3] ?? ''
+const rounds = numberArgument(0, 3, 1)
+const only = wordArgument(1) ?? (isQuick ? 'blksize 1408' : '')
 
 interface Peer {
   readonly name: string
@@ -162,7 +164,7 @@ async function startOurs(name: string, native: string, root: string): Promise<Pe
 async function startHpa(root: string): Promise<Peer | undefined> {
   const program = findClient('in.tftpd')
   if (!program) return absent('tftpd-hpa')
-  const port = await freePort()
+  const port = await freeUdpPort()
   return launched('tftpd-hpa', port, program, ['--listen', '-L', '-a', `127.0.0.1:${port}`, '--secure', root])
 }
 
@@ -192,7 +194,7 @@ async function startAtftpd(root: string, folder: string): Promise<Peer | undefin
   } catch {
     return absent('atftpd')
   }
-  const port = await freePort()
+  const port = await freeUdpPort()
   const options = ['--daemon', '--no-fork', '--port', String(port), '--bind-address', '127.0.0.1']
   const more = ['--maxthread', '200', '--user', 'root.root', '--logfile', '/dev/null']
   return launched('atftpd', port, join(into, 'usr/sbin/atftpd'), [...options, ...more, root])
@@ -213,20 +215,8 @@ function absent(name: string, why = 'is not installed'): undefined {
   console.log(`${name} ${why}: no ratios to it`)
 }
 
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4')
-  const port = await new Promise<number>((resolve) => socket.bind(0, () => resolve(socket.address().port)))
-  socket.close()
-  return port
-}
-
 function medianRatio(mine: readonly Measured[], theirs: readonly Measured[]): number {
   return median(mine.map((one, i) => one.rate / (theirs[i]?.rate ?? Number.NaN)))
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.filter((one) => !Number.isNaN(one)).sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
 function sum(values: readonly number[]): number {

@@ -1,6 +1,6 @@
 /**
  * What a server's memory does while one very large file is uploaded:
- * `npm run build && npx tsx bench/upload.ts [GiB] [folder] [put|tus]`.
+ * `npm run bench -- upload [GiB] [folder] [put|tus]`.
  *
  * A server in a process of its own receives the file twice: in one PUT, and by tus in PATCHes of 1 GiB with a HEAD
  * before each. The bytes are made by the client, none of them is zero, and the server writes every one to a real file
@@ -13,11 +13,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync }
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { numberArgument, wordArgument } from './support/arguments.ts'
 
 const gib = 2 ** 30
-const totalBytes = Number(process.argv[2] ?? 4) * gib
-const base = process.argv[3] ?? tmpdir()
-const only = process.argv[4]
+const totalBytes = numberArgument(0, 4, 1) * gib
+const base = wordArgument(1) ?? tmpdir()
+const only = wordArgument(2)
 const port = 18_080 + (process.pid % 1000)
 
 /** 4 KiB over and over: a file system that packs what it stores needs a thirtieth of the room. */

@@ -1,6 +1,6 @@
 /**
  * `treeboot verify` beside `sha256sum` and `openssl dgst` on the same files:
- * `npm run build && npx tsx bench/verify.ts [rounds] [MiB]`.
+ * `npm run bench -- verify [rounds] [MiB]`.
  *
  * A tree of large images and thousands of packages, named by `.treeinfo` and `primary.xml`, is read from the page cache:
  * what is measured is hashing and everything around it, not the disk. Rounds are interleaved; only ratios of the same
@@ -17,9 +17,10 @@ import { rootPath } from '../server/files/path.ts'
 import type * as Verify from '../server/verify/verify-tree.ts'
 import { namesBelow, treeinfoText, writeBelow } from '../tests/support/made-tree.ts'
 import { makeRepository } from '../tests/support/rpm-repository.ts'
+import { numberArgument, wordArgument } from './support/arguments.ts'
 
-const rounds = Number(process.argv[2] ?? 5)
-const mebibytes = Number(process.argv[3] ?? 2048)
+const rounds = numberArgument(0, 5, 2)
+const mebibytes = numberArgument(1, 2048, 512)
 const packageBytes = 200 * 1024
 
 /** Half of the bytes in four images, half in packages. */
@@ -136,6 +137,6 @@ function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
-const [, , , , folderToFill] = process.argv
+const folderToFill = wordArgument(2)
 if (folderToFill === undefined) await main()
 else makeTree(folderToFill)

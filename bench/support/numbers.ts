@@ -1,7 +1,8 @@
 /** The numbers that a benchmark prints: medians, and ratios within a round. */
 
+/** The median of those values that are numbers. */
 export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
+  const sorted = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b)
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }
 
