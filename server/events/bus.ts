@@ -2,9 +2,9 @@ import type { Decision } from '../core/boot/decision.ts'
 import type { FailureKind } from '../core/failure.ts'
 import type { Protocol, Requester } from '../core/net/requester.ts'
 
-/** What happens, as values. The log, the metrics and a guest's timeline are all made from this one stream. */
+/** Everything that happens, as values. The log, the metrics and the history of guests are made from this one stream. */
 export type Event =
-  /** A path was asked for, and this is how it ended. */
+  /** A request for a path, and how it ended. */
   | {
       readonly type: 'served'
       readonly protocol: Protocol
@@ -24,9 +24,12 @@ export type Event =
       /** The client with all that its request said. */
       readonly who?: Requester
     }
-  /** A file that something was decided about is on its way, in a transfer that may last: before its first byte, and then now and then. */
+  /**
+   * A file that carries a decision is being sent, in a transfer that may take long: emitted before its first byte, and
+   * again from time to time.
+   */
   | { readonly type: 'fetching'; readonly who: Requester; readonly decision: Decision }
-  /** A machine asked what to boot and was told. */
+  /** A machine asked what to boot and got a decision. */
   | {
       readonly type: 'boot'
       readonly protocol: Protocol
@@ -34,7 +37,7 @@ export type Event =
       readonly guest?: string
       readonly decision: string
     }
-  /** A guest said something about itself: installation finished, failed, a progress line. */
+  /** A guest reported something about itself: finished, failed, a line of progress. */
   | {
       readonly type: 'report'
       readonly guest: string
@@ -48,7 +51,7 @@ export type Event =
       readonly state: string
       readonly reasons: readonly string[]
     }
-  /** Something uploaded, imported or mirrored was verified: published, or not and why. */
+  /** An upload, import or mirror was verified. `lines` say what was published, or why nothing was. */
   | {
       readonly type: 'publish'
       readonly id: string
@@ -56,23 +59,23 @@ export type Event =
       readonly lines: readonly string[]
     }
   | { readonly type: 'config'; readonly outcome: 'loaded' | 'kept-last-good'; readonly message: string }
-  /** Datagrams and requests that make no sense: noted and forgotten. */
+  /** A datagram or request that cannot be understood: noted and forgotten. */
   | { readonly type: 'noise'; readonly protocol: Protocol; readonly client: string; readonly message: string }
   | { readonly type: 'trouble'; readonly where: string; readonly message: string }
 
 export type EventSink = (event: Event) => void
 
-/** Delivers events to whoever listens, in order, at once. A listener that throws harms nobody else. */
+/** Delivers events to all subscribers, in order and at once. A subscriber that throws does not disturb the others. */
 export class EventBus {
   readonly #sinks = new Set<EventSink>()
 
-  /** For handing to parts that only tell. */
+  /** For the parts that only emit events. */
   readonly emit: EventSink = (event) => {
     for (const sink of this.#sinks) {
       try {
         sink(event)
       } catch {
-        // An observer's fault must not stop what it observes.
+        // A fault of a subscriber must not stop what it observes.
       }
     }
   }

@@ -5,7 +5,7 @@ import { duration, bytes as size } from './units.ts'
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export type LogFormat = 'text' | 'json'
 
-/** One line that an operator can act on, and how much it matters. Pure: no time, no colours. */
+/** One line that an operator can act on, and its level. Without time and colours. */
 export function describeEvent(event: Event): { level: LogLevel; text: string } {
   switch (event.type) {
     case 'served':
@@ -37,10 +37,13 @@ export function describeEvent(event: Event): { level: LogLevel; text: string } {
       const text = event.message.replaceAll(':\n', ': ').replaceAll('\n', '; ')
       return event.outcome === 'loaded'
         ? { level: 'info', text }
-        : { level: 'error', text: `CONFIGURATION NOT TAKEN: ${text}` }
+        : { level: 'error', text: `CONFIGURATION NOT USED: ${text}` }
     }
     case 'noise':
-      return { level: 'debug', text: `${event.protocol} ${event.client} sent nonsense: ${event.message}` }
+      return {
+        level: 'debug',
+        text: `${event.protocol} ${event.client} sent an unreadable request: ${event.message}`,
+      }
     case 'trouble':
       return { level: 'error', text: `${event.where}: ${event.message}` }
   }
@@ -51,9 +54,9 @@ function describeServed(event: Extract<Event, { type: 'served' }>): { level: Log
   if (event.outcome === 'complete')
     return { level: 'info', text: `${what} ${size(event.bytes)} in ${duration(event.ms)}` }
   if (event.outcome === 'aborted') {
-    return { level: 'info', text: `${what} given up by the client after ${size(event.bytes)}` }
+    return { level: 'info', text: `${what} stopped by the client after ${size(event.bytes)}` }
   }
-  // Loaders probe for a dozen names before the right one: an absent file is no trouble, only a fact.
+  // Loaders probe for a dozen names before the right one: an absent file is not a fault.
   if (event.kind === 'not-found') return { level: 'info', text: `${what} is not there` }
   return {
     level: 'warn',
@@ -67,18 +70,21 @@ export interface LogOptions {
   readonly format: LogFormat
   readonly level: LogLevel
   readonly color: boolean
-  /** Where lines go; standard output when absent. */
+  /** Where the lines go: standard output unless it says otherwise. */
   readonly stream?: DestinationStream
   readonly now?: () => Date
 }
 
-/** Writes every event as one line. Lines are gathered and written every fifth of a second, so that a busy mirror does not wait for its log. */
+/**
+ * Writes every event as one line. Standard output gets the lines five times a second, so that a busy mirror does not wait
+ * for its log.
+ */
 export function logSink(options: LogOptions): EventSink & { flush(): void } {
   const buffered = options.stream
     ? undefined
     : destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 200 })
   const stream = options.stream ?? buffered
-  if (!stream) throw new TypeError('a log needs somewhere to go')
+  if (!stream) throw new TypeError('a log needs a stream to write to')
   const now = options.now ?? (() => new Date())
   const json = pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream)
   const sink = (event: Event): void => {
@@ -100,7 +106,7 @@ function fieldsOf(event: Event): object {
 
 const colors: Record<LogLevel, string> = { debug: '\x1b[2m', info: '', warn: '\x1b[33m', error: '\x1b[31m' }
 
-/** Client input ends up in log lines: control characters are shown, never obeyed, so that nobody can forge a line. */
+/** Log lines hold what clients sent: control characters are written as text, so that no client can forge a line. */
 function textLine(time: Date, level: LogLevel, text: string, color: boolean): string {
   const shown = text.replace(
     /[\x00-\x1f\x7f-\x9f]/g,

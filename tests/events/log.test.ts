@@ -26,7 +26,7 @@ describe('one line for each event', () => {
   test.each<[string, Event, string]>([
     ['a file sent', served, '03:04:05 tftp 10.0.0.5 /pxelinux.0 41 KiB in 12 ms\n'],
     [
-      'a probe for a file that is not there is a fact, no warning',
+      'a probe for an absent file is not a warning',
       { ...served, path: '/revocations_sku.efi', outcome: 'failed', kind: 'not-found', bytes: 0 },
       '03:04:05 tftp 10.0.0.5 /revocations_sku.efi is not there\n',
     ],
@@ -41,13 +41,13 @@ describe('one line for each event', () => {
       '03:04:05 ERROR tree f40 is broken: images/pxeboot/vmlinuz: sha256 differs\n',
     ],
     [
-      'a refused edit is loud',
+      'a configuration that is not used is an error',
       {
         type: 'config',
         outcome: 'kept-last-good',
         message: 'config.yaml is not used\nconfig.yaml:3:1 gusts: unknown key',
       },
-      '03:04:05 ERROR CONFIGURATION NOT TAKEN: config.yaml is not used; config.yaml:3:1 gusts: unknown key\n',
+      '03:04:05 ERROR CONFIGURATION NOT USED: config.yaml is not used; config.yaml:3:1 gusts: unknown key\n',
     ],
   ])('%s', (_name, event, line) => {
     expect(linesOf([event])).toBe(line)
@@ -66,15 +66,15 @@ describe('one line for each event', () => {
     expect(JSON.parse(lines[1] ?? '')).toMatchObject({ type: 'served', path: '/x\ny', bytes: 42_430 })
   })
 
-  test('nonsense from the network stays below the default level', () => {
+  test('an unreadable request stays below the default level', () => {
     const noise: Event = { type: 'noise', protocol: 'tftp', client: '10.0.0.9', message: '1 byte' }
     expect(linesOf([noise])).toBe('')
-    expect(linesOf([noise], { level: 'debug' })).toContain('sent nonsense')
+    expect(linesOf([noise], { level: 'debug' })).toContain('tftp 10.0.0.9')
     expect(describeEvent(noise).level).toBe('debug')
   })
 })
 
-test('a listener that throws keeps no event from the others', () => {
+test('a subscriber that throws does not keep events from the others', () => {
   const bus = new EventBus()
   const seen: Event[] = []
   bus.subscribe(() => {
