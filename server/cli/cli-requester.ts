@@ -1,20 +1,23 @@
 import { networkInterfaces } from 'node:os'
+import type { Snapshot } from '../catalog/snapshot.ts'
 import type { Config } from '../config/schema.ts'
+import type { BootInputs } from '../core/boot/plan-boot.ts'
 import { type OpenServices, openServices } from '../core/boot/urls.ts'
-import type { Requester } from '../core/net/requester.ts'
+import { internalRequester, type Requester } from '../core/net/requester.ts'
 import { type ServiceName, serviceNames, serviceTable } from '../core/services.ts'
+import { bootInputs } from '../machines/decide.ts'
 
 /**
- * Whose eyes a command looks through: a machine on our network that reached us by the address that the services are bound to,
- * or by our first one there.
+ * The client for which a command decides: a machine on our network that reached us by the address that the services are
+ * bound to, or by our first one there.
  */
-export function localRequester({ http, tftp }: Pick<Config, 'http' | 'tftp'>): Requester {
+export function cliRequester({ http, tftp }: Pick<Config, 'http' | 'tftp'>): Requester {
   const { bind } = http.enabled ? http : tftp
   const localAddress = bind === '0.0.0.0' || bind === '::' ? firstAddress() : bind
-  return { protocol: 'internal', address: '127.0.0.1', localAddress }
+  return { ...internalRequester, localAddress }
 }
 
-/** Of this machine on its network. */
+/** The first IPv4 address of this machine on its network. */
 export function firstAddress(): string {
   const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
   const lan = addresses.find((each) => each.family === 'IPv4' && !each.internal)
@@ -33,4 +36,10 @@ export function expectedServices(config: Config): OpenServices {
 function expectedPort(config: Config, name: ServiceName): number {
   const { port } = config[name]
   return port === 'auto' ? serviceTable[name].standardPort : port
+}
+
+/** What a decision for `cliRequester` rests on. */
+export function cliInputs(snapshot: Snapshot, stateOf?: BootInputs['stateOf']): BootInputs {
+  const { config } = snapshot
+  return bootInputs(snapshot, expectedServices(config), cliRequester(config), stateOf)
 }

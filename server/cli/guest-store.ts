@@ -10,17 +10,17 @@ import { reportToken } from '../machines/token.ts'
 import { openExistingStore } from '../store/sqlite/open.ts'
 import type { CliIo } from './output/io.ts'
 
-/** What the store remembers, read once for one command. */
+/** What the store knows of the guests, read once for one command. */
 export interface Remembered {
   readonly stateOf: (guest: string) => GuestState | undefined
   readonly reportToken: (guest: string) => string | undefined
-  /** The world with the earlier versions of trees that guests are in the middle of. */
+  /** The snapshot with the earlier versions of trees from which guests are installing. */
   readonly snapshot: Snapshot
 }
 
 /**
- * Reads the store beside a server that may be running. A command that only looks goes on without it when it must, and
- * says so: then every guest looks new.
+ * Reads the store, while a server may be using it. A command that only reads also works without the store: it prints a
+ * warning, and every guest looks new.
  */
 export async function remembered(snapshot: Snapshot, io: CliIo): Promise<Remembered> {
   const nothing: Remembered = { stateOf: () => undefined, reportToken: () => undefined, snapshot }
@@ -42,12 +42,12 @@ export async function remembered(snapshot: Snapshot, io: CliIo): Promise<Remembe
       await store.close()
     }
   } catch (error) {
-    io.err(`warning: what happened to the guests is not known here: ${failureMessage(error)}\n`)
+    io.err(`warning: the history of the guests cannot be read: ${failureMessage(error)}\n`)
     return nothing
   }
 }
 
-/** Versions that a machine is installing from, as `id@version`; whether the guest is still in the configuration or not. */
+/** Versions from which machines are installing, as `id@version`. Guests that left the configuration count too. */
 export async function boundVersions({ paths }: Config, nowMs: number): Promise<ReadonlySet<string>> {
   const store = await openExistingStore(paths)
   if (!store) return new Set()
@@ -63,7 +63,7 @@ export async function boundVersions({ paths }: Config, nowMs: number): Promise<R
   }
 }
 
-/** @throws Failure `not-found`, with the name that may have been meant. */
+/** @throws Failure `not-found`, with the most similar name. */
 export function guestNamed({ guests }: Snapshot, name: string): Guest {
   const guest = guests.byName(name)
   if (guest) return guest
@@ -74,7 +74,7 @@ export function guestNamed({ guests }: Snapshot, name: string): Guest {
   throw new Failure('not-found', `no guest ${name}; ${hint}`)
 }
 
-/** `2026-11-23 16:20:31`, in the time zone of whoever reads it. */
+/** `2026-11-23 16:20:31`, in the time zone of this process. */
 export function localTime(ms: number): string {
   const date = new Date(ms)
   const two = (number: number): string => String(number).padStart(2, '0')

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 
-/** Whose packages this machine has: `apt-get` or `dnf`, by /etc/os-release (os-release(5)). */
+/** The package manager of this machine: `apt-get` or `dnf`, by /etc/os-release (os-release(5)). */
 export type PackageFamily = 'debian' | 'fedora'
 
 export async function packageFamily(file = '/etc/os-release'): Promise<PackageFamily | undefined> {
@@ -17,7 +17,7 @@ export function familyOf(osRelease: string): PackageFamily | undefined {
     : undefined
 }
 
-/** The one command that brings these packages. */
+/** The command that installs these packages. */
 export function installCommand(family: PackageFamily, packages: readonly string[]): string {
   return `${family === 'debian' ? 'apt-get install' : 'dnf install'} ${packages.join(' ')}`
 }

@@ -1,16 +1,17 @@
 import { Option } from 'commander'
 import { loadSnapshot } from '../catalog/load-snapshot.ts'
 import type { Snapshot } from '../catalog/snapshot.ts'
+import { defined } from '../core/defined.ts'
 import type { CliIo } from './output/io.ts'
 
 export function configOption(): Option {
-  return new Option('-c, --config <file>', 'configuration to use (default: ./config.yaml)').env(
+  return new Option('-c, --config <file>', 'the configuration file (default: ./config.yaml)').env(
     'TREEBOOT_CONFIG',
   )
 }
 
 export function jsonOption(): Option {
-  return new Option('--json', 'print JSON for machines')
+  return new Option('--json', 'print JSON, for programs')
 }
 
 export interface CommonOptions {
@@ -18,7 +19,7 @@ export interface CommonOptions {
   readonly json?: boolean
 }
 
-/** The world as it is now, read once for one command. */
+/** Configuration, trees and templates as they are now, read once for one command. */
 export function oneShot(options: CommonOptions, io: CliIo): Promise<Snapshot> {
-  return loadSnapshot({ cwd: io.cwd, ...(options.config !== undefined && { configFile: options.config }) })
+  return loadSnapshot({ cwd: io.cwd, ...defined({ configFile: options.config }) })
 }

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { Failure, failureMessage } from '../core/failure.ts'
 import { registerCheck } from './commands/check.ts'
+import { registerConfigSchema } from './commands/config-schema.ts'
 import { registerDemo } from './commands/demo.ts'
 import { registerDhcpConfig } from './commands/dhcp-config.ts'
 import { registerExplain } from './commands/explain.ts'
@@ -20,8 +21,9 @@ import { type CliIo, exitCodes } from './output/io.ts'
 import { packageVersion } from './version.ts'
 
 const epilogue = `
-Exit codes: 0 all is well; 1 something failed; 2 the input is wrong; 3 understood, and there is none.
---json is for machines, -c FILE for another configuration than ./config.yaml; COMMAND --help says more.`
+Exit codes: 0 success; 1 something failed; 2 the input is wrong; 3 what was asked for does not exist.
+Most commands take --json, to print JSON for programs, and -c FILE, to use another configuration than ./config.yaml.
+treeboot COMMAND --help says more about one of them.`
 
 /** Runs one command line and resolves to its exit code. */
 export async function runCli(args: readonly string[], io: CliIo = processIo()): Promise<number> {
@@ -38,32 +40,29 @@ export async function runCli(args: readonly string[], io: CliIo = processIo()): 
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.badInput
     inner.err(`treeboot: ${failureMessage(error)}\n`)
-    if (!(error instanceof Failure)) {
-      // The system's own words name the call and the path; where in our code that was helps nobody.
-      if (!isSystemError(error)) inner.err(`${error instanceof Error ? (error.stack ?? '') : ''}\n`)
-      return exitCodes.failed
-    }
-    return error.kind === 'bad-request' || error.kind === 'invalid-data'
-      ? exitCodes.badInput
-      : error.kind === 'not-found'
-        ? exitCodes.none
-        : exitCodes.failed
+    if (error instanceof Failure) return codeOf(error)
+    // An error of the system names the call and the path. Any other error is our fault, and needs its place in the code.
+    if (error instanceof Error && !isSystemError(error)) inner.err(`${error.stack ?? ''}\n`)
+    return exitCodes.failed
   }
   return code
 }
 
-/** A full disk, a file that may not be read, a network that is not there. */
+function codeOf({ kind }: Failure): number {
+  if (kind === 'not-found') return exitCodes.none
+  return kind === 'bad-request' || kind === 'invalid-data' ? exitCodes.badInput : exitCodes.failed
+}
+
+/** A full disk, a file without permission, an unreachable network. */
 function isSystemError(error: unknown): boolean {
   return error instanceof Error && 'syscall' in error && 'code' in error
 }
 
 export function createProgram(io: CliIo): Command {
   const program = new Command('treeboot')
-    .description(
-      'Installation-tree mirror and network boot server: one folder of trees, every way of installing from them.',
-    )
+    .description('A mirror of installation trees that boots machines from them over the network.')
     .version(packageVersion(), '-V, --version')
-    // Behind a command, --version is the command's own: of a tree, for example.
+    // After a command, --version is an option of the command: the version of a tree, for example.
     .enablePositionalOptions()
     .configureOutput({ writeOut: io.out, writeErr: io.err })
     .showSuggestionAfterError()
@@ -73,6 +72,7 @@ export function createProgram(io: CliIo): Command {
   const registrations = [
     registerServe,
     registerCheck,
+    registerConfigSchema,
     registerTrees,
     registerInspect,
     registerImport,

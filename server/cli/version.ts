@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** The version in package.json, which lies two folders above both `server/cli` and `dist/server/cli`' parents. */
+/** The version in package.json: two folders above `server/cli`, three above `dist/server/cli`. */
 export function packageVersion(): string {
   for (const up of ['../../package.json', '../../../package.json']) {
     try {
@@ -10,7 +10,7 @@ export function packageVersion(): string {
       }
       if (found.name === 'treeboot' && found.version) return found.version
     } catch {
-      // Not there: the other place is tried next.
+      // Not in this folder: the loop tries the next one.
     }
   }
   return 'unknown'

@@ -250,9 +250,14 @@ export type ConfigFile = z.output<typeof configFileSchema>
 export type ProfileInFile = z.output<typeof profileSchema>
 export type GuestInFile = z.output<typeof guestSchema>
 
-/** JSON Schema of config.yaml, for editors that check while one types. */
+/** JSON Schema of config.yaml, for editors. It knows keys and types, but not every rule of the values. */
 export function configJsonSchema(): Record<string, unknown> {
   return z.toJSONSchema(configFileSchema, { io: 'input', unrepresentable: 'any' })
+}
+
+/** JSON Schema of one file in `guests.d`. */
+export function guestJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(guestSchema, { io: 'input', unrepresentable: 'any' })
 }
 
 /** An http(s) URL without trailing slash, query, fragment and password, to which paths can be appended. */

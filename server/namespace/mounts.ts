@@ -1,3 +1,4 @@
+import { failureMessage } from '../core/failure.ts'
 import type { Requester } from '../core/net/requester.ts'
 import { folderEntry, renameEntry } from '../files/entry.ts'
 import { baseName, below, type CleanPath, joinPath, rootPath } from '../files/path.ts'
@@ -33,6 +34,39 @@ export function mountTable(mounts: readonly Mount[], madeMs = Date.now()): FileS
     list: async (path, who) =>
       (await concerned(path).list(path, who)) ?? (path === rootPath ? [] : undefined),
   }
+}
+
+/** What one mount has to do with a path. */
+export interface PathExplanation {
+  readonly at: CleanPath
+  /** `hidden`: it has the path as well, but an earlier mount serves it. */
+  readonly outcome: 'serves' | 'fails' | 'hidden' | 'absent'
+  readonly why: string
+  /** For `fails`. */
+  readonly message?: string
+}
+
+/** The mounts that could have a path, from top to bottom, and which of them serves it to this client. */
+export async function explainPath(
+  mounts: readonly Mount[],
+  path: CleanPath,
+  who: Requester,
+): Promise<readonly PathExplanation[]> {
+  const explained: PathExplanation[] = []
+  let served = false
+  for (const { at, source, why } of mounts) {
+    if (below(at, path) === undefined) continue
+    try {
+      const found = (await mountedAt(at, source, 0).stat(path, who)) !== undefined
+      const outcome = served ? 'hidden' : 'serves'
+      explained.push({ at, outcome: found ? outcome : 'absent', why })
+      served ||= found
+    } catch (error) {
+      explained.push({ at, outcome: served ? 'hidden' : 'fails', why, message: failureMessage(error) })
+      served = true
+    }
+  }
+  return explained
 }
 
 /** A source seen from the root of the namespace. */

@@ -16,7 +16,7 @@ import { answersSource, type InstallFacts } from './answer-files.ts'
 import { type LoaderDecision, loaderMounts } from './boot-configs.ts'
 import { handWrittenSource } from './hand-written.ts'
 import { hostLoadersSource, treeLoadersSource } from './host-loaders.ts'
-import { mountTable } from './mounts.ts'
+import { type Mount, mountTable } from './mounts.ts'
 import { treesSource } from './trees.ts'
 
 export interface NamespaceParts {
@@ -40,6 +40,10 @@ export interface NamespaceParts {
 
 /** The whole namespace: one table, read from top to bottom. Every service carries exactly this. */
 export function createNamespace(parts: NamespaceParts): FileSource {
+  return mountTable(namespaceMounts(parts))
+}
+
+export function namespaceMounts(parts: NamespaceParts): readonly Mount[] {
   const { snapshot, services, memory, views = new TreeViews({ bound: () => undefined }) } = parts
   /**
    * A guest whose tree is not to be had (still copied, still verified, broken) gets no answer file either: 503 with the
@@ -56,7 +60,7 @@ export function createNamespace(parts: NamespaceParts): FileSource {
   const folder = (): string => snapshot().config.paths.trees
   const disk = withoutFolder(followed(folder), cleanPath('/.treeboot'))
   const trees = treesSource({ snapshot, disk, folder, views })
-  return mountTable([
+  return [
     {
       at: cleanPath('/trees'),
       source: trees,
@@ -86,7 +90,7 @@ export function createNamespace(parts: NamespaceParts): FileSource {
       why: 'the signed chain that each tree brings along; before /boot, which has guests of any name',
     },
     ...loaderMounts({ ...parts, views }),
-  ])
+  ]
 }
 
 /** A folder on disk whose place is a setting: another source when the setting changes, and not before. */

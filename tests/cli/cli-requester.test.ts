@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { expectedServices, firstAddress, localRequester } from '../../server/cli/cli-requester.ts'
+import { cliRequester, expectedServices, firstAddress } from '../../server/cli/cli-requester.ts'
 import { serverUrls } from '../../server/core/boot/urls.ts'
 import { parse } from '../support/config.ts'
 
-test('a command names the services as the running server does: other ports, and both of NFS', () => {
+test('a command names the services as the running server does, with their ports', () => {
   const urls = (text: string) =>
     serverUrls({
       services: expectedServices(parse(text).config),
@@ -23,6 +23,6 @@ test.each([
   ['server: { bind: "fd91:1::1" }\n', 'fd91:1::1'],
   ['http: { enabled: false }\ntftp: { bind: 192.0.2.7 }\n', '192.0.2.7'],
   ['server: { bind: 0.0.0.0 }\n', firstAddress()],
-])('a command stands where the services are bound: %j', (text, address) => {
-  expect(localRequester(parse(text).config).localAddress).toBe(address)
+])('a command decides for a client that reaches the bound address: %j', (text, address) => {
+  expect(cliRequester(parse(text).config).localAddress).toBe(address)
 })

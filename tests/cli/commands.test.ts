@@ -96,7 +96,7 @@ describe('dhcp-config writes nothing that cannot work', () => {
   test.each(['banana', '::1'])('an address like %s is refused', async (address) => {
     const { code, out, err } = await configured('', '--address', address)
     expect({ code, out }).toEqual({ code: 2, out: '' })
-    expect(err).toContain(`${address} is no IPv4 address`)
+    expect(err).toContain(`${address} is not an IPv4 address`)
   })
 
   test('without HTTP: no URL, and why', async () => {
@@ -109,7 +109,7 @@ describe('dhcp-config writes nothing that cannot work', () => {
 
   test('with TFTP on another port: no file by TFTP, and why', async () => {
     const { out, err } = await configured('tftp: { port: 16969 }\n', '--address', '192.0.2.1')
-    expect(err).toContain('tftp.port is 16969: what loads by TFTP is left out')
+    expect(err).toContain('tftp.port is 16969: everything that loads by TFTP is left out')
     expect(out).not.toContain('undionly.kpxe')
     expect(out).toContain('http://192.0.2.1:8080/snponly.efi')
   })
@@ -117,6 +117,6 @@ describe('dhcp-config writes nothing that cannot work', () => {
   test('with neither there is nothing to write', async () => {
     const { code, err } = await configured('http: { port: 0 }\ntftp: { enabled: false }\n')
     expect(code).toBe(2)
-    expect(err).toContain('nothing can be loaded from here: http.port is 0')
+    expect(err).toContain('machines can load nothing from here: http.port is 0')
   })
 })

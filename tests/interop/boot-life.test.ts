@@ -3,7 +3,7 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type Child, run, startChild } from '../../server/cli/demo/child.ts'
-import { demoGuest, setStage } from '../../server/cli/demo/demo-folder.ts'
+import { demoGuest, makeDemoFolder } from '../../server/cli/demo/demo-folder.ts'
 import { type DhcpAdvice, startDnsmasq } from '../../server/cli/demo/dnsmasq.ts'
 import { type Lan, makeLan } from '../../server/cli/demo/lan.ts'
 import { type MachineOptions, machineCommand, startMachine } from '../../server/cli/demo/machine.ts'
@@ -191,7 +191,7 @@ describe('the life of a guest, as its machine sees it', () => {
       join(templates, 'debian.preseed'),
     )
     const installer = await labInstaller('amd64')
-    const { tree, mac } = setStage(folder, installer, templates)
+    const { tree, mac } = makeDemoFolder(folder, installer, templates)
     const lan = makeLan(undo)
     const guest = {
       mac,

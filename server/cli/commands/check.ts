@@ -5,21 +5,18 @@ import { ConfigError } from '../../config/problems.ts'
 import type { SnapshotProblem } from '../../core/problem.ts'
 import { lintTemplates } from '../../templates/lint.ts'
 import { TemplateRenderer } from '../../templates/renderer.ts'
+import { answerFileProblems } from '../check-answer-files.ts'
 import { configOption, jsonOption, oneShot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { count, json } from '../output/table.ts'
-import { answerProblems } from './check-answers.ts'
 
 export function registerCheck(program: Command, io: CliIo): void {
   program
     .command('check')
-    .description('everything that is wrong with configuration, trees and templates, at once')
+    .description('list everything that is wrong with configuration, trees and templates')
     .addOption(configOption())
     .addOption(jsonOption())
-    .addHelpText(
-      'after',
-      '\nExit code 0 when nothing is wrong or there are only warnings, 2 when there are errors.',
-    )
+    .addHelpText('after', '\nExit code 0: nothing is wrong, or there are only warnings; 2: there are errors.')
     .action(async (options: { config?: string; json?: boolean }) => {
       const problems = await allProblems(options, io)
       if (options.json) io.out(json(problems))
@@ -33,13 +30,13 @@ async function allProblems(options: { config?: string }, io: CliIo): Promise<rea
     const snapshot = await oneShot(options, io)
     return [...snapshot.problems, ...(await renderingProblems(snapshot, io.cwd))]
   } catch (error) {
-    // Without a configuration nothing else can be judged: its problems are the whole answer.
+    // Without a configuration nothing else can be checked.
     if (error instanceof ConfigError) return error.problems
     throw error
   }
 }
 
-/** In the templates, and in what they make for each guest. */
+/** Problems of the templates, and of the answer file that they make for each guest. */
 async function renderingProblems(snapshot: Snapshot, cwd: string): Promise<SnapshotProblem[]> {
   const { templates, config } = snapshot
   const renderer = new TemplateRenderer()
@@ -51,7 +48,7 @@ async function renderingProblems(snapshot: Snapshot, cwd: string): Promise<Snaps
       message,
       ...(remedy !== undefined && { remedy }),
     }))
-    return [...problems, ...(await answerProblems(snapshot, renderer))]
+    return [...problems, ...(await answerFileProblems(snapshot, renderer))]
   } finally {
     await renderer.close()
   }

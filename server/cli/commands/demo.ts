@@ -5,8 +5,8 @@ import pc from 'picocolors'
 import { type App, createApp } from '../../app.ts'
 import { Failure } from '../../core/failure.ts'
 import { bootDirectly, bootOverPxe, chooseWay, hostSeenByGuest } from '../demo/boot.ts'
-import { Witness } from '../demo/boot-monitor.ts'
-import { type Stage, setStage } from '../demo/demo-folder.ts'
+import { BootMonitor } from '../demo/boot-monitor.ts'
+import { type DemoFolder, makeDemoFolder } from '../demo/demo-folder.ts'
 import { obtainInstaller } from '../demo/installer.ts'
 import { UndoStack } from '../demo/undo.ts'
 import type { CliIo } from '../output/io.ts'
@@ -24,7 +24,7 @@ function shippedTemplates(): string {
   const places = ['../../../kickstart-templates', '../../../../kickstart-templates']
   const found = places.map((up) => join(import.meta.dirname, up)).find((folder) => existsSync(folder))
   if (found === undefined)
-    throw new Failure('internal', 'kickstart-templates/ is not where treeboot is installed')
+    throw new Failure('internal', 'kickstart-templates/ is missing where treeboot is installed')
   return found
 }
 
@@ -32,10 +32,10 @@ export function registerDemo(program: Command, io: CliIo): void {
   program
     .command('demo')
     .description('serve the Debian installer, and boot an emulated machine from it')
-    .option('--no-boot', 'serve and explain, but boot nothing')
+    .option('--no-boot', 'serve and explain, but do not boot a machine')
     .option('--keep', 'keep serving afterwards, until Ctrl-C')
-    .option('--folder <folder>', 'where the demo is laid out', 'data/demo')
-    .option('--cache <folder>', 'where the installer is unpacked (default: in the folder of the demo)')
+    .option('--folder <folder>', 'the folder of the demo', 'data/demo')
+    .option('--cache <folder>', 'where the installer is unpacked (default: the folder of the demo)')
     .action((options: DemoOptions) => demo(options, io))
 }
 
@@ -45,14 +45,14 @@ async function demo(options: DemoOptions, io: CliIo): Promise<void> {
   mkdirSync(folder, { recursive: true })
   const cache = resolve(io.cwd, options.cache ?? join(folder, 'installer'))
   const installer = await obtainInstaller(cache, 'amd64', (line) => io.err(`${line}\n`))
-  const stage = setStage(folder, installer, shippedTemplates())
+  const demoFolder = makeDemoFolder(folder, installer, shippedTemplates())
   const app = createApp({ cwd: folder, configFile: join(folder, 'here.yaml'), version: packageVersion() })
   try {
     await app.start()
     const url = httpUrl(app)
-    await untilOffered(url, stage)
-    await explain(url, stage, io)
-    if (options.boot) await boot(undo, stage, url, app, io)
+    await untilOffered(url, demoFolder)
+    await explain(url, demoFolder, io)
+    if (options.boot) await boot({ undo, demo: demoFolder, url, app, io })
     undo.unwind()
     if (options.keep) await keep(url, io)
   } finally {
@@ -67,20 +67,20 @@ function httpUrl(app: App): string {
   return `http://${service.host}:${service.port}`
 }
 
-/** A tree is offered once it was read and looked at; that takes a moment. */
-async function untilOffered(url: string, { guest, tree }: Stage): Promise<void> {
+/** Waits until the tree was read and is ready, which takes a moment. */
+async function untilOffered(url: string, { guest, tree }: DemoFolder): Promise<void> {
   const deadlineMs = Date.now() + 30_000
   for (;;) {
     const response = await fetch(`${url}/api/v1/lookup?guest=${guest}`)
     if (response.ok) return
-    const said = await response.text()
+    const reason = await response.text()
     if (Date.now() > deadlineMs)
-      throw new Failure('unavailable', `${tree} is not offered after 30 s: ${said}`)
+      throw new Failure('unavailable', `${tree} is not offered after 30 s: ${reason}`)
     await new Promise((resolve) => setTimeout(resolve, 200))
   }
 }
 
-async function explain(url: string, { tree, guest }: Stage, io: CliIo): Promise<void> {
+async function explain(url: string, { tree, guest }: DemoFolder, io: CliIo): Promise<void> {
   const lookup = `${url}/api/v1/lookup?guest=${guest}`
   const [json, virtInstall, qemu] = await Promise.all(
     ['json', 'virt-install', 'qemu'].map(async (as) => (await fetch(`${lookup}&as=${as}`)).text()),
@@ -97,7 +97,7 @@ async function explain(url: string, { tree, guest }: Stage, io: CliIo): Promise<
   )
 }
 
-/** What the kernel is told must be true inside the guest; all other URLs are for programs on this machine. */
+/** URLs in kernel arguments are for the guest; all others are for programs on this machine. */
 function seenFromGuest(command = '', url: string): string {
   return command.replace(/^.*(?:-append|--extra-args).*$/gm, (line) =>
     line.replaceAll(url, hostSeenByGuest(url)),
@@ -116,32 +116,40 @@ function indent(text: string): string {
   return text.trimEnd().replace(/^/gm, '  ')
 }
 
-async function boot(undo: UndoStack, stage: Stage, url: string, app: App, io: CliIo): Promise<void> {
+interface DemoBoot {
+  readonly undo: UndoStack
+  readonly demo: DemoFolder
+  readonly url: string
+  readonly app: App
+  readonly io: CliIo
+}
+
+async function boot({ undo, demo, url, app, io }: DemoBoot): Promise<void> {
   const way = chooseWay()
   const { bold } = pc.createColors(io.color)
   if (way.kind === 'none') return io.out(`\nNo machine is booted: ${way.why}.\n`)
   const main = process.argv[1] ?? ''
-  const witness = () => new Witness(io)
+  const monitor = () => new BootMonitor(io)
   io.out(
     way.kind === 'pxe'
-      ? `\n${bold('A machine boots over PXE')}, in a network namespace of its own: dnsmasq gives it an address, treeboot all the rest.\n`
+      ? `\n${bold('A machine boots over PXE')}, in a network namespace of its own: dnsmasq gives it an address, treeboot everything else.\n`
       : `\n${bold('A machine boots the kernel and initrd directly')} (${way.why}).\n`,
   )
   const seen =
     way.kind === 'pxe'
-      ? await bootOverPxe(undo, stage, main, witness)
-      : await bootDirectly(undo, stage, url, app.events, witness)
+      ? await bootOverPxe({ undo, demo, monitor }, main)
+      : await bootDirectly({ undo, demo, monitor }, url, app.events)
   undo.unwind()
   io.out(`\n${summary(seen, way.kind)}\n`)
 }
 
-function summary(seen: Witness, way: 'pxe' | 'direct'): string {
+function summary(seen: BootMonitor, way: 'pxe' | 'direct'): string {
   const files = seen.fetched.map(
     ({ path, protocol }) => `${path.replace(/^\/trees\/.*\//, '')} (${protocol})`,
   )
   const seconds = (seen.elapsedMs / 1000).toFixed(0)
   const from = way === 'pxe' ? 'power on' : 'start'
-  return `The real Debian installer has its answer file, ${seconds} s after ${from}. It took: ${files.join(', ')}.\nThe machine and its network are gone again.`
+  return `The real Debian installer has its answer file, ${seconds} s after ${from}. It fetched: ${files.join(', ')}.\nThe machine and its network were removed.`
 }
 
 async function keep(url: string, io: CliIo): Promise<void> {

@@ -9,7 +9,7 @@ import { bootInputs } from '../../machines/decide.ts'
 import { renderDnsmasq } from '../../render/dhcp-dnsmasq.ts'
 import { renderIsc } from '../../render/dhcp-isc.ts'
 import { renderKea } from '../../render/dhcp-kea.ts'
-import { expectedServices, localRequester } from '../cli-requester.ts'
+import { cliRequester, expectedServices } from '../cli-requester.ts'
 import { packageFamily } from '../host-system.ts'
 import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
@@ -27,7 +27,7 @@ interface DhcpConfigOptions extends CommonOptions {
 export function registerDhcpConfig(program: Command, io: CliIo): void {
   program
     .command('dhcp-config')
-    .description('what a DHCP server must be told so that machines boot from here without ProxyDHCP')
+    .description('print what another DHCP server needs, so that machines boot from here without ProxyDHCP')
     .addArgument(new Argument('<server>', 'which DHCP server').choices(Object.keys(renderers)))
     .option('--address <ip>', 'our address as the machines see it (default: the first one of this host)')
     .addOption(configOption())
@@ -48,18 +48,18 @@ async function dhcpPlan(
 ): Promise<{ plan: DhcpPlan; notes: readonly string[] }> {
   const snapshot = await oneShot(options, io)
   const { config } = snapshot
-  const who = localRequester(config)
+  const who = cliRequester(config)
   const address = options.address ?? who.localAddress ?? ''
   if (!isIPv4(address))
     throw new Failure(
       'bad-request',
-      `${address} is no IPv4 address, and DHCP takes no other for the boot server: give ours with --address`,
+      `${address} is not an IPv4 address, and DHCP needs one for the boot server: give ours with --address`,
     )
   const { urls } = bootInputs(snapshot, expectedServices(config), { ...who, localAddress: address })
   const reach = reachable(config)
   const scriptBase = reach.http ? urls.http : urls.tftp
   if (scriptBase === undefined)
-    throw new Failure('bad-request', `nothing can be loaded from here: ${reach.notes.join('; ')}`)
+    throw new Failure('bad-request', `machines can load nothing from here: ${reach.notes.join('; ')}`)
   const report = await loaderReport(snapshot, await packageFamily())
   const sent = new Map(report.firmware.map(({ firmware, loader }) => [firmware, loader]))
   const rules = dhcpKinds.flatMap((kind) => {
@@ -76,20 +76,20 @@ async function dhcpPlan(
   return { plan, notes: reach.notes }
 }
 
-/** By which services machines can load at all, and what stands in the way of the others. */
+/** The services by which machines can load, and why the others are left out. */
 function reachable({ http, tftp, server }: Config): { http: boolean; tftp: boolean; notes: string[] } {
   const notes: string[] = []
   const byHttp = server.url !== undefined || (http.enabled && http.port !== 0)
   if (!byHttp) {
     const why = http.enabled
-      ? 'http.port is 0, a number that nobody knows in advance'
+      ? 'http.port is 0, so the number is not known before the start'
       : 'http.enabled is false'
     notes.push(`${why}: UEFI HTTP Boot is left out, and iPXE gets its script by TFTP`)
   }
   const byTftp = tftp.enabled && (tftp.port === serviceTable.tftp.standardPort || tftp.port === 'auto')
   if (!byTftp) {
     const why = tftp.enabled ? `tftp.port is ${tftp.port}` : 'tftp.enabled is false'
-    notes.push(`${why}: what loads by TFTP is left out, for firmware asks at port 69 and nowhere else`)
+    notes.push(`${why}: everything that loads by TFTP is left out, because firmware asks at port 69 only`)
   }
   return { http: byHttp, tftp: byTftp, notes }
 }

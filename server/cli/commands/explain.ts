@@ -1,54 +1,108 @@
 import type { Command } from 'commander'
-import { type Explanation, explainBoot } from '../../core/boot/explain.ts'
+import { explainBoot } from '../../core/boot/explain.ts'
+import { defined } from '../../core/defined.ts'
 import type { GuestFacts } from '../../core/guest/guest.ts'
 import { canonicalMac } from '../../core/net/mac.ts'
 import { canonicalUuid } from '../../core/net/uuid.ts'
 import { diskSource } from '../../files/disk.ts'
-import { bootInputs } from '../../machines/decide.ts'
+import { cleanPath } from '../../files/path.ts'
+import { noMemory } from '../../machines/machines.ts'
 import { handWrittenFor } from '../../namespace/hand-written.ts'
-import { expectedServices, localRequester } from '../cli-requester.ts'
-import { remembered } from '../guest-store.ts'
+import { explainPath, type PathExplanation } from '../../namespace/mounts.ts'
+import { namespaceMounts } from '../../namespace/namespace.ts'
+import { TemplateRenderer } from '../../templates/renderer.ts'
+import { cliInputs, cliRequester, expectedServices } from '../cli-requester.ts'
+import { type Remembered, remembered } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
 
+const help = `
+Examples:
+  treeboot explain web01                       every setting of a guest, and the line of config.yaml that it comes from
+  treeboot explain 52:54:00:aa:bb:01           the same for the machine with this MAC address
+  treeboot explain /trees/fedora-40/.treeinfo  which part of treeboot serves this path, and why`
+
 export function registerExplain(program: Command, io: CliIo): void {
   program
     .command('explain')
-    .description('why a guest or a machine gets what it gets: which rule gave what')
-    .argument('<guest|mac|uuid>', 'name of a guest, or the MAC address or UUID of any machine')
+    .description('why a machine gets what it gets, or who serves a path')
+    .argument(
+      '<guest|mac|uuid|/path>',
+      'the name of a guest, the MAC address or UUID of any machine, or a path that clients ask for',
+    )
     .addOption(configOption())
     .addOption(jsonOption())
-    .action(async (who: string, options: CommonOptions) => {
-      const { snapshot, stateOf } = await remembered(await oneShot(options, io), io)
-      const facts = factsOf(who)
-      const inputs = bootInputs(
-        snapshot,
-        expectedServices(snapshot.config),
-        localRequester(snapshot.config),
-        stateOf,
-      )
-      const own = await handWrittenFor(diskSource(snapshot.config.paths.tftpboot), facts, snapshot.guests)
-      const lines = explainBoot(facts, inputs, own)
-      const known = snapshot.guests.match(facts) !== undefined
-      if (options.json) io.out(json({ asked: who, known, explanation: lines }))
-      else io.out(describe(lines))
-      if (!known) {
-        io.err(`treeboot: ${who} is no guest; this is what an unknown machine gets\n`)
-        io.exit(exitCodes.none)
-      }
+    .addHelpText('after', help)
+    .action(async (asked: string, options: CommonOptions) => {
+      const past = await remembered(await oneShot(options, io), io)
+      if (asked.startsWith('/')) await explainAPath(asked, past, options, io)
+      else await explainAMachine(asked, past, options, io)
     })
 }
 
-/** A name is tried too, for a guest may be called like a MAC address. */
-function factsOf(who: string): GuestFacts {
+async function explainAMachine(
+  asked: string,
+  { snapshot, stateOf }: Remembered,
+  options: CommonOptions,
+  io: CliIo,
+): Promise<void> {
+  const facts = factsOf(asked)
+  const own = await handWrittenFor(diskSource(snapshot.config.paths.tftpboot), facts, snapshot.guests)
+  const lines = explainBoot(facts, cliInputs(snapshot, stateOf), own)
+  const known = snapshot.guests.match(facts) !== undefined
+  if (options.json) io.out(json({ asked, known, explanation: lines }))
+  else io.out(table(lines.map(({ what, value, from }) => [what, value, from ? `<- ${from}` : ''])))
+  if (known) return
+  io.err(`treeboot: ${asked} is not a guest; this is what an unknown machine gets\n`)
+  io.exit(exitCodes.none)
+}
+
+/** A name is tried as well, because a guest may have a name that looks like a MAC address. */
+function factsOf(asked: string): GuestFacts {
   return {
-    name: who,
-    ...(canonicalMac(who) !== undefined && { macs: [who] }),
-    ...(canonicalUuid(who) !== undefined && { uuid: who }),
+    name: asked,
+    ...defined({
+      macs: canonicalMac(asked) === undefined ? undefined : [asked],
+      uuid: canonicalUuid(asked) === undefined ? undefined : asked,
+    }),
   }
 }
 
-function describe(lines: readonly Explanation[]): string {
-  return table(lines.map(({ what, value, from }) => [what, value, from ? `<- ${from}` : '']))
+async function explainAPath(
+  asked: string,
+  past: Remembered,
+  options: CommonOptions,
+  io: CliIo,
+): Promise<void> {
+  const { snapshot } = past
+  const services = expectedServices(snapshot.config)
+  const renderer = new TemplateRenderer()
+  try {
+    const mounts = namespaceMounts({
+      snapshot: () => snapshot,
+      services: () => services,
+      renderer,
+      onWarnings: () => undefined,
+      memory: { ...noMemory, ...past },
+    })
+    const lines = await explainPath(mounts, cleanPath(asked), cliRequester(snapshot.config))
+    const served = lines.some(({ outcome }) => outcome === 'serves')
+    if (options.json) io.out(json({ asked, served, mounts: lines }))
+    else io.out(table([['MOUNT', 'PATH', 'WHAT'], ...lines.map(mountRow)]))
+    if (!served) io.exit(exitCodes.none)
+  } finally {
+    await renderer.close()
+  }
+}
+
+const outcomeTexts: Readonly<Record<PathExplanation['outcome'], string>> = {
+  serves: 'served',
+  fails: 'FAILS',
+  hidden: 'hidden by the one above',
+  absent: '-',
+}
+
+function mountRow({ at, outcome, why, message }: PathExplanation): string[] {
+  return [at, outcomeTexts[outcome], message === undefined ? why : `${message} (${why})`]
 }

@@ -11,17 +11,17 @@ import { json, table } from '../output/table.ts'
 export function registerGuests(program: Command, io: CliIo): void {
   const guests = program
     .command('guests')
-    .description('list the guests, their state, how each is recognised, and what it would install')
+    .description('list the guests: state, identity, profiles, and the tree that each would install')
     .addOption(configOption())
     .addOption(jsonOption())
     .action((options: CommonOptions) => listGuests(options, io))
   guests
     .command('show')
-    .description('the story of a guest’s last installation, step by step')
-    .argument('<guest>', 'name of a guest')
+    .description('show the last installation of a guest, step by step')
+    .argument('<guest>', 'the name of a guest')
     .addOption(configOption())
     .addOption(jsonOption())
-    // The options are those of `guests` as well, and it is the one that gets them.
+    // `guests` has the same options, and commander gives their values to it.
     .action((name: string, _: unknown, command: Command) => showGuest(name, command.optsWithGlobals(), io))
 }
 
@@ -30,14 +30,14 @@ async function listGuests(options: CommonOptions, io: CliIo): Promise<void> {
   const { guests, trees } = snapshot
   const summary = (guest: Guest) => guestSummary(guest, trees, stateOf(guest.name))
   if (options.json) io.out(json(guests.all.map(summary)))
-  else if (guests.all.length === 0) io.out('no guests yet: name them below guests: in config.yaml\n')
+  else if (guests.all.length === 0) io.out('no guests yet: define them under guests: in config.yaml\n')
   else {
     const rows = guests.all.map((guest) => [
       guest.name,
       ...stateCells(stateOf(guest.name)),
       identityText(guest),
       guest.profiles.join(' < ') || '-',
-      summary(guest).tree ?? 'no tree that fits',
+      summary(guest).tree ?? 'no tree fits',
       guest.settings.template?.value ?? '-',
     ])
     io.out(table([['GUEST', 'STATE', 'SINCE', 'KNOWN BY', 'PROFILE', 'TREE', 'TEMPLATE'], ...rows]))
@@ -60,13 +60,13 @@ async function showGuest(name: string, options: CommonOptions, io: CliIo): Promi
   await store?.close()
   if (options.json)
     io.out(json({ ...guestSummary(guest, snapshot.trees, stored && life), story: story.map(stepView) }))
-  else io.out(tellStory(guest, life, story, guestSummary(guest, snapshot.trees, life).tree))
+  else io.out(storyText(guest, life, story, guestSummary(guest, snapshot.trees, life).tree))
 }
 
-function tellStory(guest: Guest, life: GuestState, story: readonly Step[], tree: string | null): string {
+function storyText(guest: Guest, life: GuestState, story: readonly Step[], tree: string | null): string {
   const now =
     whyLocalDisk(guest, life) ??
-    `${guest.name}: its next network boot installs ${tree ?? 'nothing, for no tree fits'}`
+    `${guest.name}: its next network boot installs ${tree ?? 'nothing, because no tree fits'}`
   const [state, since] = stateCells(life)
   const rows = story.map((step) => [`  ${localTime(step.atMs)}`, stepText(step)])
   const steps = rows.length === 0 ? '  nothing happened yet\n' : table(rows)

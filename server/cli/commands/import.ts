@@ -4,9 +4,9 @@ import { importLocal } from '../../intake/import/import-tree.ts'
 import { mirrorTree } from '../../intake/mirror/mirror-tree.ts'
 import { configOption, jsonOption } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
-import { type BringOptions, bringOptions, runBringing, storeOf } from './bring.ts'
+import { type ImportCommandOptions, importOptions, runImport, storeOf } from '../run-import.ts'
 
-interface ImportFlags extends BringOptions {
+interface ImportFlags extends ImportCommandOptions {
   readonly hardLink?: boolean
   readonly unpack?: boolean
 }
@@ -14,29 +14,28 @@ interface ImportFlags extends BringOptions {
 export function registerImport(program: Command, io: CliIo): void {
   const command = program
     .command('import')
-    .description(
-      'bring in a tree: a folder, an ISO, a tar archive, a Debian package, or a URL of one of these',
-    )
-    .argument('<source>', 'a path or URL; what it is is seen from what it holds')
+    .description('import a tree: a folder, an ISO, a tar archive, a Debian package, or a URL of one of these')
+    .argument('<source>', 'a path or a URL; its content tells what it is')
     .addOption(configOption())
     .addOption(jsonOption())
     .option('--hard-link', 'share files with the source folder instead of copying them')
-    .option('--unpack', 'make a folder of what is in an ISO, instead of keeping it as the image that it is')
-  for (const option of bringOptions()) command.addOption(option)
+    .option('--unpack', 'unpack an ISO into a folder, instead of keeping the image')
+  for (const option of importOptions()) command.addOption(option)
   command
     .addHelpText(
       'after',
       `
-It is copied aside, verified down to its packages, and published with one switch. Ctrl-C leaves nothing half-visible,
-and the same command goes on where it stopped. Exit: 0 published, 2 something is wrong with it, 1 trouble.
+The tree is copied to a private folder, verified down to its packages, and published in one step. After Ctrl-C nothing
+is visible, and the same command resumes the import. Exit code 0: published; 2: something is wrong with it; 1: the
+import failed.
 
-An ISO is served from inside, as fast as a folder. --unpack is for a tree that is to be changed or added to, that another
-program reads too (a kernel's NFS server, createrepo_c), or whose next versions come by mirror, which then shares the
-files that stay the same. Boot sectors are no files: a disc can be burnt of the ISO, and not of the folder.`,
+treeboot serves the files inside an ISO as fast as those of a folder. Use --unpack for a tree that you will change, that
+other programs read (a kernel's NFS server, createrepo_c), or that treeboot mirror will update: unchanged files are then
+shared. A disc can be burnt from the ISO, but not from the folder, which does not have the boot sectors.`,
     )
     .action(async (source: string, options: ImportFlags) => {
       const store = await storeOf(options, io)
-      await runBringing(options, io, ['import', source], (shared) => {
+      await runImport(options, io, ['import', source], (shared) => {
         const wanted = {
           ...shared,
           ...(options.hardLink && { hardLink: true }),

@@ -16,19 +16,19 @@ import { json, table } from '../output/table.ts'
 export function registerInbox(program: Command, io: CliIo): void {
   program
     .command('inbox')
-    .description('machines that asked for network boot and are no guests, the latest first')
+    .description('list the unknown machines that asked for network boot, the latest first')
     .addOption(configOption())
     .addOption(jsonOption())
     .action((options: CommonOptions) => inbox(options, io))
   program
     .command('adopt')
-    .description('makes a machine of the inbox a guest: writes guests.d/<name>.yaml beside config.yaml')
-    .argument('<mac|uuid>', 'as the inbox shows it, in any spelling')
+    .description('make an unknown machine a guest: writes guests.d/<name>.yaml beside config.yaml')
+    .argument('<mac|uuid>', 'as treeboot inbox shows it, in any spelling')
     .requiredOption('--name <name>', 'the name of the new guest')
-    .option('--profile <name...>', 'what it inherits')
+    .option('--profile <name...>', 'the profiles of the new guest')
     .option(
       '--local',
-      'boots its own disk until "treeboot install NAME"; else its next network boot installs it',
+      'the guest boots its own disk until "treeboot install NAME"; otherwise its next network boot installs it',
     )
     .addOption(configOption())
     .addOption(jsonOption())
@@ -40,7 +40,7 @@ async function inbox(options: CommonOptions, io: CliIo): Promise<void> {
   const store = await openExistingStore(config.paths)
   const all = (await store?.inbox()) ?? []
   await store?.close()
-  // Whoever was made a guest by hand since is no stranger any more.
+  // A machine may have become a guest since, by hand.
   const machines = all.filter(
     ({ mac, uuid }) => !guests.match({ ...(mac && { macs: [mac] }), ...(uuid && { uuid }) }),
   )
@@ -83,8 +83,11 @@ async function adopt(asked: string, options: AdoptOptions, io: CliIo): Promise<v
     if (guest)
       throw new Failure('conflict', `${id} is guest ${guest.name} already, defined at ${guest.definedAt}`)
     if (!store || !machine)
-      throw new Failure('not-found', `${id} is not in the inbox; "treeboot inbox" lists who asked for boot`)
-    // First, so that at no moment a guest is there that installs itself against the operator's word.
+      throw new Failure(
+        'not-found',
+        `${id} is not in the inbox; "treeboot inbox" lists the machines that asked for boot`,
+      )
+    // Before the guest exists, so that it cannot be installed in between.
     if (options.local) await keepLocal(store, name)
     const at = { cwd: io.cwd, ...(options.config !== undefined && { configFile: options.config }) }
     const path = await addGuest({ ...at, name, profiles: profile, machine })

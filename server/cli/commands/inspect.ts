@@ -18,11 +18,11 @@ import { json, table } from '../output/table.ts'
 /** Larger than any descriptor: openSUSE's biggest `content` is a tenth of it. */
 const maxDescriptorBytes = 4 * 1024 * 1024
 
-/** `treeboot inspect PATH [--json]`: what we conclude of a tree folder, an ISO image, or one descriptor file. */
+/** `treeboot inspect PATH [--json]`: what treeboot concludes from a tree folder, an ISO image, or one descriptor file. */
 export function registerInspect(program: Command, io: CliIo): void {
   program
     .command('inspect')
-    .description('say what a tree folder, an ISO image or a descriptor file is, and which images boot it')
+    .description('say what a tree folder, an ISO image or a descriptor file is, and which files boot it')
     .argument(
       '<path>',
       'a tree folder, an ISO image, or one .treeinfo, .discinfo, .disk/info, content, MANIFEST, ...',
@@ -30,7 +30,7 @@ export function registerInspect(program: Command, io: CliIo): void {
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
-      '\nExit: 0 kernel and initrd known, 3 readable but names none, 2 no descriptor, 1 trouble.',
+      '\nExit code 0: kernel and initrd are known; 3: they are not named; 2: not a tree; 1: it cannot be read.',
     )
     .action(async (path: string, options: { json?: boolean }) => {
       try {
@@ -59,7 +59,7 @@ async function describe(absolute: string, asked: string): Promise<Description> {
   return readDescriptor(asked, await readFile(absolute))
 }
 
-/** The end of its path: what is known of a tree that has no descriptor is often only there. */
+/** The end of its path, which is often all that is known of a tree without a descriptor. */
 function nameFrom(absolute: string): string {
   return absolute.split('/').slice(-4).join('/')
 }
@@ -68,12 +68,12 @@ async function describeTree(source: FileSource, name: string, asked: string): Pr
   const evidence = await gatherEvidence(source, rootPath, name)
   const description = evidence && concludeTree(evidence)
   if (description) return description
-  const troubles = evidence?.problems.map((problem) => `\n  ${problemText(problem, asked)}`).join('') ?? ''
+  const problems = evidence?.problems.map((problem) => `\n  ${problemText(problem, asked)}`).join('') ?? ''
   throw new Failure(
     'invalid-data',
-    `${asked} is no installation tree: looked for .treeinfo, treeinfo, .disk/info, content, media.1/, VERSION, ` +
+    `${asked} is not an installation tree: looked for .treeinfo, treeinfo, .disk/info, content, media.1/, VERSION, ` +
       'MANIFEST, version.info, .discinfo, and for a kernel with its initrd in images/pxeboot, isolinux, casper, live, ' +
-      `install.*, boot/<arch>, <distro>-installer/<arch>, arch/boot${troubles}`,
+      `install.*, boot/<arch>, <distro>-installer/<arch>, arch/boot${problems}`,
   )
 }
 
@@ -128,7 +128,10 @@ function report(description: Description, path: string, color: boolean): string 
   const installer = installerOf(distro, version, ownKernel(description))
   const checksums = Object.keys(description.checksums).length
   const facts: [string, string][] = [
-    ['known as', distro === 'other' ? 'other (none that we know)' : `${distro} (${distroName(distro)})`],
+    [
+      'known as',
+      distro === 'other' ? 'other (an unknown distribution)' : `${distro} (${distroName(distro)})`,
+    ],
   ]
   if (codename) facts.push(['code name', codename])
   facts.push(['installer', installer], ['described by', description.era])
@@ -173,7 +176,7 @@ function indent(text: string): string {
   return printable(text).replace(/^(?=.)/gm, '  ')
 }
 
-/** Control characters of a file must not reach a terminal. */
+/** Without the control characters of a file, which would steer the terminal. */
 function printable(text: string): string {
   return text.replace(/[^\P{Cc}\n]/gu, '?')
 }

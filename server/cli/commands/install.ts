@@ -3,28 +3,27 @@ import type { Snapshot } from '../../catalog/snapshot.ts'
 import { planGuest } from '../../core/boot/plan-boot.ts'
 import type { Guest } from '../../core/guest/guest.ts'
 import { type GuestState, newState, nextState } from '../../core/guest/state.ts'
-import { bootInputs } from '../../machines/decide.ts'
 import { openStore } from '../../store/sqlite/open.ts'
 import type { Store } from '../../store/store.ts'
-import { expectedServices, localRequester } from '../cli-requester.ts'
+import { cliInputs } from '../cli-requester.ts'
 import { guestNamed, localTime } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
 import { json } from '../output/table.ts'
 
-/** What the operator decides about a guest. A running server acts on it from the next request on. */
+/** The decisions of the operator about a guest. A running server obeys them from its next request on. */
 export function registerInstall(program: Command, io: CliIo): void {
   program
     .command('install')
-    .description('the next network boot of a guest installs it, once, whatever it is now')
-    .argument('<guest...>', 'names of guests')
+    .description('install guests: the next network boot of each installs it, once, whatever its state is')
+    .argument('<guest...>', 'the names of guests')
     .addOption(configOption())
     .addOption(jsonOption())
     .action((names: string[], options: CommonOptions) => decide('armed', names, options, io))
   program
     .command('local')
-    .description('a guest boots its own disk from now on, and is not installed')
-    .argument('<guest...>', 'names of guests')
+    .description('keep guests on their own disks: network boot does not install them any more')
+    .argument('<guest...>', 'the names of guests')
     .addOption(configOption())
     .addOption(jsonOption())
     .action((names: string[], options: CommonOptions) => decide('kept-local', names, options, io))
@@ -39,7 +38,7 @@ async function decide(
   io: CliIo,
 ): Promise<void> {
   const snapshot = await oneShot(options, io)
-  // All names first: a slip in the third must not leave two armed.
+  // All names are looked up first: a typing error in the third must not leave two guests changed.
   const guests = names.map((name) => guestNamed(snapshot, name))
   const store = await openStore(snapshot.config.paths)
   try {
@@ -72,9 +71,8 @@ async function change(
 
 function outcome(type: Decision, guest: Guest, before: GuestState, snapshot: Snapshot): string {
   const was = before.sinceMs === 0 ? 'was new' : `was ${before.state} since ${localTime(before.sinceMs)}`
-  if (type === 'kept-local') return `${guest.name} ${was}; from now on it boots its own disk`
-  const inputs = bootInputs(snapshot, expectedServices(snapshot.config), localRequester(snapshot.config))
-  const plan = planGuest(guest, {}, inputs)
+  if (type === 'kept-local') return `${guest.name} ${was}; it boots its own disk from now on`
+  const plan = planGuest(guest, {}, cliInputs(snapshot))
   const next = plan.kind === 'install' ? `installs ${plan.tree.id}, once` : `would fail: ${plan.why}`
   return `${guest.name} ${was}; its next network boot ${next}`
 }

@@ -13,7 +13,7 @@ import { type CommonOptions, configOption, jsonOption, oneShot } from '../option
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
 
-/** One loader: where it is served, where it comes from, or which package would bring it. */
+/** One loader: where it is served, where it comes from, or which package has it. */
 interface LoaderLine {
   /** In the namespace. */
   readonly place: string
@@ -24,7 +24,7 @@ interface LoaderLine {
   readonly package?: string
 }
 
-/** What each firmware would be sent, now. */
+/** The loader that a firmware would be sent now. */
 interface FirmwareLine {
   readonly firmware: Firmware
   readonly loader?: string
@@ -34,7 +34,7 @@ interface FirmwareLine {
 interface LoaderReport {
   readonly firmware: readonly FirmwareLine[]
   readonly loaders: readonly LoaderLine[]
-  /** Brings everything that is missing and that this system has a package for. */
+  /** Installs every missing loader for which this system has a package. */
   readonly command?: string
 }
 
@@ -51,12 +51,10 @@ const who: Requester = { protocol: 'internal', address: '127.0.0.1' }
 export function registerLoaders(program: Command, io: CliIo): void {
   program
     .command('loaders')
-    .description(
-      'the boot loaders that are there, where they come from, and what would bring those that are not',
-    )
+    .description('list the boot loaders: where each comes from, and which package has the missing ones')
     .addOption(configOption())
     .addOption(jsonOption())
-    .addHelpText('after', '\nExit code 0 when BIOS and UEFI x64 machines can be booted, 3 when not.')
+    .addHelpText('after', '\nExit code 0: BIOS and UEFI x64 machines can be booted; 3: they cannot.')
     .action(async (options: CommonOptions) => {
       const report = await loaderReport(await oneShot(options, io), await packageFamily())
       io.out(options.json ? json(report) : describe(report))
@@ -95,7 +93,7 @@ async function hostLine(
     return { place, what, from: 'tftpboot', file: `${config.paths.tftpboot}${place}` }
   const found = await hostPlace(file)
   if (found !== undefined) return { place, what, from: 'host', file: found }
-  // On its own architecture a package needs no qualifier, and on another one it cannot simply be installed.
+  // A package of this machine's architecture needs no `:arch`; one of another architecture cannot simply be installed.
   const wanted = (family && packages[family])?.replace(`:${process.arch}`, '')
   return { place, what, from: 'missing', ...(wanted !== undefined && { package: wanted }) }
 }
@@ -126,9 +124,9 @@ function firmwareLine(
   if (found) return { firmware, loader: found.place, why: found.why }
   const shim = candidates.find(({ place }) => place.startsWith('/shim'))?.place
   const chain = shim && loaders.find(({ from, place }) => from === 'tree' && place.endsWith(shim))
-  if (chain) return { firmware, loader: chain.place, why: `nothing else; ${chain.what}` }
+  if (chain) return { firmware, loader: chain.place, why: `no other loader; ${chain.what}` }
   const names = candidates.map(({ place }) => place.slice(1)).join(', ')
-  return { firmware, why: `none of ${names} is there` }
+  return { firmware, why: `missing: ${names}` }
 }
 
 function describe({ firmware, loaders, command }: LoaderReport): string {
@@ -141,11 +139,9 @@ function describe({ firmware, loaders, command }: LoaderReport): string {
     ...loaders.map((line) => [
       line.from,
       line.place.slice(1),
-      line.file ??
-        (line.package === undefined ? 'no package of this system has it' : `package ${line.package}`),
+      line.file ?? (line.package === undefined ? 'no package of this system' : `package ${line.package}`),
     ]),
   ])
-  const remedy =
-    command === undefined ? '' : `\nWhat is missing and packaged here comes with:\n  ${command}\n`
+  const remedy = command === undefined ? '' : `\nThis installs the missing loaders:\n  ${command}\n`
   return `${sent}\n${files}${remedy}`
 }

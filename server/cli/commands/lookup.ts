@@ -1,9 +1,8 @@
 import { type Command, Option } from 'commander'
 import { lookup, lookupResultJson } from '../../core/lookup/lookup.ts'
 import { parseLookupQuery } from '../../core/lookup/query.ts'
-import { bootInputs } from '../../machines/decide.ts'
 import { formats, isFormat, renderPlan } from '../../render/render.ts'
-import { expectedServices, localRequester } from '../cli-requester.ts'
+import { cliInputs } from '../cli-requester.ts'
 import { remembered } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
@@ -23,10 +22,10 @@ Examples:
 export function registerLookup(program: Command, io: CliIo): void {
   program
     .command('lookup')
-    .description('kernel, initrd and arguments for a tree or a guest: the same answer as GET /api/v1/lookup')
+    .description('kernel, initrd and arguments of a tree or a guest, as GET /api/v1/lookup gives them')
     .option('--tree <id>', 'one tree, by its id')
     .option('--distro <name>', 'fedora, rhel, debian, ...')
-    .option('--version <version>', 'the newest that begins with this: 40, 9, 9.4')
+    .option('--version <version>', 'the newest version that begins with this: 40, 9, 9.4')
     .option('--variant <name>', 'Server, Everything, ...')
     .option('--arch <arch>', 'x86_64, aarch64, ...')
     .option('--guest <name>', 'what this guest would boot')
@@ -43,13 +42,10 @@ export function registerLookup(program: Command, io: CliIo): void {
 async function runLookup({ config, json: _, as, ...query }: LookupOptions, io: CliIo): Promise<void> {
   const asked = parseLookupQuery(query)
   const now = await oneShot(config === undefined ? {} : { config }, io)
-  // Only a guest has a past; for all other questions no store need be opened.
+  // Only guests have a history: no other question needs the store.
   const past = asked.guest && (await remembered(now, io))
   const { snapshot, stateOf } = past ?? { snapshot: now }
-  const result = lookup(
-    asked,
-    bootInputs(snapshot, expectedServices(snapshot.config), localRequester(snapshot.config), stateOf),
-  )
+  const result = lookup(asked, cliInputs(snapshot, stateOf))
   if (!result.found) {
     const near = result.nearest.length > 0 ? `; nearest: ${result.nearest.join(', ')}` : ''
     io.err(`treeboot: ${result.why}${near}\n`)

@@ -2,37 +2,42 @@ import type { Command } from 'commander'
 import { mirrorTree } from '../../intake/mirror/mirror-tree.ts'
 import { configOption, jsonOption } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
-import { type BringOptions, bringOptions, runBringing, storeOf } from './bring.ts'
+import { type ImportCommandOptions, importOptions, runImport, storeOf } from '../run-import.ts'
 
 export function registerMirror(program: Command, io: CliIo): void {
   const command = program
     .command('mirror')
-    .description('fetch a tree, and of it only what its descriptors name')
-    .argument('<url...>', 'http, https, ftp or rsync; several are mirrors of the same tree, tried in turn')
+    .description('fetch a tree from a mirror: the files that its descriptors name')
+    .argument(
+      '<url...>',
+      'http, https, ftp or rsync; several URLs are mirrors of the same tree, tried one after the other',
+    )
     .addOption(configOption())
     .addOption(jsonOption())
     .option(
       '--boot-only',
-      'only what boots; packages stay with the upstream, so a first guest boots in minutes',
+      'only the files that boot; installers take the packages from the upstream, so a first guest boots in minutes',
     )
-  for (const option of bringOptions()) command.addOption(option)
+  for (const option of importOptions()) command.addOption(option)
   command
     .addHelpText(
       'after',
       `
-Reads .treeinfo and repomd.xml, checks size and digest of every file, shares what an earlier version has, follows
-repositories beside the tree. Ctrl-C leaves nothing half-visible; the same command goes on where it stopped.`,
+Reads .treeinfo and repomd.xml, checks the size and digest of every file, shares unchanged files with the earlier
+version, and includes repositories beside the tree. After Ctrl-C nothing is visible, and the same command resumes.`,
     )
-    .action(async (urls: string[], options: BringOptions & { bootOnly?: boolean }) => {
+    .action(async (urls: string[], options: ImportCommandOptions & { bootOnly?: boolean }) => {
       const store = await storeOf(options, io)
-      await runBringing(options, io, ['mirror', ...urls], async (shared) => {
+      await runImport(options, io, ['mirror', ...urls], async (shared) => {
         const outcome = await mirrorTree(store, urls, {
           ...shared,
           ...(options.bootOnly && { bootOnly: true }),
         })
         if (outcome.unchanged)
           io.out(
-            options.json ? '{"event":"unchanged"}\n' : 'nothing new upstream; the current version stays\n',
+            options.json
+              ? '{"event":"unchanged"}\n'
+              : 'the upstream has not changed; the current version stays\n',
           )
         return outcome
       })

@@ -7,24 +7,24 @@ import { noMemory } from '../../machines/machines.ts'
 import { createNamespace } from '../../namespace/namespace.ts'
 import { formats, isFormat, renderPlan } from '../../render/render.ts'
 import { TemplateRenderer } from '../../templates/renderer.ts'
-import { expectedServices, localRequester } from '../cli-requester.ts'
+import { cliRequester, expectedServices } from '../cli-requester.ts'
 import { guestNamed, remembered } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
 import { json } from '../output/table.ts'
 
-/** What the installer gets; read from the namespace, so these are the very bytes that a service would carry. */
-const answers = 'kickstart'
+/** The answer file. It is read from the namespace, so these are the bytes that a service would send. */
+const answerFile = 'kickstart'
 
 export function registerRender(program: Command, io: CliIo): void {
   program
     .command('render')
-    .description('exactly the text that a guest would get')
-    .argument('<guest>', 'name of a guest')
+    .description('print exactly the text that a guest would get')
+    .argument('<guest>', 'the name of a guest')
     .addOption(
-      new Option('--as <format>', `${answers}: its answer file, whatever the installer calls it`)
-        .choices([answers, ...formats])
-        .default(answers),
+      new Option('--as <format>', `${answerFile} is the answer file, whatever the installer calls it`)
+        .choices([answerFile, ...formats])
+        .default(answerFile),
     )
     .option('--url <url>', 'as if the guest reached us by this URL, instead of by our first address')
     .addOption(configOption())
@@ -44,7 +44,7 @@ async function render(
   const guest = guestNamed(snapshot, name)
   const services = expectedServices(snapshot.config)
   const who = {
-    ...localRequester(snapshot.config),
+    ...cliRequester(snapshot.config),
     ...(options.url !== undefined && { host: hostIn(options.url) }),
   }
   const print = (text: string): void =>

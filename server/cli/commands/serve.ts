@@ -18,14 +18,14 @@ interface ServeOptions extends CommonOptions {
 export function registerServe(program: Command, io: CliIo): void {
   program
     .command('serve')
-    .description('index the trees and open the services')
+    .description('read the trees and open the services: the server itself')
     .addOption(configOption())
     .addOption(
-      new Option('--log-level <level>', 'the least that is worth a line')
+      new Option('--log-level <level>', 'the lowest level that is logged')
         .choices(['debug', 'info', 'warn', 'error'])
         .default('info'),
     )
-    .option('--json', 'log JSON lines; the one with "event":"started" says where the services are')
+    .option('--json', 'log JSON lines; the line with "event":"started" says where the services listen')
     .action((options: ServeOptions) => serve(options, io))
 }
 
@@ -47,11 +47,11 @@ async function serve({ config, json, logLevel }: ServeOptions, io: CliIo): Promi
   log.flush()
 }
 
-/** One line for programs that start us: where every open service is. */
+/** One line for programs that start treeboot: where each open service listens. */
 function startedEvent(app: App, version: string) {
   const open = app.serviceLines().filter((service) => service.open)
   const services = Object.fromEntries(open.map(({ name, host, port }) => [name, { host, port }]))
-  // `doors` is what 0.1 called them; programs that read this line may still look for it.
+  // Version 0.1 called them `doors`; programs may still read that key.
   return { event: 'started', version, pid: process.pid, services, doors: services }
 }
 
@@ -87,14 +87,14 @@ function bracketed(host = ''): string {
   return host.includes(':') ? `[${host}]` : host
 }
 
-/** What to do when there is nothing to serve yet. */
+/** What an operator can do while there is nothing to serve. */
 function firstSteps({ config }: Snapshot, app: App): string {
   const http = app.serviceLines().find((service) => service.name === 'http' && service.open)
   return `
-No trees yet. Three ways on:
-  1. Copy an installation tree into ${config.paths.trees}/; it appears by itself when the copy is quiet.
+No trees yet. What to do next:
+  1. Copy an installation tree into ${config.paths.trees}/; treeboot offers it when the copy is complete.
   2. npm run demo  fetches the Debian 12 installer and boots a machine from it.
-  3. ${http ? httpUrl(http) : 'treeboot trees'} shows what is there, and docs/configuration.md how guests get what they get.
+  3. ${http ? httpUrl(http) : 'treeboot trees'} shows the trees; docs/configuration.md explains guests.
 `
 }
 

@@ -4,12 +4,13 @@ import type { Tree } from '../../core/tree/tree.ts'
 import { configOption, jsonOption, oneShot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
-import { registerTreeVersions } from './trees-versions.ts'
+import { registerTreesGc } from './trees-gc.ts'
+import { registerTreesHistory } from './trees-history.ts'
 
 export function registerTrees(program: Command, io: CliIo): void {
   const trees = program
     .command('trees')
-    .description('list the trees below trees/, their state, and what is wrong with each')
+    .description('list the trees below trees/, with their states and what is wrong with each')
     .addOption(configOption())
     .addOption(jsonOption())
     .action(async (options: { config?: string; json?: boolean }) => {
@@ -18,7 +19,8 @@ export function registerTrees(program: Command, io: CliIo): void {
       else io.out(trees.all.length === 0 ? 'no trees yet: copy one into trees/\n' : describeTrees(trees.all))
       if (trees.all.length === 0) io.exit(exitCodes.none)
     })
-  registerTreeVersions(trees, io)
+  registerTreesHistory(trees, io)
+  registerTreesGc(trees, io)
 }
 
 function describeTrees(trees: readonly Tree[]): string {

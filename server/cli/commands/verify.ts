@@ -13,14 +13,14 @@ import { hasErrors, type VerifyReport, verifyTree } from '../../verify/verify-tr
 import { recordAt } from '../../versions/record.ts'
 import { configOption, jsonOption, oneShot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
-import { progressLine } from '../output/progress.ts'
+import { progressLine, terminalOrNone } from '../output/progress.ts'
 import {
   describeSignatures,
   policyOf,
   type SignatureOptions,
   signatureOptions,
 } from '../output/signatures.ts'
-import { json } from '../output/table.ts'
+import { count, json } from '../output/table.ts'
 
 interface VerifyOptions extends SignatureOptions {
   readonly config?: string
@@ -33,14 +33,17 @@ const mostLines = 200
 export function registerVerify(program: Command, io: CliIo): void {
   const command = program
     .command('verify')
-    .description('check every file of a tree that its descriptors name, down to the packages')
+    .description('check every file that the descriptors of a tree name, down to the packages')
     .argument('<tree>', 'the id of a tree')
-    .option('--no-packages', 'leave out the packages: only what installers fetch first')
+    .option('--no-packages', 'leave out the packages: check only what installers fetch first')
     .addOption(configOption())
     .addOption(jsonOption())
   for (const option of signatureOptions()) command.addOption(option)
   command
-    .addHelpText('after', '\nExit: 0 whole, 2 something is missing or damaged, 3 no such tree.')
+    .addHelpText(
+      'after',
+      '\nExit code 0: complete and undamaged; 2: something is missing or damaged; 3: no such tree.',
+    )
     .action(async (id: string, options: VerifyOptions) => {
       const report = await verify(id, options, io)
       io.out(options.json ? json({ id, ...plain(report) }) : describe(id, report))
@@ -52,12 +55,12 @@ async function verify(id: string, options: VerifyOptions, io: CliIo): Promise<Ve
   const snapshot = await oneShot(options, io)
   const { config } = snapshot
   const tree = snapshot.trees.byId(id)
-  if (!tree) throw new Failure('not-found', `there is no tree ${id}; treeboot trees lists them`)
+  if (!tree) throw new Failure('not-found', `no tree ${id}; treeboot trees lists them`)
   const signatures = await policyOf(options, config, io)
   const trees = await realpath(config.paths.trees)
-  // Of a mirror that only boots, the packages are elsewhere on purpose.
+  // A tree that was mirrored with --boot-only has no packages.
   const partial = (await recordAt(trees, tree.origin.path))?.upstream !== undefined
-  const line = progressLine(io, process.stderr.isTTY && !options.json ? 'terminal' : 'none')
+  const line = progressLine(io, options.json ? 'none' : terminalOrNone())
   const shared = {
     onProgress: (doneBytes: number, totalBytes: number) =>
       line.show({ stage: 'verifying', doneBytes, totalBytes }),
@@ -90,8 +93,8 @@ function describe(id: string, report: VerifyReport): string {
     .slice(0, mostLines)
     .map((each) => `${each.severity === 'error' ? 'ERROR  ' : 'warning'}  ${findingText(each)}\n`)
   if (findings.length > mostLines) lines.push(`and ${findings.length - mostLines} more\n`)
-  const by = documents.length === 0 ? 'no file of it names a checksum' : `named by ${shorten(documents)}`
-  const verdict = errors === 0 ? 'whole' : `${errors} ${errors === 1 ? 'fault' : 'faults'}`
+  const by = documents.length === 0 ? 'none of its files names a checksum' : `named by ${shorten(documents)}`
+  const verdict = errors === 0 ? 'whole' : count(errors, 'fault')
   return `${lines.join('')}${describeSignatures(signatures)}${id}: ${verdict}; ${files} files checked, ${size(bytes)} read; ${by}\n`
 }
 

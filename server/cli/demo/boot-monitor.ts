@@ -2,24 +2,24 @@ import pc from 'picocolors'
 import { bytes } from '../../events/units.ts'
 import type { CliIo } from '../output/io.ts'
 
-/** What a server says of one file it gave away. */
+/** One file that the server sent. */
 export interface Served {
   readonly protocol: string
   readonly path: string
   readonly bytes: number
 }
 
-export interface SeenMachine extends Served {
+export interface FetchedFile extends Served {
   /** Since the machine was switched on. */
   readonly ms: number
 }
 
-/** Prints a boot as it happens, one calm line for each thing said or fetched, and remembers what was fetched. */
-export class Witness {
+/** Prints a boot while it happens, one line for each file and each message, and remembers the files. */
+export class BootMonitor {
   readonly #io: CliIo
   readonly #colors: ReturnType<typeof pc.createColors>
   readonly #startMs = Date.now()
-  readonly #fetched: SeenMachine[] = []
+  readonly #fetched: FetchedFile[] = []
   #last = ''
 
   constructor(io: CliIo) {
@@ -27,7 +27,7 @@ export class Witness {
     this.#colors = pc.createColors(io.color)
   }
 
-  get fetched(): readonly SeenMachine[] {
+  get fetched(): readonly FetchedFile[] {
     return this.#fetched
   }
 
@@ -35,14 +35,15 @@ export class Witness {
     return Date.now() - this.#startMs
   }
 
-  saw(served: Served): void {
+  printServed(served: Served): void {
     this.#fetched.push({ ...served, ms: this.elapsedMs })
     const size = served.bytes > 0 ? `  ${bytes(served.bytes)}` : ''
     this.#line(served.protocol, this.#colors.green(`${short(served.path)}${size}`))
   }
 
-  heard(line: string): void {
-    const shown = calm(line)
+  /** A line of the machine's serial console. */
+  printLine(line: string): void {
+    const shown = readableLine(line)
     if (shown === '' || shown === this.#last) return
     this.#last = shown
     this.#line('machine', this.#colors.dim(shown))
@@ -53,13 +54,13 @@ export class Witness {
   }
 }
 
-/** Both ends of a long path say which file it is; the middle does not. */
+/** A long path without its middle: both ends say which file it is. */
 export function short(path: string): string {
   return path.length > 76 ? `${path.slice(0, 38)}…${path.slice(-37)}` : path
 }
 
-/** What is worth reading of a serial line: no progress dots, no kernel timestamps, nothing wider than a screen. */
-export function calm(line: string): string {
+/** A serial line without progress dots and kernel timestamps, not wider than a screen; '' when nothing is left to read. */
+export function readableLine(line: string): string {
   const text = line
     .replace(/^\[ *\d+\.\d+\] /, '')
     .replace(/\.{4,}/g, '...')

@@ -3,23 +3,31 @@ import { join } from 'node:path'
 import { Failure } from '../../core/failure.ts'
 import type { LookupResultJson } from '../../core/lookup/result.ts'
 import type { EventBus } from '../../events/bus.ts'
-import type { Witness } from './boot-monitor.ts'
+import type { BootMonitor } from './boot-monitor.ts'
 import { type Child, findProgram } from './child.ts'
-import type { Stage } from './demo-folder.ts'
+import type { DemoFolder } from './demo-folder.ts'
 import { startDnsmasq } from './dnsmasq.ts'
 import { makeLan } from './lan.ts'
 import { startMachine } from './machine.ts'
 import { startServer } from './server.ts'
 import type { UndoStack } from './undo.ts'
 
-/** How the demo can boot a machine here: over PXE in a network of its own, straight into QEMU, or not at all. */
+/** How the demo can boot a machine here: over PXE in its own network, with QEMU loading the kernel, or not at all. */
 export type BootWay =
   | { readonly kind: 'pxe' }
   | { readonly kind: 'direct'; readonly why: string }
   | { readonly kind: 'none'; readonly why: string }
 
-/** Emulated, the whole way takes one minute on an idle machine and three on a busy one. */
+/** An emulated boot takes one minute on an idle machine and three minutes on a busy one. */
 const bootTimeoutMs = 420_000
+
+/** What both ways to boot need. */
+export interface BootOptions {
+  readonly undo: UndoStack
+  readonly demo: DemoFolder
+  /** Makes the monitor when the machine starts. */
+  readonly monitor: () => BootMonitor
+}
 
 export function chooseWay(): BootWay {
   if (findProgram('qemu-system-x86_64') === undefined)
@@ -35,32 +43,27 @@ export function chooseWay(): BootWay {
 }
 
 /**
- * A machine with QEMU's own BIOS in a network namespace. dnsmasq, as a stranger's DHCP server, gives it an address
- * and the name of the loader; a second treeboot inside that network gives it everything else. Resolves when the
- * installer has fetched its answer file.
+ * A machine with QEMU's own BIOS in a network namespace. dnsmasq plays the existing DHCP server, which gives it an address
+ * and the name of the loader; a second treeboot inside that network serves everything else. Resolves when the installer
+ * has fetched its answer file.
  */
-export async function bootOverPxe(
-  undo: UndoStack,
-  stage: Stage,
-  main: string,
-  witness: () => Witness,
-): Promise<Witness> {
+export async function bootOverPxe({ undo, demo, monitor }: BootOptions, main: string): Promise<BootMonitor> {
   const lan = makeLan(undo)
-  const server = await startServer(undo, main, join(stage.folder, 'lan.yaml'), lan.inside)
-  await startDnsmasq(undo, lan.addHost('192.0.2.2'), stage.folder, {
+  const server = await startServer(undo, main, join(demo.folder, 'lan.yaml'), lan.inside)
+  await startDnsmasq(undo, lan.addHost('192.0.2.2'), demo.folder, {
     bootFile: 'pxelinux.0',
     nextServer: lan.address,
     gateway: lan.address,
   })
-  const seen = witness()
+  const seen = monitor()
   const machine = startMachine(
     undo,
-    { firmware: 'bios', mac: stage.mac, memory: 1024, network: { tap: lan.addTap() } },
+    { firmware: 'bios', mac: demo.mac, memory: 1024, network: { tap: lan.addTap() } },
     lan,
   )
-  machine.output.onLine((line) => seen.heard(line))
+  machine.output.onLine((line) => seen.printLine(line))
   const answered = answerFetched(
-    stage,
+    demo,
     (take) => {
       server.child.output.onLine((line) => {
         const served = servedIn(line)
@@ -80,16 +83,14 @@ export function hostSeenByGuest(url: string): string {
 
 /** Kernel and initrd as the lookup names them, straight into QEMU with its own user network, where we are 10.0.2.2. */
 export async function bootDirectly(
-  undo: UndoStack,
-  stage: Stage,
+  { undo, demo, monitor }: BootOptions,
   url: string,
   events: EventBus,
-  witness: () => Witness,
-): Promise<Witness> {
-  const answer = (await (await fetch(`${url}/api/v1/lookup?guest=${stage.guest}`)).json()) as LookupResultJson
-  const seen = witness()
+): Promise<BootMonitor> {
+  const found = (await (await fetch(`${url}/api/v1/lookup?guest=${demo.guest}`)).json()) as LookupResultJson
+  const seen = monitor()
   const answered = answerFetched(
-    stage,
+    demo,
     (take) => {
       undo.push(
         'event subscription',
@@ -101,22 +102,22 @@ export async function bootDirectly(
     seen,
   )
   const [kernel, initrd] = await Promise.all(
-    [answer.kernel, answer.initrd].map((file, index) =>
-      download(file.url, join(stage.folder, index === 0 ? 'kernel' : 'initrd')),
+    [found.kernel, found.initrd].map((file, index) =>
+      download(file.url, join(demo.folder, index === 0 ? 'kernel' : 'initrd')),
     ),
   )
   const machine = startMachine(undo, {
     firmware: 'bios',
-    mac: stage.mac,
+    mac: demo.mac,
     memory: 1024,
     network: 'user',
     direct: {
       kernel: kernel ?? '',
       initrd: initrd ?? '',
-      cmdline: answer.cmdline.replaceAll(url, hostSeenByGuest(url)),
+      cmdline: found.cmdline.replaceAll(url, hostSeenByGuest(url)),
     },
   })
-  machine.output.onLine((line) => seen.heard(line))
+  machine.output.onLine((line) => seen.printLine(line))
   await raceBoot(answered, machine)
   return seen
 }
@@ -130,35 +131,35 @@ async function download(url: string, file: string): Promise<string> {
 
 type Take = (served: { protocol: string; path: string; bytes: number }) => void
 
-/** Resolves once the guest's answer file went out, whole. */
-function answerFetched(stage: Stage, listen: (take: Take) => void, seen: Witness): Promise<void> {
+/** Resolves when the guest's answer file was sent completely. */
+function answerFetched(demo: DemoFolder, listen: (take: Take) => void, seen: BootMonitor): Promise<void> {
   return new Promise((resolve) => {
     listen((served) => {
       if (served.path.startsWith('/api/')) return
-      seen.saw(served)
-      if (served.path === `/ks/${stage.guest}`) resolve()
+      seen.printServed(served)
+      if (served.path === `/ks/${demo.guest}`) resolve()
     })
   })
 }
 
-/** Waits for the answer file, the end of the machine, or a line that says it will not come to anything. */
+/** Waits for the answer file, the end of the machine, or a line that tells that the boot failed. */
 async function raceBoot(answered: Promise<void>, { output, ended }: Child): Promise<void> {
   const failed = (why: string) =>
     new Failure(
       'unavailable',
-      `the machine did not fetch its answer file: ${why}. It said last:\n${output.tail(15)}`,
+      `the machine did not fetch its answer file: ${why}. Its last output was:\n${output.tail(15)}`,
     )
   const stuck = output.waitFor(/No bootable device|PXE-E\d+|Kernel panic/, bootTimeoutMs).then(
     ([line]) => Promise.reject(failed(line)),
     () => Promise.reject(failed(`not within ${bootTimeoutMs / 1000} s`)),
   )
   const gone = ended.then((code) => Promise.reject(failed(`QEMU ended with ${code}`)))
-  // Whichever loses the race is still settled one day, and then nobody waits for it.
+  // The promises that lose the race settle later: their rejections are expected.
   for (const loser of [stuck, gone]) loser.catch(() => {})
   await Promise.race([answered, gone, stuck])
 }
 
-/** A line of the JSON log about a file that was given away whole. */
+/** A line of the JSON log about a file that was sent completely. */
 function servedIn(line: string): { protocol: string; path: string; bytes: number } | undefined {
   if (!line.startsWith('{')) return undefined
   try {

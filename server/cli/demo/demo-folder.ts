@@ -13,8 +13,8 @@ import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
 import type { Installer } from './installer.ts'
 
-/** The demo's own little installation of treeboot: a tree, a guest, and the loader for it. */
-export interface Stage {
+/** The folder of the demo: an installation of treeboot with one tree, one guest and its loader. */
+export interface DemoFolder {
   readonly folder: string
   readonly tree: string
   readonly guest: string
@@ -27,7 +27,7 @@ export const demoGuest = { name: 'demo', mac: '52:54:00:db:00:01' } as const
  * Arranges an installer as a Debian mirror has it, because that is what every client expects of a Debian tree:
  * virt-install, for one, looks for `current/images/MANIFEST` and takes the release from the URL.
  */
-export function setStage(folder: string, installer: Installer, templates: string): Stage {
+export function makeDemoFolder(folder: string, installer: Installer, templates: string): DemoFolder {
   const { arch, codename } = installer
   const tree = `debian/dists/${codename}/main/installer-${arch}`
   const netboot = `netboot/debian-installer/${arch}`
@@ -41,7 +41,7 @@ export function setStage(folder: string, installer: Installer, templates: string
     [`${netboot}/initrd.gz`, 'initrd of the network installer'],
   ]
   writeFileSync(join(images, 'MANIFEST'), manifest.map(([path, what]) => `${path} -- ${what}\n`).join(''))
-  // Its BIOS loader comes with the installer: nothing else need be installed for PXE.
+  // The package of the installer has the BIOS loader, so PXE needs no other package.
   for (const name of ['pxelinux.0', 'ldlinux.c32']) {
     const loader = join(installer.folder, name)
     if (existsSync(loader)) place(loader, join(folder, 'tftpboot', name))
@@ -86,12 +86,12 @@ function write(file: string, config: unknown): void {
   writeFileSync(file, stringify(config))
 }
 
-/** A second name for the same bytes where the file system allows it; a copy elsewhere. */
+/** A hard link where the file system allows one, otherwise a copy. */
 function place(from: string, to: string): void {
   mkdirSync(dirname(to), { recursive: true })
   rmSync(to, { force: true })
   try {
-    // The package has links among its files; the target is what must lie here.
+    // The package holds symlinks; the demo needs the files that they point to.
     linkSync(realpathSync(from), to)
   } catch {
     copyFileSync(from, to)

@@ -1,8 +1,8 @@
-/** What a command may touch of the process. Commands write through this, so that tests can read what a person would see. */
+/** The parts of the process that commands use. Tests give their own, to read what a person would see. */
 export interface CliIo {
-  /** Answers, for people or pipes: standard output. */
+  /** The result of a command: standard output. */
   out(text: string): void
-  /** Troubles and progress: standard error. */
+  /** Problems and progress: standard error. */
   err(text: string): void
   /** Sets the exit code; the process ends by itself when its work is done. */
   exit(code: number): void
@@ -14,10 +14,10 @@ export interface CliIo {
 /** Exit codes of every command. */
 export const exitCodes = {
   ok: 0,
-  /** Something went wrong that is nobody's input: a port is taken, a disk is full. */
+  /** Something failed although the input is right: a port is taken, a disk is full. */
   failed: 1,
-  /** The input is wrong: usage, configuration, a file that is no descriptor. */
+  /** The input is wrong: usage, configuration, a file that is not a descriptor. */
   badInput: 2,
-  /** Understood, and the answer is "there is none". */
+  /** What was asked for does not exist. */
   none: 3,
 } as const

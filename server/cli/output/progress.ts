@@ -4,17 +4,19 @@ import type { CliIo } from './io.ts'
 
 export interface ProgressLine {
   show(progress: Progress): void
-  /** Takes the line away, so that what follows stands alone. */
+  /** Removes the line, so that the next output begins at the left. */
   end(): void
+}
+
+/** How a command shows progress to a person: a terminal gets a line that changes, and a log file gets nothing. */
+export function terminalOrNone(): 'terminal' | 'none' {
+  return process.stderr.isTTY ? 'terminal' : 'none'
 }
 
 const everyMs = 200
 const jsonEveryMs = 1000
 
-/**
- * Progress with rate and time left: one line on a terminal that is written over, JSON lines with `--json`, and nothing
- * in a log file, where a thousand lines of percentages help nobody.
- */
+/** Progress with rate and time left: one line of a terminal, written again and again, or JSON lines with `--json`. */
 export function progressLine(
   io: CliIo,
   mode: 'terminal' | 'json' | 'none',
@@ -75,13 +77,13 @@ export function describeProgress(progress: Progress, bytesPerSecond: number, sin
   return parts.join('  ').replace(/[\x00-\x1f\x7f]/g, '?')
 }
 
-/** Undefined while nobody can know. */
+/** Undefined while the rate or the total is not known. */
 function secondsLeftOf({ doneBytes, totalBytes }: Progress, bytesPerSecond: number): number | undefined {
   if (totalBytes === undefined || bytesPerSecond <= 0) return undefined
   return Math.max(0, totalBytes - doneBytes) / bytesPerSecond
 }
 
-/** Of the last seconds, not of the whole: a stall shows. */
+/** The rate of the last five seconds, which shows a stall; an average of the whole time would hide it. */
 class Rate {
   #marks: { atMs: number; bytes: number }[] = []
 

@@ -6,7 +6,7 @@ import { readSignaturePolicy, type SignaturePolicy } from '../../verify/signatur
 import type { CliIo } from './io.ts'
 import { count } from './table.ts'
 
-/** What `verify`, `import` and `mirror` say about signatures. */
+/** Options and output about signatures, which `verify`, `import` and `mirror` share. */
 
 export interface SignatureOptions {
   readonly key?: readonly string[]
@@ -16,12 +16,12 @@ export interface SignatureOptions {
 export const signatureOptions = (): readonly Option[] => [
   new Option(
     '--key <file>',
-    'check signatures with this OpenPGP key, in place of those of the configuration; may stand several times',
+    'check signatures with this OpenPGP key instead of those of the configuration; can be repeated',
   ).argParser((file: string, earlier: readonly string[] = []) => [...earlier, file]),
-  new Option('--require-signature', 'what has no signature by a given key is an error'),
+  new Option('--require-signature', 'a document without a signature by one of the keys is an error'),
 ]
 
-/** The keys are read at once: a wrong one is told before anything is fetched. */
+/** Reads the keys at once, so that a wrong one fails before anything is fetched. */
 export function policyOf(
   { key, requireSignature }: SignatureOptions,
   { verify }: Config,
@@ -35,7 +35,7 @@ export function policyOf(
 
 const mostLines = 20
 
-/** Who signed what; of signatures that nobody checked one line for all. Bad ones are findings and told there. */
+/** Who signed what, and one line for all signatures that were not checked. A bad signature is a finding, not listed here. */
 export function describeSignatures(signatures: readonly SignatureNote[]): string {
   const good = signatures.filter(({ outcome }) => outcome === 'good')
   const lines = good
@@ -49,7 +49,9 @@ export function describeSignatures(signatures: readonly SignatureNote[]): string
   if (first) {
     const more = unchecked.length > 1 ? ` and ${unchecked.length - 1} more` : ''
     const what = count(unchecked.length, 'signature')
-    lines.push(`note     ${what} not checked, for no key was given (--key FILE): ${first.signature}${more}\n`)
+    lines.push(
+      `note     ${what} not checked, because no key was given (--key FILE): ${first.signature}${more}\n`,
+    )
   }
   return lines.join('')
 }

@@ -1,11 +1,11 @@
-/** What machines, installers and files have said must not give orders to a terminal, nor begin a line of its own. */
+/** Text of machines, installers and files, without the control characters that would steer a terminal or begin a line. */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, '?')
 }
 
-/** Rows as aligned columns, two spaces apart, without trailing blanks. The last column may be as long as it likes. */
-export function table(said: readonly (readonly string[])[]): string {
-  const rows = said.map((row) => row.map(printable))
+/** Rows as aligned columns, two spaces apart, without trailing blanks. The last column may have any length. */
+export function table(cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(printable))
   const widths: number[] = []
   for (const row of rows) {
     for (const [column, cell] of row.entries()) {
@@ -24,6 +24,11 @@ export function table(said: readonly (readonly string[])[]): string {
 /** JSON for pipes: one value, indented, with a final newline. */
 export function json(value: unknown): string {
   return `${JSON.stringify(value, undefined, 2)}\n`
+}
+
+/** `2026-11-23 16:20`, in UTC. */
+export function dateText(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 16).replace('T', ' ')
 }
 
 /** `1 tree`, `2 trees`, `0 trees`. */

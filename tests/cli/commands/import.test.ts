@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
-import { commandLine } from '../../../server/cli/commands/bring.ts'
+import { commandLine } from '../../../server/cli/run-import.ts'
 import { writeIso } from '../../support/iso/write-iso.ts'
 import { imagesOfTree, temporaryFolder, treeinfoText } from '../../support/tree-folder.ts'
 
@@ -70,7 +70,7 @@ test('Ctrl-C in the middle of a large file: nothing is seen, and the same comman
   expect([first.code, first.err.trim()]).toEqual([
     1,
     expect.stringMatching(
-      /^interrupted: nothing was published; this goes on where it stopped:\n {2}treeboot import \S+/m,
+      /^interrupted: nothing was published; this command resumes it:\n {2}treeboot import \S+/m,
     ),
   ])
   expect(first.events.map(({ event }) => event)).not.toContain('published')

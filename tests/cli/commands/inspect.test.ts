@@ -135,7 +135,7 @@ describe('what is no tree', () => {
   test('a folder: says what it looked for', async () => {
     const { err, code } = await inspect('junk')
     expect(code).toBe(2)
-    expect(err).toMatch(/^junk is no installation tree: looked for \.treeinfo, .*images\/pxeboot/)
+    expect(err).toMatch(/^junk is not an installation tree: looked for \.treeinfo, .*images\/pxeboot/)
   })
 
   test('a file', async () => {

@@ -32,14 +32,14 @@ async function report(family: 'debian' | 'fedora' | undefined) {
 }
 
 describe('treeboot loaders', () => {
-  test('what is missing, and the one command that brings it', async () => {
+  test('names what is missing, and the one command that installs it', async () => {
     const { loaders, command, firmware } = await report('debian')
     expect(loaders.map(({ from }) => from)).toEqual(['missing', 'missing', 'missing', 'missing'])
-    // A package of another architecture is named, and is in no command: it could not be installed just so.
+    // A package of another architecture is named, but not in the command: it cannot simply be installed.
     expect(command).toBe('apt-get install ipxe shim-signed')
     expect(loaders[3]?.package).toBe('shim-signed:mips')
     expect(firmware.find((line) => line.firmware === 'bios')).toMatchObject({
-      why: expect.stringMatching(/^none of undionly\.kpxe, pxelinux\.0/),
+      why: expect.stringMatching(/^missing: undionly\.kpxe, pxelinux\.0/),
     })
     expect((await report('fedora')).command).toMatch(/^dnf install ipxe-fedora/)
     expect((await report(undefined)).command).toBeUndefined()

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { calm, short, Witness } from '../../../server/cli/demo/boot-monitor.ts'
+import { BootMonitor, readableLine, short } from '../../../server/cli/demo/boot-monitor.ts'
 import type { CliIo } from '../../../server/cli/output/io.ts'
 
 test.each([
@@ -11,7 +11,7 @@ test.each([
   ['>>', ''],
   ['x'.repeat(120), `${'x'.repeat(99)}…`],
 ])('of %j a reader needs %j', (line, shown) => {
-  expect(calm(line)).toBe(shown)
+  expect(readableLine(line)).toBe(shown)
 })
 
 test('a long path keeps both its ends', () => {
@@ -32,9 +32,9 @@ test('what is said twice in a row is shown once; what is fetched is remembered',
     color: false,
     cwd: '/',
   }
-  const seen = new Witness(io)
-  for (const line of ['Loading...', 'Loading...', '', 'done']) seen.heard(line)
-  seen.saw({ protocol: 'tftp', path: '/pxelinux.0', bytes: 42430 })
+  const seen = new BootMonitor(io)
+  for (const line of ['Loading...', 'Loading...', '', 'done']) seen.printLine(line)
+  seen.printServed({ protocol: 'tftp', path: '/pxelinux.0', bytes: 42430 })
   expect(out.replaceAll(/^ *[\d.]+ s {2}/gm, '')).toBe(
     'machine  Loading...\nmachine  done\ntftp     /pxelinux.0  41 KiB\n',
   )

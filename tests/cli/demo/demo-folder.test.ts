@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { loadSnapshot } from '../../../server/catalog/load-snapshot.ts'
-import { setStage } from '../../../server/cli/demo/demo-folder.ts'
+import { makeDemoFolder } from '../../../server/cli/demo/demo-folder.ts'
 import type { Installer } from '../../../server/cli/demo/installer.ts'
 
 let folder: string
@@ -32,7 +32,7 @@ function makeInstaller(): Installer {
 
 test('the stage is a configuration without problems, with one ready tree that its guest installs from', async () => {
   const templates = join(import.meta.dirname, '../../../kickstart-templates')
-  const stage = setStage(folder, makeInstaller(), templates)
+  const stage = makeDemoFolder(folder, makeInstaller(), templates)
   for (const config of ['here.yaml', 'lan.yaml']) {
     const snapshot = await loadSnapshot({ cwd: folder, configFile: join(folder, config) })
     expect(snapshot.problems).toEqual([])
@@ -46,8 +46,8 @@ test('the stage is a configuration without problems, with one ready tree that it
 
 test('setting it twice changes nothing, and leaves no tree of an older release', () => {
   const installer = makeInstaller()
-  setStage(folder, { ...installer, codename: 'bullseye' }, 'templates')
-  setStage(folder, installer, 'templates')
+  makeDemoFolder(folder, { ...installer, codename: 'bullseye' }, 'templates')
+  makeDemoFolder(folder, installer, 'templates')
   expect(existsSync(join(folder, 'trees/debian/dists/bullseye'))).toBe(false)
   expect(existsSync(join(folder, 'trees/debian/dists/bookworm'))).toBe(true)
 })

@@ -1,40 +1,38 @@
 import { realpath } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { Option } from 'commander'
-import { loadConfigFile } from '../../config/load.ts'
-import type { Config } from '../../config/schema.ts'
-import { distroName, distroOf } from '../../core/distro/distro.ts'
-import { Failure } from '../../core/failure.ts'
-import { bytes as size } from '../../events/units.ts'
-import type { ImportedTree, ImportOptions, ImportResult } from '../../intake/import/import-tree.ts'
-import { findingText } from '../../intake/publish-tree.ts'
-import { shellWord } from '../../render/quote.ts'
-import { VersionStore } from '../../versions/version-store.ts'
-import type { CommonOptions } from '../options.ts'
-import { type CliIo, exitCodes } from '../output/io.ts'
-import { progressLine } from '../output/progress.ts'
-import {
-  describeSignatures,
-  policyOf,
-  type SignatureOptions,
-  signatureOptions,
-} from '../output/signatures.ts'
+import { loadConfigFile } from '../config/load.ts'
+import type { Config } from '../config/schema.ts'
+import { defined } from '../core/defined.ts'
+import { distroName, distroOf } from '../core/distro/distro.ts'
+import { Failure } from '../core/failure.ts'
+import type { Description } from '../core/tree/tree.ts'
+import { bytes as size } from '../events/units.ts'
+import type { ImportedTree, ImportOptions, ImportResult } from '../intake/import/import-tree.ts'
+import { findingText } from '../intake/publish-tree.ts'
+import { shellWord } from '../render/quote.ts'
+import { VersionStore } from '../versions/version-store.ts'
+import type { CommonOptions } from './options.ts'
+import { type CliIo, exitCodes } from './output/io.ts'
+import { progressLine, terminalOrNone } from './output/progress.ts'
+import { describeSignatures, policyOf, type SignatureOptions, signatureOptions } from './output/signatures.ts'
+import { count } from './output/table.ts'
 
-/** What `import` and `mirror` share: options, progress, interruption, and how the outcome is told. */
+/** What `import` and `mirror` share: options, progress, interruption, and the report at the end. */
 
-export interface BringOptions extends CommonOptions, SignatureOptions {
+export interface ImportCommandOptions extends CommonOptions, SignatureOptions {
   readonly id?: string
   readonly replace?: boolean
   readonly accept?: string
 }
 
-export const bringOptions = (): readonly Option[] => [
+export const importOptions = (): readonly Option[] => [
   new Option(
     '--id <id>',
     'the id of the tree (default: what it says it is, such as fedora-40-server-x86_64)',
   ),
-  new Option('--replace', 'a folder that was put there by hand may become an earlier version'),
-  new Option('--accept <reason>', 'publish although something is wrong with it; who and why is recorded'),
+  new Option('--replace', 'keep a folder that was copied there by hand as an earlier version'),
+  new Option('--accept <reason>', 'publish in spite of faults; the reason and your name are recorded'),
   ...signatureOptions(),
 ]
 
@@ -48,11 +46,14 @@ export async function storeOf(options: CommonOptions, io: CliIo): Promise<Versio
   const { paths } = await configOf(options, io)
   const trees = await realpath(paths.trees).catch(() => undefined)
   if (trees === undefined)
-    throw new Failure('not-found', `there is no folder ${paths.trees}; make it, or set paths.trees`)
+    throw new Failure(
+      'not-found',
+      `${paths.trees}: expected a folder; make it, or set paths.trees in config.yaml`,
+    )
   return new VersionStore(trees)
 }
 
-/** The command as it was given, for a shell: without its options it would go on with something else. */
+/** The command as the user gave it, for a shell. With other options it would begin another import. */
 export function commandLine(words: readonly string[], options: object): string {
   const flags = Object.entries(options).flatMap(([key, value]) => {
     const flag = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
@@ -62,16 +63,15 @@ export function commandLine(words: readonly string[], options: object): string {
   return ['treeboot', ...words, ...flags].map(shellWord).join(' ')
 }
 
-/** Runs a long piece of work with a progress line; the first Ctrl-C ends it in good order. */
-export async function runBringing(
-  options: BringOptions,
+/** Runs an import with a line of progress. The first Ctrl-C stops it so that it can be resumed. */
+export async function runImport(
+  options: ImportCommandOptions,
   io: CliIo,
   words: readonly string[],
   work: (options: ImportOptions) => Promise<ImportResult>,
 ): Promise<void> {
   const signatures = await policyOf(options, await configOf(options, io), io)
-  const mode = options.json ? 'json' : process.stderr.isTTY ? 'terminal' : 'none'
-  const line = progressLine(io, mode)
+  const line = progressLine(io, options.json ? 'json' : terminalOrNone())
   const aborter = new AbortController()
   const interrupt = (): void => aborter.abort()
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
@@ -81,18 +81,20 @@ export async function runBringing(
       by,
       onProgress: (progress) => line.show(progress),
       signal: aborter.signal,
-      ...(signatures && { signatures }),
-      ...(options.id !== undefined && { id: options.id }),
-      ...(options.replace !== undefined && { replace: options.replace }),
-      ...(options.accept !== undefined && { accept: { by, why: options.accept } }),
+      ...defined({
+        signatures,
+        id: options.id,
+        replace: options.replace,
+        accept: options.accept === undefined ? undefined : { by, why: options.accept },
+      }),
     })
     line.end()
-    tell(outcome, options, io)
+    report(outcome, options, io)
   } catch (error) {
     line.end()
     if (!aborter.signal.aborted) throw error
     io.err(
-      `\ninterrupted: nothing was published; this goes on where it stopped:\n  ${commandLine(words, options)}\n`,
+      `\ninterrupted: nothing was published; this command resumes it:\n  ${commandLine(words, options)}\n`,
     )
     io.exit(exitCodes.failed)
   } finally {
@@ -110,7 +112,7 @@ function userName(): string {
 
 const mostLines = 20
 
-function tell(outcome: ImportResult, options: BringOptions, io: CliIo): void {
+function report(outcome: ImportResult, options: ImportCommandOptions, io: CliIo): void {
   for (const each of outcome.trees) {
     if (options.json) io.out(`${JSON.stringify(eventOf(each, outcome.resumed))}\n`)
     else io.out(describe(each))
@@ -137,21 +139,25 @@ function eventOf({ id, result }: ImportedTree, resumed: boolean) {
 
 export function describe({ id, result }: ImportedTree): string {
   const errors = result.findings.filter((each) => each.severity === 'error').map(findingText)
-  const shown = [
+  const faults = [
     ...errors.slice(0, mostLines).map((line) => `  ${line}\n`),
     errors.length > mostLines ? `  and ${errors.length - mostLines} more\n` : '',
-  ]
+  ].join('')
   if (result.outcome === 'refused') {
     const remedy = `  Get those files again and repeat the command, or publish it as it is with --accept "reason".\n`
-    return `${id} NOT PUBLISHED: ${errors.length} ${errors.length === 1 ? 'fault' : 'faults'}\n${shown.join('')}${remedy}`
+    return `${id} NOT PUBLISHED: ${count(errors.length, 'fault')}\n${faults}${remedy}`
   }
   const { record, description } = result
-  const name = description
-    ? `${distroOf(description) === 'other' ? description.family : distroName(distroOf(description))} ${description.version} ${description.arch}`
-    : 'tree'
+  const name = description ? systemName(description) : 'tree'
   const warnings = result.findings.length - errors.length
-  const rest = warnings > 0 ? `; ${warnings} not so important, see treeboot verify ${id}` : ''
-  const accepted = record.accepted ? `, in spite of ${errors.length} faults:\n${shown.join('')}` : '\n'
+  const rest = warnings > 0 ? `; ${count(warnings, 'warning')}, see treeboot verify ${id}` : ''
+  const accepted = record.accepted ? `, in spite of ${count(errors.length, 'fault')}:\n${faults}` : '\n'
   const signed = describeSignatures(result.signatures)
-  return `${id}: ${name.trim()}, version ${record.version}, ${record.files} files, ${size(record.bytes)}${rest}${accepted}${signed}`
+  return `${id}: ${name}, version ${record.version}, ${record.files} files, ${size(record.bytes)}${rest}${accepted}${signed}`
+}
+
+function systemName(description: Description): string {
+  const distro = distroOf(description)
+  const name = distro === 'other' ? description.family : distroName(distro)
+  return `${name} ${description.version} ${description.arch}`.trim()
 }

@@ -1,17 +1,17 @@
-import type { Snapshot } from '../../catalog/snapshot.ts'
-import { Failure, failureMessage } from '../../core/failure.ts'
-import type { Guest } from '../../core/guest/guest.ts'
-import type { SnapshotProblem } from '../../core/problem.ts'
-import { cleanPath } from '../../files/path.ts'
-import { createNamespace } from '../../namespace/namespace.ts'
-import type { TemplateRenderer } from '../../templates/renderer.ts'
-import { expectedServices, localRequester } from '../cli-requester.ts'
+import type { Snapshot } from '../catalog/snapshot.ts'
+import { Failure, failureMessage } from '../core/failure.ts'
+import type { Guest } from '../core/guest/guest.ts'
+import type { SnapshotProblem } from '../core/problem.ts'
+import { cleanPath } from '../files/path.ts'
+import { createNamespace } from '../namespace/namespace.ts'
+import type { TemplateRenderer } from '../templates/renderer.ts'
+import { cliRequester, expectedServices } from './cli-requester.ts'
 
-/** Guests of one template whose answer files are made; the rest of a large fleet differs in names and addresses. */
+/** Answer files that are made for each template. The other guests of a large fleet differ in names and addresses only. */
 const mostOfOneTemplate = 200
 
-/** What keeps the answer files of guests from being made, each reason once, with the first guest that it meets. */
-export async function answerProblems(
+/** Why answer files of guests cannot be made: each reason once, with the first guest that has it. */
+export async function answerFileProblems(
   snapshot: Snapshot,
   renderer: TemplateRenderer,
 ): Promise<SnapshotProblem[]> {
@@ -22,19 +22,19 @@ export async function answerProblems(
     renderer,
     onWarnings: () => undefined,
   })
-  const who = localRequester(snapshot.config)
-  const met = new Map<string, Guest[]>()
+  const who = cliRequester(snapshot.config)
+  const guestsByReason = new Map<string, Guest[]>()
   for (const guest of withTemplates(snapshot)) {
     try {
       await namespace.stat(cleanPath(`/ks/${guest.name}`), who)
     } catch (error) {
-      // Its tree is not there yet, or no longer: that is told of the tree, and changes without anybody's mistake.
+      // The tree is not ready: that is a problem of the tree, and may end without a change by the operator.
       if (error instanceof Failure && error.kind === 'unavailable') continue
       const message = failureMessage(error)
-      met.set(message, [...(met.get(message) ?? []), guest])
+      guestsByReason.set(message, [...(guestsByReason.get(message) ?? []), guest])
     }
   }
-  return [...met].map(([message, [first, ...others]]) => ({
+  return [...guestsByReason].map(([message, [first, ...others]]) => ({
     severity: 'error',
     where: first?.definedAt ?? '',
     message: `no answer file for guest ${first?.name}${others.length > 0 ? ` and ${others.length} more` : ''}: ${message}`,

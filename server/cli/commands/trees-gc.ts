@@ -1,0 +1,103 @@
+import { rm } from 'node:fs/promises'
+import type { Command } from 'commander'
+import { Failure } from '../../core/failure.ts'
+import { bytes as size } from '../../events/units.ts'
+import { unfinishedImports } from '../../intake/import/import-job.ts'
+import { leftovers, planGc } from '../../versions/gc.ts'
+import type { VersionView } from '../../versions/version-store.ts'
+import { boundVersions } from '../guest-store.ts'
+import { type CommonOptions, configOption, jsonOption } from '../options.ts'
+import type { CliIo } from '../output/io.ts'
+import { count, dateText, json, table } from '../output/table.ts'
+import { configOf, storeOf } from '../run-import.ts'
+
+const dayMs = 86_400_000
+
+interface GcOptions extends CommonOptions {
+  readonly delete?: boolean
+  readonly keep: string
+  readonly now?: boolean
+}
+
+/** `treeboot trees gc`: deletes earlier versions of trees, and imports that nobody finished. */
+export function registerTreesGc(trees: Command, io: CliIo): void {
+  trees
+    .command('gc')
+    .description('say which earlier versions and unfinished imports can be deleted, and how much that frees')
+    .argument('[tree]', 'the id of a tree (default: all)')
+    .option('--delete', 'delete them; without this option nothing changes')
+    .option('--keep <count>', 'how many earlier versions of each tree stay in any case', '1')
+    .option(
+      '--now',
+      'include versions replaced less than a day ago, from which machines may still install, and imports begun today',
+    )
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action((id: string | undefined, _: unknown, command: Command) => gc(id, command.optsWithGlobals(), io))
+}
+
+type GcPlan = Awaited<ReturnType<typeof planGc>>
+type UnfinishedImport = Awaited<ReturnType<typeof unfinishedImports>>[number]
+
+/** Everything that could be deleted, and which part of it is old enough. */
+interface Garbage {
+  readonly plan: GcPlan
+  readonly imports: readonly UnfinishedImport[]
+  readonly oldImports: readonly UnfinishedImport[]
+}
+
+async function gc(id: string | undefined, options: GcOptions, io: CliIo): Promise<void> {
+  const keep = Number(options.keep)
+  if (!Number.isInteger(keep) || keep < 0)
+    throw new Failure('bad-request', `--keep ${options.keep}: expected 0, 1, 2, ...`)
+  const store = await storeOf(options, io)
+  const nowMs = Date.now()
+  const plan = await planGc(store, id === undefined ? await store.ids() : [id], {
+    keep,
+    graceMs: options.now ? 0 : dayMs,
+    pinned: await boundVersions(await configOf(options, io), nowMs),
+    nowMs,
+  })
+  // An import of today may still be resumed.
+  const imports = id === undefined ? await unfinishedImports(store.trees) : []
+  const oldImports = imports.filter(({ lastMs }) => options.now || nowMs - lastMs > dayMs)
+  if (options.delete) {
+    for (const { folder } of oldImports) await rm(folder, { recursive: true, force: true })
+    for (const { id: tree, version } of plan.remove) await store.remove(tree, version)
+    for (const folder of await leftovers(store.trees)) await rm(folder, { recursive: true, force: true })
+  }
+  const garbage = { plan, imports, oldImports }
+  if (options.json) io.out(json({ deleted: options.delete === true, ...plan, unfinished: imports }))
+  else io.out(`${garbageTable(garbage, options)}${summary(garbage, options)}\n`)
+}
+
+function garbageTable({ plan, imports, oldImports }: Garbage, options: GcOptions): string {
+  const removed = options.delete ? 'deleted' : 'would delete'
+  const row = (word: string, { id, version, publishedMs }: VersionView, why = '') => [
+    word,
+    id,
+    String(version),
+    dateText(publishedMs),
+    why,
+  ]
+  return table([
+    ...plan.remove.map((version) => row(removed, version)),
+    ...plan.stay.map(({ version, why }) => row('stays', version, why)),
+    ...imports.map((each) => [
+      oldImports.includes(each) ? removed : 'stays',
+      'unfinished',
+      '-',
+      dateText(each.startedMs),
+      `${size(each.bytes)} of ${each.source}`,
+    ]),
+  ])
+}
+
+function summary({ plan, oldImports }: Garbage, options: GcOptions): string {
+  const bytes = plan.bytes + oldImports.reduce((sum, each) => sum + each.bytes, 0)
+  const unfinished = oldImports.length > 0 ? `, ${count(oldImports.length, 'unfinished import')}` : ''
+  const what = `${count(plan.remove.length, 'version')}${unfinished}, ${size(bytes)}`
+  if (options.delete) return `freed: ${what}`
+  if (plan.remove.length + oldImports.length === 0) return 'nothing to delete'
+  return `would free: ${what}; treeboot trees gc --delete does it`
+}

@@ -1,0 +1,68 @@
+import type { Command } from 'commander'
+import { Failure } from '../../core/failure.ts'
+import { bytes as size } from '../../events/units.ts'
+import type { VersionView } from '../../versions/version-store.ts'
+import { type CommonOptions, configOption, jsonOption } from '../options.ts'
+import { type CliIo, exitCodes } from '../output/io.ts'
+import { dateText, json, table } from '../output/table.ts'
+import { storeOf } from '../run-import.ts'
+
+/** `treeboot trees history` and `trees rollback`: the versions of published trees. */
+export function registerTreesHistory(trees: Command, io: CliIo): void {
+  trees
+    .command('history')
+    .description('list the versions of a published tree, newest first')
+    .argument('[tree]', 'the id of a tree (default: all)')
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action((id: string | undefined, _: unknown, command: Command) =>
+      history(id, command.optsWithGlobals(), io),
+    )
+  trees
+    .command('rollback')
+    .description('switch a tree back to an earlier version, at once')
+    .argument('<tree>', 'the id of a tree')
+    .option('--to <version>', 'the number of a version (default: the previous one)')
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action((id: string, _: unknown, command: Command) => rollback(id, command.optsWithGlobals(), io))
+}
+
+async function history(id: string | undefined, options: CommonOptions, io: CliIo): Promise<void> {
+  const store = await storeOf(options, io)
+  const versions: VersionView[] = []
+  for (const each of id === undefined ? await store.ids() : [id])
+    versions.push(...[...(await store.versions(each))].reverse())
+  if (options.json) io.out(json(versions))
+  else if (versions.length > 0) io.out(historyTable(versions))
+  else if (id === undefined) io.out('no tree was published yet: treeboot import publishes one\n')
+  else io.out(`${id} was not published by treeboot\n`)
+  if (versions.length === 0) io.exit(exitCodes.none)
+}
+
+function historyTable(versions: readonly VersionView[]): string {
+  const rows = versions.map((each) => [
+    each.current ? '*' : '',
+    each.id,
+    String(each.version),
+    dateText(each.publishedMs),
+    size(each.bytes),
+    each.by ?? '-',
+    `${each.source}${each.accepted ? `  (accepted: ${each.accepted.why})` : ''}`,
+  ])
+  return table([['', 'TREE', 'VERSION', 'PUBLISHED', 'SIZE', 'BY', 'FROM'], ...rows])
+}
+
+async function rollback(id: string, options: CommonOptions & { to?: string }, io: CliIo): Promise<void> {
+  const record = await (await storeOf(options, io)).rollback(id, versionNumber(options.to))
+  if (options.json) return io.out(json(record))
+  const { version, publishedMs, source } = record
+  io.out(`${id} is version ${version} again, of ${dateText(publishedMs)}, from ${source}\n`)
+}
+
+function versionNumber(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  if (!/^[1-9]\d{0,8}$/.test(text))
+    throw new Failure('bad-request', `--to ${text}: expected the number of a version`)
+  return Number(text)
+}
