@@ -11,22 +11,24 @@ type Interfaces = NodeJS.Dict<NetworkInterfaceInfo[]>
 
 /**
  * The addresses to listen on for a configured `bind`. Node cannot tell to which address a datagram was sent
- * (no IP_PKTINFO), and a client drops an answer from any other. So a wildcard becomes one socket per address of the
- * machine: `0.0.0.0` its IPv4 addresses, `::` all of them.
+ * (no IP_PKTINFO), and a client drops a reply from another address. So a wildcard becomes one socket for each
+ * address of the machine: `0.0.0.0` its IPv4 addresses, `::` all of them.
  */
 export function listenAddresses(bind: string, interfaces: Interfaces): LocalAddress[] {
   if (bind !== '0.0.0.0' && bind !== '::') return [{ address: bind, family: familyOf(bind) }]
-  const found = new Map<string, LocalAddress>()
-  for (const [name, infos] of Object.entries(interfaces)) {
-    for (const info of infos ?? []) {
-      const family = isIPv4(info.address) ? 4 : 6
-      if (family === 6 && bind !== '::') continue
-      const zoned = family === 6 && /^fe[89ab]/i.test(info.address)
-      const address = zoned ? `${info.address}%${name}` : info.address
-      found.set(address, { address, family })
-    }
-  }
-  return [...found.values()]
+  const all = Object.entries(interfaces).flatMap(([name, infos = []]) =>
+    infos.map((info) => localAddress(name, info.address)),
+  )
+  const wanted = bind === '::' ? all : all.filter(({ family }) => family === 4)
+  return [...new Map(wanted.map((each) => [each.address, each])).values()]
+}
+
+/**
+ * The addresses fe80::/10 are link-local (RFC 4291 section 2.5.6): they mean something on one interface only.
+ */
+function localAddress(interfaceName: string, address: string): LocalAddress {
+  if (isIPv4(address)) return { address, family: 4 }
+  return { address: /^fe[89ab]/i.test(address) ? `${address}%${interfaceName}` : address, family: 6 }
 }
 
 export function isWildcard(bind: string): boolean {

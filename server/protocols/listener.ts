@@ -6,11 +6,11 @@ export interface Listener {
   readonly name: string
   /** Binds its sockets. Rejects with a Failure that names address, port and remedy. */
   start(): Promise<void>
-  /** Stops taking new work, lets running transfers end for a moment, then closes. Safe to call twice. */
+  /** Takes no new work, gives running transfers a moment to end, then closes. Safe to call twice. */
   stop(): Promise<void>
-  /** Where it really listens, once started. */
+  /** The address and port that it listens on, once started. */
   readonly address: ListenAddress | undefined
-  /** For the start-up table, once started: what a client must be told besides the address; '' when nothing. */
+  /** For the start-up table, once started: what a client needs to know besides the address; may be ''. */
   readonly hint?: string
 }
 
@@ -24,11 +24,11 @@ export interface ListenAttempt {
   readonly service: string
   readonly bind: string
   readonly port: number
-  /** Who most often has that port instead, with the command that stops it. */
+  /** The program that most often has that port instead, with the command that stops it. */
   readonly rival?: string
 }
 
-/** Why a service could not be opened, and what to do about it. The system's own error is the cause. */
+/** The failure of a service that cannot listen, with its remedy. The system's own error is the cause. */
 export function cannotListen(error: unknown, { service, bind, port, rival }: ListenAttempt): Failure {
   const what = `${service.toUpperCase()} cannot listen on ${bind} port ${port}`
   const cause = { cause: error }

@@ -3,7 +3,7 @@ import type { Listener } from './listener.ts'
 
 export interface OpenedListener {
   readonly listener: Listener
-  /** Why it is not on the standard port; '' when there is nothing to explain. */
+  /** The reason why it is not on the standard port; '' when it is. */
   readonly note: string
 }
 
@@ -12,12 +12,13 @@ export interface ServicePort {
   readonly standard: number
 }
 
-/** Where `auto` goes when the standard port is not to be had: 10000 above it, in reach of any process. */
+/** `auto` adds this to a standard port that it cannot bind. Every process may bind a port above 1023. */
 const unprivilegedOffset = 10_000
 
 /**
- * Opens a service where the configuration wants it. `auto` tries the standard port first, and the same plus 10000 when
- * we may not bind it or somebody else has it; a port that was named is bound or fails.
+ * Opens a service on its configured port. `auto` tries the standard port first. When we may not bind it or
+ * another program has it, `auto` tries that port plus 10000. A port that the configuration names is bound, or
+ * the start fails.
  */
 export async function openListener(
   { port, standard }: ServicePort,

@@ -17,7 +17,7 @@ const machine = {
 }
 
 describe('the addresses behind a bind', () => {
-  test('0.0.0.0 is every IPv4 address, aliases too', () => {
+  test('0.0.0.0 becomes all IPv4 addresses, aliases too', () => {
     expect(listenAddresses('0.0.0.0', machine).map((one) => one.address)).toEqual([
       '127.0.0.1',
       '192.0.2.1',
@@ -25,18 +25,18 @@ describe('the addresses behind a bind', () => {
     ])
   })
 
-  test(':: is every address, link-local ones with their zone', () => {
+  test(':: becomes all addresses, link-local ones with their zone', () => {
     expect(listenAddresses('::', machine)).toContainEqual({ address: 'fe80::1%eth1', family: 6 })
     expect(listenAddresses('::', machine)).toHaveLength(7)
   })
 
-  test('one address is itself', () => {
+  test('one address stays as it is', () => {
     expect(listenAddresses('192.0.2.2', machine)).toEqual([{ address: '192.0.2.2', family: 4 }])
     expect(familyOf('fe80::1%eth0')).toBe(6)
   })
 })
 
-test('an address as others see it', () => {
+test('a plain address has no zone and no IPv4-in-IPv6 prefix', () => {
   expect(plainAddress('fe80::1%eth0')).toBe('fe80::1')
   expect(plainAddress('::ffff:192.0.2.7')).toBe('192.0.2.7')
 })

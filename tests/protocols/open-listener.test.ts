@@ -30,13 +30,13 @@ async function takenPort(): Promise<{ port: number; release: () => Promise<void>
       await service.start()
       return { port, release: () => service.stop() }
     } catch {
-      // Somebody has it: the next one.
+      // Another program has it: try the next one.
     }
   }
 }
 
 describe('the port of a service', () => {
-  test('auto goes 10000 higher when the standard port is taken, and says so', async () => {
+  test('auto goes 10000 higher when the standard port is taken, with a note', async () => {
     const taken = await takenPort()
     const { listener, note } = await openListener({ port: 'auto', standard: taken.port }, tcpService)
     expect(listener.address?.port).toBe(taken.port + 10_000)
@@ -45,7 +45,7 @@ describe('the port of a service', () => {
     await taken.release()
   })
 
-  test('auto takes the standard port when it can, without a word', async () => {
+  test('auto takes the standard port when it can, without a note', async () => {
     const { port, release } = await takenPort()
     await release()
     const { listener, note } = await openListener({ port: 'auto', standard: port }, tcpService)
@@ -54,7 +54,7 @@ describe('the port of a service', () => {
     await listener.stop()
   })
 
-  test('a port that was named is bound or fails', async () => {
+  test('a named port is bound, or the start fails', async () => {
     const taken = await takenPort()
     await expect(openListener({ port: taken.port, standard: 69 }, tcpService)).rejects.toThrow(Failure)
     await taken.release()

@@ -1,42 +1,45 @@
 import { LRUCache } from 'lru-cache'
+import { RateLimit } from '../rate-limit.ts'
 
-export interface AnswerLimits {
-  /** Requests of one machine in ten seconds that are answered, on every side of the network. Firmware sends a handful. */
+export interface ReplyLimits {
+  /** Requests of one machine in ten seconds that get replies, on all interfaces. Firmware sends a handful. */
   readonly perClient: number
-  /** Requests in one second, of all together. */
+  /** Requests of all machines in one second that get replies. */
   readonly perSecond: number
-  /** Decisions that are under way at once. */
+  /** Decisions that run at once. */
   readonly pending: number
 }
 
-export const defaultLimits: AnswerLimits = { perClient: 40, perSecond: 2000, pending: 1000 }
+export const defaultLimits: ReplyLimits = { perClient: 40, perSecond: 2000, pending: 1000 }
 
 const clientWindowMs = 10_000
-const mostClients = 10_000
+const maxClients = 10_000
 
-/** Keeps a flood, forged or not, from becoming a flood of broadcasts of ours. Bounded in memory. */
-export class AnswerRate {
-  readonly #limits: AnswerLimits
-  readonly #clients = new LRUCache<string, { sinceMs: number; count: number }>({ max: mostClients })
-  #sinceMs = Number.NEGATIVE_INFINITY
-  #count = 0
+/**
+ * Keeps a flood of requests, forged or not, from making us flood the network with broadcasts. Bounded in
+ * memory.
+ */
+export class ReplyRate {
+  readonly #perClient: number
+  readonly #clients = new LRUCache<string, RateLimit>({ max: maxClients })
+  readonly #all: RateLimit
 
-  constructor(limits: AnswerLimits) {
-    this.#limits = limits
+  constructor({ perClient, perSecond }: Pick<ReplyLimits, 'perClient' | 'perSecond'>) {
+    this.#perClient = perClient
+    this.#all = new RateLimit(perSecond, 1000)
   }
 
+  /** Counts a request, if both limits have room for it. */
   admit(client: string, nowMs: number): boolean {
-    if (nowMs - this.#sinceMs >= 1000) {
-      this.#sinceMs = nowMs
-      this.#count = 0
-    }
-    if (this.#count >= this.#limits.perSecond) return false
+    if (!this.#all.hasRoom(nowMs) || !this.#limitOf(client).admit(nowMs)) return false
+    return this.#all.admit(nowMs)
+  }
+
+  #limitOf(client: string): RateLimit {
     const known = this.#clients.get(client)
-    const current = known && nowMs - known.sinceMs < clientWindowMs ? known : { sinceMs: nowMs, count: 0 }
-    if (current.count >= this.#limits.perClient) return false
-    current.count++
-    this.#count++
-    this.#clients.set(client, current)
-    return true
+    if (known) return known
+    const limit = new RateLimit(this.#perClient, clientWindowMs)
+    this.#clients.set(client, limit)
+    return limit
   }
 }

@@ -17,19 +17,19 @@ export interface DhcpPacket {
   readonly giaddr: string
   /** As long as `hlen` says, at most 16 octets. */
   readonly chaddr: Uint8Array
-  /** '' when it held options (overload). */
+  /** '' when the field has options instead (overload). */
   readonly sname: string
   readonly file: string
   /** Without pad, end and overload, which belong to the wire. */
   readonly options: DhcpOptions
 }
 
-/** Bytes that are no DHCP packet, and why. */
+/** The reason why bytes are not a DHCP packet. */
 export interface Malformed {
   readonly malformed: string
 }
 
-/** RFC 2131 section 2, figure 1: the flag that asks for answers by broadcast. */
+/** RFC 2131 section 2, figure 1: the flag that asks for replies by broadcast. */
 export const broadcastFlag = 0x8000
 
 /** Offsets and sizes of RFC 2131 figure 1. */
@@ -38,16 +38,16 @@ const snameBytes = 64
 const fileBytes = 128
 /** RFC 2131 section 3. */
 const magicCookie = 0x63825363
-/** BOOTP's packets have 300 octets (RFC 951); some relays and ROMs drop shorter ones. */
+/** A BOOTP packet has 300 octets (RFC 951), and some relays and ROMs drop shorter packets. */
 const leastBytes = 300
 /** More than any client sends, and more than an unfragmented frame carries. */
 export const maxPacketBytes = 4096
-/** RFC 2131 section 2: what every client takes, 576 octets with the headers of IP and UDP. */
+/** RFC 2131 section 2: every client takes 576 octets with the headers of IP and UDP. */
 export const defaultReplyBytes = 548
 
 const fieldsHeld = { file: 1, sname: 2 } as const
 
-/** Never throws: whatever the bytes are, the answer is a packet or the reason why they are none. */
+/** A packet, or the reason why the bytes are not one. Never throws. */
 export function decodePacket(bytes: Uint8Array): DhcpPacket | Malformed {
   if (bytes.length < at.options || bytes.length > maxPacketBytes)
     return { malformed: `${bytes.length} octets; a DHCP packet has ${at.options} to ${maxPacketBytes}` }
@@ -79,28 +79,39 @@ export function decodePacket(bytes: Uint8Array): DhcpPacket | Malformed {
 function readOptions(view: Buffer): Pick<DhcpPacket, 'sname' | 'file' | 'options'> | string {
   const options = new Map<number, Uint8Array>()
   const [snameField, fileField] = [view.subarray(at.sname, at.file), view.subarray(at.file, at.cookie)]
-  const wrong = readField(view.subarray(at.options), options)
-  if (wrong !== undefined) return wrong
-  const overload = options.get(optionCode.overload)
-  options.delete(optionCode.overload)
-  if (overload && (overload.length !== 1 || !(overload[0] === 1 || overload[0] === 2 || overload[0] === 3)))
-    return `option overload ${Buffer.from(overload).toString('hex')}; expected 01, 02 or 03`
-  const held = overload?.[0] ?? 0
+  const damaged = readField(view.subarray(at.options), options)
+  if (damaged !== undefined) return damaged
+  const held = overloadOf(options)
+  if (typeof held === 'string') return held
   // RFC 2131, 4.1: first the file field, then sname.
   const fileHeld = (held & fieldsHeld.file) !== 0
   const snameHeld = (held & fieldsHeld.sname) !== 0
-  const wrongFile = fileHeld ? readField(fileField, options) : undefined
-  const wrongSname = snameHeld ? readField(snameField, options) : undefined
-  if (wrongFile !== undefined || wrongSname !== undefined)
-    return `${wrongFile ?? wrongSname} (in the ${wrongFile !== undefined ? 'file' : 'sname'} field)`
+  const damagedFile = fileHeld ? readField(fileField, options) : undefined
+  if (damagedFile !== undefined) return `${damagedFile} (in the file field)`
+  const damagedSname = snameHeld ? readField(snameField, options) : undefined
+  if (damagedSname !== undefined) return `${damagedSname} (in the sname field)`
   if (options.has(optionCode.overload)) return 'option overload inside an overloaded field'
   return { sname: snameHeld ? '' : textOf(snameField), file: fileHeld ? '' : textOf(fileField), options }
 }
 
 /**
- * Writes a packet of at most `maxBytes` octets. Options that do not fit go to `file` and `sname` while these are free.
+ * Which fields hold options, as bits; takes the overload option away. A text says what is wrong with the
+ * option.
+ */
+function overloadOf(options: Map<number, Uint8Array>): number | string {
+  const value = options.get(optionCode.overload)
+  if (!value) return 0
+  options.delete(optionCode.overload)
+  const held = value[0] ?? 0
+  if (value.length === 1 && held >= 1 && held <= 3) return held
+  return `option overload ${Buffer.from(value).toString('hex')}; expected 01, 02 or 03`
+}
+
+/**
+ * Encodes a packet of at most `maxBytes` octets. Options that do not fit go to `file` and `sname`, if these
+ * are free.
  *
- * @throws Failure `too-large` when there is no room; `bad-request` for text that a field cannot hold.
+ * @throws Failure `too-large` without room; `bad-request` for text that a field cannot hold.
  */
 export function encodePacket(packet: DhcpPacket, maxBytes = defaultReplyBytes): Buffer {
   if (packet.chaddr.length > 16)
@@ -145,12 +156,12 @@ function writeHeader(bytes: Buffer, packet: DhcpPacket): void {
   bytes.set(packet.chaddr, 28)
 }
 
-/** RFC 2131 section 2: both fields end in a NUL. Longer text must travel as an option. */
+/** RFC 2131 section 2: both fields end with a NUL. Longer text must be sent as an option. */
 function textField(text: string, room: number, name: string): Uint8Array {
   if (!/^[\x01-\xff]*$/.test(text))
     throw new Failure(
       'bad-request',
-      `${name} ${JSON.stringify(text)} has characters that no DHCP field holds`,
+      `${name} ${JSON.stringify(text)} has characters that a DHCP field cannot hold`,
     )
   if (text.length >= room)
     throw new Failure('too-large', `${name} of ${text.length} octets; at most ${room - 1}`)
@@ -161,10 +172,10 @@ function readAddress(view: Buffer, offset: number): string {
   return `${view[offset]}.${view[offset + 1]}.${view[offset + 2]}.${view[offset + 3]}`
 }
 
-/** @throws Failure `bad-request` for anything but a dotted IPv4 address. */
+/** @throws Failure `bad-request` for text that is not a dotted IPv4 address. */
 export function encodeAddress(address: string): Uint8Array {
   const octets = address.split('.').map(Number)
   if (octets.length !== 4 || !octets.every((each) => Number.isInteger(each) && each >= 0 && each <= 255))
-    throw new Failure('bad-request', `${address} is no IPv4 address`)
+    throw new Failure('bad-request', `${address} is not an IPv4 address`)
   return Uint8Array.from(octets)
 }

@@ -4,22 +4,24 @@ import { bytesOf, optionCode } from './options/option.ts'
 import { decodePxe, encodePxe, pxeCode, raspberryPiMenu, useThisOffer } from './options/pxe-vendor.ts'
 import { type DhcpPacket, defaultReplyBytes, encodeAddress } from './packet.ts'
 
-/** Which of our two ports heard a packet: DHCP's own, or the one of PXE boot servers (PXE 2.1 section 2.2.3). */
+/** The port that a packet came to: DHCP's own, or the one of PXE boot servers (PXE 2.1 section 2.2.3). */
 export type Service = 'dhcp' | 'boot-server'
 
+export type ReplyType = Extract<MessageType, 'offer' | 'ack'>
+
 const noAddress = '0.0.0.0'
-/** `file` holds 127 characters and a NUL; a longer name travels in option 67 alone. */
+/** `file` has room for 127 characters and a NUL; a longer name is sent in option 67 alone. */
 const fileRoom = 127
 /** Headers of IP and UDP count in option 57. */
 const headerBytes = 28
-/** No more than one Ethernet frame, whatever the client would take. */
+/** One Ethernet frame, even when the client takes more. */
 const mostReplyBytes = 1472
 
 /**
- * What kind of answer a packet calls for: an OFFER to a DISCOVER, an ACK to a REQUEST or INFORM at port 4011. Everything
- * else on port 67 is between the client and its DHCP server, and no business of a proxy.
+ * The type of the reply to a packet: an OFFER to a DISCOVER, an ACK to a REQUEST or INFORM at port 4011. All
+ * other packets on port 67 are between the client and its DHCP server, and get no reply from a proxy.
  */
-export function answerType(packet: DhcpPacket, service: Service): 'offer' | 'ack' | undefined {
+export function replyType(packet: DhcpPacket, service: Service): ReplyType | undefined {
   if (packet.op !== 'request') return undefined
   const type = messageType(packet.options)
   if (type === 'discover') return service === 'dhcp' ? 'offer' : undefined
@@ -27,13 +29,14 @@ export function answerType(packet: DhcpPacket, service: Service): 'offer' | 'ack
 }
 
 /**
- * The answer. Boot data stands wherever some client looks for it: `siaddr` and `file` (shim reads nothing else), options
- * 66 and 67 (GRUB, and names too long for `file`), all of it in the OFFER already (Fedora's GRUB never looks at an ACK from
- * port 4011). iPXE takes a proxy's boot file only next to a `siaddr` that is not zero, even when the file is a URL.
+ * The reply. Its boot data is in every place where some client looks for it: `siaddr` and `file` (shim reads
+ * nothing else), and options 66 and 67 (GRUB, and names too long for `file`). All of it is in the OFFER
+ * already, because Fedora's GRUB never looks at an ACK from port 4011. iPXE takes a proxy's boot file only
+ * with a `siaddr` that is not zero, even when the file is a URL.
  */
-export function answerPacket(
+export function replyPacket(
   request: DhcpPacket,
-  type: Extract<MessageType, 'offer' | 'ack'>,
+  type: ReplyType,
   offer: NetworkOffer,
   serverAddress: string,
 ): DhcpPacket {
@@ -45,18 +48,18 @@ export function answerPacket(
     secs: 0,
     flags: request.flags,
     ciaddr: type === 'ack' ? request.ciaddr : noAddress,
-    // A proxy gives no addresses.
+    // A proxy gives no address.
     yiaddr: noAddress,
     siaddr: serverAddress,
     giaddr: request.giaddr,
     chaddr: request.chaddr,
     sname: serverAddress,
     file: offer.bootFile.length <= fileRoom ? offer.bootFile : '',
-    options: answerOptions(request, type, offer, serverAddress),
+    options: replyOptions(request, type, offer, serverAddress),
   }
 }
 
-function answerOptions(
+function replyOptions(
   request: DhcpPacket,
   type: MessageType,
   { style, bootFile }: NetworkOffer,
@@ -71,7 +74,8 @@ function answerOptions(
   if (style !== 'http') options.set(optionCode.vendorSpecific, vendorOptions(request, style))
   options.set(optionCode.tftpServerName, bytesOf(serverAddress))
   if (bootFile !== '') options.set(optionCode.bootFile, bytesOf(bootFile))
-  // RFC 4578 section 2: in every packet of clients and of servers. RFC 3046 section 2.2: what a relay added goes back as it came.
+  // RFC 4578 section 2: these are in every packet of clients and of servers. RFC 3046 section 2.2: the option
+  // of a relay goes back unchanged.
   for (const code of [
     optionCode.clientArch,
     optionCode.networkInterface,
@@ -86,14 +90,14 @@ function answerOptions(
 
 function vendorOptions(request: DhcpPacket, style: 'pxe' | 'raspberry-pi'): Uint8Array {
   const options = style === 'raspberry-pi' ? raspberryPiMenu() : useThisOffer()
-  // PXE 2.1 section 2.2.4: an ACK names the boot item that was asked for.
+  // PXE 2.1 section 2.2.4: an ACK names the boot item of the request.
   const asked = request.options.get(optionCode.vendorSpecific)
   const item = asked && decodePxe(asked)?.get(pxeCode.bootItem)
   if (item && item.length <= 255) options.set(pxeCode.bootItem, item)
   return encodePxe(options)
 }
 
-/** How long an answer this client takes: 548 octets, or what it says (RFC 2132 section 9.10). */
+/** The longest reply that this client takes: 548 octets, or what it says (RFC 2132 section 9.10). */
 export function replyRoom(request: DhcpPacket): number {
   const says = maxMessageSize(request.options)
   return says === undefined
@@ -111,20 +115,27 @@ export interface ClientPorts {
   readonly relay: number
 }
 
+/** Where replies go that do not go to the sender of the request. */
+export interface ReplyTargets {
+  readonly broadcast: Destination
+  readonly relayPort: number
+}
+
+/** A request with its way to us. */
+export interface Arrival {
+  readonly packet: DhcpPacket
+  readonly service: Service
+  readonly from: Destination
+}
+
 /**
- * Where the answer goes (RFC 2131 section 4.1). A client without an address is reached by broadcast only: iPXE never sets
- * the broadcast flag, and there is no address to send to. One that asks at port 4011 has an address, and hears on
- * the port that it asked from: 68 (iPXE) or 4011 (EDK2).
+ * Where the reply goes (RFC 2131 section 4.1). A client without an address is reached by broadcast only: iPXE
+ * never sets the broadcast flag, and there is no address to send to. A client that asks at port 4011 has an
+ * address, and listens on the port that it asked from: 68 (iPXE) or 4011 (EDK2).
  */
-export function destinationOf(
-  packet: DhcpPacket,
-  service: Service,
-  from: Destination,
-  broadcast: string,
-  ports: ClientPorts,
-): Destination {
-  if (packet.giaddr !== noAddress) return { address: packet.giaddr, port: ports.relay }
+export function destinationOf({ packet, service, from }: Arrival, targets: ReplyTargets): Destination {
+  if (packet.giaddr !== noAddress) return { address: packet.giaddr, port: targets.relayPort }
   if (service === 'boot-server' && from.address !== noAddress)
     return { address: from.address, port: from.port }
-  return { address: broadcast, port: ports.client }
+  return targets.broadcast
 }

@@ -1,27 +1,30 @@
 import type { RemoteInfo } from 'node:dgram'
 import { LRUCache } from 'lru-cache'
+import type { ClientFacts } from '../../core/boot/firmware.ts'
 import { failureMessage } from '../../core/failure.ts'
 import type { NetworkAnswer, NetworkAsk } from '../../core/loader/network-offer.ts'
 import type { EventSink } from '../../events/bus.ts'
 import type { ListenAddress, Listener } from '../listener.ts'
+import { RateLimit } from '../rate-limit.ts'
 import type { Interfaces, Side } from './interfaces.ts'
-import { type AnswerLimits, AnswerRate, defaultLimits } from './limits.ts'
+import { defaultLimits, type ReplyLimits, ReplyRate } from './limits.ts'
 import { type DhcpPacket, decodePacket, encodePacket } from './packet.ts'
 import {
-  answerPacket,
-  answerType,
   type ClientPorts,
   destinationOf,
+  type ReplyType,
+  replyPacket,
   replyRoom,
+  replyType,
   type Service,
 } from './reply.ts'
-import { clientFacts } from './request.ts'
+import { clientFacts, macOf } from './request.ts'
 import { type DhcpPorts, DhcpSockets } from './sockets.ts'
 
 export type DecideOffer = (ask: NetworkAsk) => Promise<NetworkAnswer | undefined>
 
 export interface DhcpListenerOptions {
-  /** Interfaces to answer on; empty means every one but loopback. */
+  /** Interfaces to answer on; empty means all but loopback. */
   readonly interfaces: readonly string[]
   /** `0.0.0.0`, or the one address to answer from. */
   readonly bind: string
@@ -29,8 +32,8 @@ export interface DhcpListenerOptions {
   readonly port: number
   readonly decide: DecideOffer
   readonly events: EventSink
-  readonly limits?: Partial<AnswerLimits>
-  /** For tests on loopback, where none of this is privileged: the real ones are 4011, 68 and 67. */
+  readonly limits?: Partial<ReplyLimits>
+  /** For tests on loopback, without privileged ports: the real ones are 4011, 68 and 67. */
   readonly ports?: Omit<DhcpPorts, 'dhcp'> & ClientPorts
   readonly broadcast?: string
   readonly localInterfaces?: () => Interfaces
@@ -38,25 +41,35 @@ export interface DhcpListenerOptions {
 
 const standardPorts = { bootServer: 4011, client: 68, relay: 67 } as const
 
-/** Lines of junk in one second that reach the log. */
+/** Events about junk in one second: a flood must not fill the log. */
 const noisePerSecond = 10
 
+/** A packet that we reply to, unless the decision is silence. */
+interface BootRequest {
+  readonly packet: DhcpPacket
+  readonly service: Service
+  readonly from: RemoteInfo
+  readonly replyType: ReplyType
+  readonly client: ClientFacts
+}
+
 /**
- * ProxyDHCP (PXE 2.1 section 2.2): tells machines that ask for network boot what to load, beside the DHCP server that gives
- * them their addresses. It gives none itself, and whoever does not ask for network boot hears nothing of it.
+ * ProxyDHCP (PXE 2.1 section 2.2): tells machines that ask for network boot what to load, beside the DHCP
+ * server that gives them their addresses. It gives no addresses itself, and a machine that does not ask for
+ * network boot gets no reply.
  */
 export class DhcpListener implements Listener {
   readonly name = 'dhcp'
   readonly #options: DhcpListenerOptions
   readonly #ports: DhcpPorts & ClientPorts
   readonly #broadcast: string
-  readonly #limits: AnswerLimits
-  readonly #rate: AnswerRate
+  readonly #limits: ReplyLimits
+  readonly #rate: ReplyRate
+  readonly #noiseLimit = new RateLimit(noisePerSecond, 1000)
   readonly #sockets: DhcpSockets
-  /** Machine and transaction that the log has a line of. */
-  readonly #told = new LRUCache<string, true>({ max: 4096 })
+  /** Machine and transaction of which there was an event. */
+  readonly #reported = new LRUCache<string, true>({ max: 4096 })
   #pending = 0
-  #noise = { sinceMs: Number.NEGATIVE_INFINITY, count: 0 }
   #address: ListenAddress | undefined
 
   constructor(options: DhcpListenerOptions) {
@@ -64,12 +77,12 @@ export class DhcpListener implements Listener {
     this.#ports = { dhcp: options.port, ...(options.ports ?? standardPorts) }
     this.#broadcast = options.broadcast ?? '255.255.255.255'
     this.#limits = { ...defaultLimits, ...options.limits }
-    this.#rate = new AnswerRate(this.#limits)
+    this.#rate = new ReplyRate(this.#limits)
     this.#sockets = new DhcpSockets(
       { ...options, ports: this.#ports, broadcast: this.#broadcast },
-      (bytes, from, service, side) => this.#heard(bytes, from, service, side),
+      (bytes, from, service, side) => this.#onDatagram(bytes, from, service, side),
       (message) => options.events({ type: 'trouble', where: 'dhcp', message }),
-      (to, message) => this.#note(to, message),
+      (to, message) => this.#noise(to, message),
     )
   }
 
@@ -101,87 +114,101 @@ export class DhcpListener implements Listener {
     return this.#sockets.bootServerPort(side)
   }
 
-  #heard(bytes: Buffer, from: RemoteInfo, service: Service, side: Side | undefined): void {
-    const packet = decodePacket(bytes)
-    if ('malformed' in packet) {
-      this.#note(from.address, packet.malformed)
-      return
-    }
-    const type = answerType(packet, service)
-    if (type === undefined) return
-    const mac = Buffer.from(packet.chaddr).toString('hex')
-    if (this.#pending >= this.#limits.pending || !this.#rate.admit(mac, performance.now())) {
-      this.#note(from.address, 'more requests than are answered in this time')
-      return
-    }
-    // A broadcast cannot be told to have come by one interface, so each side answers with its own address.
+  /** The whole conversation: classify the packet, decide, reply, send. */
+  #onDatagram(bytes: Buffer, from: RemoteInfo, service: Service, side: Side | undefined): void {
+    const request = this.#classify(bytes, from, service)
+    if (!request) return
+    // The system does not tell by which interface a broadcast came. So each side replies with its own
+    // address.
     const sides = side ? [side] : this.#sockets.sides
-    for (const [at, each] of sides.entries()) void this.#answer(packet, type, service, each, from, at > 0)
+    for (const [index, each] of sides.entries()) void this.#converse(request, each, index > 0)
   }
 
-  async #answer(
-    packet: DhcpPacket,
-    type: 'offer' | 'ack',
-    service: Service,
-    side: Side,
-    from: RemoteInfo,
-    otherSide: boolean,
-  ): Promise<void> {
-    const client = clientFacts(packet)
+  /** Undefined for a packet that gets no reply: junk, one for the DHCP server, or one above the limits. */
+  #classify(bytes: Buffer, from: RemoteInfo, service: Service): BootRequest | undefined {
+    const packet = decodePacket(bytes)
+    if ('malformed' in packet) {
+      this.#noise(from.address, packet.malformed)
+      return undefined
+    }
+    const type = replyType(packet, service)
+    if (type === undefined) return undefined
+    const mac = macOf(packet)
+    if (!this.#admit(mac ?? Buffer.from(packet.chaddr).toString('hex'))) {
+      this.#noise(from.address, 'more requests than the limits allow')
+      return undefined
+    }
+    return { packet, service, from, replyType: type, client: clientFacts(packet, mac) }
+  }
+
+  #admit(client: string): boolean {
+    return this.#pending < this.#limits.pending && this.#rate.admit(client, performance.now())
+  }
+
+  async #converse(request: BootRequest, side: Side, otherSide: boolean): Promise<void> {
     this.#pending++
     try {
-      const answer = await this.#options.decide({
-        client,
-        serverAddress: side.address,
-        clientAddress: from.address === '0.0.0.0' ? '' : from.address,
-        xid: packet.xid,
-        again: type === 'ack',
-        otherSide,
-      })
-      if (!answer) return
-      if (answer.kind === 'offer') {
-        const reply = encodePacket(answerPacket(packet, type, answer.offer, side.address), replyRoom(packet))
-        this.#sockets.send(
-          reply,
-          side,
-          service,
-          destinationOf(packet, service, from, this.#broadcast, this.#ports),
-        )
-      }
-      if (type === 'offer') this.#tell(client.mac ?? from.address, packet.xid, answer)
+      const decision = await this.#decide(request, side, otherSide)
+      if (!decision) return
+      if (decision.kind === 'offer') this.#send(request, side, decision.offer)
+      if (request.replyType === 'offer') this.#report(request, decision)
     } catch (error) {
-      this.#options.events({
-        type: 'trouble',
-        where: `dhcp answer to ${client.mac ?? from.address}`,
-        message: failureMessage(error),
-      })
+      const where = `dhcp reply to ${clientName(request)}`
+      this.#options.events({ type: 'trouble', where, message: failureMessage(error) })
     } finally {
       this.#pending--
     }
   }
 
-  /** Once for each attempt of a machine: it repeats its request until an address is there as well. */
-  #tell(client: string, xid: number, answer: NetworkAnswer): void {
-    const key = `${client} ${xid}`
-    if (this.#told.has(key)) return
-    this.#told.set(key, true)
-    const decision =
-      answer.kind === 'offer'
-        ? `${answer.offer.bootFile || 'its own files'} for ${answer.offer.firmware}: ${answer.why}`
-        : `nothing from here: ${answer.why}`
+  #decide(request: BootRequest, side: Side, otherSide: boolean): Promise<NetworkAnswer | undefined> {
+    const { packet, from, client } = request
+    return this.#options.decide({
+      client,
+      serverAddress: side.address,
+      clientAddress: from.address === '0.0.0.0' ? '' : from.address,
+      xid: packet.xid,
+      again: request.replyType === 'ack',
+      otherSide,
+    })
+  }
+
+  #send({ packet, service, from, replyType: type }: BootRequest, side: Side, offer: Offer): void {
+    const reply = encodePacket(replyPacket(packet, type, offer, side.address), replyRoom(packet))
+    const broadcast = { address: this.#broadcast, port: this.#ports.client }
+    const to = destinationOf({ packet, service, from }, { broadcast, relayPort: this.#ports.relay })
+    this.#sockets.send(reply, side, service, to)
+  }
+
+  /** One event for each attempt of a machine, which repeats its request until it has an address as well. */
+  #report(request: BootRequest, decision: NetworkAnswer): void {
+    const client = clientName(request)
+    const key = `${client} ${request.packet.xid}`
+    if (this.#reported.has(key)) return
+    this.#reported.set(key, true)
+    const { guest } = decision
     this.#options.events({
       type: 'boot',
       protocol: 'dhcp',
       client,
-      decision,
-      ...(answer.guest !== undefined && { guest: answer.guest }),
+      decision: describeDecision(decision),
+      ...(guest !== undefined && { guest }),
     })
   }
 
-  #note(client: string, message: string): void {
-    const nowMs = performance.now()
-    if (nowMs - this.#noise.sinceMs >= 1000) this.#noise = { sinceMs: nowMs, count: 0 }
-    if (++this.#noise.count > noisePerSecond) return
+  #noise(client: string, message: string): void {
+    if (!this.#noiseLimit.admit(performance.now())) return
     this.#options.events({ type: 'noise', protocol: 'dhcp', client, message })
   }
+}
+
+type Offer = Extract<NetworkAnswer, { kind: 'offer' }>['offer']
+
+function clientName({ client, from }: BootRequest): string {
+  return client.mac ?? from.address
+}
+
+function describeDecision(decision: NetworkAnswer): string {
+  if (decision.kind !== 'offer') return `nothing from here: ${decision.why}`
+  const { offer, why } = decision
+  return `${offer.bootFile || 'its own files'} for ${offer.firmware}: ${why}`
 }

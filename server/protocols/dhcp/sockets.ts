@@ -1,8 +1,9 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { Failure } from '../../core/failure.ts'
-import { type Interfaces, type Side, type SideWishes, sidesOf } from './interfaces.ts'
+import { Failure, failureMessage } from '../../core/failure.ts'
+import { isWildcard } from '../listen-addresses.ts'
+import { type Interfaces, type Side, type SideOptions, sidesOf } from './interfaces.ts'
 import type { Destination, Service } from './reply.ts'
 
 export interface DhcpPorts {
@@ -10,15 +11,15 @@ export interface DhcpPorts {
   readonly bootServer: number
 }
 
-export interface SocketOptions extends SideWishes {
+export interface SocketOptions extends SideOptions {
   readonly ports: DhcpPorts
   /** 255.255.255.255; a test on loopback has another. */
   readonly broadcast: string
   readonly localInterfaces?: () => Interfaces
 }
 
-/** A datagram, the port that heard it, and the side that it came to; a broadcast came to all of them. */
-export type Heard = (bytes: Buffer, from: RemoteInfo, service: Service, side: Side | undefined) => void
+/** Gets a datagram, the port that it came to, and the side; a broadcast came to all sides. */
+export type OnDatagram = (bytes: Buffer, from: RemoteInfo, service: Service, side: Side | undefined) => void
 
 interface OpenSide {
   readonly side: Side
@@ -26,52 +27,58 @@ interface OpenSide {
   readonly bootServer: Socket
 }
 
-/** How often new and vanished addresses are looked for: a bridge that comes up later is served within this time. */
+/** How often we look for new and lost addresses: a bridge that comes up later is served within this time. */
 const recheckMs = 5000
-/** A rack that is switched on sends hundreds of packets in one moment; the kernel cuts this to its `rmem_max`. */
+/**
+ * A rack that is switched on sends hundreds of packets in one moment; the kernel cuts this to its `rmem_max`.
+ */
 const receiveBytes = 4 * 1024 * 1024
 
 /**
- * The sockets of a ProxyDHCP server. Node cannot ask to which address or interface a datagram came (no IP_PKTINFO), nor tie
- * a socket to an interface. But a socket that is bound to an own address sends broadcasts out of that address's interface,
- * default route or not, and one that is bound to 255.255.255.255 hears broadcasts and nothing else. So there is one
- * ear for broadcasts, and for each side one socket at port 67 (it sends, and hears relays) and one at port 4011.
+ * The sockets of a ProxyDHCP server. Node cannot tell to which address or interface a datagram came (no
+ * IP_PKTINFO), nor bind a socket to an interface. But a socket that is bound to an address of ours sends
+ * broadcasts by the interface of that address, whatever the default route. A socket that is bound to
+ * 255.255.255.255 receives broadcasts alone. So there is one socket for broadcasts, and for each side one at
+ * port 67, which sends and receives from relays, and one at port 4011.
  */
 export class DhcpSockets {
   readonly #options: SocketOptions
-  readonly #heard: Heard
-  readonly #trouble: (message: string) => void
-  readonly #lost: (to: string, message: string) => void
+  readonly #onDatagram: OnDatagram
+  readonly #onTrouble: (message: string) => void
+  readonly #onLost: (to: string, message: string) => void
   readonly #sides = new Map<string, OpenSide>()
   readonly #refused = new Set<string>()
-  #ear: Socket | undefined
+  #broadcastSocket: Socket | undefined
   #recheck: NodeJS.Timeout | undefined
-  #following: Promise<void> = Promise.resolve()
+  #checking: Promise<void> = Promise.resolve()
   #closed = false
 
-  /** `lost`: an answer to an address that a client has named, and that there is no way to. Anybody can name one. */
+  /**
+   * `onLost`: a reply that cannot reach the address that a client named. That is not trouble: a client can
+   * name any.
+   */
   constructor(
     options: SocketOptions,
-    heard: Heard,
-    trouble: (message: string) => void,
-    lost: (to: string, message: string) => void,
+    onDatagram: OnDatagram,
+    onTrouble: (message: string) => void,
+    onLost: (to: string, message: string) => void,
   ) {
     this.#options = options
-    this.#heard = heard
-    this.#trouble = trouble
-    this.#lost = lost
+    this.#onDatagram = onDatagram
+    this.#onTrouble = onTrouble
+    this.#onLost = onLost
   }
 
-  /** Every side that is open now: a broadcast is answered on each, from its own address. */
+  /** The open sides. Each of them replies to a broadcast, with its own address. */
   get sides(): readonly Side[] {
     return [...this.#sides.values()].map(({ side }) => side)
   }
 
   get port(): number | undefined {
-    return this.#ear?.address().port
+    return this.#broadcastSocket?.address().port
   }
 
-  /** Where requests to the second port go on this side. */
+  /** The port for boot server requests on this side. */
   bootServerPort(side: Side): number | undefined {
     return this.#sides.get(side.address)?.bootServer.address().port
   }
@@ -80,18 +87,18 @@ export class DhcpSockets {
   async open(): Promise<void> {
     const { broadcast, ports } = this.#options
     const sides = this.#wanted()
-    if (sides.length === 0) this.#trouble(whyNoSide(this.#options))
+    if (sides.length === 0) this.#onTrouble(whyNoSide(this.#options))
     try {
-      this.#ear = await bound(broadcast, ports.dhcp)
-      this.#ear.on('message', (bytes, from) => this.#heard(bytes, from, 'dhcp', undefined))
-      this.#ear.on('error', (error) => this.#trouble(error.message))
+      this.#broadcastSocket = await bound(broadcast, ports.dhcp)
+      this.#broadcastSocket.on('message', (bytes, from) => this.#onDatagram(bytes, from, 'dhcp', undefined))
+      this.#broadcastSocket.on('error', (error) => this.#onTrouble(error.message))
       for (const side of sides) await this.#openSide(side)
     } catch (error) {
       this.close()
       throw error
     }
     this.#recheck = setInterval(() => {
-      this.#following = this.#following.then(() => this.#follow())
+      this.#checking = this.#checking.then(() => this.#checkSides())
     }, recheckMs)
     this.#recheck.unref()
   }
@@ -99,8 +106,8 @@ export class DhcpSockets {
   close(): void {
     this.#closed = true
     clearInterval(this.#recheck)
-    this.#ear?.close()
-    this.#ear = undefined
+    this.#broadcastSocket?.close()
+    this.#broadcastSocket = undefined
     for (const open of this.#sides.values()) closeSide(open)
     this.#sides.clear()
   }
@@ -111,8 +118,8 @@ export class DhcpSockets {
     socket?.send(bytes, to.port, to.address, (error) => {
       if (!error || this.#closed) return
       const message = `${side.interface} to ${to.address}: ${error.message}`
-      if (to.address === this.#options.broadcast) this.#trouble(message)
-      else this.#lost(to.address, message)
+      if (to.address === this.#options.broadcast) this.#onTrouble(message)
+      else this.#onLost(to.address, message)
     })
   }
 
@@ -130,16 +137,16 @@ export class DhcpSockets {
       dhcp.close()
       throw error
     }
-    dhcp.on('message', (bytes, from) => this.#heard(bytes, from, 'dhcp', side))
-    bootServer.on('message', (bytes, from) => this.#heard(bytes, from, 'boot-server', side))
+    dhcp.on('message', (bytes, from) => this.#onDatagram(bytes, from, 'dhcp', side))
+    bootServer.on('message', (bytes, from) => this.#onDatagram(bytes, from, 'boot-server', side))
     for (const socket of [dhcp, bootServer])
-      socket.on('error', (error) => this.#trouble(`${side.interface}: ${error.message}`))
+      socket.on('error', (error) => this.#onTrouble(`${side.interface}: ${error.message}`))
     const open = { side, dhcp, bootServer }
     if (this.#closed) closeSide(open)
     else this.#sides.set(side.address, open)
   }
 
-  async #follow(): Promise<void> {
+  async #checkSides(): Promise<void> {
     if (this.#closed) return
     const wanted = new Map(this.#wanted().map((side) => [side.address, side]))
     for (const [address, open] of this.#sides) {
@@ -147,28 +154,29 @@ export class DhcpSockets {
       this.#sides.delete(address)
       closeSide(open)
     }
-    for (const [address, side] of wanted) {
-      if (this.#sides.has(address)) continue
-      try {
-        await this.#openSide(side)
-        this.#refused.delete(address)
-      } catch (error) {
-        // Once for each address, however often it is tried.
-        if (!this.#refused.has(address)) this.#trouble(error instanceof Error ? error.message : String(error))
-        this.#refused.add(address)
-      }
+    for (const [address, side] of wanted) if (!this.#sides.has(address)) await this.#tryToOpen(side)
+  }
+
+  async #tryToOpen(side: Side): Promise<void> {
+    const { address } = side
+    try {
+      await this.#openSide(side)
+      this.#refused.delete(address)
+    } catch (error) {
+      // One message for each address, however often it is tried.
+      if (!this.#refused.has(address)) this.#onTrouble(failureMessage(error))
+      this.#refused.add(address)
     }
   }
 }
 
-function whyNoSide({ interfaces, bind }: SideWishes): string {
+function whyNoSide({ interfaces, bind }: SideOptions): string {
   if (isIPv6(bind) && bind !== '::')
-    return `nobody can be answered: ${bind} is an IPv6 address, and ProxyDHCP is IPv4. Set dhcp.bind to an IPv4 address of this machine`
+    return `no machine can get an answer: ${bind} is an IPv6 address, and ProxyDHCP is IPv4. Set dhcp.bind to an IPv4 address of this machine`
   const where = interfaces.length > 0 ? `${interfaces.join(', ')}: ` : ''
-  const what =
-    bind === '0.0.0.0' || bind === '::'
-      ? 'no IPv4 address there yet'
-      : `no interface with the address ${bind} (dhcp.bind)`
+  const what = isWildcard(bind)
+    ? 'no IPv4 address there yet'
+    : `no interface with the address ${bind} (dhcp.bind)`
   return `${where}${what}; answering begins when there is one`
 }
 
@@ -204,7 +212,7 @@ function bindFailure(address: string, port: number, cause: NodeJS.ErrnoException
   if (cause.code === 'EACCES')
     return new Failure(
       'forbidden',
-      `dhcp: ${address} port ${port} needs root or CAP_NET_BIND_SERVICE, and no other port will do: clients ask there`,
+      `dhcp: ${address} port ${port} needs root or CAP_NET_BIND_SERVICE, and another port is of no use: clients send to this one`,
       options,
     )
   return new Failure(

@@ -35,14 +35,14 @@ const octets = (options: PxeOptions | undefined) =>
   [...(options ?? [])].map(([code, value]) => [code, [...value]])
 
 describe('message type (53) and size (57)', () => {
-  test('known types both ways; others are none', () => {
+  test('known types are decoded as they were encoded, and others are undefined', () => {
     for (const type of ['discover', 'offer', 'request', 'ack', 'inform'] as const)
       expect(messageType(only(53, encodeMessageType(type)))).toBe(type)
     for (const value of ['', '00', '09', 'ff', '0101'])
       expect(messageType(only(53, hex(value)))).toBeUndefined()
   })
 
-  test('a size below 576 is no size (RFC 2132, 9.10)', () => {
+  test('a size below 576 is ignored (RFC 2132, 9.10)', () => {
     expect(maxMessageSize(only(57, hex('05c0')))).toBe(1472)
     expect(maxMessageSize(only(57, hex('0240')))).toBe(576)
     expect(maxMessageSize(only(57, hex('023f')))).toBeUndefined()
@@ -51,19 +51,19 @@ describe('message type (53) and size (57)', () => {
 })
 
 describe('user class (77)', () => {
-  test('iPXE’s bare text, and the list of RFC 3004', () => {
+  test('the bare text of iPXE and the list of RFC 3004 are read', () => {
     expect(userClasses(only(77, utf('iPXE')))).toEqual(['iPXE'])
     expect(userClasses(only(77, hex('04 69505845 03 666f6f')))).toEqual(['iPXE', 'foo'])
     expect(userClasses(new Map())).toEqual([])
     expect(userClasses(only(77, hex('')))).toEqual([])
   })
 
-  test('a list that does not end exactly is a text', () => {
+  test('a list that does not end exactly is read as text', () => {
     expect(userClasses(only(77, hex('04 695058')))).toEqual(['\x04iPX'])
     expect(userClasses(only(77, hex('02 6162 00')))).toEqual(['\x02ab'])
   })
 
-  test('lists survive the way there and back', () => {
+  test('a list is decoded as it was encoded', () => {
     const name = fc.string({ minLength: 1, maxLength: 20, unit: 'grapheme-ascii' })
     fc.assert(
       fc.property(fc.array(name, { minLength: 1, maxLength: 5 }), (names) => {
@@ -75,13 +75,13 @@ describe('user class (77)', () => {
   })
 })
 
-describe('what a PXE client says about itself (RFC 4578)', () => {
-  test('vendor class ends at a NUL', () => {
+describe('the options of a PXE client (RFC 4578)', () => {
+  test('the vendor class ends at a NUL', () => {
     expect(vendorClass(only(60, utf('PXEClient\0junk')))).toBe('PXEClient')
     expect(vendorClass(only(60, utf('')))).toBeUndefined()
   })
 
-  test('architectures are 16 bits each; an odd length is none', () => {
+  test('architectures have 16 bits each, and an odd length is ignored', () => {
     expect(clientArchs(only(93, hex('0007')))).toEqual([7])
     expect(clientArchs(only(93, hex('00070009')))).toEqual([7, 9])
     expect(clientArchs(only(93, hex('000700')))).toEqual([])
@@ -92,19 +92,19 @@ describe('what a PXE client says about itself (RFC 4578)', () => {
     )
   })
 
-  test('interface', () => {
+  test('the network interface has a type and a version', () => {
     expect(networkInterface(only(94, hex('010310')))).toEqual({ type: 1, major: 3, minor: 16 })
     expect(networkInterface(only(94, hex('0103')))).toBeUndefined()
   })
 
-  test('the UUID comes little-endian, as SMBIOS keeps it', () => {
+  test('the UUID comes little-endian, as SMBIOS stores it', () => {
     const raw = hex('00 44454c4c 4200 1035 8052 b4c04f4a3732')
     const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3732'
     expect(machineUuid(only(97, raw))).toBe(uuid)
     expect(encodeMachineUuid(uuid)).toEqual(raw)
   })
 
-  test('no identity: another type, another length, a board without one', () => {
+  test('another type, another length, and the placeholder of a board without a UUID are ignored', () => {
     expect(machineUuid(only(97, hex(`01${'11'.repeat(16)}`)))).toBeUndefined()
     expect(machineUuid(only(97, hex('00')))).toBeUndefined()
     expect(machineUuid(only(97, hex('00'.repeat(17))))).toBeUndefined()
@@ -113,7 +113,7 @@ describe('what a PXE client says about itself (RFC 4578)', () => {
 })
 
 describe('PXE sub-options (43)', () => {
-  test('there and back', () => {
+  test('sub-options are decoded as they were encoded', () => {
     const value = fc.uint8Array({ maxLength: 255 }).map((each) => Uint8Array.from(each))
     const codes = fc.integer({ min: 1, max: 254 })
     fc.assert(
@@ -124,7 +124,7 @@ describe('PXE sub-options (43)', () => {
     )
   })
 
-  test('any bytes are sub-options or nothing', () => {
+  test('any bytes give sub-options or undefined', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (raw) => {
         const found = decodePxe(raw)
@@ -135,7 +135,7 @@ describe('PXE sub-options (43)', () => {
     expect(decodePxe(hex('06'))).toBeUndefined()
   })
 
-  test('what we send', () => {
+  test('the sub-options of our replies have the exact bytes that clients know', () => {
     expect(encodePxe(useThisOffer())).toEqual(hex('06 01 08 ff'))
     // The bytes that Raspberry Pis are known to take.
     expect(Buffer.from(encodePxe(raspberryPiMenu())).toString('hex')).toBe(

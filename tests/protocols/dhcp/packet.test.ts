@@ -64,7 +64,7 @@ const withOptions = (...octets: readonly number[]): Buffer =>
   Buffer.concat([discover.subarray(0, 240), Buffer.from(octets)])
 
 describe('the laws of the codec', () => {
-  test('what is written is read back, long options in parts and overflowing ones from file and sname', () => {
+  test('a packet is decoded as it was encoded, long options in parts and overflowing ones in file and sname', () => {
     fc.assert(
       fc.property(packet, fc.integer({ min: 300, max: 4000 }), (one, most) => {
         let raw: Buffer
@@ -79,7 +79,7 @@ describe('the laws of the codec', () => {
     )
   })
 
-  test('a packet is refused only when its options exceed all the room that is free', () => {
+  test('a packet is refused only when its options need more than all free room', () => {
     fc.assert(
       fc.property(packet, (one) => {
         const big = encodePacket(one, maxPacketBytes)
@@ -89,7 +89,7 @@ describe('the laws of the codec', () => {
     )
   })
 
-  test('any bytes give a packet or a reason, never an exception; a packet is written back to what it means', () => {
+  test('any bytes give a packet or a reason, never an exception, and a packet keeps its meaning when it is encoded again', () => {
     const nearly = fc
       .tuple(fc.uint8Array({ maxLength: 400 }), fc.array(fc.tuple(fc.nat(330), octet), { maxLength: 12 }))
       .map(([tail, edits]) => {
@@ -109,7 +109,7 @@ describe('the laws of the codec', () => {
     )
   })
 
-  test('no truncation of a real packet is more than a reason or a shorter list of options', () => {
+  test('a truncated packet gives a reason or a shorter list of options', () => {
     for (let length = 0; length < discover.length; length++) {
       const found = decodePacket(discover.subarray(0, length))
       if ('malformed' in found) expect(found.malformed).not.toBe('')
@@ -125,7 +125,7 @@ describe('limits from both sides', () => {
     expect(malformed(Buffer.alloc(maxPacketBytes + 1))).toMatch(/4097 octets/)
   })
 
-  test('an option may end with the packet, and not after it', () => {
+  test('an option may end with the packet, but not after it', () => {
     expect(read(withOptions(60, 2, 1, 2)).options.get(60)).toEqual(Buffer.from([1, 2]))
     expect(malformed(withOptions(60, 3, 1, 2))).toBe('option 60 says 3 octets, and only 2 follow')
     expect(malformed(withOptions(60))).toBe('option 60 ends before its length')
@@ -143,7 +143,7 @@ describe('limits from both sides', () => {
     expect(malformed(raw)).toMatch(/17 octets; there is room for 16/)
   })
 
-  test('BOOTP without cookie, and what is neither request nor reply', () => {
+  test('BOOTP without cookie is refused, and an op that is neither request nor reply', () => {
     const raw = Buffer.from(discover)
     raw[0] = 3
     expect(malformed(raw)).toBe('op 3; expected 1 (request) or 2 (reply)')
@@ -156,8 +156,8 @@ describe('limits from both sides', () => {
     const base = request('discover', { mac: '52:54:00:aa:bb:01' })
     expect(read(encodePacket({ ...base, file: 'x'.repeat(127) })).file).toHaveLength(127)
     expect(() => encodePacket({ ...base, file: 'x'.repeat(128) })).toThrow(/file of 128 octets; at most 127/)
-    expect(() => encodePacket({ ...base, file: 'a\0b' })).toThrow(/no DHCP field holds/)
-    expect(() => encodePacket({ ...base, file: 'Zürich→' })).toThrow(/no DHCP field holds/)
+    expect(() => encodePacket({ ...base, file: 'a\0b' })).toThrow(/a DHCP field cannot hold/)
+    expect(() => encodePacket({ ...base, file: 'Zürich→' })).toThrow(/a DHCP field cannot hold/)
   })
 
   test('a reply that cannot fit is refused', () => {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { NetworkOffer } from '../../../server/core/loader/network-offer.ts'
 import { sidesOf } from '../../../server/protocols/dhcp/interfaces.ts'
-import { AnswerRate } from '../../../server/protocols/dhcp/limits.ts'
+import { ReplyRate } from '../../../server/protocols/dhcp/limits.ts'
 import { encodeMessageType } from '../../../server/protocols/dhcp/options/message.ts'
 import { encodePacket } from '../../../server/protocols/dhcp/packet.ts'
-import { answerPacket, answerType, destinationOf, replyRoom } from '../../../server/protocols/dhcp/reply.ts'
+import { destinationOf, replyPacket, replyRoom, replyType } from '../../../server/protocols/dhcp/reply.ts'
 import { clients, type PretendClient, request } from '../../support/dhcp.ts'
 
 const mac = '52:54:00:aa:bb:01'
@@ -14,8 +14,8 @@ const text = (value: Uint8Array | undefined) => value && Buffer.from(value).toSt
 const hex = (value: Uint8Array | undefined) => value && Buffer.from(value).toString('hex')
 const pxe: NetworkOffer = { firmware: 'uefi-x64', style: 'pxe', bootFile: 'snponly.efi' }
 
-describe('what is answered', () => {
-  test('a DISCOVER on 67, a REQUEST or INFORM on 4011, and nothing else', () => {
+describe('the type of a reply', () => {
+  test('a DISCOVER on 67 gets an offer, a REQUEST or INFORM on 4011 an ACK, and no other packet a reply', () => {
     const table = [
       ['discover', 'dhcp', 'offer'],
       ['discover', 'boot-server', undefined],
@@ -27,20 +27,20 @@ describe('what is answered', () => {
       ['release', 'dhcp', undefined],
     ] as const
     for (const [type, service, answer] of table)
-      expect(answerType(request(type, { mac }), service)).toBe(answer)
+      expect(replyType(request(type, { mac }), service)).toBe(answer)
   })
 
-  test('never an answer to an answer', () => {
-    expect(answerType(request('discover', { mac }, { op: 'reply' }), 'dhcp')).toBeUndefined()
+  test('a reply never gets a reply', () => {
+    expect(replyType(request('discover', { mac }, { op: 'reply' }), 'dhcp')).toBeUndefined()
     const options = new Map<number, Uint8Array>([[53, encodeMessageType('discover')]])
-    expect(answerType({ ...request('discover', { mac }), options }, 'dhcp')).toBe('offer')
-    expect(answerType({ ...request('discover', { mac }), options: new Map() }, 'dhcp')).toBeUndefined()
+    expect(replyType({ ...request('discover', { mac }), options }, 'dhcp')).toBe('offer')
+    expect(replyType({ ...request('discover', { mac }), options: new Map() }, 'dhcp')).toBeUndefined()
   })
 })
 
 describe('an offer', () => {
   const from = (client: Partial<PretendClient>, offer: NetworkOffer = pxe) =>
-    answerPacket(
+    replyPacket(
       request(
         'discover',
         { mac, uuid, ...client },
@@ -51,7 +51,7 @@ describe('an offer', () => {
       server,
     )
 
-  test('carries boot data in every place where some client looks for it', () => {
+  test('an offer has its boot data in every place where some client looks for it', () => {
     const reply = from(clients.uefi)
     expect(reply).toMatchObject({
       op: 'reply',
@@ -72,16 +72,16 @@ describe('an offer', () => {
     expect(hex(reply.options.get(97))).toBe('0044454c4c420010358052b4c04f4a3732')
   })
 
-  test('gives the relay back what it added, last of all', () => {
+  test('the option of a relay goes back to it, last of all', () => {
     const codes = [...from(clients.uefi).options.keys()]
     expect(codes.at(-1)).toBe(82)
   })
 
-  test('fits into what every client takes', () => {
+  test('an offer fits into the 548 octets that every client takes', () => {
     expect(encodePacket(from(clients.uefi)).length).toBeLessThanOrEqual(548)
   })
 
-  test('HTTP Boot: its own class, a URL, no PXE options', () => {
+  test('an offer for HTTP Boot has its own class, a URL and no PXE options', () => {
     const url = `http://192.0.2.1:8080/${'x'.repeat(120)}.efi`
     const reply = from(clients.uefiHttp, { firmware: 'uefi-http-x64', style: 'http', bootFile: url })
     expect(text(reply.options.get(60))).toBe('HTTPClient')
@@ -90,15 +90,15 @@ describe('an offer', () => {
     expect(text(reply.options.get(67))).toBe(url)
   })
 
-  test('a Raspberry Pi: the words that its ROM looks for', () => {
+  test('an offer for a Raspberry Pi has the words that its ROM looks for', () => {
     const reply = from({ archs: [0] }, { firmware: 'raspberry-pi', style: 'raspberry-pi', bootFile: '' })
     expect(text(reply.options.get(43))).toContain('Raspberry Pi Boot')
     expect(reply.options.has(67)).toBe(false)
   })
 
-  test('an ACK keeps the client’s address and names the boot item that was asked for', () => {
+  test('an ACK has the client’s address and names the boot item of the request', () => {
     const item = Buffer.from([71, 4, 0, 0, 0, 0, 255])
-    const reply = answerPacket(
+    const reply = replyPacket(
       request('request', { mac, ...clients.uefi }, { ciaddr: '192.0.2.7', options: new Map([[43, item]]) }),
       'ack',
       pxe,
@@ -110,18 +110,14 @@ describe('an offer', () => {
   })
 })
 
-describe('where it goes', () => {
-  const ports = { client: 68, relay: 67 }
+describe('the destination of a reply', () => {
   const to = (service: 'dhcp' | 'boot-server', address: string, port: number, giaddr = '0.0.0.0') =>
     destinationOf(
-      request('discover', { mac }, { giaddr }),
-      service,
-      { address, port },
-      '255.255.255.255',
-      ports,
+      { packet: request('discover', { mac }, { giaddr }), service, from: { address, port } },
+      { broadcast: { address: '255.255.255.255', port: 68 }, relayPort: 67 },
     )
 
-  test('a client without an address by broadcast, a relay at 67, port 4011 to the port that asked', () => {
+  test('a client without an address gets a broadcast, a relay port 67, and a client at 4011 the port it asked from', () => {
     expect(to('dhcp', '0.0.0.0', 68)).toEqual({ address: '255.255.255.255', port: 68 })
     expect(to('dhcp', '10.0.0.1', 67, '10.0.0.1')).toEqual({ address: '10.0.0.1', port: 67 })
     expect(to('boot-server', '192.0.2.7', 68)).toEqual({ address: '192.0.2.7', port: 68 })
@@ -129,7 +125,7 @@ describe('where it goes', () => {
     expect(to('boot-server', '0.0.0.0', 68)).toEqual({ address: '255.255.255.255', port: 68 })
   })
 
-  test('as long as the client says that it may be, and no longer than a frame', () => {
+  test('a reply is as long as the client allows, and no longer than a frame', () => {
     const says = (octets: readonly number[]) =>
       replyRoom(request('discover', { mac }, { options: new Map([[57, Uint8Array.from(octets)]]) }))
     expect(replyRoom(request('discover', { mac }))).toBe(548)
@@ -139,7 +135,7 @@ describe('where it goes', () => {
   })
 })
 
-describe('sides', () => {
+describe('the sides of a machine', () => {
   const info = (address: string, internal = false, family: 'IPv4' | 'IPv6' = 'IPv4') =>
     ({ address, internal, family, netmask: '', mac: '', cidr: null }) as never
   const interfaces = {
@@ -151,7 +147,7 @@ describe('sides', () => {
   const addresses = (wishes: { interfaces?: readonly string[]; bind?: string }) =>
     sidesOf({ interfaces: [], bind: '0.0.0.0', ...wishes }, interfaces).map(({ address }) => address)
 
-  test('one address for each interface, loopback only when named', () => {
+  test('each interface has one side, and loopback only when it is named', () => {
     expect(addresses({})).toEqual(['192.0.2.1', '198.51.100.1'])
     expect(addresses({ interfaces: ['br0', 'tun0'] })).toEqual(['198.51.100.1'])
     expect(addresses({ interfaces: ['lo'] })).toEqual(['127.0.0.1'])
@@ -160,9 +156,9 @@ describe('sides', () => {
   })
 })
 
-describe('how much is answered', () => {
-  test('so much to one machine in ten seconds, and so much in a second to all', () => {
-    const rate = new AnswerRate({ perClient: 2, perSecond: 3, pending: 9 })
+describe('the limits of replies', () => {
+  test('one machine gets so many replies in ten seconds, and all machines so many in a second', () => {
+    const rate = new ReplyRate({ perClient: 2, perSecond: 3 })
     expect([rate.admit('a', 0), rate.admit('a', 1), rate.admit('a', 2)]).toEqual([true, true, false])
     expect([rate.admit('b', 3), rate.admit('c', 4)]).toEqual([true, false])
     expect(rate.admit('c', 1000)).toBe(true)

@@ -6,7 +6,10 @@ import { type DhcpPacket, decodePacket, encodePacket } from '../../../server/pro
 import { DhcpListener, type DhcpListenerOptions } from '../../../server/protocols/dhcp/server.ts'
 import { clients, type PretendClient, request } from '../../support/dhcp.ts'
 
-/** The whole service on loopback, whose broadcast address is 127.255.255.255: no port is privileged, no network is needed. */
+/**
+ * The whole service on loopback, whose broadcast address is 127.255.255.255: no port is privileged, no
+ * network is needed.
+ */
 const broadcast = '127.255.255.255'
 const loopback = {
   lo: [{ address: '127.0.0.1', family: 'IPv4', internal: true, netmask: '', mac: '', cidr: null }],
@@ -24,8 +27,10 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup()
 })
 
-/** A socket that hears what is broadcast to clients, and can ask. */
-async function ear(address = broadcast): Promise<{ socket: Socket; port: number; heard: DhcpPacket[] }> {
+/** A socket that receives broadcasts to clients, and can ask. */
+async function openSocket(
+  address = broadcast,
+): Promise<{ socket: Socket; port: number; heard: DhcpPacket[] }> {
   const socket = createSocket({ type: 'udp4', recvBufferSize: 4 * 1024 * 1024 })
   const heard: DhcpPacket[] = []
   socket.on('message', (bytes) => {
@@ -40,7 +45,7 @@ async function ear(address = broadcast): Promise<{ socket: Socket; port: number;
   return { socket, port: socket.address().port, heard }
 }
 
-interface World {
+interface TestService {
   readonly service: DhcpListener
   readonly events: Event[]
   readonly asked: NetworkAsk[]
@@ -49,12 +54,12 @@ interface World {
   send(bytes: Uint8Array, to?: 'broadcast' | 'unicast' | 'boot-server', from?: Socket): Promise<void>
 }
 
-async function inputs(
+async function startService(
   decide: (ask: NetworkAsk) => Promise<NetworkAnswer | undefined> = async () => offer,
   more: Partial<DhcpListenerOptions> = {},
-): Promise<World> {
-  const client = await ear()
-  const relay = await ear('127.0.0.1')
+): Promise<TestService> {
+  const client = await openSocket()
+  const relay = await openSocket('127.0.0.1')
   const events: Event[] = []
   const asked: NetworkAsk[] = []
   const service = new DhcpListener({
@@ -76,7 +81,7 @@ async function inputs(
   const [side] = service.sides
   const bootServer = side ? (service.bootServerPort(side) ?? 0) : 0
   const { port = 0 } = service.address ?? {}
-  const sender = await ear('127.0.0.1')
+  const sender = await openSocket('127.0.0.1')
   return {
     service,
     events,
@@ -106,8 +111,8 @@ async function until(condition: () => boolean, what: string): Promise<void> {
 }
 
 describe('the conversation', () => {
-  test('a DISCOVER is answered by broadcast, with our address on its side', async () => {
-    const { send, hears, asked, events } = await inputs()
+  test('a DISCOVER gets a broadcast with our address on its side', async () => {
+    const { send, hears, asked, events } = await startService()
     await send(discover())
     await until(() => hears.length === 1, 'an offer')
     expect(hears[0]).toMatchObject({ siaddr: '127.0.0.1', file: 'snponly.efi', yiaddr: '0.0.0.0' })
@@ -127,17 +132,17 @@ describe('the conversation', () => {
     ])
   })
 
-  test('a request that is repeated is answered again and told of once', async () => {
-    const { send, hears, events } = await inputs()
+  test('a request that is repeated gets a reply again, and there is one event', async () => {
+    const { send, hears, events } = await startService()
     await send(discover())
     await send(discover())
     await until(() => hears.length === 2, 'two offers')
     expect(events.length).toBe(1)
   })
 
-  test('a relayed one is answered to the relay', async () => {
-    const relay = await ear('127.0.0.1')
-    const { send } = await inputs(undefined, {
+  test('the reply to a relayed request goes to the relay', async () => {
+    const relay = await openSocket('127.0.0.1')
+    const { send } = await startService(undefined, {
       ports: { bootServer: 0, client: 1, relay: relay.port },
     })
     await send(discover(clients.uefi, { giaddr: '127.0.0.1', hops: 1 }), 'unicast')
@@ -145,9 +150,9 @@ describe('the conversation', () => {
     expect(relay.heard[0]).toMatchObject({ giaddr: '127.0.0.1', siaddr: '127.0.0.1' })
   })
 
-  test('port 4011 answers the port that asked, with an ACK', async () => {
-    const asker = await ear('127.0.0.1')
-    const { send, hears, asked } = await inputs()
+  test('port 4011 sends an ACK to the port that asked', async () => {
+    const asker = await openSocket('127.0.0.1')
+    const { send, hears, asked } = await startService()
     const bytes = encodePacket(
       request('request', { mac: macOf(1), ...clients.uefi }, { ciaddr: '127.0.0.1' }),
     )
@@ -158,13 +163,13 @@ describe('the conversation', () => {
     expect(hears).toEqual([])
   })
 
-  test('whoever is not answered hears nothing, and the log says why', async () => {
+  test('a machine that gets no answer receives nothing, and the event says why', async () => {
     const answers: (NetworkAnswer | undefined)[] = [
       undefined,
       { kind: 'silence', why: 'it is no guest' },
       offer,
     ]
-    const { send, hears, events } = await inputs(async () => answers.shift())
+    const { send, hears, events } = await startService(async () => answers.shift())
     await send(discover({ ...clients.dhclient, mac: macOf(2) }))
     await send(discover({ ...clients.bios, mac: macOf(3) }))
     await send(discover({ ...clients.bios, mac: macOf(4) }))
@@ -175,9 +180,9 @@ describe('the conversation', () => {
     ])
   })
 
-  test('a decision that fails is trouble, and the next one is made', async () => {
+  test('a decision that fails is an event of type trouble, and the next request is answered', async () => {
     let calls = 0
-    const { send, hears, events } = await inputs(async () => {
+    const { send, hears, events } = await startService(async () => {
       if (calls++ === 0) throw new Error('disk on fire')
       return offer
     })
@@ -187,16 +192,16 @@ describe('the conversation', () => {
     await until(() => hears.length === 1, 'an offer')
     expect(events[0]).toEqual({
       type: 'trouble',
-      where: `dhcp answer to ${macOf(1)}`,
+      where: `dhcp reply to ${macOf(1)}`,
       message: 'disk on fire',
     })
   })
 })
 
-describe('many, and nonsense', () => {
-  test('a thousand clients in a moment, each asking twice, are all answered', async () => {
-    const asker = await ear('127.0.0.1')
-    const { send, hears } = await inputs()
+describe('many requests, and junk', () => {
+  test('a thousand clients at once, each asking twice, all get their replies', async () => {
+    const asker = await openSocket('127.0.0.1')
+    const { send, hears } = await startService()
     for (let number = 0; number < 1000; number++) {
       const client = { mac: macOf(number), ...clients.uefi }
       await send(encodePacket(request('discover', client, { xid: number })))
@@ -212,8 +217,8 @@ describe('many, and nonsense', () => {
     expect(new Set(asker.heard.map(({ xid }) => xid)).size).toBe(1000)
   })
 
-  test('bytes that are no packet crash nothing, stay out of the log beyond a few, and leave nothing behind', async () => {
-    const { send, hears, events, asked } = await inputs()
+  test('bytes that are not a packet crash nothing, make few events, and use no memory', async () => {
+    const { send, hears, events, asked } = await startService()
     let seed = 12345
     const random = () => {
       seed = (Math.imul(seed, 1103515245) + 12345) >>> 0
@@ -247,8 +252,8 @@ describe('many, and nonsense', () => {
     expect(events.length).toBeLessThan(500)
   })
 
-  test('one machine that asks without end is answered so often and no more', async () => {
-    const { send, hears } = await inputs(undefined, { limits: { perClient: 3 } })
+  test('a machine that asks without end gets a limited number of replies', async () => {
+    const { send, hears } = await startService(undefined, { limits: { perClient: 3 } })
     for (let number = 0; number < 20; number++) await send(discover(clients.uefi, { xid: number }))
     await send(discover({ mac: macOf(2), ...clients.uefi }, { xid: 99 }))
     await until(() => hears.some(({ xid }) => xid === 99), 'the other machine')
@@ -256,14 +261,14 @@ describe('many, and nonsense', () => {
   })
 })
 
-test('a machine is answered on every side, however many there are, and seen once', async () => {
+test('a machine gets a reply on every side, however many there are, and counts once', async () => {
   const sides = Object.fromEntries(
     Array.from({ length: 60 }, (_, n) => [
       `v${n}`,
       [{ address: `127.0.2.${n + 1}`, family: 'IPv4', internal: true, netmask: '', mac: '', cidr: null }],
     ]),
   )
-  const { send, hears, asked } = await inputs(undefined, {
+  const { send, hears, asked } = await startService(undefined, {
     interfaces: Object.keys(sides),
     localInterfaces: () => sides as never,
     limits: { perClient: 3 },
@@ -275,8 +280,8 @@ test('a machine is answered on every side, however many there are, and seen once
 })
 
 describe('opening and closing', () => {
-  test('a port that is taken is named, with the way out', async () => {
-    const taken = await ear(broadcast)
+  test('the failure for a taken port says how to go on', async () => {
+    const taken = await openSocket(broadcast)
     const service = new DhcpListener({
       interfaces: ['lo'],
       bind: '0.0.0.0',
@@ -293,8 +298,11 @@ describe('opening and closing', () => {
     expect(service.address).toBeUndefined()
   })
 
-  test('it opens without any side, and says so', async () => {
-    const { service, events } = await inputs(undefined, { localInterfaces: () => ({}), interfaces: ['br9'] })
+  test('the service opens without any side, and says so', async () => {
+    const { service, events } = await startService(undefined, {
+      localInterfaces: () => ({}),
+      interfaces: ['br9'],
+    })
     expect(service.sides).toEqual([])
     expect(events).toEqual([
       expect.objectContaining({
@@ -307,15 +315,15 @@ describe('opening and closing', () => {
   test.each([
     ['10.91.9.9', 'no interface with the address 10.91.9.9 (dhcp.bind)'],
     ['fd91:1::1', 'ProxyDHCP is IPv4. Set dhcp.bind'],
-  ])('bound to %s, where it can answer nobody, it says why', async (bind, why) => {
-    const { events } = await inputs(undefined, { interfaces: [], bind })
+  ])('bound to %s, where no client can reach it, the service says why', async (bind, why) => {
+    const { events } = await startService(undefined, { interfaces: [], bind })
     expect(events).toEqual([
       expect.objectContaining({ type: 'trouble', message: expect.stringContaining(why) }),
     ])
   })
 
-  test('closing twice is closing', async () => {
-    const { service } = await inputs()
+  test('stop may be called twice', async () => {
+    const { service } = await startService()
     await service.stop()
     await service.stop()
     expect(service.address).toBeUndefined()

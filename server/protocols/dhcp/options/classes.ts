@@ -7,8 +7,9 @@ export function vendorClass(options: DhcpOptions): string | undefined {
 }
 
 /**
- * Option 77, RFC 3004: a list of classes, each with its length in front. iPXE, gPXE and Microsoft's client send one bare
- * text instead (`69 50 58 45` for iPXE); what is not exactly a list is taken as such.
+ * Option 77, RFC 3004: a list of classes, each with its length in front. iPXE, gPXE and Microsoft's client
+ * send one bare text instead (`69 50 58 45` for iPXE). A value that is not exactly a list is read as such a
+ * text.
  */
 export function userClasses(options: DhcpOptions): readonly string[] {
   const value = options.get(optionCode.userClass)
@@ -21,7 +22,7 @@ function listOf(value: Uint8Array): string[] | undefined {
   for (let at = 0; at < value.length; ) {
     const length = value[at] ?? 0
     const end = at + 1 + length
-    // RFC 3004 section 4: no class is empty.
+    // RFC 3004 section 4: a class has at least one octet.
     if (length === 0 || end > value.length) return undefined
     classes.push(textOf(value.subarray(at + 1, end)))
     at = end
@@ -29,7 +30,11 @@ function listOf(value: Uint8Array): string[] | undefined {
   return classes
 }
 
-/** The list form. @throws RangeError for a class that is empty or longer than 255 octets. */
+/**
+ * The list form of RFC 3004.
+ *
+ * @throws RangeError for a class that is empty or longer than 255 octets.
+ */
 export function encodeUserClasses(classes: readonly string[]): Uint8Array {
   const parts = classes.map((name) => {
     if (name.length === 0 || name.length > 255)

@@ -2,8 +2,8 @@ import { type DhcpOptions, optionCode } from './option.ts'
 import { decodePxe } from './pxe-vendor.ts'
 
 /**
- * Option 175, which gPXE and iPXE fill with sub-options of their own (iPXE `src/include/ipxe/dhcp.h`): in a request one
- * octet for each feature that was built in.
+ * Option 175, which gPXE and iPXE fill with sub-options of their own (iPXE `src/include/ipxe/dhcp.h`). In a
+ * request there is one octet for each feature that was built in.
  */
 const featureCode: Readonly<Record<number, string>> = {
   16: 'pxeext',
@@ -30,7 +30,7 @@ const featureCode: Readonly<Record<number, string>> = {
   41: 'nfs',
 }
 
-/** The features that it says it has; undefined when it is neither gPXE nor iPXE. */
+/** The features that gPXE or iPXE says it has; undefined for all other clients. */
 export function etherbootFeatures(options: DhcpOptions): ReadonlySet<string> | undefined {
   const value = options.get(optionCode.etherboot)
   const found = value && decodePxe(value)

@@ -1,17 +1,18 @@
 import { optionCode } from './option.ts'
 
 /**
- * The option fields of a packet: code, length, value, one after another. RFC 2132 section 2; RFC 3396 for values of more
- * than 255 octets, which are sent in parts; RFC 2131 section 4.1 and RFC 2132 section 9.3 for options that overflow into
- * `file` and `sname`.
+ * The option fields of a packet: code, length, value, one after another. RFC 2132 section 2; RFC 3396 for
+ * values of more than 255 octets, which are sent in parts; RFC 2131 section 4.1 and RFC 2132 section 9.3 for
+ * options that overflow into `file` and `sname`.
  */
 
 /** Longest value of one part. */
 const maxPartBytes = 255
 
 /**
- * Reads one field and appends its options to `into`, parts joined to those that came before. Ends at END or at the end of
- * the field: some relays cut the END off. Gives the reason when the field is damaged.
+ * Reads one field and adds its options to `into`. A part of a long option is joined to the parts before it.
+ * Ends at END or at the end of the field: some relays cut the END off. The result is the reason when the
+ * field is damaged.
  */
 export function readField(field: Uint8Array, into: Map<number, Uint8Array>): string | undefined {
   for (let at = 0; at < field.length; ) {
@@ -35,7 +36,7 @@ export function readField(field: Uint8Array, into: Map<number, Uint8Array>): str
   return undefined
 }
 
-/** Options as they go on the wire, each value cut into parts. Order is kept, which RFC 3396 needs. */
+/** Encodes options, each value cut into parts. The order is kept, as RFC 3396 demands. */
 export function writeParts(options: Iterable<readonly [number, Uint8Array]>): Uint8Array[] {
   const parts: Uint8Array[] = []
   for (const [code, value] of options) {
@@ -50,8 +51,8 @@ export function writeParts(options: Iterable<readonly [number, Uint8Array]>): Ui
 }
 
 /**
- * Takes parts from the front of `parts` as long as they and an END fit into `room` octets. Later parts must not overtake
- * earlier ones, so the first that does not fit ends the field.
+ * Takes parts from the front of `parts` while they and an END fit into `room` octets. The first part that
+ * does not fit ends the field, because the order of parts must be kept.
  */
 export function fillField(parts: Uint8Array[], room: number): Uint8Array {
   const taken: Uint8Array[] = []

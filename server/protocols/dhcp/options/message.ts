@@ -1,6 +1,6 @@
 import { type DhcpOptions, optionCode } from './option.ts'
 
-/** Kinds of DHCP messages, RFC 2132 section 9.6, by their number. */
+/** Types of DHCP messages by their number, RFC 2132 section 9.6. */
 const messageTypes = [
   undefined,
   'discover',
@@ -15,7 +15,7 @@ const messageTypes = [
 
 export type MessageType = NonNullable<(typeof messageTypes)[number]>
 
-/** Undefined for none, for one of another length, and for a kind that RFC 2132 does not know. */
+/** Option 53. Undefined without it, for another length, and for a type that RFC 2132 does not know. */
 export function messageType(options: DhcpOptions): MessageType | undefined {
   const value = options.get(optionCode.messageType)
   return value?.length === 1 ? messageTypes[value[0] ?? 0] : undefined
@@ -25,7 +25,10 @@ export function encodeMessageType(type: MessageType): Uint8Array {
   return Uint8Array.of(messageTypes.indexOf(type))
 }
 
-/** RFC 2132 section 9.10: the longest message, IP and UDP headers included, that the client takes; never below 576. */
+/**
+ * Option 57, RFC 2132 section 9.10: the longest message that the client takes, with IP and UDP headers. At
+ * least 576.
+ */
 export function maxMessageSize(options: DhcpOptions): number | undefined {
   const value = options.get(optionCode.maxMessageSize)
   if (value?.length !== 2) return undefined

@@ -1,6 +1,7 @@
 /**
- * DHCP options by their code. RFC 2132 unless said otherwise; the registry is IANA's "BOOTP Vendor Extensions and DHCP
- * Options". Only what network boot needs has a name; any other code is carried as it is.
+ * DHCP options by their code: RFC 2132, unless another RFC is named. The registry is IANA's "BOOTP Vendor
+ * Extensions and DHCP Options". Only options that network boot needs have a name. All others are decoded and
+ * encoded as they are.
  */
 export const optionCode = {
   pad: 0,
@@ -22,15 +23,18 @@ export const optionCode = {
   networkInterface: 94,
   /** RFC 4578 */
   machineId: 97,
-  /** Etherboot's, of gPXE and iPXE; not assigned by IANA. */
+  /** Of Etherboot, gPXE and iPXE; not assigned by IANA. */
   etherboot: 175,
   end: 255,
 } as const
 
-/** Values by option code, in the order of the packet. Parts of a long option are joined already (RFC 3396). */
+/** Values by option code, in the order of the packet. The parts of a long option are joined (RFC 3396). */
 export type DhcpOptions = ReadonlyMap<number, Uint8Array>
 
-/** Text in an option is bytes; what is not ASCII is shown as Latin-1. Clients end it with a NUL or do not (RFC 2132, 2). */
+/**
+ * Bytes of an option as text, read as Latin-1. Some clients end it with a NUL, some do not (RFC 2132 section
+ * 2).
+ */
 export function textOf(bytes: Uint8Array): string {
   const end = bytes.indexOf(0)
   return Buffer.from(end < 0 ? bytes : bytes.subarray(0, end)).toString('latin1')

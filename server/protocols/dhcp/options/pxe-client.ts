@@ -1,9 +1,12 @@
-import { canonicalUuid, swapUuid } from '../../../core/net/uuid.ts'
+import { canonicalUuid, isNoUuid, swapUuid } from '../../../core/net/uuid.ts'
 import { type DhcpOptions, optionCode } from './option.ts'
 
-/** What a PXE client says about itself: RFC 4578. */
+/** The options in which a PXE client describes itself: RFC 4578. */
 
-/** Option 93, section 2.1: the architectures that the client can boot, 16 bits each; nearly always one. */
+/**
+ * Option 93, section 2.1: the architectures that the client can boot, 16 bits each. Nearly all clients send
+ * one.
+ */
 export function clientArchs(options: DhcpOptions): readonly number[] {
   const value = options.get(optionCode.clientArch)
   if (!value || value.length % 2 !== 0) return []
@@ -16,7 +19,10 @@ export function encodeClientArchs(archs: readonly number[]): Uint8Array {
   return Uint8Array.from(archs.flatMap((arch) => [arch >> 8, arch & 0xff]))
 }
 
-/** Option 94, section 2.2: the interface between loader and card. Type 1 is UNDI; EFI firmware says 3.x and HTTP Boot 3.0. */
+/**
+ * Option 94, section 2.2: the interface between loader and card. Type 1 is UNDI; EFI firmware says 3.x, HTTP
+ * Boot 3.0.
+ */
 export interface NetworkInterface {
   readonly type: number
   readonly major: number
@@ -31,18 +37,17 @@ export function networkInterface(options: DhcpOptions): NetworkInterface | undef
 }
 
 /**
- * Option 97, section 2.3: a type octet 0 and the machine's UUID as SMBIOS stores it, its first three groups little-endian.
- * Given is the form that the kernel, iPXE and the machine's owner know.
+ * Option 97, section 2.3: a type octet 0 and the machine's UUID as SMBIOS stores it, its first three groups
+ * little-endian. The result is the form that the kernel, iPXE and the machine's owner know.
  */
 export function machineUuid(options: DhcpOptions): string | undefined {
   const value = options.get(optionCode.machineId)
   if (value?.length !== 17 || value[0] !== 0) return undefined
   const uuid = canonicalUuid(Buffer.from(value.subarray(1)).toString('hex'))
-  // Boards whose maker wrote none say all zeros or all ones: no identity at all.
-  return uuid === undefined || /^[0-]+$|^[f-]+$/.test(uuid) ? undefined : swapUuid(uuid)
+  return uuid === undefined || isNoUuid(uuid) ? undefined : swapUuid(uuid)
 }
 
-/** Takes the canonical form. */
+/** The value of option 97 for a UUID in its canonical form. */
 export function encodeMachineUuid(uuid: string): Uint8Array {
   return Buffer.concat([Buffer.from([0]), Buffer.from(swapUuid(uuid).replaceAll('-', ''), 'hex')])
 }

@@ -1,8 +1,8 @@
 import { bytesOf, optionCode } from './option.ts'
 
 /**
- * What option 43 holds between PXE clients and servers: sub-options in the form of options. PXE 2.1 (Intel, 1999), section
- * 2.4 "PXE DHCP options", table 2-1.
+ * The sub-options of option 43 between PXE clients and servers. PXE 2.1 (Intel, 1999), section 2.4 "PXE DHCP
+ * options", table 2-1.
  */
 export const pxeCode = {
   discoveryControl: 6,
@@ -15,13 +15,16 @@ export const pxeCode = {
 export const discovery = {
   noBroadcast: 1,
   noMulticast: 2,
-  /** "If a boot file name is present in the offer, download it": no menu, no search for boot servers, no port 4011. */
+  /**
+   * "If a boot file name is present in the offer, download it": no menu, no search for boot servers, no port
+   * 4011.
+   */
   useOffer: 8,
 } as const
 
 export type PxeOptions = ReadonlyMap<number, Uint8Array>
 
-/** Undefined for anything that is not exactly a list of sub-options; other vendors put other things there. */
+/** The sub-options; undefined for a value of another form, which other vendors use. */
 export function decodePxe(value: Uint8Array): PxeOptions | undefined {
   const found = new Map<number, Uint8Array>()
   for (let at = 0; at < value.length; ) {
@@ -48,14 +51,18 @@ export function encodePxe(options: PxeOptions): Uint8Array {
   return Buffer.concat([...parts, Buffer.from([optionCode.end])])
 }
 
-/** "Take the boot file of this packet and do nothing else first." BIOS ROMs otherwise search for boot servers, some for a minute. */
+/**
+ * Tells the client to load the boot file of this packet at once. Without it BIOS ROMs search for boot
+ * servers, some for a minute.
+ */
 export function useThisOffer(): Map<number, Uint8Array> {
   return new Map([[pxeCode.discoveryControl, Uint8Array.of(discovery.useOffer)]])
 }
 
 /**
- * The boot ROM of a Raspberry Pi 3, 4 and 5 takes an offer only with the words `Raspberry Pi Boot` in its boot menu; the
- * item is type 0, and the prompt times out at once. As dnsmasq's `pxe-service=0,"Raspberry Pi Boot"` writes it.
+ * The boot ROM of a Raspberry Pi 3, 4 and 5 takes an offer only with the words `Raspberry Pi Boot` in its
+ * boot menu. The item has type 0, and the prompt times out at once, as in dnsmasq's `pxe-service=0,"Raspberry
+ * Pi Boot"`.
  */
 export function raspberryPiMenu(): Map<number, Uint8Array> {
   const label = bytesOf('Raspberry Pi Boot')
