@@ -7,9 +7,9 @@ import { Failure } from '../core/failure.ts'
 import { concludeTree, type TreeEvidence } from '../core/tree/conclude.ts'
 import type { Description } from '../core/tree/tree.ts'
 import { levelsAbove } from '../core/tree/tree-id.ts'
+import { isoSource, looksLikeIso } from '../files/iso/source.ts'
 import { rootPath } from '../files/path.ts'
 import type { VersionRecord } from '../versions/record.ts'
-import { isDiscImage, openTree } from '../versions/tree-source.ts'
 
 /** A folder or image among uploaded, unpacked or fetched files that can be published by itself. */
 export interface Candidate {
@@ -92,9 +92,9 @@ async function imagesIn(folder: string, searched: Discovery['searched']): Promis
 
 /** The candidate of a file that is a disc image with a tree in it. Files beside it do not matter. */
 export async function findImage(folder: string, path: string): Promise<Candidate | undefined> {
-  if (!(await isDiscImage(path))) return undefined
+  if (!(await looksLikeIso(path))) return undefined
   const place = relative(folder, path)
-  const evidence = await gatherEvidence(await openTree(path, 'iso'), rootPath, place.replace(/\.iso$/i, ''))
+  const evidence = await gatherEvidence(await isoSource(path), rootPath, place.replace(/\.iso$/i, ''))
   const description = evidence && concludeTree(evidence)
   if (!description) return undefined
   return { kind: 'iso', path, place, trees: ['.'], evidence: new Map([['.', evidence]]), description }

@@ -51,7 +51,7 @@ export async function publishTree(
   options: Partial<VerifyTreeOptions> = {},
 ): Promise<PublishResult> {
   const { id, kind, path, source, by, upstream, replace, accept } = request
-  await store.checkPlace(id, replace)
+  await store.checkIdIsFree(id, replace)
   const verdict = await verifyRequest(request, options)
   const errors = verdict.findings.filter((finding) => finding.severity === 'error')
   if (errors.length > 0 && !accept) return { outcome: 'refused', ...verdict }

@@ -4,11 +4,11 @@ import { folderOfVersion, ownFolder } from './layout.ts'
 import type { VersionStore, VersionView } from './version-store.ts'
 
 export interface GcOptions {
-  /** Earlier versions of each tree that stay in any case. */
+  /** How many earlier versions of each tree stay in any case. */
   readonly keep: number
   /**
-   * A version that was replaced less than this long ago stays: a machine that began to install from it must be able
-   * to end. A day is how long an installation may take.
+   * A version that was replaced less than this long ago stays, so that a machine can finish an installation from it. An
+   * installation may take a day.
    */
   readonly graceMs: number
   /** Versions that a machine is installing from, as `id@version`. */
@@ -20,11 +20,11 @@ export interface GcPlan {
   readonly remove: readonly VersionView[]
   /** Earlier versions that stay, and why. */
   readonly stay: readonly { readonly version: VersionView; readonly why: string }[]
-  /** What deleting would free: files that another version shares by a hard link cost nothing and free nothing. */
+  /** How many bytes deleting would free. A file that another version shares by a hard link frees nothing. */
   readonly bytes: number
 }
 
-/** Which versions nobody needs. Pure but for counting bytes; deletes nothing. */
+/** Finds the versions that no machine needs. It reads the disk to count bytes, and deletes nothing. */
 export async function planGc(
   store: VersionStore,
   ids: readonly string[],
@@ -52,7 +52,7 @@ function reasonToStay(version: VersionView, newer: number, options: GcOptions): 
   return undefined
 }
 
-/** Disk space of the files whose every link is among these versions. */
+/** Disk space of the files that have all their hard links among these versions. */
 async function bytesFreed(trees: string, versions: readonly VersionView[]): Promise<number> {
   const inodes = new Map<number, { links: number; seen: number; bytes: number }>()
   for (const { id, version } of versions) await countInodes(folderOfVersion(trees, id, version), inodes)
@@ -77,7 +77,7 @@ async function countInodes(
   }
 }
 
-/** What a crash left behind in our own folder: trash half deleted. Jobs under way are not touched. */
+/** Versions that a crash left half deleted in our own folder. Running jobs are not touched. */
 export async function leftovers(trees: string): Promise<string[]> {
   const names = await readdir(join(trees, ownFolder)).catch(() => [])
   return names.filter((name) => name.startsWith('removed-')).map((name) => join(trees, ownFolder, name))

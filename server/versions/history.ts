@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises'
 import { appendLine } from './durable.ts'
 import { folderOfId } from './layout.ts'
 
-/** One switch: from then on `version` was what everyone saw. */
-export interface Switch {
+/** From this time on, `version` was the current version. */
+export interface VersionSwitch {
   readonly atMs: number
-  /** `adopt`: a folder placed by hand became a version, to make room for another. */
+  /** `adopt`: a folder that was placed by hand became a version, to make room for another. */
   readonly action: 'publish' | 'rollback' | 'adopt'
   readonly version: number
   readonly by?: string
@@ -15,12 +15,12 @@ function historyFile(trees: string, id: string): string {
   return `${folderOfId(trees, id)}/history`
 }
 
-/** Oldest first. A line that a crash cut off is left out. */
-export async function readHistory(trees: string, id: string): Promise<readonly Switch[]> {
+/** All switches, oldest first. A line that a crash cut off is left out. */
+export async function readHistory(trees: string, id: string): Promise<readonly VersionSwitch[]> {
   const text = await readFile(historyFile(trees, id), 'utf8').catch(() => '')
   return text.split('\n').flatMap((line) => {
     try {
-      const value = JSON.parse(line) as Switch
+      const value = JSON.parse(line) as VersionSwitch
       return typeof value.version === 'number' && typeof value.atMs === 'number' ? [value] : []
     } catch {
       return []
@@ -28,12 +28,12 @@ export async function readHistory(trees: string, id: string): Promise<readonly S
   })
 }
 
-export function addToHistory(trees: string, id: string, entry: Switch): Promise<void> {
+export function addToHistory(trees: string, id: string, entry: VersionSwitch): Promise<void> {
   return appendLine(historyFile(trees, id), JSON.stringify(entry))
 }
 
-/** When a version stopped being what everyone sees; undefined when it never was, or still is. */
-export function retiredMs(history: readonly Switch[], version: number): number | undefined {
+/** When a version stopped being the current one; undefined when it never was, or still is. */
+export function retiredMs(history: readonly VersionSwitch[], version: number): number | undefined {
   const last = history.findLastIndex((entry) => entry.version === version)
   return last < 0 ? undefined : history[last + 1]?.atMs
 }

@@ -4,14 +4,14 @@ import { isSkippedFolder, treeIdTrouble } from '../core/tree/names.ts'
 import { isInside } from '../host/paths.ts'
 
 /**
- * What treeboot itself keeps below `trees/`: in the same file system as the trees, so that publishing is one rename,
- * and hidden, so that no service shows it and no tree is looked for in it.
+ * What treeboot itself keeps below `trees/`. It is in the same file system as the trees, so that publishing is one rename, and
+ * hidden, so that services do not show it and trees are not looked for in it.
  *
  *     trees/<id>                          -> .treeboot/versions/<id>/<n>              a published tree
  *     trees/<id>.iso                      -> .treeboot/versions/<id>/<n>/<name>.iso   the same, as an ISO
  *     trees/.treeboot/versions/<id>/<n>       one version, never written to again
- *     trees/.treeboot/versions/<id>/<n>.json  where it came from, see version-record.ts
- *     trees/.treeboot/versions/<id>/history   what was switched in and when, one JSON line each
+ *     trees/.treeboot/versions/<id>/<n>.json  its record, see record.ts
+ *     trees/.treeboot/versions/<id>/history   which version became current when, one JSON line each
  *     trees/.treeboot/incoming/<job>/         what is being fetched, unpacked or uploaded
  *
  * In these folder names an id is percent-encoded: `fedora/40` becomes `fedora%2F40`.
@@ -34,7 +34,7 @@ export function folderOfVersion(trees: string, id: string, version: number): str
   return join(folderOfId(trees, id), String(version))
 }
 
-/** Whose version a real path belongs to; undefined for a folder that the operator put into `trees/`. */
+/** The version that a real path belongs to; undefined for a folder that the operator put into `trees/`. */
 export function versionAt(trees: string, real: string): { id: string; version: number } | undefined {
   const versions = versionsFolder(trees)
   if (!isInside(versions, real)) return undefined
@@ -52,29 +52,32 @@ export function decodeId(encoded: string): string | undefined {
   }
 }
 
-const deepest = 8
+const maxLength = 200
+const maxDepth = 8
 
 /**
- * An id that a tree may be published under: a path below `trees/` that discovery will look into and every loader can
- * ask for.
+ * Checks an id that a tree may be published under: a path below `trees/` in which trees are looked for, and which every
+ * loader can ask for.
  *
  * @throws Failure `bad-request`, saying what is wrong with it.
  */
 export function checkTreeId(id: string): void {
+  const fault = faultOfId(id)
+  if (fault === undefined) return
+  const shown = JSON.stringify(id)
+  throw new Failure(
+    'bad-request',
+    `${shown} cannot be the id of a tree: ${fault}; try one like fedora-40-x86_64`,
+  )
+}
+
+function faultOfId(id: string): string | undefined {
   const parts = id.split('/')
-  const trouble =
-    id.length > 200
-      ? 'it is longer than 200 characters'
-      : parts.some((part) => part === '' || part.startsWith('-'))
-        ? 'a part of it is empty or begins with "-"'
-        : parts.some(isSkippedFolder)
-          ? 'folders by such a name are not searched for trees'
-          : parts.length > deepest
-            ? `it lies more than ${deepest} folders deep`
-            : (treeIdTrouble(id) ?? (/[\\:]/.test(id) ? 'it holds ":" or "\\"' : undefined))
-  if (trouble !== undefined)
-    throw new Failure(
-      'bad-request',
-      `${JSON.stringify(id)} cannot be the id of a tree: ${trouble}; try one like fedora-40-x86_64`,
-    )
+  if (id.length > maxLength) return `it is longer than ${maxLength} characters`
+  if (parts.some((part) => part === '' || part.startsWith('-')))
+    return 'a part of it is empty or begins with "-"'
+  if (parts.some(isSkippedFolder)) return 'folders of such a name are not searched for trees'
+  if (parts.length > maxDepth) return `it lies more than ${maxDepth} folders deep`
+  if (/[\\:]/.test(id)) return treeIdTrouble(id) ?? 'it holds ":" or "\\"'
+  return treeIdTrouble(id)
 }

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { folderOfId, versionAt } from './layout.ts'
 
-/** What is remembered of one version of a published tree. */
+/** What is kept of one version of a published tree. */
 export interface VersionRecord {
   readonly id: string
-  /** Counts up from 1 for each id and is never used twice. */
+  /** Counts up from 1 for each id. A number is never used twice. */
   readonly version: number
   readonly kind: 'folder' | 'iso'
   readonly publishedMs: number
@@ -12,22 +12,23 @@ export interface VersionRecord {
   readonly source: string
   readonly files: number
   readonly bytes: number
-  /** Who published it, as far as that is known. */
+  /** Who published it, where that is known. */
   readonly by?: string
-  /** Published although something was wrong with it. */
+  /** Set when it was published in spite of faults. */
   readonly accepted?: Acceptance
-  /** The documents of it that were signed by a key that the operator gave, and the fingerprint of that key. */
+  /** Its documents that were signed by a given key, and the fingerprint of that key. */
   readonly signed?: readonly { readonly document: string; readonly key: string }[]
-  /** Where the packages are when only what boots was mirrored. */
+  /** Where the packages are, when only what a boot needs was mirrored. */
   readonly upstream?: string
 }
 
+/** Why a version with faults was published. */
 export interface Acceptance {
   readonly by: string
   readonly why: string
   /** Each fault, as it was shown. */
   readonly faults: readonly string[]
-  /** The files concerned, relative to the version. */
+  /** The faulty files, relative to the version. */
   readonly paths: readonly string[]
 }
 
@@ -35,7 +36,7 @@ export function recordFile(trees: string, id: string, version: number): string {
   return `${folderOfId(trees, id)}/${version}.json`
 }
 
-/** The record of a version; undefined when there is none, or none that can be read. */
+/** The record of a version; undefined when it is missing or cannot be read. */
 export async function readRecord(
   trees: string,
   id: string,
@@ -49,7 +50,7 @@ export async function readRecord(
   }
 }
 
-/** The record behind a real path below `trees/`: undefined for what the operator put there by hand. */
+/** The record of the version at a real path below `trees/`; undefined for a tree that the operator placed by hand. */
 export async function recordAt(trees: string, real: string): Promise<VersionRecord | undefined> {
   const at = versionAt(trees, real)
   return at && readRecord(trees, at.id, at.version)

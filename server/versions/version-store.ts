@@ -1,37 +1,38 @@
 import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { defined } from '../core/defined.ts'
 import { Failure } from '../core/failure.ts'
 import { syncFolder, writeAtomically } from '../host/atomic-write.ts'
 import { syncFile, syncTree, type TreeSize } from './durable.ts'
 import { addToHistory, readHistory, retiredMs } from './history.ts'
 import { checkTreeId, decodeId, folderOfId, folderOfVersion, ownFolder, versionsFolder } from './layout.ts'
-import { contentOf, linkOf, occupantOf, occupied, switchTo } from './place.ts'
+import { contentOf, linkOf, occupantOf, occupied, switchTo } from './public-link.ts'
 import { type Acceptance, readRecord, recordFile, type VersionRecord } from './record.ts'
 
-/** Something whole and verified, in the file system of `trees/`, that is to become what everyone sees. */
+/** A verified tree in the file system of `trees/` that is to become the current version. */
 export interface Staged {
   readonly id: string
   readonly kind: VersionRecord['kind']
-  /** The folder, or the ISO file. It is moved. */
+  /** The folder, or the ISO file. Publishing moves it. */
   readonly path: string
   readonly source: string
   readonly by?: string
   readonly accepted?: Acceptance
   readonly signed?: VersionRecord['signed']
   readonly upstream?: string
-  /** Whether a folder that the operator put there by hand may make room. It becomes an earlier version. */
+  /** Whether a folder that the operator placed by hand may be replaced. It becomes an earlier version. */
   readonly replace?: boolean
 }
 
 export interface VersionView extends VersionRecord {
   readonly current: boolean
-  /** When it was replaced by another. */
+  /** When another version replaced it. */
   readonly retiredMs?: number
 }
 
 /**
- * Versions of published trees. Everything on disk is its state, so any process may use one at any time: the server, a
- * command beside it, and the next one after a crash.
+ * Publishes versions of trees, and switches between them. All its state is on the disk, so several processes may use it at
+ * any time: the server, a command beside it, and the next process after a crash.
  */
 export class VersionStore {
   readonly #trees: string
@@ -47,8 +48,12 @@ export class VersionStore {
     return this.#trees
   }
 
-  /** @throws Failure `conflict` or `bad-request` when nothing can be published under this id. Worth asking before a long download. */
-  async checkPlace(id: string, replace = false): Promise<void> {
+  /**
+   * Checks that a tree can be published under this id. Callers do so before a long download.
+   *
+   * @throws Failure `bad-request` for an id that no tree can have, `conflict` when something else is there.
+   */
+  async checkIdIsFree(id: string, replace = false): Promise<void> {
     checkTreeId(id)
     for (const kind of ['folder', 'iso'] as const) {
       const occupant = await occupantOf(this.#trees, linkOf(this.#trees, id, kind))
@@ -67,16 +72,16 @@ export class VersionStore {
     }
   }
 
-  /** Moves what was staged into a new version and switches to it at once. */
+  /** Moves what was staged into a new version and switches to it. */
   async publish(staged: Staged): Promise<VersionRecord> {
     const { id, kind, path, replace = false } = staged
-    await this.checkPlace(id, replace)
+    await this.checkIdIsFree(id, replace)
     const size = kind === 'iso' ? { files: 1, bytes: await syncFile(path) } : await syncTree(path)
     await this.#adoptForeign(id)
     const version = await this.#newVersion(id)
     const record = this.#recordOf(staged, version, size)
     await writeAtomically(recordFile(this.#trees, id, version), toJson(record))
-    // Onto the empty folder that reserved the number, which rename(2) replaces; an ISO goes into it.
+    // rename(2) replaces the empty folder that reserved the number; an ISO is moved into that folder.
     await rename(path, contentOf(this.#trees, id, version, kind))
     await syncFolder(folderOfVersion(this.#trees, id, version))
     await syncFolder(folderOfId(this.#trees, id))
@@ -84,33 +89,25 @@ export class VersionStore {
     return record
   }
 
-  /** Back to an earlier version; without a number to the one that was current before. */
+  /** Switches back to an earlier version; without a number, to the one that was current before. */
   async rollback(id: string, version?: number, by?: string): Promise<VersionRecord> {
     const versions = await this.versions(id)
     if (versions.length === 0) throw new Failure('not-found', `${id} was not published by treeboot`)
     const wanted =
-      version === undefined
-        ? versions
-            .filter((each) => !each.current)
-            .sort((a, b) => (b.retiredMs ?? 0) - (a.retiredMs ?? 0) || b.version - a.version)[0]
-        : versions.find((each) => each.version === version)
+      version === undefined ? lastRetired(versions) : versions.find((each) => each.version === version)
     if (!wanted) {
       const numbers = versions.map((each) => each.version).join(', ')
-      throw new Failure(
-        'not-found',
-        version === undefined
-          ? `${id} has no earlier version to go back to`
-          : `${id} has no version ${version}; it has ${numbers}`,
-      )
+      const message = version === undefined ? 'an earlier version' : `a version ${version}`
+      throw new Failure('not-found', `${id} does not have ${message}; it has ${numbers}`)
     }
     if (wanted.current) throw new Failure('conflict', `version ${wanted.version} of ${id} is current already`)
-    await this.checkPlace(id)
+    await this.checkIdIsFree(id)
     const { current: _, retiredMs: __, ...record } = wanted
     await this.#switch(record, 'rollback', by)
     return record
   }
 
-  /** Oldest first; only versions whose content is there. */
+  /** All versions whose content is on the disk, oldest first. */
   async versions(id: string): Promise<readonly VersionView[]> {
     const folder = folderOfId(this.#trees, id)
     const names = await readdir(folder).catch(() => [])
@@ -125,14 +122,13 @@ export class VersionStore {
       const isCurrent = record.version === current
       found.push({
         ...record,
-        current: isCurrent,
-        ...(!isCurrent && retired !== undefined && { retiredMs: retired }),
+        ...defined({ current: isCurrent, retiredMs: isCurrent ? undefined : retired }),
       })
     }
     return found.sort((a, b) => a.version - b.version)
   }
 
-  /** The version that everyone sees. */
+  /** The number of the current version. */
   async current(id: string): Promise<number | undefined> {
     for (const kind of ['folder', 'iso'] as const) {
       const occupant = await occupantOf(this.#trees, linkOf(this.#trees, id, kind))
@@ -141,7 +137,7 @@ export class VersionStore {
     return undefined
   }
 
-  /** Every id that has versions, sorted. */
+  /** All ids that have versions, sorted. */
   async ids(): Promise<readonly string[]> {
     const names = await readdir(versionsFolder(this.#trees)).catch(() => [])
     return names
@@ -150,7 +146,7 @@ export class VersionStore {
       .sort()
   }
 
-  /** Finishes what a crash cut short between moving a version into place and switching to it. Returns the ids. */
+  /** Switches to versions that a crash left moved into place but not current. Returns their ids. */
   async recover(): Promise<readonly string[]> {
     const finished: string[] = []
     for (const id of await this.ids()) {
@@ -168,15 +164,10 @@ export class VersionStore {
   async #switch(record: VersionRecord, action: 'publish' | 'rollback', by?: string): Promise<void> {
     const { id, version, kind } = record
     await switchTo(this.#trees, id, version, kind)
-    await addToHistory(this.#trees, id, {
-      atMs: this.#clock(),
-      action,
-      version,
-      ...(by !== undefined && { by }),
-    })
+    await addToHistory(this.#trees, id, defined({ atMs: this.#clock(), action, version, by }))
   }
 
-  /** A folder placed by hand becomes the version before the new one. Between the two renames the tree is not there. */
+  /** Makes a folder that was placed by hand the version before the new one. The tree is missing until the switch. */
   async #adoptForeign(id: string): Promise<void> {
     const link = linkOf(this.#trees, id, 'folder')
     const occupant = await occupantOf(this.#trees, link)
@@ -189,7 +180,7 @@ export class VersionStore {
     await rename(link, folderOfVersion(this.#trees, id, version))
   }
 
-  /** Reserves the next number by making its folder, which only one process can. */
+  /** Reserves the next number by making its folder: only one process can make it. */
   async #newVersion(id: string): Promise<number> {
     const folder = folderOfId(this.#trees, id)
     await mkdir(folder, { recursive: true })
@@ -207,24 +198,14 @@ export class VersionStore {
 
   #recordOf(staged: Staged, version: number, size: TreeSize): VersionRecord {
     const { id, kind, source, by, accepted, signed, upstream } = staged
-    return {
-      id,
-      version,
-      kind,
-      publishedMs: this.#clock(),
-      source,
-      ...size,
-      ...(by !== undefined && { by }),
-      ...(accepted !== undefined && { accepted }),
-      ...(signed !== undefined && { signed }),
-      ...(upstream !== undefined && { upstream }),
-    }
+    const publishedMs = this.#clock()
+    return { id, version, kind, publishedMs, source, ...size, ...defined({ by, accepted, signed, upstream }) }
   }
 
-  /** Takes a version out of sight with one rename, then deletes it. The caller has made sure that nobody needs it. */
+  /** Deletes a version, after one rename that hides it. Callers make sure that no machine needs it. */
   async remove(id: string, version: number): Promise<void> {
     if ((await this.current(id)) === version)
-      throw new Failure('conflict', `version ${version} of ${id} is what everyone sees`)
+      throw new Failure('conflict', `version ${version} of ${id} is the current one`)
     const folder = folderOfId(this.#trees, id)
     const trash = join(this.#trees, ownFolder, `removed-${encodeURIComponent(id)}-${version}-${process.pid}`)
     await rename(join(folder, String(version)), trash)
@@ -236,6 +217,14 @@ export class VersionStore {
       await rmdir(folder).catch(() => undefined)
     }
   }
+}
+
+/** The version that was current most recently, and is not now. */
+function lastRetired(versions: readonly VersionView[]): VersionView | undefined {
+  const [last] = versions
+    .filter((each) => !each.current)
+    .sort((a, b) => (b.retiredMs ?? 0) - (a.retiredMs ?? 0) || b.version - a.version)
+  return last
 }
 
 function toJson(record: VersionRecord): string {

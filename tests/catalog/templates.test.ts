@@ -4,7 +4,7 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { readTemplates, watchTemplates } from '../../server/catalog/templates.ts'
 import { temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
-test('templates and snippets are read with their paths, hidden and editors files are not', async () => {
+test('templates and snippets are read with their paths; hidden files and those of editors are not', async () => {
   const folder = temporaryFolder()
   writeBelow(folder, 'fedora.ks', 'text\n')
   writeBelow(folder, 'snippets/users.ks', 'rootpw\n')
@@ -17,7 +17,7 @@ test('templates and snippets are read with their paths, hidden and editors files
   expect(problems).toEqual([])
 })
 
-test('what is no text is left out and told', async () => {
+test('a file that is not text is left out and becomes a problem', async () => {
   const folder = temporaryFolder()
   writeBelow(folder, 'binary', Buffer.from([1, 0, 2]))
   writeBelow(folder, 'latin1', Buffer.from([0x66, 0xfc, 0x72]))
@@ -48,7 +48,7 @@ test('a missing folder is a problem with a remedy', async () => {
   expect(problems).toMatchObject([{ severity: 'warning', remedy: 'make it, or set paths.templates' }])
 })
 
-test('changes are told, in folders made later too', async () => {
+test('changes are noticed, in folders made later too', async () => {
   const folder = temporaryFolder()
   const changed = vi.fn()
   onTestFinished(await watchTemplates(folder, changed))

@@ -29,7 +29,7 @@ test.each<DigestAlgorithm>(['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512
   },
 )
 
-test('what is not known is computed once, however many ask, and then known', async () => {
+test('a digest is computed once, however many files need it, and is then known', async () => {
   const folder = temporaryFolder()
   writeBelow(folder, 'vmlinuz', 'kernel')
   const told: string[] = []
@@ -107,7 +107,7 @@ test('a changed file is unknown again', async () => {
   expect(cache.get(await existing(file), 'sha256')).toBeUndefined()
 })
 
-test('digests outlive the process', async () => {
+test('digests are kept for the next process', async () => {
   const folder = temporaryFolder()
   writeBelow(folder, 'vmlinuz', 'kernel')
   const stamp = await existing(join(folder, 'vmlinuz'))
@@ -134,6 +134,6 @@ test.each(['', '{', '[]', 'null', '{"version":2,"files":{}}', '{"version":1,"fil
   },
 )
 
-test('without a file of digests there is nothing to tell', async () => {
+test('a missing file of digests is not a problem', async () => {
   expect(await new VerifyCache(join(temporaryFolder(), 'none')).load()).toBeUndefined()
 })

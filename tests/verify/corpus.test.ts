@@ -55,7 +55,7 @@ async function packagesOf(bytes: Uint8Array, step = 700): Promise<PackageFile[]>
   return found
 }
 
-/** What became of each file: what was read of it, a line each, or why nothing was. */
+/** The result for each file: what was read of it, a line each, or why it was refused. */
 async function outcomes(
   files: readonly (readonly [string, Buffer])[],
   read: (bytes: Buffer) => readonly PackageFile[] | Promise<readonly PackageFile[]>,
@@ -81,7 +81,7 @@ function expectFacts({ href, size, digest }: PackageFile): void {
 }
 
 describe('repomd.xml', () => {
-  test('of every kind: what is read of it, or the reason', async () => {
+  test('of every kind: what is read of it, or why it is refused', async () => {
     expectGolden('corpus/repomd.txt', await outcomes(repomds, (bytes) => parseRepomd(bytes.toString('utf8'))))
   })
 
@@ -100,7 +100,7 @@ describe('repomd.xml', () => {
 })
 
 describe('primary.xml', () => {
-  test('of every kind: what is read of it, or the reason', async () => {
+  test('of every kind: what is read of it, or why it is refused', async () => {
     expectGolden('corpus/primary.txt', await outcomes(primaries, packagesOf))
   })
 

@@ -77,7 +77,7 @@ test.each([
     expect(message).toMatch(/^is damaged: sha256 is [0-9a-f]{64}; .* says [0-9a-f]{64}$/)
 })
 
-test('any one byte anywhere, and those of the documents above all', async () => {
+test('any one byte anywhere, and most often in the documents', async () => {
   const documents = files.filter((path) => path === '.treeinfo' || path.startsWith('repodata/'))
   const path = fc.oneof(fc.constantFrom(...files), fc.constantFrom(...documents))
   const place = fc.oneof(fc.constantFrom(0, 1), fc.double({ min: 0, max: 1, noNaN: true }))
@@ -91,7 +91,7 @@ test('any one byte anywhere, and those of the documents above all', async () => 
   )
 })
 
-test('any one byte of the list itself that changes what it says: the list is named', async () => {
+test('any one byte of the list that changes its meaning: the list is named', async () => {
   const text = readFileSync(join(folder, list))
   const isLetterOfDigest = (at: number) =>
     /[a-f]/i.test(String.fromCharCode(text[at] ?? 0)) && text.lastIndexOf('\n', at) + 65 > at
@@ -106,7 +106,7 @@ test('any one byte of the list itself that changes what it says: the list is nam
   )
 })
 
-test('a path that no file can have is a finding of the document, and stops nothing', async () => {
+test('a path that no file can have is a finding of its document, and the rest is still verified', async () => {
   const text = readFileSync(join(folder, '.treeinfo'), 'utf8')
   const bad = text
     .replace('kernel = images', 'kernel = \u0001images')

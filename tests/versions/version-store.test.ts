@@ -34,7 +34,7 @@ function inputs() {
 
 const hourMs = 3_600_000
 
-test('publishing puts a version behind the name and keeps the one before', async () => {
+test('publishing switches the public name to a new version and keeps the one before', async () => {
   const { store, publish, kernel, pass } = inputs()
   await publish('fedora', '40')
   pass(1000)
@@ -55,8 +55,14 @@ test('rollback goes to the version before, and back again by number', async () =
   await publish('a/b', '41')
   expect((await store.rollback('a/b')).version).toBe(1)
   expect(kernel('a/b')).toContain('40')
-  await expect(store.rollback('a/b', 1)).rejects.toThrow('version 1 of a/b is current already')
-  await expect(store.rollback('a/b', 7)).rejects.toThrow('a/b has no version 7; it has 1, 2')
+  await expect(store.rollback('a/b', 1)).rejects.toMatchObject({
+    kind: 'conflict',
+    message: expect.stringMatching(/version 1 of a\/b/),
+  })
+  await expect(store.rollback('a/b', 7)).rejects.toMatchObject({
+    kind: 'not-found',
+    message: expect.stringMatching(/a\/b .*version 7; it has 1, 2/),
+  })
   expect((await store.rollback('a/b', 2)).version).toBe(2)
   expect(kernel('a/b')).toContain('41')
 })
@@ -64,9 +70,10 @@ test('rollback goes to the version before, and back again by number', async () =
 test('a folder placed by hand is left alone, and with replace becomes an earlier version', async () => {
   const { trees, store, publish, kernel } = inputs()
   makeTree(join(trees, 'mine'), { version: '39' })
-  await expect(publish('mine', '40')).rejects.toThrow(
-    'a folder that was not published by treeboot lies at trees/mine',
-  )
+  await expect(publish('mine', '40')).rejects.toMatchObject({
+    kind: 'conflict',
+    message: expect.stringMatching(/a folder .* trees\/mine; choose another id, or replace it/),
+  })
   expect(kernel('mine')).toContain('39')
   await publish('mine', '40', true)
   expect(kernel('mine')).toContain('40')
@@ -84,16 +91,22 @@ test.each([
   ['Packages', 'not searched'],
 ])('refuses the id %s', async (id, why) => {
   const { store } = inputs()
-  await expect(store.checkPlace(id)).rejects.toThrow(new RegExp(why))
+  await expect(store.checkIdIsFree(id)).rejects.toMatchObject({
+    kind: 'bad-request',
+    message: expect.stringMatching(why),
+  })
 })
 
 test('nothing is published through a link that leads elsewhere, nor inside another tree', async () => {
   const { base, trees, publish } = inputs()
   mkdirSync(join(base, 'elsewhere'))
   symlinkSync(join(base, 'elsewhere'), join(trees, 'link'))
-  await expect(publish('link/x', '40')).rejects.toThrow('choose another id')
+  await expect(publish('link/x', '40')).rejects.toMatchObject({ kind: 'conflict' })
   await publish('fedora', '40')
-  await expect(publish('fedora/40', '40')).rejects.toThrow('fedora is a tree already')
+  await expect(publish('fedora/40', '40')).rejects.toMatchObject({
+    kind: 'conflict',
+    message: expect.stringMatching(/^fedora is a tree/),
+  })
   expect(existsSync(join(base, 'elsewhere/x'))).toBe(false)
 })
 
@@ -114,7 +127,7 @@ test('a crash between moving and switching is finished by the next start, once',
   expect(kernel('fedora')).toContain('40')
 })
 
-test('gc spares the current version, the one to roll back to, pinned and recent ones, and counts shared files once', async () => {
+test('gc keeps the current version, the one before, pinned and recent ones, and counts shared files once', async () => {
   const { trees, store, publish, pass, now } = inputs()
   for (const version of ['38', '39', '40', '41']) {
     await publish('fedora', version)
@@ -136,10 +149,10 @@ test('gc spares the current version, the one to roll back to, pinned and recent 
   expect(plan.bytes).toBeLessThan(1 << 20)
   await store.remove('fedora', 1)
   expect((await store.versions('fedora')).map(({ version }) => version)).toEqual([2, 3, 4])
-  await expect(store.remove('fedora', 4)).rejects.toThrow('what everyone sees')
+  await expect(store.remove('fedora', 4)).rejects.toMatchObject({ kind: 'conflict' })
 })
 
-test('a switch is never seen half: the name leads to a whole tree at every look', async () => {
+test('during a switch the public name leads to a whole tree at any moment', async () => {
   const { trees, publish } = inputs()
   await publish('fedora', '1')
   let looks = 0
@@ -159,7 +172,7 @@ test('a switch is never seen half: the name leads to a whole tree at every look'
   expect(looks).toBeGreaterThan(3)
 })
 
-test('a running server shows a new version at once and never lets the tree out of ready', async () => {
+test('a running server shows a new version at once, and the tree stays ready', async () => {
   const { base, trees, publish } = inputs()
   await publish('fedora', '40')
   const events: Event[] = []
@@ -186,7 +199,7 @@ test('a running server shows a new version at once and never lets the tree out o
   expect(events.flatMap((event) => (event.type === 'tree' ? [event.state] : []))).toEqual(['ready'])
 })
 
-test('what is damaged is not published, unless somebody takes it on', async () => {
+test('a damaged tree is not published, unless somebody accepts its faults', async () => {
   const { trees, store, stage } = inputs()
   const path = stage('40')
   writeBelow(path, 'images/pxeboot/vmlinuz', 'kernel of 99\n')
@@ -203,7 +216,7 @@ test('what is damaged is not published, unless somebody takes it on', async () =
   })
 })
 
-test('content that is no tree is refused', async () => {
+test('content that is not a tree is refused', async () => {
   const { trees, store } = inputs()
   const path = join(trees, '.treeboot/incoming/junk')
   await mkdir(path)

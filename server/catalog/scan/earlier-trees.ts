@@ -1,7 +1,7 @@
 import { basename, join, relative } from 'node:path'
 import type { Release, Tree } from '../../core/tree/tree.ts'
 import { stampOf } from '../../files/listing-source.ts'
-import { contentOf } from '../../versions/place.ts'
+import { contentOf } from '../../versions/public-link.ts'
 import { readRecord } from '../../versions/record.ts'
 import type { TreeLocation } from './discover.ts'
 import { readTree } from './read-tree.ts'

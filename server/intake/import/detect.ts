@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { Failure } from '../../core/failure.ts'
+import { looksLikeIso } from '../../files/iso/source.ts'
 import { packingOf, unpacked } from '../../host/unpack.ts'
-import { isDiscImage } from '../../versions/tree-source.ts'
 import { arMagic } from './ar.ts'
 import { isTarHeader } from './tar.ts'
 
@@ -14,7 +14,7 @@ export type FileKind = 'iso' | 'tar' | 'deb'
  * @throws Failure `invalid-data` for a file that cannot hold a tree.
  */
 export async function detectFile(file: string): Promise<FileKind> {
-  if (await isDiscImage(file)) return 'iso'
+  if (await looksLikeIso(file)) return 'iso'
   const head = await firstBytes(file, 512)
   if (head.toString('latin1', 0, 8) === arMagic) return 'deb'
   if (isTarHeader(head)) return 'tar'

@@ -63,7 +63,7 @@ export async function importLocal(
 ): Promise<ImportResult> {
   const found = await examine(source, store.trees)
   const { path, kind } = found
-  if (options.id !== undefined) await store.checkPlace(options.id, options.replace)
+  if (options.id !== undefined) await store.checkIdIsFree(options.id, options.replace)
   const job = await openImportJob(store.trees, path, fingerprintOf(found, options))
   try {
     const notes = await fillJob(found, job, options)

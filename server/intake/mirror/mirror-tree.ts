@@ -31,7 +31,7 @@ export async function mirrorTree(
 ): Promise<MirrorResult> {
   const [first] = urls
   if (first === undefined) throw new Failure('bad-request', 'a mirror needs a URL')
-  if (options.id !== undefined) await store.checkPlace(options.id, options.replace)
+  if (options.id !== undefined) await store.checkIdIsFree(options.id, options.replace)
   const source = `mirror ${first}${options.bootOnly ? ' boot-only' : ''}`
   const job = await openImportJob(store.trees, source, 'a mirror')
   try {

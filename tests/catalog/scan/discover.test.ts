@@ -61,7 +61,7 @@ test('the pool of a Debian archive is skipped, a folder of that name elsewhere i
   expect(await ids(trees)).toEqual(['pool/mine'])
 })
 
-test('symlinks inside are followed and give a tree of their own; those that lead out are not', async () => {
+test('symlinks inside trees/ are followed and give trees of their own; those that lead out are not', async () => {
   const trees = temporaryFolder()
   const elsewhere = temporaryFolder()
   writeBelow(elsewhere, 'secret/TREE', '')
@@ -72,7 +72,7 @@ test('symlinks inside are followed and give a tree of their own; those that lead
   expect(await ids(trees)).toEqual(['fedora-40', 'latest'])
 })
 
-test('symlinks that lead back up end', async () => {
+test('symlinks that lead back up are not followed without end', async () => {
   const trees = temporaryFolder()
   writeBelow(trees, 'a/b/c/TREE', '')
   symlinkSync('../..', join(trees, 'a/b/up'))
@@ -83,7 +83,7 @@ test('symlinks that lead back up end', async () => {
   expect(searched.length).toBe(3)
 })
 
-test('folders that link to each other end', async () => {
+test('folders that link to each other are not followed without end', async () => {
   const trees = temporaryFolder()
   mkdirSync(join(trees, 'a'))
   mkdirSync(join(trees, 'b'))

@@ -263,7 +263,7 @@ describe('trees without .treeinfo', () => {
   })
 })
 
-describe('what is no tree', () => {
+describe('what is not a tree', () => {
   test.each<[string, Files]>([
     ['an empty folder', {}],
     ['a folder of packages', { 'Packages/a.rpm': 'x' }],

@@ -106,7 +106,7 @@ test('one flipped byte inside is found and named; the right image in its place i
   await becomes('sub/f40', undefined)
 })
 
-test('while it is being copied it is incoming; cut short it is broken, and says by how much', async () => {
+test('an image is incoming while it is copied; cut short it is broken, and says by how much', async () => {
   const base = home()
   const file = join(base, 'trees/f40.iso')
   const bytes = imageOf({}, { 'Packages/big.rpm': 'x'.repeat(3_000_000) })
@@ -125,7 +125,7 @@ test('while it is being copied it is incoming; cut short it is broken, and says 
   await becomes('f40', 'ready')
 })
 
-test('a folder of the same name comes first, at any time, and the image is left a file', async () => {
+test('a folder of the same name comes first, at any time, and the image stays a file', async () => {
   const base = home()
   writeFileSync(join(base, 'trees/f40.iso'), imageOf({ version: '40' }))
   const { becomes, tree, trees } = await watching(base)
@@ -142,7 +142,7 @@ test('a folder of the same name comes first, at any time, and the image is left 
   await vi.waitFor(() => expect(tree('f40')?.origin.kind).toBe('iso'), deadline)
 })
 
-test('what is no image of a tree says so and stays a file', async () => {
+test('an image without a tree is noted and stays a file', async () => {
   const base = home()
   writeFileSync(join(base, 'trees/disk.img'), Buffer.alloc(100_000))
   writeFileSync(join(base, 'trees/drivers.iso'), writeIso({ files: { 'viostor.inf': 'x' } }).bytes)

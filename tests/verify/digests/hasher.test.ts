@@ -28,9 +28,9 @@ function hasherOf(expected: number, options: ConstructorParameters<typeof Hasher
 }
 
 test.each([
-  ['here', 0],
+  ['on the event loop', 0],
   ['in threads', large],
-])('%s: many files at once, every algorithm, and each byte is told once', async (_, expected) => {
+])('%s: many files at once, every algorithm, and each byte is counted once', async (_, expected) => {
   const folder = temporaryFolder()
   const told: number[] = []
   const hasher = hasherOf(expected, { onProgress: (done) => told.push(done) })
@@ -48,7 +48,7 @@ test.each([
   expect(told.at(-1)).toBe(data.reduce((sum, { length }) => sum + length, 0))
 })
 
-test('files inside an image are read from where they lie in it', async () => {
+test('a file inside an image is read at its place in the image', async () => {
   const folder = temporaryFolder()
   const image = join(folder, 'x.iso')
   writeFileSync(
@@ -59,21 +59,22 @@ test('files inside an image are read from where they lie in it', async () => {
   expect(await hasherOf(large).digests(entry, ['sha256'])).toEqual({ sha256: hex('sha256', 'the file') })
 })
 
-test('another file in its place, and one that is gone, are refused', async () => {
+test('a file that was replaced, and one that is gone, are refused', async () => {
   const folder = temporaryFolder()
   const hasher = hasherOf(large)
   const replaced = await entryOf(folder, 'a', 'the file')
   writeFileSync(join(folder, 'other'), 'another!')
   renameSync(join(folder, 'other'), join(folder, 'a'))
-  await expect(hasher.digests(replaced, ['sha256'])).rejects.toThrow(
-    'it was replaced while it was being verified',
-  )
+  await expect(hasher.digests(replaced, ['sha256'])).rejects.toMatchObject({
+    kind: 'unavailable',
+    message: expect.stringMatching(/replaced/),
+  })
   const gone = await entryOf(folder, 'b', 'the file')
   rmSync(join(folder, 'b'))
   await expect(hasher.digests(gone, ['sha256'])).rejects.toThrow('ENOENT')
 })
 
-test('aborted in the middle of a large file it ends at once, with the reason', async () => {
+test('an abort in the middle of a large file ends it at once, with the reason', async () => {
   const folder = temporaryFolder()
   const aborter = new AbortController()
   const reason = new Error('enough')

@@ -7,14 +7,14 @@ import type { VersionRecord } from './record.ts'
 
 type Kind = VersionRecord['kind']
 
-/** What lies where a tree is, or is to be, published. */
+/** What is at the public name of a tree. */
 export type Occupant =
   | { readonly kind: 'none' }
   | { readonly kind: 'version'; readonly id: string; readonly version: number }
-  /** A folder, file or link that is not ours. */
+  /** A folder, file or link that treeboot did not make. */
   | { readonly kind: 'foreign'; readonly folder: boolean }
 
-/** The name by which everyone reaches a published tree. An ISO keeps its ending, so that people can fetch it. */
+/** The public name of a published tree: a link to its current version. An ISO keeps its ending, so that people can fetch it. */
 export function linkOf(trees: string, id: string, kind: Kind): string {
   return join(trees, kind === 'iso' ? `${id}.iso` : id)
 }
@@ -33,24 +33,24 @@ export async function occupantOf(trees: string, link: string): Promise<Occupant>
 }
 
 /**
- * Points the public name at a version. A symlink is made aside and renamed over the old one, which is atomic: whoever
- * looks sees the old version or the new one, and never none.
+ * Points the public name at a version. The new symlink is made under another name and renamed over the old one, which is
+ * atomic: clients see the old version or the new one at any moment.
  */
 export async function switchTo(trees: string, id: string, version: number, kind: Kind): Promise<void> {
   const link = linkOf(trees, id, kind)
   await makeParents(trees, id)
-  const aside = join(trees, ownFolder, `switch-${encodeURIComponent(id)}-${process.pid}`)
-  await rm(aside, { force: true })
-  await symlink(relative(dirname(link), contentOf(trees, id, version, kind)), aside)
+  const temp = join(trees, ownFolder, `switch-${encodeURIComponent(id)}-${process.pid}`)
+  await rm(temp, { force: true })
+  await symlink(relative(dirname(link), contentOf(trees, id, version, kind)), temp)
   try {
-    await rename(aside, link)
+    await rename(temp, link)
   } catch (error) {
-    await rm(aside, { force: true })
+    await rm(temp, { force: true })
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'EXDEV')
       throw new Failure(
         'conflict',
-        `${dirname(link)} is on another file system than ${trees}, so nothing can be switched in there at once; choose another id`,
+        `${dirname(link)} is on another file system than ${trees}, so a version cannot be switched in there; choose another id`,
       )
     if (code === 'EISDIR' || code === 'ENOTEMPTY' || code === 'EEXIST') throw occupied(id, 'a folder')
     throw error
@@ -59,14 +59,14 @@ export async function switchTo(trees: string, id: string, version: number, kind:
   await removeOther(trees, id, kind)
 }
 
-/** A tree that was an ISO and is a folder now, or the other way round, leaves no second name behind. */
+/** Removes the second name of a tree that was an ISO and is a folder now, or the other way round. */
 async function removeOther(trees: string, id: string, kind: Kind): Promise<void> {
   const other = linkOf(trees, id, kind === 'iso' ? 'folder' : 'iso')
   const occupant = await occupantOf(trees, other)
   if (occupant.kind === 'version' && occupant.id === id) await rm(other, { force: true })
 }
 
-/** Folders on the way to `a/b/c`. None of them may be a link: what is published below would land in another tree. */
+/** Makes the folders above `a/b/c`. A link among them is refused: the tree would be published into another tree. */
 async function makeParents(trees: string, id: string): Promise<void> {
   let folder = trees
   for (const part of id.split('/').slice(0, -1)) {
@@ -76,7 +76,7 @@ async function makeParents(trees: string, id: string): Promise<void> {
     else if (!stats.isDirectory())
       throw new Failure(
         'conflict',
-        `${relative(trees, folder)} is no plain folder, so ${id} cannot be below it; choose another id`,
+        `${relative(trees, folder)} is not a plain folder, so ${id} cannot be below it; choose another id`,
       )
   }
 }
@@ -85,6 +85,7 @@ function ignoreExisting(error: unknown): void {
   if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
 }
 
+/** The failure for an id where something lies that treeboot did not publish. */
 export function occupied(id: string, what: string): Failure {
   return new Failure(
     'conflict',
