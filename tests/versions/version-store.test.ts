@@ -222,7 +222,6 @@ test('content that is not a tree is refused', async () => {
   await mkdir(path)
   writeBelow(path, 'README', 'nothing')
   const refused = await publishTree(store, { id: 'x', kind: 'folder', path, trees: ['.'], source: 'a test' })
-  expect(refused.findings.map(({ message }) => message)).toEqual([
-    expect.stringContaining('no installation tree'),
-  ])
+  expect(refused.outcome).toBe('refused')
+  expect(refused.findings).toMatchObject([{ severity: 'error', path: '.' }])
 })
