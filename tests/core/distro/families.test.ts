@@ -1,0 +1,88 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { cmdlineLimit } from '../../../server/core/boot/limits.ts'
+import { coveredBy, distros } from '../../../server/core/distro/distro.ts'
+import { diskLoaders, packagedEfiFolders } from '../../../server/core/distro/efi.ts'
+import { families, isDistro, recordOf } from '../../../server/core/distro/families.ts'
+import { bootImagesIn, isTellingFolder, mayBeKernel } from '../../../server/core/distro/layouts.ts'
+import { codenameOf, parseVersion, versionOfCodename } from '../../../server/core/tree/version.ts'
+import { makeTree } from '../../support/boot-inputs.ts'
+
+const templates = join(import.meta.dirname, '../../../kickstart-templates')
+
+describe('records of distributions', () => {
+  test('each id, name and alias means one distribution', () => {
+    const names = distros.flatMap((distro) => {
+      const { name, aliases = [] } = recordOf(distro)
+      const own = [distro, name, ...aliases].map((each) => each.toLowerCase().replace(/[\s_.-]+/g, ''))
+      return [...new Set(own)]
+    })
+    expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([])
+  })
+
+  test('what a record names is there: other distributions, and its template', () => {
+    for (const distro of distros) {
+      const { exceptions = [], covers = [], template } = recordOf(distro)
+      for (const other of [...exceptions.map((each) => each.distro), ...covers])
+        expect(isDistro(other), `${distro} names ${other}`).toBe(true)
+      if (template !== undefined) expect(existsSync(join(templates, template)), template).toBe(true)
+    }
+    expect(coveredBy('centos')).toEqual(['centos', 'centos-stream'])
+  })
+
+  test('code names are of one release each', () => {
+    const all = distros.flatMap((distro) => Object.entries(recordOf(distro).codenames ?? {}))
+    expect(new Set(all.map(([name]) => name)).size).toBe(all.length)
+    for (const [name, version] of all) expect(versionOfCodename(name)).toBe(version)
+    expect(codenameOf('debian', '12.5.0')).toBe('bookworm')
+    expect(codenameOf('ubuntu', '22.04.3')).toBe('jammy')
+    expect(codenameOf('fedora', '12')).toBeUndefined()
+  })
+
+  test('a rolling version is newer than any number', () => {
+    for (const { distros: own } of families)
+      for (const { rolling = {} } of Object.values(own))
+        for (const word of Object.keys(rolling)) expect(parseVersion(word).rolling, word).toBeGreaterThan(0)
+  })
+
+  test('the folder of each kernel is one that is looked into, and its name one that may be a kernel', () => {
+    for (const path of [
+      'casper/vmlinuz',
+      'install.amd/vmlinuz',
+      'boot/x86_64/loader/linux',
+      'arch/boot/x86_64/vmlinuz',
+    ])
+      for (const folder of path.split('/').slice(0, -1)) expect(isTellingFolder(folder), folder).toBe(true)
+    for (const name of ['vmlinuz-lts', 'linux26', 'linux64', 'fcos-live-kernel-x86_64', 'kernel.img'])
+      expect(mayBeKernel(name), name).toBe(true)
+    expect(mayBeKernel('linux65')).toBe(false)
+  })
+
+  test('layouts of one family come before those that many have', () => {
+    const paths = ['boot/linux26', 'boot/initrd.img', 'boot/vmlinuz', 'boot/initrd']
+    expect(bootImagesIn(paths, 'x86_64')).toMatchObject({
+      family: 'Proxmox',
+      platforms: { x86_64: { kernel: 'boot/linux26' } },
+    })
+  })
+
+  test('loaders on disks: shims first, the path of removable media last', () => {
+    expect(diskLoaders[0]).toBe('/EFI/fedora/shimx64.efi')
+    expect(diskLoaders.indexOf('/EFI/mageia/grubx64.efi')).toBeGreaterThan(
+      diskLoaders.indexOf('/EFI/kali/shimaa64.efi'),
+    )
+    expect(diskLoaders.at(-1)).toBe('/EFI/BOOT/BOOTIA32.EFI')
+    expect(packagedEfiFolders).toEqual(['fedora', 'redhat', 'centos', 'rocky', 'almalinux', 'oracle'])
+  })
+
+  test('long command lines came at different times', () => {
+    const limit = (distro: 'fedora' | 'rocky' | 'debian' | 'sles', version: string, arch: string) =>
+      cmdlineLimit(makeTree('t', { distro, version, arch }))
+    expect(['27', '28'].map((version) => limit('fedora', version, 'ppc64le'))).toEqual([511, 2047])
+    expect(['9', '10'].map((version) => limit('rocky', version, 's390x'))).toEqual([895, 4095])
+    expect(['9', '10'].map((version) => limit('debian', version, 'ppc64le'))).toEqual([511, 2047])
+    expect(['15', '16'].map((version) => limit('sles', version, 's390x'))).toEqual([895, 4095])
+    expect(limit('fedora', '40', 'x86_64')).toBe(2047)
+  })
+})

@@ -1,0 +1,47 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { concludeTree } from '../../../../server/core/tree/conclude.ts'
+import { readDescriptor } from '../../../../server/core/tree/descriptors/descriptor.ts'
+import { descriptorFormats } from '../../../../server/core/tree/descriptors/formats.ts'
+import type { Description } from '../../../../server/core/tree/tree.ts'
+
+/**
+ * The pages of docs/formats. Each example is a fenced block whose info string is a kind and a path; the `json` block
+ * after it has what is read from it.
+ */
+const folder = join(import.meta.dirname, '../../../../docs/formats')
+const example = /^```(\w+) (\S+)\n([\s\S]*?)^```\n\s*^```json\n([\s\S]*?)^```$/gm
+
+const pages = readdirSync(folder).map((page) => ({ page, text: readFileSync(join(folder, page), 'utf8') }))
+const examples = pages.flatMap(({ page, text }) =>
+  [...text.matchAll(example)].map(([, kind = '', path = '', body = '', said = '']) => ({
+    ...{ page, kind, path, body, said },
+  })),
+)
+
+function readExample({ kind, path, body }: (typeof examples)[number]): Description | undefined {
+  if (kind !== 'files') return readDescriptor(path, new TextEncoder().encode(body))
+  const sizes = new Map(body.split('\n').map((file): [string, number] => [file, 1]))
+  return concludeTree({ name: path, descriptors: new Map(), sizes, modifiedMs: 0, problems: [] })
+}
+
+describe('what docs/formats says of its examples', () => {
+  test.each(examples.map((each, at) => ({ ...each, at })))('$page, example $at: $path', (each) => {
+    expect(readExample(each)).toMatchObject(JSON.parse(each.said))
+  })
+
+  test('every page has an example, and every era is in one', () => {
+    const without = pages.filter(({ page }) => !examples.some((each) => each.page === page))
+    expect(without.map(({ page }) => page)).toEqual(['README.md'])
+    const shown = new Set(examples.map((each) => readExample(each)?.era))
+    const eras = descriptorFormats.flatMap((format) => format.eras)
+    // 1.0 and 1.1 differ from 1.2 in the header alone.
+    expect(eras.filter((era) => !shown.has(era))).toEqual(['treeinfo-1.0', 'treeinfo-1.1'])
+  })
+
+  test('the index names the file of every format', () => {
+    const index = pages.find(({ page }) => page === 'README.md')?.text ?? ''
+    for (const { paths } of descriptorFormats) expect(index).toContain(`\`${paths.at(-1)}\``)
+  })
+})
