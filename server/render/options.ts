@@ -1,6 +1,6 @@
 /** What a renderer needs to know besides the plan: how the loader that asked reads files. */
 export interface RenderOptions {
-  /** By which protocol the loader reads; PXELINUX stays with it. TFTP unless told. */
+  /** By which protocol the loader reads; PXELINUX stays with it. TFTP unless given. */
   readonly via?: 'tftp' | 'http'
   /** The folder that PXELINUX takes for its own, '' for the root; see `pxelinux.ts`. */
   readonly loaderFolder?: string

@@ -23,12 +23,12 @@ const plan: DhcpPlan = {
   missing: [],
 }
 
-describe('what a DHCP server must be told', () => {
+describe('settings for a DHCP server', () => {
   test('dnsmasq', () => expectGolden('dhcp-config/dnsmasq.conf', renderDnsmasq(plan)))
   test('ISC', () => expectGolden('dhcp-config/dhcpd.conf', renderIsc(plan)))
   test('Kea', () => expectGolden('dhcp-config/kea-dhcp4.json', renderKea(plan)))
 
-  test('nothing is offered to nobody', () => {
+  test('without loaders there are no rules for architectures', () => {
     const none = { ...plan, rules: [] }
     expect(renderDnsmasq(none)).not.toContain('client-arch')
     expect(renderIsc(none)).not.toContain('elsif')

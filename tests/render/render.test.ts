@@ -129,7 +129,7 @@ describe('what a language cannot say is an error that names it, never a wrong fi
     expect(() => renderPlan(user, 'xl')).toThrow(/bridges only/)
     expect(() => renderPlan(user, 'libvirt')).toThrow(/no user network/)
   })
-  test('a machine description of what is no installation', () => {
+  test('a machine description of a plan that is not an installation', () => {
     expect(() => renderPlan({ kind: 'local-disk', why: 'web01 is installed' }, 'libvirt')).toThrow(
       'nothing to install: web01 is installed',
     )
@@ -166,7 +166,7 @@ test('iPXE under UEFI goes on to a GRUB that finds the disk, with us as the serv
   expect([at('sanboot'), at('next-server'), at('grubx64'), at('grubaa64'), at('exit 1')]).toEqual(
     [at('sanboot'), at('next-server'), at('grubx64'), at('grubaa64'), at('exit 1')].toSorted((a, b) => a - b),
   )
-  // Reached by an address that is no IPv4 one, iPXE's own next server must do.
+  // For a client that reaches us by another address than IPv4, iPXE's own next server is used.
   expect(renderPlan(plan, 'ipxe', { server: { http: 'http://[2001:db8::1]:8080' } })).not.toContain(
     'next-server',
   )

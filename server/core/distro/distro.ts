@@ -25,7 +25,9 @@ function isException(
   )
 }
 
-/** The installer that a tree starts. The path of its kernel tells where a distribution changed its installer. */
+/**
+ * The installer that a tree starts. The path of its kernel tells where a distribution changed its installer.
+ */
 export function installerOf(distro: Distro, version: string, kernel?: string): InstallerName {
   const { installer } = recordOf(distro)
   if (typeof installer === 'string') return installer
@@ -61,7 +63,10 @@ function squeeze(text: string): string {
   return text.toLowerCase().replace(/[\s_.-]+/g, '')
 }
 
-/** The distribution that an operator means: `Fedora`, `redhat`, `Alma Linux`, `suse`; undefined for an unknown name. */
+/**
+ * The distribution that an operator means: `Fedora`, `redhat`, `Alma Linux`, `suse`; undefined for an unknown
+ * name.
+ */
 export function parseDistro(text: string): Distro | undefined {
   return byAlias.get(squeeze(text))
 }

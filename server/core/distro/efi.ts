@@ -10,8 +10,8 @@ export const packagedEfiFolders: readonly string[] = folders
   .map(({ folder }) => folder)
 
 /**
- * Where installed systems keep their first loader, most particular first; the path for removable media is the last
- * resort (UEFI 2.10, 3.5.1.1).
+ * Where installed systems keep their first loader, most particular first; the path for removable media is the
+ * last resort (UEFI 2.10, 3.5.1.1).
  */
 export const diskLoaders: readonly string[] = [
   ...folders

@@ -12,12 +12,15 @@ function clone<const More extends Partial<DistroRecord>>(
 
 const efi = (folder: string) => ({ folder, shim: true, packaged: true }) as const
 
-/** For versions that do not count like those of Enterprise Linux: all of them are of the years after its 6. */
+/**
+ * For versions that do not count like those of Enterprise Linux: all of them are of the years after its 6.
+ */
 const instPrefixSince = 'always'
 
 /**
- * Red Hat's distributions except Fedora, and the many that are built from their sources. A more particular name comes
- * first: `CentOS Stream` before `CentOS`, `Red Hat Enterprise Linux` before what has only `Enterprise Linux`.
+ * Red Hat's distributions except Fedora, and the many that are built from their sources. A more particular
+ * name comes first: `CentOS Stream` before `CentOS`, `Red Hat Enterprise Linux` before what has only
+ * `Enterprise Linux`.
  */
 export const el = {
   distros: {

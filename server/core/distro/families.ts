@@ -13,16 +13,16 @@ import { ubuntu } from './ubuntu.ts'
 const list = [fedora, el, debian, ubuntu, suse, kali, mageia, arch, alt, alpine] as const
 
 /**
- * All families. The order counts where several could match: for the family in a descriptor, for layouts, and for the
- * loaders that GRUB looks for on a disk.
+ * All families. The order counts where several could match: for the family in a descriptor, for layouts, and
+ * for the loaders that GRUB looks for on a disk.
  */
 export const families: readonly Family[] = list
 
 type KeysOf<T> = T extends unknown ? keyof T : never
 
 /**
- * The distributions that treeboot tells apart, as `distro:` in config.yaml and in a lookup. `other` is every tree that
- * boots and that has no record.
+ * The distributions that treeboot tells apart, as `distro:` in config.yaml and in a lookup. `other` is every
+ * tree that boots and that has no record.
  */
 export type Distro = KeysOf<(typeof list)[number]['distros']> | 'other'
 

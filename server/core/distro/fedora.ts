@@ -39,7 +39,8 @@ export const fedora = {
       template: 'fedora.ks',
     },
   },
-  // Fedora CoreOS publishes its PXE files beside each other, without a tree: fedora-coreos-40-live-kernel-x86_64.
+  // Fedora CoreOS publishes its PXE files beside each other, without a tree:
+  // fedora-coreos-40-live-kernel-x86_64.
   layouts: [
     {
       kernel: /^(?<v>(?:[\w.-]+-)?)live-kernel[.-](?<arch>\w+)$/,

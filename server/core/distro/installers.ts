@@ -54,7 +54,10 @@ function installerFor(tree: Tree, images: PlatformImages): Installer {
   return installers[installerOf(tree.distro, tree.version, images.kernel)]
 }
 
-/** Where a guest's answer file is: at the service that it installs from, where its installer can use that, else at HTTP. */
+/**
+ * Where a guest's answer file is: at the service that it installs from, where its installer can use that,
+ * else at HTTP.
+ */
 export function answersUrl({
   guest,
   tree,
@@ -70,8 +73,8 @@ export function answersUrl({
 }
 
 /**
- * The arguments by which the installer of a tree finds its packages and its answers. An unknown installer gets the
- * operator's arguments alone.
+ * The arguments by which the installer of a tree finds its packages and its answers. An unknown installer
+ * gets the operator's arguments alone.
  */
 export function installerArgs(context: InstallerContext): KernelArg[] {
   return installerFor(context.tree, context.images).args(context)
@@ -93,14 +96,15 @@ function anaconda({ tree, source, urls, answers }: InstallerContext): KernelArg[
     ]
     return [...own, { key: 'ip', value: 'dhcp' }, ...when('inst.ks', answers)]
   }
-  // Without a repository (a boot.iso, a netinst image) inst.repo would be a promise of packages that are not there;
-  // the second stage is all that such a tree gives.
+  // A tree without a repository (a boot.iso, a netinst image) has the second stage and no packages, so
+  // inst.repo would be wrong.
   const key = tree.repositories.length > 0 || tree.stage2 === undefined ? 'inst.repo' : 'inst.stage2'
   return [{ key, value: at }, { key: 'ip', value: 'dhcp' }, ...when('inst.ks', answers)]
 }
 
 function oldAnaconda({ tree, source, urls, answers, guest }: InstallerContext): KernelArg[] {
-  // With several cards the old loader asks which; a MAC or `link` answers (anaconda 11 to 13, command-line.txt).
+  // With several cards the old loader asks which; a MAC or `link` answers (anaconda 11 to 13,
+  // command-line.txt).
   const card = guest?.macs.length === 1 ? guest.macs[0] : 'link'
   return [
     { key: 'method', value: repo({ tree, source, urls }) },
@@ -117,9 +121,9 @@ function repo({ tree, source, urls }: Pick<InstallerContext, 'tree' | 'source' |
 }
 
 /**
- * `auto` puts language and keyboard off until the preseed is there (installation guide, B.2.3). The network is set up
- * before that, so a preseed cannot name the host: it must be said here, or the installer takes DHCP's name or "debian".
- * Without a domain it would ask, and with priority=critical take none.
+ * `auto` puts language and keyboard off until the preseed is there (installation guide, B.2.3). The network
+ * is set up before that, so a preseed cannot name the host. Without `hostname` the installer takes DHCP's
+ * name or "debian". Without `domain` it would ask, and with priority=critical it takes none.
  */
 function debianInstaller({ answers, guest }: InstallerContext): KernelArg[] {
   if (answers === undefined) return []
@@ -172,7 +176,9 @@ function autoyast({ tree, source, urls, answers }: InstallerContext): KernelArg[
   return [{ key: 'install', value: at }, ...when('autoyast', answers)]
 }
 
-/** Agama's live system comes by dracut's livenet; packages from the tree only where it brings a repository. */
+/**
+ * Agama's live system comes by dracut's livenet. Packages come from the tree only when it has a repository.
+ */
 function agama({ tree, urls, answers }: InstallerContext): KernelArg[] {
   const live = placeUrl(urls.http, imagePlace(tree, tree.stage2 ?? 'LiveOS/squashfs.img'))
   const repositories = tree.repositories
@@ -188,7 +194,10 @@ function agama({ tree, urls, answers }: InstallerContext): KernelArg[] {
   ]
 }
 
-/** Mageia's first stage reads one list, `automatic=`, with `,` between and `:` inside; a port goes with the server. */
+/**
+ * Mageia's first stage reads one list, `automatic=`, with `,` between and `:` inside; a port goes with the
+ * server.
+ */
 function drakx({ tree, source, urls, answers }: InstallerContext): KernelArg[] {
   const base = sourceBase(source, urls) ?? urls.http
   const method = source === 'ftp' && urls.ftp !== undefined ? 'ftp' : 'http'
@@ -197,7 +206,7 @@ function drakx({ tree, source, urls, answers }: InstallerContext): KernelArg[] {
   return [{ key: 'automatic', value: list }, ...when('auto_install', answers)]
 }
 
-/** The answer URL holds the guest's name: Ignition sends no header by which a machine could be told (2.19). */
+/** The answer URL has the guest's name, because Ignition 2.19 sends no header that identifies the machine. */
 function coreos({ tree, images, urls, answers }: InstallerContext): KernelArg[] {
   const named = [...Object.values(images.others), tree.stage2].find((path) => path?.includes('rootfs'))
   const rootfs = placeUrl(urls.http, imagePlace(tree, named ?? 'images/pxeboot/rootfs.img'))

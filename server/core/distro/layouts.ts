@@ -3,12 +3,18 @@ import type { PlatformImages } from '../tree/description.ts'
 import { families } from './families.ts'
 import type { Layout } from './record.ts'
 
-/** Where trees keep kernel and initrd. Layouts of one family are in its record; here are those that several share. */
+/**
+ * Where trees keep kernel and initrd. Layouts of one family are in its record; here are those that several
+ * share.
+ */
 
 const rhInitrds = ['initrd.img', 'ramdisk.image.gz']
 const looseInitrds = ['initrd', 'initrd.img', 'initrd.gz', 'initrd.xz', 'initramfs.img']
 
-/** The trees of two installers: anaconda of Fedora, Enterprise Linux and kin; debian-installer of Debian and kin. */
+/**
+ * The trees of two installers: anaconda of Fedora, Enterprise Linux and kin; debian-installer of Debian and
+ * kin.
+ */
 const installerLayouts: readonly Layout[] = [
   { kernel: /^images\/pxeboot\/vmlinuz$/, initrds: ['initrd.img'] },
   { kernel: /^images\/pxeboot\/vmlinuz-(?<v>lpae)$/, initrds: ['initrd-$v.img'], platform: 'lpae' },
@@ -83,7 +89,8 @@ export interface BootImages {
 }
 
 /**
- * The kernels and initrds among the paths of a tree, by platform, as the layouts of all known families have them.
+ * The kernels and initrds among the paths of a tree, by platform, as the layouts of all known families have
+ * them.
  *
  * @param treeArch Spelled as the tree's descriptor does; '' when unknown.
  */
@@ -103,7 +110,10 @@ export function bootImagesIn(paths: readonly string[], treeArch: string): BootIm
   return { platforms: Object.fromEntries(platforms), arch: own ?? arches[0] ?? '', family }
 }
 
-/** The platform and initrd of a kernel; undefined when it is not a kernel of this layout or has no initrd beside it. */
+/**
+ * The platform and initrd of a kernel; undefined when it is not a kernel of this layout or has no initrd
+ * beside it.
+ */
 function pairOf(
   layout: Layout,
   kernel: string,
@@ -117,7 +127,10 @@ function pairOf(
   return initrd === undefined || platform === undefined ? undefined : { platform, initrd }
 }
 
-/** The platform of a pair; '' when unknown. Undefined when the arch in the path is another word (`boot/grub/linux`). */
+/**
+ * The platform of a pair; '' when unknown. Undefined when the arch in the path is another word
+ * (`boot/grub/linux`).
+ */
 function platformOf(layout: Layout, match: RegExpExecArray, treeArch: string): string | undefined {
   const { arch: found, of } = match.groups ?? {}
   // Two arches on one DVD have two Xen kernels; the tree's own counts.

@@ -1,8 +1,9 @@
 import type { DescriptorFormat } from '../tree/description.ts'
 
 /**
- * What treeboot knows of a distribution is one record, and `families.ts` lists all records. Every list that names
- * distributions is made from them: names and aliases, layouts, code names, loaders on disks, kernel limits.
+ * What treeboot knows of a distribution is one record, and `families.ts` lists all records. Every list that
+ * names distributions is made from them: names and aliases, layouts, code names, loaders on disks, kernel
+ * limits.
  *
  * A record is plain data and small functions. It imports nothing that needs the list itself.
  */
@@ -13,7 +14,10 @@ export interface DistroRecord {
   readonly aliases?: readonly string[]
   /** The family in its descriptors, lower case. The first record of the list that matches is taken. */
   readonly family: RegExp
-  /** Trees whose descriptor has this family and that are another distribution all the same; the first rule counts. */
+  /**
+   * Trees whose descriptor has this family and that are another distribution all the same; the first rule
+   * counts.
+   */
   readonly exceptions?: readonly DistroException[]
   /** Other distributions that its name means as well in a selection: `sle` also means SLES and SLED. */
   readonly covers?: readonly string[]
@@ -21,7 +25,9 @@ export interface DistroRecord {
   readonly commonWord?: true
   /** Which installer its trees start: one name, or the first rule that fits. */
   readonly installer: InstallerName | readonly InstallerRule[]
-  /** Kernel arguments of a system without an answer-file installer, which still must find the rest of itself. */
+  /**
+   * Kernel arguments of a system without an answer-file installer, which still must find the rest of itself.
+   */
   readonly bootArgs?: (tree: BootTree) => readonly BootArg[]
   /** The version since which anaconda's arguments begin with `inst.`. Enterprise Linux 7 unless given. */
   readonly instPrefixSince?: `${number}` | 'always' | 'never'
@@ -115,7 +121,8 @@ export interface EfiFolder {
   /** Its packages of shim and GRUB put the files straight into `/boot/efi/EFI/<folder>` of the host. */
   readonly packaged?: true
   /**
-   * Disks may have its `grubx64.efi` without a shim. `early` ones are looked for before those of other distributions.
+   * Disks may have its `grubx64.efi` without a shim. `early` ones are looked for before those of other
+   * distributions.
    */
   readonly grubAlone?: 'early' | 'late'
 }
@@ -123,11 +130,13 @@ export interface EfiFolder {
 /** One way to lay out kernel and initrd in a tree. */
 export interface Layout {
   /**
-   * Matches the path of the kernel. Groups: `arch` is the architecture of the pair; `of` is the architecture of the tree
-   * whose platform the pair is; `v` is a suffix that kernel and initrd share.
+   * Matches the path of the kernel. Groups: `arch` is the architecture of the pair; `of` is the architecture
+   * of the tree whose platform the pair is; `v` is a suffix that kernel and initrd share.
    */
   readonly kernel: RegExp
-  /** Names of the initrd in the kernel's folder, best first. `$v` and `$arch` stand for the kernel's groups. */
+  /**
+   * Names of the initrd in the kernel's folder, best first. `$v` and `$arch` stand for the kernel's groups.
+   */
   readonly initrds: readonly string[]
   /** The platform, where the path has no architecture; '' or absent for the tree's own. */
   readonly platform?: string

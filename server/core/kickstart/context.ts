@@ -10,7 +10,7 @@ export interface AnswerFacts {
   /** Absent for a guest that no tree fits: a template that uses `tree` is then an error, others render. */
   readonly tree?: Tree
   readonly urls: ServerUrls
-  /** By which a report is believed, from wherever it comes; the last part of the report URLs. */
+  /** The last part of the report URLs: a report with it is believed, whatever address it comes from. */
   readonly token?: string
 }
 
@@ -21,12 +21,12 @@ export interface AnswerContext {
   readonly problems: readonly string[]
 }
 
-/** What a guest may report of itself: `POST <url>`. */
+/** What a guest may report of itself, by `POST <url>`. */
 const reports = ['installing', 'progress', 'installed', 'failed'] as const
 
 /**
- * The names that a template can use. Vars stand under `vars` and, for convenience, at the top; where a var has the
- * name of something built in, the built-in one keeps the top and the operator is told.
+ * The names that a template can use. Vars stand under `vars` and, for convenience, at the top; where a var
+ * has the name of something built in, the built-in one keeps the top and `problems` says so.
  */
 export function answerContext(facts: AnswerFacts): AnswerContext {
   const { guest, tree, urls, token } = facts
@@ -55,7 +55,7 @@ export function answerContext(facts: AnswerFacts): AnswerContext {
   return { context: { ...vars, ...builtIn }, problems }
 }
 
-/** Names that mean something although not every guest has them, or that publish adds. */
+/** Names that not every guest has, or that the namespace or the engine adds. */
 const reservedNames: ReadonlySet<string> = new Set([
   'tree',
   'base_repo',

@@ -16,13 +16,17 @@ export interface TreeRepositories {
   readonly all: readonly TreeRepository[]
 }
 
-/** The variants that anaconda takes as base when none lies in the tree's own folder (RHEL 8 and later: a full DVD). */
+/**
+ * The variants that anaconda takes as base when none lies in the tree's own folder (RHEL 8 and later: a full
+ * DVD).
+ */
 const baseVariants = ['BaseOS', 'Everything', 'Server', 'Workstation', 'Client', 'Fedora', 'main']
 
 /**
- * The repositories of a tree with full URLs. Paths are relative to the tree and may leave it upwards to a sibling
- * (`../../../AppStream/x86_64/os` in the composes of RHEL-like systems), as anaconda itself resolves them: joined, then
- * os.path.normpath. What would leave `/trees` is left out; there is nothing that we could serve.
+ * The repositories of a tree with full URLs. Paths are relative to the tree and may leave it upwards to a
+ * sibling (`../../../AppStream/x86_64/os` in the composes of RHEL-like systems), as anaconda itself resolves
+ * them: joined, then os.path.normpath. A path that leaves `/trees` is left out, because nothing is served
+ * there.
  *
  * @param base of the URLs: `http://mirror.example:8080`
  */
@@ -43,7 +47,7 @@ export function treeRepositories(tree: Tree, base: string): TreeRepositories {
   return found ? { base: found, all } : { all }
 }
 
-/** Here, or with the upstream when only what boots is here. */
+/** On this server, or on the upstream of a tree that has only its boot files here. */
 function repositoryUrl(tree: Tree, path: string, base: string): string | undefined {
   if (tree.upstream !== undefined && URL.canParse(tree.upstream))
     return new URL(`./${path}/`, tree.upstream.replace(/\/*$/, '/')).href.replace(/\/+$/, '')

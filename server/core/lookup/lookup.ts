@@ -23,7 +23,10 @@ export type LookupResult =
       readonly nearest: readonly string[]
     }
 
-/** Finds kernel, initrd and arguments. The newest version wins where several trees match, and `others` names the rest. */
+/**
+ * Finds kernel, initrd and arguments. The newest version wins where several trees match, and `others` names
+ * the rest.
+ */
 export function lookup(
   query: LookupQuery,
   inputs: Pick<BootInputs, 'trees' | 'guests' | 'urls' | 'stateOf'>,

@@ -31,8 +31,8 @@ type LookupKey = (typeof lookupKeys)[number]
 const maxLength = 512
 
 /**
- * Reads the parameters of a lookup. Empty values count as not given, so that scripts may pass what they have. `as` is
- * accepted here and read by the renderer.
+ * Reads the parameters of a lookup. Empty values count as not given, so that scripts may pass what they have.
+ * `as` is accepted here and read by the renderer.
  *
  * @throws Failure `bad-request` naming the parameter, what was found and what was expected.
  */

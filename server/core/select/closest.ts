@@ -1,7 +1,10 @@
 import type { Tree } from '../tree/tree.ts'
 import type { Candidate, TraitTest } from './traits.ts'
 
-/** Which trees come closest to a request that no tree fulfils. A score belongs to the candidate at the same place. */
+/**
+ * Which trees come closest to a request that no tree fulfils. A score belongs to the candidate at the same
+ * place.
+ */
 
 export const mostClosest = 5
 
@@ -17,8 +20,8 @@ export function scoresByTests(best: readonly Candidate[], tests: readonly TraitT
 }
 
 /**
- * How many words of an id each candidate's id has. Wrong ids come in endless variety, so no cache helps: the trees of
- * each word are known beforehand.
+ * How many words of an id each candidate's id has. Wrong ids come in endless variety, so no cache helps: the
+ * trees of each word are known beforehand.
  */
 export function scoresByWords(
   id: string,

@@ -1,6 +1,6 @@
 /**
- * The candidate that a mistyped name most likely meant, or undefined when none is close: at most one slip in three
- * letters. Swapped neighbours count as one slip; case and `-`/`_` count as nothing.
+ * The candidate that a mistyped name most likely meant, or undefined when none is close: at most one slip in
+ * three letters. Swapped neighbours count as one slip. Case does not count, nor `-` in place of `_`.
  */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
   const wanted = fold(name.slice(0, maxLength))
@@ -16,7 +16,7 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
   return best
 }
 
-/** Names are short; what is longer is no typing slip, and the table below grows with the product of both lengths. */
+/** Names are shorter than this. The table below grows with the product of both lengths. */
 const maxLength = 100
 
 function fold(name: string): string {

@@ -23,7 +23,9 @@ export type Selection =
     }
   | {
       readonly found: false
-      /** One line for the operator: what was asked, why nothing fits ("fedora 41 x86_64 is still incoming"). */
+      /**
+       * One line for the operator: what was asked, why nothing fits ("fedora 41 x86_64 is still incoming").
+       */
       readonly why: string
       /** The closest ready trees, best first, at most five. */
       readonly nearest: readonly Tree[]
@@ -41,17 +43,19 @@ export interface TreeIndex {
   /** Those of these versions (by id of the release) that are not the ones that `all` has. */
   otherVersions(versions: ReadonlyMap<string, number>): ReadonlyMap<string, number>
   /**
-   * The trees for a client that goes on seeing these versions, by id of the release: this very index when no tree
-   * differs, else one that is arranged anew at each call.
+   * The trees for a client that goes on seeing these versions, by id of the release: this very index when no
+   * tree differs, else one that is arranged anew at each call.
    */
   asOf(versions: ReadonlyMap<string, number>): TreeIndex
-  /** The ready tree that fits best: the newest version wins, then the better variant, then the newest files. */
+  /**
+   * The ready tree that fits best: the newest version wins, then the better variant, then the newest files.
+   */
   select(selector: TreeSelector): Selection
 }
 
 /**
- * Arranges trees for 10,000 lookups a second: their versions are parsed and the trees sorted once, best first, so that
- * the first one that fits is the result.
+ * Arranges trees for 10,000 lookups a second: their versions are parsed and the trees sorted once, best
+ * first, so that the first one that fits is the result.
  */
 export function createTreeIndex(trees: readonly Tree[], earlier: readonly Tree[] = []): TreeIndex {
   const all = [...trees].sort((a, b) => Number(a.id > b.id) - Number(a.id < b.id))
@@ -109,8 +113,8 @@ function arrange(trees: readonly Tree[]): Arrangement {
 }
 
 /**
- * The id under which several trees were published together also names the one among them that boots. A mirror of EL 9
- * that is called `rhel9` has `rhel9/BaseOS/x86_64/os` and `rhel9/AppStream/x86_64/os`.
+ * The id under which several trees were published together also names the one among them that boots. A mirror
+ * of EL 9 that is called `rhel9` has `rhel9/BaseOS/x86_64/os` and `rhel9/AppStream/x86_64/os`.
  */
 function byWholeRelease(trees: readonly Tree[]): Map<string, Tree> {
   const found = new Map<string, Tree>()
@@ -164,7 +168,9 @@ function misspelt(wanted: Traits, arrangement: Arrangement): readonly Tree[] | u
   return meant.found ? [meant.tree, ...meant.others].slice(0, mostClosest) : meant.nearest
 }
 
-/** `centos` also means CentOS Stream, and `sle` every SUSE Linux Enterprise; but the literal one comes first. */
+/**
+ * `centos` also means CentOS Stream, and `sle` every SUSE Linux Enterprise; but the literal one comes first.
+ */
 function preferExact(trees: readonly Tree[], wanted: Traits): readonly Tree[] {
   const distro = wanted.distro === undefined ? undefined : parseDistro(wanted.distro)
   const exact = trees.filter((tree) => tree.distro === distro)

@@ -34,7 +34,9 @@ export function candidateOf(tree: Tree): Candidate {
   }
 }
 
-/** Newest version first; then full trees before special ones, then the newest files; the id settles the rest. */
+/**
+ * Newest version first; then full trees before special ones, then the newest files; the id settles the rest.
+ */
 export function betterFirst(a: Candidate, b: Candidate): number {
   return (
     compareParsed(b.version, a.version) ||
@@ -126,9 +128,9 @@ function variantTest(text: string): TraitTest['fits'] {
 }
 
 /**
- * Which of several variants of one release is meant when the selector names none. The one with the most packages and
- * the least opinion comes first: Fedora's Everything has every environment, Server only its own; Cloud, Workstation and
- * the ostree variants can install little else than themselves.
+ * Which of several variants of one release is meant when the selector names none. The one with the most
+ * packages and the least opinion comes first: Fedora's Everything has every environment, Server only its own;
+ * Cloud, Workstation and the ostree variants can install little else than themselves.
  */
 const variantRanks: readonly (readonly [RegExp, number])[] = [
   [/^(everything|os|baseos|full|dvd)$/, 0],

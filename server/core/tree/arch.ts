@@ -1,6 +1,7 @@
 /**
- * Every distribution has its own names for the same machine: Debian's amd64 is Fedora's x86_64. Trees keep the
- * spelling of their descriptor; comparisons go through the canonical name, which is the kernel's as RPM writes it.
+ * Every distribution has its own names for the same machine: Debian's amd64 is Fedora's x86_64. Trees keep
+ * the spelling of their descriptor; comparisons go through the canonical name, which is the kernel's as RPM
+ * writes it.
  */
 const spellings: Readonly<Record<string, readonly string[]>> = {
   x86_64: ['amd64', 'x64', 'x86-64', 'em64t', 'intel64'],
@@ -33,7 +34,7 @@ const canonical: ReadonlyMap<string, string> = new Map(
   ),
 )
 
-/** The one name of an architecture; an unknown one is only lower-cased. */
+/** The canonical name of an architecture. An unknown one is only put into lower case. */
 export function canonicalArch(arch: string): string {
   const lower = arch.trim().toLowerCase()
   return canonical.get(lower) ?? lower
@@ -55,7 +56,10 @@ const archPattern = new RegExp(
   'i',
 )
 
-/** The first architecture named in a path or a file name, as spelled there: `installer-amd64/current` gives `amd64`. */
+/**
+ * The first architecture named in a path or a file name, as spelled there: `installer-amd64/current` gives
+ * `amd64`.
+ */
 export function archIn(text: string): string | undefined {
   return archPattern.exec(text)?.[1]
 }

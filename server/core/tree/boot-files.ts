@@ -1,17 +1,24 @@
 import type { Description, PlatformImages, TreeProblem } from './tree.ts'
 
-/** Which files of a tree a boot rests on. All paths are relative to the tree. */
+/** Which files a boot needs. All paths are relative to the tree. */
 export interface BootFiles {
-  /** Without these the tree cannot boot a guest of its own architecture: kernel and initrd of the main platform. */
+  /**
+   * Without these the tree cannot boot a guest of its own architecture: kernel and initrd of the main
+   * platform.
+   */
   readonly required: readonly string[]
   /**
-   * Kernels and initrds of the other platforms: without one of them that platform is not offered, the tree still is.
-   * And stage 2: a trimmed mirror may leave it to another server, so its absence is told and stops nobody.
+   * Kernels and initrds of the other platforms: without one of them that platform is not offered, the tree
+   * still is. And stage 2: a trimmed mirror may leave it to another server, so its absence is reported and
+   * does not stop a boot.
    */
   readonly optional: readonly string[]
 }
 
-/** The platform of the tree's own architecture; else the first that names a kernel; undefined for a plain repository. */
+/**
+ * The platform of the tree's own architecture; else the first that names a kernel; undefined for a plain
+ * repository.
+ */
 export function mainPlatform(description: Pick<Description, 'arch' | 'platforms'>): string | undefined {
   if (description.platforms[description.arch]?.kernel !== undefined) return description.arch
   return Object.keys(description.platforms).find((name) => description.platforms[name]?.kernel !== undefined)
@@ -25,15 +32,16 @@ export function bootFiles(description: Pick<Description, 'arch' | 'platforms' | 
     for (const path of [images.kernel, images.initrd])
       if (path !== undefined) (name === main ? required : optional).add(path)
   }
-  // A repository without images may still name the stage 2 of its sibling tree; it boots nothing, so it needs nothing.
+  // A repository without images may still name the stage 2 of its sibling tree; it boots nothing, so it needs
+  // nothing.
   if (main !== undefined && description.stage2 !== undefined) optional.add(description.stage2)
   return { required: [...required], optional: [...optional].filter((path) => !required.has(path)) }
 }
 
 /**
  * Takes the platforms whose kernel or initrd is not there out of a description, so that no guest is sent to a
- * missing file. Trimmed mirrors often lack `images/xen/` while `.treeinfo` still names it. The main platform stays:
- * what it lacks makes the whole tree broken, and people want to see what was named.
+ * missing file. Trimmed mirrors often lack `images/xen/` while `.treeinfo` still names it. The main platform
+ * stays: what it lacks makes the whole tree broken, and people want to see what was named.
  */
 export function dropMissingPlatforms(
   description: Pick<Description, 'arch' | 'platforms'>,

@@ -8,15 +8,16 @@ import { descriptorFormats } from './descriptors/formats.ts'
 import type { Description, PlatformImages, TreeProblem } from './tree.ts'
 import { codenameOf, versionOfCodename } from './version.ts'
 
-/** What was found of a tree, and nothing about how: everything that a conclusion rests on. */
+/** Everything that was found of a tree. The conclusion rests on nothing else. */
 export interface TreeEvidence {
-  /** The path of the tree as people see it (`fedora/40/x86_64`). Only a hint, where nothing else tells. */
+  /** The path of the tree as people see it (`fedora/40/x86_64`). Only a hint, for what nothing else tells. */
   readonly name: string
   /** Descriptors found: path relative to the tree -> bytes. */
   readonly descriptors: ReadonlyMap<string, Uint8Array>
   /**
-   * Files that exist, by relative path -> size in bytes: every image that a descriptor names, and when no descriptor
-   * names a kernel and initrd, whatever lies in the telling folders. A named image that is absent here is missing.
+   * Files that exist, by relative path -> size in bytes: every image that a descriptor names, and when no
+   * descriptor names a kernel and initrd, all files of the telling folders. A named image that is absent here
+   * is missing.
    */
   readonly sizes: ReadonlyMap<string, number>
   /** Newest modification among the descriptors and images. */
@@ -25,7 +26,10 @@ export interface TreeEvidence {
   readonly problems: readonly TreeProblem[]
 }
 
-/** What all descriptors together say, before looking at other files. The best one gives the era; the others fill gaps. */
+/**
+ * What all descriptors together say, before looking at other files. The best one gives the era; the others
+ * fill gaps.
+ */
 export function readDescriptors(descriptors: ReadonlyMap<string, Uint8Array>): Description | undefined {
   const found: Description[] = []
   for (const format of descriptorFormats) {
@@ -40,7 +44,9 @@ export function readDescriptors(descriptors: ReadonlyMap<string, Uint8Array>): D
   return found.length === 0 ? undefined : found.reduce(fillGaps)
 }
 
-/** Whether a description knows all that booting its own arch takes, so that no other file need be looked at. */
+/**
+ * Whether a description knows all that booting its own arch takes, so that no other file need be looked at.
+ */
 export function isComplete(description: Description): boolean {
   const { family, version, arch } = description
   const images = Object.hasOwn(description.platforms, arch) ? description.platforms[arch] : undefined
@@ -57,8 +63,8 @@ export function imagesOf(description: Description): string[] {
 }
 
 /**
- * What the evidence comes to: one description of the tree, with everything odd in `problems`. Undefined when there is
- * no descriptor that we can read and no kernel with its initrd either: then this is no tree.
+ * Makes one description of a tree from the evidence, with everything odd in `problems`. Undefined when it is
+ * not a tree: no descriptor can be read, and no kernel has its initrd beside it.
  */
 export function concludeTree(evidence: TreeEvidence): Description | undefined {
   const said = readDescriptors(evidence.descriptors)
@@ -91,7 +97,10 @@ function fillGaps(best: Description, other: Description): Description {
   }
 }
 
-/** Where a descriptor names half a pair or none for a platform, the pair that lies on disk is taken whole. */
+/**
+ * Takes the whole pair from the disk for each platform whose descriptor names only a kernel, an initrd, or
+ * neither.
+ */
 function withImages(description: Description, seen: Description): Description {
   const platforms = new Map<string, PlatformImages>(Object.entries(description.platforms))
   const problems: TreeProblem[] = []

@@ -1,6 +1,9 @@
 /** What a descriptor says of a tree, in one shape for all formats, and what a descriptor format is. */
 
-/** The format of the descriptor that a description was read from. `treeinfo-0.0` is the form without `[header]`. */
+/**
+ * The format of the descriptor that a description was read from. `treeinfo-0.0` is the form without
+ * `[header]`.
+ */
 export type DescriptorEra =
   | 'treeinfo-0.0'
   | 'treeinfo-0.3'
@@ -16,7 +19,9 @@ export type DescriptorEra =
   | 'version-info'
   | 'files-only'
 
-/** The images that boot one platform (`x86_64`, `xen`, `ppc64`, `lpae`, ...). Paths are relative to the tree. */
+/**
+ * The images that boot one platform (`x86_64`, `xen`, `ppc64`, `lpae`, ...). Paths are relative to the tree.
+ */
 export interface PlatformImages {
   readonly kernel?: string
   readonly initrd?: string
@@ -29,7 +34,10 @@ export interface Repository {
   readonly id: string
   readonly name: string
   readonly kind: 'variant' | 'optional' | 'addon' | 'module' | 'repository'
-  /** The folder that holds `repodata/`, relative to the tree: `.` is the tree, `../../../AppStream/x86_64/os` a sibling. */
+  /**
+   * The folder that holds `repodata/`, relative to the tree: `.` is the tree, `../../../AppStream/x86_64/os`
+   * a sibling.
+   */
   readonly path: string
 }
 
@@ -74,8 +82,8 @@ export interface Description {
 }
 
 /**
- * Reads the text of one descriptor. `file` is its path relative to the tree. Undefined when the text has another
- * format. A reader never throws.
+ * Reads the text of one descriptor. `file` is its path relative to the tree. Undefined when the text has
+ * another format. A reader never throws.
  */
 export type DescriptorReader = (file: string, text: string) => Description | undefined
 
@@ -89,9 +97,12 @@ export interface DescriptorFormat {
   readonly paths: readonly string[]
   readonly maxBytes: number
   readonly read: DescriptorReader
-  /** Whether such a file by its name alone shows a tree; `content` or `VERSION` may be anything. */
+  /** Whether the name alone shows a tree. A file called `content` or `VERSION` may be anything. */
   readonly telling: boolean
-  /** Whether libvirt's clients find kernel and initrd by this descriptor. If not, a `.treeinfo` is made for them. */
+  /**
+   * Whether libvirt's clients find kernel and initrd by this descriptor. If not, a `.treeinfo` is made for
+   * them.
+   */
   readonly clientsFindImages: boolean
 }
 

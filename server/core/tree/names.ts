@@ -12,24 +12,26 @@ const packageFolders: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Names that are no tree and no part of one: hidden folders (`.incoming`, `.treeboot*`, `.snapshot`, rsync's
- * `.~tmp~` and `.name.XXXXXX`), and what file systems keep for themselves.
+ * Whether a folder of this name is neither a tree nor a part of one: hidden folders (`.incoming`,
+ * `.treeboot*`, `.snapshot`, rsync's `.~tmp~` and `.name.XXXXXX`), and folders that file systems keep for
+ * themselves.
  */
 export function isSkippedFolder(name: string): boolean {
   return name.startsWith('.') || name === 'lost+found' || name === '@eaDir' || packageFolders.has(name)
 }
 
 /**
- * What rsync (`.vmlinuz.a1B2c3`), and others that copy aside and rename, call a file under way. Their coming and
- * going shows that a copy runs, but they are never part of a tree.
+ * Whether a file has a name that rsync (`.vmlinuz.a1B2c3`) and other programs give to a file that is still
+ * being copied. Such files show that a copy runs, and are never part of a tree.
  */
 export function isTemporaryFile(name: string): boolean {
   return /^\..+\.[A-Za-z0-9]{6}$|~$|\.(?:part|filepart|crdownload|tmp|swp)$/.test(name)
 }
 
 /**
- * Why a tree id cannot be used by every loader, or undefined when it can. GRUB and PXELINUX split at blanks and know
- * no escapes in paths; TFTP sends bytes without saying their encoding; `%`, `?` and `#` mean something in URLs.
+ * Why a tree id cannot be used by every loader, or undefined when it can. GRUB and PXELINUX split at blanks
+ * and know no escapes in paths; TFTP sends bytes without saying their encoding; `%`, `?` and `#` mean
+ * something in URLs.
  */
 export function treeIdTrouble(id: string): string | undefined {
   const odd = [...new Set(id.match(/[^A-Za-z0-9._~+@,=/:-]/gu) ?? [])]
@@ -46,8 +48,9 @@ function showCharacter(character: string): string {
 }
 
 /**
- * The name of the tree that an image holds: `Fedora-40.iso` is the tree `Fedora-40`, so that the image itself stays
- * where it is. The ending only says where to look; what is in the file decides. Undefined for other files.
+ * The name of the tree that an image holds: `Fedora-40.iso` is the tree `Fedora-40`, so that the image itself
+ * stays where it is. The ending only says where to look; what is in the file decides. Undefined for other
+ * files.
  */
 export function imageStem(name: string): string | undefined {
   if (name.startsWith('.') || isTemporaryFile(name)) return undefined

@@ -3,7 +3,9 @@ import { mainPlatform } from './boot-files.ts'
 import { clientsFindImages } from './descriptors/formats.ts'
 import type { PlatformImages, Tree } from './tree.ts'
 
-/** A path at which a client looks for a boot file, and where the tree has it. Both relative to the tree. */
+/**
+ * A path at which a client looks for a boot file, and the path of that file. Both are relative to the tree.
+ */
 export interface Alias {
   readonly path: string
   readonly target: string
@@ -12,16 +14,17 @@ export interface Alias {
 }
 
 /**
- * Where virt-install looks for kernel and initrd in the tree of a Debian or Ubuntu medium: it knows such a tree by
- * `.disk/info`, before it looks at any `.treeinfo`, and then takes it for one with the `install/netboot` folder of
- * media up to about 2018 (virtinst 4.1 and 5.0, urldetect.py). Today's have none: Ubuntu's live server has its pair in
- * `casper/`, Debian's DVD and netinst in `install.amd/`.
+ * Where virt-install looks for kernel and initrd in the tree of a Debian or Ubuntu medium: it knows such a
+ * tree by `.disk/info`, before it looks at any `.treeinfo`, and then takes it for one with the
+ * `install/netboot` folder of media up to about 2018 (virtinst 4.1 and 5.0, urldetect.py). Today's have none:
+ * Ubuntu's live server has its pair in `casper/`, Debian's DVD and netinst in `install.amd/`.
  *
- * These names lead there. `.disk/info` is not hidden instead, because apt, casper and debian-installer read it on a
- * mounted tree, and a tree is served as it is. What the medium has itself at these paths is not touched.
+ * These names lead there. `.disk/info` is not hidden instead, because apt, casper and debian-installer read
+ * it on a mounted tree, and a tree is served as it is. What the medium has itself at these paths is not
+ * touched.
  *
- * The architecture comes from the tree's URL, and is i386 for virt-install where that names none: that name leads to
- * the tree's own images, too, which are the only ones it has.
+ * The architecture comes from the tree's URL, and is i386 for virt-install where that names none: that name
+ * leads to the tree's own images, too, which are the only ones it has.
  */
 export function netbootAliases(tree: Tree): readonly Alias[] {
   if (tree.era !== 'disk-info' || !/^(?:Debian|Ubuntu)/.test(tree.family)) return []
@@ -63,8 +66,8 @@ function debianArch(arch: string): string {
 }
 
 /**
- * Whether clients have no way of their own to find this tree's images: it has no `.treeinfo`, and nothing that
- * virt-install knows otherwise (SUSE's `content`, a MANIFEST, Mageia's VERSION).
+ * Whether clients cannot find this tree's images by themselves: it has no `.treeinfo`, and no other
+ * descriptor that virt-install knows (SUSE's `content`, a MANIFEST, Mageia's VERSION).
  */
 export function needsTreeinfo(tree: Tree): boolean {
   const main = mainPlatform(tree)

@@ -5,11 +5,13 @@ export interface SettleFacts {
   readonly nowMs: number
   /** When something below the tree was last seen to change. */
   readonly lastChangeMs: number
-  /** A file or folder that changed last, relative to the tree, for people. */
+  /** The file or folder that changed last, relative to the tree, for people. */
   readonly moving?: string
   /** The file that names the images: `.treeinfo`. */
   readonly namedBy?: string
-  /** Required boot files that are not there, or empty: what `cp` and `scp` make first is a file of length 0. */
+  /**
+   * Required boot files that are not there, or empty: what `cp` and `scp` make first is a file of length 0.
+   */
   readonly missing: readonly string[]
   /** Files whose digest is known from the descriptor and has not been looked at yet. */
   readonly unverified: readonly string[]
@@ -44,9 +46,9 @@ export interface TreeVerdict {
 }
 
 /**
- * The state of a tree, from facts alone. A tree is `incoming` while anything below it changes, and for a while when
- * a boot file is still missing; then its digests decide. Reasons hold no times, so that the same situation gives the
- * same words and nobody is told twice.
+ * The state of a tree, from facts alone. A tree is `incoming` while anything below it changes, and for a
+ * while when a boot file is still missing; then its digests decide. Reasons hold no times, so that the same
+ * situation gives the same words and is reported once.
  */
 export function judgeTree(facts: SettleFacts, times: SettleTimes): TreeVerdict {
   const quietFor = facts.nowMs - facts.lastChangeMs

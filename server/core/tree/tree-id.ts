@@ -2,8 +2,8 @@ import { distroOf } from '../distro/distro.ts'
 import type { Description, Repository } from './tree.ts'
 
 /**
- * The id that a tree gets when nobody chose one: `fedora-40-server-x86_64`, `debian-12-amd64`. Undefined when the
- * description tells too little for a name that says anything.
+ * The id of a tree when the operator chose none: `fedora-40-server-x86_64`, `debian-12-amd64`. Undefined when
+ * the description has no family or no version.
  */
 export function suggestTreeId(
   description: Pick<Description, 'family' | 'version' | 'variant' | 'arch'>,
@@ -17,7 +17,10 @@ export function suggestTreeId(
   return parts.filter((part) => part !== '').join('-')
 }
 
-/** Lower case, and of everything else only what every loader, URL and shell takes as it is. */
+/**
+ * In lower case, with a dash for each run of characters that some loader, URL or shell cannot take as they
+ * are.
+ */
 export function slug(text: string): string {
   return text
     .toLowerCase()
@@ -27,8 +30,8 @@ export function slug(text: string): string {
 }
 
 /**
- * How many folders above a tree the folder lies that holds it and all its repositories: 3 for a mirror of EL 9, whose
- * BaseOS names `../../../AppStream/x86_64/os`. Moved together, such references stay true.
+ * How many folders above a tree the folder lies that holds it and all its repositories: 3 for a mirror of EL
+ * 9, whose BaseOS names `../../../AppStream/x86_64/os`. Moved together, such references stay true.
  */
 export function levelsAbove(repositories: readonly Pick<Repository, 'path'>[]): number {
   return Math.max(0, ...repositories.map(({ path }) => levelsUp(path)))

@@ -12,7 +12,8 @@ export type {
 
 /**
  * `incoming`: a copy is still under way. `verifying`: complete, digests are being checked, and it is offered
- * meanwhile only if `offerWhileVerifying` says so. `ready`: offered. `broken`: not offered, `reasons` say why.
+ * meanwhile only if `offerWhileVerifying` says so. `ready`: offered. `broken`: not offered, `reasons` say
+ * why.
  */
 export type TreeState = 'incoming' | 'verifying' | 'ready' | 'broken'
 
@@ -26,7 +27,10 @@ export interface Release {
   readonly folder: string
 }
 
-/** A tree as the catalog knows it: a description plus where it lies, what it is called and whether it is whole. */
+/**
+ * A tree as the catalog knows it: a description plus where it lies, what it is called and whether it is
+ * whole.
+ */
 export interface Tree extends Description {
   /** Its path below `trees/`, without slashes at the ends; also its place in URLs: `/trees/<id>/`. */
   readonly id: string
@@ -37,12 +41,15 @@ export interface Tree extends Description {
     | { readonly kind: 'iso'; readonly path: string; readonly name: string }
   /** The version that treeboot published; absent for what the operator copied into `trees/`. */
   readonly release?: Release
-  /** URL of the whole tree, of which only what boots is here: installers take their packages from there. */
+  /** URL of the whole tree, when only its boot files are here: installers take their packages from there. */
   readonly upstream?: string
   readonly state: TreeState
   /** Why it is `broken` or still `incoming`; empty when ready. */
   readonly reasons: readonly string[]
-  /** Sizes in bytes of the images that the platforms and stage 2 name, by relative path; a missing one is absent. */
+  /**
+   * Sizes in bytes of the images that the platforms and stage 2 name, by relative path; a missing one is
+   * absent.
+   */
   readonly sizes: Readonly<Record<string, number>>
   /** Newest modification among its descriptor and images; breaks ties between equal versions. */
   readonly modifiedMs: number

@@ -1,13 +1,13 @@
 import { type Distro, distros, recordOf } from '../distro/families.ts'
 
 /**
- * Versions as distributions write them. `9.10` is newer than `9.9`, `15 SP4` is `15.4`, `21_Alpha` comes before `21`,
- * and what never ends (rawhide, Tumbleweed, sid) is newer than any number.
+ * Versions as distributions write them. `9.10` is newer than `9.9`, `15 SP4` is `15.4`, `21_Alpha` comes
+ * before `21`, and a rolling release (rawhide, Tumbleweed, sid) is newer than any number.
  */
 export interface Version {
   /** As written, lower case, without blanks around it. */
   readonly text: string
-  /** 0 for numbered releases; above it what rolls on, the wilder the higher. */
+  /** 0 for a numbered release, more for a rolling one: the farther ahead, the higher. */
   readonly rolling: number
   readonly numbers: readonly string[]
   /** 3 for a finished release; below it alpha, beta, release candidate. */
@@ -88,12 +88,14 @@ function compareDigits(a: string, b: string): number {
   return a.length - b.length || compareText(a, b)
 }
 
-/** Below 0 when `a` is older than `b`, above 0 when newer, 0 when neither. Fit for Array.sort: oldest first. */
+/**
+ * Below 0 when `a` is older than `b`, above 0 when newer, 0 when neither. Fit for Array.sort: oldest first.
+ */
 export function compareVersions(a: string, b: string): number {
   return a === b ? 0 : compareParsed(parseVersion(a), parseVersion(b))
 }
 
-/** The same for versions taken apart once, where many are compared. */
+/** The same for parsed versions, where many are compared. */
 export function compareParsed(a: Version, b: Version): number {
   if (a.rolling !== b.rolling) return a.rolling - b.rolling
   for (let i = 0; i < Math.max(a.numbers.length, b.numbers.length); i++) {
@@ -104,8 +106,9 @@ export function compareParsed(a: Version, b: Version): number {
 }
 
 /**
- * Whether a version is meant by what an operator wrote: `9` means every 9.x, `15.4` means `15 SP4`, `bookworm` means
- * every 12.x, `latest` and nothing mean all. Returned as a test, so that one wish is taken apart once for many trees.
+ * A test whether a version is meant by what an operator wrote: `9` means every 9.x, `15.4` means `15 SP4`,
+ * `bookworm` means every 12.x, `latest` and an empty text mean all. What was written is parsed once for many
+ * trees.
  */
 export function versionMatcher(wanted: string): (version: Version) => boolean {
   const wish = parseVersion(wanted)

@@ -46,7 +46,7 @@ describe('anaconda', () => {
     ] as const)
       expect(cmdline(like(distro, version)), `${distro} ${version}`).toMatch(/^inst\.repo=.* inst\.ks=/)
   })
-  test('before that without, and with the one card that the guest has', () => {
+  test('before Fedora 19 and Enterprise Linux 7 without inst., and with the only card of the guest', () => {
     expect(cmdline(rhel6)).toBe(
       `method=${web}/trees/rhel-6.10 ip=dhcp ksdevice=52:54:00:aa:bb:01 ks=${web}/ks/web01`,
     )
@@ -86,16 +86,16 @@ describe('anaconda', () => {
 })
 
 describe('debian-installer', () => {
-  test('is told its name before the network is up, and its preseed', () => {
+  test('gets its host name and its preseed by arguments', () => {
     const guest = makeGuest('web01', { template: 'd.cfg', vars: { hostname: 'www.lab.example' } })
     expect(cmdline(debian12, guest)).toBe(
       `auto=true priority=critical interface=auto hostname=www domain=lab.example preseed/url=${web}/ks/web01`,
     )
   })
-  test('a name that is no host name is not given as one', () => {
+  test('a name that is not a valid host name is left out', () => {
     expect(cmdline(debian12, makeGuest('web_01', { template: 'd.cfg' }))).not.toContain('hostname')
   })
-  test('without a preseed it asks as ever', () => {
+  test('without a preseed it gets no arguments', () => {
     expect(cmdline(debian12, makeGuest('web01'))).toBe('')
   })
 })
@@ -159,7 +159,7 @@ test('Mageia, Fedora CoreOS, Arch, Alpine', () => {
   )
 })
 
-test('an installer that nobody taught us gets what the operator says and nothing else', () => {
+test('an unknown installer gets the arguments of the operator alone', () => {
   expect(cmdline(makeTree('odd', { distro: 'other' }), makeGuest('a', { args: ['quiet root="a b"'] }))).toBe(
     'quiet root="a b"',
   )

@@ -47,7 +47,7 @@ describe('the context of an answer file', () => {
     })
   })
 
-  test('a var with the name of something built in stays below vars, and the operator is told', () => {
+  test('a var with the name of something built in stays below vars, and is reported', () => {
     const { context, problems } = answerContext({ guest: guestWith('a.ks', { guest: 1, tree: 2 }), urls })
     expect(context).toMatchObject({ guest: { name: 'web01' }, vars: { guest: 1, tree: 2 } })
     expect(problems).toEqual([

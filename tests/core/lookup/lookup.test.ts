@@ -18,7 +18,7 @@ const found = (params: Record<string, unknown>) => {
   return lookupResultJson(result)
 }
 
-describe('the answer', () => {
+describe('the JSON of a result', () => {
   test('has exactly this shape', () => {
     const images = 'trees/fedora/40/x86_64/images/pxeboot'
     expect(found({ guest: 'web01' })).toEqual({
@@ -100,7 +100,7 @@ describe('finding', () => {
   })
 })
 
-describe('nonsense is told from nothing found', () => {
+describe('a bad request is another failure than nothing found', () => {
   test.each([
     [{}, 'nothing asked'],
     [{ tree: '' }, 'nothing asked'],

@@ -21,7 +21,7 @@ describe('the name that was meant', () => {
   })
 })
 
-test('the distance is none only to itself, the same both ways, and never more than the longer text', () => {
+test('the distance is 0 to itself alone, the same both ways, and at most the longer length', () => {
   const word = fc.string({ maxLength: 12 })
   fc.assert(
     fc.property(word, word, (a, b) => {

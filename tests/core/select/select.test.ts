@@ -65,7 +65,7 @@ describe('which tree is meant', () => {
     expect(pick(selector)).toBe(id)
   })
 
-  test('the others are told, best first', () => {
+  test('the other trees are listed, best first', () => {
     const selection = trees.select({ distro: 'fedora', arch: 'x86_64' })
     expect(selection.found && selection.others.map(({ id }) => id)).toEqual([
       'fedora/40/server',
@@ -91,7 +91,7 @@ describe('which tree is meant', () => {
   })
 })
 
-describe('why there is none', () => {
+describe('why no tree is found', () => {
   test.each<[TreeSelector, string]>([
     [
       { distro: 'fedora', version: '41' },
@@ -109,7 +109,7 @@ describe('why there is none', () => {
     expect(pick(selector)).toBe(why)
   })
 
-  test('a name that nobody knows', () => {
+  test('an unknown name', () => {
     expect(pick({ distro: 'fedroa' })).toMatch(
       /^no tree has distro "fedroa" \(not a name we know\); there is /,
     )

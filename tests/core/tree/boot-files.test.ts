@@ -18,7 +18,7 @@ describe('what a boot rests on', () => {
     })
   })
 
-  test('the first platform with a kernel stands in where none has the name of the arch', () => {
+  test('the first platform with a kernel is the main one when none has the name of the arch', () => {
     expect(
       mainPlatform({ arch: 'armhfp', platforms: { lpae: { kernel: 'vmlinuz-lpae', others: {} } } }),
     ).toBe('lpae')

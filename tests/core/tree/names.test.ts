@@ -55,7 +55,7 @@ describe('versions', () => {
     ['bookworm', '12.5.0', true],
     ['jammy', '22.04.3', true],
     ['nonsense', '7', false],
-  ])('who asks for %j gets %j: %s', (wanted, version, fits) => {
+  ])('%j means the version %j: %s', (wanted, version, fits) => {
     expect(versionMatcher(wanted)(parseVersion(version))).toBe(fits)
   })
 })
@@ -129,7 +129,7 @@ describe('distributions', () => {
     ['centos_stream', 'centos-stream'],
     ['beos', undefined],
     ['constructor', undefined],
-  ])('who types %s means %s', (text, distro) => {
+  ])('%s is the name of %s', (text, distro) => {
     expect(parseDistro(text)).toBe(distro)
   })
 

@@ -51,14 +51,14 @@ describe('the state of a tree follows from what was seen', () => {
     ])
   })
 
-  test('a missing file is told together with who named it', () => {
+  test('a missing file is reported with the descriptor that names it', () => {
     expect(judgeTree({ ...settled, missing: ['vmlinuz'] }, times).reasons).toEqual([
       'vmlinuz is missing or empty (named by .treeinfo)',
     ])
   })
 })
 
-describe('a copy, told as a script', () => {
+describe('a copy, as a script of events', () => {
   /** When, what is different from then on, and the state it gives. */
   const script: [number, Partial<SettleFacts>, string][] = [
     [0, { missing: ['vmlinuz'], lastChangeMs: 0 }, 'incoming'],

@@ -19,8 +19,8 @@ export function tryReadDescriptor(
 }
 
 /**
- * What one descriptor file says, without its tree. Its content decides its format; its name only decides which
- * format is tried first, because people keep such files as `rhel7.treeinfo` or `content.bak`.
+ * What one descriptor file says, without its tree. Its content decides its format; its name only decides
+ * which format is tried first, because people keep such files as `rhel7.treeinfo` or `content.bak`.
  *
  * @throws Failure `invalid-data` when the file has none of the formats.
  */

@@ -4,9 +4,9 @@ import { type Description, nameOnly } from '../description.ts'
 import { createNotes, splitLines, splitRelease } from './text.ts'
 
 /**
- * Reads `.discinfo`: line 1 the timestamp, line 2 the release, line 3 the arch, line 4 `ALL` or the disc numbers
- * (absent since Fedora 15 and in CentOS 7); Fedora 2 to 8 and what was built from them add three folders. anaconda
- * compares line 3 with the machine and reads nothing else.
+ * Reads `.discinfo`: line 1 the timestamp, line 2 the release, line 3 the arch, line 4 `ALL` or the disc
+ * numbers (absent since Fedora 15 and in CentOS 7); Fedora 2 to 8 and what was built from them add three
+ * folders. anaconda compares line 3 with the machine and reads nothing else.
  */
 export function readDiscinfo(file: string, text: string): Description | undefined {
   const notes = createNotes(file)

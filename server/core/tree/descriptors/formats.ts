@@ -9,8 +9,8 @@ import { readTreeinfo } from './treeinfo.ts'
 const mebibyte = 1024 * 1024
 
 /**
- * Every format of descriptors, best first: what an earlier one says wins, and later ones fill its gaps. A format of one
- * family can be in the family's record. docs/formats/ has a page for each.
+ * Every format of descriptors, best first: what an earlier one says wins, and later ones fill its gaps. A
+ * format of one family can be in the family's record. docs/formats/ has a page for each.
  */
 export const descriptorFormats: readonly DescriptorFormat[] = [
   {
@@ -93,7 +93,10 @@ export function clientsFindImages(era: DescriptorEra): boolean {
   return descriptorFormats.find(({ eras }) => eras.includes(era))?.clientsFindImages ?? false
 }
 
-/** Names in a folder that show a tree, and names that may: the first part of each path where a descriptor can be. */
+/**
+ * Names in a folder that show a tree, and names that may: the first part of each path where a descriptor can
+ * be.
+ */
 export const tellingNames: ReadonlySet<string> = firstParts(true)
 export const doubtfulNames: ReadonlySet<string> = firstParts(false)
 

@@ -22,14 +22,16 @@ export interface Ini {
 }
 
 /**
- * Reads an INI file as the two parsers that clients use would, where these agree, and leniently where one of them
- * gives up. Python's ConfigParser (virtinst, anaconda) and GLib's GKeyFile (libosinfo) both let the last of several
- * equal keys win (ConfigParser only with `strict=False`; virtinst's dies) and merge equal sections.
+ * Reads an INI file as the two parsers that clients use would, where these agree, and leniently where one of
+ * them gives up. Python's ConfigParser (virtinst, anaconda) and GLib's GKeyFile (libosinfo) both let the last
+ * of several equal keys win (ConfigParser only with `strict=False`; virtinst's dies) and merge equal
+ * sections.
  *
  * - `=` and `:` both end a key, whichever comes first (ConfigParser).
  * - Lines beginning with `#` or `;` are comments; nothing after a value is.
- * - A deeper indented line continues the value above it (ConfigParser), unless it holds a `=`: then it is a key of
- *   its own (GKeyFile), because a value that continues with `x = y` has not been seen, and an indented key has.
+ * - A deeper indented line continues the value above it (ConfigParser), unless it holds a `=`: then it is a
+ *   key of its own (GKeyFile), because a value that continues with `x = y` has not been seen, and an indented
+ *   key has.
  * - A line that is nothing of this is noted and skipped. So is a key before the first section.
  */
 export function parseIni(text: string, notes: Notes): Ini {

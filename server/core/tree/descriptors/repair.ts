@@ -2,18 +2,19 @@ import type { Description } from '../description.ts'
 import { type Ini, type IniSection, parseIni } from './ini.ts'
 import { createNotes, decodeText } from './text.ts'
 
-/** What a `.treeinfo` is served as, in place of its own bytes, and why. */
+/** The text that is served in place of a `.treeinfo`, and why. */
 export interface RepairedTreeinfo {
   readonly text: string
   readonly why: readonly string[]
 }
 
 /**
- * Rewrites a `.treeinfo` that some client would stumble over, with everything in it kept that can be kept; undefined
- * when all clients can read it as it is. What they stumble over, as seen with virt-install 4.1 (Python's ConfigParser
- * with interpolation, strict) and libosinfo 1.10 (GKeyFile):
+ * Rewrites a `.treeinfo` that some client cannot read, and keeps everything in it that can be kept. Undefined
+ * when all clients can read it as it is. What clients cannot read, as seen with virt-install 4.1 (Python's
+ * ConfigParser with interpolation, strict) and libosinfo 1.10 (GKeyFile):
  *
- * - a byte order mark, text that is no UTF-8, a line that is neither key nor section: the whole file is refused;
+ * - a byte order mark, text that is not UTF-8, a line that is neither key nor section: the whole file is
+ *   refused;
  * - a section or key a second time: refused; here the last one wins, as GKeyFile has it;
  * - a bare `%`: refused as soon as the value is read;
  * - a kernel or initrd that begins with `/`: looked for outside of the tree;
@@ -62,7 +63,7 @@ function repairSection(section: IniSection): RepairedSection {
   return { name: section.name, lines: [...lines.values()], why }
 }
 
-/** `%%` is what ConfigParser reads as one; all others lose a bare one, since no reader agrees on what it means. */
+/** ConfigParser reads `%%` as one `%`. A bare `%` is left out, because readers disagree on what it means. */
 function repairValue(section: string, key: string, value: string): string {
   const text = value.replace(/%%|%/g, (found) => (found === '%%' ? found : ''))
   const isPath = /^images-/i.test(section) || section.toLowerCase() === 'stage2'
@@ -83,7 +84,7 @@ function line(text: string): string {
 }
 
 function sectionText({ name, lines }: RepairedSection): string {
-  // A value over several lines goes on indented, as both parsers have it.
+  // Both parsers read indented lines as the rest of a value.
   const text = lines.map(([key, value]) => `${key} = ${value.replaceAll('\n', '\n    ')}\n`).join('')
   return `[${name}]\n${text}`
 }

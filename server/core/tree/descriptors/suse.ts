@@ -9,9 +9,10 @@ const knownKeys =
   /^(CONTENTSTYLE|PRODUCT|DISTPRODUCT|DISTVERSION|DISTRO|DISTRIBUTION|VENDOR|DESCRDIR|DATADIR|BASEARCHS|DEFAULTBASE|REPOID)\s/
 
 /**
- * Reads `content` of SUSE trees before repodata took over (SLES up to 12, openSUSE up to Leap 42): lines of a key and
- * its value. Three generations differ in keys: `PRODUCT`, `LABEL`, `DEFAULTBASE`; then `NAME`, `BASEARCHS`; then
- * `DISTRO cpe:/o:opensuse:opensuse:13.2,openSUSE` and `REPOID`. `HASH` lines name boot files and their digests.
+ * Reads `content` of SUSE trees before repodata took over (SLES up to 12, openSUSE up to Leap 42): lines of a
+ * key and its value. Three generations differ in keys: `PRODUCT`, `LABEL`, `DEFAULTBASE`; then `NAME`,
+ * `BASEARCHS`; then `DISTRO cpe:/o:opensuse:opensuse:13.2,openSUSE` and `REPOID`. `HASH` lines name boot
+ * files and their digests.
  */
 export function readSuseContent(file: string, text: string): Description | undefined {
   const lines = splitLines(text)
@@ -49,7 +50,9 @@ function readLines(lines: readonly string[], notes: Notes): ContentLines {
   return read
 }
 
-/** `HASH SHA256 1f2e... boot/x86_64/loader/linux`. META lines have the same form and a path below DESCRDIR. */
+/**
+ * `HASH SHA256 1f2e... boot/x86_64/loader/linux`. META lines have the same form and a path below DESCRDIR.
+ */
 function readDigestLine(
   { values, digests }: ContentLines,
   { key, value, line }: { readonly key: string; readonly value: string; readonly line: number },
@@ -90,8 +93,9 @@ function splitOnce(text: string, by: string): [string, string] {
 }
 
 /**
- * Reads `media.1/media`: vendor (later `vendor - product`), build (a date, later a build name), number of media. From
- * `openSUSE-Leap-15.5-DVD-x86_64-Build491.1-Media` the product can be read; of old ones only the vendor is known.
+ * Reads `media.1/media`: vendor (later `vendor - product`), build (a date, later a build name), number of
+ * media. From `openSUSE-Leap-15.5-DVD-x86_64-Build491.1-Media` the product can be read; of old ones only the
+ * vendor is known.
  */
 export function readSuseMedia(file: string, text: string): Description | undefined {
   const [vendor = '', build = '', count = '', ...more] = splitLines(text).map((line) => line.trim())

@@ -1,6 +1,8 @@
 import type { TreeProblem } from '../description.ts'
 
-/** Collects what is odd about one file. Junk has thousands of odd lines, so only the first hundred are kept. */
+/**
+ * Collects what is odd about one file. Junk has thousands of odd lines, so only the first hundred are kept.
+ */
 export interface Notes {
   add(message: string, line?: number): void
   list(): TreeProblem[]
@@ -23,9 +25,9 @@ export function createNotes(file: string): Notes {
 }
 
 /**
- * The text of a descriptor, whatever wrote it. UTF-8 is the rule; a byte order mark is dropped (Python's ConfigParser
- * stumbles over one), UTF-16 with a mark is honoured, and bytes that are not UTF-8 are taken as windows-1252, which
- * cannot fail.
+ * The text of a descriptor, whatever wrote it. UTF-8 is the rule; a byte order mark is dropped (Python's
+ * ConfigParser stumbles over one), UTF-16 with a mark is honoured, and bytes that are not UTF-8 are taken as
+ * windows-1252, which cannot fail.
  */
 export function decodeText(bytes: Uint8Array, notes: Notes): string {
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
@@ -81,9 +83,9 @@ const releaseLine = new RegExp(
 )
 
 /**
- * Takes a product line apart: `Fedora Core 2`, `SUSE Linux Enterprise Server 12 SP5`, `Fedora-Server 21_Alpha`,
- * `Fedora development`, `Debian GNU/Linux 4.0 r1`. CentOS 7 writes the bare version into `.discinfo`; a name without
- * a number has no version.
+ * Takes a product line apart: `Fedora Core 2`, `SUSE Linux Enterprise Server 12 SP5`, `Fedora-Server
+ * 21_Alpha`, `Fedora development`, `Debian GNU/Linux 4.0 r1`. CentOS 7 writes the bare version into
+ * `.discinfo`; a name without a number has no version.
  */
 export function splitRelease(text: string): { family: string; version: string } {
   const line = unquote(text.replace(/\s+/g, ' ').trim())

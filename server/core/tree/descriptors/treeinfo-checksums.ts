@@ -12,7 +12,10 @@ const hexLength: Readonly<Record<DigestAlgorithm, number>> = {
   sha512: 128,
 }
 
-/** A digest as descriptors write it: `sha256:1f2e...`; with no name the length tells. Undefined for anything else. */
+/**
+ * A digest as descriptors write it: `sha256:1f2e...`; with no name the length tells. Undefined for anything
+ * else.
+ */
 export function parseDigest(text: string): Digest | undefined {
   const match = /^\s*(?:([a-z0-9-]+)\s*:)?\s*([0-9a-f]+)\s*$/i.exec(text)
   const hex = match?.[2]?.toLowerCase()
@@ -24,7 +27,10 @@ export function parseDigest(text: string): Digest | undefined {
   return undefined
 }
 
-/** `[checksums]`: path = algorithm:hex. A line without a digest is noted and left out: it must not fail the tree. */
+/**
+ * `[checksums]`: path = algorithm:hex. A line without a digest is noted and left out: it must not fail the
+ * tree.
+ */
 export function readChecksums(ini: Ini, notes: Notes): Record<string, Digest> {
   const digests = new Map<string, Digest>()
   for (const entry of ini.sections.get('checksums')?.entries.values() ?? []) {

@@ -23,7 +23,9 @@ export function readPlatforms(ini: Ini, arch: string, notes: Notes): Map<string,
   return platforms
 }
 
-/** Pungi 4 of Fedora 21 wrote [images-lpae-armhfp] for the platform lpae; productmd drops the arch as well. */
+/**
+ * Pungi 4 of Fedora 21 wrote [images-lpae-armhfp] for the platform lpae; productmd drops the arch as well.
+ */
 function withoutArch(platform: string, arch: string): string {
   return arch !== '' && platform !== arch && platform.endsWith(`-${arch}`)
     ? platform.slice(0, -arch.length - 1)
@@ -53,8 +55,8 @@ function platformImages(images: ReadonlyMap<string, string>, before?: PlatformIm
 }
 
 /**
- * Gives the platform of `[images-i386]` the name i686 as well when the tree says `arch = i686`: every client asks for
- * the platform that is named like the tree's own arch.
+ * Gives the platform of `[images-i386]` the name i686 as well when the tree says `arch = i686`: every client
+ * asks for the platform that is named like the tree's own arch.
  */
 function adoptOtherSpelling(platforms: Map<string, PlatformImages>, arch: string, notes: Notes): void {
   if (arch === '' || platforms.has(arch)) return

@@ -4,9 +4,10 @@ import { repositoryPath } from './paths.ts'
 import type { Notes } from './text.ts'
 
 /**
- * The repositories of a tree, the one to install from first. From 0.3 on every `[variant-*]` and `[addon-*]` may
- * have one; before that `[general] repository` names it, and before that it can only be seen from a checksum of its
- * `repodata/repomd.xml`. EL 8 and 9 name siblings on a mirror (`../../../AppStream/x86_64/os`) and folders on a DVD.
+ * The repositories of a tree, the one to install from first. From 0.3 on every `[variant-*]` and `[addon-*]`
+ * may have one; before that `[general] repository` names it, and before that only a checksum of its
+ * `repodata/repomd.xml` shows it. EL 8 and 9 name siblings on a mirror (`../../../AppStream/x86_64/os`) and
+ * folders on a DVD.
  */
 export function readRepositories(ini: Ini, variant: string, notes: Notes): Repository[] {
   const found: Repository[] = []

@@ -15,9 +15,9 @@ import { readRepositories } from './treeinfo-repositories.ts'
  * - 0.3: `[product]`, `[tree]`, `[variant-*]`, `[addon-*]` beside it; RHEL 6 and 7.
  * - 1.0 to 1.2: `[release]` in place of `[product]`, `[media]`; `[general]` kept for old readers.
  *
- * The eras differ in which sections they have; the same section always means the same. So one reader takes what it
- * finds. productmd itself refuses a tenth of the trees in the wild for a missing variant or a header without type;
- * nothing is refused here.
+ * The eras differ in which sections they have; the same section always means the same. So one reader takes
+ * what it finds. productmd itself refuses a tenth of the trees in the wild for a missing variant or a header
+ * without type; nothing is refused here.
  *
  * @returns undefined when this is not a treeinfo at all.
  */
@@ -44,7 +44,10 @@ export function readTreeinfo(file: string, text: string): Description | undefine
   }
 }
 
-/** `media.repo` and other INI files lie beside trees too, so a section must have a key that only a treeinfo has. */
+/**
+ * `media.repo` and other INI files lie beside trees too, so a section must have a key that only a treeinfo
+ * has.
+ */
 function looksLikeTreeinfo(ini: Ini): boolean {
   const has = (section: string, ...keys: string[]) =>
     keys.some((key) => ini.entry(section, key) !== undefined)
@@ -82,8 +85,8 @@ function readHeader(ini: Ini, notes: Notes): DescriptorEra {
 }
 
 /**
- * `[general]`, `[release]` and `[product]`: what the tree is. `[general]` wins over the others, because libosinfo and
- * virtinst match on it.
+ * `[general]`, `[release]` and `[product]`: what the tree is. `[general]` wins over the others, because
+ * libosinfo and virtinst match on it.
  */
 function readRelease(ini: Ini): Pick<Description, 'family' | 'version' | 'variant'> {
   const first = (...from: readonly (readonly [string, string])[]) =>
@@ -95,7 +98,10 @@ function readRelease(ini: Ini): Pick<Description, 'family' | 'version' | 'varian
   }
 }
 
-/** `[general] variant` is missing in Scientific Linux 5 and 6 and in SUSE's trees; a single variant is the one. */
+/**
+ * `[general] variant` is missing in Scientific Linux 5 and 6 and in SUSE's trees; a single variant is the
+ * one.
+ */
 function mainVariant(ini: Ini): string {
   const variants = listOf(ini.entry('tree', 'variants') ?? ini.entry('general', 'variants'))
   if (variants.length === 1) return variants[0] ?? ''

@@ -5,12 +5,14 @@ type Line = readonly [key: string, value: string]
 type Section = readonly [name: string, lines: readonly Line[]]
 
 /**
- * Writes a `.treeinfo` 1.2 that every client can read: virtinst's strict ConfigParser with interpolation, libosinfo's
- * GKeyFile, productmd (which wants a release, a tree, a header without media, and one section for each variant), and
- * the shell loop of dracut (`key = value`, first match). Sections and keys are sorted as productmd sorts them.
+ * Writes a `.treeinfo` 1.2 that every client can read: virtinst's strict ConfigParser with interpolation,
+ * libosinfo's GKeyFile, productmd (which wants a release, a tree, a header without media, and one section for
+ * each variant), and the shell loop of dracut (`key = value`, first match). Sections and keys are sorted as
+ * productmd sorts them.
  *
- * Nothing in a description can break out of its line: control characters become spaces, `%` is left out, keys and
- * section names keep only characters that all parsers agree on. What cannot be written safely is left out.
+ * Nothing in a description can break out of its line: control characters become spaces, `%` is left out, keys
+ * and section names keep only characters that all parsers agree on. What cannot be written safely is left
+ * out.
  */
 export function writeTreeinfo(description: Description): string {
   const tree = writableTree(description)
@@ -172,7 +174,9 @@ function checksums(description: Description): Line[] {
   return lines
 }
 
-/** A path is a key in `[checksums]`: a delimiter would cut it, and some first characters begin something else. */
+/**
+ * A path is a key in `[checksums]`: a delimiter would cut it, and some first characters begin something else.
+ */
 function canBeKey(path: string): boolean {
   return path !== '' && relative(path) === path && !/[=:]/.test(path) && !/^[[#;]/.test(path)
 }
@@ -191,7 +195,10 @@ function word(value: string): string {
   return value.replace(/[^A-Za-z0-9._+-]+/g, '')
 }
 
-/** A path relative to the tree, or '' when it cannot be written: it has a `%`, a control character, or spaces at its ends. */
+/**
+ * A path relative to the tree, or '' when it cannot be written: it has a `%`, a control character, or spaces
+ * at its ends.
+ */
 function relative(path: string): string {
   const bare = path.replace(/^(?:\.?\/+)+/, '')
   return text(bare) === bare && !/^["']/.test(bare) ? bare : ''

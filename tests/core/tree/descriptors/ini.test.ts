@@ -59,7 +59,7 @@ test('a byte order mark is dropped and noted', () => {
   expect(problems).toEqual(['1: begins with a byte order mark; Python clients refuse such a file'])
 })
 
-test('UTF-16 and bytes that are no UTF-8', () => {
+test('UTF-16 and bytes that are not UTF-8', () => {
   expect(parse(Buffer.from('\ufeff[a]\nx = é\n', 'utf16le')).value('a', 'x')).toBe('é')
   const { value, problems } = parse(Buffer.from('[a]\nx = Mandrak\xe9\n', 'latin1'))
   expect(value('a', 'x')).toBe('Mandraké')

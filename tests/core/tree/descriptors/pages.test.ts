@@ -7,8 +7,8 @@ import { descriptorFormats } from '../../../../server/core/tree/descriptors/form
 import type { Description } from '../../../../server/core/tree/tree.ts'
 
 /**
- * The pages of docs/formats. Each example is a fenced block whose info string is a kind and a path; the `json` block
- * after it has what is read from it.
+ * The pages of docs/formats. Each example is a fenced block whose info string is a kind and a path; the
+ * `json` block after it has what is read from it.
  */
 const folder = join(import.meta.dirname, '../../../../docs/formats')
 const example = /^```(\w+) (\S+)\n([\s\S]*?)^```\n\s*^```json\n([\s\S]*?)^```$/gm

@@ -13,7 +13,10 @@ import { readCorpus } from '../../../support/treeinfo-corpus.ts'
 const paths = descriptorFormats.flatMap((kind) => kind.paths)
 const corpus = readCorpus().filter(({ bytes }) => bytes.length < 8192)
 
-/** Reads, or says that it is no descriptor; anything else is a crash. What was read goes through everything that follows. */
+/**
+ * Reads a descriptor, or accepts a refusal; any other error is a crash. The rest of core then uses what was
+ * read.
+ */
 function survive(file: string, bytes: Uint8Array): void {
   let description: Description
   try {

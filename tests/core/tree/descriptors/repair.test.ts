@@ -31,7 +31,7 @@ describe('is repaired, with everything else kept', () => {
     expect(repaired?.text).toBe(good)
   })
 
-  test('bytes that are no UTF-8 become UTF-8', () => {
+  test('bytes that are not UTF-8 become UTF-8', () => {
     const text = `${good}\n[release]\nname = F\xe9dora\n`
     expect(repair(Buffer.from(text, 'latin1'))?.text).toBe(text)
   })

@@ -214,7 +214,7 @@ describe('checksums', () => {
   })
 })
 
-describe('what is no treeinfo', () => {
+describe('what is not a treeinfo', () => {
   test.each([
     ['nothing', ''],
     ['a web page', '<!DOCTYPE html>\n<html><head><title>404 Not Found</title></head></html>\n'],
