@@ -88,7 +88,7 @@ export class Uploads extends UploadFolder implements UploadArea {
     else this.#refusals.set(name, report)
     const { events, onPublished } = this.#options
     events({ type: 'publish', id: path.slice(1) || 'uploads', ...report })
-    if (ids.length > 0) await onPublished?.(ids)
+    if (ids.length > 0) await onPublished?.(ids).catch((error: unknown) => this.#reportTrouble(error))
     return report
   }
 
@@ -103,6 +103,11 @@ export class Uploads extends UploadFolder implements UploadArea {
     } catch (error) {
       return { report: { outcome: 'refused', lines: [failureMessage(error)] }, ids: [] }
     }
+  }
+
+  /** The trees are published all the same, and the watcher of the trees folder offers them later. */
+  #reportTrouble(error: unknown): void {
+    this.#options.events({ type: 'trouble', where: 'uploads', message: failureMessage(error) })
   }
 
   #viewOf(name: string): UploadView {
