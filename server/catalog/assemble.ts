@@ -63,7 +63,10 @@ function treeProblems(tree: Tree): SnapshotProblem[] {
   return problems
 }
 
-/** One problem for each line of the configuration that names something missing, however many guests inherit it. */
+/**
+ * One problem for each line of the configuration that names something missing, however many guests inherit
+ * it.
+ */
 function guestProblems(
   guests: readonly Guest[],
   trees: TreeIndex,

@@ -32,8 +32,8 @@ const defaultRescanMs = 60_000
 const coalesceMs = 20
 
 /**
- * Reads the outside world and keeps reading it: configuration, trees, templates. `snapshot` is always whole and never
- * changes; a change replaces it by another.
+ * Reads the outside world and keeps reading it: configuration, trees, templates. `snapshot` is always whole
+ * and never changes; a change replaces it by another.
  */
 export class Catalog {
   readonly #options: CatalogOptions
@@ -96,7 +96,10 @@ export class Catalog {
     return () => this.#listeners.delete(listener)
   }
 
-  /** Looks at everything now: configuration, templates, all trees. Resolves when the snapshot shows what was found. */
+  /**
+   * Looks at everything now: configuration, templates, all trees. Resolves when the snapshot shows what was
+   * found.
+   */
   async rescan(): Promise<void> {
     await this.#configWatch?.reload()
     await this.#switching
@@ -104,14 +107,18 @@ export class Catalog {
     this.#replaceSnapshot()
   }
 
-  /** Looks at these trees now, without waiting for events. Resolves when the snapshot shows what was found. */
+  /**
+   * Looks at these trees now, without waiting for events. Resolves when the snapshot shows what was found.
+   */
   async lookNow(treeIds: readonly string[]): Promise<void> {
     await this.#switching
     await this.#folders?.trees.lookAt(treeIds)
     this.#replaceSnapshot()
   }
 
-  /** Makes a tree known in an earlier version that is still on the disk. Resolves when the snapshot has it. */
+  /**
+   * Makes a tree known in an earlier version that is still on the disk. Resolves when the snapshot has it.
+   */
   async recall(id: string, release: Pick<Release, 'id' | 'version'>): Promise<void> {
     await this.#folders?.trees.recall(id, release)
     this.#replaceSnapshot()

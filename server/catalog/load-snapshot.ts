@@ -16,10 +16,10 @@ import type { Snapshot } from './snapshot.ts'
 import { readTemplates } from './templates.ts'
 
 /**
- * Looks at everything once, for commands that answer and end. Two things differ from a running server. A tree whose digests
- * were never checked is offered and says so among its problems, because a command cannot wait until gigabytes are hashed.
- * A tree that lacks a boot file is broken at once. When a tree looks as if a copy of it were running, the look takes one
- * second longer to find out.
+ * Looks at everything once, for commands that answer and end. Two things differ from a running server. A tree
+ * whose digests were never checked is offered and says so among its problems, because a command cannot wait
+ * until gigabytes are hashed. A tree that lacks a boot file is broken at once. When a tree looks as if a copy
+ * of it were running, the look takes one second longer to find out.
  *
  * @throws ConfigError for a faulty configuration.
  */

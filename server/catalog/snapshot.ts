@@ -6,8 +6,8 @@ import type { TreeIndex } from '../core/select/select.ts'
 import type { Tree } from '../core/tree/tree.ts'
 
 /**
- * Everything that was read of the outside world at one moment: frozen, never changed, replaced as a whole. A request takes
- * the snapshot once and works with it to its end, so it never sees two states of the world.
+ * Everything that was read of the outside world at one moment: frozen, never changed, replaced as a whole. A
+ * request takes the snapshot once and works with it to its end, so it never sees two states of the world.
  */
 export interface Snapshot {
   /** Counts up by one with every replacement. */
@@ -19,7 +19,10 @@ export interface Snapshot {
   readonly profiles: ReadonlyMap<string, Profile>
   /** Answer-file templates and snippets: path below the templates folder -> source text. */
   readonly templates: ReadonlyMap<string, string>
-  /** Everything an operator should know: a broken edit, a guest whose tree is missing, a template that lacks a variable. */
+  /**
+   * Everything an operator should know: a broken edit, a guest whose tree is missing, a template that lacks a
+   * variable.
+   */
   readonly problems: readonly SnapshotProblem[]
 }
 

@@ -19,8 +19,8 @@ export interface Templates {
 }
 
 /**
- * Reads all templates and snippets. Symlinks are followed inside the folder. A file that is not UTF-8 text is left out and
- * becomes a problem.
+ * Reads all templates and snippets. Symlinks are followed inside the folder. A file that is not UTF-8 text is
+ * left out and becomes a problem.
  */
 export async function readTemplates(folder: string): Promise<Templates> {
   const problems: SnapshotProblem[] = []
@@ -91,7 +91,10 @@ async function filesBelow(searched: SearchedFolder): Promise<string[]> {
   return files
 }
 
-/** What an item is, symlinks followed; undefined for what is not read, and for links that lead out of the folder. */
+/**
+ * What an item is, symlinks followed; undefined for what is not read, and for links that lead out of the
+ * folder.
+ */
 async function followItem(
   { root, folder }: SearchedFolder,
   item: Dirent,

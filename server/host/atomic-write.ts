@@ -3,14 +3,18 @@ import { constants } from 'node:fs'
 import { type FileHandle, link, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
-/** Writes small files so that a crash of the machine leaves the old file or the new one, never half of one. */
+/**
+ * Writes small files so that a crash of the machine leaves the old file or the new one, never half of one.
+ */
 
 export interface WriteOptions {
   /** Permissions of the file from its first moment; the umask applies. 0o644 unless it is said. */
   readonly mode?: number
 }
 
-/** Replaces a file, or creates it: writes a temporary file beside it, syncs it, renames it, syncs the folder. */
+/**
+ * Replaces a file, or creates it: writes a temporary file beside it, syncs it, renames it, syncs the folder.
+ */
 export async function writeAtomically(
   file: string,
   content: string | Uint8Array,
@@ -35,7 +39,9 @@ export async function createAtomically(
   }
 }
 
-/** The temporary name is new and hidden, and is opened exclusively: a link that lies there is never followed. */
+/**
+ * The temporary name is new and hidden, and is opened exclusively: a link that lies there is never followed.
+ */
 async function withTempFile(
   file: string,
   content: string | Uint8Array,
@@ -58,7 +64,10 @@ async function withTempFile(
   await syncFolder(dirname(file))
 }
 
-/** Codes of file systems that cannot sync a folder (FUSE, SMB), and of a folder that we may write but not read. */
+/**
+ * Codes of file systems that cannot sync a folder (FUSE, SMB), and of a folder that we may write but not
+ * read.
+ */
 const refusals = new Set(['EINVAL', 'ENOTSUP', 'EPERM', 'EISDIR', 'EACCES'])
 
 /** Makes the names in a folder durable, where the file system can do that. */

@@ -2,8 +2,8 @@ import { readFile, unlink, writeFile } from 'node:fs/promises'
 import { Failure } from '../core/failure.ts'
 
 /**
- * A lock between processes of one machine: a file that holds the process id of its holder. A lock whose process has
- * ended was left by a crash and is taken over.
+ * A lock between processes of one machine: a file that holds the process id of its holder. A lock whose
+ * process has ended was left by a crash and is taken over.
  *
  * @param holderIs What the holder does, for the message: `is importing disc.iso already`.
  * @returns What releases the lock.
@@ -26,7 +26,9 @@ export async function takeLock(file: string, holderIs: string): Promise<() => Pr
   throw new Failure('conflict', `another process ${holderIs}`)
 }
 
-/** The id of the running process that holds a lock; undefined when the lock is free or its process has ended. */
+/**
+ * The id of the running process that holds a lock; undefined when the lock is free or its process has ended.
+ */
 export async function lockHolder(file: string): Promise<number | undefined> {
   const holder = Number(await readFile(file, 'utf8').catch(() => ''))
   return holder > 0 && isRunning(holder) ? holder : undefined

@@ -25,8 +25,9 @@ export function packingOf(head: Uint8Array): Packing {
 const nodeZstd: (() => Transform) | undefined = Reflect.get(zlib, 'createZstdDecompress')
 
 /**
- * Programs for what Node 20 cannot decompress, and the Debian package of each. They are widely installed, follow the pace
- * of the consumer, and bound their memory; zstd written in JavaScript does neither of the latter.
+ * Programs for what Node 20 cannot decompress, and the Debian package of each. They are widely installed,
+ * follow the pace of the consumer, and bound their memory; zstd written in JavaScript does neither of the
+ * latter.
  */
 const programs = {
   xz: { program: 'xz', debian: 'xz-utils' },

@@ -11,7 +11,9 @@ import type { Entry } from '../files/source.ts'
 import { Hasher } from './digests/hasher.ts'
 import type { VerifyCache } from './verify-cache.ts'
 
-/** Reading at more than two places of one disk makes it slower, and hashing must leave a core to the services. */
+/**
+ * Reading at more than two places of one disk makes it slower, and hashing must leave a core to the services.
+ */
 const filesAtOnce = 2
 
 /** A file of a tree together with the digest that a descriptor names for it. */
@@ -34,8 +36,8 @@ interface DigestJob {
 }
 
 /**
- * Verifies the files of offered trees in the background. It computes each digest once, however many trees name the
- * file, and calls back when one is known.
+ * Verifies the files of offered trees in the background. It computes each digest once, however many trees
+ * name the file, and calls back when one is known.
  */
 export class BackgroundVerifier {
   readonly #cache: VerifyCache
@@ -49,13 +51,17 @@ export class BackgroundVerifier {
   #hasher: Hasher | undefined
   #started = false
 
-  /** @param onResult Called with the real path of a file when its digest is known, or that it cannot be read. */
+  /**
+   * @param onResult Called with the real path of a file when its digest is known, or that it cannot be read.
+   */
   constructor(cache: VerifyCache, onResult: (file: string) => void) {
     this.#cache = cache
     this.#onResult = onResult
   }
 
-  /** What is known of these files now. What is not known yet is put in the queue, unless `enqueue` is false. */
+  /**
+   * What is known of these files now. What is not known yet is put in the queue, unless `enqueue` is false.
+   */
   check(files: readonly DescribedFile[], enqueue: boolean): Verification {
     const unverified: string[] = []
     const damaged: DamagedFile[] = []
@@ -114,7 +120,10 @@ export class BackgroundVerifier {
     })
   }
 
-  /** The trees that hear of the last result may have put new jobs in the queue. */
+  /**
+   * Ends the threads. A new hasher may be at work already: the last result may have put new jobs in the
+   * queue.
+   */
   async #release(hasher: Hasher): Promise<void> {
     if (this.#hasher === hasher) this.#hasher = undefined
     await hasher.stop()
@@ -123,7 +132,8 @@ export class BackgroundVerifier {
   async #run({ stamp, algorithm }: DigestJob, hasher: Hasher): Promise<void> {
     const before = await stampAgain(stamp)
     if (!before || before.folder) return
-    // What changes while it is read has no digest. Its tree notices the change and puts it in the queue again.
+    // What changes while it is read has no digest. Its tree notices the change and puts it in the queue
+    // again.
     const isSame = async () => sameStamp(before, await stampAgain(before))
     try {
       const digests = await hasher.digests(await entryOf(before), [algorithm])

@@ -23,9 +23,9 @@ export interface ExpectedFile {
   /** The same document, in the source. */
   readonly from: CleanPath
   /**
-   * How bad it is when the file is missing. `required`: `.treeinfo` or `repomd.xml` names it. `listed`: a list of
-   * checksums names it, and such lists often name more than anyone copied. `alternative`: it is one of several forms
-   * of an index, and a mirror keeps the form that it likes.
+   * How bad it is when the file is missing. `required`: `.treeinfo` or `repomd.xml` names it. `listed`: a
+   * list of checksums names it, and such lists often name more than anyone copied. `alternative`: it is one
+   * of several forms of an index, and a mirror keeps the form that it likes.
    */
   readonly weight: 'required' | 'listed' | 'alternative'
 }

@@ -29,8 +29,9 @@ export interface CollectOptions {
 const maxListBytes = 64 * 1024 * 1024
 
 /**
- * Collects everything that the documents of a tree say about files: `.treeinfo`, `repomd.xml` and below, lists of
- * checksums, Debian's `Release` and below. A document that cannot be read is a finding, and the others are still read.
+ * Collects everything that the documents of a tree say about files: `.treeinfo`, `repomd.xml` and below,
+ * lists of checksums, Debian's `Release` and below. A document that cannot be read is a finding, and the
+ * others are still read.
  *
  * @param description What the evidence of the tree says; undefined when it was not recognised.
  */

@@ -65,8 +65,8 @@ function isReleaseAmong(name: string, names: ReadonlySet<string>): boolean {
 
 /**
  * Whether a file among others in its folder is to be read as a list of checksums. CentOS has `CHECKSUM` and a
- * clearsigned `CHECKSUM.asc`. A mirror that keeps only one of them keeps the latter; beside `CHECKSUM`, the other is
- * only its signature.
+ * clearsigned `CHECKSUM.asc`. A mirror that keeps only one of them keeps the latter; beside `CHECKSUM`, the
+ * other is only its signature.
  */
 export function isListAmong(name: string, names: ReadonlySet<string>): boolean {
   const plain = name.replace(/\.asc$/, '')

@@ -10,10 +10,10 @@ export function isStrong(digest: Digest | undefined): boolean {
 }
 
 /**
- * Finds what lacks a signature where each document must have one. A document that a signed document names by a strong
- * digest counts as signed, and so on down: `Release` vouches for `Packages`; SUSE's `CHECKSUMS` for `.treeinfo`,
- * which vouches for `repomd.xml`. A signed document must also name the files that boot, so that an attacker gains
- * nothing by removing all documents.
+ * Finds what lacks a signature where each document must have one. A document that a signed document names by
+ * a strong digest counts as signed, and so on down: `Release` vouches for `Packages`; SUSE's `CHECKSUMS` for
+ * `.treeinfo`, which vouches for `repomd.xml`. A signed document must also name the files that boot, so that
+ * an attacker gains nothing by removing all documents.
  *
  * @param documents Whether each has a good signature of its own.
  * @param bootFiles Files that a boot needs.

@@ -18,8 +18,8 @@ interface CachedDigests {
 
 /**
  * Digests that were computed once, by path, size, modification time and inode of the file. Kept in
- * `data/verified.json`, so that a restart with a thousand trees does not read them all again. It only saves work:
- * without the file, or with a damaged one, everything is computed again.
+ * `data/verified.json`, so that a restart with a thousand trees does not read them all again. It only saves
+ * work: without the file, or with a damaged one, everything is computed again.
  */
 export class VerifyCache {
   readonly #file: string

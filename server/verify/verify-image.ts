@@ -16,7 +16,9 @@ import { relativeTo } from './relative-path.ts'
 import { isStrong } from './unsigned.ts'
 import { checkFile, type VerifyReport, type VerifyTreeOptions, verifyTree } from './verify-tree.ts'
 
-/** Where the lists of checksums that name an image lie, and what they call it: here it may have another name. */
+/**
+ * Where the lists of checksums that name an image lie, and what they call it: here it may have another name.
+ */
 export interface ImageListing {
   /** Real path. */
   readonly folder: string
@@ -35,7 +37,10 @@ export interface ImageToVerify {
 interface WholeImageReport extends Omit<ExpectedFiles, 'expected'> {
   /** Bytes that were read of the image; 0 when no list names it. */
   readonly bytes: number
-  /** Whether a list that is signed by a given key names it with a strong digest: then everything in it is signed. */
+  /**
+   * Whether a list that is signed by a given key names it with a strong digest: then everything in it is
+   * signed.
+   */
   readonly isSigned: boolean
 }
 
@@ -43,9 +48,9 @@ interface WholeImageReport extends Omit<ExpectedFiles, 'expected'> {
 const maxListBytes = 4 * 1024 * 1024
 
 /**
- * Verifies an image as a whole by the lists of checksums beside it, then the tree in it. Distributions sign those lists:
- * Fedora's `*-CHECKSUM`, Debian's `SHA256SUMS` with its `.sign`, Rocky's `CHECKSUM` with its `.sig`. When a signed list
- * names the image, nothing in the image needs a signature of its own.
+ * Verifies an image as a whole by the lists of checksums beside it, then the tree in it. Distributions sign
+ * those lists: Fedora's `*-CHECKSUM`, Debian's `SHA256SUMS` with its `.sign`, Rocky's `CHECKSUM` with its
+ * `.sig`. When a signed list names the image, nothing in the image needs a signature of its own.
  */
 export async function verifyImage(image: ImageToVerify, options: VerifyTreeOptions): Promise<VerifyReport> {
   const whole = await verifyWholeImage(image, options)

@@ -36,8 +36,8 @@ export interface VerifyReport {
 }
 
 /**
- * Files that are looked up or hashed at once. More would keep the thread pool from the services. Looking up the next
- * files goes on while others are hashed: with 60,000 files either takes seconds.
+ * Files that are looked up or hashed at once. More would keep the thread pool from the services. Looking up
+ * the next files goes on while others are hashed: with 60,000 files either takes seconds.
  */
 const filesAtOnce = 12
 
@@ -46,8 +46,9 @@ export function hasErrors(report: VerifyReport): boolean {
 }
 
 /**
- * Checks a tree from its descriptors down to its packages: everything that a boot needs is there, and every file has
- * the size and the digest that a document names. Reads each file once, however many documents name it.
+ * Checks a tree from its descriptors down to its packages: everything that a boot needs is there, and every
+ * file has the size and the digest that a document names. Reads each file once, however many documents name
+ * it.
  */
 export async function verifyTree(tree: TreeToVerify, options: VerifyTreeOptions): Promise<VerifyReport> {
   const { source, at, evidence } = tree

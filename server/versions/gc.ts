@@ -7,8 +7,8 @@ export interface GcOptions {
   /** How many earlier versions of each tree stay in any case. */
   readonly keep: number
   /**
-   * A version that was replaced less than this long ago stays, so that a machine can finish an installation from it. An
-   * installation may take a day.
+   * A version that was replaced less than this long ago stays, so that a machine can finish an installation
+   * from it. An installation may take a day.
    */
   readonly graceMs: number
   /** Versions that a machine is installing from, as `id@version`. */

@@ -14,7 +14,10 @@ export type Occupant =
   /** A folder, file or link that treeboot did not make. */
   | { readonly kind: 'foreign'; readonly folder: boolean }
 
-/** The public name of a published tree: a link to its current version. An ISO keeps its ending, so that people can fetch it. */
+/**
+ * The public name of a published tree: a link to its current version. An ISO keeps its ending, so that people
+ * can fetch it.
+ */
 export function linkOf(trees: string, id: string, kind: Kind): string {
   return join(trees, kind === 'iso' ? `${id}.iso` : id)
 }
@@ -33,8 +36,8 @@ export async function occupantOf(trees: string, link: string): Promise<Occupant>
 }
 
 /**
- * Points the public name at a version. The new symlink is made under another name and renamed over the old one, which is
- * atomic: clients see the old version or the new one at any moment.
+ * Points the public name at a version. The new symlink is made under another name and renamed over the old
+ * one, which is atomic: clients see the old version or the new one at any moment.
  */
 export async function switchTo(trees: string, id: string, version: number, kind: Kind): Promise<void> {
   const link = linkOf(trees, id, kind)
@@ -66,7 +69,10 @@ async function removeOther(trees: string, id: string, kind: Kind): Promise<void>
   if (occupant.kind === 'version' && occupant.id === id) await rm(other, { force: true })
 }
 
-/** Makes the folders above `a/b/c`. A link among them is refused: the tree would be published into another tree. */
+/**
+ * Makes the folders above `a/b/c`. A link among them is refused: the tree would be published into another
+ * tree.
+ */
 async function makeParents(trees: string, id: string): Promise<void> {
   let folder = trees
   for (const part of id.split('/').slice(0, -1)) {

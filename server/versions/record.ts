@@ -50,7 +50,10 @@ export async function readRecord(
   }
 }
 
-/** The record of the version at a real path below `trees/`; undefined for a tree that the operator placed by hand. */
+/**
+ * The record of the version at a real path below `trees/`; undefined for a tree that the operator placed by
+ * hand.
+ */
 export async function recordAt(trees: string, real: string): Promise<VersionRecord | undefined> {
   const at = versionAt(trees, real)
   return at && readRecord(trees, at.id, at.version)

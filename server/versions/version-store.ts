@@ -31,8 +31,8 @@ export interface VersionView extends VersionRecord {
 }
 
 /**
- * Publishes versions of trees, and switches between them. All its state is on the disk, so several processes may use it at
- * any time: the server, a command beside it, and the next process after a crash.
+ * Publishes versions of trees, and switches between them. All its state is on the disk, so several processes
+ * may use it at any time: the server, a command beside it, and the next process after a crash.
  */
 export class VersionStore {
   readonly #trees: string
@@ -167,7 +167,10 @@ export class VersionStore {
     await addToHistory(this.#trees, id, defined({ atMs: this.#clock(), action, version, by }))
   }
 
-  /** Makes a folder that was placed by hand the version before the new one. The tree is missing until the switch. */
+  /**
+   * Makes a folder that was placed by hand the version before the new one. The tree is missing until the
+   * switch.
+   */
   async #adoptForeign(id: string): Promise<void> {
     const link = linkOf(this.#trees, id, 'folder')
     const occupant = await occupantOf(this.#trees, link)

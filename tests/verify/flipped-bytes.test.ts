@@ -10,8 +10,8 @@ import { imagesOfTree, keptFolder, namesBelow, treeinfoText, writeBelow } from '
 import { verifyTreeAt } from '../support/verify.ts'
 
 /**
- * A tree of 500 files whose documents cover each other as a disc's do: SHA256SUMS names every file, `.treeinfo` names
- * its images and `repomd.xml`, which names `primary.xml.gz`, which names the packages.
+ * A tree of 500 files whose documents cover each other as a disc's do: SHA256SUMS names every file,
+ * `.treeinfo` names its images and `repomd.xml`, which names `primary.xml.gz`, which names the packages.
  */
 const kept = keptFolder()
 const folder = kept.path

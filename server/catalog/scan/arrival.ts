@@ -2,13 +2,17 @@ import { type FSWatcher, watch } from 'node:fs'
 import { join, relative } from 'node:path'
 import { itemsIn, stampOf } from '../../files/listing-source.ts'
 
-/** How many folders of one arriving tree are watched. Fedora's `Packages/` has 36 below it, a big DVD some hundred. */
+/**
+ * How many folders of one arriving tree are watched. Fedora's `Packages/` has 36 below it, a big DVD some
+ * hundred.
+ */
 const maxFolders = 4096
 
 /**
- * Watches every folder of one tree while it is being copied, and only then. A growing file shows as an event of its folder;
- * a new file also changes the time of its folder, which works on NFS as well. This uses Node's own `watch`: chokidar would
- * read the attributes of all 60,000 packages at every event, and here it is enough to know that something changed.
+ * Watches every folder of one tree while it is being copied, and only then. A growing file shows as an event
+ * of its folder; a new file also changes the time of its folder, which works on NFS as well. This uses Node's
+ * own `watch`: chokidar would read the attributes of all 60,000 packages at every event, and here it is
+ * enough to know that something changed.
  */
 export class ArrivalWatch {
   readonly #root: string
@@ -32,8 +36,8 @@ export class ArrivalWatch {
   }
 
   /**
-   * Looks at all folders: what changed since the last look, relative to the tree, and when. The first look takes the times
-   * of the folders themselves.
+   * Looks at all folders: what changed since the last look, relative to the tree, and when. The first look
+   * takes the times of the folders themselves.
    */
   async look(): Promise<{ readonly what: string; readonly atMs: number } | undefined> {
     let newest: { what: string; atMs: number } | undefined

@@ -9,16 +9,22 @@ import { forEachAtOnce } from '../../host/pool.ts'
 
 /**
  * Folders below `trees/` that may lie above a tree. The deepest layout in use has seven:
- * `centos-stream/9-stream/BaseOS/x86_64/os`, Debian's `debian/dists/bookworm/main/installer-amd64/current/images`.
+ * `centos-stream/9-stream/BaseOS/x86_64/os`, Debian's
+ * `debian/dists/bookworm/main/installer-amd64/current/images`.
  */
 export const maxDepth = 8
-/** Folders looked at in one walk: a few folders with symlinks to one another could make a walk without end. */
+/**
+ * Folders looked at in one walk: a few folders with symlinks to one another could make a walk without end.
+ */
 export const maxFolders = 50_000
 const foldersAtOnce = 16
 
 /** Where a tree may be: a folder below `trees/`, or an ISO image. */
 export interface TreeLocation {
-  /** Path below `trees/`, without slashes at the ends; `.` is `trees/` itself. For an image without its ending. */
+  /**
+   * Path below `trees/`, without slashes at the ends; `.` is `trees/` itself. For an image without its
+   * ending.
+   */
   readonly id: string
   /** Real path of the folder, or of the image. */
   readonly diskPath: string
@@ -35,9 +41,10 @@ export interface Discovery {
 }
 
 /**
- * Walks from `start` down to the first tree on every branch: it does not look for trees inside a tree. Symlinks are
- * followed while their real path stays below `trees/` and is not a folder that leads here: a link back up would never
- * end. A link to a tree is a tree of its own, because people name things with `latest -> fedora-40`.
+ * Walks from `start` down to the first tree on every branch: it does not look for trees inside a tree.
+ * Symlinks are followed while their real path stays below `trees/` and is not a folder that leads here: a
+ * link back up would never end. A link to a tree is a tree of its own, because people name things with
+ * `latest -> fedora-40`.
  *
  * @param treesFolder Real path of `trees/`.
  * @param isTree Called once for every folder and image that is reached.
@@ -109,8 +116,8 @@ async function childrenOf(treesFolder: string, step: Step, notes: string[]): Pro
 }
 
 /**
- * The images among the items. A folder with the name of an image comes first, since its files have that path already, and
- * of two images the first by name. The others stay files like any other, and a note says so.
+ * The images among the items. A folder with the name of an image comes first, since its files have that path
+ * already, and of two images the first by name. The others stay files like any other, and a note says so.
  */
 async function imageSteps(
   treesFolder: string,
@@ -135,7 +142,10 @@ async function imageSteps(
   return steps
 }
 
-/** The image that a file, or a symlink to one inside `trees/`, is by its name and content; undefined for anything else. */
+/**
+ * The image that a file, or a symlink to one inside `trees/`, is by its name and content; undefined for
+ * anything else.
+ */
 async function imageAt(
   treesFolder: string,
   parent: TreeLocation,

@@ -11,8 +11,8 @@ import { treeOf } from './tracked-tree.ts'
 const maxKept = 64
 
 /**
- * Trees of published versions that were replaced by other versions and are still on the disk: a machine that installs from
- * one goes on seeing it.
+ * Trees of published versions that were replaced by other versions and are still on the disk: a machine that
+ * installs from one still sees it.
  */
 export class EarlierTrees {
   #kept: readonly Tree[] = []

@@ -1,8 +1,8 @@
 import { type FSWatcher, watch } from 'chokidar'
 
 /**
- * Watches single folders, and nothing below them. chokidar watches no files here: a change of a file also shows as a raw
- * event of its folder, and a tree has 60,000 files but only a handful of folders that matter.
+ * Watches single folders, and nothing below them. chokidar watches no files here: a change of a file also
+ * shows as a raw event of its folder, and a tree has 60,000 files but only a handful of folders that matter.
  */
 export class FolderWatch {
   /** Folder -> inode: a folder that was deleted and made again under the same name needs a new watch. */

@@ -22,8 +22,9 @@ const maxDepth = 6
 export type FolderVerdict = 'descriptor' | 'maybe' | 'no'
 
 /**
- * Whether a folder with these names in it is worth `gatherEvidence`: `descriptor` when one of them is that of a
- * descriptor, `maybe` when its files might be a tree (`images/`, `casper/`, `isolinux/`, a kernel, ...), else `no`.
+ * Whether a folder with these names in it is worth `gatherEvidence`: `descriptor` when one of them is that of
+ * a descriptor, `maybe` when its files might be a tree (`images/`, `casper/`, `isolinux/`, a kernel, ...),
+ * else `no`.
  */
 export function judgeFolder(names: Iterable<string>): FolderVerdict {
   let verdict: FolderVerdict = 'no'
@@ -35,10 +36,12 @@ export function judgeFolder(names: Iterable<string>): FolderVerdict {
 }
 
 /**
- * Collects what `concludeTree` needs to judge the folder at `at`. A complete `.treeinfo` costs one stat, one read and one
- * stat for each image. Only in a tree without one are the folders listed in which images may lie.
+ * Collects what `concludeTree` needs to judge the folder at `at`. A complete `.treeinfo` costs one stat, one
+ * read and one stat for each image. Only in a tree without one are the folders listed in which images may
+ * lie.
  *
- * @param name What people call the tree (its id). It hints at distribution and version where no descriptor says them.
+ * @param name What people call the tree (its id). It hints at distribution and version where no descriptor
+ *   says them.
  * @returns undefined when nothing says that this is a tree.
  */
 export async function gatherEvidence(
@@ -122,7 +125,9 @@ class EvidenceCollector {
     }
   }
 
-  /** The evidence, with the images that the descriptors name; undefined when nothing says that this is a tree. */
+  /**
+   * The evidence, with the images that the descriptors name; undefined when nothing says that this is a tree.
+   */
   async finish(): Promise<TreeEvidence | undefined> {
     const description = this.description()
     if (description) await this.#lookForImages(imagesOf(description))
@@ -136,7 +141,9 @@ class EvidenceCollector {
     return description || concludeTree(evidence) ? evidence : undefined
   }
 
-  /** Takes the files of a folder into the evidence. Resolves to the folders in it that are to be listed, too. */
+  /**
+   * Takes the files of a folder into the evidence. Resolves to the folders in it that are to be listed, too.
+   */
   async #takeListing(folder: string, entries: readonly Entry[]): Promise<string[]> {
     const folders: string[] = []
     for (const entry of entries) {
@@ -148,7 +155,8 @@ class EvidenceCollector {
 
   /** Takes a file into the evidence. True for a folder that is to be listed, too. */
   async #takeListed(path: string, entry: Entry): Promise<boolean> {
-    // debian-installer's netboot folder links `current` to a dated folder, so links to such folders are followed.
+    // debian-installer's netboot folder links `current` to a dated folder, so links to such folders are
+    // followed.
     const target = entry.kind === 'symlink' ? await this.#follow(path) : entry
     if (target?.kind === 'file') this.#files.set(path, target)
     return target?.kind === 'folder' && isTellingFolder(entry.name)

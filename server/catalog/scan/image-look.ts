@@ -6,8 +6,9 @@ import type { CleanPath } from '../../files/path.ts'
 import type { Entry } from '../../files/source.ts'
 
 /**
- * One look into an ISO image of `trees/`. The look does not fail over damage inside: what cannot be read counts as missing,
- * and `troubles` says why. While the image stays the same nothing in it can change, so the look rests on one stamp.
+ * One look into an ISO image of `trees/`. The look does not fail over damage inside: what cannot be read
+ * counts as missing, and `troubles` says why. While the image stays the same nothing in it can change, so the
+ * look rests on one stamp.
  */
 export class ImageLook implements Look {
   /** Why something in the image cannot be read: the first few reasons. */

@@ -18,7 +18,7 @@ export interface LiveTreesOptions {
   readonly cache: VerifyCache
   readonly clock: () => number
   readonly times: SettleTimes
-  /** How often everything is looked at again, for changes that no event told of. */
+  /** How often everything is looked at again, for changes without an event. */
   readonly rescanMs: number
   readonly emit: EventSink
   /** Called when `trees` or `problems` changed. */
@@ -28,7 +28,9 @@ export interface LiveTreesOptions {
 /** How long events are collected before a look: one `mv` makes dozens. */
 const collectMs = 50
 const digestMs = 30
-/** A network file system gives no events for what other machines write, so everything is looked at more often. */
+/**
+ * A network file system gives no events for what other machines write, so everything is looked at more often.
+ */
 const networkRescanMs = 5_000
 /** How often a missing `trees/` is looked for. */
 const missingRetryMs = 1_000
@@ -190,7 +192,10 @@ export class LiveTrees {
     }
   }
 
-  /** A folder may have changed between the time it was found and the time it was watched: it is looked at once more. */
+  /**
+   * A folder may have changed between the time it was found and the time it was watched: it is looked at once
+   * more.
+   */
   async #watchFolders(): Promise<void> {
     const folders = await this.#scanner?.foldersToWatch()
     if (!folders || this.#stopped) return

@@ -79,7 +79,8 @@ async function recognize(location: TreeLocation, look: Look): Promise<Recognized
   const evidence = await gatherEvidence(look, rootPath, name)
   const description = evidence && concludeTree(evidence)
   if (!description) return undefined
-  // `trees/` itself is a tree only if a descriptor says so: a folder `boot` with a kernel must not swallow all trees.
+  // `trees/` itself is a tree only if a descriptor says so: a folder `boot` with a kernel must not swallow
+  // all trees.
   if (location.id === '.' && description.era === 'files-only') return undefined
   return { evidence, description }
 }

@@ -7,8 +7,8 @@ import { readTree } from './read-tree.ts'
 import { TrackedTree, type TrackingContext } from './tracked-tree.ts'
 
 /**
- * Knows all trees below one folder. Its callers say where to look, and it does one look after the other; it has no watcher
- * and no timer of its own.
+ * Knows all trees below one folder. Its callers say where to look, and it does one look after the other; it
+ * has no watcher and no timer of its own.
  */
 export class TreeScanner {
   readonly #context: TrackingContext
@@ -47,7 +47,10 @@ export class TreeScanner {
     })
   }
 
-  /** Looks where something changed: real path of a folder -> the names in it that changed, '' for an unknown one. */
+  /**
+   * Looks where something changed: real path of a folder -> the names in it that changed, '' for an unknown
+   * one.
+   */
   lookAtChanges(changes: ReadonlyMap<string, ReadonlySet<string>>): Promise<void> {
     return this.#exclusively(async () => {
       const known = new Map<string, Promise<boolean>>()
@@ -117,7 +120,10 @@ export class TreeScanner {
     return result
   }
 
-  /** At start every folder is looked at once more, ten thousand for a thousand trees: they are found by their paths. */
+  /**
+   * At start every folder is looked at once more, ten thousand for a thousand trees: they are found by their
+   * paths.
+   */
   #idsConcernedBy(changes: ReadonlyMap<string, ReadonlySet<string>>): ReadonlySet<string> {
     const trees = byDiskPath([...this.#trees.values()].map(({ location }) => location))
     const searched = byDiskPath([...this.#searched.values()])
@@ -144,7 +150,8 @@ export class TreeScanner {
   /**
    * Looks at one id again.
    *
-   * @param knownAbove Whether folders above are trees, as found in this round: many changes may lie below one folder.
+   * @param knownAbove Whether folders above are trees, as found in this round: many changes may lie below one
+   *   folder.
    */
   async #refresh(id: string, knownAbove: Map<string, Promise<boolean>>): Promise<void> {
     const tree = this.#trees.get(id)
@@ -213,7 +220,10 @@ export class TreeScanner {
     this.#dropInnerLinks()
   }
 
-  /** A symlink to a folder inside a tree is not a tree, whatever lies there: `kernel -> fedora-40/images/pxeboot`. */
+  /**
+   * A symlink to a folder inside a tree is not a tree, whatever lies there: `kernel ->
+   * fedora-40/images/pxeboot`.
+   */
   #dropInnerLinks(): void {
     const folders = new Set([...this.#trees.values()].map(({ location }) => location.diskPath))
     for (const [id, tree] of this.#trees) {

@@ -4,7 +4,10 @@ import type { Config } from '../../config/schema.ts'
 import type { SnapshotProblem } from '../../core/problem.ts'
 import { isInside } from '../../host/paths.ts'
 
-/** How many entries of a folder are looked at, and how deep. People rarely place links deeper or later by hand. */
+/**
+ * How many entries of a folder are looked at, and how deep. People rarely place links deeper or later by
+ * hand.
+ */
 const maxEntries = 5000
 const maxDepth = 2
 
@@ -53,7 +56,7 @@ async function linksBelow(root: string): Promise<readonly FoundLink[]> {
   return links
 }
 
-/** Why a link is not followed; undefined for a link that is, or that nobody misses. */
+/** Why a link is not followed; undefined when it is followed, or is not worth a problem. */
 async function strayReason(path: string, depth: number, root: string): Promise<string | undefined> {
   const target = await realpath(path).catch(() => undefined)
   if (target !== undefined && isInside(root, target)) return undefined

@@ -18,7 +18,10 @@ import {
   type TreeReading,
 } from './read-tree.ts'
 
-/** At start-up, a tree younger than this is looked at down to its last folder: a copy of it may still be running. */
+/**
+ * At start-up, a tree younger than this is looked at down to its last folder: a copy of it may still be
+ * running.
+ */
 const youngMs = 10 * 60_000
 
 /** What all tracked trees depend on: the clock, the settle times, and the verifier. */
@@ -57,8 +60,8 @@ export class TrackedTree {
   /**
    * Begins to follow a tree that was not known before.
    *
-   * @param atStart Old trees then count as complete by their descriptor and images alone: walking through a thousand of
-   *   them would take too long.
+   * @param atStart Old trees then count as complete by their descriptor and images alone: walking through a
+   *   thousand of them would take too long.
    */
   static async create(
     location: TreeLocation,
@@ -139,7 +142,8 @@ export class TrackedTree {
   #judge(): Tree {
     const { clock, times, verifier, verify } = this.#context
     const nowMs = clock()
-    // When the clock was set back we count from now, or the tree would be incoming until the clock has caught up.
+    // When the clock was set back we count from now, or the tree would be incoming until the clock has caught
+    // up.
     if (this.#lastChangeMs > nowMs) this.#lastChangeMs = nowMs
     const { image, namedBy } = this.#reading
     const isCut = image !== undefined && image.missingBytes > 0

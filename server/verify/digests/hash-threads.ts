@@ -24,8 +24,8 @@ interface Thread {
 }
 
 /**
- * Threads that compute digests of files on the disk, for as long as one piece of work lasts: the event loop stays free
- * for the services, and files are read at the speed of the processor.
+ * Threads that compute digests of files on the disk, for as long as one piece of work lasts: the event loop
+ * stays free for the services, and files are read at the speed of the processor.
  */
 export class HashThreads {
   readonly #threads: readonly Thread[]

@@ -15,7 +15,10 @@ const worthThreadsBytes = 256 * 1024 * 1024
 /** Without threads: a second file keeps the disk busy while the event loop hashes the first. */
 const readAtOnce = 2
 
-/** Computes the digests of one piece of work: in threads when it is large, and on the event loop when it is not. */
+/**
+ * Computes the digests of one piece of work: in threads when it is large, and on the event loop when it is
+ * not.
+ */
 export class Hasher {
   readonly signal: AbortSignal | undefined
   readonly #onProgress: (bytes: number) => void
@@ -39,7 +42,9 @@ export class Hasher {
     return this.#totalBytes
   }
 
-  /** Adds to what is expected to be read; a negative number takes back. Starts the threads when it is enough. */
+  /**
+   * Adds to what is expected to be read; a negative number takes back. Starts the threads when it is enough.
+   */
   expect(bytes: number): void {
     this.#totalBytes += bytes
     if (this.#totalBytes >= worthThreadsBytes && !this.signal?.aborted) this.#threads ??= new HashThreads()

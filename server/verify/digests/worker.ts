@@ -8,11 +8,12 @@ import type { Digests } from './digests.ts'
 import type { HashReply, HashRequest, HashWorkerData } from './message.ts'
 
 /**
- * A thread that reads files and computes their digests. It has nothing else to do, so it reads as a program does, one
- * call after the other, and the processor computes SHA-256 nearly all the time.
+ * A thread that reads files and computes their digests. It has nothing else to do, so it reads as a program
+ * does, one call after the other, and the processor computes SHA-256 nearly all the time.
  */
 const { stop } = workerData as HashWorkerData
-// Services come first. On Linux the priority is that of this thread; elsewhere it would be that of the whole process.
+// Services come first. On Linux the priority is that of this thread; elsewhere it would be that of the whole
+// process.
 if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
 const buffer = Buffer.allocUnsafeSlow(512 * 1024)
 const progressBytes = 16 * 1024 * 1024

@@ -22,8 +22,9 @@ export interface ListedDigest {
 }
 
 /**
- * Reads lists as coreutils write them (`hex  name`, `hex *name`, and with `--tag` or from BSD `SHA256 (name) = hex`).
- * OpenPGP armour around them and comments are passed over. Every other line is passed over and counted in `odd`.
+ * Reads lists as coreutils write them (`hex  name`, `hex *name`, and with `--tag` or from BSD `SHA256 (name)
+ * = hex`). OpenPGP armour around them and comments are passed over. Every other line is passed over and
+ * counted in `odd`.
  */
 export function parseChecksumList(text: string): { entries: readonly ListedDigest[]; odd: number } {
   const entries: ListedDigest[] = []

@@ -9,8 +9,8 @@ export interface IndexedFile {
 }
 
 /**
- * Reads `dists/<suite>/Release`. Paths are relative to its folder. Its lists all name the same files, so only the one with
- * the strongest digests is read.
+ * Reads `dists/<suite>/Release`. Paths are relative to its folder. Its lists all name the same files, so only
+ * the one with the strongest digests is read.
  */
 export function parseRelease(text: string): readonly IndexedFile[] {
   for (const section of ['SHA512', 'SHA256', 'SHA1', 'MD5Sum']) {
@@ -26,7 +26,9 @@ export function parseRelease(text: string): readonly IndexedFile[] {
   return []
 }
 
-/** Reads an unpacked `Packages`. Paths are relative to the archive, the folder that holds `dists` and `pool`. */
+/**
+ * Reads an unpacked `Packages`. Paths are relative to the archive, the folder that holds `dists` and `pool`.
+ */
 export async function* readPackagesIndex(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<IndexedFile> {
   const decoder = new TextDecoder()
   let rest = ''

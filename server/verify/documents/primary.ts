@@ -17,8 +17,9 @@ const entryEnd = '</package>'
 const headLength = 4096
 
 /**
- * Reads `primary.xml` piece by piece: Fedora's has 150 MB for 60,000 packages and is never in memory as a whole. Entries
- * are cut at `</package>`, which text cannot hold because it writes `<` as `&lt;`. Only three elements of each are read.
+ * Reads `primary.xml` piece by piece: Fedora's has 150 MB for 60,000 packages and is never in memory as a
+ * whole. Entries are cut at `</package>`, which text cannot hold because it writes `<` as `&lt;`. Only three
+ * elements of each are read.
  *
  * @throws Failure `invalid-data` when it is not a list of packages.
  */
@@ -64,8 +65,8 @@ function* packageIn(entry: string): Generator<PackageFile> {
 }
 
 /**
- * Finds the first tag of a name. A regular expression would search for the end again from each beginning, which takes hours
- * with hostile text.
+ * Finds the first tag of a name. A regular expression would search for the end again from each beginning,
+ * which takes hours with hostile text.
  */
 function tagIn(text: string, name: string): { attributes: string; end: number } | undefined {
   for (let from = 0; ; ) {

@@ -27,7 +27,8 @@ const parser = new XMLParser({
 })
 
 /**
- * Reads `repomd.xml` as createrepo writes it. Files with another base (`xml:base`) are left out: they are not in this tree.
+ * Reads `repomd.xml` as createrepo writes it. Files with another base (`xml:base`) are left out: they are not
+ * in this tree.
  *
  * @throws Failure `invalid-data` when it is not such a file.
  */

@@ -1,11 +1,13 @@
 /**
- * OpenPGP's text forms, as far as we must tell them apart before a library reads them: armour (RFC 9580, section 6) and the
- * clearsigned message (section 7).
+ * OpenPGP's text forms, as far as we must tell them apart before a library reads them: armour (RFC 9580,
+ * section 6) and the clearsigned message (section 7).
  */
 
 /** A text of which one part is signed. */
 export interface Clearsigned {
-  /** From its first line to the last line of its signature; undefined when the file is cut off before that. */
+  /**
+   * From its first line to the last line of its signature; undefined when the file is cut off before that.
+   */
   readonly message: string | undefined
   /** The text before and after it, which the signature does not cover. */
   readonly around: string
@@ -20,7 +22,8 @@ export function findClearsigned(text: string): Clearsigned | undefined {
   const isLine = (wanted: string) => (line: string) => line.startsWith(wanted) && bare(line) === wanted
   const start = lines.findIndex(isLine(messageStart))
   if (start < 0) return undefined
-  // Signed text escapes a line that begins with a dash as `- -----END ...`, so the first such line is the end.
+  // Signed text escapes a line that begins with a dash as `- -----END ...`, so the first such line is the
+  // end.
   const length = lines.slice(start).findIndex(isLine(signatureEnd))
   const before = lines.slice(0, start)
   if (length < 0) return { message: undefined, around: before.join('\n') }
@@ -31,7 +34,10 @@ export function findClearsigned(text: string): Clearsigned | undefined {
   }
 }
 
-/** Whether two texts differ only where a clearsigned message may differ: in line ends and the blanks before them. */
+/**
+ * Whether two texts differ only where a clearsigned message may differ: in line ends and the blanks before
+ * them.
+ */
 export function isSameSignedText(one: string, other: string): boolean {
   return canonical(one) === canonical(other)
 }
@@ -50,8 +56,8 @@ export function isArmoured(bytes: Uint8Array): boolean {
 }
 
 /**
- * Every armoured block of a kind in a text. Debian's `Release.gpg` has one block for each signer, and people join files of
- * keys with cat(1). In a text that is cut off, the last block has no end.
+ * Every armoured block of a kind in a text. Debian's `Release.gpg` has one block for each signer, and people
+ * join files of keys with cat(1). In a text that is cut off, the last block has no end.
  */
 export function armourBlocks(text: string, kind: 'SIGNATURE' | 'PUBLIC KEY BLOCK'): string[] {
   const [first, last] = [`-----BEGIN PGP ${kind}-----`, `-----END PGP ${kind}-----`]

@@ -30,7 +30,10 @@ export async function readKeyring(files: readonly string[]): Promise<Keyring> {
   return new Keyring(known)
 }
 
-/** Reads OpenPGP certificates as `gpg --export` writes them and distributions publish them: armoured or binary, one or many. */
+/**
+ * Reads OpenPGP certificates as `gpg --export` writes them and distributions publish them: armoured or
+ * binary, one or many.
+ */
 export async function readKeyFile(file: string): Promise<Key[] | KeyFileFault> {
   let bytes: Buffer
   try {
@@ -78,15 +81,15 @@ const secretFault: KeyFileFault = {
 export interface SignaturePolicy {
   readonly keyring: Keyring
   /**
-   * Whether a document without a signature is an error, unless a signed document names its digest. A boot file that no
-   * signed document names is then an error, too.
+   * Whether a document without a signature is an error, unless a signed document names its digest. A boot
+   * file that no signed document names is then an error, too.
    */
   readonly required: boolean
 }
 
 /**
- * Reads the keys. Callers do so before a long download, so that a wrong key is reported first. Undefined when no keys are
- * given.
+ * Reads the keys. Callers do so before a long download, so that a wrong key is reported first. Undefined when
+ * no keys are given.
  *
  * @throws Failure as `readKeyring`; `bad-request` when signatures are required and there are no keys.
  */

@@ -17,13 +17,17 @@ export type SignatureVerdict =
   /** `why` continues a sentence that begins with the name of the document: "was changed ...". */
   | { readonly good: false; readonly why: string }
 
-/** Ubuntu's files had two signers, Debian's stable has three. Each costs a hash of the document and a public-key operation. */
+/**
+ * Ubuntu's files had two signers, Debian's stable has three. Each costs a hash of the document and a
+ * public-key operation.
+ */
 const maxSignatures = 32
 
 /**
- * What we accept, as gpgv(1) does with one exception: signatures with MD5 and SHA-1 digests are refused, and so are DSA
- * keys and RSA keys below 2047 bits. The certificates of old distributions need some tolerance. Their own signatures may
- * use SHA-1, may have no key flags, and may be newer than the document (Debian renews its keys in that way).
+ * What we accept, as gpgv(1) does with one exception: signatures with MD5 and SHA-1 digests are refused, and
+ * so are DSA keys and RSA keys below 2047 bits. The certificates of old distributions need some tolerance.
+ * Their own signatures may use SHA-1, may have no key flags, and may be newer than the document (Debian
+ * renews its keys in that way).
  */
 const config: PartialConfig = {
   allowInsecureVerificationWithReformattedKeys: true,
@@ -76,8 +80,8 @@ export class Keyring {
   }
 
   /**
-   * Opens a clearsigned message. `text` is what its signature covers, with `\n` at the ends of lines; callers must believe
-   * nothing else of the message. It is undefined when the message cannot be read.
+   * Opens a clearsigned message. `text` is what its signature covers, with `\n` at the ends of lines; callers
+   * must believe nothing else of the message. It is undefined when the message cannot be read.
    */
   async openClearsigned(
     message: string,
@@ -95,8 +99,8 @@ export class Keyring {
   }
 
   /**
-   * Tries each signature with every given certificate that has its key: an expired and a renewed certificate of one key may
-   * both be given.
+   * Tries each signature with every given certificate that has its key: an expired and a renewed certificate
+   * of one key may both be given.
    */
   async #check(verifyWith: (keys: Key[]) => Promise<readonly CheckedSignature[]>): Promise<SignatureVerdict> {
     const found = await verifyWith([])
@@ -161,8 +165,8 @@ async function faultOf(
   const now = new Date()
   try {
     await result.verified
-    // The library checks that the key was good at the date in the signature. A thief of an expired key may write any date,
-    // so the key must be good now, too.
+    // The library checks that the key was good at the date in the signature. A thief of an expired key may
+    // write any date, so the key must be good now, too.
     await key.getSigningKey(packet.issuerKeyID, now, undefined, { ...defaults, ...config })
     return undefined
   } catch (error) {

@@ -29,13 +29,16 @@ interface ReadDocument {
 /** Debian's `Release.gpg` of three signers has 3 KiB; a clearsigned copy has that and the document. */
 const maxSignatureBytes = 256 * 1024
 
-/** `.gpg` and `.sign` are Debian's and Ubuntu's, `.sig` is Rocky's (`CHECKSUM.sig`), `.asc` is everybody else's. */
+/**
+ * `.gpg` and `.sign` are Debian's and Ubuntu's, `.sig` is Rocky's (`CHECKSUM.sig`), `.asc` is everybody
+ * else's.
+ */
 const endings = ['.asc', '.gpg', '.sign', '.sig']
 
 /**
- * Opens documents that name checksums, and checks their signatures: inline (Fedora's `*-CHECKSUM`, `InRelease`), detached
- * (`SHA256SUMS.sign`, `repomd.xml.asc`, `Release.gpg`), or on a clearsigned copy beside the document (CentOS'
- * `sha256sum.txt.asc`). Without keys it only notes that signatures are there.
+ * Opens documents that name checksums, and checks their signatures: inline (Fedora's `*-CHECKSUM`,
+ * `InRelease`), detached (`SHA256SUMS.sign`, `repomd.xml.asc`, `Release.gpg`), or on a clearsigned copy
+ * beside the document (CentOS' `sha256sum.txt.asc`). Without keys it only notes that signatures are there.
  */
 export class SignedDocuments {
   readonly signatures: SignatureNote[] = []
@@ -100,7 +103,8 @@ export class SignedDocuments {
         signedText = checked.text
       } else isSigned = true
     }
-    // One good signature is enough: a document may have several signers, each with a signature file of its own.
+    // One good signature is enough: a document may have several signers, each with a signature file of its
+    // own.
     const severity = isSigned ? 'warning' : 'error'
     for (const fault of faults) this.#findings.push({ severity, ...fault })
     return defined({ text: signedText ?? text, signedText, isSigned })
