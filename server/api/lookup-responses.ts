@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Snapshot } from '../catalog/snapshot.ts'
 import type { BootInputs } from '../core/boot/plan-boot.ts'
 import { defined } from '../core/defined.ts'
+import { pinnedOffer } from '../core/guest/state.ts'
 import { lookup, lookupResultJson } from '../core/lookup/lookup.ts'
 import { parseLookupQuery } from '../core/lookup/query.ts'
 import type { Requester } from '../core/net/requester.ts'
@@ -11,7 +12,7 @@ import { formatContentType, renderPlan } from '../render/render.ts'
 import { format, readInput } from './input.ts'
 import type { LookupBody, LookupMiss } from './types.ts'
 
-type LookupInputs = Pick<BootInputs, 'trees' | 'guests' | 'urls' | 'stateOf'>
+type LookupInputs = Pick<BootInputs, 'trees' | 'guests' | 'urls' | 'stateOf' | 'client'>
 
 export interface LookupResponse {
   readonly status: number
@@ -62,11 +63,12 @@ export class LookupResponses {
 }
 
 /** What a guest's response depends on besides the snapshot. */
-function stateKey({ guest }: LookupResponse, { stateOf }: LookupInputs): string {
-  const state = guest === undefined ? undefined : stateOf?.(guest)
-  if (!state) return ''
-  const { tree, release, wanted } = state.offer ?? {}
-  return `${state.state}\n${tree}\n${release?.version}\n${wanted}`
+function stateKey({ guest: name }: LookupResponse, { guests, stateOf, client }: LookupInputs): string {
+  const guest = name === undefined ? undefined : guests.byName(name)
+  const state = guest && stateOf?.(guest.name)
+  if (!guest || !state) return ''
+  const offer = pinnedOffer(guest, state, client)
+  return `${state.state}\n${offer?.tree}\n${offer?.release?.version}`
 }
 
 const asParameter = z.object({ as: format })

@@ -8,8 +8,7 @@ import type { EventSink } from '../events/bus.ts'
 import type { Metrics } from '../events/metrics.ts'
 import type { Uploads } from '../intake/uploads/uploads.ts'
 import { bootInputs } from '../machines/decide.ts'
-import type { GuestHistory } from '../machines/history.ts'
-import type { TreeViews } from '../machines/views.ts'
+import type { Machines } from '../machines/machines.ts'
 import { readInput } from './input.ts'
 import type { LookupResponses } from './lookup-responses.ts'
 
@@ -21,8 +20,7 @@ export interface ApiContext {
   readonly serviceLines: () => readonly ShownService[]
   readonly events: EventSink
   readonly metrics: Metrics
-  readonly history: GuestHistory
-  readonly views: TreeViews
+  readonly machines: Machines
   readonly lookups: LookupResponses
   readonly uploads: Uploads
   readonly isAdmin: (token: string) => boolean
@@ -121,6 +119,6 @@ export function route<
 }
 
 /** What decisions for the client of this request rest on. */
-export function inputsFor({ snapshot, services, history, views }: ApiContext, who: Requester): BootInputs {
-  return bootInputs(snapshot(), services(), who, history.stateOf, views)
+export function inputsFor({ snapshot, services, machines }: ApiContext, who: Requester): BootInputs {
+  return bootInputs({ snapshot: snapshot(), services: services(), who, machines })
 }

@@ -43,7 +43,7 @@ export function routerOf({ routes, context, requesterOf, onFault }: RouterOption
     return async (req, res) => {
       const refusal = refuseAccess(each, req, context)
       if (refusal) return send(res, refusal)
-      if (each.readsGuests) await context.history.fresh()
+      if (each.readsGuests) await context.machines.fresh()
       const { params, query, body } = req
       send(res, await each.respond({ params, query, body, who: requesterOf(req), req, res }, context))
     }

@@ -1,7 +1,7 @@
 import { selectForGuest } from '../core/boot/plan-boot.ts'
 import type { Guest } from '../core/guest/guest.ts'
-import { type Machine, shownOrNull } from '../core/guest/seen-machine.ts'
-import type { GuestState, HistoryKind, Step } from '../core/guest/state.ts'
+import { shownOrNull, type UnknownMachine } from '../core/guest/seen-machine.ts'
+import type { GuestState, HistoryEntry, HistoryKind } from '../core/guest/state.ts'
 import type { TreeIndex } from '../core/select/select.ts'
 import type { Tree } from '../core/tree/tree.ts'
 import type { GuestSummary, StoryStep, TreeDetail, TreeSummary, UnknownMachineView } from './types.ts'
@@ -49,7 +49,7 @@ export function identityText(guest: Guest): string {
   return facts.filter(Boolean).join(', ') || 'its name only'
 }
 
-export function stepView({ atMs, install, kind, detail, client }: Step): StoryStep {
+export function stepView({ atMs, install, kind, detail, client }: HistoryEntry): StoryStep {
   return { at: timeText(atMs), install, step: kind, detail, client }
 }
 
@@ -67,14 +67,14 @@ const stepTexts: Readonly<Record<HistoryKind, string>> = {
 }
 
 /** One step of a guest's story, for people. */
-export function stepText({ kind, detail, client }: Step): string {
+export function stepText({ kind, detail, client }: HistoryEntry): string {
   const text = stepTexts[kind]
   const separator = text.includes('says') ? ', ' : ' '
   const words = detail === '' ? text : `${text}${separator}${detail}`
   return client === '' ? words : `${words} (${client})`
 }
 
-export function machineView(machine: Machine): UnknownMachineView {
+export function machineView(machine: UnknownMachine): UnknownMachineView {
   const { id, firstMs, lastMs, count } = machine
   return { id, ...shownOrNull(machine), first: timeText(firstMs), last: timeText(lastMs), count }
 }

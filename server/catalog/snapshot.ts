@@ -26,4 +26,11 @@ export interface Snapshot {
   readonly problems: readonly SnapshotProblem[]
 }
 
+/** How many trees are in each state. */
+export function treeCounts({ trees }: Pick<Snapshot, 'trees'>): Record<Tree['state'], number> {
+  const counts = { incoming: 0, verifying: 0, ready: 0, broken: 0 }
+  for (const tree of trees.all) counts[tree.state]++
+  return counts
+}
+
 export type { Tree }

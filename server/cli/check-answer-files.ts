@@ -3,6 +3,7 @@ import { Failure, failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { cleanPath } from '../files/path.ts'
+import { noMachines } from '../machines/machines.ts'
 import { createNamespace } from '../namespace/namespace.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
 import { cliRequester, expectedServices } from './cli-requester.ts'
@@ -21,6 +22,7 @@ export async function answerFileProblems(
     services: () => services,
     renderer,
     onWarnings: () => undefined,
+    machines: noMachines,
   })
   const who = cliRequester(snapshot.config)
   const guestsByReason = new Map<string, Guest[]>()

@@ -6,6 +6,7 @@ import { type OpenServices, openServices } from '../core/boot/urls.ts'
 import { internalRequester, type Requester } from '../core/net/requester.ts'
 import { type ServiceName, serviceNames, serviceTable } from '../core/services.ts'
 import { bootInputs } from '../machines/decide.ts'
+import { noMachines } from '../machines/machines.ts'
 
 /**
  * The client for which a command decides: a machine on our network that reached us by the address that the services are
@@ -41,5 +42,10 @@ function expectedPort(config: Config, name: ServiceName): number {
 /** What a decision for `cliRequester` rests on. */
 export function cliInputs(snapshot: Snapshot, stateOf?: BootInputs['stateOf']): BootInputs {
   const { config } = snapshot
-  return bootInputs(snapshot, expectedServices(config), cliRequester(config), stateOf)
+  return bootInputs({
+    snapshot,
+    services: expectedServices(config),
+    who: cliRequester(config),
+    ...(stateOf && { machines: { ...noMachines, stateOf } }),
+  })
 }

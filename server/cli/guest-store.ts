@@ -28,10 +28,10 @@ export async function remembered(snapshot: Snapshot, io: CliIo): Promise<Remembe
     const store = await openExistingStore(snapshot.config.paths)
     if (!store) return nothing
     try {
-      const [lives, secret] = [await store.lives(), await store.secret()]
+      const [states, secret] = [await store.states(), await store.secret()]
       const stateOf = (guest: string): GuestState | undefined => {
-        const life = lives.get(guest)
-        return life && stateAt(life, Date.now())
+        const state = states.get(guest)
+        return state && stateAt(state, Date.now())
       }
       return {
         stateOf,
@@ -53,9 +53,10 @@ export async function boundVersions({ paths }: Config, nowMs: number): Promise<R
   if (!store) return new Set()
   try {
     const bound = new Set<string>()
-    for (const stored of (await store.lives()).values()) {
-      const { offer, state } = stateAt(stored, nowMs)
-      if (offer?.release && isOpen(state)) bound.add(`${offer.release.id}@${offer.release.version}`)
+    for (const stored of (await store.states()).values()) {
+      const { offers = [], state } = stateAt(stored, nowMs)
+      if (!isOpen(state)) continue
+      for (const { release } of offers) if (release) bound.add(`${release.id}@${release.version}`)
     }
     return bound
   } finally {

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { stringify } from 'yaml'
 import { Failure } from '../core/failure.ts'
-import type { Machine } from '../core/guest/seen-machine.ts'
+import type { UnknownMachine } from '../core/guest/seen-machine.ts'
 import { guestFolderName, writeGuestFile } from './guest-files.ts'
 import { loadConfigFile } from './load.ts'
 
@@ -11,7 +11,7 @@ export interface NewGuest {
   readonly cwd: string
   readonly name: string
   readonly profiles: readonly string[]
-  readonly machine: Machine
+  readonly machine: UnknownMachine
 }
 
 /**
@@ -36,7 +36,7 @@ export async function addGuest({ configFile, cwd, name, profiles, machine }: New
   return writeGuestFile(resolve(cwd, configFile ?? 'config.yaml'), name, text)
 }
 
-function guestText(machine: Machine, profiles: readonly string[]): string {
+function guestText(machine: UnknownMachine, profiles: readonly string[]): string {
   const { mac, uuid, serial, firmware, vendor, address, firstMs } = machine
   const seen = {
     ...(mac && uuid && { uuid }),

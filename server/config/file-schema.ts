@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { loaderPreferences } from '../core/loader/loaders.ts'
 import { canonicalIp } from '../core/net/address.ts'
 import { canonicalMac } from '../core/net/mac.ts'
 import { canonicalSerial, canonicalUuid } from '../core/net/uuid.ts'
@@ -48,7 +49,7 @@ const canonical = (read: (value: string) => string | undefined, expected: string
 
 const flag = z.boolean('true or false')
 const count = (least: number, expected: string) => z.int(expected).min(least, expected)
-const oneOf = <const Values extends readonly [string, ...string[]]>(values: Values) =>
+const oneOf = <const Values extends readonly string[]>(values: Values) =>
   z.enum(values, `one of ${values.join(', ')}`)
 const oneOrMore = <T extends z.ZodType>(item: T, expected: string) =>
   z.union([item.transform((value) => [value]), z.array(item)], { error: expected })
@@ -128,7 +129,7 @@ const virt = section({
   network: line('a network as virt-install spells it: bridge=br0, network=default, user').optional(),
 })
 
-const loader = oneOf(['auto', 'ipxe', 'grub', 'pxelinux'])
+const loader = oneOf(loaderPreferences)
 
 const settings = {
   tree: tree.optional(),

@@ -1,4 +1,4 @@
-import type { LoaderPreference } from '../core/guest/guest.ts'
+import type { LoaderPreference } from '../core/loader/loaders.ts'
 import type { ServiceName } from '../core/services.ts'
 import type { Schedule } from './schedule.ts'
 

@@ -5,9 +5,14 @@ import { textEntry } from './memory.ts'
 import { baseName, below, type CleanPath, cleanPath, rootPath } from './path.ts'
 import type { Entry, FileSource } from './source.ts'
 
+/** A text made for one client, with what was decided for it and what its bytes begin; see `Entry`. */
+export interface GeneratedText extends Pick<Entry, 'decision' | 'claim'> {
+  readonly text: string
+}
+
 export interface GeneratedOptions {
-  /** The text at a path for whoever asks; undefined when there is none. Rejects with a Failure when it cannot be made. */
-  readonly text: (path: CleanPath, who: Requester) => Promise<string | undefined>
+  /** The text at a path for the client that asks; undefined when there is none. Rejects with a Failure when it cannot be made. */
+  readonly text: (path: CleanPath, who: Requester) => Promise<GeneratedText | string | undefined>
   /**
    * The paths that a listing shows. What `text` knows beyond them (`01-<mac>` of any machine) is served and not
    * listed. Without it there is only an empty root.
@@ -16,7 +21,7 @@ export interface GeneratedOptions {
   readonly now?: () => number
 }
 
-/** How many texts we remember the age of. */
+/** Texts whose age is remembered. */
 const rememberedTexts = 10_000
 
 /**
@@ -29,14 +34,20 @@ export function generatedSource(options: GeneratedOptions): FileSource {
   const startedMs = now()
   const last = new LRUCache<CleanPath, Entry>({ max: rememberedTexts })
 
-  const make = async (path: CleanPath, who: Requester): Promise<Entry | undefined> => {
-    const text = await options.text(path, who)
-    if (text === undefined) return undefined
-    const entry = textEntry(baseName(path), text, now())
+  /** The entry that came out before, while its text is the same. */
+  const keep = (path: CleanPath, entry: Entry): Entry => {
     const before = last.get(path)
     if (before?.etag === entry.etag) return before
     last.set(path, entry)
     return entry
+  }
+
+  const make = async (path: CleanPath, who: Requester): Promise<Entry | undefined> => {
+    const made = await options.text(path, who)
+    if (made === undefined) return undefined
+    const { text, ...more } = typeof made === 'string' ? { text: made } : made
+    const entry = keep(path, textEntry(baseName(path), text, now()))
+    return 'decision' in more || 'claim' in more ? { ...entry, ...more } : entry
   }
 
   const known = (who: Requester): CleanPath[] => (options.paths?.(who) ?? []).map(cleanPath)

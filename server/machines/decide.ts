@@ -1,47 +1,38 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
+import type { BootDecision } from '../core/boot/decision.ts'
 import type { BootPlan } from '../core/boot/plan.ts'
-import { type BootFacts, type BootInputs, planBoot, planGuest, planKnown } from '../core/boot/plan-boot.ts'
+import { type BootFacts, type BootInputs, planGuest, planKnown, planUnknown } from '../core/boot/plan-boot.ts'
 import { type OpenServices, serverUrls } from '../core/boot/urls.ts'
-import { Failure } from '../core/failure.ts'
+import { defined } from '../core/defined.ts'
 import type { Guest } from '../core/guest/guest.ts'
-import { canonicalIp } from '../core/net/address.ts'
+import type { LoaderKind } from '../core/loader/loaders.ts'
 import type { Requester } from '../core/net/requester.ts'
-import type { RenderOptions } from '../render/options.ts'
-import { type Format, isForLoaders, renderPlan } from '../render/render.ts'
+import type { MachineStates } from './machines.ts'
 import { treesAsOf } from './trees-as-of.ts'
-import type { TreeViews } from './views.ts'
 
-/**
- * The world as one requester sees it: the snapshot of this moment, with each tree in the version that it is in the middle of, the URLs by which this client reaches us, and what is
- * remembered of the guests.
- */
-export function bootInputs(
-  snapshot: Snapshot,
-  services: OpenServices,
-  who: Requester,
-  stateOf?: BootInputs['stateOf'],
-  views?: Pick<TreeViews, 'of'>,
-): BootInputs {
-  const { server, unknown, menuTimeoutMs } = snapshot.config
-  const configured = server.url === undefined ? {} : { configuredUrl: server.url }
-  return {
-    trees: views ? treesAsOf(snapshot.trees, views.of(who)) : snapshot.trees,
-    guests: snapshot.guests,
-    urls: serverUrls({ ...configured, services, who }),
-    unknown,
-    menuTimeoutMs,
-    ...(stateOf && { stateOf }),
-  }
+/** What `bootInputs` makes the inputs of. */
+export interface InputSources {
+  readonly snapshot: Snapshot
+  readonly services: OpenServices
+  readonly who: Requester
+  /** Without it every guest is new, and everybody sees the newest version of each tree. */
+  readonly machines?: MachineStates
 }
 
-/** How a plan is written for the loader that asks. `folder` is the one that it takes for its own. */
-export function loaderOptions(who: Requester, { urls }: BootInputs, folder = ''): RenderOptions {
-  const { protocol, localAddress } = who
-  const address = localAddress === undefined ? undefined : canonicalIp(localAddress)
+/**
+ * What a decision for one requester rests on: the snapshot, with each tree in the version that this client is in the middle
+ * of, the URLs by which it reaches us, and the state of each guest.
+ */
+export function bootInputs({ snapshot, services, who, machines }: InputSources): BootInputs {
+  const { server, unknown, menuTimeoutMs } = snapshot.config
   return {
-    via: protocol === 'http' ? 'http' : 'tftp',
-    loaderFolder: folder,
-    server: { http: urls.http, ...(address?.includes('.') && { address }) },
+    trees: machines ? treesAsOf(snapshot.trees, machines.versionsOf(who)) : snapshot.trees,
+    guests: snapshot.guests,
+    urls: serverUrls({ services, who, ...defined({ configuredUrl: server.url }) }),
+    unknown,
+    menuTimeoutMs,
+    client: who.address,
+    ...(machines && { stateOf: (guest: string) => machines.stateOf(guest) }),
   }
 }
 
@@ -53,12 +44,15 @@ export interface Decision {
   readonly summary: string
 }
 
-/** What a machine boots; undefined for one that we do not know while such machines are to be ignored. */
-export function decideFor(facts: BootFacts, inputs: BootInputs): Decision | undefined {
-  const guest = inputs.guests.match(facts)?.guest
+/** What a machine boots. `guest` is who it was recognised as; undefined comes out for an unknown machine that is to be ignored. */
+export function decideBoot(
+  guest: Guest | undefined,
+  facts: BootFacts,
+  inputs: BootInputs,
+): Decision | undefined {
   if (guest) return decideForGuest(guest, facts, inputs)
   if (inputs.unknown === 'ignore') return undefined
-  const plan = planBoot(facts, inputs)
+  const plan = planUnknown(facts, inputs)
   return { plan, summary: summaryOf(plan) }
 }
 
@@ -67,13 +61,33 @@ export function decideForGuest(guest: Guest, facts: BootFacts, inputs: BootInput
   return { plan, guest: guest.name, summary: summaryOf(plan) }
 }
 
+/** What travels with the boot configuration, to be written down when the configuration was sent. */
+export function bootDecision(
+  { plan, guest, summary }: Decision,
+  facts: BootFacts,
+  loader: LoaderKind,
+): BootDecision {
+  const offer = plan.kind === 'install' && {
+    ...defined({ tree: plan.tree.id, release: plan.tree.release }),
+    kernel: plan.kernel.urlPath,
+  }
+  return {
+    kind: 'boot',
+    summary,
+    facts,
+    loader,
+    localDisk: plan.kind === 'local-disk',
+    ...defined({ guest }),
+    ...(offer && { offer }),
+  }
+}
+
 /**
- * A guest's plan for a format. Loaders, and people who ask for the plan as such, get what is its turn; a description of
- * a machine or a command is asked for by somebody who wants to install, whatever the guest's state.
+ * A guest's plan for somebody who asks for it by the guest's name. `turn`: what is its turn now, as loaders get it.
+ * `install`: its installation, whatever its state: a description of a machine is asked for to install it.
  */
-export function planAs(guest: Guest, as: Format, inputs: BootInputs): BootPlan {
-  const isTurn = as === 'json' || isForLoaders(as)
-  return isTurn ? planKnown(guest, {}, inputs) : planGuest(guest, {}, inputs)
+export function planFor(guest: Guest, inputs: BootInputs, what: 'turn' | 'install'): BootPlan {
+  return what === 'turn' ? planKnown(guest, {}, inputs) : planGuest(guest, {}, inputs)
 }
 
 function summaryOf(plan: BootPlan): string {
@@ -82,31 +96,8 @@ function summaryOf(plan: BootPlan): string {
       return `install ${plan.tree.id}`
     case 'menu':
       return `menu of ${plan.items.length} trees`
-    case 'chainload':
-      return `chainload ${plan.target}`
     case 'local-disk':
     case 'refuse':
       return `${plan.kind}: ${plan.why}`
-  }
-}
-
-/**
- * For a loader: a plan that cannot be written in its language becomes one that says so on the machine's screen. A
- * menu loses only the items that cannot be written.
- */
-export function renderForLoader(plan: BootPlan, as: Format, options: RenderOptions): string {
-  const failure = trial(plan, as, options)
-  if (typeof failure === 'string') return failure
-  if (plan.kind !== 'menu') return renderPlan({ kind: 'refuse', why: failure.message }, as, options)
-  const items = plan.items.filter((item) => typeof trial(item.plan, as, options) === 'string')
-  return renderPlan({ ...plan, items }, as, options)
-}
-
-function trial(plan: BootPlan, as: Format, options: RenderOptions): string | Failure {
-  try {
-    return renderPlan(plan, as, options)
-  } catch (error) {
-    if (error instanceof Failure) return error
-    throw error
   }
 }

@@ -1,62 +1,56 @@
-import { keepNewest } from '../core/keep-newest.ts'
-import type { LoaderKind } from '../core/loader/choice.ts'
+import { LRUCache } from 'lru-cache'
+import { defined } from '../core/defined.ts'
+import type { LoaderKind } from '../core/loader/loaders.ts'
 
-/** Firmware that is refused an unsigned loader tells nobody: what we sent, and what then showed itself, is all there is to go by. */
-interface Remembered {
+/** Firmware that refuses an unsigned loader tells nobody. Known is only what it was sent, and which loader then asked us. */
+interface Attempt {
   readonly sent: LoaderKind
-  /** Of the request that was answered: a repeated one is the same attempt. */
+  /** Transaction number of the DHCP request that was answered; a repeated request is the same attempt. */
   readonly xid: number
-  /** The kind that was seen running. */
+  /** The loader that was seen running. */
   readonly ran?: LoaderKind
-  /** What the answered attempt was decided on. */
+  /** What the choice of the loader rested on. */
   readonly basis: LoaderHistory
 }
 
+/** What is known of a machine's firmware. */
 export interface LoaderHistory {
+  /** It started this loader before. */
   readonly starts?: LoaderKind
+  /** It was sent this loader last time, and the loader never asked us for anything. */
   readonly refuses?: LoaderKind
 }
 
-/**
- * Remembers, for each machine, which loader it was sent last and which it is known to have started. It is told of time by
- * nothing but requests, is forgotten with the process, and holds a bounded number of machines.
- */
-export interface LoaderMemory {
-  /** What is known when a machine asks; the same for a request that is repeated. */
-  history(mac: string, xid: number): LoaderHistory
-  /** What its last attempt was decided on: for the second half of the same conversation. */
-  again(mac: string): LoaderHistory
-  sent(mac: string, xid: number, kind: LoaderKind): void
-  /** The loader itself spoke: iPXE by its own DHCP request, the others by asking for their configuration. */
-  ran(mac: string, kind: LoaderKind): void
-}
+const mostMachines = 10_000
 
-export function createLoaderMemory(mostMachines = 10_000): LoaderMemory {
-  const machines = new Map<string, Remembered>()
+/** Which loader each machine was sent last, and which it is known to have started. In memory; entries do not expire by time. */
+export class LoaderMemory {
+  readonly #attempts = new LRUCache<string, Attempt>({ max: mostMachines })
 
-  const keep = (mac: string, remembered: Remembered): void =>
-    keepNewest(machines, mac, remembered, mostMachines)
-
-  function history(mac: string, xid: number): LoaderHistory {
-    const known = machines.get(mac)
-    if (!known) return {}
-    if (known.xid === xid) return known.basis
-    if (known.ran !== undefined) return { starts: known.ran }
+  /** What is known when a machine asks; the same again for a repeated request. */
+  history(mac: string, xid: number): LoaderHistory {
+    const attempt = this.#attempts.get(mac)
+    if (!attempt) return {}
+    if (attempt.xid === xid) return attempt.basis
+    if (attempt.ran !== undefined) return { starts: attempt.ran }
     // Sent and never seen: the others have a turn, so that two that both fail do not hide a third.
-    return { refuses: known.sent }
+    return { refuses: attempt.sent }
   }
 
-  return {
-    history,
-    again: (mac) => machines.get(mac)?.basis ?? {},
-    sent(mac, xid, kind) {
-      const ran = machines.get(mac)?.ran
-      const basis = history(mac, xid)
-      keep(mac, { sent: kind, xid, basis, ...(ran === kind && { ran }) })
-    },
-    ran(mac, kind) {
-      const known = machines.get(mac)
-      if (known?.sent === kind) keep(mac, { ...known, ran: kind })
-    },
+  /** What its last attempt rested on: for the second half of the same conversation. */
+  lastBasis(mac: string): LoaderHistory {
+    return this.#attempts.get(mac)?.basis ?? {}
+  }
+
+  sent(mac: string, xid: number, sent: LoaderKind): void {
+    const ran = this.#attempts.get(mac)?.ran
+    const basis = this.history(mac, xid)
+    this.#attempts.set(mac, { sent, xid, basis, ...defined({ ran: ran === sent ? ran : undefined }) })
+  }
+
+  /** The loader itself asked: iPXE by its own DHCP request, the others for their configuration. */
+  ran(mac: string, loader: LoaderKind): void {
+    const attempt = this.#attempts.get(mac)
+    if (attempt?.sent === loader) this.#attempts.set(mac, { ...attempt, ran: loader })
   }
 }

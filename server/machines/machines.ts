@@ -1,31 +1,232 @@
-import type { BootFacts } from '../core/boot/plan-boot.ts'
+import type { Snapshot } from '../catalog/snapshot.ts'
+import type { BootDecision } from '../core/boot/decision.ts'
+import type { ClientFacts, Firmware } from '../core/boot/firmware.ts'
+import { defined } from '../core/defined.ts'
+import { failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
-import type { GuestState } from '../core/guest/state.ts'
+import type { SeenMachine, UnknownMachine } from '../core/guest/seen-machine.ts'
+import type { GuestState, HistoryEntry, OfferedRelease } from '../core/guest/state.ts'
+import { parseBootPath } from '../core/loader/boot-path.ts'
+import { canonicalMac } from '../core/net/mac.ts'
 import type { Requester } from '../core/net/requester.ts'
-import type { LoaderDecision } from '../namespace/boot-configs.ts'
+import type { Event, EventSink } from '../events/bus.ts'
+import type { Store } from '../store/store.ts'
+import { boundTrees, GuestHistory, type ReportOf } from './history.ts'
+import { LoaderMemory } from './loader-memory.ts'
+import { MachineNames } from './machine-names.ts'
+import { UnknownMachines } from './unknown.ts'
+import { VersionViews } from './views.ts'
 
-/** What the namespace asks of the guests' past, and what it tells for their future. Whoever has none leaves it out. */
-export interface GuestMemory {
-  /** Resolves when what other processes wrote is known; at once when they wrote nothing. */
-  fresh(): Promise<void>
-  /** As it counts now; undefined for a guest to whom nothing ever happened. */
+/** What decisions ask of the machines' past. Asking changes nothing. */
+export interface MachineStates {
+  /** The state of a guest as it counts now; undefined for one to which nothing ever happened. */
   stateOf(guest: string): GuestState | undefined
-  /** Proves that a report comes from whoever read the answer file of this installation. */
-  reportToken(guest: string): string | undefined
-  /** Resolves when it is on record: a machine hears of its tree only when the tree is bound. Never rejects. */
-  decided(decision: LoaderDecision): Promise<void>
-  /** A machine that is no guest showed itself. */
-  unknown(facts: BootFacts, who: Requester): void
-  /** An answer file was made for someone; whether it is fetched, the service's event tells. */
-  asked(guest: Guest, who: Requester, path: string): void
+  /** The versions of published trees that a client is in the middle of, by id. */
+  versionsOf(who: Requester): ReadonlyMap<string, number>
 }
 
-/** Remembers nothing and hears nothing. */
-export const noMemory: GuestMemory = {
+/** What the namespace needs besides. */
+export interface BootMachines extends MachineStates {
+  /** Resolves when what other processes wrote is known; at once when they wrote nothing. */
+  fresh(): Promise<void>
+  /** The version of a published tree that a client sees. */
+  versionFor(who: Requester, current: OfferedRelease, path: string): number
+  /** The UUID that belongs to a MAC, where a machine has told both by DHCP. */
+  uuidOf(mac: string): string | undefined
+  /** Proves that a report comes from a machine that has read the answer file of this installation. */
+  reportToken(guest: string): string | undefined
+  /** Writes down that an answer file is about to be sent. To be awaited before its first byte. */
+  claimAnswerFile(guest: Guest, who: Requester): Promise<void>
+}
+
+export interface MachinesOptions {
+  readonly snapshot: () => Snapshot
+  readonly events: EventSink
+  /** Milliseconds since 1970. */
+  readonly clock?: () => number
+}
+
+type Served = Extract<Event, { type: 'served' }>
+
+/**
+ * What each machine was offered, fetched and became: all state that several servers will one day have to share. It learns
+ * from the stream of events what was really sent, and answers questions without changing anything.
+ */
+export class Machines implements BootMachines {
+  readonly loaders = new LoaderMemory()
+  readonly #options: MachinesOptions
+  readonly #history: GuestHistory
+  readonly #views: VersionViews
+  readonly #names = new MachineNames()
+  #store: Store | undefined
+  #unknown: UnknownMachines | undefined
+
+  constructor(options: MachinesOptions) {
+    const { snapshot, events, clock = Date.now } = options
+    this.#options = options
+    this.#history = new GuestHistory({ guests: () => snapshot().guests, events, clock })
+    this.#views = new VersionViews({ bound: (address) => this.#history.boundAt(address), clock })
+  }
+
+  async open(store: Store): Promise<void> {
+    const { clock = Date.now } = this.#options
+    this.#store = store
+    this.#unknown = new UnknownMachines({
+      store,
+      clock,
+      onTrouble: (error) => this.#trouble('unknown machines', error),
+    })
+    await this.#history.open(store)
+  }
+
+  async close(): Promise<void> {
+    await this.#unknown?.flush()
+    this.#history.close()
+    await this.#store?.close()
+    this.#store = undefined
+  }
+
+  fresh(): Promise<void> {
+    return this.#history.fresh()
+  }
+
+  stateOf(guest: string): GuestState | undefined {
+    return this.#history.stateOf(guest)
+  }
+
+  versionFor(who: Requester, current: OfferedRelease, path: string): number {
+    return this.#views.versionFor(who, current, path)
+  }
+
+  versionsOf(who: Requester): ReadonlyMap<string, number> {
+    return this.#views.versionsOf(who)
+  }
+
+  uuidOf(mac: string): string | undefined {
+    return this.#names.uuidOf(mac)
+  }
+
+  reportToken(guest: string): string | undefined {
+    return this.#history.reportToken(guest)
+  }
+
+  claimAnswerFile(guest: Guest, who: Requester): Promise<void> {
+    return this.#history.claimAnswerFile(guest, who)
+  }
+
+  /** Every tree in a version that some guest is being installed from. */
+  boundTrees(): ReturnType<typeof boundTrees> {
+    return boundTrees(this.#options.snapshot().guests, (guest) => this.stateOf(guest))
+  }
+
+  /** @throws Failure `forbidden` for a report that cannot be believed. */
+  report(guest: Guest, said: ReportOf): Promise<void> {
+    return this.#history.report(guest, said)
+  }
+
+  /** What the operator decides: one installation, or its own disk from now on. */
+  order(guest: string, type: 'install-once' | 'local'): Promise<GuestState> {
+    return this.#history.order(guest, type)
+  }
+
+  /** The history of a guest's present installation, oldest line first. */
+  history(guest: string): Promise<readonly HistoryEntry[]> {
+    return this.#history.history(guest)
+  }
+
+  async unknownMachines(): Promise<readonly UnknownMachine[]> {
+    await this.#unknown?.flush()
+    const all = (await this.#store?.unknownMachines()) ?? []
+    // A machine that was made a guest may have asked once more before we heard of it.
+    return all.filter(({ mac, uuid }) => !this.#isGuest(defined({ macs: mac ? [mac] : undefined, uuid })))
+  }
+
+  /** A machine asked by DHCP for network boot. */
+  askedByDhcp(client: ClientFacts, firmware: Firmware, guest: Guest | undefined): void {
+    const { mac, uuid, vendorClass } = client
+    if (guest) return
+    const macs = mac === undefined ? undefined : [mac]
+    this.#unknown?.seen({ firmware, ...defined({ macs, uuid, vendor: vendorClass }) })
+  }
+
+  /** A machine told its MAC and its UUID in one DHCP request. */
+  learnNames(mac: string, uuid: string): void {
+    this.#names.learn(mac, uuid)
+  }
+
+  /** A client asks the lookup which trees there are: it starts over with the newest versions. */
+  startsOver(who: Requester): void {
+    this.#views.startsOver(who)
+  }
+
+  /** The lookup told a client of a published tree: what it fetches next is of that version. */
+  toldOf(who: Requester, release: OfferedRelease): void {
+    this.#views.fetched(who, release, '/lookup', 0)
+  }
+
+  /** For the event bus: what was really sent. */
+  readonly sink: EventSink = (event) => {
+    if (event.type === 'served') this.#served(event)
+    else if (event.type === 'fetching' && event.decision.kind === 'tree-file')
+      this.#views.fetched(event.who, event.decision.release, event.decision.path, 0)
+  }
+
+  #served(event: Served): void {
+    const { client, path, decision, who, ms } = event
+    this.#views.transferred(client, ms)
+    if (event.question) return
+    if (event.kind === 'not-found') this.#declined(event)
+    if (event.bytes === 0) return
+    if (decision?.kind === 'tree-file' && who) this.#views.fetched(who, decision.release, decision.path, ms)
+    if (event.outcome !== 'complete') return
+    if (decision?.kind === 'boot') this.#booted(event, decision)
+    this.#history.fetched(client, path)
+  }
+
+  #booted({ protocol, client }: Served, decision: BootDecision): void {
+    const { guest, facts, summary, loader } = decision
+    this.#options.events({ type: 'boot', protocol, client, decision: summary, ...defined({ guest }) })
+    const mac = this.#macOf(decision)
+    if (mac !== undefined) this.loaders.ran(mac, loader)
+    if (guest === undefined) this.#seen(facts, client)
+    else void this.#history.booted(decision, client)
+  }
+
+  #macOf({ facts: { macs = [], uuid } }: BootDecision): string | undefined {
+    const [mac] = macs
+    if (mac !== undefined) return canonicalMac(mac)
+    return uuid === undefined ? undefined : this.#names.macOf(uuid)
+  }
+
+  /** A loader asked for a configuration that is declined: the names that mean one machine are there for guests only. */
+  #declined({ protocol, client, path }: Served): void {
+    if (protocol !== 'tftp' && protocol !== 'http') return
+    const owner = parseBootPath(path)?.owner
+    if (owner?.kind === 'machine') this.#seen(owner, client)
+  }
+
+  #seen(shown: SeenMachine, address: string): void {
+    const { macs, uuid, serial } = shown
+    const facts = defined({ macs, uuid, serial })
+    if (!this.#isGuest(facts)) this.#unknown?.seen({ ...facts, ...(address !== '' && { address }) })
+  }
+
+  #isGuest(facts: Pick<SeenMachine, 'macs' | 'uuid' | 'serial'>): boolean {
+    return this.#options.snapshot().guests.match(facts) !== undefined
+  }
+
+  #trouble(where: string, error: unknown): void {
+    this.#options.events({ type: 'trouble', where, message: failureMessage(error) })
+  }
+}
+
+/** For looking at a configuration without its past: every guest is new, and every client sees the newest versions. */
+export const noMachines: BootMachines = {
   fresh: async () => {},
   stateOf: () => undefined,
+  versionFor: (_who, { version }) => version,
+  versionsOf: () => new Map(),
+  uuidOf: () => undefined,
   reportToken: () => undefined,
-  decided: async () => {},
-  unknown: () => {},
-  asked: () => {},
+  claimAnswerFile: async () => {},
 }

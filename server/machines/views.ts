@@ -1,110 +1,92 @@
+import { LRUCache } from 'lru-cache'
 import type { OfferedRelease } from '../core/guest/state.ts'
 import type { Connection, Requester } from '../core/net/requester.ts'
-import type { Release } from '../core/tree/tree.ts'
-import type { CleanPath } from '../files/path.ts'
 
-export interface TreeViewsOptions {
-  /** What the machine at an address is bound to until its installation ends. */
+export interface VersionViewsOptions {
+  /** The version that the machine at an address is bound to until its installation ends. */
   readonly bound: (address: string) => OfferedRelease | undefined
   /** Milliseconds since 1970. */
   readonly clock?: () => number
 }
 
-/** A client that asks for nothing new so long is in the middle of nothing. */
+/** After this long without fetching anything new, a client gets the newest version. */
 const pauseMs = 30_000
-/** Two connections that speak in turns within so short a time are two clients, or one that works in parallel. */
+/** Two connections that fetch in turns within so short a time are two clients, or one that works in parallel. */
 const turnsMs = 1_000
-/** How long an address counts as crowded after that. */
-const crowdedMs = 2_000
-/** Addresses remembered, and of each view the paths that tell whether something is asked for again. */
+/** How long an address counts as shared by several clients after that. */
+const sharedMs = 2_000
+/** Addresses remembered, and of each view the paths that tell whether something is fetched again. */
 const mostClients = 10_000
 const mostPaths = 64
 
 /**
- * What a client reads first, and reads again when it looks anew: the descriptors of clients.md section 6, the indexes of
- * repositories, and folders.
+ * What a client reads first, and reads again when it starts over: descriptors of trees, indexes of repositories, and
+ * folders. Measured with virt-install 4.1, anaconda 40, debian-installer 12, linuxrc 15.6 and dnf 4.18.
  */
-const entryNames = new Set([
+const entryNames: ReadonlySet<string> = new Set([
   ...['.treeinfo', 'treeinfo', '.discinfo', 'media.repo', 'repomd.xml', 'content', 'media', 'products'],
   ...['info', 'MANIFEST', 'VERSION', 'Release', 'InRelease', 'SHA256SUMS', 'CHECKSUM', 'CHECKSUMS'],
 ])
 
-/** A client in the middle of one version of something published. */
+/** The version of one published tree that a client is in the middle of. */
 interface View {
   readonly version: number
-  /** The first paths that it asked for. */
+  /** The first paths that it fetched. */
   readonly paths: Set<string>
+  readonly sinceMs: number
   lastMs: number
 }
 
 interface Client {
   readonly views: Map<string, View>
-  /** The connection that spoke last, and when. */
+  /** The connection that fetched last, and when. */
   connection?: Connection
-  spokeMs: number
-  crowdedUntilMs: number
+  fetchedMs: number
+  sharedUntilMs: number
 }
 
 /**
- * Which version of a published tree each client sees. When another version is switched in, whoever is in the middle of
- * the old one goes on with that, so that nobody installs a kernel of one and packages of the other:
+ * Which version of a published tree each client sees. When another version becomes current, a client in the middle of
+ * the old one goes on with that, so that it does not install the kernel of one and the packages of another:
  *
- * - a machine that was offered an installation, until that ends (`GuestState`);
- * - any other client, known by its address alone, until it pauses for half a minute, or begins anew: it reads a
- *   descriptor again, or asks the lookup. Behind an address where several connections speak at the same time (a NAT, a
- *   proxy) one client's beginning is another's middle, so there only the pause counts.
+ * - a machine that was offered an installation, until that ends (`GuestState.offers`);
+ * - any other client, known by its address alone, until it pauses for half a minute, or starts over: it reads a
+ *   descriptor again, or asks the lookup. Behind an address where several connections fetch at the same time (a NAT, a
+ *   proxy) one client's start is another's middle, so there only the pause counts.
  *
- * Everyone else sees the newest at once.
+ * All other clients see the newest at once. Only fetches count; asking (`versionFor`, `versionsOf`) changes nothing.
  */
-export class TreeViews {
-  readonly #options: TreeViewsOptions
+export class VersionViews {
+  readonly #bound: VersionViewsOptions['bound']
   readonly #clock: () => number
-  readonly #clients = new Map<string, Client>()
+  readonly #clients = new LRUCache<string, Client>({ max: mostClients })
 
-  constructor(options: TreeViewsOptions) {
-    this.#options = options
+  constructor(options: VersionViewsOptions) {
+    this.#bound = options.bound
     this.#clock = options.clock ?? Date.now
   }
 
   /**
-   * A client asks for something of a tree.
+   * The version that a client sees when it asks for something of a tree.
    *
-   * @param now The version that everyone else sees.
+   * @param current The version that everyone else sees.
    * @param path Inside of the tree.
-   * @returns The version that this client sees.
    */
-  see(who: Requester, now: Release, path: CleanPath): number {
-    if (who.protocol === 'internal' || who.address === '') return now.version
-    const bound = this.#options.bound(who.address)
-    if (bound?.id === now.id) return bound.version
+  versionFor(who: Requester, current: OfferedRelease, path: string): number {
+    if (who.protocol === 'internal' || who.address === '') return current.version
+    const bound = this.#bound(who.address)
+    if (bound?.id === current.id) return bound.version
+    const client = this.#clients.peek(who.address)
+    const view = client?.views.get(current.id)
+    if (!client || !view) return current.version
     const nowMs = this.#clock()
-    const client = this.#clientOf(who, nowMs)
-    const known = client.views.get(now.id)
-    const crowded = nowMs < client.crowdedUntilMs
-    if (!known || nowMs - known.lastMs > pauseMs || this.#beginsAnew(known, now, path, who, crowded)) {
-      client.views.set(now.id, { version: now.version, paths: new Set([path]), lastMs: nowMs })
-      return now.version
-    }
-    const isNew = known.paths.size >= mostPaths || !known.paths.has(path)
-    // Whoever asks for the same again and again waits for something, mostly for the next version.
-    if (isNew || crowded || who.protocol === 'nfs') known.lastMs = nowMs
-    if (known.paths.size < mostPaths) known.paths.add(path)
-    return known.version
+    return this.#startsOver(view, current, { path, who, nowMs, client }) ? current.version : view.version
   }
 
-  /** A client asks what there is: unless it may be several, it is in the middle of nothing. */
-  enter(who: Requester): void {
-    const nowMs = this.#clock()
-    const client = this.#clients.get(who.address)
-    if (!client) return
-    this.#spoke(client, who.connection, nowMs)
-    if (nowMs >= client.crowdedUntilMs) client.views.clear()
-  }
-
-  /** The versions that a client is in the middle of, by id of the release. */
-  of(who: Requester): ReadonlyMap<string, number> {
-    const bound = this.#options.bound(who.address)
-    const views = this.#clients.get(who.address)?.views
+  /** The versions that a client is in the middle of, by id of the published tree. */
+  versionsOf(who: Requester): ReadonlyMap<string, number> {
+    const bound = this.#bound(who.address)
+    const views = this.#clients.peek(who.address)?.views
     if (!views || views.size === 0) return bound ? new Map([[bound.id, bound.version]]) : none
     const nowMs = this.#clock()
     const seen = new Map<string, number>()
@@ -113,20 +95,66 @@ export class TreeViews {
     return seen
   }
 
+  /**
+   * A client is being sent a file of a tree in this version, or was sent it.
+   *
+   * @param path Inside of the tree.
+   * @param ms How long the transfer has taken until now.
+   */
+  fetched(who: Requester, release: OfferedRelease, path: string, ms: number): void {
+    if (who.protocol === 'internal' || who.address === '') return
+    const nowMs = this.#clock()
+    const client = this.#clientOf(who, nowMs)
+    const view = client.views.get(release.id)
+    const isPaused = view !== undefined && nowMs - view.lastMs > pauseMs
+    // The end of a transfer that began before the client started over with another version.
+    if (view && view.version !== release.version && nowMs - ms < view.sinceMs) return
+    if (view?.version !== release.version || isPaused) {
+      const { id, version } = release
+      client.views.set(id, { version, paths: new Set([path]), sinceMs: nowMs, lastMs: nowMs })
+      return
+    }
+    const isNew = view.paths.size >= mostPaths || !view.paths.has(path)
+    // A client that fetches the same again and again waits for something, mostly for the next version.
+    if (isNew || nowMs < client.sharedUntilMs || who.protocol === 'nfs') view.lastMs = nowMs
+    if (view.paths.size < mostPaths) view.paths.add(path)
+  }
+
   /** A transfer ended. A client that was busy with a long one did not pause. */
   transferred(address: string, ms: number): void {
     if (ms < pauseMs / 2) return
     const nowMs = this.#clock()
-    for (const view of this.#clients.get(address)?.views.values() ?? []) view.lastMs = nowMs
+    for (const view of this.#clients.peek(address)?.views.values() ?? []) view.lastMs = nowMs
+  }
+
+  /** A client asked the lookup which trees there are. Unless it may be several clients, it starts over. */
+  startsOver(who: Requester): void {
+    const nowMs = this.#clock()
+    const client = this.#clients.peek(who.address)
+    if (!client) return
+    this.#fetches(client, who.connection, nowMs)
+    if (nowMs >= client.sharedUntilMs) client.views.clear()
   }
 
   /**
-   * NFS asks for the attributes of one file all the time, and FTP resumes a file by its name alone: there only a
-   * descriptor tells, or not even that. An HTTP client that met one single path has nothing that could disagree, and has
-   * its ETag.
+   * NFS clients read the same file again and again, and FTP resumes a file by its name alone. So by FTP only a
+   * descriptor tells that a client starts over, and by NFS not even that. An HTTP client that fetched one single path
+   * has nothing that could disagree with a newer version, and has its ETag.
    */
-  #beginsAnew(view: View, now: Release, path: CleanPath, who: Requester, crowded: boolean): boolean {
-    if (view.version === now.version || crowded || who.protocol === 'nfs' || !view.paths.has(path))
+  #startsOver(
+    view: View,
+    current: OfferedRelease,
+    asked: {
+      readonly path: string
+      readonly who: Requester
+      readonly nowMs: number
+      readonly client: Client
+    },
+  ): boolean {
+    const { path, who, nowMs, client } = asked
+    if (nowMs - view.lastMs > pauseMs) return true
+    const isShared = nowMs < client.sharedUntilMs || this.#isOther(client, who.connection, nowMs)
+    if (view.version === current.version || isShared || who.protocol === 'nfs' || !view.paths.has(path))
       return false
     if (path === '/' || entryNames.has(path.slice(path.lastIndexOf('/') + 1))) return true
     return view.paths.size === 1 && who.protocol !== 'ftp'
@@ -134,23 +162,24 @@ export class TreeViews {
 
   #clientOf(who: Requester, nowMs: number): Client {
     const known = this.#clients.get(who.address)
-    const client = known ?? { views: new Map<string, View>(), spokeMs: 0, crowdedUntilMs: 0 }
-    this.#spoke(client, who.connection, nowMs)
-    // The one that spoke last is forgotten last.
-    if (known) this.#clients.delete(who.address)
-    else if (this.#clients.size >= mostClients)
-      this.#clients.delete(this.#clients.keys().next().value ?? who.address)
-    this.#clients.set(who.address, client)
+    const client = known ?? { views: new Map<string, View>(), fetchedMs: 0, sharedUntilMs: 0 }
+    this.#fetches(client, who.connection, nowMs)
+    if (!known) this.#clients.set(who.address, client)
     return client
   }
 
-  #spoke(client: Client, connection: Connection | undefined, nowMs: number): void {
-    if (!connection) return
+  /** Whether this connection is another one than that which fetched just before, and which is still open. */
+  #isOther(client: Client, connection: Connection | undefined, nowMs: number): boolean {
     const before = client.connection
-    if (before && before !== connection && before.readyState === 'open' && nowMs - client.spokeMs < turnsMs)
-      client.crowdedUntilMs = nowMs + crowdedMs
+    if (!connection || !before || before === connection) return false
+    return before.readyState === 'open' && nowMs - client.fetchedMs < turnsMs
+  }
+
+  #fetches(client: Client, connection: Connection | undefined, nowMs: number): void {
+    if (!connection) return
+    if (this.#isOther(client, connection, nowMs)) client.sharedUntilMs = nowMs + sharedMs
     client.connection = connection
-    client.spokeMs = nowMs
+    client.fetchedMs = nowMs
   }
 }
 

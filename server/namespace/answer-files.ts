@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { Snapshot } from '../catalog/snapshot.ts'
 import type { ServerUrls } from '../core/boot/plan.ts'
 import { Failure } from '../core/failure.ts'
@@ -6,9 +7,9 @@ import { answerContext } from '../core/kickstart/context.ts'
 import type { Requester } from '../core/net/requester.ts'
 import type { Tree } from '../core/tree/tree.ts'
 import { generatedSource } from '../files/generated.ts'
-import { type CleanPath, rootPath } from '../files/path.ts'
+import type { CleanPath } from '../files/path.ts'
 import type { FileSource } from '../files/source.ts'
-import type { GuestMemory } from '../machines/machines.ts'
+import type { BootMachines } from '../machines/machines.ts'
 import { renderInstallSource, renderRepoLines } from '../render/kickstart.ts'
 import type { TemplateProblem } from '../templates/problem.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
@@ -26,7 +27,7 @@ export interface AnswerOptions {
   readonly snapshot: () => Snapshot
   readonly renderer: TemplateRenderer
   readonly facts: (guest: Guest, who: Requester, snapshot: Snapshot) => InstallFacts | Failure
-  readonly memory?: Pick<GuestMemory, 'fresh' | 'asked'>
+  readonly machines: Pick<BootMachines, 'fresh' | 'claimAnswerFile'>
   /** Told once for each new text: what looks wrong although it rendered. */
   readonly onWarnings?: (guest: Guest, warnings: readonly string[]) => void
 }
@@ -63,15 +64,14 @@ export function answersSource(options: AnswerOptions): FileSource {
         .guests.all.filter((guest) => guest.settings.template !== undefined)
         .map((guest) => `/${guest.name}`),
     async text(path, who) {
-      await options.memory?.fresh()
+      await options.machines.fresh()
       const snapshot = options.snapshot()
       const asked = askedFor(path, who, snapshot)
       if (!asked || asked.guest.settings.template === undefined) return undefined
-      if (asked.file === 'meta-data') return metaData(asked.guest)
-      if (asked.file === 'vendor-data' || asked.file === 'network-config') return ''
+      if (asked.file === 'meta-data') return { text: metaData(asked.guest) }
+      if (asked.file === 'vendor-data' || asked.file === 'network-config') return { text: '' }
       const { text } = await render(asked.guest, who, snapshot)
-      options.memory?.asked(asked.guest, who, path === rootPath ? '/ks' : `/ks${path}`)
-      return text
+      return { text, claim: () => options.machines.claimAnswerFile(asked.guest, who) }
     },
   })
 }
@@ -158,30 +158,29 @@ type CachedRender = (guest: Guest, who: Requester, snapshot: Snapshot) => Promis
 
 /** Everything that goes into a text is in its key: the snapshot, the guest, the tree, and how the guest reaches us. */
 function cachedAnswers(options: AnswerOptions): CachedRender {
-  const cache = new Map<string, Promise<RenderedAnswer>>()
-  let generation = -1
+  const cache = new LRUCache<string, Promise<RenderedAnswer>>({ max: keptAnswers })
   return (guest, who, snapshot) => {
     const facts = options.facts(guest, who, snapshot)
     if (facts instanceof Failure) return Promise.reject(facts)
-    if (snapshot.generation !== generation) cache.clear()
-    generation = snapshot.generation
-    const key = JSON.stringify([guest.name, facts.tree?.id, facts.urls, facts.token])
+    const key = JSON.stringify([snapshot.generation, guest.name, facts.tree?.id, facts.urls, facts.token])
     const known = cache.get(key)
     if (known) return known
     const made = renderWith(options.renderer, guest, facts, snapshot)
-    const oldest = cache.size >= keptAnswers ? cache.keys().next().value : undefined
-    if (oldest !== undefined) cache.delete(oldest)
     cache.set(key, made)
     made.then(
-      ({ warnings, problems }) => {
-        const lines = [
-          ...problems,
-          ...warnings.map((each) => `${each.template}:${each.line}: ${each.message}`),
-        ]
-        if (lines.length > 0) options.onWarnings?.(guest, lines)
-      },
+      (answer) => warn(guest, answer, options.onWarnings),
       () => cache.delete(key),
     )
     return made
   }
+}
+
+function warn(
+  guest: Guest,
+  { warnings, problems }: RenderedAnswer,
+  onWarnings: AnswerOptions['onWarnings'],
+): void {
+  const shown = warnings.map(({ template, line, message }) => `${template}:${line}: ${message}`)
+  const lines = [...problems, ...shown]
+  if (lines.length > 0) onWarnings?.(guest, lines)
 }

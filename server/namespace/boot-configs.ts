@@ -1,24 +1,18 @@
+import { LRUCache } from 'lru-cache'
 import type { Snapshot } from '../catalog/snapshot.ts'
-import type { BootPlan } from '../core/boot/plan.ts'
-import { type BootFacts, type BootInputs, planGuest } from '../core/boot/plan-boot.ts'
+import type { BootDecision } from '../core/boot/decision.ts'
+import type { BootFacts, BootInputs } from '../core/boot/plan-boot.ts'
 import type { OpenServices } from '../core/boot/urls.ts'
-import { type LoaderName, parseLoaderName } from '../core/loader/boot-path.ts'
-import { ipv4FromHex } from '../core/net/address.ts'
-import { canonicalMac } from '../core/net/mac.ts'
+import { defined } from '../core/defined.ts'
+import type { Guest } from '../core/guest/guest.ts'
+import { type BootPath, parseBootPath } from '../core/loader/boot-path.ts'
+import type { LoaderKind } from '../core/loader/loaders.ts'
 import type { Requester } from '../core/net/requester.ts'
-import { canonicalUuid, isNoUuid } from '../core/net/uuid.ts'
-import { generatedSource } from '../files/generated.ts'
-import { type CleanPath, cleanPath, rootPath } from '../files/path.ts'
-import {
-  bootInputs,
-  type Decision,
-  decideFor,
-  decideForGuest,
-  loaderOptions,
-  renderForLoader,
-} from '../machines/decide.ts'
-import type { GuestMemory } from '../machines/machines.ts'
-import type { TreeViews } from '../machines/views.ts'
+import { isNoUuid } from '../core/net/uuid.ts'
+import { type GeneratedText, generatedSource } from '../files/generated.ts'
+import { type CleanPath, cleanPath, joinPath, rootPath } from '../files/path.ts'
+import { bootDecision, bootInputs, type Decision, decideBoot, decideForGuest } from '../machines/decide.ts'
+import type { BootMachines } from '../machines/machines.ts'
 import { renderGrub } from '../render/grub.ts'
 import { ipxeEntryScript, renderIpxe } from '../render/ipxe.ts'
 import type { RenderOptions } from '../render/options.ts'
@@ -31,251 +25,222 @@ import {
   renderPlan,
 } from '../render/render.ts'
 import type { Mount } from './mounts.ts'
+import { loaderOptions, planAs, renderForLoader } from './render-boot.ts'
 
-/** A machine asked what to boot, and this is what it was told. */
-export interface LoaderDecision {
-  readonly who: Requester
-  readonly path: string
-  /** Absent for a machine that is no guest. */
-  readonly guest?: string
-  readonly facts: BootFacts
-  readonly plan: BootPlan
-  readonly summary: string
-}
-
-export interface LoaderOptions {
+export interface BootConfigOptions {
   readonly snapshot: () => Snapshot
   /** The services that are open now, with their real ports. */
   readonly services: () => OpenServices
-  readonly decided?: (decision: LoaderDecision) => void
-  readonly memory?: GuestMemory
-  readonly views?: TreeViews
-  /** The UUID that belongs to a MAC, where a machine has said both when it asked by DHCP. */
-  readonly uuidOf?: (mac: string) => string | undefined
+  readonly machines: BootMachines
 }
 
-/** Scripts for an iPXE that was told nothing but our address; EFI builds since 2023 look for `autoexec.ipxe` beside themselves. */
-const ipxeEntries: ReadonlySet<string> = new Set(['boot.ipxe', 'autoexec.ipxe'])
+/** What a listing shows at the root. Not the names that stand for one machine: there is one for every machine. */
+const rootPaths = ['/boot.ipxe', '/autoexec.ipxe']
 
 /**
- * Below these nothing is made up: they belong to others, and a tree is served as it is. Were the shared grub.cfg also to
- * be found below `/boot/by`, where it sends machines, a GRUB would read it for ever.
+ * The boot configurations that loaders ask for, made for the one that asks, at the paths of `bootPathForms`
+ * (core/loader/boot-path.ts); and below `/boot/<guest>/` what this guest would boot, for every loader and hypervisor.
  */
-const foreign = /^\/(trees|ks|api|boot\/by)\//
-
-/**
- * The boot configurations that loaders ask for, made for the one who asks:
- *
- *     /pxelinux.cfg/<uuid|01-mac|IPHEX>, /grub.cfg-<uuid|01-mac|IPHEX>   that guest's; declined for anybody else, at once, so
- *                                                                        that the loader goes on to its next name
- *     /pxelinux.cfg/default                      the plan of the guest at the asking address, else what unknown machines get
- *     /grub.cfg                                  a script that reads /boot/by/<its own MAC>/grub.cfg, then as above
- *     /boot.ipxe, /autoexec.ipxe                 a script that reads /boot/by/<its own MAC>/<its own UUID>/ipxe
- *     /boot/by/<mac|uuid>.../{ipxe,grub.cfg,pxelinux.cfg}   the plan of the machine with these identities, known or not
- *     /boot/<guest>/{ipxe,grub.cfg,virt-install.sh,...}     what this guest would boot
- *
- * The first four are answered in any folder: each loader looks below the one that it came from.
- */
-export function loaderMounts(options: LoaderOptions): readonly Mount[] {
-  const loaders = createLoaders(options)
+export function bootConfigMounts(options: BootConfigOptions): readonly Mount[] {
+  const configs = new BootConfigs(options)
+  const boot = cleanPath('/boot')
   return [
     {
-      at: cleanPath('/boot'),
-      source: generatedSource({ text: loaders.bootText, paths: loaders.bootPaths }),
+      at: boot,
+      source: generatedSource({
+        text: (path, who) => configs.belowBoot(joinPath(boot, path), who),
+        paths: () => configs.listed(),
+      }),
       why: 'what each guest would boot, for every loader and hypervisor',
     },
     {
       at: rootPath,
-      source: generatedSource({ text: loaders.rootText, paths: () => rootPaths }),
+      source: generatedSource({
+        text: (path, who) => configs.anywhere(path, who),
+        paths: () => rootPaths,
+      }),
       why: 'the names that loaders ask for by themselves; after tftpboot, so that hand-written files win',
     },
   ]
 }
 
-/** What a listing shows. Not the names that stand for a machine's decision: looking at a folder is no boot. */
-const rootPaths = ['/boot.ipxe', '/autoexec.ipxe']
-
 /** Menus kept: a few loaders, a few addresses of ours. What clients claim in `Host` must not fill memory. */
 const mostMenus = 64
 
-function createLoaders({ snapshot, services, decided, memory, views, uuidOf }: LoaderOptions) {
+type Answer = Promise<GeneratedText | undefined>
+
+class BootConfigs {
+  readonly #options: BootConfigOptions
   /** Menus of unknown machines: the same text for all that reach us the same way, and long with many trees. */
-  const menus = new Map<string, string>()
+  readonly #menus = new LRUCache<string, string>({ max: mostMenus })
 
-  function write(
-    decision: Decision,
-    as: Format,
-    how: RenderOptions,
-    inputs: BootInputs,
-    generation: number,
-  ): string {
-    if (decision.plan.kind !== 'menu') return renderForLoader(decision.plan, as, how)
-    const { http, tftp } = inputs.urls
-    const key = JSON.stringify([generation, http, tftp, as, how])
-    const known = menus.get(key)
-    if (known !== undefined) return known
-    const text = renderForLoader(decision.plan, as, how)
-    if (menus.size >= mostMenus) menus.clear()
-    menus.set(key, text)
-    return text
+  constructor(options: BootConfigOptions) {
+    this.#options = options
   }
 
-  /** Debian's signed GRUB says its MAC alone, also for a guest that is known by its UUID. */
-  function withUuid(facts: BootFacts): BootFacts {
-    if (facts.uuid !== undefined || snapshot().guests.match(facts)) return facts
-    const uuid = facts.macs?.map((mac) => uuidOf?.(mac)).find((each) => each !== undefined)
-    return uuid === undefined ? facts : { ...facts, uuid }
+  listed(): readonly string[] {
+    const { guests } = this.#options.snapshot()
+    return guests.all.flatMap(({ name }) => formats.map((as) => `/${name}/${bootFileOf(as)}`))
   }
 
-  async function answer(
-    said: BootFacts,
-    as: Format,
-    path: CleanPath,
-    who: Requester,
-    folder = '',
-  ): Promise<string | undefined> {
-    await memory?.fresh()
-    const now = snapshot()
-    const facts = withUuid(said)
-    const inputs = bootInputs(now, services(), who, memory?.stateOf, views)
-    const decision = decideFor(facts, inputs)
-    if (!decision) {
-      memory?.unknown(facts, who)
-      return undefined
+  /** `/boot/<guest>/...` and `/boot/by/...`. */
+  async belowBoot(path: CleanPath, who: Requester): Answer {
+    const asked = parseBootPath(path)
+    if (asked?.owner.kind === 'guest') {
+      const guest = this.#options.snapshot().guests.byName(asked.owner.name)
+      return guest && this.#preview(guest, asked.loader, who)
     }
-    await tell(decision, facts, path, who)
-    return write(decision, as, loaderOptions(who, inputs, folder), inputs, now.generation)
+    if (asked?.form === 'identity') return this.#byIdentity(asked, who)
+    return this.#description(path, who)
   }
 
-  async function tell(
-    { guest, plan, summary }: Decision,
-    facts: BootFacts,
-    path: string,
-    who: Requester,
-  ): Promise<void> {
-    const decision = { who, path, facts, plan, summary, ...(guest !== undefined && { guest }) }
-    decided?.(decision)
-    await memory?.decided(decision)
-  }
-
-  /** For the names that mean one machine: its plan if we know it, else silence. */
-  async function known(
-    facts: BootFacts,
-    name: LoaderName,
-    path: CleanPath,
-    who: Requester,
-  ): Promise<string | undefined> {
-    if (!snapshot().guests.match(withUuid(facts))) {
-      memory?.unknown(facts, who)
-      return undefined
+  /** The names that loaders ask for by themselves, in any folder. */
+  async anywhere(path: CleanPath, who: Requester): Answer {
+    const asked = parseBootPath(path)
+    switch (asked?.form) {
+      case 'script':
+        return this.#script(who)
+      case 'pxelinux':
+        return this.#named(asked, who)
+      case 'grub':
+        return asked.owner.kind === 'everybody' ? this.#sharedGrub(who) : this.#named(asked, who)
+      case 'guest':
+        // No guest of that name: GRUB takes this folder for its own and asks for the file that is everybody's.
+        return asked.loader === 'grub' ? this.#sharedGrub(who) : undefined
     }
-    return answer(facts, name.loader, path, who, name.folder)
+    return undefined
   }
 
-  async function loaderText(name: LoaderName, path: CleanPath, who: Requester): Promise<string | undefined> {
-    const { lookup } = name
-    switch (lookup.kind) {
-      case 'mac':
-        return known({ macs: [lookup.mac] }, name, path, who)
-      case 'uuid':
-        return known({ uuid: lookup.uuid }, name, path, who)
-      case 'ip-prefix': {
-        // A shortened name means a network, and guests have addresses.
-        const ip = ipv4FromHex(lookup.hex)
-        return ip === undefined ? undefined : known({ ip }, name, path, who)
-      }
-      case 'default':
-        if (name.loader === 'grub') return sharedGrub(path, who)
-        return answer(factsOf(who), 'pxelinux', path, who, name.folder)
+  /** What a guest would boot, for somebody who asks by the guest's name. That is not a boot. */
+  async #preview(guest: Guest, loader: LoaderKind, who: Requester): Answer {
+    await this.#options.machines.fresh()
+    const inputs = this.#inputs(who)
+    const { plan } = decideForGuest(guest, {}, inputs)
+    return { text: renderForLoader(plan, loader, loaderOptions(who, inputs)) }
+  }
+
+  async #description(path: CleanPath, who: Requester): Answer {
+    const [, , name = '', file = '', ...more] = path.split('/')
+    const as = formatOfBootFile(file)
+    const guest = more.length === 0 ? this.#options.snapshot().guests.byName(name) : undefined
+    if (!guest || !as || isForLoaders(as)) return undefined
+    await this.#options.machines.fresh()
+    return { text: renderPlan(planAs(guest, as, this.#inputs(who)), as) }
+  }
+
+  /** `/boot/by/...`: every machine has a plan there, known or not. */
+  async #byIdentity({ owner, loader }: BootPath, who: Requester): Answer {
+    if (owner.kind !== 'machine') return undefined
+    const said = factsOf(who)
+    const macs = owner.macs.length > 0 ? [...owner.macs, ...(said.macs ?? [])] : undefined
+    const facts = { ...said, ...defined({ macs, uuid: owner.uuid }) }
+    const told = await this.#tell(facts, loader, who)
+    if (told || loader !== 'ipxe') return told
+    const text = renderIpxe(ignored, loaderOptions(who, this.#inputs(who)))
+    // Ignored, and shown to the operator all the same.
+    return { text, decision: bootDecision({ plan: ignored, summary: ignored.why }, facts, loader) }
+  }
+
+  /** `pxelinux.cfg/<name>` and `grub.cfg-<name>`: a name that means one machine is declined unless that is a guest. */
+  async #named({ owner, loader, folder }: BootPath, who: Requester): Answer {
+    switch (owner.kind) {
+      case 'everybody':
+        return this.#tell(factsOf(who), loader, who, { folder })
+      case 'machine':
+        return this.#tell(defined({ macs: owner.macs, uuid: owner.uuid }), loader, who, {
+          folder,
+          known: true,
+        })
+      case 'address':
+        return this.#tell({ ip: owner.ip }, loader, who, { folder, known: true })
+      default:
+        return undefined
     }
   }
 
   /**
    * Debian's signed GRUB asks for this one file and no other, so the file sends each machine on to its own. GRUBs that lost
-   * their prefix under ProxyDHCP end here as well. A GRUB without `$net_default_mac`, or one that we have no answer
-   * for, goes on with what the asking address is good for.
+   * their prefix under ProxyDHCP end here as well. A GRUB without `$net_default_mac`, or one that is declined there, goes
+   * on with the plan of the asking address.
    */
-  async function sharedGrub(path: CleanPath, who: Requester): Promise<string> {
-    const rest = (await answer(factsOf(who), 'grub', path, who)) ?? renderGrub(ignored)
-    return [
+  async #sharedGrub(who: Requester): Promise<GeneratedText> {
+    const told = await this.#tell(factsOf(who), 'grub', who)
+    const text = [
       '# One file for every machine: each goes on to its own.',
       'if [ -n "$net_default_mac" ]; then',
       '  configfile /boot/by/$net_default_mac/grub.cfg',
       'fi',
       '',
-      rest,
+      told?.text ?? renderGrub(ignored),
     ].join('\n')
+    return { text, ...defined({ decision: told?.decision }) }
   }
 
-  function ipxeEntry(who: Requester): string {
-    const open = services()
-    const { urls } = bootInputs(snapshot(), open, who)
-    return ipxeEntryScript(open.http || urls.tftp === undefined ? urls.http : urls.tftp)
+  #script(who: Requester): GeneratedText {
+    const { urls } = this.#inputs(who)
+    const base = this.#options.services().http || urls.tftp === undefined ? urls.http : urls.tftp
+    return { text: ipxeEntryScript(base) }
   }
 
-  return {
-    rootText: async (path: CleanPath, who: Requester): Promise<string | undefined> => {
-      if (foreign.test(path)) return undefined
-      if (ipxeEntries.has(path.slice(path.lastIndexOf('/') + 1))) return ipxeEntry(who)
-      const name = parseLoaderName(path)
-      return name && loaderText(name, path, who)
-    },
+  /** The plan of the machine with these facts. `known`: only if it is a guest. */
+  async #tell(
+    said: BootFacts,
+    loader: LoaderKind,
+    who: Requester,
+    { folder = '', known = false }: { readonly folder?: string; readonly known?: boolean } = {},
+  ): Promise<{ readonly text: string; readonly decision: BootDecision } | undefined> {
+    await this.#options.machines.fresh()
+    const now = this.#options.snapshot()
+    const { guest, facts } = this.#recognise(said, now)
+    if (known && !guest) return undefined
+    const inputs = this.#inputs(who, now)
+    const decision = decideBoot(guest, facts, inputs)
+    if (!decision) return undefined
+    const text = this.#write(decision, loader, loaderOptions(who, inputs, folder), { inputs, now })
+    return { text, decision: bootDecision(decision, facts, loader) }
+  }
 
-    /** `path` is below `/boot`. */
-    bootText: async (path: CleanPath, who: Requester): Promise<string | undefined> => {
-      const parts = path.split('/').slice(1)
-      const file = parts.pop() ?? ''
-      const as = formatOfBootFile(file)
-      if (!as) return undefined
-      const [name = '', ...more] = parts
-      const guest = more.length === 0 ? snapshot().guests.byName(name) : undefined
-      if (guest) {
-        await memory?.fresh()
-        const inputs = bootInputs(snapshot(), services(), who, memory?.stateOf, views)
-        // Who asks for a machine's description wants to install it; a loader is to do what is its turn.
-        return isForLoaders(as)
-          ? renderForLoader(decideForGuest(guest, {}, inputs).plan, as, loaderOptions(who, inputs))
-          : renderPlan(planGuest(guest, {}, inputs), as)
-      }
-      const facts = name === 'by' && isForLoaders(as) ? identitiesIn(more, who) : undefined
-      if (!facts) return undefined
-      const plan = await answer(facts, as, path, who)
-      if (plan !== undefined || as !== 'ipxe') return plan
-      return renderIpxe(ignored, loaderOptions(who, bootInputs(snapshot(), services(), who)))
-    },
+  /** Debian's signed GRUB says its MAC alone, also on a machine that is known by its UUID. */
+  #recognise(facts: BootFacts, { guests }: Snapshot): { guest: Guest | undefined; facts: BootFacts } {
+    const guest = guests.match(facts)?.guest
+    if (guest || facts.uuid !== undefined) return { guest, facts }
+    const { machines } = this.#options
+    const uuid = facts.macs?.map((mac) => machines.uuidOf(mac)).find((each) => each !== undefined)
+    if (uuid === undefined) return { guest, facts }
+    const more = { ...facts, uuid }
+    return { guest: guests.match(more)?.guest, facts: more }
+  }
 
-    bootPaths: (): readonly string[] =>
-      snapshot().guests.all.flatMap((guest) => formats.map((as) => `/${guest.name}/${bootFileOf(as)}`)),
+  #write(
+    { plan }: Decision,
+    as: Format,
+    options: RenderOptions,
+    { inputs, now }: { readonly inputs: BootInputs; readonly now: Snapshot },
+  ): string {
+    if (plan.kind !== 'menu') return renderForLoader(plan, as, options)
+    const { http, tftp } = inputs.urls
+    const key = JSON.stringify([now.generation, http, tftp, as, options])
+    const known = this.#menus.get(key)
+    if (known !== undefined) return known
+    const text = renderForLoader(plan, as, options)
+    this.#menus.set(key, text)
+    return text
+  }
+
+  #inputs(who: Requester, snapshot = this.#options.snapshot()): BootInputs {
+    const { services, machines } = this.#options
+    return bootInputs({ snapshot, services: services(), who, machines })
   }
 }
 
-const ignored = { kind: 'local-disk', why: 'this machine is no guest here' } as const
+const ignored = { kind: 'local-disk', why: 'this machine is not a guest here' } as const
 
 /** What a request says of its sender besides the path. LPXELINUX sends a cookie, scripts of ours a query. */
-function factsOf(who: Requester): BootFacts {
-  return {
-    ...(who.macs && { macs: who.macs }),
-    ...(who.uuid !== undefined && !isNoUuid(who.uuid) && { uuid: who.uuid }),
-    ...(who.serial !== undefined && { serial: who.serial }),
-    ...(who.address !== '' && { ip: who.address }),
-  }
-}
-
-/** MACs and UUIDs in any order; undefined when a part is neither. */
-function identitiesIn(parts: readonly string[], who: Requester): BootFacts | undefined {
-  const macs: string[] = []
-  let uuid: string | undefined
-  for (const part of parts) {
-    const mac = canonicalMac(part)
-    if (mac !== undefined) macs.push(mac)
-    else if (isNoUuid(part)) continue
-    else if (canonicalUuid(part) !== undefined) uuid = part
-    else return undefined
-  }
-  const said = factsOf(who)
-  return {
-    ...said,
-    ...(macs.length > 0 && { macs: [...macs, ...(said.macs ?? [])] }),
-    ...(uuid !== undefined && { uuid }),
-  }
+function factsOf({ macs, uuid, serial, address }: Requester): BootFacts {
+  return defined({
+    macs,
+    uuid: uuid !== undefined && isNoUuid(uuid) ? undefined : uuid,
+    serial,
+    ip: address === '' ? undefined : address,
+  })
 }

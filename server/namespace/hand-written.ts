@@ -1,9 +1,10 @@
+import type { BootDecision } from '../core/boot/decision.ts'
+import { defined } from '../core/defined.ts'
 import type { GuestFacts } from '../core/guest/guest.ts'
 import type { GuestIndex } from '../core/guest/match.ts'
-import { parseLoaderName } from '../core/loader/boot-path.ts'
-import { ipv4FromHex } from '../core/net/address.ts'
+import { type BootPathOwner, parseBootPath } from '../core/loader/boot-path.ts'
 import { canonicalMac } from '../core/net/mac.ts'
-import type { Requester } from '../core/net/requester.ts'
+import { internalRequester } from '../core/net/requester.ts'
 import { canonicalUuid, swapUuid } from '../core/net/uuid.ts'
 import { type CleanPath, cleanPath, rootPath } from '../files/path.ts'
 import type { FileSource } from '../files/source.ts'
@@ -12,65 +13,50 @@ import type { FileSource } from '../files/source.ts'
 const mostFiles = 5000
 const deepest = 6
 
-/**
- * For whom a path is a boot configuration, by the names that loaders ask for: facts of one machine, `everybody`, or
- * undefined for a path that is none.
- */
-export function bootConfigurationFor(path: CleanPath): GuestFacts | 'everybody' | undefined {
-  const parts = path.split('/').slice(1)
-  const file = parts.at(-1) ?? ''
-  if (file === 'boot.ipxe' || file === 'autoexec.ipxe') return 'everybody'
-  if (parts[0] === 'boot' && parts.length >= 3 && ['ipxe', 'grub.cfg', 'pxelinux.cfg'].includes(file))
-    return parts[1] === 'by' ? identitiesOf(parts.slice(2, -1)) : { name: parts[1] ?? '' }
-  const lookup = parseLoaderName(path)?.lookup
-  switch (lookup?.kind) {
-    case undefined:
-      return undefined
-    case 'mac':
-      return { macs: [lookup.mac] }
-    case 'uuid':
-      return { uuid: lookup.uuid }
-    case 'ip-prefix': {
-      const ip = ipv4FromHex(lookup.hex)
-      return ip === undefined ? 'everybody' : { ip }
-    }
-    case 'default':
-      return 'everybody'
-  }
-}
-
-function identitiesOf(parts: readonly string[]): GuestFacts {
-  const macs = parts.filter((part) => canonicalMac(part) !== undefined)
-  const uuid = parts.find((part) => canonicalUuid(part) !== undefined)
-  return { ...(macs.length > 0 && { macs }), ...(uuid !== undefined && { uuid }) }
-}
-
-/** The operator's own boot folder; `found` hears of each boot configuration that a client is given from it. */
-export function handWrittenSource(
-  source: FileSource,
-  found: (path: CleanPath, who: Requester, facts: GuestFacts) => void,
-): FileSource {
+/** The operator's own boot folder. A boot configuration in it carries the decision that the operator made. */
+export function handWrittenSource(source: FileSource, guests: () => GuestIndex): FileSource {
   return {
     list: (path, who) => source.list(path, who),
-    stat: async (path, who) => {
+    async stat(path, who) {
       const entry = await source.stat(path, who)
-      if (entry?.kind === 'file' && asksToBoot(who)) {
-        const whose = bootConfigurationFor(path)
-        if (whose !== undefined) found(path, who, whose === 'everybody' ? { ip: who.address } : whose)
+      const asked = entry?.kind === 'file' ? parseBootPath(path) : undefined
+      if (!entry || !asked) return entry
+      const facts = isForMany(asked.owner) ? { ip: who.address } : factsOf(asked.owner)
+      const decision: BootDecision = {
+        kind: 'boot',
+        summary: `tftpboot${path}, written by hand`,
+        facts,
+        loader: asked.loader,
+        localDisk: false,
+        ...defined({ guest: guests().match(facts)?.guest.name }),
       }
-      return entry
+      return { ...entry, open: () => entry.open(), decision }
     },
   }
 }
 
-/** Loaders come by these; who looks through the folder by FTP or NFS boots nothing. */
-function asksToBoot({ protocol }: Requester): boolean {
-  return protocol === 'tftp' || protocol === 'http'
+function isForMany({ kind }: BootPathOwner): boolean {
+  return kind === 'everybody' || kind === 'network'
+}
+
+/** The machine that a path means. */
+function factsOf(owner: BootPathOwner): GuestFacts {
+  switch (owner.kind) {
+    case 'guest':
+      return { name: owner.name }
+    case 'machine':
+      return defined({ macs: owner.macs.length > 0 ? owner.macs : undefined, uuid: owner.uuid })
+    case 'address':
+      return { ip: owner.ip }
+    case 'everybody':
+    case 'network':
+      return {}
+  }
 }
 
 /**
- * The boot configurations in the operator's own folder that this machine's loaders may meet, as `tftpboot/...`, in no order
- * that matters.
+ * The boot configurations in the operator's own folder that this machine's loaders may meet, as `tftpboot/...`, in no
+ * particular order.
  */
 export async function handWrittenFor(
   source: FileSource,
@@ -78,12 +64,15 @@ export async function handWrittenFor(
   guests: GuestIndex,
 ): Promise<string[]> {
   const guest = guests.match(asked)?.guest
-  const concerns = (facts: GuestFacts): boolean =>
-    guest ? guests.match(facts)?.guest === guest : sameMachine(facts, asked)
+  const concerns = (owner: BootPathOwner): boolean => {
+    if (isForMany(owner)) return true
+    const facts = factsOf(owner)
+    return guest ? guests.match(facts)?.guest === guest : isSameMachine(facts, asked)
+  }
   const found: string[] = []
   for await (const path of filesOf(source, rootPath, deepest, { left: mostFiles })) {
-    const whose = bootConfigurationFor(path)
-    if (whose === 'everybody' || (whose !== undefined && concerns(whose))) found.push(`tftpboot${path}`)
+    const owner = parseBootPath(path)?.owner
+    if (owner && concerns(owner)) found.push(`tftpboot${path}`)
   }
   return found
 }
@@ -94,7 +83,7 @@ async function* filesOf(
   depth: number,
   budget: { left: number },
 ): AsyncGenerator<CleanPath> {
-  for (const entry of (await source.list(folder, { protocol: 'internal', address: '' })) ?? []) {
+  for (const entry of (await source.list(folder, internalRequester)) ?? []) {
     if (budget.left-- <= 0) return
     const path = cleanPath(`${folder}/${entry.name}`)
     if (entry.kind !== 'folder') yield path
@@ -102,7 +91,7 @@ async function* filesOf(
   }
 }
 
-function sameMachine(one: GuestFacts, other: GuestFacts): boolean {
+function isSameMachine(one: GuestFacts, other: GuestFacts): boolean {
   const macs = new Set(one.macs?.map(canonicalMac))
   if (other.macs?.some((mac) => macs.has(canonicalMac(mac)))) return true
   const [mine, theirs] = [one.uuid, other.uuid].map((uuid) => uuid && canonicalUuid(uuid))

@@ -1,19 +1,18 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
 import { planGuest } from '../core/boot/plan-boot.ts'
 import type { OpenServices } from '../core/boot/urls.ts'
+import { defined } from '../core/defined.ts'
 import { Failure } from '../core/failure.ts'
-import type { Guest, GuestFacts } from '../core/guest/guest.ts'
-import type { Requester } from '../core/net/requester.ts'
+import type { Guest } from '../core/guest/guest.ts'
 import { diskSource } from '../files/disk.ts'
 import { withoutFolder } from '../files/hidden.ts'
-import { type CleanPath, cleanPath, rootPath } from '../files/path.ts'
+import { cleanPath, rootPath } from '../files/path.ts'
 import type { FileSource } from '../files/source.ts'
 import { bootInputs } from '../machines/decide.ts'
-import type { GuestMemory } from '../machines/machines.ts'
-import { TreeViews } from '../machines/views.ts'
+import type { BootMachines } from '../machines/machines.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
-import { answersSource, type InstallFacts } from './answer-files.ts'
-import { type LoaderDecision, loaderMounts } from './boot-configs.ts'
+import { type AnswerOptions, answersSource } from './answer-files.ts'
+import { bootConfigMounts } from './boot-configs.ts'
 import { handWrittenSource } from './hand-written.ts'
 import { hostLoadersSource, treeLoadersSource } from './host-loaders.ts'
 import { type Mount, mountTable } from './mounts.ts'
@@ -26,40 +25,20 @@ export interface NamespaceParts {
   readonly renderer: TemplateRenderer
   /** Something in an answer file looks wrong although it rendered. */
   readonly onWarnings: (guest: Guest, warnings: readonly string[]) => void
-  /** A machine asked what to boot and was told. */
-  readonly decided?: (decision: LoaderDecision) => void
-  /** What happened to the guests; without it every guest is new. */
-  readonly memory?: GuestMemory
-  /** Which version of a published tree each client sees. */
-  readonly views?: TreeViews
-  /** A machine was given a boot configuration that the operator has written by hand. */
-  readonly handWritten?: (path: CleanPath, who: Requester, facts: GuestFacts) => void
-  /** The UUID that belongs to a MAC, where a machine has said both. */
-  readonly uuidOf?: (mac: string) => string | undefined
+  readonly machines: BootMachines
 }
 
-/** The whole namespace: one table, read from top to bottom. Every service carries exactly this. */
+/** The whole namespace. Every service serves exactly this. */
 export function createNamespace(parts: NamespaceParts): FileSource {
   return mountTable(namespaceMounts(parts))
 }
 
+/** What appears where, as one table that is read from top to bottom. */
 export function namespaceMounts(parts: NamespaceParts): readonly Mount[] {
-  const { snapshot, services, memory, views = new TreeViews({ bound: () => undefined }) } = parts
-  /**
-   * A guest whose tree is not to be had (still copied, still verified, broken) gets no answer file either: 503 with the
-   * reason, which installers ask again for. One that names no tree may have a template that needs none.
-   */
-  const facts = (guest: Guest, who: Requester, now: Snapshot): InstallFacts | Failure => {
-    const inputs = bootInputs(now, services(), who, memory?.stateOf, views)
-    const token = memory?.reportToken(guest.name)
-    const common = { urls: inputs.urls, ...(token !== undefined && { token }) }
-    if (guest.settings.tree === undefined) return common
-    const plan = planGuest(guest, {}, inputs)
-    return plan.kind === 'install' ? { ...common, tree: plan.tree } : new Failure('unavailable', plan.why)
-  }
+  const { snapshot, machines } = parts
   const folder = (): string => snapshot().config.paths.trees
   const disk = withoutFolder(followed(folder), cleanPath('/.treeboot'))
-  const trees = treesSource({ snapshot, disk, folder, views })
+  const trees = treesSource({ snapshot, disk, folder, machines })
   return [
     {
       at: cleanPath('/trees'),
@@ -68,14 +47,14 @@ export function namespaceMounts(parts: NamespaceParts): readonly Mount[] {
     },
     {
       at: cleanPath('/ks'),
-      source: answersSource({ ...parts, facts }),
+      source: answersSource({ ...parts, facts: installFacts(parts) }),
       why: 'answer files, rendered for each guest',
     },
     {
       at: rootPath,
       source: handWrittenSource(
         followed(() => snapshot().config.paths.tftpboot),
-        (path, who, facts) => parts.handWritten?.(path, who, facts),
+        () => snapshot().guests,
       ),
       why: "the operator's own boot files: before the generated ones, so that they win",
     },
@@ -89,8 +68,22 @@ export function namespaceMounts(parts: NamespaceParts): readonly Mount[] {
       source: treeLoadersSource(snapshot, trees),
       why: 'the signed chain that each tree brings along; before /boot, which has guests of any name',
     },
-    ...loaderMounts({ ...parts, views }),
+    ...bootConfigMounts(parts),
   ]
+}
+
+/**
+ * A guest whose tree cannot be installed from (still copied, still verified, broken) gets no answer file either: 503 with
+ * the reason, and installers ask again. A guest that names no tree may have a template that needs none.
+ */
+function installFacts({ services, machines }: NamespaceParts): AnswerOptions['facts'] {
+  return (guest, who, snapshot) => {
+    const inputs = bootInputs({ snapshot, services: services(), who, machines })
+    const common = { urls: inputs.urls, ...defined({ token: machines.reportToken(guest.name) }) }
+    if (guest.settings.tree === undefined) return common
+    const plan = planGuest(guest, {}, inputs)
+    return plan.kind === 'install' ? { ...common, tree: plan.tree } : new Failure('unavailable', plan.why)
+  }
 }
 
 /** A folder on disk whose place is a setting: another source when the setting changes, and not before. */

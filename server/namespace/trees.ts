@@ -6,7 +6,7 @@ import { byName, renameEntry } from '../files/entry.ts'
 import { isoSource } from '../files/iso/source.ts'
 import { baseName, below, type CleanPath, cleanPath, joinPath, parentPath, rootPath } from '../files/path.ts'
 import type { Entry, FileSource } from '../files/source.ts'
-import type { TreeViews } from '../machines/views.ts'
+import type { BootMachines } from '../machines/machines.ts'
 import { findableTree, type Repairs } from './with-treeinfo.ts'
 
 export interface TreesParts {
@@ -14,7 +14,7 @@ export interface TreesParts {
   /** What lies in `trees/`, which is `folder` now. */
   readonly disk: FileSource
   readonly folder: () => string
-  readonly views: Pick<TreeViews, 'see'>
+  readonly machines: Pick<BootMachines, 'versionFor'>
 }
 
 /**
@@ -22,7 +22,7 @@ export interface TreesParts {
  * that its name gives (`trees/Fedora-40.iso` at `/trees/Fedora-40/`, the image itself beside it); in each tree what makes
  * it findable for clients that need more than it brings along; and of a published tree the version that this client sees.
  */
-export function treesSource({ snapshot, disk, folder, views }: TreesParts): FileSource {
+export function treesSource({ snapshot, disk, folder, machines }: TreesParts): FileSource {
   const repairs: Repairs = new WeakMap()
   /** Images and versions, by their real path. */
   const opened = new Map<string, FileSource>()
@@ -49,6 +49,7 @@ export function treesSource({ snapshot, disk, folder, views }: TreesParts): File
   const placed = (tree: Tree): Placed => ({
     tree,
     source: findableTree(tree, realSource(tree), repairs),
+    carried: carrier(tree.release),
   })
 
   /** Made anew with each snapshot; images stay as they are while a tree is in them. */
@@ -66,7 +67,7 @@ export function treesSource({ snapshot, disk, folder, views }: TreesParts): File
     const found = treeOf(places(), path)
     const release = found?.placed.tree.release
     if (!found || !release) return found
-    const version = views.see(who, release, found.inside)
+    const version = machines.versionFor(who, release, found.inside)
     if (version === release.version) return found
     const tree = snapshot().trees.inVersion(found.placed.tree.id, { id: release.id, version })
     // Deleted by `treeboot trees gc --now` while somebody was in the middle of it.
@@ -80,7 +81,7 @@ export function treesSource({ snapshot, disk, folder, views }: TreesParts): File
     const found = find(path, who)
     if (!found) return disk.stat(path, who)
     const entry = await found.placed.source.stat(found.inside, who)
-    return entry && renameEntry(entry, baseName(path))
+    return entry && renameEntry(found.placed.carried(entry, found.inside), baseName(path))
   }
 
   return {
@@ -104,6 +105,27 @@ export function treesSource({ snapshot, disk, folder, views }: TreesParts): File
 interface Placed {
   readonly tree: Tree
   readonly source: FileSource
+  /** An entry of the tree with what a client begins that fetches it. */
+  readonly carried: (entry: Entry, inside: CleanPath) => Entry
+}
+
+/**
+ * Files of a published tree say which version they are of, so that a client that fetched one goes on with it. One object
+ * for each entry, again and again: what is cached by entry stays cached.
+ */
+function carrier(release: Tree['release']): Placed['carried'] {
+  if (!release) return (entry) => entry
+  const { id, version } = release
+  const carried = new WeakMap<Entry, Entry>()
+  return (entry, path) => {
+    if (entry.kind !== 'file') return entry
+    const known = carried.get(entry)
+    if (known) return known
+    const decision = { kind: 'tree-file', release: { id, version }, path } as const
+    const made = { ...entry, open: () => entry.open(), decision }
+    carried.set(entry, made)
+    return made
+  }
 }
 
 interface Found {

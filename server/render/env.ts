@@ -1,6 +1,6 @@
 import { formatCmdline } from '../core/boot/kernel-args.ts'
 import type { BootPlan } from '../core/boot/plan.ts'
-import { placeUrl } from '../core/boot/urls.ts'
+import { urlOfPath } from '../core/boot/urls.ts'
 import { shellValue } from './quote.ts'
 
 /** Shell variables, for `eval "$(curl ...)"` or `. file` in a script that fetches and boots by itself. */
@@ -25,17 +25,15 @@ function variables(plan: BootPlan): Record<string, string> {
         ARCH: plan.tree.arch,
         VIRT: plan.virt,
         PLATFORM: plan.platform,
-        KERNEL: placeUrl(plan.urls.http, plan.kernel.place),
+        KERNEL: urlOfPath(plan.urls.http, plan.kernel.urlPath),
         KERNEL_SHA256: sha256(plan.kernel.digest),
-        INITRD: placeUrl(plan.urls.http, plan.initrd.place),
+        INITRD: urlOfPath(plan.urls.http, plan.initrd.urlPath),
         INITRD_SHA256: sha256(plan.initrd.digest),
         CMDLINE: formatCmdline(plan.args),
         LOCATION: plan.location,
         ANSWERS: plan.answers ?? '',
       }
     }
-    case 'chainload':
-      return { PLAN: plan.kind, TARGET: plan.target, WHY: plan.why }
     case 'menu':
       return { PLAN: plan.kind, TREES: plan.items.map((item) => item.plan.tree.id).join(' ') }
     case 'local-disk':

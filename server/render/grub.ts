@@ -1,4 +1,4 @@
-import type { BootPlan, ChainloadPlan, InstallPlan, MenuPlan } from '../core/boot/plan.ts'
+import type { BootPlan, InstallPlan, MenuPlan } from '../core/boot/plan.ts'
 import { diskLoaders } from '../core/distro/efi.ts'
 import { grubKernelArg, grubWord, screenText } from './quote.ts'
 
@@ -13,8 +13,6 @@ export function renderGrub(plan: BootPlan): string {
       return `set timeout=0\nset default=0\n\n${entry(`Install ${plan.tree.id}`, plan)}`
     case 'menu':
       return menu(plan)
-    case 'chainload':
-      return `echo ${message(plan.why)}\n${chain(plan)}boot\n`
     case 'local-disk':
       return `echo ${message(plan.why)}\n${localBoot}`
     case 'refuse':
@@ -34,8 +32,8 @@ function entry(title: string, plan: InstallPlan): string {
     `menuentry ${grubWord(screenText(title))} {`,
     `  if [ -n "$net_default_mac" ]; then set bootif="BOOTIF=01-$net_default_mac"; else set bootif=""; fi`,
     `  echo ${grubWord(`Loading ${screenText(plan.tree.id)} ...`)}`,
-    `  linux ${grubWord(plan.kernel.place)}${args} $bootif`,
-    `  initrd ${grubWord(plan.initrd.place)}`,
+    `  linux ${grubWord(plan.kernel.urlPath)}${args} $bootif`,
+    `  initrd ${grubWord(plan.initrd.urlPath)}`,
     '}',
     '',
   ].join('\n')
@@ -51,11 +49,6 @@ function menu(plan: MenuPlan): string {
     '',
     ...plan.items.map((item) => entry(item.label, item.plan)),
   ].join('\n')
-}
-
-function chain(plan: ChainloadPlan): string {
-  const path = plan.target.replace(/^[a-z]+:\/\/[^/]*/, '')
-  return /\.(cfg|conf)$/.test(path) ? `configfile ${grubWord(path)}\n` : `chainloader ${grubWord(path)}\n`
 }
 
 /**

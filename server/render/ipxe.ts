@@ -1,6 +1,6 @@
 import { formatCmdline } from '../core/boot/kernel-args.ts'
-import type { BootFile, BootPlan, ChainloadPlan, InstallPlan, MenuPlan } from '../core/boot/plan.ts'
-import { placeUrl } from '../core/boot/urls.ts'
+import type { BootFile, BootPlan, InstallPlan, MenuPlan } from '../core/boot/plan.ts'
+import { urlOfPath } from '../core/boot/urls.ts'
 import type { LoaderServer, RenderOptions } from './options.ts'
 import { ipxeText, ipxeVariables, ipxeWord, screenText } from './quote.ts'
 
@@ -16,8 +16,6 @@ function commands(plan: BootPlan, server: LoaderServer | undefined): string {
       return `${boot(plan)}${failed}`
     case 'menu':
       return menu(plan, server)
-    case 'chainload':
-      return `echo ${message(plan.why)}\nchain --autofree ${chainTarget(plan)}\n${failed}`
     case 'local-disk':
       return `echo ${message(plan.why)}\n${localBoot(server)}`
     case 'refuse':
@@ -43,11 +41,7 @@ function boot(plan: InstallPlan): string {
 }
 
 function url(plan: InstallPlan, image: BootFile): string {
-  return ipxeWord(placeUrl(plan.urls.http, image.place))
-}
-
-function chainTarget(plan: ChainloadPlan): string {
-  return ipxeWord(plan.target)
+  return ipxeWord(urlOfPath(plan.urls.http, image.urlPath))
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { ServerUrls } from '../core/boot/plan.ts'
-import { placeUrl } from '../core/boot/urls.ts'
+import { urlOfPath } from '../core/boot/urls.ts'
 import { Failure } from '../core/failure.ts'
 import { treeRepositories } from '../core/kickstart/repositories.ts'
 import type { InstallSource } from '../core/services.ts'
@@ -21,7 +21,7 @@ export function renderInstallSource(tree: Tree, urls: ServerUrls, source: Instal
     const extra = options === '' ? '' : ` --opts=${kickstartQuote(options)}`
     return `nfs --server=${kickstartQuote(host)} --dir=${kickstartQuote(place)}${extra}`
   }
-  return `url --url=${kickstartQuote(placeUrl(sourceBase(urls, source), place))}`
+  return `url --url=${kickstartQuote(urlOfPath(sourceBase(urls, source), place))}`
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { InstallPlan } from '../core/boot/plan.ts'
-import { placeUrl } from '../core/boot/urls.ts'
+import { urlOfPath } from '../core/boot/urls.ts'
 import { Failure } from '../core/failure.ts'
 import type { Hypervisor } from '../core/guest/guest.ts'
 
@@ -76,7 +76,7 @@ export function fetchedInto(folder: string, plan: InstallPlan, name: string): Fe
   return {
     kernel: `${folder}${fileName(name)}-vmlinuz`,
     initrd: `${folder}${fileName(name)}-initrd`,
-    kernelUrl: placeUrl(plan.urls.http, plan.kernel.place),
-    initrdUrl: placeUrl(plan.urls.http, plan.initrd.place),
+    kernelUrl: urlOfPath(plan.urls.http, plan.kernel.urlPath),
+    initrdUrl: urlOfPath(plan.urls.http, plan.initrd.urlPath),
   }
 }

@@ -1,6 +1,6 @@
 import { formatCmdline } from '../core/boot/kernel-args.ts'
-import type { BootFile, BootPlan, ChainloadPlan, InstallPlan, MenuPlan } from '../core/boot/plan.ts'
-import { placeUrl } from '../core/boot/urls.ts'
+import type { BootFile, BootPlan, InstallPlan, MenuPlan } from '../core/boot/plan.ts'
+import { urlOfPath } from '../core/boot/urls.ts'
 import type { RenderOptions } from './options.ts'
 import { pxelinuxLine, pxelinuxPath, screenText } from './quote.ts'
 
@@ -14,8 +14,6 @@ export function renderPxelinux(plan: BootPlan, options: RenderOptions): string {
       return `DEFAULT install\nPROMPT 0\n\n${installLabel('install', undefined, plan, options)}`
     case 'menu':
       return menu(plan, options)
-    case 'chainload':
-      return `DEFAULT chain\nPROMPT 0\nSAY ${say(plan.why)}\n\nLABEL chain\n  PXE ${target(plan, options)}\n`
     case 'local-disk':
       return `DEFAULT local\nPROMPT 0\nSAY ${say(plan.why)}\n\n${localLabel}`
     case 'refuse':
@@ -57,19 +55,13 @@ function installLabel(
  * in the root itself is told `/trees/...`, which both understand. Over HTTP only a full URL is sure to stay with HTTP.
  */
 function location(place: string, base: string | undefined, options: RenderOptions): string {
-  if (options.via === 'http' && base !== undefined) return pxelinuxPath(placeUrl(base, place))
+  if (options.via === 'http' && base !== undefined) return pxelinuxPath(urlOfPath(base, place))
   const inRoot = (options.loaderFolder ?? '') === ''
   return pxelinuxPath(inRoot ? place : `::${place}`)
 }
 
 function file(image: BootFile, plan: InstallPlan, options: RenderOptions): string {
-  return location(image.place, plan.urls.http, options)
-}
-
-function target(plan: ChainloadPlan, options: RenderOptions): string {
-  return /^[a-z]+:\/\//.test(plan.target)
-    ? pxelinuxPath(plan.target)
-    : location(plan.target, undefined, options)
+  return location(image.urlPath, plan.urls.http, options)
 }
 
 function menu(plan: MenuPlan, options: RenderOptions): string {

@@ -1,5 +1,6 @@
 import type { BootPlan, InstallPlan } from '../core/boot/plan.ts'
 import { Failure } from '../core/failure.ts'
+import { loaders } from '../core/loader/loaders.ts'
 import { renderEnv } from './env.ts'
 import { renderGrub } from './grub.ts'
 import { renderIpxe } from './ipxe.ts'
@@ -37,9 +38,9 @@ const records = {
   },
   xl: { render: installOnly(renderXl), bootFile: 'xl.cfg' },
   qemu: { render: installOnly(renderQemu), bootFile: 'qemu.sh' },
-  ipxe: { render: renderIpxe, bootFile: 'ipxe', forLoaders: true },
-  pxelinux: { render: renderPxelinux, bootFile: 'pxelinux.cfg', forLoaders: true },
-  grub: { render: renderGrub, bootFile: 'grub.cfg', forLoaders: true },
+  ipxe: { render: renderIpxe, bootFile: loaders.ipxe.configFile, forLoaders: true },
+  pxelinux: { render: renderPxelinux, bootFile: loaders.pxelinux.configFile, forLoaders: true },
+  grub: { render: renderGrub, bootFile: loaders.grub.configFile, forLoaders: true },
 } as const satisfies Readonly<Record<string, FormatRecord>>
 
 export type Format = keyof typeof records

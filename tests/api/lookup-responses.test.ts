@@ -63,7 +63,7 @@ describe('a lookup with a memory', () => {
     const treeOf = () => json(ask(responses, 'guest=web02', { inputs: seen })).tree.id
     expect(treeOf()).toBe('fedora/40/x86_64')
     const offer = { tree: fedora39.id, wanted: JSON.stringify({ distro: 'fedora' }), client: '192.0.2.9' }
-    state = { ...newState, state: 'installing', sinceMs: 1, offer: { ...offer, firstMs: 1 } }
+    state = { ...newState, state: 'installing', sinceMs: 1, offers: [{ ...offer, firstMs: 1 }] }
     expect(treeOf()).toBe('fedora/39/x86_64')
     state = undefined
     expect(treeOf()).toBe('fedora/40/x86_64')

@@ -28,6 +28,7 @@ const decision: Decision = {
   summary: 'install fedora-40',
   facts: { macs: ['52:54:00:aa:bb:01'] },
   localDisk: false,
+  loader: 'ipxe',
 }
 const bytes = randomBytes(3000)
 let claims: number

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import type { Machine } from '../../server/core/guest/seen-machine.ts'
-import { type Change, nextState, type Step } from '../../server/core/guest/state.ts'
-import { inboxSize, type Store, storySize } from '../../server/store/store.ts'
+import type { UnknownMachine } from '../../server/core/guest/seen-machine.ts'
+import { type Change, type HistoryEntry, nextState } from '../../server/core/guest/state.ts'
+import { historyKept, type Store, unknownMachinesKept } from '../../server/store/store.ts'
 
-const machine = (n: number, more: Partial<Machine> = {}): Machine => ({
+const machine = (n: number, more: Partial<UnknownMachine> = {}): UnknownMachine => ({
   id: `52:54:00:00:${hex(n >> 8)}:${hex(n & 255)}`,
   mac: `52:54:00:00:${hex(n >> 8)}:${hex(n & 255)}`,
   firstMs: n,
@@ -17,7 +17,7 @@ function hex(byte: number): string {
 }
 
 const armed = (atMs: number) => (life: Parameters<typeof nextState>[0]) =>
-  nextState(life, { type: 'armed' }, atMs)
+  nextState(life, { type: 'install-once' }, atMs)
 
 /** What every store must do. `make` gives an empty one; the suite closes it. */
 export function storeContract(name: string, make: () => Promise<Store>): void {
@@ -33,9 +33,9 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
   describe(`${name}: guests`, () => {
     test('begins with nothing', () =>
       use(async (store) => {
-        expect(await store.lives()).toEqual(new Map())
-        expect(await store.story('web01')).toEqual([])
-        expect(await store.inbox()).toEqual([])
+        expect(await store.states()).toEqual(new Map())
+        expect(await store.history('web01')).toEqual([])
+        expect(await store.unknownMachines()).toEqual([])
       }))
 
     test('a change is decided on what is stored, and kept with its step', () =>
@@ -46,15 +46,19 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
           expect(before).toBeUndefined()
           return nextState(before, offered, 1_000)
         })
-        expect(life).toMatchObject({ state: 'install', install: 0, offer: { tree: 'f40', firstMs: 1_000 } })
+        expect(life).toMatchObject({
+          state: 'install',
+          install: 0,
+          offers: [{ tree: 'f40', firstMs: 1_000 }],
+        })
         const again = await store.change('web01', (before) => {
           expect(before).toEqual(life)
           return armed(2_000)(before)
         })
         expect(again).toMatchObject({ state: 'install', sinceMs: 2_000, install: 1 })
-        expect(await store.lives()).toEqual(new Map([['web01', again]]))
-        expect((await store.story('web01')).map(({ kind }) => kind)).toEqual(['offered', 'armed'])
-        expect(await store.story('web01', 1)).toEqual([
+        expect(await store.states()).toEqual(new Map([['web01', again]]))
+        expect((await store.history('web01')).map(({ kind }) => kind)).toEqual(['offered', 'armed'])
+        expect(await store.history('web01', 1)).toEqual([
           { atMs: 2_000, install: 1, kind: 'armed', detail: '', client: '' },
         ])
       }))
@@ -63,9 +67,9 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
       use(async (store) => {
         const names = ['web01', 'web02', "o'brien", 'größe']
         await Promise.all(Array.from({ length: 40 }, (_, n) => store.change(names[n % 4] ?? '', armed(n))))
-        const lives = await store.lives()
+        const lives = await store.states()
         for (const each of names) expect(lives.get(each)?.install).toBe(10)
-        expect((await store.story('web02')).map((step) => step.install)).toEqual([
+        expect((await store.history('web02')).map((step) => step.install)).toEqual([
           1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
         ])
       }))
@@ -77,11 +81,11 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
           (life: Parameters<typeof nextState>[0]): Change | undefined =>
             nextState(life, { type: 'reported', report: 'progress', client: '10.0.0.7', detail: `${n}` }, n)
         await store.change('quiet', says(0))
-        await Promise.all(Array.from({ length: storySize + 50 }, (_, n) => store.change('chatty', says(n))))
-        const story = await store.story('chatty')
-        expect(story).toHaveLength(storySize)
-        expect(story.at(-1)?.detail).toBe(`${storySize + 49}`)
-        expect(await store.story('quiet')).toHaveLength(1)
+        await Promise.all(Array.from({ length: historyKept + 50 }, (_, n) => store.change('chatty', says(n))))
+        const story = await store.history('chatty')
+        expect(story).toHaveLength(historyKept)
+        expect(story.at(-1)?.detail).toBe(`${historyKept + 49}`)
+        expect(await store.history('quiet')).toHaveLength(1)
       }))
 
     test('a step holds any text', () =>
@@ -89,7 +93,7 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
         const detail = `"'; drop table steps; -- \u0000 ä €`
         const report = { type: 'reported', report: 'progress', client: '', detail } as const
         await store.change('web01', (life) => nextState(life, report, 1))
-        expect((await store.story('web01')).map((step: Step) => step.detail)).toEqual([detail])
+        expect((await store.history('web01')).map((step: HistoryEntry) => step.detail)).toEqual([detail])
       }))
   })
 
@@ -97,9 +101,12 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
     test('adds up what is known of a machine, the latest first', () =>
       use(async (store) => {
         const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3132'
-        await store.sight([machine(1, { firstMs: 10, lastMs: 10, firmware: 'bios' }), machine(2)])
-        await store.sight([machine(1, { firstMs: 20, lastMs: 20, uuid, count: 3 })])
-        expect(await store.inbox()).toEqual([
+        await store.addUnknownMachines([
+          machine(1, { firstMs: 10, lastMs: 10, firmware: 'bios' }),
+          machine(2),
+        ])
+        await store.addUnknownMachines([machine(1, { firstMs: 20, lastMs: 20, uuid, count: 3 })])
+        expect(await store.unknownMachines()).toEqual([
           machine(1, { firstMs: 10, lastMs: 20, firmware: 'bios', uuid, count: 4 }),
           machine(2),
         ])
@@ -107,18 +114,18 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
 
     test('keeps only the newest machines', () =>
       use(async (store) => {
-        await store.sight(Array.from({ length: inboxSize + 30 }, (_, n) => machine(n)))
-        const kept = await store.inbox()
-        expect(kept).toHaveLength(inboxSize)
+        await store.addUnknownMachines(Array.from({ length: unknownMachinesKept + 30 }, (_, n) => machine(n)))
+        const kept = await store.unknownMachines()
+        expect(kept).toHaveLength(unknownMachinesKept)
         expect(kept.at(-1)?.lastMs).toBe(30)
       }))
 
     test('a machine can be taken out once', () =>
       use(async (store) => {
-        await store.sight([machine(1)])
-        expect(await store.forget(machine(1).id)).toBe(true)
-        expect(await store.forget(machine(1).id)).toBe(false)
-        expect(await store.inbox()).toEqual([])
+        await store.addUnknownMachines([machine(1)])
+        expect(await store.forgetUnknownMachine(machine(1).id)).toBe(true)
+        expect(await store.forgetUnknownMachine(machine(1).id)).toBe(false)
+        expect(await store.unknownMachines()).toEqual([])
       }))
   })
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, TestRunner, test } from 'vitest'
+import { noMachines } from '../../server/machines/machines.ts'
 import { renderAnswer } from '../../server/namespace/answer-files.ts'
 import { TemplateRenderer } from '../../server/templates/renderer.ts'
 import { answerCases } from '../support/answer-cases.ts'
@@ -26,7 +27,7 @@ type Case = (typeof answerCases)[number]
 
 async function fileOf({ golden, guest, tree }: Case): Promise<string> {
   const snapshot = snapshotWith([guest], shippedTemplates())
-  const options = { snapshot: () => snapshot, renderer, facts: () => ({ tree, urls }) }
+  const options = { snapshot: () => snapshot, renderer, machines: noMachines, facts: () => ({ tree, urls }) }
   const { text } = await renderAnswer(options, guest, { protocol: 'internal', address: '::1' })
   const file = join(folder, golden)
   await writeFile(file, text)

@@ -170,7 +170,6 @@ describe('grub-script-check', () => {
     ['a menu', planBoot({}, inputs)] as const,
     ['local disk', { kind: 'local-disk', why: `it's "installed" $x` }] as const,
     ['a refusal', { kind: 'refuse', why: `} fi; boot 'x` }] as const,
-    ['a chain', { kind: 'chainload', target: '/EFI/a b.efi', why: 'so' }] as const,
   ]
   test.each(plans)('accepts %s', (_, plan) => {
     requireClient('grub-script-check')

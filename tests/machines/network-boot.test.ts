@@ -5,13 +5,15 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Snapshot } from '../../server/catalog/snapshot.ts'
 import type { ClientFacts } from '../../server/core/boot/firmware.ts'
 import type { OpenServices } from '../../server/core/boot/urls.ts'
-import type { LoaderPreference } from '../../server/core/guest/guest.ts'
 import { createGuestIndex } from '../../server/core/guest/match.ts'
+import { parseBootPath } from '../../server/core/loader/boot-path.ts'
 import type { LoaderFile } from '../../server/core/loader/files.ts'
-import type { NetworkAnswer } from '../../server/core/loader/network-offer.ts'
+import type { LoaderPreference } from '../../server/core/loader/loaders.ts'
+import type { NetworkReply } from '../../server/core/loader/network-offer.ts'
 import { memorySource } from '../../server/files/memory.ts'
 import { cleanPath } from '../../server/files/path.ts'
 import { readWhole } from '../../server/files/read-whole.ts'
+import { Machines } from '../../server/machines/machines.ts'
 import { networkBoot } from '../../server/machines/network-boot.ts'
 import { hostLoadersSource, treeLoadersSource } from '../../server/namespace/host-loaders.ts'
 import { clientFacts } from '../../server/protocols/dhcp/request.ts'
@@ -76,15 +78,26 @@ function machineRoom(setting: Setting = {}) {
   const snapshot = snapshotOf(setting)
   const source = memorySource(Object.fromEntries(files.map((name) => [`/${name}`, 'loader'])))
   const seen: [ClientFacts, string, string | undefined][] = []
-  const boot = networkBoot({
+  const machines = new Machines({ snapshot: () => snapshot, events: () => {} })
+  machines.askedByDhcp = (client, firmware, guest) => void seen.push([client, firmware, guest?.name])
+  const decide = networkBoot({
     snapshot: () => snapshot,
     services: () => services,
-    source,
-    seen: (client, firmware, guest) => seen.push([client, firmware, guest?.name]),
+    machines,
+    isThere: async (urlPath, who) => (await source.stat(cleanPath(urlPath), who))?.kind === 'file',
   })
+  /** A loader was sent the configuration at this path. */
+  const fetched = (path: string): void => {
+    const asked = parseBootPath(path)
+    const facts = asked?.owner.kind === 'machine' ? asked.owner : {}
+    if (!asked) return
+    const decision = { kind: 'boot', summary: '', facts, loader: asked.loader, localDisk: false } as const
+    const served = { type: 'served', protocol: 'tftp', client: '192.0.2.7', outcome: 'complete' } as const
+    machines.sink({ ...served, path, bytes: 10, ms: 1, decision })
+  }
   let xid = 1
-  const ask = (client: Partial<PretendClient>, again = false): Promise<NetworkAnswer | undefined> =>
-    boot.decide({
+  const ask = (client: Partial<PretendClient>, again = false): Promise<NetworkReply | undefined> =>
+    decide({
       client: clientFacts(request('discover', { mac, ...client })),
       serverAddress: '192.0.2.1',
       clientAddress: '',
@@ -96,7 +109,7 @@ function machineRoom(setting: Setting = {}) {
     if (!answer) return 'nobody'
     return answer.kind === 'offer' ? answer.offer.bootFile : `silence: ${answer.why}`
   }
-  return { ask, fileFor, boot, seen }
+  return { ask, fileFor, machines, fetched, seen }
 }
 
 describe('what each client is offered', () => {
@@ -196,12 +209,12 @@ describe('whom it answers', () => {
 
 describe('a loader that is never started', () => {
   test('is followed by the signed chain, on port 4011 too, and what then runs stays', async () => {
-    const { fileFor, boot } = machineRoom()
+    const { fileFor, fetched } = machineRoom()
     expect(await fileFor(clients.uefi)).toBe('snponly.efi')
     expect(await fileFor(clients.uefi, true)).toBe('snponly.efi')
     expect(await fileFor(clients.uefi)).toBe('shimx64.efi')
     expect(await fileFor(clients.uefi, true)).toBe('shimx64.efi')
-    boot.fetched(`/by/${mac}/grub.cfg`)
+    fetched(`/boot/by/${mac}/grub.cfg`)
     expect(await fileFor(clients.uefi)).toBe('shimx64.efi')
     expect(await fileFor(clients.uefi)).toBe('shimx64.efi')
   })
@@ -215,26 +228,26 @@ describe('a loader that is never started', () => {
   })
 
   test('loaders are recognised by the names that they ask for', async () => {
-    const { fileFor, boot } = machineRoom()
+    const { fileFor, fetched } = machineRoom()
     await fileFor(clients.bios)
     expect(await fileFor(clients.bios)).toBe('pxelinux.0')
-    boot.fetched('/trees/x/grub.cfg') // nobody's
-    boot.fetched(`/pxelinux.cfg/01-${mac.replaceAll(':', '-')}`)
+    fetched('/trees/x/grub.cfg') // nobody's
+    fetched(`/pxelinux.cfg/01-${mac.replaceAll(':', '-')}`)
     expect(await fileFor(clients.bios)).toBe('pxelinux.0')
   })
 
   test('by the UUID, too, in either byte order: it belongs to the MAC that asked by DHCP', async () => {
-    const { fileFor, boot } = machineRoom()
+    const { fileFor, machines, fetched } = machineRoom()
     const db01 = { uuid, mac: '52:54:00:00:00:07' }
     await fileFor({ ...clients.uefi, ...db01 })
     expect(await fileFor({ ...clients.uefi, ...db01 })).toBe('shimx64.efi')
-    expect(boot.uuidOf(db01.mac)).toBe(uuid)
-    boot.fetched(`/grub/grub.cfg-${uuid}`)
+    expect(machines.uuidOf(db01.mac)).toBe(uuid)
+    fetched(`/grub/grub.cfg-${uuid}`)
     expect(await fileFor({ ...clients.uefi, ...db01 })).toBe('shimx64.efi')
     const other = { uuid: '4c4c4544-0042-3510-8052-b4c04f4a3733', mac: '52:54:00:00:00:08' }
     await fileFor({ ...clients.bios, ...other })
     expect(await fileFor({ ...clients.bios, ...other })).toBe('pxelinux.0')
-    boot.fetched('/pxelinux.cfg/44454c4c-4200-1035-8052-b4c04f4a3733')
+    fetched('/pxelinux.cfg/44454c4c-4200-1035-8052-b4c04f4a3733')
     expect(await fileFor({ ...clients.bios, ...other })).toBe('pxelinux.0')
   })
 })

@@ -2,8 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import type { OfferedRelease } from '../../server/core/guest/state.ts'
 import type { Requester } from '../../server/core/net/requester.ts'
 import type { Release } from '../../server/core/tree/tree.ts'
-import { cleanPath } from '../../server/files/path.ts'
-import { TreeViews } from '../../server/machines/views.ts'
+import { VersionViews } from '../../server/machines/views.ts'
 
 const version = (number: number): Release => ({ id: 'f40', version: number, folder: `/v/${number}` })
 const [old, now] = [version(1), version(2)]
@@ -13,12 +12,12 @@ const initrd = '/images/pxeboot/initrd.img'
 
 let clockMs: number
 let bound: Map<string, OfferedRelease>
-let views: TreeViews
+let views: VersionViews
 
 beforeEach(() => {
   clockMs = 1_000_000
   bound = new Map()
-  views = new TreeViews({ bound: (address) => bound.get(address), clock: () => clockMs })
+  views = new VersionViews({ bound: (address) => bound.get(address), clock: () => clockMs })
 })
 
 const client = (address = '10.0.0.7', more: Partial<Requester> = {}): Requester => ({
@@ -27,7 +26,11 @@ const client = (address = '10.0.0.7', more: Partial<Requester> = {}): Requester 
   ...more,
 })
 const see = (who: Requester, release: Release, ...paths: string[]): number[] =>
-  paths.map((path) => views.see(who, release, cleanPath(path)))
+  paths.map((path) => {
+    const version = views.versionFor(who, release, path)
+    views.fetched(who, { id: release.id, version }, path, 0)
+    return version
+  })
 const connection = () => ({ readyState: 'open' })
 
 describe('a client in the middle of a tree', () => {
@@ -83,18 +86,35 @@ describe('a client in the middle of a tree', () => {
   })
   test('that asks the lookup begins anew, and then fetches what it was told of', () => {
     see(client(), old, descriptor, kernel)
-    views.enter(client())
-    expect(views.of(client())).toEqual(new Map())
+    views.startsOver(client())
+    expect(views.versionsOf(client())).toEqual(new Map())
     see(client(), now, '/lookup')
     expect(see(client(), version(3), kernel)).toEqual([2])
   })
   test('has its versions in the lookup, too', () => {
     see(client(), old, descriptor, kernel)
-    expect(views.of(client())).toEqual(new Map([['f40', 1]]))
-    expect(views.of(client('10.0.0.8'))).toEqual(new Map())
+    expect(views.versionsOf(client())).toEqual(new Map([['f40', 1]]))
+    expect(views.versionsOf(client('10.0.0.8'))).toEqual(new Map())
     clockMs += 30_001
-    expect(views.of(client())).toEqual(new Map())
+    expect(views.versionsOf(client())).toEqual(new Map())
   })
+})
+
+test('asking changes nothing, however often', () => {
+  see(client(), old, descriptor, kernel)
+  for (const path of [descriptor, kernel, initrd, '/']) views.versionFor(client(), now, path)
+  views.versionsOf(client())
+  expect(see(client(), now, initrd)).toEqual([1])
+  for (const path of [descriptor, kernel]) views.versionFor(client('10.0.0.8'), old, path)
+  expect(see(client('10.0.0.8'), now, kernel)).toEqual([2])
+})
+
+test('a transfer that began before the client started over does not bring the old version back', () => {
+  see(client(), old, descriptor, kernel)
+  clockMs += 1000
+  see(client(), now, descriptor)
+  views.fetched(client(), old, '/images/install.img', 5000)
+  expect(see(client(), now, initrd)).toEqual([2])
 })
 
 describe('several clients behind one address', () => {
@@ -105,7 +125,7 @@ describe('several clients behind one address', () => {
     ]
     see(a, old, descriptor, kernel)
     see(b, old, descriptor, kernel)
-    views.enter(b)
+    views.startsOver(b)
     expect(see(b, now, descriptor, kernel)).toEqual([1, 1])
     expect(see(a, now, initrd)).toEqual([1])
   })
@@ -133,7 +153,7 @@ describe('a machine that is being installed', () => {
     expect(see(client(), now, descriptor, kernel)).toEqual([1, 1])
     clockMs += 3_600_000
     expect(see(client(), version(3), descriptor, initrd)).toEqual([1, 1])
-    expect(views.of(client())).toEqual(new Map([['f40', 1]]))
+    expect(views.versionsOf(client())).toEqual(new Map([['f40', 1]]))
     bound.clear()
     expect(see(client(), version(3), descriptor)).toEqual([3])
   })
@@ -166,6 +186,6 @@ describe('by other protocols', () => {
 
 test('ten thousand addresses that never come back are forgotten', () => {
   for (let at = 0; at <= 10_000; at++) see(client(`10.1.${at >> 8}.${at & 255}`), old, descriptor, kernel)
-  expect(views.of(client('10.1.0.0')).size).toBe(0)
-  expect(views.of(client('10.1.0.1')).size).toBe(1)
+  expect(views.versionsOf(client('10.1.0.0')).size).toBe(0)
+  expect(views.versionsOf(client('10.1.0.1')).size).toBe(1)
 })

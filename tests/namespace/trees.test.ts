@@ -6,7 +6,7 @@ import { createTreeIndex } from '../../server/core/select/select.ts'
 import { diskSource } from '../../server/files/disk.ts'
 import { cleanPath } from '../../server/files/path.ts'
 import type { FileSource } from '../../server/files/source.ts'
-import { TreeViews } from '../../server/machines/views.ts'
+import { noMachines } from '../../server/machines/machines.ts'
 import { treesSource } from '../../server/namespace/trees.ts'
 import { BackgroundVerifier } from '../../server/verify/background-verifier.ts'
 import { VerifyCache } from '../../server/verify/verify-cache.ts'
@@ -41,7 +41,7 @@ async function sourceOf(cwd: string): Promise<FileSource> {
     snapshot: () => ({ trees }),
     disk: diskSource(folder),
     folder: () => folder,
-    views: new TreeViews({ bound: () => undefined }),
+    machines: noMachines,
   })
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { noMachines } from '../../server/machines/machines.ts'
 import { renderAnswer } from '../../server/namespace/answer-files.ts'
 import { ownFilterNames } from '../../server/templates/filters/table.ts'
 import { lintTemplates } from '../../server/templates/lint.ts'
@@ -21,7 +22,12 @@ describe('what the documents say', () => {
     const source = /```jinja\n([\s\S]*?)```/.exec(document)?.[1]?.replaceAll(/^ {3}/gm, '') ?? ''
     const guest = guestWith('small.ks', { ssh_keys: ['ssh-ed25519 AAAA me@laptop'] })
     const snapshot = snapshotWith([guest], new Map(templates).set('small.ks', source))
-    const options = { snapshot: () => snapshot, renderer, facts: () => ({ tree: treeWith({}), urls }) }
+    const options = {
+      snapshot: () => snapshot,
+      renderer,
+      machines: noMachines,
+      facts: () => ({ tree: treeWith({}), urls }),
+    }
     const { text, warnings } = await renderAnswer(options, guest, { protocol: 'internal', address: '::1' })
     expect(warnings).toEqual([])
     expect(text).toContain('sshkey --username=root "ssh-ed25519 AAAA me@laptop"')
@@ -36,7 +42,12 @@ describe('what the documents say', () => {
 describe('the templates that ship', () => {
   test.each(answerCases)('$golden', async ({ golden, guest, tree }) => {
     const snapshot = snapshotWith([guest], templates)
-    const options = { snapshot: () => snapshot, renderer, facts: () => ({ tree, urls }) }
+    const options = {
+      snapshot: () => snapshot,
+      renderer,
+      machines: noMachines,
+      facts: () => ({ tree, urls }),
+    }
     const answer = await renderAnswer(options, guest, { protocol: 'internal', address: '::1' })
     expect(answer.warnings).toEqual([])
     expectGolden(`kickstart/${golden}`, answer.text)
@@ -49,7 +60,12 @@ describe('the templates that ship', () => {
   test('lock root and create no password unless asked', async () => {
     for (const { golden, guest, tree } of answerCases.filter((each) => each.golden.includes('plain'))) {
       const snapshot = snapshotWith([guest], templates)
-      const options = { snapshot: () => snapshot, renderer, facts: () => ({ tree, urls }) }
+      const options = {
+        snapshot: () => snapshot,
+        renderer,
+        machines: noMachines,
+        facts: () => ({ tree, urls }),
+      }
       const { text } = await renderAnswer(options, guest, { protocol: 'internal', address: '::1' })
       expect(text, golden).not.toContain('$6$')
     }

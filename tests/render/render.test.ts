@@ -68,11 +68,6 @@ const scenes: readonly (readonly [string, BootPlan, readonly Format[]])[] = [
     { kind: 'refuse', why: `no tree\nfits \${x} "here"; né` },
     ['pxelinux', 'grub', 'ipxe', 'json', 'env'],
   ],
-  [
-    'chainload',
-    { kind: 'chainload', target: '/EFI/other.efi', why: 'handed on' },
-    ['pxelinux', 'grub', 'ipxe', 'json', 'env'],
-  ],
 ]
 
 describe.each(scenes)('%s', (name, plan, wanted) => {

@@ -5,8 +5,8 @@ import { Failure } from '../../core/failure.ts'
 import type { Guest } from '../../core/guest/guest.ts'
 import type { Requester } from '../../core/net/requester.ts'
 import { diskSource } from '../../files/disk.ts'
-import { loaderOptions, planAs } from '../../machines/decide.ts'
 import { handWrittenFor } from '../../namespace/hand-written.ts'
+import { loaderOptions, planAs } from '../../namespace/render-boot.ts'
 import { formatContentType, renderPlan } from '../../render/render.ts'
 import { format } from '../input.ts'
 import { type ApiContext, inputsFor, type Reply } from '../route.ts'
@@ -28,18 +28,18 @@ export function guestNamed({ guests }: Snapshot, name: string): Guest {
   return guest
 }
 
-export function list(_: unknown, { snapshot, history }: ApiContext): Reply {
+export function list(_: unknown, { snapshot, machines }: ApiContext): Reply {
   const { guests, trees } = snapshot()
   const json: readonly GuestSummary[] = guests.all.map((guest) =>
-    guestSummary(guest, trees, history.stateOf(guest.name)),
+    guestSummary(guest, trees, machines.stateOf(guest.name)),
   )
   return { json }
 }
 
-export function show({ params }: GuestCall, { snapshot, history }: ApiContext): Reply {
+export function show({ params }: GuestCall, { snapshot, machines }: ApiContext): Reply {
   const now = snapshot()
   const guest = guestNamed(now, params.name)
-  const json: GuestSummary = guestSummary(guest, now.trees, history.stateOf(guest.name))
+  const json: GuestSummary = guestSummary(guest, now.trees, machines.stateOf(guest.name))
   return { json }
 }
 
@@ -61,27 +61,27 @@ export function plan(
   return { headers: { 'Content-Type': formatContentType(query.as) }, text }
 }
 
-export async function story({ params }: GuestCall, { snapshot, history }: ApiContext): Promise<Reply> {
+export async function story({ params }: GuestCall, { snapshot, machines }: ApiContext): Promise<Reply> {
   const { name } = guestNamed(snapshot(), params.name)
-  const json: readonly StoryStep[] = (await history.story(name)).map(stepView)
+  const json: readonly StoryStep[] = (await machines.history(name)).map(stepView)
   return { json }
 }
 
 export function install(call: GuestCall, context: ApiContext): Promise<Reply> {
-  return order('armed', call, context)
+  return order('install-once', call, context)
 }
 
 export function keepLocal(call: GuestCall, context: ApiContext): Promise<Reply> {
-  return order('kept-local', call, context)
+  return order('local', call, context)
 }
 
 async function order(
-  type: 'armed' | 'kept-local',
+  type: 'install-once' | 'local',
   { params }: GuestCall,
-  { snapshot, history }: ApiContext,
+  { snapshot, machines }: ApiContext,
 ): Promise<Reply> {
   const now = snapshot()
   const guest = guestNamed(now, params.name)
-  const json: GuestSummary = guestSummary(guest, now.trees, await history.order(guest.name, type))
+  const json: GuestSummary = guestSummary(guest, now.trees, await machines.order(guest.name, type))
   return { json }
 }

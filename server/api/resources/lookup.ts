@@ -2,7 +2,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { z } from 'zod'
 import { lookupKeys } from '../../core/lookup/query.ts'
 import type { Requester } from '../../core/net/requester.ts'
-import { cleanPath } from '../../files/path.ts'
 import { failureReply, type OnFault } from '../failures.ts'
 import { format } from '../input.ts'
 import { jsonResponse, type LookupResponse } from '../lookup-responses.ts'
@@ -18,16 +17,13 @@ export const lookupQuery = z.looseObject({
   as: format,
 })
 
-/** No path of a tree has this name. */
-const lookedUp = cleanPath('/.treeboot-lookup')
-
 function respondTo(url: string, who: Requester, context: ApiContext): LookupResponse {
-  const { snapshot, views, lookups } = context
+  const { snapshot, machines, lookups } = context
   // The client begins something new, and what it fetches next must be of the version that it is told here.
-  views.enter(who)
+  machines.startsOver(who)
   const request = { query: url.slice(lookupPath.length + 1), who }
   const response = lookups.respond({ ...request, inputs: inputsFor(context, who), current: snapshot() })
-  if (response.release) views.see(who, response.release, lookedUp)
+  if (response.release) machines.toldOf(who, response.release)
   return response
 }
 

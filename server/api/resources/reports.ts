@@ -35,9 +35,9 @@ interface ReportCall {
 }
 
 /** What an installer says of itself, with a line of detail as `?message=` or as `detail` in a JSON body. */
-export async function report(call: ReportCall, { snapshot, history }: ApiContext): Promise<Reply> {
+export async function report(call: ReportCall, { snapshot, machines }: ApiContext): Promise<Reply> {
   const { params, query, body, who, req } = call
-  await history.report(guestNamed(snapshot(), params.name), {
+  await machines.report(guestNamed(snapshot(), params.name), {
     report: params.report,
     client: who.address,
     local: isLocal(who, req),

@@ -35,7 +35,7 @@ export function problems(_: unknown, { snapshot }: ApiContext): Reply {
   return { json }
 }
 
-function frontView({ snapshot, version, history, serviceLines }: ApiContext, urls: ServerUrls): FrontView {
+function frontView({ snapshot, version, machines, serviceLines }: ApiContext, urls: ServerUrls): FrontView {
   const { trees, guests, problems } = snapshot()
   return {
     version,
@@ -45,7 +45,7 @@ function frontView({ snapshot, version, history, serviceLines }: ApiContext, url
     guests: guests.all.map((guest) => ({
       name: guest.name,
       identity: identityText(guest),
-      plan: planText(guest, trees, history.stateOf(guest.name)),
+      plan: planText(guest, trees, machines.stateOf(guest.name)),
     })),
     services: serviceLines().map(({ name, open, host, port, note }) => ({
       name,

@@ -55,7 +55,11 @@ async function dhcpPlan(
       'bad-request',
       `${address} is not an IPv4 address, and DHCP needs one for the boot server: give ours with --address`,
     )
-  const { urls } = bootInputs(snapshot, expectedServices(config), { ...who, localAddress: address })
+  const { urls } = bootInputs({
+    snapshot,
+    services: expectedServices(config),
+    who: { ...who, localAddress: address },
+  })
   const reach = reachable(config)
   const scriptBase = reach.http ? urls.http : urls.tftp
   if (scriptBase === undefined)

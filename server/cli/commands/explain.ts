@@ -6,7 +6,7 @@ import { canonicalMac } from '../../core/net/mac.ts'
 import { canonicalUuid } from '../../core/net/uuid.ts'
 import { diskSource } from '../../files/disk.ts'
 import { cleanPath } from '../../files/path.ts'
-import { noMemory } from '../../machines/machines.ts'
+import { noMachines } from '../../machines/machines.ts'
 import { handWrittenFor } from '../../namespace/hand-written.ts'
 import { explainPath, type PathExplanation } from '../../namespace/mounts.ts'
 import { namespaceMounts } from '../../namespace/namespace.ts'
@@ -84,7 +84,7 @@ async function explainAPath(
       services: () => services,
       renderer,
       onWarnings: () => undefined,
-      memory: { ...noMemory, ...past },
+      machines: { ...noMachines, ...past },
     })
     const lines = await explainPath(mounts, cleanPath(asked), cliRequester(snapshot.config))
     const served = lines.some(({ outcome }) => outcome === 'serves')

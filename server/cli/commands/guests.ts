@@ -1,7 +1,13 @@
 import type { Command } from 'commander'
 import { guestSummary, identityText, stepText, stepView } from '../../api/views.ts'
 import type { Guest } from '../../core/guest/guest.ts'
-import { type GuestState, newState, type Step, stateAt, whyLocalDisk } from '../../core/guest/state.ts'
+import {
+  type GuestState,
+  type HistoryEntry,
+  newState,
+  stateAt,
+  whyLocalDisk,
+} from '../../core/guest/state.ts'
 import { openExistingStore } from '../../store/sqlite/open.ts'
 import { guestNamed, localTime, remembered } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
@@ -54,16 +60,21 @@ async function showGuest(name: string, options: CommonOptions, io: CliIo): Promi
   const snapshot = await oneShot(options, io)
   const guest = guestNamed(snapshot, name)
   const store = await openExistingStore(snapshot.config.paths)
-  const stored = (await store?.lives())?.get(name)
+  const stored = (await store?.states())?.get(name)
   const life = stateAt(stored ?? newState, Date.now())
-  const story = (await store?.story(name, life.install)) ?? []
+  const story = (await store?.history(name, life.install)) ?? []
   await store?.close()
   if (options.json)
     io.out(json({ ...guestSummary(guest, snapshot.trees, stored && life), story: story.map(stepView) }))
   else io.out(storyText(guest, life, story, guestSummary(guest, snapshot.trees, life).tree))
 }
 
-function storyText(guest: Guest, life: GuestState, story: readonly Step[], tree: string | null): string {
+function storyText(
+  guest: Guest,
+  life: GuestState,
+  story: readonly HistoryEntry[],
+  tree: string | null,
+): string {
   const now =
     whyLocalDisk(guest, life) ??
     `${guest.name}: its next network boot installs ${tree ?? 'nothing, because no tree fits'}`

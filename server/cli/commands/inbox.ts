@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { machineView } from '../../api/views.ts'
 import { addGuest } from '../../config/add-guest.ts'
 import { Failure } from '../../core/failure.ts'
-import type { Machine } from '../../core/guest/seen-machine.ts'
+import type { UnknownMachine } from '../../core/guest/seen-machine.ts'
 import { nextState } from '../../core/guest/state.ts'
 import { canonicalMac } from '../../core/net/mac.ts'
 import { canonicalUuid } from '../../core/net/uuid.ts'
@@ -38,7 +38,7 @@ export function registerInbox(program: Command, io: CliIo): void {
 async function inbox(options: CommonOptions, io: CliIo): Promise<void> {
   const { config, guests } = await oneShot(options, io)
   const store = await openExistingStore(config.paths)
-  const all = (await store?.inbox()) ?? []
+  const all = (await store?.unknownMachines()) ?? []
   await store?.close()
   // A machine may have become a guest since, by hand.
   const machines = all.filter(
@@ -50,7 +50,7 @@ async function inbox(options: CommonOptions, io: CliIo): Promise<void> {
   if (machines.length === 0) io.exit(exitCodes.none)
 }
 
-function describe(machines: readonly Machine[]): string {
+function describe(machines: readonly UnknownMachine[]): string {
   const rows = machines.map((machine) => [
     machine.mac ?? machine.id,
     machine.address ?? '-',
@@ -78,7 +78,7 @@ async function adopt(asked: string, options: AdoptOptions, io: CliIo): Promise<v
   const { config, guests } = await oneShot(options, io)
   const store = await openExistingStore(config.paths)
   try {
-    const machine = (await store?.inbox())?.find((each) => each.id === id || each.uuid === id)
+    const machine = (await store?.unknownMachines())?.find((each) => each.id === id || each.uuid === id)
     const guest = guests.match(canonicalMac(asked) === undefined ? { uuid: id } : { macs: [id] })?.guest
     if (guest)
       throw new Failure('conflict', `${id} is guest ${guest.name} already, defined at ${guest.definedAt}`)
@@ -91,7 +91,7 @@ async function adopt(asked: string, options: AdoptOptions, io: CliIo): Promise<v
     if (options.local) await keepLocal(store, name)
     const at = { cwd: io.cwd, ...(options.config !== undefined && { configFile: options.config }) }
     const path = await addGuest({ ...at, name, profiles: profile, machine })
-    await store.forget(machine.id)
+    await store.forgetUnknownMachine(machine.id)
     const next = options.local
       ? `it boots its own disk until "treeboot install ${name}"`
       : 'its next network boot installs it'
@@ -104,5 +104,5 @@ async function adopt(asked: string, options: AdoptOptions, io: CliIo): Promise<v
 }
 
 async function keepLocal(store: Store, name: string): Promise<void> {
-  await store.change(name, (life) => nextState(life, { type: 'kept-local' }, Date.now()))
+  await store.change(name, (life) => nextState(life, { type: 'local' }, Date.now()))
 }

@@ -19,17 +19,17 @@ export function registerInstall(program: Command, io: CliIo): void {
     .argument('<guest...>', 'the names of guests')
     .addOption(configOption())
     .addOption(jsonOption())
-    .action((names: string[], options: CommonOptions) => decide('armed', names, options, io))
+    .action((names: string[], options: CommonOptions) => decide('install-once', names, options, io))
   program
     .command('local')
     .description('keep guests on their own disks: network boot does not install them any more')
     .argument('<guest...>', 'the names of guests')
     .addOption(configOption())
     .addOption(jsonOption())
-    .action((names: string[], options: CommonOptions) => decide('kept-local', names, options, io))
+    .action((names: string[], options: CommonOptions) => decide('local', names, options, io))
 }
 
-type Decision = 'armed' | 'kept-local'
+type Decision = 'install-once' | 'local'
 
 async function decide(
   type: Decision,
@@ -71,7 +71,7 @@ async function change(
 
 function outcome(type: Decision, guest: Guest, before: GuestState, snapshot: Snapshot): string {
   const was = before.sinceMs === 0 ? 'was new' : `was ${before.state} since ${localTime(before.sinceMs)}`
-  if (type === 'kept-local') return `${guest.name} ${was}; it boots its own disk from now on`
+  if (type === 'local') return `${guest.name} ${was}; it boots its own disk from now on`
   const plan = planGuest(guest, {}, cliInputs(snapshot))
   const next = plan.kind === 'install' ? `installs ${plan.tree.id}, once` : `would fail: ${plan.why}`
   return `${guest.name} ${was}; its next network boot ${next}`

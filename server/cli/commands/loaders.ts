@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Snapshot } from '../../catalog/snapshot.ts'
 import type { Firmware } from '../../core/boot/firmware.ts'
 import { loaderCandidates } from '../../core/loader/choice.ts'
-import { type LoaderFile, loaderFiles, treeChainPlace } from '../../core/loader/files.ts'
+import { type LoaderFile, loaderFiles, treeChainPath } from '../../core/loader/files.ts'
 import type { Requester } from '../../core/net/requester.ts'
 import { diskSource } from '../../files/disk.ts'
 import { cleanPath } from '../../files/path.ts'
@@ -107,7 +107,7 @@ async function treeLines(snapshot: Snapshot): Promise<LoaderLine[]> {
       if (entry?.kind !== 'file') continue
       const file = entry.extent?.file
       const what = `the signed chain of ${id}`
-      lines.push({ place: treeChainPlace(id, shim), what, from: 'tree', ...(file !== undefined && { file }) })
+      lines.push({ place: treeChainPath(id, shim), what, from: 'tree', ...(file !== undefined && { file }) })
     }
   }
   return lines
@@ -120,12 +120,12 @@ function firmwareLine(
   { config }: Snapshot,
 ): FirmwareLine {
   const candidates = loaderCandidates({ firmware, preference: config.dhcp.loader })
-  const found = candidates.find(({ place }) => there.has(place))
-  if (found) return { firmware, loader: found.place, why: found.why }
-  const shim = candidates.find(({ place }) => place.startsWith('/shim'))?.place
+  const found = candidates.find(({ urlPath }) => there.has(urlPath))
+  if (found) return { firmware, loader: found.urlPath, why: found.why }
+  const shim = candidates.find(({ urlPath }) => urlPath.startsWith('/shim'))?.urlPath
   const chain = shim && loaders.find(({ from, place }) => from === 'tree' && place.endsWith(shim))
   if (chain) return { firmware, loader: chain.place, why: `no other loader; ${chain.what}` }
-  const names = candidates.map(({ place }) => place.slice(1)).join(', ')
+  const names = candidates.map(({ urlPath }) => urlPath.slice(1)).join(', ')
   return { firmware, why: `missing: ${names}` }
 }
 

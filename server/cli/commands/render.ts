@@ -2,9 +2,10 @@ import { type Command, Option } from 'commander'
 import { Failure } from '../../core/failure.ts'
 import { cleanPath } from '../../files/path.ts'
 import { readWhole } from '../../files/read-whole.ts'
-import { bootInputs, loaderOptions, planAs } from '../../machines/decide.ts'
-import { noMemory } from '../../machines/machines.ts'
+import { bootInputs } from '../../machines/decide.ts'
+import { noMachines } from '../../machines/machines.ts'
 import { createNamespace } from '../../namespace/namespace.ts'
+import { loaderOptions, planAs } from '../../namespace/render-boot.ts'
 import { formats, isFormat, renderPlan } from '../../render/render.ts'
 import { TemplateRenderer } from '../../templates/renderer.ts'
 import { cliRequester, expectedServices } from '../cli-requester.ts'
@@ -43,6 +44,7 @@ async function render(
   const { snapshot } = past
   const guest = guestNamed(snapshot, name)
   const services = expectedServices(snapshot.config)
+  const machines = { ...noMachines, ...past }
   const who = {
     ...cliRequester(snapshot.config),
     ...(options.url !== undefined && { host: hostIn(options.url) }),
@@ -50,7 +52,7 @@ async function render(
   const print = (text: string): void =>
     io.out(options.json ? json({ guest: name, as: options.as, text }) : text)
   if (isFormat(options.as)) {
-    const inputs = bootInputs(snapshot, services, who, past.stateOf)
+    const inputs = bootInputs({ snapshot, services, who, machines })
     return print(renderPlan(planAs(guest, options.as, inputs), options.as, loaderOptions(who, inputs)))
   }
   const renderer = new TemplateRenderer()
@@ -63,7 +65,7 @@ async function render(
       services: () => services,
       renderer,
       onWarnings: warn,
-      memory: { ...noMemory, ...past },
+      machines,
     })
     const entry = await namespace.stat(cleanPath(`/ks/${name}`), who)
     if (!entry) {

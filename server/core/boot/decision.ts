@@ -1,5 +1,6 @@
 import type { GuestFacts } from '../guest/guest.ts'
 import type { OfferedRelease } from '../guest/state.ts'
+import type { LoaderKind } from '../loader/loaders.ts'
 
 /**
  * What was decided when an entry was made for the client that asked. It travels with the entry, and comes back in the
@@ -17,6 +18,8 @@ export interface BootDecision {
   /** Absent for an unknown machine. */
   readonly guest?: string
   readonly localDisk: boolean
+  /** The loader that reads this configuration: it runs. */
+  readonly loader: LoaderKind
   /** The installer that a guest was offered. */
   readonly offer?: InstallerOffer
 }

@@ -92,8 +92,8 @@ function explainPlanning({ plan, args, platform }: TreePlanning): Explanation[] 
   if (plan.kind === 'install') {
     const size = (bytes: number | undefined): string =>
       bytes === undefined ? 'size unknown' : `${bytes} bytes`
-    lines.push({ what: 'kernel', value: plan.kernel.place, from: size(plan.kernel.size) })
-    lines.push({ what: 'initrd', value: plan.initrd.place, from: size(plan.initrd.size) })
+    lines.push({ what: 'kernel', value: plan.kernel.urlPath, from: size(plan.kernel.size) })
+    lines.push({ what: 'initrd', value: plan.initrd.urlPath, from: size(plan.initrd.size) })
     lines.push({
       what: 'location',
       value: plan.location,

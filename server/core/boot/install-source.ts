@@ -1,16 +1,16 @@
 import type { InstallSource } from '../services.ts'
 import type { Tree } from '../tree/tree.ts'
 import type { ServerUrls } from './plan.ts'
-import { placeUrl } from './urls.ts'
+import { urlOfPath } from './urls.ts'
 
 /** Where a tree lies in the namespace. */
-export function treePlace(tree: Tree): string {
+export function treeUrlPath(tree: Tree): string {
   return `/trees/${tree.id}`
 }
 
 /** A file of a tree in the namespace. Descriptors also say `./images/...`, which is the same file. */
-export function imagePlace(tree: Tree, path: string): string {
-  return `${treePlace(tree)}/${path.replace(/^(\.?\/)+/, '')}`
+export function imageUrlPath(tree: Tree, path: string): string {
+  return `${treeUrlPath(tree)}/${path.replace(/^(\.?\/)+/, '')}`
 }
 
 /** Base URL of the service that a guest installs by; undefined when that service is closed. NFS has no URL: see `nfsSource`. */
@@ -27,7 +27,7 @@ export function nfsSource(urls: ServerUrls, place: string): string | undefined {
 
 /** `nfs://host/trees/<id>`, as linuxrc reads it. */
 export function nfsUrl(urls: ServerUrls, place: string): string | undefined {
-  return urls.nfs && placeUrl(`nfs://${urls.nfs.host}`, place)
+  return urls.nfs && urlOfPath(`nfs://${urls.nfs.host}`, place)
 }
 
 /**
@@ -37,5 +37,5 @@ export function nfsUrl(urls: ServerUrls, place: string): string | undefined {
 export function isoUrl(tree: Tree, urls: ServerUrls): string | undefined {
   if (tree.origin.kind !== 'iso') return undefined
   const folder = tree.id.includes('/') ? tree.id.slice(0, tree.id.lastIndexOf('/') + 1) : ''
-  return placeUrl(urls.http, `/trees/${folder}${tree.origin.name}`)
+  return urlOfPath(urls.http, `/trees/${folder}${tree.origin.name}`)
 }

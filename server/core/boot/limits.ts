@@ -41,7 +41,8 @@ export function cmdlineTooLong(
 ): string | undefined {
   const limit = cmdlineLimit(tree)
   const own = byteLength(formatCmdline(args))
-  const added = bootifBytes + byteLength(` BOOT_IMAGE=${images.kernel.place} initrd=${images.initrd.place}`)
+  const added =
+    bootifBytes + byteLength(` BOOT_IMAGE=${images.kernel.urlPath} initrd=${images.initrd.urlPath}`)
   if (own + added <= limit) return undefined
   const longest = args
     .map(formatKernelArg)

@@ -20,16 +20,21 @@ export interface BootInputs {
   readonly trees: TreeIndex
   readonly guests: GuestIndex
   readonly urls: ServerUrls
-  /** What machines get that are no guests; see `config.yaml`. */
+  /** What machines get that are not guests; see `config.yaml`. */
   readonly unknown: 'menu' | 'local' | 'ignore'
+  /** The address that asks: its own offer comes before those of a guest's other addresses. */
+  readonly client?: string
   readonly menuTimeoutMs: number
   /** What we remember of a guest, as it counts now. Without it every guest is new. */
   readonly stateOf?: (guest: string) => GuestState | undefined
 }
 
+/** The parts of `BootInputs` that the plan of one guest rests on. */
+export type GuestInputs = Pick<BootInputs, 'trees' | 'urls' | 'stateOf' | 'client'>
+
 /**
- * What a machine boots: a guest its installation until it is installed, then its own disk; any other machine what `unknown` says. `ignore` comes out as
- * `local-disk` here; whoever could stay silent asks `guests.match` first.
+ * What a machine boots: a guest its installation until it is installed, then its own disk; any other machine what
+ * `unknown` says. `ignore` comes out as `local-disk` here; callers that can decline must check `guests.match` first.
  */
 export function planBoot(facts: BootFacts, inputs: BootInputs): BootPlan {
   const match = inputs.guests.match(facts)
@@ -40,10 +45,10 @@ export function planBoot(facts: BootFacts, inputs: BootInputs): BootPlan {
 export function planKnown(
   guest: Guest,
   facts: Pick<BootFacts, 'virt' | 'arch'>,
-  inputs: Pick<BootInputs, 'trees' | 'urls' | 'stateOf'>,
+  inputs: GuestInputs,
 ): InstallPlan | LocalDiskPlan | RefusePlan {
-  const life = inputs.stateOf?.(guest.name)
-  const why = life && whyLocalDisk(guest, life)
+  const state = inputs.stateOf?.(guest.name)
+  const why = state && whyLocalDisk(guest, state)
   return why === undefined ? planGuest(guest, facts, inputs) : { kind: 'local-disk', why }
 }
 
@@ -51,9 +56,9 @@ export function planKnown(
 export function planGuest(
   guest: Guest,
   facts: Pick<BootFacts, 'virt' | 'arch'>,
-  inputs: Pick<BootInputs, 'trees' | 'urls' | 'stateOf'>,
+  inputs: GuestInputs,
 ): InstallPlan | RefusePlan {
-  const selection = selectForGuest(guest, inputs.trees, inputs.stateOf?.(guest.name))
+  const selection = selectForGuest(guest, inputs.trees, inputs.stateOf?.(guest.name), inputs.client)
   if (!selection.found) return { kind: 'refuse', why: `guest ${guest.name}: ${whyNone(selection)}` }
   const plan = planTree(selection.tree, {
     urls: inputs.urls,
@@ -64,12 +69,17 @@ export function planGuest(
   return plan.kind === 'refuse' ? { kind: 'refuse', why: `guest ${guest.name}: ${plan.why}` } : plan
 }
 
-/** The tree of a guest: the one that a running installation is bound to, else what its settings ask for. */
-export function selectForGuest(guest: Guest, trees: TreeIndex, life?: GuestState): Selection {
-  const pinned = life && pinnedOffer(guest, life)
+/** The tree of a guest: the one that the machine at `client` is bound to, else what the guest's settings ask for. */
+export function selectForGuest(
+  guest: Guest,
+  trees: TreeIndex,
+  state?: GuestState,
+  client?: string,
+): Selection {
+  const pinned = state && pinnedOffer(guest, state, client)
   const tree = pinned && boundTree(pinned, trees)
   if (tree?.state === 'ready') return { found: true, tree, others: [] }
-  if (pinned !== undefined && life?.state === 'installing') {
+  if (pinned !== undefined && state?.state === 'installing') {
     const why = `tree ${pinned.tree}, which it is being installed from, is ${tree?.state ?? 'gone'}`
     return { found: false, why, nearest: [] }
   }
@@ -99,14 +109,15 @@ export function archOf(tree: Tree, arch: string | undefined): { arch?: string } 
   return Object.keys(tree.platforms).some((platform) => sameArch(platform, arch)) ? { arch } : {}
 }
 
-function planUnknown(facts: BootFacts, inputs: BootInputs): BootPlan {
+/** What a machine boots that is not a guest. */
+export function planUnknown(facts: BootFacts, inputs: BootInputs): BootPlan {
   if (inputs.unknown === 'menu') return menuOf(facts, inputs)
   return {
     kind: 'local-disk',
     why:
       inputs.unknown === 'local'
-        ? 'this machine is no guest; booting its own disk'
-        : 'this machine is no guest',
+        ? 'this machine is not a guest; it boots its own disk'
+        : 'this machine is not a guest',
   }
 }
 

@@ -3,12 +3,12 @@ import { failureMessage } from '../failure.ts'
 import type { Guest, Sourced, VirtType } from '../guest/guest.ts'
 import type { InstallSource } from '../services.ts'
 import type { Tree } from '../tree/tree.ts'
-import { imagePlace, sourceBase, treePlace } from './install-source.ts'
+import { imageUrlPath, sourceBase, treeUrlPath } from './install-source.ts'
 import { cmdlineTooLong } from './limits.ts'
 import { effectiveArgs, mergeArgs, type PlannedArg } from './operator-args.ts'
 import type { BootFile, InstallPlan, RefusePlan, ServerUrls } from './plan.ts'
 import { choosePlatform, type PlatformChoice } from './platform.ts'
-import { placeUrl } from './urls.ts'
+import { urlOfPath } from './urls.ts'
 
 export interface TreePlanOptions {
   readonly urls: ServerUrls
@@ -53,7 +53,7 @@ export function planTreeWithReasons(tree: Tree, options: TreePlanOptions): TreeP
     initrd: bootFile(tree, images.initrd),
     args: effectiveArgs(args),
     // virt-install refuses nfs: URLs, so an NFS guest's location is the HTTP one.
-    location: placeUrl(sourceBase(source, urls) ?? urls.http, treePlace(tree)),
+    location: urlOfPath(sourceBase(source, urls) ?? urls.http, treeUrlPath(tree)),
     urls,
     ...(answers && { answers }),
     ...(guest && { guest }),
@@ -87,7 +87,7 @@ function bootFile(tree: Tree, path: string): BootFile {
   const digest = Object.hasOwn(tree.checksums, path) ? tree.checksums[path] : undefined
   return {
     path,
-    place: imagePlace(tree, path),
+    urlPath: imageUrlPath(tree, path),
     ...(size !== undefined && { size }),
     ...(digest !== undefined && { digest }),
   }

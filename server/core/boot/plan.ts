@@ -13,7 +13,7 @@ export interface BootFile {
   /** Relative to the tree: `images/pxeboot/vmlinuz`. */
   readonly path: string
   /** In the namespace: `/trees/fedora-40/images/pxeboot/vmlinuz`. */
-  readonly place: string
+  readonly urlPath: string
   readonly size?: number
   readonly digest?: Digest
 }
@@ -47,13 +47,6 @@ export interface InstallPlan {
   readonly urls: ServerUrls
 }
 
-export interface ChainloadPlan {
-  readonly kind: 'chainload'
-  /** In the namespace, or a full URL. */
-  readonly target: string
-  readonly why: string
-}
-
 export interface MenuPlan {
   readonly kind: 'menu'
   readonly title: string
@@ -73,4 +66,4 @@ export interface RefusePlan {
   readonly why: string
 }
 
-export type BootPlan = InstallPlan | ChainloadPlan | MenuPlan | LocalDiskPlan | RefusePlan
+export type BootPlan = InstallPlan | MenuPlan | LocalDiskPlan | RefusePlan

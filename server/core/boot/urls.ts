@@ -58,7 +58,7 @@ export function serverUrls({ configuredUrl, services, who }: UrlQuestion): Serve
 }
 
 /** A place of the namespace below a base URL, each component percent-encoded: `,` and `=` too, which virt-install splits at. */
-export function placeUrl(base: string, place: string): string {
+export function urlOfPath(base: string, place: string): string {
   if (/^[\w/.~-]*$/.test(place)) return base + place
   const encoded = place
     .split('/')

@@ -1,6 +1,6 @@
-import { imagePlace, isoUrl, nfsSource, nfsUrl, sourceBase, treePlace } from '../boot/install-source.ts'
+import { imageUrlPath, isoUrl, nfsSource, nfsUrl, sourceBase, treeUrlPath } from '../boot/install-source.ts'
 import type { KernelArg, ServerUrls } from '../boot/plan.ts'
-import { placeUrl } from '../boot/urls.ts'
+import { urlOfPath } from '../boot/urls.ts'
 import type { Guest } from '../guest/guest.ts'
 import type { InstallSource } from '../services.ts'
 import type { PlatformImages, Tree } from '../tree/tree.ts'
@@ -69,7 +69,7 @@ export function answersUrl({
   const place = answersInFolder ? `/ks/${guest.name}/` : `/ks/${guest.name}`
   const service = answersBy(tree).includes(source) ? source : 'http'
   const mounted = service === 'nfs' ? nfsSource(urls, place) : undefined
-  return mounted ?? placeUrl(sourceBase(service, urls) ?? urls.http, place)
+  return mounted ?? urlOfPath(sourceBase(service, urls) ?? urls.http, place)
 }
 
 /**
@@ -115,9 +115,9 @@ function oldAnaconda({ tree, source, urls, answers, guest }: InstallerContext): 
 }
 
 function repo({ tree, source, urls }: Pick<InstallerContext, 'tree' | 'source' | 'urls'>): string {
-  const place = treePlace(tree)
+  const place = treeUrlPath(tree)
   const nfs = source === 'nfs' ? nfsSource(urls, place) : undefined
-  return nfs ?? placeUrl(sourceBase(source, urls) ?? urls.http, place)
+  return nfs ?? urlOfPath(sourceBase(source, urls) ?? urls.http, place)
 }
 
 /**
@@ -165,14 +165,14 @@ function casperMedium(tree: Tree, urls: ServerUrls): KernelArg[] {
   return [
     { key: 'boot', value: 'casper' },
     { key: 'netboot', value: 'nfs' },
-    { key: 'nfsroot', value: `${urls.nfs.host}:${treePlace(tree)}` },
+    { key: 'nfsroot', value: `${urls.nfs.host}:${treeUrlPath(tree)}` },
   ]
 }
 
 function autoyast({ tree, source, urls, answers }: InstallerContext): KernelArg[] {
-  const place = treePlace(tree)
+  const place = treeUrlPath(tree)
   const nfs = source === 'nfs' ? nfsUrl(urls, place) : undefined
-  const at = nfs ?? placeUrl(sourceBase(source, urls) ?? urls.http, place)
+  const at = nfs ?? urlOfPath(sourceBase(source, urls) ?? urls.http, place)
   return [{ key: 'install', value: at }, ...when('autoyast', answers)]
 }
 
@@ -180,11 +180,11 @@ function autoyast({ tree, source, urls, answers }: InstallerContext): KernelArg[
  * Agama's live system comes by dracut's livenet. Packages come from the tree only when it has a repository.
  */
 function agama({ tree, urls, answers }: InstallerContext): KernelArg[] {
-  const live = placeUrl(urls.http, imagePlace(tree, tree.stage2 ?? 'LiveOS/squashfs.img'))
+  const live = urlOfPath(urls.http, imageUrlPath(tree, tree.stage2 ?? 'LiveOS/squashfs.img'))
   const repositories = tree.repositories
     .filter((repository) => !repository.path.startsWith('..'))
     .map((repository) =>
-      placeUrl(urls.http, repository.path === '.' ? treePlace(tree) : imagePlace(tree, repository.path)),
+      urlOfPath(urls.http, repository.path === '.' ? treeUrlPath(tree) : imageUrlPath(tree, repository.path)),
     )
   return [
     { key: 'root', value: `live:${live}` },
@@ -202,14 +202,14 @@ function drakx({ tree, source, urls, answers }: InstallerContext): KernelArg[] {
   const base = sourceBase(source, urls) ?? urls.http
   const method = source === 'ftp' && urls.ftp !== undefined ? 'ftp' : 'http'
   const server = base.replace(/^[a-z]+:\/\//, '').replace(/\/.*$/, '')
-  const list = `method:${method},network:dhcp,server:${server},directory:${treePlace(tree)}`
+  const list = `method:${method},network:dhcp,server:${server},directory:${treeUrlPath(tree)}`
   return [{ key: 'automatic', value: list }, ...when('auto_install', answers)]
 }
 
 /** The answer URL has the guest's name, because Ignition 2.19 sends no header that identifies the machine. */
 function coreos({ tree, images, urls, answers }: InstallerContext): KernelArg[] {
   const named = [...Object.values(images.others), tree.stage2].find((path) => path?.includes('rootfs'))
-  const rootfs = placeUrl(urls.http, imagePlace(tree, named ?? 'images/pxeboot/rootfs.img'))
+  const rootfs = urlOfPath(urls.http, imageUrlPath(tree, named ?? 'images/pxeboot/rootfs.img'))
   const ignition: KernelArg[] =
     answers === undefined
       ? []
@@ -225,8 +225,8 @@ function coreos({ tree, images, urls, answers }: InstallerContext): KernelArg[] 
 function recordedArgs({ tree, images, urls, answers }: InstallerContext): KernelArg[] {
   const args = recordOf(tree.distro).bootArgs?.({
     kernel: images.kernel ?? '',
-    url: placeUrl(urls.http, treePlace(tree)),
-    fileUrl: (path) => placeUrl(urls.http, imagePlace(tree, path)),
+    url: urlOfPath(urls.http, treeUrlPath(tree)),
+    fileUrl: (path) => urlOfPath(urls.http, imageUrlPath(tree, path)),
     answers,
   })
   return [...(args ?? [])]

@@ -1,3 +1,4 @@
+import type { LoaderPreference } from '../loader/loaders.ts'
 import type { InstallSource } from '../services.ts'
 
 /** A value and where it was said, so that "why did this guest get that?" always has an answer. */
@@ -34,12 +35,6 @@ export type VarValue =
   | null
   | readonly VarValue[]
   | { readonly [key: string]: VarValue }
-
-/**
- * Which boot loader a machine is sent. `auto`: what suits its firmware best. `grub` is what Secure Boot needs: it comes
- * through shim, both signed.
- */
-export type LoaderPreference = 'auto' | 'ipxe' | 'grub' | 'pxelinux'
 
 /** What a guest gets, after profiles were inherited once. Nearer settings win; `args` add up from the root profile down. */
 export interface Settings {

@@ -15,7 +15,7 @@ export interface SeenMachine {
 }
 
 /** A machine in the inbox. Identities are canonical; what it never showed is absent. */
-export interface Machine {
+export interface UnknownMachine {
   /** Its MAC address, or its UUID while no MAC is known. */
   readonly id: string
   readonly mac?: string
@@ -31,7 +31,7 @@ export interface Machine {
 }
 
 /** What a machine showed of itself, with null for what it never showed: as JSON and the store have it. */
-export function shownOrNull({ mac, uuid, serial, firmware, vendor, address }: Machine) {
+export function shownOrNull({ mac, uuid, serial, firmware, vendor, address }: UnknownMachine) {
   return {
     mac: mac ?? null,
     uuid: uuid ?? null,
@@ -46,7 +46,7 @@ export function shownOrNull({ mac, uuid, serial, firmware, vendor, address }: Ma
 const longest = 128
 
 /** The machine of one seenMachine; undefined when nothing in it tells one machine from another. */
-export function machineOf(seenMachine: SeenMachine, atMs: number): Machine | undefined {
+export function machineOf(seenMachine: SeenMachine, atMs: number): UnknownMachine | undefined {
   const mac = first(seenMachine.macs ?? [], canonicalMac)
   const uuid = seenMachine.uuid === undefined ? undefined : canonicalUuid(seenMachine.uuid)
   const id = mac ?? uuid
@@ -68,7 +68,7 @@ export function machineOf(seenMachine: SeenMachine, atMs: number): Machine | und
 }
 
 /** Two looks at one machine as one: the later one knows better, the earlier one may know more. */
-export function mergeMachines(earlier: Machine, later: Machine): Machine {
+export function mergeSeen(earlier: UnknownMachine, later: UnknownMachine): UnknownMachine {
   const both = { ...earlier, ...later }
   return {
     ...both,

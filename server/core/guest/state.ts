@@ -1,3 +1,4 @@
+import { defined } from '../defined.ts'
 import type { Release } from '../tree/tree.ts'
 import type { Guest } from './guest.ts'
 
@@ -8,7 +9,7 @@ import type { Guest } from './guest.ts'
  */
 export type InstallState = 'install' | 'installing' | 'installed' | 'local'
 
-/** An installation that a machine was offered, and the tree that it sees until the end. */
+/** An installation that one address was offered, and the tree that this machine sees until the end. */
 export interface Offer {
   /** Id of the tree. */
   readonly tree: string
@@ -18,8 +19,10 @@ export interface Offer {
   readonly wanted: string
   /** The address that was given the offer. */
   readonly client: string
+  /** Path of the kernel in the namespace. Absent in offers of 0.1. */
+  readonly kernel?: string
   readonly firstMs: number
-  /** When the kernel of the tree was last loaded by that address. */
+  /** When that address last loaded the kernel. */
   readonly kernelMs?: number
 }
 
@@ -29,42 +32,58 @@ export type OfferedRelease = Pick<Release, 'id' | 'version'>
 export interface GuestState {
   readonly state: InstallState
   readonly sinceMs: number
-  /** Counts this guest's installations, so that a late word of an earlier one is known for what it is. */
+  /** Counts this guest's installations, so that a late report of an earlier one is recognised. */
   readonly install: number
-  readonly offer?: Offer
-  /** The address from which the installer fetched its answers. */
+  /** One for each address that was given one, the newest last. An offer to one address never replaces that of another. */
+  readonly offers?: readonly Offer[]
+  /** The address from which the installer fetched its answer file. */
   readonly installer?: string
   /** What a running installation last said went wrong. */
   readonly failure?: string
-  /** The newest step of the story, so that a loader that asks five times is told of once. */
-  readonly last?: Omit<Step, 'install'>
+  /** The newest line of the history, so that a loader that asks five times is noted once. */
+  readonly last?: Omit<HistoryEntry, 'install'>
 }
 
 /** What can happen to a guest. */
 export type GuestEvent =
-  /** It asked what to boot and was told the installer. Only an offer: loaders ask by several names, try the next card, fail. */
-  | {
-      readonly type: 'offered'
-      readonly tree: string
-      readonly release?: OfferedRelease
-      readonly wanted: string
-      readonly client: string
-    }
-  /** It asked and was told its own disk. */
+  | OfferedEvent
+  /** It was told to boot its own disk. */
   | { readonly type: 'sent-to-disk'; readonly client: string }
+  /** An address that was offered the installer has loaded its kernel. */
   | { readonly type: 'kernel'; readonly client: string }
-  /** Its answer file was fetched. `own`: from the address that the configuration gives the guest. */
-  | { readonly type: 'answers'; readonly client: string; readonly own: boolean }
-  | { readonly type: 'reported'; readonly report: Report; readonly client: string; readonly detail?: string }
+  | AnswerFileEvent
+  | ReportedEvent
   /** The operator wants one installation. */
-  | { readonly type: 'armed' }
+  | { readonly type: 'install-once' }
   /** The operator wants it to boot its own disk. */
-  | { readonly type: 'kept-local' }
+  | { readonly type: 'local' }
+
+/** It was told to boot the installer. Only an offer: loaders ask by several names, try the next card, fail. */
+export type OfferedEvent = { readonly type: 'offered' } & Pick<
+  Offer,
+  'tree' | 'release' | 'wanted' | 'client' | 'kernel'
+>
+
+/** Its answer file is about to be sent. `own`: to the address that the configuration gives the guest. */
+export interface AnswerFileEvent {
+  readonly type: 'answer-file'
+  readonly client: string
+  readonly own: boolean
+}
+
+/** An installer said something of itself. */
+export interface ReportedEvent {
+  readonly type: 'reported'
+  readonly report: Report
+  readonly client: string
+  readonly detail?: string
+}
 
 /** What an installer says of itself. */
 export type Report = 'installing' | 'progress' | 'installed' | 'failed'
 export const reports: readonly Report[] = ['installing', 'progress', 'installed', 'failed']
 
+/** Kinds of lines in a guest's history, as the store spells them. */
 export type HistoryKind =
   | 'armed'
   | 'offered'
@@ -77,8 +96,8 @@ export type HistoryKind =
   | 'disk'
   | 'local'
 
-/** One line of a guest's story. */
-export interface Step {
+/** One line of a guest's history. */
+export interface HistoryEntry {
   readonly atMs: number
   /** The installation that it belongs to; see `GuestState`. */
   readonly install: number
@@ -91,36 +110,42 @@ export interface Step {
 
 /** What an event changes. */
 export interface Change {
-  readonly life: GuestState
-  readonly step: Step
+  readonly state: GuestState
+  readonly entry: HistoryEntry
 }
 
-/** From the first boot answer a guest sees one and the same tree until its installation ends, or this long. */
+/** From its offer on an address sees one and the same tree until the installation ends, or this long. */
 export const pinnedMs = 24 * 3_600_000
 
-/** The same step again within this time is no news. */
+/** Offers kept of one guest. A machine has a handful of addresses; whoever asks from more pushes out only who loaded nothing. */
+const mostOffers = 16
+
+/** The same line again within this time is not noted again. */
 const repeatMs = 10 * 60_000
 
 export const newState: GuestState = { state: 'install', sinceMs: 0, install: 0 }
 
-/** A life as it counts at a moment: an offer of yesterday binds nobody, nor one that a wrong clock dates into the future. */
-export function stateAt(life: GuestState, nowMs: number): GuestState {
-  if (!life.offer || Math.abs(nowMs - life.offer.firstMs) < pinnedMs) return life
-  const { offer: _, ...rest } = life
-  return rest
+/** A state as it counts at a moment: offers older than 24 hours, or dated in the future by a wrong clock, are dropped. */
+export function stateAt(state: GuestState, nowMs: number): GuestState {
+  const offers = state.offers?.filter(({ firstMs }) => Math.abs(nowMs - firstMs) < pinnedMs)
+  return offers?.length === state.offers?.length ? state : withOffers(state, offers ?? [])
+}
+
+function withOffers({ offers: _, ...rest }: GuestState, offers: readonly Offer[]): GuestState {
+  return offers.length === 0 ? rest : { ...rest, offers }
 }
 
 /**
- * What an event makes of a life; undefined when it changes nothing worth writing down.
+ * What an event makes of a state; undefined when it changes nothing worth writing down.
  *
  *     event \ state      install      installing        installed   local
  *     offered            (pins)       (pins: retry)     -           -
- *     answers            installing   -                 -           -      when they count, see `countsAsBegun`
+ *     answer-file        installing   -                 -           -      when it counts, see `countsAsBegun`
  *     says installing    installing   -                 -           -
  *     says failed        installing   (keeps why)       -           -
  *     says installed     installed    installed         -           -
- *     armed              install      install           install     install
- *     kept local         local        local             local       local
+ *     install-once       install      install           install     install
+ *     local              local        local             local       local
  *
  * A failed installation stays `installing`: nothing but the operator, or `retry: true`, starts it again.
  */
@@ -129,134 +154,148 @@ export function nextState(
   event: GuestEvent,
   atMs: number,
 ): Change | undefined {
-  const life = stateAt(before ?? newState, atMs)
+  const state = stateAt(before ?? newState, atMs)
   switch (event.type) {
     case 'offered':
-      return offered(life, event, atMs)
+      return offered(state, event, atMs)
     case 'sent-to-disk':
-      return step(life, atMs, 'disk', '', event.client)
-    case 'kernel': {
-      const { offer } = life
-      if (offer?.client !== event.client || !isOpen(life.state)) return undefined
-      return step({ ...life, offer: { ...offer, kernelMs: atMs } }, atMs, 'kernel', offer.tree, event.client)
-    }
-    case 'answers': {
-      if (life.state === 'installing')
-        return step({ ...life, installer: event.client }, atMs, 'answers', '', event.client)
-      if (life.state !== 'install' || !countsAsBegun(life, event)) return undefined
-      return step({ ...begun(life, atMs), installer: event.client }, atMs, 'answers', '', event.client)
-    }
+      return changed(state, { atMs, kind: 'disk', detail: '', client: event.client })
+    case 'kernel':
+      return kernelLoaded(state, event.client, atMs)
+    case 'answer-file':
+      return answerFileSent(state, event, atMs)
     case 'reported':
-      return reported(life, event, atMs)
-    case 'armed': {
-      const fresh: GuestState = { state: 'install', sinceMs: atMs, install: life.install + 1 }
-      return step(fresh, atMs, 'armed', '', '')
+      return reported(state, event, atMs)
+    case 'install-once': {
+      const fresh: GuestState = { state: 'install', sinceMs: atMs, install: state.install + 1 }
+      return changed(fresh, { atMs, kind: 'armed', detail: '', client: '' })
     }
-    case 'kept-local':
-      return step({ state: 'local', sinceMs: atMs, install: life.install }, atMs, 'local', '', '')
+    case 'local': {
+      const kept: GuestState = { state: 'local', sinceMs: atMs, install: state.install }
+      return changed(kept, { atMs, kind: 'local', detail: '', client: '' })
+    }
   }
+}
+
+function kernelLoaded(state: GuestState, client: string, atMs: number): Change | undefined {
+  const offer = offerTo(state, client)
+  if (!offer || !isOpen(state.state)) return undefined
+  const loaded = replaceOffer(state, { ...offer, kernelMs: atMs })
+  return changed(loaded, { atMs, kind: 'kernel', detail: offer.tree, client })
+}
+
+function answerFileSent(state: GuestState, event: AnswerFileEvent, atMs: number): Change | undefined {
+  const { client } = event
+  const line = { atMs, kind: 'answers', detail: '', client } as const
+  if (state.state === 'installing') return changed({ ...state, installer: client }, line)
+  if (state.state !== 'install' || !countsAsBegun(state, event)) return undefined
+  const { offers = [] } = state
+  const offer = offerTo(state, client) ?? likeliest(offers)
+  // From now on one offer binds all: that of the machine that is being installed.
+  const bound = withOffers(begun(state, atMs), offer ? [offer] : [])
+  return changed({ ...bound, installer: client }, line)
 }
 
 /**
- * An installation began when its answer file was fetched by its installer: from then on disks may be wiped. A boot
+ * An installation begins when its answer file goes to its installer: from then on disks may be wiped. A boot
  * configuration is only an offer. But anyone can look at an answer file, by name or by MAC, and an operator who does so at
- * night must not disarm a machine that never came as far. So the fetch counts after an offer only, when it comes from
- * the address of the offer or of the guest; from any other address (Ubuntu's and SUSE's installers may get one of their
- * own, not the firmware's) once the kernel was loaded since. A machine that somebody starts from our kernel by hand
- * (virt-install) is offered nothing; its report ends its installation all the same.
+ * night must not disarm a machine that never came as far. So the fetch counts only after an offer, when it comes from
+ * an address that has an offer or from the guest's own. From any other address (Ubuntu's and SUSE's installers may get
+ * one of their own, not the firmware's) it counts once the kernel was loaded. A machine that somebody starts from our
+ * kernel by hand (virt-install) is offered nothing; its report ends its installation all the same.
  */
-function countsAsBegun({ offer }: GuestState, event: Extract<GuestEvent, { type: 'answers' }>): boolean {
-  return offer !== undefined && (event.own || offer.client === event.client || offer.kernelMs !== undefined)
+function countsAsBegun({ offers = [] }: GuestState, { own, client }: AnswerFileEvent): boolean {
+  return offers.some((offer) => own || offer.client === client || offer.kernelMs !== undefined)
 }
 
-function offered(
-  life: GuestState,
-  event: Extract<GuestEvent, { type: 'offered' }>,
-  atMs: number,
-): Change | undefined {
-  if (!isOpen(life.state)) return undefined
-  const { tree, release, wanted, client } = event
-  const { offer: old } = life
+function offered(state: GuestState, event: OfferedEvent, atMs: number): Change | undefined {
+  if (!isOpen(state.state)) return undefined
+  const { tree, release, wanted, client, kernel } = event
+  const old = offerTo(state, client)
   const same = old?.tree === tree && isSameRelease(old.release, release) && old.wanted === wanted
   // Another attempt: whether its kernel gets through is to be seen.
   const offer: Offer = {
-    tree,
+    ...defined({ tree, kernel, wanted, client }),
     ...(release && { release: { id: release.id, version: release.version } }),
-    wanted,
-    client,
     firstMs: same ? old.firstMs : atMs,
   }
-  if (same && old.client === client && old.kernelMs === undefined && life.last?.kind === 'offered')
-    return undefined
-  const made = makeStep(life, atMs, 'offered', tree, client)
-  return { life: { ...life, offer, last: newestOf(made) }, step: made }
+  if (same && old.kernelMs === undefined && state.last?.kind === 'offered') return undefined
+  const entry = entryOf(state, { atMs, kind: 'offered', detail: tree, client })
+  return { state: { ...replaceOffer(state, offer), last: lastOf(entry) }, entry }
+}
+
+function offerTo({ offers = [] }: GuestState, client: string): Offer | undefined {
+  return offers.find((offer) => offer.client === client)
+}
+
+/** The offer of the machine that most probably is being installed: the last to load its kernel, else the newest. */
+function likeliest(offers: readonly Offer[]): Offer | undefined {
+  const started = offers.filter(({ kernelMs }) => kernelMs !== undefined)
+  return started.toSorted((a, b) => (a.kernelMs ?? 0) - (b.kernelMs ?? 0)).at(-1) ?? offers.at(-1)
+}
+
+/** The offer takes its place as the newest. Too many: the oldest goes that led to no kernel, or else the oldest. */
+function replaceOffer(state: GuestState, offer: Offer): GuestState {
+  const others = (state.offers ?? []).filter(({ client }) => client !== offer.client)
+  if (others.length >= mostOffers) {
+    const idle = others.findIndex(({ kernelMs }) => kernelMs === undefined)
+    others.splice(Math.max(idle, 0), 1)
+  }
+  return { ...state, offers: [...others, offer] }
 }
 
 function isSameRelease(a: OfferedRelease | undefined, b: OfferedRelease | undefined): boolean {
   return a?.id === b?.id && a?.version === b?.version
 }
 
-function reported(
-  life: GuestState,
-  event: Extract<GuestEvent, { type: 'reported' }>,
-  atMs: number,
-): Change | undefined {
+function reported(state: GuestState, event: ReportedEvent, atMs: number): Change | undefined {
   const { report, client, detail = '' } = event
-  const open = isOpen(life.state)
+  const line = { atMs, kind: report, detail, client } as const
   switch (report) {
     case 'progress':
-      return step(life, atMs, 'progress', detail, client)
+      return changed(state, line)
     case 'installing':
-      return step(life.state === 'install' ? begun(life, atMs) : life, atMs, 'installing', detail, client)
+      return changed(state.state === 'install' ? begun(state, atMs) : state, line)
     case 'failed': {
-      const failure = detail || 'it said no more'
-      const failed = life.state === 'install' ? begun(life, atMs) : life
-      return step(open ? { ...failed, failure } : life, atMs, 'failed', detail, client)
+      if (!isOpen(state.state)) return changed(state, line)
+      const failed = state.state === 'install' ? begun(state, atMs) : state
+      return changed({ ...failed, failure: detail || 'it said no more' }, line)
     }
     case 'installed': {
-      const installer = life.installer ?? client
-      const ended: GuestState = { state: 'installed', sinceMs: atMs, install: life.install, installer }
-      return step(
-        open ? { ...ended, ...(life.last && { last: life.last }) } : life,
-        atMs,
-        'installed',
-        detail,
-        client,
-      )
+      if (!isOpen(state.state)) return changed(state, line)
+      const installer = state.installer ?? client
+      const { install, last } = state
+      return changed({ state: 'installed', sinceMs: atMs, ...defined({ install, installer, last }) }, line)
     }
   }
 }
 
-function begun(life: GuestState, atMs: number): GuestState {
-  return { ...life, state: 'installing', sinceMs: atMs }
+function begun(state: GuestState, atMs: number): GuestState {
+  return { ...state, state: 'installing', sinceMs: atMs }
 }
 
-/** The change with its line for the story; undefined when that line stands there already and the state is the same. */
-function step(
-  life: GuestState,
-  atMs: number,
-  kind: HistoryKind,
-  detail: string,
-  client: string,
-): Change | undefined {
-  const { last } = life
+type Line = Omit<HistoryEntry, 'install'>
+
+/** The change with its line for the history; undefined when that line was just noted and the state is the same. */
+function changed(state: GuestState, line: Line): Change | undefined {
+  const { last } = state
   const repeated =
-    last?.kind === kind &&
-    last.detail === detail &&
-    last.client === client &&
-    Math.abs(atMs - last.atMs) < repeatMs &&
-    life.sinceMs !== atMs
+    last?.kind === line.kind &&
+    last.detail === line.detail &&
+    last.client === line.client &&
+    Math.abs(line.atMs - last.atMs) < repeatMs &&
+    state.sinceMs !== line.atMs
   if (repeated) return undefined
-  const made = makeStep(life, atMs, kind, detail, client)
-  return { life: { ...life, last: newestOf(made) }, step: made }
+  const entry = entryOf(state, line)
+  return { state: { ...state, last: lastOf(entry) }, entry }
 }
 
-function newestOf({ install: _, ...rest }: Step): Omit<Step, 'install'> {
+function lastOf({ install: _, ...rest }: HistoryEntry): Line {
   return rest
 }
 
-function makeStep(life: GuestState, atMs: number, kind: HistoryKind, detail: string, client: string): Step {
-  return { atMs, install: life.install, kind, detail, client }
+function entryOf({ install }: GuestState, line: Line): HistoryEntry {
+  return { ...line, install }
 }
 
 /** The wish for a tree, to be compared with that of an offer. */
@@ -265,16 +304,21 @@ export function treeWish(guest: Guest): string {
 }
 
 /**
- * The offer that a guest is bound to: its tree, in the version that it was offered. While nothing began, an edit of the
- * configuration frees it; then it is bound until the installation ends.
+ * The offer that a machine of this guest is bound to: its tree, in the version that was offered. While nothing began, an
+ * edit of the configuration frees it; then it is bound until the installation ends.
+ *
+ * @param client The address that asks. Its own offer comes first; else the offer whose kernel was loaded last, else the
+ *   newest: an installer may have another address than the firmware had.
  */
-export function pinnedOffer(guest: Guest, life: GuestState): Offer | undefined {
-  const { offer, state } = life
-  if (!offer || !isOpen(state)) return undefined
-  return state === 'installing' || offer.wanted === treeWish(guest) ? offer : undefined
+export function pinnedOffer(guest: Guest, guestState: GuestState, client?: string): Offer | undefined {
+  const { state, offers = [] } = guestState
+  if (!isOpen(state)) return undefined
+  const wanted = treeWish(guest)
+  const binding = offers.filter((offer) => state === 'installing' || offer.wanted === wanted)
+  return binding.find((offer) => offer.client === client) ?? likeliest(binding)
 }
 
-/** Whether an installation may be under way, and an offer still means something. */
+/** Whether an installation may be under way, so that offers still bind. */
 export function isOpen(state: InstallState): boolean {
   return state === 'install' || state === 'installing'
 }
@@ -284,20 +328,21 @@ export function isOpen(state: InstallState): boolean {
  * comes back in the middle of an installation goes to its disk as well: mostly it was installed by a template that does
  * not report, and boots; if not, the firmware says that there is nothing to boot, below this line.
  */
-export function whyLocalDisk(guest: Guest, life: GuestState): string | undefined {
+export function whyLocalDisk(guest: Guest, guestState: GuestState): string | undefined {
   const { name } = guest
   const again = `again: treeboot install ${name}`
-  switch (life.state) {
+  switch (guestState.state) {
     case 'install':
       return undefined
     case 'installed':
-      return `${name} is installed since ${minute(life.sinceMs)}; ${again}`
+      return `${name} is installed since ${minute(guestState.sinceMs)}; ${again}`
     case 'local':
       return `${name} is kept on its own disk; to install: treeboot install ${name}`
     case 'installing': {
       if (guest.settings.retry.value) return undefined
-      const failed = life.failure === undefined ? 'has not reported its end' : `failed: ${life.failure}`
-      return `${name} began to install ${minute(life.sinceMs)} and ${failed}; ${again}`
+      const failed =
+        guestState.failure === undefined ? 'has not reported its end' : `failed: ${guestState.failure}`
+      return `${name} began to install ${minute(guestState.sinceMs)} and ${failed}; ${again}`
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { ServerUrls } from '../boot/plan.ts'
-import { placeUrl } from '../boot/urls.ts'
+import { urlOfPath } from '../boot/urls.ts'
 import type { Guest, VarValue } from '../guest/guest.ts'
 import type { Tree } from '../tree/tree.ts'
 import { type TreeRepositories, treeRepositories } from './repositories.ts'
@@ -44,7 +44,7 @@ export function answerContext(facts: AnswerFacts): AnswerContext {
     repos: repositories.all,
     ...(repositories.base && { base_repo: repositories.base }),
     server: serverData(urls),
-    ks_url: placeUrl(urls.http, `/ks/${guest.name}`),
+    ks_url: urlOfPath(urls.http, `/ks/${guest.name}`),
     report_url: reportUrl(guest, urls, 'installed', token),
     report_urls: Object.fromEntries(reports.map((state) => [state, reportUrl(guest, urls, state, token)])),
     vars,
@@ -97,8 +97,8 @@ function treeData(tree: Tree, urls: ServerUrls): Record<string, unknown> {
     // A release that only rolls is newer than any number that a template compares it with.
     major: Number.isNaN(major) ? 999 : major,
     ...(tree.codename !== undefined && { codename: tree.codename }),
-    url: placeUrl(urls.http, `/trees/${id}`),
-    path: placeUrl('', `/trees/${id}`),
+    url: urlOfPath(urls.http, `/trees/${id}`),
+    path: urlOfPath('', `/trees/${id}`),
   }
 }
 
@@ -122,5 +122,5 @@ function reportUrl(
   token: string | undefined,
 ): string {
   const place = `/api/v1/guests/${guest.name}/${state}`
-  return placeUrl(urls.http, token === undefined ? place : `${place}/${token}`)
+  return urlOfPath(urls.http, token === undefined ? place : `${place}/${token}`)
 }

@@ -1,4 +1,4 @@
-import { placeUrl } from '../boot/urls.ts'
+import { urlOfPath } from '../boot/urls.ts'
 import type { Repository, Tree } from '../tree/tree.ts'
 
 /** A repository of a tree as templates see it. */
@@ -52,7 +52,7 @@ function repositoryUrl(tree: Tree, path: string, base: string): string | undefin
   if (tree.upstream !== undefined && URL.canParse(tree.upstream))
     return new URL(`./${path}/`, tree.upstream.replace(/\/*$/, '/')).href.replace(/\/+$/, '')
   const place = joinedPlace(tree.id, path)
-  return place === undefined ? undefined : placeUrl(base, place)
+  return place === undefined ? undefined : urlOfPath(base, place)
 }
 
 function joinedPlace(id: string, path: string): string | undefined {

@@ -1,60 +1,155 @@
+import { ipv4FromHex } from '../net/address.ts'
 import { canonicalMac } from '../net/mac.ts'
-import { canonicalUuid } from '../net/uuid.ts'
+import { canonicalUuid, isNoUuid } from '../net/uuid.ts'
+import { type LoaderKind, loaderOfConfigFile } from './loaders.ts'
 
-/** For whom a boot loader asks its configuration. */
-export type LoaderLookup =
-  | { readonly kind: 'mac'; readonly mac: string }
-  /** As asked: PXELINUX sends the raw byte order. */
-  | { readonly kind: 'uuid'; readonly uuid: string }
-  /** 1 to 8 hex digits, upper case; all 8 are one IPv4 address. */
-  | { readonly kind: 'ip-prefix'; readonly hex: string }
-  /** `platform` is the rest of U-Boot's `default-<arch>[-<soc>[-<board>]]`. */
-  | { readonly kind: 'default'; readonly platform?: string }
+/** Whose boot configuration a path is. */
+export type BootPathOwner =
+  /** The file that every machine reads, each for itself. */
+  | { readonly kind: 'everybody' }
+  /** A guest by its name in the configuration. */
+  | { readonly kind: 'guest'; readonly name: string }
+  /** As asked: PXELINUX sends the raw byte order of a UUID. */
+  | { readonly kind: 'machine'; readonly macs: readonly string[]; readonly uuid?: string }
+  | { readonly kind: 'address'; readonly ip: string }
+  /** An address shortened digit by digit: a network, so no machine's. */
+  | { readonly kind: 'network'; readonly hex: string }
 
-export interface LoaderName {
-  readonly loader: 'pxelinux' | 'grub'
+/** A path that a boot loader asks for when it looks for its configuration. */
+export interface BootPath {
+  readonly form: BootPathForm['name']
+  readonly loader: LoaderKind
+  readonly owner: BootPathOwner
   /** The folder that the loader takes for its own, without slashes at the ends; '' is the root. */
   readonly folder: string
-  readonly lookup: LoaderLookup
 }
 
+/** One form of such paths. */
+interface BootPathForm {
+  readonly name: 'identity' | 'guest' | 'script' | 'pxelinux' | 'grub'
+  /** For people. `...` stands for any folder: a loader looks below the one that it came from. */
+  readonly shown: string
+  readonly what: string
+  readonly parse: (folders: readonly string[], file: string) => Omit<BootPath, 'form'> | undefined
+}
+
+/** Scripts for an iPXE that was told only our address. EFI builds since 2023 look for `autoexec.ipxe` beside themselves. */
+const scripts: ReadonlySet<string> = new Set(['boot.ipxe', 'autoexec.ipxe'])
+
+/** Below these no boot configuration is made up: a tree is served as it is, and `/ks` and `/api` have other contents. */
+const otherContents: ReadonlySet<string> = new Set(['trees', 'ks', 'api'])
+
+/** Every form, in the order in which they are tried. */
+export const bootPathForms: readonly BootPathForm[] = [
+  {
+    name: 'identity',
+    shown: '/boot/by/<mac|uuid>.../{ipxe,grub.cfg,pxelinux.cfg}',
+    what: 'the plan of the machine with these identities, known or not',
+    parse: parseIdentityPath,
+  },
+  {
+    name: 'guest',
+    shown: '/boot/<guest>/{ipxe,grub.cfg,pxelinux.cfg}',
+    what: 'what this guest would boot; looking at it is not a boot',
+    parse: parseGuestPath,
+  },
+  {
+    name: 'script',
+    shown: '.../boot.ipxe, .../autoexec.ipxe',
+    what: 'a script that reads /boot/by/<its own MAC>/<its own UUID>/ipxe',
+    parse: (folders, file) =>
+      scripts.has(file)
+        ? { loader: 'ipxe', owner: { kind: 'everybody' }, folder: folders.join('/') }
+        : undefined,
+  },
+  {
+    name: 'pxelinux',
+    shown: '.../pxelinux.cfg/<uuid|01-mac|IPHEX|default>',
+    what: 'the plan of that guest, declined for any other machine; default: of the guest at the asking address, else what unknown machines get',
+    parse: parsePxelinuxPath,
+  },
+  {
+    name: 'grub',
+    shown: '.../grub.cfg-<uuid|01-mac|IPHEX>, .../grub.cfg',
+    what: 'the same; grub.cfg first sends each machine on to /boot/by/<its own MAC>/grub.cfg',
+    parse: parseGrubPath,
+  },
+]
+
 /**
- * Understands a path as one that a boot loader asks when it looks for its configuration, or gives undefined.
+ * Understands a path as one that a boot loader asks for, or gives undefined.
  *
  * PXELINUX 6 and U-Boot, below the folder of the boot file:
  * `pxelinux.cfg/` + UUID, `01-<mac>`, `0A63003A` shortened digit by digit to `0`, `default-<arch>...` (U-Boot only), `default`.
  * GRUB 2.06 and newer, below its prefix: `grub.cfg-<uuid>`, `grub.cfg-01-<mac>`, `grub.cfg-0A63003A` ... `grub.cfg-0`, `grub.cfg`.
+ * What our own scripts ask for is below `/boot/by`.
  */
-export function parseLoaderName(path: string): LoaderName | undefined {
-  const parts = path.split('/').filter((part) => part !== '')
-  const name = parts.pop()
-  if (name === undefined) return undefined
-  if (parts.at(-1) === 'pxelinux.cfg') {
-    const lookup = parsePxelinuxName(name)
-    return lookup && { loader: 'pxelinux', folder: parts.slice(0, -1).join('/'), lookup }
+export function parseBootPath(path: string): BootPath | undefined {
+  const folders = path.split('/').filter((part) => part !== '')
+  const file = folders.pop()
+  if (file === undefined || otherContents.has(folders[0] ?? '')) return undefined
+  for (const { name, parse } of bootPathForms) {
+    const found = parse(folders, file)
+    if (found) return { form: name, ...found }
+    // A GRUB that found the shared grub.cfg below /boot/by, where that file sends it, would read it for ever.
+    if (name === 'identity' && isIdentityFolder(folders)) return undefined
   }
-  const lookup = parseGrubName(name)
-  return lookup && { loader: 'grub', folder: parts.join('/'), lookup }
+  return undefined
 }
 
-/** A name below `pxelinux.cfg/`. */
-export function parsePxelinuxName(name: string): LoaderLookup | undefined {
-  if (name === 'default') return { kind: 'default' }
-  if (name.startsWith('default-') && name.length > 'default-'.length)
-    return { kind: 'default', platform: name.slice('default-'.length) }
-  return parseIdentity(name)
+function isIdentityFolder(folders: readonly string[]): boolean {
+  return folders[0] === 'boot' && folders[1] === 'by' && folders.length >= 3
 }
 
-/** `grub.cfg` and its per-machine forms. */
-export function parseGrubName(name: string): LoaderLookup | undefined {
-  if (name === 'grub.cfg') return { kind: 'default' }
-  return name.startsWith('grub.cfg-') ? parseIdentity(name.slice('grub.cfg-'.length)) : undefined
+function parseIdentityPath(folders: readonly string[], file: string): Omit<BootPath, 'form'> | undefined {
+  const loader = loaderOfConfigFile(file)
+  if (!loader || !isIdentityFolder(folders)) return undefined
+  const macs: string[] = []
+  let uuid: string | undefined
+  for (const part of folders.slice(2)) {
+    const mac = canonicalMac(part)
+    if (mac !== undefined) macs.push(mac)
+    else if (isNoUuid(part)) continue
+    else if (canonicalUuid(part) !== undefined) uuid = part
+    else return undefined
+  }
+  return { loader, owner: machine(macs, uuid), folder: '' }
 }
 
-function parseIdentity(name: string): LoaderLookup | undefined {
-  if (/^[0-9a-f]{1,8}$/i.test(name)) return { kind: 'ip-prefix', hex: name.toUpperCase() }
+function parseGuestPath(folders: readonly string[], file: string): Omit<BootPath, 'form'> | undefined {
+  const [boot, name] = folders
+  const loader = loaderOfConfigFile(file)
+  if (boot !== 'boot' || name === undefined || folders.length !== 2 || !loader) return undefined
+  return { loader, owner: { kind: 'guest', name }, folder: '' }
+}
+
+function parsePxelinuxPath(folders: readonly string[], file: string): Omit<BootPath, 'form'> | undefined {
+  if (folders.at(-1) !== 'pxelinux.cfg') return undefined
+  const folder = folders.slice(0, -1).join('/')
+  const isDefault = file === 'default' || (file.startsWith('default-') && file.length > 'default-'.length)
+  const owner: BootPathOwner | undefined = isDefault ? { kind: 'everybody' } : ownerNamed(file)
+  return owner && { loader: 'pxelinux', owner, folder }
+}
+
+function parseGrubPath(folders: readonly string[], file: string): Omit<BootPath, 'form'> | undefined {
+  const folder = folders.join('/')
+  if (file === 'grub.cfg') return { loader: 'grub', owner: { kind: 'everybody' }, folder }
+  const owner = file.startsWith('grub.cfg-') ? ownerNamed(file.slice('grub.cfg-'.length)) : undefined
+  return owner && { loader: 'grub', owner, folder }
+}
+
+/** The machine that a file name stands for: a MAC, a UUID, or 1 to 8 hex digits of an IPv4 address. */
+function ownerNamed(name: string): BootPathOwner | undefined {
+  if (/^[0-9a-f]{1,8}$/i.test(name)) {
+    const ip = ipv4FromHex(name)
+    return ip === undefined ? { kind: 'network', hex: name.toUpperCase() } : { kind: 'address', ip }
+  }
   const mac = canonicalMac(name)
-  if (mac !== undefined) return { kind: 'mac', mac }
+  if (mac !== undefined) return machine([mac], undefined)
   const uuid = canonicalUuid(name)
-  return uuid === undefined ? undefined : { kind: 'uuid', uuid }
+  return uuid === undefined ? undefined : machine([], uuid)
+}
+
+function machine(macs: readonly string[], uuid: string | undefined): BootPathOwner {
+  return uuid === undefined ? { kind: 'machine', macs } : { kind: 'machine', macs, uuid }
 }

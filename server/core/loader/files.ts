@@ -152,6 +152,6 @@ export function treeLoaderPlaces(name: string, kernelFolder: string): readonly s
 }
 
 /** Where the chain of a tree is published. */
-export function treeChainPlace(treeId: string, file: string): string {
+export function treeChainPath(treeId: string, file: string): string {
   return `/boot/loader/${treeId}/${file}`
 }

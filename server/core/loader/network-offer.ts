@@ -1,6 +1,7 @@
 import type { ClientFacts, Firmware } from '../boot/firmware.ts'
 import { loadsByHttp, runsIpxe } from '../boot/firmware.ts'
-import { bootFileName, type LoaderCandidate, type LoaderKind } from './choice.ts'
+import { bootFileName, type LoaderCandidate } from './choice.ts'
+import type { LoaderKind } from './loaders.ts'
 
 /** A machine asks for network boot. */
 export interface NetworkAsk {
@@ -25,7 +26,7 @@ export interface NetworkOffer {
   readonly bootFile: string
 }
 
-export type NetworkAnswer =
+export type NetworkReply =
   | { readonly kind: 'offer'; readonly offer: NetworkOffer; readonly guest?: string; readonly why: string }
   /** It asked for network boot and is not answered. */
   | { readonly kind: 'silence'; readonly guest?: string; readonly why: string }
@@ -66,7 +67,7 @@ export function decideOffer(
     }
   if (!loader) return { why: `no loader for ${firmware} is there; treeboot loaders says what is missing` }
   const style = loadsByHttp(firmware) ? 'http' : 'pxe'
-  const bootFile = bootFileName(firmware, loader.place, httpBase)
+  const bootFile = bootFileName(firmware, loader.urlPath, httpBase)
   return { offer: { firmware, style, bootFile }, loader: loader.kind, why: loader.why }
 }
 

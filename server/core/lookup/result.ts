@@ -1,6 +1,6 @@
 import { formatCmdline, formatKernelArg } from '../boot/kernel-args.ts'
 import type { BootFile, InstallPlan } from '../boot/plan.ts'
-import { placeUrl } from '../boot/urls.ts'
+import { urlOfPath } from '../boot/urls.ts'
 import type { VirtType } from '../guest/guest.ts'
 
 /** One boot image in the result of a lookup. */
@@ -55,8 +55,8 @@ export function installResultJson(plan: InstallPlan, others: readonly string[] =
 function lookupFile(plan: InstallPlan, file: BootFile): LookupFile {
   return {
     path: file.path,
-    url: placeUrl(plan.urls.http, file.place),
-    tftp: plan.urls.tftp === undefined ? null : placeUrl(plan.urls.tftp, file.place),
+    url: urlOfPath(plan.urls.http, file.urlPath),
+    tftp: plan.urls.tftp === undefined ? null : urlOfPath(plan.urls.tftp, file.urlPath),
     size: file.size ?? null,
     sha256: file.digest?.algorithm === 'sha256' ? file.digest.hex : null,
   }

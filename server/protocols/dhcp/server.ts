@@ -2,7 +2,7 @@ import type { RemoteInfo } from 'node:dgram'
 import { LRUCache } from 'lru-cache'
 import type { ClientFacts } from '../../core/boot/firmware.ts'
 import { failureMessage } from '../../core/failure.ts'
-import type { NetworkAnswer, NetworkAsk } from '../../core/loader/network-offer.ts'
+import type { NetworkAsk, NetworkReply } from '../../core/loader/network-offer.ts'
 import type { EventSink } from '../../events/bus.ts'
 import type { ListenAddress, Listener } from '../listener.ts'
 import { RateLimit } from '../rate-limit.ts'
@@ -21,7 +21,7 @@ import {
 import { clientFacts, macOf } from './request.ts'
 import { type DhcpPorts, DhcpSockets } from './sockets.ts'
 
-export type DecideOffer = (ask: NetworkAsk) => Promise<NetworkAnswer | undefined>
+export type DecideOffer = (ask: NetworkAsk) => Promise<NetworkReply | undefined>
 
 export interface DhcpListenerOptions {
   /** Interfaces to answer on; empty means all but loopback. */
@@ -160,7 +160,7 @@ export class DhcpListener implements Listener {
     }
   }
 
-  #decide(request: BootRequest, side: Side, otherSide: boolean): Promise<NetworkAnswer | undefined> {
+  #decide(request: BootRequest, side: Side, otherSide: boolean): Promise<NetworkReply | undefined> {
     const { packet, from, client } = request
     return this.#options.decide({
       client,
@@ -180,7 +180,7 @@ export class DhcpListener implements Listener {
   }
 
   /** One event for each attempt of a machine, which repeats its request until it has an address as well. */
-  #report(request: BootRequest, decision: NetworkAnswer): void {
+  #report(request: BootRequest, decision: NetworkReply): void {
     const client = clientName(request)
     const key = `${client} ${request.packet.xid}`
     if (this.#reported.has(key)) return
@@ -201,13 +201,13 @@ export class DhcpListener implements Listener {
   }
 }
 
-type Offer = Extract<NetworkAnswer, { kind: 'offer' }>['offer']
+type Offer = Extract<NetworkReply, { kind: 'offer' }>['offer']
 
 function clientName({ client, from }: BootRequest): string {
   return client.mac ?? from.address
 }
 
-function describeDecision(decision: NetworkAnswer): string {
+function describeDecision(decision: NetworkReply): string {
   if (decision.kind !== 'offer') return `nothing from here: ${decision.why}`
   const { offer, why } = decision
   return `${offer.bootFile || 'its own files'} for ${offer.firmware}: ${why}`

@@ -4,7 +4,7 @@ import { type Generated, type Kysely, type Migration, type MigrationProvider, sq
 export interface Tables {
   readonly guests: GuestRow
   readonly steps: StepRow
-  readonly inbox: MachineRow
+  readonly inbox: UnknownMachineRow
   readonly meta: { readonly key: string; readonly value: string }
 }
 
@@ -27,7 +27,7 @@ export interface StepRow {
   readonly client: string
 }
 
-export interface MachineRow {
+export interface UnknownMachineRow {
   readonly id: string
   readonly mac: string | null
   readonly uuid: string | null

@@ -1,6 +1,6 @@
-import { type Machine, shownOrNull } from '../../core/guest/seen-machine.ts'
-import type { GuestState, HistoryKind, InstallState, Step } from '../../core/guest/state.ts'
-import type { GuestRow, MachineRow, Tables } from '../schema/tables.ts'
+import { shownOrNull, type UnknownMachine } from '../../core/guest/seen-machine.ts'
+import type { GuestState, HistoryEntry, HistoryKind, InstallState, Offer } from '../../core/guest/state.ts'
+import type { GuestRow, Tables, UnknownMachineRow } from '../schema/tables.ts'
 
 /** Between rows and what they mean. */
 
@@ -20,28 +20,36 @@ export function stateOfRow(row: GuestRow): GuestState {
 function restOf(text: string): Partial<GuestState> | undefined {
   try {
     const parsed: unknown = JSON.parse(text)
-    return typeof parsed === 'object' && parsed !== null ? (parsed as Partial<GuestState>) : undefined
+    return typeof parsed === 'object' && parsed !== null ? withOffers(parsed) : undefined
   } catch {
     return undefined
   }
+}
+
+/** A row of 0.1 has one `offer`, for whichever address asked last. */
+function withOffers({
+  offer,
+  ...rest
+}: Partial<GuestState> & { readonly offer?: Offer }): Partial<GuestState> {
+  return offer === undefined || rest.offers !== undefined ? rest : { ...rest, offers: [offer] }
 }
 
 export function rowOfState(name: string, { state, sinceMs, install, ...rest }: GuestState): GuestRow {
   return { name, state, since_ms: sinceMs, install, rest: JSON.stringify(rest) }
 }
 
-export function stepOfRow(row: Omit<Tables['steps'], 'id'>): Step {
+export function entryOfRow(row: Omit<Tables['steps'], 'id'>): HistoryEntry {
   const { install, at_ms: atMs, kind, detail, client } = row
   return { atMs, install, kind: kind as HistoryKind, detail, client }
 }
 
-export function machineOfRow(row: MachineRow): Machine {
+export function unknownMachineOfRow(row: UnknownMachineRow): UnknownMachine {
   const { id, first_ms: firstMs, last_ms: lastMs, count, ...seen } = row
   const known = Object.entries(seen).filter(([, value]) => value !== null)
   return { ...Object.fromEntries(known), id, firstMs, lastMs, count }
 }
 
-export function rowOfMachine(machine: Machine): MachineRow {
+export function rowOfUnknownMachine(machine: UnknownMachine): UnknownMachineRow {
   const { id, firstMs, lastMs, count } = machine
   return { id, ...shownOrNull(machine), first_ms: firstMs, last_ms: lastMs, count }
 }

@@ -4,11 +4,11 @@ import { setImmediate as otherTurns, setTimeout as pause } from 'node:timers/pro
 import type { Database, Statement } from 'better-sqlite3'
 import { Kysely, Migrator, SqliteDialect, type Transaction } from 'kysely'
 import { Failure, failureMessage } from '../../core/failure.ts'
-import { type Machine, mergeMachines } from '../../core/guest/seen-machine.ts'
+import { mergeSeen, type UnknownMachine } from '../../core/guest/seen-machine.ts'
 import type { GuestState } from '../../core/guest/state.ts'
 import { migrationProvider, type Tables } from '../schema/tables.ts'
-import { type Decide, inboxSize, type Store, storySize } from '../store.ts'
-import { machineOfRow, rowOfMachine, rowOfState, stateOfRow, stepOfRow } from './rows.ts'
+import { type Decide, historyKept, type Store, unknownMachinesKept } from '../store.ts'
+import { entryOfRow, rowOfState, rowOfUnknownMachine, stateOfRow, unknownMachineOfRow } from './rows.ts'
 
 /** How long one statement may wait for another process; the event loop waits with it. */
 export const busyTimeoutMs = 100
@@ -73,7 +73,7 @@ export class SqliteStore implements Store {
     }
   }
 
-  async lives(): Promise<ReadonlyMap<string, GuestState>> {
+  async states(): Promise<ReadonlyMap<string, GuestState>> {
     const rows = await this.#db.selectFrom('guests').selectAll().execute()
     return new Map(rows.map((row) => [row.name, stateOfRow(row)]))
   }
@@ -84,15 +84,15 @@ export class SqliteStore implements Store {
       const row = await trx.selectFrom('guests').selectAll().where('name', '=', guest).executeTakeFirst()
       const before = row && stateOfRow(row)
       const change = decide(before)
-      result = change?.life ?? before
+      result = change?.state ?? before
       if (!change) return
-      const written = rowOfState(guest, change.life)
+      const written = rowOfState(guest, change.state)
       await trx
         .insertInto('guests')
         .values(written)
         .onConflict((conflict) => conflict.column('name').doUpdateSet(written))
         .execute()
-      const { atMs, ...step } = change.step
+      const { atMs, ...step } = change.entry
       const line = { guest, at_ms: atMs, ...step }
       const { insertId = 0n } = await trx.insertInto('steps').values(line).executeTakeFirstOrThrow()
       if (insertId % pruneEvery !== 0n) return
@@ -106,30 +106,30 @@ export class SqliteStore implements Store {
             .where('guest', '=', guest)
             .orderBy('id', 'desc')
             .limit(1)
-            .offset(storySize),
+            .offset(historyKept),
         )
         .execute()
     })
     return result
   }
 
-  async story(guest: string, install?: number) {
+  async history(guest: string, install?: number) {
     let query = this.#db.selectFrom('steps').selectAll().where('guest', '=', guest)
     if (install !== undefined) query = query.where('install', '=', install)
-    const rows = await query.orderBy('id', 'desc').limit(storySize).execute()
-    return rows.reverse().map(stepOfRow)
+    const rows = await query.orderBy('id', 'desc').limit(historyKept).execute()
+    return rows.reverse().map(entryOfRow)
   }
 
-  async inbox(): Promise<readonly Machine[]> {
+  async unknownMachines(): Promise<readonly UnknownMachine[]> {
     const rows = await this.#db.selectFrom('inbox').selectAll().orderBy('last_ms', 'desc').execute()
-    return rows.map(machineOfRow)
+    return rows.map(unknownMachineOfRow)
   }
 
-  sight(machines: readonly Machine[]): Promise<void> {
+  addUnknownMachines(machines: readonly UnknownMachine[]): Promise<void> {
     return this.#write(async (trx) => {
       for (const machine of machines) {
         const row = await trx.selectFrom('inbox').selectAll().where('id', '=', machine.id).executeTakeFirst()
-        const written = rowOfMachine(row ? mergeMachines(machineOfRow(row), machine) : machine)
+        const written = rowOfUnknownMachine(row ? mergeSeen(unknownMachineOfRow(row), machine) : machine)
         await trx
           .insertInto('inbox')
           .values(written)
@@ -139,13 +139,18 @@ export class SqliteStore implements Store {
       await trx
         .deleteFrom('inbox')
         .where('id', 'in', (query) =>
-          query.selectFrom('inbox').select('id').orderBy('last_ms', 'desc').limit(-1).offset(inboxSize),
+          query
+            .selectFrom('inbox')
+            .select('id')
+            .orderBy('last_ms', 'desc')
+            .limit(-1)
+            .offset(unknownMachinesKept),
         )
         .execute()
     })
   }
 
-  async forget(id: string): Promise<boolean> {
+  async forgetUnknownMachine(id: string): Promise<boolean> {
     let found = false
     await this.#write(async (trx) => {
       const { numDeletedRows } = await trx.deleteFrom('inbox').where('id', '=', id).executeTakeFirst()

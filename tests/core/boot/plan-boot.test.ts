@@ -30,7 +30,7 @@ describe('a guest', () => {
       platform: 'x86_64',
       kernel: {
         path: 'images/pxeboot/vmlinuz',
-        place: '/trees/fedora/40/x86_64/images/pxeboot/vmlinuz',
+        urlPath: '/trees/fedora/40/x86_64/images/pxeboot/vmlinuz',
         size: 14_000_000,
         digest: { algorithm: 'sha256', hex: 'ab'.repeat(32) },
       },
@@ -115,8 +115,8 @@ describe('a command line too long for the kernel', () => {
   test('is measured to the byte, with what PXELINUX adds', () => {
     const fits = installed(plannedFor(long(1)))
     const fixed = formatCmdline(fits.args).length - 1
-    const added = ` BOOT_IMAGE=${fits.kernel.place} initrd=${fits.initrd.place} BOOTIF=01-52-54-00-aa-bb-01`
-      .length
+    const added =
+      ` BOOT_IMAGE=${fits.kernel.urlPath} initrd=${fits.initrd.urlPath} BOOTIF=01-52-54-00-aa-bb-01`.length
     const room = 2047 - fixed - added
     expect(plannedFor(long(room)).kind).toBe('install')
     expect(plannedFor(long(room + 1)).kind).toBe('refuse')

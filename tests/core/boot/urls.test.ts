@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { placeUrl, serverUrls } from '../../../server/core/boot/urls.ts'
+import { serverUrls, urlOfPath } from '../../../server/core/boot/urls.ts'
 
 const services = { http: { port: 8080 }, tftp: { port: 69 }, ftp: { port: 10021 }, nfs: { port: 2049 } }
 
@@ -72,5 +72,7 @@ describe('how a client reaches us', () => {
 })
 
 test('places are percent-encoded part by part, also what virt-install splits at', () => {
-  expect(placeUrl('http://h', "/trees/a b/ü,=%2F(')")).toBe('http://h/trees/a%20b/%C3%BC%2C%3D%252F%28%27%29')
+  expect(urlOfPath('http://h', "/trees/a b/ü,=%2F(')")).toBe(
+    'http://h/trees/a%20b/%C3%BC%2C%3D%252F%28%27%29',
+  )
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { machineOf, mergeMachines } from '../../../server/core/guest/seen-machine.ts'
+import { machineOf, mergeSeen } from '../../../server/core/guest/seen-machine.ts'
 
 const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3132'
 
@@ -38,7 +38,7 @@ test('two looks are one machine, which the later one knows better', () => {
     machineOf({ macs: ['525400aabb01'], uuid, vendor: 'new' }, 9),
   ]
   if (!early || !late) throw new Error('both are machines')
-  expect(mergeMachines(early, late)).toEqual({
+  expect(mergeSeen(early, late)).toEqual({
     id: '52:54:00:aa:bb:01',
     mac: '52:54:00:aa:bb:01',
     uuid,

@@ -20,20 +20,20 @@ const desk = '10.0.0.99'
 
 const offer: GuestEvent = { type: 'offered', tree: fedora40.id, wanted: treeWish(guest), client: machine }
 const kernel: GuestEvent = { type: 'kernel', client: machine }
-const answers = (client = machine, own = false): GuestEvent => ({ type: 'answers', client, own })
+const answers = (client = machine, own = false): GuestEvent => ({ type: 'answer-file', client, own })
 const says = (report: 'installing' | 'progress' | 'installed' | 'failed', detail?: string): GuestEvent => ({
   type: 'reported',
   report,
   client: machine,
   ...(detail !== undefined && { detail }),
 })
-const armed: GuestEvent = { type: 'armed' }
-const kept: GuestEvent = { type: 'kept-local' }
+const armed: GuestEvent = { type: 'install-once' }
+const kept: GuestEvent = { type: 'local' }
 
 /** One event each second; the life at the end. */
 function live(...events: GuestEvent[]): GuestState {
   return events.reduce<GuestState>(
-    (life, event, n) => nextState(life, event, (n + 1) * 1000)?.life ?? life,
+    (life, event, n) => nextState(life, event, (n + 1) * 1000)?.state ?? life,
     newState,
   )
 }
@@ -117,7 +117,7 @@ describe('the tree of a guest', () => {
     expect(pinnedOffer(edited, live(offer, answers()))?.tree).toBe(fedora40.id)
   })
   test('is bound for 24 hours from the first offer, not from the last', () => {
-    const again = nextState(live(offer, kernel), offer, pinnedMs)?.life ?? newState
+    const again = nextState(live(offer, kernel), offer, pinnedMs)?.state ?? newState
     expect(pinnedOffer(guest, stateAt(again, pinnedMs + 999))?.tree).toBe(fedora40.id)
     expect(pinnedOffer(guest, stateAt(again, pinnedMs + 1000))?.tree).toBeUndefined()
     expect(pinnedOffer(guest, stateAt(live(offer), -pinnedMs))?.tree).toBeUndefined()
@@ -127,21 +127,21 @@ describe('the tree of a guest', () => {
 describe('the story', () => {
   test('tells once of a loader that asks five times', () => {
     const first = nextState(undefined, offer, 1000)
-    expect(first?.step).toEqual({
+    expect(first?.entry).toEqual({
       atMs: 1000,
       install: 0,
       kind: 'offered',
       detail: fedora40.id,
       client: machine,
     })
-    expect(nextState(first?.life, offer, 1500)).toBeUndefined()
-    expect(nextState(first?.life, { ...offer, client: desk }, 1500)).toBeDefined()
+    expect(nextState(first?.state, offer, 1500)).toBeUndefined()
+    expect(nextState(first?.state, { ...offer, client: desk }, 1500)).toBeDefined()
   })
   test('tells of the first boot from disk and not of each one after', () => {
     const boot: GuestEvent = { type: 'sent-to-disk', client: machine }
     const first = nextState(live(says('installed')), boot, 60_000)
-    expect(first?.step.kind).toBe('disk')
-    expect(nextState(first?.life, boot, 61_000)).toBeUndefined()
+    expect(first?.entry.kind).toBe('disk')
+    expect(nextState(first?.state, boot, 61_000)).toBeUndefined()
   })
 })
 
@@ -161,7 +161,7 @@ test('no order of events starts a second installation without the operator', () 
       let life = newState
       let began = false
       for (const [n, each] of events.entries()) {
-        life = nextState(life, each, n * 1000)?.life ?? life
+        life = nextState(life, each, n * 1000)?.state ?? life
         began ||= life.state !== 'install'
         if (began) expect(whyLocalDisk(guest, life)).toBeDefined()
       }

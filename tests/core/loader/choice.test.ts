@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest'
 import type { Firmware } from '../../../server/core/boot/firmware.ts'
 import { bootFileName, type LoaderQuestion, loaderCandidates } from '../../../server/core/loader/choice.ts'
 import { loaderFiles, treeLoaderPlaces } from '../../../server/core/loader/files.ts'
-import { createLoaderMemory } from '../../../server/machines/loader-memory.ts'
+import { LoaderMemory } from '../../../server/machines/loader-memory.ts'
 
 const places = (firmware: Firmware, more: Partial<LoaderQuestion> = {}): readonly string[] =>
-  loaderCandidates({ firmware, preference: 'auto', ...more }).map(({ place }) => place)
+  loaderCandidates({ firmware, preference: 'auto', ...more }).map(({ urlPath }) => urlPath)
 
 describe('which loader each firmware is sent, best first', () => {
   test('BIOS: iPXE, then PXELINUX', () => {
@@ -99,25 +99,25 @@ describe('what a machine was seen to start', () => {
   const mac = '52:54:00:aa:bb:01'
 
   test('a repeated request is the same attempt', () => {
-    const memory = createLoaderMemory()
+    const memory = new LoaderMemory()
     expect(memory.history(mac, 1)).toEqual({})
     memory.sent(mac, 1, 'ipxe')
     expect(memory.history(mac, 1)).toEqual({})
-    expect(memory.again(mac)).toEqual({})
+    expect(memory.lastBasis(mac)).toEqual({})
   })
 
   test('sent and never seen: another has its turn, and then the first again', () => {
-    const memory = createLoaderMemory()
+    const memory = new LoaderMemory()
     memory.sent(mac, 1, 'ipxe')
     expect(memory.history(mac, 2)).toEqual({ refuses: 'ipxe' })
     memory.sent(mac, 2, 'grub')
     expect(memory.history(mac, 2)).toEqual({ refuses: 'ipxe' })
-    expect(memory.again(mac)).toEqual({ refuses: 'ipxe' })
+    expect(memory.lastBasis(mac)).toEqual({ refuses: 'ipxe' })
     expect(memory.history(mac, 3)).toEqual({ refuses: 'grub' })
   })
 
   test('what was seen is sent again', () => {
-    const memory = createLoaderMemory()
+    const memory = new LoaderMemory()
     memory.sent(mac, 1, 'ipxe')
     memory.sent(mac, 2, 'grub')
     memory.ran(mac, 'ipxe') // not what it was sent last
@@ -126,12 +126,5 @@ describe('what a machine was seen to start', () => {
     expect(memory.history(mac, 3)).toEqual({ starts: 'grub' })
     memory.sent(mac, 3, 'grub')
     expect(memory.history(mac, 4)).toEqual({ starts: 'grub' })
-  })
-
-  test('the oldest machines are forgotten', () => {
-    const memory = createLoaderMemory(2)
-    for (const each of ['a', 'b', 'c']) memory.sent(each, 1, 'ipxe')
-    expect(memory.history('a', 2)).toEqual({})
-    expect(memory.history('c', 2)).toEqual({ refuses: 'ipxe' })
   })
 })

@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { NetworkAnswer, NetworkAsk } from '../../../server/core/loader/network-offer.ts'
+import type { NetworkAsk, NetworkReply } from '../../../server/core/loader/network-offer.ts'
 import type { Event } from '../../../server/events/bus.ts'
 import { type DhcpPacket, decodePacket, encodePacket } from '../../../server/protocols/dhcp/packet.ts'
 import { DhcpListener, type DhcpListenerOptions } from '../../../server/protocols/dhcp/server.ts'
@@ -15,7 +15,7 @@ const loopback = {
   lo: [{ address: '127.0.0.1', family: 'IPv4', internal: true, netmask: '', mac: '', cidr: null }],
 } as never
 
-const offer: NetworkAnswer = {
+const offer: NetworkReply = {
   kind: 'offer',
   offer: { firmware: 'uefi-x64', style: 'pxe', bootFile: 'snponly.efi' },
   why: 'the default',
@@ -55,7 +55,7 @@ interface TestService {
 }
 
 async function startService(
-  decide: (ask: NetworkAsk) => Promise<NetworkAnswer | undefined> = async () => offer,
+  decide: (ask: NetworkAsk) => Promise<NetworkReply | undefined> = async () => offer,
   more: Partial<DhcpListenerOptions> = {},
 ): Promise<TestService> {
   const client = await openSocket()
@@ -164,7 +164,7 @@ describe('the conversation', () => {
   })
 
   test('a machine that gets no answer receives nothing, and the event says why', async () => {
-    const answers: (NetworkAnswer | undefined)[] = [
+    const answers: (NetworkReply | undefined)[] = [
       undefined,
       { kind: 'silence', why: 'it is no guest' },
       offer,

@@ -16,7 +16,7 @@ beforeEach(() => {
 })
 
 const arm = (store: Awaited<ReturnType<typeof openStore>>, guest: string) =>
-  store.change(guest, (life) => nextState(life, { type: 'armed' }, 1))
+  store.change(guest, (life) => nextState(life, { type: 'install-once' }, 1))
 
 function startWriter(times: number, ...guests: string[]): { child: ChildProcess; kept: Map<string, number> } {
   const script = join(import.meta.dirname, 'writer.ts')
@@ -40,11 +40,11 @@ describe('a restart', () => {
     const first = await openStore({ data })
     expect(first.isNew).toBe(true)
     await arm(first, 'web01')
-    const [lives, story, secret] = [await first.lives(), await first.story('web01'), await first.secret()]
+    const [lives, story, secret] = [await first.states(), await first.history('web01'), await first.secret()]
     await first.close()
     const second = await openStore({ data })
     expect(second.isNew).toBe(false)
-    expect([await second.lives(), await second.story('web01'), await second.secret()]).toEqual([
+    expect([await second.states(), await second.history('web01'), await second.secret()]).toEqual([
       lives,
       story,
       secret,
@@ -60,12 +60,12 @@ describe('a restart', () => {
       child.kill('SIGKILL')
       await ended
       const store = await openStore({ data })
-      const lives = await store.lives()
+      const lives = await store.states()
       for (const guest of ['web01', 'web02']) {
         const life = lives.get(guest)
         expect(life?.install).toBeGreaterThanOrEqual(kept.get(guest) ?? 0)
         // The step of a change and the change itself came together.
-        expect((await store.story(guest)).at(-1)?.install).toBe(life?.install)
+        expect((await store.history(guest)).at(-1)?.install).toBe(life?.install)
       }
       await store.close()
     }
@@ -81,7 +81,7 @@ describe('two processes', () => {
     const codes = await Promise.all(children.map(async ({ child }) => (await once(child, 'close'))[0]))
     expect(codes).toEqual([0, 0])
     const store = await openStore({ data })
-    const lives = await store.lives()
+    const lives = await store.states()
     expect([lives.get('web01')?.install, lives.get('web02')?.install]).toEqual([40, 40])
     await store.close()
   })
@@ -93,7 +93,7 @@ describe('two processes', () => {
     expect(one.changedElsewhere()).toBe(false)
     expect(two.changedElsewhere()).toBe(true)
     expect(two.changedElsewhere()).toBe(false)
-    expect((await two.lives()).get('web01')?.state).toBe('install')
+    expect((await two.states()).get('web01')?.state).toBe('install')
     await Promise.all([one.close(), two.close()])
   })
 
@@ -152,7 +152,7 @@ describe('the file', () => {
     const raw = new Database(storeFile(data))
     raw.exec("update guests set state = 'instal'")
     raw.close()
-    expect((await store.lives()).get('web01')?.state).toBe('local')
+    expect((await store.states()).get('web01')?.state).toBe('local')
     await store.close()
   })
 })

@@ -10,7 +10,7 @@ const store = await openStore({ data })
 for (let n = 0; n < Number(times); n++) {
   await Promise.all(
     guests.map(async (guest) => {
-      const life = await store.change(guest, (before) => nextState(before, { type: 'armed' }, n))
+      const life = await store.change(guest, (before) => nextState(before, { type: 'install-once' }, n))
       process.stdout.write(`${guest} ${life?.install}\n`)
     }),
   )

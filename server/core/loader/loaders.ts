@@ -1,0 +1,77 @@
+import type { UefiCpu } from '../boot/firmware.ts'
+
+/** One boot loader that asks us for a configuration of its own. */
+interface Loader {
+  /** Its configuration below `/boot/<guest>` and `/boot/by/<identities>`. */
+  readonly configFile: string
+  /** Its files by the firmware that starts them, best first, as paths of the namespace. */
+  readonly files: Partial<Record<'bios' | UefiCpu, readonly string[]>>
+}
+
+/**
+ * The boot loaders, in the order in which they are sent by default. The configuration's `loader:`, the boot paths, the
+ * DHCP offers and `treeboot loaders` are made from this table.
+ *
+ * iPXE is first, everywhere: it loads kernels by HTTP, several times as fast as TFTP, asks for its script at the address
+ * that we name, whoever gave it its own address, and leaves BIOS and UEFI alike to their disks. The variants that use the
+ * firmware's own driver (undionly, snponly) drive every card that the firmware could boot from.
+ *
+ * PXELINUX is BIOS only, TFTP only, and the oldest.
+ *
+ * Shim and GRUB are what Secure Boot starts; iPXE as distributions ship it is not signed, and firmware does not say
+ * whether Secure Boot is on. So iPXE is sent first, and when it never asks for its script, the signed chain next time
+ * (machines/loader-memory.ts). GRUB is not first because Debian's 2.06 looks for its configuration on the server of the
+ * DHCP ACK, never on a proxy.
+ */
+export const loaders = {
+  ipxe: {
+    configFile: 'ipxe',
+    files: {
+      bios: ['/undionly.kpxe'],
+      ia32: ['/ipxe-i386.efi'],
+      x64: ['/snponly.efi', '/ipxe.efi'],
+      arm32: ['/snponly-arm32.efi'],
+      arm64: ['/snponly-arm64.efi', '/ipxe-arm64.efi'],
+      riscv64: ['/snponly-riscv64.efi'],
+      loongarch64: ['/snponly-loong64.efi'],
+    },
+  },
+  pxelinux: {
+    configFile: 'pxelinux.cfg',
+    files: { bios: ['/pxelinux.0', '/lpxelinux.0'] },
+  },
+  grub: {
+    configFile: 'grub.cfg',
+    files: {
+      bios: ['/boot/grub/i386-pc/core.0'],
+      ia32: ['/shimia32.efi', '/grubia32.efi'],
+      x64: ['/shimx64.efi', '/grubx64.efi'],
+      arm32: ['/grubarm.efi'],
+      arm64: ['/shimaa64.efi', '/grubaa64.efi'],
+      riscv64: ['/grubriscv64.efi'],
+      loongarch64: ['/grubloongarch64.efi'],
+    },
+  },
+} as const satisfies Record<string, Loader>
+
+export type LoaderKind = keyof typeof loaders
+
+export const loaderKinds = Object.keys(loaders) as readonly LoaderKind[]
+
+export function loaderFilesFor(kind: LoaderKind, firmware: 'bios' | UefiCpu): readonly string[] {
+  const { files }: Loader = loaders[kind]
+  return files[firmware] ?? []
+}
+
+/** Which loader reads a file of this name below `/boot/<guest>`. */
+export function loaderOfConfigFile(name: string): LoaderKind | undefined {
+  return loaderKinds.find((kind) => loaders[kind].configFile === name)
+}
+
+/**
+ * Which boot loader a machine is sent. `auto`: what suits its firmware best. `grub` is what Secure Boot needs: it comes
+ * through shim, both signed.
+ */
+export type LoaderPreference = 'auto' | LoaderKind
+
+export const loaderPreferences: readonly LoaderPreference[] = ['auto', ...loaderKinds]

@@ -1,0 +1,71 @@
+import { type OpenServices, openServices } from '../core/boot/urls.ts'
+import { type ServiceName, serviceNames, serviceTable } from '../core/services.ts'
+import type { Listener } from './listener.ts'
+import { openListener } from './open-listener.ts'
+
+/** One line of the start-up table. */
+export interface ServiceLine {
+  readonly name: string
+  readonly open: boolean
+  readonly host?: string
+  readonly port?: number
+  /** Why it is closed, or not where one would look for it; '' when there is nothing to say. */
+  readonly note: string
+}
+
+/** What the configuration says of each service. */
+export type ServiceSettings = Readonly<
+  Record<ServiceName, { readonly enabled: boolean; readonly bind: string; readonly port: number | 'auto' }>
+>
+
+/** Makes the listener of each service for an address and a port. */
+export type ListenerMakers = Readonly<Record<ServiceName, (bind: string, port: number) => Listener>>
+
+/** The services that are open, and the table that people see of them. */
+export class RunningServices {
+  readonly #opened = new Map<ServiceName, { readonly listener: Listener; readonly note: string }>()
+
+  /** Opens every enabled service, in the order of `serviceNames`. When it rejects, `stop` closes those that are open. */
+  async open(settings: ServiceSettings, make: ListenerMakers): Promise<void> {
+    for (const name of serviceNames) {
+      const { enabled, bind, port: wanted } = settings[name]
+      if (!enabled) continue
+      const { standardPort: standard, mayMove } = serviceTable[name]
+      const port = wanted === 'auto' && !mayMove ? standard : wanted
+      this.#opened.set(name, await openListener({ port, standard }, (each) => make[name](bind, each)))
+    }
+  }
+
+  /** Where they really listen. */
+  addresses(): OpenServices {
+    const ports = [...this.#opened].flatMap(([name, { listener }]) =>
+      listener.address ? [[name, listener.address.port] as const] : [],
+    )
+    return openServices(ports)
+  }
+
+  /** In the order in which they are opened, closed ones too. */
+  lines(): readonly ServiceLine[] {
+    return serviceNames.map((name) => {
+      const service = this.#opened.get(name)
+      const address = service?.listener.address
+      if (!service || !address) return { name, open: false, note: serviceTable[name].closedNote }
+      const tftp = name === 'dhcp' ? tftpTrouble(this.addresses()) : ''
+      const note = [service.note, service.listener.hint, tftp].filter(Boolean).join('; ')
+      return { name, open: true, ...address, note }
+    })
+  }
+
+  /** Lets running transfers end for a moment, then closes all. `onTrouble` is told what went wrong with one. */
+  async stop(onTrouble: (error: unknown) => void): Promise<void> {
+    await Promise.all([...this.#opened.values()].map(({ listener }) => listener.stop().catch(onTrouble)))
+  }
+}
+
+/** Firmware asks for its loader at one port, which no DHCP option can change. */
+function tftpTrouble({ tftp }: OpenServices): string {
+  if (tftp === undefined) return 'WITHOUT the tftp service firmware can load nothing'
+  return tftp.port === serviceTable.tftp.standardPort
+    ? ''
+    : `firmware asks for TFTP at port 69 only, and it is at ${tftp.port}: NO LOADER can be offered`
+}
