@@ -55,10 +55,13 @@ afterAll(async () => {
   home.remove()
 })
 
-/** Another process that forgets everything, which the server notices. */
-beforeEach(() => {
+/** Another process that forgets everything. The server notices, once the last test's changes have reached the disk. */
+beforeEach(async () => {
   events.length = 0
-  meddle('delete from guests; delete from steps; delete from inbox')
+  await vi.waitFor(async () => {
+    meddle('delete from guests; delete from steps; delete from inbox')
+    for (const name of Object.keys(macs)) expect(await stateOf(name)).toBe('install')
+  })
 })
 
 function meddle(sql: string): void {
