@@ -135,6 +135,7 @@ export class NodeTransfer implements RunningTransfer, PortUser, FileBufferWaiter
 
   #sendWindow(): void {
     const { firstToSend, lastToSend, blksize, size } = this.#machine
+    const { file } = this.job
     // Node still sends from the old window: write into a new one.
     if (this.#unsentBlocks > 0) this.#window = Buffer.allocUnsafe(this.#window.length)
     let at = 0
@@ -142,7 +143,7 @@ export class NodeTransfer implements RunningTransfer, PortUser, FileBufferWaiter
       const position = (packet - 1) * blksize
       const length = Math.min(blksize, size - position)
       writeDataHeader(this.#window, at, packet)
-      this.job.file.copy(position, length, this.#window, at + 4)
+      file.copy(position, length, this.#window, at + 4)
       this.#unsentBlocks++
       this.#port.sendBlock(this.#window, at, length + 4, this)
       at += length + 4
