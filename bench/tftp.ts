@@ -94,20 +94,23 @@ function cells(): Cell[] {
   return found
 }
 
+type Results = ReadonlyMap<string, readonly Measured[]>
+
 async function measureCell(client: string, cell: Cell, peers: readonly Peer[]): Promise<void> {
   const results = new Map<string, Measured[]>(peers.map((peer) => [peer.name, []]))
   for (let round = 0; round < rounds; round++)
     for (const peer of peers) results.get(peer.name)?.push(await measure(client, cell, peer))
-  const of = (name: string): readonly Measured[] => results.get(name) ?? []
-  const rivals = peers.map((peer) => peer.name).filter((name) => name !== ours && name !== oursOnNode)
-  const ratioToBest = (name: string): string =>
-    rivals.length === 0
-      ? '-'
-      : Math.min(...rivals.map((rival) => medianRatio(of(name), of(rival)))).toFixed(2)
-  const figures = peers.map(({ name }) => figuresOf(name, of(name), cell))
-  console.log(
-    `| ${cell.title} | ${ratioToBest(ours)} | ${ratioToBest(oursOnNode)} | ${figures.join(' | ')} |`,
-  )
+  const ratios = [ours, oursOnNode].map((name) => ratioToBest(name, results))
+  const figures = peers.map(({ name }) => figuresOf(name, results.get(name) ?? [], cell))
+  console.log(`| ${[cell.title, ...ratios, ...figures].join(' | ')} |`)
+}
+
+/** The rate of one of our services as a multiple of the best peer's rate. */
+function ratioToBest(name: string, results: Results): string {
+  const mine = results.get(name) ?? []
+  const rivals = [...results].filter(([rival]) => rival !== ours && rival !== oursOnNode)
+  if (rivals.length === 0) return '-'
+  return Math.min(...rivals.map(([, theirs]) => medianRatio(mine, theirs))).toFixed(2)
 }
 
 /** One server's column: MB/s, or files/s for small files, and its CPU time. */
