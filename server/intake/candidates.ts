@@ -31,7 +31,8 @@ interface FoundTree extends RecognizedTree {
 }
 
 /**
- * Finds every tree below a folder, together with the repositories beside it to which it refers, and every disc image.
+ * Finds every tree below a folder, together with the repositories beside it to which it refers, and every
+ * disc image.
  *
  * @param folder Real path.
  */

@@ -14,13 +14,16 @@ import type { Staged, VersionStore } from '../versions/version-store.ts'
 
 /** A folder or image that becomes a version if it is what its documents say. */
 export interface PublishRequest extends Omit<Staged, 'accepted' | 'signed'> {
-  /** Relative to `path`; `.` is `path` itself. A mirror of EL 9 has two: `BaseOS/x86_64/os` and `AppStream/x86_64/os`. */
+  /**
+   * Relative to `path`; `.` is `path` itself. A mirror of EL 9 has two: `BaseOS/x86_64/os` and
+   * `AppStream/x86_64/os`.
+   */
   readonly trees: readonly string[]
   /** For an image: where checksum lists name it, when not beside it and by its own name. */
   readonly image?: ImageListing
   /** The evidence of each tree, by the same names. It is gathered where it is missing. */
   readonly evidence?: ReadonlyMap<string, TreeEvidence>
-  /** Nobody said that it is complete: without a document that lists its files it is refused. */
+  /** It was published by itself, after a quiet time: without a document that lists its files it is refused. */
   readonly unattended?: boolean
   /** Publish it in spite of faults, and record who wanted that and why. */
   readonly accept?: { readonly by: string; readonly why: string }
@@ -44,7 +47,10 @@ interface TreeReport {
   readonly report: VerifyReport
 }
 
-/** Verifies a request down to its packages, then publishes it with one switch; or refuses it with all findings. */
+/**
+ * Verifies a request down to its packages, then publishes it with one switch; or refuses it with all
+ * findings.
+ */
 export async function publishTree(
   store: VersionStore,
   request: PublishRequest,
@@ -121,7 +127,10 @@ async function verifyAll(
   return reports
 }
 
-/** The id of the tree is part of the evidence: distribution and version are read from it where nothing else says them. */
+/**
+ * The id of the tree is part of the evidence: distribution and version are read from it where nothing else
+ * says them.
+ */
 async function evidenceOf(
   { id, evidence }: PublishRequest,
   source: FileSource,

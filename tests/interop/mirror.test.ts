@@ -52,7 +52,7 @@ function expectSame(copy: string, original: string): void {
 describe('the Debian installer, from a local upstream', () => {
   beforeEach(() => void requireClient(`${installer}/version.info`))
 
-  test('over HTTP, killed at 50 random instants and begun again each time', {
+  test('over HTTP, killed at 50 random moments and resumed each time', {
     timeout: 600_000,
   }, async () => {
     const { trees } = newStore('killed')
@@ -111,7 +111,7 @@ describe('the Debian installer, from a local upstream', () => {
   })
 })
 
-test("createrepo_c's repositories, one beside the tree, are mirrored and audited; a flipped byte is named", async () => {
+test("createrepo_c's repositories, one beside the tree, are mirrored and verified; a flipped byte is found", async () => {
   const createrepo = requireClient('createrepo_c')
   const upstream = join(base, 'el9')
   const os = join(upstream, 'BaseOS/x86_64/os')

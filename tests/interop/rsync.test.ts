@@ -52,7 +52,7 @@ function expectSame(copy: string, original: string): void {
   }
 }
 
-test('a tree comes whole, links that lead out left out; the next version shares what stayed, and without news there is none', async () => {
+test('a tree is mirrored without links that lead out; unchanged files are hard links, and an unchanged upstream publishes nothing', async () => {
   const { upstream, trees, store, serve } = inputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(30))
@@ -83,7 +83,7 @@ test('a tree comes whole, links that lead out left out; the next version shares 
   expectSame(join(trees, id), join(upstream, 'f'))
 })
 
-test('repositories beside the tree come along; one that the upstream lacks is told', async () => {
+test('repositories beside the tree are mirrored, and a missing one is noted', async () => {
   const { upstream, trees, store, serve } = inputs()
   const variant = (name: string) =>
     `\n[variant-${name}]\nid = ${name}\nuid = ${name}\nname = ${name}\ntype = variant\nrepository = ../../../${name}/x86_64/os\n`
@@ -103,7 +103,7 @@ test('repositories beside the tree come along; one that the upstream lacks is to
   expect(existsSync(join(trees, 'alma/isos'))).toBe(false)
 })
 
-test('a URL of an ISO brings in what it holds', async () => {
+test('a URL of an ISO imports its content', async () => {
   const { upstream, trees, store, serve } = inputs()
   writeFileSync(
     join(upstream, 'f.iso'),
@@ -116,7 +116,7 @@ test('a URL of an ISO brings in what it holds', async () => {
   expect(readdirSync(join(trees, '.treeboot'))).toEqual(['versions'])
 })
 
-test('killed in the middle and begun again: the same bytes, files that had come are not sent twice, and never half a tree', async () => {
+test('a mirror that is killed is resumed: the same bytes, no file is sent twice, and half a tree is never visible', async () => {
   const { upstream, trees, serve } = inputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(50))
@@ -163,7 +163,7 @@ async function whenThere(folder: string, name: string, child: ChildProcess): Pro
     await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
-test('a daemon that has enough clients is waited for, or another mirror is asked; what does not pass is told at once', async () => {
+test('a busy daemon is retried, or another mirror is asked; a lasting failure is reported at once', async () => {
   const { upstream, store, serve } = inputs()
   makeTree(join(upstream, 'f'))
   const { url: full } = await serve({ 'max connections': '-1' })
@@ -188,7 +188,7 @@ test('a daemon that has enough clients is waited for, or another mirror is asked
   await expect(mirrorTree(store, [`${url}f/`, 'http://127.0.0.1/'])).rejects.toThrow('expected rsync://')
 })
 
-test('without the program there is one line that says what is missing', () => {
+test('without the program rsync one line names it and its package', () => {
   const { base } = inputs()
   const config = join(base, 'config.yaml')
   writeFileSync(config, 'paths: { trees: trees }\n')

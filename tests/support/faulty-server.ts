@@ -23,7 +23,10 @@ export interface FaultyServer {
   faultOf: (path: string, time: number) => Fault | undefined
 }
 
-/** Serves a folder until the test ends, with ranges, ETags and index pages, and with the faults that a test asks for. */
+/**
+ * Serves a folder until the test ends, with ranges, ETags and index pages, and with the faults that a test
+ * asks for.
+ */
 export async function faultyServer(folder: string): Promise<FaultyServer> {
   const times = new Map<string, number>()
   const server = createServer((req, res) => {

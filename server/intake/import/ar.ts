@@ -11,8 +11,8 @@ export interface ArMember {
 }
 
 /**
- * Reads an ar archive, the format of `.deb` packages (deb(5)): the magic, then members with a header of 60 bytes each,
- * padded to even lengths.
+ * Reads an ar archive, the format of `.deb` packages (deb(5)): the magic, then members with a header of 60
+ * bytes each, padded to even lengths.
  */
 export async function* readAr(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<ArMember> {
   const reader = new ByteReader(pieces)

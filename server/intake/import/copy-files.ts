@@ -13,8 +13,8 @@ export interface CopyOptions {
 const smallAtOnce = 6
 
 /**
- * Copies files in this order: large ones one after the other, which is quickest for a disk, then several small ones at
- * once, since most of their time goes into names.
+ * Copies files in this order: large ones one after the other, which is quickest for a disk, then several
+ * small ones at once, since most of their time goes into names.
  */
 export async function copyFiles<T extends FileFacts>(
   files: readonly T[],

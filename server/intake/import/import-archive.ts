@@ -6,7 +6,10 @@ import type { CopyOptions } from './copy-files.ts'
 import { readTar, type TarEntry } from './tar.ts'
 import type { TreeWriter } from './tree-writer.ts'
 
-/** Fills the tree from a tar archive or a Debian package, however it is compressed. Files of an earlier run are skipped. */
+/**
+ * Fills the tree from a tar archive or a Debian package, however it is compressed. Files of an earlier run
+ * are skipped.
+ */
 export async function importArchive(
   file: string,
   kind: 'tar' | 'deb',

@@ -67,7 +67,10 @@ async function listFolder(
 
 const pieceBytes = 1 << 20
 
-/** Reads a file of this machine. `onBytes` is called as bytes are read, and at once for those that are skipped. */
+/**
+ * Reads a file of this machine. `onBytes` is called as bytes are read, and at once for those that are
+ * skipped.
+ */
 function localFile(file: string, onBytes: (bytes: number) => void): BytesFrom {
   return async function* (start) {
     if (start > 0) onBytes(start)

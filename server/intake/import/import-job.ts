@@ -6,8 +6,9 @@ import { lockHolder, takeLock } from '../../host/lock.ts'
 import { incomingFolder } from '../../versions/layout.ts'
 
 /**
- * The folder of one import or mirror: `.treeboot/incoming/job-KEY`, with the tree that grows in it. Nobody is offered
- * anything from it. It stays after an interruption, so that the next run of the same source continues there.
+ * The folder of one import or mirror: `.treeboot/incoming/job-KEY`, with the tree that grows in it. Its
+ * content is not offered to clients. It stays after an interruption, so that the next run of the same source
+ * continues there.
  */
 export interface ImportJob {
   readonly folder: string

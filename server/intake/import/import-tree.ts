@@ -50,9 +50,9 @@ export interface ImportResult {
 }
 
 /**
- * Imports a folder or file of this machine into `trees/`: copies or unpacks it in a private folder, verifies it, and
- * publishes it with one switch. An interruption at any moment leaves nothing visible, and a second call continues where
- * the first stopped.
+ * Imports a folder or file of this machine into `trees/`: copies or unpacks it in a private folder, verifies
+ * it, and publishes it with one switch. An interruption at any moment leaves nothing visible, and a second
+ * call continues where the first stopped.
  *
  * @throws Failure when the source is not a folder, image, archive or package, or does not hold a tree.
  */
@@ -181,8 +181,8 @@ async function removeFaulty(folder: string, findings: readonly Finding[]): Promi
 }
 
 /**
- * The ids of the trees of one source. Trees with the same description (the text and the graphical installer of one
- * Debian package) are told apart by the folders in which they differ.
+ * The ids of the trees of one source. Trees with the same description (the text and the graphical installer
+ * of one Debian package) are told apart by the folders in which they differ.
  */
 function withIds(
   candidates: readonly Candidate[],

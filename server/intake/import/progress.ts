@@ -1,4 +1,7 @@
-/** How far an import, a mirror or a verification is. It is reported for each piece of data; who shows it limits the rate. */
+/**
+ * How far an import, a mirror or a verification is. It is reported for each piece of data; the display
+ * limits the rate.
+ */
 export interface Progress {
   readonly stage: 'reading' | 'fetching' | 'verifying' | 'publishing'
   readonly doneBytes: number

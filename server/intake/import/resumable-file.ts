@@ -1,7 +1,9 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 
-/** The bytes of a file from this one on. A source that can only be read from its start skips the bytes before. */
+/**
+ * The bytes of a file from this one on. A source that can only be read from its start skips the bytes before.
+ */
 export type BytesFrom = (start: number) => AsyncIterable<Uint8Array>
 
 /** Files up to this size are copied in one piece; an interrupted copy starts again. */
@@ -11,8 +13,8 @@ export const smallBytes = 8 << 20
 const markBytes = 32 << 20
 
 /**
- * Writes a file of this size. A large one resumes behind the bytes of an interrupted run that are certainly on the disk.
- * Resolves to the bytes that are there in the end.
+ * Writes a file of this size. A large one resumes behind the bytes of an interrupted run that are certainly
+ * on the disk. Resolves to the bytes that are there in the end.
  */
 export async function writeResumable(
   file: string,
@@ -32,8 +34,8 @@ export async function writeResumable(
 }
 
 /**
- * Writes from `start` on, and resolves to the position of the end. At each mark the bytes are sent to the disk; the next
- * mark waits for that, so that reading and writing continue meanwhile.
+ * Writes from `start` on, and resolves to the position of the end. At each mark the bytes are sent to the
+ * disk; the next mark waits for that, so that reading and writing continue meanwhile.
  */
 async function writeFrom(
   handle: FileHandle,
@@ -64,7 +66,10 @@ async function writeFrom(
   return position
 }
 
-/** Cuts what an interrupted run left of a file of this size to what is certainly on the disk. Resolves to its length. */
+/**
+ * Cuts what an interrupted run left of a file of this size to what is certainly on the disk. Resolves to its
+ * length.
+ */
 async function cutToDurable(handle: FileHandle, size: number): Promise<number> {
   const left = (await handle.stat()).size
   const start = left > size ? 0 : durableBytes(left)

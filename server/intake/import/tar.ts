@@ -16,7 +16,9 @@ export interface TarEntry {
 }
 
 const blockBytes = 512
-/** Long names and pax headers: PATH_MAX is 4096 bytes, and extended attributes have at most 64 KiB (xattr(7)). */
+/**
+ * Long names and pax headers: PATH_MAX is 4096 bytes, and extended attributes have at most 64 KiB (xattr(7)).
+ */
 const maxExtraBytes = 256 << 10
 
 /** Whether these bytes begin a tar archive: the checksum of the first header is right. */
@@ -31,10 +33,11 @@ export function isTarHeader(header: Uint8Array): boolean {
 }
 
 /**
- * Reads a tar archive: v7, ustar, pax and GNU's long names and large sizes. The package tar-stream decodes the headers;
- * `TarFeeder` refuses before it what tar-stream would accept silently.
+ * Reads a tar archive: v7, ustar, pax and GNU's long names and large sizes. The package tar-stream decodes
+ * the headers; `TarFeeder` refuses before it what tar-stream would accept silently.
  *
- * @throws Failure `invalid-data` with the byte at which the archive is damaged or cut off; `unsupported` for a sparse file.
+ * @throws Failure `invalid-data` with the byte at which the archive is damaged or cut off; `unsupported` for
+ *   a sparse file.
  */
 export async function* readTar(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<TarEntry> {
   const unpacker = extract(extractOptions)
@@ -75,7 +78,9 @@ function modifiedMsOf({ mtime, pax }: Header): number {
   return Number.isFinite(ms) ? ms : 0
 }
 
-/** GNU tar in the pax format: the body begins with a map of the holes (GNU.sparse.major, .minor, .realsize). */
+/**
+ * GNU tar in the pax format: the body begins with a map of the holes (GNU.sparse.major, .minor, .realsize).
+ */
 function isSparse({ pax }: Header): boolean {
   return !!pax && typeof pax === 'object' && Object.keys(pax).some((key) => key.startsWith('GNU.sparse.'))
 }
@@ -100,8 +105,8 @@ function kindOf({ type, name }: Header): TarEntry['kind'] {
 }
 
 /**
- * Hands an archive to tar-stream header by header and body by body, and waits until each is taken. So it knows where
- * each header lies, can name that byte, and looks at the header first:
+ * Hands an archive to tar-stream header by header and body by body, and waits until each is taken. So it
+ * knows where each header lies, can name that byte, and looks at the header first:
  *
  * - the first block of zeros ends the archive (POSIX), where tar-stream would read on;
  * - sparse files are refused, since their bytes do not lie where a reader expects them;
@@ -179,7 +184,10 @@ class TarFeeder {
     return header
   }
 
-  /** `x`, `g`: pax headers (POSIX); `L`, `K`: GNU's long name and long target of a link. Their size is plain octal. */
+  /**
+   * `x`, `g`: pax headers (POSIX); `L`, `K`: GNU's long name and long target of a link. Their size is plain
+   * octal.
+   */
   #extraBytes(header: Buffer): number {
     const size = Number.parseInt(header.toString('latin1', 124, 136).trim(), 8)
     if (size >= 0 && size <= maxExtraBytes) return padded(size)

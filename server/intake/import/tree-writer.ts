@@ -35,9 +35,9 @@ export interface TreeLink {
 }
 
 /**
- * Writes files into a growing tree. Each is written in the temporary folder and renamed, so a file under its final name is
- * complete, and a second run skips it; a large partial file is resumed. Links are made when all files are there: until
- * then no name in the tree leads out of it.
+ * Writes files into a growing tree. Each is written in the temporary folder and renamed, so a file under its
+ * final name is complete, and a second run skips it; a large partial file is resumed. Links are made when all
+ * files are there: until then no name in the tree leads out of it.
  */
 export class TreeWriter {
   readonly #root: string
@@ -66,7 +66,9 @@ export class TreeWriter {
     this.#isNew = (await readdir(this.#root)).length === 0
   }
 
-  /** Where a file of the tree lies. A name that leads out is refused and not repaired: it was made to do harm. */
+  /**
+   * Where a file of the tree lies. A name that leads out is refused and not repaired: it was made to do harm.
+   */
   place(path: string): string {
     if (path.startsWith('/') || path.split('/').includes('..'))
       throw new Failure('invalid-data', `${JSON.stringify(path)} leads out of the tree`)
@@ -105,8 +107,9 @@ export class TreeWriter {
   }
 
   /**
-   * Makes a file of this machine part of the tree without reading it: a hard link if `hardLink` is set, else a clone, which
-   * shares the blocks of the original on btrfs, XFS and bcachefs. A small file is copied where it cannot be cloned.
+   * Makes a file of this machine part of the tree without reading it: a hard link if `hardLink` is set, else
+   * a clone, which shares the blocks of the original on btrfs, XFS and bcachefs. A small file is copied where
+   * it cannot be cloned.
    *
    * @returns Whether that was done; if not, the file must be written.
    */
@@ -114,7 +117,8 @@ export class TreeWriter {
     if (hardLink && (await this.#tryShare(facts, (temp) => linkAnew(from, temp), false))) return true
     const clone = (mode: number) => this.#tryShare(facts, (temp) => copyFile(from, temp, mode), !hardLink)
     if (facts.size <= smallBytes) return clone(constants.COPYFILE_FICLONE)
-    // A file system that cannot clone one file cannot clone any; all files of a folder are in one file system.
+    // A file system that cannot clone one file cannot clone any; all files of a folder are in one file
+    // system.
     const folder = dirname(from)
     if (this.#cannotShare.has(folder)) return false
     const cloned = await clone(constants.COPYFILE_FICLONE_FORCE)
@@ -134,8 +138,8 @@ export class TreeWriter {
   }
 
   /**
-   * Makes the links, and removes those that lead out by way of other links. Also removes what an earlier run wrote, whole or
-   * in part, and the source no longer has.
+   * Makes the links, and removes those that lead out by way of other links. Also removes what an earlier run
+   * wrote, whole or in part, and the source no longer has.
    */
   async finish(): Promise<void> {
     await rm(this.#tempFolder, { recursive: true, force: true })
@@ -212,7 +216,9 @@ async function linkAnew(from: string, to: string): Promise<void> {
   await link(from, to)
 }
 
-/** Another file system, one that cannot share, or another user's file under `protected_hardlinks` (proc(5)). */
+/**
+ * Another file system, one that cannot share, or another user's file under `protected_hardlinks` (proc(5)).
+ */
 const cannotShareCodes = new Set([
   'EXDEV',
   'EINVAL',

@@ -18,8 +18,9 @@ interface FileInside extends FileFacts {
 const pieceBytes = 1 << 20
 
 /**
- * Fills the tree from inside a disc image, without mounting it: files with their times, folders, and symlinks as they are
- * written. Files are read in the order in which they lie in the image, since optical drives and plain disks seek slowly.
+ * Fills the tree from inside a disc image, without mounting it: files with their times, folders, and symlinks
+ * as they are written. Files are read in the order in which they lie in the image, since optical drives and
+ * plain disks seek slowly.
  *
  * @throws Failure of the image reader, naming the byte; `invalid-data` when the image is cut off.
  */

@@ -6,8 +6,8 @@ const maxListed = 20_000
 const maxDepth = 12
 
 /**
- * Every file below a folder, by the index pages or listings of the upstream. It is for trees without a `.treeinfo`.
- * Undefined when nothing is listed.
+ * Every file below a folder, by the index pages or listings of the upstream. It is for trees without a
+ * `.treeinfo`. Undefined when nothing is listed.
  */
 export async function crawl(
   pool: UpstreamPool,

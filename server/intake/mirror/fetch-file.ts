@@ -36,9 +36,9 @@ interface Download {
 }
 
 /**
- * Fetches one file into `part`, whose folder exists, from whichever mirror has it whole. Bytes that an earlier try or an
- * earlier run left in `part` are kept, and the rest is fetched. Size and digest are checked at the end; a file with a
- * wrong digest is fetched again from its first byte.
+ * Fetches one file into `part`, whose folder exists, from whichever mirror has it whole. Bytes that an
+ * earlier try or an earlier run left in `part` are kept, and the rest is fetched. Size and digest are checked
+ * at the end; a file with a wrong digest is fetched again from its first byte.
  *
  * @returns False when no upstream has such a file.
  * @throws Failure when no upstream gave it whole.
@@ -86,7 +86,10 @@ interface KeptPart {
 
 const nothingKept: KeptPart = { start: 0, isWhole: false }
 
-/** What of an earlier try can be used. Without a digest only the upstream's validator tells whether the rest belongs to it. */
+/**
+ * What of an earlier try can be used. Without a digest only the upstream's validator tells whether the rest
+ * belongs to it.
+ */
 async function keptPart(part: string, { size, digest }: RemoteFile): Promise<KeptPart> {
   const bytes = (await stat(part).catch(() => undefined))?.size ?? 0
   if (bytes === 0 || (size !== undefined && bytes > size)) return nothingKept

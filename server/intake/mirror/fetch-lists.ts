@@ -14,8 +14,9 @@ const maxListBytes = 4 * 1024 * 1024
 const maxFiles = 40
 
 /**
- * Fetches the checksum lists beside an image, and their signatures, into a folder of their own. An image is signed in
- * such a list, not in itself. Missing lists are not an error here; a policy that requires a signature notices.
+ * Fetches the checksum lists beside an image, and their signatures, into a folder of their own. An image is
+ * signed in such a list, not in itself. Missing lists are not an error here; a policy that requires a
+ * signature notices.
  *
  * @param parents The folder of the file, on each mirror.
  */

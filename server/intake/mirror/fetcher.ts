@@ -27,8 +27,8 @@ export interface FetcherContext {
 const concurrentFiles = 6
 
 /**
- * Fetches files into a growing tree, several at once. Files that the current version or an earlier run has are taken
- * from there.
+ * Fetches files into a growing tree, several at once. Files that the current version or an earlier run has
+ * are taken from there.
  */
 export class Fetcher {
   readonly #context: FetcherContext
@@ -59,7 +59,8 @@ export class Fetcher {
       try {
         if (!(await this.#fetch(file, file.size !== undefined))) this.absent.push(file.path)
       } catch (error) {
-        // A retry would get the same bytes. All such files are reported together, and the operator may accept them.
+        // A retry would get the same bytes. All such files are reported together, and the operator may accept
+        // them.
         if (!isDamage(error)) throw error
         this.damaged.push(failureMessage(error))
       }
@@ -108,8 +109,8 @@ export class Fetcher {
   async #download(place: string, file: RemoteFile, isCounted: boolean): Promise<boolean> {
     const { parts, pool, signal } = this.#context
     const part = join(parts, createHash('sha256').update(place).digest('hex').slice(0, 32))
-    // Without a digest only the upstream knows whether the file of an earlier run is still current: it is asked for what
-    // follows the last byte.
+    // Without a digest only the upstream knows whether the file of an earlier run is still current: it is
+    // asked for what follows the last byte.
     if (!file.digest) await rename(place, part).catch(() => undefined)
     await this.#makeFolder(parts)
     const onBytes = (bytes: number) => this.#report(bytes, file.path, isCounted)

@@ -12,12 +12,18 @@ import type { Fetcher } from './fetcher.ts'
 
 /** Files that belong to a `.treeinfo` without being named by it. */
 const companions = ['.discinfo', 'media.repo']
-/** SUSE signs its `.treeinfo` through these, which name many other files: they are needed only to check signatures. */
+/**
+ * SUSE signs its `.treeinfo` through these, which name many other files: they are needed only to check
+ * signatures.
+ */
 const signers = ['CHECKSUMS', 'CHECKSUMS.asc']
 /** The largest `.treeinfo` seen has 30 KiB. */
 const maxDescriptorBytes = 4 * 1024 * 1024
 
-/** Endings of the files beside `repomd.xml`: dnf (`repo_gpgcheck`) and zypper fetch the signature, zypper offers the key. */
+/**
+ * Endings of the files beside `repomd.xml`: dnf (`repo_gpgcheck`) and zypper fetch the signature, zypper
+ * offers the key.
+ */
 const repomdCompanions = ['.asc', '.key']
 
 export interface FollowOptions {

@@ -19,9 +19,9 @@ interface Request {
 }
 
 /**
- * GETs over kept connections, by `http_proxy`, `https_proxy` and `no_proxy` of the environment. It uses Node's own client,
- * since undici 7 throws an uncatchable error when an upstream closes its connection while the body is not being read
- * (its issue 5360; the remedy is in version 8, which needs Node 22).
+ * GETs over kept connections, by `http_proxy`, `https_proxy` and `no_proxy` of the environment. It uses
+ * Node's own client, since undici 7 throws an uncatchable error when an upstream closes its connection while
+ * the body is not being read (its issue 5360; the remedy is in version 8, which needs Node 22).
  */
 export class HttpClient {
   readonly #agents = new Map<string, Agent>()

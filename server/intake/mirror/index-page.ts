@@ -1,8 +1,9 @@
 import { isPlainName } from './upstream.ts'
 
 /**
- * The names that an index page links to directly below itself. Apache, nginx, lighttpd, Python and we ourselves write one
- * link for each name. Links for sorting (`?C=M`), to the parent and to other places are ignored.
+ * The names that an index page links to directly below itself. Apache, nginx, lighttpd, Python and we
+ * ourselves write one link for each name. Links for sorting (`?C=M`), to the parent and to other places are
+ * ignored.
  */
 export function namesOnPage(page: string, at: URL): readonly string[] {
   const base = at.pathname.endsWith('/') ? at : new URL(`${at.pathname}/`, at)

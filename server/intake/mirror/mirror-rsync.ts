@@ -14,8 +14,8 @@ import { type RsyncRun, rsyncFrom } from './rsync.ts'
 const descriptors = ['.treeinfo', 'treeinfo'] as const
 
 /**
- * Mirrors by the program rsync: everything below the URL, and the repositories beside it that its `.treeinfo` names.
- * Files with the size and time of the current version's are hard links to them.
+ * Mirrors by the program rsync: everything below the URL, and the repositories beside it that its `.treeinfo`
+ * names. Files with the size and time of the current version's are hard links to them.
  *
  * @throws Failure `bad-request` for `bootOnly`: no installer fetches its packages by rsync.
  */

@@ -18,9 +18,9 @@ import type {
 } from './options.ts'
 
 /**
- * Fetches a tree from one or several mirrors of it, verifies and publishes it. An interruption at any moment leaves nothing
- * visible, and a second call continues where the first stopped. When the URL is that of an ISO, a tar archive or a Debian
- * package, what is in the file is imported instead.
+ * Fetches a tree from one or several mirrors of it, verifies and publishes it. An interruption at any moment
+ * leaves nothing visible, and a second call continues where the first stopped. When the URL is that of an
+ * ISO, a tar archive or a Debian package, what is in the file is imported instead.
  *
  * @param urls Mirrors of the same tree, the preferred one first.
  */
@@ -106,8 +106,8 @@ async function publishFetched(
   const trees = await publishJob(
     { store, job, source, options },
     {
-      // Without damage, what is missing here is missing at the upstream, too. With damage, missing files are faults, and are
-      // recorded with who accepted them.
+      // Without damage, what is missing here is missing at the upstream, too. With damage, missing files are
+      // faults, and are recorded with who accepted them.
       partial: damaged.length === 0,
       ...(options.bootOnly && { upstream: source }),
     },

@@ -26,7 +26,10 @@ export interface MirrorContext {
   readonly options: MirrorOptions
 }
 
-/** How a tree is fetched: file by file over HTTP or FTP, or by the program rsync. The steps are called in this order. */
+/**
+ * How a tree is fetched: file by file over HTTP or FTP, or by the program rsync. The steps are called in this
+ * order.
+ */
 export interface MirrorMethod {
   probe(): Promise<Probe>
   /** Of a probe that found a file. */

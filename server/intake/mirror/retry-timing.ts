@@ -12,8 +12,8 @@ const firstPauseMs = 500
 const longestPauseMs = 60_000
 
 /**
- * The pause after so many failed tries: doubled each time, up to a minute. Chance, from 0 to 1, shortens it by up to
- * a half, so that a hundred clients do not return in the same second.
+ * The pause after so many failed tries: doubled each time, up to a minute. Chance, from 0 to 1, shortens it
+ * by up to a half, so that a hundred clients do not return in the same second.
  */
 export function backOffMs(tries: number, chance: number): number {
   return Math.min(longestPauseMs, firstPauseMs * 2 ** Math.max(0, tries)) * (0.5 + chance / 2)

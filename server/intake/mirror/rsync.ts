@@ -7,9 +7,9 @@ import type { OnProgress } from '../import/progress.ts'
 import { backOffMs, pauseFor, type RetryTiming } from './retry-timing.ts'
 
 /**
- * The fixed options of rsync. The URL comes after `--` and is checked, so that no part of it can be an option. Symlinks
- * that lead out are skipped, and so are devices. The target is private until it is complete, so files are written without
- * temporary names, and a second run skips them.
+ * The fixed options of rsync. The URL comes after `--` and is checked, so that no part of it can be an
+ * option. Symlinks that lead out are skipped, and so are devices. The target is private until it is complete,
+ * so files are written without temporary names, and a second run skips them.
  */
 const fixedOptions = [
   '--recursive',
@@ -44,8 +44,8 @@ const maxTries = 6
 export type RsyncOutcome = 'done' | 'absent' | 'no-folder'
 
 /**
- * Makes a folder equal to an upstream's, by the program `rsync`. Mirrors of the same tree are tried in turn, and a busy
- * one again after a pause, with exponential back-off.
+ * Makes a folder equal to an upstream's, by the program `rsync`. Mirrors of the same tree are tried in turn,
+ * and a busy one again after a pause, with exponential back-off.
  *
  * @throws Failure with rsync's own words; `unsupported` when the program is missing.
  */
@@ -84,8 +84,8 @@ function outcomeOf({ code, stderr }: RsyncExit): RsyncOutcome | undefined {
 }
 
 /**
- * Exit codes of failures that pass (rsync(1)): 10 and 12 the connection, 24 files that vanished while they were read,
- * 30 and 35 a timeout; and 5 when the daemon has all the clients that it allows.
+ * Exit codes of failures that pass (rsync(1)): 10 and 12 the connection, 24 files that vanished while they
+ * were read, 30 and 35 a timeout; and 5 when the daemon has all the clients that it allows.
  */
 function isTransient({ code, stderr }: RsyncExit): boolean {
   return [10, 12, 24, 30, 35].includes(code ?? 0) || (code === 5 && /max connections/.test(stderr))
@@ -136,7 +136,10 @@ function optionsOf({ parts, only, linkFrom }: RsyncRun): string[] {
   return [...fixedOptions, `--partial-dir=${parts}`, ...links, ...filters]
 }
 
-/** Reads the last of `     32,768  42%   31.25MB/s    0:00:01 (xfr#3, to-chk=5/9)`, lines that end with carriage returns. */
+/**
+ * Reads the last of `     32,768  42%   31.25MB/s    0:00:01 (xfr#3, to-chk=5/9)`, lines that end with
+ * carriage returns.
+ */
 function report(text: string, onProgress: OnProgress | undefined): void {
   const [, bytes = '', percent = ''] = /(\d+)\s+(\d+)%[^\r]*$/.exec(text) ?? []
   if (bytes === '' || !onProgress) return

@@ -4,8 +4,8 @@ import { TransientFailure, type Upstream } from './upstream.ts'
 
 export interface AskOptions {
   /**
-   * The file may be missing: a 404 or 403 from one mirror settles it, and no other mirror is waited for. Some stores
-   * (S3) answer 403 for a missing file.
+   * The file may be missing: a 404 or 403 from one mirror settles it, and no other mirror is waited for. Some
+   * stores (S3) answer 403 for a missing file.
    */
   readonly isOptional?: boolean
   readonly signal?: AbortSignal
@@ -39,9 +39,9 @@ const maxTries = 8
 const longestRetryAfterMs = 300_000
 
 /**
- * Mirrors of one tree, the preferred one first. A mirror that is overloaded (429, 503), asks for time (`Retry-After`) or
- * is unreachable is left alone for all files: as long as it asks, else with exponential back-off. The others are asked
- * meanwhile.
+ * Mirrors of one tree, the preferred one first. A mirror that is overloaded (429, 503), asks for time
+ * (`Retry-After`) or is unreachable is left alone for all files: as long as it asks, else with exponential
+ * back-off. The others are asked meanwhile.
  */
 export class UpstreamPool {
   readonly upstreams: readonly Upstream[]
@@ -96,7 +96,10 @@ export class UpstreamPool {
     await Promise.all(this.upstreams.map((upstream) => upstream.close().catch(() => undefined)))
   }
 
-  /** The first mirror that may be asked now; else waits for the one that is ready first, unless a missing file settles it. */
+  /**
+   * The first mirror that may be asked now; else waits for the one that is ready first, unless a missing file
+   * settles it.
+   */
   async #next({ left, isOptional, isMissing, signal }: Search): Promise<Upstream | undefined> {
     signal?.throwIfAborted()
     const now = this.#clock()

@@ -1,12 +1,21 @@
 import { Failure } from '../../core/failure.ts'
 
-/** A web or FTP server that a tree can be fetched from, file by file. Paths are relative to `url` and may begin with `..`. */
+/**
+ * A web or FTP server that a tree can be fetched from, file by file. Paths are relative to `url` and may
+ * begin with `..`.
+ */
 export interface Upstream {
   /** With a slash at its end. */
   readonly url: string
-  /** Undefined when there is no such file. Rejects with `TransientFailure` when a retry may help, `forbidden` when not. */
+  /**
+   * Undefined when there is no such file. Rejects with `TransientFailure` when a retry may help, `forbidden`
+   * when not.
+   */
   get(path: string, options: GetOptions): Promise<RemoteBody | undefined>
-  /** Names in a folder, those of folders with a slash at their end; undefined when it cannot be listed. Rejects as `get`. */
+  /**
+   * Names in a folder, those of folders with a slash at their end; undefined when it cannot be listed.
+   * Rejects as `get`.
+   */
   list(path: string, signal?: AbortSignal): Promise<readonly string[] | undefined>
   close(): Promise<void>
 }
@@ -52,7 +61,9 @@ export class TransientFailure extends Failure {
   }
 }
 
-/** Whether a name that an upstream lists may become one name here: no path, no control characters, no way up. */
+/**
+ * Whether a name that an upstream lists may become one name here: no path, no control characters, no way up.
+ */
 export function isPlainName(name: string): boolean {
   const bare = name.endsWith('/') ? name.slice(0, -1) : name
   return bare !== '' && bare !== '.' && bare !== '..' && !/[\x00-\x1f\x7f/\\]/.test(bare)

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import type { CleanPath } from '../../files/path.ts'
 
 /**
- * Which uploaded files are not complete. Each has a record: a small file that is written when a transfer begins and
- * removed when it ends well. After a crash the records of interrupted transfers are left, so a partial file never counts
- * as complete.
+ * Which uploaded files are not complete. Each has a record: a small file that is written when a transfer
+ * begins and removed when it ends well. After a crash the records of interrupted transfers are left, so a
+ * partial file never counts as complete.
  */
 export class PartialFiles {
   readonly #folder: string

@@ -27,8 +27,8 @@ interface OpenFolder {
 }
 
 /**
- * Files as they arrive in the upload area. Nothing changes below a path that is held; failures are told in paths of the
- * area, and never in those of this machine.
+ * Files as they arrive in the upload area. Nothing changes below a path that is held; failures are told in
+ * paths of the area, and never in those of this machine.
  */
 export class UploadFolder {
   readonly root: CleanPath = cleanPath('/incoming')
@@ -189,7 +189,8 @@ export class UploadFolder {
       return this.#uploadFile(path, handle, position)
     } catch (error) {
       await handle?.close()
-      // A file that cannot even be created (a name that is too long, a full disk) is not an upload that could be resumed.
+      // A file that cannot even be created (a name that is too long, a full disk) is not an upload that could
+      // be resumed.
       if (!handle && (await this.size(path)) === undefined) await partial.end(path).catch(() => undefined)
       throw failureOf(path, error)
     }

@@ -36,9 +36,9 @@ export interface UploadView {
 const defaultQuietMs = 30_000
 
 /**
- * The area to which administrators upload trees and ISOs, over HTTP and FTP alike. Nothing here is visible to others.
- * When an upload has been quiet for a while, or an administrator asks for it, it is verified, and moved out of here by
- * being published.
+ * The area to which administrators upload trees and ISOs, over HTTP and FTP alike. Nothing here is visible to
+ * others. When an upload has been quiet for a while, or an administrator asks for it, it is verified, and
+ * moved out of here by being published.
  */
 export class Uploads extends UploadFolder implements UploadArea {
   readonly #options: UploadsOptions
@@ -75,8 +75,8 @@ export class Uploads extends UploadFolder implements UploadArea {
   }
 
   /**
-   * Verifies what is below `path`, and publishes every tree and image in it that is whole. Resolves when the published
-   * trees are offered to clients.
+   * Verifies what is below `path`, and publishes every tree and image in it that is whole. Resolves when the
+   * published trees are offered to clients.
    */
   async publish(path: CleanPath, options: PublishOptions = {}): Promise<PublishReport> {
     const release = this.hold(path)
