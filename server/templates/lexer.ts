@@ -1,8 +1,9 @@
 /**
- * Cuts a template into text and Jinja tags, and tags into tokens. The engine has its own parser; this one is for
- * what the engine does not tell us: where variables are read (strict.ts) and what looks like a mistake (lint.ts).
- * It accepts anything: what the engine would refuse comes out as an unclosed tag or as odd tokens.
+ * Cuts a template into text and Jinja tags, and tags into tokens. The engine has a parser of its own, which does not
+ * tell where variables are read (strict.ts needs that) or what looks like a mistake (lint.ts). This one accepts any
+ * text: what the engine would refuse becomes an unclosed tag or odd tokens.
  */
+
 export interface Token {
   readonly kind: 'name' | 'string' | 'number' | 'operator'
   readonly text: string
@@ -12,14 +13,14 @@ export interface Token {
 }
 
 export interface Segment {
-  /** `output` is `{{ }}`, `tag` is `{% %}`, `comment` is `{# #}`; `raw` is what lies between raw and endraw. */
+  /** `output` is `{{ }}`, `tag` is `{% %}`, `comment` is `{# #}`; `raw` is the text between raw and endraw. */
   readonly kind: 'text' | 'output' | 'tag' | 'comment' | 'raw'
   readonly start: number
   readonly end: number
   /** Line of its first character, from 1. */
   readonly line: number
   readonly closed: boolean
-  /** Of `output` and `tag`; otherwise empty. */
+  /** The tokens of `output` and `tag`; empty for all others. */
   readonly tokens: readonly Token[]
 }
 
@@ -30,72 +31,99 @@ export function scanTemplate(source: string): readonly Segment[] {
   const segments: Segment[] = []
   const lines = new LineCounter(source)
   let at = 0
-  const add = (kind: Segment['kind'], end: number, closed = true, tokens: readonly Token[] = []): void => {
+  const add = (kind: Segment['kind'], { end, closed, tokens }: Part): void => {
     if (end > at || kind !== 'text')
       segments.push({ kind, start: at, end, line: lines.at(at), closed, tokens })
     at = end
   }
-  for (const opener of openers(source)) {
+  for (const { index: opener } of source.matchAll(/\{[{%#]/g)) {
     if (opener < at) continue
-    add('text', opener)
+    add('text', plainPart(opener))
     const kind = source[opener + 1]
-    if (kind === '#') {
-      const close = source.indexOf('#}', opener + 2)
-      add('comment', close < 0 ? source.length : close + 2, close >= 0)
-      continue
-    }
-    const tag = scanTag(source, opener, kind === '{' ? '}}' : '%}')
-    add(kind === '{' ? 'output' : 'tag', tag.end, tag.closed, tag.tokens)
-    if (kind === '%' && tag.tokens.length === 1 && tag.tokens[0]?.text === 'raw') {
-      const rest = /\{%[-+]?\s*endraw\s*[-+]?%\}/g
-      rest.lastIndex = at
-      add('raw', rest.exec(source)?.index ?? source.length)
+    if (kind === '#') add('comment', scanComment(source, opener))
+    else if (kind === '{') add('output', scanTag(source, opener, '}}'))
+    else {
+      const tag = scanTag(source, opener, '%}')
+      add('tag', tag)
+      if (isRaw(tag)) add('raw', plainPart(endOfRaw(source, at)))
     }
   }
-  add('text', source.length)
+  add('text', plainPart(source.length))
   return segments
 }
 
-function* openers(source: string): Generator<number> {
-  for (const match of source.matchAll(/\{[{%#]/g)) yield match.index
+/** A part of the source that begins where the last one ended. */
+type Part = Pick<Segment, 'end' | 'closed' | 'tokens'>
+
+function plainPart(end: number): Part {
+  return { end, closed: true, tokens: [] }
 }
 
-function scanTag(
-  source: string,
-  opener: number,
-  closer: string,
-): { end: number; closed: boolean; tokens: readonly Token[] } {
+function scanComment(source: string, opener: number): Part {
+  const close = source.indexOf('#}', opener + 2)
+  return { end: close < 0 ? source.length : close + 2, closed: close >= 0, tokens: [] }
+}
+
+function isRaw({ tokens }: Part): boolean {
+  return tokens.length === 1 && tokens[0]?.text === 'raw'
+}
+
+function endOfRaw(source: string, from: number): number {
+  const end = /\{%[-+]?\s*endraw\s*[-+]?%\}/g
+  end.lastIndex = from
+  return end.exec(source)?.index ?? source.length
+}
+
+/**
+ * Cuts a tag into tokens, up to its closer. Open brackets own their `}`, because a dict may close right before the tag
+ * does: `{{ {"a": {}} }}`.
+ */
+function scanTag(source: string, opener: number, closer: string): Part {
   const tokens: Token[] = []
   let depth = 0
   let at = opener + 2
-  if (source[at] === '-' || source[at] === '+') at++
+  if (isTrim(source[at])) at++
   while (at < source.length) {
-    // A dict may close right before the tag does: `{{ {"a": {}} }}`. Braces that are open own their `}`.
-    if (depth === 0 && source.startsWith(closer, at)) return { end: at + 2, closed: true, tokens }
-    if (depth === 0 && /[-+]/.test(source[at] ?? '') && source.startsWith(closer, at + 1))
-      return { end: at + 3, closed: true, tokens }
+    const end = depth === 0 ? closerEnd(source, at, closer) : undefined
+    if (end !== undefined) return { end, closed: true, tokens }
     tokenPattern.lastIndex = at
     const match = tokenPattern.exec(source)
     if (!match) break
-    const text = match[0]
-    const kind = match[1]
-      ? 'name'
-      : match[2]
-        ? 'number'
-        : match[3]
-          ? 'string'
-          : match[4]
-            ? 'operator'
-            : undefined
+    const [text] = match
+    const kind = kindOf(match)
     if (kind) tokens.push({ kind, text, start: at, end: at + text.length })
-    if (kind === 'operator' && '([{'.includes(text)) depth++
-    if (kind === 'operator' && ')]}'.includes(text)) depth = Math.max(0, depth - 1)
+    if (kind === 'operator') depth = Math.max(0, depth + bracketStep(text))
     at += text.length
   }
   return { end: source.length, closed: false, tokens }
 }
 
-/** Line numbers for growing offsets, in one pass over the text. */
+/** `-` and `+` beside a brace tell the engine how to treat blanks around the tag. */
+function isTrim(character: string | undefined): boolean {
+  return character === '-' || character === '+'
+}
+
+/** Where the tag ends if its closer begins here, with or without a trim sign. */
+function closerEnd(source: string, at: number, closer: string): number | undefined {
+  const start = isTrim(source[at]) ? at + 1 : at
+  return source.startsWith(closer, start) ? start + closer.length : undefined
+}
+
+/** Undefined for blanks. */
+function kindOf([, name, number, string, operator]: RegExpExecArray): Token['kind'] | undefined {
+  if (name) return 'name'
+  if (number) return 'number'
+  if (string) return 'string'
+  return operator ? 'operator' : undefined
+}
+
+/** Operators of two characters hold no bracket. */
+function bracketStep(operator: string): -1 | 0 | 1 {
+  if ('([{'.includes(operator)) return 1
+  return ')]}'.includes(operator) ? -1 : 0
+}
+
+/** Finds line numbers for growing offsets in one pass over the text. */
 export class LineCounter {
   readonly #source: string
   #line = 1
@@ -106,7 +134,7 @@ export class LineCounter {
     this.#next = source.indexOf('\n')
   }
 
-  /** @param offset not smaller than in the call before. */
+  /** @param offset At least that of the call before. */
   at(offset: number): number {
     while (this.#next >= 0 && this.#next < offset) {
       this.#line++

@@ -1,24 +1,24 @@
 import { engineFilterNames, ownFilterNames } from './filters/table.ts'
 import { LineCounter, type Segment, scanTemplate } from './lexer.ts'
-import type { TemplateProblem } from './problem.ts'
-import type { TemplateRenderer } from './renderer.ts'
+import type { TemplateChecker, TemplateProblem } from './problem.ts'
 
 /**
  * Everything wrong with a set of templates, sorted by template and line: what the engine refuses, and what only looks
- * wrong. Notes for people (`README.md`) lie in the same folder; they speak about tags and are not judged.
+ * wrong. Notes for people (`README.md`) lie in the same folder. They quote tags, so they are not checked.
  */
 export async function lintTemplates(
   templates: ReadonlyMap<string, string>,
-  renderer: TemplateRenderer,
+  checker: TemplateChecker,
 ): Promise<readonly TemplateProblem[]> {
-  const broken = await renderer.check(templates)
+  const broken = await checker.check(templates)
   const all = [...broken, ...[...templates.keys()].flatMap((name) => lintTemplate(name, templates))]
   const judged = all.filter(({ template }) => !template.endsWith('.md'))
   return judged.toSorted((a, b) => compare(a.template, b.template) || a.line - b.line)
 }
 
 function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
+  if (a === b) return 0
+  return a < b ? -1 : 1
 }
 
 type Report = (
@@ -28,7 +28,7 @@ type Report = (
   remedy?: string,
 ) => void
 
-/** What can be seen in one template without rendering it. */
+/** The problems that one template shows without being rendered. */
 export function lintTemplate(
   name: string,
   templates: ReadonlyMap<string, string>,
@@ -53,7 +53,7 @@ export function lintTemplate(
     .map(({ offset, ...rest }) => ({ template: name, line: lines.at(offset), ...rest }))
 }
 
-/** Bash's length of a variable: `${#x}` opens a comment that swallows everything up to the next `#}`. */
+/** `${#x}`, the length of a variable in bash, opens a template comment that swallows everything up to the next `#}`. */
 function lintComment(source: string, comment: Segment, report: Report): void {
   if (source[comment.start - 1] !== '$') return
   const swallowed = comment.closed ? 'up to the next #}' : 'and it never ends'
@@ -111,7 +111,7 @@ function lintIncludes(segment: Segment, templates: ReadonlyMap<string, string>, 
   )
 }
 
-/** The name in `{% include 'x' %}` and its kin, where it is written out. */
+/** The name in `{% include 'x' %}` and the other tags that load a template, if it is a literal. */
 function includeOf(segment: Segment): { name: string; optional: boolean } | undefined {
   const [tag, what] = segment.tokens
   if (segment.kind !== 'tag' || !tag || what?.kind !== 'string') return undefined
@@ -149,7 +149,7 @@ function lintLines(source: string, report: Report): void {
     report(tab.index, 'warning', 'a tab begins this line; YAML refuses it', 'indent with blanks')
 }
 
-/** A template and all that it includes by written-out names, each once. */
+/** The names of a template and of all templates that it includes by literal names, each once. */
 export function withIncludes(name: string, templates: ReadonlyMap<string, string>): readonly string[] {
   const found = new Set<string>()
   const visit = (each: string): void => {

@@ -1,7 +1,7 @@
 import { Failure } from '../core/failure.ts'
 import { lintTemplate, withIncludes } from './lint.ts'
 import type { Answer, Question, WorkerSettings } from './message.ts'
-import { problemText, type TemplateProblem } from './problem.ts'
+import { problemText, type TemplateChecker, type TemplateProblem } from './problem.ts'
 import { type Outcome, TemplateThread } from './thread.ts'
 
 export interface RenderJob {
@@ -38,7 +38,7 @@ const longestOutput = 16 * 2 ** 20
  * nothing but its context and its fellow templates; one that runs away costs its time limit and one error, after
  * which a new worker takes over. Jobs wait in line: a rendering takes a fraction of a millisecond.
  */
-export class TemplateRenderer {
+export class TemplateRenderer implements TemplateChecker {
   readonly #timeoutMs: number
   readonly #settings: WorkerSettings
   #thread: TemplateThread | undefined

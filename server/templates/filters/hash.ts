@@ -1,4 +1,5 @@
 import { createHash, getHashes } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
 import { asText, type Data, type Filter } from './filter.ts'
 import { defaultRounds, type ShaCryptKind, shaCrypt } from './sha-crypt.ts'
 
@@ -20,15 +21,14 @@ const cryptKinds: Readonly<Record<string, ShaCryptKind>> = {
 /** More rounds than this take longer than an installer should wait for its answer file. */
 const mostRounds = 200_000
 
-/** The algorithm's work grows with the square of it. */
+/** The work of the algorithm grows with the square of the length. */
 const longestPassword = 512
 
-const cached = new Map<string, string>()
-const mostCached = 1000
+const cached = new LRUCache<string, string>({ max: 1000 })
 
 /**
- * `password_hash('sha512', salt, rounds=5000)`. A rendering must give the same bytes each time, so without a salt
- * one is made from the guest's identity. Never from the password: a salt is public, and would be a fast hash of it.
+ * `password_hash('sha512', salt, rounds=5000)`. Each rendering must give the same bytes, so a missing salt is made from
+ * the guest's identity. It is never made from the password: a salt is public, and would be a fast hash of the password.
  */
 const passwordHash: Filter = {
   options: ['rounds', 'salt', 'hashtype'],
@@ -44,7 +44,6 @@ const passwordHash: Filter = {
     const key = JSON.stringify([kind, password, salt, rounds])
     const known = cached.get(key)
     if (known !== undefined) return known
-    if (cached.size >= mostCached) cached.clear()
     const made = shaCrypt(kind, password, salt, rounds)
     cached.set(key, made)
     return made

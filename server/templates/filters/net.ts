@@ -1,94 +1,83 @@
 import { isIPv4, isIPv6 } from 'node:net'
+import ipaddr from 'ipaddr.js'
 import { asText, type Data, type Filter } from './filter.ts'
 
-interface Address {
-  readonly value: bigint
-  /** 32 or 128. */
-  readonly bits: number
+interface AddressText {
+  readonly address: ipaddr.IPv4 | ipaddr.IPv6
   /** Undefined when only an address was written. */
   readonly prefix: number | undefined
 }
 
-/** `10.0.0.7`, `10.0.0.7/24`, `10.0.0.7/255.255.255.0`, `fd00::7/64`. */
-function parseAddress(text: string): Address | undefined {
+/**
+ * Parses `10.0.0.7`, `10.0.0.7/24`, `10.0.0.7/255.255.255.0` and `fd00::7/64`. Node decides what an address is, because
+ * ipaddr.js also takes `10.7` and octal numbers.
+ */
+function parseAddress(text: string): AddressText | undefined {
   const [host = '', mask, ...rest] = text.trim().split('/')
-  const bits = isIPv4(host) ? 32 : isIPv6(host) && !host.includes('%') ? 128 : 0
-  if (bits === 0 || rest.length > 0) return undefined
-  const prefix = mask === undefined ? undefined : parsePrefix(mask, bits)
-  if (mask !== undefined && prefix === undefined) return undefined
-  return { value: bits === 32 ? fromIPv4(host) : fromIPv6(host), bits, prefix }
+  const isAddress = isIPv4(host) || (isIPv6(host) && !host.includes('%'))
+  if (!isAddress || rest.length > 0) return undefined
+  const address = ipaddr.parse(host)
+  if (mask === undefined) return { address, prefix: undefined }
+  const prefix = parsePrefix(mask, address)
+  return prefix === undefined ? undefined : { address, prefix }
 }
 
-function parsePrefix(mask: string, bits: number): number | undefined {
+function parsePrefix(mask: string, address: AddressText['address']): number | undefined {
+  const bits = bitsOf(address)
   if (/^\d{1,3}$/.test(mask)) return Number(mask) <= bits ? Number(mask) : undefined
   if (bits !== 32 || !isIPv4(mask)) return undefined
-  const ones = fromIPv4(mask).toString(2).padStart(32, '0')
-  return /^1*0*$/.test(ones) ? ones.lastIndexOf('1') + 1 : undefined
+  return ipaddr.IPv4.parse(mask).prefixLengthFromSubnetMask() ?? undefined
 }
 
-function fromIPv4(text: string): bigint {
-  return text.split('.').reduce((value, part) => value * 256n + BigInt(part), 0n)
+function bitsOf(address: AddressText['address']): 32 | 128 {
+  return address.kind() === 'ipv4' ? 32 : 128
 }
 
-function fromIPv6(text: string): bigint {
-  // The last 32 bits may be written as IPv4: `::ffff:10.0.0.1`.
-  const plain = text.replace(/[\d.]+$/, (tail) =>
-    isIPv4(tail)
-      ? `${(fromIPv4(tail) >> 16n).toString(16)}:${(fromIPv4(tail) & 0xffffn).toString(16)}`
-      : tail,
-  )
-  const [head = '', tail] = plain.split('::')
-  const left = head === '' ? [] : head.split(':')
-  const right = tail === undefined || tail === '' ? [] : tail.split(':')
-  const zeros = tail === undefined ? [] : Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0')
-  return [...left, ...zeros, ...right].reduce((value, part) => value * 65536n + BigInt(`0x${part}`), 0n)
+/** Writes IPv6 as RFC 5952 section 4 does. */
+function writeAddress(bytes: number[]): string {
+  const address = ipaddr.fromByteArray(bytes)
+  return address instanceof ipaddr.IPv6 ? address.toRFC5952String() : address.toString()
 }
 
-/** IPv6 as RFC 5952 section 4 writes it. */
-function writeAddress(value: bigint, bits: number): string {
-  if (bits === 32) return [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 0xffn).join('.')
-  const groups = Array.from({ length: 8 }, (_, i) => ((value >> BigInt(112 - 16 * i)) & 0xffffn).toString(16))
-  const plain = groups.join(':')
-  const zeros = [...plain.matchAll(/(?<![0-9a-f])0(?::0)+(?![0-9a-f])/g)]
-  const longest = zeros.toSorted((a, b) => b[0].length - a[0].length)[0]
-  if (!longest) return plain
-  const end = longest.index + longest[0].length
-  return `${plain.slice(0, longest.index).replace(/:$/, '')}::${plain.slice(end).replace(/^:/, '')}`
+/** The byte at an index of the netmask of a prefix. */
+function maskByte(prefix: number, index: number): number {
+  const ones = Math.min(8, Math.max(0, prefix - 8 * index))
+  return 256 - 2 ** (8 - ones)
 }
 
-/** The useful part of Ansible's `ipaddr`. False for what is no address, as there. */
-function ipaddr(text: string, query: string): Data {
-  const address = parseAddress(text)
-  if (!address) return false
-  const { value, bits } = address
-  const prefix = address.prefix ?? bits
-  const hostBits = BigInt(bits - prefix)
-  const network = (value >> hostBits) << hostBits
-  const last = network + (1n << hostBits) - 1n
-  const write = (each: bigint): string => writeAddress(each, bits)
+/** The useful part of Ansible's `ipaddr`. As there, the result is false for text that is not an address. */
+function ipaddrFilter(text: string, query: string): Data {
+  const parsed = parseAddress(text)
+  if (!parsed) return false
+  const bits = bitsOf(parsed.address)
+  const prefix = parsed.prefix ?? bits
+  const host = parsed.address.toByteArray()
+  const netmask = host.map((_, index) => maskByte(prefix, index))
+  const hostmask = netmask.map((byte) => 255 - byte)
+  const network = host.map((byte, index) => byte & (netmask[index] ?? 0))
   switch (query) {
     case '':
       return text
     case 'address':
     case 'host':
-      return write(value)
+      return writeAddress(host)
     case 'prefix':
       return prefix
     case 'network':
-      return write(network)
+      return writeAddress(network)
     case 'netmask':
-      return write(((1n << BigInt(bits)) - 1n) ^ (last - network))
+      return writeAddress(netmask)
     case 'hostmask':
     case 'wildcard':
-      return write(last - network)
+      return writeAddress(hostmask)
     case 'broadcast':
-      return write(last)
+      return writeAddress(network.map((byte, index) => byte | (hostmask[index] ?? 0)))
     case 'network/prefix':
     case 'subnet':
-      return `${write(network)}/${prefix}`
+      return `${writeAddress(network)}/${prefix}`
     case 'host/prefix':
     case 'address/prefix':
-      return `${write(value)}/${prefix}`
+      return `${writeAddress(host)}/${prefix}`
     case 'version':
       return bits === 32 ? 4 : 6
     default:
@@ -101,11 +90,11 @@ function ipaddr(text: string, query: string): Data {
 const ofVersion = (version: number): Filter => ({
   run(call) {
     const text = asText(call.value)
-    return ipaddr(text, 'version') === version && ipaddr(text, asText(call.args[0] ?? ''))
+    return ipaddrFilter(text, 'version') === version && ipaddrFilter(text, asText(call.args[0] ?? ''))
   },
 })
 
-/** A hardware address in the notation of `linux` (colons), `unix`, `cisco`, `bare`, `win` or `pxe` (`01-` and dashes). */
+/** Writes a hardware address in the notation of `linux` (colons), `unix`, `cisco`, `bare`, `win` or `pxe` (`01-` and dashes). */
 function hwaddr(text: string, style: string): string {
   const hex = text.toLowerCase().replaceAll(/[^0-9a-f]/g, '')
   if (hex.length !== 12)
@@ -129,7 +118,7 @@ function hwaddr(text: string, style: string): string {
 }
 
 export const netFilters: Readonly<Record<string, Filter>> = {
-  ipaddr: { run: (call) => ipaddr(asText(call.value), asText(call.args[0] ?? '')) },
+  ipaddr: { run: (call) => ipaddrFilter(asText(call.value), asText(call.args[0] ?? '')) },
   ipv4: ofVersion(4),
   ipv6: ofVersion(6),
   hwaddr: { run: (call) => hwaddr(asText(call.value), asText(call.args[0] ?? 'linux')) },
