@@ -100,13 +100,11 @@ const treeTraits = section({
   variant: line('a variant, such as Server').optional(),
   arch: line('an architecture, such as x86_64').optional(),
 }).superRefine((tree, context) => {
-  const message =
-    tree.id !== undefined && Object.keys(tree).length > 1
-      ? 'either an id or traits (distro, version, variant, arch), not both'
-      : Object.keys(tree).length === 0
-        ? 'an id or at least one of distro, version, variant, arch'
-        : undefined
-  if (message !== undefined) context.addIssue({ code: 'custom', message })
+  const refuse = (message: string) => context.addIssue({ code: 'custom', message })
+  const count = Object.keys(tree).length
+  if (count === 0) refuse('an id or at least one of distro, version, variant, arch')
+  else if (tree.id !== undefined && count > 1)
+    refuse('either an id or traits (distro, version, variant, arch), not both')
 })
 const tree = z.union([line('the id of a tree').transform((id) => ({ id })), treeTraits], {
   error: 'the id of a tree, or a mapping with distro, version, variant, arch',

@@ -54,7 +54,7 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-/** The configuration as if every guest file stood below `guests:`; positions tell which file they are in. */
+/** The configuration with each guest file as an entry of `guests:`. Positions name the file that they are in. */
 export function withGuestFiles(main: YamlText, files: readonly GuestFile[], problems: ProblemList): YamlText {
   const root = main.value ?? Object.create(null)
   if (files.length === 0 || !isMapping(root)) return main
@@ -62,29 +62,15 @@ export function withGuestFiles(main: YamlText, files: readonly GuestFile[], prob
   if (!isMapping(guests)) return main
   root.guests = guests
   const added = new Map<string, { yaml: YamlText; shown: string }>()
-  for (const { name, shown, text } of files) {
-    const yaml = readYaml(text.replace(/^\uFEFF/, ''))
-    for (const { message, ...at } of yaml.faults) problems.add('error', { ...at, file: shown }, message)
-    // Nothing refers to a guest, so the others can be judged without this one.
-    if (yaml.faults.length > 0) continue
-    const earlier = added.get(name)?.shown
-    if (Object.hasOwn(guests, name)) {
-      const at = main.position(['guests', name], 'key')
-      const where = earlier ?? `line ${at.line} of the configuration`
-      const remedy = 'take one of the two away'
-      problems.add(
-        'error',
-        { line: 1, column: 1, file: shown },
-        `guest ${name} stands at ${where} already`,
-        remedy,
-      )
-    } else if (yaml.value !== null && !isMapping(yaml.value)) {
-      const found = `found ${showValue(yaml.value)}, expected the settings of guest ${name}: "mac: ...", "profile: ..."`
-      problems.add('error', { line: 1, column: 1, file: shown }, found)
-    } else {
-      guests[name] = yaml.value
-      added.set(name, { yaml, shown })
-    }
+  for (const file of files) {
+    const { name, shown } = file
+    const whereOf = (): string =>
+      added.get(name)?.shown ?? `line ${main.position(['guests', name], 'key').line} of the configuration`
+    const earlier = Object.hasOwn(guests, name) ? whereOf() : undefined
+    const yaml = readGuestFile(file, earlier, problems)
+    if (!yaml) continue
+    guests[name] = yaml.value
+    added.set(name, { yaml, shown })
   }
   return {
     value: root,
@@ -96,11 +82,39 @@ export function withGuestFiles(main: YamlText, files: readonly GuestFile[], prob
   }
 }
 
+/**
+ * Undefined when the file cannot be used; the reasons are added to `problems`. Nothing refers to a guest, so the others
+ * are checked without this one.
+ *
+ * @param earlier Where a guest of this name is defined already.
+ */
+function readGuestFile(
+  { name, shown, text }: GuestFile,
+  earlier: string | undefined,
+  problems: ProblemList,
+): YamlText | undefined {
+  const start = { line: 1, column: 1, file: shown }
+  const yaml = readYaml(text.replace(/^\uFEFF/, ''))
+  for (const { message, ...at } of yaml.faults) problems.add('error', { ...at, file: shown }, message)
+  if (yaml.faults.length > 0) return undefined
+  if (earlier !== undefined) {
+    problems.add('error', start, `guest ${name} stands at ${earlier} already`, 'take one of the two away')
+    return undefined
+  }
+  if (yaml.value === null || isMapping(yaml.value)) return yaml
+  const expected = `expected the settings of guest ${name}: "mac: ...", "profile: ..."`
+  problems.add('error', start, `found ${showValue(yaml.value)}, ${expected}`)
+  return undefined
+}
+
 function isMapping(value: YamlValue): value is YamlMapping {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** Differs whenever a guest file came, went, or (when `closely`) was edited in place. One stat, or one for each file. */
+/**
+ * A text that changes when a guest file was added or removed, and with `closely` also when one was edited in place. It
+ * costs one stat, or one for each file.
+ */
 export async function guestFilesState(configPath: string, closely: boolean): Promise<string> {
   const folder = join(dirname(configPath), guestFolderName)
   try {

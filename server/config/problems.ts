@@ -65,7 +65,8 @@ export class ProblemList {
 
 /** The configuration itself first, then the files beside it. */
 function byFile({ file: a = '' }: TextPosition, { file: b = '' }: TextPosition): number {
-  return a < b ? -1 : a > b ? 1 : 0
+  if (a === b) return 0
+  return a < b ? -1 : 1
 }
 
 /** What the schema refused, with the place of each. Gives the paths of the refused values. */

@@ -60,9 +60,10 @@ function innermostOpen(document: Document.Parsed, offset: number): Opened | unde
   return found
 }
 
+const quotes: Readonly<Record<string, string>> = { QUOTE_DOUBLE: '"', QUOTE_SINGLE: "'" }
+
 function openerOf(node: Node): string | undefined {
-  if (isScalar(node))
-    return node.type === 'QUOTE_DOUBLE' ? '"' : node.type === 'QUOTE_SINGLE' ? "'" : undefined
+  if (isScalar(node)) return node.type === undefined ? undefined : quotes[node.type]
   if (isSeq(node)) return node.flow ? '[' : undefined
   return isMap(node) && node.flow ? '{' : undefined
 }

@@ -161,7 +161,10 @@ export class Engine {
   }
 
   #strict(name: string, source: string, spelling: Spelling): string {
-    return withoutEscaping(name, makeStrict(name, source, ownFilterNames, this.#sites, spelling))
+    return withoutEscaping(
+      name,
+      makeStrict(name, source, { ownFilters: ownFilterNames, sites: this.#sites, spelling }),
+    )
   }
 
   #noteUndefined(index: unknown): undefined {

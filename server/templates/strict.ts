@@ -1,21 +1,34 @@
+/**
+ * Rewrites templates before the engine parses them, so that each undefined variable is an error that names it.
+ *
+ * MiniJinja's strict mode notices an undefined value when it is printed, iterated or tested. It does not notice one
+ * that goes into a filter, `~`, `==`, `not`, a list or `{% set %}`: `{{ hostname | upper }}` would print nothing. Its
+ * message names neither the variable nor, for a snippet, the line. So each place that reads a variable is rewritten.
+ * No line moves. A worked example, the template `web.ks`:
+ *
+ *     1  network --hostname={{ hostname | upper }}
+ *     2  rootpw {{ root.password | default('x') }}
+ *     3  user {{ user | to_json }}
+ *
+ * is given to the engine as:
+ *
+ *     1  network --hostname={{ (hostname if hostname is defined else ('0'|__undefined).x.x) | upper }}
+ *     2  rootpw {{ (root|default({})).password | default('x') }}
+ *     3  user {{ (user if user is defined else ('1'|__undefined).x.x) | to_json('<mark>2') }}
+ *
+ * - `0`, `1` and `2` are numbers of sites; each site remembers template, line and name. When `hostname` is undefined,
+ *   the filter `__undefined` gets `0` and fails with "web.ks:1: hostname is undefined". The `.x.x` behind it makes the
+ *   engine stop at an undefined value in any case.
+ * - On line 2, `default` handles an undefined value itself. As in Ansible, a missing parent (`root`) counts as undefined.
+ * - On line 3, one of our own filters gets its site as a hidden first argument, so that it can say where it failed.
+ *
+ * There are two spellings. `fast` leaves alone what the engine notices by itself: `{{ a.b }}` and `{% if a %}`. When that
+ * rendering fails, a second one with `explain` finds the name. It rewrites everything, and asks
+ * `(a|default({})).b is defined`, so that a missing parent is named as well.
+ */
+
 import { LineCounter, type Segment, scanTemplate, type Token } from './lexer.ts'
 
-/**
- * MiniJinja's strict mode notices an undefined value when it is printed, iterated or tested, but not when it goes
- * into a filter, `~`, `==`, `not`, a list or `{% set %}`: `{{ hostname | upper }}` would quietly print nothing. And
- * its message names neither the variable nor, for a snippet, the line. So before the engine sees a template, every
- * place that reads a variable is rewritten, without moving a line:
- *
- *     a.b              (a.b if a.b is defined else ('7'|__undefined).x.x)
- *     a.b|default(1)   (a|default({})).b|default(1)        as in Ansible, missing parents count as undefined
- *     x|our_filter(y)  x|our_filter('<mark>8',y)           so that a filter can say where it failed
- *
- * `7` and `8` are numbers of sites, which remember template, line and name.
- *
- * There are two spellings. `fast` leaves alone what the engine notices by itself, `{{ a.b }}` and `{% if a %}`.
- * When that rendering fails, a second one with `explain` finds the name: it rewrites everything, and looks at
- * `(a|default({})).b is defined`, so that a missing parent is told by name too.
- */
 export type Spelling = 'fast' | 'explain'
 
 export interface Site {
@@ -39,14 +52,17 @@ const keywords = new Set(
   ),
 )
 
-/** The rewritten source. Adds its sites to `sites`. */
-export function makeStrict(
-  template: string,
-  source: string,
-  ownFilters: ReadonlySet<string>,
-  sites: Site[],
-  spelling: Spelling,
-): string {
+/** What the rewriting of all templates shares. */
+export interface StrictContext {
+  readonly ownFilters: ReadonlySet<string>
+  /** The sites of each rewritten template are added here. */
+  readonly sites: Site[]
+  readonly spelling: Spelling
+}
+
+/** Returns the rewritten source. */
+export function makeStrict(template: string, source: string, context: StrictContext): string {
+  const { sites } = context
   const parts: string[] = []
   let copied = 0
   const lines = new LineCounter(source)
@@ -58,7 +74,7 @@ export function makeStrict(
       sites.push({ template, line: lines.at(token.start), name })
       return sites.length - 1
     }
-    const writer = new TagWriter(source, segment.tokens, ownFilters, site, spelling)
+    const writer = new TagWriter(source, segment.tokens, site, context)
     const begin = segment.tokens[from]?.start ?? segment.end
     const end = segment.tokens.at(-1)?.end ?? begin
     parts.push(source.slice(copied, begin), writer.write(from, segment.tokens.length))
@@ -68,7 +84,7 @@ export function makeStrict(
   return parts.join('')
 }
 
-/** Where the expressions of a tag begin, or undefined when it is to be left as it is. */
+/** The index of the first token of a tag's expressions; undefined when the tag stays as it is. */
 function firstExpressionToken(segment: Segment): number | undefined {
   if (segment.kind === 'output') return 0
   const { tokens } = segment
@@ -80,7 +96,7 @@ function firstExpressionToken(segment: Segment): number | undefined {
   }
   if (tag === 'set') {
     const at = tokens.findIndex((token) => token.text === '=')
-    // `{% set x %}...{% endset %}`, perhaps with a filter, assigns what it encloses.
+    // `{% set x %}...{% endset %}`, perhaps with a filter, assigns the text that it encloses.
     return at < 0 ? undefined : at + 1
   }
   return 1
@@ -91,6 +107,18 @@ interface Chain {
   readonly end: number
   /** Index after the name and after each `.part` or `[part]`. */
   readonly joints: readonly number[]
+}
+
+/** Indices of tokens; the end is exclusive. */
+interface Span {
+  readonly from: number
+  readonly to: number
+}
+
+/** The text that replaces some tokens, and the index of the first token after them. */
+interface Change {
+  readonly text: string
+  readonly end: number
 }
 
 type MakeSite = (name: string, token: Token) => number
@@ -105,53 +133,52 @@ class TagWriter {
   readonly #site: MakeSite
   readonly #spelling: Spelling
 
-  constructor(
-    source: string,
-    tokens: readonly Token[],
-    ownFilters: ReadonlySet<string>,
-    site: MakeSite,
-    spelling: Spelling,
-  ) {
+  constructor(source: string, tokens: readonly Token[], site: MakeSite, context: StrictContext) {
     this.#source = source
     this.#tokens = tokens
-    this.#ownFilters = ownFilters
     this.#site = site
-    this.#spelling = spelling
+    this.#ownFilters = context.ownFilters
+    this.#spelling = context.spelling
   }
 
-  /** Tokens `from` to `to`, rewritten, with everything between them as it was. */
+  /** Rewrites the tokens from `from` to `to`, and keeps everything between them. */
   write(from: number, to: number): string {
     let text = ''
     let copied = this.#tokens[from]?.start ?? 0
-    let at = from
-    while (at < to) {
+    for (let at = from; at < to; ) {
       const token = this.#tokens[at]
       if (!token) break
-      if (this.#isOwnFilter(at)) {
-        const open = this.#text(at + 1) === '('
-        const mark = `'${siteMark}${this.#site(token.text, token)}'`
-        const separator = this.#text(at + 2) === ')' ? '' : ','
-        text += this.#source.slice(copied, token.end) + (open ? `(${mark}${separator}` : `(${mark})`)
-        at += open ? 2 : 1
-        copied = this.#tokens[at - 1]?.end ?? token.end
-        continue
+      const change = this.#changeAt(at, { from, to })
+      if (change) {
+        text += this.#source.slice(copied, token.start) + change.text
+        copied = this.#tokens[change.end - 1]?.end ?? token.end
       }
-      if (!this.#readsVariable(at)) {
-        at++
-        continue
-      }
-      const chain = this.#chainAt(at, to)
-      const noticed = this.#spelling === 'fast' && at === from && chain.end === to && this.#isWhole(from, to)
-      const written = noticed ? undefined : this.#writeChain(at, chain)
-      if (written === undefined) {
-        at++
-        continue
-      }
-      text += this.#source.slice(copied, token.start) + written
-      copied = this.#tokens[chain.end - 1]?.end ?? token.end
-      at = chain.end
+      at = change?.end ?? at + 1
     }
     return text + this.#source.slice(copied, this.#tokens[to - 1]?.end ?? copied)
+  }
+
+  /** What replaces the tokens from `at` on; undefined when the token there stays as it is. */
+  #changeAt(at: number, span: Span): Change | undefined {
+    const token = this.#tokens[at]
+    if (token && this.#isOwnFilter(at)) return this.#markFilter(at, token)
+    if (!this.#readsVariable(at)) return undefined
+    const chain = this.#chainAt(at, span.to)
+    if (this.#spelling === 'fast' && this.#engineNotices(at, chain, span)) return undefined
+    const text = this.#writeChain(at, chain)
+    return text === undefined ? undefined : { text, end: chain.end }
+  }
+
+  /** Gives one of our own filters its site as the first argument. */
+  #markFilter(at: number, token: Token): Change {
+    const mark = `'${siteMark}${this.#site(token.text, token)}'`
+    if (this.#text(at + 1) !== '(') return { text: `${token.text}(${mark})`, end: at + 1 }
+    const separator = this.#text(at + 2) === ')' ? '' : ','
+    return { text: `${token.text}(${mark}${separator}`, end: at + 2 }
+  }
+
+  #engineNotices(at: number, chain: Chain, { from, to }: Span): boolean {
+    return at === from && chain.end === to && this.#isWhole(from, to)
   }
 
   #text(at: number): string {
@@ -171,7 +198,7 @@ class TagWriter {
     return this.#text(at + 1) !== '='
   }
 
-  /** The name at `at` and what hangs on it: `.name`, `.0`, `[...]`. */
+  /** The name at `at` with all `.name`, `.0` and `[...]` behind it. */
   #chainAt(at: number, to: number): Chain {
     const joints = [at + 1]
     let end = at + 1
@@ -185,7 +212,7 @@ class TagWriter {
       } else break
       joints.push(end)
     }
-    // `guest.name.lower()`: what is called is a method of `guest.name`.
+    // In `guest.name.lower()` a method of `guest.name` is called.
     if (this.#text(end) === '(' && joints.length > 1 && this.#text(end - 2) === '.') {
       joints.pop()
       end -= 2
@@ -193,7 +220,7 @@ class TagWriter {
     return { end, joints }
   }
 
-  /** Whether `from` to `to` is all there is between the tag's delimiters, or after `if`. */
+  /** Whether `from` to `to` is everything between the delimiters of the tag, or everything after `if`. */
   #isWhole(from: number, to: number): boolean {
     const tag = from === 1 ? this.#text(0) : ''
     return to === this.#tokens.length && (from === 0 || tag === 'if' || tag === 'elif')
@@ -210,7 +237,7 @@ class TagWriter {
     return undefined
   }
 
-  /** Undefined when the chain is to stay: a call is the engine's to judge, and names the function itself. */
+  /** Undefined when the chain stays as it is. The engine checks calls, and its message names the function. */
   #writeChain(at: number, chain: Chain): string | undefined {
     const token = this.#tokens[at]
     if (!token) return undefined
@@ -223,7 +250,7 @@ class TagWriter {
     return `(${plain} if ${looked} is defined else ('${site}'|${undefinedFilter}).x.x)`
   }
 
-  /** The chain, where any part may be missing. What stands in brackets is rewritten once, so the text grows little. */
+  /** The chain with `default({})` behind each part. Text in brackets is rewritten once, so the chain grows little. */
   #lenient(at: number, chain: Chain): string {
     let path = this.#text(at)
     let from = at + 1
@@ -240,7 +267,7 @@ class TagWriter {
     return this.#source.slice(this.#tokens[from]?.start ?? 0, this.#tokens[to - 1]?.end ?? 0)
   }
 
-  /** Whether what follows deals with undefined values itself. */
+  /** Whether the filter or test that follows handles undefined values itself. */
   #isGuarded(at: number): boolean {
     const name = this.#text(at + 1)
     if (this.#text(at) === '|') return name === 'default' || name === 'd'

@@ -59,7 +59,7 @@ describe('whatever a template holds', () => {
     fc.assert(
       fc.property(jinjaText, (source) => {
         const sites: Site[] = []
-        const strict = makeStrict('m', source, new Set(['a']), sites, 'fast')
+        const strict = makeStrict('m', source, { ownFilters: new Set(['a']), sites, spelling: 'fast' })
         if (!/[[.|]\s*\n/.test(source))
           expect(strict.split('\n').length).toBeGreaterThanOrEqual(source.split('\n').length)
         for (const { line } of sites) expect(line).toBeLessThanOrEqual(source.split('\n').length)

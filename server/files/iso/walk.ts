@@ -79,8 +79,9 @@ async function walk(
     const node = await childOf(folders, chain.at(-1), name)
     if (node?.kind === 'symlink') {
       links++
-      if (links > mostLinks || !leadsInside(node)) return undefined
-      left.push(...split(node.target ?? '').reverse())
+      const target = insideTarget(node, links)
+      if (!target) return undefined
+      left.push(...target.reverse())
     } else if (node) {
       refuseLoop(image, chain, node)
       chain.push(node)
@@ -103,9 +104,12 @@ async function childOf(
   return folder?.kind === 'folder' ? folders.child(folder, name) : undefined
 }
 
-/** Whether the target of a symlink is relative. An absolute one leads out of the image. */
-function leadsInside({ target = '' }: IsoNode): boolean {
-  return target !== '' && !target.startsWith('/')
+/**
+ * The names that the n-th symlink of a path leads over. Undefined when it is one too many, empty, or absolute and so
+ * leads out of the image.
+ */
+function insideTarget({ target = '' }: IsoNode, n: number): string[] | undefined {
+  return n > mostLinks || target === '' || target.startsWith('/') ? undefined : split(target)
 }
 
 function isLoop(chain: Chain, node: IsoNode): boolean {

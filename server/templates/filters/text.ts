@@ -65,7 +65,7 @@ function format(pattern: string, args: readonly Data[]): string {
   let next = 0
   return pattern.replaceAll(
     /%([-0]*)(\d*)(?:\.(\d+))?([sdixXof%])/g,
-    (_all, flags, width, precision, type) => {
+    (_all, ...[flags, width, precision, type]) => {
       if (type === '%') return '%'
       if (next >= args.length) throw new Error('fewer values than the pattern has places')
       const text = formatOne(args[next++] ?? null, type, precision)
