@@ -1,7 +1,10 @@
 import type { DhcpPlan, DhcpRule } from '../core/loader/dhcp-plan.ts'
 import { keaExpressionString } from './dhcp-quote.ts'
 
-/** `option-def` and `client-classes` for the `Dhcp4` map of kea-dhcp4.conf; Kea 2.0 and newer. The first class that matches names the file. */
+/**
+ * `option-def` and `client-classes` for the `Dhcp4` map of kea-dhcp4.conf; Kea 2.0 and newer. The first class
+ * that matches names the file.
+ */
 export function renderKea({ server, scriptUrl, rules }: DhcpPlan): string {
   const ipxe = {
     name: 'treeboot-ipxe',

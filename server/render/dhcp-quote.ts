@@ -1,8 +1,8 @@
 import { Failure } from '../core/failure.ts'
 
 /**
- * dnsmasq's configuration (dnsmasq 2.90, option.c) splits a value at commas and knows `\\`-escapes within double quotes
- * only. An address, a host or a URL needs neither; what would is refused.
+ * dnsmasq's configuration (dnsmasq 2.90, option.c) splits a value at commas and knows `\\`-escapes within
+ * double quotes only. An address, a host or a URL needs neither; other text is refused.
  */
 export function dnsmasqWord(text: string): string {
   return plain(text, 'dnsmasq', /[^\x21-\x7e]|[,"\\#']/)
@@ -13,7 +13,7 @@ export function iscString(text: string): string {
   return `"${plain(text, 'dhcpd.conf', /[^\x20-\x7e]/).replace(/["\\]/g, '\\$&')}"`
 }
 
-/** Kea reads JSON. A string inside one of its expressions stands in single quotes and has no escapes at all. */
+/** Kea reads JSON. A string inside one of its expressions has single quotes and no escapes. */
 export function keaExpressionString(text: string): string {
   return `'${plain(text, 'a Kea expression', /[^\x20-\x7e]|'/)}'`
 }

@@ -3,9 +3,9 @@ import { diskLoaders } from '../core/distro/efi.ts'
 import { grubKernelArg, grubWord, screenText } from './quote.ts'
 
 /**
- * A GRUB configuration. Files are named without a device: GRUB then takes them from `$root`, the server and protocol
- * that this configuration came by, be it TFTP or HTTP. Naming (http,...) would need a module that Debian's signed
- * image does not have, and naming (tftp,ADDRESS) the address that the client sees us by.
+ * A GRUB configuration. Files are named without a device: GRUB then takes them from `$root`, the server and
+ * protocol that this configuration came by, TFTP or HTTP. Naming (http,...) would need a module that Debian's
+ * signed image does not have, and naming (tftp,ADDRESS) the address that the client sees us by.
  */
 export function renderGrub(plan: BootPlan): string {
   switch (plan.kind) {
@@ -25,8 +25,8 @@ function message(why: string): string {
 }
 
 function entry(title: string, plan: InstallPlan): string {
-  // BOOTIF with the colons of $net_default_mac: dracut and netcfg read them as well as dashes. An empty variable would leave
-  // `BOOTIF=01-`, which installers take for a card that is not there.
+  // BOOTIF with the colons of $net_default_mac: dracut and netcfg read them as well as dashes. An empty
+  // variable would leave `BOOTIF=01-`, which installers take for a card that is not there.
   const args = plan.args.map((arg) => ` ${grubKernelArg(arg)}`).join('')
   return [
     `menuentry ${grubWord(screenText(title))} {`,
@@ -52,8 +52,9 @@ function menu(plan: MenuPlan): string {
 }
 
 /**
- * Under UEFI the disk's own loader is looked for and started, since firmware that came here by its network entry often does not
- * go on to the disk by itself; `exit` leaves that to the firmware. Under BIOS the first disk's boot sector is started.
+ * Under UEFI the disk's own loader is looked for and started, since firmware that booted from its network
+ * entry often does not try the disk by itself. Without a loader `exit` leaves it to the firmware. Under BIOS
+ * the first disk's boot sector is started.
  */
 const localBoot = [
   'if [ "$grub_platform" = "efi" ]; then',

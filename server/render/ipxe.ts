@@ -4,7 +4,9 @@ import { urlOfPath } from '../core/boot/urls.ts'
 import type { LoaderServer, RenderOptions } from './options.ts'
 import { ipxeText, ipxeVariables, ipxeWord, screenText } from './quote.ts'
 
-/** An iPXE script. Files come by HTTP, which every iPXE speaks and which is many times faster than its TFTP. */
+/**
+ * An iPXE script. Files come by HTTP, which every iPXE speaks and which is many times faster than its TFTP.
+ */
 export function renderIpxe(plan: BootPlan, { server }: Pick<RenderOptions, 'server'> = {}): string {
   const body = commands(plan, server)
   return `#!ipxe\n${ipxeVariables(body)}${body}`
@@ -23,12 +25,15 @@ function commands(plan: BootPlan, server: LoaderServer | undefined): string {
   }
 }
 
-/** `${` is expanded in messages too and cannot be escaped; a person reads it as well with a blank between. */
+/** iPXE expands `${` in messages too and has no escape for it, so a blank is put between. */
 function message(why: string): string {
   return ipxeText(`treeboot: ${screenText(why).replaceAll('${', '$ {')}`)
 }
 
-/** netX is the card that iPXE booted from. Kernels that EFI starts find their initrd by `initrd=`; others ignore it. */
+/**
+ * netX is the card that iPXE booted from. Kernels that EFI starts find their initrd by `initrd=`; others
+ * ignore it.
+ */
 function boot(plan: InstallPlan): string {
   const cmdline = ipxeText(formatCmdline(plan.args))
   const initrd = 'initrd.treeboot'
@@ -45,8 +50,9 @@ function url(plan: InstallPlan, image: BootFile): string {
 }
 
 /**
- * The script for every machine: iPXE asks again with its own names in the path, where they survive TFTP too. The query carries
- * what may hold any character. `--replace`, so that the `exit` of the second script is the last word.
+ * The script for every machine: iPXE asks again with its own names in the path, where they survive TFTP too.
+ * The query carries what may hold any character. `--replace`, so that the `exit` of the second script is the
+ * last word.
  */
 export function ipxeEntryScript(base: string): string {
   const query = base.startsWith('http') ? `?serial=\${serial:uristring}` : ''
@@ -60,7 +66,7 @@ export function ipxeEntryScript(base: string): string {
   ].join('\n')
 }
 
-/** A script that ends in silence leaves the operator guessing; the status tells the firmware to try its next boot entry. */
+/** Says on the screen that booting failed. The exit status tells the firmware to try its next boot entry. */
 const failed = [
   ':failed',
   'echo treeboot: the boot files could not be fetched or started; the lines above say why',
@@ -70,14 +76,14 @@ const failed = [
 ].join('\n')
 
 /**
- * Under BIOS sanboot starts the first disk. Under UEFI no script can: iPXE goes on to a GRUB that we have, which finds the
- * loader of the disk (grub.ts). That GRUB asks the server of the DHCP ACK for its configuration, be it ours or not, and the
- * ACK that iPXE shows it (an EFI PXE base code protocol of its own, efi_pxe.c) is made of iPXE's settings: hence
- * `next-server`. The URL is whole, for setting that also turns relative ones into TFTP. Tried with snponly.efi and ipxe.efi
- * of Debian 12 (2019) and GRUB 2.06: 4 s from iPXE to the disk.
+ * Under BIOS sanboot starts the first disk. Under UEFI no script can: iPXE starts a GRUB of ours, which finds
+ * the loader of the disk (grub.ts). That GRUB asks the server of the DHCP ACK for its configuration. iPXE
+ * makes the ACK that GRUB sees from its own settings (an EFI PXE base code protocol of its own, efi_pxe.c):
+ * hence `next-server`. The URL is absolute, because `next-server` also turns relative ones into TFTP. Tried
+ * with snponly.efi and ipxe.efi of Debian 12 (2019) and GRUB 2.06: 4 s from iPXE to the disk.
  *
- * Without a GRUB the firmware has to go on, once we leave with an error: after a success it would stop at its menu (UEFI
- * 2.10, 3.1.1).
+ * Without a GRUB the firmware has to go on, once we leave with an error: after a success it would stop at its
+ * menu (UEFI 2.10, 3.1.1).
  */
 function localBoot(server: LoaderServer | undefined): string {
   const grub = (arch: string, file: string): string =>

@@ -1,7 +1,10 @@
 import type { BootPlan } from '../core/boot/plan.ts'
 import { installResultJson } from '../core/lookup/result.ts'
 
-/** An installation as the lookup answers it; any other plan as what it is. JSON.stringify is the quoting function of JSON. */
+/**
+ * An installation as the lookup returns it; any other plan as it is. JSON.stringify is the quoting function
+ * of JSON.
+ */
 export function renderJson(plan: BootPlan): string {
   return `${JSON.stringify(shape(plan), null, 2)}\n`
 }

@@ -1,9 +1,9 @@
 import { Failure } from '../core/failure.ts'
 
 /**
- * One word of a kickstart command. pykickstart splits a line with Python's `shlex` in POSIX mode, comments on:
- * within double quotes a backslash escapes `"` and `\`, everything else is itself, `$` and backquotes included.
- * A line cannot be continued, so a line break has no spelling at all.
+ * One word of a kickstart command. pykickstart splits a line with Python's `shlex` in POSIX mode, comments
+ * on: within double quotes a backslash escapes `"` and `\`, everything else is itself, `$` and backquotes
+ * included. A line cannot be continued, so a line break has no spelling at all.
  *
  * @throws Failure `bad-request` for control characters other than a tab.
  */
@@ -14,8 +14,8 @@ export function kickstartQuote(text: string): string {
 }
 
 /**
- * Text for a place that ends with its line and knows no quotes: a value in a preseed file, a package name, a whole
- * line of kickstart. A backslash at the end would pull the next line in (debconf, shells).
+ * Text for a place that ends with its line and knows no quotes: a value in a preseed file, a package name, a
+ * whole line of kickstart. A backslash at the end would pull the next line in (debconf, shells).
  *
  * @throws Failure `bad-request` for control characters, line breaks among them, and for that backslash.
  */

@@ -7,7 +7,8 @@ import type { Tree } from '../core/tree/tree.ts'
 import { kickstartQuote } from './kickstart-quote.ts'
 
 /**
- * Where anaconda takes the system from: `url --url=...` for HTTP and FTP, `nfs --server=... --dir=...` for NFS.
+ * Where anaconda takes the system from: `url --url=...` for HTTP and FTP, `nfs --server=... --dir=...` for
+ * NFS.
  *
  * @throws Failure `unavailable` when the guest is to install by a service that is closed.
  */
@@ -25,8 +26,9 @@ export function renderInstallSource(tree: Tree, urls: ServerUrls, source: Instal
 }
 
 /**
- * One `repo` line for each variant of the tree but the base, which `url` brings already. By NFS too they come over
- * HTTP: `repo --baseurl` wants a URL. Optional repositories and add-ons are the template's choice: `repos` has them.
+ * One `repo` line for each variant of the tree but the base, which `url` has already. By NFS too they come
+ * over HTTP: `repo --baseurl` wants a URL. Optional repositories and add-ons are the template's choice:
+ * `repos` has them.
  */
 export function renderRepoLines(tree: Tree, urls: ServerUrls, source: InstallSource): readonly string[] {
   const { base, all } = treeRepositories(tree, source === 'ftp' ? sourceBase(urls, source) : urls.http)

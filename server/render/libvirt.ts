@@ -7,9 +7,10 @@ import { shellWord, xmlComment, xmlText } from './quote.ts'
 import { hostArch } from './virt-install.ts'
 
 /**
- * A libvirt domain that boots the installer directly, for `virsh define` or `virsh create`. libvirt takes local paths
- * only (formatdomain, "Direct kernel boot"), so the head says how to fetch them. When the guest reboots after the
- * installation the domain is destroyed: with <kernel> still there it would install again.
+ * A libvirt domain that boots the installer directly, for `virsh define` or `virsh create`. libvirt takes
+ * local paths only (formatdomain, "Direct kernel boot"), so a comment at the top says how to fetch them. When
+ * the guest reboots after the installation the domain is destroyed: with <kernel> still there it would
+ * install again.
  */
 export function renderLibvirt(plan: InstallPlan): string {
   const machine = machineOf(plan)

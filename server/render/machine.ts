@@ -3,7 +3,10 @@ import { urlOfPath } from '../core/boot/urls.ts'
 import { Failure } from '../core/failure.ts'
 import type { Hypervisor } from '../core/guest/guest.ts'
 
-/** The virtual machine that a plan installs, for the renderers that describe one. Without a guest it has the default shape. */
+/**
+ * The virtual machine that a plan installs, for the renderers that describe one. Without a guest it has the
+ * default shape.
+ */
 export interface Machine {
   readonly name: string
   readonly uuid?: string
@@ -44,7 +47,10 @@ export function machineOf(plan: InstallPlan): Machine {
   }
 }
 
-/** `bridge=br0`, `network=default`, `user`, each maybe with `,model=virtio`: the forms of virt-install that every hypervisor has. */
+/**
+ * `bridge=br0`, `network=default`, `user`, each maybe with `,model=virtio`: the forms of virt-install that
+ * every hypervisor has.
+ */
 function parseNetwork(written: string): Network {
   const [first = '', ...rest] = written.split(',')
   const [kind = '', name = ''] = first.split('=', 2)

@@ -5,8 +5,8 @@ import type { RenderOptions } from './options.ts'
 import { pxelinuxLine, pxelinuxPath, screenText } from './quote.ts'
 
 /**
- * A PXELINUX configuration, also for LPXELINUX and U-Boot's `pxe boot`. It needs no module beside the loader itself: no
- * menu.c32, so a menu is text and numbers to type.
+ * A PXELINUX configuration, also for LPXELINUX and U-Boot's `pxe boot`. It needs no module beside the loader
+ * itself: no menu.c32, so a menu is text and numbers to type.
  */
 export function renderPxelinux(plan: BootPlan, options: RenderOptions): string {
   switch (plan.kind) {
@@ -17,12 +17,15 @@ export function renderPxelinux(plan: BootPlan, options: RenderOptions): string {
     case 'local-disk':
       return `DEFAULT local\nPROMPT 0\nSAY ${say(plan.why)}\n\n${localLabel}`
     case 'refuse':
-      // Ten seconds to read it, then the disk: a machine that waits for ever helps nobody.
+      // Ten seconds to read it, then the disk, so that the machine does not wait for ever.
       return `DEFAULT local\nPROMPT 1\nTIMEOUT 100\nSAY ${say(plan.why)}\n\n${localLabel}`
   }
 }
 
-/** -1 hands back to the firmware, which tries its next boot device (syslinux 6.04, doc/syslinux.txt, LOCALBOOT). */
+/**
+ * -1 hands back to the firmware, which tries its next boot device (syslinux 6.04, doc/syslinux.txt,
+ * LOCALBOOT).
+ */
 const localLabel = 'LABEL local\n  MENU LABEL Boot from the local disk\n  LOCALBOOT -1\n'
 
 function say(why: string): string {
@@ -39,7 +42,8 @@ function installLabel(
   return [
     `LABEL ${label}`,
     ...(title === undefined ? [] : [`  MENU LABEL ${title}`]),
-    // LINUX and not KERNEL: KERNEL guesses the file's type from its suffix, and a kernel may be called linux.img.
+    // LINUX and not KERNEL: KERNEL guesses the file's type from its suffix, and a kernel may be called
+    // linux.img.
     `  LINUX ${file(plan.kernel, plan, options)}`,
     `  INITRD ${file(plan.initrd, plan, options)}`,
     ...(cmdline === '' ? [] : [`  APPEND ${cmdline}`]),
@@ -50,9 +54,10 @@ function installLabel(
 }
 
 /**
- * What is neither a URL nor begins with `::` gets the folder of pxelinux.0 put in front, even with a leading slash
- * (core/fs/pxe/pxe.c); `::/` is the root of the server the loader came from. U-Boot does not know `::`, so a loader that lives
- * in the root itself is told `/trees/...`, which both understand. Over HTTP only a full URL is sure to stay with HTTP.
+ * What is neither a URL nor begins with `::` gets the folder of pxelinux.0 put in front, even with a leading
+ * slash (core/fs/pxe/pxe.c); `::/` is the root of the server the loader came from. U-Boot does not know `::`,
+ * so a loader that lives in the root itself gets `/trees/...`, which both understand. Over HTTP only a full
+ * URL is sure to stay with HTTP.
  */
 function location(place: string, base: string | undefined, options: RenderOptions): string {
   if (options.via === 'http' && base !== undefined) return pxelinuxPath(urlOfPath(base, place))

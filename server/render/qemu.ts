@@ -31,7 +31,10 @@ const boards: Readonly<Record<string, Board>> = {
   riscv64: { program: 'qemu-system-riscv64', options: ['-machine', 'virt'], bus: 'pci' },
 }
 
-/** Fetch, make a disk, boot: commands for a shell. `-no-reboot` ends QEMU where the installer would boot into itself again. */
+/**
+ * Fetch, make a disk, boot: commands for a shell. `-no-reboot` ends QEMU where the installer would boot into
+ * itself again.
+ */
 export function renderQemu(plan: InstallPlan): string {
   if (plan.virt === 'pv')
     throw new Failure(

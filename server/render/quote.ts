@@ -4,9 +4,9 @@ import { byteLength } from '../core/boot/text.ts'
 import { Failure } from '../core/failure.ts'
 
 /**
- * One quoting function per target language. Nothing reaches a rendered text except through one of these (or as a
- * literal of ours). Where a language has no way to say something the function throws `invalid-data`, naming the text and
- * the language: a wrong boot file is worse than none.
+ * One quoting function per target language. Nothing reaches a rendered text except through one of these (or
+ * as a literal of ours). Where a language has no way to say something the function throws `invalid-data`,
+ * naming the text and the language: a wrong boot file is worse than none.
  */
 
 const control = /[\x00-\x1f\x7f]/
@@ -20,8 +20,8 @@ function noControl(language: string, text: string): void {
 }
 
 /**
- * A message for people, as any screen shows it: control characters become blanks, runs of blanks one, and what is no
- * ASCII a question mark (firmware consoles have code page 437 at best). Never for data.
+ * A message for people, as any screen shows it: control characters become blanks, runs of blanks one, and
+ * what is no ASCII a question mark (firmware consoles have code page 437 at best). Never for data.
  */
 export function screenText(text: string): string {
   return text
@@ -30,7 +30,10 @@ export function screenText(text: string): string {
     .trim()
 }
 
-/** POSIX shell (XCU 2.2.2): single quotes keep everything but the single quote, which is written `'\''`. Plain words stay bare; not for the first word of a command. */
+/**
+ * POSIX shell (XCU 2.2.2): single quotes keep everything but the single quote, which is written `'\''`. Plain
+ * words stay bare; not for the first word of a command.
+ */
 export function shellWord(text: string): string {
   if (text.includes('\0')) throw refuse('a shell', text, 'it holds a NUL')
   if (/^[A-Za-z0-9_@%+:,./-][A-Za-z0-9_@%+:,./=-]*$/.test(text)) return text
@@ -44,8 +47,8 @@ export function shellValue(text: string): string {
 }
 
 /**
- * Part of a comma-separated option of virt-install. Its parser is Python's shlex in POSIX mode with `,` as the only
- * blank: quotes and backslashes count, so whatever is not plain goes into double quotes.
+ * Part of a comma-separated option of virt-install. Its parser is Python's shlex in POSIX mode with `,` as
+ * the only blank: quotes and backslashes count, so whatever is not plain goes into double quotes.
  */
 export function virtInstallPart(text: string): string {
   noControl('virt-install', text)
@@ -53,15 +56,18 @@ export function virtInstallPart(text: string): string {
   return `"${text.replace(/["\\]/g, '\\$&')}"`
 }
 
-/** Value inside a QEMU option such as `-drive file=...`: a comma is doubled (qemu-options, "-drive"), nothing else is special. */
+/**
+ * Value inside a QEMU option such as `-drive file=...`: a comma is doubled (qemu-options, "-drive"), nothing
+ * else is special.
+ */
 export function qemuPart(text: string): string {
   noControl('a QEMU option', text)
   return text.replaceAll(',', ',,')
 }
 
 /**
- * The rest of a PXELINUX line, for APPEND, SAY and MENU LABEL. Nothing is quoted or escaped there, the line ends it.
- * Blanks around it are lost. An APPEND of `-` alone means none (syslinux 6.04, readconfig.c).
+ * The rest of a PXELINUX line, for APPEND, SAY and MENU LABEL. Nothing is quoted or escaped there, the line
+ * ends it. Blanks around it are lost. An APPEND of `-` alone means none (syslinux 6.04, readconfig.c).
  */
 export function pxelinuxLine(text: string): string {
   noControl('PXELINUX', text)
@@ -80,8 +86,8 @@ export function pxelinuxPath(text: string): string {
 }
 
 /**
- * A word of a GRUB script (GRUB manual 16.3): like the shell, single quotes keep all but the single quote. Newlines
- * are kept as well, but no command of ours wants one.
+ * A word of a GRUB script (GRUB manual 16.3): like the shell, single quotes keep all but the single quote.
+ * Newlines are kept as well, but no command of ours wants one.
  */
 export function grubWord(text: string): string {
   noControl('GRUB', text)
@@ -90,9 +96,10 @@ export function grubWord(text: string): string {
 }
 
 /**
- * A kernel argument as a word of GRUB's `linux` command. GRUB writes the command line itself (grub_create_loader_cmdline,
- * 2.06): a word with a space gets double quotes around it, which the kernel takes off again, and quotes and
- * backslashes get a backslash in front, which the kernel does not take off. So these three cannot be said.
+ * A kernel argument as a word of GRUB's `linux` command. GRUB writes the command line itself
+ * (grub_create_loader_cmdline, 2.06): a word with a space gets double quotes around it, which the kernel
+ * takes off again, and quotes and backslashes get a backslash in front, which the kernel does not take off.
+ * So these three cannot be said.
  */
 export function grubKernelArg(arg: KernelArg): string {
   formatKernelArg(arg)
@@ -103,9 +110,10 @@ export function grubKernelArg(arg: KernelArg): string {
 }
 
 /**
- * Text in an iPXE command. iPXE splits at blanks, knows no quotes, and expands `${...}` word by word until none is
- * left (exec.c, settings.c), so a literal `${` cannot be said. Blanks that must survive as they are, a `#` that would begin
- * a comment, `&&`, `||` and `;` alone, and a backslash at the end of a line come from the variables of `ipxeVariables`.
+ * Text in an iPXE command. iPXE splits at blanks, knows no quotes, and expands `${...}` word by word until
+ * none is left (exec.c, settings.c), so a literal `${` cannot be said. Blanks that must survive as they are,
+ * a `#` that would begin a comment, `&&`, `||` and `;` alone, and a backslash at the end of a line come from
+ * the variables of `ipxeVariables`.
  */
 export function ipxeText(text: string): string {
   noControl('iPXE', text)
@@ -124,7 +132,10 @@ export function ipxeWord(text: string): string {
   return ipxeText(text).replaceAll(' ', `\${sp}`)
 }
 
-/** Defines what `ipxeText` uses; every script that quotes begins with those of its variables that it needs. `:hex` alone would print as hex again. */
+/**
+ * Defines what `ipxeText` uses; every script that quotes begins with those of its variables that it needs.
+ * `:hex` alone would print as hex again.
+ */
 export function ipxeVariables(script: string): string {
   const hex: Readonly<Record<string, string>> = {
     sp: '20',
@@ -140,12 +151,18 @@ export function ipxeVariables(script: string): string {
     .join('')
 }
 
-/** Text or a quoted attribute value in HTML: references by number need no list of entities (WHATWG HTML, 13.1.4). */
+/**
+ * Text or a quoted attribute value in HTML: references by number need no list of entities (WHATWG HTML,
+ * 13.1.4).
+ */
 export function htmlText(text: string): string {
   return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
 }
 
-/** Text or an attribute value in XML 1.0. Most control characters, U+FFFE, U+FFFF and lone surrogates are no XML characters (2.2). */
+/**
+ * Text or an attribute value in XML 1.0. Most control characters, U+FFFE, U+FFFF and lone surrogates are not
+ * XML characters (2.2).
+ */
 export function xmlText(text: string): string {
   if (/[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/.test(text) || /\p{Surrogate}/u.test(text))
     throw refuse('XML', text, 'it holds a character that XML has no way to write')
@@ -162,7 +179,10 @@ export function xmlText(text: string): string {
   return text.replace(/[&<>"'\t\n\r]/g, (char) => entities[char] ?? char)
 }
 
-/** The inside of an XML comment (2.5): no `--`, no `-` at the end, and there are no entities to help. */
+/**
+ * The inside of an XML comment (2.5): `--` and a `-` at the end are not allowed, and entities are not read
+ * there.
+ */
 export function xmlComment(text: string): string {
   if (/--|-$/.test(text)) throw refuse('an XML comment', text, 'it holds -- or ends with -')
   if (/[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/.test(text) || /\p{Surrogate}/u.test(text))
@@ -171,8 +191,8 @@ export function xmlComment(text: string): string {
 }
 
 /**
- * A string in xl.cfg (libxlu_cfg.c): double quotes, `\"` and `\\`, as in Python. Its `\x41` skips a digit and its
- * `\101` is decimal, so no other escape is used and control characters are refused.
+ * A string in xl.cfg (libxlu_cfg.c): double quotes, `\"` and `\\`, as in Python. Its `\x41` skips a digit and
+ * its `\101` is decimal, so no other escape is used and control characters are refused.
  */
 export function xlString(text: string): string {
   noControl('xl.cfg', text)

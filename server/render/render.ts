@@ -52,8 +52,9 @@ export const formats = Object.keys(records) as readonly Format[]
 /**
  * A plan as text.
  *
- * @throws Failure `invalid-data` when that language has no way to write a name or an argument, `conflict` when there is
- * nothing to install and the format describes an installation, `unsupported` when the format has no such machine.
+ * @throws Failure `invalid-data` when that language has no way to write a name or an argument, `conflict`
+ * when there is nothing to install and the format describes an installation, `unsupported` when the format
+ * has no such machine.
  */
 export function renderPlan(plan: BootPlan, as: Format, options: RenderOptions = {}): string {
   return table[as].render(plan, options)
@@ -81,7 +82,9 @@ export function isForLoaders(as: Format): boolean {
   return table[as].forLoaders ?? false
 }
 
-/** Machine descriptions and commands exist for installations only; anything else has its one line of reason. */
+/**
+ * Machine descriptions and commands exist for installations only; anything else has its one line of reason.
+ */
 function installOnly(render: (plan: InstallPlan) => string): FormatRecord['render'] {
   return (plan) => {
     if (plan.kind === 'install') return render(plan)

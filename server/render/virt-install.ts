@@ -6,7 +6,8 @@ import { shellWord, virtInstallPart } from './quote.ts'
 
 /**
  * A `virt-install` command, one option a line. virt-install itself adds `inst.repo=`, `method=` or `install=`
- * for the families it knows; saying it again with the same value does no harm, and for all others it must be said.
+ * for the families it knows; saying it again with the same value does no harm, and for all others it must be
+ * said.
  */
 export function renderVirtInstall(plan: InstallPlan): string {
   const machine = machineOf(plan)
@@ -22,7 +23,7 @@ export function renderVirtInstall(plan: InstallPlan): string {
     ['--vcpus', String(machine.vcpus)],
     ['--disk', `size=${machine.disk}`],
     ...networks(machine.network.written, machine.macs),
-    // Trees that libosinfo has never heard of are welcome.
+    // Trees that libosinfo does not know install as well.
     ['--osinfo', 'detect=on,require=off'],
     ['--location', location(plan)],
     ...(cmdline === '' ? [] : [['--extra-args', cmdline] as const]),
@@ -45,9 +46,10 @@ export function hostArch(arch: string): string {
 }
 
 /**
- * The bare URL where virt-install finds the same two images by itself: a flawless `.treeinfo` with the platform it
- * would pick (4.1.0: `images-<arch>`, with `--paravirt` `images-xen`), or a Debian-style MANIFEST. Everywhere else the images are named.
- * Its Python parser is stricter than ours, so any oddity in a descriptor counts against detection.
+ * The bare URL where virt-install finds the same two images by itself: a flawless `.treeinfo` with the
+ * platform it would pick (4.1.0: `images-<arch>`, with `--paravirt` `images-xen`), or a Debian-style
+ * MANIFEST. Everywhere else the images are named. Its Python parser is stricter than ours, so any oddity in a
+ * descriptor counts against detection.
  */
 function location(plan: InstallPlan): string {
   const { tree } = plan

@@ -5,9 +5,9 @@ import { fetchedInto, fileName, machineOf } from './machine.ts'
 import { shellWord, xlString } from './quote.ts'
 
 /**
- * An xl.cfg (xl.cfg(5), Xen 4.10 and newer). HVM guests boot their kernel directly as PV guests do; that needs
- * QEMU's device model and SeaBIOS, which are the defaults. xl reads local files, so the head says how to fetch them.
- * Both kinds of guest were installed so with Xen 4.17.
+ * An xl.cfg (xl.cfg(5), Xen 4.10 and newer). HVM guests boot their kernel directly as PV guests do; that
+ * needs QEMU's device model and SeaBIOS, which are the defaults. xl reads local files, so comments at the top
+ * say how to fetch them. Both kinds of guest were installed so with Xen 4.17.
  */
 export function renderXl(plan: InstallPlan): string {
   const machine = machineOf(plan)
