@@ -30,26 +30,26 @@ afterEach(async () => {
 /** A socket that receives broadcasts to clients, and can ask. */
 async function openSocket(
   address = broadcast,
-): Promise<{ socket: Socket; port: number; heard: DhcpPacket[] }> {
+): Promise<{ socket: Socket; port: number; received: DhcpPacket[] }> {
   const socket = createSocket({ type: 'udp4', recvBufferSize: 4 * 1024 * 1024 })
-  const heard: DhcpPacket[] = []
+  const received: DhcpPacket[] = []
   socket.on('message', (bytes) => {
     const packet = decodePacket(bytes)
-    if (!('malformed' in packet)) heard.push(packet)
+    if (!('malformed' in packet)) received.push(packet)
   })
   await new Promise<void>((resolve) => socket.bind({ address, port: 0 }, resolve))
   socket.setBroadcast(true)
   cleanups.push(() => {
     socket.close()
   })
-  return { socket, port: socket.address().port, heard }
+  return { socket, port: socket.address().port, received }
 }
 
 interface TestService {
   readonly service: DhcpListener
   readonly events: Event[]
   readonly asked: NetworkAsk[]
-  readonly hears: DhcpPacket[]
+  readonly offers: DhcpPacket[]
   /** From a client's socket to the service's port 67, or to its port 4011. */
   send(bytes: Uint8Array, to?: 'broadcast' | 'unicast' | 'boot-server', from?: Socket): Promise<void>
 }
@@ -86,7 +86,7 @@ async function startService(
     service,
     events,
     asked,
-    hears: client.heard,
+    offers: client.received,
     send: (bytes, to = 'broadcast', from = sender.socket) =>
       new Promise((resolve, reject) => {
         const address = to === 'broadcast' ? broadcast : '127.0.0.1'
@@ -112,10 +112,10 @@ async function until(condition: () => boolean, what: string): Promise<void> {
 
 describe('the conversation', () => {
   test('a DISCOVER gets a broadcast with our address on its side', async () => {
-    const { send, hears, asked, events } = await startService()
+    const { send, offers, asked, events } = await startService()
     await send(discover())
-    await until(() => hears.length === 1, 'an offer')
-    expect(hears[0]).toMatchObject({ siaddr: '127.0.0.1', file: 'snponly.efi', yiaddr: '0.0.0.0' })
+    await until(() => offers.length === 1, 'an offer')
+    expect(offers[0]).toMatchObject({ siaddr: '127.0.0.1', file: 'snponly.efi', yiaddr: '0.0.0.0' })
     expect(asked[0]).toMatchObject({
       serverAddress: '127.0.0.1',
       again: false,
@@ -133,10 +133,10 @@ describe('the conversation', () => {
   })
 
   test('a request that is repeated gets a reply again, and there is one event', async () => {
-    const { send, hears, events } = await startService()
+    const { send, offers, events } = await startService()
     await send(discover())
     await send(discover())
-    await until(() => hears.length === 2, 'two offers')
+    await until(() => offers.length === 2, 'two offers')
     expect(events.length).toBe(1)
   })
 
@@ -146,50 +146,50 @@ describe('the conversation', () => {
       ports: { bootServer: 0, client: 1, relay: relay.port },
     })
     await send(discover(clients.uefi, { giaddr: '127.0.0.1', hops: 1 }), 'unicast')
-    await until(() => relay.heard.length === 1, 'an offer by the relay')
-    expect(relay.heard[0]).toMatchObject({ giaddr: '127.0.0.1', siaddr: '127.0.0.1' })
+    await until(() => relay.received.length === 1, 'an offer by the relay')
+    expect(relay.received[0]).toMatchObject({ giaddr: '127.0.0.1', siaddr: '127.0.0.1' })
   })
 
   test('port 4011 sends an ACK to the port that asked', async () => {
     const asker = await openSocket('127.0.0.1')
-    const { send, hears, asked } = await startService()
+    const { send, offers, asked } = await startService()
     const bytes = encodePacket(
       request('request', { mac: macOf(1), ...clients.uefi }, { ciaddr: '127.0.0.1' }),
     )
     await send(bytes, 'boot-server', asker.socket)
-    await until(() => asker.heard.length === 1, 'an ACK')
-    expect(asker.heard[0]?.options.get(53)).toEqual(Buffer.from([5]))
+    await until(() => asker.received.length === 1, 'an ACK')
+    expect(asker.received[0]?.options.get(53)).toEqual(Buffer.from([5]))
     expect(asked[0]).toMatchObject({ again: true, clientAddress: '127.0.0.1' })
-    expect(hears).toEqual([])
+    expect(offers).toEqual([])
   })
 
   test('a machine that gets no answer receives nothing, and the event says why', async () => {
     const answers: (NetworkReply | undefined)[] = [
       undefined,
-      { kind: 'silence', why: 'it is no guest' },
+      { kind: 'silence', why: 'it is not a guest' },
       offer,
     ]
-    const { send, hears, events } = await startService(async () => answers.shift())
+    const { send, offers, events } = await startService(async () => answers.shift())
     await send(discover({ ...clients.dhclient, mac: macOf(2) }))
     await send(discover({ ...clients.bios, mac: macOf(3) }))
     await send(discover({ ...clients.bios, mac: macOf(4) }))
-    await until(() => hears.length === 1, 'the third to be answered')
+    await until(() => offers.length === 1, 'the third to be answered')
     expect(events.map((event) => (event.type === 'boot' ? [event.client, event.decision] : event))).toEqual([
-      [macOf(3), 'nothing from here: it is no guest'],
+      [macOf(3), 'nothing from here: it is not a guest'],
       [macOf(4), 'snponly.efi for uefi-x64: the default'],
     ])
   })
 
   test('a decision that fails is an event of type trouble, and the next request is answered', async () => {
     let calls = 0
-    const { send, hears, events } = await startService(async () => {
+    const { send, offers, events } = await startService(async () => {
       if (calls++ === 0) throw new Error('disk on fire')
       return offer
     })
     await send(discover())
     await until(() => events.length === 1, 'trouble')
     await send(discover())
-    await until(() => hears.length === 1, 'an offer')
+    await until(() => offers.length === 1, 'an offer')
     expect(events[0]).toEqual({
       type: 'trouble',
       where: `dhcp reply to ${macOf(1)}`,
@@ -201,7 +201,7 @@ describe('the conversation', () => {
 describe('many requests, and junk', () => {
   test('a thousand clients at once, each asking twice, all get their replies', async () => {
     const asker = await openSocket('127.0.0.1')
-    const { send, hears } = await startService()
+    const { send, offers } = await startService()
     for (let number = 0; number < 1000; number++) {
       const client = { mac: macOf(number), ...clients.uefi }
       await send(encodePacket(request('discover', client, { xid: number })))
@@ -209,16 +209,16 @@ describe('many requests, and junk', () => {
       // The kernel's default buffer holds some 160 packets.
       if (number % 20 === 19)
         await until(
-          () => hears.length === number + 1 && asker.heard.length === number + 1,
+          () => offers.length === number + 1 && asker.received.length === number + 1,
           `answer ${number}`,
         )
     }
-    expect(new Set(hears.map(({ xid }) => xid)).size).toBe(1000)
-    expect(new Set(asker.heard.map(({ xid }) => xid)).size).toBe(1000)
+    expect(new Set(offers.map(({ xid }) => xid)).size).toBe(1000)
+    expect(new Set(asker.received.map(({ xid }) => xid)).size).toBe(1000)
   })
 
   test('bytes that are not a packet crash nothing, make few events, and use no memory', async () => {
-    const { send, hears, events, asked } = await startService()
+    const { send, offers, events, asked } = await startService()
     let seed = 12345
     const random = () => {
       seed = (Math.imul(seed, 1103515245) + 12345) >>> 0
@@ -229,7 +229,7 @@ describe('many requests, and junk', () => {
       const bytes = Buffer.from(random() < 0.5 ? good : Buffer.alloc(Math.floor(random() * 700)))
       for (let edits = 0; edits < 20 && bytes.length > 0; edits++)
         bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256)
-      // Whatever it became, it is nobody's request.
+      // Not a request, whatever the edits made of it.
       if (bytes.length > 0) bytes[0] = 2
       return bytes
     }
@@ -238,26 +238,26 @@ describe('many requests, and junk', () => {
         await Promise.all(
           Array.from({ length: 50 }, () => send(junk(), round % 2 ? 'broadcast' : 'boot-server')),
         )
-        const before = hears.length
+        const before = offers.length
         await send(good)
-        await until(() => hears.length > before, 'an answer after the junk')
+        await until(() => offers.length > before, 'an answer after the junk')
       }
     }
     await rounds(5)
     const usedBefore = process.memoryUsage().heapUsed
     await rounds(30)
     expect(process.memoryUsage().heapUsed - usedBefore).toBeLessThan(64 * 1024 * 1024)
-    expect(asked.length).toBe(hears.length)
+    expect(asked.length).toBe(offers.length)
     expect(events.filter(({ type }) => type === 'trouble')).toEqual([])
     expect(events.length).toBeLessThan(500)
   })
 
   test('a machine that asks without end gets a limited number of replies', async () => {
-    const { send, hears } = await startService(undefined, { limits: { perClient: 3 } })
+    const { send, offers } = await startService(undefined, { limits: { perClient: 3 } })
     for (let number = 0; number < 20; number++) await send(discover(clients.uefi, { xid: number }))
     await send(discover({ mac: macOf(2), ...clients.uefi }, { xid: 99 }))
-    await until(() => hears.some(({ xid }) => xid === 99), 'the other machine')
-    expect(hears.map(({ xid }) => xid)).toEqual([0, 1, 2, 99])
+    await until(() => offers.some(({ xid }) => xid === 99), 'the other machine')
+    expect(offers.map(({ xid }) => xid)).toEqual([0, 1, 2, 99])
   })
 })
 
@@ -268,14 +268,14 @@ test('a machine gets a reply on every side, however many there are, and counts o
       [{ address: `127.0.2.${n + 1}`, family: 'IPv4', internal: true, netmask: '', mac: '', cidr: null }],
     ]),
   )
-  const { send, hears, asked } = await startService(undefined, {
+  const { send, offers, asked } = await startService(undefined, {
     interfaces: Object.keys(sides),
     localInterfaces: () => sides as never,
     limits: { perClient: 3 },
   })
   for (const xid of [1, 2, 3]) await send(discover(clients.uefi, { xid }))
-  await until(() => hears.length === 180, 'an answer from every side each time')
-  expect(new Set(hears.map(({ siaddr }) => siaddr)).size).toBe(60)
+  await until(() => offers.length === 180, 'an answer from every side each time')
+  expect(new Set(offers.map(({ siaddr }) => siaddr)).size).toBe(60)
   expect(asked.filter(({ otherSide }) => !otherSide)).toHaveLength(3)
 })
 

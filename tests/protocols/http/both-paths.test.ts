@@ -8,6 +8,7 @@ import { memorySource } from '../../../server/files/memory.ts'
 import { cleanPath, rootPath } from '../../../server/files/path.ts'
 import type { FileSource } from '../../../server/files/source.ts'
 import { mountTable } from '../../../server/namespace/mounts.ts'
+import { runs } from '../../support/fuzz.ts'
 import { type OpenService, openListener } from '../../support/http.ts'
 
 /**
@@ -172,7 +173,7 @@ const target = fc.oneof(
   ),
 )
 
-/** Targets that boot loaders send and that are no URLs. */
+/** Targets that boot loaders send and that are not URLs. */
 const oddTarget = fc.oneof(
   target,
   fc.constantFrom('/tree/a b/\xc3\xbc.txt', '/a\tb', '*', 'tree/.treeinfo', '', '/tree/a\0b'),
@@ -310,6 +311,6 @@ test('the same requests get the same responses on the fast path and by node:http
       const [byFast, byNode] = await Promise.all([converse(fast.port, turns), converse(node.port, turns)])
       expect(byFast).toEqual(byNode)
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   )
-}, 120_000)
+})

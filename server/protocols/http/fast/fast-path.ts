@@ -24,7 +24,7 @@ export interface FastPathOptions {
   /** Paths of the application, which node:http gives to it. */
   readonly isAppPath: (path: CleanPath) => boolean
   readonly files: SmallFiles
-  /** Gives the connection to node:http together with the bytes read so far. `first`: no request came before them. */
+  /** Gives the connection to node:http with the bytes read so far. `first`: no request came before them. */
   readonly handOver: (socket: Socket, read: Buffer, first: boolean) => void
   readonly served: (requester: Requester, path: CleanPath, entry: Entry, startedMs: number) => void
   /** How long a connection may wait for its first request, and for the next. */
