@@ -4,8 +4,9 @@ import type { IncomingMessage } from 'node:http'
 export const adminUser = 'admin'
 
 /**
- * Why a request may not do what only the administrator may; undefined when it carries the token: as `Authorization:
- * Bearer TOKEN`, or as basic authentication of the user `admin` (`curl -u admin:TOKEN`, and what browsers send).
+ * Why a request may not do what only the administrator may; undefined when it carries the token: as
+ * `Authorization: Bearer TOKEN`, or as basic authentication of the user `admin` (`curl -u admin:TOKEN`, and
+ * what browsers send).
  */
 export function whyNotAdmin(
   { headers }: IncomingMessage,

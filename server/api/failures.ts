@@ -5,7 +5,10 @@ import type { ErrorBody } from './types.ts'
 
 export type OnFault = (error: unknown, where: string) => void
 
-/** The border of the API: every error becomes `{error, message}`. `onFault` gets our own faults, and the client does not. */
+/**
+ * The border of the API: every error becomes `{error, message}`. `onFault` gets our own faults, and the
+ * client does not.
+ */
 export function failureReply(
   error: unknown,
   onFault: (error: unknown) => void,
@@ -19,7 +22,10 @@ export function failureReply(
   return { status: 500, json: { error: kind, message: 'something went wrong in the server; see its log' } }
 }
 
-/** Express's own refusals (a body that is not JSON, a broken escape in the path) carry a status from 400 to 499. */
+/**
+ * Express's own refusals (a body that is not JSON, a broken escape in the path) carry a status from 400 to
+ * 499.
+ */
 function statusOfExpress(error: unknown): number | undefined {
   const status = (error as { status?: unknown } | undefined)?.status
   return typeof status === 'number' && status >= 400 && status < 500 ? status : undefined

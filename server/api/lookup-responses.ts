@@ -37,9 +37,10 @@ export interface LookupRequest {
 const mostResponses = 4096
 
 /**
- * Lookups with a memory: machines that boot by the hundred ask the same few questions. The same question to the same
- * snapshot, by a client that reaches us by the same name, has the same response. A guest's also depends on what the guest
- * is installing. A client that still sees an earlier version of a tree gets its response made for it.
+ * Lookups with a memory: machines that boot by the hundred ask the same few questions. The same question to
+ * the same snapshot, by a client that reaches us by the same name, has the same response. A guest's also
+ * depends on what the guest is installing. A client that still sees an earlier version of a tree gets its
+ * response made for it.
  */
 export class LookupResponses {
   readonly #known = new LRUCache<string, { response: LookupResponse; state: string }>({ max: mostResponses })

@@ -97,7 +97,10 @@ interface RouteSpec<
 
 type OutputOf<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined
 
-/** A row of the table: its handler gets what the schemas made of the request. A schema that is missing gives undefined. */
+/**
+ * A row of the table: its handler gets what the schemas made of the request. A schema that is missing gives
+ * undefined.
+ */
 export function route<
   Params extends z.ZodObject | undefined = undefined,
   Query extends z.ZodObject | undefined = undefined,

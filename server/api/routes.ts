@@ -22,9 +22,9 @@ const upload = `${v1}/uploads`
 const tusUpload = `${upload}/tus/:length/*path`
 
 /**
- * Everything that HTTP answers besides the files of the namespace. The first row that fits a request answers it, so a
- * fixed name comes before a parameter at the same place. A `GET` row answers `HEAD` too, unless a `HEAD` row comes
- * before it. Validation, the list at `/api/v1` and `isAppPath` are made from these rows.
+ * Everything that HTTP answers besides the files of the namespace. The first row that fits a request answers
+ * it, so a fixed name comes before a parameter at the same place. A `GET` row answers `HEAD` too, unless a
+ * `HEAD` row comes before it. Validation, the list at `/api/v1` and `isAppPath` are made from these rows.
  */
 export const routes: readonly Route[] = [
   route({ method: 'GET', path: '/', access, readsGuests, handle: server.frontPage }),
@@ -141,7 +141,8 @@ export const routes: readonly Route[] = [
     access,
     handle: server.problems,
   }),
-  // tus asks about the server's abilities without credentials, as browsers do before each request to another origin.
+  // tus asks about the server's abilities without credentials, as browsers do before each request to another
+  // origin.
   route({ method: 'OPTIONS', path: `${upload}/tus{/*rest}`, access, handle: tus.abilities }),
   route({
     method: 'POST',

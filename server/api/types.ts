@@ -1,6 +1,6 @@
 /**
- * The shapes of the JSON that the API sends: the contract with its clients, the pages among them. A field that is here
- * keeps its name and its meaning. Imports nothing but types of `core/`.
+ * The shapes of the JSON that the API sends: the contract with its clients, the pages among them. A field
+ * that is here keeps its name and its meaning. Imports nothing but types of `core/`.
  */
 import type { Explanation } from '../core/boot/explain.ts'
 import type { FailureKind } from '../core/failure.ts'
@@ -53,7 +53,10 @@ export interface TreeDetail extends Omit<Tree, 'origin' | 'checksums'> {
   readonly checksums: Readonly<Record<string, string>>
 }
 
-/** `GET /api/v1/guests/<name>`, and one element of `GET /api/v1/guests`. Variables are left out: they may hold password hashes. */
+/**
+ * `GET /api/v1/guests/<name>`, and one element of `GET /api/v1/guests`. Variables are left out: they may hold
+ * password hashes.
+ */
 export interface GuestSummary {
   readonly name: string
   readonly state: 'install' | 'installing' | 'installed' | 'local'

@@ -8,7 +8,10 @@ import { createNamespace } from '../namespace/namespace.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
 import { cliRequester, expectedServices } from './cli-requester.ts'
 
-/** Answer files that are made for each template. The other guests of a large fleet differ in names and addresses only. */
+/**
+ * Answer files that are made for each template. The other guests of a large fleet differ in names and
+ * addresses only.
+ */
 const mostOfOneTemplate = 200
 
 /** Why answer files of guests cannot be made: each reason once, with the first guest that has it. */

@@ -9,8 +9,8 @@ import { bootInputs } from '../machines/decide.ts'
 import { noMachines } from '../machines/machines.ts'
 
 /**
- * The client for which a command decides: a machine on our network that reached us by the address that the services are
- * bound to, or by our first one there.
+ * The client for which a command decides: a machine on our network that reached us by the address that the
+ * services are bound to, or by our first one there.
  */
 export function cliRequester({ http, tftp }: Pick<Config, 'http' | 'tftp'>): Requester {
   const { bind } = http.enabled ? http : tftp
@@ -26,8 +26,8 @@ export function firstAddress(): string {
 }
 
 /**
- * The services as a running server would open them. A command cannot know which port `auto` became there, so it takes
- * the standard port.
+ * The services as a running server would open them. A command cannot know which port `auto` became there, so
+ * it takes the standard port.
  */
 export function expectedServices(config: Config): OpenServices {
   const enabled = serviceNames.filter((name) => config[name].enabled)

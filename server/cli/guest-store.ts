@@ -19,8 +19,8 @@ export interface Remembered {
 }
 
 /**
- * Reads the store, while a server may be using it. A command that only reads also works without the store: it prints a
- * warning, and every guest looks new.
+ * Reads the store, while a server may be using it. A command that only reads also works without the store: it
+ * prints a warning, and every guest looks new.
  */
 export async function remembered(snapshot: Snapshot, io: CliIo): Promise<Remembered> {
   const nothing: Remembered = { stateOf: () => undefined, reportToken: () => undefined, snapshot }
@@ -47,7 +47,9 @@ export async function remembered(snapshot: Snapshot, io: CliIo): Promise<Remembe
   }
 }
 
-/** Versions from which machines are installing, as `id@version`. Guests that left the configuration count too. */
+/**
+ * Versions from which machines are installing, as `id@version`. Guests that left the configuration count too.
+ */
 export async function boundVersions({ paths }: Config, nowMs: number): Promise<ReadonlySet<string>> {
   const store = await openExistingStore(paths)
   if (!store) return new Set()

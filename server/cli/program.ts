@@ -41,7 +41,8 @@ export async function runCli(args: readonly string[], io: CliIo = processIo()): 
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.badInput
     inner.err(`treeboot: ${failureMessage(error)}\n`)
     if (error instanceof Failure) return codeOf(error)
-    // An error of the system names the call and the path. Any other error is our fault, and needs its place in the code.
+    // An error of the system names the call and the path. Any other error is our fault, and needs its place
+    // in the code.
     if (error instanceof Error && !isSystemError(error)) inner.err(`${error.stack ?? ''}\n`)
     return exitCodes.failed
   }

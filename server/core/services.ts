@@ -1,4 +1,7 @@
-/** When a changed key of config.yaml takes effect: with the next request, or when the service opens the next time. */
+/**
+ * When a changed key of config.yaml takes effect: with the next request, or when the service opens the next
+ * time.
+ */
 export type TakesEffect = 'at-once' | 'at-restart'
 
 /** What configuration, start-up, URLs and commands know of a service without opening it. */
@@ -20,9 +23,9 @@ export interface ServiceRecord {
 const switchedOff = 'switched off in the configuration'
 
 /**
- * The services, in the order in which they are opened and shown. This is the one list: the sections of config.yaml, the
- * keys that need a restart, the start-up table, the URLs and the commands are made from it. The code of each service is
- * in `protocols/`, and `app.ts` makes its listener.
+ * The services, in the order in which they are opened and shown. This is the one list: the sections of
+ * config.yaml, the keys that need a restart, the start-up table, the URLs and the commands are made from it.
+ * The code of each service is in `protocols/`, and `app.ts` makes its listener.
  */
 export const serviceTable = {
   http: {

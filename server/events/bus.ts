@@ -2,7 +2,10 @@ import type { Decision } from '../core/boot/decision.ts'
 import type { FailureKind } from '../core/failure.ts'
 import type { Protocol, Requester } from '../core/net/requester.ts'
 
-/** Everything that happens, as values. The log, the metrics and the history of guests are made from this one stream. */
+/**
+ * Everything that happens, as values. The log, the metrics and the history of guests are made from this one
+ * stream.
+ */
 export type Event =
   /** A request for a path, and how it ended. */
   | {
@@ -25,8 +28,8 @@ export type Event =
       readonly who?: Requester
     }
   /**
-   * A file that carries a decision is being sent, in a transfer that may take long: emitted before its first byte, and
-   * again from time to time.
+   * A file that carries a decision is being sent, in a transfer that may take long: emitted before its first
+   * byte, and again from time to time.
    */
   | { readonly type: 'fetching'; readonly who: Requester; readonly decision: Decision }
   /** A machine asked what to boot and got a decision. */
@@ -65,7 +68,10 @@ export type Event =
 
 export type EventSink = (event: Event) => void
 
-/** Delivers events to all subscribers, in order and at once. A subscriber that throws does not disturb the others. */
+/**
+ * Delivers events to all subscribers, in order and at once. A subscriber that throws does not disturb the
+ * others.
+ */
 export class EventBus {
   readonly #sinks = new Set<EventSink>()
 

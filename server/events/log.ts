@@ -76,8 +76,8 @@ export interface LogOptions {
 }
 
 /**
- * Writes every event as one line. Standard output gets the lines five times a second, so that a busy mirror does not wait
- * for its log.
+ * Writes every event as one line. Standard output gets the lines five times a second, so that a busy mirror
+ * does not wait for its log.
  */
 export function logSink(options: LogOptions): EventSink & { flush(): void } {
   const buffered = options.stream
@@ -106,7 +106,10 @@ function fieldsOf(event: Event): object {
 
 const colors: Record<LogLevel, string> = { debug: '\x1b[2m', info: '', warn: '\x1b[33m', error: '\x1b[31m' }
 
-/** Log lines hold what clients sent: control characters are written as text, so that no client can forge a line. */
+/**
+ * Log lines hold what clients sent: control characters are written as text, so that no client can forge a
+ * line.
+ */
 function textLine(time: Date, level: LogLevel, text: string, color: boolean): string {
   const shown = text.replace(
     /[\x00-\x1f\x7f-\x9f]/g,

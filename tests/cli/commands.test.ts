@@ -12,7 +12,7 @@ afterEach(() => home.remove())
 
 const treeboot = (...args: string[]): Promise<CliResult> => treebootIn(home.path, ...args)
 
-test('--version behind lookup is the tree’s, before it treeboot’s', async () => {
+test('--version after lookup is that of the tree, before a command that of treeboot', async () => {
   for (const version of ['40', '41'])
     makeTree(join(home.path, `trees/fedora-${version}`), { version, checksums: false })
   const found = await treeboot('lookup', '--distro', 'fedora', '--version', '40')
@@ -20,14 +20,14 @@ test('--version behind lookup is the tree’s, before it treeboot’s', async ()
   expect((await treeboot('--version')).out).toMatch(/^\d+\.\d+\.\d+\n$/)
 })
 
-test('a machine that is a guest already is named as such', async () => {
+test('adopt refuses a machine that is a guest already, and names the guest', async () => {
   writeBelow(home.path, 'config.yaml', 'guests:\n  web01: { mac: 52-54-00-aa-bb-01 }\n')
   const { code, err } = await treeboot('adopt', '52:54:00:aa:bb:01', '--name', 'web02')
   expect(code).not.toBe(0)
   expect(err).toMatch(/52:54:00:aa:bb:01 is guest web01 already, defined at .*config\.yaml:2/)
 })
 
-test('check makes every guest’s answer file', async () => {
+test('check makes the answer file of every guest', async () => {
   makeTree(join(home.path, 'trees/fedora-40'), { version: '40', checksums: false })
   writeBelow(home.path, 'kickstart-templates/bad.ks', 'ok\nx {{ nope }}\n')
   writeBelow(home.path, 'kickstart-templates/good.ks', 'x {{ guest.name }}\n')
@@ -38,7 +38,7 @@ test('check makes every guest’s answer file', async () => {
   expect(out).not.toContain('t3')
 })
 
-test('check names links that lead out of the folders, for nobody is served what is behind them', async () => {
+test('check names the links that lead out of the folders and are therefore not served', async () => {
   makeTree(join(home.path, 'elsewhere/fedora-40'), { version: '40', checksums: false })
   makeTree(join(home.path, 'trees/fedora-41'), { version: '41', checksums: false })
   writeBelow(home.path, 'tftpboot/pxelinux.0', 'loader')
@@ -60,7 +60,7 @@ test('check names links that lead out of the folders, for nobody is served what 
   ])
 })
 
-test('an error of the system is told without where in our code it was', async () => {
+test('an error of the system is printed without a stack trace', async () => {
   writeBelow(home.path, 'config.yaml', 'paths: { trees: trees }\n')
   writeBelow(home.path, 'trees/.treeboot', 'a file where a folder must be')
   makeTree(join(home.path, 'from'), { version: '40', checksums: false })
@@ -69,7 +69,7 @@ test('an error of the system is told without where in our code it was', async ()
   expect(err).toMatch(/^treeboot: E[A-Z]+: .*\n$/)
 })
 
-test('trees gc knows imports that were never finished, and clears them when they are old', async () => {
+test('trees gc lists unfinished imports, and deletes old ones', async () => {
   writeBelow(home.path, 'config.yaml', 'paths: { trees: trees }\n')
   writeBelow(home.path, 'trees/.treeboot/x', '')
   writeBelow(home.path, 'nothing/readme', 'no tree')
@@ -83,7 +83,7 @@ test('trees gc knows imports that were never finished, and clears them when they
   expect(jobs()).toHaveLength(0)
 })
 
-describe('dhcp-config writes nothing that cannot work', () => {
+describe('dhcp-config leaves out what cannot work', () => {
   const loaders = ['undionly.kpxe', 'snponly.efi']
   beforeEach(() => {
     for (const name of loaders) writeBelow(home.path, `tftpboot/${name}`, 'loader')
@@ -99,7 +99,7 @@ describe('dhcp-config writes nothing that cannot work', () => {
     expect(err).toContain(`${address} is not an IPv4 address`)
   })
 
-  test('without HTTP: no URL, and why', async () => {
+  test('without HTTP it prints no URL, and says why', async () => {
     const { out, err } = await configured('http: { enabled: false }\n', '--address', '192.0.2.1')
     expect(err).toContain('http.enabled is false: UEFI HTTP Boot is left out')
     expect(out).not.toContain('http://')
@@ -107,14 +107,14 @@ describe('dhcp-config writes nothing that cannot work', () => {
     expect(out).toContain('undionly.kpxe')
   })
 
-  test('with TFTP on another port: no file by TFTP, and why', async () => {
+  test('with TFTP on another port it prints no file for TFTP, and says why', async () => {
     const { out, err } = await configured('tftp: { port: 16969 }\n', '--address', '192.0.2.1')
     expect(err).toContain('tftp.port is 16969: everything that loads by TFTP is left out')
     expect(out).not.toContain('undionly.kpxe')
     expect(out).toContain('http://192.0.2.1:8080/snponly.efi')
   })
 
-  test('with neither there is nothing to write', async () => {
+  test('with neither it fails', async () => {
     const { code, err } = await configured('http: { port: 0 }\ntftp: { enabled: false }\n')
     expect(code).toBe(2)
     expect(err).toContain('machines can load nothing from here: http.port is 0')

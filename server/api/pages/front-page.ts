@@ -18,7 +18,10 @@ export interface FrontView {
   readonly problems: readonly SnapshotProblem[]
 }
 
-/** The page at `/`: what is served, what is wrong, and a line to copy for each tree. It has no scripts, and loads nothing. */
+/**
+ * The page at `/`: what is served, what is wrong, and a line to copy for each tree. It has no scripts, and
+ * loads nothing.
+ */
 export function frontPage(view: FrontView): string {
   const ready = view.trees.filter((tree) => tree.state === 'ready').length
   return `<!doctype html>

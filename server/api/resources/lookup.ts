@@ -11,7 +11,9 @@ export const lookupPath = '/api/v1/lookup'
 
 const oneValue = z.string('one value').optional()
 
-/** Unknown parameters pass here: the lookup itself refuses them, and names the one that was probably meant. */
+/**
+ * Unknown parameters pass here: the lookup itself refuses them, and names the one that was probably meant.
+ */
 export const lookupQuery = z.looseObject({
   ...Object.fromEntries(lookupKeys.map((key) => [key, oneValue])),
   as: format,
@@ -19,7 +21,7 @@ export const lookupQuery = z.looseObject({
 
 function respondTo(url: string, who: Requester, context: ApiContext): LookupResponse {
   const { snapshot, machines, lookups } = context
-  // The client begins something new, and what it fetches next must be of the version that it is told here.
+  // The client begins something new: it must next fetch the version that this response names.
   machines.startsOver(who)
   const request = { query: url.slice(lookupPath.length + 1), who }
   const response = lookups.respond({ ...request, inputs: inputsFor(context, who), current: snapshot() })
@@ -39,8 +41,8 @@ export function lookUpRouted(
 const questionMark = 0x3f
 
 /**
- * Responds to `GET /api/v1/lookup` before Express: a rack that installs asks it thousands of times a second, and routing
- * alone would cost more than the response. Returns false for every other request.
+ * Responds to `GET /api/v1/lookup` before Express: a rack that installs asks it thousands of times a second,
+ * and routing alone would cost more than the response. Returns false for every other request.
  */
 export function lookupFirst(context: ApiContext, onFault: OnFault) {
   return (req: IncomingMessage, res: ServerResponse, who: Requester): boolean => {

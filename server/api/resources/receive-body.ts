@@ -2,27 +2,30 @@ import { createHash, type Hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { Failure } from '../../core/failure.ts'
 
-/** What bytes are poured into. */
+/** Where the bytes of a body go. */
 export interface Sink {
   write(bytes: Uint8Array): Promise<void>
   close(outcome: 'complete' | 'partial'): Promise<void>
 }
 
-/** A digest of the body that the client sent along. */
+/** A digest of the body that the client sent with it. */
 export interface ExpectedDigest {
   readonly algorithm: 'md5' | 'sha1' | 'sha256' | 'sha512'
   readonly base64: string
 }
 
-/** Bytes gathered before each write: a request comes in pieces of some 64 KiB, and disks like larger ones. */
+/**
+ * Bytes collected for each write: Node hands over pieces of about 64 KiB, and larger writes cost the disk
+ * less.
+ */
 const writeBytes = 1 << 20
 
 /**
- * Pours a request's body into a sink, a piece at a time, so that memory stays flat however large the upload is. What
- * came before a connection broke stays. Resolves to the bytes received.
+ * Writes the body of a request to a sink piece by piece, so that a large upload needs no more memory than a
+ * small one. Bytes that came before the connection broke stay. Resolves to the number of bytes received.
  *
  * @param isWhole Whether the file is complete when the body is.
- * @throws Failure `bad-request` when the body is cut off, `invalid-data` when its digest is another one.
+ * @throws Failure `bad-request` when the body is cut off, `invalid-data` when its digest is wrong.
  */
 export async function receive(
   req: IncomingMessage,
@@ -34,10 +37,10 @@ export async function receive(
   let outcome: 'complete' | 'partial' = 'partial'
   let received = 0
   try {
-    received = await pour(req, sink, hash)
+    received = await writeBody(req, sink, hash)
     const announced = req.headers['content-length']
     if (announced !== undefined && received !== Number(announced))
-      throw new Failure('bad-request', `cut off: ${received} of ${announced} bytes came`)
+      throw new Failure('bad-request', `cut off: received ${received} of ${announced} bytes`)
     checkDigest(hash, expected)
     if (isWhole(received)) outcome = 'complete'
   } catch (error) {
@@ -49,7 +52,7 @@ export async function receive(
   return received
 }
 
-async function pour(req: IncomingMessage, sink: Sink, hash: Hash | undefined): Promise<number> {
+async function writeBody(req: IncomingMessage, sink: Sink, hash: Hash | undefined): Promise<number> {
   let waiting: Buffer[] = []
   let waitingBytes = 0
   let received = 0
@@ -68,7 +71,7 @@ async function pour(req: IncomingMessage, sink: Sink, hash: Hash | undefined): P
       if (waitingBytes >= writeBytes) await flush()
     }
   } finally {
-    // Also what came just before the connection broke: a resumed upload counts on it.
+    // Also the bytes just before the connection broke: a resumed upload continues behind them.
     if (waitingBytes > 0) await flush()
   }
   return received
@@ -79,7 +82,7 @@ function checkDigest(hash: Hash | undefined, expected: ExpectedDigest | undefine
   if (!expected || found === expected.base64) return
   throw new Failure(
     'invalid-data',
-    `wrong checksum: ${expected.algorithm} of what came is ${hexOf(found ?? '')}, and ${hexOf(expected.base64)} was announced`,
+    `wrong checksum: found ${expected.algorithm} ${hexOf(found ?? '')}, expected ${hexOf(expected.base64)} as announced`,
   )
 }
 
@@ -93,7 +96,7 @@ const algorithms = ['md5', 'sha1', 'sha256', 'sha512'] as const
  * The digest that a request announces: `Repr-Digest` or `Content-Digest: sha-256=:BASE64:` (RFC 9530),
  * `Digest: sha-256=BASE64` (RFC 3230), `Content-MD5`, or tus's `Upload-Checksum: sha256 BASE64`.
  *
- * @throws Failure `bad-request` when one is there and cannot be read.
+ * @throws Failure `bad-request` when there is a digest that cannot be read.
  */
 export function announcedDigest(req: IncomingMessage): ExpectedDigest | undefined {
   const header = (name: string): string => [req.headers[name] ?? ''].flat().join(',').trim()

@@ -13,10 +13,10 @@ const maxBytes = 100 * 2 ** 30
 const bodyType = 'application/offset+octet-stream'
 
 /**
- * Resumable uploads by the tus protocol 1.0.0 (tus.io) with creation, creation-with-upload, termination and checksum.
- * The bytes go straight to their place in the upload area. So one protocol can finish an upload that another began, and
- * after a restart the offset is the size of the file. The length is part of the upload's own URL, so there is nothing
- * else to remember.
+ * Resumable uploads by the tus protocol 1.0.0 (tus.io) with creation, creation-with-upload, termination and
+ * checksum. The bytes go straight to their place in the upload area. So one protocol can finish an upload
+ * that another began, and after a restart the offset is the size of the file. The length is part of the
+ * upload's own URL, so there is nothing else to remember.
  */
 export const tusParams = z.object({ length: z.string(), path: segments })
 

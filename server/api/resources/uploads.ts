@@ -91,7 +91,10 @@ export async function remove({ params }: PathCall, { uploads }: ApiContext): Pro
   return { status: 204 }
 }
 
-/** `Content-Range` of a request that brings a part of a file (RFC 9110, 14.4 and 14.5); `*` is an unknown length. */
+/**
+ * `Content-Range` of a request that brings a part of a file (RFC 9110, 14.4 and 14.5); `*` is an unknown
+ * length.
+ */
 function contentRange({ headers }: IncomingMessage): { from: number; total: number | undefined } | undefined {
   const header = headers['content-range']
   if (header === undefined) return undefined

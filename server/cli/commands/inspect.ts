@@ -18,7 +18,10 @@ import { json, table } from '../output/table.ts'
 /** Larger than any descriptor: openSUSE's biggest `content` is a tenth of it. */
 const maxDescriptorBytes = 4 * 1024 * 1024
 
-/** `treeboot inspect PATH [--json]`: what treeboot concludes from a tree folder, an ISO image, or one descriptor file. */
+/**
+ * `treeboot inspect PATH [--json]`: what treeboot concludes from a tree folder, an ISO image, or one
+ * descriptor file.
+ */
 export function registerInspect(program: Command, io: CliIo): void {
   program
     .command('inspect')

@@ -93,7 +93,8 @@ async function hostLine(
     return { place, what, from: 'tftpboot', file: `${config.paths.tftpboot}${place}` }
   const found = await hostPlace(file)
   if (found !== undefined) return { place, what, from: 'host', file: found }
-  // A package of this machine's architecture needs no `:arch`; one of another architecture cannot simply be installed.
+  // A package of this machine's architecture needs no `:arch`; one of another architecture cannot simply be
+  // installed.
   const wanted = (family && packages[family])?.replace(`:${process.arch}`, '')
   return { place, what, from: 'missing', ...(wanted !== undefined && { package: wanted }) }
 }

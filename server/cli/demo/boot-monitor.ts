@@ -59,7 +59,10 @@ export function short(path: string): string {
   return path.length > 76 ? `${path.slice(0, 38)}…${path.slice(-37)}` : path
 }
 
-/** A serial line without progress dots and kernel timestamps, not wider than a screen; '' when nothing is left to read. */
+/**
+ * A serial line without progress dots and kernel timestamps, not wider than a screen; '' when nothing is left
+ * to read.
+ */
 export function readableLine(line: string): string {
   const text = line
     .replace(/^\[ *\d+\.\d+\] /, '')

@@ -12,7 +12,10 @@ import { startMachine } from './machine.ts'
 import { startServer } from './server.ts'
 import type { UndoStack } from './undo.ts'
 
-/** How the demo can boot a machine here: over PXE in its own network, with QEMU loading the kernel, or not at all. */
+/**
+ * How the demo can boot a machine here: over PXE in its own network, with QEMU loading the kernel, or not at
+ * all.
+ */
 export type BootWay =
   | { readonly kind: 'pxe' }
   | { readonly kind: 'direct'; readonly why: string }
@@ -43,9 +46,9 @@ export function chooseWay(): BootWay {
 }
 
 /**
- * A machine with QEMU's own BIOS in a network namespace. dnsmasq plays the existing DHCP server, which gives it an address
- * and the name of the loader; a second treeboot inside that network serves everything else. Resolves when the installer
- * has fetched its answer file.
+ * A machine with QEMU's own BIOS in a network namespace. dnsmasq plays the existing DHCP server, which gives
+ * it an address and the name of the loader; a second treeboot inside that network serves everything else.
+ * Resolves when the installer has fetched its answer file.
  */
 export async function bootOverPxe({ undo, demo, monitor }: BootOptions, main: string): Promise<BootMonitor> {
   const lan = makeLan(undo)
@@ -76,12 +79,12 @@ export async function bootOverPxe({ undo, demo, monitor }: BootOptions, main: st
   return seen
 }
 
-/** The same server for a guest on QEMU's user network, where 10.0.2.2 stands for the host's own loopback. */
+/** The same server for a guest on QEMU's user network, where 10.0.2.2 is the loopback of the host. */
 export function hostSeenByGuest(url: string): string {
   return `http://10.0.2.2:${new URL(url).port}`
 }
 
-/** Kernel and initrd as the lookup names them, straight into QEMU with its own user network, where we are 10.0.2.2. */
+/** QEMU loads the kernel and initrd that the lookup names, on its own user network, where we are 10.0.2.2. */
 export async function bootDirectly(
   { undo, demo, monitor }: BootOptions,
   url: string,
@@ -142,7 +145,7 @@ function answerFetched(demo: DemoFolder, listen: (take: Take) => void, seen: Boo
   })
 }
 
-/** Waits for the answer file, the end of the machine, or a line that tells that the boot failed. */
+/** Waits for the answer file, the end of the machine, or a line that shows that the boot failed. */
 async function raceBoot(answered: Promise<void>, { output, ended }: Child): Promise<void> {
   const failed = (why: string) =>
     new Failure(

@@ -4,21 +4,23 @@ import { join } from 'node:path'
 import { Transcript } from './transcript.ts'
 import type { UndoStack } from './undo.ts'
 
-/** A program and its arguments: no shell in between, so nothing needs quoting. */
+/** A program and its arguments. No shell reads them, so nothing needs quoting. */
 export type Command = readonly [file: string, ...args: string[]]
 
-/** A program that runs beside us until we stop it. */
+/** A program that runs until we stop it. */
 export interface Child {
   readonly pid: number
-  /** Both its outputs, as they came. */
+  /** Standard output and standard error, in the order in which they came. */
   readonly output: Transcript
   /** Its exit code, or 128 when a signal ended it. Never rejects. */
   readonly ended: Promise<number>
-  /** Asks it to end and waits; after five seconds it is killed. */
+  /** Sends SIGTERM and waits; after five seconds, SIGKILL. */
   stop(): Promise<number>
 }
 
-/** Runs a short command to its end and gives its standard output. A failure carries what the command said. */
+/**
+ * Runs a short command to its end and gives its standard output. A failure has the command's standard error.
+ */
 export function run(...[file, ...args]: Command): string {
   try {
     return execFileSync(file, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
@@ -29,8 +31,8 @@ export function run(...[file, ...args]: Command): string {
 }
 
 /**
- * Starts a program whose life ends with ours: `undo` kills it, and should we be killed ourselves, the kernel does
- * (`setpriv --pdeathsig`, kept across exec), so that no machine keeps running unseen.
+ * Starts a program that ends with this process: `undo` kills it, and the kernel does when this process is
+ * killed (`setpriv --pdeathsig`, which survives exec). So no machine keeps running unnoticed.
  */
 export function startChild(undo: UndoStack, command: Command, folder?: string): Child {
   const guarded = findProgram('setpriv') ? (['setpriv', '--pdeathsig', 'KILL', ...command] as const) : command
@@ -66,7 +68,7 @@ export function startChild(undo: UndoStack, command: Command, folder?: string): 
   return { pid: child.pid ?? -1, output, ended, stop }
 }
 
-/** Where a program is; the sbin folders are searched as well, which a plain user's PATH lacks. */
+/** Where a program is. The sbin folders are searched too, which are not in the PATH of a plain user. */
 export function findProgram(name: string): string | undefined {
   const folders = [...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin']
   return folders

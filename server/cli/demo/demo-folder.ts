@@ -24,8 +24,8 @@ export interface DemoFolder {
 export const demoGuest = { name: 'demo', mac: '52:54:00:db:00:01' } as const
 
 /**
- * Arranges an installer as a Debian mirror has it, because that is what every client expects of a Debian tree:
- * virt-install, for one, looks for `current/images/MANIFEST` and takes the release from the URL.
+ * Arranges an installer as a Debian mirror has it, because that is what every client expects of a Debian
+ * tree: virt-install, for one, looks for `current/images/MANIFEST` and takes the release from the URL.
  */
 export function makeDemoFolder(folder: string, installer: Installer, templates: string): DemoFolder {
   const { arch, codename } = installer

@@ -2,25 +2,26 @@ import { type Child, startChild } from './child.ts'
 import type { Host, Lan } from './lan.ts'
 import type { UndoStack } from './undo.ts'
 
-/** What the network's DHCP server tells besides an address. Nothing, on most networks. */
+/** What the DHCP server of the network sends besides an address. On most networks it sends nothing else. */
 export interface DhcpAdvice {
   /** Boot file for firmware: a TFTP path on `nextServer`. */
   readonly bootFile?: string
   readonly nextServer?: string
   /** Boot file for a client that is iPXE already (option 175): usually the URL of a script. */
   readonly ipxeFile?: string
-  /** Lines of its own, for what these words cannot say. */
+  /** A configuration file of dnsmasq, for settings that the other keys do not have. */
   readonly configFile?: string
   /** URL for UEFI HTTP Boot clients (option 60 `HTTPClient`). */
   readonly httpUrl?: string
   /**
-   * Names this address as router and name server, without which debian-installer stops and asks. Nothing need be
-   * there. Off by default: after UEFI HTTP Boot a name server keeps GRUB 2.06 from finding its configuration.
+   * This address is sent as router and name server; without them debian-installer stops and asks. No host
+   * needs to have it. Off by default: after UEFI HTTP Boot a name server keeps GRUB 2.06 from finding its
+   * configuration.
    */
   readonly gateway?: string
 }
 
-/** Gives addresses .100 to .199 of the network, like the DHCP server that is already there in every network. */
+/** Gives out the addresses .100 to .199, like the DHCP server that every network already has. */
 export async function startDnsmasq(
   undo: UndoStack,
   at: Lan | Host,
@@ -41,12 +42,12 @@ export async function startDnsmasq(
       '--log-facility=-',
       '--log-dhcp',
       '--dhcp-authoritative',
-      // Its ping before each offer costs three seconds a boot, and here nobody squats on an address.
+      // The ping before each offer costs three seconds for each boot, and no other host uses these addresses.
       '--no-ping',
       `--dhcp-range=${net}.100,${net}.199,255.255.255.0,1h`,
-      // Without these two, dnsmasq names itself as router and name server.
+      // Without these two options dnsmasq sends its own address as router and name server.
       ...[3, 6].map((option) => `--dhcp-option=${option}${advice.gateway ? `,${advice.gateway}` : ''}`),
-      // iPXE asks for an IPv6 router and waits 13 s for an answer: one that leads nowhere sets it free.
+      // iPXE asks for an IPv6 router and waits 13 s for a reply: a router without a route ends the wait.
       '--enable-ra',
       '--ra-param=eth0,0,0',
       '--dhcp-range=::,constructor:eth0,ra-only',

@@ -25,27 +25,29 @@ export interface Installer {
 }
 
 /**
- * Finds an installer that is installed, or unpacked in `cache` before; otherwise lets apt fetch its package there
- * (130 MB) and unpacks it without installing. `tell` hears what takes long.
+ * Finds an installer that is installed, or that an earlier run unpacked in `cache`. Otherwise apt downloads
+ * its package (130 MB), and it is unpacked there without being installed. `onStep` gets a line for each step
+ * that takes long.
  */
 export async function obtainInstaller(
   cache: string,
   arch: InstallerArch,
-  tell: (line: string) => void,
+  onStep: (line: string) => void,
 ): Promise<Installer> {
   const found = findInstaller('/', arch) ?? findInstaller(join(cache, arch), arch)
   if (found) return found
   for (const program of ['apt-get', 'apt-cache', 'dpkg-deb']) {
-    if (findProgram(program) === undefined) throw noInstaller(`there is no ${program} on this machine`)
+    if (findProgram(program) === undefined) throw noInstaller(`${program} is not installed`)
   }
   const name = await newestPackage(arch)
   if (name === undefined) {
-    throw noInstaller(`apt knows no debian-installer-*-netboot-${arch}; an apt-get update may help`)
+    throw noInstaller(`apt does not know debian-installer-*-netboot-${arch}; apt-get update may help`)
   }
-  tell(`fetching ${name} (about 130 MB; unpacked into ${cache}, not installed)`)
+  onStep(`fetching ${name} (about 130 MB; unpacked into ${cache}, not installed)`)
   await unpackPackage(name, cache, arch)
   const unpacked = findInstaller(join(cache, arch), arch)
-  if (unpacked === undefined) throw noInstaller(`${name} holds no kernel and initrd where they should be`)
+  if (unpacked === undefined)
+    throw noInstaller(`${name} does not have kernel and initrd where they should be`)
   return unpacked
 }
 
@@ -79,18 +81,21 @@ async function newestPackage(arch: InstallerArch): Promise<string | undefined> {
   return names.sort((a, b) => release(b) - release(a))[0]
 }
 
-/** Unpacks aside and renames, so that an interrupted run leaves no half of an installer. */
+/**
+ * Unpacks into a temporary folder and renames it, so that an interrupted run leaves no part of an installer.
+ */
 async function unpackPackage(name: string, cache: string, arch: InstallerArch): Promise<void> {
-  const aside = join(cache, `.${arch}-${process.pid}`)
-  mkdirSync(aside, { recursive: true })
+  const tempFolder = join(cache, `.${arch}-${process.pid}`)
+  mkdirSync(tempFolder, { recursive: true })
   try {
-    // As root apt downloads as the user _apt, who may not write here: it warns, and goes on as root.
-    await execute('apt-get', ['download', '-q', name], { cwd: aside })
-    const deb = readdirSync(aside).find((file) => file.endsWith('.deb'))
+    // As root, apt downloads as the user _apt, who may not write here: it prints a warning and continues as
+    // root.
+    await execute('apt-get', ['download', '-q', name], { cwd: tempFolder })
+    const deb = readdirSync(tempFolder).find((file) => file.endsWith('.deb'))
     if (deb === undefined) throw noInstaller(`apt-get download ${name} brought no package`)
-    await execute('dpkg-deb', ['-x', join(aside, deb), join(aside, 'root')])
-    renameSync(join(aside, 'root'), join(cache, arch))
+    await execute('dpkg-deb', ['-x', join(tempFolder, deb), join(tempFolder, 'root')])
+    renameSync(join(tempFolder, 'root'), join(cache, arch))
   } finally {
-    rmSync(aside, { recursive: true, force: true })
+    rmSync(tempFolder, { recursive: true, force: true })
   }
 }

@@ -2,8 +2,8 @@ import { type Command, run } from './child.ts'
 import type { UndoStack } from './undo.ts'
 
 /**
- * A network of its own: one namespace that holds a bridge, on which the server's address lies, and into which the
- * machines' taps are plugged. Nothing of it can be seen from the host's network, and the host's firewall has no say.
+ * A separate network: a network namespace with a bridge, which has the server's address and the taps of the
+ * machines. The host's network cannot see it, and the host's firewall does not apply.
  */
 export interface Lan {
   readonly namespace: string
@@ -12,9 +12,9 @@ export interface Lan {
   readonly address: string
   /** The same command, run on the server's side of this network. */
   inside(command: Command): Command
-  /** Makes a tap for one machine and plugs it into the bridge. */
+  /** Makes a tap for one machine and joins it to the bridge. */
   addTap(): string
-  /** Joins another computer (a namespace with one cable) to the network: the DHCP server that somebody else runs. */
+  /** Joins another computer to the network, as a namespace with one interface: the existing DHCP server. */
   addHost(address: string): Host
 }
 
@@ -24,7 +24,7 @@ export interface Host {
   inside(command: Command): Command
 }
 
-/** 192.0.2.0/24 is kept for documentation (RFC 5737): it can collide with no real network. */
+/** 192.0.2.0/24 is reserved for documentation (RFC 5737), so it is not the address of any real network. */
 const prefix = 24
 
 let made = 0
@@ -57,7 +57,8 @@ export function makeLan(undo: UndoStack, address = '192.0.2.1'): Lan {
       ip('link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', host.namespace)
       ip('link', 'set', port, 'master', bridge, 'up')
       run('ip', '-n', host.namespace, 'addr', 'add', `${hostAddress}/${prefix}`, 'brd', '+', 'dev', 'eth0')
-      // For its router advertisements. `nodad`: the address is usable at once, nobody else can have it here.
+      // For its router advertisements. `nodad`: the address is usable at once; no other host can have it
+      // here.
       run('ip', '-n', host.namespace, 'addr', 'add', 'fd00:db8::2/64', 'dev', 'eth0', 'nodad')
       run('ip', '-n', host.namespace, 'link', 'set', 'eth0', 'up')
       return { ...host, address: hostAddress }
@@ -74,7 +75,10 @@ function makeNamespace(undo: UndoStack) {
   return { namespace, inside }
 }
 
-/** Names carry the pid of their maker: one that was killed left its namespaces behind, and nobody uses them now. */
+/**
+ * The names hold the pid of the process that made them. The namespaces of a killed process are not used any
+ * more.
+ */
 function removeStale(): void {
   for (const [namespace, pid] of run('ip', 'netns', 'list').matchAll(/^tb-(\d+)-\d+/gm)) {
     if (!isAlive(Number(pid))) run('ip', 'netns', 'delete', namespace)

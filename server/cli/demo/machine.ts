@@ -5,10 +5,9 @@ import type { Lan } from './lan.ts'
 import type { UndoStack } from './undo.ts'
 
 /**
- * Which firmware a machine has, and how it starts.
- * `bios`: SeaBIOS, then QEMU's iPXE ROM. `uefi`: OVMF's own PXE. `uefi-http`: OVMF's HTTP Boot.
- * `uefi-ipxe`: OVMF with QEMU's iPXE ROM. `secure`: OVMF with Microsoft's keys enrolled, Secure Boot enforced.
- * `arm64`: AAVMF's PXE.
+ * Which firmware a machine has, and how it starts. `bios`: SeaBIOS, then QEMU's iPXE ROM. `uefi`: OVMF's own
+ * PXE. `uefi-http`: OVMF's HTTP Boot. `uefi-ipxe`: OVMF with QEMU's iPXE ROM. `secure`: OVMF with Microsoft's
+ * keys enrolled, Secure Boot enforced. `arm64`: AAVMF's PXE.
  */
 export type MachineFirmware = 'bios' | 'uefi' | 'uefi-http' | 'uefi-ipxe' | 'secure' | 'arm64'
 
@@ -17,11 +16,11 @@ export interface MachineOptions {
   readonly mac: string
   /** MiB. */
   readonly memory: number
-  /** The tap it is plugged into, or `user`: QEMU's own little network, where the host is 10.0.2.2. Needs no root. */
+  /** Its tap, or `user`: QEMU's own network, where the host is 10.0.2.2 and which works without root. */
   readonly network: { readonly tap: string } | 'user'
-  /** Kernel and initrd straight into QEMU, without any loader. */
+  /** Kernel and initrd that QEMU loads itself, without a boot loader. */
   readonly direct?: { readonly kernel: string; readonly initrd: string; readonly cmdline: string }
-  /** A folder for what firmware remembers; needed for every firmware but `bios`. */
+  /** A folder for the variables of the firmware; needed for every firmware except `bios`. */
   readonly folder?: string
 }
 
@@ -49,12 +48,12 @@ export function machineCommand(options: MachineOptions, variables: string): stri
     ...firmware(options.firmware, variables),
     ...cable(options),
     ...(options.direct ? direct(options.direct) : []),
-    // Installers of today wait for randomness; a machine without this device waits long.
+    // Installers wait for random numbers; without this device that takes long.
     ...['-device', 'virtio-rng-pci'],
   ]
 }
 
-/** Starts it inside the network, or anywhere when its network is `user`. What it says on its serial line is `output`. */
+/** Starts the machine inside the network; with `user` it needs none. `output` is its serial line. */
 export function startMachine(undo: UndoStack, options: MachineOptions, lan?: Lan): Child {
   const variables = join(options.folder ?? '.', `variables-${options.mac.replaceAll(':', '')}.fd`)
   if (options.firmware !== 'bios') copyFileSync(images[options.firmware][1], variables)
@@ -64,7 +63,7 @@ export function startMachine(undo: UndoStack, options: MachineOptions, lan?: Lan
 
 function board(kind: MachineFirmware): string[] {
   if (kind === 'arm64') return ['-machine', 'virt,accel=tcg', '-cpu', 'cortex-a57']
-  // graphics=off makes SeaBIOS, iPXE and PXELINUX speak on the serial line.
+  // graphics=off makes SeaBIOS, iPXE and PXELINUX write to the serial line.
   if (kind === 'bios')
     return ['-machine', 'pc,accel=tcg,graphics=off', '-vga', 'none', '-boot', 'order=n,strict=on']
   if (kind === 'secure') return ['-machine', 'q35,smm=on,accel=tcg', '-cpu', 'max']
@@ -94,7 +93,7 @@ function cable({ firmware: kind, mac, network, direct: straight }: MachineOption
     network === 'user'
       ? 'user,id=net0'
       : `tap,id=net0,ifname=${network.tap},script=no,downscript=no,vnet_hdr=off`
-  // QEMU's iPXE ROM would take over from UEFI's own network boot, and is of no use to a direct boot.
+  // QEMU's iPXE ROM would replace UEFI's own network boot, and a direct boot does not need it.
   const rom = (kind === 'bios' && !straight) || kind === 'uefi-ipxe' ? '' : ',romfile='
   const boot = straight ? '' : ',bootindex=1'
   return ['-netdev', netdev, '-device', `virtio-net-pci,netdev=net0,mac=${mac}${rom}${boot}`]

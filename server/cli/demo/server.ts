@@ -1,7 +1,7 @@
 import { type Child, type Command, startChild } from './child.ts'
 import type { UndoStack } from './undo.ts'
 
-/** A treeboot of its own process: in another network, where this process has no sockets. */
+/** A treeboot in a separate process, which may be in another network namespace. */
 export interface ServerChild {
   readonly child: Child
   /** Where each open service listens, by its name: `http`, `tftp`, ... */

@@ -1,4 +1,4 @@
-/** What a process or a serial line said so far, as plain text, and a way to wait for a line of it. */
+/** The output of a process or a serial line, as plain text, and a way to wait for a line of it. */
 export class Transcript {
   #text = ''
   #held = ''
@@ -16,7 +16,7 @@ export class Transcript {
     this.#wake()
   }
 
-  /** Nothing more will come, and why: whoever still waits is told. */
+  /** The output has ended, for this reason. Every `waitFor` that still waits rejects. */
   end(reason: string): void {
     this.#ended ??= reason
     this.#wake()
@@ -35,7 +35,7 @@ export class Transcript {
     return () => this.#listeners.delete(look)
   }
 
-  /** Rejects at the deadline, or when the source ends before; the message carries the last lines heard. */
+  /** Rejects at the deadline, or when the output ends before; the message has the last lines. */
   waitFor(pattern: RegExp, timeoutMs: number): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
       const finish = (act: () => void) => {
@@ -66,8 +66,8 @@ export class Transcript {
 }
 
 /**
- * Firmware and loaders draw on the serial line with ANSI sequences and carriage returns. Drops them, and holds back
- * a sequence that the chunk cuts in two. A cursor jump starts a new line, as a reader of the screen would see it.
+ * Firmware and loaders draw on the serial line with ANSI sequences and carriage returns. Drops them, and
+ * holds back a sequence that the chunk cuts in two. A cursor jump starts a new line, as on a screen.
  */
 export function plainText(chunk: string): { plain: string; held: string } {
   const cut = /\x1b(?:\[[0-9;?]*)?$|\r+$/.exec(chunk)

@@ -4,8 +4,8 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 const live = new Set<UndoStack>()
 
 /**
- * What a run changed on this machine (namespaces, processes, folders) and how to change it back, newest first.
- * The steps are synchronous so that they also work when the process is on its way out: Ctrl-C, an exit in the
+ * What a run changed on this machine (namespaces, processes, folders) and how to change it back, newest
+ * first. The steps are synchronous, so that they also work while the process ends: Ctrl-C, an exit in the
  * middle of a test, an uncaught error.
  */
 export class UndoStack {

@@ -8,7 +8,9 @@ export interface ProgressLine {
   end(): void
 }
 
-/** How a command shows progress to a person: a terminal gets a line that changes, and a log file gets nothing. */
+/**
+ * How a command shows progress to a person: a terminal gets a line that changes, and a log file gets nothing.
+ */
 export function terminalOrNone(): 'terminal' | 'none' {
   return process.stderr.isTTY ? 'terminal' : 'none'
 }
@@ -16,7 +18,10 @@ export function terminalOrNone(): 'terminal' | 'none' {
 const everyMs = 200
 const jsonEveryMs = 1000
 
-/** Progress with rate and time left: one line of a terminal, written again and again, or JSON lines with `--json`. */
+/**
+ * Progress with rate and time left: one line of a terminal, written again and again, or JSON lines with
+ * `--json`.
+ */
 export function progressLine(
   io: CliIo,
   mode: 'terminal' | 'json' | 'none',

@@ -35,7 +35,10 @@ export function policyOf(
 
 const mostLines = 20
 
-/** Who signed what, and one line for all signatures that were not checked. A bad signature is a finding, not listed here. */
+/**
+ * Who signed what, and one line for all signatures that were not checked. A bad signature is a finding, not
+ * listed here.
+ */
 export function describeSignatures(signatures: readonly SignatureNote[]): string {
   const good = signatures.filter(({ outcome }) => outcome === 'good')
   const lines = good

@@ -1,9 +1,14 @@
-/** Text of machines, installers and files, without the control characters that would steer a terminal or begin a line. */
+/**
+ * Text of machines, installers and files, without the control characters that would steer a terminal or begin
+ * a line.
+ */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, '?')
 }
 
-/** Rows as aligned columns, two spaces apart, without trailing blanks. The last column may have any length. */
+/**
+ * Rows as aligned columns, two spaces apart, without trailing blanks. The last column may have any length.
+ */
 export function table(cells: readonly (readonly string[])[]): string {
   const rows = cells.map((row) => row.map(printable))
   const widths: number[] = []

@@ -94,7 +94,7 @@ test('a wrong checksum or a cut connection keeps the tree from being published, 
     headers: { 'repr-digest': `sha-256=:${createHash('sha256').update('other').digest('base64')}:` },
   })
   expect(announced.status).toBe(422)
-  expect((await said(announced)).message).toContain('wrong checksum: sha256 of what came is')
+  expect((await said(announced)).message).toContain('wrong checksum: found sha256')
 
   await new Promise<void>((resolve) => {
     const socket = connect(port('http'), '127.0.0.1', () => {

@@ -20,7 +20,7 @@ const mib = 1 << 20
 const bigBytes = 160 * mib
 const id = 'fedora-40-server-x86_64'
 
-/** A disc with one file so large that Ctrl-C finds it half-way; on this disk it is a hole. */
+/** A disc with a file that is large enough for a Ctrl-C in the middle. On this disk it is a hole. */
 function makeDisc(file: string): void {
   const block = 2000
   const big = { pieces: [{ block, length: bigBytes }] }
@@ -55,7 +55,7 @@ async function runImport(base: string, onStart?: (child: ChildProcess) => Promis
   return { code, err, events }
 }
 
-test('Ctrl-C in the middle of a large file: nothing is seen, and the same command goes on there; events tell rate and time left', async () => {
+test('after Ctrl-C in a large file nothing is visible, and the same command resumes it; events have rate and time left', async () => {
   const base = temporaryFolder()
   const trees = join(base, 'trees')
   mkdirSync(trees)
@@ -98,18 +98,18 @@ test('Ctrl-C in the middle of a large file: nothing is seen, and the same comman
   expect(readdirSync(join(trees, '.treeboot'))).toEqual(['versions'])
 }, 120_000)
 
-/** Of the file that is being written, the largest there. */
+/** The file that is being written: the largest one in the temporary folder. */
 function partOf(trees: string): Stats | undefined {
   const incoming = join(trees, '.treeboot/incoming')
   const [job = ''] = existsSync(incoming) ? readdirSync(incoming) : []
-  const aside = join(incoming, job, 'aside')
-  const parts = (existsSync(aside) ? readdirSync(aside) : []).flatMap(
-    (name) => statSync(join(aside, name), { throwIfNoEntry: false }) ?? [],
+  const tempFolder = join(incoming, job, 'aside')
+  const parts = (existsSync(tempFolder) ? readdirSync(tempFolder) : []).flatMap(
+    (name) => statSync(join(tempFolder, name), { throwIfNoEntry: false }) ?? [],
   )
   return parts.sort((a, b) => b.size - a.size)[0]
 }
 
-test('the command that goes on has all that the first one had', () => {
+test('the command that resumes has every option of the first one', () => {
   const options = { id: 'zz top', replace: true, json: false, key: ['a.asc', 'b.asc'], bootOnly: true }
   expect(commandLine(['mirror', 'http://m/f 40/'], options)).toBe(
     "treeboot mirror 'http://m/f 40/' --id 'zz top' --replace --key a.asc --key b.asc --boot-only",

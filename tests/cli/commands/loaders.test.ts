@@ -45,7 +45,7 @@ describe('treeboot loaders', () => {
     expect((await report(undefined)).command).toBeUndefined()
   })
 
-  test('the operator’s own file counts before the host’s', async () => {
+  test('a file of the operator comes before one of the host', async () => {
     writeFileSync(join(folder, 'host/snponly.efi'), 'host')
     writeFileSync(join(folder, 'host/undionly.kpxe'), 'host')
     writeFileSync(join(folder, 'tftpboot/snponly.efi'), 'mine')

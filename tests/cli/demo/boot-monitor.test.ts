@@ -21,7 +21,7 @@ test('a long path keeps both its ends', () => {
   expect(short('/pxelinux.0')).toBe('/pxelinux.0')
 })
 
-test('what is said twice in a row is shown once; what is fetched is remembered', () => {
+test('a line that repeats is printed once; fetched files are remembered', () => {
   let out = ''
   const io: CliIo = {
     out: (text) => {

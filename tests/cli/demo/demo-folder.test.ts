@@ -30,7 +30,7 @@ function makeInstaller(): Installer {
   }
 }
 
-test('the stage is a configuration without problems, with one ready tree that its guest installs from', async () => {
+test('the demo folder has a configuration without problems, and one ready tree that its guest installs from', async () => {
   const templates = join(import.meta.dirname, '../../../kickstart-templates')
   const stage = makeDemoFolder(folder, makeInstaller(), templates)
   for (const config of ['here.yaml', 'lan.yaml']) {
@@ -44,7 +44,7 @@ test('the stage is a configuration without problems, with one ready tree that it
   expect(readFileSync(join(folder, 'tftpboot/pxelinux.0'), 'utf8')).toBe('pxelinux.0')
 })
 
-test('setting it twice changes nothing, and leaves no tree of an older release', () => {
+test('making it twice changes nothing, and leaves no tree of an older release', () => {
   const installer = makeInstaller()
   makeDemoFolder(folder, { ...installer, codename: 'bullseye' }, 'templates')
   makeDemoFolder(folder, installer, 'templates')

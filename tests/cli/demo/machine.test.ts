@@ -9,14 +9,14 @@ const bios: MachineOptions = {
 }
 
 describe('a machine on the command line of QEMU', () => {
-  test('BIOS boots from the network alone and speaks on the serial line', () => {
+  test('BIOS boots only from the network, and writes to the serial line', () => {
     const command = machineCommand(bios, '').join(' ')
     expect(command).toContain('-machine pc,accel=tcg,graphics=off -vga none -boot order=n,strict=on')
     expect(command).toContain('ifname=tap0,script=no,downscript=no,vnet_hdr=off')
     expect(command).toContain('virtio-net-pci,netdev=net0,mac=52:54:00:aa:bb:01,bootindex=1')
   })
 
-  test('UEFI network boot is the firmware’s own, not that of QEMU’s iPXE ROM', () => {
+  test('UEFI boots by its own network boot, not by QEMU’s iPXE ROM', () => {
     expect(machineCommand({ ...bios, firmware: 'uefi' }, 'v.fd').join(' ')).toContain(',romfile=,bootindex=1')
     expect(machineCommand({ ...bios, firmware: 'uefi-ipxe' }, 'v.fd').join(' ')).not.toContain('romfile=')
   })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { plainText, Transcript } from '../../../server/cli/demo/transcript.ts'
 
-test('what firmware draws becomes plain lines', () => {
+test('the screen drawing of firmware becomes plain lines', () => {
   const drawn = '\x1b[2J\x1b[01;01HiPXE 1.0\r\n\x1b[1mnet0\x1b[0m: 52:54\r\nok\x07\x00\r\n'
   expect(plainText(drawn)).toEqual({ plain: '\n\niPXE 1.0\nnet0: 52:54\nok\n', held: '' })
 })
@@ -12,7 +12,7 @@ test('a sequence cut in two by the chunks is dropped as a whole', () => {
   expect(transcript.text).toBe('bootloader\ndone\n')
 })
 
-test('a waiter gets its line, whether it came before or comes later', async () => {
+test('waitFor finds a line that came before, and one that comes later', async () => {
   const transcript = new Transcript()
   transcript.append('address 192.0.2.100\n')
   expect((await transcript.waitFor(/address (\S+)/, 1000))[1]).toBe('192.0.2.100')
@@ -22,7 +22,7 @@ test('a waiter gets its line, whether it came before or comes later', async () =
   expect((await later)[0]).toBe('done')
 })
 
-test('a waiter is told when nothing more can come, with the last lines', async () => {
+test('waitFor rejects at the end of the output, with the last lines', async () => {
   const transcript = new Transcript()
   const waiting = transcript.waitFor(/login:/, 1000)
   transcript.append('Kernel panic\n')
@@ -33,7 +33,7 @@ test('a waiter is told when nothing more can come, with the last lines', async (
   await expect(transcript.waitFor(/login:/, 1000)).rejects.toThrow('qemu ended with code 0')
 })
 
-test('lines are handed on once they are complete', () => {
+test('onLine gets complete lines', () => {
   const transcript = new Transcript()
   const lines: string[] = []
   const end = transcript.onLine((line) => lines.push(line))

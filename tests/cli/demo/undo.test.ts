@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
 import { UndoStack } from '../../../server/cli/demo/undo.ts'
 
-test('steps run newest first, all of them, and what failed is told at the end', () => {
+test('all steps run, newest first, and failures are thrown at the end', () => {
   const undo = new UndoStack()
   const order: string[] = []
   undo.push('namespace', () => order.push('namespace'))
