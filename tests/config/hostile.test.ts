@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { guestOf, parse, refusal } from '../support/config.ts'
+import { runs } from '../support/fuzz.ts'
 
 describe('names of the language itself are only names', () => {
   test.each(['constructor', 'toString', 'hasOwnProperty', 'valueOf'])('%s', (name) => {
@@ -79,7 +80,7 @@ describe('hostile YAML costs one error', () => {
     )
     fc.assert(
       fc.property(text, (input) => void refusal(input)),
-      { numRuns: 600 },
+      { numRuns: runs(600) },
     )
   })
 
@@ -95,7 +96,7 @@ describe('hostile YAML costs one error', () => {
     )
     fc.assert(
       fc.property(config, (input) => void refusal(JSON.stringify(input))),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     )
   })
 })

@@ -19,6 +19,7 @@ import {
   xmlComment,
   xmlText,
 } from '../../server/render/quote.ts'
+import { runs } from '../support/fuzz.ts'
 
 /** Text that is made of what each of the target languages finds special. */
 const nasty = fc.string({
@@ -52,7 +53,7 @@ function alwaysReadBack(quote: (text: string) => string, read: (said: string) =>
       const said = say(quote, text)
       if (said !== undefined) expect(read(said)).toBe(text)
     }),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   )
 }
 
@@ -101,7 +102,7 @@ describe('kernel arguments through GRUB', () => {
         const said = say(() => grubKernelArg(arg), '')
         if (said !== undefined) expect(parseKernelArgs(grubWrites(readShellWord(said)))).toEqual([arg])
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     )
     expect(grubKernelArg({ key: 'a', value: 'b c' })).toBe(`'a=b c'`)
     expect(grubKernelArg({ key: 'ds', value: 'nocloud;s=http://h/' })).toBe(`'ds=nocloud;s=http://h/'`)

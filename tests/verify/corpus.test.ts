@@ -8,6 +8,7 @@ import { memorySource } from '../../server/files/memory.ts'
 import { rootPath } from '../../server/files/path.ts'
 import { type PackageFile, readPackages } from '../../server/verify/documents/primary.ts'
 import { parseRepomd } from '../../server/verify/documents/repomd.ts'
+import { runs } from '../support/fuzz.ts'
 import { expectGolden } from '../support/golden.ts'
 import { verifyTreeAt } from '../support/verify.ts'
 
@@ -94,7 +95,7 @@ describe('repomd.xml', () => {
           expect(failureKind(error)).toBe('invalid-data')
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     )
   })
 })
@@ -116,7 +117,7 @@ describe('primary.xml', () => {
         expect(await read(bytes, bytes.length + 1)).toEqual(found)
         if (typeof found !== 'string') found.forEach(expectFacts)
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 
@@ -155,7 +156,7 @@ describe('a tree', () => {
           expect(report.findings.length).toBeLessThan(100_000)
         },
       ),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     )
   })
 })

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { diskSource } from '../../server/files/disk.ts'
 import { rootPath } from '../../server/files/path.ts'
+import { runs } from '../support/fuzz.ts'
 import { makeRepository, somePackages } from '../support/rpm-repository.ts'
 import { imagesOfTree, keptFolder, namesBelow, treeinfoText, writeBelow } from '../support/tree-folder.ts'
 import { verifyTreeAt } from '../support/verify.ts'
@@ -87,7 +88,7 @@ test('any one byte anywhere, and most often in the documents', async () => {
       const { findings } = await withFlips([{ path, at, bit }], verify)
       expect(findings.filter((each) => each.severity === 'error').map((each) => each.path)).toContain(path)
     }),
-    { numRuns: 12 },
+    { numRuns: runs(12) },
   )
 })
 
@@ -102,7 +103,7 @@ test('any one byte of the list that changes its meaning: the list is named', asy
       const { findings } = await withFlips([{ path: list, at, bit }], verify)
       expect(findings.some((each) => each.path === list || each.message.includes(list))).toBe(true)
     }),
-    { numRuns: 12 },
+    { numRuns: runs(12) },
   )
 })
 

@@ -11,6 +11,7 @@ import { unpacked } from '../../server/host/unpack.ts'
 import { isChecksumList, parseChecksumList } from '../../server/verify/documents/checksum-list.ts'
 import { readPackages } from '../../server/verify/documents/primary.ts'
 import { parseRepomd } from '../../server/verify/documents/repomd.ts'
+import { runs } from '../support/fuzz.ts'
 import { makeRepository, somePackages } from '../support/rpm-repository.ts'
 import { makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 import { verifyTreeAt } from '../support/verify.ts'
@@ -151,6 +152,6 @@ test('repomd.xml of any bytes is read or refused, and never crashes', () => {
         }
       },
     ),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   )
 })

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { formatCmdline, formatKernelArg, parseKernelArgs } from '../../../server/core/boot/kernel-args.ts'
 import { failureKind } from '../../../server/core/failure.ts'
+import { runs } from '../../support/fuzz.ts'
 
 describe('a command line is read as Linux reads it', () => {
   test.each([
@@ -60,7 +61,7 @@ test('what is written is read back as the same arguments, or refused', () => {
       })
       expect(parseKernelArgs(formatCmdline(sayable))).toEqual(sayable)
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   )
 })
 

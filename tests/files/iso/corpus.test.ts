@@ -8,6 +8,7 @@ import { cleanPath } from '../../../server/files/path.ts'
 import { TreeWriter } from '../../../server/intake/import/tree-writer.ts'
 import { unpackImage } from '../../../server/intake/import/unpack-image.ts'
 import { anyone, contentOf } from '../../contract/file-source.ts'
+import { runs } from '../../support/fuzz.ts'
 import { namesBelow, temporaryFolder } from '../../support/tree-folder.ts'
 
 /** Whole images of the corpus, as a program opens them: a file on the disk, changed somewhere, unpacked as far as it goes. */
@@ -84,7 +85,7 @@ test('every image, and any mutation of any, is unpacked or refused, and nothing 
       const end = cut === null ? bytes.length : Math.floor(cut * bytes.length)
       await unpack(base, bytes.subarray(0, end), n++)
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   )
   const expected = Array.from({ length: n }, (_, each) => [String(each), `${each}.iso`]).flat()
   expect(readdirSync(base).sort()).toEqual(expected.sort())

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { openDisc } from '../../../server/files/iso/disc.ts'
 import { cleanPath } from '../../../server/files/path.ts'
+import { runs } from '../../support/fuzz.ts'
 import { fromSparseHex, imageOf, sparseHex, walkImage } from '../../support/iso/walk-image.ts'
 import { continuationField, field, type IsoShape, writeIso } from '../../support/iso/write-iso.ts'
 
@@ -57,7 +58,7 @@ describe('a damaged image', () => {
           expect(message).toMatch(/^x\.iso(?:, byte \d+: |: | holds)/)
         }
       }),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     )
   })
 
@@ -69,7 +70,7 @@ describe('a damaged image', () => {
         const { readings } = await walkImage(bytes)
         expect(readings).toBeLessThan(3000)
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 
@@ -78,7 +79,7 @@ describe('a damaged image', () => {
       fc.asyncProperty(fc.nat(good.length), async (length) => {
         await walkImage(good.subarray(0, length))
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 
@@ -89,7 +90,7 @@ describe('a damaged image', () => {
         bytes.set(junk.subarray(0, bytes.length - 20 * 2048), 20 * 2048)
         await walkImage(bytes)
       }),
-      { numRuns: 100 },
+      { numRuns: runs(100) },
     )
   })
 })

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { runs } from '../../support/fuzz.ts'
 import { walkImage } from '../../support/iso/walk-image.ts'
 import { blockOf, writeBridge } from '../../support/iso/write-bridge.ts'
 import { seal, tagsIn, type UdfShape, writeUdf } from '../../support/iso/write-udf.ts'
@@ -94,7 +95,7 @@ describe.each(Object.entries(good))('a damaged image with %s', (_name, [whole, s
             expect(message).toMatch(/^x\.iso(?:, byte \d+: |: .* at bytes \d+ to \d+)/)
           }
         }),
-        { numRuns: 300 },
+        { numRuns: runs(300) },
       )
     },
   )
@@ -109,7 +110,7 @@ describe.each(Object.entries(good))('a damaged image with %s', (_name, [whole, s
         if (tag !== undefined) seal(bytes, tag)
         expect((await walkImage(bytes, size)).readings).toBeLessThan(3000)
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     )
   })
 
@@ -118,7 +119,7 @@ describe.each(Object.entries(good))('a damaged image with %s', (_name, [whole, s
       fc.asyncProperty(fc.nat(whole.length), async (length) => {
         await walkImage(whole.subarray(0, length))
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 
@@ -130,7 +131,7 @@ describe.each(Object.entries(good))('a damaged image with %s', (_name, [whole, s
         bytes.set(junk.subarray(0, bytes.length - start), start)
         await walkImage(bytes, size)
       }),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     )
   })
 })

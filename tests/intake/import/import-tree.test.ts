@@ -18,6 +18,7 @@ import { readAr } from '../../../server/intake/import/ar.ts'
 import { importLocal } from '../../../server/intake/import/import-tree.ts'
 import { readTar } from '../../../server/intake/import/tar.ts'
 import { VersionStore } from '../../../server/versions/version-store.ts'
+import { runs } from '../../support/fuzz.ts'
 import { writeIso } from '../../support/iso/write-iso.ts'
 import { writeUdf } from '../../support/iso/write-udf.ts'
 import { arOf, type TarSpec, tarOf } from '../../support/tar.ts'
@@ -215,6 +216,6 @@ test('archives of any bytes are read or refused', async () => {
         }
       }
     }),
-    { numRuns: 150 },
+    { numRuns: runs(150) },
   )
 })

@@ -9,6 +9,7 @@ import {
   maxPacketBytes,
 } from '../../../server/protocols/dhcp/packet.ts'
 import { clients, request } from '../../support/dhcp.ts'
+import { runs } from '../../support/fuzz.ts'
 
 const word = fc.integer({ min: 0, max: 0xffff })
 const octet = fc.integer({ min: 0, max: 255 })
@@ -105,7 +106,7 @@ describe('the laws of the codec', () => {
         if (found.file.length > 127 || found.sname.length > 63) return // no NUL at the end: read, never written
         expect(plain(read(encodePacket(found, maxPacketBytes)))).toEqual(plain(found))
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 

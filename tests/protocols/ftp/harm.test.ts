@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { diskSource } from '../../../server/files/disk.ts'
 import { memorySource } from '../../../server/files/memory.ts'
 import { collect, openFtp, RawFtp } from '../../support/ftp.ts'
+import { runs } from '../../support/fuzz.ts'
 import { temporaryFolder, writeBelow } from '../../support/tree-folder.ts'
 
 const source = memorySource({ '/x': 'x' })
@@ -237,7 +238,7 @@ test('arbitrary bytes never crash the service, and every reply to them is well f
       for (const reply of (await replies).toString().split('\r\n').slice(0, -1))
         expect(reply).toMatch(/^([1-5]\d\d[ -]| )/)
     }),
-    { numRuns: 60 },
+    { numRuns: runs(60) },
   )
   expect((await (await RawFtp.login(port)).fetch('RETR x')).bytes.toString()).toBe('x')
 })
@@ -259,6 +260,6 @@ test('a path never leads out of the root', async () => {
       const size = await ftp.ask(`SIZE ${parts.join('/')}`)
       expect(size.code > 500 || size.text === '213 6').toBe(true)
     }),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   )
 })

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { diskSource } from '../../../server/files/disk.ts'
+import { runs } from '../../support/fuzz.ts'
 import { exchange, type OpenService, openListener } from '../../support/http.ts'
 
 /** Pieces that have led out of the root of one server or another. */
@@ -120,7 +121,7 @@ describe('no request leaves the root', () => {
         expect([200, 400, 404]).toContain(response.status)
         if (response.status === 400 || response.status === 404) expect(response.body.length).toBe(0)
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
   })
 

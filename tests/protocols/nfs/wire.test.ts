@@ -6,6 +6,7 @@ import { decodeHandle, encodeHandle, maxHandleBytes } from '../../../server/prot
 import { RecordReader, writeRecordMark } from '../../../server/protocols/nfs/record.ts'
 import { decodeMessage, decodeReply, encodeCall } from '../../../server/protocols/nfs/rpc.ts'
 import { XdrError, XdrReader, XdrWriter } from '../../../server/protocols/nfs/xdr.ts'
+import { runs } from '../../support/fuzz.ts'
 import {
   callMessage,
   mountd,
@@ -234,7 +235,7 @@ describe('calls', () => {
         socket.end()
         await closed
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     )
     const sender = new UdpWire(port)
     const samples = fc.sample(junk, 200)

@@ -15,6 +15,7 @@ import { diskSource } from '../../../server/files/disk.ts'
 import { rootPath } from '../../../server/files/path.ts'
 import type { SignaturePolicy } from '../../../server/verify/signatures/key-files.ts'
 import { readKeyring } from '../../../server/verify/signatures/key-files.ts'
+import { runs } from '../../support/fuzz.ts'
 import { makeRepository, somePackages } from '../../support/rpm-repository.ts'
 import { imagesOfTree, makeTree, temporaryFolder, writeBelow } from '../../support/tree-folder.ts'
 import { verifyTreeAt } from '../../support/verify.ts'
@@ -140,7 +141,7 @@ describe('a list with a detached signature', () => {
         expect((await keyring.checkDetached(Buffer.from(list), bytes)).good).toBe(false)
         await keyring.openClearsigned(Buffer.from(bytes).toString('latin1'))
       }),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 })

@@ -8,6 +8,7 @@ import { descriptorFormats } from '../../../../server/core/tree/descriptors/form
 import { writeTreeinfo } from '../../../../server/core/tree/descriptors/write.ts'
 import type { Description } from '../../../../server/core/tree/tree.ts'
 import { compareVersions, parseVersion, versionMatcher } from '../../../../server/core/tree/version.ts'
+import { runs } from '../../../support/fuzz.ts'
 import { readCorpus } from '../../../support/treeinfo-corpus.ts'
 
 const paths = descriptorFormats.flatMap((kind) => kind.paths)
@@ -33,7 +34,7 @@ function survive(file: string, bytes: Uint8Array): void {
 
 test('no bytes crash any reader', () => {
   fc.assert(fc.property(fc.constantFrom(...paths), fc.uint8Array({ maxLength: 400 }), survive), {
-    numRuns: 400,
+    numRuns: runs(400),
   })
 })
 
@@ -68,7 +69,7 @@ test('no text crashes any reader', () => {
     fc.string({ unit: 'binary', maxLength: 30 }),
   )
   const text = fc.array(line, { maxLength: 12 }).map((lines) => new TextEncoder().encode(lines.join('\n')))
-  fc.assert(fc.property(fc.constantFrom(...paths), text, survive), { numRuns: 600 })
+  fc.assert(fc.property(fc.constantFrom(...paths), text, survive), { numRuns: runs(600) })
 })
 
 test('real files with damage crash no reader', () => {
@@ -82,7 +83,7 @@ test('real files with damage crash no reader', () => {
       }
       survive(file.file, bytes)
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   )
 })
 
@@ -108,7 +109,7 @@ test('any evidence is judged without a crash', () => {
       const sizes = new Map(names.map((file) => [file, 1]))
       concludeTree({ name, descriptors: new Map(Object.entries(found)), sizes, modifiedMs: 0, problems: [] })
     }),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   )
 })
 

@@ -4,6 +4,7 @@ import { readDescriptor } from '../../../../server/core/tree/descriptors/descrip
 import { readTreeinfo } from '../../../../server/core/tree/descriptors/treeinfo.ts'
 import { writeTreeinfo } from '../../../../server/core/tree/descriptors/write.ts'
 import type { Description } from '../../../../server/core/tree/tree.ts'
+import { runs } from '../../../support/fuzz.ts'
 import { nastyDescription } from '../../../support/nasty-descriptions.ts'
 import { readCorpus } from '../../../support/treeinfo-corpus.ts'
 
@@ -27,7 +28,7 @@ test('whatever is described, every line is a header or a key of ours, and nothin
       )
       expect(odd).toEqual([])
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   )
 })
 

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { memorySource } from '../../../../server/files/memory.ts'
 import { parseRange, type Span } from '../../../../server/protocols/http/files/range.ts'
+import { runs } from '../../../support/fuzz.ts'
 import { get, type OpenService, openListener, type RawResponse } from '../../../support/http.ts'
 
 describe('parseRange', () => {
@@ -125,7 +126,7 @@ describe('ranges over the wire', () => {
         for (const [from, end] of wanted)
           expect(pieces.some((p) => p.from <= from && p.from + p.bytes.length >= end)).toBe(true)
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     )
   })
 

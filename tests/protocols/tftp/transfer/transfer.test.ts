@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Transfer, type TransferTerms } from '../../../../server/protocols/tftp/transfer/transfer.ts'
+import { runs } from '../../../support/fuzz.ts'
 
 const terms = (change: Partial<TransferTerms> = {}): TransferTerms => ({
   size: 1300,
@@ -262,7 +263,7 @@ describe('with packets lost, doubled and late', () => {
           if (machine.ackedBlock === machine.blocks) expect(got).toEqual(whole)
         },
       ),
-      { numRuns: 200 },
+      { numRuns: runs(200) },
     )
   })
 

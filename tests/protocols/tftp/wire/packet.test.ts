@@ -10,6 +10,7 @@ import {
   maxRequestBytes,
   type Packet,
 } from '../../../../server/protocols/tftp/wire/packet.ts'
+import { runs } from '../../../support/fuzz.ts'
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 
@@ -53,7 +54,7 @@ describe('encoding and decoding', () => {
         if (read.type === 'malformed') expect(read.reason).not.toBe('')
         else expect(plain(decodePacket(encodePacket(read)))).toEqual(plain(read))
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     )
     fc.assert(fc.property(fc.uint8Array({ maxLength: 12 }), (raw) => decodePacket(raw).type !== undefined))
   })
