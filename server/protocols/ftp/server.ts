@@ -126,6 +126,7 @@ export class FtpListener implements Listener {
       }, this.#context.limits.stopMs)
       this.#server.close(() => {
         clearTimeout(late)
+        this.#context.guard.close()
         resolve()
       })
       for (const session of this.#sessions)

@@ -1,6 +1,6 @@
 /** The limits of the service, and the two counters that enforce those on passwords and on commands. */
 
-import { LRUCache } from 'lru-cache'
+import NodeCache from 'node-cache'
 
 export interface FtpLimits {
   /** Control connections in all. */
@@ -46,7 +46,7 @@ export const defaultLimits: FtpLimits = {
   stopMs: 3_000,
 }
 
-const guardWindowMs = 60_000
+const guardWindowSeconds = 60
 const maxGuardedAddresses = 10_000
 
 /**
@@ -55,13 +55,12 @@ const maxGuardedAddresses = 10_000
  */
 export class LoginGuard {
   readonly #perMinute: number
-  /**
-   * A count is changed in place: the minute begins with the first failure, and later ones do not prolong it.
-   */
-  readonly #failures = new LRUCache<string, { count: number }>({
-    max: maxGuardedAddresses,
-    ttl: guardWindowMs,
-    perf: performance,
+  /** The counts themselves, not copies: the first failure starts the minute, and later ones do not prolong it. */
+  readonly #failures = new NodeCache({
+    stdTTL: guardWindowSeconds,
+    checkperiod: guardWindowSeconds,
+    maxKeys: maxGuardedAddresses,
+    useClones: false,
   })
 
   constructor(perMinute: number) {
@@ -70,19 +69,29 @@ export class LoginGuard {
 
   /** Whether a password from this address may be checked. */
   allows(address: string): boolean {
-    return (this.#failures.get(address)?.count ?? 0) < this.#perMinute
+    return (this.#failures.get<Failures>(address)?.count ?? 0) < this.#perMinute
   }
 
   failed(address: string): void {
-    const failures = this.#failures.get(address)
+    const failures = this.#failures.get<Failures>(address)
     if (failures) failures.count++
-    else this.#failures.set(address, { count: 1 })
+    // Ten thousand addresses in one minute: the limit of sessions holds them off, and this memory stays bounded.
+    else if (this.size < maxGuardedAddresses) this.#failures.set(address, { count: 1 })
   }
 
   /** Addresses with a count. */
   get size(): number {
-    return this.#failures.size
+    return this.#failures.getStats().keys
   }
+
+  /** Ends the timer that removes old counts. */
+  close(): void {
+    this.#failures.close()
+  }
+}
+
+interface Failures {
+  count: number
 }
 
 /**
