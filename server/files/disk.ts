@@ -75,7 +75,7 @@ export function diskSource(root: string, options: DiskOptions = {}): FileSource 
 
   const statShared = (path: CleanPath): Promise<Entry | undefined> => {
     const shared = pending.get(path)
-    if (shared) return shared
+    if (shared !== undefined) return shared
     const started = new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
       pending.delete(path)
       return lookUp(path)

@@ -34,22 +34,31 @@ export type DecideNetworkBoot = (ask: NetworkAsk) => Promise<NetworkReply | unde
 /** What a machine is offered by DHCP: from its packet, the snapshot, and the loaders that are there. */
 export function networkBoot(parts: NetworkBootParts): DecideNetworkBoot {
   return async (ask) => {
-    const { client } = ask
-    const { machines } = parts
-    const firmware = classifyFirmware(client)?.firmware
+    const firmware = classifyFirmware(ask.client)?.firmware
     if (firmware === undefined) {
-      const why = whyNoFirmware(client)
+      const why = whyNoFirmware(ask.client)
       return why === undefined ? undefined : { kind: 'silence', why }
     }
-    if (client.mac !== undefined && client.uuid !== undefined) machines.learnNames(client.mac, client.uuid)
     const now = parts.snapshot()
-    const guest = now.guests.match(identityOf(client))?.guest
-    if (!ask.again && !ask.otherSide) machines.askedByDhcp(client, firmware, guest)
-    if (runsIpxe(firmware) && client.mac !== undefined) machines.loaders.ran(client.mac, 'ipxe')
+    const guest = now.guests.match(identityOf(ask.client))?.guest
+    learn(parts.machines, ask, firmware, guest)
     const ignored = guest ? undefined : whyIgnored(now)
     if (ignored !== undefined) return { kind: 'silence', why: ignored }
     return offerLoader(parts, ask, { firmware, guest, now })
   }
+}
+
+/** What the packet itself tells of the machine. */
+function learn(
+  machines: NetworkBootParts['machines'],
+  { client, again, otherSide }: NetworkAsk,
+  firmware: Firmware,
+  guest: Guest | undefined,
+): void {
+  const { mac, uuid } = client
+  if (mac !== undefined && uuid !== undefined) machines.learnNames(mac, uuid)
+  if (!again && !otherSide) machines.askedByDhcp(client, firmware, guest)
+  if (runsIpxe(firmware) && mac !== undefined) machines.loaders.ran(mac, 'ipxe')
 }
 
 interface AskingMachine {
@@ -76,7 +85,10 @@ async function offerLoader(
   return { kind: 'offer', offer: decision.offer, why: decision.why, ...named }
 }
 
-/** The loaders that would do. What a machine was sent is asked for again on port 4011, with another transaction number: it never gets another loader then. */
+/**
+ * The loaders that would do. A machine asks on port 4011 again for what it was sent, with another transaction number:
+ * then it never gets another loader.
+ */
 function candidatesFor(
   { machines }: NetworkBootParts,
   { client: { mac }, xid, again }: NetworkAsk,

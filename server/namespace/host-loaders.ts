@@ -5,7 +5,7 @@ import { type LoaderFile, loaderFiles, treeLoaderPlaces } from '../core/loader/f
 import type { Requester } from '../core/net/requester.ts'
 import type { Tree } from '../core/tree/tree.ts'
 import { diskSource } from '../files/disk.ts'
-import { renameEntry } from '../files/entry.ts'
+import { byName, renameEntry } from '../files/entry.ts'
 import { baseName, type CleanPath, cleanPath, joinPath, parentPath, rootPath } from '../files/path.ts'
 import type { Entry, FileSource } from '../files/source.ts'
 
@@ -42,9 +42,7 @@ export function hostLoadersSource(files: readonly LoaderFile[] = loaderFiles): F
     async list(path, who) {
       if (path !== rootPath) return undefined
       const entries = await Promise.all([...byPath.keys()].map((each) => stat(each, who)))
-      return entries
-        .filter((entry) => entry !== undefined)
-        .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
+      return entries.filter((entry) => entry !== undefined).sort(byName)
     },
   }
 }

@@ -7,7 +7,7 @@ import { isoSource } from '../files/iso/source.ts'
 import { baseName, below, type CleanPath, cleanPath, joinPath, parentPath, rootPath } from '../files/path.ts'
 import type { Entry, FileSource } from '../files/source.ts'
 import type { BootMachines } from '../machines/machines.ts'
-import { findableTree, type Repairs } from './with-treeinfo.ts'
+import { type Repairs, withTreeinfo } from './with-treeinfo.ts'
 
 export interface TreesParts {
   readonly snapshot: () => Pick<Snapshot, 'trees'>
@@ -48,7 +48,7 @@ export function treesSource({ snapshot, disk, folder, machines }: TreesParts): F
 
   const placed = (tree: Tree): Placed => ({
     tree,
-    source: findableTree(tree, realSource(tree), repairs),
+    source: withTreeinfo(tree, realSource(tree), repairs),
     carried: carrier(tree.release),
   })
 

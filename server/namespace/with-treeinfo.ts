@@ -26,7 +26,7 @@ export type Repairs = WeakMap<Entry, Promise<Entry | undefined>>
  *
  * Everything else comes from `real`, byte for byte, and whatever is there comes before what would be added.
  */
-export function findableTree(tree: Tree, real: FileSource, repairs: Repairs): FileSource {
+export function withTreeinfo(tree: Tree, real: FileSource, repairs: Repairs): FileSource {
   const added = addedTo(tree, real)
 
   /** A descriptor as it is served. */
@@ -40,6 +40,22 @@ export function findableTree(tree: Tree, real: FileSource, repairs: Repairs): Fi
     return renameEntry(entry, baseName(path))
   }
 
+  /** The root of the tree: a repaired descriptor in its place, and what it was beside it. */
+  const withRepaired = async (entries: readonly Entry[], who: Requester): Promise<readonly Entry[]> => {
+    const shown = new Map<string, Entry>()
+    for (const entry of entries) {
+      const isDescriptor = entry.kind === 'file' && treeinfoPaths.includes(cleanPath(entry.name))
+      if (!isDescriptor) {
+        shown.set(entry.name, entry)
+        continue
+      }
+      const kept = await original(cleanPath(`${entry.name}${originalSuffix}`), who)
+      if (kept && !entries.some(({ name }) => name === kept.name)) shown.set(kept.name, kept)
+      shown.set(entry.name, await served(entry))
+    }
+    return [...shown.values()]
+  }
+
   return {
     async stat(path, who) {
       const entry = await real.stat(path, who)
@@ -50,16 +66,10 @@ export function findableTree(tree: Tree, real: FileSource, repairs: Repairs): Fi
       const entries = await real.list(path, who)
       const more = await added.list(path, who)
       if (path !== rootPath && more.length === 0) return entries
-      const found = new Map<string, Entry>()
-      for (const entry of entries ?? []) {
-        const isDescriptor = path === rootPath && treeinfoPaths.includes(cleanPath(entry.name))
-        found.set(entry.name, isDescriptor && entry.kind === 'file' ? await served(entry) : entry)
-        if (!isDescriptor) continue
-        const kept = await original(cleanPath(`${entry.name}${originalSuffix}`), who)
-        if (kept && !entries?.some(({ name }) => name === kept.name)) found.set(kept.name, kept)
-      }
-      for (const entry of more) if (!found.has(entry.name)) found.set(entry.name, entry)
-      return entries || found.size > 0 ? [...found.values()].sort(byName) : undefined
+      const here = path === rootPath ? await withRepaired(entries ?? [], who) : (entries ?? [])
+      const names = new Set(here.map(({ name }) => name))
+      const all = [...here, ...more.filter(({ name }) => !names.has(name))]
+      return entries || all.length > 0 ? all.sort(byName) : undefined
     },
   }
 }

@@ -112,8 +112,8 @@ export function whyNoFirmware({ vendorClass = '', archs }: ClientFacts): string 
 }
 
 function firmwareOf(arch: number, byHttp: boolean, mac: string | undefined): Firmware | undefined {
-  if (arch === biosArch)
-    return byHttp ? undefined : raspberryPiMacs.has((mac ?? '').slice(0, 8)) ? 'raspberry-pi' : 'bios'
+  if (arch === biosArch && byHttp) return undefined
+  if (arch === biosArch) return raspberryPiMacs.has((mac ?? '').slice(0, 8)) ? 'raspberry-pi' : 'bios'
   if (uBootArchs.has(arch)) return 'u-boot'
   const cpu = uefiByArch.get(arch)
   if (cpu === undefined) return undefined

@@ -1,3 +1,4 @@
+import { defined } from '../defined.ts'
 import { answersUrl, installerArgs } from '../distro/installers.ts'
 import { failureMessage } from '../failure.ts'
 import type { Guest, Sourced, VirtType } from '../guest/guest.ts'
@@ -66,8 +67,8 @@ function refuse(why: string): RefusePlan {
 }
 
 function closedService(source: InstallSource, urls: ServerUrls): string | undefined {
-  const open = source === 'ftp' ? urls.ftp !== undefined : source === 'nfs' ? urls.nfs !== undefined : true
-  return open
+  // HTTP is always there: without it there would be no plan to fetch.
+  return source === 'http' || urls[source] !== undefined
     ? undefined
     : `source is ${source}, and the ${source} service is closed: enable ${source} in config.yaml`
 }
@@ -85,10 +86,5 @@ function checked(plan: InstallPlan): InstallPlan | RefusePlan {
 function bootFile(tree: Tree, path: string): BootFile {
   const size = Object.hasOwn(tree.sizes, path) ? tree.sizes[path] : undefined
   const digest = Object.hasOwn(tree.checksums, path) ? tree.checksums[path] : undefined
-  return {
-    path,
-    urlPath: imageUrlPath(tree, path),
-    ...(size !== undefined && { size }),
-    ...(digest !== undefined && { digest }),
-  }
+  return { path, urlPath: imageUrlPath(tree, path), ...defined({ size, digest }) }
 }

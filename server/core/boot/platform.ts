@@ -44,8 +44,8 @@ function complete(tree: Tree, platform: string | undefined, why: string): Platfo
 
 function none(tree: Tree, why: string): PlatformChoice {
   const known = Object.entries(tree.platforms).map(([name, images]) => {
-    const missing = images.kernel === undefined ? 'no kernel' : images.initrd === undefined ? 'no initrd' : ''
-    return missing === '' ? name : `${name} (${missing})`
+    if (images.kernel === undefined) return `${name} (no kernel)`
+    return images.initrd === undefined ? `${name} (no initrd)` : name
   })
   return { found: false, why: `${why}; it has ${known.length > 0 ? known.join(', ') : 'no platform at all'}` }
 }

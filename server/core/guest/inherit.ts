@@ -1,3 +1,4 @@
+import { defined } from '../defined.ts'
 import type { Settings, Sourced, VirtSettings } from './guest.ts'
 
 /** What one profile or guest says itself, before anything is inherited. */
@@ -24,37 +25,40 @@ const defaultVirt = { type: 'hvm', memory: 2048, vcpus: 2, disk: 20, network: 'n
  * system, is an argument like any other.
  */
 export function resolveSettings(layers: readonly OwnSettings[]): Resolution {
-  const idleRemovals: Sourced<string>[] = []
-  let args: Sourced<string>[] = []
-  const vars = new Map<string, Settings['vars'][string]>()
-  for (const layer of layers) {
-    for (const arg of layer.args) {
-      if (!isRemoval(arg.value)) {
-        args.push(arg)
-        continue
-      }
-      const kept = args.filter((earlier) => !removes(arg.value.slice(1), earlier.value))
-      if (kept.length === args.length) idleRemovals.push(arg)
-      args = kept
-    }
-    for (const [key, value] of Object.entries(layer.vars)) vars.set(key, value)
-  }
+  const { args, idleRemovals } = resolveArgs(layers)
+  const vars = Object.fromEntries(layers.flatMap((layer) => Object.entries(layer.vars)))
   const tree = nearest(layers, (layer) => layer.tree)
   const template = nearest(layers, (layer) => layer.template)
   const loader = nearest(layers, (layer) => layer.loader)
   return {
     idleRemovals,
     settings: {
-      ...(tree && { tree }),
-      ...(template && { template }),
-      ...(loader && { loader }),
+      ...defined({ tree, template, loader }),
       args,
-      vars: Object.fromEntries(vars),
+      vars,
       virt: resolveVirt(layers),
       source: nearest(layers, (layer) => layer.source) ?? byDefault('http'),
       retry: nearest(layers, (layer) => layer.retry) ?? byDefault(false),
     },
   }
+}
+
+/** All arguments in the order of the layers, less those that a later line removes. */
+function resolveArgs(
+  layers: readonly OwnSettings[],
+): Pick<Resolution, 'idleRemovals'> & Pick<Settings, 'args'> {
+  const idleRemovals: Sourced<string>[] = []
+  let args: Sourced<string>[] = []
+  for (const arg of layers.flatMap((layer) => layer.args)) {
+    if (!isRemoval(arg.value)) {
+      args.push(arg)
+      continue
+    }
+    const kept = args.filter((earlier) => !removes(arg.value.slice(1), earlier.value))
+    if (kept.length === args.length) idleRemovals.push(arg)
+    args = kept
+  }
+  return { args, idleRemovals }
 }
 
 function isRemoval(arg: string): boolean {

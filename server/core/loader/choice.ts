@@ -53,13 +53,16 @@ function orderOf(question: LoaderQuestion): { kind: LoaderKind; why: string }[] 
   const first = preference !== 'auto' ? preference : starts
   const why = (kind: LoaderKind): string => {
     if (kind === preference) return `loader: ${kind}`
-    if (preference !== 'auto') return `loader: ${preference} is asked for, and there is none`
+    if (preference !== 'auto') return `loader: ${preference} is asked for, and it is missing`
     if (kind === starts) return 'it started this before'
     if (refuses !== undefined && kind !== refuses)
       return `it was sent ${refuses} last time and never started it${firmware === 'bios' ? '' : ': Secure Boot, perhaps'}`
     return `the default for ${firmware}`
   }
-  const weight = (kind: LoaderKind): number => (kind === first ? 0 : kind === refuses ? 2 : 1)
+  const weight = (kind: LoaderKind): number => {
+    if (kind === first) return 0
+    return kind === refuses ? 2 : 1
+  }
   return loaderKinds.toSorted((a, b) => weight(a) - weight(b)).map((kind) => ({ kind, why: why(kind) }))
 }
 

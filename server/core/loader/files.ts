@@ -140,8 +140,10 @@ export const treeChains: readonly {
 export function treeLoaderPlaces(name: string, kernelFolder: string): readonly string[] {
   const cpu = /^(?:shim|grub|mm)(x64|aa64)\.efi$/.exec(name)?.[1]
   const chains = treeChains.filter((chain) => cpu === undefined || chain.shim.toLowerCase().includes(cpu))
-  const at = (folder: string, file: string): string =>
-    folder === 'beside' ? (kernelFolder === '' ? file : `${kernelFolder}/${file}`) : `${folder}/${file}`
+  const at = (folder: string, file: string): string => {
+    const real = folder === 'beside' ? kernelFolder : folder
+    return real === '' ? file : `${real}/${file}`
+  }
   if (/^shim(x64|aa64)\.efi$/.test(name)) return chains.map(({ folder, shim }) => at(folder, shim))
   if (name === 'grub.efi')
     return chains.filter(({ grub }) => grub === name).map(({ folder, grub }) => at(folder, grub))

@@ -182,7 +182,7 @@ export class SqliteStore implements Store {
 
   /** Everything that was begun is written first. */
   async close(): Promise<void> {
-    while (this.#writing) await this.#writing
+    while (this.#writing !== undefined) await this.#writing
     await this.#db.destroy()
     await this.#wal?.close()
   }

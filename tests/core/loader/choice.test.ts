@@ -60,7 +60,7 @@ describe('which loader each firmware is sent, best first', () => {
 
   test('a wish that cannot be met is answered with what is there, and says so', () => {
     const [, , , last] = loaderCandidates({ firmware: 'uefi-x64', preference: 'grub' })
-    expect(last).toMatchObject({ kind: 'ipxe', why: 'loader: grub is asked for, and there is none' })
+    expect(last).toMatchObject({ kind: 'ipxe', why: 'loader: grub is asked for, and it is missing' })
   })
 
   test('a path for TFTP, a URL for HTTP Boot', () => {
