@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { type LookupRequest, LookupResponses } from '../../server/api/lookup-responses.ts'
 import { type GuestState, newState } from '../../server/core/guest/state.ts'
-import { fedora40, makeGuest, makeTree, makeWorld } from '../support/boot-inputs.ts'
+import { fedora40, makeGuest, makeInputs, makeTree } from '../support/boot-inputs.ts'
 
 const fedora39 = makeTree('fedora/39/x86_64', { version: '39' })
 const guest = makeGuest('web01', { tree: fedora40, template: 'fedora.ks' })
-const inputs = makeWorld([fedora39, fedora40], [guest])
+const inputs = makeInputs([fedora39, fedora40], [guest])
 const who = { protocol: 'http', address: '192.0.2.9', localAddress: '192.0.2.1' } as const
 
 const ask = (
@@ -38,7 +38,7 @@ describe('a lookup with a memory', () => {
   test('forgets everything when the snapshot changes', () => {
     const responses = new LookupResponses()
     ask(responses, 'distro=fedora')
-    const { trees } = makeWorld([fedora39], [])
+    const { trees } = makeInputs([fedora39], [])
     expect(json(ask(responses, 'distro=fedora', { inputs: { ...inputs, trees } })).tree.id).toBe(
       'fedora/39/x86_64',
     )
@@ -47,7 +47,7 @@ describe('a lookup with a memory', () => {
   test('is not used for a client that still sees an earlier version', () => {
     const responses = new LookupResponses()
     ask(responses, 'distro=fedora')
-    const { trees } = makeWorld([fedora39], [])
+    const { trees } = makeInputs([fedora39], [])
     const earlier = { inputs: { ...inputs, trees }, current: inputs }
     expect(json(ask(responses, 'distro=fedora', earlier)).tree.id).toBe('fedora/39/x86_64')
     expect(json(ask(responses, 'distro=fedora')).tree.id).toBe('fedora/40/x86_64')
@@ -57,9 +57,9 @@ describe('a lookup with a memory', () => {
     const responses = new LookupResponses()
     const loose = makeGuest('web02', { macs: ['52:54:00:00:00:07'], template: 'fedora.ks' })
     const wanted = { ...loose.settings, tree: { value: { distro: 'fedora' }, from: 'config.yaml:3' } }
-    const world = makeWorld([fedora39, fedora40], [{ ...loose, settings: wanted }])
+    const ownInputs = makeInputs([fedora39, fedora40], [{ ...loose, settings: wanted }])
     let state: GuestState | undefined
-    const seen = { ...world, stateOf: () => state }
+    const seen = { ...ownInputs, stateOf: () => state }
     const treeOf = () => json(ask(responses, 'guest=web02', { inputs: seen })).tree.id
     expect(treeOf()).toBe('fedora/40/x86_64')
     const offer = { tree: fedora39.id, wanted: JSON.stringify({ distro: 'fedora' }), client: '192.0.2.9' }

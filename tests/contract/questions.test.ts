@@ -137,7 +137,7 @@ describe('a question makes no claim and tells of no bytes', () => {
         const file = await nfs.lookup(ks.handle, 'web01')
         await nfs.getattr(file.handle)
         await nfs.access(file.handle, 0x3f)
-        await nfs.readdirplus(ks.handle, 0n, 0n, 4096, 32768)
+        await nfs.readdirplus(ks.handle, 0n, 0n, { dirCount: 4096, maxCount: 32768 })
       }),
     // As PXELINUX and EDK2 ask for a size: the OACK is answered with ERROR 0 or 8 instead of ACK 0.
     'a TFTP size probe': async () => {

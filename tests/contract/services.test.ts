@@ -339,7 +339,7 @@ test('FTP and NFS list a folder alike', async () => {
       isDirectory ? 0 : size,
     ])
     const handle = await nfs.walk(folder)
-    const { entries, eof } = await nfs.readdirplus(handle, 0n, 0n, 32_768, 65_536)
+    const { entries, eof } = await nfs.readdirplus(handle, 0n, 0n, { dirCount: 32_768, maxCount: 65_536 })
     const seen = entries
       .filter(({ name }) => name !== '.' && name !== '..')
       .map(({ name, attributes }) => [name, attributes?.type === 2 ? 0 : Number(attributes?.size)])

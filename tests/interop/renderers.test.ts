@@ -23,8 +23,8 @@ import {
   fedora40,
   leap15,
   makeGuest,
+  makeInputs,
   makeTree,
-  makeWorld,
   rhel6,
 } from '../support/boot-inputs.ts'
 import { requireClient } from '../support/clients.ts'
@@ -75,7 +75,7 @@ const guests = [
   makeGuest('z', { tree: s390x }),
   makeGuest('leap', { tree: leap15, template: 'a.xml' }),
 ]
-const inputs = makeWorld(trees, guests)
+const inputs = makeInputs(trees, guests)
 const planFor = (name: string): InstallPlan => {
   const plan = planBoot({ name }, inputs)
   if (plan.kind !== 'install') throw new Error(JSON.stringify(plan))

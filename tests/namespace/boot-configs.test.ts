@@ -7,7 +7,7 @@ import type { FileSource } from '../../server/files/source.ts'
 import { noMachines } from '../../server/machines/machines.ts'
 import { bootConfigMounts } from '../../server/namespace/boot-configs.ts'
 import { mountTable } from '../../server/namespace/mounts.ts'
-import { debian12, fedora40, makeGuest, makeTree, makeWorld } from '../support/boot-inputs.ts'
+import { debian12, fedora40, makeGuest, makeInputs, makeTree } from '../support/boot-inputs.ts'
 
 const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3132'
 const guests = [
@@ -16,7 +16,7 @@ const guests = [
 ]
 
 function snapshotOf(unknown: 'menu' | 'local' | 'ignore', generation = 1): Snapshot {
-  const { trees, guests: index } = makeWorld([fedora40, debian12], guests)
+  const { trees, guests: index } = makeInputs([fedora40, debian12], guests)
   const closed = { enabled: false, bind: '', port: 0 } as const
   return {
     generation,
@@ -199,8 +199,8 @@ describe('what a guest would boot', () => {
     expect(await read('/boot/deb/pxelinux.cfg')).toContain("APPEND x=it's")
   })
   test('a tree that cannot be written is left out of a menu and hides no other', async () => {
-    const { guests: index } = makeWorld([], guests)
-    const { trees } = makeWorld([makeTree('with blank'), debian12], [])
+    const { guests: index } = makeInputs([], guests)
+    const { trees } = makeInputs([makeTree('with blank'), debian12], [])
     snapshot = { ...snapshot, generation: 2, trees, guests: index }
     const menu = await read('/pxelinux.cfg/default')
     expect(menu).toContain('SAY 1 Debian 12')
@@ -210,7 +210,7 @@ describe('what a guest would boot', () => {
 
 test('a menu is made anew for a new snapshot', async () => {
   expect(await read('/pxelinux.cfg/default')).toContain('Debian 12')
-  const { trees } = makeWorld([fedora40], [])
+  const { trees } = makeInputs([fedora40], [])
   snapshot = { ...snapshot, generation: 2, trees }
   expect(await read('/pxelinux.cfg/default')).not.toContain('Debian 12')
 })

@@ -17,8 +17,8 @@ import {
   fedora40,
   leap15,
   makeGuest,
+  makeInputs,
   makeTree,
-  makeWorld,
   rhel6,
 } from '../support/boot-inputs.ts'
 import { expectGolden } from '../support/golden.ts'
@@ -39,7 +39,7 @@ const guests = [
     args: ['motd="semi; $HOME `id` && <b> & 100% #1 \'{x}\'"', 'a=\\b', 'empty='],
   }),
 ]
-const inputs = makeWorld(trees, guests)
+const inputs = makeInputs(trees, guests)
 
 const scenes: readonly (readonly [string, BootPlan, readonly Format[]])[] = [
   ['fedora-40-hvm', planBoot({ name: 'web01' }, inputs), formats],
@@ -94,7 +94,7 @@ test('PXELINUX over HTTP stays with HTTP, and below a folder names the root of i
 describe('what a language cannot say is an error that names it, never a wrong file', () => {
   const planOf = (arg: string) => {
     const guest = makeGuest('a', { tree: fedora40, args: [arg] })
-    return planBoot({ name: 'a' }, makeWorld([fedora40], [guest]))
+    return planBoot({ name: 'a' }, makeInputs([fedora40], [guest]))
   }
   test.each([
     ['grub', `x=it's`],
@@ -112,7 +112,7 @@ describe('what a language cannot say is an error that names it, never a wrong fi
   })
   test('a kernel with a blank in its path, for PXELINUX', () => {
     const tree = makeTree('my tree')
-    const plan = planBoot({ name: 'a' }, makeWorld([tree], [makeGuest('a', { tree })]))
+    const plan = planBoot({ name: 'a' }, makeInputs([tree], [makeGuest('a', { tree })]))
     expect(() => renderPlan(plan, 'pxelinux')).toThrow(/holds no blank/)
     expect(renderPlan(plan, 'pxelinux', { via: 'http' })).toContain('/trees/my%20tree/')
     expect(renderPlan(plan, 'grub')).toContain(`linux '/trees/my tree/images`)
@@ -133,7 +133,7 @@ describe('what a language cannot say is an error that names it, never a wrong fi
 
 test('virt-install finds by itself only what it would find right', () => {
   const location = (tree: typeof fedora40, virt: 'hvm' | 'pv' = 'hvm') => {
-    const plan = planBoot({ name: 'a', virt }, makeWorld([tree], [makeGuest('a', { tree })]))
+    const plan = planBoot({ name: 'a', virt }, makeInputs([tree], [makeGuest('a', { tree })]))
     return /--location '?([^\s']+)/.exec(renderPlan(plan, 'virt-install'))?.[1]
   }
   expect(location(fedora40)).toBe('http://192.0.2.1:8080/trees/fedora/40/x86_64')

@@ -164,7 +164,7 @@ export function fakeTreeIndex(trees: readonly Tree[]): TreeIndex {
   return index
 }
 
-export function makeWorld(
+export function makeInputs(
   trees: readonly Tree[],
   guests: readonly Guest[],
   more: Partial<BootInputs> = {},

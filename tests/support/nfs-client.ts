@@ -146,16 +146,17 @@ export interface CallOptions {
   readonly rpcVersion?: number
 }
 
+/** The numbers that name a procedure, RFC 5531 section 8.1. */
+export type Procedure = readonly [program: number, version: number, procedure: number]
+
 /** A call message without a record mark. */
 export function callMessage(
-  program: number,
-  version: number,
-  procedure: number,
+  procedure: Procedure,
   args: Buffer,
   options: CallOptions = {},
 ): { readonly xid: number; readonly message: Buffer } {
   const xid = lastXid++
-  const head = [xid, 0, options.rpcVersion ?? 2, program, version, procedure, options.flavor ?? 0].map(word)
+  const head = [xid, 0, options.rpcVersion ?? 2, ...procedure, options.flavor ?? 0].map(word)
   const auth = [opaque(options.credential ?? Buffer.alloc(0)), word(0), word(0)]
   return { xid, message: Buffer.concat([...head, ...auth, args]) }
 }
@@ -175,13 +176,7 @@ function resultsOf(reply: Buffer): Cursor {
 
 /** Something that carries one call and brings back its reply. */
 export interface Wire {
-  call(
-    program: number,
-    version: number,
-    procedure: number,
-    args?: Buffer,
-    options?: CallOptions,
-  ): Promise<Cursor>
+  call(procedure: Procedure, args?: Buffer, options?: CallOptions): Promise<Cursor>
   close(): void
 }
 
@@ -220,14 +215,8 @@ export class TcpWire implements Wire {
     })
   }
 
-  async call(
-    program: number,
-    version: number,
-    procedure: number,
-    args: Buffer = Buffer.alloc(0),
-    options?: CallOptions,
-  ): Promise<Cursor> {
-    return resultsOf(await this.send(callMessage(program, version, procedure, args, options)))
+  async call(procedure: Procedure, args: Buffer = Buffer.alloc(0), options?: CallOptions): Promise<Cursor> {
+    return resultsOf(await this.send(callMessage(procedure, args, options)))
   }
 
   close(): void {
@@ -255,14 +244,8 @@ export class UdpWire implements Wire {
     this.#port = port
   }
 
-  async call(
-    program: number,
-    version: number,
-    procedure: number,
-    args: Buffer = Buffer.alloc(0),
-    options?: CallOptions,
-  ): Promise<Cursor> {
-    const { message } = callMessage(program, version, procedure, args, options)
+  async call(procedure: Procedure, args: Buffer = Buffer.alloc(0), options?: CallOptions): Promise<Cursor> {
+    const { message } = callMessage(procedure, args, options)
     const socket = createSocket('udp4')
     const again = setInterval(() => socket.send(message, this.#port, '127.0.0.1'), 1000)
     try {
@@ -303,14 +286,14 @@ export class NfsClient {
   }
 
   async #do(procedure: number, ...args: readonly Buffer[]): Promise<Cursor> {
-    const cursor = await this.wire.call(nfs, 3, procedure, Buffer.concat(args))
+    const cursor = await this.wire.call([nfs, 3, procedure], Buffer.concat(args))
     const status = cursor.word()
     if (status !== 0) throw new NfsError(status, cursor.rest)
     return cursor
   }
 
   async mount(path: string): Promise<Buffer> {
-    const cursor = await this.wire.call(mountd, 3, 1, opaque(path))
+    const cursor = await this.wire.call([mountd, 3, 1], opaque(path))
     const status = cursor.word()
     if (status !== 0) throw new NfsError(status, cursor.rest)
     return Buffer.from(cursor.opaque())
@@ -390,8 +373,7 @@ export class NfsClient {
     folder: Buffer,
     cookie: bigint,
     verifier: bigint,
-    dirCount: number,
-    maxCount: number,
+    { dirCount, maxCount }: { readonly dirCount: number; readonly maxCount: number },
   ): Promise<DirPage> {
     const args = [opaque(folder), long(cookie), long(verifier), word(dirCount), word(maxCount)]
     return page(await this.#do(17, ...args), true)
@@ -399,7 +381,7 @@ export class NfsClient {
 
   /** Status and what follows it, for the procedures that write. */
   async raw(procedure: number, ...args: readonly Buffer[]): Promise<{ status: number; left: Buffer }> {
-    const cursor = await this.wire.call(nfs, 3, procedure, Buffer.concat(args))
+    const cursor = await this.wire.call([nfs, 3, procedure], Buffer.concat(args))
     return { status: cursor.word(), left: cursor.rest }
   }
 }

@@ -35,6 +35,11 @@ export function makeRpm(name: string, payload: string | Uint8Array = `payload of
 /** A string, several in one language each, or a 32-bit number. */
 type TagValue = string | readonly string[] | number
 
+function typeOf(value: TagValue): number {
+  if (typeof value === 'number') return 4
+  return typeof value === 'string' ? 6 : 9
+}
+
 function headerOf(tags: readonly (readonly [number, TagValue])[]): Buffer {
   const index: Buffer[] = []
   const store: Buffer[] = []
@@ -51,8 +56,7 @@ function headerOf(tags: readonly (readonly [number, TagValue])[]): Buffer {
             .join(''),
         )
     store.push(Buffer.alloc(gap), data)
-    const type = isNumber ? 4 : typeof value === 'string' ? 6 : 9
-    index.push(bigEndian(tag, type, at + gap, Array.isArray(value) ? value.length : 1))
+    index.push(bigEndian(tag, typeOf(value), at + gap, Array.isArray(value) ? value.length : 1))
     at += gap + data.length
   }
   const magic = Buffer.from([0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0])

@@ -9,8 +9,8 @@ import {
   fedora40,
   leap15,
   makeGuest,
+  makeInputs,
   makeTree,
-  makeWorld,
   rhel6,
 } from '../../support/boot-inputs.ts'
 
@@ -20,11 +20,11 @@ const installed = (plan: BootPlan): InstallPlan => {
   return plan
 }
 const plannedFor = (guest: ReturnType<typeof makeGuest>, facts = {}) =>
-  planBoot({ name: guest.name, ...facts }, makeWorld(trees, [guest]))
+  planBoot({ name: guest.name, ...facts }, makeInputs(trees, [guest]))
 
 describe('a guest', () => {
   test('is known by its MAC however it is spelled, and gets files with sizes and digests', () => {
-    const inputs = makeWorld(trees, [makeGuest('web01', { tree: fedora40, template: 'fedora.ks' })])
+    const inputs = makeInputs(trees, [makeGuest('web01', { tree: fedora40, template: 'fedora.ks' })])
     const plan = installed(planBoot({ macs: ['01-52-54-00-AA-BB-01'] }, inputs))
     expect(plan).toMatchObject({
       platform: 'x86_64',
@@ -50,7 +50,7 @@ describe('a guest', () => {
   })
   test('without images the refusal names the platforms there are', () => {
     const odd = makeTree('odd', { platforms: { ppc64: { kernel: 'v', others: {} } } })
-    const inputs = makeWorld([odd], [makeGuest('a', { tree: odd })])
+    const inputs = makeInputs([odd], [makeGuest('a', { tree: odd })])
     expect(planBoot({ name: 'a' }, inputs)).toEqual({
       kind: 'refuse',
       why: 'guest a: no kernel and initrd for x86_64 in odd; it has ppc64 (no initrd)',
@@ -82,7 +82,7 @@ describe('the operator has the last word', () => {
     expect(formatCmdline(installed(plannedFor(guest)).args)).toBe(
       'inst.repo=http://192.0.2.1:8080/trees/fedora/40/x86_64 console=ttyS0 ip=eth1:dhcp console=tty0 inst.lang=fr_FR',
     )
-    const said = explainBoot({ name: 'a' }, makeWorld(trees, [guest]))
+    const said = explainBoot({ name: 'a' }, makeInputs(trees, [guest]))
     expect(said.filter((line) => line.what === 'dropped argument')).toEqual([
       {
         what: 'dropped argument',
@@ -131,7 +131,7 @@ describe('a command line too long for the kernel', () => {
     const images = { kernel: 'images/kernel.img', initrd: 'images/initrd.img', others: {} }
     const tree = makeTree('el', { distro: 'rhel', version, arch, platforms: { [arch]: images } })
     const guest = makeGuest('a', { tree, args: [`x=${'y'.repeat(bytes)}`] })
-    expect(planBoot({ name: 'a' }, makeWorld([tree], [guest])).kind).toBe(kind)
+    expect(planBoot({ name: 'a' }, makeInputs([tree], [guest])).kind).toBe(kind)
   })
 })
 
@@ -141,7 +141,7 @@ describe('a machine that is no guest', () => {
       arch: 'aarch64',
       platforms: { aarch64: { kernel: 'k', initrd: 'i', others: {} } },
     })
-    const inputs = makeWorld([...trees, arm], [])
+    const inputs = makeInputs([...trees, arm], [])
     const menu = planBoot({ macs: ['52:54:00:00:00:99'], arch: 'x86_64' }, inputs)
     expect(menu.kind === 'menu' && menu.items.map((item) => item.label)).toEqual([
       'Fedora 40 Server x86_64 (fedora/40/x86_64)',
@@ -154,14 +154,14 @@ describe('a machine that is no guest', () => {
     expect(forArm.kind === 'menu' && forArm.items.map((item) => item.plan.tree.id)).toEqual(['arm'])
   })
   test('or its own disk', () => {
-    expect(planBoot({}, makeWorld(trees, [], { unknown: 'local' })).kind).toBe('local-disk')
-    expect(planBoot({}, makeWorld(trees, [], { unknown: 'ignore' })).kind).toBe('local-disk')
+    expect(planBoot({}, makeInputs(trees, [], { unknown: 'local' })).kind).toBe('local-disk')
+    expect(planBoot({}, makeInputs(trees, [], { unknown: 'ignore' })).kind).toBe('local-disk')
   })
 })
 
 test('explain tells every step with its origin', () => {
   const guest = makeGuest('web01', { tree: fedora40, template: 'fedora.ks', args: ['console=ttyS0'] })
-  const said = explainBoot({ macs: ['525400aabb01'] }, makeWorld(trees, [guest]))
+  const said = explainBoot({ macs: ['525400aabb01'] }, makeInputs(trees, [guest]))
   expect(said.map((line) => `${line.what}: ${line.value}`)).toEqual([
     'guest: web01',
     'profile: web',

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { failureKind, failureMessage } from '../../../server/core/failure.ts'
 import { type LookupResult, lookup, lookupResultJson } from '../../../server/core/lookup/lookup.ts'
 import { parseLookupQuery } from '../../../server/core/lookup/query.ts'
-import { fedora9, fedora40, makeGuest, makeTree, makeWorld } from '../../support/boot-inputs.ts'
+import { fedora9, fedora40, makeGuest, makeInputs, makeTree } from '../../support/boot-inputs.ts'
 
 const fedora39 = makeTree('fedora/39/x86_64', { version: '39' })
 const guests = [
@@ -10,7 +10,7 @@ const guests = [
   makeGuest('pv01', { tree: fedora9, macs: ['52:54:00:00:00:02'], virt: { type: 'pv' } }),
   makeGuest('treeless', { macs: [] }),
 ]
-const inputs = makeWorld([fedora39, fedora9, fedora40], guests)
+const inputs = makeInputs([fedora39, fedora9, fedora40], guests)
 const ask = (params: Record<string, unknown>): LookupResult => lookup(parseLookupQuery(params), inputs)
 const found = (params: Record<string, unknown>) => {
   const result = ask(params)
@@ -52,7 +52,7 @@ describe('the JSON of a result', () => {
     })
   })
   test('says null where nothing is known', () => {
-    const { urls } = makeWorld([], [])
+    const { urls } = makeInputs([], [])
     const closed = { ...inputs, urls: { http: urls.http } }
     const result = lookup(parseLookupQuery({ guest: 'pv01' }), closed)
     expect(result.found && lookupResultJson(result).kernel).toEqual({

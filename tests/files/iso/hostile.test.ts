@@ -99,11 +99,11 @@ describe('a damaged image', () => {
 const hostile: Record<string, () => Buffer> = {
   'a folder that is its own child': () => {
     const { bytes, folders } = writeIso({ files: { 'a/b/file': 'x' } })
-    return withFolder(bytes, folders, 'a', 'b', folders.get('a')?.block ?? 0)
+    return withFirstChildAt(bytes, folders.get('a')?.block ?? 0, folders.get('a')?.block ?? 0)
   },
   'a folder whose child is the root': () => {
     const { bytes, folders } = writeIso({ files: { 'a/b/file': 'x' } })
-    return withFolder(bytes, folders, 'a', 'b', folders.get('')?.block ?? 0)
+    return withFirstChildAt(bytes, folders.get('a')?.block ?? 0, folders.get('')?.block ?? 0)
   },
   'a relocated folder that is above itself': () => {
     const { bytes, folders } = writeIso({ files: { 'a/b/file': 'x' }, relocated: ['a/b'] })
@@ -182,7 +182,7 @@ describe('an image made to hurt', () => {
   test('a folder in itself is refused with its place, and not listed', async () => {
     const { bytes, folders } = writeIso({ files: { 'a/b/file': 'x' } })
     const block = folders.get('a')?.block ?? 0
-    const disc = await openDisc(imageOf(withFolder(bytes, folders, 'a', 'b', block)))
+    const disc = await openDisc(imageOf(withFirstChildAt(bytes, block, block)))
     await expect(disc.find(cleanPath('/a/b'))).rejects.toThrow(
       `x.iso, byte ${block * 2048}: the folder b holds itself`,
     )
@@ -190,15 +190,9 @@ describe('an image made to hurt', () => {
   })
 })
 
-/** Makes the record of a child folder point at another block. */
-function withFolder(
-  bytes: Buffer,
-  folders: ReadonlyMap<string, { block: number }>,
-  parent: string,
-  _child: string,
-  block: number,
-): Buffer {
-  const start = (folders.get(parent)?.block ?? 0) * 2048
+/** Makes the first child of the folder at `parentBlock` point at `block`: its record is the third, behind . and .. */
+function withFirstChildAt(bytes: Buffer, parentBlock: number, block: number): Buffer {
+  const start = parentBlock * 2048
   const self = bytes[start] ?? 0
   const third = start + self + (bytes[start + self] ?? 0)
   bytes.writeUInt32LE(block, third + 2)

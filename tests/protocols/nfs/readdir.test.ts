@@ -10,19 +10,13 @@ import { openListener, tempFolder } from './support.ts'
 const names = Array.from({ length: 5000 }, (_, i) => `package-${'x'.repeat(i % 60)}-${i}.rpm`)
 const folder = memorySource(Object.fromEntries(names.map((name) => [`/Packages/${name}`, name])))
 
-/** Reads a folder to its end; `between` runs after each page. */
-async function listAll(
-  client: NfsClient,
-  handle: Buffer,
-  count: number,
-  plus: boolean,
-  between?: (page: number) => Promise<unknown>,
-): Promise<DirEntry[]> {
+/** Reads a folder to its end. */
+async function listAll(client: NfsClient, handle: Buffer, count: number, plus: boolean): Promise<DirEntry[]> {
   const found: DirEntry[] = []
   let [cookie, verifier] = [0n, 0n]
-  for (let page = 0; ; page++) {
+  for (;;) {
     const got = plus
-      ? await client.readdirplus(handle, cookie, verifier, count, count)
+      ? await client.readdirplus(handle, cookie, verifier, { dirCount: count, maxCount: count })
       : await client.readdir(handle, cookie, verifier, count)
     expect(got.bytes).toBeLessThanOrEqual(count)
     found.push(...got.entries)
@@ -30,7 +24,6 @@ async function listAll(
     expect(got.entries.length).toBeGreaterThan(0)
     cookie = got.entries.at(-1)?.cookie ?? 0n
     verifier = got.verifier
-    await between?.(page)
   }
 }
 
@@ -67,7 +60,7 @@ describe('5,000 entries', () => {
   test('over UDP a page fits a datagram', async () => {
     const { udp } = await openListener({ source: folder })
     const handle = await udp.walk('/Packages')
-    const page = await udp.readdirplus(handle, 0n, 0n, 1_000_000, 1_000_000)
+    const page = await udp.readdirplus(handle, 0n, 0n, { dirCount: 1_000_000, maxCount: 1_000_000 })
     expect(page.bytes).toBeLessThanOrEqual(32 * 1024)
     expect(page.entries.length).toBeGreaterThan(100)
   })
@@ -80,7 +73,7 @@ describe('the entries of a listing', () => {
     await writeFile(join(root, 'd/file'), 'hello')
     const { tcp } = await openListener({ source: diskSource(root) })
     const handle = await tcp.walk('/d')
-    const { entries, eof } = await tcp.readdirplus(handle, 0n, 0n, 8192, 8192)
+    const { entries, eof } = await tcp.readdirplus(handle, 0n, 0n, { dirCount: 8192, maxCount: 8192 })
     expect(eof).toBe(true)
     expect(entries).toHaveLength(4)
     for (const entry of entries) {
@@ -100,12 +93,18 @@ describe('the entries of a listing', () => {
     expect((await tcp.readdir(root, 0n, 0n, whole.bytes)).eof).toBe(true)
     const less = await tcp.readdir(root, 0n, 0n, whole.bytes - 1)
     expect([less.entries.length, less.eof]).toEqual([3, false])
-    const plus = await tcp.readdirplus(root, 0n, 0n, 4096, 4096)
-    expect((await tcp.readdirplus(root, 0n, 0n, 4096, plus.bytes)).eof).toBe(true)
-    expect((await tcp.readdirplus(root, 0n, 0n, 4096, plus.bytes - 1)).entries).toHaveLength(3)
+    const plus = await tcp.readdirplus(root, 0n, 0n, { dirCount: 4096, maxCount: 4096 })
+    expect((await tcp.readdirplus(root, 0n, 0n, { dirCount: 4096, maxCount: plus.bytes })).eof).toBe(true)
+    expect(
+      (await tcp.readdirplus(root, 0n, 0n, { dirCount: 4096, maxCount: plus.bytes - 1 })).entries,
+    ).toHaveLength(3)
     // Each of the four names takes 28 bytes of directory information.
-    expect((await tcp.readdirplus(root, 0n, 0n, 4 * 28, 4096)).entries).toHaveLength(4)
-    expect((await tcp.readdirplus(root, 0n, 0n, 4 * 28 - 1, 4096)).entries).toHaveLength(3)
+    expect((await tcp.readdirplus(root, 0n, 0n, { dirCount: 4 * 28, maxCount: 4096 })).entries).toHaveLength(
+      4,
+    )
+    expect(
+      (await tcp.readdirplus(root, 0n, 0n, { dirCount: 4 * 28 - 1, maxCount: 4096 })).entries,
+    ).toHaveLength(3)
     for (const small of [0, 50, 104 + 27]) {
       const error = await tcp.readdir(root, 0n, 0n, small).catch((reason: unknown) => reason)
       expect(error).toBeInstanceOf(NfsError)

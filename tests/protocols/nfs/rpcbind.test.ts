@@ -21,6 +21,11 @@ async function fakeRpcbind(options: { readonly takes?: boolean; readonly there?:
       each.port,
     ]),
   )
+  const set = (name: string, port: number): number => {
+    if (options.takes === false || (known.get(name) ?? port) !== port) return 0
+    known.set(name, port)
+    return 1
+  }
   const socket = createSocket('udp4')
   await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
   closers.push(() => socket.close())
@@ -32,15 +37,13 @@ async function fakeRpcbind(options: { readonly takes?: boolean; readonly there?:
     for (let i = 0; i < 4; i++) call.word()
     const [program, version, protocol, port] = [call.word(), call.word(), call.word(), call.word()]
     const name = key(program, version, protocol)
-    let answer = 0
-    if (procedure === 3) answer = known.get(name) ?? 0
-    else if (procedure === 2)
-      for (const each of [6, 17]) answer |= Number(known.delete(key(program, version, each)))
-    else if (options.takes !== false && (known.get(name) ?? port) === port) {
-      known.set(name, port)
-      answer = 1
+    const procedures: Record<number, () => number> = {
+      1: () => set(name, port),
+      2: () => Math.max(...[6, 17].map((each) => Number(known.delete(key(program, version, each))))),
+      3: () => known.get(name) ?? 0,
     }
-    socket.send(Buffer.concat([xid, 1, 0, 0, 0, 0, answer].map(word)), from.port, from.address)
+    const result = procedures[procedure]?.() ?? 0
+    socket.send(Buffer.concat([xid, 1, 0, 0, 0, 0, result].map(word)), from.port, from.address)
   })
   return { known, port: socket.address().port }
 }

@@ -228,7 +228,7 @@ describe('mounting', () => {
     const { tcp, wire, events } = await openListener({
       source: memorySource({ '/trees/f40/.treeinfo': 'x' }),
     })
-    const exports = await wire.call(mountd, 3, 5)
+    const exports = await wire.call([mountd, 3, 5])
     const paths: string[] = []
     while (exports.word() === 1) {
       paths.push(exports.opaque().toString())
@@ -243,15 +243,15 @@ describe('mounting', () => {
     expect(events.filter((event) => event.type === 'served' && event.outcome === 'failed')).toHaveLength(3)
 
     const dump = async (): Promise<string[]> => {
-      const cursor = await wire.call(mountd, 3, 2)
+      const cursor = await wire.call([mountd, 3, 2])
       const lines: string[] = []
       while (cursor.word() === 1) lines.push(`${cursor.opaque()} ${cursor.opaque()}`)
       return lines.sort()
     }
     expect(await dump()).toEqual(['127.0.0.1 /', '127.0.0.1 /trees/f40'])
-    await wire.call(mountd, 3, 3, opaque('/trees/f40'))
+    await wire.call([mountd, 3, 3], opaque('/trees/f40'))
     expect(await dump()).toEqual(['127.0.0.1 /'])
-    await wire.call(mountd, 3, 4)
+    await wire.call([mountd, 3, 4])
     expect(await dump()).toEqual([])
   })
 
@@ -359,7 +359,7 @@ describe('the service under load', () => {
     const slow = await TcpWire.open(port)
     slow.socket.pause()
     const args = Buffer.concat([opaque(handle), long(0), word(512 * 1024)])
-    const calls = Array.from({ length: 200 }, () => slow.send(callMessage(nfs, 3, 6, args)))
+    const calls = Array.from({ length: 200 }, () => slow.send(callMessage([nfs, 3, 6], args)))
     expect((await tcp.readAll(handle)).length).toBe(512 * 1024)
     expect(looks).toBeLessThan(100)
     slow.socket.resume()

@@ -189,26 +189,28 @@ describe('calls', () => {
     async (transport) => {
       const service = await openListener({ source })
       const { wire } = service[transport]
-      expect(await wordsOf(wire.call(nfs, 4, 0))).toEqual([2, 3, 3])
-      expect(await wordsOf(wire.call(nfs, 2, 0))).toEqual([2, 3, 3])
-      expect(await wordsOf(wire.call(mountd, 1, 0))).toEqual([2, 3, 3])
-      expect(await wordsOf(wire.call(100227, 3, 0))).toEqual([1])
-      expect(await wordsOf(wire.call(nfs, 3, 22))).toEqual([3])
-      expect(await wordsOf(wire.call(nfs, 3, 1))).toEqual([4])
-      expect(await wordsOf(wire.call(nfs, 3, 1, Buffer.concat([opaque('x'), word(0)])))).toEqual([4])
-      expect(await wordsOf(wire.call(nfs, 3, 1, opaque(Buffer.alloc(65))))).toEqual([4])
-      expect(await wordsOf(wire.call(nfs, 3, 0, undefined, { rpcVersion: 3 }))).toEqual([0, 2, 2])
-      expect(await wordsOf(wire.call(nfs, 3, 0, undefined, { flavor: 6 }))).toEqual([1, 5])
+      expect(await wordsOf(wire.call([nfs, 4, 0]))).toEqual([2, 3, 3])
+      expect(await wordsOf(wire.call([nfs, 2, 0]))).toEqual([2, 3, 3])
+      expect(await wordsOf(wire.call([mountd, 1, 0]))).toEqual([2, 3, 3])
+      expect(await wordsOf(wire.call([100227, 3, 0]))).toEqual([1])
+      expect(await wordsOf(wire.call([nfs, 3, 22]))).toEqual([3])
+      expect(await wordsOf(wire.call([nfs, 3, 1]))).toEqual([4])
+      expect(await wordsOf(wire.call([nfs, 3, 1], Buffer.concat([opaque('x'), word(0)])))).toEqual([4])
+      expect(await wordsOf(wire.call([nfs, 3, 1], opaque(Buffer.alloc(65))))).toEqual([4])
+      expect(await wordsOf(wire.call([nfs, 3, 0], undefined, { rpcVersion: 3 }))).toEqual([0, 2, 2])
+      expect(await wordsOf(wire.call([nfs, 3, 0], undefined, { flavor: 6 }))).toEqual([1, 5])
       const unix = Buffer.concat([word(0), opaque('client'), word(0), word(0), word(1), word(0)])
-      expect(await wordsOf(wire.call(nfs, 3, 0, undefined, { flavor: 1, credential: unix }))).toEqual([])
+      expect(await wordsOf(wire.call([nfs, 3, 0], undefined, { flavor: 1, credential: unix }))).toEqual([])
       const short = unix.subarray(0, 12)
-      expect(await wordsOf(wire.call(nfs, 3, 0, undefined, { flavor: 1, credential: short }))).toEqual([1, 1])
+      expect(await wordsOf(wire.call([nfs, 3, 0], undefined, { flavor: 1, credential: short }))).toEqual([
+        1, 1,
+      ])
     },
   )
 
   test('a call in many fragments gets the same reply as any other', async () => {
     const { wire } = await openListener({ source })
-    const reply = await wire.send(callMessage(mountd, 3, 1, opaque('/')), 3)
+    const reply = await wire.send(callMessage([mountd, 3, 1], opaque('/')), 3)
     expect(reply.readUInt32BE(24)).toBe(0)
   })
 
@@ -219,7 +221,7 @@ describe('calls', () => {
       .tuple(fc.constantFrom(nfs, mountd), fc.integer({ min: 0, max: 22 }), bytes(120), fc.boolean())
       .map(([program, procedure, junk, withHandle]) => {
         const args = withHandle ? Buffer.concat([opaque(handle), junk]) : junk
-        return callMessage(program, 3, procedure, args).message
+        return callMessage([program, 3, procedure], args).message
       })
     const junk = fc.oneof(bytes(200), junkCall)
     await fc.assert(
@@ -248,13 +250,14 @@ describe('calls', () => {
 describe('the port mapper', () => {
   const source = memorySource({ '/f': 'x' })
 
-  test('the port mapper names the ports of NFS and MOUNT, in version 2, 3 and 4, over TCP and UDP', async () => {
-    const { service, port } = await openListener({ source, portmap: 0 })
-    const mapper = service.portmapPort ?? 0
-    const tcp = await TcpWire.open(mapper)
-    for (const wire of [tcp, new UdpWire(mapper)]) {
+  test.each(['TCP', 'UDP'])(
+    'the port mapper names the ports of NFS and MOUNT, in version 2, 3 and 4, over %s',
+    async (transport) => {
+      const { service, port } = await openListener({ source, portmap: 0 })
+      const mapper = service.portmapPort ?? 0
+      const wire = transport === 'TCP' ? await TcpWire.open(mapper) : new UdpWire(mapper)
       const getPort = async (program: number, protocol: number): Promise<number> =>
-        (await wire.call(portmapper, 2, 3, Buffer.concat([program, 3, protocol, 0].map(word)))).word()
+        (await wire.call([portmapper, 2, 3], Buffer.concat([program, 3, protocol, 0].map(word)))).word()
       for (const program of [nfs, mountd])
         for (const protocol of [6, 17]) expect(await getPort(program, protocol)).toBe(port)
       expect(await getPort(100021, 6)).toBe(0)
@@ -262,27 +265,27 @@ describe('the port mapper', () => {
         Buffer.concat([word(nfs), word(3), opaque(name), opaque(''), opaque('')])
       const address = `127.0.0.1.${port >> 8}.${port & 255}`
       for (const version of [3, 4]) {
-        expect((await wire.call(portmapper, version, 3, netid('tcp'))).opaque().toString()).toBe(address)
-        expect((await wire.call(portmapper, version, 3, netid('sctp'))).opaque().toString()).toBe('')
+        expect((await wire.call([portmapper, version, 3], netid('tcp'))).opaque().toString()).toBe(address)
+        expect((await wire.call([portmapper, version, 3], netid('sctp'))).opaque().toString()).toBe('')
       }
-      const dump = await wire.call(portmapper, 2, 4)
+      const dump = await wire.call([portmapper, 2, 4])
       const lines: number[][] = []
       while (dump.word() === 1) lines.push([dump.word(), dump.word(), dump.word(), dump.word()])
       expect(lines).toContainEqual([portmapper, 2, 6, mapper])
       expect(lines).toContainEqual([mountd, 3, 17, port])
       expect(lines).toHaveLength(10)
       for (const procedure of [1, 2])
-        expect((await wire.call(portmapper, 2, procedure, Buffer.alloc(16))).word()).toBe(0)
-      await expect(wire.call(portmapper, 2, 5, Buffer.alloc(16))).rejects.toMatchObject({ words: [3] })
-    }
-    tcp.close()
-  })
+        expect((await wire.call([portmapper, 2, procedure], Buffer.alloc(16))).word()).toBe(0)
+      await expect(wire.call([portmapper, 2, 5], Buffer.alloc(16))).rejects.toMatchObject({ words: [3] })
+      wire.close()
+    },
+  )
 
   test('the port of the port mapper does not answer NFS calls, nor the NFS port its calls', async () => {
     const { service, wire } = await openListener({ source, portmap: 0 })
     const tcp = await TcpWire.open(service.portmapPort ?? 0)
     await expect(new NfsClient(tcp).mount('/')).rejects.toMatchObject({ words: [1] })
-    await expect(wire.call(portmapper, 2, 0)).rejects.toMatchObject({ words: [1] })
+    await expect(wire.call([portmapper, 2, 0])).rejects.toMatchObject({ words: [1] })
     tcp.close()
   })
 })

@@ -101,7 +101,8 @@ export function fileSetDescriptor(volume: Volume, root: number): Buffer {
 }
 
 function revision({ shape }: Volume): number {
-  return shape.metadata ? 0x0250 : shape.version2 ? 0x0201 : 0x0102
+  if (shape.metadata) return 0x0250
+  return shape.version2 ? 0x0201 : 0x0102
 }
 
 export function writeVolume(volume: Volume, fileSet: number): Buffer {

@@ -51,12 +51,17 @@ export async function walkImage(bytes: Buffer, size = bytes.length): Promise<Wal
       nodes.push([at, node])
       await disc.find(at).catch(keep)
       if (node.kind === 'folder') waiting.push(at)
-      if (!node.trouble)
-        for (const { offset, length } of node.kind === 'file' ? node.extents : [])
-          expect(offset >= 0 && offset + length <= size, `${at} at ${offset}`).toBe(true)
+      expectInside(at, node, size)
     }
   }
   return { nodes, failures, readings: image.readings() }
+}
+
+/** The data of a healthy file lie inside the image. */
+function expectInside(path: CleanPath, node: IsoNode, size: number): void {
+  if (node.trouble || node.kind !== 'file') return
+  for (const { offset, length } of node.extents)
+    expect(offset >= 0 && offset + length <= size, `${path} at ${offset}`).toBe(true)
 }
 
 /** Lines of `offset: hex`, 32 bytes each, without those that are all zero; the first line is the size. */

@@ -156,29 +156,34 @@ function directory(disc: Disc, folder: Folder, kind: 'primary' | 'joliet'): Buff
   return packed(records)
 }
 
+/** The identifier of ECMA-119 7.5 and 7.6: short with Rock Ridge, else the name in upper case. */
+function primaryName(name: string, at: number, isFolder: boolean, rockRidge: boolean): string {
+  if (rockRidge) return isFolder ? `D${at}` : `F${at}.;1`
+  const upper = name.toUpperCase()
+  if (isFolder) return upper
+  return `${upper}${name.includes('.') ? '' : '.'};1`
+}
+
+/** The fields of Rock Ridge: NM for the name, SL for the target, and those that the test asks for. */
+function rockRidgeFields(name: string, file: IsoFile | undefined, movedTo: Folder | undefined): Buffer[] {
+  const fields = nameFields(name)
+  if (file?.target !== undefined) fields.push(linkField(file.target))
+  fields.push(...(file?.fields ?? []))
+  if (movedTo) fields.push(field('CL', both(movedTo.block)))
+  return fields
+}
+
 function childRecords(disc: Disc, path: string, at: number, kind: 'primary' | 'joliet'): Buffer[] {
   const name = path.slice(path.lastIndexOf('/') + 1)
   const rockRidge = kind === 'primary' && disc.shape.rockRidge !== false
   const inner = disc.folders.get(path)
   const file = disc.files.get(path)
-  const short = inner ? `D${at}` : `F${at}.;1`
-  const plain = rockRidge
-    ? short
-    : inner
-      ? name.toUpperCase()
-      : `${name.toUpperCase()}${name.includes('.') ? '' : '.'};1`
   const written =
-    kind === 'joliet' ? Buffer.from(name.slice(0, 64), 'utf16le').swap16() : Buffer.from(plain, 'latin1')
-  const moved = rockRidge && inner && disc.shape.relocated?.includes(path)
-  const fields: Buffer[] = []
-  if (rockRidge) {
-    fields.push(
-      ...nameFields(name),
-      ...(file?.target === undefined ? [] : [linkField(file.target)]),
-      ...(file?.fields ?? []),
-    )
-    if (moved) fields.push(field('CL', both(inner.block)))
-  }
+    kind === 'joliet'
+      ? Buffer.from(name.slice(0, 64), 'utf16le').swap16()
+      : Buffer.from(primaryName(name, at, inner !== undefined, rockRidge), 'latin1')
+  const moved = rockRidge && disc.shape.relocated?.includes(path) ? inner : undefined
+  const fields = rockRidge ? rockRidgeFields(name, file, moved) : []
   const kept = rockRidge && disc.shape.continuation ? [continued(disc, fields)] : fields
   const pieces = file?.pieces ?? [inner ?? disc.places.get(path) ?? { block: 0, length: 0 }]
   return pieces.map((place, i) =>

@@ -80,7 +80,7 @@ function writeFile(volume: Volume, path: string, file: UdfFile, block: number): 
     return
   }
   const pieces = file.pieces ?? place(volume, path, content, file.pieceBlocks)
-  const area = descriptors(volume, allocation, pieces, 0, file.descriptorsEach)
+  const area = descriptors(volume, pieces, { allocation, partition: 0, each: file.descriptorsEach })
   fileEntry(volume, { type, size, kind: allocation === 'long' ? 1 : 0, area, block })
 }
 
@@ -104,14 +104,17 @@ function place(
   return pieces
 }
 
-/** Allocation descriptors; those that are too many go on in allocation extents. */
-function descriptors(
-  volume: Volume,
-  allocation: 'short' | 'long',
-  pieces: readonly Piece[],
-  partition: number,
-  each = Number.MAX_SAFE_INTEGER,
-): Buffer {
+interface DescriptorForm {
+  readonly allocation: 'short' | 'long'
+  /** The partition that long descriptors name. */
+  readonly partition: number
+  /** How many descriptors one area holds. */
+  readonly each?: number | undefined
+}
+
+/** Allocation descriptors; those that do not fit go on in allocation extents. */
+function descriptors(volume: Volume, pieces: readonly Piece[], form: DescriptorForm): Buffer {
+  const { allocation, partition, each = Number.MAX_SAFE_INTEGER } = form
   const write = (piece: Piece, kind: number): Buffer => {
     const bytes = Buffer.alloc(allocation === 'short' ? 8 : 16)
     bytes.writeUInt32LE((piece.length | (kind << 30)) >>> 0, 0)
@@ -121,7 +124,7 @@ function descriptors(
   }
   const here = pieces.slice(0, each).map((piece) => write(piece, piece.kind ?? 0))
   if (pieces.length <= each) return Buffer.concat(here)
-  const rest = descriptors(volume, allocation, pieces.slice(each), partition, each)
+  const rest = descriptors(volume, pieces.slice(each), form)
   const block = volume.plain.take(1)
   const head = Buffer.alloc(24)
   head.writeUInt16LE(258, 0)
@@ -208,7 +211,8 @@ function writeFolder(volume: Volume, { path, names, addresses, children }: Folde
     if (i === 0) volume.folders.set(path, meta.at(taken))
     pieces.push({ block: taken, length: piece.length })
   }
-  const area = descriptors(volume, allocation, pieces, metaPartition, Math.floor((blockBytes - 240) / 16))
+  const each = Math.floor((blockBytes - 240) / 16)
+  const area = descriptors(volume, pieces, { allocation, partition: metaPartition, each })
   fileEntry(volume, { type: 4, size: content.length, kind: allocation === 'long' ? 1 : 0, area, block })
 }
 
@@ -219,7 +223,7 @@ function writeMetadataFile(volume: Volume): void {
   const half = metadataBlocks / 2
   const blockOf = (at: number) => at / blockBytes - sectors.partition
   const pieces = [0, half].map((block) => ({ block: blockOf(meta.at(block)), length: half * blockBytes }))
-  const area = descriptors(volume, 'short', pieces, 0)
+  const area = descriptors(volume, pieces, { allocation: 'short', partition: 0 })
   for (const [i, block] of metadataFile.entries())
     fileEntry(volume, {
       type: 250 + i,

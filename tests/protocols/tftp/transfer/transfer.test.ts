@@ -189,67 +189,113 @@ describe('an ERROR from the client', () => {
   })
 })
 
+/** What happens to a packet on the way. */
+const lost = 0
+const late = 1
+const doubled = 2
+const onTime = 3
+
 /** A model client and network on a scripted clock: packets take 1 ms, and each has a fate. */
-function simulate(
-  machine: Transfer,
-  fates: readonly number[],
-  retryMs: number,
-): { got: number[]; sent: number } {
-  const got: number[] = []
-  const flying: { at: number; to: 'server' | 'client'; n: number }[] = []
-  let nowMs = 0
-  let fate = 0
-  let sent = 0
-  let received = machine.firstToSend === 0 ? -1 : 0
-  let clientDeadline = retryMs
-  let inWindow = 0
-  let gapAcked = -2
-  const launch = (to: 'server' | 'client', n: number): void => {
-    const what = fates.length === 0 ? 3 : (fates[fate++ % fates.length] ?? 3)
-    if (what === 0) return
-    flying.push({ at: nowMs + (what === 1 ? 7 : 1), to, n })
-    if (what === 2) flying.push({ at: nowMs + 2, to, n })
+class Simulation {
+  readonly got: number[] = []
+  sent = 0
+  readonly #server: Transfer
+  readonly #fates: readonly number[]
+  readonly #retryMs: number
+  readonly #flying: { at: number; to: 'server' | 'client'; n: number }[] = []
+  #nowMs = 0
+  #launched = 0
+  /** The last block that the client has in order; -1 before the OACK. */
+  #received: number
+  #clientDeadline: number
+  #inWindow = 0
+  #gapAcked = -2
+
+  constructor(server: Transfer, fates: readonly number[], retryMs: number) {
+    this.#server = server
+    this.#fates = fates
+    this.#retryMs = retryMs
+    this.#received = server.firstToSend === 0 ? -1 : 0
+    this.#clientDeadline = retryMs
   }
-  const act = (action: string): boolean => {
+
+  /** Runs until the server is done or gives up. */
+  run(): this {
+    if (this.#serverActs('send')) return this
+    for (; this.#nowMs < 10_000_000; this.#nowMs++) {
+      if (this.#deliver()) return this
+      if (this.#nowMs >= this.#clientDeadline && this.#received >= 0) this.#clientAcks()
+      if (this.#serverActs(this.#server.timer(this.#nowMs))) return this
+      if (this.#flying.length === 0) this.#skipToNextTimer()
+    }
+    throw new Error('the transfer does not end')
+  }
+
+  /** Delivers the packets that are due; true when the server has ended. */
+  #deliver(): boolean {
+    for (const packet of this.#flying.filter(({ at }) => at <= this.#nowMs)) {
+      this.#flying.splice(this.#flying.indexOf(packet), 1)
+      if (packet.to === 'client') this.#clientTakes(packet.n)
+      else if (packet.n >= 0 && this.#serverActs(this.#server.ack(packet.n & 0xffff, this.#nowMs)))
+        return true
+    }
+    return false
+  }
+
+  #serverActs(action: string): boolean {
+    const { firstToSend, lastToSend } = this.#server
     if (action === 'send')
-      for (let n = machine.firstToSend; n <= machine.lastToSend; n++, sent++) launch('client', n)
+      for (let n = firstToSend; n <= lastToSend; n++, this.sent++) this.#launch('client', n)
     return action === 'done' || action === 'silent'
   }
-  const ack = (): void => {
-    clientDeadline = nowMs + retryMs
-    inWindow = 0
-    launch('server', received)
-  }
-  if (act('send')) return { got, sent }
-  for (; nowMs < 10_000_000; nowMs++) {
-    const due = flying.filter((one) => one.at <= nowMs)
-    for (const one of due) {
-      flying.splice(flying.indexOf(one), 1)
-      if (one.to === 'server') {
-        if (one.n >= 0 && act(machine.ack(one.n & 0xffff, nowMs))) return { got, sent }
-      } else if (one.n === received + 1) {
-        received = one.n
-        if (one.n > 0) got.push(one.n)
-        if (++inWindow >= machine.windowsize || received === machine.blocks || one.n === 0) ack()
-      } else if (gapAcked !== received && received >= 0) {
-        gapAcked = received
-        ack()
-      }
+
+  /** RFC 7440: the client acknowledges a full window, the last block, and the block before a gap, once. */
+  #clientTakes(n: number): void {
+    if (n === this.#received + 1) {
+      this.#received = n
+      if (n > 0) this.got.push(n)
+      this.#inWindow++
+      if (this.#inWindow >= this.#server.windowsize || n === this.#server.blocks || n === 0)
+        this.#clientAcks()
+    } else if (this.#gapAcked !== this.#received && this.#received >= 0) {
+      this.#gapAcked = this.#received
+      this.#clientAcks()
     }
-    if (nowMs >= clientDeadline && received >= 0) ack()
-    if (act(machine.timer(nowMs))) return { got, sent }
-    if (flying.length === 0) nowMs = Math.max(nowMs, Math.min(clientDeadline, machine.deadlineMs) - 1)
   }
-  throw new Error('the transfer does not end')
+
+  #clientAcks(): void {
+    this.#clientDeadline = this.#nowMs + this.#retryMs
+    this.#inWindow = 0
+    this.#launch('server', this.#received)
+  }
+
+  #launch(to: 'server' | 'client', n: number): void {
+    const fate = this.#fates[this.#launched++ % this.#fates.length] ?? onTime
+    if (fate === lost) return
+    this.#flying.push({ at: this.#nowMs + (fate === late ? 7 : 1), to, n })
+    if (fate === doubled) this.#flying.push({ at: this.#nowMs + 2, to, n })
+  }
+
+  #skipToNextTimer(): void {
+    const next = Math.min(this.#clientDeadline, this.#server.deadlineMs)
+    this.#nowMs = Math.max(this.#nowMs, next - 1)
+  }
+}
+
+function simulate(server: Transfer, fates: readonly number[], retryMs: number): Simulation {
+  return new Simulation(server, fates, retryMs).run()
 }
 
 describe('with packets lost, doubled and late', () => {
-  const weather = fc.array(fc.constantFrom(0, 1, 2, 3, 3, 3, 3, 3), { minLength: 20, maxLength: 60 })
+  const weather = fc.array(fc.constantFrom(lost, late, doubled, onTime, onTime, onTime, onTime, onTime), {
+    minLength: 20,
+    maxLength: 60,
+  })
 
   test('the file arrives whole and in order if enough packets pass', () => {
     fc.assert(
       fc.property(
-        weather.filter((fates) => fates.filter((one) => one === 0).length < fates.length / 5),
+        weather.filter((fates) => fates.filter((one) => one === lost).length < fates.length / 5),
         fc.integer({ min: 1, max: 9 }),
         fc.integer({ min: 0, max: 40 }),
         fc.boolean(),
@@ -269,7 +315,7 @@ describe('with packets lost, doubled and late', () => {
 
   test('with one packet in ten lost the file is complete, and few packets are sent twice', () => {
     for (let seed = 0; seed < 10; seed++) {
-      const fates = Array.from({ length: 97 }, (_, i) => ((i * 31 + seed * 7) % 10 === 0 ? 0 : 3))
+      const fates = Array.from({ length: 97 }, (_, i) => ((i * 31 + seed * 7) % 10 === 0 ? lost : onTime))
       const machine = new Transfer(terms({ size: 512 * 400, windowsize: 8, oack: true }))
       machine.start(0)
       const { got, sent } = simulate(machine, fates, 400)
@@ -281,7 +327,7 @@ describe('with packets lost, doubled and late', () => {
   test('with every packet doubled on the way, DATA is sent about once', () => {
     const machine = new Transfer(terms({ size: 512 * 400, oack: true }))
     machine.start(0)
-    const { got, sent } = simulate(machine, [2], 400)
+    const { got, sent } = simulate(machine, [doubled], 400)
     expect(got.length).toBe(401)
     expect(sent).toBeLessThan(401 * 2 + 2)
   })
