@@ -97,18 +97,21 @@ class BootConfigs {
   /** The names that loaders ask for by themselves, in any folder. */
   async anywhere(path: CleanPath, who: Requester): Answer {
     const asked = parseBootPath(path)
-    switch (asked?.form) {
+    if (!asked) return undefined
+    switch (asked.form) {
+      // `belowBoot` has declined it, so it stays declined.
+      case 'identity':
+        return undefined
       case 'script':
         return this.#script(who)
-      case 'pxelinux':
-        return this.#named(asked, who)
       case 'grub':
         return asked.owner.kind === 'everybody' ? this.#sharedGrub(who) : this.#named(asked, who)
       case 'guest':
         // No guest of that name: GRUB takes this folder for its own and asks for the file that is everybody's.
         return asked.loader === 'grub' ? this.#sharedGrub(who) : undefined
+      default:
+        return this.#named(asked, who)
     }
-    return undefined
   }
 
   /** What a guest would boot, for somebody who asks by the guest's name. That is not a boot. */
