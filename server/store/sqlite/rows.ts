@@ -26,12 +26,18 @@ function restOf(text: string): Partial<GuestState> | undefined {
   }
 }
 
-/** A row of 0.1 has one `offer`, for whichever address asked last. */
+/** A row of 0.1 has one `offer`, for the address that asked last. Undefined when the offers make no sense. */
 function withOffers({
   offer,
   ...rest
-}: Partial<GuestState> & { readonly offer?: Offer }): Partial<GuestState> {
-  return offer === undefined || rest.offers !== undefined ? rest : { ...rest, offers: [offer] }
+}: Partial<GuestState> & { readonly offer?: Offer }): Partial<GuestState> | undefined {
+  const offers: unknown = rest.offers ?? (offer && [offer])
+  if (offers === undefined) return rest
+  return isListOfOffers(offers) ? { ...rest, offers } : undefined
+}
+
+function isListOfOffers(offers: unknown): offers is readonly Offer[] {
+  return Array.isArray(offers) && offers.every((each) => typeof each?.client === 'string')
 }
 
 export function rowOfState(name: string, { state, sinceMs, install, ...rest }: GuestState): GuestRow {

@@ -124,6 +124,35 @@ describe('the tree of a guest', () => {
   })
 })
 
+describe('offers of several addresses', () => {
+  const at = (client: string, tree: string = fedora40.id): GuestEvent => ({ ...offer, client, tree })
+  const loaded = (client: string): GuestEvent => ({ type: 'kernel', client })
+
+  test('stand side by side: one never replaces another', () => {
+    const state = live(at(machine), at(desk), at(machine))
+    expect(state.offers?.map(({ client }) => client)).toEqual([machine, desk])
+    expect(live(at(machine), loaded(machine), at(desk)).offers?.[0]?.kernelMs).toBe(2000)
+  })
+  test('bind each address to its own tree, and any other to the one whose kernel was loaded last', () => {
+    const state = live(at(machine, 'a'), at(desk, 'b'), loaded(machine))
+    expect(pinnedOffer(guest, state, machine)?.tree).toBe('a')
+    expect(pinnedOffer(guest, state, desk)?.tree).toBe('b')
+    expect(pinnedOffer(guest, state, '10.0.0.50')?.tree).toBe('a')
+    expect(pinnedOffer(guest, live(at(machine, 'a'), at(desk, 'b')), '10.0.0.50')?.tree).toBe('b')
+  })
+  test('are all but one gone when the installation begins', () => {
+    const state = live(at(machine, 'a'), loaded(machine), at(desk, 'b'), answers(machine))
+    expect(state.offers?.map(({ tree }) => tree)).toEqual(['a'])
+    expect(pinnedOffer(guest, state, desk)?.tree).toBe('a')
+  })
+  test('of sixteen addresses are kept; those go first whose kernel was never loaded', () => {
+    const others = Array.from({ length: 40 }, (_, n) => at(`10.1.0.${n}`))
+    const state = live(at(machine), loaded(machine), ...others)
+    expect(state.offers).toHaveLength(16)
+    expect(state.offers?.map(({ client }) => client)).toContain(machine)
+  })
+})
+
 describe('the story', () => {
   test('tells once of a loader that asks five times', () => {
     const first = nextState(undefined, offer, 1000)

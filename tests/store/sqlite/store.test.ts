@@ -8,6 +8,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { Failure } from '../../../server/core/failure.ts'
 import { nextState } from '../../../server/core/guest/state.ts'
 import { noModule, openExistingStore, openStore, storeFile } from '../../../server/store/sqlite/open.ts'
+import { stateOfRow } from '../../../server/store/sqlite/rows.ts'
 
 let data = ''
 beforeEach(() => {
@@ -155,6 +156,22 @@ describe('the file', () => {
     expect((await store.states()).get('web01')?.state).toBe('local')
     await store.close()
   })
+})
+
+test.each([
+  ['one offer, as 0.1 wrote it', '{"offer":{"tree":"f40","client":"10.0.0.7"}}', 'install', ['10.0.0.7']],
+  [
+    'an offer for each address',
+    '{"offers":[{"client":"10.0.0.7"},{"client":"10.0.0.8"}]}',
+    'install',
+    ['10.0.0.7', '10.0.0.8'],
+  ],
+  ['offers that are not a list', '{"offers":"x"}', 'local', undefined],
+  ['a list of other things', '{"offers":[null]}', 'local', undefined],
+])('a row with %s', (_what, rest, state, clients) => {
+  const read = stateOfRow({ name: 'web01', state: 'install', since_ms: 1, install: 0, rest })
+  expect(read.state).toBe(state)
+  expect(read.offers?.map(({ client }) => client)).toEqual(clients)
 })
 
 test('a database module that does not load is told with its remedy', () => {
