@@ -132,6 +132,9 @@ describe('sixteen clients fetch a tree while ten new versions are switched in', 
 describe('a client that takes one file after the other', () => {
   test('has what the lookup told it of, and the newest when it asks again', async () => {
     const me = { address: '127.0.8.7' }
+    const shown = await get(me, '/api/v1/trees/fedora')
+    expect(JSON.parse(shown).release).toEqual({ id: 'fedora', version: 1 })
+    expect(shown).not.toContain(home.path)
     const told = JSON.parse(await get(me, '/api/v1/lookup?tree=fedora'))
     await switchIn(2)
     expect(versionIn(await get(me, new URL(told.kernel.url).pathname))).toBe(1)

@@ -4,6 +4,7 @@
  */
 import type { Explanation } from '../core/boot/explain.ts'
 import type { FailureKind } from '../core/failure.ts'
+import type { OfferedRelease } from '../core/guest/state.ts'
 import type { LookupResultJson } from '../core/lookup/result.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import type { Tree, TreeState } from '../core/tree/tree.ts'
@@ -47,8 +48,10 @@ export interface TreeSummary {
 }
 
 /** `GET /api/v1/trees/<id>` */
-export interface TreeDetail extends Omit<Tree, 'origin' | 'checksums'> {
+export interface TreeDetail extends Omit<Tree, 'origin' | 'checksums' | 'release'> {
   readonly origin: 'folder' | 'iso'
+  /** Of a published tree: which version this is. */
+  readonly release?: OfferedRelease
   /** `sha256:<hex>` by path. */
   readonly checksums: Readonly<Record<string, string>>
 }

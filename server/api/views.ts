@@ -1,4 +1,5 @@
 import { selectForGuest } from '../core/boot/plan-boot.ts'
+import { defined } from '../core/defined.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import { shownOrNull, type UnknownMachine } from '../core/guest/seen-machine.ts'
 import type { GuestState, HistoryEntry, HistoryKind } from '../core/guest/state.ts'
@@ -20,9 +21,15 @@ export function treeSummary(tree: Tree): TreeSummary {
 
 /** Everything that is known of one tree, except where its folder or image lies on our disk. */
 export function treeDetail(tree: Tree): TreeDetail {
-  const { origin, checksums, ...rest } = tree
+  const { origin, checksums, release, ...rest } = tree
+  const published = release && { id: release.id, version: release.version }
   const texts = Object.entries(checksums).map(([path, { algorithm, hex }]) => [path, `${algorithm}:${hex}`])
-  return { ...rest, origin: origin.kind, checksums: Object.fromEntries(texts) }
+  return {
+    ...rest,
+    ...defined({ release: published }),
+    origin: origin.kind,
+    checksums: Object.fromEntries(texts),
+  }
 }
 
 export function guestSummary(guest: Guest, trees: TreeIndex, state?: GuestState): GuestSummary {
