@@ -4,12 +4,12 @@ import { defined } from '../core/defined.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import type { GuestIndex } from '../core/guest/match.ts'
+import { nextState } from '../core/guest/next-state.ts'
 import {
   type GuestEvent,
   type GuestState,
   type HistoryEntry,
   newState,
-  nextState,
   type OfferedEvent,
   type OfferedRelease,
   pinnedOffer,

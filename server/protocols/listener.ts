@@ -1,4 +1,7 @@
+import type { Server } from 'node:net'
+import { defined } from '../core/defined.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
+import type { EventSink } from '../events/bus.ts'
 
 /** A service that can be opened and closed. `app.ts` starts them all and prints one line for each. */
 export interface Listener {
@@ -17,6 +20,35 @@ export interface Listener {
 export interface ListenAddress {
   readonly host: string
   readonly port: number
+}
+
+export interface TcpListenOptions {
+  readonly service: string
+  readonly bind: string
+  readonly port: number
+  readonly backlog?: number
+  readonly events: EventSink
+}
+
+/** Binds a TCP server and resolves to where it listens. Rejects as `Listener.start`; later errors become events. */
+export function listenTcp(
+  server: Server,
+  { service, bind, port, backlog, events }: TcpListenOptions,
+): Promise<ListenAddress> {
+  return new Promise((resolve, reject) => {
+    const refuse = (error: Error): void => reject(cannotListen(error, { service, bind, port }))
+    server.once('error', refuse)
+    server.listen({ host: bind, port, ...defined({ backlog }) }, () => {
+      server.off('error', refuse)
+      server.on('error', (error) =>
+        events({ type: 'trouble', where: service, message: failureMessage(error) }),
+      )
+      const bound = server.address()
+      resolve(
+        bound && typeof bound === 'object' ? { host: bound.address, port: bound.port } : { host: bind, port },
+      )
+    })
+  })
 }
 
 export interface ListenAttempt {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { nextState } from '../../server/core/guest/next-state.ts'
 import type { UnknownMachine } from '../../server/core/guest/seen-machine.ts'
-import { type Change, type HistoryEntry, nextState } from '../../server/core/guest/state.ts'
+import type { Change, HistoryEntry } from '../../server/core/guest/state.ts'
 import { historyKept, type Store, unknownMachinesKept } from '../../server/store/store.ts'
 
 const machine = (n: number, more: Partial<UnknownMachine> = {}): UnknownMachine => ({

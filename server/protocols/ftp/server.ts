@@ -7,7 +7,7 @@ import type { EventSink } from '../../events/bus.ts'
 import { BufferPool } from '../../files/buffers.ts'
 import type { FileSource } from '../../files/source.ts'
 import type { UploadArea } from '../../files/upload-area.ts'
-import { cannotListen, type ListenAddress, type Listener } from '../listener.ts'
+import { type ListenAddress, type Listener, listenTcp } from '../listener.ts'
 import type { PortRange } from './data/data-port.ts'
 import { formatReply } from './line/reply.ts'
 import { defaultLimits, type FtpLimits, LoginGuard } from './session/limits.ts'
@@ -97,25 +97,8 @@ export class FtpListener implements Listener {
   async start(): Promise<void> {
     const { tls } = this.#options
     if (tls) this.#context = { ...this.#context, secure: await loadSecureContext(tls) }
-    await this.#listen()
-  }
-
-  #listen(): Promise<void> {
     const { bind, port, events } = this.#options
-    return new Promise((resolve, reject) => {
-      const refuse = (error: NodeJS.ErrnoException): void =>
-        reject(cannotListen(error, { service: 'ftp', bind, port }))
-      this.#server.once('error', refuse)
-      this.#server.listen({ host: bind, port, backlog: 1024 }, () => {
-        this.#server.off('error', refuse)
-        this.#server.on('error', (error) =>
-          events({ type: 'trouble', where: 'ftp', message: failureMessage(error) }),
-        )
-        const bound = this.#server.address()
-        if (bound && typeof bound === 'object') this.#address = { host: bound.address, port: bound.port }
-        resolve()
-      })
-    })
+    this.#address = await listenTcp(this.#server, { service: 'ftp', bind, port, backlog: 1024, events })
   }
 
   stop(): Promise<void> {

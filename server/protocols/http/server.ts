@@ -7,7 +7,7 @@ import type { EventSink } from '../../events/bus.ts'
 import { BufferPool } from '../../files/buffers.ts'
 import type { CleanPath } from '../../files/path.ts'
 import type { FileSource } from '../../files/source.ts'
-import { cannotListen, type ListenAddress, type Listener } from '../listener.ts'
+import { type ListenAddress, type Listener, listenTcp } from '../listener.ts'
 import { FastPath } from './fast/fast-path.ts'
 import { emptyResponse } from './files/response.ts'
 import { type ServeContext, serve, write } from './files/serve.ts'
@@ -83,22 +83,9 @@ export class HttpListener implements Listener {
     return this.#address
   }
 
-  start(): Promise<void> {
-    const { bind, port } = this.#options
-    return new Promise((resolve, reject) => {
-      const refuse = (error: NodeJS.ErrnoException): void =>
-        reject(cannotListen(error, { service: 'http', bind, port }))
-      this.#server.once('error', refuse)
-      this.#server.listen({ host: bind, port }, () => {
-        this.#server.off('error', refuse)
-        this.#server.on('error', (error) =>
-          this.#options.events({ type: 'trouble', where: 'http', message: failureMessage(error) }),
-        )
-        const bound = this.#server.address()
-        if (bound && typeof bound === 'object') this.#address = { host: bound.address, port: bound.port }
-        resolve()
-      })
-    })
+  async start(): Promise<void> {
+    const { bind, port, events } = this.#options
+    this.#address = await listenTcp(this.#server, { service: 'http', bind, port, events })
   }
 
   stop(): Promise<void> {

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { nextState } from '../../../server/core/guest/next-state.ts'
 import {
   type GuestEvent,
   type GuestState,
   newState,
-  nextState,
   pinnedMs,
   pinnedOffer,
   stateAt,

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Failure } from '../../../server/core/failure.ts'
-import { nextState } from '../../../server/core/guest/state.ts'
+import { nextState } from '../../../server/core/guest/next-state.ts'
 import { noModule, openExistingStore, openStore, storeFile } from '../../../server/store/sqlite/open.ts'
 import { stateOfRow } from '../../../server/store/sqlite/rows.ts'
 

@@ -1,4 +1,4 @@
-import { nextState } from '../../../server/core/guest/state.ts'
+import { nextState } from '../../../server/core/guest/next-state.ts'
 import { openStore } from '../../../server/store/sqlite/open.ts'
 
 /**
