@@ -13,7 +13,7 @@ const facts = (more: Partial<ClientFacts>): ClientFacts => ({ archs: [], userCla
 const firmwareOf = (client: Partial<PretendClient>): Firmware | undefined =>
   classifyFirmware(clientFacts(request('discover', { mac: '52:54:00:aa:bb:01', ...client })))?.firmware
 
-describe('clients as they were seen on the wire', () => {
+describe('the firmware of real requests', () => {
   const seen: Record<keyof typeof clients, Firmware | undefined> = {
     ipxeBios: 'ipxe-bios',
     bios: 'bios',
@@ -63,23 +63,23 @@ describe('option 93', () => {
     expect(firmwareOf({ archs: [arch], vendorClass: 'HTTPClient' })).toBe(firmware)
   })
 
-  test('the first that we know of several counts', () => {
+  test('of several values the first known one counts', () => {
     expect(firmwareOf({ archs: [2, 7], vendorClass: 'PXEClient' })).toBe('uefi-x64')
   })
 
-  test('without it the class says the same', () => {
+  test('without it the vendor class has the architecture', () => {
     expect(firmwareOf({ vendorClass: 'PXEClient:Arch:00011:UNDI:003000' })).toBe('uefi-arm64')
     expect(firmwareOf({ vendorClass: 'PXEClient' })).toBeUndefined()
   })
 })
 
-describe('who is not what it seems', () => {
-  test('only those who ask for network boot are something', () => {
+describe('clients that look like something else', () => {
+  test('a request that is not for network boot has no firmware', () => {
     expect(firmwareOf({ archs: [7] })).toBeUndefined()
     expect(firmwareOf({ archs: [7], vendorClass: 'MSFT 5.0', userClass: 'iPXE' })).toBeUndefined()
   })
 
-  test('iPXE by user class in both spellings, and by option 175; gPXE is not iPXE', () => {
+  test('iPXE is known by its user class in both spellings and by option 175; gPXE is not iPXE', () => {
     const etherboot = new Set(['http'])
     const vendorClass = 'PXEClient'
     expect(firmwareOf({ archs: [7], vendorClass, userClass: ['iPXE'] })).toBe('ipxe-uefi')
@@ -87,22 +87,22 @@ describe('who is not what it seems', () => {
     expect(
       classifyFirmware(facts({ vendorClass, archs: [0], etherboot, userClasses: ['gPXE'] }))?.firmware,
     ).toBe('bios')
-    // Its request to port 4011 carries neither option 93 nor an Arch.
+    // The request of iPXE to port 4011 has neither option 93 nor an Arch in its vendor class.
     expect(firmwareOf({ vendorClass, userClass: 'iPXE' })).toBe('ipxe-uefi')
   })
 
-  test('a Raspberry Pi says that it is a BIOS', () => {
+  test('a Raspberry Pi, which claims to be a BIOS, is known by its MAC address', () => {
     const client = { archs: [0], vendorClass: 'PXEClient:Arch:00000:UNDI:002001' }
     expect(firmwareOf({ ...client, mac: 'dc:a6:32:01:02:03' })).toBe('raspberry-pi')
     expect(firmwareOf({ ...client, archs: [11], mac: 'dc:a6:32:01:02:03' })).toBe('uefi-arm64')
   })
 
-  test('U-Boot', () => {
+  test('U-Boot is known by its vendor class', () => {
     expect(firmwareOf({ vendorClass: 'U-Boot.armv8' })).toBe('u-boot')
   })
 })
 
-test('the CPU of UEFI firmware, and how it loads', () => {
+test('each UEFI firmware has its CPU and its way to load', () => {
   expect(uefiCpu('uefi-http-arm64')).toBe('arm64')
   expect(uefiCpu('uefi-x64')).toBe('x64')
   expect(uefiCpu('bios')).toBeUndefined()

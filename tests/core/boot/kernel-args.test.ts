@@ -20,7 +20,7 @@ describe('a command line is read as Linux reads it', () => {
   })
 })
 
-test('blanks in a value get quotes, nothing else does', () => {
+test('only values with blanks are quoted', () => {
   expect(
     formatCmdline([{ key: 'a', value: 'b c' }, { key: 'ds', value: "nocloud;s='x'" }, { key: 'q' }]),
   ).toBe(`a="b c" ds=nocloud;s='x' q`)
@@ -35,16 +35,16 @@ test.each([
   { key: '', value: 'c' },
   { key: '' },
   { key: 'a\0' },
-])('$key=$value cannot be said, and that is an error', (arg) => {
-  expect(() => formatKernelArg(arg)).toThrow(/cannot be written/)
+])('$key=$value cannot be written on a command line', (arg) => {
   try {
     formatKernelArg(arg)
+    expect.unreachable()
   } catch (error) {
     expect(failureKind(error)).toBe('invalid-data')
   }
 })
 
-test('what is written is read back as the same arguments, or refused', () => {
+test('written arguments are read back as they were, or refused', () => {
   const word = fc.string({
     unit: fc.constantFrom('a', '=', '"', ' ', '\\', "'", ';', '$', '{', '}', 'é', '-'),
   })
@@ -65,7 +65,7 @@ test('what is written is read back as the same arguments, or refused', () => {
   )
 })
 
-test('no text crashes the reader', () => {
+test('no text crashes the parser', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary-ascii' }), (text) => {
       for (const arg of parseKernelArgs(text)) expect(typeof arg.key).toBe('string')

@@ -13,6 +13,7 @@ import {
   makeTree,
   rhel6,
 } from '../../support/boot-inputs.ts'
+import { stating } from '../../support/stating.ts'
 
 const trees = [fedora40, rhel6, fedora9, debian12, leap15, makeTree('half', { state: 'incoming' })]
 const installed = (plan: BootPlan): InstallPlan => {
@@ -23,7 +24,7 @@ const plannedFor = (guest: ReturnType<typeof makeGuest>, facts = {}) =>
   planBoot({ name: guest.name, ...facts }, makeInputs(trees, [guest]))
 
 describe('a guest', () => {
-  test('is known by its MAC however it is spelled, and gets files with sizes and digests', () => {
+  test('is found by its MAC in any spelling, and gets files with sizes and digests', () => {
     const inputs = makeInputs(trees, [makeGuest('web01', { tree: fedora40, template: 'fedora.ks' })])
     const plan = installed(planBoot({ macs: ['01-52-54-00-AA-BB-01'] }, inputs))
     expect(plan).toMatchObject({
@@ -38,7 +39,7 @@ describe('a guest', () => {
       answers: 'http://192.0.2.1:8080/ks/web01',
     })
   })
-  test('HVM and PV get the same treatment and different images where the tree has them', () => {
+  test('HVM and PV get the same arguments, and different images where the tree has them', () => {
     const hvm = installed(plannedFor(makeGuest('a', { tree: fedora9 })))
     const pv = installed(plannedFor(makeGuest('a', { tree: fedora9 }), { virt: 'pv' }))
     expect(hvm.kernel.path).toBe('images/pxeboot/vmlinuz')
@@ -48,28 +49,28 @@ describe('a guest', () => {
   test('PV from a tree without xen images boots the kernel of its arch', () => {
     expect(installed(plannedFor(makeGuest('a', { tree: debian12 }), { virt: 'pv' })).platform).toBe('amd64')
   })
-  test('without images the refusal names the platforms there are', () => {
+  test('without images is refused, and the reason names the platforms of the tree', () => {
     const odd = makeTree('odd', { platforms: { ppc64: { kernel: 'v', others: {} } } })
     const inputs = makeInputs([odd], [makeGuest('a', { tree: odd })])
     expect(planBoot({ name: 'a' }, inputs)).toEqual({
       kind: 'refuse',
-      why: 'guest a: no kernel and initrd for x86_64 in odd; it has ppc64 (no initrd)',
+      why: expect.stringMatching(stating('guest a', 'x86_64', 'odd', 'ppc64')),
     })
   })
-  test('without a tree, or with one that is not there, learns why', () => {
+  test('without a tree, or with an unknown one, is refused with the reason', () => {
     expect(plannedFor(makeGuest('a'))).toMatchObject({
       kind: 'refuse',
-      why: expect.stringContaining('it has no tree'),
+      why: expect.stringMatching(stating('guest a', 'no tree')),
     })
     expect(plannedFor(makeGuest('a', { tree: 'half' }))).toMatchObject({
       kind: 'refuse',
-      why: expect.stringMatching(/^guest a: .*; nearest: fedora\/40\/x86_64/),
+      why: expect.stringMatching(stating('guest a', 'nearest', 'fedora/40/x86_64')),
     })
   })
 })
 
 describe('the operator has the last word', () => {
-  test('his argument replaces ours, the guest replaces its profile, consoles add up', () => {
+  test('an argument of the operator replaces the computed one, one of the guest that of its profile; consoles add up', () => {
     const guest = makeGuest('a', {
       tree: fedora40,
       args: [
@@ -92,13 +93,13 @@ describe('the operator has the last word', () => {
       { what: 'dropped argument', value: 'inst.lang=de_DE', from: 'profile base, overruled by guest a' },
     ])
   })
-  test('what no command line can say is refused when planned', () => {
+  test('an argument that cannot be written on a command line is refused when planned', () => {
     expect(plannedFor(makeGuest('a', { tree: fedora40, args: ['x="unpaired'] }))).toMatchObject({
       kind: 'install',
     })
     expect(plannedFor(makeGuest('a', { tree: fedora40, args: ['x=a\u0001b'] }))).toMatchObject({
       kind: 'refuse',
-      why: expect.stringContaining('cannot be written'),
+      why: expect.stringMatching(stating('x=a')),
     })
   })
 })
@@ -109,10 +110,10 @@ describe('a command line too long for the kernel', () => {
     const plan = plannedFor(long(2000))
     expect(plan).toMatchObject({ kind: 'refuse' })
     expect(plan.kind === 'refuse' && plan.why).toMatch(
-      /^guest a: kernel command line of 20\d\d bytes, and loaders add up to \d+: the x86_64 kernel of fedora\/40\/x86_64 takes 2047 in all; longest arguments: x=y+\.\.\. \(2002\), inst\.repo=/,
+      /^guest a: .*20\d\d bytes.* fedora\/40\/x86_64 .*2047.*x=y+\.\.\. \(2002\), inst\.repo=/,
     )
   })
-  test('is measured to the byte, with what PXELINUX adds', () => {
+  test('is measured to the byte, with the arguments that PXELINUX adds', () => {
     const fits = installed(plannedFor(long(1)))
     const fixed = formatCmdline(fits.args).length - 1
     const added =
@@ -135,8 +136,8 @@ describe('a command line too long for the kernel', () => {
   })
 })
 
-describe('a machine that is no guest', () => {
-  test('gets a menu of the ready trees that it could run', () => {
+describe('a machine that is not a guest', () => {
+  test('gets a menu of the ready trees that it can run', () => {
     const arm = makeTree('arm', {
       arch: 'aarch64',
       platforms: { aarch64: { kernel: 'k', initrd: 'i', others: {} } },
@@ -153,13 +154,13 @@ describe('a machine that is no guest', () => {
     const forArm = planBoot({ arch: 'aarch64' }, inputs)
     expect(forArm.kind === 'menu' && forArm.items.map((item) => item.plan.tree.id)).toEqual(['arm'])
   })
-  test('or its own disk', () => {
+  test('gets its own disk when unknown is local or ignore', () => {
     expect(planBoot({}, makeInputs(trees, [], { unknown: 'local' })).kind).toBe('local-disk')
     expect(planBoot({}, makeInputs(trees, [], { unknown: 'ignore' })).kind).toBe('local-disk')
   })
 })
 
-test('explain tells every step with its origin', () => {
+test('explain names every step with its origin', () => {
   const guest = makeGuest('web01', { tree: fedora40, template: 'fedora.ks', args: ['console=ttyS0'] })
   const said = explainBoot({ macs: ['525400aabb01'] }, makeInputs(trees, [guest]))
   expect(said.map((line) => `${line.what}: ${line.value}`)).toEqual([

@@ -3,8 +3,8 @@ import { serverUrls, urlOfPath } from '../../../server/core/boot/urls.ts'
 
 const services = { http: { port: 8080 }, tftp: { port: 69 }, ftp: { port: 10021 }, nfs: { port: 2049 } }
 
-describe('how a client reaches us', () => {
-  test('server.url wins, and gives its host to the other services', () => {
+describe('the URLs of treeboot, as a client reaches it', () => {
+  test('server.url comes first, and its host is used for the other services', () => {
     const who = { protocol: 'http', host: 'evil:1', localAddress: '10.0.0.1' }
     expect(serverUrls({ configuredUrl: 'https://mirror.example/', services, who })).toEqual({
       http: 'https://mirror.example',
@@ -13,7 +13,7 @@ describe('how a client reaches us', () => {
       nfs: { host: 'mirror.example', options: '' },
     })
   })
-  test('then the host that the client used, port and all', () => {
+  test('then comes the Host header of the client, with its port', () => {
     const found = serverUrls({
       services,
       who: { protocol: 'http', host: 'boot.lan:80', localAddress: '10.0.0.1' },
@@ -21,7 +21,7 @@ describe('how a client reaches us', () => {
     expect(found.http).toBe('http://boot.lan:80')
     expect(found.tftp).toBe('tftp://boot.lan')
   })
-  test('then the address that it reached, with the port of the HTTP service', () => {
+  test('then comes the address that the client reached, with the port of the HTTP service', () => {
     expect(serverUrls({ services, who: { protocol: 'tftp', localAddress: '10.0.0.1' } }).http).toBe(
       'http://10.0.0.1:8080',
     )
@@ -34,7 +34,7 @@ describe('how a client reaches us', () => {
       http: 'http://10.0.0.1',
     })
   })
-  test('IPv6 stands in brackets and loses its zone', () => {
+  test('an IPv6 address is in brackets and without its zone', () => {
     const found = serverUrls({ services, who: { protocol: 'tftp', localAddress: 'fe80::1%eth0' } })
     expect(found).toMatchObject({
       http: 'http://[fe80::1]:8080',
@@ -56,11 +56,11 @@ describe('how a client reaches us', () => {
     'h:1:2',
     '[::1',
     'user@h',
-  ])('a Host of %j is not believed', (host) => {
+  ])('the Host header %j is ignored', (host) => {
     const found = serverUrls({ services, who: { protocol: 'http', host, localAddress: '10.0.0.1' } })
     expect(found.http).toBe('http://10.0.0.1:8080')
   })
-  test('NFS on another port names it, for MOUNT as well', () => {
+  test('NFS on another port has it in its options, for MOUNT as well', () => {
     const nfs = (service: { port: number; mountPort?: number }) =>
       serverUrls({ services: { nfs: service }, who: { protocol: 'tftp', localAddress: '10.0.0.1' } }).nfs
         ?.options
@@ -71,7 +71,7 @@ describe('how a client reaches us', () => {
   })
 })
 
-test('places are percent-encoded part by part, also what virt-install splits at', () => {
+test('paths are percent-encoded part by part, also the signs at which virt-install splits', () => {
   expect(urlOfPath('http://h', "/trees/a b/ü,=%2F(')")).toBe(
     'http://h/trees/a%20b/%C3%BC%2C%3D%252F%28%27%29',
   )

@@ -12,7 +12,7 @@ import { makeTree } from '../../support/boot-inputs.ts'
 const templates = join(import.meta.dirname, '../../../kickstart-templates')
 
 describe('records of distributions', () => {
-  test('each id, name and alias means one distribution', () => {
+  test('each id, name and alias belongs to one distribution', () => {
     const names = distros.flatMap((distro) => {
       const { name, aliases = [] } = recordOf(distro)
       const own = [distro, name, ...aliases].map((each) => each.toLowerCase().replace(/[\s_.-]+/g, ''))
@@ -21,7 +21,7 @@ describe('records of distributions', () => {
     expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([])
   })
 
-  test('what a record names is there: other distributions, and its template', () => {
+  test('the distributions and the template that a record names exist', () => {
     for (const distro of distros) {
       const { exceptions = [], covers = [], template } = recordOf(distro)
       for (const other of [...exceptions.map((each) => each.distro), ...covers])
@@ -31,7 +31,7 @@ describe('records of distributions', () => {
     expect(coveredBy('centos')).toEqual(['centos', 'centos-stream'])
   })
 
-  test('code names are of one release each', () => {
+  test('each code name belongs to one release', () => {
     const all = distros.flatMap((distro) => Object.entries(recordOf(distro).codenames ?? {}))
     expect(new Set(all.map(([name]) => name)).size).toBe(all.length)
     for (const [name, version] of all) expect(versionOfCodename(name)).toBe(version)
@@ -46,7 +46,7 @@ describe('records of distributions', () => {
         for (const word of Object.keys(rolling)) expect(parseVersion(word).rolling, word).toBeGreaterThan(0)
   })
 
-  test('the folder of each kernel is one that is looked into, and its name one that may be a kernel', () => {
+  test('scans look into the folder of each known kernel, and its name counts as a kernel name', () => {
     for (const path of [
       'casper/vmlinuz',
       'install.amd/vmlinuz',
@@ -59,7 +59,7 @@ describe('records of distributions', () => {
     expect(mayBeKernel('linux65')).toBe(false)
   })
 
-  test('layouts of one family come before those that many have', () => {
+  test('layouts of one family come before layouts that several families share', () => {
     const paths = ['boot/linux26', 'boot/initrd.img', 'boot/vmlinuz', 'boot/initrd']
     expect(bootImagesIn(paths, 'x86_64')).toMatchObject({
       family: 'Proxmox',
@@ -67,7 +67,7 @@ describe('records of distributions', () => {
     })
   })
 
-  test('loaders on disks: shims first, the path of removable media last', () => {
+  test('disk loaders: shims come first, the path of removable media last', () => {
     expect(diskLoaders[0]).toBe('/EFI/fedora/shimx64.efi')
     expect(diskLoaders.indexOf('/EFI/mageia/grubx64.efi')).toBeGreaterThan(
       diskLoaders.indexOf('/EFI/kali/shimaa64.efi'),
@@ -76,7 +76,7 @@ describe('records of distributions', () => {
     expect(packagedEfiFolders).toEqual(['fedora', 'redhat', 'centos', 'rocky', 'almalinux', 'oracle'])
   })
 
-  test('long command lines came at different times', () => {
+  test('the limit of the command line depends on distribution, version and arch', () => {
     const limit = (distro: 'fedora' | 'rocky' | 'debian' | 'sles', version: string, arch: string) =>
       cmdlineLimit(makeTree('t', { distro, version, arch }))
     expect(['27', '28'].map((version) => limit('fedora', version, 'ppc64le'))).toEqual([511, 2047])

@@ -13,6 +13,7 @@ import {
   rhel6,
   urls,
 } from '../../support/boot-inputs.ts'
+import { stating } from '../../support/stating.ts'
 
 function cmdline(
   tree: Tree,
@@ -26,14 +27,14 @@ const web = 'http://192.0.2.1:8080'
 const like = (distro: Tree['distro'], version: string) => makeTree('t', { distro, version })
 
 describe('anaconda', () => {
-  test('of a tree that only boots here takes its packages from the upstream', () => {
+  test('takes the packages of a boot-only tree from its upstream', () => {
     const tree = makeTree('f', { stage2: 'images/install.img', upstream: 'https://up.example/os/' })
     expect(cmdline(tree)).toBe(
       `inst.stage2=${web}/trees/f inst.repo=https://up.example/os/ ip=dhcp inst.ks=${web}/ks/web01`,
     )
   })
 
-  test('since Fedora 19 and Enterprise Linux 7 with inst.', () => {
+  test('since Fedora 19 and Enterprise Linux 7 its arguments begin with inst.', () => {
     expect(cmdline(fedora40)).toBe(`inst.repo=${web}/trees/fedora/40/x86_64 ip=dhcp inst.ks=${web}/ks/web01`)
     for (const [distro, version] of [
       ['fedora', '19'],
@@ -46,7 +47,7 @@ describe('anaconda', () => {
     ] as const)
       expect(cmdline(like(distro, version)), `${distro} ${version}`).toMatch(/^inst\.repo=.* inst\.ks=/)
   })
-  test('before Fedora 19 and Enterprise Linux 7 without inst., and with the only card of the guest', () => {
+  test('before, its arguments have no inst., and ksdevice names the only network card of the guest', () => {
     expect(cmdline(rhel6)).toBe(
       `method=${web}/trees/rhel-6.10 ip=dhcp ksdevice=52:54:00:aa:bb:01 ks=${web}/ks/web01`,
     )
@@ -61,10 +62,10 @@ describe('anaconda', () => {
     ] as const)
       expect(cmdline(like(distro, version)), `${distro} ${version}`).toMatch(/^method=.* ks=/)
   })
-  test('a tree without packages is a second stage and no repository', () => {
+  test('a tree without packages is given as second stage and not as repository', () => {
     expect(cmdline(makeTree('netinst', { repositories: [] }))).toMatch(/^inst\.stage2=/)
   })
-  test('by FTP and by NFS', () => {
+  test('installs by FTP and by NFS', () => {
     const ftp = makeGuest('a', { template: 'x.ks', source: 'ftp' })
     expect(cmdline(fedora40, ftp)).toBe(
       'inst.repo=ftp://192.0.2.1:10021/trees/fedora/40/x86_64 ip=dhcp inst.ks=ftp://192.0.2.1:10021/ks/a',
@@ -78,15 +79,15 @@ describe('anaconda', () => {
       'method=nfs:nfsvers=3,port=12049,mountport=12049:[::1]:/trees/rhel-6.10',
     )
   })
-  test('a source whose service is closed is refused, with the way out', () => {
-    expect(cmdline(fedora40, makeGuest('a', { source: 'nfs' }), { http: web })).toBe(
-      'refused: source is nfs, and the nfs service is closed: enable nfs in config.yaml',
+  test('a source whose service is off is refused, and the message names the remedy', () => {
+    expect(cmdline(fedora40, makeGuest('a', { source: 'nfs' }), { http: web })).toMatch(
+      stating('refused:', 'nfs', 'config.yaml'),
     )
   })
 })
 
 describe('debian-installer', () => {
-  test('gets its host name and its preseed by arguments', () => {
+  test('gets its host name and its preseed as arguments', () => {
     const guest = makeGuest('web01', { template: 'd.cfg', vars: { hostname: 'www.lab.example' } })
     expect(cmdline(debian12, guest)).toBe(
       `auto=true priority=critical interface=auto hostname=www domain=lab.example preseed/url=${web}/ks/web01`,
@@ -106,7 +107,7 @@ describe('Ubuntu', () => {
     version: '24.04',
     platforms: { x86_64: { kernel: 'casper/vmlinuz', initrd: 'casper/initrd', others: {} } },
   } as const
-  test('from its ISO over HTTP, with a seed that ends in a slash', () => {
+  test('installs from its ISO over HTTP, with a seed URL that ends in a slash', () => {
     const iso = makeTree('ubuntu/noble', {
       ...live,
       origin: { kind: 'iso', path: '/srv/trees/ubuntu/noble.iso', name: 'noble.iso' },
@@ -115,12 +116,12 @@ describe('Ubuntu', () => {
       `url=${web}/trees/ubuntu/noble.iso ip=dhcp autoinstall ds=nocloud-net;s=${web}/ks/web01/`,
     )
   })
-  test('from a folder over NFS', () => {
+  test('installs from a folder over NFS', () => {
     expect(cmdline(makeTree('noble', live))).toMatch(
       /^boot=casper netboot=nfs nfsroot=192\.0\.2\.1:\/trees\/noble ip=dhcp/,
     )
   })
-  test('the years of debian-installer', () => {
+  test('16.04 installs by debian-installer', () => {
     const old = makeTree('xenial', {
       distro: 'ubuntu',
       version: '16.04',
@@ -132,7 +133,7 @@ describe('Ubuntu', () => {
   })
 })
 
-test('SUSE: linuxrc until 15, Agama from 16', () => {
+test('SUSE gets arguments for linuxrc until 15, and for Agama from 16', () => {
   expect(cmdline(leap15)).toBe(`install=${web}/trees/leap-15.6 autoyast=${web}/ks/web01`)
   expect(cmdline(leap15, makeGuest('a', { source: 'nfs' }))).toBe('install=nfs://192.0.2.1/trees/leap-15.6')
   const leap16 = makeTree('leap-16', { distro: 'opensuse', version: '16.0', stage2: 'LiveOS/squashfs.img' })
@@ -141,7 +142,7 @@ test('SUSE: linuxrc until 15, Agama from 16', () => {
   )
 })
 
-test('Mageia, Fedora CoreOS, Arch, Alpine', () => {
+test('Mageia, Fedora CoreOS, Arch and Alpine get arguments of their own', () => {
   expect(cmdline(makeTree('m9', { distro: 'mageia', version: '9' }))).toMatch(
     /^automatic=method:http,network:dhcp,server:192\.0\.2\.1:8080,directory:\/trees\/m9 /,
   )
@@ -159,7 +160,7 @@ test('Mageia, Fedora CoreOS, Arch, Alpine', () => {
   )
 })
 
-test('an unknown installer gets the arguments of the operator alone', () => {
+test('an unknown installer gets only the arguments of the operator', () => {
   expect(cmdline(makeTree('odd', { distro: 'other' }), makeGuest('a', { args: ['quiet root="a b"'] }))).toBe(
     'quiet root="a b"',
   )

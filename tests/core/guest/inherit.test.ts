@@ -17,16 +17,21 @@ describe('arguments', () => {
   test.each<[string, string[][], string[], string[]]>([
     ['add up from the root down', [['a'], ['b', 'c'], ['d']], ['a', 'b', 'c', 'd'], []],
     [
-      'with the same key all stay',
+      'with the same key are all kept',
       [['console=tty0'], ['console=ttyS0']],
       ['console=tty0', 'console=ttyS0'],
       [],
     ],
-    ['go by key', [['console=tty0', 'quiet', 'console=ttyS0'], ['-console']], ['quiet'], []],
-    ['go one by one', [['console=tty0', 'console=ttyS0'], ['-console=tty0']], ['console=ttyS0'], []],
-    ['do not go by half a key', [['console=tty0'], ['-con']], ['console=tty0'], ['-con']],
+    ['are removed by key', [['console=tty0', 'quiet', 'console=ttyS0'], ['-console']], ['quiet'], []],
+    ['are removed one by one', [['console=tty0', 'console=ttyS0'], ['-console=tty0']], ['console=ttyS0'], []],
+    ['are not removed by half a key', [['console=tty0'], ['-con']], ['console=tty0'], ['-con']],
     ['come back after a removal', [['quiet'], ['-quiet'], ['quiet']], ['quiet'], []],
-    ['of debian-installer survive', [['quiet'], ['---', '--', '-']], ['quiet', '---', '--', '-'], []],
+    [
+      '--- and -- of debian-installer are not removals',
+      [['quiet'], ['---', '--', '-']],
+      ['quiet', '---', '--', '-'],
+      [],
+    ],
   ])('%s', (_, layers, expected, idle) => {
     const resolution = resolveSettings(layers.map((values) => args(...values)))
     expect(argsOf(resolution.settings)).toEqual(expected)
@@ -66,13 +71,13 @@ describe('the order of profiles', () => {
     ['both', ['left', 'right']],
   ])
 
-  test('is root-most first, each once', () => {
+  test('begins at the root and has each profile once', () => {
     expect(inheritanceOrder(['both'], diamond)).toEqual(['root', 'left', 'right', 'both'])
     expect(inheritanceOrder(['both', 'root'], diamond)).toEqual(['root', 'left', 'right', 'both'])
     expect(inheritanceCycles(diamond)).toEqual([])
   })
 
-  test('leaves out what is unknown', () => {
+  test('leaves out unknown profiles', () => {
     expect(inheritanceOrder(['left', 'constructor'], diamond)).toEqual(['root', 'left'])
   })
 
@@ -90,16 +95,16 @@ describe('the order of profiles', () => {
     expect(inheritanceOrder(['a'], parents)).toEqual(['c', 'b', 'a'])
   })
 
-  test('does not mind a chain of 50,000', () => {
+  test('handles a chain of 50,000 profiles', () => {
     const chain = new Map(Array.from({ length: 50_000 }, (_, i) => [`p${i}`, i === 0 ? [] : [`p${i - 1}`]]))
     expect(inheritanceOrder(['p49999'], chain)).toHaveLength(50_000)
   })
 
-  test('puts every parent before its heirs, whatever the graph', () => {
+  test('has every parent before its children, in any graph', () => {
     const graph = fc.array(fc.array(fc.nat(9), { maxLength: 3 }), { minLength: 10, maxLength: 10 })
     fc.assert(
       fc.property(graph, (edges) => {
-        // Only towards smaller numbers, so that there is no cycle.
+        // Parents have smaller numbers, so that there are no cycles.
         const parents = new Map(edges.map((to, i) => [`${i}`, to.filter((n) => n < i).map(String)]))
         const order = inheritanceOrder([...parents.keys()], parents)
         expect([...order].sort()).toEqual([...parents.keys()].sort())

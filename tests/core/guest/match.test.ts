@@ -36,7 +36,7 @@ describe('a machine is recognised', () => {
     [{ name: 'nobody', uuid: 'Not Settable', macs: [], ip: '10.0.0.7' }, 'ip 10.0.0.7'],
   ])('%j %s', (facts, by) => expect(index.match(facts)?.by).toBe(by))
 
-  test('by the strongest fact when several point to different guests', () => {
+  test('by the strongest fact when several facts belong to different guests', () => {
     const facts = {
       name: 'constructor',
       uuid: '4c4c4544-0042-3510-8052-b4c04f4a3732',
@@ -61,7 +61,7 @@ test('names are only names', () => {
   expect(index.byName('__proto__')).toBeUndefined()
 })
 
-test('no facts, however odd, make it throw or guess', () => {
+test('odd facts neither throw nor match a guest by guessing', () => {
   const facts = fc.record(
     {
       name: fc.string(),
@@ -73,7 +73,7 @@ test('no facts, however odd, make it throw or guess', () => {
     { requiredKeys: [] },
   )
   fc.assert(
-    // fast-check likes to say `constructor`, and there is a guest of that name.
+    // fast-check often generates `constructor`, and one guest has that name.
     fc.property(facts, (given) => given.name === 'constructor' || index.match(given) === undefined),
   )
 })

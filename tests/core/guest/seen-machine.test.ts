@@ -3,7 +3,7 @@ import { machineOf, mergeSeen } from '../../../server/core/guest/seen-machine.ts
 
 const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3132'
 
-test('what a machine shows is read in any spelling, and cut where it says too much', () => {
+test('facts of a machine are read in any spelling, and cut where they are too long', () => {
   expect(
     machineOf(
       {
@@ -28,11 +28,11 @@ test('what a machine shows is read in any spelling, and cut where it says too mu
   })
 })
 
-test('an address or a serial number alone is no machine', () => {
+test('an address or a serial number alone does not identify a machine', () => {
   expect(machineOf({ address: '10.0.0.7', serial: 'S1', macs: ['x'] }, 5)).toBeUndefined()
 })
 
-test('two looks are one machine, which the later one knows better', () => {
+test('two observations of one machine are merged, and the later one wins', () => {
   const [early, late] = [
     machineOf({ uuid, vendor: 'old', firmware: 'bios' }, 5),
     machineOf({ macs: ['525400aabb01'], uuid, vendor: 'new' }, 9),

@@ -12,6 +12,7 @@ import {
   whyLocalDisk,
 } from '../../../server/core/guest/state.ts'
 import { fedora40, makeGuest } from '../../support/boot-inputs.ts'
+import { stating } from '../../support/stating.ts'
 
 const guest = makeGuest('web01', { tree: fedora40 })
 const patient = { ...guest, settings: { ...guest.settings, retry: { value: true, from: 'default' } } }
@@ -30,97 +31,97 @@ const says = (report: 'installing' | 'progress' | 'installed' | 'failed', detail
 const armed: GuestEvent = { type: 'install-once' }
 const kept: GuestEvent = { type: 'local' }
 
-/** One event each second; the life at the end. */
-function live(...events: GuestEvent[]): GuestState {
+/** The state after these events, one each second. */
+function stateAfter(...events: GuestEvent[]): GuestState {
   return events.reduce<GuestState>(
-    (life, event, n) => nextState(life, event, (n + 1) * 1000)?.state ?? life,
+    (state, event, n) => nextState(state, event, (n + 1) * 1000)?.state ?? state,
     newState,
   )
 }
 
 describe('an installation', () => {
-  test('is not begun by boot answers and kernels, however many', () => {
-    expect(live(offer, offer, kernel, offer, kernel).state).toBe('install')
-    expect(whyLocalDisk(guest, live(offer, kernel))).toBeUndefined()
+  test('does not begin with boot configurations and kernels, however many', () => {
+    expect(stateAfter(offer, offer, kernel, offer, kernel).state).toBe('install')
+    expect(whyLocalDisk(guest, stateAfter(offer, kernel))).toBeUndefined()
   })
-  test('begins when its installer fetched the answers, and is not started again by a reboot', () => {
-    const life = live(offer, kernel, answers())
-    expect(life).toMatchObject({ state: 'installing', sinceMs: 3000, installer: machine })
-    expect(whyLocalDisk(guest, life)).toBe(
-      'web01 began to install 1970-01-01 00:00 UTC and has not reported its end; again: treeboot install web01',
+  test('begins when its installer fetched the answer file, and a reboot does not start it again', () => {
+    const state = stateAfter(offer, kernel, answers())
+    expect(state).toMatchObject({ state: 'installing', sinceMs: 3000, installer: machine })
+    expect(whyLocalDisk(guest, state)).toMatch(
+      stating('web01', '1970-01-01 00:00 UTC', 'treeboot install web01'),
     )
   })
-  test('unless retry says so', () => {
-    expect(whyLocalDisk(patient, live(offer, kernel, answers()))).toBeUndefined()
+  test('starts again after a reboot when retry is set', () => {
+    expect(whyLocalDisk(patient, stateAfter(offer, kernel, answers()))).toBeUndefined()
   })
   test.each<[string, GuestEvent[], string]>([
-    ['somebody looks at the answers of a guest that never came', [answers(desk)], 'install'],
-    ['somebody looks after an offer whose kernel did not load', [offer, answers(desk)], 'install'],
+    ['somebody reads the answer file of a guest that was never offered a boot', [answers(desk)], 'install'],
+    ['somebody reads it after an offer whose kernel did not load', [offer, answers(desk)], 'install'],
     [
-      'somebody looks after a new attempt, whose kernel has not loaded yet',
+      'somebody reads it after a new offer whose kernel has not loaded yet',
       [offer, kernel, offer, answers(desk)],
       'install',
     ],
-    ['the machine itself fetches them, at the address of the offer', [offer, answers()], 'installing'],
+    ['the machine fetches it at the address of the offer', [offer, answers()], 'installing'],
     [
-      'an installer with another address fetches them after the kernel',
+      'an installer with another address fetches it after the kernel',
       [offer, kernel, answers(desk)],
       'installing',
     ],
-    ['a virtual machine that was never offered anything fetches them', [answers(desk, true)], 'install'],
-    ['the guest fetches them at the address that is its own', [offer, answers(desk, true)], 'installing'],
-    ['an installed guest fetches its answers', [says('installed'), answers(machine, true)], 'installed'],
-  ])('%s', (_, events, state) => expect(live(...events).state).toBe(state))
-  test('ends with its report, also for one that we never saw begin', () => {
-    expect(live(offer, kernel, answers(), says('installed'))).toMatchObject({
+    ['a virtual machine that was never offered anything fetches it', [answers(desk, true)], 'install'],
+    ['the guest fetches it at its own address', [offer, answers(desk, true)], 'installing'],
+    ['an installed guest fetches its answer file', [says('installed'), answers(machine, true)], 'installed'],
+  ])('%s', (_, events, state) => expect(stateAfter(...events).state).toBe(state))
+  test('ends with its report, even if treeboot never saw it begin', () => {
+    expect(stateAfter(offer, kernel, answers(), says('installed'))).toMatchObject({
       state: 'installed',
       sinceMs: 4000,
     })
-    expect(live(says('installed')).state).toBe('installed')
-    expect(whyLocalDisk(patient, live(says('installed')))).toMatch('is installed since 1970')
+    expect(stateAfter(says('installed')).state).toBe('installed')
+    expect(whyLocalDisk(patient, stateAfter(says('installed')))).toMatch(stating('installed', '1970-01-01'))
   })
-  test('that failed stays where it is, with its reason', () => {
-    const life = live(offer, answers(), says('failed', 'no disk'))
-    expect(life).toMatchObject({ state: 'installing', failure: 'no disk' })
-    expect(whyLocalDisk(guest, life)).toMatch('failed: no disk; again: treeboot install web01')
+  test('that failed keeps its state, with the reason', () => {
+    const state = stateAfter(offer, answers(), says('failed', 'no disk'))
+    expect(state).toMatchObject({ state: 'installing', failure: 'no disk' })
+    expect(whyLocalDisk(guest, state)).toMatch(stating('no disk', 'treeboot install web01'))
   })
 })
 
 describe('the operator', () => {
-  test('arms exactly one installation, whatever was before', () => {
+  test('starts exactly one installation, whatever happened before', () => {
     for (const before of [[], [says('installed')], [offer, answers()], [kept], [armed]] as GuestEvent[][]) {
-      const life = live(...before, armed)
-      expect(life.state).toBe('install')
-      expect(life).not.toHaveProperty('offer')
+      const state = stateAfter(...before, armed)
+      expect(state.state).toBe('install')
+      expect(state).not.toHaveProperty('offer')
       const ended = [offer, kernel, answers(), says('installed'), offer, answers(machine, true)]
-      expect(live(...before, armed, ...ended).state).toBe('installed')
+      expect(stateAfter(...before, armed, ...ended).state).toBe('installed')
     }
   })
   test('keeps a guest on its disk, against every report and offer', () => {
-    expect(live(kept, offer, kernel, answers(machine, true), says('failed'), says('installed')).state).toBe(
-      'local',
-    )
+    expect(
+      stateAfter(kept, offer, kernel, answers(machine, true), says('failed'), says('installed')).state,
+    ).toBe('local')
   })
 })
 
 describe('the tree of a guest', () => {
-  test('is bound from the first offer to the end', () => {
-    expect(pinnedOffer(guest, live())?.tree).toBeUndefined()
-    expect(pinnedOffer(guest, live(offer))?.tree).toBe(fedora40.id)
-    expect(pinnedOffer(guest, live(offer, kernel, answers()))?.tree).toBe(fedora40.id)
-    expect(pinnedOffer(guest, live(offer, kernel, answers(), says('installed')))?.tree).toBeUndefined()
-    expect(pinnedOffer(guest, live(offer, armed))?.tree).toBeUndefined()
+  test('is fixed from the first offer to the end of the installation', () => {
+    expect(pinnedOffer(guest, stateAfter())?.tree).toBeUndefined()
+    expect(pinnedOffer(guest, stateAfter(offer))?.tree).toBe(fedora40.id)
+    expect(pinnedOffer(guest, stateAfter(offer, kernel, answers()))?.tree).toBe(fedora40.id)
+    expect(pinnedOffer(guest, stateAfter(offer, kernel, answers(), says('installed')))?.tree).toBeUndefined()
+    expect(pinnedOffer(guest, stateAfter(offer, armed))?.tree).toBeUndefined()
   })
-  test('is freed by an edit of the configuration only while nothing began', () => {
+  test('follows an edit of the configuration only before the installation began', () => {
     const edited = makeGuest('web01', { tree: 'f41' })
-    expect(pinnedOffer(edited, live(offer))?.tree).toBeUndefined()
-    expect(pinnedOffer(edited, live(offer, answers()))?.tree).toBe(fedora40.id)
+    expect(pinnedOffer(edited, stateAfter(offer))?.tree).toBeUndefined()
+    expect(pinnedOffer(edited, stateAfter(offer, answers()))?.tree).toBe(fedora40.id)
   })
-  test('is bound for 24 hours from the first offer, not from the last', () => {
-    const again = nextState(live(offer, kernel), offer, pinnedMs)?.state ?? newState
+  test('is fixed for 24 hours from the first offer, not from the last', () => {
+    const again = nextState(stateAfter(offer, kernel), offer, pinnedMs)?.state ?? newState
     expect(pinnedOffer(guest, stateAt(again, pinnedMs + 999))?.tree).toBe(fedora40.id)
     expect(pinnedOffer(guest, stateAt(again, pinnedMs + 1000))?.tree).toBeUndefined()
-    expect(pinnedOffer(guest, stateAt(live(offer), -pinnedMs))?.tree).toBeUndefined()
+    expect(pinnedOffer(guest, stateAt(stateAfter(offer), -pinnedMs))?.tree).toBeUndefined()
   })
 })
 
@@ -128,33 +129,33 @@ describe('offers of several addresses', () => {
   const at = (client: string, tree: string = fedora40.id): GuestEvent => ({ ...offer, client, tree })
   const loaded = (client: string): GuestEvent => ({ type: 'kernel', client })
 
-  test('stand side by side: one never replaces another', () => {
-    const state = live(at(machine), at(desk), at(machine))
+  test('are kept beside each other', () => {
+    const state = stateAfter(at(machine), at(desk), at(machine))
     expect(state.offers?.map(({ client }) => client)).toEqual([machine, desk])
-    expect(live(at(machine), loaded(machine), at(desk)).offers?.[0]?.kernelMs).toBe(2000)
+    expect(stateAfter(at(machine), loaded(machine), at(desk)).offers?.[0]?.kernelMs).toBe(2000)
   })
-  test('bind each address to its own tree, and any other to the one whose kernel was loaded last', () => {
-    const state = live(at(machine, 'a'), at(desk, 'b'), loaded(machine))
+  test('fix the tree of each address; any other address gets the tree whose kernel was loaded last', () => {
+    const state = stateAfter(at(machine, 'a'), at(desk, 'b'), loaded(machine))
     expect(pinnedOffer(guest, state, machine)?.tree).toBe('a')
     expect(pinnedOffer(guest, state, desk)?.tree).toBe('b')
     expect(pinnedOffer(guest, state, '10.0.0.50')?.tree).toBe('a')
-    expect(pinnedOffer(guest, live(at(machine, 'a'), at(desk, 'b')), '10.0.0.50')?.tree).toBe('b')
+    expect(pinnedOffer(guest, stateAfter(at(machine, 'a'), at(desk, 'b')), '10.0.0.50')?.tree).toBe('b')
   })
-  test('are all but one gone when the installation begins', () => {
-    const state = live(at(machine, 'a'), loaded(machine), at(desk, 'b'), answers(machine))
+  test('are reduced to one when the installation begins', () => {
+    const state = stateAfter(at(machine, 'a'), loaded(machine), at(desk, 'b'), answers(machine))
     expect(state.offers?.map(({ tree }) => tree)).toEqual(['a'])
     expect(pinnedOffer(guest, state, desk)?.tree).toBe('a')
   })
-  test('of sixteen addresses are kept; those go first whose kernel was never loaded', () => {
+  test('are kept for sixteen addresses; those whose kernel was never loaded are dropped first', () => {
     const others = Array.from({ length: 40 }, (_, n) => at(`10.1.0.${n}`))
-    const state = live(at(machine), loaded(machine), ...others)
+    const state = stateAfter(at(machine), loaded(machine), ...others)
     expect(state.offers).toHaveLength(16)
     expect(state.offers?.map(({ client }) => client)).toContain(machine)
   })
 })
 
-describe('the story', () => {
-  test('tells once of a loader that asks five times', () => {
+describe('the history', () => {
+  test('has one entry for a loader that repeats its request', () => {
     const first = nextState(undefined, offer, 1000)
     expect(first?.entry).toEqual({
       atMs: 1000,
@@ -166,9 +167,9 @@ describe('the story', () => {
     expect(nextState(first?.state, offer, 1500)).toBeUndefined()
     expect(nextState(first?.state, { ...offer, client: desk }, 1500)).toBeDefined()
   })
-  test('tells of the first boot from disk and not of each one after', () => {
+  test('has an entry for the first boot from disk and not for later ones', () => {
     const boot: GuestEvent = { type: 'sent-to-disk', client: machine }
-    const first = nextState(live(says('installed')), boot, 60_000)
+    const first = nextState(stateAfter(says('installed')), boot, 60_000)
     expect(first?.entry.kind).toBe('disk')
     expect(nextState(first?.state, boot, 61_000)).toBeUndefined()
   })
@@ -187,12 +188,12 @@ test('no order of events starts a second installation without the operator', () 
   )
   fc.assert(
     fc.property(fc.array(event, { maxLength: 30 }), (events) => {
-      let life = newState
+      let state = newState
       let began = false
       for (const [n, each] of events.entries()) {
-        life = nextState(life, each, n * 1000)?.state ?? life
-        began ||= life.state !== 'install'
-        if (began) expect(whyLocalDisk(guest, life)).toBeDefined()
+        state = nextState(state, each, n * 1000)?.state ?? state
+        began ||= state.state !== 'install'
+        if (began) expect(whyLocalDisk(guest, state)).toBeDefined()
       }
     }),
   )

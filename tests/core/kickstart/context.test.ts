@@ -3,11 +3,12 @@ import { answerContext } from '../../../server/core/kickstart/context.ts'
 import { treeRepositories } from '../../../server/core/kickstart/repositories.ts'
 import { renderInstallSource, renderRepoLines } from '../../../server/render/kickstart.ts'
 import { guestWith, rocky9, treeWith, urls } from '../../support/answers.ts'
+import { stating } from '../../support/stating.ts'
 
 const base = 'http://mirror.example:8080/trees/rocky/9'
 
 describe('the context of an answer file', () => {
-  test('holds what the README of the templates lists', () => {
+  test('has everything that the README of the templates lists', () => {
     const guest = guestWith(
       'a.ks',
       { disk: 'vda' },
@@ -47,16 +48,16 @@ describe('the context of an answer file', () => {
     })
   })
 
-  test('a var with the name of something built in stays below vars, and is reported', () => {
+  test('a var with a built-in name stays below vars, and is reported', () => {
     const { context, problems } = answerContext({ guest: guestWith('a.ks', { guest: 1, tree: 2 }), urls })
     expect(context).toMatchObject({ guest: { name: 'web01' }, vars: { guest: 1, tree: 2 } })
     expect(problems).toEqual([
-      expect.stringMatching(/^vars\.guest of guest web01 \(config\.yaml:21\) /),
-      expect.stringMatching(/^vars\.tree of /),
+      expect.stringMatching(stating('vars.guest', 'web01', 'config.yaml:21')),
+      expect.stringMatching(stating('vars.tree', 'web01', 'config.yaml:21')),
     ])
   })
 
-  test('what a guest has not is not defined, so that a template cannot use it by mistake', () => {
+  test('what a guest lacks is undefined, so that a template cannot use it by mistake', () => {
     const { context } = answerContext({
       guest: guestWith('a.ks', {}, { macs: [] }),
       urls: { http: 'https://m.example' },
@@ -101,7 +102,7 @@ describe('the repositories of a tree', () => {
     })
   })
 
-  test('what leaves the trees is left out', () => {
+  test('a repository outside of trees/ is left out', () => {
     const tree = treeWith({ repositories: [{ id: 'x', name: '', kind: 'variant', path: '../../../etc' }] })
     expect(treeRepositories(tree, '')).toEqual({ all: [] })
   })
@@ -129,22 +130,22 @@ describe('kickstart lines', () => {
     expect(renderRepoLines(rocky9, urls, source)).toEqual([repo])
   })
 
-  test('NFS on other ports says so', () => {
+  test('NFS on other ports adds them as mount options', () => {
     const nfs = { host: '10.0.0.1', options: 'nfsvers=3,port=12049,mountport=12049' }
     expect(renderInstallSource(treeWith({}), { ...urls, nfs }, 'nfs')).toBe(
       'nfs --server=10.0.0.1 --dir=/trees/fedora-40 --opts=nfsvers=3,port=12049,mountport=12049',
     )
   })
 
-  test('a closed service is named, with what to change', () => {
+  test('a service that is off is named, with the setting to change', () => {
     expect(() => renderInstallSource(rocky9, { http: 'http://m' }, 'nfs')).toThrow(
-      /installs by nfs, and that service is closed: .*nfs\.enabled/,
+      stating('nfs', 'nfs.enabled'),
     )
-    expect(() => renderRepoLines(rocky9, { http: 'http://m' }, 'ftp')).toThrow(/installs by ftp/)
+    expect(() => renderRepoLines(rocky9, { http: 'http://m' }, 'ftp')).toThrow(stating('ftp', 'ftp.enabled'))
   })
 })
 
-test('of a tree that only boots here, packages and repositories are those of the upstream', () => {
+test('packages and repositories of a boot-only tree are those of its upstream', () => {
   const tree = { ...rocky9, upstream: 'https://up.example/9/BaseOS/x86_64/os/' }
   expect(renderInstallSource(tree, urls, 'nfs')).toBe('url --url=https://up.example/9/BaseOS/x86_64/os/')
   expect(treeRepositories(tree, urls.http).all.map(({ url }) => url)).toEqual(

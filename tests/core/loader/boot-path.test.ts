@@ -13,7 +13,7 @@ const everybody: BootPathOwner = { kind: 'everybody' }
 const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3732'
 const rawUuid = '44454c4c-4200-1035-8052-b4c04f4a3732'
 
-describe('paths that loaders ask for', () => {
+describe('paths that loaders request', () => {
   test.each<[string, BootPath]>([
     ['/pxelinux.cfg/01-52-54-00-aa-bb-01', { form: 'pxelinux', loader: 'pxelinux', folder: '', owner: mac }],
     ['pxelinux.cfg/01-52-54-00-aa-bb-01', { form: 'pxelinux', loader: 'pxelinux', folder: '', owner: mac }],
@@ -103,7 +103,7 @@ describe('paths that loaders ask for', () => {
     }
   })
 
-  test('any path is understood or not, and never throws', () => {
+  test('parsing never throws, whatever the path', () => {
     const part = fc.oneof(
       fc.constantFrom('pxelinux.cfg', 'grub.cfg-', 'default', '/', '01-', '/boot/by/', 'ipxe'),
       fc.string(),
@@ -111,7 +111,7 @@ describe('paths that loaders ask for', () => {
     fc.assert(fc.property(fc.array(part), (parts) => void parseBootPath(parts.join(''))))
   })
 
-  test('every form has a line for people', () => {
+  test('every form has a description for people', () => {
     for (const { shown, what } of bootPathForms) expect([shown, what]).not.toContain('')
   })
 })

@@ -3,6 +3,7 @@ import type { Firmware } from '../../../server/core/boot/firmware.ts'
 import { bootFileName, type LoaderQuestion, loaderCandidates } from '../../../server/core/loader/choice.ts'
 import { loaderFiles, treeLoaderPlaces } from '../../../server/core/loader/files.ts'
 import { LoaderMemory } from '../../../server/machines/loader-memory.ts'
+import { stating } from '../../support/stating.ts'
 
 const places = (firmware: Firmware, more: Partial<LoaderQuestion> = {}): readonly string[] =>
   loaderCandidates({ firmware, preference: 'auto', ...more }).map(({ urlPath }) => urlPath)
@@ -13,7 +14,7 @@ describe('which loader each firmware is sent, best first', () => {
     expect(places('bios', { preference: 'pxelinux' })[0]).toBe('/pxelinux.0')
   })
 
-  test('UEFI: iPXE over the firmware’s driver, then the signed chain; the same by HTTP', () => {
+  test('UEFI: iPXE with the driver of the firmware, then the signed chain; the same by HTTP', () => {
     const x64 = ['/snponly.efi', '/ipxe.efi', '/shimx64.efi', '/grubx64.efi']
     expect(places('uefi-x64')).toEqual(x64)
     expect(places('uefi-http-x64')).toEqual(x64)
@@ -35,7 +36,7 @@ describe('which loader each firmware is sent, best first', () => {
     expect(places('uefi-ia32', grub)[0]).toBe('/shimia32.efi')
   })
 
-  test('iPXE is sent no loader, but PXELINUX under BIOS where that is asked for', () => {
+  test('iPXE is sent no loader, except PXELINUX under BIOS when it is preferred', () => {
     for (const preference of ['auto', 'ipxe', 'grub'] as const) {
       expect(places('ipxe-bios', { preference })).toEqual([])
       expect(places('ipxe-uefi', { preference })).toEqual([])
@@ -44,39 +45,38 @@ describe('which loader each firmware is sent, best first', () => {
     expect(places('ipxe-uefi', { preference: 'pxelinux' })).toEqual([])
   })
 
-  test('no loader for what has none', () => {
+  test('U-Boot and Raspberry Pi are sent no loader', () => {
     expect(places('u-boot')).toEqual([])
     expect(places('raspberry-pi')).toEqual([])
   })
 
-  test('what was never started goes to the end, what was started to the front, and what is asked for before both', () => {
+  test('a loader that did not start goes last, one that started first, and the preferred one before both', () => {
     expect(places('uefi-x64', { refuses: 'ipxe' })[0]).toBe('/shimx64.efi')
     expect(places('uefi-x64', { starts: 'grub' })[0]).toBe('/shimx64.efi')
     expect(places('uefi-x64', { preference: 'ipxe', starts: 'grub' })[0]).toBe('/snponly.efi')
-    expect(loaderCandidates({ firmware: 'uefi-x64', preference: 'auto', refuses: 'ipxe' })[0]?.why).toMatch(
-      /sent ipxe last time and never started it/,
-    )
+    const [first] = loaderCandidates({ firmware: 'uefi-x64', preference: 'auto', refuses: 'ipxe' })
+    expect(first?.why).toMatch(stating('ipxe'))
   })
 
-  test('a wish that cannot be met is answered with what is there, and says so', () => {
+  test('when the preferred loader is missing, another one is sent, with the reason', () => {
     const [, , , last] = loaderCandidates({ firmware: 'uefi-x64', preference: 'grub' })
-    expect(last).toMatchObject({ kind: 'ipxe', why: 'loader: grub is asked for, and it is missing' })
+    expect(last).toMatchObject({ kind: 'ipxe', why: expect.stringMatching(stating('grub', 'missing')) })
   })
 
-  test('a path for TFTP, a URL for HTTP Boot', () => {
+  test('the boot file name is a path for TFTP and a URL for HTTP Boot', () => {
     expect(bootFileName('uefi-x64', '/snponly.efi', 'http://h')).toBe('snponly.efi')
     expect(bootFileName('uefi-http-x64', '/snponly.efi', 'http://h:8080')).toBe('http://h:8080/snponly.efi')
   })
 })
 
-describe('where loaders lie', () => {
-  test('every name once, every place absolute', () => {
+describe('the paths of loaders', () => {
+  test('every name is listed once, and every path is absolute', () => {
     const names = loaderFiles.map(({ name }) => name)
     expect(new Set(names).size).toBe(names.length)
     for (const { places: all } of loaderFiles) for (const place of all) expect(place).toMatch(/^\/[^ ]+$/)
   })
 
-  test('Fedora, SUSE and debian-installer keep their chain in their own way', () => {
+  test('Fedora, SUSE and debian-installer have their chain in different folders', () => {
     expect(treeLoaderPlaces('shimx64.efi', 'images/pxeboot')).toEqual([
       'EFI/BOOT/BOOTX64.EFI',
       'EFI/BOOT/bootx64.efi',
@@ -95,7 +95,7 @@ describe('where loaders lie', () => {
   })
 })
 
-describe('what a machine was seen to start', () => {
+describe('the memory of the loaders that a machine started', () => {
   const mac = '52:54:00:aa:bb:01'
 
   test('a repeated request is the same attempt', () => {
@@ -106,7 +106,7 @@ describe('what a machine was seen to start', () => {
     expect(memory.lastBasis(mac)).toEqual({})
   })
 
-  test('sent and never seen: another has its turn, and then the first again', () => {
+  test('a loader that was sent and did not start gives way to another, and then comes again', () => {
     const memory = new LoaderMemory()
     memory.sent(mac, 1, 'ipxe')
     expect(memory.history(mac, 2)).toEqual({ refuses: 'ipxe' })
@@ -116,7 +116,7 @@ describe('what a machine was seen to start', () => {
     expect(memory.history(mac, 3)).toEqual({ refuses: 'grub' })
   })
 
-  test('what was seen is sent again', () => {
+  test('a loader that started is sent again', () => {
     const memory = new LoaderMemory()
     memory.sent(mac, 1, 'ipxe')
     memory.sent(mac, 2, 'grub')

@@ -44,9 +44,9 @@ describe('MAC addresses', () => {
     '5254.00aabb01',
     '５２:54:00:aa:bb:01',
     '01-'.repeat(100_000),
-  ])('%.40j is none', (text) => expect(canonicalMac(text)).toBeUndefined())
+  ])('%.40j is not a MAC address', (text) => expect(canonicalMac(text)).toBeUndefined())
 
-  test('every spelling of an address is the same address, and the canonical form is its own', () => {
+  test('every spelling of an address has the same canonical form, which is canonical itself', () => {
     const separators = fc.constantFrom(':', '-', '.', '', '%3A', '%3a')
     fc.assert(
       fc.property(
@@ -72,7 +72,9 @@ describe('UUIDs', () => {
     '{4c4c4544-0042-3510-8052-b4c04f4a3732}',
     'urn:uuid:4c4c4544-0042-3510-8052-b4c04f4a3732',
     '4c4c454400423510 8052b4c04f4a3732'.replace(' ', ''),
-  ])('%s', (text) => expect(canonicalUuid(text)).toBe('4c4c4544-0042-3510-8052-b4c04f4a3732'))
+  ])('%s is a spelling of one UUID', (text) =>
+    expect(canonicalUuid(text)).toBe('4c4c4544-0042-3510-8052-b4c04f4a3732'),
+  )
 
   test.each([
     '',
@@ -81,13 +83,13 @@ describe('UUIDs', () => {
     '4c4c4544-0042-3510-8052-b4c04f4a37322',
     '{}',
     '{',
-  ])('%j is none', (text) => expect(canonicalUuid(text)).toBeUndefined())
+  ])('%j is not a UUID', (text) => expect(canonicalUuid(text)).toBeUndefined())
 
   test('PXELINUX asks for the raw SMBIOS bytes', () => {
     expect(swapUuid('4c4c4544-0042-3510-8052-b4c04f4a3732')).toBe('44454c4c-4200-1035-8052-b4c04f4a3732')
   })
 
-  test('swapping twice changes nothing, and swapping keeps the canonical form', () => {
+  test('swapping twice gives the same UUID, and a swapped UUID is canonical', () => {
     fc.assert(
       fc.property(uuid, (value) => {
         expect(swapUuid(swapUuid(value))).toBe(value)
@@ -120,7 +122,7 @@ describe('IP addresses', () => {
     '1.2.3.4:80',
     '::1]/@x',
     '٣.1.1.1',
-  ])('%j is none', (text) => expect(canonicalIp(text)).toBeUndefined())
+  ])('%j is not an IP address', (text) => expect(canonicalIp(text)).toBeUndefined())
 
   test.each([
     ['192.0.2.7', '192.0.2.7', '192.0.2.7'],
@@ -144,7 +146,7 @@ describe('IP addresses', () => {
     ['', '', false],
   ])('%j and %j are one address: %j', (a, b, same) => expect(isSameIp(a, b)).toBe(same))
 
-  test('the hex spelling in file names goes both ways', () => {
+  test('the hex spelling of file names is encoded and decoded', () => {
     expect(ipv4Hex('10.99.0.58')).toBe('0A63003A')
     expect(ipv4FromHex('0A63003A')).toBe('10.99.0.58')
     expect([ipv4Hex('::1'), ipv4FromHex('0A63003'), ipv4FromHex('0A63003AA')]).toEqual([
@@ -168,7 +170,7 @@ describe('IP addresses', () => {
   })
 })
 
-test('arbitrary text is an identity in canonical form, or none', () => {
+test('arbitrary text gives a canonical identity or undefined', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 60 }), (text) => {
       for (const canonical of [canonicalMac, canonicalUuid, canonicalSerial, canonicalIp]) {
@@ -184,6 +186,6 @@ test.each([
   ['FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF', true],
   ['4c4c4544-0042-3510-8052-b4c04f4a3732', false],
   ['0', false],
-])('%s names no machine: %s', (text, none) => {
-  expect(isNoUuid(text)).toBe(none)
+])('the UUID %s identifies no machine: %s', (text, isPlaceholder) => {
+  expect(isNoUuid(text)).toBe(isPlaceholder)
 })

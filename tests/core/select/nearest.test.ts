@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { editDistance, nearestName } from '../../../server/core/select/nearest.ts'
 
-describe('the name that was meant', () => {
+describe('the nearest known name', () => {
   const known = ['profiles', 'guests', 'server', 'http', 'tftp', 'ftp', 'nfs', 'menu-timeout']
   test.each([
     ['profile', 'profiles'],
@@ -14,14 +14,14 @@ describe('the name that was meant', () => {
     ['x', undefined],
     ['', undefined],
     ['kickstart', undefined],
-  ])('%j: %s', (name, expected) => expect(nearestName(name, known)).toBe(expected))
+  ])('of %j is %s', (name, expected) => expect(nearestName(name, known)).toBe(expected))
 
-  test('is found in a moment however long the text is', () => {
+  test('is found quickly, however long the text is', () => {
     expect(nearestName('a'.repeat(1_000_000), known)).toBeUndefined()
   })
 })
 
-test('the distance is 0 to itself alone, the same both ways, and at most the longer length', () => {
+test('the edit distance is 0 only for equal texts, the same in both directions, and at most the longer length', () => {
   const word = fc.string({ maxLength: 12 })
   fc.assert(
     fc.property(word, word, (a, b) => {

@@ -10,15 +10,15 @@ const tree = {
   },
 }
 
-describe('what a boot rests on', () => {
-  test('the platform of the own arch is required; the others and stage 2 are not', () => {
+describe('the files that a boot needs', () => {
+  test('the images of the tree’s own arch are required; other platforms and stage 2 are not', () => {
     expect(bootFiles(tree)).toEqual({
       required: ['images/pxeboot/vmlinuz', 'images/pxeboot/initrd.img'],
       optional: ['images/xen/vmlinuz', 'images/xen/initrd.img', 'images/install.img'],
     })
   })
 
-  test('the first platform with a kernel is the main one when none has the name of the arch', () => {
+  test('when no platform has the name of the arch, the first one with a kernel is the main one', () => {
     expect(
       mainPlatform({ arch: 'armhfp', platforms: { lpae: { kernel: 'vmlinuz-lpae', others: {} } } }),
     ).toBe('lpae')
@@ -29,20 +29,20 @@ describe('what a boot rests on', () => {
     expect(bootFiles(shared).optional).toEqual(['images/install.img'])
   })
 
-  test('a repository without images needs no file, not even the stage 2 it names', () => {
+  test('a repository without images needs no file, not even the stage 2 that it names', () => {
     const repository = { arch: 'x86_64', stage2: 'images/install.img', platforms: {} }
     expect(bootFiles(repository)).toEqual({ required: [], optional: [] })
   })
 })
 
 describe('platforms whose images are missing', () => {
-  test('are taken out, with a problem that names the file', () => {
+  test('are left out, with a problem that names the file', () => {
     const { platforms, problems } = dropMissingPlatforms(tree, (path) => path === 'images/xen/vmlinuz')
     expect(Object.keys(platforms)).toEqual(['x86_64'])
     expect(problems).toEqual([{ message: 'platform xen is not offered: images/xen/vmlinuz is missing' }])
   })
 
-  test('stay when it is the main one: the tree as a whole is then broken', () => {
+  test('the main platform stays: without its images the whole tree is broken', () => {
     expect(Object.keys(dropMissingPlatforms(tree, (path) => path.includes('pxeboot')).platforms)).toEqual([
       'xen',
       'x86_64',

@@ -10,7 +10,7 @@ import { archIn, canonicalArch, platformFor, sameArch } from '../../../server/co
 import { compareVersions, parseVersion, versionMatcher } from '../../../server/core/tree/version.ts'
 
 describe('versions', () => {
-  test('oldest to newest', () => {
+  test('are sorted from oldest to newest', () => {
     const sorted = [
       '8-stream',
       '9.0 Beta',
@@ -75,7 +75,7 @@ describe('architectures', () => {
     expect(canonicalArch(spelling)).toBe(name)
   })
 
-  test('x86_64_v2 does not run where x86_64 was asked for', () => {
+  test('x86_64_v2 does not match a request for x86_64', () => {
     expect(sameArch('x86_64', 'x86_64_v2')).toBe(false)
   })
 

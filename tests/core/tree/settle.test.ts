@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { judgeTree, type SettleFacts } from '../../../server/core/tree/settle.ts'
+import { stating } from '../../support/stating.ts'
 
 const times = { quietMs: 1000, missingGraceMs: 30_000 }
 const digest = { algorithm: 'sha256', hex: 'aa' } as const
@@ -12,7 +13,7 @@ const settled: SettleFacts = {
   damaged: [],
 }
 
-describe('the state of a tree follows from what was seen', () => {
+describe('the state of a tree follows from the observations', () => {
   test.each([
     { name: 'a change at this moment', facts: { lastChangeMs: 100_000 }, state: 'incoming', again: 1000 },
     { name: 'a change just short of quiet', facts: { lastChangeMs: 99_001 }, state: 'incoming', again: 1 },
@@ -44,22 +45,22 @@ describe('the state of a tree follows from what was seen', () => {
     expect(verdict.reasons.length > 0).toBe(state !== 'ready')
   })
 
-  test('a broken tree names file, expected and found digest', () => {
+  test('the reason of a broken tree has the file, the expected and the found digest', () => {
     const damaged = [{ path: 'images/pxeboot/vmlinuz', expected: digest, found: 'bb' }]
     expect(judgeTree({ ...settled, damaged }, times).reasons).toEqual([
-      'images/pxeboot/vmlinuz is damaged: sha256 expected aa, found bb',
+      expect.stringMatching(stating('images/pxeboot/vmlinuz', 'sha256', 'aa', 'bb')),
     ])
   })
 
   test('a missing file is reported with the descriptor that names it', () => {
     expect(judgeTree({ ...settled, missing: ['vmlinuz'] }, times).reasons).toEqual([
-      'vmlinuz is missing or empty (named by .treeinfo)',
+      expect.stringMatching(stating('vmlinuz', '.treeinfo')),
     ])
   })
 })
 
-describe('a copy, as a script of events', () => {
-  /** When, what is different from then on, and the state it gives. */
+describe('a tree that is being copied', () => {
+  /** The time, the facts that change then, and the state that follows. */
   const script: [number, Partial<SettleFacts>, string][] = [
     [0, { missing: ['vmlinuz'], lastChangeMs: 0 }, 'incoming'],
     [900, { missing: [], lastChangeMs: 900 }, 'incoming'],
@@ -72,7 +73,7 @@ describe('a copy, as a script of events', () => {
     [11_000, { damaged: [], lastChangeMs: 11_000 }, 'incoming'],
     [12_000, {}, 'ready'],
   ]
-  test('goes through the states in order and is never ready while it moves', () => {
+  test('goes through the states in order and is never ready while files change', () => {
     let facts = settled
     const seen: string[] = []
     for (const [nowMs, change] of script) {

@@ -33,7 +33,7 @@ describe('real .treeinfo files', () => {
     expect(Object.keys(description.checksums).length > 0).toBe(!notes.includes('no checksums'))
   })
 
-  test('every released tree is a distribution that we know', () => {
+  test('every released tree is of a known distribution', () => {
     const unknown = trees.filter(({ file, bytes }) => distroOf(readDescriptor(file, bytes)) === 'other')
     expect(unknown.map(({ family }) => family)).toEqual(['SugonOS'])
   })
@@ -52,12 +52,12 @@ describe('other real descriptors', () => {
     if (kind === 'diskinfo') expect([description.family, description.version]).toEqual([family, version])
     if (kind === 'discinfo')
       expect([description.family, description.version].join(' ').trim()).toBe(
-        // Quoted in Fedora 7; a suffix that means "edition" in Red Star.
+        // Fedora 7 quotes the version; Red Star has a suffix that means "edition".
         family?.replace(/"/g, '').replace(/판$/, ''),
       )
   })
 
-  test('content names its images by the digests it has of them', () => {
+  test('the content file names the images, with their digests', () => {
     const leap = others.find(({ file }) => file.includes('42.3'))
     if (!leap) throw new Error('the fixture of Leap 42.3 is gone')
     expect(readDescriptor('content', leap.bytes)).toMatchObject({
@@ -71,7 +71,7 @@ describe('other real descriptors', () => {
     })
   })
 
-  test('MANIFEST names the netboot kernel when its path tells the arch', () => {
+  test('MANIFEST names the netboot kernel when its path has the arch', () => {
     const focal = others.find(({ file }) => file.includes('MANIFEST'))
     if (!focal) throw new Error('the fixture of focal is gone')
     expect(readDescriptor('installer-amd64/current/images/MANIFEST', focal.bytes).platforms).toMatchObject({

@@ -7,8 +7,8 @@ import { descriptorFormats } from '../../../../server/core/tree/descriptors/form
 import type { Description } from '../../../../server/core/tree/tree.ts'
 
 /**
- * The pages of docs/formats. Each example is a fenced block whose info string is a kind and a path; the
- * `json` block after it has what is read from it.
+ * The pages of docs/formats. Each example is a fenced block whose info string is a kind and a path. The `json` block
+ * after it has the values that are read from the example.
  */
 const folder = join(import.meta.dirname, '../../../../docs/formats')
 const example = /^```(\w+) (\S+)\n([\s\S]*?)^```\n\s*^```json\n([\s\S]*?)^```$/gm
@@ -26,12 +26,15 @@ function readExample({ kind, path, body }: (typeof examples)[number]): Descripti
   return concludeTree({ name: path, descriptors: new Map(), sizes, modifiedMs: 0, problems: [] })
 }
 
-describe('what docs/formats says of its examples', () => {
-  test.each(examples.map((each, at) => ({ ...each, at })))('$page, example $at: $path', (each) => {
-    expect(readExample(each)).toMatchObject(JSON.parse(each.said))
-  })
+describe('the examples of docs/formats', () => {
+  test.each(examples.map((each, at) => ({ ...each, at })))(
+    '$page, example $at, $path, is read as the page says',
+    (each) => {
+      expect(readExample(each)).toMatchObject(JSON.parse(each.said))
+    },
+  )
 
-  test('every page has an example, and every era is in one', () => {
+  test('every page has an example, and every era has one', () => {
     const without = pages.filter(({ page }) => !examples.some((each) => each.page === page))
     expect(without.map(({ page }) => page)).toEqual(['README.md'])
     const shown = new Set(examples.map((each) => readExample(each)?.era))

@@ -15,8 +15,8 @@ const paths = descriptorFormats.flatMap((kind) => kind.paths)
 const corpus = readCorpus().filter(({ bytes }) => bytes.length < 8192)
 
 /**
- * Reads a descriptor, or accepts a refusal; any other error is a crash. The rest of core then uses what was
- * read.
+ * Reads a descriptor, or accepts a refusal; any other error is a crash. The rest of core then uses the
+ * description.
  */
 function survive(file: string, bytes: Uint8Array): void {
   let description: Description
@@ -32,13 +32,13 @@ function survive(file: string, bytes: Uint8Array): void {
   JSON.stringify(description)
 }
 
-test('no bytes crash any reader', () => {
+test('no bytes crash a reader', () => {
   fc.assert(fc.property(fc.constantFrom(...paths), fc.uint8Array({ maxLength: 400 }), survive), {
     numRuns: runs(400),
   })
 })
 
-test('no text crashes any reader', () => {
+test('no text crashes a reader', () => {
   const line = fc.oneof(
     fc.constantFrom(
       '[general]',
@@ -72,7 +72,7 @@ test('no text crashes any reader', () => {
   fc.assert(fc.property(fc.constantFrom(...paths), text, survive), { numRuns: runs(600) })
 })
 
-test('real files with damage crash no reader', () => {
+test('real files with damage do not crash a reader', () => {
   const damage = fc.array(fc.tuple(fc.nat(8192), fc.nat(255), fc.nat(12)), { minLength: 1, maxLength: 6 })
   fc.assert(
     fc.property(fc.constantFrom(...corpus), damage, (file, hits) => {
@@ -129,7 +129,7 @@ const version = fc.oneof(
   fc.string({ maxLength: 8 }),
 )
 
-test('versions are in one total order', () => {
+test('versions have one total order', () => {
   fc.assert(
     fc.property(version, version, version, (a, b, c) => {
       expect(Math.sign(compareVersions(a, b))).toBe(-Math.sign(compareVersions(b, a)) + 0)
@@ -140,6 +140,6 @@ test('versions are in one total order', () => {
   )
 })
 
-test('every version is meant by itself', () => {
+test('every version matches itself', () => {
   fc.assert(fc.property(version, (text) => versionMatcher(text)(parseVersion(text))))
 })

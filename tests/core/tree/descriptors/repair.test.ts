@@ -10,21 +10,21 @@ const good =
   'kernel = images/pxeboot/vmlinuz\ninitrd = images/pxeboot/initrd.img\n'
 const repair = (text: string | Uint8Array) => repairTreeinfo(Buffer.from(text), known)
 
-test('what clients can read is left alone: every descriptor from the wild, and a plain one', () => {
+test('a file that clients can read is left alone: a plain one and every real one', () => {
   expect(repair(good)).toBeUndefined()
   for (const { file, bytes } of readCorpus())
     if (file.startsWith('trees/')) expect(repairTreeinfo(bytes, known)?.why, file).toBeUndefined()
 })
 
-describe('is repaired, with everything else kept', () => {
+describe('repaired, with everything else kept:', () => {
   test.each<[string, string | Uint8Array, string]>([
     ['a byte order mark', `\ufeff${good}`, 'byte order mark'],
-    ['an absolute kernel', good.replace('= images/pxeboot/v', '= /images/pxeboot/v'), 'line 7: kernel of'],
-    ['a key twice', good.replace('version = 40', 'version = 39\nversion = 40'), 'line 4: "version" again'],
-    ['a key in other letters', good.replace('version = 40', 'VERSION = 39\nversion = 40'), 'other letters'],
-    ['a section twice', `${good}[general]\nfamily = Fedora\n`, 'section [general] again'],
-    ['a line that is nothing', `${good}hello inputs\n`, 'expected "key = value"'],
-    ['a line before all sections', `x = y\n${good}`, 'stands before the first [section]'],
+    ['an absolute kernel', good.replace('= images/pxeboot/v', '= /images/pxeboot/v'), 'line 7'],
+    ['a key twice', good.replace('version = 40', 'version = 39\nversion = 40'), 'line 4'],
+    ['a key in another case', good.replace('version = 40', 'VERSION = 39\nversion = 40'), 'line 4: version'],
+    ['a section twice', `${good}[general]\nfamily = Fedora\n`, '[general]'],
+    ['a line that is neither section nor key', `${good}hello inputs\n`, 'key = value'],
+    ['a line before all sections', `x = y\n${good}`, '[section]'],
   ])('%s', (_name, text, why) => {
     const repaired = repair(text)
     expect(repaired?.why.join('\n')).toContain(why)
@@ -43,7 +43,7 @@ describe('is repaired, with everything else kept', () => {
     expect(repair(`${good}\n[release]\nname = 5%% \n`)).toBeUndefined()
   })
 
-  test('a missing [general] is made of what is known', () => {
+  test('a missing [general] is written from what is known', () => {
     const rest = good.slice(good.indexOf('[images'))
     expect(repair(rest)?.text).toBe(
       `[general]\nfamily = Fedora\nversion = 40\narch = x86_64\nvariant = Server\n\n${rest}`,
@@ -52,7 +52,7 @@ describe('is repaired, with everything else kept', () => {
   })
 })
 
-test('whatever comes in, what goes out needs no repair and reads the same', () => {
+test('the repaired text of any input needs no second repair and reads the same', () => {
   const line = fc.constantFrom(
     ...[
       '[general]',

@@ -14,7 +14,7 @@ function reread(description: Description): Description {
   return again
 }
 
-test('whatever is described, every line is a header or a key of ours, and nothing is odd about it', () => {
+test('for any description, every line is a header or a key, and reading reports nothing odd', () => {
   fc.assert(
     fc.property(nastyDescription, (description) => {
       const text = writeTreeinfo(description)
@@ -47,7 +47,7 @@ describe('round trip', () => {
   })
 })
 
-test('a tree of Ubuntu gets the .treeinfo that virt-install needs', () => {
+test('an Ubuntu tree gets the .treeinfo that virt-install needs', () => {
   const text = writeTreeinfo({
     era: 'disk-info',
     family: 'Ubuntu',
