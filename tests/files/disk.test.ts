@@ -19,7 +19,7 @@ describe('diskSource', () => {
   afterEach(() => rm(base, { recursive: true }))
   const stat = (source: ReturnType<typeof diskSource>, path: string) => source.stat(cleanPath(path), anyone)
 
-  test('a change is seen at once, and what did not change is the same object', async () => {
+  test('a changed file is seen at once, and an unchanged one keeps its entry object', async () => {
     const source = diskSource(root)
     await writeFile(join(root, 'a'), 'one')
     const first = await stat(source, '/a')
@@ -33,7 +33,7 @@ describe('diskSource', () => {
     expect(await stat(source, '/a')).toBeUndefined()
   })
 
-  test('lookups that come together share one answer, and the next one looks again', async () => {
+  test('simultaneous lookups share one result, and the next one reads again', async () => {
     const source = diskSource(root)
     await writeFile(join(root, 'a'), 'one')
     const [first, second] = [stat(source, '/a'), stat(source, '/a')]
@@ -42,7 +42,7 @@ describe('diskSource', () => {
     expect(await stat(source, '/a')).toBeUndefined()
   })
 
-  test('an entry opens its own version of the file or fails', async () => {
+  test('an entry opens its version of the file or fails', async () => {
     const source = diskSource(root)
     await writeFile(join(root, 'a'), 'one')
     const entry = await stat(source, '/a')
@@ -59,7 +59,7 @@ describe('diskSource', () => {
     await expect(entry?.open()).rejects.toMatchObject({ kind: 'conflict' })
   })
 
-  test('sockets, pipes and names that no client can ask for are not there', async () => {
+  test('sockets, pipes and names that no client can request are not found', async () => {
     const source = diskSource(root)
     execFileSync('mkfifo', [join(root, 'pipe')])
     const server = createServer()
@@ -73,7 +73,7 @@ describe('diskSource', () => {
     await new Promise((resolve) => server.close(resolve))
   })
 
-  test('symlinks stay below the root, or below the wider folder that is allowed', async () => {
+  test('symlinks may lead below the root, or below a wider folder that is allowed', async () => {
     await mkdir(join(base, 'other'))
     await writeFile(join(base, 'other/file'), 'other')
     await writeFile(join(root, 'file'), 'own')
@@ -90,7 +90,7 @@ describe('diskSource', () => {
     expect(await stat(wide, '/far')).toBeUndefined()
   })
 
-  test('a path that was inside and then leads out is looked at again', async () => {
+  test('a path that was inside and then leads outside is checked again', async () => {
     const source = diskSource(root)
     await writeFile(join(root, 'a'), 'inside')
     await writeFile(join(base, 'secret'), 'secret')
@@ -98,7 +98,7 @@ describe('diskSource', () => {
     await rm(join(root, 'a'))
     await symlink('../secret', join(root, 'a'))
     expect(await stat(source, '/a')).toBeUndefined()
-    // The very file that was inside, moved out and linked to: same inode, size and time, and yet outside.
+    // The file that was inside is moved out and linked to: same inode, size and time, but outside.
     await writeFile(join(root, 'b'), 'moved')
     expect(await stat(source, '/b')).toBeDefined()
     await rename(join(root, 'b'), join(base, 'b'))
@@ -106,7 +106,7 @@ describe('diskSource', () => {
     expect(await stat(source, '/b')).toBeUndefined()
   })
 
-  test('the root may be a symlink that is switched, and may come into being later', async () => {
+  test('the root may be a symlink that is switched, and may be created later', async () => {
     const link = join(base, 'current')
     const source = diskSource(link)
     expect(await stat(source, '/a')).toBeUndefined()
@@ -120,7 +120,7 @@ describe('diskSource', () => {
     }
   })
 
-  test('a folder of five hundred files', async () => {
+  test('a folder of five hundred files is listed whole', async () => {
     await Promise.all(Array.from({ length: 500 }, (_, i) => writeFile(join(root, `p${i}.rpm`), `${i}`)))
     const entries = await diskSource(root).list(rootPath, anyone)
     expect(entries).toHaveLength(500)

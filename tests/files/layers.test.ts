@@ -15,7 +15,7 @@ const names = async (source: FileSource, path: string): Promise<string[] | undef
   (await source.list(cleanPath(path), anyone))?.map((entry) => entry.name)
 
 describe('memorySource', () => {
-  test('one path cannot be a file and a folder, nor be named twice', () => {
+  test('a path that is both file and folder, or is given twice, is refused', () => {
     expect(() => memorySource({ '/a': '', '/a/b': '' })).toThrow(Failure)
     expect(() => memorySource({ '/a/b': '', '/a': '' })).toThrow(Failure)
     expect(() => memorySource({ '/a': '', a: '' })).toThrow(Failure)
@@ -33,7 +33,7 @@ describe('unionSource', () => {
       '/lower': 'l',
     }),
   )
-  test('the first that has a path wins', async () => {
+  test('the first source that has a path wins', async () => {
     expect(await text(union, '/both')).toBe('upper')
     expect(await text(union, '/lower')).toBe('l')
   })
@@ -41,7 +41,7 @@ describe('unionSource', () => {
     expect(await names(union, '/')).toEqual(['a', 'both', 'folder', 'lower'])
     expect(await names(union, '/folder')).toEqual(['lower', 'upper'])
   })
-  test('a file hides a folder below it and all that is in there', async () => {
+  test('a file hides a folder of a later source and everything in it', async () => {
     expect(await text(union, '/a')).toBe('a file')
     for (const path of ['/a/hidden', '/a/deep', '/a/deep/hidden'])
       expect(await text(union, path)).toBeUndefined()
@@ -61,7 +61,7 @@ describe('generatedSource', () => {
     now: () => clock,
   })
 
-  test("a text's time moves on when the text changes, and only then", async () => {
+  test('the time of a text changes only when the text changes', async () => {
     const first = await source.stat(cleanPath('/x'), anyone)
     clock = 2000
     expect(await source.stat(cleanPath('/x'), anyone)).toMatchObject({ modifiedMs: 1000, etag: first?.etag })
@@ -72,12 +72,12 @@ describe('generatedSource', () => {
     expect(await source.stat(cleanPath('/x'), anyone)).toMatchObject({ modifiedMs: 3000, etag: first?.etag })
   })
 
-  test('each gets their own', async () => {
+  test('each requester gets a text of its own', async () => {
     const entry = await source.stat(cleanPath('/x'), { ...anyone, address: '192.0.2.7' })
     expect((await contentOf(entry)).toString()).toBe('one for 192.0.2.7')
   })
 
-  test('a listing shows the named paths; a broken one does not hide the others and fails when asked for', async () => {
+  test('a listing has the named paths; one that fails does not hide the others, and fails when requested', async () => {
     expect(await names(source, '/')).toEqual(['deep', 'x'])
     expect(await names(source, '/deep')).toEqual(['er'])
     expect(await text(source, '/hidden')).toBe('one for 127.0.0.1')

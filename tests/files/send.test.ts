@@ -20,7 +20,7 @@ async function pair(): Promise<[Socket, Socket]> {
   return [ours, client]
 }
 
-test.each([0, 1, 96])('with %i big buffers: a client that leaves gives all of them back', async (limit) => {
+test.each([0, 1, 96])('with %i big buffers: all are free again after a client disconnects', async (limit) => {
   const pool = new BufferPool(limit)
   const file = await bytesEntry('x', bytes, 0).open()
   const [ours, client] = await pair()
@@ -39,7 +39,7 @@ test.each([0, 1, 96])('with %i big buffers: a client that leaves gives all of th
   expect(pool.lent).toBe(0)
 })
 
-test.each([0, 1, 96])('with %i big buffers: all bytes arrive, in order', async (limit) => {
+test.each([0, 1, 96])('with %i big buffers: all bytes arrive in order', async (limit) => {
   const pool = new BufferPool(limit)
   const file = await bytesEntry(
     'x',

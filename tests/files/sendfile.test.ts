@@ -39,7 +39,7 @@ async function openBig(): Promise<{ path: string; file: OpenFile }> {
 
 const digest = (data: Uint8Array) => createHash('sha256').update(data).digest('hex')
 
-/** All that comes, read as slowly as `pauseEvery` says: a pause of one turn after so many chunks. */
+/** Reads everything from a socket, with a pause of one turn of the event loop after every `pauseEvery` chunks. */
 async function received(socket: Socket, pauseEvery: number): Promise<string> {
   const hash = createHash('sha256')
   let chunks = 0
@@ -53,10 +53,10 @@ async function received(socket: Socket, pauseEvery: number): Promise<string> {
 test.each([
   ['by sendfile', true, 0, bytes.length],
   ['by sendfile, from the middle, to a slow reader', true, 1_000_001, 9_000_003],
-  ['through the ring, for a file without a descriptor', false, 77, 5_000_000],
+  ['through buffers, for a file without a descriptor', false, 77, 5_000_000],
   ['a short span', true, 5, 100],
-  ['nothing at all', true, bytes.length, 0],
-])('%s: the very bytes, all counted', async (_, withDescriptor, from, length) => {
+  ['an empty span', true, bytes.length, 0],
+])('%s: the bytes arrive unchanged, and all are counted', async (_, withDescriptor, from, length) => {
   const { file } = await openBig()
   const { descriptor, ...plain } = file
   expect(descriptor).toBeDefined()
@@ -76,7 +76,7 @@ test.each([
   await file.close()
 })
 
-test('a client that goes away ends it, and no descriptor stays', async () => {
+test('a client that disconnects ends the transfer, and no descriptor stays open', async () => {
   const { file } = await openBig()
   const before = readdirSync('/proc/self/fd').length
   for (const leave of ['destroy', 'resetAndDestroy'] as const) {
@@ -93,7 +93,7 @@ test('a client that goes away ends it, and no descriptor stays', async () => {
   await file.close()
 })
 
-test('a file that is cut meanwhile is an error, not a short success', async () => {
+test('a file that is cut during the transfer is an error, not a short success', async () => {
   const { path, file } = await openBig()
   truncateSync(path, 3_000_000)
   const [ours, client] = await pair()

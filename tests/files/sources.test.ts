@@ -20,7 +20,7 @@ async function onDisk(files: Files) {
   return { root, close: () => rm(root, { recursive: true }) }
 }
 
-/** Every second file here, the others there. */
+/** Splits the files over two sources, every second one to the second. */
 function halves(files: Files): [Files, Files] {
   const all = Object.entries(files)
   return [

@@ -37,7 +37,7 @@ describe('settings for a DHCP server', () => {
 })
 
 describe('quoting', () => {
-  test('text that a language cannot hold is refused, and not bent', () => {
+  test('text that a format cannot express is refused, not changed', () => {
     for (const text of ['a,b', 'a b', 'a"b', 'a#b', 'a\nb', 'ä'])
       expect(() => dnsmasqWord(text)).toThrow(/dnsmasq/)
     expect(dnsmasqWord('http://[::1]:80/x%20y?a=b')).toBe('http://[::1]:80/x%20y?a=b')

@@ -16,7 +16,7 @@ afterAll(() => renderer.close())
 
 const project = join(import.meta.dirname, '../..')
 
-describe('what the documents say', () => {
+describe('the examples of the documents', () => {
   test('the template of docs/kickstarts.md renders', async () => {
     const document = readFileSync(join(project, 'docs/kickstarts.md'), 'utf8')
     const source = /```jinja\n([\s\S]*?)```/.exec(document)?.[1]?.replaceAll(/^ {3}/gm, '') ?? ''
@@ -33,13 +33,13 @@ describe('what the documents say', () => {
     expect(text).toContain('sshkey --username=root "ssh-ed25519 AAAA me@laptop"')
   })
 
-  test('the README of the templates names every filter of ours', () => {
+  test('the README of the templates names every filter of treeboot', () => {
     const document = readFileSync(join(project, 'kickstart-templates/README.md'), 'utf8')
     expect([...ownFilterNames].filter((name) => !document.includes(`\`${name}`))).toEqual([])
   })
 })
 
-describe('the templates that ship', () => {
+describe('the templates that treeboot ships', () => {
   test.each(answerCases)('$golden', async ({ golden, guest, tree }) => {
     const snapshot = snapshotWith([guest], templates)
     const options = {

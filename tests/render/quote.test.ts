@@ -21,7 +21,7 @@ import {
 } from '../../server/render/quote.ts'
 import { runs } from '../support/fuzz.ts'
 
-/** Text that is made of what each of the target languages finds special. */
+/** Text of the characters that are special in one of the target languages. */
 const nasty = fc.string({
   unit: fc.constantFrom(
     ...'abc =,;:#&|<>"\'\\$`{}()[]%!?*~-/\t\n',
@@ -37,7 +37,7 @@ const nasty = fc.string({
   maxLength: 24,
 })
 
-/** What a function says, or undefined where it refuses. Refusing must be a Failure of kind invalid-data. */
+/** The text that a function writes; undefined when it refuses, which must be a Failure of kind invalid-data. */
 function say(quote: (text: string) => string, text: string): string | undefined {
   try {
     return quote(text)
@@ -57,7 +57,10 @@ function alwaysReadBack(quote: (text: string) => string, read: (said: string) =>
   )
 }
 
-/** One word of a POSIX shell or a GRUB script: bare text and single quotes, as these functions write; anything else is a mistake. */
+/**
+ * Reads one word of a POSIX shell or a GRUB script. The functions write bare text and single quotes; anything else is a
+ * mistake.
+ */
 function readShellWord(said: string): string {
   let text = ''
   for (let at = 0; at < said.length; at++) {
@@ -90,12 +93,12 @@ test('words of a GRUB script', () => {
 })
 
 describe('kernel arguments through GRUB', () => {
-  /** What grub_create_loader_cmdline makes of the words of `linux` (GRUB 2.06, lib/cmdline.c). */
+  /** The command line that grub_create_loader_cmdline makes from the words of `linux` (GRUB 2.06, lib/cmdline.c). */
   const grubWrites = (word: string) => {
     const escaped = word.replace(/[\\'"]/g, '\\$&')
     return escaped.includes(' ') ? `"${escaped}"` : escaped
   }
-  test('reach the kernel as they were meant, or are refused', () => {
+  test('reach the kernel unchanged, or are refused', () => {
     fc.assert(
       fc.property(nasty, nasty, (key, value) => {
         const arg = { key, value }
@@ -110,7 +113,7 @@ describe('kernel arguments through GRUB', () => {
 })
 
 describe('iPXE', () => {
-  /** exec.c and settings.c: split at blanks, stop at comments and operators, then expand until nothing is left to expand. */
+  /** As iPXE's exec.c and settings.c do: split at blanks, stop at comments and operators, then expand as often as possible. */
   const read = (said: string): string => {
     const values = new Map(
       [...ipxeVariables(said).matchAll(/^set (\w+):hex (\w\w)\nset \1 \$\{\1:string\}$/gm)].map(
@@ -139,7 +142,7 @@ describe('iPXE', () => {
     alwaysReadBack(ipxeWord, read)
     expect(ipxeWord('a b')).not.toContain(' ')
   })
-  test('an expansion cannot be said', () => {
+  test('an expansion is refused', () => {
     expect(() => ipxeText(`a=\${net0/mac}`)).toThrow(/would expand/)
     expect(() => ipxeText(`a=\${x`)).toThrow(/would expand/)
     expect(ipxeText('a=$HOME {x}')).toBe('a=$HOME {x}')
@@ -147,14 +150,14 @@ describe('iPXE', () => {
 })
 
 describe('PXELINUX', () => {
-  test('lines are literal, so only what is literal may be said', () => {
+  test('lines are literal: text that would not be literal is refused', () => {
     alwaysReadBack(pxelinuxLine, (said) => {
       if (/[\n\r]/.test(said)) throw new Error('two lines')
       return said.trim()
     })
     for (const text of ['-', ' a', 'a ', 'a\nLABEL x', '\t']) expect(say(pxelinuxLine, text)).toBeUndefined()
   })
-  test('file names hold no blank and at most 255 bytes', () => {
+  test('file names with a blank or over 255 bytes are refused', () => {
     alwaysReadBack(pxelinuxPath, (said) => said.split(/\s/)[0] ?? '')
     expect(say(pxelinuxPath, 'é'.repeat(127))).toBeDefined()
     expect(say(pxelinuxPath, 'é'.repeat(128))).toBeUndefined()
@@ -207,7 +210,7 @@ test('parts of QEMU and virt-install options', () => {
   })
 })
 
-test('what is shown on a screen is one line of ASCII whatever it was', () => {
+test('text for a screen is one line of ASCII, whatever it was before', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme' }), nasty, (any, text) => {
       expect(screenText(any + text)).toMatch(/^[\x20-\x7e]*$/)

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { TemplateRenderer } from '../../server/templates/renderer.ts'
 import { withMemoryMaximum } from '../../server/templates/wasm.ts'
 
-/** Templates that try to run away or to break out. Each costs one bounded error, and the next rendering works. */
+/** Templates that try to run forever or to break out. Each costs one bounded error, and the next rendering works. */
 const renderer = new TemplateRenderer({ timeoutMs: 1500, memoryMiB: 32 })
 const good = new Map([['good', 'hello {{ name }}']])
 beforeAll(async () => void (await stillWorks()))
@@ -28,10 +28,10 @@ async function messageOf(templates: Readonly<Record<string, string>>): Promise<s
 
 const long = 'a'.repeat(40)
 
-describe('a template that runs away', () => {
+describe('a template that never ends or takes too much memory', () => {
   test.each<[string, string, RegExp]>([
     ['two thousand million letters', "{{ 'x' * 2000000000 }}", /memory/],
-    ['the same, not foldable when parsed', "{% set n = 2000000000 %}{{ 'x' * n }}", /memory/],
+    ['the same, in a form that the parser cannot compute', "{% set n = 2000000000 %}{{ 'x' * n }}", /memory/],
     [
       'nested loops',
       '{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}',
@@ -62,19 +62,19 @@ describe('a template that runs away', () => {
     await stillWorks()
   })
 
-  test('output that nobody can want', async () => {
+  test('output of 20 MB is refused', async () => {
     const row = 'x'.repeat(1000)
     const template = `{% for i in range(20000) %}${row}{% endfor %}`
     expect(await messageOf({ m: template })).toMatch(/memory|at most/)
     await stillWorks()
   })
 
-  test('snippets that include each other', async () => {
+  test('snippets that include each other are refused', async () => {
     expect(await messageOf({ m: '{% include "s" %}', s: '{% include "m" %}' })).toMatch(/circle/)
     await stillWorks()
   })
 
-  test('one such template leaves the others of its folder alone', async () => {
+  test('other templates of the same folder still render', async () => {
     const templates = new Map([
       ['bad', "{{ 'x' * 2000000000 }}"],
       ['fine', 'fine'],
@@ -84,7 +84,7 @@ describe('a template that runs away', () => {
     expect(await renderer.check(templates)).toMatchObject([{ template: 'bad', severity: 'error' }])
   })
 
-  test('and the process is small afterwards', async () => {
+  test('the memory of the process is small afterwards', async () => {
     const before = memoryUsage().rss
     for (let i = 0; i < 2; i++) await messageOf({ m: `{% set n = ${2e7 + i} %}{{ ('x' * n) | length }}` })
     await stillWorks()
@@ -92,7 +92,7 @@ describe('a template that runs away', () => {
   })
 })
 
-describe('a template that tries to get out', () => {
+describe('a template that tries to break out', () => {
   test.each([
     "{{ ''.constructor.constructor('return process')() }}",
     "{{ range.constructor('return process')() }}",

@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { Failure } from '../../server/core/failure.ts'
 import { lintTemplates } from '../../server/templates/lint.ts'
 import { TemplateRenderer } from '../../server/templates/renderer.ts'
+import { stating } from '../support/stating.ts'
 
 const renderer = new TemplateRenderer()
 afterAll(() => renderer.close())
@@ -23,7 +24,7 @@ async function failure(templates: Templates, context: Record<string, unknown> = 
 
 const guest = { name: 'web01', none: null, tags: ['a', 'b'], net: { ip: '10.0.0.7' } }
 
-describe('text comes out as Ansible users know it', () => {
+describe('text is rendered as in Ansible', () => {
   test.each([
     ['a line with only a tag leaves no line', 'a\n  {% if true %}\nb\n  {% endif %}\nc\n', 'a\nb\nc\n'],
     ['the last newline stays', 'a\n', 'a\n'],
@@ -40,7 +41,7 @@ describe('text comes out as Ansible users know it', () => {
   })
 
   test.each(['a.xml', 'a.html', 'a.yaml', 'a.json', 'a.xml.j2', 'a.ks'])(
-    'nothing is escaped behind your back in %s',
+    'nothing is escaped in %s',
     async (name) => {
       const source = '\n<{{ guest.name }}> {{ "\\"/&<" }}\n\n{% macro q() %}&{% endmacro %}{{ q() }}\n'
       expect(await render({ [name]: source }, { guest })).toBe('\n<web01> "/&<\n\n&\n')
@@ -58,7 +59,7 @@ describe('text comes out as Ansible users know it', () => {
   })
 })
 
-describe('an undefined variable is an error with template, line and name, never an empty string', () => {
+describe('an undefined variable is an error with template, line and name:', () => {
   test.each([
     ['{{ nope }}', 'nope'],
     ['{{ nope | upper }}', 'nope'],
@@ -87,12 +88,12 @@ describe('an undefined variable is an error with template, line and name, never 
   ])('%s', async (template, name) => {
     const message = await failure(`one\ntwo\n${template}\n`, { guest })
     expect(message).toMatch(/^m:3: /)
-    expect(message).toContain(`the variable ${name} is not defined`)
+    expect(message).toMatch(stating(`variable ${name}`, 'not defined'))
   })
 
-  test('in a snippet it names the snippet', async () => {
+  test('in a snippet, the error names the snippet', async () => {
     const message = await failure({ 'a.ks': 'x\n{% include "s/b.ks" %}', 's/b.ks': '\n\n{{ nope | upper }}' })
-    expect(message).toMatch(/^s\/b\.ks:3: the variable nope is not defined/)
+    expect(message).toMatch(/^s\/b\.ks:3: .*\bnope\b/)
   })
 
   test.each([
@@ -110,20 +111,16 @@ describe('an undefined variable is an error with template, line and name, never 
     ['{% for k, v in guest.net | items %}{{ k }}={{ v }}{% endfor %}', 'ip=10.0.0.7'],
     ['{% for x in [1, [2]] recursive %}{{ loop(x) if x is iterable else x }}{% endfor %}', '12'],
     ['{{ (guest.name if nope is defined else "y") | upper }}', 'Y'],
-  ])('what guards against it works: %s', async (template, text) => {
+  ])('a guard against undefined variables works: %s', async (template, text) => {
     expect(await render(template, { guest })).toBe(text)
   })
 })
 
-describe('errors say where', () => {
+describe('an error has its template and line:', () => {
   test.each<[string, Templates, RegExp]>([
     ['syntax', 'a\nb {% if %}', /^m:2: syntax error/],
-    ['a comment that bash opened', 'a\nx=${#y}\n', /^m:\d: a comment begins with \{# .*raw/],
-    [
-      'no such snippet',
-      { m: '\n{% include "b.ks" %}', c: '' },
-      /^m:2: there is no template b\.ks to include \(there are c, m\)/,
-    ],
+    ['a comment that bash opened', 'a\nx=${#y}\n', /^m:\d: .*\{#.*raw/],
+    ['no such snippet', { m: '\n{% include "b.ks" %}', c: '' }, /^m:2: .*\bb\.ks\b.*\bc, m\b/],
     [
       'a snippet that does not parse',
       { m: '\n{% include "b" %}', b: '\n\n{% if %}' },
@@ -132,33 +129,27 @@ describe('errors say where', () => {
     [
       'a filter that does not exist',
       { m: '{% include "b" %}', b: '\n{{ 1 | nope }}' },
-      /^b:2: there is no filter nope/,
+      /^b:2: .*filter nope/,
     ],
-    [
-      'a filter that refuses',
-      '\n\n{{ "x" | password_hash("rot13") }}',
-      /^m:3: filter password_hash: unknown password hash/,
-    ],
+    ['a filter that refuses', '\n\n{{ "x" | password_hash("rot13") }}', /^m:3: .*password_hash.*unknown/],
     [
       'a filter that refuses in a snippet',
       { m: '{% include "b" %}', b: '\n{{ "(" | regex_search("(") }}' },
-      /^b:2: filter regex_search/,
+      /^b:2: .*regex_search/,
     ],
     ['types', { m: '{% include "b" %}', b: '\n{{ 1 + "a" }}' }, /^b:2: invalid operation/],
-    ['a circle', { m: '{% include "b" %}', b: '{% include "m" %}' }, /a circle of includes: m -> b -> m/],
-    ['a function', '{{ nope() }}', /^m:1: there is no function or macro nope/],
+    ['a circle', { m: '{% include "b" %}', b: '{% include "m" %}' }, /m -> b -> m/],
+    ['a function', '{{ nope() }}', /^m:1: .*\bnope\b/],
   ])('%s', async (_name, templates, expected) => {
     expect(await failure(templates)).toMatch(expected)
   })
 
-  test('a name that is no template', async () => {
+  test('an unknown template is refused with the known ones', async () => {
     const job = { name: 'x.ks', templates: new Map([['fedora.ks', '']]), context: {} }
-    await expect(renderer.render(job)).rejects.toThrow(
-      'x.ks:1: there is no such template (there are fedora.ks)',
-    )
+    await expect(renderer.render(job)).rejects.toThrow(stating('x.ks:1:', 'fedora.ks'))
   })
 
-  test('what only looks wrong comes with the text', async () => {
+  test('warnings come with the rendered text', async () => {
     const templates = new Map([
       ['m', '{% include "s" %}#set $x = 1\n'],
       ['s', 'ok\r\n'],
@@ -172,7 +163,7 @@ describe('errors say where', () => {
   })
 })
 
-test('the same input gives the same bytes, salts too, and other guests get other salts', async () => {
+test('the same input gives the same bytes and salts; other guests get other salts', async () => {
   const template = '{{ "secret" | password_hash("sha512") }}'
   const first = await render(template, { guest: { name: 'a' } })
   expect(first).toMatch(/^\$6\$[./\w]{16}\$[./\w]{86}$/)
@@ -180,7 +171,7 @@ test('the same input gives the same bytes, salts too, and other guests get other
   expect(await render(template, { guest: { name: 'b' } })).not.toBe(first)
 })
 
-test('jobs that come at once are all answered, each with its own text', async () => {
+test('simultaneous jobs all get their own text', async () => {
   const templates = new Map([['m', '{{ i }}']])
   const jobs = Array.from({ length: 50 }, (_, i) => renderer.render({ name: 'm', templates, context: { i } }))
   expect((await Promise.all(jobs)).map(({ text }) => text)).toEqual(
@@ -188,7 +179,7 @@ test('jobs that come at once are all answered, each with its own text', async ()
   )
 })
 
-test('a whole folder is judged at once, its notes for people are not', async () => {
+test('a check covers all templates of a folder and leaves out README.md', async () => {
   const templates = new Map([
     ['b.ks', 'a\n{% if %}\n'],
     ['a.ks', '{{ x | nope }}'],
@@ -201,7 +192,7 @@ test('a whole folder is judged at once, its notes for people are not', async () 
   ])
 })
 
-test('a closed renderer says so', async () => {
+test('a closed renderer refuses jobs', async () => {
   const closed = new TemplateRenderer()
   await closed.close()
   await expect(closed.render({ name: 'm', templates: new Map([['m', '']]), context: {} })).rejects.toThrow(

@@ -7,6 +7,7 @@ import type { FileSource } from '../../../server/files/source.ts'
 import { anyone, contentOf } from '../../contract/file-source.ts'
 import { blockOf, writeBridge } from '../../support/iso/write-bridge.ts'
 import { seal, tagsIn, type WrittenUdf } from '../../support/iso/write-udf.ts'
+import { stating } from '../../support/stating.ts'
 import { temporaryFolder } from '../../support/tree-folder.ts'
 
 async function sourceOf(bytes: Uint8Array): Promise<{ source: FileSource; file: string }> {
@@ -21,7 +22,7 @@ const text = async (source: FileSource, path: string) =>
 const names = async (source: FileSource, path: string) =>
   (await source.list(cleanPath(path), anyone))?.map(({ name }) => name)
 
-describe('of a disc with ISO 9660 and UDF', () => {
+describe('a disc with ISO 9660 and UDF', () => {
   const udf = { files: { 'A long name.txt': 'udf', only: 'here' } }
   const damaged = (disc: WrittenUdf): Buffer => {
     for (const at of tagsIn(disc.bytes, 2)) disc.bytes.fill(0, at, at + 16)
@@ -29,13 +30,13 @@ describe('of a disc with ISO 9660 and UDF', () => {
   }
   const iso = { files: { 'A long name.txt': 'iso', link: { target: 'A long name.txt' } } }
 
-  test('Rock Ridge is read: it has symlinks, which genisoimage leaves out of UDF', async () => {
+  test('Rock Ridge is read, because it has the symlinks that genisoimage leaves out of UDF', async () => {
     const { source } = await sourceOf(writeBridge(udf, () => iso).bytes)
     expect(await names(source, '/')).toEqual(['A long name.txt', 'link'])
     expect(await text(source, '/link')).toBe('iso')
   })
 
-  test('UDF is read where there is Joliet, or only README.TXT as on discs of Microsoft', async () => {
+  test('UDF is read beside Joliet, and beside a lone README.TXT as on Microsoft discs', async () => {
     for (const shape of [
       { ...iso, rockRidge: false, joliet: true },
       { files: { 'README.TXT': 'This disc contains a "UDF" file system' }, rockRidge: false },
@@ -46,7 +47,7 @@ describe('of a disc with ISO 9660 and UDF', () => {
     }
   })
 
-  test('ISO 9660 is read where UDF is damaged', async () => {
+  test('ISO 9660 is read when UDF is damaged', async () => {
     const joliet = { ...iso, rockRidge: false, joliet: true }
     const { source } = await sourceOf(damaged(writeBridge(udf, () => joliet)))
     expect(await names(source, '/')).toEqual(['A long name.txt', 'link'])
@@ -84,7 +85,7 @@ describe('a file over 4 GiB on a bridge disc', () => {
     return { source: await isoSource(file), file, disc }
   }
 
-  test('has its size and its extent from UDF, in a listing and behind a symlink too', async () => {
+  test('has its size and extent from UDF, also in a listing and behind a symlink', async () => {
     for (const said of [size % 2 ** 32, 0, 0xfffff800]) {
       const { source, file } = await bigDisc(said)
       const entry = await stat(source, '/LiveOS/squashfs.img')
@@ -104,25 +105,23 @@ describe('a file over 4 GiB on a bridge disc', () => {
     }
   })
 
-  test('is refused when UDF cannot tell how long it is; what cannot be longer is served', async () => {
+  test('is refused when UDF does not give its length; a file that cannot be longer is served', async () => {
     const { source, disc } = await bigDisc(undefined, ({ bytes, entries }) => {
       bytes[(entries.get('LiveOS/squashfs.img')?.at ?? 0) + 56] = 1
     })
     const entry = disc.entries.get('LiveOS/squashfs.img')?.at
     await expect(stat(source, '/LiveOS/squashfs.img')).rejects.toThrow(
-      new RegExp(
-        `bridge.iso, byte ${entry}: a file entry \\(UDF\\) has the CRC .*; so the size of squashfs.img is not known`,
-      ),
+      stating('bridge.iso', `byte ${entry}`, 'UDF', 'CRC', 'squashfs.img'),
     )
     expect(await text(source, '/early')).toBe('early')
-    // Its record ends so near the end of the image that there is no room for more: UDF is not asked.
+    // This file ends so near the end of the image that it cannot be longer: UDF is not read.
     expect((await stat(source, '/late'))?.size).toBe(10)
   })
 
-  test('and another file of the same name elsewhere is not taken for it', async () => {
+  test('is not confused with another file of the same name in UDF', async () => {
     const { source } = await bigDisc(undefined, ({ bytes, entries }) => {
       const entry = entries.get('LiveOS/squashfs.img')?.at ?? 0
-      // Another place in UDF: the first descriptor, behind the attributes, points a block further.
+      // In UDF the file is elsewhere: the first descriptor, behind the attributes, points a block further.
       const first = entry + 176 + 4
       bytes.writeUInt32LE(bytes.readUInt32LE(first + 4) + 1, first + 4)
       seal(bytes, entry)

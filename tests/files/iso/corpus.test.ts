@@ -11,7 +11,7 @@ import { anyone, contentOf } from '../../contract/file-source.ts'
 import { runs } from '../../support/fuzz.ts'
 import { namesBelow, temporaryFolder } from '../../support/tree-folder.ts'
 
-/** Whole images of the corpus, as a program opens them: a file on the disk, changed somewhere, unpacked as far as it goes. */
+/** Whole images of the corpus, changed somewhere, are written to the disk and unpacked as far as possible. */
 const folder = join(import.meta.dirname, '../../corpus/iso')
 const corpus = readdirSync(folder)
   .filter((name) => name.endsWith('.hex'))
@@ -28,7 +28,7 @@ function imageIn(text: string): Buffer {
   return bytes
 }
 
-/** Unpacks an image into a folder of its own; gives what came of it, or the failure. */
+/** Unpacks an image into a folder of its own; returns the unpacked files, or the failure. */
 async function unpack(base: string, image: Buffer, n: number): Promise<string[] | Failure> {
   const file = join(base, `${n}.iso`)
   const tree = join(base, String(n), 'tree')
@@ -46,7 +46,7 @@ async function unpack(base: string, image: Buffer, n: number): Promise<string[] 
 }
 
 test.each(corpus.filter(([name]) => name.startsWith('xorriso')))(
-  '%s has everything that went into it',
+  '%s has all files that were written into it',
   async (_, image) => {
     const base = temporaryFolder()
     const names = await unpack(base, image, 0)
@@ -66,7 +66,7 @@ test.each(corpus.filter(([name]) => name.startsWith('xorriso')))(
   },
 )
 
-test('every image, and any mutation of any, is unpacked or refused, and nothing is written beside its folder', async () => {
+test('every image and every mutation is unpacked or refused, and nothing is written outside of its folder', async () => {
   const base = temporaryFolder()
   let n = 0
   for (const [, image] of corpus) await unpack(base, image, n++)

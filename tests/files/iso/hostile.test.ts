@@ -7,6 +7,7 @@ import { cleanPath } from '../../../server/files/path.ts'
 import { runs } from '../../support/fuzz.ts'
 import { fromSparseHex, imageOf, sparseHex, walkImage } from '../../support/iso/walk-image.ts'
 import { continuationField, field, type IsoShape, writeIso } from '../../support/iso/write-iso.ts'
+import { stating } from '../../support/stating.ts'
 
 const shape: IsoShape = {
   files: {
@@ -22,7 +23,7 @@ const shape: IsoShape = {
   relocated: ['a/b/c'],
 }
 
-/** Where the bytes that parsing rests on are: descriptors, directories, continuation areas. */
+/** The positions of the bytes that are parsed: descriptors, directories, continuation areas. */
 function vital(bytes: Buffer): number[] {
   const places: number[] = []
   for (let at = 16 * 2048; at < 17 * 2048; at++) if (bytes[at]) places.push(at)
@@ -34,7 +35,7 @@ describe('a damaged image', () => {
   const good = writeIso(shape).bytes
   const places = vital(good)
 
-  test('before it is damaged has everything', async () => {
+  test('has all its files before it is damaged', async () => {
     const { nodes, failures } = await walkImage(good)
     expect(failures).toEqual([])
     expect(nodes.map(([path]) => path)).toEqual(
@@ -42,7 +43,7 @@ describe('a damaged image', () => {
     )
   })
 
-  test('with any bytes changed is read as far as it can be, or refused with the place', async () => {
+  test('with any bytes changed is read as far as possible, or refused with the place', async () => {
     const change = fc.tuple(
       fc.nat(places.length - 1),
       fc.oneof(fc.nat(255), fc.constantFrom(0, 1, 0x7f, 0x80, 0xff)),
@@ -62,7 +63,7 @@ describe('a damaged image', () => {
     )
   })
 
-  test('with a whole field changed: positions and lengths of any size', async () => {
+  test('with a whole field changed is read or refused, whatever the position or length', async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(places.length - 1), fc.nat(0xffffffff), async (place, value) => {
         const bytes = Buffer.from(good)
@@ -74,7 +75,7 @@ describe('a damaged image', () => {
     )
   })
 
-  test('cut anywhere', async () => {
+  test('cut anywhere is read or refused', async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(good.length), async (length) => {
         await walkImage(good.subarray(0, length))
@@ -83,7 +84,7 @@ describe('a damaged image', () => {
     )
   })
 
-  test('of nothing but random bytes after its descriptors', async () => {
+  test('with only random bytes after its descriptors is read or refused', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ minLength: 2048, maxLength: 8192 }), async (junk) => {
         const bytes = Buffer.from(good)
@@ -95,7 +96,7 @@ describe('a damaged image', () => {
   })
 })
 
-/** Images made to hurt a reader, each with one thing wrong. */
+/** Images that attack a reader, each with one fault. */
 const hostile: Record<string, () => Buffer> = {
   'a folder that is its own child': () => {
     const { bytes, folders } = writeIso({ files: { 'a/b/file': 'x' } })
@@ -151,7 +152,7 @@ const hostile: Record<string, () => Buffer> = {
     bytes.writeUInt32LE(bytes.length, 16 * 2048 + 156 + 10)
     return bytes
   },
-  'a file in front of the image by wrapped numbers': () =>
+  'a file whose position wraps to before the image': () =>
     writeIso({ files: { file: { pieces: [{ block: 0xffffffff, length: 0xffffffff }] } } }).bytes,
   'a file that never stops continuing': () => {
     const pieces = Array.from({ length: 5000 }, () => ({ block: 16, length: 2048 }))
@@ -162,8 +163,7 @@ const hostile: Record<string, () => Buffer> = {
     bytes.writeUInt16LE(0, 16 * 2048 + 128)
     return bytes
   },
-  'a thousand folders, each in the one before': () =>
-    writeIso({ files: { [`${'d/'.repeat(1000)}file`]: 'x' } }).bytes,
+  'a thousand nested folders': () => writeIso({ files: { [`${'d/'.repeat(1000)}file`]: 'x' } }).bytes,
   'symlinks that double with each step': () => {
     const links = Array.from(
       { length: 60 },
@@ -173,24 +173,24 @@ const hostile: Record<string, () => Buffer> = {
   },
 }
 
-describe('an image made to hurt', () => {
-  test.each(Object.entries(hostile))('%s', async (_name, make) => {
+describe('a hostile image', () => {
+  test.each(Object.entries(hostile))('%s costs a bounded number of reads', async (_name, make) => {
     const { readings } = await walkImage(make())
     expect(readings).toBeLessThan(20_000)
   })
 
-  test('a folder in itself is refused with its place, and not listed', async () => {
+  test('a folder inside of itself is refused with its place, and not listed', async () => {
     const { bytes, folders } = writeIso({ files: { 'a/b/file': 'x' } })
     const block = folders.get('a')?.block ?? 0
     const disc = await openDisc(imageOf(withFirstChildAt(bytes, block, block)))
     await expect(disc.find(cleanPath('/a/b'))).rejects.toThrow(
-      `x.iso, byte ${block * 2048}: the folder b holds itself`,
+      stating('x.iso', `byte ${block * 2048}`, 'folder b'),
     )
     expect(await disc.list(cleanPath('/a'))).toEqual([])
   })
 })
 
-/** Makes the first child of the folder at `parentBlock` point at `block`: its record is the third, behind . and .. */
+/** Makes the first child of the folder at `parentBlock` point at `block`. Its record is the third, behind . and .. */
 function withFirstChildAt(bytes: Buffer, parentBlock: number, block: number): Buffer {
   const start = parentBlock * 2048
   const self = bytes[start] ?? 0
@@ -199,13 +199,13 @@ function withFirstChildAt(bytes: Buffer, parentBlock: number, block: number): Bu
   return bytes
 }
 
-describe('the corpus', () => {
+describe('an image of the corpus is read or refused:', () => {
   const folder = join(import.meta.dirname, '../../corpus/iso')
   if (process.env.UPDATE_CORPUS) {
     mkdirSync(folder, { recursive: true })
     for (const [name, make] of Object.entries(hostile)) {
       const bytes = make()
-      // What matters is the head and the last sectors; a small file each, as hexadecimal text of the sectors in use.
+      // Small images only; they are kept as hexadecimal text of the bytes that are not zero.
       if (bytes.length < 80_000)
         writeFileSync(join(folder, `${name.replaceAll(' ', '-')}.hex`), sparseHex(bytes))
     }

@@ -7,6 +7,7 @@ import type { FileSource } from '../../../server/files/source.ts'
 import { anyone, contentOf, fileSourceContract } from '../../contract/file-source.ts'
 import { scratchFolder } from '../../support/iso/scratch.ts'
 import { field, type IsoShape, writeIso } from '../../support/iso/write-iso.ts'
+import { stating } from '../../support/stating.ts'
 import { temporaryFolder } from '../../support/tree-folder.ts'
 
 async function discOf(shape: IsoShape): Promise<{ source: FileSource; file: string }> {
@@ -36,7 +37,7 @@ for (const [name, shape] of [
   })
 
 describe('names', () => {
-  test('plain ISO 9660 names are small letters without version, as Linux shows them', async () => {
+  test('plain ISO 9660 names are shown in lower case and without version, as Linux does', async () => {
     const { source } = await discOf({ files: { 'README.TXT': 'x', 'BOOT/VMLINUZ': 'k' }, rockRidge: false })
     expect(await names(source, '/')).toEqual(['boot', 'readme.txt'])
     expect(await text(source, '/boot/vmlinuz')).toBe('k')
@@ -48,7 +49,7 @@ describe('names', () => {
     expect(await names(source, '/')).toEqual([long])
   })
 
-  test('names that no client could ask for are not there', async () => {
+  test('names that no client can request are not found', async () => {
     const { source } = await discOf({ files: { 'a\nb': '1', 'ok.txt': '3' } })
     expect(await names(source, '/')).toEqual(['ok.txt'])
   })
@@ -68,7 +69,7 @@ describe('symlinks', () => {
     dangling: { target: 'nothing' },
     through: { target: 'dists/bookworm/Release/x' },
   }
-  test('are followed inside the image, and nowhere else', async () => {
+  test('are followed only inside the image', async () => {
     const { source } = await discOf({ files })
     expect(await text(source, '/dists/stable/Release')).toBe('release')
     expect(await text(source, '/pool/up')).toBe('release')
@@ -80,8 +81,8 @@ describe('symlinks', () => {
   })
 })
 
-describe('where the bytes are', () => {
-  test('a file in one run has an extent in the image', async () => {
+describe('the bytes of a file', () => {
+  test('a contiguous file has an extent in the image', async () => {
     const { source, file } = await discOf({ files: { 'images/vmlinuz': 'kernel' } })
     const entry = await stat(source, '/images/vmlinuz')
     expect(entry?.extent?.file).toBe(file)
@@ -92,7 +93,7 @@ describe('where the bytes are', () => {
     expect(await stat(source, '/images/vmlinuz')).toBe(entry)
   })
 
-  test('a file of several records over 4 GiB is one run when its pieces follow each other', async () => {
+  test('a file over 4 GiB in several records is contiguous when its pieces follow each other', async () => {
     const pieceBytes = 2 ** 32 - 2048
     const blocks = pieceBytes / 2048
     const pieces = [
@@ -115,7 +116,7 @@ describe('where the bytes are', () => {
     expect(target.toString('latin1', 0, 10)).toBe('the end...')
   })
 
-  test('pieces apart are read as one file, and nothing between them', async () => {
+  test('separate pieces are read as one file, without the bytes between them', async () => {
     const { bytes } = writeIso({ files: { a: 'x'.repeat(2048), secret: 's'.repeat(2048), b: 'tail' } })
     const first = bytes.indexOf('xxxx') / 2048
     const third = bytes.indexOf('tail') / 2048
@@ -131,7 +132,7 @@ describe('where the bytes are', () => {
     expect((await contentOf(entry)).toString()).toBe(`${'x'.repeat(2048)}tail`)
   })
 
-  test('folders moved up for depth (CL) are shown where they belong', async () => {
+  test('folders that were relocated for depth (CL) are shown in their true parent', async () => {
     const deep = 'a/b/c/d/e/f/g/h/i/j'
     const { source } = await discOf({ files: { [`${deep}/file`]: 'deep' }, relocated: ['a/b/c/d/e/f/g/h'] })
     expect(await text(source, `/${deep}/file`)).toBe('deep')
@@ -145,7 +146,7 @@ describe('where the bytes are', () => {
     expect(await names(source, '/rr_moved')).toEqual([])
   })
 
-  test('zisofs is refused, and says what to do', async () => {
+  test('zisofs is refused, and the message has the remedy', async () => {
     const zf = field('ZF', Buffer.from('pz'), Buffer.from([4, 15]), Buffer.from([0, 16, 0, 0, 0, 0, 16, 0]))
     const { source } = await discOf({ files: { z: { bytes: 'compressed', fields: [zf] } } })
     await expect(stat(source, '/z')).rejects.toMatchObject({
@@ -159,7 +160,7 @@ describe('where the bytes are', () => {
 })
 
 describe('an image that changes', () => {
-  test('another image in its place is seen at once, and old entries do not open', async () => {
+  test('a replaced image is seen at once, and old entries do not open', async () => {
     const { source, file } = await discOf({ files: { a: 'one' } })
     const old = await stat(source, '/a')
     await writeFile(`${file}.new`, writeIso({ files: { b: 'two', a: 'three' } }).bytes)
@@ -171,7 +172,7 @@ describe('an image that changes', () => {
     await expect(stat(source, '/a')).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
-  test('a cut image says how much it lacks, and where something should be', async () => {
+  test('a cut image reports its missing bytes, and the place of the missing folder', async () => {
     const { bytes, folders } = writeIso({ files: { a: 'first', b: 'x'.repeat(700_000), c: 'last' } })
     const file = join(temporaryFolder(), 'cut.iso')
     await writeFile(file, bytes)
@@ -179,15 +180,15 @@ describe('an image that changes', () => {
     expect(source.missingBytes).toBe(0)
     await truncate(file, bytes.length - 4096 - 600_000)
     await expect(stat(source, '/a')).rejects.toThrow(
-      `cut.iso, byte ${(folders.get('')?.block ?? 0) * 2048}: expected the folder / of 2048 bytes, but the image ends at byte ${bytes.length - 604_096}`,
+      stating('cut.iso', `byte ${(folders.get('')?.block ?? 0) * 2048}`, '/', 2048, bytes.length - 604_096),
     )
     expect(source.missingBytes).toBe(604_096)
   })
 
-  test('a file that lies past the end is refused with its place, and its neighbours are served', async () => {
+  test('a file past the end is refused with its place, and other files are served', async () => {
     const { source } = await discOf({ files: { a: 'first', b: { pieces: [{ block: 5000, length: 10 }] } } })
     expect(await text(source, '/a')).toBe('first')
-    await expect(stat(source, '/b')).rejects.toThrow('b lies at bytes 10240000 to 10240010')
+    await expect(stat(source, '/b')).rejects.toThrow(stating('b', 10240000, 10240010))
   })
 })
 
@@ -200,6 +201,6 @@ test('an image is recognised by its content', async () => {
   for (const name of ['disk.img', 'short.iso', 'none', '.'])
     expect(await looksLikeIso(join(folder, name)), name).toBe(false)
   await expect(isoSource(join(folder, 'disk.img'))).rejects.toThrow(
-    'disk.img, byte 32769: expected "CD001" or "BEA01", as an image of ISO 9660 or UDF has it there; found "\\u0000\\u0000\\u0000\\u0000\\u0000"',
+    stating('disk.img', 'byte 32769', '"CD001"', '"BEA01"', '"\\u0000\\u0000\\u0000\\u0000\\u0000"'),
   )
 })

@@ -20,7 +20,7 @@ const files: UdfShape['files'] = {
 
 const big = Array.from({ length: 5 }, (_, i) => ({ block: 1000 + i * 524_287, length: 0x3ffff800 }))
 
-/** ISO 9660 tells of the same files, where they are in one piece. */
+/** ISO 9660 records for the same files, where these are contiguous. */
 function bridge(rockRidge: boolean): Buffer {
   const { bytes } = writeBridge({ files: { ...files, big: { pieces: big } } }, (udf) => ({
     rockRidge,
@@ -50,11 +50,11 @@ const good: Record<string, readonly [whole: Buffer, size?: number]> = {
 }
 
 describe.each(Object.entries(good))('a damaged image with %s', (_name, [whole, size = whole.length]) => {
-  /** Where the bytes that parsing rests on are: everything that is not zero behind the system area. */
+  /** The positions of the bytes that are parsed: everything that is not zero behind the system area. */
   const places = [...whole.keys()].filter((at) => at >= 32_768 && whole[at] !== 0)
   const tags = tagsIn(whole)
 
-  test('before it is damaged has everything', async () => {
+  test('has all its files before it is damaged', async () => {
     const { nodes, failures } = await walkImage(whole, size)
     expect(failures).toEqual([])
     if (size === eightGigabytes)
@@ -64,7 +64,7 @@ describe.each(Object.entries(good))('a damaged image with %s', (_name, [whole, s
     )
   })
 
-  /** Damage that checksums catch, and damage that somebody made them hold for. */
+  /** Damage that the checksums reveal, and damage whose checksums are corrected. */
   const spoil = (changes: readonly (readonly [number, number])[], sealed: boolean): Buffer => {
     const bytes = Buffer.from(whole)
     for (const [i, value] of changes) {
@@ -81,26 +81,23 @@ describe.each(Object.entries(good))('a damaged image with %s', (_name, [whole, s
   )
 
   test.each([
-    ['and checksums that tell', false],
-    ['and checksums made to hold', true],
-  ])(
-    'with any bytes changed %s, is read as far as it can be, or refused with the place',
-    async (_, sealed) => {
-      await fc.assert(
-        fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 8 }), async (changes) => {
-          const { failures, readings } = await walkImage(spoil(changes, sealed), size)
-          expect(readings).toBeLessThan(3000)
-          for (const { kind, message } of failures) {
-            expect(['invalid-data', 'unsupported']).toContain(kind)
-            expect(message).toMatch(/^x\.iso(?:, byte \d+: |: .* at bytes \d+ to \d+)/)
-          }
-        }),
-        { numRuns: runs(300) },
-      )
-    },
-  )
+    ['and the old checksums', false],
+    ['and corrected checksums', true],
+  ])('with any bytes changed %s is read as far as possible, or refused with the place', async (_, sealed) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 8 }), async (changes) => {
+        const { failures, readings } = await walkImage(spoil(changes, sealed), size)
+        expect(readings).toBeLessThan(3000)
+        for (const { kind, message } of failures) {
+          expect(['invalid-data', 'unsupported']).toContain(kind)
+          expect(message).toMatch(/^x\.iso(?:, byte \d+: |: .* at bytes \d+ to \d+)/)
+        }
+      }),
+      { numRuns: runs(300) },
+    )
+  })
 
-  test('with a whole field changed: positions and lengths of any size', async () => {
+  test('with a whole field changed is read or refused, whatever the position or length', async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(places.length - 1), fc.nat(0xffffffff), async (i, value) => {
         const bytes = Buffer.from(whole)
@@ -114,7 +111,7 @@ describe.each(Object.entries(good))('a damaged image with %s', (_name, [whole, s
     )
   })
 
-  test('cut anywhere', async () => {
+  test('cut anywhere is read or refused', async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(whole.length), async (length) => {
         await walkImage(whole.subarray(0, length))
@@ -123,7 +120,7 @@ describe.each(Object.entries(good))('a damaged image with %s', (_name, [whole, s
     )
   })
 
-  test('of nothing but random bytes in its partition', async () => {
+  test('with only random bytes in its partition is read or refused', async () => {
     const start = tags.find((at) => whole.readUInt16LE(at) === 256) ?? 0
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ minLength: 2048, maxLength: 8192 }), async (junk) => {

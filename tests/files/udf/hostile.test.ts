@@ -11,12 +11,12 @@ import { identifier, writeUdf } from '../../support/iso/write-udf.ts'
 
 const hostile: Readonly<Record<string, () => Hostile>> = { ...hostileFiles, ...hostileVolumes }
 
-describe('an image made to hurt', () => {
+describe('a hostile image', () => {
   test.each(Object.entries(hostile))('%s is refused, and the message has the place', async (_name, make) => {
     const { bytes, says } = make()
     const { nodes, failures, readings } = await walkImage(bytes)
     const troubles = nodes.flatMap(([, { trouble }]) => (trouble ? [trouble.message] : []))
-    // A folder that cannot be read is not listed; who asks for it is told.
+    // A folder that cannot be read is not in the listing of its parent; a request for it gets the failure.
     const asked = await openDisc(imageOf(bytes))
       .then((disc) => Promise.allSettled(['/a', '/a/b', '/link'].map((path) => disc.find(cleanPath(path)))))
       .catch(() => [])
@@ -31,7 +31,7 @@ describe('an image made to hurt', () => {
     expect(readings).toBeLessThan(20_000)
   })
 
-  test('one damaged file does not hide its neighbours', async () => {
+  test('one damaged file does not hide the others', async () => {
     const { bytes, entries } = small({ bad: 'x', good: 'y', folder: 'z', 'deep/er': '1' })
     for (const path of ['bad', 'deep'])
       bytes.fill(0, entries.get(path)?.at, (entries.get(path)?.at ?? 0) + 16)
@@ -45,7 +45,7 @@ describe('an image made to hurt', () => {
     await expect(disc.find(cleanPath('/deep/er'))).rejects.toThrow(`x.iso, byte ${entries.get('deep')?.at}: `)
   })
 
-  test('symlinks that double with each step, and a thousand folders in one another, come to an end', async () => {
+  test('symlinks that double with each step, and a thousand nested folders, cost a bounded number of reads', async () => {
     const links = Array.from(
       { length: 60 },
       (_, i) => [`l${i}`, { target: `l${i + 1}/../l${i + 1}` }] as const,
@@ -57,7 +57,7 @@ describe('an image made to hurt', () => {
       expect((await walkImage(writeUdf({ files: shape }).bytes)).readings).toBeLessThan(3000)
   })
 
-  test('a hundred thousand names for one file are one reading of it', async () => {
+  test('a file with a hundred thousand names is read once', async () => {
     const identifiers = Array.from({ length: 100_000 }, (_, i) => identifier({ name: `n${i}`, block: 2 }))
     const { nodes, failures, readings } = await walkImage(
       writeUdf({ files: { file: 'x' }, identifiers }).bytes,
@@ -67,7 +67,7 @@ describe('an image made to hurt', () => {
   })
 })
 
-describe('the corpus', () => {
+describe('an image of the corpus is read or refused:', () => {
   const folder = join(import.meta.dirname, '../../corpus/udf')
   if (process.env.UPDATE_CORPUS) {
     mkdirSync(folder, { recursive: true })

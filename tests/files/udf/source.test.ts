@@ -14,6 +14,7 @@ import {
   type UdfShape,
   writeUdf,
 } from '../../support/iso/write-udf.ts'
+import { stating } from '../../support/stating.ts'
 import { temporaryFolder } from '../../support/tree-folder.ts'
 
 async function sourceOf(bytes: Uint8Array, name = 'disc.iso'): Promise<{ source: FileSource; file: string }> {
@@ -29,18 +30,21 @@ const text = async (source: FileSource, path: string) =>
 const names = async (source: FileSource, path: string) =>
   (await source.list(cleanPath(path), anyone))?.map(({ name }) => name)
 
-/** How each volume is written, and how its files are. */
+/** The shape of each volume and of its files. */
 const forms: Record<string, [Omit<UdfShape, 'files'>, Omit<UdfFile, 'bytes'>]> = {
   'UDF 1.02': [{}, {}],
   'UDF 1.02 with long descriptors': [{ folders: 'long' }, { allocation: 'long' }],
-  'UDF 1.02, embedded where there is room': [{ folders: 'embedded' }, { allocation: 'embedded' }],
+  'UDF 1.02, embedded in the file entry where it fits': [{ folders: 'embedded' }, { allocation: 'embedded' }],
   'UDF 2.01 with extended file entries': [
     { version2: true, folders: 'embedded' },
     { allocation: 'embedded' },
   ],
   'UDF with files in pieces': [{}, { pieceBlocks: 3 }],
-  'UDF with descriptors that go on elsewhere': [{}, { pieceBlocks: 1, descriptorsEach: 4 }],
-  'UDF with long ones that go on elsewhere': [{}, { allocation: 'long', pieceBlocks: 1, descriptorsEach: 4 }],
+  'UDF with descriptors that continue elsewhere': [{}, { pieceBlocks: 1, descriptorsEach: 4 }],
+  'UDF with long descriptors that continue elsewhere': [
+    {},
+    { allocation: 'long', pieceBlocks: 1, descriptorsEach: 4 },
+  ],
   'UDF in blocks of 512 bytes': [{ blockBytes: 512 }, { pieceBlocks: 1, descriptorsEach: 20 }],
   'UDF in blocks of 4096 bytes': [{ blockBytes: 4096 }, {}],
   'UDF 2.50 with a metadata partition': [{ metadata: true, version2: true }, {}],
@@ -63,7 +67,7 @@ for (const [name, [shape, form]] of Object.entries(forms))
   })
 
 describe('names', () => {
-  test('in 8 and in 16 bits a character, of any script', async () => {
+  test('have 8 or 16 bits a character, of any script', async () => {
     const files = { 'Ünïcode ÿ.rpm': '8', 'Пакет.rpm': '16', '包/😀': 'beyond' }
     for (const wideNames of [false, true]) {
       const { source } = await discOf({ files, wideNames })
@@ -72,14 +76,14 @@ describe('names', () => {
     }
   })
 
-  test('as long as UDF allows: 254 bytes of them', async () => {
+  test('may have the 254 bytes that UDF allows', async () => {
     const [narrow, wide] = ['n'.repeat(254), 'ж'.repeat(127)]
     const { source } = await discOf({ files: { [narrow]: '1', [wide]: '2' } })
     expect(await text(source, `/${narrow}`)).toBe('1')
     expect(await text(source, `/${wide}`)).toBe('2')
   })
 
-  test('that no client could ask for are not there', async () => {
+  test('that no client can request are not found', async () => {
     const bad = ['a\nb', '..', '.', 'a/b', '\0', '\ud800'].map((name) =>
       identifier({ name, block: 3, wide: true }),
     )
@@ -87,7 +91,7 @@ describe('names', () => {
     expect(await names(source, '/')).toEqual(['ok.txt'])
   })
 
-  test('deleted files are gone, hidden ones are there, and of two the first counts', async () => {
+  test('of deleted files are left out, of hidden ones shown; of equal names the first counts', async () => {
     const { entries } = writeUdf({ files: { seen: 'x', other: 'y' } })
     const block = entries.get('other')?.block ?? 0
     const identifiers = [
@@ -100,14 +104,14 @@ describe('names', () => {
     expect(await text(source, '/seen')).toBe('y')
   })
 
-  test('a folder that fills many blocks, names cut by their ends', async () => {
+  test('may cross the ends of blocks in a folder of many blocks', async () => {
     const paths = Array.from({ length: 300 }, (_, i) => `Packages/package-${i}-${'x'.repeat(i % 90)}.rpm`)
     const { source } = await discOf({ files: Object.fromEntries(paths.map((path) => [path, path])) })
     expect(await names(source, '/Packages')).toHaveLength(300)
     for (const path of paths) expect(await text(source, `/${path}`)).toBe(path)
   })
 
-  test('devices and pipes are no files', async () => {
+  test('of devices and pipes are not files', async () => {
     const files = {
       device: { type: 6 },
       pipe: { type: 9 },
@@ -120,7 +124,7 @@ describe('names', () => {
   })
 })
 
-test('times have their zone', async () => {
+test('modification times have a time zone', async () => {
   for (const version2 of [false, true]) {
     const { source } = await discOf({ files: { a: 'x' }, version2 })
     expect((await stat(source, '/a'))?.modifiedMs).toBe(Date.UTC(2024, 3, 14, 12))
@@ -154,8 +158,8 @@ test.each(['embedded', 'short', 'long'] as const)(
   },
 )
 
-describe('where the bytes are', () => {
-  test('a file in one run, or embedded, has an extent in the image', async () => {
+describe('the bytes of a file', () => {
+  test('a contiguous or embedded file has an extent in the image', async () => {
     const { source, file } = await discOf({
       files: { 'images/vmlinuz': 'kernel', small: { bytes: 'inside', allocation: 'embedded' } },
     })
@@ -173,7 +177,7 @@ describe('where the bytes are', () => {
     }
   })
 
-  test('a file over 4 GiB is one run: a descriptor has 30 bits of length, and five follow each other', async () => {
+  test('a file over 4 GiB is contiguous: five descriptors with 30 bits of length follow each other', async () => {
     const most = 0x3ffff800
     const pieces = Array.from({ length: 5 }, (_, i) => ({
       block: 1000 + (i * most) / 2048,
@@ -197,7 +201,7 @@ describe('where the bytes are', () => {
     expect(target.toString('latin1', 0, 10)).toBe('the end...')
   })
 
-  test('pieces apart are read as one file, and nothing between them', async () => {
+  test('separate pieces are read as one file, without the bytes between them', async () => {
     const bytes = Buffer.from(Array.from({ length: 20_000 }, (_, i) => i % 251))
     const { source } = await discOf({ files: { a: { bytes, pieceBlocks: 1, descriptorsEach: 2 } } })
     const entry = await stat(source, '/a')
@@ -205,7 +209,7 @@ describe('where the bytes are', () => {
     expect((await contentOf(entry)).equals(bytes)).toBe(true)
   })
 
-  test('what is allocated behind the end of a file is not read', async () => {
+  test('space allocated behind the end of a file is not read', async () => {
     const { data, partitionAt } = writeUdf({ files: { a: 'whole', b: 'secret', c: { pieces: [] } } })
     const blockOf = (path: string) => ((data.get(path) ?? 0) - partitionAt) / 2048
     const pieces = [
@@ -232,20 +236,20 @@ describe('the volume is found', () => {
       expect(await kernelOf(writeUdf({ files, anchors, blockBytes }).bytes)).toBe('kernel')
   })
 
-  test('where its sequence goes on elsewhere', async () => {
+  test('when its sequence continues elsewhere', async () => {
     expect(await kernelOf(writeUdf({ files, continued: true }).bytes)).toBe('kernel')
   })
 
-  test('by the reserve when the main sequence is damaged', async () => {
+  test('by the reserve sequence when the main one is damaged', async () => {
     const { bytes, sequenceAt } = writeUdf({ files })
     bytes.fill(0xff, sequenceAt, sequenceAt + 2048)
     expect(await kernelOf(bytes)).toBe('kernel')
   })
 
-  test('by the descriptors with the highest number, of several', async () => {
+  test('by the descriptors with the highest sequence number', async () => {
     const { bytes, sequenceAt } = writeUdf({ files })
     const [partition, logical] = [sequenceAt + 2048, sequenceAt + 2 * 2048]
-    // What was there at first: an older partition that lay elsewhere, written behind the newer one.
+    // The older partition descriptor is written behind the newer one, and points elsewhere.
     const older = Buffer.from(bytes.subarray(partition, partition + 512))
     older.writeUInt32LE(0, 16)
     older.writeUInt32LE(9999, 188)
@@ -258,7 +262,7 @@ describe('the volume is found', () => {
     expect(await kernelOf(bytes)).toBe('kernel')
   })
 
-  test('in the mirror when the metadata file is damaged', async () => {
+  test('by the metadata mirror when the metadata file is damaged', async () => {
     const { bytes, partitionAt } = writeUdf({ files, metadata: true })
     bytes.fill(0, partitionAt, partitionAt + 2048)
     expect(await kernelOf(bytes)).toBe('kernel')
@@ -266,7 +270,7 @@ describe('the volume is found', () => {
 })
 
 describe('an image that changes', () => {
-  test('another image in its place is seen at once, and old entries do not open', async () => {
+  test('a replaced image is seen at once, and old entries do not open', async () => {
     const { source, file } = await discOf({ files: { a: 'one' } })
     const old = await stat(source, '/a')
     await writeFile(`${file}.new`, writeUdf({ files: { b: 'two', a: 'three' } }).bytes)
@@ -275,7 +279,7 @@ describe('an image that changes', () => {
     await expect(old?.open()).rejects.toMatchObject({ kind: 'conflict' })
   })
 
-  test('a cut image says how much it lacks; what is there is served, what is not is refused with its place', async () => {
+  test('a cut image reports its missing bytes; whole files are served, cut ones refused with their place', async () => {
     const { bytes, data, entries } = writeUdf({
       files: { a: 'first', b: 'x'.repeat(2_000_000), 'd/c': 'last' },
     })
@@ -286,15 +290,15 @@ describe('an image that changes', () => {
     await truncate(file, end)
     expect(await text(source, '/a')).toBe('first')
     await expect(stat(source, '/b')).rejects.toThrow(
-      `b lies at bytes ${data.get('b')} to ${(data.get('b') ?? 0) + 2_000_000}, but the image ends at byte ${end}`,
+      stating('b', data.get('b') ?? 0, (data.get('b') ?? 0) + 2_000_000, end),
     )
     expect(await names(source, '/')).toEqual(['a', 'b', 'd'])
     expect(source.missingBytes).toBeGreaterThan(1_000_000)
-    // Cut in front of the root: the volume is known, and so is what it lacks.
+    // Cut in front of the root: the volume descriptors remain, and give the missing bytes.
     const root = entries.get('')?.at ?? 0
     await truncate(file, root)
     await expect(stat(source, '/a')).rejects.toThrow(
-      `disc.iso, byte ${root}: expected a file entry (UDF) of 2048 bytes, but the image ends at byte ${root}`,
+      stating('disc.iso', `byte ${root}`, 'file entry', 'UDF', 2048, root),
     )
     expect(source.missingBytes).toBeGreaterThan(2_000_000)
   })
@@ -305,17 +309,17 @@ test('an image is recognised by its content', async () => {
   expect(await looksLikeIso(file)).toBe(true)
 })
 
-test('an image that only begins as UDF does says what it lacks', async () => {
+test('an image that only begins like UDF is refused, with the missing descriptor', async () => {
   const { bytes } = writeUdf({ files: { a: 'x' } })
   bytes.write('NSR99', 17 * 2048 + 1)
   const file = join(temporaryFolder(), 'disc.iso')
   await writeFile(file, bytes)
   await expect(isoSource(file)).rejects.toThrow(
-    'disc.iso, byte 32769: expected the descriptor "NSR02" or "NSR03" behind "BEA01", as UDF has it, and found none',
+    stating('disc.iso', 'byte 32769', '"NSR02"', '"NSR03"', '"BEA01"'),
   )
 })
 
-test('partitions of rewritable and recordable discs are refused, with what to do', async () => {
+test('partitions of rewritable and recordable discs are refused, with the remedy', async () => {
   const { bytes, sequenceAt } = writeUdf({ files: { a: 'x' }, metadata: true })
   for (const [kind, name] of ['*UDF Virtual Partition\0', '*UDF Sparable Partition'].entries()) {
     for (const at of tagsIn(bytes, 6)) {
@@ -326,7 +330,14 @@ test('partitions of rewritable and recordable discs are refused, with what to do
     await writeFile(file, bytes)
     await expect(isoSource(file)).rejects.toMatchObject({
       kind: 'unsupported',
-      message: `${kind}.iso, byte ${sequenceAt + 2 * 2048 + 446}: the volume has a partition of the kind ${JSON.stringify(name.replace('\0', ''))}, which is not read; unpack the image into a folder of trees/ (7z x ${kind}.iso)`,
+      message: expect.stringMatching(
+        stating(
+          `${kind}.iso`,
+          `byte ${sequenceAt + 2 * 2048 + 446}`,
+          JSON.stringify(name.replace('\0', '')),
+          `7z x ${kind}.iso`,
+        ),
+      ),
     })
   }
 })

@@ -83,16 +83,16 @@ describe('filters', () => {
   })
 
   test.each<[string, Data, Data[], RegExp]>([
-    ['b64encode', null, [], /the value is none, expected text/],
+    ['b64encode', null, [], /none.*text/],
     ['ks_quote', 'a\nb', [], /control character 10/],
     ['one_line', 'a\nd-i x/y boolean true', [], /control character 10/],
-    ['one_line', 'a\\', [], /cannot end in a backslash/],
+    ['one_line', 'a\\', [], /backslash/],
     ['mandatory', '', ['no disk'], /^no disk$/],
-    ['combine', [1], [{}], /expected a mapping, found a list/],
-    ['hash', 'x', ['rot13'], /unknown hash/],
+    ['combine', [1], [{}], /mapping.*list/],
+    ['hash', 'x', ['rot13'], /rot13/],
     ['password_hash', 'x', ['sha512', 'bad salt!'], /a salt is/],
     ['hwaddr', 'web01', [], /6 bytes/],
-    ['ipaddr', '10.0.0.1', ['color'], /unknown question/],
+    ['ipaddr', '10.0.0.1', ['color'], /color/],
     ['format', '%s %s', ['a'], /fewer values/],
   ])('%s refuses %j', (name, value, args, message) => {
     expect(() => apply(name, value, { args })).toThrow(message)
@@ -104,7 +104,7 @@ describe('SHA-crypt', () => {
     readonly salt: string
     readonly rounds?: number
   }
-  // Expected values made by crypt(3) of glibc 2.36.
+  // The expected values are from crypt(3) of glibc 2.36.
   test.each<['sha256' | 'sha512', string, Salt, string]>([
     [
       'sha512',
