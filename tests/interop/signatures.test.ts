@@ -65,7 +65,7 @@ describe('a tree whose list of checksums is signed by gpg', () => {
       const bad = await treeboot('import', source, '--id', 'bad', ...options)
       expect(bad.code).not.toBe(0)
       expect(bad.said).toMatch(
-        /SHA256SUMS (does not fit its signature|says something else than SHA256SUMS\.asc)/,
+        /SHA256SUMS\b.*(signature|SHA256SUMS\.asc)/,
       )
       const accepted = await treeboot(
         'import',
