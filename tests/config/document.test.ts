@@ -13,7 +13,7 @@ interface Node {
   anyOf?: Node[]
 }
 
-/** Every key that the schema knows, as an operator would write its path; profiles and guests share theirs. */
+/** The path of every key of the schema, as an operator writes it. Profiles and guests share their keys. */
 function keysOf(node: Node, prefix: string): string[] {
   const own = Object.entries(node.properties ?? {}).flatMap(([key, inner]) => {
     const path = prefix === '' ? key : `${prefix}.${key}`
@@ -26,8 +26,8 @@ function keysOf(node: Node, prefix: string): string[] {
   return [...own, ...entries, ...(node.anyOf ?? []).flatMap((branch) => keysOf(branch, prefix))]
 }
 
-/** `tree.distro` is told in the row of `tree`, and `ftp.bind` in that of `http.bind, ...`. */
-function isTold(key: string): boolean {
+/** Whether the page has the key. `tree.distro` is in the row of `tree`, and `ftp.bind` in that of `http.bind, ...`. */
+function isDocumented(key: string): boolean {
   const [section = '', last = ''] = key.split('.')
   if (known.includes(key)) return true
   if (section === 'tree') return known.includes('tree') && known.includes(last)
@@ -37,15 +37,15 @@ function isTold(key: string): boolean {
 describe('docs/configuration.md', () => {
   const keys = [...new Set(keysOf(configJsonSchema() as Node, ''))]
 
-  test('the schema has keys to tell of', () => {
+  test('the list of keys has those of services, machines and trees', () => {
     expect(keys).toEqual(
       expect.arrayContaining(['server.url', 'dhcp.known-only', 'virt.memory', 'mac', 'tree.arch']),
     )
   })
 
-  test.each(keys)('tells of %s', (key) => expect(isTold(key)).toBe(true))
+  test.each(keys)('has a row for %s', (key) => expect(isDocumented(key)).toBe(true))
 
-  test('its examples load, and web01 gets what the text says', () => {
+  test('its examples load, and web01 gets the settings that the text names', () => {
     const examples = [...document.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] ?? '')
     expect(examples.length).toBeGreaterThan(1)
     const loaded = examples.map((text) => parseConfig(text, 'config.yaml', '/srv/treeboot'))

@@ -17,7 +17,7 @@ function problemsOf(text: string) {
   throw new Error('a broken configuration was accepted')
 }
 
-describe('what an operator reads about a broken config.yaml', () => {
+describe('the messages for a broken config.yaml', () => {
   test.each(readdirSync(folder).sort())('%s', (name) => {
     const text = readFileSync(join(folder, name), 'utf8')
     const { message, problems, kind } = problemsOf(text)

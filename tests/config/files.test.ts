@@ -4,29 +4,30 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { loadConfigFile } from '../../server/config/load.ts'
 import { parse } from '../support/config.ts'
+import { stating } from '../support/stating.ts'
 
-describe('files', () => {
+describe('the file of the configuration', () => {
   const folder = mkdtempSync(join(tmpdir(), 'treeboot-config-'))
   afterAll(() => rmSync(folder, { recursive: true }))
 
-  test('no config.yaml: all is default, and no file is named', async () => {
+  test('without config.yaml everything has its default, and no file is named', async () => {
     const { config } = await loadConfigFile({ cwd: folder })
     expect(config.file).toBeUndefined()
     expect(config.paths.trees).toBe(join(folder, 'trees'))
   })
 
-  test('a file that was asked for must be there, be a file, and be UTF-8', async () => {
+  test('a named file must exist, be a file, and be UTF-8', async () => {
     writeFileSync(join(folder, 'utf16.yaml'), Buffer.from('\uFEFFhttp:', 'utf16le'))
     await expect(loadConfigFile({ file: 'x.yaml', cwd: folder })).rejects.toThrow(
-      'x.yaml there is no such file',
+      stating('x.yaml', 'no such file'),
     )
-    await expect(loadConfigFile({ file: '.', cwd: folder })).rejects.toThrow(
-      '. is a folder; name the file in it',
+    await expect(loadConfigFile({ file: '.', cwd: folder })).rejects.toThrow(/^\. .*folder/)
+    await expect(loadConfigFile({ file: 'utf16.yaml', cwd: folder })).rejects.toThrow(
+      stating('utf16.yaml', 'UTF-8'),
     )
-    await expect(loadConfigFile({ file: 'utf16.yaml', cwd: folder })).rejects.toThrow('save it as UTF-8')
   })
 
-  test('paths start at the file, not at the working folder', async () => {
+  test('paths are relative to the file, not to the working folder', async () => {
     writeFileSync(join(folder, 'my.yaml'), 'paths: { trees: ../iso, data: /var/lib/treeboot }')
     const { config } = await loadConfigFile({ file: join(folder, 'my.yaml'), cwd: '/' })
     expect(config.file).toBe(join(folder, 'my.yaml'))
@@ -43,14 +44,14 @@ describe('the shipped config.yaml', () => {
     expect(parse(text)).toMatchObject({ guests: [], warnings: [] })
   })
 
-  test('tells the true defaults', () => {
+  test('shows the true defaults', () => {
     const { server, ...config } = parse(live(defaultsPart)).config
     const { server: _, ...defaults } = parse('').config
     expect(config).toEqual(defaults)
     expect(server.url).toBe('http://mirror.example:8080')
   })
 
-  test('has an example that works when its comment signs are removed', () => {
+  test('has an example that loads when its comment signs are removed', () => {
     const { guests, warnings, config } = parse(live(`# ---- Example${examplePart}`))
     expect(config.mirrors.map(({ id }) => id)).toEqual(['fedora-40'])
     expect(guests.map(({ name, profiles }) => ({ name, profiles }))).toEqual([

@@ -2,43 +2,44 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { guestOf, parse, refusal } from '../support/config.ts'
 import { runs } from '../support/fuzz.ts'
+import { stating } from '../support/stating.ts'
 
-describe('names of the language itself are only names', () => {
+describe('names of Object.prototype are ordinary names', () => {
   test.each(['constructor', 'toString', 'hasOwnProperty', 'valueOf'])('%s', (name) => {
     const loaded = parse(`profiles: { ${name}: { args: [a] } }\nguests: { ${name}: { profile: ${name} } }`)
     expect(guestOf(loaded, name).profiles).toEqual([name])
-    expect(refusal(`guests: { a: { profile: ${name} } }`)).toContain(`there is no profile '${name}'`)
-    expect(refusal(`${name}: 1`)).toContain('unknown key')
+    expect(refusal(`guests: { a: { profile: ${name} } }`)).toContain(`'${name}'`)
+    expect(refusal(`${name}: 1`)).toMatch(stating('config.yaml:1:1', name))
   })
 
-  test('__proto__ is refused wherever it stands', () => {
-    expect(refusal('__proto__: { http: 1 }')).toContain('1:1 a key must be a plain name')
-    expect(refusal('guests: { a: { vars: { __proto__: { x: 1 } } } }')).toContain(
-      'a key must be a plain name',
+  test('__proto__ is refused everywhere', () => {
+    expect(refusal('__proto__: { http: 1 }')).toMatch(stating('config.yaml:1:1', 'key', 'plain name'))
+    expect(refusal('guests: { a: { vars: { __proto__: { x: 1 } } } }')).toMatch(
+      stating('config.yaml:1:', 'key', 'plain name'),
     )
   })
 })
 
-describe('hostile YAML costs one error', () => {
-  test('aliases of aliases of aliases', () => {
+describe('hostile YAML is refused with one error', () => {
+  test('aliases that multiply', () => {
     const lines = ['a: &a [x,x,x,x,x,x,x,x,x,x]']
     for (let i = 0; i < 12; i++) {
       const previous = String.fromCharCode(97 + i)
       const next = String.fromCharCode(98 + i)
       lines.push(`${next}: &${next} [${`*${previous},`.repeat(10)}]`)
     }
-    expect(refusal(lines.join('\n'))).toContain('aliases repeat too much')
+    expect(refusal(lines.join('\n'))).toMatch(/alias/)
   })
 
-  test('an alias of what holds it', () => {
-    expect(refusal('guests: &g { a: { vars: { x: *g } } }')).toMatch(/nested too deeply|alias/)
+  test('an alias inside of its own anchor', () => {
+    expect(refusal('guests: &g { a: { vars: { x: *g } } }')).toMatch(/nested|alias/)
   })
 
   test.each(['[', '{a: ', '- '])('20,000 times %j', (part) => {
     expect(refusal(part.repeat(20_000))).not.toBe('accepted')
   })
 
-  test('arbitrary text gives a configuration or a ConfigError', () => {
+  test('arbitrary text gives a configuration or a ConfigError, never a crash', () => {
     const lump = fc.constantFrom(
       'guests:',
       'profiles:',

@@ -11,14 +11,14 @@ test.each([
   ['daily at 24:00', undefined],
   ['hourly', undefined],
   ['', undefined],
-])('%s', (text, expected) => {
+])('the schedule %j is %j', (text, expected) => {
   expect(parseSchedule(text)).toEqual(expected)
 })
 
 const utc = (ms: number, hour: number, minute: number) => new Date(ms).setUTCHours(hour, minute, 0, 0)
 const at = (text: string) => Date.parse(`2026-01-${text}:00Z`)
 
-test('what was never done is due; a day at three comes once', () => {
+test('a job that never ran is due at once; a daily job is due once a day', () => {
   const daily = { kind: 'daily', hour: 3, minute: 0 } as const
   expect(dueMs(daily, undefined, utc)).toBe(0)
   expect(dueMs(daily, at('05T02:00'), utc)).toBe(at('05T03:00'))

@@ -6,7 +6,7 @@ import { parse } from '../support/config.ts'
 
 const configOf = (text: string): Config => parse(text).config
 
-/** A value for each key that a section may have, other than its default. */
+/** For each key of a section, a value other than its default. */
 const values: Readonly<Record<string, string>> = {
   enabled: 'false',
   bind: '127.0.0.9',

@@ -5,7 +5,7 @@ import type { Entry, FileSource, OpenFile } from '../../server/files/source.ts'
 
 export const anyone: Requester = { protocol: 'internal', address: '127.0.0.1' }
 
-/** What every source under the contract is asked to hold. Bytes stay below 0x80, so that a source of texts can pass as well. */
+/** The files that every source under test has. Their bytes are below 0x80, so that a source of texts passes, too. */
 export const contractFiles: Readonly<Record<string, Uint8Array>> = {
   '/.treeinfo': Buffer.from('[general]\nfamily = Fedora\n'),
   '/empty': new Uint8Array(0),
@@ -41,7 +41,7 @@ interface Made {
   readonly close?: () => Promise<void>
 }
 
-/** The suite that every implementation of FileSource passes. `make` is given `contractFiles`. */
+/** The suite that every implementation of FileSource passes. `make` returns a source with the given files. */
 export function fileSourceContract(
   name: string,
   make: (files: Readonly<Record<string, Uint8Array>>) => Made | Promise<Made>,
@@ -79,7 +79,7 @@ export function fileSourceContract(
       await file.close()
     })
 
-    test('folders list what they hold, sorted, and each listed entry is what stat says', async () => {
+    test('a folder lists its entries sorted, and each equals the result of stat', async () => {
       expect((await list('/'))?.map((entry) => [entry.name, entry.kind])).toEqual([
         ['.treeinfo', 'file'],
         ['empty', 'file'],
@@ -97,7 +97,7 @@ export function fileSourceContract(
         }
     })
 
-    test('what is not there is undefined, not an error', async () => {
+    test('a path that does not exist is undefined, not an error', async () => {
       for (const path of [
         '/none',
         '/none/deep',
@@ -117,7 +117,7 @@ export function fileSourceContract(
       await expect(folder?.open()).rejects.toMatchObject({ name: 'Failure' })
     })
 
-    test('etags are alike for the same file and differ between files', async () => {
+    test('etags are equal for the same file and differ between files', async () => {
       const paths = Object.keys(contractFiles)
       const etags = await Promise.all(paths.map(async (path) => (await stat(path))?.etag))
       expect(await Promise.all(paths.map(async (path) => (await stat(path))?.etag))).toEqual(etags)

@@ -18,9 +18,9 @@ import { fetchTftp } from '../support/tftp-client.ts'
 import { keptFolder } from '../support/tree-folder.ts'
 
 /**
- * A question changes nothing. Whatever a client asks about a file (HEAD, SIZE, MDTM, a listing, LOOKUP, GETATTR, a size
- * probe, a condition that holds), its claim is not made, and no event says that bytes of it went out. GET, RRQ, RETR and
- * READ make the claim before the first byte, and their event carries the decision of the entry.
+ * A question changes nothing: HEAD, SIZE, MDTM, a listing, LOOKUP, GETATTR, a size probe, a condition that holds. None
+ * of them claims the file, and no event reports bytes of it. GET, RRQ, RETR and READ claim the file before the first
+ * byte, and their event has the decision of the entry.
  */
 
 const decision: Decision = {
@@ -35,7 +35,7 @@ let claims: number
 let refusal: Failure | undefined
 let events: Event[]
 
-/** `/ks/web01`, made anew for each who asks, as generated files are. */
+/** `/ks/web01`, made anew for each request, as generated files are. */
 function entry(): Entry {
   return {
     ...bytesEntry('web01', bytes, 1_700_000_000_000),
@@ -97,7 +97,7 @@ beforeEach(() => {
   events = []
 })
 
-/** Events that say that bytes of the file went out. */
+/** Events that report sent bytes of the file. */
 const fetched = () =>
   events.filter((event) => event.type === 'served' && event.bytes > 0 && event.path === '/ks/web01')
 
@@ -112,7 +112,7 @@ async function withNfs<T>(act: (client: NfsClient) => Promise<T>): Promise<T> {
   }
 }
 
-describe('a question makes no claim and tells of no bytes', () => {
+describe('a question neither claims the file nor reports bytes', () => {
   const questions: Record<string, () => Promise<unknown>> = {
     'HTTP HEAD': async () => expect((await fetch(url(), { method: 'HEAD' })).status).toBe(200),
     'HTTP GET with a validator that still holds': async () => {
@@ -139,7 +139,7 @@ describe('a question makes no claim and tells of no bytes', () => {
         await nfs.access(file.handle, 0x3f)
         await nfs.readdirplus(ks.handle, 0n, 0n, { dirCount: 4096, maxCount: 32768 })
       }),
-    // As PXELINUX and EDK2 ask for a size: the OACK is answered with ERROR 0 or 8 instead of ACK 0.
+    // PXELINUX and EDK2 request a size in this way: they reply to the OACK with ERROR 0 or 8 instead of ACK 0.
     'a TFTP size probe': async () => {
       let size: string | number | undefined
       await fetchTftp('/ks/web01', {
@@ -163,7 +163,7 @@ describe('a question makes no claim and tells of no bytes', () => {
   })
 })
 
-describe('a fetch makes the claim first, and its event carries the decision', () => {
+describe('a fetch claims the file first, and its event has the decision', () => {
   const fetches: Record<string, () => Promise<Buffer>> = {
     'HTTP GET': async () => Buffer.from(await (await fetch(url())).arrayBuffer()),
     'TFTP RRQ': async () => (await fetchTftp('/ks/web01', { port: ports.tftp })).bytes,

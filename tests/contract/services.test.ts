@@ -14,14 +14,14 @@ import { NfsClient, NfsError, TcpWire } from '../support/nfs-client.ts'
 import { fetchTftp, TftpRefusal } from '../support/tftp-client.ts'
 import { imagesOfTree, keptFolder, makeTree, treeinfoText, writeBelow } from '../support/tree-folder.ts'
 
-/** One namespace, four services: whatever a path holds, each of them carries the same bytes. */
+/** One namespace, four services: each of them sends the same bytes for the same path. */
 
 const sizes = [512, 1468, 64 * 1024, 512 * 1024, 1024 * 1024].flatMap((size) =>
   [-3, -2, -1, 0, 1, 2, 3].map((more) => size + more),
 )
 const names = ['with two  spaces', 'Ünï €.rpm', '100%41.txt', 'a#b?c+d&e;f=g,h.txt', '-dash', `'q" [x] {y} ~`]
 const huge = { path: '/trees/huge/disc.img', size: 5 * 2 ** 30 }
-/** Where bytes other than zero lie in it: on both sides of 4 GiB, and at the very end. */
+/** The positions of its bytes that are not zero: on both sides of 4 GiB, and at its end. */
 const marks = [2 ** 32 - 1000, huge.size - 1000].map((at) => ({
   at,
   bytes: randomBytes(at < 2 ** 32 ? 2000 : 1000),
@@ -42,7 +42,7 @@ guests:
 const template = 'text\nnetwork --hostname={{ vars.hostname }}\n# {{ tree.id }} by {{ server.http }}, ä€\n'
 
 const home = keptFolder()
-/** What must come out: path -> bytes. Generated texts are added when they are known. */
+/** The expected bytes of each path. Generated texts are added when they are known. */
 const expected = new Map<string, Buffer>()
 let app: App
 let ports: Readonly<Record<string, number>>
@@ -95,7 +95,7 @@ afterAll(async () => {
   home.remove()
 })
 
-/** A disc with UDF alone: files that have no place together, and small ones in their file entries. */
+/** A disc with UDF alone: large files in separate pieces, and small ones in their file entries. */
 function inPieces(files: Readonly<Record<string, string | Buffer>>): Buffer {
   const form = (bytes: string | Buffer): UdfFile =>
     bytes.length < 1000 ? { bytes, allocation: 'embedded' } : { bytes, pieceBlocks: 7, descriptorsEach: 20 }
@@ -112,7 +112,7 @@ function makeHuge(): void {
   closeSync(file)
 }
 
-/** Every component percent-encoded, as a client does that was given the name and not a URL. */
+/** The path with every component percent-encoded, as by a client that got a name and not a URL. */
 const urlOf = (path: string): string =>
   `http://127.0.0.1:${ports.http}${path.split('/').map(encodeURIComponent).join('/')}`
 
@@ -134,7 +134,7 @@ async function byFtp(path: string): Promise<Buffer> {
   return Buffer.concat(chunks)
 }
 
-/** As firmware asks, in blocks of 512, and as loaders do. */
+/** Fetches as firmware does, in blocks of 512, and as loaders do. */
 const byTftp = async (path: string): Promise<Buffer> =>
   (await fetchTftp(path, { port: ports.tftp ?? 0, retryMs: 2000 })).bytes
 const byTftpWindows = async (path: string): Promise<Buffer> =>
@@ -149,7 +149,7 @@ const byTftpWindows = async (path: string): Promise<Buffer> =>
 const byNfs = async (path: string): Promise<Buffer> => nfs.readAll(await nfs.walk(path), 512 * 1024)
 const byNfsPieces = async (path: string): Promise<Buffer> => nfs.readAll(await nfs.walk(path), 1468)
 
-/** Each way of asking. The slow ones are asked for what they would be asked for. */
+/** Each way to fetch a file, with the largest size to fetch: slow ways fetch only what real clients fetch so. */
 const ways = [
   ['HTTP', byHttp, Number.POSITIVE_INFINITY],
   ['FTP', byFtp, Number.POSITIVE_INFINITY],
@@ -170,30 +170,30 @@ describe.each(ways)('%s', (_name, fetchBy, largest) => {
       expect([path, digest(await fetchBy(path))]).toEqual([path, digest(bytes)])
   }
 
-  test('files of every size around the buffers, and empty ones', () => expectSame('/trees/sizes/'))
+  test('sends files of every size around the buffer sizes, and empty ones', () => expectSame('/trees/sizes/'))
 
-  test('the same inside an ISO image', () => expectSame('/trees/fedora-41/'))
+  test('sends the same files from inside an ISO image', () => expectSame('/trees/fedora-41/'))
 
-  test('the same inside an image of UDF, in pieces', () => expectSame('/trees/fedora-41-udf/'))
+  test('sends the same files from inside a UDF image, in pieces', () => expectSame('/trees/fedora-41-udf/'))
 
-  test('names with spaces, signs and UTF-8', async () => {
+  test('sends files with spaces, signs and UTF-8 in their names', async () => {
     for (const name of names) expect((await fetchBy(`/trees/names/${name}/${name}`)).toString()).toBe(name)
   })
 
-  test("the operator's file lies over the generated one, and generated ones beside it", async () => {
+  test("sends the operator's file instead of the generated one, and other generated ones", async () => {
     const own = '/pxelinux.cfg/01-52-54-00-aa-bb-01'
     expect(await fetchBy(own)).toEqual(expected.get(own))
     expect((await fetchBy('/pxelinux.cfg/default')).toString()).toMatch(/^\s*label /im)
   })
 
-  test('a text made for this guest, to the byte', async () => {
+  test('sends a text that was generated for the guest, unchanged', async () => {
     const text = `text\nnetwork --hostname=web01.example\n# fedora-40 by http://127.0.0.1:${ports.http}, ä€\n`
     expect((await fetchBy('/ks/web01')).toString()).toBe(text)
   })
 })
 
 test.each(ways.filter(([, , largest]) => largest > 1e9))(
-  '%s: an image as the file that it is',
+  '%s: an image is also sent as a file',
   async (_name, fetchBy) => {
     const path = '/trees/fedora-41.iso'
     expect(digest(await fetchBy(path))).toBe(digest(expected.get(path) ?? Buffer.alloc(0)))
@@ -207,7 +207,7 @@ describe('a file of 5 GiB', () => {
     { at: 2 ** 32, bytes: marks[0]?.bytes.subarray(1000) ?? Buffer.alloc(0) },
   ]
 
-  test('HTTP: its length, and ranges on both sides of 2 and 4 GiB and at the end', async () => {
+  test('HTTP gives its length, and ranges on both sides of 2 and 4 GiB and at the end', async () => {
     const head = await fetch(urlOf(huge.path), { method: 'HEAD' })
     expect(head.headers.get('content-length')).toBe(`${huge.size}`)
     for (const { at, bytes } of edges) {
@@ -221,7 +221,7 @@ describe('a file of 5 GiB', () => {
     }
   })
 
-  test('FTP: SIZE, and RETR after REST', async () => {
+  test('FTP gives its SIZE, and RETR after REST', async () => {
     const client = await RawFtp.login(ports.ftp ?? 0)
     await client.ask('TYPE I')
     expect((await client.ask(`SIZE ${huge.path}`)).text).toBe(`213 ${huge.size}`)
@@ -241,7 +241,7 @@ describe('a file of 5 GiB', () => {
     }
   })
 
-  test('NFS: GETATTR, READ, and its end', async () => {
+  test('NFS gives its attributes, its bytes and its end', async () => {
     const handle = await nfs.walk(huge.path)
     expect((await nfs.getattr(handle)).size).toBe(huge.size)
     for (const { at, bytes } of edges) {
@@ -251,7 +251,7 @@ describe('a file of 5 GiB', () => {
     expect(await nfs.read(handle, huge.size, 512)).toMatchObject({ eof: true, bytes: Buffer.alloc(0) })
   })
 
-  test('TFTP: tsize', async () => {
+  test('TFTP gives its tsize', async () => {
     let tsize: string | undefined
     await fetchTftp(huge.path, {
       port: ports.tftp ?? 0,
@@ -266,8 +266,8 @@ describe('a file of 5 GiB', () => {
   })
 })
 
-describe('what is not there', () => {
-  /** The refusal in each protocol's own number. */
+describe('a path that does not exist', () => {
+  /** The error number of each protocol. */
   const refusals = async (path: string): Promise<Record<string, number>> => {
     const code = (asked: Promise<unknown>): Promise<number> =>
       asked.then(
@@ -300,16 +300,16 @@ describe('what is not there', () => {
     expect(await refusals(path)).toEqual({ http: 404, ftp: 550, tftp: 1, nfs: 2 })
   })
 
-  test('below a file', async () => {
+  test('below a file is not found, and NFS names the file as not a folder', async () => {
     expect(await refusals('/trees/sizes/1/2')).toEqual({ http: 404, ftp: 550, tftp: 1, nfs: 20 })
   })
 
-  test('what cannot be had yet is another answer: come again', async () => {
+  test('a file that is not available yet has the number for a later try', async () => {
     expect(await refusals('/ks/later')).toEqual({ http: 503, ftp: 450, tftp: 0, nfs: 10008 })
   })
 })
 
-test('a guest that installs by FTP or NFS is told the ports where these services really are', async () => {
+test('a guest that installs by FTP or NFS gets the true ports of these services', async () => {
   const told = async (guest: string): Promise<string> => {
     const answer = await fetch(`http://127.0.0.1:${ports.http}/api/v1/lookup?guest=${guest}`)
     return ((await answer.json()) as { cmdline: string }).cmdline

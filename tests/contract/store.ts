@@ -20,7 +20,7 @@ function hex(byte: number): string {
 const armed = (atMs: number) => (life: Parameters<typeof nextState>[0]) =>
   nextState(life, { type: 'install-once' }, atMs)
 
-/** What every store must do. `make` gives an empty one; the suite closes it. */
+/** The suite that every store passes. `make` returns an empty store, and the suite closes it. */
 export function storeContract(name: string, make: () => Promise<Store>): void {
   async function use(work: (store: Store) => Promise<void>): Promise<void> {
     const store = await make()
@@ -39,7 +39,7 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
         expect(await store.unknownMachines()).toEqual([])
       }))
 
-    test('a change is decided on what is stored, and kept with its step', () =>
+    test('a change is decided on the stored state, and saved with its step', () =>
       use(async (store) => {
         expect(await store.change('web01', () => undefined)).toBeUndefined()
         const offered = { type: 'offered', tree: 'f40', wanted: '{"id":"f40"}', client: '10.0.0.7' } as const
@@ -64,7 +64,7 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
         ])
       }))
 
-    test('changes of one moment are all counted, each on top of the one before', () =>
+    test('simultaneous changes are all saved, each on the result of the one before', () =>
       use(async (store) => {
         const names = ['web01', 'web02', "o'brien", 'größe']
         await Promise.all(Array.from({ length: 40 }, (_, n) => store.change(names[n % 4] ?? '', armed(n))))
@@ -75,7 +75,7 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
         ])
       }))
 
-    test('of a long story the newest steps stay, and other guests keep theirs', () =>
+    test('of a long history the newest steps are kept, and other guests keep theirs', () =>
       use(async (store) => {
         const says =
           (n: number) =>
@@ -89,7 +89,7 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
         expect(await store.history('quiet')).toHaveLength(1)
       }))
 
-    test('a step holds any text', () =>
+    test('a step may have any text', () =>
       use(async (store) => {
         const detail = `"'; drop table steps; -- \u0000 ä €`
         const report = { type: 'reported', report: 'progress', client: '', detail } as const
@@ -98,8 +98,8 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
       }))
   })
 
-  describe(`${name}: the inbox`, () => {
-    test('adds up what is known of a machine, the latest first', () =>
+  describe(`${name}: unknown machines`, () => {
+    test('facts of a machine are merged, and the latest machine comes first', () =>
       use(async (store) => {
         const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3132'
         await store.addUnknownMachines([
@@ -113,7 +113,7 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
         ])
       }))
 
-    test('keeps only the newest machines', () =>
+    test('only the newest machines are kept', () =>
       use(async (store) => {
         await store.addUnknownMachines(Array.from({ length: unknownMachinesKept + 30 }, (_, n) => machine(n)))
         const kept = await store.unknownMachines()
@@ -121,7 +121,7 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
         expect(kept.at(-1)?.lastMs).toBe(30)
       }))
 
-    test('a machine can be taken out once', () =>
+    test('a machine can be removed once', () =>
       use(async (store) => {
         await store.addUnknownMachines([machine(1)])
         expect(await store.forgetUnknownMachine(machine(1).id)).toBe(true)

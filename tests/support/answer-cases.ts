@@ -15,7 +15,7 @@ const everything = {
   post: 'echo "a $HOME" > /etc/motd\necho "it\'s ]]> done"',
 }
 
-/** A guest and a tree for each template that ships, at its barest and with everything set. */
+/** A guest and a tree for each template that treeboot ships, with the least and with the most settings. */
 export const answerCases = [
   { golden: 'fedora-40-plain.ks', guest: guestWith('fedora.ks'), tree: treeWith({}), pykickstart: 'F40' },
   {

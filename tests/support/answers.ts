@@ -127,7 +127,7 @@ export const leap15 = treeWith({
   repositories: [],
 })
 
-/** The folder that ships, as the catalog would read it. */
+/** The templates that treeboot ships, as the catalog reads them. */
 export function shippedTemplates(): ReadonlyMap<string, string> {
   const folder = join(import.meta.dirname, '../../kickstart-templates')
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => /\.\w/.test(name))

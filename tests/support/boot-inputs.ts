@@ -5,7 +5,7 @@ import { createGuestIndex } from '../../server/core/guest/match.ts'
 import type { TreeIndex } from '../../server/core/select/select.ts'
 import type { Tree } from '../../server/core/tree/tree.ts'
 
-/** Builders for worlds to decide in: a tree, a guest, URLs, with everything that a test does not care about filled in. */
+/** Builders for boot inputs: a tree, a guest, URLs. They fill in everything that a test does not set. */
 
 export const urls: ServerUrls = {
   http: 'http://192.0.2.1:8080',
@@ -138,7 +138,7 @@ export function makeGuest(name: string, wishes: GuestWishes = {}): Guest {
   }
 }
 
-/** An index that finds by id and, among the traits, by exact distro, version and arch; later trees win. */
+/** An index that finds a tree by id, or by equal distro, version, variant and arch. Later trees win. */
 export function fakeTreeIndex(trees: readonly Tree[]): TreeIndex {
   const index: TreeIndex = {
     all: trees,

@@ -1,6 +1,6 @@
 import { runCli } from '../../server/cli/program.ts'
 
-/** What a command has said, and how it ended. */
+/** The output of a command, and its exit code. */
 export interface CliResult {
   readonly code: number
   readonly out: string

@@ -3,7 +3,7 @@ import { isAbsolute, join } from 'node:path'
 import { env } from 'node:process'
 import { TestRunner } from 'vitest'
 
-/** What a test asks for (a program in PATH, or an absolute path) and the Debian package that brings it. */
+/** From a program in PATH, or an absolute path, to the Debian package that has it. */
 type ClientPackages = ReadonlyMap<string, string>
 
 /** Parses a list of packages: one package a line, then the programs and files the tests use of it. */

@@ -2,12 +2,12 @@ import { type LoadedConfig, parseConfig } from '../../server/config/load.ts'
 import { ConfigError } from '../../server/config/problems.ts'
 import type { Guest } from '../../server/core/guest/guest.ts'
 
-/** A config.yaml of this text in `/srv/treeboot`. */
+/** Loads this text as `/srv/treeboot/config.yaml`. */
 export function parse(text: string): LoadedConfig {
   return parseConfig(text, 'config.yaml', '/srv/treeboot')
 }
 
-/** The message by which a text is refused; `accepted` when it is not. Anything but a ConfigError is a fault of the program and thrown on. */
+/** The message of the ConfigError for this text, or `accepted`. Any other error is a fault of the program and thrown on. */
 export function refusal(text: string): string {
   try {
     parse(text)

@@ -4,7 +4,7 @@ import { bytesOf, optionCode } from '../../server/protocols/dhcp/options/option.
 import { encodeClientArchs, encodeMachineUuid } from '../../server/protocols/dhcp/options/pxe-client.ts'
 import type { DhcpPacket } from '../../server/protocols/dhcp/packet.ts'
 
-/** What real clients put into their requests, as seen on the wire. */
+/** The options of real requests, as seen on the wire. */
 export interface PretendClient {
   readonly mac: string
   readonly uuid?: string

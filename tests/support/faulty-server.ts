@@ -111,7 +111,7 @@ function startOf({ headers }: IncomingMessage, etag: string, size: number): numb
   return from !== '' && isSameFile && Number(from) < size ? Number(from) : 0
 }
 
-/** Undefined also for a path below a file, for which some systems throw. */
+/** Also undefined for a path below a file, for which some systems throw. */
 function statsOf(path: string) {
   try {
     return statSync(path, { throwIfNoEntry: false })

@@ -10,7 +10,7 @@ export interface RawResponse {
   readonly body: Buffer
 }
 
-/** A running service on 127.0.0.1 and all that it told about. */
+/** A running service on 127.0.0.1 and the events that it emitted. */
 export interface OpenService {
   readonly service: HttpListener
   readonly port: number

@@ -34,7 +34,7 @@ const nasty = fc.oneof(
 )
 const hex = fc.stringMatching(/^[0-9a-f]{64}$/)
 
-/** Descriptions as bad as a stranger's tree could make them: every text may try to break out of its line. */
+/** Descriptions as hostile as a foreign tree can make them: every text may try to break out of its line. */
 export const nastyDescription: fc.Arbitrary<Description> = fc.record({
   era: fc.constant('files-only' as const),
   family: nasty,

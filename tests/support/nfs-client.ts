@@ -1,6 +1,6 @@
 /**
- * A small NFSv3 client, written from RFC 1813 and 5531 and sharing no line with the server: what the two of them
- * agree on is then what the standards say. Also a way to send any bytes at all.
+ * A small NFSv3 client, written from RFC 1813 and RFC 5531. It shares no code with the server, so that both agree only
+ * where they follow the standards. Tests can also send arbitrary bytes with it.
  */
 import { createSocket } from 'node:dgram'
 import { connect, type Socket } from 'node:net'
@@ -40,7 +40,7 @@ export interface DirPage {
   readonly bytes: number
 }
 
-/** A status that is not 0, of NFS or MOUNT; `left` is what followed it. */
+/** A status of NFS or MOUNT that is not 0; `left` has the bytes behind it. */
 export class NfsError extends Error {
   readonly status: number
   readonly left: Buffer
@@ -52,7 +52,7 @@ export class NfsError extends Error {
   }
 }
 
-/** A call that was not carried out: `accept_stat`, or the words of a denial. */
+/** A call that the server did not carry out: its `accept_stat`, or the words of its denial (RFC 5531 section 9). */
 export class RpcError extends Error {
   readonly words: readonly number[]
 
@@ -98,7 +98,7 @@ export class Cursor {
   opaque(): Buffer {
     const length = this.word()
     const start = this.at
-    if (start + length > this.bytes.length) throw new Error('opaque data end early')
+    if (start + length > this.bytes.length) throw new Error('opaque data is cut short')
     this.at += length + ((4 - (length % 4)) % 4)
     return this.bytes.subarray(start, start + length)
   }
@@ -174,7 +174,7 @@ function resultsOf(reply: Buffer): Cursor {
   return cursor
 }
 
-/** Something that carries one call and brings back its reply. */
+/** Sends one call and returns its reply. */
 export interface Wire {
   call(procedure: Procedure, args?: Buffer, options?: CallOptions): Promise<Cursor>
   close(): void
@@ -236,7 +236,7 @@ export class TcpWire implements Wire {
   }
 }
 
-/** One datagram each way; sent again until it is answered. */
+/** One datagram each way. The call is sent again every second until a reply comes. */
 export class UdpWire implements Wire {
   readonly #port: number
 
@@ -277,7 +277,7 @@ export class UdpWire implements Wire {
   close(): void {}
 }
 
-/** The procedures by name, over any wire. */
+/** The procedures of NFS by name, over TCP or UDP. */
 export class NfsClient {
   readonly wire: Wire
 
@@ -379,7 +379,7 @@ export class NfsClient {
     return page(await this.#do(17, ...args), true)
   }
 
-  /** Status and what follows it, for the procedures that write. */
+  /** The status and the bytes behind it, for the procedures that write. */
   async raw(procedure: number, ...args: readonly Buffer[]): Promise<{ status: number; left: Buffer }> {
     const cursor = await this.wire.call([nfs, 3, procedure], Buffer.concat(args))
     return { status: cursor.word(), left: cursor.rest }

@@ -1,6 +1,6 @@
 /**
- * The smallest package that librpm, and so createrepo_c, takes for one: lead, an empty signature, a header with the
- * tags that every package has, and a payload that nobody unpacks (rpm.org, "RPM V4 package format").
+ * The smallest package that librpm, and so createrepo_c, accepts: lead, empty signature, a header with the tags that
+ * every package has, and a payload that is never unpacked (rpm.org, "RPM V4 package format").
  */
 export function makeRpm(name: string, payload: string | Uint8Array = `payload of ${name}\n`): Buffer {
   const lead = Buffer.alloc(96)
@@ -26,7 +26,7 @@ export function makeRpm(name: string, payload: string | Uint8Array = `payload of
     [1126, '9'],
   ])
   const body = Buffer.from(payload)
-  // Of the signature only the size, which is padded to 8 bytes: 40 of them here.
+  // The signature has only the size tag. It is padded to a multiple of 8 bytes.
   const signature = headerOf([[1000, header.length + body.length]])
   const padding = Buffer.alloc((8 - (signature.length % 8)) % 8)
   return Buffer.concat([lead, signature, padding, header, body])

@@ -3,10 +3,10 @@ import { seal, tagsIn, writeUdf } from './write-udf.ts'
 
 const pieces = (count: number) => ({ bytes: 'p'.repeat(count * 512), pieceBlocks: 1, descriptorsEach: 1 })
 
-/** Makes what continues in the `from`th allocation extent continue in the `to`th. */
+/** Makes the allocation extent number `from` continue in number `to`. */
 function circle(count: number, from: number, to: number): Hostile {
   const { bytes, partitionAt } = small({ file: pieces(count) })
-  // Written from the last to the first.
+  // The extents are written from the last to the first.
   const extents = tagsIn(bytes, 258).reverse()
   const at = extents[from] ?? 0
   bytes.writeUInt32LE(((extents[to] ?? 0) - partitionAt) / 512, at + 24 + 8 + 4)
@@ -14,7 +14,7 @@ function circle(count: number, from: number, to: number): Hostile {
   return { bytes, says: `x.iso, byte ${at + 32}: the allocation descriptors of a file lead on without end` }
 }
 
-/** Images of UDF made to hurt by what they tell of a file. */
+/** UDF images that attack a reader with the records of a file. */
 export const hostileFiles: Readonly<Record<string, () => Hostile>> = {
   'an allocation extent that continues in itself': () => circle(3, 0, 0),
   'allocation extents that continue in each other': () => circle(5, 2, 1),

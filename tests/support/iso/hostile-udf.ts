@@ -1,6 +1,6 @@
 import { seal, tagsIn, type UdfShape, type WrittenUdf, writeUdf } from './write-udf.ts'
 
-/** What one of these images is, and what is said of it: the message with its place. */
+/** A hostile image, and the message that it must be refused with. */
 export interface Hostile {
   readonly bytes: Buffer
   readonly says: string
@@ -9,7 +9,7 @@ export interface Hostile {
 export const small = (shape: UdfShape['files'], rest: Omit<UdfShape, 'files'> = {}) =>
   writeUdf({ files: shape, blockBytes: 512, ...rest })
 
-/** A small image with bytes changed in one descriptor, which is made to hold again. */
+/** A small image with bytes changed in one descriptor, whose checksums are corrected. */
 export function changed(
   edit: (written: WrittenUdf) => { at: number; says: string },
   shape: UdfShape['files'] = { 'a/b/file': { bytes: 'content', pieceBlocks: 1 } },
@@ -21,7 +21,7 @@ export function changed(
   return { bytes: written.bytes, says }
 }
 
-/** The same for the file entry of `a/b/file`. */
+/** A small image with the file entry of `a/b/file` changed. */
 export function changedEntry(edit: (bytes: Buffer, at: number) => string, path = 'a/b/file'): Hostile {
   return changed(({ bytes, entries }) => {
     const at = entries.get(path)?.at ?? 0
@@ -29,7 +29,7 @@ export function changedEntry(edit: (bytes: Buffer, at: number) => string, path =
   })
 }
 
-/** For both sequences: what is wrong in one, the other would mend. */
+/** Changes a volume descriptor in both sequences; otherwise a reader would use the intact one. */
 export function changedVolume(id: number, edit: (bytes: Buffer, at: number) => string): Hostile {
   const { bytes } = small({ file: 'x' })
   const [first = '', ...others] = tagsIn(bytes, id).map((at) => {
@@ -41,7 +41,7 @@ export function changedVolume(id: number, edit: (bytes: Buffer, at: number) => s
   return { bytes, says: first }
 }
 
-/** The second identifier of a folder: `a` in the root, behind the way up and what was deleted. */
+/** Changes the identifier of `a` in the root, which follows those of the parent and of a deleted file. */
 export function changedIdentifier(edit: (bytes: Buffer, at: number) => string, mend = true): Hostile {
   const { bytes, folders } = small({ 'a/b/file': 'x' })
   const at = tagsIn(bytes, 257).filter((each) => each >= (folders.get('') ?? 0))[2] ?? 0
@@ -50,7 +50,7 @@ export function changedIdentifier(edit: (bytes: Buffer, at: number) => string, m
   return { bytes, says }
 }
 
-/** Makes the identifier of a folder's one child lead elsewhere. */
+/** Makes the identifier of a folder's only child point elsewhere. */
 export function withAddress(written: WrittenUdf, name: string, block: number, says: string): Hostile {
   const { bytes } = written
   const at = tagsIn(bytes, 257).find((each) => {

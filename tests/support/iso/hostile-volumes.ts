@@ -9,7 +9,7 @@ import {
 } from './hostile-udf.ts'
 import { seal, tagsIn } from './write-udf.ts'
 
-/** Images of UDF made to hurt by their folders, or by what they tell of the volume. */
+/** UDF images that attack a reader with their folders or their volume descriptors. */
 export const hostileVolumes: Readonly<Record<string, () => Hostile>> = {
   'a folder that is the root': () => {
     const written = small({ 'a/b/file': 'x' })

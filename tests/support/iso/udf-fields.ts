@@ -1,4 +1,4 @@
-/** The small parts that descriptors of UDF are made of, after ECMA-167, and by nothing that the reader uses. */
+/** The fields of UDF descriptors, written after ECMA-167. The reader shares none of this code. */
 
 export interface IdentifierShape {
   readonly name: string
@@ -28,7 +28,7 @@ export function identifier(shape: IdentifierShape): Buffer {
   return seal(bytes, 0, block >>> 0)
 }
 
-/** OSTA CS0: 8 bits a character where that is enough. */
+/** OSTA CS0: 8 bits a character where they suffice, else 16. */
 export function compressed(text: string, wide = false): Buffer {
   return wide || /[^\0-\xff]/.test(text)
     ? Buffer.concat([Buffer.from([16]), Buffer.from(text, 'utf16le').swap16()])
@@ -54,7 +54,7 @@ export function pathComponents(target: string): Buffer {
   )
 }
 
-/** 2024-04-14 14:00 two hours east of Greenwich. */
+/** The time 2024-04-14 14:00 in the time zone UTC+2. */
 export function timestamp(): Buffer {
   const bytes = Buffer.alloc(12)
   bytes.writeUInt16LE(0x1000 | 120, 0)
@@ -83,7 +83,7 @@ export function tagged(id: number, length: number): Buffer {
 }
 
 /**
- * Makes the tag at `at` hold again: version, CRC, checksum, and its location where one is given. `bytes` must end
+ * Corrects the tag at `at`: version, CRC, checksum, and its location when one is given. `bytes` must end
  * with the descriptor unless the tag has a CRC length already.
  */
 export function seal(bytes: Buffer, at = 0, location?: number): Buffer {
@@ -97,7 +97,7 @@ export function seal(bytes: Buffer, at = 0, location?: number): Buffer {
   return bytes
 }
 
-/** Where descriptors with a tag that holds begin; of all kinds or of one. */
+/** The positions of descriptors with a valid tag, of all kinds or of one. */
 export function tagsIn(bytes: Buffer, id?: number): number[] {
   const found: number[] = []
   for (let at = 0; at + 16 <= bytes.length; at += 4) {
@@ -111,7 +111,7 @@ export function tagsIn(bytes: Buffer, id?: number): number[] {
   return found
 }
 
-/** Bit by bit, after the polynomial of ECMA-167 1/7.2.6. */
+/** The CRC of ECMA-167 1/7.2.6, computed bit by bit. */
 function crcOf(bytes: Uint8Array): number {
   let crc = 0
   for (const byte of bytes)

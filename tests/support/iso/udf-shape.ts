@@ -2,15 +2,15 @@ export interface UdfFile {
   readonly bytes?: Uint8Array | string
   /** A symlink. */
   readonly target?: string
-  /** How its bytes are told of; default `short`, with a metadata partition `long`. */
+  /** How the file entry describes its bytes; default `short`, with a metadata partition `long`. */
   readonly allocation?: 'short' | 'long' | 'embedded'
   /** Cut into pieces of this many blocks, with a foreign block between them. */
   readonly pieceBlocks?: number
-  /** Not more than so many descriptors in the file entry, and in each extent that they continue in. */
+  /** The most descriptors in the file entry, and in each extent where they continue. */
   readonly descriptorsEach?: number
-  /** Where the bytes lie instead: block of the partition, length, and the two upper bits of the length. */
+  /** Other places of the bytes: block of the partition, length, and the two upper bits of the length. */
   readonly pieces?: readonly { readonly block: number; readonly length: number; readonly kind?: number }[]
-  /** What the file entry says, where that is not the truth. */
+  /** False values for the file entry. */
   readonly size?: number | bigint
   readonly type?: number
 }
@@ -22,7 +22,7 @@ export interface UdfShape {
   readonly version2?: boolean
   /** UDF 2.50: file entries and folders in a partition that is a file, in two pieces. */
   readonly metadata?: boolean
-  /** How folders are told of. */
+  /** How the file entry of a folder describes its bytes. */
   readonly folders?: 'short' | 'long' | 'embedded'
   /** Names in 16 bits a character even where 8 would do. */
   readonly wideNames?: boolean
@@ -30,22 +30,22 @@ export interface UdfShape {
   readonly identifiers?: readonly Buffer[]
   /** Sectors of the anchors; negative ones count from the end. */
   readonly anchors?: readonly number[]
-  /** Put a volume descriptor pointer into the main sequence, so that it goes on elsewhere. */
+  /** Put a volume descriptor pointer into the main sequence, so that it continues elsewhere. */
   readonly continued?: boolean
 }
 
 export interface WrittenUdf {
   readonly bytes: Buffer
   readonly blockBytes: number
-  /** Where the partition begins. */
+  /** The position of the partition. */
   readonly partitionAt: number
-  /** Where the volume descriptors of the main sequence begin, and the file set descriptor. */
+  /** The positions of the main sequence of volume descriptors, and of the file set descriptor. */
   readonly sequenceAt: number
   readonly fileSetAt: number
-  /** By path, '' for the root: where the file entry is, and its block. */
+  /** For each path, '' for the root: the position of the file entry, and its block. */
   readonly entries: ReadonlyMap<string, { readonly at: number; readonly block: number }>
-  /** By path: where the first byte is. */
+  /** For each path: the position of the first byte. */
   readonly data: ReadonlyMap<string, number>
-  /** By path: where the identifiers of a folder begin. */
+  /** For each folder: the position of its identifiers. */
   readonly folders: ReadonlyMap<string, number>
 }

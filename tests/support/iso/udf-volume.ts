@@ -5,7 +5,7 @@ const tags = { primary: 1, anchor: 2, pointer: 3, partition: 5, logical: 6, end:
 export const sectors = { main: 200, reserve: 216, more: 232, anchor: 256, partition: 257 }
 export const metadataBlocks = 192
 
-/** Gives out blocks of a partition and says where they are in the image. */
+/** Allocates blocks of a partition and gives their positions in the image. */
 export interface Area {
   readonly take: (count: number) => number
   readonly at: (block: number) => number
@@ -14,16 +14,16 @@ export interface Area {
 export interface Volume {
   readonly shape: UdfShape
   readonly blockBytes: number
-  /** File entries and folders. */
+  /** The blocks of file entries and folders. */
   readonly meta: Area
-  /** Everything else. */
+  /** The blocks of everything else. */
   readonly plain: Area
-  /** Partition reference of either. */
+  /** The partition reference of `meta`. */
   readonly metaPartition: number
   readonly metadataFile: readonly [number, number] | undefined
   readonly data: Map<string, number>
   readonly folders: Map<string, number>
-  /** Puts bytes somewhere; a tag gets its checksums. */
+  /** Writes bytes at a position. With a location, they are a descriptor, whose tag gets its checksums. */
   readonly write: (at: number, bytes: Buffer, location?: number) => void
   readonly image: () => Buffer
   readonly used: () => number

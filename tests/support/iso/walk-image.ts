@@ -6,9 +6,9 @@ import type { IsoNode } from '../../../server/files/iso/node.ts'
 import { type CleanPath, joinPath, rootPath } from '../../../server/files/path.ts'
 
 /**
- * An image in memory that notes every reading, so that a test sees one outside of it.
+ * An image in memory that counts its reads, and refuses one outside of the image.
  *
- * @param size Larger than the bytes: zeros follow.
+ * @param size When it is larger than the bytes, zeros follow.
  */
 export function imageOf(bytes: Buffer, size = bytes.length): Image & { readonly readings: () => number } {
   let readings = 0
@@ -33,7 +33,7 @@ export interface Walked {
   readonly readings: number
 }
 
-/** Walks everything that can be reached, as a client that follows each listing would, within a bound. */
+/** Lists and finds everything in the image, like a client that follows each listing, up to a bound. */
 export async function walkImage(bytes: Buffer, size = bytes.length): Promise<Walked> {
   const image = imageOf(bytes, size)
   const nodes: [CleanPath, IsoNode][] = []
@@ -57,7 +57,7 @@ export async function walkImage(bytes: Buffer, size = bytes.length): Promise<Wal
   return { nodes, failures, readings: image.readings() }
 }
 
-/** The data of a healthy file lie inside the image. */
+/** Expects that the bytes of an intact file lie inside of the image. */
 function expectInside(path: CleanPath, node: IsoNode, size: number): void {
   if (node.trouble || node.kind !== 'file') return
   for (const { offset, length } of node.extents)

@@ -4,9 +4,9 @@ import { type UdfShape, type WrittenUdf, writeUdf } from './write-udf.ts'
 const sector = 2048
 
 /**
- * A disc with ISO 9660 and UDF. UDF comes first, so that the records of ISO 9660 can point at the bytes that it has.
+ * A disc with ISO 9660 and UDF. UDF is written first, so that records of ISO 9660 can point at its bytes.
  *
- * @param iso Of the disc as UDF has it: `pieces` with `blockOf(udf, path)` share a file.
+ * @param iso Makes the ISO 9660 files from the UDF disc: `pieces` with `blockOf(udf, path)` share its bytes.
  */
 export function writeBridge(udf: UdfShape, iso: (udf: WrittenUdf) => IsoShape): WrittenUdf {
   const written = writeUdf(udf)

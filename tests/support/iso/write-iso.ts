@@ -1,6 +1,6 @@
 /**
  * Writes small ISO 9660 images, whole in memory, so that tests can make any disc they need and damage it where they
- * like. One directory is one sector or several; nothing is done for drives.
+ * like. A directory has one or more whole sectors.
  */
 
 const sector = 2048
@@ -9,7 +9,7 @@ export interface IsoFile {
   readonly bytes?: Uint8Array | string
   /** A symlink, with Rock Ridge only. */
   readonly target?: string
-  /** Where the bytes lie instead: block and length of each piece. */
+  /** Other places of the bytes: block and length of each piece. */
   readonly pieces?: readonly { readonly block: number; readonly length: number }[]
   /** System use fields added as they are. */
   readonly fields?: readonly Buffer[]
@@ -19,11 +19,11 @@ export interface IsoShape {
   readonly files: Readonly<Record<string, IsoFile | Uint8Array | string>>
   readonly rockRidge?: boolean
   readonly joliet?: boolean
-  /** Folders that are written elsewhere and reached by CL: path -> where the record of the moved folder stands. */
+  /** Paths of relocated folders: the record in the parent only points to the folder, by CL. */
   readonly relocated?: readonly string[]
   /** Put long Rock Ridge fields into continuation areas. */
   readonly continuation?: boolean
-  /** Where files and directories begin; what lies between that and the descriptors is free for other things. */
+  /** The first block of files and directories. The blocks between it and the descriptors are free. */
   readonly firstBlock?: number
 }
 
@@ -39,15 +39,15 @@ interface Disc {
   readonly files: ReadonlyMap<string, IsoFile>
   readonly folders: ReadonlyMap<string, Folder>
   readonly places: Map<string, { block: number; length: number }>
-  /** The block where continuation areas go, and what is there so far. */
+  /** The block of the continuation areas, and their bytes so far. */
   readonly more: { block: number; bytes: Buffer[]; used: number }
 }
 
 export interface WrittenIso {
   readonly bytes: Buffer
-  /** Where the directory of each folder lies, in the primary volume. */
+  /** The place of each folder's directory in the primary volume. */
   readonly folders: ReadonlyMap<string, { readonly block: number; readonly length: number }>
-  /** Where each file's bytes lie. */
+  /** The place of each file's bytes. */
   readonly files: ReadonlyMap<string, { readonly block: number; readonly length: number }>
 }
 
@@ -115,7 +115,7 @@ function foldersOf(paths: Iterable<string>): Map<string, Folder> {
   return folders
 }
 
-/** Writes all directories: once to learn how long they are, and again when all places are known. */
+/** Writes all directories twice: first to learn their lengths, then with all places known. */
 function writeDirectories(
   disc: Disc,
   from: number,
@@ -197,7 +197,7 @@ function childRecords(disc: Disc, path: string, at: number, kind: 'primary' | 'j
   )
 }
 
-/** Moves fields into a continuation area; what stays is CE. */
+/** Moves fields into a continuation area; in the record remains a CE field. */
 function continued(disc: Disc, fields: readonly Buffer[]): Buffer {
   const bytes = Buffer.concat(fields)
   const { more } = disc
@@ -226,7 +226,7 @@ export function field(kind: string, ...parts: Uint8Array[]): Buffer {
 function nameFields(name: string): Buffer[] {
   const bytes = Buffer.from(name, 'utf8')
   const fields: Buffer[] = []
-  // Names over 100 bytes in two fields, so that both forms are met.
+  // Names over 100 bytes are split into several fields, so that tests have both forms.
   for (let at = 0; at < bytes.length; at += 100)
     fields.push(field('NM', Buffer.from([at + 100 < bytes.length ? 1 : 0]), bytes.subarray(at, at + 100)))
   return fields
@@ -269,7 +269,7 @@ function record({ name, place, isFolder, continues = false, fields }: RecordShap
   return bytes
 }
 
-/** Records one after the other, none across the end of a sector. */
+/** Joins records so that none crosses the end of a sector. */
 function packed(records: readonly Buffer[]): Buffer {
   const sectors: Buffer[] = []
   let at = 0
@@ -301,7 +301,7 @@ function descriptor(type: 1 | 2, root: { block: number; length: number }, blocks
   return bytes
 }
 
-/** A number of ECMA-119 7.3.3: little end first, then big end first. */
+/** A number in both byte orders, ECMA-119 7.3.3. */
 function both(value: number): Buffer {
   const bytes = Buffer.alloc(8)
   bytes.writeUInt32LE(value >>> 0, 0)

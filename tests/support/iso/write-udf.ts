@@ -1,7 +1,6 @@
 /**
- * Writes small UDF images, whole in memory, after ECMA-167 and the OSTA UDF revisions and by nothing that the reader
- * uses. Every way to tell of a file can be asked for, so that tests can make any disc they need and damage it where
- * they like.
+ * Writes small UDF images, whole in memory, after ECMA-167 and the OSTA UDF revisions. It shares no code with the
+ * reader. It can write every form of file entry, so that tests can make any disc and damage it anywhere.
  */
 
 import { identifier, pathComponents, timestamp } from './udf-fields.ts'
@@ -47,7 +46,7 @@ export function writeUdf(shape: UdfShape): WrittenUdf {
   }
 }
 
-/** Folders with the paths of what they hold, parents first; '' is the root. */
+/** The folders and the paths of their children, parents first; '' is the root. */
 function childrenOf(paths: Iterable<string>): Map<string, string[]> {
   const found = new Map<string, string[]>([['', []]])
   for (const path of paths) {
@@ -156,7 +155,7 @@ function fileEntry(volume: Volume, { type, size, kind, area, block, at }: EntryS
   if (extended) head.writeBigUInt64LE(BigInt(size), 64)
   for (const time of extended ? [80, 92, 104, 116] : [72, 84, 96]) timestamp().copy(head, time)
   head.writeUInt32LE(1, extended ? 128 : 108)
-  // A few bytes of extended attributes, so that nobody forgets them.
+  // A few bytes of extended attributes, which a reader must skip.
   const attributes = Buffer.from('ATTR')
   head.writeUInt32LE(attributes.length, extended ? 208 : 168)
   head.writeUInt32LE(area.length, extended ? 212 : 172)
@@ -180,7 +179,7 @@ function writeFolder(volume: Volume, { path, names, addresses, children }: Folde
   const wide = shape.wideNames === true
   const content = Buffer.concat([
     identifier({ name: '', block: parent, partition: metaPartition, flags: 10 }),
-    // What a deletion leaves behind: its name is not to be read.
+    // A deleted file, which a reader must skip.
     identifier({ name: 'deleted', block: 0xfffffff0, partition: 7, flags: 4 }),
     ...(path === '' ? (shape.identifiers ?? []) : []),
     ...names.map((child) =>
@@ -190,7 +189,7 @@ function writeFolder(volume: Volume, { path, names, addresses, children }: Folde
         partition: metaPartition,
         flags: children.has(child) ? 2 : 0,
         wide,
-        // Four bytes of implementation use here and there.
+        // Some identifiers have four bytes of implementation use.
         use: child.length % 3 === 0 ? Buffer.from('USE!') : Buffer.alloc(0),
       }),
     ),
@@ -201,7 +200,7 @@ function writeFolder(volume: Volume, { path, names, addresses, children }: Folde
     volume.folders.set(path, meta.at(block) + entry.length - content.length)
     return
   }
-  // Two pieces where there is enough, so that an identifier is cut in two.
+  // Blocks that do not follow each other, so that an identifier is cut in two.
   const blocks = Math.ceil(content.length / blockBytes)
   const pieces: Piece[] = []
   for (let i = 0; i < blocks; i++) {
@@ -216,7 +215,7 @@ function writeFolder(volume: Volume, { path, names, addresses, children }: Folde
   fileEntry(volume, { type: 4, size: content.length, kind: allocation === 'long' ? 1 : 0, area, block })
 }
 
-/** The metadata file and its mirror, which say where the metadata partition is. */
+/** The metadata file and its mirror, which have the places of the metadata partition. */
 function writeMetadataFile(volume: Volume): void {
   const { metadataFile, meta, blockBytes } = volume
   if (!metadataFile) return
