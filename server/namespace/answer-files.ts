@@ -23,7 +23,7 @@ export interface InstallFacts {
   readonly token?: string
 }
 
-export interface AnswerOptions {
+export interface AnswerFileOptions {
   readonly snapshot: () => Snapshot
   readonly renderer: TemplateRenderer
   readonly facts: (guest: Guest, who: Requester, snapshot: Snapshot) => InstallFacts | Failure
@@ -32,7 +32,7 @@ export interface AnswerOptions {
   readonly onWarnings?: (guest: Guest, warnings: readonly string[]) => void
 }
 
-export interface RenderedAnswer {
+export interface RenderedAnswerFile {
   readonly text: string
   readonly template: string
   readonly warnings: readonly TemplateProblem[]
@@ -41,7 +41,7 @@ export interface RenderedAnswer {
 }
 
 /** How many rendered texts are kept. A guest's HEAD, GET and retry cost one rendering. */
-const keptAnswers = 500
+const keptAnswerFiles = 500
 
 /**
  * The answer files, to be mounted at `/ks`:
@@ -55,8 +55,8 @@ const keptAnswers = 500
  *
  * A guest without a template has no answer file; a template that fails is a Failure, never half a file.
  */
-export function answersSource(options: AnswerOptions): FileSource {
-  const render = cachedAnswers(options)
+export function answerFilesSource(options: AnswerFileOptions): FileSource {
+  const render = cachedAnswerFiles(options)
   return generatedSource({
     paths: () =>
       options
@@ -124,12 +124,12 @@ function metaData(guest: Guest): string {
  * @throws Failure `not-found` for a guest without a template; `invalid-data` naming template and line; whatever the
  *   facts are refused with.
  */
-export async function renderAnswer(
-  options: AnswerOptions,
+export async function renderAnswerFile(
+  options: AnswerFileOptions,
   guest: Guest,
   who: Requester,
   snapshot: Snapshot = options.snapshot(),
-): Promise<RenderedAnswer> {
+): Promise<RenderedAnswerFile> {
   const facts = options.facts(guest, who, snapshot)
   if (facts instanceof Failure) throw facts
   return renderWith(options.renderer, guest, facts, snapshot)
@@ -140,7 +140,7 @@ async function renderWith(
   guest: Guest,
   facts: InstallFacts,
   snapshot: Snapshot,
-): Promise<RenderedAnswer> {
+): Promise<RenderedAnswerFile> {
   const name = guest.settings.template?.value
   if (name === undefined)
     throw new Failure('not-found', `guest ${guest.name} has no template, so no answer file`)
@@ -154,11 +154,11 @@ async function renderWith(
   return { text, template: name, warnings, problems }
 }
 
-type CachedRender = (guest: Guest, who: Requester, snapshot: Snapshot) => Promise<RenderedAnswer>
+type CachedRender = (guest: Guest, who: Requester, snapshot: Snapshot) => Promise<RenderedAnswerFile>
 
 /** Everything that goes into a text is in its key: the snapshot, the guest, the tree, and how the guest reaches us. */
-function cachedAnswers(options: AnswerOptions): CachedRender {
-  const cache = new LRUCache<string, Promise<RenderedAnswer>>({ max: keptAnswers })
+function cachedAnswerFiles(options: AnswerFileOptions): CachedRender {
+  const cache = new LRUCache<string, Promise<RenderedAnswerFile>>({ max: keptAnswerFiles })
   return (guest, who, snapshot) => {
     const facts = options.facts(guest, who, snapshot)
     if (facts instanceof Failure) return Promise.reject(facts)
@@ -177,8 +177,8 @@ function cachedAnswers(options: AnswerOptions): CachedRender {
 
 function warn(
   guest: Guest,
-  { warnings, problems }: RenderedAnswer,
-  onWarnings: AnswerOptions['onWarnings'],
+  { warnings, problems }: RenderedAnswerFile,
+  onWarnings: AnswerFileOptions['onWarnings'],
 ): void {
   const shown = warnings.map(({ template, line, message }) => `${template}:${line}: ${message}`)
   const lines = [...problems, ...shown]

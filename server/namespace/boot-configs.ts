@@ -67,7 +67,7 @@ export function bootConfigMounts(options: BootConfigOptions): readonly Mount[] {
 /** Menus kept: a few loaders, a few addresses of ours. What clients claim in `Host` must not fill memory. */
 const mostMenus = 64
 
-type Answer = Promise<GeneratedText | undefined>
+type Made = Promise<GeneratedText | undefined>
 
 class BootConfigs {
   readonly #options: BootConfigOptions
@@ -84,7 +84,7 @@ class BootConfigs {
   }
 
   /** `/boot/<guest>/...` and `/boot/by/...`. */
-  async belowBoot(path: CleanPath, who: Requester): Answer {
+  async belowBoot(path: CleanPath, who: Requester): Made {
     const asked = parseBootPath(path)
     if (asked?.owner.kind === 'guest') {
       const guest = this.#options.snapshot().guests.byName(asked.owner.name)
@@ -95,7 +95,7 @@ class BootConfigs {
   }
 
   /** The names that loaders ask for by themselves, in any folder. */
-  async anywhere(path: CleanPath, who: Requester): Answer {
+  async anywhere(path: CleanPath, who: Requester): Made {
     const asked = parseBootPath(path)
     if (!asked) return undefined
     switch (asked.form) {
@@ -115,14 +115,14 @@ class BootConfigs {
   }
 
   /** What a guest would boot, for somebody who asks by the guest's name. That is not a boot. */
-  async #preview(guest: Guest, loader: LoaderKind, who: Requester): Answer {
+  async #preview(guest: Guest, loader: LoaderKind, who: Requester): Made {
     await this.#options.machines.fresh()
     const inputs = this.#inputs(who)
     const { plan } = decideForGuest(guest, {}, inputs)
     return { text: renderForLoader(plan, loader, loaderOptions(who, inputs)) }
   }
 
-  async #description(path: CleanPath, who: Requester): Answer {
+  async #description(path: CleanPath, who: Requester): Made {
     const [, , name = '', file = '', ...more] = path.split('/')
     const as = formatOfBootFile(file)
     const guest = more.length === 0 ? this.#options.snapshot().guests.byName(name) : undefined
@@ -132,7 +132,7 @@ class BootConfigs {
   }
 
   /** `/boot/by/...`: every machine has a plan there, known or not. */
-  async #byIdentity({ owner, loader }: BootPath, who: Requester): Answer {
+  async #byIdentity({ owner, loader }: BootPath, who: Requester): Made {
     if (owner.kind !== 'machine') return undefined
     const said = factsOf(who)
     const macs = owner.macs.length > 0 ? [...owner.macs, ...(said.macs ?? [])] : undefined
@@ -145,7 +145,7 @@ class BootConfigs {
   }
 
   /** `pxelinux.cfg/<name>` and `grub.cfg-<name>`: a name that means one machine is declined unless that is a guest. */
-  async #named({ owner, loader, folder }: BootPath, who: Requester): Answer {
+  async #named({ owner, loader, folder }: BootPath, who: Requester): Made {
     switch (owner.kind) {
       case 'everybody':
         return this.#tell(factsOf(who), loader, who, { folder })

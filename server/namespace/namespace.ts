@@ -11,7 +11,7 @@ import type { FileSource } from '../files/source.ts'
 import { bootInputs } from '../machines/decide.ts'
 import type { BootMachines } from '../machines/machines.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
-import { type AnswerOptions, answersSource } from './answer-files.ts'
+import { type AnswerFileOptions, answerFilesSource } from './answer-files.ts'
 import { bootConfigMounts } from './boot-configs.ts'
 import { handWrittenSource } from './hand-written.ts'
 import { hostLoadersSource, treeLoadersSource } from './host-loaders.ts'
@@ -47,7 +47,7 @@ export function namespaceMounts(parts: NamespaceParts): readonly Mount[] {
     },
     {
       at: cleanPath('/ks'),
-      source: answersSource({ ...parts, facts: installFacts(parts) }),
+      source: answerFilesSource({ ...parts, facts: installFacts(parts) }),
       why: 'answer files, rendered for each guest',
     },
     {
@@ -76,7 +76,7 @@ export function namespaceMounts(parts: NamespaceParts): readonly Mount[] {
  * A guest whose tree cannot be installed from (still copied, still verified, broken) gets no answer file either: 503 with
  * the reason, and installers ask again. A guest that names no tree may have a template that needs none.
  */
-function installFacts({ services, machines }: NamespaceParts): AnswerOptions['facts'] {
+function installFacts({ services, machines }: NamespaceParts): AnswerFileOptions['facts'] {
   return (guest, who, snapshot) => {
     const inputs = bootInputs({ snapshot, services: services(), who, machines })
     const common = { urls: inputs.urls, ...defined({ token: machines.reportToken(guest.name) }) }

@@ -31,7 +31,7 @@ function variables(plan: BootPlan): Record<string, string> {
         INITRD_SHA256: sha256(plan.initrd.digest),
         CMDLINE: formatCmdline(plan.args),
         LOCATION: plan.location,
-        ANSWERS: plan.answers ?? '',
+        ANSWERS: plan.answerFile ?? '',
       }
     }
     case 'menu':

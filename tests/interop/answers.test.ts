@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, TestRunner, test } from 'vitest'
 import { noMachines } from '../../server/machines/machines.ts'
-import { renderAnswer } from '../../server/namespace/answer-files.ts'
+import { renderAnswerFile } from '../../server/namespace/answer-files.ts'
 import { TemplateRenderer } from '../../server/templates/renderer.ts'
 import { answerCases } from '../support/answer-cases.ts'
 import { shippedTemplates, snapshotWith, urls } from '../support/answers.ts'
@@ -28,7 +28,7 @@ type Case = (typeof answerCases)[number]
 async function fileOf({ golden, guest, tree }: Case): Promise<string> {
   const snapshot = snapshotWith([guest], shippedTemplates())
   const options = { snapshot: () => snapshot, renderer, machines: noMachines, facts: () => ({ tree, urls }) }
-  const { text } = await renderAnswer(options, guest, { protocol: 'internal', address: '::1' })
+  const { text } = await renderAnswerFile(options, guest, { protocol: 'internal', address: '::1' })
   const file = join(folder, golden)
   await writeFile(file, text)
   return file

@@ -64,9 +64,7 @@ describe('a tree whose list of checksums is signed by gpg', () => {
       writeBelow(source, 'SHA256SUMS', `${list}${'0'.repeat(64)}  more\n`)
       const bad = await treeboot('import', source, '--id', 'bad', ...options)
       expect(bad.code).not.toBe(0)
-      expect(bad.said).toMatch(
-        /SHA256SUMS\b.*(signature|SHA256SUMS\.asc)/,
-      )
+      expect(bad.said).toMatch(/SHA256SUMS\b.*(signature|SHA256SUMS\.asc)/)
       const accepted = await treeboot(
         'import',
         source,

@@ -3,7 +3,7 @@ import { Failure } from '../../server/core/failure.ts'
 import type { Requester } from '../../server/core/net/requester.ts'
 import { cleanPath } from '../../server/files/path.ts'
 import { noMachines } from '../../server/machines/machines.ts'
-import { type AnswerOptions, answersSource } from '../../server/namespace/answer-files.ts'
+import { type AnswerFileOptions, answerFilesSource } from '../../server/namespace/answer-files.ts'
 import { mountTable } from '../../server/namespace/mounts.ts'
 import { TemplateRenderer } from '../../server/templates/renderer.ts'
 import { guestWith, rocky9, snapshotWith, urls } from '../support/answers.ts'
@@ -30,9 +30,9 @@ const guests = [
 ]
 const who: Requester = { protocol: 'http', address: '192.0.2.1' }
 
-function source(more: Partial<AnswerOptions> = {}) {
+function source(more: Partial<AnswerFileOptions> = {}) {
   const snapshot = snapshotWith(guests, templates)
-  const answers = answersSource({
+  const answers = answerFilesSource({
     snapshot: () => snapshot,
     renderer,
     machines: noMachines,
@@ -45,7 +45,7 @@ function source(more: Partial<AnswerOptions> = {}) {
 async function text(
   path: string,
   from: Requester = who,
-  more: Partial<AnswerOptions> = {},
+  more: Partial<AnswerFileOptions> = {},
 ): Promise<string | undefined> {
   const entry = await source(more).stat(cleanPath(path), from)
   return entry?.kind === 'file' ? Buffer.from(entry.content ?? []).toString() : entry?.kind

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { noMachines } from '../../server/machines/machines.ts'
-import { renderAnswer } from '../../server/namespace/answer-files.ts'
+import { renderAnswerFile } from '../../server/namespace/answer-files.ts'
 import { ownFilterNames } from '../../server/templates/filters/table.ts'
 import { lintTemplates } from '../../server/templates/lint.ts'
 import { TemplateRenderer } from '../../server/templates/renderer.ts'
@@ -28,7 +28,10 @@ describe('the examples of the documents', () => {
       machines: noMachines,
       facts: () => ({ tree: treeWith({}), urls }),
     }
-    const { text, warnings } = await renderAnswer(options, guest, { protocol: 'internal', address: '::1' })
+    const { text, warnings } = await renderAnswerFile(options, guest, {
+      protocol: 'internal',
+      address: '::1',
+    })
     expect(warnings).toEqual([])
     expect(text).toContain('sshkey --username=root "ssh-ed25519 AAAA me@laptop"')
   })
@@ -48,7 +51,7 @@ describe('the templates that treeboot ships', () => {
       machines: noMachines,
       facts: () => ({ tree, urls }),
     }
-    const answer = await renderAnswer(options, guest, { protocol: 'internal', address: '::1' })
+    const answer = await renderAnswerFile(options, guest, { protocol: 'internal', address: '::1' })
     expect(answer.warnings).toEqual([])
     expectGolden(`kickstart/${golden}`, answer.text)
   })
@@ -66,7 +69,7 @@ describe('the templates that treeboot ships', () => {
         machines: noMachines,
         facts: () => ({ tree, urls }),
       }
-      const { text } = await renderAnswer(options, guest, { protocol: 'internal', address: '::1' })
+      const { text } = await renderAnswerFile(options, guest, { protocol: 'internal', address: '::1' })
       expect(text, golden).not.toContain('$6$')
     }
   })

@@ -99,8 +99,8 @@ function explainPlanning({ plan, args, platform }: TreePlanning): Explanation[] 
       value: plan.location,
       from: 'the URL of the tree as this client reaches it',
     })
-    if (plan.answers !== undefined)
-      lines.push({ what: 'answers', value: plan.answers, from: 'the guest has a template' })
+    if (plan.answerFile !== undefined)
+      lines.push({ what: 'answers', value: plan.answerFile, from: 'the guest has a template' })
   }
   for (const arg of args)
     lines.push({

@@ -1,5 +1,5 @@
 import { defined } from '../defined.ts'
-import { answersUrl, installerArgs } from '../distro/installers.ts'
+import { answerFileUrl, installerArgs } from '../distro/installers.ts'
 import { failureMessage } from '../failure.ts'
 import type { Guest, Sourced, VirtType } from '../guest/guest.ts'
 import type { InstallSource } from '../services.ts'
@@ -40,8 +40,8 @@ export function planTreeWithReasons(tree: Tree, options: TreePlanOptions): TreeP
   const closed = closedService(source, urls)
   if (closed !== undefined) return { plan: refuse(closed), args: [], platform }
   const { images } = platform
-  const answers = guest?.settings.template && answersUrl({ guest, tree, images, source, urls })
-  const question = { tree, images, source, urls, ...(answers && { answers }), ...(guest && { guest }) }
+  const answerFile = guest?.settings.template && answerFileUrl({ guest, tree, images, source, urls })
+  const question = { tree, images, source, urls, ...(answerFile && { answerFile }), ...(guest && { guest }) }
   const from = `the installer of ${tree.id}`
   const ours = installerArgs(question).map((value): Sourced<typeof value> => ({ value, from }))
   const args = mergeArgs(ours, guest?.settings.args ?? [])
@@ -56,7 +56,7 @@ export function planTreeWithReasons(tree: Tree, options: TreePlanOptions): TreeP
     // virt-install refuses nfs: URLs, so an NFS guest's location is the HTTP one.
     location: urlOfPath(sourceBase(source, urls) ?? urls.http, treeUrlPath(tree)),
     urls,
-    ...(answers && { answers }),
+    ...(answerFile && { answerFile }),
     ...(guest && { guest }),
   }
   return { plan: checked(plan), args, platform }

@@ -42,7 +42,7 @@ export interface InstallPlan {
   /** The URL to give to `virt-install --location` and `inst.repo=`. */
   readonly location: string
   /** URL of the rendered answer file, when the guest has a template. */
-  readonly answers?: string
+  readonly answerFile?: string
   readonly guest?: Guest
   readonly urls: ServerUrls
 }

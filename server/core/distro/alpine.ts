@@ -22,13 +22,13 @@ export const alpine = {
 } as const satisfies Family
 
 /** Alpine runs from memory: its kernel modules, packages and overlay come by URL. */
-function bootArgs({ kernel, fileUrl, answers }: BootTree): BootArg[] {
+function bootArgs({ kernel, fileUrl, answerFile }: BootTree): BootArg[] {
   const flavour = /^boot\/vmlinuz-(\w+)$/.exec(kernel)?.[1]
   if (flavour === undefined) return []
   return [
     { key: 'ip', value: 'dhcp' },
     { key: 'modloop', value: fileUrl(`boot/modloop-${flavour}`) },
     { key: 'alpine_repo', value: fileUrl('apks') },
-    ...(answers === undefined ? [] : [{ key: 'apkovl', value: answers }]),
+    ...(answerFile === undefined ? [] : [{ key: 'apkovl', value: answerFile }]),
   ]
 }

@@ -23,13 +23,13 @@ export const arch = {
 } as const satisfies Family
 
 /** For archiso, the live system of the installation medium. */
-function bootArgs({ kernel, url, answers }: BootTree): BootArg[] {
+function bootArgs({ kernel, url, answerFile }: BootTree): BootArg[] {
   if (!kernel.startsWith('arch/')) return []
   return [
     { key: 'archisobasedir', value: 'arch' },
     // archiso appends `arch/...` to it as it is.
     { key: 'archiso_http_srv', value: `${url}/` },
     { key: 'ip', value: 'dhcp' },
-    ...(answers === undefined ? [] : [{ key: 'script', value: answers }]),
+    ...(answerFile === undefined ? [] : [{ key: 'script', value: answerFile }]),
   ]
 }

@@ -15,8 +15,8 @@ export interface InstallerContext {
   readonly images: PlatformImages
   readonly source: InstallSource
   readonly urls: ServerUrls
-  /** URL of the answer file, when there is one; see `answersUrl`. */
-  readonly answers?: string
+  /** URL of the answer file, when there is one; see `answerFileUrl`. */
+  readonly answerFile?: string
   readonly guest?: Guest
 }
 
@@ -24,9 +24,9 @@ interface Installer {
   /** Its arguments, in its own spelling: where its packages and its answers are. */
   readonly args: (context: InstallerContext) => KernelArg[]
   /** By which services it reads its answer file. Every installer can use HTTP. */
-  readonly answersBy: (tree: Tree) => readonly InstallSource[]
+  readonly answerFileBy: (tree: Tree) => readonly InstallSource[]
   /** It appends file names to the answer URL, so the URL ends with `/`. */
-  readonly answersInFolder?: true
+  readonly answerFileInFolder?: true
 }
 
 const httpOnly = () => ['http'] as const
@@ -37,17 +37,17 @@ const installers: Readonly<Record<InstallerName, Installer>> = {
   anaconda: {
     args: (context) => (isOldAnaconda(context.tree) ? oldAnaconda(context) : anaconda(context)),
     // Only dracut is sure to take NFS mount options before the host, so older loaders stay with HTTP.
-    answersBy: (tree) => (isOldAnaconda(tree) ? httpOrFtp() : ['http', 'ftp', 'nfs']),
+    answerFileBy: (tree) => (isOldAnaconda(tree) ? httpOrFtp() : ['http', 'ftp', 'nfs']),
   },
-  'debian-installer': { args: debianInstaller, answersBy: httpOrFtp },
+  'debian-installer': { args: debianInstaller, answerFileBy: httpOrFtp },
   // cloud-init appends `user-data` and `meta-data`.
-  subiquity: { args: subiquity, answersBy: httpOnly, answersInFolder: true },
-  autoyast: { args: autoyast, answersBy: httpOrFtp },
-  agama: { args: agama, answersBy: httpOnly },
-  drakx: { args: drakx, answersBy: httpOnly },
-  coreos: { args: coreos, answersBy: httpOnly },
+  subiquity: { args: subiquity, answerFileBy: httpOnly, answerFileInFolder: true },
+  autoyast: { args: autoyast, answerFileBy: httpOrFtp },
+  agama: { args: agama, answerFileBy: httpOnly },
+  drakx: { args: drakx, answerFileBy: httpOnly },
+  coreos: { args: coreos, answerFileBy: httpOnly },
   // No installer that reads an answer file: a live system, or one that treeboot does not know.
-  unknown: { args: recordedArgs, answersBy: httpOnly },
+  unknown: { args: recordedArgs, answerFileBy: httpOnly },
 }
 
 function installerFor(tree: Tree, images: PlatformImages): Installer {
@@ -58,16 +58,16 @@ function installerFor(tree: Tree, images: PlatformImages): Installer {
  * Where a guest's answer file is: at the service that it installs from, where its installer can use that,
  * else at HTTP.
  */
-export function answersUrl({
+export function answerFileUrl({
   guest,
   tree,
   images,
   source,
   urls,
 }: Omit<InstallerContext, 'answers' | 'guest'> & { readonly guest: Guest }): string {
-  const { answersBy, answersInFolder } = installerFor(tree, images)
-  const place = answersInFolder ? `/ks/${guest.name}/` : `/ks/${guest.name}`
-  const service = answersBy(tree).includes(source) ? source : 'http'
+  const { answerFileBy, answerFileInFolder } = installerFor(tree, images)
+  const place = answerFileInFolder ? `/ks/${guest.name}/` : `/ks/${guest.name}`
+  const service = answerFileBy(tree).includes(source) ? source : 'http'
   const mounted = service === 'nfs' ? nfsSource(urls, place) : undefined
   return mounted ?? urlOfPath(sourceBase(service, urls) ?? urls.http, place)
 }
@@ -87,22 +87,22 @@ function isOldAnaconda(tree: Tree): boolean {
   return compareVersions(tree.version, instPrefixSince) < 0
 }
 
-function anaconda({ tree, source, urls, answers }: InstallerContext): KernelArg[] {
+function anaconda({ tree, source, urls, answerFile }: InstallerContext): KernelArg[] {
   const at = repo({ tree, source, urls })
   if (tree.upstream !== undefined && tree.stage2 !== undefined) {
     const own: KernelArg[] = [
       { key: 'inst.stage2', value: at },
       { key: 'inst.repo', value: tree.upstream },
     ]
-    return [...own, { key: 'ip', value: 'dhcp' }, ...when('inst.ks', answers)]
+    return [...own, { key: 'ip', value: 'dhcp' }, ...when('inst.ks', answerFile)]
   }
   // A tree without a repository (a boot.iso, a netinst image) has the second stage and no packages, so
   // inst.repo would be wrong.
   const key = tree.repositories.length > 0 || tree.stage2 === undefined ? 'inst.repo' : 'inst.stage2'
-  return [{ key, value: at }, { key: 'ip', value: 'dhcp' }, ...when('inst.ks', answers)]
+  return [{ key, value: at }, { key: 'ip', value: 'dhcp' }, ...when('inst.ks', answerFile)]
 }
 
-function oldAnaconda({ tree, source, urls, answers, guest }: InstallerContext): KernelArg[] {
+function oldAnaconda({ tree, source, urls, answerFile, guest }: InstallerContext): KernelArg[] {
   // With several cards the old loader asks which; a MAC or `link` answers (anaconda 11 to 13,
   // command-line.txt).
   const card = guest?.macs.length === 1 ? guest.macs[0] : 'link'
@@ -110,7 +110,7 @@ function oldAnaconda({ tree, source, urls, answers, guest }: InstallerContext): 
     { key: 'method', value: repo({ tree, source, urls }) },
     { key: 'ip', value: 'dhcp' },
     ...when('ksdevice', card),
-    ...when('ks', answers),
+    ...when('ks', answerFile),
   ]
 }
 
@@ -125,8 +125,8 @@ function repo({ tree, source, urls }: Pick<InstallerContext, 'tree' | 'source' |
  * is set up before that, so a preseed cannot name the host. Without `hostname` the installer takes DHCP's
  * name or "debian". Without `domain` it would ask, and with priority=critical it takes none.
  */
-function debianInstaller({ answers, guest }: InstallerContext): KernelArg[] {
-  if (answers === undefined) return []
+function debianInstaller({ answerFile, guest }: InstallerContext): KernelArg[] {
+  if (answerFile === undefined) return []
   const [host = '', ...domain] = hostnameOf(guest).split('.')
   return [
     { key: 'auto', value: 'true' },
@@ -134,7 +134,7 @@ function debianInstaller({ answers, guest }: InstallerContext): KernelArg[] {
     { key: 'interface', value: 'auto' },
     ...(isLabel(host) ? [{ key: 'hostname', value: host }] : []),
     ...(domain.length > 0 && domain.every(isLabel) ? [{ key: 'domain', value: domain.join('.') }] : []),
-    { key: 'preseed/url', value: answers },
+    { key: 'preseed/url', value: answerFile },
   ]
 }
 
@@ -152,9 +152,11 @@ function isLabel(text: string): boolean {
  * casper takes its medium as a whole ISO over HTTP (the URL must end in `.iso`) or mounts the tree over NFS.
  * The `s=` of NoCloud ends with `/`: cloud-init before 23.1 does not add one.
  */
-function subiquity({ tree, urls, answers }: InstallerContext): KernelArg[] {
+function subiquity({ tree, urls, answerFile }: InstallerContext): KernelArg[] {
   const seed: KernelArg[] =
-    answers === undefined ? [] : [{ key: 'autoinstall' }, { key: 'ds', value: `nocloud-net;s=${answers}` }]
+    answerFile === undefined
+      ? []
+      : [{ key: 'autoinstall' }, { key: 'ds', value: `nocloud-net;s=${answerFile}` }]
   return [...casperMedium(tree, urls), { key: 'ip', value: 'dhcp' }, ...seed]
 }
 
@@ -169,17 +171,17 @@ function casperMedium(tree: Tree, urls: ServerUrls): KernelArg[] {
   ]
 }
 
-function autoyast({ tree, source, urls, answers }: InstallerContext): KernelArg[] {
+function autoyast({ tree, source, urls, answerFile }: InstallerContext): KernelArg[] {
   const place = treeUrlPath(tree)
   const nfs = source === 'nfs' ? nfsUrl(urls, place) : undefined
   const at = nfs ?? urlOfPath(sourceBase(source, urls) ?? urls.http, place)
-  return [{ key: 'install', value: at }, ...when('autoyast', answers)]
+  return [{ key: 'install', value: at }, ...when('autoyast', answerFile)]
 }
 
 /**
  * Agama's live system comes by dracut's livenet. Packages come from the tree only when it has a repository.
  */
-function agama({ tree, urls, answers }: InstallerContext): KernelArg[] {
+function agama({ tree, urls, answerFile }: InstallerContext): KernelArg[] {
   const live = urlOfPath(urls.http, imageUrlPath(tree, tree.stage2 ?? 'LiveOS/squashfs.img'))
   const repositories = tree.repositories
     .filter((repository) => !repository.path.startsWith('..'))
@@ -190,7 +192,7 @@ function agama({ tree, urls, answers }: InstallerContext): KernelArg[] {
     { key: 'root', value: `live:${live}` },
     { key: 'ip', value: 'dhcp' },
     ...when('inst.install_url', repositories.length > 0 ? repositories.join(',') : undefined),
-    ...when('inst.auto', answers),
+    ...when('inst.auto', answerFile),
   ]
 }
 
@@ -198,36 +200,36 @@ function agama({ tree, urls, answers }: InstallerContext): KernelArg[] {
  * Mageia's first stage reads one list, `automatic=`, with `,` between and `:` inside; a port goes with the
  * server.
  */
-function drakx({ tree, source, urls, answers }: InstallerContext): KernelArg[] {
+function drakx({ tree, source, urls, answerFile }: InstallerContext): KernelArg[] {
   const base = sourceBase(source, urls) ?? urls.http
   const method = source === 'ftp' && urls.ftp !== undefined ? 'ftp' : 'http'
   const server = base.replace(/^[a-z]+:\/\//, '').replace(/\/.*$/, '')
   const list = `method:${method},network:dhcp,server:${server},directory:${treeUrlPath(tree)}`
-  return [{ key: 'automatic', value: list }, ...when('auto_install', answers)]
+  return [{ key: 'automatic', value: list }, ...when('auto_install', answerFile)]
 }
 
 /** The answer URL has the guest's name, because Ignition 2.19 sends no header that identifies the machine. */
-function coreos({ tree, images, urls, answers }: InstallerContext): KernelArg[] {
+function coreos({ tree, images, urls, answerFile }: InstallerContext): KernelArg[] {
   const named = [...Object.values(images.others), tree.stage2].find((path) => path?.includes('rootfs'))
   const rootfs = urlOfPath(urls.http, imageUrlPath(tree, named ?? 'images/pxeboot/rootfs.img'))
   const ignition: KernelArg[] =
-    answers === undefined
+    answerFile === undefined
       ? []
       : [
           { key: 'ignition.firstboot' },
           { key: 'ignition.platform.id', value: 'metal' },
-          { key: 'ignition.config.url', value: answers },
+          { key: 'ignition.config.url', value: answerFile },
         ]
   return [{ key: 'coreos.live.rootfs_url', value: rootfs }, { key: 'ip', value: 'dhcp' }, ...ignition]
 }
 
 /** The arguments that the record of the distribution names. */
-function recordedArgs({ tree, images, urls, answers }: InstallerContext): KernelArg[] {
+function recordedArgs({ tree, images, urls, answerFile }: InstallerContext): KernelArg[] {
   const args = recordOf(tree.distro).bootArgs?.({
     kernel: images.kernel ?? '',
     url: urlOfPath(urls.http, treeUrlPath(tree)),
     fileUrl: (path) => urlOfPath(urls.http, imageUrlPath(tree, path)),
-    answers,
+    answerFile,
   })
   return [...(args ?? [])]
 }

@@ -100,7 +100,7 @@ export interface BootTree {
   /** URL of a file of the tree, by its path. */
   readonly fileUrl: (path: string) => string
   /** URL of the guest's answer file, when it has one. */
-  readonly answers: string | undefined
+  readonly answerFile: string | undefined
 }
 
 export interface BootArg {

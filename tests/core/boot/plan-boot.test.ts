@@ -36,7 +36,7 @@ describe('a guest', () => {
         digest: { algorithm: 'sha256', hex: 'ab'.repeat(32) },
       },
       location: 'http://192.0.2.1:8080/trees/fedora/40/x86_64',
-      answers: 'http://192.0.2.1:8080/ks/web01',
+      answerFile: 'http://192.0.2.1:8080/ks/web01',
     })
   })
   test('HVM and PV get the same arguments, and different images where the tree has them', () => {

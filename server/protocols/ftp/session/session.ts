@@ -4,7 +4,7 @@ import { DataPort, type PortRange } from '../data/data-port.ts'
 import { type Command, type ControlLine, describeCommand, parseCommand, tooLong } from '../line/command.ts'
 import { failureReply, formatReply, type Reply, uploadFailureReply } from '../line/reply.ts'
 import { verbs } from '../verbs/table.ts'
-import type { Answer, FtpClient, FtpContext, Verb, VerbContext } from '../verbs/verb.ts'
+import type { FtpClient, FtpContext, Verb, VerbContext, VerbReply } from '../verbs/verb.ts'
 import { ControlConnection } from './connection.ts'
 import { CommandRate, type FtpLimits } from './limits.ts'
 import { initialState, type SessionState } from './state.ts'
@@ -172,7 +172,7 @@ export class Session {
       this.#state = { ...this.#state, ...outcome.set }
       if (this.#state.login) clearTimeout(this.#loginTimer)
       if ('move' in outcome) await this.#transfers.run(outcome, state.protectsData)
-      else this.#answer(outcome)
+      else this.#reply(outcome)
     } catch (error) {
       this.#send(verb.for === 'administrators' ? uploadFailureReply(error) : failureReply(error))
       if (failureKind(error) === 'internal') this.#trouble(describeCommand(command), error)
@@ -191,12 +191,12 @@ export class Session {
     return false
   }
 
-  #answer(answer: Answer): void {
+  #reply(reply: VerbReply): void {
     const { secure } = this.#context
-    if (answer.noise !== undefined) this.#noise(answer.noise)
-    if (answer.afterwards === 'close') return void this.#close(answer)
-    this.#send(answer)
-    if (answer.afterwards !== 'start-tls' || !secure) return
+    if (reply.noise !== undefined) this.#noise(reply.noise)
+    if (reply.afterwards === 'close') return void this.#close(reply)
+    this.#send(reply)
+    if (reply.afterwards !== 'start-tls' || !secure) return
     this.#waiting.length = 0
     this.#connection.startTls(secure)
   }

@@ -3,13 +3,13 @@
 import { quotePath } from '../line/reply.ts'
 import type { SessionState } from '../session/state.ts'
 import { filesFor, resolvePath } from './namespace.ts'
-import { type Answer, forReaders, reply, type VerbContext } from './verb.ts'
+import { forReaders, reply, type VerbContext, type VerbReply } from './verb.ts'
 
 /**
  * Several levels at once, and relative: the urllib of Python, which virt-install fetches with, sends `CWD
  * rel/dir/dir`. A missing folder is 550: virt-install and dracut's curl take that as "it does not exist".
  */
-async function change(state: SessionState, argument: string, context: VerbContext): Promise<Answer> {
+async function change(state: SessionState, argument: string, context: VerbContext): Promise<VerbReply> {
   const path = resolvePath(state, argument === '' ? '/' : argument)
   const entry = await filesFor(state, context).stat(path, context.client)
   if (entry?.kind !== 'folder') return reply(550, `${path}: ${entry ? 'Not a folder' : 'No such folder'}`)

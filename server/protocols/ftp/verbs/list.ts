@@ -6,7 +6,7 @@ import type { Entry } from '../../../files/source.ts'
 import { type Access, listingPieces, listLine, matchesPattern, parseListArgument } from '../data/listing.ts'
 import type { SessionState } from '../session/state.ts'
 import { accessTo, filesFor, resolvePath } from './namespace.ts'
-import { type Answer, forReaders, reply, type Transfer, type VerbContext } from './verb.ts'
+import { forReaders, reply, type Transfer, type VerbContext, type VerbReply } from './verb.ts'
 
 export const list = forReaders(async (state, argument, context) => {
   const listing = await findListing(state, argument, context)
@@ -37,7 +37,7 @@ export async function findListing(
   state: SessionState,
   argument: string,
   context: VerbContext,
-): Promise<Listing | Answer> {
+): Promise<Listing | VerbReply> {
   const { path: asked, pattern } = parseListArgument(argument)
   const path = resolvePath(state, asked)
   const access = accessTo(path, state, context)

@@ -9,7 +9,7 @@ import type { Entry, FileSource } from '../../../files/source.ts'
 import type { UploadArea } from '../../../files/upload-area.ts'
 import type { Access } from '../data/listing.ts'
 import type { SessionState } from '../session/state.ts'
-import { type Answer, type FtpContext, reply, type VerbContext } from './verb.ts'
+import { type FtpContext, reply, type VerbContext, type VerbReply } from './verb.ts'
 
 /** The path that a client means, from its current folder. */
 export function resolvePath({ folder }: SessionState, argument: string): CleanPath {
@@ -28,7 +28,7 @@ export async function findEntry(
   state: SessionState,
   argument: string,
   context: VerbContext,
-): Promise<Entry | Answer> {
+): Promise<Entry | VerbReply> {
   const path = resolvePath(state, argument)
   const entry = await filesFor(state, context).stat(path, context.client)
   return entry ?? reply(550, `${path}: No such file or folder`)

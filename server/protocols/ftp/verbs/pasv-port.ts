@@ -3,7 +3,7 @@
 import { isIPv4 } from 'node:net'
 import { isSameIp } from '../../../core/net/address.ts'
 import { type Endpoint, formatPort, parseEprt, parsePort } from '../data/endpoint.ts'
-import { type Answer, forReaders, reply, type VerbContext, type VerbFunction } from './verb.ts'
+import { forReaders, reply, type VerbContext, type VerbFunction, type VerbReply } from './verb.ts'
 
 export const pasv = forReaders(
   unlessOnlyEpsv(async (_state, _argument, context) => {
@@ -49,7 +49,7 @@ function unlessOnlyEpsv(run: VerbFunction): VerbFunction {
     state.onlyEpsv ? reply(501, 'Only EPSV after EPSV ALL') : run(state, argument, context)
 }
 
-async function listen({ dataPort }: VerbContext, answer: (port: number) => Answer): Promise<Answer> {
+async function listen({ dataPort }: VerbContext, answer: (port: number) => VerbReply): Promise<VerbReply> {
   try {
     return answer(await dataPort.listen())
   } catch {
@@ -61,7 +61,7 @@ async function listen({ dataPort }: VerbContext, answer: (port: number) => Answe
  * Data connections go to the client itself, and not to the ports of its services (RFC 2577 section 3). A client
  * that could name another machine would have us speak to it.
  */
-function connectTo({ address, port }: Endpoint, { client, dataPort }: VerbContext): Answer {
+function connectTo({ address, port }: Endpoint, { client, dataPort }: VerbContext): VerbReply {
   if (isSameIp(address, client.address) && port >= 1024) {
     dataPort.connectTo(port)
     return reply(200, 'Will connect there')

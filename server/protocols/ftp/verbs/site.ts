@@ -3,7 +3,7 @@
 import { below } from '../../../files/path.ts'
 import type { SessionState } from '../session/state.ts'
 import { resolvePath } from './namespace.ts'
-import { type Answer, forAdministrators, reply, replyLines, type VerbContext } from './verb.ts'
+import { forAdministrators, reply, replyLines, type VerbContext, type VerbReply } from './verb.ts'
 
 export const site = forAdministrators((state, argument, context) => {
   const [, command = '', rest = ''] = /^(\S+)(?: (.*))?$/s.exec(argument) ?? []
@@ -19,7 +19,7 @@ export const site = forAdministrators((state, argument, context) => {
   }
 })
 
-async function publish(state: SessionState, argument: string, { uploads }: VerbContext): Promise<Answer> {
+async function publish(state: SessionState, argument: string, { uploads }: VerbContext): Promise<VerbReply> {
   const path = resolvePath(state, argument === '' ? '.' : argument)
   const inside = uploads && below(uploads.root, path)
   if (!uploads || inside === undefined)

@@ -49,7 +49,7 @@ export interface Progress {
 }
 
 /** The reply to a command, with its effects on the session. */
-export interface Answer extends Reply {
+export interface VerbReply extends Reply {
   readonly set?: StateChange | undefined
   /** For the log: the client did something that a client does not do. */
   readonly noise?: string
@@ -88,7 +88,7 @@ export type VerbFunction = (
   state: SessionState,
   argument: string,
   context: VerbContext,
-) => Answer | Transfer | Promise<Answer | Transfer>
+) => VerbReply | Transfer | Promise<VerbReply | Transfer>
 
 /** A command as the table lists it. */
 export interface Verb {
@@ -112,11 +112,11 @@ export function forAdministrators(run: VerbFunction, spends?: StateChange): Verb
   return { for: 'administrators', run, spends }
 }
 
-export function reply(code: number, text: string, set?: StateChange): Answer {
+export function reply(code: number, text: string, set?: StateChange): VerbReply {
   return { code, text, set }
 }
 
 /** An answer of several lines. */
-export function replyLines(code: number, first: string, lines: Iterable<string>, last: string): Answer {
+export function replyLines(code: number, first: string, lines: Iterable<string>, last: string): VerbReply {
   return { code, first, lines, text: last }
 }
