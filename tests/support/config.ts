@@ -7,7 +7,7 @@ export function parse(text: string): LoadedConfig {
   return parseConfig(text, 'config.yaml', '/srv/treeboot')
 }
 
-/** The message of the ConfigError for this text, or `accepted`. Any other error is a fault of the program and thrown on. */
+/** The message of the ConfigError for this text, or `accepted`. Any other error is thrown on. */
 export function refusal(text: string): string {
   try {
     parse(text)

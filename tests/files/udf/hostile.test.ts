@@ -20,8 +20,8 @@ describe('a hostile image', () => {
     const asked = await openDisc(imageOf(bytes))
       .then((disc) => Promise.allSettled(['/a', '/a/b', '/link'].map((path) => disc.find(cleanPath(path)))))
       .catch(() => [])
-    const told = asked.flatMap((each) => (each.status === 'rejected' ? [String(each.reason.message)] : []))
-    const messages = [...failures.map(({ message }) => message), ...troubles, ...told]
+    const refused = asked.flatMap((each) => (each.status === 'rejected' ? [String(each.reason.message)] : []))
+    const messages = [...failures.map(({ message }) => message), ...troubles, ...refused]
     expect(
       messages.filter((message) => message.includes(says)),
       messages.join('\n'),

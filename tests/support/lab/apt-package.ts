@@ -20,7 +20,7 @@ export function unpackPackage(cache: string, name: string): string {
   return folder
 }
 
-/** The package that a package without content stands for: `linux-image-cloud-amd64` for today's kernel. */
+/** The package that an empty package depends on: for `linux-image-cloud-amd64`, the package of the current kernel. */
 export function packageBehind(name: string, pattern: RegExp): string {
   const depends = execFileSync('apt-cache', ['depends', name], { encoding: 'utf8' })
   const [, behind] = pattern.exec(depends) ?? []

@@ -12,9 +12,9 @@ import { labTrees, makeTree } from './trees.ts'
 /** One way of booting a machine from treeboot. */
 export interface BootCase {
   readonly firmware: MachineFirmware
-  /** Files for `tftpboot/`: where each goes there, and where it is on this machine. */
+  /** Files for `tftpboot/`: the name of each there, and its path on this machine. */
   readonly loaders: Readonly<Record<string, string>>
-  /** What the DHCP server says of booting. */
+  /** The boot options of the DHCP server. */
   readonly advice: (treeboot: Treeboot) => DhcpAdvice
   /** More configuration. */
   readonly config?: Readonly<Record<string, unknown>>
@@ -27,7 +27,7 @@ export interface Booted {
 
 const mac = '52:54:00:aa:bb:01'
 
-/** Small, with a line that proves it was rendered for this guest. */
+/** A small template with a line that proves that it was rendered for this guest. */
 const template = `text
 network --hostname={{ hostname }}
 %post
@@ -35,7 +35,7 @@ echo installed as {{ hostname }}
 %end
 `
 
-/** A network, treeboot in it, somebody else's DHCP server beside it, and a machine that is switched on. */
+/** Makes a network with treeboot and a foreign DHCP server, and switches a machine on. */
 export async function bootGuest(bench: Bench, boot: BootCase): Promise<Booted> {
   const { folder, undo } = bench
   const arm = boot.firmware === 'arm64'
@@ -58,14 +58,14 @@ export async function bootGuest(bench: Bench, boot: BootCase): Promise<Booted> {
     trees: [tree.id],
   })
   await startDnsmasq(undo, lan.addHost('192.0.2.2'), folder, boot.advice(treeboot))
-  // UEFI unpacks its loaders beside the initrd: with less memory GRUB runs out of it.
+  // UEFI keeps its loaders in memory beside the initrd; with less, GRUB runs out of memory.
   const memory = boot.firmware === 'bios' ? 512 : 768
   const network = { tap: lan.addTap() }
   const machine = startMachine(undo, { firmware: boot.firmware, mac, memory, network, folder }, lan)
   return { treeboot, machine }
 }
 
-/** The small guest came up with our arguments, has the very bytes of its kickstart, ran its %post, and powered off. */
+/** Expects that the guest got the arguments of treeboot and its exact kickstart, ran its %post, and powered off. */
 export async function expectInstall({ machine, treeboot }: Booted): Promise<void> {
   const [, cmdline] = await machine.output.waitFor(/guest: booted with (.*)\n/, 180_000)
   expect(cmdline).toMatch(/console=tty/)

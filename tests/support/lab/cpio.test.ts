@@ -8,7 +8,7 @@ const member = fc.record({
   data: fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
 })
 
-test('what was encoded is decoded again', () => {
+test('an encoded archive is decoded to the same members', () => {
   fc.assert(
     fc.property(fc.array(member), (members) => {
       expect(decodeCpio(encodeCpio(members))).toEqual(members)
@@ -26,7 +26,7 @@ test('a device keeps its numbers', () => {
   expect(decodeCpio(encodeCpio([device]))).toEqual([device])
 })
 
-test('anything else is refused', () => {
+test('data that is not an archive is refused', () => {
   expect(() => decodeCpio(Buffer.from('not an archive'))).toThrow('no cpio header at byte 0')
   const cut = encodeCpio([{ name: 'a', mode: fileMode, data: Buffer.from('b') }]).subarray(0, 130)
   expect(() => decodeCpio(cut)).toThrow('no cpio header at byte 116')

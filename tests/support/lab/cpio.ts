@@ -4,7 +4,7 @@ export interface CpioMember {
   readonly name: string
   /** File type and permissions, as in stat(2). */
   readonly mode: number
-  /** What a file holds; where a symlink points; empty for folders and devices. */
+  /** The bytes of a file or the target of a symlink; empty for folders and devices. */
   readonly data: Buffer
   /** Device numbers, for devices only. */
   readonly device?: { readonly major: number; readonly minor: number }
@@ -20,7 +20,7 @@ const magic = '070701'
 const headerLength = 110
 const trailer = 'TRAILER!!!'
 
-/** The members of an uncompressed archive. Throws where it is no archive, or is cut short. */
+/** The members of an uncompressed archive. Throws when it is not an archive, or is cut short. */
 export function decodeCpio(bytes: Buffer): CpioMember[] {
   const members: CpioMember[] = []
   for (let at = 0; ; ) {

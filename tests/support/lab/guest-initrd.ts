@@ -14,7 +14,7 @@ import {
   programMode,
 } from './cpio.ts'
 
-/** Network cards that QEMU, libvirt and Xen give, and what they hang on. What these need in turn is found in the modules. */
+/** Modules for the network cards of QEMU, libvirt and Xen and for their buses. Each module names its own dependencies. */
 const wanted = [
   'virtio_pci',
   'virtio_mmio',
@@ -39,7 +39,7 @@ for gateway in $router; do ip route add default via "$gateway"; done
 echo "$ip" >/run/address
 `
 
-/** Enough of curl for what a %post says to us: the last word is the URL, and any request with data or a method is a POST. */
+/** Enough of curl for a %post: the last word is the URL, and a request with data or a method is a POST. */
 const curlScript = `#!/bin/sh
 data=; post=
 for word; do
@@ -52,7 +52,7 @@ if [ "$post" ]; then wget -q -O - --post-data "$data" "$url"; else wget -q -O - 
 
 /**
  * A small initrd for the installer's kernel, made from the installer's own busybox and modules, so that it fits the
- * kernel and its architecture by construction. Built once, and kept in `cache` under the digest of what went in.
+ * kernel and its architecture. Built once, and kept in `cache` under the digest of its inputs.
  */
 export function makeGuestInitrd(installer: Installer, cache: string): string {
   const recipe = createHash('sha256')
@@ -108,7 +108,7 @@ function guestMembers(installer: readonly CpioMember[]): CpioMember[] {
   ]
 }
 
-/** The wanted modules, each after those it depends on. */
+/** The wanted modules, each after those that it depends on. */
 function orderModules(installer: readonly CpioMember[]): CpioMember[] {
   const byName = new Map(
     installer

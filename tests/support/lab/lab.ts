@@ -17,7 +17,7 @@ export const treebootMain = join(root, 'dist/server/main.js')
 /** Kept between runs: the installer that apt fetched, and the small guest made from it. */
 export const labCache = join(tmpdir(), 'treeboot-lab')
 
-/** A folder that goes away with the test, and everything else the test will have to clean up. */
+/** A folder for the test, and the stack of everything that the test removes at its end. */
 export interface Bench {
   readonly folder: string
   readonly undo: UndoStack
@@ -31,7 +31,7 @@ export function makeBench(): Bench {
   return { folder, undo }
 }
 
-/** The real installer, fetched once and kept. Says so when it must be fetched. */
+/** The real installer, fetched once and kept. Prints a line when it must be fetched. */
 export function labInstaller(arch: InstallerArch): Promise<Installer> {
   mkdirSync(labCache, { recursive: true })
   return obtainInstaller(labCache, arch, (line) => console.log(line))
@@ -59,14 +59,14 @@ export interface Treeboot {
 export interface TreebootSettings {
   /** Profiles, guests and whatever else config.yaml takes; paths and services are filled in. */
   readonly config?: Readonly<Record<string, unknown>>
-  /** Ids of trees that must be ready before we go on. */
+  /** The ids of trees that must be ready before the test continues. */
   readonly trees?: readonly string[]
   readonly lan?: Lan
 }
 
 let built = false
 
-/** Compiles once in each test file; with nothing changed, the compiler sees so quickly. */
+/** Compiles once per test file, which is quick when nothing has changed. */
 export function buildTreeboot(): void {
   if (!built) run('npm', '--prefix', root, 'run', '--silent', 'build')
   built = true
@@ -94,7 +94,7 @@ export async function startTreeboot(bench: Bench, settings: TreebootSettings): P
 }
 
 function services(lan: Lan | undefined): Record<string, unknown> {
-  // In a network of its own every standard port is free; on this machine, none may be assumed to be.
+  // In a network of its own every standard port is free; on this machine any of them may be in use.
   if (lan) return { server: { bind: lan.address }, ftp: { enabled: false }, nfs: { enabled: false } }
   const free = { bind: '127.0.0.1', port: 0 }
   return { http: free, tftp: free, ftp: free, nfs: { enabled: false } }

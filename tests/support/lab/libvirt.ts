@@ -5,10 +5,10 @@ import { type Child, type Command, startChild } from '../../../server/cli/demo/c
 import type { Lan } from '../../../server/cli/demo/lan.ts'
 import type { UndoStack } from '../../../server/cli/demo/undo.ts'
 
-/** A libvirtd of our own: no service, nothing of the host's libvirt is seen or touched, gone with its process. */
+/** A private libvirtd: it does not see or touch the host's libvirt, and ends with its process. */
 export interface PrivateLibvirt {
   readonly daemon: Child
-  /** The same command where this libvirtd is what `qemu:///system` means. */
+  /** Makes a command run where `qemu:///system` is this libvirtd. */
   inside(command: Command): Command
 }
 
@@ -51,14 +51,14 @@ namespaces = []
 stdio_handler = "file"
 `
 
-/** Started inside the network, so that `--network bridge=br0` finds its bridge. */
+/** Starts libvirtd inside the network, so that `--network bridge=br0` finds its bridge. */
 export async function startLibvirt(undo: UndoStack, lan: Lan, folder: string): Promise<PrivateLibvirt> {
   const config = join(folder, 'libvirt')
   mkdirSync(config, { recursive: true })
   writeFileSync(join(config, 'libvirtd.conf'), libvirtdConf)
   writeFileSync(join(config, 'qemu.conf'), qemuConf)
   const libvirtd = ['libvirtd', '--config', '/etc/libvirt/libvirtd.conf', '--pid-file', `${config}/pid`]
-  // Its machines are nobody's children. In a process namespace they end with its first process.
+  // The machines of libvirtd are not its child processes. In a process namespace they end with its first process.
   const unshare = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'] as const
   const daemon = startChild(undo, lan.inside([...unshare, 'sh', '-c', setup, 'sh', config, ...libvirtd]))
   const first = await firstChildOf(daemon.pid)

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib'
 import { packageBehind, unpackPackage } from './apt-package.ts'
 import { type CpioMember, encodeCpio, fileMode, folderMode, linkMode, programMode } from './cpio.ts'
 
-/** What a guest needs beyond what Debian builds into its cloud kernel; NFSv4 is there to be refused. */
+/** The modules that Debian does not build into its cloud kernel. NFSv4 is there so that a test sees it refused. */
 const wanted = ['virtio_pci', 'virtio_net', 'virtio-rng', 'nfsv3', 'nfsv4']
 
 const ownScript = readFileSync(join(import.meta.dirname, 'nfs-guest-init.sh'))
@@ -23,7 +23,7 @@ export interface CloudGuestShape {
   readonly name: string
   /** Its first and only program. */
   readonly script: Buffer
-  /** What busybox is to be called by. */
+  /** The commands that busybox provides. */
   readonly applets: readonly string[]
   /** More modules of the kernel. */
   readonly modules?: readonly string[]
@@ -32,8 +32,8 @@ export interface CloudGuestShape {
 }
 
 /**
- * A guest that mounts an export and reads it. What is to be mounted comes by the kernel's command line: `nfs.options`
- * and `nfs.path`.
+ * A guest that mounts an export and reads it. The kernel's command line names the export: `nfs.options` and
+ * `nfs.path`.
  */
 export function nfsGuest(busybox: string): CloudGuest {
   const applets = 'cat cut find grep insmod ip ls mount poweroff rm sh sha256sum sort umount wc xargs'.split(
@@ -43,8 +43,8 @@ export function nfsGuest(busybox: string): CloudGuest {
 }
 
 /**
- * A guest whose kernel speaks NFS: Debian's installer has no NFS modules, so it is the cloud kernel (27 MB) with the
- * static busybox of this machine.
+ * A guest whose kernel speaks NFS: Debian's installer has no NFS modules, so this is the cloud kernel (27 MB) with
+ * the static busybox of this machine.
  */
 export function cloudGuest(busybox: string, shape: CloudGuestShape): CloudGuest {
   const folder = unpackPackage(cache, packageBehind('linux-image-cloud-amd64', /Depends: (linux-image-\S+)/))

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** libvirt writes the serial line into a file: looks again until the line is there, and gives all that was said. */
+/** Waits until the file of libvirt's serial line has a line, and returns the whole text. */
 export async function serialUntil(file: string, pattern: RegExp, timeoutMs: number): Promise<string> {
   const deadlineMs = Date.now() + timeoutMs
   for (;;) {

@@ -9,7 +9,7 @@ import { type CloudGuest, cloudGuest } from './nfs-guest.ts'
 const script = readFileSync(join(import.meta.dirname, 'stage2-guest-init.sh'))
 const cache = join(tmpdir(), 'treeboot-lab')
 
-/** What libtirpc and the C library look up; dracut's nfs module brings the same. */
+/** The files that libtirpc and the C library read; dracut's nfs module adds the same. */
 const tables: Readonly<Record<string, string>> = {
   'etc/netconfig': 'udp tpi_clts v inet udp - -\ntcp tpi_cots_ord v inet tcp - -\n',
   'etc/protocols': 'tcp 6 TCP\nudp 17 UDP\n',
@@ -19,8 +19,8 @@ const tables: Readonly<Record<string, string>> = {
 }
 
 /**
- * A guest that takes its second stage as anaconda's initrd does, by the very programs that dracut puts there: curl of
- * this machine, and mount.nfs of a package that is unpacked and not installed, for it would bring rpcbind along.
+ * A guest that loads its second stage as anaconda's initrd does, with the programs that dracut puts there: curl of this
+ * machine, and mount.nfs from a package that is only unpacked, because its installation would add rpcbind.
  */
 export function stage2Guest(busybox: string, curl: string): CloudGuest {
   const [mount, libraries] = ['nfs-common', 'libtirpc3'].map((name) => unpackPackage(cache, name))
@@ -39,8 +39,8 @@ export function stage2Guest(busybox: string, curl: string): CloudGuest {
 }
 
 /**
- * Where each library of a program belongs, without a leading slash, and where it is now: in one of these unpacked
- * packages, or in this machine. Throws naming what is in neither.
+ * For each library of a program: its path in the guest, without a leading slash, and its present path, in one of these
+ * unpacked packages or on this machine. Throws with the name of a library that is in neither.
  */
 export function librariesOf(program: string, unpacked: readonly string[]): (readonly [string, string])[] {
   const folders = unpacked.flatMap((folder) =>

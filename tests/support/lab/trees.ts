@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { constants, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-/** A tree that looks like a distribution's and boots the small guest, so that real clients can be let loose on it. */
+/** A tree that looks like a distribution's and boots the small guest, for tests with real clients. */
 export interface LabTree {
   /** Its folder below `trees/`, and its place in URLs. */
   readonly id: string
@@ -48,7 +48,7 @@ export const labTrees: Record<LabTreeName, LabTree> = {
   },
 }
 
-/** Lays a tree out below `trees`. Its images are `images`, whole, with a descriptor as that distribution writes it. */
+/** Writes a tree below `trees`, with these images and a descriptor in the form of its distribution. */
 export function makeTree(trees: string, name: LabTreeName, images: LabImages): LabTree {
   const tree = labTrees[name]
   const folder = join(trees, tree.id)
@@ -58,7 +58,7 @@ export function makeTree(trees: string, name: LabTreeName, images: LabImages): L
   }
   put(tree.kernel, images.kernel)
   put(tree.initrd, images.initrd)
-  // A PV guest must get these and no others: another place, so that a test sees which were taken.
+  // PV guests have images of their own, in another folder, so that a test sees which ones were used.
   if (name === 'centos') {
     put('images/xen/vmlinuz', images.kernel)
     put('images/xen/initrd.img', images.initrd)

@@ -9,15 +9,15 @@ import { cloudGuest } from './nfs-guest.ts'
 const script = readFileSync(join(import.meta.dirname, 'udf-guest-init.sh'))
 
 export interface UdfDisks {
-  /** Images with UDF, to be read. */
+  /** UDF images that the guest reads. */
   readonly read: readonly string[]
-  /** Empty volumes of UDF, to be written. */
+  /** Empty UDF volumes that the guest writes. */
   readonly write: readonly string[]
-  /** An archive of what is written. */
+  /** An archive of the files that the guest writes. */
   readonly tar: string
 }
 
-/** The file system of Linux itself, which this machine's kernel need not have: it mounts images as disks. */
+/** Starts a guest with the UDF driver of Linux, which the kernel of this machine may lack. It mounts images as disks. */
 export function startUdfGuest(undo: UndoStack, busybox: string, { read, write, tar }: UdfDisks): Child {
   const applets =
     'cat cut dd find insmod mkdir mount mv poweroff readlink rm sh sha256sum sort sync tar tee tr umount xargs'.split(
@@ -55,7 +55,7 @@ export function startUdfGuest(undo: UndoStack, busybox: string, { read, write, t
   return startChild(undo, [program, ...args, ...disks])
 }
 
-/** What the guest says of a disk, by the place of its file among all of them. */
+/** The output of the guest about a disk, by the position of its file in the list. */
 export function saidOf(output: string, index: number): { files: string; links: string } | undefined {
   const name = `vd${String.fromCharCode(97 + index)}`
   const [, files = '', links = ''] =

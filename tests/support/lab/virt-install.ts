@@ -2,14 +2,14 @@ import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** What virt-install concluded from a tree, in a dry run. */
+/** The result of a dry run of virt-install on a tree. */
 export interface DryRun {
   readonly xml: string
   /** Everything it fetched below the location, in order: descriptors first, then the kernel and initrd it chose. */
   readonly fetched: readonly string[]
 }
 
-/** Both kinds of Xen guest on offer, for virtinst's own test connection. */
+/** Capabilities with both kinds of Xen guest, for the test connection of virtinst. */
 const xenCapabilities = `<capabilities>
   <host><cpu><arch>x86_64</arch></cpu></host>
   <guest>
@@ -55,13 +55,13 @@ export function dryRun(folder: string, location: string, kind: 'hvm' | 'xen-hvm'
   return { xml: result.stdout, fetched }
 }
 
-/** A guest small enough for the small initrd. The release may be newer than this machine's osinfo-db: that is no error. */
+/** A guest small enough for the small initrd. The release may be newer than this machine's osinfo-db. */
 export const guestShape: readonly string[] = [
   ...['--name', 'guest', '--memory', '512', '--disk', 'none', '--graphics', 'none'],
   ...['--osinfo', 'detect=on,require=off'],
 ]
 
-/** virt-install keeps a log and a cache in its home: let that be the test's folder. */
+/** virt-install keeps a log and a cache in its home, which is the folder of the test here. */
 export function homeIn(folder: string): Record<string, string> {
   return { HOME: folder, XDG_CACHE_HOME: join(folder, 'cache') }
 }

@@ -9,14 +9,14 @@ import { labCache } from './lab.ts'
 import { orderModules } from './nfs-guest.ts'
 import { librariesOf } from './stage2-guest.ts'
 
-/** Programs of this machine that dom0 gets: for Xen's hotplug scripts, and for what the head of an xl.cfg says. */
+/** Programs of this machine for dom0: for Xen's hotplug scripts, and for the commands in the head of an xl.cfg. */
 const programs: Readonly<Record<string, string>> = {
   'bin/bash': 'bash',
   'bin/curl': 'curl',
   'bin/qemu-img': 'qemu-img',
 }
 
-/** What the device model of an HVM guest reads. Debian's QEMU for Xen shares these with the one that is installed here. */
+/** The files of an HVM guest's device model. Debian's QEMU for Xen shares them with the QEMU of this machine. */
 const firmware = [
   '/usr/share/seabios/bios-256k.bin',
   '/usr/share/seabios/vgabios-cirrus.bin',
@@ -25,10 +25,10 @@ const firmware = [
   '/usr/lib/ipxe/qemu/efi-rtl8139.rom',
 ]
 
-/** Clients without which there is no dom0. */
+/** The clients that dom0 needs. */
 export const dom0Needs = ['qemu-system-x86_64', 'busybox', ...Object.values(programs), ...firmware] as const
 
-/** The network card of the machine, the bridge and taps of its guests, and what Xen's tools speak through. */
+/** The network card of the machine, the bridge and taps of its guests, and the devices of Xen's tools. */
 const modules =
   'virtio_pci virtio_net bridge tun xen-netback xenfs xen-privcmd xen-evtchn xen-gntdev xen-gntalloc'.split(
     ' ',
@@ -40,16 +40,16 @@ const tools = ['xl', 'xenstored', 'xenconsoled', 'xenconsole', 'xen-init-dom0']
 const libraries = ['toolcore', 'toollog', 'call', 'devicemodel', 'evtchn', 'foreignmemory', 'gnttab', 'hypfs']
 
 export interface Dom0Images {
-  /** Xen itself, as QEMU's multiboot loader takes it: not compressed. */
+  /** Xen itself, not compressed, as QEMU's multiboot loader requires. */
   readonly hypervisor: string
   readonly kernel: string
   readonly initrd: string
 }
 
 /**
- * Debian's Xen with the smallest dom0 that runs `xl`, HVM guests included. Its packages are unpacked and not installed:
- * they would put themselves into the boot menu of this machine. The initrd is not compressed, as nothing is slower under
- * emulation than to undo that.
+ * Debian's Xen with the smallest dom0 that runs `xl`, HVM guests included. Its packages are only unpacked,
+ * because installed ones add themselves to the boot menu of this machine. The initrd is not compressed, because
+ * decompression is very slow under emulation.
  */
 export function makeDom0(folder: string): Dom0Images {
   const unpack = (name: string): string => unpackPackage(labCache, name)
@@ -76,7 +76,7 @@ export function makeDom0(folder: string): Dom0Images {
   return images
 }
 
-/** Where each package lies unpacked. */
+/** The folder of each unpacked package. */
 interface Parts {
   readonly linux: string
   readonly utils: string
