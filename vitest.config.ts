@@ -50,6 +50,7 @@ export default defineConfig({
           exclude: ['tests/interop/**', 'dist/**', 'node_modules/**'],
           // Files share a worker and its modules, which halves the time: no test replaces a module or leaves a clock behind.
           isolate: false,
+          globalSetup: ['./tests/support/build-sources.ts'],
           setupFiles: fuzzing ? ['./tests/support/fuzz-setup.ts'] : [],
           testTimeout: fuzzing ? 900_000 : 30_000,
         },

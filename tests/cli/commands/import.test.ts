@@ -13,11 +13,12 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { commandLine } from '../../../server/cli/run-import.ts'
+import { builtFile } from '../../support/built-file.ts'
 import { writeIso } from '../../support/iso/write-iso.ts'
 import { imagesOfTree, temporaryFolder, treeinfoText } from '../../support/tree-folder.ts'
 
 const mib = 1 << 20
-const bigBytes = 160 * mib
+const bigBytes = 96 * mib
 const id = 'fedora-40-server-x86_64'
 
 /** A disc with a file that is large enough for a Ctrl-C in the middle. On this disk it is a hole. */
@@ -39,12 +40,9 @@ interface Ran {
 
 /** `treeboot import` in a process of its own; `onStart` may signal it. */
 async function runImport(base: string, onStart?: (child: ChildProcess) => Promise<void>): Promise<Ran> {
-  const root = join(import.meta.dirname, '../../..')
   const config = join(base, 'config.yaml')
   const args = ['import', '-c', config, '--unpack', '--json', join(base, 'download')]
-  const child = spawn(process.execPath, ['--import', 'tsx', join(root, 'server/main.ts'), ...args], {
-    cwd: root,
-  })
+  const child = spawn(process.execPath, [builtFile('server/main.ts'), ...args], { cwd: base })
   const ended = once(child, 'close')
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr), onStart?.(child)])
   const [code] = (await ended) as [number | null]
@@ -63,7 +61,7 @@ test('after Ctrl-C in a large file nothing is visible, and the same command resu
   makeDisc(join(base, 'download'))
 
   const first = await runImport(base, async (child) => {
-    while (child.exitCode === null && (partOf(trees)?.size ?? 0) < 60 * mib)
+    while (child.exitCode === null && (partOf(trees)?.size ?? 0) < 24 * mib)
       await new Promise((resolve) => setTimeout(resolve, 2))
     child.kill('SIGINT')
   })

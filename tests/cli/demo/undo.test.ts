@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
 import { UndoStack } from '../../../server/cli/demo/undo.ts'
+import { builtFile } from '../../support/built-file.ts'
 
 test('all steps run, newest first, and failures are thrown at the end', () => {
   const undo = new UndoStack()
@@ -21,13 +22,13 @@ test('all steps run, newest first, and failures are thrown at the end', () => {
 
 test.each(['SIGINT', 'SIGTERM'] as const)('%s in the middle leaves nothing behind', async (signal) => {
   const folder = mkdtempSync(join(tmpdir(), 'tb-undo-'))
-  const undo = pathToFileURL(join(import.meta.dirname, '../../../server/cli/demo/undo.ts')).href
+  const undo = pathToFileURL(builtFile('server/cli/demo/undo.ts')).href
   const script = `import { UndoStack } from '${undo}'
     import { rmSync } from 'node:fs'
     new UndoStack().push('folder', () => rmSync('${folder}', { recursive: true }))
     setInterval(() => {}, 1000)
     process.stdout.write('ready')`
-  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   await new Promise((resolve) => child.stdout.once('data', resolve))

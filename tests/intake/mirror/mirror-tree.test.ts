@@ -13,6 +13,7 @@ import type { MirrorOptions } from '../../../server/intake/mirror/options.ts'
 import { UpstreamPool } from '../../../server/intake/mirror/upstream-pool.ts'
 import { FtpListener } from '../../../server/protocols/ftp/server.ts'
 import { VersionStore } from '../../../server/versions/version-store.ts'
+import { builtFile } from '../../support/built-file.ts'
 import { faultyServer } from '../../support/faulty-server.ts'
 import { makeRepository, somePackages } from '../../support/rpm-repository.ts'
 import { tarOf } from '../../support/tar.ts'
@@ -323,11 +324,11 @@ test('a mirror that is killed three times ends with the same bytes, and half a t
   makeRepository(join(upstream, 'f'), somePackages(60))
   writeBelow(upstream, 'f/big', Buffer.alloc(300_000, 7))
   const published = join(trees, 'fedora')
-  const script = join(import.meta.dirname, '../../support/mirror-child.ts')
+  const script = builtFile('tests/support/mirror-child.ts')
   let half = 0
   const run = async (killAfterMs?: number) => {
     const child = fork(script, [trees, `${server.url}/f/`, 'fedora'], {
-      execArgv: ['--import', 'tsx'],
+      execArgv: [],
       stdio: 'ignore',
     })
     const ready = once(child, 'message')

@@ -9,6 +9,7 @@ import { Failure } from '../../../server/core/failure.ts'
 import { nextState } from '../../../server/core/guest/next-state.ts'
 import { noModule, openExistingStore, openStore, storeFile } from '../../../server/store/sqlite/open.ts'
 import { stateOfRow } from '../../../server/store/sqlite/rows.ts'
+import { builtFile } from '../../support/built-file.ts'
 
 let data = ''
 beforeEach(() => {
@@ -20,8 +21,7 @@ const arm = (store: Awaited<ReturnType<typeof openStore>>, guest: string) =>
   store.change(guest, (life) => nextState(life, { type: 'install-once' }, 1))
 
 function startWriter(times: number, ...guests: string[]): { child: ChildProcess; kept: Map<string, number> } {
-  const script = join(import.meta.dirname, 'writer.ts')
-  const args = ['--import', 'tsx', script, data, String(times), ...guests]
+  const args = [builtFile('tests/store/sqlite/writer.ts'), data, String(times), ...guests]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const kept = new Map<string, number>()
   let rest = ''
