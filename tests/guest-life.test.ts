@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -363,11 +363,4 @@ test('a store that cannot be written stops no boot and says so', async () => {
   expect(events.some((event) => event.type === 'trouble' && event.message.includes('disk is full'))).toBe(
     true,
   )
-})
-
-test('a server without its store refuses to start, and says what that would mean', async () => {
-  await app.stop()
-  for (const end of ['-wal', '-shm']) rmSync(join(home.path, `data/treeboot.db${end}`), { force: true })
-  writeFileSync(join(home.path, 'data/treeboot.db'), 'x'.repeat(4096))
-  await expect(start()).rejects.toThrow(/Without it every guest counts as new and is installed/)
 })

@@ -1,0 +1,26 @@
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { testApp } from './support/app.ts'
+import { temporaryFolder, writeBelow } from './support/tree-folder.ts'
+
+/** A server whose store was destroyed while it was down. */
+
+const config = `
+server: { bind: 127.0.0.1 }
+http: { port: 0 }
+tftp: { enabled: false }
+ftp: { enabled: false }
+nfs: { enabled: false }
+`
+
+test('a server without its store refuses to start, and says what that would mean', async () => {
+  const home = temporaryFolder()
+  writeBelow(home, 'config.yaml', config)
+  const before = testApp(home)
+  await before.start()
+  await before.stop()
+  for (const end of ['-wal', '-shm']) rmSync(join(home, `data/treeboot.db${end}`), { force: true })
+  writeFileSync(join(home, 'data/treeboot.db'), 'x'.repeat(4096))
+  await expect(testApp(home).start()).rejects.toThrow(/Without it every guest counts as new and is installed/)
+})
