@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import type { Description } from '../../server/core/tree/tree.ts'
+import { anyText } from './any-text.ts'
 
 const nasty = fc.oneof(
   fc.constantFrom(
@@ -30,7 +31,7 @@ const nasty = fc.oneof(
     'é 붉',
     '\ud800',
   ),
-  fc.string({ unit: 'binary', maxLength: 12 }),
+  anyText({ maxLength: 12 }),
 )
 const hex = fc.stringMatching(/^[0-9a-f]{64}$/)
 

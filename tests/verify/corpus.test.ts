@@ -95,7 +95,7 @@ describe('repomd.xml', () => {
           expect(failureKind(error)).toBe('invalid-data')
         }
       }),
-      { numRuns: runs(1000) },
+      { numRuns: runs(150) },
     )
   })
 })
@@ -156,7 +156,7 @@ describe('a tree', () => {
           expect(report.findings.length).toBeLessThan(100_000)
         },
       ),
-      { numRuns: runs(400) },
+      { numRuns: runs(60) },
     )
   })
 })

@@ -71,7 +71,11 @@ test('every image and every mutation is unpacked or refused, and nothing is writ
   let n = 0
   for (const [, image] of corpus) await unpack(base, image, n++)
   const vital = new Map(
-    corpus.map(([name, image]) => [name, [...image.keys()].filter((at) => image[at] !== 0)]),
+    corpus.map(([name, image]) => {
+      const places: number[] = []
+      for (let at = 0; at < image.length; at++) if (image[at] !== 0) places.push(at)
+      return [name, places]
+    }),
   )
   const place = fc.double({ min: 0, max: 1, noNaN: true })
   const value = fc.oneof(fc.nat(255), fc.constantFrom(0, 1, 0x2e, 0x2f, 0x7f, 0x80, 0xff))
@@ -85,7 +89,7 @@ test('every image and every mutation is unpacked or refused, and nothing is writ
       const end = cut === null ? bytes.length : Math.floor(cut * bytes.length)
       await unpack(base, bytes.subarray(0, end), n++)
     }),
-    { numRuns: runs(300) },
+    { numRuns: runs(60) },
   )
   const expected = Array.from({ length: n }, (_, each) => [String(each), `${each}.iso`]).flat()
   expect(readdirSync(base).sort()).toEqual(expected.sort())

@@ -8,6 +8,7 @@ import { descriptorFormats } from '../../../../server/core/tree/descriptors/form
 import { writeTreeinfo } from '../../../../server/core/tree/descriptors/write.ts'
 import type { Description } from '../../../../server/core/tree/tree.ts'
 import { compareVersions, parseVersion, versionMatcher } from '../../../../server/core/tree/version.ts'
+import { anyText } from '../../../support/any-text.ts'
 import { runs } from '../../../support/fuzz.ts'
 import { readCorpus } from '../../../support/treeinfo-corpus.ts'
 
@@ -66,7 +67,7 @@ test('no text crashes a reader', () => {
       'BASEARCHS x',
       'repository = ../..',
     ),
-    fc.string({ unit: 'binary', maxLength: 30 }),
+    anyText({ maxLength: 30 }),
   )
   const text = fc.array(line, { maxLength: 12 }).map((lines) => new TextEncoder().encode(lines.join('\n')))
   fc.assert(fc.property(fc.constantFrom(...paths), text, survive), { numRuns: runs(600) })
