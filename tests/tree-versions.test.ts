@@ -1,5 +1,6 @@
 import { Agent, request } from 'node:http'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { App } from '../server/app.ts'
 import { runCli } from '../server/cli/program.ts'
@@ -95,9 +96,13 @@ function get({ address, agent }: From, path: string): Promise<string> {
 
 const versionIn = (text: string): number => Number(/ of (\d+)\n/.exec(text)?.[1])
 
-async function fetchTree(from: From): Promise<number[]> {
+/** @param pauseMs After each file, as an installer that unpacks it: a pass lasts over several versions. */
+async function fetchTree(from: From, pauseMs = 0): Promise<number[]> {
   const versions: number[] = []
-  for (const file of files) versions.push(versionIn(await get(from, `/trees/fedora/${file}`)))
+  for (const file of files) {
+    versions.push(versionIn(await get(from, `/trees/fedora/${file}`)))
+    if (pauseMs > 0) await pause(pauseMs)
+  }
   return versions
 }
 
@@ -112,7 +117,7 @@ describe('sixteen clients fetch a tree while ten new versions are switched in', 
       const passes: number[][] = []
       const clients = Array.from({ length: 16 }, async (_each, client) => {
         const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-        while (switching) passes.push(await fetchTree({ address: addressOf(client), agent }))
+        while (switching) passes.push(await fetchTree({ address: addressOf(client), agent }, 15))
         agent.destroy()
       })
       for (let version = 2; version <= 11; version++) await switchIn(version)

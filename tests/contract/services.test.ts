@@ -166,8 +166,10 @@ describe.each(ways)('%s', (_name, fetchBy, largest) => {
   const expectSame = async (folder: string): Promise<void> => {
     const paths = [...expected].filter(([path, { length }]) => path.startsWith(folder) && length <= largest)
     expect(paths.length).toBeGreaterThan(20)
-    for (const [path, bytes] of paths)
-      expect([path, digest(await fetchBy(path))]).toEqual([path, digest(bytes)])
+    for (const [path, bytes] of paths) {
+      const got = await fetchBy(path)
+      if (!got.equals(bytes)) expect([path, digest(got)]).toEqual([path, digest(bytes)])
+    }
   }
 
   test('sends files of every size around the buffer sizes, and empty ones', () => expectSame('/trees/sizes/'))

@@ -183,7 +183,11 @@ export interface Wire {
 export class TcpWire implements Wire {
   readonly socket: Socket
   readonly #waiting = new Map<number, { resolve(reply: Buffer): void; reject(error: Error): void }>()
-  #held = Buffer.alloc(0)
+  /** Chunks of a reply that is not complete yet. */
+  #held: Buffer[] = []
+  #heldBytes = 0
+  /** Bytes to wait for: a length, or a whole reply behind its length. */
+  #needed = 4
 
   private constructor(socket: Socket) {
     this.socket = socket
@@ -224,15 +228,23 @@ export class TcpWire implements Wire {
   }
 
   #take(chunk: Buffer): void {
-    this.#held = Buffer.concat([this.#held, chunk])
-    while (this.#held.length >= 4) {
-      const length = this.#held.readUInt32BE(0) & 0x7fff_ffff
-      if (this.#held.length < 4 + length) return
-      const reply = this.#held.subarray(4, 4 + length)
-      this.#held = this.#held.subarray(4 + length)
+    this.#held.push(chunk)
+    this.#heldBytes += chunk.length
+    if (this.#heldBytes < this.#needed) return
+    let held = Buffer.concat(this.#held)
+    this.#needed = 4
+    while (held.length >= 4) {
+      const length = held.readUInt32BE(0) & 0x7fff_ffff
+      this.#needed = 4 + length
+      if (held.length < this.#needed) break
+      const reply = held.subarray(4, this.#needed)
+      held = held.subarray(this.#needed)
+      this.#needed = 4
       this.#waiting.get(reply.readUInt32BE(0))?.resolve(reply)
       this.#waiting.delete(reply.readUInt32BE(0))
     }
+    this.#held = [held]
+    this.#heldBytes = held.length
   }
 }
 

@@ -71,7 +71,7 @@ class Fetch implements Peer {
   readonly #options: FetchOptions
   readonly #request: Uint8Array
   readonly #socket
-  readonly #chunks: Buffer[] = []
+  readonly #chunks: Uint8Array[] = []
   readonly #counts = { 'to-server': 0, 'to-client': 0 }
   readonly #held: Record<'to-server' | 'to-client', (() => void) | undefined> = {
     'to-server': undefined,
@@ -115,9 +115,7 @@ class Fetch implements Peer {
       this.#resolve = resolve
       this.#reject = reject
       this.#socket.on('error', (error) => this.#fail(error))
-      this.#socket.on('message', (bytes, from) =>
-        this.#travel('to-client', () => this.#deliver(Buffer.from(bytes), from)),
-      )
+      this.#socket.on('message', (bytes, from) => this.#travel('to-client', () => this.#deliver(bytes, from)))
       this.#socket.bind(0, () => this.#transmit(this.#request))
     })
   }
@@ -215,7 +213,7 @@ class Fetch implements Peer {
     }
     this.#received++
     this.#tries = 0
-    this.#chunks.push(Buffer.from(data))
+    this.#chunks.push(data)
     const last = data.length < this.#blksize
     if (++this.#inWindow < this.#windowsize && !last) {
       this.#last = encodePacket({ type: 'ack', block: this.#received & 0xffff })

@@ -54,6 +54,8 @@ test('a digest is computed once, however many files need it, and is then known',
 test('large files are hashed in threads, as small ones are hashed here', async () => {
   const folder = temporaryFolder()
   const size = 257 * 2 ** 20
+  // By md5sum. Hashing as many zeros here again would take longer than the rest of this file.
+  const md5OfZeros = 'd5e338cfc077dd70d65d1c6139cbc8a8'
   writeFileSync(join(folder, 'install.img'), '')
   truncateSync(join(folder, 'install.img'), size)
   writeFileSync(join(folder, 'vmlinuz'), 'kernel')
@@ -72,10 +74,7 @@ test('large files are hashed in threads, as small ones are hashed here', async (
     true,
   )
   await vi.waitFor(() => expect(known.size).toBe(2), { timeout: 50_000 })
-  expect(stamps.map((stamp) => cache.get(stamp, 'md5'))).toEqual([
-    hexOf('md5', Buffer.alloc(size)),
-    hexOf('md5', 'kernel'),
-  ])
+  expect(stamps.map((stamp) => cache.get(stamp, 'md5'))).toEqual([md5OfZeros, hexOf('md5', 'kernel')])
   expect(verifier.idle).toBe(true)
 }, 60_000)
 

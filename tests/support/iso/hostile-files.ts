@@ -93,10 +93,10 @@ export const hostileFiles: Readonly<Record<string, () => Hostile>> = {
   'a folder whose files share seventy thousand pieces': () => {
     const shared = { pieces: manyPieces(60_000), descriptorsEach: 200 }
     const { bytes, entries } = writeUdf({
-      files: { f0: shared, ...Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`f${i + 1}`, 'x'])) },
+      files: { f0: shared, ...Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`f${i + 1}`, 'x'])) },
     })
     const from = entries.get('f0')?.at ?? 0
-    for (let i = 1; i <= 20; i++) {
+    for (let i = 1; i <= 17; i++) {
       const { at = 0, block = 0 } = entries.get(`f${i}`) ?? {}
       bytes.copy(bytes, at, from, from + 2048)
       seal(bytes, at, block)

@@ -61,7 +61,7 @@ export async function walkImage(bytes: Buffer, size = bytes.length): Promise<Wal
 function expectInside(path: CleanPath, node: IsoNode, size: number): void {
   if (node.trouble || node.kind !== 'file') return
   for (const { offset, length } of node.extents)
-    expect(offset >= 0 && offset + length <= size, `${path} at ${offset}`).toBe(true)
+    if (offset < 0 || offset + length > size) expect.fail(`${path} lies at ${offset}, outside of the image`)
 }
 
 /** Lines of `offset: hex`, 32 bytes each, without those that are all zero; the first line is the size. */

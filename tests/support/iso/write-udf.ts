@@ -113,7 +113,7 @@ interface DescriptorForm {
 
 /** Allocation descriptors; those that do not fit go on in allocation extents. */
 function descriptors(volume: Volume, pieces: readonly Piece[], form: DescriptorForm): Buffer {
-  const { allocation, partition, each = Number.MAX_SAFE_INTEGER } = form
+  const { allocation, partition, each = Math.max(1, pieces.length) } = form
   const write = (piece: Piece, kind: number): Buffer => {
     const bytes = Buffer.alloc(allocation === 'short' ? 8 : 16)
     bytes.writeUInt32LE((piece.length | (kind << 30)) >>> 0, 0)
@@ -121,15 +121,21 @@ function descriptors(volume: Volume, pieces: readonly Piece[], form: DescriptorF
     if (allocation === 'long') bytes.writeUInt16LE(partition, 8)
     return bytes
   }
-  const here = pieces.slice(0, each).map((piece) => write(piece, piece.kind ?? 0))
-  if (pieces.length <= each) return Buffer.concat(here)
-  const rest = descriptors(volume, pieces.slice(each), form)
-  const block = volume.plain.take(1)
-  const head = Buffer.alloc(24)
-  head.writeUInt16LE(258, 0)
-  head.writeUInt32LE(rest.length, 20)
-  volume.write(volume.plain.at(block), Buffer.concat([head, rest]), block)
-  return Buffer.concat([...here, write({ block, length: volume.blockBytes }, 3)])
+  const areaFrom = (from: number): Buffer =>
+    Buffer.concat(pieces.slice(from, from + each).map((piece) => write(piece, piece.kind ?? 0)))
+  // The last area is written first: the one before it names its block.
+  let from = Math.max(0, Math.ceil(pieces.length / each) - 1) * each
+  let area = areaFrom(from)
+  while (from > 0) {
+    const block = volume.plain.take(1)
+    const head = Buffer.alloc(24)
+    head.writeUInt16LE(258, 0)
+    head.writeUInt32LE(area.length, 20)
+    volume.write(volume.plain.at(block), Buffer.concat([head, area]), block)
+    from -= each
+    area = Buffer.concat([areaFrom(from), write({ block, length: volume.blockBytes }, 3)])
+  }
+  return area
 }
 
 interface EntryShape {
