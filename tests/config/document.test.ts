@@ -26,7 +26,10 @@ function keysOf(node: Node, prefix: string): string[] {
   return [...own, ...entries, ...(node.anyOf ?? []).flatMap((branch) => keysOf(branch, prefix))]
 }
 
-/** Whether the page has the key. `tree.distro` is in the row of `tree`, and `ftp.bind` in that of `http.bind, ...`. */
+/**
+ * Whether the page has the key. `tree.distro` is in the row of `tree`, and `ftp.bind` in the row of
+ * `http.bind, ...`.
+ */
 function isDocumented(key: string): boolean {
   const [section = '', last = ''] = key.split('.')
   if (known.includes(key)) return true

@@ -5,7 +5,10 @@ import type { Entry, FileSource, OpenFile } from '../../server/files/source.ts'
 
 export const anyone: Requester = { protocol: 'internal', address: '127.0.0.1' }
 
-/** The files that every source under test has. Their bytes are below 0x80, so that a source of texts passes, too. */
+/**
+ * The files that every source under test has. Their bytes are below 0x80, so that a source of texts passes,
+ * too.
+ */
 export const contractFiles: Readonly<Record<string, Uint8Array>> = {
   '/.treeinfo': Buffer.from('[general]\nfamily = Fedora\n'),
   '/empty': new Uint8Array(0),

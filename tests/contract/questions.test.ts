@@ -18,9 +18,9 @@ import { fetchTftp } from '../support/tftp-client.ts'
 import { keptFolder } from '../support/tree-folder.ts'
 
 /**
- * A question changes nothing: HEAD, SIZE, MDTM, a listing, LOOKUP, GETATTR, a size probe, a condition that holds. None
- * of them claims the file, and no event reports bytes of it. GET, RRQ, RETR and READ claim the file before the first
- * byte, and their event has the decision of the entry.
+ * A question changes nothing: HEAD, SIZE, MDTM, a listing, LOOKUP, GETATTR, a size probe, a condition that
+ * holds. None of them claims the file, and no event reports bytes of it. GET, RRQ, RETR and READ claim the
+ * file before the first byte, and their event has the decision of the entry.
  */
 
 const decision: Decision = {
@@ -139,7 +139,7 @@ describe('a question neither claims the file nor reports bytes', () => {
         await nfs.access(file.handle, 0x3f)
         await nfs.readdirplus(ks.handle, 0n, 0n, { dirCount: 4096, maxCount: 32768 })
       }),
-    // PXELINUX and EDK2 request a size in this way: they reply to the OACK with ERROR 0 or 8 instead of ACK 0.
+    // PXELINUX and EDK2 request a size so: they reply to the OACK with ERROR 0 or 8 instead of ACK 0.
     'a TFTP size probe': async () => {
       let size: string | number | undefined
       await fetchTftp('/ks/web01', {

@@ -149,7 +149,9 @@ const byTftpWindows = async (path: string): Promise<Buffer> =>
 const byNfs = async (path: string): Promise<Buffer> => nfs.readAll(await nfs.walk(path), 512 * 1024)
 const byNfsPieces = async (path: string): Promise<Buffer> => nfs.readAll(await nfs.walk(path), 1468)
 
-/** Each way to fetch a file, with the largest size to fetch: slow ways fetch only what real clients fetch so. */
+/**
+ * Each way to fetch a file, with the largest size to fetch: slow ways fetch only what real clients fetch so.
+ */
 const ways = [
   ['HTTP', byHttp, Number.POSITIVE_INFINITY],
   ['FTP', byFtp, Number.POSITIVE_INFINITY],

@@ -39,7 +39,9 @@ async function openBig(): Promise<{ path: string; file: OpenFile }> {
 
 const digest = (data: Uint8Array) => createHash('sha256').update(data).digest('hex')
 
-/** Reads everything from a socket, with a pause of one turn of the event loop after every `pauseEvery` chunks. */
+/**
+ * Reads everything from a socket, with a pause of one turn of the event loop after every `pauseEvery` chunks.
+ */
 async function received(socket: Socket, pauseEvery: number): Promise<string> {
   const hash = createHash('sha256')
   let chunks = 0

@@ -37,7 +37,9 @@ const nasty = fc.string({
   maxLength: 24,
 })
 
-/** The text that a function writes; undefined when it refuses, which must be a Failure of kind invalid-data. */
+/**
+ * The text that a function writes; undefined when it refuses, which must be a Failure of kind invalid-data.
+ */
 function say(quote: (text: string) => string, text: string): string | undefined {
   try {
     return quote(text)
@@ -58,8 +60,8 @@ function alwaysReadBack(quote: (text: string) => string, read: (said: string) =>
 }
 
 /**
- * Reads one word of a POSIX shell or a GRUB script. The functions write bare text and single quotes; anything else is a
- * mistake.
+ * Reads one word of a POSIX shell or a GRUB script. The functions write bare text and single quotes; anything
+ * else is a mistake.
  */
 function readShellWord(said: string): string {
   let text = ''
@@ -93,7 +95,10 @@ test('words of a GRUB script', () => {
 })
 
 describe('kernel arguments through GRUB', () => {
-  /** The command line that grub_create_loader_cmdline makes from the words of `linux` (GRUB 2.06, lib/cmdline.c). */
+  /**
+   * The command line that grub_create_loader_cmdline makes from the words of `linux` (GRUB 2.06,
+   * lib/cmdline.c).
+   */
   const grubWrites = (word: string) => {
     const escaped = word.replace(/[\\'"]/g, '\\$&')
     return escaped.includes(' ') ? `"${escaped}"` : escaped
@@ -113,7 +118,10 @@ describe('kernel arguments through GRUB', () => {
 })
 
 describe('iPXE', () => {
-  /** As iPXE's exec.c and settings.c do: split at blanks, stop at comments and operators, then expand as often as possible. */
+  /**
+   * As iPXE's exec.c and settings.c do: split at blanks, stop at comments and operators, then expand as often
+   * as possible.
+   */
   const read = (said: string): string => {
     const values = new Map(
       [...ipxeVariables(said).matchAll(/^set (\w+):hex (\w\w)\nset \1 \$\{\1:string\}$/gm)].map(

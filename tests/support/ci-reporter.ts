@@ -2,8 +2,9 @@ import { appendFileSync } from 'node:fs'
 import type { Reporter, TestCase, TestModule, TestSuite } from 'vitest/node'
 
 /**
- * What a run under CI prints after vitest's own summary: which tests were skipped and why, and which passed only when
- * they were tried again. The counts go to the file that `.ci/run` names, which adds up those of all its parts.
+ * What a run under CI prints after vitest's own summary: which tests were skipped and why, and which passed
+ * only when they were tried again. The counts go to the file that `.ci/run` names, which adds up those of all
+ * its parts.
  */
 export default class CiReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {

@@ -23,8 +23,8 @@ export function readPackageLists(): string {
 const packages = parseClientPackages(readPackageLists())
 
 /**
- * The path of a client, or undefined when this machine lacks it. The sbin folders are searched as well, because
- * the PATH of a plain user does not name them.
+ * The path of a client, or undefined when this machine lacks it. The sbin folders are searched as well,
+ * because the PATH of a plain user does not name them.
  */
 export function findClient(client: string): string | undefined {
   if (isAbsolute(client)) return existsSync(client) ? client : undefined
@@ -33,8 +33,8 @@ export function findClient(client: string): string | undefined {
 }
 
 /**
- * Tells why a test cannot run here: the first client that is missing, and its package. Undefined when all are there.
- * Throws when `.ci/packages/` does not list a client, because that is a mistake of the test.
+ * Tells why a test cannot run here: the first client that is missing, and its package. Undefined when all are
+ * there. Throws when `.ci/packages/` does not list a client, because that is a mistake of the test.
  */
 export function missingClient(clients: readonly string[]): string | undefined {
   for (const client of clients) {
@@ -46,8 +46,8 @@ export function missingClient(clients: readonly string[]): string | undefined {
 }
 
 /**
- * Call it first in a test or in `beforeEach`. When a client is missing, the test is skipped with that reason; under
- * CI, which installs all clients, the test fails. Returns the path of the first client.
+ * Call it first in a test or in `beforeEach`. When a client is missing, the test is skipped with that reason;
+ * under CI, which installs all clients, the test fails. Returns the path of the first client.
  */
 export function requireClient(...clients: readonly [string, ...string[]]): string {
   skipWith(missingClient(clients))

@@ -1,4 +1,7 @@
-/** Loaded before each test file of a long search. Properties without a count of their own are tried more often, too. */
+/**
+ * Loaded before each test file of a long search. Properties without a count of their own are tried more
+ * often, too.
+ */
 import fc from 'fast-check'
 import { runs } from './fuzz.ts'
 

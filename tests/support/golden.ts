@@ -6,8 +6,8 @@ const project = join(import.meta.dirname, '../..')
 const folder = join(project, 'tests/golden')
 
 /**
- * Compares text with `tests/golden/<name>`. `npm run golden` writes the files anew; a human then reads the diff.
- * Names carry the true extension of what they hold, so that editors and checkers know them.
+ * Compares text with `tests/golden/<name>`. `npm run golden` writes the files anew; a human then reads the
+ * diff. Names carry the true extension of what they hold, so that editors and checkers know them.
  */
 export function expectGolden(name: string, text: string): void {
   const file = join(folder, name)
@@ -32,7 +32,9 @@ export function expectGoldenPart(page: string, name: string, text: string): void
   else expect(part, `${page}, part "${name}": npm run golden writes it`).toBe(text)
 }
 
-/** Splits a page around the part with a name. The blank lines beside the two comments belong to the comments. */
+/**
+ * Splits a page around the part with a name. The blank lines beside the two comments belong to the comments.
+ */
 export function splitPage(page: string, name: string): { before: string; part: string; after: string } {
   const begin = page.indexOf(`<!-- begin ${name}`)
   const from = page.indexOf('-->\n\n', begin) + '-->\n\n'.length

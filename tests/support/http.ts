@@ -31,7 +31,9 @@ export async function openListener(
   return { service, port: service.address?.port ?? 0, events }
 }
 
-/** Sends bytes exactly as given, reads one response and closes the connection. A response to HEAD has no body. */
+/**
+ * Sends bytes exactly as given, reads one response and closes the connection. A response to HEAD has no body.
+ */
 export function exchange(port: number, request: string | Buffer, host = '127.0.0.1'): Promise<RawResponse> {
   return new Promise((resolve, reject) => {
     const socket: Socket = connect(port, host)

@@ -1,6 +1,6 @@
 /**
- * A small NFSv3 client, written from RFC 1813 and RFC 5531. It shares no code with the server, so that both agree only
- * where they follow the standards. Tests can also send arbitrary bytes with it.
+ * A small NFSv3 client, written from RFC 1813 and RFC 5531. It shares no code with the server, so that both
+ * agree only where they follow the standards. Tests can also send arbitrary bytes with it.
  */
 import { createSocket } from 'node:dgram'
 import { connect, type Socket } from 'node:net'
@@ -52,7 +52,10 @@ export class NfsError extends Error {
   }
 }
 
-/** A call that the server did not carry out: its `accept_stat`, or the words of its denial (RFC 5531 section 9). */
+/**
+ * A call that the server did not carry out: its `accept_stat`, or the words of its denial (RFC 5531 section
+ * 9).
+ */
 export class RpcError extends Error {
   readonly words: readonly number[]
 

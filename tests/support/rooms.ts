@@ -1,9 +1,9 @@
 /**
- * The rooms of `server/` and who may import whom: the one table that ARCHITECTURE.md shows (`npm run golden` writes it
- * there) and that `tests/architecture.test.ts` checks the code against.
+ * The rooms of `server/` and who may import whom: the one table that ARCHITECTURE.md shows (`npm run golden`
+ * writes it there) and that `tests/architecture.test.ts` checks the code against.
  *
- * `node` and `package` stand for Node's own modules and npm's; a path stands for that one file. A room always may
- * import itself, and every room may import `core`.
+ * `node` and `package` stand for Node's own modules and npm's; a path stands for that one file. A room always
+ * may import itself, and every room may import `core`.
  */
 export interface Room {
   readonly name: string

@@ -1,6 +1,6 @@
 /**
- * The smallest package that librpm, and so createrepo_c, accepts: lead, empty signature, a header with the tags that
- * every package has, and a payload that is never unpacked (rpm.org, "RPM V4 package format").
+ * The smallest package that librpm, and so createrepo_c, accepts: lead, empty signature, a header with the
+ * tags that every package has, and a payload that is never unpacked (rpm.org, "RPM V4 package format").
  */
 export function makeRpm(name: string, payload: string | Uint8Array = `payload of ${name}\n`): Buffer {
   const lead = Buffer.alloc(96)

@@ -4,7 +4,10 @@ import { writeBelow } from './made-tree.ts'
 
 const sha256 = (data: string | Uint8Array) => createHash('sha256').update(data).digest('hex')
 
-/** Writes a repository with the layout of createrepo_c: packages, `primary.xml.gz` and `repomd.xml`, with right digests. */
+/**
+ * Writes a repository with the layout of createrepo_c: packages, `primary.xml.gz` and `repomd.xml`, with
+ * right digests.
+ */
 export function makeRepository(folder: string, packages: Readonly<Record<string, string>>): void {
   const entries = Object.entries(packages).map(([path, data]) => {
     writeBelow(folder, path, data)

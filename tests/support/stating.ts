@@ -1,6 +1,6 @@
 /**
- * A pattern for one line that states these facts in this order: names, numbers, places. A test asserts them and leaves
- * the words of the sentence free.
+ * A pattern for one line that states these facts in this order: names, numbers, places. A test asserts them
+ * and leaves the words of the sentence free.
  */
 export function stating(...facts: readonly (string | number)[]): RegExp {
   return new RegExp(facts.map(wholeWord).join('.*'))

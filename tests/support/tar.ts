@@ -1,4 +1,7 @@
-/** One entry for `tarOf`; `type` as in the header: 0 file, 1 hard link, 2 symlink, 5 folder, L long name, x pax. */
+/**
+ * One entry for `tarOf`; `type` as in the header: 0 file, 1 hard link, 2 symlink, 5 folder, L long name, x
+ * pax.
+ */
 export interface TarSpec {
   readonly path: string
   readonly type?: string

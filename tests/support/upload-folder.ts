@@ -5,7 +5,10 @@ import { diskSource } from '../../server/files/disk.ts'
 import { type CleanPath, cleanPath } from '../../server/files/path.ts'
 import type { PublishReport, UploadArea, WriteFrom } from '../../server/files/upload-area.ts'
 
-/** An upload area that is a plain folder; `publish` returns what the test says, `onClose` is told how each file ended. */
+/**
+ * An upload area that is a plain folder; `publish` returns what the test says, `onClose` is told how each
+ * file ended.
+ */
 export function uploadFolder(
   folder: string,
   publish: (path: CleanPath) => PublishReport = (path) => ({ outcome: 'published', lines: [path] }),

@@ -3,7 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { TemplateRenderer } from '../../server/templates/renderer.ts'
 import { withMemoryMaximum } from '../../server/templates/wasm.ts'
 
-/** Templates that try to run forever or to break out. Each costs one bounded error, and the next rendering works. */
+/**
+ * Templates that try to run forever or to break out. Each costs one bounded error, and the next rendering
+ * works.
+ */
 const renderer = new TemplateRenderer({ timeoutMs: 1500, memoryMiB: 32 })
 const good = new Map([['good', 'hello {{ name }}']])
 beforeAll(async () => void (await stillWorks()))

@@ -190,7 +190,10 @@ describe('a hostile image', () => {
   })
 })
 
-/** Makes the first child of the folder at `parentBlock` point at `block`. Its record is the third, behind . and .. */
+/**
+ * Makes the first child of the folder at `parentBlock` point at `block`. Its record is the third, behind
+ * those of the folder itself and its parent.
+ */
 function withFirstChildAt(bytes: Buffer, parentBlock: number, block: number): Buffer {
   const start = parentBlock * 2048
   const self = bytes[start] ?? 0

@@ -1,6 +1,6 @@
 /**
- * Writes small ISO 9660 images, whole in memory, so that tests can make any disc they need and damage it where they
- * like. A directory has one or more whole sectors.
+ * Writes small ISO 9660 images, whole in memory, so that tests can make any disc they need and damage it
+ * where they like. A directory has one or more whole sectors.
  */
 
 const sector = 2048

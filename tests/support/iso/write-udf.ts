@@ -1,6 +1,6 @@
 /**
- * Writes small UDF images, whole in memory, after ECMA-167 and the OSTA UDF revisions. It shares no code with the
- * reader. It can write every form of file entry, so that tests can make any disc and damage it anywhere.
+ * Writes small UDF images, whole in memory, after ECMA-167 and the OSTA UDF revisions. It shares no code with
+ * the reader. It can write every form of file entry, so that tests can make any disc and damage it anywhere.
  */
 
 import { identifier, pathComponents, timestamp } from './udf-fields.ts'

@@ -20,7 +20,10 @@ export function unpackPackage(cache: string, name: string): string {
   return folder
 }
 
-/** The package that an empty package depends on: for `linux-image-cloud-amd64`, the package of the current kernel. */
+/**
+ * The package that an empty package depends on: for `linux-image-cloud-amd64`, the package of the current
+ * kernel.
+ */
 export function packageBehind(name: string, pattern: RegExp): string {
   const depends = execFileSync('apt-cache', ['depends', name], { encoding: 'utf8' })
   const [, behind] = pattern.exec(depends) ?? []

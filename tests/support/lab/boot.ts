@@ -65,7 +65,10 @@ export async function bootGuest(bench: Bench, boot: BootCase): Promise<Booted> {
   return { treeboot, machine }
 }
 
-/** Expects that the guest got the arguments of treeboot and its exact kickstart, ran its %post, and powered off. */
+/**
+ * Expects that the guest got the arguments of treeboot and its exact kickstart, ran its %post, and powered
+ * off.
+ */
 export async function expectInstall({ machine, treeboot }: Booted): Promise<void> {
   const [, cmdline] = await machine.output.waitFor(/guest: booted with (.*)\n/, 180_000)
   expect(cmdline).toMatch(/console=tty/)

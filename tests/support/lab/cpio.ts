@@ -1,4 +1,7 @@
-/** One member of a cpio archive in the `newc` form, the only one that kernels unpack (Linux `Documentation/driver-api/early-userspace/buffer-format.rst`). */
+/**
+ * One member of a cpio archive in the `newc` form, the only one that kernels unpack (Linux
+ * `Documentation/driver-api/early-userspace/buffer-format.rst`).
+ */
 export interface CpioMember {
   /** Without a leading slash. */
   readonly name: string

@@ -14,7 +14,10 @@ import {
   programMode,
 } from './cpio.ts'
 
-/** Modules for the network cards of QEMU, libvirt and Xen and for their buses. Each module names its own dependencies. */
+/**
+ * Modules for the network cards of QEMU, libvirt and Xen and for their buses. Each module names its own
+ * dependencies.
+ */
 const wanted = [
   'virtio_pci',
   'virtio_mmio',
@@ -51,8 +54,8 @@ if [ "$post" ]; then wget -q -O - --post-data "$data" "$url"; else wget -q -O - 
 `
 
 /**
- * A small initrd for the installer's kernel, made from the installer's own busybox and modules, so that it fits the
- * kernel and its architecture. Built once, and kept in `cache` under the digest of its inputs.
+ * A small initrd for the installer's kernel, made from the installer's own busybox and modules, so that it
+ * fits the kernel and its architecture. Built once, and kept in `cache` under the digest of its inputs.
  */
 export function makeGuestInitrd(installer: Installer, cache: string): string {
   const recipe = createHash('sha256')

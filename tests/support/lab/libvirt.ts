@@ -13,8 +13,9 @@ export interface PrivateLibvirt {
 }
 
 /**
- * Runs in a mount namespace whose `/run/libvirt`, `/var/lib/libvirt`, ... are empty, and whose `/dev` has no `kvm`:
- * a /dev/kvm that exists but does not work makes libvirt choose it, and the guest dies (`failed to set MSR`).
+ * Runs in a mount namespace whose `/run/libvirt`, `/var/lib/libvirt`, ... are empty, and whose `/dev` has no
+ * `kvm`: a /dev/kvm that exists but does not work makes libvirt choose it, and the guest dies (`failed to set
+ * MSR`).
  */
 const setup = `set -e
 config=$1; shift
@@ -58,7 +59,8 @@ export async function startLibvirt(undo: UndoStack, lan: Lan, folder: string): P
   writeFileSync(join(config, 'libvirtd.conf'), libvirtdConf)
   writeFileSync(join(config, 'qemu.conf'), qemuConf)
   const libvirtd = ['libvirtd', '--config', '/etc/libvirt/libvirtd.conf', '--pid-file', `${config}/pid`]
-  // The machines of libvirtd are not its child processes. In a process namespace they end with its first process.
+  // The machines of libvirtd are not its child processes. In a process namespace they end with its first
+  // process.
   const unshare = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'] as const
   const daemon = startChild(undo, lan.inside([...unshare, 'sh', '-c', setup, 'sh', config, ...libvirtd]))
   const first = await firstChildOf(daemon.pid)

@@ -6,7 +6,10 @@ import { gzipSync } from 'node:zlib'
 import { packageBehind, unpackPackage } from './apt-package.ts'
 import { type CpioMember, encodeCpio, fileMode, folderMode, linkMode, programMode } from './cpio.ts'
 
-/** The modules that Debian does not build into its cloud kernel. NFSv4 is there so that a test sees it refused. */
+/**
+ * The modules that Debian does not build into its cloud kernel. NFSv4 is there so that a test sees it
+ * refused.
+ */
 const wanted = ['virtio_pci', 'virtio_net', 'virtio-rng', 'nfsv3', 'nfsv4']
 
 const ownScript = readFileSync(join(import.meta.dirname, 'nfs-guest-init.sh'))
@@ -43,8 +46,8 @@ export function nfsGuest(busybox: string): CloudGuest {
 }
 
 /**
- * A guest whose kernel speaks NFS: Debian's installer has no NFS modules, so this is the cloud kernel (27 MB) with
- * the static busybox of this machine.
+ * A guest whose kernel speaks NFS: Debian's installer has no NFS modules, so this is the cloud kernel (27 MB)
+ * with the static busybox of this machine.
  */
 export function cloudGuest(busybox: string, shape: CloudGuestShape): CloudGuest {
   const folder = unpackPackage(cache, packageBehind('linux-image-cloud-amd64', /Depends: (linux-image-\S+)/))

@@ -19,8 +19,9 @@ const tables: Readonly<Record<string, string>> = {
 }
 
 /**
- * A guest that loads its second stage as anaconda's initrd does, with the programs that dracut puts there: curl of this
- * machine, and mount.nfs from a package that is only unpacked, because its installation would add rpcbind.
+ * A guest that loads its second stage as anaconda's initrd does, with the programs that dracut puts there:
+ * curl of this machine, and mount.nfs from a package that is only unpacked, because its installation would
+ * add rpcbind.
  */
 export function stage2Guest(busybox: string, curl: string): CloudGuest {
   const [mount, libraries] = ['nfs-common', 'libtirpc3'].map((name) => unpackPackage(cache, name))
@@ -39,8 +40,8 @@ export function stage2Guest(busybox: string, curl: string): CloudGuest {
 }
 
 /**
- * For each library of a program: its path in the guest, without a leading slash, and its present path, in one of these
- * unpacked packages or on this machine. Throws with the name of a library that is in neither.
+ * For each library of a program: its path in the guest, without a leading slash, and its present path, in one
+ * of these unpacked packages or on this machine. Throws with the name of a library that is in neither.
  */
 export function librariesOf(program: string, unpacked: readonly string[]): (readonly [string, string])[] {
   const folders = unpacked.flatMap((folder) =>

@@ -17,7 +17,10 @@ export interface UdfDisks {
   readonly tar: string
 }
 
-/** Starts a guest with the UDF driver of Linux, which the kernel of this machine may lack. It mounts images as disks. */
+/**
+ * Starts a guest with the UDF driver of Linux, which the kernel of this machine may lack. It mounts images as
+ * disks.
+ */
 export function startUdfGuest(undo: UndoStack, busybox: string, { read, write, tar }: UdfDisks): Child {
   const applets =
     'cat cut dd find insmod mkdir mount mv poweroff readlink rm sh sha256sum sort sync tar tee tr umount xargs'.split(

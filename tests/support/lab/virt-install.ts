@@ -5,7 +5,10 @@ import { join } from 'node:path'
 /** The result of a dry run of virt-install on a tree. */
 export interface DryRun {
   readonly xml: string
-  /** Everything it fetched below the location, in order: descriptors first, then the kernel and initrd it chose. */
+  /**
+   * Everything it fetched below the location, in order: descriptors first, then the kernel and initrd it
+   * chose.
+   */
   readonly fetched: readonly string[]
 }
 

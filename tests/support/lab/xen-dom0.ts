@@ -9,14 +9,19 @@ import { labCache } from './lab.ts'
 import { orderModules } from './nfs-guest.ts'
 import { librariesOf } from './stage2-guest.ts'
 
-/** Programs of this machine for dom0: for Xen's hotplug scripts, and for the commands in the head of an xl.cfg. */
+/**
+ * Programs of this machine for dom0: for Xen's hotplug scripts, and for the commands in the head of an
+ * xl.cfg.
+ */
 const programs: Readonly<Record<string, string>> = {
   'bin/bash': 'bash',
   'bin/curl': 'curl',
   'bin/qemu-img': 'qemu-img',
 }
 
-/** The files of an HVM guest's device model. Debian's QEMU for Xen shares them with the QEMU of this machine. */
+/**
+ * The files of an HVM guest's device model. Debian's QEMU for Xen shares them with the QEMU of this machine.
+ */
 const firmware = [
   '/usr/share/seabios/bios-256k.bin',
   '/usr/share/seabios/vgabios-cirrus.bin',
@@ -48,8 +53,8 @@ export interface Dom0Images {
 
 /**
  * Debian's Xen with the smallest dom0 that runs `xl`, HVM guests included. Its packages are only unpacked,
- * because installed ones add themselves to the boot menu of this machine. The initrd is not compressed, because
- * decompression is very slow under emulation.
+ * because installed ones add themselves to the boot menu of this machine. The initrd is not compressed,
+ * because decompression is very slow under emulation.
  */
 export function makeDom0(folder: string): Dom0Images {
   const unpack = (name: string): string => unpackPackage(labCache, name)

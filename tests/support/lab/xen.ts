@@ -12,11 +12,11 @@ export interface XenOptions {
 }
 
 /**
- * A machine that runs Xen under software emulation. Its `output` is the text on the consoles of Xen, dom0 and the
- * guests.
+ * A machine that runs Xen under software emulation. Its `output` is the text on the consoles of Xen, dom0 and
+ * the guests.
  *
- * Without `-smap` a PV dom0 dies at once there; with MONITOR/MWAIT Xen panics when idle; RDTSCP kills HVM guests. Seen
- * with Xen 4.17 and QEMU 7.2.
+ * Without `-smap` a PV dom0 dies at once there; with MONITOR/MWAIT Xen panics when idle; RDTSCP kills HVM
+ * guests. Seen with Xen 4.17 and QEMU 7.2.
  */
 export function startXen(undo: UndoStack, { folder, treeboot, guests }: XenOptions): Child {
   const { hypervisor, kernel, initrd } = makeDom0(folder)

@@ -7,8 +7,8 @@ import { descriptorFormats } from '../../../../server/core/tree/descriptors/form
 import type { Description } from '../../../../server/core/tree/tree.ts'
 
 /**
- * The pages of docs/formats. Each example is a fenced block whose info string is a kind and a path. The `json` block
- * after it has the values that are read from the example.
+ * The pages of docs/formats. Each example is a fenced block whose info string is a kind and a path. The
+ * `json` block after it has the values that are read from the example.
  */
 const folder = join(import.meta.dirname, '../../../../docs/formats')
 const example = /^```(\w+) (\S+)\n([\s\S]*?)^```\n\s*^```json\n([\s\S]*?)^```$/gm
