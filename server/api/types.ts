@@ -4,7 +4,7 @@
  */
 import type { Explanation } from '../core/boot/explain.ts'
 import type { FailureKind } from '../core/failure.ts'
-import type { OfferedRelease } from '../core/guest/state.ts'
+import type { ReleaseId } from '../core/guest/state.ts'
 import type { LookupResultJson } from '../core/lookup/result.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import type { Tree, TreeState } from '../core/tree/tree.ts'
@@ -51,7 +51,7 @@ export interface TreeSummary {
 export interface TreeDetail extends Omit<Tree, 'origin' | 'checksums' | 'release'> {
   readonly origin: 'folder' | 'iso'
   /** Of a published tree: which version this is. */
-  readonly release?: OfferedRelease
+  readonly release?: ReleaseId
   /** `sha256:<hex>` by path. */
   readonly checksums: Readonly<Record<string, string>>
 }

@@ -11,11 +11,11 @@ import {
   type HistoryEntry,
   newState,
   type OfferedEvent,
-  type OfferedRelease,
   pinnedOffer,
+  type ReleaseId,
   type Report,
   stateAt,
-  treeWish,
+  treeSettingText,
 } from '../core/guest/state.ts'
 import { canonicalIp, isLoopback } from '../core/net/address.ts'
 import type { Requester } from '../core/net/requester.ts'
@@ -112,7 +112,7 @@ export class GuestHistory {
   }
 
   /** What the machine at an address is bound to while it is being installed. */
-  boundAt(address: string): OfferedRelease | undefined {
+  boundAt(address: string): ReleaseId | undefined {
     const name = this.#guestAt.peek(address)
     const guest = name === undefined ? undefined : this.#options.guests().byName(name)
     const state = guest && this.stateOf(guest.name)
@@ -137,7 +137,7 @@ export class GuestHistory {
     if (!guest) return
     if (localDisk) return this.#apply(guest.name, { type: 'sent-to-disk', client })
     if (!offer) return
-    const event: OfferedEvent = { type: 'offered', ...offer, wanted: treeWish(guest), client }
+    const event: OfferedEvent = { type: 'offered', ...offer, wanted: treeSettingText(guest), client }
     this.#offers.set(client, { guest: guest.name, event })
     await this.#apply(guest.name, event)
   }
@@ -256,8 +256,8 @@ export class GuestHistory {
 export function boundTrees(
   guests: GuestIndex,
   stateOf: (guest: string) => GuestState | undefined,
-): { readonly tree: string; readonly release: OfferedRelease }[] {
-  const found = new Map<string, { tree: string; release: OfferedRelease }>()
+): { readonly tree: string; readonly release: ReleaseId }[] {
+  const found = new Map<string, { tree: string; release: ReleaseId }>()
   for (const guest of guests.all) {
     const state = stateOf(guest.name)
     for (const { client } of state?.offers ?? []) {

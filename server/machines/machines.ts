@@ -5,7 +5,7 @@ import { defined } from '../core/defined.ts'
 import { failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import type { SeenMachine, UnknownMachine } from '../core/guest/seen-machine.ts'
-import type { GuestState, HistoryEntry, OfferedRelease } from '../core/guest/state.ts'
+import type { GuestState, HistoryEntry, ReleaseId } from '../core/guest/state.ts'
 import { parseBootPath } from '../core/loader/boot-path.ts'
 import { canonicalMac } from '../core/net/mac.ts'
 import type { Requester } from '../core/net/requester.ts'
@@ -30,7 +30,7 @@ export interface BootMachines extends MachineStates {
   /** Resolves when what other processes wrote is known; at once when they wrote nothing. */
   fresh(): Promise<void>
   /** The version of a published tree that a client sees. */
-  versionFor(who: Requester, current: OfferedRelease, path: string): number
+  versionFor(who: Requester, current: ReleaseId, path: string): number
   /** The UUID that belongs to a MAC, where a machine has told both by DHCP. */
   uuidOf(mac: string): string | undefined
   /** Proves that a report comes from a machine that has read the answer file of this installation. */
@@ -94,7 +94,7 @@ export class Machines implements BootMachines {
     return this.#history.stateOf(guest)
   }
 
-  versionFor(who: Requester, current: OfferedRelease, path: string): number {
+  versionFor(who: Requester, current: ReleaseId, path: string): number {
     return this.#views.versionFor(who, current, path)
   }
 
@@ -160,7 +160,7 @@ export class Machines implements BootMachines {
   }
 
   /** The lookup told a client of a published tree: what it fetches next is of that version. */
-  toldOf(who: Requester, release: OfferedRelease): void {
+  toldOf(who: Requester, release: ReleaseId): void {
     this.#views.fetched(who, release, '/lookup', 0)
   }
 

@@ -13,7 +13,7 @@ import type { Guest } from '../core/guest/guest.ts'
 import { type LoaderCandidate, loaderCandidates } from '../core/loader/choice.ts'
 import {
   decideOffer,
-  type NetworkAsk,
+  type NetworkBootRequest,
   type NetworkReply,
   type OfferInputs,
 } from '../core/loader/network-offer.ts'
@@ -29,7 +29,7 @@ export interface NetworkBootParts {
 }
 
 /** Undefined for every packet that does not ask for network boot. */
-export type DecideNetworkBoot = (ask: NetworkAsk) => Promise<NetworkReply | undefined>
+export type DecideNetworkBoot = (ask: NetworkBootRequest) => Promise<NetworkReply | undefined>
 
 /** What a machine is offered by DHCP: from its packet, the snapshot, and the loaders that are there. */
 export function networkBoot(parts: NetworkBootParts): DecideNetworkBoot {
@@ -51,13 +51,13 @@ export function networkBoot(parts: NetworkBootParts): DecideNetworkBoot {
 /** What the packet itself tells of the machine. */
 function learn(
   machines: NetworkBootParts['machines'],
-  { client, again, otherSide }: NetworkAsk,
+  { client, isFollowUp, isRepeat }: NetworkBootRequest,
   firmware: Firmware,
   guest: Guest | undefined,
 ): void {
   const { mac, uuid } = client
   if (mac !== undefined && uuid !== undefined) machines.learnNames(mac, uuid)
-  if (!again && !otherSide) machines.askedByDhcp(client, firmware, guest)
+  if (!isFollowUp && !isRepeat) machines.askedByDhcp(client, firmware, guest)
   if (runsIpxe(firmware) && mac !== undefined) machines.loaders.ran(mac, 'ipxe')
 }
 
@@ -69,7 +69,7 @@ interface AskingMachine {
 
 async function offerLoader(
   parts: NetworkBootParts,
-  ask: NetworkAsk,
+  ask: NetworkBootRequest,
   machine: AskingMachine,
 ): Promise<NetworkReply> {
   const { firmware, guest, now } = machine
@@ -80,7 +80,7 @@ async function offerLoader(
   const named = defined({ guest: guest?.name })
   if (!('offer' in decision)) return { kind: 'silence', why: `${firmware}: ${decision.why}`, ...named }
   const { mac } = ask.client
-  if (decision.loader && mac !== undefined && !ask.again)
+  if (decision.loader && mac !== undefined && !ask.isFollowUp)
     parts.machines.loaders.sent(mac, ask.xid, decision.loader)
   return { kind: 'offer', offer: decision.offer, why: decision.why, ...named }
 }
@@ -91,14 +91,14 @@ async function offerLoader(
  */
 function candidatesFor(
   { machines }: NetworkBootParts,
-  { client: { mac }, xid, again }: NetworkAsk,
+  { client: { mac }, xid, isFollowUp }: NetworkBootRequest,
   { firmware, guest, now }: AskingMachine,
 ): readonly LoaderCandidate[] {
   const preference = guest?.settings.loader?.value ?? now.config.dhcp.loader
   const selection = guest && selectForGuest(guest, now.trees, machines.stateOf(guest.name))
   const treeId = selection?.found ? selection.tree.id : undefined
   if (mac === undefined) return loaderCandidates({ firmware, preference, ...defined({ treeId }) })
-  const history = again ? machines.loaders.lastBasis(mac) : machines.loaders.history(mac, xid)
+  const history = isFollowUp ? machines.loaders.lastBasis(mac) : machines.loaders.history(mac, xid)
   return loaderCandidates({ firmware, preference, ...defined({ treeId }), ...history })
 }
 

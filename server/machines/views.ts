@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache'
-import type { OfferedRelease } from '../core/guest/state.ts'
+import type { ReleaseId } from '../core/guest/state.ts'
 import type { Connection, Requester } from '../core/net/requester.ts'
 
 export interface VersionViewsOptions {
   /** The version that the machine at an address is bound to until its installation ends. */
-  readonly bound: (address: string) => OfferedRelease | undefined
+  readonly bound: (address: string) => ReleaseId | undefined
   /** Milliseconds since 1970. */
   readonly clock?: () => number
 }
@@ -72,7 +72,7 @@ export class VersionViews {
    * @param current The version that everyone else sees.
    * @param path Inside of the tree.
    */
-  versionFor(who: Requester, current: OfferedRelease, path: string): number {
+  versionFor(who: Requester, current: ReleaseId, path: string): number {
     if (who.protocol === 'internal' || who.address === '') return current.version
     const bound = this.#bound(who.address)
     if (bound?.id === current.id) return bound.version
@@ -101,7 +101,7 @@ export class VersionViews {
    * @param path Inside of the tree.
    * @param ms How long the transfer has taken until now.
    */
-  fetched(who: Requester, release: OfferedRelease, path: string, ms: number): void {
+  fetched(who: Requester, release: ReleaseId, path: string, ms: number): void {
     if (who.protocol === 'internal' || who.address === '') return
     const nowMs = this.#clock()
     const client = this.#clientOf(who, nowMs)
@@ -143,7 +143,7 @@ export class VersionViews {
    */
   #startsOver(
     view: View,
-    current: OfferedRelease,
+    current: ReleaseId,
     asked: {
       readonly path: string
       readonly who: Requester

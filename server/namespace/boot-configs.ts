@@ -8,7 +8,7 @@ import type { Guest } from '../core/guest/guest.ts'
 import { type BootPath, parseBootPath } from '../core/loader/boot-path.ts'
 import type { LoaderKind } from '../core/loader/loaders.ts'
 import type { Requester } from '../core/net/requester.ts'
-import { isNoUuid } from '../core/net/uuid.ts'
+import { isPlaceholderUuid } from '../core/net/uuid.ts'
 import { type GeneratedText, generatedSource } from '../files/generated.ts'
 import { type CleanPath, cleanPath, joinPath, rootPath } from '../files/path.ts'
 import { bootDecision, bootInputs, type Decision, decideBoot, decideForGuest } from '../machines/decide.ts'
@@ -242,7 +242,7 @@ const ignored = { kind: 'local-disk', why: 'this machine is not a guest here' } 
 function factsOf({ macs, uuid, serial, address }: Requester): BootFacts {
   return defined({
     macs,
-    uuid: uuid !== undefined && isNoUuid(uuid) ? undefined : uuid,
+    uuid: uuid !== undefined && isPlaceholderUuid(uuid) ? undefined : uuid,
     serial,
     ip: address === '' ? undefined : address,
   })

@@ -102,7 +102,7 @@ function machineRoom(setting: Setting = {}) {
       serverAddress: '192.0.2.1',
       clientAddress: '',
       xid: again ? 0 : xid++,
-      again,
+      isFollowUp: again,
     })
   const fileFor = async (client: Partial<PretendClient>, again = false): Promise<string> => {
     const answer = await ask(client, again)

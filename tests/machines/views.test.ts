@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { OfferedRelease } from '../../server/core/guest/state.ts'
+import type { ReleaseId } from '../../server/core/guest/state.ts'
 import type { Requester } from '../../server/core/net/requester.ts'
 import type { Release } from '../../server/core/tree/tree.ts'
 import { VersionViews } from '../../server/machines/views.ts'
@@ -11,7 +11,7 @@ const kernel = '/images/pxeboot/vmlinuz'
 const initrd = '/images/pxeboot/initrd.img'
 
 let clockMs: number
-let bound: Map<string, OfferedRelease>
+let bound: Map<string, ReleaseId>
 let views: VersionViews
 
 beforeEach(() => {

@@ -1,5 +1,5 @@
 import type { GuestFacts } from '../guest/guest.ts'
-import type { OfferedRelease } from '../guest/state.ts'
+import type { ReleaseId } from '../guest/state.ts'
 import type { LoaderKind } from '../loader/loaders.ts'
 
 /**
@@ -27,7 +27,7 @@ export interface BootDecision {
 export interface InstallerOffer {
   /** Id of the tree. */
   readonly tree: string
-  readonly release?: OfferedRelease
+  readonly release?: ReleaseId
   /** Path of the kernel in the namespace: its fetch shows that the installer starts. */
   readonly kernel: string
 }
@@ -35,7 +35,7 @@ export interface InstallerOffer {
 /** A file of a published tree, in one version of it. */
 export interface TreeFileDecision {
   readonly kind: 'tree-file'
-  readonly release: OfferedRelease
+  readonly release: ReleaseId
   /** Path inside of the tree. */
   readonly path: string
 }

@@ -30,7 +30,7 @@ export interface ReachedBy {
   readonly localAddress?: string
 }
 
-export interface UrlQuestion {
+export interface UrlInputs {
   /** `server.url` of config.yaml. */
   readonly configuredUrl?: string
   readonly services: OpenServices
@@ -42,7 +42,7 @@ export interface UrlQuestion {
  * which an HTTP client called us, port and all, since it just worked; then our own address at its end of the wire.
  * A `Host` that is no host (it is the client's text and ends up in boot files) counts as none.
  */
-export function serverUrls({ configuredUrl, services, who }: UrlQuestion): ServerUrls {
+export function serverUrls({ configuredUrl, services, who }: UrlInputs): ServerUrls {
   const configured = configuredUrl === undefined ? undefined : parseBase(configuredUrl)
   const called = who.host === undefined || configured ? undefined : parseAuthority(who.host)
   const host = configured?.host ?? called?.host ?? hostOf(who.localAddress)

@@ -5,12 +5,12 @@ import {
   type GuestEvent,
   type GuestState,
   type HistoryEntry,
-  isOpen,
+  isUnfinished,
   likeliestOffer,
   newState,
   type Offer,
   type OfferedEvent,
-  type OfferedRelease,
+  type ReleaseId,
   type ReportedEvent,
   stateAt,
   withOffers,
@@ -66,7 +66,7 @@ export function nextState(
 
 function kernelLoaded(state: GuestState, client: string, atMs: number): Change | undefined {
   const offer = offerTo(state, client)
-  if (!offer || !isOpen(state.state)) return undefined
+  if (!offer || !isUnfinished(state.state)) return undefined
   const loaded = replaceOffer(state, { ...offer, kernelMs: atMs })
   return changed(loaded, { atMs, kind: 'kernel', detail: offer.tree, client })
 }
@@ -96,7 +96,7 @@ function countsAsBegun({ offers = [] }: GuestState, { own, client }: AnswerFileE
 }
 
 function offered(state: GuestState, event: OfferedEvent, atMs: number): Change | undefined {
-  if (!isOpen(state.state)) return undefined
+  if (!isUnfinished(state.state)) return undefined
   const { tree, release, wanted, client, kernel } = event
   const old = offerTo(state, client)
   const same = old?.tree === tree && isSameRelease(old.release, release) && old.wanted === wanted
@@ -125,7 +125,7 @@ function replaceOffer(state: GuestState, offer: Offer): GuestState {
   return { ...state, offers: [...others, offer] }
 }
 
-function isSameRelease(a: OfferedRelease | undefined, b: OfferedRelease | undefined): boolean {
+function isSameRelease(a: ReleaseId | undefined, b: ReleaseId | undefined): boolean {
   return a?.id === b?.id && a?.version === b?.version
 }
 
@@ -138,12 +138,12 @@ function reported(state: GuestState, event: ReportedEvent, atMs: number): Change
     case 'installing':
       return changed(state.state === 'install' ? begun(state, atMs) : state, line)
     case 'failed': {
-      if (!isOpen(state.state)) return changed(state, line)
+      if (!isUnfinished(state.state)) return changed(state, line)
       const failed = state.state === 'install' ? begun(state, atMs) : state
       return changed({ ...failed, failure: detail || 'it said no more' }, line)
     }
     case 'installed': {
-      if (!isOpen(state.state)) return changed(state, line)
+      if (!isUnfinished(state.state)) return changed(state, line)
       const installer = state.installer ?? client
       const { install, last } = state
       return changed({ state: 'installed', sinceMs: atMs, ...defined({ install, installer, last }) }, line)

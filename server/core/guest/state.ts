@@ -13,7 +13,7 @@ export interface Offer {
   /** Id of the tree. */
   readonly tree: string
   /** The version that was offered, of a tree that treeboot published. */
-  readonly release?: OfferedRelease
+  readonly release?: ReleaseId
   /** What the configuration asked for at that time; another wish ends an offer that led to nothing. */
   readonly wanted: string
   /** The address that was given the offer. */
@@ -25,7 +25,7 @@ export interface Offer {
   readonly kernelMs?: number
 }
 
-export type OfferedRelease = Pick<Release, 'id' | 'version'>
+export type ReleaseId = Pick<Release, 'id' | 'version'>
 
 /** What we remember of a guest. Times are milliseconds since 1970. */
 export interface GuestState {
@@ -129,7 +129,7 @@ export function withOffers({ offers: _, ...rest }: GuestState, offers: readonly 
 }
 
 /** The wish for a tree, to be compared with that of an offer. */
-export function treeWish(guest: Guest): string {
+export function treeSettingText(guest: Guest): string {
   return JSON.stringify(guest.settings.tree?.value ?? null)
 }
 
@@ -142,8 +142,8 @@ export function treeWish(guest: Guest): string {
  */
 export function pinnedOffer(guest: Guest, guestState: GuestState, client?: string): Offer | undefined {
   const { state, offers = [] } = guestState
-  if (!isOpen(state)) return undefined
-  const wanted = treeWish(guest)
+  if (!isUnfinished(state)) return undefined
+  const wanted = treeSettingText(guest)
   const binding = offers.filter((offer) => state === 'installing' || offer.wanted === wanted)
   return binding.find((offer) => offer.client === client) ?? likeliestOffer(binding)
 }
@@ -155,7 +155,7 @@ export function likeliestOffer(offers: readonly Offer[]): Offer | undefined {
 }
 
 /** Whether an installation may be under way, so that offers still bind. */
-export function isOpen(state: InstallState): boolean {
+export function isUnfinished(state: InstallState): boolean {
   return state === 'install' || state === 'installing'
 }
 

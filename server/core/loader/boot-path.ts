@@ -1,6 +1,6 @@
 import { ipv4FromHex } from '../net/address.ts'
 import { canonicalMac } from '../net/mac.ts'
-import { canonicalUuid, isNoUuid } from '../net/uuid.ts'
+import { canonicalUuid, isPlaceholderUuid } from '../net/uuid.ts'
 import { type LoaderKind, loaderOfConfigFile } from './loaders.ts'
 
 /** Whose boot configuration a path is. */
@@ -109,7 +109,7 @@ function parseIdentityPath(folders: readonly string[], file: string): Omit<BootP
   for (const part of folders.slice(2)) {
     const mac = canonicalMac(part)
     if (mac !== undefined) macs.push(mac)
-    else if (isNoUuid(part)) continue
+    else if (isPlaceholderUuid(part)) continue
     else if (canonicalUuid(part) !== undefined) uuid = part
     else return undefined
   }

@@ -10,7 +10,7 @@ export interface LoaderCandidate {
   readonly why: string
 }
 
-export interface LoaderQuestion {
+export interface LoaderChoiceInputs {
   readonly firmware: Firmware
   readonly preference: LoaderPreference
   /** The machine's tree, whose own signed chain comes before the host's. */
@@ -29,7 +29,7 @@ const chainShim: Partial<Record<UefiCpu, string>> = { x64: 'shimx64.efi', arm64:
  * A running iPXE has none: it takes a script. Only under BIOS PXELINUX follows it where the operator asks for that. GRUB
  * does not: QEMU's iPXE ROM of 2019 hands shim 16.1 a padded GRUB, and shim refuses it.
  */
-export function loaderCandidates(question: LoaderQuestion): readonly LoaderCandidate[] {
+export function loaderCandidates(question: LoaderChoiceInputs): readonly LoaderCandidate[] {
   if (question.firmware === 'ipxe-bios' && question.preference === 'pxelinux')
     return loaderFilesFor('pxelinux', 'bios').map((urlPath) => ({
       kind: 'pxelinux',
@@ -48,7 +48,7 @@ export function loaderCandidates(question: LoaderQuestion): readonly LoaderCandi
   })
 }
 
-function orderOf(question: LoaderQuestion): { kind: LoaderKind; why: string }[] {
+function orderOf(question: LoaderChoiceInputs): { kind: LoaderKind; why: string }[] {
   const { preference, starts, refuses, firmware } = question
   const first = preference !== 'auto' ? preference : starts
   const why = (kind: LoaderKind): string => {

@@ -3,18 +3,18 @@ import { loadsByHttp, runsIpxe } from '../boot/firmware.ts'
 import { bootFileName, type LoaderCandidate } from './choice.ts'
 import type { LoaderKind } from './loaders.ts'
 
-/** A machine asks for network boot. */
-export interface NetworkAsk {
+/** One DHCP packet by which a machine asks for network boot. */
+export interface NetworkBootRequest {
   readonly client: ClientFacts
-  /** Our address on the client's side. */
+  /** Our address on the interface that the packet came by, or may have come by. */
   readonly serverAddress: string
   /** The client's address; '' while it has none. */
   readonly clientAddress: string
   readonly xid: number
-  /** It asks again what it was offered, on port 4011. */
-  readonly again: boolean
-  /** The same packet is being answered on another side of the network, too. */
-  readonly otherSide?: boolean
+  /** The machine has our offer and now asks the boot server (port 4011) for it: it gets the same once more. */
+  readonly isFollowUp: boolean
+  /** The same packet was already decided for another interface, so the machine is not counted again. */
+  readonly isRepeat?: boolean
 }
 
 /** What it is told. The DHCP service writes it into a packet. */

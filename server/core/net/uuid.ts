@@ -9,7 +9,7 @@ const maxLength = 128
 const uuidForm = /^([0-9a-f]{8})(-?)([0-9a-f]{4})\2([0-9a-f]{4})\2([0-9a-f]{4})\2([0-9a-f]{12})$/i
 
 /** What boards report that nobody gave a UUID: all zeros, or all ones (SMBIOS 7.2.1). It names no machine. */
-export function isNoUuid(text: string): boolean {
+export function isPlaceholderUuid(text: string): boolean {
   return /^(?:[0-]+|[f-]+)$/i.test(text.trim()) && uuidForm.test(text.trim())
 }
 

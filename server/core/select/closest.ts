@@ -6,7 +6,7 @@ import type { Candidate, TraitTest } from './traits.ts'
  * place.
  */
 
-export const mostClosest = 5
+export const maxClosest = 5
 
 /** Which tests each candidate passes, as bits: the first test is the highest bit, so it counts most. */
 export function scoresByTests(best: readonly Candidate[], tests: readonly TraitTest[]): Uint16Array {
@@ -42,10 +42,10 @@ export function closestTrees(best: readonly Candidate[], scores: Uint16Array): T
     if (score === 0 || tree.state !== 'ready') continue
     const equals = byScore.get(score)
     if (!equals) byScore.set(score, [tree])
-    else if (equals.length < mostClosest) equals.push(tree)
+    else if (equals.length < maxClosest) equals.push(tree)
   }
   const bestFirst = [...byScore].sort(([a], [b]) => b - a)
-  return bestFirst.flatMap(([, trees]) => trees).slice(0, mostClosest)
+  return bestFirst.flatMap(([, trees]) => trees).slice(0, maxClosest)
 }
 
 /** The words and numbers of an id, each once. */

@@ -1,7 +1,7 @@
 import { parseDistro } from '../distro/distro.ts'
 import type { TreeSelector } from '../guest/guest.ts'
 import type { Release, Tree } from '../tree/tree.ts'
-import { closestTrees, mostClosest, scoresByTests, scoresByWords, wordsOf } from './closest.ts'
+import { closestTrees, maxClosest, scoresByTests, scoresByWords, wordsOf } from './closest.ts'
 import { nearestName } from './nearest.ts'
 import {
   betterFirst,
@@ -165,7 +165,7 @@ function misspelt(wanted: Traits, arrangement: Arrangement): readonly Tree[] | u
   const distro = nearestName(wanted.distro, new Set(arrangement.best.map(({ tree }) => tree.distro)))
   if (distro === undefined) return undefined
   const meant = selectByTraits({ ...wanted, distro }, arrangement)
-  return meant.found ? [meant.tree, ...meant.others].slice(0, mostClosest) : meant.nearest
+  return meant.found ? [meant.tree, ...meant.others].slice(0, maxClosest) : meant.nearest
 }
 
 /**

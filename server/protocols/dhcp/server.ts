@@ -2,7 +2,7 @@ import type { RemoteInfo } from 'node:dgram'
 import { LRUCache } from 'lru-cache'
 import type { ClientFacts } from '../../core/boot/firmware.ts'
 import { failureMessage } from '../../core/failure.ts'
-import type { NetworkAsk, NetworkReply } from '../../core/loader/network-offer.ts'
+import type { NetworkBootRequest, NetworkReply } from '../../core/loader/network-offer.ts'
 import type { EventSink } from '../../events/bus.ts'
 import type { ListenAddress, Listener } from '../listener.ts'
 import { RateLimit } from '../rate-limit.ts'
@@ -21,7 +21,7 @@ import {
 import { clientFacts, macOf } from './request.ts'
 import { type DhcpPorts, DhcpSockets } from './sockets.ts'
 
-export type DecideOffer = (ask: NetworkAsk) => Promise<NetworkReply | undefined>
+export type DecideOffer = (ask: NetworkBootRequest) => Promise<NetworkReply | undefined>
 
 export interface DhcpListenerOptions {
   /** Interfaces to answer on; empty means all but loopback. */
@@ -145,10 +145,10 @@ export class DhcpListener implements Listener {
     return this.#pending < this.#limits.pending && this.#rate.admit(client, performance.now())
   }
 
-  async #converse(request: BootRequest, side: Side, otherSide: boolean): Promise<void> {
+  async #converse(request: BootRequest, side: Side, isRepeat: boolean): Promise<void> {
     this.#pending++
     try {
-      const decision = await this.#decide(request, side, otherSide)
+      const decision = await this.#decide(request, side, isRepeat)
       if (!decision) return
       if (decision.kind === 'offer') this.#send(request, side, decision.offer)
       if (request.replyType === 'offer') this.#report(request, decision)
@@ -160,15 +160,15 @@ export class DhcpListener implements Listener {
     }
   }
 
-  #decide(request: BootRequest, side: Side, otherSide: boolean): Promise<NetworkReply | undefined> {
+  #decide(request: BootRequest, side: Side, isRepeat: boolean): Promise<NetworkReply | undefined> {
     const { packet, from, client } = request
     return this.#options.decide({
       client,
       serverAddress: side.address,
       clientAddress: from.address === '0.0.0.0' ? '' : from.address,
       xid: packet.xid,
-      again: request.replyType === 'ack',
-      otherSide,
+      isFollowUp: request.replyType === 'ack',
+      isRepeat,
     })
   }
 

@@ -8,7 +8,7 @@ import {
   pinnedMs,
   pinnedOffer,
   stateAt,
-  treeWish,
+  treeSettingText,
   whyLocalDisk,
 } from '../../../server/core/guest/state.ts'
 import { fedora40, makeGuest } from '../../support/boot-inputs.ts'
@@ -19,7 +19,12 @@ const patient = { ...guest, settings: { ...guest.settings, retry: { value: true,
 const machine = '10.0.0.7'
 const desk = '10.0.0.99'
 
-const offer: GuestEvent = { type: 'offered', tree: fedora40.id, wanted: treeWish(guest), client: machine }
+const offer: GuestEvent = {
+  type: 'offered',
+  tree: fedora40.id,
+  wanted: treeSettingText(guest),
+  client: machine,
+}
 const kernel: GuestEvent = { type: 'kernel', client: machine }
 const answers = (client = machine, own = false): GuestEvent => ({ type: 'answer-file', client, own })
 const says = (report: 'installing' | 'progress' | 'installed' | 'failed', detail?: string): GuestEvent => ({

@@ -1,11 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import type { Firmware } from '../../../server/core/boot/firmware.ts'
-import { bootFileName, type LoaderQuestion, loaderCandidates } from '../../../server/core/loader/choice.ts'
+import {
+  bootFileName,
+  type LoaderChoiceInputs,
+  loaderCandidates,
+} from '../../../server/core/loader/choice.ts'
 import { loaderFiles, treeLoaderPlaces } from '../../../server/core/loader/files.ts'
 import { LoaderMemory } from '../../../server/machines/loader-memory.ts'
 import { stating } from '../../support/stating.ts'
 
-const places = (firmware: Firmware, more: Partial<LoaderQuestion> = {}): readonly string[] =>
+const places = (firmware: Firmware, more: Partial<LoaderChoiceInputs> = {}): readonly string[] =>
   loaderCandidates({ firmware, preference: 'auto', ...more }).map(({ urlPath }) => urlPath)
 
 describe('which loader each firmware is sent, best first', () => {

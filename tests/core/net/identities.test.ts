@@ -10,7 +10,7 @@ import {
   plainAddress,
 } from '../../../server/core/net/address.ts'
 import { canonicalMac } from '../../../server/core/net/mac.ts'
-import { canonicalSerial, canonicalUuid, isNoUuid, swapUuid } from '../../../server/core/net/uuid.ts'
+import { canonicalSerial, canonicalUuid, isPlaceholderUuid, swapUuid } from '../../../server/core/net/uuid.ts'
 import { anyText } from '../../support/any-text.ts'
 
 const hexByte = fc.integer({ min: 0, max: 255 }).map((byte) => byte.toString(16).padStart(2, '0'))
@@ -188,5 +188,5 @@ test.each([
   ['4c4c4544-0042-3510-8052-b4c04f4a3732', false],
   ['0', false],
 ])('the UUID %s identifies no machine: %s', (text, isPlaceholder) => {
-  expect(isNoUuid(text)).toBe(isPlaceholder)
+  expect(isPlaceholderUuid(text)).toBe(isPlaceholder)
 })

@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { afterEach, describe, expect, test } from 'vitest'
-import type { NetworkAsk, NetworkReply } from '../../../server/core/loader/network-offer.ts'
+import type { NetworkBootRequest, NetworkReply } from '../../../server/core/loader/network-offer.ts'
 import type { Event } from '../../../server/events/bus.ts'
 import { type DhcpPacket, decodePacket, encodePacket } from '../../../server/protocols/dhcp/packet.ts'
 import { DhcpListener, type DhcpListenerOptions } from '../../../server/protocols/dhcp/server.ts'
@@ -48,20 +48,20 @@ async function openSocket(
 interface TestService {
   readonly service: DhcpListener
   readonly events: Event[]
-  readonly asked: NetworkAsk[]
+  readonly asked: NetworkBootRequest[]
   readonly offers: DhcpPacket[]
   /** From a client's socket to the service's port 67, or to its port 4011. */
   send(bytes: Uint8Array, to?: 'broadcast' | 'unicast' | 'boot-server', from?: Socket): Promise<void>
 }
 
 async function startService(
-  decide: (ask: NetworkAsk) => Promise<NetworkReply | undefined> = async () => offer,
+  decide: (ask: NetworkBootRequest) => Promise<NetworkReply | undefined> = async () => offer,
   more: Partial<DhcpListenerOptions> = {},
 ): Promise<TestService> {
   const client = await openSocket()
   const relay = await openSocket('127.0.0.1')
   const events: Event[] = []
-  const asked: NetworkAsk[] = []
+  const asked: NetworkBootRequest[] = []
   const service = new DhcpListener({
     interfaces: ['lo'],
     bind: '0.0.0.0',
@@ -118,7 +118,7 @@ describe('the conversation', () => {
     expect(offers[0]).toMatchObject({ siaddr: '127.0.0.1', file: 'snponly.efi', yiaddr: '0.0.0.0' })
     expect(asked[0]).toMatchObject({
       serverAddress: '127.0.0.1',
-      again: false,
+      isFollowUp: false,
       client: { mac: macOf(1), archs: [7], vendorClass: clients.uefi.vendorClass },
     })
     expect(events).toEqual([
@@ -159,7 +159,7 @@ describe('the conversation', () => {
     await send(bytes, 'boot-server', asker.socket)
     await until(() => asker.received.length === 1, 'an ACK')
     expect(asker.received[0]?.options.get(53)).toEqual(Buffer.from([5]))
-    expect(asked[0]).toMatchObject({ again: true, clientAddress: '127.0.0.1' })
+    expect(asked[0]).toMatchObject({ isFollowUp: true, clientAddress: '127.0.0.1' })
     expect(offers).toEqual([])
   })
 
@@ -276,7 +276,7 @@ test('a machine gets a reply on every side, however many there are, and counts o
   for (const xid of [1, 2, 3]) await send(discover(clients.uefi, { xid }))
   await until(() => offers.length === 180, 'an answer from every side each time')
   expect(new Set(offers.map(({ siaddr }) => siaddr)).size).toBe(60)
-  expect(asked.filter(({ otherSide }) => !otherSide)).toHaveLength(3)
+  expect(asked.filter(({ isRepeat }) => !isRepeat)).toHaveLength(3)
 })
 
 describe('opening and closing', () => {

@@ -1,4 +1,4 @@
-import { canonicalUuid, isNoUuid, swapUuid } from '../../../core/net/uuid.ts'
+import { canonicalUuid, isPlaceholderUuid, swapUuid } from '../../../core/net/uuid.ts'
 import { type DhcpOptions, optionCode } from './option.ts'
 
 /** The options in which a PXE client describes itself: RFC 4578. */
@@ -44,7 +44,7 @@ export function machineUuid(options: DhcpOptions): string | undefined {
   const value = options.get(optionCode.machineId)
   if (value?.length !== 17 || value[0] !== 0) return undefined
   const uuid = canonicalUuid(Buffer.from(value.subarray(1)).toString('hex'))
-  return uuid === undefined || isNoUuid(uuid) ? undefined : swapUuid(uuid)
+  return uuid === undefined || isPlaceholderUuid(uuid) ? undefined : swapUuid(uuid)
 }
 
 /** The value of option 97 for a UUID in its canonical form. */
