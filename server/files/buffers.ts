@@ -1,17 +1,17 @@
-/** Large enough that a system call moves a lot, small enough for the processor's cache. */
+/** Large enough that a system call moves many bytes, small enough for the processor's cache. */
 export const bigBufferBytes = 512 * 1024
 const smallBufferBytes = 64 * 1024
 
-/** A buffer on loan. `give` it back once, when the last write that uses it is over. */
+/** A buffer that was lent. `give` it back once, after the last write that uses it. */
 export interface Loan {
   readonly bytes: Buffer
   readonly big: boolean
 }
 
 /**
- * The big buffers of all downloads together. However many clients there are, no more than `limit` big buffers
- * exist; whoever finds none left goes on with a small one of its own, so a thousand slow clients cost 64 KiB each
- * and cannot stop one another. The last returned goes out first: its memory is still in the cache.
+ * Lends the big buffers that all downloads share. At most `limit` big buffers exist. A download that gets
+ * none uses a small buffer of its own, so a thousand slow clients cost 64 KiB each and cannot stop one
+ * another. The buffer that was returned last is lent first, because its memory is still in the cache.
  */
 export class BufferPool {
   readonly #free: Buffer[] = []
@@ -22,7 +22,7 @@ export class BufferPool {
     this.#limit = limit
   }
 
-  /** Big buffers that are out on loan. */
+  /** Number of big buffers that are lent now. */
   get lent(): number {
     return this.#lent
   }

@@ -15,30 +15,38 @@ import { basename } from 'node:path'
 import { promisify } from 'node:util'
 import { LRUCache } from 'lru-cache'
 import { Failure } from '../core/failure.ts'
+import { isInside } from '../host/paths.ts'
+import { forEachAtOnce } from '../host/pool.ts'
 import { byName, folderEntry } from './entry.ts'
 import { baseName, type CleanPath, joinPath } from './path.ts'
 import type { Entry, FileSource, OpenFile } from './source.ts'
 
 export interface DiskOptions {
-  /** Symlinks may lead anywhere below this folder; default: the root itself. `/trees/<id>` served alone may point into `/trees`. */
+  /**
+   * Symlinks may lead anywhere below this folder. Default: the root itself. The folder of one tree is served
+   * with the whole trees folder here, because trees link to one another.
+   */
   readonly within?: string
 }
 
-/** How many looked-up paths we remember together with what `stat` said of them. */
+/** Paths whose entry is kept, together with the result of `stat`. */
 const rememberedPaths = 4096
-/** Lookups of one listing that are under way at once: more would keep the thread pool from everyone else. */
+/**
+ * Lookups of one listing that run at once. With more of them, other requests would wait for the thread pool.
+ */
 const listConcurrency = 16
 
 const realpathOf = promisify(realpath.native)
 const readdirOf = promisify(readdir)
 
 /**
- * A folder on our own disk. Dotfiles are shown, for `.treeinfo` is one. Symlinks are followed as long as the real
- * path stays inside; those that lead out or nowhere do not exist, and neither do sockets, pipes and devices.
+ * Serves a folder on our own disk. Dotfiles are shown, because `.treeinfo` is one. Symlinks are followed
+ * while the real path stays inside. Symlinks that lead out or nowhere are hidden, and so are sockets, pipes
+ * and devices.
  *
- * Every `stat` asks the disk, so a change is seen at once. Two savings keep that cheap without changing what is
- * seen: lookups of one path made in the same turn of the event loop share one call, which is issued after the last
- * of them asked; and while inode, size and times of a path are what they were, the entry is the same object.
+ * Every `stat` asks the disk, so a change is seen at once. Two savings keep that cheap and change no result.
+ * Lookups of one path in the same turn of the event loop share one system call, which begins after the last
+ * of them. And while inode, size and times of a path stay the same, its entry is the same object.
  */
 export function diskSource(root: string, options: DiskOptions = {}): FileSource {
   const remembered = new LRUCache<CleanPath, Known>({ max: rememberedPaths })
@@ -52,10 +60,11 @@ export function diskSource(root: string, options: DiskOptions = {}): FileSource 
       return undefined
     }
     const known = remembered.get(path)
-    // Same inode and same change time: the very file that was found to be inside. A rename sets the change time.
+    // With the same inode and change time it is the file that was found to be inside. A rename sets the
+    // change time.
     if (known && isSame(known.stats, stats)) return known.entry
     const real = await realInside(given)
-    // Between the two calls the path may have become another file: the second look decides.
+    // The path may name another file since the first call. The second call decides.
     const realStats = real === undefined ? undefined : await statWith(lstat, real)
     const entry = real !== undefined && realStats && entryOf(baseName(path), real, realStats)
     if (!entry) {
@@ -66,11 +75,14 @@ export function diskSource(root: string, options: DiskOptions = {}): FileSource 
     return entry
   }
 
-  /** The real path, when it is inside. The limit is resolved each time: it may be a symlink that was switched. */
+  /**
+   * The real path, if it is inside. The limit is resolved each time, because it may be a symlink that was
+   * switched.
+   */
   const realInside = async (given: string): Promise<string | undefined> => {
     const [real, limit] = await Promise.all([realOf(given), realOf(options.within ?? root)])
     if (real === undefined || limit === undefined) return undefined
-    return real === limit || real.startsWith(limit.endsWith('/') ? limit : `${limit}/`) ? real : undefined
+    return isInside(limit, real) ? real : undefined
   }
 
   const statShared = (path: CleanPath): Promise<Entry | undefined> => {
@@ -84,7 +96,7 @@ export function diskSource(root: string, options: DiskOptions = {}): FileSource 
     return started
   }
 
-  /** A plain file or folder of a real folder needs no second look at where it leads; a symlink does. */
+  /** Only a symlink must be resolved: a plain file or folder of a real folder is inside. */
   const lookUpListed = async (path: CleanPath, real: string, item: Dirent): Promise<Entry | undefined> => {
     if (item.isSymbolicLink()) return lookUp(joinPath(path, item.name))
     if (!item.isFile() && !item.isDirectory()) return undefined
@@ -100,14 +112,10 @@ export function diskSource(root: string, options: DiskOptions = {}): FileSource 
       const items = real === undefined ? undefined : await itemsIn(real)
       if (real === undefined || !items) return undefined
       const entries: Entry[] = []
-      const left = items.values()
-      const worker = async (): Promise<void> => {
-        for (const item of left) {
-          const entry = await lookUpListed(path, real, item)
-          if (entry) entries.push(entry)
-        }
-      }
-      await Promise.all(Array.from({ length: listConcurrency }, worker))
+      await forEachAtOnce(items, listConcurrency, async (item) => {
+        const entry = await lookUpListed(path, real, item)
+        if (entry) entries.push(entry)
+      })
       return entries.sort(byName)
     },
   }
@@ -144,21 +152,24 @@ function entryOf(name: string, file: string, stats: BigIntStats): Entry | undefi
   }
 }
 
-/** The entry of one real path of the disk; undefined when no file or folder is there. */
+/** The entry of one real path on the disk. Undefined when no file or folder is there. */
 export async function entryOfFile(file: string): Promise<Entry | undefined> {
   const stats = await statWith(lstat, file)
   return stats && entryOf(basename(file), file, stats)
 }
 
-/** Inode, size and modification time: a file written aside and renamed into place differs even when size and time are kept. */
+/**
+ * Made of inode, size and modification time. A file that was written elsewhere and renamed into place has
+ * another inode, even when size and time are the same.
+ */
 export function etagOf(stats: Pick<BigIntStats, 'ino' | 'size' | 'mtimeNs'>): string {
   return `${stats.ino.toString(36)}-${stats.size.toString(36)}-${stats.mtimeNs.toString(36)}`
 }
 
 /**
- * Opens the file that the entry was made of, and no other: one that took its place since is refused, so size and
- * etag that were told already always belong to the bytes that follow. NONBLOCK, for a pipe that took its place
- * would keep a thread of the pool waiting for a writer.
+ * Opens the file that the entry was made from. A file that has replaced it since is refused, so the bytes
+ * always belong to the size and etag that the client already has. O_NONBLOCK, because opening a pipe that has
+ * replaced the file would block a thread of the pool until a writer comes.
  */
 export async function openSame(file: string, etag: string): Promise<OpenFile> {
   const fd = await new Promise<number>((resolve, reject) => {
@@ -171,7 +182,7 @@ export async function openSame(file: string, etag: string): Promise<OpenFile> {
       fstat(fd, { bigint: true }, (error, found) => (error ? reject(error) : resolve(found)))
     })
     if (!stats.isFile() || etagOf(stats) !== etag)
-      throw new Failure('conflict', `${file} was replaced while it was being opened; ask again`)
+      throw new Failure('conflict', `${file} was replaced while it was being opened; try again`)
     return openFile(fd, Number(stats.size))
   } catch (error) {
     close(fd)
@@ -197,7 +208,9 @@ function openFile(fd: number, size: number): OpenFile {
   }
 }
 
-/** Errors that mean "there is no such thing"; ELOOP is a symlink that points at itself, EACCES a folder closed to us. */
+/**
+ * Errors that count as "not found". ELOOP: a symlink points at itself. EACCES: we may not enter the folder.
+ */
 const absent = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'EACCES'])
 
 function isAbsent(error: unknown): boolean {
@@ -224,8 +237,9 @@ async function realOf(file: string): Promise<string | undefined> {
 }
 
 /**
- * Names that no client could ask for are left out: control characters, and bytes that are no UTF-8 (Node shows them
- * as U+FFFD, and the lookup finds nothing). A folder closed to us is an error and not an empty one.
+ * Leaves out names that no client can ask for: those with control characters, and those that are not UTF-8
+ * (Node shows their bytes as U+FFFD, and the lookup finds nothing). A folder that we may not read is an
+ * error, and is not listed as empty.
  */
 async function itemsIn(folder: string): Promise<Dirent[] | undefined> {
   try {

@@ -1,7 +1,7 @@
 import { Failure } from '../core/failure.ts'
 import type { Entry, OpenFile } from './source.ts'
 
-/** A folder as an entry. It has no bytes, so by default its etag only says when it was changed. */
+/** A folder as an entry. It has no bytes, so by default its etag depends on its modification time alone. */
 export function folderEntry(name: string, modifiedMs: number, etag = `folder-${modifiedMs}`): Entry {
   return {
     name,
@@ -20,7 +20,10 @@ export function renameEntry(entry: Entry, name: string): Entry {
   return { ...entry, name, open: (): Promise<OpenFile> => entry.open() }
 }
 
-/** Compares names by UTF-16 code unit, as `LC_ALL=C ls` does for ASCII names. So every machine and service sorts alike. */
+/**
+ * Compares names by UTF-16 code unit, as `LC_ALL=C ls` does for ASCII names: every machine and service sorts
+ * alike.
+ */
 export function byName(a: { readonly name: string }, b: { readonly name: string }): number {
   if (a.name === b.name) return 0
   return a.name < b.name ? -1 : 1

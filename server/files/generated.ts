@@ -5,36 +5,41 @@ import { textEntry } from './memory.ts'
 import { baseName, below, type CleanPath, cleanPath, rootPath } from './path.ts'
 import type { Entry, FileSource } from './source.ts'
 
-/** A text made for one client, with what was decided for it and what its bytes begin; see `Entry`. */
+/**
+ * A text made for one client, with the decision behind it and the claim before its first byte; see `Entry`.
+ */
 export interface GeneratedText extends Pick<Entry, 'decision' | 'claim'> {
   readonly text: string
 }
 
 export interface GeneratedOptions {
-  /** The text at a path for the client that asks; undefined when there is none. Rejects with a Failure when it cannot be made. */
+  /**
+   * Makes the text at a path for the client that asks. Undefined when the path has no text. Rejects with a
+   * Failure when the text cannot be made.
+   */
   readonly text: (path: CleanPath, who: Requester) => Promise<GeneratedText | string | undefined>
   /**
-   * The paths that a listing shows. What `text` knows beyond them (`01-<mac>` of any machine) is served and not
-   * listed. Without it there is only an empty root.
+   * The paths that a listing shows. Other paths that `text` knows (`01-<mac>` of any machine) are served but
+   * not listed. Without this option a listing shows an empty root.
    */
   readonly paths?: (who: Requester) => readonly string[]
   readonly now?: () => number
 }
 
-/** Texts whose age is remembered. */
+/** Texts whose time is kept. */
 const rememberedTexts = 10_000
 
 /**
- * Texts made when they are asked for, for the one who asks. A text's time is the moment it first came out in this
- * form: it moves forward whenever the text changes, so a client that asks `If-Modified-Since` never keeps an old
- * one, and HEAD and GET agree.
+ * Makes texts on request, for the client that asks. The time of a text is the moment at which it was first
+ * made in this form. It moves forward whenever the text changes, so a client that sends `If-Modified-Since`
+ * never keeps an old text, and HEAD and GET agree.
  */
 export function generatedSource(options: GeneratedOptions): FileSource {
   const now = options.now ?? Date.now
   const startedMs = now()
   const last = new LRUCache<CleanPath, Entry>({ max: rememberedTexts })
 
-  /** The entry that came out before, while its text is the same. */
+  /** Returns the earlier entry while its text is the same. */
   const keep = (path: CleanPath, entry: Entry): Entry => {
     const before = last.get(path)
     if (before?.etag === entry.etag) return before
@@ -68,8 +73,9 @@ export function generatedSource(options: GeneratedOptions): FileSource {
         if (rest === undefined || rest === rootPath) continue
         const [, name = '', more] = rest.split('/')
         if (more !== undefined) found.set(name, folderEntry(name, startedMs))
-        // A text that cannot be made (a broken template, a tree still on its way) must not hide its neighbours, or hold
-        // an NFS client up, which asks again for ever: it is left out, and asking for it tells why.
+        // A text may fail: its template is broken, or its tree is still being copied. It is left out, so that
+        // its neighbours are listed and an NFS client does not retry for ever. A request for it returns the
+        // reason.
         else if (!found.has(name))
           found.set(
             name,

@@ -1,7 +1,7 @@
 import { baseName, below, type CleanPath, parentPath } from './path.ts'
 import type { FileSource } from './source.ts'
 
-/** A source without one of its folders: there is nothing at it or below it, and no listing names it. */
+/** Hides one folder of a source: lookups of it and below it find nothing, and no listing names it. */
 export function withoutFolder(source: FileSource, folder: CleanPath): FileSource {
   const isHidden = (path: CleanPath): boolean => below(folder, path) !== undefined
   return {

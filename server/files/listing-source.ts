@@ -7,34 +7,37 @@ import { folderEntry } from './entry.ts'
 import { baseName, type CleanPath, joinPath, parentPath } from './path.ts'
 import type { Entry, FileSource, OpenFile } from './source.ts'
 
-/** What tells that a file or folder was changed since it was looked at. */
+/** Size and times of a file or folder: when they differ later, it was changed. */
 export interface Stamp {
-  /** Absolute real path; for a file inside an image the image's path, `//`, and its path in there. */
+  /**
+   * Absolute real path. For a file inside an image: the path of the image, `//`, and its path in the image.
+   */
   readonly file: string
-  /** Set for a file inside an image; times and inode are then the image's. */
+  /** Set for a file inside an image. Times and inode are then those of the image. */
   readonly inside?: { readonly image: string; readonly path: CleanPath }
   readonly folder: boolean
-  /** Bytes; 0 for folders, whose size says nothing. */
+  /** In bytes. 0 for folders, whose size means nothing. */
   readonly size: number
   readonly mtimeMs: number
   readonly ctimeMs: number
   readonly inode: number
 }
 
-/** One look at one place of `trees/`: a source that remembers what it was asked. */
+/** One scan of one folder or image of `trees/`: a source that records which files it was asked for. */
 export interface Look extends FileSource {
-  /** The names in a folder; none when it is no folder. */
+  /** The names in a folder. Empty when the path is not a folder. */
   names(path: CleanPath): Promise<readonly string[]>
-  /** Size and times of a file or folder; undefined when it is not there. */
+  /** Size and times of a file or folder. Undefined when it does not exist. */
   stamp(path: CleanPath): Promise<Stamp | undefined>
-  /** Everything that the look rests on: what must be the same for its result to hold. */
+  /** Everything that the scan has read, by path. Its result holds while all of these stay the same. */
   seen(): Promise<ReadonlyMap<string, Stamp>>
 }
 
 /**
- * One look at one folder of `trees/`. Each folder below it is read once, and a name that is not in it costs no
- * system call: recognising a tree asks for some thirty files, of which a tree has three. Lives as long as the look,
- * and afterwards tells what the look has seen, so that the next one can be limited to comparing stamps.
+ * One scan of one folder of `trees/`. Each folder below it is read once, and a name that is not in it costs
+ * no system call: to recognise a tree we ask for some thirty files, and a tree has three of them. The object
+ * lives as long as the scan. Afterwards `seen` says what the scan has read, so that the next scan only
+ * compares stamps.
  */
 export class ListingSource implements Look {
   readonly #within: string
@@ -63,12 +66,11 @@ export class ListingSource implements Look {
     return entries
   }
 
-  /** The names in a folder; none when it is no folder. */
   async names(path: CleanPath): Promise<readonly string[]> {
     return [...((await this.#folder(path))?.items.keys() ?? [])]
   }
 
-  /** Size and times of a file or folder; undefined when it is not there, leads out of `within`, or is a device. */
+  /** Undefined also for a symlink that leads out of `within`, and for a device. */
   stamp(path: CleanPath): Promise<Stamp | undefined> {
     let stamp = this.#stamps.get(path)
     if (!stamp) {
@@ -78,7 +80,7 @@ export class ListingSource implements Look {
     return stamp
   }
 
-  /** Everything this look was based on and found, folders included, by path: what must be the same for its result to hold. */
+  /** Includes the folders that were read. */
   async seen(): Promise<Map<string, Stamp>> {
     const seen = new Map<string, Stamp>()
     for (const [path, folder] of this.#folders) {
@@ -119,7 +121,10 @@ interface Folder {
   readonly items: ReadonlyMap<string, Dirent>
 }
 
-/** The stamp is taken before the names are read: a name that comes in between changes the stamp of the next look. */
+/**
+ * Takes the stamp before it reads the names: a name that is added in between changes the stamp of the next
+ * scan.
+ */
 async function readFolder(real: string): Promise<Folder | undefined> {
   const stamp = await stampOf(real)
   if (!stamp?.folder) return undefined
@@ -127,7 +132,7 @@ async function readFolder(real: string): Promise<Folder | undefined> {
   return items && { stamp, items: new Map(items.map((item) => [item.name, item])) }
 }
 
-/** What a folder holds; undefined when it cannot be read. */
+/** The entries of a folder. Undefined when it cannot be read. */
 export function itemsIn(folder: string): Promise<Dirent[] | undefined> {
   return new Promise((resolve) => {
     readdir(folder, { withFileTypes: true }, (error, items) => resolve(error ? undefined : items))
@@ -135,8 +140,9 @@ export function itemsIn(folder: string): Promise<Dirent[] | undefined> {
 }
 
 /**
- * The stamp of an absolute path, symlinks followed; undefined when nothing readable is there. Callbacks and not
- * `fs/promises`, which cost twice the time, and a thousand trees have some 30,000 files and folders to look at.
+ * The stamp of an absolute path, symlinks followed. Undefined when nothing readable is there. Callbacks are
+ * used because `fs/promises` takes twice the time, and a thousand trees have some 30,000 files and folders to
+ * read.
  */
 export function stampOf(file: string): Promise<Stamp | undefined> {
   return new Promise((resolve) => {
@@ -146,7 +152,7 @@ export function stampOf(file: string): Promise<Stamp | undefined> {
   })
 }
 
-/** The stamp of the same thing now. */
+/** Takes the stamp of the same file or folder again. */
 export async function stampAgain(stamp: Stamp): Promise<Stamp | undefined> {
   if (!stamp.inside) return stampOf(stamp.file)
   const image = await stampOf(stamp.inside.image)
@@ -159,7 +165,10 @@ function toStamp(file: string, stats: Stats): Stamp {
   return { file, folder, size: folder ? 0 : stats.size, mtimeMs, ctimeMs, inode: ino }
 }
 
-/** The same bytes, as far as anyone can tell without reading them. Not ctime: `chmod` and hard links change no byte. */
+/**
+ * Whether the bytes are the same, judged without reading them. Ignores ctime: `chmod` and hard links change
+ * no byte.
+ */
 export function sameStamp(a: Stamp | undefined, b: Stamp | undefined): boolean {
   if (!a || !b) return a === b
   return a.size === b.size && a.mtimeMs === b.mtimeMs && a.inode === b.inode && a.folder === b.folder
@@ -184,7 +193,7 @@ async function openFile(stamp: Stamp): Promise<OpenFile> {
   const stats = await handle.stat()
   if (!stats.isFile()) {
     await handle.close()
-    throw new Failure('conflict', `${stamp.file} was replaced while it was being opened`)
+    throw new Failure('conflict', `${stamp.file} was replaced while it was being opened; try again`)
   }
   return {
     size: stats.size,

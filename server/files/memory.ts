@@ -4,12 +4,15 @@ import { byName, folderEntry } from './entry.ts'
 import { baseName, type CleanPath, cleanPath, parentPath, rootPath } from './path.ts'
 import type { Entry, FileSource, OpenFile } from './source.ts'
 
-/** A text as a file, in UTF-8. Its etag is the hash of its content, so equal texts are equal to every cache. */
+/**
+ * A text as a file, in UTF-8. Its etag is a hash of its bytes, so every cache sees that equal texts are
+ * equal.
+ */
 export function textEntry(name: string, text: string, modifiedMs: number): Entry {
   return bytesEntry(name, Buffer.from(text, 'utf8'), modifiedMs)
 }
 
-/** Bytes in memory as a file. They are kept, not copied: do not change them afterwards. */
+/** Bytes in memory as a file. The bytes are not copied: do not change them afterwards. */
 export function bytesEntry(name: string, bytes: Uint8Array, modifiedMs: number): Entry {
   return {
     name,
@@ -36,9 +39,9 @@ function openBytes(bytes: Uint8Array): OpenFile {
 }
 
 /**
- * A fixed set of files: path -> content. Folders come into being by the paths of their files.
+ * A fixed set of files, given as path -> content. The folders follow from the paths of the files.
  *
- * @throws Failure `conflict` when one path is to be a file and a folder.
+ * @throws Failure `conflict` when one path is both a file and a folder.
  */
 export function memorySource(
   files: Readonly<Record<string, Uint8Array | string>>,

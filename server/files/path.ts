@@ -3,8 +3,8 @@ import { Failure } from '../core/failure.ts'
 declare const clean: unique symbol
 
 /**
- * A path inside the namespace that is safe to look up. It begins with `/` and has no empty, `.` or `..` component, no
- * trailing slash (except the root, `/`) and no control character. Only this file makes one.
+ * A path inside the namespace that is safe to look up. It begins with `/` and has no empty, `.` or `..`
+ * component, no trailing slash (except the root, `/`) and no control character. Only this file makes one.
  */
 export type CleanPath = string & { readonly [clean]: true }
 
@@ -14,12 +14,12 @@ export const rootPath = '/' as CleanPath
 const maxLength = 4096
 
 /**
- * The one path cleaner. Every path from a client, and every name from a descriptor or an image, passes through it
- * before it is looked up.
+ * The one path cleaner. Every path from a client, and every name from a descriptor or an image, passes
+ * through it before it is looked up.
  *
  * `//`, `/./` and `/../` are resolved as text, and `..` at the root stays at the root. libosinfo asks for
- * `TREE//.treeinfo` and shim for `//grubx64.efi`; iPXE and busybox send `..` unresolved. Percent-encoding is not
- * decoded here: HTTP does that, and TFTP clients mean `%20` literally.
+ * `TREE//.treeinfo` and shim for `//grubx64.efi`; iPXE and busybox send `..` unresolved. Percent-encoding is
+ * not decoded here: HTTP does that, and TFTP clients mean `%20` literally.
  *
  * @throws Failure `bad-request` for control characters and over-long paths.
  */
@@ -55,7 +55,10 @@ export function baseName(path: CleanPath): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }
 
-/** The rest of `path` below `prefix`; undefined when it lies elsewhere. `/trees/a` is below `/trees`, `/treesome` is not. */
+/**
+ * The rest of `path` below `prefix`; undefined when it lies elsewhere. `/trees/a` is below `/trees`,
+ * `/treesome` is not.
+ */
 export function below(prefix: CleanPath, path: CleanPath): CleanPath | undefined {
   if (prefix === '/') return path
   if (!path.startsWith(prefix)) return undefined

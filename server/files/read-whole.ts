@@ -1,7 +1,8 @@
 import type { Entry } from './source.ts'
 
 /**
- * All bytes of a small file; the caller knows that it is small. Fewer than `entry.size` when it is cut while being read.
+ * All bytes of a small file; the caller knows that it is small. Fewer than `entry.size` when it is cut while
+ * being read.
  *
  * @param maxBytes Where to stop when the file has grown meanwhile.
  */

@@ -23,8 +23,8 @@ export interface SendContext {
 const writesAhead = 2
 
 /**
- * Writes the parts of a body in order. The file is read one piece ahead of the socket and never further, so a slow
- * client slows the reading down. Resolves to false, early and without an error, when the client is gone.
+ * Writes the parts of a body in order. The file is read one piece ahead of the socket and never further, so a
+ * slow client slows the reading down. Resolves to false, early and without an error, when the client is gone.
  *
  * @throws Failure `invalid-data` when the file turns out shorter than its entry said.
  */

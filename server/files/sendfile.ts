@@ -4,23 +4,32 @@ import { TLSSocket } from 'node:tls'
 import { type SendContext, type Span, sendParts } from './send.ts'
 import type { OpenFile } from './source.ts'
 
-/** Bytes asked of one call: enough that calls are rare, and so few that a cold disk blocks a pool thread only briefly. */
+/**
+ * Bytes asked of one call: enough that calls are rare, and so few that a cold disk blocks a pool thread only
+ * briefly.
+ */
 const callBytes = 1024 * 1024
-/** Bytes written by Node itself when the socket is full; the callback of that write tells when there is room again. */
+/**
+ * Bytes written by Node itself when the socket is full; the callback of that write tells when there is room
+ * again.
+ */
 const waitBytes = 16 * 1024
-/** Every call ends at a page boundary. A file in an ISO begins inside a page, and all its calls would cross boundaries. */
+/**
+ * Every call ends at a page boundary. A file in an ISO begins inside a page, and all its calls would cross
+ * boundaries.
+ */
 const pageBytes = 4096
 /** For fewer bytes the buffer pool is as quick. */
 const worthwhileBytes = 256 * 1024
 
 /**
- * Sends a span of a file to a socket. It uses sendfile(2) where possible (Linux, the optional package koffi, a file on
- * disk, no TLS), and buffers of the pool otherwise. With sendfile(2) the bytes never enter this process; with many
- * clients that saves half of all work.
+ * Sends a span of a file to a socket. It uses sendfile(2) where possible (Linux, the optional package koffi,
+ * a file on disk, no TLS), and buffers of the pool otherwise. With sendfile(2) the bytes never enter this
+ * process; with many clients that saves half of all work.
  *
- * The calls run in the thread pool, because a page that is not in memory blocks them. The socket is non-blocking, so a
- * call ends when the socket is full. Node then writes one small piece, and its callback comes when the client has made
- * room. So no thread waits for a slow client.
+ * The calls run in the thread pool, because a page that is not in memory blocks them. The socket is
+ * non-blocking, so a call ends when the socket is full. Node then writes one small piece, and its callback
+ * comes when the client has made room. So no thread waits for a slow client.
  *
  * Resolves to false when the client is gone. Rejects like `sendParts`.
  */
@@ -34,7 +43,8 @@ export async function sendSpan(
   const socketFd = descriptorOf(out)
   const { descriptor } = file
   if (!native || socketFd === undefined || !descriptor) return sendParts([span], file, out, context)
-  // A descriptor of our own: when the client goes away during a call, Node closes its descriptor and reuses the number.
+  // A descriptor of our own: when the client goes away during a call, Node closes its descriptor and reuses
+  // the number.
   const copy = native.dup(socketFd)
   if (copy < 0) return sendParts([span], file, out, context)
   try {

@@ -5,30 +5,39 @@ import type { CleanPath } from './path.ts'
 export type EntryKind = 'file' | 'folder' | 'symlink'
 
 /**
- * One thing in the namespace. An entry is a value: it says what was there when it was looked up, and `open`
- * gives those bytes or fails, never a mixture of two versions.
+ * A file, folder or symlink in the namespace. An entry is a value: it describes what the lookup found. `open`
+ * gives exactly those bytes or fails, and never mixes two versions.
  */
 export interface Entry {
-  /** The last component of its path; '' for the root. */
+  /** The last component of the path. Empty for the root. */
   readonly name: string
   readonly kind: EntryKind
-  /** Bytes; 0 for folders; for a symlink the length of its target. */
+  /** In bytes. 0 for a folder; the length of the target for a symlink. */
   readonly size: number
   readonly modifiedMs: number
   /** A strong validator without its quotes: it changes whenever the bytes may have changed. */
   readonly etag: string
-  /** Where a symlink points, as written. Only `list` and `stat` with `nofollow` show symlinks; all else follows them. */
+  /**
+   * The target of a symlink, as written. Only `list` and `stat` with `nofollow` show symlinks; all else
+   * follows them.
+   */
   readonly target?: string
-  /** The file behind this entry on our own disk and where its bytes start: one extent, ready for positioned reads. */
+  /** The file on our own disk that holds these bytes in one run, and the offset of the first byte. */
   readonly extent?: { readonly file: string; readonly offset: number }
-  /** Bytes that are in memory already (generated text, cached small files). Readers may use them instead of `open`. */
+  /**
+   * The bytes, when they are already in memory (generated text, cached small files). May be used instead of
+   * `open`.
+   */
   readonly content?: Uint8Array
-  /** What was decided for the client that asked. A protocol hands it on in the `served` event and looks no further. */
+  /**
+   * The decision for the client that asked. A protocol copies it into the `served` event and does not read
+   * it.
+   */
   readonly decision?: Decision
   /**
-   * To be awaited by a protocol before the first byte of this entry leaves, for GET, RRQ, RETR and a first READ, and for
-   * nothing else: it writes down what these bytes begin. Rejects with a Failure when that is impossible; then no byte
-   * may leave.
+   * A protocol awaits it before it sends the first byte of this entry, for GET, RRQ, RETR and the first READ,
+   * and for no other request. It records what these bytes begin, such as an installation. When it rejects
+   * with a Failure, the protocol must not send any byte.
    */
   readonly claim?: () => Promise<void>
   /** Random access to the bytes. Rejects with a Failure for folders. */
@@ -38,20 +47,28 @@ export interface Entry {
 /** An open file: positioned reads, any number at once. */
 export interface OpenFile {
   readonly size: number
-  /** Where the bytes are on our own disk, for system calls that send them without reading: good until `close`. */
+  /**
+   * The descriptor and offset of the bytes, for system calls that send without reading. Valid until `close`.
+   */
   readonly descriptor?: { readonly fd: number; readonly offset: number }
-  /** Reads up to `length` bytes at `position` into `target` at `offset`; resolves to the bytes read, 0 at the end. */
+  /**
+   * Reads up to `length` bytes at `position` into `target` at `offset`. Resolves to the number of bytes; 0 at
+   * the end.
+   */
   read(target: Uint8Array, offset: number, length: number, position: number): Promise<number>
   close(): Promise<void>
 }
 
 /**
- * Anything that has files: a folder on disk, an ISO image, a table of generated texts, several of these on
- * top of one another. All protocols see only this.
+ * Anything that has files: a folder on disk, an ISO image, a table of generated texts, or several of these on
+ * top of one another. The protocols know files by this interface alone.
  */
 export interface FileSource {
-  /** The entry at a path, or undefined when there is none. Rejects only when it cannot tell (damaged image, no descriptors left). */
+  /**
+   * The entry at a path. Undefined when the path does not exist. Rejects only when that cannot be found out:
+   * the image is damaged, or no descriptor is left.
+   */
   stat(path: CleanPath, who: Requester): Promise<Entry | undefined>
-  /** What a folder holds, sorted by name; undefined when the path is no folder. */
+  /** The entries of a folder, sorted by name. Undefined when the path is not a folder. */
   list(path: CleanPath, who: Requester): Promise<readonly Entry[] | undefined>
 }

@@ -4,8 +4,9 @@ import { type CleanPath, parentPath, rootPath } from './path.ts'
 import type { Entry, FileSource } from './source.ts'
 
 /**
- * Lays sources over one another, the first one uppermost. The first source that has a path wins, and a folder shows
- * what all of them hold. A file hides a folder of the same name in a source below, and everything in that folder.
+ * Lays sources over one another, the first one uppermost. The first source that has a path wins, and a folder
+ * shows what all of them hold. A file hides a folder of the same name in a source below, and everything in
+ * that folder.
  */
 export function unionSource(...sources: readonly FileSource[]): FileSource {
   return {
@@ -30,8 +31,8 @@ export function unionSource(...sources: readonly FileSource[]): FileSource {
 }
 
 /**
- * What one source lists at a path. `hides` when it has a file there or above it, so that no source below counts;
- * undefined when it has nothing there.
+ * What one source lists at a path. `hides` when it has a file there or above it, so that no source below
+ * counts; undefined when it has nothing there.
  */
 async function layerAt(
   source: FileSource,

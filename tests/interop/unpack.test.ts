@@ -91,7 +91,7 @@ describe('a disc made by xorriso and createrepo_c', () => {
     )
     const accept = { by: 'me', why: 'the rest does not matter' }
     await expect(importLocal(store, image, { id: 'alma', unpack: true, accept })).rejects.toThrow(
-      'it was not copied to its end',
+      'it was not copied completely',
     )
   })
 })

@@ -2,19 +2,24 @@ import { Failure } from '../../core/failure.ts'
 import type { IsoNode } from './node.ts'
 import type { Folders } from './walk.ts'
 
-/** What a directory record of ISO 9660 can say of a file: 32 bits of length (ECMA-119 9.1.4). */
+/**
+ * The longest file that a directory record of ISO 9660 can describe: its length has 32 bits (ECMA-119 9.1.4).
+ */
 const mostRecordBytes = 0xffffffff
 
 /**
- * ISO 9660 on a bridge disc, with the sizes of UDF where ISO 9660 has no room for them. `genisoimage
- * -allow-limited-size`, which lorax and livecd-tools give for a file over 4 GiB, writes the low 32 bits of the length
- * into the directory record, and the whole into UDF. Linux is not misled, for libblkid takes a bridge disc for UDF; but
- * UDF as genisoimage writes it has empty files in the place of symlinks, so we read names and links from Rock Ridge and
- * look at UDF for files only that may be longer: those behind whose beginning the image has 4 GiB or more.
+ * Reads ISO 9660 on a bridge disc (ISO 9660 and UDF), and takes from UDF the sizes that do not fit into ISO
+ * 9660.
  *
- * @param bytes How long the image is, or should be.
- * @param open Opens UDF, when it is first needed. When it cannot be read, such a file is refused: sent as its record
- *   has it, it would be cut and nobody told.
+ * lorax and livecd-tools call `genisoimage -allow-limited-size` for a file over 4 GiB. It writes the low 32
+ * bits of the length into the directory record, and the whole length into UDF. Linux reads the right size,
+ * because libblkid takes a bridge disc for UDF. But genisoimage writes symlinks into UDF as empty files. So
+ * we read names and links from Rock Ridge. We look into UDF only for a file that may be longer than its
+ * record says: one whose first byte has 4 GiB or more of the image behind it.
+ *
+ * @param bytes The length of the image, or the length that it should have.
+ * @param open Opens UDF when it is first needed. When UDF cannot be read, such a file is refused: with the
+ *   length of its record it would be sent cut, without any error.
  */
 export function bridged(iso: Folders, bytes: number, open: () => Promise<Folders>): Folders {
   const twins = createTwins(iso, open)
@@ -30,7 +35,10 @@ export function bridged(iso: Folders, bytes: number, open: () => Promise<Folders
       if (!(error instanceof Failure)) throw error
       return {
         ...node,
-        trouble: { kind: error.kind, message: `${error.message}; so the size of ${node.name} is not known` },
+        trouble: {
+          kind: error.kind,
+          message: `${error.message}; therefore the size of ${node.name} is not known`,
+        },
       }
     }
   }
@@ -49,7 +57,7 @@ export function bridged(iso: Folders, bytes: number, open: () => Promise<Folders
   }
 }
 
-/** A record of length 0 tells nothing of where the file would be. */
+/** A record of length 0 does not say where the file begins: then 0 is taken. */
 function mayBeLonger({ extents, size }: IsoNode, bytes: number): boolean {
   return size <= mostRecordBytes && extents.length <= 1 && (extents[0]?.offset ?? 0) + mostRecordBytes < bytes
 }
@@ -61,7 +69,7 @@ function isLonger(twin: IsoNode, node: IsoNode): boolean {
   return here === undefined || here.offset === there?.offset
 }
 
-/** The folders of UDF that the folders of ISO 9660 are, found by name from the root down. */
+/** Finds the UDF folder that belongs to a folder of ISO 9660, by name from the root down. */
 function createTwins(iso: Folders, open: () => Promise<Folders>) {
   let opening: Promise<Folders> | undefined
   const parents = new WeakMap<IsoNode, IsoNode>()

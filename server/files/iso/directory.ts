@@ -1,28 +1,28 @@
 import { damaged, type Extent, type Image, sectorBytes } from './image.ts'
 
-/** A directory record as it stands in an image (ECMA-119 9.1). */
+/** A directory record, as an image holds it (ECMA-119 9.1). */
 export interface DirectoryRecord {
-  /** Where the record itself stands, for messages. */
+  /** The position of the record in the image, for messages. */
   readonly at: number
-  /** The data it points at, past its extended attribute record. */
+  /** The data of the file, after its extended attribute record. */
   readonly extent: Extent
   readonly modifiedMs: number
   readonly isFolder: boolean
-  /** Not the last piece of its file: the next record goes on. */
+  /** This is not the last piece of its file: the next record continues it. */
   readonly continues: boolean
-  /** Mac resource forks and the like: not what people mean by the file. */
+  /** A Mac resource fork or similar, and not the file itself. */
   readonly isAssociated: boolean
   readonly isInterleaved: boolean
-  /** Its name as written; one byte 0 or 1 for the folder itself and its parent. */
+  /** The name as written. One byte: 0 for the folder itself, 1 for its parent. */
   readonly name: Buffer
-  /** What follows the name: the System Use Sharing Protocol's fields. */
+  /** The bytes after the name: fields of the System Use Sharing Protocol. */
   readonly systemUse: Buffer
 }
 
-/** Smallest record: 33 fixed bytes and a name of one. */
+/** 33 fixed bytes and a name of one byte. */
 const smallestRecord = 34
 
-/** Takes a directory apart. `offset` is where its bytes stand in the image. */
+/** Decodes the records of a directory. `offset` is the position of its bytes in the image. */
 export function* directoryRecords(
   image: Image,
   bytes: Buffer,
@@ -32,7 +32,7 @@ export function* directoryRecords(
   for (let at = 0; at < bytes.length; ) {
     const length = bytes[at] ?? 0
     if (length === 0) {
-      // The rest of a sector that had no room for the next record.
+      // The next record did not fit into the rest of this sector.
       at = (Math.floor(at / sectorBytes) + 1) * sectorBytes
       continue
     }
@@ -72,7 +72,10 @@ function readRecord(image: Image, record: Buffer, at: number, blockBytes: number
   }
 }
 
-/** Seven bytes: years since 1900, month, day, hour, minute, second, quarters of an hour east of Greenwich (ECMA-119 9.1.5). */
+/**
+ * Decodes seven bytes: years since 1900, month, day, hour, minute, second, quarters of an hour east of
+ * Greenwich (ECMA-119 9.1.5).
+ */
 export function recordTime(bytes: Buffer, at: number): number {
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = bytes.subarray(at, at + 6)
   if (month === 0 || bytes.length < at + 7) return 0
@@ -81,14 +84,14 @@ export function recordTime(bytes: Buffer, at: number): number {
 }
 
 /**
- * A name without Rock Ridge or Joliet: `README.TXT;1` is `readme.txt` and `VMLINUZ.;1` is `vmlinuz`, as Linux shows
- * it by default (`map=normal`).
+ * Decodes a name without Rock Ridge or Joliet as Linux does by default (`map=normal`): `README.TXT;1` is
+ * `readme.txt`, and `VMLINUZ.;1` is `vmlinuz`.
  */
 export function plainName(name: Buffer): string {
   return name.toString('latin1').replace(/;\d*$/, '').replace(/\.$/, '').toLowerCase()
 }
 
-/** A Joliet name: UCS-2, high byte first; some writers keep the version there as well. */
+/** Decodes a Joliet name: UCS-2, high byte first. Some writers append the version (`;1`) here too. */
 export function jolietName(name: Buffer): string {
   const even = Buffer.from(name.subarray(0, name.length - (name.length % 2)))
   return even.swap16().toString('utf16le').replace(/;\d*$/, '')

@@ -8,30 +8,31 @@ import type { IsoNode } from './node.ts'
 import { readVolumes } from './volume.ts'
 import { type Folders, find, links, list } from './walk.ts'
 
-/** The files of one image by path, whichever file system they are in. */
+/** The files of one image by path, read from any of its file systems. */
 export interface Disc {
   readonly image: Image
-  /** Where names come from. */
+  /** The system that the names are read from. */
   readonly names: Names | 'udf'
-  /** How large the image is by its own account. What is appended to it (a GPT, checksums) may come on top. */
+  /** The size that the image gives for itself. Appended data (a GPT, checksums) may follow. */
   readonly bytes: number
-  /** What is at a path, symlinks followed inside the image; undefined when there is no such thing. */
+  /** The node at a path, symlinks followed inside the image. Undefined when the path does not exist. */
   find(path: CleanPath): Promise<IsoNode | undefined>
-  /** What a folder holds, symlinks replaced by what they lead to; undefined when it is no folder. */
+  /** The nodes of a folder, symlinks replaced by their targets. Undefined when the path is not a folder. */
   list(path: CleanPath): Promise<readonly IsoNode[] | undefined>
-  /** The symlinks of a folder, name to target as written; undefined when it is no folder. */
+  /** The symlinks of a folder, name to target as written. Undefined when the path is not a folder. */
   links(path: CleanPath): Promise<ReadonlyMap<string, string> | undefined>
 }
 
 /**
- * Looks what a disc has, and takes what tells most of its files:
+ * Finds the file systems of a disc, and chooses the one that says most of its files:
  *
- * 1. Rock Ridge: names as they were, and symlinks, which the distributions' discs need and genisoimage leaves out of
- *    UDF. Where the disc has UDF as well, a file over 4 GiB has its size from there (`bridged`).
- * 2. UDF, where there is no ISO 9660, or one without Rock Ridge: Joliet cuts names to 64 characters, plain names are
- *    cut more, and Microsoft's discs (`oscdimg -u2`) have in ISO 9660 nothing but a README.TXT that says so. 7-Zip and
- *    Linux look at UDF first too.
- * 3. Joliet, then plain names. Also where UDF is announced and cannot be read.
+ * 1. Rock Ridge keeps names as they were. It has symlinks, which the discs of distributions need and which
+ *    genisoimage leaves out of UDF. If the disc also has UDF, that gives the size of a file over 4 GiB
+ *    (`bridged`).
+ * 2. UDF, if the disc has no ISO 9660, or one without Rock Ridge. Joliet cuts names to 64 characters, and
+ *    plain names are cut more. Discs of Microsoft (`oscdimg -u2`) have only a README.TXT in ISO 9660, which
+ *    says that the disc needs UDF. 7-Zip and Linux look at UDF first too.
+ * 3. Joliet, then plain names; also when UDF is announced but cannot be read.
  *
  * @throws Failure that names the byte and what was expected there.
  */
@@ -70,7 +71,7 @@ function disc(image: Image, names: Disc['names'], bytes: number, folders: Folder
   }
 }
 
-/** UDF whose root can be read. */
+/** Opens UDF. Undefined when its root cannot be read. */
 async function readable(image: Image): Promise<UdfFolders | undefined> {
   try {
     const udf = await UdfFolders.open(image)

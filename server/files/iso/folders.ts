@@ -6,19 +6,21 @@ import { type RockRidge, type RockRidgeContext, readRockRidge, susp } from './ro
 import type { Volume, Volumes } from './volume.ts'
 import type { Folders } from './walk.ts'
 
-/** A directory of 100,000 files has some 16 MB. A larger one is refused as damaged. */
+/** A directory of 100,000 files has some 16 MB. One of more than this is refused as damaged. */
 const mostDirectoryBytes = 32 * 1024 * 1024
-/** Directories that are cached, counted by their size in the image. What is dropped is read again. */
+/**
+ * The size of the directory cache, counted by bytes in the image. A directory that was dropped is read again.
+ */
 const keptDirectoryBytes = 16 * 1024 * 1024
-/** All continuation areas of one directory together. */
+/** The sum of all continuation areas of one directory. */
 const mostContinuationBytes = 16 * 1024 * 1024
 
 export type Names = 'rock-ridge' | 'joliet' | 'plain'
 type Folder = ReadonlyMap<string, IsoNode>
 
 /**
- * The folders of an ISO 9660 volume. Directories are read when they are first asked for, and a bounded number is cached.
- * Rock Ridge names win over Joliet's, Joliet's over plain ones, as in Linux.
+ * The folders of an ISO 9660 volume. A directory is read when it is first needed, and a bounded number is
+ * cached. As in Linux, names are taken from Rock Ridge first, then from Joliet, then plain.
  */
 export class IsoFolders implements Folders {
   readonly image: Image
@@ -76,7 +78,11 @@ export class IsoFolders implements Folders {
   async #readFolder(name: string, extent: Extent): Promise<Folder> {
     const { image } = this
     if (extent.length > mostDirectoryBytes)
-      throw damaged(image, extent.offset, `the folder ${name} is said to have ${extent.length} bytes`)
+      throw damaged(
+        image,
+        extent.offset,
+        `the folder ${name} has ${extent.length} bytes, expected at most ${mostDirectoryBytes}`,
+      )
     const bytes = await readExactly(image, extent, `the folder ${name}`)
     const nodes = new Map<string, IsoNode>()
     const context = { image, blockBytes: this.volume.blockBytes, readMore: this.#continuations() }
@@ -84,7 +90,7 @@ export class IsoFolders implements Folders {
     for (const record of directoryRecords(image, bytes, extent.offset, this.volume.blockBytes)) {
       if (record.name.length === 1 && (record.name[0] ?? 2) < 2) continue
       const [first] = pieces
-      // The next file begins although the last one has not ended. The pieces of that one are dropped.
+      // A new file begins although the last record of the previous file is missing. Its pieces are dropped.
       if (first && !first.name.equals(record.name)) pieces = []
       pieces.push(record)
       if (record.continues && !record.isFolder) continue
@@ -97,8 +103,8 @@ export class IsoFolders implements Folders {
   }
 
   /**
-   * Makes a node of all records of one file, or of the record of one folder or symlink. Undefined for what is not
-   * shown.
+   * Makes a node from all records of one file, or from the record of one folder or symlink. Undefined when
+   * the node is not listed.
    */
   async #nodeOf(
     records: readonly DirectoryRecord[],
@@ -131,7 +137,7 @@ export class IsoFolders implements Folders {
     return fileNode(image, { name, modifiedMs, extents, isInterleaved, ...zisofs })
   }
 
-  /** The first record of a relocated folder tells its length. */
+  /** Reads the length of a relocated folder from its first record. */
   async #relocated(offset: number): Promise<Extent> {
     const head = await readExactly(this.image, { offset, length: 34 }, 'a relocated folder')
     if ((head[0] ?? 0) < 34 || ((head[25] ?? 0) & 2) === 0 || head[32] !== 1 || head[33] !== 0)
@@ -139,7 +145,10 @@ export class IsoFolders implements Folders {
     return { offset, length: head.readUInt32LE(10) }
   }
 
-  /** Returns a reader of continuation areas for one directory. It reads each block once, and refuses too many bytes. */
+  /**
+   * Makes the reader of continuation areas for one directory. It reads each block once, and refuses too many
+   * bytes.
+   */
   #continuations(): (extent: Extent) => Promise<Buffer> {
     const { image } = this
     const blocks = new LRUCache<number, Promise<Buffer>>({ max: 64 })
@@ -148,7 +157,8 @@ export class IsoFolders implements Folders {
       total += extent.length
       if (total > mostContinuationBytes)
         throw damaged(image, extent.offset, 'the continuation areas (CE) of one folder are too large')
-      // SUSP 5.1 keeps an area within one block; one that is longer, or lies at the end, is read by itself.
+      // By SUSP 5.1 an area lies within one block. A longer one, or one at the end of the image, is read by
+      // itself.
       const start = extent.offset - (extent.offset % 2048)
       const block = { offset: start, length: 2048 }
       if (extent.offset + extent.length > start + 2048 || !isInImage(image, block))
@@ -166,7 +176,7 @@ export class IsoFolders implements Folders {
 /** Finds the SP field of SUSP in the root's own record; undefined when the disc has no Rock Ridge. */
 async function sharedProtocol(image: Image, volume: Volume): Promise<{ readonly skip: number } | undefined> {
   const extent = { offset: volume.root.offset, length: Math.min(volume.root.length, 2048) }
-  // The image is still being copied. A request for the root then fails with the reason.
+  // The image is still being copied. A request for the root fails with the reason.
   if (!isInImage(image, extent)) return undefined
   const bytes = await readExactly(image, extent, 'the root folder')
   for (const record of directoryRecords(image, bytes, extent.offset, volume.blockBytes))
@@ -178,7 +188,7 @@ function folderNode(name: string, modifiedMs: number, extent: Extent): IsoNode {
   return { name, kind: 'folder', size: 0, modifiedMs, extents: [extent] }
 }
 
-/** Devices, pipes and sockets are left out: no installer asks for them. */
+/** Whether a node is listed. Devices, pipes and sockets are not: no installer asks for them. */
 function isShown({ mode, target }: RockRidge): boolean {
   if (mode === undefined || target !== undefined) return true
   const type = mode & 0o170000

@@ -1,14 +1,19 @@
 import { Failure } from '../../core/failure.ts'
 
-/** ECMA-119 6.1.2: a logical sector. Volume descriptors begin in sector 16, and no directory record crosses one. */
+/**
+ * ECMA-119 6.1.2: a logical sector. Volume descriptors begin in sector 16, and no directory record crosses
+ * one.
+ */
 export const sectorBytes = 2048
 
-/** Bytes of an image by position: everything that parsing needs of the outside world. Resolves to fewer bytes only at the end of the file. */
+/**
+ * Reads bytes of an image by position. The parsers do no other I/O. Resolves to fewer bytes only at the end
+ * of the file.
+ */
 export type ReadAt = (position: number, length: number) => Promise<Buffer>
 
-/** An image that is looked into. */
 export interface Image {
-  /** For people: `Fedora.iso`. */
+  /** The file name, for messages: `Fedora.iso`. */
   readonly name: string
   readonly size: number
   readonly readAt: ReadAt
@@ -20,7 +25,10 @@ export interface Extent {
   readonly length: number
 }
 
-/** Reads exactly these bytes. `what` stands in the message when they are not there: numbers in an image may say anything. */
+/**
+ * Reads exactly these bytes. When the image does not have them, the message names `what`: a damaged image may
+ * hold any offset and length.
+ */
 export async function readExactly(image: Image, { offset, length }: Extent, what: string): Promise<Buffer> {
   if (!isInImage(image, { offset, length }))
     throw damaged(
@@ -38,7 +46,7 @@ export function isInImage(image: Pick<Image, 'size'>, { offset, length }: Extent
   return offset >= 0 && length >= 0 && Number.isSafeInteger(offset + length) && offset + length <= image.size
 }
 
-/** A failure that says where in the image it is, and what was expected there. */
+/** Makes the failure that names the position in the image and what was expected there. */
 export function damaged(image: Pick<Image, 'name'>, offset: number, what: string): Failure {
   return new Failure('invalid-data', `${image.name}, byte ${offset}: ${what}`)
 }

@@ -2,29 +2,29 @@ import type { FailureKind } from '../../core/failure.ts'
 import type { Extent, Image } from './image.ts'
 import { isInImage } from './image.ts'
 
-/** One thing in an image, under one name. */
+/** A file, folder or symlink in an image, under one name. */
 export interface IsoNode {
   readonly name: string
   readonly kind: 'file' | 'folder' | 'symlink'
   readonly size: number
   readonly modifiedMs: number
   /**
-   * Where its bytes are, in order, runs that follow each other joined. For a folder one, by which it is known from all
-   * others: its directory, in UDF its file entry.
+   * The runs of bytes that hold it, in order. Runs that follow each other are joined. A folder has one
+   * extent, which also identifies it: its directory, in UDF its file entry.
    */
   readonly extents: readonly Extent[]
-  /** Of a folder in UDF: where its file entry is in the blocks of the volume. */
+  /** Only for a folder in UDF: the position of its file entry, in blocks of the volume. */
   readonly icb?: { readonly block: number; readonly partition: number }
-  /** Where a symlink points, as written. */
+  /** The target of a symlink, as written. */
   readonly target?: string
-  /** Why its bytes cannot be had. */
+  /** Why its bytes cannot be read. */
   readonly trouble?: { readonly kind: FailureKind; readonly message: string }
 }
 
 /** A Blu-ray of one file has 25 extents of 4 GiB. */
 const mostExtents = 4096
 
-/** Joins runs of bytes that follow each other: a file over 4 GiB has several records, and is one run all the same. */
+/** Joins runs of bytes that follow each other. A file over 4 GiB has several records, but usually one run. */
 export function joinExtents(extents: readonly Extent[]): Extent[] {
   const joined: Extent[] = []
   for (const extent of extents) {
@@ -45,7 +45,7 @@ export interface FileFacts {
   readonly zisofsBytes?: number
 }
 
-/** A file, and whether all of it lies inside the image. */
+/** Makes the node of a file, and notes trouble when part of it lies outside the image or cannot be read. */
 export function fileNode(image: Image, facts: FileFacts): IsoNode {
   const extents = joinExtents(facts.extents)
   const size = extents.reduce((sum, { length }) => sum + length, 0)
@@ -65,28 +65,28 @@ function troubleOf(image: Image, facts: FileFacts, extents: readonly Extent[]): 
   if (facts.zisofsBytes !== undefined)
     return {
       kind: 'unsupported',
-      message: `${image.name}: ${name} is compressed in the image (zisofs), which is not read; unpack the image (xorriso -osirrox on)`,
+      message: `${image.name}: ${name} is compressed in the image (zisofs), which treeboot does not read; unpack the image (xorriso -osirrox on)`,
     }
   if (facts.isInterleaved)
     return {
       kind: 'unsupported',
-      message: `${image.name}: ${name} is interleaved with other files, which is not read`,
+      message: `${image.name}: ${name} is interleaved with other files, which treeboot does not read`,
     }
   if (extents.length > mostExtents)
     return {
       kind: 'invalid-data',
-      message: `${image.name}, byte ${extents[0]?.offset}: ${name} begins here and is in ${extents.length} pieces; at most ${mostExtents} are read`,
+      message: `${image.name}, byte ${extents[0]?.offset}: ${name} begins here and has ${extents.length} pieces, expected at most ${mostExtents}`,
     }
   const outside = extents.find((extent) => !isInImage(image, extent))
   if (!outside) return undefined
   const end = outside.offset + outside.length
   return {
     kind: 'invalid-data',
-    message: `${image.name}: ${name} lies at bytes ${outside.offset} to ${end}, but the image ends at byte ${image.size}: it was not copied to its end`,
+    message: `${image.name}: ${name} lies at bytes ${outside.offset} to ${end}, but the image ends at byte ${image.size}: it was not copied completely`,
   }
 }
 
-/** No client can ask for other names, and a listing must not tell them. */
+/** Whether a client can ask for this name. Other names are not listed. */
 export function isReachable(name: string): boolean {
   return name !== '' && name !== '.' && name !== '..' && !/[/\x00-\x1f\x7f]|\p{Cs}/u.test(name)
 }

@@ -1,19 +1,22 @@
 import { recordTime } from './directory.ts'
 import { damaged, type Extent, type Image } from './image.ts'
 
-/** What the fields of Rock Ridge (IEEE P1282, within SUSP P1281) say of one directory record. */
+/** The fields of Rock Ridge (IEEE P1282, within SUSP P1281) of one directory record. */
 export interface RockRidge {
   readonly name?: string
-  /** File type and permissions as `stat` has them. */
+  /** File type and permissions, as in `stat`. */
   readonly mode?: number
   readonly modifiedMs?: number
-  /** Where a symlink points, as written. */
+  /** The target of a symlink, as written. */
   readonly target?: string
-  /** CL: the block of a folder that the writer moved away from here, because ISO 9660 allows only eight levels. */
+  /**
+   * CL: the block of a folder that the writer moved away from here, because ISO 9660 allows only eight
+   * levels.
+   */
   readonly childBlock?: number
-  /** RE: the record is such a moved folder. It is shown where it came from, and not here. */
+  /** RE: the record is such a moved folder. It is listed where it came from, and not here. */
   readonly isRelocated: boolean
-  /** ZF: the bytes are compressed; this is their number when unpacked. */
+  /** ZF: the bytes are compressed. This is the unpacked size. */
   readonly zisofsBytes?: number
 }
 
@@ -21,8 +24,8 @@ export interface RockRidge {
 const mostContinuations = 32
 
 /**
- * SUSP 5.3: how many bytes to skip in each record. Undefined when the root has no SP field; then the disc has no Rock
- * Ridge.
+ * Decodes the SP field (SUSP 5.3): how many bytes to skip in each record. Undefined when the root has no SP
+ * field. Then the disc has no Rock Ridge.
  */
 export function susp(rootSelf: Buffer): { readonly skip: number } | undefined {
   const isSp =
@@ -44,7 +47,7 @@ export interface RockRidgeContext {
 /**
  * Decodes the fields of one directory record, and follows CE fields into continuation areas.
  *
- * @param at Where the fields stand in the image, for messages.
+ * @param at The position of the fields in the image, for messages.
  */
 export async function readRockRidge(
   context: RockRidgeContext,
@@ -78,7 +81,7 @@ function readFields(
 ): Extent | undefined {
   const { bytes } = area
   let next: Extent | undefined
-  // Less than four bytes left is padding.
+  // Fewer than four bytes are padding.
   for (let at = 0; at + 4 <= bytes.length; ) {
     const length = bytes[at + 2] ?? 0
     // Some writers pad with zeroes in place of an ST field.
@@ -103,7 +106,7 @@ function readFields(
   return next
 }
 
-/** Joins what may be spread over several fields. A field too short for its content is ignored. */
+/** Joins content that is spread over several fields. A field that is too short for its content is ignored. */
 class FieldCollector {
   #found: RockRidge = { isRelocated: false }
   readonly #name: Buffer[] = []
@@ -155,7 +158,10 @@ function decodeField(kind: string, field: Buffer): Partial<RockRidge> {
 /** Flags of a component of SL (P1282 4.1.3.1). */
 const linkFlags = { goesOn: 0x01, here: 0x02, parent: 0x04, leadsOut: 0x38 }
 
-/** SL (P1282 4.1.3): components with a flag byte each, over any number of fields. */
+/**
+ * Joins the components of SL fields (P1282 4.1.3). Each component has a flag byte; any number of fields may
+ * follow.
+ */
 class LinkCollector {
   readonly #parts: string[] = []
   #isLink = false
@@ -179,7 +185,10 @@ class LinkCollector {
     this.#goesOn = (flags & linkFlags.goesOn) !== 0
   }
 
-  /** The path begins with `/` when a component is the root, the volume root or the host: places outside the image. */
+  /**
+   * The path begins with `/` when a component is the root, the volume root or the host: places outside the
+   * image.
+   */
   target(): string | undefined {
     return this.#isLink ? `${this.#leadsOut ? '/' : ''}${this.#parts.join('/')}` : undefined
   }
@@ -191,8 +200,8 @@ function partText(flags: number, text: string): string {
 }
 
 /**
- * TF (P1282 4.1.6): the times that the flags name, in order. Modification is the second, after creation. Bit 7 makes
- * each time 17 bytes long and not 7.
+ * Decodes TF (P1282 4.1.6): the times that the flags name, in order. Modification is the second, after
+ * creation. With bit 7 each time has 17 bytes instead of 7.
  */
 function modified(field: Buffer): { modifiedMs?: number } {
   const flags = field[4] ?? 0
@@ -217,7 +226,10 @@ function timeBytes(isLong: boolean): number {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** Names on a disc are bytes, nearly always UTF-8. Others are read as Latin-1, which keeps them distinct and reachable. */
+/**
+ * Decodes a name. Names on a disc are bytes, nearly always UTF-8. Other names are read as Latin-1, which
+ * keeps them distinct and reachable.
+ */
 export function decodeName(bytes: Buffer): string {
   try {
     return utf8.decode(bytes)

@@ -11,7 +11,7 @@ import type { Extent, Image } from './image.ts'
 import type { IsoNode } from './node.ts'
 import { isSignature, signatureAt } from './volume.ts'
 
-/** An image as it is now, and which version of the file that is. */
+/** An opened image, and the etag of the file at that time. */
 interface Opened {
   readonly etag: string
   readonly disc: Disc
@@ -19,26 +19,30 @@ interface Opened {
 }
 
 export interface IsoSource extends FileSource {
-  /** Bytes that the image should have by its own account and does not: it is still being copied, or was cut. 0 when whole. */
+  /**
+   * Bytes that are missing of the size that the image gives for itself: it is still being copied, or was cut.
+   * 0 when the image is complete.
+   */
   readonly missingBytes: number
-  /** The symlinks of a folder, name to target as written; `list` and `stat` show what they lead to. */
+  /** The symlinks of a folder, name to target as written. `list` and `stat` show their targets instead. */
   links(path: CleanPath): Promise<ReadonlyMap<string, string> | undefined>
 }
 
 const rememberedEntries = 4096
-/** Some writers count padding that copying programs leave away. No file lies there. */
+/** Some writers count padding, which some copying programs leave out. It holds no file. */
 const paddingBytes = 512 * 1024
 
 /**
- * The files inside an image of a disc (ISO 9660, UDF), read straight from it: nothing is mounted or unpacked. A file in one run has an
- * `extent` in the image, so that it is sent exactly as a file of its own would be; one in several runs is read
- * through `open`.
+ * Serves the files inside an image of a disc (ISO 9660, UDF). The image is neither mounted nor unpacked. A
+ * file in one run has an `extent` in the image, so it is sent like a file of its own. A file in several runs
+ * is read through `open`.
  *
- * Every lookup asks the disk whether the image is still the same; another one in its place is read anew, and
- * entries of the old one no longer open. No descriptor is held between requests.
+ * Every lookup asks the disk whether the image is still the same. When another image has replaced it, that
+ * one is read, and entries of the old one no longer open. No descriptor is held between requests.
  *
- * @param file Path of the image without symlinks.
- * @throws Failure `not-found`, `invalid-data` (naming the byte and what was expected there), `unsupported`.
+ * @param file Path of the image, without symlinks.
+ * @throws Failure `not-found`, `unsupported`, or `invalid-data`, which names the byte and what was expected
+ *   there.
  */
 export async function isoSource(file: string): Promise<IsoSource> {
   let opened = await openImage(file, await statsOf(file))
@@ -82,7 +86,7 @@ export async function isoSource(file: string): Promise<IsoSource> {
   }
 }
 
-/** Whether a file begins as an image of a disc does, whatever it is called. False also when it cannot be read. */
+/** Whether a file begins like an image of a disc, under any name. False also when it cannot be read. */
 export async function looksLikeIso(file: string): Promise<boolean> {
   try {
     const stats = await statsOf(file)
@@ -94,13 +98,17 @@ export async function looksLikeIso(file: string): Promise<boolean> {
 }
 
 async function openImage(file: string, stats: BigIntStats): Promise<Opened> {
-  if (!stats.isFile()) throw new Failure('invalid-data', `${file} is no regular file, so no image`)
+  if (!stats.isFile())
+    throw new Failure('invalid-data', `${file} is not a regular file, and cannot be an image`)
   const etag = etagOf(stats)
   const image: Image = { name: basename(file), size: Number(stats.size), readAt: readFrom(file, etag) }
   return { etag, disc: await openDisc(image), entries: new LRUCache({ max: rememberedEntries }) }
 }
 
-/** Opened for each reading: directories are read once, and a descriptor kept would keep a deleted image on the disk. */
+/**
+ * Opens the image for each read. That is seldom, because directories are read once; and an open descriptor
+ * would keep a deleted image on the disk.
+ */
 function readFrom(file: string, etag: string): Image['readAt'] {
   return async (position, length) => {
     const opened = await openSame(file, etag)
@@ -138,7 +146,7 @@ function entryOf(file: string, imageEtag: string, name: string, node: IsoNode): 
   }
 }
 
-/** The runs of a file as one file. Nothing outside of them is ever read. */
+/** Joins the runs of a file into one open file. Bytes outside the runs are never read. */
 function openExtents(image: OpenFile, extents: readonly Extent[], size: number): OpenFile {
   const starts: number[] = []
   let total = 0
@@ -165,7 +173,7 @@ function openExtents(image: OpenFile, extents: readonly Extent[], size: number):
   }
 }
 
-/** The last run that begins at a position or before. */
+/** The index of the last run that begins at a position or before it. */
 function runAt(starts: readonly number[], position: number): number {
   let low = 0
   let high = starts.length

@@ -4,23 +4,23 @@ import { damaged, type Extent, type Image, readExactly, sectorBytes } from './im
 /** A volume descriptor of ISO 9660 (ECMA-119 8.4 and 8.5): one view of the files of a disc. */
 export interface Volume {
   readonly label: string
-  /** Bytes of a logical block, in which all positions count: 2048, on a few old discs 512 or 1024. */
+  /** Bytes of a logical block, the unit of all positions: 2048, on a few old discs 512 or 1024. */
   readonly blockBytes: number
   /** The root directory. */
   readonly root: Extent
-  /** The size of the image by its own account. Appended data (a GPT, checksums) may follow. */
+  /** The size that the image gives for itself. Appended data (a GPT, checksums) may follow. */
   readonly bytes: number
   readonly modifiedMs: number
 }
 
-/** What the head of an image says. */
+/** The volume descriptors at the head of an image. */
 export interface Volumes {
   readonly primary?: Volume
   /** A supplementary descriptor whose names are UCS-2: Microsoft's Joliet. */
   readonly joliet?: Volume
-  /** The position of El Torito's boot catalogue; for information. */
+  /** The position of the boot catalogue of El Torito, for information. */
   readonly bootCatalogAt?: number
-  /** UDF's volume recognition sequence: NSR02 for UDF 1, NSR03 for UDF 2. */
+  /** The descriptor of UDF in the volume recognition sequence: NSR02 for UDF 1, NSR03 for UDF 2. */
   readonly udf?: 'NSR02' | 'NSR03'
 }
 
@@ -28,7 +28,10 @@ const firstDescriptor = 16
 /** A disc has three or four; UDF adds three more. */
 const mostDescriptors = 64
 
-/** The position of the first descriptor's identifier: `CD001` for ISO 9660, `BEA01` for a disc with UDF alone. */
+/**
+ * The position of the identifier of the first descriptor: `CD001` for ISO 9660, `BEA01` for a disc with UDF
+ * alone.
+ */
 export const signatureAt = firstDescriptor * sectorBytes + 1
 
 export function isSignature(bytes: Uint8Array): boolean {
@@ -48,12 +51,12 @@ export async function readVolumes(image: Image): Promise<Volumes> {
     throw damaged(
       image,
       signatureAt,
-      'expected the descriptor "NSR02" or "NSR03" behind "BEA01", as UDF has it, and found none',
+      'expected the descriptor "NSR02" or "NSR03" of UDF after "BEA01", found neither',
     )
   throw await withoutSignature(image)
 }
 
-/** Reads descriptors up to the first sector that holds none. */
+/** Reads descriptors up to the first sector without one. */
 async function readDescriptors(image: Image): Promise<{ found: Volumes; seenExtended: boolean }> {
   let found: Volumes = {}
   let extended = false
@@ -67,13 +70,14 @@ async function readDescriptors(image: Image): Promise<{ found: Volumes; seenExte
     else if (identifier === 'TEA01') extended = false
     else if (identifier === 'NSR02' || identifier === 'NSR03') found = { ...found, udf: identifier }
     else if (identifier === 'CD001') found = withDescriptor(found, image, bytes, offset)
-    // ECMA-167 2/8.4 has one descriptor in each sector. On disks with sectors of 4096 bytes, every second of ours is empty.
+    // ECMA-167 2/8.4: each sector has one descriptor. On disks with sectors of 4096 bytes, every second of
+    // ours is empty.
     else if (!extended && !otherDescriptors.includes(identifier)) break
   }
   return { found, seenExtended }
 }
 
-/** Descriptors that may stand among those of ISO 9660 and UDF (ECMA-167 2/9.4, ECMA-168). */
+/** Descriptors that may occur among those of ISO 9660 and UDF (ECMA-167 2/9.4, ECMA-168). */
 const otherDescriptors = ['BOOT2', 'CDW02']
 
 async function withoutSignature(image: Image): Promise<Failure> {
@@ -86,14 +90,14 @@ async function withoutSignature(image: Image): Promise<Failure> {
   return damaged(
     image,
     signatureAt,
-    `expected "CD001" or "BEA01", as an image of ISO 9660 or UDF has it there; ${seen}`,
+    `expected "CD001" or "BEA01", the mark of an image with ISO 9660 or UDF; ${seen}`,
   )
 }
 
 function withDescriptor(found: Volumes, image: Image, bytes: Buffer, offset: number): Volumes {
   const type = bytes[0]
-  // ECMA-119 8.1.1: 0 boot record, 1 primary, 2 supplementary, 255 the end. Rewritten discs may hold several of a type;
-  // the first one counts.
+  // ECMA-119 8.1.1: 0 boot record, 1 primary, 2 supplementary, 255 the end. Rewritten discs may hold several
+  // of a type; the first one counts.
   if (type === 0 && bytes.toString('latin1', 7, 30) === 'EL TORITO SPECIFICATION')
     return { ...found, bootCatalogAt: bytes.readUInt32LE(71) * sectorBytes }
   if (type === 1 && !found.primary) return { ...found, primary: readVolume(image, bytes, offset, 'latin1') }
@@ -102,7 +106,10 @@ function withDescriptor(found: Volumes, image: Image, bytes: Buffer, offset: num
   return found
 }
 
-/** Joliet 1.0: the escape sequence of UCS-2 level 1, 2 or 3. Flag bit 0 would mean a sequence that ISO does not know. */
+/**
+ * Joliet 1.0: the escape sequence of UCS-2 level 1, 2 or 3. Flag bit 0 means a sequence that ISO has not
+ * registered.
+ */
 function isJoliet(bytes: Buffer): boolean {
   const sequence = bytes.toString('latin1', 88, 91)
   return (bytes[7] ?? 0) % 2 === 0 && ['%/@', '%/C', '%/E'].includes(sequence)
@@ -130,7 +137,7 @@ function swapped(bytes: Buffer): string {
   return Buffer.from(bytes).swap16().toString('utf16le')
 }
 
-/** ECMA-119 8.4.26.1: `YYYYMMDDHHMMSScc`, taken as UTC; 0 when unset. */
+/** Decodes `YYYYMMDDHHMMSScc` (ECMA-119 8.4.26.1), taken as UTC. 0 when it is not set. */
 function volumeTime(digits: string): number {
   const match = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)/.exec(digits)
   if (!match) return 0

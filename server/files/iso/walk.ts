@@ -3,7 +3,7 @@ import type { CleanPath } from '../path.ts'
 import { damaged, type Image } from './image.ts'
 import type { IsoNode } from './node.ts'
 
-/** As many symlinks as Linux follows on one path (MAXSYMLINKS). */
+/** Linux follows as many symlinks on one path (MAXSYMLINKS). */
 const mostLinks = 40
 const mostDepth = 128
 
@@ -19,8 +19,8 @@ export interface Folders {
 type Chain = readonly IsoNode[]
 
 /**
- * Finds the node at a path and follows symlinks inside the image. Undefined when nothing is there, or when a link
- * leads out of the image or in circles.
+ * Finds the node at a path and follows symlinks inside the image. Undefined when nothing is there, or when a
+ * link leads out of the image or in circles.
  */
 export async function find(image: Image, folders: Folders, path: CleanPath): Promise<IsoNode | undefined> {
   return (await walk(image, folders, [await folders.root()], split(path)))?.at(-1)
@@ -47,7 +47,8 @@ export async function list(
 }
 
 /**
- * The symlinks of a folder: name to target as written, dangling ones included. Undefined when the path is not a folder.
+ * The symlinks of a folder: name to target as written, dangling ones included. Undefined when the path is not
+ * a folder.
  */
 export async function links(
   image: Image,
@@ -105,8 +106,8 @@ async function childOf(
 }
 
 /**
- * The names that the n-th symlink of a path leads over. Undefined when it is one too many, empty, or absolute and so
- * leads out of the image.
+ * The names that the n-th symlink of a path leads over. Undefined when it is one too many, empty, or absolute
+ * and so leads out of the image.
  */
 function insideTarget({ target = '' }: IsoNode, n: number): string[] | undefined {
   return n > mostLinks || target === '' || target.startsWith('/') ? undefined : split(target)

@@ -20,15 +20,18 @@ export function newBudget(): Budget {
   return { left: 1_000_000 }
 }
 
-/** Descriptors of one file. They reach 64 TiB of a file in one run, because a descriptor has 30 bits of length. */
+/**
+ * Descriptors of one file. They reach 64 TiB of a file in one run, because a descriptor has 30 bits of
+ * length.
+ */
 const mostDescriptors = 65_536
 const mostContinuations = 1024
 /** Bytes of an allocation extent descriptor before the allocation descriptors in it (ECMA-167 4/14.5). */
 const extentHead = 24
 
 /**
- * The upper two bits of a length (ECMA-167 4/14.14.1.1): 0 means recorded; 1 and 2 mean allocated or reserved, and not
- * recorded; 3 means that the extent holds more descriptors.
+ * The upper two bits of a length (ECMA-167 4/14.14.1.1): 0 means recorded; 1 and 2 mean allocated or
+ * reserved, and not recorded; 3 means that the extent holds more descriptors.
  */
 const recorded = 0
 const continued = 3

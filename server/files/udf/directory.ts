@@ -22,7 +22,8 @@ const isParent = 8
 /**
  * Decodes the names of a folder. Deleted names and the parent folder are left out.
  *
- * @param offsetOf Maps a byte of the folder to the image. A descriptor may begin in one block and end in another.
+ * @param offsetOf Maps a byte of the folder to the image. A descriptor may begin in one block and end in
+ *   another.
  */
 export function* fileIdentifiers(
   image: Image,

@@ -14,10 +14,16 @@ export const fileTypes = {
   metadata: 250,
 } as const
 
-/** How a file entry names the bytes of its file: by descriptors of 8 or 16 bytes, or it holds the bytes itself. */
+/**
+ * How a file entry names the bytes of its file: by descriptors of 8 or 16 bytes, or it holds the bytes
+ * itself.
+ */
 export type Allocation = 'short' | 'long' | 'embedded'
 
-/** A file entry, or an extended one (ECMA-167 4/14.9 and 4/14.17): everything that UDF knows of a file except its name. */
+/**
+ * A file entry, or an extended one (ECMA-167 4/14.9 and 4/14.17): everything that UDF knows of a file except
+ * its name.
+ */
 export interface FileEntry {
   readonly at: number
   readonly address: BlockAddress

@@ -38,8 +38,8 @@ interface Body {
 }
 
 /**
- * The folders of a UDF volume. A folder holds names, and a file entry elsewhere holds everything else. So a lookup
- * reads the folders on its path and one file entry.
+ * The folders of a UDF volume. A folder holds names, and a file entry elsewhere holds everything else. So a
+ * lookup reads the folders on its path and one file entry.
  */
 export class UdfFolders implements Folders {
   readonly volume: UdfVolume
@@ -179,7 +179,10 @@ export class UdfFolders implements Folders {
   }
 }
 
-/** Caches a value from the moment its reading begins, so that it is read once. Its size is known when it was read. */
+/**
+ * Caches a value from the moment its reading begins, so that it is read once. Its size is known when it was
+ * read.
+ */
 function keep<Key extends string | number, Value>(
   cache: LRUCache<Key, Promise<Value>>,
   key: Key,
@@ -196,8 +199,8 @@ function keep<Key extends string | number, Value>(
 }
 
 /**
- * One damaged file must not hide its neighbours, so it is listed and carries its trouble. A damaged folder is not
- * listed; a request for it fails with the reason.
+ * One damaged file must not hide its neighbours, so it is listed and carries its trouble. A damaged folder is
+ * not listed; a request for it fails with the reason.
  */
 function troubled({ name, isFolder }: FileIdentifier, error: unknown): IsoNode | undefined {
   if (!(error instanceof Failure) || (error.kind !== 'invalid-data' && error.kind !== 'unsupported'))
@@ -208,8 +211,8 @@ function troubled({ name, isFolder }: FileIdentifier, error: unknown): IsoNode |
 }
 
 /**
- * The extents of a file without holes. A file with a hole is refused: an image may claim terabytes of zeros, and no
- * installation medium has such a file.
+ * The extents of a file without holes. A file with a hole is refused: an image may claim terabytes of zeros,
+ * and no installation medium has such a file.
  */
 function written(image: Image, runs: readonly Run[]): Extent[] {
   return runs.map(({ offset, length, toldAt }) => {
@@ -240,8 +243,9 @@ function offsetsIn(extents: readonly Extent[]): (position: number) => number {
 }
 
 /**
- * The same image, read through windows that are kept a while. UDF has a block for each file entry, and writers put
- * these blocks side by side. So a listing of three thousand files takes a hundred reads and not three thousand.
+ * The same image, read through windows that are kept a while. UDF has a block for each file entry, and
+ * writers put these blocks side by side. So a listing of three thousand files takes a hundred reads and not
+ * three thousand.
  */
 function windowed(image: Image): Image {
   const windows = new LRUCache<number, Promise<Buffer>>({ max: keptWindows })

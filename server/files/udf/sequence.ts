@@ -17,7 +17,8 @@ const sectorSizes = [2048, 512, 1024, 4096]
 const mostDescriptors = 256
 
 /**
- * Finds the volume descriptors. An anchor points at the main sequence and at the reserve sequence (ECMA-167 3/8.4.2).
+ * Finds the volume descriptors. An anchor points at the main sequence and at the reserve sequence (ECMA-167
+ * 3/8.4.2).
  *
  * @throws Failure that names the byte, when there is no anchor, or neither sequence can be read.
  */
@@ -39,8 +40,9 @@ export async function readDescriptors(image: Image): Promise<VolumeDescriptors> 
 }
 
 /**
- * Finds the anchor. It stands in two of the sectors 256, N - 256 and N, where N is the last one (UDF 2.2.3), and in
- * sector 512 of a disc that is not closed yet. An image with padding behind its end has only the anchor in sector 256.
+ * Finds the anchor. It stands in two of the sectors 256, N - 256 and N, where N is the last one (UDF 2.2.3),
+ * and in sector 512 of a disc that is not closed yet. An image with padding behind its end has only the
+ * anchor in sector 256.
  */
 async function findAnchor(image: Image, sectorBytes: number): Promise<Buffer | undefined> {
   const last = Math.floor(image.size / sectorBytes) - 1
@@ -58,7 +60,10 @@ function extentAt(bytes: Buffer, at: number, sectorBytes: number): Extent {
   return { offset: bytes.readUInt32LE(at + 4) * sectorBytes, length: bytes.readUInt32LE(at) }
 }
 
-/** Reads one sequence. Of several descriptors of one kind, the highest sequence number wins (ECMA-167 3/8.4.3). */
+/**
+ * Reads one sequence. Of several descriptors of one kind, the highest sequence number wins (ECMA-167
+ * 3/8.4.3).
+ */
 async function readSequence(
   image: Image,
   sectorBytes: number,
@@ -84,7 +89,10 @@ async function readSequence(
   return { logicalVolume, partitions }
 }
 
-/** Yields all descriptors of a sequence, which may continue elsewhere (volume descriptor pointer, ECMA-167 3/10.3). */
+/**
+ * Yields all descriptors of a sequence, which may continue elsewhere (volume descriptor pointer, ECMA-167
+ * 3/10.3).
+ */
 async function* descriptorsIn(image: Image, sectorBytes: number, extent: Extent): AsyncGenerator<Bytes> {
   let { offset: at, length } = extent
   for (let count = 0; length >= sectorBytes; count++) {

@@ -1,14 +1,17 @@
 import { damaged, type Extent, type Image, readExactly } from '../iso/image.ts'
 
-/** Where a block is (`lb_addr`, ECMA-167 4/7.1): `partition` is the index of its map in the logical volume descriptor. */
+/**
+ * Where a block is (`lb_addr`, ECMA-167 4/7.1): `partition` is the index of its map in the logical volume
+ * descriptor.
+ */
 export interface BlockAddress {
   readonly block: number
   readonly partition: number
 }
 
 /**
- * Finds bytes of a partition, counted from one of its blocks, in the image. Undefined when the partition does not have
- * these blocks.
+ * Finds bytes of a partition, counted from one of its blocks, in the image. Undefined when the partition does
+ * not have these blocks.
  */
 export type Partition = (block: number, length: number) => readonly Extent[] | undefined
 

@@ -26,11 +26,13 @@ export function tagId(bytes: Buffer): number {
 /**
  * Tells what is wrong with the tag that a descriptor begins with; undefined when nothing is.
  *
- * The checksum covers the tag, the CRC covers as many bytes as the tag says. We do as Linux does (`udf_read_tagged`):
- * a CRC over more bytes than there are is ignored, and versions 2 and 3 (UDF 1 and 2) are accepted.
+ * The checksum covers the tag, the CRC covers as many bytes as the tag says. We do as Linux does
+ * (`udf_read_tagged`): a CRC over more bytes than there are is ignored, and versions 2 and 3 (UDF 1 and 2)
+ * are accepted.
  *
  * @param bytes All bytes that may belong to the descriptor.
- * @param location The block or sector that the tag must name. A block left over from an older volume names another.
+ * @param location The block or sector that the tag must name. A block left over from an older volume names
+ *   another.
  */
 export function tagTrouble(bytes: Buffer, location?: number): string | undefined {
   if (bytes.length < tagBytes) return `has only ${bytes.length} bytes`

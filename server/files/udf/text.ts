@@ -1,6 +1,6 @@
 /**
- * Decodes a name in OSTA compressed Unicode (UDF 2.1.1): one byte with the number of bits of a character, then the
- * characters. 254 and 255 mark deleted names of 8 and 16 bits.
+ * Decodes a name in OSTA compressed Unicode (UDF 2.1.1): one byte with the number of bits of a character,
+ * then the characters. 254 and 255 mark deleted names of 8 and 16 bits.
  *
  * @returns Undefined when the first byte is none of these, or a character is cut.
  */
@@ -21,7 +21,8 @@ export function decodeDstring(field: Buffer): string {
 /**
  * Decodes the target of a symlink (ECMA-167 4/14.16.1): components of a type, a length, a version and a name.
  *
- * @returns The path, which begins with `/` when it leads out of the image; undefined when a component is cut or unknown.
+ * @returns The path, which begins with `/` when it leads out of the image; undefined when a component is cut
+ *   or unknown.
  */
 export function decodePath(bytes: Buffer): string | undefined {
   const parts: string[] = []
@@ -41,7 +42,10 @@ export function decodePath(bytes: Buffer): string | undefined {
   return `${leadsOut ? '/' : ''}${parts.join('/')}`
 }
 
-/** 1 is a root that reader and writer agree on, 2 the root of the link's file system. Linux takes both for `/`. */
+/**
+ * 1 is a root that reader and writer agree on, 2 the root of the link's file system. Linux takes both for
+ * `/`.
+ */
 function isRoot(type: number): boolean {
   return type === 1 || type === 2
 }
@@ -55,8 +59,8 @@ function pathPart(type: number, name: string): string | undefined {
 }
 
 /**
- * Decodes a timestamp of twelve bytes (ECMA-167 1/7.3) to milliseconds; 0 when unset. The low twelve bits of the first
- * field are minutes east of Greenwich, or -2047 for a time without a zone.
+ * Decodes a timestamp of twelve bytes (ECMA-167 1/7.3) to milliseconds; 0 when unset. The low twelve bits of
+ * the first field are minutes east of Greenwich, or -2047 for a time without a zone.
  */
 export function decodeTime(bytes: Buffer, at: number): number {
   const year = bytes.readInt16LE(at + 2)

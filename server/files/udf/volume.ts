@@ -33,9 +33,10 @@ const mostMetadataRuns = 1024
 const volumeFields = { label: 84, blockBytes: 212, fileSet: 248, mapBytes: 264, mapCount: 268, maps: 440 }
 
 /**
- * Opens the UDF volume of an image. UDF 1.02 to 2.01 has plain partitions; UDF 2.50 and later adds the metadata
- * partition, which is a file with blocks of its own. Virtual and sparable partitions are refused (UDF 1.50, recordable
- * and rewritable discs that are written in steps), because no installation medium has them.
+ * Opens the UDF volume of an image. UDF 1.02 to 2.01 has plain partitions; UDF 2.50 and later adds the
+ * metadata partition, which is a file with blocks of its own. Virtual and sparable partitions are refused
+ * (UDF 1.50, recordable and rewritable discs that are written in steps), because no installation medium has
+ * them.
  *
  * @throws Failure `invalid-data` naming the byte, `unsupported`.
  */
@@ -128,8 +129,8 @@ function plainPartition(
 }
 
 /**
- * A metadata partition (UDF 2.50 2.2.10): file entries and folders lie in the blocks of a file of the partition
- * beneath. A second file mirrors that one.
+ * A metadata partition (UDF 2.50 2.2.10): file entries and folders lie in the blocks of a file of the
+ * partition beneath. A second file mirrors that one.
  */
 async function metadataPartition(
   beneath: Space,
@@ -152,7 +153,10 @@ async function metadataPartition(
   return read(main).catch((error) => read(mirror).catch(() => Promise.reject(error)))
 }
 
-/** Cuts a span of bytes out of runs. Undefined when a part of the span was never written or lies behind the end. */
+/**
+ * Cuts a span of bytes out of runs. Undefined when a part of the span was never written or lies behind the
+ * end.
+ */
 export function placesIn(
   runs: readonly { readonly offset?: number; readonly length: number }[],
   from: number,
