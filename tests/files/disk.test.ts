@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { diskSource } from '../../server/files/disk.ts'
-import { cleanPath, rootPath } from '../../server/files/path.ts'
+import { rootPath } from '../../server/files/path.ts'
 import { anyone, contentOf } from '../contract/file-source.ts'
+import { stat } from '../support/sources.ts'
 
 describe('diskSource', () => {
   let base: string
@@ -17,7 +18,6 @@ describe('diskSource', () => {
     await mkdir(root)
   })
   afterEach(() => rm(base, { recursive: true }))
-  const stat = (source: ReturnType<typeof diskSource>, path: string) => source.stat(cleanPath(path), anyone)
 
   test('a changed file is seen at once, and an unchanged one keeps its entry object', async () => {
     const source = diskSource(root)

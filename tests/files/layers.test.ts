@@ -3,16 +3,9 @@ import { Failure } from '../../server/core/failure.ts'
 import { generatedSource } from '../../server/files/generated.ts'
 import { memorySource } from '../../server/files/memory.ts'
 import { cleanPath } from '../../server/files/path.ts'
-import type { FileSource } from '../../server/files/source.ts'
 import { unionSource } from '../../server/files/union.ts'
 import { anyone, contentOf } from '../contract/file-source.ts'
-
-const text = async (source: FileSource, path: string): Promise<string | undefined> => {
-  const entry = await source.stat(cleanPath(path), anyone)
-  return entry?.kind === 'folder' ? '(folder)' : entry && (await contentOf(entry)).toString()
-}
-const names = async (source: FileSource, path: string): Promise<string[] | undefined> =>
-  (await source.list(cleanPath(path), anyone))?.map((entry) => entry.name)
+import { names, textOrFolder as text } from '../support/sources.ts'
 
 describe('memorySource', () => {
   test('a path that is both file and folder, or is given twice, is refused', () => {

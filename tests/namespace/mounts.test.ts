@@ -1,16 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { memorySource } from '../../server/files/memory.ts'
 import { cleanPath, rootPath } from '../../server/files/path.ts'
-import type { FileSource } from '../../server/files/source.ts'
 import { mountTable } from '../../server/namespace/mounts.ts'
-import { anyone, contentOf } from '../contract/file-source.ts'
-
-const text = async (source: FileSource, path: string): Promise<string | undefined> => {
-  const entry = await source.stat(cleanPath(path), anyone)
-  return entry?.kind === 'folder' ? '(folder)' : entry && (await contentOf(entry)).toString()
-}
-const names = async (source: FileSource, path: string): Promise<string[] | undefined> =>
-  (await source.list(cleanPath(path), anyone))?.map((entry) => entry.name)
+import { anyone } from '../contract/file-source.ts'
+import { names, textOrFolder as text } from '../support/sources.ts'
 
 describe('mountTable', () => {
   const table = mountTable([

@@ -1,26 +1,14 @@
-import { open, truncate, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { open, truncate } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { isoSource } from '../../../server/files/iso/source.ts'
 import { cleanPath } from '../../../server/files/path.ts'
-import type { FileSource } from '../../../server/files/source.ts'
-import { anyone, contentOf } from '../../contract/file-source.ts'
+import { anyone } from '../../contract/file-source.ts'
 import { blockOf, writeBridge } from '../../support/iso/write-bridge.ts'
 import { seal, tagsIn, type WrittenUdf } from '../../support/iso/write-udf.ts'
+import { imageSource, names, stat, text } from '../../support/sources.ts'
 import { stating } from '../../support/stating.ts'
-import { temporaryFolder } from '../../support/tree-folder.ts'
 
-async function sourceOf(bytes: Uint8Array): Promise<{ source: FileSource; file: string }> {
-  const file = join(temporaryFolder(), 'bridge.iso')
-  await writeFile(file, bytes)
-  return { source: await isoSource(file), file }
-}
-
-const stat = (source: FileSource, path: string) => source.stat(cleanPath(path), anyone)
-const text = async (source: FileSource, path: string) =>
-  (await contentOf(await stat(source, path))).toString('utf8')
-const names = async (source: FileSource, path: string) =>
-  (await source.list(cleanPath(path), anyone))?.map(({ name }) => name)
+const sourceOf = (bytes: Uint8Array) => imageSource(bytes, 'bridge.iso')
 
 describe('a disc with ISO 9660 and UDF', () => {
   const udf = { files: { 'A long name.txt': 'udf', only: 'here' } }

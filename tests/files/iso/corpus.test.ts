@@ -9,24 +9,14 @@ import { TreeWriter } from '../../../server/intake/import/tree-writer.ts'
 import { unpackImage } from '../../../server/intake/import/unpack-image.ts'
 import { anyone, contentOf } from '../../contract/file-source.ts'
 import { runs } from '../../support/fuzz.ts'
+import { fromSparseHex } from '../../support/iso/walk-image.ts'
 import { namesBelow, temporaryFolder } from '../../support/tree-folder.ts'
 
 /** Whole images of the corpus, changed somewhere, are written to the disk and unpacked as far as possible. */
 const folder = join(import.meta.dirname, '../../corpus/iso')
 const corpus = readdirSync(folder)
   .filter((name) => name.endsWith('.hex'))
-  .map((name) => [name, imageIn(readFileSync(join(folder, name), 'utf8'))] as const)
-
-/** See `tests/corpus/README.md`. */
-function imageIn(text: string): Buffer {
-  const [first = '', ...lines] = text.trim().split('\n')
-  const bytes = Buffer.alloc(Number(first.replace('size ', '')))
-  for (const line of lines) {
-    const [at = '', hex = ''] = line.split(': ')
-    Buffer.from(hex, 'hex').copy(bytes, Number(at))
-  }
-  return bytes
-}
+  .map((name) => [name, fromSparseHex(readFileSync(join(folder, name), 'utf8'))] as const)
 
 /** Unpacks an image into a folder of its own; returns the unpacked files, or the failure. */
 async function unpack(base: string, image: Buffer, n: number): Promise<string[] | Failure> {

@@ -3,24 +3,14 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { isoSource, looksLikeIso } from '../../../server/files/iso/source.ts'
 import { cleanPath } from '../../../server/files/path.ts'
-import type { FileSource } from '../../../server/files/source.ts'
 import { anyone, contentOf, fileSourceContract } from '../../contract/file-source.ts'
 import { scratchFolder } from '../../support/iso/scratch.ts'
 import { field, type IsoShape, writeIso } from '../../support/iso/write-iso.ts'
+import { imageSource, names, stat, text } from '../../support/sources.ts'
 import { stating } from '../../support/stating.ts'
 import { temporaryFolder } from '../../support/tree-folder.ts'
 
-async function discOf(shape: IsoShape): Promise<{ source: FileSource; file: string }> {
-  const file = join(temporaryFolder(), 'disc.iso')
-  await writeFile(file, writeIso(shape).bytes)
-  return { source: await isoSource(file), file }
-}
-
-const stat = (source: FileSource, path: string) => source.stat(cleanPath(path), anyone)
-const text = async (source: FileSource, path: string) =>
-  (await contentOf(await stat(source, path))).toString('utf8')
-const names = async (source: FileSource, path: string) =>
-  (await source.list(cleanPath(path), anyone))?.map(({ name }) => name)
+const discOf = (shape: IsoShape) => imageSource(writeIso(shape).bytes)
 
 for (const [name, shape] of [
   ['Rock Ridge', {}],

@@ -2,9 +2,7 @@ import { open, rename, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { isoSource, looksLikeIso } from '../../../server/files/iso/source.ts'
-import { cleanPath } from '../../../server/files/path.ts'
-import type { FileSource } from '../../../server/files/source.ts'
-import { anyone, contentOf, fileSourceContract } from '../../contract/file-source.ts'
+import { contentOf, fileSourceContract } from '../../contract/file-source.ts'
 import { scratchFolder } from '../../support/iso/scratch.ts'
 import {
   identifier,
@@ -14,21 +12,11 @@ import {
   type UdfShape,
   writeUdf,
 } from '../../support/iso/write-udf.ts'
+import { imageSource, names, stat, text } from '../../support/sources.ts'
 import { stating } from '../../support/stating.ts'
 import { temporaryFolder } from '../../support/tree-folder.ts'
 
-async function sourceOf(bytes: Uint8Array, name = 'disc.iso'): Promise<{ source: FileSource; file: string }> {
-  const file = join(temporaryFolder(), name)
-  await writeFile(file, bytes)
-  return { source: await isoSource(file), file }
-}
-
-const discOf = (shape: UdfShape) => sourceOf(writeUdf(shape).bytes)
-const stat = (source: FileSource, path: string) => source.stat(cleanPath(path), anyone)
-const text = async (source: FileSource, path: string) =>
-  (await contentOf(await stat(source, path))).toString('utf8')
-const names = async (source: FileSource, path: string) =>
-  (await source.list(cleanPath(path), anyone))?.map(({ name }) => name)
+const discOf = (shape: UdfShape) => imageSource(writeUdf(shape).bytes)
 
 /** The shape of each volume and of its files. */
 const forms: Record<string, [Omit<UdfShape, 'files'>, Omit<UdfFile, 'bytes'>]> = {
@@ -184,7 +172,7 @@ describe('the bytes of a file', () => {
       length: i < 4 ? most : 20_000,
     }))
     const written = writeUdf({ files: { big: { pieces }, after: 'x' } })
-    const { source, file } = await sourceOf(written.bytes)
+    const { source, file } = await imageSource(written.bytes)
     const size = 4 * most + 20_000
     expect(size).toBeGreaterThan(2 ** 32)
     const offset = written.partitionAt + 1000 * 2048
@@ -225,7 +213,7 @@ describe('the bytes of a file', () => {
 
 describe('the volume is found', () => {
   const files = { 'images/vmlinuz': 'kernel' }
-  const kernelOf = async (bytes: Buffer) => text((await sourceOf(bytes)).source, '/images/vmlinuz')
+  const kernelOf = async (bytes: Buffer) => text((await imageSource(bytes)).source, '/images/vmlinuz')
 
   test.each([
     ['in sector 256', [256]],
@@ -283,7 +271,7 @@ describe('an image that changes', () => {
     const { bytes, data, entries } = writeUdf({
       files: { a: 'first', b: 'x'.repeat(2_000_000), 'd/c': 'last' },
     })
-    const { file } = await sourceOf(bytes)
+    const { file } = await imageSource(bytes)
     const source = await isoSource(file)
     expect(source.missingBytes).toBe(0)
     const end = (data.get('b') ?? 0) + 1_000_000
@@ -305,7 +293,7 @@ describe('an image that changes', () => {
 })
 
 test('an image is recognised by its content', async () => {
-  const { file } = await sourceOf(writeUdf({ files: { a: 'x' } }).bytes, 'no-ending')
+  const { file } = await imageSource(writeUdf({ files: { a: 'x' } }).bytes, 'no-ending')
   expect(await looksLikeIso(file)).toBe(true)
 })
 
