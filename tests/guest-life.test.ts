@@ -293,7 +293,7 @@ describe('the inbox', () => {
     expect(adopted).toMatchObject({ code: 0, err: '' })
     expect(readFileSync(join(home.path, 'guests.d/web09.yaml'), 'utf8')).toMatch(
       new RegExp(
-        `^# Asked for boot first .*\n# uuid: "${uuid}"\n# address: "${other}"\nmac: 52:54:00:00:00:99\nprofile: web\n$`,
+        `^# First asked for boot .*\n# uuid: "${uuid}"\n# address: "${other}"\nmac: 52:54:00:00:00:99\nprofile: web\n$`,
       ),
     )
     expect(readdirSync(join(home.path, 'guests.d'))).toEqual(['web09.yaml'])
@@ -313,7 +313,7 @@ describe('the inbox', () => {
     await knock()
     const refused = async (...args: string[]) => (await treeboot('adopt', ...args)).err
     expect(await refused(stranger, '--name', 'web01')).toContain(
-      'there is a guest web01 already (config.yaml:10)',
+      'guest web01 already exists (config.yaml:10)',
     )
     expect(await refused(stranger, '--name', 'web09', '--profile', 'wep')).toContain("did you mean 'web'?")
     expect(await refused(stranger, '--name', '../web09')).toContain('expected a name of letters')

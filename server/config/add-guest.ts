@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { stringify } from 'yaml'
+import { defined } from '../core/defined.ts'
 import { Failure } from '../core/failure.ts'
 import type { UnknownMachine } from '../core/guest/seen-machine.ts'
 import { guestFolderName, writeGuestFile } from './guest-files.ts'
@@ -15,40 +16,32 @@ export interface NewGuest {
 }
 
 /**
- * Makes a machine a guest, in a file of its own. It is recognised by its MAC address (its UUID while it showed no
- * MAC). What else it showed stands there as a comment: vendors leave one UUID or serial number in thousands of boards,
- * and a guest that claimed such a one would claim them all.
+ * Makes a machine a guest, in a file of its own. The guest is recognised by its MAC address, or by its UUID
+ * if the machine sent no MAC. Whatever else the machine sent is written as a comment: vendors leave one UUID
+ * or serial number in thousands of boards, and a guest with such a number would match them all.
  *
- * @throws ConfigError when the configuration would be wrong with it, or is wrong without it; nothing is written then.
- * @throws Failure `conflict` when there is a guest of this name.
+ * @throws ConfigError when the configuration is wrong, with or without the guest. Then nothing is written.
+ * @throws Failure `conflict` when a guest of this name exists.
  */
 export async function addGuest({ configFile, cwd, name, profiles, machine }: NewGuest): Promise<string> {
-  const file = configFile === undefined ? {} : { file: configFile }
-  const { guests } = await loadConfigFile({ ...file, cwd })
+  const where = defined({ file: configFile, cwd })
+  const { guests } = await loadConfigFile(where)
   const taken = guests.find((guest) => guest.name === name)
   if (taken)
-    throw new Failure(
-      'conflict',
-      `there is a guest ${name} already (${taken.definedAt}); choose another name`,
-    )
+    throw new Failure('conflict', `guest ${name} already exists (${taken.definedAt}); choose another name`)
   const text = guestText(machine, profiles)
-  await loadConfigFile({ ...file, cwd, more: { name, shown: `${guestFolderName}/${name}.yaml`, text } })
+  await loadConfigFile({ ...where, more: { name, shown: `${guestFolderName}/${name}.yaml`, text } })
   return writeGuestFile(resolve(cwd, configFile ?? 'config.yaml'), name, text)
 }
 
 function guestText(machine: UnknownMachine, profiles: readonly string[]): string {
   const { mac, uuid, serial, firmware, vendor, address, firstMs } = machine
-  const seen = {
-    ...(mac && uuid && { uuid }),
-    ...(serial && { serial }),
-    ...(firmware && { firmware }),
-    ...(vendor && { vendor }),
-    ...(address && { address }),
-  }
-  const comments = Object.entries(seen).map(([key, value]) => `# ${key}: ${JSON.stringify(value)}\n`)
-  const settings = {
-    ...(mac ? { mac } : { uuid }),
-    ...(profiles.length > 0 && { profile: profiles.length === 1 ? profiles[0] : profiles }),
-  }
-  return `# Asked for boot first at ${new Date(firstMs).toISOString()}, and showed:\n${comments.join('')}${stringify(settings)}`
+  const seen = { uuid: mac && uuid, serial, firmware, vendor, address }
+  const comments = Object.entries(seen).map(([key, value]) =>
+    value ? `# ${key}: ${JSON.stringify(value)}\n` : '',
+  )
+  const identity = mac ? { mac } : { uuid }
+  const profile = profiles.length > 1 ? profiles : profiles[0]
+  const first = new Date(firstMs).toISOString()
+  return `# First asked for boot at ${first}, and sent:\n${comments.join('')}${stringify(defined({ ...identity, profile }))}`
 }

@@ -8,12 +8,15 @@ import { installSources, type OwnKey, type ServiceName, type serviceKeys } from 
 import { parseSchedule } from './schedule.ts'
 
 /**
- * The shape of config.yaml as an operator writes it. Every `error` is the half sentence after "expected"; the other
- * half, place and what was found, is added by problems.ts. Numbers reach us as numbers only if they were written
- * plainly (see yaml.ts), so text fields take both.
+ * The shape of config.yaml as an operator writes it. Every `error` is the part of a message after "expected".
+ * problems.ts adds the rest: the position and what was found. Values are numbers only if they were written
+ * plainly (see yaml.ts), so text fields accept numbers too.
  */
 
-/** A mapping with these keys and no others. For unknown keys the error holds one remedy per line, in the order of the keys. */
+/**
+ * A mapping with only these keys. For unknown keys the error has one remedy per line, in the order of the
+ * keys.
+ */
 function section<Shape extends z.ZodRawShape>(shape: Shape) {
   const known = Object.keys(shape)
   return z.strictObject(shape, {
@@ -24,11 +27,11 @@ function section<Shape extends z.ZodRawShape>(shape: Shape) {
   })
 }
 
-/** A schema for each of these keys, and for no other: the compiler compares it with the table of services. */
+/** A schema for exactly these keys: the compiler compares it with the table of services. */
 type SectionOf<Key extends string> = Readonly<Record<Key, z.ZodType>>
 
 function unknownKeyRemedy(key: string, known: readonly string[]): string {
-  if (key === '<<') return 'merge keys are YAML 1.1; let a profile inherit another'
+  if (key === '<<') return 'merge keys belong to YAML 1.1; use `inherits` of a profile instead'
   const nearest = nearestName(key, known)
   return nearest === undefined ? `known here: ${known.join(', ')}` : `did you mean '${nearest}'?`
 }
@@ -38,7 +41,7 @@ const text = (expected: string) => z.union([z.string(), z.number()], { error: ex
 const line = (expected: string) =>
   text(expected).refine((value) => value.trim() !== '' && !hasControl(value), expected)
 
-/** Text that `read` brings into its canonical form, or refuses with undefined. */
+/** Text that `read` turns into its canonical form, or refuses by returning undefined. */
 const canonical = (read: (value: string) => string | undefined, expected: string) =>
   text(expected).transform((value, context) => {
     const found = read(value)
@@ -249,7 +252,7 @@ export type ConfigFile = z.output<typeof configFileSchema>
 export type ProfileInFile = z.output<typeof profileSchema>
 export type GuestInFile = z.output<typeof guestSchema>
 
-/** JSON Schema of config.yaml, for editors. It knows keys and types, but not every rule of the values. */
+/** JSON Schema of config.yaml, for editors. It has the keys and types, but not every rule for the values. */
 export function configJsonSchema(): Record<string, unknown> {
   return z.toJSONSchema(configFileSchema, { io: 'input', unrepresentable: 'any' })
 }
@@ -259,7 +262,10 @@ export function guestJsonSchema(): Record<string, unknown> {
   return z.toJSONSchema(guestSchema, { io: 'input', unrepresentable: 'any' })
 }
 
-/** An http(s) URL without trailing slash, query, fragment and password, to which paths can be appended. */
+/**
+ * Normalises an http(s) URL to which paths can be appended: it has no query, fragment, password or trailing
+ * slash.
+ */
 function baseUrl(value: string): string | undefined {
   if (!URL.canParse(value)) return undefined
   const url = new URL(value)

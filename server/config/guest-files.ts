@@ -6,25 +6,26 @@ import { type ProblemList, showValue, whyUnreadable } from './problems.ts'
 import { readYaml, type YamlMapping, type YamlText, type YamlValue } from './yaml.ts'
 
 /**
- * `guests.d/<name>.yaml` beside config.yaml: one guest each, the file holding what would stand below its name in
- * `guests:`. The place for guests that a program adds; config.yaml is a person's, with its comments and its order.
+ * A file `guests.d/<name>.yaml` beside config.yaml. It defines one guest, with the keys that the guest would
+ * have in `guests:` of config.yaml. Programs add guests here, because config.yaml belongs to a person, who
+ * keeps comments and an order in it.
  */
 export interface GuestFile {
-  /** The guest's. */
+  /** The name of the guest. */
   readonly name: string
-  /** As messages call it: `guests.d/web02.yaml`. */
+  /** The name of the file in messages: `guests.d/web02.yaml`. */
   readonly shown: string
   readonly text: string
 }
 
 export const guestFolderName = 'guests.d'
 
-/** One guest's file is a few lines; more than this is no such file. */
+/** The file of one guest has a few lines. A larger file is refused. */
 const maxBytes = 2 ** 20
 
 const fileForm = /^(?<name>[^.].*)\.ya?ml$/
 
-/** Every guest file beside a config.yaml, by name. No folder is no guests. */
+/** Reads all guest files beside a config.yaml, sorted by name. Without the folder there are none. */
 export async function readGuestFiles(configPath: string): Promise<readonly GuestFile[]> {
   const folder = join(dirname(configPath), guestFolderName)
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
@@ -46,7 +47,7 @@ async function readText(path: string): Promise<string> {
     throw new Failure('invalid-data', `${shown}: ${whyUnreadable(error)}`, { cause: error })
   })
   if (bytes.length > maxBytes)
-    throw new Failure('invalid-data', `${shown}: ${bytes.length} bytes; at most ${maxBytes}`)
+    throw new Failure('invalid-data', `${shown}: has ${bytes.length} bytes, expected at most ${maxBytes}`)
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (cause) {
@@ -54,7 +55,7 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-/** The configuration with each guest file as an entry of `guests:`. Positions name the file that they are in. */
+/** Adds each guest file to the configuration, as an entry of `guests:`. Positions in it name that file. */
 export function withGuestFiles(main: YamlText, files: readonly GuestFile[], problems: ProblemList): YamlText {
   const root = main.value ?? Object.create(null)
   if (files.length === 0 || !isMapping(root)) return main
@@ -83,10 +84,10 @@ export function withGuestFiles(main: YamlText, files: readonly GuestFile[], prob
 }
 
 /**
- * Undefined when the file cannot be used; the reasons are added to `problems`. Nothing refers to a guest, so the others
- * are checked without this one.
+ * Parses a guest file. Undefined when the file cannot be used; the reasons are added to `problems`. Nothing
+ * refers to a guest, so the others are checked without this one.
  *
- * @param earlier Where a guest of this name is defined already.
+ * @param earlier The position of an earlier guest of this name, if there is one.
  */
 function readGuestFile(
   { name, shown, text }: GuestFile,
@@ -98,7 +99,7 @@ function readGuestFile(
   for (const { message, ...at } of yaml.faults) problems.add('error', { ...at, file: shown }, message)
   if (yaml.faults.length > 0) return undefined
   if (earlier !== undefined) {
-    problems.add('error', start, `guest ${name} stands at ${earlier} already`, 'take one of the two away')
+    problems.add('error', start, `guest ${name} is already defined in ${earlier}`, 'remove one of the two')
     return undefined
   }
   if (yaml.value === null || isMapping(yaml.value)) return yaml
@@ -112,8 +113,8 @@ function isMapping(value: YamlValue): value is YamlMapping {
 }
 
 /**
- * A text that changes when a guest file was added or removed, and with `closely` also when one was edited in place. It
- * costs one stat, or one for each file.
+ * Returns a text that changes when a guest file is added or removed, and with `closely` also when one is
+ * edited in place. It costs one stat, or one for each file.
  */
 export async function guestFilesState(configPath: string, closely: boolean): Promise<string> {
   const folder = join(dirname(configPath), guestFolderName)
@@ -133,7 +134,7 @@ export async function guestFilesState(configPath: string, closely: boolean): Pro
   }
 }
 
-/** Writes a guest's file so that a reader sees all of it or none. Resolves to its path. */
+/** Writes the file of a guest atomically. Resolves to its path. */
 export async function writeGuestFile(configPath: string, name: string, text: string): Promise<string> {
   const folder = join(dirname(configPath), guestFolderName)
   await mkdir(folder, { recursive: true })

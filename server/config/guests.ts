@@ -1,3 +1,4 @@
+import { defined } from '../core/defined.ts'
 import type { Guest, Profile, Sourced, VarValue } from '../core/guest/guest.ts'
 import {
   inheritanceCycles,
@@ -12,16 +13,22 @@ import type { ConfigFile, GuestInFile, ProfileInFile } from './file-schema.ts'
 import { type ProblemList, showPath } from './problems.ts'
 import type { YamlPath, YamlText } from './yaml.ts'
 
-/** What resolving needs of the file: positions for the origins, the names that stand in it, and where to complain. */
+/**
+ * The file as `resolveGuests` needs it: positions for the origin of each setting, its names, and a list for
+ * problems.
+ */
 export interface FileView {
   readonly fileName: string
   readonly text: YamlText
-  /** Every profile that is written in the file, whole or faulty. */
+  /** All profiles of the file, also those with mistakes. */
   readonly profileNames: ReadonlySet<string>
   readonly problems: ProblemList
 }
 
-/** Resolves inheritance once for every profile and guest, and checks what only shows when all of them are seen together. */
+/**
+ * Resolves inheritance for each profile and guest, and finds the mistakes that need all of them, such as a
+ * shared MAC.
+ */
 export function resolveGuests(
   file: ConfigFile,
   view: FileView,
@@ -54,12 +61,11 @@ export function resolveGuests(
     const resolution = resolveSettings([...above, ownSettings(guest, path, view)])
     warnIdleRemovals(resolution.idleRemovals, path, guest.args, view)
     checkVirt(resolution.settings.virt, path, view)
+    const { uuid, serial, ip } = guest
     guests.push({
       name,
       macs: [...new Set(guest.mac)],
-      ...(guest.uuid !== undefined && { uuid: guest.uuid }),
-      ...(guest.serial !== undefined && { serial: guest.serial }),
-      ...(guest.ip !== undefined && { ip: guest.ip }),
+      ...defined({ uuid, serial, ip }),
       profiles: order.reverse(),
       settings: resolution.settings,
       definedAt: place(view, path),
@@ -69,7 +75,7 @@ export function resolveGuests(
   return { guests, profiles }
 }
 
-/** `config.yaml:21`: the line of the key at a path. */
+/** The line of the key at a path: `config.yaml:21`. */
 function place(view: FileView, path: YamlPath): string {
   const { file = view.fileName, line } = view.text.position(path, 'key')
   return `${file}:${line}`
@@ -77,23 +83,27 @@ function place(view: FileView, path: YamlPath): string {
 
 function ownSettings(written: ProfileInFile | GuestInFile, path: YamlPath, view: FileView): OwnSettings {
   const owner = `${path[0] === 'guests' ? 'guest' : 'profile'} ${path[1]}`
-  const say = <T>(value: T, ...below: (string | number)[]): Sourced<T> => ({
+  const sourced = <T>(value: T, ...below: (string | number)[]): Sourced<T> => ({
     value,
     from: `${owner} (${place(view, [...path, ...below])})`,
   })
+  const optional = <T>(value: T | undefined, key: string) =>
+    value === undefined ? undefined : sourced(value, key)
   const { tree, template, args = [], vars = {}, virt = {}, source, retry, loader } = written
   for (const key of Object.keys(vars)) warnVarName(key, path, view)
   return {
-    ...(tree !== undefined && { tree: say(tree as { id: string }, 'tree') }),
-    ...(template !== undefined && { template: say(template, 'template') }),
-    ...(source !== undefined && { source: say(source, 'source') }),
-    ...(retry !== undefined && { retry: say(retry, 'retry') }),
-    ...(loader !== undefined && { loader: say(loader, 'loader') }),
-    args: args.map((arg, i) => say(arg, 'args', i)),
+    ...defined({
+      tree: optional(tree as { id: string } | undefined, 'tree'),
+      template: optional(template, 'template'),
+      source: optional(source, 'source'),
+      retry: optional(retry, 'retry'),
+      loader: optional(loader, 'loader'),
+    }),
+    args: args.map((arg, i) => sourced(arg, 'args', i)),
     vars: Object.fromEntries(
-      Object.entries(vars).map(([key, value]) => [key, say(value as VarValue, 'vars', key)]),
+      Object.entries(vars).map(([key, value]) => [key, sourced(value as VarValue, 'vars', key)]),
     ),
-    virt: Object.fromEntries(Object.entries(virt).map(([key, value]) => [key, say(value, 'virt', key)])),
+    virt: Object.fromEntries(Object.entries(virt).map(([key, value]) => [key, sourced(value, 'virt', key)])),
   }
 }
 
@@ -106,7 +116,7 @@ function checkParents(parents: Parents, view: FileView): void {
       'error',
       view.text.position(path, 'value'),
       `${showPath(path)}: profiles inherit in a circle: ${[first, ...rest].join(' -> ')}`,
-      'take one of these names out',
+      'remove one of these names',
     )
   }
 }
@@ -120,13 +130,13 @@ function checkProfileNames(names: readonly string[], path: YamlPath, view: FileV
     view.problems.add(
       'error',
       item,
-      `${showPath(path)}: there is no profile '${name.slice(0, 100)}'`,
+      `${showPath(path)}: profile '${name.slice(0, 100)}' does not exist`,
       nearest === undefined ? `known profiles: ${all || 'none'}` : `did you mean '${nearest}'?`,
     )
   }
 }
 
-/** `type: pv` is Xen's; no other hypervisor has it. */
+/** Only Xen has `type: pv`. */
 function checkVirt(virt: Guest['settings']['virt'], path: YamlPath, view: FileView): void {
   if (virt.type.value !== 'pv' || virt.hypervisor.value === 'xen') return
   view.problems.add(
@@ -136,7 +146,7 @@ function checkVirt(virt: Guest['settings']['virt'], path: YamlPath, view: FileVi
   )
 }
 
-/** Serial numbers and UUIDs that vendors leave in thousands of boards, so that they tell nothing apart. */
+/** Serial numbers and UUIDs that vendors leave in thousands of boards: they identify no machine. */
 const placeholders = new Set([
   '00000000-0000-0000-0000-000000000000',
   'ffffffff-ffff-ffff-ffff-ffffffffffff',
@@ -167,7 +177,7 @@ function checkIdentities(guests: readonly Guest[], view: FileView): void {
   }
   for (const guest of guests) {
     for (const mac of guest.macs) claim(guest, 'mac', mac)
-    // A machine that shows its UUID in the other byte order must not be taken for another guest.
+    // A machine may send its UUID in the other byte order, and must still match only its own guest.
     if (guest.uuid !== undefined) claim(guest, 'uuid', guest.uuid, [guest.uuid, swapUuid(guest.uuid)])
     if (guest.serial !== undefined)
       claim(guest, 'serial', guest.serial, [canonicalSerial(guest.serial) ?? guest.serial])
@@ -183,12 +193,12 @@ function warnIdleRemovals(
 ): void {
   for (const { value } of idle) {
     const index = own?.indexOf(value) ?? -1
-    if (index < 0) continue // another layer's, reported there
+    if (index < 0) continue // It comes from another layer, and is reported there.
     view.problems.add(
       'warning',
       view.text.position([...path, 'args', index], 'value'),
       `${showPath([...path, 'args', index])}: '${value}' removes nothing`,
-      `no profile above says '${value.slice(1)}'`,
+      `no inherited profile has '${value.slice(1)}'`,
     )
   }
 }
@@ -199,7 +209,7 @@ function warnVarName(key: string, path: YamlPath, view: FileView): void {
   view.problems.add(
     'warning',
     view.text.position(at, 'key'),
-    `${showPath(at)}: a template cannot name this variable directly`,
-    'use letters, digits and underscores; a dash means minus there',
+    `${showPath(at)}: a template cannot use this variable by its name`,
+    'use letters, digits and underscores; in a template a dash means minus',
   )
 }

@@ -3,7 +3,10 @@ import { type ProblemList, showPath } from './problems.ts'
 import type { Config } from './schema.ts'
 import type { YamlPath, YamlText } from './yaml.ts'
 
-/** Reads the files of `verify.keys`: one that holds no key is found now, and not when a tree was fetched for hours. */
+/**
+ * Reads the files of `verify.keys`, so that a file without a key is reported before a tree is fetched for
+ * hours.
+ */
 export async function checkKeyFiles(
   { verify }: Config,
   text: YamlText,
@@ -12,7 +15,7 @@ export async function checkKeyFiles(
   for (const [at, file] of verify.keys.entries()) {
     const read = await readKeyFile(file)
     if (Array.isArray(read)) continue
-    // One key may stand there without being a list.
+    // One key may be written without a list.
     const path: YamlPath = isList(text) ? ['verify', 'keys', at] : ['verify', 'keys']
     const message = `${showPath(path)}: key file ${file} ${read.found}`
     problems.add('error', text.position(path, 'value'), message, read.remedy)

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
+import { defined } from '../core/defined.ts'
 import { failureMessage } from '../core/failure.ts'
 import type { Guest, Profile } from '../core/guest/guest.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
@@ -12,24 +13,26 @@ import { ConfigError, ProblemList, reportIssues, showPath, whyUnreadable } from 
 import type { Config, DhcpConfig, FtpConfig, ServiceConfig } from './schema.ts'
 import { readYaml, type YamlMapping, type YamlPath, type YamlText, type YamlValue } from './yaml.ts'
 
-/** config.yaml as everything else uses it: defaults filled in, inheritance resolved, odd things noted. */
+/** The configuration for the rest of the server: with defaults, resolved inheritance, and warnings. */
 export interface LoadedConfig {
   readonly config: Config
-  /** In the order of the file, then those of `guests.d`. */
+  /** Those of the file in its order, then those of `guests.d`. */
   readonly guests: readonly Guest[]
   readonly profiles: ReadonlyMap<string, Profile>
   readonly warnings: readonly SnapshotProblem[]
 }
 
 const defaultFileName = 'config.yaml'
-/** 100,000 guests need some 20 MB. */
+/** A file with 100,000 guests has some 20 MB. */
 const maxBytes = 64 * 2 ** 20
 
 /**
- * Reads `file`, or `config.yaml` in `cwd`, which may be missing: then all is default. The guests of `guests.d` beside it
- * are read along, and `more` as if it lay there: to know whether it would fit.
+ * Reads `file`, or `config.yaml` in `cwd`. `config.yaml` may be missing; then the defaults are used. Also
+ * reads the guests of `guests.d` beside it, and `more` as one of them: a caller checks with it whether a new
+ * guest fits.
  *
- * @throws ConfigError with all problems of the file; also when a file that was asked for cannot be read.
+ * @throws ConfigError with all problems of the file; also when the `file` that the caller names cannot be
+ *   read.
  */
 export async function loadConfigFile(options: {
   file?: string
@@ -51,7 +54,8 @@ export async function loadConfigFile(options: {
     }
     throw unreadable(shown, whyUnreadable(error as NodeJS.ErrnoException), error)
   }
-  if (bytes.length > maxBytes) throw unreadable(shown, `${bytes.length} bytes; at most ${maxBytes}`)
+  if (bytes.length > maxBytes)
+    throw unreadable(shown, `has ${bytes.length} bytes, expected at most ${maxBytes}`)
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
@@ -76,10 +80,10 @@ function unreadable(where: string, message: string, cause?: unknown): ConfigErro
 }
 
 /**
- * Reads the text of a config.yaml. `fileName` is how messages call it; relative paths in it start at `baseFolder`. Files
- * that it names are not looked at.
+ * Reads the text of a config.yaml. `fileName` is its name in messages. Relative paths in it start at
+ * `baseFolder`. The files that it names are not read.
  *
- * @throws ConfigError with everything that is wrong, in the order of the lines.
+ * @throws ConfigError with all problems, in the order of the lines.
  */
 export function parseConfig(
   text: string,
@@ -90,11 +94,11 @@ export function parseConfig(
   return finish(draftConfig(text, fileName, baseFolder, guestFiles))
 }
 
-/** A configuration that may still be found wrong. */
+/** A configuration whose checks are not finished. */
 interface Draft {
   readonly problems: ProblemList
   readonly yaml: YamlText
-  /** Undefined when so much is wrong that nothing can be made of it. */
+  /** Undefined when the problems prevent any result. */
   readonly loaded?: Omit<LoadedConfig, 'warnings'>
 }
 
@@ -128,8 +132,8 @@ function finish({ problems, loaded }: Draft): LoadedConfig {
 }
 
 /**
- * Checks against the schema. When something is refused, the rest is checked as if that had not been written, so
- * that one slip does not hide what else is wrong.
+ * Checks against the schema. A refused value is removed and the rest is checked again, so that one mistake
+ * does not hide the others.
  */
 function validate(root: YamlValue, text: YamlText, problems: ProblemList): ConfigFile | undefined {
   let result = configFileSchema.safeParse(root)
@@ -139,16 +143,16 @@ function validate(root: YamlValue, text: YamlText, problems: ProblemList): Confi
     for (const path of refused) prune(root, path)
     result = configFileSchema.safeParse(root)
     if (result.success) return result.data
-    // Only what the pruning itself left behind, such as an empty selector: not the operator's fault.
+    // These problems come from the removal itself, such as an empty selector. The operator did not make them.
     refused = reportIssues(result.error.issues, text, new ProblemList(''))
   }
   return undefined
 }
 
-/** A value, the mapping that it leaves empty, and so on up. */
+/** One round removes a value, the next one the mapping that is empty now, and so on upwards. */
 const maxPruningRounds = 4
 
-/** Takes out the value at a path; of a list, the whole list. */
+/** Removes the value at a path. When it is in a list, removes the whole list. */
 function prune(root: YamlValue, path: YamlPath): void {
   const index = path.findIndex((step) => typeof step === 'number')
   const keys = index < 0 ? path : path.slice(0, index)
@@ -160,7 +164,10 @@ function prune(root: YamlValue, path: YamlPath): void {
   }
 }
 
-/** A key without a value (`guests:` and nothing below) is as good as no key; a guest or profile without one is empty. In vars, null is a value. */
+/**
+ * Removes keys without a value (`guests:` with nothing below). A guest or profile without a value becomes an
+ * empty mapping. In vars, null stays: it is a value there.
+ */
 function dropBlanks(value: YamlValue, path: YamlPath): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return
   const named = path.length === 1 && (path[0] === 'guests' || path[0] === 'profiles')
@@ -171,7 +178,7 @@ function dropBlanks(value: YamlValue, path: YamlPath): void {
   }
 }
 
-/** What every service has. */
+/** The settings that every service has. */
 function commonSettings(file: ConfigFile, bind: string): Record<ServiceName, ServiceConfig> {
   const settings = serviceNames.map((name): [ServiceName, ServiceConfig] => {
     const { enabled = true, bind: own = bind, port = serviceTable[name].defaultPort } = file[name] ?? {}
@@ -182,13 +189,11 @@ function commonSettings(file: ConfigFile, bind: string): Record<ServiceName, Ser
 
 function ftpSettings(written: ConfigFile['ftp'], baseFolder: string): Omit<FtpConfig, keyof ServiceConfig> {
   const { 'passive-ports': passivePorts, 'public-address': publicAddress, tls } = written ?? {}
-  return {
-    ...(passivePorts && { passivePorts }),
-    ...(publicAddress !== undefined && { publicAddress }),
-    ...(tls && {
-      tls: { certificate: resolve(baseFolder, tls.certificate), key: resolve(baseFolder, tls.key) },
-    }),
-  }
+  return defined({
+    passivePorts,
+    publicAddress,
+    tls: tls && { certificate: resolve(baseFolder, tls.certificate), key: resolve(baseFolder, tls.key) },
+  })
 }
 
 function dhcpSettings(written: ConfigFile['dhcp'], common: ServiceConfig): DhcpConfig {
@@ -207,10 +212,9 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
   const bind = file.server?.bind ?? '0.0.0.0'
   const common = commonSettings(file, bind)
   const folder = (written: string | undefined, otherwise: string) => resolve(baseFolder, written ?? otherwise)
-  const { url } = file.server ?? {}
   return {
     file: path,
-    server: { bind, ...(url !== undefined && { url }) },
+    server: defined({ bind, url: file.server?.url }),
     ...common,
     http: { ...common.http, fastPath: file.http?.['fast-path'] ?? true },
     ftp: { ...common.ftp, ...ftpSettings(file.ftp, baseFolder) },
@@ -221,12 +225,10 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
       templates: folder(file.paths?.templates, 'kickstart-templates'),
       data: folder(file.paths?.data, 'data'),
     },
-    mirrors: Object.entries(file.mirrors ?? {}).map(([id, { url, schedule, 'boot-only': bootOnly }]) => ({
-      id,
-      urls: url,
-      ...(schedule !== undefined && { schedule }),
-      bootOnly: bootOnly ?? false,
-    })),
+    mirrors: Object.entries(file.mirrors ?? {}).map(
+      ([id, { url, schedule, 'boot-only': bootOnly = false }]) =>
+        defined({ id, urls: url, schedule, bootOnly }),
+    ),
     verify: {
       keys: (file.verify?.keys ?? []).map((key) => resolve(baseFolder, key)),
       requireSignature: file.verify?.['require-signature'] ?? false,
@@ -236,23 +238,26 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
   }
 }
 
-/** Whatever lies in `trees` and `tftpboot` is served to anyone; templates hold password hashes, data holds tokens. */
+/**
+ * Every file in `trees` and `tftpboot` is served to anyone. Templates contain password hashes, and data
+ * tokens.
+ */
 function checkPaths({ paths }: Config, text: YamlText, problems: ProblemList): void {
   for (const secret of ['templates', 'data'] as const) {
     for (const open of ['trees', 'tftpboot'] as const) {
-      if (!lies(paths[secret], paths[open])) continue
+      if (!liesIn(paths[secret], paths[open])) continue
       const path = ['paths', secret]
       problems.add(
         'error',
         text.position(path, 'value'),
-        `${showPath(path)}: ${paths[secret]} lies in ${showPath(['paths', open])} (${paths[open]}), whose files are served to anyone`,
+        `${showPath(path)}: found ${paths[secret]}, inside ${showPath(['paths', open])} (${paths[open]}), whose files are served to anyone`,
         'choose a folder outside it',
       )
     }
   }
 }
 
-function lies(inner: string, outer: string): boolean {
+function liesIn(inner: string, outer: string): boolean {
   const way = relative(outer, inner)
   return way !== '..' && !way.startsWith(`..${sep}`) && join(outer, way) === inner
 }

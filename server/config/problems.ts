@@ -1,26 +1,27 @@
 import type { z } from 'zod'
+import { defined } from '../core/defined.ts'
 import { Failure } from '../core/failure.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { nearestName } from '../core/select/nearest.ts'
 import type { TextPosition, YamlMapping, YamlPath, YamlText, YamlValue } from './yaml.ts'
 
-/** Why a file of the configuration cannot be read, and what to do. */
+/** Why a file of the configuration cannot be read, with a remedy. */
 export function whyUnreadable({ code }: NodeJS.ErrnoException): string {
   switch (code) {
     case 'ENOENT':
-      return 'there is no such file, or it is a link that leads nowhere; make it, or take the link away'
+      return 'does not exist, or is a link that leads nowhere; create the file, or remove the link'
     case 'EISDIR':
-      return 'is a folder; name the file in it, such as config.yaml'
+      return 'is a folder; name a file in it, such as config.yaml'
     case 'ENOTDIR':
-      return 'a part of its path is no folder'
+      return 'cannot be opened: a part of its path is not a folder'
     case 'EACCES':
-      return 'this user may not read it; change its mode or owner, or run treeboot as another user'
+      return 'cannot be read by this user; change its mode or owner, or run treeboot as another user'
     default:
       return `cannot be read: ${code}`
   }
 }
 
-/** Everything that is wrong with a configuration, at once. */
+/** Holds all problems of a configuration, not only the first. */
 export class ConfigError extends Failure {
   /** In the order of their lines. */
   readonly problems: readonly SnapshotProblem[]
@@ -36,7 +37,7 @@ export function problemLine(problem: SnapshotProblem): string {
   return `${problem.where} ${problem.message}${problem.remedy === undefined ? '' : `; ${problem.remedy}`}`
 }
 
-/** Collects problems of a configuration, in whatever order they are found. */
+/** Collects the problems of a configuration, in any order. */
 export class ProblemList {
   readonly #fileName: string
   readonly #seen = new Set<string>()
@@ -48,13 +49,13 @@ export class ProblemList {
 
   add(severity: SnapshotProblem['severity'], at: TextPosition, message: string, remedy?: string): void {
     const where = `${at.file ?? this.#fileName}:${at.line}:${at.column}`
-    const problem = { severity, where, message, ...(remedy !== undefined && { remedy }) }
+    const problem = defined({ severity, where, message, remedy })
     if (this.#seen.has(`${where} ${message}`)) return
     this.#seen.add(`${where} ${message}`)
     this.#found.push({ at, problem })
   }
 
-  /** Sorted by file and place in it. */
+  /** The problems of this severity, sorted by file, line and column. */
   of(severity: SnapshotProblem['severity']): SnapshotProblem[] {
     return this.#found
       .filter(({ problem }) => problem.severity === severity)
@@ -63,13 +64,13 @@ export class ProblemList {
   }
 }
 
-/** The configuration itself first, then the files beside it. */
+/** Sorts the main file first, then the files beside it. */
 function byFile({ file: a = '' }: TextPosition, { file: b = '' }: TextPosition): number {
   if (a === b) return 0
   return a < b ? -1 : 1
 }
 
-/** What the schema refused, with the place of each. Gives the paths of the refused values. */
+/** Reports what the schema refused, each with its position. Returns the paths of the refused values. */
 export function reportIssues(
   issues: readonly z.core.$ZodIssue[],
   text: YamlText,
@@ -124,12 +125,17 @@ function wantsNumber(issue: z.core.$ZodIssue): boolean {
   return issue.code === 'invalid_type' && ['number', 'int'].includes(issue.expected)
 }
 
-/** Whether a branch of a union fitted by its type and failed further in: then that is what the operator meant. */
+/**
+ * Whether the value has the type of this branch of a union, and failed further in. Then the operator meant
+ * this branch.
+ */
 function isAboutContent(issue: z.core.$ZodIssue): boolean {
   return issue.path.length > 0 || issue.code === 'unrecognized_keys' || issue.code === 'custom'
 }
 
-/** What a mapping lacks as a whole is no news beside its mistyped keys. */
+/**
+ * A mapping with mistyped keys often fails a check of the whole mapping too. That second issue is left out.
+ */
 function withoutEchoes(issues: readonly z.core.$ZodIssue[]): readonly z.core.$ZodIssue[] {
   const mistyped = new Set(
     issues.filter(({ code }) => code === 'unrecognized_keys').map(({ path }) => JSON.stringify(path)),

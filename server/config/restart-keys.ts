@@ -1,7 +1,7 @@
 import { type ServiceRecord, serviceKeys, serviceNames, serviceTable } from '../core/services.ts'
 import type { Config } from './schema.ts'
 
-/** The keys of config.yaml whose values differ from those at the start of the server, and that it reads only then. */
+/** The keys of config.yaml that the server reads only at its start, and whose values have changed since. */
 export function keysForRestart(started: Config, now: Config): string[] {
   const changed = serviceNames.flatMap((service) => {
     const [before, after] = [valuesOf(started[service]), valuesOf(now[service])]
@@ -17,7 +17,7 @@ function restartKeys({ keys }: ServiceRecord): readonly string[] {
   return [...serviceKeys, ...Object.keys(keys).filter((key) => keys[key] === 'at-restart')]
 }
 
-/** The settings of a service by their names in config.yaml: `passivePorts` is `passive-ports` there. */
+/** The settings of a service by their keys in config.yaml, such as `passive-ports` for `passivePorts`. */
 function valuesOf(service: object): ReadonlyMap<string, string> {
   const inFile = (key: string) => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
   return new Map(Object.entries(service).map(([key, value]) => [inFile(key), JSON.stringify(value)]))

@@ -1,4 +1,4 @@
-/** When a mirror is looked at again. */
+/** The times at which a mirror is checked. */
 export type Schedule =
   | { readonly kind: 'every'; readonly ms: number }
   /** In the server's own time zone. */
@@ -7,7 +7,10 @@ export type Schedule =
 const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 }
 const leastMs = 10 * 60_000
 
-/** `every 24h`, `every 30m`, `every 7d`, `daily at 03:00`. Undefined for anything else, and for less than ten minutes. */
+/**
+ * Parses `every 24h`, `every 30m`, `every 7d` or `daily at 03:00`. Undefined for other text, or less than 10
+ * minutes.
+ */
 export function parseSchedule(text: string): Schedule | undefined {
   const [, count = '', unit = ''] = /^\s*every\s+(\d{1,4})\s*([mhd])[a-z]*\s*$/i.exec(text) ?? []
   const ms = Number(count) * (units[unit.toLowerCase()] ?? 0)
@@ -18,9 +21,11 @@ export function parseSchedule(text: string): Schedule | undefined {
 }
 
 /**
- * When it is due, given when it was last done. What was missed while the server was down is due at once, and only once.
+ * When a mirror is due, given the time of its last check. A check that was missed while the server was down
+ * is due at once, and only once.
  *
- * @param atTime The moment at this time of the day that `ms` lies in, in the server's time zone.
+ * @param atTime Returns the moment with this hour and minute on the day of `ms`, in the time zone of the
+ *   server.
  */
 export function dueMs(
   schedule: Schedule,

@@ -2,17 +2,19 @@ import type { LoaderPreference } from '../core/loader/loaders.ts'
 import type { ServiceName } from '../core/services.ts'
 import type { Schedule } from './schedule.ts'
 
-/** A service's part of config.yaml. `auto` is the standard port if we may bind it, else standard + 10000. */
+/**
+ * The settings of a service. `auto` is the standard port if we may bind it, else the standard port + 10000.
+ */
 export interface ServiceConfig {
   readonly enabled: boolean
   readonly bind: string
   readonly port: number | 'auto'
 }
 
-/** config.yaml after validation, every default filled in. Paths are absolute. */
+/** config.yaml after validation, with all defaults. Paths are absolute. */
 export interface Config
   extends Readonly<Record<Exclude<ServiceName, 'http' | 'ftp' | 'dhcp'>, ServiceConfig>> {
-  /** Absolute path of the file, or undefined when there is none and all is default. */
+  /** Absolute path of the file. Undefined when it does not exist and all settings are defaults. */
   readonly file?: string
   readonly server: { readonly bind: string; readonly url?: string }
   readonly http: HttpConfig
@@ -33,48 +35,48 @@ export interface Config
 }
 
 export interface HttpConfig extends ServiceConfig {
-  /** Whether plain requests for small files go past node:http. The responses are the same. */
+  /** Whether plain requests for small files bypass node:http. The responses are the same. */
   readonly fastPath: boolean
 }
 
 export interface FtpConfig extends ServiceConfig {
-  /** Where data connections are waited for, both ends included; any free port when absent. */
+  /** The ports for data connections, both ends included. Any free port when absent. */
   readonly passivePorts?: { readonly from: number; readonly to: number }
   /** Our IPv4 address as clients behind NAT see it. */
   readonly publicAddress?: string
-  /** Absolute paths of PEM files; with them AUTH TLS is offered. */
+  /** Absolute paths of PEM files. AUTH TLS is offered when they are set. */
   readonly tls?: { readonly certificate: string; readonly key: string }
 }
 
-/** The ProxyDHCP service. `mode: off` or `enabled: false` keep it closed. */
+/** The ProxyDHCP service. It does not run with `mode: off` or `enabled: false`. */
 export interface DhcpConfig extends ServiceConfig {
   readonly mode: 'off' | 'proxy'
-  /** Network interfaces to answer on; empty means all. */
+  /** Network interfaces to answer on. Empty means all. */
   readonly interfaces: readonly string[]
   /** Answer only machines that are guests. */
   readonly knownOnly: boolean
-  /** For machines whose guest or profile says nothing else. */
+  /** The loader for machines whose guest and profiles set none. */
   readonly loader: LoaderPreference
 }
 
-/** A tree that is kept like an upstream's. */
+/** A tree that is copied from an upstream server, and updated. */
 export interface MirrorConfig {
-  /** The id that it is published under. */
+  /** The tree is published under this id. */
   readonly id: string
-  /** Mirrors of the same tree, the preferred one first. */
+  /** URLs of the same tree, the preferred one first. */
   readonly urls: readonly string[]
-  /** When it is looked at; without it only by `treeboot mirror`. */
+  /** When the tree is checked for updates. Without it only `treeboot mirror` does so. */
   readonly schedule?: Schedule
   readonly bootOnly: boolean
 }
 
-/** How signatures of documents that name checksums are judged; without keys they are only noted. */
+/** How signatures of checksum documents are verified. Without keys they are only recorded. */
 export interface VerifyConfig {
   /** Absolute paths of files with OpenPGP certificates. */
   readonly keys: readonly string[]
-  /** Whether what has no signature is refused. */
+  /** Whether a tree without a signature is refused. */
   readonly requireSignature: boolean
 }
 
-/** What a machine gets that is no guest: a menu of the ready trees, its own disk, or no answer. */
+/** What a machine gets that is not a guest: a menu of the ready trees, its own disk, or no reply. */
 export type UnknownMachine = 'menu' | 'local' | 'ignore'

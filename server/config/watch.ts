@@ -1,12 +1,13 @@
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { defined } from '../core/defined.ts'
 import { failureMessage } from '../core/failure.ts'
 import type { EventSink } from '../events/bus.ts'
 import { guestFilesState } from './guest-files.ts'
 import { type LoadedConfig, loadConfigFile } from './load.ts'
 
 export interface ConfigWatch {
-  /** Reads the file now, as a change would; for SIGHUP. Resolves when the outcome has been told. */
+  /** Loads the file now, as after a change; for SIGHUP. Resolves when the result was emitted as an event. */
   reload(): Promise<void>
   close(): Promise<void>
 }
@@ -15,20 +16,24 @@ export interface ConfigWatchOptions {
   /** As for `loadConfigFile`. */
   readonly file?: string
   readonly cwd: string
-  /** Called with every configuration that is whole; a broken one never gets here. What it throws is told as a broken edit. */
+  /**
+   * Called with each configuration without errors. An exception from it is reported like an error in the
+   * file.
+   */
   readonly onLoaded: (loaded: LoadedConfig) => void
   readonly emit: EventSink
-  /** How often to look; a change is loaded when two looks saw the same file. Default 250. */
+  /** Time between two checks. A change is loaded when two checks have seen the same file. Default 250. */
   readonly pollMs?: number
 }
 
 /**
- * Watches config.yaml and `guests.d` beside it, and loads them anew when they change. A broken edit changes nothing but says so, with every
- * problem, as a `config` event `kept-last-good`; so does a file that vanishes. Resolves once the watch is in place.
+ * Watches config.yaml and `guests.d` beside it, and loads them again when they change. When the new file has
+ * errors or is removed, the last good configuration stays, and a `config` event `kept-last-good` lists all
+ * problems. Resolves when the watch has begun.
  *
- * It looks at the file by its name a few times a second. Editors rename a new file over the old one, Kubernetes swaps
- * a symlink two folders away, NFS tells nobody: chokidar 5 missed the second rename over the same name, and a watch
- * on the folder misses the other two. One stat sees them all.
+ * It calls stat with the name of the file a few times a second. Editors rename a new file over the old one,
+ * Kubernetes switches a symlink two folders away, and NFS sends no notice. chokidar 5 missed the second
+ * rename over the same name, and a watch on the folder misses the other two. A stat sees all three.
  */
 export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWatch> {
   const shown = options.file ?? 'config.yaml'
@@ -41,15 +46,15 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
   async function load(): Promise<void> {
     if (closed) return
     try {
-      // Named when it was ever there: a file that has vanished must not turn everything into defaults.
-      const loaded = await loadConfigFile({ ...(existed && { file: shown }), cwd: options.cwd })
+      // The file is named if it ever existed: when it is removed, the defaults must not come into force.
+      const loaded = await loadConfigFile(defined({ file: existed ? shown : undefined, cwd: options.cwd }))
       if (closed) return
       options.onLoaded(loaded)
       const counts = `guests: ${loaded.guests.length}, profiles: ${loaded.profiles.size}`
       options.emit({ type: 'config', outcome: 'loaded', message: `${shown} loaded: ${counts}` })
     } catch (error) {
       if (closed) return
-      const message = `${shown} is not used, the last good configuration stays in force:\n${failureMessage(error)}`
+      const message = `${shown} cannot be used, and the last good configuration stays in force:\n${failureMessage(error)}`
       options.emit({ type: 'config', outcome: 'kept-last-good', message })
     }
   }
@@ -60,7 +65,10 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
     return lastLoad
   }
 
-  /** A folder shows what came and went by its own time; edits in place take a stat for each file, so more seldom. */
+  /**
+   * The time of the folder shows added and removed files. Edits in place need a stat for each file, done less
+   * often.
+   */
   let looks = 0
   let closeState = ''
   async function state(): Promise<string> {
@@ -95,12 +103,15 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
   }
 }
 
-/** Of how many looks one goes through every guest file. */
+/** One in so many checks looks at every guest file. */
 const closeEvery = 8
-/** What `fileState` says of no file. */
+/** The state of a missing file. */
 const absent = 'ENOENT'
 
-/** Differs whenever the file may have: another inode, another time to the nanosecond, another size, or none. */
+/**
+ * Returns a text that differs whenever the file may differ: by inode, time in nanoseconds, size, or
+ * existence.
+ */
 async function fileState(path: string): Promise<string> {
   try {
     const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true })

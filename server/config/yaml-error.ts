@@ -1,6 +1,9 @@
 import { type Document, isMap, isScalar, isSeq, type Node, visit, type YAMLError } from 'yaml'
 
-/** Where a syntax error really is and what it means, where the parser's own words would leave an operator guessing. */
+/**
+ * Finds the cause of a syntax error and its position, when the message of the parser does not help an
+ * operator.
+ */
 export function explainYamlError(
   error: YAMLError,
   document: Document.Parsed,
@@ -16,7 +19,7 @@ export function explainYamlError(
       return {
         offset,
         message:
-          "found 'key: value' within a value; write one in a line, indent the next line as far as this one, and put text that holds ': ' in quotes",
+          "found 'key: value' inside a value; write one key per line, indent the next line as far as this one, and put text that contains ': ' in quotes",
       }
     case 'MULTIPLE_DOCS':
       return { offset, message: "found a second document ('---'); one file holds one configuration" }
@@ -27,7 +30,8 @@ export function explainYamlError(
       return { offset, message: `${message}; put such text in quotes` }
     case 'BAD_INDENT':
     case 'MISSING_CHAR': {
-      // The parser notices at the end of what should have ended long before; the operator looks for its beginning.
+      // The parser notices it long after the quote or bracket should have ended. The operator needs its
+      // beginning.
       const opened = innermostOpen(document, offset)
       if (opened === undefined) return { offset, message }
       return /quote/.test(message)

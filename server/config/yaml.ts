@@ -17,11 +17,11 @@ export interface YamlMapping {
 }
 export type YamlPath = readonly (string | number)[]
 
-/** Lines and columns from 1, as editors count. */
+/** Line and column both begin at 1, as in editors. */
 export interface TextPosition {
   readonly line: number
   readonly column: number
-  /** When it is not the file that everything else is in. */
+  /** Set when the position is in another file than the main one. */
   readonly file?: string
 }
 
@@ -30,35 +30,53 @@ export interface YamlFault extends TextPosition {
 }
 
 export interface YamlText {
-  /** Plain data without prototypes; an empty text is null. */
+  /** Plain data without prototypes. Null for an empty text. */
   readonly value: YamlValue
   readonly faults: readonly YamlFault[]
-  /** Where the value at a path, or the key that leads to it, stands; of a path that is not there, its deepest part that is. */
+  /**
+   * The position of the value at a path, or of the key of that value. When the path does not exist, the
+   * position of its deepest part that exists.
+   */
   position(path: YamlPath, part: 'key' | 'value'): TextPosition
 }
 
-/** Nodes that aliases may add. A few dozen lines of nested aliases make billions of nodes ("billion laughs"). */
+/**
+ * Nodes that aliases may add. A few dozen lines of nested aliases make billions of them ("billion laughs").
+ */
 const maxAliasedNodes = 100_000
-/** yaml 2.9 and this reader recurse; config.yaml needs six levels and a few more within vars. */
+/** yaml 2.9 and this reader use recursion. config.yaml needs six levels, and a few more in vars. */
 const maxDepth = 100
 
-/** One slip can make thousands; explaining one costs a walk over the file. */
+/** One mistake can cause thousands of errors, and to explain one we walk over the whole file. */
 const maxSyntaxErrors = 20
 
+/** Where a key and its value begin: offsets in the text. */
+interface Mark {
+  readonly key: number
+  readonly value: number
+}
+
 /**
- * Reads YAML 1.2 into plain data that remembers where each value stood.
+ * For each list and mapping of the data the marks of its children. `document.getIn` cannot replace them: it
+ * does not follow aliases, compares keys as numbers (`9.10` is 9.1), and searches a mapping of 100,000 guests
+ * each time.
+ */
+type Marks = WeakMap<object, ReadonlyMap<string | number, Mark>>
+
+/**
+ * Parses YAML 1.2 into plain data, and keeps the position of each value.
  *
- * A number stays a number only if its text is how that number prints; any other (`9.10`, `012`, `1e3`, a serial
- * number of 20 digits) is kept as the text that was written. So version 9.10 never becomes 9.1, nor the MAC
- * address 001122334455 a decimal.
+ * A number stays a number only if its text is exactly how that number is printed. Any other (`9.10`, `012`,
+ * `1e3`, a serial number of 20 digits) stays the text that was written. So version 9.10 does not become 9.1,
+ * and the MAC address 001122334455 does not become a decimal number.
  */
 export function readYaml(text: string): YamlText {
   const lines = new LineCounter()
-  const marks = new WeakMap<object, Map<string | number, { key: number; value: number }>>()
+  const marks: Marks = new WeakMap()
   const reader = new NodeReader(marks)
   let value: YamlValue = null
   try {
-    // Its own check for keys that stand twice takes the square of their number; #readMap makes up for it.
+    // `uniqueKeys` of the package takes quadratic time. #readMap finds keys that are written twice.
     const options = {
       lineCounter: lines,
       prettyErrors: false,
@@ -68,14 +86,14 @@ export function readYaml(text: string): YamlText {
     const document = parseDocument(text, options)
     for (const error of [...document.errors, ...document.warnings].slice(0, maxSyntaxErrors)) {
       const fault = explainYamlError(error, document, (offset) => lines.linePos(offset).line)
-      // One slip often gives several errors in a line; the first says most.
+      // One mistake often causes several errors in a line. The first one says most.
       const line = lines.linePos(fault.offset).line
       if (!reader.faults.some((earlier) => lines.linePos(earlier.offset).line === line))
         reader.fault(fault.offset, fault.message)
     }
     if (reader.faults.length === 0) value = reader.read(document, document.contents, 0)
   } catch (error) {
-    // Deep enough nesting overflows the parser's stack; that must not be ours.
+    // Deep nesting overflows the stack of the parser. That is a fault of the file.
     if (!(error instanceof RangeError)) throw error
     reader.fault(0, 'lists or mappings are nested too deeply')
   }
@@ -102,11 +120,11 @@ export function readYaml(text: string): YamlText {
 
 class NodeReader {
   readonly faults: { offset: number; message: string }[] = []
-  readonly #marks: WeakMap<object, Map<string | number, { key: number; value: number }>>
+  readonly #marks: Marks
   #aliasDepth = 0
   #aliasedNodes = 0
 
-  constructor(marks: WeakMap<object, Map<string | number, { key: number; value: number }>>) {
+  constructor(marks: Marks) {
     this.#marks = marks
   }
 
@@ -117,7 +135,8 @@ class NodeReader {
   read(document: Document.Parsed, node: unknown, depth: number): YamlValue {
     if (depth > maxDepth) throw new RangeError('too deep')
     if (this.#aliasDepth > 0 && ++this.#aliasedNodes > maxAliasedNodes) {
-      if (this.#aliasedNodes === maxAliasedNodes + 1) this.fault(offsetOf(node), 'aliases repeat too much')
+      if (this.#aliasedNodes === maxAliasedNodes + 1)
+        this.fault(offsetOf(node), `aliases add more than ${maxAliasedNodes} values; write fewer of them`)
       return null
     }
     if (isAlias(node)) {
@@ -131,7 +150,7 @@ class NodeReader {
     if (isMap(node)) return this.#readMap(document, node as YAMLMap, depth)
     if (isSeq(node)) {
       const list: YamlValue[] = []
-      const marks = new Map<string | number, { key: number; value: number }>()
+      const marks = new Map<string | number, Mark>()
       for (const [i, item] of node.items.entries()) {
         const at = offsetOf(item, offsetOf(node))
         marks.set(i, { key: at, value: at })
@@ -145,7 +164,7 @@ class NodeReader {
 
   #readMap(document: Document.Parsed, node: YAMLMap, depth: number): YamlValue {
     const mapping: YamlMapping = Object.create(null)
-    const marks = new Map<string | number, { key: number; value: number }>()
+    const marks = new Map<string | number, Mark>()
     for (const { key, value } of node.items) {
       const at = offsetOf(key, offsetOf(node))
       const name = isScalar(key) ? scalarValue(key) : undefined
@@ -154,7 +173,7 @@ class NodeReader {
         continue
       }
       if (marks.has(String(name)))
-        this.fault(at, `'${String(name).slice(0, 100)}' stands here a second time; keep one of them`)
+        this.fault(at, `'${String(name).slice(0, 100)}' is written a second time here; keep one of them`)
       marks.set(String(name), { key: at, value: offsetOf(value, at) })
       mapping[String(name)] = this.read(document, value, depth + 1)
     }
@@ -178,7 +197,7 @@ function scalarValue(node: Scalar): YamlValue {
     case 'bigint':
       return source !== undefined && String(value) !== source ? source : Number(value)
     default:
-      // A file may ask for YAML 1.1, which has dates; for us they are the text they were written as.
+      // A file may declare YAML 1.1, which has dates. They stay the text that was written.
       return value === null ? null : (source ?? null)
   }
 }
