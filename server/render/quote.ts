@@ -4,15 +4,18 @@ import { byteLength } from '../core/boot/text.ts'
 import { Failure } from '../core/failure.ts'
 
 /**
- * One quoting function per target language. Nothing reaches a rendered text except through one of these (or
- * as a literal of ours). Where a language has no way to say something the function throws `invalid-data`,
- * naming the text and the language: a wrong boot file is worse than none.
+ * One quoting function per target language. Every text in a rendered file passes one of these, or is a
+ * literal of ours. When a language cannot express a text, the function throws `invalid-data` with the text
+ * and the language: a wrong boot file is worse than none.
  */
 
 const control = /[\x00-\x1f\x7f]/
 
 function refuse(language: string, text: string, why: string): Failure {
-  return new Failure('invalid-data', `${language} cannot say ${JSON.stringify(text.slice(0, 200))}: ${why}`)
+  return new Failure(
+    'invalid-data',
+    `${language} cannot express ${JSON.stringify(text.slice(0, 200))}: ${why}`,
+  )
 }
 
 function noControl(language: string, text: string): void {
@@ -21,7 +24,7 @@ function noControl(language: string, text: string): void {
 
 /**
  * A message for people, as any screen shows it: control characters become blanks, runs of blanks one, and
- * what is no ASCII a question mark (firmware consoles have code page 437 at best). Never for data.
+ * other characters than ASCII a question mark (firmware consoles have code page 437 at best). Never for data.
  */
 export function screenText(text: string): string {
   return text

@@ -4,23 +4,28 @@ import { join } from 'node:path'
 import { Failure, failureMessage } from '../core/failure.ts'
 import { createAtomically } from '../host/atomic-write.ts'
 
-/** What lets an administrator in: as a bearer token and as the password of `admin`. */
+/**
+ * The secret of the administrator. It is accepted as bearer token, and as the password of the user `admin`.
+ */
 export interface AdminToken {
   readonly file: string
-  /** Whether it was made just now, so that the first start can say where it is. */
+  /** Whether it was made by this start, which then tells the operator where the file is. */
   readonly isNew: boolean
   isValid(candidate: string): boolean
 }
 
-/** 256 bits; what is shorter was not made by us and could be guessed. */
+/**
+ * We make tokens of 256 bits. A token of fewer than `leastLength` characters could be guessed, and is
+ * refused.
+ */
 const tokenBytes = 32
 const leastLength = 20
 
 /**
- * Reads `admin-token` in the data folder, or makes it at the first start, with mode 0600 from its first moment. An
- * operator may write a token of their own into the file; delete it to get a new one.
+ * Reads `admin-token` in the data folder, or makes it at the first start. The file has mode 0600 from its
+ * first moment. An operator may write another token into the file, or delete the file to get a new one.
  *
- * @throws Failure `invalid-data` when the file holds no token.
+ * @throws Failure `invalid-data` when the file has no proper token.
  */
 export async function loadAdminToken(dataFolder: string): Promise<AdminToken> {
   const file = join(dataFolder, 'admin-token')
@@ -30,9 +35,10 @@ export async function loadAdminToken(dataFolder: string): Promise<AdminToken> {
   if (token === undefined || token.length < leastLength)
     throw new Failure(
       'invalid-data',
-      `${file} holds no token of at least ${leastLength} characters; delete it, and the next start makes a new one`,
+      `${file} must have a token of at least ${leastLength} characters, found ${token?.length ?? 0}; delete the file, and the next start makes a new one`,
     )
-  // Copied or restored with wider permissions: anyone on this machine could publish trees.
+  // The file may have been restored with wider permissions. Then every user of this machine could publish
+  // trees.
   if (((await stat(file)).mode & 0o077) !== 0) await chmod(file, 0o600)
   const expected = digest(token)
   return { file, isNew, isValid: (candidate) => timingSafeEqual(digest(candidate), expected) }
@@ -47,12 +53,15 @@ async function readToken(file: string): Promise<string | undefined> {
   }
 }
 
-/** Of two processes that start at once, one makes the token and both read the same. */
+/** Makes the file. When two processes start at once, one of them makes it and both read the same token. */
 function makeToken(file: string): Promise<boolean> {
   return createAtomically(file, `${randomBytes(tokenBytes).toString('base64url')}\n`, { mode: 0o600 })
 }
 
-/** Equal lengths for `timingSafeEqual`, and nothing of the token's own length shows. */
+/**
+ * Gives `timingSafeEqual` texts of equal length, so that the comparison does not reveal the length of the
+ * token.
+ */
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }

@@ -1,36 +1,44 @@
 import type { UnknownMachine } from '../core/guest/seen-machine.ts'
 import type { Change, GuestState, HistoryEntry } from '../core/guest/state.ts'
 
-/** Decides on what is stored at that moment; undefined leaves it as it is. Pure: it may be asked more than once. */
+/**
+ * Computes a change from the stored state. Undefined changes nothing. Pure: a store may call it more than
+ * once.
+ */
 export type Decide = (state: GuestState | undefined) => Change | undefined
 
 /**
- * What must survive a restart. A promise that resolved is kept, whatever happens to the process or the power
- * afterwards; one change is there as a whole or not at all. Several processes may use one store at once.
+ * Keeps the data that must survive a restart. After its promise has resolved, a change survives a crash and a
+ * power cut. A change is stored completely or not at all. Several processes may use one store at once.
  */
 export interface Store {
-  /** The state of every guest that something ever happened to, by name. */
+  /** The states of guests by name. A guest without any event has none. */
   states(): Promise<ReadonlyMap<string, GuestState>>
-  /** One change of a guest with its line, decided on what is stored now, whoever else writes. Resolves to the state afterwards. */
+  /**
+   * Changes the state of a guest and adds the line of its history. `decide` gets the state that is stored
+   * now, also when another process writes at the same time. Resolves to the state afterwards.
+   */
   change(guest: string, decide: Decide): Promise<GuestState | undefined>
-  /** The newest lines of a guest's history, oldest first; of one installation when it is given. */
+  /**
+   * The newest lines of the history of a guest, oldest first. With `install` only those of one installation.
+   */
   history(guest: string, install?: number): Promise<readonly HistoryEntry[]>
 
-  /** Machines that asked for boot and are no guests; the one seen last comes first. */
+  /** Machines that asked for boot and are not guests. The one seen last comes first. */
   unknownMachines(): Promise<readonly UnknownMachine[]>
-  /** Adds to what is known of each. Only the newest `unknownMachinesKept` stay. */
+  /** Adds the machines, or merges them with the stored ones. Only the newest `unknownMachinesKept` stay. */
   addUnknownMachines(machines: readonly UnknownMachine[]): Promise<void>
-  /** Takes a machine out of that list; false when it is not there. */
+  /** Removes a machine from that list. False when it is not in the list. */
   forgetUnknownMachine(id: string): Promise<boolean>
 
-  /** 32 random bytes, made once, the same for everybody who uses this store. */
+  /** 32 random bytes, made once and the same for all processes that use this store. */
   secret(): Promise<Uint8Array>
-  /** Whether somebody else wrote since this was last asked. Cheap enough for every request. */
+  /** Whether another process wrote since the last call. Cheap enough for each request. */
   changedElsewhere(): boolean
   close(): Promise<void>
 }
 
-/** Unknown machines kept. A scan of a network must not fill the disk. */
+/** The number of unknown machines that are kept. A scan of a network must not fill the disk. */
 export const unknownMachinesKept = 1_000
-/** Lines of history kept of each guest. */
+/** The number of lines of history that are kept of each guest. */
 export const historyKept = 200

@@ -1,12 +1,12 @@
 import type { TemplateProblem } from './problem.ts'
 
-/** The engine broke an inner promise or ran out of memory; WebAssembly's state is undefined after it. */
+/** The engine has a bug or ran out of memory. The state of WebAssembly is undefined afterwards. */
 export class EnginePanic extends Error {}
 
 /**
- * What the engine threw, as a problem: `undefined value (in fedora.ks:12)` and the like.
+ * Makes a problem from an exception of the engine, such as `undefined value (in fedora.ks:12)`.
  *
- * @throws EnginePanic for what is no error of a template
+ * @throws EnginePanic when the exception is not an error of a template
  */
 export function engineProblem(error: unknown, name: string): TemplateProblem {
   const text = error instanceof Error ? error.message : String(error)
@@ -23,34 +23,37 @@ export function engineProblem(error: unknown, name: string): TemplateProblem {
   }
 }
 
-/** A second look would only take as long again. */
-export const tooMuchWork = 'it does too much work'
+/** A template with this problem is not rendered again for a better message: that would take as long again. */
+export const tooMuchWork = 'the template does too much work'
 
 function inOurWords(message: string): { message: string; remedy?: string } {
   if (message.includes('ran out of fuel'))
     return {
-      message: 'it does too much work',
+      message: tooMuchWork,
       remedy: 'look for a loop that does not end, or ranges multiplied',
     }
   if (message.includes('unexpected end of comment'))
     return {
       message: 'a comment begins with {# and does not end',
-      remedy: `bash's \${#x} opens one: put {% raw %} before and {% endraw %} after it`,
+      remedy: `\${#x} of bash begins a comment: put {% raw %} before it and {% endraw %} after it`,
     }
   const filter = /^unknown filter: filter (\w+) is unknown/.exec(message)?.[1]
   if (filter !== undefined)
-    return { message: `there is no filter ${filter}`, remedy: 'README.md in the templates folder lists them' }
+    return {
+      message: `the filter ${filter} does not exist`,
+      remedy: 'README.md in the templates folder lists them',
+    }
   const callee = /^unknown function: (\S+) is unknown/.exec(message)?.[1]
-  if (callee !== undefined) return { message: `there is no function or macro ${callee}` }
+  if (callee !== undefined) return { message: `the function or macro ${callee} does not exist` }
   return { message }
 }
 
-/** The snippet in which it went wrong, when the engine says no more than that. */
+/** The name of the snippet that failed, when the message of the engine says nothing else. */
 export function failedInclude(problem: TemplateProblem): string | undefined {
   return /^could not render include: error in "(.+?)"/.exec(problem.message)?.[1]
 }
 
-/** The name that an include, extends or import asked for in vain. */
+/** The name of the missing template of an include, extends or import. */
 export function absentTemplate(problem: TemplateProblem): string | undefined {
   const match = /non-existing template "(.+?)"|template "(.+?)" does not exist/.exec(problem.message)
   return match?.[1] ?? match?.[2]

@@ -9,27 +9,28 @@ import { makeStrict, type Site, type Spelling, undefinedFilter } from './strict.
 export type Rendering = { readonly text: string } | { readonly problem: TemplateProblem }
 
 /**
- * One set of templates, parsed, ready to render. Runs inside the worker; `startEngine` first.
+ * A set of parsed templates that can be rendered. Runs inside the worker; `startEngine` must be called first.
  *
- * A filter that throws across the border makes the engine panic, so ours never do: the first thing that goes wrong
- * is written down here, the filter gives none, and when the rendering has ended in whatever way, it counts.
+ * The engine panics when a filter throws into WebAssembly, so our filters catch their errors. The first error
+ * is kept here and the filter returns none. When the rendering has ended, with or without success, that error
+ * is the result.
  */
 export class Engine {
   readonly #templates: ReadonlyMap<string, string>
   readonly #fuel: number
   readonly #fast: Environment
-  /** Made when first something fails. */
+  /** Made at the first failure. */
   #explaining: Environment | undefined
   readonly #sites: Site[] = []
   readonly #broken: Map<string, TemplateProblem>
   #wrong: TemplateProblem | undefined
   #seed = ''
-  /** The template now being rendered, for a problem that has no site. */
+  /** The template that is being rendered, for a problem without a site. */
   #rendering = ''
 
   /**
-   * @param refused templates that are not even to be parsed, and why
-   * @param progress is told the name of each template before it is parsed
+   * @param refused templates that must not be parsed, and why
+   * @param progress is called with the index of each template before it is parsed
    * @throws EnginePanic
    */
   constructor(
@@ -49,7 +50,7 @@ export class Engine {
     }
   }
 
-  /** Every template that cannot be used. */
+  /** All templates that cannot be used. */
   get broken(): readonly TemplateProblem[] {
     return [...this.#broken.values()]
   }
@@ -71,7 +72,7 @@ export class Engine {
     return { problem: this.#insideIncludes(explained.problem, name, context) }
   }
 
-  /** The engine hides what went wrong inside a snippet: rendered on its own, the snippet tells. */
+  /** The engine hides the error inside a snippet. We render the snippet by itself to get that error. */
   #insideIncludes(outer: TemplateProblem, name: string, context: Record<string, unknown>): TemplateProblem {
     let problem = outer
     const path = [name]
@@ -83,8 +84,8 @@ export class Engine {
       if ('text' in result || this.#wrong)
         return {
           ...problem,
-          message: `${inner} fails here, with what is set around it`,
-          remedy: `look at the values that it uses and that ${path.at(-1)} sets`,
+          message: `${inner} fails when it is included here, and renders by itself`,
+          remedy: `check the values that it uses and that ${path.at(-1)} sets`,
         }
       problem = result.problem
       path.push(inner)
@@ -110,13 +111,13 @@ export class Engine {
     if (absent === undefined) return problem
     const broken = this.#broken.get(absent)
     if (broken) return includedBy(broken, problem.template)
-    return { ...problem, message: `there is no template ${absent} to include`, remedy: this.#names() }
+    return { ...problem, message: `the template ${absent} to include does not exist`, remedy: this.#names() }
   }
 
   #newEnvironment(): Environment {
     const environment = new Environment()
     environment.undefinedBehavior = 'strict'
-    // As Ansible's template module sets them: a line that holds only a tag leaves no empty line behind.
+    // As in the template module of Ansible: a line with only a tag leaves no empty line in the output.
     environment.trimBlocks = true
     environment.lstripBlocks = true
     environment.keepTrailingNewline = true
@@ -130,7 +131,7 @@ export class Engine {
 
   #add(name: string, source: string): void {
     try {
-      // The engine judges the author's own text first, so that a syntax error speaks of that.
+      // The engine parses the text of the author first, so that a syntax error refers to that text.
       this.#fast.addTemplate(name, source)
     } catch (error) {
       this.#broken.set(name, engineProblem(error, name))
@@ -153,7 +154,7 @@ export class Engine {
         environment.addTemplate(name, this.#strict(name, source, 'explain'))
       } catch (error) {
         engineProblem(error, name)
-        // Too unusual for the longer spelling: its errors stay less clear.
+        // The longer spelling does not parse: errors of this template are less clear.
         environment.addTemplate(name, this.#strict(name, source, 'fast'))
       }
     }
@@ -196,7 +197,7 @@ export class Engine {
   }
 
   #missing(name: string): TemplateProblem {
-    const message = 'there is no such template'
+    const message = 'this template does not exist'
     return { template: name, line: 1, severity: 'error', message, remedy: this.#names() }
   }
 
@@ -204,13 +205,14 @@ export class Engine {
     const names = [...this.#templates.keys()].sort()
     const more = names.length > 12 ? ', ...' : ''
     if (names.length === 0) return 'the templates folder is empty'
-    return `there are ${names.slice(0, 12).join(', ')}${more}`
+    return `the templates are ${names.slice(0, 12).join(', ')}${more}`
   }
 }
 
 /**
- * The engine escapes by file name: HTML for `.xml`, JSON for `.yaml`. People who know Jinja from Ansible and Cobbler
- * expect their text as it is, so we take that back, on the first and the last line as they stand.
+ * Turns escaping off. The engine escapes by file name: HTML for `.xml`, JSON for `.yaml`. People who know
+ * Jinja from Ansible and Cobbler expect text without escapes. The tags stand on the first and last line, so
+ * that line numbers stay the same.
  */
 function withoutEscaping(name: string, source: string): string {
   if (!/\.(?:html?|xml|json5?|js|ya?ml)(?:\.j2)?$/.test(name) || /\{%[-+]?\s*extends\b/.test(source))
@@ -223,7 +225,11 @@ function includedBy(problem: TemplateProblem, outer: string | undefined): Templa
 }
 
 function circle(problem: TemplateProblem, path: readonly string[]): TemplateProblem {
-  return { ...problem, message: `a circle of includes: ${path.join(' -> ')}`, remedy: 'break it' }
+  return {
+    ...problem,
+    message: `templates include each other in a circle: ${path.join(' -> ')}`,
+    remedy: 'remove one of these includes',
+  }
 }
 
 function tooUnusual(problem: TemplateProblem): TemplateProblem {
@@ -234,7 +240,7 @@ function tooUnusual(problem: TemplateProblem): TemplateProblem {
   }
 }
 
-/** What the salt of a password depends on: who the guest is, and nothing that changes between two renderings. */
+/** The seed for the salt of a password: the name of the guest, which is the same in each rendering. */
 function seedOf(context: Record<string, unknown>): string {
   const guest = context.guest
   if (typeof guest !== 'object' || guest === null || !('name' in guest)) return ''

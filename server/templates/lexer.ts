@@ -1,7 +1,7 @@
 /**
- * Cuts a template into text and Jinja tags, and tags into tokens. The engine has a parser of its own, which does not
- * tell where variables are read (strict.ts needs that) or what looks like a mistake (lint.ts). This one accepts any
- * text: what the engine would refuse becomes an unclosed tag or odd tokens.
+ * Cuts a template into text and Jinja tags, and tags into tokens. The engine has a parser of its own, which
+ * does not tell where variables are read (strict.ts needs that) or what looks like a mistake (lint.ts). This
+ * one accepts any text: what the engine would refuse becomes an unclosed tag or odd tokens.
  */
 
 export interface Token {
@@ -13,7 +13,9 @@ export interface Token {
 }
 
 export interface Segment {
-  /** `output` is `{{ }}`, `tag` is `{% %}`, `comment` is `{# #}`; `raw` is the text between raw and endraw. */
+  /**
+   * `output` is `{{ }}`, `tag` is `{% %}`, `comment` is `{# #}`; `raw` is the text between raw and endraw.
+   */
   readonly kind: 'text' | 'output' | 'tag' | 'comment' | 'raw'
   readonly start: number
   readonly end: number
@@ -75,8 +77,8 @@ function endOfRaw(source: string, from: number): number {
 }
 
 /**
- * Cuts a tag into tokens, up to its closer. Open brackets own their `}`, because a dict may close right before the tag
- * does: `{{ {"a": {}} }}`.
+ * Cuts a tag into tokens, up to its closer. Open brackets own their `}`, because a dict may close right
+ * before the tag does: `{{ {"a": {}} }}`.
  */
 function scanTag(source: string, opener: number, closer: string): Part {
   const tokens: Token[] = []

@@ -1,10 +1,11 @@
+import { defined } from '../core/defined.ts'
 import { engineFilterNames, ownFilterNames } from './filters/table.ts'
 import { LineCounter, type Segment, scanTemplate } from './lexer.ts'
 import type { TemplateChecker, TemplateProblem } from './problem.ts'
 
 /**
- * Everything wrong with a set of templates, sorted by template and line: what the engine refuses, and what only looks
- * wrong. Notes for people (`README.md`) lie in the same folder. They quote tags, so they are not checked.
+ * Finds the problems of a set of templates, sorted by template and line: errors of the engine and likely
+ * mistakes. Notes for people (`README.md`) lie in the same folder. They quote tags, so they are not checked.
  */
 export async function lintTemplates(
   templates: ReadonlyMap<string, string>,
@@ -36,7 +37,7 @@ export function lintTemplate(
   const source = templates.get(name) ?? ''
   const found: (Omit<TemplateProblem, 'line' | 'template'> & { offset: number })[] = []
   const report: Report = (offset, severity, message, remedy) =>
-    found.push({ offset, severity, message, ...(remedy === undefined ? {} : { remedy }) })
+    found.push(defined({ offset, severity, message, remedy }))
   const segments = scanTemplate(source)
   for (const segment of segments) {
     if (segment.kind === 'comment') lintComment(source, segment, report)
@@ -53,7 +54,10 @@ export function lintTemplate(
     .map(({ offset, ...rest }) => ({ template: name, line: lines.at(offset), ...rest }))
 }
 
-/** `${#x}`, the length of a variable in bash, opens a template comment that swallows everything up to the next `#}`. */
+/**
+ * `${#x}`, the length of a variable in bash, opens a template comment that swallows everything up to the next
+ * `#}`.
+ */
 function lintComment(source: string, comment: Segment, report: Report): void {
   if (source[comment.start - 1] !== '$') return
   const swallowed = comment.closed ? 'up to the next #}' : 'and it never ends'
@@ -89,7 +93,8 @@ function lintText(source: string, text: Segment, report: Report): void {
   const body = source.slice(text.start, text.end)
   for (const { pattern, what, remedy } of cheetah)
     for (const match of body.matchAll(pattern)) {
-      // `# if the disk is ...` is a comment in English; Cheetah's directives touch their sign and are no sentence.
+      // `# if the disk is ...` is a comment in English; Cheetah's directives touch their sign and are no
+      // sentence.
       const shown = match[0].trim().slice(0, 60)
       report(
         text.start + match.index,

@@ -7,46 +7,54 @@ import { type Outcome, TemplateThread } from './thread.ts'
 export interface RenderJob {
   /** Key in `templates`. */
   readonly name: string
-  /** Every template and snippet that exists. Handed to the worker again only when it is another Map than last time. */
+  /**
+   * All templates and snippets. They are sent to the worker again only when this is another Map object than
+   * before.
+   */
   readonly templates: ReadonlyMap<string, string>
   readonly context: Record<string, unknown>
 }
 
 export interface RenderedTemplate {
   readonly text: string
-  /** What looks wrong in the template and what it includes, though it rendered. */
+  /** Likely mistakes in the template and its includes that did not prevent the rendering. */
   readonly warnings: readonly TemplateProblem[]
 }
 
 export interface RendererOptions {
-  /** For one rendering; default 3000. */
+  /** The limit for one rendering. Default 3000. */
   readonly timeoutMs?: number
-  /** For the engine, and twice that for the filters around it; default 64. */
+  /** The limit for the engine; the filters may use twice as much. Default 64. */
   readonly memoryMiB?: number
 }
 
 const startTimeoutMs = 20_000
 
-/** Instructions of the engine for one template: a second of work or so. A kickstart of 1000 lines takes thousands. */
+/**
+ * Instructions of the engine for one template: about a second of work. A kickstart of 1000 lines takes
+ * thousands.
+ */
 const fuel = 20_000_000
 
-/** The installers' own limits are far lower: dracut and anaconda hold an answer file in memory. */
+/** Installers accept far less: dracut and anaconda keep an answer file in memory. */
 const longestOutput = 16 * 2 ** 20
 
 /**
- * Renders answer files in a worker thread. A template is text from somebody: it can run no code, read no file and see
- * nothing but its context and its fellow templates; one that runs away costs its time limit and one error, after
- * which a new worker takes over. Jobs wait in line: a rendering takes a fraction of a millisecond.
+ * Renders answer files in a worker thread. Templates are not trusted: a template can run no code and read no
+ * file, and sees only its context and the other templates. A template that does not end costs its time limit
+ * and one error; then a new worker is started. Jobs run one after the other: a rendering takes a fraction of
+ * a millisecond.
  */
 export class TemplateRenderer implements TemplateChecker {
   readonly #timeoutMs: number
   readonly #settings: WorkerSettings
   #thread: TemplateThread | undefined
-  /** What the worker has, or the next one will get. */
+  /** The templates that the worker has, or that the next worker will get. */
   #loaded: ReadonlyMap<string, string> | undefined
   #refused: ReadonlyMap<string, TemplateProblem> = new Map()
   #broken: readonly TemplateProblem[] = []
-  #line: Promise<unknown> = Promise.resolve()
+  /** Ends when the last job that was queued has ended. */
+  #queue: Promise<unknown> = Promise.resolve()
   #closed = false
   readonly #warnings = new WeakMap<ReadonlyMap<string, string>, Map<string, readonly TemplateProblem[]>>()
 
@@ -61,8 +69,9 @@ export class TemplateRenderer implements TemplateChecker {
   }
 
   /**
-   * @throws Failure `invalid-data` when the template is at fault, with `template:line: what (remedy)` as message and
-   *   the TemplateProblem as cause; `unavailable` after `close`; `internal` when the worker does not start.
+   * @throws Failure `invalid-data` when the template has an error, with `template:line: error (remedy)` as
+   *   message and the TemplateProblem as cause; `unavailable` after `close`; `internal` when the worker does
+   *   not start.
    */
   async render(job: RenderJob): Promise<RenderedTemplate> {
     return this.#inLine(async () => {
@@ -74,7 +83,7 @@ export class TemplateRenderer implements TemplateChecker {
     })
   }
 
-  /** Every template that does not parse, with its line. */
+  /** Finds all templates that do not parse, with their lines. */
   async check(templates: ReadonlyMap<string, string>): Promise<readonly TemplateProblem[]> {
     return this.#inLine(async () => {
       await this.#load(templates)
@@ -90,17 +99,17 @@ export class TemplateRenderer implements TemplateChecker {
   }
 
   async #inLine<T>(job: () => Promise<T>): Promise<T> {
-    const mine = this.#line.then(() => {
+    const mine = this.#queue.then(() => {
       if (this.#closed) throw new Failure('unavailable', 'the template renderer is closed')
       return job()
     })
-    this.#line = mine.catch(() => undefined)
+    this.#queue = mine.catch(() => undefined)
     return mine
   }
 
   /**
-   * Parsing runs constant expressions, so one template may bring the worker down before anything is rendered. It is
-   * left out then, and all others go on working.
+   * Loads the templates into the worker. The parser evaluates constant expressions, so one template may crash
+   * the worker before anything is rendered. Such a template is left out, and all others work.
    */
   async #load(templates: ReadonlyMap<string, string>): Promise<void> {
     if (this.#loaded !== templates) this.#refused = new Map()
@@ -128,7 +137,7 @@ export class TemplateRenderer implements TemplateChecker {
     if (outcome.kind === 'timeout')
       return {
         ...at,
-        message: `it did not end within ${this.#timeoutMs} ms`,
+        message: `the template did not end within ${this.#timeoutMs} ms`,
         remedy: 'look for nested loops, and for regular expressions with nested repetition',
       }
     if (outcome.kind === 'died') return { ...at, message: outcome.message }
@@ -148,7 +157,10 @@ export class TemplateRenderer implements TemplateChecker {
     return outcome
   }
 
-  /** WebAssembly memory never shrinks: a worker that had to take much is replaced, and the process is small again. */
+  /**
+   * Whether the worker must be replaced. WebAssembly memory never shrinks, so a worker that needed much
+   * memory is replaced to give it back.
+   */
   #isSpent(answer: Answer): boolean {
     if (answer.kind === 'panic') return true
     if (answer.kind !== 'text' && answer.kind !== 'problem') return false

@@ -1,10 +1,11 @@
 /**
- * Rewrites templates before the engine parses them, so that each undefined variable is an error that names it.
+ * Rewrites templates before the engine parses them, so that each undefined variable is an error that names
+ * it.
  *
- * MiniJinja's strict mode notices an undefined value when it is printed, iterated or tested. It does not notice one
- * that goes into a filter, `~`, `==`, `not`, a list or `{% set %}`: `{{ hostname | upper }}` would print nothing. Its
- * message names neither the variable nor, for a snippet, the line. So each place that reads a variable is rewritten.
- * No line moves. A worked example, the template `web.ks`:
+ * MiniJinja's strict mode notices an undefined value when it is printed, iterated or tested. It does not
+ * notice one that goes into a filter, `~`, `==`, `not`, a list or `{% set %}`: `{{ hostname | upper }}` would
+ * print nothing. Its message names neither the variable nor, for a snippet, the line. So each place that
+ * reads a variable is rewritten. No line moves. A worked example, the template `web.ks`:
  *
  *     1  network --hostname={{ hostname | upper }}
  *     2  rootpw {{ root.password | default('x') }}
@@ -16,15 +17,17 @@
  *     2  rootpw {{ (root|default({})).password | default('x') }}
  *     3  user {{ (user if user is defined else ('1'|__undefined).x.x) | to_json('<mark>2') }}
  *
- * - `0`, `1` and `2` are numbers of sites; each site remembers template, line and name. When `hostname` is undefined,
- *   the filter `__undefined` gets `0` and fails with "web.ks:1: hostname is undefined". The `.x.x` behind it makes the
- *   engine stop at an undefined value in any case.
- * - On line 2, `default` handles an undefined value itself. As in Ansible, a missing parent (`root`) counts as undefined.
- * - On line 3, one of our own filters gets its site as a hidden first argument, so that it can say where it failed.
+ * - `0`, `1` and `2` are numbers of sites; each site remembers template, line and name. When `hostname` is
+ *   undefined, the filter `__undefined` gets `0` and fails with "web.ks:1: hostname is undefined". The `.x.x`
+ *   behind it makes the engine stop at an undefined value in any case.
+ * - On line 2, `default` handles an undefined value itself. As in Ansible, a missing parent (`root`) counts
+ *   as undefined.
+ * - On line 3, one of our own filters gets its site as a hidden first argument, so that it can say where it
+ *   failed.
  *
- * There are two spellings. `fast` leaves alone what the engine notices by itself: `{{ a.b }}` and `{% if a %}`. When that
- * rendering fails, a second one with `explain` finds the name. It rewrites everything, and asks
- * `(a|default({})).b is defined`, so that a missing parent is named as well.
+ * There are two spellings. `fast` leaves alone what the engine notices by itself: `{{ a.b }}` and `{% if a
+ * %}`. When that rendering fails, a second one with `explain` finds the name. It rewrites everything, and
+ * asks `(a|default({})).b is defined`, so that a missing parent is named as well.
  */
 
 import { LineCounter, type Segment, scanTemplate, type Token } from './lexer.ts'
@@ -250,7 +253,10 @@ class TagWriter {
     return `(${plain} if ${looked} is defined else ('${site}'|${undefinedFilter}).x.x)`
   }
 
-  /** The chain with `default({})` behind each part. Text in brackets is rewritten once, so the chain grows little. */
+  /**
+   * The chain with `default({})` behind each part. Text in brackets is rewritten once, so the chain grows
+   * little.
+   */
   #lenient(at: number, chain: Chain): string {
     let path = this.#text(at)
     let from = at + 1

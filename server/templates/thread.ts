@@ -8,7 +8,10 @@ export type Outcome =
   | { readonly kind: 'timeout' }
   | { readonly kind: 'died'; readonly message: string }
 
-/** One worker thread: ask, get one outcome. After `timeout` or `died` it is gone and a new one has to be made. */
+/**
+ * A worker thread that gives one outcome for each question. After `timeout` or `died` it has ended, and is
+ * replaced.
+ */
 export class TemplateThread {
   readonly #worker: Worker
   readonly #ready: Promise<Outcome>
@@ -32,7 +35,7 @@ export class TemplateThread {
     this.#ready = this.#next(startTimeoutMs)
   }
 
-  /** Waits until the worker runs, then asks; the limit counts from there. */
+  /** Waits until the worker runs, then asks. The time limit begins at that moment. */
   async ask(question: Question, timeoutMs: number): Promise<Outcome> {
     const start = await this.#ready
     if (start.kind !== 'answer') return start
@@ -47,11 +50,12 @@ export class TemplateThread {
   }
 
   #next(timeoutMs: number): Promise<Outcome> {
-    // Only while someone waits does the thread keep the process alive.
+    // The thread keeps the process alive only while a caller waits.
     this.#worker.ref()
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
-        // When this process itself was held up, the answer may lie in the queue already: look there first.
+        // If this process was blocked, the result may already be in the queue. `setImmediate` lets it arrive
+        // first.
         setImmediate(() => this.#timeout())
       }, timeoutMs)
       this.#settle = (outcome) => {
@@ -82,6 +86,6 @@ export class TemplateThread {
 
 function deathMessage(error: Error & { code?: string }, settings: WorkerSettings): string {
   if (error.code === 'ERR_WORKER_OUT_OF_MEMORY')
-    return `it needs more than ${settings.memoryMiB} MiB of memory`
+    return `the template needs more than ${settings.memoryMiB} MiB of memory`
   return `the template worker failed: ${error.message}`
 }

@@ -6,12 +6,12 @@ const pageBytes = 65_536
 const memorySection = 5
 
 /**
- * Starts the template engine in this thread with a ceiling on its memory. A worker's resourceLimits bound the
- * JavaScript heap only; a WebAssembly memory without a maximum grows to 4 GiB (`{{ 'x' * 2000000000 }}` does it)
- * and never shrinks. So the module gets a maximum written into its memory section before it is compiled: beyond
- * it the engine's allocator fails at once.
+ * Starts the template engine in this thread, with a limit on its memory. The resourceLimits of a worker limit
+ * only the JavaScript heap. A WebAssembly memory without a maximum grows to 4 GiB (`{{ 'x' * 2000000000 }}`
+ * does it) and never shrinks. So we write a maximum into the memory section of the module before it is
+ * compiled. At that limit the allocator of the engine fails at once.
  *
- * @returns a function that tells the bytes of memory in use.
+ * @returns a function that returns the bytes of memory in use.
  */
 export function startEngine(memoryMiB: number): () => number {
   const path = createRequire(import.meta.url).resolve('minijinja-js/dist/web/minijinja_js_bg.wasm')
@@ -20,7 +20,7 @@ export function startEngine(memoryMiB: number): () => number {
   return () => exports.memory.buffer.byteLength
 }
 
-/** The module with its one memory limited to `maxPages`. WebAssembly core specification 5.5.2 and 5.5.8. */
+/** Limits the memory of the module to `maxPages` (WebAssembly core specification 5.5.2 and 5.5.8). */
 export function withMemoryMaximum(module: Uint8Array, maxPages: number): Uint8Array<ArrayBuffer> {
   let at = 8 // magic and version
   while (at < module.length) {
@@ -41,7 +41,7 @@ export function withMemoryMaximum(module: Uint8Array, maxPages: number): Uint8Ar
   throw new Error('the template engine has no memory section')
 }
 
-/** LEB128. */
+/** Decodes an unsigned number in LEB128. */
 function readUnsigned(bytes: Uint8Array, from: number): { value: number; next: number } {
   let value = 0
   let at = from

@@ -4,13 +4,15 @@ import { EnginePanic } from './engine-error.ts'
 import type { Answer, Question, WorkerSettings } from './message.ts'
 import { startEngine } from './wasm.ts'
 
-/** The thread that templates run in. It may be stopped at any moment, so it holds nothing that matters. */
+/**
+ * The thread that renders templates. It may be stopped at any moment, so it keeps no state that others need.
+ */
 const settings = workerData as WorkerSettings
 const memoryBytes = startEngine(settings.memoryMiB)
 let engine: Engine | undefined
 let panicText = ''
 
-// The engine tells its panics to the console. They belong into the one error that the caller gets.
+// The engine writes a panic to the console. The text becomes part of the error that the caller gets.
 console.error = (...values: unknown[]): void => {
   panicText = values.map(String).join(' ').split('\n').slice(0, 2).join(': ')
 }
@@ -31,14 +33,14 @@ function answer(question: Question): Answer {
     return { kind: 'text', text: result.text, memoryBytes: memoryBytes() }
   } catch (error) {
     if (error instanceof EnginePanic && panicText === '')
-      // An allocation that fails ends the engine without a word.
-      return { kind: 'panic', message: `it needs more than ${settings.memoryMiB} MiB of memory` }
+      // A failed allocation ends the engine without any text.
+      return { kind: 'panic', message: `the template needs more than ${settings.memoryMiB} MiB of memory` }
     return { kind: 'panic', message: `the template engine failed: ${panicText || String(error)}` }
   }
 }
 
 function tooLong(name: string, length: number): Answer {
-  const message = `it makes ${length} characters; an answer file has at most ${settings.longestOutput}`
+  const message = `the output has ${length} characters, expected at most ${settings.longestOutput}`
   return {
     kind: 'problem',
     problem: { template: name, line: 1, severity: 'error', message },

@@ -87,7 +87,7 @@ describe('an answer file', () => {
 
   test('that fails is an error with template and line, never half a file', async () => {
     await expect(text('/ks/bad')).rejects.toThrow(/^broken\.ks:2: the variable nope is not defined/)
-    await expect(text('/ks/gone')).rejects.toThrow(/^gone\.ks:1: there is no such template/)
+    await expect(text('/ks/gone')).rejects.toThrow(/^gone\.ks:1: this template does not exist/)
   })
 
   test('is refused for the reason that the plan gives', async () => {

@@ -195,7 +195,7 @@ describe('what a guest would boot', () => {
     expect(decisions).toEqual([])
   })
   test('what a loader cannot be told is told to the person at the screen', async () => {
-    expect(await read('/boot/deb/grub.cfg')).toMatch(/^echo 'treeboot: GRUB cannot say .*it.*s/)
+    expect(await read('/boot/deb/grub.cfg')).toMatch(/^echo 'treeboot: GRUB cannot express .*it.*s/)
     expect(await read('/boot/deb/pxelinux.cfg')).toContain("APPEND x=it's")
   })
   test('a tree that cannot be written is left out of a menu and hides no other', async () => {

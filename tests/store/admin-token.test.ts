@@ -17,7 +17,7 @@ test('the first start makes a token that only its owner can read; the next ones 
   expect([token, `${token}x`, '', token.slice(1)].map(again.isValid)).toEqual([true, false, false, false])
 })
 
-test('wider permissions are taken back, and two starts at once agree', async () => {
+test('wider permissions are removed, and two simultaneous starts use the same token', async () => {
   const data = temporaryFolder()
   const [one, two] = await Promise.all([loadAdminToken(data), loadAdminToken(data)])
   const file = join(data, 'admin-token')
@@ -28,8 +28,8 @@ test('wider permissions are taken back, and two starts at once agree', async () 
   expect(statSync(file).mode & 0o777).toBe(0o600)
 })
 
-test('a file without a proper token is refused with what to do', async () => {
+test('a file without a proper token is refused with a remedy', async () => {
   const data = temporaryFolder()
   writeFileSync(join(data, 'admin-token'), 'secret\n')
-  await expect(loadAdminToken(data)).rejects.toThrow('delete it, and the next start makes a new one')
+  await expect(loadAdminToken(data)).rejects.toThrow('and the next start makes a new one')
 })

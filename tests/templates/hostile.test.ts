@@ -55,11 +55,7 @@ describe('a template that never ends or takes too much memory', () => {
       "{{ 'x' * 1000000 | int }}{{ ('x' * 1000000) | password_hash }}",
       /at most 512|filter/,
     ],
-    [
-      'rounds without end',
-      "{{ 'x' | password_hash('sha512', rounds=999999999) }}",
-      /rounds are a number from/,
-    ],
+    ['rounds without end', "{{ 'x' | password_hash('sha512', rounds=999999999) }}", /rounds from 1000/],
   ])('%s', async (_name, template, expected) => {
     expect(await messageOf({ m: template })).toMatch(expected)
     await stillWorks()

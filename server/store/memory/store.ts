@@ -3,7 +3,7 @@ import { mergeSeen, type UnknownMachine } from '../../core/guest/seen-machine.ts
 import type { GuestState, HistoryEntry } from '../../core/guest/state.ts'
 import { historyKept, type Store, unknownMachinesKept } from '../store.ts'
 
-/** A store that forgets everything at the end: for tests, and for looking at a configuration without its history. */
+/** A store in memory, for tests and for commands that read a configuration without its history. */
 export function memoryStore(): Store {
   const states = new Map<string, GuestState>()
   const histories = new Map<string, HistoryEntry[]>()

@@ -1,6 +1,6 @@
 import { type Generated, type Kysely, type Migration, type MigrationProvider, sql } from 'kysely'
 
-/** The tables, as kysely types them. Times are milliseconds since 1970. */
+/** The tables, as types for kysely. Times are milliseconds since 1970. */
 export interface Tables {
   readonly guests: GuestRow
   readonly steps: StepRow
@@ -8,7 +8,7 @@ export interface Tables {
   readonly meta: { readonly key: string; readonly value: string }
 }
 
-/** The state stands in columns, for people with `sqlite3`; the rest of a `GuestState` is JSON. */
+/** The state has columns of its own, for people who use `sqlite3`. The rest of a `GuestState` is JSON. */
 export interface GuestRow {
   readonly name: string
   readonly state: string
@@ -40,7 +40,10 @@ export interface UnknownMachineRow {
   readonly count: number
 }
 
-/** In order, by name. A migration that was ever released is never changed; the next one is added below it. */
+/**
+ * The migrations run in the order of their names. A released migration is never changed; a new one is added
+ * below.
+ */
 const migrations: Record<string, Migration> = {
   '0001-guests-steps-inbox': {
     async up(db: Kysely<unknown>) {

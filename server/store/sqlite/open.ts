@@ -14,17 +14,19 @@ export function storeFile(data: string): string {
 }
 
 /**
- * Opens `treeboot.db` in the data folder, makes it when it is not there, and brings its tables to the newest form. Only its
- * owner may read it: it holds the secret by which reports are known to be true.
+ * Opens `treeboot.db` in the data folder, creates it if necessary, and migrates its tables to the newest
+ * form. Only its owner may read it: it has the secret that proves the reports of guests.
  *
- * @throws Failure saying what to do: no database module, no access, a damaged file, a newer version's.
+ * @throws Failure with a remedy: the database module or access is missing, or the file is damaged or of a
+ *   newer version.
  */
 export async function openStore({ data }: OpenOptions): Promise<Store & { readonly isNew: boolean }> {
   const file = storeFile(data)
   const isNew = !(await exists(file))
   try {
     await mkdir(data, { recursive: true })
-    // Made by us first, so that nobody can read it even for a moment; SQLite gives -wal and -shm the same mode.
+    // We create the file with its mode before SQLite does, so that no other user can read it even for a
+    // moment. SQLite gives -wal and -shm the same mode.
     await (await open(file, 'a', 0o600)).close()
   } catch (error) {
     throw new Failure('forbidden', `${file} cannot be written: ${failureMessage(error)}; ${otherFolder}`)
@@ -42,7 +44,7 @@ export async function openStore({ data }: OpenOptions): Promise<Store & { readon
   }
 }
 
-/** Opens the store for a command that only looks; undefined when there is none yet. */
+/** Opens the store for a command that only reads. Undefined when it does not exist. */
 export async function openExistingStore(options: OpenOptions): Promise<Store | undefined> {
   return (await exists(storeFile(options.data))) ? openStore(options) : undefined
 }
@@ -60,7 +62,7 @@ async function openDatabase(file: string): Promise<Database> {
   }
 }
 
-/** The native part is missing, or was built for another Node. */
+/** The native part of the database module is missing, or was built for another version of Node. */
 export function noModule(error: unknown): Failure {
   const [reason] = failureMessage(error).split('\n')
   return new Failure(
@@ -77,8 +79,8 @@ function damaged(file: string, error: unknown): Failure {
   if (code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT'))
     return new Failure(
       'invalid-data',
-      `${file} is no database or is damaged (${failureMessage(error)}); put back a copy of it with its -wal file. ` +
-        'Without it every guest counts as new and is installed at its next network boot',
+      `${file} is not a database or is damaged (${failureMessage(error)}); restore a copy of it with its -wal file. ` +
+        'Without this file every guest counts as new and is installed at its next network boot',
       { cause: error },
     )
   return new Failure('internal', `${file} cannot be used: ${failureMessage(error)}`, { cause: error })

@@ -2,13 +2,13 @@ import { shownOrNull, type UnknownMachine } from '../../core/guest/seen-machine.
 import type { GuestState, HistoryEntry, HistoryKind, InstallState, Offer } from '../../core/guest/state.ts'
 import type { GuestRow, Tables, UnknownMachineRow } from '../schema/tables.ts'
 
-/** Between rows and what they mean. */
+/** Converts rows of the tables to values, and values to rows. */
 
 const states: readonly string[] = ['install', 'installing', 'installed', 'local'] satisfies InstallState[]
 
 /**
- * A row that makes no sense (edited by hand, a damaged disk) reads as `local`: of all states the one that
- * wipes nothing.
+ * An invalid row (edited by hand, damaged disk) is read as `local`, because that is the state in which no
+ * disk is wiped.
  */
 export function stateOfRow(row: GuestRow): GuestState {
   const { state, since_ms: sinceMs, install } = row

@@ -10,18 +10,21 @@ import { migrationProvider, type Tables } from '../schema/tables.ts'
 import { type Decide, historyKept, type Store, unknownMachinesKept } from '../store.ts'
 import { entryOfRow, rowOfState, rowOfUnknownMachine, stateOfRow, unknownMachineOfRow } from './rows.ts'
 
-/** How long one statement may wait for another process; the event loop waits with it. */
+/** How long one statement may wait for another process. It blocks the event loop meanwhile. */
 export const busyTimeoutMs = 100
-/** How often a write is tried again then, with a pause between that blocks nobody. */
+/** How often a write is tried then. The pause between two tries does not block the event loop. */
 const mostTries = 40
 const pauseMs = 50
 
 type Work = (trx: Transaction<Tables>) => Promise<void>
 
-/** Changes that share a commit, and how many are made before everything else has its turn: one takes a millisecond or so. */
+/**
+ * The number of changes that share a commit, and after how many of them the event loop gets a turn. A change
+ * takes about a millisecond.
+ */
 const mostPerCommit = 256
 const turnEvery = 8
-/** One step in so many also clears away what is too old; a story on disk may be that much longer. */
+/** One in so many new lines also deletes old ones. The history on disk may be longer by that number. */
 const pruneEvery = 16n
 
 interface Waiting {
@@ -31,11 +34,13 @@ interface Waiting {
 }
 
 /**
- * A store in one SQLite file, in WAL mode: readers never wait for the writer, and other processes (the commands) may use it at the
- * same time. `installed` must survive a power cut, so a write is told as done once it is on the disk. SQLite would
- * block the event loop while the disk syncs (20 ms and more on a busy one); so it commits without, and we sync the WAL
- * ourselves, in another thread. Writes that come meanwhile share the next commit: a rack that boots at once costs a few
- * syncs and not hundreds.
+ * A store in one SQLite file in WAL mode: readers never wait for the writer, and other processes (the
+ * commands) may use it at the same time.
+ *
+ * `installed` must survive a power cut, so a write resolves when it is on the disk. SQLite would block the
+ * event loop during the sync, which takes 20 ms and more on a busy disk. So SQLite commits without a sync,
+ * and we sync the WAL in another thread. Writes that come meanwhile share the next commit. When a whole rack
+ * boots at once, that takes a few syncs instead of hundreds.
  */
 export class SqliteStore implements Store {
   readonly #raw: Database
@@ -53,20 +58,24 @@ export class SqliteStore implements Store {
     this.#version = this.#dataVersion.get()
   }
 
-  /** Before anything else: brings the tables to the newest form. Two processes may do so at once: the slower one finds it done. */
+  /**
+   * Migrates the tables to the newest form. Must be called first. Two processes may do it at once: the second
+   * one finds it done.
+   */
   async migrate(): Promise<void> {
     const migrator = new Migrator({ db: this.#db, provider: migrationProvider })
     for (let tries = 1; ; tries++) {
       const { error } = await migrator.migrateToLatest()
       if (error === undefined) {
-        // The same file until the last connection is closed: checkpoints begin it anew and do not replace it.
+        // The WAL stays the same file until the last connection closes: a checkpoint overwrites it from its
+        // start.
         this.#wal = await open(`${this.#raw.name}-wal`, 'r')
         return this.#wal.sync()
       }
       if (/previously executed migration/.test(failureMessage(error)))
         throw new Failure(
           'unsupported',
-          'it was written by a newer treeboot; use that one, or another paths.data',
+          'it was written by a newer version of treeboot; use that version, or set another paths.data',
         )
       if (tries >= 5) throw error
       await pause(pauseMs)
@@ -180,7 +189,7 @@ export class SqliteStore implements Store {
     return changed
   }
 
-  /** Everything that was begun is written first. */
+  /** Waits for all writes, then closes the file. */
   async close(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing
     await this.#db.destroy()
@@ -205,7 +214,7 @@ export class SqliteStore implements Store {
   }
 
   async #writeAll(): Promise<void> {
-    // Let everything that is asked for in this turn come along.
+    // All writes that begin in this turn of the event loop share the commit.
     await Promise.resolve()
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, mostPerCommit)
@@ -220,12 +229,13 @@ export class SqliteStore implements Store {
     this.#writing = undefined
   }
 
-  /** One transaction, again while another process holds the lock. */
+  /** Runs one transaction, and tries again while another process has the lock. */
   async #commit(batch: readonly Waiting[]): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
         return await this.#db.transaction().execute(async (trx) => {
-          // A write first: it takes the lock, so that what is read next cannot be outdated when we write.
+          // The first statement is a write. It takes the lock, so that no other process changes what we read
+          // next.
           await trx.updateTable('meta').set({ value: '' }).where('key', '=', 'lock').execute()
           for (const [n, { work }] of batch.entries()) {
             if (n % turnEvery === turnEvery - 1) await otherTurns()

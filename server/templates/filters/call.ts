@@ -1,7 +1,9 @@
 import { siteMark } from '../strict.ts'
 import type { Data, Filter, FilterCall } from './filter.ts'
 
-/** What the engine hands to a filter, in our terms. Named arguments come as one Map behind the others. */
+/**
+ * Converts the arguments that the engine gives to a filter. Named arguments come as one Map after the others.
+ */
 export function callOf(filter: Filter, raw: readonly unknown[], seed: string): FilterCall {
   const [value, ...rest] = raw
   const args = isMark(rest[0]) ? rest.slice(1) : rest
@@ -16,7 +18,7 @@ export function callOf(filter: Filter, raw: readonly unknown[], seed: string): F
   }
 }
 
-/** The number of the site that a call comes from; undefined for `map('filter')`, which cannot be marked. */
+/** The index of the site of a call. Undefined for `map('filter')`, which cannot be marked. */
 export function siteOf(raw: readonly unknown[]): number | undefined {
   return isMark(raw[1]) ? Number(raw[1].slice(siteMark.length)) : undefined
 }
@@ -25,7 +27,7 @@ function isMark(value: unknown): value is string {
   return typeof value === 'string' && value.startsWith(siteMark)
 }
 
-/** The engine gives mappings as Map and none as undefined. */
+/** Converts a value of the engine, which passes mappings as Map, and none as undefined. */
 function toData(value: unknown): Data {
   if (value === undefined || value === null) return null
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value

@@ -1,10 +1,12 @@
 import { parse, stringify } from 'yaml'
 import { asList, asMap, asText, type Data, type Filter, isMap } from './filter.ts'
 
-/** Maps come from the engine sorted by key, so JSON and YAML are the same bytes in each rendering. */
+/** The engine passes maps sorted by key, so JSON and YAML are the same bytes in each rendering. */
 const json = (value: Data, indent?: number): string => JSON.stringify(value, undefined, indent)
 
-/** Ansible's `combine`: the later wins; mappings inside are merged only when asked. */
+/**
+ * `combine` of Ansible: later values override earlier ones. Nested mappings are merged only with `recursive`.
+ */
 function combine(first: Data, others: readonly Data[], recursive: boolean): Data {
   let result = asMap(first)
   for (const other of others.flat()) {
@@ -37,7 +39,7 @@ export const dataFilters: Readonly<Record<string, Filter>> = {
     options: ['indent'],
     run: (call) => stringify(call.value, { lineWidth: 0, indent: Number(call.options.indent ?? 4) }),
   },
-  // `maxAliasCount` is what keeps a few lines of aliases from growing into gigabytes.
+  // `maxAliasCount` prevents that a few lines of aliases grow to gigabytes.
   from_yaml: { run: (call) => parse(asText(call.value), { maxAliasCount: 100 }) },
   combine: {
     options: ['recursive'],
@@ -64,11 +66,11 @@ export const dataFilters: Readonly<Record<string, Filter>> = {
   ternary: {
     run: (call) => (isTrue(call.value) ? (call.args[0] ?? null) : (call.args[1] ?? null)),
   },
-  /** An undefined variable never comes this far: it is an error of its own. What remains is none and ''. */
+  /** Checks for none and ''. An undefined variable is already an error before the filter is called. */
   mandatory: {
     run(call) {
       if (call.value === null || call.value === '')
-        throw new Error(asText(call.args[0] ?? 'a value is needed here, and it is empty'))
+        throw new Error(asText(call.args[0] ?? 'expected a value, found an empty one'))
       return call.value
     },
   },

@@ -1,4 +1,4 @@
-/** What templates pass around. Maps of the engine arrive here as plain objects. */
+/** A value of a template. Maps of the engine are plain objects here. */
 export type Data = string | number | boolean | null | readonly Data[] | { readonly [key: string]: Data }
 
 export interface FilterCall {
@@ -6,22 +6,22 @@ export interface FilterCall {
   readonly args: readonly Data[]
   /** Named arguments: `count=1`. */
   readonly options: Readonly<Record<string, Data>>
-  /** Differs from guest to guest and is the same in each rendering for one: where salts come from. */
+  /** Salts are made from it. It differs between guests, and is the same in each rendering for one guest. */
   readonly seed: string
 }
 
-/** A filter throws an Error whose message says what it expected and found; template and line are added outside. */
+/** A filter throws an Error that says what it expected and found. The engine adds template and line. */
 export interface Filter {
   /** The names of its named arguments. */
   readonly options?: readonly string[]
   run(call: FilterCall): Data
 }
 
-/** A value as text, the way the engine prints it. */
+/** The value as text, as the engine prints it. */
 export function asText(value: Data | undefined, what = 'value'): string {
   if (typeof value === 'string') return value
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  throw new Error(`the ${what} is ${kindOf(value)}, expected text`)
+  throw new Error(`expected text as ${what}, found ${kindOf(value)}`)
 }
 
 export function asMap(value: Data | undefined): Readonly<Record<string, Data>> {

@@ -7,7 +7,7 @@ const algorithms = ['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512', 'sha3
 
 function hash(text: string, algorithm: string): string {
   if (!algorithms.includes(algorithm) || !getHashes().includes(algorithm))
-    throw new Error(`unknown hash '${algorithm}': ${algorithms.join(', ')}`)
+    throw new Error(`unknown hash '${algorithm}', expected ${algorithms.join(', ')}`)
   return createHash(algorithm).update(text).digest('hex')
 }
 
@@ -18,7 +18,7 @@ const cryptKinds: Readonly<Record<string, ShaCryptKind>> = {
   sha256_crypt: 'sha256',
 }
 
-/** More rounds than this take longer than an installer should wait for its answer file. */
+/** With more rounds an installer would wait too long for its answer file. */
 const mostRounds = 200_000
 
 /** The work of the algorithm grows with the square of the length. */
@@ -27,18 +27,21 @@ const longestPassword = 512
 const cached = new LRUCache<string, string>({ max: 1000 })
 
 /**
- * `password_hash('sha512', salt, rounds=5000)`. Each rendering must give the same bytes, so a missing salt is made from
- * the guest's identity. It is never made from the password: a salt is public, and would be a fast hash of the password.
+ * `password_hash('sha512', salt, rounds=5000)`. Each rendering must give the same bytes, so a missing salt is
+ * made from the guest's identity. It is never made from the password: a salt is public, and would be a fast
+ * hash of the password.
  */
 const passwordHash: Filter = {
   options: ['rounds', 'salt', 'hashtype'],
   run(call) {
     const name = asText(call.args[0] ?? call.options.hashtype ?? 'sha512', 'hash type')
     const kind = cryptKinds[name]
-    if (!kind) throw new Error(`unknown password hash '${name}': sha512, sha256`)
+    if (!kind) throw new Error(`unknown password hash '${name}', expected sha512 or sha256`)
     const password = asText(call.value, 'password')
     if (password.length > longestPassword)
-      throw new Error(`a password has at most ${longestPassword} characters, this one ${password.length}`)
+      throw new Error(
+        `expected a password of at most ${longestPassword} characters, found ${password.length}`,
+      )
     const salt = saltOf(call.args[1] ?? call.options.salt, call.seed)
     const rounds = roundsOf(call.options.rounds)
     const key = JSON.stringify([kind, password, salt, rounds])
@@ -59,7 +62,7 @@ function saltOf(given: Data | undefined, seed: string): string {
       .slice(0, 16)
   const salt = asText(given, 'salt')
   if (!/^[./0-9A-Za-z]{1,16}$/.test(salt))
-    throw new Error('a salt is 1 to 16 letters, digits, dots and slashes')
+    throw new Error('expected a salt of 1 to 16 letters, digits, dots and slashes')
   return salt
 }
 
@@ -67,7 +70,7 @@ function roundsOf(given: Data | undefined): number | undefined {
   if (given === undefined || given === null || given === defaultRounds) return undefined
   const rounds = Number(given)
   if (!Number.isInteger(rounds) || rounds < 1000 || rounds > mostRounds)
-    throw new Error(`rounds are a number from 1000 to ${mostRounds}, found ${JSON.stringify(given)}`)
+    throw new Error(`expected rounds from 1000 to ${mostRounds}, found ${JSON.stringify(given)}`)
   return rounds
 }
 

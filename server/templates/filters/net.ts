@@ -9,8 +9,8 @@ interface AddressText {
 }
 
 /**
- * Parses `10.0.0.7`, `10.0.0.7/24`, `10.0.0.7/255.255.255.0` and `fd00::7/64`. Node decides what an address is, because
- * ipaddr.js also takes `10.7` and octal numbers.
+ * Parses `10.0.0.7`, `10.0.0.7/24`, `10.0.0.7/255.255.255.0` and `fd00::7/64`. Node decides what an address
+ * is, because ipaddr.js also takes `10.7` and octal numbers.
  */
 function parseAddress(text: string): AddressText | undefined {
   const [host = '', mask, ...rest] = text.trim().split('/')
@@ -82,7 +82,7 @@ function ipaddrFilter(text: string, query: string): Data {
       return bits === 32 ? 4 : 6
     default:
       throw new Error(
-        `unknown question '${query}': address, prefix, netmask, network, network/prefix, broadcast, wildcard, version`,
+        `unknown query '${query}', expected address, prefix, netmask, network, network/prefix, broadcast, wildcard or version`,
       )
   }
 }
@@ -94,7 +94,10 @@ const ofVersion = (version: number): Filter => ({
   },
 })
 
-/** Writes a hardware address in the notation of `linux` (colons), `unix`, `cisco`, `bare`, `win` or `pxe` (`01-` and dashes). */
+/**
+ * Writes a hardware address in the notation of `linux` (colons), `unix`, `cisco`, `bare`, `win` or `pxe`
+ * (`01-` and dashes).
+ */
 function hwaddr(text: string, style: string): string {
   const hex = text.toLowerCase().replaceAll(/[^0-9a-f]/g, '')
   if (hex.length !== 12)
@@ -113,7 +116,7 @@ function hwaddr(text: string, style: string): string {
     case 'bare':
       return hex
     default:
-      throw new Error(`unknown notation '${style}': linux, unix, win, pxe, cisco, bare`)
+      throw new Error(`unknown notation '${style}', expected linux, unix, win, pxe, cisco or bare`)
   }
 }
 

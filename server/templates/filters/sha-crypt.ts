@@ -8,11 +8,11 @@ const mostRounds = 999_999_999
 const longestSalt = 16
 
 /**
- * Unix password hashes `$5$` and `$6$`: "Unix crypt using SHA-256 and SHA-512", Ulrich Drepper, version 0.6. What
- * `mkpasswd -m sha-512`, `openssl passwd -6` and glibc's crypt(3) make. The numbers in the comments are the steps
- * of that text.
+ * Makes the Unix password hashes `$5$` and `$6$`: "Unix crypt using SHA-256 and SHA-512", Ulrich Drepper,
+ * version 0.6. `mkpasswd -m sha-512`, `openssl passwd -6` and crypt(3) of glibc make the same. The numbers in
+ * the comments are the steps of that specification.
  *
- * @param rounds as the specification says, forced into 1000 to 999999999; written out only when given.
+ * @param rounds limited to 1000 to 999999999, as specified. The hash names them only when they are given.
  */
 export function shaCrypt(kind: ShaCryptKind, password: string, salt: string, rounds?: number): string {
   const key = Buffer.from(password)
@@ -50,20 +50,20 @@ function manyRounds(kind: ShaCryptKind, key: Buffer, salt: Buffer, rounds: numbe
   return a
 }
 
-/** `block` over and over, cut at `length` bytes. */
+/** Repeats `block` up to `length` bytes. */
 function repeat(block: Buffer, length: number): Buffer {
   return Buffer.alloc(length, length > 0 ? block : undefined)
 }
 
 const alphabet = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
-/** Step 22: three bytes make four characters, low bits first; the bytes are taken a third of the digest apart. */
+/** Step 22: three bytes make four characters, low bits first. The bytes are a third of the digest apart. */
 function encode(digest: Buffer, kind: ShaCryptKind): string {
   const third = kind === 'sha512' ? 21 : 10
   let text = ''
   for (let i = 0; i < third; i++) {
     const indices = [i, i + third, i + 2 * third]
-    // Which of the three comes first goes round: forwards for SHA-256, the other way for SHA-512.
+    // The first of the three rotates: forwards for SHA-256, backwards for SHA-512.
     const turn = kind === 'sha512' ? i % 3 : (3 - (i % 3)) % 3
     const [high = 0, middle = 0, low = 0] = [...indices.slice(turn), ...indices.slice(0, turn)]
     text += characters([digest[high] ?? 0, digest[middle] ?? 0, digest[low] ?? 0], 4)

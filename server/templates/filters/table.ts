@@ -4,7 +4,7 @@ import { hashFilters } from './hash.ts'
 import { netFilters } from './net.ts'
 import { textFilters } from './text.ts'
 
-/** All filters of our own. `bool` replaces the engine's, which calls 'no' true. */
+/** All filters of our own. `bool` replaces the filter of the engine, for which 'no' is true. */
 export const ownFilters: Readonly<Record<string, Filter>> = {
   ...textFilters,
   ...dataFilters,
@@ -14,7 +14,7 @@ export const ownFilters: Readonly<Record<string, Filter>> = {
 
 export const ownFilterNames: ReadonlySet<string> = new Set(Object.keys(ownFilters))
 
-/** What MiniJinja 2.11 brings by itself. */
+/** The filters of MiniJinja 2.11. */
 export const engineFilterNames: ReadonlySet<string> = new Set(
   (
     'abs attr batch bool capitalize chain count d default dictsort e escape filesizeformat first float groupby ' +

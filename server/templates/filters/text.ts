@@ -2,7 +2,10 @@ import { kickstartQuote, oneLine } from '../../render/kickstart-quote.ts'
 import { shellWord } from '../../render/quote.ts'
 import { asMap, asText, type Data, type Filter, type FilterCall, isMap } from './filter.ts'
 
-/** Ansible's regular expressions are Python's: `(?P<x>`, `(?P=x)`, `\Z`, `\A` are spelled otherwise here. */
+/**
+ * Converts a regular expression of Python, which Ansible uses: JavaScript writes `(?P<x>`, `(?P=x)`, `\Z`,
+ * `\A` otherwise.
+ */
 function compile(call: FilterCall, pattern: Data | undefined, flags: string): RegExp {
   const source = asText(pattern, 'pattern')
     .replaceAll('(?P<', '(?<')
@@ -13,7 +16,7 @@ function compile(call: FilterCall, pattern: Data | undefined, flags: string): Re
   return new RegExp(source, `u${wanted}`)
 }
 
-/** Python's `\1`, `\g<1>`, `\g<name>` in a replacement. */
+/** Expands `\1`, `\g<1>` and `\g<name>` in a replacement, as Python does. */
 function expand(replacement: string, match: RegExpExecArray): string {
   return replacement.replaceAll(/\\(?:g<(\w+)>|(\d)|(\\)|n)/g, (all, named, digit, backslash) => {
     if (backslash) return '\\'
@@ -44,7 +47,10 @@ const regexReplace: Filter = {
   },
 }
 
-/** The match, or one group of it (`'\\1'`), or '' when nothing matches: false in a condition, nothing in print. */
+/**
+ * The match, or one group of it (`'\\1'`). Without a match '', which is false in a condition and prints
+ * nothing.
+ */
 const regexSearch: Filter = {
   options: regexOptions,
   run(call) {
@@ -60,14 +66,14 @@ const regexFindall: Filter = {
     [...asText(call.value).matchAll(compile(call, call.args[0], 'g'))].map((match) => match[1] ?? match[0]),
 }
 
-/** printf of Python and Jinja: %s %d %i %x %X %o %f %%, with flags and width. */
+/** The printf of Python and Jinja: %s %d %i %x %X %o %f %%, with flags and width. */
 function format(pattern: string, args: readonly Data[]): string {
   let next = 0
   return pattern.replaceAll(
     /%([-0]*)(\d*)(?:\.(\d+))?([sdixXof%])/g,
     (_all, ...[flags, width, precision, type]) => {
       if (type === '%') return '%'
-      if (next >= args.length) throw new Error('fewer values than the pattern has places')
+      if (next >= args.length) throw new Error('expected a value for each % of the pattern, found fewer')
       const text = formatOne(args[next++] ?? null, type, precision)
       if (flags.includes('-')) return text.padEnd(Number(width))
       return text.padStart(Number(width), flags.includes('0') && type !== 's' ? '0' : ' ')
@@ -78,7 +84,7 @@ function format(pattern: string, args: readonly Data[]): string {
 function formatOne(value: Data, type: string, precision: string | undefined): string {
   if (type === 's') return asText(value)
   const number = Number(value)
-  if (Number.isNaN(number)) throw new Error(`%${type} wants a number, found ${JSON.stringify(value)}`)
+  if (Number.isNaN(number)) throw new Error(`expected a number for %${type}, found ${JSON.stringify(value)}`)
   switch (type) {
     case 'x':
       return Math.trunc(number).toString(16)

@@ -37,7 +37,7 @@ function startWriter(times: number, ...guests: string[]): { child: ChildProcess;
 }
 
 describe('a restart', () => {
-  test('finds everything as it was', async () => {
+  test('keeps everything as it was', async () => {
     const first = await openStore({ data })
     expect(first.isNew).toBe(true)
     await arm(first, 'web01')
@@ -53,7 +53,7 @@ describe('a restart', () => {
     await second.close()
   })
 
-  test('after kill -9 in the middle of writing keeps all that was said to be kept, and whole', async () => {
+  test('after kill -9 during a write keeps every change whose promise had resolved, completely', async () => {
     for (let round = 0; round < 2; round++) {
       const { child, kept } = startWriter(1_000_000, 'web01', 'web02')
       const ended = once(child, 'close')
@@ -87,7 +87,7 @@ describe('two processes', () => {
     await store.close()
   })
 
-  test('one notices at once what the other wrote, and not what it wrote itself', async () => {
+  test('each notices at once the writes of the other, but not its own', async () => {
     const [one, two] = [await openStore({ data }), await openStore({ data })]
     expect(two.changedElsewhere()).toBe(false)
     await arm(one, 'web01')
@@ -115,7 +115,7 @@ describe('two processes', () => {
 })
 
 describe('the file', () => {
-  test('is for its owner only, with its companions', async () => {
+  test('is readable by its owner only, like -wal and -shm', async () => {
     const store = await openStore({ data })
     await arm(store, 'web01')
     for (const end of ['', '-wal', '-shm'])
@@ -123,31 +123,31 @@ describe('the file', () => {
     await store.close()
   })
 
-  test('is not made by a command that only looks', async () => {
+  test('is not made by a command that only reads', async () => {
     expect(await openExistingStore({ data })).toBeUndefined()
   })
 
-  test('that is no database, and one of a newer version, say what to do', async () => {
+  test('that is not a database, or of a newer version, is refused with a remedy', async () => {
     writeFileSync(
       storeFile(data),
       'not a database, but long enough to be looked at as one by SQLite '.repeat(20),
     )
-    await expect(openStore({ data })).rejects.toThrow(/treeboot\.db is no database or is damaged/)
+    await expect(openStore({ data })).rejects.toThrow(/treeboot\.db is not a database or is damaged/)
     rmSync(storeFile(data))
     const store = await openStore({ data })
     await store.close()
     const raw = new Database(storeFile(data))
     raw.exec("insert into kysely_migration (name, timestamp) values ('9999-from-tomorrow', '2099')")
     raw.close()
-    await expect(openStore({ data })).rejects.toThrow(/was written by a newer treeboot/)
+    await expect(openStore({ data })).rejects.toThrow(/was written by a newer version/)
   })
 
-  test('in a place where no folder can be is refused with the way out', async () => {
+  test('is refused with a remedy where no folder can be made', async () => {
     writeFileSync(join(data, 'file'), '')
     await expect(openStore({ data: join(data, 'file') })).rejects.toThrow(/set paths\.data to a folder/)
   })
 
-  test('a row that makes no sense keeps the guest on its disk', async () => {
+  test('an invalid row leaves the disk of the guest alone', async () => {
     const store = await openStore({ data })
     await arm(store, 'web01')
     const raw = new Database(storeFile(data))
@@ -174,7 +174,7 @@ test.each([
   expect(read.offers?.map(({ client }) => client)).toEqual(clients)
 })
 
-test('a database module that does not load is told with its remedy', () => {
+test('a database module that does not load is reported with a remedy', () => {
   const failure = noModule(new Error('Could not locate the bindings file. Tried:\n → /x/y.node'))
   expect(failure).toBeInstanceOf(Failure)
   expect(failure.kind).toBe('unavailable')
