@@ -19,7 +19,7 @@ describe('the file of the configuration', () => {
   test('a named file must exist, be a file, and be UTF-8', async () => {
     writeFileSync(join(folder, 'utf16.yaml'), Buffer.from('\uFEFFhttp:', 'utf16le'))
     await expect(loadConfigFile({ file: 'x.yaml', cwd: folder })).rejects.toThrow(
-      stating('x.yaml', 'no such file'),
+      stating('x.yaml', 'does not exist'),
     )
     await expect(loadConfigFile({ file: '.', cwd: folder })).rejects.toThrow(/^\. .*folder/)
     await expect(loadConfigFile({ file: 'utf16.yaml', cwd: folder })).rejects.toThrow(

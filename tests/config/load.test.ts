@@ -210,7 +210,7 @@ guests:
         severity: 'warning',
         where: 'config.yaml:7:46',
         message: "guests.g.args[2]: '-r=1' removes nothing",
-        remedy: "no profile above says 'r=1'",
+        remedy: "no inherited profile has 'r=1'",
       },
     ])
   })
