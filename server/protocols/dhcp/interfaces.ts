@@ -1,29 +1,31 @@
 import type { NetworkInterfaceInfo } from 'node:os'
 import { isWildcard } from '../listen-addresses.ts'
 
-/** A side of this machine: an interface that we answer on, with our IPv4 address there. */
-export interface Side {
-  readonly interface: string
+/** A network interface of this machine that we reply on, with the one address that we reply from there. */
+export interface ServedInterface {
+  readonly name: string
+  /** IPv4. */
   readonly address: string
 }
 
+/** As `os.networkInterfaces()` lists them: addresses by the name of the interface. */
 export type Interfaces = NodeJS.Dict<NetworkInterfaceInfo[]>
 
-export interface SideOptions {
+export interface InterfaceOptions {
   /** Names of interfaces; empty means all but loopback. */
   readonly interfaces: readonly string[]
-  /** `0.0.0.0` or `::` for every address, or the one to answer from. */
+  /** `0.0.0.0` or `::` for every address, or the one address to reply from. */
   readonly bind: string
 }
 
 /**
- * The sides of this machine: the first address of each interface, because a client must get one reply and not
- * one for each alias. Interfaces without an IPv4 address have no side.
+ * The interfaces to reply on, each with its first IPv4 address: a client must get one reply and not one for
+ * each alias. Interfaces without an IPv4 address are left out.
  */
-export function sidesOf(options: SideOptions, interfaces: Interfaces): Side[] {
+export function servedInterfaces(options: InterfaceOptions, interfaces: Interfaces): ServedInterface[] {
   const { bind } = options
   const wildcard = isWildcard(bind)
-  const sides: Side[] = []
+  const served: ServedInterface[] = []
   for (const [name, infos = []] of Object.entries(interfaces)) {
     const wanted = options.interfaces.length === 0 ? undefined : options.interfaces.includes(name)
     if (wanted === false) continue
@@ -32,7 +34,7 @@ export function sidesOf(options: SideOptions, interfaces: Interfaces): Side[] {
         family === 'IPv4' &&
         (wildcard ? wanted === true || !internal : address === bind || bind === 'localhost'),
     )
-    if (info) sides.push({ interface: name, address: info.address })
+    if (info) served.push({ name, address: info.address })
   }
-  return sides
+  return served
 }

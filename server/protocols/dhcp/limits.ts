@@ -2,11 +2,11 @@ import { LRUCache } from 'lru-cache'
 import { RateLimit } from '../rate-limit.ts'
 
 export interface ReplyLimits {
-  /** Requests of one machine in ten seconds that get replies, on all interfaces. Firmware sends a handful. */
+  /** Requests of one machine that get replies in ten seconds, on all interfaces. Firmware sends a handful. */
   readonly perClient: number
-  /** Requests of all machines in one second that get replies. */
+  /** Requests of all machines that get replies in one second. */
   readonly perSecond: number
-  /** Decisions that run at once. */
+  /** Decisions that may run at once. */
   readonly pending: number
 }
 
@@ -16,8 +16,8 @@ const clientWindowMs = 10_000
 const maxClients = 10_000
 
 /**
- * Keeps a flood of requests, forged or not, from making us flood the network with broadcasts. Bounded in
- * memory.
+ * Counts requests against both limits, so that a flood of requests, forged or not, does not make us flood the
+ * network with broadcasts. Its memory is bounded.
  */
 export class ReplyRate {
   readonly #perClient: number
@@ -29,7 +29,7 @@ export class ReplyRate {
     this.#all = new RateLimit(perSecond, 1000)
   }
 
-  /** Counts a request, if both limits have room for it. */
+  /** Whether a request may get a reply. Counts it only if both limits have room for it. */
   admit(client: string, nowMs: number): boolean {
     if (!this.#all.hasRoom(nowMs) || !this.#limitOf(client).admit(nowMs)) return false
     return this.#all.admit(nowMs)

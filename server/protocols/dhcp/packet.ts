@@ -17,14 +17,15 @@ export interface DhcpPacket {
   readonly giaddr: string
   /** As long as `hlen` says, at most 16 octets. */
   readonly chaddr: Uint8Array
-  /** '' when the field has options instead (overload). */
+  /** '' when the field holds options instead of a name (option 52, overload). */
   readonly sname: string
+  /** '' when the field holds options, as with `sname`. */
   readonly file: string
-  /** Without pad, end and overload, which belong to the wire. */
+  /** Without pad, end and overload, which exist on the wire only. */
   readonly options: DhcpOptions
 }
 
-/** The reason why bytes are not a DHCP packet. */
+/** The result of decoding bytes that are not a DHCP packet: the reason. */
 export interface Malformed {
   readonly malformed: string
 }
@@ -32,22 +33,27 @@ export interface Malformed {
 /** RFC 2131 section 2, figure 1: the flag that asks for replies by broadcast. */
 export const broadcastFlag = 0x8000
 
-/** Offsets and sizes of RFC 2131 figure 1. */
+/** Offsets and sizes of fields: RFC 2131 figure 1. */
 const at = { sname: 44, file: 108, cookie: 236, options: 240 } as const
 const snameBytes = 64
 const fileBytes = 128
-/** RFC 2131 section 3. */
+/** The four octets before the options: 99, 130, 83, 99 (RFC 2131 section 3). */
 const magicCookie = 0x63825363
-/** A BOOTP packet has 300 octets (RFC 951), and some relays and ROMs drop shorter packets. */
-const leastBytes = 300
-/** More than any client sends, and more than an unfragmented frame carries. */
+/**
+ * The shortest packet that we send: BOOTP's 300 octets (RFC 951). Some relays and ROMs drop shorter packets.
+ */
+const minPacketBytes = 300
+/**
+ * The longest packet that is read: more than any client sends, and more than an unfragmented frame carries.
+ */
 export const maxPacketBytes = 4096
-/** RFC 2131 section 2: every client takes 576 octets with the headers of IP and UDP. */
+/** A reply of this size fits every client: 576 octets with the headers of IP and UDP (RFC 2131 section 2). */
 export const defaultReplyBytes = 548
 
-const fieldsHeld = { file: 1, sname: 2 } as const
+/** Bits of option 52: the fields that hold options (RFC 2132 section 9.3). */
+const overloadBits = { file: 1, sname: 2 } as const
 
-/** A packet, or the reason why the bytes are not one. Never throws. */
+/** Decodes any bytes to a packet, or to the reason why they are not a packet. Never throws. */
 export function decodePacket(bytes: Uint8Array): DhcpPacket | Malformed {
   if (bytes.length < at.options || bytes.length > maxPacketBytes)
     return { malformed: `${bytes.length} octets; a DHCP packet has ${at.options} to ${maxPacketBytes}` }
@@ -84,8 +90,8 @@ function readOptions(view: Buffer): Pick<DhcpPacket, 'sname' | 'file' | 'options
   const held = overloadOf(options)
   if (typeof held === 'string') return held
   // RFC 2131, 4.1: first the file field, then sname.
-  const fileHeld = (held & fieldsHeld.file) !== 0
-  const snameHeld = (held & fieldsHeld.sname) !== 0
+  const fileHeld = (held & overloadBits.file) !== 0
+  const snameHeld = (held & overloadBits.sname) !== 0
   const damagedFile = fileHeld ? readField(fileField, options) : undefined
   if (damagedFile !== undefined) return `${damagedFile} (in the file field)`
   const damagedSname = snameHeld ? readField(snameField, options) : undefined
@@ -95,8 +101,8 @@ function readOptions(view: Buffer): Pick<DhcpPacket, 'sname' | 'file' | 'options
 }
 
 /**
- * Which fields hold options, as bits; takes the overload option away. A text says what is wrong with the
- * option.
+ * Removes the overload option and returns its value: which fields hold options, as bits. A string is the
+ * reason why the option is invalid.
  */
 function overloadOf(options: Map<number, Uint8Array>): number | string {
   const value = options.get(optionCode.overload)
@@ -111,7 +117,7 @@ function overloadOf(options: Map<number, Uint8Array>): number | string {
  * Encodes a packet of at most `maxBytes` octets. Options that do not fit go to `file` and `sname`, if these
  * are free.
  *
- * @throws Failure `too-large` without room; `bad-request` for text that a field cannot hold.
+ * @throws Failure `too-large` when the options do not fit; `bad-request` for text that a field cannot hold.
  */
 export function encodePacket(packet: DhcpPacket, maxBytes = defaultReplyBytes): Buffer {
   if (packet.chaddr.length > 16)
@@ -126,9 +132,9 @@ export function encodePacket(packet: DhcpPacket, maxBytes = defaultReplyBytes): 
   const inSname = parts.length > 0 && packet.sname === '' ? fillField(parts, snameBytes) : undefined
   if (parts.length > 0)
     throw new Failure('too-large', `the options need ${needed} octets; there is room for ${room}`)
-  const held = (inFile ? fieldsHeld.file : 0) | (inSname ? fieldsHeld.sname : 0)
+  const held = (inFile ? overloadBits.file : 0) | (inSname ? overloadBits.sname : 0)
   const field = held === 0 ? main : Buffer.concat([Buffer.from([optionCode.overload, 1, held]), main])
-  const bytes = Buffer.alloc(Math.max(leastBytes, at.options + field.length))
+  const bytes = Buffer.alloc(Math.max(minPacketBytes, at.options + field.length))
   writeHeader(bytes, packet)
   bytes.set(inSname ?? textField(packet.sname, snameBytes, 'sname'), at.sname)
   bytes.set(inFile ?? textField(packet.file, fileBytes, 'file'), at.file)

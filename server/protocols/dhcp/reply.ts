@@ -12,14 +12,14 @@ export type ReplyType = Extract<MessageType, 'offer' | 'ack'>
 const noAddress = '0.0.0.0'
 /** `file` has room for 127 characters and a NUL; a longer name is sent in option 67 alone. */
 const fileRoom = 127
-/** Headers of IP and UDP count in option 57. */
+/** The headers of IP and UDP, which option 57 counts too. */
 const headerBytes = 28
-/** One Ethernet frame, even when the client takes more. */
-const mostReplyBytes = 1472
+/** The longest reply that we send, even when the client takes more: it fits one Ethernet frame. */
+const maxReplyBytes = 1472
 
 /**
  * The type of the reply to a packet: an OFFER to a DISCOVER, an ACK to a REQUEST or INFORM at port 4011. All
- * other packets on port 67 are between the client and its DHCP server, and get no reply from a proxy.
+ * other packets are between the client and its DHCP server, and get no reply from a proxy.
  */
 export function replyType(packet: DhcpPacket, service: Service): ReplyType | undefined {
   if (packet.op !== 'request') return undefined
@@ -29,8 +29,8 @@ export function replyType(packet: DhcpPacket, service: Service): ReplyType | und
 }
 
 /**
- * The reply. Its boot data is in every place where some client looks for it: `siaddr` and `file` (shim reads
- * nothing else), and options 66 and 67 (GRUB, and names too long for `file`). All of it is in the OFFER
+ * The reply packet. The boot data is in every place where a client may look for it: `siaddr` and `file` (shim
+ * reads nothing else), and options 66 and 67 (GRUB, and names too long for `file`). All of it is in the OFFER
  * already, because Fedora's GRUB never looks at an ACK from port 4011. iPXE takes a proxy's boot file only
  * with a `siaddr` that is not zero, even when the file is a URL.
  */
@@ -74,8 +74,8 @@ function replyOptions(
   if (style !== 'http') options.set(optionCode.vendorSpecific, vendorOptions(request, style))
   options.set(optionCode.tftpServerName, bytesOf(serverAddress))
   if (bootFile !== '') options.set(optionCode.bootFile, bytesOf(bootFile))
-  // RFC 4578 section 2: these are in every packet of clients and of servers. RFC 3046 section 2.2: the option
-  // of a relay goes back unchanged.
+  // RFC 4578 section 2: 93, 94 and 97 are in every packet of clients and of servers. RFC 3046 section 2.2:
+  // the option of a relay goes back unchanged.
   for (const code of [
     optionCode.clientArch,
     optionCode.networkInterface,
@@ -91,18 +91,20 @@ function replyOptions(
 function vendorOptions(request: DhcpPacket, style: 'pxe' | 'raspberry-pi'): Uint8Array {
   const options = style === 'raspberry-pi' ? raspberryPiMenu() : useThisOffer()
   // PXE 2.1 section 2.2.4: an ACK names the boot item of the request.
-  const asked = request.options.get(optionCode.vendorSpecific)
-  const item = asked && decodePxe(asked)?.get(pxeCode.bootItem)
+  const requested = request.options.get(optionCode.vendorSpecific)
+  const item = requested && decodePxe(requested)?.get(pxeCode.bootItem)
   if (item && item.length <= 255) options.set(pxeCode.bootItem, item)
   return encodePxe(options)
 }
 
-/** The longest reply that this client takes: 548 octets, or what it says (RFC 2132 section 9.10). */
+/**
+ * The longest reply that this client takes: 548 octets, or what its option 57 says (RFC 2132 section 9.10).
+ */
 export function replyRoom(request: DhcpPacket): number {
-  const says = maxMessageSize(request.options)
-  return says === undefined
+  const stated = maxMessageSize(request.options)
+  return stated === undefined
     ? defaultReplyBytes
-    : Math.min(Math.max(says - headerBytes, defaultReplyBytes), mostReplyBytes)
+    : Math.min(Math.max(stated - headerBytes, defaultReplyBytes), maxReplyBytes)
 }
 
 export interface Destination {
@@ -115,13 +117,13 @@ export interface ClientPorts {
   readonly relay: number
 }
 
-/** Where replies go that do not go to the sender of the request. */
+/** Targets of replies that are not sent back to the sender: the broadcast address, and the port of relays. */
 export interface ReplyTargets {
   readonly broadcast: Destination
   readonly relayPort: number
 }
 
-/** A request with its way to us. */
+/** A request with its sender and the port that it came to. */
 export interface Arrival {
   readonly packet: DhcpPacket
   readonly service: Service

@@ -6,11 +6,9 @@ import { etherbootFeatures } from './options/etherboot.ts'
 import { clientArchs, machineUuid } from './options/pxe-client.ts'
 import type { DhcpPacket } from './packet.ts'
 
-/** What a DHCP packet says about its sender. */
-
 /**
- * ARP hardware types whose addresses have six octets: Ethernet and IEEE 802. Guests are known by such
- * addresses.
+ * ARP hardware types whose addresses are MAC addresses of six octets: Ethernet and IEEE 802. Guests are
+ * identified by such addresses.
  */
 const ethernetLike: ReadonlySet<number> = new Set([1, 6])
 
@@ -19,7 +17,7 @@ export function macOf({ htype, chaddr }: DhcpPacket): string | undefined {
   return ethernetLike.has(htype) ? canonicalMac(Buffer.from(chaddr).toString('hex')) : undefined
 }
 
-/** The sender in the terms of the core. */
+/** What a packet says about its sender, in the terms of the core. */
 export function clientFacts(packet: DhcpPacket, mac = macOf(packet)): ClientFacts {
   const { options } = packet
   return defined({

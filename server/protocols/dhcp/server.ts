@@ -2,11 +2,11 @@ import type { RemoteInfo } from 'node:dgram'
 import { LRUCache } from 'lru-cache'
 import type { ClientFacts } from '../../core/boot/firmware.ts'
 import { failureMessage } from '../../core/failure.ts'
-import type { NetworkBootRequest, NetworkReply } from '../../core/loader/network-offer.ts'
+import type { NetworkBootRequest, NetworkOffer, NetworkReply } from '../../core/loader/network-offer.ts'
 import type { EventSink } from '../../events/bus.ts'
 import type { ListenAddress, Listener } from '../listener.ts'
 import { RateLimit } from '../rate-limit.ts'
-import type { Interfaces, Side } from './interfaces.ts'
+import type { Interfaces, ServedInterface } from './interfaces.ts'
 import { defaultLimits, type ReplyLimits, ReplyRate } from './limits.ts'
 import { type DhcpPacket, decodePacket, encodePacket } from './packet.ts'
 import {
@@ -21,19 +21,22 @@ import {
 import { clientFacts, macOf } from './request.ts'
 import { type DhcpPorts, DhcpSockets } from './sockets.ts'
 
+/** Decides whether a machine gets an offer, and which. Undefined: no reply and no event. */
 export type DecideOffer = (ask: NetworkBootRequest) => Promise<NetworkReply | undefined>
 
 export interface DhcpListenerOptions {
-  /** Interfaces to answer on; empty means all but loopback. */
+  /** Names of the interfaces to reply on; empty means all but loopback. */
   readonly interfaces: readonly string[]
-  /** `0.0.0.0`, or the one address to answer from. */
+  /** `0.0.0.0`, or the one address to reply from. */
   readonly bind: string
-  /** 67 unless a test has another. */
+  /** 67, except in tests. */
   readonly port: number
   readonly decide: DecideOffer
   readonly events: EventSink
   readonly limits?: Partial<ReplyLimits>
-  /** For tests on loopback, without privileged ports: the real ones are 4011, 68 and 67. */
+  /**
+   * The boot-server, client and relay ports, for tests without privileges. The real ones are 4011, 68 and 67.
+   */
   readonly ports?: Omit<DhcpPorts, 'dhcp'> & ClientPorts
   readonly broadcast?: string
   readonly localInterfaces?: () => Interfaces
@@ -44,7 +47,7 @@ const standardPorts = { bootServer: 4011, client: 68, relay: 67 } as const
 /** Events about junk in one second: a flood must not fill the log. */
 const noisePerSecond = 10
 
-/** A packet that we reply to, unless the decision is silence. */
+/** A packet that gets a reply, unless the decision is silence. */
 interface BootRequest {
   readonly packet: DhcpPacket
   readonly service: Service
@@ -54,9 +57,9 @@ interface BootRequest {
 }
 
 /**
- * ProxyDHCP (PXE 2.1 section 2.2): tells machines that ask for network boot what to load, beside the DHCP
- * server that gives them their addresses. It gives no addresses itself, and a machine that does not ask for
- * network boot gets no reply.
+ * The ProxyDHCP service (PXE 2.1 section 2.2). It tells machines that ask for network boot what to load,
+ * beside the DHCP server that gives them their addresses. It gives no addresses itself, and a machine that
+ * does not ask for network boot gets no reply.
  */
 export class DhcpListener implements Listener {
   readonly name = 'dhcp'
@@ -67,7 +70,7 @@ export class DhcpListener implements Listener {
   readonly #rate: ReplyRate
   readonly #noiseLimit = new RateLimit(noisePerSecond, 1000)
   readonly #sockets: DhcpSockets
-  /** Machine and transaction of which there was an event. */
+  /** The machines and transaction numbers (xid) that an event was emitted for. */
   readonly #reported = new LRUCache<string, true>({ max: 4096 })
   #pending = 0
   #address: ListenAddress | undefined
@@ -80,7 +83,7 @@ export class DhcpListener implements Listener {
     this.#rate = new ReplyRate(this.#limits)
     this.#sockets = new DhcpSockets(
       { ...options, ports: this.#ports, broadcast: this.#broadcast },
-      (bytes, from, service, side) => this.#onDatagram(bytes, from, service, side),
+      (bytes, from, service, iface) => this.#onDatagram(bytes, from, service, iface),
       (message) => options.events({ type: 'trouble', where: 'dhcp', message }),
       (to, message) => this.#noise(to, message),
     )
@@ -91,12 +94,12 @@ export class DhcpListener implements Listener {
   }
 
   get hint(): string {
-    const where = this.sides.map((side) => `${side.interface} (${side.address})`).join(', ')
-    return `proxy, gives no addresses; answers on ${where || 'no interface yet'}`
+    const where = this.interfaces.map((iface) => `${iface.name} (${iface.address})`).join(', ')
+    return `proxy, gives no addresses; replies on ${where || 'no interface yet'}`
   }
 
-  get sides(): readonly Side[] {
-    return this.#sockets.sides
+  get interfaces(): readonly ServedInterface[] {
+    return this.#sockets.interfaces
   }
 
   async start(): Promise<void> {
@@ -109,22 +112,25 @@ export class DhcpListener implements Listener {
     this.#sockets.close()
   }
 
-  /** The second port on this side, for tests that let the system choose it. */
-  bootServerPort(side: Side): number | undefined {
-    return this.#sockets.bootServerPort(side)
+  /** The boot-server port (4011) on this interface, for tests that let the system choose it. */
+  bootServerPort(iface: ServedInterface): number | undefined {
+    return this.#sockets.bootServerPort(iface)
   }
 
-  /** The whole conversation: classify the packet, decide, reply, send. */
-  #onDatagram(bytes: Buffer, from: RemoteInfo, service: Service, side: Side | undefined): void {
+  /** Handles one packet: classifies it, then decides and replies once for each interface. */
+  #onDatagram(bytes: Buffer, from: RemoteInfo, service: Service, iface: ServedInterface | undefined): void {
     const request = this.#classify(bytes, from, service)
     if (!request) return
-    // The system does not tell by which interface a broadcast came. So each side replies with its own
-    // address.
-    const sides = side ? [side] : this.#sockets.sides
-    for (const [index, each] of sides.entries()) void this.#converse(request, each, index > 0)
+    // Node does not tell by which interface a broadcast came. So we reply on every interface, each time with
+    // our address there. Only the first decision counts the machine.
+    const interfaces = iface ? [iface] : this.#sockets.interfaces
+    for (const [index, each] of interfaces.entries()) void this.#reply(request, each, index > 0)
   }
 
-  /** Undefined for a packet that gets no reply: junk, one for the DHCP server, or one above the limits. */
+  /**
+   * Undefined for a packet that gets no reply: junk, a packet for the DHCP server, or a request over the
+   * limits.
+   */
   #classify(bytes: Buffer, from: RemoteInfo, service: Service): BootRequest | undefined {
     const packet = decodePacket(bytes)
     if ('malformed' in packet) {
@@ -135,7 +141,7 @@ export class DhcpListener implements Listener {
     if (type === undefined) return undefined
     const mac = macOf(packet)
     if (!this.#admit(mac ?? Buffer.from(packet.chaddr).toString('hex'))) {
-      this.#noise(from.address, 'more requests than the limits allow')
+      this.#noise(from.address, 'more requests than the limits of the service allow')
       return undefined
     }
     return { packet, service, from, replyType: type, client: clientFacts(packet, mac) }
@@ -145,12 +151,12 @@ export class DhcpListener implements Listener {
     return this.#pending < this.#limits.pending && this.#rate.admit(client, performance.now())
   }
 
-  async #converse(request: BootRequest, side: Side, isRepeat: boolean): Promise<void> {
+  async #reply(request: BootRequest, iface: ServedInterface, isRepeat: boolean): Promise<void> {
     this.#pending++
     try {
-      const decision = await this.#decide(request, side, isRepeat)
+      const decision = await this.#decide(request, iface, isRepeat)
       if (!decision) return
-      if (decision.kind === 'offer') this.#send(request, side, decision.offer)
+      if (decision.kind === 'offer') this.#send(request, iface, decision.offer)
       if (request.replyType === 'offer') this.#report(request, decision)
     } catch (error) {
       const where = `dhcp reply to ${clientName(request)}`
@@ -160,11 +166,15 @@ export class DhcpListener implements Listener {
     }
   }
 
-  #decide(request: BootRequest, side: Side, isRepeat: boolean): Promise<NetworkReply | undefined> {
+  #decide(
+    request: BootRequest,
+    iface: ServedInterface,
+    isRepeat: boolean,
+  ): Promise<NetworkReply | undefined> {
     const { packet, from, client } = request
     return this.#options.decide({
       client,
-      serverAddress: side.address,
+      serverAddress: iface.address,
       clientAddress: from.address === '0.0.0.0' ? '' : from.address,
       xid: packet.xid,
       isFollowUp: request.replyType === 'ack',
@@ -172,14 +182,21 @@ export class DhcpListener implements Listener {
     })
   }
 
-  #send({ packet, service, from, replyType: type }: BootRequest, side: Side, offer: Offer): void {
-    const reply = encodePacket(replyPacket(packet, type, offer, side.address), replyRoom(packet))
+  #send(
+    { packet, service, from, replyType: type }: BootRequest,
+    iface: ServedInterface,
+    offer: NetworkOffer,
+  ): void {
+    const reply = encodePacket(replyPacket(packet, type, offer, iface.address), replyRoom(packet))
     const broadcast = { address: this.#broadcast, port: this.#ports.client }
     const to = destinationOf({ packet, service, from }, { broadcast, relayPort: this.#ports.relay })
-    this.#sockets.send(reply, side, service, to)
+    this.#sockets.send(reply, iface, service, to)
   }
 
-  /** One event for each attempt of a machine, which repeats its request until it has an address as well. */
+  /**
+   * One event for each attempt: a machine repeats its request, with the same xid, while it waits for an
+   * address.
+   */
   #report(request: BootRequest, decision: NetworkReply): void {
     const client = clientName(request)
     const key = `${client} ${request.packet.xid}`
@@ -201,14 +218,12 @@ export class DhcpListener implements Listener {
   }
 }
 
-type Offer = Extract<NetworkReply, { kind: 'offer' }>['offer']
-
 function clientName({ client, from }: BootRequest): string {
   return client.mac ?? from.address
 }
 
 function describeDecision(decision: NetworkReply): string {
-  if (decision.kind !== 'offer') return `nothing from here: ${decision.why}`
+  if (decision.kind !== 'offer') return `no reply: ${decision.why}`
   const { offer, why } = decision
   return `${offer.bootFile || 'its own files'} for ${offer.firmware}: ${why}`
 }

@@ -3,7 +3,12 @@ import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { Failure, failureMessage } from '../../core/failure.ts'
 import { isWildcard } from '../listen-addresses.ts'
-import { type Interfaces, type Side, type SideOptions, sidesOf } from './interfaces.ts'
+import {
+  type InterfaceOptions,
+  type Interfaces,
+  type ServedInterface,
+  servedInterfaces,
+} from './interfaces.ts'
 import type { Destination, Service } from './reply.ts'
 
 export interface DhcpPorts {
@@ -11,18 +16,25 @@ export interface DhcpPorts {
   readonly bootServer: number
 }
 
-export interface SocketOptions extends SideOptions {
+export interface SocketOptions extends InterfaceOptions {
   readonly ports: DhcpPorts
-  /** 255.255.255.255; a test on loopback has another. */
+  /** 255.255.255.255, except in tests on loopback. */
   readonly broadcast: string
   readonly localInterfaces?: () => Interfaces
 }
 
-/** Gets a datagram, the port that it came to, and the side; a broadcast came to all sides. */
-export type OnDatagram = (bytes: Buffer, from: RemoteInfo, service: Service, side: Side | undefined) => void
+/**
+ * Gets a datagram, the port that it came to, and the interface; undefined for a broadcast, which names none.
+ */
+export type OnDatagram = (
+  bytes: Buffer,
+  from: RemoteInfo,
+  service: Service,
+  iface: ServedInterface | undefined,
+) => void
 
-interface OpenSide {
-  readonly side: Side
+interface OpenInterface {
+  readonly iface: ServedInterface
   readonly dhcp: Socket
   readonly bootServer: Socket
 }
@@ -30,7 +42,8 @@ interface OpenSide {
 /** How often we look for new and lost addresses: a bridge that comes up later is served within this time. */
 const recheckMs = 5000
 /**
- * A rack that is switched on sends hundreds of packets in one moment; the kernel cuts this to its `rmem_max`.
+ * The receive buffer that we ask for: a rack that is switched on sends hundreds of packets at once. The
+ * kernel gives at most its `rmem_max`.
  */
 const receiveBytes = 4 * 1024 * 1024
 
@@ -38,67 +51,69 @@ const receiveBytes = 4 * 1024 * 1024
  * The sockets of a ProxyDHCP server. Node cannot tell to which address or interface a datagram came (no
  * IP_PKTINFO), nor bind a socket to an interface. But a socket that is bound to an address of ours sends
  * broadcasts by the interface of that address, whatever the default route. A socket that is bound to
- * 255.255.255.255 receives broadcasts alone. So there is one socket for broadcasts, and for each side one at
- * port 67, which sends and receives from relays, and one at port 4011.
+ * 255.255.255.255 receives broadcasts alone. So one socket receives broadcasts, and each interface has two
+ * more: one at port 67, for replies and for packets of relays, and one at port 4011.
  */
 export class DhcpSockets {
   readonly #options: SocketOptions
   readonly #onDatagram: OnDatagram
   readonly #onTrouble: (message: string) => void
-  readonly #onLost: (to: string, message: string) => void
-  readonly #sides = new Map<string, OpenSide>()
-  readonly #refused = new Set<string>()
+  readonly #onUndeliverable: (to: string, message: string) => void
+  readonly #open = new Map<string, OpenInterface>()
+  /** Addresses that could not be bound, and were reported. */
+  readonly #reported = new Set<string>()
   #broadcastSocket: Socket | undefined
   #recheck: NodeJS.Timeout | undefined
-  #checking: Promise<void> = Promise.resolve()
+  #following: Promise<void> = Promise.resolve()
   #closed = false
 
   /**
-   * `onLost`: a reply that cannot reach the address that a client named. That is not trouble: a client can
-   * name any.
+   * `onUndeliverable` gets replies that could not be sent to the address that a client named. That is not
+   * trouble: a client can name any address.
    */
   constructor(
     options: SocketOptions,
     onDatagram: OnDatagram,
     onTrouble: (message: string) => void,
-    onLost: (to: string, message: string) => void,
+    onUndeliverable: (to: string, message: string) => void,
   ) {
     this.#options = options
     this.#onDatagram = onDatagram
     this.#onTrouble = onTrouble
-    this.#onLost = onLost
+    this.#onUndeliverable = onUndeliverable
   }
 
-  /** The open sides. Each of them replies to a broadcast, with its own address. */
-  get sides(): readonly Side[] {
-    return [...this.#sides.values()].map(({ side }) => side)
+  /** The interfaces whose sockets are open. */
+  get interfaces(): readonly ServedInterface[] {
+    return [...this.#open.values()].map(({ iface }) => iface)
   }
 
+  /** The port for broadcasts: 67, or the port that the system chose. */
   get port(): number | undefined {
     return this.#broadcastSocket?.address().port
   }
 
-  /** The port for boot server requests on this side. */
-  bootServerPort(side: Side): number | undefined {
-    return this.#sides.get(side.address)?.bootServer.address().port
+  /** The port for boot-server requests on this interface. */
+  bootServerPort(iface: ServedInterface): number | undefined {
+    return this.#open.get(iface.address)?.bootServer.address().port
   }
 
   /** @throws Failure that names address, port and remedy. */
   async open(): Promise<void> {
     const { broadcast, ports } = this.#options
-    const sides = this.#wanted()
-    if (sides.length === 0) this.#onTrouble(whyNoSide(this.#options))
+    const wanted = this.#wanted()
+    if (wanted.length === 0) this.#onTrouble(whyNoInterface(this.#options))
     try {
-      this.#broadcastSocket = await bound(broadcast, ports.dhcp)
+      this.#broadcastSocket = await openSocket(broadcast, ports.dhcp)
       this.#broadcastSocket.on('message', (bytes, from) => this.#onDatagram(bytes, from, 'dhcp', undefined))
       this.#broadcastSocket.on('error', (error) => this.#onTrouble(error.message))
-      for (const side of sides) await this.#openSide(side)
+      for (const iface of wanted) await this.#openInterface(iface)
     } catch (error) {
       this.close()
       throw error
     }
     this.#recheck = setInterval(() => {
-      this.#checking = this.#checking.then(() => this.#checkSides())
+      this.#following = this.#following.then(() => this.#followInterfaces())
     }, recheckMs)
     this.#recheck.unref()
   }
@@ -108,84 +123,84 @@ export class DhcpSockets {
     clearInterval(this.#recheck)
     this.#broadcastSocket?.close()
     this.#broadcastSocket = undefined
-    for (const open of this.#sides.values()) closeSide(open)
-    this.#sides.clear()
+    for (const open of this.#open.values()) closeInterface(open)
+    this.#open.clear()
   }
 
-  send(bytes: Uint8Array, side: Side, service: Service, to: Destination): void {
-    const open = this.#sides.get(side.address)
+  send(bytes: Uint8Array, iface: ServedInterface, service: Service, to: Destination): void {
+    const open = this.#open.get(iface.address)
     const socket = service === 'dhcp' ? open?.dhcp : open?.bootServer
     socket?.send(bytes, to.port, to.address, (error) => {
       if (!error || this.#closed) return
-      const message = `${side.interface} to ${to.address}: ${error.message}`
+      const message = `${iface.name} to ${to.address}: ${error.message}`
       if (to.address === this.#options.broadcast) this.#onTrouble(message)
-      else this.#onLost(to.address, message)
+      else this.#onUndeliverable(to.address, message)
     })
   }
 
-  #wanted(): Side[] {
-    return sidesOf(this.#options, (this.#options.localInterfaces ?? networkInterfaces)())
+  #wanted(): ServedInterface[] {
+    return servedInterfaces(this.#options, (this.#options.localInterfaces ?? networkInterfaces)())
   }
 
-  async #openSide(side: Side): Promise<void> {
+  async #openInterface(iface: ServedInterface): Promise<void> {
     const { ports } = this.#options
-    const dhcp = await bound(side.address, ports.dhcp === 0 ? (this.port ?? 0) : ports.dhcp)
+    const dhcp = await openSocket(iface.address, ports.dhcp === 0 ? (this.port ?? 0) : ports.dhcp)
     let bootServer: Socket
     try {
-      bootServer = await bound(side.address, ports.bootServer)
+      bootServer = await openSocket(iface.address, ports.bootServer)
     } catch (error) {
       dhcp.close()
       throw error
     }
-    dhcp.on('message', (bytes, from) => this.#onDatagram(bytes, from, 'dhcp', side))
-    bootServer.on('message', (bytes, from) => this.#onDatagram(bytes, from, 'boot-server', side))
+    dhcp.on('message', (bytes, from) => this.#onDatagram(bytes, from, 'dhcp', iface))
+    bootServer.on('message', (bytes, from) => this.#onDatagram(bytes, from, 'boot-server', iface))
     for (const socket of [dhcp, bootServer])
-      socket.on('error', (error) => this.#onTrouble(`${side.interface}: ${error.message}`))
-    const open = { side, dhcp, bootServer }
-    if (this.#closed) closeSide(open)
-    else this.#sides.set(side.address, open)
+      socket.on('error', (error) => this.#onTrouble(`${iface.name}: ${error.message}`))
+    const open = { iface, dhcp, bootServer }
+    if (this.#closed) closeInterface(open)
+    else this.#open.set(iface.address, open)
   }
 
-  async #checkSides(): Promise<void> {
+  async #followInterfaces(): Promise<void> {
     if (this.#closed) return
-    const wanted = new Map(this.#wanted().map((side) => [side.address, side]))
-    for (const [address, open] of this.#sides) {
+    const wanted = new Map(this.#wanted().map((iface) => [iface.address, iface]))
+    for (const [address, open] of this.#open) {
       if (wanted.has(address)) continue
-      this.#sides.delete(address)
-      closeSide(open)
+      this.#open.delete(address)
+      closeInterface(open)
     }
-    for (const [address, side] of wanted) if (!this.#sides.has(address)) await this.#tryToOpen(side)
+    for (const [address, iface] of wanted) if (!this.#open.has(address)) await this.#tryToOpen(iface)
   }
 
-  async #tryToOpen(side: Side): Promise<void> {
-    const { address } = side
+  async #tryToOpen(iface: ServedInterface): Promise<void> {
+    const { address } = iface
     try {
-      await this.#openSide(side)
-      this.#refused.delete(address)
+      await this.#openInterface(iface)
+      this.#reported.delete(address)
     } catch (error) {
-      // One message for each address, however often it is tried.
-      if (!this.#refused.has(address)) this.#onTrouble(failureMessage(error))
-      this.#refused.add(address)
+      // One message for each address, however often we try to bind it.
+      if (!this.#reported.has(address)) this.#onTrouble(failureMessage(error))
+      this.#reported.add(address)
     }
   }
 }
 
-function whyNoSide({ interfaces, bind }: SideOptions): string {
+function whyNoInterface({ interfaces, bind }: InterfaceOptions): string {
   if (isIPv6(bind) && bind !== '::')
-    return `no machine can get an answer: ${bind} is an IPv6 address, and ProxyDHCP is IPv4. Set dhcp.bind to an IPv4 address of this machine`
+    return `no machine can get a reply: ${bind} is an IPv6 address, and ProxyDHCP is IPv4. Set dhcp.bind to an IPv4 address of this machine`
   const where = interfaces.length > 0 ? `${interfaces.join(', ')}: ` : ''
   const what = isWildcard(bind)
-    ? 'no IPv4 address there yet'
-    : `no interface with the address ${bind} (dhcp.bind)`
-  return `${where}${what}; answering begins when there is one`
+    ? 'no interface has an IPv4 address yet'
+    : `no interface has the address ${bind} (dhcp.bind)`
+  return `${where}${what}; replies begin when there is an address`
 }
 
-function closeSide({ dhcp, bootServer }: OpenSide): void {
+function closeInterface({ dhcp, bootServer }: OpenInterface): void {
   dhcp.close()
   bootServer.close()
 }
 
-function bound(address: string, port: number): Promise<Socket> {
+function openSocket(address: string, port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = createSocket({ type: 'udp4', recvBufferSize: receiveBytes })
     socket.once('error', (error) => {
@@ -205,14 +220,14 @@ function bindFailure(address: string, port: number, cause: NodeJS.ErrnoException
   if (cause.code === 'EADDRINUSE')
     return new Failure(
       'conflict',
-      `dhcp: ${address} port ${port} is taken: another DHCP server runs on this machine. Two cannot share the port; ` +
-        'let that one tell machines what to boot (treeboot dhcp-config dnsmasq|isc|kea prints what it needs), and set dhcp.mode: off',
+      `dhcp: ${address} port ${port} is taken: another DHCP server runs on this machine. Two servers cannot share the port; ` +
+        'let that server tell machines what to boot (treeboot dhcp-config dnsmasq|isc|kea prints its configuration), and set dhcp.mode: off',
       options,
     )
   if (cause.code === 'EACCES')
     return new Failure(
       'forbidden',
-      `dhcp: ${address} port ${port} needs root or CAP_NET_BIND_SERVICE, and another port is of no use: clients send to this one`,
+      `dhcp: ${address} port ${port} needs root or CAP_NET_BIND_SERVICE. Another port does not help: clients send to this port`,
       options,
     )
   return new Failure(

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { NetworkOffer } from '../../../server/core/loader/network-offer.ts'
-import { sidesOf } from '../../../server/protocols/dhcp/interfaces.ts'
+import { servedInterfaces } from '../../../server/protocols/dhcp/interfaces.ts'
 import { ReplyRate } from '../../../server/protocols/dhcp/limits.ts'
 import { encodeMessageType } from '../../../server/protocols/dhcp/options/message.ts'
 import { encodePacket } from '../../../server/protocols/dhcp/packet.ts'
@@ -135,7 +135,7 @@ describe('the destination of a reply', () => {
   })
 })
 
-describe('the sides of a machine', () => {
+describe('the interfaces to reply on', () => {
   const info = (address: string, internal = false, family: 'IPv4' | 'IPv6' = 'IPv4') =>
     ({ address, internal, family, netmask: '', mac: '', cidr: null }) as never
   const interfaces = {
@@ -145,9 +145,9 @@ describe('the sides of a machine', () => {
     tun0: [info('fe80::2', false, 'IPv6')],
   }
   const addresses = (wishes: { interfaces?: readonly string[]; bind?: string }) =>
-    sidesOf({ interfaces: [], bind: '0.0.0.0', ...wishes }, interfaces).map(({ address }) => address)
+    servedInterfaces({ interfaces: [], bind: '0.0.0.0', ...wishes }, interfaces).map(({ address }) => address)
 
-  test('each interface has one side, and loopback only when it is named', () => {
+  test('each interface is served once, and loopback only when it is named', () => {
     expect(addresses({})).toEqual(['192.0.2.1', '198.51.100.1'])
     expect(addresses({ interfaces: ['br0', 'tun0'] })).toEqual(['198.51.100.1'])
     expect(addresses({ interfaces: ['lo'] })).toEqual(['127.0.0.1'])

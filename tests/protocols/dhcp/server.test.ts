@@ -78,8 +78,8 @@ async function startService(
   })
   await service.start()
   cleanups.push(() => service.stop())
-  const [side] = service.sides
-  const bootServer = side ? (service.bootServerPort(side) ?? 0) : 0
+  const [iface] = service.interfaces
+  const bootServer = iface ? (service.bootServerPort(iface) ?? 0) : 0
   const { port = 0 } = service.address ?? {}
   const sender = await openSocket('127.0.0.1')
   return {
@@ -111,7 +111,7 @@ async function until(condition: () => boolean, what: string): Promise<void> {
 }
 
 describe('the conversation', () => {
-  test('a DISCOVER gets a broadcast with our address on its side', async () => {
+  test('a DISCOVER gets a broadcast with our address on its interface', async () => {
     const { send, offers, asked, events } = await startService()
     await send(discover())
     await until(() => offers.length === 1, 'an offer')
@@ -175,7 +175,7 @@ describe('the conversation', () => {
     await send(discover({ ...clients.bios, mac: macOf(4) }))
     await until(() => offers.length === 1, 'the third to be answered')
     expect(events.map((event) => (event.type === 'boot' ? [event.client, event.decision] : event))).toEqual([
-      [macOf(3), 'nothing from here: it is not a guest'],
+      [macOf(3), 'no reply: it is not a guest'],
       [macOf(4), 'snponly.efi for uefi-x64: the default'],
     ])
   })
@@ -261,20 +261,20 @@ describe('many requests, and junk', () => {
   })
 })
 
-test('a machine gets a reply on every side, however many there are, and counts once', async () => {
-  const sides = Object.fromEntries(
+test('a machine gets a reply on every interface, however many the machine has, and counts once', async () => {
+  const local = Object.fromEntries(
     Array.from({ length: 60 }, (_, n) => [
       `v${n}`,
       [{ address: `127.0.2.${n + 1}`, family: 'IPv4', internal: true, netmask: '', mac: '', cidr: null }],
     ]),
   )
   const { send, offers, asked } = await startService(undefined, {
-    interfaces: Object.keys(sides),
-    localInterfaces: () => sides as never,
+    interfaces: Object.keys(local),
+    localInterfaces: () => local as never,
     limits: { perClient: 3 },
   })
   for (const xid of [1, 2, 3]) await send(discover(clients.uefi, { xid }))
-  await until(() => offers.length === 180, 'an answer from every side each time')
+  await until(() => offers.length === 180, 'a reply on every interface each time')
   expect(new Set(offers.map(({ siaddr }) => siaddr)).size).toBe(60)
   expect(asked.filter(({ isRepeat }) => !isRepeat)).toHaveLength(3)
 })
@@ -298,22 +298,22 @@ describe('opening and closing', () => {
     expect(service.address).toBeUndefined()
   })
 
-  test('the service opens without any side, and says so', async () => {
+  test('the service opens without any interface, and says so', async () => {
     const { service, events } = await startService(undefined, {
       localInterfaces: () => ({}),
       interfaces: ['br9'],
     })
-    expect(service.sides).toEqual([])
+    expect(service.interfaces).toEqual([])
     expect(events).toEqual([
       expect.objectContaining({
         type: 'trouble',
-        message: expect.stringContaining('br9: no IPv4 address there yet'),
+        message: expect.stringMatching(/^br9: .*IPv4 address/),
       }),
     ])
   })
 
   test.each([
-    ['10.91.9.9', 'no interface with the address 10.91.9.9 (dhcp.bind)'],
+    ['10.91.9.9', 'the address 10.91.9.9 (dhcp.bind)'],
     ['fd91:1::1', 'ProxyDHCP is IPv4. Set dhcp.bind'],
   ])('bound to %s, where no client can reach it, the service says why', async (bind, why) => {
     const { events } = await startService(undefined, { interfaces: [], bind })

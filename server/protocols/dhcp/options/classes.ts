@@ -1,6 +1,6 @@
 import { bytesOf, type DhcpOptions, optionCode, textOf } from './option.ts'
 
-/** Option 60, RFC 2132 section 9.13: what the client is, such as `PXEClient:Arch:00007:UNDI:003010`. */
+/** Option 60, RFC 2132 section 9.13: the kind of client, such as `PXEClient:Arch:00007:UNDI:003010`. */
 export function vendorClass(options: DhcpOptions): string | undefined {
   const value = options.get(optionCode.vendorClass)
   return value && value.length > 0 ? textOf(value) : undefined
@@ -31,7 +31,7 @@ function listOf(value: Uint8Array): string[] | undefined {
 }
 
 /**
- * The list form of RFC 3004.
+ * Encodes the value of option 77 in the list form of RFC 3004.
  *
  * @throws RangeError for a class that is empty or longer than 255 octets.
  */

@@ -6,13 +6,14 @@ import { optionCode } from './option.ts'
  * options that overflow into `file` and `sname`.
  */
 
-/** Longest value of one part. */
+/** The longest value of one part. */
 const maxPartBytes = 255
 
 /**
  * Reads one field and adds its options to `into`. A part of a long option is joined to the parts before it.
- * Ends at END or at the end of the field: some relays cut the END off. The result is the reason when the
- * field is damaged.
+ * Ends at END or at the end of the field: some relays cut the END off.
+ *
+ * @returns The reason why the field is damaged; undefined for a field that is not.
  */
 export function readField(field: Uint8Array, into: Map<number, Uint8Array>): string | undefined {
   for (let at = 0; at < field.length; ) {
@@ -36,7 +37,10 @@ export function readField(field: Uint8Array, into: Map<number, Uint8Array>): str
   return undefined
 }
 
-/** Encodes options, each value cut into parts. The order is kept, as RFC 3396 demands. */
+/**
+ * Encodes options as parts: a value of more than 255 octets gets several. RFC 3396 demands that the order is
+ * kept.
+ */
 export function writeParts(options: Iterable<readonly [number, Uint8Array]>): Uint8Array[] {
   const parts: Uint8Array[] = []
   for (const [code, value] of options) {
@@ -51,8 +55,8 @@ export function writeParts(options: Iterable<readonly [number, Uint8Array]>): Ui
 }
 
 /**
- * Takes parts from the front of `parts` while they and an END fit into `room` octets. The first part that
- * does not fit ends the field, because the order of parts must be kept.
+ * Encodes a field of at most `room` octets: removes parts from the front of `parts` while they and an END
+ * fit. The first part that does not fit ends the field, because the order of parts must be kept.
  */
 export function fillField(parts: Uint8Array[], room: number): Uint8Array {
   const taken: Uint8Array[] = []

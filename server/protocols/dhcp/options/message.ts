@@ -15,7 +15,7 @@ const messageTypes = [
 
 export type MessageType = NonNullable<(typeof messageTypes)[number]>
 
-/** Option 53. Undefined without it, for another length, and for a type that RFC 2132 does not know. */
+/** Option 53: the type of the message. Undefined without the option, or when it is not a type of RFC 2132. */
 export function messageType(options: DhcpOptions): MessageType | undefined {
   const value = options.get(optionCode.messageType)
   return value?.length === 1 ? messageTypes[value[0] ?? 0] : undefined
@@ -26,8 +26,8 @@ export function encodeMessageType(type: MessageType): Uint8Array {
 }
 
 /**
- * Option 57, RFC 2132 section 9.10: the longest message that the client takes, with IP and UDP headers. At
- * least 576.
+ * Option 57, RFC 2132 section 9.10: the longest message that the client takes, with IP and UDP headers.
+ * Undefined for less than 576, which the RFC forbids.
  */
 export function maxMessageSize(options: DhcpOptions): number | undefined {
   const value = options.get(optionCode.maxMessageSize)

@@ -23,7 +23,7 @@ export const optionCode = {
   networkInterface: 94,
   /** RFC 4578 */
   machineId: 97,
-  /** Of Etherboot, gPXE and iPXE; not assigned by IANA. */
+  /** Used by Etherboot, gPXE and iPXE; not assigned by IANA. */
   etherboot: 175,
   end: 255,
 } as const
@@ -32,8 +32,8 @@ export const optionCode = {
 export type DhcpOptions = ReadonlyMap<number, Uint8Array>
 
 /**
- * Bytes of an option as text, read as Latin-1. Some clients end it with a NUL, some do not (RFC 2132 section
- * 2).
+ * The value of an option as text, read as Latin-1 up to the first NUL. Some clients end their texts with a
+ * NUL, some do not (RFC 2132 section 2).
  */
 export function textOf(bytes: Uint8Array): string {
   const end = bytes.indexOf(0)

@@ -4,8 +4,8 @@ import { type DhcpOptions, optionCode } from './option.ts'
 /** The options in which a PXE client describes itself: RFC 4578. */
 
 /**
- * Option 93, section 2.1: the architectures that the client can boot, 16 bits each. Nearly all clients send
- * one.
+ * Option 93, section 2.1: the architectures that the client can boot, numbers of 16 bits each. Nearly all
+ * clients send a single number.
  */
 export function clientArchs(options: DhcpOptions): readonly number[] {
   const value = options.get(optionCode.clientArch)
@@ -20,8 +20,8 @@ export function encodeClientArchs(archs: readonly number[]): Uint8Array {
 }
 
 /**
- * Option 94, section 2.2: the interface between loader and card. Type 1 is UNDI; EFI firmware says 3.x, HTTP
- * Boot 3.0.
+ * Option 94, section 2.2: the interface between boot loader and network card. Type 1 is UNDI; EFI firmware
+ * says 3.x, HTTP Boot 3.0.
  */
 export interface NetworkInterface {
   readonly type: number
@@ -38,7 +38,7 @@ export function networkInterface(options: DhcpOptions): NetworkInterface | undef
 
 /**
  * Option 97, section 2.3: a type octet 0 and the machine's UUID as SMBIOS stores it, its first three groups
- * little-endian. The result is the form that the kernel, iPXE and the machine's owner know.
+ * little-endian. The result is in the order of octets that the kernel and iPXE show.
  */
 export function machineUuid(options: DhcpOptions): string | undefined {
   const value = options.get(optionCode.machineId)

@@ -24,7 +24,7 @@ export const discovery = {
 
 export type PxeOptions = ReadonlyMap<number, Uint8Array>
 
-/** The sub-options; undefined for a value of another form, which other vendors use. */
+/** Decodes the sub-options; undefined for a value of another form, as other vendors use. */
 export function decodePxe(value: Uint8Array): PxeOptions | undefined {
   const found = new Map<number, Uint8Array>()
   for (let at = 0; at < value.length; ) {
@@ -52,17 +52,17 @@ export function encodePxe(options: PxeOptions): Uint8Array {
 }
 
 /**
- * Tells the client to load the boot file of this packet at once. Without it BIOS ROMs search for boot
- * servers, some for a minute.
+ * Sub-options that tell the client to load the boot file of this packet at once. Without them BIOS ROMs
+ * search for boot servers, some for a minute.
  */
 export function useThisOffer(): Map<number, Uint8Array> {
   return new Map([[pxeCode.discoveryControl, Uint8Array.of(discovery.useOffer)]])
 }
 
 /**
- * The boot ROM of a Raspberry Pi 3, 4 and 5 takes an offer only with the words `Raspberry Pi Boot` in its
- * boot menu. The item has type 0, and the prompt times out at once, as in dnsmasq's `pxe-service=0,"Raspberry
- * Pi Boot"`.
+ * Sub-options for the boot ROM of a Raspberry Pi 3, 4 or 5, which takes an offer only with the words
+ * `Raspberry Pi Boot` in its boot menu. The item has type 0, and the prompt times out at once, as in
+ * dnsmasq's `pxe-service=0,"Raspberry Pi Boot"`.
  */
 export function raspberryPiMenu(): Map<number, Uint8Array> {
   const label = bytesOf('Raspberry Pi Boot')
