@@ -17,11 +17,11 @@ export interface Candidate {
   readonly path: string
   /** Relative to the folder that was searched: `.`, `fedora/40`, `Fedora.iso`. */
   readonly place: string
-  /** Its trees, relative to `path`; the one that boots is the first. */
+  /** Paths of the trees in it, relative to `path`. A tree that boots comes first. */
   readonly trees: readonly string[]
-  /** The evidence of each tree, by the same names. */
+  /** The evidence of each tree, by its path in `trees`. */
   readonly evidence: ReadonlyMap<string, TreeEvidence>
-  /** Of the tree that boots. */
+  /** What the first of `trees` is. */
   readonly description: Description
 }
 
@@ -39,38 +39,44 @@ interface FoundTree extends RecognizedTree {
 export async function findCandidates(folder: string): Promise<readonly Candidate[]> {
   const found: FoundTree[] = []
   const { searched } = await discover(folder, { id: '.', diskPath: folder }, async (location) => {
-    // Images are looked for below: each is published by itself, and never together with a folder.
+    // `imagesIn` looks for images afterwards: each is published by itself, never together with a folder.
     if (location.image !== undefined) return false
-    // Here a kernel alone makes the folder itself a tree.
+    // `recognizeFolder` refuses a tree known by its kernel alone when its id is `.`, which is for `trees/`
+    // itself. An uploaded folder may be such a tree, so it gets another id.
     const tree = await recognizeFolder(location.id === '.' ? { ...location, id: 'upload' } : location, folder)
     if (tree) found.push({ ...tree, path: location.diskPath })
     return tree !== undefined
   })
   const trees = found.sort((a, b) => (a.path < b.path ? -1 : 1))
-  const wholes = [...new Set(trees.map((tree) => wholeOf(folder, tree)))]
-  const outermost = wholes.filter((path) => !wholes.some((other) => path.startsWith(`${other}/`)))
+  const publishedRoots = [...new Set(trees.map((tree) => rootOf(folder, tree)))]
+  const outermost = publishedRoots.filter(
+    (path) => !publishedRoots.some((above) => path.startsWith(`${above}/`)),
+  )
   const folders = outermost.sort().map((path) => candidateOf(folder, path, trees))
   return [...folders, ...(await imagesIn(folder, searched))]
 }
 
-function candidateOf(searched: string, path: string, trees: readonly FoundTree[]): Candidate {
+function candidateOf(folder: string, path: string, trees: readonly FoundTree[]): Candidate {
   const inside = trees.filter((tree) => tree.path === path || tree.path.startsWith(`${path}/`))
   const first = inside.find(hasImages) ?? inside[0]
-  if (!first) throw new Failure('internal', `${path} was found for a tree, and holds none`)
+  if (!first) throw new Failure('internal', `${path} is the folder of a tree, but no tree was found in it`)
   const ordered = [first, ...inside.filter((tree) => tree !== first)]
   const evidence = new Map(ordered.map((tree) => [relative(path, tree.path) || '.', tree.evidence] as const))
   return {
     kind: 'folder',
     path,
-    place: relative(searched, path) || '.',
+    place: relative(folder, path) || '.',
     trees: [...evidence.keys()],
     evidence,
     description: first.description,
   }
 }
 
-/** The folder that holds a tree and all its repositories; never above the folder that was searched. */
-function wholeOf(folder: string, { path, description }: FoundTree): string {
+/**
+ * The folder that is published as one piece: it holds a tree and all its repositories. It is never above the
+ * folder that was searched.
+ */
+function rootOf(folder: string, { path, description }: FoundTree): string {
   const parts = relative(folder, path).split('/').filter(Boolean)
   const levels = Math.min(parts.length, levelsAbove(description.repositories))
   return join(folder, ...parts.slice(0, parts.length - levels))
@@ -91,7 +97,7 @@ async function imagesIn(folder: string, searched: Discovery['searched']): Promis
   return found
 }
 
-/** The candidate of a file that is a disc image with a tree in it. Files beside it do not matter. */
+/** The candidate for one disc image; undefined when the file is not an image or does not hold a tree. */
 export async function findImage(folder: string, path: string): Promise<Candidate | undefined> {
   if (!(await looksLikeIso(path))) return undefined
   const place = relative(folder, path)

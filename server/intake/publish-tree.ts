@@ -12,18 +12,21 @@ import { type VerifyReport, type VerifyTreeOptions, verifyTree } from '../verify
 import type { Acceptance, VersionRecord } from '../versions/record.ts'
 import type { Staged, VersionStore } from '../versions/version-store.ts'
 
-/** A folder or image that becomes a version if it is what its documents say. */
+/** A folder or image to verify and to publish as a version. */
 export interface PublishRequest extends Omit<Staged, 'accepted' | 'signed'> {
   /**
-   * Relative to `path`; `.` is `path` itself. A mirror of EL 9 has two: `BaseOS/x86_64/os` and
-   * `AppStream/x86_64/os`.
+   * Paths of the trees in it, relative to `path`; `.` is `path` itself. A mirror of EL 9 has two:
+   * `BaseOS/x86_64/os` and `AppStream/x86_64/os`.
    */
   readonly trees: readonly string[]
-  /** For an image: where checksum lists name it, when not beside it and by its own name. */
+  /** For an image: where its checksum lists are, and its name in them. Default: beside it, its own name. */
   readonly image?: ImageListing
-  /** The evidence of each tree, by the same names. It is gathered where it is missing. */
+  /** The evidence of each tree, by its path in `trees`. Missing evidence is gathered. */
   readonly evidence?: ReadonlyMap<string, TreeEvidence>
-  /** It was published by itself, after a quiet time: without a document that lists its files it is refused. */
+  /**
+   * Nobody asked to publish it: the upload was only quiet for a while. A folder is then refused unless a
+   * document lists its files.
+   */
   readonly unattended?: boolean
   /** Publish it in spite of faults, and record who wanted that and why. */
   readonly accept?: { readonly by: string; readonly why: string }
@@ -31,7 +34,7 @@ export interface PublishRequest extends Omit<Staged, 'accepted' | 'signed'> {
 
 /** What verification found. */
 interface Verdict {
-  /** Of the first tree that was recognised. */
+  /** What the first recognised tree is. */
   readonly description: Description | undefined
   readonly findings: readonly Finding[]
   readonly signatures: readonly SignatureNote[]
@@ -90,20 +93,20 @@ async function verifyRequest(request: PublishRequest, options: Partial<VerifyTre
     description: reports.find(({ report }) => report.description)?.report.description,
     findings: [
       ...(await cutOffImage(request)),
-      ...unlisted(request, reports),
+      ...unlistedFolder(request, reports),
       ...reports.flatMap(({ at, report }) => findingsOf(at, report)),
     ],
     signatures: signaturesOf(reports),
   }
 }
 
-/** Trees that lie side by side share repositories, and each signature is reported once. */
+/** Each signature once: trees beside each other share repositories, so two reports may have the same note. */
 function signaturesOf(reports: readonly TreeReport[]): SignatureNote[] {
   const found = new Map<string, SignatureNote>()
   for (const { at, report } of reports)
     for (const each of report.signatures) {
-      const signature = under(at, each.signature)
-      const document = under(at, each.document)
+      const signature = pathInRequest(at, each.signature)
+      const document = pathInRequest(at, each.document)
       found.set(`${document}\0${signature}`, { ...each, document, signature })
     }
   return [...found.values()]
@@ -136,12 +139,15 @@ async function evidenceOf(
   source: FileSource,
   at: string,
 ): Promise<TreeEvidence | undefined> {
-  const known = evidence?.get(at)
-  return known ? { ...known, name: id } : gatherEvidence(source, cleanPath(`/${at}`), id)
+  const given = evidence?.get(at)
+  return given ? { ...given, name: id } : gatherEvidence(source, cleanPath(`/${at}`), id)
 }
 
-/** Half of a folder cannot be told from the whole, unless a document lists its files. */
-function unlisted({ kind, unattended }: PublishRequest, reports: readonly TreeReport[]): readonly Finding[] {
+/** An error for an unattended folder whose files no document lists: it may be only half of the tree. */
+function unlistedFolder(
+  { kind, unattended }: PublishRequest,
+  reports: readonly TreeReport[],
+): readonly Finding[] {
   if (kind !== 'folder' || !unattended || reports.some(({ report }) => report.files > 0)) return []
   return [
     {
@@ -153,7 +159,10 @@ function unlisted({ kind, unattended }: PublishRequest, reports: readonly TreeRe
   ]
 }
 
-/** An image names its own length. Without checksums inside, this alone shows that its end is missing. */
+/**
+ * An error for an image that is shorter than its own header says. Without checksums inside, only this shows
+ * that its end is missing.
+ */
 async function cutOffImage({ path, kind }: PublishRequest): Promise<Finding[]> {
   if (kind !== 'iso') return []
   const { missingBytes } = await isoSource(path)
@@ -167,12 +176,14 @@ async function cutOffImage({ path, kind }: PublishRequest): Promise<Finding[]> {
   ]
 }
 
-/** Paths become relative to the path of the request, which may hold several trees. */
+/**
+ * The findings of one tree. Their paths become relative to the request's path, which may hold several trees.
+ */
 function findingsOf(at: string, { description, findings }: VerifyReport): Finding[] {
   const found = findings.map((each) => ({
     ...each,
-    path: under(at, each.path),
-    ...defined({ with: each.with === undefined ? undefined : under(at, each.with) }),
+    path: pathInRequest(at, each.path),
+    ...defined({ with: each.with === undefined ? undefined : pathInRequest(at, each.with) }),
   }))
   if (description) return found
   const message =
@@ -180,17 +191,17 @@ function findingsOf(at: string, { description, findings }: VerifyReport): Findin
   return [{ severity: 'error', path: at, message }, ...found]
 }
 
-function under(at: string, path: string): string {
+function pathInRequest(at: string, path: string): string {
   if (at === '.') return path
   return cleanPath(`/${at}/${path}`).slice(1)
 }
 
-/** One line of text. */
+/** A finding as one line of text. */
 export function findingText({ path, message }: Finding): string {
   return `${path} ${message}`
 }
 
-/** One line for each error. */
+/** The errors among the findings, one line each. */
 export function errorTexts(findings: readonly Finding[]): string[] {
   return findings.filter(({ severity }) => severity === 'error').map(findingText)
 }

@@ -3,7 +3,10 @@ import { ByteReader } from './byte-reader.ts'
 
 export const arMagic = '!<arch>\n'
 
-/** A member of an ar archive. Its body is read before the next member is asked for, or is skipped. */
+/**
+ * A member of an ar archive. Read its body before asking for the next member; a body that is not read is
+ * skipped.
+ */
 export interface ArMember {
   readonly name: string
   readonly size: number
@@ -37,7 +40,9 @@ export async function* readAr(pieces: AsyncIterable<Uint8Array>): AsyncGenerator
   }
 }
 
-/** The archive of the files of a Debian package: its member `data.tar`, still compressed. */
+/**
+ * Reads the member `data.tar` of a Debian package, which holds the package's files. It is still compressed.
+ */
 export async function* dataOfDeb(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let found = false
   for await (const member of readAr(pieces)) {

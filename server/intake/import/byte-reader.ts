@@ -3,7 +3,7 @@ import { Failure } from '../../core/failure.ts'
 /** Reads a stream of bytes in parts of known length. */
 export class ByteReader {
   readonly #pieces: AsyncIterator<Uint8Array>
-  #rest: Uint8Array = new Uint8Array(0)
+  #unread: Uint8Array = new Uint8Array(0)
   /** Bytes taken so far, for messages. */
   position = 0
 
@@ -11,7 +11,7 @@ export class ByteReader {
     this.#pieces = pieces[Symbol.asyncIterator]()
   }
 
-  /** Exactly `length` bytes in one piece, or fewer at the end of the stream. It is for headers. */
+  /** Reads `length` bytes into one buffer, or fewer at the end of the stream. Meant for headers. */
   async take(length: number): Promise<Buffer> {
     const parts: Uint8Array[] = []
     for await (const part of this.#upTo(length)) parts.push(part)
@@ -21,7 +21,7 @@ export class ByteReader {
   /**
    * The next `length` bytes, piece by piece.
    *
-   * @throws Failure `invalid-data` when the stream ends before.
+   * @throws Failure `invalid-data` when the stream ends earlier.
    */
   async *body(length: number): AsyncGenerator<Uint8Array> {
     let got = 0
@@ -32,7 +32,7 @@ export class ByteReader {
     if (got < length)
       throw new Failure(
         'invalid-data',
-        `cut off: it ends at byte ${this.position}, and ${length - got} more were announced`,
+        `is cut off: it ends at byte ${this.position}, ${length - got} bytes before the announced end`,
       )
   }
 
@@ -47,14 +47,14 @@ export class ByteReader {
   async *#upTo(length: number): AsyncGenerator<Uint8Array> {
     let left = length
     while (left > 0) {
-      if (this.#rest.length === 0) {
+      if (this.#unread.length === 0) {
         const next = await this.#pieces.next()
         if (next.done) return
-        this.#rest = next.value
+        this.#unread = next.value
         continue
       }
-      const part = this.#rest.subarray(0, left)
-      this.#rest = this.#rest.subarray(part.length)
+      const part = this.#unread.subarray(0, left)
+      this.#unread = this.#unread.subarray(part.length)
       this.position += part.length
       left -= part.length
       yield part

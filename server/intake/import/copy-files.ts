@@ -6,15 +6,15 @@ import type { FileFacts } from './tree-writer.ts'
 export interface CopyOptions {
   readonly onProgress: OnProgress
   readonly signal?: AbortSignal
-  /** Make hard links to files of this machine, where their file system can. */
+  /** Make hard links to the files of the source instead of copies, where the file system can. */
   readonly hardLink?: boolean
 }
 
 const smallAtOnce = 6
 
 /**
- * Copies files in this order: large ones one after the other, which is quickest for a disk, then several
- * small ones at once, since most of their time goes into names.
+ * Calls `copy` for each file: first for the large ones, one after the other, which is fastest on a disk. Then
+ * for the small ones, several at once, since creating names takes most of their time.
  */
 export async function copyFiles<T extends FileFacts>(
   files: readonly T[],

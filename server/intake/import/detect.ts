@@ -9,7 +9,7 @@ import { isTarHeader } from './tar.ts'
 export type FileKind = 'iso' | 'tar' | 'deb'
 
 /**
- * What a file is, by its content.
+ * Finds the kind of a file by its content.
  *
  * @throws Failure `invalid-data` for a file that cannot hold a tree.
  */

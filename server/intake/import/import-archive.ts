@@ -7,8 +7,8 @@ import { readTar, type TarEntry } from './tar.ts'
 import type { TreeWriter } from './tree-writer.ts'
 
 /**
- * Fills the tree from a tar archive or a Debian package, however it is compressed. Files of an earlier run
- * are skipped.
+ * Fills the tree from a tar archive or a Debian package, however it is compressed. Files that an earlier run
+ * has written are skipped.
  */
 export async function importArchive(
   file: string,
@@ -20,7 +20,7 @@ export async function importArchive(
   const input = createReadStream(file, { highWaterMark: 1 << 20 })
   const archive = kind === 'deb' ? dataOfDeb(input) : input
   let files = 0
-  // Bytes of the archive, since its size is known and that of its content is not.
+  // Progress counts bytes of the archive: its size is known, the size of its content is not.
   const report = (path: string): void =>
     onProgress({ stage: 'reading', doneBytes: input.bytesRead, totalBytes, files, file: path })
   for await (const entry of readTar(unpacked(archive, file))) {
@@ -31,7 +31,7 @@ export async function importArchive(
       await writeFile({ entry, path, writer, signal, onPiece: () => report(path) })
       files++
       report(path)
-    } else await addOther(entry, path, writer)
+    } else await addFolderOrLink(entry, path, writer)
   }
 }
 
@@ -49,8 +49,8 @@ async function writeFile({ entry, path, writer, signal, onPiece }: ArchivedFile)
   await writer.write(facts, (start) => fromByte(start, entry.body(), onPiece), signal)
 }
 
-/** Folders and links. Devices and pipes are not part of a tree. */
-async function addOther({ kind, target }: TarEntry, path: string, writer: TreeWriter): Promise<void> {
+/** Adds a folder or a link. Other entries (devices, pipes) are left out: they are not part of a tree. */
+async function addFolderOrLink({ kind, target }: TarEntry, path: string, writer: TreeWriter): Promise<void> {
   if (kind === 'folder') await writer.folder(path)
   else if (kind === 'symlink') writer.link({ path, target, hard: false })
   else if (kind === 'link') writer.link({ path, target: target.replace(/^(\.?\/)+/, ''), hard: true })
@@ -60,7 +60,7 @@ function withoutSlashes(path: string): string {
   return path.replace(/^(\.?\/)+/, '').replace(/\/+$/, '')
 }
 
-/** Everything but the first bytes of a stream that can only be read from its start. */
+/** The bytes from `start` on. An archive can only be read from its start, so the bytes before are dropped. */
 async function* fromByte(
   start: number,
   pieces: AsyncIterable<Uint8Array>,

@@ -4,7 +4,7 @@ import { type CopyOptions, copyFiles } from './copy-files.ts'
 import type { BytesFrom } from './resumable-file.ts'
 import type { FileFacts, TreeWriter } from './tree-writer.ts'
 
-/** Keeps a disc image as one file: its content is served from inside. */
+/** Copies a disc image into the tree as one file, `image.iso`: services read the files inside it. */
 export async function importImage(path: string, writer: TreeWriter, options: CopyOptions): Promise<void> {
   const { size: totalBytes, mtimeMs } = await stat(path)
   const facts = { path: 'image.iso', size: totalBytes, modifiedMs: mtimeMs }
@@ -24,19 +24,19 @@ export async function importFolder(folder: string, writer: TreeWriter, options: 
   await listFolder(folder, '', writer, files)
   const totalBytes = files.reduce((sum, { size }) => sum + size, 0)
   let doneBytes = 0
-  let done = 0
+  let doneFiles = 0
   const copy = async (file: LocalFile): Promise<void> => {
     const from = join(folder, file.path)
     const onBytes = (bytes: number) => {
       doneBytes += bytes
-      onProgress({ stage: 'reading', doneBytes, totalBytes, files: done + 1, file: file.path })
+      onProgress({ stage: 'reading', doneBytes, totalBytes, files: doneFiles + 1, file: file.path })
     }
-    // A copy has the mode of its original, and a served file must be readable for everybody.
+    // A clone keeps the mode of its original, and a served file must be readable for everybody.
     const canShare = hardLink || (file.mode & 0o444) === 0o444
     if ((await writer.has(file)) || (canShare && (await writer.share(file, from, hardLink))))
       onBytes(file.size)
     else await writer.write(file, localFile(from, onBytes), signal)
-    done++
+    doneFiles++
   }
   await copyFiles(files, copy, signal)
 }
@@ -77,7 +77,7 @@ function localFile(file: string, onBytes: (bytes: number) => void): BytesFrom {
     const handle = await open(file, 'r')
     try {
       const { size } = await handle.stat()
-      // One byte more than there is: a read that does not fill the buffer was the last.
+      // The buffer has room for one byte more than is left: a read that does not fill it is the last.
       const buffer = Buffer.allocUnsafe(Math.min(pieceBytes, Math.max(0, size - start) + 1))
       for (let at = start; ; ) {
         const { bytesRead } = await handle.read(buffer, 0, buffer.length, at)

@@ -19,17 +19,19 @@ import { TreeWriter } from './tree-writer.ts'
 import { unpackImage } from './unpack-image.ts'
 
 export interface ImportOptions {
-  /** Default: what the tree says it is. */
+  /** Id of the tree. Default: an id made from what the tree says it is. */
   readonly id?: string
+  /** Whether a folder that the operator placed by hand may be replaced. It becomes an earlier version. */
   readonly replace?: boolean
+  /** Publish in spite of faults: who wants that, and why. */
   readonly accept?: { readonly by: string; readonly why: string }
   readonly hardLink?: boolean
-  /** Make a folder of what is in a disc image, instead of keeping the image. */
+  /** Unpack a disc image into a folder instead of keeping it as one file. */
   readonly unpack?: boolean
   readonly by?: string
-  /** How signatures are judged; without it they are only noted. */
+  /** How signatures are checked. Without it they are only reported as unchecked. */
   readonly signatures?: SignaturePolicy
-  /** Where checksum lists name the image, when not beside it and by its own name. */
+  /** Where the checksum lists of the image are, and its name in them. Default: beside it, its own name. */
   readonly image?: ImageListing
   readonly onProgress?: OnProgress
   readonly signal?: AbortSignal
@@ -45,7 +47,7 @@ export interface ImportResult {
   readonly trees: readonly ImportedTree[]
   /** What was left out, and why. */
   readonly notes: readonly string[]
-  /** Whether an earlier run had begun this. */
+  /** Whether this run continued an earlier one. */
   readonly resumed: boolean
 }
 
@@ -61,7 +63,7 @@ export async function importLocal(
   source: string,
   options: ImportOptions = {},
 ): Promise<ImportResult> {
-  const found = await examine(source, store.trees)
+  const found = await examineSource(source, store.trees)
   const { path, kind } = found
   if (options.id !== undefined) await store.checkIdIsFree(options.id, options.replace)
   const job = await openImportJob(store.trees, path, fingerprintOf(found, options))
@@ -83,17 +85,20 @@ interface Source {
   readonly stats: Awaited<ReturnType<typeof stat>>
 }
 
-async function examine(source: string, trees: string): Promise<Source> {
+async function examineSource(source: string, trees: string): Promise<Source> {
   const path = await realpath(resolve(source)).catch(() => undefined)
-  if (path === undefined) throw new Failure('not-found', `there is no ${source}`)
+  if (path === undefined) throw new Failure('not-found', `${source} does not exist`)
   const stats = await stat(path)
   if (!stats.isDirectory()) return { path, kind: await detectFile(path), stats }
   if (isInside(path, trees) || isInside(trees, path))
-    throw new Failure('bad-request', `${source} lies in the trees folder already, or holds it`)
+    throw new Failure('bad-request', `${source} is inside the trees folder, or the trees folder is inside it`)
   return { path, kind: 'folder', stats }
 }
 
-/** A file that changed is another source; in a folder each file is compared by itself. */
+/**
+ * Identifies the content of the source: a second run continues only if it is the same. It holds the size and
+ * time of a file; the files in a folder are compared one by one.
+ */
 function fingerprintOf({ kind, stats }: Source, { unpack }: ImportOptions): string {
   const version = kind === 'folder' ? '' : `${stats.size} ${stats.mtimeMs}`
   const way = kind === 'iso' && unpack ? ' unpacked' : ''
@@ -119,15 +124,15 @@ async function fillJob(source: Source, job: ImportJob, options: ImportOptions): 
 export interface PublishJob {
   readonly store: VersionStore
   readonly job: ImportJob
-  /** What the operator named, for messages and the record. */
+  /** The source as the operator named it, for messages and the record. */
   readonly source: string
   readonly options: ImportOptions
 }
 
 export interface UpstreamOptions {
-  /** The URL at which the packages stay. */
+  /** The URL of the packages, when only the files that a boot needs were mirrored. */
   readonly upstream?: string
-  /** Files that the upstream lacks are not a fault of the copy. */
+  /** A missing file is a warning, not an error: the upstream does not have it either. */
   readonly partial?: boolean
 }
 
@@ -161,7 +166,7 @@ export async function publishJob(
       ...defined({ upstream, replace, accept, by, image: kind === 'iso' ? image : undefined }),
     }
     const result = await publishTree(store, request, verifyOptions)
-    // Wrong files are removed, since the next run would keep them.
+    // Faulty files are removed: the next run would take them for complete.
     if (result.outcome === 'refused' && kind === 'folder') await removeFaulty(path, result.findings)
     imported.push({ id, result })
   }
@@ -173,16 +178,16 @@ function verifyProgress(onProgress: OnProgress): (doneBytes: number, totalBytes:
 }
 
 async function removeFaulty(folder: string, findings: readonly Finding[]): Promise<void> {
-  for (const { severity, path, with: other } of findings) {
+  for (const { severity, path, with: suspect } of findings) {
     if (severity !== 'error') continue
-    for (const place of [path, other ?? path].map((each) => join(folder, each)))
+    for (const place of [path, suspect ?? path].map((each) => join(folder, each)))
       if (place !== folder && isInside(folder, place)) await rm(place, { force: true }).catch(() => undefined)
   }
 }
 
 /**
- * The ids of the trees of one source. Trees with the same description (the text and the graphical installer
- * of one Debian package) are told apart by the folders in which they differ.
+ * Gives each tree of a source its id. When several have the same description (the text and the graphical
+ * installer of one Debian package), the names of the folders in which they differ are appended.
  */
 function withIds(
   candidates: readonly Candidate[],
@@ -192,7 +197,7 @@ function withIds(
   const named = candidates.map((candidate) => {
     const name = wanted ?? suggestTreeId(candidate.description)
     if (name === undefined)
-      throw new Failure('bad-request', `${source} does not say what it is; name it with --id`)
+      throw new Failure('bad-request', `${source} does not say what it is; give it an id with --id`)
     return { name, candidate }
   })
   return named.map(({ name, candidate }) => {

@@ -2,19 +2,20 @@ import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 
 /**
- * The bytes of a file from this one on. A source that can only be read from its start skips the bytes before.
+ * Reads the bytes of a file from position `start` to its end. A source that can only be read from its
+ * beginning skips the bytes before.
  */
 export type BytesFrom = (start: number) => AsyncIterable<Uint8Array>
 
-/** Files up to this size are copied in one piece; an interrupted copy starts again. */
+/** Files up to this size are small: several are copied at once. */
 export const smallBytes = 8 << 20
 
-/** A large file is synced each time so many bytes were written. */
+/** A file is synced each time this many bytes were written. */
 const markBytes = 32 << 20
 
 /**
- * Writes a file of this size. A large one resumes behind the bytes of an interrupted run that are certainly
- * on the disk. Resolves to the bytes that are there in the end.
+ * Writes a file of `size` bytes. A file of 128 MiB or more resumes after those bytes of an interrupted run
+ * that are certainly on the disk. Resolves to the length of the file at the end.
  */
 export async function writeResumable(
   file: string,
@@ -23,8 +24,8 @@ export async function writeResumable(
   signal?: AbortSignal,
 ): Promise<number> {
   const canResume = durableBytes(size) > 0
-  const modes = constants.O_WRONLY | constants.O_CREAT | (canResume ? 0 : constants.O_TRUNC)
-  const handle = await open(file, modes, 0o644)
+  const flags = constants.O_WRONLY | constants.O_CREAT | (canResume ? 0 : constants.O_TRUNC)
+  const handle = await open(file, flags, 0o644)
   try {
     const start = canResume ? await cutToDurable(handle, size) : 0
     return await writeFrom(handle, start, bytesFrom(start), signal)
@@ -34,8 +35,8 @@ export async function writeResumable(
 }
 
 /**
- * Writes from `start` on, and resolves to the position of the end. At each mark the bytes are sent to the
- * disk; the next mark waits for that, so that reading and writing continue meanwhile.
+ * Writes from `start` on, and resolves to the end position. After each `markBytes` a sync begins. It is
+ * awaited only at the next mark, so that reading and writing continue meanwhile.
  */
 async function writeFrom(
   handle: FileHandle,
@@ -67,8 +68,8 @@ async function writeFrom(
 }
 
 /**
- * Cuts what an interrupted run left of a file of this size to what is certainly on the disk. Resolves to its
- * length.
+ * Truncates the file of an interrupted run to the bytes that are certainly on the disk. Resolves to its
+ * length. The complete file has `size` bytes.
  */
 async function cutToDurable(handle: FileHandle, size: number): Promise<number> {
   const left = (await handle.stat()).size
@@ -77,7 +78,7 @@ async function cutToDurable(handle: FileHandle, size: number): Promise<number> {
   return start
 }
 
-/** The bytes that are on the disk even after a crash of the machine: all but the last three marks. */
+/** How many of `size` written bytes survive a crash of the machine: all but the last three marks. */
 function durableBytes(size: number): number {
   return Math.max(0, Math.floor(size / markBytes) - 3) * markBytes
 }

@@ -9,15 +9,16 @@ export interface TarEntry {
   readonly kind: 'file' | 'folder' | 'symlink' | 'link' | 'other'
   readonly size: number
   readonly modifiedMs: number
-  /** Of links. */
+  /** Where a link leads; '' for other entries. */
   readonly target: string
-  /** Read it before the next entry is asked for, and to its end; an entry that is not read is skipped. */
+  /** Read it to its end before asking for the next entry. A body that is not read is skipped. */
   body(): AsyncIterable<Uint8Array>
 }
 
 const blockBytes = 512
 /**
- * Long names and pax headers: PATH_MAX is 4096 bytes, and extended attributes have at most 64 KiB (xattr(7)).
+ * The most bytes of a long name or a pax header that are read: PATH_MAX is 4096 bytes, and extended
+ * attributes have at most 64 KiB (xattr(7)).
  */
 const maxExtraBytes = 256 << 10
 
@@ -34,7 +35,7 @@ export function isTarHeader(header: Uint8Array): boolean {
 
 /**
  * Reads a tar archive: v7, ustar, pax and GNU's long names and large sizes. The package tar-stream decodes
- * the headers; `TarFeeder` refuses before it what tar-stream would accept silently.
+ * the headers; `TarFeeder` checks the archive first, and refuses what tar-stream would accept silently.
  *
  * @throws Failure `invalid-data` with the byte at which the archive is damaged or cut off; `unsupported` for
  *   a sparse file.
@@ -62,16 +63,19 @@ export async function* readTar(pieces: AsyncIterable<Uint8Array>): AsyncGenerato
   }
 }
 
-/** v7 archives have no magic. A write is acknowledged when its bytes are taken, for the mark is one byte. */
+/**
+ * `allowUnknownFormat`: v7 archives have no magic. With a `highWaterMark` of one byte, a write is
+ * acknowledged only when tar-stream has taken its bytes.
+ */
 const extractOptions = { allowUnknownFormat: true, highWaterMark: 1 }
 
-/** `linkname` is null where the header has none. */
+/** `linkname` is null when the header has no link target. */
 function factsOf(header: Header): Omit<TarEntry, 'body'> {
   const { name, size, linkname } = header
   return { path: name, kind: kindOf(header), size, modifiedMs: modifiedMsOf(header), target: linkname ?? '' }
 }
 
-/** The pax header knows fractions of seconds; tar-stream gives the seconds of the ustar header. */
+/** The time in the pax header, which has fractions of seconds, else that of the ustar header. */
 function modifiedMsOf({ mtime, pax }: Header): number {
   const seconds = pax && typeof pax === 'object' && 'mtime' in pax ? Number(pax.mtime) : Number.NaN
   const ms = Number.isFinite(seconds) ? Math.floor(seconds * 1000) : mtime.getTime()
@@ -79,7 +83,8 @@ function modifiedMsOf({ mtime, pax }: Header): number {
 }
 
 /**
- * GNU tar in the pax format: the body begins with a map of the holes (GNU.sparse.major, .minor, .realsize).
+ * Whether it is a sparse file of GNU tar in the pax format: the body begins with a map of the holes
+ * (GNU.sparse.major, .minor, .realsize).
  */
 function isSparse({ pax }: Header): boolean {
   return !!pax && typeof pax === 'object' && Object.keys(pax).some((key) => key.startsWith('GNU.sparse.'))
@@ -106,7 +111,7 @@ function kindOf({ type, name }: Header): TarEntry['kind'] {
 
 /**
  * Hands an archive to tar-stream header by header and body by body, and waits until each is taken. So it
- * knows where each header lies, can name that byte, and looks at the header first:
+ * knows the byte at which each header begins, for messages, and checks the header first:
  *
  * - the first block of zeros ends the archive (POSIX), where tar-stream would read on;
  * - sparse files are refused, since their bytes do not lie where a reader expects them;
@@ -116,7 +121,7 @@ class TarFeeder {
   readonly #reader: ByteReader
   readonly #unpacker: Extract
   #headerAt = 0
-  /** Of the entry that tar-stream announced last, with its padding. */
+  /** Size of the body after the present header, with its padding. */
   #bodyBytes = 0
   #failure: unknown
   #taken: () => void = () => undefined
@@ -132,7 +137,7 @@ class TarFeeder {
     unpacker.on('close', () => this.#taken())
   }
 
-  /** Always resolves; what went wrong is told by `failureOf`. */
+  /** Feeds the whole archive. It never rejects; `failureOf` gives the reason of a failure. */
   async run(): Promise<void> {
     try {
       for await (const piece of this.#checked()) {
@@ -152,7 +157,7 @@ class TarFeeder {
     }
   }
 
-  /** Tar-stream's own errors name no byte. */
+  /** The failure to report for an error of tar-stream, whose own errors do not name a byte. */
   failureOf(error: unknown): unknown {
     if (this.#failure !== undefined) return this.#failure
     const message = `the archive is damaged: no header at byte ${this.#headerAt}`
@@ -185,8 +190,8 @@ class TarFeeder {
   }
 
   /**
-   * `x`, `g`: pax headers (POSIX); `L`, `K`: GNU's long name and long target of a link. Their size is plain
-   * octal.
+   * Size, with padding, of what follows an extra header: `x` and `g` are pax headers (POSIX), `L` and `K`
+   * GNU's long name and long target of a link. The size is written in plain octal.
    */
   #extraBytes(header: Buffer): number {
     const size = Number.parseInt(header.toString('latin1', 124, 136).trim(), 8)

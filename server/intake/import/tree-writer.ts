@@ -29,7 +29,9 @@ export interface FileFacts {
 export interface TreeLink {
   /** Relative to the tree. */
   readonly path: string
-  /** Of a hard link a path of the tree; of a symlink as written, seen from its folder. */
+  /**
+   * For a hard link a path relative to the tree; for a symlink the text as written, relative to its folder.
+   */
   readonly target: string
   readonly hard: boolean
 }
@@ -44,17 +46,20 @@ export class TreeWriter {
   readonly #tempFolder: string
   readonly #links: TreeLink[] = []
   readonly #folders = new Set<string>()
-  /** Written by this run, or by an earlier one and still part of the source. */
+  /** Files that this run wrote, or that an earlier run wrote and the source still has. */
   readonly #files = new Set<string>()
-  /** Folders whose file system cannot share blocks. */
+  /** Source folders from which files cannot be cloned into the tree. */
   readonly #cannotShare = new Set<string>()
-  #shares = 0
-  /** No earlier run left anything, so no look at the disk is needed. */
+  #shareCount = 0
+  /** Whether the tree was empty at the start: then `has` need not look at the disk. */
   #isNew = false
   /** For people: what was left out, and why. */
   readonly notes: string[] = []
 
-  /** @param tempFolder In the same file system; partial files of an interrupted run in it are used. */
+  /**
+   * @param tempFolder A folder in the same file system. Partial files that an interrupted run left there are
+   *   resumed.
+   */
   constructor(root: string, tempFolder: string) {
     this.#root = root
     this.#tempFolder = tempFolder
@@ -67,7 +72,8 @@ export class TreeWriter {
   }
 
   /**
-   * Where a file of the tree lies. A name that leads out is refused and not repaired: it was made to do harm.
+   * The path on the disk of a file of the tree. A name that leads out is refused and not repaired: it was
+   * made to do harm.
    */
   place(path: string): string {
     if (path.startsWith('/') || path.split('/').includes('..'))
@@ -90,17 +96,21 @@ export class TreeWriter {
     return isThere
   }
 
-  /** @throws Failure `conflict` when more or fewer bytes come than `facts` say. */
+  /**
+   * Writes one file.
+   *
+   * @throws Failure `conflict` when the source gives more or fewer bytes than `facts.size`.
+   */
   async write(facts: FileFacts, bytesFrom: BytesFrom, signal?: AbortSignal): Promise<void> {
     const { path, size, modifiedMs } = facts
-    // The same name for the same file in every run, and never for another file.
+    // The same file has the same temporary name in every run, and no other file has that name.
     const name = createHash('sha256').update(`${size} ${modifiedMs} ${path}`).digest('hex')
     const temp = join(this.#tempFolder, name.slice(0, 32))
     const bytes = await writeResumable(temp, size, bytesFrom, signal)
     if (bytes !== size)
       throw new Failure(
         'conflict',
-        `${path} has ${size} bytes and ${bytes} came: it changes while it is read`,
+        `${path} should have ${size} bytes, and ${bytes} were read: it changes while it is being read`,
       )
     await utimes(temp, modifiedMs / 1000, modifiedMs / 1000)
     await this.#rename(temp, path)
@@ -111,10 +121,10 @@ export class TreeWriter {
    * a clone, which shares the blocks of the original on btrfs, XFS and bcachefs. A small file is copied where
    * it cannot be cloned.
    *
-   * @returns Whether that was done; if not, the file must be written.
+   * @returns False when the file cannot be shared; it must then be written with `write`.
    */
   async share(facts: FileFacts, from: string, hardLink: boolean): Promise<boolean> {
-    if (hardLink && (await this.#tryShare(facts, (temp) => linkAnew(from, temp), false))) return true
+    if (hardLink && (await this.#tryShare(facts, (temp) => replaceByLink(from, temp), false))) return true
     const clone = (mode: number) => this.#tryShare(facts, (temp) => copyFile(from, temp, mode), !hardLink)
     if (facts.size <= smallBytes) return clone(constants.COPYFILE_FICLONE)
     // A file system that cannot clone one file cannot clone any; all files of a folder are in one file
@@ -126,7 +136,7 @@ export class TreeWriter {
     return cloned
   }
 
-  /** The link is made by `finish`. One that leads out of the tree is left out, with a note. */
+  /** Adds a link, which `finish` makes. A link that leads out of the tree is left out, with a note. */
   link(treeLink: TreeLink): void {
     const { path, target, hard } = treeLink
     this.place(path)
@@ -138,8 +148,8 @@ export class TreeWriter {
   }
 
   /**
-   * Makes the links, and removes those that lead out by way of other links. Also removes what an earlier run
-   * wrote, whole or in part, and the source no longer has.
+   * Makes the links, and removes those that lead out by way of other links. Also removes files, whole or
+   * partial, that an earlier run wrote and the source no longer has.
    */
   async finish(): Promise<void> {
     await rm(this.#tempFolder, { recursive: true, force: true })
@@ -165,7 +175,7 @@ export class TreeWriter {
     else await symlink(target, place)
   }
 
-  /** Returns whether nothing is left in the folder. */
+  /** Removes what the source no longer has. Returns whether the folder is empty then. */
   async #removeStale(folder: string): Promise<boolean> {
     let left = 0
     for (const entry of await readdir(folder, { withFileTypes: true })) {
@@ -184,7 +194,7 @@ export class TreeWriter {
     make: (temp: string) => Promise<void>,
     setTime: boolean,
   ): Promise<boolean> {
-    const temp = join(this.#tempFolder, `shared-${++this.#shares}`)
+    const temp = join(this.#tempFolder, `shared-${++this.#shareCount}`)
     try {
       await make(temp)
       if (setTime) await utimes(temp, facts.modifiedMs / 1000, facts.modifiedMs / 1000)
@@ -211,13 +221,14 @@ export class TreeWriter {
   }
 }
 
-async function linkAnew(from: string, to: string): Promise<void> {
+async function replaceByLink(from: string, to: string): Promise<void> {
   await rm(to, { force: true })
   await link(from, to)
 }
 
 /**
- * Another file system, one that cannot share, or another user's file under `protected_hardlinks` (proc(5)).
+ * Error codes for files that cannot be linked or cloned: they are on another file system, on one that cannot
+ * share, or belong to another user under `protected_hardlinks` (proc(5)).
  */
 const cannotShareCodes = new Set([
   'EXDEV',

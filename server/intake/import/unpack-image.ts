@@ -7,7 +7,7 @@ import { type CopyOptions, copyFiles } from './copy-files.ts'
 import type { FileFacts, TreeWriter } from './tree-writer.ts'
 
 export interface UnpackOptions extends CopyOptions {
-  /** Take what is there of an image that is cut off. */
+  /** Unpack an image that is cut off, as far as it goes. */
   readonly evenIfCut?: boolean
 }
 
@@ -18,11 +18,11 @@ interface FileInside extends FileFacts {
 const pieceBytes = 1 << 20
 
 /**
- * Fills the tree from inside a disc image, without mounting it: files with their times, folders, and symlinks
- * as they are written. Files are read in the order in which they lie in the image, since optical drives and
- * plain disks seek slowly.
+ * Fills the tree with the content of a disc image, without mounting it: files with their times, folders, and
+ * symlinks as they are written. Files are read in the order in which they lie in the image, since optical
+ * drives and plain disks seek slowly.
  *
- * @throws Failure of the image reader, naming the byte; `invalid-data` when the image is cut off.
+ * @throws Failure of the image reader that names the byte; `invalid-data` when the image is cut off.
  */
 export async function unpackImage(
   image: string,
@@ -38,15 +38,15 @@ export async function unpackImage(
   files.sort((a, b) => (a.entry.extent?.offset ?? 0) - (b.entry.extent?.offset ?? 0))
   const totalBytes = files.reduce((sum, { size }) => sum + size, 0)
   let doneBytes = 0
-  let done = 0
+  let doneFiles = 0
   const copy = async (file: FileInside): Promise<void> => {
     const onBytes = (bytes: number): void => {
       doneBytes += bytes
-      onProgress({ stage: 'reading', doneBytes, totalBytes, files: done + 1, file: file.path })
+      onProgress({ stage: 'reading', doneBytes, totalBytes, files: doneFiles + 1, file: file.path })
     }
     if (await writer.has(file)) onBytes(file.size)
     else await writer.write(file, (start) => readFrom(file.entry, start, onBytes), signal)
-    done++
+    doneFiles++
   }
   await copyFiles(files, copy, signal)
 }

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import type { CleanPath } from '../../files/path.ts'
 
 /**
- * Which uploaded files are not complete. Each has a record: a small file that is written when a transfer
- * begins and removed when it ends well. After a crash the records of interrupted transfers are left, so a
- * partial file never counts as complete.
+ * Records which uploaded files are not complete. A record is a small file that is written when a transfer
+ * begins and removed when the transfer is complete. After a crash the records of interrupted transfers are
+ * still there, so a partial file never counts as complete.
  */
 export class PartialFiles {
   readonly #folder: string
@@ -31,15 +31,15 @@ export class PartialFiles {
     this.#records.set(path, name)
   }
 
-  /** The file is complete, or removed. */
+  /** Removes the record of a file that is complete or was removed. */
   async end(path: CleanPath): Promise<void> {
     const name = this.#records.get(path)
     this.#records.delete(path)
     if (name !== undefined) await rm(join(this.#folder, name), { force: true })
   }
 
-  /** A file, or the folder above it, got another name. */
-  async moved(from: CleanPath, to: CleanPath): Promise<void> {
+  /** Moves the records of a file, or of all files in a folder, that got another name. */
+  async move(from: CleanPath, to: CleanPath): Promise<void> {
     for (const path of this.below(from)) {
       await this.begin(`${to}${path.slice(from.length)}` as CleanPath)
       await this.end(path)
@@ -50,7 +50,7 @@ export class PartialFiles {
     for (const each of this.below(path)) await this.end(each)
   }
 
-  /** At or below a path, sorted. */
+  /** The partial files at or below a path, sorted. */
   below(path: CleanPath): CleanPath[] {
     return [...this.#records.keys()].filter((each) => isAtOrBelow(path, each)).sort()
   }

@@ -19,11 +19,11 @@ export interface UploadContext {
 
 export interface PublishOptions {
   readonly by?: string
-  /** A folder that the operator put in its place may become an earlier version. */
+  /** Whether a folder that the operator placed by hand may be replaced. It becomes an earlier version. */
   readonly replace?: boolean
   /** Publish in spite of faults, for this reason. */
   readonly accept?: string
-  /** The upload was only quiet for a while, and may not be complete. */
+  /** Nobody asked to publish it: the upload was only quiet for a while, and may not be complete. */
   readonly unattended?: boolean
 }
 
@@ -33,7 +33,7 @@ export interface PublishedUpload {
   readonly ids: readonly string[]
 }
 
-/** A tree whose every file is wrong does not need 60,000 lines. */
+/** The most lines in a report: a tree with 60,000 faulty files does not need a line for each. */
 const maxLines = 40
 
 /** Verifies what is below `path`, and publishes every tree and image in it that is whole. */
@@ -70,7 +70,7 @@ async function describePartial(folder: UploadFolder, file: CleanPath): Promise<s
   return `${file.slice(1)} ${how} after ${size ?? 0} bytes: resume it, upload it again, or remove it`
 }
 
-/** A path may name a folder or one image. */
+/** Finds the trees and images at a path, which may be a folder or one image. */
 async function candidatesAt(folder: UploadFolder, path: CleanPath): Promise<readonly Candidate[]> {
   const real = await realpath(folder.diskPath(path)).catch(() => undefined)
   if (real === undefined) throw new Failure('not-found', `nothing was uploaded at ${path}`)
@@ -91,7 +91,7 @@ async function publishCandidate(
   if (id === '')
     throw new Failure(
       'bad-request',
-      'a tree needs a folder of its own: upload it into one, which gives it its id',
+      'a tree cannot lie at the top of the upload area; upload it into a folder, whose path becomes its id',
     )
   const { source, by = 'an administrator', replace = false, accept, unattended = false } = options
   const signatures = verify && (await readSignaturePolicy(verify))

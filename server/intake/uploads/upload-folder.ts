@@ -19,7 +19,7 @@ import type { FileSource } from '../../files/source.ts'
 import type { UploadFile, WriteFrom } from '../../files/upload-area.ts'
 import { isAtOrBelow, PartialFiles } from './partial-files.ts'
 
-/** Where the files are, once the configuration is known. */
+/** The folder on the disk and the files in it, once the configuration is known. */
 interface OpenFolder {
   readonly folder: string
   readonly files: FileSource
@@ -27,8 +27,8 @@ interface OpenFolder {
 }
 
 /**
- * Files as they arrive in the upload area. Nothing changes below a path that is held; failures are told in
- * paths of the area, and never in those of this machine.
+ * The files in the upload area, and every change to them. Nothing at or below a held path can change.
+ * Failures name paths of the area, never paths of this machine.
  */
 export class UploadFolder {
   readonly root: CleanPath = cleanPath('/incoming')
@@ -44,7 +44,7 @@ export class UploadFolder {
     this.#opened = { folder, files: diskSource(folder), partial }
   }
 
-  /** Called after each change with its path. */
+  /** Called after each change, with the path that changed. */
   protected onChange(_path: CleanPath): void {}
 
   get #open(): OpenFolder {
@@ -94,7 +94,7 @@ export class UploadFolder {
   /**
    * Forbids every change at and below a path, until the returned function is called.
    *
-   * @throws Failure `unavailable` while something there is held already.
+   * @throws Failure `unavailable` while a path at, below or above it is held already.
    */
   protected hold(path: CleanPath): () => void {
     this.#checkFree(path)
@@ -122,7 +122,7 @@ export class UploadFolder {
     return this.#change([path], () => mkdir(this.diskPath(path)))
   }
 
-  /** With all folders above it, which may exist already. */
+  /** Makes a folder and all folders above it. Folders that exist already stay. */
   makeFolders(path: CleanPath): Promise<void> {
     return this.#change([path], async () => void (await mkdir(this.diskPath(path), { recursive: true })))
   }
@@ -132,7 +132,7 @@ export class UploadFolder {
       const target = await lstat(this.diskPath(to)).catch(() => undefined)
       if (target?.isDirectory()) throw new Failure('conflict', `${to} is a folder that exists already`)
       await rename(this.diskPath(from), this.diskPath(to))
-      await this.#open.partial.moved(from, to)
+      await this.#open.partial.move(from, to)
     })
   }
 
@@ -152,7 +152,7 @@ export class UploadFolder {
     })
   }
 
-  /** A file, or a folder with everything in it. */
+  /** Removes a file, or a folder with everything in it. */
   removeAll(path: CleanPath): Promise<void> {
     return this.#change([path], async () => {
       checkNotRoot(path)
@@ -182,15 +182,14 @@ export class UploadFolder {
     let handle: FileHandle | undefined
     try {
       await partial.begin(path)
-      // NOFOLLOW: clients cannot make symlinks here; one that is here all the same was made to do harm.
+      // NOFOLLOW: clients cannot make symlinks here, so a symlink in this place was made to do harm.
       const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW
       handle = await open(this.diskPath(path), flags, 0o644)
-      const position = await cutTo(handle, path, from)
+      const position = await truncateForWriting(handle, path, from)
       return this.#uploadFile(path, handle, position)
     } catch (error) {
       await handle?.close()
-      // A file that cannot even be created (a name that is too long, a full disk) is not an upload that could
-      // be resumed.
+      // A file that could not be created (its name is too long, the disk is full) cannot be resumed.
       if (!handle && (await this.size(path)) === undefined) await partial.end(path).catch(() => undefined)
       throw failureOf(path, error)
     }
@@ -200,17 +199,17 @@ export class UploadFolder {
     let position = start
     return {
       write: (bytes) =>
-        tellingPath(path, async () => {
+        mapErrors(path, async () => {
           for (let done = 0; done < bytes.length; ) {
             const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position)
             done += bytesWritten
             position += bytesWritten
           }
         }),
-      sync: () => tellingPath(path, () => handle.datasync()),
+      sync: () => mapErrors(path, () => handle.datasync()),
       close: async (outcome) => {
         try {
-          if (outcome === 'complete') await tellingPath(path, () => handle.datasync())
+          if (outcome === 'complete') await mapErrors(path, () => handle.datasync())
         } finally {
           await handle.close()
           this.#writing.delete(path)
@@ -224,7 +223,7 @@ export class UploadFolder {
   /** @param paths The first one is named in failures. */
   async #change(paths: readonly [CleanPath, ...CleanPath[]], change: () => Promise<void>): Promise<void> {
     for (const path of paths) this.#checkFree(path)
-    await tellingPath(paths[0], change)
+    await mapErrors(paths[0], change)
     for (const path of paths) this.onChange(path)
   }
 
@@ -239,8 +238,8 @@ export class UploadFolder {
   }
 }
 
-/** Removes the bytes behind the position at which writing begins, and returns it. */
-async function cutTo(handle: FileHandle, path: CleanPath, from: WriteFrom): Promise<number> {
+/** Truncates the file at the position at which writing begins, and returns that position. */
+async function truncateForWriting(handle: FileHandle, path: CleanPath, from: WriteFrom): Promise<number> {
   const { size } = await handle.stat()
   const position = from === 'end' ? size : from
   if (!Number.isSafeInteger(position) || position < 0 || position > size)
@@ -253,7 +252,7 @@ function checkNotRoot(path: CleanPath): void {
   if (path === rootPath) throw new Failure('conflict', 'the upload area itself stays')
 }
 
-const meanings: Readonly<
+const failuresByCode: Readonly<
   Record<string, readonly ['not-found' | 'conflict' | 'too-large' | 'bad-request', string]>
 > = {
   ENOENT: ['not-found', 'does not exist, or the folder above it does not'],
@@ -272,12 +271,12 @@ const meanings: Readonly<
 /** Maps a system error to a Failure that names the path of the area. */
 function failureOf(path: CleanPath, cause: unknown): Failure {
   if (cause instanceof Failure) return cause
-  const [kind, message] = meanings[(cause as NodeJS.ErrnoException).code ?? ''] ?? []
+  const [kind, message] = failuresByCode[(cause as NodeJS.ErrnoException).code ?? ''] ?? []
   if (kind === undefined) return new Failure(failureKind(cause), `${path} cannot be written here`, { cause })
   return new Failure(kind, `${path} ${message}`, { cause })
 }
 
-async function tellingPath<T>(path: CleanPath, work: () => Promise<T>): Promise<T> {
+async function mapErrors<T>(path: CleanPath, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (cause) {

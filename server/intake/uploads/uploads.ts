@@ -18,12 +18,14 @@ export interface UploadsOptions {
   readonly verify?: () => VerifyConfig
   /** Called with the ids of published trees; resolves when they are offered to clients. */
   readonly onPublished?: (ids: readonly string[]) => Promise<void>
-  /** How long nothing must arrive for an upload before it is verified and published by itself. */
+  /**
+   * How long nothing must arrive for an upload before it is verified and published without being asked for.
+   */
   readonly quietMs?: number
   readonly clock?: () => number
 }
 
-/** One entry at the top of the area, as the API shows it. */
+/** One file or folder at the top of the area, as the API shows it. */
 export interface UploadView {
   readonly name: string
   readonly state: 'receiving' | 'verifying' | 'waiting' | 'refused'
@@ -36,9 +38,9 @@ export interface UploadView {
 const defaultQuietMs = 30_000
 
 /**
- * The area to which administrators upload trees and ISOs, over HTTP and FTP alike. Nothing here is visible to
- * others. When an upload has been quiet for a while, or an administrator asks for it, it is verified, and
- * moved out of here by being published.
+ * The area to which administrators upload trees and ISOs, over HTTP and FTP alike. Other clients do not see
+ * them. An upload is verified when nothing has arrived for a while, or when an administrator asks for it.
+ * Publishing moves it out of the area.
  */
 export class Uploads extends UploadFolder implements UploadArea {
   readonly #options: UploadsOptions
@@ -52,7 +54,7 @@ export class Uploads extends UploadFolder implements UploadArea {
     this.#options = options
   }
 
-  /** Takes up what an earlier run left, and finishes a publication that was interrupted. */
+  /** Opens the area with the uploads that an earlier run left, and finishes an interrupted publication. */
   async start(): Promise<void> {
     await mkdir(this.#options.trees(), { recursive: true })
     const trees = await realpath(this.#options.trees())
@@ -105,7 +107,10 @@ export class Uploads extends UploadFolder implements UploadArea {
     }
   }
 
-  /** The trees are published all the same, and the watcher of the trees folder offers them later. */
+  /**
+   * Reports a failure of `onPublished`. The trees are published already, and the watcher of the trees folder
+   * finds them later.
+   */
   #reportTrouble(error: unknown): void {
     this.#options.events({ type: 'trouble', where: 'uploads', message: failureMessage(error) })
   }
@@ -122,7 +127,7 @@ export class Uploads extends UploadFolder implements UploadArea {
     return this.#refusals.has(topOf(path)) ? 'refused' : 'waiting'
   }
 
-  /** Restarts the time after which the upload is published by itself. */
+  /** Restarts the timer that publishes an upload after a quiet time. */
   protected override onChange(path: CleanPath): void {
     const name = topOf(path)
     if (name === '' || this.#stopped) return
