@@ -10,18 +10,18 @@ import type { Requester } from '../core/net/requester.ts'
 import type { MachineStates } from './machines.ts'
 import { treesAsOf } from './trees-as-of.ts'
 
-/** What `bootInputs` makes the inputs of. */
+/** Where `bootInputs` takes the inputs of a decision from. */
 export interface InputSources {
   readonly snapshot: Snapshot
   readonly services: OpenServices
   readonly who: Requester
-  /** Without it every guest is new, and everybody sees the newest version of each tree. */
+  /** Left out: every guest is new, and every client sees the newest version of each tree. */
   readonly machines?: MachineStates
 }
 
 /**
- * What a decision for one requester rests on: the snapshot, with each tree in the version that this client is in the middle
- * of, the URLs by which it reaches us, and the state of each guest.
+ * What a decision for one requester rests on: the trees, each in the version that this client sees; the
+ * guests and their states; and the URLs by which the client reaches us.
  */
 export function bootInputs({ snapshot, services, who, machines }: InputSources): BootInputs {
   const { server, unknown, menuTimeoutMs } = snapshot.config
@@ -36,7 +36,7 @@ export function bootInputs({ snapshot, services, who, machines }: InputSources):
   }
 }
 
-/** A plan, for whom, and why in one line for the log. */
+/** A plan, the guest that it is for, and one line for the log. */
 export interface Decision {
   readonly plan: BootPlan
   readonly guest?: string
@@ -44,7 +44,7 @@ export interface Decision {
   readonly summary: string
 }
 
-/** What a machine boots. `guest` is who it was recognised as; undefined comes out for an unknown machine that is to be ignored. */
+/** What a machine boots; undefined for a machine that is not a guest when `unknown` is `ignore`. */
 export function decideBoot(
   guest: Guest | undefined,
   facts: BootFacts,
@@ -61,7 +61,7 @@ export function decideForGuest(guest: Guest, facts: BootFacts, inputs: BootInput
   return { plan, guest: guest.name, summary: summaryOf(plan) }
 }
 
-/** What travels with the boot configuration, to be written down when the configuration was sent. */
+/** The decision as the boot configuration carries it; it is stored when the configuration was sent. */
 export function bootDecision(
   { plan, guest, summary }: Decision,
   facts: BootFacts,
@@ -83,11 +83,11 @@ export function bootDecision(
 }
 
 /**
- * A guest's plan for somebody who asks for it by the guest's name. `turn`: what is its turn now, as loaders get it.
- * `install`: its installation, whatever its state: a description of a machine is asked for to install it.
+ * A guest's plan, asked for by the guest's name. `next-boot`: what it would boot now, as loaders get it.
+ * `install`: its installation, whatever its state is.
  */
-export function planFor(guest: Guest, inputs: BootInputs, what: 'turn' | 'install'): BootPlan {
-  return what === 'turn' ? planKnown(guest, {}, inputs) : planGuest(guest, {}, inputs)
+export function planFor(guest: Guest, inputs: BootInputs, what: 'next-boot' | 'install'): BootPlan {
+  return what === 'next-boot' ? planKnown(guest, {}, inputs) : planGuest(guest, {}, inputs)
 }
 
 function summaryOf(plan: BootPlan): string {

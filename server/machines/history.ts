@@ -30,42 +30,48 @@ export interface GuestHistoryOptions {
   readonly clock: () => number
 }
 
-/** What a guest, or somebody on its behalf, reports. */
-export interface ReportOf {
+/** A report about a guest, with what shows whether to believe it. */
+export interface ReceivedReport {
   readonly report: Report
   readonly token?: string
+  /** The address that sent the report. */
   readonly client: string
-  /** Whether it came from this very machine. */
+  /** Whether it came from the machine that treeboot runs on. */
   readonly local: boolean
   readonly detail?: string
 }
 
-/** Addresses remembered; a boot is over long before as many others have begun. */
+/** Addresses remembered. A boot ends long before this many others have begun. */
 const mostAddresses = 10_000
 
-/** The installer that an address was offered last, and for which guest. */
-interface OfferAt {
+/** The last offer of an installer to one address. */
+interface SentOffer {
   readonly guest: string
   readonly event: OfferedEvent
 }
 
 /**
- * The state and history of every guest: what it was offered, fetched and reported. It writes to the store, and holds in
- * memory what the store holds, so that a decision waits for no disk. Another process may write to the store as well;
- * `fresh` takes over what it wrote.
+ * The state and history of every guest: what it was offered, fetched and reported. It writes to the store,
+ * and holds in memory what the store holds, so that no decision waits for the disk. Another process may write
+ * to the store as well; `fresh` reads what it wrote.
  */
 export class GuestHistory {
   readonly #options: GuestHistoryOptions
   #store: Store | undefined
   #states = new Map<string, GuestState>()
   #secret: Uint8Array | undefined
+  /** How many changes were written. */
   #writes = 0
-  /** How many changes of a guest are on their way to the store. */
+  /** By guest: how many of its changes are being written. */
   readonly #pending = new Map<string, number>()
-  /** Guests of which a change could not be written. */
+  /** Guests whose last change could not be written. */
   readonly #unwritten = new Set<string>()
-  readonly #offers = new LRUCache<string, OfferAt>({ max: mostAddresses })
-  /** By address: the guest that was last offered an installation there, or whose installer fetched its answer file there. */
+  /** By address: the last offer. */
+  readonly #offers = new LRUCache<string, SentOffer>({ max: mostAddresses })
+  /**
+   * By address: the guest that was last offered an installation there, or that fetched its answer file from
+   * there.
+   */
   readonly #guestAt = new LRUCache<string, string>({ max: mostAddresses })
 
   constructor(options: GuestHistoryOptions) {
@@ -76,14 +82,16 @@ export class GuestHistory {
     this.#store = store
     this.#secret = await store.secret()
     this.#states = new Map(await store.states())
-    for (const [guest, state] of this.#states) this.#place(guest, state)
+    for (const [guest, state] of this.#states) this.#rememberAddresses(guest, state)
   }
 
   close(): void {
     this.#store = undefined
   }
 
-  /** Takes over what other processes wrote. Never rejects: without it, what we knew until now goes on to hold. */
+  /**
+   * Reads what other processes wrote to the store. Never rejects: when it fails, the states in memory stay.
+   */
   async fresh(): Promise<void> {
     const store = this.#store
     if (!store) return
@@ -95,33 +103,34 @@ export class GuestHistory {
   }
 
   async #readAgain(store: Store): Promise<void> {
-    // Read again when one of our own changes came through meanwhile: it may be newer than what was read.
-    for (let seen = -1; seen !== this.#writes; ) {
-      seen = this.#writes
+    // Reads once more when one of our own changes was written meanwhile: it may be newer than what was read.
+    for (let writesBefore = -1; writesBefore !== this.#writes; ) {
+      writesBefore = this.#writes
       const read = new Map(await store.states())
-      // A guest whose change is on its way to the disk, or never got there: what is in memory is newer.
+      // Memory is newer for guests with a change that is being written or could not be written.
       for (const guest of [...this.#pending.keys(), ...this.#unwritten]) copyEntry(this.#states, read, guest)
       this.#states = read
     }
   }
 
-  /** As it counts now; undefined for a guest to which nothing ever happened. */
+  /** The state now, without expired offers; undefined for a guest to which nothing ever happened. */
   stateOf(guest: string): GuestState | undefined {
     const state = this.#states.get(guest)
     return state && stateAt(state, this.#options.clock())
   }
 
-  /** What the machine at an address is bound to while it is being installed. */
+  /** The version of a tree that the machine at an address sees until its installation ends. */
   boundAt(address: string): ReleaseId | undefined {
     const name = this.#guestAt.peek(address)
     const guest = name === undefined ? undefined : this.#options.guests().byName(name)
     const state = guest && this.stateOf(guest.name)
     if (!guest || !state) return undefined
-    if (state.installer !== address && !hasOffer(state, address)) return undefined
+    const { installer: installerAddress } = state
+    if (installerAddress !== address && !hasOffer(state, address)) return undefined
     return pinnedOffer(guest, state, address)?.release
   }
 
-  /** Proves that a report comes from a machine that has read the answer file of this installation. */
+  /** The token that reports of the guest's present installation carry; only its answer file has it. */
   reportToken(guest: string): string | undefined {
     return this.#secret && reportToken(this.#secret, guest, (this.stateOf(guest) ?? newState).install)
   }
@@ -131,7 +140,7 @@ export class GuestHistory {
     return (await this.#store?.history(guest, (this.stateOf(guest) ?? newState).install)) ?? []
   }
 
-  /** A guest's boot configuration was sent: what it said is what the machine goes on with. */
+  /** Stores what a boot configuration told a guest, after it was sent completely. */
   async booted({ guest: name, localDisk, offer }: BootDecision, client: string): Promise<void> {
     const guest = name === undefined ? undefined : this.#options.guests().byName(name)
     if (!guest) return
@@ -142,20 +151,25 @@ export class GuestHistory {
     await this.#apply(guest.name, event)
   }
 
-  /** A file was sent: perhaps the kernel of an installer that this address was offered. */
+  /**
+   * Notes that a file was sent completely: it may be the kernel of the installer that this address was
+   * offered.
+   */
   fetched(client: string, path: string): void {
     const offered = this.#offers.peek(client)
     if (offered?.event.kernel === path) void this.#kernelLoaded(offered, client)
     else if (!offered) this.#fetchedAfterRestart(client, path)
   }
 
-  async #kernelLoaded({ guest, event }: OfferAt, client: string): Promise<void> {
-    // Many other addresses may have asked for this guest meanwhile, and pushed the offer out.
+  async #kernelLoaded({ guest, event }: SentOffer, client: string): Promise<void> {
+    // A guest's state keeps 16 offers. Offers to other addresses may have displaced this one: it is stored
+    // again.
     const state = this.stateOf(guest)
     if (!state || !hasOffer(state, client)) await this.#apply(guest, event)
     await this.#apply(guest, { type: 'kernel', client })
   }
 
+  /** After a restart `#offers` is empty, so the offer is looked up in the stored state. */
   #fetchedAfterRestart(client: string, path: string): void {
     const guest = this.#guestAt.peek(client)
     const offers = (guest === undefined ? undefined : this.stateOf(guest)?.offers) ?? []
@@ -164,33 +178,37 @@ export class GuestHistory {
   }
 
   /**
-   * An answer file is about to be sent, and with it an installation may begin: from then on the machine's disk may be
-   * wiped. Resolves when that is in the store. Whether the fetch counts, `nextState` decides.
+   * Stores that an answer file is about to be sent. An installation may begin with it: from then on the
+   * machine's disk may be wiped. Resolves when the store has it. `nextState` decides whether the fetch
+   * counts.
    */
   async claimAnswerFile(guest: Guest, { protocol, address, localAddress }: Requester): Promise<void> {
     if (protocol === 'internal') return
     const { name } = guest
     const own = guest.ip !== undefined && guest.ip === canonicalIp(address)
-    const self = address === localAddress
     const state = this.stateOf(name)
-    // No machine boots from itself: this is the operator, who looks at what the guest gets. In a laboratory where the
-    // two share an address, the guest's `ip:` says so.
-    if (!own && (self || (isLoopback(address) && !(state && hasOffer(state, address))))) return
-    const offered = this.#offers.peek(address)
-    if (offered?.guest === name && state && !hasOffer(state, address)) await this.#apply(name, offered.event)
+    const isOffered = state !== undefined && hasOffer(state, address)
+    // A request from treeboot's own machine is the operator, who looks at what the guest gets; a machine does
+    // not boot from itself. In a laboratory the guest may have treeboot's address: then its `ip:` names that
+    // address, or the installation was offered to the loopback address.
+    const isOperator = address === localAddress || (isLoopback(address) && !isOffered)
+    if (isOperator && !own) return
+    const sent = this.#offers.peek(address)
+    if (sent?.guest === name && state && !isOffered) await this.#apply(name, sent.event)
     await this.#apply(name, { type: 'answer-file', client: address, own })
   }
 
   /**
-   * Takes the report of a guest. It counts with the token of the running installation, which stands in the answer file's
-   * `report_url`; without one, from the guest's own address, or from this machine.
+   * Stores the report of a guest. A report with a token counts when the token is that of the present
+   * installation, which the answer file has in `report_url`. A report without a token counts when it comes
+   * from an address of the guest, or from the machine that treeboot runs on.
    *
-   * @throws Failure `forbidden` for anybody else.
+   * @throws Failure `forbidden` for every other report.
    */
-  async report(guest: Guest, said: ReportOf): Promise<void> {
+  async report(guest: Guest, received: ReceivedReport): Promise<void> {
     await this.fresh()
-    const { report, client, detail } = said
-    const why = this.#disbelief(guest, said)
+    const { report, client, detail } = received
+    const why = this.#whyNotBelieved(guest, received)
     if (why !== undefined) {
       this.#trouble(`report of guest ${guest.name}`, `${client} said ${report}, and was not believed: ${why}`)
       throw new Failure('forbidden', why)
@@ -199,21 +217,22 @@ export class GuestHistory {
     this.#options.events({ type: 'report', guest: guest.name, client, state: report, ...defined({ detail }) })
   }
 
-  /** What the operator decides: one installation, or its own disk from now on. */
+  /** Stores what the operator decides for a guest: one installation, or its own disk from now on. */
   async order(guest: string, type: 'install-once' | 'local'): Promise<GuestState> {
     await this.fresh()
     await this.#apply(guest, { type })
     return this.stateOf(guest) ?? newState
   }
 
-  #disbelief(guest: Guest, { token, client, local }: ReportOf): string | undefined {
+  #whyNotBelieved(guest: Guest, { token, client, local }: ReceivedReport): string | undefined {
     const state = this.stateOf(guest.name) ?? newState
     if (token !== undefined) {
       const expected = this.reportToken(guest.name)
       if (expected !== undefined && sameToken(expected, token)) return undefined
       return `the token is not that of the present installation of ${guest.name}; its answer file has it in report_url`
     }
-    if (local || hasOffer(state, client) || client === guest.ip || client === state.installer)
+    const { installer: installerAddress } = state
+    if (local || hasOffer(state, client) || client === guest.ip || client === installerAddress)
       return undefined
     return `${client} is not the address of ${guest.name}; use report_url of the answer file, which holds a token`
   }
@@ -222,9 +241,10 @@ export class GuestHistory {
     const atMs = this.#options.clock()
     const change = nextState(this.#states.get(guest), event, atMs)
     if (!change || !this.#store) return
-    // Known at once: the next request, which may come before the disk is done, is decided on it.
+    // Memory first: the next request may come before the write ends, and its decision must rest on the new
+    // state.
     this.#states.set(guest, change.state)
-    this.#place(guest, change.state)
+    this.#rememberAddresses(guest, change.state)
     this.#pending.set(guest, (this.#pending.get(guest) ?? 0) + 1)
     let stored: GuestState | undefined
     try {
@@ -232,8 +252,9 @@ export class GuestHistory {
       this.#writes++
       this.#unwritten.delete(guest)
     } catch (error) {
-      // A full disk must not stop a boot. What could not be written holds until we end.
-      this.#trouble(`what happens to guest ${guest} is not kept`, error)
+      // A full disk must not stop a boot. A change that could not be written stays in memory until treeboot
+      // ends.
+      this.#trouble(`the history of guest ${guest} cannot be written`, error)
       this.#unwritten.add(guest)
     }
     const left = (this.#pending.get(guest) ?? 1) - 1
@@ -242,9 +263,9 @@ export class GuestHistory {
     if (stored) this.#states.set(guest, stored)
   }
 
-  #place(guest: string, { offers = [], installer }: GuestState): void {
+  #rememberAddresses(guest: string, { offers = [], installer: installerAddress }: GuestState): void {
     for (const { client } of offers) this.#guestAt.set(client, guest)
-    if (installer !== undefined) this.#guestAt.set(installer, guest)
+    if (installerAddress !== undefined) this.#guestAt.set(installerAddress, guest)
   }
 
   #trouble(where: string, error: unknown): void {
@@ -252,7 +273,9 @@ export class GuestHistory {
   }
 }
 
-/** Every tree in a version that some guest is bound to, whichever of its addresses was offered it. */
+/**
+ * Every version of a tree that some guest sees until its installation ends, for all addresses with an offer.
+ */
 export function boundTrees(
   guests: GuestIndex,
   stateOf: (guest: string) => GuestState | undefined,

@@ -2,20 +2,25 @@ import { LRUCache } from 'lru-cache'
 import { defined } from '../core/defined.ts'
 import type { LoaderKind } from '../core/loader/loaders.ts'
 
-/** Firmware that refuses an unsigned loader tells nobody. Known is only what it was sent, and which loader then asked us. */
+/**
+ * The last loader that was sent to a machine. Firmware that refuses an unsigned loader does not report it: we
+ * see only which loader it was sent, and which loader then asks for something.
+ */
 interface Attempt {
   readonly sent: LoaderKind
-  /** Transaction number of the DHCP request that was answered; a repeated request is the same attempt. */
+  /**
+   * Transaction number of the DHCP request. A repeated request with the same number belongs to this attempt.
+   */
   readonly xid: number
-  /** The loader that was seen running. */
+  /** The loader that then asked for something: it runs. */
   readonly ran?: LoaderKind
-  /** What the choice of the loader rested on. */
+  /** What was known when this loader was chosen. */
   readonly basis: LoaderHistory
 }
 
-/** What is known of a machine's firmware. */
+/** Which loader a machine's firmware starts, and which it seems to refuse. */
 export interface LoaderHistory {
-  /** It started this loader before. */
+  /** It has started this loader. */
   readonly starts?: LoaderKind
   /** It was sent this loader last time, and the loader never asked us for anything. */
   readonly refuses?: LoaderKind
@@ -23,32 +28,40 @@ export interface LoaderHistory {
 
 const mostMachines = 10_000
 
-/** Which loader each machine was sent last, and which it is known to have started. In memory; entries do not expire by time. */
+/**
+ * Which loader each machine was sent last, and whether it started. In memory only; entries do not expire by
+ * time.
+ */
 export class LoaderMemory {
   readonly #attempts = new LRUCache<string, Attempt>({ max: mostMachines })
 
-  /** What is known when a machine asks; the same again for a repeated request. */
+  /** What is known of a machine when it asks. A repeated request gets the same result as the first. */
   history(mac: string, xid: number): LoaderHistory {
     const attempt = this.#attempts.get(mac)
     if (!attempt) return {}
     if (attempt.xid === xid) return attempt.basis
     if (attempt.ran !== undefined) return { starts: attempt.ran }
-    // Sent and never seen: the others have a turn, so that two that both fail do not hide a third.
+    // Only the last loader counts as refused. So every other loader is tried again, and two that both fail do
+    // not keep a third from being tried.
     return { refuses: attempt.sent }
   }
 
-  /** What its last attempt rested on: for the second half of the same conversation. */
+  /**
+   * What was known at the machine's last attempt: for its request on port 4011, which belongs to that
+   * attempt.
+   */
   lastBasis(mac: string): LoaderHistory {
     return this.#attempts.get(mac)?.basis ?? {}
   }
 
+  /** Notes that a machine was sent this loader. */
   sent(mac: string, xid: number, sent: LoaderKind): void {
     const ran = this.#attempts.get(mac)?.ran
     const basis = this.history(mac, xid)
     this.#attempts.set(mac, { sent, xid, basis, ...defined({ ran: ran === sent ? ran : undefined }) })
   }
 
-  /** The loader itself asked: iPXE by its own DHCP request, the others for their configuration. */
+  /** Notes that a loader runs: iPXE sends its own DHCP request, the others ask for their configuration. */
   ran(mac: string, loader: LoaderKind): void {
     const attempt = this.#attempts.get(mac)
     if (attempt?.sent === loader) this.#attempts.set(mac, { ...attempt, ran: loader })

@@ -4,9 +4,9 @@ import { canonicalUuid, swapUuid } from '../core/net/uuid.ts'
 const mostMachines = 10_000
 
 /**
- * Which MAC and which UUID belong to one machine, as its DHCP requests have said. A loader that runs later tells only
- * one of the two: Debian's signed GRUB its MAC, PXELINUX and GRUB's `grub.cfg-<uuid>` the UUID. In memory: a machine asks
- * by DHCP each time it boots.
+ * Which MAC and which UUID belong to the same machine, as its DHCP requests name them. Loaders later name
+ * only one of the two: Debian's signed GRUB the MAC, PXELINUX and GRUB's `grub.cfg-<uuid>` the UUID. In
+ * memory only, because a machine asks by DHCP each time it boots.
  */
 export class MachineNames {
   readonly #uuids = new LRUCache<string, string>({ max: mostMachines })

@@ -11,31 +11,35 @@ import { canonicalMac } from '../core/net/mac.ts'
 import type { Requester } from '../core/net/requester.ts'
 import type { Event, EventSink } from '../events/bus.ts'
 import type { Store } from '../store/store.ts'
-import { boundTrees, GuestHistory, type ReportOf } from './history.ts'
+import { boundTrees, GuestHistory, type ReceivedReport } from './history.ts'
 import { LoaderMemory } from './loader-memory.ts'
 import { MachineNames } from './machine-names.ts'
 import { UnknownMachines } from './unknown.ts'
 import { VersionViews } from './views.ts'
 
-/** What decisions ask of the machines' past. Asking changes nothing. */
+/** What decisions need to know of the machines' past. These methods change nothing. */
 export interface MachineStates {
-  /** The state of a guest as it counts now; undefined for one to which nothing ever happened. */
+  /**
+   * The state of a guest now, without expired offers; undefined for a guest to which nothing ever happened.
+   */
   stateOf(guest: string): GuestState | undefined
-  /** The versions of published trees that a client is in the middle of, by id. */
+  /** The versions of published trees that a client has begun to fetch, by id of the published tree. */
   versionsOf(who: Requester): ReadonlyMap<string, number>
 }
 
-/** What the namespace needs besides. */
+/** What the namespace needs to know of the machines, and to write down about them. */
 export interface BootMachines extends MachineStates {
   /** Resolves when what other processes wrote is known; at once when they wrote nothing. */
   fresh(): Promise<void>
   /** The version of a published tree that a client sees. */
   versionFor(who: Requester, current: ReleaseId, path: string): number
-  /** The UUID that belongs to a MAC, where a machine has told both by DHCP. */
+  /** The UUID of the machine with this MAC; undefined unless a DHCP request named both. */
   uuidOf(mac: string): string | undefined
-  /** Proves that a report comes from a machine that has read the answer file of this installation. */
+  /** The token that reports of the guest's present installation carry; only its answer file has it. */
   reportToken(guest: string): string | undefined
-  /** Writes down that an answer file is about to be sent. To be awaited before its first byte. */
+  /**
+   * Stores that an answer file is about to be sent. The caller must await it before it sends the first byte.
+   */
   claimAnswerFile(guest: Guest, who: Requester): Promise<void>
 }
 
@@ -49,8 +53,8 @@ export interface MachinesOptions {
 type Served = Extract<Event, { type: 'served' }>
 
 /**
- * What each machine was offered, fetched and became: all state that several servers will one day have to share. It learns
- * from the stream of events what was really sent, and answers questions without changing anything.
+ * What each machine was offered and fetched, and the state that it is in: everything that several servers
+ * would have to share. `sink` learns from the events what was really sent. Reading methods change nothing.
  */
 export class Machines implements BootMachines {
   readonly loaders = new LoaderMemory()
@@ -114,17 +118,17 @@ export class Machines implements BootMachines {
     return this.#history.claimAnswerFile(guest, who)
   }
 
-  /** Every tree in a version that some guest is being installed from. */
+  /** Every version of a tree from which some guest is being installed. */
   boundTrees(): ReturnType<typeof boundTrees> {
     return boundTrees(this.#options.snapshot().guests, (guest) => this.stateOf(guest))
   }
 
   /** @throws Failure `forbidden` for a report that cannot be believed. */
-  report(guest: Guest, said: ReportOf): Promise<void> {
-    return this.#history.report(guest, said)
+  report(guest: Guest, received: ReceivedReport): Promise<void> {
+    return this.#history.report(guest, received)
   }
 
-  /** What the operator decides: one installation, or its own disk from now on. */
+  /** Stores what the operator decides for a guest: one installation, or its own disk from now on. */
   order(guest: string, type: 'install-once' | 'local'): Promise<GuestState> {
     return this.#history.order(guest, type)
   }
@@ -137,11 +141,11 @@ export class Machines implements BootMachines {
   async unknownMachines(): Promise<readonly UnknownMachine[]> {
     await this.#unknown?.flush()
     const all = (await this.#store?.unknownMachines()) ?? []
-    // A machine that was made a guest may have asked once more before we heard of it.
+    // A machine may have asked once more after it was made a guest and before this process had read that.
     return all.filter(({ mac, uuid }) => !this.#isGuest(defined({ macs: mac ? [mac] : undefined, uuid })))
   }
 
-  /** A machine asked by DHCP for network boot. */
+  /** Notes that a machine asked by DHCP for network boot. */
   askedByDhcp(client: ClientFacts, firmware: Firmware, guest: Guest | undefined): void {
     const { mac, uuid, vendorClass } = client
     if (guest) return
@@ -149,18 +153,21 @@ export class Machines implements BootMachines {
     this.#unknown?.seen({ firmware, ...defined({ macs, uuid, vendor: vendorClass }) })
   }
 
-  /** A machine told its MAC and its UUID in one DHCP request. */
+  /** Notes a MAC and a UUID that one DHCP request named: they belong to the same machine. */
   learnNames(mac: string, uuid: string): void {
     this.#names.learn(mac, uuid)
   }
 
-  /** A client asks the lookup which trees there are: it starts over with the newest versions. */
-  startsOver(who: Requester): void {
-    this.#views.startsOver(who)
+  /** Notes that a client asks the lookup: it starts over with the newest versions. */
+  lookedUp(who: Requester): void {
+    this.#views.lookedUp(who)
   }
 
-  /** The lookup told a client of a published tree: what it fetches next is of that version. */
-  toldOf(who: Requester, release: ReleaseId): void {
+  /**
+   * Notes that the lookup named a version of a published tree to a client, which fetches from that version
+   * next.
+   */
+  namedVersion(who: Requester, release: ReleaseId): void {
     this.#views.fetched(who, release, '/lookup', 0)
   }
 
@@ -175,7 +182,7 @@ export class Machines implements BootMachines {
     const { client, path, decision, who, ms } = event
     this.#views.transferred(client, ms)
     if (event.question) return
-    if (event.kind === 'not-found') this.#declined(event)
+    if (event.kind === 'not-found') this.#notFound(event)
     if (event.bytes === 0) return
     if (decision?.kind === 'tree-file' && who) this.#views.fetched(who, decision.release, decision.path, ms)
     if (event.outcome !== 'complete') return
@@ -198,8 +205,11 @@ export class Machines implements BootMachines {
     return uuid === undefined ? undefined : this.#names.macOf(uuid)
   }
 
-  /** A loader asked for a configuration that is declined: the names that mean one machine are there for guests only. */
-  #declined({ protocol, client, path }: Served): void {
+  /**
+   * A loader that asks for a file name with a MAC or a UUID gets 404 unless that machine is a guest; so the
+   * name shows an unknown machine.
+   */
+  #notFound({ protocol, client, path }: Served): void {
     if (protocol !== 'tftp' && protocol !== 'http') return
     const owner = parseBootPath(path)?.owner
     if (owner?.kind === 'machine') this.#seen(owner, client)
@@ -220,7 +230,7 @@ export class Machines implements BootMachines {
   }
 }
 
-/** For looking at a configuration without its past: every guest is new, and every client sees the newest versions. */
+/** Machines without a past, for commands: every guest is new, and every client sees the newest versions. */
 export const noMachines: BootMachines = {
   fresh: async () => {},
   stateOf: () => undefined,

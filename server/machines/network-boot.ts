@@ -28,27 +28,27 @@ export interface NetworkBootParts {
   readonly isThere: (urlPath: string, who: Requester) => Promise<boolean>
 }
 
-/** Undefined for every packet that does not ask for network boot. */
-export type DecideNetworkBoot = (ask: NetworkBootRequest) => Promise<NetworkReply | undefined>
+/** Decides the reply to a DHCP packet; undefined for a packet that does not ask for network boot. */
+export type DecideNetworkBoot = (request: NetworkBootRequest) => Promise<NetworkReply | undefined>
 
-/** What a machine is offered by DHCP: from its packet, the snapshot, and the loaders that are there. */
+/** Makes the function that decides what a machine is offered by DHCP. */
 export function networkBoot(parts: NetworkBootParts): DecideNetworkBoot {
-  return async (ask) => {
-    const firmware = classifyFirmware(ask.client)?.firmware
+  return async (request) => {
+    const firmware = classifyFirmware(request.client)?.firmware
     if (firmware === undefined) {
-      const why = whyNoFirmware(ask.client)
+      const why = whyNoFirmware(request.client)
       return why === undefined ? undefined : { kind: 'silence', why }
     }
     const now = parts.snapshot()
-    const guest = now.guests.match(identityOf(ask.client))?.guest
-    learn(parts.machines, ask, firmware, guest)
+    const guest = now.guests.match(identityOf(request.client))?.guest
+    learn(parts.machines, request, firmware, guest)
     const ignored = guest ? undefined : whyIgnored(now)
     if (ignored !== undefined) return { kind: 'silence', why: ignored }
-    return offerLoader(parts, ask, { firmware, guest, now })
+    return offerLoader(parts, request, { firmware, guest, now })
   }
 }
 
-/** What the packet itself tells of the machine. */
+/** Notes what the packet tells of the machine. */
 function learn(
   machines: NetworkBootParts['machines'],
   { client, isFollowUp, isRepeat }: NetworkBootRequest,
@@ -61,6 +61,7 @@ function learn(
   if (runsIpxe(firmware) && mac !== undefined) machines.loaders.ran(mac, 'ipxe')
 }
 
+/** The machine that asks, and the snapshot by which it was recognised. */
 interface AskingMachine {
   readonly firmware: Firmware
   readonly guest: Guest | undefined
@@ -69,25 +70,29 @@ interface AskingMachine {
 
 async function offerLoader(
   parts: NetworkBootParts,
-  ask: NetworkBootRequest,
+  request: NetworkBootRequest,
   machine: AskingMachine,
 ): Promise<NetworkReply> {
   const { firmware, guest, now } = machine
-  const who: Requester = { protocol: 'dhcp', address: ask.clientAddress, localAddress: ask.serverAddress }
-  const loader = await firstThere(candidatesFor(parts, ask, machine), who, parts.isThere)
+  const who: Requester = {
+    protocol: 'dhcp',
+    address: request.clientAddress,
+    localAddress: request.serverAddress,
+  }
+  const loader = await firstAvailable(candidatesFor(parts, request, machine), who, parts.isThere)
   const reach = reachOf(now, parts.services(), who)
   const decision = decideOffer({ ...reach, firmware, ...defined({ loader }) })
   const named = defined({ guest: guest?.name })
   if (!('offer' in decision)) return { kind: 'silence', why: `${firmware}: ${decision.why}`, ...named }
-  const { mac } = ask.client
-  if (decision.loader && mac !== undefined && !ask.isFollowUp)
-    parts.machines.loaders.sent(mac, ask.xid, decision.loader)
+  const { mac } = request.client
+  if (decision.loader && mac !== undefined && !request.isFollowUp)
+    parts.machines.loaders.sent(mac, request.xid, decision.loader)
   return { kind: 'offer', offer: decision.offer, why: decision.why, ...named }
 }
 
 /**
- * The loaders that would do. A machine asks on port 4011 again for what it was sent, with another transaction number:
- * then it never gets another loader.
+ * The loaders that suit the machine, best first. After the offer a machine asks once more on port 4011, with
+ * another transaction number; it must then get the loader of the offer.
  */
 function candidatesFor(
   { machines }: NetworkBootParts,
@@ -102,7 +107,7 @@ function candidatesFor(
   return loaderCandidates({ firmware, preference, ...defined({ treeId }), ...history })
 }
 
-async function firstThere(
+async function firstAvailable(
   candidates: readonly LoaderCandidate[],
   who: Requester,
   isThere: NetworkBootParts['isThere'],
@@ -128,7 +133,8 @@ function reachOf(
 ): Pick<OfferInputs, 'httpBase' | 'scriptUrl' | 'tftp' | 'http'> {
   const urls = serverUrls({ services: open, who, ...defined({ configuredUrl: server.url }) })
   const http = open.http || server.url !== undefined ? 'open' : 'closed'
-  // One script for all, which asks again with the names of the machine: an operator's own boot.ipxe comes before it.
+  // All machines get the same script, which then asks for the plan with the machine's MAC and UUID. An
+  // operator's own boot.ipxe is served instead of ours.
   const base = http === 'open' ? urls.http : urls.tftp
   return {
     httpBase: urls.http,

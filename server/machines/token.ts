@@ -1,9 +1,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 
 /**
- * The word by which a report is known to come from the answer file of one installation. It is computed and not
- * stored: looking at an answer file writes nothing, and a new installation makes the old word worthless. 128 bits,
- * as text for a URL's path.
+ * The token of one installation of a guest: a report that carries it comes from a reader of that
+ * installation's answer file. It is computed and not stored, so reading an answer file writes nothing, and a
+ * new installation makes the old token invalid. 128 bits, as text for a URL's path.
  */
 export function reportToken(secret: Uint8Array, guest: string, install: number): string {
   return createHmac('sha256', secret)
@@ -13,6 +13,7 @@ export function reportToken(secret: Uint8Array, guest: string, install: number):
     .toString('base64url')
 }
 
+/** Compares in constant time. */
 export function sameToken(expected: string, found: string): boolean {
   const [a, b] = [Buffer.from(expected), Buffer.from(found)]
   return a.length === b.length && timingSafeEqual(a, b)

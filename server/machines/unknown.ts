@@ -8,16 +8,22 @@ export interface UnknownMachinesOptions {
   readonly onTrouble: (error: unknown) => void
 }
 
-/** One boot asks within seconds by UUID, by MAC and by address; this long an address stands for the same machine. */
+/**
+ * One boot asks within seconds by UUID, by MAC and by address. For this long an address means the same
+ * machine.
+ */
 const sameMachineMs = 60_000
-/** What was seen in this time is written together: a storm of requests is one write. */
+/** Machines seen within this time are written together, so that many requests cost one write. */
 const gatherMs = 300
 
-/** Gathers what machines show of themselves that are not guests, and writes it to the store now and then. */
+/** Collects what requests tell of machines that are not guests, and writes it to the store every 300 ms. */
 export class UnknownMachines {
   readonly #options: UnknownMachinesOptions
+  /** By id: machines that are not written yet. */
   readonly #waiting = new LRUCache<string, UnknownMachine>({ max: unknownMachinesKept })
+  /** By address: the machine that was last seen there. */
   readonly #atAddress = new LRUCache<string, UnknownMachine>({ max: unknownMachinesKept })
+  /** Ids of rows that a row with another id replaces. */
   readonly #outdated = new Set<string>()
   #timer: NodeJS.Timeout | undefined
 
@@ -25,7 +31,7 @@ export class UnknownMachines {
     this.#options = options
   }
 
-  /** Costs no I/O. What tells no machine from another is dropped. */
+  /** Notes a machine, without I/O. A request that names neither a MAC nor a UUID is dropped. */
   seen(shown: SeenMachine): void {
     const seen = machineOf(shown, this.#options.clock())
     if (!seen) return
@@ -35,7 +41,7 @@ export class UnknownMachines {
     this.#timer ??= setTimeout(() => void this.flush(), gatherMs).unref()
   }
 
-  /** Writes what waits. Never rejects: a list that cannot be written must not stop a boot. */
+  /** Writes the machines that wait. Never rejects: a list that cannot be written must not stop a boot. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
@@ -51,27 +57,30 @@ export class UnknownMachines {
     }
   }
 
-  /** PXELINUX shows the UUID first and the MAC next, by two requests from one address. */
+  /**
+   * A machine with all that earlier requests from its address told. PXELINUX tells the UUID in one request
+   * and the MAC in the next.
+   */
   #joined(seen: UnknownMachine): UnknownMachine {
     const { address } = seen
     if (address === undefined) return seen
     const before = this.#atAddress.get(address)
-    const same = before && seen.lastMs - before.lastMs < sameMachineMs && agree(before, seen)
+    const same = before && seen.lastMs - before.lastMs < sameMachineMs && mayBeSame(before, seen)
     const known = same ? { ...before, ...seen, id: before.mac ?? seen.id } : seen
     if (same && before.id !== known.id) this.#replace(before.id)
     this.#atAddress.set(address, known)
     return known
   }
 
-  /** A row by UUID, for a machine whose MAC is known now. */
+  /** Drops the row with a UUID as id, of a machine whose MAC is known now. */
   #replace(id: string): void {
     this.#waiting.delete(id)
     this.#outdated.add(id)
   }
 }
 
-/** An address may have gone to another machine meanwhile. */
-function agree(a: UnknownMachine, b: UnknownMachine): boolean {
+/** Whether two sightings at one address may be the same machine: the address may have gone to another one. */
+function mayBeSame(a: UnknownMachine, b: UnknownMachine): boolean {
   const differ = (one: string | undefined, other: string | undefined): boolean =>
     one !== undefined && other !== undefined && one !== other
   return !differ(a.mac, b.mac) && !differ(a.uuid, b.uuid)

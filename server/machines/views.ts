@@ -9,52 +9,64 @@ export interface VersionViewsOptions {
   readonly clock?: () => number
 }
 
-/** After this long without fetching anything new, a client gets the newest version. */
+/** A client that fetches nothing new for this long gets the newest version. */
 const pauseMs = 30_000
-/** Two connections that fetch in turns within so short a time are two clients, or one that works in parallel. */
+/**
+ * Two open connections of one address that both fetch within this time: several clients, or parallel fetches.
+ */
 const turnsMs = 1_000
-/** How long an address counts as shared by several clients after that. */
+/** How long the address then counts as shared by several clients. */
 const sharedMs = 2_000
-/** Addresses remembered, and of each view the paths that tell whether something is fetched again. */
+/** Addresses remembered. */
 const mostClients = 10_000
+/** Paths remembered for each client and tree, to notice that a client fetches one of them again. */
 const mostPaths = 64
 
 /**
- * What a client reads first, and reads again when it starts over: descriptors of trees, indexes of repositories, and
- * folders. Measured with virt-install 4.1, anaconda 40, debian-installer 12, linuxrc 15.6 and dnf 4.18.
+ * File names that a client reads first, and reads again when it starts over: descriptors of trees and indexes
+ * of repositories. Measured with virt-install 4.1, anaconda 40, debian-installer 12, linuxrc 15.6 and dnf
+ * 4.18.
  */
-const entryNames: ReadonlySet<string> = new Set([
+const firstNames: ReadonlySet<string> = new Set([
   ...['.treeinfo', 'treeinfo', '.discinfo', 'media.repo', 'repomd.xml', 'content', 'media', 'products'],
   ...['info', 'MANIFEST', 'VERSION', 'Release', 'InRelease', 'SHA256SUMS', 'CHECKSUM', 'CHECKSUMS'],
 ])
 
-/** The version of one published tree that a client is in the middle of. */
+/** The version of one published tree that a client has begun to fetch. */
 interface View {
   readonly version: number
-  /** The first paths that it fetched. */
+  /** The first paths inside of the tree that it fetched, at most `mostPaths`. */
   readonly paths: Set<string>
+  /** When the client began with this version. */
   readonly sinceMs: number
+  /** When it last fetched something new. */
   lastMs: number
 }
 
 interface Client {
+  /** By id of the published tree. */
   readonly views: Map<string, View>
-  /** The connection that fetched last, and when. */
+  /** The connection that fetched last. */
   connection?: Connection
+  /** When it did. */
   fetchedMs: number
+  /** Until then the address counts as shared by several clients. */
   sharedUntilMs: number
 }
 
 /**
- * Which version of a published tree each client sees. When another version becomes current, a client in the middle of
- * the old one goes on with that, so that it does not install the kernel of one and the packages of another:
+ * Which version of a published tree each client sees. When another version becomes current, a client that has
+ * begun to fetch the old version keeps seeing it, so that it does not install the kernel of one version and
+ * the packages of another. How long it keeps the old version:
  *
- * - a machine that was offered an installation, until that ends (`GuestState.offers`);
- * - any other client, known by its address alone, until it pauses for half a minute, or starts over: it reads a
- *   descriptor again, or asks the lookup. Behind an address where several connections fetch at the same time (a NAT, a
- *   proxy) one client's start is another's middle, so there only the pause counts.
+ * - A machine that was offered an installation keeps it until the installation ends (`GuestState.offers`).
+ * - Any other client is known by its address alone. It keeps the version until it pauses for half a minute or
+ *   starts over, which means that it reads a descriptor again or asks the lookup. Where several connections
+ *   of one address fetch at the same time (a NAT, a proxy), one client may start over while another still
+ *   fetches; so only the pause counts there.
  *
- * All other clients see the newest at once. Only fetches count; asking (`versionFor`, `versionsOf`) changes nothing.
+ * All other clients see the newest version at once. Only fetches and lookups change a view; `versionFor` and
+ * `versionsOf` change nothing.
  */
 export class VersionViews {
   readonly #bound: VersionViewsOptions['bound']
@@ -67,10 +79,10 @@ export class VersionViews {
   }
 
   /**
-   * The version that a client sees when it asks for something of a tree.
+   * The version of a published tree in which a client sees a path.
    *
-   * @param current The version that everyone else sees.
-   * @param path Inside of the tree.
+   * @param current The newest version, which all clients see that have begun with no other.
+   * @param path The path inside of the tree.
    */
   versionFor(who: Requester, current: ReleaseId, path: string): number {
     if (who.protocol === 'internal' || who.address === '') return current.version
@@ -80,10 +92,10 @@ export class VersionViews {
     const view = client?.views.get(current.id)
     if (!client || !view) return current.version
     const nowMs = this.#clock()
-    return this.#startsOver(view, current, { path, who, nowMs, client }) ? current.version : view.version
+    return this.#hasStartedOver(view, current, { path, who, nowMs, client }) ? current.version : view.version
   }
 
-  /** The versions that a client is in the middle of, by id of the published tree. */
+  /** The versions that a client has begun to fetch, by id of the published tree. */
   versionsOf(who: Requester): ReadonlyMap<string, number> {
     const bound = this.#bound(who.address)
     const views = this.#clients.peek(who.address)?.views
@@ -96,9 +108,9 @@ export class VersionViews {
   }
 
   /**
-   * A client is being sent a file of a tree in this version, or was sent it.
+   * Notes that a client is being sent, or was sent, a file of a tree in this version.
    *
-   * @param path Inside of the tree.
+   * @param path The path inside of the tree.
    * @param ms How long the transfer has taken until now.
    */
   fetched(who: Requester, release: ReleaseId, path: string, ms: number): void {
@@ -107,7 +119,7 @@ export class VersionViews {
     const client = this.#clientOf(who, nowMs)
     const view = client.views.get(release.id)
     const isPaused = view !== undefined && nowMs - view.lastMs > pauseMs
-    // The end of a transfer that began before the client started over with another version.
+    // This transfer began before the client started over with another version: it changes nothing.
     if (view && view.version !== release.version && nowMs - ms < view.sinceMs) return
     if (view?.version !== release.version || isPaused) {
       const { id, version } = release
@@ -115,33 +127,36 @@ export class VersionViews {
       return
     }
     const isNew = view.paths.size >= mostPaths || !view.paths.has(path)
-    // A client that fetches the same again and again waits for something, mostly for the next version.
+    // A client that fetches the same file again and again waits for something, mostly for the next version:
+    // that is a pause. On a shared address and by NFS, fetching a file again is normal work.
     if (isNew || nowMs < client.sharedUntilMs || who.protocol === 'nfs') view.lastMs = nowMs
     if (view.paths.size < mostPaths) view.paths.add(path)
   }
 
-  /** A transfer ended. A client that was busy with a long one did not pause. */
+  /** Notes that a transfer ended. While a long transfer runs, the client does not pause. */
   transferred(address: string, ms: number): void {
     if (ms < pauseMs / 2) return
     const nowMs = this.#clock()
     for (const view of this.#clients.peek(address)?.views.values() ?? []) view.lastMs = nowMs
   }
 
-  /** A client asked the lookup which trees there are. Unless it may be several clients, it starts over. */
-  startsOver(who: Requester): void {
+  /** Notes that a client asked the lookup: it starts over, unless several clients may share its address. */
+  lookedUp(who: Requester): void {
     const nowMs = this.#clock()
     const client = this.#clients.peek(who.address)
     if (!client) return
-    this.#fetches(client, who.connection, nowMs)
+    this.#noteConnection(client, who.connection, nowMs)
     if (nowMs >= client.sharedUntilMs) client.views.clear()
   }
 
   /**
-   * NFS clients read the same file again and again, and FTP resumes a file by its name alone. So by FTP only a
-   * descriptor tells that a client starts over, and by NFS not even that. An HTTP client that fetched one single path
-   * has nothing that could disagree with a newer version, and has its ETag.
+   * Whether a client that asks for this path has paused or starts over, so that it sees the newest version.
+   * NFS clients read the same file again and again, and FTP resumes a file by its name alone. So by FTP only
+   * a descriptor shows that a client starts over, and by NFS not even a descriptor does. A client of HTTP or
+   * TFTP that fetched only this one path has no other file that could disagree with a newer version; when
+   * HTTP resumes the file, its ETag shows the change.
    */
-  #startsOver(
+  #hasStartedOver(
     view: View,
     current: ReleaseId,
     asked: {
@@ -153,31 +168,32 @@ export class VersionViews {
   ): boolean {
     const { path, who, nowMs, client } = asked
     if (nowMs - view.lastMs > pauseMs) return true
-    const isShared = nowMs < client.sharedUntilMs || this.#isOther(client, who.connection, nowMs)
+    const isShared = nowMs < client.sharedUntilMs || this.#isSecondConnection(client, who.connection, nowMs)
     if (view.version === current.version || isShared || who.protocol === 'nfs' || !view.paths.has(path))
       return false
-    if (path === '/' || entryNames.has(path.slice(path.lastIndexOf('/') + 1))) return true
+    if (path === '/' || firstNames.has(path.slice(path.lastIndexOf('/') + 1))) return true
     return view.paths.size === 1 && who.protocol !== 'ftp'
   }
 
   #clientOf(who: Requester, nowMs: number): Client {
     const known = this.#clients.get(who.address)
     const client = known ?? { views: new Map<string, View>(), fetchedMs: 0, sharedUntilMs: 0 }
-    this.#fetches(client, who.connection, nowMs)
+    this.#noteConnection(client, who.connection, nowMs)
     if (!known) this.#clients.set(who.address, client)
     return client
   }
 
-  /** Whether this connection is another one than that which fetched just before, and which is still open. */
-  #isOther(client: Client, connection: Connection | undefined, nowMs: number): boolean {
+  /** Whether another connection of this address, which is still open, fetched within the last second. */
+  #isSecondConnection(client: Client, connection: Connection | undefined, nowMs: number): boolean {
     const before = client.connection
     if (!connection || !before || before === connection) return false
     return before.readyState === 'open' && nowMs - client.fetchedMs < turnsMs
   }
 
-  #fetches(client: Client, connection: Connection | undefined, nowMs: number): void {
+  /** Remembers the connection that fetches, and whether several clients may share the address. */
+  #noteConnection(client: Client, connection: Connection | undefined, nowMs: number): void {
     if (!connection) return
-    if (this.#isOther(client, connection, nowMs)) client.sharedUntilMs = nowMs + sharedMs
+    if (this.#isSecondConnection(client, connection, nowMs)) client.sharedUntilMs = nowMs + sharedMs
     client.connection = connection
     client.fetchedMs = nowMs
   }

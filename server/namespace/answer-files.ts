@@ -14,7 +14,9 @@ import { renderInstallSource, renderRepoLines } from '../render/kickstart.ts'
 import type { TemplateProblem } from '../templates/problem.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
 
-/** What the rest of the house knows about the installation of a guest: from which tree, and how it reaches us. */
+/**
+ * What the rest of the house knows about the installation of a guest: from which tree, and how it reaches us.
+ */
 export interface InstallFacts {
   /** Absent when none fits; only a template that uses it cannot do without. */
   readonly tree?: Tree
@@ -98,8 +100,8 @@ function askedFor(
 }
 
 /**
- * The machine that asks for plain `/ks`. By FTP and NFS that is a folder for everybody: those clients go into it, or mount
- * it, on their way to a guest's file.
+ * The machine that asks for plain `/ks`. By FTP and NFS that is a folder for everybody: those clients go into
+ * it, or mount it, on their way to a guest's file.
  */
 function whoAsks(who: Requester, snapshot: Snapshot): Guest | undefined {
   if (who.protocol === 'ftp' || who.protocol === 'nfs') return undefined
@@ -121,8 +123,8 @@ function metaData(guest: Guest): string {
 /**
  * Renders one guest's answer file: exactly the bytes that it would get.
  *
- * @throws Failure `not-found` for a guest without a template; `invalid-data` naming template and line; whatever the
- *   facts are refused with.
+ * @throws Failure `not-found` for a guest without a template; `invalid-data` naming template and line;
+ *   whatever the facts are refused with.
  */
 export async function renderAnswerFile(
   options: AnswerFileOptions,
@@ -156,7 +158,10 @@ async function renderWith(
 
 type CachedRender = (guest: Guest, who: Requester, snapshot: Snapshot) => Promise<RenderedAnswerFile>
 
-/** Everything that goes into a text is in its key: the snapshot, the guest, the tree, and how the guest reaches us. */
+/**
+ * Everything that goes into a text is in its key: the snapshot, the guest, the tree, and how the guest
+ * reaches us.
+ */
 function cachedAnswerFiles(options: AnswerFileOptions): CachedRender {
   const cache = new LRUCache<string, Promise<RenderedAnswerFile>>({ max: keptAnswerFiles })
   return (guest, who, snapshot) => {

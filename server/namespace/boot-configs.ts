@@ -34,12 +34,15 @@ export interface BootConfigOptions {
   readonly machines: BootMachines
 }
 
-/** What a listing shows at the root. Not the names that stand for one machine: there is one for every machine. */
+/**
+ * What a listing shows at the root. Not the names that stand for one machine: there is one for every machine.
+ */
 const rootPaths = ['/boot.ipxe', '/autoexec.ipxe']
 
 /**
  * The boot configurations that loaders ask for, made for the one that asks, at the paths of `bootPathForms`
- * (core/loader/boot-path.ts); and below `/boot/<guest>/` what this guest would boot, for every loader and hypervisor.
+ * (core/loader/boot-path.ts); and below `/boot/<guest>/` what this guest would boot, for every loader and
+ * hypervisor.
  */
 export function bootConfigMounts(options: BootConfigOptions): readonly Mount[] {
   const configs = new BootConfigs(options)
@@ -71,7 +74,9 @@ type Made = Promise<GeneratedText | undefined>
 
 class BootConfigs {
   readonly #options: BootConfigOptions
-  /** Menus of unknown machines: the same text for all that reach us the same way, and long with many trees. */
+  /**
+   * Menus of unknown machines: the same text for all that reach us the same way, and long with many trees.
+   */
   readonly #menus = new LRUCache<string, string>({ max: mostMenus })
 
   constructor(options: BootConfigOptions) {
@@ -107,7 +112,8 @@ class BootConfigs {
       case 'grub':
         return asked.owner.kind === 'everybody' ? this.#sharedGrub(who) : this.#named(asked, who)
       case 'guest':
-        // No guest of that name: GRUB takes this folder for its own and asks for the file that is everybody's.
+        // No guest of that name: GRUB takes this folder for its own and asks for the file that is
+        // everybody's.
         return asked.loader === 'grub' ? this.#sharedGrub(who) : undefined
       default:
         return this.#named(asked, who)
@@ -144,7 +150,10 @@ class BootConfigs {
     return { text, decision: bootDecision({ plan: ignored, summary: ignored.why }, facts, loader) }
   }
 
-  /** `pxelinux.cfg/<name>` and `grub.cfg-<name>`: a name that means one machine is declined unless that is a guest. */
+  /**
+   * `pxelinux.cfg/<name>` and `grub.cfg-<name>`: a name that means one machine is declined unless that is a
+   * guest.
+   */
   async #named({ owner, loader, folder }: BootPath, who: Requester): Made {
     switch (owner.kind) {
       case 'everybody':
@@ -162,9 +171,9 @@ class BootConfigs {
   }
 
   /**
-   * Debian's signed GRUB asks for this one file and no other, so the file sends each machine on to its own. GRUBs that lost
-   * their prefix under ProxyDHCP end here as well. A GRUB without `$net_default_mac`, or one that is declined there, goes
-   * on with the plan of the asking address.
+   * Debian's signed GRUB asks for this one file and no other, so the file sends each machine on to its own.
+   * GRUBs that lost their prefix under ProxyDHCP end here as well. A GRUB without `$net_default_mac`, or one
+   * that is declined there, goes on with the plan of the asking address.
    */
   async #sharedGrub(who: Requester): Promise<GeneratedText> {
     const told = await this.#tell(factsOf(who), 'grub', who)

@@ -55,8 +55,8 @@ function factsOf(owner: BootPathOwner): GuestFacts {
 }
 
 /**
- * The boot configurations in the operator's own folder that this machine's loaders may meet, as `tftpboot/...`, in no
- * particular order.
+ * The boot configurations in the operator's own folder that this machine's loaders may meet, as
+ * `tftpboot/...`, in no particular order.
  */
 export async function handWrittenFor(
   source: FileSource,

@@ -9,7 +9,10 @@ import { byName, renameEntry } from '../files/entry.ts'
 import { baseName, type CleanPath, cleanPath, joinPath, parentPath, rootPath } from '../files/path.ts'
 import type { Entry, FileSource } from '../files/source.ts'
 
-/** Where a loader of the host lies, links followed: Debian keeps shim behind one. Undefined while its package is missing. */
+/**
+ * Where a loader of the host lies, links followed: Debian keeps shim behind one. Undefined while its package
+ * is missing.
+ */
 export async function hostPlace(file: LoaderFile): Promise<string | undefined> {
   for (const place of file.places) {
     const real = await realpath(place).catch(() => undefined)
@@ -19,8 +22,8 @@ export async function hostPlace(file: LoaderFile): Promise<string | undefined> {
 }
 
 /**
- * The boot loaders of the host's own packages, at the root of the namespace under the names of `loaderFiles`. The disk is
- * asked each time, so a package that is installed or removed counts at once.
+ * The boot loaders of the host's own packages, at the root of the namespace under the names of `loaderFiles`.
+ * The disk is asked each time, so a package that is installed or removed counts at once.
  */
 export function hostLoadersSource(files: readonly LoaderFile[] = loaderFiles): FileSource {
   const byPath = new Map(files.map((file) => [cleanPath(file.name), file]))
@@ -48,8 +51,9 @@ export function hostLoadersSource(files: readonly LoaderFile[] = loaderFiles): F
 }
 
 /**
- * The signed chain that a tree brings along, at `/<tree id>/shimx64.efi` with its second stage beside it, for that is
- * where shim looks. Secure Boot needs it: a kernel is started only by the GRUB of its own distribution.
+ * The signed chain that a tree brings along, at `/<tree id>/shimx64.efi` with its second stage beside it, for
+ * that is where shim looks. Secure Boot needs it: a kernel is started only by the GRUB of its own
+ * distribution.
  */
 export function treeLoadersSource(snapshot: () => Snapshot, trees: FileSource): FileSource {
   return {

@@ -14,9 +14,9 @@ export interface Mount {
 }
 
 /**
- * The namespace: mounts from top to bottom. For a path the first mount that has it answers; mounts at the same
- * place merge, the earlier one winning. A mount's place and the folders on the way to it (`/trees` for one at
- * `/trees/f40`) are always there, even while what is mounted has no root yet.
+ * The namespace: mounts from top to bottom. For a path the first mount that has it answers; mounts at the
+ * same place merge, the earlier one winning. A mount's place and the folders on the way to it (`/trees` for
+ * one at `/trees/f40`) are always there, even while what is mounted has no root yet.
  */
 export function mountTable(mounts: readonly Mount[], madeMs = Date.now()): FileSource {
   const layers = mounts.map(({ at, source }) => ({ at, source: mountedAt(at, source, madeMs) }))

@@ -73,8 +73,9 @@ export function namespaceMounts(parts: NamespaceParts): readonly Mount[] {
 }
 
 /**
- * A guest whose tree cannot be installed from (still copied, still verified, broken) gets no answer file either: 503 with
- * the reason, and installers ask again. A guest that names no tree may have a template that needs none.
+ * A guest whose tree cannot be installed from (still copied, still verified, broken) gets no answer file
+ * either: 503 with the reason, and installers ask again. A guest that names no tree may have a template that
+ * needs none.
  */
 function installFacts({ services, machines }: NamespaceParts): AnswerFileOptions['facts'] {
   return (guest, who, snapshot) => {

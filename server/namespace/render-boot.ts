@@ -9,7 +9,10 @@ import { planFor } from '../machines/decide.ts'
 import type { RenderOptions } from '../render/options.ts'
 import { type Format, isForLoaders, renderPlan } from '../render/render.ts'
 
-/** How a plan is written for the loader that asks. `folder` is the one that it takes for its own. */
+/**
+ * How a plan is written for the client that asks. `folder` is the folder from which the loader asks for its
+ * files.
+ */
 export function loaderOptions(who: Requester, { urls }: BootInputs, folder = ''): RenderOptions {
   const { protocol, localAddress } = who
   const local = localAddress === undefined ? undefined : canonicalIp(localAddress)
@@ -22,17 +25,18 @@ export function loaderOptions(who: Requester, { urls }: BootInputs, folder = '')
 }
 
 /**
- * A guest's plan for a format. Loaders, and people who ask for the plan as JSON, get what is its turn; a description of
- * a machine or a command is asked for by somebody who wants to install, whatever the guest's state.
+ * A guest's plan in the sense of a format. Formats for loaders, and JSON, show what the guest would boot now.
+ * A command or a machine description (virt-install, QEMU, ...) is for installing the guest, so it shows the
+ * installation, whatever the guest's state is.
  */
 export function planAs(guest: Guest, as: Format, inputs: BootInputs): BootPlan {
-  const isTurn = as === 'json' || isForLoaders(as)
-  return planFor(guest, inputs, isTurn ? 'turn' : 'install')
+  const isNextBoot = as === 'json' || isForLoaders(as)
+  return planFor(guest, inputs, isNextBoot ? 'next-boot' : 'install')
 }
 
 /**
- * For a loader: a plan that cannot be written in its language becomes one that says so on the machine's screen. A
- * menu loses only the items that cannot be written.
+ * Renders a plan for a loader. When the loader's language cannot express the plan, the machine's screen shows
+ * why. A menu loses only the items that cannot be expressed.
  */
 export function renderForLoader(plan: BootPlan, as: Format, options: RenderOptions): string {
   const written = tryToRender(plan, as, options)

@@ -18,9 +18,10 @@ export interface TreesParts {
 }
 
 /**
- * The folder `trees/` as clients see it: what is on disk as it is; the files inside of each ISO image at the place
- * that its name gives (`trees/Fedora-40.iso` at `/trees/Fedora-40/`, the image itself beside it); in each tree what makes
- * it findable for clients that need more than it brings along; and of a published tree the version that this client sees.
+ * The folder `trees/` as clients see it: what is on disk as it is; the files inside of each ISO image at the
+ * place that its name gives (`trees/Fedora-40.iso` at `/trees/Fedora-40/`, the image itself beside it); in
+ * each tree what makes it findable for clients that need more than it brings along; and of a published tree
+ * the version that this client sees.
  */
 export function treesSource({ snapshot, disk, folder, machines }: TreesParts): FileSource {
   const repairs: Repairs = new WeakMap()
@@ -36,8 +37,8 @@ export function treesSource({ snapshot, disk, folder, machines }: TreesParts): F
   }
 
   /**
-   * A published tree is read at the place of its version, not through the link that is switched: what the snapshot says
-   * of it and its files change at the same moment.
+   * A published tree is read at the place of its version, not through the link that is switched: what the
+   * snapshot says of it and its files change at the same moment.
    */
   const realSource = ({ id, origin, release }: Tree): FileSource => {
     const { path } = origin
@@ -110,8 +111,8 @@ interface Placed {
 }
 
 /**
- * Files of a published tree say which version they are of, so that a client that fetched one goes on with it. One object
- * for each entry, again and again: what is cached by entry stays cached.
+ * Files of a published tree say which version they are of, so that a client that fetched one goes on with it.
+ * One object for each entry, again and again: what is cached by entry stays cached.
  */
 function carrier(release: Tree['release']): Placed['carried'] {
   if (!release) return (entry) => entry

@@ -14,7 +14,10 @@ const originalSuffix = '.orig'
 /** A larger one is no `.treeinfo`. */
 const largestTreeinfo = 1024 * 1024
 
-/** What was made of descriptors that had to be repaired, by the entry they were read from; undefined for clean ones. */
+/**
+ * What was made of descriptors that had to be repaired, by the entry they were read from; undefined for clean
+ * ones.
+ */
 export type Repairs = WeakMap<Entry, Promise<Entry | undefined>>
 
 /**

@@ -86,7 +86,7 @@ describe('a client in the middle of a tree', () => {
   })
   test('that asks the lookup begins anew, and then fetches what it was told of', () => {
     see(client(), old, descriptor, kernel)
-    views.startsOver(client())
+    views.lookedUp(client())
     expect(views.versionsOf(client())).toEqual(new Map())
     see(client(), now, '/lookup')
     expect(see(client(), version(3), kernel)).toEqual([2])
@@ -125,7 +125,7 @@ describe('several clients behind one address', () => {
     ]
     see(a, old, descriptor, kernel)
     see(b, old, descriptor, kernel)
-    views.startsOver(b)
+    views.lookedUp(b)
     expect(see(b, now, descriptor, kernel)).toEqual([1, 1])
     expect(see(a, now, initrd)).toEqual([1])
   })

@@ -22,10 +22,10 @@ export const lookupQuery = z.looseObject({
 function respondTo(url: string, who: Requester, context: ApiContext): LookupResponse {
   const { snapshot, machines, lookups } = context
   // The client begins something new: it must next fetch the version that this response names.
-  machines.startsOver(who)
+  machines.lookedUp(who)
   const request = { query: url.slice(lookupPath.length + 1), who }
   const response = lookups.respond({ ...request, inputs: inputsFor(context, who), current: snapshot() })
-  if (response.release) machines.toldOf(who, response.release)
+  if (response.release) machines.namedVersion(who, response.release)
   return response
 }
 
