@@ -23,8 +23,8 @@ describe.skipIf(reason)(`the native backend${reason ? ` (${reason})` : ''}`, () 
     small: randomBytes(6000),
     exact: randomBytes(8192),
     many: randomBytes(8 * 70_000 + 3),
-    kept: randomBytes(3 * 1024 * 1024 + 5),
-    ring: randomBytes(9 * 1024 * 1024 + 5),
+    kept: randomBytes(1024 * 1024 + 5),
+    ring: randomBytes(5 * 1024 * 1024 + 5),
   }
   const events: Event[] = []
   let folder = ''
@@ -45,7 +45,7 @@ describe.skipIf(reason)(`the native backend${reason ? ` (${reason})` : ''}`, () 
     folder = await mkdtemp(join(tmpdir(), 'treeboot-tftp-'))
     for (const [name, bytes] of Object.entries(files)) await writeFile(join(folder, name), bytes)
     const sink = (event: Event): unknown => events.push(event)
-    const limits = { fileBytes: 4 * 1024 * 1024, stopMs: 20 }
+    const limits = { fileBytes: 2 * 1024 * 1024, stopMs: 20 }
     service = new TftpListener({
       bind: '::',
       port: 0,
@@ -83,7 +83,7 @@ describe.skipIf(reason)(`the native backend${reason ? ` (${reason})` : ''}`, () 
   })
 
   test('twelve clients get a file that is still being read', async () => {
-    const fresh = randomBytes(4_000_000)
+    const fresh = randomBytes(1_500_000)
     await writeFile(join(folder, 'fresh'), fresh)
     const options = { blksize: 1400, windowsize: 8 }
     const got = await Promise.all(
