@@ -6,8 +6,8 @@ const maxListed = 20_000
 const maxDepth = 12
 
 /**
- * Every file below a folder, by the index pages or listings of the upstream. It is for trees without a
- * `.treeinfo`. Undefined when nothing is listed.
+ * Lists every file of an upstream by its index pages or FTP listings, for trees without a `.treeinfo`. Paths
+ * are relative to the upstream. Undefined when the upstream does not list anything.
  */
 export async function crawl(
   pool: UpstreamPool,

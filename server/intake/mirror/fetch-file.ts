@@ -13,20 +13,20 @@ export interface RemoteFile {
   readonly path: string
   readonly size?: number
   readonly digest?: Digest
-  /** For a file that is read into memory, or whose size is unknown. */
+  /** The most bytes to accept, for a file that is read into memory or whose size is unknown. */
   readonly atMostBytes?: number
   /** Whether it may be missing at the upstream. */
   readonly isOptional?: boolean
 }
 
 export interface FetchOptions {
-  /** Called before the first byte, with its position, and the size of the whole when the upstream says it. */
+  /** Called before the first byte, with its position and the size of the whole file, if that is known. */
   readonly onStart?: (position: number, size: number | undefined) => void
   readonly onBytes?: (bytes: number) => void
   readonly signal?: AbortSignal
 }
 
-/** One file from one upstream into one local file. */
+/** One try to fetch a file from one upstream into a local file. */
 interface Download {
   readonly upstream: Upstream
   readonly file: RemoteFile
@@ -36,12 +36,12 @@ interface Download {
 }
 
 /**
- * Fetches one file into `part`, whose folder exists, from whichever mirror has it whole. Bytes that an
- * earlier try or an earlier run left in `part` are kept, and the rest is fetched. Size and digest are checked
- * at the end; a file with a wrong digest is fetched again from its first byte.
+ * Fetches one file into `part`, from the first mirror that gives it complete. The folder of `part` must
+ * exist. Bytes that an earlier try or run left in `part` are kept, and only the bytes after them are fetched.
+ * Size and digest are checked at the end; a file with a wrong digest is fetched again from its first byte.
  *
  * @returns False when no upstream has such a file.
- * @throws Failure when no upstream gave it whole.
+ * @throws Failure when no upstream gave it complete.
  */
 export async function fetchFile(
   pool: UpstreamPool,
@@ -68,10 +68,10 @@ async function download(task: Download): Promise<boolean> {
   if (!response) return false
   if (response.start !== 0 && response.start !== start)
     throw new TransientFailure(
-      `${urlOf(task)} answers from byte ${response.start}; ${start} was asked for, or 0 expected`,
+      `${urlOf(task)} answers from byte ${response.start}; expected byte ${start} or 0`,
     )
   const received = await receive(task, response)
-  await check(task, response, received)
+  await checkReceived(task, response, received)
   const { modifiedMs } = response
   if (modifiedMs !== undefined) await utimes(part, modifiedMs / 1000, modifiedMs / 1000)
   return true
@@ -87,8 +87,8 @@ interface KeptPart {
 const nothingKept: KeptPart = { start: 0, isWhole: false }
 
 /**
- * What of an earlier try can be used. Without a digest only the upstream's validator tells whether the rest
- * belongs to it.
+ * Finds how much of an earlier try can be kept. Without a digest, only the upstream's validator tells whether
+ * these bytes and the missing ones belong to the same file.
  */
 async function keptPart(part: string, { size, digest }: RemoteFile): Promise<KeptPart> {
   const bytes = (await stat(part).catch(() => undefined))?.size ?? 0
@@ -104,12 +104,12 @@ async function keptPart(part: string, { size, digest }: RemoteFile): Promise<Kep
 }
 
 interface Received {
-  /** All bytes of the part, those that were kept included. */
+  /** Length of the part, kept bytes included. */
   readonly bytes: number
   readonly hex: string | undefined
 }
 
-/** Writes the response behind the bytes that are kept, and computes the digest of the whole. */
+/** Writes the response after the kept bytes, and computes the digest of the whole file. */
 async function receive(task: Download, response: RemoteBody): Promise<Received> {
   const { file, part, options } = task
   const { start } = response
@@ -141,15 +141,17 @@ async function receive(task: Download, response: RemoteBody): Promise<Received> 
   return { bytes: position, hex: hash?.digest('hex') }
 }
 
-/** A file that is longer than announced is wrong from its first byte: nothing of it is kept. */
+/**
+ * Refuses a file that is longer than announced. It is another file from its first byte, so nothing is kept.
+ */
 async function checkLimit(task: Download, handle: FileHandle, bytes: number): Promise<void> {
   const limit = task.file.size ?? task.file.atMostBytes ?? Number.POSITIVE_INFINITY
   if (bytes <= limit) return
   await handle.truncate(0)
-  throw new Failure('invalid-data', `${urlOf(task)} goes on after the ${limit} bytes that it should have`)
+  throw new Failure('invalid-data', `${urlOf(task)} has more than the ${limit} bytes that were expected`)
 }
 
-async function check(task: Download, response: RemoteBody, { bytes, hex }: Received): Promise<void> {
+async function checkReceived(task: Download, response: RemoteBody, { bytes, hex }: Received): Promise<void> {
   const { file, part } = task
   const expected = file.size ?? response.size
   if (expected !== undefined && bytes !== expected) {

@@ -6,19 +6,22 @@ import { type FetchOptions, fetchFile } from './fetch-file.ts'
 import { isPlainName } from './upstream.ts'
 import type { UpstreamPool } from './upstream-pool.ts'
 
-/** Asked for where a folder is not listed: Debian, Ubuntu, Rocky, Alma and CentOS use one of these names. */
+/**
+ * Names to ask for when a folder cannot be listed: Debian, Ubuntu, Rocky, Alma and CentOS use one of these
+ * names.
+ */
 const usualNames = ['SHA256SUMS', 'CHECKSUM']
 const signatureEndings = ['', '.asc', '.gpg', '.sign', '.sig']
-/** The list of a folder of images has some KiB. */
+/** The most bytes of a list or signature: real ones have some KiB. */
 const maxListBytes = 4 * 1024 * 1024
 const maxFiles = 40
 
 /**
- * Fetches the checksum lists beside an image, and their signatures, into a folder of their own. An image is
- * signed in such a list, not in itself. Missing lists are not an error here; a policy that requires a
- * signature notices.
+ * Fetches the checksum lists beside an image, and their signatures, into a folder of their own. The signature
+ * of such a list covers the image, which has no signature of its own. Missing lists are not an error here:
+ * verification reports them when signatures are required.
  *
- * @param parents The folder of the file, on each mirror.
+ * @param parents The folder that holds the image, on each mirror.
  */
 export async function fetchLists(
   folder: string,

@@ -12,11 +12,11 @@ import type { UpstreamPool } from './upstream-pool.ts'
 
 export interface FetcherContext {
   readonly pool: UpstreamPool
-  /** Where the tree grows. */
+  /** The folder that is filled with the tree. */
   readonly root: string
   /** The upstream's folder relative to `root`: `BaseOS/x86_64/os`, or ''. */
   readonly prefix: string
-  /** For files that are being fetched. */
+  /** The folder for files that are not complete yet. */
   readonly parts: string
   /** Real path of the current version, if there is one: files that it has need not be fetched. */
   readonly currentVersion: string | undefined
@@ -41,7 +41,7 @@ export class Fetcher {
   changed = 0
   /** Files that were named and that no upstream has, relative to the tree. */
   readonly absent: string[] = []
-  /** Why files are left out that every upstream has with other bytes than named: one line each. */
+  /** One line for each file that is left out because no upstream has it with the named bytes. */
   readonly damaged: string[] = []
 
   constructor(context: FetcherContext) {
@@ -52,7 +52,7 @@ export class Fetcher {
     return this.#files
   }
 
-  /** All of these, several at once. When it rejects, every fetch has ended. */
+  /** Fetches all these files, several at once. When it rejects, every fetch has ended. */
   async fetchAll(files: readonly RemoteFile[]): Promise<void> {
     this.#totalBytes += files.reduce((sum, file) => sum + (file.size ?? 0), 0)
     await forEachAtOnce(files, concurrentFiles, async (file) => {
@@ -67,7 +67,7 @@ export class Fetcher {
     })
   }
 
-  /** @returns False when no upstream has it. */
+  /** Fetches one file; false when no upstream has it. */
   fetch(file: RemoteFile): Promise<boolean> {
     return this.#fetch(file, false)
   }
@@ -77,7 +77,7 @@ export class Fetcher {
     return readFile(this.place(path))
   }
 
-  /** Where a file of the upstream lies here. `..` leads beside the tree, and never out of `root`. */
+  /** The local path of a file of the upstream. `..` may lead beside the tree, and never out of `root`. */
   place(path: string): string {
     const { root, prefix } = this.#context
     const whole = cleanPath(`${prefix}/${path}`)
@@ -90,12 +90,12 @@ export class Fetcher {
     return join(root, whole)
   }
 
-  /** @param isCounted Whether its bytes are part of the total already. */
+  /** @param isCounted Whether its size is part of `#totalBytes` already. */
   async #fetch(file: RemoteFile, isCounted: boolean): Promise<boolean> {
     const place = this.place(file.path)
     if (this.#seen.has(place)) return true
     this.#seen.add(place)
-    if ((await this.#isHere(place, file)) || (await this.#linkCurrent(place, file))) {
+    if ((await this.#isIntact(place, file)) || (await this.#linkCurrent(place, file))) {
       this.#files++
       this.#report(file.size ?? 0, file.path, isCounted)
       return true
@@ -109,8 +109,8 @@ export class Fetcher {
   async #download(place: string, file: RemoteFile, isCounted: boolean): Promise<boolean> {
     const { parts, pool, signal } = this.#context
     const part = join(parts, createHash('sha256').update(place).digest('hex').slice(0, 32))
-    // Without a digest only the upstream knows whether the file of an earlier run is still current: it is
-    // asked for what follows the last byte.
+    // Without a digest only the upstream knows whether the file of an earlier run is still current: we ask it
+    // for the bytes after our last one.
     if (!file.digest) await rename(place, part).catch(() => undefined)
     await this.#makeFolder(parts)
     const onBytes = (bytes: number) => this.#report(bytes, file.path, isCounted)
@@ -126,7 +126,7 @@ export class Fetcher {
     this.#folders.add(folder)
   }
 
-  async #isHere(place: string, { size, digest }: RemoteFile): Promise<boolean> {
+  async #isIntact(place: string, { size, digest }: RemoteFile): Promise<boolean> {
     if (!digest) return false
     const stats = await lstat(place).catch(() => undefined)
     if (!stats?.isFile() || (size !== undefined && stats.size !== size)) return false
@@ -135,8 +135,8 @@ export class Fetcher {
 
   /** Makes a hard link to the file of the current version, when it has the digest that is named now. */
   async #linkCurrent(place: string, file: RemoteFile): Promise<boolean> {
-    const current = this.#inCurrent(place)
-    if (current === undefined || !(await this.#isHere(current, file))) return false
+    const current = this.#pathInCurrent(place)
+    if (current === undefined || !(await this.#isIntact(current, file))) return false
     await this.#makeFolder(dirname(place))
     await rm(place, { force: true })
     return link(current, place).then(
@@ -146,14 +146,14 @@ export class Fetcher {
   }
 
   async #isSameAsCurrent(place: string): Promise<boolean> {
-    const current = this.#inCurrent(place)
+    const current = this.#pathInCurrent(place)
     if (current === undefined) return false
     const [now, before] = await Promise.all([lstat(place), lstat(current).catch(() => undefined)])
     if (now.size !== before?.size) return false
     return (await digestFile(place, 'sha256')) === (await digestFile(current, 'sha256'))
   }
 
-  #inCurrent(place: string): string | undefined {
+  #pathInCurrent(place: string): string | undefined {
     const { currentVersion, root } = this.#context
     return currentVersion === undefined ? undefined : join(currentVersion, place.slice(root.length))
   }

@@ -10,26 +10,26 @@ import { maxRepomdBytes, parseRepomd } from '../../verify/documents/repomd.ts'
 import type { RemoteFile } from './fetch-file.ts'
 import type { Fetcher } from './fetcher.ts'
 
-/** Files that belong to a `.treeinfo` without being named by it. */
+/** Files that belong to a tree although its `.treeinfo` does not name them. */
 const companions = ['.discinfo', 'media.repo']
 /**
- * SUSE signs its `.treeinfo` through these, which name many other files: they are needed only to check
- * signatures.
+ * SUSE signs its `.treeinfo` through these. They name many other files, too, so they are fetched only to
+ * check signatures.
  */
-const signers = ['CHECKSUMS', 'CHECKSUMS.asc']
+const signedLists = ['CHECKSUMS', 'CHECKSUMS.asc']
 /** The largest `.treeinfo` seen has 30 KiB. */
 const maxDescriptorBytes = 4 * 1024 * 1024
 
 /**
- * Endings of the files beside `repomd.xml`: dnf (`repo_gpgcheck`) and zypper fetch the signature, zypper
- * offers the key.
+ * Endings of the files beside `repomd.xml`: dnf (`repo_gpgcheck`) and zypper fetch the signature, and zypper
+ * offers the key for import.
  */
 const repomdCompanions = ['.asc', '.key']
 
 export interface FollowOptions {
   /** Only what a boot needs, without the repositories. */
   readonly bootOnly: boolean
-  /** Whether signatures are checked, so that the files that carry them are fetched. */
+  /** Whether signatures are checked: then the files that carry them are fetched, too. */
   readonly signed: boolean
 }
 
@@ -45,7 +45,7 @@ export async function followTreeinfo(
   const images = [...new Set(named)].map(
     (path): RemoteFile => ({ path, ...defined({ digest: description.checksums[path] }) }),
   )
-  for (const path of signed ? [...companions, ...signers] : companions)
+  for (const path of signed ? [...companions, ...signedLists] : companions)
     await fetcher.fetch({ path, atMostBytes: maxDescriptorBytes, isOptional: true })
   await fetcher.fetchAll(images)
   if (bootOnly) return
@@ -58,7 +58,7 @@ function namedForBoot(description: Description): string[] {
   return [...required, ...optional, ...(stage2 === undefined ? [] : [stage2])]
 }
 
-/** `repomd.xml`, the metadata that it names, and the packages that the metadata names. */
+/** Fetches `repomd.xml`, the metadata that it names, and the packages that the metadata names. */
 async function followRepository(
   fetcher: Fetcher,
   repository: string,

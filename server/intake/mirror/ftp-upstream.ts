@@ -10,7 +10,7 @@ const maxConnections = 2
 /** A connection without a byte for this long is closed. */
 const stallMs = 30_000
 
-/** A tree on an FTP server. Every remote name goes through the path cleaner. */
+/** A tree on an FTP server. Every remote path goes through `cleanPath`. */
 export class FtpUpstream implements Upstream {
   readonly url: string
   readonly #root: string
@@ -37,8 +37,8 @@ export class FtpUpstream implements Upstream {
       throw transientFailureOf(`${this.url}${path}`, error)
     }
     const validator = modifiedMs === undefined ? undefined : `${size}-${modifiedMs}`
-    const isAnother = options.validator !== undefined && validator !== options.validator
-    const start = isAnother || options.start > size ? 0 : options.start
+    const isOtherFile = options.validator !== undefined && validator !== options.validator
+    const start = isOtherFile || options.start > size ? 0 : options.start
     const body = this.#download(client, remote, start, options.signal)
     return { start, size, body, ...defined({ modifiedMs, validator }) }
   }
@@ -70,7 +70,7 @@ export class FtpUpstream implements Upstream {
     return cleanPath(`${this.#root}/${path}`)
   }
 
-  /** The connection is given back when the body has been read, or given up. */
+  /** Streams a file. The connection is given back when the body was read to its end or abandoned. */
   async *#download(
     client: Client,
     remote: string,
@@ -92,7 +92,7 @@ export class FtpUpstream implements Upstream {
       try {
         for await (const piece of pipe) yield piece as Buffer
       } catch {
-        // The transfer has the reason.
+        // `transfer` resolves to the reason.
       }
       const failed = await transfer
       if (failed) throw transientFailureOf(remote, failed.error)
@@ -122,8 +122,8 @@ class FtpConnections {
         this.#waiting.push(resolve)
       })
     this.#busy++
-    const known = this.#idle.pop()
-    if (known && !known.closed) return known
+    const idle = this.#idle.pop()
+    if (idle && !idle.closed) return idle
     const client = new Client(stallMs)
     this.#all.add(client)
     const { host, hostname, port, username, password } = this.#at
@@ -157,13 +157,16 @@ class FtpConnections {
   }
 }
 
-/** 421: the server has too many connections, or is about to stop (RFC 959 section 4.2.1). */
+/**
+ * Maps an FTP error. Code 421 concerns the whole server: it has too many connections, or is about to stop
+ * (RFC 959 section 4.2.1).
+ */
 function transientFailureOf(what: string, error: unknown): TransientFailure {
   const isOfServer = error instanceof FTPError && error.code === 421
   return new TransientFailure(`${what}: ${failureMessage(error)}`, { isOfServer, cause: error })
 }
 
-/** A symlink to a file has a SIZE; one to a folder, or to nothing, has none. */
+/** Whether an item is a folder or a symlink to one. SIZE fails for a symlink to a folder, or to nothing. */
 async function isFolder(client: Client, parent: string, item: FileInfo): Promise<boolean> {
   if (item.isDirectory || !item.isSymbolicLink) return item.isDirectory
   return client.size(`${parent}/${item.name}`).then(

@@ -19,14 +19,15 @@ interface Request {
 }
 
 /**
- * GETs over kept connections, by `http_proxy`, `https_proxy` and `no_proxy` of the environment. It uses
- * Node's own client, since undici 7 throws an uncatchable error when an upstream closes its connection while
- * the body is not being read (its issue 5360; the remedy is in version 8, which needs Node 22).
+ * Sends GET requests over kept connections, through the proxies that `http_proxy`, `https_proxy` and
+ * `no_proxy` in the environment name. It uses Node's own client, since undici 7 throws an uncatchable error
+ * when an upstream closes its connection while the body is not being read (its issue 5360; the remedy is in
+ * version 8, which needs Node 22).
  */
 export class HttpClient {
   readonly #agents = new Map<string, Agent>()
 
-  /** Rejects with the reason of the network, or with the signal's. */
+  /** Resolves to a response with an unread body. Rejects with the network error, or the signal's reason. */
   get(url: URL, headers: Request['headers'], signal?: AbortSignal): Promise<IncomingMessage> {
     return this.#send({ url, headers, signal }, true)
   }
@@ -68,7 +69,7 @@ function makeAgent(secure: boolean, proxy: string): Agent {
   return secure ? new HttpsProxyAgent(proxy, agentOptions) : new HttpProxyAgent(proxy, agentOptions)
 }
 
-/** Gives up a response whose body is not wanted. */
+/** Drops a response whose body is not wanted. */
 export function discard(response: IncomingMessage): void {
   response.on('error', () => undefined)
   if (Number(response.headers['content-length'] ?? 0) > worthReadingBytes) response.destroy()

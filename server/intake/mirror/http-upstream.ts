@@ -8,7 +8,7 @@ import { type GetOptions, type RemoteBody, TransientFailure, type Upstream } fro
 const maxListingBytes = 16 * 1024 * 1024
 const maxRedirects = 10
 
-/** A response, and the URL that gave it, after redirects. */
+/** A response, and the URL that it came from after redirects. */
 interface HttpResponse {
   readonly message: IncomingMessage
   readonly status: number
@@ -31,16 +31,16 @@ export class HttpUpstream implements Upstream {
     if (status === 200) return wholeBody(message)
     if (status === 206) {
       const body = partialBody(message)
-      // A server that ignores If-Range: this part belongs to another file than the one that is here.
-      const isAnother = validator !== undefined && (body.validator ?? validator) !== validator
-      if (!isAnother) return body
+      // A server that ignores If-Range sent this part: it belongs to another file than the bytes we have.
+      const isOtherFile = validator !== undefined && (body.validator ?? validator) !== validator
+      if (!isOtherFile) return body
     }
     discard(message)
     if (isMissing(status)) return undefined
     if (status === 416 && start > 0 && validator !== undefined && isAllOf(message.headers, start))
-      // If-Range matched, or the status would be 200: the same file, and every byte of it is here.
+      // If-Range matched, else the status would be 200: the file is the same, and we have every byte of it.
       return { start, size: start, validator, body: noBytes() }
-    // The file is shorter than the part of it that is here, or is another one: fetched from its first byte.
+    // The file is shorter than the bytes we have, or is another file: it is fetched from its first byte.
     if ((status === 416 || status === 206) && start > 0)
       return this.get(path, { start: 0, ...defined({ signal }) })
     throw failureOf(at, status, message.headers)
@@ -105,18 +105,18 @@ function remoteBody(message: IncomingMessage, start: number, size: number): Remo
     ...defined({
       size: Number.isSafeInteger(size) ? size : undefined,
       modifiedMs: Number.isFinite(modifiedMs) ? modifiedMs : undefined,
-      // A weak one must not be used with ranges (RFC 9110 section 13.1.5).
+      // A weak ETag must not be used with ranges (RFC 9110 section 13.1.5).
       validator: etag !== '' && !etag.startsWith('W/') ? etag : undefined,
     }),
   }
 }
 
-/** 410: removed, and will not return. */
+/** Whether the file does not exist. 410: it was removed for good. */
 function isMissing(status: number): boolean {
   return status === 404 || status === 410
 }
 
-/** Of a 416: whether the file has exactly as many bytes as are here. */
+/** For a response 416: whether the file has exactly this many bytes. */
 function isAllOf(headers: IncomingHttpHeaders, bytes: number): boolean {
   return headers['content-range'] === `bytes */${bytes}`
 }
@@ -130,14 +130,14 @@ function failureOf(at: URL, status: number, { 'retry-after': retryAfter }: Incom
   return new TransientFailure(message, { retryAfterMs: retryAfterMs(retryAfter), isOfServer })
 }
 
-/** Seconds or a date (RFC 9110 section 10.2.3). */
+/** `Retry-After` in milliseconds from now. It holds seconds or a date (RFC 9110 section 10.2.3). */
 function retryAfterMs(header = ''): number | undefined {
   if (/^\d+$/.test(header)) return Number(header) * 1000
   const date = Date.parse(header)
   return Number.isFinite(date) ? Math.max(0, date - Date.now()) : undefined
 }
 
-/** @throws Failure `too-large`: half a listing would be half a tree. */
+/** Reads a listing. A longer one is a Failure `too-large`, since half a listing would give half a tree. */
 async function textOf(body: AsyncIterable<Buffer>, maxBytes: number): Promise<string> {
   const pieces: Buffer[] = []
   let length = 0

@@ -22,7 +22,9 @@ import type {
 import type { Upstream } from './upstream.ts'
 import { UpstreamPool } from './upstream-pool.ts'
 
-/** Mirrors over HTTP and FTP, file by file: what the descriptors name, or what the index pages list. */
+/**
+ * Mirrors over HTTP and FTP, file by file: the files that the descriptors name, or that the index pages list.
+ */
 export function mirrorByFiles(context: MirrorContext): MirrorMethod {
   return new FileMirror(context)
 }
@@ -38,7 +40,10 @@ class FileMirror implements MirrorMethod {
     this.#pool = new UpstreamPool(context.urls.map(upstreamOf), context.options.fetching)
   }
 
-  /** The `.treeinfo` is read into a folder of its own, since it decides where the tree will lie. */
+  /**
+   * Looks for a `.treeinfo`, else for listed files. The `.treeinfo` is fetched into a folder of its own,
+   * since it decides where in the version the tree will be.
+   */
   async probe(): Promise<Probe> {
     const { job, options } = this.#context
     const root = join(job.folder, 'probe')
@@ -63,12 +68,14 @@ class FileMirror implements MirrorMethod {
     const { absent, damaged } = fetcher
     return {
       unchanged: current !== undefined && fetcher.changed === 0 && fetcher.files === current.files,
-      notes: absent.map((path) => `${path} is named, and the upstream does not have it`),
+      notes: absent.map(
+        (path) => `${path} is left out: the tree names it, and the upstream does not have it`,
+      ),
       damaged,
     }
   }
 
-  /** The URL is not that of a folder: the file of its last name is fetched from the folder above it. */
+  /** Fetches the file that the URL names, and the checksum lists beside it when signatures are checked. */
   async fetchFile(): Promise<FetchedFile> {
     const { job, urls, options } = this.#context
     const { signal, onProgress, signatures } = options

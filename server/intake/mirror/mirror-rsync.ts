@@ -15,7 +15,7 @@ const descriptors = ['.treeinfo', 'treeinfo'] as const
 
 /**
  * Mirrors by the program rsync: everything below the URL, and the repositories beside it that its `.treeinfo`
- * names. Files with the size and time of the current version's are hard links to them.
+ * names. Files with the same size and time as in the current version become hard links to those files.
  *
  * @throws Failure `bad-request` for `bootOnly`: no installer fetches its packages by rsync.
  */
@@ -23,7 +23,7 @@ export function mirrorByRsync(context: MirrorContext): MirrorMethod {
   if (context.options.bootOnly)
     throw new Failure(
       'bad-request',
-      `${context.urls[0]}: boot-only leaves the packages with the upstream, and no installer fetches them by rsync; name it by http, https or ftp`,
+      `${context.urls[0]}: boot-only leaves the packages at the upstream, and no installer fetches them by rsync; give its URL with http, https or ftp`,
     )
   return new RsyncMirror(context)
 }
@@ -68,9 +68,10 @@ class RsyncMirror implements MirrorMethod {
         folder: join(job.tree, inTree),
         ...defined({ linkFrom: current && join(current.folder, inTree) }),
       })
-      if (outcome !== 'done') notes.push(`${path} is named, and the upstream does not have it`)
+      if (outcome !== 'done')
+        notes.push(`${path} is left out: the tree names it, and the upstream does not have it`)
     }
-    const unchanged = current !== undefined && (await isSame(job.tree, current.folder))
+    const unchanged = current !== undefined && (await isSameFolder(job.tree, current.folder))
     return { unchanged, notes, damaged: [] }
   }
 
@@ -95,8 +96,8 @@ async function descriptionIn(folder: string): Promise<Description | undefined> {
   return undefined
 }
 
-/** Whether both hold the very same files, shared by hard links, and the same symlinks. */
-async function isSame(folder: string, other: string): Promise<boolean> {
+/** Whether two folders hold the same files, shared by hard links, and the same symlinks. */
+async function isSameFolder(folder: string, other: string): Promise<boolean> {
   const [items, others] = await Promise.all(
     [folder, other].map((each) => readdir(each).catch(() => undefined)),
   )
@@ -108,7 +109,7 @@ async function isSame(folder: string, other: string): Promise<boolean> {
 async function isSameItem(path: string, other: string): Promise<boolean> {
   const [a, b] = await Promise.all([lstat(path), lstat(other).catch(() => undefined)])
   if (!b) return false
-  if (a.isDirectory()) return b.isDirectory() && isSame(path, other)
+  if (a.isDirectory()) return b.isDirectory() && isSameFolder(path, other)
   if (a.isSymbolicLink()) return b.isSymbolicLink() && (await readlink(path)) === (await readlink(other))
   return a.ino === b.ino
 }

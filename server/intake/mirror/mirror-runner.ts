@@ -21,8 +21,8 @@ export interface MirrorRunnerOptions {
 }
 
 /** How often we look for mirrors that are due: timers are limited to 24 days, and a computer may sleep. */
-const lookAgainMs = 60_000
-/** The pause after a failure, however long the schedule is. */
+const checkEveryMs = 60_000
+/** A failed mirror runs again after this time, unless its schedule is due earlier. */
 const retryMs = 3_600_000
 const maxLines = 20
 
@@ -56,7 +56,7 @@ export class MirrorRunner {
       // The first start, or a damaged file: every mirror is due, which does no harm.
       this.#lastRuns = {}
     }
-    this.#runAndWait()
+    this.#runRepeatedly()
   }
 
   async stop(): Promise<void> {
@@ -65,11 +65,11 @@ export class MirrorRunner {
     await this.#running
   }
 
-  #runAndWait(): void {
+  #runRepeatedly(): void {
     if (this.#aborter.signal.aborted) return
     this.#running = this.runDue().finally(() => {
       if (this.#aborter.signal.aborted) return
-      this.#timer = setTimeout(() => this.#runAndWait(), lookAgainMs).unref()
+      this.#timer = setTimeout(() => this.#runRepeatedly(), checkEveryMs).unref()
     })
   }
 

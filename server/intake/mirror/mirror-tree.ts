@@ -20,7 +20,7 @@ import type {
 /**
  * Fetches a tree from one or several mirrors of it, verifies and publishes it. An interruption at any moment
  * leaves nothing visible, and a second call continues where the first stopped. When the URL is that of an
- * ISO, a tar archive or a Debian package, what is in the file is imported instead.
+ * ISO, a tar archive or a Debian package, the tree in that file is imported instead.
  *
  * @param urls Mirrors of the same tree, the preferred one first.
  */
@@ -66,14 +66,14 @@ async function locate(
   }
 }
 
-/** `https://host/9/BaseOS/x86_64/os/` with 3 is `BaseOS/x86_64/os`. */
+/** The last `count` folders of a URL: 3 of `https://host/9/BaseOS/x86_64/os/` are `BaseOS/x86_64/os`. */
 function lastFolders(url: string, count: number): string {
   if (count === 0) return ''
   const parts = decodeURIComponent(new URL(url).pathname).split('/').filter(Boolean)
   if (parts.length < count)
     throw new Failure(
       'invalid-data',
-      `${url} names repositories ${count} folders above itself, and its path has only ${parts.length}`,
+      `${url} refers to repositories ${count} folders above itself, and its path has only ${parts.length}`,
     )
   return parts.slice(-count).join('/')
 }
@@ -119,10 +119,10 @@ async function publishFetched(
 const maxLines = 40
 
 function describeDamage(lines: readonly string[]): string {
-  const rest = lines.length > maxLines ? `\n  and ${lines.length - maxLines} more` : ''
+  const more = lines.length > maxLines ? `\n  and ${lines.length - maxLines} more` : ''
   const files = `${lines.length} ${lines.length === 1 ? 'file' : 'files'}`
-  return `the upstream has ${files} with other bytes than it names; --accept publishes the tree without:\n${lines
+  return `the upstream has ${files} whose bytes differ from its own checksums; --accept publishes the tree without them:\n${lines
     .slice(0, maxLines)
     .map((line) => `  ${line}`)
-    .join('\n')}${rest}`
+    .join('\n')}${more}`
 }

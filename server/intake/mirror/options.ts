@@ -27,14 +27,14 @@ export interface MirrorContext {
 }
 
 /**
- * How a tree is fetched: file by file over HTTP or FTP, or by the program rsync. The steps are called in this
- * order.
+ * How a tree is fetched: file by file over HTTP or FTP, or by the program rsync. Calls come in this order:
+ * `probe`, then `fetchFile` or `fetchTree`, then `close`.
  */
 export interface MirrorMethod {
   probe(): Promise<Probe>
-  /** Of a probe that found a file. */
+  /** Called after a probe that found a file. */
   fetchFile(): Promise<FetchedFile>
-  /** Of a probe that found a tree. */
+  /** Called after a probe that found a tree. */
   fetchTree(location: TreeLocation): Promise<FetchedTree>
   close(): Promise<void>
 }
@@ -44,9 +44,9 @@ export type Probe =
   | { readonly kind: 'tree'; readonly description: Description | undefined }
   | { readonly kind: 'file' }
 
-/** Where the tree lies in the version that is made, and the version that it will replace. */
+/** Where the tree goes in the new version, and the version that the new one replaces. */
 export interface TreeLocation {
-  /** The upstream's folder relative to the version's: `BaseOS/x86_64/os`, or ''. */
+  /** The folder of the tree, relative to the new version: `BaseOS/x86_64/os`, or ''. */
   readonly prefix: string
   /** The current version, if it is a folder: files that it has need not be fetched. */
   readonly current: { readonly folder: string; readonly files: number } | undefined
@@ -56,7 +56,7 @@ export interface FetchedTree {
   readonly unchanged: boolean
   /** For people: what was left out, and why. */
   readonly notes: readonly string[]
-  /** Why files are left out that the upstream has with other bytes than it names: one line each. */
+  /** One line for each file that is left out because the upstream does not have it with the named bytes. */
   readonly damaged: readonly string[]
 }
 

@@ -7,9 +7,8 @@ import type { OnProgress } from '../import/progress.ts'
 import { backOffMs, pauseFor, type RetryTiming } from './retry-timing.ts'
 
 /**
- * The fixed options of rsync. The URL comes after `--` and is checked, so that no part of it can be an
- * option. Symlinks that lead out are skipped, and so are devices. The target is private until it is complete,
- * so files are written without temporary names, and a second run skips them.
+ * The fixed options of rsync. Symlinks that lead out of the tree are skipped, and so are devices. The URL
+ * comes after `--` and is checked, so that no part of it can be an option.
  */
 const fixedOptions = [
   '--recursive',
@@ -29,7 +28,7 @@ export interface RsyncRun {
   readonly isFile?: boolean
   /** Where an interrupted run keeps partial files: outside of the folder, in the same file system. */
   readonly parts: string
-  /** Small files at the top of the upstream; without it, everything below the URL. */
+  /** Fetch only these files at the top of the upstream, each up to 16 MiB; else everything below the URL. */
   readonly only?: readonly string[]
   /** A folder whose files become hard links where name, size and time are the same. */
   readonly linkFrom?: string
@@ -40,32 +39,32 @@ export interface RsyncRun {
 
 const maxTries = 6
 
-/** `no-folder`: the URL names a file. */
+/** `absent`: no mirror has it. `no-folder`: the URL names a file. */
 export type RsyncOutcome = 'done' | 'absent' | 'no-folder'
 
 /**
- * Makes a folder equal to an upstream's, by the program `rsync`. Mirrors of the same tree are tried in turn,
- * and a busy one again after a pause, with exponential back-off.
+ * Makes a folder equal to an upstream's, by the program `rsync`. The mirrors are tried in turn. A busy mirror
+ * is tried again after a pause, with exponential back-off.
  *
- * @throws Failure with rsync's own words; `unsupported` when the program is missing.
+ * @throws Failure with rsync's own message; `unsupported` when the program is missing.
  */
 export async function rsyncFrom(urls: readonly string[], run: RsyncRun): Promise<RsyncOutcome> {
   const { signal, fetching: { pause = pauseFor, chance = Math.random } = {} } = run
   for (const url of urls) checkUrl(url)
   for (const folder of [run.folder, run.parts]) await mkdir(folder, { recursive: true })
   let left = urls
-  let last: Failure | undefined
+  let lastFailure: Failure | undefined
   for (let tries = 0; tries < maxTries && left.length > 0; tries++) {
     const url = left[tries % left.length] ?? ''
     const exit = await runOnce(url, run)
     const outcome = outcomeOf(exit)
     if (outcome === 'done' || outcome === 'no-folder') return outcome
     if (outcome === undefined)
-      last = new Failure('unavailable', `rsync of ${url} ended with code ${exit.code}: ${exit.stderr}`)
+      lastFailure = new Failure('unavailable', `rsync of ${url} ended with code ${exit.code}: ${exit.stderr}`)
     if (!isTransient(exit)) left = left.filter((each) => each !== url)
     else if (tries + 1 < maxTries) await pause(backOffMs(Math.floor(tries / left.length), chance()), signal)
   }
-  if (last) throw last
+  if (lastFailure) throw lastFailure
   return 'absent'
 }
 
@@ -75,7 +74,7 @@ interface RsyncExit {
   readonly stderr: string
 }
 
-/** Code 23 is a partial transfer (rsync(1)); the words tell why. Undefined: it failed otherwise. */
+/** Code 23 is a partial transfer (rsync(1)); its message tells why. Undefined for every other failure. */
 function outcomeOf({ code, stderr }: RsyncExit): RsyncOutcome | undefined {
   if (code === 0) return 'done'
   if (code !== 23) return undefined
@@ -84,8 +83,8 @@ function outcomeOf({ code, stderr }: RsyncExit): RsyncOutcome | undefined {
 }
 
 /**
- * Exit codes of failures that pass (rsync(1)): 10 and 12 the connection, 24 files that vanished while they
- * were read, 30 and 35 a timeout; and 5 when the daemon has all the clients that it allows.
+ * Whether a later try may succeed, by exit code (rsync(1)): 10 and 12 the connection, 24 files that vanished
+ * while they were read, 30 and 35 a timeout; and 5 when the daemon has all the clients that it allows.
  */
 function isTransient({ code, stderr }: RsyncExit): boolean {
   return [10, 12, 24, 30, 35].includes(code ?? 0) || (code === 5 && /max connections/.test(stderr))
@@ -95,7 +94,7 @@ function checkUrl(url: string): void {
   if (!/^rsync:\/\/[A-Za-z0-9.[\]:-]+\/[^\s\0\\`$;|&<>"'*?]*$/i.test(url))
     throw new Failure(
       'bad-request',
-      `${url} is not an rsync URL that is passed on; expected rsync://host/module/path/, and rsync for all mirrors of one tree`,
+      `${url} is not a plain rsync URL; expected rsync://host/module/path/, and rsync for all mirrors of one tree`,
     )
 }
 
@@ -137,8 +136,8 @@ function optionsOf({ parts, only, linkFrom }: RsyncRun): string[] {
 }
 
 /**
- * Reads the last of `     32,768  42%   31.25MB/s    0:00:01 (xfr#3, to-chk=5/9)`, lines that end with
- * carriage returns.
+ * Reports the last progress line in rsync's output: ` 32,768 42% 31.25MB/s 0:00:01 (xfr#3, to-chk=5/9)`.
+ * These lines end with carriage returns.
  */
 function report(text: string, onProgress: OnProgress | undefined): void {
   const [, bytes = '', percent = ''] = /(\d+)\s+(\d+)%[^\r]*$/.exec(text) ?? []
@@ -148,7 +147,7 @@ function report(text: string, onProgress: OnProgress | undefined): void {
   onProgress({ stage: 'fetching', doneBytes, ...defined({ totalBytes }) })
 }
 
-/** Without the line of rsync that repeats the exit code. */
+/** rsync's messages as one line, without the one that repeats the exit code. */
 function oneLine(text: string): string {
   const lines = text.split('\n').map((line) => line.trim())
   return lines.filter((line) => line !== '' && !/^rsync error: /.test(line)).join('; ') || text.trim()

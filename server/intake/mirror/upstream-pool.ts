@@ -4,14 +4,14 @@ import { TransientFailure, type Upstream } from './upstream.ts'
 
 export interface AskOptions {
   /**
-   * The file may be missing: a 404 or 403 from one mirror settles it, and no other mirror is waited for. Some
-   * stores (S3) answer 403 for a missing file.
+   * The file may be missing: after a 404 or 403 from one mirror, busy mirrors are not waited for. Some stores
+   * (S3) answer 403 for a missing file.
    */
   readonly isOptional?: boolean
   readonly signal?: AbortSignal
 }
 
-/** The back-off clock of one mirror, shared by all files. */
+/** When one mirror may be asked again, for all files. */
 interface MirrorHealth {
   /** Failures of the whole server in a row. */
   failures: number
@@ -25,12 +25,12 @@ interface MirrorTries {
   notBeforeMs: number
 }
 
-/** One `ask`: the mirrors that may still have the file, and what the others said. */
+/** The state of one `ask`: the mirrors that may still have the file, and what the others answered. */
 interface Search {
   readonly left: Map<Upstream, MirrorTries>
   readonly isOptional: boolean
   readonly signal: AbortSignal | undefined
-  /** Some mirror does not have the file. */
+  /** At least one mirror does not have the file. */
   isMissing: boolean
   lastError: unknown
 }
@@ -40,8 +40,8 @@ const longestRetryAfterMs = 300_000
 
 /**
  * Mirrors of one tree, the preferred one first. A mirror that is overloaded (429, 503), asks for time
- * (`Retry-After`) or is unreachable is left alone for all files: as long as it asks, else with exponential
- * back-off. The others are asked meanwhile.
+ * (`Retry-After`) or is unreachable is not asked for any file during a pause: as long as it requests, else
+ * with exponential back-off. Meanwhile the other mirrors are asked.
  */
 export class UpstreamPool {
   readonly upstreams: readonly Upstream[]
@@ -61,9 +61,9 @@ export class UpstreamPool {
   /**
    * Tries the mirrors in turn, at most `maxTries` times in all, until one has the file.
    *
-   * @param attempt Resolves to undefined when that mirror does not have it.
+   * @param attempt Resolves to undefined when that mirror does not have the file.
    * @returns Undefined when no mirror has it.
-   * @throws Failure `unavailable` with the last reason when mirrors failed otherwise.
+   * @throws Failure `unavailable` with the last reason, when a mirror failed in another way.
    */
   async ask<T>(
     what: string,
@@ -97,22 +97,22 @@ export class UpstreamPool {
   }
 
   /**
-   * The first mirror that may be asked now; else waits for the one that is ready first, unless a missing file
-   * settles it.
+   * The first mirror that may be asked now. If every mirror must pause, it waits for the one that is ready
+   * first. It does not wait for an optional file that one mirror lacks, and returns undefined.
    */
   async #next({ left, isOptional, isMissing, signal }: Search): Promise<Upstream | undefined> {
     signal?.throwIfAborted()
     const now = this.#clock()
-    let first: Upstream | undefined
-    let firstMs = Number.POSITIVE_INFINITY
+    let soonest: Upstream | undefined
+    let soonestMs = Number.POSITIVE_INFINITY
     for (const [upstream, { notBeforeMs }] of left) {
       const readyMs = Math.max(notBeforeMs, this.#health.get(upstream)?.notBeforeMs ?? 0)
       if (readyMs <= now) return upstream
-      if (readyMs < firstMs) [first, firstMs] = [upstream, readyMs]
+      if (readyMs < soonestMs) [soonest, soonestMs] = [upstream, readyMs]
     }
     if (isOptional && isMissing) return undefined
-    if (first) await this.#pause(firstMs - now, signal)
-    return first
+    if (soonest) await this.#pause(soonestMs - now, signal)
+    return soonest
   }
 
   #noteSuccess(upstream: Upstream): void {
@@ -143,10 +143,10 @@ export class UpstreamPool {
     const now = this.#clock()
     // Several files fail at the same moment for the same reason: that counts once.
     if (now >= health.notBeforeMs) health.failures++
-    const restMs =
+    const pauseMs =
       retryAfterMs === undefined
         ? backOffMs(health.failures - 1, this.#chance())
         : Math.min(retryAfterMs, longestRetryAfterMs)
-    health.notBeforeMs = Math.max(health.notBeforeMs, now + restMs)
+    health.notBeforeMs = Math.max(health.notBeforeMs, now + pauseMs)
   }
 }

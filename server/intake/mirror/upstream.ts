@@ -8,34 +8,34 @@ export interface Upstream {
   /** With a slash at its end. */
   readonly url: string
   /**
-   * Undefined when there is no such file. Rejects with `TransientFailure` when a retry may help, `forbidden`
-   * when not.
+   * Begins to read a file; undefined when it does not exist. Rejects with `TransientFailure` when a retry may
+   * help, and with a Failure `forbidden` when it cannot.
    */
   get(path: string, options: GetOptions): Promise<RemoteBody | undefined>
   /**
-   * Names in a folder, those of folders with a slash at their end; undefined when it cannot be listed.
-   * Rejects as `get`.
+   * The names in a folder; the names of folders end with a slash. Undefined when it cannot be listed. Rejects
+   * as `get` does.
    */
   list(path: string, signal?: AbortSignal): Promise<readonly string[] | undefined>
   close(): Promise<void>
 }
 
 export interface GetOptions {
-  /** The first byte that is missing. */
+  /** Position of the first byte to read. */
   readonly start: number
-  /** The validator of the bytes that are here already. */
+  /** The validator of the bytes before `start`, which we have already. */
   readonly validator?: string
   readonly signal?: AbortSignal
 }
 
 /** The response of an upstream: bytes from `start` on. */
 export interface RemoteBody {
-  /** 0 although a later byte was asked for: the upstream cannot resume, or has another file now. */
+  /** 0, when a later byte was asked for: the upstream cannot resume, or has another file now. */
   readonly start: number
   /** Of the whole file, when the upstream says it. */
   readonly size?: number
   readonly modifiedMs?: number
-  /** Tells this file from another under the same name. */
+  /** Changes when another file takes this name: an ETag, or size and time. */
   readonly validator?: string
   readonly body: AsyncIterable<Uint8Array>
 }
@@ -62,7 +62,8 @@ export class TransientFailure extends Failure {
 }
 
 /**
- * Whether a name that an upstream lists may become one name here: no path, no control characters, no way up.
+ * Whether a name that an upstream lists may become one name here: not a path, not `..`, and without control
+ * characters.
  */
 export function isPlainName(name: string): boolean {
   const bare = name.endsWith('/') ? name.slice(0, -1) : name
