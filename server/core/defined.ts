@@ -1,12 +1,13 @@
-/** What `defined` makes of an object: a key whose value may be undefined becomes an optional key. */
+/** The type of `defined(values)`: a key whose value may be undefined becomes an optional key. */
 export type Defined<T> = { readonly [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
   readonly [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>
 }
 
 /**
- * The same object without the keys whose value is undefined, as `exactOptionalPropertyTypes` wants it:
- * `defined({ mac, uuid })` instead of `{ ...(mac !== undefined && { mac }), ...(uuid !== undefined && { uuid }) }`.
- * Not for work that is done for each packet or each file: it makes an object and reads its keys one by one.
+ * Copies an object without the keys whose value is undefined, as `exactOptionalPropertyTypes` wants it:
+ * `defined({ mac, uuid })` instead of `{ ...(mac !== undefined && { mac }), ...(uuid !== undefined && { uuid
+ * }) }`. Not for work that is done for each packet or each file: it makes an object and reads its keys one by
+ * one.
  */
 export function defined<T extends object>(values: T): Defined<T> {
   const kept: Record<string, unknown> = {}

@@ -1,20 +1,23 @@
 /**
- * Everything that can go wrong, as a closed set. Each protocol has one table from kind to wire code
- * (HTTP status, TFTP error, FTP reply, NFS status), so no service invents its own idea of an error.
+ * The kinds of failure, a closed set. Each protocol has one table from kind to wire code (HTTP status, TFTP
+ * error, FTP reply, NFS status), so a failure means the same at every service.
  */
 export type FailureKind =
-  | 'bad-request' // what was asked makes no sense
-  | 'not-found' // it makes sense, and there is no such thing
-  | 'forbidden' // there may be such a thing, but not for this client
-  | 'conflict' // it contradicts what is already there
-  | 'read-only' // a write where nothing may be written
-  | 'too-large' // over a limit that we or the protocol set
-  | 'unsupported' // understood, and not something we do
-  | 'invalid-data' // a file, an image or a descriptor is damaged or nonsense
-  | 'unavailable' // not now: a limit is reached, a part is still starting
+  | 'bad-request' // the request makes no sense
+  | 'not-found' // the request makes sense, but what it names does not exist
+  | 'forbidden' // this client may not have it, whether it exists or not
+  | 'conflict' // the request contradicts what is stored
+  | 'read-only' // a write to a place where nothing can be written
+  | 'too-large' // above a limit of ours or of the protocol
+  | 'unsupported' // understood, but treeboot does not do it
+  | 'invalid-data' // a file, an image or a descriptor is damaged or makes no sense
+  | 'unavailable' // not now: a limit is reached, or a part is still starting
   | 'internal' // our own fault
 
-/** An error with a kind for the wire and a message for the operator: what was expected, what was found, where, what to try. */
+/**
+ * An error with a kind for the wire and a message for the operator: what was expected, what was found, where,
+ * what to try.
+ */
 export class Failure extends Error {
   override readonly name = 'Failure'
   readonly kind: FailureKind
@@ -25,7 +28,7 @@ export class Failure extends Error {
   }
 }
 
-/** The kind of any thrown value. System errors keep their meaning; whatever we did not foresee is `internal`. */
+/** The kind of any thrown value. System errors (`ENOENT`, ...) have a kind; any other error is `internal`. */
 export function failureKind(error: unknown): FailureKind {
   if (error instanceof Failure) return error.kind
   switch ((error as NodeJS.ErrnoException | undefined)?.code) {

@@ -1,4 +1,7 @@
-/** Freezes plain data to the bottom and returns it. What is frozen already is taken as frozen below as well. */
+/**
+ * Freezes plain data with everything in it, and returns it. An object that is frozen already is skipped with
+ * all that it holds.
+ */
 export function deepFreeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
   Object.freeze(value)

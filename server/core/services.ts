@@ -1,22 +1,27 @@
 /**
- * When a changed key of config.yaml takes effect: with the next request, or when the service opens the next
- * time.
+ * When a changed key of config.yaml takes effect. `at-once`: with the next request. `at-restart`: when the
+ * service is opened the next time.
  */
 export type TakesEffect = 'at-once' | 'at-restart'
 
-/** What configuration, start-up, URLs and commands know of a service without opening it. */
+/**
+ * The facts of a service that are known before it opens. Configuration, start-up, URLs and commands use them.
+ */
 export interface ServiceRecord {
   /** The port that clients assume (IANA Service Name and Port Number Registry). */
   readonly standardPort: number
-  /** The port when config.yaml names none; `auto` is the standard port, if it can be had. */
+  /**
+   * The port when config.yaml names none. `auto` is the standard port; if that cannot be opened, see
+   * `mayMove`.
+   */
   readonly defaultPort: number | 'auto'
   /** Whether `auto` may open another port than the standard one. */
   readonly mayMove: boolean
-  /** Keys of its section in config.yaml, besides `serviceKeys`. */
+  /** Keys of the service's section in config.yaml, besides `serviceKeys`, and when a change takes effect. */
   readonly keys: Readonly<Record<string, TakesEffect>>
-  /** Whether a guest can install from it (`source:` in config.yaml). */
+  /** Whether guests can install from the service (`source:` in config.yaml). */
   readonly installs: boolean
-  /** The note of the start-up table while it is closed. */
+  /** The note in the start-up table while the service is closed. */
   readonly closedNote: string
 }
 
@@ -60,7 +65,7 @@ export const serviceTable = {
     installs: true,
     closedNote: switchedOff,
   },
-  // Last: what it offers to a machine is fetched through the others.
+  // Last, because what DHCP offers to a machine is fetched through the other services.
   dhcp: {
     standardPort: 67,
     defaultPort: 'auto',

@@ -3,22 +3,27 @@ import type { ReleaseId } from '../guest/state.ts'
 import type { LoaderKind } from '../loader/loaders.ts'
 
 /**
- * What was decided when an entry was made for the client that asked. It travels with the entry, and comes back in the
- * `served` event when bytes of it went out: only then it counts. Looking (HEAD, SIZE, LOOKUP, ...) changes nothing.
+ * What was decided for the client that an entry was made for. The entry carries the decision, and the
+ * `served` event brings it back once bytes of the entry were sent: only then it counts. Requests that send no
+ * bytes (HEAD, SIZE, LOOKUP, ...) change nothing.
  */
 export type Decision = BootDecision | TreeFileDecision
 
 /** A boot configuration: a machine was told what to boot. */
 export interface BootDecision {
   readonly kind: 'boot'
-  /** For the log: `install fedora-40`, `menu of 7 trees`, `local-disk: ...`, `tftpboot/pxelinux.cfg/default, written by hand`. */
+  /**
+   * For the log: `install fedora-40`, `menu of 7 trees`, `local-disk: ...`, `tftpboot/pxelinux.cfg/default,
+   * written by hand`.
+   */
   readonly summary: string
   /** What the request said of the machine. */
   readonly facts: GuestFacts
   /** Absent for an unknown machine. */
   readonly guest?: string
+  /** Whether the machine was told to boot its own disk. */
   readonly localDisk: boolean
-  /** The loader that reads this configuration: it runs. */
+  /** The loader that reads this configuration, and so is running on the machine. */
   readonly loader: LoaderKind
   /** The installer that a guest was offered. */
   readonly offer?: InstallerOffer
@@ -28,7 +33,7 @@ export interface InstallerOffer {
   /** Id of the tree. */
   readonly tree: string
   readonly release?: ReleaseId
-  /** Path of the kernel in the namespace: its fetch shows that the installer starts. */
+  /** Path of the kernel in the namespace. When it is fetched, the installer starts. */
   readonly kernel: string
 }
 

@@ -5,7 +5,7 @@ import { formatKernelArg } from './kernel-args.ts'
 import { archOf, type BootFacts, type BootInputs, planBoot, selectForGuest, whyNone } from './plan-boot.ts'
 import { planTreeWithReasons, type TreePlanning } from './plan-tree.ts'
 
-/** One step of a decision: what was decided, to what, and by which rule. */
+/** One step of a decision: what was decided, the result, and the rule or place that decided it. */
 export interface Explanation {
   /** `guest`, `tree`, `platform`, `kernel`, `argument`, ... */
   readonly what: string
@@ -14,8 +14,8 @@ export interface Explanation {
 }
 
 /**
- * Why a machine gets what it gets: the same decisions as `planBoot`, told one by one, and the boot configurations that
- * somebody has written by hand, which come before all of them.
+ * Explains what a machine boots: the decisions of `planBoot` one by one, then the hand-written boot
+ * configurations, which win over any plan.
  */
 export function explainBoot(
   facts: BootFacts,
@@ -39,15 +39,15 @@ function explainPlan(facts: BootFacts, inputs: BootInputs): Explanation[] {
     ...guest.profiles.map((name) => ({ what: 'profile', value: name, from: 'inherited, nearest first' })),
     ...settings(guest),
   ]
-  const life = inputs.stateOf?.(guest.name)
-  lines.push({ what: 'state', value: life?.state ?? 'install', from: stateFrom(guest, life) })
-  const selection = selectForGuest(guest, inputs.trees, life)
+  const state = inputs.stateOf?.(guest.name)
+  lines.push({ what: 'state', value: state?.state ?? 'install', from: stateFrom(guest, state) })
+  const selection = selectForGuest(guest, inputs.trees, state)
   const rule = guest.settings.tree?.from ?? guest.definedAt
   if (!selection.found) return [...lines, { what: 'plan', value: 'refuse', from: whyNone(selection) }]
   const { tree, others } = selection
   const wanted = guest.settings.tree && selectorText(guest.settings.tree.value)
   const among = others.length > 0 ? `, chosen before ${others.map((other) => other.id).join(', ')}` : ''
-  const bound = life && boundText(pinnedOffer(guest, life), tree)
+  const bound = state && boundText(pinnedOffer(guest, state), tree)
   lines.push({ what: 'tree', value: tree.id, from: `${wanted} by ${rule}${among}${bound ?? ''}` })
   const planning = planTreeWithReasons(tree, {
     urls: inputs.urls,
@@ -55,10 +55,10 @@ function explainPlan(facts: BootFacts, inputs: BootInputs): Explanation[] {
     guest,
     ...archOf(tree, facts.arch),
   })
-  const disk = life && whyLocalDisk(guest, life)
-  const told = explainPlanning(planning)
-  if (disk === undefined) return [...lines, ...told]
-  return [...lines, ...told.slice(0, -1), { what: 'plan', value: 'local-disk', from: disk }]
+  const disk = state && whyLocalDisk(guest, state)
+  const planLines = explainPlanning(planning)
+  if (disk === undefined) return [...lines, ...planLines]
+  return [...lines, ...planLines.slice(0, -1), { what: 'plan', value: 'local-disk', from: disk }]
 }
 
 function boundText(offer: Offer | undefined, { id, release }: Tree): string {
@@ -67,10 +67,10 @@ function boundText(offer: Offer | undefined, { id, release }: Tree): string {
   return `, bound until its installation ends${version ?? ''}`
 }
 
-function stateFrom(guest: Guest, life: GuestState | undefined): string {
-  if (!life || life.sinceMs === 0) return 'a new guest: its first boot installs it'
-  const since = `since ${new Date(life.sinceMs).toISOString()}`
-  return life.state === 'installing' && guest.settings.retry.value
+function stateFrom(guest: Guest, state: GuestState | undefined): string {
+  if (!state || state.sinceMs === 0) return 'a new guest: its first boot installs it'
+  const since = `since ${new Date(state.sinceMs).toISOString()}`
+  return state.state === 'installing' && guest.settings.retry.value
     ? `${since}; retry: a reboot starts again`
     : since
 }
@@ -128,7 +128,10 @@ export function selectorText(selector: TreeSelector): string {
   return traits.map(([key, value]) => `${key}=${value}`).join(' ') || 'any tree'
 }
 
-/** `explain` must work best where a plan does not: an argument that cannot be written is shown as it is. */
+/**
+ * An argument as text. One that no command line can hold is shown as JSON: `explain` is needed most when no
+ * plan can be made.
+ */
 function safeArg(arg: { key: string; value?: string }): string {
   try {
     return formatKernelArg(arg)

@@ -1,6 +1,6 @@
 /**
- * What asks to be booted from the network. `Firmware` decides which loader is sent; the architecture of the kernel is
- * another matter: a BIOS says nothing about it, and an x64 machine boots i386 trees as well.
+ * What asks for network boot. `Firmware` decides which loader is sent. It does not tell the architecture of
+ * the kernel: a BIOS says nothing about it, and an x64 machine boots i386 trees, too.
  */
 
 export type UefiCpu = 'ia32' | 'x64' | 'arm32' | 'arm64' | 'riscv64' | 'loongarch64'
@@ -15,12 +15,12 @@ export type Firmware =
   | 'ipxe-bios'
   | 'ipxe-uefi'
   | 'raspberry-pi'
-  /** U-Boot's own `dhcp` command. It takes the first offer that it hears, so that a proxy could only hurt it. */
+  /** U-Boot's own `dhcp` command. It takes the first offer, and ours has no address, so it gets no reply. */
   | 'u-boot'
 
 /** What a DHCP request says about the machine that sent it. */
 export interface ClientFacts {
-  /** Canonical; absent when it is no Ethernet. */
+  /** Canonical; absent when the network is not Ethernet. */
   readonly mac?: string
   /** Canonical, in the byte order that the kernel shows. */
   readonly uuid?: string
@@ -35,8 +35,9 @@ export interface ClientFacts {
 }
 
 /**
- * IANA, "Processor Architecture Types" (RFC 5970 section 3.3, also for option 93 of RFC 4578). 7 and 9 were mixed up in
- * the first print of RFC 4578: x64 firmware says either. 2, 3, 4 and 5 (Itanium, Alpha, Arc, Lean) have no loaders any more.
+ * IANA, "Processor Architecture Types" (RFC 5970 section 3.3, also for option 93 of RFC 4578). 7 and 9 were
+ * mixed up in the first print of RFC 4578: x64 firmware says either. 2, 3, 4 and 5 (Itanium, Alpha, Arc,
+ * Lean) have no loaders any more.
  */
 const uefiByArch: ReadonlyMap<number, UefiCpu> = new Map([
   [6, 'ia32'],
@@ -46,7 +47,7 @@ const uefiByArch: ReadonlyMap<number, UefiCpu> = new Map([
   [11, 'arm64'],
   [27, 'riscv64'],
   [39, 'loongarch64'],
-  // The same by HTTP; 17 (EBC) is to 16 what 9 is to 7.
+  // The same CPUs with HTTP Boot; 17 (EBC) is used for x64 beside 16, as 9 beside 7.
   [15, 'ia32'],
   [16, 'x64'],
   [17, 'x64'],
@@ -61,8 +62,8 @@ const biosArch = 0
 const uBootArchs: ReadonlySet<number> = new Set([21, 22, 23, 24])
 
 /**
- * The first half of a Raspberry Pi's MAC (IEEE registry, "Raspberry Pi (Trading) Ltd" and its foundation). Its boot ROM
- * claims to be an x86 BIOS (option 93: 0), and nothing else tells it from one.
+ * The first half of a Raspberry Pi's MAC (IEEE registry, "Raspberry Pi (Trading) Ltd" and its foundation).
+ * Its boot ROM claims to be an x86 BIOS (option 93: 0), and only the MAC tells it from one.
  */
 const raspberryPiMacs: ReadonlySet<string> = new Set([
   'b8:27:eb',
@@ -81,28 +82,31 @@ export interface Classified {
 }
 
 /**
- * What asks; undefined for a client that does not ask for network boot (no option 60 `PXEClient` or `HTTPClient`, PXE 2.1
- * section 2.2.1), and for firmware of machines that no loader exists for.
+ * The firmware of a client. Undefined for a client that does not ask for network boot (no option 60
+ * `PXEClient` or `HTTPClient`, PXE 2.1 section 2.2.1), and for machines without any loader.
  */
 export function classifyFirmware(facts: ClientFacts): Classified | undefined {
   const vendorClass = facts.vendorClass ?? ''
   if (/^u-boot/i.test(vendorClass)) return { firmware: 'u-boot', why: `option 60 ${vendorClass}` }
-  const asks = /^(PXEClient|HTTPClient)/.exec(vendorClass)?.[1]
-  if (asks === undefined) return undefined
+  const bootClass = /^(PXEClient|HTTPClient)/.exec(vendorClass)?.[1]
+  if (bootClass === undefined) return undefined
   const archs = facts.archs.length > 0 ? facts.archs : archInClass(vendorClass)
   const ipxe = archs[0] === biosArch ? 'ipxe-bios' : 'ipxe-uefi'
   if (facts.userClasses.includes('iPXE')) return { firmware: ipxe, why: 'option 77 iPXE' }
-  // gPXE fills option 175 as well; it knows our scripts by neither name nor command.
+  // gPXE fills option 175, too, but cannot run our scripts: it knows neither their names nor their commands.
   if (facts.etherboot && !facts.userClasses.includes('gPXE'))
     return { firmware: ipxe, why: 'option 175, which only iPXE sends' }
   for (const arch of archs) {
-    const firmware = firmwareOf(arch, asks === 'HTTPClient', facts.mac)
-    if (firmware) return { firmware, why: `option 93 ${arch}, ${asks}` }
+    const firmware = firmwareOf(arch, bootClass === 'HTTPClient', facts.mac)
+    if (firmware) return { firmware, why: `option 93 ${arch}, ${bootClass}` }
   }
   return undefined
 }
 
-/** The reason for a machine that asks for network boot and that no loader exists for; undefined for one that does not ask. */
+/**
+ * Why a machine that asks for network boot gets no loader. Undefined for a client that does not ask for
+ * network boot.
+ */
 export function whyNoFirmware({ vendorClass = '', archs }: ClientFacts): string | undefined {
   if (!/^(PXEClient|HTTPClient)/.test(vendorClass)) return undefined
   const said = archs.length > 0 ? archs : archInClass(vendorClass)
@@ -117,7 +121,7 @@ function firmwareOf(arch: number, byHttp: boolean, mac: string | undefined): Fir
   if (uBootArchs.has(arch)) return 'u-boot'
   const cpu = uefiByArch.get(arch)
   if (cpu === undefined) return undefined
-  // The class decides: some firmware sends its PXE number together with HTTPClient.
+  // The vendor class decides, because some firmware sends its PXE number together with HTTPClient.
   return byHttp ? `uefi-http-${cpu}` : `uefi-${cpu}`
 }
 

@@ -3,22 +3,30 @@ import type { Tree } from '../tree/tree.ts'
 import type { ServerUrls } from './plan.ts'
 import { urlOfPath } from './urls.ts'
 
-/** Where a tree lies in the namespace. */
+/** The path of a tree in the namespace. */
 export function treeUrlPath(tree: Tree): string {
   return `/trees/${tree.id}`
 }
 
-/** A file of a tree in the namespace. Descriptors also say `./images/...`, which is the same file. */
+/**
+ * The path of a tree's file in the namespace. Descriptors also say `./images/...`, which is the same file.
+ */
 export function imageUrlPath(tree: Tree, path: string): string {
   return `${treeUrlPath(tree)}/${path.replace(/^(\.?\/)+/, '')}`
 }
 
-/** Base URL of the service that a guest installs by; undefined when that service is closed. NFS has no URL: see `nfsSource`. */
+/**
+ * Base URL of the service that a guest installs by; undefined when that is FTP and FTP is closed. For NFS it
+ * is the URL of HTTP: `nfsSource` has the NFS form.
+ */
 export function sourceBase(source: InstallSource, urls: ServerUrls): string | undefined {
   return source === 'ftp' ? urls.ftp : urls.http
 }
 
-/** `nfs:[options:]host:/trees/<id>`, as anaconda and dracut read it (dracut.cmdline(7), anaconda inst.repo). */
+/**
+ * `nfs:[options:]host:/trees/<id>`, as anaconda and dracut read it (dracut.cmdline(7), anaconda inst.repo).
+ * Undefined while NFS is closed.
+ */
 export function nfsSource(urls: ServerUrls, place: string): string | undefined {
   if (!urls.nfs) return undefined
   const options = urls.nfs.options === '' ? '' : `${urls.nfs.options}:`
@@ -31,7 +39,7 @@ export function nfsUrl(urls: ServerUrls, place: string): string | undefined {
 }
 
 /**
- * The URL of the ISO that a tree was opened from: it lies beside the place where its contents appear, under its own
+ * The URL of the ISO image that a tree is read from. The image is served beside its contents, under its own
  * name. Undefined for a tree in a folder.
  */
 export function isoUrl(tree: Tree, urls: ServerUrls): string | undefined {

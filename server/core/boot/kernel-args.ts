@@ -2,9 +2,9 @@ import { Failure } from '../failure.ts'
 import type { KernelArg } from './plan.ts'
 
 /**
- * Kernel command lines, by the rules of `next_arg` in Linux's lib/cmdline.c: blanks separate, double quotes hide
- * blanks from the separator, and there is no escape character. A quote right after `=` or before the key is taken
- * off together with its partner at the end; all others stay in the value.
+ * Splits a kernel command line by the rules of `next_arg` in Linux's lib/cmdline.c: blanks separate, double
+ * quotes hide blanks from the separator, and there is no escape character. A quote right after `=` or before
+ * the key is removed, with one at the end of the argument; all other quotes stay in the value.
  */
 export function parseKernelArgs(text: string): KernelArg[] {
   const args: KernelArg[] = []
@@ -43,10 +43,11 @@ function unquoteEnd(text: string): string {
 }
 
 /**
- * One argument as the kernel reads it back. Of the possible spellings the first that gives the same argument again
- * is taken: plain, then `key="a b"`.
+ * Writes one argument so that the kernel reads the same argument back. The first spelling that does is taken:
+ * plain, then `key="a b"`.
  *
- * @throws Failure `invalid-data` for what no spelling can say: control characters, an unpaired quote beside blanks, an empty key.
+ * @throws Failure `invalid-data` for an argument without a spelling: control characters, an unpaired double
+ * quote, an empty key, or a blank in the key of a value.
  */
 export function formatKernelArg(arg: KernelArg): string {
   if (plainKey.test(arg.key) && (arg.value === undefined || plainValue.test(arg.value)))
@@ -55,8 +56,8 @@ export function formatKernelArg(arg: KernelArg): string {
     arg.value === undefined
       ? [arg.key, `"${arg.key}"`]
       : [`${arg.key}=${arg.value}`, `${arg.key}="${arg.value}"`]
-  const good = candidates.find((text) => !control.test(text) && says(text, arg))
-  if (good !== undefined) return good
+  const spelling = candidates.find((text) => !control.test(text) && parsesBackTo(text, arg))
+  if (spelling !== undefined) return spelling
   throw new Failure(
     'invalid-data',
     `kernel argument ${JSON.stringify(`${arg.key}=${arg.value ?? ''}`)} cannot be written on a command line: ` +
@@ -64,12 +65,12 @@ export function formatKernelArg(arg: KernelArg): string {
   )
 }
 
-/** What needs no thought: nearly every argument there is. */
+/** Keys and values that need no quotes: nearly all. */
 const plainKey = /^[^\s"=\x00-\x1f\x7f]+$/
 const plainValue = /^[^\s"\x00-\x1f\x7f]*$/
 const control = /[\x00-\x1f\x7f]/
 
-function says(text: string, arg: KernelArg): boolean {
+function parsesBackTo(text: string, arg: KernelArg): boolean {
   const [first, ...more] = parseKernelArgs(text)
   if (first?.key !== arg.key || first.value !== arg.value || more.length > 0 || first.key === '') return false
   // An unpaired quote swallows the arguments that follow.

@@ -10,11 +10,11 @@ import { byteLength } from './text.ts'
 const longSinceEl: LongCmdlineSince = { ppc: '8', s390: '10' }
 
 /**
- * Bytes of command line that the kernel of a tree takes: COMMAND_LINE_SIZE less its NUL. What is longer is cut off
- * without a word, in the middle of an argument.
+ * How many bytes of command line the kernel of a tree takes: COMMAND_LINE_SIZE less its NUL. The kernel cuts
+ * off the rest silently, even within an argument.
  *
- * ppc64 had 512 and s390x 896 for long, and distributions moved at different times; a tree whose age we cannot tell is
- * taken for an old one.
+ * ppc64 long had 512 and s390x 896, and distributions changed that at different times. A tree of unknown
+ * version counts as old.
  */
 export function cmdlineLimit(tree: Tree): number {
   const arch = canonicalArch(tree.arch)
@@ -31,8 +31,8 @@ export function cmdlineLimit(tree: Tree): number {
 const bootifBytes = 28
 
 /**
- * Why a command line is too long, or undefined when it fits. Counted is the longest that any loader makes of it: PXELINUX
- * writes `BOOT_IMAGE=<kernel> initrd=<initrd>` in front and BOOTIF behind.
+ * Why a command line is too long, or undefined when it fits. What loaders add counts, too. PXELINUX adds
+ * most: it writes `BOOT_IMAGE=<kernel> initrd=<initrd>` in front and BOOTIF behind.
  */
 export function cmdlineTooLong(
   tree: Tree,

@@ -2,21 +2,22 @@ import type { Sourced } from '../guest/guest.ts'
 import { parseKernelArgs } from './kernel-args.ts'
 import type { KernelArg } from './plan.ts'
 
-/** An argument of the plan, who asked for it, and who overruled it when somebody did. */
+/** An argument with its origin (`from`) and, if a later argument replaced it, the origin of that one. */
 export interface PlannedArg extends Sourced<KernelArg> {
   readonly overruledBy?: string
 }
 
 /**
- * Keys that mean something each time they are said. Any other key said again by somebody nearer to the guest replaces
- * what was said before.
+ * Keys that may occur several times on a command line. For any other key, an argument from an origin nearer
+ * to the guest replaces the earlier ones.
  */
 const repeatable =
   /^(console|earlycon|ip|nameserver|ifname|bond|bridge|vlan|team|route|rd\..*|inst\.addrepo|inst\.dd|inst\.updates|inst\.ks\.all|inst\.stage2\.all|inst\.script|dd|modprobe\.blacklist|module_blacklist|initcall_blacklist|systemd\.(wants|mask|set_credential|setenv)|driverupdate|addon|ptoptions|BOOT_DEBUG|fips|memmap|hugepages(z|sz)?|pci|-{2,3})$/
 
 /**
- * The installer's arguments, then the operator's, root profile first. The operator has the last word: his `inst.repo=`
- * replaces ours, and a guest's replaces that of its profile. Arguments from one place never replace each other.
+ * Joins the installer's arguments and then the operator's, which begin with those of the root profile. A
+ * later origin wins: the operator's `inst.repo=` replaces ours, and a guest's replaces that of its profile.
+ * Ours are replaced even if the key may be repeated. Arguments of one origin never replace each other.
  */
 export function mergeArgs(
   ours: readonly Sourced<KernelArg>[],

@@ -15,7 +15,7 @@ export interface BootFacts extends GuestFacts {
   readonly arch?: string
 }
 
-/** Everything that a decision rests on. */
+/** Everything that a boot decision depends on. */
 export interface BootInputs {
   readonly trees: TreeIndex
   readonly guests: GuestIndex
@@ -25,16 +25,17 @@ export interface BootInputs {
   /** The address that asks: its own offer comes before those of a guest's other addresses. */
   readonly client?: string
   readonly menuTimeoutMs: number
-  /** What we remember of a guest, as it counts now. Without it every guest is new. */
+  /** The state of a guest now, without expired offers. Without this function every guest is new. */
   readonly stateOf?: (guest: string) => GuestState | undefined
 }
 
-/** The parts of `BootInputs` that the plan of one guest rests on. */
+/** The parts of `BootInputs` that the plan of one guest depends on. */
 export type GuestInputs = Pick<BootInputs, 'trees' | 'urls' | 'stateOf' | 'client'>
 
 /**
- * What a machine boots: a guest its installation until it is installed, then its own disk; any other machine what
- * `unknown` says. `ignore` comes out as `local-disk` here; callers that can decline must check `guests.match` first.
+ * What a machine boots. A guest boots its installer until it is installed, then its own disk; any other
+ * machine boots what `unknown` says. `ignore` gives `local-disk` here: callers that can decline a request
+ * must check `guests.match` first.
  */
 export function planBoot(facts: BootFacts, inputs: BootInputs): BootPlan {
   const match = inputs.guests.match(facts)
@@ -52,7 +53,7 @@ export function planKnown(
   return why === undefined ? planGuest(guest, facts, inputs) : { kind: 'local-disk', why }
 }
 
-/** What a guest installs from when it is installed, whether that is its turn now or not. */
+/** The plan to install a guest, even if its machine would boot its own disk now. */
 export function planGuest(
   guest: Guest,
   facts: Pick<BootFacts, 'virt' | 'arch'>,
@@ -69,7 +70,10 @@ export function planGuest(
   return plan.kind === 'refuse' ? { kind: 'refuse', why: `guest ${guest.name}: ${plan.why}` } : plan
 }
 
-/** The tree of a guest: the one that the machine at `client` is bound to, else what the guest's settings ask for. */
+/**
+ * The tree of a guest: the one that the machine at `client` is bound to, else what the guest's settings ask
+ * for.
+ */
 export function selectForGuest(
   guest: Guest,
   trees: TreeIndex,
@@ -89,27 +93,29 @@ export function selectForGuest(
   return { found: false, why, nearest: [] }
 }
 
-/** In the version that was offered; when that was deleted meanwhile, in the present one. */
+/**
+ * The tree of an offer, in the version that was offered; in the current one when that version was deleted.
+ */
 function boundTree({ tree, release }: Offer, trees: TreeIndex): Tree | undefined {
   return (release && trees.inVersion(tree, release)) ?? trees.byId(tree)
 }
 
-/** The reason with the way out of it. */
+/** Why no tree was selected, with the nearest trees. */
 export function whyNone(selection: Extract<Selection, { found: false }>): string {
   if (selection.nearest.length === 0) return selection.why
   return `${selection.why}; nearest: ${selection.nearest.map((tree) => tree.id).join(', ')}`
 }
 
 /**
- * The arch of a machine chooses among the platforms of a tree only when the tree has that platform: an x86_64 machine
- * boots an i386 tree, and its firmware says x86_64 all the same.
+ * The machine's arch, if the tree has a platform for it. If not, the tree's own is used: an x86_64 machine
+ * boots an i386 tree, although its firmware says x86_64.
  */
 export function archOf(tree: Tree, arch: string | undefined): { arch?: string } {
   if (arch === undefined) return {}
   return Object.keys(tree.platforms).some((platform) => sameArch(platform, arch)) ? { arch } : {}
 }
 
-/** What a machine boots that is not a guest. */
+/** The plan for a machine that is not a guest. */
 export function planUnknown(facts: BootFacts, inputs: BootInputs): BootPlan {
   if (inputs.unknown === 'menu') return menuOf(facts, inputs)
   return {
@@ -121,7 +127,7 @@ export function planUnknown(facts: BootFacts, inputs: BootInputs): BootPlan {
   }
 }
 
-/** All ready trees that the machine could run, newest version of a distribution first, as one list. */
+/** A menu of all ready trees that the machine can run, in the order of their ids. */
 function menuOf(facts: BootFacts, inputs: BootInputs): MenuPlan {
   const items = inputs.trees.all
     .filter((tree) => tree.state === 'ready' && runs(facts.arch, tree))

@@ -19,19 +19,19 @@ export interface TreePlanOptions {
   readonly guest?: Guest
 }
 
-/** An install plan and how it came about. */
+/** An install plan, with the arguments (replaced ones, too) and the platform that led to it. */
 export interface TreePlanning {
   readonly plan: InstallPlan | RefusePlan
   readonly args: readonly PlannedArg[]
   readonly platform: PlatformChoice
 }
 
-/** How to boot the installer of a tree, for a guest or for nobody in particular. */
+/** How to boot the installer of a tree, for a guest or without one. */
 export function planTree(tree: Tree, options: TreePlanOptions): InstallPlan | RefusePlan {
   return planTreeWithReasons(tree, options).plan
 }
 
-/** The same with its reasons, for `explain`. */
+/** Like `planTree`, with the reasons for `explain`. */
 export function planTreeWithReasons(tree: Tree, options: TreePlanOptions): TreePlanning {
   const { guest, urls, virt } = options
   const platform = choosePlatform(tree, virt, options.arch)
@@ -41,9 +41,9 @@ export function planTreeWithReasons(tree: Tree, options: TreePlanOptions): TreeP
   if (closed !== undefined) return { plan: refuse(closed), args: [], platform }
   const { images } = platform
   const answerFile = guest?.settings.template && answerFileUrl({ guest, tree, images, source, urls })
-  const question = { tree, images, source, urls, ...(answerFile && { answerFile }), ...(guest && { guest }) }
+  const context = { tree, images, source, urls, ...(answerFile && { answerFile }), ...(guest && { guest }) }
   const from = `the installer of ${tree.id}`
-  const ours = installerArgs(question).map((value): Sourced<typeof value> => ({ value, from }))
+  const ours = installerArgs(context).map((value): Sourced<typeof value> => ({ value, from }))
   const args = mergeArgs(ours, guest?.settings.args ?? [])
   const plan: InstallPlan = {
     kind: 'install',
@@ -73,7 +73,10 @@ function closedService(source: InstallSource, urls: ServerUrls): string | undefi
     : `source is ${source}, and the ${source} service is closed: enable ${source} in config.yaml`
 }
 
-/** Faults of a command line are found now and not at boot. */
+/**
+ * Refuses a plan whose command line is too long or cannot be written: otherwise such a fault would show only
+ * at boot.
+ */
 function checked(plan: InstallPlan): InstallPlan | RefusePlan {
   try {
     const tooLong = cmdlineTooLong(plan.tree, plan.args, plan)

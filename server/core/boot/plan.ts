@@ -18,14 +18,14 @@ export interface BootFile {
   readonly digest?: Digest
 }
 
-/** How guests reach us, worked out once per request. No trailing slashes. */
+/** The base URLs by which a client reaches us, without trailing slashes. They are made once per request. */
 export interface ServerUrls {
   /** `http://mirror.example:8080` */
   readonly http: string
   /** `tftp://mirror.example` (with a port only when it is not 69); absent when that service is closed. */
   readonly tftp?: string
   readonly ftp?: string
-  /** `mirror.example:/` and options, for `nfs:` sources. */
+  /** Host, and the mount options for `nfs:` sources ('' when the defaults are right). */
   readonly nfs?: { readonly host: string; readonly options: string }
 }
 
@@ -60,7 +60,7 @@ export interface LocalDiskPlan {
   readonly why: string
 }
 
-/** Nothing may be booted, and this is the one line that says why. */
+/** The machine may not boot anything; `why` is the reason, in one line. */
 export interface RefusePlan {
   readonly kind: 'refuse'
   readonly why: string

@@ -12,8 +12,8 @@ export interface OpenService {
 export type OpenServices = { readonly [Name in ServiceName]?: OpenService }
 
 /**
- * The open services from their ports. MOUNT answers at the port of NFS. URLs always name it, because the rpcbind of
- * this machine may belong to another NFS server or be missing.
+ * The open services, from their ports. MOUNT has the port of NFS. Mount options always name it, because the
+ * rpcbind of this machine may belong to another NFS server or be missing.
  */
 export function openServices(ports: Iterable<readonly [ServiceName, number]>): OpenServices {
   const open: { -readonly [Name in ServiceName]?: OpenService } = {}
@@ -38,9 +38,10 @@ export interface UrlInputs {
 }
 
 /**
- * How this client reaches us, by every service that is open. The operator's `server.url` comes first; then the name by
- * which an HTTP client called us, port and all, since it just worked; then our own address at its end of the wire.
- * A `Host` that is no host (it is the client's text and ends up in boot files) counts as none.
+ * How this client reaches us, by every service that is open. The host is that of the operator's `server.url`;
+ * else the `Host` of an HTTP request with its port, since it just worked; else our address that the client
+ * reached. A `Host` that is not a valid host is ignored, because the client's text would end up in boot
+ * files.
  */
 export function serverUrls({ configuredUrl, services, who }: UrlInputs): ServerUrls {
   const configured = configuredUrl === undefined ? undefined : parseBase(configuredUrl)
@@ -57,7 +58,10 @@ export function serverUrls({ configuredUrl, services, who }: UrlInputs): ServerU
   }
 }
 
-/** A place of the namespace below a base URL, each component percent-encoded: `,` and `=` too, which virt-install splits at. */
+/**
+ * The URL of a namespace path below a base URL. Each component is percent-encoded, `,` and `=` too, because
+ * virt-install splits at them.
+ */
 export function urlOfPath(base: string, place: string): string {
   if (/^[\w/.~-]*$/.test(place)) return base + place
   const encoded = place
@@ -99,8 +103,8 @@ function withPort(host: string, port: number | undefined, service: ServiceName):
 }
 
 /**
- * Mount options; NFSv3 is what we speak. mount.nfs (nfs-utils 2.6.2) asks rpcbind about either service for which not
- * version, protocol and port are all given, and without an answer it gives up after a minute.
+ * Mount options; NFSv3 is what we speak. mount.nfs (nfs-utils 2.6.2) asks rpcbind about either service for
+ * which not version, protocol and port are all given, and without an answer it gives up after a minute.
  */
 function nfsOptions({ port, mountPort }: OpenService): string {
   if (port === serviceTable.nfs.standardPort && mountPort === undefined) return ''

@@ -22,12 +22,12 @@ export const arch = {
   folders: ['arch', 'boot'],
 } as const satisfies Family
 
-/** For archiso, the live system of the installation medium. */
+/** The arguments of archiso, the live system of the installation medium. */
 function bootArgs({ kernel, url, answerFile }: BootTree): BootArg[] {
   if (!kernel.startsWith('arch/')) return []
   return [
     { key: 'archisobasedir', value: 'arch' },
-    // archiso appends `arch/...` to it as it is.
+    // archiso appends `arch/...` without a slash of its own.
     { key: 'archiso_http_srv', value: `${url}/` },
     { key: 'ip', value: 'dhcp' },
     ...(answerFile === undefined ? [] : [{ key: 'script', value: answerFile }]),

@@ -2,7 +2,9 @@ import type { Family } from './record.ts'
 
 const longCmdlineSince = { ppc: '10', s390: '12' }
 
-/** Debian, and those built from it that have its layouts; Ubuntu and Kali have records of their own. */
+/**
+ * Debian, and distributions built from it that share its layouts. Ubuntu and Kali have files of their own.
+ */
 export const debian = {
   distros: {
     devuan: { name: 'Devuan', family: /devuan/, installer: 'debian-installer', template: 'debian.preseed' },
@@ -10,7 +12,7 @@ export const debian = {
     debian: {
       name: 'Debian',
       aliases: ['debiangnulinux', 'debianlinux'],
-      // What is built from Debian may name it as well.
+      // Kali and Ubuntu may name Debian in their family, too.
       family: /^(?!.*(?:kali|ubuntu)).*debian/,
       installer: 'debian-installer',
       longCmdlineSince,

@@ -4,7 +4,10 @@ import type { DistroException, InstallerName } from './record.ts'
 
 export { type Distro, distros } from './families.ts'
 
-/** Which distribution a tree is, by what its descriptor says of itself. */
+/**
+ * The distribution of a tree, by the family, version and variant of its descriptor; `other` when no record
+ * matches.
+ */
 export function distroOf(tree: { family: string; version: string; variant: string }): Distro {
   const family = tree.family.trim().toLowerCase()
   if (family === '') return 'other'
@@ -17,16 +20,17 @@ function isException(
   { version, variant, since }: DistroException,
   tree: { readonly version: string; readonly variant: string },
 ): boolean {
-  const said = tree.version.trim().toLowerCase()
+  const treeVersion = tree.version.trim().toLowerCase()
   return (
-    (version?.test(said) ?? true) &&
+    (version?.test(treeVersion) ?? true) &&
     (variant?.test(tree.variant) ?? true) &&
-    (since === undefined || compareVersions(said, since) >= 0)
+    (since === undefined || compareVersions(treeVersion, since) >= 0)
   )
 }
 
 /**
- * The installer that a tree starts. The path of its kernel tells where a distribution changed its installer.
+ * The installer that a tree starts. Where a distribution changed its installer, the version or the kernel's
+ * path decides.
  */
 export function installerOf(distro: Distro, version: string, kernel?: string): InstallerName {
   const { installer } = recordOf(distro)
@@ -44,12 +48,14 @@ export function distroName(distro: Distro): string {
   return recordOf(distro).name
 }
 
-/** The distributions that a name means in a selection: `centos` also means CentOS Stream. */
+/** The distributions that one means in a selection: `centos` also means CentOS Stream. */
 export function coveredBy(distro: Distro): readonly Distro[] {
   return [distro, ...(recordOf(distro).covers ?? []).filter(isDistro)]
 }
 
-/** Reversed, so that the first distribution of the list keeps a name that several have. */
+/**
+ * Name -> distribution. Reversed, so that a name of several distributions stays with the first of the list.
+ */
 const byAlias: ReadonlyMap<string, Distro> = new Map(
   distros.flatMap((distro) => namesOf(distro).map((name): [string, Distro] => [name, distro])).reverse(),
 )

@@ -4,14 +4,14 @@ import type { EfiFolder } from './record.ts'
 /** The folders below `EFI/` in which installed systems keep their loaders. */
 const folders: readonly EfiFolder[] = distros.flatMap((distro) => recordOf(distro).efi ?? [])
 
-/** Those into which a host's own packages put shim and GRUB: `/boot/efi/EFI/<folder>`. */
+/** The folders into which the packages of a host put shim and GRUB: `/boot/efi/EFI/<folder>`. */
 export const packagedEfiFolders: readonly string[] = folders
   .filter(({ packaged }) => packaged)
   .map(({ folder }) => folder)
 
 /**
- * Where installed systems keep their first loader, most particular first; the path for removable media is the
- * last resort (UEFI 2.10, 3.5.1.1).
+ * Where installed systems keep their first loader, in the order in which GRUB looks for them. The paths for
+ * removable media come last (UEFI 2.10, 3.5.1.1).
  */
 export const diskLoaders: readonly string[] = [
   ...folders

@@ -1,6 +1,6 @@
 import type { DistroRecord, Family } from './record.ts'
 
-/** A distribution that is built from Enterprise Linux, or was, and installs with anaconda. */
+/** The record of a distribution that is or was built from Enterprise Linux, and installs with anaconda. */
 function clone<const More extends Partial<DistroRecord>>(
   name: string,
   family: RegExp,
@@ -13,14 +13,15 @@ function clone<const More extends Partial<DistroRecord>>(
 const efi = (folder: string) => ({ folder, shim: true, packaged: true }) as const
 
 /**
- * For versions that do not count like those of Enterprise Linux: all of them are of the years after its 6.
+ * For distributions that number their versions in another way than Enterprise Linux: all are newer than its
+ * 6.
  */
 const instPrefixSince = 'always'
 
 /**
- * Red Hat's distributions except Fedora, and the many that are built from their sources. A more particular
- * name comes first: `CentOS Stream` before `CentOS`, `Red Hat Enterprise Linux` before what has only
- * `Enterprise Linux`.
+ * Red Hat's distributions except Fedora, and the many that are built from their sources. More specific
+ * patterns come first: CentOS Stream before CentOS, Red Hat Enterprise Linux before the bare `Enterprise
+ * Linux`.
  */
 export const el = {
   distros: {

@@ -21,8 +21,8 @@ export const families: readonly Family[] = list
 type KeysOf<T> = T extends unknown ? keyof T : never
 
 /**
- * The distributions that treeboot tells apart, as `distro:` in config.yaml and in a lookup. `other` is every
- * tree that boots and that has no record.
+ * The distributions that treeboot tells apart, as `distro:` in config.yaml and in a lookup. `other` is any
+ * tree that matches no record.
  */
 export type Distro = KeysOf<(typeof list)[number]['distros']> | 'other'
 

@@ -21,11 +21,11 @@ export interface InstallerContext {
 }
 
 interface Installer {
-  /** Its arguments, in its own spelling: where its packages and its answers are. */
+  /** Its kernel arguments: they say where its packages and its answer file are. */
   readonly args: (context: InstallerContext) => KernelArg[]
-  /** By which services it reads its answer file. Every installer can use HTTP. */
+  /** The services by which it can read its answer file. Every installer can use HTTP. */
   readonly answerFileBy: (tree: Tree) => readonly InstallSource[]
-  /** It appends file names to the answer URL, so the URL ends with `/`. */
+  /** It appends file names to the URL of the answer file, so that URL ends with `/`. */
   readonly answerFileInFolder?: true
 }
 
@@ -36,7 +36,7 @@ const httpOrFtp = () => ['http', 'ftp'] as const
 const installers: Readonly<Record<InstallerName, Installer>> = {
   anaconda: {
     args: (context) => (isOldAnaconda(context.tree) ? oldAnaconda(context) : anaconda(context)),
-    // Only dracut is sure to take NFS mount options before the host, so older loaders stay with HTTP.
+    // Only dracut surely accepts NFS mount options before the host, so older loaders use HTTP or FTP.
     answerFileBy: (tree) => (isOldAnaconda(tree) ? httpOrFtp() : ['http', 'ftp', 'nfs']),
   },
   'debian-installer': { args: debianInstaller, answerFileBy: httpOrFtp },
@@ -46,7 +46,7 @@ const installers: Readonly<Record<InstallerName, Installer>> = {
   agama: { args: agama, answerFileBy: httpOnly },
   drakx: { args: drakx, answerFileBy: httpOnly },
   coreos: { args: coreos, answerFileBy: httpOnly },
-  // No installer that reads an answer file: a live system, or one that treeboot does not know.
+  // A live system, or an installer that treeboot does not know.
   unknown: { args: recordedArgs, answerFileBy: httpOnly },
 }
 
@@ -55,8 +55,8 @@ function installerFor(tree: Tree, images: PlatformImages): Installer {
 }
 
 /**
- * Where a guest's answer file is: at the service that it installs from, where its installer can use that,
- * else at HTTP.
+ * The URL of a guest's answer file: at the service that the guest installs from, if its installer can read
+ * the file there, else at HTTP. For NFS it has the form of `nfsSource`.
  */
 export function answerFileUrl({
   guest,
@@ -64,7 +64,7 @@ export function answerFileUrl({
   images,
   source,
   urls,
-}: Omit<InstallerContext, 'answers' | 'guest'> & { readonly guest: Guest }): string {
+}: Omit<InstallerContext, 'answerFile' | 'guest'> & { readonly guest: Guest }): string {
   const { answerFileBy, answerFileInFolder } = installerFor(tree, images)
   const place = answerFileInFolder ? `/ks/${guest.name}/` : `/ks/${guest.name}`
   const service = answerFileBy(tree).includes(source) ? source : 'http'
@@ -73,8 +73,8 @@ export function answerFileUrl({
 }
 
 /**
- * The arguments by which the installer of a tree finds its packages and its answers. An unknown installer
- * gets the operator's arguments alone.
+ * The arguments by which the installer of a tree finds its packages and its answer file. For an unknown
+ * installer they are the `bootArgs` of the distribution's record.
  */
 export function installerArgs(context: InstallerContext): KernelArg[] {
   return installerFor(context.tree, context.images).args(context)
@@ -88,29 +88,29 @@ function isOldAnaconda(tree: Tree): boolean {
 }
 
 function anaconda({ tree, source, urls, answerFile }: InstallerContext): KernelArg[] {
-  const at = repo({ tree, source, urls })
+  const location = repo({ tree, source, urls })
   if (tree.upstream !== undefined && tree.stage2 !== undefined) {
     const own: KernelArg[] = [
-      { key: 'inst.stage2', value: at },
+      { key: 'inst.stage2', value: location },
       { key: 'inst.repo', value: tree.upstream },
     ]
-    return [...own, { key: 'ip', value: 'dhcp' }, ...when('inst.ks', answerFile)]
+    return [...own, { key: 'ip', value: 'dhcp' }, ...optionalArg('inst.ks', answerFile)]
   }
   // A tree without a repository (a boot.iso, a netinst image) has the second stage and no packages, so
   // inst.repo would be wrong.
   const key = tree.repositories.length > 0 || tree.stage2 === undefined ? 'inst.repo' : 'inst.stage2'
-  return [{ key, value: at }, { key: 'ip', value: 'dhcp' }, ...when('inst.ks', answerFile)]
+  return [{ key, value: location }, { key: 'ip', value: 'dhcp' }, ...optionalArg('inst.ks', answerFile)]
 }
 
 function oldAnaconda({ tree, source, urls, answerFile, guest }: InstallerContext): KernelArg[] {
-  // With several cards the old loader asks which; a MAC or `link` answers (anaconda 11 to 13,
+  // With several cards the old loader asks which one to use; a MAC or `link` answers that (anaconda 11 to 13,
   // command-line.txt).
   const card = guest?.macs.length === 1 ? guest.macs[0] : 'link'
   return [
     { key: 'method', value: repo({ tree, source, urls }) },
     { key: 'ip', value: 'dhcp' },
-    ...when('ksdevice', card),
-    ...when('ks', answerFile),
+    ...optionalArg('ksdevice', card),
+    ...optionalArg('ks', answerFile),
   ]
 }
 
@@ -121,9 +121,10 @@ function repo({ tree, source, urls }: Pick<InstallerContext, 'tree' | 'source' |
 }
 
 /**
- * `auto` puts language and keyboard off until the preseed is there (installation guide, B.2.3). The network
- * is set up before that, so a preseed cannot name the host. Without `hostname` the installer takes DHCP's
- * name or "debian". Without `domain` it would ask, and with priority=critical it takes none.
+ * `auto` puts the questions for language and keyboard off until the preseed file is loaded (installation
+ * guide, B.2.3). The network is set up earlier, so a preseed file cannot set the host name. Without
+ * `hostname` the installer takes DHCP's name or "debian". Without `domain` it would ask for one; with
+ * priority=critical it takes none.
  */
 function debianInstaller({ answerFile, guest }: InstallerContext): KernelArg[] {
   if (answerFile === undefined) return []
@@ -174,8 +175,8 @@ function casperMedium(tree: Tree, urls: ServerUrls): KernelArg[] {
 function autoyast({ tree, source, urls, answerFile }: InstallerContext): KernelArg[] {
   const place = treeUrlPath(tree)
   const nfs = source === 'nfs' ? nfsUrl(urls, place) : undefined
-  const at = nfs ?? urlOfPath(sourceBase(source, urls) ?? urls.http, place)
-  return [{ key: 'install', value: at }, ...when('autoyast', answerFile)]
+  const location = nfs ?? urlOfPath(sourceBase(source, urls) ?? urls.http, place)
+  return [{ key: 'install', value: location }, ...optionalArg('autoyast', answerFile)]
 }
 
 /**
@@ -191,24 +192,27 @@ function agama({ tree, urls, answerFile }: InstallerContext): KernelArg[] {
   return [
     { key: 'root', value: `live:${live}` },
     { key: 'ip', value: 'dhcp' },
-    ...when('inst.install_url', repositories.length > 0 ? repositories.join(',') : undefined),
-    ...when('inst.auto', answerFile),
+    ...optionalArg('inst.install_url', repositories.length > 0 ? repositories.join(',') : undefined),
+    ...optionalArg('inst.auto', answerFile),
   ]
 }
 
 /**
- * Mageia's first stage reads one list, `automatic=`, with `,` between and `:` inside; a port goes with the
- * server.
+ * Mageia's first stage reads one argument, `automatic=key:value,key:value`; a port is part of the value of
+ * `server`.
  */
 function drakx({ tree, source, urls, answerFile }: InstallerContext): KernelArg[] {
   const base = sourceBase(source, urls) ?? urls.http
   const method = source === 'ftp' && urls.ftp !== undefined ? 'ftp' : 'http'
   const server = base.replace(/^[a-z]+:\/\//, '').replace(/\/.*$/, '')
   const list = `method:${method},network:dhcp,server:${server},directory:${treeUrlPath(tree)}`
-  return [{ key: 'automatic', value: list }, ...when('auto_install', answerFile)]
+  return [{ key: 'automatic', value: list }, ...optionalArg('auto_install', answerFile)]
 }
 
-/** The answer URL has the guest's name, because Ignition 2.19 sends no header that identifies the machine. */
+/**
+ * The URL of the answer file has the guest's name, because Ignition 2.19 sends no header that identifies the
+ * machine.
+ */
 function coreos({ tree, images, urls, answerFile }: InstallerContext): KernelArg[] {
   const named = [...Object.values(images.others), tree.stage2].find((path) => path?.includes('rootfs'))
   const rootfs = urlOfPath(urls.http, imageUrlPath(tree, named ?? 'images/pxeboot/rootfs.img'))
@@ -234,6 +238,6 @@ function recordedArgs({ tree, images, urls, answerFile }: InstallerContext): Ker
   return [...(args ?? [])]
 }
 
-function when(key: string, value: string | undefined): KernelArg[] {
+function optionalArg(key: string, value: string | undefined): KernelArg[] {
   return value === undefined ? [] : [{ key, value }]
 }

@@ -40,7 +40,7 @@ const installerLayouts: readonly Layout[] = [
   { kernel: /^(?:.+\/)?netboot\/vmlinu[xz]$/, initrds: ['initrd.gz'] },
 ]
 
-/** Folders and names that tell little by themselves: they come after the layouts of all families. */
+/** Layouts that many kinds of trees have: they are tried after those of all families. */
 const looseLayouts: readonly Layout[] = [
   { kernel: /^install\/vmlinu[xz]$/, initrds: ['initrd.gz'] },
   { kernel: /^install\/(?<arch>powerpc64|powerpc)\/vmlinux$/, initrds: ['initrd.gz'] },
@@ -53,21 +53,21 @@ const looseLayouts: readonly Layout[] = [
   { kernel: /^(?:vmlinu[xz]|linux|bzImage|kernel)$/, initrds: looseInitrds },
 ]
 
-/** Most telling first: the first pair for a platform is taken. */
+/** Most specific first: of each platform the first pair that is found is taken. */
 const layouts: readonly Layout[] = [
   ...installerLayouts,
   ...families.flatMap((family) => family.layouts ?? []),
   ...looseLayouts,
 ]
 
-/** Second stages of trees without a descriptor, most telling first. */
+/** Paths of the second stage in trees without a descriptor, best first. */
 export const stage2Paths: readonly string[] = [
   ...['images/install.img', 'LiveOS/squashfs.img', 'images/stage2.img'],
   ...families.flatMap((family) => family.stage2 ?? []),
   'live/filesystem.squashfs',
 ]
 
-/** Debian's names for install folders on its media. */
+/** The architectures of Debian's folders `install.<name>` on its media. */
 const installFolders: Readonly<Record<string, string>> = {
   amd: 'amd64',
   '386': 'i386',
@@ -89,8 +89,7 @@ export interface BootImages {
 }
 
 /**
- * The kernels and initrds among the paths of a tree, by platform, as the layouts of all known families have
- * them.
+ * Finds kernels and initrds among the paths of a tree, by platform, wherever a layout of any family has them.
  *
  * @param treeArch Spelled as the tree's descriptor does; '' when unknown.
  */
@@ -128,12 +127,12 @@ function pairOf(
 }
 
 /**
- * The platform of a pair; '' when unknown. Undefined when the arch in the path is another word
- * (`boot/grub/linux`).
+ * The platform of a pair; '' when unknown. Undefined when the pair is for another architecture than the
+ * tree's, or when the folder in the place of the architecture is not one (`boot/grub/linux`).
  */
 function platformOf(layout: Layout, match: RegExpExecArray, treeArch: string): string | undefined {
   const { arch: found, of } = match.groups ?? {}
-  // Two arches on one DVD have two Xen kernels; the tree's own counts.
+  // A DVD for two architectures has two Xen kernels: the one for the tree's architecture is taken.
   if (of !== undefined && treeArch !== '' && !sameArch(installFolder(of), treeArch)) return undefined
   if (found === undefined) return layout.platform || treeArch
   const said = installFolder(found)

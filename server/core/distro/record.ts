@@ -1,33 +1,32 @@
 import type { DescriptorFormat } from '../tree/description.ts'
 
 /**
- * What treeboot knows of a distribution is one record, and `families.ts` lists all records. Every list that
- * names distributions is made from them: names and aliases, layouts, code names, loaders on disks, kernel
- * limits.
+ * All that treeboot knows of one distribution. `families.ts` lists all records, and every list that names
+ * distributions is made from them: names and aliases, layouts, code names, loaders on disks, kernel limits.
  *
- * A record is plain data and small functions. It imports nothing that needs the list itself.
+ * A record is plain data and small functions. It imports nothing that needs the list of records.
  */
 export interface DistroRecord {
   /** As people write it. */
   readonly name: string
   /** Other names that people type: lower case, without spaces, dashes and underscores. */
   readonly aliases?: readonly string[]
-  /** The family in its descriptors, lower case. The first record of the list that matches is taken. */
+  /**
+   * Matches the family in its descriptors, in lower case. The first record of the list that matches is taken.
+   */
   readonly family: RegExp
   /**
-   * Trees whose descriptor has this family and that are another distribution all the same; the first rule
-   * counts.
+   * Rules for trees whose descriptor names this family, but which are another distribution (Fedora ELN). The
+   * first rule that fits counts.
    */
   readonly exceptions?: readonly DistroException[]
-  /** Other distributions that its name means as well in a selection: `sle` also means SLES and SLED. */
+  /** Other distributions that its name also means in a selection: `sle` also means SLES and SLED. */
   readonly covers?: readonly string[]
   /** Its name is a common word, so a folder of that name does not tell what lies in it. */
   readonly commonWord?: true
   /** Which installer its trees start: one name, or the first rule that fits. */
   readonly installer: InstallerName | readonly InstallerRule[]
-  /**
-   * Kernel arguments of a system without an answer-file installer, which still must find the rest of itself.
-   */
+  /** Kernel arguments for a live system: they tell its initrd where to fetch the rest of the system. */
   readonly bootArgs?: (tree: BootTree) => readonly BootArg[]
   /** The version since which anaconda's arguments begin with `inst.`. Enterprise Linux 7 unless given. */
   readonly instPrefixSince?: `${number}` | 'always' | 'never'
@@ -35,11 +34,14 @@ export interface DistroRecord {
   readonly longCmdlineSince?: LongCmdlineSince
   /** Code name -> version. */
   readonly codenames?: Readonly<Record<string, string>>
-  /** Names of versions without an end, lower case -> how far ahead of numbered releases they are, from 1. */
+  /**
+   * Rolling releases, by name in lower case. The number orders them: testing 3 before sid 5. Every one is
+   * newer than any numbered release.
+   */
   readonly rolling?: Readonly<Record<string, number>>
   /** The folder below `EFI/` in which its installed systems keep their loader. */
   readonly efi?: EfiFolder
-  /** The template of `kickstart-templates/` to begin with. */
+  /** The template of `kickstart-templates/` for its guests. */
   readonly template?: string
 }
 
@@ -47,23 +49,23 @@ export interface DistroRecord {
 export interface Family {
   /** By id, as in `distro:` of config.yaml. */
   readonly distros: Readonly<Record<string, DistroRecord>>
-  /** Where its trees keep kernel and initrd, most telling first. */
+  /** Where its trees keep kernel and initrd, most specific first. */
   readonly layouts?: readonly Layout[]
-  /** Folders to look into for kernels, by name. Folders named by an architecture count anyway. */
+  /** Names of folders to search for kernels. Folders named after an architecture are always searched. */
   readonly folders?: readonly string[]
   /** File names of kernels, where they are not the usual ones (`vmlinuz`, `linux`, ...). */
   readonly kernelNames?: RegExp
-  /** Second stages of trees without a descriptor, most telling first. */
+  /** Paths of the second stage in trees without a descriptor, best first. */
   readonly stage2?: readonly string[]
   /** Descriptor formats of this family alone. */
   readonly descriptors?: readonly DescriptorFormat[]
 }
 
-/** Every condition that is given must hold. */
+/** A rule by which a tree is another distribution. It fits when all conditions that it has hold. */
 export interface DistroException {
-  /** The id of the distribution that it is. */
+  /** The id of the distribution that such a tree is. */
   readonly distro: string
-  /** Of the version, in lower case. */
+  /** Matches the version, in lower case. */
   readonly version?: RegExp
   readonly variant?: RegExp
   /** This version and all after it. */
@@ -81,21 +83,21 @@ export type InstallerName =
   | 'coreos'
   | 'unknown'
 
-/** Every condition that is given must hold. */
+/** A rule by which a tree starts an installer. It fits when all conditions that it has hold. */
 export interface InstallerRule {
   readonly installer: InstallerName
-  /** Of the kernel's path; a tree whose kernel is not known does not match. */
+  /** Matches the path of the kernel; a tree without a known kernel does not match. */
   readonly kernel?: RegExp
   readonly version?: RegExp
   /** This version and all after it. */
   readonly since?: string
 }
 
-/** What `bootArgs` can be made from. */
+/** The tree and the answer file that `bootArgs` makes arguments from. */
 export interface BootTree {
   /** The kernel's path in the tree; '' when unknown. */
   readonly kernel: string
-  /** Over HTTP, without a slash at the end. */
+  /** URL of the tree over HTTP, without a slash at the end. */
   readonly url: string
   /** URL of a file of the tree, by its path. */
   readonly fileUrl: (path: string) => string
@@ -108,7 +110,10 @@ export interface BootArg {
   readonly value?: string
 }
 
-/** Until then: 512 bytes on POWER, 896 on s390. Distributions moved at different times. */
+/**
+ * The first versions whose kernels take a long command line. Kernels before them take 512 bytes on POWER and
+ * 896 on s390.
+ */
 export interface LongCmdlineSince {
   readonly ppc: string
   readonly s390: string
@@ -121,24 +126,25 @@ export interface EfiFolder {
   /** Its packages of shim and GRUB put the files straight into `/boot/efi/EFI/<folder>` of the host. */
   readonly packaged?: true
   /**
-   * Disks may have its `grubx64.efi` without a shim. `early` ones are looked for before those of other
-   * distributions.
+   * Its installed systems may have `grubx64.efi` without a shim. A disk is searched for these files after all
+   * shims, `early` ones before `late` ones.
    */
   readonly grubAlone?: 'early' | 'late'
 }
 
-/** One way to lay out kernel and initrd in a tree. */
+/** One place in trees where kernel and initrd are. */
 export interface Layout {
   /**
-   * Matches the path of the kernel. Groups: `arch` is the architecture of the pair; `of` is the architecture
-   * of the tree whose platform the pair is; `v` is a suffix that kernel and initrd share.
+   * Matches the path of the kernel. Groups: `arch` is the architecture of kernel and initrd; `of` is, on a
+   * disc for several architectures, the one that this pair of a platform such as `xen` is for; `v` is a part
+   * of the name that kernel and initrd share.
    */
   readonly kernel: RegExp
   /**
    * Names of the initrd in the kernel's folder, best first. `$v` and `$arch` stand for the kernel's groups.
    */
   readonly initrds: readonly string[]
-  /** The platform, where the path has no architecture; '' or absent for the tree's own. */
+  /** The platform of the pair when `kernel` has no group `arch`. Left out: the architecture of the tree. */
   readonly platform?: string
   /** The family that has such trees; absent when several do. */
   readonly family?: string

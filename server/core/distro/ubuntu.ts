@@ -6,8 +6,8 @@ export const ubuntu = {
       name: 'Ubuntu',
       aliases: ['xubuntu', 'kubuntu', 'lubuntu', 'ubuntuserver', 'ubuntulinux'],
       family: /ubuntu/,
-      // Ubuntu changed to Subiquity with its live-server images. In the years that had both, the kernel's
-      // path tells.
+      // Ubuntu changed to Subiquity with its live-server images. For versions that had both, the kernel's
+      // path decides.
       installer: [
         { installer: 'subiquity', kernel: /(^|\/)casper\// },
         { installer: 'debian-installer', kernel: /./ },

@@ -1,17 +1,14 @@
 import ipaddr from 'ipaddr.js'
 
-/**
- * IP addresses in one spelling. Takes what a client sent, however odd, and gives the canonical form or
- * undefined.
- */
+/** IP addresses in one spelling: from the text that a client sent to the canonical form, or undefined. */
 
-/** Longer than any spelling that we know; a longer text is not looked at. */
+/** Longer than every valid spelling. Longer text is refused without parsing. */
 const maxLength = 128
 
 /**
- * An IP address in its one spelling: IPv4 dotted, IPv6 as RFC 5952. `::ffff:10.0.0.7`, which a socket
- * listening on `::` reports for an IPv4 client, is `10.0.0.7`. A zone (`%eth0`) is dropped. Octets with
- * leading zeros are refused: some programs read them as octal.
+ * The canonical spelling of an IP address, or undefined: IPv4 dotted, IPv6 as in RFC 5952. `::ffff:10.0.0.7`,
+ * which a socket listening on `::` reports for an IPv4 client, is `10.0.0.7`. A zone (`%eth0`) is dropped.
+ * Octets with leading zeros are refused: some programs read them as octal.
  */
 export function canonicalIp(text: string): string | undefined {
   if (text.length > maxLength) return undefined
@@ -26,16 +23,16 @@ export function canonicalIp(text: string): string | undefined {
 }
 
 /**
- * The address of a socket as events and sources know it: without the zone, and IPv4 as IPv4.
- * `::ffff:192.0.2.7` is what a socket on `::` calls 192.0.2.7. Cheap enough for every packet: nothing is
- * parsed.
+ * A socket's address as all other code writes it: without the zone, and IPv4 as IPv4. A socket on `::` calls
+ * 192.0.2.7 `::ffff:192.0.2.7`. Cheap enough for every packet, because nothing is parsed.
  */
 export function plainAddress(address: string): string {
   return addressWithZone(address).replace(/%.*$/, '')
 }
 
 /**
- * The same with its zone: without `%eth0`, this machine cannot bind a link-local address or connect to it.
+ * Like `plainAddress`, but with the zone: without `%eth0`, this machine can neither bind a link-local address
+ * nor connect to it.
  */
 export function addressWithZone(address: string): string {
   if (!address.includes(':')) return address
@@ -48,7 +45,7 @@ export function isSameIp(a: string, b: string): boolean {
   return plain !== undefined && plain === canonicalIp(b)
 }
 
-/** Whether an address is this machine speaking to itself: 127.0.0.0/8 or `::1`. */
+/** Whether an address is a loopback address: 127.0.0.0/8 or `::1`. */
 export function isLoopback(address: string): boolean {
   const plain = plainAddress(address)
   return plain === '::1' || plain.startsWith('127.')

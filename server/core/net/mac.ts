@@ -1,8 +1,6 @@
-/**
- * MAC addresses in one spelling. Takes what a client sent, however odd, and gives the canonical form or undefined.
- */
+/** MAC addresses in one spelling: from the text that a client sent to the canonical form, or undefined. */
 
-/** Longer than any spelling that we know; a longer text is not looked at. */
+/** Longer than every valid spelling. Longer text is refused without parsing. */
 const maxLength = 128
 
 const macForm =
@@ -10,9 +8,10 @@ const macForm =
 const ciscoMacForm = /^([0-9a-f]{2})([0-9a-f]{2})\.([0-9a-f]{2})([0-9a-f]{2})\.([0-9a-f]{2})([0-9a-f]{2})$/i
 
 /**
- * A MAC address as lower case with colons. Read are `:`, `-`, `.` or nothing between the bytes, Cisco's
- * `5254.00aa.bb01`, any case, `%3A` (iPXE escapes the colons of a variable), and the hardware type that PXELINUX,
- * GRUB and `_Syslinux_BOOTIF` put in front: `01-` Ethernet, `06-` IEEE 802.
+ * The canonical spelling of a MAC address, or undefined: lower case with colons. Accepted are `:`, `-`, `.`
+ * or nothing between the bytes, Cisco's `5254.00aa.bb01`, any case, `%3A` (iPXE escapes the colons of a
+ * variable), and the hardware type that PXELINUX, GRUB and `_Syslinux_BOOTIF` put in front: `01-` Ethernet,
+ * `06-` IEEE 802.
  */
 export function canonicalMac(text: string): string | undefined {
   if (text.length > maxLength) return undefined

@@ -1,19 +1,25 @@
 /**
- * What SMBIOS says of a machine, in one spelling: its UUID and its serial number. Takes what a client sent, however
- * odd, and gives the canonical form or undefined.
+ * UUIDs and serial numbers of machines (SMBIOS) in one spelling: from the text that a client sent to the
+ * canonical form, or undefined.
  */
 
-/** Longer than any spelling that we know; a longer text is not looked at. */
+/** Longer than every valid spelling. Longer text is refused without parsing. */
 const maxLength = 128
 
 const uuidForm = /^([0-9a-f]{8})(-?)([0-9a-f]{4})\2([0-9a-f]{4})\2([0-9a-f]{4})\2([0-9a-f]{12})$/i
 
-/** What boards report that nobody gave a UUID: all zeros, or all ones (SMBIOS 7.2.1). It names no machine. */
+/**
+ * Whether a UUID is the placeholder of a board that was given none: all zeros or all ones (SMBIOS 7.2.1). It
+ * identifies no machine.
+ */
 export function isPlaceholderUuid(text: string): boolean {
   return /^(?:[0-]+|[f-]+)$/i.test(text.trim()) && uuidForm.test(text.trim())
 }
 
-/** A UUID as lower case with dashes, in the byte order it was given. Braces, `urn:uuid:`, missing dashes and any case are read. */
+/**
+ * The canonical spelling of a UUID, or undefined: lower case with dashes, in the byte order that it has.
+ * Braces, `urn:uuid:`, missing dashes and any case are accepted.
+ */
 export function canonicalUuid(text: string): string | undefined {
   if (text.length > maxLength) return undefined
   const plain = text.trim().replace(/^urn:uuid:/i, '')
@@ -25,9 +31,9 @@ export function canonicalUuid(text: string): string | undefined {
 }
 
 /**
- * The same UUID with its first three groups in the other byte order. SMBIOS 2.6 (7.2.1) stores them little-endian;
- * PXELINUX 6 asks for the raw bytes (`44454c4c-4200-1035-...`) of the machine that iPXE and the kernel call
- * `4c4c4544-0042-3510-...`. Takes and gives the canonical form.
+ * A UUID with its first three groups in the opposite byte order. SMBIOS 2.6 (7.2.1) stores them
+ * little-endian; PXELINUX 6 asks for the raw bytes (`44454c4c-4200-1035-...`) of a machine that iPXE and the
+ * kernel call `4c4c4544-0042-3510-...`. Takes and returns the canonical form.
  */
 export function swapUuid(uuid: string): string {
   const [low = '', mid = '', high = '', ...rest] = uuid.split('-')
@@ -38,7 +44,10 @@ function swapBytes(hex: string): string {
   return (hex.match(/../g) ?? []).reverse().join('')
 }
 
-/** A serial number without blanks around it and in lower case: vendors print and report them in different case. */
+/**
+ * A serial number without blanks around it and in lower case: vendors print and report them in different
+ * case.
+ */
 export function canonicalSerial(text: string): string | undefined {
   if (text.length > maxLength) return undefined
   const plain = text.trim().toLowerCase()
