@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import type { NetworkInterfaceInfo } from 'node:os'
 
+/** An address of this machine, to bind a socket to. */
 export interface LocalAddress {
   /** As `bind` takes it: link-local IPv6 addresses carry their zone, `fe80::1%eth0`. */
   readonly address: string
@@ -12,7 +13,7 @@ type Interfaces = NodeJS.Dict<NetworkInterfaceInfo[]>
 /**
  * The addresses to listen on for a configured `bind`. Node cannot tell to which address a datagram was sent
  * (no IP_PKTINFO), and a client drops a reply from another address. So a wildcard becomes one socket for each
- * address of the machine: `0.0.0.0` its IPv4 addresses, `::` all of them.
+ * address of the machine: `0.0.0.0` means its IPv4 addresses, `::` all its addresses.
  */
 export function listenAddresses(bind: string, interfaces: Interfaces): LocalAddress[] {
   if (bind !== '0.0.0.0' && bind !== '::') return [{ address: bind, family: familyOf(bind) }]
@@ -24,7 +25,8 @@ export function listenAddresses(bind: string, interfaces: Interfaces): LocalAddr
 }
 
 /**
- * The addresses fe80::/10 are link-local (RFC 4291 section 2.5.6): they mean something on one interface only.
+ * Adds the zone to a link-local address (fe80::/10, RFC 4291 section 2.5.6), which is valid on one interface
+ * only.
  */
 function localAddress(interfaceName: string, address: string): LocalAddress {
   if (isIPv4(address)) return { address, family: 4 }

@@ -7,13 +7,13 @@ import type { EventSink } from '../events/bus.ts'
 export interface Listener {
   /** Short name for the start-up table, the log and the metrics: `http`, `tftp`, ... */
   readonly name: string
-  /** Binds its sockets. Rejects with a Failure that names address, port and remedy. */
+  /** Binds the sockets. Rejects with a Failure that names address, port and remedy. */
   start(): Promise<void>
   /** Takes no new work, gives running transfers a moment to end, then closes. Safe to call twice. */
   stop(): Promise<void>
-  /** The address and port that it listens on, once started. */
+  /** The address and port that the service listens on; undefined while it is closed. */
   readonly address: ListenAddress | undefined
-  /** For the start-up table, once started: what a client needs to know besides the address; may be ''. */
+  /** What a client needs to know besides the address, for the start-up table; may be ''. */
   readonly hint?: string
 }
 
@@ -30,7 +30,9 @@ export interface TcpListenOptions {
   readonly events: EventSink
 }
 
-/** Binds a TCP server and resolves to where it listens. Rejects as `Listener.start`; later errors become events. */
+/**
+ * Binds a TCP server and resolves to its address. Rejects like `Listener.start`. Later errors become events.
+ */
 export function listenTcp(
   server: Server,
   { service, bind, port, backlog, events }: TcpListenOptions,
@@ -52,11 +54,11 @@ export function listenTcp(
 }
 
 export interface ListenAttempt {
-  /** Its section in config.yaml: `ftp`. */
+  /** The service's section in config.yaml, such as `ftp`. */
   readonly service: string
   readonly bind: string
   readonly port: number
-  /** The program that most often has that port instead, with the command that stops it. */
+  /** The programs that most often use that port, or the command that stops one. */
   readonly rival?: string
 }
 
@@ -66,20 +68,19 @@ export function cannotListen(error: unknown, { service, bind, port, rival }: Lis
   const cause = { cause: error }
   switch ((error as NodeJS.ErrnoException | undefined)?.code) {
     case 'EADDRINUSE': {
-      const names = `ss -lntup 'sport = :${port}' names it`
-      const stop =
-        rival === undefined ? `Stop that one (${names})` : `Stop that one (${rival}, or else ${names})`
-      const message = `${what}: another program has it. ${stop}, or set ${service}.port in config.yaml to a free port`
+      const command = `ss -lntup 'sport = :${port}' shows which`
+      const stop = rival === undefined ? `Stop it (${command})` : `Stop it (${rival}; ${command})`
+      const message = `${what}: another program uses that port. ${stop}, or set ${service}.port in config.yaml to a free port`
       return new Failure('conflict', message, cause)
     }
     case 'EACCES':
     case 'EPERM': {
-      const remedy = `Set ${service}.port in config.yaml to 1024 or above, or give the service that capability`
+      const remedy = `Set ${service}.port in config.yaml to 1024 or above, or give treeboot that capability`
       return new Failure('forbidden', `${what}: ports below 1024 need CAP_NET_BIND_SERVICE. ${remedy}`, cause)
     }
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND': {
-      const remedy = `Set ${service}.bind in config.yaml to one that "ip addr" shows, or to 0.0.0.0`
+      const remedy = `Set ${service}.bind in config.yaml to an address that "ip addr" shows, or to 0.0.0.0`
       return new Failure(
         'bad-request',
         `${what}: no interface of this machine has that address. ${remedy}`,

@@ -3,10 +3,11 @@ import type { Listener } from './listener.ts'
 
 export interface OpenedListener {
   readonly listener: Listener
-  /** The reason why it is not on the standard port; '' when it is. */
+  /** Why `auto` could not use the standard port, and the port used instead; otherwise ''. */
   readonly note: string
 }
 
+/** The configured port of a service, and the standard port that `auto` tries first. */
 export interface ServicePort {
   readonly port: number | 'auto'
   readonly standard: number
@@ -34,7 +35,7 @@ export async function openListener(
     await first.start()
     return { listener: first, note: '' }
   } catch (error) {
-    const why = whyNot(error, standard)
+    const why = whyUnavailable(error, standard)
     if (why === undefined) throw error
     const listener = make(standard + unprivilegedOffset)
     await listener.start()
@@ -42,7 +43,8 @@ export async function openListener(
   }
 }
 
-function whyNot(error: unknown, port: number): string | undefined {
+/** Why a port cannot be had, if another port may be free; otherwise undefined. */
+function whyUnavailable(error: unknown, port: number): string | undefined {
   switch (systemCode(error)) {
     case 'EACCES':
     case 'EPERM':

@@ -1,6 +1,6 @@
 /**
- * At most `max` events in any window of `windowMs`. A flood of packets must not fill the log or be answered
- * with a flood.
+ * Admits at most `max` events in each window of `windowMs`; a window begins with its first event. A flood of
+ * packets must not fill the log, or cause a flood of replies.
  */
 export class RateLimit {
   readonly #max: number
@@ -18,7 +18,7 @@ export class RateLimit {
     return this.#max > 0 && (this.#windowIsOver(nowMs) || this.#count < this.#max)
   }
 
-  /** Counts an event, if there is room for it. A refused event is not counted. */
+  /** Whether the event is within the limit. Counts it only then. */
   admit(nowMs: number): boolean {
     if (!this.hasRoom(nowMs)) return false
     if (this.#windowIsOver(nowMs)) {

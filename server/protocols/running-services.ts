@@ -9,11 +9,11 @@ export interface ServiceLine {
   readonly open: boolean
   readonly host?: string
   readonly port?: number
-  /** Why it is closed, or not where one would look for it; '' when there is nothing to say. */
+  /** Why the service is closed or on an unusual port, and what its clients need to know; '' when nothing. */
   readonly note: string
 }
 
-/** What the configuration says of each service. */
+/** What the configuration says about each service. */
 export type ServiceSettings = Readonly<
   Record<ServiceName, { readonly enabled: boolean; readonly bind: string; readonly port: number | 'auto' }>
 >
@@ -21,11 +21,14 @@ export type ServiceSettings = Readonly<
 /** Makes the listener of each service for an address and a port. */
 export type ListenerMakers = Readonly<Record<ServiceName, (bind: string, port: number) => Listener>>
 
-/** The services that are open, and the table that people see of them. */
+/** Opens and closes the services, and makes the start-up table from them. */
 export class RunningServices {
   readonly #opened = new Map<ServiceName, { readonly listener: Listener; readonly note: string }>()
 
-  /** Opens every enabled service, in the order of `serviceNames`. When it rejects, `stop` closes those that are open. */
+  /**
+   * Opens every enabled service, in the order of `serviceNames`. When it rejects, `stop` closes the services
+   * that it opened.
+   */
   async open(settings: ServiceSettings, make: ListenerMakers): Promise<void> {
     for (const name of serviceNames) {
       const { enabled, bind, port: wanted } = settings[name]
@@ -36,7 +39,7 @@ export class RunningServices {
     }
   }
 
-  /** Where they really listen. */
+  /** The ports on which the open services listen. */
   addresses(): OpenServices {
     const ports = [...this.#opened].flatMap(([name, { listener }]) =>
       listener.address ? [[name, listener.address.port] as const] : [],
@@ -44,7 +47,7 @@ export class RunningServices {
     return openServices(ports)
   }
 
-  /** In the order in which they are opened, closed ones too. */
+  /** The start-up table: one line for each service, open or closed, in the order of `serviceNames`. */
   lines(): readonly ServiceLine[] {
     return serviceNames.map((name) => {
       const service = this.#opened.get(name)
@@ -56,16 +59,18 @@ export class RunningServices {
     })
   }
 
-  /** Lets running transfers end for a moment, then closes all. `onTrouble` is told what went wrong with one. */
+  /** Stops all services (`Listener.stop`). `onTrouble` gets the error of each service that failed to stop. */
   async stop(onTrouble: (error: unknown) => void): Promise<void> {
     await Promise.all([...this.#opened.values()].map(({ listener }) => listener.stop().catch(onTrouble)))
   }
 }
 
-/** Firmware asks for its loader at one port, which no DHCP option can change. */
+/**
+ * A warning when firmware cannot load anything: it asks for TFTP at port 69, which no DHCP option can change.
+ */
 function tftpTrouble({ tftp }: OpenServices): string {
   if (tftp === undefined) return 'WITHOUT the tftp service firmware can load nothing'
   return tftp.port === serviceTable.tftp.standardPort
     ? ''
-    : `firmware asks for TFTP at port 69 only, and it is at ${tftp.port}: NO LOADER can be offered`
+    : `firmware asks for TFTP at port 69 only, and tftp listens on ${tftp.port}: NO LOADER can be offered`
 }

@@ -17,7 +17,7 @@ export function peerOf(socket: ClientSocket): Peer {
   return { protocol: 'http', address, localAddress: plainAddress(local), connection: socket }
 }
 
-/** The identities that a request carries, as they are found. */
+/** The identities found so far in a request. */
 interface Identities {
   readonly macs: string[]
   uuid?: string
@@ -25,7 +25,7 @@ interface Identities {
 }
 
 /**
- * Who asks, with every identity that the request carries:
+ * The requester of a request, with every identity that the request carries:
  *
  * - `?mac=`, `?uuid=`, `?serial=`, as our own boot files write them;
  * - `X-RHN-Provisioning-MAC-<n>: eth0 52:54:00:aa:bb:01` of anaconda and dracut. Any n: Fedora 9 numbers by
@@ -33,8 +33,8 @@ interface Identities {
  * - `X-System-Serial-Number` of `inst.ks.sendsn`;
  * - the cookies `_Syslinux_BOOTIF=01-52-54-00-..` and `_Syslinux_SYSUUID` of LPXELINUX 6.
  *
- * Values stay as sent; the matcher knows their spellings. Where the query and a header differ, the query
- * counts.
+ * Values stay as sent: the matcher of guests accepts every spelling. A UUID or serial in the query replaces
+ * that of a header, and MACs of the query come first. `host` is that of an absolute-form target.
  */
 export function requesterOf(
   peer: Peer,
@@ -46,8 +46,8 @@ export function requesterOf(
   readHeaders(headers, found)
   if (query !== '') readQuery(query, found)
   const requester: { -readonly [Key in keyof Requester]: Requester[Key] } = { ...peer }
-  const named = host ?? headers.host
-  if (named) requester.host = named
+  const hostName = host ?? headers.host
+  if (hostName) requester.host = hostName
   if (found.macs.length > 0) requester.macs = found.macs
   if (found.uuid !== undefined) requester.uuid = found.uuid
   if (found.serial !== undefined) requester.serial = found.serial

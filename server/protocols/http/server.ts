@@ -16,8 +16,8 @@ import { peerOf, requesterOf } from './requester.ts'
 import { parseTarget, repairRequestLine, type Target } from './target.ts'
 
 /**
- * An application behind the service. It gets the requester, so that it sees the same client as the namespace
- * does.
+ * Handles the requests that are not for files: the API and the pages. It gets the requester, so that it sees
+ * the same client as the namespace does.
  */
 export type Fallback = (req: IncomingMessage, res: ServerResponse, requester: Requester) => void
 
@@ -25,7 +25,7 @@ export interface HttpListenerOptions {
   readonly bind: string
   /** 0: any free port. */
   readonly port: number
-  /** The namespace, or how to get the current one: it is called once per request. */
+  /** The namespace, or a function that returns the current one and is called for each request. */
   readonly source: FileSource | (() => FileSource)
   readonly events: EventSink
   /** Paths that `fallback` answers: the API and the pages. All others are looked up in the namespace. */
@@ -36,17 +36,22 @@ export interface HttpListenerOptions {
 }
 
 /**
- * A connection must have sent its request's head by then: a client that sends byte by byte gets no longer.
+ * How long a client may take to send the head of a request, even when it sends byte by byte.
  */
 const headTimeoutMs = 30_000
-/** How long an idle connection may stay. Installers pause between packages; a minute costs us one socket. */
+/**
+ * How long a connection may be idle. Installers pause between packages, and an idle connection costs little.
+ */
 const keepAliveMs = 65_000
-/** A transfer that moves no byte for so long is ended, and its buffers are free again. */
+/** A transfer that moves no byte for this long is ended, which frees its buffers. */
 const stallTimeoutMs = 120_000
-/** How long `stop` lets running transfers go on. */
+/** How long `stop` waits for running transfers. */
 const stopGraceMs = 3_000
 
-/** HTTP/1.1: every path of the namespace for `GET` and `HEAD`, and the application behind `fallback`. */
+/**
+ * The HTTP/1.1 service: `GET` and `HEAD` for every path of the namespace, and the application behind
+ * `fallback`.
+ */
 export class HttpListener implements Listener {
   readonly name = 'http'
   readonly #options: HttpListenerOptions
@@ -71,7 +76,7 @@ export class HttpListener implements Listener {
       keepAliveTimeout: keepAliveMs,
       headersTimeout: headTimeoutMs,
       connectionsCheckingInterval: 5_000,
-      requestTimeout: 0, // an upload of an ISO takes its time; a stalled one ends by the socket's timeout
+      requestTimeout: 0, // an upload of an ISO takes long; the socket's timeout ends a stalled upload
     })
     this.#server.timeout = stallTimeoutMs
     this.#server.on('request', (req, res) => this.#onRequest(req, res))
@@ -106,7 +111,7 @@ export class HttpListener implements Listener {
 
   /**
    * New connections go to the fast path, and from there to node:http. With the fast path switched off they
-   * still come by it: their first bytes are needed to repair the request lines of boot loaders.
+   * still pass through it: their first bytes are needed to repair the request lines of boot loaders.
    */
   #putFastPathFirst(): FastPath {
     const server = this.#server
@@ -120,9 +125,9 @@ export class HttpListener implements Listener {
       files: this.#context.files,
       firstTimeoutMs: headTimeoutMs,
       keepAliveMs,
-      handOver: (socket, read, first) => {
+      handOver: (socket, bytes, isFirst) => {
         for (const listener of nodeListeners) listener.call(server, socket)
-        socket.unshift(first ? repairRequestLine(read) : read)
+        socket.unshift(isFirst ? repairRequestLine(bytes) : bytes)
         socket.resume()
       },
       served: (requester, path, { size: bytes, decision }, startedMs) =>
@@ -162,9 +167,9 @@ export class HttpListener implements Listener {
     else void serve(this.#context, { req, res, path, requester })
   }
 
-  /** What node's parser refuses: a TLS handshake, binary junk, a head that never ends. */
+  /** Replies to what node's parser refuses: a TLS handshake, binary junk, a head that never ends. */
   #onClientError(error: ParserError, socket: Socket): void {
-    // EDK2 resets every connection once it has its file.
+    // A client that is gone needs no reply. EDK2 resets every connection once it has its file.
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || !socket.writable)
       return void socket.destroy()
     const tls = error.rawPacket?.[0] === 0x16
@@ -172,7 +177,7 @@ export class HttpListener implements Listener {
       socket,
       tls ? 'a TLS handshake on the plain HTTP port; use http:// here' : failureMessage(error),
     )
-    // Within a response another status line would end up inside a file.
+    // While a response is being sent, a second status line would become part of the file.
     if (this.#responding.has(socket)) return void socket.destroy()
     const status = statusOfParserError[error.code ?? ''] ?? 400
     socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`)
@@ -187,7 +192,7 @@ export class HttpListener implements Listener {
 
 type ParserError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer }
 
-/** Every other error of node's parser is a 400. */
+/** The status for errors of node's parser; all other errors are 400. */
 const statusOfParserError: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
   ERR_HTTP_REQUEST_TIMEOUT: 408,

@@ -1,7 +1,7 @@
 import { Failure } from '../../core/failure.ts'
 import { type CleanPath, cleanPath } from '../../files/path.ts'
 
-/** Request targets and request lines: what RFC 9112 section 3 says, and what boot loaders send. */
+/** A parsed request target: RFC 9112 section 3.2, and what boot loaders send. */
 export interface Target {
   readonly path: CleanPath
   /** The text after the first `?`, undecoded; '' without a `?`. */
@@ -13,9 +13,9 @@ export interface Target {
 /**
  * Parses a request target as node:http gives it: one character per byte sent.
  *
- * Decoded once and cleaned afterwards, so `%2e%2e`, `%2F`, `//`, `/./` and `/../` all mean what their decoded
- * form means, inside the root. Bytes over 0x7f are taken as UTF-8 whether escaped or not: GRUB 2.06 and
- * busybox wget send them raw. `#` is a character of the name: no client that knows fragments sends one.
+ * The path is decoded once and then cleaned, so `%2e%2e`, `%2F`, `//`, `/./` and `/../` all mean what their
+ * decoded form means, inside the root. Bytes over 0x7f are taken as UTF-8 whether escaped or not: GRUB 2.06
+ * and busybox wget send them raw. `#` is a character of the name: no client that knows fragments sends one.
  *
  * @throws Failure `bad-request` for a broken escape, a control character or a target that is not a path.
  */
@@ -26,10 +26,10 @@ export function parseTarget(raw: string): Target {
       'bad-request',
       `request target ${JSON.stringify(raw.slice(0, 200))} is not a path; a path begins with /`,
     )
-  const rest = absolute ? (absolute[2] ?? '') : raw
-  const cut = rest.indexOf('?')
-  const path = cleanPath(percentDecode(cut < 0 ? rest : rest.slice(0, cut)))
-  const query = cut < 0 ? '' : rest.slice(cut + 1)
+  const pathAndQuery = absolute ? (absolute[2] ?? '') : raw
+  const cut = pathAndQuery.indexOf('?')
+  const path = cleanPath(percentDecode(cut < 0 ? pathAndQuery : pathAndQuery.slice(0, cut)))
+  const query = cut < 0 ? '' : pathAndQuery.slice(cut + 1)
   return absolute?.[1] ? { path, query, host: absolute[1] } : { path, query }
 }
 
@@ -49,7 +49,7 @@ function percentDecode(text: string): string {
   return Buffer.from(bytes, 'latin1').toString('utf8')
 }
 
-/** A path as a URL path. Every byte is escaped that some client might read as something else. */
+/** Encodes a path for a URL. Escapes every byte that a client might read as something else. */
 export function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/')
 }
@@ -59,14 +59,14 @@ const firstLine = /^(GET|HEAD) ([\x20-\x7e\x80-\xff]+) (HTTP\/1\.[01])\r?\n/
 /**
  * Rewrites the request line of a boot loader into one that node's parser accepts. GRUB 2.06 sends a path as
  * its script has it: with raw spaces, raw UTF-8, and without the first slash (`GET plain/x HTTP/1.1`);
- * busybox wget sends raw UTF-8. Only a `GET` or `HEAD` line is rewritten. It has one reading, because the
- * version ends it. RFC 9112 section 3 would have us answer 400, and the machine would not boot.
+ * busybox wget sends raw UTF-8. Only a `GET` or `HEAD` line is rewritten. It is unambiguous, because the
+ * version ends it. RFC 9112 section 3 asks for a 400, but then the machine would not boot.
  *
- * Looks at the first request of a connection: these clients open one connection per file.
+ * Only the first request of a connection is repaired: these clients open one connection per file.
  */
 export function repairRequestLine(read: Buffer): Buffer {
   const [line, method, target = '', version] = firstLine.exec(read.toString('latin1', 0, 4096)) ?? []
-  if (line === undefined || isPlain(target)) return read
+  if (line === undefined || needsNoRepair(target)) return read
   const escaped = target.replace(
     /[\x20\x80-\xff]/g,
     (c) => `%${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
@@ -76,6 +76,6 @@ export function repairRequestLine(read: Buffer): Buffer {
   return Buffer.concat([repaired, read.subarray(line.length)])
 }
 
-function isPlain(target: string): boolean {
+function needsNoRepair(target: string): boolean {
   return target.startsWith('/') && /^[\x21-\x7e]*$/.test(target)
 }

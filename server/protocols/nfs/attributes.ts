@@ -13,14 +13,14 @@ export interface FileAttributes {
   readonly changeNs: number
 }
 
-/** Length of a `fattr3`, and of a `post_op_attr` that has one. */
+/** Bytes of a `fattr3`, and of a `post_op_attr` that holds one. */
 export const attributesBytes = 84
 export const postOpBytes = 4 + attributesBytes
 
 /** `ftype3` of RFC 1813 section 2.6. */
 const fileTypes: Record<Entry['kind'], number> = { file: 1, folder: 2, symlink: 5 }
 const modes: Record<Entry['kind'], number> = { file: 0o444, folder: 0o555, symlink: 0o777 }
-/** The size of every folder. Some tools take a folder of size zero for empty. */
+/** The size that every folder shows, in bytes. Some tools take a folder of size zero for an empty one. */
 const folderSize = 4096
 const blockSize = 512
 
@@ -63,7 +63,7 @@ function clampSeconds(modifiedMs: number): number {
   return Math.min(0xffff_ffff, Math.max(0, Math.floor(modifiedMs / 1000)))
 }
 
-/** `post_op_attr`. */
+/** Writes a `post_op_attr`: the attributes, or that they are absent. */
 export function writePostOp(out: XdrWriter, attributes: FileAttributes | undefined): void {
   out.bool(attributes !== undefined)
   if (attributes) writeAttributes(out, attributes)

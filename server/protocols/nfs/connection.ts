@@ -9,11 +9,11 @@ import { RecordReader, writeRecordMark } from './record.ts'
 export const maxRecordBytes = 128 * 1024
 /** Calls of one connection that run at once. A client that reads ahead sends some sixteen at once. */
 const maxRunning = 8
-/** Calls that wait. At so many the socket is paused; the chunk that brings more is still taken. */
+/** Calls that may wait before the socket is paused. A chunk that brings more calls is still taken whole. */
 const maxWaiting = 64
-/** Bytes of replies that the client has not read yet. Above this no new call is begun. */
+/** The most bytes of replies that the client has not read yet. Above this no new call is begun. */
 const maxUnsentBytes = 512 * 1024
-/** A client that reads nothing of its replies for so long is disconnected. */
+/** A client that reads none of its replies for this long is disconnected. */
 const stallMs = 60_000
 /**
  * How long a mount may be idle. Linux closes its connection after five minutes, and opens a new one when
@@ -21,15 +21,15 @@ const stallMs = 60_000
  */
 const idleMs = 15 * 60_000
 
-/** One TCP connection: records in, replies out in the order in which they are ready. */
+/** One TCP connection: reads calls, and sends replies in the order in which they are ready. */
 export class Connection {
   readonly #socket: Socket
   readonly #handle: (record: Buffer) => Promise<RpcReply | undefined>
   readonly #records = new RecordReader(maxRecordBytes)
   readonly #waiting: Buffer[] = []
   #running = 0
-  #lastMs = performance.now()
-  #ending: (() => void) | undefined
+  #lastActiveMs = performance.now()
+  #onFinished: (() => void) | undefined
 
   constructor(
     socket: Socket,
@@ -40,13 +40,13 @@ export class Connection {
     this.#handle = handle
     socket.setNoDelay(true)
     socket.setKeepAlive(true, stallMs)
-    socket.setTimeout(stallMs, () => this.#quiet())
+    socket.setTimeout(stallMs, () => this.#onSilence())
     socket.on('error', () => undefined) // resets are how clients leave; `close` follows
     socket.on('drain', () => this.#pump())
     socket.on('end', () => socket.end())
     socket.on('data', (chunk: Buffer) => {
       try {
-        this.#lastMs = performance.now()
+        this.#lastActiveMs = performance.now()
         for (const record of this.#records.push(chunk)) this.#waiting.push(record)
         this.#pump()
       } catch (error) {
@@ -56,13 +56,13 @@ export class Connection {
     })
   }
 
-  /** Takes no more calls. Resolves when the running ones have their replies. */
+  /** Takes no more calls. Resolves when all running calls have their replies. */
   finish(): Promise<void> {
     this.#socket.pause()
     this.#waiting.length = 0
     if (this.#running === 0 && this.#socket.writableLength === 0) return Promise.resolve()
     return new Promise((resolve) => {
-      this.#ending = resolve
+      this.#onFinished = resolve
     })
   }
 
@@ -77,8 +77,8 @@ export class Connection {
       const record = this.#waiting.shift()
       if (record) void this.#serve(record)
     }
-    if (this.#ending) {
-      if (this.#running === 0 && socket.writableLength === 0) this.#ending()
+    if (this.#onFinished) {
+      if (this.#running === 0 && socket.writableLength === 0) this.#onFinished()
       return
     }
     if (this.#waiting.length >= maxWaiting) socket.pause()
@@ -102,7 +102,7 @@ export class Connection {
     writeRecordMark(head, payload?.bytes.length ?? 0)
     const sent = (): void => {
       payload?.release()
-      this.#lastMs = performance.now()
+      this.#lastActiveMs = performance.now()
       this.#pump()
     }
     if (!payload || payload.bytes.length === 0) {
@@ -115,10 +115,12 @@ export class Connection {
     socket.uncork()
   }
 
-  /** The socket was silent for a while: the client has stalled, or is only idle. */
-  #quiet(): void {
+  /**
+   * Nothing has moved for `stallMs`: closes the connection of a stalled client, or of one idle for `idleMs`.
+   */
+  #onSilence(): void {
     const stalled = this.#socket.writableLength > 0
-    if (stalled || performance.now() - this.#lastMs >= idleMs) this.#socket.destroy()
+    if (stalled || performance.now() - this.#lastActiveMs >= idleMs) this.#socket.destroy()
     else this.#socket.setTimeout(stallMs)
   }
 }

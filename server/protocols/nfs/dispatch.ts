@@ -11,15 +11,18 @@ export interface Caller {
 }
 
 /**
- * Bytes that follow a reply's head, with their padding. `release` is called once, after they were sent or
- * given up.
+ * Bytes that follow a reply's head, with their padding. `release` is called once: when they are sent, or will
+ * not be sent.
  */
 export interface Payload {
   readonly bytes: Buffer
   readonly release: () => void
 }
 
-/** Reads its arguments to the end, then writes its results. An XdrError means GARBAGE_ARGS. */
+/**
+ * A procedure of a program: reads its arguments to the end, then writes its results to `out`. An XdrError
+ * that it throws becomes the reply GARBAGE_ARGS.
+ */
 export type Procedure = (
   args: XdrReader,
   out: XdrWriter,
@@ -38,7 +41,7 @@ export interface RpcReply {
   readonly payload?: Payload
 }
 
-/** What the operator is told besides the reply. */
+/** Receives what the operator should learn about calls. */
 export interface DispatchNotes {
   noise(caller: Caller, reason: string): void
   trouble(call: RpcCall, error: unknown): void
@@ -58,11 +61,11 @@ export async function dispatch(
   }
   const { call } = decoded
   const out = replyWriter()
-  const found = findProcedure(programs, call, out)
-  if (!found) return { head: out.bytes }
+  const procedure = findProcedure(programs, call, out)
+  if (!procedure) return { head: out.bytes }
   try {
     beginReply(out, call.xid, accepted.success)
-    const payload = await found(call.args, out, caller)
+    const payload = await procedure(call.args, out, caller)
     return payload ? { head: out.bytes, payload } : { head: out.bytes }
   } catch (error) {
     if (error instanceof XdrError) {
@@ -77,8 +80,8 @@ export async function dispatch(
 }
 
 /**
- * The procedure, or undefined with the reason written to `out`. PROG_MISMATCH names the versions that we
- * have: a client that tried NFSv4 first then tries the highest of them.
+ * The procedure of a call; undefined when we do not have it, and then the reply is in `out`. PROG_MISMATCH
+ * names the versions that we have: a client that tried NFSv4 first then tries the highest of them.
  */
 function findProcedure(programs: readonly Program[], call: RpcCall, out: XdrWriter): Procedure | undefined {
   const program = programs.find(({ number }) => number === call.program)

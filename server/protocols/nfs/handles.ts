@@ -6,25 +6,25 @@ import { PathTable } from './path-table.ts'
 import { loadSecret } from './secret.ts'
 import { NfsFailure, nfsStatus } from './status.ts'
 
-/** The name of a path on the wire. */
+/** How a path is identified on the wire. */
 export interface Identity {
   readonly handle: Buffer
   /** 64 bits, never 0, the same after a restart. */
   readonly fileid: bigint
 }
 
-/** How many identities are cached: computing one takes some microseconds. */
-const rememberedPaths = 32_768
+/** The most paths in each cache: computing an identity takes some microseconds. */
+const maxCachedPaths = 32_768
 
 /**
- * From paths to file handles and back. A handle belongs to a path, not to an inode. So a mounted client sees
- * a tree that is replaced, and files inside ISO images and generated files have handles, too.
+ * Converts paths to file handles and back. A handle belongs to a path, not to an inode. So a mounted client
+ * sees a tree that is replaced, and files inside ISO images and generated files have handles, too.
  */
 export class Handles {
   readonly #secret: Buffer
   readonly #table: PathTable
-  readonly #identities = new LRUCache<string, Identity>({ max: rememberedPaths })
-  readonly #paths = new LRUCache<string, CleanPath>({ max: rememberedPaths })
+  readonly #identities = new LRUCache<string, Identity>({ max: maxCachedPaths })
+  readonly #paths = new LRUCache<string, CleanPath>({ max: maxCachedPaths })
   /** The id of our file system. Another server, or this one with another key, has another id. */
   readonly fsid: bigint
 
@@ -43,30 +43,33 @@ export class Handles {
     return this.#table.close()
   }
 
-  /** To be awaited before a handle is sent to a client. */
+  /**
+   * Resolves when the table of long paths is on the disk. To be awaited before a handle is sent to a client.
+   */
   saved(): Promise<void> {
     return this.#table.saved()
   }
 
   fileid(path: CleanPath): bigint {
-    return this.#known(path).fileid
+    return this.#identity(path).fileid
   }
 
   /** @throws Failure `unavailable` when no more long paths can be kept. */
   handle(path: CleanPath): Buffer {
-    const { handle } = this.#known(path)
+    const { handle } = this.#identity(path)
     if (handle.length === 1 + digestBytes) this.#table.add(handle.subarray(1), path)
     return handle
   }
 
   /**
-   * @throws NfsFailure BADHANDLE for what cannot be a handle, STALE for one that this server did not give
-   * out.
+   * The path of a handle.
+   *
+   * @throws NfsFailure BADHANDLE for bytes that cannot be a handle, STALE for a handle that we did not make.
    */
   path(bytes: Buffer): CleanPath {
     const key = bytes.toString('latin1')
-    const remembered = this.#paths.get(key)
-    if (remembered !== undefined) return remembered
+    const cached = this.#paths.get(key)
+    if (cached !== undefined) return cached
     const handle = decodeHandle(bytes)
     if (!handle) throw new NfsFailure(nfsStatus.badHandle)
     const path = handle.type === 'path' ? handle.path : this.#table.find(handle.digest)
@@ -78,9 +81,9 @@ export class Handles {
     return clean
   }
 
-  #known(path: CleanPath): Identity {
-    const known = this.#identities.get(path)
-    if (known) return known
+  #identity(path: CleanPath): Identity {
+    const cached = this.#identities.get(path)
+    if (cached) return cached
     const full = this.#digest(path)
     const digest = full.subarray(0, digestBytes)
     const inline = Buffer.byteLength(path) <= maxInlinePath
@@ -90,7 +93,7 @@ export class Handles {
     return identity
   }
 
-  /** SHA-256 with our key: half of it goes into the handle, a quarter is the file's number. */
+  /** SHA-256 with our key: half of it goes into the handle, a quarter is the fileid. */
   #digest(path: string): Buffer {
     return createHmac('sha256', this.#secret).update(path).digest()
   }

@@ -17,7 +17,7 @@ const exportedPaths = ['/', '/trees'] as const
 
 /** MNTPATHLEN of RFC 1813 section 5.1.2. */
 const maxPathBytes = 1024
-/** The mounts that DUMP lists. People read that list, and nothing depends on it. */
+/** The most mounts that DUMP lists. People read that list, and nothing depends on it. */
 const maxMounts = 1024
 
 /** `mountstat3` of RFC 1813 section 5.1.5. */
@@ -57,8 +57,8 @@ async function mount(
   out: XdrWriter,
   { who }: Caller,
 ): Promise<undefined> {
-  const asked = readPath(args)
-  const path = cleanOrUndefined(asked)
+  const argument = readPath(args)
+  const path = cleanOrUndefined(argument)
   const startedMs = performance.now()
   const { status, handle, detail } = await tryMount(namespace, path, who)
   out.u32(status)
@@ -71,7 +71,7 @@ async function mount(
     type: 'served',
     protocol: 'nfs',
     client: who.address,
-    path: path ?? asked,
+    path: path ?? argument,
     outcome: status === mountStatus.ok ? 'complete' : 'failed',
     ...(status === mountStatus.noEntry && { kind: 'not-found' as const }),
     ...(detail !== undefined && { detail }),
@@ -92,12 +92,15 @@ async function tryMount(
   path: CleanPath | undefined,
   who: Caller['who'],
 ): Promise<MountResult> {
-  if (path === undefined) return { status: mountStatus.invalid, detail: 'this is not a path' }
+  if (path === undefined) return { status: mountStatus.invalid, detail: 'the argument is not a path' }
   try {
     const found = await namespace.at(path, who)
     if (!found) return { status: mountStatus.noEntry, detail: 'the folder does not exist' }
     if (found.entry.kind !== 'folder')
-      return { status: mountStatus.notDirectory, detail: 'only folders can be mounted; mount its folder' }
+      return {
+        status: mountStatus.notDirectory,
+        detail: 'only folders can be mounted; mount the folder that it is in',
+      }
     const handle = namespace.handles.handle(path)
     await namespace.handles.saved()
     return { status: mountStatus.ok, handle }
@@ -123,8 +126,9 @@ function dump(mounts: MountList, args: XdrReader, out: XdrWriter): undefined {
 }
 
 /**
- * EXPORT, procedure 5. Without groups: every client may mount. Only paths that exist are listed: libnfs 4
- * mounts every export below the one that it was given, and gives up when one of them cannot be mounted.
+ * EXPORT, procedure 5. It lists no groups, which means that every client may mount. Only paths that exist are
+ * listed: libnfs 4 mounts every export below the one that it was given, and gives up when one of them cannot
+ * be mounted.
  */
 async function listExports(
   namespace: NfsNamespace,
@@ -159,8 +163,8 @@ class MountList {
 
   removeAll(address: string, args: XdrReader): undefined {
     args.end()
-    const own = [...this.#mounts.entries()].filter(([, each]) => each.address === address)
-    for (const [key] of own) this.#mounts.delete(key)
+    const ofClient = [...this.#mounts.entries()].filter(([, each]) => each.address === address)
+    for (const [key] of ofClient) this.#mounts.delete(key)
   }
 
   /** The oldest first. */

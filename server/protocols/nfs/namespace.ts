@@ -14,31 +14,31 @@ export interface Found {
   readonly attributes: FileAttributes
 }
 
-/** RFC 1813 sets no limit for `filename3`. This is the one that PATHCONF names, in bytes. */
+/** The longest name, in bytes, as PATHCONF says. RFC 1813 sets no limit for `filename3`. */
 export const maxNameBytes = 255
-/** How much of a name is read before the reply is NAMETOOLONG. */
+/** A name of more bytes is GARBAGE_ARGS instead of NAMETOOLONG. */
 const maxNameRead = 4096
 
-/** The name argument of a call: `none` when no file can have such a name. */
+/** The name argument of a call; `impossible` when no file can have such a name. */
 export type NameArgument =
   | { readonly type: 'name'; readonly name: string }
-  | { readonly type: 'too-long' | 'none' }
+  | { readonly type: 'too-long' | 'impossible' }
 
 export function readHandle(args: XdrReader): Buffer {
   return args.opaque(maxHandleBytes)
 }
 
-/** A name that is not UTF-8 is well-formed XDR, but no file has it. */
+/** Reads a name. A name that is not UTF-8 is well-formed XDR, but no file has it. */
 export function readName(args: XdrReader): NameArgument {
   const bytes = args.opaque(maxNameRead)
   if (bytes.length > maxNameBytes) return { type: 'too-long' }
   const name = bytes.toString('utf8')
   if (bytes.length === 0 || name.includes('/') || name.includes('\0') || name.includes('\ufffd'))
-    return { type: 'none' }
+    return { type: 'impossible' }
   return { type: 'name', name }
 }
 
-/** The namespace by file handle. Each request looks at the source once. */
+/** Looks up entries by file handle or by path, each time in the namespace as it is then. */
 export class NfsNamespace {
   readonly handles: Handles
   readonly #source: () => FileSource
@@ -48,7 +48,7 @@ export class NfsNamespace {
     this.#source = source
   }
 
-  /** @throws NfsFailure STALE when the path exists no more. */
+  /** @throws NfsFailure STALE when the path of the handle does not exist any more. */
   async find(handle: Buffer, who: Requester): Promise<Found> {
     const path = this.handles.path(handle)
     const found = await this.at(path, who)

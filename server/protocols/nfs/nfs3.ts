@@ -21,19 +21,23 @@ export const nfsProgram = 100003
 const accessRead = 1
 const accessLookup = 2
 
-/** FSINFO properties: symbolic links, and PATHCONF the same everywhere. */
+/** FSINFO properties: we have symbolic links, and PATHCONF is the same for all files. */
 const properties = 0x02 | 0x08
 const maxFileSize = 0x7fff_ffff_ffff_ffffn
-/** No client can write, but clients divide by these numbers. */
+/**
+ * FSINFO: the sizes of WRITE, and the multiple of READ and WRITE. No client can write, but clients divide by
+ * these numbers.
+ */
 const writeBytes = 64 * 1024
-const multiple = 4096
+const transferMultiple = 4096
 
 /** What the procedures need besides their arguments. */
 interface NfsContext extends ReadContext, ListContext {
   readonly events: EventSink
 }
 
-type Work = (
+/** A procedure before `guarded` makes a `Procedure` of it. */
+type ContextProcedure = (
   context: NfsContext,
   args: XdrReader,
   out: XdrWriter,
@@ -45,7 +49,7 @@ type Work = (
  */
 export function nfs3Program(reading: ReadContext, events: EventSink): Program {
   const context: NfsContext = { ...reading, listings: new Listings(reading.namespace), events }
-  const run = (work: Work): Procedure => guarded(context, work, 'attributes')
+  const run = (procedure: ContextProcedure): Procedure => guarded(context, procedure, 'attributes')
   const procedures = new Map<number, Procedure>([
     [0, nullProcedure],
     [1, guarded(context, getattr, 'nothing')],
@@ -73,19 +77,26 @@ export function nfs3Program(reading: ReadContext, events: EventSink): Program {
   return { number: nfsProgram, versions: new Map([[3, procedures]]) }
 }
 
-/** Turns a failure into its status, and into attributes where the failing result has room for them. */
-function guarded(context: NfsContext, work: Work, failed: 'attributes' | 'nothing'): Procedure {
+/**
+ * Makes a procedure that replies to a failure with its status. `onFailure`: what follows the status in a
+ * failed result of this procedure.
+ */
+function guarded(
+  context: NfsContext,
+  procedure: ContextProcedure,
+  onFailure: 'attributes' | 'nothing',
+): Procedure {
   return async (args, out, caller) => {
     const start = out.length
     try {
-      return (await work(context, args, out, caller)) ?? undefined
+      return (await procedure(context, args, out, caller)) ?? undefined
     } catch (error) {
       if (error instanceof XdrError) throw error // `dispatch` replies GARBAGE_ARGS
       const status = statusOf(error)
       if (status === nfsStatus.serverFault || status === nfsStatus.io) report(context, caller, error)
       out.rewind(start)
       out.u32(status)
-      if (failed === 'attributes') writePostOp(out, attributesIn(error))
+      if (onFailure === 'attributes') writePostOp(out, attributesIn(error))
       return undefined
     }
   }
@@ -100,8 +111,8 @@ function attributesIn(error: unknown): NfsFailure['attributes'] {
 }
 
 /**
- * Replies NFS3ERR_ROFS, followed by "no attributes" `absent` times: `wcc_data` is two of them. All arguments
- * begin with a handle. What follows the handle is not read: a write is refused, well-formed or not.
+ * A procedure that replies NFS3ERR_ROFS, followed by "no attributes" `absent` times: a `wcc_data` has two.
+ * All arguments begin with a handle. The rest is not read: a write is refused, well-formed or not.
  */
 function refuseWrite(absent: number): Procedure {
   return (args, out) => {
@@ -133,11 +144,11 @@ async function getattr(
 async function lookup(context: NfsContext, args: XdrReader, out: XdrWriter, { who }: Caller): Promise<void> {
   const { namespace, events } = context
   const handle = readHandle(args)
-  const asked = readName(args)
+  const name = readName(args)
   args.end()
   const folder = await namespace.findFolder(handle, who)
-  if (asked.type === 'too-long') throw new NfsFailure(nfsStatus.nameTooLong, folder.attributes)
-  const path = asked.type === 'name' ? pathInFolder(folder.path, asked.name) : undefined
+  if (name.type === 'too-long') throw new NfsFailure(nfsStatus.nameTooLong, folder.attributes)
+  const path = name.type === 'name' ? pathInFolder(folder.path, name.name) : undefined
   const found = path === undefined ? undefined : await namespace.at(path, who)
   if (!found) {
     if (path !== undefined)
@@ -155,9 +166,9 @@ async function lookup(context: NfsContext, args: XdrReader, out: XdrWriter, { wh
       })
     throw new NfsFailure(nfsStatus.noEntry, folder.attributes)
   }
-  const name = namespace.handles.handle(found.path)
+  const foundHandle = namespace.handles.handle(found.path)
   await namespace.handles.saved()
-  out.u32(nfsStatus.ok).opaque(name)
+  out.u32(nfsStatus.ok).opaque(foundHandle)
   writePostOp(out, found.attributes)
   writePostOp(out, folder.attributes)
 }
@@ -192,7 +203,10 @@ async function readlink(
   out.string(entry.target)
 }
 
-/** FSSTAT, procedure 18: no room at all. We do not tell how much is stored. */
+/**
+ * FSSTAT, procedure 18: says that the file system has no room at all. Clients do not learn how much is
+ * stored.
+ */
 async function fsstat(
   { namespace }: NfsContext,
   args: XdrReader,
@@ -214,12 +228,12 @@ async function fsinfo(
 ): Promise<void> {
   const { attributes } = await namespace.find(onlyHandle(args), caller.who)
   const transport: Transport = caller.transport
-  const most = maxReadBytes[transport]
+  const maxBytes = maxReadBytes[transport]
   out.u32(nfsStatus.ok)
   writePostOp(out, attributes)
-  out.u32(most).u32(most).u32(multiple) // READ: at most, best, a multiple of
-  out.u32(writeBytes).u32(writeBytes).u32(multiple)
-  out.u32(Math.min(maxListBytes[transport], 64 * 1024)) // READDIR: best
+  out.u32(maxBytes).u32(maxBytes).u32(transferMultiple) // READ: maximum, preferred size, multiple
+  out.u32(writeBytes).u32(writeBytes).u32(transferMultiple)
+  out.u32(Math.min(maxListBytes[transport], 64 * 1024)) // READDIR: preferred size
   out.u64(maxFileSize)
   out.u32(0).u32(1_000_000) // times are true to the millisecond
   out.u32(properties)

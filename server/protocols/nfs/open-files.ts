@@ -1,17 +1,19 @@
 import { LRUCache } from 'lru-cache'
 import type { Entry, OpenFile } from '../../files/source.ts'
 
-/** NFS has no open and no close: a file stays open while clients read it, but at most so many files do. */
+/** The most files that are kept open. NFS has no open and no close, so a file stays open between reads. */
 const maxOpenFiles = 128
+/** A file that no client has read for this long is closed. */
 const idleMs = 5_000
 
 interface Held {
   readonly file: Promise<OpenFile>
   users: number
+  /** Whether it is to be closed when it has no users. */
   dropped: boolean
 }
 
-/** Open files by path and validator: a new version of a file is another file. */
+/** Keeps files open, by path and validator (ETag): a new version of a file is opened anew. */
 export class OpenFiles {
   readonly #held: LRUCache<string, Held>
 
@@ -53,7 +55,7 @@ export class OpenFiles {
     }
   }
 
-  /** Closes all files: those in use after their last call. */
+  /** Closes all files. A file in use is closed after its last call. */
   close(): void {
     this.#held.clear()
   }

@@ -3,13 +3,14 @@ import { join } from 'node:path'
 import { Failure } from '../../core/failure.ts'
 import { digestBytes } from './handle.ts'
 
-/** The most bytes of the file: clients can make us keep paths. A tree of 60,000 packages takes 6 MB. */
+/** The longest table file, since clients can make us keep paths. A tree of 60,000 packages takes 6 MB. */
 const maxFileBytes = 512 * 1024 * 1024
 
 /**
- * Paths too long for a handle, by digest: `data/nfs-handles`, one `<digest in hex> <path>` per line. Lines
- * are only appended. A path has no control characters, so it never breaks a line. A client gets a digest only
- * after its line is on the disk (`saved`); otherwise a restart would make the handle stale.
+ * The table of paths that are too long for a handle, by digest. Its file is `nfs-handles` in the data folder,
+ * with one `<digest in hex> <path>` per line. Lines are only appended. A path has no control characters, so
+ * it never breaks a line. A client gets a digest only after its line is on the disk (`saved`); otherwise a
+ * restart would make the handle stale.
  */
 export class PathTable {
   readonly #file: FileHandle
@@ -30,7 +31,7 @@ export class PathTable {
       return table
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
-      throw new Failure('unavailable', `NFS keeps its table of file handles in ${path}: ${reason}`, {
+      throw new Failure('unavailable', `NFS cannot open its table of file handles ${path}: ${reason}`, {
         cause: error,
       })
     }
@@ -62,7 +63,7 @@ export class PathTable {
 
   /** Resolves when all paths added so far are on the disk. Many callers share one write. */
   async saved(): Promise<void> {
-    // A running write may have begun before the last addition: the second turn writes that one.
+    // A running write may have begun before the last addition: the second turn of the loop writes that.
     while (this.#unsaved.length > 0 || this.#saving !== undefined) {
       this.#saving ??= this.#save().finally(() => {
         this.#saving = undefined
@@ -86,8 +87,8 @@ export class PathTable {
       await this.#file.appendFile(lines.join(''))
       await this.#file.datasync()
     } catch (error) {
-      // The next caller tries again. A line that is there twice does no harm, and `#load` skips a line cut
-      // short.
+      // The next caller tries again. A line that is written twice does no harm, and `#load` skips a line that
+      // was cut short.
       this.#unsaved = ['\n', ...lines, ...this.#unsaved]
       throw new Failure(
         'unavailable',

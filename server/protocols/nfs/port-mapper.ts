@@ -21,9 +21,9 @@ const noMapper = (reason: string): PortMapper => ({
 })
 
 /**
- * `off`: no port mapper. A number: our own on this port, and it rejects when the port is taken. `auto`: our
- * own on port 111; when an rpcbind has that port, we register with it; otherwise no port mapper, and clients
- * must name the ports.
+ * Opens a port mapper, or registers with the machine's. `off`: no port mapper. A number: our own on this
+ * port; rejects when the port is taken. `auto`: our own on port 111; when an rpcbind has that port, we
+ * register with it; otherwise no port mapper, and clients must name the ports.
  */
 export async function openPortMapper(
   wanted: 'auto' | 'off' | number,

@@ -4,7 +4,7 @@ import type { XdrReader, XdrWriter } from './xdr.ts'
 export const portmapProgram = 100000
 export const portmapPort = 111
 
-/** A service that the port mapper knows. */
+/** One service in the port mapper's list. */
 export interface Mapping {
   readonly program: number
   readonly version: number
@@ -17,8 +17,8 @@ export const protocolNumbers: Record<Transport, number> = { tcp: 6, udp: 17 }
 const maxStringBytes = 255
 
 /**
- * RFC 1833: the port mapper (version 2) and the parts of rpcbind (3, 4) that clients use. It knows our
- * services alone: the reply to SET and UNSET is FALSE. CALLIT is not implemented, because it lets any client
+ * RFC 1833: the port mapper (version 2) and the parts of rpcbind (3, 4) that clients use. It lists only our
+ * own services: the reply to SET and UNSET is FALSE. CALLIT is not implemented, because it lets any client
  * make us call other servers.
  */
 export function portmapProgramOf(mappings: () => readonly Mapping[]): Program {
@@ -30,8 +30,8 @@ export function portmapProgramOf(mappings: () => readonly Mapping[]): Program {
     [4, (args, out, { who }) => dumpAddresses(mappings(), args, out, who.localAddress ?? '0.0.0.0')],
   ])
   const version4 = new Map(rpcbind)
-  const versionExactly = rpcbind.get(3)
-  if (versionExactly) version4.set(9, versionExactly) // GETVERSADDR
+  const getAddressProcedure = rpcbind.get(3)
+  if (getAddressProcedure) version4.set(9, getAddressProcedure) // GETVERSADDR
   const version2 = new Map<number, Procedure>([
     [0, nullProcedure],
     [1, refuse],
@@ -49,7 +49,7 @@ export function portmapProgramOf(mappings: () => readonly Mapping[]): Program {
   }
 }
 
-/** The port mapper lists itself, too: `rpcinfo -p` looks for it before it asks for the others. */
+/** The mappings of the port mapper itself: `rpcinfo -p` looks for them before it asks for the others. */
 export function portmapMappings(port = portmapPort): Mapping[] {
   return [2, 3, 4].flatMap((version) =>
     (['tcp', 'udp'] as const).map((transport) => ({ program: portmapProgram, version, transport, port })),
@@ -61,8 +61,8 @@ function refuse(_: XdrReader, out: XdrWriter): undefined {
 }
 
 /**
- * The port, or 0. As with rpcbind, a client that asks for a version that we do not implement gets the port.
- * It learns our versions from PROG_MISMATCH.
+ * PMAPPROC_GETPORT: the port, or 0. As with rpcbind, a client that asks for a version that we do not
+ * implement gets the port. The client then learns our versions from PROG_MISMATCH.
  */
 function getPort(mappings: readonly Mapping[], args: XdrReader, out: XdrWriter): undefined {
   const [program, , protocol] = [args.u32(), args.u32(), args.u32(), args.u32()]

@@ -4,29 +4,30 @@ import type { EventSink } from '../../events/bus.ts'
 import type { CleanPath } from '../../files/path.ts'
 import type { Entry } from '../../files/source.ts'
 
+/** One client that reads one file. */
 interface Reading {
   readonly who: Requester
   readonly path: CleanPath
   readonly decision: Entry['decision']
   readonly startedMs: number
   lastMs: number
-  /** When an event last said that the client reads. */
+  /** When a `fetching` event was last emitted for it. */
   reportedMs: number
   bytes: number
 }
 
-/** The most reads of all clients at once. One more ends the oldest. */
+/** The most readings of all clients at once. One more ends the least recently used. */
 const maxReadings = 2048
-/** A client that reads nothing of a file for so long has ended its reading. */
+/** A client that reads nothing of a file for this long has ended its reading. */
 const quietMs = 10_000
-/** How often an event says that a client still reads. */
+/** How often a `fetching` event says that a client still reads. */
 const fetchingEveryMs = 5_000
 
 /**
- * Sums up what clients read. NFS clients read a file in pieces, and never say that they are done. So there is
- * one `served` event for each file and client, with all bytes that the client read: as soon as it has read
- * the size of the file, or else when it has read nothing for a while. LOOKUP, GETATTR, ACCESS and READDIR are
- * questions, and make no such event.
+ * Makes `served` events from READ calls. NFS clients read a file in pieces, and never say that they are done.
+ * So there is one `served` event for each file and client, with all bytes that the client read: as soon as it
+ * has read the size of the file, or else when it has read nothing for a while. LOOKUP, GETATTR, ACCESS and
+ * READDIR are questions, and make no such event.
  */
 export class ReadLog {
   readonly #readings: LRUCache<string, Reading>
@@ -67,7 +68,7 @@ export class ReadLog {
     if (reading.bytes >= entry.size) this.#readings.delete(key)
   }
 
-  /** A client may read one file for an hour: an event says that it does. */
+  /** Emits a `fetching` event now and then: a client may read one file for an hour. */
   #reportFetching(reading: Reading): void {
     const { who, decision, lastMs, reportedMs } = reading
     if (!decision || lastMs - reportedMs < fetchingEveryMs) return

@@ -12,9 +12,9 @@ import { NfsFailure, nfsStatus } from './status.ts'
 import { padding, type XdrReader, type XdrWriter } from './xdr.ts'
 
 /**
- * The most bytes of one READ. Over TCP as much as a buffer of the pool holds. Over UDP a reply must fit one
- * datagram. A datagram travels in fragments of the MTU, and one lost fragment loses all: 32 KiB is what the
- * Linux client asks for.
+ * The most bytes of one READ. Over TCP that is a buffer of the pool. Over UDP a reply must fit one datagram.
+ * A datagram travels in fragments of the MTU, and one lost fragment loses all: the Linux client asks for 32
+ * KiB.
  */
 export const maxReadBytes: Record<Transport, number> = { tcp: bigBufferBytes, udp: 32 * 1024 }
 
@@ -30,20 +30,20 @@ export interface ReadContext {
   readonly recent: RecentReads
 }
 
-/** The entry that each client saw last of each file that it reads. */
+/** By client and path: the entry that the client's last READ of the file found. */
 export type RecentReads = LRUCache<string, Entry>
 
 export function recentReads(): RecentReads {
   return new LRUCache({ max: 1024 })
 }
 
-/** The bytes of one READ; none past the end of the file. */
+/** The bytes of one READ: a part of the file, of length 0 past its end. */
 export interface ReadSpan {
   readonly position: number
   readonly length: number
 }
 
-/** RFC 1813 section 3.3.6: a reply may have fewer bytes than asked for, and the client asks for the rest. */
+/** The bytes to reply with, at most `maxBytes`: the client asks for the rest (RFC 1813 section 3.3.6). */
 export function spanOf(offset: bigint, count: number, size: number, maxBytes: number): ReadSpan {
   if (offset >= BigInt(size)) return { position: size, length: 0 }
   const position = Number(offset)
@@ -61,24 +61,27 @@ export async function read(
   const offset = args.u64()
   const count = args.u32()
   args.end()
-  const most = maxReadBytes[caller.transport]
+  const maxBytes = maxReadBytes[caller.transport]
   const path = context.namespace.handles.path(handle)
   const reader = `${caller.who.address} ${caller.who.localAddress ?? ''} ${path}`
-  const guessed = context.recent.get(reader)
-  // A file that a client reads on has mostly not changed: look it up and read it at once. Read again if it
-  // differs.
-  const guess = guessed && readSpan(context, path, guessed, spanOf(offset, count, guessed.size, most))
-  guess?.catch(() => undefined) // it may fail before it is awaited
+  const lastEntry = context.recent.get(reader)
+  // Mostly the file has not changed since the client's last READ. So we read from the entry of that READ
+  // while we look the file up, and read again only if the entry differs.
+  const earlyRead =
+    lastEntry && readSpan(context, path, lastEntry, spanOf(offset, count, lastEntry.size, maxBytes))
+  earlyRead?.catch(() => undefined) // it may fail before it is awaited
   const found = await context.namespace.find(handle, caller.who).catch((error: unknown) => {
-    discard(guess)
+    discard(earlyRead)
     throw error
   })
-  if (guess && !isSame(found.entry, guessed)) discard(guess)
+  if (earlyRead && !isSame(found.entry, lastEntry)) discard(earlyRead)
   if (found.entry.kind !== 'file') throw new NfsFailure(notAFile(found), found.attributes)
-  const span = spanOf(offset, count, found.entry.size, most)
+  const span = spanOf(offset, count, found.entry.size, maxBytes)
   if (span.length > 0) await found.entry.claim?.()
   const piece =
-    guess && isSame(found.entry, guessed) ? await guess : await readSpan(context, path, found.entry, span)
+    earlyRead && isSame(found.entry, lastEntry)
+      ? await earlyRead
+      : await readSpan(context, path, found.entry, span)
   context.recent.set(reader, found.entry)
   const eof = span.position + piece.length >= found.entry.size
   out.u32(nfsStatus.ok)
@@ -92,9 +95,9 @@ function isSame(a: Entry, b: Entry): boolean {
   return a === b || (a.etag === b.etag && a.size === b.size && a.kind === b.kind)
 }
 
-/** Returns the buffer of a read that is not needed. */
-function discard(guess: Promise<Piece> | undefined): void {
-  guess?.then(
+/** Gives the buffer of a read that is not needed back to the pool. */
+function discard(earlyRead: Promise<Piece> | undefined): void {
+  earlyRead?.then(
     (piece) => piece.release(),
     () => undefined,
   )
@@ -104,6 +107,7 @@ function notAFile({ entry }: Found): typeof nfsStatus.isDirectory | typeof nfsSt
   return entry.kind === 'folder' ? nfsStatus.isDirectory : nfsStatus.invalid
 }
 
+/** Bytes of a file as a payload. `length` does not count the padding. */
 type Piece = Payload & { readonly length: number }
 
 const nothing: Piece = { bytes: Buffer.alloc(0), length: 0, release: () => undefined }
@@ -137,7 +141,11 @@ function contentPiece(content: Uint8Array, { position, length }: ReadSpan): Piec
   return { bytes, length, release: () => undefined }
 }
 
-/** @throws Failure `invalid-data` when the file has become shorter than its entry said. */
+/**
+ * Reads until `length` bytes are read or the file ends. Resolves to the number of bytes.
+ *
+ * @throws Failure `invalid-data` when the file has no byte at `position`, although its entry said so.
+ */
 async function readFully(
   file: OpenFile,
   path: string,

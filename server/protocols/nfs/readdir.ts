@@ -11,7 +11,7 @@ import { padding, type XdrReader, type XdrWriter } from './xdr.ts'
 /** The most bytes of one reply, whatever the client allows: over UDP it must fit a datagram. */
 export const maxListBytes: Record<Transport, number> = { tcp: 256 * 1024, udp: 32 * 1024 }
 
-/** One name of a listing. */
+/** One name of a listing, with its cookie: the number that a client sends to continue after this name. */
 export interface ListedName {
   readonly name: string
   readonly nameBytes: Buffer
@@ -26,15 +26,16 @@ const listingMs = 5_000
 /** Names kept by all listings together. */
 const maxListedNames = 400_000
 
-/** 1 and 2 are `.` and `..`; 0 is where a client begins. */
+/** The first cookie of an entry: 0 asks for the beginning of the folder, and 1 and 2 are `.` and `..`. */
 const firstCookie = 3n
 /** Some clients take a cookie for a signed number. */
 const cookieMask = 0x7fff_ffff_ffff_ffffn
 
 /**
- * The cookie of a name is its fileid, and names come in the order of their cookies. So a cookie stays valid
- * while other files come and go in the folder. A client that lists while a tree is being copied misses no
- * file that was there all the time, and sees none twice, and a restart of the server does not disturb it.
+ * The names of a folder with their cookies, in the order of the cookies. The cookie of a name is its fileid.
+ * So a cookie stays valid while other files come and go in the folder, and after a restart: the cookie
+ * verifier need not be checked. A client that lists a folder while a tree is being copied misses no file that
+ * was there all the time, and sees no file twice.
  */
 export function orderListing(
   namespace: NfsNamespace,
@@ -68,8 +69,8 @@ export function indexAfter(listing: readonly ListedName[], cookie: bigint): numb
 }
 
 /**
- * The folders that clients page through. Cookie 0 reads the folder again, so a new listing is never an old
- * one.
+ * The listings that clients page through, kept for some seconds. Cookie 0 reads the folder again, so a client
+ * that begins anew never gets an old listing.
  */
 export class Listings {
   readonly #namespace: NfsNamespace
@@ -95,7 +96,7 @@ export class Listings {
   }
 }
 
-/** Bytes around the entries. The status is not counted (RFC 1813: the size of the READDIR3resok). */
+/** Bytes of a reply besides its entries. The status is not counted: RFC 1813 limits the READDIR3resok. */
 const frameBytes = postOpBytes + 8 + 4 + 4
 
 /** What READDIR and READDIRPLUS need besides their arguments. */
@@ -104,13 +105,13 @@ export interface ListContext {
   readonly listings: Listings
 }
 
-/** The part of a listing that one reply begins with. */
+/** Where one reply begins in a listing, and how many bytes of entries it may have. */
 interface Page {
   readonly folder: Found
   readonly listing: readonly ListedName[]
-  /** Index of its first name. */
+  /** Index in `listing` of the first name to write. */
   readonly from: number
-  /** Bytes for entries. */
+  /** The most bytes of entries. */
   readonly room: number
 }
 
@@ -123,7 +124,7 @@ export async function readdir(
 ): Promise<void> {
   const handle = readHandle(args)
   const cookie = args.u64()
-  args.u64() // the verifier: see `orderListing`
+  args.u64() // the cookie verifier is not checked: our cookies stay valid (`orderListing`)
   const count = args.u32()
   args.end()
   const page = await openPage(context, { handle, cookie, count }, caller)
@@ -137,8 +138,8 @@ export async function readdir(
 }
 
 /**
- * READDIRPLUS, procedure 17. `dircount` is the room for names, numbers and cookies; `maxcount` for everything
- * (RFC 1813 section 3.3.17).
+ * READDIRPLUS, procedure 17. `dircount` limits the bytes of names, fileids and cookies, `maxcount` those of
+ * the whole result (RFC 1813 section 3.3.17).
  */
 export async function readdirPlus(
   context: ListContext,
@@ -149,13 +150,12 @@ export async function readdirPlus(
   const { namespace } = context
   const handle = readHandle(args)
   const cookie = args.u64()
-  args.u64() // the verifier: see `orderListing`
+  args.u64() // the cookie verifier is not checked: our cookies stay valid (`orderListing`)
   const dirCount = args.u32()
   const count = args.u32()
   args.end()
   const page = await openPage(context, { handle, cookie, count }, caller)
-  // The handles of the whole folder at its first page: one write to the disk, and none for the pages that
-  // follow.
+  // Makes all handles of the folder at its first page, so that the table of long paths is written only once.
   if (cookie === 0n) for (const { path } of page.listing) namespace.handles.handle(path)
   let [used, names] = [0, 0]
   writePage(out, page, (item) => {
@@ -191,7 +191,7 @@ function writePage(
 ): void {
   out.u32(nfsStatus.ok)
   writePostOp(out, folder.attributes)
-  // The verifier tells which state of the folder this is. We never refuse an older one: see `orderListing`.
+  // The cookie verifier names the state of the folder. Clients send it back, but we never check it.
   out.u64(folder.attributes.modifiedMs > 0 ? Math.floor(folder.attributes.modifiedMs) : 0)
   let at = from
   for (let item = listing[at]; item && writeEntry(item); item = listing[at]) at++
@@ -203,14 +203,14 @@ function writeName(out: XdrWriter, namespace: NfsNamespace, item: ListedName): v
   out.bool(true).u64(namespace.handles.fileid(item.path)).opaque(item.nameBytes).u64(item.cookie)
 }
 
-/** The bytes of a marker (1), fileid, name and cookie. */
+/** The bytes of one entry: value-follows, fileid, name and cookie. */
 function entryBytes({ nameBytes }: ListedName): number {
   return 4 + 8 + 4 + nameBytes.length + padding(nameBytes.length) + 8
 }
 
 /**
- * The result of a lookup of that name. Left out for symlinks, which a listing shows and a lookup follows, for
- * `..`, and for names that cannot be looked up: a client that needs it sends a LOOKUP.
+ * The attributes and the handle that READDIRPLUS adds to a name. They are left out for `..` and for symlinks,
+ * which a listing shows and a lookup follows: a client that needs them sends a LOOKUP.
  */
 function plusOf(namespace: NfsNamespace, folder: Found, item: ListedName) {
   const { path, entry } = item

@@ -15,7 +15,7 @@ export function writeRecordMark(bytes: Buffer, dataBytes = 0): void {
   bytes.writeUInt32BE((lastFragment | (bytes.length - recordMarkBytes + dataBytes)) >>> 0, 0)
 }
 
-/** Cuts a TCP stream into RPC records. It holds at most one record of `maxBytes` back. */
+/** Cuts a TCP stream into RPC records. It keeps at most one incomplete record, of at most `maxBytes`. */
 export class RecordReader {
   readonly #maxBytes: number
   /** Bytes that are not yet a whole fragment. */

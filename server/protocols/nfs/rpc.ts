@@ -29,7 +29,7 @@ export const accepted = {
 export const authNone = 0
 export const authUnix = 1
 
-/** RFC 5531 section 8.2: the body of a credential or verifier. */
+/** The longest body of a credential or verifier (RFC 5531 section 8.2). */
 const maxAuthBytes = 400
 const maxMachineName = 255
 const maxGroups = 16
@@ -40,8 +40,8 @@ const [authBadCredential, authTooWeak] = [1, 5]
 const rpcVersion = 2
 
 /**
- * Credentials of AUTH_NONE and AUTH_UNIX are accepted and not used: every client may read everything. Others
- * are refused as too weak, and a client that tried Kerberos first then tries AUTH_UNIX.
+ * Decodes a message. Credentials of AUTH_NONE and AUTH_UNIX are accepted and not used: every client may read
+ * everything. Others are refused as too weak, and a client that tried Kerberos first then tries AUTH_UNIX.
  */
 export function decodeMessage(bytes: Buffer): RpcMessage {
   const reader = new XdrReader(bytes)
@@ -69,7 +69,10 @@ export function decodeMessage(bytes: Buffer): RpcMessage {
   }
 }
 
-/** RFC 5531 appendix A: stamp, machine name, uid, gid, up to 16 gids. */
+/**
+ * Whether these bytes are AUTH_UNIX credentials: stamp, machine name, uid, gid, 0 to 16 gids (RFC 5531
+ * appendix A).
+ */
 function isUnixCredential(bytes: Buffer): boolean {
   const reader = new XdrReader(bytes)
   try {
@@ -118,7 +121,7 @@ export interface OutgoingCall {
   readonly args: Uint8Array
 }
 
-/** A call without credentials, for other servers (rpcbind). Without a record mark. */
+/** Encodes a call to another server (rpcbind), without credentials and without a record mark. */
 export function encodeCall(xid: number, { program, version, procedure, args }: OutgoingCall): Buffer {
   const out = new XdrWriter()
   out.u32(xid).u32(typeCall).u32(rpcVersion).u32(program).u32(version).u32(procedure)

@@ -10,14 +10,14 @@ const loopback = '127.0.0.1'
 const replyMs = 1_000
 const tries = 3
 
-/** How a registration ended. A refused registration leaves nothing behind. */
+/** How a registration ended. After a refusal none of its mappings is registered. */
 export type Registration =
   | { readonly type: 'registered' }
   | { readonly type: 'refused'; readonly reason: string }
 
 /**
- * Registers with the rpcbind of this machine, as RFC 1833 section 3.2 (PMAPPROC_SET). It takes registrations
- * over loopback from privileged ports only, unless it runs with `-i`.
+ * Registers mappings with the rpcbind of this machine (PMAPPROC_SET, RFC 1833 section 3.2). Without `-i`,
+ * rpcbind takes registrations over loopback from privileged ports only.
  */
 export async function register(mappings: readonly Mapping[], port = portmapPort): Promise<Registration> {
   for (const [index, mapping] of mappings.entries()) {
@@ -29,27 +29,30 @@ export async function register(mappings: readonly Mapping[], port = portmapPort)
   return { type: 'registered' }
 }
 
-/** The reason why a mapping was not registered, or undefined. */
+/** Registers one mapping. Resolves to the reason why rpcbind refuses; undefined when it is registered. */
 async function registerOne(mapping: Mapping, port: number): Promise<string | undefined> {
   if (await ask(mapping, procedureSet, port)) return undefined
-  const there = await ask(mapping, procedureGetPort, port)
-  if (there === 0) return 'rpcbind refuses our registration'
+  const registeredPort = await ask(mapping, procedureGetPort, port)
+  if (registeredPort === 0) return 'rpcbind refuses our registration'
   const name = `program ${mapping.program} version ${mapping.version}`
-  if (there !== mapping.port && (await isAlive(there)))
-    return `rpcbind has ${name} at port ${there}: another NFS server runs`
-  // The registration of a server that has crashed.
+  if (registeredPort !== mapping.port && (await isAlive(registeredPort)))
+    return `rpcbind has ${name} at port ${registeredPort}: another NFS server runs`
+  // A server that has crashed left its registration.
   await ask(mapping, procedureUnset, port)
   if (await ask(mapping, procedureSet, port)) return undefined
-  return `rpcbind keeps an old ${name} at port ${there}; restart rpcbind`
+  return `rpcbind keeps an old ${name} at port ${registeredPort}; restart rpcbind`
 }
 
-/** PMAPPROC_UNSET removes a version with all its transports. */
+/** Removes registrations. One PMAPPROC_UNSET removes a version with all its transports. */
 export async function unregister(mappings: readonly Mapping[], port = portmapPort): Promise<void> {
   const versions = new Map(mappings.map((each) => [`${each.program} ${each.version}`, each]))
   for (const mapping of versions.values()) await ask(mapping, procedureUnset, port).catch(() => 0)
 }
 
-/** A boolean or a port: 0 when rpcbind refuses. Rejects when nothing replies. */
+/**
+ * Calls a procedure of rpcbind. Resolves to a boolean or a port; 0 when rpcbind refuses. Rejects without a
+ * reply.
+ */
 async function ask(mapping: Mapping, procedure: number, port: number): Promise<number> {
   const args = new XdrWriter()
   args.u32(mapping.program).u32(mapping.version).u32(protocolNumbers[mapping.transport]).u32(mapping.port)

@@ -7,8 +7,8 @@ import { createAtomically } from '../../host/atomic-write.ts'
 const secretBytes = 32
 
 /**
- * The key of the file handles, kept in the data folder and readable by us alone. The first start makes it.
- * With another key all handles that clients hold are stale.
+ * The key of the file handles, kept in the data folder and readable by us alone. The first start makes
+ * the key. With another key all handles that clients hold are stale.
  *
  * @throws Failure `invalid-data` for a file that is not a key: a new key would silently cut off every client.
  */
@@ -46,7 +46,7 @@ async function makeSecret(file: string): Promise<Buffer> {
 function unusable(file: string, cause: unknown): Failure {
   return new Failure(
     'unavailable',
-    `NFS keeps the key of its file handles in ${file}: ${failureMessage(cause)}. Make the folder writable for treeboot, or set paths.data in config.yaml`,
+    `NFS cannot read or write the key of its file handles, ${file}: ${failureMessage(cause)}. Make the folder writable for treeboot, or set paths.data in config.yaml`,
     { cause },
   )
 }

@@ -20,14 +20,14 @@ import { UdpListenSockets } from './udp.ts'
 export interface NfsListenerOptions {
   /** An address, or `0.0.0.0` (every IPv4 address of the machine) or `::` (every address). */
   readonly bind: string
-  /** For NFS and MOUNT, TCP and UDP. 0: any free port. */
+  /** The port of NFS and MOUNT, for TCP and UDP. 0: any free port. */
   readonly port: number
   /**
-   * `auto`: port 111 if it is free, else the rpcbind that has it. A number: our own port mapper; 0: any free
-   * port.
+   * The port mapper. `auto`: our own on port 111 if that is free, else the rpcbind that has the port. A
+   * number: our own on this port; 0: any free port.
    */
   readonly portmap: 'auto' | 'off' | number
-  /** The namespace, or how to get the current one: it is called once per request. */
+  /** The namespace, or a function that returns the current one and is called for each lookup. */
   readonly source: FileSource | (() => FileSource)
   readonly events: EventSink
   /** Where the key and the table of the file handles are kept. */
@@ -37,13 +37,13 @@ export interface NfsListenerOptions {
 
 const stopGraceMs = 2_000
 const kernelServer = "perhaps the kernel's own NFS server: systemctl stop nfs-server"
-/** How often we try a free port: a port that is free for TCP may be taken for UDP. */
+/** How many free ports we try: a port that is free for TCP may be taken for UDP. */
 const portTries = 8
 /** Events about junk in one second: a flood must not fill the log. */
 const noisePerSecond = 10
 
 /** What the service has while it is open. */
-interface Open {
+interface OpenService {
   readonly tcp: TcpListenSocket
   readonly udp: UdpListenSockets
   readonly mapper: PortMapper
@@ -57,7 +57,7 @@ interface Open {
 export class NfsListener implements Listener {
   readonly name = 'nfs'
   readonly #options: NfsListenerOptions
-  #open: Open | undefined
+  #open: OpenService | undefined
   #stopped: Promise<void> | undefined
   readonly #noiseLimit = new RateLimit(noisePerSecond, 1000)
 

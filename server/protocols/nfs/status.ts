@@ -24,7 +24,8 @@ export const nfsStatus = {
 export type NfsStatus = (typeof nfsStatus)[keyof typeof nfsStatus]
 
 /**
- * NFS status by failure kind. JUKEBOX makes every client wait and try again, so it is for failures that pass.
+ * The NFS status of each kind of failure. JUKEBOX makes every client wait and try again, so it is for
+ * failures that pass.
  */
 const statusOfKind: Record<FailureKind, NfsStatus> = {
   'bad-request': nfsStatus.invalid,
@@ -39,7 +40,10 @@ const statusOfKind: Record<FailureKind, NfsStatus> = {
   internal: nfsStatus.serverFault,
 }
 
-/** Ends a procedure with a status other than OK. `attributes` go where the result has room for them. */
+/**
+ * A status other than OK, which ends a procedure. `attributes` are sent if the failed result has room for
+ * them.
+ */
 export class NfsFailure extends Error {
   override readonly name = 'NfsFailure'
   readonly status: NfsStatus

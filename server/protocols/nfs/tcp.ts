@@ -11,14 +11,15 @@ export interface ConnectionLimits {
 
 export const defaultConnectionLimits: ConnectionLimits = { connections: 2048, perClient: 128 }
 
+/** What the TCP and UDP sockets call. */
 export interface TransportHooks {
-  /** The reply to a message; undefined for none. */
+  /** Resolves to the reply to a message; undefined when no reply is sent. */
   handle(message: Buffer, caller: Caller): Promise<RpcReply | undefined>
   noise(address: string, reason: string): void
   trouble(message: string): void
 }
 
-/** The TCP socket of a port, and its connections. */
+/** The listening TCP socket of a port, and its connections. */
 export class TcpListenSocket {
   readonly #server: Server
   readonly #limits: ConnectionLimits
@@ -70,11 +71,11 @@ export class TcpListenSocket {
 
   #accept(socket: Socket): void {
     const address = plainAddress(socket.remoteAddress ?? '')
-    const mine = this.#perClient.get(address) ?? 0
-    if (this.#connections.size >= this.#limits.connections || mine >= this.#limits.perClient) {
+    const ofClient = this.#perClient.get(address) ?? 0
+    if (this.#connections.size >= this.#limits.connections || ofClient >= this.#limits.perClient) {
       this.#hooks.noise(
         address,
-        `too many connections: ${this.#connections.size} are open, ${mine} of them from this client`,
+        `too many connections: ${this.#connections.size} are open, ${ofClient} of them from this client`,
       )
       socket.destroy()
       return
@@ -83,7 +84,7 @@ export class TcpListenSocket {
       who: { protocol: 'nfs', address, localAddress: plainAddress(socket.localAddress ?? '') },
       transport: 'tcp',
     }
-    this.#perClient.set(address, mine + 1)
+    this.#perClient.set(address, ofClient + 1)
     socket.once('close', () => {
       this.#connections.delete(socket)
       const left = (this.#perClient.get(address) ?? 1) - 1

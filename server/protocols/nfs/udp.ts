@@ -6,7 +6,7 @@ import type { Caller, RpcReply } from './dispatch.ts'
 import { recordMarkBytes } from './record.ts'
 import type { TransportHooks } from './tcp.ts'
 
-/** Calls that run at once. More are dropped, and their clients send them again. */
+/** Calls that run at once. Further calls are dropped, and their clients send them again. */
 const maxRunning = 256
 /** How often we look for addresses that the machine got or lost. */
 const recheckMs = 5_000
@@ -22,7 +22,10 @@ export class UdpListenSockets {
     this.#hooks = hooks
   }
 
-  /** Resolves when all addresses are bound that can be. Rejects with the system's error when none can. */
+  /**
+   * Binds every address that can be bound, and resolves to the port. Rejects with the system's error when no
+   * address can be bound, or when the port is taken on one of them.
+   */
   async open(bind: string, port: number): Promise<number> {
     const addresses = addressesOf(bind)
     let bound = port
@@ -66,8 +69,8 @@ export class UdpListenSockets {
   }
 
   #listen(address: string, port: number): Promise<number> {
-    const six = familyOf(address) === 6
-    const socket = createSocket({ type: six ? 'udp6' : 'udp4', ipv6Only: six })
+    const isIpv6 = familyOf(address) === 6
+    const socket = createSocket({ type: isIpv6 ? 'udp6' : 'udp4', ipv6Only: isIpv6 })
     return new Promise((resolve, reject) => {
       socket.once('error', (error) => {
         socket.close()
@@ -104,7 +107,7 @@ export class UdpListenSockets {
   }
 }
 
-/** `done` is called once, also when the socket has been closed. */
+/** Sends a reply without its record mark. `done` is called once, also when the socket has been closed. */
 function send(socket: Socket, { head, payload }: RpcReply, to: RemoteInfo, done: () => void): void {
   const first = head.subarray(recordMarkBytes)
   try {

@@ -3,7 +3,9 @@ export class XdrError extends Error {
   override readonly name = 'XdrError'
 }
 
-/** Strict: no source has a name that is not UTF-8, and such a name must not become another one. */
+/**
+ * Throws for invalid UTF-8: no file has such a name, and it must not be decoded to the name of another file.
+ */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** Reads XDR from the front. Every read is checked against the length; opaque data are views, not copies. */
@@ -27,7 +29,7 @@ export class XdrReader {
     return this.#bytes.readBigUInt64BE(this.#take(8))
   }
 
-  /** RFC 4506 section 4.4: 0 or 1, and no other number. */
+  /** @throws XdrError for a number other than 0 and 1 (RFC 4506 section 4.4). */
   bool(): boolean {
     const value = this.u32()
     if (value > 1) throw new XdrError(`boolean ${value}`)
@@ -70,7 +72,7 @@ export class XdrReader {
   }
 }
 
-/** Writes XDR. It grows as needed, and the caller keeps to the limits. */
+/** Writes XDR. Its memory grows as needed: the caller keeps to the limits of the protocol. */
 export class XdrWriter {
   #bytes: Buffer
   #length = 0
@@ -124,7 +126,7 @@ export class XdrWriter {
     return this.opaque(Buffer.from(text, 'utf8'))
   }
 
-  /** Drops all bytes after the first `length`: a reply that became another one. */
+  /** Drops all bytes after the first `length`, to write another reply instead. */
   rewind(length: number): void {
     this.#length = Math.min(this.#length, length)
   }
@@ -141,7 +143,7 @@ export class XdrWriter {
   }
 }
 
-/** RFC 4506 section 3: every item is a multiple of four bytes long. */
+/** The zero bytes after `length` bytes: every item is a multiple of four bytes long (RFC 4506 section 3). */
 export function padding(length: number): number {
   return (4 - (length & 3)) & 3
 }

@@ -7,15 +7,6 @@ import { type SmallFiles, smallFileBytes } from '../files/small-files.ts'
 import type { Peer } from '../requester.ts'
 import { type PlainGet, parsePlainGet } from './plain-get.ts'
 
-/**
- * The fast path: the plain `GET` of a small file, answered without node:http. One packet in, one lookup, one
- * write out, at about twice the requests per second.
- *
- * Every other request goes to node:http, with its connection and for good: another method, a Range or
- * condition, a query, a header that is not known to be harmless, half a request, two at once, a folder, a
- * large or missing file. The response is the same on both paths: `tests/protocols/http/both-paths.test.ts`
- * sends random requests through both.
- */
 export interface FastPathOptions {
   /** False (`http.fast-path: false`): each connection goes to node:http with its first bytes. */
   readonly enabled: boolean
@@ -24,18 +15,28 @@ export interface FastPathOptions {
   /** Paths of the application, which node:http gives to it. */
   readonly isAppPath: (path: CleanPath) => boolean
   readonly files: SmallFiles
-  /** Gives the connection to node:http with the bytes read so far. `first`: no request came before them. */
-  readonly handOver: (socket: Socket, read: Buffer, first: boolean) => void
+  /** Gives the connection to node:http with the bytes read so far. `isFirst`: no request came before them. */
+  readonly handOver: (socket: Socket, read: Buffer, isFirst: boolean) => void
+  /** Called when a whole file was written to the socket. */
   readonly served: (requester: Requester, path: CleanPath, entry: Entry, startedMs: number) => void
-  /** How long a connection may wait for its first request, and for the next. */
+  /** How long a connection may take to send its first request. */
   readonly firstTimeoutMs: number
+  /** How long a connection may be idle between two requests. */
   readonly keepAliveMs: number
 }
 
 /** A longer request goes to node:http. */
 const maxRequestBytes = 2048
 
-/** The connections of the fast path. */
+/**
+ * The fast path: answers the plain `GET` of a small file without node:http. One packet in, one lookup, one
+ * write out: that is about twice as many requests per second.
+ *
+ * Every other request goes to node:http, and its connection stays there: another method, a Range or
+ * condition, a query, a header that is not known to be harmless, half a request, two at once, a folder, a
+ * large or missing file. The response is the same on both paths: `tests/protocols/http/both-paths.test.ts`
+ * sends random requests through both.
+ */
 export class FastPath {
   readonly #options: FastPathOptions
   readonly #heads: ResponseHeads
@@ -132,12 +133,11 @@ class FastConnection {
     let bytes: Uint8Array | undefined
     try {
       entry = await stat(path, requester)
-      // A file with a claim goes to node:http: there is one place that claims it, and that can say why it
-      // failed.
+      // A file with a claim goes to node:http: claims are made only there, where a failure is reported.
       if (entry?.kind === 'file' && entry.size <= smallFileBytes && !entry.claim)
         bytes = files.peek(entry) ?? (await files.load(entry))
     } catch {
-      bytes = undefined // node:http meets the same failure and reports it
+      bytes = undefined // node:http gets the same failure and reports it
     }
     if (this.#released) return
     if (!entry || bytes?.length !== entry.size) return this.#handOver(request)
@@ -167,15 +167,15 @@ class FastConnection {
     this.#options.handOver(this.#socket, early ? Buffer.concat([read, early]) : read, this.#responses === 0)
   }
 
-  /** The client closed its side. The server's sockets stay half open then, and would wait for the timeout. */
+  /** The client closed its side. Without this the socket would stay half open until its timeout. */
   readonly #onEnd = (): void => {
     this.#ended = true
     if (!this.#busy) this.#socket.end()
   }
 
   /**
-   * The client was idle for too long, or does not read its response. The timeout does not count while we make
-   * it.
+   * The client was idle for too long, or does not read its response. The time that we take to make the
+   * response does not count.
    */
   readonly #onTimeout = (): void => {
     if (!this.#busy || this.#socket.writableLength > 0) this.#socket.destroy()
@@ -197,7 +197,7 @@ class FastConnection {
 /** EDK2 resets the connection after each file. The event 'close' follows, which releases the connection. */
 function ignore(): void {}
 
-/** Response heads, kept by entry and made again when the second in Date changes. */
+/** Makes the heads of responses. A head is kept by entry, until the second in its Date changes. */
 class ResponseHeads {
   readonly #kept = new WeakMap<Entry, { second: number; path: CleanPath; head: Buffer }>()
   readonly #keepAliveSeconds: number
@@ -208,8 +208,8 @@ class ResponseHeads {
 
   of(entry: Entry, path: CleanPath): Buffer {
     const second = Math.floor(Date.now() / 1000)
-    const known = this.#kept.get(entry)
-    if (known?.second === second && known.path === path) return known.head
+    const kept = this.#kept.get(entry)
+    if (kept?.second === second && kept.path === path) return kept.head
     let text = 'HTTP/1.1 200 OK\r\n'
     const headers = wholeHeaders(entry, path)
     for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`

@@ -20,9 +20,9 @@ const harmless = new Set([
 ])
 
 /**
- * The request, when these bytes are exactly one plain GET; otherwise undefined. It must end with its head,
- * because a second request or a body in the same packet is for node:http. A target with a query is not plain:
- * it may carry the identity of a machine.
+ * Parses a packet that is exactly one plain GET; undefined for any other. The packet must end with the head
+ * of the request: a second request or a body in the same packet is for node:http. A target with a query is
+ * not plain: it may carry the identity of a machine.
  */
 export function parsePlainGet(text: string): PlainGet | undefined {
   if (!text.startsWith('GET /') || !text.endsWith('\r\n\r\n')) return undefined
@@ -38,7 +38,7 @@ export function parsePlainGet(text: string): PlainGet | undefined {
 }
 
 /**
- * The value of the only Host header. Undefined without one, and for a header that is not known to be
+ * The value of the Host header. Undefined when there is not exactly one, or another header is not known to be
  * harmless.
  */
 function hostOf(lines: readonly string[]): string | undefined {

@@ -10,33 +10,34 @@ export interface Validators {
 export type ConditionResult = 'proceed' | 'not-modified' | 'precondition-failed'
 
 /**
- * The preconditions of a GET or HEAD in the order of RFC 9110 section 13.2.2. If-Range comes later: see
- * `rangeHolds`.
+ * Evaluates the preconditions of a GET or HEAD in the order of RFC 9110 section 13.2.2. If-Range comes later:
+ * see `rangeHolds`.
  */
-export function evaluateConditions(headers: IncomingHttpHeaders, now: Validators): ConditionResult {
+export function evaluateConditions(headers: IncomingHttpHeaders, current: Validators): ConditionResult {
   const ifMatch = headers['if-match']
   const ifNoneMatch = headers['if-none-match']
   if (ifMatch !== undefined) {
-    if (!matches(ifMatch, now.etag, 'strong')) return 'precondition-failed'
+    if (!matches(ifMatch, current.etag, 'strong')) return 'precondition-failed'
   } else {
     const limit = parseHttpDate(headers['if-unmodified-since'])
-    if (limit !== undefined && seconds(now.modifiedMs) > seconds(limit)) return 'precondition-failed'
+    if (limit !== undefined && seconds(current.modifiedMs) > seconds(limit)) return 'precondition-failed'
   }
-  if (ifNoneMatch !== undefined) return matches(ifNoneMatch, now.etag, 'weak') ? 'not-modified' : 'proceed'
+  if (ifNoneMatch !== undefined)
+    return matches(ifNoneMatch, current.etag, 'weak') ? 'not-modified' : 'proceed'
   const since = parseHttpDate(headers['if-modified-since'])
-  return since !== undefined && seconds(now.modifiedMs) <= seconds(since) ? 'not-modified' : 'proceed'
+  return since !== undefined && seconds(current.modifiedMs) <= seconds(since) ? 'not-modified' : 'proceed'
 }
 
 /**
  * Whether the Range header counts. It does without an If-Range, or when If-Range names exactly our version of
  * the file (RFC 9110 section 13.1.5): the strong ETag, or a date equal to Last-Modified.
  */
-export function rangeHolds(ifRange: string | undefined, now: Validators): boolean {
+export function rangeHolds(ifRange: string | undefined, current: Validators): boolean {
   if (ifRange === undefined) return true
   const value = ifRange.trim()
-  if (value.startsWith('"') || value.startsWith('W/')) return value === `"${now.etag}"`
+  if (value.startsWith('"') || value.startsWith('W/')) return value === `"${current.etag}"`
   const date = parseHttpDate(value)
-  return date !== undefined && seconds(date) === seconds(now.modifiedMs)
+  return date !== undefined && seconds(date) === seconds(current.modifiedMs)
 }
 
 function matches(header: string, etag: string, comparison: 'strong' | 'weak'): boolean {

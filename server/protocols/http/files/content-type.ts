@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer'
 
-const text = 'text/plain; charset=utf-8'
-const bytes = 'application/octet-stream'
+const textType = 'text/plain; charset=utf-8'
+const bytesType = 'application/octet-stream'
 
 /**
  * Extensions of text files in an install tree. The charset matters: python-requests reads `text/*` without
- * one as ISO-8859-1.
+ * a charset as ISO-8859-1.
  */
 const textExtensions =
   'treeinfo discinfo ks cfg conf ipxe txt log md repo seed preseed list ini sh py asc sum sha256 md5 lst yaml yml'
@@ -15,7 +15,7 @@ const textNames =
   /^(treeinfo|content|media|products|info|version|manifest|readme.*|copying.*|license.*|eula.*|gpl.*|rpm-gpg-key.*|.*sums?|.*sums?-.*|.*checksum.*|(in)?release|user-data|meta-data|vendor-data|network-config)$/i
 
 const byExtension: ReadonlyMap<string, string> = new Map([
-  ...textExtensions.split(' ').map((extension): [string, string] => [extension, text]),
+  ...textExtensions.split(' ').map((extension): [string, string] => [extension, textType]),
   ['html', 'text/html; charset=utf-8'],
   ['htm', 'text/html; charset=utf-8'],
   ['css', 'text/css; charset=utf-8'],
@@ -40,7 +40,7 @@ const byExtension: ReadonlyMap<string, string> = new Map([
 /**
  * The Content-Type of a file.
  *
- * UEFI HTTP Boot (EDK2 `HttpBootSupport.c`) takes the image type from this header, and only without a known
+ * UEFI HTTP Boot (EDK2 `HttpBootSupport.c`) takes the image type from this header, and only without a byName
  * type from the suffix `.efi`, `.iso` or `.img` of the URL. So every EFI program gets its type,
  * `shimx64.efi.signed` too, and an ISO gets the type that EDK2 knows. `.img` stays plain bytes: `initrd.img`
  * is not a disk image, and EDK2 knows a real disk image by its suffix.
@@ -51,11 +51,11 @@ const byExtension: ReadonlyMap<string, string> = new Map([
 export function contentTypeOf(path: string, content?: Uint8Array): string {
   const name = path.slice(path.lastIndexOf('/') + 1)
   if (/\.efi(\.|$)/i.test(name)) return 'application/efi'
-  const known = byExtension.get(name.slice(name.lastIndexOf('.') + 1).toLowerCase())
-  if (known && known !== 'application/vnd.efi-iso') return known
-  if (textNames.test(name) || isLoaderConfig(path, name)) return text
-  if (content && isText(content)) return text
-  return known ?? bytes
+  const byName = byExtension.get(name.slice(name.lastIndexOf('.') + 1).toLowerCase())
+  if (byName && byName !== 'application/vnd.efi-iso') return byName
+  if (textNames.test(name) || isLoaderConfig(path, name)) return textType
+  if (content && isText(content)) return textType
+  return byName ?? bytesType
 }
 
 /**

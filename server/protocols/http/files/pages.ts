@@ -36,7 +36,8 @@ export const pageHeaders: readonly string[] = [
 ]
 
 /**
- * The listing of a folder. Links are absolute, so it works with and without a slash at the end of its URL.
+ * The listing of a folder as an HTML page. Links are absolute, so the page works with and without a slash at
+ * the end of its URL.
  */
 export function folderPage(path: CleanPath, entries: readonly Entry[]): Buffer[] {
   return inBlocks(folderPieces(path, entries))
@@ -70,8 +71,8 @@ const rowsHere = '\0'
 const blockLength = 64 * 1024
 
 /**
- * Text as bytes, block by block. The page of 60,000 files has 17 MiB, and strings would take that several
- * times.
+ * Encodes text in blocks. The page of 60,000 files has 17 MiB, and one string of it would take several times
+ * that memory.
  */
 function inBlocks(pieces: Iterable<string>): Buffer[] {
   const blocks: Buffer[] = []
@@ -85,7 +86,7 @@ function inBlocks(pieces: Iterable<string>): Buffer[] {
   return [...blocks, Buffer.from(text, 'utf8')]
 }
 
-/** The listing of a folder for scripts that send `Accept: application/json`. */
+/** The listing of a folder as JSON, for scripts that send `Accept: application/json`. */
 export function folderJson(path: CleanPath, entries: readonly Entry[]): Buffer[] {
   return inBlocks(jsonPieces(path, entries))
 }
@@ -99,7 +100,7 @@ function* jsonPieces(path: CleanPath, entries: readonly Entry[]): Generator<stri
   yield ']}'
 }
 
-/** The error page of a browser; a machine gets an empty body instead. */
+/** The error page for browsers; machines do not get it. `nearest`: the nearest folder that exists. */
 export function errorPage(title: string, path: string, message: string, nearest?: CleanPath): string {
   const hint =
     nearest === undefined

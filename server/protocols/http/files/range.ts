@@ -10,7 +10,7 @@ export interface Span {
 const maxRanges = 256
 
 /**
- * The spans that a Range header asks of `size` bytes (RFC 9110 section 14.1.2), in the order asked.
+ * The spans that a Range header asks for, of a file of `size` bytes (RFC 9110 section 14.1.2), in its order.
  * Overlapping spans are joined, so a response is never larger than the file.
  *
  * Undefined means: serve the whole file. The header has another unit, is malformed or asks for too much, and
@@ -29,7 +29,8 @@ export function parseRange(header: string, size: number): readonly Span[] | 'uns
 }
 
 /**
- * One range as a span, of length 0 where the file has no such bytes. Undefined when the range is malformed.
+ * Parses one range to a span, of length 0 when the file has no such bytes. Undefined when the range is
+ * malformed.
  */
 function parseItem(item: string, size: number): Span | undefined {
   const [, first = '', last = ''] = /^(\d*)\s*-\s*(\d*)$/.exec(item) ?? []
@@ -42,8 +43,8 @@ function parseItem(item: string, size: number): Span | undefined {
 }
 
 /**
- * The last `count` bytes. For an empty file this is the whole file, and Content-Range cannot write a range of
- * length 0: so the range counts as malformed, and the response is a 200.
+ * The last `count` bytes. For an empty file this is the whole file, but Content-Range cannot express a range
+ * of length 0. So the range counts as malformed, and the response is a 200.
  */
 function suffix(count: number, size: number): Span | undefined {
   if (size === 0 && count > 0) return undefined

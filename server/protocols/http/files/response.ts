@@ -10,7 +10,8 @@ import { errorPage, folderJson, folderPage, pageHeaders } from './pages.ts'
 import { parseRange, type Span } from './range.ts'
 
 /**
- * A whole response as a value. `headers` is a flat list of names and values, written with exactly this case.
+ * A response as a value. `headers` is a flat list of names and values; names are sent in exactly this
+ * spelling.
  */
 export interface HttpResponse {
   readonly status: number
@@ -19,6 +20,7 @@ export interface HttpResponse {
   readonly parts: readonly Part[]
 }
 
+/** A GET or HEAD of a file. */
 export interface FileRequest {
   readonly method: 'GET' | 'HEAD'
   readonly path: CleanPath
@@ -30,9 +32,9 @@ export interface FileRequest {
 /**
  * The response for a file, as a value; the caller writes it.
  *
- * `Content-Length` always comes, first and in this case: GRUB 2.06 compares the very bytes `Content-Length:
- * `, and takes a response without it for one of unknown size. There is never a Content-Encoding:
- * python-requests would store the unpacked initrd.gz.
+ * `Content-Length` is always present, first and in exactly this spelling: GRUB 2.06 compares the very bytes
+ * `Content-Length: `, and takes a response without it for one of unknown size. There is never a
+ * Content-Encoding: python-requests would store the unpacked initrd.gz.
  */
 export function fileResponse(entry: Entry, request: FileRequest): HttpResponse {
   const result = evaluateConditions(request.headers, entry)
@@ -147,7 +149,9 @@ function blocksResponse(status: number, headers: readonly string[], parts: reado
   return { status, headers: ['Content-Length', String(length), ...headers], parts }
 }
 
-/** Range is defined for GET alone (RFC 9110 section 14.2): a HEAD tells about the whole file. */
+/**
+ * The spans to send. Range is defined for GET alone (RFC 9110 section 14.2): a HEAD describes the whole file.
+ */
 function spansOf(
   entry: Entry,
   { method, headers }: FileRequest,
@@ -174,7 +178,7 @@ function partOf(entry: Entry, span: Span): Part {
   return entry.content?.subarray(span.from, span.from + span.length) ?? span
 }
 
-/** RFC 9110 section 14.6, for the lists of ranges that librepo and libzypp ask for. */
+/** A multipart response (RFC 9110 section 14.6), for the lists of ranges that librepo and libzypp ask for. */
 function multipart(entry: Entry, type: string, spans: readonly Span[], boundary: string): HttpResponse {
   const parts: Part[] = []
   for (const span of spans) {

@@ -19,7 +19,7 @@ import {
 } from './response.ts'
 import { type SmallFiles, smallFileBytes } from './small-files.ts'
 
-/** What serving files needs: the same for all requests. */
+/** What serving files needs, and all requests share. */
 export interface ServeContext {
   readonly source: () => FileSource
   readonly files: SmallFiles
@@ -38,7 +38,7 @@ export interface Exchange {
 type ServedEvent = Extract<Event, { type: 'served' }>
 type Ending = Pick<ServedEvent, 'outcome' | 'kind' | 'detail' | 'decision'>
 
-/** A GET or HEAD that is being answered. */
+/** A GET or HEAD, with what sending its response needs. */
 interface Reading extends Exchange {
   readonly method: 'GET' | 'HEAD'
   readonly source: FileSource
@@ -53,7 +53,7 @@ const openAttempts = 4
  * Serves one request for a path of the namespace, and emits one `served` event for it. Never rejects.
  *
  * The event counts the bytes of content that went out. It counts none for a HEAD, a 304 or an error: such a
- * request is a question, and a question fetches nothing.
+ * request fetches nothing.
  */
 export async function serve(context: ServeContext, exchange: Exchange): Promise<void> {
   const startedMs = performance.now()
@@ -116,7 +116,10 @@ function endingOf(complete: boolean): Ending {
   return { outcome: complete ? 'complete' : 'aborted' }
 }
 
-/** Ends a request that failed: with an error response, or by closing when the response has already begun. */
+/**
+ * Ends a request that failed: with an error response, or by closing the connection when a response has
+ * already begun.
+ */
 function fail({ req, res, path }: Exchange, error: unknown): Ending {
   const kind = failureKind(error)
   if (res.headersSent) res.destroy()
@@ -134,9 +137,9 @@ async function sendFile(context: ServeContext, found: Entry, reading: Reading): 
       // The file was replaced after the lookup, and nothing of the response is out yet: send the new file.
       const { res, source, path, requester } = reading
       if (res.headersSent || attempt >= openAttempts || failureKind(error) !== 'conflict') throw error
-      const again = await source.stat(path, requester)
-      if (again?.kind !== 'file') throw error
-      entry = again
+      const replacement = await source.stat(path, requester)
+      if (replacement?.kind !== 'file') throw error
+      entry = replacement
     }
   }
 }
@@ -172,7 +175,7 @@ function fillSpans(response: HttpResponse, bytes: Uint8Array, entry: Entry): Htt
   return { ...response, parts }
 }
 
-/** A body up to this size is copied together and sent with one system call. */
+/** The parts of a body up to this size are joined and sent with one system call. */
 const oneWriteBytes = 64 * 1024
 
 /** Sends a response whose parts are all in memory. Resolves to whether the client got all of it. */

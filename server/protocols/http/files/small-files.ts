@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { readWhole } from '../../../files/read-whole.ts'
 import type { Entry } from '../../../files/source.ts'
 
-/** A file up to this size is sent with one write, and from memory when it was asked for before. */
+/** A file up to this size is sent with one write, and may be kept in memory. */
 export const smallFileBytes = 64 * 1024
 const cacheBytes = 16 * 1024 * 1024
 
@@ -16,12 +16,12 @@ export class SmallFiles {
     sizeCalculation: (bytes) => bytes.length + 512,
   })
 
-  /** The bytes if they are in memory. */
+  /** The bytes of the file if they are in memory. */
   peek(entry: Entry): Uint8Array | undefined {
     return entry.content ?? this.#kept.get(entry)
   }
 
-  /** The bytes, from the cache or from the file. Rejects like `Entry.open`. */
+  /** The bytes of the file, from memory or from its source. Rejects like `Entry.open`. */
   async load(entry: Entry): Promise<Uint8Array> {
     const kept = this.peek(entry)
     if (kept) return kept
