@@ -26,7 +26,7 @@ import { TemplateRenderer } from './templates/renderer.ts'
 
 export type { ServiceLine }
 
-/** The clock and the times of the catalog are for tests, which need not wait then. */
+/** The options of the catalog include a clock and intervals, which tests set so that they need not wait. */
 export interface AppOptions extends Omit<CatalogOptions, 'events'> {
   readonly version: string
 }
@@ -36,13 +36,16 @@ export interface App {
   readonly namespace: FileSource
   snapshot(): Snapshot
   serviceLines(): readonly ServiceLine[]
-  /** Reads configuration and trees, then opens the services. When it rejects, everything is closed again. */
+  /**
+   * Reads configuration and trees, then opens the services. When that fails, it closes everything and
+   * rejects.
+   */
   start(): Promise<void>
-  /** Lets running transfers end for a moment, then closes everything. Safe to call twice. */
+  /** Waits a moment for running transfers, then closes everything. Safe to call twice. */
   stop(): Promise<void>
 }
 
-/** Builds every object and joins them. Nothing happens before `start`. */
+/** Makes all parts of the server and connects them. Nothing is read or opened before `start`. */
 export function createApp({ version, ...catalogOptions }: AppOptions): App {
   const bus = new EventBus()
   const events = bus.emit
@@ -109,7 +112,7 @@ export function createApp({ version, ...catalogOptions }: AppOptions): App {
       await catalog.start()
       const { config, guests } = snapshot()
       admin = await loadAdminToken(config.paths.data)
-      if (admin.isNew) note(`the administrator's token for uploads was made: ${admin.file}`)
+      if (admin.isNew) note(`made the administrator's token for uploads: ${admin.file}`)
       await uploads.start()
       const store = await openStore(config.paths)
       await machines.open(store)
@@ -126,7 +129,7 @@ export function createApp({ version, ...catalogOptions }: AppOptions): App {
   async function stop(): Promise<void> {
     const parts = [uploads.stop(), mirrors.stop(), catalog.stop(), renderer.close()]
     await Promise.all([running.stop(onTrouble), ...parts.map((part) => part.catch(onTrouble))])
-    // Last: the services may have had something to tell.
+    // Last, because the services report to it until they are closed.
     await machines.close().catch(onTrouble)
   }
 
@@ -137,7 +140,10 @@ export function createApp({ version, ...catalogOptions }: AppOptions): App {
   return { events: bus, namespace: source, snapshot, serviceLines, start, stop }
 }
 
-/** For the day on which the folder was lost or the wrong one was named. */
+/**
+ * Warns that all histories are gone: the data folder may be lost, or the configuration may name the wrong
+ * one.
+ */
 function newStoreMessage(data: string): string {
   return `${storeFile(data)}: a new store was made: every guest counts as new, and its next network boot installs it`
 }

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 
-/** The user name that goes with the administrator's token where a protocol wants one. */
+/** The user name for protocols that ask for one beside the administrator's token. */
 export const adminUser = 'admin'
 
 /**
- * Why a request may not do what only the administrator may; undefined when it carries the token: as
- * `Authorization: Bearer TOKEN`, or as basic authentication of the user `admin` (`curl -u admin:TOKEN`, and
- * what browsers send).
+ * Why a request is not accepted as the administrator's; undefined when it carries the token. The token may
+ * come as `Authorization: Bearer TOKEN`, or as the password of the user `admin` in basic authentication,
+ * which browsers and `curl -u admin:TOKEN` send.
  */
 export function whyNotAdmin(
   { headers }: IncomingMessage,

@@ -6,8 +6,8 @@ import type { ErrorBody } from './types.ts'
 export type OnFault = (error: unknown, where: string) => void
 
 /**
- * The border of the API: every error becomes `{error, message}`. `onFault` gets our own faults, and the
- * client does not.
+ * The response to a request whose handler threw: `{error, message}`. Our own faults go to `onFault`; the
+ * client does not see their message.
  */
 export function failureReply(
   error: unknown,
@@ -23,7 +23,7 @@ export function failureReply(
 }
 
 /**
- * Express's own refusals (a body that is not JSON, a broken escape in the path) carry a status from 400 to
+ * The status of an error by Express itself (a body that is not JSON, a broken escape in the path): 400 to
  * 499.
  */
 function statusOfExpress(error: unknown): number | undefined {

@@ -3,9 +3,9 @@ import { Failure } from '../core/failure.ts'
 import { formats } from '../render/render.ts'
 
 /**
- * Reads input with a schema. The messages of our schemas are the half sentence after "expected".
+ * Parses input with a schema. The message of a schema must continue a sentence that ends with "expected".
  *
- * @throws Failure of this kind, naming the first value that does not fit.
+ * @throws Failure of the given kind, which names the first value that does not fit.
  */
 export function readInput<Schema extends z.ZodType>(
   schema: Schema,
@@ -20,10 +20,12 @@ export function readInput<Schema extends z.ZodType>(
   throw new Failure(kind, `${where}=${String(found).slice(0, 60)}: expected ${issue?.message}`)
 }
 
-/** Segments of a path (`*id` in a route), joined again. */
+/** The segments that `*id` in a route matches, joined to one path. */
 export const segments = z.array(z.string()).transform((parts) => parts.join('/'))
 
-/** `as=`: the format of a plan. An empty value counts as missing, so that scripts may pass what they have. */
+/**
+ * `as=`: the format of a plan. An empty value counts as missing, so that scripts may pass an empty variable.
+ */
 export const format = z.preprocess(
   (value) => (value === '' ? undefined : value),
   z.enum(formats, `one of ${formats.join(', ')}`).default('json'),

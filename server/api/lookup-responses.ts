@@ -18,9 +18,9 @@ export interface LookupResponse {
   readonly status: number
   readonly contentType: string
   readonly body: Buffer
-  /** The version of the tree that was found. */
+  /** The version of the tree in the response, when treeboot published that tree. */
   readonly release?: Release
-  /** The guest that it is for. */
+  /** The guest that the response is for. */
   readonly guest?: string
 }
 
@@ -29,41 +29,43 @@ export interface LookupRequest {
   readonly query: string
   readonly who: Requester
   readonly inputs: LookupInputs
-  /** The snapshot of this moment. */
+  /**
+   * The snapshot now. `inputs.trees` differs from its trees for a client that still sees earlier versions.
+   */
   readonly current: Pick<Snapshot, 'trees' | 'guests'>
 }
 
-/** Responses kept. Queries come from clients, so the memory must have an end. */
+/** Responses kept: bounded, because clients choose the queries. */
 const mostResponses = 4096
 
 /**
- * Lookups with a memory: machines that boot by the hundred ask the same few questions. The same question to
- * the same snapshot, by a client that reaches us by the same name, has the same response. A guest's also
- * depends on what the guest is installing. A client that still sees an earlier version of a tree gets its
- * response made for it.
+ * Responses to lookups, cached because hundreds of machines that boot together ask the same few questions. A
+ * response depends on the query, the snapshot, and the name and address by which the client reaches us; for a
+ * guest also on its state and offers. A client that still sees earlier versions of trees gets a response that
+ * is not cached.
  */
 export class LookupResponses {
-  readonly #known = new LRUCache<string, { response: LookupResponse; state: string }>({ max: mostResponses })
+  readonly #cache = new LRUCache<string, { response: LookupResponse; state: string }>({ max: mostResponses })
   #trees: LookupInputs['trees'] | undefined
   #guests: LookupInputs['guests'] | undefined
 
   /** @throws Failure `bad-request` for a query that cannot be read. */
   respond({ query, who, inputs, current }: LookupRequest): LookupResponse {
-    if (current.trees !== this.#trees || current.guests !== this.#guests) this.#known.clear()
+    if (current.trees !== this.#trees || current.guests !== this.#guests) this.#cache.clear()
     this.#trees = current.trees
     this.#guests = current.guests
     if (inputs.trees !== current.trees) return lookUp(query, inputs)
     const key = `${who.host}\n${who.localAddress}\n${query}`
-    const known = this.#known.get(key)
-    if (known && known.state === stateKey(known.response, inputs)) return known.response
+    const cached = this.#cache.get(key)
+    if (cached && cached.state === stateKey(cached.response, inputs)) return cached.response
     const response = lookUp(query, inputs)
-    // What is not there comes in endless variety: keeping it would push out what is.
-    if (response.status === 200) this.#known.set(key, { response, state: stateKey(response, inputs) })
+    // Queries that find nothing are endlessly varied: they would displace the useful responses.
+    if (response.status === 200) this.#cache.set(key, { response, state: stateKey(response, inputs) })
     return response
   }
 }
 
-/** What a guest's response depends on besides the snapshot. */
+/** The part of a guest's state that its response depends on; '' when the response is not for a guest. */
 function stateKey({ guest: name }: LookupResponse, { guests, stateOf, client }: LookupInputs): string {
   const guest = name === undefined ? undefined : guests.byName(name)
   const state = guest && stateOf?.(guest.name)
@@ -93,7 +95,10 @@ function lookUp(queryText: string, inputs: LookupInputs): LookupResponse {
   return { status: 200, contentType: formatContentType(as), body, ...about }
 }
 
-/** A parameter that is given twice becomes a list, which the lookup refuses by name. */
+/**
+ * The query as an object. A parameter that is given twice becomes a list, and the lookup refuses it by its
+ * name.
+ */
 function parameters(text: string): Record<string, string | string[]> {
   const query: Record<string, string | string[]> = Object.create(null)
   for (const [key, value] of new URLSearchParams(text)) {

@@ -12,7 +12,7 @@ import type { Machines } from '../machines/machines.ts'
 import { readInput } from './input.ts'
 import type { LookupResponses } from './lookup-responses.ts'
 
-/** What the handlers of all routes work with. */
+/** The parts of the server that route handlers use. */
 export interface ApiContext {
   readonly version: string
   readonly snapshot: () => Snapshot
@@ -35,27 +35,27 @@ export interface ShownService {
   readonly note: string
 }
 
-/** What a handler decides; the router sends it. Without `json` and `text` the response has no body. */
+/** A handler's response, which the router sends. Without `json` and `text` it has no body. */
 export interface Reply {
-  /** 200 unless it says otherwise. */
+  /** Default: 200. */
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
   readonly json?: unknown
   readonly text?: string
 }
 
-/** One request, read by the schemas of its route. */
+/** One request, with parameters, query and body as the schemas of its route parsed them. */
 export interface Call<Params, Query, Body> {
   readonly params: Params
   readonly query: Query
   readonly body: Body
-  /** Who asks, as the HTTP listener recognised it. */
+  /** The client, as the HTTP listener recognised it. */
   readonly who: Requester
   readonly req: IncomingMessage
   readonly res: ServerResponse
 }
 
-/** A request before its schemas read it. */
+/** A request before the schemas of its route parse it. */
 export interface RawCall extends Call<unknown, unknown, unknown> {}
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS'
@@ -67,13 +67,18 @@ interface RouteFacts {
   /** One line for people. Without it `GET /api/v1` does not list the route. */
   readonly summary?: string
   readonly access: 'anyone' | 'administrator'
-  /** A refused request gets 401 with `WWW-Authenticate`, as curl and browsers want it; otherwise 403. */
+  /**
+   * A refused request gets 401 with `WWW-Authenticate`, which curl and browsers need. Without this key: 403.
+   */
   readonly challenge?: true
-  /** Reads what happened to guests: what other processes wrote to the store is taken over first. */
+  /**
+   * The handler reads states of guests: before it runs, changes that other processes wrote to the store are
+   * read.
+   */
   readonly readsGuests?: true
 }
 
-/** One row of the route table, whatever the types of its input. */
+/** One row of the route table, without the types of its input. */
 export interface Route extends RouteFacts {
   readonly params?: z.ZodObject | undefined
   readonly query?: z.ZodObject | undefined
@@ -98,8 +103,8 @@ interface RouteSpec<
 type OutputOf<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined
 
 /**
- * A row of the table: its handler gets what the schemas made of the request. A schema that is missing gives
- * undefined.
+ * Makes a row of the route table. Its handler gets parameters, query and body as their schemas parsed them,
+ * and undefined where the row has no schema.
  */
 export function route<
   Params extends z.ZodObject | undefined = undefined,
@@ -111,7 +116,7 @@ export function route<
     ...facts,
     async respond(call, context) {
       const input = {
-        // A path that does not fit its schema is a path that we do not have.
+        // A path with parameters that do not fit the schema does not exist.
         params: (params && readInput(params, call.params, 'not-found')) as OutputOf<Params>,
         query: (query && readInput(query, call.query, 'bad-request')) as OutputOf<Query>,
         body: (body && readInput(body, call.body, 'bad-request')) as OutputOf<Body>,
@@ -121,7 +126,7 @@ export function route<
   }
 }
 
-/** What decisions for the client of this request rest on. */
+/** The inputs of a boot decision for the client of this request. */
 export function inputsFor({ snapshot, services, machines }: ApiContext, who: Requester): BootInputs {
   return bootInputs({ snapshot: snapshot(), services: services(), who, machines })
 }

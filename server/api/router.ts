@@ -20,7 +20,10 @@ interface RouterOptions {
   readonly onFault: OnFault
 }
 
-/** The route table on Express: for each row the right to call it, its input, its handler, the response. */
+/**
+ * The route table as an Express router. For each request it checks access, parses input, calls the handler,
+ * responds.
+ */
 export function routerOf({ routes, context, requesterOf, onFault }: RouterOptions): Router {
   const router = Router()
   for (const each of routes) {
@@ -71,7 +74,7 @@ function refuseAccess(
   if (message === undefined) return undefined
   const json: ErrorBody = { error: 'forbidden', message }
   if (!challenge) return { status: httpStatus.forbidden.api, json }
-  // `close`: the body of a refused upload is not waited for.
+  // `close`: the server does not wait for the body of a refused upload.
   const headers = { 'WWW-Authenticate': 'Basic realm="treeboot", charset="UTF-8"', Connection: 'close' }
   return { status: 401, headers, json }
 }

@@ -13,7 +13,7 @@ import { type Route, route } from './route.ts'
 const access = 'anyone'
 const readsGuests = true
 const operator = { access: 'administrator' } as const
-/** Uploads come from curl and browsers, which send the token when they are asked for it. */
+/** For uploads: curl and browsers send the token only after a response that asks for it. */
 const uploader = { access: 'administrator', challenge: true } as const
 
 const v1 = '/api/v1'
@@ -22,9 +22,10 @@ const upload = `${v1}/uploads`
 const tusUpload = `${upload}/tus/:length/*path`
 
 /**
- * Everything that HTTP answers besides the files of the namespace. The first row that fits a request answers
- * it, so a fixed name comes before a parameter at the same place. A `GET` row answers `HEAD` too, unless a
- * `HEAD` row comes before it. Validation, the list at `/api/v1` and `isAppPath` are made from these rows.
+ * The route table: everything that HTTP serves except the files of the namespace. The first row that matches
+ * a request handles it, so a fixed name must come before a parameter at the same place. A `GET` row handles
+ * `HEAD` too, unless a `HEAD` row comes before it. Validation, the list at `/api/v1` and `isAppPath` are
+ * derived from these rows.
  */
 export const routes: readonly Route[] = [
   route({ method: 'GET', path: '/', access, readsGuests, handle: server.frontPage }),
@@ -49,7 +50,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'GET',
     path: `${v1}/trees/*id`,
-    summary: 'everything that is known of one tree',
+    summary: 'everything that is known about one tree',
     access,
     params: trees.treeParams,
     handle: trees.show,
@@ -74,7 +75,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'GET',
     path: `${guest}/explain`,
-    summary: 'which rule gave the guest what',
+    summary: 'every setting of the guest, and the rule that it comes from',
     access,
     readsGuests,
     params: guests.guestParams,
@@ -99,7 +100,7 @@ export const routes: readonly Route[] = [
     params: guests.guestParams,
     handle: guests.story,
   }),
-  // Both read what other processes wrote before they write.
+  // These two need no `readsGuests`: `order` reads what other processes wrote before it writes.
   route({
     method: 'POST',
     path: `${guest}/install`,
@@ -119,7 +120,7 @@ export const routes: readonly Route[] = [
   route({
     method: 'POST',
     path: `${guest}/:report{/:token}`,
-    summary: 'what an installer reports of itself',
+    summary: 'an installer reports how far it is',
     access,
     params: reports.reportParams,
     query: reports.reportQuery,
@@ -141,8 +142,8 @@ export const routes: readonly Route[] = [
     access,
     handle: server.problems,
   }),
-  // tus asks about the server's abilities without credentials, as browsers do before each request to another
-  // origin.
+  // tus clients ask for the server's features without credentials, as browsers do before each cross-origin
+  // request.
   route({ method: 'OPTIONS', path: `${upload}/tus{/*rest}`, access, handle: tus.abilities }),
   route({
     method: 'POST',
@@ -154,7 +155,7 @@ export const routes: readonly Route[] = [
   route({ method: 'HEAD', path: tusUpload, ...uploader, params: tus.tusParams, handle: tus.offset }),
   route({ method: 'PATCH', path: tusUpload, ...uploader, params: tus.tusParams, handle: tus.append }),
   route({ method: 'DELETE', path: tusUpload, ...uploader, params: tus.tusParams, handle: tus.remove }),
-  // No upload may have the name of the protocol: its files would be out of reach.
+  // No upload may be named `tus`: the rows above would match its files.
   route({ method: 'PUT', path: `${upload}/tus/*rest`, ...uploader, handle: tus.refuseName }),
   route({
     method: 'GET',
@@ -207,12 +208,12 @@ export const routes: readonly Route[] = [
 const apiFolder = cleanPath('/api')
 const pagePaths = new Set(routes.map(({ path }) => path).filter((path) => !path.startsWith('/api/')))
 
-/** Whether the table answers for a path; every other path is the namespace's. */
+/** Whether a path belongs to the route table. All other paths belong to the namespace. */
 export function isAppPath(path: CleanPath): boolean {
   return pagePaths.has(path) || below(apiFolder, path) !== undefined
 }
 
-/** The routes for people: `GET /api/v1/guests/<name>/plan?as=`. */
+/** One line for each route with a summary: `GET /api/v1/guests/<name>/plan?as=`. */
 function shownRoutes(): string[] {
   return routes
     .filter(({ summary }) => summary !== undefined)

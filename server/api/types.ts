@@ -1,6 +1,6 @@
 /**
- * The shapes of the JSON that the API sends: the contract with its clients, the pages among them. A field
- * that is here keeps its name and its meaning. Imports nothing but types of `core/`.
+ * The shapes of the JSON that the API sends. They are a contract with its clients: a field never changes its
+ * name or meaning. This file imports only types of `core/`.
  */
 import type { Explanation } from '../core/boot/explain.ts'
 import type { FailureKind } from '../core/failure.ts'
@@ -43,14 +43,14 @@ export interface TreeSummary {
   readonly era: string
   readonly origin: 'folder' | 'iso'
   readonly platforms: readonly string[]
-  /** How many odd things its descriptors hold. */
+  /** How many mistakes were found in its descriptors. */
   readonly problems: number
 }
 
 /** `GET /api/v1/trees/<id>` */
 export interface TreeDetail extends Omit<Tree, 'origin' | 'checksums' | 'release'> {
   readonly origin: 'folder' | 'iso'
-  /** Of a published tree: which version this is. */
+  /** The version, for a tree that treeboot published. */
   readonly release?: ReleaseId
   /** `sha256:<hex>` by path. */
   readonly checksums: Readonly<Record<string, string>>
@@ -71,7 +71,7 @@ export interface GuestSummary {
   readonly serial: string | null
   readonly ip: string | null
   readonly profiles: readonly string[]
-  /** The id of the tree that it would install; null when no tree fits. */
+  /** The id of the tree that the guest would install; null when no tree fits. */
   readonly tree: string | null
   readonly template: string | null
   /** `config.yaml:12` */
@@ -82,7 +82,7 @@ export interface GuestSummary {
 export interface StoryStep {
   /** ISO 8601. */
   readonly at: string
-  /** Counts the installations of the guest. */
+  /** The number of the guest's installation. */
   readonly install: number
   readonly step: string
   readonly detail: string
@@ -104,7 +104,7 @@ export interface UnknownMachineView {
   /** ISO 8601. */
   readonly first: string
   readonly last: string
-  /** How many times it asked. */
+  /** How many times the machine asked. */
   readonly count: number
 }
 
@@ -117,7 +117,7 @@ export interface UploadView {
   readonly state: 'receiving' | 'verifying' | 'waiting' | 'refused'
   /** Files that are not complete, relative to the upload area. */
   readonly partial: readonly string[]
-  /** The result of the last attempt to publish it. */
+  /** The result of the last attempt to publish the upload. */
   readonly lines: readonly string[]
 }
 
@@ -140,7 +140,7 @@ export interface PublishResult {
 export interface Health {
   readonly status: 'ok'
   readonly version: string
-  /** Counts the snapshots since the start. */
+  /** How many snapshots were made since the start. */
   readonly generation: number
   readonly trees: { readonly ready: number; readonly all: number }
 }

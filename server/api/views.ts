@@ -7,7 +7,7 @@ import type { TreeIndex } from '../core/select/select.ts'
 import type { Tree } from '../core/tree/tree.ts'
 import type { GuestSummary, StoryStep, TreeDetail, TreeSummary, UnknownMachineView } from './types.ts'
 
-/** What the API sends, and the commands print with `--json`, made from our own values. */
+/** Converts our own values to the JSON that the API sends and the commands print with `--json`. */
 
 export function treeSummary(tree: Tree): TreeSummary {
   const { id, state, reasons, family, distro, version, variant, arch, era } = tree
@@ -19,7 +19,7 @@ export function treeSummary(tree: Tree): TreeSummary {
   }
 }
 
-/** Everything that is known of one tree, except where its folder or image lies on our disk. */
+/** Everything that is known about one tree, except the path of its folder or image on our disk. */
 export function treeDetail(tree: Tree): TreeDetail {
   const { origin, checksums, release, ...rest } = tree
   const published = release && { id: release.id, version: release.version }
@@ -50,7 +50,7 @@ export function guestSummary(guest: Guest, trees: TreeIndex, state?: GuestState)
   }
 }
 
-/** How a guest is recognised, in one cell of a table. */
+/** The addresses and numbers by which a guest is recognised, for one cell of a table. */
 export function identityText(guest: Guest): string {
   const facts = [...guest.macs, guest.uuid, guest.serial && `serial ${guest.serial}`, guest.ip]
   return facts.filter(Boolean).join(', ') || 'its name only'
@@ -73,7 +73,7 @@ const stepTexts: Readonly<Record<HistoryKind, string>> = {
   local: 'the operator keeps it on its own disk',
 }
 
-/** One step of a guest's story, for people. */
+/** One line of a guest's history, for people. */
 export function stepText({ kind, detail, client }: HistoryEntry): string {
   const text = stepTexts[kind]
   const separator = text.includes('says') ? ', ' : ' '

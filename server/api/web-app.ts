@@ -11,14 +11,14 @@ import { routes } from './routes.ts'
 
 export { isAppPath } from './routes.ts'
 
-/** The API and the front page, on Express. It never sees a file of the namespace. */
+/** The API and the front page, on Express. Requests for files of the namespace never come here. */
 export function webApp(
   parts: Omit<ApiContext, 'lookups'>,
 ): (req: IncomingMessage, res: ServerResponse, who: Requester) => void {
   const context: ApiContext = { ...parts, lookups: new LookupResponses() }
   const onFault: OnFault = (error, where) =>
     parts.events({ type: 'trouble', where, message: failureMessage(error) })
-  /** The HTTP listener knows who asks; Express hands on nothing but the request. */
+  /** The client of each request, as the HTTP listener recognised it: Express passes on only the request. */
   const requesters = new WeakMap<IncomingMessage, Requester>()
   const requesterOf = (req: IncomingMessage): Requester => {
     const who = requesters.get(req)

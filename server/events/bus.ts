@@ -3,33 +3,33 @@ import type { FailureKind } from '../core/failure.ts'
 import type { Protocol, Requester } from '../core/net/requester.ts'
 
 /**
- * Everything that happens, as values. The log, the metrics and the history of guests are made from this one
- * stream.
+ * Something that happened in the server. The log, the metrics and the histories of guests are all made from
+ * these events.
  */
 export type Event =
-  /** A request for a path, and how it ended. */
+  /** A request for a path has ended. */
   | {
       readonly type: 'served'
       readonly protocol: Protocol
       readonly client: string
       readonly path: string
       readonly outcome: 'complete' | 'aborted' | 'failed'
-      /** Why, for `failed`. */
+      /** The reason, for `failed`. */
       readonly kind?: FailureKind
       readonly detail?: string
-      /** Bytes of the file that went out; 0 for a question. */
+      /** Bytes of the file that were sent; 0 for a `question`. */
       readonly bytes: number
       readonly ms: number
-      /** Set when nothing was fetched, only asked: HEAD, a LOOKUP by NFS. */
+      /** Set for a request that does not fetch the file: HEAD, a LOOKUP by NFS. */
       readonly question?: true
-      /** Of the entry that was served. */
+      /** The decision that the served entry carries. */
       readonly decision?: Decision
-      /** The client with all that its request said. */
+      /** The client, with all identities that its request carried. */
       readonly who?: Requester
     }
   /**
-   * A file that carries a decision is being sent, in a transfer that may take long: emitted before its first
-   * byte, and again from time to time.
+   * A file that carries a decision is being sent. Emitted before its first byte and from time to time until
+   * its end, because a transfer may take long.
    */
   | { readonly type: 'fetching'; readonly who: Requester; readonly decision: Decision }
   /** A machine asked what to boot and got a decision. */
@@ -40,7 +40,7 @@ export type Event =
       readonly guest?: string
       readonly decision: string
     }
-  /** A guest reported something about itself: finished, failed, a line of progress. */
+  /** A guest's installer reported: installed, failed, a line of progress. */
   | {
       readonly type: 'report'
       readonly guest: string
@@ -48,6 +48,7 @@ export type Event =
       readonly state: string
       readonly detail?: string
     }
+  /** A tree is new, has changed its state, or was removed. */
   | {
       readonly type: 'tree'
       readonly id: string
@@ -62,15 +63,16 @@ export type Event =
       readonly lines: readonly string[]
     }
   | { readonly type: 'config'; readonly outcome: 'loaded' | 'kept-last-good'; readonly message: string }
-  /** A datagram or request that cannot be understood: noted and forgotten. */
+  /** A datagram or request cannot be parsed, and was dropped. */
   | { readonly type: 'noise'; readonly protocol: Protocol; readonly client: string; readonly message: string }
+  /** Something failed inside of treeboot. `where` names the part. */
   | { readonly type: 'trouble'; readonly where: string; readonly message: string }
 
 export type EventSink = (event: Event) => void
 
 /**
- * Delivers events to all subscribers, in order and at once. A subscriber that throws does not disturb the
- * others.
+ * Delivers each event to all subscribers, synchronously and in order. When a subscriber throws, the others
+ * still get the event.
  */
 export class EventBus {
   readonly #sinks = new Set<EventSink>()
@@ -81,7 +83,7 @@ export class EventBus {
       try {
         sink(event)
       } catch {
-        // A fault of a subscriber must not stop what it observes.
+        // A fault of a subscriber must not stop the part that emitted the event.
       }
     }
   }

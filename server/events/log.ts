@@ -5,7 +5,7 @@ import { duration, bytes as size } from './units.ts'
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export type LogFormat = 'text' | 'json'
 
-/** One line that an operator can act on, and its level. Without time and colours. */
+/** The level and the text of an event's log line, without time and colours. */
 export function describeEvent(event: Event): { level: LogLevel; text: string } {
   switch (event.type) {
     case 'served':
@@ -56,7 +56,7 @@ function describeServed(event: Extract<Event, { type: 'served' }>): { level: Log
   if (event.outcome === 'aborted') {
     return { level: 'info', text: `${what} stopped by the client after ${size(event.bytes)}` }
   }
-  // Loaders probe for a dozen names before the right one: an absent file is not a fault.
+  // Loaders ask for a dozen names until one exists: a missing file is not a fault.
   if (event.kind === 'not-found') return { level: 'info', text: `${what} is not there` }
   return {
     level: 'warn',
@@ -70,14 +70,14 @@ export interface LogOptions {
   readonly format: LogFormat
   readonly level: LogLevel
   readonly color: boolean
-  /** Where the lines go: standard output unless it says otherwise. */
+  /** Default: standard output. */
   readonly stream?: DestinationStream
   readonly now?: () => Date
 }
 
 /**
- * Writes every event as one line. Standard output gets the lines five times a second, so that a busy mirror
- * does not wait for its log.
+ * Writes every event as one line. Lines for standard output are buffered and written five times a second, so
+ * that a busy mirror does not wait for its log.
  */
 export function logSink(options: LogOptions): EventSink & { flush(): void } {
   const buffered = options.stream
@@ -96,7 +96,7 @@ export function logSink(options: LogOptions): EventSink & { flush(): void } {
   return Object.assign(sink, { flush: () => buffered?.flushSync() })
 }
 
-/** What a JSON line holds of an event: not the objects that only other parts of the server understand. */
+/** The fields of an event for a JSON line, without the decision and the requester, which are internal. */
 function fieldsOf(event: Event): object {
   if (event.type === 'fetching') return { type: event.type, client: event.who.address }
   if (event.type !== 'served') return event
@@ -107,8 +107,8 @@ function fieldsOf(event: Event): object {
 const colors: Record<LogLevel, string> = { debug: '\x1b[2m', info: '', warn: '\x1b[33m', error: '\x1b[31m' }
 
 /**
- * Log lines hold what clients sent: control characters are written as text, so that no client can forge a
- * line.
+ * One line of the text log. It may contain text from clients, so control characters are escaped: no client
+ * can forge a line.
  */
 function textLine(time: Date, level: LogLevel, text: string, color: boolean): string {
   const shown = text.replace(

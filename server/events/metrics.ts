@@ -13,8 +13,8 @@ export interface Metrics {
 }
 
 /**
- * Counts events. Labels have closed sets of values only: with a path or an address as a label, any client
- * could make our memory grow without end.
+ * Counts events. Every label has a fixed set of values: with paths or addresses as labels, clients could make
+ * our memory grow without limit.
  */
 export function createMetrics(countTrees: () => Readonly<Record<TreeState, number>>): Metrics {
   const registry = new Registry()

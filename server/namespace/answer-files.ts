@@ -15,34 +15,38 @@ import type { TemplateProblem } from '../templates/problem.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
 
 /**
- * What the rest of the house knows about the installation of a guest: from which tree, and how it reaches us.
+ * What a template may use besides the guest's own settings: the tree, the URLs by which the guest reaches us,
+ * the token.
  */
 export interface InstallFacts {
-  /** Absent when none fits; only a template that uses it cannot do without. */
+  /** The tree to install. Absent for a guest without `tree:`; a template that uses it then fails. */
   readonly tree?: Tree
   readonly urls: ServerUrls
-  /** For the report URLs. */
+  /** The token that the report URLs carry. */
   readonly token?: string
 }
 
 export interface AnswerFileOptions {
   readonly snapshot: () => Snapshot
   readonly renderer: TemplateRenderer
+  /** A Failure says why the guest gets no answer file now. */
   readonly facts: (guest: Guest, who: Requester, snapshot: Snapshot) => InstallFacts | Failure
   readonly machines: Pick<BootMachines, 'fresh' | 'claimAnswerFile'>
-  /** Told once for each new text: what looks wrong although it rendered. */
+  /** Called once for each newly rendered text, with what looks wrong although it rendered. */
   readonly onWarnings?: (guest: Guest, warnings: readonly string[]) => void
 }
 
 export interface RenderedAnswerFile {
   readonly text: string
+  /** The template's name. */
   readonly template: string
+  /** What the template engine noticed. */
   readonly warnings: readonly TemplateProblem[]
-  /** Vars that a built-in name hides, and the like. */
+  /** What is wrong with the guest's variables, for example one that a built-in name hides. */
   readonly problems: readonly string[]
 }
 
-/** How many rendered texts are kept. A guest's HEAD, GET and retry cost one rendering. */
+/** Rendered texts kept, so that a guest's HEAD, GET and retry cost one rendering. */
 const keptAnswerFiles = 500
 
 /**
@@ -50,12 +54,13 @@ const keptAnswerFiles = 500
  *
  *     /ks/<guest>                 its kickstart, preseed, AutoYaST profile, ...
  *     /ks                         the same, for the machine that asks: by MAC, UUID, serial or address
- *     /ks/<guest>/user-data       the same, as cloud-init's NoCloud asks for it (Ubuntu's autoinstall)
+ *     /ks/<guest>/user-data       the same, by the name that cloud-init's NoCloud asks for (Ubuntu's autoinstall)
  *     /ks/<guest>/meta-data       instance-id and host name
  *     /ks/<guest>/vendor-data, /ks/<guest>/network-config
  *                                 empty: cloud-init asks ten times, a second apart, for what is missing
  *
- * A guest without a template has no answer file; a template that fails is a Failure, never half a file.
+ * A guest without a template has no answer file. When a template fails, `stat` rejects with a Failure; a
+ * client never gets half a file.
  */
 export function answerFilesSource(options: AnswerFileOptions): FileSource {
   const render = cachedAnswerFiles(options)
@@ -87,7 +92,7 @@ const seedFiles: readonly string[] = [
   'network-config',
 ] satisfies readonly SeedFile[]
 
-/** Decides what a path below `/ks` means for this requester. */
+/** The guest and the file that a path below `/ks` means for this requester. */
 function askedFor(
   path: CleanPath,
   who: Requester,
@@ -100,8 +105,8 @@ function askedFor(
 }
 
 /**
- * The machine that asks for plain `/ks`. By FTP and NFS that is a folder for everybody: those clients go into
- * it, or mount it, on their way to a guest's file.
+ * The guest whose machine asks for `/ks` itself. By FTP and NFS `/ks` is always a folder, because those
+ * clients enter or mount it on their way to a guest's file.
  */
 function whoAsks(who: Requester, snapshot: Snapshot): Guest | undefined {
   if (who.protocol === 'ftp' || who.protocol === 'nfs') return undefined
@@ -113,7 +118,9 @@ function whoAsks(who: Requester, snapshot: Snapshot): Guest | undefined {
   })?.guest
 }
 
-/** YAML in JSON's spelling: a string in double quotes means the same in both. */
+/**
+ * The file `meta-data`, which is YAML. A JSON string in double quotes is a YAML string with the same meaning.
+ */
 function metaData(guest: Guest): string {
   const hostname = guest.settings.vars.hostname?.value
   const shown = typeof hostname === 'string' ? hostname : guest.name
@@ -121,10 +128,10 @@ function metaData(guest: Guest): string {
 }
 
 /**
- * Renders one guest's answer file: exactly the bytes that it would get.
+ * Renders a guest's answer file, exactly as the guest would get it.
  *
- * @throws Failure `not-found` for a guest without a template; `invalid-data` naming template and line;
- *   whatever the facts are refused with.
+ * @throws Failure `not-found` for a guest without a template; `invalid-data` that names template and line;
+ *   the Failure that `options.facts` gives.
  */
 export async function renderAnswerFile(
   options: AnswerFileOptions,

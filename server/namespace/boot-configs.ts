@@ -35,7 +35,8 @@ export interface BootConfigOptions {
 }
 
 /**
- * What a listing shows at the root. Not the names that stand for one machine: there is one for every machine.
+ * What a listing shows at the root. File names with a MAC, UUID or address are left out: every machine has
+ * one.
  */
 const rootPaths = ['/boot.ipxe', '/autoexec.ipxe']
 
@@ -67,15 +68,18 @@ export function bootConfigMounts(options: BootConfigOptions): readonly Mount[] {
   ]
 }
 
-/** Menus kept: a few loaders, a few addresses of ours. What clients claim in `Host` must not fill memory. */
+/**
+ * Menus kept. Real clients need few: one for each loader and address of ours. `Host` headers must not fill
+ * memory.
+ */
 const mostMenus = 64
 
-type Made = Promise<GeneratedText | undefined>
+type MaybeText = Promise<GeneratedText | undefined>
 
 class BootConfigs {
   readonly #options: BootConfigOptions
   /**
-   * Menus of unknown machines: the same text for all that reach us the same way, and long with many trees.
+   * Rendered menus, which are long with many trees and the same for all machines that reach us the same way.
    */
   readonly #menus = new LRUCache<string, string>({ max: mostMenus })
 
@@ -83,13 +87,14 @@ class BootConfigs {
     this.#options = options
   }
 
+  /** The paths below `/boot` that a listing shows. */
   listed(): readonly string[] {
     const { guests } = this.#options.snapshot()
     return guests.all.flatMap(({ name }) => formats.map((as) => `/${name}/${bootFileOf(as)}`))
   }
 
-  /** `/boot/<guest>/...` and `/boot/by/...`. */
-  async belowBoot(path: CleanPath, who: Requester): Made {
+  /** The text at `/boot/<guest>/...` or `/boot/by/...`. */
+  async belowBoot(path: CleanPath, who: Requester): MaybeText {
     const asked = parseBootPath(path)
     if (asked?.owner.kind === 'guest') {
       const guest = this.#options.snapshot().guests.byName(asked.owner.name)
@@ -99,12 +104,12 @@ class BootConfigs {
     return this.#description(path, who)
   }
 
-  /** The names that loaders ask for by themselves, in any folder. */
-  async anywhere(path: CleanPath, who: Requester): Made {
+  /** The text at a path that loaders ask for by themselves, in any folder. */
+  async anywhere(path: CleanPath, who: Requester): MaybeText {
     const asked = parseBootPath(path)
     if (!asked) return undefined
     switch (asked.form) {
-      // `belowBoot` has declined it, so it stays declined.
+      // Only `belowBoot` serves these paths.
       case 'identity':
         return undefined
       case 'script':
@@ -112,23 +117,26 @@ class BootConfigs {
       case 'grub':
         return asked.owner.kind === 'everybody' ? this.#sharedGrub(who) : this.#named(asked, who)
       case 'guest':
-        // No guest of that name: GRUB takes this folder for its own and asks for the file that is
-        // everybody's.
+        // No guest has that name, or `belowBoot` would have served the path. GRUB was loaded from this
+        // folder, and asks there for the file that every machine gets.
         return asked.loader === 'grub' ? this.#sharedGrub(who) : undefined
       default:
         return this.#named(asked, who)
     }
   }
 
-  /** What a guest would boot, for somebody who asks by the guest's name. That is not a boot. */
-  async #preview(guest: Guest, loader: LoaderKind, who: Requester): Made {
+  /**
+   * What a guest would boot, asked for by the guest's name. It carries no decision, because it is not a boot.
+   */
+  async #preview(guest: Guest, loader: LoaderKind, who: Requester): MaybeText {
     await this.#options.machines.fresh()
     const inputs = this.#inputs(who)
     const { plan } = decideForGuest(guest, {}, inputs)
     return { text: renderForLoader(plan, loader, loaderOptions(who, inputs)) }
   }
 
-  async #description(path: CleanPath, who: Requester): Made {
+  /** A guest's plan for a hypervisor or a person: a format that no loader reads. */
+  async #description(path: CleanPath, who: Requester): MaybeText {
     const [, , name = '', file = '', ...more] = path.split('/')
     const as = formatOfBootFile(file)
     const guest = more.length === 0 ? this.#options.snapshot().guests.byName(name) : undefined
@@ -137,34 +145,34 @@ class BootConfigs {
     return { text: renderPlan(planAs(guest, as, this.#inputs(who)), as) }
   }
 
-  /** `/boot/by/...`: every machine has a plan there, known or not. */
-  async #byIdentity({ owner, loader }: BootPath, who: Requester): Made {
+  /** `/boot/by/...`: every machine gets a plan there, guest or not. */
+  async #byIdentity({ owner, loader }: BootPath, who: Requester): MaybeText {
     if (owner.kind !== 'machine') return undefined
-    const said = factsOf(who)
-    const macs = owner.macs.length > 0 ? [...owner.macs, ...(said.macs ?? [])] : undefined
-    const facts = { ...said, ...defined({ macs, uuid: owner.uuid }) }
-    const told = await this.#tell(facts, loader, who)
-    if (told || loader !== 'ipxe') return told
+    const sender = factsOf(who)
+    const macs = owner.macs.length > 0 ? [...owner.macs, ...(sender.macs ?? [])] : undefined
+    const facts = { ...sender, ...defined({ macs, uuid: owner.uuid }) }
+    const config = await this.#configFor(facts, loader, who)
+    if (config || loader !== 'ipxe') return config
     const text = renderIpxe(ignored, loaderOptions(who, this.#inputs(who)))
-    // Ignored, and shown to the operator all the same.
+    // The machine is ignored, but its request still counts for `treeboot inbox`.
     return { text, decision: bootDecision({ plan: ignored, summary: ignored.why }, facts, loader) }
   }
 
   /**
-   * `pxelinux.cfg/<name>` and `grub.cfg-<name>`: a name that means one machine is declined unless that is a
-   * guest.
+   * `pxelinux.cfg/<name>` and `grub.cfg-<name>`: a name with a MAC, UUID or address is 404 unless it is a
+   * guest's.
    */
-  async #named({ owner, loader, folder }: BootPath, who: Requester): Made {
+  async #named({ owner, loader, folder }: BootPath, who: Requester): MaybeText {
     switch (owner.kind) {
       case 'everybody':
-        return this.#tell(factsOf(who), loader, who, { folder })
+        return this.#configFor(factsOf(who), loader, who, { folder })
       case 'machine':
-        return this.#tell(defined({ macs: owner.macs, uuid: owner.uuid }), loader, who, {
+        return this.#configFor(defined({ macs: owner.macs, uuid: owner.uuid }), loader, who, {
           folder,
-          known: true,
+          guestsOnly: true,
         })
       case 'address':
-        return this.#tell({ ip: owner.ip }, loader, who, { folder, known: true })
+        return this.#configFor({ ip: owner.ip }, loader, who, { folder, guestsOnly: true })
       default:
         return undefined
     }
@@ -176,35 +184,36 @@ class BootConfigs {
    * that is declined there, goes on with the plan of the asking address.
    */
   async #sharedGrub(who: Requester): Promise<GeneratedText> {
-    const told = await this.#tell(factsOf(who), 'grub', who)
+    const config = await this.#configFor(factsOf(who), 'grub', who)
     const text = [
       '# One file for every machine: each goes on to its own.',
       'if [ -n "$net_default_mac" ]; then',
       '  configfile /boot/by/$net_default_mac/grub.cfg',
       'fi',
       '',
-      told?.text ?? renderGrub(ignored),
+      config?.text ?? renderGrub(ignored),
     ].join('\n')
-    return { text, ...defined({ decision: told?.decision }) }
+    return { text, ...defined({ decision: config?.decision }) }
   }
 
+  /** The script with which iPXE begins. */
   #script(who: Requester): GeneratedText {
     const { urls } = this.#inputs(who)
     const base = this.#options.services().http || urls.tftp === undefined ? urls.http : urls.tftp
     return { text: ipxeEntryScript(base) }
   }
 
-  /** The plan of the machine with these facts. `known`: only if it is a guest. */
-  async #tell(
-    said: BootFacts,
+  /** The boot configuration of the machine with these facts. With `guestsOnly` unknown machines get none. */
+  async #configFor(
+    asked: BootFacts,
     loader: LoaderKind,
     who: Requester,
-    { folder = '', known = false }: { readonly folder?: string; readonly known?: boolean } = {},
+    { folder = '', guestsOnly = false }: { readonly folder?: string; readonly guestsOnly?: boolean } = {},
   ): Promise<{ readonly text: string; readonly decision: BootDecision } | undefined> {
     await this.#options.machines.fresh()
     const now = this.#options.snapshot()
-    const { guest, facts } = this.#recognise(said, now)
-    if (known && !guest) return undefined
+    const { guest, facts } = this.#recognise(asked, now)
+    if (guestsOnly && !guest) return undefined
     const inputs = this.#inputs(who, now)
     const decision = decideBoot(guest, facts, inputs)
     if (!decision) return undefined
@@ -212,15 +221,18 @@ class BootConfigs {
     return { text, decision: bootDecision(decision, facts, loader) }
   }
 
-  /** Debian's signed GRUB says its MAC alone, also on a machine that is known by its UUID. */
+  /**
+   * The guest with these facts, and the facts with the UUID that DHCP requests named for the MAC. Debian's
+   * signed GRUB sends only the MAC, even when the guest is configured by its UUID.
+   */
   #recognise(facts: BootFacts, { guests }: Snapshot): { guest: Guest | undefined; facts: BootFacts } {
     const guest = guests.match(facts)?.guest
     if (guest || facts.uuid !== undefined) return { guest, facts }
     const { machines } = this.#options
     const uuid = facts.macs?.map((mac) => machines.uuidOf(mac)).find((each) => each !== undefined)
     if (uuid === undefined) return { guest, facts }
-    const more = { ...facts, uuid }
-    return { guest: guests.match(more)?.guest, facts: more }
+    const withUuid = { ...facts, uuid }
+    return { guest: guests.match(withUuid)?.guest, facts: withUuid }
   }
 
   #write(
@@ -247,7 +259,7 @@ class BootConfigs {
 
 const ignored = { kind: 'local-disk', why: 'this machine is not a guest here' } as const
 
-/** What a request says of its sender besides the path. LPXELINUX sends a cookie, scripts of ours a query. */
+/** What a request tells of its sender besides the path. LPXELINUX sends a cookie; our scripts add a query. */
 function factsOf({ macs, uuid, serial, address }: Requester): BootFacts {
   return defined({
     macs,

@@ -9,11 +9,17 @@ import { canonicalUuid, swapUuid } from '../core/net/uuid.ts'
 import { type CleanPath, cleanPath, rootPath } from '../files/path.ts'
 import type { FileSource } from '../files/source.ts'
 
-/** Files of an operator's own boot folder that are looked at for `explain`; nobody writes so many by hand. */
+/**
+ * Files and folder levels of the operator's boot folder that `explain` reads: more than anybody writes by
+ * hand.
+ */
 const mostFiles = 5000
-const deepest = 6
+const mostLevels = 6
 
-/** The operator's own boot folder. A boot configuration in it carries the decision that the operator made. */
+/**
+ * The operator's own boot folder. Each boot configuration in it carries a decision, so that its fetch counts
+ * as a boot.
+ */
 export function handWrittenSource(source: FileSource, guests: () => GuestIndex): FileSource {
   return {
     list: (path, who) => source.list(path, who),
@@ -39,7 +45,7 @@ function isForMany({ kind }: BootPathOwner): boolean {
   return kind === 'everybody' || kind === 'network'
 }
 
-/** The machine that a path means. */
+/** The guest or machine that a path names; nothing for a path that several machines ask for. */
 function factsOf(owner: BootPathOwner): GuestFacts {
   switch (owner.kind) {
     case 'guest':
@@ -55,8 +61,8 @@ function factsOf(owner: BootPathOwner): GuestFacts {
 }
 
 /**
- * The boot configurations in the operator's own folder that this machine's loaders may meet, as
- * `tftpboot/...`, in no particular order.
+ * The boot configurations in the operator's folder that this machine may read, as `tftpboot/...`, in any
+ * order.
  */
 export async function handWrittenFor(
   source: FileSource,
@@ -70,31 +76,32 @@ export async function handWrittenFor(
     return guest ? guests.match(facts)?.guest === guest : isSameMachine(facts, asked)
   }
   const found: string[] = []
-  for await (const path of filesOf(source, rootPath, deepest, { left: mostFiles })) {
+  for await (const path of filesOf(source, rootPath, mostLevels, { left: mostFiles })) {
     const owner = parseBootPath(path)?.owner
     if (owner && concerns(owner)) found.push(`tftpboot${path}`)
   }
   return found
 }
 
+/** Paths of the files below a folder, while the budget lasts. */
 async function* filesOf(
   source: FileSource,
   folder: CleanPath,
-  depth: number,
+  levels: number,
   budget: { left: number },
 ): AsyncGenerator<CleanPath> {
   for (const entry of (await source.list(folder, internalRequester)) ?? []) {
     if (budget.left-- <= 0) return
     const path = cleanPath(`${folder}/${entry.name}`)
     if (entry.kind !== 'folder') yield path
-    else if (depth > 1) yield* filesOf(source, path, depth - 1, budget)
+    else if (levels > 1) yield* filesOf(source, path, levels - 1, budget)
   }
 }
 
-function isSameMachine(one: GuestFacts, other: GuestFacts): boolean {
-  const macs = new Set(one.macs?.map(canonicalMac))
-  if (other.macs?.some((mac) => macs.has(canonicalMac(mac)))) return true
-  const [mine, theirs] = [one.uuid, other.uuid].map((uuid) => uuid && canonicalUuid(uuid))
-  if (mine && theirs && (mine === theirs || mine === swapUuid(theirs))) return true
-  return one.ip !== undefined && one.ip === other.ip
+function isSameMachine(a: GuestFacts, b: GuestFacts): boolean {
+  const macs = new Set(a.macs?.map(canonicalMac))
+  if (b.macs?.some((mac) => macs.has(canonicalMac(mac)))) return true
+  const [uuidA, uuidB] = [a.uuid, b.uuid].map((uuid) => uuid && canonicalUuid(uuid))
+  if (uuidA && uuidB && (uuidA === uuidB || uuidA === swapUuid(uuidB))) return true
+  return a.ip !== undefined && a.ip === b.ip
 }

@@ -10,8 +10,8 @@ import { baseName, type CleanPath, cleanPath, joinPath, parentPath, rootPath } f
 import type { Entry, FileSource } from '../files/source.ts'
 
 /**
- * Where a loader of the host lies, links followed: Debian keeps shim behind one. Undefined while its package
- * is missing.
+ * The real path of a loader on the host's disk; undefined while its package is not installed. Links are
+ * followed, because Debian installs shim behind a link.
  */
 export async function hostPlace(file: LoaderFile): Promise<string | undefined> {
   for (const place of file.places) {
@@ -51,8 +51,8 @@ export function hostLoadersSource(files: readonly LoaderFile[] = loaderFiles): F
 }
 
 /**
- * The signed chain that a tree brings along, at `/<tree id>/shimx64.efi` with its second stage beside it, for
- * that is where shim looks. Secure Boot needs it: a kernel is started only by the GRUB of its own
+ * The signed loaders of each tree: its shim at `/<tree id>/shimx64.efi`, and its GRUB in the same folder,
+ * where shim looks for it. Secure Boot needs them, because a kernel is started only by the GRUB of its own
  * distribution.
  */
 export function treeLoadersSource(snapshot: () => Snapshot, trees: FileSource): FileSource {
@@ -70,7 +70,7 @@ export function treeLoadersSource(snapshot: () => Snapshot, trees: FileSource): 
   }
 }
 
-/** The folder of the kernel of its own arch, else of any. */
+/** The folder of the kernel for the tree's own architecture, or else of its first kernel; '' for the root. */
 function kernelFolder({ platforms, arch }: Tree): string {
   const own = Object.hasOwn(platforms, arch) ? platforms[arch] : undefined
   const kernel = own?.kernel ?? Object.values(platforms).find((images) => images.kernel !== undefined)?.kernel

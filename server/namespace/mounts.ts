@@ -5,11 +5,11 @@ import { baseName, below, type CleanPath, joinPath, rootPath } from '../files/pa
 import type { Entry, FileSource } from '../files/source.ts'
 import { unionSource } from '../files/union.ts'
 
-/** One line of the table of contents: what appears at a path, and who makes it. */
+/** One row of the namespace's table: which source appears at which path. */
 export interface Mount {
   readonly at: CleanPath
   readonly source: FileSource
-  /** For people: why it is there, and why at this place in the order where that matters. */
+  /** For people: what it serves, and the reason for its place in the table when the order matters. */
   readonly why: string
 }
 
@@ -22,31 +22,33 @@ export function mountTable(mounts: readonly Mount[], madeMs = Date.now()): FileS
   const layers = mounts.map(({ at, source }) => ({ at, source: mountedAt(at, source, madeMs) }))
   const all = unionSource(...layers.map((layer) => layer.source))
 
-  /** The mounts that have a say about a path. Nearly always it is one, which is then asked directly. */
-  const concerned = (path: CleanPath): FileSource => {
-    const able = layers.filter(({ at }) => below(at, path) !== undefined || below(path, at) !== undefined)
-    if (able.length === layers.length) return all
-    return able.length === 1 && able[0] ? able[0].source : unionSource(...able.map((layer) => layer.source))
+  /** The mounts at, above or below a path. Mostly there is only one, which is then asked without a union. */
+  const relatedTo = (path: CleanPath): FileSource => {
+    const related = layers.filter(({ at }) => below(at, path) !== undefined || below(path, at) !== undefined)
+    if (related.length === layers.length) return all
+    return related.length === 1 && related[0]
+      ? related[0].source
+      : unionSource(...related.map((layer) => layer.source))
   }
   return {
     stat: (path, who) =>
-      path === rootPath ? Promise.resolve(folderEntry('', madeMs)) : concerned(path).stat(path, who),
+      path === rootPath ? Promise.resolve(folderEntry('', madeMs)) : relatedTo(path).stat(path, who),
     list: async (path, who) =>
-      (await concerned(path).list(path, who)) ?? (path === rootPath ? [] : undefined),
+      (await relatedTo(path).list(path, who)) ?? (path === rootPath ? [] : undefined),
   }
 }
 
-/** What one mount has to do with a path. */
+/** What one mount does for a path. */
 export interface PathExplanation {
   readonly at: CleanPath
   /** `hidden`: it has the path as well, but an earlier mount serves it. */
   readonly outcome: 'serves' | 'fails' | 'hidden' | 'absent'
   readonly why: string
-  /** For `fails`. */
+  /** The error, for `fails` and `hidden`. */
   readonly message?: string
 }
 
-/** The mounts that could have a path, from top to bottom, and which of them serves it to this client. */
+/** All mounts at or above a path, from top to bottom, and which of them serves the path to this client. */
 export async function explainPath(
   mounts: readonly Mount[],
   path: CleanPath,
@@ -79,7 +81,7 @@ function mountedAt(at: CleanPath, source: FileSource, madeMs: number): FileSourc
       return below(path, at) === undefined ? undefined : folderEntry(baseName(path), madeMs)
     if (inside !== rootPath) return source.stat(inside, who)
     const root = await source.stat(inside, who)
-    // Mostly a folder; `/ks` is a file for a machine that we know.
+    // Mostly a folder; but `/ks` is a file for a machine that is a guest.
     return root ? renameEntry(root, place) : folderEntry(place, madeMs)
   }
   return {

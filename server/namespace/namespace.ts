@@ -20,24 +20,24 @@ import { treesSource } from './trees.ts'
 
 export interface NamespaceParts {
   readonly snapshot: () => Snapshot
-  /** Which services are open, for the URLs that generated files carry. */
+  /** The services that are open now, for the URLs in generated files. */
   readonly services: () => OpenServices
   readonly renderer: TemplateRenderer
-  /** Something in an answer file looks wrong although it rendered. */
+  /** Called when something in an answer file looks wrong although it rendered. */
   readonly onWarnings: (guest: Guest, warnings: readonly string[]) => void
   readonly machines: BootMachines
 }
 
-/** The whole namespace. Every service serves exactly this. */
+/** The whole namespace: every service serves exactly these files. */
 export function createNamespace(parts: NamespaceParts): FileSource {
   return mountTable(namespaceMounts(parts))
 }
 
-/** What appears where, as one table that is read from top to bottom. */
+/** The namespace as a table: for a path the first row that has it wins. */
 export function namespaceMounts(parts: NamespaceParts): readonly Mount[] {
   const { snapshot, machines } = parts
   const folder = (): string => snapshot().config.paths.trees
-  const disk = withoutFolder(followed(folder), cleanPath('/.treeboot'))
+  const disk = withoutFolder(folderSetting(folder), cleanPath('/.treeboot'))
   const trees = treesSource({ snapshot, disk, folder, machines })
   return [
     {
@@ -53,7 +53,7 @@ export function namespaceMounts(parts: NamespaceParts): readonly Mount[] {
     {
       at: rootPath,
       source: handWrittenSource(
-        followed(() => snapshot().config.paths.tftpboot),
+        folderSetting(() => snapshot().config.paths.tftpboot),
         () => snapshot().guests,
       ),
       why: "the operator's own boot files: before the generated ones, so that they win",
@@ -87,8 +87,8 @@ function installFacts({ services, machines }: NamespaceParts): AnswerFileOptions
   }
 }
 
-/** A folder on disk whose place is a setting: another source when the setting changes, and not before. */
-function followed(setting: () => string): FileSource {
+/** A folder on disk whose path is a setting. A new source is made only when the setting changes. */
+function folderSetting(setting: () => string): FileSource {
   let made: { folder: string; source: FileSource } | undefined
   const current = (): FileSource => {
     const folder = setting()

@@ -11,24 +11,30 @@ import { type Repairs, withTreeinfo } from './with-treeinfo.ts'
 
 export interface TreesParts {
   readonly snapshot: () => Pick<Snapshot, 'trees'>
-  /** What lies in `trees/`, which is `folder` now. */
+  /** The files in the configured `trees/` folder. */
   readonly disk: FileSource
+  /** The path of that folder now. */
   readonly folder: () => string
   readonly machines: Pick<BootMachines, 'versionFor'>
 }
 
 /**
- * The folder `trees/` as clients see it: what is on disk as it is; the files inside of each ISO image at the
- * place that its name gives (`trees/Fedora-40.iso` at `/trees/Fedora-40/`, the image itself beside it); in
- * each tree what makes it findable for clients that need more than it brings along; and of a published tree
- * the version that this client sees.
+ * The folder `trees/` as clients see it:
+ *
+ * - The files on disk appear as they are.
+ * - The files inside of an ISO image appear in a folder beside it: those of `trees/Fedora-40.iso` at
+ *   `/trees/Fedora-40/`.
+ * - Each tree also has the generated files that some clients need to find it (`withTreeinfo`).
+ * - A published tree appears in the version that this client sees (`versionFor`).
  */
 export function treesSource({ snapshot, disk, folder, machines }: TreesParts): FileSource {
   const repairs: Repairs = new WeakMap()
-  /** Images and versions, by their real path. */
+  /** Sources of ISO images and of published versions, by their real path. */
   const opened = new Map<string, FileSource>()
+  /** The places of the last snapshot. */
   let made: { readonly trees: readonly Tree[]; readonly places: ReadonlyMap<CleanPath, Placed> } | undefined
-  const earlier = new WeakMap<Tree, Placed>()
+  /** Trees in versions that were replaced. */
+  const earlierPlaces = new WeakMap<Tree, Placed>()
 
   const openedAt = (path: string, open: () => FileSource): FileSource => {
     const source = opened.get(path) ?? open()
@@ -37,8 +43,8 @@ export function treesSource({ snapshot, disk, folder, machines }: TreesParts): F
   }
 
   /**
-   * A published tree is read at the place of its version, not through the link that is switched: what the
-   * snapshot says of it and its files change at the same moment.
+   * The files of a tree. A published tree is read through the folder of its version, not through the public
+   * symlink, so that its files and the snapshot's record of it change at the same moment.
    */
   const realSource = ({ id, origin, release }: Tree): FileSource => {
     const { path } = origin
@@ -50,10 +56,13 @@ export function treesSource({ snapshot, disk, folder, machines }: TreesParts): F
   const placed = (tree: Tree): Placed => ({
     tree,
     source: withTreeinfo(tree, realSource(tree), repairs),
-    carried: carrier(tree.release),
+    withDecision: decisionAdder(tree.release),
   })
 
-  /** Made anew with each snapshot; images stay as they are while a tree is in them. */
+  /**
+   * All trees by their path. Made for each new snapshot; sources of images and versions stay open while they
+   * are used.
+   */
   const places = (): ReadonlyMap<CleanPath, Placed> => {
     const { all, earlier: before } = snapshot().trees
     if (made?.trees === all) return made.places
@@ -63,7 +72,7 @@ export function treesSource({ snapshot, disk, folder, machines }: TreesParts): F
     return made.places
   }
 
-  /** The tree that a path is in, as this client sees it, and where in there. */
+  /** The tree that holds a path, in the version that this client sees, and the path inside of it. */
   const find = (path: CleanPath, who: Requester): Found | undefined => {
     const found = treeOf(places(), path)
     const release = found?.placed.tree.release
@@ -71,18 +80,18 @@ export function treesSource({ snapshot, disk, folder, machines }: TreesParts): F
     const version = machines.versionFor(who, release, found.inside)
     if (version === release.version) return found
     const tree = snapshot().trees.inVersion(found.placed.tree.id, { id: release.id, version })
-    // Deleted by `treeboot trees gc --now` while somebody was in the middle of it.
+    // `treeboot trees gc --now` has deleted the version from which this client is fetching.
     if (!tree) return found
-    const known = earlier.get(tree) ?? placed(tree)
-    earlier.set(tree, known)
-    return { placed: known, inside: found.inside }
+    const earlier = earlierPlaces.get(tree) ?? placed(tree)
+    earlierPlaces.set(tree, earlier)
+    return { placed: earlier, inside: found.inside }
   }
 
   const stat: FileSource['stat'] = async (path, who) => {
     const found = find(path, who)
     if (!found) return disk.stat(path, who)
     const entry = await found.placed.source.stat(found.inside, who)
-    return entry && renameEntry(found.placed.carried(entry, found.inside), baseName(path))
+    return entry && renameEntry(found.placed.withDecision(entry, found.inside), baseName(path))
   }
 
   return {
@@ -93,7 +102,8 @@ export function treesSource({ snapshot, disk, folder, machines }: TreesParts): F
       const roots: Entry[] = []
       for (const [at, { tree }] of places()) {
         if (tree.origin.kind !== 'iso' || parentPath(at) !== path) continue
-        // One damaged image must not hide its neighbours; asking for it tells what is wrong.
+        // One damaged image must not hide its neighbours. A request for the image itself fails with the
+        // reason.
         const root = await stat(at, who).catch(() => undefined)
         if (root) roots.push(root)
       }
@@ -106,26 +116,27 @@ export function treesSource({ snapshot, disk, folder, machines }: TreesParts): F
 interface Placed {
   readonly tree: Tree
   readonly source: FileSource
-  /** An entry of the tree with what a client begins that fetches it. */
-  readonly carried: (entry: Entry, inside: CleanPath) => Entry
+  /** Adds to a file's entry the decision that tells which version was fetched. */
+  readonly withDecision: (entry: Entry, inside: CleanPath) => Entry
 }
 
 /**
- * Files of a published tree say which version they are of, so that a client that fetched one goes on with it.
- * One object for each entry, again and again: what is cached by entry stays cached.
+ * Marks the files of a published tree with their version, so that a client that fetched one file keeps seeing
+ * that version. The same entry always gives the same marked object, so that what is cached by entry stays
+ * cached.
  */
-function carrier(release: Tree['release']): Placed['carried'] {
+function decisionAdder(release: Tree['release']): Placed['withDecision'] {
   if (!release) return (entry) => entry
   const { id, version } = release
-  const carried = new WeakMap<Entry, Entry>()
+  const marked = new WeakMap<Entry, Entry>()
   return (entry, path) => {
     if (entry.kind !== 'file') return entry
-    const known = carried.get(entry)
-    if (known) return known
+    const before = marked.get(entry)
+    if (before) return before
     const decision = { kind: 'tree-file', release: { id, version }, path } as const
-    const made = { ...entry, open: () => entry.open(), decision }
-    carried.set(entry, made)
-    return made
+    const result = { ...entry, open: () => entry.open(), decision }
+    marked.set(entry, result)
+    return result
   }
 }
 
@@ -142,7 +153,7 @@ function treeOf(places: ReadonlyMap<CleanPath, Placed>, path: CleanPath): Found 
   }
 }
 
-/** A folder of a source as a source of its own. */
+/** A source that begins at a folder of another source. */
 function partOf(source: FileSource, at: CleanPath): FileSource {
   if (at === rootPath) return source
   return {
@@ -151,7 +162,7 @@ function partOf(source: FileSource, at: CleanPath): FileSource {
   }
 }
 
-/** A source that is opened when it is first asked, and again when that failed. */
+/** A source that opens at the first request. When opening fails, the next request tries again. */
 function lazily(open: () => Promise<FileSource>): FileSource {
   let opening: Promise<FileSource> | undefined
   const opened = (): Promise<FileSource> => {

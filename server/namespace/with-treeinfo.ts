@@ -11,31 +11,34 @@ import type { Entry, FileSource } from '../files/source.ts'
 
 const treeinfoPaths: readonly CleanPath[] = [cleanPath('/.treeinfo'), cleanPath('/treeinfo')]
 const originalSuffix = '.orig'
-/** A larger one is no `.treeinfo`. */
+/** A larger file is served as it is: it cannot be a `.treeinfo`. */
 const largestTreeinfo = 1024 * 1024
 
 /**
- * What was made of descriptors that had to be repaired, by the entry they were read from; undefined for clean
- * ones.
+ * The repaired descriptor for each entry of a descriptor that was read; undefined for one that needs no
+ * repair.
  */
 export type Repairs = WeakMap<Entry, Promise<Entry | undefined>>
 
 /**
- * A tree with what makes it findable for every client. Served, and never written into the operator's tree:
+ * A tree with the files that clients need to find its kernel and initrd. They are served, and never written
+ * into the operator's tree:
  *
- * - a `.treeinfo`, when the tree has none and nothing else that clients know;
+ * - a `.treeinfo`, when the tree has neither one nor any other descriptor that clients know;
  * - the paths at which virt-install looks for the images of a Debian or Ubuntu medium;
- * - a `.treeinfo` that clients stumble over, repaired; as it was it is at `.treeinfo.orig`.
+ * - in place of a `.treeinfo` that some client cannot read, a repaired one; the original is at
+ *   `.treeinfo.orig`.
  *
- * Everything else comes from `real`, byte for byte, and whatever is there comes before what would be added.
+ * All other files are those of `real`, byte for byte. A file of `real` always hides an added one at the same
+ * path.
  */
 export function withTreeinfo(tree: Tree, real: FileSource, repairs: Repairs): FileSource {
   const added = addedTo(tree, real)
 
-  /** A descriptor as it is served. */
+  /** The descriptor that clients get: repaired if it had to be. */
   const served = async (entry: Entry): Promise<Entry> => (await repaired(entry, tree, repairs)) ?? entry
 
-  /** The bytes that a repaired descriptor had. */
+  /** The descriptor before its repair, at `.treeinfo.orig`; undefined unless it was repaired. */
   const original = async (path: CleanPath, who: Requester): Promise<Entry | undefined> => {
     const from = treeinfoPaths.find((each) => path === `${each}${originalSuffix}`)
     const entry = from && (await real.stat(from, who))
@@ -43,7 +46,9 @@ export function withTreeinfo(tree: Tree, real: FileSource, repairs: Repairs): Fi
     return renameEntry(entry, baseName(path))
   }
 
-  /** The root of the tree: a repaired descriptor in its place, and what it was beside it. */
+  /**
+   * The listing of the root: with the repaired descriptor, and the original beside it under its `.orig` name.
+   */
   const withRepaired = async (entries: readonly Entry[], who: Requester): Promise<readonly Entry[]> => {
     const shown = new Map<string, Entry>()
     for (const entry of entries) {
@@ -77,6 +82,7 @@ export function withTreeinfo(tree: Tree, real: FileSource, repairs: Repairs): Fi
   }
 }
 
+/** The repaired descriptor; undefined when the entry needs no repair. */
 function repaired(entry: Entry, tree: Tree, repairs: Repairs): Promise<Entry | undefined> {
   if (entry.size > largestTreeinfo) return Promise.resolve(undefined)
   let repair = repairs.get(entry)
@@ -91,7 +97,7 @@ function repaired(entry: Entry, tree: Tree, repairs: Repairs): Promise<Entry | u
   return repair
 }
 
-/** What is added where the tree has nothing. */
+/** The generated `.treeinfo` and the aliases, which are served where the tree itself has no file. */
 function addedTo(tree: Tree, real: FileSource) {
   const aliases = tree.state === 'ready' ? netbootAliases(tree) : []
   const files = new Map(aliases.map((alias) => [cleanPath(`/${alias.path}`), alias] as const))

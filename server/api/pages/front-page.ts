@@ -2,10 +2,10 @@ import type { SnapshotProblem } from '../../core/problem.ts'
 import type { Tree } from '../../core/tree/tree.ts'
 import { htmlText } from '../../render/quote.ts'
 
-/** What the front page shows; everything is decided before. */
+/** The contents of the front page, ready to be shown. */
 export interface FrontView {
   readonly version: string
-  /** How this browser reached us: `http://mirror.example:8080`. */
+  /** The URL by which this browser reached us: `http://mirror.example:8080`. */
   readonly url: string
   readonly services: readonly {
     readonly name: string

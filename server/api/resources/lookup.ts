@@ -12,16 +12,18 @@ export const lookupPath = '/api/v1/lookup'
 const oneValue = z.string('one value').optional()
 
 /**
- * Unknown parameters pass here: the lookup itself refuses them, and names the one that was probably meant.
+ * This schema lets unknown parameters pass: the lookup itself refuses them, and names the parameter that was
+ * probably meant.
  */
 export const lookupQuery = z.looseObject({
   ...Object.fromEntries(lookupKeys.map((key) => [key, oneValue])),
   as: format,
 })
 
+/** The response to a lookup. It also notes that the client starts over, and which version it now fetches. */
 function respondTo(url: string, who: Requester, context: ApiContext): LookupResponse {
   const { snapshot, machines, lookups } = context
-  // The client begins something new: it must next fetch the version that this response names.
+  // First, so that the response names the newest version.
   machines.lookedUp(who)
   const request = { query: url.slice(lookupPath.length + 1), who }
   const response = lookups.respond({ ...request, inputs: inputsFor(context, who), current: snapshot() })
@@ -29,7 +31,7 @@ function respondTo(url: string, who: Requester, context: ApiContext): LookupResp
   return response
 }
 
-/** For the route table. `lookupFirst` gets there before. */
+/** The handler in the route table. In practice `lookupFirst` responds before the router is asked. */
 export function lookUpRouted(
   { req, who }: { req: IncomingMessage; who: Requester },
   context: ApiContext,
@@ -41,8 +43,9 @@ export function lookUpRouted(
 const questionMark = 0x3f
 
 /**
- * Responds to `GET /api/v1/lookup` before Express: a rack that installs asks it thousands of times a second,
- * and routing alone would cost more than the response. Returns false for every other request.
+ * Makes a function that responds to `GET /api/v1/lookup` before Express, and returns false for every other
+ * request. A rack of machines that install asks thousands of times a second, and Express's routing alone
+ * would cost more than the response.
  */
 export function lookupFirst(context: ApiContext, onFault: OnFault) {
   return (req: IncomingMessage, res: ServerResponse, who: Requester): boolean => {

@@ -2,13 +2,13 @@ import { createHash, type Hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { Failure } from '../../core/failure.ts'
 
-/** Where the bytes of a body go. */
+/** The file that the bytes of a body are written to. */
 export interface Sink {
   write(bytes: Uint8Array): Promise<void>
   close(outcome: 'complete' | 'partial'): Promise<void>
 }
 
-/** A digest of the body that the client sent with it. */
+/** The digest that a client sent with a body. */
 export interface ExpectedDigest {
   readonly algorithm: 'md5' | 'sha1' | 'sha256' | 'sha512'
   readonly base64: string
@@ -22,9 +22,10 @@ const writeBytes = 1 << 20
 
 /**
  * Writes the body of a request to a sink piece by piece, so that a large upload needs no more memory than a
- * small one. Bytes that came before the connection broke stay. Resolves to the number of bytes received.
+ * small one. Bytes that arrived before the connection broke are kept. Resolves to the number of bytes
+ * received.
  *
- * @param isWhole Whether the file is complete when the body is.
+ * @param isWhole Whether the file is complete after this many bytes of the body.
  * @throws Failure `bad-request` when the body is cut off, `invalid-data` when its digest is wrong.
  */
 export async function receive(
@@ -71,7 +72,7 @@ async function writeBody(req: IncomingMessage, sink: Sink, hash: Hash | undefine
       if (waitingBytes >= writeBytes) await flush()
     }
   } finally {
-    // Also the bytes just before the connection broke: a resumed upload continues behind them.
+    // Also writes the last bytes before the connection broke: a resumed upload continues after them.
     if (waitingBytes > 0) await flush()
   }
   return received
@@ -96,7 +97,7 @@ const algorithms = ['md5', 'sha1', 'sha256', 'sha512'] as const
  * The digest that a request announces: `Repr-Digest` or `Content-Digest: sha-256=:BASE64:` (RFC 9530),
  * `Digest: sha-256=BASE64` (RFC 3230), `Content-MD5`, or tus's `Upload-Checksum: sha256 BASE64`.
  *
- * @throws Failure `bad-request` when there is a digest that cannot be read.
+ * @throws Failure `bad-request` for a digest that cannot be parsed or has an unknown algorithm.
  */
 export function announcedDigest(req: IncomingMessage): ExpectedDigest | undefined {
   const header = (name: string): string => [req.headers[name] ?? ''].flat().join(',').trim()

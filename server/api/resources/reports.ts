@@ -9,7 +9,7 @@ import { guestNamed } from './guests.ts'
 
 const longestDetail = 500
 
-/** A report counts whatever its detail looks like: an odd one is dropped. */
+/** The detail of a report. When it is not a text it is dropped, and the report still counts. */
 const detail = z
   .string()
   .min(1)
@@ -17,7 +17,7 @@ const detail = z
   .optional()
   .catch(undefined)
 
-/** The token is part of the path, which debian-installer's wget and every proxy leave alone. */
+/** The token is part of the path, because debian-installer's wget and proxies pass a path on unchanged. */
 export const reportParams = z.object({
   name: z.string(),
   report: z.enum(reports, `one of ${reports.join(', ')}`),
@@ -34,7 +34,7 @@ interface ReportCall {
   readonly req: IncomingMessage
 }
 
-/** What an installer says of itself, with a line of detail as `?message=` or as `detail` in a JSON body. */
+/** Stores an installer's report. A line of detail may come as `?message=` or as `detail` in a JSON body. */
 export async function report(call: ReportCall, { snapshot, machines }: ApiContext): Promise<Reply> {
   const { params, query, body, who, req } = call
   await machines.report(guestNamed(snapshot(), params.name), {
@@ -46,7 +46,10 @@ export async function report(call: ReportCall, { snapshot, machines }: ApiContex
   return { status: 204 }
 }
 
-/** Whether a request comes from this machine, and not from another one by way of a proxy that runs here. */
+/**
+ * Whether a request comes from treeboot's machine itself. A proxy that runs here forwards those of other
+ * machines.
+ */
 function isLocal({ address, localAddress }: Requester, { headers }: IncomingMessage): boolean {
   if (headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined) return false
   return isLoopback(address) || address === localAddress

@@ -15,7 +15,7 @@ export function frontPage({ who }: { who: Requester }, context: ApiContext): Rep
   return { headers: { 'Content-Type': 'text/html; charset=utf-8' }, text }
 }
 
-/** A mirror with a broken tree still serves the others: that is not bad health. */
+/** The status is always `ok`: with a broken tree treeboot still serves the others. */
 export function health(_: unknown, { snapshot, version }: ApiContext): Reply {
   const { trees, generation } = snapshot()
   const ready = trees.all.filter((tree) => tree.state === 'ready').length

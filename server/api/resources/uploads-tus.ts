@@ -16,7 +16,7 @@ const bodyType = 'application/offset+octet-stream'
  * Resumable uploads by the tus protocol 1.0.0 (tus.io) with creation, creation-with-upload, termination and
  * checksum. The bytes go straight to their place in the upload area. So one protocol can finish an upload
  * that another began, and after a restart the offset is the size of the file. The length is part of the
- * upload's own URL, so there is nothing else to remember.
+ * upload's own URL, so no other state has to be stored.
  */
 export const tusParams = z.object({ length: z.string(), path: segments })
 
@@ -47,7 +47,7 @@ export const create = tus(async ({ req }: TusCall, { uploads }): Promise<Reply> 
   if (length > maxBytes) throw new Failure('too-large', `${length} bytes; at most ${maxBytes} in one file`)
   const path = cleanPath(nameIn(String(req.headers['upload-metadata'] ?? '')))
   if (parentPath(path) !== '/') await uploads.makeFolders(parentPath(path))
-  // An empty file, so that there is an offset to ask for from now on.
+  // Makes an empty file, so that a `HEAD` finds an offset.
   const file = await uploads.openForWriting(path, 0)
   await file.close(length === 0 ? 'complete' : 'partial')
   const Location = `/api/v1/uploads/tus/${length}${path.split('/').map(encodeURIComponent).join('/')}`
@@ -80,7 +80,7 @@ export const remove = tus(async ({ params }: UploadCall, { uploads }): Promise<R
   return { status: 204 }
 })
 
-/** No upload may be called like the protocol: its files would have the URLs of tus. */
+/** Refuses an upload that is named `tus`: its files would have the URLs of the tus protocol. */
 export function refuseName(): never {
   throw new Failure('bad-request', 'tus is the path of resumable uploads: choose another name')
 }
@@ -90,7 +90,7 @@ function setCommonHeaders(res: ServerResponse): void {
   res.setHeader('Cache-Control', 'no-store')
 }
 
-/** Gives every response the headers of the protocol, failures too, and refuses other versions with 412. */
+/** Wraps a handler: every response, also of a failure, gets tus's headers; other versions of tus get 412. */
 function tus<Call extends TusCall>(handle: (call: Call, context: ApiContext) => Promise<Reply>) {
   return async (call: Call, context: ApiContext): Promise<Reply> => {
     setCommonHeaders(call.res)
@@ -108,12 +108,13 @@ async function sizeOf(uploads: Uploads, path: CleanPath): Promise<number> {
 
 interface Part {
   readonly path: CleanPath
-  /** Of the whole file. */
+  /** Bytes of the whole file. */
   readonly length: number
   /** Where the body of this request begins in the file. */
   readonly offset: number
 }
 
+/** Receives the body of one request as the next part of a file. */
 async function take(uploads: Uploads, req: IncomingMessage, part: Part): Promise<Reply> {
   const { path, length, offset } = part
   const end = offset + Number(req.headers['content-length'] ?? 0)
@@ -126,7 +127,7 @@ async function take(uploads: Uploads, req: IncomingMessage, part: Part): Promise
     return { status: 204, headers: { 'Upload-Offset': String(offset + received) } }
   } catch (error) {
     if (!(error instanceof Failure) || error.kind !== 'invalid-data') throw error
-    // The checksum extension: a damaged part is dropped again, and the status is 460.
+    // The checksum extension of tus: a damaged part is removed, and the status is 460.
     const undo = await uploads.openForWriting(path, offset)
     await undo.close('partial')
     return { status: 460, json: { error: error.kind, message: error.message } }
@@ -139,7 +140,9 @@ function uploadOf({ length, path }: z.output<typeof tusParams>): { path: CleanPa
   return { length: bytes, path: cleanPath(path) }
 }
 
-/** The path of the upload: `relativePath` for a file of a folder, `filename` for a single one. */
+/**
+ * The path of the upload: clients send `relativePath` for a file of a folder, `filename` for a single file.
+ */
 function nameIn(header: string): string {
   const metadata = parseMetadata(header)
   for (const key of ['relativePath', 'path', 'filename', 'name']) {
@@ -152,7 +155,9 @@ function nameIn(header: string): string {
   )
 }
 
-/** `filename d29ybGQ=,is_confidential`: values in base64; a key without a value is a flag. */
+/**
+ * Parses `filename d29ybGQ=,is_confidential`: values are base64; a key without a value is a flag and gets ''.
+ */
 function parseMetadata(header: string): Map<string, string> {
   const values = new Map<string, string>()
   for (const pair of header.split(',')) {

@@ -9,7 +9,7 @@ import type { PublishResult, UploadReceipt, UploadView } from '../types.ts'
 import { announcedDigest, receive } from './receive-body.ts'
 
 /**
- * `/api/v1/uploads`: for administrators only.
+ * The handlers of `/api/v1/uploads`, which are for administrators only.
  *
  *     curl -T Fedora.iso -H "Authorization: Bearer $TOKEN" http://server/api/v1/uploads/fedora-40.iso
  *     curl -T vmlinuz ... http://server/api/v1/uploads/fedora-40/images/pxeboot/vmlinuz
@@ -46,7 +46,7 @@ export async function show(
   return { json }
 }
 
-/** How much of a file is here: where `curl -C OFFSET` and scripts continue. */
+/** Responds with the size of an uploaded file: the offset at which `curl -C OFFSET` and scripts continue. */
 export async function offset({ params }: PathCall, { uploads }: ApiContext): Promise<Reply> {
   const path = cleanPath(params.path)
   const size = await uploads.size(path)
@@ -60,7 +60,7 @@ export async function offset({ params }: PathCall, { uploads }: ApiContext): Pro
   }
 }
 
-/** A whole file, or with `Content-Range: bytes 1000-1999/2000` the next part of one. */
+/** Receives a whole file, or the next part of a file with `Content-Range: bytes 1000-1999/2000`. */
 export async function put({ params, req }: PathCall, { uploads }: ApiContext): Promise<Reply> {
   if (req.url?.split('?')[0]?.endsWith('/'))
     throw new Failure('bad-request', 'the URL ends with /: name the file, or use curl -T FILE URL/')
@@ -92,8 +92,8 @@ export async function remove({ params }: PathCall, { uploads }: ApiContext): Pro
 }
 
 /**
- * `Content-Range` of a request that brings a part of a file (RFC 9110, 14.4 and 14.5); `*` is an unknown
- * length.
+ * The `Content-Range` of a request with a part of a file (RFC 9110, 14.4 and 14.5). A total of `*` means that
+ * the length is unknown.
  */
 function contentRange({ headers }: IncomingMessage): { from: number; total: number | undefined } | undefined {
   const header = headers['content-range']
