@@ -24,6 +24,7 @@ export interface DescribedFile {
   readonly expected: Digest
 }
 
+/** What is known of the described files of a tree. Paths are relative to the tree. */
 export interface Verification {
   readonly unverified: readonly string[]
   readonly damaged: readonly DamagedFile[]
@@ -37,22 +38,23 @@ interface DigestJob {
 
 /**
  * Verifies the files of offered trees in the background. It computes each digest once, however many trees
- * name the file, and calls back when one is known.
+ * name the file, and calls back when a digest is known.
  */
 export class BackgroundVerifier {
   readonly #cache: VerifyCache
   readonly #onResult: (file: string) => void
-  /** What waits or is being read, by algorithm and real path. */
+  /** Jobs that wait or run, by algorithm and real path. */
   readonly #jobs = new Map<string, DigestJob>()
   readonly #unreadable = new Map<string, { stamp: Stamp; error: string }>()
   readonly #limit = pLimit(filesAtOnce)
   readonly #stopping = new AbortController()
-  /** Lives as long as there are jobs, so that no thread waits for the next tree. */
+  /** Exists only while there are jobs, so that threads do not stay without work. */
   #hasher: Hasher | undefined
   #started = false
 
   /**
-   * @param onResult Called with the real path of a file when its digest is known, or that it cannot be read.
+   * @param onResult Called with the real path of a file when its digest was computed, or when it could not be
+   *   read.
    */
   constructor(cache: VerifyCache, onResult: (file: string) => void) {
     this.#cache = cache
@@ -60,7 +62,8 @@ export class BackgroundVerifier {
   }
 
   /**
-   * What is known of these files now. What is not known yet is put in the queue, unless `enqueue` is false.
+   * Compares these files with the digests that are known now. A digest that is not known yet is queued to be
+   * computed, unless `enqueue` is false.
    */
   check(files: readonly DescribedFile[], enqueue: boolean): Verification {
     const unverified: string[] = []
@@ -80,12 +83,12 @@ export class BackgroundVerifier {
     return { unverified, damaged }
   }
 
-  /** Whether nothing waits or is being read. */
+  /** Whether no job waits or runs. */
   get idle(): boolean {
     return this.#jobs.size === 0
   }
 
-  /** Begins to read. Not before: the first look at all trees should not compete with it for the disk. */
+  /** Begins to read files. Called after the first look at all trees, which needs the disk for itself. */
   start(): void {
     this.#started = true
     for (const job of this.#jobs.values()) this.#schedule(job)
@@ -121,8 +124,8 @@ export class BackgroundVerifier {
   }
 
   /**
-   * Ends the threads. A new hasher may be at work already: the last result may have put new jobs in the
-   * queue.
+   * Ends the threads of a hasher. A new hasher may be at work already, when the last result has led to new
+   * jobs.
    */
   async #release(hasher: Hasher): Promise<void> {
     if (this.#hasher === hasher) this.#hasher = undefined
@@ -132,8 +135,7 @@ export class BackgroundVerifier {
   async #run({ stamp, algorithm }: DigestJob, hasher: Hasher): Promise<void> {
     const before = await stampAgain(stamp)
     if (!before || before.folder) return
-    // What changes while it is read has no digest. Its tree notices the change and puts it in the queue
-    // again.
+    // A file that changes while it is read gets no digest. Its tree notices the change and queues it again.
     const isSame = async () => sameStamp(before, await stampAgain(before))
     try {
       const digests = await hasher.digests(await entryOf(before), [algorithm])

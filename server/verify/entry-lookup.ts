@@ -2,7 +2,7 @@ import { internalRequester } from '../core/net/requester.ts'
 import { baseName, type CleanPath, parentPath } from '../files/path.ts'
 import type { Entry, FileSource } from '../files/source.ts'
 
-/** From so many files of one folder on, listing it once costs less than asking for each. */
+/** From this many files of one folder on, listing the folder once costs less than a `stat` for each file. */
 const worthListing = 8
 
 /** Finds many entries of one source. It lists a folder once when it holds many of them. */
@@ -18,7 +18,7 @@ export class EntryLookup {
       this.#wanted.set(parentPath(path), (this.#wanted.get(parentPath(path)) ?? 0) + 1)
   }
 
-  /** The same as the source's `stat`. */
+  /** Gives the same result as the source's `stat`. */
   async entry(path: CleanPath): Promise<Entry | undefined> {
     const folder = parentPath(path)
     if ((this.#wanted.get(folder) ?? 0) < worthListing) return this.#source.stat(path, internalRequester)

@@ -8,7 +8,7 @@ export interface TreeToVerify {
   readonly source: FileSource
   /** The tree's folder in the source. Repositories beside it are followed as far as the source reaches. */
   readonly at: CleanPath
-  /** What was found of the tree; undefined when nothing in it was recognised. */
+  /** What was found in the tree; undefined when nothing in it was recognised. */
   readonly evidence: TreeEvidence | undefined
 }
 
@@ -23,9 +23,10 @@ export interface ExpectedFile {
   /** The same document, in the source. */
   readonly from: CleanPath
   /**
-   * How bad it is when the file is missing. `required`: `.treeinfo` or `repomd.xml` names it. `listed`: a
-   * list of checksums names it, and such lists often name more than anyone copied. `alternative`: it is one
-   * of several forms of an index, and a mirror keeps the form that it likes.
+   * How bad it is when the file is missing. `required`, an error: `.treeinfo`, `repomd.xml` or `primary.xml`
+   * names it. `listed`, a warning: a list of checksums or Debian's `Packages` names it, and these often name
+   * more than anyone copied. `alternative`, no finding: it is one of several forms of an index, and a mirror
+   * need not keep all of them.
    */
   readonly weight: 'required' | 'listed' | 'alternative'
 }

@@ -20,9 +20,9 @@ import { type OpenedDocument, SignedDocuments } from './signatures/signed-docume
 import { findUnsigned } from './unsigned.ts'
 
 export interface CollectOptions {
-  /** Also what `primary.xml` and `Packages` name, which may be 60,000 files. */
+  /** Whether to include the packages that `primary.xml` and `Packages` name, which may be 60,000 files. */
   readonly packages: boolean
-  /** Without it signatures are noted and not checked. */
+  /** How signatures are checked. Without it they are only reported as unchecked. */
   readonly signatures?: SignaturePolicy
 }
 
@@ -61,7 +61,10 @@ export async function collectExpectedFiles(
   return collector
 }
 
-/** What lists of checksums say, and no other document: for an image, which they lie beside. */
+/**
+ * Does the same as `collectExpectedFiles`, but reads only these checksum lists. It is for an image, whose
+ * lists are in the folder beside it.
+ */
 export async function collectFromLists(
   source: FileSource,
   at: CleanPath,
@@ -98,16 +101,20 @@ class Collector implements ExpectedFiles {
     return this.#documents.get(document) ?? false
   }
 
-  refuseUnsigned(boots: readonly CleanPath[]): void {
+  refuseUnsigned(bootPaths: readonly CleanPath[]): void {
     // A document with a bad signature has its finding already.
-    const known = new Set(this.findings.flatMap((each) => (each.severity === 'error' ? [each.path] : [])))
-    for (const { path, message } of findUnsigned(this.#documents, this.expected, boots)) {
+    const reported = new Set(this.findings.flatMap((each) => (each.severity === 'error' ? [each.path] : [])))
+    for (const { path, message } of findUnsigned(this.#documents, this.expected, bootPaths)) {
       const shown = relativeTo(this.#at, path)
-      if (!known.has(shown)) this.findings.push({ severity: 'error', path: shown, message })
+      if (!reported.has(shown)) this.findings.push({ severity: 'error', path: shown, message })
     }
   }
 
-  /** Where two descriptors name one file, the better comes first and wins, unless the other is signed. */
+  /**
+   * Takes the files that a descriptor names. Descriptors come in the order of `descriptorFormats`, the best
+   * first. What a later one says of a file that is expected already is ignored, unless the later one is
+   * signed: then the file must fit both.
+   */
   async takeDescriptor(file: string, bytes: Uint8Array): Promise<void> {
     if (Object.keys(checksumsIn(file, bytes)).length === 0) return
     const path = cleanPath(`${this.#at}/${file}`)
@@ -126,7 +133,7 @@ class Collector implements ExpectedFiles {
     const path = cleanPath(`${repository}/repodata/repomd.xml`)
     const entry = await this.#file(path)
     if (!entry) {
-      const message = 'is named as a repository, and repodata/repomd.xml is missing in it'
+      const message = 'is named as a repository, but its repodata/repomd.xml is missing'
       this.findings.push({ severity: 'warning', path: relativeTo(this.#at, repository), message })
       return
     }
@@ -145,7 +152,7 @@ class Collector implements ExpectedFiles {
   async #takePrimary(repository: CleanPath, href: string): Promise<void> {
     const path = cleanPath(`${repository}/${href}`)
     const entry = await this.#file(path)
-    // repomd.xml names it, so it is expected already and a missing one is a finding.
+    // repomd.xml names this file, so it is expected already, and a finding when it is missing.
     if (!entry) return
     await this.#readDocument(path, async (by) => {
       for await (const file of readPackages(unpacked(copied(readPieces(entry)), by)))
@@ -159,10 +166,12 @@ class Collector implements ExpectedFiles {
     if (!entry) return
     await this.#readDocument(path, async (by) => {
       const { text, isSigned } = await this.#open(path, entry, maxListBytes)
-      const { entries, odd } = parseChecksumList(text)
+      const { entries, unreadableLines } = parseChecksumList(text)
       const folder = parentPath(path)
-      if (odd > 0)
-        this.#warn(by, `has ${odd === 1 ? 'a line' : `${odd} lines`} without the checksum of a file`)
+      if (unreadableLines > 0) {
+        const lines = unreadableLines === 1 ? 'a line' : `${unreadableLines} lines`
+        this.#warn(by, `has ${lines} without the checksum of a file`)
+      }
       for (const listed of entries) {
         if (listed.path === baseName(path)) continue
         this.#expect(folder, listed.path, { digest: listed.digest, from: path, weight: 'listed' })
@@ -184,7 +193,10 @@ class Collector implements ExpectedFiles {
     })
   }
 
-  /** Of each index (`main/binary-amd64/Packages`, plain or packed) the first form that is here. */
+  /**
+   * Reads each index (`main/binary-amd64/Packages`) once: the first of its forms, plain or packed, that
+   * exists.
+   */
   async #takePackagesIndices(suite: CleanPath, files: readonly IndexedFile[]): Promise<void> {
     const archive = parentPath(parentPath(suite))
     const taken = new Set<string>()
@@ -207,7 +219,10 @@ class Collector implements ExpectedFiles {
     })
   }
 
-  /** Names in documents may hold `./` and `..`; the latter ends at the root of the source. */
+  /**
+   * Adds an expected file. Names in documents may hold `./` and `..`, but lead at most to the root of the
+   * source.
+   */
   #expect(folder: CleanPath, name: string, said: Omit<ExpectedFile, 'path' | 'by'>): void {
     const { size, digest, from, weight } = said
     const by = relativeTo(this.#at, from)
@@ -215,7 +230,8 @@ class Collector implements ExpectedFiles {
       const path = cleanPath(`${folder}/${name}`)
       const file = { path, by, from, weight, ...(size !== undefined && { size }), ...(digest && { digest }) }
       this.expected.push(file)
-      if (!digest) this.#warn(relativeTo(this.#at, path), `is named by ${by} without a checksum that we know`)
+      if (!digest)
+        this.#warn(relativeTo(this.#at, path), `is named by ${by} without a checksum of a known kind`)
     } catch (error) {
       this.findings.push(impossiblePath(by, name, error))
     }
@@ -225,7 +241,7 @@ class Collector implements ExpectedFiles {
     this.findings.push({ severity: 'warning', path, message })
   }
 
-  /** @param read Resolves to whether the document is signed itself. */
+  /** @param read Resolves to whether the document itself is signed. */
   async #readDocument(path: CleanPath, read: (by: string) => Promise<boolean>): Promise<void> {
     const by = relativeTo(this.#at, path)
     try {
@@ -240,10 +256,10 @@ class Collector implements ExpectedFiles {
     return entry?.kind === 'file' ? entry : undefined
   }
 
-  /** Reads the bytes once: what is parsed is what was signed. */
+  /** Reads a document once: the bytes that are parsed are those whose signature was checked. */
   async #open(path: CleanPath, entry: Entry, maxBytes: number): Promise<OpenedDocument> {
     if (entry.size > maxBytes)
-      throw new Failure('too-large', `has ${entry.size} bytes; such a file is read up to ${maxBytes} bytes`)
+      throw new Failure('too-large', `has ${entry.size} bytes; at most ${maxBytes} are read`)
     return this.#signed.open(path, entry.content ?? (await readWhole(entry)))
   }
 }
@@ -259,7 +275,9 @@ function checksumsIn(file: string, bytes: Uint8Array): Description['checksums'] 
   return readDescriptors(new Map([[file, bytes]]))?.checksums ?? {}
 }
 
-/** Consumers that keep pieces for a while (pipes to a program) need pieces of their own. */
+/**
+ * Copies each piece: `readPieces` uses its buffers again, and a pipe to a program keeps pieces for a while.
+ */
 async function* copied(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   for await (const piece of pieces) yield Uint8Array.prototype.slice.call(piece)
 }

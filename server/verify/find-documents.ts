@@ -3,7 +3,7 @@ import { type CleanPath, joinPath } from '../files/path.ts'
 import type { Entry, FileSource } from '../files/source.ts'
 import { isChecksumList } from './documents/checksum-list.ts'
 
-/** Folders of these names hold packages by the thousand, and no document that names other files. */
+/** Names of folders that are not searched: they hold thousands of packages, and no documents. */
 const bulkFolders = new Set(['Packages', 'pool', 'RPMS', 'SRPMS', 'drpms', 'repoview', 'by-hash'])
 const maxDepth = 8
 const maxFolders = 4096
@@ -13,7 +13,7 @@ export interface Documents {
   readonly checksumLists: readonly CleanPath[]
   /** Folders that hold a `repodata/repomd.xml`. */
   readonly repositories: readonly CleanPath[]
-  /** `dists/<suite>/Release`; `InRelease` where a mirror keeps only that. */
+  /** `dists/<suite>/Release`; `InRelease` when a mirror keeps only that. */
   readonly releases: readonly CleanPath[]
 }
 
@@ -64,9 +64,9 @@ function isReleaseAmong(name: string, names: ReadonlySet<string>): boolean {
 }
 
 /**
- * Whether a file among others in its folder is to be read as a list of checksums. CentOS has `CHECKSUM` and a
- * clearsigned `CHECKSUM.asc`. A mirror that keeps only one of them keeps the latter; beside `CHECKSUM`, the
- * other is only its signature.
+ * Whether a file is read as a list of checksums, by its name and the names beside it. CentOS has `CHECKSUM`
+ * and a clearsigned `CHECKSUM.asc`. A mirror that keeps only one of them keeps `CHECKSUM.asc`, which is then
+ * read as a list. Beside `CHECKSUM` it is only a signature.
  */
 export function isListAmong(name: string, names: ReadonlySet<string>): boolean {
   const plain = name.replace(/\.asc$/, '')

@@ -1,6 +1,6 @@
 import type { CleanPath } from '../files/path.ts'
 
-/** A path as seen from the tree: `images/x`, `../../AppStream/os/repodata/repomd.xml`. */
+/** A path relative to the folder `at` of a tree: `images/x`, `../../AppStream/os/repodata/repomd.xml`. */
 export function relativeTo(at: CleanPath, path: CleanPath): string {
   const from = at === '/' ? [] : at.slice(1).split('/')
   const to = path === '/' ? [] : path.slice(1).split('/')

@@ -4,18 +4,20 @@ import type { ExpectedFile } from './expected-file.ts'
 
 const strongAlgorithms: ReadonlySet<DigestAlgorithm> = new Set(['sha256', 'sha384', 'sha512'])
 
-/** Somebody can make another file with the same weak digest, so a weak digest does not vouch for a file. */
+/**
+ * Whether a digest vouches for a file. A weak one does not: somebody can make another file with that digest.
+ */
 export function isStrong(digest: Digest | undefined): boolean {
   return digest !== undefined && strongAlgorithms.has(digest.algorithm)
 }
 
 /**
- * Finds what lacks a signature where each document must have one. A document that a signed document names by
- * a strong digest counts as signed, and so on down: `Release` vouches for `Packages`; SUSE's `CHECKSUMS` for
- * `.treeinfo`, which vouches for `repomd.xml`. A signed document must also name the files that boot, so that
- * an attacker gains nothing by removing all documents.
+ * Finds the documents, else the boot files, that no good signature covers. A document that a signed document
+ * names with a strong digest counts as signed, too, and so on down: `Release` vouches for `Packages`; SUSE's
+ * `CHECKSUMS` for `.treeinfo`, which vouches for `repomd.xml`. A signed document must also name the files
+ * that boot, so that an attacker gains nothing by removing all documents.
  *
- * @param documents Whether each has a good signature of its own.
+ * @param documents For each document, whether it has a good signature of its own.
  * @param bootFiles Files that a boot needs.
  */
 export function findUnsigned(
@@ -45,7 +47,7 @@ export function findUnsigned(
     }))
 }
 
-/** The documents at the start, and all that they name, and what those name in turn. */
+/** The documents in `start`, the documents that they name, and so on. */
 function reachableFrom(start: readonly CleanPath[], links: readonly ExpectedFile[]): ReadonlySet<CleanPath> {
   const reached = new Set(start)
   let next = [...start]

@@ -17,9 +17,9 @@ interface CachedDigests {
 }
 
 /**
- * Digests that were computed once, by path, size, modification time and inode of the file. Kept in
- * `data/verified.json`, so that a restart with a thousand trees does not read them all again. It only saves
- * work: without the file, or with a damaged one, everything is computed again.
+ * Digests that were computed once, by path, size, modification time and inode of the file. They are kept in
+ * `data/verified.json`, so that a restart with a thousand trees does not read them all again. The cache only
+ * saves work: without the file, or with a damaged one, everything is computed again.
  */
 export class VerifyCache {
   readonly #file: string
@@ -48,12 +48,12 @@ export class VerifyCache {
 
   get(stamp: Stamp, algorithm: DigestAlgorithm): string | undefined {
     const known = this.#known.get(stamp.file)
-    return known && isOf(known, stamp) ? known.digests[algorithm] : undefined
+    return known && belongsTo(known, stamp) ? known.digests[algorithm] : undefined
   }
 
   set(stamp: Stamp, algorithm: DigestAlgorithm, hex: string): void {
     const known = this.#known.get(stamp.file)
-    const others = known && isOf(known, stamp) ? known.digests : {}
+    const others = known && belongsTo(known, stamp) ? known.digests : {}
     const { size, mtimeMs, inode } = stamp
     this.#known.set(stamp.file, { size, mtimeMs, inode, digests: { ...others, [algorithm]: hex } })
     this.#dirty = true
@@ -74,7 +74,7 @@ export class VerifyCache {
   }
 }
 
-function isOf(known: CachedDigests, stamp: Stamp): boolean {
+function belongsTo(known: CachedDigests, stamp: Stamp): boolean {
   return known.size === stamp.size && known.mtimeMs === stamp.mtimeMs && known.inode === stamp.inode
 }
 

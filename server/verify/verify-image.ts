@@ -17,7 +17,8 @@ import { isStrong } from './unsigned.ts'
 import { checkFile, type VerifyReport, type VerifyTreeOptions, verifyTree } from './verify-tree.ts'
 
 /**
- * Where the lists of checksums that name an image lie, and what they call it: here it may have another name.
+ * The folder with the checksum lists of an image, and the name of the image in them: the file may have
+ * another name here.
  */
 export interface ImageListing {
   /** Real path. */
@@ -28,9 +29,9 @@ export interface ImageListing {
 export interface ImageToVerify {
   /** Real path. */
   readonly file: string
-  /** What was found of the tree in it. */
+  /** What was found of the tree inside. */
   readonly evidence: TreeEvidence | undefined
-  /** Unless it is given: the folder of the image, and its own name. */
+  /** Default: the folder of the image, and its own name. */
   readonly listing?: ImageListing | undefined
 }
 
@@ -38,13 +39,13 @@ interface WholeImageReport extends Omit<ExpectedFiles, 'expected'> {
   /** Bytes that were read of the image; 0 when no list names it. */
   readonly bytes: number
   /**
-   * Whether a list that is signed by a given key names it with a strong digest: then everything in it is
-   * signed.
+   * Whether a list that is signed by a given key names the image with a strong digest: then everything in the
+   * image counts as signed.
    */
   readonly isSigned: boolean
 }
 
-/** The lists in one folder of images have some KiB. */
+/** The largest list that is read: the lists in a folder of images have some KiB. */
 const maxListBytes = 4 * 1024 * 1024
 
 /**
@@ -96,7 +97,9 @@ async function verifyWholeImage(
   return { findings, signatures: collected.signatures, documents: collected.documents, bytes, isSigned }
 }
 
-/** Lists that name only other images are passed over, whatever is wrong with them. */
+/**
+ * The lists that name the image. Lists that name only other images are left out, whatever is wrong with them.
+ */
 async function listsThatName(source: FileSource, target: CleanPath): Promise<readonly CleanPath[]> {
   const entries = (await source.list(rootPath, internalRequester)) ?? []
   const names = new Set(entries.map((entry) => entry.name))

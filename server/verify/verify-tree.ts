@@ -36,8 +36,8 @@ export interface VerifyReport {
 }
 
 /**
- * Files that are looked up or hashed at once. More would keep the thread pool from the services. Looking up
- * the next files goes on while others are hashed: with 60,000 files either takes seconds.
+ * Files that are looked up or hashed at once. More would keep the thread pool from the services. The next
+ * files are looked up while others are hashed, since with 60,000 files either takes seconds.
  */
 const filesAtOnce = 12
 
@@ -120,7 +120,10 @@ async function missingBootFile(
   }
 }
 
-/** Damage of an image is a finding. A failure of the disk itself is thrown: nothing more can be said then. */
+/**
+ * The finding for damage inside an image, which is a Failure. Any other error comes from the disk itself and
+ * is thrown: then nothing more can be checked.
+ */
 function unreadable(path: string, error: unknown): Finding {
   if (!(error instanceof Failure)) throw error
   return { severity: 'error', path, message: `cannot be read: ${error.message}` }

@@ -21,9 +21,7 @@ export interface TreeSize {
   readonly bytes: number
 }
 
-/**
- * Many small files reach the disk together: the file system writes its journal once for all that wait for it.
- */
+/** Files that are synced at once: the file system writes its journal once for all that wait for it. */
 const syncedAtOnce = 16
 
 /** Makes everything below a folder durable, folders last, and counts the files and bytes. */

@@ -52,7 +52,7 @@ function reasonToStay(version: VersionView, newer: number, options: GcOptions): 
   return undefined
 }
 
-/** Disk space of the files that have all their hard links among these versions. */
+/** Disk space, in bytes, of the files whose hard links are all in these versions. */
 async function bytesFreed(trees: string, versions: readonly VersionView[]): Promise<number> {
   const inodes = new Map<number, { links: number; seen: number; bytes: number }>()
   for (const { id, version } of versions) await countInodes(folderOfVersion(trees, id, version), inodes)
@@ -77,7 +77,9 @@ async function countInodes(
   }
 }
 
-/** Versions that a crash left half deleted in our own folder. Running jobs are not touched. */
+/**
+ * Folders in `.treeboot/` of versions that a crash left half deleted. Unfinished imports are not among them.
+ */
 export async function leftovers(trees: string): Promise<string[]> {
   const names = await readdir(join(trees, ownFolder)).catch(() => [])
   return names.filter((name) => name.startsWith('removed-')).map((name) => join(trees, ownFolder, name))

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { appendLine } from './durable.ts'
 import { folderOfId } from './layout.ts'
 
-/** From this time on, `version` was the current version. */
+/** One line of a tree's history: from `atMs` on, `version` was its current version. */
 export interface VersionSwitch {
   readonly atMs: number
   /** `adopt`: a folder that was placed by hand became a version, to make room for another. */

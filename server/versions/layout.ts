@@ -4,8 +4,8 @@ import { isSkippedFolder, treeIdTrouble } from '../core/tree/names.ts'
 import { isInside } from '../host/paths.ts'
 
 /**
- * What treeboot itself keeps below `trees/`. It is in the same file system as the trees, so that publishing
- * is one rename, and hidden, so that services do not show it and trees are not looked for in it.
+ * The folder in `trees/` that treeboot keeps for itself. It is in the same file system as the trees, so that
+ * publishing is one rename. It is hidden, so services do not show it, and it is not searched for trees.
  *
  *     trees/<id>                          -> .treeboot/versions/<id>/<n>              a published tree
  *     trees/<id>.iso                      -> .treeboot/versions/<id>/<n>/<name>.iso   the same, as an ISO
@@ -56,8 +56,8 @@ const maxLength = 200
 const maxDepth = 8
 
 /**
- * Checks an id that a tree may be published under: a path below `trees/` in which trees are looked for, and
- * which every loader can ask for.
+ * Checks that a tree can be published under an id: a path below `trees/` that is searched for trees, and that
+ * every loader can ask for.
  *
  * @throws Failure `bad-request`, saying what is wrong with it.
  */

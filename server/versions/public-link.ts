@@ -22,6 +22,7 @@ export function linkOf(trees: string, id: string, kind: Kind): string {
   return join(trees, kind === 'iso' ? `${id}.iso` : id)
 }
 
+/** The content of a version: its folder, or the ISO in that folder. */
 export function contentOf(trees: string, id: string, version: number, kind: Kind): string {
   const folder = folderOfVersion(trees, id, version)
   return kind === 'iso' ? join(folder, `${basename(id)}.iso`) : folder
@@ -53,17 +54,17 @@ export async function switchTo(trees: string, id: string, version: number, kind:
     if (code === 'EXDEV')
       throw new Failure(
         'conflict',
-        `${dirname(link)} is on another file system than ${trees}, so a version cannot be switched in there; choose another id`,
+        `${dirname(link)} is on another file system than ${trees}, so treeboot cannot switch versions there; choose another id`,
       )
     if (code === 'EISDIR' || code === 'ENOTEMPTY' || code === 'EEXIST') throw occupied(id, 'a folder')
     throw error
   }
   await syncFolder(dirname(link))
-  await removeOther(trees, id, kind)
+  await removeOtherLink(trees, id, kind)
 }
 
 /** Removes the second name of a tree that was an ISO and is a folder now, or the other way round. */
-async function removeOther(trees: string, id: string, kind: Kind): Promise<void> {
+async function removeOtherLink(trees: string, id: string, kind: Kind): Promise<void> {
   const other = linkOf(trees, id, kind === 'iso' ? 'folder' : 'iso')
   const occupant = await occupantOf(trees, other)
   if (occupant.kind === 'version' && occupant.id === id) await rm(other, { force: true })

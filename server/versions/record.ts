@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { folderOfId, versionAt } from './layout.ts'
 
-/** What is kept of one version of a published tree. */
+/** The record of one version of a published tree: the JSON file beside its folder, see layout.ts. */
 export interface VersionRecord {
   readonly id: string
   /** Counts up from 1 for each id. A number is never used twice. */

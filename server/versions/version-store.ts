@@ -146,7 +146,9 @@ export class VersionStore {
       .sort()
   }
 
-  /** Switches to versions that a crash left moved into place but not current. Returns their ids. */
+  /**
+   * Finishes publications that a crash interrupted after their content was moved into place. Returns the ids.
+   */
   async recover(): Promise<readonly string[]> {
     const finished: string[] = []
     for (const id of await this.ids()) {
@@ -168,8 +170,8 @@ export class VersionStore {
   }
 
   /**
-   * Makes a folder that was placed by hand the version before the new one. The tree is missing until the
-   * switch.
+   * Turns a folder that was placed by hand into a version, the one before the new one. The tree is missing
+   * until the switch.
    */
   async #adoptForeign(id: string): Promise<void> {
     const link = linkOf(this.#trees, id, 'folder')

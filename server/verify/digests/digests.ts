@@ -8,7 +8,7 @@ export type Digests = Readonly<Partial<Record<DigestAlgorithm, string>>>
 
 const pieceBytes = 1 << 20
 
-/** Computes digests of a file's pieces here, on the event loop. `onPiece` may throw to end it. */
+/** Computes digests of a stream of bytes, on the event loop. `onPiece` may throw to stop it. */
 export async function digestPieces(
   pieces: AsyncIterable<Uint8Array>,
   algorithms: readonly DigestAlgorithm[],
@@ -37,7 +37,8 @@ export async function* readPieces(entry: Entry, atMostBytes = pieceBytes): Async
   }
   const file = await entry.open()
   try {
-    // Two buffers: the next piece is read while this one is hashed or written. No larger than the file needs.
+    // Two buffers: the next piece is read while this one is hashed or written. They are not larger than the
+    // file needs.
     const length = Math.max(1, Math.min(file.size, atMostBytes))
     const buffers = [Buffer.allocUnsafe(length), Buffer.allocUnsafe(length)] as const
     let position = 0

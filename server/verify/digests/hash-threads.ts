@@ -29,7 +29,7 @@ interface Thread {
  */
 export class HashThreads {
   readonly #threads: readonly Thread[]
-  readonly #stop: HashWorkerData['stop'] = new Int32Array(new SharedArrayBuffer(4))
+  readonly #stopFlag: HashWorkerData['stop'] = new Int32Array(new SharedArrayBuffer(4))
   #lastId = 0
 
   constructor(count = Math.min(maxThreads, availableParallelism())) {
@@ -39,7 +39,7 @@ export class HashThreads {
   /**
    * Computes the digests of an entry that has an `extent`.
    *
-   * @throws Failure `unavailable` when it cannot be read, or is another file by now.
+   * @throws Failure `unavailable` when the file cannot be read, or was replaced by another.
    */
   digests(
     { extent, size, etag }: Entry,
@@ -59,13 +59,13 @@ export class HashThreads {
 
   /** Ends the threads. Digests that are not finished are rejected. */
   async stop(): Promise<void> {
-    Atomics.store(this.#stop, 0, 1)
+    Atomics.store(this.#stopFlag, 0, 1)
     await Promise.all(this.#threads.map(({ worker }) => worker.terminate()))
   }
 
   #start(): Thread {
     const pending = new Map<number, PendingHash>()
-    const data: HashWorkerData = { stop: this.#stop }
+    const data: HashWorkerData = { stop: this.#stopFlag }
     const worker = startWorker(import.meta.url, './worker', { workerData: data, env: {} })
     worker.on('message', (reply: HashReply) => settle(pending, reply))
     const rejectAll = (message: string): void => {

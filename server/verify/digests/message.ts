@@ -9,7 +9,7 @@ export interface HashRequest {
   readonly file: string
   readonly offset: number
   readonly size: number
-  /** The etag of the entry: a worker refuses another file in its place. */
+  /** The etag of the entry, by which a worker notices that the file was replaced. */
   readonly etag: string
   readonly algorithms: readonly DigestAlgorithm[]
 }
@@ -21,6 +21,6 @@ export type HashReply =
   | { readonly kind: 'failed'; readonly id: number; readonly message: string }
 
 export interface HashWorkerData {
-  /** Shared memory. A worker stops when it is not 0: the results are not wanted any more. */
+  /** A flag in shared memory. When it is not 0, the results are not wanted any more, and workers stop. */
   readonly stop: Int32Array<SharedArrayBuffer>
 }

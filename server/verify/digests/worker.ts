@@ -8,8 +8,8 @@ import type { Digests } from './digests.ts'
 import type { HashReply, HashRequest, HashWorkerData } from './message.ts'
 
 /**
- * A thread that reads files and computes their digests. It has nothing else to do, so it reads as a program
- * does, one call after the other, and the processor computes SHA-256 nearly all the time.
+ * A thread that reads files and computes their digests. It has no other work, so it reads synchronously, and
+ * spends nearly all its time on computing digests.
  */
 const { stop } = workerData as HashWorkerData
 // Services come first. On Linux the priority is that of this thread; elsewhere it would be that of the whole

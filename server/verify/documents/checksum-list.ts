@@ -22,13 +22,16 @@ export interface ListedDigest {
 }
 
 /**
- * Reads lists as coreutils write them (`hex  name`, `hex *name`, and with `--tag` or from BSD `SHA256 (name)
- * = hex`). OpenPGP armour around them and comments are passed over. Every other line is passed over and
- * counted in `odd`.
+ * Reads lists as coreutils write them (`hex name`, `hex *name`, and with `--tag` or from BSD `SHA256 (name) =
+ * hex`). Comments and OpenPGP armour are ignored. Every other line without a checksum is ignored and counted
+ * in `unreadableLines`.
  */
-export function parseChecksumList(text: string): { entries: readonly ListedDigest[]; odd: number } {
+export function parseChecksumList(text: string): {
+  entries: readonly ListedDigest[]
+  unreadableLines: number
+} {
   const entries: ListedDigest[] = []
-  let odd = 0
+  let unreadableLines = 0
   let inSignature = false
   for (const line of text.split(/\r?\n/)) {
     if (line.startsWith('-----BEGIN PGP SIGNATURE')) inSignature = true
@@ -36,9 +39,9 @@ export function parseChecksumList(text: string): { entries: readonly ListedDiges
     if (inSignature || line.startsWith('-----') || remark.test(line) || /^Hash:/.test(line)) continue
     const entry = gnuLine(line) ?? bsdLine(line)
     if (entry) entries.push(entry)
-    else odd++
+    else unreadableLines++
   }
-  return { entries, odd }
+  return { entries, unreadableLines }
 }
 
 function gnuLine(line: string): ListedDigest | undefined {

@@ -31,14 +31,14 @@ export function parseRelease(text: string): readonly IndexedFile[] {
  */
 export async function* readPackagesIndex(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<IndexedFile> {
   const decoder = new TextDecoder()
-  let rest = ''
+  let unparsed = ''
   for await (const piece of pieces) {
-    rest += decoder.decode(piece, { stream: true })
-    const stanzas = rest.split('\n\n')
-    rest = stanzas.pop() ?? ''
+    unparsed += decoder.decode(piece, { stream: true })
+    const stanzas = unparsed.split('\n\n')
+    unparsed = stanzas.pop() ?? ''
     for (const stanza of stanzas) yield* fileIn(stanza)
   }
-  yield* fileIn(rest)
+  yield* fileIn(unparsed)
 }
 
 function* fileIn(stanza: string): Generator<IndexedFile> {

@@ -10,39 +10,42 @@ export interface PackageFile {
   readonly digest?: Digest
 }
 
-/** A package's entry has a few KiB; kernels with thousands of provides have some hundred KiB. */
+/**
+ * The longest entry that is read, in characters. Most have a few KiB, and kernels with thousands of provides
+ * some hundred KiB.
+ */
 const maxEntryLength = 4 * 1024 * 1024
 const entryEnd = '</package>'
-/** How many characters must show that the file is a list of packages. */
+/** `<metadata>` must begin within this many characters. */
 const headLength = 4096
 
 /**
  * Reads `primary.xml` piece by piece: Fedora's has 150 MB for 60,000 packages and is never in memory as a
  * whole. Entries are cut at `</package>`, which text cannot hold because it writes `<` as `&lt;`. Only three
- * elements of each are read.
+ * elements of each entry are read.
  *
  * @throws Failure `invalid-data` when it is not a list of packages.
  */
 export async function* readPackages(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<PackageFile> {
   const decoder = new TextDecoder()
-  let rest = ''
+  let unparsed = ''
   let started = false
   for await (const piece of pieces) {
-    rest += decoder.decode(piece, { stream: true })
-    if (!started && rest.length < headLength) continue
-    if (!started) checkStart(rest)
+    unparsed += decoder.decode(piece, { stream: true })
+    if (!started && unparsed.length < headLength) continue
+    if (!started) checkStart(unparsed)
     started = true
-    const parts = rest.split(entryEnd)
-    rest = parts.pop() ?? ''
+    const parts = unparsed.split(entryEnd)
+    unparsed = parts.pop() ?? ''
     for (const entry of parts) yield* packageIn(entry)
-    if (rest.length > maxEntryLength)
+    if (unparsed.length > maxEntryLength)
       throw new Failure('invalid-data', `primary.xml has an entry of more than ${maxEntryLength} characters`)
   }
-  if (!started) checkStart(rest)
-  const parts = rest.split(entryEnd)
-  rest = parts.pop() ?? ''
+  if (!started) checkStart(unparsed)
+  const parts = unparsed.split(entryEnd)
+  unparsed = parts.pop() ?? ''
   for (const entry of parts) yield* packageIn(entry)
-  if (!/<\/(?:\w+:)?metadata>\s*$/.test(rest))
+  if (!/<\/(?:\w+:)?metadata>\s*$/.test(unparsed))
     throw new Failure('invalid-data', 'primary.xml ends before </metadata>: it is cut off')
 }
 

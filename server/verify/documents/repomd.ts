@@ -13,24 +13,24 @@ export interface MetadataFile {
   readonly digest?: Digest
 }
 
-/** The largest one seen has 20 KiB, with a hundred kinds of metadata. */
+/** The largest `repomd.xml` seen has 20 KiB, with a hundred kinds of metadata. */
 export const maxRepomdBytes = 4 * 1024 * 1024
 
-const lists = new Set(['repomd.data'])
+const repeatedElements = new Set(['repomd.data'])
 const parser = new XMLParser({
   ignoreAttributes: false,
   attributeNamePrefix: '@',
   removeNSPrefix: true,
   parseTagValue: false,
   parseAttributeValue: false,
-  isArray: (_name, path) => lists.has(String(path)),
+  isArray: (_name, path) => repeatedElements.has(String(path)),
 })
 
 /**
  * Reads `repomd.xml` as createrepo writes it. Files with another base (`xml:base`) are left out: they are not
  * in this tree.
  *
- * @throws Failure `invalid-data` when it is not such a file.
+ * @throws Failure `invalid-data` when the text is not a `repomd.xml`.
  */
 export function parseRepomd(text: string): readonly MetadataFile[] {
   if (/<!DOCTYPE|<!ENTITY/i.test(text))

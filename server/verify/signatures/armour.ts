@@ -3,13 +3,11 @@
  * section 6) and the clearsigned message (section 7).
  */
 
-/** A text of which one part is signed. */
+/** A text file that holds a clearsigned message. */
 export interface Clearsigned {
-  /**
-   * From its first line to the last line of its signature; undefined when the file is cut off before that.
-   */
+  /** The message, to the last line of its signature; undefined when the file ends before that line. */
   readonly message: string | undefined
-  /** The text before and after it, which the signature does not cover. */
+  /** The text before and after the message, which the signature does not cover. */
   readonly around: string
 }
 
@@ -22,8 +20,8 @@ export function findClearsigned(text: string): Clearsigned | undefined {
   const isLine = (wanted: string) => (line: string) => line.startsWith(wanted) && bare(line) === wanted
   const start = lines.findIndex(isLine(messageStart))
   if (start < 0) return undefined
-  // Signed text escapes a line that begins with a dash as `- -----END ...`, so the first such line is the
-  // end.
+  // Signed text escapes a line that begins with a dash as `- -----END ...`, so the first line that is not
+  // escaped is the end of the message.
   const length = lines.slice(start).findIndex(isLine(signatureEnd))
   const before = lines.slice(0, start)
   if (length < 0) return { message: undefined, around: before.join('\n') }
@@ -50,7 +48,7 @@ function bare(line: string): string {
   return line.replace(/[ \t\r]+$/, '')
 }
 
-/** Whether bytes are text with armour in it; without armour OpenPGP's packets are binary. */
+/** Whether the bytes are text with OpenPGP armour. If not, they are binary packets. */
 export function isArmoured(bytes: Uint8Array): boolean {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes('-----BEGIN PGP ')
 }

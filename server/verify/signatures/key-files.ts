@@ -10,12 +10,12 @@ export interface KeyFileFault {
   readonly remedy: string
 }
 
-/** The certificates of all distributions together have 2 MB. */
+/** The largest key file that is read: the certificates of all distributions together have 2 MB. */
 const maxBytes = 16 * 1024 * 1024
 const exportHint = 'export one with "gpg --export --armor KEY-ID > FILE"'
 
 /**
- * Reads every given file each time, so that a renewed key counts from the next use on.
+ * Reads the key files. This is done for each use, so that a renewed key counts from the next use on.
  *
  * @throws Failure `invalid-data` that names the file without a key, and the remedy.
  */

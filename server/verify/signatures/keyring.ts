@@ -2,7 +2,7 @@ import type { Key, PartialConfig, SignaturePacket, VerifyMessageResult } from 'o
 import { failureMessage } from '../../core/failure.ts'
 import { armourBlocks, isArmoured } from './armour.ts'
 
-/** A key that the operator gave, as people see it. */
+/** A key that the operator gave, as messages show it. */
 export interface GivenKey {
   /** Upper-case hex. */
   readonly fingerprint: string
@@ -11,23 +11,26 @@ export interface GivenKey {
   readonly file: string
 }
 
-/** The result of checking one signature file. When it holds several signatures, one of them must hold. */
+/**
+ * The result of checking one signature file. When the file holds several signatures, one good signature is
+ * enough.
+ */
 export type SignatureVerdict =
   | { readonly good: true; readonly key: GivenKey }
   /** `why` continues a sentence that begins with the name of the document: "was changed ...". */
   | { readonly good: false; readonly why: string }
 
 /**
- * Ubuntu's files had two signers, Debian's stable has three. Each costs a hash of the document and a
- * public-key operation.
+ * The most signatures that are read from one file. Ubuntu's files had two signers, Debian's stable has three.
+ * Each costs a hash of the document and a public-key operation.
  */
 const maxSignatures = 32
 
 /**
- * What we accept, as gpgv(1) does with one exception: signatures with MD5 and SHA-1 digests are refused, and
- * so are DSA keys and RSA keys below 2047 bits. The certificates of old distributions need some tolerance.
- * Their own signatures may use SHA-1, may have no key flags, and may be newer than the document (Debian
- * renews its keys in that way).
+ * What we accept is what gpgv(1) accepts, except that we refuse signatures with MD5 and SHA-1 digests, DSA
+ * keys, and RSA keys below 2047 bits. The certificates of old distributions need some tolerance. Their own
+ * signatures may use SHA-1, may have no key flags, and may be newer than the document (Debian renews its keys
+ * in that way).
  */
 const config: PartialConfig = {
   allowInsecureVerificationWithReformattedKeys: true,

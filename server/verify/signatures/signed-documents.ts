@@ -26,7 +26,10 @@ interface ReadDocument {
   readonly bytes: Uint8Array
 }
 
-/** Debian's `Release.gpg` of three signers has 3 KiB; a clearsigned copy has that and the document. */
+/**
+ * The most bytes of signatures in a file. Debian's `Release.gpg` of three signers has 3 KiB; a clearsigned
+ * copy has the signatures and the document.
+ */
 const maxSignatureBytes = 256 * 1024
 
 /**
@@ -47,7 +50,7 @@ export class SignedDocuments {
   readonly #findings: Finding[]
   readonly #keyring: Keyring | undefined
 
-  /** @param findings Gets a finding for everything that is wrong. */
+  /** @param findings A finding is added to it for everything that is wrong. */
   constructor(source: FileSource, at: CleanPath, findings: Finding[], keyring: Keyring | undefined) {
     this.#source = source
     this.#at = at
@@ -55,7 +58,7 @@ export class SignedDocuments {
     this.#keyring = keyring
   }
 
-  /** @param bytes The whole document: the file is not read a second time. */
+  /** Reads a document's text and checks its signatures. `bytes` is the whole file, which is not read again. */
   async open(path: CleanPath, bytes: Uint8Array): Promise<OpenedDocument> {
     const text = new TextDecoder().decode(bytes)
     const inline = findClearsigned(text)
@@ -79,8 +82,7 @@ export class SignedDocuments {
     const { verdict, text = '' } = await keyring.openClearsigned(inline.message)
     this.#note(path, path, verdict)
     if (!verdict.good) fault('error', verdict.why)
-    if (inline.around.trim() !== '')
-      fault('warning', 'has text outside of the signed part, which is passed over')
+    if (inline.around.trim() !== '') fault('warning', 'has text outside of the signed part, which is ignored')
     return { text, signedText: text, isSigned: verdict.good }
   }
 
