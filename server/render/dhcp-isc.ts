@@ -32,7 +32,7 @@ function branch({ archs, http, bootFile }: DhcpRule): string[] {
   ]
 }
 
-/** A host name or an address stands bare in `next-server`. */
+/** A host name or an address has no quotes in `next-server`. */
 function address(text: string): string {
   return /^[\w.-]+$/.test(text) ? text : iscString(text)
 }

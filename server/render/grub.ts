@@ -5,7 +5,8 @@ import { grubKernelArg, grubWord, screenText } from './quote.ts'
 /**
  * A GRUB configuration. Files are named without a device: GRUB then takes them from `$root`, the server and
  * protocol that this configuration came by, TFTP or HTTP. Naming (http,...) would need a module that Debian's
- * signed image does not have, and naming (tftp,ADDRESS) the address that the client sees us by.
+ * signed image does not have, and naming (tftp,ADDRESS) would need the address at which this client reaches
+ * us.
  */
 export function renderGrub(plan: BootPlan): string {
   switch (plan.kind) {
@@ -26,7 +27,7 @@ function message(why: string): string {
 
 function entry(title: string, plan: InstallPlan): string {
   // BOOTIF with the colons of $net_default_mac: dracut and netcfg read them as well as dashes. An empty
-  // variable would leave `BOOTIF=01-`, which installers take for a card that is not there.
+  // variable would leave `BOOTIF=01-`, which installers take for a card that does not exist.
   const args = plan.args.map((arg) => ` ${grubKernelArg(arg)}`).join('')
   return [
     `menuentry ${grubWord(screenText(title))} {`,
@@ -52,9 +53,9 @@ function menu(plan: MenuPlan): string {
 }
 
 /**
- * Under UEFI the disk's own loader is looked for and started, since firmware that booted from its network
- * entry often does not try the disk by itself. Without a loader `exit` leaves it to the firmware. Under BIOS
- * the first disk's boot sector is started.
+ * Commands that boot the local disk. Under UEFI they find and start the disk's own loader, since firmware
+ * that booted from its network entry often does not try the disk by itself. Without a loader, `exit` returns
+ * to the firmware. Under BIOS they start the first disk's boot sector.
  */
 const localBoot = [
   'if [ "$grub_platform" = "efi" ]; then',

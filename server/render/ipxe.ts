@@ -25,14 +25,16 @@ function commands(plan: BootPlan, server: LoaderServer | undefined): string {
   }
 }
 
-/** iPXE expands `${` in messages too and has no escape for it, so a blank is put between. */
+/**
+ * iPXE expands `${` in messages, too, and has no escape for it, so a blank goes between the two characters.
+ */
 function message(why: string): string {
   return ipxeText(`treeboot: ${screenText(why).replaceAll('${', '$ {')}`)
 }
 
 /**
- * netX is the card that iPXE booted from. Kernels that EFI starts find their initrd by `initrd=`; others
- * ignore it.
+ * Commands that load and start the installer. netX is the card that iPXE booted from. Kernels that EFI starts
+ * find their initrd by `initrd=`; others ignore it.
  */
 function boot(plan: InstallPlan): string {
   const cmdline = ipxeText(formatCmdline(plan.args))
@@ -50,9 +52,9 @@ function url(plan: InstallPlan, image: BootFile): string {
 }
 
 /**
- * The script for every machine: iPXE asks again with its own names in the path, where they survive TFTP too.
- * The query carries what may hold any character. `--replace`, so that the `exit` of the second script is the
- * last word.
+ * The script that every machine gets first: iPXE then asks for its own script, by its MAC and UUID in the
+ * path, which works over TFTP, too. The query holds the serial number, which may have any character. With
+ * `--replace` the exit status of the second script is that of the first.
  */
 export function ipxeEntryScript(base: string): string {
   const query = base.startsWith('http') ? `?serial=\${serial:uristring}` : ''
@@ -76,14 +78,15 @@ const failed = [
 ].join('\n')
 
 /**
- * Under BIOS sanboot starts the first disk. Under UEFI no script can: iPXE starts a GRUB of ours, which finds
- * the loader of the disk (grub.ts). That GRUB asks the server of the DHCP ACK for its configuration. iPXE
- * makes the ACK that GRUB sees from its own settings (an EFI PXE base code protocol of its own, efi_pxe.c):
- * hence `next-server`. The URL is absolute, because `next-server` also turns relative ones into TFTP. Tried
- * with snponly.efi and ipxe.efi of Debian 12 (2019) and GRUB 2.06: 4 s from iPXE to the disk.
+ * Commands that boot the local disk. Under BIOS sanboot starts the first disk. Under UEFI no script can do
+ * that, so iPXE starts a GRUB of ours, which finds the loader of the disk (grub.ts). That GRUB asks the
+ * server of the DHCP ACK for its configuration, and iPXE makes the ACK that GRUB sees from its own settings
+ * (its EFI PXE base code protocol, efi_pxe.c). So the script sets `next-server`. The URL is absolute, because
+ * `next-server` also turns relative ones into TFTP. Tried with snponly.efi and ipxe.efi of Debian 12 (2019)
+ * and GRUB 2.06: 4 s from iPXE to the disk.
  *
- * Without a GRUB the firmware has to go on, once we leave with an error: after a success it would stop at its
- * menu (UEFI 2.10, 3.1.1).
+ * Without a GRUB the script exits with an error, so that the firmware tries its next boot entry. After a
+ * success it would stop at its menu (UEFI 2.10, 3.1.1).
  */
 function localBoot(server: LoaderServer | undefined): string {
   const grub = (arch: string, file: string): string =>

@@ -2,8 +2,8 @@ import type { BootPlan } from '../core/boot/plan.ts'
 import { installResultJson } from '../core/lookup/result.ts'
 
 /**
- * An installation as the lookup returns it; any other plan as it is. JSON.stringify is the quoting function
- * of JSON.
+ * A plan as JSON: an installation as the lookup returns it, a menu as labels and tree ids, any other plan
+ * unchanged. JSON.stringify is the quoting function of JSON.
  */
 export function renderJson(plan: BootPlan): string {
   return `${JSON.stringify(shape(plan), null, 2)}\n`

@@ -7,13 +7,14 @@ import type { Tree } from '../core/tree/tree.ts'
 import { kickstartQuote } from './kickstart-quote.ts'
 
 /**
- * Where anaconda takes the system from: `url --url=...` for HTTP and FTP, `nfs --server=... --dir=...` for
- * NFS.
+ * The kickstart command that names the installation source: `url --url=...` for HTTP and FTP, `nfs
+ * --server=... --dir=...` for NFS.
  *
  * @throws Failure `unavailable` when the guest is to install by a service that is closed.
  */
 export function renderInstallSource(tree: Tree, urls: ServerUrls, source: InstallSource): string {
-  // Only what boots is here; the packages are with the upstream, whichever service the guest installs by.
+  // Only the boot files are here. The packages come from the upstream, whichever service the guest installs
+  // by.
   if (tree.upstream !== undefined) return `url --url=${kickstartQuote(tree.upstream)}`
   const place = `/trees/${tree.id}`
   if (source === 'nfs') {
@@ -26,9 +27,9 @@ export function renderInstallSource(tree: Tree, urls: ServerUrls, source: Instal
 }
 
 /**
- * One `repo` line for each variant of the tree but the base, which `url` has already. By NFS too they come
- * over HTTP: `repo --baseurl` wants a URL. Optional repositories and add-ons are the template's choice:
- * `repos` has them.
+ * One `repo` line for each variant of the tree except the base, which the `url` command has already. For
+ * guests that install by NFS they are HTTP URLs, because `repo --baseurl` wants a URL. Optional repositories
+ * and add-ons have no line: a template can add them from `repos`.
  */
 export function renderRepoLines(tree: Tree, urls: ServerUrls, source: InstallSource): readonly string[] {
   const { base, all } = treeRepositories(tree, source === 'ftp' ? sourceBase(urls, source) : urls.http)

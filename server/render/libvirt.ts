@@ -2,19 +2,19 @@ import { formatCmdline } from '../core/boot/kernel-args.ts'
 import type { InstallPlan } from '../core/boot/plan.ts'
 import { Failure } from '../core/failure.ts'
 import { canonicalArch } from '../core/tree/arch.ts'
-import { fetchedInto, fileName, type Machine, machineOf } from './machine.ts'
+import { fileName, localImages, type Machine, machineOf } from './machine.ts'
 import { shellWord, xmlComment, xmlText } from './quote.ts'
 import { hostArch } from './virt-install.ts'
 
 /**
  * A libvirt domain that boots the installer directly, for `virsh define` or `virsh create`. libvirt takes
- * local paths only (formatdomain, "Direct kernel boot"), so a comment at the top says how to fetch them. When
- * the guest reboots after the installation the domain is destroyed: with <kernel> still there it would
- * install again.
+ * local paths only (formatdomain, "Direct kernel boot"), so a comment at the top says how to fetch kernel and
+ * initrd. When the guest reboots after the installation the domain is destroyed: with <kernel> still there it
+ * would install again.
  */
 export function renderLibvirt(plan: InstallPlan): string {
   const machine = machineOf(plan)
-  const files = fetchedInto('/var/lib/libvirt/boot/', plan, machine.name)
+  const files = localImages('/var/lib/libvirt/boot/', plan, machine.name)
   const disk = `/var/lib/libvirt/images/${fileName(machine.name)}.qcow2`
   return [
     '<!--',
@@ -50,7 +50,10 @@ export function renderLibvirt(plan: InstallPlan): string {
   ].join('\n')
 }
 
-/** A URL with `--` in it says the same with one dash percent-encoded; the file names hold no double dash. */
+/**
+ * A command for an XML comment, which cannot hold `--`. A URL means the same with one dash percent-encoded,
+ * and our file names have no double dash.
+ */
 function comment(command: string): string {
   return xmlComment(command.replaceAll('--', '-%2D'))
 }
@@ -69,7 +72,7 @@ function osType(machine: Machine, plan: InstallPlan): string {
     : `<type arch='${arch}' machine='${board}'>hvm</type>`
 }
 
-/** QEMU has no default machine, or an unfit one, for these. */
+/** QEMU's machine types for architectures where it has no default, or an unsuitable one. */
 const boards: Readonly<Record<string, string>> = {
   aarch64: 'virt',
   armhfp: 'virt',

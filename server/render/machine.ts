@@ -70,15 +70,17 @@ export function fileName(text: string): string {
   return name === '' ? 'guest' : name
 }
 
-/** Where kernel and initrd lie once they were fetched: hypervisors read local files only. */
-export interface Fetched {
+/**
+ * Local paths and URLs of kernel and initrd: hypervisors read local files only, so commands fetch them first.
+ */
+export interface LocalImages {
   readonly kernel: string
   readonly initrd: string
   readonly kernelUrl: string
   readonly initrdUrl: string
 }
 
-export function fetchedInto(folder: string, plan: InstallPlan, name: string): Fetched {
+export function localImages(folder: string, plan: InstallPlan, name: string): LocalImages {
   return {
     kernel: `${folder}${fileName(name)}-vmlinuz`,
     initrd: `${folder}${fileName(name)}-initrd`,

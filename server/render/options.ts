@@ -1,10 +1,10 @@
-/** What a renderer needs to know besides the plan: how the loader that asked reads files. */
+/** What a renderer needs besides the plan: how the loader that asked reads files, and how it reaches us. */
 export interface RenderOptions {
-  /** By which protocol the loader reads; PXELINUX stays with it. TFTP unless given. */
+  /** The protocol by which the loader asked, so that PXELINUX keeps using it. TFTP unless given. */
   readonly via?: 'tftp' | 'http'
   /** The folder that PXELINUX takes for its own, '' for the root; see `pxelinux.ts`. */
   readonly loaderFolder?: string
-  /** How this client reaches us, for loaders that go on to another loader. */
+  /** How this client reaches us, for an iPXE that starts a GRUB of ours. */
   readonly server?: LoaderServer
 }
 

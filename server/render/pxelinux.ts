@@ -6,7 +6,7 @@ import { pxelinuxLine, pxelinuxPath, screenText } from './quote.ts'
 
 /**
  * A PXELINUX configuration, also for LPXELINUX and U-Boot's `pxe boot`. It needs no module beside the loader
- * itself: no menu.c32, so a menu is text and numbers to type.
+ * itself, not even menu.c32: a menu is text, with numbers to type.
  */
 export function renderPxelinux(plan: BootPlan, options: RenderOptions): string {
   switch (plan.kind) {
@@ -54,10 +54,10 @@ function installLabel(
 }
 
 /**
- * What is neither a URL nor begins with `::` gets the folder of pxelinux.0 put in front, even with a leading
- * slash (core/fs/pxe/pxe.c); `::/` is the root of the server the loader came from. U-Boot does not know `::`,
- * so a loader that lives in the root itself gets `/trees/...`, which both understand. Over HTTP only a full
- * URL is sure to stay with HTTP.
+ * The name of a file for the loader. PXELINUX puts its own folder before every name that is not a URL and
+ * does not begin with `::`, even before a leading slash (core/fs/pxe/pxe.c); `::/` is the root of the server
+ * that it came from. U-Boot does not know `::`, so a loader in the root folder gets `/trees/...`, which both
+ * understand. Over HTTP only a full URL surely stays with HTTP.
  */
 function location(place: string, base: string | undefined, options: RenderOptions): string {
   if (options.via === 'http' && base !== undefined) return pxelinuxPath(urlOfPath(base, place))

@@ -2,13 +2,13 @@ import { formatCmdline } from '../core/boot/kernel-args.ts'
 import type { InstallPlan } from '../core/boot/plan.ts'
 import { Failure } from '../core/failure.ts'
 import { canonicalArch } from '../core/tree/arch.ts'
-import { fetchedInto, fileName, type Machine, machineOf } from './machine.ts'
+import { fileName, localImages, type Machine, machineOf } from './machine.ts'
 import { qemuPart, shellWord } from './quote.ts'
 
 interface Board {
   readonly program: string
   readonly options: readonly string[]
-  /** Suffix of virtio devices: `virtio-net-pci`, s390x has no PCI to speak of. */
+  /** Suffix of the names of virtio devices (`virtio-net-pci`); boards without usable PCI have another. */
   readonly bus: 'pci' | 'ccw' | 'device'
 }
 
@@ -32,8 +32,8 @@ const boards: Readonly<Record<string, Board>> = {
 }
 
 /**
- * Fetch, make a disk, boot: commands for a shell. `-no-reboot` ends QEMU where the installer would boot into
- * itself again.
+ * Shell commands that fetch kernel and initrd, create a disk, and boot. `-no-reboot` ends QEMU when the
+ * installer reboots, because the installer would start again.
  */
 export function renderQemu(plan: InstallPlan): string {
   if (plan.virt === 'pv')
@@ -49,7 +49,7 @@ export function renderQemu(plan: InstallPlan): string {
       `no QEMU machine known for ${plan.tree.arch}; known are ${Object.keys(boards).join(', ')}`,
     )
   const machine = machineOf(plan)
-  const files = fetchedInto('./', plan, machine.name)
+  const files = localImages('./', plan, machine.name)
   const disk = `${fileName(machine.name)}.qcow2`
   const options: readonly (readonly string[])[] = [
     board.options,

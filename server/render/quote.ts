@@ -11,15 +11,15 @@ import { Failure } from '../core/failure.ts'
 
 const control = /[\x00-\x1f\x7f]/
 
-function refuse(language: string, text: string, why: string): Failure {
+function quotingFailure(language: string, text: string, why: string): Failure {
   return new Failure(
     'invalid-data',
     `${language} cannot express ${JSON.stringify(text.slice(0, 200))}: ${why}`,
   )
 }
 
-function noControl(language: string, text: string): void {
-  if (control.test(text)) throw refuse(language, text, 'it holds a control character')
+function refuseControl(language: string, text: string): void {
+  if (control.test(text)) throw quotingFailure(language, text, 'it holds a control character')
 }
 
 /**
@@ -35,17 +35,17 @@ export function screenText(text: string): string {
 
 /**
  * POSIX shell (XCU 2.2.2): single quotes keep everything but the single quote, which is written `'\''`. Plain
- * words stay bare; not for the first word of a command.
+ * words get no quotes. Not for the first word of a command, where `a=b` is an assignment.
  */
 export function shellWord(text: string): string {
-  if (text.includes('\0')) throw refuse('a shell', text, 'it holds a NUL')
+  if (text.includes('\0')) throw quotingFailure('a shell', text, 'it holds a NUL')
   if (/^[A-Za-z0-9_@%+:,./-][A-Za-z0-9_@%+:,./=-]*$/.test(text)) return text
   return `'${text.replaceAll("'", `'\\''`)}'`
 }
 
-/** Always quoted, newlines and all: the right side of `NAME=`. */
+/** The right side of `NAME=` in a shell: always quoted, and newlines are kept. */
 export function shellValue(text: string): string {
-  if (text.includes('\0')) throw refuse('a shell', text, 'it holds a NUL')
+  if (text.includes('\0')) throw quotingFailure('a shell', text, 'it holds a NUL')
   return `'${text.replaceAll("'", `'\\''`)}'`
 }
 
@@ -54,7 +54,7 @@ export function shellValue(text: string): string {
  * the only blank: quotes and backslashes count, so whatever is not plain goes into double quotes.
  */
 export function virtInstallPart(text: string): string {
-  noControl('virt-install', text)
+  refuseControl('virt-install', text)
   if (/^[A-Za-z0-9_@%+:./ ~-]*$/.test(text)) return text
   return `"${text.replace(/["\\]/g, '\\$&')}"`
 }
@@ -64,27 +64,28 @@ export function virtInstallPart(text: string): string {
  * else is special.
  */
 export function qemuPart(text: string): string {
-  noControl('a QEMU option', text)
+  refuseControl('a QEMU option', text)
   return text.replaceAll(',', ',,')
 }
 
 /**
- * The rest of a PXELINUX line, for APPEND, SAY and MENU LABEL. Nothing is quoted or escaped there, the line
- * ends it. Blanks around it are lost. An APPEND of `-` alone means none (syslinux 6.04, readconfig.c).
+ * The text after APPEND, SAY or MENU LABEL in a PXELINUX configuration. It has no quotes or escapes and ends
+ * with its line. Blanks around it are lost. An APPEND of `-` alone means none (syslinux 6.04, readconfig.c).
  */
 export function pxelinuxLine(text: string): string {
-  noControl('PXELINUX', text)
-  if (text !== text.trim()) throw refuse('PXELINUX', text, 'it begins or ends with a blank')
-  if (text === '-') throw refuse('PXELINUX', text, 'a lone - means "no arguments"')
+  refuseControl('PXELINUX', text)
+  if (text !== text.trim()) throw quotingFailure('PXELINUX', text, 'it begins or ends with a blank')
+  if (text === '-') throw quotingFailure('PXELINUX', text, 'a lone - means "no arguments"')
   return text
 }
 
 /** A file name in a PXELINUX configuration. It ends at the first blank; FILENAME_MAX is 256 with its NUL. */
 export function pxelinuxPath(text: string): string {
-  noControl('PXELINUX', text)
-  if (text === '' || /\s/.test(text)) throw refuse('PXELINUX', text, 'a file name there holds no blank')
+  refuseControl('PXELINUX', text)
+  if (text === '' || /\s/.test(text))
+    throw quotingFailure('PXELINUX', text, 'a file name there holds no blank')
   if (byteLength(text) > 255)
-    throw refuse('PXELINUX', text, `${byteLength(text)} bytes in a file name; at most 255`)
+    throw quotingFailure('PXELINUX', text, `${byteLength(text)} bytes in a file name; at most 255`)
   return text
 }
 
@@ -93,7 +94,7 @@ export function pxelinuxPath(text: string): string {
  * Newlines are kept as well, but no command of ours wants one.
  */
 export function grubWord(text: string): string {
-  noControl('GRUB', text)
+  refuseControl('GRUB', text)
   if (/^[A-Za-z0-9_@%+:,./=-]+$/.test(text)) return text
   return `'${text.replaceAll("'", `'\\''`)}'`
 }
@@ -102,25 +103,29 @@ export function grubWord(text: string): string {
  * A kernel argument as a word of GRUB's `linux` command. GRUB writes the command line itself
  * (grub_create_loader_cmdline, 2.06): a word with a space gets double quotes around it, which the kernel
  * takes off again, and quotes and backslashes get a backslash in front, which the kernel does not take off.
- * So these three cannot be said.
+ * So `'`, `"` and `\` cannot be written.
  */
 export function grubKernelArg(arg: KernelArg): string {
   formatKernelArg(arg)
   const word = arg.value === undefined ? arg.key : `${arg.key}=${arg.value}`
   if (/["'\\]/.test(word))
-    throw refuse('GRUB', word, 'it puts a backslash before every quote and backslash of a kernel argument')
+    throw quotingFailure(
+      'GRUB',
+      word,
+      'it puts a backslash before every quote and backslash of a kernel argument',
+    )
   return grubWord(word)
 }
 
 /**
  * Text in an iPXE command. iPXE splits at blanks, knows no quotes, and expands `${...}` word by word until
- * none is left (exec.c, settings.c), so a literal `${` cannot be said. Blanks that must survive as they are,
- * a `#` that would begin a comment, `&&`, `||` and `;` alone, and a backslash at the end of a line come from
- * the variables of `ipxeVariables`.
+ * none is left (exec.c, settings.c), so a literal `${` cannot be written. Blanks that must survive as they
+ * are, a `#` that would begin a comment, `&&`, `||` and `;` alone, and a backslash at the end of a line come
+ * from the variables of `ipxeVariables`.
  */
 export function ipxeText(text: string): string {
-  noControl('iPXE', text)
-  if (text.includes('${')) throw refuse('iPXE', text, `it would expand \${...}`)
+  refuseControl('iPXE', text)
+  if (text.includes('${')) throw quotingFailure('iPXE', text, `it would expand \${...}`)
   return text
     .replace(/^ | $| (?= )/g, `\${sp}`)
     .replace(/(^|[ }])#/g, `$1\${hash}`)
@@ -136,8 +141,8 @@ export function ipxeWord(text: string): string {
 }
 
 /**
- * Defines what `ipxeText` uses; every script that quotes begins with those of its variables that it needs.
- * `:hex` alone would print as hex again.
+ * Commands that set those variables of `ipxeText` that a script uses. They come first in the script. A
+ * variable set by `:hex` would also be printed as hex, so it is set once more as `:string`.
  */
 export function ipxeVariables(script: string): string {
   const hex: Readonly<Record<string, string>> = {
@@ -168,7 +173,7 @@ export function htmlText(text: string): string {
  */
 export function xmlText(text: string): string {
   if (/[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/.test(text) || /\p{Surrogate}/u.test(text))
-    throw refuse('XML', text, 'it holds a character that XML has no way to write')
+    throw quotingFailure('XML', text, 'it holds a character that XML has no way to write')
   const entities: Readonly<Record<string, string>> = {
     '&': '&amp;',
     '<': '&lt;',
@@ -187,9 +192,9 @@ export function xmlText(text: string): string {
  * there.
  */
 export function xmlComment(text: string): string {
-  if (/--|-$/.test(text)) throw refuse('an XML comment', text, 'it holds -- or ends with -')
+  if (/--|-$/.test(text)) throw quotingFailure('an XML comment', text, 'it holds -- or ends with -')
   if (/[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/.test(text) || /\p{Surrogate}/u.test(text))
-    throw refuse('XML', text, 'it holds a character that XML has no way to write')
+    throw quotingFailure('XML', text, 'it holds a character that XML has no way to write')
   return text
 }
 
@@ -198,6 +203,6 @@ export function xmlComment(text: string): string {
  * its `\101` is decimal, so no other escape is used and control characters are refused.
  */
 export function xlString(text: string): string {
-  noControl('xl.cfg', text)
+  refuseControl('xl.cfg', text)
   return `"${text.replace(/["\\]/g, '\\$&')}"`
 }

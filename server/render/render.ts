@@ -18,7 +18,7 @@ interface FormatRecord {
   readonly bootFile: string
   /** Of HTTP responses; plain text unless given. */
   readonly contentType?: string
-  /** Whether boot loaders ask for it, each machine for its own. */
+  /** Whether boot loaders read it: each machine asks for its own file. */
   readonly forLoaders?: true
 }
 
@@ -73,7 +73,7 @@ export function formatOfBootFile(name: string): Format | undefined {
   return formats.find((format) => table[format].bootFile === name)
 }
 
-/** Below `/boot/<guest>/`. */
+/** The name of the format's file below `/boot/<guest>/`. */
 export function bootFileOf(as: Format): string {
   return table[as].bootFile
 }
@@ -82,9 +82,7 @@ export function isForLoaders(as: Format): boolean {
   return table[as].forLoaders ?? false
 }
 
-/**
- * Machine descriptions and commands exist for installations only; anything else has its one line of reason.
- */
+/** A renderer for installations only. For any other plan it throws `conflict` with that plan's reason. */
 function installOnly(render: (plan: InstallPlan) => string): FormatRecord['render'] {
   return (plan) => {
     if (plan.kind === 'install') return render(plan)

@@ -6,8 +6,8 @@ import { shellWord, virtInstallPart } from './quote.ts'
 
 /**
  * A `virt-install` command, one option a line. virt-install itself adds `inst.repo=`, `method=` or `install=`
- * for the families it knows; saying it again with the same value does no harm, and for all others it must be
- * said.
+ * for the families it knows. Our arguments always have it, because other families need it; the same value
+ * twice does no harm.
  */
 export function renderVirtInstall(plan: InstallPlan): string {
   const machine = machineOf(plan)
@@ -46,10 +46,10 @@ export function hostArch(arch: string): string {
 }
 
 /**
- * The bare URL where virt-install finds the same two images by itself: a flawless `.treeinfo` with the
- * platform it would pick (4.1.0: `images-<arch>`, with `--paravirt` `images-xen`), or a Debian-style
- * MANIFEST. Everywhere else the images are named. Its Python parser is stricter than ours, so any oddity in a
- * descriptor counts against detection.
+ * The value of `--location`: the bare URL when virt-install finds the same two images by itself, in a
+ * `.treeinfo` without problems that has the platform it would pick (4.1.0: `images-<arch>`, with `--paravirt`
+ * `images-xen`). Otherwise the images are named. Its Python parser is stricter than ours, so any problem in a
+ * descriptor rules detection out.
  */
 function location(plan: InstallPlan): string {
   const { tree } = plan

@@ -1,17 +1,17 @@
 import { formatCmdline } from '../core/boot/kernel-args.ts'
 import type { InstallPlan } from '../core/boot/plan.ts'
 import { Failure } from '../core/failure.ts'
-import { fetchedInto, fileName, machineOf } from './machine.ts'
+import { fileName, localImages, machineOf } from './machine.ts'
 import { shellWord, xlString } from './quote.ts'
 
 /**
  * An xl.cfg (xl.cfg(5), Xen 4.10 and newer). HVM guests boot their kernel directly as PV guests do; that
  * needs QEMU's device model and SeaBIOS, which are the defaults. xl reads local files, so comments at the top
- * say how to fetch them. Both kinds of guest were installed so with Xen 4.17.
+ * say how to fetch kernel and initrd. Both kinds of guest were installed in this way with Xen 4.17.
  */
 export function renderXl(plan: InstallPlan): string {
   const machine = machineOf(plan)
-  const files = fetchedInto('/var/lib/xen/boot/', plan, machine.name)
+  const files = localImages('/var/lib/xen/boot/', plan, machine.name)
   const disk = `/var/lib/xen/images/${fileName(machine.name)}.qcow2`
   const device = plan.virt === 'pv' ? 'xvda' : 'hda'
   const strings = (values: readonly string[]): string => `[${values.map(xlString).join(', ')}]`
@@ -29,7 +29,7 @@ export function renderXl(plan: InstallPlan): string {
     `kernel = ${xlString(files.kernel)}`,
     `ramdisk = ${xlString(files.initrd)}`,
     `cmdline = ${xlString(formatCmdline(plan.args))}`,
-    // target= takes the rest of the string, so it stands last (xl-disk-configuration(5)).
+    // target= takes the rest of the string, so it comes last (xl-disk-configuration(5)).
     `disk = ${strings([`format=qcow2, vdev=${device}, access=rw, target=${disk}`])}`,
     `vif = ${strings(vifs(machine.macs, bridgeOf(machine.network.kind, machine.network.name)))}`,
     ...(plan.virt === 'hvm' ? ['serial = "pty"', 'vnc = 1'] : []),
@@ -42,9 +42,9 @@ export function renderXl(plan: InstallPlan): string {
 }
 
 function vifs(macs: readonly string[], bridge: string | undefined): readonly string[] {
-  const rest = bridge === undefined ? [] : [`bridge=${bridge}`]
-  if (macs.length === 0) return [rest.join(',')]
-  return macs.map((mac) => [`mac=${mac}`, ...rest].join(','))
+  const bridgePart = bridge === undefined ? [] : [`bridge=${bridge}`]
+  if (macs.length === 0) return [bridgePart.join(',')]
+  return macs.map((mac) => [`mac=${mac}`, ...bridgePart].join(','))
 }
 
 /** Xen's hotplug scripts take a bridge; without one they take the first (xen-network: xenbr0). */

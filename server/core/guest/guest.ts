@@ -1,7 +1,7 @@
 import type { LoaderPreference } from '../loader/loaders.ts'
 import type { InstallSource } from '../services.ts'
 
-/** A value and where it was said, so that "why did this guest get that?" always has an answer. */
+/** A value and the place that set it, to answer "why did this guest get that?". */
 export interface Sourced<T> {
   readonly value: T
   /** For people: `guest web01 (config.yaml:21)`, `profile base (config.yaml:9)`, `default`. */
@@ -36,7 +36,10 @@ export type VarValue =
   | readonly VarValue[]
   | { readonly [key: string]: VarValue }
 
-/** What a guest gets, after profiles were inherited once. Nearer settings win; `args` add up from the root profile down. */
+/**
+ * The settings of a guest or profile, with all that it inherits. The setting nearest to the guest wins;
+ * `args` add up, from the root profile to the guest.
+ */
 export interface Settings {
   readonly tree?: Sourced<TreeSelector>
   /** File name in the templates folder. */
@@ -46,9 +49,9 @@ export interface Settings {
   readonly vars: Readonly<Record<string, Sourced<VarValue>>>
   readonly virt: { readonly [K in keyof VirtSettings]: Sourced<VirtSettings[K]> }
   readonly source: Sourced<InstallSource>
-  /** Whether a reboot in the middle of an installation may start it again. */
+  /** Whether a reboot during an installation starts the installation again. */
   readonly retry: Sourced<boolean>
-  /** Absent: what `dhcp.loader` says. */
+  /** Absent: `dhcp.loader` of config.yaml counts. */
   readonly loader?: Sourced<LoaderPreference>
 }
 
@@ -74,7 +77,10 @@ export interface Profile {
   readonly definedAt: string
 }
 
-/** Facts by which a machine may be recognised, exactly as clients send them (any case, any separators, either UUID byte order). */
+/**
+ * Facts by which a machine may be recognised, exactly as clients send them (any case, any separators, either
+ * UUID byte order).
+ */
 export interface GuestFacts {
   readonly name?: string
   readonly macs?: readonly string[]

@@ -1,7 +1,7 @@
 import { defined } from '../defined.ts'
 import type { Settings, Sourced, VirtSettings } from './guest.ts'
 
-/** What one profile or guest says itself, before anything is inherited. */
+/** The settings that one profile or guest has itself, without inherited ones. */
 export type OwnSettings = Partial<Omit<Settings, 'args' | 'vars' | 'virt'>> & {
   readonly args: readonly Sourced<string>[]
   readonly vars: Settings['vars']
@@ -14,14 +14,16 @@ export interface Resolution {
   readonly idleRemovals: readonly Sourced<string>[]
 }
 
-/** Virtual machine that virt-install and xl can make as it is; everything in it may be said otherwise. */
+/**
+ * The default virtual machine. virt-install and xl can create it unchanged; every value can be configured.
+ */
 const defaultVirt = { type: 'hvm', memory: 2048, vcpus: 2, disk: 20, network: 'network=default' } as const
 
 /**
- * Joins layers into what a guest gets. `layers` run from the root profile to the guest; for every single value the
- * nearest layer wins, `vars` and `virt` key by key (a var that is a mapping is replaced as a whole), a tree selector
- * as a whole. `args` add up in the order of the layers; `-key` removes what earlier layers and lines said with that
- * key, `-key=value` only that one argument. `---`, after which debian-installer keeps arguments for the installed
+ * Joins the layers of settings, from the root profile to the guest. For each value the layer nearest to the
+ * guest wins: `vars` and `virt` key by key (a var that is a mapping is replaced as a whole), a tree selector
+ * as a whole. `args` add up in the order of the layers; `-key` removes all earlier arguments with that key,
+ * `-key=value` only that one argument. `---`, after which debian-installer keeps arguments for the installed
  * system, is an argument like any other.
  */
 export function resolveSettings(layers: readonly OwnSettings[]): Resolution {
@@ -43,7 +45,7 @@ export function resolveSettings(layers: readonly OwnSettings[]): Resolution {
   }
 }
 
-/** All arguments in the order of the layers, less those that a later line removes. */
+/** All arguments in the order of the layers, without those that a later line removes. */
 function resolveArgs(
   layers: readonly OwnSettings[],
 ): Pick<Resolution, 'idleRemovals'> & Pick<Settings, 'args'> {
@@ -104,8 +106,8 @@ function byDefault<T>(value: T): Sourced<T> {
 export type Parents = ReadonlyMap<string, readonly string[]>
 
 /**
- * The profiles that apply when `names` are inherited, root-most first, each once. Of a list the later name is nearer
- * to the heir, so it wins. Unknown names are left out, and a cycle ends where it would begin again.
+ * The profiles that apply when `names` are inherited, from the root, each once. In a list the later name is
+ * nearer to the heir, so it wins. Unknown names are left out, and a cycle ends where it would begin again.
  */
 export function inheritanceOrder(names: readonly string[], parents: Parents): string[] {
   return walk(names, parents).order
@@ -116,13 +118,16 @@ export function inheritanceCycles(parents: Parents): string[][] {
   return walk([...parents.keys()], parents).cycles
 }
 
-/** Depth first, parents before heirs; with a stack of its own, so that no length of chain overflows ours. */
+/**
+ * Walks the profiles depth first, parents before heirs. Its stack is an array, so that a long chain of
+ * profiles cannot overflow the call stack.
+ */
 function walk(names: readonly string[], parents: Parents): { order: string[]; cycles: string[][] } {
   const order: string[] = []
   const cycles: string[][] = []
   const done = new Set<string>()
   const open = new Map<string, number>()
-  const stack: { name: string; rest: string[] }[] = []
+  const stack: { name: string; pending: string[] }[] = []
 
   function enter(name: string): void {
     const inherits = parents.get(name)
@@ -132,13 +137,13 @@ function walk(names: readonly string[], parents: Parents): { order: string[]; cy
       return
     }
     open.set(name, stack.length)
-    stack.push({ name, rest: [...inherits].reverse() })
+    stack.push({ name, pending: [...inherits].reverse() })
   }
 
   for (const name of names) {
     enter(name)
     for (let step = stack.at(-1); step; step = stack.at(-1)) {
-      const next = step.rest.pop()
+      const next = step.pending.pop()
       if (next !== undefined) {
         enter(next)
         continue

@@ -5,7 +5,10 @@ import type { Guest, GuestFacts } from './guest.ts'
 
 export interface GuestMatch {
   readonly guest: Guest
-  /** By what it was recognised, for people: `mac 52:54:00:aa:bb:01`, `uuid ... (byte-swapped)`, `ip 10.0.0.7`. */
+  /**
+   * The fact that identified it, for people: `mac 52:54:00:aa:bb:01`, `uuid ... (byte-swapped)`, `ip
+   * 10.0.0.7`.
+   */
   readonly by: string
 }
 
@@ -18,8 +21,8 @@ export interface GuestIndex {
 }
 
 /**
- * Arranges guests for recognising machines in constant time. Should two guests claim one identity (config.yaml
- * refuses that), the first keeps it.
+ * Arranges guests for recognising machines in constant time. If two guests had one identity (config.yaml
+ * refuses that), the first would keep it.
  */
 export function createGuestIndex(guests: readonly Guest[]): GuestIndex {
   const names = new Map<string, Guest>()

@@ -16,14 +16,18 @@ import {
   withOffers,
 } from './state.ts'
 
-/** Offers kept of one guest. A machine has a handful of addresses; whoever asks from more pushes out only who loaded nothing. */
-const mostOffers = 16
+/**
+ * Offers kept for one guest. A machine has a handful of addresses; when more ask, offers without a loaded
+ * kernel are dropped first.
+ */
+const maxOffers = 16
 
-/** The same line again within this time is not noted again. */
+/** A history line that equals the last one is not written within this time. */
 const repeatMs = 10 * 60_000
 
 /**
- * What an event makes of a state; undefined when it changes nothing worth writing down.
+ * The state of a guest after an event, with a line for its history. Undefined when nothing changes that must
+ * be stored.
  *
  *     event \ state      install      installing        installed   local
  *     offered            (pins)       (pins: retry)     -           -
@@ -34,7 +38,8 @@ const repeatMs = 10 * 60_000
  *     install-once       install      install           install     install
  *     local              local        local             local       local
  *
- * A failed installation stays `installing`: nothing but the operator, or `retry: true`, starts it again.
+ * `(pins)`: the state stays, and the offer binds the address to the tree. A failed installation stays
+ * `installing`: only the operator, or `retry: true`, starts it again.
  */
 export function nextState(
   before: GuestState | undefined,
@@ -46,7 +51,7 @@ export function nextState(
     case 'offered':
       return offered(state, event, atMs)
     case 'sent-to-disk':
-      return changed(state, { atMs, kind: 'disk', detail: '', client: event.client })
+      return withHistoryLine(state, { atMs, kind: 'disk', detail: '', client: event.client })
     case 'kernel':
       return kernelLoaded(state, event.client, atMs)
     case 'answer-file':
@@ -55,11 +60,11 @@ export function nextState(
       return reported(state, event, atMs)
     case 'install-once': {
       const fresh: GuestState = { state: 'install', sinceMs: atMs, install: state.install + 1 }
-      return changed(fresh, { atMs, kind: 'armed', detail: '', client: '' })
+      return withHistoryLine(fresh, { atMs, kind: 'armed', detail: '', client: '' })
     }
     case 'local': {
       const kept: GuestState = { state: 'local', sinceMs: atMs, install: state.install }
-      return changed(kept, { atMs, kind: 'local', detail: '', client: '' })
+      return withHistoryLine(kept, { atMs, kind: 'local', detail: '', client: '' })
     }
   }
 }
@@ -68,28 +73,29 @@ function kernelLoaded(state: GuestState, client: string, atMs: number): Change |
   const offer = offerTo(state, client)
   if (!offer || !isUnfinished(state.state)) return undefined
   const loaded = replaceOffer(state, { ...offer, kernelMs: atMs })
-  return changed(loaded, { atMs, kind: 'kernel', detail: offer.tree, client })
+  return withHistoryLine(loaded, { atMs, kind: 'kernel', detail: offer.tree, client })
 }
 
 function answerFileSent(state: GuestState, event: AnswerFileEvent, atMs: number): Change | undefined {
   const { client } = event
   const line = { atMs, kind: 'answers', detail: '', client } as const
-  if (state.state === 'installing') return changed({ ...state, installer: client }, line)
+  if (state.state === 'installing') return withHistoryLine({ ...state, installer: client }, line)
   if (state.state !== 'install' || !countsAsBegun(state, event)) return undefined
   const { offers = [] } = state
   const offer = offerTo(state, client) ?? likeliestOffer(offers)
-  // From now on one offer binds all: that of the machine that is being installed.
-  const bound = withOffers(begun(state, atMs), offer ? [offer] : [])
-  return changed({ ...bound, installer: client }, line)
+  // From now on only one offer counts: that of the machine that is being installed.
+  const bound = withOffers(asInstalling(state, atMs), offer ? [offer] : [])
+  return withHistoryLine({ ...bound, installer: client }, line)
 }
 
 /**
- * An installation begins when its answer file goes to its installer: from then on disks may be wiped. A boot
- * configuration is only an offer. But anyone can look at an answer file, by name or by MAC, and an operator who does so at
- * night must not disarm a machine that never came as far. So the fetch counts only after an offer, when it comes from
- * an address that has an offer or from the guest's own. From any other address (Ubuntu's and SUSE's installers may get
- * one of their own, not the firmware's) it counts once the kernel was loaded. A machine that somebody starts from our
- * kernel by hand (virt-install) is offered nothing; its report ends its installation all the same.
+ * Whether the fetch of an answer file begins the installation. It does when the file goes to the guest's
+ * installer: from then on disks may be wiped. But anyone can read an answer file, by name or by MAC, and an
+ * operator who does so must not disarm a machine that has not come so far. So a fetch counts only after an
+ * offer: at once from an address that has an offer, or from the guest's own; from any other address once a
+ * kernel was loaded (Ubuntu's and SUSE's installers may have another address than the firmware). A machine
+ * that somebody starts by hand with our kernel (virt-install) has no offer; only its report ends its
+ * installation.
  */
 function countsAsBegun({ offers = [] }: GuestState, { own, client }: AnswerFileEvent): boolean {
   return offers.some((offer) => own || offer.client === client || offer.kernelMs !== undefined)
@@ -100,7 +106,7 @@ function offered(state: GuestState, event: OfferedEvent, atMs: number): Change |
   const { tree, release, wanted, client, kernel } = event
   const old = offerTo(state, client)
   const same = old?.tree === tree && isSameRelease(old.release, release) && old.wanted === wanted
-  // Another attempt: whether its kernel gets through is to be seen.
+  // A new attempt, so without `kernelMs`: it has not loaded the kernel yet.
   const offer: Offer = {
     ...defined({ tree, kernel, wanted, client }),
     ...(release && { release: { id: release.id, version: release.version } }),
@@ -115,10 +121,13 @@ function offerTo({ offers = [] }: GuestState, client: string): Offer | undefined
   return offers.find((offer) => offer.client === client)
 }
 
-/** The offer takes its place as the newest. Too many: the oldest goes that led to no kernel, or else the oldest. */
+/**
+ * Puts an offer last, as the newest. Of too many, the oldest one without a loaded kernel is dropped, or else
+ * the oldest.
+ */
 function replaceOffer(state: GuestState, offer: Offer): GuestState {
   const others = (state.offers ?? []).filter(({ client }) => client !== offer.client)
-  if (others.length >= mostOffers) {
+  if (others.length >= maxOffers) {
     const idle = others.findIndex(({ kernelMs }) => kernelMs === undefined)
     others.splice(Math.max(idle, 0), 1)
   }
@@ -134,31 +143,37 @@ function reported(state: GuestState, event: ReportedEvent, atMs: number): Change
   const line = { atMs, kind: report, detail, client } as const
   switch (report) {
     case 'progress':
-      return changed(state, line)
+      return withHistoryLine(state, line)
     case 'installing':
-      return changed(state.state === 'install' ? begun(state, atMs) : state, line)
+      return withHistoryLine(state.state === 'install' ? asInstalling(state, atMs) : state, line)
     case 'failed': {
-      if (!isUnfinished(state.state)) return changed(state, line)
-      const failed = state.state === 'install' ? begun(state, atMs) : state
-      return changed({ ...failed, failure: detail || 'it said no more' }, line)
+      if (!isUnfinished(state.state)) return withHistoryLine(state, line)
+      const failed = state.state === 'install' ? asInstalling(state, atMs) : state
+      return withHistoryLine({ ...failed, failure: detail || 'it gave no reason' }, line)
     }
     case 'installed': {
-      if (!isUnfinished(state.state)) return changed(state, line)
+      if (!isUnfinished(state.state)) return withHistoryLine(state, line)
       const installer = state.installer ?? client
       const { install, last } = state
-      return changed({ state: 'installed', sinceMs: atMs, ...defined({ install, installer, last }) }, line)
+      return withHistoryLine(
+        { state: 'installed', sinceMs: atMs, ...defined({ install, installer, last }) },
+        line,
+      )
     }
   }
 }
 
-function begun(state: GuestState, atMs: number): GuestState {
+function asInstalling(state: GuestState, atMs: number): GuestState {
   return { ...state, state: 'installing', sinceMs: atMs }
 }
 
 type Line = Omit<HistoryEntry, 'install'>
 
-/** The change with its line for the history; undefined when that line was just noted and the state is the same. */
-function changed(state: GuestState, line: Line): Change | undefined {
+/**
+ * The state with a new line of history. Undefined when the last line is the same one, not long ago, and the
+ * state did not change.
+ */
+function withHistoryLine(state: GuestState, line: Line): Change | undefined {
   const { last } = state
   const repeated =
     last?.kind === line.kind &&

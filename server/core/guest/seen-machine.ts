@@ -2,7 +2,7 @@ import { canonicalIp } from '../net/address.ts'
 import { canonicalMac } from '../net/mac.ts'
 import { canonicalSerial, canonicalUuid } from '../net/uuid.ts'
 
-/** What a machine that is no guest showed of itself when it asked for boot. Every field as the client sent it. */
+/** What a machine that is not a guest told about itself when it asked for boot, as sent. */
 export interface SeenMachine {
   readonly macs?: readonly string[]
   readonly uuid?: string
@@ -14,7 +14,9 @@ export interface SeenMachine {
   readonly address?: string
 }
 
-/** A machine in the inbox. Identities are canonical; what it never showed is absent. */
+/**
+ * An unknown machine, as the store keeps it. Identities are canonical; what the machine never told is absent.
+ */
 export interface UnknownMachine {
   /** Its MAC address, or its UUID while no MAC is known. */
   readonly id: string
@@ -26,11 +28,11 @@ export interface UnknownMachine {
   readonly address?: string
   readonly firstMs: number
   readonly lastMs: number
-  /** How many times it asked. A boot asks several times. */
+  /** How many times it asked. One boot asks several times. */
   readonly count: number
 }
 
-/** What a machine showed of itself, with null for what it never showed: as JSON and the store have it. */
+/** What an unknown machine told about itself, with null for what it never told: for JSON and the store. */
 export function shownOrNull({ mac, uuid, serial, firmware, vendor, address }: UnknownMachine) {
   return {
     mac: mac ?? null,
@@ -42,24 +44,26 @@ export function shownOrNull({ mac, uuid, serial, firmware, vendor, address }: Un
   }
 }
 
-/** Longer texts say nothing and fill the table. */
-const longest = 128
+/** Longer texts are cut, so that nobody can fill the table with them. */
+const maxLength = 128
 
-/** The machine of one seenMachine; undefined when nothing in it tells one machine from another. */
-export function machineOf(seenMachine: SeenMachine, atMs: number): UnknownMachine | undefined {
-  const mac = first(seenMachine.macs ?? [], canonicalMac)
-  const uuid = seenMachine.uuid === undefined ? undefined : canonicalUuid(seenMachine.uuid)
+/**
+ * The unknown machine that one request showed. Undefined without a MAC or UUID, which tell machines apart.
+ */
+export function machineOf(seen: SeenMachine, atMs: number): UnknownMachine | undefined {
+  const mac = first(seen.macs ?? [], canonicalMac)
+  const uuid = seen.uuid === undefined ? undefined : canonicalUuid(seen.uuid)
   const id = mac ?? uuid
   if (id === undefined) return undefined
-  const serial = seenMachine.serial === undefined ? undefined : canonicalSerial(seenMachine.serial)
-  const address = seenMachine.address === undefined ? undefined : canonicalIp(seenMachine.address)
+  const serial = seen.serial === undefined ? undefined : canonicalSerial(seen.serial)
+  const address = seen.address === undefined ? undefined : canonicalIp(seen.address)
   return {
     id,
     ...(mac !== undefined && { mac }),
     ...(uuid !== undefined && { uuid }),
     ...(serial !== undefined && { serial }),
-    ...(seenMachine.firmware && { firmware: short(seenMachine.firmware) }),
-    ...(seenMachine.vendor && { vendor: short(seenMachine.vendor) }),
+    ...(seen.firmware && { firmware: short(seen.firmware) }),
+    ...(seen.vendor && { vendor: short(seen.vendor) }),
     ...(address !== undefined && { address }),
     firstMs: atMs,
     lastMs: atMs,
@@ -67,7 +71,7 @@ export function machineOf(seenMachine: SeenMachine, atMs: number): UnknownMachin
   }
 }
 
-/** Two looks at one machine as one: the later one knows better, the earlier one may know more. */
+/** Joins two records of one machine: values of the later one win, and the earlier one fills its gaps. */
 export function mergeSeen(earlier: UnknownMachine, later: UnknownMachine): UnknownMachine {
   const both = { ...earlier, ...later }
   return {
@@ -88,5 +92,5 @@ function first(texts: readonly string[], read: (text: string) => string | undefi
 }
 
 function short(text: string): string {
-  return text.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, longest)
+  return text.replace(/[\x00-\x1f\x7f]+/g, ' ').slice(0, maxLength)
 }

@@ -5,14 +5,14 @@ import { type LoaderKind, loaderOfConfigFile } from './loaders.ts'
 
 /** Whose boot configuration a path is. */
 export type BootPathOwner =
-  /** The file that every machine reads, each for itself. */
+  /** A file that every machine asks for by the same name. */
   | { readonly kind: 'everybody' }
   /** A guest by its name in the configuration. */
   | { readonly kind: 'guest'; readonly name: string }
-  /** As asked: PXELINUX sends the raw byte order of a UUID. */
+  /** The UUID is as sent: PXELINUX sends its raw byte order. */
   | { readonly kind: 'machine'; readonly macs: readonly string[]; readonly uuid?: string }
   | { readonly kind: 'address'; readonly ip: string }
-  /** An address shortened digit by digit: a network, so no machine's. */
+  /** An address shortened digit by digit, as loaders try it: a network, not one machine. */
   | { readonly kind: 'network'; readonly hex: string }
 
 /** A path that a boot loader asks for when it looks for its configuration. */
@@ -20,23 +20,35 @@ export interface BootPath {
   readonly form: BootPathForm['name']
   readonly loader: LoaderKind
   readonly owner: BootPathOwner
-  /** The folder that the loader takes for its own, without slashes at the ends; '' is the root. */
+  /**
+   * The own folder of the loader, which it puts before file names; without slashes at the ends; '' is the
+   * root.
+   */
   readonly folder: string
 }
 
-/** One form of such paths. */
+/** One form of the paths that loaders ask for. */
 interface BootPathForm {
   readonly name: 'identity' | 'guest' | 'script' | 'pxelinux' | 'grub'
-  /** For people. `...` stands for any folder: a loader looks below the one that it came from. */
+  /**
+   * The form, for people. `...` stands for any folder: a loader looks below the one that it was started from.
+   */
   readonly shown: string
+  /** What such a file holds, for people. */
   readonly what: string
   readonly parse: (folders: readonly string[], file: string) => Omit<BootPath, 'form'> | undefined
 }
 
-/** Scripts for an iPXE that was told only our address. EFI builds since 2023 look for `autoexec.ipxe` beside themselves. */
+/**
+ * Scripts for an iPXE that was told only our address. EFI builds since 2023 look for `autoexec.ipxe` beside
+ * themselves.
+ */
 const scripts: ReadonlySet<string> = new Set(['boot.ipxe', 'autoexec.ipxe'])
 
-/** Below these no boot configuration is made up: a tree is served as it is, and `/ks` and `/api` have other contents. */
+/**
+ * Folders without boot configurations of ours: trees are served unchanged, and `/ks` and `/api` have other
+ * contents.
+ */
 const otherContents: ReadonlySet<string> = new Set(['trees', 'ks', 'api'])
 
 /** Every form, in the order in which they are tried. */
@@ -77,12 +89,12 @@ export const bootPathForms: readonly BootPathForm[] = [
 ]
 
 /**
- * Understands a path as one that a boot loader asks for, or gives undefined.
+ * Parses a path that a boot loader asks for; undefined for any other path.
  *
- * PXELINUX 6 and U-Boot, below the folder of the boot file:
- * `pxelinux.cfg/` + UUID, `01-<mac>`, `0A63003A` shortened digit by digit to `0`, `default-<arch>...` (U-Boot only), `default`.
- * GRUB 2.06 and newer, below its prefix: `grub.cfg-<uuid>`, `grub.cfg-01-<mac>`, `grub.cfg-0A63003A` ... `grub.cfg-0`, `grub.cfg`.
- * What our own scripts ask for is below `/boot/by`.
+ * PXELINUX 6 and U-Boot, below the folder of the boot file: `pxelinux.cfg/` + UUID, `01-<mac>`, `0A63003A`
+ * shortened digit by digit to `0`, `default-<arch>...` (U-Boot only), `default`. GRUB 2.06 and newer, below
+ * its prefix: `grub.cfg-<uuid>`, `grub.cfg-01-<mac>`, `grub.cfg-0A63003A` ... `grub.cfg-0`, `grub.cfg`. Our
+ * own scripts ask for paths below `/boot/by`.
  */
 export function parseBootPath(path: string): BootPath | undefined {
   const folders = path.split('/').filter((part) => part !== '')
@@ -91,7 +103,8 @@ export function parseBootPath(path: string): BootPath | undefined {
   for (const { name, parse } of bootPathForms) {
     const found = parse(folders, file)
     if (found) return { form: name, ...found }
-    // A GRUB that found the shared grub.cfg below /boot/by, where that file sends it, would read it for ever.
+    // The shared grub.cfg sends GRUB to /boot/by. If GRUB found the shared file there, too, it would read it
+    // for ever.
     if (name === 'identity' && isIdentityFolder(folders)) return undefined
   }
   return undefined

@@ -2,21 +2,23 @@ import { type Firmware, loadsByHttp, type UefiCpu, uefiCpu } from '../boot/firmw
 import { treeChainPath } from './files.ts'
 import { type LoaderKind, type LoaderPreference, loaderFilesFor, loaderKinds } from './loaders.ts'
 
-/** One loader that would do, and why it stands where it stands in the list. */
+/** A loader that fits a machine, and the reason for its place in the list. */
 export interface LoaderCandidate {
   readonly kind: LoaderKind
-  /** In the namespace. */
+  /** Its path in the namespace. */
   readonly urlPath: string
   readonly why: string
 }
 
+/** What the choice of a loader depends on. */
 export interface LoaderChoiceInputs {
   readonly firmware: Firmware
   readonly preference: LoaderPreference
   /** The machine's tree, whose own signed chain comes before the host's. */
   readonly treeId?: string
-  /** What this machine is known to start comes first, what it is known to refuse comes last. */
+  /** The loader that this machine has started before: it comes first. */
   readonly starts?: LoaderKind
+  /** The loader that this machine was sent and never started: it comes last. */
   readonly refuses?: LoaderKind
 }
 
@@ -24,10 +26,11 @@ export interface LoaderChoiceInputs {
 const chainShim: Partial<Record<UefiCpu, string>> = { x64: 'shimx64.efi', arm64: 'shimaa64.efi' }
 
 /**
- * Every loader that would do, best first. Which of them are there, the caller sees.
+ * Every loader that fits a machine, best first. The caller sends the first one that exists.
  *
- * A running iPXE has none: it takes a script. Only under BIOS PXELINUX follows it where the operator asks for that. GRUB
- * does not: QEMU's iPXE ROM of 2019 hands shim 16.1 a padded GRUB, and shim refuses it.
+ * A running iPXE gets a script and no loader. The one exception is PXELINUX under BIOS, when the operator
+ * asks for it. GRUB never follows iPXE: QEMU's iPXE ROM of 2019 hands shim 16.1 a padded GRUB, and shim
+ * refuses it.
  */
 export function loaderCandidates(question: LoaderChoiceInputs): readonly LoaderCandidate[] {
   if (question.firmware === 'ipxe-bios' && question.preference === 'pxelinux')
@@ -54,9 +57,9 @@ function orderOf(question: LoaderChoiceInputs): { kind: LoaderKind; why: string 
   const why = (kind: LoaderKind): string => {
     if (kind === preference) return `loader: ${kind}`
     if (preference !== 'auto') return `loader: ${preference} is asked for, and it is missing`
-    if (kind === starts) return 'it started this before'
+    if (kind === starts) return 'the machine has started this loader before'
     if (refuses !== undefined && kind !== refuses)
-      return `it was sent ${refuses} last time and never started it${firmware === 'bios' ? '' : ': Secure Boot, perhaps'}`
+      return `the machine was sent ${refuses} last time and never started it${firmware === 'bios' ? '' : ': Secure Boot, perhaps'}`
     return `the default for ${firmware}`
   }
   const weight = (kind: LoaderKind): number => {
@@ -66,8 +69,9 @@ function orderOf(question: LoaderChoiceInputs): { kind: LoaderKind; why: string 
   return loaderKinds.toSorted((a, b) => weight(a) - weight(b)).map((kind) => ({ kind, why: why(kind) }))
 }
 
-/** How firmware names a loader: a path for TFTP, a URL for HTTP Boot. */
+/** The boot file name for a loader: a path for TFTP, a URL for HTTP Boot. */
 export function bootFileName(firmware: Firmware, urlPath: string, httpBase: string): string {
-  // No leading slash: PXELINUX and shim put their own folder together from it, and `x` is the same file as `/x`.
+  // No leading slash, because PXELINUX and shim derive their own folder from this name. Our TFTP service
+  // takes `x` for `/x`.
   return loadsByHttp(firmware) ? httpBase + urlPath : urlPath.slice(1)
 }

@@ -1,13 +1,13 @@
 import type { Firmware } from '../boot/firmware.ts'
 
-/** What a DHCP server has to tell one kind of client. */
+/** What a DHCP server must tell one kind of client. */
 export interface DhcpRule {
   /** A short word for tags and classes. */
   readonly name: string
   readonly firmware: Firmware
-  /** Numbers in option 93. */
+  /** The values of option 93 that such clients send. */
   readonly archs: readonly number[]
-  /** By HTTP Boot: the answer needs option 60 `HTTPClient`. */
+  /** Whether the client loads by HTTP Boot: then the reply needs option 60 `HTTPClient`. */
   readonly http: boolean
   /** TFTP path or URL. */
   readonly bootFile: string
@@ -20,7 +20,7 @@ export interface DhcpPlan {
   /** Script for clients that run iPXE already. */
   readonly scriptUrl: string
   readonly rules: readonly DhcpRule[]
-  /** Firmware for which no loader is there. */
+  /** Firmware for which treeboot found no loader file. */
   readonly missing: readonly Firmware[]
 }
 

@@ -1,12 +1,12 @@
 import { packagedEfiFolders } from '../distro/efi.ts'
 
 /**
- * Boot loaders: the names under which they are served, where the packages of a host keep them, and which package that
- * is. Debian paths as of Debian 12 (ipxe 1.0.0+git-20190125, syslinux 6.04, shim-signed 1.51, grub 2.06), Fedora paths as
- * of Fedora 40.
+ * One file of a boot loader: the name under which it is served, where packages of the host keep it, and which
+ * packages those are. Debian paths as of Debian 12 (ipxe 1.0.0+git-20190125, syslinux 6.04, shim-signed 1.51,
+ * grub 2.06), Fedora paths as of Fedora 40.
  */
 export interface LoaderFile {
-  /** At the root of the namespace, when the operator has not put an own one there. */
+  /** Its name at the root of the namespace. A file of the operator with this name wins. */
   readonly name: string
   readonly what: string
   /** Absolute, in the order in which they are tried. */
@@ -18,7 +18,10 @@ export interface LoaderFile {
 const espPlaces = (file: string): readonly string[] =>
   packagedEfiFolders.map((folder) => `/boot/efi/EFI/${folder}/${file}`)
 
-/** Debian's packages for another architecture than the host's carry its name; ia32 ones exist for i386 hosts only. */
+/**
+ * Debian's packages for another architecture than the host's carry its name; ia32 ones exist for i386 hosts
+ * only.
+ */
 const debianPackages = {
   x64: ['shim-signed', 'grub-efi-amd64-signed', 'shim-helpers-amd64-signed'],
   aa64: ['shim-signed:arm64', 'grub-efi-arm64-signed:arm64', 'shim-helpers-arm64-signed:arm64'],
@@ -103,7 +106,7 @@ export const loaderFiles: readonly LoaderFile[] = [
   },
   syslinux('pxelinux.0', 'PXELINUX for BIOS: configuration and kernel by TFTP'),
   syslinux('lpxelinux.0', 'PXELINUX for BIOS that reads HTTP as well'),
-  syslinux('ldlinux.c32', 'the other half of PXELINUX, which it loads first'),
+  syslinux('ldlinux.c32', 'core module of PXELINUX, which it loads first'),
   ...['libcom32.c32', 'libutil.c32', 'menu.c32', 'vesamenu.c32', 'chain.c32', 'mboot.c32', 'reboot.c32'].map(
     (name) => syslinux(name, 'module of PXELINUX, for hand-written menus'),
   ),
@@ -113,9 +116,9 @@ export const loaderFiles: readonly LoaderFile[] = [
 ]
 
 /**
- * Where a tree keeps the signed chain of its distribution, best first; shim and second stage lie in one folder. `beside`
- * is the folder of its kernel. Debian and Ubuntu media have `EFI/boot` in lower case, and what lies there knows no
- * network; their network installers bring one that does, beside the kernel.
+ * Where a tree keeps the signed chain of its distribution, best first; shim and second stage lie in one
+ * folder. `beside` is the folder of its kernel. Debian and Ubuntu media have `EFI/boot` in lower case, and
+ * the GRUB there has no network support. Their network installers bring one that has, beside the kernel.
  */
 export const treeChains: readonly {
   readonly folder: 'EFI/BOOT' | 'beside'
@@ -136,7 +139,10 @@ export const treeChains: readonly {
   { folder: 'beside', shim: 'bootaa64.efi', grub: 'grubaa64.efi' },
 ]
 
-/** Which file of a tree stands behind a name that firmware or shim asks for below `/boot/loader/<tree>/`. */
+/**
+ * The paths in a tree to try for a name that firmware or shim asks for below `/boot/loader/<tree>/`, best
+ * first.
+ */
 export function treeLoaderPlaces(name: string, kernelFolder: string): readonly string[] {
   const cpu = /^(?:shim|grub|mm)(x64|aa64)\.efi$/.exec(name)?.[1]
   const chains = treeChains.filter((chain) => cpu === undefined || chain.shim.toLowerCase().includes(cpu))
@@ -153,7 +159,7 @@ export function treeLoaderPlaces(name: string, kernelFolder: string): readonly s
   return []
 }
 
-/** Where the chain of a tree is published. */
+/** The path at which a file of a tree's signed chain is served. */
 export function treeChainPath(treeId: string, file: string): string {
   return `/boot/loader/${treeId}/${file}`
 }

@@ -1,27 +1,28 @@
 import type { UefiCpu } from '../boot/firmware.ts'
 
-/** One boot loader that asks us for a configuration of its own. */
+/** A boot loader that asks treeboot for its configuration. */
 interface Loader {
-  /** Its configuration below `/boot/<guest>` and `/boot/by/<identities>`. */
+  /** The name of its configuration below `/boot/<guest>` and `/boot/by/<identities>`. */
   readonly configFile: string
   /** Its files by the firmware that starts them, best first, as paths of the namespace. */
   readonly files: Partial<Record<'bios' | UefiCpu, readonly string[]>>
 }
 
 /**
- * The boot loaders, in the order in which they are sent by default. The configuration's `loader:`, the boot paths, the
- * DHCP offers and `treeboot loaders` are made from this table.
+ * The boot loaders, in the order in which they are sent by default. The configuration's `loader:`, the boot
+ * paths, the DHCP offers and `treeboot loaders` are made from this table.
  *
- * iPXE is first, everywhere: it loads kernels by HTTP, several times as fast as TFTP, asks for its script at the address
- * that we name, whoever gave it its own address, and leaves BIOS and UEFI alike to their disks. The variants that use the
- * firmware's own driver (undionly, snponly) drive every card that the firmware could boot from.
+ * iPXE is always first. It loads kernels by HTTP, several times as fast as TFTP. It asks treeboot for its
+ * script even when another DHCP server gave the machine its address. And it can hand over to the local disk
+ * (under UEFI by way of a GRUB, see render/ipxe.ts). The variants that use the firmware's own driver
+ * (undionly, snponly) drive every card that the firmware could boot from.
  *
  * PXELINUX is BIOS only, TFTP only, and the oldest.
  *
- * Shim and GRUB are what Secure Boot starts; iPXE as distributions ship it is not signed, and firmware does not say
- * whether Secure Boot is on. So iPXE is sent first, and when it never asks for its script, the signed chain next time
- * (machines/loader-memory.ts). GRUB is not first because Debian's 2.06 looks for its configuration on the server of the
- * DHCP ACK, never on a proxy.
+ * Secure Boot starts shim and GRUB, but not iPXE, which distributions ship unsigned. Firmware does not say
+ * whether Secure Boot is on. So iPXE is sent first; if it never asks for its script, the signed chain is sent
+ * next time (machines/loader-memory.ts). GRUB is not first because Debian's 2.06 looks for its configuration
+ * on the server of the DHCP ACK, never on a proxy.
  */
 export const loaders = {
   ipxe: {
@@ -69,8 +70,8 @@ export function loaderOfConfigFile(name: string): LoaderKind | undefined {
 }
 
 /**
- * Which boot loader a machine is sent. `auto`: what suits its firmware best. `grub` is what Secure Boot needs: it comes
- * through shim, both signed.
+ * Which boot loader a machine is sent. `auto`: the best one for its firmware. `grub` is for Secure Boot: shim
+ * starts GRUB, and both are signed.
  */
 export type LoaderPreference = 'auto' | LoaderKind
 

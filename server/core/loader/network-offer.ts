@@ -11,45 +11,47 @@ export interface NetworkBootRequest {
   /** The client's address; '' while it has none. */
   readonly clientAddress: string
   readonly xid: number
-  /** The machine has our offer and now asks the boot server (port 4011) for it: it gets the same once more. */
+  /**
+   * The machine has our offer and now asks the boot server (port 4011) for it: it gets the same once more.
+   */
   readonly isFollowUp: boolean
   /** The same packet was already decided for another interface, so the machine is not counted again. */
   readonly isRepeat?: boolean
 }
 
-/** What it is told. The DHCP service writes it into a packet. */
+/** The content of a reply to a machine. The DHCP service writes it into a packet. */
 export interface NetworkOffer {
   readonly firmware: Firmware
   /** What the client expects in option 60 and how it searches: HTTP Boot without PXE's vendor options. */
   readonly style: 'pxe' | 'http' | 'raspberry-pi'
-  /** TFTP path or URL; '' for machines that know their files by themselves. */
+  /** TFTP path or URL; '' for a Raspberry Pi, which asks for files by fixed names. */
   readonly bootFile: string
 }
 
 export type NetworkReply =
   | { readonly kind: 'offer'; readonly offer: NetworkOffer; readonly guest?: string; readonly why: string }
-  /** It asked for network boot and is not answered. */
+  /** The machine asked for network boot and gets no reply. */
   | { readonly kind: 'silence'; readonly guest?: string; readonly why: string }
 
 export interface OfferInputs {
   readonly firmware: Firmware
-  /** Which of the loaders that would do is there. */
+  /** The first loader of `loaderCandidates` that exists. */
   readonly loader?: LoaderCandidate
   readonly httpBase: string
-  /** URL of the script for a running iPXE; absent when no service carries it. */
+  /** URL of the script for a running iPXE; absent while neither HTTP nor TFTP is open. */
   readonly scriptUrl?: string
   /** Whether the TFTP service is where firmware asks: on port 69, which no DHCP option can change. */
   readonly tftp: 'open' | 'closed' | 'other-port'
   readonly http: 'open' | 'closed'
 }
 
-/** The last step of the decision: pure, from what is there to what is said. */
+/** Decides what a machine is offered, or why it gets no reply. */
 export function decideOffer(
   inputs: OfferInputs,
 ): { offer: NetworkOffer; loader?: LoaderKind; why: string } | { why: string } {
   const { firmware, loader, scriptUrl, httpBase } = inputs
   if (runsIpxe(firmware) && !loader) {
-    // Never iPXE itself, which would start over for ever.
+    // Never iPXE itself, which would load itself for ever.
     if (scriptUrl === undefined)
       return { why: 'iPXE wants a script, and neither the http nor the tftp service is open' }
     return { offer: { firmware, style: 'pxe', bootFile: scriptUrl }, why: 'iPXE is running: its script' }
@@ -63,7 +65,7 @@ export function decideOffer(
   if (firmware === 'raspberry-pi')
     return {
       offer: { firmware, style: firmware, bootFile: '' },
-      why: 'a Raspberry Pi knows its files by name',
+      why: 'a Raspberry Pi asks for its files by fixed names',
     }
   if (!loader) return { why: `no loader for ${firmware} is there; treeboot loaders says what is missing` }
   const style = loadsByHttp(firmware) ? 'http' : 'pxe'
