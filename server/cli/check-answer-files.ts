@@ -9,12 +9,14 @@ import type { TemplateRenderer } from '../templates/renderer.ts'
 import { cliRequester, expectedServices } from './cli-requester.ts'
 
 /**
- * Answer files that are made for each template. The other guests of a large fleet differ in names and
- * addresses only.
+ * Answer files that are rendered for each template. Further guests with the same template mostly differ only
+ * in names and addresses.
  */
 const mostOfOneTemplate = 200
 
-/** Why answer files of guests cannot be made: each reason once, with the first guest that has it. */
+/**
+ * Renders answer files, and returns the reason of each failure once, with the first guest that it concerns.
+ */
 export async function answerFileProblems(
   snapshot: Snapshot,
   renderer: TemplateRenderer,
@@ -33,7 +35,8 @@ export async function answerFileProblems(
     try {
       await namespace.stat(cleanPath(`/ks/${guest.name}`), who)
     } catch (error) {
-      // The tree is not ready: that is a problem of the tree, and may end without a change by the operator.
+      // The tree is not ready. That is reported as a problem of the tree, and may end without a change by the
+      // operator.
       if (error instanceof Failure && error.kind === 'unavailable') continue
       const message = failureMessage(error)
       guestsByReason.set(message, [...(guestsByReason.get(message) ?? []), guest])
@@ -46,6 +49,7 @@ export async function answerFileProblems(
   }))
 }
 
+/** The guests whose answer files are checked. */
 function withTemplates({ guests }: Snapshot): Guest[] {
   const counts = new Map<string, number>()
   return guests.all.filter(({ settings }) => {

@@ -9,8 +9,8 @@ import { bootInputs } from '../machines/decide.ts'
 import { noMachines } from '../machines/machines.ts'
 
 /**
- * The client for which a command decides: a machine on our network that reached us by the address that the
- * services are bound to, or by our first one there.
+ * The client that commands decide for: a machine on our network that reached us by the address that the
+ * services are bound to, or else by our first network address.
  */
 export function cliRequester({ http, tftp }: Pick<Config, 'http' | 'tftp'>): Requester {
   const { bind } = http.enabled ? http : tftp
@@ -18,7 +18,7 @@ export function cliRequester({ http, tftp }: Pick<Config, 'http' | 'tftp'>): Req
   return { ...internalRequester, localAddress }
 }
 
-/** The first IPv4 address of this machine on its network. */
+/** The first IPv4 address of this machine that is not a loopback address; 127.0.0.1 when it has none. */
 export function firstAddress(): string {
   const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
   const lan = addresses.find((each) => each.family === 'IPv4' && !each.internal)
@@ -26,8 +26,8 @@ export function firstAddress(): string {
 }
 
 /**
- * The services as a running server would open them. A command cannot know which port `auto` became there, so
- * it takes the standard port.
+ * The services as a running server would open them. A command cannot know which port the server chose for
+ * `auto`, so it assumes the standard port.
  */
 export function expectedServices(config: Config): OpenServices {
   const enabled = serviceNames.filter((name) => config[name].enabled)
@@ -39,7 +39,7 @@ function expectedPort(config: Config, name: ServiceName): number {
   return port === 'auto' ? serviceTable[name].standardPort : port
 }
 
-/** What a decision for `cliRequester` rests on. */
+/** The inputs of a boot decision for `cliRequester`. */
 export function cliInputs(snapshot: Snapshot, stateOf?: BootInputs['stateOf']): BootInputs {
   const { config } = snapshot
   return bootInputs({

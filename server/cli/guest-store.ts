@@ -10,7 +10,7 @@ import { reportToken } from '../machines/token.ts'
 import { openExistingStore } from '../store/sqlite/open.ts'
 import type { CliIo } from './output/io.ts'
 
-/** What the store knows of the guests, read once for one command. */
+/** What the store knows about the guests, read once for one command. */
 export interface Remembered {
   readonly stateOf: (guest: string) => GuestState | undefined
   readonly reportToken: (guest: string) => string | undefined
@@ -19,8 +19,8 @@ export interface Remembered {
 }
 
 /**
- * Reads the store, while a server may be using it. A command that only reads also works without the store: it
- * prints a warning, and every guest looks new.
+ * Reads the store, which a running server may be using. When that fails, it prints a warning and every guest
+ * looks new, so that commands that only read still work.
  */
 export async function remembered(snapshot: Snapshot, io: CliIo): Promise<Remembered> {
   const nothing: Remembered = { stateOf: () => undefined, reportToken: () => undefined, snapshot }
@@ -48,7 +48,8 @@ export async function remembered(snapshot: Snapshot, io: CliIo): Promise<Remembe
 }
 
 /**
- * Versions from which machines are installing, as `id@version`. Guests that left the configuration count too.
+ * Versions from which machines may be installing, as `id@version`. Guests that were removed from the
+ * configuration count too.
  */
 export async function boundVersions({ paths }: Config, nowMs: number): Promise<ReadonlySet<string>> {
   const store = await openExistingStore(paths)
@@ -66,7 +67,11 @@ export async function boundVersions({ paths }: Config, nowMs: number): Promise<R
   }
 }
 
-/** @throws Failure `not-found`, with the most similar name. */
+/**
+ * The guest with this name.
+ *
+ * @throws Failure `not-found`, which names the most similar guest.
+ */
 export function guestNamed({ guests }: Snapshot, name: string): Guest {
   const guest = guests.byName(name)
   if (guest) return guest

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
 
-/** The package manager of this machine: `apt-get` or `dnf`, by /etc/os-release (os-release(5)). */
+/** A family of distributions, which tells the package manager: `apt-get` for `debian`, `dnf` for `fedora`. */
 export type PackageFamily = 'debian' | 'fedora'
 
+/** The family of this machine, by /etc/os-release (os-release(5)). */
 export async function packageFamily(file = '/etc/os-release'): Promise<PackageFamily | undefined> {
   return familyOf(await readFile(file, 'utf8').catch(() => ''))
 }

@@ -19,7 +19,7 @@ export interface CommonOptions {
   readonly json?: boolean
 }
 
-/** Configuration, trees and templates as they are now, read once for one command. */
+/** Reads configuration, trees and templates once, for one command. */
 export function oneShot(options: CommonOptions, io: CliIo): Promise<Snapshot> {
   return loadSnapshot({ cwd: io.cwd, ...defined({ configFile: options.config }) })
 }

@@ -21,9 +21,9 @@ import { type CliIo, exitCodes } from './output/io.ts'
 import { packageVersion } from './version.ts'
 
 const epilogue = `
-Exit codes: 0 success; 1 something failed; 2 the input is wrong; 3 what was asked for does not exist.
-Most commands take --json, to print JSON for programs, and -c FILE, to use another configuration than ./config.yaml.
-treeboot COMMAND --help says more about one of them.`
+Exit codes: 0 success; 1 something failed; 2 the input is wrong; 3 what you asked for does not exist.
+Most commands take --json to print JSON for programs, and -c FILE to use another configuration than ./config.yaml.
+treeboot COMMAND --help explains one command.`
 
 /** Runs one command line and resolves to its exit code. */
 export async function runCli(args: readonly string[], io: CliIo = processIo()): Promise<number> {
@@ -41,8 +41,8 @@ export async function runCli(args: readonly string[], io: CliIo = processIo()): 
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.badInput
     inner.err(`treeboot: ${failureMessage(error)}\n`)
     if (error instanceof Failure) return codeOf(error)
-    // An error of the system names the call and the path. Any other error is our fault, and needs its place
-    // in the code.
+    // The message of a system error names the call and the path. Any other error is a fault of treeboot: its
+    // stack shows where.
     if (error instanceof Error && !isSystemError(error)) inner.err(`${error.stack ?? ''}\n`)
     return exitCodes.failed
   }
@@ -54,7 +54,10 @@ function codeOf({ kind }: Failure): number {
   return kind === 'bad-request' || kind === 'invalid-data' ? exitCodes.badInput : exitCodes.failed
 }
 
-/** A full disk, a file without permission, an unreachable network. */
+/**
+ * Whether the operating system reported this error: a full disk, a missing permission, an unreachable
+ * network.
+ */
 function isSystemError(error: unknown): boolean {
   return error instanceof Error && 'syscall' in error && 'code' in error
 }

@@ -18,7 +18,10 @@ import { progressLine, terminalOrNone } from './output/progress.ts'
 import { describeSignatures, policyOf, type SignatureOptions, signatureOptions } from './output/signatures.ts'
 import { count } from './output/table.ts'
 
-/** What `import` and `mirror` share: options, progress, interruption, and the report at the end. */
+/**
+ * The common part of the commands `import` and `mirror`: options, progress, interruption, the report at the
+ * end.
+ */
 
 export interface ImportCommandOptions extends CommonOptions, SignatureOptions {
   readonly id?: string
@@ -29,10 +32,16 @@ export interface ImportCommandOptions extends CommonOptions, SignatureOptions {
 export const importOptions = (): readonly Option[] => [
   new Option(
     '--id <id>',
-    'the id of the tree (default: what it says it is, such as fedora-40-server-x86_64)',
+    'the id of the tree (default: made from its descriptors, such as fedora-40-server-x86_64)',
   ),
-  new Option('--replace', 'keep a folder that was copied there by hand as an earlier version'),
-  new Option('--accept <reason>', 'publish in spite of faults; the reason and your name are recorded'),
+  new Option(
+    '--replace',
+    'when trees/<id> is a folder that was copied by hand: publish in its place, and keep it as an earlier version',
+  ),
+  new Option(
+    '--accept <reason>',
+    'publish although files are missing or damaged; the reason and your name are recorded',
+  ),
   ...signatureOptions(),
 ]
 
@@ -41,7 +50,7 @@ export async function configOf(options: CommonOptions, io: CliIo): Promise<Confi
   return (await loadConfigFile({ ...file, cwd: io.cwd })).config
 }
 
-/** The versions below the configured trees folder. */
+/** The store of published versions in the configured `trees/` folder. */
 export async function storeOf(options: CommonOptions, io: CliIo): Promise<VersionStore> {
   const { paths } = await configOf(options, io)
   const trees = await realpath(paths.trees).catch(() => undefined)
@@ -53,7 +62,10 @@ export async function storeOf(options: CommonOptions, io: CliIo): Promise<Versio
   return new VersionStore(trees)
 }
 
-/** The command as the user gave it, for a shell. With other options it would begin another import. */
+/**
+ * The command as the user gave it, quoted for a shell. It keeps all options, because a resumed import without
+ * them would have another result: another id, no `--accept`.
+ */
 export function commandLine(words: readonly string[], options: object): string {
   const flags = Object.entries(options).flatMap(([key, value]) => {
     const flag = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
@@ -63,7 +75,11 @@ export function commandLine(words: readonly string[], options: object): string {
   return ['treeboot', ...words, ...flags].map(shellWord).join(' ')
 }
 
-/** Runs an import with a line of progress. The first Ctrl-C stops it so that it can be resumed. */
+/**
+ * Runs an import and shows its progress. The first Ctrl-C stops it so that it can be resumed.
+ *
+ * @param words The words of the command before its options, for the message after Ctrl-C.
+ */
 export async function runImport(
   options: ImportCommandOptions,
   io: CliIo,
@@ -94,7 +110,7 @@ export async function runImport(
     line.end()
     if (!aborter.signal.aborted) throw error
     io.err(
-      `\ninterrupted: nothing was published; this command resumes it:\n  ${commandLine(words, options)}\n`,
+      `\ninterrupted: nothing was published; this command resumes the import:\n  ${commandLine(words, options)}\n`,
     )
     io.exit(exitCodes.failed)
   } finally {
@@ -110,6 +126,7 @@ function userName(): string {
   }
 }
 
+/** Findings and notes that are printed; of the rest only the number. */
 const mostLines = 20
 
 function report(outcome: ImportResult, options: ImportCommandOptions, io: CliIo): void {
@@ -144,7 +161,7 @@ export function describe({ id, result }: ImportedTree): string {
     errors.length > mostLines ? `  and ${errors.length - mostLines} more\n` : '',
   ].join('')
   if (result.outcome === 'refused') {
-    const remedy = `  Get those files again and repeat the command, or publish it as it is with --accept "reason".\n`
+    const remedy = `  Get these files again and repeat the command, or publish the tree as it is with --accept "reason".\n`
     return `${id} NOT PUBLISHED: ${count(errors.length, 'fault')}\n${faults}${remedy}`
   }
   const { record, description } = result

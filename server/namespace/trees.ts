@@ -102,7 +102,7 @@ export function treesSource({ snapshot, disk, folder, machines }: TreesParts): F
       const roots: Entry[] = []
       for (const [at, { tree }] of places()) {
         if (tree.origin.kind !== 'iso' || parentPath(at) !== path) continue
-        // One damaged image must not hide its neighbours. A request for the image itself fails with the
+        // One damaged image must not hide its neighbours. A request for the image's folder fails with the
         // reason.
         const root = await stat(at, who).catch(() => undefined)
         if (root) roots.push(root)

@@ -117,6 +117,6 @@ describe('dhcp-config leaves out what cannot work', () => {
   test('with neither it fails', async () => {
     const { code, err } = await configured('http: { port: 0 }\ntftp: { enabled: false }\n')
     expect(code).toBe(2)
-    expect(err).toContain('machines can load nothing from here: http.port is 0')
+    expect(err).toContain('machines can load nothing from treeboot: http.port is 0')
   })
 })

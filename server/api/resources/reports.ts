@@ -47,8 +47,8 @@ export async function report(call: ReportCall, { snapshot, machines }: ApiContex
 }
 
 /**
- * Whether a request comes from treeboot's machine itself. A proxy that runs here forwards those of other
- * machines.
+ * Whether a request comes from treeboot's own machine. One that a proxy here forwarded comes from another
+ * machine.
  */
 function isLocal({ address, localAddress }: Requester, { headers }: IncomingMessage): boolean {
   if (headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined) return false

@@ -36,7 +36,7 @@ async function allProblems(options: { config?: string }, io: CliIo): Promise<rea
   }
 }
 
-/** Problems of the templates, and of the answer file that they make for each guest. */
+/** Problems of the templates, and of the answer files that they render for guests. */
 async function renderingProblems(snapshot: Snapshot, cwd: string): Promise<SnapshotProblem[]> {
   const { templates, config } = snapshot
   const renderer = new TemplateRenderer()

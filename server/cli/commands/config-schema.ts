@@ -6,14 +6,14 @@ import { json } from '../output/table.ts'
 export function registerConfigSchema(program: Command, io: CliIo): void {
   program
     .command('config-schema')
-    .description('print the JSON Schema of config.yaml, with which an editor checks it while you type')
-    .option('--guest', 'of one file in guests.d instead')
+    .description('print the JSON Schema of config.yaml, which editors use to check the file while you type')
+    .option('--guest', 'print the schema of a file in guests.d instead')
     .addHelpText(
       'after',
       `
 For editors with yaml-language-server (VS Code, Neovim, Emacs, Helix, ...):
   treeboot config-schema > config.schema.json
-and this as the first line of config.yaml:
+Then make this the first line of config.yaml:
   # yaml-language-server: $schema=./config.schema.json`,
     )
     .action((options: { guest?: boolean }) =>

@@ -19,7 +19,7 @@ interface DemoOptions {
   readonly cache?: string
 }
 
-/** The templates that treeboot ships, whether it runs from `server/` or from `dist/server/`. */
+/** The folder of treeboot's own templates, whether treeboot runs from `server/` or from `dist/server/`. */
 function shippedTemplates(): string {
   const places = ['../../../kickstart-templates', '../../../../kickstart-templates']
   const found = places.map((up) => join(import.meta.dirname, up)).find((folder) => existsSync(folder))
@@ -32,8 +32,8 @@ export function registerDemo(program: Command, io: CliIo): void {
   program
     .command('demo')
     .description('serve the Debian installer, and boot an emulated machine from it')
-    .option('--no-boot', 'serve and explain, but do not boot a machine')
-    .option('--keep', 'keep serving afterwards, until Ctrl-C')
+    .option('--no-boot', 'show what is served, but do not boot a machine')
+    .option('--keep', 'keep serving after the boot, until Ctrl-C')
     .option('--folder <folder>', 'the folder of the demo', 'data/demo')
     .option('--cache <folder>', 'where the installer is unpacked (default: the folder of the demo)')
     .action((options: DemoOptions) => demo(options, io))
@@ -67,7 +67,7 @@ function httpUrl(app: App): string {
   return `http://${service.host}:${service.port}`
 }
 
-/** Waits until the tree was read and is ready, which takes a moment. */
+/** Waits until the tree is ready, so that the lookup finds the guest's installation. */
 async function untilOffered(url: string, { guest, tree }: DemoFolder): Promise<void> {
   const deadlineMs = Date.now() + 30_000
   for (;;) {
@@ -92,12 +92,15 @@ async function explain(url: string, { tree, guest }: DemoFolder, io: CliIo): Pro
   part('Install it with libvirt', seenFromGuest(virtInstall, url))
   part('Or with QEMU alone', seenFromGuest(qemu, url))
   io.out(
-    '\n10.0.2.2 is this machine, as a guest on the user network of QEMU sees it.' +
-      '\nThe commands work while treeboot serves: npm run demo -- --keep leaves it running.\n',
+    '\n10.0.2.2 is the address of this machine for a guest on the user network of QEMU.' +
+      '\nThe commands work only while treeboot runs: npm run demo -- --keep keeps it running.\n',
   )
 }
 
-/** URLs in kernel arguments are for the guest; all others are for programs on this machine. */
+/**
+ * A command whose kernel arguments have the URL as the guest sees it. Other URLs are for programs on this
+ * machine.
+ */
 function seenFromGuest(command = '', url: string): string {
   return command.replace(/^.*(?:-append|--extra-args).*$/gm, (line) =>
     line.replaceAll(url, hostSeenByGuest(url)),
@@ -132,7 +135,7 @@ async function boot({ undo, demo, url, app, io }: DemoBoot): Promise<void> {
   const monitor = () => new BootMonitor(io)
   io.out(
     way.kind === 'pxe'
-      ? `\n${bold('A machine boots over PXE')}, in a network namespace of its own: dnsmasq gives it an address, treeboot everything else.\n`
+      ? `\n${bold('A machine boots over PXE')}, in its own network namespace: dnsmasq sends it an address, and treeboot sends everything else.\n`
       : `\n${bold('A machine boots the kernel and initrd directly')} (${way.why}).\n`,
   )
   const seen =

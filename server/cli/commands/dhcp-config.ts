@@ -27,9 +27,14 @@ interface DhcpConfigOptions extends CommonOptions {
 export function registerDhcpConfig(program: Command, io: CliIo): void {
   program
     .command('dhcp-config')
-    .description('print what another DHCP server needs, so that machines boot from here without ProxyDHCP')
+    .description(
+      'print the configuration with which another DHCP server boots machines from treeboot, without ProxyDHCP',
+    )
     .addArgument(new Argument('<server>', 'which DHCP server').choices(Object.keys(renderers)))
-    .option('--address <ip>', 'our address as the machines see it (default: the first one of this host)')
+    .option(
+      '--address <ip>',
+      'the address by which the machines reach treeboot (default: the first address of this host)',
+    )
     .addOption(configOption())
     .addOption(jsonOption())
     .action(async (server: ServerName, options: DhcpConfigOptions) => {
@@ -53,7 +58,7 @@ async function dhcpPlan(
   if (!isIPv4(address))
     throw new Failure(
       'bad-request',
-      `${address} is not an IPv4 address, and DHCP needs one for the boot server: give ours with --address`,
+      `${address} is not an IPv4 address, and DHCP needs an IPv4 address of the boot server: give treeboot's with --address`,
     )
   const { urls } = bootInputs({
     snapshot,
@@ -63,7 +68,7 @@ async function dhcpPlan(
   const reach = reachable(config)
   const scriptBase = reach.http ? urls.http : urls.tftp
   if (scriptBase === undefined)
-    throw new Failure('bad-request', `machines can load nothing from here: ${reach.notes.join('; ')}`)
+    throw new Failure('bad-request', `machines can load nothing from treeboot: ${reach.notes.join('; ')}`)
   const report = await loaderReport(snapshot, await packageFamily())
   const sent = new Map(report.firmware.map(({ firmware, loader }) => [firmware, loader]))
   const rules = dhcpKinds.flatMap((kind) => {
@@ -80,20 +85,20 @@ async function dhcpPlan(
   return { plan, notes: reach.notes }
 }
 
-/** The services by which machines can load, and why the others are left out. */
+/** Whether machines can load by HTTP and by TFTP, and notes for the operator on what is left out and why. */
 function reachable({ http, tftp, server }: Config): { http: boolean; tftp: boolean; notes: string[] } {
   const notes: string[] = []
   const byHttp = server.url !== undefined || (http.enabled && http.port !== 0)
   if (!byHttp) {
     const why = http.enabled
-      ? 'http.port is 0, so the number is not known before the start'
+      ? 'http.port is 0, so the port is not known before treeboot starts'
       : 'http.enabled is false'
     notes.push(`${why}: UEFI HTTP Boot is left out, and iPXE gets its script by TFTP`)
   }
   const byTftp = tftp.enabled && (tftp.port === serviceTable.tftp.standardPort || tftp.port === 'auto')
   if (!byTftp) {
     const why = tftp.enabled ? `tftp.port is ${tftp.port}` : 'tftp.enabled is false'
-    notes.push(`${why}: everything that loads by TFTP is left out, because firmware asks at port 69 only`)
+    notes.push(`${why}: everything that loads by TFTP is left out, because firmware uses only port 69`)
   }
   return { http: byHttp, tftp: byTftp, notes }
 }

@@ -26,7 +26,7 @@ Examples:
 export function registerExplain(program: Command, io: CliIo): void {
   program
     .command('explain')
-    .description('why a machine gets what it gets, or who serves a path')
+    .description('show why a machine boots what it boots, or which part of treeboot serves a path')
     .argument(
       '<guest|mac|uuid|/path>',
       'the name of a guest, the MAC address or UUID of any machine, or a path that clients ask for',
@@ -54,11 +54,13 @@ async function explainAMachine(
   if (options.json) io.out(json({ asked, known, explanation: lines }))
   else io.out(table(lines.map(({ what, value, from }) => [what, value, from ? `<- ${from}` : ''])))
   if (known) return
-  io.err(`treeboot: ${asked} is not a guest; this is what an unknown machine gets\n`)
+  io.err(`treeboot: ${asked} is not a guest; above is what an unknown machine gets\n`)
   io.exit(exitCodes.none)
 }
 
-/** A name is tried as well, because a guest may have a name that looks like a MAC address. */
+/**
+ * The text as a name, and as a MAC address or UUID if it is one: a guest's name may look like a MAC address.
+ */
 function factsOf(asked: string): GuestFacts {
   return {
     name: asked,
@@ -99,7 +101,7 @@ async function explainAPath(
 const outcomeTexts: Readonly<Record<PathExplanation['outcome'], string>> = {
   serves: 'served',
   fails: 'FAILS',
-  hidden: 'hidden by the one above',
+  hidden: 'hidden by a row above',
   absent: '-',
 }
 

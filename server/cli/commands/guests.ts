@@ -27,7 +27,7 @@ export function registerGuests(program: Command, io: CliIo): void {
     .argument('<guest>', 'the name of a guest')
     .addOption(configOption())
     .addOption(jsonOption())
-    // `guests` has the same options, and commander gives their values to it.
+    // `guests` has the same options, and commander stores their values there: hence `optsWithGlobals`.
     .action((name: string, _: unknown, command: Command) => showGuest(name, command.optsWithGlobals(), io))
 }
 
@@ -51,9 +51,9 @@ async function listGuests(options: CommonOptions, io: CliIo): Promise<void> {
   if (guests.all.length === 0) io.exit(exitCodes.none)
 }
 
-function stateCells(life: GuestState = newState): [string, string] {
-  const state = life.failure === undefined ? life.state : `${life.state} (failed)`
-  return [state, life.sinceMs === 0 ? '-' : localTime(life.sinceMs)]
+function stateCells(guestState: GuestState = newState): [string, string] {
+  const { state, failure, sinceMs } = guestState
+  return [failure === undefined ? state : `${state} (failed)`, sinceMs === 0 ? '-' : localTime(sinceMs)]
 }
 
 async function showGuest(name: string, options: CommonOptions, io: CliIo): Promise<void> {
@@ -61,25 +61,25 @@ async function showGuest(name: string, options: CommonOptions, io: CliIo): Promi
   const guest = guestNamed(snapshot, name)
   const store = await openExistingStore(snapshot.config.paths)
   const stored = (await store?.states())?.get(name)
-  const life = stateAt(stored ?? newState, Date.now())
-  const story = (await store?.history(name, life.install)) ?? []
+  const state = stateAt(stored ?? newState, Date.now())
+  const story = (await store?.history(name, state.install)) ?? []
   await store?.close()
   if (options.json)
-    io.out(json({ ...guestSummary(guest, snapshot.trees, stored && life), story: story.map(stepView) }))
-  else io.out(storyText(guest, life, story, guestSummary(guest, snapshot.trees, life).tree))
+    io.out(json({ ...guestSummary(guest, snapshot.trees, stored && state), story: story.map(stepView) }))
+  else io.out(storyText(guest, state, story, guestSummary(guest, snapshot.trees, state).tree))
 }
 
 function storyText(
   guest: Guest,
-  life: GuestState,
+  guestState: GuestState,
   story: readonly HistoryEntry[],
   tree: string | null,
 ): string {
   const now =
-    whyLocalDisk(guest, life) ??
+    whyLocalDisk(guest, guestState) ??
     `${guest.name}: its next network boot installs ${tree ?? 'nothing, because no tree fits'}`
-  const [state, since] = stateCells(life)
+  const [state, since] = stateCells(guestState)
   const rows = story.map((step) => [`  ${localTime(step.atMs)}`, stepText(step)])
-  const steps = rows.length === 0 ? '  nothing happened yet\n' : table(rows)
+  const steps = rows.length === 0 ? '  nothing has happened yet\n' : table(rows)
   return `${guest.name}  ${state}${since === '-' ? '' : ` since ${since}`}\n${steps}${now}\n`
 }

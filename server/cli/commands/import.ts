@@ -15,23 +15,24 @@ export function registerImport(program: Command, io: CliIo): void {
   const command = program
     .command('import')
     .description('import a tree: a folder, an ISO, a tar archive, a Debian package, or a URL of one of these')
-    .argument('<source>', 'a path or a URL; its content tells what it is')
+    .argument('<source>', 'a path or a URL; its content decides which kind it is')
     .addOption(configOption())
     .addOption(jsonOption())
     .option('--hard-link', 'share files with the source folder instead of copying them')
-    .option('--unpack', 'unpack an ISO into a folder, instead of keeping the image')
+    .option('--unpack', 'unpack an ISO into a folder, instead of publishing the image')
   for (const option of importOptions()) command.addOption(option)
   command
     .addHelpText(
       'after',
       `
-The tree is copied to a private folder, verified down to its packages, and published in one step. After Ctrl-C nothing
-is visible, and the same command resumes the import. Exit code 0: published; 2: something is wrong with it; 1: the
-import failed.
+The tree is copied to a private folder, verified down to its packages, and published in one step. After Ctrl-C clients
+see nothing of it, and the same command resumes the import. Exit code 0: published; 2: files are missing or damaged;
+1: the import failed.
 
 treeboot serves the files inside an ISO as fast as those of a folder. Use --unpack for a tree that you will change, that
-other programs read (a kernel's NFS server, createrepo_c), or that treeboot mirror will update: unchanged files are then
-shared. A disc can be burnt from the ISO, but not from the folder, which does not have the boot sectors.`,
+other programs read (a kernel's NFS server, createrepo_c), or that treeboot mirror will update: each new version then
+shares its unchanged files with the version before, and they take no more space. A disc can be burnt from the ISO, but
+not from the folder, which does not have the boot sectors.`,
     )
     .action(async (source: string, options: ImportFlags) => {
       const store = await storeOf(options, io)

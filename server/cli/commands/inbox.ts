@@ -40,7 +40,7 @@ async function inbox(options: CommonOptions, io: CliIo): Promise<void> {
   const store = await openExistingStore(config.paths)
   const all = (await store?.unknownMachines()) ?? []
   await store?.close()
-  // A machine may have become a guest since, by hand.
+  // Leaves out machines that the operator has since made guests by editing the configuration.
   const machines = all.filter(
     ({ mac, uuid }) => !guests.match({ ...(mac && { macs: [mac] }), ...(uuid && { uuid }) }),
   )
@@ -62,7 +62,7 @@ function describe(machines: readonly UnknownMachine[]): string {
     String(machine.count),
   ])
   const head = ['MAC', 'ADDRESS', 'FIRMWARE', 'UUID', 'SERIAL', 'VENDOR', 'LAST SEEN', 'TIMES']
-  return `${table([head, ...rows])}\ntreeboot adopt MAC --name NAME --profile PROFILE  makes one a guest\n`
+  return `${table([head, ...rows])}\ntreeboot adopt MAC --name NAME --profile PROFILE  makes a machine a guest\n`
 }
 
 interface AdoptOptions extends CommonOptions {
@@ -87,7 +87,7 @@ async function adopt(asked: string, options: AdoptOptions, io: CliIo): Promise<v
         'not-found',
         `${id} is not in the inbox; "treeboot inbox" lists the machines that asked for boot`,
       )
-    // Before the guest exists, so that it cannot be installed in between.
+    // Stored before the guest exists, so that no network boot can install it in between.
     if (options.local) await keepLocal(store, name)
     const at = { cwd: io.cwd, ...(options.config !== undefined && { configFile: options.config }) }
     const path = await addGuest({ ...at, name, profiles: profile, machine })
@@ -104,5 +104,5 @@ async function adopt(asked: string, options: AdoptOptions, io: CliIo): Promise<v
 }
 
 async function keepLocal(store: Store, name: string): Promise<void> {
-  await store.change(name, (life) => nextState(life, { type: 'local' }, Date.now()))
+  await store.change(name, (state) => nextState(state, { type: 'local' }, Date.now()))
 }

@@ -15,17 +15,19 @@ import type { FileSource } from '../../files/source.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
 
-/** Larger than any descriptor: openSUSE's biggest `content` is a tenth of it. */
+/** More than any descriptor has: openSUSE's biggest `content` has a tenth of this. */
 const maxDescriptorBytes = 4 * 1024 * 1024
 
 /**
- * `treeboot inspect PATH [--json]`: what treeboot concludes from a tree folder, an ISO image, or one
+ * `treeboot inspect PATH [--json]`: shows what treeboot concludes from a tree folder, an ISO image, or one
  * descriptor file.
  */
 export function registerInspect(program: Command, io: CliIo): void {
   program
     .command('inspect')
-    .description('say what a tree folder, an ISO image or a descriptor file is, and which files boot it')
+    .description(
+      'show what a tree folder, an ISO image or a descriptor file contains, and which files boot it',
+    )
     .argument(
       '<path>',
       'a tree folder, an ISO image, or one .treeinfo, .discinfo, .disk/info, content, MANIFEST, ...',
@@ -33,7 +35,7 @@ export function registerInspect(program: Command, io: CliIo): void {
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
-      '\nExit code 0: kernel and initrd are known; 3: they are not named; 2: not a tree; 1: it cannot be read.',
+      '\nExit code 0: kernel and initrd are known; 3: kernel or initrd is not known; 2: not a tree; 1: it cannot be read.',
     )
     .action(async (path: string, options: { json?: boolean }) => {
       try {
@@ -62,7 +64,7 @@ async function describe(absolute: string, asked: string): Promise<Description> {
   return readDescriptor(asked, await readFile(absolute))
 }
 
-/** The end of its path, which is often all that is known of a tree without a descriptor. */
+/** The end of the path. Without a descriptor, distribution and version are often known only from the path. */
 function nameFrom(absolute: string): string {
   return absolute.split('/').slice(-4).join('/')
 }
@@ -118,7 +120,7 @@ function ownKernel({ platforms, arch }: Description): string | undefined {
   return Object.hasOwn(platforms, arch) ? platforms[arch]?.kernel : undefined
 }
 
-/** `file:line: message`, as editors and grep know it. */
+/** `file:line: message`, the form that editors and grep use. */
 function problemText({ file, line, message }: TreeProblem, path: string): string {
   return `${file ?? path}${line === undefined ? '' : `:${line}`}: ${message}`
 }
@@ -179,7 +181,7 @@ function indent(text: string): string {
   return printable(text).replace(/^(?=.)/gm, '  ')
 }
 
-/** Without the control characters of a file, which would steer the terminal. */
+/** Replaces control characters from files, which could control the terminal. Newlines stay. */
 function printable(text: string): string {
   return text.replace(/[^\P{Cc}\n]/gu, '?')
 }

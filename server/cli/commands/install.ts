@@ -12,7 +12,9 @@ import { type CommonOptions, configOption, jsonOption, oneShot } from '../option
 import type { CliIo } from '../output/io.ts'
 import { json } from '../output/table.ts'
 
-/** The decisions of the operator about a guest. A running server obeys them from its next request on. */
+/**
+ * `treeboot install` and `treeboot local`: the operator's decisions. A running server follows them at once.
+ */
 export function registerInstall(program: Command, io: CliIo): void {
   program
     .command('install')
@@ -39,7 +41,7 @@ async function decide(
   io: CliIo,
 ): Promise<void> {
   const snapshot = await oneShot(options, io)
-  // All names are looked up first: a typing error in the third must not leave two guests changed.
+  // All names are looked up before any change: a mistyped third name must not leave two guests changed.
   const guests = names.map((name) => guestNamed(snapshot, name))
   const store = await openStore(snapshot.config.paths)
   try {
@@ -63,9 +65,9 @@ async function change(
   type: Decision,
 ): Promise<{ before: GuestState; after: GuestState }> {
   let before = newState
-  const after = await store.change(guest.name, (life) => {
-    before = life ?? newState
-    return nextState(life, { type }, Date.now())
+  const after = await store.change(guest.name, (stored) => {
+    before = stored ?? newState
+    return nextState(stored, { type }, Date.now())
   })
   return { before, after: after ?? before }
 }

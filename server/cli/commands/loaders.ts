@@ -13,18 +13,18 @@ import { type CommonOptions, configOption, jsonOption, oneShot } from '../option
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
 
-/** One loader: where it is served, where it comes from, or which package has it. */
+/** One loader: where it is served, and where it comes from or which package has it. */
 interface LoaderLine {
-  /** In the namespace. */
+  /** Path in the namespace. */
   readonly place: string
   readonly what: string
   readonly from: 'tftpboot' | 'host' | 'tree' | 'missing'
-  /** On our disk. */
+  /** Path on our disk. */
   readonly file?: string
   readonly package?: string
 }
 
-/** The loader that a firmware would be sent now. */
+/** The loader that machines with a firmware would be sent now. */
 interface FirmwareLine {
   readonly firmware: Firmware
   readonly loader?: string
@@ -93,8 +93,8 @@ async function hostLine(
     return { place, what, from: 'tftpboot', file: `${config.paths.tftpboot}${place}` }
   const found = await hostPlace(file)
   if (found !== undefined) return { place, what, from: 'host', file: found }
-  // A package of this machine's architecture needs no `:arch`; one of another architecture cannot simply be
-  // installed.
+  // A package of this machine's architecture needs no `:arch`. A package of another architecture keeps it,
+  // because its installation needs more than one command.
   const wanted = (family && packages[family])?.replace(`:${process.arch}`, '')
   return { place, what, from: 'missing', ...(wanted !== undefined && { package: wanted }) }
 }

@@ -22,10 +22,10 @@ Examples:
 export function registerLookup(program: Command, io: CliIo): void {
   program
     .command('lookup')
-    .description('kernel, initrd and arguments of a tree or a guest, as GET /api/v1/lookup gives them')
+    .description('print kernel, initrd and arguments of a tree or a guest, as GET /api/v1/lookup does')
     .option('--tree <id>', 'one tree, by its id')
     .option('--distro <name>', 'fedora, rhel, debian, ...')
-    .option('--version <version>', 'the newest version that begins with this: 40, 9, 9.4')
+    .option('--version <version>', 'the newest version that begins with this number: 40, 9, 9.4')
     .option('--variant <name>', 'Server, Everything, ...')
     .option('--arch <arch>', 'x86_64, aarch64, ...')
     .option('--guest <name>', 'what this guest would boot')
@@ -42,7 +42,7 @@ export function registerLookup(program: Command, io: CliIo): void {
 async function runLookup({ config, json: _, as, ...query }: LookupOptions, io: CliIo): Promise<void> {
   const asked = parseLookupQuery(query)
   const now = await oneShot(config === undefined ? {} : { config }, io)
-  // Only guests have a history: no other question needs the store.
+  // Only guests have a history: a lookup of a tree does not need the store.
   const past = asked.guest && (await remembered(now, io))
   const { snapshot, stateOf } = past ?? { snapshot: now }
   const result = lookup(asked, cliInputs(snapshot, stateOf))

@@ -10,13 +10,13 @@ export function registerMirror(program: Command, io: CliIo): void {
     .description('fetch a tree from a mirror: the files that its descriptors name')
     .argument(
       '<url...>',
-      'http, https, ftp or rsync; several URLs are mirrors of the same tree, tried one after the other',
+      'http, https, ftp or rsync; further URLs are other mirrors of the same tree, used when the first ones fail',
     )
     .addOption(configOption())
     .addOption(jsonOption())
     .option(
       '--boot-only',
-      'only the files that boot; installers take the packages from the upstream, so a first guest boots in minutes',
+      'fetch only the files that boot; installers load the packages from that mirror, so a guest can boot after minutes',
     )
   for (const option of importOptions()) command.addOption(option)
   command
@@ -24,7 +24,8 @@ export function registerMirror(program: Command, io: CliIo): void {
       'after',
       `
 Reads .treeinfo and repomd.xml, checks the size and digest of every file, shares unchanged files with the earlier
-version, and includes repositories beside the tree. After Ctrl-C nothing is visible, and the same command resumes.`,
+version, and includes repositories beside the tree. After Ctrl-C clients see nothing of the new version, and the same
+command resumes the mirroring.`,
     )
     .action(async (urls: string[], options: ImportCommandOptions & { bootOnly?: boolean }) => {
       const store = await storeOf(options, io)

@@ -14,20 +14,28 @@ import { type CommonOptions, configOption, jsonOption, oneShot } from '../option
 import type { CliIo } from '../output/io.ts'
 import { json } from '../output/table.ts'
 
-/** The answer file. It is read from the namespace, so these are the bytes that a service would send. */
+/**
+ * The value of `--as` for the answer file. It is read from the namespace, so it has the bytes that a service
+ * sends.
+ */
 const answerFile = 'kickstart'
 
 export function registerRender(program: Command, io: CliIo): void {
   program
     .command('render')
-    .description('print exactly the text that a guest would get')
+    .description(
+      'print a text exactly as a guest would get it: its answer file, or its boot plan in any format',
+    )
     .argument('<guest>', 'the name of a guest')
     .addOption(
-      new Option('--as <format>', `${answerFile} is the answer file, whatever the installer calls it`)
+      new Option(
+        '--as <format>',
+        `${answerFile} is the answer file, also for installers with another name for it`,
+      )
         .choices([answerFile, ...formats])
         .default(answerFile),
     )
-    .option('--url <url>', 'as if the guest reached us by this URL, instead of by our first address')
+    .option('--url <url>', 'the URL by which the guest reaches treeboot (default: its first address)')
     .addOption(configOption())
     .addOption(jsonOption())
     .action((guest: string, options: CommonOptions & { as: string; url?: string }) =>

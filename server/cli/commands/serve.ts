@@ -18,7 +18,7 @@ interface ServeOptions extends CommonOptions {
 export function registerServe(program: Command, io: CliIo): void {
   program
     .command('serve')
-    .description('read the trees and open the services: the server itself')
+    .description('run the server: read the trees and open the services')
     .addOption(configOption())
     .addOption(
       new Option('--log-level <level>', 'the lowest level that is logged')
@@ -47,7 +47,7 @@ async function serve({ config, json, logLevel }: ServeOptions, io: CliIo): Promi
   log.flush()
 }
 
-/** One line for programs that start treeboot: where each open service listens. */
+/** The line for programs that start treeboot. It names the address of each open service. */
 function startedEvent(app: App, version: string) {
   const open = app.serviceLines().filter((service) => service.open)
   const services = Object.fromEntries(open.map(({ name, host, port }) => [name, { host, port }]))
@@ -87,7 +87,7 @@ function bracketed(host = ''): string {
   return host.includes(':') ? `[${host}]` : host
 }
 
-/** What an operator can do while there is nothing to serve. */
+/** Shows an operator what to do while there are no trees. */
 function firstSteps({ config }: Snapshot, app: App): string {
   const http = app.serviceLines().find((service) => service.name === 'http' && service.open)
   return `

@@ -19,17 +19,19 @@ interface GcOptions extends CommonOptions {
   readonly now?: boolean
 }
 
-/** `treeboot trees gc`: deletes earlier versions of trees, and imports that nobody finished. */
+/** `treeboot trees gc`: deletes earlier versions of trees, and unfinished imports. */
 export function registerTreesGc(trees: Command, io: CliIo): void {
   trees
     .command('gc')
-    .description('say which earlier versions and unfinished imports can be deleted, and how much that frees')
+    .description(
+      'list the earlier versions and unfinished imports that can be deleted, and how much space that frees',
+    )
     .argument('[tree]', 'the id of a tree (default: all)')
     .option('--delete', 'delete them; without this option nothing changes')
-    .option('--keep <count>', 'how many earlier versions of each tree stay in any case', '1')
+    .option('--keep <count>', 'how many earlier versions of each tree are always kept', '1')
     .option(
       '--now',
-      'include versions replaced less than a day ago, from which machines may still install, and imports begun today',
+      'include versions replaced within the last day, from which machines may still install, and imports of the last day',
     )
     .addOption(configOption())
     .addOption(jsonOption())
@@ -39,7 +41,7 @@ export function registerTreesGc(trees: Command, io: CliIo): void {
 type GcPlan = Awaited<ReturnType<typeof planGc>>
 type UnfinishedImport = Awaited<ReturnType<typeof unfinishedImports>>[number]
 
-/** Everything that could be deleted, and which part of it is old enough. */
+/** The versions and imports that could be deleted, and the imports that are old enough to be deleted. */
 interface Garbage {
   readonly plan: GcPlan
   readonly imports: readonly UnfinishedImport[]
@@ -58,7 +60,7 @@ async function gc(id: string | undefined, options: GcOptions, io: CliIo): Promis
     pinned: await boundVersions(await configOf(options, io), nowMs),
     nowMs,
   })
-  // An import of today may still be resumed.
+  // An import of the last 24 hours may still be resumed.
   const imports = id === undefined ? await unfinishedImports(store.trees) : []
   const oldImports = imports.filter(({ lastMs }) => options.now || nowMs - lastMs > dayMs)
   if (options.delete) {

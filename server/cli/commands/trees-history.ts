@@ -7,7 +7,7 @@ import { type CliIo, exitCodes } from '../output/io.ts'
 import { dateText, json, table } from '../output/table.ts'
 import { storeOf } from '../run-import.ts'
 
-/** `treeboot trees history` and `trees rollback`: the versions of published trees. */
+/** `treeboot trees history` and `trees rollback`: list and switch the versions of published trees. */
 export function registerTreesHistory(trees: Command, io: CliIo): void {
   trees
     .command('history')

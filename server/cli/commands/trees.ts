@@ -10,7 +10,7 @@ import { registerTreesHistory } from './trees-history.ts'
 export function registerTrees(program: Command, io: CliIo): void {
   const trees = program
     .command('trees')
-    .description('list the trees below trees/, with their states and what is wrong with each')
+    .description('list the trees below trees/, with the state of each and what is wrong with it')
     .addOption(configOption())
     .addOption(jsonOption())
     .action(async (options: { config?: string; json?: boolean }) => {

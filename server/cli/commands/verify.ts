@@ -28,6 +28,7 @@ interface VerifyOptions extends SignatureOptions {
   readonly packages: boolean
 }
 
+/** Findings that are printed; of the rest only the number. */
 const mostLines = 200
 
 export function registerVerify(program: Command, io: CliIo): void {
@@ -35,7 +36,7 @@ export function registerVerify(program: Command, io: CliIo): void {
     .command('verify')
     .description('check every file that the descriptors of a tree name, down to the packages')
     .argument('<tree>', 'the id of a tree')
-    .option('--no-packages', 'leave out the packages: check only what installers fetch first')
+    .option('--no-packages', 'do not check the packages, only the files that installers fetch first')
     .addOption(configOption())
     .addOption(jsonOption())
   for (const option of signatureOptions()) command.addOption(option)

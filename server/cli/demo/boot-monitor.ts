@@ -10,11 +10,14 @@ export interface Served {
 }
 
 export interface FetchedFile extends Served {
-  /** Since the machine was switched on. */
+  /** Milliseconds since the machine was switched on. */
   readonly ms: number
 }
 
-/** Prints a boot while it happens, one line for each file and each message, and remembers the files. */
+/**
+ * Prints one line for each file that a booting machine fetches and each message that it shows; remembers the
+ * files.
+ */
 export class BootMonitor {
   readonly #io: CliIo
   readonly #colors: ReturnType<typeof pc.createColors>
@@ -41,7 +44,7 @@ export class BootMonitor {
     this.#line(served.protocol, this.#colors.green(`${short(served.path)}${size}`))
   }
 
-  /** A line of the machine's serial console. */
+  /** Prints a line of the machine's serial console, unless it is empty or repeats the last one. */
   printLine(line: string): void {
     const shown = readableLine(line)
     if (shown === '' || shown === this.#last) return
@@ -54,14 +57,14 @@ export class BootMonitor {
   }
 }
 
-/** A long path without its middle: both ends say which file it is. */
+/** Leaves out the middle of a long path, because both ends show which file it is. */
 export function short(path: string): string {
   return path.length > 76 ? `${path.slice(0, 38)}…${path.slice(-37)}` : path
 }
 
 /**
- * A serial line without progress dots and kernel timestamps, not wider than a screen; '' when nothing is left
- * to read.
+ * A serial line without progress dots and kernel timestamps, at most 100 characters; '' when nothing readable
+ * is left.
  */
 export function readableLine(line: string): string {
   const text = line
@@ -70,7 +73,7 @@ export function readableLine(line: string): string {
     .replace(/(?:\.\.\. ?\d+%)+/g, '...')
     .replace(/\s+/g, ' ')
     .trim()
-  // The last is the status line of screen(1), under which debian-installer runs on a serial line.
+  // The second pattern is the status line of screen(1), in which debian-installer runs on a serial line.
   if (!/[a-z]{3}/i.test(text) || /^\[ .*\]\[ \w{3} \d+ \d\d:\d\d \]$/.test(text)) return ''
   return text.length > 100 ? `${text.slice(0, 99)}…` : text
 }

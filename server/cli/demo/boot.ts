@@ -13,8 +13,8 @@ import { startServer } from './server.ts'
 import type { UndoStack } from './undo.ts'
 
 /**
- * How the demo can boot a machine here: over PXE in its own network, with QEMU loading the kernel, or not at
- * all.
+ * How the demo can boot a machine on this host. `pxe`: over PXE in a network namespace. `direct`: QEMU loads
+ * the kernel. `none`: it cannot.
  */
 export type BootWay =
   | { readonly kind: 'pxe' }
@@ -24,11 +24,11 @@ export type BootWay =
 /** An emulated boot takes one minute on an idle machine and three minutes on a busy one. */
 const bootTimeoutMs = 420_000
 
-/** What both ways to boot need. */
+/** The options of both ways to boot. */
 export interface BootOptions {
   readonly undo: UndoStack
   readonly demo: DemoFolder
-  /** Makes the monitor when the machine starts. */
+  /** Makes the monitor. Called when the machine starts, because the monitor's time begins then. */
   readonly monitor: () => BootMonitor
 }
 
@@ -46,9 +46,11 @@ export function chooseWay(): BootWay {
 }
 
 /**
- * A machine with QEMU's own BIOS in a network namespace. dnsmasq plays the existing DHCP server, which gives
- * it an address and the name of the loader; a second treeboot inside that network serves everything else.
+ * Boots a machine with QEMU's own BIOS in a network namespace. dnsmasq plays the existing DHCP server, which
+ * sends an address and the name of the loader; a second treeboot in that network serves everything else.
  * Resolves when the installer has fetched its answer file.
+ *
+ * @param main The program that starts the second treeboot with Node.
  */
 export async function bootOverPxe({ undo, demo, monitor }: BootOptions, main: string): Promise<BootMonitor> {
   const lan = makeLan(undo)
@@ -67,10 +69,10 @@ export async function bootOverPxe({ undo, demo, monitor }: BootOptions, main: st
   machine.output.onLine((line) => seen.printLine(line))
   const answered = answerFetched(
     demo,
-    (take) => {
+    (onServed) => {
       server.child.output.onLine((line) => {
         const served = servedIn(line)
-        if (served) take(served)
+        if (served) onServed(served)
       })
     },
     seen,
@@ -79,12 +81,18 @@ export async function bootOverPxe({ undo, demo, monitor }: BootOptions, main: st
   return seen
 }
 
-/** The same server for a guest on QEMU's user network, where 10.0.2.2 is the loopback of the host. */
+/**
+ * The server's URL as a guest on QEMU's user network must write it: there 10.0.2.2 is the host's loopback
+ * address.
+ */
 export function hostSeenByGuest(url: string): string {
   return `http://10.0.2.2:${new URL(url).port}`
 }
 
-/** QEMU loads the kernel and initrd that the lookup names, on its own user network, where we are 10.0.2.2. */
+/**
+ * Boots a machine whose kernel and initrd QEMU loads: those that the lookup names. Its network is QEMU's user
+ * network.
+ */
 export async function bootDirectly(
   { undo, demo, monitor }: BootOptions,
   url: string,
@@ -94,11 +102,11 @@ export async function bootDirectly(
   const seen = monitor()
   const answered = answerFetched(
     demo,
-    (take) => {
+    (onServed) => {
       undo.push(
         'event subscription',
         events.subscribe((event) => {
-          if (event.type === 'served' && event.outcome === 'complete') take(event)
+          if (event.type === 'served' && event.outcome === 'complete') onServed(event)
         }),
       )
     },
@@ -132,10 +140,16 @@ async function download(url: string, file: string): Promise<string> {
   return file
 }
 
-type Take = (served: { protocol: string; path: string; bytes: number }) => void
+type OnServed = (served: { protocol: string; path: string; bytes: number }) => void
 
-/** Resolves when the guest's answer file was sent completely. */
-function answerFetched(demo: DemoFolder, listen: (take: Take) => void, seen: BootMonitor): Promise<void> {
+/**
+ * Resolves when the guest's answer file was sent completely. Until then it prints each file that was sent.
+ */
+function answerFetched(
+  demo: DemoFolder,
+  listen: (onServed: OnServed) => void,
+  seen: BootMonitor,
+): Promise<void> {
   return new Promise((resolve) => {
     listen((served) => {
       if (served.path.startsWith('/api/')) return
@@ -154,7 +168,7 @@ async function raceBoot(answered: Promise<void>, { output, ended }: Child): Prom
     )
   const stuck = output.waitFor(/No bootable device|PXE-E\d+|Kernel panic/, bootTimeoutMs).then(
     ([line]) => Promise.reject(failed(line)),
-    () => Promise.reject(failed(`not within ${bootTimeoutMs / 1000} s`)),
+    () => Promise.reject(failed(`it did not do so within ${bootTimeoutMs / 1000} s`)),
   )
   const gone = ended.then((code) => Promise.reject(failed(`QEMU ended with ${code}`)))
   // The promises that lose the race settle later: their rejections are expected.
@@ -162,7 +176,7 @@ async function raceBoot(answered: Promise<void>, { output, ended }: Child): Prom
   await Promise.race([answered, gone, stuck])
 }
 
-/** A line of the JSON log about a file that was sent completely. */
+/** The file that a line of the JSON log reports as sent completely; undefined for all other lines. */
 function servedIn(line: string): { protocol: string; path: string; bytes: number } | undefined {
   if (!line.startsWith('{')) return undefined
   try {

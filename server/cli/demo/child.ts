@@ -19,7 +19,8 @@ export interface Child {
 }
 
 /**
- * Runs a short command to its end and gives its standard output. A failure has the command's standard error.
+ * Runs a short command to its end and returns its standard output. When it fails, the error holds its
+ * standard error.
  */
 export function run(...[file, ...args]: Command): string {
   try {
@@ -31,8 +32,8 @@ export function run(...[file, ...args]: Command): string {
 }
 
 /**
- * Starts a program that ends with this process: `undo` kills it, and the kernel does when this process is
- * killed (`setpriv --pdeathsig`, which survives exec). So no machine keeps running unnoticed.
+ * Starts a program that ends with this process, so that no machine keeps running unnoticed: `undo` kills it,
+ * and when this process is killed the kernel does (`setpriv --pdeathsig`, which survives exec).
  */
 export function startChild(undo: UndoStack, command: Command, folder?: string): Child {
   const guarded = findProgram('setpriv') ? (['setpriv', '--pdeathsig', 'KILL', ...command] as const) : command
@@ -68,7 +69,7 @@ export function startChild(undo: UndoStack, command: Command, folder?: string): 
   return { pid: child.pid ?? -1, output, ended, stop }
 }
 
-/** Where a program is. The sbin folders are searched too, which are not in the PATH of a plain user. */
+/** The path of a program. Also searches the sbin folders, which are not in the PATH of a plain user. */
 export function findProgram(name: string): string | undefined {
   const folders = [...(process.env.PATH ?? '').split(':'), '/usr/local/sbin', '/usr/sbin', '/sbin']
   return folders

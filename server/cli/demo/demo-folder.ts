@@ -24,8 +24,8 @@ export interface DemoFolder {
 export const demoGuest = { name: 'demo', mac: '52:54:00:db:00:01' } as const
 
 /**
- * Arranges an installer as a Debian mirror has it, because that is what every client expects of a Debian
- * tree: virt-install, for one, looks for `current/images/MANIFEST` and takes the release from the URL.
+ * Makes the demo's folder. The tree has the layout of a Debian mirror, which clients expect: virt-install,
+ * for example, looks for `current/images/MANIFEST` and takes the release from the URL.
  */
 export function makeDemoFolder(folder: string, installer: Installer, templates: string): DemoFolder {
   const { arch, codename } = installer
@@ -59,7 +59,7 @@ export function makeDemoFolder(folder: string, installer: Installer, templates: 
         mac: demoGuest.mac,
         tree,
         template: 'debian.preseed',
-        // The text frontend writes lines instead of drawing boxes, which a serial line shows best.
+        // The text frontend writes lines, which a serial console shows better than drawn boxes.
         args: ['console=ttyS0', 'quiet', 'DEBIAN_FRONTEND=text'],
         vars: { hostname: 'demo.example', mirror_url: 'http://ftp.debian.org/debian' },
         virt: { hypervisor: hasKvm() ? 'kvm' : 'qemu', memory: 1024, vcpus: 1, disk: 10, network: 'user' },

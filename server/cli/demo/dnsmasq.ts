@@ -2,26 +2,29 @@ import { type Child, startChild } from './child.ts'
 import type { Host, Lan } from './lan.ts'
 import type { UndoStack } from './undo.ts'
 
-/** What the DHCP server of the network sends besides an address. On most networks it sends nothing else. */
+/** What the DHCP server of the network sends besides an address. On most networks it sends only addresses. */
 export interface DhcpAdvice {
   /** Boot file for firmware: a TFTP path on `nextServer`. */
   readonly bootFile?: string
   readonly nextServer?: string
   /** Boot file for a client that is iPXE already (option 175): usually the URL of a script. */
   readonly ipxeFile?: string
-  /** A configuration file of dnsmasq, for settings that the other keys do not have. */
+  /** A configuration file of dnsmasq, for settings without a key here. */
   readonly configFile?: string
   /** URL for UEFI HTTP Boot clients (option 60 `HTTPClient`). */
   readonly httpUrl?: string
   /**
-   * This address is sent as router and name server; without them debian-installer stops and asks. No host
-   * needs to have it. Off by default: after UEFI HTTP Boot a name server keeps GRUB 2.06 from finding its
-   * configuration.
+   * The address that is sent as router and name server. Without them debian-installer stops and asks. It need
+   * not be the address of any host. Left out by default, because after UEFI HTTP Boot GRUB 2.06 does not find
+   * its configuration when it was sent a name server.
    */
   readonly gateway?: string
 }
 
-/** Gives out the addresses .100 to .199, like the DHCP server that every network already has. */
+/**
+ * Starts a DHCP server that gives out the addresses .100 to .199, in the place of a network's existing DHCP
+ * server.
+ */
 export async function startDnsmasq(
   undo: UndoStack,
   at: Lan | Host,

@@ -11,7 +11,7 @@ export type InstallerArch = 'amd64' | 'arm64'
 
 /** A Debian network installer, as the package `debian-installer-<release>-netboot-<arch>` brings it. */
 export interface Installer {
-  /** Release and build: `12-20230607+deb12u15`. Another build has another kernel. */
+  /** Release and build: `12-20230607+deb12u15`. Each build has its own kernel. */
   readonly id: string
   readonly arch: InstallerArch
   /** `12` */
@@ -25,9 +25,9 @@ export interface Installer {
 }
 
 /**
- * Finds an installer that is installed, or that an earlier run unpacked in `cache`. Otherwise apt downloads
- * its package (130 MB), and it is unpacked there without being installed. `onStep` gets a line for each step
- * that takes long.
+ * Finds an installer whose package is installed, or that an earlier run unpacked in `cache`. Otherwise apt
+ * downloads the package (130 MB), which is unpacked in `cache` and not installed. `onStep` gets a line for
+ * each long step.
  */
 export async function obtainInstaller(
   cache: string,
@@ -55,7 +55,7 @@ function noInstaller(why: string) {
   return new Failure('unavailable', `no installer to boot: ${why}`)
 }
 
-/** Looks below a root of the file system, real or unpacked; the newest release wins. */
+/** The installer of the newest release below a root folder: `/`, or a folder with an unpacked package. */
 function findInstaller(root: string, arch: InstallerArch): Installer | undefined {
   const images = join(root, 'usr/lib/debian-installer/images')
   if (!existsSync(images)) return undefined
@@ -82,7 +82,8 @@ async function newestPackage(arch: InstallerArch): Promise<string | undefined> {
 }
 
 /**
- * Unpacks into a temporary folder and renames it, so that an interrupted run leaves no part of an installer.
+ * Downloads and unpacks a package in a temporary folder and renames that, so that an interrupted run leaves
+ * no half installer.
  */
 async function unpackPackage(name: string, cache: string, arch: InstallerArch): Promise<void> {
   const tempFolder = join(cache, `.${arch}-${process.pid}`)

@@ -2,19 +2,19 @@ import { type Command, run } from './child.ts'
 import type { UndoStack } from './undo.ts'
 
 /**
- * A separate network: a network namespace with a bridge, which has the server's address and the taps of the
- * machines. The host's network cannot see it, and the host's firewall does not apply.
+ * A separate network: a network namespace with a bridge. The bridge has the server's address, and the
+ * machines' taps are its ports. The host's network cannot see it, and the host's firewall does not apply.
  */
 export interface Lan {
   readonly namespace: string
   readonly bridge: string
   /** The server's address. */
   readonly address: string
-  /** The same command, run on the server's side of this network. */
+  /** Wraps a command so that it runs in this network's namespace. */
   inside(command: Command): Command
   /** Makes a tap for one machine and joins it to the bridge. */
   addTap(): string
-  /** Joins another computer to the network, as a namespace with one interface: the existing DHCP server. */
+  /** Adds another computer to the network, as a namespace with one interface: for example a DHCP server. */
   addHost(address: string): Host
 }
 
@@ -27,9 +27,10 @@ export interface Host {
 /** 192.0.2.0/24 is reserved for documentation (RFC 5737), so it is not the address of any real network. */
 const prefix = 24
 
-let made = 0
+/** Namespaces made by this process, for their names. */
+let namespaces = 0
 
-/** Needs root. Everything it makes is removed by `undo`. */
+/** Makes a network. Needs root. `undo` removes everything that it makes. */
 export function makeLan(undo: UndoStack, address = '192.0.2.1'): Lan {
   removeStale()
   const { namespace, inside } = makeNamespace(undo)
@@ -57,8 +58,8 @@ export function makeLan(undo: UndoStack, address = '192.0.2.1'): Lan {
       ip('link', 'add', port, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', host.namespace)
       ip('link', 'set', port, 'master', bridge, 'up')
       run('ip', '-n', host.namespace, 'addr', 'add', `${hostAddress}/${prefix}`, 'brd', '+', 'dev', 'eth0')
-      // For its router advertisements. `nodad`: the address is usable at once; no other host can have it
-      // here.
+      // An IPv6 address, from which dnsmasq sends router advertisements. `nodad` makes it usable at once,
+      // without asking whether another host has it.
       run('ip', '-n', host.namespace, 'addr', 'add', 'fd00:db8::2/64', 'dev', 'eth0', 'nodad')
       run('ip', '-n', host.namespace, 'link', 'set', 'eth0', 'up')
       return { ...host, address: hostAddress }
@@ -67,7 +68,7 @@ export function makeLan(undo: UndoStack, address = '192.0.2.1'): Lan {
 }
 
 function makeNamespace(undo: UndoStack) {
-  const namespace = `tb-${process.pid}-${made++}`
+  const namespace = `tb-${process.pid}-${namespaces++}`
   run('ip', 'netns', 'add', namespace)
   undo.push(`network namespace ${namespace}`, () => run('ip', 'netns', 'delete', namespace))
   const inside = (command: Command): Command => ['ip', 'netns', 'exec', namespace, ...command]
@@ -76,8 +77,8 @@ function makeNamespace(undo: UndoStack) {
 }
 
 /**
- * The names hold the pid of the process that made them. The namespaces of a killed process are not used any
- * more.
+ * Deletes the namespaces that killed processes left. A namespace's name holds the pid of the process that
+ * made it.
  */
 function removeStale(): void {
   for (const [namespace, pid] of run('ip', 'netns', 'list').matchAll(/^tb-(\d+)-\d+/gm)) {

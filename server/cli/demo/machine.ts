@@ -14,9 +14,9 @@ export type MachineFirmware = 'bios' | 'uefi' | 'uefi-http' | 'uefi-ipxe' | 'sec
 export interface MachineOptions {
   readonly firmware: MachineFirmware
   readonly mac: string
-  /** MiB. */
+  /** In MiB. */
   readonly memory: number
-  /** Its tap, or `user`: QEMU's own network, where the host is 10.0.2.2 and which works without root. */
+  /** The machine's tap, or `user`: QEMU's own network, which needs no root and where the host is 10.0.2.2. */
   readonly network: { readonly tap: string } | 'user'
   /** Kernel and initrd that QEMU loads itself, without a boot loader. */
   readonly direct?: { readonly kernel: string; readonly initrd: string; readonly cmdline: string }
@@ -27,7 +27,7 @@ export interface MachineOptions {
 const ovmf = '/usr/share/OVMF'
 const aavmf = '/usr/share/AAVMF'
 
-/** The images of each firmware: code, and the variables that are copied for each machine. */
+/** The image files of each firmware: its code, and its variables, of which each machine gets a copy. */
 const images: Record<Exclude<MachineFirmware, 'bios'>, readonly [code: string, variables: string]> = {
   uefi: [`${ovmf}/OVMF_CODE_4M.fd`, `${ovmf}/OVMF_VARS_4M.fd`],
   'uefi-http': [`${ovmf}/OVMF_CODE_4M.fd`, `${ovmf}/OVMF_VARS_4M.fd`],
@@ -53,7 +53,7 @@ export function machineCommand(options: MachineOptions, variables: string): stri
   ]
 }
 
-/** Starts the machine inside the network; with `user` it needs none. `output` is its serial line. */
+/** Starts a machine, in the namespace of `lan` if there is one. The child's `output` is the serial line. */
 export function startMachine(undo: UndoStack, options: MachineOptions, lan?: Lan): Child {
   const variables = join(options.folder ?? '.', `variables-${options.mac.replaceAll(':', '')}.fd`)
   if (options.firmware !== 'bios') copyFileSync(images[options.firmware][1], variables)

@@ -1,7 +1,9 @@
-/** The output of a process or a serial line, as plain text, and a way to wait for a line of it. */
+/** Collects the output of a process or a serial line as plain text; callers can wait for a pattern in it. */
 export class Transcript {
   #text = ''
+  /** The beginning of an escape sequence whose end has not come yet. */
   #held = ''
+  /** Why the output ended. */
   #ended: string | undefined
   readonly #listeners = new Set<() => void>()
 
@@ -16,18 +18,18 @@ export class Transcript {
     this.#wake()
   }
 
-  /** The output has ended, for this reason. Every `waitFor` that still waits rejects. */
+  /** Notes that the output has ended, and why. Every `waitFor` that still waits rejects. */
   end(reason: string): void {
     this.#ended ??= reason
     this.#wake()
   }
 
-  /** Calls back with every complete line from now on. Returns the function that ends it. */
-  onLine(take: (line: string) => void): () => void {
+  /** Calls back with each complete line from now on. Returns a function that ends the calls. */
+  onLine(callback: (line: string) => void): () => void {
     let from = this.#text.length
     const look = () => {
       for (let to = this.#text.indexOf('\n', from); to >= 0; to = this.#text.indexOf('\n', from)) {
-        take(this.#text.slice(from, to))
+        callback(this.#text.slice(from, to))
         from = to + 1
       }
     }
@@ -35,7 +37,10 @@ export class Transcript {
     return () => this.#listeners.delete(look)
   }
 
-  /** Rejects at the deadline, or when the output ends before; the message has the last lines. */
+  /**
+   * Resolves to the first match. Rejects at the deadline or when the output ends; the message has the last
+   * lines.
+   */
   waitFor(pattern: RegExp, timeoutMs: number): Promise<RegExpExecArray> {
     return new Promise((resolve, reject) => {
       const finish = (act: () => void) => {
@@ -56,6 +61,7 @@ export class Transcript {
     })
   }
 
+  /** The last lines. */
   tail(lines = 40): string {
     return this.#text.trimEnd().split('\n').slice(-lines).join('\n')
   }
@@ -66,8 +72,9 @@ export class Transcript {
 }
 
 /**
- * Firmware and loaders draw on the serial line with ANSI sequences and carriage returns. Drops them, and
- * holds back a sequence that the chunk cuts in two. A cursor jump starts a new line, as on a screen.
+ * Converts output of firmware and loaders to plain text: drops the ANSI sequences and carriage returns with
+ * which they draw on a serial line. A cursor jump becomes a new line. `held` is the beginning of a sequence
+ * that the chunk cuts in two.
  */
 export function plainText(chunk: string): { plain: string; held: string } {
   const cut = /\x1b(?:\[[0-9;?]*)?$|\r+$/.exec(chunk)

@@ -4,9 +4,9 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 const live = new Set<UndoStack>()
 
 /**
- * What a run changed on this machine (namespaces, processes, folders) and how to change it back, newest
- * first. The steps are synchronous, so that they also work while the process ends: Ctrl-C, an exit in the
- * middle of a test, an uncaught error.
+ * The steps that undo what a run changed on this machine (namespaces, processes, folders), in reverse order.
+ * The steps are synchronous, so that they also work while the process ends: after Ctrl-C, an exit during a
+ * test, an uncaught error.
  */
 export class UndoStack {
   readonly #steps: { readonly what: string; readonly undo: Undo }[] = []
@@ -16,11 +16,12 @@ export class UndoStack {
     live.add(this)
   }
 
+  /** `what` names the change in messages. */
   push(what: string, undo: Undo): void {
     this.#steps.push({ what, undo })
   }
 
-  /** Runs every step even if some fail, and throws afterwards when any did. Safe to call twice. */
+  /** Runs every step even when some fail; throws afterwards if any failed. Safe to call twice. */
   unwind(): void {
     const troubles: string[] = []
     for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {

@@ -1,4 +1,4 @@
-/** The parts of the process that commands use. Tests give their own, to read what a person would see. */
+/** The parts of the process that commands use. Tests pass their own, to read what a command prints. */
 export interface CliIo {
   /** The result of a command: standard output. */
   out(text: string): void
@@ -18,6 +18,6 @@ export const exitCodes = {
   failed: 1,
   /** The input is wrong: usage, configuration, a file that is not a descriptor. */
   badInput: 2,
-  /** What was asked for does not exist. */
+  /** What the user asked for does not exist. */
   none: 3,
 } as const

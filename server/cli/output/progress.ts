@@ -9,18 +9,18 @@ export interface ProgressLine {
 }
 
 /**
- * How a command shows progress to a person: a terminal gets a line that changes, and a log file gets nothing.
+ * The mode of progress without `--json`: a line on a terminal, nothing when standard error is not a terminal.
  */
 export function terminalOrNone(): 'terminal' | 'none' {
   return process.stderr.isTTY ? 'terminal' : 'none'
 }
 
-const everyMs = 200
+const terminalEveryMs = 200
 const jsonEveryMs = 1000
 
 /**
- * Progress with rate and time left: one line of a terminal, written again and again, or JSON lines with
- * `--json`.
+ * Shows progress with rate and time left: as one line of a terminal that is overwritten, or as JSON lines
+ * with `--json`.
  */
 export function progressLine(
   io: CliIo,
@@ -41,7 +41,7 @@ export function progressLine(
         shownMs = Number.NEGATIVE_INFINITY
         rate.start(nowMs, progress.doneBytes)
       }
-      if (mode === 'none' || nowMs - shownMs < (mode === 'json' ? jsonEveryMs : everyMs)) return
+      if (mode === 'none' || nowMs - shownMs < (mode === 'json' ? jsonEveryMs : terminalEveryMs)) return
       shownMs = nowMs
       const bytesPerSecond = rate.at(nowMs, progress.doneBytes)
       if (mode === 'json') {
@@ -82,13 +82,15 @@ export function describeProgress(progress: Progress, bytesPerSecond: number, sin
   return parts.join('  ').replace(/[\x00-\x1f\x7f]/g, '?')
 }
 
-/** Undefined while the rate or the total is not known. */
+/** The time left; undefined while the rate or the total is unknown. */
 function secondsLeftOf({ doneBytes, totalBytes }: Progress, bytesPerSecond: number): number | undefined {
   if (totalBytes === undefined || bytesPerSecond <= 0) return undefined
   return Math.max(0, totalBytes - doneBytes) / bytesPerSecond
 }
 
-/** The rate of the last five seconds, which shows a stall; an average of the whole time would hide it. */
+/**
+ * Measures bytes per second over the last five seconds. An average over the whole time would hide a stall.
+ */
 class Rate {
   #marks: { atMs: number; bytes: number }[] = []
 

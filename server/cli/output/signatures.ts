@@ -6,7 +6,7 @@ import { readSignaturePolicy, type SignaturePolicy } from '../../verify/signatur
 import type { CliIo } from './io.ts'
 import { count } from './table.ts'
 
-/** Options and output about signatures, which `verify`, `import` and `mirror` share. */
+/** The options and the output for signatures, which the commands `verify`, `import` and `mirror` share. */
 
 export interface SignatureOptions {
   readonly key?: readonly string[]
@@ -16,12 +16,18 @@ export interface SignatureOptions {
 export const signatureOptions = (): readonly Option[] => [
   new Option(
     '--key <file>',
-    'check signatures with this OpenPGP key instead of those of the configuration; can be repeated',
+    'check signatures with this OpenPGP key instead of the keys in the configuration; can be repeated',
   ).argParser((file: string, earlier: readonly string[] = []) => [...earlier, file]),
-  new Option('--require-signature', 'a document without a signature by one of the keys is an error'),
+  new Option(
+    '--require-signature',
+    'make it an error when a checksum list or descriptor is not signed by one of the keys',
+  ),
 ]
 
-/** Reads the keys at once, so that a wrong one fails before anything is fetched. */
+/**
+ * Reads the keys before anything is fetched, so that a wrong key fails early. Undefined when there are no
+ * keys.
+ */
 export function policyOf(
   { key, requireSignature }: SignatureOptions,
   { verify }: Config,
@@ -36,8 +42,8 @@ export function policyOf(
 const mostLines = 20
 
 /**
- * Who signed what, and one line for all signatures that were not checked. A bad signature is a finding, not
- * listed here.
+ * One line for each good signature, and one line for all signatures that were not checked. Bad signatures are
+ * not listed here: they are findings.
  */
 export function describeSignatures(signatures: readonly SignatureNote[]): string {
   const good = signatures.filter(({ outcome }) => outcome === 'good')

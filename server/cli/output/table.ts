@@ -1,13 +1,14 @@
 /**
- * Text of machines, installers and files, without the control characters that would steer a terminal or begin
- * a line.
+ * Text that came from machines, installers or files. Control characters are replaced, because they could
+ * control the terminal or begin a new line.
  */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, '?')
 }
 
 /**
- * Rows as aligned columns, two spaces apart, without trailing blanks. The last column may have any length.
+ * Formats rows as aligned columns, two spaces apart, without trailing blanks. The last column may have any
+ * length.
  */
 export function table(cells: readonly (readonly string[])[]): string {
   const rows = cells.map((row) => row.map(printable))
@@ -26,7 +27,7 @@ export function table(cells: readonly (readonly string[])[]): string {
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`
 }
 
-/** JSON for pipes: one value, indented, with a final newline. */
+/** One value as indented JSON with a final newline. */
 export function json(value: unknown): string {
   return `${JSON.stringify(value, undefined, 2)}\n`
 }

@@ -68,7 +68,7 @@ test('after Ctrl-C in a large file nothing is visible, and the same command resu
   expect([first.code, first.err.trim()]).toEqual([
     1,
     expect.stringMatching(
-      /^interrupted: nothing was published; this command resumes it:\n {2}treeboot import \S+/m,
+      /^interrupted: nothing was published; this command resumes the import:\n {2}treeboot import \S+/m,
     ),
   ])
   expect(first.events.map(({ event }) => event)).not.toContain('published')
