@@ -64,24 +64,24 @@ function treeProblems(tree: Tree): SnapshotProblem[] {
 }
 
 /**
- * One problem for each line of the configuration that names something missing, however many guests inherit
- * it.
+ * The problems in guests' settings: one for each line of the configuration that names something missing,
+ * however many guests inherit it.
  */
 function guestProblems(
   guests: readonly Guest[],
   trees: TreeIndex,
   templates: ReadonlyMap<string, string>,
 ): SnapshotProblem[] {
-  const wrong = new Map<string, GuestFault>()
+  const faults = new Map<string, GuestFault>()
   const judged = new Map<string, SettingFault | undefined>()
   const check = (guest: Guest, from: string, what: string, judge: () => SettingFault | undefined) => {
     if (!judged.has(what)) judged.set(what, judge())
     const fault = judged.get(what)
     if (!fault) return
     const key = `${from}\n${what}`
-    const known = wrong.get(key)
-    if (known) known.guests.push(guest.name)
-    else wrong.set(key, { from, ...fault, guests: [guest.name] })
+    const same = faults.get(key)
+    if (same) same.guests.push(guest.name)
+    else faults.set(key, { from, ...fault, guests: [guest.name] })
   }
   for (const guest of guests) {
     const { tree, template } = guest.settings
@@ -92,10 +92,10 @@ function guestProblems(
         judgeTemplate(template.value, templates),
       )
   }
-  return [...wrong.values()].map(({ from, message, remedy, guests: names }) => ({
+  return [...faults.values()].map(({ from, message, remedy, guests: names }) => ({
     severity: 'error' as const,
     where: lineIn(from),
-    message: `${from}: ${message}${affects(names)}`,
+    message: `${from}: ${message}${affectedGuests(names)}`,
     ...(remedy !== undefined && { remedy }),
   }))
 }
@@ -106,7 +106,7 @@ interface SettingFault {
   readonly remedy?: string
 }
 
-/** A fault, the line that says it, and the guests that inherit it. */
+/** A faulty setting, the place where it is written, and the guests that inherit it. */
 interface GuestFault extends SettingFault {
   readonly from: string
   readonly guests: string[]
@@ -136,7 +136,7 @@ function lineIn(from: string): string {
   return /\(([^()]+)\)$/.exec(from)?.[1] ?? from
 }
 
-function affects(guests: readonly string[]): string {
+function affectedGuests(guests: readonly string[]): string {
   const shown = guests.slice(0, 5).join(', ')
   const more = guests.length > 5 ? ` and ${guests.length - 5} more` : ''
   return ` (asked for by guest${guests.length === 1 ? '' : 's'} ${shown}${more})`

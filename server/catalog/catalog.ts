@@ -32,8 +32,8 @@ const defaultRescanMs = 60_000
 const coalesceMs = 20
 
 /**
- * Reads the outside world and keeps reading it: configuration, trees, templates. `snapshot` is always whole
- * and never changes; a change replaces it by another.
+ * Reads the outside world and keeps reading it: configuration, trees, templates. `snapshot` is complete and
+ * never changes; after a change, a new snapshot takes its place.
  */
 export class Catalog {
   readonly #options: CatalogOptions
@@ -42,11 +42,11 @@ export class Catalog {
   #loaded: LoadedConfig | undefined
   /** The configuration that the services were opened with. */
   #startConfig: Config | undefined
-  /** Keys that wait for a restart, as they were reported last. */
+  /** The keys that were last reported as waiting for a restart. */
   #restartKeys = ''
   #folders: Folders | undefined
   #configWatch: ConfigWatch | undefined
-  #replacing: NodeJS.Timeout | undefined
+  #replaceTimer: NodeJS.Timeout | undefined
   #switching: Promise<void> = Promise.resolve()
   #stopped = false
 
@@ -54,14 +54,15 @@ export class Catalog {
     this.#options = options
   }
 
-  /** Only after `start`. */
+  /** The present snapshot. It exists only after `start`. */
   get snapshot(): Snapshot {
     if (!this.#snapshot) throw new Error('the catalog has no snapshot before it is started')
     return this.#snapshot
   }
 
   /**
-   * Resolves when the first snapshot is there: every tree was looked at, and digests may still be checked.
+   * Reads everything and begins to watch it. Resolves when the first snapshot exists: every tree was looked
+   * at, and digests may still be computed.
    *
    * @throws ConfigError for a faulty configuration: at the start there is no earlier one to keep.
    */
@@ -84,13 +85,13 @@ export class Catalog {
 
   async stop(): Promise<void> {
     this.#stopped = true
-    clearTimeout(this.#replacing)
+    clearTimeout(this.#replaceTimer)
     await this.#configWatch?.close()
     await this.#switching
     await this.#folders?.close()
   }
 
-  /** Calls back with every snapshot after the present one. Returns the function that ends it. */
+  /** Calls `listener` with every new snapshot. Returns a function that ends this. */
   onChange(listener: (snapshot: Snapshot) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -117,7 +118,8 @@ export class Catalog {
   }
 
   /**
-   * Makes a tree known in an earlier version that is still on the disk. Resolves when the snapshot has it.
+   * Adds an earlier version of a tree, if it is still on the disk. `release` names that version. Resolves
+   * when the snapshot has it.
    */
   async recall(id: string, release: Pick<Release, 'id' | 'version'>): Promise<void> {
     await this.#folders?.trees.recall(id, release)
@@ -136,13 +138,15 @@ export class Catalog {
   #reportRestartKeys(config: Config): void {
     const keys = this.#startConfig ? keysForRestart(this.#startConfig, config).join(', ') : ''
     if (keys !== '' && keys !== this.#restartKeys) {
-      const message = `${keys}: changed since treeboot was started, and read only then; restart it for this to take effect`
+      const message = `${keys}: changed, but treeboot reads this only at its start; restart it to apply the change`
       this.#options.events.emit({ type: 'trouble', where: config.file ?? 'config.yaml', message })
     }
     this.#restartKeys = keys
   }
 
-  /** The old folders stay in the snapshot until the new ones are read. */
+  /**
+   * Opens the folders of a new configuration. The old ones stay in the snapshot until the new ones are read.
+   */
   async #switchFolders(config: Config): Promise<void> {
     if (this.#stopped) return
     const old = this.#folders
@@ -164,12 +168,12 @@ export class Catalog {
 
   #replaceSoon(): void {
     if (this.#stopped) return
-    this.#replacing ??= setTimeout(() => this.#replaceSnapshot(), coalesceMs)
+    this.#replaceTimer ??= setTimeout(() => this.#replaceSnapshot(), coalesceMs)
   }
 
   #replaceSnapshot(): void {
-    clearTimeout(this.#replacing)
-    this.#replacing = undefined
+    clearTimeout(this.#replaceTimer)
+    this.#replaceTimer = undefined
     if (this.#stopped || !this.#loaded || !this.#folders) return
     this.#snapshot = assembleSnapshot({
       generation: (this.#snapshot?.generation ?? 0) + 1,

@@ -16,10 +16,10 @@ import type { Snapshot } from './snapshot.ts'
 import { readTemplates } from './templates.ts'
 
 /**
- * Looks at everything once, for commands that answer and end. Two things differ from a running server. A tree
- * whose digests were never checked is offered and says so among its problems, because a command cannot wait
- * until gigabytes are hashed. A tree that lacks a boot file is broken at once. When a tree looks as if a copy
- * of it were running, the look takes one second longer to find out.
+ * Reads everything once, for commands. Two things differ from a running server. A tree whose digests were
+ * never checked is offered and says so among its problems, because a command cannot wait until gigabytes are
+ * hashed. A tree that lacks a boot file is broken at once. When a tree may still be in the process of being
+ * copied, this waits one second and looks at it again.
  *
  * @throws ConfigError for a faulty configuration.
  */
@@ -61,6 +61,7 @@ async function readTreesOnce(
         },
       ],
     }
+  // Digests that the cache knows count. Unknown ones are not computed (`verify: false`).
   const verifier = new BackgroundVerifier(cache, () => undefined)
   const times = { ...settleTimes, missingGraceMs: 0 }
   const scanner = new TreeScanner({ folder, clock: Date.now, times, verifier, verify: false })
@@ -74,7 +75,10 @@ async function readTreesOnce(
   return { trees, problems: notes.map(warn) }
 }
 
-/** The same snapshot with these trees in earlier versions, too, as far as those are still on the disk. */
+/**
+ * Adds earlier versions of trees to a snapshot, as far as they are still on the disk. `release` is the
+ * version: what it was published as, and its number.
+ */
 export async function withEarlier(
   snapshot: Snapshot,
   wanted: readonly { readonly tree: string; readonly release: Pick<Release, 'id' | 'version'> }[],

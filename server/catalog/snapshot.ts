@@ -6,8 +6,9 @@ import type { TreeIndex } from '../core/select/select.ts'
 import type { Tree } from '../core/tree/tree.ts'
 
 /**
- * Everything that was read of the outside world at one moment: frozen, never changed, replaced as a whole. A
- * request takes the snapshot once and works with it to its end, so it never sees two states of the world.
+ * Everything that was read up to one moment: configuration, trees, templates. A snapshot is frozen, and a
+ * change replaces it as a whole. A request takes the snapshot once and uses it to its end, so it never sees
+ * two different states.
  */
 export interface Snapshot {
   /** Counts up by one with every replacement. */
@@ -20,8 +21,8 @@ export interface Snapshot {
   /** Answer-file templates and snippets: path below the templates folder -> source text. */
   readonly templates: ReadonlyMap<string, string>
   /**
-   * Everything an operator should know: a broken edit, a guest whose tree is missing, a template that lacks a
-   * variable.
+   * Everything an operator should know: a broken tree, a guest whose tree or template is missing, a file that
+   * cannot be read.
    */
   readonly problems: readonly SnapshotProblem[]
 }
@@ -32,5 +33,3 @@ export function treeCounts({ trees }: Pick<Snapshot, 'trees'>): Record<Tree['sta
   for (const tree of trees.all) counts[tree.state]++
   return counts
 }
-
-export type { Tree }

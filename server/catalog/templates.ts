@@ -68,7 +68,7 @@ interface SearchedFolder {
   readonly root: string
   /** Real path of this folder. */
   readonly folder: string
-  /** What the names in this folder are shown under: '' or `snippets/`. */
+  /** What the paths of files in this folder begin with: '' or `snippets/`. */
   readonly prefix: string
   readonly depth: number
 }
@@ -92,8 +92,8 @@ async function filesBelow(searched: SearchedFolder): Promise<string[]> {
 }
 
 /**
- * What an item is, symlinks followed; undefined for what is not read, and for links that lead out of the
- * folder.
+ * The kind and the real path of an item, after following symlinks. Undefined for a link that leads out of the
+ * folder, and for anything that is not a file or folder.
  */
 async function followItem(
   { root, folder }: SearchedFolder,
@@ -110,7 +110,10 @@ async function followItem(
   return stats?.isDirectory() && !isInside(real, folder) ? { kind: 'folder', real } : undefined
 }
 
-/** Calls back when something in the templates folder changed. Resolves when the watch works. */
+/**
+ * Calls back when something in the templates folder changed. Resolves when the watch works, to a function
+ * that ends it.
+ */
 export async function watchTemplates(folder: string, onChange: () => void): Promise<() => Promise<void>> {
   const watcher = watch(folder, { ignoreInitial: true, followSymlinks: false, depth: maxDepth })
   watcher.on('all', onChange)

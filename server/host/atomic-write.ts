@@ -8,7 +8,7 @@ import { basename, dirname, join } from 'node:path'
  */
 
 export interface WriteOptions {
-  /** Permissions of the file from its first moment; the umask applies. 0o644 unless it is said. */
+  /** Permissions of the file from its first moment; the umask applies. Default: 0o644. */
   readonly mode?: number
 }
 
@@ -23,7 +23,9 @@ export async function writeAtomically(
   await withTempFile(file, content, options, (temp) => rename(temp, file))
 }
 
-/** Creates a file. Of two processes that do so at once, one wins and the other gets false. */
+/**
+ * Creates a file; false when it exists already. Of two processes that create it at once, only one gets true.
+ */
 export async function createAtomically(
   file: string,
   content: string | Uint8Array,
@@ -40,7 +42,8 @@ export async function createAtomically(
 }
 
 /**
- * The temporary name is new and hidden, and is opened exclusively: a link that lies there is never followed.
+ * Writes a temporary file beside `file`, and calls `place` to give it its final name. The temporary name is
+ * hidden and random, and the file is opened exclusively, so a link of that name is never followed.
  */
 async function withTempFile(
   file: string,
@@ -65,10 +68,10 @@ async function withTempFile(
 }
 
 /**
- * Codes of file systems that cannot sync a folder (FUSE, SMB), and of a folder that we may write but not
- * read.
+ * Error codes of file systems that cannot sync a folder (FUSE, SMB), and of a folder that we may write but
+ * not read.
  */
-const refusals = new Set(['EINVAL', 'ENOTSUP', 'EPERM', 'EISDIR', 'EACCES'])
+const cannotSyncCodes = new Set(['EINVAL', 'ENOTSUP', 'EPERM', 'EISDIR', 'EACCES'])
 
 /** Makes the names in a folder durable, where the file system can do that. */
 export async function syncFolder(folder: string): Promise<void> {
@@ -77,7 +80,7 @@ export async function syncFolder(folder: string): Promise<void> {
     handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY)
     await handle.sync()
   } catch (error) {
-    if (!refusals.has((error as NodeJS.ErrnoException).code ?? '')) throw error
+    if (!cannotSyncCodes.has((error as NodeJS.ErrnoException).code ?? '')) throw error
   } finally {
     await handle?.close()
   }

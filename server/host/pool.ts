@@ -2,8 +2,8 @@ import pLimit from 'p-limit'
 
 /**
  * Does the same work for many items, `atOnce` at a time, in their order. After a failure, or when the signal
- * is aborted, no further work begins. The first failure is thrown when all work has ended, so that its caller
- * may remove or release what the work was writing to.
+ * is aborted, no further work begins. The first failure is thrown when all work has ended, so that the caller
+ * may then remove or release what the work was writing to.
  */
 export async function forEachAtOnce<T>(
   items: Iterable<T>,

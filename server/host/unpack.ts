@@ -16,7 +16,7 @@ const magics: readonly [Packing, readonly number[]][] = [
 ]
 const longestMagic = 6
 
-/** How bytes are compressed, by their first ones. The name of a file says nothing certain. */
+/** How bytes are compressed, by the first of them: the name of a file is not reliable. */
 export function packingOf(head: Uint8Array): Packing {
   return magics.find(([, magic]) => magic.every((byte, at) => head[at] === byte))?.[0] ?? 'plain'
 }
@@ -26,8 +26,7 @@ const nodeZstd: (() => Transform) | undefined = Reflect.get(zlib, 'createZstdDec
 
 /**
  * Programs for what Node 20 cannot decompress, and the Debian package of each. They are widely installed,
- * follow the pace of the consumer, and bound their memory; zstd written in JavaScript does neither of the
- * latter.
+ * follow the pace of the consumer, and bound their memory. zstd in JavaScript lacks the last two.
  */
 const programs = {
   xz: { program: 'xz', debian: 'xz-utils' },
@@ -36,7 +35,7 @@ const programs = {
 } as const
 
 /**
- * The bytes decompressed, whatever their packing. A consumer that stops early ends the programs behind it.
+ * Decompresses bytes of any `Packing`. When the consumer stops early, the program that decompresses ends.
  *
  * @param what The name of the input, for messages.
  * @throws Failure `invalid-data` for damaged input; `unsupported` when the program for it is not installed.
@@ -136,7 +135,7 @@ async function throughProgram(
   const [exit] = await Promise.all([
     closed,
     pipeline(child.stdout, output, { signal }),
-    // A program that stops reading says itself why.
+    // EPIPE: the program has stopped reading, and its own message says why.
     pipeline(input, child.stdin, { signal }).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error
     }),

@@ -7,8 +7,8 @@ import { Worker, type WorkerOptions } from 'node:worker_threads'
  * Starts a module in a worker thread, from sources and when built. Built, the module is plain JavaScript.
  * From sources (tests, `tsx server/main.ts`) it is TypeScript, which Node 20 cannot load, and a worker does
  * not inherit the loader: a line of JavaScript starts tsx in the worker first. The extension of the caller's
- * own file tells which. Loading tsx takes half a second of CPU, so the tests translate the sources once and name the
- * folder in `TREEBOOT_BUILT`: workers then start from there.
+ * own file tells which of the two it is. Loading tsx takes half a second of CPU, so the tests translate the
+ * sources once and name the folder in `TREEBOOT_BUILT`: workers then start from there.
  *
  * @param caller The caller's `import.meta.url`.
  * @param module Relative to the caller, without extension: `./worker`.

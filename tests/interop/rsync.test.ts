@@ -98,7 +98,7 @@ test('repositories beside the tree are mirrored, and a missing one is noted', as
   const { url } = await serve()
   const { trees: found, notes } = await mirrorTree(store, [`${url}9/BaseOS/x86_64/os/`], { id: 'alma' })
   expect(found[0]?.result.outcome).toBe('published')
-  expect(notes).toEqual(['../../../CRB/x86_64/os is named, and the upstream does not have it'])
+  expect(notes).toEqual([expect.stringMatching(/^\.\.\/\.\.\/\.\.\/CRB\/x86_64\/os is left out/)])
   for (const name of ['BaseOS', 'AppStream']) expectSame(join(trees, 'alma', name), join(upstream, '9', name))
   expect(existsSync(join(trees, 'alma/isos'))).toBe(false)
 })

@@ -10,7 +10,7 @@ const maxFolders = 4096
 
 /**
  * Watches every folder of one tree while it is being copied, and only then. A growing file shows as an event
- * of its folder; a new file also changes the time of its folder, which works on NFS as well. This uses Node's
+ * of its folder; a new file also changes the time of its folder, which shows on NFS as well. This uses Node's
  * own `watch`: chokidar would read the attributes of all 60,000 packages at every event, and here it is
  * enough to know that something changed.
  */
@@ -18,7 +18,7 @@ export class ArrivalWatch {
   readonly #root: string
   readonly #clock: () => number
   readonly #folders = new Map<string, { mtimeMs: number; watcher: FSWatcher | undefined }>()
-  /** What an event named since the last look. */
+  /** What the last event named, if one came since the last look; relative to the tree. */
   #changed: string | undefined
   #listening = false
   #firstLook = true
@@ -29,15 +29,16 @@ export class ArrivalWatch {
     this.#folders.set(root, { mtimeMs: 0, watcher: undefined })
   }
 
-  /** From now on events count, too, besides what two looks see. */
+  /** Begins to listen for events. Until then, `look` only compares the times of folders. */
   listen(): void {
     this.#listening = true
     for (const folder of this.#folders.keys()) this.#watch(folder)
   }
 
   /**
-   * Looks at all folders: what changed since the last look, relative to the tree, and when. The first look
-   * takes the times of the folders themselves.
+   * Looks at all folders. Returns what changed last since the look before, relative to the tree, and when.
+   * The first look takes the times of the folders as the times of their changes, later looks the present
+   * time.
    */
   async look(): Promise<{ readonly what: string; readonly atMs: number } | undefined> {
     let newest: { what: string; atMs: number } | undefined

@@ -8,22 +8,20 @@ import { isInside } from '../../host/paths.ts'
 import { forEachAtOnce } from '../../host/pool.ts'
 
 /**
- * Folders below `trees/` that may lie above a tree. The deepest layout in use has seven:
+ * How many folders deep a tree may be below `trees/`. The deepest layout in use has seven:
  * `centos-stream/9-stream/BaseOS/x86_64/os`, Debian's
  * `debian/dists/bookworm/main/installer-amd64/current/images`.
  */
 export const maxDepth = 8
-/**
- * Folders looked at in one walk: a few folders with symlinks to one another could make a walk without end.
- */
+/** How many folders one search visits: a few folders with symlinks to one another could make it endless. */
 export const maxFolders = 50_000
 const foldersAtOnce = 16
 
 /** Where a tree may be: a folder below `trees/`, or an ISO image. */
 export interface TreeLocation {
   /**
-   * Path below `trees/`, without slashes at the ends; `.` is `trees/` itself. For an image without its
-   * ending.
+   * Path below `trees/`, without slashes at the ends; `.` is `trees/` itself. For an image, the path without
+   * the ending `.iso`.
    */
   readonly id: string
   /** Real path of the folder, or of the image. */
@@ -41,10 +39,9 @@ export interface Discovery {
 }
 
 /**
- * Walks from `start` down to the first tree on every branch: it does not look for trees inside a tree.
- * Symlinks are followed while their real path stays below `trees/` and is not a folder that leads here: a
- * link back up would never end. A link to a tree is a tree of its own, because people name things with
- * `latest -> fedora-40`.
+ * Searches from `start` down to the first tree on every branch, and not inside trees. A symlink is followed
+ * when its real path is below `trees/`, unless it leads to a folder above itself, which would never end. A
+ * link to a tree is a tree of its own, because people name things with `latest -> fedora-40`.
  *
  * @param treesFolder Real path of `trees/`.
  * @param isTree Called once for every folder and image that is reached.
@@ -66,7 +63,7 @@ export async function discover(
     searched.push(step.location)
     return step.depth >= maxDepth ? [] : childrenOf(treesFolder, step, notes)
   }
-  // Level by level: several folders of a wide level are read at once, and none is held longer than needed.
+  // The search goes level by level, so that several folders of one level are read at once.
   let level: Step[] = [{ location: start, above: [], depth: depthOf(start.id) }]
   while (level.length > 0) {
     const below: Step[] = []
@@ -84,7 +81,7 @@ export async function discover(
 
 interface Step {
   readonly location: TreeLocation
-  /** Real paths of the folders that lead here. */
+  /** Real paths of the folders through which the search came here. */
   readonly above: readonly string[]
   readonly depth: number
 }
@@ -101,7 +98,8 @@ async function childrenOf(treesFolder: string, step: Step, notes: string[]): Pro
       notes.push(`trees/${id} cannot be searched (${code}); allow treeboot to read it`)
     return []
   }
-  // `pool` of a Debian mirror, known by the `dists` beside it, has a folder for every source package.
+  // A `pool` with a `dists` beside it is that of a Debian mirror. It has a folder for every source package,
+  // and is not searched.
   const isArchive = items.some((item) => item.name === 'dists')
   const steps = await imageSteps(treesFolder, step, items, notes)
   const above = [...step.above, diskPath]
@@ -116,8 +114,9 @@ async function childrenOf(treesFolder: string, step: Step, notes: string[]): Pro
 }
 
 /**
- * The images among the items. A folder with the name of an image comes first, since its files have that path
- * already, and of two images the first by name. The others stay files like any other, and a note says so.
+ * The steps to the images among the items. When a folder has the id of an image, the folder is taken, since
+ * its files have that path already. Of two images with the same id the first by name is taken. The other
+ * image is served as a plain file, and a note says so.
  */
 async function imageSteps(
   treesFolder: string,
@@ -143,8 +142,8 @@ async function imageSteps(
 }
 
 /**
- * The image that a file, or a symlink to one inside `trees/`, is by its name and content; undefined for
- * anything else.
+ * The location of an image; undefined when the item is not an image by its name and content. The item may be
+ * a symlink to a file inside `trees/`.
  */
 async function imageAt(
   treesFolder: string,

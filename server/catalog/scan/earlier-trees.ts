@@ -7,7 +7,9 @@ import type { TreeLocation } from './discover.ts'
 import { readTree } from './read-tree.ts'
 import { treeOf } from './tracked-tree.ts'
 
-/** Versions of one tree that are kept. A machine that installs from an older one is far behind. */
+/**
+ * How many earlier versions of one tree are kept in memory. Hardly any machine installs from an older one.
+ */
 const maxKept = 64
 
 /**
@@ -21,8 +23,10 @@ export class EarlierTrees {
     return this.#kept
   }
 
-  /** Keeps the trees whose version was replaced. Only a ready one can have been begun by a machine. */
-  replaced(before: readonly Tree[], after: readonly Tree[]): void {
+  /**
+   * Keeps the trees whose version was replaced. Only from a ready tree can a machine have begun to install.
+   */
+  keepReplaced(before: readonly Tree[], after: readonly Tree[]): void {
     const now = new Map(after.map((tree) => [tree.id, tree]))
     for (const tree of before) {
       const next = now.get(tree.id)?.release
@@ -41,8 +45,8 @@ export class EarlierTrees {
 
   /** Forgets versions that `treeboot trees gc` has deleted. */
   async prune(): Promise<void> {
-    const there = await Promise.all(this.#kept.map(({ origin }) => stampOf(origin.path)))
-    const left = this.#kept.filter((_, at) => there[at] !== undefined)
+    const stamps = await Promise.all(this.#kept.map(({ origin }) => stampOf(origin.path)))
+    const left = this.#kept.filter((_, at) => stamps[at] !== undefined)
     if (left.length < this.#kept.length) this.#kept = left
   }
 }

@@ -14,7 +14,7 @@ import { type CleanPath, joinPath } from '../../files/path.ts'
 import { readWhole } from '../../files/read-whole.ts'
 import type { Entry, FileSource } from '../../files/source.ts'
 
-/** Folders that are listed for one tree without a complete descriptor. */
+/** How many folders are listed for one tree without a complete descriptor. */
 const maxFolders = 96
 const maxDepth = 6
 
@@ -22,9 +22,9 @@ const maxDepth = 6
 export type FolderVerdict = 'descriptor' | 'maybe' | 'no'
 
 /**
- * Whether a folder with these names in it is worth `gatherEvidence`: `descriptor` when one of them is that of
- * a descriptor, `maybe` when its files might be a tree (`images/`, `casper/`, `isolinux/`, a kernel, ...),
- * else `no`.
+ * Whether a folder with these names in it is worth `gatherEvidence`: `descriptor` when one of the names is
+ * that of a descriptor, `maybe` when its files might be a tree (`images/`, `casper/`, `isolinux/`, a kernel,
+ * ...), else `no`.
  */
 export function judgeFolder(names: Iterable<string>): FolderVerdict {
   let verdict: FolderVerdict = 'no'
@@ -37,12 +37,12 @@ export function judgeFolder(names: Iterable<string>): FolderVerdict {
 
 /**
  * Collects what `concludeTree` needs to judge the folder at `at`. A complete `.treeinfo` costs one stat, one
- * read and one stat for each image. Only in a tree without one are the folders listed in which images may
- * lie.
+ * read and one stat for each image. The folders that may hold images are listed only in a tree without a
+ * complete `.treeinfo`.
  *
  * @param name What people call the tree (its id). It hints at distribution and version where no descriptor
  *   says them.
- * @returns undefined when nothing says that this is a tree.
+ * @returns undefined when nothing shows that this is a tree.
  */
 export async function gatherEvidence(
   source: FileSource,
@@ -166,7 +166,10 @@ class EvidenceCollector {
     return this.#source.stat(joinPath(this.#at, path), internalRequester).catch(() => undefined)
   }
 
-  /** Looks which images exist. A name that is not a path (it holds control characters) counts as missing. */
+  /**
+   * Finds out which of these images exist. A name that is not a path (it holds control characters) counts as
+   * missing.
+   */
   async #lookForImages(paths: readonly string[]): Promise<void> {
     await Promise.all(
       paths.map(async (path) => {

@@ -6,9 +6,9 @@ import type { CleanPath } from '../../files/path.ts'
 import type { Entry } from '../../files/source.ts'
 
 /**
- * One look into an ISO image of `trees/`. The look does not fail over damage inside: what cannot be read
- * counts as missing, and `troubles` says why. While the image stays the same nothing in it can change, so the
- * look rests on one stamp.
+ * One look into an ISO image of `trees/`. Damage inside does not make it fail: what cannot be read counts as
+ * missing, and `troubles` says why. Nothing inside changes while the size and times of the image stay the
+ * same, so `seen` holds only those.
  */
 export class ImageLook implements Look {
   /** Why something in the image cannot be read: the first few reasons. */
@@ -34,7 +34,7 @@ export class ImageLook implements Look {
     }
   }
 
-  /** How many bytes the image is shorter than it says itself. */
+  /** How many bytes are missing from the size that the image's header states. */
   get missingBytes(): number {
     return this.#source?.missingBytes ?? 0
   }

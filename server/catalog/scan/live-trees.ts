@@ -27,7 +27,7 @@ export interface LiveTreesOptions {
 
 /** How long events are collected before a look: one `mv` makes dozens. */
 const collectMs = 50
-const digestMs = 30
+const collectDigestsMs = 30
 /**
  * A network file system gives no events for what other machines write, so everything is looked at more often.
  */
@@ -50,7 +50,7 @@ export class LiveTrees {
   #notes = ''
   /** Real path of a folder -> names in it that changed, '' for an unknown one. */
   #changes = new Map<string, Set<string>>()
-  /** Folders that have been watched for a moment only. */
+  /** Folders whose watch has just begun. */
   readonly #fresh = new Set<string>()
   /** Real paths of files whose digest became known. */
   #digested = new Set<string>()
@@ -71,7 +71,7 @@ export class LiveTrees {
     return this.#earlier.all
   }
 
-  /** Makes a tree known in an earlier version: after a restart only the current ones are known. */
+  /** Adds an earlier version of a tree: after a restart only the current versions are known. */
   async recall(id: string, release: Pick<Release, 'id' | 'version'>): Promise<void> {
     const now = this.#trees.find((tree) => tree.id === id)
     const folder = await realpath(this.#options.folder).catch(() => undefined)
@@ -91,7 +91,7 @@ export class LiveTrees {
       return [warn('the folder is missing, so there are no trees', 'make it, or set paths.trees')]
     const notes = (this.#scanner?.notes ?? []).map((note) => warn(note))
     if (this.#network === undefined) return notes
-    const late = `lies on ${this.#network}, where changes made by others are noticed up to ${networkRescanMs / 1000} s late`
+    const late = `lies on ${this.#network}, where changes by other machines are noticed up to ${networkRescanMs / 1000} s late`
     return [warn(late), ...notes]
   }
 
@@ -154,7 +154,7 @@ export class LiveTrees {
     if (!this.#missing) this.#options.onChange()
   }
 
-  /** `trees/` is gone. */
+  /** Begins again without any tree: `trees/` was removed. */
   async #restart(): Promise<void> {
     await this.#watch?.close()
     await this.#scanner?.close()
@@ -165,7 +165,7 @@ export class LiveTrees {
     this.#options.onChange()
   }
 
-  /** Something changed in a watched folder. */
+  /** Called when something changed in a watched folder. */
   #noteChange(folder: string, name = ''): void {
     // rsync writes under a temporary name and renames; the final name follows in a moment.
     const changed = isTemporaryFile(name) ? '' : name
@@ -193,8 +193,8 @@ export class LiveTrees {
   }
 
   /**
-   * A folder may have changed between the time it was found and the time it was watched: it is looked at once
-   * more.
+   * Watches the folders that the scanner names. A new one may have changed before its watch began, so it is
+   * looked at once more.
    */
   async #watchFolders(): Promise<void> {
     const folders = await this.#scanner?.foldersToWatch()
@@ -207,10 +207,12 @@ export class LiveTrees {
       })
   }
 
-  /** Digests of small files become known by the hundred in a second, and their trees are judged together. */
+  /**
+   * Called for each new digest. Hundreds may come in a second, so their trees are judged together soon after.
+   */
   #noteDigest(file: string): void {
     this.#digested.add(file)
-    if (!this.#timers.has('digest')) this.#after('digest', digestMs, () => this.#judgeDigested())
+    if (!this.#timers.has('digest')) this.#after('digest', collectDigestsMs, () => this.#judgeDigested())
   }
 
   async #judgeDigested(): Promise<void> {
@@ -254,7 +256,7 @@ export class LiveTrees {
     this.#notes = notes
     if (hasOtherTrees) {
       this.#trees = trees
-      this.#earlier.replaced(before, trees)
+      this.#earlier.keepReplaced(before, trees)
       this.#emitStates(before, trees)
     }
     if (hasOtherTrees || hasOtherNotes) this.#options.onChange()

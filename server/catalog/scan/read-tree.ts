@@ -11,21 +11,24 @@ import type { TreeLocation } from './discover.ts'
 import { gatherEvidence, judgeFolder } from './gather.ts'
 import { ImageLook } from './image-look.ts'
 
-/** The result of one look at a tree: what it says it is, and what is there of it. */
+/** The result of one look at a tree: what it says it is, and which of its files exist. */
 export interface TreeReading {
   readonly description: Description
   /** Real path of the tree's folder or image. */
   readonly diskPath: string
   /** By path relative to the tree: descriptors, images, stage 2, and everything with a digest. */
   readonly files: ReadonlyMap<string, Stamp | undefined>
-  /** The descriptor, for reasons: `.treeinfo`; undefined when the tree was recognised by its files. */
+  /** The descriptor, as reasons name it: `.treeinfo`; undefined when the tree was recognised by its files. */
   readonly namedBy?: string
   /** Everything that the look saw: while all of it is the same, another look would give the same result. */
   readonly seen: readonly Stamp[]
   /** The record of a tree that treeboot published: such a tree was verified before anyone could see it. */
   readonly published?: VersionRecord
   readonly release?: Release
-  /** For a tree in an image: the image's name, and how many bytes it lacks by its own account. */
+  /**
+   * For a tree in an image: the image's name, and how many bytes are missing from the size that its header
+   * states.
+   */
   readonly image?: { readonly name: string; readonly missingBytes: number }
 }
 
@@ -33,7 +36,8 @@ export interface TreeReading {
  * Looks at a folder or into an image; undefined when it is not a tree.
  *
  * @param within Real path that symlinks must stay inside.
- * @param onTrouble Called with the reason when an image is not a tree: people put it there to be one.
+ * @param onTrouble Called with the reason when an image is not a tree, although people put it there to be
+ *   one.
  */
 export async function readTree(
   location: TreeLocation,
@@ -99,7 +103,7 @@ async function readImage(
     const description = { ...reading.description, problems: [...reading.description.problems, ...problems] }
     return { ...reading, description, image: { name, missingBytes } }
   }
-  // A copy of a disc begins with its head. What kind of tree it will be shows later.
+  // The end of the image is missing: it is probably being copied. A later look shows what tree it holds.
   if (missingBytes > 0)
     return {
       description: unknownTree,
@@ -145,7 +149,10 @@ async function lookAt(location: TreeLocation, source: Look): Promise<TreeReading
   }
 }
 
-/** A name that is not a path (it holds control characters) names no file. */
+/**
+ * The stamp of a file that a descriptor names; undefined when there is no such file, also because the name is
+ * not a path (it holds control characters).
+ */
 async function stampOfNamed(source: Look, path: string): Promise<Stamp | undefined> {
   try {
     const stamp = await source.stamp(cleanPath(`/${path}`))
@@ -156,7 +163,7 @@ async function stampOfNamed(source: Look, path: string): Promise<Stamp | undefin
   }
 }
 
-/** Whether everything that the reading rests on is still as it was. */
+/** Whether everything that the look saw is unchanged, so that the reading still holds. */
 export async function isCurrent(reading: TreeReading): Promise<boolean> {
   const now = await Promise.all(reading.seen.map((stamp) => stampAgain(stamp)))
   return reading.seen.every((stamp, index) => sameStamp(stamp, now[index]))

@@ -7,8 +7,8 @@ import { readTree } from './read-tree.ts'
 import { TrackedTree, type TrackingContext } from './tracked-tree.ts'
 
 /**
- * Knows all trees below one folder. Its callers say where to look, and it does one look after the other; it
- * has no watcher and no timer of its own.
+ * Finds and keeps all trees below one folder. Callers say where to look: it has no watcher and no timer of
+ * its own. Looks run one after the other.
  */
 export class TreeScanner {
   readonly #context: TrackingContext
@@ -23,7 +23,7 @@ export class TreeScanner {
     this.#context = context
   }
 
-  /** In every state, sorted by id. */
+  /** The trees in every state, sorted by id. */
   get trees(): readonly Tree[] {
     return [...this.#trees.values()].map(({ tree }) => tree).sort((a, b) => (a.id < b.id ? -1 : 1))
   }
@@ -48,21 +48,21 @@ export class TreeScanner {
   }
 
   /**
-   * Looks where something changed: real path of a folder -> the names in it that changed, '' for an unknown
-   * one.
+   * Looks at places that changed. `changes` maps the real path of a folder to the names in it that changed,
+   * '' for an unknown name.
    */
   lookAtChanges(changes: ReadonlyMap<string, ReadonlySet<string>>): Promise<void> {
     return this.#exclusively(async () => {
-      const known = new Map<string, Promise<boolean>>()
-      for (const id of [...this.#idsConcernedBy(changes)].sort()) await this.#refresh(id, known)
+      const knownAbove = new Map<string, Promise<boolean>>()
+      for (const id of [...this.#idsConcernedBy(changes)].sort()) await this.#refresh(id, knownAbove)
     })
   }
 
   /** Looks at these ids, whether a tree was known there or not. */
   lookAtIds(ids: readonly string[]): Promise<void> {
     return this.#exclusively(async () => {
-      const known = new Map<string, Promise<boolean>>()
-      for (const id of [...ids].sort()) await this.#refresh(id, known)
+      const knownAbove = new Map<string, Promise<boolean>>()
+      for (const id of [...ids].sort()) await this.#refresh(id, knownAbove)
     })
   }
 
@@ -113,7 +113,7 @@ export class TreeScanner {
     })
   }
 
-  /** One look at a time: all change the same maps, and each waits for the disk in between. */
+  /** Runs one look at a time: looks change the same maps, and wait for the disk in between. */
   #exclusively<T>(look: () => Promise<T>): Promise<T> {
     const result = this.#lastLook.then(look)
     this.#lastLook = result.catch(() => undefined)
@@ -121,8 +121,8 @@ export class TreeScanner {
   }
 
   /**
-   * At start every folder is looked at once more, ten thousand for a thousand trees: they are found by their
-   * paths.
+   * The ids of trees that the changes may concern. At the start every folder counts as changed, ten thousand
+   * for a thousand trees, so trees are looked up by path.
    */
   #idsConcernedBy(changes: ReadonlyMap<string, ReadonlySet<string>>): ReadonlySet<string> {
     const trees = byDiskPath([...this.#trees.values()].map(({ location }) => location))
@@ -155,7 +155,8 @@ export class TreeScanner {
    */
   async #refresh(id: string, knownAbove: Map<string, Promise<boolean>>): Promise<void> {
     const tree = this.#trees.get(id)
-    // A link that was switched to another version leads elsewhere, while the old folder is still as it was.
+    // After a switch to another version, the folder of the old version is unchanged: so the place is checked,
+    // too.
     if (tree && (await this.#isInPlace(tree)) && (await tree.look())) return
     // A file that arrived below a folder may have made a tree of a folder above it.
     const above = await this.#newTreeAbove(id, knownAbove)
@@ -221,8 +222,8 @@ export class TreeScanner {
   }
 
   /**
-   * A symlink to a folder inside a tree is not a tree, whatever lies there: `kernel ->
-   * fedora-40/images/pxeboot`.
+   * Forgets symlinks into trees. A symlink to a folder inside a tree is not a tree, whatever it holds:
+   * `kernel -> fedora-40/images/pxeboot`.
    */
   #dropInnerLinks(): void {
     const folders = new Set([...this.#trees.values()].map(({ location }) => location.diskPath))
@@ -243,7 +244,7 @@ export class TreeScanner {
   }
 }
 
-/** Several names may lead to one disk path. */
+/** Groups locations by disk path: several ids may lead to one folder or image. */
 function byDiskPath(locations: readonly TreeLocation[]): ReadonlyMap<string, readonly TreeLocation[]> {
   const found = new Map<string, TreeLocation[]>()
   for (const location of locations) {

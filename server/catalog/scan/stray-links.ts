@@ -5,15 +5,14 @@ import type { SnapshotProblem } from '../../core/problem.ts'
 import { isInside } from '../../host/paths.ts'
 
 /**
- * How many entries of a folder are looked at, and how deep. People rarely place links deeper or later by
- * hand.
+ * How many entries below a folder are looked at, and how deep. Links that people make by hand are at the top.
  */
 const maxEntries = 5000
 const maxDepth = 2
 
 /**
- * Symlinks in `trees/` and `tftpboot/` that lead out of them. No client is served what they lead to, and the
- * administrator who made one would otherwise search for the mistake elsewhere.
+ * Symlinks in `trees/` and `tftpboot/` that lead out of them. Services do not follow them. Without a message,
+ * the administrator who made such a link would search for the mistake elsewhere.
  */
 export async function strayLinks({ trees, tftpboot }: Config['paths']): Promise<SnapshotProblem[]> {
   const found = await Promise.all([
@@ -36,7 +35,7 @@ async function strayLinksIn(root: string, remedy: string): Promise<SnapshotProbl
 
 interface FoundLink {
   readonly path: string
-  /** 1 directly in the folder. */
+  /** 1 for a link directly in the folder. */
   readonly depth: number
 }
 

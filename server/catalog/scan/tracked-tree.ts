@@ -31,7 +31,10 @@ export interface TrackingContext {
   readonly clock: () => number
   readonly times: SettleTimes
   readonly verifier: BackgroundVerifier
-  /** Whether a tree waits for its digests. If not, it is offered and says that it was not verified. */
+  /**
+   * Whether a tree waits until its digests are computed. If not, only digests that the verifier knows already
+   * count, and the tree is offered with a problem that names its unverified files.
+   */
   readonly verify: boolean
 }
 
@@ -41,7 +44,7 @@ export class TrackedTree {
   readonly #context: TrackingContext
   #reading: TreeReading
   #lastChangeMs: number
-  /** A file of the published version was changed since, so it has to be verified again. */
+  /** Whether a file of the published version was changed later: the tree must then be verified again. */
   #modifiedAfterPublish = false
   /** What changed last, relative to the tree, for people. */
   #lastChanged: string | undefined
@@ -60,8 +63,8 @@ export class TrackedTree {
   /**
    * Begins to follow a tree that was not known before.
    *
-   * @param atStart Old trees then count as complete by their descriptor and images alone: walking through a
-   *   thousand of them would take too long.
+   * @param atStart Whether this is the first scan. An old tree then counts as complete by its descriptor and
+   *   images alone: looking at every folder of a thousand trees would take too long.
    */
   static async create(
     location: TreeLocation,
@@ -142,8 +145,8 @@ export class TrackedTree {
   #judge(): Tree {
     const { clock, times, verifier, verify } = this.#context
     const nowMs = clock()
-    // When the clock was set back we count from now, or the tree would be incoming until the clock has caught
-    // up.
+    // When the clock was set back, the quiet time begins now. Otherwise the tree would be incoming until the
+    // clock has caught up.
     if (this.#lastChangeMs > nowMs) this.#lastChangeMs = nowMs
     const { image, namedBy } = this.#reading
     const isCut = image !== undefined && image.missingBytes > 0
