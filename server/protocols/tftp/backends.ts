@@ -3,10 +3,15 @@ import { type NativeBackend, openNativeBackend } from './native/native-backend.t
 import { NodeBackend } from './node/node-backend.ts'
 import type { RunningTransfer, TransferBackend, TransferJob } from './transfer/backend.ts'
 
-/** Whether the native backend is used: where this machine can run it, never, or else fail. */
+/**
+ * `auto`: the native backend is used where this machine can run it. `off`: never. `required`: `open` fails
+ * without it.
+ */
 export type NativeMode = 'auto' | 'off' | 'required'
 
-/** A transfer of fewer windows than this is over before another thread could begin it and report its end. */
+/**
+ * A transfer of fewer windows is short: it is over before another thread could begin it and report its end.
+ */
 const shortWindows = 4
 
 /**

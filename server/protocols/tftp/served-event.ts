@@ -5,15 +5,13 @@ import type { Event } from '../../events/bus.ts'
 import type { TransferResult } from './transfer/backend.ts'
 import { errorReply } from './wire/error.ts'
 
-/** How a request ended, as the event that the log, the metrics and the history of machines are made from. */
-
 type ServedEvent = Extract<Event, { type: 'served' }>
 
 export interface ServedRequest {
   readonly client: string
   readonly path: string
   readonly startMs: number
-  /** Of the entry; undefined for a request that failed before its transfer began. */
+  /** The decision of the entry; undefined for a request that failed before its transfer began. */
   readonly decision?: ServedEvent['decision'] | undefined
   readonly who?: ServedEvent['who'] | undefined
 }
@@ -25,12 +23,12 @@ interface Outcome {
 }
 
 /**
- * The event for a request that has ended.
+ * The event for a request that has ended: the log, the metrics and the history of machines are made from it.
  *
  * Undefined for a size probe, which is a question and not a download. EDK2 asks each boot file for its
- * `tsize` and ends that with ERROR 8 instead of the ACK of the OACK; then it sends a second request for the
- * file. A probe that ends in another way is an `aborted` event with `bytes: 0`, because the client has
- * acknowledged no DATA. iPXE and GRUB acknowledge the OACK and then send ERROR 0; others send nothing more.
+ * `tsize` and sends ERROR 8 instead of an ACK of the OACK; then it sends a second request for the file. A
+ * probe that ends in another way is an `aborted` event with `bytes: 0`, because the client has acknowledged
+ * no DATA. iPXE and GRUB acknowledge the OACK and then send ERROR 0; others send nothing more.
  */
 export function servedEvent(
   request: ServedRequest,

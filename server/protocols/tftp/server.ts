@@ -4,8 +4,8 @@
  * The way from a read request (RRQ) to the bytes of a file:
  *
  *  1. node/listen-socket.ts     a datagram arrives
- *  2. wire/packet.ts            it is decoded: an RRQ
- *  3. transfer/sessions.ts      admitted: a new request, not a repeated one, and not one too many
+ *  2. wire/packet.ts            the datagram is decoded to an RRQ
+ *  3. transfer/sessions.ts      it is admitted, unless it repeats a request or a limit is reached
  *  4. wire/request.ts           its file name becomes a path; the FileSource gives the entry at that path
  *  5. transfer/file-cache.ts    the entry gets a buffer (file-buffer.ts), which a reader fills
  *     (file-readers.ts)
@@ -64,8 +64,8 @@ export interface TftpListenerOptions {
   readonly limits?: Partial<TftpLimits>
   /**
    * Whether long transfers use system calls instead of Node's sockets. `auto`, the default: where this
-   * machine can do it, from the first long transfer on. `required`, for tests and benchmarks: `start` waits
-   * for it or fails.
+   * machine can run the native backend, which the first long transfer starts. `required`, for tests and
+   * benchmarks: `start` waits for the native backend, and fails without it.
    */
   readonly native?: NativeMode
 }
@@ -82,7 +82,7 @@ export class TftpListener implements Listener {
   readonly #files: FileCache
   readonly #backends: Backends
   readonly #noiseLimit = new RateLimit(10, 1000)
-  readonly #fullLimit = new RateLimit(1, 10_000)
+  readonly #fullReportLimit = new RateLimit(1, 10_000)
   #closed = false
   #stopping: Promise<void> | undefined
   #onLastSessionEnd: (() => void) | undefined
@@ -162,7 +162,7 @@ export class TftpListener implements Listener {
     const nowMs = performance.now()
     const key = `${from.address} ${from.port} ${listenSocket.local.address}`
     const client = from.address
-    switch (this.#sessions.admit({ key, client, request: bytes }, nowMs)) {
+    switch (this.#sessions.admissionOf({ key, client, request: bytes }, nowMs)) {
       case 'repeat':
         return
       case 'full':
@@ -182,13 +182,13 @@ export class TftpListener implements Listener {
   }
 
   /**
-   * Evicts a session whose client never responded. False when there is none: then the request stays
-   * unanswered.
+   * Evicts a session whose client never responded. Returns false when there is none to evict: then the
+   * request gets no reply.
    */
   #makeRoom(client: string, nowMs: number): boolean {
     this.#reportFull(client, nowMs)
     const evicted = this.#sessions.evictable(client, nowMs)
-    this.#drop(evicted, 'never responded, and another client needed its place')
+    this.#drop(evicted, 'the client never responded, and another client needed the place')
     return evicted !== undefined
   }
 
@@ -261,7 +261,7 @@ export class TftpListener implements Listener {
   }
 
   #reportFull(client: string, nowMs: number): void {
-    if (!this.#fullLimit.admit(nowMs)) return
+    if (!this.#fullReportLimit.admit(nowMs)) return
     const { transfers, perClient } = this.#limits
     const limits = `at most ${transfers} transfers, ${perClient} for one client`
     const message = `no room for ${plainAddress(client)}: ${limits}; its requests wait`
@@ -274,7 +274,7 @@ export class TftpListener implements Listener {
   }
 }
 
-/** Sends an ERROR from the listening socket. Without a transfer, no port of its own is needed. */
+/** Sends an ERROR from the listening socket: no transfer begins, so it needs no port of its own. */
 function sendError(listenSocket: ListenSocket, to: RemoteInfo, code: ErrorCode, text: string): void {
   try {
     listenSocket.socket.send(errorPacket(code, text), to.port, to.address, () => undefined)

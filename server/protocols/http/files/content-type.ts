@@ -40,8 +40,8 @@ const byExtension: ReadonlyMap<string, string> = new Map([
 /**
  * The Content-Type of a file.
  *
- * UEFI HTTP Boot (EDK2 `HttpBootSupport.c`) takes the image type from this header, and only without a byName
- * type from the suffix `.efi`, `.iso` or `.img` of the URL. So every EFI program gets its type,
+ * UEFI HTTP Boot (EDK2 `HttpBootSupport.c`) takes the image type from this header. Only when it does not know
+ * the type, it takes the suffix `.efi`, `.iso` or `.img` of the URL. So every EFI program gets its type,
  * `shimx64.efi.signed` too, and an ISO gets the type that EDK2 knows. `.img` stays plain bytes: `initrd.img`
  * is not a disk image, and EDK2 knows a real disk image by its suffix.
  *

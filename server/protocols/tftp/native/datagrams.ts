@@ -4,7 +4,7 @@ import { errno, mmsghdrBytes, type Pinned, type SystemCalls } from './system-cal
 
 /** Datagrams in one call, in either direction. */
 const maxDatagrams = 64
-/** A client sends an ACK of four octets, or an ERROR. This much of an ERROR is worth reading. */
+/** Room for one received datagram: an ACK has four octets, and more of an ERROR is not worth reading. */
 const receiveBytes = 576
 /** Room for a `struct sockaddr_in6`, aligned. */
 const senderStride = 32
@@ -12,13 +12,14 @@ const senderStride = 32
 const iovecBytes = 16
 /** CMSG_SPACE(sizeof(uint16_t)): a `struct cmsghdr`, the size of a segment, and padding. */
 const controlBytes = 24
+/** Room for the datagrams of one sending call. */
 const sendBytes = 512 * 1024
 const SOL_UDP = 17
 const UDP_SEGMENT = 103
 
 /**
  * The fields of a `struct msghdr` on 64-bit Linux, as indexes of 32-bit words. In a `struct mmsghdr` the
- * received length follows it.
+ * length of the received datagram follows it.
  */
 const headerWords = mmsghdrBytes / 4
 const field = {
@@ -51,7 +52,7 @@ abstract class Batch {
     }
   }
 
-  /** Says where the octets of datagram i are. */
+  /** Sets where the octets of datagram i are. */
   protected setOctets(i: number, address: number, length: number): void {
     writeAddress(this.#iovecWords, i * 4, address)
     this.#iovecWords[i * 4 + 2] = length
@@ -81,8 +82,8 @@ export class ReceiveBatch extends Batch {
 
   /** The number of datagrams received; 0 also after an error. */
   receive(fd: number): number {
-    // The kernel has written the lengths of the last senders here. Before a call the field must hold the room
-    // for a sender.
+    // The kernel has overwritten this field with the length of the last sender's address. Before a call it
+    // must hold the room for an address.
     for (let i = 0; i < this.#count; i++) this.words[i * headerWords + field.nameLength] = senderStride
     this.#count = Math.max(0, this.calls.receive(fd, this.headers, maxDatagrams))
     return this.#count
@@ -154,7 +155,7 @@ export class SendBatch extends Batch {
 
   /**
    * Makes room for a datagram, or for several of one size in a row, and returns its position in `bytes`.
-   * Sends what was collected if that is for another socket or leaves no room.
+   * First sends the collected datagrams if they are for another socket or leave no room.
    */
   reserve(socket: SendSocket, length: number): number {
     if (this.#socket !== socket || this.#count === maxDatagrams || this.#usedBytes + length > sendBytes)
@@ -181,8 +182,8 @@ export class SendBatch extends Batch {
   }
 
   /**
-   * Sends what was collected. Then it reports what could not be sent, to recipients that may add datagrams
-   * again.
+   * Sends the collected datagrams. Then it reports those that could not be sent to their recipients, which
+   * may add datagrams again.
    */
   flush(): void {
     const count = this.#count
@@ -194,7 +195,7 @@ export class SendBatch extends Batch {
     if (unsent) for (const { recipient, tag, full } of unsent) recipient.unsent(tag, full)
   }
 
-  /** Returns what could not be sent; undefined when everything was. */
+  /** Returns the datagrams that could not be sent; undefined when all were sent. */
   #sendAll(fd: number, count: number): Unsent[] | undefined {
     let unsent: Unsent[] | undefined
     for (let i = 0; i < count; ) {
@@ -205,7 +206,7 @@ export class SendBatch extends Batch {
       }
       const reason = this.calls.errno()
       if (reason === errno.EINTR) continue
-      // A full socket has no room for the rest either. Any other error is that of one datagram.
+      // A full socket has no room for the rest either. Any other error concerns one datagram only.
       const full = reason === errno.EAGAIN
       const end = full ? count : i + 1
       unsent ??= []

@@ -33,7 +33,7 @@ export class NativeBackend implements TransferBackend {
   #nextJob = 0
   #nextBuffer = 0
   #onClosed: (() => void) | undefined
-  #gone = false
+  #isEnded = false
 
   /** For `openNativeBackend` only: `worker` has said that it is ready. */
   constructor(worker: Worker, calls: SystemCalls, event: number, shared: Shared) {
@@ -42,13 +42,13 @@ export class NativeBackend implements TransferBackend {
     this.#event = event
     this.#shared = shared
     worker.on('message', (message: FromWorker) => this.#handle(message))
-    worker.on('error', (error) => this.#workerGone(error))
-    worker.on('exit', () => this.#workerGone(new Error('the TFTP thread has ended')))
+    worker.on('error', (error) => this.#workerEnded(error))
+    worker.on('exit', () => this.#workerEnded(new Error('the TFTP thread has ended')))
   }
 
   /** False when the thread has ended: then it takes no more jobs. */
   get alive(): boolean {
-    return !this.#gone
+    return !this.#isEnded
   }
 
   start(job: TransferJob): RunningTransfer {
@@ -70,13 +70,13 @@ export class NativeBackend implements TransferBackend {
   }
 
   async close(): Promise<void> {
-    if (this.#gone) return
+    if (this.#isEnded) return
     const closed = new Promise<void>((resolve) => {
       this.#onClosed = resolve
     })
     this.#post({ type: 'close' })
     await closed
-    this.#gone = true
+    this.#isEnded = true
     await this.#worker.terminate()
   }
 
@@ -138,16 +138,16 @@ export class NativeBackend implements TransferBackend {
   }
 
   #post(message: ToWorker): void {
-    if (this.#gone) return
+    if (this.#isEnded) return
     this.#worker.postMessage(message)
     const { words } = this.#shared
     Atomics.store(words, messagesAt, 1)
     if (Atomics.load(words, sleepingAt) === 1) this.#calls.signalEvent(this.#event)
   }
 
-  #workerGone(error: unknown): void {
-    if (this.#gone) return
-    this.#gone = true
+  #workerEnded(error: unknown): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
     this.#onClosed?.()
     for (const { job, buffer } of this.#jobs.values()) {
       buffer.file.release(buffer)
@@ -172,7 +172,7 @@ class LentBuffer implements FileBufferWaiter {
   readonly file: FileBuffer
   users = 0
   error: unknown
-  /** The value of `filled` that the worker knows. */
+  /** The value of `filled` that the worker was last told. */
   #reported: number
   readonly #post: (message: ToWorker) => void
 
@@ -222,7 +222,7 @@ function startMessage(id: number, buffer: number, job: TransferJob): ToWorker {
 }
 
 /**
- * Starts the worker. Its first message says whether this machine can run it; if not, the result is undefined.
+ * Starts the worker. Undefined when this machine cannot run it, as the worker's first message says.
  */
 export async function openNativeBackend(): Promise<NativeBackend | undefined> {
   const calls = loadSystemCalls()

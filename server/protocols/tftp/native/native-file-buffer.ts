@@ -25,8 +25,8 @@ export class NativeFileBuffer extends FileBuffer {
   }
 
   /**
-   * Copies octets that are `ready`, like `copy`. V8 copies shared memory word by word, which takes six times
-   * as long.
+   * Copies octets that are `ready`, like `copy`, but with memcpy: V8 copies shared memory word by word, which
+   * takes six times as long.
    */
   copyOut(position: number, length: number, at: number): void {
     const start = position % this.#capacity
@@ -36,7 +36,7 @@ export class NativeFileBuffer extends FileBuffer {
   }
 }
 
-/** Reading is done by the main thread: it gets messages. */
+/** A reader that sends messages to the main thread, which reads the file. */
 function remoteReader(
   { buffer, size, ring }: Extract<ToWorker, { type: 'buffer' }>,
   post: (message: FromWorker) => void,

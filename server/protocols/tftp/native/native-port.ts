@@ -38,9 +38,9 @@ export class NativePort implements TransferPort, SendSocket, TransferContext {
   readonly #family: 4 | 6
   readonly #transfers = new TransfersByPeer<number, NativeTransfer>()
   readonly #blocked = new Set<NativeTransfer>()
-  /** The peer that is sent ERROR 5. */
+  /** The recipient of ERROR 5: `sockaddr` is filled in for each peer. */
   readonly #unknownPeer: Recipient
-  /** After this, another file may have the descriptor's number. */
+  /** Once the port is closed, the number of its descriptor may belong to another file. */
   #closed = false
 
   /** @throws Error when no socket can be opened. */
@@ -167,8 +167,8 @@ export class NativePort implements TransferPort, SendSocket, TransferContext {
 }
 
 /**
- * An ERROR is never answered, or two servers could answer each other for ever; nor is a datagram that is not
- * a packet.
+ * Whether an unknown peer gets an ERROR. A reply to an ERROR could make two servers reply to each other for
+ * ever, and a datagram of less than four octets is not a packet.
  */
 function deservesReply(received: ReceiveBatch, i: number): boolean {
   return received.lengthOf(i) >= 4 && received.bytes[received.start(i) + 1] !== 5

@@ -13,8 +13,8 @@ import type { EndedMessage, StartMessage } from './worker-messages.ts'
 const maxSegments = 64
 const maxSendBytes = 65_507
 /**
- * The tag of an OACK or an ERROR. They are not sent again here: the timer repeats an OACK, and an ERROR needs
- * none.
+ * The tag of an OACK or an ERROR. When it could not be sent, `unsent` does nothing: the timer repeats an
+ * OACK, and an ERROR needs no repeat.
  */
 const notData = 0
 
@@ -43,7 +43,7 @@ export class NativeTransfer implements FileBufferWaiter, Recipient {
   readonly #oack: Uint8Array | undefined
   /** Packets in one send; 1 where the kernel cannot cut a send into segments. */
   #packetsPerSend: number
-  /** The packet at which the socket was full, and since when; 0 when it is not. */
+  /** The first packet that waits because the socket is full, and since when; 0 while none waits. */
   #blockedAt = 0
   #blockedSinceMs = 0
   #over = false
@@ -192,8 +192,8 @@ export class NativeTransfer implements FileBufferWaiter, Recipient {
     for (let packet = first; packet <= lastToSend; ) {
       const next = Math.min(packet + this.#packetsPerSend, lastToSend + 1)
       const start = sending.reserve(socket, (next - packet) * (blksize + 4))
-      // To make room, `reserve` has sent other packets, and may have found the socket full. Then the rest
-      // waits too.
+      // To make room, `reserve` may have sent earlier packets of this window and found the socket full. Then
+      // the rest waits too.
       if (this.#blockedAt > 0) return
       const length = this.#writePackets(packet, next, start)
       const segment = next - packet > 1 ? blksize + 4 : 0

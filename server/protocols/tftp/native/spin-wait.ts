@@ -1,21 +1,23 @@
 /**
- * How long to spin: a little more than an ACK takes on this machine or on a fast network. Going to sleep and
- * waking up costs as much.
+ * How long to spin: a little longer than an ACK takes on this machine or on a fast network. Going to sleep
+ * and waking up takes as long.
  */
 const spinMs = 0.06
 /**
- * After this many ACKs that came late in a row, spinning stops; each ACK that came in time counts one back.
+ * The most credit. A spin in which no ACK comes costs one, a spin in which an ACK comes gives one back.
+ * Without credit we do not spin.
  */
 const maxCredit = 8
-/** Every so many sleeps a spin is tried again: a transfer to a near client may have begun. */
+/** Without credit, one spin is tried after this many sleeps: a transfer to a near client may have begun. */
 const retryAfterSleeps = 64
 
 /**
  * Decides whether to spin (wait without sleeping) for the next ACK.
  *
- * With one block at a time a transfer is a chain of round trips. Where they are short, most of each is the
- * kernel putting the thread to sleep and waking it. Where they are longer, spinning only burns a core. So we
- * spin while that mostly succeeds, and never on a machine with one core, which the client may need.
+ * With one block at a time a transfer is a chain of round trips. When round trips are short, the kernel takes
+ * most of the time to put the thread to sleep and to wake it. When they are longer, spinning only burns a
+ * core. So we spin while that mostly succeeds, and never on a machine with one core: the client may run there
+ * and need it.
  */
 export class SpinWait {
   readonly #allowed: boolean
@@ -27,8 +29,10 @@ export class SpinWait {
   }
 
   /**
-   * @param poll Looks without waiting. Returns the number of packets that came.
-   * @returns 0 when the thread should sleep.
+   * Polls, once or for as long as spinning is worthwhile.
+   *
+   * @param poll Receives packets without waiting, and returns their number.
+   * @returns The number of packets; 0 when the thread should sleep.
    */
   wait(poll: () => number): number {
     const count = poll()

@@ -2,13 +2,14 @@ import { createRequire } from 'node:module'
 import { endianness, platform } from 'node:os'
 
 /**
- * The system calls of the native backend, by koffi (an optional dependency that ships its binary).
+ * The system calls of the native backend, called through koffi (an optional dependency that ships its
+ * binary).
  *
  * Only this file and datagrams.ts could damage memory: by a wrong signature of a call, or by a wrong address.
  * So every address given to the kernel is that of a `Pinned` buffer, with a length that fits the buffer.
  *
  * Why system calls: one call receives the packets of dozens of clients, and one call sends a window of up to
- * 64 packets (UDP_SEGMENT) to each of them. Neither makes garbage. Node's dgram offers none of that.
+ * 64 packets (UDP_SEGMENT) to each of them. Neither makes garbage. Node's dgram offers neither.
  */
 export interface SystemCalls extends MemoryCalls, SocketCalls, EpollCalls {
   /** The error of the last call that gave -1. */
@@ -97,8 +98,8 @@ interface Koffi {
 }
 
 /**
- * Undefined on another system than Linux, on another CPU than x64 and arm64, and where koffi is not
- * installed.
+ * Loads the system calls. Undefined on other systems than Linux, on other CPUs than x64 and arm64, and
+ * without koffi.
  */
 export function loadSystemCalls(): SystemCalls | undefined {
   const eventBytes = epollEventBytes[process.arch]
@@ -135,7 +136,7 @@ function bindLibc(koffi: Koffi) {
     eventfd: libc.func('int eventfd(uint32_t, int)'),
     read: libc.func('int64_t read(int, uintptr_t, size_t)'),
     write: libc.func('int64_t write(int, uintptr_t, size_t)'),
-    // It returns our own pointer, which is not needed.
+    // Declared to return an int: the pointer that memcpy returns is not needed.
     memcpy: libc.func('int memcpy(uintptr_t, uintptr_t, size_t)'),
   }
 }

@@ -13,6 +13,7 @@ export type ToWorker =
       /** Whether the main thread needs `discard` messages. */
       readonly ring: boolean
     }
+  /** The main thread has read the octets before `filled`. */
   | { readonly type: 'filled'; readonly buffer: number; readonly filled: number }
   /** The file cannot be read: the code and text of the ERROR for its clients. */
   | { readonly type: 'unreadable'; readonly buffer: number; readonly code: number; readonly text: string }
@@ -38,9 +39,11 @@ export type ToWorker =
 export type FromWorker =
   /** The worker runs. `event` is the eventfd that wakes it. */
   | { readonly type: 'ready'; readonly event: number }
+  /** This machine cannot run the worker. */
   | { readonly type: 'unavailable' }
   /** A transfer waits for octets that have not been read. */
   | { readonly type: 'readOn'; readonly buffer: number }
+  /** No transfer needs the octets before `position` any more. */
   | { readonly type: 'discard'; readonly buffer: number; readonly position: number }
   | {
       readonly type: 'ended'
@@ -69,4 +72,5 @@ export interface Shared {
 }
 export const sleepingAt = 0
 export const messagesAt = 1
+/** The number of slots in `lastPacket`. */
 export const jobSlots = 4096

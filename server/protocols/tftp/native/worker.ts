@@ -18,10 +18,11 @@ import {
   type ToWorker,
 } from './worker-messages.ts'
 
-/** How exactly deadlines are kept, and how soon this thread can be stopped. */
+/** How often deadlines are checked. The thread never sleeps longer than this. */
 const tickMs = 50
 /**
- * Up to this many ports are read one after the other. With more, epoll(7) is asked first which have packets.
+ * Up to this many ports are read one after the other. With more, epoll(7) first says which of them have
+ * packets.
  */
 const fewPorts = 2
 
@@ -128,7 +129,7 @@ class WorkerLoop {
         continue
       }
       // A port that was closed a moment ago is not in the pool any more.
-      const port = this.#ports.open.find((one) => one.fd === fd)
+      const port = this.#ports.open.find((open) => open.fd === fd)
       const events = calls.readyEvents(i)
       if (port && (events & writable) !== 0) port.writable()
       if (port && (events & ~writable) !== 0) port.receive()
@@ -183,7 +184,7 @@ class WorkerLoop {
     if (!buffer) return
     try {
       const port = this.#ports.pick(
-        (one) => one.accepts(message),
+        (open) => open.accepts(message),
         () => new NativePort(message, this.#portContext),
       )
       const transfer = port.add(message, buffer)

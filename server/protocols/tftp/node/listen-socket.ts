@@ -17,13 +17,13 @@ export interface ListenSocketsOptions {
 }
 
 /**
- * How often the machine's addresses are listed again, so that an address which DHCP gives us later is served
- * soon.
+ * How often the machine's addresses are listed again: an address that the machine gets later is served within
+ * this time.
  */
 const recheckMs = 5000
-/** With port 0: another program may have, on the second address, the port that is free on the first. */
+/** How often we try port 0: the port that is free on the first address may be taken on the second. */
 const portTries = 8
-const otherServers = 'tftpd-hpa, dnsmasq or atftpd'
+const rival = 'perhaps tftpd-hpa, dnsmasq or atftpd'
 
 /**
  * The listening sockets of the service: one, or with a wildcard address one for each address of the machine.
@@ -66,8 +66,8 @@ export class ListenSockets {
   }
 
   /**
-   * Binds all addresses to one port. With port 0, tries again when the port that the system chose is not free
-   * on all.
+   * Binds all addresses to one port. With port 0, tries again when the port that the system chose is taken on
+   * one of them.
    */
   async #openAll(wanted: readonly LocalAddress[]): Promise<number> {
     for (let attempt = 0; attempt < portTries; attempt++) {
@@ -80,8 +80,8 @@ export class ListenSockets {
   }
 
   /**
-   * Binds each address that can be bound. One may fail: an IPv6 address still tentative, another server on
-   * its port.
+   * Binds each address that can be bound. An address may fail: an IPv6 address is still tentative, or another
+   * server has the port there.
    */
   async #openEach(wanted: readonly LocalAddress[]): Promise<{ port: number; error: unknown }> {
     const anyPort = this.#options.port === 0
@@ -99,11 +99,14 @@ export class ListenSockets {
     return { port, error }
   }
 
-  /** Opens one socket for all addresses, on machines where we cannot list the addresses. */
+  /**
+   * Opens one socket for all addresses, where the addresses cannot be listed. @throws Failure with any other
+   * error.
+   */
   async #openWildcard(error: unknown): Promise<number> {
     const { bind, port } = this.#options
     if (!isWildcard(bind) || inUse(error) || lacksPrivilege(error))
-      throw cannotListen(error, { service: 'tftp', bind, port, rival: otherServers })
+      throw cannotListen(error, { service: 'tftp', bind, port, rival })
     return this.#listen({ address: bind, family: familyOf(bind) }, port)
   }
 

@@ -4,8 +4,8 @@ import { NodePort } from './node-port.ts'
 import { NodeTransfer } from './node-transfer.ts'
 
 /**
- * How exactly deadlines are kept. One timer serves all transfers: a timer each would be re-armed for every
- * packet.
+ * How often deadlines are checked. One timer serves all transfers: with a timer for each, every packet would
+ * have to start it anew.
  */
 const tickMs = 50
 
@@ -18,7 +18,7 @@ export class NodeBackend implements TransferBackend {
 
   start(job: TransferJob): RunningTransfer {
     const port = this.#ports.pick(
-      (one) => one.accepts(job),
+      (open) => open.accepts(job),
       () => new NodePort(job, (broken) => this.#ports.close(broken)),
     )
     const transfer = new NodeTransfer(job, port, () => this.#ended(transfer, port))

@@ -10,9 +10,9 @@ export interface PortUser {
   readonly job: TransferJob
   /** The port is bound. */
   start(): void
-  /** A datagram of the transfer's client. */
+  /** A datagram of the transfer's client has come. */
   receive(bytes: Buffer): void
-  /** One block has left Node's queue, or could not be sent. */
+  /** Called when one block has left Node's queue, or could not be sent. */
   readonly onBlockSent: (error: Error | null) => void
   /** The port is broken. */
   fail(error: unknown): void
@@ -107,7 +107,10 @@ function peerOf({ remotePort, remoteAddress }: TransferJob): string {
   return `${remotePort} ${remoteAddress}`
 }
 
-/** The addresses here are never names. Without this, each packet would go through the resolver. */
+/**
+ * A `lookup` that resolves nothing: the addresses are never names. Without it each packet goes through the
+ * resolver.
+ */
 function noLookup(family: 4 | 6) {
   return (
     address: string,

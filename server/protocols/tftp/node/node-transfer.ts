@@ -19,7 +19,7 @@ export class NodeTransfer implements RunningTransfer, PortUser, FileBufferWaiter
   /** The packets of one window. Node sends from here, so it must not change while blocks are unsent. */
   #window: Buffer
   #unsentBlocks = 0
-  /** Since when the socket has been full although it was time to repeat the window; 0 when it is not. */
+  /** Since when the window is due to be repeated but blocks are still unsent; 0 when that is not so. */
   #blockedSinceMs = 0
   #over = false
 
@@ -82,7 +82,7 @@ export class NodeTransfer implements RunningTransfer, PortUser, FileBufferWaiter
     if (this.#over) return
     const block = ackBlock(bytes)
     if (block >= 0) this.#act(this.#machine.ack(block, performance.now()))
-    else this.#receiveOther(bytes)
+    else this.#receiveError(bytes)
   }
 
   readonly onBlockSent = (error: Error | null): void => {
@@ -94,7 +94,7 @@ export class NodeTransfer implements RunningTransfer, PortUser, FileBufferWaiter
     if (error && !countsAsLost(error)) this.fail(error)
   }
 
-  #receiveOther(bytes: Buffer): void {
+  #receiveError(bytes: Buffer): void {
     const packet = decodePacket(bytes)
     if (packet.type !== 'error') return
     const end = this.#machine.error(packet.code) === 'probed' ? 'probed' : 'aborted'
@@ -164,8 +164,8 @@ export class NodeTransfer implements RunningTransfer, PortUser, FileBufferWaiter
 }
 
 /**
- * A full queue or a network that is away for a moment: the packet counts as lost on the way, and will be
- * repeated.
+ * Whether a packet that could not be sent counts as lost on the way, and will be repeated: a queue is full,
+ * or the network is away for a moment.
  */
 function countsAsLost(error: Error): boolean {
   const code = (error as NodeJS.ErrnoException).code

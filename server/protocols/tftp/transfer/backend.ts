@@ -5,7 +5,9 @@ import type { FileBuffer } from './file-buffer.ts'
 
 /** One transfer, negotiated and ready to start. */
 export interface TransferJob {
-  /** Our address that the request was sent to. Packets go out from it. With its zone where IPv6 needs one. */
+  /**
+   * Our address that the request came to: packets are sent from it. With its zone where IPv6 needs a zone.
+   */
   readonly localAddress: string
   readonly remoteAddress: string
   readonly remotePort: number
@@ -19,7 +21,7 @@ export interface TransferJob {
 }
 
 export interface TransferResult {
-  /** As in transfer.ts. `failed` is a failure on our side: a file that cannot be read, no socket. */
+  /** How the transfer ended, as in transfer.ts. `failed`: we could not read the file or open a socket. */
   readonly end: 'done' | 'probed' | 'aborted' | 'silent' | 'failed'
   /** Octets of the file that the client has acknowledged. */
   readonly bytes: number
@@ -38,8 +40,8 @@ export interface RunningTransfer {
   /** Ends the transfer as `aborted` and sends the client an ERROR with this reason. */
   abort(reason: string): void
   /**
-   * Ends it as `aborted` without an ERROR. A client that has sent a new request from the same port would take
-   * an ERROR for the reply to that.
+   * Ends the transfer as `aborted` without an ERROR. A client that has sent a new request from the same port
+   * would take an ERROR for the reply to that request.
    */
   drop(reason: string): void
 }

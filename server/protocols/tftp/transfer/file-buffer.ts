@@ -2,10 +2,10 @@
  * The octets of one file on their way to clients. The buffer fills from the front (file-readers.ts) while
  * blocks are already being sent from it.
  *
- * A whole file stays in its buffer and is shared by all transfers of that file. A file too large for that
- * passes through a ring, one ring for each transfer: position p is at p modulo the buffer's length, and the
- * reader overwrites only what was discarded. The memory is a SharedArrayBuffer where another thread sends
- * from it.
+ * A whole file stays in its buffer and is shared by all transfers of that file. A file that is too large to
+ * be kept passes through a ring, one ring for each transfer: position p is at p modulo the buffer's length,
+ * and the reader overwrites only what was discarded. The memory is a SharedArrayBuffer where another thread
+ * sends from it.
  */
 export class FileBuffer {
   readonly size: number
@@ -24,8 +24,8 @@ export class FileBuffer {
   }
 
   /**
-   * Whether everything before `end` has been read. If not, reading goes on, and `waiter` is called once when
-   * there is more. A transfer waits for one position at a time.
+   * Whether everything before `end` has been read. If not, the reader continues, and `waiter` is called once
+   * when more has been read. A transfer waits for one position at a time.
    */
   ready(end: number, waiter: FileBufferWaiter): boolean {
     if (this.filled >= end) return true
@@ -44,18 +44,19 @@ export class FileBuffer {
     this.#reader?.acquire()
   }
 
+  /** A transfer has ended. `waiter`: the transfer, which is not to be called any more. */
   release(waiter: FileBufferWaiter | undefined): void {
     if (waiter) this.#waiters = this.#waiters.filter((one) => one !== waiter)
     this.#reader?.release()
   }
 
-  /** For the reader: the octets before `end` have been read. */
+  /** Called by the reader: the octets before `end` have been read. */
   advance(end: number): void {
     this.filled = end
     for (const waiter of this.#takeWaiters()) waiter.moreRead()
   }
 
-  /** For the reader: the file cannot be read any further. */
+  /** Called by the reader: the file cannot be read any further. */
   fail(error: unknown): void {
     for (const waiter of this.#takeWaiters()) waiter.readFailed(error)
   }
@@ -89,7 +90,7 @@ export interface FileBufferWaiter {
 
 /** Fills a FileBuffer. */
 export interface FileBufferReader {
-  /** Reads on, if there is room. May be called at any time, also while reading. */
+  /** Continues to read if the buffer has room. May be called at any time, also while reading. */
   readOn(buffer: FileBuffer): void
   discardBefore(position: number, buffer: FileBuffer): void
   acquire(): void

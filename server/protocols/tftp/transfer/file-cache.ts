@@ -10,14 +10,14 @@ import { FileBuffer } from './file-buffer.ts'
 import { largeChunkBytes, RingReader, smallChunkBytes, WholeFileReader } from './file-readers.ts'
 
 export interface MemoryLimits {
-  /** Octets of whole files that are kept, in use or not. */
+  /** The most octets of whole files in memory, in use or not. */
   readonly cacheBytes: number
-  /** The largest file that is kept whole. More than half of `cacheBytes` makes no sense. */
+  /** The largest file that is kept whole. It should be at most half of `cacheBytes`. */
   readonly fileBytes: number
 }
 
-/** With more rings than this, new ones are small. */
-const largeRings = 32
+/** When this many rings exist, new rings are small. */
+const maxLargeRings = 32
 /** A text is converted to netascii as a whole. No real text is larger than this. */
 const maxNetasciiBytes = 64 * 1024 * 1024
 /** What a kept file costs besides its octets, roughly. */
@@ -51,7 +51,7 @@ export class FileCache {
    */
   async get(path: CleanPath, entry: Entry, mode: Mode): Promise<FileBuffer> {
     if (mode === 'netascii') return this.#netasciiBuffer(path, entry)
-    if (entry.claim) return this.#ringBuffer({ ...entry, open: () => openClaimed(entry) })
+    if (entry.claim) return this.#ringBuffer({ ...entry, open: () => claimAndOpen(entry) })
     if (entry.content) return new FileBuffer(entry.content.length, entry.content)
     if (entry.size === 0) return new FileBuffer(0, new Uint8Array(1))
     const key = `${path}\0${entry.etag}\0${entry.size}`
@@ -78,11 +78,11 @@ export class FileCache {
     const { claim } = entry
     if (!claim) return new FileBuffer(text.length, text)
     const converted = bytesEntry(entry.name, text, entry.modifiedMs)
-    return this.#ringBuffer({ ...converted, open: () => openClaimed({ ...converted, claim }) })
+    return this.#ringBuffer({ ...converted, open: () => claimAndOpen({ ...converted, claim }) })
   }
 
   #ringBuffer(entry: Entry): FileBuffer {
-    const chunkBytes = this.#rings < largeRings ? largeChunkBytes : smallChunkBytes
+    const chunkBytes = this.#rings < maxLargeRings ? largeChunkBytes : smallChunkBytes
     const ring = new RingReader(entry, chunkBytes, (change) => {
       this.#rings += change
     })
@@ -99,11 +99,11 @@ export class FileCache {
 }
 
 /**
- * Opens an entry whose bytes begin something, such as an installation. A reader opens its entry when the
- * first DATA is due. So a client that only asks for the size, and replies to the OACK with an ERROR, begins
- * nothing.
+ * Claims an entry and opens it. A reader opens its entry when the first DATA is due. So a client that only
+ * asks for the size, and replies to the OACK with an ERROR, claims nothing: for an answer file, no
+ * installation begins.
  */
-async function openClaimed(entry: Pick<Entry, 'open' | 'claim'>): Promise<OpenFile> {
+async function claimAndOpen(entry: Pick<Entry, 'open' | 'claim'>): Promise<OpenFile> {
   await entry.claim?.()
   return entry.open()
 }

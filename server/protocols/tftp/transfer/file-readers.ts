@@ -2,14 +2,22 @@ import { Failure } from '../../../core/failure.ts'
 import type { Entry, OpenFile } from '../../../files/source.ts'
 import { FileBuffer, type FileBufferReader } from './file-buffer.ts'
 
-/** How a file gets into its FileBuffer: as a whole that stays, or through a ring. */
+/** Two ways to fill a FileBuffer: with a whole file that stays in memory, or as a ring. */
 
-/** Octets read at once. Reading each block by itself would cost a trip to the thread pool for each packet. */
+/**
+ * How many octets are read at once. Reading single blocks would cost a trip to the thread pool for each
+ * packet.
+ */
 export const largeChunkBytes = 1024 * 1024
-/** For rings, when many of them exist. It holds the largest window (`windowBytes` in wire/options.ts). */
+/**
+ * The chunks of rings when many rings exist. One holds the largest window (`windowBytes` in wire/options.ts).
+ */
 export const smallChunkBytes = 256 * 1024
 
-/** Reads an entry from the front, only while a transfer uses it and only as far as a transfer has asked. */
+/**
+ * Reads an entry from the front into its FileBuffer. It begins when a transfer waits for octets. It reads on
+ * until the buffer is full or the file is at its end, and stops when no transfer uses the buffer.
+ */
 abstract class EntryReader implements FileBufferReader {
   readonly entry: Entry
   protected users = 0
@@ -43,7 +51,7 @@ abstract class EntryReader implements FileBufferReader {
     void this.#read(buffer).then(
       () => {
         this.#reading = false
-        // `discardBefore` may have made room since the last look.
+        // `discardBefore` may have made room after the last read.
         if (this.users > 0) this.readOn(buffer)
       },
       (error: unknown) => {
@@ -79,9 +87,10 @@ abstract class EntryReader implements FileBufferReader {
   }
 }
 
-/** A file that is kept whole. `forget` is called when it is not worth keeping. */
+/** Reads a file that is kept whole. `forget` is called when the file is not worth keeping in the cache. */
 export class WholeFileReader extends EntryReader {
   readonly buffer: FileBuffer
+  /** Called once when no transfer uses the file any more: an evicted file stays in memory until then. */
   onIdle: (() => void) | undefined
   readonly #forget: () => void
 
@@ -115,7 +124,7 @@ export class WholeFileReader extends EntryReader {
 }
 
 /**
- * A file that passes through a ring of two chunks: blocks are sent from one while the other is being read.
+ * Reads a file through a ring of two chunks: blocks are sent from one chunk while the other is being read.
  */
 export class RingReader extends EntryReader {
   readonly buffer: FileBuffer

@@ -7,18 +7,18 @@
  */
 
 /**
- * Transfers at once on one port. Each has at most one window unacknowledged, so their ACKs fit the receive
- * buffer.
+ * The most running transfers on one port. Each has at most one unacknowledged window, so all ACKs fit the
+ * receive buffer.
  */
 const maxTransfers = 256
 /**
- * Transfers that a port carries in all. Then a port with another number replaces it: RFC 1350 section 4 wants
+ * The most transfers that a port carries in its life. Then another port replaces it: RFC 1350 section 4 wants
  * identifiers that are not soon used again.
  */
 const maxTransfersEver = 1024
 /**
- * Idle ports that are kept for the next transfer. A boot ROM that sends all requests from one port needs
- * several.
+ * The most idle ports that are kept for the next transfers. A boot ROM that sends all requests from one port
+ * needs several.
  */
 const maxIdlePorts = 4
 /** How long idle ports are kept. */
@@ -46,7 +46,8 @@ export class TransfersByPeer<Key, Transfer> {
   }
 
   /**
-   * Whether a transfer with this peer may run here: nothing that it sends can be meant for another transfer.
+   * Whether a transfer with this peer may run on this port. Nothing that the peer sends to the port can then
+   * be meant for another transfer.
    */
   accepts(key: Key): boolean {
     return (
@@ -91,7 +92,7 @@ export class PortPool<Port extends TransferPort> {
     return this.#open
   }
 
-  /** A port that accepts the transfer, or a new one. */
+  /** An open port that accepts the transfer, or a new port. */
   pick(accepts: (port: Port) => boolean, openPort: () => Port): Port {
     const found = this.#open.find(accepts)
     if (found) return found
@@ -107,8 +108,8 @@ export class PortPool<Port extends TransferPort> {
   transferEnded(port: Port): void {
     if (port.size > 0) return
     if (port.exhausted) this.close(port)
-    const idle = this.#open.filter((one) => one.size === 0)
-    for (const one of idle.slice(0, Math.max(0, idle.length - maxIdlePorts))) this.close(one)
+    const idle = this.#open.filter((each) => each.size === 0)
+    for (const each of idle.slice(0, Math.max(0, idle.length - maxIdlePorts))) this.close(each)
   }
 
   closeIdle(): void {
@@ -117,7 +118,7 @@ export class PortPool<Port extends TransferPort> {
 
   close(port: Port): void {
     if (!this.#open.includes(port)) return
-    this.#open = this.#open.filter((one) => one !== port)
+    this.#open = this.#open.filter((each) => each !== port)
     port.close()
   }
 }

@@ -1,17 +1,22 @@
 import type { RunningTransfer } from './backend.ts'
 
 export interface SessionLimits {
-  /** Transfers at once, in all. */
+  /** The most transfers at once. */
   readonly transfers: number
-  /** Transfers at once for one client address. A whole rack may boot behind one translated address. */
+  /**
+   * The most transfers at once for one client address. A whole rack may boot behind one translated address.
+   */
   readonly perClient: number
 }
 
 /** A request from its arrival to the end of its transfer. */
 export interface Session {
+  /** The client's address and port, and our address. */
   readonly key: string
   readonly startMs: number
+  /** The client's address. */
   readonly client: string
+  /** The datagram of the request, to recognize a repeat. */
   readonly request: Uint8Array
   /** Undefined while the file is being looked up. */
   transfer: RunningTransfer | undefined
@@ -19,17 +24,17 @@ export interface Session {
 
 /**
  * - `new`: serve the request.
- * - `repeat`: the client repeats a request whose first packet from us is still on its way. Its transfer takes
- *   care.
- * - `restarted`: the client has started over from the same port (boot ROMs have fixed ports). The old
- *   transfer is over.
+ * - `repeat`: the client repeats its request because our first packet is still on its way. Nothing to do: the
+ *   transfer is running.
+ * - `restarted`: the client has started over from the same port (boot ROMs have fixed ports). Drop the
+ *   old transfer, and serve the request.
  * - `full`: a limit is reached. We do not reply: firmware repeats its request later, but gives up on an
  *   ERROR.
  */
 export type Admission = 'new' | 'repeat' | 'restarted' | 'full'
 
-/** After a client's packet, this long the same request again counts as a late or duplicate datagram. */
-const aliveMs = 1500
+/** For this long after a client's last packet, the same request counts as a late or duplicate datagram. */
+const repeatWindowMs = 1500
 
 /** A session whose client has not sent an ACK for this long may be evicted when a limit is reached. */
 const evictAfterMs = 2000
@@ -52,17 +57,17 @@ export class Sessions {
     return this.#byKey.get(key)
   }
 
-  admit(request: Pick<Session, 'key' | 'client' | 'request'>, nowMs: number): Admission {
-    const known = this.#byKey.get(request.key)
-    if (known)
-      return sameBytes(known.request, request.request) && isAlive(known, nowMs) ? 'repeat' : 'restarted'
+  admissionOf(request: Pick<Session, 'key' | 'client' | 'request'>, nowMs: number): Admission {
+    const session = this.#byKey.get(request.key)
+    if (session)
+      return sameBytes(session.request, request.request) && isAlive(session, nowMs) ? 'repeat' : 'restarted'
     return this.#isFull(request.client) ? 'full' : 'new'
   }
 
   /**
-   * When a limit is reached: the oldest session whose client never sent an ACK, if it is old enough. It gives
-   * its place to this client. Anyone can send a request in another's name, so clients that respond come
-   * before those that do not.
+   * The session to evict for a new request of this client when a limit is reached: the oldest session whose
+   * client never sent an ACK, if it is old enough. Anyone can send a request in another's name, so clients
+   * that respond come before clients that do not.
    */
   evictable(client: string, nowMs: number): Session | undefined {
     const ownOnly = (this.#perClient.get(client) ?? 0) >= this.#limits.perClient
@@ -101,7 +106,7 @@ export class Sessions {
 
 function isAlive(session: Session, nowMs: number): boolean {
   const lastPacketMs = session.transfer?.lastPacketMs ?? -1
-  return lastPacketMs === -1 || nowMs - lastPacketMs < aliveMs
+  return lastPacketMs === -1 || nowMs - lastPacketMs < repeatWindowMs
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -2,13 +2,15 @@
  * One read transfer as a state machine without sockets and without a clock: RFC 1350 sections 2 and 4, RFC
  * 2347, RFC 7440 section 4. The backend reports each packet and the time, and the machine says what to do.
  *
- * It returns a word and keeps the numbers in fields, because an ACK comes for each window. Measured with Node
- * 20.20 on four million ACKs: 0.10 to 0.17 s and no garbage collection; with a fresh object for each ACK 0.47
- * to 0.51 s and 47 to 94 collections.
+ * Its methods return a word and keep the numbers in fields: a new object for each ACK would cost more.
+ * Measured with Node 20.20 on four million ACKs: 0.10 to 0.17 s and no garbage collection; with a new object
+ * for each ACK 0.47 to 0.51 s and 47 to 94 collections.
  */
 
 /**
- * - `wait`: nothing to do.
+ * What the backend has to do.
+ *
+ * - `wait`: nothing.
  * - `send`: send the packets `firstToSend` to `lastToSend`. Packet 0 is the OACK, packet n is the n-th DATA.
  *   The block number on the wire is n modulo 65536.
  * - `done`: the client has acknowledged the last block.
@@ -19,6 +21,7 @@
  */
 export type TransferAction = 'wait' | 'send' | 'done' | 'probed' | 'aborted' | 'silent'
 
+/** The size of the file and the agreed options. */
 export interface TransferTerms {
   /** Octets to send. */
   readonly size: number
@@ -41,7 +44,7 @@ const maxFirstRepeats = 3
 const maxFirstTimeoutMs = 4000
 /** The wait doubles with each repeat, up to this or up to the agreed timeout if that is longer. */
 const maxTimeoutMs = 8000
-/** On a very bad line most copies get lost: after this many, a repeated ACK counts as a loss again. */
+/** The most repeated ACKs that our own copies may explain: on a very bad line most copies get lost. */
 const maxCopies = 3
 
 export class Transfer {
@@ -100,7 +103,7 @@ export class Transfer {
   /**
    * An ACK has come, with this block number on the wire.
    *
-   * An ACK inside the window moves the window, and the next one is sent from there. After a gap, RFC 7440
+   * An ACK inside the window moves the window, and the next window is sent from there. After a gap, RFC 7440
    * clients acknowledge the last block before it.
    */
   ack(block: number, nowMs: number): TransferAction {
@@ -135,7 +138,10 @@ export class Transfer {
     return this.#awaitsOackAck && (code === 0 || code === 8) ? 'probed' : 'aborted'
   }
 
-  /** The time is `nowMs`. */
+  /**
+   * To be called at `deadlineMs` or later: repeats the packets, or gives up. Before `deadlineMs` it does
+   * nothing.
+   */
   timer(nowMs: number): TransferAction {
     if (nowMs < this.deadlineMs) return 'wait'
     this.#timeouts++
@@ -147,14 +153,14 @@ export class Transfer {
   }
 
   /**
-   * The packets cannot be sent yet: the file is still being read, or the socket is full. The client is not
-   * late.
+   * The packets of the last `send` cannot be sent yet: the file is still being read, or the socket is full.
+   * So the client is not late.
    */
   stopTimer(): void {
     this.deadlineMs = Number.POSITIVE_INFINITY
   }
 
-  /** The packets are being sent now. */
+  /** The packets of the last `send` are being sent now. */
   restartTimer(nowMs: number): void {
     this.#sentMs = nowMs
     this.deadlineMs = nowMs + this.#waitMs()
@@ -170,8 +176,8 @@ export class Transfer {
    */
   #repeatedAck(nowMs: number): TransferAction {
     this.#repeatedAcks++
-    const explained = this.#acked <= this.#resent ? this.#copies : 0
-    if (this.#resentForAck || this.#repeatedAcks <= explained) {
+    const explainedAcks = this.#acked <= this.#resent ? this.#copies : 0
+    if (this.#resentForAck || this.#repeatedAcks <= explainedAcks) {
       // The client is alive but stuck: wait no longer than the first time.
       const soonMs = this.#sentMs + this.#timeoutMs
       if (this.deadlineMs !== Number.POSITIVE_INFINITY && soonMs < this.deadlineMs) this.deadlineMs = soonMs

@@ -1,9 +1,7 @@
 import { Failure, type FailureKind, failureKind, failureMessage } from '../../../core/failure.ts'
 import { encodePacket } from './packet.ts'
 
-/** ERROR packets: their codes, and which code and text a failure of ours becomes. */
-
-/** RFC 1350 appendix I; code 8 is from RFC 2347 section 4. */
+/** The codes of ERROR packets: RFC 1350 appendix I; code 8 is from RFC 2347 section 4. */
 export type ErrorCode = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8
 
 export const errorCode = {
@@ -18,7 +16,9 @@ export const errorCode = {
   optionRefused: 8,
 } as const satisfies Record<string, ErrorCode>
 
-/** The longest text of an ERROR, in octets: it must fit in one frame, and a human must read it. */
+/**
+ * The longest text of an ERROR, in octets: the packet must fit in one frame, and a human must read the text.
+ */
 const maxMessageBytes = 500
 
 /** Encodes an ERROR, whatever its text is: control characters become spaces, and a long text is cut. */
@@ -30,7 +30,7 @@ export function errorPacket(code: ErrorCode, message: string): Uint8Array {
 }
 
 /** The TFTP code of each kind of failure. Boot loaders give up at once on 1 and 2, as they should here. */
-const codes: Record<FailureKind, ErrorCode> = {
+const codeOfKind: Record<FailureKind, ErrorCode> = {
   'bad-request': errorCode.illegalOperation,
   'not-found': errorCode.notFound,
   forbidden: errorCode.accessViolation,
@@ -44,7 +44,7 @@ const codes: Record<FailureKind, ErrorCode> = {
 }
 
 /**
- * What a client reads for kinds whose message is for the operator only: that message may name files on our
+ * The text for a client where the message of the failure is for the operator only: it may name files on our
  * disk.
  */
 const publicText: Partial<Record<FailureKind, string>> = {
@@ -54,7 +54,7 @@ const publicText: Partial<Record<FailureKind, string>> = {
   internal: 'server error, see its log',
 }
 
-/** What the client reads of a failure in an ERROR, and the operator in an event. */
+/** A failure as an ERROR for the client, and as the text of an event for the operator. */
 export interface ErrorReply {
   readonly code: ErrorCode
   readonly kind: FailureKind
@@ -67,6 +67,6 @@ export interface ErrorReply {
 /** The reply to any thrown value. */
 export function errorReply(error: unknown): ErrorReply {
   const kind = failureKind(error)
-  const own = error instanceof Failure ? error.message : 'file not found'
-  return { code: codes[kind], kind, text: publicText[kind] ?? own, detail: failureMessage(error) }
+  const ownMessage = error instanceof Failure ? error.message : 'file not found'
+  return { code: codeOfKind[kind], kind, text: publicText[kind] ?? ownMessage, detail: failureMessage(error) }
 }

@@ -20,7 +20,7 @@ export interface OptionLimits {
  */
 export const defaultOptionLimits: OptionLimits = { blksize: 65464, windowsize: 64, windowBytes: 128 * 1024 }
 
-/** The terms of one transfer. */
+/** The options of one transfer, agreed on or by default. */
 export interface AgreedOptions {
   readonly blksize: number
   readonly windowsize: number
@@ -33,13 +33,17 @@ export interface AgreedOptions {
   readonly accepted: Options
 }
 
-/** RFC 1350 names no value. The clients of tftpd-hpa and atftpd work with 1 s. */
+/**
+ * The timeout when the client asks for none. RFC 1350 names no value; clients of tftpd-hpa and atftpd work
+ * with 1 s.
+ */
 const defaultTimeoutMs = 1000
 
 /**
- * Agrees to the options of a request: only to those it has, and to no more than it asks. A value outside the
- * range of its RFC is left out of the OACK, as the RFCs allow. The transfer goes on without that option.
- * Refusing the whole request (ERROR 8) has left firmware unable to boot for one bad number.
+ * Agrees to the options of a request: only to options that it has, and to at most the values that it asks
+ * for. A value outside the range of its RFC is left out of the OACK, as the RFCs allow. The transfer then
+ * runs without that option. Servers that refused the whole request (ERROR 8) left firmware unable to boot for
+ * one bad number.
  *
  * `size` is the number of octets to send, after the netascii conversion if there is one. A `tsize` always
  * gets its value: without it EDK2 gives up with PXE-E99.
@@ -83,8 +87,8 @@ function agreeWindowsize(
 }
 
 /**
- * A number of at most ten decimal digits. `1e3`, `0x10`, ` 8`, `-1` and the empty string are not numbers
- * here.
+ * Parses a number of at most ten decimal digits; undefined for other text and outside the range. `1e3`,
+ * `0x10`, ` 8`, `-1` and the empty string are not numbers here.
  */
 function integerIn(value: string | undefined, from: number, to: number): number | undefined {
   if (value === undefined || !/^[0-9]{1,10}$/.test(value)) return undefined

@@ -4,7 +4,8 @@
  */
 
 /**
- * RFC 1350 section 1. `mail` is obsolete since that RFC, and the service refuses it, but it is a valid mode.
+ * The modes of RFC 1350 section 1. `mail` is a valid mode, although it is obsolete since that RFC and the
+ * service refuses it.
  */
 export type Mode = 'octet' | 'netascii' | 'mail'
 
@@ -21,7 +22,9 @@ export type Packet =
   | { readonly type: 'error'; readonly code: number; readonly message: string }
   | { readonly type: 'oack'; readonly options: Options }
 
-/** Bytes that are not a TFTP packet, and why. `opcode` is the one they begin with, or -1. */
+/**
+ * Bytes that are not a TFTP packet, and why. `opcode`: their first two bytes; -1 for fewer than two bytes.
+ */
 export interface Malformed {
   readonly type: 'malformed'
   readonly opcode: number
@@ -29,20 +32,20 @@ export interface Malformed {
 }
 
 /**
- * RFC 2347 limits a request to 512 octets. Real file names with real option lists may be longer, so we accept
- * as much as an unfragmented Ethernet frame carries.
+ * The longest request. RFC 2347 limits it to 512 octets. Real file names with real option lists may be
+ * longer, so we accept as much as an unfragmented Ethernet frame carries.
  */
 export const maxRequestBytes = 1472
-/** RFC 2348: the data of a packet, without the four octets of its header. */
+/** The most data octets of a packet, without the four octets of its header (RFC 2348). */
 export const maxDataBytes = 65464
-/** The most options in one request. No client has been seen to send others than the six known ones. */
+/** The most options in one request. No client has been seen to send an option besides the six known ones. */
 export const maxOptions = 32
 
 const opcodes = { rrq: 1, wrq: 2, data: 3, ack: 4, error: 5, oack: 6 } as const
 const strictText = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const looseText = new TextDecoder('utf-8', { ignoreBOM: true })
 
-/** Decodes any bytes: gives a packet, or the reason why the bytes are not one. Never throws. */
+/** Decodes any bytes to a packet, or to the reason why they are not a packet. Never throws. */
 export function decodePacket(bytes: Uint8Array): Packet | Malformed {
   const opcode = bytes.length >= 2 ? word(bytes, 0) : -1
   switch (opcode) {
@@ -69,8 +72,7 @@ export function decodePacket(bytes: Uint8Array): Packet | Malformed {
 }
 
 /**
- * @throws RangeError when the packet cannot be encoded: a NUL in a text, a number out of its range, or too
- * long.
+ * @throws RangeError when the packet cannot be encoded: a NUL in a text, a number out of range, or too long.
  */
 export function encodePacket(packet: Packet): Uint8Array {
   switch (packet.type) {
@@ -127,12 +129,12 @@ function decodeRequest(type: 'rrq' | 'wrq', bytes: Uint8Array): Packet | Malform
     return malformed(opcode, `request of ${bytes.length} octets; at most ${maxRequestBytes}`)
   const parts = splitStrings(bytes)
   if (typeof parts === 'string') return malformed(opcode, parts)
-  const [filename = '', modeText = '', ...rest] = parts
+  const [filename = '', modeText = '', ...optionTexts] = parts
   if (filename === '') return malformed(opcode, 'request without a file name')
   const mode = modeText.toLowerCase()
   if (mode !== 'octet' && mode !== 'netascii' && mode !== 'mail')
     return malformed(opcode, `mode ${JSON.stringify(modeText.slice(0, 40))}; expected octet or netascii`)
-  const options = readOptions(rest)
+  const options = readOptions(optionTexts)
   if (typeof options === 'string') return malformed(opcode, options)
   return { type, filename, mode, options }
 }
@@ -145,7 +147,8 @@ function decodeOack(bytes: Uint8Array): Packet | Malformed {
 }
 
 /**
- * Firmware often forgets the closing NUL of an ERROR. The text is for humans, so it need not be valid UTF-8.
+ * Decodes an ERROR. Firmware often forgets its closing NUL. The text is for humans, so it need not be valid
+ * UTF-8.
  */
 function decodeError(bytes: Uint8Array): Packet | Malformed {
   if (bytes.length < 4) return malformed(opcodes.error, `ERROR of ${bytes.length} octets; expected 4 or more`)
@@ -174,7 +177,8 @@ function splitStrings(bytes: Uint8Array): string[] | string {
 }
 
 /**
- * Reads pairs of name and value. Old PXE ROMs pad with NULs: an empty name ends a list of only empty strings.
+ * Reads pairs of name and value. Old PXE ROMs pad with NULs: an empty name ends the list if only
+ * empty strings follow.
  */
 function readOptions(parts: readonly string[]): Map<string, string> | string {
   const options = new Map<string, string>()
@@ -184,7 +188,7 @@ function readOptions(parts: readonly string[]): Map<string, string> | string {
     if (name === '') return parts.slice(i).every((part) => part === '') ? options : 'option without a name'
     if (value === undefined) return `option ${JSON.stringify(name.slice(0, 40))} without a value`
     if (options.size >= maxOptions) return `more than ${maxOptions} options`
-    // RFC 2347 allows each option once. Of two we take the first, as tftpd-hpa does.
+    // RFC 2347 allows each option once. When it comes twice we take the first, as tftpd-hpa does.
     if (!options.has(name)) options.set(name, value)
   }
   return options

@@ -8,8 +8,8 @@ import { isWildcard } from '../../listen-addresses.ts'
 
 /**
  * The path that a request's file name means. `x`, `/x` and `//x` are one file: iPXE and curl strip a slash,
- * GRUB sends one, shim two. A backslash is a slash: shim copies the style of the DHCP boot file. Nothing is
- * percent-decoded: GRUB means `%20` literally, and iPXE decodes before it asks.
+ * GRUB sends one, shim two. A backslash counts as a slash: shim copies the style of the DHCP boot file.
+ * Nothing is percent-decoded: GRUB means `%20` literally, and iPXE decodes before it asks.
  *
  * @throws Failure `bad-request` for control characters and names that are too long.
  */
@@ -18,8 +18,8 @@ export function requestPath(filename: string): CleanPath {
 }
 
 /**
- * The client at `remoteAddress`, which sent its request to `localAddress`. A wildcard is not an address of
- * ours.
+ * The client at `remoteAddress`, which sent its request to `localAddress`. A wildcard says nothing about our
+ * address, so it is left out.
  */
 export function requesterOf(remoteAddress: string, localAddress: string): Requester {
   return defined({

@@ -11,7 +11,7 @@ function session(key: string, startMs: number, lastPacketMs: number | undefined)
 }
 
 function admit(sessions: Sessions, key: string, nowMs: number, bytes = request): string {
-  return sessions.admit({ key, client: key.split(' ')[0] ?? '', request: bytes }, nowMs)
+  return sessions.admissionOf({ key, client: key.split(' ')[0] ?? '', request: bytes }, nowMs)
 }
 
 describe('admission', () => {
