@@ -7,10 +7,14 @@ import { type TreeRepositories, treeRepositories } from './repositories.ts'
 /** What an answer file is made from. */
 export interface AnswerFacts {
   readonly guest: Guest
-  /** Absent for a guest that no tree fits: a template that uses `tree` is then an error, others render. */
+  /**
+   * Absent for a guest without a fitting tree: then only templates that do not use `tree` can be rendered.
+   */
   readonly tree?: Tree
   readonly urls: ServerUrls
-  /** The last part of the report URLs: a report with it is believed, whatever address it comes from. */
+  /**
+   * The last part of the report URLs. A report with the token is believed, whatever address it comes from.
+   */
   readonly token?: string
 }
 
@@ -25,8 +29,8 @@ export interface AnswerContext {
 const reports = ['installing', 'progress', 'installed', 'failed'] as const
 
 /**
- * The names that a template can use. Vars stand under `vars` and, for convenience, at the top; where a var
- * has the name of something built in, the built-in one keeps the top and `problems` says so.
+ * Collects the values that a template can use. Vars are under `vars` and, for convenience, also at the top
+ * level. A built-in value hides a var of the same name there, and `problems` says so.
  */
 export function answerContext(facts: AnswerFacts): AnswerContext {
   const { guest, tree, urls, token } = facts
@@ -55,7 +59,10 @@ export function answerContext(facts: AnswerFacts): AnswerContext {
   return { context: { ...vars, ...builtIn }, problems }
 }
 
-/** Names that not every guest has, or that the namespace or the engine adds. */
+/**
+ * More built-in names: those that not every guest has, and those that the namespace or the template engine
+ * adds.
+ */
 const reservedNames: ReadonlySet<string> = new Set([
   'tree',
   'base_repo',
@@ -94,7 +101,7 @@ function treeData(tree: Tree, urls: ServerUrls): Record<string, unknown> {
     version,
     variant,
     arch,
-    // A release that only rolls is newer than any number that a template compares it with.
+    // A rolling release has no number. 999 is newer than any number that a template compares it with.
     major: Number.isNaN(major) ? 999 : major,
     ...(tree.codename !== undefined && { codename: tree.codename }),
     url: urlOfPath(urls.http, `/trees/${id}`),

@@ -12,7 +12,7 @@ export interface TreeRepository {
 export interface TreeRepositories {
   /** What the installer itself takes as its base when it is given the tree. */
   readonly base?: TreeRepository
-  /** All of them, the base too, in the order of the descriptor. */
+  /** All repositories, with the base, in the order of the descriptor. */
   readonly all: readonly TreeRepository[]
 }
 
@@ -28,7 +28,7 @@ const baseVariants = ['BaseOS', 'Everything', 'Server', 'Workstation', 'Client',
  * them: joined, then os.path.normpath. A path that leaves `/trees` is left out, because nothing is served
  * there.
  *
- * @param base of the URLs: `http://mirror.example:8080`
+ * @param base Base of the URLs: `http://mirror.example:8080`
  */
 export function treeRepositories(tree: Tree, base: string): TreeRepositories {
   const all: TreeRepository[] = []
@@ -47,7 +47,9 @@ export function treeRepositories(tree: Tree, base: string): TreeRepositories {
   return found ? { base: found, all } : { all }
 }
 
-/** On this server, or on the upstream of a tree that has only its boot files here. */
+/**
+ * The URL of a repository: on this server, or on the upstream of a tree that has only its boot files here.
+ */
 function repositoryUrl(tree: Tree, path: string, base: string): string | undefined {
   if (tree.upstream !== undefined && URL.canParse(tree.upstream))
     return new URL(`./${path}/`, tree.upstream.replace(/\/*$/, '/')).href.replace(/\/+$/, '')

@@ -50,7 +50,7 @@ function selectFor(
   return guest && selectForGuest(guest, inputs.trees, inputs.stateOf?.(guest.name))
 }
 
-/** A result that found something, as JSON. */
+/** The JSON form of a result with a plan. */
 export function lookupResultJson(result: Extract<LookupResult, { found: true }>): LookupResultJson {
   return installResultJson(result.plan, result.others)
 }

@@ -5,9 +5,9 @@ import { canonicalMac } from '../net/mac.ts'
 import { canonicalUuid } from '../net/uuid.ts'
 import { nearestName } from '../select/nearest.ts'
 
-/** What can be asked of the lookup. It has a tree, its traits, or a guest. */
+/** A question to the lookup. It names a tree, traits of a tree, or a guest. */
 export interface LookupQuery {
-  /** The tree, by id or traits; absent when the guest's own is meant. */
+  /** The tree, by id or traits; absent when the guest's own tree is meant. */
   readonly tree?: TreeSelector
   readonly guest?: GuestFacts
   readonly virt?: VirtType
@@ -51,8 +51,8 @@ export function parseLookupQuery(params: Readonly<Record<string, unknown>>): Loo
     throw bad(
       'nothing asked: expected tree=ID, or any of distro, version, variant, arch, or guest=, mac= or uuid=',
     )
-  const one = id === undefined ? undefined : { id: id.replace(/^\/+|\/+$/g, '') }
-  return defined({ tree: hasTraits ? traits : one, guest, virt })
+  const byId = id === undefined ? undefined : { id: id.replace(/^\/+|\/+$/g, '') }
+  return defined({ tree: hasTraits ? traits : byId, guest, virt })
 }
 
 function readParams(params: Readonly<Record<string, unknown>>): Partial<Record<LookupKey, string>> {

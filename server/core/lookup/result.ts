@@ -15,7 +15,7 @@ export interface LookupFile {
   readonly sha256: string | null
 }
 
-/** What `/api/v1/lookup` and `treeboot lookup --json` say. The shape is a contract. */
+/** The answer of `/api/v1/lookup` and `treeboot lookup --json`. Scripts rely on its shape. */
 export interface LookupResultJson {
   readonly tree: {
     readonly id: string
@@ -30,7 +30,7 @@ export interface LookupResultJson {
   readonly initrd: LookupFile
   /** One argument each, quoted as the kernel reads them. */
   readonly args: readonly string[]
-  /** The same on one line. */
+  /** All arguments on one line. */
   readonly cmdline: string
   readonly location: string
   /** Ids of the other trees that matched, best first. */

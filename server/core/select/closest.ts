@@ -2,8 +2,8 @@ import type { Tree } from '../tree/tree.ts'
 import type { Candidate, TraitTest } from './traits.ts'
 
 /**
- * Which trees come closest to a request that no tree fulfils. A score belongs to the candidate at the same
- * place.
+ * Which trees come closest to a request that no tree fulfils. `scores[place]` belongs to `best[place]`, the
+ * candidates in their order.
  */
 
 export const maxClosest = 5
@@ -20,8 +20,8 @@ export function scoresByTests(best: readonly Candidate[], tests: readonly TraitT
 }
 
 /**
- * How many words of an id each candidate's id has. Wrong ids come in endless variety, so no cache helps: the
- * trees of each word are known beforehand.
+ * How many words of a wrong id each candidate's id has. The map from words to places is made beforehand; a
+ * cache by id would not help, because there are too many wrong ids.
  */
 export function scoresByWords(
   id: string,

@@ -16,7 +16,7 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
   return best
 }
 
-/** Names are shorter than this. The table below grows with the product of both lengths. */
+/** Longer names are cut, because the time grows with the product of both lengths. */
 const maxLength = 100
 
 function fold(name: string): string {

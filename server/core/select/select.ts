@@ -31,20 +31,20 @@ export type Selection =
       readonly nearest: readonly Tree[]
     }
 
-/** All trees of a snapshot, arranged for looking up. It never changes and keeps nothing of what was asked. */
+/** All trees of a snapshot, indexed for selections. The index never changes. */
 export interface TreeIndex {
   /** Sorted by id, in every state. */
   readonly all: readonly Tree[]
-  /** Trees in versions that were replaced, for clients that are in the middle of one. */
+  /** Trees in versions that were replaced, for clients that have begun to fetch one of them. */
   readonly earlier: readonly Tree[]
   byId(id: string): Tree | undefined
   /** The tree in a version that may have been replaced; undefined when that version is deleted. */
   inVersion(id: string, release: Pick<Release, 'id' | 'version'>): Tree | undefined
-  /** Those of these versions (by id of the release) that are not the ones that `all` has. */
+  /** Those of the given versions (release id -> version) that differ from the current version in `all`. */
   otherVersions(versions: ReadonlyMap<string, number>): ReadonlyMap<string, number>
   /**
-   * The trees for a client that goes on seeing these versions, by id of the release: this very index when no
-   * tree differs, else one that is arranged anew at each call.
+   * The index for a client that still sees the given versions (release id -> version). It is this index when
+   * no tree differs, else a new one, built at each call.
    */
   asOf(versions: ReadonlyMap<string, number>): TreeIndex
   /**
@@ -54,12 +54,12 @@ export interface TreeIndex {
 }
 
 /**
- * Arranges trees for 10,000 lookups a second: their versions are parsed and the trees sorted once, best
- * first, so that the first one that fits is the result.
+ * Indexes trees for 10,000 lookups a second: their versions are parsed and the trees sorted once, best first,
+ * so that the first one that fits is the result.
  */
 export function createTreeIndex(trees: readonly Tree[], earlier: readonly Tree[] = []): TreeIndex {
   const all = [...trees].sort((a, b) => Number(a.id > b.id) - Number(a.id < b.id))
-  const ids = new Map([...byWholeRelease(all), ...all.map((tree): [string, Tree] => [tree.id, tree])])
+  const ids = new Map([...byReleaseId(all), ...all.map((tree): [string, Tree] => [tree.id, tree])])
   const arrangement = arrange(all)
   const current = new Map(all.flatMap(({ release }) => (release ? [[release.id, release.version]] : [])))
 
@@ -92,10 +92,12 @@ export function createTreeIndex(trees: readonly Tree[], earlier: readonly Tree[]
   return index
 }
 
-/** Candidates best first, and what finds some of them at once. */
+/** The candidates, best first, and maps that find some of them without a search. */
 interface Arrangement {
   readonly best: readonly Candidate[]
+  /** The result of `groupCandidates`. */
   readonly groups: ReadonlyMap<string, readonly Candidate[]>
+
   /** Word of an id -> places in `best`. */
   readonly places: ReadonlyMap<string, readonly number[]>
 }
@@ -105,27 +107,28 @@ function arrange(trees: readonly Tree[]): Arrangement {
   const places = new Map<string, number[]>()
   for (const [place, { tree }] of best.entries())
     for (const word of wordsOf(tree.id)) {
-      const known = places.get(word)
-      if (known) known.push(place)
+      const listed = places.get(word)
+      if (listed) listed.push(place)
       else places.set(word, [place])
     }
   return { best, groups: groupCandidates(best), places }
 }
 
 /**
- * The id under which several trees were published together also names the one among them that boots. A mirror
- * of EL 9 that is called `rhel9` has `rhel9/BaseOS/x86_64/os` and `rhel9/AppStream/x86_64/os`.
+ * Maps the id under which several trees were published together to the tree among them that boots, if it is
+ * the only one. A mirror of EL 9 that is called `rhel9` has `rhel9/BaseOS/x86_64/os` and
+ * `rhel9/AppStream/x86_64/os`.
  */
-function byWholeRelease(trees: readonly Tree[]): Map<string, Tree> {
+function byReleaseId(trees: readonly Tree[]): Map<string, Tree> {
   const found = new Map<string, Tree>()
   const several = new Set<string>()
   for (const tree of trees) {
-    const whole = tree.release?.id
-    if (whole === undefined || !tree.id.startsWith(`${whole}/`) || !boots(tree)) continue
-    if (found.has(whole)) several.add(whole)
-    found.set(whole, tree)
+    const releaseId = tree.release?.id
+    if (releaseId === undefined || !tree.id.startsWith(`${releaseId}/`) || !boots(tree)) continue
+    if (found.has(releaseId)) several.add(releaseId)
+    found.set(releaseId, tree)
   }
-  for (const whole of several) found.delete(whole)
+  for (const releaseId of several) found.delete(releaseId)
   return found
 }
 
@@ -159,7 +162,10 @@ function selectByTraits(wanted: Traits, arrangement: Arrangement): Selection {
   }
 }
 
-/** What was probably meant by `fedoar`: the trees that the name nearest to it finds. */
+/**
+ * The trees of the distribution that a misspelt name (`fedoar`) probably means; undefined when the name is
+ * right or no name is near.
+ */
 function misspelt(wanted: Traits, arrangement: Arrangement): readonly Tree[] | undefined {
   if (wanted.distro === undefined || parseDistro(wanted.distro) !== undefined) return undefined
   const distro = nearestName(wanted.distro, new Set(arrangement.best.map(({ tree }) => tree.distro)))
@@ -169,7 +175,8 @@ function misspelt(wanted: Traits, arrangement: Arrangement): readonly Tree[] | u
 }
 
 /**
- * `centos` also means CentOS Stream, and `sle` every SUSE Linux Enterprise; but the literal one comes first.
+ * Puts the trees of the named distribution first: `centos` also means CentOS Stream, and `sle` every SUSE
+ * Linux Enterprise.
  */
 function preferExact(trees: readonly Tree[], wanted: Traits): readonly Tree[] {
   const distro = wanted.distro === undefined ? undefined : parseDistro(wanted.distro)

@@ -6,7 +6,7 @@ import { compareParsed, parseVersion, type Version, versionMatcher } from '../tr
 
 export type Traits = Exclude<TreeSelector, { readonly id: string }>
 
-/** A tree with everything parsed beforehand that a selection compares. */
+/** A tree, with the values that a selection compares parsed beforehand. */
 export interface Candidate {
   readonly tree: Tree
   readonly family: string
@@ -14,7 +14,7 @@ export interface Candidate {
   readonly codename: string
   /** Its own arch and the arches of its platforms, canonical: a Fedora ppc tree boots ppc64 as well. */
   readonly arches: ReadonlySet<string>
-  /** Its variant and those beside it: a BaseOS tree with AppStream is an AppStream tree too. */
+  /** Its variant and the ids of its repositories: a BaseOS tree with AppStream is an AppStream tree, too. */
   readonly variants: ReadonlySet<string>
   readonly variantRank: number
   readonly bootable: boolean
@@ -63,7 +63,10 @@ export function groupCandidates(best: readonly Candidate[]): ReadonlyMap<string,
   return groups
 }
 
-/** A part of all candidates that surely has all that fit, best first. */
+/**
+ * The candidates to test, best first: the group of the wanted distribution and arch when it holds every
+ * match, else all.
+ */
 export function candidatesFor(
   wanted: Traits,
   groups: ReadonlyMap<string, readonly Candidate[]>,
@@ -129,8 +132,8 @@ function variantTest(text: string): TraitTest['fits'] {
 
 /**
  * Which of several variants of one release is meant when the selector names none. The one with the most
- * packages and the least opinion comes first: Fedora's Everything has every environment, Server only its own;
- * Cloud, Workstation and the ostree variants can install little else than themselves.
+ * packages and the most general purpose comes first: Fedora's Everything has every environment, Server only
+ * its own; Cloud, Workstation and the ostree variants can install little else than themselves.
  */
 const variantRanks: readonly (readonly [RegExp, number])[] = [
   [/^(everything|os|baseos|full|dvd)$/, 0],
@@ -142,7 +145,7 @@ const variantRanks: readonly (readonly [RegExp, number])[] = [
   [/^(silverblue|kinoite|sericea|onyx|iot|coreos|live|labs|spins|optional)$/, 7],
 ]
 
-/** 0 for the best; an unknown variant lies in the middle. */
+/** The rank of a variant: 0 is the best, and an unknown variant is in the middle. */
 function variantRank(variant: string): number {
   const name = variant.trim().toLowerCase()
   return variantRanks.find(([pattern]) => pattern.test(name))?.[1] ?? 4

@@ -5,8 +5,8 @@ import type { Candidate, Traits, TraitTest } from './traits.ts'
 /** Why no tree was selected, in one line for the operator. */
 
 /**
- * Names the first trait that no tree has together with the traits asked for before it, and what there is
- * instead.
+ * Names the first trait that no tree has together with the traits asked for before it, and the values that
+ * ready trees have.
  */
 export function whyNone(
   tests: readonly TraitTest[],

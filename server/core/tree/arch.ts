@@ -1,7 +1,6 @@
 /**
- * Every distribution has its own names for the same machine: Debian's amd64 is Fedora's x86_64. Trees keep
- * the spelling of their descriptor; comparisons go through the canonical name, which is the kernel's as RPM
- * writes it.
+ * Canonical name of an architecture -> its other spellings: Debian's amd64 is Fedora's x86_64. Trees keep the
+ * spelling of their descriptor; comparisons use the canonical name, which is the kernel's as RPM writes it.
  */
 const spellings: Readonly<Record<string, readonly string[]>> = {
   x86_64: ['amd64', 'x64', 'x86-64', 'em64t', 'intel64'],

@@ -8,9 +8,9 @@ export interface BootFiles {
    */
   readonly required: readonly string[]
   /**
-   * Kernels and initrds of the other platforms: without one of them that platform is not offered, the tree
-   * still is. And stage 2: a trimmed mirror may leave it to another server, so its absence is reported and
-   * does not stop a boot.
+   * Kernels and initrds of the other platforms: when one is missing, only its platform is not offered. Also
+   * stage 2: a trimmed mirror may leave it to another server, so its absence is reported, but does not stop a
+   * boot.
    */
   readonly optional: readonly string[]
 }
@@ -39,9 +39,9 @@ export function bootFiles(description: Pick<Description, 'arch' | 'platforms' | 
 }
 
 /**
- * Takes the platforms whose kernel or initrd is not there out of a description, so that no guest is sent to a
+ * Removes the platforms whose kernel or initrd is missing from a description, so that no guest is sent to a
  * missing file. Trimmed mirrors often lack `images/xen/` while `.treeinfo` still names it. The main platform
- * stays: what it lacks makes the whole tree broken, and people want to see what was named.
+ * stays: a missing file of it makes the whole tree broken, and people want to see its name.
  */
 export function dropMissingPlatforms(
   description: Pick<Description, 'arch' | 'platforms'>,
@@ -51,11 +51,11 @@ export function dropMissingPlatforms(
   const platforms: Record<string, PlatformImages> = {}
   const problems: TreeProblem[] = []
   for (const [name, images] of Object.entries(description.platforms)) {
-    const lost = [images.kernel, images.initrd].filter((path) => path !== undefined && isMissing(path))
-    if (name === main || lost.length === 0) platforms[name] = images
+    const missing = [images.kernel, images.initrd].filter((path) => path !== undefined && isMissing(path))
+    if (name === main || missing.length === 0) platforms[name] = images
     else
       problems.push({
-        message: `platform ${name} is not offered: ${lost.join(' and ')} ${lost.length === 1 ? 'is' : 'are'} missing`,
+        message: `platform ${name} is not offered: ${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing`,
       })
   }
   return { platforms, problems }

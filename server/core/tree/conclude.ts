@@ -8,16 +8,19 @@ import { descriptorFormats } from './descriptors/formats.ts'
 import type { Description, PlatformImages, TreeProblem } from './tree.ts'
 import { codenameOf, versionOfCodename } from './version.ts'
 
-/** Everything that was found of a tree. The conclusion rests on nothing else. */
+/** Everything that was found of a tree: the only input of `concludeTree`. */
 export interface TreeEvidence {
-  /** The path of the tree as people see it (`fedora/40/x86_64`). Only a hint, for what nothing else tells. */
+  /**
+   * The path of the tree as people see it (`fedora/40/x86_64`). It is only a hint, used for what nothing else
+   * tells.
+   */
   readonly name: string
   /** Descriptors found: path relative to the tree -> bytes. */
   readonly descriptors: ReadonlyMap<string, Uint8Array>
   /**
    * Files that exist, by relative path -> size in bytes: every image that a descriptor names, and when no
-   * descriptor names a kernel and initrd, all files of the telling folders. A named image that is absent here
-   * is missing.
+   * descriptor names a kernel and initrd, all files of the folders that `isTellingFolder` names. A named
+   * image that is absent here is missing.
    */
   readonly sizes: ReadonlyMap<string, number>
   /** Newest modification among the descriptors and images. */
@@ -27,8 +30,8 @@ export interface TreeEvidence {
 }
 
 /**
- * What all descriptors together say, before looking at other files. The best one gives the era; the others
- * fill gaps.
+ * Joins what all descriptors of a tree say. The best one gives the era; the others fill its gaps. Undefined
+ * when none can be read.
  */
 export function readDescriptors(descriptors: ReadonlyMap<string, Uint8Array>): Description | undefined {
   const found: Description[] = []
@@ -45,7 +48,7 @@ export function readDescriptors(descriptors: ReadonlyMap<string, Uint8Array>): D
 }
 
 /**
- * Whether a description knows all that booting its own arch takes, so that no other file need be looked at.
+ * Whether a description has all that a boot of its own arch needs, so that no other file must be examined.
  */
 export function isComplete(description: Description): boolean {
   const { family, version, arch } = description
@@ -67,10 +70,11 @@ export function imagesOf(description: Description): string[] {
  * not a tree: no descriptor can be read, and no kernel has its initrd beside it.
  */
 export function concludeTree(evidence: TreeEvidence): Description | undefined {
-  const said = readDescriptors(evidence.descriptors)
-  if (said && isComplete(said)) return withFindings(said, evidence)
-  const seen = describeFiles(evidence, said?.arch ?? '')
-  const description = said && seen ? withImages(fillGaps(said, seen), seen) : (said ?? seen)
+  const described = readDescriptors(evidence.descriptors)
+  if (described && isComplete(described)) return withFindings(described, evidence)
+  const fromFiles = describeFiles(evidence, described?.arch ?? '')
+  const description =
+    described && fromFiles ? withImages(fillGaps(described, fromFiles), fromFiles) : (described ?? fromFiles)
   if (!description) return undefined
   return withFindings(completeNames(description), evidence)
 }
@@ -97,14 +101,11 @@ function fillGaps(best: Description, other: Description): Description {
   }
 }
 
-/**
- * Takes the whole pair from the disk for each platform whose descriptor names only a kernel, an initrd, or
- * neither.
- */
-function withImages(description: Description, seen: Description): Description {
+/** Adds the kernel and initrd that were found, for each platform whose descriptor lacks one or both. */
+function withImages(description: Description, fromFiles: Description): Description {
   const platforms = new Map<string, PlatformImages>(Object.entries(description.platforms))
   const problems: TreeProblem[] = []
-  for (const [name, found] of Object.entries(seen.platforms)) {
+  for (const [name, found] of Object.entries(fromFiles.platforms)) {
     const images = platforms.get(name)
     if (images?.kernel !== undefined && images.initrd !== undefined) continue
     if (images)
@@ -120,9 +121,9 @@ function withImages(description: Description, seen: Description): Description {
   }
 }
 
-/** A description from nothing but files: a pair of kernel and initrd in a place that we know. */
-function describeFiles(evidence: TreeEvidence, saidArch: string): Description | undefined {
-  const arch = saidArch || (archIn(evidence.name) ?? '')
+/** A description from the files alone: from kernels and initrds in the places of a known layout. */
+function describeFiles(evidence: TreeEvidence, describedArch: string): Description | undefined {
+  const arch = describedArch || (archIn(evidence.name) ?? '')
   const paths = [...evidence.sizes.keys()]
   const images = bootImagesIn(paths, arch)
   const platforms = new Map(Object.entries(images.platforms))
@@ -134,7 +135,7 @@ function describeFiles(evidence: TreeEvidence, saidArch: string): Description | 
     platforms.delete('')
     platforms.set(own, nameless)
     if (arch === '' && images.arch === '')
-      problems.push({ message: `nothing tells the arch; taken as ${own}` })
+      problems.push({ message: `no file or name tells the arch; taken as ${own}` })
   }
   const stage2 = stage2Paths.find((path) => evidence.sizes.has(path))
   const hint = nameHint(evidence.name)
@@ -177,7 +178,7 @@ function versionIn(text: string): string {
   return ''
 }
 
-/** Debian calls a release by name or number; give the other one where only one is known. */
+/** Adds the missing one of version and code name, for distributions that use both (Debian 12, `bookworm`). */
 function completeNames(description: Description): Description {
   const distro = distroOf(description)
   if (!recordOf(distro).codenames) return description
@@ -187,7 +188,7 @@ function completeNames(description: Description): Description {
   return { ...description, version, ...defined({ codename }) }
 }
 
-/** Adds what the files on disk contradict, and puts the problems of gathering first. */
+/** Adds problems: those of gathering come first, and missing or empty images last. */
 function withFindings(description: Description, evidence: TreeEvidence): Description {
   const problems: TreeProblem[] = [...evidence.problems, ...description.problems]
   const own = Object.hasOwn(description.platforms, description.arch)

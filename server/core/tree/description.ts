@@ -58,7 +58,7 @@ export interface TreeProblem {
   readonly message: string
 }
 
-/** What descriptors say of a tree. Nothing of it has been compared with the tree's files yet. */
+/** What descriptors say of a tree. It has not been compared with the tree's files yet. */
 export interface Description {
   readonly era: DescriptorEra
   readonly family: string
@@ -68,7 +68,7 @@ export interface Description {
   readonly platforms: Readonly<Record<string, PlatformImages>>
   /** Second-stage image relative to the tree: `images/install.img`, `LiveOS/squashfs.img`. */
   readonly stage2?: string
-  /** Secondary second-stage key of old trees (`instimage`). */
+  /** A further second-stage image, named by the key `instimage` of old trees. */
   readonly instimage?: string
   readonly repositories: readonly Repository[]
   /** Path relative to the tree -> digest. */
@@ -97,7 +97,7 @@ export interface DescriptorFormat {
   readonly paths: readonly string[]
   readonly maxBytes: number
   readonly read: DescriptorReader
-  /** Whether the name alone shows a tree. A file called `content` or `VERSION` may be anything. */
+  /** Whether the name alone is the sign of a tree. A file called `content` or `VERSION` may be anything. */
   readonly telling: boolean
   /**
    * Whether libvirt's clients find kernel and initrd by this descriptor. If not, a `.treeinfo` is made for
@@ -106,7 +106,7 @@ export interface DescriptorFormat {
   readonly clientsFindImages: boolean
 }
 
-/** A description that names nothing but what the tree is, for formats that say no more. */
+/** A description with names alone, for formats that say only what the tree is. */
 export function nameOnly(
   era: DescriptorEra,
   names: Pick<Description, 'family' | 'version'> & { readonly variant?: string; readonly arch?: string },

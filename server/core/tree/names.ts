@@ -1,4 +1,4 @@
-/** Which names below `trees/` are looked at, and which can travel to a boot loader. */
+/** Which names below `trees/` are examined, and which can be used in the path of a boot file. */
 
 /** Folders that hold packages or their metadata by the thousand, and never a tree. */
 const packageFolders: ReadonlySet<string> = new Set([

@@ -14,17 +14,17 @@ export interface Alias {
 }
 
 /**
- * Where virt-install looks for kernel and initrd in the tree of a Debian or Ubuntu medium: it knows such a
- * tree by `.disk/info`, before it looks at any `.treeinfo`, and then takes it for one with the
- * `install/netboot` folder of media up to about 2018 (virtinst 4.1 and 5.0, urldetect.py). Today's have none:
- * Ubuntu's live server has its pair in `casper/`, Debian's DVD and netinst in `install.amd/`.
+ * Aliases for the paths at which virt-install looks for kernel and initrd of a Debian or Ubuntu medium. It
+ * recognizes such a tree by `.disk/info`, before it reads any `.treeinfo`, and then expects the folder
+ * `install/netboot`, which media had until about 2018 (virtinst 4.1 and 5.0, urldetect.py). Today's media
+ * lack it: Ubuntu's live server has its pair in `casper/`, Debian's DVD and netinst in `install.amd/`.
  *
- * These names lead there. `.disk/info` is not hidden instead, because apt, casper and debian-installer read
- * it on a mounted tree, and a tree is served as it is. What the medium has itself at these paths is not
- * touched.
+ * The aliases lead to the real files. `.disk/info` is not hidden instead, because apt, casper and
+ * debian-installer read it on a mounted tree, and a tree is served unchanged. Files that the medium itself
+ * has at these paths win.
  *
- * The architecture comes from the tree's URL, and is i386 for virt-install where that names none: that name
- * leads to the tree's own images, too, which are the only ones it has.
+ * virt-install takes the architecture from the tree's URL, and i386 when the URL names none. So the i386 path
+ * leads to the tree's images, too, although they are of another architecture.
  */
 export function netbootAliases(tree: Tree): readonly Alias[] {
   if (tree.era !== 'disk-info' || !/^(?:Debian|Ubuntu)/.test(tree.family)) return []
@@ -66,8 +66,8 @@ function debianArch(arch: string): string {
 }
 
 /**
- * Whether clients cannot find this tree's images by themselves: it has no `.treeinfo`, and no other
- * descriptor that virt-install knows (SUSE's `content`, a MANIFEST, Mageia's VERSION).
+ * Whether clients find this tree's images only by a `.treeinfo` that we make: the tree has none, and no other
+ * descriptor that virt-install reads (SUSE's `content`, a MANIFEST, Mageia's VERSION).
  */
 export function needsTreeinfo(tree: Tree): boolean {
   const main = mainPlatform(tree)

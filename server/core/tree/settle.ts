@@ -1,6 +1,9 @@
 import type { Digest, TreeState } from './tree.ts'
 
-/** What was seen of a tree up to one moment. Times are milliseconds of one and the same clock. */
+/**
+ * What is known of a tree at one moment, to judge whether it is complete. All times are milliseconds of the
+ * same clock.
+ */
 export interface SettleFacts {
   readonly nowMs: number
   /** When something below the tree was last seen to change. */
@@ -9,14 +12,12 @@ export interface SettleFacts {
   readonly moving?: string
   /** The file that names the images: `.treeinfo`. */
   readonly namedBy?: string
-  /**
-   * Required boot files that are not there, or empty: what `cp` and `scp` make first is a file of length 0.
-   */
+  /** Required boot files that are missing or empty: `cp` and `scp` first create a file of length 0. */
   readonly missing: readonly string[]
-  /** Files whose digest is known from the descriptor and has not been looked at yet. */
+  /** Files whose digest is in the descriptor and was not checked yet. */
   readonly unverified: readonly string[]
   readonly damaged: readonly DamagedFile[]
-  /** The image that the tree is read from has fewer bytes than it says itself. */
+  /** Set when the tree is read from an image that has fewer bytes than its own header states. */
   readonly cutShort?: { readonly image: string; readonly missingBytes: number }
 }
 
@@ -41,7 +42,7 @@ export const settleTimes: SettleTimes = { quietMs: 1000, missingGraceMs: 30_000 
 export interface TreeVerdict {
   readonly state: TreeState
   readonly reasons: readonly string[]
-  /** The verdict may change by the passing of time alone, after this long. */
+  /** After this time the verdict may change, even if no file does. */
   readonly lookAgainInMs?: number
 }
 

@@ -18,8 +18,8 @@ export function suggestTreeId(
 }
 
 /**
- * In lower case, with a dash for each run of characters that some loader, URL or shell cannot take as they
- * are.
+ * A text for use in ids: lower case, with a dash for each run of characters that some loader, URL or shell
+ * must escape.
  */
 export function slug(text: string): string {
   return text
@@ -30,8 +30,9 @@ export function slug(text: string): string {
 }
 
 /**
- * How many folders above a tree the folder lies that holds it and all its repositories: 3 for a mirror of EL
- * 9, whose BaseOS names `../../../AppStream/x86_64/os`. Moved together, such references stay true.
+ * How many levels above a tree the folder is that holds the tree and all its repositories: 3 for a mirror of
+ * EL 9, whose BaseOS names `../../../AppStream/x86_64/os`. When that folder is moved as a whole, such paths
+ * stay valid.
  */
 export function levelsAbove(repositories: readonly Pick<Repository, 'path'>[]): number {
   return Math.max(0, ...repositories.map(({ path }) => levelsUp(path)))

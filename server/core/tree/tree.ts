@@ -11,9 +11,8 @@ export type {
 } from './description.ts'
 
 /**
- * `incoming`: a copy is still under way. `verifying`: complete, digests are being checked, and it is offered
- * meanwhile only if `offerWhileVerifying` says so. `ready`: offered. `broken`: not offered, `reasons` say
- * why.
+ * `incoming`: a copy is still under way. `verifying`: complete, and digests are being checked. `ready`: it
+ * can be selected and booted, as no other state can. `broken`: `reasons` say why.
  */
 export type TreeState = 'incoming' | 'verifying' | 'ready' | 'broken'
 
@@ -27,19 +26,19 @@ export interface Release {
   readonly folder: string
 }
 
-/**
- * A tree as the catalog knows it: a description plus where it lies, what it is called and whether it is
- * whole.
- */
+/** A tree as the catalog knows it: a description, with its place, its id and its state. */
 export interface Tree extends Description {
   /** Its path below `trees/`, without slashes at the ends; also its place in URLs: `/trees/<id>/`. */
   readonly id: string
   readonly distro: Distro
   readonly origin:
     | { readonly kind: 'folder'; readonly path: string }
-    /** `path` is the image itself, `name` what it is called beside the place where its files appear. */
+    /**
+     * `path` is the image file on the disk; `name` is its name in the namespace, beside the folder with its
+     * files.
+     */
     | { readonly kind: 'iso'; readonly path: string; readonly name: string }
-  /** The version that treeboot published; absent for what the operator copied into `trees/`. */
+  /** The version that treeboot published; absent for a tree that the operator copied into `trees/`. */
   readonly release?: Release
   /** URL of the whole tree, when only its boot files are here: installers take their packages from there. */
   readonly upstream?: string

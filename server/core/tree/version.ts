@@ -7,11 +7,12 @@ import { type Distro, distros, recordOf } from '../distro/families.ts'
 export interface Version {
   /** As written, lower case, without blanks around it. */
   readonly text: string
-  /** 0 for a numbered release, more for a rolling one: the farther ahead, the higher. */
+  /** 0 for a numbered release; for a rolling one its rank, see `DistroRecord.rolling`. */
   readonly rolling: number
   readonly numbers: readonly string[]
-  /** 3 for a finished release; below it alpha, beta, release candidate. */
+  /** 3 for a finished release, 2 for a release candidate, 1 for a beta, 0 for earlier stages (`stages`). */
   readonly stage: number
+  /** The number of the stage: `2` of `21 Beta 2`; '' without one. */
   readonly stageNumber: string
 }
 
@@ -34,7 +35,7 @@ const stages: ReadonlyMap<string, number> = new Map([
 ])
 const finished = 3
 
-/** The number behind the code name of a release: `bookworm` is `12`. */
+/** The version with a code name: `12` for `bookworm`. */
 export function versionOfCodename(name: string): string | undefined {
   return codenames.get(name.trim().toLowerCase())
 }
@@ -95,7 +96,7 @@ export function compareVersions(a: string, b: string): number {
   return a === b ? 0 : compareParsed(parseVersion(a), parseVersion(b))
 }
 
-/** The same for parsed versions, where many are compared. */
+/** Like `compareVersions`, for parsed versions: faster where many are compared. */
 export function compareParsed(a: Version, b: Version): number {
   if (a.rolling !== b.rolling) return a.rolling - b.rolling
   for (let i = 0; i < Math.max(a.numbers.length, b.numbers.length); i++) {
@@ -106,8 +107,8 @@ export function compareParsed(a: Version, b: Version): number {
 }
 
 /**
- * A test whether a version is meant by what an operator wrote: `9` means every 9.x, `15.4` means `15 SP4`,
- * `bookworm` means every 12.x, `latest` and an empty text mean all. What was written is parsed once for many
+ * Makes the test whether a version is meant by an operator's text: `9` means every 9.x, `15.4` means `15
+ * SP4`, `bookworm` means every 12.x, `latest` and an empty text mean all. The text is parsed once for many
  * trees.
  */
 export function versionMatcher(wanted: string): (version: Version) => boolean {

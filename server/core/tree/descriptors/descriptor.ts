@@ -3,7 +3,7 @@ import type { Description, DescriptorFormat } from '../description.ts'
 import { descriptorFormats } from './formats.ts'
 import { createNotes, decodeText } from './text.ts'
 
-/** What one descriptor says, by the first of these formats that fits it. Undefined when none does. */
+/** Reads a descriptor by the first of these formats that fits it. Undefined when none does. */
 export function tryReadDescriptor(
   file: string,
   bytes: Uint8Array,
@@ -19,8 +19,8 @@ export function tryReadDescriptor(
 }
 
 /**
- * What one descriptor file says, without its tree. Its content decides its format; its name only decides
- * which format is tried first, because people keep such files as `rhel7.treeinfo` or `content.bak`.
+ * Reads one descriptor file, without its tree. Its content decides its format. Its name only decides which
+ * format is tried first, because people keep such files as `rhel7.treeinfo` or `content.bak`.
  *
  * @throws Failure `invalid-data` when the file has none of the formats.
  */

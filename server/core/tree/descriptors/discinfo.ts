@@ -16,12 +16,12 @@ export function readDiscinfo(file: string, text: string): Description | undefine
   if (!/^[a-z][a-z0-9_,-]{0,31}$/i.test(arch)) {
     if (arch !== '' || release === '') return undefined
     notes.add('has no arch in line 3', 3)
-  } else if (!isKnownArch(arch)) notes.add(`arch ${arch} is not one we know`, 3)
+  } else if (!isKnownArch(arch)) notes.add(`arch ${arch} is unknown`, 3)
 
   const { family, version } = splitRelease(release)
   if (release === '') notes.add('has no release in line 2', 2)
   else if (family === '') notes.add(`line 2 names only a version, ${version}`, 2)
-  if (lines.length > 4) notes.add('has more than four lines; the rest is not used', 5)
+  if (lines.length > 4) notes.add('has more than four lines; those after line 4 are not used', 5)
   return {
     ...nameOnly('discinfo', { family, version, arch }),
     timestamp: Number(stamp),
@@ -30,7 +30,7 @@ export function readDiscinfo(file: string, text: string): Description | undefine
   }
 }
 
-/** `1`, or `1,2,3` where one medium holds several; `ALL` says nothing. */
+/** Which disc of a set this is: `1`, or `1,2,3` when one medium holds several. Undefined for `ALL`. */
 function discOf(discs: string): Description['disc'] {
   const numbers = discs.split(',').map(Number)
   const [number] = numbers

@@ -94,8 +94,8 @@ export function clientsFindImages(era: DescriptorEra): boolean {
 }
 
 /**
- * Names in a folder that show a tree, and names that may: the first part of each path where a descriptor can
- * be.
+ * Names in a folder that are the sign of a tree (the first part of each path where a descriptor can be), and
+ * names that may be one.
  */
 export const tellingNames: ReadonlySet<string> = firstParts(true)
 export const doubtfulNames: ReadonlySet<string> = firstParts(false)

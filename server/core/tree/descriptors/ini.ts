@@ -17,22 +17,24 @@ export interface IniSection {
 
 export interface Ini {
   readonly sections: ReadonlyMap<string, IniSection>
-  /** The entry, by exact spelling or else in any case. Python lower-cases keys, GKeyFile does not. */
+  /**
+   * The entry with exactly this key, or else with the key in another case. Python lower-cases keys, GKeyFile
+   * does not.
+   */
   entry(section: string, key: string): IniEntry | undefined
 }
 
 /**
- * Reads an INI file as the two parsers that clients use would, where these agree, and leniently where one of
- * them gives up. Python's ConfigParser (virtinst, anaconda) and GLib's GKeyFile (libosinfo) both let the last
- * of several equal keys win (ConfigParser only with `strict=False`; virtinst's dies) and merge equal
- * sections.
+ * Reads an INI file like the two parsers of the clients where they agree, and leniently where one of them
+ * fails. Python's ConfigParser (virtinst, anaconda) and GLib's GKeyFile (libosinfo) both let the last of
+ * several equal keys win (ConfigParser only with `strict=False`; virtinst's fails) and merge equal sections.
  *
  * - `=` and `:` both end a key, whichever comes first (ConfigParser).
- * - Lines beginning with `#` or `;` are comments; nothing after a value is.
+ * - Lines beginning with `#` or `;` are comments. There are no comments after a value.
  * - A deeper indented line continues the value above it (ConfigParser), unless it holds a `=`: then it is a
  *   key of its own (GKeyFile), because a value that continues with `x = y` has not been seen, and an indented
  *   key has.
- * - A line that is nothing of this is noted and skipped. So is a key before the first section.
+ * - Any other line is noted and skipped, and so is a key before the first section.
  */
 export function parseIni(text: string, notes: Notes): Ini {
   const state: IniState = { sections: new Map(), section: undefined, last: undefined, notes }
@@ -79,9 +81,9 @@ function continueValue({ section, last }: IniState, { content, indent }: IniLine
 }
 
 function openSection(state: IniState, name: string, line: number): void {
-  const known = state.sections.get(name)
-  if (known) state.notes.add(`section [${name}] again, first in line ${known.line}; merged`, line)
-  state.section = known ?? { name, line, entries: new Map() }
+  const existing = state.sections.get(name)
+  if (existing) state.notes.add(`section [${name}] again, first in line ${existing.line}; merged`, line)
+  state.section = existing ?? { name, line, entries: new Map() }
   state.sections.set(name, state.section)
   state.last = undefined
 }
@@ -94,7 +96,7 @@ function readEntry(state: IniState, { content, indent, number: line }: IniLine):
     return
   }
   if (!section) {
-    notes.add(`${excerpt(content)} stands before the first [section]; skipped`, line)
+    notes.add(`${excerpt(content)} is before the first [section]; skipped`, line)
     return
   }
   const key = content.slice(0, end).trimEnd()
@@ -107,11 +109,11 @@ function readEntry(state: IniState, { content, indent, number: line }: IniLine):
 }
 
 function noteRepetition(section: OpenSection, { key, value, line }: IniEntry, notes: Notes): void {
-  const before = section.entries.get(key)
-  if (!before) return
-  const again = `${excerpt(key)} again in [${section.name}]`
-  if (before.value === value) notes.add(`${again}, same as line ${before.line}`, line)
-  else notes.add(`${again}, first in line ${before.line}; this one wins`, line)
+  const earlier = section.entries.get(key)
+  if (!earlier) return
+  const repeated = `${excerpt(key)} again in [${section.name}]`
+  if (earlier.value === value) notes.add(`${repeated}, same as line ${earlier.line}`, line)
+  else notes.add(`${repeated}, first in line ${earlier.line}; this one wins`, line)
 }
 
 function findSection(sections: ReadonlyMap<string, IniSection>, name: string): IniSection | undefined {

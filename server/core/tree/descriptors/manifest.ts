@@ -16,8 +16,8 @@ export const manifestPaths = [
 /**
  * Reads `MANIFEST` of debian-installer's images: `path -- what it is`. It names the netboot folder and never
  * the arch below it, so for the tree's own arch the kernel is `netboot/<distro>-installer/<arch>/linux`, with
- * the arch from the path (`installer-amd64/`); a Xen kernel is named outright. Paths are relative to the
- * file's own folder.
+ * the arch from the path (`installer-amd64/`); a Xen kernel is named with its full path. Paths are relative
+ * to the file's own folder.
  */
 export function readManifest(file: string, text: string): Description | undefined {
   const notes = createNotes(file)

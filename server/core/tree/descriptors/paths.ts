@@ -7,7 +7,7 @@ import { excerpt, type Notes, unquote } from './text.ts'
  */
 export function treePath(value: string, what: string, notes: Notes, line?: number): string | undefined {
   const [first = '', ...rest] = value.split('\n')
-  if (rest.length > 0) notes.add(`${what} goes on over several lines; only the first is taken`, line)
+  if (rest.length > 0) notes.add(`${what} has several lines; only the first is used`, line)
   const bare = unquote(first.trim())
   if (bare !== first.trim()) notes.add(`${what} is in quotes; taken without them`, line)
   const path = bare.replace(/^(?:\.?\/+)+/, '')

@@ -2,7 +2,7 @@ import type { Description } from '../description.ts'
 import { type Ini, type IniSection, parseIni } from './ini.ts'
 import { createNotes, decodeText } from './text.ts'
 
-/** The text that is served in place of a `.treeinfo`, and why. */
+/** The text that is served in place of a `.treeinfo`, and the reasons. */
 export interface RepairedTreeinfo {
   readonly text: string
   readonly why: readonly string[]
@@ -20,16 +20,16 @@ export interface RepairedTreeinfo {
  * - a kernel or initrd that begins with `/`: looked for outside of the tree;
  * - no `[general] family`: refused.
  *
- * @param known What we concluded of the tree, to fill a missing `[general]` with.
+ * @param concluded What we concluded of the tree, for a missing `[general]`.
  */
 export function repairTreeinfo(
   bytes: Uint8Array,
-  known: Pick<Description, 'family' | 'version' | 'arch' | 'variant'>,
+  concluded: Pick<Description, 'family' | 'version' | 'arch' | 'variant'>,
 ): RepairedTreeinfo | undefined {
   const notes = createNotes('.treeinfo')
   const ini = parseIni(decodeText(bytes, notes), notes)
   const sections = [...ini.sections.values()].map((section) => repairSection(section))
-  const lacking = lackingGeneral(ini, known)
+  const lacking = lackingGeneral(ini, concluded)
   const why = [
     ...notes.list().map(({ message, line }) => (line === undefined ? message : `line ${line}: ${message}`)),
     ...sections.flatMap((section) => section.why),
@@ -55,9 +55,9 @@ function repairSection(section: IniSection): RepairedSection {
   for (const { key, value, line } of section.entries.values()) {
     const repaired = repairValue(section.name, key, value)
     if (repaired !== value) note(line, `${key} of [${section.name}] is ${JSON.stringify(value)}`)
-    // ConfigParser takes keys that differ in case alone for one.
+    // To ConfigParser, keys that differ only in case are the same key.
     const folded = key.toLowerCase()
-    if (lines.has(folded)) note(line, `${key} of [${section.name}] again in other letters`)
+    if (lines.has(folded)) note(line, `${key} of [${section.name}] is repeated in another case`)
     lines.set(folded, [key, repaired])
   }
   return { name: section.name, lines: [...lines.values()], why }
@@ -70,12 +70,13 @@ function repairValue(section: string, key: string, value: string): string {
   return isPath && key !== '' ? text.replace(/^["']?\/+(.*?)["']?$/, '$1') : text
 }
 
-function lackingGeneral(ini: Ini, known: Pick<Description, 'family' | 'version' | 'arch' | 'variant'>) {
+function lackingGeneral(ini: Ini, concluded: Pick<Description, 'family' | 'version' | 'arch' | 'variant'>) {
   const wanted: [string, string][] = []
-  if (!ini.entry('general', 'family')?.value) wanted.push(['family', line(known.family) || 'unknown'])
+  if (!ini.entry('general', 'family')?.value) wanted.push(['family', line(concluded.family) || 'unknown'])
   else return []
   for (const key of ['version', 'arch', 'variant'] as const)
-    if (ini.entry('general', key) === undefined && known[key] !== '') wanted.push([key, line(known[key])])
+    if (ini.entry('general', key) === undefined && concluded[key] !== '')
+      wanted.push([key, line(concluded[key])])
   return wanted
 }
 

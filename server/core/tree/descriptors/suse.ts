@@ -9,10 +9,10 @@ const knownKeys =
   /^(CONTENTSTYLE|PRODUCT|DISTPRODUCT|DISTVERSION|DISTRO|DISTRIBUTION|VENDOR|DESCRDIR|DATADIR|BASEARCHS|DEFAULTBASE|REPOID)\s/
 
 /**
- * Reads `content` of SUSE trees before repodata took over (SLES up to 12, openSUSE up to Leap 42): lines of a
- * key and its value. Three generations differ in keys: `PRODUCT`, `LABEL`, `DEFAULTBASE`; then `NAME`,
- * `BASEARCHS`; then `DISTRO cpe:/o:opensuse:opensuse:13.2,openSUSE` and `REPOID`. `HASH` lines name boot
- * files and their digests.
+ * Reads `content` of SUSE trees from before they had repodata (SLES up to 12, openSUSE up to Leap 42). Each
+ * line is a key and its value. Three generations differ in keys: `PRODUCT`, `LABEL`, `DEFAULTBASE`; then
+ * `NAME`, `BASEARCHS`; then `DISTRO cpe:/o:opensuse:opensuse:13.2,openSUSE` and `REPOID`. `HASH` lines name
+ * boot files and their digests.
  */
 export function readSuseContent(file: string, text: string): Description | undefined {
   const lines = splitLines(text)
@@ -81,7 +81,7 @@ function productOf(values: ReadonlyMap<string, string>): { family: string; versi
 
 function archOf(values: ReadonlyMap<string, string>): string {
   const bases = (values.get('BASEARCHS') ?? '').split(/\s+/).filter((part) => part !== '')
-  // `i586-x86_64` in REPOID is one tree for both, and its boot/ has both: then the bigger one is its arch.
+  // A tree with `i586-x86_64` in REPOID is for both, and its boot/ has both. Then x86_64 is its arch.
   const repo = /\/([^/]*)$/.exec(values.get('REPOID') ?? '')?.[1] ?? ''
   if (bases.includes('x86_64') || repo.includes('x86_64')) return 'x86_64'
   return bases[0] ?? archIn(repo) ?? (values.get('DEFAULTBASE') || '')
@@ -94,8 +94,8 @@ function splitOnce(text: string, by: string): [string, string] {
 
 /**
  * Reads `media.1/media`: vendor (later `vendor - product`), build (a date, later a build name), number of
- * media. From `openSUSE-Leap-15.5-DVD-x86_64-Build491.1-Media` the product can be read; of old ones only the
- * vendor is known.
+ * media. A build name such as `openSUSE-Leap-15.5-DVD-x86_64-Build491.1-Media` tells the product. Old files
+ * tell only the vendor.
  */
 export function readSuseMedia(file: string, text: string): Description | undefined {
   const [vendor = '', build = '', count = '', ...more] = splitLines(text).map((line) => line.trim())

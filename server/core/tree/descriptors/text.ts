@@ -8,14 +8,14 @@ export interface Notes {
   list(): TreeProblem[]
 }
 
-const mostNotes = 100
+const maxNotes = 100
 
 export function createNotes(file: string): Notes {
   const kept: TreeProblem[] = []
   let more = 0
   return {
     add(message, line) {
-      if (kept.length >= mostNotes) more++
+      if (kept.length >= maxNotes) more++
       else kept.push(line === undefined ? { file, message } : { file, line, message })
     },
     list() {
@@ -25,9 +25,9 @@ export function createNotes(file: string): Notes {
 }
 
 /**
- * The text of a descriptor, whatever wrote it. UTF-8 is the rule; a byte order mark is dropped (Python's
- * ConfigParser stumbles over one), UTF-16 with a mark is honoured, and bytes that are not UTF-8 are taken as
- * windows-1252, which cannot fail.
+ * Decodes the text of a descriptor, whatever program wrote it. UTF-8 is the rule; a byte order mark is
+ * dropped (Python's ConfigParser stumbles over one), UTF-16 with a byte order mark is decoded, and bytes that
+ * are not UTF-8 are taken as windows-1252, which cannot fail.
  */
 export function decodeText(bytes: Uint8Array, notes: Notes): string {
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) {
@@ -83,9 +83,9 @@ const releaseLine = new RegExp(
 )
 
 /**
- * Takes a product line apart: `Fedora Core 2`, `SUSE Linux Enterprise Server 12 SP5`, `Fedora-Server
- * 21_Alpha`, `Fedora development`, `Debian GNU/Linux 4.0 r1`. CentOS 7 writes the bare version into
- * `.discinfo`; a name without a number has no version.
+ * Splits a product line into family and version: `Fedora Core 2`, `SUSE Linux Enterprise Server 12 SP5`,
+ * `Fedora-Server 21_Alpha`, `Fedora development`, `Debian GNU/Linux 4.0 r1`. CentOS 7 writes the bare version
+ * into `.discinfo`; a name without a number has no version.
  */
 export function splitRelease(text: string): { family: string; version: string } {
   const line = unquote(text.replace(/\s+/g, ' ').trim())

@@ -13,8 +13,8 @@ const hexLength: Readonly<Record<DigestAlgorithm, number>> = {
 }
 
 /**
- * A digest as descriptors write it: `sha256:1f2e...`; with no name the length tells. Undefined for anything
- * else.
+ * Parses a digest as descriptors write it: `sha256:1f2e...`. Without a name, the length tells the algorithm.
+ * Undefined for any other text.
  */
 export function parseDigest(text: string): Digest | undefined {
   const match = /^\s*(?:([a-z0-9-]+)\s*:)?\s*([0-9a-f]+)\s*$/i.exec(text)
@@ -28,8 +28,8 @@ export function parseDigest(text: string): Digest | undefined {
 }
 
 /**
- * `[checksums]`: path = algorithm:hex. A line without a digest is noted and left out: it must not fail the
- * tree.
+ * `[checksums]`: path = algorithm:hex. A line without a digest is noted and left out, so that it does not
+ * make the tree unusable.
  */
 export function readChecksums(ini: Ini, notes: Notes): Record<string, Digest> {
   const digests = new Map<string, Digest>()

@@ -9,9 +9,9 @@ import { excerpt, type Notes } from './text.ts'
 export function readPlatforms(ini: Ini, arch: string, notes: Notes): Map<string, PlatformImages> {
   const platforms = new Map<string, PlatformImages>()
   for (const section of ini.sections.values()) {
-    const said = /^images-(.+)$/i.exec(section.name)?.[1]?.trim()
-    if (said === undefined) continue
-    const name = withoutArch(said, arch)
+    const platform = /^images-(.+)$/i.exec(section.name)?.[1]?.trim()
+    if (platform === undefined) continue
+    const name = withoutArch(platform, arch)
     const before = platforms.get(name)
     if (before) notes.add(`[${section.name}] is platform ${name} once more; merged`, section.line)
     const images = readImages(section, notes)
@@ -67,7 +67,7 @@ function adoptOtherSpelling(platforms: Map<string, PlatformImages>, arch: string
   notes.add(`there is no [images-${arch}]; [images-${other}] is taken for it`)
 }
 
-/** The arch of the platforms, when they are of one arch. */
+/** The arch among the names of the platforms, when there is exactly one. */
 export function soleArch(platforms: ReadonlyMap<string, PlatformImages>): string | undefined {
   const names = [...platforms.keys()].filter(isKnownArch)
   return names.length === 1 ? names[0] : undefined

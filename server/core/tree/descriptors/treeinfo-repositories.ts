@@ -5,9 +5,9 @@ import type { Notes } from './text.ts'
 
 /**
  * The repositories of a tree, the one to install from first. From 0.3 on every `[variant-*]` and `[addon-*]`
- * may have one; before that `[general] repository` names it, and before that only a checksum of its
- * `repodata/repomd.xml` shows it. EL 8 and 9 name siblings on a mirror (`../../../AppStream/x86_64/os`) and
- * folders on a DVD.
+ * may name one. Older trees name their only one as `[general] repository`; in the oldest, only the checksum
+ * of a `repodata/repomd.xml` shows where it is. EL 8 and 9 name siblings on a mirror
+ * (`../../../AppStream/x86_64/os`) and folders on a DVD.
  */
 export function readRepositories(ini: Ini, variant: string, notes: Notes): Repository[] {
   const found: Repository[] = []

@@ -9,7 +9,7 @@ import { noteListedPlatforms, readPlatforms, soleArch } from './treeinfo-platfor
 import { readRepositories } from './treeinfo-repositories.ts'
 
 /**
- * Reads `.treeinfo` of every era (productmd doc/treeinfo-1.x.rst, and what was before it):
+ * Reads `.treeinfo` of every era (productmd doc/treeinfo-1.x.rst, and the forms before productmd):
  *
  * - 0.0, no `[header]`: `[general]`, `[images-*]`, `[stage2]`, from Fedora Core 6 and RHEL 5 on.
  * - 0.3: `[product]`, `[tree]`, `[variant-*]`, `[addon-*]` beside it; RHEL 6 and 7.
@@ -45,8 +45,8 @@ export function readTreeinfo(file: string, text: string): Description | undefine
 }
 
 /**
- * `media.repo` and other INI files lie beside trees too, so a section must have a key that only a treeinfo
- * has.
+ * Whether an INI file is a treeinfo. Trees also have `media.repo` and other INI files, so a section must have
+ * a key that only a treeinfo has.
  */
 function looksLikeTreeinfo(ini: Ini): boolean {
   const has = (section: string, ...keys: string[]) =>
@@ -99,8 +99,8 @@ function readRelease(ini: Ini): Pick<Description, 'family' | 'version' | 'varian
 }
 
 /**
- * `[general] variant` is missing in Scientific Linux 5 and 6 and in SUSE's trees; a single variant is the
- * one.
+ * The variant of a tree without `[general] variant` (Scientific Linux 5 and 6, SUSE): its only variant, or
+ * the one whose repository is the tree itself.
  */
 function mainVariant(ini: Ini): string {
   const variants = listOf(ini.entry('tree', 'variants') ?? ini.entry('general', 'variants'))

@@ -39,7 +39,7 @@ interface WritablePlatform {
 
 type WritableVariant = Pick<Repository, 'id' | 'name' | 'path'>
 
-/** What several sections say, cleaned once. */
+/** The values that several sections need, made safe to write. */
 interface WritableTree {
   readonly arch: string
   readonly family: string
@@ -175,7 +175,8 @@ function checksums(description: Description): Line[] {
 }
 
 /**
- * A path is a key in `[checksums]`: a delimiter would cut it, and some first characters begin something else.
+ * Whether a path can be a key in `[checksums]`: `=` and `:` would cut it, and `[`, `#` or `;` would begin a
+ * section or a comment.
  */
 function canBeKey(path: string): boolean {
   return path !== '' && relative(path) === path && !/[=:]/.test(path) && !/^[[#;]/.test(path)
