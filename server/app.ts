@@ -68,7 +68,7 @@ export function createApp({ version, ...catalogOptions }: AppOptions): App {
   })
   const decideNetworkBoot = networkBoot({
     ...{ snapshot, services, machines },
-    isThere: async (urlPath, who) => (await source.stat(cleanPath(urlPath), who))?.kind === 'file',
+    fileExists: async (urlPath, who) => (await source.stat(cleanPath(urlPath), who))?.kind === 'file',
   })
   const uploads = new Uploads({
     trees: () => snapshot().config.paths.trees,

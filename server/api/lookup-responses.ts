@@ -102,8 +102,8 @@ function lookUp(queryText: string, inputs: LookupInputs): LookupResponse {
 function parameters(text: string): Record<string, string | string[]> {
   const query: Record<string, string | string[]> = Object.create(null)
   for (const [key, value] of new URLSearchParams(text)) {
-    const before = query[key]
-    query[key] = before === undefined ? value : [before, value].flat()
+    const earlier = query[key]
+    query[key] = earlier === undefined ? value : [earlier, value].flat()
   }
   return query
 }

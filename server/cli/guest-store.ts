@@ -11,7 +11,7 @@ import { openExistingStore } from '../store/sqlite/open.ts'
 import type { CliIo } from './output/io.ts'
 
 /** What the store knows about the guests, read once for one command. */
-export interface Remembered {
+export interface StoredStates {
   readonly stateOf: (guest: string) => GuestState | undefined
   readonly reportToken: (guest: string) => string | undefined
   /** The snapshot with the earlier versions of trees from which guests are installing. */
@@ -22,11 +22,11 @@ export interface Remembered {
  * Reads the store, which a running server may be using. When that fails, it prints a warning and every guest
  * looks new, so that commands that only read still work.
  */
-export async function remembered(snapshot: Snapshot, io: CliIo): Promise<Remembered> {
-  const nothing: Remembered = { stateOf: () => undefined, reportToken: () => undefined, snapshot }
+export async function readStoredStates(snapshot: Snapshot, io: CliIo): Promise<StoredStates> {
+  const noHistory: StoredStates = { stateOf: () => undefined, reportToken: () => undefined, snapshot }
   try {
     const store = await openExistingStore(snapshot.config.paths)
-    if (!store) return nothing
+    if (!store) return noHistory
     try {
       const [states, secret] = [await store.states(), await store.secret()]
       const stateOf = (guest: string): GuestState | undefined => {
@@ -43,7 +43,7 @@ export async function remembered(snapshot: Snapshot, io: CliIo): Promise<Remembe
     }
   } catch (error) {
     io.err(`warning: the history of the guests cannot be read: ${failureMessage(error)}\n`)
-    return nothing
+    return noHistory
   }
 }
 

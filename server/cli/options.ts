@@ -20,6 +20,6 @@ export interface CommonOptions {
 }
 
 /** Reads configuration, trees and templates once, for one command. */
-export function oneShot(options: CommonOptions, io: CliIo): Promise<Snapshot> {
+export function readSnapshot(options: CommonOptions, io: CliIo): Promise<Snapshot> {
   return loadSnapshot({ cwd: io.cwd, ...defined({ configFile: options.config }) })
 }

@@ -167,10 +167,10 @@ export function describe({ id, result }: ImportedTree): string {
   const { record, description } = result
   const name = description ? systemName(description) : 'tree'
   const warnings = result.findings.length - errors.length
-  const rest = warnings > 0 ? `; ${count(warnings, 'warning')}, see treeboot verify ${id}` : ''
+  const warned = warnings > 0 ? `; ${count(warnings, 'warning')}, see treeboot verify ${id}` : ''
   const accepted = record.accepted ? `, in spite of ${count(errors.length, 'fault')}:\n${faults}` : '\n'
   const signed = describeSignatures(result.signatures)
-  return `${id}: ${name}, version ${record.version}, ${record.files} files, ${size(record.bytes)}${rest}${accepted}${signed}`
+  return `${id}: ${name}, version ${record.version}, ${record.files} files, ${size(record.bytes)}${warned}${accepted}${signed}`
 }
 
 function systemName(description: Description): string {

@@ -29,7 +29,7 @@ export interface MachineStates {
 
 /** What the namespace needs to know of the machines, and to write down about them. */
 export interface BootMachines extends MachineStates {
-  /** Resolves when what other processes wrote is known; at once when they wrote nothing. */
+  /** Reads what other processes wrote to the store. Resolves at once when they wrote nothing. */
   fresh(): Promise<void>
   /** The version of a published tree that a client sees. */
   versionFor(who: Requester, current: ReleaseId, path: string): number
@@ -123,7 +123,11 @@ export class Machines implements BootMachines {
     return boundTrees(this.#options.snapshot().guests, (guest) => this.stateOf(guest))
   }
 
-  /** @throws Failure `forbidden` for a report that cannot be believed. */
+  /**
+   * Stores the report of a guest.
+   *
+   * @throws Failure `forbidden` for a report that cannot be believed.
+   */
   report(guest: Guest, received: ReceivedReport): Promise<void> {
     return this.#history.report(guest, received)
   }
@@ -171,7 +175,7 @@ export class Machines implements BootMachines {
     this.#views.fetched(who, release, '/lookup', 0)
   }
 
-  /** For the event bus: what was really sent. */
+  /** Takes events from the bus: they tell what was really sent. */
   readonly sink: EventSink = (event) => {
     if (event.type === 'served') this.#served(event)
     else if (event.type === 'fetching' && event.decision.kind === 'tree-file')

@@ -24,8 +24,8 @@ export interface NetworkBootParts {
   readonly snapshot: () => Snapshot
   readonly services: () => OpenServices
   readonly machines: Pick<Machines, 'learnNames' | 'askedByDhcp' | 'loaders' | 'stateOf'>
-  /** Whether a file of the namespace is there: a loader is offered only when it can be fetched. */
-  readonly isThere: (urlPath: string, who: Requester) => Promise<boolean>
+  /** Whether the namespace has a file: a loader is offered only when it can be fetched. */
+  readonly fileExists: (urlPath: string, who: Requester) => Promise<boolean>
 }
 
 /** Decides the reply to a DHCP packet; undefined for a packet that does not ask for network boot. */
@@ -48,7 +48,7 @@ export function networkBoot(parts: NetworkBootParts): DecideNetworkBoot {
   }
 }
 
-/** Notes what the packet tells of the machine. */
+/** Notes what the packet tells about the machine. */
 function learn(
   machines: NetworkBootParts['machines'],
   { client, isFollowUp, isRepeat }: NetworkBootRequest,
@@ -79,7 +79,7 @@ async function offerLoader(
     address: request.clientAddress,
     localAddress: request.serverAddress,
   }
-  const loader = await firstAvailable(candidatesFor(parts, request, machine), who, parts.isThere)
+  const loader = await firstAvailable(candidatesFor(parts, request, machine), who, parts.fileExists)
   const reach = reachOf(now, parts.services(), who)
   const decision = decideOffer({ ...reach, firmware, ...defined({ loader }) })
   const named = defined({ guest: guest?.name })
@@ -110,9 +110,9 @@ function candidatesFor(
 async function firstAvailable(
   candidates: readonly LoaderCandidate[],
   who: Requester,
-  isThere: NetworkBootParts['isThere'],
+  fileExists: NetworkBootParts['fileExists'],
 ): Promise<LoaderCandidate | undefined> {
-  for (const candidate of candidates) if (await isThere(candidate.urlPath, who)) return candidate
+  for (const candidate of candidates) if (await fileExists(candidate.urlPath, who)) return candidate
   return undefined
 }
 

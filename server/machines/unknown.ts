@@ -35,7 +35,7 @@ export class UnknownMachines {
   seen(shown: SeenMachine): void {
     const seen = machineOf(shown, this.#options.clock())
     if (!seen) return
-    const machine = this.#joined(seen)
+    const machine = this.#withEarlier(seen)
     const waiting = this.#waiting.get(machine.id)
     this.#waiting.set(machine.id, waiting ? mergeSeen(waiting, machine) : machine)
     this.#timer ??= setTimeout(() => void this.flush(), gatherMs).unref()
@@ -58,22 +58,22 @@ export class UnknownMachines {
   }
 
   /**
-   * A machine with all that earlier requests from its address told. PXELINUX tells the UUID in one request
-   * and the MAC in the next.
+   * The machine of a request, with what earlier requests from the same address told about it. PXELINUX sends
+   * the UUID in one request and the MAC in the next.
    */
-  #joined(seen: UnknownMachine): UnknownMachine {
+  #withEarlier(seen: UnknownMachine): UnknownMachine {
     const { address } = seen
     if (address === undefined) return seen
     const before = this.#atAddress.get(address)
-    const same = before && seen.lastMs - before.lastMs < sameMachineMs && mayBeSame(before, seen)
-    const known = same ? { ...before, ...seen, id: before.mac ?? seen.id } : seen
-    if (same && before.id !== known.id) this.#replace(before.id)
-    this.#atAddress.set(address, known)
-    return known
+    const isSame = before && seen.lastMs - before.lastMs < sameMachineMs && mayBeSame(before, seen)
+    const machine = isSame ? { ...before, ...seen, id: before.mac ?? seen.id } : seen
+    if (isSame && before.id !== machine.id) this.#dropRow(before.id)
+    this.#atAddress.set(address, machine)
+    return machine
   }
 
   /** Drops the row with a UUID as id, of a machine whose MAC is known now. */
-  #replace(id: string): void {
+  #dropRow(id: string): void {
     this.#waiting.delete(id)
     this.#outdated.add(id)
   }
@@ -81,7 +81,7 @@ export class UnknownMachines {
 
 /** Whether two sightings at one address may be the same machine: the address may have gone to another one. */
 function mayBeSame(a: UnknownMachine, b: UnknownMachine): boolean {
-  const differ = (one: string | undefined, other: string | undefined): boolean =>
-    one !== undefined && other !== undefined && one !== other
+  const differ = (x: string | undefined, y: string | undefined): boolean =>
+    x !== undefined && y !== undefined && x !== y
   return !differ(a.mac, b.mac) && !differ(a.uuid, b.uuid)
 }

@@ -176,18 +176,18 @@ export class VersionViews {
   }
 
   #clientOf(who: Requester, nowMs: number): Client {
-    const known = this.#clients.get(who.address)
-    const client = known ?? { views: new Map<string, View>(), fetchedMs: 0, sharedUntilMs: 0 }
+    const existing = this.#clients.get(who.address)
+    const client = existing ?? { views: new Map<string, View>(), fetchedMs: 0, sharedUntilMs: 0 }
     this.#noteConnection(client, who.connection, nowMs)
-    if (!known) this.#clients.set(who.address, client)
+    if (!existing) this.#clients.set(who.address, client)
     return client
   }
 
   /** Whether another connection of this address, which is still open, fetched within the last second. */
   #isSecondConnection(client: Client, connection: Connection | undefined, nowMs: number): boolean {
-    const before = client.connection
-    if (!connection || !before || before === connection) return false
-    return before.readyState === 'open' && nowMs - client.fetchedMs < turnsMs
+    const last = client.connection
+    if (!connection || !last || last === connection) return false
+    return last.readyState === 'open' && nowMs - client.fetchedMs < turnsMs
   }
 
   /** Remembers the connection that fetches, and whether several clients may share the address. */

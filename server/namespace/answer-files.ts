@@ -175,15 +175,15 @@ function cachedAnswerFiles(options: AnswerFileOptions): CachedRender {
     const facts = options.facts(guest, who, snapshot)
     if (facts instanceof Failure) return Promise.reject(facts)
     const key = JSON.stringify([snapshot.generation, guest.name, facts.tree?.id, facts.urls, facts.token])
-    const known = cache.get(key)
-    if (known) return known
-    const made = renderWith(options.renderer, guest, facts, snapshot)
-    cache.set(key, made)
-    made.then(
+    const cached = cache.get(key)
+    if (cached) return cached
+    const rendering = renderWith(options.renderer, guest, facts, snapshot)
+    cache.set(key, rendering)
+    rendering.then(
       (answer) => warn(guest, answer, options.onWarnings),
       () => cache.delete(key),
     )
-    return made
+    return rendering
   }
 }
 

@@ -179,14 +179,15 @@ class BootConfigs {
   }
 
   /**
-   * Debian's signed GRUB asks for this one file and no other, so the file sends each machine on to its own.
-   * GRUBs that lost their prefix under ProxyDHCP end here as well. A GRUB without `$net_default_mac`, or one
-   * that is declined there, goes on with the plan of the asking address.
+   * The `grub.cfg` that every machine gets. Debian's signed GRUB asks for no other file, so this file first
+   * loads `/boot/by/<MAC>/grub.cfg`. GRUBs that lost their prefix under ProxyDHCP also ask for it. A GRUB
+   * without `$net_default_mac`, or one that finds no file there, executes the rest: the plan for the address
+   * that asks.
    */
   async #sharedGrub(who: Requester): Promise<GeneratedText> {
     const config = await this.#configFor(factsOf(who), 'grub', who)
     const text = [
-      '# One file for every machine: each goes on to its own.',
+      '# Every machine gets this file, and then loads its own.',
       'if [ -n "$net_default_mac" ]; then',
       '  configfile /boot/by/$net_default_mac/grub.cfg',
       'fi',
@@ -244,8 +245,8 @@ class BootConfigs {
     if (plan.kind !== 'menu') return renderForLoader(plan, as, options)
     const { http, tftp } = inputs.urls
     const key = JSON.stringify([now.generation, http, tftp, as, options])
-    const known = this.#menus.get(key)
-    if (known !== undefined) return known
+    const cached = this.#menus.get(key)
+    if (cached !== undefined) return cached
     const text = renderForLoader(plan, as, options)
     this.#menus.set(key, text)
     return text

@@ -89,11 +89,11 @@ function installFacts({ services, machines }: NamespaceParts): AnswerFileOptions
 
 /** A folder on disk whose path is a setting. A new source is made only when the setting changes. */
 function folderSetting(setting: () => string): FileSource {
-  let made: { folder: string; source: FileSource } | undefined
+  let cached: { folder: string; source: FileSource } | undefined
   const current = (): FileSource => {
     const folder = setting()
-    if (made?.folder !== folder) made = { folder, source: diskSource(folder) }
-    return made.source
+    if (cached?.folder !== folder) cached = { folder, source: diskSource(folder) }
+    return cached.source
   }
   return {
     stat: (path, who) => current().stat(path, who),

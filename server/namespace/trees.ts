@@ -32,7 +32,7 @@ export function treesSource({ snapshot, disk, folder, machines }: TreesParts): F
   /** Sources of ISO images and of published versions, by their real path. */
   const opened = new Map<string, FileSource>()
   /** The places of the last snapshot. */
-  let made: { readonly trees: readonly Tree[]; readonly places: ReadonlyMap<CleanPath, Placed> } | undefined
+  let cached: { readonly trees: readonly Tree[]; readonly places: ReadonlyMap<CleanPath, Placed> } | undefined
   /** Trees in versions that were replaced. */
   const earlierPlaces = new WeakMap<Tree, Placed>()
 
@@ -65,11 +65,11 @@ export function treesSource({ snapshot, disk, folder, machines }: TreesParts): F
    */
   const places = (): ReadonlyMap<CleanPath, Placed> => {
     const { all, earlier: before } = snapshot().trees
-    if (made?.trees === all) return made.places
-    made = { trees: all, places: new Map(all.map((tree) => [cleanPath(`/${tree.id}`), placed(tree)])) }
+    if (cached?.trees === all) return cached.places
+    cached = { trees: all, places: new Map(all.map((tree) => [cleanPath(`/${tree.id}`), placed(tree)])) }
     const used = new Set([...all, ...before].map(({ origin }) => origin.path))
     for (const path of opened.keys()) if (!used.has(path)) opened.delete(path)
-    return made.places
+    return cached.places
   }
 
   /** The tree that holds a path, in the version that this client sees, and the path inside of it. */

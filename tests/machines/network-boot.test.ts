@@ -84,7 +84,7 @@ function machineRoom(setting: Setting = {}) {
     snapshot: () => snapshot,
     services: () => services,
     machines,
-    isThere: async (urlPath, who) => (await source.stat(cleanPath(urlPath), who))?.kind === 'file',
+    fileExists: async (urlPath, who) => (await source.stat(cleanPath(urlPath), who))?.kind === 'file',
   })
   /** A loader was sent the configuration at this path. */
   const fetched = (path: string): void => {

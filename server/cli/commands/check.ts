@@ -6,7 +6,7 @@ import type { SnapshotProblem } from '../../core/problem.ts'
 import { lintTemplates } from '../../templates/lint.ts'
 import { TemplateRenderer } from '../../templates/renderer.ts'
 import { answerFileProblems } from '../check-answer-files.ts'
-import { configOption, jsonOption, oneShot } from '../options.ts'
+import { configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { count, json } from '../output/table.ts'
 
@@ -27,7 +27,7 @@ export function registerCheck(program: Command, io: CliIo): void {
 
 async function allProblems(options: { config?: string }, io: CliIo): Promise<readonly SnapshotProblem[]> {
   try {
-    const snapshot = await oneShot(options, io)
+    const snapshot = await readSnapshot(options, io)
     return [...snapshot.problems, ...(await renderingProblems(snapshot, io.cwd))]
   } catch (error) {
     // Without a configuration nothing else can be checked.

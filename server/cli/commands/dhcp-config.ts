@@ -11,7 +11,7 @@ import { renderIsc } from '../../render/dhcp-isc.ts'
 import { renderKea } from '../../render/dhcp-kea.ts'
 import { cliRequester, expectedServices } from '../cli-requester.ts'
 import { packageFamily } from '../host-system.ts'
-import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
+import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json } from '../output/table.ts'
 import { loaderReport } from './loaders.ts'
@@ -51,7 +51,7 @@ async function dhcpPlan(
   options: DhcpConfigOptions,
   io: CliIo,
 ): Promise<{ plan: DhcpPlan; notes: readonly string[] }> {
-  const snapshot = await oneShot(options, io)
+  const snapshot = await readSnapshot(options, io)
   const { config } = snapshot
   const who = cliRequester(config)
   const address = options.address ?? who.localAddress ?? ''

@@ -12,8 +12,8 @@ import { explainPath, type PathExplanation } from '../../namespace/mounts.ts'
 import { namespaceMounts } from '../../namespace/namespace.ts'
 import { TemplateRenderer } from '../../templates/renderer.ts'
 import { cliInputs, cliRequester, expectedServices } from '../cli-requester.ts'
-import { type Remembered, remembered } from '../guest-store.ts'
-import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
+import { readStoredStates, type StoredStates } from '../guest-store.ts'
+import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
 
@@ -35,7 +35,7 @@ export function registerExplain(program: Command, io: CliIo): void {
     .addOption(jsonOption())
     .addHelpText('after', help)
     .action(async (asked: string, options: CommonOptions) => {
-      const past = await remembered(await oneShot(options, io), io)
+      const past = await readStoredStates(await readSnapshot(options, io), io)
       if (asked.startsWith('/')) await explainAPath(asked, past, options, io)
       else await explainAMachine(asked, past, options, io)
     })
@@ -43,7 +43,7 @@ export function registerExplain(program: Command, io: CliIo): void {
 
 async function explainAMachine(
   asked: string,
-  { snapshot, stateOf }: Remembered,
+  { snapshot, stateOf }: StoredStates,
   options: CommonOptions,
   io: CliIo,
 ): Promise<void> {
@@ -73,7 +73,7 @@ function factsOf(asked: string): GuestFacts {
 
 async function explainAPath(
   asked: string,
-  past: Remembered,
+  past: StoredStates,
   options: CommonOptions,
   io: CliIo,
 ): Promise<void> {

@@ -9,8 +9,8 @@ import {
   whyLocalDisk,
 } from '../../core/guest/state.ts'
 import { openExistingStore } from '../../store/sqlite/open.ts'
-import { guestNamed, localTime, remembered } from '../guest-store.ts'
-import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
+import { guestNamed, localTime, readStoredStates } from '../guest-store.ts'
+import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
 
@@ -32,7 +32,7 @@ export function registerGuests(program: Command, io: CliIo): void {
 }
 
 async function listGuests(options: CommonOptions, io: CliIo): Promise<void> {
-  const { snapshot, stateOf } = await remembered(await oneShot(options, io), io)
+  const { snapshot, stateOf } = await readStoredStates(await readSnapshot(options, io), io)
   const { guests, trees } = snapshot
   const summary = (guest: Guest) => guestSummary(guest, trees, stateOf(guest.name))
   if (options.json) io.out(json(guests.all.map(summary)))
@@ -57,7 +57,7 @@ function stateCells(guestState: GuestState = newState): [string, string] {
 }
 
 async function showGuest(name: string, options: CommonOptions, io: CliIo): Promise<void> {
-  const snapshot = await oneShot(options, io)
+  const snapshot = await readSnapshot(options, io)
   const guest = guestNamed(snapshot, name)
   const store = await openExistingStore(snapshot.config.paths)
   const stored = (await store?.states())?.get(name)

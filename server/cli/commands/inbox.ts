@@ -9,7 +9,7 @@ import { canonicalUuid } from '../../core/net/uuid.ts'
 import { openExistingStore } from '../../store/sqlite/open.ts'
 import type { Store } from '../../store/store.ts'
 import { localTime } from '../guest-store.ts'
-import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
+import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
 
@@ -36,7 +36,7 @@ export function registerInbox(program: Command, io: CliIo): void {
 }
 
 async function inbox(options: CommonOptions, io: CliIo): Promise<void> {
-  const { config, guests } = await oneShot(options, io)
+  const { config, guests } = await readSnapshot(options, io)
   const store = await openExistingStore(config.paths)
   const all = (await store?.unknownMachines()) ?? []
   await store?.close()
@@ -75,7 +75,7 @@ async function adopt(asked: string, options: AdoptOptions, io: CliIo): Promise<v
   const { name, profile = [] } = options
   const id = canonicalMac(asked) ?? canonicalUuid(asked)
   if (id === undefined) throw new Failure('bad-request', `${asked}: expected a MAC address or a UUID`)
-  const { config, guests } = await oneShot(options, io)
+  const { config, guests } = await readSnapshot(options, io)
   const store = await openExistingStore(config.paths)
   try {
     const machine = (await store?.unknownMachines())?.find((each) => each.id === id || each.uuid === id)

@@ -8,7 +8,7 @@ import { openStore } from '../../store/sqlite/open.ts'
 import type { Store } from '../../store/store.ts'
 import { cliInputs } from '../cli-requester.ts'
 import { guestNamed, localTime } from '../guest-store.ts'
-import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
+import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
 import { json } from '../output/table.ts'
 
@@ -40,7 +40,7 @@ async function decide(
   options: CommonOptions,
   io: CliIo,
 ): Promise<void> {
-  const snapshot = await oneShot(options, io)
+  const snapshot = await readSnapshot(options, io)
   // All names are looked up before any change: a mistyped third name must not leave two guests changed.
   const guests = names.map((name) => guestNamed(snapshot, name))
   const store = await openStore(snapshot.config.paths)

@@ -9,7 +9,7 @@ import { cleanPath } from '../../files/path.ts'
 import type { FileSource } from '../../files/source.ts'
 import { hostPlace, treeLoadersSource } from '../../namespace/host-loaders.ts'
 import { installCommand, type PackageFamily, packageFamily } from '../host-system.ts'
-import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
+import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
 
@@ -56,7 +56,7 @@ export function registerLoaders(program: Command, io: CliIo): void {
     .addOption(jsonOption())
     .addHelpText('after', '\nExit code 0: BIOS and UEFI x64 machines can be booted; 3: they cannot.')
     .action(async (options: CommonOptions) => {
-      const report = await loaderReport(await oneShot(options, io), await packageFamily())
+      const report = await loaderReport(await readSnapshot(options, io), await packageFamily())
       io.out(options.json ? json(report) : describe(report))
       const needed = report.firmware.filter(({ firmware }) => firmware === 'bios' || firmware === 'uefi-x64')
       if (needed.some(({ loader }) => loader === undefined)) io.exit(exitCodes.none)

@@ -3,8 +3,8 @@ import { lookup, lookupResultJson } from '../../core/lookup/lookup.ts'
 import { parseLookupQuery } from '../../core/lookup/query.ts'
 import { formats, isFormat, renderPlan } from '../../render/render.ts'
 import { cliInputs } from '../cli-requester.ts'
-import { remembered } from '../guest-store.ts'
-import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
+import { readStoredStates } from '../guest-store.ts'
+import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json } from '../output/table.ts'
 
@@ -41,9 +41,9 @@ export function registerLookup(program: Command, io: CliIo): void {
 
 async function runLookup({ config, json: _, as, ...query }: LookupOptions, io: CliIo): Promise<void> {
   const asked = parseLookupQuery(query)
-  const now = await oneShot(config === undefined ? {} : { config }, io)
+  const now = await readSnapshot(config === undefined ? {} : { config }, io)
   // Only guests have a history: a lookup of a tree does not need the store.
-  const past = asked.guest && (await remembered(now, io))
+  const past = asked.guest && (await readStoredStates(now, io))
   const { snapshot, stateOf } = past ?? { snapshot: now }
   const result = lookup(asked, cliInputs(snapshot, stateOf))
   if (!result.found) {

@@ -9,8 +9,8 @@ import { loaderOptions, planAs } from '../../namespace/render-boot.ts'
 import { formats, isFormat, renderPlan } from '../../render/render.ts'
 import { TemplateRenderer } from '../../templates/renderer.ts'
 import { cliRequester, expectedServices } from '../cli-requester.ts'
-import { guestNamed, remembered } from '../guest-store.ts'
-import { type CommonOptions, configOption, jsonOption, oneShot } from '../options.ts'
+import { guestNamed, readStoredStates } from '../guest-store.ts'
+import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
 import { json } from '../output/table.ts'
 
@@ -48,7 +48,7 @@ async function render(
   options: CommonOptions & { as: string; url?: string },
   io: CliIo,
 ): Promise<void> {
-  const past = await remembered(await oneShot(options, io), io)
+  const past = await readStoredStates(await readSnapshot(options, io), io)
   const { snapshot } = past
   const guest = guestNamed(snapshot, name)
   const services = expectedServices(snapshot.config)

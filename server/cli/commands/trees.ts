@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { treeSummary } from '../../api/views.ts'
 import type { Tree } from '../../core/tree/tree.ts'
-import { configOption, jsonOption, oneShot } from '../options.ts'
+import { configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
 import { registerTreesGc } from './trees-gc.ts'
@@ -14,7 +14,7 @@ export function registerTrees(program: Command, io: CliIo): void {
     .addOption(configOption())
     .addOption(jsonOption())
     .action(async (options: { config?: string; json?: boolean }) => {
-      const { trees } = await oneShot(options, io)
+      const { trees } = await readSnapshot(options, io)
       if (options.json) io.out(json(trees.all.map(treeSummary)))
       else io.out(trees.all.length === 0 ? 'no trees yet: copy one into trees/\n' : describeTrees(trees.all))
       if (trees.all.length === 0) io.exit(exitCodes.none)

@@ -11,7 +11,7 @@ import { findingText } from '../../intake/publish-tree.ts'
 import { verifyImage } from '../../verify/verify-image.ts'
 import { hasErrors, type VerifyReport, verifyTree } from '../../verify/verify-tree.ts'
 import { recordAt } from '../../versions/record.ts'
-import { configOption, jsonOption, oneShot } from '../options.ts'
+import { configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { progressLine, terminalOrNone } from '../output/progress.ts'
 import {
@@ -53,7 +53,7 @@ export function registerVerify(program: Command, io: CliIo): void {
 }
 
 async function verify(id: string, options: VerifyOptions, io: CliIo): Promise<VerifyReport> {
-  const snapshot = await oneShot(options, io)
+  const snapshot = await readSnapshot(options, io)
   const { config } = snapshot
   const tree = snapshot.trees.byId(id)
   if (!tree) throw new Failure('not-found', `no tree ${id}; treeboot trees lists them`)

@@ -26,8 +26,8 @@ export function run(...[file, ...args]: Command): string {
   try {
     return execFileSync(file, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
   } catch (error) {
-    const said = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error)
-    throw new Error(`${[file, ...args].join(' ')}: ${said}`)
+    const reason = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error)
+    throw new Error(`${[file, ...args].join(' ')}: ${reason}`)
   }
 }
 

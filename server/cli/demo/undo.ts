@@ -1,7 +1,8 @@
 type Undo = () => void
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-const live = new Set<UndoStack>()
+/** Stacks that were not unwound yet. */
+const openStacks = new Set<UndoStack>()
 
 /**
  * The steps that undo what a run changed on this machine (namespaces, processes, folders), in reverse order.
@@ -12,8 +13,8 @@ export class UndoStack {
   readonly #steps: { readonly what: string; readonly undo: Undo }[] = []
 
   constructor() {
-    if (live.size === 0) watchTheEnd()
-    live.add(this)
+    if (openStacks.size === 0) watchProcessEnd()
+    openStacks.add(this)
   }
 
   /** `what` names the change in messages. */
@@ -23,22 +24,22 @@ export class UndoStack {
 
   /** Runs every step even when some fail; throws afterwards if any failed. Safe to call twice. */
   unwind(): void {
-    const troubles: string[] = []
+    const failures: string[] = []
     for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
       try {
         step.undo()
       } catch (error) {
-        troubles.push(`${step.what}: ${error instanceof Error ? error.message : String(error)}`)
+        failures.push(`${step.what}: ${error instanceof Error ? error.message : String(error)}`)
       }
     }
-    live.delete(this)
-    if (live.size === 0) unwatchTheEnd()
-    if (troubles.length > 0) throw new Error(`left behind: ${troubles.join('; ')}`)
+    openStacks.delete(this)
+    if (openStacks.size === 0) unwatchProcessEnd()
+    if (failures.length > 0) throw new Error(`left behind: ${failures.join('; ')}`)
   }
 }
 
 function unwindAll(): void {
-  for (const stack of [...live]) {
+  for (const stack of [...openStacks]) {
     try {
       stack.unwind()
     } catch (error) {
@@ -49,16 +50,16 @@ function unwindAll(): void {
 
 function onSignal(signal: NodeJS.Signals): void {
   unwindAll()
-  unwatchTheEnd()
+  unwatchProcessEnd()
   process.kill(process.pid, signal)
 }
 
-function watchTheEnd(): void {
+function watchProcessEnd(): void {
   process.on('exit', unwindAll)
   for (const signal of signals) process.on(signal, onSignal)
 }
 
-function unwatchTheEnd(): void {
+function unwatchProcessEnd(): void {
   process.off('exit', unwindAll)
   for (const signal of signals) process.off(signal, onSignal)
 }
