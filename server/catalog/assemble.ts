@@ -74,11 +74,11 @@ function guestProblems(
 ): SnapshotProblem[] {
   const faults = new Map<string, GuestFault>()
   const judged = new Map<string, SettingFault | undefined>()
-  const check = (guest: Guest, from: string, what: string, judge: () => SettingFault | undefined) => {
-    if (!judged.has(what)) judged.set(what, judge())
-    const fault = judged.get(what)
+  const check = (guest: Guest, from: string, setting: string, judge: () => SettingFault | undefined) => {
+    if (!judged.has(setting)) judged.set(setting, judge())
+    const fault = judged.get(setting)
     if (!fault) return
-    const key = `${from}\n${what}`
+    const key = `${from}\n${setting}`
     const same = faults.get(key)
     if (same) same.guests.push(guest.name)
     else faults.set(key, { from, ...fault, guests: [guest.name] })

@@ -73,7 +73,7 @@ async function withTempFile(
  */
 const cannotSyncCodes = new Set(['EINVAL', 'ENOTSUP', 'EPERM', 'EISDIR', 'EACCES'])
 
-/** Makes the names in a folder durable, where the file system can do that. */
+/** Makes the names in a folder durable, if the file system can do that. */
 export async function syncFolder(folder: string): Promise<void> {
   let handle: FileHandle | undefined
   try {

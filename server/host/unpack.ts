@@ -56,16 +56,16 @@ export async function* unpacked(pieces: AsyncIterable<Uint8Array>, what: string)
   else yield* decompressed({ packing, input: whole, what })
 }
 
-async function* joined(head: readonly Uint8Array[], rest: AsyncIterator<Uint8Array>) {
+async function* joined(head: readonly Uint8Array[], remaining: AsyncIterator<Uint8Array>) {
   try {
     yield* head
     for (;;) {
-      const next = await rest.next()
+      const next = await remaining.next()
       if (next.done) return
       yield next.value
     }
   } finally {
-    await rest.return?.()
+    await remaining.return?.()
   }
 }
 

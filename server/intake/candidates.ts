@@ -11,7 +11,7 @@ import { isoSource, looksLikeIso } from '../files/iso/source.ts'
 import { rootPath } from '../files/path.ts'
 import type { VersionRecord } from '../versions/record.ts'
 
-/** A folder or image among uploaded, unpacked or fetched files that can be published by itself. */
+/** A folder or image among uploaded, unpacked or fetched files that can be published as one version. */
 export interface Candidate {
   readonly kind: VersionRecord['kind']
   readonly path: string

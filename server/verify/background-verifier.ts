@@ -18,7 +18,7 @@ const filesAtOnce = 2
 
 /** A file of a tree together with the digest that a descriptor names for it. */
 export interface DescribedFile {
-  /** Relative to the tree, for people. */
+  /** Relative to the tree, for messages. */
   readonly path: string
   readonly stamp: Stamp
   readonly expected: Digest

@@ -18,7 +18,7 @@ export interface ExpectedFile {
   readonly path: CleanPath
   readonly size?: number
   readonly digest?: Digest
-  /** The document that names the file, relative to the tree, for people. */
+  /** The document that names the file, relative to the tree, for messages. */
   readonly by: string
   /** The same document, in the source. */
   readonly from: CleanPath

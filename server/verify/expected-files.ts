@@ -120,10 +120,10 @@ class Collector implements ExpectedFiles {
     const path = cleanPath(`${this.#at}/${file}`)
     await this.#readDocument(path, async () => {
       const { signedText, isSigned } = await this.#signed.open(path, bytes)
-      const known = new Set(isSigned ? [] : this.expected.map((each) => each.path))
+      const alreadyExpected = new Set(isSigned ? [] : this.expected.map((each) => each.path))
       const checksums = checksumsIn(file, signedText === undefined ? bytes : Buffer.from(signedText))
       for (const [name, digest] of Object.entries(checksums))
-        if (!known.has(cleanPath(`${this.#at}/${name}`)))
+        if (!alreadyExpected.has(cleanPath(`${this.#at}/${name}`)))
           this.#expect(this.#at, name, { digest, from: path, weight: 'required' })
       return isSigned
     })

@@ -23,7 +23,7 @@ interface FoundDocuments extends Documents {
   readonly releases: CleanPath[]
 }
 
-/** Looks for documents that name checksums, level by level, but not where packages lie. */
+/** Looks for documents that name checksums, level by level, but not in folders of packages. */
 export async function findDocuments(source: FileSource, at: CleanPath): Promise<Documents> {
   const found: FoundDocuments = { checksumLists: [], repositories: [], releases: [] }
   let level: CleanPath[] = [at]

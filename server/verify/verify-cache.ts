@@ -23,7 +23,7 @@ interface CachedDigests {
  */
 export class VerifyCache {
   readonly #file: string
-  readonly #known = new LRUCache<string, CachedDigests>({ max: maxFiles })
+  readonly #files = new LRUCache<string, CachedDigests>({ max: maxFiles })
   #dirty = false
   #saving: Promise<void> = Promise.resolve()
 
@@ -42,20 +42,20 @@ export class VerifyCache {
     }
     const files = parseCache(text)
     if (!files) return `${this.#file} is damaged and was ignored; digests are computed anew`
-    for (const [path, cached] of files) this.#known.set(path, cached)
+    for (const [path, cached] of files) this.#files.set(path, cached)
     return undefined
   }
 
   get(stamp: Stamp, algorithm: DigestAlgorithm): string | undefined {
-    const known = this.#known.get(stamp.file)
+    const known = this.#files.get(stamp.file)
     return known && belongsTo(known, stamp) ? known.digests[algorithm] : undefined
   }
 
   set(stamp: Stamp, algorithm: DigestAlgorithm, hex: string): void {
-    const known = this.#known.get(stamp.file)
+    const known = this.#files.get(stamp.file)
     const others = known && belongsTo(known, stamp) ? known.digests : {}
     const { size, mtimeMs, inode } = stamp
-    this.#known.set(stamp.file, { size, mtimeMs, inode, digests: { ...others, [algorithm]: hex } })
+    this.#files.set(stamp.file, { size, mtimeMs, inode, digests: { ...others, [algorithm]: hex } })
     this.#dirty = true
   }
 
@@ -65,7 +65,7 @@ export class VerifyCache {
       if (!this.#dirty) return
       this.#dirty = false
       // The least recently used comes first, so that the next process loads them in the same order.
-      const files = Object.fromEntries(this.#known.rentries())
+      const files = Object.fromEntries(this.#files.rentries())
       await mkdir(dirname(this.#file), { recursive: true })
       await writeAtomically(this.#file, JSON.stringify({ version: 1, files }))
     }

@@ -65,9 +65,9 @@ export async function switchTo(trees: string, id: string, version: number, kind:
 
 /** Removes the second name of a tree that was an ISO and is a folder now, or the other way round. */
 async function removeOtherLink(trees: string, id: string, kind: Kind): Promise<void> {
-  const other = linkOf(trees, id, kind === 'iso' ? 'folder' : 'iso')
-  const occupant = await occupantOf(trees, other)
-  if (occupant.kind === 'version' && occupant.id === id) await rm(other, { force: true })
+  const otherLink = linkOf(trees, id, kind === 'iso' ? 'folder' : 'iso')
+  const occupant = await occupantOf(trees, otherLink)
+  if (occupant.kind === 'version' && occupant.id === id) await rm(otherLink, { force: true })
 }
 
 /**
@@ -92,7 +92,7 @@ function ignoreExisting(error: unknown): void {
   if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
 }
 
-/** The failure for an id where something lies that treeboot did not publish. */
+/** The failure for an id whose place is taken by something that treeboot did not publish. */
 export function occupied(id: string, what: string): Failure {
   return new Failure(
     'conflict',

@@ -8,11 +8,11 @@ export interface VersionRecord {
   readonly version: number
   readonly kind: 'folder' | 'iso'
   readonly publishedMs: number
-  /** Where it came from, for people: a URL, a path, "upload by FTP". */
+  /** Where it came from, as people read it: a URL, a path, "upload by FTP". */
   readonly source: string
   readonly files: number
   readonly bytes: number
-  /** Who published it, where that is known. */
+  /** Who published it, if that is known. */
   readonly by?: string
   /** Set when it was published in spite of faults. */
   readonly accepted?: Acceptance

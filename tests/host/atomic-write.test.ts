@@ -47,7 +47,7 @@ test('after a failure the old content and no temporary file are left', async () 
   await expect(writeAtomically(join(folder, 'absent/file'), 'text')).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
-test('of several that create a file at once, one succeeds', async () => {
+test('of several writers that create a file at once, one succeeds', async () => {
   const folder = temporaryFolder()
   const file = join(folder, 'token')
   const texts = ['a', 'b', 'c', 'd']

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { forEachAtOnce } from '../../server/host/pool.ts'
 
-test('items begin in order, and no more than so many are under way', async () => {
+test('items begin in order, and at most the given number at a time', async () => {
   const begun: number[] = []
   let running = 0
   let most = 0

@@ -78,7 +78,7 @@ test('large files are hashed in threads, as small ones are hashed here', async (
   expect(verifier.idle).toBe(true)
 }, 60_000)
 
-test('a verifier that was stopped gives no more results', async () => {
+test('a stopped verifier does not report results', async () => {
   const folder = temporaryFolder()
   writeBelow(folder, 'vmlinuz', 'kernel')
   const told: string[] = []

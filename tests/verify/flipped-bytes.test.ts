@@ -66,7 +66,7 @@ async function withFlips<T>(flips: readonly Flip[], look: () => Promise<T>): Pro
 
 const sizeOf = (path: string) => statSync(join(folder, path)).size
 
-test('the tree is whole, and has 500 files', async () => {
+test('the intact tree has 500 files and no finding', async () => {
   expect(files.length + 1).toBe(500)
   expect(await verify()).toMatchObject({ findings: [], files: 499 })
 })

@@ -40,8 +40,8 @@ export class ArrivalWatch {
    * The first look takes the times of the folders as the times of their changes, later looks the present
    * time.
    */
-  async look(): Promise<{ readonly what: string; readonly atMs: number } | undefined> {
-    let newest: { what: string; atMs: number } | undefined
+  async look(): Promise<{ readonly path: string; readonly atMs: number } | undefined> {
+    let newest: { path: string; atMs: number } | undefined
     // The iteration of a Map also visits what is added meanwhile, so new folders are read in the same look.
     for (const [folder, known] of this.#folders) {
       const stamp = await stampOf(folder)
@@ -53,13 +53,13 @@ export class ArrivalWatch {
       if (stamp.mtimeMs === known.mtimeMs) continue
       known.mtimeMs = stamp.mtimeMs
       const atMs = this.#firstLook ? stamp.mtimeMs : this.#clock()
-      if (!newest || atMs > newest.atMs) newest = { what: this.#nameOf(folder), atMs }
+      if (!newest || atMs > newest.atMs) newest = { path: this.#nameOf(folder), atMs }
       await this.#addBelow(folder)
     }
     this.#firstLook = false
     const changed = this.#changed
     this.#changed = undefined
-    return changed === undefined ? newest : { what: changed, atMs: this.#clock() }
+    return changed === undefined ? newest : { path: changed, atMs: this.#clock() }
   }
 
   close(): void {

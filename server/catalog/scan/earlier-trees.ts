@@ -56,7 +56,7 @@ function isSameRelease(a: Release, b: Release): boolean {
 }
 
 /**
- * Reads a tree as it is in an earlier version; undefined when that version is not on the disk any more.
+ * Reads an earlier version of a tree; undefined when that version is not on the disk any more.
  *
  * @param treesFolder Real path of `trees/`.
  * @param now The same tree in its current version.

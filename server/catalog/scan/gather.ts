@@ -40,7 +40,7 @@ export function judgeFolder(names: Iterable<string>): FolderVerdict {
  * read and one stat for each image. The folders that may hold images are listed only in a tree without a
  * complete `.treeinfo`.
  *
- * @param name What people call the tree (its id). It hints at distribution and version where no descriptor
+ * @param name What people call the tree (its id). It hints at distribution and version when no descriptor
  *   says them.
  * @returns undefined when nothing shows that this is a tree.
  */
@@ -109,7 +109,7 @@ class EvidenceCollector {
     return this.#description
   }
 
-  /** Lists the tree's folder and, level by level, all folders below it in which images may lie. */
+  /** Lists the tree's folder and, level by level, all folders below it that may hold images. */
   async listFolders(): Promise<void> {
     let level = ['']
     let foldersLeft = maxFolders
@@ -126,7 +126,8 @@ class EvidenceCollector {
   }
 
   /**
-   * The evidence, with the images that the descriptors name; undefined when nothing says that this is a tree.
+   * The evidence, with the images that the descriptors name; undefined when nothing shows that this is a
+   * tree.
    */
   async finish(): Promise<TreeEvidence | undefined> {
     const description = this.description()

@@ -195,7 +195,7 @@ export function isMissing(reading: TreeReading, path: string): boolean {
   return !reading.files.get(path)?.size
 }
 
-/** The files that are there and whose digest a descriptor names. */
+/** The files that exist and whose digest a descriptor names. */
 export function describedFiles(reading: TreeReading): DescribedFile[] {
   return Object.entries(reading.description.checksums).flatMap(([path, expected]) => {
     const stamp = reading.files.get(path)

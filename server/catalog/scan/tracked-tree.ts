@@ -46,7 +46,7 @@ export class TrackedTree {
   #lastChangeMs: number
   /** Whether a file of the published version was changed later: the tree must then be verified again. */
   #modifiedAfterPublish = false
-  /** What changed last, relative to the tree, for people. */
+  /** What changed last, relative to the tree, for messages. */
   #lastChanged: string | undefined
   #arrival: ArrivalWatch | undefined
   #tree: Tree
@@ -134,12 +134,12 @@ export class TrackedTree {
 
   async #lookAtArrival(): Promise<void> {
     const change = await this.#arrival?.look()
-    if (change && change.atMs > this.#lastChangeMs) this.#noteChange(change.atMs, change.what)
+    if (change && change.atMs > this.#lastChangeMs) this.#noteChange(change.atMs, change.path)
   }
 
-  #noteChange(atMs: number, what: string | undefined): void {
+  #noteChange(atMs: number, path: string | undefined): void {
     this.#lastChangeMs = atMs
-    this.#lastChanged = what
+    this.#lastChanged = path
   }
 
   #judge(): Tree {

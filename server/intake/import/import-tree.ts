@@ -101,8 +101,8 @@ async function examineSource(source: string, trees: string): Promise<Source> {
  */
 function fingerprintOf({ kind, stats }: Source, { unpack }: ImportOptions): string {
   const version = kind === 'folder' ? '' : `${stats.size} ${stats.mtimeMs}`
-  const way = kind === 'iso' && unpack ? ' unpacked' : ''
-  return `${stats.dev} ${stats.ino} ${version}${way}`
+  const mode = kind === 'iso' && unpack ? ' unpacked' : ''
+  return `${stats.dev} ${stats.ino} ${version}${mode}`
 }
 
 /** Copies or unpacks the source into the folder of the job. Returns what was left out, and why. */

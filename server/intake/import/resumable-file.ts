@@ -72,8 +72,8 @@ async function writeFrom(
  * length. The complete file has `size` bytes.
  */
 async function cutToDurable(handle: FileHandle, size: number): Promise<number> {
-  const left = (await handle.stat()).size
-  const start = left > size ? 0 : durableBytes(left)
+  const found = (await handle.stat()).size
+  const start = found > size ? 0 : durableBytes(found)
   await handle.truncate(start)
   return start
 }

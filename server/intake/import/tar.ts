@@ -114,7 +114,7 @@ function kindOf({ type, name }: Header): TarEntry['kind'] {
  * knows the byte at which each header begins, for messages, and checks the header first:
  *
  * - the first block of zeros ends the archive (POSIX), where tar-stream would read on;
- * - sparse files are refused, since their bytes do not lie where a reader expects them;
+ * - sparse files are refused, since the archive does not hold all of their bytes;
  * - names and pax headers beyond `maxExtraBytes` are refused.
  */
 class TarFeeder {

@@ -40,7 +40,7 @@ interface Download {
  * exist. Bytes that an earlier try or run left in `part` are kept, and only the bytes after them are fetched.
  * Size and digest are checked at the end; a file with a wrong digest is fetched again from its first byte.
  *
- * @returns False when no upstream has such a file.
+ * @returns False when no upstream has the file.
  * @throws Failure when no upstream gave it complete.
  */
 export async function fetchFile(

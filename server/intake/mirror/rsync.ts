@@ -52,17 +52,18 @@ export async function rsyncFrom(urls: readonly string[], run: RsyncRun): Promise
   const { signal, fetching: { pause = pauseFor, chance = Math.random } = {} } = run
   for (const url of urls) checkUrl(url)
   for (const folder of [run.folder, run.parts]) await mkdir(folder, { recursive: true })
-  let left = urls
+  let urlsLeft = urls
   let lastFailure: Failure | undefined
-  for (let tries = 0; tries < maxTries && left.length > 0; tries++) {
-    const url = left[tries % left.length] ?? ''
+  for (let tries = 0; tries < maxTries && urlsLeft.length > 0; tries++) {
+    const url = urlsLeft[tries % urlsLeft.length] ?? ''
     const exit = await runOnce(url, run)
     const outcome = outcomeOf(exit)
     if (outcome === 'done' || outcome === 'no-folder') return outcome
     if (outcome === undefined)
       lastFailure = new Failure('unavailable', `rsync of ${url} ended with code ${exit.code}: ${exit.stderr}`)
-    if (!isTransient(exit)) left = left.filter((each) => each !== url)
-    else if (tries + 1 < maxTries) await pause(backOffMs(Math.floor(tries / left.length), chance()), signal)
+    if (!isTransient(exit)) urlsLeft = urlsLeft.filter((each) => each !== url)
+    else if (tries + 1 < maxTries)
+      await pause(backOffMs(Math.floor(tries / urlsLeft.length), chance()), signal)
   }
   if (lastFailure) throw lastFailure
   return 'absent'

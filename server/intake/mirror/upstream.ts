@@ -32,7 +32,7 @@ export interface GetOptions {
 export interface RemoteBody {
   /** 0, when a later byte was asked for: the upstream cannot resume, or has another file now. */
   readonly start: number
-  /** Of the whole file, when the upstream says it. */
+  /** Size of the whole file, when the upstream says it. */
   readonly size?: number
   readonly modifiedMs?: number
   /** Changes when another file takes this name: an ETag, or size and time. */

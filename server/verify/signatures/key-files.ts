@@ -20,14 +20,14 @@ const exportHint = 'export one with "gpg --export --armor KEY-ID > FILE"'
  * @throws Failure `invalid-data` that names the file without a key, and the remedy.
  */
 export async function readKeyring(files: readonly string[]): Promise<Keyring> {
-  const known: { key: Key; file: string }[] = []
+  const trusted: { key: Key; file: string }[] = []
   for (const file of files) {
     const read = await readKeyFile(file)
     if (!Array.isArray(read))
       throw new Failure('invalid-data', `key file ${file} ${read.found}; ${read.remedy}`)
-    known.push(...read.map((key) => ({ key, file })))
+    trusted.push(...read.map((key) => ({ key, file })))
   }
-  return new Keyring(known)
+  return new Keyring(trusted)
 }
 
 /**

@@ -74,8 +74,14 @@ export class Keyring {
       for (const { packets } of more) whole.packets.push(...packets)
       return await this.#check(async (keys) => {
         const message = await createMessage({ binary: document })
-        const what = { message, signature: whole, verificationKeys: keys, format: 'binary', config } as const
-        return (await verify(what)).signatures
+        const request = {
+          message,
+          signature: whole,
+          verificationKeys: keys,
+          format: 'binary',
+          config,
+        } as const
+        return (await verify(request)).signatures
       })
     } catch (error) {
       return unreadable(failureMessage(error))
@@ -142,8 +148,8 @@ function bad(why: string): SignatureVerdict {
   return { good: false, why: why.replace(/[\x00-\x1f\x7f-\x9f]/g, '?') }
 }
 
-function unreadable(what: string): SignatureVerdict {
-  return bad(`has a signature that cannot be read: ${what}`)
+function unreadable(fault: string): SignatureVerdict {
+  return bad(`has a signature that cannot be read: ${fault}`)
 }
 
 function nameOf({ fingerprint, userId }: GivenKey): string {
@@ -185,19 +191,19 @@ async function expiryOf(key: Key, { issuerKeyID }: SignaturePacket, now: Date): 
 }
 
 function reasonOf(message: string, packet: SignaturePacket, ended: string): string {
-  const made = packet.created ? dayOf(packet.created) : 'an unknown day'
+  const madeOn = packet.created ? dayOf(packet.created) : 'an unknown day'
   if (/digest did not match|verification failed/i.test(message))
     return 'does not fit its signature: one of the two was changed'
   if (/revoked/i.test(message)) return 'is signed by a key that was revoked'
-  if (/signature is expired/i.test(message)) return `has a signature of ${made} that has expired`
+  if (/signature is expired/i.test(message)) return `has a signature of ${madeOn} that has expired`
   if (/key is expired/i.test(message))
-    return `is signed (on ${made}) by a key that expired${ended}; perhaps its owner renewed it: get it again`
+    return `is signed (on ${madeOn}) by a key that expired${ended}; perhaps its owner renewed it: get it again`
   if (/insecure (?:message )?hash/i.test(message))
     return `has a signature that can be forged: ${message.replace(/^.*: /s, '')} is too weak a digest`
   if (/too weak|disabled|not supported/i.test(message))
     return `is signed by a key that can be forged: ${message}`
   if (/creation time is in the future/i.test(message))
-    return `has a signature of ${made}, which is in the future: check the clock of this machine`
+    return `has a signature of ${madeOn}, which is in the future: check the clock of this machine`
   return `has a signature that does not hold: ${message}`
 }
 

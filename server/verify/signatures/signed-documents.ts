@@ -136,7 +136,7 @@ export class SignedDocuments {
     return { verdict: { good: false, why: 'has a signed copy that is cut off' } }
   }
 
-  /** The signature files of a document: they lie beside it. */
+  /** Finds the signature files beside a document. */
   async #signaturesBeside(path: CleanPath): Promise<readonly CleanPath[]> {
     const name = baseName(path)
     const names = endings.map((ending) => `${name}${ending}`)

@@ -68,7 +68,7 @@ test('an ISO dropped into trees/ is a tree, verified to its digests', async () =
   expect(told).toContain('Fedora-40 verifying')
 })
 
-test('an image of UDF alone is a tree as well, and the rest of one that is cut is waited for', async () => {
+test('an image with UDF alone is a tree; one that is cut off is incoming until its end arrives', async () => {
   const base = home()
   const { becomes, tree } = await watching(base, 60_000)
   const file = join(base, 'trees/Fedora-40.img')

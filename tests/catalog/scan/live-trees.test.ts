@@ -143,7 +143,7 @@ test('a tree that is moved into place is there at once, and one that is moved aw
   expect(story('fedora').at(-1)).toBe('removed')
 })
 
-test('deleted trees go, whole folders of them and single ones', async () => {
+test('deleted trees disappear, one by one or by whole folders', async () => {
   const base = home()
   for (const id of ['a/1', 'a/2', 'b', 'c']) makeTree(join(base, 'trees', id), { checksums: false })
   const { trees, becomes } = await watching(base)

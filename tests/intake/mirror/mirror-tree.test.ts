@@ -122,7 +122,7 @@ test('an upstream that is busy, cuts and damages files is retried and resumed, u
   expect(server.requests).toContain('GET /f/images/install.img bytes=6-')
 })
 
-test('files that stay damaged are all named, and published without only if that is accepted', async () => {
+test('files that stay damaged are all named, and the tree is published without them only if that is accepted', async () => {
   const { upstream, trees, mirror, server } = await inputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(5))

@@ -160,7 +160,7 @@ test('a signature of repomd.xml covers what it names, down to the packages', asy
 })
 
 describe('a clearsigned list', () => {
-  test('counts as far as it is signed, and the text around it is passed over', async () => {
+  test('counts as far as it is signed, and the text around it is ignored', async () => {
     const { folder, list } = build()
     const whole = await clearsigned(list, must(ours))
     writeBelow(folder, 'tree-CHECKSUM', `${'0'.repeat(64)}  .treeinfo\n${whole}`)
@@ -190,7 +190,7 @@ describe('a clearsigned list', () => {
 })
 
 describe('where something is missing', () => {
-  test('without keys a signature is noted and nothing else', async () => {
+  test('without keys a signature is only reported as unchecked', async () => {
     const { folder, list } = build()
     writeBelow(folder, 'SHA256SUMS', list)
     writeBelow(folder, 'SHA256SUMS.sign', 'anything')
