@@ -18,32 +18,35 @@ export interface FtpListenerOptions {
   readonly bind: string
   /** 0: any free port. */
   readonly port: number
-  /** The namespace, or a function to the current one: it is called once per command. */
+  /** The namespace, or a function that returns the current one and is called for each command. */
   readonly source: FileSource | (() => FileSource)
   readonly events: EventSink
   /**
-   * The ports of passive data connections, both ends included, as a firewall must know them. Without it, any
-   * free port.
+   * The ports of passive data connections, both ends included: a firewall must let them through. Without this
+   * option, any free port.
    */
   readonly passivePorts?: PortRange
   readonly limits?: Partial<FtpLimits>
-  /** With it AUTH TLS is offered (RFC 4217). */
+  /** When given, AUTH TLS is offered (RFC 4217). */
   readonly tls?: TlsFiles
-  /** Whether this is an administrator. Without it only `anonymous` may log in. */
+  /**
+   * Whether user and password are those of an administrator. Without this function only `anonymous` may log
+   * in.
+   */
   readonly authenticate?: (user: string, password: string) => boolean | Promise<boolean>
-  /** Where administrators may write. Without it nothing can be written. */
+  /** Where administrators may write. Without an upload area nobody can write. */
   readonly uploads?: UploadArea
-  /** The IPv4 address at which clients reach us, when it differs from the one that we see: NAT. */
+  /** The IPv4 address for the replies to PASV, when clients reach us through NAT. */
   readonly publicAddress?: string
 }
 
-/** Names of PEM files. They are read whenever the service starts. */
+/** Paths of PEM files, which are read whenever the service starts. */
 export interface TlsFiles {
   readonly certificate: string
   readonly key: string
 }
 
-/** The FTP service: RFC 959 with 2389, 2428, 3659 and 4217. Read-only for all but administrators. */
+/** The FTP service: RFC 959 with 2389, 2428, 3659 and 4217. Only administrators can write. */
 export class FtpListener implements Listener {
   readonly name = 'ftp'
   readonly #options: FtpListenerOptions
@@ -88,12 +91,12 @@ export class FtpListener implements Listener {
     return this.#address
   }
 
-  /** Control connections that are open. */
+  /** The number of open control connections. */
   get sessions(): number {
     return this.#sessions.size
   }
 
-  /** Rejects also with `invalid-data`, when key and certificate cannot be used. */
+  /** Also rejects with `invalid-data` when key and certificate cannot be used. */
   async start(): Promise<void> {
     const { tls } = this.#options
     if (tls) this.#context = { ...this.#context, secure: await loadSecureContext(tls) }
@@ -126,7 +129,7 @@ export class FtpListener implements Listener {
     const ofClient = this.#perClient.get(address) ?? 0
     if (this.#sessions.size >= limits.sessions || ofClient >= limits.sessionsPerClient) {
       const whose = ofClient >= limits.sessionsPerClient ? 'from your address' : 'in all'
-      return void turnAway(socket, `Too many sessions ${whose}; try again later`)
+      return void refuse(socket, `Too many sessions ${whose}; try again later`)
     }
     this.#perClient.set(address, ofClient + 1)
     const session = new Session({
@@ -145,7 +148,7 @@ export class FtpListener implements Listener {
   }
 }
 
-function turnAway(socket: Socket, text: string): void {
+function refuse(socket: Socket, text: string): void {
   socket.on('error', () => {})
   socket.resume()
   socket.end(formatReply({ code: 421, text }), () => socket.destroySoon())

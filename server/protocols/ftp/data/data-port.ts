@@ -9,32 +9,32 @@ export interface PortRange {
 }
 
 export interface DataPortOptions {
-  /** The control connection: its two addresses are those of the data connection too. */
+  /** The control connection: data connections use its two addresses, too. */
   readonly control: Pick<Socket, 'remoteAddress' | 'localAddress'>
-  /** Passive ports to choose from; without it, any. */
+  /** Passive ports to choose from; without them, any port. */
   readonly ports?: PortRange | undefined
   readonly connectMs: number
-  /** Another machine than the client connected to a passive port. */
+  /** Called when another machine than the client has connected to a passive port. */
   readonly onStranger: (address: string) => void
 }
 
-/** How many ports of a range are tried before PASV is refused. */
+/** The most ports of a range that are tried before PASV is refused. */
 const maxPortTries = 256
 
 /**
- * The data connection of a session as client and server agreed on it. It is a port of ours that waits for the
- * client (PASV, EPSV), or a port of the client's (PORT, EPRT). Each agreement is good for one transfer; a new
- * one replaces the old.
+ * How the next data connection of a session is made, as client and server agreed: the client connects to a
+ * port of ours (PASV, EPSV), or we connect to a port of the client's (PORT, EPRT). Each agreement is good for
+ * one transfer; a new agreement replaces it.
  *
  * A stranger who reaches a passive port before the client could read or replace the client's file (RFC 2577
- * section 4). So the port is random, takes one connection, and only from the address of the control
+ * section 4). So the port is random, and takes only one connection, from the address of the control
  * connection.
  */
 export class DataPort {
   readonly #options: DataPortOptions
   /**
-   * The client's address, and ours that it reached. To a link-local address only a zone (`%eth0`) tells the
-   * way.
+   * The client's address, and the address of ours that it connected to. A link-local address is of use only
+   * with its zone (`%eth0`).
    */
   readonly #clientAddress: string
   readonly #localAddress: string
@@ -54,7 +54,7 @@ export class DataPort {
     return Boolean(this.#server || this.#arrived || this.#clientPort)
   }
 
-  /** Opens a passive port. Rejects with `unavailable` when all are in use. */
+  /** Opens a passive port and resolves to its number. Rejects with `unavailable` when no port is free. */
   async listen(): Promise<number> {
     this.close()
     for (const port of portsToTry(this.#options.ports)) {
@@ -74,7 +74,7 @@ export class DataPort {
     this.#clientPort = port
   }
 
-  /** The connection, for one transfer. Rejects with `unavailable` when it is not made in time. */
+  /** Resolves to the connection, for one transfer. Rejects with `unavailable` when it is not made in time. */
   async take(): Promise<Socket> {
     const socket = await (this.#clientPort ? this.#connect(this.#clientPort) : this.#accepted())
     this.#arrived = undefined
@@ -82,7 +82,7 @@ export class DataPort {
     return socket
   }
 
-  /** Cancels what was agreed on. A socket that a transfer has taken stays open. */
+  /** Cancels the agreement. A socket that a transfer has taken stays open. */
   close(): void {
     this.#server?.close()
     this.#server = undefined
@@ -134,7 +134,7 @@ export class DataPort {
         socket.destroy()
         reject(new Failure('unavailable', `no data connection to ${host} port ${port}: ${error.message}`))
       }
-      const timer = setTimeout(() => settle(new Error('no answer')), this.#options.connectMs)
+      const timer = setTimeout(() => settle(new Error('no reply in time')), this.#options.connectMs)
       this.#onClose = () => settle(new Error('cancelled'))
       socket.once('connect', settle)
       socket.on('error', settle)
@@ -155,7 +155,7 @@ function bind(server: Server, host: string, port: number): Promise<number | unde
   return new Promise((resolve) => {
     server.once('error', () => resolve(undefined))
     server.listen({ host, port, backlog: 16 }, () => {
-      server.on('error', () => {}) // out of descriptors: the client's own timeout ends its wait
+      server.on('error', () => {}) // without a free descriptor, the client waits until its own timeout
       const bound = server.address()
       resolve(bound && typeof bound === 'object' ? bound.port : undefined)
     })

@@ -1,4 +1,4 @@
-/** How entries look in LIST (as `ls -l`), in MLSD (as facts), and the arguments of the commands that list. */
+/** Lines of LIST (as `ls -l`) and MLSD (as facts), and the arguments of the commands that list. */
 
 import type { Entry } from '../../../files/source.ts'
 
@@ -19,20 +19,23 @@ export function listLine(entry: Entry, access: Access, nowMs: number): string {
 }
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
-/** `ls` shows the time of day of what is younger, and the year of what is older or in the future. */
+/**
+ * `ls` shows the time of day of files younger than this, and the year of files that are older or in the
+ * future.
+ */
 const halfYearMs = 182 * 24 * 60 * 60 * 1000
 
 function listDate(modifiedMs: number, nowMs: number): string {
   const date = new Date(modifiedMs)
-  const day = `${months[date.getUTCMonth()]} ${two(date.getUTCDate())}`
+  const day = `${months[date.getUTCMonth()]} ${twoDigits(date.getUTCDate())}`
   const ageMs = nowMs - modifiedMs
   const recent = ageMs < halfYearMs && ageMs > -60_000
   return recent
-    ? `${day} ${two(date.getUTCHours())}:${two(date.getUTCMinutes())}`
+    ? `${day} ${twoDigits(date.getUTCHours())}:${twoDigits(date.getUTCMinutes())}`
     : `${day}  ${date.getUTCFullYear()}`
 }
 
-function two(number: number): string {
+function twoDigits(number: number): string {
   return String(number).padStart(2, '0')
 }
 
@@ -42,8 +45,8 @@ export function formatTime(modifiedMs: number): string {
 }
 
 /**
- * Parses the time of `MFMT 20240131235959`, without a fraction; undefined when the calendar has no such
- * moment.
+ * Parses the time of `MFMT 20240131235959` to milliseconds; a fraction is ignored. Undefined when the
+ * calendar has no such moment.
  */
 export function parseTime(text: string): number | undefined {
   const [, year, month, day, hour, minute, second] =
@@ -57,7 +60,7 @@ export function parseTime(text: string): number | undefined {
 export const factNames = ['type', 'size', 'modify', 'perm'] as const
 export type FactName = (typeof factNames)[number]
 
-/** A line of MLSD: `type=file;size=12;...; name`. MLST has the whole path in the place of the name. */
+/** A line of MLSD: `type=file;size=12;...; name`. In MLST `name` is the whole path. */
 export function factsLine(entry: Entry, name: string, facts: readonly FactName[], access: Access): string {
   let line = ''
   for (const fact of facts) {
@@ -85,15 +88,15 @@ function factOf(entry: Entry, fact: FactName, access: Access): string | undefine
 export interface ListRequest {
   readonly path: string
   /**
-   * The last component when it has `*` or `?`: people type `ls *.rpm`, and `mget` sends such a name with
-   * NLST.
+   * The last component of the path, if it has `*` or `?`. People type `ls *.rpm`, and `mget` sends such a
+   * name with NLST.
    */
   readonly pattern?: string
 }
 
 /**
- * Options such as `-la` are dropped: they were for the `ls` that FTP servers once ran. Only those before the
- * path count.
+ * Parses the argument of LIST, NLST or STAT. Options such as `-la` before the path are dropped: they were for
+ * the `ls` that FTP servers once ran.
  */
 export function parseListArgument(argument: string): ListRequest {
   const path = argument.replace(/^(?:\s*-[A-Za-z0-9]*(?=\s|$))+\s*/, '').trim()
@@ -103,8 +106,7 @@ export function parseListArgument(argument: string): ListRequest {
 }
 
 /**
- * Whether a name matches a pattern of `*` and `?`. Takes at most as many steps as pattern length times name
- * length.
+ * Whether a name matches a pattern of `*` and `?`. Takes at most pattern length times name length steps.
  */
 export function matchesPattern(name: string, pattern: string): boolean {
   let n = 0
@@ -128,8 +130,8 @@ export function matchesPattern(name: string, pattern: string): boolean {
 }
 
 /**
- * The lines in pieces of some 32 KiB, each made when it is needed: a slow reader of a long listing takes no
- * more memory.
+ * The lines in pieces of some 32 KiB. Each piece is made when it is needed, so that a slow reader of a long
+ * listing takes no more memory.
  */
 export function* listingPieces<T>(items: Iterable<T>, lineOf: (item: T) => string): Generator<Buffer> {
   let text = ''

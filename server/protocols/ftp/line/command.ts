@@ -1,6 +1,6 @@
 /** From the bytes of a control connection to lines, and from a line to a command (RFC 959 section 5.3). */
 
-/** A whole line, or `tooLong` in the place of one that was over the limit. */
+/** A whole line, or `tooLong` in place of a line over the limit. */
 export type ControlLine = string | typeof tooLong
 
 export const tooLong: unique symbol = Symbol('line too long')
@@ -16,13 +16,14 @@ const firstCommand = 240
  * Cuts a control connection into lines (RFC 959 section 5.3.1, RFC 1123 section 4.1.2.10). One line may come
  * in many segments, and many lines in one segment. LF alone ends a line too: people type into `nc`.
  *
- * Telnet commands are removed wherever they stand: older clients send IAC IP, IAC DM before ABOR. The DM
+ * Telnet commands are removed anywhere in a line: older clients send IAC IP, IAC DM before ABOR. The DM
  * travels as urgent data, which the kernel delivers separately, so a single IAC may remain before the text.
  *
  * A line over the limit is dropped up to its end and reported once. The reader never keeps more than the
  * limit.
  */
 export class LineReader {
+  /** The line so far: `#length` bytes. */
   readonly #kept: Buffer
   #length = 0
   #overflow = false
@@ -43,7 +44,9 @@ export class LineReader {
     return lines
   }
 
-  /** Forgets an unfinished line. What came unencrypted must not become part of a command sent over TLS. */
+  /**
+   * Forgets an unfinished line: text that came unencrypted must not become part of a command sent over TLS.
+   */
   clear(): void {
     this.#length = 0
     this.#overflow = false
@@ -73,14 +76,14 @@ export class LineReader {
   }
 }
 
-/** A command as sent: the verb in capitals, and everything after the one space that ends the verb. */
+/** A command: the verb in capitals, and everything after the one space that ends the verb. */
 export interface Command {
   readonly verb: string
   /** Empty when the line has only a verb. Spaces belong to the argument: a name may begin or end with one. */
   readonly argument: string
 }
 
-/** RFC 775 gave the folder commands an X, and some clients still send it (RFC 1123 section 4.1.3.1). */
+/** The names of RFC 775, which began with an X. Some clients still send them (RFC 1123 section 4.1.3.1). */
 const oldNames: Readonly<Record<string, string>> = {
   XCWD: 'CWD',
   XCUP: 'CDUP',
@@ -89,7 +92,7 @@ const oldNames: Readonly<Record<string, string>> = {
   XRMD: 'RMD',
 }
 
-/** Parses a line as a command; undefined when the line has no verb. */
+/** Parses a line as a command; undefined for a line without a verb and for `tooLong`. */
 export function parseCommand(line: ControlLine): Command | undefined {
   if (line === tooLong) return undefined
   const [, written = '', argument = ''] = /^\s*([A-Za-z]{1,16})(?: (.*))?$/s.exec(line) ?? []
@@ -99,8 +102,8 @@ export function parseCommand(line: ControlLine): Command | undefined {
 }
 
 /**
- * A command for the log: without a password, and without control characters that would move a terminal's
- * cursor.
+ * Describes a command for the log: without its password, and without control characters, which could move a
+ * terminal's cursor.
  */
 export function describeCommand({ verb, argument }: Command): string {
   if (verb === 'PASS') return 'PASS ***'

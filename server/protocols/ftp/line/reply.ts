@@ -3,16 +3,17 @@ import { Failure, type FailureKind, failureKind } from '../../../core/failure.ts
 /** A reply to a command (RFC 959 section 4.2). */
 export interface Reply {
   readonly code: number
-  /** The only line, or the last one. */
+  /** The only line, or the last line. */
   readonly text: string
-  /** Of a reply of several lines: the first line, and those between it and the last. */
+  /** In a reply of several lines: the first line. */
   readonly first?: string
+  /** In a reply of several lines: the lines between the first and the last. */
   readonly lines?: Iterable<string>
 }
 
 /**
- * A reply as it goes over the wire. In a reply of several lines, the first begins with `code-`, and those after it
- * with a space. A client could take a line that begins with three digits for the last one.
+ * Encodes a reply. In a reply of several lines the first begins with `code-`, and those between it and the
+ * last begin with a space. A client could take a line that begins with three digits for the last line.
  */
 export function formatReply({ code, text, first, lines }: Reply): string {
   const last = `${code} ${oneLine(text)}\r\n`
@@ -33,8 +34,8 @@ export function quotePath(path: string): string {
 }
 
 /**
- * The one table from a kind of failure to a reply. The texts are fixed: the message of a failure may name a
- * folder of this machine, which a client must not learn. virt-install, curl and busybox take 550, and only
+ * The reply for each kind of failure. The texts are fixed: the message of a failure may name a folder of this
+ * machine, which a client must not learn. virt-install, curl and busybox take 550, and only
  * 550, for "there is no such file, go on".
  */
 const replyOfKind: Readonly<Record<FailureKind, Reply>> = {

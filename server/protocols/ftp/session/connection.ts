@@ -15,7 +15,7 @@ export interface ConnectionOptions {
   readonly onClose: () => void
 }
 
-/** How long the last reply may take to reach a client that does not read. */
+/** How long the last reply may take before the socket is destroyed: the client may not read. */
 const lastReplyMs = 1000
 
 /** The control connection of a session: lines in, replies out, in the clear or over TLS. */
@@ -33,7 +33,7 @@ export class ControlConnection {
     this.#listen()
   }
 
-  /** The last reply was sent, or the connection is closed: nothing more is obeyed. */
+  /** Whether the last reply was sent or the connection is closed: no more commands run. */
   get isClosing(): boolean {
     return this.#isClosing
   }
@@ -42,7 +42,7 @@ export class ControlConnection {
     return this.#isClosed
   }
 
-  /** The client has closed its side. */
+  /** Whether the client has closed its side. */
   get isClientEnded(): boolean {
     return this.#socket.readableEnded
   }
@@ -61,7 +61,7 @@ export class ControlConnection {
     setTimeout(() => socket.destroy(), lastReplyMs).unref()
   }
 
-  /** Closes our side too, once the client has closed its own and has all its replies. */
+  /** Closes our side, if the client has closed its own. Replies are sent before. */
   closeIfClientEnded(): void {
     const socket = this.#socket
     if (socket.readableEnded && !this.#isClosing) socket.end(() => socket.destroySoon())
@@ -72,8 +72,8 @@ export class ControlConnection {
   }
 
   /**
-   * Goes on over TLS. An unfinished line is forgotten with the plain socket: it came unencrypted, so a
-   * stranger may have sent it.
+   * Continues over TLS. An unfinished line is forgotten: it came unencrypted, so anyone on the way may have
+   * sent it.
    */
   startTls(secureContext: SecureContext): void {
     const plain = this.#socket
@@ -92,7 +92,7 @@ export class ControlConnection {
     if (this.#socket.isPaused()) this.#socket.resume()
   }
 
-  /** Starts the idle time anew. */
+  /** The idle time begins anew. */
   restartIdleTimer(): void {
     this.#socket.setTimeout(this.#options.idleMs)
   }

@@ -1,17 +1,17 @@
-/** The limits of the service, and the two counters that enforce those on passwords and on commands. */
+/** The limits of the service, and the counters that enforce the limits on passwords and on commands. */
 
 import NodeCache from 'node-cache'
 
 export interface FtpLimits {
-  /** Control connections in all. */
+  /** The most control connections. */
   readonly sessions: number
-  /** Control connections from one address. A lab behind NAT is one address. */
+  /** The most control connections from one address. A lab behind NAT is one address. */
   readonly sessionsPerClient: number
-  /** A control connection that sends nothing for so long, while no transfer runs, is closed. */
+  /** A control connection that sends nothing for this long, while no transfer runs, is closed. */
   readonly idleMs: number
   /** A control connection without a login after this time is closed. */
   readonly loginMs: number
-  /** A transfer that moves no byte for so long is aborted. */
+  /** A transfer that moves no byte for this long is aborted. */
   readonly stallMs: number
   /** How long a transfer waits for its data connection. */
   readonly connectMs: number
@@ -21,13 +21,13 @@ export interface FtpLimits {
    * After this many wrong passwords from one address within a minute, its passwords are refused unchecked.
    */
   readonly loginTriesPerMinute: number
-  /** Bytes of one command line. */
+  /** The most bytes of one command line. */
   readonly lineBytes: number
-  /** Commands of one session. Further commands are delayed, not refused. */
+  /** The most commands of one session in a second. Further commands are delayed, not refused. */
   readonly commandsPerSecond: number
-  /** Commands that a client may send ahead. While more of them wait, the connection is not read. */
+  /** The most commands that a client may send ahead. While more commands wait, the connection is not read. */
   readonly queuedCommands: number
-  /** How long `stop` lets running transfers go on. */
+  /** How long `stop` waits for running transfers. */
   readonly stopMs: number
 }
 
@@ -50,12 +50,14 @@ const guardWindowSeconds = 60
 const maxGuardedAddresses = 10_000
 
 /**
- * Counts wrong passwords by address, so that more connections do not make guessing faster. A minute later the
- * count is 0.
+ * Counts wrong passwords by address, so that more connections do not make guessing faster. A count ends a
+ * minute after its first wrong password.
  */
 export class LoginGuard {
   readonly #perMinute: number
-  /** The counts themselves, not copies: the first failure starts the minute, and later ones do not prolong it. */
+  /**
+   * The counts themselves, not copies: the first failure starts the minute, and later ones do not prolong it.
+   */
   readonly #failures = new NodeCache({
     stdTTL: guardWindowSeconds,
     checkperiod: guardWindowSeconds,
@@ -72,14 +74,16 @@ export class LoginGuard {
     return (this.#failures.get<Failures>(address)?.count ?? 0) < this.#perMinute
   }
 
+  /** Counts a wrong password. */
   failed(address: string): void {
     const failures = this.#failures.get<Failures>(address)
     if (failures) failures.count++
-    // Ten thousand addresses in one minute: the limit of sessions holds them off, and this memory stays bounded.
+    // Ten thousand addresses in one minute: the limit of sessions holds them off, and this memory stays
+    // bounded.
     else if (this.size < maxGuardedAddresses) this.#failures.set(address, { count: 1 })
   }
 
-  /** Addresses with a count. */
+  /** The number of addresses that have a count. */
   get size(): number {
     return this.#failures.getStats().keys
   }
@@ -95,8 +99,8 @@ interface Failures {
 }
 
 /**
- * A token bucket: it holds one second's worth of commands and fills as time passes. A command without a token
- * waits.
+ * Limits the rate of commands with a token bucket. The bucket holds the tokens of one second and fills as
+ * time passes. A command without a token waits.
  */
 export class CommandRate {
   readonly #perSecond: number

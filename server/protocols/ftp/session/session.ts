@@ -18,12 +18,12 @@ export interface SessionOptions {
   readonly onEnd: () => void
 }
 
-/** A client that sends this many unknown commands in a row does not speak FTP. */
+/** A session is closed after this many unknown commands in a row: the client does not speak FTP. */
 const maxUnknown = 20
 
 /**
  * One control connection and its state. Commands run strictly one after the other, however they were cut into
- * segments. Only ABOR and STAT are looked at while a transfer runs (RFC 959 section 4.1.3).
+ * segments. Only ABOR and STAT have an effect while a transfer runs (RFC 959 section 4.1.3).
  */
 export class Session {
   readonly #limits: FtpLimits
@@ -59,7 +59,7 @@ export class Session {
       ports: passivePorts,
       connectMs: limits.connectMs,
       onStranger: (address) =>
-        this.#noise(`${address} came to the passive port of ${client.address} and was turned away`),
+        this.#noise(`${address} connected to the passive port of ${client.address} and was refused`),
     })
     this.#transfers = new TransferRunner({
       dataPort: this.#dataPort,
@@ -118,14 +118,17 @@ export class Session {
   #receive(lines: readonly ControlLine[]): void {
     for (const line of lines) {
       const isBusy = this.#isWorking || this.#waiting.length > 0
-      if (!isBusy || !this.#obeyNow(parseCommand(line))) this.#waiting.push(line)
+      if (!isBusy || !this.#runAtOnce(parseCommand(line))) this.#waiting.push(line)
     }
     if (this.#waiting.length > this.#limits.queuedCommands) this.#connection.pause()
     if (!this.#isWorking) void this.#work()
   }
 
-  /** STAT is answered while a transfer runs. ABOR ends the transfer at once, and is answered in its turn. */
-  #obeyNow(command: Command | undefined): boolean {
+  /**
+   * Handles the commands that do not wait for a transfer; returns whether the command is done. STAT gets its
+   * reply while the transfer runs. ABOR ends the transfer at once, but gets its reply in its turn.
+   */
+  #runAtOnce(command: Command | undefined): boolean {
     if (command?.verb === 'ABOR') this.#transfers.requestAbort()
     if (command?.verb !== 'STAT' || !this.#transfers.progress || this.#waiting.length > 0) return false
     void this.#execute(command)
@@ -141,17 +144,18 @@ export class Session {
       if (this.#waiting.length <= this.#limits.queuedCommands / 2) connection.resume()
       await this.#rate.turn()
       if (connection.isClosed) break
-      await this.#obey(line)
+      await this.#runLine(line)
       if (connection.isBlocked) await connection.drained()
     }
     this.#isWorking = false
     connection.closeIfClientEnded()
   }
 
-  async #obey(line: ControlLine): Promise<void> {
+  async #runLine(line: ControlLine): Promise<void> {
     if (line === tooLong) return this.#refuse('a command line that is too long', 500, 'Command line too long')
     const command = parseCommand(line)
-    if (!command) return this.#refuse('a line without a command', 500, 'Not a command; HELP lists them')
+    if (!command)
+      return this.#refuse('a line without a command', 500, 'Not a command; HELP lists the commands')
     if (command.verb === 'ABOR') this.#transfers.endAbort()
     await this.#execute(command)
   }
@@ -161,7 +165,7 @@ export class Session {
     this.#state = { ...state, renameFrom: undefined } // RNFR counts for the next command only
     const verb = verbs.get(command.verb)
     if (!verb) {
-      const text = `${command.verb} is not known here; HELP lists what is`
+      const text = `${command.verb} is not known here; HELP lists the known commands`
       return this.#refuse(describeCommand(command), 502, text)
     }
     this.#unknownInARow = 0
@@ -212,7 +216,10 @@ export class Session {
     return this.#connection.isClosed || (this.#connection.isClientEnded && !hasQuit)
   }
 
-  /** A client that waits for its file is not idle, and the transfer has a limit of its own. */
+  /**
+   * Closes an idle session. While a transfer runs the client is not idle, and the transfer has its own time
+   * limit.
+   */
   #idle(): void {
     if (this.#transfers.progress) this.#connection.restartIdleTimer()
     else if (this.#connection.isBlocked) this.destroy()

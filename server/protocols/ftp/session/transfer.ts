@@ -13,7 +13,7 @@ export interface TransferRunnerOptions {
   readonly send: (reply: Reply) => void
   /** Whether the control connection ended although the client has not sent QUIT. */
   readonly isClientGone: () => boolean
-  /** What a transfer held could not be closed. The client has its last reply by then. */
+  /** Called when `end` of a transfer has failed. The client has its last reply by then. */
   readonly onEndFailure: (error: unknown) => void
 }
 
@@ -30,13 +30,13 @@ const aborted: Ending = { reply: { code: 426, text: 'Aborted' }, outcome: 'abort
 
 /**
  * Runs the transfers of a session, one at a time, from the first reply to the last (RFC 959 section 5.4). The
- * first is 150, or 425 without a data connection. The last is 226, 426 when either side broke the transfer
- * off, or the reply that fits the failure.
+ * first is 150, or 425 without a data connection. The last is 226; 426 when either side ended the transfer
+ * early; or the reply for the kind of failure.
  */
 export class TransferRunner {
   readonly #options: TransferRunnerOptions
   #running: Running | undefined
-  /** ABOR came and was not answered yet: a transfer that is about to begin does not. */
+  /** ABOR came and has no reply yet. Until then no transfer begins. */
   #isAbortRequested = false
 
   constructor(options: TransferRunnerOptions) {
@@ -48,13 +48,13 @@ export class TransferRunner {
     return this.#running
   }
 
-  /** ABOR came: ends the running transfer, and the one that would begin before the reply to ABOR. */
+  /** ABOR came: ends the running transfer, and lets no transfer begin before the reply to ABOR. */
   requestAbort(): void {
     this.#isAbortRequested = true
     this.abort()
   }
 
-  /** ABOR is answered now: transfers may begin again. */
+  /** ABOR gets its reply now: transfers may begin again. */
   endAbort(): void {
     this.#isAbortRequested = false
   }
@@ -132,8 +132,8 @@ export class TransferRunner {
   }
 
   /**
-   * The socket that the bytes go through: over TLS after `PROT P`, and closed when no byte moves for too
-   * long.
+   * Makes the socket that the bytes go through: over TLS after `PROT P`, and closed when no byte moves for
+   * `stallMs`.
    */
   #prepare(plain: Socket, protectsData: boolean): Socket {
     const { secure: secureContext, limits } = this.#options
@@ -147,8 +147,8 @@ export class TransferRunner {
 }
 
 /**
- * Sends our FIN after the last byte. What the client may still send is read and dropped, so that its FIN is
- * seen.
+ * Sends our FIN after the last byte. Bytes that the client still sends are read and dropped, so that its FIN
+ * is seen.
  */
 function finish(socket: Socket): Promise<void> {
   return new Promise((resolve) => {

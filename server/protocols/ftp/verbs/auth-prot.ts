@@ -3,15 +3,15 @@
 import { forAnyone, reply } from './verb.ts'
 
 /**
- * RFC 4217 section 4. `SSL` is what some old clients still call it. Any login is forgotten, and so is what
- * was sent after AUTH in the clear: a stranger may have sent it.
+ * AUTH, RFC 4217 section 4. Some old clients say `SSL` for TLS. The session forgets any login, and also what
+ * was sent in the clear after AUTH: anyone on the way may have sent it.
  */
 export const auth = forAnyone(({ isSecure }, mechanism, { secure }) => {
   if (!secure) return reply(502, 'TLS is not configured here')
   if (!/^(TLS|TLS-C|SSL)$/i.test(mechanism)) return reply(504, 'Only AUTH TLS is known')
   if (isSecure) return reply(503, 'This connection is encrypted already')
   const set = { login: undefined, user: undefined, isSecure: true }
-  return { code: 234, text: 'Go ahead with TLS', set, afterwards: 'start-tls' }
+  return { code: 234, text: 'Begin TLS now', set, afterwards: 'start-tls' }
 })
 
 export const pbsz = forAnyone(({ isSecure }) => {
@@ -35,7 +35,7 @@ export const prot = forAnyone(({ isSecure }, level) => {
 })
 
 /**
- * Back in the clear, anyone on the way could read or change the rest of the session. RFC 4217 section 12.3
- * lets us refuse.
+ * Always refused, as RFC 4217 section 12.3 allows: in the clear again, anyone on the way could read or change
+ * the rest of the session.
  */
 export const ccc = forAnyone(() => reply(534, 'The control connection stays encrypted'))

@@ -6,8 +6,9 @@ import { filesFor, resolvePath } from './namespace.ts'
 import { forReaders, reply, type VerbContext, type VerbReply } from './verb.ts'
 
 /**
- * Several levels at once, and relative: the urllib of Python, which virt-install fetches with, sends `CWD
- * rel/dir/dir`. A missing folder is 550: virt-install and dracut's curl take that as "it does not exist".
+ * Changes the folder. The path may be relative and have several levels: Python's urllib, which virt-install
+ * uses, sends `CWD rel/dir/dir`. A missing folder is 550: virt-install and dracut's curl take that as "it
+ * does not exist".
  */
 async function change(state: SessionState, argument: string, context: VerbContext): Promise<VerbReply> {
   const path = resolvePath(state, argument === '' ? '/' : argument)

@@ -15,7 +15,10 @@ export const list = forReaders(async (state, argument, context) => {
   return listingTransfer(listing, (entry) => listLine(entry, listing.access, nowMs))
 })
 
-/** Names as RETR takes them from the current folder: with the folder in front when the client named one. */
+/**
+ * Lists names as RETR takes them from the current folder: with the folder in front when the client named a
+ * folder.
+ */
 export const nlst = forReaders(async (state, argument, context) => {
   const listing = await findListing(state, argument, context)
   return 'code' in listing ? listing : listingTransfer(listing, (entry) => listing.prefix + entry.name)
@@ -30,33 +33,33 @@ export interface Listing {
 }
 
 /**
- * What LIST, NLST and STAT show: a folder's entries, those that a pattern matches, one file, or the reply
- * 550.
+ * Finds what LIST, NLST and STAT show: the entries of a folder, its entries that match a pattern, or one
+ * file. Returns the reply 550 when there is nothing to show.
  */
 export async function findListing(
   state: SessionState,
   argument: string,
   context: VerbContext,
 ): Promise<Listing | VerbReply> {
-  const { path: asked, pattern } = parseListArgument(argument)
-  const path = resolvePath(state, asked)
+  const { path: requested, pattern } = parseListArgument(argument)
+  const path = resolvePath(state, requested)
   const access = accessTo(path, state, context)
   const files = filesFor(state, context)
   const entries = await files.list(path, context.client)
   if (pattern !== undefined) {
     const wanted = entries?.filter(({ name }) => matchesPattern(name, pattern)) ?? []
     if (wanted.length === 0) return reply(550, `${pattern}: No such file or folder`)
-    return { path, entries: wanted, prefix: folderPrefix(asked), access }
+    return { path, entries: wanted, prefix: folderPrefix(requested), access }
   }
-  if (entries) return { path, entries, prefix: folderPrefix(asked), access }
+  if (entries) return { path, entries, prefix: folderPrefix(requested), access }
   const entry = await files.stat(path, context.client)
   if (!entry) return reply(550, `${path}: No such file or folder`)
-  return { path, entries: [entry], prefix: asked.slice(0, asked.lastIndexOf('/') + 1), access }
+  return { path, entries: [entry], prefix: requested.slice(0, requested.lastIndexOf('/') + 1), access }
 }
 
-function folderPrefix(asked: string): string {
-  if (asked === '' || asked === '.') return ''
-  return asked.endsWith('/') ? asked : `${asked}/`
+function folderPrefix(requested: string): string {
+  if (requested === '' || requested === '.') return ''
+  return requested.endsWith('/') ? requested : `${requested}/`
 }
 
 /** The lines of a listing over the data connection. */

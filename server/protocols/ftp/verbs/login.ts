@@ -10,7 +10,7 @@ export const user = forAnyone((_state, name, { authenticate }) => {
   if (anonymousNames.has(name.toLowerCase()))
     return reply(331, 'Anonymous access; any password will do', loggingInAs('anonymous'))
   if (!authenticate) return reply(530, 'Only anonymous access here', loggingInAs(undefined))
-  return reply(331, 'Password, please', loggingInAs(name))
+  return reply(331, 'Password required', loggingInAs(name))
 })
 
 function loggingInAs(name: string | undefined): StateChange {
@@ -41,19 +41,19 @@ function welcome({ uploads }: FtpContext): string {
     : 'Welcome; read-only, because no upload area is configured'
 }
 
-/** No command of ours asks for an account (code 332), so the argument is ignored. */
+/** Ignores its argument: none of our replies asks for an account (code 332). */
 export const acct = forAnyone(() => reply(202, 'No account needed'))
 
-/** Everything is as at the start, but encryption stays, and wrong passwords stay counted. */
+/** Resets the session, except for its encryption and its count of wrong passwords. */
 export const rein = forAnyone(({ isSecure, protectsData, loginTries }, _argument, { dataPort }) => {
   dataPort.close()
   return reply(220, 'Ready for a new user', { ...initialState, isSecure, protectsData, loginTries })
 })
 
-/** Commands run in turn, so a transfer that was running is over. */
+/** Commands run in turn, so no transfer is running any more. */
 export const quit = forAnyone(() => ({ code: 221, text: 'Goodbye', afterwards: 'close' }))
 
-/** Every name of this server leads to the same namespace. */
+/** HOST names the server that the client means: all names of this server have the same namespace. */
 export const host = forAnyone(({ login }, name) => {
   if (login) return reply(503, 'HOST comes before USER')
   if (name === '') return reply(501, 'HOST needs a name')

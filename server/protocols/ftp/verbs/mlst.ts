@@ -14,7 +14,7 @@ export const mlst = forReaders(async (state, argument, context) => {
   return replyLines(250, 'Facts', [line], 'End')
 })
 
-/** The facts of all that is in a folder, over the data connection. */
+/** The facts of all entries of a folder, over the data connection. */
 export const mlsd = forReaders(async (state, argument, context) => {
   const path = resolvePath(state, argument)
   const files = filesFor(state, context)

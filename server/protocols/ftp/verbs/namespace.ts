@@ -1,5 +1,5 @@
 /**
- * The namespace as one session sees it: relative paths, and for administrators the upload area in its place.
+ * The namespace as one session sees it: with relative paths, and for administrators with the upload area.
  */
 
 import { Failure } from '../../../core/failure.ts'
@@ -16,13 +16,13 @@ export function resolvePath({ folder }: SessionState, argument: string): CleanPa
   return cleanPath(argument.startsWith('/') ? argument : `${folder}/${argument}`)
 }
 
-/** The namespace for one command: a verb takes it once, so that all of its reply shows one moment. */
+/** The namespace for one command. A verb calls this once, so that its whole reply shows the same moment. */
 export function filesFor(state: SessionState, { source, uploads }: FtpContext): FileSource {
   return uploads && state.login === 'administrator' ? withUploads(source(), uploads) : source()
 }
 
 /**
- * The entry that an argument names, or the reply 550. Looks only: nothing is opened, and nothing is recorded.
+ * The entry that an argument names, or the reply 550. Opens no file and emits no event.
  */
 export async function findEntry(
   state: SessionState,
@@ -49,8 +49,9 @@ export interface UploadTarget {
 }
 
 /**
- * Where a command may write. @throws Failure `read-only` outside the upload area, `bad-request` for the area
- * itself.
+ * Where the file or folder of a command is in the upload area.
+ *
+ * @throws Failure `read-only` outside the upload area, `bad-request` for the area itself.
  */
 export function uploadTarget(
   state: SessionState,

@@ -1,4 +1,4 @@
-// PASV, PORT: RFC 959 section 4.1.2. EPSV, EPRT: RFC 2428. Attacks by way of data connections: RFC 2577.
+// PASV, PORT: RFC 959 section 4.1.2. EPSV, EPRT: RFC 2428. Attacks through data connections: RFC 2577.
 
 import { isIPv4 } from 'node:net'
 import { isSameIp } from '../../../core/net/address.ts'
@@ -15,7 +15,8 @@ export const pasv = forReaders(
 )
 
 /**
- * The argument is a protocol, which must be that of the control connection, or ALL: then only EPSV follows.
+ * EPSV. Its argument is empty, the protocol number of the control connection (1 or 2), or ALL: after ALL the
+ * client may use EPSV only.
  */
 export const epsv = forReaders(async (_state, argument, context) => {
   if (argument.toUpperCase() === 'ALL') return reply(200, 'Only EPSV from now on', { onlyEpsv: true })
@@ -49,17 +50,17 @@ function unlessOnlyEpsv(run: VerbFunction): VerbFunction {
     state.onlyEpsv ? reply(501, 'Only EPSV after EPSV ALL') : run(state, argument, context)
 }
 
-async function listen({ dataPort }: VerbContext, answer: (port: number) => VerbReply): Promise<VerbReply> {
+async function listen({ dataPort }: VerbContext, replyFor: (port: number) => VerbReply): Promise<VerbReply> {
   try {
-    return answer(await dataPort.listen())
+    return replyFor(await dataPort.listen())
   } catch {
     return reply(425, 'No port is free for a data connection; try again later')
   }
 }
 
 /**
- * Data connections go to the client itself, and not to the ports of its services (RFC 2577 section 3). A client
- * that could name another machine would have us speak to it.
+ * Agrees on a port of the client itself, but not on a port of its services (RFC 2577 section 3). A client
+ * that could name another machine could make us connect to that machine.
  */
 function connectTo({ address, port }: Endpoint, { client, dataPort }: VerbContext): VerbReply {
   if (isSameIp(address, client.address) && port >= 1024) {

@@ -9,7 +9,7 @@ import { failureReply } from '../line/reply.ts'
 import { filesFor, resolvePath } from './namespace.ts'
 import { forReaders, reply, type TransferResult, type VerbContext } from './verb.ts'
 
-/** Kept until the next transfer: some clients send PASV between REST and RETR. */
+/** The offset is kept until the next transfer: some clients send PASV between REST and RETR. */
 export const rest = forReaders((_state, argument) => {
   const offset = Number(argument)
   if (!/^\d+$/.test(argument) || !Number.isSafeInteger(offset))
@@ -21,13 +21,13 @@ export const retr = forReaders(
   async (state, argument, context) => {
     if (argument === '') return reply(501, 'RETR needs a name')
     const path = resolvePath(state, argument)
-    const served = servedEvent(path, context)
+    const reportServed = servedReporter(path, context)
     const { restartAt: from } = state
     let opened: { entry: Entry; file: OpenFile }
     try {
       opened = await open(path, from, () => filesFor(state, context), context)
     } catch (error) {
-      served({ outcome: 'failed', kind: failureKind(error), detail: failureMessage(error), bytes: 0 })
+      reportServed({ outcome: 'failed', kind: failureKind(error), detail: failureMessage(error), bytes: 0 })
       return failureReply(error, path)
     }
     const { entry, file } = opened
@@ -41,7 +41,7 @@ export const retr = forReaders(
         return sendSpan(span, file, socket, { pool: context.pool, onBytes: moved })
       },
       end(result) {
-        served(result, decision)
+        reportServed(result, decision)
         return file.close()
       },
     }
@@ -49,7 +49,7 @@ export const retr = forReaders(
   { restartAt: 0 },
 )
 
-/** A file that is replaced at this moment is looked up once more. */
+/** How often a file is looked up: once more when it was replaced between lookup and opening. */
 const openAttempts = 2
 
 async function open(
@@ -72,10 +72,10 @@ async function open(
 }
 
 /**
- * Emits how a RETR ended, with the bytes that went to the client. The log and the history are made from this
- * event.
+ * Makes the function that emits how a RETR ended, with the bytes that were sent. The log and the history are
+ * made from this event.
  */
-function servedEvent(
+function servedReporter(
   path: CleanPath,
   { events, client }: VerbContext,
 ): (result: TransferResult, decision?: Entry['decision']) => void {

@@ -23,7 +23,8 @@ export const mdtm = forReaders(async (state, argument, context) => {
 })
 
 /**
- * Sets the time of an uploaded file. lftp's mirror does so: its next run then knows which files are the same.
+ * Sets the time of an uploaded file. lftp's mirror sends this: by the times, its next run knows unchanged
+ * files.
  */
 export const mfmt = forAdministrators(async (state, argument, context) => {
   const [, stamp = '', name = ''] = /^(\S+) (.+)$/s.exec(argument) ?? []

@@ -6,8 +6,8 @@ import { findListing } from './list.ts'
 import { forAnyone, reply, replyLines, type VerbContext } from './verb.ts'
 
 /**
- * Without an argument: the state of the session and of its transfer. With a path: what LIST shows, in the
- * reply itself.
+ * Shows the state of the session and of its transfer. With a path it shows what LIST shows, in the reply
+ * itself.
  */
 export const stat = forAnyone(async (state, argument, context) => {
   if (argument === '') return replyLines(211, 'treeboot FTP', statusLines(state, context), 'End')

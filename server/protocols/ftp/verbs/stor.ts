@@ -14,7 +14,7 @@ import {
 } from './verb.ts'
 
 /**
- * No space is reserved. But lftp, and some other clients, tell the length of a whole file with it: see
+ * Reserves no space. But lftp and some other clients announce the length of the whole file with ALLO: see
  * `receiveWhole`.
  */
 export const allo = forReaders((_state, argument) => {
@@ -23,18 +23,18 @@ export const allo = forReaders((_state, argument) => {
   return reply(202, 'No need to reserve space', { announcedBytes })
 })
 
-const spent = { restartAt: 0, announcedBytes: undefined }
+const usedUp = { restartAt: 0, announcedBytes: undefined }
 
 /** After REST, the bytes before that offset stay as they are: an upload that broke off is resumed. */
 export const stor = forAdministrators(
   (state, argument, context) => receive(state, argument, state.restartAt, context),
-  spent,
+  usedUp,
 )
 
 export const appe = forAdministrators(
   (state, argument, context) =>
     receive(state, argument, state.restartAt > 0 ? state.restartAt : 'end', context),
-  spent,
+  usedUp,
 )
 
 async function receive(
@@ -63,9 +63,9 @@ async function receive(
 }
 
 /**
- * Writes what comes, and resolves to whether it is all of the file. In stream mode the end of the data is the
- * end of the file (RFC 959 section 3.4.1). So a client that was killed looks like one that has sent
- * everything, except that few clients announce the length by ALLO.
+ * Writes the bytes that come, and resolves to whether they are the whole file. In stream mode the end of the
+ * data is the end of the file (RFC 959 section 3.4.1). So a client that was killed looks like a client that
+ * has sent everything, unless ALLO announced the length, which few clients send.
  */
 async function receiveWhole(file: UploadFile, missingBytes: number, data: TransferData): Promise<boolean> {
   const { socket, moved } = data
@@ -77,26 +77,26 @@ async function receiveWhole(file: UploadFile, missingBytes: number, data: Transf
       received += chunk.length
     }
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && isBroken(error.code))) throw error
+    if (!(error instanceof Error && 'code' in error && isBrokenConnection(error.code))) throw error
     return false
   }
-  return socket.readableEnded && received >= missingBytes && !(await wasKilled(file, data))
+  return socket.readableEnded && received >= missingBytes && !(await isClientKilled(file, data))
 }
 
-/** How much later than the data connection the control connection of a killed client may be seen to end. */
+/** How long after the data connection the end of a killed client's control connection may arrive. */
 const controlEndMs = 5
 
 /**
  * A killed client closes all its connections at the same time, in any order. So while the bytes go to the
  * disk, the control connection is watched for a moment.
  */
-async function wasKilled(file: UploadFile, { isClientGone }: TransferData): Promise<boolean> {
+async function isClientKilled(file: UploadFile, { isClientGone }: TransferData): Promise<boolean> {
   await Promise.all([file.sync(), delay(controlEndMs)])
   return isClientGone()
 }
 
-/** The codes of Node for a connection that did not end with the client's FIN. */
-function isBroken(code: unknown): boolean {
+/** Whether this code of a Node error says that the connection did not end with the client's FIN. */
+function isBrokenConnection(code: unknown): boolean {
   return (
     code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ECONNRESET' || code === 'EPIPE' || code === 'ETIMEDOUT'
   )

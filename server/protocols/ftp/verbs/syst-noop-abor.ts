@@ -1,8 +1,8 @@
-// SYST, NOOP, ABOR: RFC 959 section 4.1.3. CLNT: a custom of clients, which name themselves with it.
+// SYST, NOOP, ABOR: RFC 959 section 4.1.3. CLNT is not in an RFC: clients send their name with it.
 
 import { forAnyone, forReaders, reply } from './verb.ts'
 
-/** Every client can read the listing of a Unix. */
+/** `UNIX`, because every client can read a listing as `ls -l` writes it. */
 export const syst = forAnyone(() => reply(215, 'UNIX Type: L8'))
 
 export const noop = forAnyone(() => reply(200, 'Ready'))
@@ -10,7 +10,7 @@ export const noop = forAnyone(() => reply(200, 'Ready'))
 export const clnt = forAnyone(() => reply(200, 'Noted'))
 
 /**
- * A transfer that was running is over: the session ended it when the line came in (RFC 959 section 4.1.3).
+ * The transfer has ended already: the session ended it when the line of ABOR came in (RFC 959 section 4.1.3).
  */
 export const abor = forReaders((_state, _argument, { dataPort }) => {
   dataPort.close()

@@ -1,4 +1,4 @@
-/** The whole surface of the FTP service on one page: every command that it knows. All others are 502. */
+/** Every command of the FTP service. All other commands get the reply 502. */
 
 import { auth, ccc, pbsz, prot } from './auth-prot.ts'
 import { cdup, cwd, pwd } from './cwd-pwd.ts'

@@ -3,8 +3,8 @@
 import { forReaders, reply } from './verb.ts'
 
 /**
- * A and I are both accepted, and bytes go out unchanged in both: a tree is the same through every service,
- * and its checksums hold. (vsftpd does likewise.) Lines of listings end with CRLF in both.
+ * A and I are both accepted, and files are sent unchanged in both, as vsftpd does: a tree is the same through
+ * every service, and its checksums hold. Lines of listings end with CRLF in both.
  */
 export const type = forReaders((_state, argument) => {
   switch (argument.toUpperCase().replace(/\s+/g, ' ').trim()) {

@@ -1,6 +1,6 @@
 /**
- * What a verb is: a function from the session's state and an argument to an answer, or to a transfer to be
- * run.
+ * The type of a verb: a function from the session's state and an argument to a reply, or to a transfer that
+ * the session runs.
  */
 
 import type { Socket } from 'node:net'
@@ -24,9 +24,12 @@ export interface FtpContext {
   readonly limits: FtpLimits
   readonly pool: BufferPool
   readonly guard: LoginGuard
-  /** With it, TLS is offered. */
+  /** Undefined: TLS is not offered. */
   readonly secure: SecureContext | undefined
-  /** Whether this is an administrator. Without it only `anonymous` may log in. */
+  /**
+   * Whether user and password are those of an administrator. Without this function only `anonymous` may log
+   * in.
+   */
   readonly authenticate: ((user: string, password: string) => boolean | Promise<boolean>) | undefined
   readonly uploads: UploadArea | undefined
   /** The IPv4 address in the reply to PASV, for a server behind NAT. */
@@ -39,7 +42,7 @@ export type FtpClient = Requester & { readonly localAddress: string }
 export interface VerbContext extends FtpContext {
   readonly client: FtpClient
   readonly dataPort: DataPort
-  /** The transfer that is under way. Only STAT can see one. */
+  /** The transfer that is under way: only STAT runs during a transfer. */
   readonly progress: Progress | undefined
 }
 
@@ -50,14 +53,15 @@ export interface Progress {
 
 /** The reply to a command, with its effects on the session. */
 export interface VerbReply extends Reply {
+  /** The fields of the session's state that change. */
   readonly set?: StateChange | undefined
-  /** For the log: the client did something that a client does not do. */
+  /** A message for the log, when the client did something unusual. */
   readonly noise?: string
   /** What happens to the control connection after the reply. */
   readonly afterwards?: 'close' | 'start-tls'
 }
 
-/** Bytes to move over the data connection. The session runs it: see `session/transfer.ts`. */
+/** A transfer over the data connection. The session runs it: see `session/transfer.ts`. */
 export interface Transfer {
   /** The text of the reply 150, and what STAT shows. */
   readonly title: string
@@ -78,7 +82,7 @@ export interface TransferData {
 
 export interface TransferResult {
   readonly outcome: 'complete' | 'aborted' | 'failed'
-  /** Why, for `failed`. */
+  /** For `failed`: the kind of failure. */
   readonly kind?: FailureKind
   readonly detail?: string
   readonly bytes: number
@@ -92,11 +96,11 @@ export type VerbFunction = (
 
 /** A command as the table lists it. */
 export interface Verb {
-  /** Who may use it: everyone, everyone who is logged in, or administrators where there is an upload area. */
+  /** Who may use it: everyone, users who are logged in, or administrators if there is an upload area. */
   readonly for: 'anyone' | 'readers' | 'administrators'
   /** Fields that this command uses up, whether or not it succeeds. `run` still sees their old values. */
   readonly spends?: StateChange | undefined
-  /** Thrown failures become replies. */
+  /** A failure that it throws becomes a reply. */
   readonly run: VerbFunction
 }
 
@@ -116,7 +120,7 @@ export function reply(code: number, text: string, set?: StateChange): VerbReply 
   return { code, text, set }
 }
 
-/** An answer of several lines. */
+/** A reply of several lines. */
 export function replyLines(code: number, first: string, lines: Iterable<string>, last: string): VerbReply {
   return { code, first, lines, text: last }
 }
