@@ -345,7 +345,7 @@ test('a boot configuration written by hand wins, and the log and explain say so'
       decision: `tftpboot/${own}, written by hand`,
     })
     expect((await treeboot('explain', 'web02')).out).toMatch(
-      new RegExp(`\\nby hand +tftpboot/${own} +<- who asks for this name gets this file`),
+      new RegExp(`\\nby hand +tftpboot/${own} +<- a machine that asks for this name`),
     )
     const shown = await ask(desk, '/api/v1/guests/web02/explain')
     expect(JSON.parse(shown.body).at(-1)).toMatchObject({ what: 'by hand', value: `tftpboot/${own}` })

@@ -5,10 +5,10 @@ import { dnsmasqWord } from './dhcp-quote.ts'
 export function renderDnsmasq({ server, scriptUrl, rules }: DhcpPlan): string {
   const next = dnsmasqWord(server)
   return [
-    '# shim reads the boot file from its field in the packet and from nowhere else; without this it is moved to an option.',
+    '# shim reads the boot file only from its own field of the packet; without this line dnsmasq moves it to an option.',
     'dhcp-no-override',
     '',
-    '# iPXE, by its own option; 175.176 spares it the wait for a ProxyDHCP server.',
+    '# iPXE, known by option 175; its sub-option 176 tells it not to wait for a ProxyDHCP server.',
     'dhcp-match=set:ipxe,175',
     'dhcp-option=tag:ipxe,encap:175,176,1b',
     `dhcp-boot=tag:ipxe,${dnsmasqWord(scriptUrl)},,${next}`,

@@ -61,7 +61,7 @@ export function ipxeEntryScript(base: string): string {
   const own = `/boot/by/\${netX/mac:hexhyp}/\${uuid}/ipxe${query}`
   return [
     '#!ipxe',
-    '# One script for every machine: each asks again for its own.',
+    '# Every machine gets this script, and then asks for its own.',
     `isset \${netX/ip} || dhcp || goto failed`,
     `chain --replace --autofree ${ipxeWord(base)}${own} || goto failed`,
     failed,

@@ -17,7 +17,7 @@ export interface BootDecision {
    * written by hand`.
    */
   readonly summary: string
-  /** What the request said of the machine. */
+  /** What the request told about the machine. */
   readonly facts: GuestFacts
   /** Absent for an unknown machine. */
   readonly guest?: string

@@ -25,7 +25,7 @@ export function explainBoot(
   const byHand = handWritten.map((file) => ({
     what: 'by hand',
     value: file,
-    from: 'who asks for this name gets this file, whatever the plan is',
+    from: 'a machine that asks for this name gets this file, whatever its plan is',
   }))
   return [...explainPlan(facts, inputs), ...byHand]
 }

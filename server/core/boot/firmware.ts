@@ -77,7 +77,7 @@ const raspberryPiMacs: ReadonlySet<string> = new Set([
 
 export interface Classified {
   readonly firmware: Firmware
-  /** For people: which facts said so. */
+  /** For people: the facts that tell it. */
   readonly why: string
 }
 
@@ -109,9 +109,9 @@ export function classifyFirmware(facts: ClientFacts): Classified | undefined {
  */
 export function whyNoFirmware({ vendorClass = '', archs }: ClientFacts): string | undefined {
   if (!/^(PXEClient|HTTPClient)/.test(vendorClass)) return undefined
-  const said = archs.length > 0 ? archs : archInClass(vendorClass)
-  return said.length > 0
-    ? `there is no loader for option 93 ${said.join(', ')}`
+  const numbers = archs.length > 0 ? archs : archInClass(vendorClass)
+  return numbers.length > 0
+    ? `there is no loader for option 93 ${numbers.join(', ')}`
     : 'it does not say what it is: no option 93'
 }
 

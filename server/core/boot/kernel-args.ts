@@ -28,14 +28,14 @@ function* words(text: string): Generator<string> {
 }
 
 function parseWord(word: string): KernelArg {
-  const whole = word.startsWith('"')
-  const bare = whole ? word.slice(1) : word
+  const quotedWhole = word.startsWith('"')
+  const bare = quotedWhole ? word.slice(1) : word
   const equals = bare.indexOf('=')
   const key = equals < 0 ? bare : bare.slice(0, equals)
-  if (equals < 0) return { key: whole ? unquoteEnd(key) : key }
+  if (equals < 0) return { key: quotedWhole ? unquoteEnd(key) : key }
   const value = bare.slice(equals + 1)
   if (value.startsWith('"')) return { key, value: unquoteEnd(value.slice(1)) }
-  return { key, value: whole ? unquoteEnd(value) : value }
+  return { key, value: quotedWhole ? unquoteEnd(value) : value }
 }
 
 function unquoteEnd(text: string): string {

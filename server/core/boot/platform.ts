@@ -13,9 +13,9 @@ export type PlatformChoice =
   | { readonly found: false; readonly why: string }
 
 /**
- * Which images of a tree boot a machine. A PV guest gets `xen` where the tree has it: in the years of Fedora 5 to 10 and
- * Enterprise Linux 5 that is another kernel. Later kernels run on both, so on x86 the platform of the arch serves PV
- * guests too. HVM guests and real machines get the platform of their arch.
+ * Which images of a tree boot a machine. A PV guest gets `xen` where the tree has it: in the years of Fedora
+ * 5 to 10 and Enterprise Linux 5 that is another kernel. Later kernels run on both, so on x86 the platform of
+ * the arch serves PV guests too. HVM guests and real machines get the platform of their arch.
  */
 export function choosePlatform(tree: Tree, virt: VirtType, arch = tree.arch): PlatformChoice {
   const own = platformFor(tree.platforms, arch)
@@ -43,9 +43,12 @@ function complete(tree: Tree, platform: string | undefined, why: string): Platfo
 }
 
 function none(tree: Tree, why: string): PlatformChoice {
-  const known = Object.entries(tree.platforms).map(([name, images]) => {
+  const platforms = Object.entries(tree.platforms).map(([name, images]) => {
     if (images.kernel === undefined) return `${name} (no kernel)`
     return images.initrd === undefined ? `${name} (no initrd)` : name
   })
-  return { found: false, why: `${why}; it has ${known.length > 0 ? known.join(', ') : 'no platform at all'}` }
+  return {
+    found: false,
+    why: `${why}; it has ${platforms.length > 0 ? platforms.join(', ') : 'no platform at all'}`,
+  }
 }

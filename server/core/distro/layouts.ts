@@ -94,12 +94,12 @@ export interface BootImages {
  * @param treeArch Spelled as the tree's descriptor does; '' when unknown.
  */
 export function bootImagesIn(paths: readonly string[], treeArch: string): BootImages {
-  const known = new Set(paths)
+  const allPaths = new Set(paths)
   const platforms = new Map<string, PlatformImages>()
   let family = ''
   for (const layout of layouts)
     for (const kernel of paths) {
-      const pair = pairOf(layout, kernel, known, treeArch)
+      const pair = pairOf(layout, kernel, allPaths, treeArch)
       if (!pair || platforms.has(pair.platform)) continue
       platforms.set(pair.platform, { kernel, initrd: pair.initrd, others: {} })
       family ||= /ubuntu/.test(kernel) ? 'Ubuntu' : (layout.family ?? '')
@@ -116,12 +116,12 @@ export function bootImagesIn(paths: readonly string[], treeArch: string): BootIm
 function pairOf(
   layout: Layout,
   kernel: string,
-  known: ReadonlySet<string>,
+  allPaths: ReadonlySet<string>,
   treeArch: string,
 ): { readonly platform: string; readonly initrd: string } | undefined {
   const match = layout.kernel.exec(kernel)
   if (!match) return undefined
-  const initrd = findInitrd(layout, match, known)
+  const initrd = findInitrd(layout, match, allPaths)
   const platform = platformOf(layout, match, treeArch)
   return initrd === undefined || platform === undefined ? undefined : { platform, initrd }
 }
@@ -135,20 +135,24 @@ function platformOf(layout: Layout, match: RegExpExecArray, treeArch: string): s
   // A DVD for two architectures has two Xen kernels: the one for the tree's architecture is taken.
   if (of !== undefined && treeArch !== '' && !sameArch(installFolder(of), treeArch)) return undefined
   if (found === undefined) return layout.platform || treeArch
-  const said = installFolder(found)
-  if (!isKnownArch(said)) return undefined
+  const pathArch = installFolder(found)
+  if (!isKnownArch(pathArch)) return undefined
   // Little-endian POWER kept the folder of its big-endian predecessor: ppc/ppc64/vmlinuz.
-  if (said === 'ppc64' && canonicalArch(treeArch) === 'ppc64le') return treeArch
-  return treeArch !== '' && sameArch(said, treeArch) ? treeArch : said
+  if (pathArch === 'ppc64' && canonicalArch(treeArch) === 'ppc64le') return treeArch
+  return treeArch !== '' && sameArch(pathArch, treeArch) ? treeArch : pathArch
 }
 
-function findInitrd(layout: Layout, match: RegExpExecArray, known: ReadonlySet<string>): string | undefined {
+function findInitrd(
+  layout: Layout,
+  match: RegExpExecArray,
+  allPaths: ReadonlySet<string>,
+): string | undefined {
   const kernel = match[0]
   const folder = kernel.slice(0, kernel.lastIndexOf('/') + 1)
   const { v = '', arch = '' } = match.groups ?? {}
   return layout.initrds
     .map((pattern) => `${folder}${pattern.replaceAll('$arch', arch).replaceAll('$v', v)}`)
-    .find((path) => known.has(path))
+    .find((path) => allPaths.has(path))
 }
 
 /** Folders worth listing when a tree has no descriptor that names its images. Architectures count as well. */

@@ -84,17 +84,17 @@ function nearest<T>(
 }
 
 function resolveVirt(layers: readonly OwnSettings[]): Settings['virt'] {
-  const said = <K extends keyof VirtSettings>(key: K) => nearest(layers, (layer) => layer.virt[key])
-  const type = said('type') ?? byDefault(defaultVirt.type)
+  const nearestValue = <K extends keyof VirtSettings>(key: K) => nearest(layers, (layer) => layer.virt[key])
+  const type = nearestValue('type') ?? byDefault(defaultVirt.type)
   const hypervisor: Settings['virt']['hypervisor'] =
     type.value === 'pv' ? { value: 'xen', from: 'default for type pv' } : byDefault('kvm')
   return {
     type,
-    hypervisor: said('hypervisor') ?? hypervisor,
-    memory: said('memory') ?? byDefault(defaultVirt.memory),
-    vcpus: said('vcpus') ?? byDefault(defaultVirt.vcpus),
-    disk: said('disk') ?? byDefault(defaultVirt.disk),
-    network: said('network') ?? byDefault(defaultVirt.network),
+    hypervisor: nearestValue('hypervisor') ?? hypervisor,
+    memory: nearestValue('memory') ?? byDefault(defaultVirt.memory),
+    vcpus: nearestValue('vcpus') ?? byDefault(defaultVirt.vcpus),
+    disk: nearestValue('disk') ?? byDefault(defaultVirt.disk),
+    network: nearestValue('network') ?? byDefault(defaultVirt.network),
   }
 }
 

@@ -56,7 +56,7 @@ export const bootPathForms: readonly BootPathForm[] = [
   {
     name: 'identity',
     shown: '/boot/by/<mac|uuid>.../{ipxe,grub.cfg,pxelinux.cfg}',
-    what: 'the plan of the machine with these identities, known or not',
+    what: 'the plan of the machine with these identities, guest or not',
     parse: parseIdentityPath,
   },
   {
@@ -77,13 +77,13 @@ export const bootPathForms: readonly BootPathForm[] = [
   {
     name: 'pxelinux',
     shown: '.../pxelinux.cfg/<uuid|01-mac|IPHEX|default>',
-    what: 'the plan of that guest, declined for any other machine; default: of the guest at the asking address, else what unknown machines get',
+    what: 'the plan of that guest, not found for any other machine; default: the plan of the guest at the asking address, else of unknown machines',
     parse: parsePxelinuxPath,
   },
   {
     name: 'grub',
     shown: '.../grub.cfg-<uuid|01-mac|IPHEX>, .../grub.cfg',
-    what: 'the same; grub.cfg first sends each machine on to /boot/by/<its own MAC>/grub.cfg',
+    what: 'as for PXELINUX; grub.cfg first sends each machine to /boot/by/<its own MAC>/grub.cfg',
     parse: parseGrubPath,
   },
 ]

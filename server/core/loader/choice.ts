@@ -32,27 +32,27 @@ const chainShim: Partial<Record<UefiCpu, string>> = { x64: 'shimx64.efi', arm64:
  * asks for it. GRUB never follows iPXE: QEMU's iPXE ROM of 2019 hands shim 16.1 a padded GRUB, and shim
  * refuses it.
  */
-export function loaderCandidates(question: LoaderChoiceInputs): readonly LoaderCandidate[] {
-  if (question.firmware === 'ipxe-bios' && question.preference === 'pxelinux')
+export function loaderCandidates(inputs: LoaderChoiceInputs): readonly LoaderCandidate[] {
+  if (inputs.firmware === 'ipxe-bios' && inputs.preference === 'pxelinux')
     return loaderFilesFor('pxelinux', 'bios').map((urlPath) => ({
       kind: 'pxelinux',
       urlPath,
       why: 'loader: pxelinux',
     }))
-  const cpu = uefiCpu(question.firmware)
-  if (question.firmware !== 'bios' && cpu === undefined) return []
-  return orderOf(question).flatMap(({ kind, why }) => {
+  const cpu = uefiCpu(inputs.firmware)
+  if (inputs.firmware !== 'bios' && cpu === undefined) return []
+  return orderOf(inputs).flatMap(({ kind, why }) => {
     const shim = kind === 'grub' && cpu ? chainShim[cpu] : undefined
-    const own =
-      shim !== undefined && question.treeId !== undefined
-        ? [{ kind, urlPath: treeChainPath(question.treeId, shim), why: `${why}; the chain of its own tree` }]
+    const fromTree =
+      shim !== undefined && inputs.treeId !== undefined
+        ? [{ kind, urlPath: treeChainPath(inputs.treeId, shim), why: `${why}; the chain of its own tree` }]
         : []
-    return [...own, ...loaderFilesFor(kind, cpu ?? 'bios').map((urlPath) => ({ kind, urlPath, why }))]
+    return [...fromTree, ...loaderFilesFor(kind, cpu ?? 'bios').map((urlPath) => ({ kind, urlPath, why }))]
   })
 }
 
-function orderOf(question: LoaderChoiceInputs): { kind: LoaderKind; why: string }[] {
-  const { preference, starts, refuses, firmware } = question
+function orderOf(inputs: LoaderChoiceInputs): { kind: LoaderKind; why: string }[] {
+  const { preference, starts, refuses, firmware } = inputs
   const first = preference !== 'auto' ? preference : starts
   const why = (kind: LoaderKind): string => {
     if (kind === preference) return `loader: ${kind}`

@@ -1,5 +1,5 @@
 import type { Tree } from '../tree/tree.ts'
-import type { Candidate, TraitTest } from './traits.ts'
+import type { IndexedTree, TraitTest } from './traits.ts'
 
 /**
  * Which trees come closest to a request that no tree fulfils. `scores[place]` belongs to `best[place]`, the
@@ -9,7 +9,7 @@ import type { Candidate, TraitTest } from './traits.ts'
 export const maxClosest = 5
 
 /** Which tests each candidate passes, as bits: the first test is the highest bit, so it counts most. */
-export function scoresByTests(best: readonly Candidate[], tests: readonly TraitTest[]): Uint16Array {
+export function scoresByTests(best: readonly IndexedTree[], tests: readonly TraitTest[]): Uint16Array {
   const scores = new Uint16Array(best.length)
   for (const [place, candidate] of best.entries()) {
     let score = 0
@@ -35,7 +35,7 @@ export function scoresByWords(
 }
 
 /** At most five ready trees of the highest scores; equals stay in their order, best first. */
-export function closestTrees(best: readonly Candidate[], scores: Uint16Array): Tree[] {
+export function closestTrees(best: readonly IndexedTree[], scores: Uint16Array): Tree[] {
   const byScore = new Map<number, Tree[]>()
   for (const [place, { tree }] of best.entries()) {
     const score = scores[place] ?? 0

@@ -5,12 +5,12 @@ import { closestTrees, maxClosest, scoresByTests, scoresByWords, wordsOf } from 
 import { nearestName } from './nearest.ts'
 import {
   betterFirst,
-  type Candidate,
-  candidateOf,
-  candidatesFor,
-  groupCandidates,
+  groupByDistro,
+  type IndexedTree,
+  indexTree,
   type Traits,
   traitTests,
+  treesToTest,
 } from './traits.ts'
 import { whyNone, whyNotReady } from './why-none.ts'
 
@@ -94,16 +94,16 @@ export function createTreeIndex(trees: readonly Tree[], earlier: readonly Tree[]
 
 /** The candidates, best first, and maps that find some of them without a search. */
 interface Arrangement {
-  readonly best: readonly Candidate[]
-  /** The result of `groupCandidates`. */
-  readonly groups: ReadonlyMap<string, readonly Candidate[]>
+  readonly best: readonly IndexedTree[]
+  /** The result of `groupByDistro`. */
+  readonly groups: ReadonlyMap<string, readonly IndexedTree[]>
 
   /** Word of an id -> places in `best`. */
   readonly places: ReadonlyMap<string, readonly number[]>
 }
 
 function arrange(trees: readonly Tree[]): Arrangement {
-  const best = trees.map(candidateOf).sort(betterFirst)
+  const best = trees.map(indexTree).sort(betterFirst)
   const places = new Map<string, number[]>()
   for (const [place, { tree }] of best.entries())
     for (const word of wordsOf(tree.id)) {
@@ -111,7 +111,7 @@ function arrange(trees: readonly Tree[]): Arrangement {
       if (listed) listed.push(place)
       else places.set(word, [place])
     }
-  return { best, groups: groupCandidates(best), places }
+  return { best, groups: groupByDistro(best), places }
 }
 
 /**
@@ -145,7 +145,7 @@ function selectById(id: string, ids: ReadonlyMap<string, Tree>, { best, places }
 
 function selectByTraits(wanted: Traits, arrangement: Arrangement): Selection {
   const tests = traitTests(wanted)
-  const matching = candidatesFor(wanted, arrangement.groups, arrangement.best)
+  const matching = treesToTest(wanted, arrangement.groups, arrangement.best)
     .filter((candidate) => tests.every(({ fits }) => fits(candidate)))
     .map(({ tree }) => tree)
   const [tree, ...others] = preferExact(

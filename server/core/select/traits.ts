@@ -4,10 +4,11 @@ import { canonicalArch } from '../tree/arch.ts'
 import type { Tree } from '../tree/tree.ts'
 import { compareParsed, parseVersion, type Version, versionMatcher } from '../tree/version.ts'
 
+/** The traits of a tree that a selector asks for, when it names no id. */
 export type Traits = Exclude<TreeSelector, { readonly id: string }>
 
 /** A tree, with the values that a selection compares parsed beforehand. */
-export interface Candidate {
+export interface IndexedTree {
   readonly tree: Tree
   readonly family: string
   readonly version: Version
@@ -20,7 +21,7 @@ export interface Candidate {
   readonly bootable: boolean
 }
 
-export function candidateOf(tree: Tree): Candidate {
+export function indexTree(tree: Tree): IndexedTree {
   const images = Object.values(tree.platforms)
   return {
     tree,
@@ -37,7 +38,7 @@ export function candidateOf(tree: Tree): Candidate {
 /**
  * Newest version first; then full trees before special ones, then the newest files; the id settles the rest.
  */
-export function betterFirst(a: Candidate, b: Candidate): number {
+export function betterFirst(a: IndexedTree, b: IndexedTree): number {
   return (
     compareParsed(b.version, a.version) ||
     a.variantRank - b.variantRank ||
@@ -48,9 +49,9 @@ export function betterFirst(a: Candidate, b: Candidate): number {
 }
 
 /** The candidates of each distribution, and of each distribution for one arch. They keep their order. */
-export function groupCandidates(best: readonly Candidate[]): ReadonlyMap<string, readonly Candidate[]> {
-  const groups = new Map<string, Candidate[]>()
-  const add = (key: string, candidate: Candidate) => {
+export function groupByDistro(best: readonly IndexedTree[]): ReadonlyMap<string, readonly IndexedTree[]> {
+  const groups = new Map<string, IndexedTree[]>()
+  const add = (key: string, candidate: IndexedTree) => {
     const group = groups.get(key)
     if (group) group.push(candidate)
     else groups.set(key, [candidate])
@@ -67,11 +68,11 @@ export function groupCandidates(best: readonly Candidate[]): ReadonlyMap<string,
  * The candidates to test, best first: the group of the wanted distribution and arch when it holds every
  * match, else all.
  */
-export function candidatesFor(
+export function treesToTest(
   wanted: Traits,
-  groups: ReadonlyMap<string, readonly Candidate[]>,
-  best: readonly Candidate[],
-): readonly Candidate[] {
+  groups: ReadonlyMap<string, readonly IndexedTree[]>,
+  best: readonly IndexedTree[],
+): readonly IndexedTree[] {
   const distro = parseDistro(wanted.distro ?? '')
   if (distro === undefined || distro === 'other' || coveredBy(distro).length > 1) return best
   const arch = wanted.arch?.trim() ?? ''
@@ -86,7 +87,7 @@ function groupKey(distro: string, arch: string): string {
 export interface TraitTest {
   readonly trait: keyof Traits
   readonly wanted: string
-  readonly fits: (candidate: Candidate) => boolean
+  readonly fits: (candidate: IndexedTree) => boolean
 }
 
 const makers: readonly (readonly [keyof Traits, (text: string) => TraitTest['fits']])[] = [

@@ -1,6 +1,6 @@
 import { distroName, parseDistro } from '../distro/distro.ts'
 import type { Tree } from '../tree/tree.ts'
-import type { Candidate, Traits, TraitTest } from './traits.ts'
+import type { IndexedTree, Traits, TraitTest } from './traits.ts'
 
 /** Why no tree was selected, in one line for the operator. */
 
@@ -10,7 +10,7 @@ import type { Candidate, Traits, TraitTest } from './traits.ts'
  */
 export function whyNone(
   tests: readonly TraitTest[],
-  best: readonly Candidate[],
+  best: readonly IndexedTree[],
   scores: Uint16Array,
 ): string {
   if (best.length === 0) return 'there are no trees yet'

@@ -66,8 +66,8 @@ export function imagesOf(description: Description): string[] {
 }
 
 /**
- * Makes one description of a tree from the evidence, with everything odd in `problems`. Undefined when it is
- * not a tree: no descriptor can be read, and no kernel has its initrd beside it.
+ * Makes one description of a tree from the evidence, with all faults in `problems`. Undefined when it is not
+ * a tree: no descriptor can be read, and no kernel has its initrd beside it.
  */
 export function concludeTree(evidence: TreeEvidence): Description | undefined {
   const described = readDescriptors(evidence.descriptors)

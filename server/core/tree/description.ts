@@ -49,7 +49,7 @@ export interface Digest {
   readonly hex: string
 }
 
-/** Something odd in a descriptor or a tree. The tree can be read all the same. */
+/** A fault in a descriptor or a tree that does not prevent reading the tree. */
 export interface TreeProblem {
   /** Line in the descriptor, from 1. */
   readonly line?: number

@@ -34,9 +34,9 @@ export function isTemporaryFile(name: string): boolean {
  * something in URLs.
  */
 export function treeIdTrouble(id: string): string | undefined {
-  const odd = [...new Set(id.match(/[^A-Za-z0-9._~+@,=/:-]/gu) ?? [])]
-  if (odd.length === 0) return undefined
-  return `the name holds ${odd.map(showCharacter).join(', ')}, which boot loaders cannot take in a path`
+  const unusable = [...new Set(id.match(/[^A-Za-z0-9._~+@,=/:-]/gu) ?? [])]
+  if (unusable.length === 0) return undefined
+  return `the name holds ${unusable.map(showCharacter).join(', ')}, which boot loaders cannot take in a path`
 }
 
 function showCharacter(character: string): string {

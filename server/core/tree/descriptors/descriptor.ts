@@ -30,6 +30,6 @@ export function readDescriptor(fileName: string, bytes: Uint8Array): Description
   const formats = [...descriptorFormats].sort((a, b) => Number(hasItsName(b)) - Number(hasItsName(a)))
   const found = tryReadDescriptor(fileName, bytes, formats)
   if (found) return found
-  const known = descriptorFormats.map(({ name }) => name).join(', ')
-  throw new Failure('invalid-data', `${fileName} is not a tree descriptor; expected one of ${known}`)
+  const names = descriptorFormats.map(({ name }) => name).join(', ')
+  throw new Failure('invalid-data', `${fileName} is not a tree descriptor; expected one of ${names}`)
 }

@@ -82,7 +82,7 @@ function continueValue({ section, last }: IniState, { content, indent }: IniLine
 
 function openSection(state: IniState, name: string, line: number): void {
   const existing = state.sections.get(name)
-  if (existing) state.notes.add(`section [${name}] again, first in line ${existing.line}; merged`, line)
+  if (existing) state.notes.add(`section [${name}] is repeated, first in line ${existing.line}; merged`, line)
   state.section = existing ?? { name, line, entries: new Map() }
   state.sections.set(name, state.section)
   state.last = undefined
@@ -111,7 +111,7 @@ function readEntry(state: IniState, { content, indent, number: line }: IniLine):
 function noteRepetition(section: OpenSection, { key, value, line }: IniEntry, notes: Notes): void {
   const earlier = section.entries.get(key)
   if (!earlier) return
-  const repeated = `${excerpt(key)} again in [${section.name}]`
+  const repeated = `${excerpt(key)} is repeated in [${section.name}]`
   if (earlier.value === value) notes.add(`${repeated}, same as line ${earlier.line}`, line)
   else notes.add(`${repeated}, first in line ${earlier.line}; this one wins`, line)
 }

@@ -69,8 +69,9 @@ function readDigestLine(
 function productOf(values: ReadonlyMap<string, string>): { family: string; version: string } {
   const get = (key: string) => values.get(key) ?? ''
   const [cpe = '', label = ''] = splitOnce(get('DISTRO'), ',')
-  const said = get('LABEL') || label || get('SUMMARY') || get('NAME') || get('DISTPRODUCT') || get('PRODUCT')
-  const { family, version } = splitRelease(said.replace(/^The /, '').replace(/ Distribution$/, ''))
+  const product =
+    get('LABEL') || label || get('SUMMARY') || get('NAME') || get('DISTPRODUCT') || get('PRODUCT')
+  const { family, version } = splitRelease(product.replace(/^The /, '').replace(/ Distribution$/, ''))
   const [, , , , cpeVersion = '', update = ''] = cpe.split(':')
   const distVersion = get('DISTVERSION').replace(/-0$/, '')
   return {

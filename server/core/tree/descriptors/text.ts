@@ -1,7 +1,7 @@
 import type { TreeProblem } from '../description.ts'
 
 /**
- * Collects what is odd about one file. Junk has thousands of odd lines, so only the first hundred are kept.
+ * Collects the faults of one file. Junk has thousands of faulty lines, so only the first hundred are kept.
  */
 export interface Notes {
   add(message: string, line?: number): void

@@ -37,9 +37,9 @@ function readImages(section: IniSection, notes: Notes): Map<string, string> {
   const images = new Map<string, string>()
   for (const { key, value, line } of section.entries.values()) {
     const path = treePath(value, `${key} of [${section.name}]`, notes, line)
-    const known = /^(kernel|initrd)$/i.test(key) ? key.toLowerCase() : key
+    const imageKey = /^(kernel|initrd)$/i.test(key) ? key.toLowerCase() : key
     if (path === undefined) notes.add(`${excerpt(key)} of [${section.name}] is empty`, line)
-    else images.set(known, path)
+    else images.set(imageKey, path)
   }
   return images
 }

@@ -55,8 +55,9 @@ function noteMissingVariants(ini: Ini, notes: Notes): void {
 }
 
 function ofOldTree(ini: Ini, variant: string): Repository[] {
-  const said = ini.entry('general', 'repository')?.value
-  if (said) return [{ id: variant, name: variant, kind: 'repository', path: repositoryPath(said) }]
+  const repository = ini.entry('general', 'repository')?.value
+  if (repository)
+    return [{ id: variant, name: variant, kind: 'repository', path: repositoryPath(repository) }]
   const paths = [...(ini.sections.get('checksums')?.entries.keys() ?? [])]
     .filter((path) => /(^|\/)repodata\/repomd\.xml$/.test(path))
     .map((path) => repositoryPath(path.replace(/repodata\/repomd\.xml$/, '')))

@@ -45,8 +45,8 @@ export function readTreeinfo(file: string, text: string): Description | undefine
 }
 
 /**
- * Whether an INI file is a treeinfo. Trees also have `media.repo` and other INI files, so a section must have
- * a key that only a treeinfo has.
+ * Whether an INI file is a treeinfo. Trees also have `media.repo` and other INI files, so a section must
+ * have a key that only a treeinfo has.
  */
 function looksLikeTreeinfo(ini: Ini): boolean {
   const has = (section: string, ...keys: string[]) =>
@@ -110,10 +110,10 @@ function mainVariant(ini: Ini): string {
 
 /** `[tree]` and `[images-*]`: the arch, and the images of each platform. */
 function readTree(ini: Ini, notes: Notes) {
-  const said = textOf(ini.entry('tree', 'arch')) || textOf(ini.entry('general', 'arch'))
-  const platforms = readPlatforms(ini, said, notes)
+  const namedArch = textOf(ini.entry('tree', 'arch')) || textOf(ini.entry('general', 'arch'))
+  const platforms = readPlatforms(ini, namedArch, notes)
   const listed = listOf(ini.entry('tree', 'platforms') ?? ini.entry('general', 'platforms'))
-  const arch = said || soleArch(platforms) || listed.find(isKnownArch) || ''
+  const arch = namedArch || soleArch(platforms) || listed.find(isKnownArch) || ''
   return { arch, platforms }
 }
 
@@ -143,13 +143,13 @@ function noteContradictions(ini: Ini, notes: Notes): void {
     ['version', 'product', 'version'],
     ['arch', 'tree', 'arch'],
   ] as const
-  for (const [key, section, other] of pairs) {
-    const said = ini.entry('general', key)
-    const also = ini.entry(section, other)
-    if (said && also && textOf(said) !== '' && textOf(said) !== textOf(also))
+  for (const [key, section, sectionKey] of pairs) {
+    const general = ini.entry('general', key)
+    const counterpart = ini.entry(section, sectionKey)
+    if (general && counterpart && textOf(general) !== '' && textOf(general) !== textOf(counterpart))
       notes.add(
-        `[general] ${key} is ${excerpt(said.value)}, [${section}] says ${excerpt(also.value)}`,
-        said.line,
+        `[general] ${key} is ${excerpt(general.value)}, [${section}] says ${excerpt(counterpart.value)}`,
+        general.line,
       )
   }
   for (const section of ini.sections.values())
