@@ -19,7 +19,7 @@ export function explainYamlError(
       return {
         offset,
         message:
-          "found 'key: value' inside a value; write one key per line, indent the next line as far as this one, and put text that contains ': ' in quotes",
+          "found 'key: value' inside a value; put each key on its own line with the same indentation, or, if the value is a text with ': ', put it in quotes",
       }
     case 'MULTIPLE_DOCS':
       return { offset, message: "found a second document ('---'); one file holds one configuration" }
@@ -30,8 +30,8 @@ export function explainYamlError(
       return { offset, message: `${message}; put such text in quotes` }
     case 'BAD_INDENT':
     case 'MISSING_CHAR': {
-      // The parser notices it long after the quote or bracket should have ended. The operator needs its
-      // beginning.
+      // The parser reports the place where it noticed the missing quote or bracket, often many lines later.
+      // The operator needs the place where the quote or bracket begins.
       const opened = innermostOpen(document, offset)
       if (opened === undefined) return { offset, message }
       return /quote/.test(message)

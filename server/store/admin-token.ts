@@ -5,11 +5,11 @@ import { Failure, failureMessage } from '../core/failure.ts'
 import { createAtomically } from '../host/atomic-write.ts'
 
 /**
- * The secret of the administrator. It is accepted as bearer token, and as the password of the user `admin`.
+ * The secret of the administrator. Clients send it as bearer token, or as the password of the user `admin`.
  */
 export interface AdminToken {
   readonly file: string
-  /** Whether it was made by this start, which then tells the operator where the file is. */
+  /** Whether this start of the server made the token. Then the operator must be told where the file is. */
   readonly isNew: boolean
   isValid(candidate: string): boolean
 }

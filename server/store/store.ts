@@ -2,8 +2,8 @@ import type { UnknownMachine } from '../core/guest/seen-machine.ts'
 import type { Change, GuestState, HistoryEntry } from '../core/guest/state.ts'
 
 /**
- * Computes a change from the stored state. Undefined changes nothing. Pure: a store may call it more than
- * once.
+ * Computes a change from the stored state. Returns undefined to change nothing. It must be pure: a store may
+ * call it more than once.
  */
 export type Decide = (state: GuestState | undefined) => Change | undefined
 
@@ -12,7 +12,7 @@ export type Decide = (state: GuestState | undefined) => Change | undefined
  * power cut. A change is stored completely or not at all. Several processes may use one store at once.
  */
 export interface Store {
-  /** The states of guests by name. A guest without any event has none. */
+  /** The states of guests by name. A guest without any event is missing. */
   states(): Promise<ReadonlyMap<string, GuestState>>
   /**
    * Changes the state of a guest and adds the line of its history. `decide` gets the state that is stored
@@ -28,12 +28,12 @@ export interface Store {
   unknownMachines(): Promise<readonly UnknownMachine[]>
   /** Adds the machines, or merges them with the stored ones. Only the newest `unknownMachinesKept` stay. */
   addUnknownMachines(machines: readonly UnknownMachine[]): Promise<void>
-  /** Removes a machine from that list. False when it is not in the list. */
+  /** Removes a machine from the unknown machines. False when it is not among them. */
   forgetUnknownMachine(id: string): Promise<boolean>
 
   /** 32 random bytes, made once and the same for all processes that use this store. */
   secret(): Promise<Uint8Array>
-  /** Whether another process wrote since the last call. Cheap enough for each request. */
+  /** Whether another process wrote to the store since the last call. Cheap enough for each request. */
   changedElsewhere(): boolean
   close(): Promise<void>
 }

@@ -23,14 +23,17 @@ export function engineProblem(error: unknown, name: string): TemplateProblem {
   }
 }
 
-/** A template with this problem is not rendered again for a better message: that would take as long again. */
+/**
+ * The message when the fuel is used up. Such a template is not rendered a second time for a better message:
+ * that would take as long as the first time.
+ */
 export const tooMuchWork = 'the template does too much work'
 
 function inOurWords(message: string): { message: string; remedy?: string } {
   if (message.includes('ran out of fuel'))
     return {
       message: tooMuchWork,
-      remedy: 'look for a loop that does not end, or ranges multiplied',
+      remedy: 'look for a loop that does not end, or for nested loops over long ranges',
     }
   if (message.includes('unexpected end of comment'))
     return {
@@ -41,7 +44,7 @@ function inOurWords(message: string): { message: string; remedy?: string } {
   if (filter !== undefined)
     return {
       message: `the filter ${filter} does not exist`,
-      remedy: 'README.md in the templates folder lists them',
+      remedy: 'README.md in the templates folder lists all filters',
     }
   const callee = /^unknown function: (\S+) is unknown/.exec(message)?.[1]
   if (callee !== undefined) return { message: `the function or macro ${callee} does not exist` }

@@ -12,18 +12,19 @@ export type Rendering = { readonly text: string } | { readonly problem: Template
  * A set of parsed templates that can be rendered. Runs inside the worker; `startEngine` must be called first.
  *
  * The engine panics when a filter throws into WebAssembly, so our filters catch their errors. The first error
- * is kept here and the filter returns none. When the rendering has ended, with or without success, that error
- * is the result.
+ * is kept here, and the filter returns none. That error is the result of the rendering, even if the engine
+ * then ended without an error.
  */
 export class Engine {
   readonly #templates: ReadonlyMap<string, string>
   readonly #fuel: number
   readonly #fast: Environment
-  /** Made at the first failure. */
+  /** The environment with the spelling `explain`, made at the first failure. */
   #explaining: Environment | undefined
   readonly #sites: Site[] = []
   readonly #broken: Map<string, TemplateProblem>
-  #wrong: TemplateProblem | undefined
+  /** The first error of a filter, or the first undefined variable, in this rendering. */
+  #firstError: TemplateProblem | undefined
   #seed = ''
   /** The template that is being rendered, for a problem without a site. */
   #rendering = ''
@@ -68,7 +69,7 @@ export class Engine {
     if ('text' in result || result.problem.message === tooMuchWork) return result
     const explained = this.#attempt(this.#explainer(), name, context)
     if ('text' in explained) return result
-    if (this.#wrong) return explained
+    if (this.#firstError) return explained
     return { problem: this.#insideIncludes(explained.problem, name, context) }
   }
 
@@ -81,7 +82,7 @@ export class Engine {
       if (inner === undefined) return path.length > 1 ? includedBy(problem, path.at(-2)) : problem
       if (path.includes(inner)) return circle(problem, [...path.slice(path.indexOf(inner)), inner])
       const result = this.#attempt(this.#fast, inner, context)
-      if ('text' in result || this.#wrong)
+      if ('text' in result || this.#firstError)
         return {
           ...problem,
           message: `${inner} fails when it is included here, and renders by itself`,
@@ -93,20 +94,20 @@ export class Engine {
   }
 
   #attempt(environment: Environment, name: string, context: Record<string, unknown>): Rendering {
-    this.#wrong = undefined
+    this.#firstError = undefined
     const broken = this.#broken.get(name)
     if (broken) return { problem: broken }
     this.#rendering = name
     try {
       const text = environment.renderTemplate(name, context)
-      return this.#wrong ? { problem: this.#wrong } : { text }
+      return this.#firstError ? { problem: this.#firstError } : { text }
     } catch (error) {
       const problem = engineProblem(error, name)
-      return { problem: this.#wrong ?? this.#aboutAbsent(problem) }
+      return { problem: this.#firstError ?? this.#explainAbsent(problem) }
     }
   }
 
-  #aboutAbsent(problem: TemplateProblem): TemplateProblem {
+  #explainAbsent(problem: TemplateProblem): TemplateProblem {
     const absent = absentTemplate(problem)
     if (absent === undefined) return problem
     const broken = this.#broken.get(absent)
@@ -153,7 +154,7 @@ export class Engine {
       try {
         environment.addTemplate(name, this.#strict(name, source, 'explain'))
       } catch (error) {
-        engineProblem(error, name)
+        engineProblem(error, name) // throws when the engine itself failed
         // The longer spelling does not parse: errors of this template are less clear.
         environment.addTemplate(name, this.#strict(name, source, 'fast'))
       }
@@ -171,7 +172,7 @@ export class Engine {
   #noteUndefined(index: unknown): undefined {
     const site = this.#sites[Number(index)]
     if (!site) return undefined
-    this.#wrong ??= {
+    this.#firstError ??= {
       template: site.template,
       line: site.line,
       severity: 'error',
@@ -186,7 +187,7 @@ export class Engine {
       return filter.run(callOf(filter, raw, this.#seed))
     } catch (error) {
       const site = this.#sites[siteOf(raw) ?? -1]
-      this.#wrong ??= {
+      this.#firstError ??= {
         template: site?.template ?? this.#rendering,
         line: site?.line ?? 1,
         severity: 'error',
@@ -211,8 +212,8 @@ export class Engine {
 
 /**
  * Turns escaping off. The engine escapes by file name: HTML for `.xml`, JSON for `.yaml`. People who know
- * Jinja from Ansible and Cobbler expect text without escapes. The tags stand on the first and last line, so
- * that line numbers stay the same.
+ * Jinja from Ansible and Cobbler expect text without escapes. The added tags are on the first and last line,
+ * so that line numbers stay the same.
  */
 function withoutEscaping(name: string, source: string): string {
   if (!/\.(?:html?|xml|json5?|js|ya?ml)(?:\.j2)?$/.test(name) || /\{%[-+]?\s*extends\b/.test(source))
@@ -240,7 +241,7 @@ function tooUnusual(problem: TemplateProblem): TemplateProblem {
   }
 }
 
-/** The seed for the salt of a password: the name of the guest, which is the same in each rendering. */
+/** The seed for salts of passwords: the name of the guest, which is the same in each rendering. */
 function seedOf(context: Record<string, unknown>): string {
   const guest = context.guest
   if (typeof guest !== 'object' || guest === null || !('name' in guest)) return ''

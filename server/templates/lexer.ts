@@ -1,7 +1,7 @@
 /**
  * Cuts a template into text and Jinja tags, and tags into tokens. The engine has a parser of its own, which
- * does not tell where variables are read (strict.ts needs that) or what looks like a mistake (lint.ts). This
- * one accepts any text: what the engine would refuse becomes an unclosed tag or odd tokens.
+ * tells neither where variables are read (strict.ts needs that) nor what looks like a mistake (lint.ts). This
+ * lexer accepts any text: what the engine would refuse becomes an unclosed tag or odd tokens.
  */
 
 export interface Token {
@@ -77,8 +77,8 @@ function endOfRaw(source: string, from: number): number {
 }
 
 /**
- * Cuts a tag into tokens, up to its closer. Open brackets own their `}`, because a dict may close right
- * before the tag does: `{{ {"a": {}} }}`.
+ * Cuts a tag into tokens, up to its closer. A `}` that closes a bracket does not count as closer: in
+ * `{{ {"a": {}} }}` a dict ends right before the tag.
  */
 function scanTag(source: string, opener: number, closer: string): Part {
   const tokens: Token[] = []
@@ -105,13 +105,13 @@ function isTrim(character: string | undefined): boolean {
   return character === '-' || character === '+'
 }
 
-/** Where the tag ends if its closer begins here, with or without a trim sign. */
+/** The end of the closer, if it begins at `at`, with or without a trim sign. Otherwise undefined. */
 function closerEnd(source: string, at: number, closer: string): number | undefined {
   const start = isTrim(source[at]) ? at + 1 : at
   return source.startsWith(closer, start) ? start + closer.length : undefined
 }
 
-/** Undefined for blanks. */
+/** The kind of the token that `tokenPattern` matched. Undefined for blanks. */
 function kindOf([, name, number, string, operator]: RegExpExecArray): Token['kind'] | undefined {
   if (name) return 'name'
   if (number) return 'number'
@@ -119,7 +119,7 @@ function kindOf([, name, number, string, operator]: RegExpExecArray): Token['kin
   return operator ? 'operator' : undefined
 }
 
-/** Operators of two characters hold no bracket. */
+/** How the operator changes the depth of brackets. Operators of two characters contain no bracket. */
 function bracketStep(operator: string): -1 | 0 | 1 {
   if ('([{'.includes(operator)) return 1
   return ')]}'.includes(operator) ? -1 : 0
@@ -136,7 +136,7 @@ export class LineCounter {
     this.#next = source.indexOf('\n')
   }
 
-  /** @param offset At least that of the call before. */
+  /** The line of an offset, from 1. The offset must not be lower than in the previous call. */
   at(offset: number): number {
     while (this.#next >= 0 && this.#next < offset) {
       this.#line++

@@ -5,7 +5,7 @@ import type { TemplateChecker, TemplateProblem } from './problem.ts'
 
 /**
  * Finds the problems of a set of templates, sorted by template and line: errors of the engine and likely
- * mistakes. Notes for people (`README.md`) lie in the same folder. They quote tags, so they are not checked.
+ * mistakes. Notes for people (`README.md`) lie in the same folder. These notes quote tags, so their problems are left out.
  */
 export async function lintTemplates(
   templates: ReadonlyMap<string, string>,
@@ -13,8 +13,8 @@ export async function lintTemplates(
 ): Promise<readonly TemplateProblem[]> {
   const broken = await checker.check(templates)
   const all = [...broken, ...[...templates.keys()].flatMap((name) => lintTemplate(name, templates))]
-  const judged = all.filter(({ template }) => !template.endsWith('.md'))
-  return judged.toSorted((a, b) => compare(a.template, b.template) || a.line - b.line)
+  const ofTemplates = all.filter(({ template }) => !template.endsWith('.md'))
+  return ofTemplates.toSorted((a, b) => compare(a.template, b.template) || a.line - b.line)
 }
 
 function compare(a: string, b: string): number {
@@ -22,6 +22,7 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : 1
 }
 
+/** Adds a problem at an offset of the source. */
 type Report = (
   offset: number,
   severity: TemplateProblem['severity'],
@@ -69,6 +70,7 @@ function lintComment(source: string, comment: Segment, report: Report): void {
   )
 }
 
+/** The syntax of Cobbler's templates. `# if ...` with a blank after the sign is an English comment. */
 const cheetah: readonly { pattern: RegExp; what: string; remedy: string }[] = [
   {
     pattern:
@@ -93,8 +95,6 @@ function lintText(source: string, text: Segment, report: Report): void {
   const body = source.slice(text.start, text.end)
   for (const { pattern, what, remedy } of cheetah)
     for (const match of body.matchAll(pattern)) {
-      // `# if the disk is ...` is a comment in English; Cheetah's directives touch their sign and are no
-      // sentence.
       const shown = match[0].trim().slice(0, 60)
       report(
         text.start + match.index,
@@ -132,7 +132,7 @@ function lintFilters(segment: Segment, report: Report): void {
       token.start,
       'error',
       `there is no filter ${token.text}`,
-      'README.md in the templates folder lists them',
+      'README.md in the templates folder lists all filters',
     )
   })
 }
@@ -144,10 +144,10 @@ function lintLines(source: string, report: Report): void {
       cr,
       'warning',
       'lines end in CR LF; shells in %pre and %post fail on the CR',
-      'save it with Unix line ends',
+      'save the file with Unix line ends',
     )
   if (source.startsWith('\ufeff'))
-    report(0, 'warning', 'it begins with a byte order mark', 'save it without one')
+    report(0, 'warning', 'the file begins with a byte order mark', 'save it without the mark')
   // pykickstart and preseed treat a tab like a blank, YAML refuses it.
   const tab = /^ *\t/m.exec(source)
   if (tab && source.trimStart().startsWith('#cloud-config'))

@@ -1,16 +1,18 @@
 import type { TemplateProblem } from './problem.ts'
 
-/** The messages between the renderer and its worker. One question at a time, each with one answer. */
-export type Question =
+/** A message from the renderer to its worker. The worker sends one `WorkerResult` for each request. */
+export type WorkerRequest =
   | {
       readonly kind: 'load'
       readonly templates: ReadonlyMap<string, string>
-      /** Templates that crashed a worker before, and how. */
+      /** Templates that ended a worker before, and how. They are not parsed again. */
       readonly refused: ReadonlyMap<string, TemplateProblem>
     }
   | { readonly kind: 'render'; readonly name: string; readonly context: Record<string, unknown> }
 
-export type Answer =
+/** A message from the worker to the renderer. */
+export type WorkerResult =
+  /** The first message: the engine has started. */
   | { readonly kind: 'ready' }
   /** `broken` has all templates that do not parse. */
   | { readonly kind: 'loaded'; readonly broken: readonly TemplateProblem[] }
@@ -21,9 +23,13 @@ export type Answer =
 
 export interface WorkerSettings {
   readonly memoryMiB: number
+  /** The most instructions that the engine may execute for one rendering. */
   readonly fuel: number
-  /** In characters. */
+  /** In characters. A longer output is a problem of the template. */
   readonly longestOutput: number
-  /** The index of the template that is being parsed. It can be read after the worker has ended. */
+  /**
+   * One number: the index of the template that is being parsed. The renderer can read it after the worker
+   * has ended.
+   */
   readonly progress: Int32Array<SharedArrayBuffer>
 }

@@ -1,6 +1,6 @@
 import { Failure } from '../core/failure.ts'
 import { lintTemplate, withIncludes } from './lint.ts'
-import type { Answer, Question, WorkerSettings } from './message.ts'
+import type { WorkerRequest, WorkerResult, WorkerSettings } from './message.ts'
 import { problemText, type TemplateChecker, type TemplateProblem } from './problem.ts'
 import { type Outcome, TemplateThread } from './thread.ts'
 
@@ -22,9 +22,9 @@ export interface RenderedTemplate {
 }
 
 export interface RendererOptions {
-  /** The limit for one rendering. Default 3000. */
+  /** The time limit for one rendering. Default 3000. */
   readonly timeoutMs?: number
-  /** The limit for the engine; the filters may use twice as much. Default 64. */
+  /** The memory limit for the engine; the filters may use twice as much. Default 64. */
   readonly memoryMiB?: number
 }
 
@@ -36,7 +36,7 @@ const startTimeoutMs = 20_000
  */
 const fuel = 20_000_000
 
-/** Installers accept far less: dracut and anaconda keep an answer file in memory. */
+/** In characters. Installers accept far less: dracut and anaconda keep an answer file in memory. */
 const longestOutput = 16 * 2 ** 20
 
 /**
@@ -53,7 +53,7 @@ export class TemplateRenderer implements TemplateChecker {
   #loaded: ReadonlyMap<string, string> | undefined
   #refused: ReadonlyMap<string, TemplateProblem> = new Map()
   #broken: readonly TemplateProblem[] = []
-  /** Ends when the last job that was queued has ended. */
+  /** Resolves when all jobs that were queued so far have ended. */
   #queue: Promise<unknown> = Promise.resolve()
   #closed = false
   readonly #warnings = new WeakMap<ReadonlyMap<string, string>, Map<string, readonly TemplateProblem[]>>()
@@ -74,18 +74,18 @@ export class TemplateRenderer implements TemplateChecker {
    *   not start.
    */
   async render(job: RenderJob): Promise<RenderedTemplate> {
-    return this.#inLine(async () => {
+    return this.#enqueue(async () => {
       await this.#load(job.templates)
-      const outcome = await this.#ask({ kind: 'render', name: job.name, context: job.context })
-      if (outcome.kind === 'answer' && outcome.answer.kind === 'text')
-        return { text: outcome.answer.text, warnings: this.#warningsOf(job) }
+      const outcome = await this.#send({ kind: 'render', name: job.name, context: job.context })
+      if (outcome.kind === 'result' && outcome.result.kind === 'text')
+        return { text: outcome.result.text, warnings: this.#warningsOf(job) }
       throw templateFailure(this.#problemOf(outcome, job.name))
     })
   }
 
   /** Finds all templates that do not parse, with their lines. */
   async check(templates: ReadonlyMap<string, string>): Promise<readonly TemplateProblem[]> {
-    return this.#inLine(async () => {
+    return this.#enqueue(async () => {
       await this.#load(templates)
       return this.#broken
     })
@@ -98,13 +98,14 @@ export class TemplateRenderer implements TemplateChecker {
     await thread?.stop()
   }
 
-  async #inLine<T>(job: () => Promise<T>): Promise<T> {
-    const mine = this.#queue.then(() => {
+  /** Runs a job after all earlier ones. */
+  async #enqueue<T>(job: () => Promise<T>): Promise<T> {
+    const done = this.#queue.then(() => {
       if (this.#closed) throw new Failure('unavailable', 'the template renderer is closed')
       return job()
     })
-    this.#queue = mine.catch(() => undefined)
-    return mine
+    this.#queue = done.catch(() => undefined)
+    return done
   }
 
   /**
@@ -118,9 +119,9 @@ export class TemplateRenderer implements TemplateChecker {
     const names = [...templates.keys()]
     for (;;) {
       Atomics.store(this.#settings.progress, 0, -1)
-      const outcome = await this.#ask({ kind: 'load', templates, refused: this.#refused })
-      if (outcome.kind === 'answer' && outcome.answer.kind === 'loaded') {
-        this.#broken = outcome.answer.broken
+      const outcome = await this.#send({ kind: 'load', templates, refused: this.#refused })
+      if (outcome.kind === 'result' && outcome.result.kind === 'loaded') {
+        this.#broken = outcome.result.broken
         return
       }
       const culprit = names[Atomics.load(this.#settings.progress, 0)]
@@ -132,7 +133,7 @@ export class TemplateRenderer implements TemplateChecker {
   }
 
   #problemOf(outcome: Outcome, template: string): TemplateProblem {
-    if (outcome.kind === 'answer' && outcome.answer.kind === 'problem') return outcome.answer.problem
+    if (outcome.kind === 'result' && outcome.result.kind === 'problem') return outcome.result.problem
     const at = { template, line: 1, severity: 'error' } as const
     if (outcome.kind === 'timeout')
       return {
@@ -141,16 +142,16 @@ export class TemplateRenderer implements TemplateChecker {
         remedy: 'look for nested loops, and for regular expressions with nested repetition',
       }
     if (outcome.kind === 'died') return { ...at, message: outcome.message }
-    const { answer } = outcome
-    return { ...at, message: answer.kind === 'panic' ? answer.message : `the worker answered ${answer.kind}` }
+    const { result } = outcome
+    return { ...at, message: result.kind === 'panic' ? result.message : `the worker returned ${result.kind}` }
   }
 
-  async #ask(question: Question): Promise<Outcome> {
+  async #send(request: WorkerRequest): Promise<Outcome> {
     this.#thread ??= new TemplateThread(this.#settings, startTimeoutMs)
     const thread = this.#thread
-    const outcome = await thread.ask(question, this.#timeoutMs)
+    const outcome = await thread.send(request, this.#timeoutMs)
     if (this.#closed) throw new Failure('unavailable', 'the template renderer is closed')
-    if (outcome.kind !== 'answer' || this.#isSpent(outcome.answer)) {
+    if (outcome.kind !== 'result' || this.#isSpent(outcome.result)) {
       this.#thread = undefined
       await thread.stop()
     }
@@ -161,10 +162,10 @@ export class TemplateRenderer implements TemplateChecker {
    * Whether the worker must be replaced. WebAssembly memory never shrinks, so a worker that needed much
    * memory is replaced to give it back.
    */
-  #isSpent(answer: Answer): boolean {
-    if (answer.kind === 'panic') return true
-    if (answer.kind !== 'text' && answer.kind !== 'problem') return false
-    return answer.memoryBytes > (this.#settings.memoryMiB * 2 ** 20) / 2
+  #isSpent(result: WorkerResult): boolean {
+    if (result.kind === 'panic') return true
+    if (result.kind !== 'text' && result.kind !== 'problem') return false
+    return result.memoryBytes > (this.#settings.memoryMiB * 2 ** 20) / 2
   }
 
   #warningsOf(job: RenderJob): readonly TemplateProblem[] {

@@ -4,8 +4,8 @@
  *
  * MiniJinja's strict mode notices an undefined value when it is printed, iterated or tested. It does not
  * notice one that goes into a filter, `~`, `==`, `not`, a list or `{% set %}`: `{{ hostname | upper }}` would
- * print nothing. Its message names neither the variable nor, for a snippet, the line. So each place that
- * reads a variable is rewritten. No line moves. A worked example, the template `web.ks`:
+ * print nothing. The message of the engine names neither the variable nor, for a snippet, the line. So each
+ * place that reads a variable is rewritten. Line numbers stay the same. For example, the template `web.ks`:
  *
  *     1  network --hostname={{ hostname | upper }}
  *     2  rootpw {{ root.password | default('x') }}
@@ -25,15 +25,17 @@
  * - On line 3, one of our own filters gets its site as a hidden first argument, so that it can say where it
  *   failed.
  *
- * There are two spellings. `fast` leaves alone what the engine notices by itself: `{{ a.b }}` and `{% if a
- * %}`. When that rendering fails, a second one with `explain` finds the name. It rewrites everything, and
- * asks `(a|default({})).b is defined`, so that a missing parent is named as well.
+ * A template is rewritten in one of two spellings. `fast` leaves alone what the engine notices by itself:
+ * `{{ a.b }}` and `{% if a %}`. When such a rendering fails, a second rendering with `explain` finds the
+ * name. `explain` rewrites everything, and tests `(a|default({})).b is defined`, so that a missing parent is
+ * named as well.
  */
 
 import { LineCounter, type Segment, scanTemplate, type Token } from './lexer.ts'
 
 export type Spelling = 'fast' | 'explain'
 
+/** A place in a template that reads a variable or calls one of our own filters. */
 export interface Site {
   readonly template: string
   readonly line: number
@@ -41,7 +43,7 @@ export interface Site {
   readonly name: string
 }
 
-/** Begins the hidden first argument of our own filters. From the private use area: no keyboard types it. */
+/** Begins the hidden first argument of our own filters. No keyboard types this private use character. */
 export const siteMark = '\ue0f7'
 
 export const undefinedFilter = '__undefined'
@@ -55,7 +57,7 @@ const keywords = new Set(
   ),
 )
 
-/** What the rewriting of all templates shares. */
+/** What `makeStrict` needs for all templates of one engine. */
 export interface StrictContext {
   readonly ownFilters: ReadonlySet<string>
   /** The sites of each rewritten template are added here. */
@@ -63,7 +65,7 @@ export interface StrictContext {
   readonly spelling: Spelling
 }
 
-/** Returns the rewritten source. */
+/** Rewrites one template as described above, and returns the new source. */
 export function makeStrict(template: string, source: string, context: StrictContext): string {
   const { sites } = context
   const parts: string[] = []
@@ -105,6 +107,7 @@ function firstExpressionToken(segment: Segment): number | undefined {
   return 1
 }
 
+/** A variable with everything behind it, such as `guest.macs[0]`, as indices of tokens. */
 interface Chain {
   /** Index of the first token after the chain. */
   readonly end: number
@@ -112,7 +115,7 @@ interface Chain {
   readonly joints: readonly number[]
 }
 
-/** Indices of tokens; the end is exclusive. */
+/** A range of token indices; `to` is exclusive. */
 interface Span {
   readonly from: number
   readonly to: number
@@ -124,9 +127,10 @@ interface Change {
   readonly end: number
 }
 
+/** Adds a site and returns its number. */
 type MakeSite = (name: string, token: Token) => number
 
-/** Longest chain with `[...]` that is rewritten: its text is written three times. */
+/** The longest chain, in characters, that is rewritten: its text is written more than once. */
 const longestChain = 400
 
 class TagWriter {
@@ -180,6 +184,7 @@ class TagWriter {
     return { text: `${token.text}(${mark}${separator}`, end: at + 2 }
   }
 
+  /** Whether the chain is all of a tag, where the engine itself notices an undefined value. */
   #engineNotices(at: number, chain: Chain, { from, to }: Span): boolean {
     return at === from && chain.end === to && this.#isWhole(from, to)
   }
@@ -192,6 +197,7 @@ class TagWriter {
     return this.#text(at - 1) === '|' && this.#ownFilters.has(this.#text(at))
   }
 
+  /** Whether the token is a variable, and not a keyword, attribute, filter, test or argument name. */
   #readsVariable(at: number): boolean {
     const token = this.#tokens[at]
     if (token?.kind !== 'name' || keywords.has(token.text) || token.text === 'self') return false
@@ -229,6 +235,7 @@ class TagWriter {
     return to === this.#tokens.length && (from === 0 || tag === 'if' || tag === 'elif')
   }
 
+  /** The index of the bracket that closes the one at `open`. */
   #closing(open: number, to: number): number | undefined {
     let depth = 0
     for (let at = open; at < to; at++) {
@@ -240,7 +247,10 @@ class TagWriter {
     return undefined
   }
 
-  /** Undefined when the chain stays as it is. The engine checks calls, and its message names the function. */
+  /**
+   * The text that replaces a chain. Undefined when the chain stays as it is, such as a call: the engine checks
+   * it, and names the function in its message.
+   */
   #writeChain(at: number, chain: Chain): string | undefined {
     const token = this.#tokens[at]
     if (!token) return undefined
@@ -249,8 +259,8 @@ class TagWriter {
     if (plain.length > longestChain) return undefined
     if (this.#isGuarded(chain.end)) return this.#lenient(at, chain)
     const site = this.#site(plain.replaceAll(/\s+/g, ' '), token)
-    const looked = this.#spelling === 'explain' ? this.#lenient(at, chain) : plain
-    return `(${plain} if ${looked} is defined else ('${site}'|${undefinedFilter}).x.x)`
+    const tested = this.#spelling === 'explain' ? this.#lenient(at, chain) : plain
+    return `(${plain} if ${tested} is defined else ('${site}'|${undefinedFilter}).x.x)`
   }
 
   /**

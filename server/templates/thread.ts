@@ -1,22 +1,24 @@
 import type { Worker } from 'node:worker_threads'
 import { startWorker } from '../host/worker.ts'
-import type { Answer, Question, WorkerSettings } from './message.ts'
+import type { WorkerRequest, WorkerResult, WorkerSettings } from './message.ts'
 
-/** How a question to the worker ended. */
+/** How a request to the worker ended. */
 export type Outcome =
-  | { readonly kind: 'answer'; readonly answer: Answer }
+  | { readonly kind: 'result'; readonly result: WorkerResult }
   | { readonly kind: 'timeout' }
   | { readonly kind: 'died'; readonly message: string }
 
 /**
- * A worker thread that gives one outcome for each question. After `timeout` or `died` it has ended, and is
- * replaced.
+ * A worker thread with the template engine. It gives one outcome for each request. After the outcome
+ * `timeout` or `died` the thread has ended, and the renderer must start another.
  */
 export class TemplateThread {
   readonly #worker: Worker
   readonly #ready: Promise<Outcome>
+  /** Gives the outcome to the caller that waits. */
   #settle: ((outcome: Outcome) => void) | undefined
-  #gone: Outcome | undefined
+  /** How the thread ended: the outcome of every later request. */
+  #ending: Outcome | undefined
 
   constructor(settings: WorkerSettings, startTimeoutMs: number) {
     this.#worker = startWorker(import.meta.url, './worker', {
@@ -29,27 +31,27 @@ export class TemplateThread {
         maxYoungGenerationSizeMb: 16,
       },
     })
-    this.#worker.on('message', (answer: Answer) => this.#end({ kind: 'answer', answer }))
+    this.#worker.on('message', (result: WorkerResult) => this.#settle?.({ kind: 'result', result }))
     this.#worker.on('error', (error: Error) => this.#die(deathMessage(error, settings)))
     this.#worker.on('exit', () => this.#die('the template worker ended'))
-    this.#ready = this.#next(startTimeoutMs)
+    this.#ready = this.#nextOutcome(startTimeoutMs)
   }
 
-  /** Waits until the worker runs, then asks. The time limit begins at that moment. */
-  async ask(question: Question, timeoutMs: number): Promise<Outcome> {
+  /** Waits until the worker runs, then sends the request. The time limit begins with the sending. */
+  async send(request: WorkerRequest, timeoutMs: number): Promise<Outcome> {
     const start = await this.#ready
-    if (start.kind !== 'answer') return start
-    if (this.#gone) return this.#gone
-    const next = this.#next(timeoutMs)
-    this.#worker.postMessage(question)
-    return next
+    if (start.kind !== 'result') return start
+    if (this.#ending) return this.#ending
+    const outcome = this.#nextOutcome(timeoutMs)
+    this.#worker.postMessage(request)
+    return outcome
   }
 
   async stop(): Promise<void> {
     await this.#worker.terminate()
   }
 
-  #next(timeoutMs: number): Promise<Outcome> {
+  #nextOutcome(timeoutMs: number): Promise<Outcome> {
     // The thread keeps the process alive only while a caller waits.
     this.#worker.ref()
     return new Promise((resolve) => {
@@ -69,18 +71,14 @@ export class TemplateThread {
 
   #timeout(): void {
     if (!this.#settle) return
-    this.#gone = { kind: 'timeout' }
+    this.#ending = { kind: 'timeout' }
     void this.#worker.terminate()
-    this.#end(this.#gone)
+    this.#settle(this.#ending)
   }
 
   #die(message: string): void {
-    this.#gone ??= { kind: 'died', message }
-    this.#end(this.#gone)
-  }
-
-  #end(outcome: Outcome): void {
-    this.#settle?.(outcome)
+    this.#ending ??= { kind: 'died', message }
+    this.#settle?.(this.#ending)
   }
 }
 

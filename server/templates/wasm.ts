@@ -7,11 +7,11 @@ const memorySection = 5
 
 /**
  * Starts the template engine in this thread, with a limit on its memory. The resourceLimits of a worker limit
- * only the JavaScript heap. A WebAssembly memory without a maximum grows to 4 GiB (`{{ 'x' * 2000000000 }}`
- * does it) and never shrinks. So we write a maximum into the memory section of the module before it is
+ * only the JavaScript heap. A WebAssembly memory without a maximum grows to 4 GiB, for example by
+ * `{{ 'x' * 2000000000 }}`, and never shrinks. So we write a maximum into the memory section of the module before it is
  * compiled. At that limit the allocator of the engine fails at once.
  *
- * @returns a function that returns the bytes of memory in use.
+ * @returns a function that returns the size of the engine's memory in bytes.
  */
 export function startEngine(memoryMiB: number): () => number {
   const path = createRequire(import.meta.url).resolve('minijinja-js/dist/web/minijinja_js_bg.wasm')

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { Engine } from './engine.ts'
 import { EnginePanic } from './engine-error.ts'
-import type { Answer, Question, WorkerSettings } from './message.ts'
+import type { WorkerRequest, WorkerResult, WorkerSettings } from './message.ts'
 import { startEngine } from './wasm.ts'
 
 /**
@@ -17,19 +17,19 @@ console.error = (...values: unknown[]): void => {
   panicText = values.map(String).join(' ').split('\n').slice(0, 2).join(': ')
 }
 
-function answer(question: Question): Answer {
+function handle(request: WorkerRequest): WorkerResult {
   try {
-    if (question.kind === 'load') {
+    if (request.kind === 'load') {
       engine?.free()
-      engine = new Engine(question.templates, question.refused, settings.fuel, (index) =>
+      engine = new Engine(request.templates, request.refused, settings.fuel, (index) =>
         Atomics.store(settings.progress, 0, index),
       )
       return { kind: 'loaded', broken: engine.broken }
     }
-    if (!engine) return { kind: 'panic', message: 'nothing is loaded' }
-    const result = engine.render(question.name, question.context)
+    if (!engine) return { kind: 'panic', message: 'no templates are loaded' }
+    const result = engine.render(request.name, request.context)
     if ('problem' in result) return { kind: 'problem', problem: result.problem, memoryBytes: memoryBytes() }
-    if (result.text.length > settings.longestOutput) return tooLong(question.name, result.text.length)
+    if (result.text.length > settings.longestOutput) return tooLong(request.name, result.text.length)
     return { kind: 'text', text: result.text, memoryBytes: memoryBytes() }
   } catch (error) {
     if (error instanceof EnginePanic && panicText === '')
@@ -39,7 +39,7 @@ function answer(question: Question): Answer {
   }
 }
 
-function tooLong(name: string, length: number): Answer {
+function tooLong(name: string, length: number): WorkerResult {
   const message = `the output has ${length} characters, expected at most ${settings.longestOutput}`
   return {
     kind: 'problem',
@@ -48,5 +48,5 @@ function tooLong(name: string, length: number): Answer {
   }
 }
 
-parentPort?.on('message', (question: Question) => parentPort?.postMessage(answer(question)))
-parentPort?.postMessage({ kind: 'ready' } satisfies Answer)
+parentPort?.on('message', (request: WorkerRequest) => parentPort?.postMessage(handle(request)))
+parentPort?.postMessage({ kind: 'ready' } satisfies WorkerResult)

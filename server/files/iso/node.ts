@@ -9,22 +9,22 @@ export interface IsoNode {
   readonly size: number
   readonly modifiedMs: number
   /**
-   * The runs of bytes that hold it, in order. Runs that follow each other are joined. A folder has one
-   * extent, which also identifies it: its directory, in UDF its file entry.
+   * The extents of a file, in order; adjacent ones are joined. A folder has exactly one, which identifies it:
+   * its directory (ISO 9660) or its file entry (UDF).
    */
   readonly extents: readonly Extent[]
   /** Only for a folder in UDF: the position of its file entry, in blocks of the volume. */
   readonly icb?: { readonly block: number; readonly partition: number }
   /** The target of a symlink, as written. */
   readonly target?: string
-  /** Why its bytes cannot be read. */
+  /** Why the bytes of the file cannot be read. */
   readonly trouble?: { readonly kind: FailureKind; readonly message: string }
 }
 
-/** A Blu-ray of one file has 25 extents of 4 GiB. */
+/** More extents than any real file has: 100 GB on a Blu-ray are 25. A damaged image may claim millions. */
 const mostExtents = 4096
 
-/** Joins runs of bytes that follow each other. A file over 4 GiB has several records, but usually one run. */
+/** Joins adjacent extents. A file over 4 GiB has several records, but its bytes are usually contiguous. */
 export function joinExtents(extents: readonly Extent[]): Extent[] {
   const joined: Extent[] = []
   for (const extent of extents) {
@@ -37,11 +37,13 @@ export function joinExtents(extents: readonly Extent[]): Extent[] {
   return joined
 }
 
+/** What `fileNode` needs to know about a file. */
 export interface FileFacts {
   readonly name: string
   readonly modifiedMs: number
   readonly extents: readonly Extent[]
   readonly isInterleaved?: boolean
+  /** The uncompressed size, when the file is compressed with zisofs. */
   readonly zisofsBytes?: number
 }
 
@@ -86,7 +88,7 @@ function troubleOf(image: Image, facts: FileFacts, extents: readonly Extent[]): 
   }
 }
 
-/** Whether a client can ask for this name. Other names are not listed. */
+/** Whether a path can contain this name. A name that no client can ask for is not listed either. */
 export function isReachable(name: string): boolean {
   return name !== '' && name !== '.' && name !== '..' && !/[/\x00-\x1f\x7f]|\p{Cs}/u.test(name)
 }

@@ -3,23 +3,28 @@ import { type Generated, type Kysely, type Migration, type MigrationProvider, sq
 /** The tables, as types for kysely. Times are milliseconds since 1970. */
 export interface Tables {
   readonly guests: GuestRow
+  /** The lines of all histories (`HistoryEntry`). */
   readonly steps: StepRow
   readonly inbox: UnknownMachineRow
+  /** `secret`: see `Store.secret`. `lock`: an empty row, see the migration below. */
   readonly meta: { readonly key: string; readonly value: string }
 }
 
-/** The state has columns of its own, for people who use `sqlite3`. The rest of a `GuestState` is JSON. */
+/** The state of one guest. Columns are for people who use `sqlite3`; the rest of a `GuestState` is JSON. */
 export interface GuestRow {
   readonly name: string
   readonly state: string
   readonly since_ms: number
+  /** The number of the guest's installation: `GuestState.install`. */
   readonly install: number
   readonly rest: string
 }
 
+/** One line of the history of a guest. */
 export interface StepRow {
   readonly id: Generated<number>
   readonly guest: string
+  /** The number of the guest's installation. */
   readonly install: number
   readonly at_ms: number
   readonly kind: string
@@ -85,6 +90,7 @@ const migrations: Record<string, Migration> = {
         .addColumn('key', 'text', (column) => column.primaryKey())
         .addColumn('value', 'text', (column) => column.notNull())
         .execute()
+      // Each transaction writes this row first, which takes the write lock (sqlite/store.ts).
       await sql`insert into meta (key, value) values ('lock', '')`.execute(db)
     },
   },

@@ -26,7 +26,10 @@ function restOf(text: string): Partial<GuestState> | undefined {
   }
 }
 
-/** A row of 0.1 has one `offer`, for the address that asked last. Undefined when the offers make no sense. */
+/**
+ * The state with its list of offers; undefined when the list is invalid. Version 0.1 stored a single `offer`,
+ * for the address that asked last.
+ */
 function withOffers({
   offer,
   ...rest

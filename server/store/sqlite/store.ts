@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
-import { setImmediate as otherTurns, setTimeout as pause } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import type { Database, Statement } from 'better-sqlite3'
 import { Kysely, Migrator, SqliteDialect, type Transaction } from 'kysely'
 import { Failure, failureMessage } from '../../core/failure.ts'
@@ -10,24 +10,26 @@ import { migrationProvider, type Tables } from '../schema/tables.ts'
 import { type Decide, historyKept, type Store, unknownMachinesKept } from '../store.ts'
 import { entryOfRow, rowOfState, rowOfUnknownMachine, stateOfRow, unknownMachineOfRow } from './rows.ts'
 
-/** How long one statement may wait for another process. It blocks the event loop meanwhile. */
+/** How long one statement may wait for the lock of another process. The wait blocks the event loop. */
 export const busyTimeoutMs = 100
-/** How often a write is tried then. The pause between two tries does not block the event loop. */
+/** How often a transaction is tried. The pause between two tries does not block the event loop. */
 const mostTries = 40
 const pauseMs = 50
 
+/** The statements of one write. */
 type Work = (trx: Transaction<Tables>) => Promise<void>
 
-/**
- * The number of changes that share a commit, and after how many of them the event loop gets a turn. A change
- * takes about a millisecond.
- */
+/** The most writes that share a commit. A write takes about a millisecond. */
 const mostPerCommit = 256
+/** After so many writes the event loop gets a turn. */
 const turnEvery = 8
-/** One in so many new lines also deletes old ones. The history on disk may be longer by that number. */
+/**
+ * A new history line deletes old lines of its guest only when its id is a multiple of this number. So the
+ * table may hold more lines of a guest than `historyKept`.
+ */
 const pruneEvery = 16n
 
-interface Waiting {
+interface QueuedWrite {
   readonly work: Work
   readonly done: () => void
   readonly failed: (error: unknown) => void
@@ -37,10 +39,10 @@ interface Waiting {
  * A store in one SQLite file in WAL mode: readers never wait for the writer, and other processes (the
  * commands) may use it at the same time.
  *
- * `installed` must survive a power cut, so a write resolves when it is on the disk. SQLite would block the
+ * The state `installed` must survive a power cut, so a write resolves when it is on the disk. SQLite would block the
  * event loop during the sync, which takes 20 ms and more on a busy disk. So SQLite commits without a sync,
- * and we sync the WAL in another thread. Writes that come meanwhile share the next commit. When a whole rack
- * boots at once, that takes a few syncs instead of hundreds.
+ * and we sync the WAL in another thread. Writes that come meanwhile share the next commit: a whole rack that
+ * boots at once costs a few syncs instead of hundreds.
  */
 export class SqliteStore implements Store {
   readonly #raw: Database
@@ -48,7 +50,7 @@ export class SqliteStore implements Store {
   #wal: FileHandle | undefined
   readonly #dataVersion: Statement
   #version: unknown
-  readonly #waiting: Waiting[] = []
+  readonly #queue: QueuedWrite[] = []
   #writing: Promise<void> | undefined
 
   constructor(raw: Database) {
@@ -59,8 +61,8 @@ export class SqliteStore implements Store {
   }
 
   /**
-   * Migrates the tables to the newest form. Must be called first. Two processes may do it at once: the second
-   * one finds it done.
+   * Migrates the tables to the newest form. Must be called first. Two processes may migrate at once: the
+   * second one finds the tables up to date.
    */
   async migrate(): Promise<void> {
     const migrator = new Migrator({ db: this.#db, provider: migrationProvider })
@@ -207,7 +209,7 @@ export class SqliteStore implements Store {
 
   #write(work: Work): Promise<void> {
     const written = new Promise<void>((done, failed) => {
-      this.#waiting.push({ work, done, failed })
+      this.#queue.push({ work, done, failed })
     })
     this.#writing ??= this.#writeAll()
     return written
@@ -216,8 +218,8 @@ export class SqliteStore implements Store {
   async #writeAll(): Promise<void> {
     // All writes that begin in this turn of the event loop share the commit.
     await Promise.resolve()
-    while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0, mostPerCommit)
+    while (this.#queue.length > 0) {
+      const batch = this.#queue.splice(0, mostPerCommit)
       try {
         await this.#commit(batch)
         await this.#wal?.datasync()
@@ -229,8 +231,8 @@ export class SqliteStore implements Store {
     this.#writing = undefined
   }
 
-  /** Runs one transaction, and tries again while another process has the lock. */
-  async #commit(batch: readonly Waiting[]): Promise<void> {
+  /** Runs all writes in one transaction, and tries again while another process has the lock. */
+  async #commit(batch: readonly QueuedWrite[]): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
         return await this.#db.transaction().execute(async (trx) => {
@@ -238,7 +240,7 @@ export class SqliteStore implements Store {
           // next.
           await trx.updateTable('meta').set({ value: '' }).where('key', '=', 'lock').execute()
           for (const [n, { work }] of batch.entries()) {
-            if (n % turnEvery === turnEvery - 1) await otherTurns()
+            if (n % turnEvery === turnEvery - 1) await nextTurn()
             await work(trx)
           }
         })

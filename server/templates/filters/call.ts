@@ -2,7 +2,8 @@ import { siteMark } from '../strict.ts'
 import type { Data, Filter, FilterCall } from './filter.ts'
 
 /**
- * Converts the arguments that the engine gives to a filter. Named arguments come as one Map after the others.
+ * Converts the arguments that the engine gives to a filter. The engine passes named arguments as one Map,
+ * after the positional ones.
  */
 export function callOf(filter: Filter, raw: readonly unknown[], seed: string): FilterCall {
   const [value, ...rest] = raw
@@ -18,7 +19,7 @@ export function callOf(filter: Filter, raw: readonly unknown[], seed: string): F
   }
 }
 
-/** The index of the site of a call. Undefined for `map('filter')`, which cannot be marked. */
+/** The index of the site of a call. Undefined for a call by `map('filter')`, which gets no mark. */
 export function siteOf(raw: readonly unknown[]): number | undefined {
   return isMark(raw[1]) ? Number(raw[1].slice(siteMark.length)) : undefined
 }

@@ -1,16 +1,17 @@
 /** A value of a template. Maps of the engine are plain objects here. */
 export type Data = string | number | boolean | null | readonly Data[] | { readonly [key: string]: Data }
 
+/** The arguments of one call: `{{ value | filter(args, options) }}`. */
 export interface FilterCall {
   readonly value: Data
   readonly args: readonly Data[]
   /** Named arguments: `count=1`. */
   readonly options: Readonly<Record<string, Data>>
-  /** Salts are made from it. It differs between guests, and is the same in each rendering for one guest. */
+  /** Used to make salts. It differs between guests, and is the same in each rendering for one guest. */
   readonly seed: string
 }
 
-/** A filter throws an Error that says what it expected and found. The engine adds template and line. */
+/** A filter. `run` throws an Error that says what it expected and found. */
 export interface Filter {
   /** The names of its named arguments. */
   readonly options?: readonly string[]

@@ -66,6 +66,10 @@ function saltOf(given: Data | undefined, seed: string): string {
   return salt
 }
 
+/**
+ * The rounds for `shaCrypt`. Undefined for the default, also when it is given: as passlib does, so that the hash
+ * does not name it.
+ */
 function roundsOf(given: Data | undefined): number | undefined {
   if (given === undefined || given === null || given === defaultRounds) return undefined
   const rounds = Number(given)
@@ -74,6 +78,7 @@ function roundsOf(given: Data | undefined): number | undefined {
   return rounds
 }
 
+/** Names and defaults are those of Ansible's filters: `checksum` is SHA-1. */
 export const hashFilters: Readonly<Record<string, Filter>> = {
   hash: { run: (call) => hash(asText(call.value), asText(call.args[0] ?? 'sha1')) },
   md5: { run: (call) => hash(asText(call.value), 'md5') },

@@ -45,7 +45,7 @@ function maskByte(prefix: number, index: number): number {
   return 256 - 2 ** (8 - ones)
 }
 
-/** The useful part of Ansible's `ipaddr`. As there, the result is false for text that is not an address. */
+/** The useful part of Ansible's `ipaddr`. As in Ansible, the result is false if the text is no address. */
 function ipaddrFilter(text: string, query: string): Data {
   const parsed = parseAddress(text)
   if (!parsed) return false

@@ -12,7 +12,7 @@ const longestSalt = 16
  * version 0.6. `mkpasswd -m sha-512`, `openssl passwd -6` and crypt(3) of glibc make the same. The numbers in
  * the comments are the steps of that specification.
  *
- * @param rounds limited to 1000 to 999999999, as specified. The hash names them only when they are given.
+ * @param rounds limited to 1000 to 999999999, as specified. The result names the rounds only when given.
  */
 export function shaCrypt(kind: ShaCryptKind, password: string, salt: string, rounds?: number): string {
   const key = Buffer.from(password)
@@ -36,7 +36,7 @@ function manyRounds(kind: ShaCryptKind, key: Buffer, salt: Buffer, rounds: numbe
   const parts: Uint8Array[] = [key, salt, repeat(b, key.length)]
   for (let bits = key.length; bits > 0; bits >>>= 1) parts.push(bits & 1 ? b : key)
   let a = hash(...parts)
-  // 13 to 16: the key stands once for each of its bytes
+  // 13 to 16: hashes the key as many times as it has bytes
   const p = repeat(hash(...Array<Buffer>(key.length).fill(key)), key.length)
   // 17 to 20
   const s = repeat(hash(...Array<Buffer>(16 + (a[0] ?? 0)).fill(salt)), salt.length)

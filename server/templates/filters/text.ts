@@ -3,8 +3,8 @@ import { shellWord } from '../../render/quote.ts'
 import { asMap, asText, type Data, type Filter, type FilterCall, isMap } from './filter.ts'
 
 /**
- * Converts a regular expression of Python, which Ansible uses: JavaScript writes `(?P<x>`, `(?P=x)`, `\Z`,
- * `\A` otherwise.
+ * Compiles a regular expression in the syntax of Python, which Ansible uses. JavaScript spells `(?P<x>`,
+ * `(?P=x)`, `\A` and `\Z` differently.
  */
 function compile(call: FilterCall, pattern: Data | undefined, flags: string): RegExp {
   const source = asText(pattern, 'pattern')
@@ -12,8 +12,8 @@ function compile(call: FilterCall, pattern: Data | undefined, flags: string): Re
     .replaceAll(/\(\?P=(\w+)\)/g, '\\k<$1>')
     .replaceAll(/(?<!\\)\\A/g, '(?<![\\s\\S])')
     .replaceAll(/(?<!\\)\\Z/g, '(?![\\s\\S])')
-  const wanted = `${flags}${call.options.ignorecase ? 'i' : ''}${call.options.multiline ? 'm' : ''}`
-  return new RegExp(source, `u${wanted}`)
+  const allFlags = `${flags}${call.options.ignorecase ? 'i' : ''}${call.options.multiline ? 'm' : ''}`
+  return new RegExp(source, `u${allFlags}`)
 }
 
 /** Expands `\1`, `\g<1>` and `\g<name>` in a replacement, as Python does. */
@@ -48,8 +48,8 @@ const regexReplace: Filter = {
 }
 
 /**
- * The match, or one group of it (`'\\1'`). Without a match '', which is false in a condition and prints
- * nothing.
+ * Returns the match, or one group of the match (`'\\1'`). Without a match it returns '', which is false in a
+ * condition and prints nothing.
  */
 const regexSearch: Filter = {
   options: regexOptions,
