@@ -5,7 +5,8 @@ import type { TemplateChecker, TemplateProblem } from './problem.ts'
 
 /**
  * Finds the problems of a set of templates, sorted by template and line: errors of the engine and likely
- * mistakes. Notes for people (`README.md`) lie in the same folder. These notes quote tags, so their problems are left out.
+ * mistakes. Notes for people (`README.md`) lie in the same folder. These notes quote tags, so their problems
+ * are left out.
  */
 export async function lintTemplates(
   templates: ReadonlyMap<string, string>,

@@ -248,8 +248,8 @@ class TagWriter {
   }
 
   /**
-   * The text that replaces a chain. Undefined when the chain stays as it is, such as a call: the engine checks
-   * it, and names the function in its message.
+   * The text that replaces a chain. Undefined when the chain stays as it is, such as a call: the engine
+   * checks it, and names the function in its message.
    */
   #writeChain(at: number, chain: Chain): string | undefined {
     const token = this.#tokens[at]

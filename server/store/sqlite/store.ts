@@ -39,10 +39,10 @@ interface QueuedWrite {
  * A store in one SQLite file in WAL mode: readers never wait for the writer, and other processes (the
  * commands) may use it at the same time.
  *
- * The state `installed` must survive a power cut, so a write resolves when it is on the disk. SQLite would block the
- * event loop during the sync, which takes 20 ms and more on a busy disk. So SQLite commits without a sync,
- * and we sync the WAL in another thread. Writes that come meanwhile share the next commit: a whole rack that
- * boots at once costs a few syncs instead of hundreds.
+ * The state `installed` must survive a power cut, so a write resolves when it is on the disk. SQLite would
+ * block the event loop during the sync, which takes 20 ms and more on a busy disk. So SQLite commits without
+ * a sync, and we sync the WAL in another thread. Writes that come meanwhile share the next commit: a whole
+ * rack that boots at once costs a few syncs instead of hundreds.
  */
 export class SqliteStore implements Store {
   readonly #raw: Database

@@ -67,8 +67,8 @@ function saltOf(given: Data | undefined, seed: string): string {
 }
 
 /**
- * The rounds for `shaCrypt`. Undefined for the default, also when it is given: as passlib does, so that the hash
- * does not name it.
+ * The rounds for `shaCrypt`. Undefined for the default, also when it is given: as passlib does, so that the
+ * hash does not name it.
  */
 function roundsOf(given: Data | undefined): number | undefined {
   if (given === undefined || given === null || given === defaultRounds) return undefined
