@@ -6,10 +6,11 @@ const pageBytes = 65_536
 const memorySection = 5
 
 /**
- * Starts the template engine in this thread, with a limit on its memory. The resourceLimits of a worker limit
- * only the JavaScript heap. A WebAssembly memory without a maximum grows to 4 GiB, for example by `{{ 'x' *
- * 2000000000 }}`, and never shrinks. So we write a maximum into the memory section of the module before it is
- * compiled. At that limit the allocator of the engine fails at once.
+ * Starts the template engine in this thread, with a limit on its memory.
+ *
+ * The resourceLimits of a worker limit only the JavaScript heap. A WebAssembly memory without a maximum grows
+ * to 4 GiB, for example by `{{ 'x' * 2000000000 }}`, and never shrinks. So we write a maximum into the memory
+ * section of the module before it is compiled. At that limit the allocator of the engine fails at once.
  *
  * @returns a function that returns the size of the engine's memory in bytes.
  */
