@@ -26,7 +26,7 @@ export type LookupBody = LookupResultJson
 
 /** `GET /api/v1/lookup` that found nothing; status 404. */
 export interface LookupMiss extends ErrorBody {
-  /** Ids of trees, or names of guests, that come closest. */
+  /** The ids of trees, or names of guests, that are most similar to what was asked for. */
   readonly nearest: readonly string[]
 }
 
@@ -126,7 +126,7 @@ export interface UploadReceipt {
   readonly path: string
   /** Bytes of this request. */
   readonly received: number
-  /** Bytes of the file, now. */
+  /** Bytes that the file has now. */
   readonly size: number
 }
 

@@ -126,7 +126,7 @@ function userName(): string {
   }
 }
 
-/** Findings and notes that are printed; of the rest only the number. */
+/** At most this many findings, and this many notes, are printed; further findings are only counted. */
 const mostLines = 20
 
 function report(outcome: ImportResult, options: ImportCommandOptions, io: CliIo): void {

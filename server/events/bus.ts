@@ -32,7 +32,7 @@ export type Event =
    * its end, because a transfer may take long.
    */
   | { readonly type: 'fetching'; readonly who: Requester; readonly decision: Decision }
-  /** A machine asked what to boot and got a decision. */
+  /** A machine asked what to boot and was sent a boot configuration. */
   | {
       readonly type: 'boot'
       readonly protocol: Protocol

@@ -33,7 +33,7 @@ export function describeEvent(event: Event): { level: LogLevel; text: string } {
         ? { level: 'info', text: `published ${event.lines.join('; ')}` }
         : { level: 'error', text: `${event.id} NOT PUBLISHED: ${event.lines.join('; ')}` }
     case 'config': {
-      // The message has a line for each mistake; a log has one line for the message.
+      // The message has one line for each mistake; in the log they become one line.
       const text = event.message.replaceAll(':\n', ': ').replaceAll('\n', '; ')
       return event.outcome === 'loaded'
         ? { level: 'info', text }

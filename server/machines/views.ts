@@ -3,7 +3,7 @@ import type { ReleaseId } from '../core/guest/state.ts'
 import type { Connection, Requester } from '../core/net/requester.ts'
 
 export interface VersionViewsOptions {
-  /** The version that the machine at an address is bound to until its installation ends. */
+  /** The version that the machine at an address sees until its installation ends; undefined without one. */
   readonly bound: (address: string) => ReleaseId | undefined
   /** Milliseconds since 1970. */
   readonly clock?: () => number

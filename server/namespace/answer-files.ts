@@ -166,8 +166,8 @@ async function renderWith(
 type CachedRender = (guest: Guest, who: Requester, snapshot: Snapshot) => Promise<RenderedAnswerFile>
 
 /**
- * Everything that goes into a text is in its key: the snapshot, the guest, the tree, and how the guest
- * reaches us.
+ * Renders answer files and keeps the results. The key holds everything that a text depends on: the snapshot,
+ * the guest, the tree, the URLs by which the guest reaches us, and the token.
  */
 function cachedAnswerFiles(options: AnswerFileOptions): CachedRender {
   const cache = new LRUCache<string, Promise<RenderedAnswerFile>>({ max: keptAnswerFiles })

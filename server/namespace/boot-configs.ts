@@ -41,9 +41,9 @@ export interface BootConfigOptions {
 const rootPaths = ['/boot.ipxe', '/autoexec.ipxe']
 
 /**
- * The boot configurations that loaders ask for, made for the one that asks, at the paths of `bootPathForms`
- * (core/loader/boot-path.ts); and below `/boot/<guest>/` what this guest would boot, for every loader and
- * hypervisor.
+ * The mounts with generated boot configurations. At the paths of `bootPathForms` (core/loader/boot-path.ts)
+ * each loader gets the configuration for its machine. Below `/boot/<guest>/` anyone can read what that guest
+ * would boot, in the format of every loader and hypervisor.
  */
 export function bootConfigMounts(options: BootConfigOptions): readonly Mount[] {
   const configs = new BootConfigs(options)

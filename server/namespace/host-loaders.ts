@@ -23,7 +23,7 @@ export async function hostPlace(file: LoaderFile): Promise<string | undefined> {
 
 /**
  * The boot loaders of the host's own packages, at the root of the namespace under the names of `loaderFiles`.
- * The disk is asked each time, so a package that is installed or removed counts at once.
+ * Each request looks at the disk, so an installed or removed package counts at once.
  */
 export function hostLoadersSource(files: readonly LoaderFile[] = loaderFiles): FileSource {
   const byPath = new Map(files.map((file) => [cleanPath(file.name), file]))

@@ -14,9 +14,10 @@ export interface Mount {
 }
 
 /**
- * The namespace: mounts from top to bottom. For a path the first mount that has it answers; mounts at the
- * same place merge, the earlier one winning. A mount's place and the folders on the way to it (`/trees` for
- * one at `/trees/f40`) are always there, even while what is mounted has no root yet.
+ * The namespace: mounts from top to bottom. The first mount that has a path serves it. Listings of mounts at
+ * the same path are merged; of two entries with the same name the earlier mount's is listed. The path of a
+ * mount and the folders above it (`/trees` for a mount at `/trees/f40`) always exist, even while the mounted
+ * source has no root yet.
  */
 export function mountTable(mounts: readonly Mount[], madeMs = Date.now()): FileSource {
   const layers = mounts.map(({ at, source }) => ({ at, source: mountedAt(at, source, madeMs) }))

@@ -73,9 +73,9 @@ export function namespaceMounts(parts: NamespaceParts): readonly Mount[] {
 }
 
 /**
- * A guest whose tree cannot be installed from (still copied, still verified, broken) gets no answer file
- * either: 503 with the reason, and installers ask again. A guest that names no tree may have a template that
- * needs none.
+ * Makes the function that gathers what a guest's template may use. While a guest's tree is not ready (still
+ * copied, still verified, broken), it gives a Failure: the answer file is 503 with the reason, and installers
+ * ask again. A guest without `tree:` may have a template that needs no tree.
  */
 function installFacts({ services, machines }: NamespaceParts): AnswerFileOptions['facts'] {
   return (guest, who, snapshot) => {

@@ -28,7 +28,7 @@ interface VerifyOptions extends SignatureOptions {
   readonly packages: boolean
 }
 
-/** Findings that are printed; of the rest only the number. */
+/** At most this many findings are printed; further ones are only counted. */
 const mostLines = 200
 
 export function registerVerify(program: Command, io: CliIo): void {

@@ -39,6 +39,7 @@ export function policyOf(
   })
 }
 
+/** At most this many good signatures are printed; further ones are only counted. */
 const mostLines = 20
 
 /**
