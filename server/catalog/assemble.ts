@@ -131,7 +131,7 @@ function judgeTemplate(name: string, templates: ReadonlyMap<string, string>): Se
   }
 }
 
-/** `profile web (config.yaml:9)` -> `config.yaml:9` */
+/** The place in a description of a source: `profile web (config.yaml:9)` -> `config.yaml:9`. */
 function lineIn(from: string): string {
   return /\(([^()]+)\)$/.exec(from)?.[1] ?? from
 }

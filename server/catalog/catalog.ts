@@ -23,7 +23,7 @@ export interface CatalogOptions {
   readonly settle?: Partial<SettleTimes>
   /** How often everything is looked at again; default one minute. */
   readonly rescanMs?: number
-  /** How often the configuration is looked at; default 250. */
+  /** How often the configuration is looked at; default 250 ms. */
   readonly configPollMs?: number
 }
 

@@ -18,8 +18,8 @@ import { readTemplates } from './templates.ts'
 /**
  * Reads everything once, for commands. Two things differ from a running server. A tree whose digests were
  * never checked is offered and says so among its problems, because a command cannot wait until gigabytes are
- * hashed. A tree that lacks a boot file is broken at once. When a tree may still be in the process of being
- * copied, this waits one second and looks at it again.
+ * hashed. A tree that lacks a boot file is broken at once. When files of a tree may still be arriving, this
+ * waits one second and looks at the tree again.
  *
  * @throws ConfigError for a faulty configuration.
  */

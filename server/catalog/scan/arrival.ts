@@ -36,9 +36,9 @@ export class ArrivalWatch {
   }
 
   /**
-   * Looks at all folders. Returns what changed last since the look before, relative to the tree, and when.
-   * The first look takes the times of the folders as the times of their changes, later looks the present
-   * time.
+   * Looks at all folders. Returns the file or folder that changed last since the previous look, relative to
+   * the tree, and when. The first look takes the times of the folders as the times of their changes, later
+   * looks the present time.
    */
   async look(): Promise<{ readonly path: string; readonly atMs: number } | undefined> {
     let newest: { path: string; atMs: number } | undefined

@@ -8,8 +8,8 @@ import { isInside } from '../../host/paths.ts'
 import { forEachAtOnce } from '../../host/pool.ts'
 
 /**
- * How many folders deep a tree may be below `trees/`. The deepest layout in use has seven:
- * `centos-stream/9-stream/BaseOS/x86_64/os`, Debian's
+ * How many folders deep a tree may be below `trees/`. `centos-stream/9-stream/BaseOS/x86_64/os` has five
+ * folders. The deepest layout in use, Debian's, has seven:
  * `debian/dists/bookworm/main/installer-amd64/current/images`.
  */
 export const maxDepth = 8

@@ -154,7 +154,7 @@ class EvidenceCollector {
     return folders
   }
 
-  /** Takes a file into the evidence. True for a folder that is to be listed, too. */
+  /** Takes a file into the evidence. Resolves to true for a folder that is to be listed, too. */
   async #takeListed(path: string, entry: Entry): Promise<boolean> {
     // debian-installer's netboot folder links `current` to a dated folder, so links to such folders are
     // followed.

@@ -21,7 +21,7 @@ export class ImageLook implements Look {
     this.#source = source
   }
 
-  /** Undefined when the image is gone. @param file Real path of the image. */
+  /** Opens the image at a real path; undefined when it is gone. */
   static async open(file: string): Promise<ImageLook | undefined> {
     const image = await stampOf(file)
     if (!image || image.folder) return undefined

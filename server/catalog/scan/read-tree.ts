@@ -16,7 +16,10 @@ export interface TreeReading {
   readonly description: Description
   /** Real path of the tree's folder or image. */
   readonly diskPath: string
-  /** By path relative to the tree: descriptors, images, stage 2, and everything with a digest. */
+  /**
+   * Stamps by path relative to the tree: descriptors, images, stage 2, and everything with a digest.
+   * Undefined for a missing file.
+   */
   readonly files: ReadonlyMap<string, Stamp | undefined>
   /** The descriptor, as reasons name it: `.treeinfo`; undefined when the tree was recognised by its files. */
   readonly namedBy?: string

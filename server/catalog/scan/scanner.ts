@@ -85,7 +85,7 @@ export class TreeScanner {
     })
   }
 
-  /** Real path -> inode of every folder in which a change may concern a tree while no copy runs. */
+  /** The folders to watch while no copy runs, real path -> inode: a change in them may concern a tree. */
   async foldersToWatch(): Promise<Map<string, number>> {
     const folders = new Map<string, number>()
     for (const { diskPath } of this.#searched.values()) {
@@ -266,7 +266,7 @@ function idsOfName(parent: string, name: string): string[] {
   return stem === undefined ? [childId(parent, name)] : [childId(parent, name), childId(parent, stem)]
 }
 
-/** `a/b/c` -> `.`, `a`, `a/b`. */
+/** The ids of all folders above an id: `a/b/c` -> `.`, `a`, `a/b`. */
 function idsAbove(id: string): string[] {
   if (id === '.') return []
   const parts = id.split('/')

@@ -58,7 +58,7 @@ export class SignedDocuments {
     this.#keyring = keyring
   }
 
-  /** Reads a document's text and checks its signatures. `bytes` is the whole file, which is not read again. */
+  /** Decodes a document and checks its signatures. `bytes` is the whole file, which is not read again. */
   async open(path: CleanPath, bytes: Uint8Array): Promise<OpenedDocument> {
     const text = new TextDecoder().decode(bytes)
     const inline = findClearsigned(text)
