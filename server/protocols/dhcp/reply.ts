@@ -4,7 +4,9 @@ import { bytesOf, optionCode } from './options/option.ts'
 import { decodePxe, encodePxe, pxeCode, raspberryPiMenu, useThisOffer } from './options/pxe-vendor.ts'
 import { type DhcpPacket, defaultReplyBytes, encodeAddress } from './packet.ts'
 
-/** The port that a packet came to: DHCP's own, or the one of PXE boot servers (PXE 2.1 section 2.2.3). */
+/**
+ * The port that a packet came to: port 67 of DHCP, or port 4011 of PXE boot servers (PXE 2.1 section 2.2.3).
+ */
 export type Service = 'dhcp' | 'boot-server'
 
 export type ReplyType = Extract<MessageType, 'offer' | 'ack'>

@@ -28,7 +28,9 @@ export interface HttpListenerOptions {
   /** The namespace, or a function that returns the current one and is called for each request. */
   readonly source: FileSource | (() => FileSource)
   readonly events: EventSink
-  /** Paths that `fallback` answers: the API and the pages. All others are looked up in the namespace. */
+  /**
+   * Whether `fallback` handles a path: the API and the pages. All other paths are looked up in the namespace.
+   */
   readonly isAppPath?: (path: CleanPath) => boolean
   readonly fallback?: Fallback
   /** `http.fast-path` of config.yaml, default true. False: every request goes through node:http. */

@@ -4,7 +4,7 @@ import { XdrError, type XdrReader, type XdrWriter } from './xdr.ts'
 
 export type Transport = 'tcp' | 'udp'
 
-/** The client that makes a call. */
+/** The client that makes a call, and how the call came. */
 export interface Caller {
   readonly who: Requester
   readonly transport: Transport

@@ -127,8 +127,8 @@ function dump(mounts: MountList, args: XdrReader, out: XdrWriter): undefined {
 
 /**
  * EXPORT, procedure 5. It lists no groups, which means that every client may mount. Only paths that exist are
- * listed: libnfs 4 mounts every export below the one that it was given, and gives up when one of them cannot
- * be mounted.
+ * listed: libnfs 4 mounts every export below the export that it was given, and gives up when one of them
+ * cannot be mounted.
  */
 async function listExports(
   namespace: NfsNamespace,

@@ -29,7 +29,7 @@ export interface FastPathOptions {
 const maxRequestBytes = 2048
 
 /**
- * The fast path: answers the plain `GET` of a small file without node:http. One packet in, one lookup, one
+ * The fast path: serves the plain `GET` of a small file without node:http. One packet in, one lookup, one
  * write out: that is about twice as many requests per second.
  *
  * Every other request goes to node:http, and its connection stays there: another method, a Range or

@@ -1,7 +1,7 @@
 import type { CleanPath } from '../../../files/path.ts'
 import { parseTarget } from '../target.ts'
 
-/** A request that the fast path answers: a GET whose headers change nothing about the response. */
+/** A request that the fast path serves: a GET whose headers change nothing about the response. */
 export interface PlainGet {
   readonly path: CleanPath
   readonly host: string

@@ -12,7 +12,7 @@ export function sockaddrLength(family: 4 | 6): number {
  * An address and a port as Linux's `struct sockaddr_in` or `sockaddr_in6` on a little-endian machine. A zone
  * (`%eth0`) is looked up among `interfaces`.
  *
- * @throws RangeError when the text is not an address of that family.
+ * @throws RangeError when the text is not an address of `family`.
  */
 export function toSockaddr(
   address: string,

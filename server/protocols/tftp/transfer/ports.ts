@@ -29,8 +29,8 @@ export const idlePortMs = 2000
  * once.
  *
  * A boot ROM may send all its requests from one port. When its last ACK comes twice, the second must not
- * reach its next transfer. Nor must we answer it with an ERROR, which the ROM would take for the reply to its
- * next request.
+ * reach its next transfer. Nor must we reply to it with an ERROR, which the ROM would take for the reply to
+ * its next request.
  */
 export class TransfersByPeer<Key, Transfer> {
   readonly #running = new Map<Key, Transfer>()

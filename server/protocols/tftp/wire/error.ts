@@ -29,7 +29,9 @@ export function errorPacket(code: ErrorCode, message: string): Uint8Array {
   return encodePacket({ type: 'error', code, message: cut })
 }
 
-/** The TFTP code of each kind of failure. Boot loaders give up at once on 1 and 2, as they should here. */
+/**
+ * The TFTP code of each kind of failure. After codes 1 and 2 boot loaders give up at once, as they should.
+ */
 const codeOfKind: Record<FailureKind, ErrorCode> = {
   'bad-request': errorCode.illegalOperation,
   'not-found': errorCode.notFound,
