@@ -1,7 +1,7 @@
 import type { DhcpPlan, DhcpRule } from '../core/loader/dhcp-plan.ts'
 import { iscString } from './dhcp-quote.ts'
 
-/** For dhcpd.conf, at its top level or in a subnet or pool; ISC DHCP 4.3 and newer. */
+/** Statements for dhcpd.conf (ISC DHCP 4.3 and newer), for its top level, a subnet or a pool. */
 export function renderIsc({ server, scriptUrl, rules }: DhcpPlan): string {
   return [
     'option client-architecture code 93 = array of unsigned integer 16;',

@@ -26,7 +26,7 @@ export interface Network {
   readonly name: string
   /** NIC model that the operator asks for. */
   readonly model?: string
-  /** As the operator wrote it: virt-install's own spelling. */
+  /** The network as the operator wrote it, which is virt-install's spelling. */
   readonly written: string
 }
 

@@ -16,7 +16,7 @@ interface FormatRecord {
   readonly render: (plan: BootPlan, options: RenderOptions) => string
   /** The name of the file below `/boot/<guest>/`. */
   readonly bootFile: string
-  /** Of HTTP responses; plain text unless given. */
+  /** Content type of HTTP responses; plain text unless given. */
   readonly contentType?: string
   /** Whether boot loaders read it: each machine asks for its own file. */
   readonly forLoaders?: true

@@ -77,7 +77,7 @@ const raspberryPiMacs: ReadonlySet<string> = new Set([
 
 export interface Classified {
   readonly firmware: Firmware
-  /** For people: the facts that tell it. */
+  /** The facts that tell the firmware, for people. */
   readonly why: string
 }
 

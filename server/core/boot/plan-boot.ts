@@ -9,9 +9,9 @@ import { planTree } from './plan-tree.ts'
 
 /** What is known of a machine that asks what to boot. */
 export interface BootFacts extends GuestFacts {
-  /** Overrides the guest's own setting, as a lookup may ask. */
+  /** The virtualization that a lookup asks for; it overrides the guest's setting. */
   readonly virt?: VirtType
-  /** Of the machine, where its firmware tells. */
+  /** The architecture of the machine, when its firmware tells it. */
   readonly arch?: string
 }
 
@@ -20,7 +20,7 @@ export interface BootInputs {
   readonly trees: TreeIndex
   readonly guests: GuestIndex
   readonly urls: ServerUrls
-  /** What machines get that are not guests; see `config.yaml`. */
+  /** What machines that are not guests get: the key `unknown` of config.yaml. */
   readonly unknown: 'menu' | 'local' | 'ignore'
   /** The address that asks: its own offer comes before those of a guest's other addresses. */
   readonly client?: string

@@ -12,7 +12,7 @@ export interface KernelArg {
 export interface BootFile {
   /** Relative to the tree: `images/pxeboot/vmlinuz`. */
   readonly path: string
-  /** In the namespace: `/trees/fedora-40/images/pxeboot/vmlinuz`. */
+  /** Path in the namespace: `/trees/fedora-40/images/pxeboot/vmlinuz`. */
   readonly urlPath: string
   readonly size?: number
   readonly digest?: Digest

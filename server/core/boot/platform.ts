@@ -7,7 +7,7 @@ export type PlatformChoice =
       readonly found: true
       readonly platform: string
       readonly images: PlatformImages & { readonly kernel: string; readonly initrd: string }
-      /** For people: why this one. */
+      /** The reason for this choice, for people. */
       readonly why: string
     }
   | { readonly found: false; readonly why: string }

@@ -7,7 +7,7 @@ import type { DescriptorFormat } from '../tree/description.ts'
  * A record is plain data and small functions. It imports nothing that needs the list of records.
  */
 export interface DistroRecord {
-  /** As people write it. */
+  /** The name as people write it: `AlmaLinux`. */
   readonly name: string
   /** Other names that people type: lower case, without spaces, dashes and underscores. */
   readonly aliases?: readonly string[]
@@ -22,7 +22,7 @@ export interface DistroRecord {
   readonly exceptions?: readonly DistroException[]
   /** Other distributions that its name also means in a selection: `sle` also means SLES and SLED. */
   readonly covers?: readonly string[]
-  /** Its name is a common word, so a folder of that name does not tell what lies in it. */
+  /** Its name is a common word, so a folder of that name is no sign of this distribution. */
   readonly commonWord?: true
   /** Which installer its trees start: one name, or the first rule that fits. */
   readonly installer: InstallerName | readonly InstallerRule[]
@@ -47,7 +47,7 @@ export interface DistroRecord {
 
 /** Distributions that are released, named or laid out together. */
 export interface Family {
-  /** By id, as in `distro:` of config.yaml. */
+  /** The records by id, as `distro:` of config.yaml names it. */
   readonly distros: Readonly<Record<string, DistroRecord>>
   /** Where its trees keep kernel and initrd, most specific first. */
   readonly layouts?: readonly Layout[]
@@ -132,7 +132,7 @@ export interface EfiFolder {
   readonly grubAlone?: 'early' | 'late'
 }
 
-/** One place in trees where kernel and initrd are. */
+/** A place in trees where kernel and initrd are. */
 export interface Layout {
   /**
    * Matches the path of the kernel. Groups: `arch` is the architecture of kernel and initrd; `of` is, on a

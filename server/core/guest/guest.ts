@@ -4,7 +4,7 @@ import type { InstallSource } from '../services.ts'
 /** A value and the place that set it, to answer "why did this guest get that?". */
 export interface Sourced<T> {
   readonly value: T
-  /** For people: `guest web01 (config.yaml:21)`, `profile base (config.yaml:9)`, `default`. */
+  /** The place, for people: `guest web01 (config.yaml:21)`, `profile base (config.yaml:9)`, `default`. */
   readonly from: string
 }
 
@@ -24,7 +24,7 @@ export interface VirtSettings {
   readonly memory: number
   readonly vcpus: number
   readonly disk: number
-  /** As virt-install spells it: `bridge=br0`, `network=default`, `user`. */
+  /** The network, as virt-install spells it: `bridge=br0`, `network=default`, `user`. */
   readonly network: string
 }
 

@@ -7,7 +7,7 @@ export interface SeenMachine {
   readonly macs?: readonly string[]
   readonly uuid?: string
   readonly serial?: string
-  /** As DHCP option 93 or a loader tells: `uefi-x64`, `bios`. */
+  /** The firmware that DHCP option 93 or a loader tells: `uefi-x64`, `bios`. */
   readonly firmware?: string
   /** Vendor class (DHCP option 60), or the vendor that SMBIOS names. */
   readonly vendor?: string

@@ -21,7 +21,7 @@ export interface AnswerFacts {
 export interface AnswerContext {
   /** Plain data for the template. README.md in kickstart-templates/ lists every name. */
   readonly context: Record<string, unknown>
-  /** For the operator: vars that a built-in name hides. */
+  /** A message for the operator for each var that a built-in value hides. */
   readonly problems: readonly string[]
 }
 

@@ -3,7 +3,7 @@ import { canonicalMac } from '../net/mac.ts'
 import { canonicalUuid, isPlaceholderUuid } from '../net/uuid.ts'
 import { type LoaderKind, loaderOfConfigFile } from './loaders.ts'
 
-/** Whose boot configuration a path is. */
+/** The machine, guest or network whose boot configuration a path names. */
 export type BootPathOwner =
   /** A file that every machine asks for by the same name. */
   | { readonly kind: 'everybody' }

@@ -28,7 +28,7 @@ export interface LookupResultJson {
   readonly platform: string
   readonly kernel: LookupFile
   readonly initrd: LookupFile
-  /** One argument each, quoted as the kernel reads them. */
+  /** The kernel arguments, one in each item, quoted as the kernel reads them. */
   readonly args: readonly string[]
   /** All arguments on one line. */
   readonly cmdline: string

@@ -34,7 +34,10 @@ export function scoresByWords(
   return scores
 }
 
-/** At most five ready trees of the highest scores; equals stay in their order, best first. */
+/**
+ * The ready trees with the highest scores, at most five. Trees with equal scores keep their order, best
+ * first.
+ */
 export function closestTrees(best: readonly IndexedTree[], scores: Uint16Array): Tree[] {
   const byScore = new Map<number, Tree[]>()
   for (const [place, { tree }] of best.entries()) {

@@ -89,11 +89,11 @@ export type DescriptorReader = (file: string, text: string) => Description | und
 
 /** One format of descriptors: `descriptors/formats.ts` lists all of them. */
 export interface DescriptorFormat {
-  /** As messages and documentation call it. */
+  /** The name in messages and documentation. */
   readonly name: string
   /** What `Description.era` says of such a file. */
   readonly eras: readonly DescriptorEra[]
-  /** Where a tree has such a file, in the order in which clients ask for it. */
+  /** The paths at which a tree can have such a file, in the order in which clients ask for them. */
   readonly paths: readonly string[]
   readonly maxBytes: number
   readonly read: DescriptorReader

@@ -5,7 +5,7 @@ import { type Distro, distros, recordOf } from '../distro/families.ts'
  * before `21`, and a rolling release (rawhide, Tumbleweed, sid) is newer than any number.
  */
 export interface Version {
-  /** As written, lower case, without blanks around it. */
+  /** The version as written, in lower case, without blanks around it. */
   readonly text: string
   /** 0 for a numbered release; for a rolling one its rank, see `DistroRecord.rolling`. */
   readonly rolling: number
