@@ -54,7 +54,7 @@ const keptAnswerFiles = 500
  *
  *     /ks/<guest>                 its kickstart, preseed, AutoYaST profile, ...
  *     /ks                         the same, for the machine that asks: by MAC, UUID, serial or address
- *     /ks/<guest>/user-data       the same, by the name that cloud-init's NoCloud asks for (Ubuntu's autoinstall)
+ *     /ks/<guest>/user-data       the same, as cloud-init's NoCloud asks for it (for Ubuntu's autoinstall)
  *     /ks/<guest>/meta-data       instance-id and host name
  *     /ks/<guest>/vendor-data, /ks/<guest>/network-config
  *                                 empty: cloud-init asks ten times, a second apart, for what is missing
