@@ -16,9 +16,10 @@ export interface NewGuest {
 }
 
 /**
- * Makes a machine a guest, in a file of its own. The guest is recognised by its MAC address, or by its UUID
- * if the machine sent no MAC. Whatever else the machine sent is written as a comment: vendors leave one UUID
- * or serial number in thousands of boards, and a guest with such a number would match them all.
+ * Makes a machine a guest, in a new file of `guests.d`. Resolves to the path of that file. The guest is
+ * recognised by its MAC address, or by its UUID if the machine sent no MAC. Whatever else the machine sent is
+ * written as a comment: vendors leave one UUID or serial number in thousands of boards, and a guest with such
+ * a number would match them all.
  *
  * @throws ConfigError when the configuration is wrong, with or without the guest. Then nothing is written.
  * @throws Failure `conflict` when a guest of this name exists.
@@ -30,7 +31,7 @@ export async function addGuest({ configFile, cwd, name, profiles, machine }: New
   if (taken)
     throw new Failure('conflict', `guest ${name} already exists (${taken.definedAt}); choose another name`)
   const text = guestText(machine, profiles)
-  await loadConfigFile({ ...where, more: { name, shown: `${guestFolderName}/${name}.yaml`, text } })
+  await loadConfigFile({ ...where, newGuest: { name, shown: `${guestFolderName}/${name}.yaml`, text } })
   return writeGuestFile(resolve(cwd, configFile ?? 'config.yaml'), name, text)
 }
 

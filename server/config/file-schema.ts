@@ -113,7 +113,7 @@ const tree = z.union([line('the id of a tree').transform((id) => ({ id })), tree
   error: 'the id of a tree, or a mapping with distro, version, variant, arch',
 })
 
-const argText = 'one kernel argument per item, with a value that holds blanks in double quotes'
+const argText = 'one kernel argument per item, with double quotes around a value that contains blanks'
 const arg = line(argText).refine((value) => !/[\s"]/.test(value.replace(/"[^"]*"/g, '')), argText)
 
 const template = line('a file below the templates folder').refine(
@@ -127,7 +127,9 @@ const virt = section({
   memory: count(1, 'memory in MiB, a whole number').optional(),
   vcpus: count(1, 'a whole number of virtual CPUs').optional(),
   disk: count(1, 'the size of the disk in GiB, a whole number').optional(),
-  network: line('a network as virt-install spells it: bridge=br0, network=default, user').optional(),
+  network: line(
+    'a network in the form of virt-install, such as bridge=br0, network=default or user',
+  ).optional(),
 })
 
 const loader = oneOf(loaderPreferences)
@@ -183,7 +185,7 @@ const mirrorId = z
 const httpKeys = { 'fast-path': flag.optional() } satisfies SectionOf<OwnKey<'http'>>
 const ftpKeys = {
   'passive-ports': passivePorts.optional(),
-  'public-address': canonical(canonicalIp, 'the address that FTP clients reach us by').optional(),
+  'public-address': canonical(canonicalIp, 'the address at which FTP clients reach this server').optional(),
   tls: section({ certificate: pemFile, key: pemFile }).optional(),
 } satisfies SectionOf<OwnKey<'ftp'>>
 
@@ -211,7 +213,7 @@ export const configFileSchema = section({
     bind: bind.optional(),
     url: canonical(
       baseUrl,
-      'the URL by which guests reach us, such as http://mirror.example:8080',
+      'the URL at which guests reach this server, such as http://mirror.example:8080',
     ).optional(),
   }).optional(),
   ...serviceSections,
@@ -227,7 +229,7 @@ export const configFileSchema = section({
   })
     .superRefine((verify, context) => {
       if (verify['require-signature'] !== true || (verify.keys ?? []).length > 0) return
-      const message = 'false, or keys to check signatures with in verify.keys'
+      const message = 'false, or at least one key file in verify.keys'
       context.addIssue({ code: 'custom', path: ['require-signature'], message })
     })
     .optional(),

@@ -25,7 +25,7 @@ const maxBytes = 2 ** 20
 
 const fileForm = /^(?<name>[^.].*)\.ya?ml$/
 
-/** Reads all guest files beside a config.yaml, sorted by name. Without the folder there are none. */
+/** Reads all guest files beside a config.yaml, sorted by name. Empty when the folder does not exist. */
 export async function readGuestFiles(configPath: string): Promise<readonly GuestFile[]> {
   const folder = join(dirname(configPath), guestFolderName)
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
@@ -55,7 +55,10 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-/** Adds each guest file to the configuration, as an entry of `guests:`. Positions in it name that file. */
+/**
+ * Adds each guest file to the configuration, as an entry of `guests:`. Positions in such a guest name its
+ * file.
+ */
 export function withGuestFiles(main: YamlText, files: readonly GuestFile[], problems: ProblemList): YamlText {
   const root = main.value ?? Object.create(null)
   if (files.length === 0 || !isMapping(root)) return main
@@ -84,8 +87,8 @@ export function withGuestFiles(main: YamlText, files: readonly GuestFile[], prob
 }
 
 /**
- * Parses a guest file. Undefined when the file cannot be used; the reasons are added to `problems`. Nothing
- * refers to a guest, so the others are checked without this one.
+ * Parses a guest file. Undefined when the file cannot be used; the reasons are added to `problems`. No
+ * other setting refers to a guest, so the rest of the configuration is checked without this guest.
  *
  * @param earlier The position of an earlier guest of this name, if there is one.
  */
@@ -113,8 +116,8 @@ function isMapping(value: YamlValue): value is YamlMapping {
 }
 
 /**
- * Returns a text that changes when a guest file is added or removed, and with `closely` also when one is
- * edited in place. It costs one stat, or one for each file.
+ * Returns a text that changes when a guest file is added or removed. With `closely` the text also changes
+ * when a file is edited in place. The cost is one stat; with `closely` one more for each file.
  */
 export async function guestFilesState(configPath: string, closely: boolean): Promise<string> {
   const folder = join(dirname(configPath), guestFolderName)

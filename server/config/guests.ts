@@ -14,8 +14,8 @@ import { type ProblemList, showPath } from './problems.ts'
 import type { YamlPath, YamlText } from './yaml.ts'
 
 /**
- * The file as `resolveGuests` needs it: positions for the origin of each setting, its names, and a list for
- * problems.
+ * What `resolveGuests` needs besides the settings: positions in the file, for the origin of each setting and
+ * for problems; the names of all profiles; and the list that problems are added to.
  */
 export interface FileView {
   readonly fileName: string
@@ -26,8 +26,8 @@ export interface FileView {
 }
 
 /**
- * Resolves inheritance for each profile and guest, and finds the mistakes that need all of them, such as a
- * shared MAC.
+ * Resolves inheritance for each profile and guest, and finds the mistakes that show only when guests are
+ * compared, such as a MAC that two guests have.
  */
 export function resolveGuests(
   file: ConfigFile,
@@ -136,7 +136,7 @@ function checkProfileNames(names: readonly string[], path: YamlPath, view: FileV
   }
 }
 
-/** Only Xen has `type: pv`. */
+/** Reports `type: pv` with another hypervisor than Xen: only Xen has this type. */
 function checkVirt(virt: Guest['settings']['virt'], path: YamlPath, view: FileView): void {
   if (virt.type.value !== 'pv' || virt.hypervisor.value === 'xen') return
   view.problems.add(
@@ -160,20 +160,20 @@ const placeholders = new Set([
 
 function checkIdentities(guests: readonly Guest[], view: FileView): void {
   const owners = new Map<string, Guest>()
-  const claim = (guest: Guest, key: 'mac' | 'uuid' | 'serial' | 'ip', value: string, same = [value]) => {
+  const claim = (guest: Guest, key: 'mac' | 'uuid' | 'serial' | 'ip', value: string, forms = [value]) => {
     const at = view.text.position(['guests', guest.name, key], 'value')
     const label = showPath(['guests', guest.name, key])
-    if (placeholders.has(same[0] ?? ''))
+    if (placeholders.has(forms[0] ?? ''))
       view.problems.add('warning', at, `${label}: '${value}' is a placeholder that many machines share`)
-    const taken = same.find((form) => owners.has(`${key} ${form}`))
-    const other = taken === undefined ? undefined : owners.get(`${key} ${taken}`)
-    if (other && other !== guest)
+    const taken = forms.find((form) => owners.has(`${key} ${form}`))
+    const owner = taken === undefined ? undefined : owners.get(`${key} ${taken}`)
+    if (owner && owner !== guest)
       view.problems.add(
         'error',
         at,
-        `${label}: ${key} ${value}${taken === same[0] ? '' : ' (in its other byte order)'} belongs to guest ${other.name} (${place(view, ['guests', other.name, key])}) already`,
+        `${label}: ${key} ${value}${taken === forms[0] ? '' : ' (in its other byte order)'} belongs to guest ${owner.name} (${place(view, ['guests', owner.name, key])}) already`,
       )
-    else owners.set(`${key} ${same[0]}`, guest)
+    else owners.set(`${key} ${forms[0]}`, guest)
   }
   for (const guest of guests) {
     for (const mac of guest.macs) claim(guest, 'mac', mac)
@@ -193,7 +193,7 @@ function warnIdleRemovals(
 ): void {
   for (const { value } of idle) {
     const index = own?.indexOf(value) ?? -1
-    if (index < 0) continue // It comes from another layer, and is reported there.
+    if (index < 0) continue // The removal is written in another profile, and is reported there.
     view.problems.add(
       'warning',
       view.text.position([...path, 'args', index], 'value'),

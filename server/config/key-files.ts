@@ -15,7 +15,7 @@ export async function checkKeyFiles(
   for (const [at, file] of verify.keys.entries()) {
     const read = await readKeyFile(file)
     if (Array.isArray(read)) continue
-    // One key may be written without a list.
+    // A single key may be written without a list.
     const path: YamlPath = isList(text) ? ['verify', 'keys', at] : ['verify', 'keys']
     const message = `${showPath(path)}: key file ${file} ${read.found}`
     problems.add('error', text.position(path, 'value'), message, read.remedy)

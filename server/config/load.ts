@@ -16,7 +16,7 @@ import { readYaml, type YamlMapping, type YamlPath, type YamlText, type YamlValu
 /** The configuration for the rest of the server: with defaults, resolved inheritance, and warnings. */
 export interface LoadedConfig {
   readonly config: Config
-  /** Those of the file in its order, then those of `guests.d`. */
+  /** Guests of config.yaml in the order of the file, then guests of `guests.d`. */
   readonly guests: readonly Guest[]
   readonly profiles: ReadonlyMap<string, Profile>
   readonly warnings: readonly SnapshotProblem[]
@@ -28,8 +28,8 @@ const maxBytes = 64 * 2 ** 20
 
 /**
  * Reads `file`, or `config.yaml` in `cwd`. `config.yaml` may be missing; then the defaults are used. Also
- * reads the guests of `guests.d` beside it, and `more` as one of them: a caller checks with it whether a new
- * guest fits.
+ * reads the guests of `guests.d` beside the file, and takes `newGuest` as one of them, so that a caller can
+ * check a guest before it is written.
  *
  * @throws ConfigError with all problems of the file; also when the `file` that the caller names cannot be
  *   read.
@@ -37,11 +37,11 @@ const maxBytes = 64 * 2 ** 20
 export async function loadConfigFile(options: {
   file?: string
   cwd: string
-  more?: GuestFile
+  newGuest?: GuestFile
 }): Promise<LoadedConfig> {
   const shown = options.file ?? defaultFileName
   const path = resolve(options.cwd, shown)
-  const guestFiles = [...(await guestFilesOf(path)), ...(options.more ? [options.more] : [])]
+  const guestFiles = [...(await guestFilesOf(path)), ...(options.newGuest ? [options.newGuest] : [])]
   let bytes: Buffer
   try {
     bytes = await readFile(path)
@@ -149,7 +149,7 @@ function validate(root: YamlValue, text: YamlText, problems: ProblemList): Confi
   return undefined
 }
 
-/** One round removes a value, the next one the mapping that is empty now, and so on upwards. */
+/** One round removes a value, the next round the mapping that has become empty, and so on upwards. */
 const maxPruningRounds = 4
 
 /** Removes the value at a path. When it is in a list, removes the whole list. */
@@ -239,8 +239,8 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
 }
 
 /**
- * Every file in `trees` and `tftpboot` is served to anyone. Templates contain password hashes, and data
- * tokens.
+ * Reports a secret folder inside a public one. Every file in `trees` and `tftpboot` is served to anyone,
+ * while templates contain password hashes and the data folder contains tokens.
  */
 function checkPaths({ paths }: Config, text: YamlText, problems: ProblemList): void {
   for (const secret of ['templates', 'data'] as const) {

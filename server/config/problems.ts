@@ -70,7 +70,10 @@ function byFile({ file: a = '' }: TextPosition, { file: b = '' }: TextPosition):
   return a < b ? -1 : 1
 }
 
-/** Reports what the schema refused, each with its position. Returns the paths of the refused values. */
+/**
+ * Adds a problem for each value that the schema refused, each with its position. Returns the paths of the
+ * refused values.
+ */
 export function reportIssues(
   issues: readonly z.core.$ZodIssue[],
   text: YamlText,
@@ -134,7 +137,8 @@ function isAboutContent(issue: z.core.$ZodIssue): boolean {
 }
 
 /**
- * A mapping with mistyped keys often fails a check of the whole mapping too. That second issue is left out.
+ * Leaves out issues that are only a consequence: a mapping with mistyped keys often fails a check of the
+ * whole mapping too.
  */
 function withoutEchoes(issues: readonly z.core.$ZodIssue[]): readonly z.core.$ZodIssue[] {
   const mistyped = new Set(

@@ -26,10 +26,10 @@ export interface Config
     readonly templates: string
     readonly data: string
   }
-  /** In the order of the file. */
+  /** In the order of config.yaml. */
   readonly mirrors: readonly MirrorConfig[]
   readonly verify: VerifyConfig
-  readonly unknown: UnknownMachine
+  readonly unknown: UnknownMachinePolicy
   /** How long the menu of an unknown machine waits before it boots from its own disk. */
   readonly menuTimeoutMs: number
 }
@@ -65,8 +65,9 @@ export interface MirrorConfig {
   readonly id: string
   /** URLs of the same tree, the preferred one first. */
   readonly urls: readonly string[]
-  /** When the tree is checked for updates. Without it only `treeboot mirror` does so. */
+  /** When the tree is checked for updates. Without a schedule, only `treeboot mirror` checks. */
   readonly schedule?: Schedule
+  /** Whether only the files for booting are copied, and no packages. */
   readonly bootOnly: boolean
 }
 
@@ -78,5 +79,5 @@ export interface VerifyConfig {
   readonly requireSignature: boolean
 }
 
-/** What a machine gets that is not a guest: a menu of the ready trees, its own disk, or no reply. */
-export type UnknownMachine = 'menu' | 'local' | 'ignore'
+/** What a machine that is not a guest gets: a menu of the ready trees, its own disk, or no reply. */
+export type UnknownMachinePolicy = 'menu' | 'local' | 'ignore'

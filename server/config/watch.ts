@@ -7,7 +7,10 @@ import { guestFilesState } from './guest-files.ts'
 import { type LoadedConfig, loadConfigFile } from './load.ts'
 
 export interface ConfigWatch {
-  /** Loads the file now, as after a change; for SIGHUP. Resolves when the result was emitted as an event. */
+  /**
+   * Loads the file now, without waiting for a change; for SIGHUP. Resolves when the result was emitted as an
+   * event.
+   */
   reload(): Promise<void>
   close(): Promise<void>
 }
@@ -40,13 +43,14 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
   const path = resolve(options.cwd, shown)
   const pollMs = options.pollMs ?? 250
   let closed = false
+  /** Whether the operator named the file, or it was ever there. */
   let existed = options.file !== undefined
   let lastLoad: Promise<void> = Promise.resolve()
 
   async function load(): Promise<void> {
     if (closed) return
     try {
-      // The file is named if it ever existed: when it is removed, the defaults must not come into force.
+      // Without `file` a missing file means defaults. They must not come into force when a file is removed.
       const loaded = await loadConfigFile(defined({ file: existed ? shown : undefined, cwd: options.cwd }))
       if (closed) return
       options.onLoaded(loaded)
@@ -66,22 +70,22 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
   }
 
   /**
-   * The time of the folder shows added and removed files. Edits in place need a stat for each file, done less
-   * often.
+   * The time of the folder shows added and removed guest files. To notice edits in place, each file needs a
+   * stat: that is done less often.
    */
-  let looks = 0
+  let checks = 0
   let closeState = ''
   async function state(): Promise<string> {
     const file = await fileState(path)
     existed ||= file !== absent
-    if (looks++ % closeEvery === 0) closeState = await guestFilesState(path, true)
+    if (checks++ % closelyEvery === 0) closeState = await guestFilesState(path, true)
     return [file, await guestFilesState(path, false), closeState].join('\n')
   }
 
   let loadedState = await state()
   let lastState = loadedState
 
-  async function look(): Promise<void> {
+  async function check(): Promise<void> {
     const now = await state()
     const quiet = now === lastState
     lastState = now
@@ -89,9 +93,9 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
       loadedState = now
       await reload()
     }
-    if (!closed) timer = setTimeout(look, pollMs).unref()
+    if (!closed) timer = setTimeout(check, pollMs).unref()
   }
-  let timer = setTimeout(look, pollMs).unref()
+  let timer = setTimeout(check, pollMs).unref()
 
   return {
     reload,
@@ -103,8 +107,8 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
   }
 }
 
-/** One in so many checks looks at every guest file. */
-const closeEvery = 8
+/** After so many checks, one check looks at every guest file. */
+const closelyEvery = 8
 /** The state of a missing file. */
 const absent = 'ENOENT'
 

@@ -47,7 +47,7 @@ const maxAliasedNodes = 100_000
 /** yaml 2.9 and this reader use recursion. config.yaml needs six levels, and a few more in vars. */
 const maxDepth = 100
 
-/** One mistake can cause thousands of errors, and to explain one we walk over the whole file. */
+/** One mistake can cause thousands of errors, and each explanation walks over the whole file. */
 const maxSyntaxErrors = 20
 
 /** Where a key and its value begin: offsets in the text. */
@@ -57,7 +57,7 @@ interface Mark {
 }
 
 /**
- * For each list and mapping of the data the marks of its children. `document.getIn` cannot replace them: it
+ * The marks of the children of each list and mapping of the data. `document.getIn` cannot replace them: it
  * does not follow aliases, compares keys as numbers (`9.10` is 9.1), and searches a mapping of 100,000 guests
  * each time.
  */
@@ -66,9 +66,9 @@ type Marks = WeakMap<object, ReadonlyMap<string | number, Mark>>
 /**
  * Parses YAML 1.2 into plain data, and keeps the position of each value.
  *
- * A number stays a number only if its text is exactly how that number is printed. Any other (`9.10`, `012`,
- * `1e3`, a serial number of 20 digits) stays the text that was written. So version 9.10 does not become 9.1,
- * and the MAC address 001122334455 does not become a decimal number.
+ * A number stays a number only if its text is exactly how that number is printed. Any other number (`9.10`,
+ * `012`, `1e3`, a serial number of 20 digits) stays the text that was written. So version 9.10 does not
+ * become 9.1, and the MAC address 001122334455 does not become a decimal number.
  */
 export function readYaml(text: string): YamlText {
   const lines = new LineCounter()
@@ -136,7 +136,7 @@ class NodeReader {
     if (depth > maxDepth) throw new RangeError('too deep')
     if (this.#aliasDepth > 0 && ++this.#aliasedNodes > maxAliasedNodes) {
       if (this.#aliasedNodes === maxAliasedNodes + 1)
-        this.fault(offsetOf(node), `aliases add more than ${maxAliasedNodes} values; write fewer of them`)
+        this.fault(offsetOf(node), `aliases add more than ${maxAliasedNodes} values; use fewer aliases`)
       return null
     }
     if (isAlias(node)) {

@@ -10,8 +10,8 @@ export interface Loan {
 
 /**
  * Lends the big buffers that all downloads share. At most `limit` big buffers exist. A download that gets
- * none uses a small buffer of its own, so a thousand slow clients cost 64 KiB each and cannot stop one
- * another. The buffer that was returned last is lent first, because its memory is still in the cache.
+ * none uses a small buffer of its own, so a thousand slow clients cost 64 KiB each and cannot block each
+ * other. The buffer that was returned last is lent first, because its memory is still in the cache.
  */
 export class BufferPool {
   readonly #free: Buffer[] = []

@@ -23,13 +23,13 @@ import type { Entry, FileSource, OpenFile } from './source.ts'
 
 export interface DiskOptions {
   /**
-   * Symlinks may lead anywhere below this folder. Default: the root itself. The folder of one tree is served
-   * with the whole trees folder here, because trees link to one another.
+   * Symlinks may lead anywhere below this folder. Default: the root itself. For the folder of one tree this
+   * is the whole trees folder, because trees link to one another.
    */
   readonly within?: string
 }
 
-/** Paths whose entry is kept, together with the result of `stat`. */
+/** The number of paths whose entry and `stat` result are kept. */
 const rememberedPaths = 4096
 /**
  * Lookups of one listing that run at once. With more of them, other requests would wait for the thread pool.
@@ -60,8 +60,8 @@ export function diskSource(root: string, options: DiskOptions = {}): FileSource 
       return undefined
     }
     const known = remembered.get(path)
-    // With the same inode and change time it is the file that was found to be inside. A rename sets the
-    // change time.
+    // The same inode and change time: the path leads to the file that was found inside before. A rename sets
+    // the change time.
     if (known && isSame(known.stats, stats)) return known.entry
     const real = await realInside(given)
     // The path may name another file since the first call. The second call decides.
@@ -76,8 +76,8 @@ export function diskSource(root: string, options: DiskOptions = {}): FileSource 
   }
 
   /**
-   * The real path, if it is inside. The limit is resolved each time, because it may be a symlink that was
-   * switched.
+   * The real path, if it is inside the limit. The limit is resolved each time, because it may be a symlink
+   * that was switched.
    */
   const realInside = async (given: string): Promise<string | undefined> => {
     const [real, limit] = await Promise.all([realOf(given), realOf(options.within ?? root)])
@@ -96,7 +96,7 @@ export function diskSource(root: string, options: DiskOptions = {}): FileSource 
     return started
   }
 
-  /** Only a symlink must be resolved: a plain file or folder of a real folder is inside. */
+  /** The entry of a listed name. Only a symlink must be resolved: all else in a real folder is inside. */
   const lookUpListed = async (path: CleanPath, real: string, item: Dirent): Promise<Entry | undefined> => {
     if (item.isSymbolicLink()) return lookUp(joinPath(path, item.name))
     if (!item.isFile() && !item.isDirectory()) return undefined
@@ -159,8 +159,8 @@ export async function entryOfFile(file: string): Promise<Entry | undefined> {
 }
 
 /**
- * Made of inode, size and modification time. A file that was written elsewhere and renamed into place has
- * another inode, even when size and time are the same.
+ * The etag of a file or folder, made of inode, size and modification time. A file that was written elsewhere
+ * and renamed into place has another inode, even when size and time are the same.
  */
 export function etagOf(stats: Pick<BigIntStats, 'ino' | 'size' | 'mtimeNs'>): string {
   return `${stats.ino.toString(36)}-${stats.size.toString(36)}-${stats.mtimeNs.toString(36)}`
@@ -168,8 +168,8 @@ export function etagOf(stats: Pick<BigIntStats, 'ino' | 'size' | 'mtimeNs'>): st
 
 /**
  * Opens the file that the entry was made from. A file that has replaced it since is refused, so the bytes
- * always belong to the size and etag that the client already has. O_NONBLOCK, because opening a pipe that has
- * replaced the file would block a thread of the pool until a writer comes.
+ * always belong to the size and etag that the client already has. The flag O_NONBLOCK is for a pipe that
+ * has replaced the file: without it, opening would block a thread of the pool until a writer comes.
  */
 export async function openSame(file: string, etag: string): Promise<OpenFile> {
   const fd = await new Promise<number>((resolve, reject) => {
@@ -237,9 +237,9 @@ async function realOf(file: string): Promise<string | undefined> {
 }
 
 /**
- * Leaves out names that no client can ask for: those with control characters, and those that are not UTF-8
- * (Node shows their bytes as U+FFFD, and the lookup finds nothing). A folder that we may not read is an
- * error, and is not listed as empty.
+ * Reads the names in a folder. Leaves out names with control characters, which no client can ask for. (Names
+ * that are not UTF-8 drop out later: Node shows their bytes as U+FFFD, and the lookup finds nothing.) A
+ * folder that we may not read is an error, and is not listed as empty.
  */
 async function itemsIn(folder: string): Promise<Dirent[] | undefined> {
   try {

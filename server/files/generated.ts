@@ -26,7 +26,7 @@ export interface GeneratedOptions {
   readonly now?: () => number
 }
 
-/** Texts whose time is kept. */
+/** The number of texts whose time is kept. */
 const rememberedTexts = 10_000
 
 /**
@@ -55,9 +55,9 @@ export function generatedSource(options: GeneratedOptions): FileSource {
     return 'decision' in more || 'claim' in more ? { ...entry, ...more } : entry
   }
 
-  const known = (who: Requester): CleanPath[] => (options.paths?.(who) ?? []).map(cleanPath)
+  const listedPaths = (who: Requester): CleanPath[] => (options.paths?.(who) ?? []).map(cleanPath)
   const isFolder = (path: CleanPath, who: Requester): boolean =>
-    path === rootPath || known(who).some((file) => file !== path && below(path, file) !== undefined)
+    path === rootPath || listedPaths(who).some((file) => file !== path && below(path, file) !== undefined)
 
   return {
     async stat(path, who) {
@@ -68,7 +68,7 @@ export function generatedSource(options: GeneratedOptions): FileSource {
     async list(path, who) {
       if (!isFolder(path, who)) return undefined
       const found = new Map<string, Entry | Promise<Entry | undefined>>()
-      for (const file of known(who)) {
+      for (const file of listedPaths(who)) {
         const rest = below(path, file)
         if (rest === undefined || rest === rootPath) continue
         const [, name = '', more] = rest.split('/')

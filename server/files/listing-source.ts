@@ -7,7 +7,7 @@ import { folderEntry } from './entry.ts'
 import { baseName, type CleanPath, joinPath, parentPath } from './path.ts'
 import type { Entry, FileSource, OpenFile } from './source.ts'
 
-/** Size and times of a file or folder: when they differ later, it was changed. */
+/** Size and times of a file or folder. When they differ at the next scan, the file was changed. */
 export interface Stamp {
   /**
    * Absolute real path. For a file inside an image: the path of the image, `//`, and its path in the image.
@@ -23,21 +23,21 @@ export interface Stamp {
   readonly inode: number
 }
 
-/** One scan of one folder or image of `trees/`: a source that records which files it was asked for. */
+/** The files of one folder or image of `trees/` during one scan. It records which of them the scan reads. */
 export interface Look extends FileSource {
   /** The names in a folder. Empty when the path is not a folder. */
   names(path: CleanPath): Promise<readonly string[]>
   /** Size and times of a file or folder. Undefined when it does not exist. */
   stamp(path: CleanPath): Promise<Stamp | undefined>
-  /** Everything that the scan has read, by path. Its result holds while all of these stay the same. */
+  /** The stamps of all that the scan has read, by path. Its result is valid while all stamps are the same. */
   seen(): Promise<ReadonlyMap<string, Stamp>>
 }
 
 /**
- * One scan of one folder of `trees/`. Each folder below it is read once, and a name that is not in it costs
- * no system call: to recognise a tree we ask for some thirty files, and a tree has three of them. The object
- * lives as long as the scan. Afterwards `seen` says what the scan has read, so that the next scan only
- * compares stamps.
+ * One scan of one folder of `trees/`. Each folder below it is read once, and a lookup of a name that a folder
+ * does not have costs no system call: to recognise a tree we ask for some thirty files, and a tree has three
+ * of them. The object lives as long as the scan. Afterwards `seen` says what the scan has read, so that the
+ * next scan only compares stamps.
  */
 export class ListingSource implements Look {
   readonly #within: string
@@ -70,7 +70,7 @@ export class ListingSource implements Look {
     return [...((await this.#folder(path))?.items.keys() ?? [])]
   }
 
-  /** Undefined also for a symlink that leads out of `within`, and for a device. */
+  /** Also undefined for a symlink that leads out of `within`, and for a device. */
   stamp(path: CleanPath): Promise<Stamp | undefined> {
     let stamp = this.#stamps.get(path)
     if (!stamp) {
@@ -80,7 +80,7 @@ export class ListingSource implements Look {
     return stamp
   }
 
-  /** Includes the folders that were read. */
+  /** Also has the stamps of the folders that were read. */
   async seen(): Promise<Map<string, Stamp>> {
     const seen = new Map<string, Stamp>()
     for (const [path, folder] of this.#folders) {

@@ -58,10 +58,10 @@ export function memorySource(
     if (entry.kind === 'folder') children.set(path, [])
   }
   const addFolder = (path: CleanPath): void => {
-    const there = entries.get(path)
-    if (there?.kind === 'file')
+    const existing = entries.get(path)
+    if (existing?.kind === 'file')
       throw new Failure('conflict', `${path} is a file and the folder of another file`)
-    if (!there) add(path, folderEntry(baseName(path), modifiedMs))
+    if (!existing) add(path, folderEntry(baseName(path), modifiedMs))
   }
 
   for (const [raw, content] of Object.entries(files)) {

@@ -4,7 +4,8 @@ declare const clean: unique symbol
 
 /**
  * A path inside the namespace that is safe to look up. It begins with `/` and has no empty, `.` or `..`
- * component, no trailing slash (except the root, `/`) and no control character. Only this file makes one.
+ * component, no trailing slash (except the root, `/`) and no control character. Only this file makes such
+ * paths.
  */
 export type CleanPath = string & { readonly [clean]: true }
 
@@ -14,8 +15,8 @@ export const rootPath = '/' as CleanPath
 const maxLength = 4096
 
 /**
- * The one path cleaner. Every path from a client, and every name from a descriptor or an image, passes
- * through it before it is looked up.
+ * Makes a path safe to look up. Every path from a client, and every name from a descriptor or an image,
+ * passes through this function before it is looked up.
  *
  * `//`, `/./` and `/../` are resolved as text, and `..` at the root stays at the root. libosinfo asks for
  * `TREE//.treeinfo` and shim for `//grubx64.efi`; iPXE and busybox send `..` unresolved. Percent-encoding is
@@ -25,7 +26,7 @@ const maxLength = 4096
  */
 export function cleanPath(raw: string): CleanPath {
   if (raw.length > maxLength)
-    throw new Failure('bad-request', `path of ${raw.length} characters; at most ${maxLength}`)
+    throw new Failure('bad-request', `the path has ${raw.length} characters, expected at most ${maxLength}`)
   if (isCleanAlready(raw)) return raw as CleanPath
   const kept: string[] = []
   for (const part of raw.split('/')) {
@@ -56,8 +57,8 @@ export function baseName(path: CleanPath): string {
 }
 
 /**
- * The rest of `path` below `prefix`; undefined when it lies elsewhere. `/trees/a` is below `/trees`,
- * `/treesome` is not.
+ * The part of `path` below `prefix`, `/` for `prefix` itself; undefined when `path` lies elsewhere.
+ * `/trees/a` is below `/trees`, `/treesome` is not.
  */
 export function below(prefix: CleanPath, path: CleanPath): CleanPath | undefined {
   if (prefix === '/') return path

@@ -1,8 +1,8 @@
 import type { Entry } from './source.ts'
 
 /**
- * All bytes of a small file; the caller knows that it is small. Fewer than `entry.size` when it is cut while
- * being read.
+ * Reads all bytes of a file that the caller knows to be small. Resolves to fewer than `entry.size` when the
+ * file is cut while it is being read.
  *
  * @param maxBytes Where to stop when the file has grown meanwhile.
  */

@@ -36,16 +36,16 @@ export async function sendParts(
 ): Promise<boolean> {
   let underWay = 0
   let wake: (() => void) | undefined
-  const stir = (): void => {
+  const wakeUp = (): void => {
     wake?.()
     wake = undefined
   }
-  const turn = (): Promise<void> =>
+  const nextWakeUp = (): Promise<void> =>
     new Promise((resolve) => {
       wake = resolve
     })
   const until = async (done: () => boolean): Promise<void> => {
-    while (!done() && !out.destroyed) await turn()
+    while (!done() && !out.destroyed) await nextWakeUp()
   }
   const write = (bytes: Uint8Array, loan?: Loan): void => {
     underWay++
@@ -53,11 +53,11 @@ export async function sendParts(
       underWay--
       if (loan) pool.give(loan)
       if (!error) onBytes(bytes.length)
-      stir()
+      wakeUp()
     })
   }
 
-  out.once('close', stir)
+  out.once('close', wakeUp)
   try {
     for (const part of parts) {
       if (part instanceof Uint8Array) {
@@ -85,7 +85,7 @@ export async function sendParts(
     await until(() => underWay === 0)
     return !out.destroyed
   } finally {
-    out.off('close', stir)
+    out.off('close', wakeUp)
   }
 }
 

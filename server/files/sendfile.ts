@@ -5,21 +5,21 @@ import { type SendContext, type Span, sendParts } from './send.ts'
 import type { OpenFile } from './source.ts'
 
 /**
- * Bytes asked of one call: enough that calls are rare, and so few that a cold disk blocks a pool thread only
- * briefly.
+ * The most bytes for one call of sendfile: enough that calls are rare, and so few that a cold disk blocks a
+ * pool thread only briefly.
  */
 const callBytes = 1024 * 1024
 /**
- * Bytes written by Node itself when the socket is full; the callback of that write tells when there is room
- * again.
+ * When the socket is full, Node itself writes this many bytes: the callback of that write comes when there is
+ * room again.
  */
 const waitBytes = 16 * 1024
 /**
- * Every call ends at a page boundary. A file in an ISO begins inside a page, and all its calls would cross
- * boundaries.
+ * Every call ends at a page boundary. A file in an ISO may begin inside a page; without this, each of its
+ * calls would cross a boundary.
  */
 const pageBytes = 4096
-/** For fewer bytes the buffer pool is as quick. */
+/** Shorter spans are sent from the buffer pool, which is as quick for them. */
 const worthwhileBytes = 256 * 1024
 
 /**
@@ -59,8 +59,8 @@ export async function sendSpan(
         if (moved === asked) continue
       }
       // The socket is full, the client is gone, or the file was cut. Node's write and read find out which.
-      const odd = (descriptor.offset + span.from + done) % pageBytes
-      const piece = { from: span.from + done, length: Math.min(waitBytes - odd, span.length - done) }
+      const pastBoundary = (descriptor.offset + span.from + done) % pageBytes
+      const piece = { from: span.from + done, length: Math.min(waitBytes - pastBoundary, span.length - done) }
       if (!(await sendParts([piece], file, out, context))) return false
       done += piece.length
     }

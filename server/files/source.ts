@@ -18,11 +18,11 @@ export interface Entry {
   /** A strong validator without its quotes: it changes whenever the bytes may have changed. */
   readonly etag: string
   /**
-   * The target of a symlink, as written. Only `list` and `stat` with `nofollow` show symlinks; all else
-   * follows them.
+   * The target of a symlink, as written. The sources of this folder follow symlinks and show their targets
+   * instead.
    */
   readonly target?: string
-  /** The file on our own disk that holds these bytes in one run, and the offset of the first byte. */
+  /** The file on our own disk in which these bytes are contiguous, and the offset of the first byte. */
   readonly extent?: { readonly file: string; readonly offset: number }
   /**
    * The bytes, when they are already in memory (generated text, cached small files). May be used instead of
@@ -35,9 +35,9 @@ export interface Entry {
    */
   readonly decision?: Decision
   /**
-   * A protocol awaits it before it sends the first byte of this entry, for GET, RRQ, RETR and the first READ,
-   * and for no other request. It records what these bytes begin, such as an installation. When it rejects
-   * with a Failure, the protocol must not send any byte.
+   * Records what these bytes begin, such as an installation. A protocol awaits the claim before it sends the
+   * first byte of this entry, for GET, RRQ, RETR and the first READ, and for no other request. When the claim
+   * rejects with a Failure, the protocol must not send any byte.
    */
   readonly claim?: () => Promise<void>
   /** Random access to the bytes. Rejects with a Failure for folders. */
@@ -65,8 +65,8 @@ export interface OpenFile {
  */
 export interface FileSource {
   /**
-   * The entry at a path. Undefined when the path does not exist. Rejects only when that cannot be found out:
-   * the image is damaged, or no descriptor is left.
+   * The entry at a path. Undefined when the path does not exist. Rejects only when it cannot find out
+   * whether the path exists: the image is damaged, or no descriptor is left.
    */
   stat(path: CleanPath, who: Requester): Promise<Entry | undefined>
   /** The entries of a folder, sorted by name. Undefined when the path is not a folder. */

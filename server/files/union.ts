@@ -5,8 +5,8 @@ import type { Entry, FileSource } from './source.ts'
 
 /**
  * Lays sources over one another, the first one uppermost. The first source that has a path wins, and a folder
- * shows what all of them hold. A file hides a folder of the same name in a source below, and everything in
- * that folder.
+ * lists the entries of all sources. A file hides a folder of the same name in a source below, and everything
+ * in that folder.
  */
 export function unionSource(...sources: readonly FileSource[]): FileSource {
   return {

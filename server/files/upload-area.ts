@@ -29,7 +29,7 @@ export interface UploadArea {
    */
   rename(from: CleanPath, to: CleanPath): Promise<void>
   removeFile(path: CleanPath): Promise<void>
-  /** Removes an empty folder. One that is not empty is a `conflict`. */
+  /** Removes an empty folder. A folder with files is a `conflict`. */
   removeFolder(path: CleanPath): Promise<void>
   setModified(path: CleanPath, modifiedMs: number): Promise<void>
   /**
@@ -51,14 +51,14 @@ export interface UploadFile {
   /** Resolves when everything written so far is on the disk. */
   sync(): Promise<void>
   /**
-   * `partial`: the connection broke, and what came stays for a resumed upload. The service calls it once for
-   * each file.
+   * The service calls `close` once for each file. `partial`: the connection broke, and the bytes that arrived
+   * stay for a resumed upload.
    */
   close(outcome: 'complete' | 'partial'): Promise<void>
 }
 
 export interface PublishReport {
   readonly outcome: 'published' | 'refused'
-  /** What was published under which name, or every reason why not: one line each. */
+  /** One line for each published tree, with its name; or one line for each reason of the refusal. */
   readonly lines: readonly string[]
 }

@@ -24,7 +24,7 @@ export interface Disc {
 }
 
 /**
- * Finds the file systems of a disc, and chooses the one that says most of its files:
+ * Finds the file systems of a disc, and chooses the one that describes its files best:
  *
  * 1. Rock Ridge keeps names as they were. It has symlinks, which the discs of distributions need and which
  *    genisoimage leaves out of UDF. If the disc also has UDF, that gives the size of a file over 4 GiB
@@ -48,7 +48,7 @@ export async function openDisc(image: Image): Promise<Disc> {
     return disc(image, 'udf', udf.volume.bytes, udf)
   }
   if (iso.names !== 'rock-ridge') {
-    const udf = await readable(image)
+    const udf = await openReadableUdf(image)
     if (udf) return disc(image, 'udf', udf.volume.bytes, udf)
   }
   const bytes = Math.max(image.size, iso.volume.bytes)
@@ -72,7 +72,7 @@ function disc(image: Image, names: Disc['names'], bytes: number, folders: Folder
 }
 
 /** Opens UDF. Undefined when its root cannot be read. */
-async function readable(image: Image): Promise<UdfFolders | undefined> {
+async function openReadableUdf(image: Image): Promise<UdfFolders | undefined> {
   try {
     const udf = await UdfFolders.open(image)
     await udf.root()

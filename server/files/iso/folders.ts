@@ -6,13 +6,13 @@ import { type RockRidge, type RockRidgeContext, readRockRidge, susp } from './ro
 import type { Volume, Volumes } from './volume.ts'
 import type { Folders } from './walk.ts'
 
-/** A directory of 100,000 files has some 16 MB. One of more than this is refused as damaged. */
+/** A directory of 100,000 files has some 16 MB. A larger one than this is refused as damaged. */
 const mostDirectoryBytes = 32 * 1024 * 1024
 /**
  * The size of the directory cache, counted by bytes in the image. A directory that was dropped is read again.
  */
 const keptDirectoryBytes = 16 * 1024 * 1024
-/** The sum of all continuation areas of one directory. */
+/** The most bytes in all continuation areas of one directory. */
 const mostContinuationBytes = 16 * 1024 * 1024
 
 export type Names = 'rock-ridge' | 'joliet' | 'plain'
@@ -120,20 +120,27 @@ export class IsoFolders implements Folders {
     }
     const fields = record.systemUse.subarray(this.#skip)
     const at = record.at + 33 + record.name.length
-    const said = await readRockRidge(context, fields, at)
-    const name = said.name ?? plainName(record.name)
-    const modifiedMs = said.modifiedMs ?? record.modifiedMs
-    if (said.isRelocated || !isShown(said)) return undefined
-    if (said.target !== undefined)
-      return { name, kind: 'symlink', size: said.target.length, modifiedMs, extents: [], target: said.target }
-    if (said.childBlock !== undefined) {
-      const extent = await this.#relocated(said.childBlock * volume.blockBytes)
+    const rockRidge = await readRockRidge(context, fields, at)
+    const name = rockRidge.name ?? plainName(record.name)
+    const modifiedMs = rockRidge.modifiedMs ?? record.modifiedMs
+    if (rockRidge.isRelocated || !isShown(rockRidge)) return undefined
+    if (rockRidge.target !== undefined)
+      return {
+        name,
+        kind: 'symlink',
+        size: rockRidge.target.length,
+        modifiedMs,
+        extents: [],
+        target: rockRidge.target,
+      }
+    if (rockRidge.childBlock !== undefined) {
+      const extent = await this.#relocated(rockRidge.childBlock * volume.blockBytes)
       return folderNode(name, modifiedMs, extent)
     }
     if (record.isFolder) return folderNode(name, modifiedMs, record.extent)
     const { isInterleaved } = record
     const extents = records.map(({ extent }) => extent)
-    const zisofs = said.zisofsBytes === undefined ? {} : { zisofsBytes: said.zisofsBytes }
+    const zisofs = rockRidge.zisofsBytes === undefined ? {} : { zisofsBytes: rockRidge.zisofsBytes }
     return fileNode(image, { name, modifiedMs, extents, isInterleaved, ...zisofs })
   }
 
@@ -176,7 +183,7 @@ export class IsoFolders implements Folders {
 /** Finds the SP field of SUSP in the root's own record; undefined when the disc has no Rock Ridge. */
 async function sharedProtocol(image: Image, volume: Volume): Promise<{ readonly skip: number } | undefined> {
   const extent = { offset: volume.root.offset, length: Math.min(volume.root.length, 2048) }
-  // The image is still being copied. A request for the root fails with the reason.
+  // The image is still being copied. Later a request for the root fails with the reason.
   if (!isInImage(image, extent)) return undefined
   const bytes = await readExactly(image, extent, 'the root folder')
   for (const record of directoryRecords(image, bytes, extent.offset, volume.blockBytes))

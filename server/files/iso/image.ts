@@ -1,8 +1,8 @@
 import { Failure } from '../../core/failure.ts'
 
 /**
- * ECMA-119 6.1.2: a logical sector. Volume descriptors begin in sector 16, and no directory record crosses
- * one.
+ * The bytes of a logical sector (ECMA-119 6.1.2). Volume descriptors begin in sector 16, and no directory
+ * record crosses the end of a sector.
  */
 export const sectorBytes = 2048
 

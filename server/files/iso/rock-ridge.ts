@@ -36,7 +36,7 @@ export function susp(rootSelf: Buffer): { readonly skip: number } | undefined {
   return isSp ? { skip: rootSelf[6] ?? 0 } : undefined
 }
 
-/** What reading continuation areas needs to know of the volume. */
+/** What `readRockRidge` needs to know about the volume. */
 export interface RockRidgeContext {
   readonly image: Image
   readonly blockBytes: number
@@ -115,7 +115,7 @@ class FieldCollector {
   add(kind: string, field: Buffer): void {
     switch (kind) {
       case 'NM':
-        // NM flags 2 and 4 mean `.` and `..`, which the directory record says as well.
+        // NM flags 2 and 4 mean `.` and `..`, which the name of the directory record says too.
         if (field.length > 5 && ((field[4] ?? 0) & 6) === 0) this.#name.push(field.subarray(5))
         return
       case 'SL':
@@ -156,7 +156,7 @@ function decodeField(kind: string, field: Buffer): Partial<RockRidge> {
 }
 
 /** Flags of a component of SL (P1282 4.1.3.1). */
-const linkFlags = { goesOn: 0x01, here: 0x02, parent: 0x04, leadsOut: 0x38 }
+const linkFlags = { continues: 0x01, here: 0x02, parent: 0x04, leadsOut: 0x38 }
 
 /**
  * Joins the components of SL fields (P1282 4.1.3). Each component has a flag byte; any number of fields may
@@ -165,7 +165,7 @@ const linkFlags = { goesOn: 0x01, here: 0x02, parent: 0x04, leadsOut: 0x38 }
 class LinkCollector {
   readonly #parts: string[] = []
   #isLink = false
-  #goesOn = false
+  #continues = false
   #leadsOut = false
 
   add(components: Buffer): void {
@@ -180,14 +180,14 @@ class LinkCollector {
 
   #addPart(flags: number, text: string): void {
     if (flags & linkFlags.leadsOut) this.#leadsOut = true
-    const before = this.#goesOn ? (this.#parts.pop() ?? '') : ''
+    const before = this.#continues ? (this.#parts.pop() ?? '') : ''
     this.#parts.push(before + partText(flags, text))
-    this.#goesOn = (flags & linkFlags.goesOn) !== 0
+    this.#continues = (flags & linkFlags.continues) !== 0
   }
 
   /**
-   * The path begins with `/` when a component is the root, the volume root or the host: places outside the
-   * image.
+   * The target of the symlink; undefined without SL fields. It begins with `/` when a component is the root,
+   * the volume root or the host: places outside the image.
    */
   target(): string | undefined {
     return this.#isLink ? `${this.#leadsOut ? '/' : ''}${this.#parts.join('/')}` : undefined

@@ -20,8 +20,8 @@ interface Opened {
 
 export interface IsoSource extends FileSource {
   /**
-   * Bytes that are missing of the size that the image gives for itself: it is still being copied, or was cut.
-   * 0 when the image is complete.
+   * How many bytes the file is shorter than the image says: it is still being copied, or was cut. 0 when the
+   * image is complete.
    */
   readonly missingBytes: number
   /** The symlinks of a folder, name to target as written. `list` and `stat` show their targets instead. */
@@ -29,7 +29,7 @@ export interface IsoSource extends FileSource {
 }
 
 const rememberedEntries = 4096
-/** Some writers count padding, which some copying programs leave out. It holds no file. */
+/** Fewer missing bytes than this are only padding: some writers count it, some copying programs drop it. */
 const paddingBytes = 512 * 1024
 
 /**
@@ -37,8 +37,8 @@ const paddingBytes = 512 * 1024
  * file in one run has an `extent` in the image, so it is sent like a file of its own. A file in several runs
  * is read through `open`.
  *
- * Every lookup asks the disk whether the image is still the same. When another image has replaced it, that
- * one is read, and entries of the old one no longer open. No descriptor is held between requests.
+ * Every lookup asks the disk whether the image is still the same. When another image has replaced it, the
+ * new image is read, and entries of the old one no longer open. No descriptor is held between requests.
  *
  * @param file Path of the image, without symlinks.
  * @throws Failure `not-found`, `unsupported`, or `invalid-data`, which names the byte and what was expected

@@ -25,7 +25,7 @@ export interface Volumes {
 }
 
 const firstDescriptor = 16
-/** A disc has three or four; UDF adds three more. */
+/** The most descriptors that are read. A disc has three or four; UDF adds three more. */
 const mostDescriptors = 64
 
 /**

@@ -3,7 +3,7 @@ import type { CleanPath } from '../path.ts'
 import { damaged, type Image } from './image.ts'
 import type { IsoNode } from './node.ts'
 
-/** Linux follows as many symlinks on one path (MAXSYMLINKS). */
+/** The most symlinks on one path: as many as Linux follows (MAXSYMLINKS). */
 const mostLinks = 40
 const mostDepth = 128
 
@@ -38,7 +38,7 @@ export async function list(
   const nodes: IsoNode[] = []
   for (const node of await folders.children(folder)) {
     if (node.kind === 'symlink') {
-      const behind = await walk(image, folders, chain, [node.name]).catch(damageIsNothing)
+      const behind = await walk(image, folders, chain, [node.name]).catch(undefinedIfDamaged)
       const last = behind?.at(-1)
       if (last) nodes.push({ ...last, name: node.name })
     } else if (node.kind === 'file' || !isLoop(chain, node)) nodes.push(node)
@@ -69,9 +69,9 @@ async function walk(
   names: readonly string[],
 ): Promise<Chain | undefined> {
   const chain = [...from]
-  const left = [...names].reverse()
+  const remaining = [...names].reverse()
   let links = 0
-  for (let name = left.pop(); name !== undefined; name = left.pop()) {
+  for (let name = remaining.pop(); name !== undefined; name = remaining.pop()) {
     if (name === '..') {
       chain.pop()
       if (chain.length === 0) return undefined
@@ -82,7 +82,7 @@ async function walk(
       links++
       const target = insideTarget(node, links)
       if (!target) return undefined
-      left.push(...target.reverse())
+      remaining.push(...target.reverse())
     } else if (node) {
       refuseLoop(image, chain, node)
       chain.push(node)
@@ -106,8 +106,8 @@ async function childOf(
 }
 
 /**
- * The names that the n-th symlink of a path leads over. Undefined when it is one too many, empty, or absolute
- * and so leads out of the image.
+ * The components of the target of the n-th symlink on a path. Undefined when these are too many symlinks, or
+ * when the target is empty, or absolute and so outside the image.
  */
 function insideTarget({ target = '' }: IsoNode, n: number): string[] | undefined {
   return n > mostLinks || target === '' || target.startsWith('/') ? undefined : split(target)
@@ -118,13 +118,13 @@ function isLoop(chain: Chain, node: IsoNode): boolean {
   return chain.length > mostDepth || chain.some(({ extents }) => extents[0]?.offset === at)
 }
 
-function damageIsNothing(error: unknown): undefined {
+function undefinedIfDamaged(error: unknown): undefined {
   if (error instanceof Failure && (error.kind === 'invalid-data' || error.kind === 'unsupported'))
     return undefined
   throw error
 }
 
-/** The names that a path leads over. */
+/** The components of a path, without `.` and empty ones. */
 function split(path: string): string[] {
   return path.split('/').filter((part) => part !== '' && part !== '.')
 }

@@ -8,7 +8,7 @@ export interface Run {
   readonly offset?: number
   readonly length: number
   /** The byte of the image where its allocation descriptor stands, for messages. */
-  readonly toldAt: number
+  readonly namedAt: number
 }
 
 /** How many allocation descriptors may still be read for all files of one folder. */
@@ -21,8 +21,8 @@ export function newBudget(): Budget {
 }
 
 /**
- * Descriptors of one file. They reach 64 TiB of a file in one run, because a descriptor has 30 bits of
- * length.
+ * The most descriptors of one file: enough for a contiguous file of 64 TiB, since the length in a descriptor
+ * has 30 bits.
  */
 const mostDescriptors = 65_536
 const mostContinuations = 1024
@@ -41,7 +41,7 @@ interface AllocationDescriptor {
   readonly kind: number
   readonly length: number
   readonly address: BlockAddress
-  /** Where it stands in the image. */
+  /** The position of the descriptor in the image. */
   readonly at: number
 }
 
@@ -51,7 +51,7 @@ interface Reading {
   readonly entry: FileEntry
   readonly budget: Budget
   readonly runs: Run[]
-  /** Where the continuation areas lie that were read already. */
+  /** The positions of the continuation areas that were read already. */
   readonly seen: Set<number>
   /** Bytes of the file that no descriptor has named yet. */
   left: number
@@ -64,7 +64,7 @@ interface Reading {
  */
 export async function readRuns(space: Space, entry: FileEntry, budget: Budget): Promise<Run[]> {
   if (entry.allocation === 'embedded')
-    return entry.size === 0 ? [] : [{ offset: entry.areaAt, length: entry.size, toldAt: entry.at }]
+    return entry.size === 0 ? [] : [{ offset: entry.areaAt, length: entry.size, namedAt: entry.at }]
   const reading: Reading = { space, entry, budget, runs: [], seen: new Set(), left: entry.size }
   let area: Bytes | undefined = { bytes: entry.area, at: entry.areaAt }
   while (area && reading.left > 0) area = await readArea(reading, area)
@@ -72,12 +72,12 @@ export async function readRuns(space: Space, entry: FileEntry, budget: Budget): 
     throw damaged(
       space.image,
       entry.at,
-      `the file entry tells of ${entry.size} bytes, and its allocation descriptors of ${entry.size - reading.left}`,
+      `the file entry gives a size of ${entry.size} bytes, and its allocation descriptors hold ${entry.size - reading.left}`,
     )
   return reading.runs
 }
 
-/** Takes in the descriptors of one area. Resolves to the area in which they continue, if they do. */
+/** Adds the runs of all descriptors in one area. Resolves to the area in which they continue, if they do. */
 async function readArea(reading: Reading, { bytes, at }: Bytes): Promise<Bytes | undefined> {
   const { entry } = reading
   const width = entry.allocation === 'short' ? 8 : 16
@@ -107,18 +107,19 @@ function countDescriptor({ space, budget, runs }: Reading, { at }: AllocationDes
   throw damaged(
     space.image,
     at,
-    `a file is in more than ${mostDescriptors} pieces, or its folder's files are`,
+    `a file is in more than ${mostDescriptors} pieces, or all files of its folder are in too many`,
   )
 }
 
 function addRuns(reading: Reading, descriptor: AllocationDescriptor): void {
   const { space, runs } = reading
   const length = Math.min(descriptor.length, reading.left)
-  const toldAt = descriptor.at
+  const namedAt = descriptor.at
   reading.left -= length
-  if (descriptor.kind !== recorded) runs.push({ length, toldAt })
+  if (descriptor.kind !== recorded) runs.push({ length, namedAt })
   else
-    for (const extent of placesOf(space, descriptor.address, length, toldAt)) runs.push({ ...extent, toldAt })
+    for (const extent of placesOf(space, descriptor.address, length, namedAt))
+      runs.push({ ...extent, namedAt })
 }
 
 /** Reads the area in which the descriptors of a file continue (ECMA-167 4/14.5). */
@@ -128,11 +129,11 @@ async function readContinuation({ space, seen }: Reading, descriptor: Allocation
   const what = 'an allocation extent descriptor'
   const { bytes, at } = await readBlock(space, address, descriptor.at, what)
   if (seen.has(at) || seen.size >= mostContinuations)
-    throw damaged(image, descriptor.at, 'the allocation descriptors of a file lead on without end')
+    throw damaged(image, descriptor.at, 'the allocation descriptors of a file do not end')
   seen.add(at)
   expectTag(image, { bytes, at }, { ids: [tagIds.allocationExtent], what, location: address.block })
   const room = Math.min(descriptor.length, blockBytes) - extentHead
   const used = bytes.readUInt32LE(20)
-  if (used > room) throw damaged(image, at + 20, `${what} has room for ${room} bytes and tells of ${used}`)
+  if (used > room) throw damaged(image, at + 20, `${what} has room for ${room} bytes and claims ${used}`)
   return { bytes: bytes.subarray(extentHead, extentHead + used), at: at + extentHead }
 }

@@ -41,7 +41,7 @@ export function* fileIdentifiers(
     const record = bytes.subarray(at, at + Math.min(length, left))
     expectTag(image, { bytes: record, at: offsetOf(at) }, { ids: [tagIds.fileIdentifier], what })
     if (headBytes + useLength + nameLength > left)
-      throw damaged(image, offsetOf(at), `${what} says it has ${length} bytes, where the folder has ${left}`)
+      throw damaged(image, offsetOf(at), `${what} says it has ${length} bytes, but the folder has ${left}`)
     const flags = record[18] ?? 0
     // An unused descriptor has an ICB of length 0.
     if ((flags & (isDeleted | isParent)) === 0 && record.readUInt32LE(20) !== 0) {

@@ -68,7 +68,7 @@ export async function readFileEntry(space: Space, address: BlockAddress, from: n
     )
   const size = bytes.readBigUInt64LE(56)
   if (size > BigInt(Number.MAX_SAFE_INTEGER))
-    throw damaged(image, at + 56, `the file entry tells of a file of ${size} bytes`)
+    throw damaged(image, at + 56, `the file entry claims a file of ${size} bytes`)
   const allocation = allocationOf(image, bytes, at)
   if (allocation === 'embedded' && size > length)
     throw damaged(image, at + 56, `the file entry holds ${length} bytes of a file of ${size}`)

@@ -13,9 +13,9 @@ import { openVolume, type UdfVolume } from './volume.ts'
 
 /** As in ISO 9660: a folder of 100,000 files has some 16 MB. A larger one is refused as damaged. */
 const mostFolderBytes = 32 * 1024 * 1024
-/** Names of folders that are cached. What is dropped is read again. */
+/** The number of names that are cached. A folder that was dropped is read again. */
 const keptNames = 65_536
-/** File entries that are cached, each counted with its pieces. */
+/** The number of file entries and extents that are cached. */
 const keptPieces = 65_536
 /** PATH_MAX of Linux in two bytes a character, with four bytes in front of each component. */
 const mostLinkBytes = 16 * 1024
@@ -84,9 +84,9 @@ export class UdfFolders implements Folders {
   /** Reads the root folder of the first file set; discs have only one. */
   async #readRoot(): Promise<IsoNode> {
     const { volume } = this
-    const { image, fileSet, fileSetToldAt } = volume
+    const { image, fileSet, fileSetNamedAt } = volume
     const what = 'a file set descriptor'
-    const { bytes, at } = await readBlock(volume, fileSet, fileSetToldAt, what)
+    const { bytes, at } = await readBlock(volume, fileSet, fileSetNamedAt, what)
     expectTag(image, { bytes, at }, { ids: [tagIds.fileSet], what, location: fileSet.block })
     const address = { block: bytes.readUInt32LE(404), partition: bytes.readUInt16LE(408) }
     const root = await this.#nodeOf({ at: at + 400, name: '', isFolder: true, address }, newBudget())
@@ -135,10 +135,10 @@ export class UdfFolders implements Folders {
     return keep(this.#bodies, key, this.#readBody(address, at, budget), ({ extents }) => 1 + extents.length)
   }
 
-  async #readBody(address: BlockAddress, toldAt: number, budget: Budget): Promise<Body> {
+  async #readBody(address: BlockAddress, namedAt: number, budget: Budget): Promise<Body> {
     const { volume } = this
     const { image } = volume
-    const entry = await readFileEntry(volume, address, toldAt)
+    const entry = await readFileEntry(volume, address, namedAt)
     const { at, type, size, modifiedMs } = entry
     const runs = withBytes.includes(type) ? await readRuns(volume, entry, budget) : []
     const body = { entry: { at, type, size, modifiedMs }, extents: joinExtents(written(image, runs)) }
@@ -148,7 +148,7 @@ export class UdfFolders implements Folders {
   async #target({ entry, extents }: Body): Promise<string> {
     const { image } = this.volume
     if (entry.size > mostLinkBytes)
-      throw damaged(image, entry.at + 56, `the file entry tells of a symlink of ${entry.size} bytes`)
+      throw damaged(image, entry.at + 56, `the file entry claims a symlink of ${entry.size} bytes`)
     const target = decodePath(await readPieces(image, extents, 'a symlink'))
     if (target === undefined)
       throw damaged(image, extents[0]?.offset ?? entry.at, 'expected the path components of a symlink')
@@ -157,19 +157,19 @@ export class UdfFolders implements Folders {
 
   #folder(node: IsoNode): Promise<ReadonlyMap<string, FileIdentifier>> {
     const [extent] = node.extents
-    if (!node.icb || !extent) throw new Failure('internal', `${node.name} is no folder of a UDF volume`)
+    if (!node.icb || !extent) throw new Failure('internal', `${node.name} is not a folder of a UDF volume`)
     const { offset } = extent
     const known = this.#folders.get(offset)
     if (known) return known
     return keep(this.#folders, offset, this.#readFolder(node.icb, offset), ({ size }) => 1 + size)
   }
 
-  async #readFolder(address: BlockAddress, toldAt: number): Promise<ReadonlyMap<string, FileIdentifier>> {
+  async #readFolder(address: BlockAddress, namedAt: number): Promise<ReadonlyMap<string, FileIdentifier>> {
     const { volume } = this
     const { image } = volume
-    const entry = await readFileEntry(volume, address, toldAt)
+    const entry = await readFileEntry(volume, address, namedAt)
     if (entry.size > mostFolderBytes)
-      throw damaged(image, entry.at + 56, `the file entry tells of a folder of ${entry.size} bytes`)
+      throw damaged(image, entry.at + 56, `the file entry claims a folder of ${entry.size} bytes`)
     const runs = written(image, await readRuns(volume, entry, newBudget()))
     const bytes = await readPieces(image, runs, 'a folder (UDF)')
     const names = new Map<string, FileIdentifier>()
@@ -180,8 +180,8 @@ export class UdfFolders implements Folders {
 }
 
 /**
- * Caches a value from the moment its reading begins, so that it is read once. Its size is known when it was
- * read.
+ * Caches a value from the moment its reading begins, so that it is read once. Its size is set when the
+ * reading has ended.
  */
 function keep<Key extends string | number, Value>(
   cache: LRUCache<Key, Promise<Value>>,
@@ -215,8 +215,8 @@ function troubled({ name, isFolder }: FileIdentifier, error: unknown): IsoNode |
  * and no installation medium has such a file.
  */
 function written(image: Image, runs: readonly Run[]): Extent[] {
-  return runs.map(({ offset, length, toldAt }) => {
-    if (offset === undefined) throw unread(image, toldAt, `a file has a hole of ${length} bytes`)
+  return runs.map(({ offset, length, namedAt }) => {
+    if (offset === undefined) throw unread(image, namedAt, `a file has a hole of ${length} bytes`)
     return { offset, length }
   })
 }

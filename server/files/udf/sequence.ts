@@ -11,7 +11,10 @@ export interface VolumeDescriptors {
   readonly partitions: ReadonlyMap<number, Bytes>
 }
 
-/** Discs have 2048; a stick formatted by Windows or mkudffs has the sectors of the disk. */
+/**
+ * The sector sizes to try. Discs have 2048; a stick formatted by Windows or mkudffs has the sectors of the
+ * disk.
+ */
 const sectorSizes = [2048, 512, 1024, 4096]
 /** A sequence has six descriptors, and extents for sixteen. */
 const mostDescriptors = 256
@@ -35,14 +38,14 @@ export async function readDescriptors(image: Image): Promise<VolumeDescriptors> 
   throw damaged(
     image,
     256 * 2048,
-    `expected the anchor of a UDF volume (tag ${tagIds.anchor}) in sector 256, in the last one or 256 before that, and found none`,
+    `expected the anchor of a UDF volume (tag ${tagIds.anchor}) in sector 256, in the last sector or 256 sectors before the last, and found none`,
   )
 }
 
 /**
- * Finds the anchor. It stands in two of the sectors 256, N - 256 and N, where N is the last one (UDF 2.2.3),
- * and in sector 512 of a disc that is not closed yet. An image with padding behind its end has only the
- * anchor in sector 256.
+ * Finds the anchor. A disc has it in two of the sectors 256, N - 256 and N, where N is the last one (UDF
+ * 2.2.3), and in sector 512 of a disc that is not closed yet. An image with padding behind its end has only
+ * the anchor in sector 256.
  */
 async function findAnchor(image: Image, sectorBytes: number): Promise<Buffer | undefined> {
   const last = Math.floor(image.size / sectorBytes) - 1

@@ -18,7 +18,7 @@ export type Partition = (block: number, length: number) => readonly Extent[] | u
 /** The blocks of a volume. */
 export interface Space {
   readonly image: Image
-  /** Logical block, which UDF wants to be a sector: 2048 bytes on discs, 512 or 4096 on disks. */
+  /** Bytes of a logical block. UDF requires one sector: 2048 bytes on discs, 512 or 4096 on disks. */
   readonly blockBytes: number
   readonly partitions: readonly Partition[]
 }
@@ -42,9 +42,10 @@ export function placesOf(
 ): readonly Extent[] {
   const places = partitions[partition]
   if (!places)
-    throw damaged(image, from, `names the partition ${partition}, where the volume has ${partitions.length}`)
+    throw damaged(image, from, `names the partition ${partition}, but the volume has ${partitions.length}`)
   const extents = places(block, length)
-  if (!extents) throw damaged(image, from, `names the block ${block}, which partition ${partition} has not`)
+  if (!extents)
+    throw damaged(image, from, `names the block ${block}, which partition ${partition} does not have`)
   return extents
 }
 
@@ -61,7 +62,7 @@ export async function readBlock(
   return { bytes: await readExactly(image, place, what), at: place.offset }
 }
 
-/** Decodes `lb_addr` as it stands in a long allocation descriptor or an ICB, after the length. */
+/** Decodes `lb_addr`, which follows the length in a long allocation descriptor and in an ICB. */
 export function readAddress(bytes: Buffer, at: number): BlockAddress {
   return { block: bytes.readUInt32LE(at), partition: bytes.readUInt16LE(at + 4) }
 }

@@ -24,7 +24,7 @@ export function tagId(bytes: Buffer): number {
 }
 
 /**
- * Tells what is wrong with the tag that a descriptor begins with; undefined when nothing is.
+ * Returns what is wrong with the tag at the begin of a descriptor; undefined for a valid tag.
  *
  * The checksum covers the tag, the CRC covers as many bytes as the tag says. We do as Linux does
  * (`udf_read_tagged`): a CRC over more bytes than there are is ignored, and versions 2 and 3 (UDF 1 and 2)

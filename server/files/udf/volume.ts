@@ -11,8 +11,8 @@ export interface UdfVolume extends Space {
   /** The address of the file set descriptor, which names the root folder. */
   readonly fileSet: BlockAddress
   /** The byte of the image that names this address, for messages. */
-  readonly fileSetToldAt: number
-  /** The size of the image by its own account: up to the end of the last partition. */
+  readonly fileSetNamedAt: number
+  /** The size that the volume gives for itself: up to the end of the last partition. */
   readonly bytes: number
 }
 
@@ -26,7 +26,9 @@ interface PartitionMap {
   readonly metadata?: readonly [number, number]
 }
 
-/** Bounds the cost of a lookup: each block of a folder or a file entry is searched for in all runs. */
+/**
+ * The most runs of the metadata file: each block of a folder or file entry is searched for in all of them.
+ */
 const mostMetadataRuns = 1024
 
 /** Fields of the logical volume descriptor (ECMA-167 3/10.6). */
@@ -69,7 +71,7 @@ export async function openVolume(image: Image): Promise<UdfVolume> {
     partitions,
     label: decodeDstring(bytes.subarray(volumeFields.label, volumeFields.label + 128)),
     fileSet: readAddress(bytes, volumeFields.fileSet + 4),
-    fileSetToldAt: at + volumeFields.fileSet,
+    fileSetNamedAt: at + volumeFields.fileSet,
     bytes: plain.reduce((most, { end }) => Math.max(most, end), 0),
   }
 }
@@ -118,7 +120,7 @@ function plainPartition(
     throw damaged(
       image,
       map.at,
-      `the volume has a partition ${map.number}, which no partition descriptor tells of`,
+      `the volume has a partition ${map.number}, which no partition descriptor describes`,
     )
   const start = descriptor.bytes.readUInt32LE(188) * sectorBytes
   const length = descriptor.bytes.readUInt32LE(192) * sectorBytes
@@ -135,10 +137,10 @@ function plainPartition(
 async function metadataPartition(
   beneath: Space,
   [main, mirror]: readonly [number, number],
-  toldAt: number,
+  namedAt: number,
 ): Promise<Partition> {
   const read = async (block: number): Promise<Partition> => {
-    const entry = await readFileEntry(beneath, { block, partition: 0 }, toldAt)
+    const entry = await readFileEntry(beneath, { block, partition: 0 }, namedAt)
     if (entry.type !== fileTypes.metadata && entry.type !== fileTypes.metadata + 1)
       throw damaged(
         beneath.image,

@@ -11,7 +11,7 @@ function circle(count: number, from: number, to: number): Hostile {
   const at = extents[from] ?? 0
   bytes.writeUInt32LE(((extents[to] ?? 0) - partitionAt) / 512, at + 24 + 8 + 4)
   seal(bytes, at)
-  return { bytes, says: `x.iso, byte ${at + 32}: the allocation descriptors of a file lead on without end` }
+  return { bytes, says: `x.iso, byte ${at + 32}: the allocation descriptors of a file do not end` }
 }
 
 /** UDF images that attack a reader with the records of a file. */
@@ -25,7 +25,7 @@ export const hostileFiles: Readonly<Record<string, () => Hostile>> = {
         bytes.writeUInt32LE(0xffffffff, at + 20)
         return {
           at,
-          says: `x.iso, byte ${at + 20}: an allocation extent descriptor has room for 488 bytes and tells of 4294967295`,
+          says: `x.iso, byte ${at + 20}: an allocation extent descriptor has room for 488 bytes and claims 4294967295`,
         }
       },
       { file: pieces(3) },
@@ -56,7 +56,7 @@ export const hostileFiles: Readonly<Record<string, () => Hostile>> = {
     const at = entries.get('file')?.at ?? 0
     return {
       bytes,
-      says: `x.iso, byte ${at + 56}: the file entry tells of a file of 18446744073709551615 bytes`,
+      says: `x.iso, byte ${at + 56}: the file entry claims a file of 18446744073709551615 bytes`,
     }
   },
   'a file of which the descriptors tell less': () => {
@@ -64,7 +64,7 @@ export const hostileFiles: Readonly<Record<string, () => Hostile>> = {
     const at = entries.get('file')?.at ?? 0
     return {
       bytes,
-      says: `x.iso, byte ${at}: the file entry tells of 4503599627370496 bytes, and its allocation descriptors of 1`,
+      says: `x.iso, byte ${at}: the file entry gives a size of 4503599627370496 bytes, and its allocation descriptors hold 1`,
     }
   },
   'an embedded file of more bytes than there are': () => {
@@ -82,7 +82,7 @@ export const hostileFiles: Readonly<Record<string, () => Hostile>> = {
     const at = entries.get('file')?.at ?? 0
     bytes.writeUInt16LE(9, at + 180 + 8)
     seal(bytes, at)
-    return { bytes, says: `x.iso, byte ${at + 180}: names the partition 9, where the volume has 1` }
+    return { bytes, says: `x.iso, byte ${at + 180}: names the partition 9, but the volume has 1` }
   },
   'a file of seventy thousand pieces': () => {
     const { bytes } = writeUdf({
@@ -149,7 +149,7 @@ export const hostileFiles: Readonly<Record<string, () => Hostile>> = {
   'a symlink of a gigabyte': () => {
     const { bytes, entries } = small({ link: { type: 12, pieces: [{ block: 0, length: 0x3ffffe00 }] } })
     const at = entries.get('link')?.at ?? 0
-    return { bytes, says: `x.iso, byte ${at + 56}: the file entry tells of a symlink of 1073741312 bytes` }
+    return { bytes, says: `x.iso, byte ${at + 56}: the file entry claims a symlink of 1073741312 bytes` }
   },
 }
 

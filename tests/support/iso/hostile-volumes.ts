@@ -24,7 +24,7 @@ export const hostileVolumes: Readonly<Record<string, () => Hostile>> = {
   'a folder of four gigabytes': () =>
     changedEntry((bytes, at) => {
       bytes.writeUInt32LE(0xffffffff, at + 56)
-      return `x.iso, byte ${at + 56}: the file entry tells of a folder of 4294967295 bytes`
+      return `x.iso, byte ${at + 56}: the file entry claims a folder of 4294967295 bytes`
     }, 'a/b'),
   'a folder that is longer than what it holds': () =>
     changedEntry((bytes, at) => {
@@ -44,7 +44,7 @@ export const hostileVolumes: Readonly<Record<string, () => Hostile>> = {
   'a file set in a partition that is not there': () =>
     changedVolume(6, (bytes, at) => {
       bytes.writeUInt16LE(0xffff, at + 256)
-      return `x.iso, byte ${at + 248}: names the partition 65535, where the volume has 1`
+      return `x.iso, byte ${at + 248}: names the partition 65535, but the volume has 1`
     }),
   'a file set that is none': () =>
     changedVolume(6, (bytes, at) => {
@@ -55,7 +55,7 @@ export const hostileVolumes: Readonly<Record<string, () => Hostile>> = {
     changedIdentifier((bytes, at) => {
       bytes[at + 19] = 255
       bytes.writeUInt16LE(64, at + 10)
-      return `x.iso, byte ${at}: a file identifier descriptor says it has 296 bytes, where the folder has 40`
+      return `x.iso, byte ${at}: a file identifier descriptor says it has 296 bytes, but the folder has 40`
     }),
   'implementation use longer than its folder': () =>
     changedIdentifier((bytes, at) => {
@@ -138,7 +138,7 @@ export const hostileVolumes: Readonly<Record<string, () => Hostile>> = {
   'a partition that nobody tells of': () =>
     changedVolume(5, (bytes, at) => {
       bytes.writeUInt16LE(5, at + 22)
-      return `x.iso, byte ${202 * 512 + 440}: the volume has a partition 0, which no partition descriptor tells of`
+      return `x.iso, byte ${202 * 512 + 440}: the volume has a partition 0, which no partition descriptor describes`
     }),
   'a partition that begins behind the image': () =>
     changedVolume(5, (bytes, at) => {
@@ -172,7 +172,7 @@ export const hostileVolumes: Readonly<Record<string, () => Hostile>> = {
     }
     return {
       bytes,
-      says: `x.iso, byte ${sequenceAt + 1024 + 248}: names the block 0, which partition 1 has not`,
+      says: `x.iso, byte ${sequenceAt + 1024 + 248}: names the block 0, which partition 1 does not have`,
     }
   },
   'a metadata file that is no metadata file': () => {
