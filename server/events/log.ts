@@ -51,6 +51,8 @@ export function describeEvent(event: Event): { level: LogLevel; text: string } {
 
 function describeServed(event: Extract<Event, { type: 'served' }>): { level: LogLevel; text: string } {
   const what = `${event.protocol} ${event.client} ${event.path}`
+  if (event.outcome === 'complete' && event.question)
+    return { level: 'info', text: `${what} asked about, nothing sent, in ${duration(event.ms)}` }
   if (event.outcome === 'complete')
     return { level: 'info', text: `${what} ${size(event.bytes)} in ${duration(event.ms)}` }
   if (event.outcome === 'aborted') {

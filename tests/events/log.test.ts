@@ -26,6 +26,11 @@ describe('one line for each event', () => {
   test.each<[string, Event, string]>([
     ['a file sent', served, '03:04:05 tftp 10.0.0.5 /pxelinux.0 41 KiB in 12 ms\n'],
     [
+      'a question is not a fetch',
+      { ...served, bytes: 0, question: true },
+      '03:04:05 tftp 10.0.0.5 /pxelinux.0 asked about, nothing sent, in 12 ms\n',
+    ],
+    [
       'a probe for an absent file is not a warning',
       { ...served, path: '/revocations_sku.efi', outcome: 'failed', kind: 'not-found', bytes: 0 },
       '03:04:05 tftp 10.0.0.5 /revocations_sku.efi is not there\n',
