@@ -1,7 +1,7 @@
 import { type ServiceRecord, serviceKeys, serviceNames, serviceTable } from '../core/services.ts'
 import type { Config } from './schema.ts'
 
-/** The keys of config.yaml that the server reads only at its start, and whose values have changed since. */
+/** Returns the changed keys, such as `http.port`, that the server reads only at its start. */
 export function keysForRestart(started: Config, now: Config): string[] {
   const changed = serviceNames.flatMap((service) => {
     const [before, after] = [valuesOf(started[service]), valuesOf(now[service])]

@@ -29,7 +29,7 @@ export interface Look extends FileSource {
   names(path: CleanPath): Promise<readonly string[]>
   /** Size and times of a file or folder. Undefined when it does not exist. */
   stamp(path: CleanPath): Promise<Stamp | undefined>
-  /** The stamps of all that the scan has read, by path. Its result is valid while all stamps are the same. */
+  /** Stamps of all that the scan has read, by path. While they stay the same, so does the scan's result. */
   seen(): Promise<ReadonlyMap<string, Stamp>>
 }
 
@@ -140,9 +140,9 @@ export function itemsIn(folder: string): Promise<Dirent[] | undefined> {
 }
 
 /**
- * The stamp of an absolute path, symlinks followed. Undefined when nothing readable is there. Callbacks are
- * used because `fs/promises` takes twice the time, and a thousand trees have some 30,000 files and folders to
- * read.
+ * Takes the stamp of an absolute path, symlinks followed. Undefined when nothing readable is there. Callbacks
+ * are used because `fs/promises` takes twice the time, and a thousand trees have some 30,000 files and
+ * folders to read.
  */
 export function stampOf(file: string): Promise<Stamp | undefined> {
   return new Promise((resolve) => {

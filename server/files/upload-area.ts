@@ -29,7 +29,7 @@ export interface UploadArea {
    */
   rename(from: CleanPath, to: CleanPath): Promise<void>
   removeFile(path: CleanPath): Promise<void>
-  /** Removes an empty folder. A folder with files is a `conflict`. */
+  /** Removes an empty folder. A folder that is not empty is a `conflict`. */
   removeFolder(path: CleanPath): Promise<void>
   setModified(path: CleanPath, modifiedMs: number): Promise<void>
   /**

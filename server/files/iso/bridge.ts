@@ -57,7 +57,7 @@ export function bridged(iso: Folders, bytes: number, open: () => Promise<Folders
   }
 }
 
-/** Whether UDF may give a larger size. The record of an empty file has no position; 0 is assumed. */
+/** Whether UDF may give a larger size. A record of length 0 has no position; 0 is assumed. */
 function mayBeLonger({ extents, size }: IsoNode, bytes: number): boolean {
   return size <= mostRecordBytes && extents.length <= 1 && (extents[0]?.offset ?? 0) + mostRecordBytes < bytes
 }

@@ -29,7 +29,7 @@ export interface IsoSource extends FileSource {
 }
 
 const rememberedEntries = 4096
-/** Fewer missing bytes than this are only padding: some writers count it, some copying programs drop it. */
+/** Up to this many missing bytes are only padding: some writers count it, some copying programs drop it. */
 const paddingBytes = 512 * 1024
 
 /**

@@ -106,7 +106,7 @@ async function childOf(
 }
 
 /**
- * The components of the target of the n-th symlink on a path. Undefined when these are too many symlinks, or
+ * The components of the target of the n-th symlink on a path. Undefined when there are too many symlinks, or
  * when the target is empty, or absolute and so outside the image.
  */
 function insideTarget({ target = '' }: IsoNode, n: number): string[] | undefined {

@@ -12,8 +12,8 @@ export interface VolumeDescriptors {
 }
 
 /**
- * The sector sizes to try. Discs have 2048; a stick formatted by Windows or mkudffs has the sectors of the
- * disk.
+ * The sector sizes to try. Discs have 2048; a USB stick formatted by Windows or mkudffs has the sectors of
+ * the disk.
  */
 const sectorSizes = [2048, 512, 1024, 4096]
 /** A sequence has six descriptors, and extents for sixteen. */
@@ -44,7 +44,7 @@ export async function readDescriptors(image: Image): Promise<VolumeDescriptors> 
 
 /**
  * Finds the anchor. A disc has it in two of the sectors 256, N - 256 and N, where N is the last one (UDF
- * 2.2.3), and in sector 512 of a disc that is not closed yet. An image with padding behind its end has only
+ * 2.2.3). A disc that is not closed yet has it in sector 512. An image with padding behind its end has only
  * the anchor in sector 256.
  */
 async function findAnchor(image: Image, sectorBytes: number): Promise<Buffer | undefined> {

@@ -24,7 +24,7 @@ export function tagId(bytes: Buffer): number {
 }
 
 /**
- * Returns what is wrong with the tag at the begin of a descriptor; undefined for a valid tag.
+ * Returns what is wrong with the tag that begins a descriptor; undefined for a valid tag.
  *
  * The checksum covers the tag, the CRC covers as many bytes as the tag says. We do as Linux does
  * (`udf_read_tagged`): a CRC over more bytes than there are is ignored, and versions 2 and 3 (UDF 1 and 2)
@@ -38,14 +38,14 @@ export function tagTrouble(bytes: Buffer, location?: number): string | undefined
   if (bytes.length < tagBytes) return `has only ${bytes.length} bytes`
   let sum = 0
   for (let at = 0; at < tagBytes; at++) if (at !== 4) sum += bytes[at] ?? 0
-  if ((sum & 0xff) !== bytes[4]) return `has the checksum ${bytes[4]} where its tag makes ${sum & 0xff}`
+  if ((sum & 0xff) !== bytes[4]) return `has the checksum ${bytes[4]}, expected ${sum & 0xff}`
   const version = bytes.readUInt16LE(2)
-  if (version !== 2 && version !== 3) return `is of version ${version}, where 2 and 3 are known`
+  if (version !== 2 && version !== 3) return `is of version ${version}, expected 2 or 3`
   const crcLength = bytes.readUInt16LE(10)
   if (tagBytes + crcLength <= bytes.length) {
     const crc = crc16(bytes.subarray(tagBytes, tagBytes + crcLength))
     if (crc !== bytes.readUInt16LE(8))
-      return `has the CRC ${bytes.readUInt16LE(8)} where its ${crcLength} bytes make ${crc}`
+      return `has the CRC ${bytes.readUInt16LE(8)}, expected ${crc} for its ${crcLength} bytes`
   }
   const said = bytes.readUInt32LE(12)
   if (location !== undefined && said !== location) return `says it lies in block ${said}, not in ${location}`

@@ -45,7 +45,9 @@ function maskByte(prefix: number, index: number): number {
   return 256 - 2 ** (8 - ones)
 }
 
-/** The useful part of Ansible's `ipaddr`. As in Ansible, the result is false if the text is no address. */
+/**
+ * The useful part of Ansible's `ipaddr`. As in Ansible, the result is false if the text is not an address.
+ */
 function ipaddrFilter(text: string, query: string): Data {
   const parsed = parseAddress(text)
   if (!parsed) return false
