@@ -15,11 +15,11 @@ const callBytes = 1024 * 1024
  */
 const waitBytes = 16 * 1024
 /**
- * Every call ends at a page boundary. A file in an ISO may begin inside a page; without this, each of its
- * calls would cross a boundary.
+ * Every call ends at a page boundary. A file in an ISO may begin inside a page. Without this limit every call
+ * would end inside a page, and the next call would have to touch that page again.
  */
 const pageBytes = 4096
-/** Shorter spans are sent from the buffer pool, which is as quick for them. */
+/** Spans shorter than this are sent from the buffer pool, which is as quick for them. */
 const worthwhileBytes = 256 * 1024
 
 /**
@@ -43,8 +43,8 @@ export async function sendSpan(
   const socketFd = descriptorOf(out)
   const { descriptor } = file
   if (!native || socketFd === undefined || !descriptor) return sendParts([span], file, out, context)
-  // A descriptor of our own: when the client goes away during a call, Node closes its descriptor and reuses
-  // the number.
+  // The call gets a duplicate of the descriptor. When the client goes away during a call, Node closes its own
+  // descriptor, and another socket may get the same number.
   const copy = native.dup(socketFd)
   if (copy < 0) return sendParts([span], file, out, context)
   try {
@@ -73,7 +73,7 @@ export async function sendSpan(
 interface Native {
   dup(fd: number): number
   close(fd: number): void
-  /** Bytes moved; 0 at the end of the file; -1 for an error or a full socket. */
+  /** Resolves to the number of bytes moved; 0 at the end of the file; -1 for an error or a full socket. */
   send(out: number, file: number, position: number, length: number): Promise<number>
 }
 

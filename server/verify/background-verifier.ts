@@ -24,7 +24,7 @@ export interface DescribedFile {
   readonly expected: Digest
 }
 
-/** What is known of the described files of a tree. Paths are relative to the tree. */
+/** Which files of a tree are not verified yet, and which are damaged. Paths are relative to the tree. */
 export interface Verification {
   readonly unverified: readonly string[]
   readonly damaged: readonly DamagedFile[]
@@ -37,8 +37,9 @@ interface DigestJob {
 }
 
 /**
- * Verifies the files of offered trees in the background. It computes each digest once, however many trees
- * name the file, and calls back when a digest is known.
+ * Computes digests of the files that a boot needs while the server runs, and calls back when one is known. It
+ * computes each digest once, however many trees name the file. A tree copied by hand is offered only after its
+ * digests were found right. A published version was verified before: it is offered at once and checked again.
  */
 export class BackgroundVerifier {
   readonly #cache: VerifyCache
@@ -88,7 +89,7 @@ export class BackgroundVerifier {
     return this.#jobs.size === 0
   }
 
-  /** Begins to read files. Called after the first look at all trees, which needs the disk for itself. */
+  /** Begins to read files. Called after the first scan of all trees, which needs the disk for itself. */
   start(): void {
     this.#started = true
     for (const job of this.#jobs.values()) this.#schedule(job)

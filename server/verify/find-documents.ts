@@ -52,15 +52,15 @@ function takeDocuments(folder: CleanPath, entries: readonly Entry[], found: Foun
   for (const { kind, name } of entries) {
     if (kind !== 'file') continue
     const path = joinPath(folder, name)
-    if (isListAmong(name, names)) found.checksumLists.push(path)
+    if (isChecksumListBeside(name, names)) found.checksumLists.push(path)
     else if (name === 'repomd.xml' && folder.endsWith('/repodata'))
       found.repositories.push((folder.slice(0, -'/repodata'.length) || '/') as CleanPath)
-    else if (/\/dists\/[^/]+$/.test(folder) && isReleaseAmong(name, names)) found.releases.push(path)
+    else if (/\/dists\/[^/]+$/.test(folder) && isReleaseBeside(name, names)) found.releases.push(path)
   }
 }
 
-function isReleaseAmong(name: string, names: ReadonlySet<string>): boolean {
-  return name === 'Release' || (name === 'InRelease' && !names.has('Release'))
+function isReleaseBeside(name: string, siblings: ReadonlySet<string>): boolean {
+  return name === 'Release' || (name === 'InRelease' && !siblings.has('Release'))
 }
 
 /**
@@ -68,7 +68,7 @@ function isReleaseAmong(name: string, names: ReadonlySet<string>): boolean {
  * and a clearsigned `CHECKSUM.asc`. A mirror that keeps only one of them keeps `CHECKSUM.asc`, which is then
  * read as a list. Beside `CHECKSUM` it is only a signature.
  */
-export function isListAmong(name: string, names: ReadonlySet<string>): boolean {
+export function isChecksumListBeside(name: string, siblings: ReadonlySet<string>): boolean {
   const plain = name.replace(/\.asc$/, '')
-  return isChecksumList(plain) && (plain === name || !names.has(plain))
+  return isChecksumList(plain) && (plain === name || !siblings.has(plain))
 }

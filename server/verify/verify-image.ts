@@ -11,7 +11,7 @@ import { Hasher } from './digests/hasher.ts'
 import { parseChecksumList } from './documents/checksum-list.ts'
 import type { ExpectedFiles, Finding } from './expected-file.ts'
 import { collectFromLists } from './expected-files.ts'
-import { isListAmong } from './find-documents.ts'
+import { isChecksumListBeside } from './find-documents.ts'
 import { relativeTo } from './relative-path.ts'
 import { isStrong } from './unsigned.ts'
 import { checkFile, type VerifyReport, type VerifyTreeOptions, verifyTree } from './verify-tree.ts'
@@ -36,11 +36,11 @@ export interface ImageToVerify {
 }
 
 interface WholeImageReport extends Omit<ExpectedFiles, 'expected'> {
-  /** Bytes that were read of the image; 0 when no list names it. */
+  /** How many bytes of the image were read; 0 when no list names the image. */
   readonly bytes: number
   /**
-   * Whether a list that is signed by a given key names the image with a strong digest: then everything in the
-   * image counts as signed.
+   * Whether a list that is signed by a given key names the image with a strong digest. If so, everything in
+   * the image counts as signed.
    */
   readonly isSigned: boolean
 }
@@ -105,7 +105,8 @@ async function listsThatName(source: FileSource, target: CleanPath): Promise<rea
   const names = new Set(entries.map((entry) => entry.name))
   const found: CleanPath[] = []
   for (const entry of entries) {
-    if (entry.kind !== 'file' || entry.size > maxListBytes || !isListAmong(entry.name, names)) continue
+    if (entry.kind !== 'file' || entry.size > maxListBytes || !isChecksumListBeside(entry.name, names))
+      continue
     const text = new TextDecoder().decode(await readWhole(entry).catch(() => new Uint8Array()))
     const { entries: listed } = parseChecksumList(text)
     if (listed.some(({ path }) => isAt(path, target))) found.push(joinPath(rootPath, entry.name))

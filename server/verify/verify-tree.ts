@@ -14,7 +14,7 @@ import { type CollectOptions, collectExpectedFiles, impossiblePath } from './exp
 import { relativeTo } from './relative-path.ts'
 
 export interface VerifyTreeOptions extends CollectOptions {
-  /** Called as bytes are read; `totalBytes` is everything that will be read. */
+  /** Called as bytes are read; `totalBytes` is everything that will be read, as far as it is known by then. */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void
   readonly signal?: AbortSignal
   /** Only part of the tree is meant to be here: a missing file is a warning, unless a boot needs it. */
@@ -36,8 +36,8 @@ export interface VerifyReport {
 }
 
 /**
- * Files that are looked up or hashed at once. More would keep the thread pool from the services. The next
- * files are looked up while others are hashed, since with 60,000 files either takes seconds.
+ * How many files are looked up or hashed at once. More would occupy the thread pool, which the services need
+ * too. Looking up runs beside hashing, since with 60,000 files each of the two takes seconds.
  */
 const filesAtOnce = 12
 
@@ -59,6 +59,7 @@ export async function verifyTree(tree: TreeToVerify, options: VerifyTreeOptions)
   const expectedFiles = groupByPath(collected.expected)
   const lookup = new EntryLookup(source, expectedFiles.keys())
   const hasher = new Hasher(options)
+  // The total of the progress, as far as documents give sizes. It is corrected as each file is looked up.
   for (const expected of expectedFiles.values()) hasher.expect(expectedBytes(expected))
   let files = 0
   const verifyOne = async ([path, expected]: [CleanPath, readonly ExpectedFile[]]): Promise<void> => {
@@ -74,6 +75,7 @@ export async function verifyTree(tree: TreeToVerify, options: VerifyTreeOptions)
     } catch (error) {
       findings.push(unreadable(name, error))
     }
+    // Nothing of this file will be read.
     hasher.expect(-expectedBytes(expected))
   }
   try {
@@ -121,8 +123,8 @@ async function missingBootFile(
 }
 
 /**
- * The finding for damage inside an image, which is a Failure. Any other error comes from the disk itself and
- * is thrown: then nothing more can be checked.
+ * The finding for a file that cannot be read. A `Failure` means damage inside an image, and becomes a finding.
+ * Any other error comes from the disk itself and is thrown, because then nothing more can be checked.
  */
 function unreadable(path: string, error: unknown): Finding {
   if (!(error instanceof Failure)) throw error
@@ -132,14 +134,14 @@ function unreadable(path: string, error: unknown): Finding {
 function groupByPath(files: readonly ExpectedFile[]): ReadonlyMap<CleanPath, readonly ExpectedFile[]> {
   const byPath = new Map<CleanPath, ExpectedFile[]>()
   for (const file of files) {
-    const known = byPath.get(file.path)
-    if (known) known.push(file)
+    const sameFile = byPath.get(file.path)
+    if (sameFile) sameFile.push(file)
     else byPath.set(file.path, [file])
   }
   return byPath
 }
 
-/** How many bytes of a file will have to be read, as far as documents say. */
+/** How many bytes of a file must be read, according to the documents; 0 when none gives a digest or a size. */
 function expectedBytes(expected: readonly ExpectedFile[]): number {
   if (!expected.some(({ digest }) => digest)) return 0
   return expected.find(({ size }) => size !== undefined)?.size ?? 0
@@ -153,7 +155,7 @@ function missingFile(path: string, expected: readonly ExpectedFile[], partial: b
   return [{ severity, path, message: `is missing (named by ${named.by})` }]
 }
 
-/** Checks the size and the digests of one file against everything that documents say of it. */
+/** Compares the size and the digests of one file with those in all documents that name it. */
 export async function checkFile(
   entry: Entry,
   path: string,
@@ -162,6 +164,7 @@ export async function checkFile(
 ): Promise<Finding[]> {
   const error = (message: string): Finding[] => [{ severity: 'error', path, message }]
   const algorithms = new Set(expected.flatMap(({ digest }) => (digest ? [digest.algorithm] : [])))
+  // From now on the total of the progress contains the real size.
   hasher.expect((algorithms.size > 0 ? entry.size : 0) - expectedBytes(expected))
   const wrongSize = expected.find(({ size }) => size !== undefined && size !== entry.size)
   if (wrongSize) {

@@ -7,7 +7,7 @@ import type { VersionRecord } from './record.ts'
 
 type Kind = VersionRecord['kind']
 
-/** What is at the public name of a tree. */
+/** What exists at the public name of a tree. `none`: nothing. */
 export type Occupant =
   | { readonly kind: 'none' }
   | { readonly kind: 'version'; readonly id: string; readonly version: number }
@@ -60,11 +60,11 @@ export async function switchTo(trees: string, id: string, version: number, kind:
     throw error
   }
   await syncFolder(dirname(link))
-  await removeOtherLink(trees, id, kind)
+  await removeLinkOfOtherKind(trees, id, kind)
 }
 
 /** Removes the second name of a tree that was an ISO and is a folder now, or the other way round. */
-async function removeOtherLink(trees: string, id: string, kind: Kind): Promise<void> {
+async function removeLinkOfOtherKind(trees: string, id: string, kind: Kind): Promise<void> {
   const otherLink = linkOf(trees, id, kind === 'iso' ? 'folder' : 'iso')
   const occupant = await occupantOf(trees, otherLink)
   if (occupant.kind === 'version' && occupant.id === id) await rm(otherLink, { force: true })
@@ -93,9 +93,11 @@ function ignoreExisting(error: unknown): void {
 }
 
 /** The failure for an id whose place is taken by something that treeboot did not publish. */
-export function occupied(id: string, what: string): Failure {
+export function occupied(id: string, what: 'a folder' | 'a file or link'): Failure {
+  const remedy =
+    what === 'a folder' ? 'use "replace", which keeps the folder as an earlier version' : 'move it elsewhere'
   return new Failure(
     'conflict',
-    `${what} that was not published by treeboot lies at trees/${id}; choose another id, or replace it: it is then kept as an earlier version`,
+    `${what} that treeboot did not publish is at trees/${id}; choose another id, or ${remedy}`,
   )
 }

@@ -8,15 +8,15 @@ export interface VersionRecord {
   readonly version: number
   readonly kind: 'folder' | 'iso'
   readonly publishedMs: number
-  /** Where it came from, as people read it: a URL, a path, "upload by FTP". */
+  /** Where the tree came from, in words for people: a URL, a path, "upload by FTP". */
   readonly source: string
   readonly files: number
   readonly bytes: number
-  /** Who published it, if that is known. */
+  /** Who published the version, if that is known. */
   readonly by?: string
-  /** Set when it was published in spite of faults. */
+  /** Set when the version was published in spite of faults. */
   readonly accepted?: Acceptance
-  /** Its documents that were signed by a given key, and the fingerprint of that key. */
+  /** The documents that were signed by a given key, each with the fingerprint of that key. */
   readonly signed?: readonly { readonly document: string; readonly key: string }[]
   /** Where the packages are, when only what a boot needs was mirrored. */
   readonly upstream?: string

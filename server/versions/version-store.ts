@@ -15,6 +15,7 @@ export interface Staged {
   readonly kind: VersionRecord['kind']
   /** The folder, or the ISO file. Publishing moves it. */
   readonly path: string
+  /** This field and the next four go unchanged into the version's record, see `VersionRecord`. */
   readonly source: string
   readonly by?: string
   readonly accepted?: Acceptance
@@ -51,7 +52,7 @@ export class VersionStore {
   /**
    * Checks that a tree can be published under this id. Callers do so before a long download.
    *
-   * @throws Failure `bad-request` for an id that no tree can have, `conflict` when something else is there.
+   * @throws Failure `bad-request` for an id that no tree can have, `conflict` when treeboot did not publish what exists there.
    */
   async checkIdIsFree(id: string, replace = false): Promise<void> {
     checkTreeId(id)
@@ -72,7 +73,7 @@ export class VersionStore {
     }
   }
 
-  /** Moves what was staged into a new version and switches to it. */
+  /** Moves a staged tree into a new version and switches to that version. */
   async publish(staged: Staged): Promise<VersionRecord> {
     const { id, kind, path, replace = false } = staged
     await this.checkIdIsFree(id, replace)
@@ -170,8 +171,8 @@ export class VersionStore {
   }
 
   /**
-   * Turns a folder that was placed by hand into a version, the one before the new one. The tree is missing
-   * until the switch.
+   * Turns a folder that was placed by hand into a version; its number precedes that of the new version. Until
+   * the switch to the new version, nothing exists at the public name.
    */
   async #adoptForeign(id: string): Promise<void> {
     const link = linkOf(this.#trees, id, 'folder')
@@ -179,6 +180,7 @@ export class VersionStore {
     if (occupant.kind !== 'foreign' || !occupant.folder) return
     const version = await this.#newVersion(id)
     const staged: Staged = { id, kind: 'folder', path: link, source: 'a folder placed by hand' }
+    // Its files are not counted: the folder was never verified.
     const record = this.#recordOf(staged, version, { files: 0, bytes: 0 })
     await writeAtomically(recordFile(this.#trees, id, version), toJson(record))
     await addToHistory(this.#trees, id, { atMs: this.#clock(), action: 'adopt', version })
@@ -207,7 +209,7 @@ export class VersionStore {
     return { id, version, kind, publishedMs, source, ...size, ...defined({ by, accepted, signed, upstream }) }
   }
 
-  /** Deletes a version, after one rename that hides it. Callers make sure that no machine needs it. */
+  /** Hides a version by one rename, then deletes it. Callers make sure that no machine needs it. */
   async remove(id: string, version: number): Promise<void> {
     if ((await this.current(id)) === version)
       throw new Failure('conflict', `version ${version} of ${id} is the current one`)
@@ -224,7 +226,7 @@ export class VersionStore {
   }
 }
 
-/** The version that was current most recently, and is not now. */
+/** The version that was current before the present one. */
 function lastRetired(versions: readonly VersionView[]): VersionView | undefined {
   const [last] = versions
     .filter((each) => !each.current)

@@ -72,7 +72,7 @@ test('a folder placed by hand is left alone, and with replace becomes an earlier
   makeTree(join(trees, 'mine'), { version: '39' })
   await expect(publish('mine', '40')).rejects.toMatchObject({
     kind: 'conflict',
-    message: expect.stringMatching(/a folder .* trees\/mine; choose another id, or replace it/),
+    message: expect.stringMatching(/a folder .* trees\/mine; .*"replace"/),
   })
   expect(kernel('mine')).toContain('39')
   await publish('mine', '40', true)

@@ -13,7 +13,10 @@ import { forEachAtOnce } from '../../host/pool.ts'
  * `debian/dists/bookworm/main/installer-amd64/current/images`.
  */
 export const maxDepth = 8
-/** How many folders one search visits: a few folders with symlinks to one another could make it endless. */
+/**
+ * How many folders one search visits. A few folders with symlinks to one another multiply at each level, and
+ * `maxDepth` levels of them would take hours.
+ */
 export const maxFolders = 50_000
 const foldersAtOnce = 16
 
@@ -32,7 +35,7 @@ export interface TreeLocation {
 
 export interface Discovery {
   readonly trees: readonly TreeLocation[]
-  /** Folders that are not trees and were searched for trees. */
+  /** The folders that were searched for trees and are not trees themselves. */
   readonly searched: readonly TreeLocation[]
   /** For people: what was not searched, and why. */
   readonly notes: readonly string[]
@@ -40,11 +43,12 @@ export interface Discovery {
 
 /**
  * Searches from `start` down to the first tree on every branch, and not inside trees. A symlink is followed
- * when its real path is below `trees/`, unless it leads to a folder above itself, which would never end. A
- * link to a tree is a tree of its own, because people name things with `latest -> fedora-40`.
+ * when its real path is below `trees/`. A link to a folder above itself is not followed: the search would go
+ * round in a circle. A link to a tree is a tree of its own, because people name trees with links such as
+ * `latest -> fedora-40`.
  *
  * @param treesFolder Real path of `trees/`.
- * @param isTree Called once for every folder and image that is reached.
+ * @param isTree Called once for every folder and image that the search reaches.
  */
 export async function discover(
   treesFolder: string,
@@ -98,8 +102,8 @@ async function childrenOf(treesFolder: string, step: Step, notes: string[]): Pro
       notes.push(`trees/${id} cannot be searched (${code}); allow treeboot to read it`)
     return []
   }
-  // A `pool` with a `dists` beside it is that of a Debian mirror. It has a folder for every source package,
-  // and is not searched.
+  // A `pool` beside a `dists` belongs to a Debian mirror. It is not searched, because it has a folder for every
+  // source package.
   const isArchive = items.some((item) => item.name === 'dists')
   const steps = await imageSteps(treesFolder, step, items, notes)
   const above = [...step.above, diskPath]
@@ -114,9 +118,9 @@ async function childrenOf(treesFolder: string, step: Step, notes: string[]): Pro
 }
 
 /**
- * The steps to the images among the items. When a folder has the id of an image, the folder is taken, since
- * its files have that path already. Of two images with the same id the first by name is taken. The other
- * image is served as a plain file, and a note says so.
+ * The steps to the images among the items of a folder. When a folder and an image have the same id, the folder
+ * becomes the tree, since its files have that path already. Of two images with the same id, the first by name
+ * becomes the tree. The image that loses is served as a plain file, and a note says so.
  */
 async function imageSteps(
   treesFolder: string,
@@ -131,7 +135,7 @@ async function imageSteps(
     if (!location) continue
     const rival =
       items.find(({ name }) => childId(parent.id, name) === location.id)?.name ??
-      steps.find((other) => other.location.id === location.id)?.location.image
+      steps.find((step) => step.location.id === location.id)?.location.image
     if (rival === undefined) steps.push({ location, above: step.above, depth: step.depth + 1 })
     else
       notes.push(

@@ -15,19 +15,20 @@ const mostRecordBytes = 0xffffffff
  * bits of the length into the directory record, and the whole length into UDF. Linux reads the right size,
  * because libblkid takes a bridge disc for UDF. But genisoimage writes symlinks into UDF as empty files. So
  * we read names and links from Rock Ridge. We look into UDF only for a file that may be longer than its
- * record says: one whose first byte has 4 GiB or more of the image behind it.
+ * record says: a file that begins more than 4 GiB before the end of the image.
  *
- * @param bytes The length of the image, or the length that it should have.
- * @param open Opens UDF when it is first needed. When UDF cannot be read, such a file is refused: with the
- *   length of its record it would be sent cut, without any error.
+ * @param imageBytes The length of the image, or the length that its volume descriptor states, whichever is
+ *   larger: a copied image may be cut short.
+ * @param openUdf Opens UDF when it is first needed. When UDF cannot be read, a file that may be longer is
+ *   refused. With the length of its record it would be sent cut short, without any error.
  */
-export function bridged(iso: Folders, bytes: number, open: () => Promise<Folders>): Folders {
-  const twins = createTwins(iso, open)
+export function bridged(iso: Folders, imageBytes: number, openUdf: () => Promise<Folders>): Folders {
+  const twins = createTwins(iso, openUdf)
 
   const checked = async (folder: IsoNode, node: IsoNode | undefined): Promise<IsoNode | undefined> => {
     if (!node) return undefined
     if (node.kind === 'folder') twins.note(folder, node)
-    if (node.kind !== 'file' || node.trouble || !mayBeLonger(node, bytes)) return node
+    if (node.kind !== 'file' || node.trouble || !mayBeLonger(node, imageBytes)) return node
     try {
       const twin = await twins.childOf(folder, node.name)
       return twin && isLonger(twin, node) ? { ...twin, name: node.name, modifiedMs: node.modifiedMs } : node
@@ -58,24 +59,28 @@ export function bridged(iso: Folders, bytes: number, open: () => Promise<Folders
 }
 
 /** Whether UDF may give a larger size. A record of length 0 has no position; 0 is assumed. */
-function mayBeLonger({ extents, size }: IsoNode, bytes: number): boolean {
-  return size <= mostRecordBytes && extents.length <= 1 && (extents[0]?.offset ?? 0) + mostRecordBytes < bytes
+function mayBeLonger({ extents, size }: IsoNode, imageBytes: number): boolean {
+  return (
+    size <= mostRecordBytes && extents.length <= 1 && (extents[0]?.offset ?? 0) + mostRecordBytes < imageBytes
+  )
 }
 
+/** Whether the UDF file `twin` is the same file as `node`, with the length that the record cannot describe. */
 function isLonger(twin: IsoNode, node: IsoNode): boolean {
-  const [there] = twin.extents
-  const [here] = node.extents
+  const [udfExtent] = twin.extents
+  const [isoExtent] = node.extents
   if (twin.kind !== 'file' || twin.size <= mostRecordBytes || twin.size <= node.size) return false
-  return here === undefined || here.offset === there?.offset
+  // Both must begin at the same byte; otherwise the UDF file of this name is another file.
+  return isoExtent === undefined || isoExtent.offset === udfExtent?.offset
 }
 
 /** Finds the UDF folder that belongs to a folder of ISO 9660, by name from the root down. */
-function createTwins(iso: Folders, open: () => Promise<Folders>) {
+function createTwins(iso: Folders, openUdf: () => Promise<Folders>) {
   let opening: Promise<Folders> | undefined
   const parents = new WeakMap<IsoNode, IsoNode>()
 
   const opened = (): Promise<Folders> => {
-    opening ??= open()
+    opening ??= openUdf()
     opening.catch(() => {
       opening = undefined
     })

@@ -5,9 +5,9 @@ import { failureMessage } from '../../core/failure.ts'
 import { cleanPath } from '../../files/path.ts'
 import { type GetOptions, isPlainName, type RemoteBody, TransientFailure, type Upstream } from './upstream.ts'
 
-/** Most servers allow two connections for each address. */
+/** Most servers allow each client address two connections. */
 const maxConnections = 2
-/** A connection without a byte for this long is closed. */
+/** A connection on which no byte arrives for this long is closed. */
 const stallMs = 30_000
 
 /** A tree on an FTP server. Every remote path goes through `cleanPath`. */
@@ -106,14 +106,14 @@ export class FtpUpstream implements Upstream {
 
 /** A few logged-in connections to one server, each used by one request at a time. */
 class FtpConnections {
-  readonly #at: URL
+  readonly #server: URL
   readonly #idle: Client[] = []
   readonly #all = new Set<Client>()
   readonly #waiting: (() => void)[] = []
   #busy = 0
 
-  constructor(at: URL) {
-    this.#at = at
+  constructor(server: URL) {
+    this.#server = server
   }
 
   async take(): Promise<Client> {
@@ -126,7 +126,7 @@ class FtpConnections {
     if (idle && !idle.closed) return idle
     const client = new Client(stallMs)
     this.#all.add(client)
-    const { host, hostname, port, username, password } = this.#at
+    const { host, hostname, port, username, password } = this.#server
     try {
       await client.access({
         host: hostname.replace(/^\[|\]$/g, ''),
@@ -158,7 +158,7 @@ class FtpConnections {
 }
 
 /**
- * Maps an FTP error. Code 421 concerns the whole server: it has too many connections, or is about to stop
+ * Maps an FTP error to a failure that may be retried. Code 421 concerns the whole server: it has too many connections, or is about to stop
  * (RFC 959 section 4.2.1).
  */
 function transientFailureOf(what: string, error: unknown): TransientFailure {
@@ -166,7 +166,11 @@ function transientFailureOf(what: string, error: unknown): TransientFailure {
   return new TransientFailure(`${what}: ${failureMessage(error)}`, { isOfServer, cause: error })
 }
 
-/** Whether an item is a folder or a symlink to one. SIZE fails for a symlink to a folder, or to nothing. */
+/**
+ * Whether an item is a folder or a symlink to a folder. For a symlink we ask SIZE, which fails for a folder. It
+ * also fails for a symlink to nothing, which therefore counts as a folder. Its listing fails, and `crawl` skips
+ * it.
+ */
 async function isFolder(client: Client, parent: string, item: FileInfo): Promise<boolean> {
   if (item.isDirectory || !item.isSymbolicLink) return item.isDirectory
   return client.size(`${parent}/${item.name}`).then(

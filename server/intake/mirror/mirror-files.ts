@@ -41,8 +41,9 @@ class FileMirror implements MirrorMethod {
   }
 
   /**
-   * Looks for a `.treeinfo`, else for listed files. The `.treeinfo` is fetched into a folder of its own,
-   * since it decides where in the version the tree will be.
+   * Looks for a `.treeinfo`, else for files in index pages. The `.treeinfo` is fetched into a folder of its own,
+   * since its repositories decide below which folder of the new version the tree goes: for a repository at
+   * `../../../AppStream` that folder is some levels deep.
    */
   async probe(): Promise<Probe> {
     const { job, options } = this.#context
@@ -62,6 +63,7 @@ class FileMirror implements MirrorMethod {
     const { onProgress = () => undefined, bootOnly = false, signatures } = options
     const fetcher = this.#fetcher({ root: job.tree, prefix, currentVersion: current?.folder, onProgress })
     if (this.#description) {
+      // A second time: the probe fetched it into the folder `probe`, and this fetcher writes into the tree.
       await fetchTreeinfo(fetcher)
       await followTreeinfo(fetcher, this.#description, { bootOnly, signed: signatures !== undefined })
     } else await fetcher.fetchAll(this.#listed.map((path) => ({ path })))
@@ -81,20 +83,21 @@ class FileMirror implements MirrorMethod {
     const { signal, onProgress, signatures } = options
     const url = (urls[0] ?? '').replace(/\/+$/, '')
     const name = decodeURIComponent(url.slice(url.lastIndexOf('/') + 1))
-    const parents = new UpstreamPool(urls.map(parentOf).map(upstreamOf), options.fetching)
+    // The folder that holds the file, on each mirror.
+    const folderPool = new UpstreamPool(urls.map(parentOf).map(upstreamOf), options.fetching)
     const file = join(job.folder, 'download')
     try {
       const reporting = { ...defined({ signal }), ...reportTo(onProgress, name) }
-      if (!(await fetchFile(parents, { path: name }, file, reporting)))
+      if (!(await fetchFile(folderPool, { path: name }, file, reporting)))
         throw new Failure(
           'not-found',
           `${url} is neither a tree (no .treeinfo, no listing) nor a file that exists`,
         )
       if (!signatures) return { file }
-      const image = await fetchLists(join(job.folder, 'lists'), parents, name, defined({ signal }))
-      return { file, image }
+      const listing = await fetchLists(join(job.folder, 'lists'), folderPool, name, defined({ signal }))
+      return { file, image: listing }
     } finally {
-      await parents.close()
+      await folderPool.close()
     }
   }
 

@@ -3,11 +3,14 @@ import type { Data, Filter, FilterCall } from './filter.ts'
 
 /**
  * Converts the arguments that the engine gives to a filter. The engine passes named arguments as one Map,
- * after the positional ones.
+ * after the positional ones. The hidden first argument that strict.ts adds to each call, the mark of its site,
+ * is dropped.
+ *
+ * @param seed What the salts of this rendering are computed from, see engine.ts.
  */
 export function callOf(filter: Filter, raw: readonly unknown[], seed: string): FilterCall {
   const [value, ...rest] = raw
-  const args = isMark(rest[0]) ? rest.slice(1) : rest
+  const args = isSiteMark(rest[0]) ? rest.slice(1) : rest
   const last = args.at(-1)
   const named =
     last instanceof Map && last.size > 0 && [...last.keys()].every((key) => filter.options?.includes(key))
@@ -19,12 +22,15 @@ export function callOf(filter: Filter, raw: readonly unknown[], seed: string): F
   }
 }
 
-/** The index of the site of a call. Undefined for a call by `map('filter')`, which gets no mark. */
+/**
+ * The number of the call's site (see strict.ts), from the mark in its hidden first argument. Undefined for a
+ * call by `map('filter')`, to which strict.ts adds no mark.
+ */
 export function siteOf(raw: readonly unknown[]): number | undefined {
-  return isMark(raw[1]) ? Number(raw[1].slice(siteMark.length)) : undefined
+  return isSiteMark(raw[1]) ? Number(raw[1].slice(siteMark.length)) : undefined
 }
 
-function isMark(value: unknown): value is string {
+function isSiteMark(value: unknown): value is string {
   return typeof value === 'string' && value.startsWith(siteMark)
 }
 
