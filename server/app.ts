@@ -60,14 +60,19 @@ export function createApp({ version, ...catalogOptions }: AppOptions): App {
   const services = () => running.addresses()
   const renderer = new TemplateRenderer()
   const source = createNamespace({
-    ...{ snapshot, services, renderer, machines },
+    snapshot,
+    services,
+    renderer,
+    machines,
     onWarnings: (guest, warnings) => {
       for (const message of warnings)
         events({ type: 'trouble', where: `answer file of ${guest.name}`, message })
     },
   })
   const decideNetworkBoot = networkBoot({
-    ...{ snapshot, services, machines },
+    snapshot,
+    services,
+    machines,
     fileExists: async (urlPath, who) => (await source.stat(cleanPath(urlPath), who))?.kind === 'file',
   })
   const uploads = new Uploads({
@@ -81,7 +86,15 @@ export function createApp({ version, ...catalogOptions }: AppOptions): App {
   const isAdmin = (token: string): boolean => admin?.isValid(token) ?? false
   const serviceLines = () => running.lines()
   const web = webApp({
-    ...{ version, snapshot, services, serviceLines, events, metrics, machines, uploads, isAdmin },
+    version,
+    snapshot,
+    services,
+    serviceLines,
+    events,
+    metrics,
+    machines,
+    uploads,
+    isAdmin,
   })
 
   const common = { source, events }
@@ -116,6 +129,7 @@ export function createApp({ version, ...catalogOptions }: AppOptions): App {
       await uploads.start()
       const store = await openStore(config.paths)
       await machines.open(store)
+      // At its start the catalog knows only current versions. Machines may still install from earlier ones.
       for (const { tree, release } of machines.boundTrees()) await catalog.recall(tree, release)
       if (store.isNew && guests.all.length > 0) note(newStoreMessage(config.paths.data))
       await running.open(config, listeners)
@@ -133,6 +147,7 @@ export function createApp({ version, ...catalogOptions }: AppOptions): App {
     await machines.close().catch(onTrouble)
   }
 
+  /** Logs what happened at the start as information, beside the lines about the configuration. */
   const note = (message: string): void => events({ type: 'config', outcome: 'loaded', message })
   const onTrouble = (error: unknown): void =>
     events({ type: 'trouble', where: 'shutting down', message: failureMessage(error) })

@@ -21,7 +21,7 @@ export interface ApiContext {
   readonly events: EventSink
   readonly metrics: Metrics
   readonly machines: Machines
-  readonly lookups: LookupResponses
+  readonly lookupCache: LookupResponses
   readonly uploads: Uploads
   readonly isAdmin: (token: string) => boolean
 }

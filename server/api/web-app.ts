@@ -13,9 +13,9 @@ export { isAppPath } from './routes.ts'
 
 /** The API and the front page, on Express. Requests for files of the namespace never come here. */
 export function webApp(
-  parts: Omit<ApiContext, 'lookups'>,
+  parts: Omit<ApiContext, 'lookupCache'>,
 ): (req: IncomingMessage, res: ServerResponse, who: Requester) => void {
-  const context: ApiContext = { ...parts, lookups: new LookupResponses() }
+  const context: ApiContext = { ...parts, lookupCache: new LookupResponses() }
   const onFault: OnFault = (error, where) =>
     parts.events({ type: 'trouble', where, message: failureMessage(error) })
   /** The client of each request, as the HTTP listener recognised it: Express passes on only the request. */

@@ -50,7 +50,7 @@ export async function runCli(args: readonly string[], io: CliIo = processIo()): 
 }
 
 function codeOf({ kind }: Failure): number {
-  if (kind === 'not-found') return exitCodes.none
+  if (kind === 'not-found') return exitCodes.notFound
   return kind === 'bad-request' || kind === 'invalid-data' ? exitCodes.badInput : exitCodes.failed
 }
 

@@ -31,7 +31,8 @@ export async function addGuest({ configFile, cwd, name, profiles, machine }: New
   if (taken)
     throw new Failure('conflict', `guest ${name} already exists (${taken.definedAt}); choose another name`)
   const text = guestText(machine, profiles)
-  await loadConfigFile({ ...where, newGuest: { name, shown: `${guestFolderName}/${name}.yaml`, text } })
+  // Loads the configuration once more, with the guest, to see whether it is still right.
+  await loadConfigFile({ ...where, newGuest: { name, shownName: `${guestFolderName}/${name}.yaml`, text } })
   return writeGuestFile(resolve(cwd, configFile ?? 'config.yaml'), name, text)
 }
 

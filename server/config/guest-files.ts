@@ -14,7 +14,7 @@ export interface GuestFile {
   /** The name of the guest. */
   readonly name: string
   /** The name of the file in messages: `guests.d/web02.yaml`. */
-  readonly shown: string
+  readonly shownName: string
   readonly text: string
 }
 
@@ -36,22 +36,22 @@ export async function readGuestFiles(configPath: string): Promise<readonly Guest
   for (const file of names.sort()) {
     const name = fileForm.exec(file)?.groups?.name
     if (name !== undefined)
-      files.push({ name, shown: `${guestFolderName}/${file}`, text: await readText(join(folder, file)) })
+      files.push({ name, shownName: `${guestFolderName}/${file}`, text: await readText(join(folder, file)) })
   }
   return files
 }
 
 async function readText(path: string): Promise<string> {
-  const shown = `${guestFolderName}/${basename(path)}`
+  const shownName = `${guestFolderName}/${basename(path)}`
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new Failure('invalid-data', `${shown}: ${whyUnreadable(error)}`, { cause: error })
+    throw new Failure('invalid-data', `${shownName}: ${whyUnreadable(error)}`, { cause: error })
   })
   if (bytes.length > maxBytes)
-    throw new Failure('invalid-data', `${shown}: has ${bytes.length} bytes, expected at most ${maxBytes}`)
+    throw new Failure('invalid-data', `${shownName}: has ${bytes.length} bytes, expected at most ${maxBytes}`)
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (cause) {
-    throw new Failure('invalid-data', `${shown}: is not UTF-8 text; save it as UTF-8`, { cause })
+    throw new Failure('invalid-data', `${shownName}: is not UTF-8 text; save it as UTF-8`, { cause })
   }
 }
 
@@ -65,23 +65,25 @@ export function withGuestFiles(main: YamlText, files: readonly GuestFile[], prob
   const guests = root.guests ?? Object.create(null)
   if (!isMapping(guests)) return main
   root.guests = guests
-  const added = new Map<string, { yaml: YamlText; shown: string }>()
+  const added = new Map<string, { yaml: YamlText; shownName: string }>()
   for (const file of files) {
-    const { name, shown } = file
+    const { name, shownName } = file
     const whereOf = (): string =>
-      added.get(name)?.shown ?? `line ${main.position(['guests', name], 'key').line} of the configuration`
+      added.get(name)?.shownName ?? `line ${main.position(['guests', name], 'key').line} of the configuration`
     const earlier = Object.hasOwn(guests, name) ? whereOf() : undefined
     const yaml = readGuestFile(file, earlier, problems)
     if (!yaml) continue
     guests[name] = yaml.value
-    added.set(name, { yaml, shown })
+    added.set(name, { yaml, shownName })
   }
   return {
     value: root,
     faults: main.faults,
     position(path, part) {
       const own = path[0] === 'guests' ? added.get(String(path[1])) : undefined
-      return own ? { ...own.yaml.position(path.slice(2), part), file: own.shown } : main.position(path, part)
+      return own
+        ? { ...own.yaml.position(path.slice(2), part), file: own.shownName }
+        : main.position(path, part)
     },
   }
 }
@@ -93,13 +95,13 @@ export function withGuestFiles(main: YamlText, files: readonly GuestFile[], prob
  * @param earlier The position of an earlier guest of this name, if there is one.
  */
 function readGuestFile(
-  { name, shown, text }: GuestFile,
+  { name, shownName, text }: GuestFile,
   earlier: string | undefined,
   problems: ProblemList,
 ): YamlText | undefined {
-  const start = { line: 1, column: 1, file: shown }
+  const start = { line: 1, column: 1, file: shownName }
   const yaml = readYaml(text.replace(/^\uFEFF/, ''))
-  for (const { message, ...at } of yaml.faults) problems.add('error', { ...at, file: shown }, message)
+  for (const { message, ...at } of yaml.faults) problems.add('error', { ...at, file: shownName }, message)
   if (yaml.faults.length > 0) return undefined
   if (earlier !== undefined) {
     problems.add('error', start, `guest ${name} is already defined in ${earlier}`, 'remove one of the two')

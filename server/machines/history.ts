@@ -30,7 +30,7 @@ export interface GuestHistoryOptions {
   readonly clock: () => number
 }
 
-/** A report about a guest, with what shows whether to believe it. */
+/** A report about a guest, with the facts that show whether to believe it. */
 export interface ReceivedReport {
   readonly report: Report
   readonly token?: string
@@ -41,7 +41,7 @@ export interface ReceivedReport {
   readonly detail?: string
 }
 
-/** Addresses remembered. A boot ends long before this many others have begun. */
+/** How many addresses are remembered. A boot ends long before so many other machines begin theirs. */
 const mostAddresses = 10_000
 
 /** The last offer of an installer to one address. */
@@ -60,7 +60,7 @@ export class GuestHistory {
   #store: Store | undefined
   #states = new Map<string, GuestState>()
   #secret: Uint8Array | undefined
-  /** How many changes were written. */
+  /** How many changes this process has written. */
   #writes = 0
   /** By guest: how many of its changes are being written. */
   readonly #pending = new Map<string, number>()
@@ -126,33 +126,40 @@ export class GuestHistory {
     const state = guest && this.stateOf(guest.name)
     if (!guest || !state) return undefined
     const { installer: installerAddress } = state
+    // `#guestAt` may be out of date: the address may have lost its offer since.
     if (installerAddress !== address && !hasOffer(state, address)) return undefined
     return pinnedOffer(guest, state, address)?.release
   }
 
   /** The token that reports of the guest's present installation carry; only its answer file has it. */
   reportToken(guest: string): string | undefined {
-    return this.#secret && reportToken(this.#secret, guest, (this.stateOf(guest) ?? newState).install)
+    return this.#secret && reportToken(this.#secret, guest, this.#installNumber(guest))
   }
 
   /** The history of a guest's present installation, oldest line first. */
   async history(guest: string): Promise<readonly HistoryEntry[]> {
-    return (await this.#store?.history(guest, (this.stateOf(guest) ?? newState).install)) ?? []
+    return (await this.#store?.history(guest, this.#installNumber(guest))) ?? []
   }
 
-  /** Stores what a boot configuration told a guest, after it was sent completely. */
+  /** The number of the guest's present installation. */
+  #installNumber(guest: string): number {
+    return (this.stateOf(guest) ?? newState).install
+  }
+
+  /** Stores what a boot configuration told a guest, after the configuration was sent completely. */
   async booted({ guest: name, localDisk, offer }: BootDecision, client: string): Promise<void> {
     const guest = name === undefined ? undefined : this.#options.guests().byName(name)
     if (!guest) return
     if (localDisk) return this.#apply(guest.name, { type: 'sent-to-disk', client })
     if (!offer) return
+    // `wanted` is the `tree:` setting now: when it changes before the installation begins, the offer ends.
     const event: OfferedEvent = { type: 'offered', ...offer, wanted: treeSettingText(guest), client }
     this.#offers.set(client, { guest: guest.name, event })
     await this.#apply(guest.name, event)
   }
 
   /**
-   * Notes that a file was sent completely: it may be the kernel of the installer that this address was
+   * Notes that a file was sent completely. The file may be the kernel of the installer that this address was
    * offered.
    */
   fetched(client: string, path: string): void {
@@ -162,8 +169,8 @@ export class GuestHistory {
   }
 
   async #kernelLoaded({ guest, event }: SentOffer, client: string): Promise<void> {
-    // A guest's state keeps 16 offers. Offers to other addresses may have displaced this one: it is stored
-    // again.
+    // `#offers` remembers more than the state, which keeps 16 offers for each guest. If newer offers displaced
+    // this offer from the state, it is stored again.
     const state = this.stateOf(guest)
     if (!state || !hasOffer(state, client)) await this.#apply(guest, event)
     await this.#apply(guest, { type: 'kernel', client })
@@ -188,12 +195,13 @@ export class GuestHistory {
     const own = guest.ip !== undefined && guest.ip === canonicalIp(address)
     const state = this.stateOf(name)
     const isOffered = state !== undefined && hasOffer(state, address)
-    // A request from treeboot's own machine is the operator, who looks at what the guest gets; a machine does
-    // not boot from itself. In a laboratory the guest may have treeboot's address: then its `ip:` names that
-    // address, or the installation was offered to the loopback address.
+    // Requests from treeboot's own machine do not count: they come from the operator, who looks at the file.
+    // In a laboratory a guest may share treeboot's address. Its requests count if `ip:` gives it that address
+    // (`own`), or if they come from the loopback address and the installation was offered to that address.
     const isOperator = address === localAddress || (isLoopback(address) && !isOffered)
     if (isOperator && !own) return
     const sent = this.#offers.peek(address)
+    // As in `#kernelLoaded`: an offer that newer offers displaced is stored again.
     if (sent?.guest === name && state && !isOffered) await this.#apply(name, sent.event)
     await this.#apply(name, { type: 'answer-file', client: address, own })
   }
@@ -257,6 +265,7 @@ export class GuestHistory {
       this.#trouble(`the history of guest ${guest} cannot be written`, error)
       this.#unwritten.add(guest)
     }
+    // Until the last pending change is written, memory is newer than `stored`.
     const left = (this.#pending.get(guest) ?? 1) - 1
     if (left > 0) return void this.#pending.set(guest, left)
     this.#pending.delete(guest)
@@ -273,9 +282,7 @@ export class GuestHistory {
   }
 }
 
-/**
- * Every version of a tree that some guest sees until its installation ends, for all addresses with an offer.
- */
+/** The versions of trees to which open offers bind guests: these versions must stay readable. */
 export function boundTrees(
   guests: GuestIndex,
   stateOf: (guest: string) => GuestState | undefined,

@@ -17,7 +17,7 @@ import { MachineNames } from './machine-names.ts'
 import { UnknownMachines } from './unknown.ts'
 import { VersionViews } from './views.ts'
 
-/** What decisions need to know of the machines' past. These methods change nothing. */
+/** What decisions need to know of the machines' past. Its methods change nothing. */
 export interface MachineStates {
   /**
    * The state of a guest now, without expired offers; undefined for a guest to which nothing ever happened.
@@ -51,6 +51,9 @@ export interface MachinesOptions {
 }
 
 type Served = Extract<Event, { type: 'served' }>
+
+/** The path of a view that begins with a lookup and not with a fetched file. No tree has this path. */
+const lookupPath = '/lookup'
 
 /**
  * What each machine was offered and fetched, and the state that it is in: everything that several servers
@@ -118,7 +121,7 @@ export class Machines implements BootMachines {
     return this.#history.claimAnswerFile(guest, who)
   }
 
-  /** Every version of a tree from which some guest is being installed. */
+  /** The versions of trees to which open offers bind guests: these versions must stay readable. */
   boundTrees(): ReturnType<typeof boundTrees> {
     return boundTrees(this.#options.snapshot().guests, (guest) => this.stateOf(guest))
   }
@@ -145,7 +148,8 @@ export class Machines implements BootMachines {
   async unknownMachines(): Promise<readonly UnknownMachine[]> {
     await this.#unknown?.flush()
     const all = (await this.#store?.unknownMachines()) ?? []
-    // A machine may have asked once more after it was made a guest and before this process had read that.
+    // A machine may have asked once more after it was made a guest, before this process read the changed
+    // configuration.
     return all.filter(({ mac, uuid }) => !this.#isGuest(defined({ macs: mac ? [mac] : undefined, uuid })))
   }
 
@@ -162,7 +166,7 @@ export class Machines implements BootMachines {
     this.#names.learn(mac, uuid)
   }
 
-  /** Notes that a client asks the lookup: it starts over with the newest versions. */
+  /** Notes that a client asks the lookup, and so starts over with the newest versions. */
   lookedUp(who: Requester): void {
     this.#views.lookedUp(who)
   }
@@ -172,23 +176,25 @@ export class Machines implements BootMachines {
    * next.
    */
   namedVersion(who: Requester, release: ReleaseId): void {
-    this.#views.fetched(who, release, '/lookup', 0)
+    this.#views.fetched(who, { release, path: lookupPath, transferMs: 0 })
   }
 
-  /** Takes events from the bus: they tell what was really sent. */
+  /** Takes events from the bus, which tell what was really sent. */
   readonly sink: EventSink = (event) => {
     if (event.type === 'served') this.#served(event)
     else if (event.type === 'fetching' && event.decision.kind === 'tree-file')
-      this.#views.fetched(event.who, event.decision.release, event.decision.path, 0)
+      this.#views.fetched(event.who, { ...event.decision, transferMs: 0 })
   }
 
   #served(event: Served): void {
     const { client, path, decision, who, ms } = event
+    // During a long transfer the client does not pause.
     this.#views.transferred(client, ms)
+    // HEAD and the LOOKUP of NFS fetch nothing.
     if (event.question) return
     if (event.kind === 'not-found') this.#notFound(event)
     if (event.bytes === 0) return
-    if (decision?.kind === 'tree-file' && who) this.#views.fetched(who, decision.release, decision.path, ms)
+    if (decision?.kind === 'tree-file' && who) this.#views.fetched(who, { ...decision, transferMs: ms })
     if (event.outcome !== 'complete') return
     if (decision?.kind === 'boot') this.#booted(event, decision)
     this.#history.fetched(client, path)
@@ -210,8 +216,8 @@ export class Machines implements BootMachines {
   }
 
   /**
-   * A loader that asks for a file name with a MAC or a UUID gets 404 unless that machine is a guest; so the
-   * name shows an unknown machine.
+   * A loader that asks for a file name with a MAC or a UUID gets 404 unless that machine is a guest. So after a
+   * 404 the file name identifies an unknown machine.
    */
   #notFound({ protocol, client, path }: Served): void {
     if (protocol !== 'tftp' && protocol !== 'http') return

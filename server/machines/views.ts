@@ -12,14 +12,15 @@ export interface VersionViewsOptions {
 /** A client that fetches nothing new for this long gets the newest version. */
 const pauseMs = 30_000
 /**
- * Two open connections of one address that both fetch within this time: several clients, or parallel fetches.
+ * When two open connections of one address both fetch within this time, they belong to several clients, or to
+ * one client that fetches in parallel.
  */
 const turnsMs = 1_000
-/** How long the address then counts as shared by several clients. */
+/** How long such an address counts as shared by several clients. */
 const sharedMs = 2_000
-/** Addresses remembered. */
+/** How many addresses are remembered. */
 const mostClients = 10_000
-/** Paths remembered for each client and tree, to notice that a client fetches one of them again. */
+/** How many paths are remembered for each client and tree, to notice that the client fetches a path again. */
 const mostPaths = 64
 
 /**
@@ -31,6 +32,16 @@ const firstNames: ReadonlySet<string> = new Set([
   ...['.treeinfo', 'treeinfo', '.discinfo', 'media.repo', 'repomd.xml', 'content', 'media', 'products'],
   ...['info', 'MANIFEST', 'VERSION', 'Release', 'InRelease', 'SHA256SUMS', 'CHECKSUM', 'CHECKSUMS'],
 ])
+
+/** A file of a published tree that a client fetches. */
+export interface FetchedTreeFile {
+  /** The version that the file belongs to. */
+  readonly release: ReleaseId
+  /** The path inside of the tree. */
+  readonly path: string
+  /** How long the transfer has taken until now. */
+  readonly transferMs: number
+}
 
 /** The version of one published tree that a client has begun to fetch. */
 interface View {
@@ -48,9 +59,9 @@ interface Client {
   readonly views: Map<string, View>
   /** The connection that fetched last. */
   connection?: Connection
-  /** When it did. */
+  /** When that connection last fetched. */
   fetchedMs: number
-  /** Until then the address counts as shared by several clients. */
+  /** Until this time the address counts as shared by several clients. */
   sharedUntilMs: number
 }
 
@@ -81,7 +92,7 @@ export class VersionViews {
   /**
    * The version of a published tree in which a client sees a path.
    *
-   * @param current The newest version, which all clients see that have begun with no other.
+   * @param current The newest version. All clients see it unless they have begun to fetch another version.
    * @param path The path inside of the tree.
    */
   versionFor(who: Requester, current: ReleaseId, path: string): number {
@@ -107,20 +118,15 @@ export class VersionViews {
     return seen
   }
 
-  /**
-   * Notes that a client is being sent, or was sent, a file of a tree in this version.
-   *
-   * @param path The path inside of the tree.
-   * @param ms How long the transfer has taken until now.
-   */
-  fetched(who: Requester, release: ReleaseId, path: string, ms: number): void {
+  /** Notes that a client is being sent, or was sent, a file of a tree. */
+  fetched(who: Requester, { release, path, transferMs }: FetchedTreeFile): void {
     if (who.protocol === 'internal' || who.address === '') return
     const nowMs = this.#clock()
     const client = this.#clientOf(who, nowMs)
     const view = client.views.get(release.id)
     const isPaused = view !== undefined && nowMs - view.lastMs > pauseMs
     // This transfer began before the client started over with another version: it changes nothing.
-    if (view && view.version !== release.version && nowMs - ms < view.sinceMs) return
+    if (view && view.version !== release.version && nowMs - transferMs < view.sinceMs) return
     if (view?.version !== release.version || isPaused) {
       const { id, version } = release
       client.views.set(id, { version, paths: new Set([path]), sinceMs: nowMs, lastMs: nowMs })

@@ -28,6 +28,7 @@ export interface TreesParts {
  * - A published tree appears in the version that this client sees (`versionFor`).
  */
 export function treesSource({ snapshot, disk, folder, machines }: TreesParts): FileSource {
+  /** Repaired descriptors, kept over all snapshots. */
   const repairs: Repairs = new WeakMap()
   /** Sources of ISO images and of published versions, by their real path. */
   const opened = new Map<string, FileSource>()
@@ -80,7 +81,8 @@ export function treesSource({ snapshot, disk, folder, machines }: TreesParts): F
     const version = machines.versionFor(who, release, found.inside)
     if (version === release.version) return found
     const tree = snapshot().trees.inVersion(found.placed.tree.id, { id: release.id, version })
-    // `treeboot trees gc --now` has deleted the version from which this client is fetching.
+    // `treeboot trees gc --now` has deleted the version from which this client is fetching: it gets the current
+    // version.
     if (!tree) return found
     const earlier = earlierPlaces.get(tree) ?? placed(tree)
     earlierPlaces.set(tree, earlier)
@@ -134,6 +136,7 @@ function decisionAdder(release: Tree['release']): Placed['withDecision'] {
     const before = marked.get(entry)
     if (before) return before
     const decision = { kind: 'tree-file', release: { id, version }, path } as const
+    // `open` may be a method of a class, which a spread does not copy.
     const result = { ...entry, open: () => entry.open(), decision }
     marked.set(entry, result)
     return result

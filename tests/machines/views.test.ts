@@ -28,7 +28,7 @@ const client = (address = '10.0.0.7', more: Partial<Requester> = {}): Requester 
 const see = (who: Requester, release: Release, ...paths: string[]): number[] =>
   paths.map((path) => {
     const version = views.versionFor(who, release, path)
-    views.fetched(who, { id: release.id, version }, path, 0)
+    views.fetched(who, { release: { id: release.id, version }, path, transferMs: 0 })
     return version
   })
 const connection = () => ({ readyState: 'open' })
@@ -113,7 +113,7 @@ test('a transfer that began before the client started over does not bring the ol
   see(client(), old, descriptor, kernel)
   clockMs += 1000
   see(client(), now, descriptor)
-  views.fetched(client(), old, '/images/install.img', 5000)
+  views.fetched(client(), { release: old, path: '/images/install.img', transferMs: 5000 })
   expect(see(client(), now, initrd)).toEqual([2])
 })
 

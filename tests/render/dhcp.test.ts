@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { DhcpPlan } from '../../server/core/loader/dhcp-plan.ts'
-import { dhcpKinds } from '../../server/core/loader/dhcp-plan.ts'
+import { dhcpClientKinds } from '../../server/core/loader/dhcp-plan.ts'
 import { renderDnsmasq } from '../../server/render/dhcp-dnsmasq.ts'
 import { renderIsc } from '../../server/render/dhcp-isc.ts'
 import { renderKea } from '../../server/render/dhcp-kea.ts'
@@ -19,7 +19,7 @@ const files: Record<string, string> = {
 const plan: DhcpPlan = {
   server: '192.0.2.1',
   scriptUrl: 'http://192.0.2.1:8080/boot.ipxe',
-  rules: dhcpKinds.map((kind) => ({ ...kind, bootFile: files[kind.name] ?? '' })),
+  rules: dhcpClientKinds.map((kind) => ({ ...kind, bootFile: files[kind.name] ?? '' })),
   missing: [],
 }
 

@@ -22,11 +22,11 @@ export const lookupQuery = z.looseObject({
 
 /** The response to a lookup. It also notes that the client starts over, and which version it now fetches. */
 function respondTo(url: string, who: Requester, context: ApiContext): LookupResponse {
-  const { snapshot, machines, lookups } = context
+  const { snapshot, machines, lookupCache } = context
   // First, so that the response names the newest version.
   machines.lookedUp(who)
   const request = { query: url.slice(lookupPath.length + 1), who }
-  const response = lookups.respond({ ...request, inputs: inputsFor(context, who), current: snapshot() })
+  const response = lookupCache.respond({ ...request, inputs: inputsFor(context, who), current: snapshot() })
   if (response.release) machines.namedVersion(who, response.release)
   return response
 }

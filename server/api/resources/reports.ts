@@ -9,7 +9,7 @@ import { guestNamed } from './guests.ts'
 
 const longestDetail = 500
 
-/** The detail of a report. When it is not a text it is dropped, and the report still counts. */
+/** One line for people. A detail that is not a text is dropped, and the report still counts. */
 const detail = z
   .string()
   .min(1)
@@ -17,7 +17,10 @@ const detail = z
   .optional()
   .catch(undefined)
 
-/** The token is part of the path, because debian-installer's wget and proxies pass a path on unchanged. */
+/**
+ * The token is part of the path and not of the query or a header: a path is what debian-installer's wget and
+ * proxies pass on unchanged.
+ */
 export const reportParams = z.object({
   name: z.string(),
   report: z.enum(reports, `one of ${reports.join(', ')}`),
@@ -47,8 +50,8 @@ export async function report(call: ReportCall, { snapshot, machines }: ApiContex
 }
 
 /**
- * Whether a request comes from treeboot's own machine. One that a proxy here forwarded comes from another
- * machine.
+ * Whether a request comes from treeboot's own machine. A request that a proxy on this machine forwarded comes
+ * from another machine.
  */
 function isLocal({ address, localAddress }: Requester, { headers }: IncomingMessage): boolean {
   if (headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined) return false

@@ -3,7 +3,7 @@ import { Argument, type Command } from 'commander'
 import type { Config } from '../../config/schema.ts'
 import { Failure } from '../../core/failure.ts'
 import { bootFileName } from '../../core/loader/choice.ts'
-import { type DhcpPlan, dhcpKinds } from '../../core/loader/dhcp-plan.ts'
+import { type DhcpPlan, dhcpClientKinds } from '../../core/loader/dhcp-plan.ts'
 import { serviceTable } from '../../core/services.ts'
 import { bootInputs } from '../../machines/decide.ts'
 import { renderDnsmasq } from '../../render/dhcp-dnsmasq.ts'
@@ -43,7 +43,7 @@ export function registerDhcpConfig(program: Command, io: CliIo): void {
       io.out(options.json ? json(plan) : renderers[server](plan))
       for (const firmware of plan.missing)
         io.err(`treeboot: no loader for ${firmware}; see treeboot loaders\n`)
-      if (plan.rules.length === 0) io.exit(exitCodes.none)
+      if (plan.rules.length === 0) io.exit(exitCodes.notFound)
     })
 }
 
@@ -70,17 +70,21 @@ async function dhcpPlan(
   if (scriptBase === undefined)
     throw new Failure('bad-request', `machines can load nothing from treeboot: ${reach.notes.join('; ')}`)
   const report = await loaderReport(snapshot, await packageFamily())
-  const sent = new Map(report.firmware.map(({ firmware, loader }) => [firmware, loader]))
-  const rules = dhcpKinds.flatMap((kind) => {
-    const loader = sent.get(kind.firmware)
-    if (loader === undefined || !(kind.http ? reach.http : reach.tftp)) return []
-    return [{ ...kind, bootFile: bootFileName(kind.firmware, loader, urls.http) }]
+  /** By firmware: the loader that such a machine would be sent now. */
+  const loaderFor = new Map(report.firmware.map(({ firmware, loader }) => [firmware, loader]))
+  const rules = dhcpClientKinds.flatMap((clientKind) => {
+    const loader = loaderFor.get(clientKind.firmware)
+    if (loader === undefined || !(clientKind.http ? reach.http : reach.tftp)) return []
+    // A URL for UEFI HTTP Boot, else a path for TFTP.
+    return [{ ...clientKind, bootFile: bootFileName(clientKind.firmware, loader, urls.http) }]
   })
   const plan = {
     server: address,
     scriptUrl: `${scriptBase}/boot.ipxe`,
     rules,
-    missing: dhcpKinds.map(({ firmware }) => firmware).filter((firmware) => sent.get(firmware) === undefined),
+    missing: dhcpClientKinds
+      .map(({ firmware }) => firmware)
+      .filter((firmware) => loaderFor.get(firmware) === undefined),
   }
   return { plan, notes: reach.notes }
 }

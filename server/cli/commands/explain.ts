@@ -55,7 +55,7 @@ async function explainAMachine(
   else io.out(table(lines.map(({ what, value, from }) => [what, value, from ? `<- ${from}` : ''])))
   if (known) return
   io.err(`treeboot: ${asked} is not a guest; above is what an unknown machine gets\n`)
-  io.exit(exitCodes.none)
+  io.exit(exitCodes.notFound)
 }
 
 /**
@@ -92,7 +92,7 @@ async function explainAPath(
     const served = lines.some(({ outcome }) => outcome === 'serves')
     if (options.json) io.out(json({ asked, served, mounts: lines }))
     else io.out(table([['MOUNT', 'PATH', 'WHAT'], ...lines.map(mountRow)]))
-    if (!served) io.exit(exitCodes.none)
+    if (!served) io.exit(exitCodes.notFound)
   } finally {
     await renderer.close()
   }

@@ -48,7 +48,7 @@ async function listGuests(options: CommonOptions, io: CliIo): Promise<void> {
     ])
     io.out(table([['GUEST', 'STATE', 'SINCE', 'KNOWN BY', 'PROFILE', 'TREE', 'TEMPLATE'], ...rows]))
   }
-  if (guests.all.length === 0) io.exit(exitCodes.none)
+  if (guests.all.length === 0) io.exit(exitCodes.notFound)
 }
 
 function stateCells(guestState: GuestState = newState): [string, string] {

@@ -47,7 +47,7 @@ async function inbox(options: CommonOptions, io: CliIo): Promise<void> {
   if (options.json) io.out(json(machines.map(machineView)))
   else if (machines.length === 0) io.out('no unknown machine asked for boot\n')
   else io.out(describe(machines))
-  if (machines.length === 0) io.exit(exitCodes.none)
+  if (machines.length === 0) io.exit(exitCodes.notFound)
 }
 
 function describe(machines: readonly UnknownMachine[]): string {

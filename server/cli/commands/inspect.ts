@@ -41,7 +41,7 @@ export function registerInspect(program: Command, io: CliIo): void {
       try {
         const description = await describe(resolve(io.cwd, path), path)
         io.out(options.json ? json(inspection(description, path)) : report(description, path, io.color))
-        io.exit(bootable(description) ? exitCodes.ok : exitCodes.none)
+        io.exit(bootable(description) ? exitCodes.ok : exitCodes.notFound)
       } catch (error) {
         io.err(`${failureMessage(error)}\n`)
         io.exit(isBadInput(error) ? exitCodes.badInput : exitCodes.failed)

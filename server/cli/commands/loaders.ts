@@ -59,7 +59,7 @@ export function registerLoaders(program: Command, io: CliIo): void {
       const report = await loaderReport(await readSnapshot(options, io), await packageFamily())
       io.out(options.json ? json(report) : describe(report))
       const needed = report.firmware.filter(({ firmware }) => firmware === 'bios' || firmware === 'uefi-x64')
-      if (needed.some(({ loader }) => loader === undefined)) io.exit(exitCodes.none)
+      if (needed.some(({ loader }) => loader === undefined)) io.exit(exitCodes.notFound)
     })
 }
 

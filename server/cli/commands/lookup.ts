@@ -49,7 +49,7 @@ async function runLookup({ config, json: _, as, ...query }: LookupOptions, io: C
   if (!result.found) {
     const near = result.nearest.length > 0 ? `; nearest: ${result.nearest.join(', ')}` : ''
     io.err(`treeboot: ${result.why}${near}\n`)
-    io.exit(exitCodes.none)
+    io.exit(exitCodes.notFound)
   } else if (as === 'json' || !isFormat(as)) {
     io.out(json(lookupResultJson(result)))
   } else {

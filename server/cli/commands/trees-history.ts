@@ -37,7 +37,7 @@ async function history(id: string | undefined, options: CommonOptions, io: CliIo
   else if (versions.length > 0) io.out(historyTable(versions))
   else if (id === undefined) io.out('no tree was published yet: treeboot import publishes one\n')
   else io.out(`${id} was not published by treeboot\n`)
-  if (versions.length === 0) io.exit(exitCodes.none)
+  if (versions.length === 0) io.exit(exitCodes.notFound)
 }
 
 function historyTable(versions: readonly VersionView[]): string {

@@ -17,7 +17,7 @@ export function registerTrees(program: Command, io: CliIo): void {
       const { trees } = await readSnapshot(options, io)
       if (options.json) io.out(json(trees.all.map(treeSummary)))
       else io.out(trees.all.length === 0 ? 'no trees yet: copy one into trees/\n' : describeTrees(trees.all))
-      if (trees.all.length === 0) io.exit(exitCodes.none)
+      if (trees.all.length === 0) io.exit(exitCodes.notFound)
     })
   registerTreesHistory(trees, io)
   registerTreesGc(trees, io)

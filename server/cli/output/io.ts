@@ -19,5 +19,5 @@ export const exitCodes = {
   /** The input is wrong: usage, configuration, a file that is not a descriptor. */
   badInput: 2,
   /** What the user asked for does not exist. */
-  none: 3,
+  notFound: 3,
 } as const

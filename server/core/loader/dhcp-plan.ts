@@ -25,7 +25,7 @@ export interface DhcpPlan {
 }
 
 /** Kinds of clients that rules are written for, and the numbers by which option 93 names them. */
-export const dhcpKinds: readonly Omit<DhcpRule, 'bootFile'>[] = [
+export const dhcpClientKinds: readonly Omit<DhcpRule, 'bootFile'>[] = [
   { name: 'bios', firmware: 'bios', archs: [0], http: false },
   { name: 'efi-ia32', firmware: 'uefi-ia32', archs: [6], http: false },
   { name: 'efi-x64', firmware: 'uefi-x64', archs: [7, 9], http: false },
