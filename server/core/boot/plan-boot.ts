@@ -83,6 +83,8 @@ export function selectForGuest(
   const pinned = state && pinnedOffer(guest, state, client)
   const tree = pinned && boundTree(pinned, trees)
   if (tree?.state === 'ready') return { found: true, tree, others: [] }
+  // While a machine is being installed, it must not get another tree than the one it began with. Before that,
+  // the tree that its settings ask for will do.
   if (pinned !== undefined && state?.state === 'installing') {
     const why = `tree ${pinned.tree}, which it is being installed from, is ${tree?.state ?? 'gone'}`
     return { found: false, why, nearest: [] }
@@ -93,9 +95,7 @@ export function selectForGuest(
   return { found: false, why, nearest: [] }
 }
 
-/**
- * The tree of an offer, in the version that was offered; in the current one when that version was deleted.
- */
+/** The tree of an offer: in the version that was offered, or in the current version if that was deleted. */
 function boundTree({ tree, release }: Offer, trees: TreeIndex): Tree | undefined {
   return (release && trees.inVersion(tree, release)) ?? trees.byId(tree)
 }

@@ -22,7 +22,7 @@ export const mageia = {
       maxBytes: 1024 * 1024,
       read: readVersion,
       telling: false,
-      clientsFindImages: true,
+      virtInstallFindsImages: true,
     },
   ],
 } as const satisfies Family

@@ -1,6 +1,9 @@
 import type { Family, InstallerRule } from './record.ts'
 
-/** SUSE changed from AutoYaST to Agama with 16. openSUSE Leap once counted 42.1 to 42.3, before 15.0. */
+/**
+ * SUSE changed from AutoYaST to Agama with 16. The first rule is for AutoYaST too: openSUSE Leap 42.1 to 42.3
+ * is older than 15.0, and a version that is unknown or has no number (`tumbleweed`) counts as older than 16.
+ */
 const installer = [
   { installer: 'autoyast', version: /^(?:42|\D|$)/ },
   { installer: 'agama', since: '16' },
@@ -20,8 +23,9 @@ export const suse = {
       name: 'openSUSE',
       aliases: ['suse', 'leap', 'tumbleweed', 'opensuseleap', 'opensusetumbleweed'],
       family: /open ?suse/,
+      // Oldest first.
       rolling: { slowroll: 3, tumbleweed: 4, factory: 5 },
-      // YaST leaves shim out when Secure Boot support is switched off.
+      // YaST installs `grubx64.efi` without a shim when Secure Boot support is switched off.
       efi: { folder: 'opensuse', shim: true, grubAlone: 'early' },
     },
     sled: {
@@ -48,6 +52,7 @@ export const suse = {
   layouts: [
     { kernel: /^boot\/(?<arch>[^/]+)\/loader\/linux$/, initrds: ['initrd'], family: 'openSUSE' },
     { kernel: /^boot\/(?<arch>[^/]+)\/(?:linux|vmrdr\.ikr)$/, initrds: ['initrd'], family: 'openSUSE' },
+    // `of` names the CPU that this Xen pair is for; its platform is `xen`, not that CPU.
     {
       kernel: /^boot\/(?<of>[^/]+)\/vmlinuz-xen$/,
       initrds: ['initrd-xen'],

@@ -100,10 +100,10 @@ export interface DescriptorFormat {
   /** Whether the name alone is the sign of a tree. A file called `content` or `VERSION` may be anything. */
   readonly telling: boolean
   /**
-   * Whether libvirt's clients find kernel and initrd by this descriptor. If not, a `.treeinfo` is made for
-   * them.
+   * Whether virt-install and other clients of libvirt find kernel and initrd by this descriptor. If not, a
+   * `.treeinfo` is made for them.
    */
-  readonly clientsFindImages: boolean
+  readonly virtInstallFindsImages: boolean
 }
 
 /** A description with names alone, for formats that say only what the tree is. */

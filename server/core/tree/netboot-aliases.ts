@@ -1,6 +1,6 @@
 import { canonicalArch } from './arch.ts'
 import { mainPlatform } from './boot-files.ts'
-import { clientsFindImages } from './descriptors/formats.ts'
+import { virtInstallFindsImages } from './descriptors/formats.ts'
 import type { PlatformImages, Tree } from './tree.ts'
 
 /**
@@ -19,9 +19,9 @@ export interface Alias {
  * `install/netboot`, which media had until about 2018 (virtinst 4.1 and 5.0, urldetect.py). Today's media
  * lack it: Ubuntu's live server has its pair in `casper/`, Debian's DVD and netinst in `install.amd/`.
  *
- * The aliases lead to the real files. `.disk/info` is not hidden instead, because apt, casper and
- * debian-installer read it on a mounted tree, and a tree is served unchanged. Files that the medium itself
- * has at these paths win.
+ * The aliases lead to the real files. Hiding `.disk/info` would help virt-install too, but apt, casper and
+ * debian-installer read that file on a mounted tree, and a tree is served unchanged. Files that the medium
+ * itself has at these paths win.
  *
  * virt-install takes the architecture from the tree's URL, and i386 when the URL names none. So the i386 path
  * leads to the tree's images, too, although they are of another architecture.
@@ -72,5 +72,5 @@ function debianArch(arch: string): string {
 export function needsTreeinfo(tree: Tree): boolean {
   const main = mainPlatform(tree)
   const images = main === undefined ? undefined : tree.platforms[main]
-  return !clientsFindImages(tree.era) && images?.kernel !== undefined && images.initrd !== undefined
+  return !virtInstallFindsImages(tree.era) && images?.kernel !== undefined && images.initrd !== undefined
 }

@@ -36,7 +36,10 @@ interface NfsContext extends ReadContext, ListContext {
   readonly events: EventSink
 }
 
-/** A procedure before `guarded` makes a `Procedure` of it. */
+/**
+ * A procedure before `guarded` makes a `Procedure` of it. Only READ gives a `Payload`: the bytes of the file,
+ * which are sent after `out`.
+ */
 type ContextProcedure = (
   context: NfsContext,
   args: XdrReader,
@@ -89,6 +92,7 @@ function guarded(
   return async (args, out, caller) => {
     const start = out.length
     try {
+      // `?? undefined` only makes `undefined` of the type `void`.
       return (await procedure(context, args, out, caller)) ?? undefined
     } catch (error) {
       if (error instanceof XdrError) throw error // `dispatch` replies GARBAGE_ARGS
@@ -151,6 +155,7 @@ async function lookup(context: NfsContext, args: XdrReader, out: XdrWriter, { wh
   const path = name.type === 'name' ? pathInFolder(folder.path, name.name) : undefined
   const found = path === undefined ? undefined : await namespace.at(path, who)
   if (!found) {
+    // For the log and the metrics: an NFS client asks for a missing file by LOOKUP only.
     if (path !== undefined)
       events({
         type: 'served',
@@ -167,6 +172,7 @@ async function lookup(context: NfsContext, args: XdrReader, out: XdrWriter, { wh
     throw new NfsFailure(nfsStatus.noEntry, folder.attributes)
   }
   const foundHandle = namespace.handles.handle(found.path)
+  // A handle of a long path works only with the table of paths, which must be on the disk first.
   await namespace.handles.saved()
   out.u32(nfsStatus.ok).opaque(foundHandle)
   writePostOp(out, found.attributes)

@@ -20,7 +20,7 @@ export const descriptorFormats: readonly DescriptorFormat[] = [
     maxBytes: mebibyte,
     read: readTreeinfo,
     telling: true,
-    clientsFindImages: true,
+    virtInstallFindsImages: true,
   },
   {
     name: '.disk/info',
@@ -29,7 +29,7 @@ export const descriptorFormats: readonly DescriptorFormat[] = [
     maxBytes: mebibyte,
     read: readDiskInfo,
     telling: true,
-    clientsFindImages: false,
+    virtInstallFindsImages: false,
   },
   {
     name: 'content',
@@ -38,7 +38,7 @@ export const descriptorFormats: readonly DescriptorFormat[] = [
     maxBytes: 4 * mebibyte,
     read: readSuseContent,
     telling: false,
-    clientsFindImages: true,
+    virtInstallFindsImages: true,
   },
   {
     name: 'media.1/products',
@@ -47,7 +47,7 @@ export const descriptorFormats: readonly DescriptorFormat[] = [
     maxBytes: mebibyte,
     read: readSuseProducts,
     telling: true,
-    clientsFindImages: false,
+    virtInstallFindsImages: false,
   },
   {
     name: 'media.1/media',
@@ -56,7 +56,7 @@ export const descriptorFormats: readonly DescriptorFormat[] = [
     maxBytes: mebibyte,
     read: readSuseMedia,
     telling: true,
-    clientsFindImages: false,
+    virtInstallFindsImages: false,
   },
   ...families.flatMap((family) => family.descriptors ?? []),
   {
@@ -66,7 +66,7 @@ export const descriptorFormats: readonly DescriptorFormat[] = [
     maxBytes: 4 * mebibyte,
     read: readManifest,
     telling: false,
-    clientsFindImages: true,
+    virtInstallFindsImages: true,
   },
   {
     name: 'version.info',
@@ -75,7 +75,7 @@ export const descriptorFormats: readonly DescriptorFormat[] = [
     maxBytes: mebibyte,
     read: readVersionInfo,
     telling: false,
-    clientsFindImages: false,
+    virtInstallFindsImages: false,
   },
   {
     name: '.discinfo',
@@ -84,20 +84,18 @@ export const descriptorFormats: readonly DescriptorFormat[] = [
     maxBytes: mebibyte,
     read: readDiscinfo,
     telling: true,
-    clientsFindImages: false,
+    virtInstallFindsImages: false,
   },
 ]
 
-/** Whether libvirt's clients find the images of a tree by its descriptor of this era. */
-export function clientsFindImages(era: DescriptorEra): boolean {
-  return descriptorFormats.find(({ eras }) => eras.includes(era))?.clientsFindImages ?? false
+/** Whether virt-install finds kernel and initrd of a tree by a descriptor of this `DescriptorEra`. */
+export function virtInstallFindsImages(era: DescriptorEra): boolean {
+  return descriptorFormats.find(({ eras }) => eras.includes(era))?.virtInstallFindsImages ?? false
 }
 
-/**
- * Names in a folder that are the sign of a tree (the first part of each path where a descriptor can be), and
- * names that may be one.
- */
+/** File and folder names that show that their folder is a tree: the first part of each descriptor's path. */
 export const tellingNames: ReadonlySet<string> = firstParts(true)
+/** Names that other folders have too (`content`, `VERSION`): only the text tells whether it is a tree. */
 export const doubtfulNames: ReadonlySet<string> = firstParts(false)
 
 function firstParts(telling: boolean): Set<string> {

@@ -3,7 +3,8 @@ import { excerpt, type Notes, unquote } from './text.ts'
 /**
  * A path from a descriptor, relative to the tree. Leading `/` and `./` are dropped with a note: virtinst
  * joins `/images/x` with os.path.join and then looks outside the tree. `..` is kept, because it leads to a
- * sibling; the service that opens the path cleans it. Undefined for an empty value.
+ * tree beside this one (`../../AppStream`); the service that opens the path cleans it. Undefined for an empty
+ * value.
  */
 export function treePath(value: string, what: string, notes: Notes, line?: number): string | undefined {
   const [first = '', ...rest] = value.split('\n')
@@ -19,8 +20,8 @@ export function treePath(value: string, what: string, notes: Notes, line?: numbe
 }
 
 /**
- * The folder of a repository: RHEL 6 and 7 name its `repodata` folder, some write a slash at the end; `.` is
- * the tree.
+ * The folder of a repository, from its path in a descriptor; `.` is the tree. RHEL 6 and 7 name the
+ * `repodata` folder inside of it, so that last part is dropped, as is a slash at the end.
  */
 export function repositoryPath(value: string): string {
   const [first = ''] = value.split('\n')

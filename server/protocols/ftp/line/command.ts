@@ -9,8 +9,12 @@ const lf = 0x0a
 const cr = 0x0d
 /** The escape byte of Telnet (RFC 854). UTF-8 text never contains it, so a name cannot either. */
 const iac = 0xff
-const firstOption = 251 // WILL, WONT, DO and DONT take one more byte
-const firstCommand = 240
+/**
+ * The bytes from 240 on are commands when they follow an IAC. WILL, WONT, DO and DONT (251 to 254) take one
+ * more byte. A byte below 240 is text, and the IAC before it stood alone.
+ */
+const firstTelnetCommand = 240
+const firstWithOption = 251
 
 /**
  * Cuts a control connection into lines (RFC 959 section 5.3.1, RFC 1123 section 4.1.2.10). One line may come
@@ -60,8 +64,8 @@ export class LineReader {
         this.#telnet = 'iac'
         return true
       case 'iac':
-        this.#telnet = byte >= firstOption && byte !== iac ? 'option' : 'text'
-        return byte >= firstCommand
+        this.#telnet = byte >= firstWithOption && byte !== iac ? 'option' : 'text'
+        return byte >= firstTelnetCommand
       case 'option':
         this.#telnet = 'text'
         return true

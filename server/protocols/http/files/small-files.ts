@@ -5,6 +5,8 @@ import type { Entry } from '../../../files/source.ts'
 /** A file up to this size is sent with one write, and may be kept in memory. */
 export const smallFileBytes = 64 * 1024
 const cacheBytes = 16 * 1024 * 1024
+/** What a file in the cache costs besides its bytes, roughly. */
+const overheadBytes = 512
 
 /**
  * A cache of the bytes of small files, by entry. An entry is one version of one file, and sources give the
@@ -13,7 +15,7 @@ const cacheBytes = 16 * 1024 * 1024
 export class SmallFiles {
   readonly #kept = new LRUCache<Entry, Uint8Array>({
     maxSize: cacheBytes,
-    sizeCalculation: (bytes) => bytes.length + 512,
+    sizeCalculation: (bytes) => bytes.length + overheadBytes,
   })
 
   /** The bytes of the file if they are in memory. */

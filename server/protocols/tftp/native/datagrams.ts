@@ -109,16 +109,16 @@ export interface Recipient {
   readonly sockaddr: Pinned
   readonly sockaddrLength: number
   /**
-   * Called with the tag that was given to `add`. With `full` the socket has no room now; otherwise the kernel
-   * refuses this datagram.
+   * Called with the tag that was given to `add`. With `socketFull` the socket has no room now; otherwise the
+   * kernel refuses this datagram.
    */
-  unsent(tag: number, full: boolean): void
+  unsent(tag: number, socketFull: boolean): void
 }
 
 interface Unsent {
   readonly recipient: Recipient
   readonly tag: number
-  readonly full: boolean
+  readonly socketFull: boolean
 }
 
 /** A socket to send from. */
@@ -192,7 +192,7 @@ export class SendBatch extends Batch {
     this.#recipients.fill(undefined, 0, count)
     this.#count = 0
     this.#usedBytes = 0
-    if (unsent) for (const { recipient, tag, full } of unsent) recipient.unsent(tag, full)
+    if (unsent) for (const { recipient, tag, socketFull } of unsent) recipient.unsent(tag, socketFull)
   }
 
   /** Returns the datagrams that could not be sent; undefined when all were sent. */
@@ -207,17 +207,17 @@ export class SendBatch extends Batch {
       const reason = this.calls.errno()
       if (reason === errno.EINTR) continue
       // A full socket has no room for the rest either. Any other error concerns one datagram only.
-      const full = reason === errno.EAGAIN
-      const end = full ? count : i + 1
+      const socketFull = reason === errno.EAGAIN
+      const end = socketFull ? count : i + 1
       unsent ??= []
-      for (; i < end; i++) this.#pushUnsent(unsent, i, full)
+      for (; i < end; i++) this.#pushUnsent(unsent, i, socketFull)
     }
     return unsent
   }
 
-  #pushUnsent(unsent: Unsent[], i: number, full: boolean): void {
+  #pushUnsent(unsent: Unsent[], i: number, socketFull: boolean): void {
     const recipient = this.#recipients[i]
-    if (recipient) unsent.push({ recipient, tag: this.#tags[i] ?? 0, full })
+    if (recipient) unsent.push({ recipient, tag: this.#tags[i] ?? 0, socketFull })
   }
 }
 

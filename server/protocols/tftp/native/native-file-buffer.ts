@@ -10,7 +10,7 @@ export class NativeFileBuffer extends FileBuffer {
   readonly #capacity: number
   readonly #copyOut: (fromAt: number, toAt: number, length: number) => void
 
-  /** `target` is the memory to which `copyOut` copies. */
+  /** `target` is the memory that `copyOut` copies to, from where the octets are sent. */
   constructor(
     message: Extract<ToWorker, { type: 'buffer' }>,
     calls: SystemCalls,

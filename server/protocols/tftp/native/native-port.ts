@@ -82,8 +82,8 @@ export class NativePort implements TransferPort, SendSocket, TransferContext {
     return this.#transfers.exhausted
   }
 
-  /** Whether transfers wait for room in the socket's send buffer. */
-  get full(): boolean {
+  /** Whether transfers wait for room in the socket's send buffer. Only epoll tells when it has room. */
+  get sendBlocked(): boolean {
     return this.#blocked.size > 0
   }
 

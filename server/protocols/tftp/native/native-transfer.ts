@@ -24,8 +24,8 @@ export interface TransferContext {
   readonly sending: SendBatch
   /** The socket that the transfer shares with others. */
   readonly socket: SendSocket
-  /** The socket has no room, and other transfers wait for it already. */
-  readonly full: boolean
+  /** Whether other transfers wait already for room in the socket's send buffer. */
+  readonly sendBlocked: boolean
   /** The transfer waits for room. The port calls `unblocked` when there is some. */
   onBlocked(transfer: NativeTransfer): void
   onEnd(transfer: NativeTransfer, message: EndedMessage): void
@@ -130,9 +130,9 @@ export class NativeTransfer implements FileBufferWaiter, Recipient {
    * fragmentation, or the network card may not compute checksums. What still fails counts as lost on the way,
    * and will be repeated.
    */
-  unsent(packet: number, full: boolean): void {
+  unsent(packet: number, socketFull: boolean): void {
     if (this.#over || packet === notData) return
-    if (full) this.#block(packet)
+    if (socketFull) this.#block(packet)
     else if (this.#packetsPerSend > 1) {
       this.#packetsPerSend = 1
       this.#sendPackets(packet)
@@ -183,8 +183,8 @@ export class NativeTransfer implements FileBufferWaiter, Recipient {
    * shorter.
    */
   #sendPackets(first: number): void {
-    const { sending, socket, full } = this.#context
-    if (full) {
+    const { sending, socket, sendBlocked } = this.#context
+    if (sendBlocked) {
       this.#block(first)
       return
     }

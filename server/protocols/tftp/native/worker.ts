@@ -78,7 +78,7 @@ class WorkerLoop {
   /** Runs until no transfer is left. */
   #run(): void {
     if (this.#transfers.size === 0) {
-      this.#sending.flush()
+      this.#sending.flush() // the ERROR of a transfer that ended at once
       return
     }
     clearTimeout(this.#idleTimer)
@@ -105,7 +105,7 @@ class WorkerLoop {
       return 1
     }
     const { open } = this.#ports
-    if (open.length > fewPorts || open.some((port) => port.full)) return this.#waitForEvents(0)
+    if (open.length > fewPorts || open.some((port) => port.sendBlocked)) return this.#waitForEvents(0)
     let count = 0
     for (const port of open) count += port.receive()
     return count
@@ -175,6 +175,7 @@ class WorkerLoop {
     }
   }
 
+  /** A buffer copies its octets into the memory of the send batch. */
   #openBuffer(message: Extract<ToWorker, { type: 'buffer' }>): NativeFileBuffer {
     return new NativeFileBuffer(message, this.#calls, this.#sending.memory, (reply) => this.#post(reply))
   }

@@ -44,8 +44,12 @@ const maxFirstRepeats = 3
 const maxFirstTimeoutMs = 4000
 /** The wait doubles with each repeat, up to this or up to the agreed timeout if that is longer. */
 const maxTimeoutMs = 8000
-/** The most repeated ACKs that our own copies may explain: on a very bad line most copies get lost. */
-const maxCopies = 3
+/**
+ * The most repeated ACKs that are ignored because we sent packets again: a window that arrives twice makes
+ * the client repeat an ACK. On a very bad line most second windows get lost, and more ignored ACKs would stall
+ * the transfer.
+ */
+const maxIgnoredAcks = 3
 
 export class Transfer {
   readonly size: number
@@ -67,9 +71,9 @@ export class Transfer {
   #acked = 0
   #sent = 0
   /** The highest packet that was sent more than once; -1 for none. */
-  #resent = -1
-  /** How many superfluous copies of packets up to `#resent` are on the way. */
-  #copies = 0
+  #highestResent = -1
+  /** How often packets up to `#highestResent` were sent again: as many repeated ACKs may come from that. */
+  #resends = 0
   /** How often the newest ACK was repeated, and whether we have sent the window again for it. */
   #repeatedAcks = 0
   #resentForAck = false
@@ -121,7 +125,7 @@ export class Transfer {
     this.#timeouts = 0
     this.#repeatedAcks = 0
     this.#resentForAck = false
-    if (this.#acked > this.#resent) this.#copies = 0
+    if (this.#acked > this.#highestResent) this.#resends = 0
     if (this.#acked !== this.blocks) return this.#sendWindow(nowMs)
     this.deadlineMs = Number.POSITIVE_INFINITY
     return 'done'
@@ -170,15 +174,15 @@ export class Transfer {
    * The newest ACK has come again: the client's own timer ran out, or the first block of a window was lost.
    * We send the window again at once, as atftpd does, which makes a lossy line bearable.
    *
-   * We do that only once for the same ACK, and not at all when copies that we sent ourselves explain the
-   * repeated ACK. Otherwise one late duplicate would double every packet until the end of the file: the
+   * We do that only once for the same ACK, and not at all when the ACK may be repeated only because we sent
+   * packets again. Otherwise one late duplicate would double every packet until the end of the file: the
    * Sorcerer's Apprentice Syndrome (RFC 1123 section 4.2.3.1).
    */
   #repeatedAck(nowMs: number): TransferAction {
     this.#repeatedAcks++
-    const explainedAcks = this.#acked <= this.#resent ? this.#copies : 0
-    if (this.#resentForAck || this.#repeatedAcks <= explainedAcks) {
-      // The client is alive but stuck: wait no longer than the first time.
+    const expectedAcks = this.#acked <= this.#highestResent ? this.#resends : 0
+    if (this.#resentForAck || this.#repeatedAcks <= expectedAcks) {
+      // The client is alive: without the doubling, the agreed timeout runs from the last send.
       const soonMs = this.#sentMs + this.#timeoutMs
       if (this.deadlineMs !== Number.POSITIVE_INFINITY && soonMs < this.deadlineMs) this.deadlineMs = soonMs
       return 'wait'
@@ -188,7 +192,7 @@ export class Transfer {
   }
 
   #sendOack(nowMs: number): TransferAction {
-    if (this.#timeouts > 0) this.#countCopies(0)
+    if (this.#timeouts > 0) this.#countResend(0)
     this.firstToSend = 0
     this.lastToSend = 0
     this.deadlineMs = nowMs + this.#waitMs()
@@ -199,15 +203,15 @@ export class Transfer {
     this.firstToSend = this.#acked + 1
     this.lastToSend = Math.min(this.#acked + this.windowsize, this.blocks)
     const lastSentBefore = Math.min(this.lastToSend, this.#sent)
-    if (lastSentBefore >= this.firstToSend) this.#countCopies(lastSentBefore)
+    if (lastSentBefore >= this.firstToSend) this.#countResend(lastSentBefore)
     if (this.lastToSend > this.#sent) this.#sent = this.lastToSend
     this.restartTimer(nowMs)
     return 'send'
   }
 
-  #countCopies(through: number): void {
-    this.#resent = Math.max(this.#resent, through)
-    this.#copies = Math.min(this.#copies + 1, maxCopies)
+  #countResend(through: number): void {
+    this.#highestResent = Math.max(this.#highestResent, through)
+    this.#resends = Math.min(this.#resends + 1, maxIgnoredAcks)
   }
 
   #waitMs(): number {
