@@ -8,7 +8,7 @@ import { treeIdTrouble } from '../core/tree/names.ts'
 import type { Tree } from '../core/tree/tree.ts'
 import type { Snapshot } from './snapshot.ts'
 
-/** Everything that was read, from which a snapshot is made. */
+/** Everything that a snapshot is made from. */
 export interface SnapshotParts {
   readonly generation: number
   readonly loaded: LoadedConfig

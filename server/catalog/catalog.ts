@@ -32,7 +32,7 @@ const defaultRescanMs = 60_000
 const coalesceMs = 20
 
 /**
- * Reads the outside world and keeps reading it: configuration, trees, templates. `snapshot` is complete and
+ * Reads configuration, trees and templates, and follows their changes. `snapshot` is complete and
  * never changes; after a change, a new snapshot takes its place.
  */
 export class Catalog {
@@ -91,7 +91,7 @@ export class Catalog {
     await this.#folders?.close()
   }
 
-  /** Calls `listener` with every new snapshot. Returns a function that ends this. */
+  /** Calls `listener` with every new snapshot. Returns a function that removes the listener. */
   onChange(listener: (snapshot: Snapshot) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)

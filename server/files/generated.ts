@@ -48,9 +48,9 @@ export function generatedSource(options: GeneratedOptions): FileSource {
   }
 
   const make = async (path: CleanPath, who: Requester): Promise<Entry | undefined> => {
-    const made = await options.text(path, who)
-    if (made === undefined) return undefined
-    const { text, ...more } = typeof made === 'string' ? { text: made } : made
+    const generated = await options.text(path, who)
+    if (generated === undefined) return undefined
+    const { text, ...more } = typeof generated === 'string' ? { text: generated } : generated
     const entry = keep(path, textEntry(baseName(path), text, now()))
     return 'decision' in more || 'claim' in more ? { ...entry, ...more } : entry
   }

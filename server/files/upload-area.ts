@@ -40,8 +40,8 @@ export interface UploadArea {
 }
 
 /**
- * A number: from this byte on; the bytes before it stay, those after it are removed. `end`: after the last
- * byte.
+ * Where a write begins. A number is the position of its first byte: the bytes before that position stay, the
+ * others are removed. `end` is the position after the last byte.
  */
 export type WriteFrom = number | 'end'
 

@@ -18,7 +18,7 @@ export async function takeLock(file: string, holderIs: string): Promise<() => Pr
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
     const holder = await lockHolder(file)
-    // Our own id was left by a process before us: in a container every start has the same.
+    // Our own id was left by a process before us: in a container every start has the same id.
     if (holder !== undefined && holder !== process.pid)
       throw new Failure('conflict', `process ${holder} ${holderIs}`)
     await unlink(file).catch(() => undefined)

@@ -16,7 +16,7 @@ const magics: readonly [Packing, readonly number[]][] = [
 ]
 const longestMagic = 6
 
-/** How bytes are compressed, by the first of them: the name of a file is not reliable. */
+/** Tells from the first bytes how a file is compressed: its name is not reliable. */
 export function packingOf(head: Uint8Array): Packing {
   return magics.find(([, magic]) => magic.every((byte, at) => head[at] === byte))?.[0] ?? 'plain'
 }
@@ -26,7 +26,8 @@ const nodeZstd: (() => Transform) | undefined = Reflect.get(zlib, 'createZstdDec
 
 /**
  * Programs for what Node 20 cannot decompress, and the Debian package of each. They are widely installed,
- * follow the pace of the consumer, and bound their memory. zstd in JavaScript lacks the last two.
+ * follow the pace of the consumer, and bound their memory. Decoders of zstd in JavaScript do neither of the
+ * last two.
  */
 const programs = {
   xz: { program: 'xz', debian: 'xz-utils' },

@@ -4,11 +4,12 @@ import { fileURLToPath } from 'node:url'
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 
 /**
- * Starts a module in a worker thread, from sources and when built. Built, the module is plain JavaScript.
- * From sources (tests, `tsx server/main.ts`) it is TypeScript, which Node 20 cannot load, and a worker does
- * not inherit the loader: a line of JavaScript starts tsx in the worker first. The extension of the caller's
- * own file tells which of the two it is. Loading tsx takes half a second of CPU, so the tests translate the
- * sources once and name the folder in `TREEBOOT_BUILT`: workers then start from there.
+ * Starts a module in a worker thread, whether treeboot is built or runs from its sources. A built module is
+ * plain JavaScript. From sources (tests, `tsx server/main.ts`) it is TypeScript, which Node 20 cannot load,
+ * and a worker does not inherit the loader: a line of JavaScript starts tsx in the worker first. The
+ * extension of the caller's own file tells which of the two applies. Loading tsx takes half a second of CPU,
+ * so the tests translate the sources once and name the folder in `TREEBOOT_BUILT`: workers then start from
+ * there.
  *
  * @param caller The caller's `import.meta.url`.
  * @param module Relative to the caller, without extension: `./worker`.

@@ -21,7 +21,7 @@ export interface Candidate {
   readonly trees: readonly string[]
   /** The evidence of each tree, by its path in `trees`. */
   readonly evidence: ReadonlyMap<string, TreeEvidence>
-  /** What the first of `trees` is. */
+  /** The description of the first of `trees`. */
   readonly description: Description
 }
 

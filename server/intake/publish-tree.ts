@@ -24,17 +24,17 @@ export interface PublishRequest extends Omit<Staged, 'accepted' | 'signed'> {
   /** The evidence of each tree, by its path in `trees`. Missing evidence is gathered. */
   readonly evidence?: ReadonlyMap<string, TreeEvidence>
   /**
-   * Nobody asked to publish it: the upload was only quiet for a while. A folder is then refused unless a
-   * document lists its files.
+   * True when nobody asked for the publication: the upload was only quiet for a while. A folder is then
+   * refused unless a document lists its files.
    */
   readonly unattended?: boolean
-  /** Publish it in spite of faults, and record who wanted that and why. */
+  /** Publishes in spite of faults, and records who wanted that and why. */
   readonly accept?: { readonly by: string; readonly why: string }
 }
 
-/** What verification found. */
+/** The result of verification, for all trees of a request. */
 interface Verdict {
-  /** What the first recognised tree is. */
+  /** The description of the first tree that was recognised. */
   readonly description: Description | undefined
   readonly findings: readonly Finding[]
   readonly signatures: readonly SignatureNote[]

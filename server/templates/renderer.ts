@@ -169,12 +169,12 @@ export class TemplateRenderer implements TemplateChecker {
   }
 
   #warningsOf(job: RenderJob): readonly TemplateProblem[] {
-    const known = this.#warnings.get(job.templates) ?? new Map<string, readonly TemplateProblem[]>()
-    this.#warnings.set(job.templates, known)
+    const byName = this.#warnings.get(job.templates) ?? new Map<string, readonly TemplateProblem[]>()
+    this.#warnings.set(job.templates, byName)
     const warnings =
-      known.get(job.name) ??
+      byName.get(job.name) ??
       withIncludes(job.name, job.templates).flatMap((name) => lintTemplate(name, job.templates))
-    known.set(job.name, warnings)
+    byName.set(job.name, warnings)
     return warnings
   }
 }

@@ -38,8 +38,9 @@ interface DigestJob {
 
 /**
  * Computes digests of the files that a boot needs while the server runs, and calls back when one is known. It
- * computes each digest once, however many trees name the file. A tree copied by hand is offered only after its
- * digests were found right. A published version was verified before: it is offered at once and checked again.
+ * computes each digest once, however many trees name the file. A tree copied by hand is offered only after
+ * its digests were found right. A published version was verified before: it is offered at once and checked
+ * again.
  */
 export class BackgroundVerifier {
   readonly #cache: VerifyCache

@@ -36,7 +36,7 @@ export interface Finding {
   /** Relative to the tree; `../` leads to a repository beside it. */
   readonly path: string
   readonly message: string
-  /** Another file that may be the damaged one instead: the signature that the document does not fit. */
+  /** The signature file that the document does not match: it may be the damaged file instead of `path`. */
   readonly with?: string
 }
 

@@ -59,7 +59,7 @@ export class VerifyCache {
     this.#dirty = true
   }
 
-  /** Writes the file when there is something new. One write at a time. */
+  /** Writes the file if digests were added since the last write. Writes run one after the other. */
   save(): Promise<void> {
     const write = async (): Promise<void> => {
       if (!this.#dirty) return

@@ -14,7 +14,9 @@ import { type CollectOptions, collectExpectedFiles, impossiblePath } from './exp
 import { relativeTo } from './relative-path.ts'
 
 export interface VerifyTreeOptions extends CollectOptions {
-  /** Called as bytes are read; `totalBytes` is everything that will be read, as far as it is known by then. */
+  /**
+   * Called as bytes are read; `totalBytes` is everything that will be read, as far as it is known by then.
+   */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void
   readonly signal?: AbortSignal
   /** Only part of the tree is meant to be here: a missing file is a warning, unless a boot needs it. */
@@ -123,8 +125,9 @@ async function missingBootFile(
 }
 
 /**
- * The finding for a file that cannot be read. A `Failure` means damage inside an image, and becomes a finding.
- * Any other error comes from the disk itself and is thrown, because then nothing more can be checked.
+ * The finding for a file that cannot be read. A `Failure` means damage inside an image, and becomes a
+ * finding. Any other error comes from the disk itself and is thrown, because then nothing more can be
+ * checked.
  */
 function unreadable(path: string, error: unknown): Finding {
   if (!(error instanceof Failure)) throw error
@@ -141,7 +144,7 @@ function groupByPath(files: readonly ExpectedFile[]): ReadonlyMap<CleanPath, rea
   return byPath
 }
 
-/** How many bytes of a file must be read, according to the documents; 0 when none gives a digest or a size. */
+/** How many bytes of a file must be read, according to the documents; 0 when they lack a digest or a size. */
 function expectedBytes(expected: readonly ExpectedFile[]): number {
   if (!expected.some(({ digest }) => digest)) return 0
   return expected.find(({ size }) => size !== undefined)?.size ?? 0

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { syncFolder } from '../host/atomic-write.ts'
 import { forEachAtOnce } from '../host/pool.ts'
 
-/** Makes what is published, and the record of it, survive a crash of the machine. */
+/** Functions that make published versions and their records survive a crash of the machine. */
 
 /** Adds a line to a file in one write, so that the lines of two processes never mix. */
 export async function appendLine(file: string, line: string): Promise<void> {
@@ -21,7 +21,7 @@ export interface TreeSize {
   readonly bytes: number
 }
 
-/** Files that are synced at once: the file system writes its journal once for all that wait for it. */
+/** How many files are synced at once: the file system writes its journal once for all that wait for it. */
 const syncedAtOnce = 16
 
 /** Makes everything below a folder durable, folders last, and counts the files and bytes. */

@@ -59,7 +59,7 @@ const maxDepth = 8
  * Checks that a tree can be published under an id: a path below `trees/` that is searched for trees, and that
  * every loader can ask for.
  *
- * @throws Failure `bad-request`, saying what is wrong with it.
+ * @throws Failure `bad-request` that says what is wrong with the id.
  */
 export function checkTreeId(id: string): void {
   const fault = faultOfId(id)

@@ -52,7 +52,8 @@ export class VersionStore {
   /**
    * Checks that a tree can be published under this id. Callers do so before a long download.
    *
-   * @throws Failure `bad-request` for an id that no tree can have, `conflict` when treeboot did not publish what exists there.
+   * @throws Failure `bad-request` for an id that no tree can have, `conflict` when treeboot did not publish
+   *   what exists there, or when a folder above it is a tree.
    */
   async checkIdIsFree(id: string, replace = false): Promise<void> {
     checkTreeId(id)

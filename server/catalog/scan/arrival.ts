@@ -9,8 +9,8 @@ import { itemsIn, stampOf } from '../../files/listing-source.ts'
 const maxFolders = 4096
 
 /**
- * Watches every folder of one tree while it is being copied, and only then. A growing file shows as an event
- * of its folder; a new file also changes the time of its folder, which shows on NFS as well. This uses Node's
+ * Watches every folder of one tree while it is being copied, and only then. A growing file causes an event of
+ * its folder. A new file also changes the time of its folder, which can be seen on NFS, too. This uses Node's
  * own `watch`: chokidar would read the attributes of all 60,000 packages at every event, and here it is
  * enough to know that something changed.
  */
@@ -18,7 +18,10 @@ export class ArrivalWatch {
   readonly #root: string
   readonly #clock: () => number
   readonly #folders = new Map<string, { mtimeMs: number; watcher: FSWatcher | undefined }>()
-  /** What the last event named, if one came since the last look; relative to the tree. */
+  /**
+   * The item that the last event named, relative to the tree; undefined when no event came since the last
+   * look.
+   */
   #changed: string | undefined
   #listening = false
   #firstLook = true

@@ -15,7 +15,7 @@ import { forEachAtOnce } from '../../host/pool.ts'
 export const maxDepth = 8
 /**
  * How many folders one search visits. A few folders with symlinks to one another multiply at each level, and
- * `maxDepth` levels of them would take hours.
+ * `maxDepth` levels of them would take very long.
  */
 export const maxFolders = 50_000
 const foldersAtOnce = 16
@@ -102,8 +102,8 @@ async function childrenOf(treesFolder: string, step: Step, notes: string[]): Pro
       notes.push(`trees/${id} cannot be searched (${code}); allow treeboot to read it`)
     return []
   }
-  // A `pool` beside a `dists` belongs to a Debian mirror. It is not searched, because it has a folder for every
-  // source package.
+  // A `pool` beside a `dists` belongs to a Debian mirror. It is not searched, because it has a folder for
+  // every source package.
   const isArchive = items.some((item) => item.name === 'dists')
   const steps = await imageSteps(treesFolder, step, items, notes)
   const above = [...step.above, diskPath]
@@ -118,9 +118,9 @@ async function childrenOf(treesFolder: string, step: Step, notes: string[]): Pro
 }
 
 /**
- * The steps to the images among the items of a folder. When a folder and an image have the same id, the folder
- * becomes the tree, since its files have that path already. Of two images with the same id, the first by name
- * becomes the tree. The image that loses is served as a plain file, and a note says so.
+ * The steps to the images among the items of a folder. When a folder and an image have the same id, the
+ * folder becomes the tree, since its files have that path already. Of two images with the same id, the first
+ * by name becomes the tree. The image that loses is served as a plain file, and a note says so.
  */
 async function imageSteps(
   treesFolder: string,

@@ -59,11 +59,11 @@ function isSameRelease(a: Release, b: Release): boolean {
  * Reads an earlier version of a tree; undefined when that version is not on the disk any more.
  *
  * @param treesFolder Real path of `trees/`.
- * @param now The same tree in its current version.
+ * @param current The same tree in its current version.
  */
 export async function readEarlierTree(
   treesFolder: string,
-  now: Tree,
+  current: Tree,
   { id, version }: Pick<Release, 'id' | 'version'>,
 ): Promise<Tree | undefined> {
   const record = await readRecord(treesFolder, id, version)
@@ -71,13 +71,13 @@ export async function readEarlierTree(
   const content = contentOf(treesFolder, id, version, record.kind)
   // Below one release there may be several trees: EL's `BaseOS/x86_64/os` and `AppStream/x86_64/os`.
   const inside =
-    now.origin.kind === 'folder' && now.release?.id === id
-      ? relative(now.release.folder, now.origin.path)
+    current.origin.kind === 'folder' && current.release?.id === id
+      ? relative(current.release.folder, current.origin.path)
       : ''
   const location: TreeLocation =
     record.kind === 'iso'
-      ? { id: now.id, diskPath: content, image: basename(content) }
-      : { id: now.id, diskPath: join(content, inside) }
+      ? { id: current.id, diskPath: content, image: basename(content) }
+      : { id: current.id, diskPath: join(content, inside) }
   const reading = await readTree(location, treesFolder)
   return reading && treeOf(location, reading, { state: 'ready', reasons: [] })
 }

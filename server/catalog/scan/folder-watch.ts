@@ -10,7 +10,8 @@ export class FolderWatch {
   readonly #watcher: FSWatcher
 
   /**
-   * @param onChange Called when something in a folder changed, with its name when the system gives one.
+   * @param onChange Called when an item of a folder changed, with the name of the item if the system gives
+   *   one.
    * @param onTrouble Called when watching does not work; once for each error code.
    */
   constructor(onChange: (folder: string, name?: string) => void, onTrouble: (message: string) => void) {

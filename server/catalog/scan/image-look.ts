@@ -8,7 +8,7 @@ import type { Entry } from '../../files/source.ts'
 /**
  * One look into an ISO image of `trees/`. Damage inside does not make it fail: what cannot be read counts as
  * missing, and `troubles` says why. Nothing inside changes while the size and times of the image stay the
- * same, so `seen` holds only those.
+ * same, so `seen` holds only the stamp of the image.
  */
 export class ImageLook implements Look {
   /** Why something in the image cannot be read: the first few reasons. */

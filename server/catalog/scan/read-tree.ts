@@ -21,7 +21,10 @@ export interface TreeReading {
    * Undefined for a missing file.
    */
   readonly files: ReadonlyMap<string, Stamp | undefined>
-  /** The descriptor, as reasons name it: `.treeinfo`; undefined when the tree was recognised by its files. */
+  /**
+   * The name of the descriptor, for messages: `.treeinfo`; undefined when the tree was recognised by its
+   * files.
+   */
   readonly namedBy?: string
   /** Everything that the look saw: while all of it is the same, another look would give the same result. */
   readonly seen: readonly Stamp[]
@@ -39,8 +42,8 @@ export interface TreeReading {
  * Looks at a folder or into an image; undefined when it is not a tree.
  *
  * @param within Real path that symlinks must stay inside.
- * @param onTrouble Called with the reason when an image is not a tree, although people put it there to be
- *   one.
+ * @param onTrouble Called with the reason when an image does not hold a tree. An image in `trees/` is meant
+ *   to hold one.
  */
 export async function readTree(
   location: TreeLocation,

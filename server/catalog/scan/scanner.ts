@@ -273,6 +273,6 @@ function idsAbove(id: string): string[] {
   return ['.', ...parts.slice(1).map((_, index) => parts.slice(0, index + 1).join('/'))]
 }
 
-function isAtOrBelow(id: string, other: string): boolean {
-  return id === '.' || other === id || other.startsWith(`${id}/`)
+function isAtOrBelow(above: string, id: string): boolean {
+  return above === '.' || id === above || id.startsWith(`${above}/`)
 }

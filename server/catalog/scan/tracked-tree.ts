@@ -116,7 +116,7 @@ export class TrackedTree {
     return true
   }
 
-  /** Judges again what is known; digests may have become known meanwhile. */
+  /** Judges the state of the last reading again: more digests may have been computed since. */
   judge(): void {
     const tree = this.#judge()
     if (JSON.stringify(tree) !== JSON.stringify(this.#tree)) this.#tree = tree

@@ -65,7 +65,9 @@ function mayBeLonger({ extents, size }: IsoNode, imageBytes: number): boolean {
   )
 }
 
-/** Whether the UDF file `twin` is the same file as `node`, with the length that the record cannot describe. */
+/**
+ * Whether the UDF file `twin` is the same file as `node`, with the length that the record cannot describe.
+ */
 function isLonger(twin: IsoNode, node: IsoNode): boolean {
   const [udfExtent] = twin.extents
   const [isoExtent] = node.extents

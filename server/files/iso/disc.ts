@@ -11,9 +11,9 @@ import { type Folders, find, links, list } from './walk.ts'
 /** The files of one image by path, read from any of its file systems. */
 export interface Disc {
   readonly image: Image
-  /** The system that the names are read from. */
+  /** The file system or extension of ISO 9660 from which the names are read. */
   readonly names: Names | 'udf'
-  /** The size that the image gives for itself. Appended data (a GPT, checksums) may follow. */
+  /** The size that the image states. Appended data (a GPT, checksums) may follow. */
   readonly bytes: number
   /** The node at a path, symlinks followed inside the image. Undefined when the path does not exist. */
   find(path: CleanPath): Promise<IsoNode | undefined>
@@ -27,7 +27,7 @@ export interface Disc {
  * Finds the file systems of a disc, and chooses the one that describes its files best:
  *
  * 1. Rock Ridge keeps names as they were. It has symlinks, which the discs of distributions need and which
- *    genisoimage leaves out of UDF. If the disc also has UDF, that gives the size of a file over 4 GiB
+ *    genisoimage leaves out of UDF. If the disc also has UDF, UDF gives the size of a file over 4 GiB
  *    (`bridged`).
  * 2. UDF, if the disc has no ISO 9660, or one without Rock Ridge. Joliet cuts names to 64 characters, and
  *    plain names are cut more. Discs of Microsoft (`oscdimg -u2`) have only a README.TXT in ISO 9660, which

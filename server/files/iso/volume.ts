@@ -8,7 +8,7 @@ export interface Volume {
   readonly blockBytes: number
   /** The root directory. */
   readonly root: Extent
-  /** The size that the image gives for itself. Appended data (a GPT, checksums) may follow. */
+  /** The size that the image states. Appended data (a GPT, checksums) may follow. */
   readonly bytes: number
   readonly modifiedMs: number
 }

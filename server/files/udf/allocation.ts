@@ -7,7 +7,7 @@ import { expectTag, tagIds } from './tag.ts'
 export interface Run {
   readonly offset?: number
   readonly length: number
-  /** The byte of the image where its allocation descriptor stands, for messages. */
+  /** The byte of the image where its allocation descriptor begins, for messages. */
   readonly namedAt: number
 }
 

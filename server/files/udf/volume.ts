@@ -12,7 +12,7 @@ export interface UdfVolume extends Space {
   readonly fileSet: BlockAddress
   /** The byte of the image that names this address, for messages. */
   readonly fileSetNamedAt: number
-  /** The size that the volume gives for itself: up to the end of the last partition. */
+  /** The size that the volume states: up to the end of the last partition. */
   readonly bytes: number
 }
 
@@ -131,8 +131,10 @@ function plainPartition(
 }
 
 /**
- * A metadata partition (UDF 2.50 2.2.10): file entries and folders lie in the blocks of a file of the
- * partition beneath. A second file mirrors that one.
+ * A metadata partition (UDF 2.50 2.2.10): file entries and folders are stored in the blocks of a
+ * file, the metadata file, in a plain partition. A second file there is its mirror.
+ *
+ * @param beneath The plain partition.
  */
 async function metadataPartition(
   beneath: Space,

@@ -83,7 +83,7 @@ function modifiedMsOf({ mtime, pax }: Header): number {
 }
 
 /**
- * Whether it is a sparse file of GNU tar in the pax format: the body begins with a map of the holes
+ * Whether an entry is a sparse file of GNU tar in the pax format: the body begins with a map of the holes
  * (GNU.sparse.major, .minor, .realsize).
  */
 function isSparse({ pax }: Header): boolean {

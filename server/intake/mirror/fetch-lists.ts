@@ -21,25 +21,25 @@ const maxFiles = 40
  * of such a list covers the image, which has no signature of its own. Missing lists are not an error here:
  * verification reports them when signatures are required.
  *
- * @param parents The folder that holds the image, on each mirror.
+ * @param folderPool The folder that holds the image, on each mirror.
  */
 export async function fetchLists(
   folder: string,
-  parents: UpstreamPool,
+  folderPool: UpstreamPool,
   name: string,
   options: FetchOptions = {},
 ): Promise<ImageListing> {
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
-  for (const path of (await listNames(parents, name)).slice(0, maxFiles)) {
+  for (const path of (await listNames(folderPool, name)).slice(0, maxFiles)) {
     const file = { path, atMostBytes: maxListBytes, isOptional: true }
-    await fetchFile(parents, file, join(folder, path), options)
+    await fetchFile(folderPool, file, join(folder, path), options)
   }
   return { folder, name }
 }
 
-async function listNames(parents: UpstreamPool, name: string): Promise<readonly string[]> {
-  const names = await parents.upstreams[0]?.list('').catch(() => undefined)
+async function listNames(folderPool: UpstreamPool, name: string): Promise<readonly string[]> {
+  const names = await folderPool.upstreams[0]?.list('').catch(() => undefined)
   if (names) return names.filter((each) => isPlainName(each) && isListOrSignature(each))
   return [...usualNames, `${name}.CHECKSUM`].flatMap((list) =>
     signatureEndings.map((ending) => `${list}${ending}`),

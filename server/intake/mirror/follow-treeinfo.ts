@@ -13,8 +13,8 @@ import type { Fetcher } from './fetcher.ts'
 /** Files that belong to a tree although its `.treeinfo` does not name them. */
 const companions = ['.discinfo', 'media.repo']
 /**
- * SUSE signs its `.treeinfo` through these. They name many other files, too, so they are fetched only to
- * check signatures.
+ * Lists through which SUSE signs its `.treeinfo`. They name many other files, too, so they are fetched only
+ * when signatures are checked.
  */
 const signedLists = ['CHECKSUMS', 'CHECKSUMS.asc']
 /** The largest `.treeinfo` seen has 30 KiB. */

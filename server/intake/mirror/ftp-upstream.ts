@@ -158,8 +158,8 @@ class FtpConnections {
 }
 
 /**
- * Maps an FTP error to a failure that may be retried. Code 421 concerns the whole server: it has too many connections, or is about to stop
- * (RFC 959 section 4.2.1).
+ * Maps an FTP error to a failure that may be retried. Code 421 concerns the whole server: it has too many
+ * connections, or is about to stop (RFC 959 section 4.2.1).
  */
 function transientFailureOf(what: string, error: unknown): TransientFailure {
   const isOfServer = error instanceof FTPError && error.code === 421
@@ -167,9 +167,9 @@ function transientFailureOf(what: string, error: unknown): TransientFailure {
 }
 
 /**
- * Whether an item is a folder or a symlink to a folder. For a symlink we ask SIZE, which fails for a folder. It
- * also fails for a symlink to nothing, which therefore counts as a folder. Its listing fails, and `crawl` skips
- * it.
+ * Whether an item is a folder or a symlink to a folder. For a symlink we ask SIZE, which fails for a folder.
+ * It also fails for a symlink to nothing, which therefore counts as a folder. Its listing fails, and `crawl`
+ * skips it.
  */
 async function isFolder(client: Client, parent: string, item: FileInfo): Promise<boolean> {
   if (item.isDirectory || !item.isSymbolicLink) return item.isDirectory

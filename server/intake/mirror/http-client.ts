@@ -5,7 +5,7 @@ import { HttpsProxyAgent } from 'https-proxy-agent'
 import { getProxyForUrl } from 'proxy-from-env'
 import { defined } from '../../core/defined.ts'
 
-/** A connection without a byte for this long is closed. */
+/** A connection on which no byte arrives for this long is closed. */
 const stallMs = 30_000
 /** An unwanted body of at most this size is read to its end, so that the connection can be used again. */
 const worthReadingBytes = 64 * 1024

@@ -41,9 +41,9 @@ class FileMirror implements MirrorMethod {
   }
 
   /**
-   * Looks for a `.treeinfo`, else for files in index pages. The `.treeinfo` is fetched into a folder of its own,
-   * since its repositories decide below which folder of the new version the tree goes: for a repository at
-   * `../../../AppStream` that folder is some levels deep.
+   * Looks for a `.treeinfo`, else for files in index pages. The `.treeinfo` is fetched into a folder of its
+   * own, since its repositories decide below which folder of the new version the tree goes: for a repository
+   * at `../../../AppStream` that folder is some levels deep.
    */
   async probe(): Promise<Probe> {
     const { job, options } = this.#context

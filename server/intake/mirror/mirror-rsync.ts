@@ -97,19 +97,19 @@ async function descriptionIn(folder: string): Promise<Description | undefined> {
 }
 
 /** Whether two folders hold the same files, shared by hard links, and the same symlinks. */
-async function isSameFolder(folder: string, other: string): Promise<boolean> {
-  const [items, others] = await Promise.all(
-    [folder, other].map((each) => readdir(each).catch(() => undefined)),
+async function isSameFolder(first: string, second: string): Promise<boolean> {
+  const [firstNames, secondNames] = await Promise.all(
+    [first, second].map((each) => readdir(each).catch(() => undefined)),
   )
-  if (!items || items.length !== others?.length) return false
-  for (const name of items) if (!(await isSameItem(join(folder, name), join(other, name)))) return false
+  if (!firstNames || firstNames.length !== secondNames?.length) return false
+  for (const name of firstNames) if (!(await isSameItem(join(first, name), join(second, name)))) return false
   return true
 }
 
-async function isSameItem(path: string, other: string): Promise<boolean> {
-  const [a, b] = await Promise.all([lstat(path), lstat(other).catch(() => undefined)])
+async function isSameItem(first: string, second: string): Promise<boolean> {
+  const [a, b] = await Promise.all([lstat(first), lstat(second).catch(() => undefined)])
   if (!b) return false
-  if (a.isDirectory()) return b.isDirectory() && isSameFolder(path, other)
-  if (a.isSymbolicLink()) return b.isSymbolicLink() && (await readlink(path)) === (await readlink(other))
+  if (a.isDirectory()) return b.isDirectory() && isSameFolder(first, second)
+  if (a.isSymbolicLink()) return b.isSymbolicLink() && (await readlink(first)) === (await readlink(second))
   return a.ino === b.ino
 }

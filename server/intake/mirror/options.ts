@@ -13,7 +13,7 @@ export interface MirrorOptions extends ImportOptions {
 }
 
 export interface MirrorResult extends ImportResult {
-  /** The upstream equals the current version: nothing was published. */
+  /** True when the upstream equals the current version, and nothing was published. */
   readonly unchanged: boolean
 }
 
@@ -62,6 +62,6 @@ export interface FetchedTree {
 
 export interface FetchedFile {
   readonly file: string
-  /** The checksum lists that name it, when signatures are checked. */
+  /** The checksum lists beside the file, when signatures are checked. */
   readonly image?: ImageListing
 }

@@ -23,8 +23,9 @@ const fixedOptions = [
 ] as const
 
 export interface RsyncRun {
+  /** The local folder that is filled. */
   readonly folder: string
-  /** The URL names one file, which goes into the folder. */
+  /** True when the URL names one file, which goes into the folder. */
   readonly isFile?: boolean
   /** Where an interrupted run keeps partial files: outside of the folder, in the same file system. */
   readonly parts: string
@@ -39,7 +40,7 @@ export interface RsyncRun {
 
 const maxTries = 6
 
-/** `absent`: no mirror has it. `no-folder`: the URL names a file. */
+/** `absent`: no mirror has the file or folder. `no-folder`: the URL names a file. */
 export type RsyncOutcome = 'done' | 'absent' | 'no-folder'
 
 /**

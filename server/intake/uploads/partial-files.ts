@@ -56,6 +56,7 @@ export class PartialFiles {
   }
 }
 
-export function isAtOrBelow(path: CleanPath, other: CleanPath): boolean {
-  return path === '/' || other === path || other.startsWith(`${path}/`)
+/** Whether `path` is `above` itself or lies below it. */
+export function isAtOrBelow(above: CleanPath, path: CleanPath): boolean {
+  return above === '/' || path === above || path.startsWith(`${above}/`)
 }

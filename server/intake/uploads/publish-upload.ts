@@ -23,7 +23,9 @@ export interface PublishOptions {
   readonly replace?: boolean
   /** Publish in spite of faults, for this reason. */
   readonly accept?: string
-  /** Nobody asked to publish it: the upload was only quiet for a while, and may not be complete. */
+  /**
+   * True when nobody asked for the publication: the upload was only quiet for a while, and may be incomplete.
+   */
   readonly unattended?: boolean
 }
 

@@ -19,7 +19,7 @@ export interface UploadsOptions {
   /** Called with the ids of published trees; resolves when they are offered to clients. */
   readonly onPublished?: (ids: readonly string[]) => Promise<void>
   /**
-   * How long nothing must arrive for an upload before it is verified and published without being asked for.
+   * How long an upload must be quiet until it is verified and published although nobody asked for that.
    */
   readonly quietMs?: number
   readonly clock?: () => number

@@ -3,8 +3,8 @@ import type { Data, Filter, FilterCall } from './filter.ts'
 
 /**
  * Converts the arguments that the engine gives to a filter. The engine passes named arguments as one Map,
- * after the positional ones. The hidden first argument that strict.ts adds to each call, the mark of its site,
- * is dropped.
+ * after the positional ones. The hidden first argument that strict.ts adds to each call, the mark of its
+ * site, is dropped.
  *
  * @param seed What the salts of this rendering are computed from, see engine.ts.
  */

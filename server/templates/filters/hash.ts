@@ -45,11 +45,11 @@ const passwordHash: Filter = {
     const salt = saltOf(call.args[1] ?? call.options.salt, call.seed)
     const rounds = roundsOf(call.options.rounds)
     const key = JSON.stringify([kind, password, salt, rounds])
-    const known = cached.get(key)
-    if (known !== undefined) return known
-    const made = shaCrypt(kind, password, salt, rounds)
-    cached.set(key, made)
-    return made
+    const earlier = cached.get(key)
+    if (earlier !== undefined) return earlier
+    const hashed = shaCrypt(kind, password, salt, rounds)
+    cached.set(key, hashed)
+    return hashed
   },
 }
 
@@ -67,8 +67,8 @@ function saltOf(given: Data | undefined, seed: string): string {
 }
 
 /**
- * The rounds for `shaCrypt`. Undefined for the default, also when it is given: as passlib does, so that the
- * hash does not name it.
+ * The rounds for `shaCrypt`. Undefined for the default number, even when the template gives it. As with
+ * passlib, the hash then does not name its rounds.
  */
 function roundsOf(given: Data | undefined): number | undefined {
   if (given === undefined || given === null || given === defaultRounds) return undefined

@@ -5,7 +5,7 @@ import { type Digests, digestPieces, readPieces } from './digests.ts'
 import { HashThreads } from './hash-threads.ts'
 
 export interface HasherOptions {
-  /** Called as bytes are read; `totalBytes` is what is expected by then. */
+  /** Called as bytes are read; `totalBytes` is what is expected in all, as far as it is known by then. */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void
   readonly signal?: AbortSignal
 }
@@ -13,7 +13,7 @@ export interface HasherOptions {
 /** A thread needs some 40 ms to start, in which 64 MiB could have been hashed. */
 const worthThreadsBytes = 256 * 1024 * 1024
 /** Without threads: a second file keeps the disk busy while the event loop hashes the first. */
-const readAtOnce = 2
+const filesAtOnce = 2
 
 /**
  * Computes the digests of one piece of work: in threads when it is large, and on the event loop when it is
@@ -23,7 +23,7 @@ export class Hasher {
   readonly signal: AbortSignal | undefined
   readonly #onProgress: (bytes: number) => void
   readonly #abort = (): void => void this.stop()
-  readonly #limit = pLimit(readAtOnce)
+  readonly #limit = pLimit(filesAtOnce)
   #threads: HashThreads | undefined
   #totalBytes = 0
   #doneBytes = 0
@@ -37,20 +37,21 @@ export class Hasher {
     signal?.addEventListener('abort', this.#abort, { once: true })
   }
 
-  /** Everything that was read or is expected to be. */
+  /** The bytes that were read or are expected to be read. */
   get totalBytes(): number {
     return this.#totalBytes
   }
 
   /**
-   * Adds to what is expected to be read; a negative number takes back. Starts the threads when it is enough.
+   * Adds to the bytes that are expected to be read; a negative number subtracts. Starts the threads when the
+   * total is worth them.
    */
   expect(bytes: number): void {
     this.#totalBytes += bytes
     if (this.#totalBytes >= worthThreadsBytes && !this.signal?.aborted) this.#threads ??= new HashThreads()
   }
 
-  /** Counts bytes that were expected and need not be read. */
+  /** Counts as done bytes that were expected and need not be read. */
   skip(bytes: number): void {
     this.#onProgress(bytes)
   }
