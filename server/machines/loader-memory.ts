@@ -21,9 +21,9 @@ interface Attempt {
 /** Which loader a machine's firmware starts, and which it seems to refuse. */
 export interface LoaderHistory {
   /** It has started this loader. */
-  readonly starts?: LoaderKind
+  readonly started?: LoaderKind
   /** It was sent this loader last time, and the loader never asked us for anything. */
-  readonly refuses?: LoaderKind
+  readonly neverStarted?: LoaderKind
 }
 
 const mostMachines = 10_000
@@ -40,10 +40,10 @@ export class LoaderMemory {
     const attempt = this.#attempts.get(mac)
     if (!attempt) return {}
     if (attempt.xid === xid) return attempt.basis
-    if (attempt.ran !== undefined) return { starts: attempt.ran }
+    if (attempt.ran !== undefined) return { started: attempt.ran }
     // Only the last loader counts as refused. So every other loader is tried again, and two that both fail do
     // not keep a third from being tried.
-    return { refuses: attempt.sent }
+    return { neverStarted: attempt.sent }
   }
 
   /**

@@ -43,7 +43,7 @@ export async function openListener(
   }
 }
 
-/** Why a port cannot be had, if another port may be free; otherwise undefined. */
+/** Why a port cannot be bound, if another port may be free; undefined for an error of another kind. */
 function whyUnavailable(error: unknown, port: number): string | undefined {
   switch (systemCode(error)) {
     case 'EACCES':

@@ -2,8 +2,8 @@ import { Failure } from '../core/failure.ts'
 
 /**
  * One word of a kickstart command. pykickstart splits a line with Python's `shlex` in POSIX mode, comments
- * on: within double quotes a backslash escapes `"` and `\`, everything else is itself, `$` and backquotes
- * included. A line cannot be continued, so a line break has no spelling at all.
+ * on. Within double quotes a backslash escapes `"` and `\`; every other character means itself, even `$` and
+ * backquotes. A command cannot continue on the next line, so a line break cannot be written.
  *
  * @throws Failure `bad-request` for control characters other than a tab.
  */

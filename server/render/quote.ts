@@ -60,8 +60,8 @@ export function virtInstallPart(text: string): string {
 }
 
 /**
- * Value inside a QEMU option such as `-drive file=...`: a comma is doubled (qemu-options, "-drive"), nothing
- * else is special.
+ * Value inside a QEMU option such as `-drive file=...`: a comma is doubled (qemu-options, "-drive"), no other
+ * character is special.
  */
 export function qemuPart(text: string): string {
   refuseControl('a QEMU option', text)

@@ -54,7 +54,7 @@ export const formats = Object.keys(records) as readonly Format[]
  *
  * @throws Failure `invalid-data` when that language has no way to write a name or an argument, `conflict`
  * when there is nothing to install and the format describes an installation, `unsupported` when the format
- * has no such machine.
+ * cannot describe the machine.
  */
 export function renderPlan(plan: BootPlan, as: Format, options: RenderOptions = {}): string {
   return table[as].render(plan, options)

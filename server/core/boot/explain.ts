@@ -129,8 +129,8 @@ export function selectorText(selector: TreeSelector): string {
 }
 
 /**
- * An argument as text. One that no command line can hold is shown as JSON: `explain` is needed most when no
- * plan can be made.
+ * An argument as text, or as JSON if no command line can hold it. It never throws, because people need
+ * `explain` most when no plan can be made.
  */
 function safeArg(arg: { key: string; value?: string }): string {
   try {

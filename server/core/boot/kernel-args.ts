@@ -4,7 +4,7 @@ import type { KernelArg } from './plan.ts'
 /**
  * Splits a kernel command line by the rules of `next_arg` in Linux's lib/cmdline.c: blanks separate, double
  * quotes hide blanks from the separator, and there is no escape character. A quote right after `=` or before
- * the key is removed, with one at the end of the argument; all other quotes stay in the value.
+ * the key is removed, together with a quote at the end of the argument; all others stay in it.
  */
 export function parseKernelArgs(text: string): KernelArg[] {
   const args: KernelArg[] = []
@@ -43,8 +43,8 @@ function unquoteEnd(text: string): string {
 }
 
 /**
- * Writes one argument so that the kernel reads the same argument back. The first spelling that does is taken:
- * plain, then `key="a b"`.
+ * Writes one argument so that the kernel reads the same argument back: without quotes if that is possible,
+ * else with double quotes: `key="a b"`.
  *
  * @throws Failure `invalid-data` for an argument without a spelling: control characters, an unpaired double
  * quote, an empty key, or a blank in the key of a value.

@@ -2,7 +2,7 @@ import type { Sourced } from '../guest/guest.ts'
 import { parseKernelArgs } from './kernel-args.ts'
 import type { KernelArg } from './plan.ts'
 
-/** An argument with its origin (`from`) and, if a later argument replaced it, the origin of that one. */
+/** An argument with its origin (`from`), and the origin of the later argument that replaced it, if any. */
 export interface PlannedArg extends Sourced<KernelArg> {
   readonly overruledBy?: string
 }
@@ -15,7 +15,7 @@ const repeatable =
   /^(console|earlycon|ip|nameserver|ifname|bond|bridge|vlan|team|route|rd\..*|inst\.addrepo|inst\.dd|inst\.updates|inst\.ks\.all|inst\.stage2\.all|inst\.script|dd|modprobe\.blacklist|module_blacklist|initcall_blacklist|systemd\.(wants|mask|set_credential|setenv)|driverupdate|addon|ptoptions|BOOT_DEBUG|fips|memmap|hugepages(z|sz)?|pci|-{2,3})$/
 
 /**
- * Joins the installer's arguments and then the operator's, which begin with those of the root profile. A
+ * Joins the installer's arguments (`ours`) with the operator's, which begin with those of the root profile. A
  * later origin wins: the operator's `inst.repo=` replaces ours, and a guest's replaces that of its profile.
  * Ours are replaced even if the key may be repeated. Arguments of one origin never replace each other.
  */

@@ -130,7 +130,7 @@ export function planUnknown(facts: BootFacts, inputs: BootInputs): BootPlan {
 /** A menu of all ready trees that the machine can run, in the order of their ids. */
 function menuOf(facts: BootFacts, inputs: BootInputs): MenuPlan {
   const items = inputs.trees.all
-    .filter((tree) => tree.state === 'ready' && runs(facts.arch, tree))
+    .filter((tree) => tree.state === 'ready' && canRun(facts.arch, tree))
     .map((tree) => ({
       label: labelOf(tree),
       plan: planTree(tree, { urls: inputs.urls, virt: facts.virt ?? 'hvm', ...archOf(tree, facts.arch) }),
@@ -144,7 +144,7 @@ function menuOf(facts: BootFacts, inputs: BootInputs): MenuPlan {
   }
 }
 
-function runs(arch: string | undefined, tree: Tree): boolean {
+function canRun(arch: string | undefined, tree: Tree): boolean {
   if (arch === undefined || sameArch(arch, tree.arch)) return true
   if (sameArch(arch, 'x86_64')) return /^(x86_64|i386)/.test(tree.arch)
   return Object.keys(tree.platforms).some((platform) => sameArch(platform, arch))

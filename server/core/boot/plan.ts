@@ -29,7 +29,7 @@ export interface ServerUrls {
   readonly nfs?: { readonly host: string; readonly options: string }
 }
 
-/** Install, or boot for rescue, from a tree: kernel, initrd, arguments. */
+/** The machine boots the installer of a tree (or its rescue system): this kernel, initrd and arguments. */
 export interface InstallPlan {
   readonly kind: 'install'
   readonly tree: Tree
@@ -60,7 +60,7 @@ export interface LocalDiskPlan {
   readonly why: string
 }
 
-/** The machine may not boot anything; `why` is the reason, in one line. */
+/** There is nothing that the machine can boot; `why` is the reason, in one line. */
 export interface RefusePlan {
   readonly kind: 'refuse'
   readonly why: string

@@ -26,7 +26,7 @@ export interface ReachedBy {
   readonly protocol: string
   /** The `Host` header, as sent: not to be trusted. */
   readonly host?: string
-  /** Our address at the end of its connection. */
+  /** Our address that its connection or packet came to. */
   readonly localAddress?: string
 }
 

@@ -48,13 +48,14 @@ export function distroName(distro: Distro): string {
   return recordOf(distro).name
 }
 
-/** The distributions that one means in a selection: `centos` also means CentOS Stream. */
+/** The distributions that the name of one means in a selection: `centos` also means CentOS Stream. */
 export function coveredBy(distro: Distro): readonly Distro[] {
   return [distro, ...(recordOf(distro).covers ?? []).filter(isDistro)]
 }
 
 /**
- * Name -> distribution. Reversed, so that a name of several distributions stays with the first of the list.
+ * Name -> distribution. The pairs are reversed, because a later pair replaces an earlier one: so a name that
+ * several distributions have means the first of them.
  */
 const byAlias: ReadonlyMap<string, Distro> = new Map(
   distros.flatMap((distro) => namesOf(distro).map((name): [string, Distro] => [name, distro])).reverse(),

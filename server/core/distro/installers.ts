@@ -88,7 +88,7 @@ function isOldAnaconda(tree: Tree): boolean {
 }
 
 function anaconda({ tree, source, urls, answerFile }: InstallerContext): KernelArg[] {
-  const location = repo({ tree, source, urls })
+  const location = treeLocation({ tree, source, urls })
   if (tree.upstream !== undefined && tree.stage2 !== undefined) {
     const own: KernelArg[] = [
       { key: 'inst.stage2', value: location },
@@ -107,14 +107,14 @@ function oldAnaconda({ tree, source, urls, answerFile, guest }: InstallerContext
   // command-line.txt).
   const card = guest?.macs.length === 1 ? guest.macs[0] : 'link'
   return [
-    { key: 'method', value: repo({ tree, source, urls }) },
+    { key: 'method', value: treeLocation({ tree, source, urls }) },
     { key: 'ip', value: 'dhcp' },
     ...optionalArg('ksdevice', card),
     ...optionalArg('ks', answerFile),
   ]
 }
 
-function repo({ tree, source, urls }: Pick<InstallerContext, 'tree' | 'source' | 'urls'>): string {
+function treeLocation({ tree, source, urls }: Pick<InstallerContext, 'tree' | 'source' | 'urls'>): string {
   const place = treeUrlPath(tree)
   const nfs = source === 'nfs' ? nfsSource(urls, place) : undefined
   return nfs ?? urlOfPath(sourceBase(source, urls) ?? urls.http, place)

@@ -155,7 +155,10 @@ function findInitrd(
     .find((path) => allPaths.has(path))
 }
 
-/** Folders worth listing when a tree has no descriptor that names its images. Architectures count as well. */
+/**
+ * Folders worth listing when a tree has no descriptor that names its images. Folders named after an
+ * architecture are, too.
+ */
 const tellingFolders: ReadonlySet<string> = new Set([
   // of anaconda's trees
   ...['images', 'pxeboot', 'xen', 'ppc', 'ppc32'],

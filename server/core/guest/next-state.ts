@@ -105,14 +105,14 @@ function offered(state: GuestState, event: OfferedEvent, atMs: number): Change |
   if (!isUnfinished(state.state)) return undefined
   const { tree, release, wanted, client, kernel } = event
   const old = offerTo(state, client)
-  const same = old?.tree === tree && isSameRelease(old.release, release) && old.wanted === wanted
-  // A new attempt, so without `kernelMs`: it has not loaded the kernel yet.
+  const isSameOffer = old?.tree === tree && isSameRelease(old.release, release) && old.wanted === wanted
+  // Without `kernelMs`: in this new attempt the machine has not loaded the kernel yet.
   const offer: Offer = {
     ...defined({ tree, kernel, wanted, client }),
     ...(release && { release: { id: release.id, version: release.version } }),
-    firstMs: same ? old.firstMs : atMs,
+    firstMs: isSameOffer ? old.firstMs : atMs,
   }
-  if (same && old.kernelMs === undefined && state.last?.kind === 'offered') return undefined
+  if (isSameOffer && old.kernelMs === undefined && state.last?.kind === 'offered') return undefined
   const entry = entryOf(state, { atMs, kind: 'offered', detail: tree, client })
   return { state: { ...replaceOffer(state, offer), last: lastOf(entry) }, entry }
 }
@@ -128,8 +128,8 @@ function offerTo({ offers = [] }: GuestState, client: string): Offer | undefined
 function replaceOffer(state: GuestState, offer: Offer): GuestState {
   const others = (state.offers ?? []).filter(({ client }) => client !== offer.client)
   if (others.length >= maxOffers) {
-    const idle = others.findIndex(({ kernelMs }) => kernelMs === undefined)
-    others.splice(Math.max(idle, 0), 1)
+    const withoutKernel = others.findIndex(({ kernelMs }) => kernelMs === undefined)
+    others.splice(Math.max(withoutKernel, 0), 1)
   }
   return { ...state, offers: [...others, offer] }
 }

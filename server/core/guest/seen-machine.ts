@@ -71,12 +71,12 @@ export function machineOf(seen: SeenMachine, atMs: number): UnknownMachine | und
   }
 }
 
-/** Joins two records of one machine: values of the later one win, and the earlier one fills its gaps. */
+/** Joins two records of one machine: the values of `later` win, and `earlier` fills its gaps. */
 export function mergeSeen(earlier: UnknownMachine, later: UnknownMachine): UnknownMachine {
-  const both = { ...earlier, ...later }
+  const merged = { ...earlier, ...later }
   return {
-    ...both,
-    id: both.mac ?? both.id,
+    ...merged,
+    id: merged.mac ?? merged.id,
     firstMs: Math.min(earlier.firstMs, later.firstMs),
     lastMs: Math.max(earlier.lastMs, later.lastMs),
     count: earlier.count + later.count,

@@ -21,8 +21,8 @@ export interface BootPath {
   readonly loader: LoaderKind
   readonly owner: BootPathOwner
   /**
-   * The own folder of the loader, which it puts before file names; without slashes at the ends; '' is the
-   * root.
+   * The folder that the loader takes as its own and puts before file names: without slashes at the ends, ''
+   * for the root.
    */
   readonly folder: string
 }

@@ -17,9 +17,9 @@ export interface LoaderChoiceInputs {
   /** The machine's tree, whose own signed chain comes before the host's. */
   readonly treeId?: string
   /** The loader that this machine has started before: it comes first. */
-  readonly starts?: LoaderKind
+  readonly started?: LoaderKind
   /** The loader that this machine was sent and never started: it comes last. */
-  readonly refuses?: LoaderKind
+  readonly neverStarted?: LoaderKind
 }
 
 /** The name of shim in a tree's own chain; other CPUs have no Secure Boot. */
@@ -52,19 +52,19 @@ export function loaderCandidates(inputs: LoaderChoiceInputs): readonly LoaderCan
 }
 
 function orderOf(inputs: LoaderChoiceInputs): { kind: LoaderKind; why: string }[] {
-  const { preference, starts, refuses, firmware } = inputs
-  const first = preference !== 'auto' ? preference : starts
+  const { preference, started, neverStarted, firmware } = inputs
+  const first = preference !== 'auto' ? preference : started
   const why = (kind: LoaderKind): string => {
     if (kind === preference) return `loader: ${kind}`
     if (preference !== 'auto') return `loader: ${preference} is asked for, and it is missing`
-    if (kind === starts) return 'the machine has started this loader before'
-    if (refuses !== undefined && kind !== refuses)
-      return `the machine was sent ${refuses} last time and never started it${firmware === 'bios' ? '' : ': Secure Boot, perhaps'}`
+    if (kind === started) return 'the machine has started this loader before'
+    if (neverStarted !== undefined && kind !== neverStarted)
+      return `the machine was sent ${neverStarted} last time and never started it${firmware === 'bios' ? '' : ': Secure Boot, perhaps'}`
     return `the default for ${firmware}`
   }
   const weight = (kind: LoaderKind): number => {
     if (kind === first) return 0
-    return kind === refuses ? 2 : 1
+    return kind === neverStarted ? 2 : 1
   }
   return loaderKinds.toSorted((a, b) => weight(a) - weight(b)).map((kind) => ({ kind, why: why(kind) }))
 }

@@ -19,8 +19,8 @@ const espPlaces = (file: string): readonly string[] =>
   packagedEfiFolders.map((folder) => `/boot/efi/EFI/${folder}/${file}`)
 
 /**
- * Debian's packages for another architecture than the host's carry its name; ia32 ones exist for i386 hosts
- * only.
+ * A package for another architecture than the host's has a suffix (`:arm64`). Packages for ia32 exist on i386
+ * hosts only.
  */
 const debianPackages = {
   x64: ['shim-signed', 'grub-efi-amd64-signed', 'shim-helpers-amd64-signed'],

@@ -2,8 +2,8 @@ import type { Tree } from '../tree/tree.ts'
 import type { IndexedTree, TraitTest } from './traits.ts'
 
 /**
- * Which trees come closest to a request that no tree fulfils. `scores[place]` belongs to `best[place]`, the
- * candidates in their order.
+ * Which trees come closest to a request that no tree fulfils. `best` holds all trees, best first, and
+ * `scores[place]` is the score of `best[place]`.
  */
 
 export const maxClosest = 5

@@ -23,7 +23,7 @@ function fold(name: string): string {
   return name.toLowerCase().replaceAll('_', '-')
 }
 
-/** Optimal string alignment: insertions, deletions, replacements, and swaps of neighbours, one each. */
+/** Optimal string alignment: each insertion, deletion, replacement and swap of neighbours counts one. */
 export function editDistance(a: string, b: string): number {
   if (Math.abs(a.length - b.length) > maxLength) return Math.max(a.length, b.length)
   let beforeLast: number[] = []

@@ -40,7 +40,7 @@ export interface TreeIndex {
   byId(id: string): Tree | undefined
   /** The tree in a version that may have been replaced; undefined when that version is deleted. */
   inVersion(id: string, release: Pick<Release, 'id' | 'version'>): Tree | undefined
-  /** The given versions (release id -> version), without those that are the current one in `all`. */
+  /** The given versions (release id -> version) that are not current: `all` has another version. */
   otherVersions(versions: ReadonlyMap<string, number>): ReadonlyMap<string, number>
   /**
    * The index for a client that still sees the given versions (release id -> version). It is this index when

@@ -90,7 +90,7 @@ export interface TraitTest {
   readonly fits: (candidate: IndexedTree) => boolean
 }
 
-const makers: readonly (readonly [keyof Traits, (text: string) => TraitTest['fits']])[] = [
+const testMakers: readonly (readonly [keyof Traits, (text: string) => TraitTest['fits']])[] = [
   ['distro', distroTest],
   ['arch', archTest],
   ['version', versionTest],
@@ -100,7 +100,7 @@ const makers: readonly (readonly [keyof Traits, (text: string) => TraitTest['fit
 /** What a selector asks for, the weightiest first: distribution, arch, version, variant. */
 export function traitTests(wanted: Traits): TraitTest[] {
   const tests: TraitTest[] = []
-  for (const [trait, make] of makers) {
+  for (const [trait, make] of testMakers) {
     const text = wanted[trait]?.trim() ?? ''
     if (text !== '') tests.push({ trait, wanted: text, fits: make(text) })
   }

@@ -130,7 +130,7 @@ function describeFiles(evidence: TreeEvidence, describedArch: string): Descripti
   if (platforms.size === 0) return undefined
   const own = ownArch(platforms, arch || images.arch)
   const problems: TreeProblem[] = []
-  const nameless = platforms.get('')
+  const nameless = platforms.get('') // the pair whose path tells no platform
   if (nameless) {
     platforms.delete('')
     platforms.set(own, nameless)
@@ -178,7 +178,7 @@ function versionIn(text: string): string {
   return ''
 }
 
-/** Adds the missing one of version and code name, for distributions that use both (Debian 12, `bookworm`). */
+/** Adds the version to a code name or the reverse, for distributions that use both (Debian 12, `bookworm`). */
 function completeNames(description: Description): Description {
   const distro = distroOf(description)
   if (!recordOf(distro).codenames) return description

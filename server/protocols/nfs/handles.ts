@@ -57,6 +57,7 @@ export class Handles {
   /** @throws Failure `unavailable` when no more long paths can be kept. */
   handle(path: CleanPath): Buffer {
     const { handle } = this.#identity(path)
+    // A handle without its path works only if the table has the path.
     if (handle.length === 1 + digestBytes) this.#table.add(handle.subarray(1), path)
     return handle
   }
@@ -84,11 +85,11 @@ export class Handles {
   #identity(path: CleanPath): Identity {
     const cached = this.#identities.get(path)
     if (cached) return cached
-    const full = this.#digest(path)
-    const digest = full.subarray(0, digestBytes)
+    const hmac = this.#digest(path)
+    const digest = hmac.subarray(0, digestBytes)
     const inline = Buffer.byteLength(path) <= maxInlinePath
     const handle = encodeHandle(inline ? { type: 'path', digest, path } : { type: 'table', digest })
-    const identity = { handle, fileid: full.readBigUInt64BE(digestBytes) || 1n }
+    const identity = { handle, fileid: hmac.readBigUInt64BE(digestBytes) || 1n }
     this.#identities.set(path, identity)
     return identity
   }

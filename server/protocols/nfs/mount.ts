@@ -94,7 +94,7 @@ async function tryMount(
 ): Promise<MountResult> {
   if (path === undefined) return { status: mountStatus.invalid, detail: 'the argument is not a path' }
   try {
-    const found = await namespace.at(path, who)
+    const found = await namespace.findPath(path, who)
     if (!found) return { status: mountStatus.noEntry, detail: 'the folder does not exist' }
     if (found.entry.kind !== 'folder')
       return {
@@ -138,7 +138,7 @@ async function listExports(
 ): Promise<undefined> {
   args.end()
   for (const path of exportedPaths) {
-    const found = await namespace.at(cleanPath(path), who)
+    const found = await namespace.findPath(cleanPath(path), who)
     if (found?.entry.kind === 'folder') out.bool(true).string(path).bool(false)
   }
   out.bool(false)

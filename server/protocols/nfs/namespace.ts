@@ -51,7 +51,7 @@ export class NfsNamespace {
   /** @throws NfsFailure STALE when the path of the handle does not exist any more. */
   async find(handle: Buffer, who: Requester): Promise<Found> {
     const path = this.handles.path(handle)
-    const found = await this.at(path, who)
+    const found = await this.findPath(path, who)
     if (!found) throw new NfsFailure(nfsStatus.stale)
     return found
   }
@@ -62,7 +62,7 @@ export class NfsNamespace {
     return found
   }
 
-  async at(path: CleanPath, who: Requester): Promise<Found | undefined> {
+  async findPath(path: CleanPath, who: Requester): Promise<Found | undefined> {
     const entry = await this.#source().stat(path, who)
     return entry && { path, entry, attributes: this.attributes(path, entry) }
   }

@@ -153,7 +153,7 @@ async function lookup(context: NfsContext, args: XdrReader, out: XdrWriter, { wh
   const folder = await namespace.findFolder(handle, who)
   if (name.type === 'too-long') throw new NfsFailure(nfsStatus.nameTooLong, folder.attributes)
   const path = name.type === 'name' ? pathInFolder(folder.path, name.name) : undefined
-  const found = path === undefined ? undefined : await namespace.at(path, who)
+  const found = path === undefined ? undefined : await namespace.findPath(path, who)
   if (!found) {
     // For the log and the metrics: an NFS client asks for a missing file by LOOKUP only.
     if (path !== undefined)

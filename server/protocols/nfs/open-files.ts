@@ -68,6 +68,6 @@ function drop(held: Held): void {
 
 function closeUnused(held: Held): void {
   if (!held.dropped || held.users > 0) return
-  held.users = Number.NEGATIVE_INFINITY // closed once
+  held.users = Number.NEGATIVE_INFINITY // so that no later call closes it again
   held.file.then((file) => file.close()).catch(() => undefined)
 }

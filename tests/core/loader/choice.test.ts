@@ -55,10 +55,10 @@ describe('which loader each firmware is sent, best first', () => {
   })
 
   test('a loader that did not start goes last, one that started first, and the preferred one before both', () => {
-    expect(places('uefi-x64', { refuses: 'ipxe' })[0]).toBe('/shimx64.efi')
-    expect(places('uefi-x64', { starts: 'grub' })[0]).toBe('/shimx64.efi')
-    expect(places('uefi-x64', { preference: 'ipxe', starts: 'grub' })[0]).toBe('/snponly.efi')
-    const [first] = loaderCandidates({ firmware: 'uefi-x64', preference: 'auto', refuses: 'ipxe' })
+    expect(places('uefi-x64', { neverStarted: 'ipxe' })[0]).toBe('/shimx64.efi')
+    expect(places('uefi-x64', { started: 'grub' })[0]).toBe('/shimx64.efi')
+    expect(places('uefi-x64', { preference: 'ipxe', started: 'grub' })[0]).toBe('/snponly.efi')
+    const [first] = loaderCandidates({ firmware: 'uefi-x64', preference: 'auto', neverStarted: 'ipxe' })
     expect(first?.why).toMatch(stating('ipxe'))
   })
 
@@ -113,11 +113,11 @@ describe('the memory of the loaders that a machine started', () => {
   test('a loader that was sent and did not start gives way to another, and then comes again', () => {
     const memory = new LoaderMemory()
     memory.sent(mac, 1, 'ipxe')
-    expect(memory.history(mac, 2)).toEqual({ refuses: 'ipxe' })
+    expect(memory.history(mac, 2)).toEqual({ neverStarted: 'ipxe' })
     memory.sent(mac, 2, 'grub')
-    expect(memory.history(mac, 2)).toEqual({ refuses: 'ipxe' })
-    expect(memory.lastBasis(mac)).toEqual({ refuses: 'ipxe' })
-    expect(memory.history(mac, 3)).toEqual({ refuses: 'grub' })
+    expect(memory.history(mac, 2)).toEqual({ neverStarted: 'ipxe' })
+    expect(memory.lastBasis(mac)).toEqual({ neverStarted: 'ipxe' })
+    expect(memory.history(mac, 3)).toEqual({ neverStarted: 'grub' })
   })
 
   test('a loader that started is sent again', () => {
@@ -125,10 +125,10 @@ describe('the memory of the loaders that a machine started', () => {
     memory.sent(mac, 1, 'ipxe')
     memory.sent(mac, 2, 'grub')
     memory.ran(mac, 'ipxe') // not what it was sent last
-    expect(memory.history(mac, 3)).toEqual({ refuses: 'grub' })
+    expect(memory.history(mac, 3)).toEqual({ neverStarted: 'grub' })
     memory.ran(mac, 'grub')
-    expect(memory.history(mac, 3)).toEqual({ starts: 'grub' })
+    expect(memory.history(mac, 3)).toEqual({ started: 'grub' })
     memory.sent(mac, 3, 'grub')
-    expect(memory.history(mac, 4)).toEqual({ starts: 'grub' })
+    expect(memory.history(mac, 4)).toEqual({ started: 'grub' })
   })
 })

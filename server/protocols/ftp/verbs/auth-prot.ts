@@ -35,7 +35,7 @@ export const prot = forAnyone(({ isSecure }, level) => {
 })
 
 /**
- * Always refused, as RFC 4217 section 12.3 allows: in the clear again, anyone on the way could read or change
+ * Always refused, as RFC 4217 section 12.3 allows: without encryption anyone on the way could read or change
  * the rest of the session.
  */
 export const ccc = forAnyone(() => reply(534, 'The control connection stays encrypted'))

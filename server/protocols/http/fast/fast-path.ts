@@ -69,13 +69,13 @@ class FastConnection {
   readonly #peer: Peer
   #requester: Requester
   /** The last request, as text and parsed: a client that keeps its connection often sends the same again. */
-  #text = ''
-  #get: PlainGet | undefined
-  /** A request is in progress. */
+  #lastText = ''
+  #lastGet: PlainGet | undefined
+  /** Whether a request is in progress. */
   #busy = false
   /** Bytes of a next request that came before the response went out. */
   #early: Buffer | undefined
-  /** The client has closed its side. */
+  /** Whether the client has closed its side. */
   #ended = false
   #responses = 0
   #stopping = false
@@ -118,11 +118,11 @@ class FastConnection {
   #parse(chunk: Buffer): PlainGet | undefined {
     if (!this.#options.enabled || chunk.length > maxRequestBytes) return undefined
     const text = chunk.toString('latin1')
-    if (text === this.#text) return this.#get
-    this.#text = text
-    this.#get = parsePlainGet(text)
-    if (this.#get) this.#requester = { ...this.#peer, host: this.#get.host }
-    return this.#get
+    if (text === this.#lastText) return this.#lastGet
+    this.#lastText = text
+    this.#lastGet = parsePlainGet(text)
+    if (this.#lastGet) this.#requester = { ...this.#peer, host: this.#lastGet.host }
+    return this.#lastGet
   }
 
   async #respond(path: CleanPath, request: Buffer): Promise<void> {

@@ -46,7 +46,7 @@ export class FileBuffer {
 
   /** A transfer has ended. `waiter`: the transfer, which is not to be called any more. */
   release(waiter: FileBufferWaiter | undefined): void {
-    if (waiter) this.#waiters = this.#waiters.filter((one) => one !== waiter)
+    if (waiter) this.#waiters = this.#waiters.filter((each) => each !== waiter)
     this.#reader?.release()
   }
 
