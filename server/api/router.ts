@@ -21,8 +21,8 @@ interface RouterOptions {
 }
 
 /**
- * The route table as an Express router. For each request it checks access, parses input, calls the handler,
- * responds.
+ * The route table as an Express router. For each request it checks access, parses input, calls the handler
+ * and responds.
  */
 export function routerOf({ routes, context, requesterOf, onFault }: RouterOptions): Router {
   const router = Router()

@@ -9,8 +9,8 @@ import type { TemplateRenderer } from '../templates/renderer.ts'
 import { cliRequester, expectedServices } from './cli-requester.ts'
 
 /**
- * Answer files that are rendered for each template. Further guests with the same template mostly differ only
- * in names and addresses.
+ * How many answer files are rendered for each template. Further guests with the same template mostly differ
+ * only in names and addresses.
  */
 const mostOfOneTemplate = 200
 
@@ -31,7 +31,7 @@ export async function answerFileProblems(
   })
   const who = cliRequester(snapshot.config)
   const guestsByReason = new Map<string, Guest[]>()
-  for (const guest of withTemplates(snapshot)) {
+  for (const guest of guestsToCheck(snapshot)) {
     try {
       await namespace.stat(cleanPath(`/ks/${guest.name}`), who)
     } catch (error) {
@@ -50,7 +50,7 @@ export async function answerFileProblems(
 }
 
 /** The guests whose answer files are checked. */
-function withTemplates({ guests }: Snapshot): Guest[] {
+function guestsToCheck({ guests }: Snapshot): Guest[] {
   const counts = new Map<string, number>()
   return guests.all.filter(({ settings }) => {
     const name = settings.template?.value

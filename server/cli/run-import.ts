@@ -36,7 +36,7 @@ export const importOptions = (): readonly Option[] => [
   ),
   new Option(
     '--replace',
-    'when trees/<id> is a folder that was copied by hand: publish in its place, and keep it as an earlier version',
+    'when trees/<id> is a folder that was copied by hand: publish in its place, and keep the folder as an earlier version',
   ),
   new Option(
     '--accept <reason>',

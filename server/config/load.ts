@@ -211,7 +211,8 @@ function dhcpSettings(written: ConfigFile['dhcp'], common: ServiceConfig): DhcpC
 function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Config {
   const bind = file.server?.bind ?? '0.0.0.0'
   const common = commonSettings(file, bind)
-  const folder = (written: string | undefined, otherwise: string) => resolve(baseFolder, written ?? otherwise)
+  const folder = (written: string | undefined, defaultName: string) =>
+    resolve(baseFolder, written ?? defaultName)
   return {
     file: path,
     server: defined({ bind, url: file.server?.url }),

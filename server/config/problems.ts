@@ -137,7 +137,7 @@ function isAboutContent(issue: z.core.$ZodIssue): boolean {
 }
 
 /**
- * Leaves out issues that are only a consequence: a mapping with mistyped keys often fails a check of the
+ * Leaves out issues that only follow from another issue: a mapping with mistyped keys often fails a check of the
  * whole mapping too.
  */
 function withoutEchoes(issues: readonly z.core.$ZodIssue[]): readonly z.core.$ZodIssue[] {

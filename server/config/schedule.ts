@@ -21,8 +21,8 @@ export function parseSchedule(text: string): Schedule | undefined {
 }
 
 /**
- * When a mirror is due (ms since 1970), given the time of its last check. 0, at once, without a last check. A
- * check that was missed while the server was down is due at once, and only once.
+ * When a mirror is due (ms since 1970), given the time of its last check. Without a last check it is due at
+ * once (0). A check that was missed while the server was down is due at once, and only once.
  *
  * @param atTime Returns the moment with this hour and minute on the day of `ms`, in the time zone of the
  *   server.

@@ -43,15 +43,15 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
   const path = resolve(options.cwd, shown)
   const pollMs = options.pollMs ?? 250
   let closed = false
-  /** Whether the operator named the file, or it was ever there. */
-  let existed = options.file !== undefined
+  /** Whether a missing file is an error: the operator named the file, or the file existed before. */
+  let mustExist = options.file !== undefined
   let lastLoad: Promise<void> = Promise.resolve()
 
   async function load(): Promise<void> {
     if (closed) return
     try {
       // Without `file` a missing file means defaults. They must not come into force when a file is removed.
-      const loaded = await loadConfigFile(defined({ file: existed ? shown : undefined, cwd: options.cwd }))
+      const loaded = await loadConfigFile(defined({ file: mustExist ? shown : undefined, cwd: options.cwd }))
       if (closed) return
       options.onLoaded(loaded)
       const counts = `guests: ${loaded.guests.length}, profiles: ${loaded.profiles.size}`
@@ -63,23 +63,23 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
     }
   }
 
-  /** One load at a time, in order. */
+  /** Loads after all earlier loads have ended. */
   function reload(): Promise<void> {
     lastLoad = lastLoad.then(load)
     return lastLoad
   }
 
   /**
-   * The time of the folder shows added and removed guest files. To notice edits in place, each file needs a
-   * stat: that is done less often.
+   * The time of the folder shows added and removed guest files. Edits in place show only in a stat of each
+   * file, which is made less often.
    */
   let checks = 0
-  let closeState = ''
+  let guestFileTimes = ''
   async function state(): Promise<string> {
     const file = await fileState(path)
-    existed ||= file !== absent
-    if (checks++ % closelyEvery === 0) closeState = await guestFilesState(path, true)
-    return [file, await guestFilesState(path, false), closeState].join('\n')
+    mustExist ||= file !== absent
+    if (checks++ % closelyEvery === 0) guestFileTimes = await guestFilesState(path, true)
+    return [file, await guestFilesState(path, false), guestFileTimes].join('\n')
   }
 
   let loadedState = await state()
@@ -87,9 +87,9 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
 
   async function check(): Promise<void> {
     const now = await state()
-    const quiet = now === lastState
+    const isSettled = now === lastState
     lastState = now
-    if (quiet && now !== loadedState) {
+    if (isSettled && now !== loadedState) {
       loadedState = now
       await reload()
     }
@@ -107,7 +107,7 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
   }
 }
 
-/** After so many checks, one check looks at every guest file. */
+/** One of so many checks looks at every guest file. */
 const closelyEvery = 8
 /** The state of a missing file. */
 const absent = 'ENOENT'

@@ -17,7 +17,7 @@ export interface YamlMapping {
 }
 export type YamlPath = readonly (string | number)[]
 
-/** Line and column both begin at 1, as in editors. */
+/** A place in a text. Line and column both begin at 1, as in editors. */
 export interface TextPosition {
   readonly line: number
   readonly column: number
@@ -41,13 +41,16 @@ export interface YamlText {
 }
 
 /**
- * Nodes that aliases may add. A few dozen lines of nested aliases make billions of them ("billion laughs").
+ * How many nodes aliases may add. A few dozen lines of nested aliases could add billions ("billion laughs").
  */
 const maxAliasedNodes = 100_000
-/** yaml 2.9 and this reader use recursion. config.yaml needs six levels, and a few more in vars. */
+/**
+ * How deep values may be nested: yaml 2.9 and this reader use recursion. config.yaml needs six levels, and a few
+ * more in vars.
+ */
 const maxDepth = 100
 
-/** One mistake can cause thousands of errors, and each explanation walks over the whole file. */
+/** How many errors are explained. One mistake can cause thousands, and each explanation reads the file. */
 const maxSyntaxErrors = 20
 
 /** Where a key and its value begin: offsets in the text. */
@@ -182,9 +185,9 @@ class NodeReader {
   }
 }
 
-function offsetOf(node: unknown, otherwise = 0): number {
+function offsetOf(node: unknown, defaultOffset = 0): number {
   const range = (node as { range?: [number, number, number] | null } | null | undefined)?.range
-  return range?.[0] ?? otherwise
+  return range?.[0] ?? defaultOffset
 }
 
 function scalarValue(node: Scalar): YamlValue {

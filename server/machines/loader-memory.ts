@@ -12,25 +12,25 @@ interface Attempt {
    * Transaction number of the DHCP request. A repeated request with the same number belongs to this attempt.
    */
   readonly xid: number
-  /** The loader that then asked for something: it runs. */
+  /** The loader that asked for something afterwards, and so runs. */
   readonly ran?: LoaderKind
-  /** What was known when this loader was chosen. */
+  /** What was known of the machine when this loader was chosen. */
   readonly basis: LoaderHistory
 }
 
 /** Which loader a machine's firmware starts, and which it seems to refuse. */
 export interface LoaderHistory {
-  /** It has started this loader. */
+  /** A loader that the firmware has started. */
   readonly started?: LoaderKind
-  /** It was sent this loader last time, and the loader never asked us for anything. */
+  /** The loader that was sent last time, if this loader never asked us for anything. */
   readonly neverStarted?: LoaderKind
 }
 
 const mostMachines = 10_000
 
 /**
- * Which loader each machine was sent last, and whether it started. In memory only; entries do not expire by
- * time.
+ * Which loader each machine was sent last, and whether that loader started. Kept in memory only; entries do
+ * not expire by time.
  */
 export class LoaderMemory {
   readonly #attempts = new LRUCache<string, Attempt>({ max: mostMachines })

@@ -5,15 +5,15 @@ const mostMachines = 10_000
 
 /**
  * Which MAC and which UUID belong to the same machine, as its DHCP requests name them. Loaders later name
- * only one of the two: Debian's signed GRUB the MAC, PXELINUX and GRUB's `grub.cfg-<uuid>` the UUID. In
- * memory only, because a machine asks by DHCP each time it boots.
+ * only one of the two: Debian's signed GRUB the MAC, PXELINUX and GRUB's `grub.cfg-<uuid>` the UUID. Kept
+ * in memory only, because a machine asks by DHCP each time it boots.
  */
 export class MachineNames {
   readonly #uuids = new LRUCache<string, string>({ max: mostMachines })
   readonly #macs = new LRUCache<string, string>({ max: mostMachines })
 
-  learn(mac: string, text: string): void {
-    const uuid = canonicalUuid(text)
+  learn(mac: string, uuidText: string): void {
+    const uuid = canonicalUuid(uuidText)
     if (uuid === undefined) return
     this.#uuids.set(mac, uuid)
     this.#macs.set(uuid, mac)

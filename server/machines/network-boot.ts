@@ -39,12 +39,12 @@ export function networkBoot(parts: NetworkBootParts): DecideNetworkBoot {
       const why = whyNoFirmware(request.client)
       return why === undefined ? undefined : { kind: 'silence', why }
     }
-    const now = parts.snapshot()
-    const guest = now.guests.match(identityOf(request.client))?.guest
+    const snapshot = parts.snapshot()
+    const guest = snapshot.guests.match(identityOf(request.client))?.guest
     learn(parts.machines, request, firmware, guest)
-    const ignored = guest ? undefined : whyIgnored(now)
+    const ignored = guest ? undefined : whyIgnored(snapshot)
     if (ignored !== undefined) return { kind: 'silence', why: ignored }
-    return offerLoader(parts, request, { firmware, guest, now })
+    return offerLoader(parts, request, { firmware, guest, snapshot })
   }
 }
 
@@ -65,7 +65,7 @@ function learn(
 interface AskingMachine {
   readonly firmware: Firmware
   readonly guest: Guest | undefined
-  readonly now: Snapshot
+  readonly snapshot: Snapshot
 }
 
 async function offerLoader(
@@ -73,14 +73,14 @@ async function offerLoader(
   request: NetworkBootRequest,
   machine: AskingMachine,
 ): Promise<NetworkReply> {
-  const { firmware, guest, now } = machine
+  const { firmware, guest, snapshot } = machine
   const who: Requester = {
     protocol: 'dhcp',
     address: request.clientAddress,
     localAddress: request.serverAddress,
   }
   const loader = await firstAvailable(candidatesFor(parts, request, machine), who, parts.fileExists)
-  const reach = reachOf(now, parts.services(), who)
+  const reach = reachOf(snapshot, parts.services(), who)
   const decision = decideOffer({ ...reach, firmware, ...defined({ loader }) })
   const named = defined({ guest: guest?.name })
   if (!('offer' in decision)) return { kind: 'silence', why: `${firmware}: ${decision.why}`, ...named }
@@ -97,10 +97,10 @@ async function offerLoader(
 function candidatesFor(
   { machines }: NetworkBootParts,
   { client: { mac }, xid, isFollowUp }: NetworkBootRequest,
-  { firmware, guest, now }: AskingMachine,
+  { firmware, guest, snapshot }: AskingMachine,
 ): readonly LoaderCandidate[] {
-  const preference = guest?.settings.loader?.value ?? now.config.dhcp.loader
-  const selection = guest && selectForGuest(guest, now.trees, machines.stateOf(guest.name))
+  const preference = guest?.settings.loader?.value ?? snapshot.config.dhcp.loader
+  const selection = guest && selectForGuest(guest, snapshot.trees, machines.stateOf(guest.name))
   const treeId = selection?.found ? selection.tree.id : undefined
   if (mac === undefined) return loaderCandidates({ firmware, preference, ...defined({ treeId }) })
   const history = isFollowUp ? machines.loaders.lastBasis(mac) : machines.loaders.history(mac, xid)

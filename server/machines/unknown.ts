@@ -9,8 +9,8 @@ export interface UnknownMachinesOptions {
 }
 
 /**
- * One boot asks within seconds by UUID, by MAC and by address. For this long an address means the same
- * machine.
+ * While a machine boots, it asks by UUID, by MAC and by address within seconds. Requests that follow one
+ * another at one address within this time may come from the same machine.
  */
 const sameMachineMs = 60_000
 /** Machines seen within this time are written together, so that many requests cost one write. */
@@ -79,7 +79,7 @@ export class UnknownMachines {
   }
 }
 
-/** Whether two sightings at one address may be the same machine: the address may have gone to another one. */
+/** Whether two requests from one address may name one machine. Another machine may have the address now. */
 function mayBeSame(a: UnknownMachine, b: UnknownMachine): boolean {
   const differ = (x: string | undefined, y: string | undefined): boolean =>
     x !== undefined && y !== undefined && x !== y

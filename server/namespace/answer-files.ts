@@ -29,10 +29,10 @@ export interface InstallFacts {
 export interface AnswerFileOptions {
   readonly snapshot: () => Snapshot
   readonly renderer: TemplateRenderer
-  /** A Failure says why the guest gets no answer file now. */
+  /** What the guest's template may use, or a Failure that says why the guest gets no answer file now. */
   readonly facts: (guest: Guest, who: Requester, snapshot: Snapshot) => InstallFacts | Failure
   readonly machines: Pick<BootMachines, 'fresh' | 'claimAnswerFile'>
-  /** Called once for each newly rendered text, with what looks wrong although it rendered. */
+  /** Called once for each newly rendered text that looks wrong although its template rendered. */
   readonly onWarnings?: (guest: Guest, warnings: readonly string[]) => void
 }
 
@@ -46,7 +46,7 @@ export interface RenderedAnswerFile {
   readonly problems: readonly string[]
 }
 
-/** Rendered texts kept, so that a guest's HEAD, GET and retry cost one rendering. */
+/** How many rendered texts are kept, so that a guest's HEAD, GET and retry cost one rendering. */
 const keptAnswerFiles = 500
 
 /**

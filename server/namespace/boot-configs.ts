@@ -35,8 +35,8 @@ export interface BootConfigOptions {
 }
 
 /**
- * What a listing shows at the root. File names with a MAC, UUID or address are left out: every machine has
- * one.
+ * The paths that a listing shows at the root. File names with a MAC, UUID or address are left out: every
+ * machine has its own.
  */
 const rootPaths = ['/boot.ipxe', '/autoexec.ipxe']
 
@@ -69,8 +69,8 @@ export function bootConfigMounts(options: BootConfigOptions): readonly Mount[] {
 }
 
 /**
- * Menus kept. Real clients need few: one for each loader and address of ours. `Host` headers must not fill
- * memory.
+ * How many menus are kept. Real clients need few: one for each loader and each of our addresses. Clients
+ * choose the `Host` header, and must not fill memory with it.
  */
 const mostMenus = 64
 
@@ -181,7 +181,7 @@ class BootConfigs {
   /**
    * The `grub.cfg` that every machine gets. Debian's signed GRUB asks for no other file, so this file first
    * loads `/boot/by/<MAC>/grub.cfg`. GRUBs that lost their prefix under ProxyDHCP also ask for it. A GRUB
-   * without `$net_default_mac`, or one that finds no file there, executes the rest: the plan for the address
+   * without `$net_default_mac`, or a GRUB that finds no file there, executes the rest: the plan for the address
    * that asks.
    */
   async #sharedGrub(who: Requester): Promise<GeneratedText> {
@@ -212,13 +212,13 @@ class BootConfigs {
     { folder = '', guestsOnly = false }: { readonly folder?: string; readonly guestsOnly?: boolean } = {},
   ): Promise<{ readonly text: string; readonly decision: BootDecision } | undefined> {
     await this.#options.machines.fresh()
-    const now = this.#options.snapshot()
-    const { guest, facts } = this.#recognise(asked, now)
+    const snapshot = this.#options.snapshot()
+    const { guest, facts } = this.#recognise(asked, snapshot)
     if (guestsOnly && !guest) return undefined
-    const inputs = this.#inputs(who, now)
+    const inputs = this.#inputs(who, snapshot)
     const decision = decideBoot(guest, facts, inputs)
     if (!decision) return undefined
-    const text = this.#write(decision, loader, loaderOptions(who, inputs, folder), { inputs, now })
+    const text = this.#write(decision, loader, loaderOptions(who, inputs, folder), { inputs, snapshot })
     return { text, decision: bootDecision(decision, facts, loader) }
   }
 
@@ -240,11 +240,11 @@ class BootConfigs {
     { plan }: Decision,
     as: Format,
     options: RenderOptions,
-    { inputs, now }: { readonly inputs: BootInputs; readonly now: Snapshot },
+    { inputs, snapshot }: { readonly inputs: BootInputs; readonly snapshot: Snapshot },
   ): string {
     if (plan.kind !== 'menu') return renderForLoader(plan, as, options)
     const { http, tftp } = inputs.urls
-    const key = JSON.stringify([now.generation, http, tftp, as, options])
+    const key = JSON.stringify([snapshot.generation, http, tftp, as, options])
     const cached = this.#menus.get(key)
     if (cached !== undefined) return cached
     const text = renderForLoader(plan, as, options)

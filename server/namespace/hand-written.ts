@@ -10,7 +10,7 @@ import { type CleanPath, cleanPath, rootPath } from '../files/path.ts'
 import type { FileSource } from '../files/source.ts'
 
 /**
- * Files and folder levels of the operator's boot folder that `explain` reads: more than anybody writes by
+ * How many files and folder levels of the operator's boot folder `explain` reads: more than anybody writes by
  * hand.
  */
 const mostFiles = 5000

@@ -17,10 +17,10 @@ export interface Mount {
  * The namespace: mounts from top to bottom. The first mount that has a path serves it. Listings of mounts at
  * the same path are merged; of two entries with the same name the earlier mount's is listed. The path of a
  * mount and the folders above it (`/trees` for a mount at `/trees/f40`) always exist, even while the mounted
- * source has no root yet.
+ * source has no root yet. `modifiedMs` is the modification time of these folders.
  */
-export function mountTable(mounts: readonly Mount[], madeMs = Date.now()): FileSource {
-  const layers = mounts.map(({ at, source }) => ({ at, source: mountedAt(at, source, madeMs) }))
+export function mountTable(mounts: readonly Mount[], modifiedMs = Date.now()): FileSource {
+  const layers = mounts.map(({ at, source }) => ({ at, source: mountedAt(at, source, modifiedMs) }))
   const all = unionSource(...layers.map((layer) => layer.source))
 
   /** The mounts at, above or below a path. Mostly there is only one, which is then asked without a union. */
@@ -33,7 +33,7 @@ export function mountTable(mounts: readonly Mount[], madeMs = Date.now()): FileS
   }
   return {
     stat: (path, who) =>
-      path === rootPath ? Promise.resolve(folderEntry('', madeMs)) : relatedTo(path).stat(path, who),
+      path === rootPath ? Promise.resolve(folderEntry('', modifiedMs)) : relatedTo(path).stat(path, who),
     list: async (path, who) =>
       (await relatedTo(path).list(path, who)) ?? (path === rootPath ? [] : undefined),
   }
@@ -42,7 +42,7 @@ export function mountTable(mounts: readonly Mount[], madeMs = Date.now()): FileS
 /** What one mount does for a path. */
 export interface PathExplanation {
   readonly at: CleanPath
-  /** `hidden`: it has the path as well, but an earlier mount serves it. */
+  /** `hidden`: this mount has the path too, but an earlier mount serves it. */
   readonly outcome: 'serves' | 'fails' | 'hidden' | 'absent'
   readonly why: string
   /** The error, for `fails` and `hidden`. */
@@ -73,17 +73,17 @@ export async function explainPath(
 }
 
 /** A source seen from the root of the namespace. */
-function mountedAt(at: CleanPath, source: FileSource, madeMs: number): FileSource {
+function mountedAt(at: CleanPath, source: FileSource, modifiedMs: number): FileSource {
   if (at === rootPath) return source
   const place = baseName(at)
   const stat = async (path: CleanPath, who: Requester): Promise<Entry | undefined> => {
     const inside = below(at, path)
     if (inside === undefined)
-      return below(path, at) === undefined ? undefined : folderEntry(baseName(path), madeMs)
+      return below(path, at) === undefined ? undefined : folderEntry(baseName(path), modifiedMs)
     if (inside !== rootPath) return source.stat(inside, who)
     const root = await source.stat(inside, who)
-    // Mostly a folder; but `/ks` is a file for a machine that is a guest.
-    return root ? renameEntry(root, place) : folderEntry(place, madeMs)
+    // The root is mostly a folder, but `/ks` is a file for a machine that is a guest.
+    return root ? renameEntry(root, place) : folderEntry(place, modifiedMs)
   }
   return {
     stat,

@@ -61,12 +61,12 @@ export function namespaceMounts(parts: NamespaceParts): readonly Mount[] {
     {
       at: rootPath,
       source: hostLoadersSource(),
-      why: "boot loaders from the host's own packages, under one name each",
+      why: "boot loaders from the host's own packages, each under a fixed name",
     },
     {
       at: cleanPath('/boot/loader'),
       source: treeLoadersSource(snapshot, trees),
-      why: 'the signed chain that each tree brings along; before /boot, which has guests of any name',
+      why: 'the signed loaders of each tree; before /boot, because a guest may have any name',
     },
     ...bootConfigMounts(parts),
   ]

@@ -20,9 +20,10 @@ export interface Store {
    */
   change(guest: string, decide: Decide): Promise<GuestState | undefined>
   /**
-   * The newest lines of the history of a guest, oldest first. With `install` only those of one installation.
+   * The newest lines of the history of a guest, oldest first. With `installNumber` only the lines of that
+   * installation.
    */
-  history(guest: string, install?: number): Promise<readonly HistoryEntry[]>
+  history(guest: string, installNumber?: number): Promise<readonly HistoryEntry[]>
 
   /** Machines that asked for boot and are not guests. The one seen last comes first. */
   unknownMachines(): Promise<readonly UnknownMachine[]>

@@ -20,7 +20,7 @@ export interface FrontView {
 
 /**
  * The page at `/`: what is served, what is wrong, and a line to copy for each tree. It has no scripts, and
- * loads nothing.
+ * loads no other file.
  */
 export function frontPage(view: FrontView): string {
   const ready = view.trees.filter((tree) => tree.state === 'ready').length

@@ -37,16 +37,20 @@ export function list(_: unknown, { snapshot, machines }: ApiContext): Reply {
 }
 
 export function show({ params }: GuestCall, { snapshot, machines }: ApiContext): Reply {
-  const now = snapshot()
-  const guest = guestNamed(now, params.name)
-  const json: GuestSummary = guestSummary(guest, now.trees, machines.stateOf(guest.name))
+  const current = snapshot()
+  const guest = guestNamed(current, params.name)
+  const json: GuestSummary = guestSummary(guest, current.trees, machines.stateOf(guest.name))
   return { json }
 }
 
 export async function explain({ params, who }: GuestCall, context: ApiContext): Promise<Reply> {
-  const now = context.snapshot()
-  const { name } = guestNamed(now, params.name)
-  const handWritten = await handWrittenFor(diskSource(now.config.paths.tftpboot), { name }, now.guests)
+  const current = context.snapshot()
+  const { name } = guestNamed(current, params.name)
+  const handWritten = await handWrittenFor(
+    diskSource(current.config.paths.tftpboot),
+    { name },
+    current.guests,
+  )
   const json: readonly ExplainedStep[] = explainBoot({ name }, inputsFor(context, who), handWritten)
   return { json }
 }
@@ -80,8 +84,8 @@ async function order(
   { params }: GuestCall,
   { snapshot, machines }: ApiContext,
 ): Promise<Reply> {
-  const now = snapshot()
-  const guest = guestNamed(now, params.name)
-  const json: GuestSummary = guestSummary(guest, now.trees, await machines.order(guest.name, type))
+  const current = snapshot()
+  const guest = guestNamed(current, params.name)
+  const json: GuestSummary = guestSummary(guest, current.trees, await machines.order(guest.name, type))
   return { json }
 }

@@ -20,10 +20,10 @@ export const lookupQuery = z.looseObject({
   as: format,
 })
 
-/** The response to a lookup. It also notes that the client starts over, and which version it now fetches. */
+/** Responds to a lookup. Notes that the client starts over, and which version it fetches from now on. */
 function respondTo(url: string, who: Requester, context: ApiContext): LookupResponse {
   const { snapshot, machines, lookupCache } = context
-  // First, so that the response names the newest version.
+  // This comes first, so that the response names the newest version.
   machines.lookedUp(who)
   const request = { query: url.slice(lookupPath.length + 1), who }
   const response = lookupCache.respond({ ...request, inputs: inputsFor(context, who), current: snapshot() })

@@ -15,8 +15,8 @@ export interface ExpectedDigest {
 }
 
 /**
- * Bytes collected for each write: Node hands over pieces of about 64 KiB, and larger writes cost the disk
- * less.
+ * How many bytes are collected for each write. Node hands over pieces of about 64 KiB, and larger writes cost
+ * the disk less.
  */
 const writeBytes = 1 << 20
 

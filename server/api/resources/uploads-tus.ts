@@ -53,7 +53,7 @@ export const create = tus(async ({ req }: TusCall, { uploads }): Promise<Reply> 
   const Location = `/api/v1/uploads/tus/${length}${path.split('/').map(encodeURIComponent).join('/')}`
   if (req.headers['content-type'] !== bodyType)
     return { status: 201, headers: { Location, 'Upload-Offset': '0' } }
-  const reply = await take(uploads, req, { path, length, offset: 0 })
+  const reply = await receivePart(uploads, req, { path, length, offset: 0 })
   return reply.status === 204
     ? { status: 201, headers: { Location, ...reply.headers } }
     : { ...reply, headers: { Location } }
@@ -72,7 +72,7 @@ export const append = tus(async ({ params, req }: UploadCall, { uploads }): Prom
   const size = await sizeOf(uploads, path)
   if (Number(req.headers['upload-offset']) !== size)
     throw new Failure('conflict', `${path} has ${size} bytes; expected Upload-Offset: ${size}`)
-  return take(uploads, req, { path, length, offset: size })
+  return receivePart(uploads, req, { path, length, offset: size })
 })
 
 export const remove = tus(async ({ params }: UploadCall, { uploads }): Promise<Reply> => {
@@ -115,7 +115,7 @@ interface Part {
 }
 
 /** Receives the body of one request as the next part of a file. */
-async function take(uploads: Uploads, req: IncomingMessage, part: Part): Promise<Reply> {
+async function receivePart(uploads: Uploads, req: IncomingMessage, part: Part): Promise<Reply> {
   const { path, length, offset } = part
   const end = offset + Number(req.headers['content-length'] ?? 0)
   if (end > length)
@@ -127,9 +127,10 @@ async function take(uploads: Uploads, req: IncomingMessage, part: Part): Promise
     return { status: 204, headers: { 'Upload-Offset': String(offset + received) } }
   } catch (error) {
     if (!(error instanceof Failure) || error.kind !== 'invalid-data') throw error
-    // The checksum extension of tus: a damaged part is removed, and the status is 460.
-    const undo = await uploads.openForWriting(path, offset)
-    await undo.close('partial')
+    // The checksum extension of tus: a damaged part is removed, and the status is 460. To open the file at the
+    // offset cuts the part off.
+    const truncated = await uploads.openForWriting(path, offset)
+    await truncated.close('partial')
     return { status: 460, json: { error: error.kind, message: error.message } }
   }
 }

@@ -58,7 +58,7 @@ async function dhcpPlan(
   if (!isIPv4(address))
     throw new Failure(
       'bad-request',
-      `${address} is not an IPv4 address, and DHCP needs an IPv4 address of the boot server: give treeboot's with --address`,
+      `${address} is not an IPv4 address, and DHCP needs an IPv4 address of the boot server: name treeboot's address with --address`,
     )
   const { urls } = bootInputs({
     snapshot,

@@ -35,9 +35,9 @@ export function registerExplain(program: Command, io: CliIo): void {
     .addOption(jsonOption())
     .addHelpText('after', help)
     .action(async (asked: string, options: CommonOptions) => {
-      const past = await readStoredStates(await readSnapshot(options, io), io)
-      if (asked.startsWith('/')) await explainAPath(asked, past, options, io)
-      else await explainAMachine(asked, past, options, io)
+      const stored = await readStoredStates(await readSnapshot(options, io), io)
+      if (asked.startsWith('/')) await explainAPath(asked, stored, options, io)
+      else await explainAMachine(asked, stored, options, io)
     })
 }
 
@@ -48,8 +48,8 @@ async function explainAMachine(
   io: CliIo,
 ): Promise<void> {
   const facts = factsOf(asked)
-  const own = await handWrittenFor(diskSource(snapshot.config.paths.tftpboot), facts, snapshot.guests)
-  const lines = explainBoot(facts, cliInputs(snapshot, stateOf), own)
+  const handWritten = await handWrittenFor(diskSource(snapshot.config.paths.tftpboot), facts, snapshot.guests)
+  const lines = explainBoot(facts, cliInputs(snapshot, stateOf), handWritten)
   const known = snapshot.guests.match(facts) !== undefined
   if (options.json) io.out(json({ asked, known, explanation: lines }))
   else io.out(table(lines.map(({ what, value, from }) => [what, value, from ? `<- ${from}` : ''])))
@@ -73,11 +73,11 @@ function factsOf(asked: string): GuestFacts {
 
 async function explainAPath(
   asked: string,
-  past: StoredStates,
+  stored: StoredStates,
   options: CommonOptions,
   io: CliIo,
 ): Promise<void> {
-  const { snapshot } = past
+  const { snapshot } = stored
   const services = expectedServices(snapshot.config)
   const renderer = new TemplateRenderer()
   try {
@@ -86,7 +86,7 @@ async function explainAPath(
       services: () => services,
       renderer,
       onWarnings: () => undefined,
-      machines: { ...noMachines, ...past },
+      machines: { ...noMachines, ...stored },
     })
     const lines = await explainPath(mounts, cleanPath(asked), cliRequester(snapshot.config))
     const served = lines.some(({ outcome }) => outcome === 'serves')

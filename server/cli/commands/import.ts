@@ -26,8 +26,8 @@ export function registerImport(program: Command, io: CliIo): void {
       'after',
       `
 The tree is copied to a private folder, verified down to its packages, and published in one step. After Ctrl-C clients
-see nothing of it, and the same command resumes the import. Exit code 0: published; 2: files are missing or damaged;
-1: the import failed.
+see nothing of the tree, and the same command resumes the import. Exit code 0: published; 2: files are missing or
+damaged; 1: the import failed.
 
 treeboot serves the files inside an ISO as fast as those of a folder. Use --unpack for a tree that you will change, that
 other programs read (a kernel's NFS server, createrepo_c), or that treeboot mirror will update: each new version then

@@ -68,14 +68,14 @@ export async function loaderReport(
   family: PackageFamily | undefined,
   files: readonly LoaderFile[] = loaderFiles,
 ): Promise<LoaderReport> {
-  const own = diskSource(snapshot.config.paths.tftpboot)
-  const lines = await Promise.all(files.map((file) => hostLine(file, own, snapshot, family)))
+  const tftpboot = diskSource(snapshot.config.paths.tftpboot)
+  const lines = await Promise.all(files.map((file) => hostLine(file, tftpboot, snapshot, family)))
   const loaders = [...lines, ...(await treeLines(snapshot))]
-  const there = new Set(loaders.filter(({ from }) => from !== 'missing').map(({ place }) => place))
+  const availablePaths = new Set(loaders.filter(({ from }) => from !== 'missing').map(({ place }) => place))
   const missing = loaders.flatMap((line) => (line.from === 'missing' && line.package ? [line.package] : []))
   const packages = [...new Set(missing)].filter((name) => !name.includes(':'))
   return {
-    firmware: shownFirmware.map((firmware) => firmwareLine(firmware, there, loaders, snapshot)),
+    firmware: shownFirmware.map((firmware) => firmwareLine(firmware, availablePaths, loaders, snapshot)),
     loaders,
     ...(family && packages.length > 0 && { command: installCommand(family, packages) }),
   }
@@ -83,13 +83,13 @@ export async function loaderReport(
 
 async function hostLine(
   file: LoaderFile,
-  own: FileSource,
+  tftpboot: FileSource,
   { config }: Snapshot,
   family: PackageFamily | undefined,
 ): Promise<LoaderLine> {
   const { name, what, packages } = file
   const place = `/${name}`
-  if ((await own.stat(cleanPath(place), who))?.kind === 'file')
+  if ((await tftpboot.stat(cleanPath(place), who))?.kind === 'file')
     return { place, what, from: 'tftpboot', file: `${config.paths.tftpboot}${place}` }
   const found = await hostPlace(file)
   if (found !== undefined) return { place, what, from: 'host', file: found }
@@ -116,12 +116,12 @@ async function treeLines(snapshot: Snapshot): Promise<LoaderLine[]> {
 
 function firmwareLine(
   firmware: Firmware,
-  there: ReadonlySet<string>,
+  availablePaths: ReadonlySet<string>,
   loaders: readonly LoaderLine[],
   { config }: Snapshot,
 ): FirmwareLine {
   const candidates = loaderCandidates({ firmware, preference: config.dhcp.loader })
-  const found = candidates.find(({ urlPath }) => there.has(urlPath))
+  const found = candidates.find(({ urlPath }) => availablePaths.has(urlPath))
   if (found) return { firmware, loader: found.urlPath, why: found.why }
   const shim = candidates.find(({ urlPath }) => urlPath.startsWith('/shim'))?.urlPath
   const chain = shim && loaders.find(({ from, place }) => from === 'tree' && place.endsWith(shim))

@@ -43,8 +43,8 @@ async function runLookup({ config, json: _, as, ...query }: LookupOptions, io: C
   const asked = parseLookupQuery(query)
   const now = await readSnapshot(config === undefined ? {} : { config }, io)
   // Only guests have a history: a lookup of a tree does not need the store.
-  const past = asked.guest && (await readStoredStates(now, io))
-  const { snapshot, stateOf } = past ?? { snapshot: now }
+  const stored = asked.guest && (await readStoredStates(now, io))
+  const { snapshot, stateOf } = stored ?? { snapshot: now }
   const result = lookup(asked, cliInputs(snapshot, stateOf))
   if (!result.found) {
     const near = result.nearest.length > 0 ? `; nearest: ${result.nearest.join(', ')}` : ''

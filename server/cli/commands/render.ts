@@ -48,11 +48,11 @@ async function render(
   options: CommonOptions & { as: string; url?: string },
   io: CliIo,
 ): Promise<void> {
-  const past = await readStoredStates(await readSnapshot(options, io), io)
-  const { snapshot } = past
+  const stored = await readStoredStates(await readSnapshot(options, io), io)
+  const { snapshot } = stored
   const guest = guestNamed(snapshot, name)
   const services = expectedServices(snapshot.config)
-  const machines = { ...noMachines, ...past }
+  const machines = { ...noMachines, ...stored }
   const who = {
     ...cliRequester(snapshot.config),
     ...(options.url !== undefined && { host: hostIn(options.url) }),

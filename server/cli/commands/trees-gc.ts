@@ -101,5 +101,5 @@ function summary({ plan, oldImports }: Garbage, options: GcOptions): string {
   const what = `${count(plan.remove.length, 'version')}${unfinished}, ${size(bytes)}`
   if (options.delete) return `freed: ${what}`
   if (plan.remove.length + oldImports.length === 0) return 'nothing to delete'
-  return `would free: ${what}; treeboot trees gc --delete does it`
+  return `would free: ${what}; treeboot trees gc --delete deletes them`
 }

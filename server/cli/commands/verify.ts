@@ -60,7 +60,7 @@ async function verify(id: string, options: VerifyOptions, io: CliIo): Promise<Ve
   const signatures = await policyOf(options, config, io)
   const trees = await realpath(config.paths.trees)
   // A tree that was mirrored with --boot-only has no packages.
-  const partial = (await recordAt(trees, tree.origin.path))?.upstream !== undefined
+  const isBootOnly = (await recordAt(trees, tree.origin.path))?.upstream !== undefined
   const line = progressLine(io, options.json ? 'none' : terminalOrNone())
   const shared = {
     onProgress: (doneBytes: number, totalBytes: number) =>
@@ -76,8 +76,8 @@ async function verify(id: string, options: VerifyOptions, io: CliIo): Promise<Ve
     const source = diskSource(trees)
     const at = cleanPath(join('/', tree.id))
     const evidence = await gatherEvidence(source, at, tree.id)
-    const packages = options.packages && !partial
-    return await verifyTree({ source, at, evidence }, { ...shared, packages, partial })
+    const packages = options.packages && !isBootOnly
+    return await verifyTree({ source, at, evidence }, { ...shared, packages, partial: isBootOnly })
   } finally {
     line.end()
   }

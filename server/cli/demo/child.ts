@@ -33,7 +33,7 @@ export function run(...[file, ...args]: Command): string {
 
 /**
  * Starts a program that ends with this process, so that no machine keeps running unnoticed: `undo` kills it,
- * and when this process is killed the kernel does (`setpriv --pdeathsig`, which survives exec).
+ * and when this process is killed the kernel kills it (`setpriv --pdeathsig`, which survives exec).
  */
 export function startChild(undo: UndoStack, command: Command, folder?: string): Child {
   const guarded = findProgram('setpriv') ? (['setpriv', '--pdeathsig', 'KILL', ...command] as const) : command

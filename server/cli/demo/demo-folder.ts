@@ -66,9 +66,9 @@ export function makeDemoFolder(folder: string, installer: Installer, templates: 
       },
     },
   }
-  const free = { bind: '127.0.0.1', port: 0 }
+  const anyPort = { bind: '127.0.0.1', port: 0 }
   const closed = { enabled: false }
-  write(join(folder, 'here.yaml'), { http: free, tftp: free, ftp: closed, nfs: closed, ...settings })
+  write(join(folder, 'here.yaml'), { http: anyPort, tftp: anyPort, ftp: closed, nfs: closed, ...settings })
   write(join(folder, 'lan.yaml'), { http: { port: 80 }, ftp: closed, nfs: closed, ...settings })
   return { folder, tree, guest: demoGuest.name, mac: demoGuest.mac }
 }
@@ -86,7 +86,7 @@ function write(file: string, config: unknown): void {
   writeFileSync(file, stringify(config))
 }
 
-/** A hard link where the file system allows one, otherwise a copy. */
+/** Puts a file at another path: as a hard link where the file system allows it, otherwise as a copy. */
 function place(from: string, to: string): void {
   mkdirSync(dirname(to), { recursive: true })
   rmSync(to, { force: true })

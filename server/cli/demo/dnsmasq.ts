@@ -50,7 +50,7 @@ export async function startDnsmasq(
       `--dhcp-range=${net}.100,${net}.199,255.255.255.0,1h`,
       // Without these two options dnsmasq sends its own address as router and name server.
       ...[3, 6].map((option) => `--dhcp-option=${option}${advice.gateway ? `,${advice.gateway}` : ''}`),
-      // iPXE asks for an IPv6 router and waits 13 s for a reply: a router without a route ends the wait.
+      // iPXE asks for an IPv6 router and waits 13 s for a reply: the reply of a router without a route ends that.
       '--enable-ra',
       '--ra-param=eth0,0,0',
       '--dhcp-range=::,constructor:eth0,ra-only',

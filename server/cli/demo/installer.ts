@@ -82,7 +82,7 @@ async function newestPackage(arch: InstallerArch): Promise<string | undefined> {
 }
 
 /**
- * Downloads and unpacks a package in a temporary folder and renames that, so that an interrupted run leaves
+ * Downloads and unpacks a package in a temporary folder and renames the folder, so that an interrupted run leaves
  * no half installer.
  */
 async function unpackPackage(name: string, cache: string, arch: InstallerArch): Promise<void> {

@@ -46,9 +46,9 @@ export function machineCommand(options: MachineOptions, variables: string): stri
     ...['-m', String(options.memory)],
     ...board(options.firmware),
     ...firmware(options.firmware, variables),
-    ...cable(options),
+    ...networkCard(options),
     ...(options.direct ? direct(options.direct) : []),
-    // Installers wait for random numbers; without this device that takes long.
+    // Installers wait for random numbers; without this device they wait long.
     ...['-device', 'virtio-rng-pci'],
   ]
 }
@@ -87,15 +87,15 @@ function firmware(kind: MachineFirmware, variables: string): string[] {
   ]
 }
 
-function cable({ firmware: kind, mac, network, direct: straight }: MachineOptions): string[] {
+function networkCard({ firmware: kind, mac, network, direct: directBoot }: MachineOptions): string[] {
   // Without vnet_hdr the kernel fills in UDP checksums; DHCP clients drop packets whose checksum is wrong.
   const netdev =
     network === 'user'
       ? 'user,id=net0'
       : `tap,id=net0,ifname=${network.tap},script=no,downscript=no,vnet_hdr=off`
   // QEMU's iPXE ROM would replace UEFI's own network boot, and a direct boot does not need it.
-  const rom = (kind === 'bios' && !straight) || kind === 'uefi-ipxe' ? '' : ',romfile='
-  const boot = straight ? '' : ',bootindex=1'
+  const rom = (kind === 'bios' && !directBoot) || kind === 'uefi-ipxe' ? '' : ',romfile='
+  const boot = directBoot ? '' : ',bootindex=1'
   return ['-netdev', netdev, '-device', `virtio-net-pci,netdev=net0,mac=${mac}${rom}${boot}`]
 }
 

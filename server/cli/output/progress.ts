@@ -67,13 +67,13 @@ export function progressLine(
 }
 
 /** `fetching  42 %  1.2 GiB of 2.9 GiB  88 MiB/s  19.4 s left  Packages/k/kernel.rpm` */
-export function describeProgress(progress: Progress, bytesPerSecond: number, sinceMs: number): string {
+export function describeProgress(progress: Progress, bytesPerSecond: number, stageMs: number): string {
   const { stage, doneBytes, totalBytes, file } = progress
   const parts = [stage.padEnd(9)]
   if (totalBytes !== undefined && totalBytes > 0) {
     parts.push(`${Math.floor((100 * doneBytes) / totalBytes)} %`, `${size(doneBytes)} of ${size(totalBytes)}`)
   } else parts.push(size(doneBytes))
-  if (sinceMs >= 500 && bytesPerSecond > 0) {
+  if (stageMs >= 500 && bytesPerSecond > 0) {
     parts.push(`${size(bytesPerSecond)}/s`)
     const left = secondsLeftOf(progress, bytesPerSecond)
     if (left !== undefined && left > 0) parts.push(`${duration(left * 1000)} left`)

@@ -19,15 +19,15 @@ export function memoryStore(): Store {
       histories.set(guest, [...(histories.get(guest) ?? []), change.entry].slice(-historyKept))
       return change.state
     },
-    async history(guest, install) {
+    async history(guest, installNumber) {
       const all = histories.get(guest) ?? []
-      return install === undefined ? [...all] : all.filter((step) => step.install === install)
+      return installNumber === undefined ? [...all] : all.filter((step) => step.install === installNumber)
     },
     unknownMachines: async () => [...machines.values()].sort((a, b) => b.lastMs - a.lastMs),
     async addUnknownMachines(seen) {
       for (const machine of seen) {
-        const known = machines.get(machine.id)
-        machines.set(machine.id, known ? mergeSeen(known, machine) : machine)
+        const stored = machines.get(machine.id)
+        machines.set(machine.id, stored ? mergeSeen(stored, machine) : machine)
       }
       const oldest = [...machines.values()].sort((a, b) => b.lastMs - a.lastMs).slice(unknownMachinesKept)
       for (const { id } of oldest) machines.delete(id)

@@ -48,8 +48,9 @@ export class SqliteStore implements Store {
   readonly #raw: Database
   readonly #db: Kysely<Tables>
   #wal: FileHandle | undefined
+  /** Reads a number that changes when another connection has written to the file. */
   readonly #dataVersion: Statement
-  #version: unknown
+  #lastDataVersion: unknown
   readonly #queue: QueuedWrite[] = []
   #writing: Promise<void> | undefined
 
@@ -57,7 +58,7 @@ export class SqliteStore implements Store {
     this.#raw = raw
     this.#db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: raw }) })
     this.#dataVersion = raw.prepare('pragma data_version').pluck()
-    this.#version = this.#dataVersion.get()
+    this.#lastDataVersion = this.#dataVersion.get()
   }
 
   /**
@@ -124,9 +125,9 @@ export class SqliteStore implements Store {
     return result
   }
 
-  async history(guest: string, install?: number) {
+  async history(guest: string, installNumber?: number) {
     let query = this.#db.selectFrom('steps').selectAll().where('guest', '=', guest)
-    if (install !== undefined) query = query.where('install', '=', install)
+    if (installNumber !== undefined) query = query.where('install', '=', installNumber)
     const rows = await query.orderBy('id', 'desc').limit(historyKept).execute()
     return rows.reverse().map(entryOfRow)
   }
@@ -171,8 +172,8 @@ export class SqliteStore implements Store {
   }
 
   async secret(): Promise<Uint8Array> {
-    const known = await this.#secret()
-    if (known !== undefined) return Buffer.from(known, 'hex')
+    const stored = await this.#secret()
+    if (stored !== undefined) return Buffer.from(stored, 'hex')
     await this.#write(async (trx) => {
       const value = randomBytes(32).toString('hex')
       await trx
@@ -186,8 +187,8 @@ export class SqliteStore implements Store {
 
   changedElsewhere(): boolean {
     const version: unknown = this.#dataVersion.get()
-    const changed = version !== this.#version
-    this.#version = version
+    const changed = version !== this.#lastDataVersion
+    this.#lastDataVersion = version
     return changed
   }
 
