@@ -45,8 +45,8 @@ export interface YamlText {
  */
 const maxAliasedNodes = 100_000
 /**
- * How deep values may be nested: yaml 2.9 and this reader use recursion. config.yaml needs six levels, and a few
- * more in vars.
+ * How deep values may be nested: yaml 2.9 and this reader use recursion. config.yaml needs six levels, and a
+ * few more in vars.
  */
 const maxDepth = 100
 
