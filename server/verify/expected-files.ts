@@ -62,8 +62,8 @@ export async function collectExpectedFiles(
 }
 
 /**
- * Does the same as `collectExpectedFiles`, but reads only these checksum lists. It is for an image, whose
- * lists are in the folder beside it.
+ * Does the same as `collectExpectedFiles`, but reads only the given checksum lists. It is used for an image,
+ * whose lists are in the same folder.
  */
 export async function collectFromLists(
   source: FileSource,
@@ -112,8 +112,8 @@ class Collector implements ExpectedFiles {
 
   /**
    * Takes the files that a descriptor names. Descriptors come in the order of `descriptorFormats`, the best
-   * first. What a later one says of a file that is expected already is ignored, unless the later one is
-   * signed: then the file must fit both.
+   * first. If a file is expected already, the digest in a later descriptor is ignored, unless that descriptor
+   * is signed. Then the file must have both digests.
    */
   async takeDescriptor(file: string, bytes: Uint8Array): Promise<void> {
     if (Object.keys(checksumsIn(file, bytes)).length === 0) return
@@ -144,7 +144,7 @@ class Collector implements ExpectedFiles {
         this.#expect(repository, file.href, { ...file, from: path, weight: 'required' })
       const primary = files.find((file) => file.type === 'primary')
       if (packages && primary) await this.#takePrimary(repository, primary.href)
-      if (!primary) this.#warn(relativeTo(this.#at, path), 'names no list of packages (type primary)')
+      if (!primary) this.#warn(relativeTo(this.#at, path), 'does not name a list of packages (type primary)')
       return isSigned
     })
   }
@@ -152,7 +152,7 @@ class Collector implements ExpectedFiles {
   async #takePrimary(repository: CleanPath, href: string): Promise<void> {
     const path = cleanPath(`${repository}/${href}`)
     const entry = await this.#file(path)
-    // repomd.xml names this file, so it is expected already, and a finding when it is missing.
+    // repomd.xml names this file, so it is expected already. If it is missing, that becomes a finding later.
     if (!entry) return
     await this.#readDocument(path, async (by) => {
       for await (const file of readPackages(unpacked(copied(readPieces(entry)), by)))
@@ -223,8 +223,8 @@ class Collector implements ExpectedFiles {
    * Adds an expected file. Names in documents may hold `./` and `..`, but lead at most to the root of the
    * source.
    */
-  #expect(folder: CleanPath, name: string, said: Omit<ExpectedFile, 'path' | 'by'>): void {
-    const { size, digest, from, weight } = said
+  #expect(folder: CleanPath, name: string, stated: Omit<ExpectedFile, 'path' | 'by'>): void {
+    const { size, digest, from, weight } = stated
     const by = relativeTo(this.#at, from)
     try {
       const path = cleanPath(`${folder}/${name}`)

@@ -12,10 +12,11 @@ export function isStrong(digest: Digest | undefined): boolean {
 }
 
 /**
- * Finds the documents, else the boot files, that no good signature covers. A document that a signed document
- * names with a strong digest counts as signed, too, and so on down: `Release` vouches for `Packages`; SUSE's
- * `CHECKSUMS` for `.treeinfo`, which vouches for `repomd.xml`. A signed document must also name the files
- * that boot, so that an attacker gains nothing by removing all documents.
+ * Finds the documents that no good signature covers. If all are covered, it finds the boot files that no
+ * signed document names. A document that a signed document names with a strong digest counts as signed, too,
+ * and so on down: `Release` vouches for `Packages`; SUSE's `CHECKSUMS` for `.treeinfo`, which vouches for
+ * `repomd.xml`. A signed document must also name the boot files, so that an attacker gains nothing by
+ * removing all documents.
  *
  * @param documents For each document, whether it has a good signature of its own.
  * @param bootFiles Files that a boot needs.

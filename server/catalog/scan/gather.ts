@@ -18,13 +18,13 @@ import type { Entry, FileSource } from '../../files/source.ts'
 const maxFolders = 96
 const maxDepth = 6
 
-/** What the names in a folder say about it, before anything in it is opened. */
+/** Whether a folder may be a tree, judged by the names in it, before any file is opened. */
 export type FolderVerdict = 'descriptor' | 'maybe' | 'no'
 
 /**
- * Whether a folder with these names in it is worth `gatherEvidence`: `descriptor` when one of the names is
- * that of a descriptor, `maybe` when its files might be a tree (`images/`, `casper/`, `isolinux/`, a kernel,
- * ...), else `no`.
+ * Judges by its names whether a folder is worth `gatherEvidence`: `descriptor` when it has a descriptor,
+ * `maybe` when it has names that occur in trees (`images/`, `casper/`, `isolinux/`, a kernel, ...), else
+ * `no`.
  */
 export function judgeFolder(names: Iterable<string>): FolderVerdict {
   let verdict: FolderVerdict = 'no'
@@ -59,7 +59,7 @@ export async function gatherEvidence(
   return collector.finish()
 }
 
-/** Collects the evidence of one tree, with few looks at the disk. */
+/** Collects the evidence of one tree, with few system calls. */
 class EvidenceCollector {
   readonly #source: FileSource
   readonly #at: CleanPath
@@ -67,11 +67,11 @@ class EvidenceCollector {
   readonly #descriptors = new Map<string, Uint8Array>()
   /** Files that were found, by path relative to the tree. */
   readonly #files = new Map<string, Entry>()
-  /** Descriptors that were read, and the images that they name. */
+  /** Paths of the descriptors that were read, and of the images that they name. */
   readonly #named = new Set<string>()
   readonly #problems: TreeProblem[] = []
   #description: Description | undefined
-  #isDescriptionOld = true
+  #isDescriptionStale = true
 
   constructor(source: FileSource, at: CleanPath, name: string) {
     this.#source = source
@@ -88,7 +88,7 @@ class EvidenceCollector {
       if (entry?.kind !== 'file') return false
       this.#descriptors.set(path, await readLimited(entry, maxBytes))
       this.#named.add(path)
-      this.#isDescriptionOld = true
+      this.#isDescriptionStale = true
       return true
     } catch (error) {
       this.#problems.push({ file: path, message: failureMessage(error) })
@@ -104,8 +104,8 @@ class EvidenceCollector {
 
   /** What the descriptors say so far. */
   description(): Description | undefined {
-    if (this.#isDescriptionOld) this.#description = readDescriptors(this.#descriptors)
-    this.#isDescriptionOld = false
+    if (this.#isDescriptionStale) this.#description = readDescriptors(this.#descriptors)
+    this.#isDescriptionStale = false
     return this.#description
   }
 
@@ -181,8 +181,8 @@ class EvidenceCollector {
   }
 
   async #stat(path: string): Promise<Entry | undefined> {
-    const known = this.#files.get(path)
-    if (known) return known
+    const found = this.#files.get(path)
+    if (found) return found
     const entry = await this.#source.stat(joinPath(this.#at, path), internalRequester)
     if (entry?.kind === 'file') this.#files.set(path, entry)
     return entry

@@ -18,7 +18,7 @@ export interface LiveTreesOptions {
   readonly cache: VerifyCache
   readonly clock: () => number
   readonly times: SettleTimes
-  /** How often everything is looked at again, for changes without an event. */
+  /** How often everything is looked at again, to find changes that caused no event. */
   readonly rescanMs: number
   readonly emit: EventSink
   /** Called when `trees` or `problems` changed. */
@@ -42,19 +42,20 @@ export class LiveTrees {
   readonly #verifier: BackgroundVerifier
   #scanner: TreeScanner | undefined
   #watch: FolderWatch | undefined
+  /** The kind of network file system that `trees/` is on, such as `NFS`; undefined on a local one. */
   #network: string | undefined
-  #missing = false
-  #stopped = false
+  #isMissing = false
+  #isStopped = false
   #trees: readonly Tree[] = []
   readonly #earlier = new EarlierTrees()
   #notes = ''
   /** Real path of a folder -> names in it that changed, '' for an unknown one. */
   #changes = new Map<string, Set<string>>()
   /** Folders whose watch has just begun. */
-  readonly #fresh = new Set<string>()
+  readonly #newlyWatched = new Set<string>()
   /** Real paths of files whose digest became known. */
   #digested = new Set<string>()
-  #looking = false
+  #isLooking = false
   readonly #timers = new Map<string, NodeJS.Timeout>()
 
   constructor(options: LiveTreesOptions) {
@@ -73,11 +74,11 @@ export class LiveTrees {
 
   /** Adds an earlier version of a tree: after a restart only the current versions are known. */
   async recall(id: string, release: Pick<Release, 'id' | 'version'>): Promise<void> {
-    const now = this.#trees.find((tree) => tree.id === id)
+    const current = this.#trees.find((tree) => tree.id === id)
     const folder = await realpath(this.#options.folder).catch(() => undefined)
-    if (!now || folder === undefined) return
-    if (now.release?.id === release.id && now.release.version === release.version) return
-    const tree = await readEarlierTree(folder, now, release)
+    if (!current || folder === undefined) return
+    if (current.release?.id === release.id && current.release.version === release.version) return
+    const tree = await readEarlierTree(folder, current, release)
     if (!tree) return
     this.#earlier.add(tree)
     this.#options.onChange()
@@ -87,7 +88,7 @@ export class LiveTrees {
     const { folder } = this.#options
     const warn = (message: string, remedy?: string): SnapshotProblem =>
       defined({ severity: 'warning' as const, where: folder, message, remedy })
-    if (this.#missing)
+    if (this.#isMissing)
       return [warn('the folder is missing, so there are no trees', 'make it, or set paths.trees')]
     const notes = (this.#scanner?.notes ?? []).map((note) => warn(note))
     if (this.#network === undefined) return notes
@@ -99,8 +100,8 @@ export class LiveTrees {
   async start(): Promise<void> {
     this.#cancel('start')
     const folder = await realpath(this.#options.folder).catch(() => undefined)
-    if (this.#stopped) return
-    this.#missing = folder === undefined
+    if (this.#isStopped) return
+    this.#isMissing = folder === undefined
     if (folder === undefined) {
       this.#after('start', missingRetryMs, () => this.#startLate())
       return
@@ -121,7 +122,7 @@ export class LiveTrees {
 
   /** Looks at everything now. */
   async rescan(): Promise<void> {
-    if (!this.#scanner) return this.#missing ? this.#startLate() : undefined
+    if (!this.#scanner) return this.#isMissing ? this.#startLate() : undefined
     if ((await realpath(this.#options.folder).catch(() => undefined)) === undefined) await this.#restart()
     else {
       await this.#scanner.scan()
@@ -140,7 +141,7 @@ export class LiveTrees {
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true
+    this.#isStopped = true
     for (const timer of this.#timers.values()) clearTimeout(timer)
     this.#timers.clear()
     await this.#verifier.stop()
@@ -151,10 +152,10 @@ export class LiveTrees {
 
   async #startLate(): Promise<void> {
     await this.start()
-    if (!this.#missing) this.#options.onChange()
+    if (!this.#isMissing) this.#options.onChange()
   }
 
-  /** Begins again without any tree: `trees/` was removed. */
+  /** Called when `trees/` was removed: forgets all trees and begins as at the start. */
   async #restart(): Promise<void> {
     await this.#watch?.close()
     await this.#scanner?.close()
@@ -177,10 +178,10 @@ export class LiveTrees {
 
   async #lookAtChanges(): Promise<void> {
     // Changes during a look are collected, and are looked at right after it.
-    if (this.#looking || !this.#scanner) return
-    this.#looking = true
+    if (this.#isLooking || !this.#scanner) return
+    this.#isLooking = true
     try {
-      while (this.#changes.size > 0 && !this.#stopped) {
+      while (this.#changes.size > 0 && !this.#isStopped) {
         const changes = this.#changes
         this.#changes = new Map()
         await this.#scanner.lookAtChanges(changes)
@@ -188,7 +189,7 @@ export class LiveTrees {
         this.#update()
       }
     } finally {
-      this.#looking = false
+      this.#isLooking = false
     }
   }
 
@@ -198,12 +199,12 @@ export class LiveTrees {
    */
   async #watchFolders(): Promise<void> {
     const folders = await this.#scanner?.foldersToWatch()
-    if (!folders || this.#stopped) return
-    for (const folder of this.#watch?.set(folders) ?? []) this.#fresh.add(folder)
-    if (this.#fresh.size > 0 && !this.#timers.has('fresh'))
-      this.#after('fresh', 2 * collectMs, async () => {
-        for (const folder of this.#fresh) this.#noteChange(folder)
-        this.#fresh.clear()
+    if (!folders || this.#isStopped) return
+    for (const folder of this.#watch?.set(folders) ?? []) this.#newlyWatched.add(folder)
+    if (this.#newlyWatched.size > 0 && !this.#timers.has('newly watched'))
+      this.#after('newly watched', 2 * collectMs, async () => {
+        for (const folder of this.#newlyWatched) this.#noteChange(folder)
+        this.#newlyWatched.clear()
       })
   }
 
@@ -245,9 +246,9 @@ export class LiveTrees {
     })
   }
 
-  /** Takes over what the scanner knows, reports what is different, and keeps looking while copies run. */
+  /** Takes over the trees and notes of the scanner, reports the differences, and polls while copies run. */
   #update(): void {
-    if (this.#stopped) return
+    if (this.#isStopped) return
     const before = this.#trees
     const trees = this.#scanner?.trees ?? []
     const notes = (this.#scanner?.notes ?? []).join('\n')
@@ -275,10 +276,11 @@ export class LiveTrees {
   #emitStates(before: readonly Tree[], after: readonly Tree[]): void {
     const removed = new Map(before.map((tree) => [tree.id, tree]))
     for (const { id, state, reasons } of after) {
-      const known = removed.get(id)
+      const previous = removed.get(id)
       removed.delete(id)
-      const same = known?.state === state && (state === 'incoming' || known.reasons.join() === reasons.join())
-      if (!same) this.#options.emit({ type: 'tree', id, state, reasons })
+      const isSame =
+        previous?.state === state && (state === 'incoming' || previous.reasons.join() === reasons.join())
+      if (!isSame) this.#options.emit({ type: 'tree', id, state, reasons })
     }
     for (const id of removed.keys()) this.#options.emit({ type: 'tree', id, state: 'removed', reasons: [] })
   }
@@ -288,10 +290,13 @@ export class LiveTrees {
     this.#timers.delete(name)
   }
 
-  /** Runs the action later. There is one timer of each name, and the action may start it again. */
+  /**
+   * Runs the action after `ms`. A timer of the same name is replaced; the action may start a new timer of its
+   * name.
+   */
   #after(name: string, ms: number, action: () => Promise<void>): void {
     this.#cancel(name)
-    if (this.#stopped) return
+    if (this.#isStopped) return
     const timer = setTimeout(() => {
       this.#timers.delete(name)
       action().catch((error: unknown) => {

@@ -53,16 +53,16 @@ export class TreeScanner {
    */
   lookAtChanges(changes: ReadonlyMap<string, ReadonlySet<string>>): Promise<void> {
     return this.#exclusively(async () => {
-      const knownAbove = new Map<string, Promise<boolean>>()
-      for (const id of [...this.#idsConcernedBy(changes)].sort()) await this.#refresh(id, knownAbove)
+      const treesAbove = new Map<string, Promise<boolean>>()
+      for (const id of [...this.#idsConcernedBy(changes)].sort()) await this.#refresh(id, treesAbove)
     })
   }
 
   /** Looks at these ids, whether a tree was known there or not. */
   lookAtIds(ids: readonly string[]): Promise<void> {
     return this.#exclusively(async () => {
-      const knownAbove = new Map<string, Promise<boolean>>()
-      for (const id of [...ids].sort()) await this.#refresh(id, knownAbove)
+      const treesAbove = new Map<string, Promise<boolean>>()
+      for (const id of [...ids].sort()) await this.#refresh(id, treesAbove)
     })
   }
 
@@ -150,16 +150,16 @@ export class TreeScanner {
   /**
    * Looks at one id again.
    *
-   * @param knownAbove Whether folders above are trees, as found in this round: many changes may lie below one
-   *   folder.
+   * @param treesAbove By id, whether a folder above has become a tree. It is filled during one round, since
+   *   many changes may lie below one folder.
    */
-  async #refresh(id: string, knownAbove: Map<string, Promise<boolean>>): Promise<void> {
+  async #refresh(id: string, treesAbove: Map<string, Promise<boolean>>): Promise<void> {
     const tree = this.#trees.get(id)
     // After a switch to another version, the folder of the old version is unchanged: so the place is checked,
     // too.
     if (tree && (await this.#isInPlace(tree)) && (await tree.look())) return
     // A file that arrived below a folder may have made a tree of a folder above it.
-    const above = await this.#newTreeAbove(id, knownAbove)
+    const above = await this.#newTreeAbove(id, treesAbove)
     if (above) {
       await this.#search(above)
       return
@@ -174,15 +174,15 @@ export class TreeScanner {
 
   async #newTreeAbove(
     id: string,
-    knownAbove: Map<string, Promise<boolean>>,
+    treesAbove: Map<string, Promise<boolean>>,
   ): Promise<TreeLocation | undefined> {
     for (const above of idsAbove(id)) {
       const location = this.#searched.get(above)
       if (!location) continue
-      let isTree = knownAbove.get(above)
+      let isTree = treesAbove.get(above)
       if (!isTree) {
         isTree = readTree(location, this.#context.folder).then((reading) => reading !== undefined)
-        knownAbove.set(above, isTree)
+        treesAbove.set(above, isTree)
       }
       if (await isTree) return location
     }
@@ -202,21 +202,21 @@ export class TreeScanner {
   }
 
   async #treeAt(location: TreeLocation, onTrouble: (why: string) => void): Promise<TrackedTree | undefined> {
-    const known = this.#trees.get(location.id)
-    if (known && isSameLocation(known.location, location) && (await known.look())) return known
+    const tracked = this.#trees.get(location.id)
+    if (tracked && isSameLocation(tracked.location, location) && (await tracked.look())) return tracked
     const reading = await readTree(location, this.#context.folder, onTrouble)
     return reading && TrackedTree.create(location, reading, this.#context, !this.#started)
   }
 
-  /** Replaces what was known at and below an id by what was found there. */
+  /** Replaces the trees and searched folders at and below an id by those that were found there now. */
   #replace(id: string, found: ReadonlyMap<string, TrackedTree>, searched: readonly TreeLocation[]): void {
-    for (const [known, tree] of this.#trees)
-      if (isAtOrBelow(id, known) && found.get(known) !== tree) {
+    for (const [oldId, tree] of this.#trees)
+      if (isAtOrBelow(id, oldId) && found.get(oldId) !== tree) {
         tree.close()
-        this.#trees.delete(known)
+        this.#trees.delete(oldId)
       }
-    for (const known of this.#searched.keys()) if (isAtOrBelow(id, known)) this.#searched.delete(known)
-    for (const [at, tree] of found) this.#trees.set(at, tree)
+    for (const oldId of this.#searched.keys()) if (isAtOrBelow(id, oldId)) this.#searched.delete(oldId)
+    for (const [newId, tree] of found) this.#trees.set(newId, tree)
     for (const location of searched) this.#searched.set(location.id, location)
     this.#dropInnerLinks()
   }
@@ -237,7 +237,7 @@ export class TreeScanner {
     }
   }
 
-  /** False when a folder, another image or another version took the place of the tree. */
+  /** Whether the tree is still at its id. A folder, another image or another version may have replaced it. */
   async #isInPlace({ location }: TrackedTree): Promise<boolean> {
     const now = await findLocation(this.#context.folder, location.id)
     return now !== undefined && isSameLocation(now, location)

@@ -55,7 +55,7 @@ export class TrackedTree {
     this.location = location
     this.#reading = reading
     this.#context = context
-    // Nothing is copied into a published version: it was complete when it was switched in.
+    // Nothing is copied into a published version: it was complete when it became current.
     this.#lastChangeMs = reading.published ? 0 : Math.min(newestChangeMs(reading), context.clock())
     this.#tree = this.#judge()
   }
@@ -73,7 +73,7 @@ export class TrackedTree {
     atStart: boolean,
   ): Promise<TrackedTree> {
     const tracked = new TrackedTree(location, reading, context)
-    // An image is one file, and looking at it says everything.
+    // An image is one file: there are no folders in which a copy could still be running.
     if (reading.image || reading.published) return tracked
     if (!atStart || context.clock() - tracked.#lastChangeMs < youngMs) {
       tracked.#arrival = new ArrivalWatch(reading.diskPath, context.clock)

@@ -15,6 +15,7 @@ const keptDirectoryBytes = 16 * 1024 * 1024
 /** The most bytes in all continuation areas of one directory. */
 const mostContinuationBytes = 16 * 1024 * 1024
 
+/** Where the names of an ISO 9660 disc are read from. */
 export type Names = 'rock-ridge' | 'joliet' | 'plain'
 type Folder = ReadonlyMap<string, IsoNode>
 
@@ -26,7 +27,7 @@ export class IsoFolders implements Folders {
   readonly image: Image
   readonly volume: Volume
   readonly names: Names
-  readonly #skip: number
+  readonly #skipBytes: number
   readonly #root: IsoNode
   readonly #folders = new LRUCache<number, Promise<Folder>>({ maxSize: keptDirectoryBytes })
 
@@ -34,7 +35,7 @@ export class IsoFolders implements Folders {
     this.image = image
     this.volume = volume
     this.names = names
-    this.#skip = skip
+    this.#skipBytes = skip
     this.#root = folderNode('', volume.modifiedMs, volume.root)
   }
 
@@ -66,8 +67,8 @@ export class IsoFolders implements Folders {
 
   #folder(node: IsoNode): Promise<Folder> {
     const extent = node.extents[0] ?? { offset: 0, length: 0 }
-    const known = this.#folders.get(extent.offset)
-    if (known) return known
+    const cached = this.#folders.get(extent.offset)
+    if (cached) return cached
     const reading = this.#readFolder(node.name || '/', extent)
     this.#folders.set(extent.offset, reading, { size: Math.max(1, extent.length) })
     // A disk that failed once may succeed the next time.
@@ -118,7 +119,7 @@ export class IsoFolders implements Folders {
       if (record.isFolder) return folderNode(name, record.modifiedMs, record.extent)
       return fileNode(image, { ...record, name, extents: records.map(({ extent }) => extent) })
     }
-    const fields = record.systemUse.subarray(this.#skip)
+    const fields = record.systemUse.subarray(this.#skipBytes)
     const at = record.at + 33 + record.name.length
     const rockRidge = await readRockRidge(context, fields, at)
     const name = rockRidge.name ?? plainName(record.name)

@@ -23,14 +23,14 @@ const mostLinkBytes = 16 * 1024
 const windowBytes = 64 * 1024
 const keptWindows = 16
 
-const withBytes: readonly number[] = [
+const typesWithBytes: readonly number[] = [
   fileTypes.unspecified,
   fileTypes.bytes,
   fileTypes.realTime,
   fileTypes.symlink,
 ]
 
-/** What a file entry and its allocation descriptors say, whatever names lead to it. */
+/** What a file entry and its allocation descriptors say. All names of a file share it. */
 interface Body {
   readonly entry: Pick<FileEntry, 'at' | 'type' | 'size' | 'modifiedMs'>
   readonly extents: readonly Extent[]
@@ -130,8 +130,8 @@ export class UdfFolders implements Folders {
 
   #body({ at, address }: FileIdentifier, budget: Budget): Promise<Body> {
     const key = `${address.partition}:${address.block}`
-    const known = this.#bodies.get(key)
-    if (known) return known
+    const cached = this.#bodies.get(key)
+    if (cached) return cached
     return keep(this.#bodies, key, this.#readBody(address, at, budget), ({ extents }) => 1 + extents.length)
   }
 
@@ -140,7 +140,7 @@ export class UdfFolders implements Folders {
     const { image } = volume
     const entry = await readFileEntry(volume, address, namedAt)
     const { at, type, size, modifiedMs } = entry
-    const runs = withBytes.includes(type) ? await readRuns(volume, entry, budget) : []
+    const runs = typesWithBytes.includes(type) ? await readRuns(volume, entry, budget) : []
     const body = { entry: { at, type, size, modifiedMs }, extents: joinExtents(written(image, runs)) }
     return type === fileTypes.symlink ? { ...body, target: await this.#target(body) } : body
   }
@@ -159,8 +159,8 @@ export class UdfFolders implements Folders {
     const [extent] = node.extents
     if (!node.icb || !extent) throw new Failure('internal', `${node.name} is not a folder of a UDF volume`)
     const { offset } = extent
-    const known = this.#folders.get(offset)
-    if (known) return known
+    const cached = this.#folders.get(offset)
+    if (cached) return cached
     return keep(this.#folders, offset, this.#readFolder(node.icb, offset), ({ size }) => 1 + size)
   }
 
@@ -228,7 +228,10 @@ async function readPieces(image: Image, extents: readonly Extent[], what: string
   return only && pieces.length === 1 ? only : Buffer.concat(pieces)
 }
 
-/** Returns a function that maps bytes of a file to the image. It must be asked in the order of the bytes. */
+/**
+ * Returns a function that maps bytes of a file to the image. Its positions must not decrease from call to
+ * call.
+ */
 function offsetsIn(extents: readonly Extent[]): (position: number) => number {
   let i = 0
   let start = 0
@@ -250,8 +253,8 @@ function offsetsIn(extents: readonly Extent[]): (position: number) => number {
 function windowed(image: Image): Image {
   const windows = new LRUCache<number, Promise<Buffer>>({ max: keptWindows })
   const windowAt = (start: number): Promise<Buffer> => {
-    const known = windows.get(start)
-    if (known) return known
+    const cached = windows.get(start)
+    if (cached) return cached
     const reading = image.readAt(start, Math.min(windowBytes, image.size - start))
     windows.set(start, reading)
     reading.catch(() => windows.delete(start))

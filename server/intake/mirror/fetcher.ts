@@ -90,7 +90,7 @@ export class Fetcher {
     return join(root, whole)
   }
 
-  /** @param isCounted Whether its size is part of `#totalBytes` already. */
+  /** @param isCounted Whether the size of the file is part of `#totalBytes` already. */
   async #fetch(file: RemoteFile, isCounted: boolean): Promise<boolean> {
     const place = this.place(file.path)
     if (this.#seen.has(place)) return true

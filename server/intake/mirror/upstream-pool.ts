@@ -4,8 +4,8 @@ import { TransientFailure, type Upstream } from './upstream.ts'
 
 export interface AskOptions {
   /**
-   * The file may be missing: after a 404 or 403 from one mirror, busy mirrors are not waited for. Some stores
-   * (S3) answer 403 for a missing file.
+   * Whether the file may be missing. After a 404 or 403 from one mirror, such a file is not waited for at
+   * busy mirrors. Some stores (S3) answer 403 for a missing file.
    */
   readonly isOptional?: boolean
   readonly signal?: AbortSignal
@@ -13,7 +13,7 @@ export interface AskOptions {
 
 /** When one mirror may be asked again, for all files. */
 interface MirrorHealth {
-  /** Failures of the whole server in a row. */
+  /** How often the whole server failed in a row. */
   failures: number
   notBeforeMs: number
 }
@@ -27,10 +27,10 @@ interface MirrorTries {
 
 /** The state of one `ask`: the mirrors that may still have the file, and what the others answered. */
 interface Search {
-  readonly left: Map<Upstream, MirrorTries>
+  readonly candidates: Map<Upstream, MirrorTries>
   readonly isOptional: boolean
   readonly signal: AbortSignal | undefined
-  /** At least one mirror does not have the file. */
+  /** Whether at least one mirror has said that it does not have the file. */
   isMissing: boolean
   lastError: unknown
 }
@@ -39,9 +39,9 @@ const maxTries = 8
 const longestRetryAfterMs = 300_000
 
 /**
- * Mirrors of one tree, the preferred one first. A mirror that is overloaded (429, 503), asks for time
- * (`Retry-After`) or is unreachable is not asked for any file during a pause: as long as it requests, else
- * with exponential back-off. Meanwhile the other mirrors are asked.
+ * Mirrors of one tree, the preferred one first. A mirror that is overloaded (429, 503), sends `Retry-After`
+ * or is unreachable is not asked for any file during a pause. The pause is as long as the mirror requests,
+ * else it grows with exponential back-off. Meanwhile the other mirrors are asked.
  */
 export class UpstreamPool {
   readonly upstreams: readonly Upstream[]
@@ -70,8 +70,8 @@ export class UpstreamPool {
     attempt: (upstream: Upstream) => Promise<T | undefined>,
     { isOptional = false, signal }: AskOptions = {},
   ): Promise<T | undefined> {
-    const left = new Map(this.upstreams.map((each) => [each, { tries: 0, damaged: 0, notBeforeMs: 0 }]))
-    const search: Search = { left, isOptional, signal, isMissing: false, lastError: undefined }
+    const candidates = new Map(this.upstreams.map((each) => [each, { tries: 0, damaged: 0, notBeforeMs: 0 }]))
+    const search: Search = { candidates, isOptional, signal, isMissing: false, lastError: undefined }
     for (let tries = 0; tries < maxTries; tries++) {
       const upstream = await this.#next(search)
       if (!upstream) break
@@ -80,7 +80,7 @@ export class UpstreamPool {
         this.#noteSuccess(upstream)
         if (found !== undefined) return found
         search.isMissing = true
-        left.delete(upstream)
+        candidates.delete(upstream)
       } catch (error) {
         if (signal?.aborted || !(error instanceof Failure)) throw error
         this.#noteFailure(search, upstream, error)
@@ -98,14 +98,14 @@ export class UpstreamPool {
 
   /**
    * The first mirror that may be asked now. If every mirror must pause, it waits for the one that is ready
-   * first. It does not wait for an optional file that one mirror lacks, and returns undefined.
+   * first. For an optional file that one mirror lacks it does not wait, but returns undefined.
    */
-  async #next({ left, isOptional, isMissing, signal }: Search): Promise<Upstream | undefined> {
+  async #next({ candidates, isOptional, isMissing, signal }: Search): Promise<Upstream | undefined> {
     signal?.throwIfAborted()
     const now = this.#clock()
     let soonest: Upstream | undefined
     let soonestMs = Number.POSITIVE_INFINITY
-    for (const [upstream, { notBeforeMs }] of left) {
+    for (const [upstream, { notBeforeMs }] of candidates) {
       const readyMs = Math.max(notBeforeMs, this.#health.get(upstream)?.notBeforeMs ?? 0)
       if (readyMs <= now) return upstream
       if (readyMs < soonestMs) [soonest, soonestMs] = [upstream, readyMs]
@@ -121,20 +121,20 @@ export class UpstreamPool {
   }
 
   #noteFailure(search: Search, upstream: Upstream, error: Failure): void {
-    const { left, isOptional } = search
+    const { candidates, isOptional } = search
     if (error.kind === 'forbidden') {
-      left.delete(upstream)
+      candidates.delete(upstream)
       if (isOptional) search.isMissing = true
       else search.lastError = error
       return
     }
     search.lastError = error
-    const mine = left.get(upstream)
-    if (!mine) return
-    mine.notBeforeMs = this.#clock() + backOffMs(mine.tries++, this.#chance())
+    const attempts = candidates.get(upstream)
+    if (!attempts) return
+    attempts.notBeforeMs = this.#clock() + backOffMs(attempts.tries++, this.#chance())
     if (error instanceof TransientFailure) this.#backOff(upstream, error)
     // Damaged twice: this mirror has a damaged copy.
-    else if (error.kind === 'invalid-data' && ++mine.damaged >= 2) left.delete(upstream)
+    else if (error.kind === 'invalid-data' && ++attempts.damaged >= 2) candidates.delete(upstream)
   }
 
   #backOff(upstream: Upstream, { isOfServer, retryAfterMs }: TransientFailure): void {

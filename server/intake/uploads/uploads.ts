@@ -31,7 +31,7 @@ export interface UploadView {
   readonly state: 'receiving' | 'verifying' | 'waiting' | 'refused'
   /** Files that are not complete, relative to the area. */
   readonly partial: readonly string[]
-  /** Why the last try to publish it was refused. */
+  /** The reasons why the last publication was refused; empty when it was not. */
   readonly lines: readonly string[]
 }
 
@@ -39,7 +39,7 @@ const defaultQuietMs = 30_000
 
 /**
  * The area to which administrators upload trees and ISOs, over HTTP and FTP alike. Other clients do not see
- * them. An upload is verified when nothing has arrived for a while, or when an administrator asks for it.
+ * the area. An upload is verified when nothing has arrived for a while, or when an administrator asks for it.
  * Publishing moves it out of the area.
  */
 export class Uploads extends UploadFolder implements UploadArea {

@@ -48,7 +48,10 @@ export class HashThreads {
   ): Promise<Digests> {
     const [thread] = [...this.#threads].sort((a, b) => bytesLeft(a) - bytesLeft(b))
     if (!thread || !extent)
-      throw new Failure('internal', 'a digest was asked for without a thread or an extent')
+      throw new Failure(
+        'internal',
+        'a digest was requested without a thread, or for an entry without an extent',
+      )
     const id = ++this.#lastId
     const request: HashRequest = { id, ...extent, size, etag, algorithms }
     return new Promise((resolve, reject) => {
