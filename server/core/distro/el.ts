@@ -13,8 +13,8 @@ function clone<const More extends Partial<DistroRecord>>(
 const efi = (folder: string) => ({ folder, shim: true, packaged: true }) as const
 
 /**
- * For distributions that number their versions in another way than Enterprise Linux: all are newer than its
- * 6.
+ * For distributions whose version numbers do not compare with those of Enterprise Linux. All their versions
+ * are newer than Enterprise Linux 6.
  */
 const instPrefixSince = 'always'
 

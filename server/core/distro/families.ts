@@ -13,8 +13,8 @@ import { ubuntu } from './ubuntu.ts'
 const list = [fedora, el, debian, ubuntu, suse, kali, mageia, arch, alt, alpine] as const
 
 /**
- * All families. The order counts where several could match: for the family in a descriptor, for layouts, and
- * for the loaders that GRUB looks for on a disk.
+ * All families. The order counts where several could match: for the family in a descriptor and for layouts.
+ * GRUB also tries the loaders `EFI/<folder>/` of a disk in this order.
  */
 export const families: readonly Family[] = list
 

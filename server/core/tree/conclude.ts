@@ -178,7 +178,7 @@ function versionIn(text: string): string {
   return ''
 }
 
-/** Adds the version to a code name or the reverse, for distributions that use both (Debian 12, `bookworm`). */
+/** Adds version or code name where only the other is known, for distributions with both (12, `bookworm`). */
 function completeNames(description: Description): Description {
   const distro = distroOf(description)
   if (!recordOf(distro).codenames) return description

@@ -87,17 +87,21 @@ function readOptions(view: Buffer): Pick<DhcpPacket, 'sname' | 'file' | 'options
   const [snameField, fileField] = [view.subarray(at.sname, at.file), view.subarray(at.file, at.cookie)]
   const damaged = readField(view.subarray(at.options), options)
   if (damaged !== undefined) return damaged
-  const held = overloadOf(options)
-  if (typeof held === 'string') return held
+  const overload = overloadOf(options)
+  if (typeof overload === 'string') return overload
   // RFC 2131, 4.1: first the file field, then sname.
-  const fileHeld = (held & overloadBits.file) !== 0
-  const snameHeld = (held & overloadBits.sname) !== 0
-  const damagedFile = fileHeld ? readField(fileField, options) : undefined
+  const fileHasOptions = (overload & overloadBits.file) !== 0
+  const snameHasOptions = (overload & overloadBits.sname) !== 0
+  const damagedFile = fileHasOptions ? readField(fileField, options) : undefined
   if (damagedFile !== undefined) return `${damagedFile} (in the file field)`
-  const damagedSname = snameHeld ? readField(snameField, options) : undefined
+  const damagedSname = snameHasOptions ? readField(snameField, options) : undefined
   if (damagedSname !== undefined) return `${damagedSname} (in the sname field)`
   if (options.has(optionCode.overload)) return 'option overload inside an overloaded field'
-  return { sname: snameHeld ? '' : textOf(snameField), file: fileHeld ? '' : textOf(fileField), options }
+  return {
+    sname: snameHasOptions ? '' : textOf(snameField),
+    file: fileHasOptions ? '' : textOf(fileField),
+    options,
+  }
 }
 
 /**
@@ -108,8 +112,8 @@ function overloadOf(options: Map<number, Uint8Array>): number | string {
   const value = options.get(optionCode.overload)
   if (!value) return 0
   options.delete(optionCode.overload)
-  const held = value[0] ?? 0
-  if (value.length === 1 && held >= 1 && held <= 3) return held
+  const overload = value[0] ?? 0
+  if (value.length === 1 && overload >= 1 && overload <= 3) return overload
   return `option overload ${Buffer.from(value).toString('hex')}; expected 01, 02 or 03`
 }
 
@@ -132,8 +136,8 @@ export function encodePacket(packet: DhcpPacket, maxBytes = defaultReplyBytes): 
   const inSname = parts.length > 0 && packet.sname === '' ? fillField(parts, snameBytes) : undefined
   if (parts.length > 0)
     throw new Failure('too-large', `the options need ${needed} octets; there is room for ${room}`)
-  const held = (inFile ? overloadBits.file : 0) | (inSname ? overloadBits.sname : 0)
-  const field = held === 0 ? main : Buffer.concat([Buffer.from([optionCode.overload, 1, held]), main])
+  const overload = (inFile ? overloadBits.file : 0) | (inSname ? overloadBits.sname : 0)
+  const field = overload === 0 ? main : Buffer.concat([Buffer.from([optionCode.overload, 1, overload]), main])
   const bytes = Buffer.alloc(Math.max(minPacketBytes, at.options + field.length))
   writeHeader(bytes, packet)
   bytes.set(inSname ?? textField(packet.sname, snameBytes, 'sname'), at.sname)

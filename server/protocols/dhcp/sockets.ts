@@ -24,7 +24,8 @@ export interface SocketOptions extends InterfaceOptions {
 }
 
 /**
- * Gets a datagram, the port that it came to, and the interface; undefined for a broadcast, which names none.
+ * Called with a datagram, the port that it came to, and the interface that it came by. Node does not tell the
+ * interface of a broadcast: then it is undefined.
  */
 export type OnDatagram = (
   bytes: Buffer,

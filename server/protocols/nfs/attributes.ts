@@ -13,7 +13,7 @@ export interface FileAttributes {
   readonly changeNs: number
 }
 
-/** Bytes of a `fattr3`, and of a `post_op_attr` that holds one. */
+/** Bytes of a `fattr3`, and of a `post_op_attr` with a `fattr3`. */
 export const attributesBytes = 84
 export const postOpBytes = 4 + attributesBytes
 

@@ -74,12 +74,12 @@ export async function read(
     discard(earlyRead)
     throw error
   })
-  if (earlyRead && !isSame(found.entry, lastEntry)) discard(earlyRead)
+  if (earlyRead && !isSameVersion(found.entry, lastEntry)) discard(earlyRead)
   if (found.entry.kind !== 'file') throw new NfsFailure(notAFile(found), found.attributes)
   const span = spanOf(offset, count, found.entry.size, maxBytes)
   if (span.length > 0) await found.entry.claim?.()
   const piece =
-    earlyRead && isSame(found.entry, lastEntry)
+    earlyRead && isSameVersion(found.entry, lastEntry)
       ? await earlyRead
       : await readSpan(context, path, found.entry, span)
   context.recent.set(reader, found.entry)
@@ -91,7 +91,7 @@ export async function read(
   return piece
 }
 
-function isSame(a: Entry, b: Entry): boolean {
+function isSameVersion(a: Entry, b: Entry): boolean {
   return a === b || (a.etag === b.etag && a.size === b.size && a.kind === b.kind)
 }
 
@@ -110,11 +110,11 @@ function notAFile({ entry }: Found): typeof nfsStatus.isDirectory | typeof nfsSt
 /** Bytes of a file as a payload. `length` does not count the padding. */
 type Piece = Payload & { readonly length: number }
 
-const nothing: Piece = { bytes: Buffer.alloc(0), length: 0, release: () => undefined }
+const emptyPiece: Piece = { bytes: Buffer.alloc(0), length: 0, release: () => undefined }
 const zeros = Buffer.alloc(4)
 
 async function readSpan(context: ReadContext, path: CleanPath, entry: Entry, span: ReadSpan): Promise<Piece> {
-  if (span.length === 0) return nothing
+  if (span.length === 0) return emptyPiece
   if (entry.content) return contentPiece(entry.content, span)
   const { files, pool } = context
   const loan = span.length > smallReadBytes ? pool.take() : undefined

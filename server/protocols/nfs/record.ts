@@ -19,7 +19,7 @@ export function writeRecordMark(bytes: Buffer, dataBytes = 0): void {
 export class RecordReader {
   readonly #maxBytes: number
   /** Bytes that are not yet a whole fragment. */
-  #held: Buffer = Buffer.alloc(0)
+  #incomplete: Buffer = Buffer.alloc(0)
   /** Whole fragments of a record whose last fragment is still to come. */
   #fragments: Buffer[] = []
   #fragmentBytes = 0
@@ -33,7 +33,7 @@ export class RecordReader {
    * @throws XdrError for a record over the limit; the stream cannot be read after that.
    */
   push(chunk: Buffer): Buffer[] {
-    let bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
+    let bytes = this.#incomplete.length === 0 ? chunk : Buffer.concat([this.#incomplete, chunk])
     const records: Buffer[] = []
     while (bytes.length >= recordMarkBytes) {
       const mark = bytes.readUInt32BE(0)
@@ -46,7 +46,7 @@ export class RecordReader {
       else this.#keep(fragment)
     }
     // A copy, because a few bytes must not keep the whole chunk in memory.
-    this.#held = bytes.length === 0 ? bytes : Buffer.from(bytes)
+    this.#incomplete = bytes.length === 0 ? bytes : Buffer.from(bytes)
     return records
   }
 

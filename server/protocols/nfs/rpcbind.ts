@@ -31,29 +31,29 @@ export async function register(mappings: readonly Mapping[], port = portmapPort)
 
 /** Registers one mapping. Resolves to the reason why rpcbind refuses; undefined when it is registered. */
 async function registerOne(mapping: Mapping, port: number): Promise<string | undefined> {
-  if (await ask(mapping, procedureSet, port)) return undefined
-  const registeredPort = await ask(mapping, procedureGetPort, port)
+  if (await callRpcbind(mapping, procedureSet, port)) return undefined
+  const registeredPort = await callRpcbind(mapping, procedureGetPort, port)
   if (registeredPort === 0) return 'rpcbind refuses our registration'
   const name = `program ${mapping.program} version ${mapping.version}`
   if (registeredPort !== mapping.port && (await isAlive(registeredPort)))
     return `rpcbind has ${name} at port ${registeredPort}: another NFS server runs`
   // A server that has crashed left its registration.
-  await ask(mapping, procedureUnset, port)
-  if (await ask(mapping, procedureSet, port)) return undefined
+  await callRpcbind(mapping, procedureUnset, port)
+  if (await callRpcbind(mapping, procedureSet, port)) return undefined
   return `rpcbind keeps an old ${name} at port ${registeredPort}; restart rpcbind`
 }
 
 /** Removes registrations. One PMAPPROC_UNSET removes a version with all its transports. */
 export async function unregister(mappings: readonly Mapping[], port = portmapPort): Promise<void> {
   const versions = new Map(mappings.map((each) => [`${each.program} ${each.version}`, each]))
-  for (const mapping of versions.values()) await ask(mapping, procedureUnset, port).catch(() => 0)
+  for (const mapping of versions.values()) await callRpcbind(mapping, procedureUnset, port).catch(() => 0)
 }
 
 /**
  * Calls a procedure of rpcbind. Resolves to a boolean or a port; 0 when rpcbind refuses. Rejects without a
  * reply.
  */
-async function ask(mapping: Mapping, procedure: number, port: number): Promise<number> {
+async function callRpcbind(mapping: Mapping, procedure: number, port: number): Promise<number> {
   const args = new XdrWriter()
   args.u32(mapping.program).u32(mapping.version).u32(protocolNumbers[mapping.transport]).u32(mapping.port)
   const call = { program: portmapProgram, version: portmapVersion, procedure, args: args.bytes }

@@ -72,15 +72,15 @@ function repairValue(section: string, key: string, value: string): string {
 
 function lackingGeneral(ini: Ini, concluded: Pick<Description, 'family' | 'version' | 'arch' | 'variant'>) {
   const wanted: [string, string][] = []
-  if (!ini.entry('general', 'family')?.value) wanted.push(['family', line(concluded.family) || 'unknown'])
+  if (!ini.entry('general', 'family')?.value) wanted.push(['family', oneLine(concluded.family) || 'unknown'])
   else return []
   for (const key of ['version', 'arch', 'variant'] as const)
     if (ini.entry('general', key) === undefined && concluded[key] !== '')
-      wanted.push([key, line(concluded[key])])
+      wanted.push([key, oneLine(concluded[key])])
   return wanted
 }
 
-function line(text: string): string {
+function oneLine(text: string): string {
   return text.replace(/[\x00-\x1f\x7f%]+/g, ' ').trim()
 }
 

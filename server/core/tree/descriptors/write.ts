@@ -53,10 +53,10 @@ interface WritableTree {
 
 function writableTree(description: Description): WritableTree {
   return {
-    arch: word(description.arch),
-    family: text(description.family) || 'unknown',
-    version: text(description.version) || '0',
-    variant: text(description.variant),
+    arch: safeName(description.arch),
+    family: safeText(description.family) || 'unknown',
+    version: safeText(description.version) || '0',
+    variant: safeText(description.variant),
     timestamp: String(Math.trunc(description.timestamp ?? 0)),
     platforms: platformsOf(description),
     variants: variantsOf(description),
@@ -105,7 +105,7 @@ function treeLines({ arch, timestamp, platforms, variants }: WritableTree): Line
 function variantLines({ id, name, path }: WritableVariant): Line[] {
   return [
     ['id', id],
-    ['name', text(name) || id],
+    ['name', safeText(name) || id],
     ['packages', path === '.' ? 'Packages' : `${path}/Packages`],
     ['repository', path],
     ['type', 'variant'],
@@ -115,7 +115,7 @@ function variantLines({ id, name, path }: WritableVariant): Line[] {
 
 function platformsOf(description: Description): WritablePlatform[] {
   return Object.entries(description.platforms)
-    .map(([name, images]) => ({ name: word(name), images }))
+    .map(([name, images]) => ({ name: safeName(name), images }))
     .filter(
       ({ name, images }, at, all) => name !== '' && imageLines(images).length > 0 && isFirstOfName(all, at),
     )
@@ -131,32 +131,33 @@ function isFirstOfName(all: readonly { readonly name: string }[], at: number): b
 function variantsOf(description: Description): WritableVariant[] {
   const found = description.repositories
     .map(({ id, name, path }) => ({
-      id: word(id || description.variant).replace(/-/g, ''),
+      id: safeName(id || description.variant).replace(/-/g, ''),
       name,
-      path: path === '.' ? '.' : relative(path),
+      path: path === '.' ? '.' : safePath(path),
     }))
     .filter(
       (variant, at, all) =>
         variant.id !== '' && variant.path !== '' && all.findIndex((each) => each.id === variant.id) === at,
     )
   if (found.length > 0) return found
-  const id = word(description.variant).replace(/-/g, '') || 'Everything'
+  const id = safeName(description.variant).replace(/-/g, '') || 'Everything'
   return [{ id, name: id, path: '.' }]
 }
 
 function imageLines(images: PlatformImages): Line[] {
   const paths = new Map<string, string>()
-  for (const [key, path] of Object.entries(images.others)) paths.set(word(key).toLowerCase(), relative(path))
+  for (const [key, path] of Object.entries(images.others))
+    paths.set(safeName(key).toLowerCase(), safePath(path))
   paths.delete('')
-  if (images.kernel !== undefined) paths.set('kernel', relative(images.kernel))
-  if (images.initrd !== undefined) paths.set('initrd', relative(images.initrd))
+  if (images.kernel !== undefined) paths.set('kernel', safePath(images.kernel))
+  if (images.initrd !== undefined) paths.set('initrd', safePath(images.initrd))
   return [...paths].filter(([, path]) => path !== '').sort((a, b) => compare(a[0], b[0]))
 }
 
 function stage2({ stage2, instimage }: Description): Line[] {
   const lines: Line[] = [
-    ['instimage', relative(instimage ?? '')],
-    ['mainimage', relative(stage2 ?? '')],
+    ['instimage', safePath(instimage ?? '')],
+    ['mainimage', safePath(stage2 ?? '')],
   ]
   return lines.filter(([, path]) => path !== '')
 }
@@ -179,11 +180,11 @@ function checksums(description: Description): Line[] {
  * section or a comment.
  */
 function canBeKey(path: string): boolean {
-  return path !== '' && relative(path) === path && !/[=:]/.test(path) && !/^[[#;]/.test(path)
+  return path !== '' && safePath(path) === path && !/[=:]/.test(path) && !/^[[#;]/.test(path)
 }
 
 /** One line of text that no INI parser takes for anything else. */
-function text(value: string): string {
+function safeText(value: string): string {
   return value
     .replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\ufeff]+/gu, ' ')
     .replace(/%/g, '')
@@ -192,7 +193,7 @@ function text(value: string): string {
 }
 
 /** A name fit for a key or a section: letters, digits, `.`, `_`, `+` and `-`. */
-function word(value: string): string {
+function safeName(value: string): string {
   return value.replace(/[^A-Za-z0-9._+-]+/g, '')
 }
 
@@ -200,15 +201,15 @@ function word(value: string): string {
  * A path relative to the tree, or '' when it cannot be written: it has a `%`, a control character, or spaces
  * at its ends.
  */
-function relative(path: string): string {
+function safePath(path: string): string {
   const bare = path.replace(/^(?:\.?\/+)+/, '')
-  return text(bare) === bare && !/^["']/.test(bare) ? bare : ''
+  return safeText(bare) === bare && !/^["']/.test(bare) ? bare : ''
 }
 
 function shortName(family: string): string {
   const initials = family.split(' ').filter((part) => part !== '' && part !== 'Linux')
   const short = initials.length > 2 ? initials.map((part) => part[0]).join('') : initials.join('')
-  return word(short) || 'unknown'
+  return safeName(short) || 'unknown'
 }
 
 function compare(a: string, b: string): number {
