@@ -132,25 +132,25 @@ async function boot({ undo, demo, url, app, io }: DemoBoot): Promise<void> {
   const { bold } = pc.createColors(io.color)
   if (way.kind === 'none') return io.out(`\nNo machine is booted: ${way.why}.\n`)
   const main = process.argv[1] ?? ''
-  const monitor = () => new BootMonitor(io)
+  const makeMonitor = () => new BootMonitor(io)
   io.out(
     way.kind === 'pxe'
       ? `\n${bold('A machine boots over PXE')}, in its own network namespace: dnsmasq sends it an address, and treeboot sends everything else.\n`
       : `\n${bold('A machine boots the kernel and initrd directly')} (${way.why}).\n`,
   )
-  const seen =
+  const monitor =
     way.kind === 'pxe'
-      ? await bootOverPxe({ undo, demo, monitor }, main)
-      : await bootDirectly({ undo, demo, monitor }, url, app.events)
+      ? await bootOverPxe({ undo, demo, makeMonitor }, main)
+      : await bootDirectly({ undo, demo, makeMonitor }, url, app.events)
   undo.unwind()
-  io.out(`\n${summary(seen, way.kind)}\n`)
+  io.out(`\n${summary(monitor, way.kind)}\n`)
 }
 
-function summary(seen: BootMonitor, way: 'pxe' | 'direct'): string {
-  const files = seen.fetched.map(
+function summary(monitor: BootMonitor, way: 'pxe' | 'direct'): string {
+  const files = monitor.fetched.map(
     ({ path, protocol }) => `${path.replace(/^\/trees\/.*\//, '')} (${protocol})`,
   )
-  const seconds = (seen.elapsedMs / 1000).toFixed(0)
+  const seconds = (monitor.elapsedMs / 1000).toFixed(0)
   const from = way === 'pxe' ? 'power on' : 'start'
   return `The real Debian installer has its answer file, ${seconds} s after ${from}. It fetched: ${files.join(', ')}.\nThe machine and its network were removed.`
 }

@@ -29,7 +29,7 @@ export interface BootOptions {
   readonly undo: UndoStack
   readonly demo: DemoFolder
   /** Makes the monitor. Called when the machine starts, because the monitor's time begins then. */
-  readonly monitor: () => BootMonitor
+  readonly makeMonitor: () => BootMonitor
 }
 
 export function chooseWay(): BootWay {
@@ -52,7 +52,10 @@ export function chooseWay(): BootWay {
  *
  * @param main The program that starts the second treeboot with Node.
  */
-export async function bootOverPxe({ undo, demo, monitor }: BootOptions, main: string): Promise<BootMonitor> {
+export async function bootOverPxe(
+  { undo, demo, makeMonitor }: BootOptions,
+  main: string,
+): Promise<BootMonitor> {
   const lan = makeLan(undo)
   const server = await startServer(undo, main, join(demo.folder, 'lan.yaml'), lan.inside)
   await startDnsmasq(undo, lan.addHost('192.0.2.2'), demo.folder, {
@@ -60,13 +63,13 @@ export async function bootOverPxe({ undo, demo, monitor }: BootOptions, main: st
     nextServer: lan.address,
     gateway: lan.address,
   })
-  const seen = monitor()
+  const monitor = makeMonitor()
   const machine = startMachine(
     undo,
     { firmware: 'bios', mac: demo.mac, memory: 1024, network: { tap: lan.addTap() } },
     lan,
   )
-  machine.output.onLine((line) => seen.printLine(line))
+  machine.output.onLine((line) => monitor.printLine(line))
   const answered = answerFetched(
     demo,
     (onServed) => {
@@ -75,10 +78,10 @@ export async function bootOverPxe({ undo, demo, monitor }: BootOptions, main: st
         if (served) onServed(served)
       })
     },
-    seen,
+    monitor,
   )
   await raceBoot(answered, machine)
-  return seen
+  return monitor
 }
 
 /**
@@ -94,12 +97,12 @@ export function hostSeenByGuest(url: string): string {
  * network.
  */
 export async function bootDirectly(
-  { undo, demo, monitor }: BootOptions,
+  { undo, demo, makeMonitor }: BootOptions,
   url: string,
   events: EventBus,
 ): Promise<BootMonitor> {
   const found = (await (await fetch(`${url}/api/v1/lookup?guest=${demo.guest}`)).json()) as LookupResultJson
-  const seen = monitor()
+  const monitor = makeMonitor()
   const answered = answerFetched(
     demo,
     (onServed) => {
@@ -110,7 +113,7 @@ export async function bootDirectly(
         }),
       )
     },
-    seen,
+    monitor,
   )
   const [kernel, initrd] = await Promise.all(
     [found.kernel, found.initrd].map((file, index) =>
@@ -128,9 +131,9 @@ export async function bootDirectly(
       cmdline: found.cmdline.replaceAll(url, hostSeenByGuest(url)),
     },
   })
-  machine.output.onLine((line) => seen.printLine(line))
+  machine.output.onLine((line) => monitor.printLine(line))
   await raceBoot(answered, machine)
-  return seen
+  return monitor
 }
 
 async function download(url: string, file: string): Promise<string> {
@@ -148,12 +151,12 @@ type OnServed = (served: { protocol: string; path: string; bytes: number }) => v
 function answerFetched(
   demo: DemoFolder,
   listen: (onServed: OnServed) => void,
-  seen: BootMonitor,
+  monitor: BootMonitor,
 ): Promise<void> {
   return new Promise((resolve) => {
     listen((served) => {
       if (served.path.startsWith('/api/')) return
-      seen.printServed(served)
+      monitor.printServed(served)
       if (served.path === `/ks/${demo.guest}`) resolve()
     })
   })
