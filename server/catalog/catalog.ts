@@ -184,7 +184,7 @@ export class Catalog {
   }
 }
 
-/** Reads the folders that the configuration names, and keeps reading them. */
+/** What was read from the folders that the configuration names, kept up to date. */
 interface Folders {
   readonly trees: LiveTrees
   parts(): Pick<SnapshotParts, 'trees' | 'earlier' | 'templates' | 'problems'>
@@ -208,11 +208,11 @@ async function openFolders(
   }
   let timer: NodeJS.Timeout | undefined
   /** An editor's save makes several events; one reading after the last of them is enough. */
-  const templatesChanged = (): void => {
+  const onTemplatesChanged = (): void => {
     clearTimeout(timer)
     timer = setTimeout(() => void readTemplatesAgain(), 2 * coalesceMs)
   }
-  const unwatch = await watchTemplates(paths.templates, templatesChanged)
+  const unwatch = await watchTemplates(paths.templates, onTemplatesChanged)
   const trees = new LiveTrees({ ...options, folder: paths.trees, cache })
   await trees.start()
   return {

@@ -49,7 +49,7 @@ const readdirOf = promisify(readdir)
  * of them. And while inode, size and times of a path stay the same, its entry is the same object.
  */
 export function diskSource(root: string, options: DiskOptions = {}): FileSource {
-  const remembered = new LRUCache<CleanPath, Known>({ max: rememberedPaths })
+  const remembered = new LRUCache<CleanPath, Remembered>({ max: rememberedPaths })
   const pending = new Map<CleanPath, Promise<Entry | undefined>>()
 
   const lookUp = async (path: CleanPath): Promise<Entry | undefined> => {
@@ -59,10 +59,10 @@ export function diskSource(root: string, options: DiskOptions = {}): FileSource 
       remembered.delete(path)
       return undefined
     }
-    const known = remembered.get(path)
+    const earlier = remembered.get(path)
     // The same inode and change time: the path leads to the file that was found inside before. A rename sets
     // the change time.
-    if (known && isSame(known.stats, stats)) return known.entry
+    if (earlier && isSame(earlier.stats, stats)) return earlier.entry
     const real = await realInside(given)
     // The path may name another file since the first call. The second call decides.
     const realStats = real === undefined ? undefined : await statWith(lstat, real)
@@ -121,7 +121,7 @@ export function diskSource(root: string, options: DiskOptions = {}): FileSource 
   }
 }
 
-interface Known {
+interface Remembered {
   readonly stats: BigIntStats
   readonly entry: Entry
 }

@@ -37,13 +37,13 @@ const rememberedTexts = 10_000
 export function generatedSource(options: GeneratedOptions): FileSource {
   const now = options.now ?? Date.now
   const startedMs = now()
-  const last = new LRUCache<CleanPath, Entry>({ max: rememberedTexts })
+  const remembered = new LRUCache<CleanPath, Entry>({ max: rememberedTexts })
 
   /** Returns the earlier entry while its text is the same. */
   const keep = (path: CleanPath, entry: Entry): Entry => {
-    const before = last.get(path)
-    if (before?.etag === entry.etag) return before
-    last.set(path, entry)
+    const earlier = remembered.get(path)
+    if (earlier?.etag === entry.etag) return earlier
+    remembered.set(path, entry)
     return entry
   }
 
@@ -69,9 +69,9 @@ export function generatedSource(options: GeneratedOptions): FileSource {
       if (!isFolder(path, who)) return undefined
       const found = new Map<string, Entry | Promise<Entry | undefined>>()
       for (const file of listedPaths(who)) {
-        const rest = below(path, file)
-        if (rest === undefined || rest === rootPath) continue
-        const [, name = '', more] = rest.split('/')
+        const inside = below(path, file)
+        if (inside === undefined || inside === rootPath) continue
+        const [, name = '', more] = inside.split('/')
         if (more !== undefined) found.set(name, folderEntry(name, startedMs))
         // A text may fail: its template is broken, or its tree is still being copied. It is left out, so that
         // its neighbours are listed and an NFS client does not retry for ever. A request for it returns the

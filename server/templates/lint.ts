@@ -53,7 +53,7 @@ export function lintTemplate(
   const lines = new LineCounter(source)
   return found
     .toSorted((a, b) => a.offset - b.offset)
-    .map(({ offset, ...rest }) => ({ template: name, line: lines.at(offset), ...rest }))
+    .map(({ offset, ...problem }) => ({ template: name, line: lines.at(offset), ...problem }))
 }
 
 /**
@@ -119,10 +119,13 @@ function lintIncludes(segment: Segment, templates: ReadonlyMap<string, string>, 
 
 /** The name in `{% include 'x' %}` and the other tags that load a template, if it is a literal. */
 function includeOf(segment: Segment): { name: string; optional: boolean } | undefined {
-  const [tag, what] = segment.tokens
-  if (segment.kind !== 'tag' || !tag || what?.kind !== 'string') return undefined
+  const [tag, nameToken] = segment.tokens
+  if (segment.kind !== 'tag' || !tag || nameToken?.kind !== 'string') return undefined
   if (!['include', 'extends', 'import', 'from'].includes(tag.text)) return undefined
-  return { name: what.text.slice(1, -1), optional: segment.tokens.some((token) => token.text === 'ignore') }
+  return {
+    name: nameToken.text.slice(1, -1),
+    optional: segment.tokens.some((token) => token.text === 'ignore'),
+  }
 }
 
 function lintFilters(segment: Segment, report: Report): void {

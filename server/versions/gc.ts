@@ -70,8 +70,8 @@ async function countInodes(
     if (item.isDirectory()) await countInodes(path, inodes)
     else if (item.isFile()) {
       const { ino, nlink, blocks } = await lstat(path)
-      const known = inodes.get(ino)
-      if (known) known.seen++
+      const counted = inodes.get(ino)
+      if (counted) counted.seen++
       else inodes.set(ino, { links: nlink, seen: 1, bytes: blocks * 512 })
     }
   }

@@ -23,8 +23,8 @@ export class ArrivalWatch {
    * look.
    */
   #changed: string | undefined
-  #listening = false
-  #firstLook = true
+  #isListening = false
+  #isFirstLook = true
 
   constructor(root: string, clock: () => number) {
     this.#root = root
@@ -34,32 +34,32 @@ export class ArrivalWatch {
 
   /** Begins to listen for events. Until then, `look` only compares the times of folders. */
   listen(): void {
-    this.#listening = true
+    this.#isListening = true
     for (const folder of this.#folders.keys()) this.#watch(folder)
   }
 
   /**
    * Looks at all folders. Returns the file or folder that changed last since the previous look, relative to
-   * the tree, and when. The first look takes the times of the folders as the times of their changes, later
-   * looks the present time.
+   * the tree, and when. The first look reports the time of the folder as the time of the change. Later looks
+   * report the present time.
    */
   async look(): Promise<{ readonly path: string; readonly atMs: number } | undefined> {
     let newest: { path: string; atMs: number } | undefined
     // The iteration of a Map also visits what is added meanwhile, so new folders are read in the same look.
-    for (const [folder, known] of this.#folders) {
+    for (const [folder, watched] of this.#folders) {
       const stamp = await stampOf(folder)
       if (!stamp?.folder) {
-        known.watcher?.close()
+        watched.watcher?.close()
         this.#folders.delete(folder)
         continue
       }
-      if (stamp.mtimeMs === known.mtimeMs) continue
-      known.mtimeMs = stamp.mtimeMs
-      const atMs = this.#firstLook ? stamp.mtimeMs : this.#clock()
+      if (stamp.mtimeMs === watched.mtimeMs) continue
+      watched.mtimeMs = stamp.mtimeMs
+      const atMs = this.#isFirstLook ? stamp.mtimeMs : this.#clock()
       if (!newest || atMs > newest.atMs) newest = { path: this.#nameOf(folder), atMs }
       await this.#addBelow(folder)
     }
-    this.#firstLook = false
+    this.#isFirstLook = false
     const changed = this.#changed
     this.#changed = undefined
     return changed === undefined ? newest : { path: changed, atMs: this.#clock() }
@@ -75,21 +75,21 @@ export class ArrivalWatch {
       const path = join(folder, item.name)
       if (!item.isDirectory() || this.#folders.has(path) || this.#folders.size >= maxFolders) continue
       this.#folders.set(path, { mtimeMs: 0, watcher: undefined })
-      if (this.#listening) this.#watch(path)
+      if (this.#isListening) this.#watch(path)
     }
   }
 
   #watch(folder: string): void {
-    const known = this.#folders.get(folder)
-    if (!known || known.watcher) return
+    const watched = this.#folders.get(folder)
+    if (!watched || watched.watcher) return
     try {
-      known.watcher = watch(folder, { persistent: false }, (_event, name) => {
+      watched.watcher = watch(folder, { persistent: false }, (_event, name) => {
         this.#changed = this.#nameOf(name === null ? folder : join(folder, name))
       })
       // No watches are left, or the folder is gone: comparing times still works.
-      known.watcher.on('error', () => known.watcher?.close())
+      watched.watcher.on('error', () => watched.watcher?.close())
     } catch {
-      known.watcher = undefined
+      watched.watcher = undefined
     }
   }
 

@@ -14,7 +14,7 @@ const maxKept = 64
 
 /**
  * Trees of published versions that were replaced by other versions and are still on the disk: a machine that
- * installs from one still sees it.
+ * installs from such a version still sees its tree.
  */
 export class EarlierTrees {
   #kept: readonly Tree[] = []
@@ -24,12 +24,13 @@ export class EarlierTrees {
   }
 
   /**
-   * Keeps the trees whose version was replaced. Only from a ready tree can a machine have begun to install.
+   * Keeps the trees whose version was replaced. Only ready trees are kept, since no machine can have begun to
+   * install from another.
    */
   keepReplaced(before: readonly Tree[], after: readonly Tree[]): void {
-    const now = new Map(after.map((tree) => [tree.id, tree]))
+    const current = new Map(after.map((tree) => [tree.id, tree]))
     for (const tree of before) {
-      const next = now.get(tree.id)?.release
+      const next = current.get(tree.id)?.release
       if (tree.state === 'ready' && next && tree.release && !isSameRelease(tree.release, next)) this.add(tree)
     }
   }
@@ -46,8 +47,8 @@ export class EarlierTrees {
   /** Forgets versions that `treeboot trees gc` has deleted. */
   async prune(): Promise<void> {
     const stamps = await Promise.all(this.#kept.map(({ origin }) => stampOf(origin.path)))
-    const left = this.#kept.filter((_, at) => stamps[at] !== undefined)
-    if (left.length < this.#kept.length) this.#kept = left
+    const remaining = this.#kept.filter((_, index) => stamps[index] !== undefined)
+    if (remaining.length < this.#kept.length) this.#kept = remaining
   }
 }
 

@@ -1,12 +1,13 @@
 import { type FSWatcher, watch } from 'chokidar'
 
 /**
- * Watches single folders, and nothing below them. chokidar watches no files here: a change of a file also
- * shows as a raw event of its folder, and a tree has 60,000 files but only a handful of folders that matter.
+ * Watches single folders, and nothing below them. chokidar watches no files here: a change of a file is also
+ * reported as a raw event of its folder, and a tree has 60,000 files but only a handful of folders that
+ * matter.
  */
 export class FolderWatch {
   /** Folder -> inode: a folder that was deleted and made again under the same name needs a new watch. */
-  #wanted: ReadonlyMap<string, number> = new Map()
+  #watched: ReadonlyMap<string, number> = new Map()
   readonly #watcher: FSWatcher
 
   /**
@@ -20,7 +21,7 @@ export class FolderWatch {
       depth: 0,
       ignoreInitial: true,
       followSymlinks: false,
-      ignored: (path) => !this.#wanted.has(path),
+      ignored: (path) => !this.#watched.has(path),
     })
     this.#watcher.on('raw', (_event, name, details) => {
       const { watchedPath } = details as { watchedPath: string }
@@ -36,8 +37,8 @@ export class FolderWatch {
 
   /** Watches exactly these real paths from now on. Returns those that were not watched before. */
   set(wanted: ReadonlyMap<string, number>): string[] {
-    const before = this.#wanted
-    this.#wanted = wanted
+    const before = this.#watched
+    this.#watched = wanted
     const stale = [...before].filter(([folder, inode]) => wanted.get(folder) !== inode).map(([path]) => path)
     const fresh = [...wanted].filter(([folder, inode]) => before.get(folder) !== inode).map(([path]) => path)
     if (stale.length > 0) this.#watcher.unwatch(stale)

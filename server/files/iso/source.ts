@@ -65,8 +65,8 @@ export async function isoSource(file: string): Promise<IsoSource> {
     },
     async stat(path) {
       const { disc, entries, etag } = await current()
-      const known = entries.get(path)
-      if (known) return known
+      const cached = entries.get(path)
+      if (cached) return cached
       const node = await disc.find(path)
       if (!node) return undefined
       if (node.trouble) throw new Failure(node.trouble.kind, node.trouble.message)

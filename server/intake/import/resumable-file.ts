@@ -3,7 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 
 /**
  * Reads the bytes of a file from position `start` to its end. A source that can only be read from its
- * beginning skips the bytes before.
+ * beginning skips the bytes before `start`.
  */
 export type BytesFrom = (start: number) => AsyncIterable<Uint8Array>
 
@@ -78,7 +78,9 @@ async function cutToDurable(handle: FileHandle, size: number): Promise<number> {
   return start
 }
 
-/** How many of `size` written bytes survive a crash of the machine: all but the last three marks. */
+/**
+ * How many of `size` written bytes survive a crash of the machine: all but the last three times `markBytes`.
+ */
 function durableBytes(size: number): number {
   return Math.max(0, Math.floor(size / markBytes) - 3) * markBytes
 }

@@ -15,7 +15,7 @@ export interface RemoteFile {
   readonly digest?: Digest
   /** The most bytes to accept, for a file that is read into memory or whose size is unknown. */
   readonly atMostBytes?: number
-  /** Whether it may be missing at the upstream. */
+  /** Whether the file may be missing at the upstream. */
   readonly isOptional?: boolean
 }
 
@@ -36,12 +36,12 @@ interface Download {
 }
 
 /**
- * Fetches one file into `part`, from the first mirror that gives it complete. The folder of `part` must
+ * Fetches one file into `part`, from the first mirror that sends all of it. The folder of `part` must
  * exist. Bytes that an earlier try or run left in `part` are kept, and only the bytes after them are fetched.
  * Size and digest are checked at the end; a file with a wrong digest is fetched again from its first byte.
  *
  * @returns False when no upstream has the file.
- * @throws Failure when no upstream gave it complete.
+ * @throws Failure when an upstream has the file and none sent all of it.
  */
 export async function fetchFile(
   pool: UpstreamPool,

@@ -44,8 +44,8 @@ const maxTries = 6
 export type RsyncOutcome = 'done' | 'absent' | 'no-folder'
 
 /**
- * Makes a folder equal to an upstream's, by the program `rsync`. The mirrors are tried in turn. A busy mirror
- * is tried again after a pause, with exponential back-off.
+ * Makes a local folder equal to that of an upstream, with the program `rsync`. The mirrors are tried in turn.
+ * A busy mirror is tried again after a pause, with exponential back-off.
  *
  * @throws Failure with rsync's own message; `unsupported` when the program is missing.
  */

@@ -97,13 +97,13 @@ export class UploadFolder {
    * @throws Failure `unavailable` while a path at, below or above it is held already.
    */
   protected hold(path: CleanPath): () => void {
-    this.#checkFree(path)
+    this.#checkNotHeld(path)
     this.#held.add(path)
     return () => void this.#held.delete(path)
   }
 
   async openForWriting(path: CleanPath, from: WriteFrom): Promise<UploadFile> {
-    this.#checkFree(path)
+    this.#checkNotHeld(path)
     if (path === rootPath) throw new Failure('bad-request', 'a file needs a name')
     if (this.#writing.has(path))
       throw new Failure('conflict', `${path} is being uploaded by another connection; wait for its end`)
@@ -222,12 +222,12 @@ export class UploadFolder {
 
   /** @param paths The first one is named in failures. */
   async #change(paths: readonly [CleanPath, ...CleanPath[]], change: () => Promise<void>): Promise<void> {
-    for (const path of paths) this.#checkFree(path)
+    for (const path of paths) this.#checkNotHeld(path)
     await mapErrors(paths[0], change)
     for (const path of paths) this.onChange(path)
   }
 
-  #checkFree(path: CleanPath): void {
+  #checkNotHeld(path: CleanPath): void {
     const held = this.#holderOf(path)
     if (held !== undefined)
       throw new Failure('unavailable', `${held} is being verified; try again when that is done`)
