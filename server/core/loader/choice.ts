@@ -18,7 +18,7 @@ export interface LoaderChoiceInputs {
   readonly treeId?: string
   /** The loader that this machine has started before: it comes first. */
   readonly started?: LoaderKind
-  /** The loader that this machine was sent and never started: it comes last. */
+  /** The loader that this machine was sent last time and never started: it comes last. */
   readonly neverStarted?: LoaderKind
 }
 

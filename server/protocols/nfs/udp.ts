@@ -29,19 +29,19 @@ export class UdpListenSockets {
   async open(bind: string, port: number): Promise<number> {
     const addresses = addressesOf(bind)
     let bound = port
-    let failed: unknown
+    let lastError: unknown
     for (const address of addresses.length > 0 ? addresses : [bind]) {
       try {
         bound = await this.#listen(address, bound)
       } catch (error) {
-        failed = error
+        lastError = error
         if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') break
       }
     }
-    const inUse = (failed as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE'
+    const inUse = (lastError as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE'
     if (this.#sockets.size === 0 || inUse) {
       this.close()
-      throw failed
+      throw lastError
     }
     if (!this.#sockets.has(bind)) {
       this.#recheck = setInterval(() => void this.#follow(bind, bound), recheckMs)

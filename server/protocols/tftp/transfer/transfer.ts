@@ -46,8 +46,8 @@ const maxFirstTimeoutMs = 4000
 const maxTimeoutMs = 8000
 /**
  * The most repeated ACKs that are ignored because we sent packets again: a window that arrives twice makes
- * the client repeat an ACK. On a very bad line most second windows get lost, and more ignored ACKs would stall
- * the transfer.
+ * the client repeat an ACK. On a very bad line most second windows get lost, and to ignore more ACKs would
+ * stall the transfer.
  */
 const maxIgnoredAcks = 3
 
