@@ -5,12 +5,14 @@ import { closestTrees, maxClosest, scoresByTests, scoresByWords, wordsOf } from 
 import { nearestName } from './nearest.ts'
 import {
   betterFirst,
+  type DistroGroup,
   groupByDistro,
+  groupFor,
   type IndexedTree,
   indexTree,
   type Traits,
+  type TraitTest,
   traitTests,
-  treesToTest,
 } from './traits.ts'
 import { whyNone, whyNotReady } from './why-none.ts'
 
@@ -96,8 +98,7 @@ export function createTreeIndex(trees: readonly Tree[], earlier: readonly Tree[]
 interface Arrangement {
   readonly best: readonly IndexedTree[]
   /** The result of `groupByDistro`. */
-  readonly groups: ReadonlyMap<string, readonly IndexedTree[]>
-
+  readonly groups: ReadonlyMap<string, DistroGroup>
   /** Word of an id -> places in `best`. */
   readonly places: ReadonlyMap<string, readonly number[]>
 }
@@ -145,21 +146,33 @@ function selectById(id: string, ids: ReadonlyMap<string, Tree>, { best, places }
 
 function selectByTraits(wanted: Traits, arrangement: Arrangement): Selection {
   const tests = traitTests(wanted)
-  const matching = treesToTest(wanted, arrangement.groups, arrangement.best)
-    .filter((candidate) => tests.every(({ fits }) => fits(candidate)))
-    .map(({ tree }) => tree)
-  const [tree, ...others] = preferExact(
-    matching.filter(({ state }) => state === 'ready'),
-    wanted,
-  )
+  const group = groupFor(wanted, arrangement.groups)
+  // A group has one distribution and one arch: the two need no test, and none comes before another.
+  const [tree, ...others] = group
+    ? readyInGroup(group, tests)
+    : preferExact(readyMatches(arrangement.best, tests), wanted)
   if (tree) return { found: true, tree, others }
   const { best } = arrangement
   const scores = scoresByTests(best, tests)
+  const match = (group?.candidates ?? best).find((candidate) => tests.every(({ fits }) => fits(candidate)))
   return {
     found: false,
-    why: matching[0] ? whyNotReady(matching[0]) : whyNone(tests, best, scores),
+    why: match ? whyNotReady(match.tree) : whyNone(tests, best, scores),
     nearest: misspelt(wanted, arrangement) ?? closestTrees(best, scores),
   }
+}
+
+function readyInGroup({ candidates, ready }: DistroGroup, tests: readonly TraitTest[]): readonly Tree[] {
+  const others = tests.filter(({ trait }) => trait !== 'distro' && trait !== 'arch')
+  return others.length === 0 ? ready : readyMatches(candidates, others)
+}
+
+function readyMatches(candidates: readonly IndexedTree[], tests: readonly TraitTest[]): readonly Tree[] {
+  const found: Tree[] = []
+  for (const candidate of candidates)
+    if (candidate.tree.state === 'ready' && tests.every(({ fits }) => fits(candidate)))
+      found.push(candidate.tree)
+  return found
 }
 
 /**

@@ -48,35 +48,44 @@ export function betterFirst(a: IndexedTree, b: IndexedTree): number {
   )
 }
 
-/** The candidates of each distribution, and of each distribution for one arch. They keep their order. */
-export function groupByDistro(best: readonly IndexedTree[]): ReadonlyMap<string, readonly IndexedTree[]> {
-  const groups = new Map<string, IndexedTree[]>()
+/** The candidates of one distribution, or of one distribution for one arch, best first. */
+export interface DistroGroup {
+  readonly candidates: readonly IndexedTree[]
+  /** The ready trees among them. */
+  readonly ready: readonly Tree[]
+}
+
+/** The groups of all distributions, with and without an arch. The candidates keep their order. */
+export function groupByDistro(best: readonly IndexedTree[]): ReadonlyMap<string, DistroGroup> {
+  const lists = new Map<string, IndexedTree[]>()
   const add = (key: string, candidate: IndexedTree) => {
-    const group = groups.get(key)
-    if (group) group.push(candidate)
-    else groups.set(key, [candidate])
+    const list = lists.get(key)
+    if (list) list.push(candidate)
+    else lists.set(key, [candidate])
   }
   for (const candidate of best) {
     add(groupKey(candidate.tree.distro, ''), candidate)
     for (const arch of candidate.arches)
       if (arch !== '') add(groupKey(candidate.tree.distro, arch), candidate)
   }
-  return groups
+  return new Map([...lists].map(([key, candidates]) => [key, { candidates, ready: readyTrees(candidates) }]))
 }
 
+function readyTrees(candidates: readonly IndexedTree[]): readonly Tree[] {
+  return candidates.map(({ tree }) => tree).filter(({ state }) => state === 'ready')
+}
+
+const emptyGroup: DistroGroup = { candidates: [], ready: [] }
+
 /**
- * The candidates to test, best first: the group of the wanted distribution and arch when it holds every
- * match, else all.
+ * The group that holds every tree of the wanted distribution and arch, and only those, so that the two need no
+ * test. Undefined when no group does: no distribution is wanted, or one whose name covers several.
  */
-export function treesToTest(
-  wanted: Traits,
-  groups: ReadonlyMap<string, readonly IndexedTree[]>,
-  best: readonly IndexedTree[],
-): readonly IndexedTree[] {
+export function groupFor(wanted: Traits, groups: ReadonlyMap<string, DistroGroup>): DistroGroup | undefined {
   const distro = parseDistro(wanted.distro ?? '')
-  if (distro === undefined || distro === 'other' || coveredBy(distro).length > 1) return best
+  if (distro === undefined || distro === 'other' || coveredBy(distro).length > 1) return undefined
   const arch = wanted.arch?.trim() ?? ''
-  return groups.get(groupKey(distro, arch === '' ? '' : canonicalArch(arch))) ?? []
+  return groups.get(groupKey(distro, arch === '' ? '' : canonicalArch(arch))) ?? emptyGroup
 }
 
 function groupKey(distro: string, arch: string): string {
