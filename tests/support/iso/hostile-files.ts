@@ -101,7 +101,7 @@ export const hostileFiles: Readonly<Record<string, () => Hostile>> = {
       bytes.copy(bytes, at, from, from + 2048)
       seal(bytes, at, block)
     }
-    return { bytes, says: 'a file is in more than 65536 pieces, or its folder' }
+    return { bytes, says: 'all files of its folder are in too many' }
   },
   'a file entry whose parts do not fit into its block': () =>
     changedEntry((bytes, at) => {
