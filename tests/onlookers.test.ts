@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -195,6 +196,19 @@ test('an offer is pushed out by nobody, however many addresses ask for the same 
   await http(machine.address, machine.paths.kernel)
   await http(machine.address, machine.paths.answerFile)
   expect(await stateOf(machine)).toBe('installing')
+})
+
+test('an order to install again ends the offers before it: a look at the answer file begins nothing', async () => {
+  const machine = nextMachine()
+  await http(desk, machine.paths.config)
+  const token = readFileSync(join(home.path, 'data/admin-token'), 'utf8').trim()
+  const ordered = await fetch(`http://127.0.0.1:${ports.http}/api/v1/guests/${machine.name}/install`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}` },
+  })
+  expect(ordered.status).toBe(200)
+  await http(desk, machine.paths.answerFile)
+  expect(await stateOf(machine)).toBe('install')
 })
 
 test('TFTP and NFS count as HTTP does, when bytes went out', async () => {

@@ -48,6 +48,8 @@ const mostAddresses = 10_000
 interface SentOffer {
   readonly guest: string
   readonly event: OfferedEvent
+  /** Number of the installation that it was made for: an order of the operator ends it. */
+  readonly install: number
 }
 
 /**
@@ -154,7 +156,7 @@ export class GuestHistory {
     if (!offer) return
     // `wanted` is the `tree:` setting now: when it changes before the installation begins, the offer ends.
     const event: OfferedEvent = { type: 'offered', ...offer, wanted: treeSettingText(guest), client }
-    this.#offers.set(client, { guest: guest.name, event })
+    this.#offers.set(client, { guest: guest.name, event, install: this.#installNumber(guest.name) })
     await this.#apply(guest.name, event)
   }
 
@@ -168,11 +170,11 @@ export class GuestHistory {
     else if (!offered) this.#fetchedAfterRestart(client, path)
   }
 
-  async #kernelLoaded({ guest, event }: SentOffer, client: string): Promise<void> {
+  async #kernelLoaded({ guest, event, install }: SentOffer, client: string): Promise<void> {
     // `#offers` remembers more than the state, which keeps 16 offers for each guest. If newer offers displaced
     // this offer from the state, it is stored again.
     const state = this.stateOf(guest)
-    if (!state || !hasOffer(state, client)) await this.#apply(guest, event)
+    if (state?.install === install && !hasOffer(state, client)) await this.#apply(guest, event)
     await this.#apply(guest, { type: 'kernel', client })
   }
 
@@ -202,7 +204,8 @@ export class GuestHistory {
     if (isOperator && !own) return
     const sent = this.#offers.peek(address)
     // As in `#kernelLoaded`: an offer that newer offers displaced is stored again.
-    if (sent?.guest === name && state && !isOffered) await this.#apply(name, sent.event)
+    if (sent?.guest === name && sent.install === state?.install && !isOffered)
+      await this.#apply(name, sent.event)
     await this.#apply(name, { type: 'answer-file', client: address, own })
   }
 
