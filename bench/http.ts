@@ -20,7 +20,7 @@ import { forkServer, stopChild, untilListening } from './support/children.ts'
 import { median, range, ratios } from './support/numbers.ts'
 
 const run = promisify(execFile)
-const rounds = numberArgument(0, 5, 2)
+const rounds = numberArgument(0, { full: 5, quick: 2 })
 const seconds = 2
 
 interface Peer {

@@ -87,7 +87,7 @@ if (how === 'serve' || how === 'once') await measure(first ?? '', how)
 else {
   const base = mkdtempSync(join(tmpdir(), 'treeboot-bench-'))
   try {
-    makeTrees(base, numberArgument(0, 1000, 300))
+    makeTrees(base, numberArgument(0, { full: 1000, quick: 300 }))
     for (let round = 0; round < rounds; round++)
       for (const way of ['serve', 'once']) {
         console.log(`round ${round + 1}, ${dropCaches()}`)

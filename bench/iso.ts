@@ -19,8 +19,8 @@ import { writeIso } from '../tests/support/iso/write-iso.ts'
 import { numberArgument } from './support/arguments.ts'
 import { median, range, ratios } from './support/numbers.ts'
 
-const rounds = numberArgument(0, 7, 3)
-const size = numberArgument(1, 1024, 256) * 1024 * 1024
+const rounds = numberArgument(0, { full: 7, quick: 3 })
+const size = numberArgument(1, { full: 1024, quick: 256 }) * 1024 * 1024
 const sector = 2048
 
 async function main(): Promise<void> {

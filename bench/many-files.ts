@@ -14,8 +14,8 @@ import { makeTree, writeBelow } from '../tests/support/made-tree.ts'
 import { makeRepository } from '../tests/support/rpm-repository.ts'
 import { numberArgument, wordArgument } from './support/arguments.ts'
 
-const packages = numberArgument(0, 60_000, 6000)
-const packageBytes = numberArgument(1, 8, 8) * 1024
+const packages = numberArgument(0, { full: 60_000, quick: 6000 })
+const packageBytes = numberArgument(1, { full: 8, quick: 8 }) * 1024
 const port = 19_080 + (process.pid % 1000)
 const main = join(import.meta.dirname, '../dist/server/main.js')
 

@@ -18,8 +18,8 @@ import { forkServer, stopChild, untilListening } from './support/children.ts'
 import { median, range, ratios } from './support/numbers.ts'
 
 const run = promisify(execFile)
-const rounds = numberArgument(0, 5, 1)
-const mebibytes = numberArgument(1, 1024, 256)
+const rounds = numberArgument(0, { full: 5, quick: 1 })
+const mebibytes = numberArgument(1, { full: 1024, quick: 256 })
 const fileBytes = mebibytes * 2 ** 20
 const inside = wordArgument(2)
 

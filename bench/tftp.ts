@@ -21,7 +21,7 @@ import { isQuick, numberArgument, wordArgument } from './support/arguments.ts'
 import { median } from './support/numbers.ts'
 
 const run = promisify(execFile)
-const rounds = numberArgument(0, 3, 1)
+const rounds = numberArgument(0, { full: 3, quick: 1 })
 const only = wordArgument(1) ?? (isQuick ? 'blksize 1408' : '')
 
 interface Peer {

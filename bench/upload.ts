@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import { numberArgument, wordArgument } from './support/arguments.ts'
 
 const gib = 2 ** 30
-const totalBytes = numberArgument(0, 4, 1) * gib
+const totalBytes = numberArgument(0, { full: 4, quick: 1 }) * gib
 const base = wordArgument(1) ?? tmpdir()
 const only = wordArgument(2)
 const port = 18_080 + (process.pid % 1000)

@@ -19,8 +19,8 @@ import { namesBelow, treeinfoText, writeBelow } from '../tests/support/made-tree
 import { makeRepository } from '../tests/support/rpm-repository.ts'
 import { numberArgument, wordArgument } from './support/arguments.ts'
 
-const rounds = numberArgument(0, 5, 2)
-const mebibytes = numberArgument(1, 2048, 512)
+const rounds = numberArgument(0, { full: 5, quick: 2 })
+const mebibytes = numberArgument(1, { full: 2048, quick: 512 })
 const packageBytes = 200 * 1024
 
 /** Half of the bytes in four images, half in packages. */

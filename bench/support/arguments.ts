@@ -12,8 +12,9 @@ export function wordArgument(at: number): string | undefined {
   return words[at]
 }
 
-export function numberArgument(at: number, full: number, quick: number): number {
+/** @param defaults What is taken in a full run and in a quick one. */
+export function numberArgument(at: number, defaults: { full: number; quick: number }): number {
   const word = words[at]
   if (word !== undefined) return Number(word)
-  return isQuick ? quick : full
+  return isQuick ? defaults.quick : defaults.full
 }

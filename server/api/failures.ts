@@ -3,6 +3,7 @@ import { httpStatus } from '../core/http-status.ts'
 import type { Reply } from './route.ts'
 import type { ErrorBody } from './types.ts'
 
+/** Told of our own faults. `where`: `GET /api/v1/guests`, for the log. */
 export type OnFault = (error: unknown, where: string) => void
 
 /**

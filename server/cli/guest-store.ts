@@ -3,7 +3,7 @@ import type { Snapshot } from '../catalog/snapshot.ts'
 import type { Config } from '../config/schema.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
-import { type GuestState, isUnfinished, newState, stateAt } from '../core/guest/state.ts'
+import { type GuestState, isUnfinished, newState, withoutOldOffers } from '../core/guest/state.ts'
 import { nearestName } from '../core/select/nearest.ts'
 import { boundTrees } from '../machines/history.ts'
 import { reportToken } from '../machines/token.ts'
@@ -31,7 +31,7 @@ export async function readStoredStates(snapshot: Snapshot, io: CliIo): Promise<S
       const [states, secret] = [await store.states(), await store.secret()]
       const stateOf = (guest: string): GuestState | undefined => {
         const state = states.get(guest)
-        return state && stateAt(state, Date.now())
+        return state && withoutOldOffers(state, Date.now())
       }
       return {
         stateOf,
@@ -57,7 +57,7 @@ export async function boundVersions({ paths }: Config, nowMs: number): Promise<R
   try {
     const bound = new Set<string>()
     for (const stored of (await store.states()).values()) {
-      const { offers = [], state } = stateAt(stored, nowMs)
+      const { offers = [], state } = withoutOldOffers(stored, nowMs)
       if (!isUnfinished(state)) continue
       for (const { release } of offers) if (release) bound.add(`${release.id}@${release.version}`)
     }

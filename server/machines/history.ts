@@ -14,8 +14,8 @@ import {
   pinnedOffer,
   type ReleaseId,
   type Report,
-  stateAt,
   treeSettingText,
+  withoutOldOffers,
 } from '../core/guest/state.ts'
 import { canonicalIp, isLoopback } from '../core/net/address.ts'
 import type { Requester } from '../core/net/requester.ts'
@@ -118,7 +118,7 @@ export class GuestHistory {
   /** The state now, without expired offers; undefined for a guest to which nothing ever happened. */
   stateOf(guest: string): GuestState | undefined {
     const state = this.#states.get(guest)
-    return state && stateAt(state, this.#options.clock())
+    return state && withoutOldOffers(state, this.#options.clock())
   }
 
   /** The version of a tree that the machine at an address sees until its installation ends. */
@@ -154,8 +154,7 @@ export class GuestHistory {
     if (!guest) return
     if (localDisk) return this.#apply(guest.name, { type: 'sent-to-disk', client })
     if (!offer) return
-    // `wanted` is the `tree:` setting now: when it changes before the installation begins, the offer ends.
-    const event: OfferedEvent = { type: 'offered', ...offer, wanted: treeSettingText(guest), client }
+    const event: OfferedEvent = { type: 'offered', ...offer, treeSetting: treeSettingText(guest), client }
     this.#offers.set(client, { guest: guest.name, event, install: this.#installNumber(guest.name) })
     await this.#apply(guest.name, event)
   }

@@ -18,8 +18,8 @@
  *     3  user {{ (user if user is defined else ('1'|__undefined).x.x) | to_json('<mark>2') }}
  *
  * - `0`, `1` and `2` are numbers of sites; each site remembers template, line and name. When `hostname` is
- *   undefined, the filter `__undefined` gets `0` and fails with "web.ks:1: hostname is undefined". The `.x.x`
- *   behind it makes the engine stop at an undefined value in any case.
+ *   undefined, the filter `__undefined` gets `0`, notes the error "web.ks:1: hostname is undefined", and returns
+ *   an undefined value. It cannot stop the engine; reading `.x.x` of an undefined value does.
  * - On line 2, `default` handles an undefined value itself. As in Ansible, a missing parent (`root`) counts
  *   as undefined.
  * - On line 3, one of our own filters gets its site as a hidden first argument, so that it can say where it

@@ -48,18 +48,18 @@ function foldersToSearch(folder: CleanPath, entries: readonly Entry[]): CleanPat
 }
 
 function takeDocuments(folder: CleanPath, entries: readonly Entry[], found: FoundDocuments): void {
-  const names = new Set(entries.map((entry) => entry.name))
+  const siblings = new Set(entries.map((entry) => entry.name))
   for (const { kind, name } of entries) {
     if (kind !== 'file') continue
     const path = joinPath(folder, name)
-    if (isChecksumListBeside(name, names)) found.checksumLists.push(path)
+    if (isReadAsChecksumList(name, siblings)) found.checksumLists.push(path)
     else if (name === 'repomd.xml' && folder.endsWith('/repodata'))
       found.repositories.push((folder.slice(0, -'/repodata'.length) || '/') as CleanPath)
-    else if (/\/dists\/[^/]+$/.test(folder) && isReleaseBeside(name, names)) found.releases.push(path)
+    else if (/\/dists\/[^/]+$/.test(folder) && isReadAsRelease(name, siblings)) found.releases.push(path)
   }
 }
 
-function isReleaseBeside(name: string, siblings: ReadonlySet<string>): boolean {
+function isReadAsRelease(name: string, siblings: ReadonlySet<string>): boolean {
   return name === 'Release' || (name === 'InRelease' && !siblings.has('Release'))
 }
 
@@ -68,7 +68,7 @@ function isReleaseBeside(name: string, siblings: ReadonlySet<string>): boolean {
  * and a clearsigned `CHECKSUM.asc`. A mirror that keeps only one of them keeps `CHECKSUM.asc`, which is then
  * read as a list. Beside `CHECKSUM` it is only a signature.
  */
-export function isChecksumListBeside(name: string, siblings: ReadonlySet<string>): boolean {
+export function isReadAsChecksumList(name: string, siblings: ReadonlySet<string>): boolean {
   const plain = name.replace(/\.asc$/, '')
   return isChecksumList(plain) && (plain === name || !siblings.has(plain))
 }

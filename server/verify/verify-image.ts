@@ -11,7 +11,7 @@ import { Hasher } from './digests/hasher.ts'
 import { parseChecksumList } from './documents/checksum-list.ts'
 import type { ExpectedFiles, Finding } from './expected-file.ts'
 import { collectFromLists } from './expected-files.ts'
-import { isChecksumListBeside } from './find-documents.ts'
+import { isReadAsChecksumList } from './find-documents.ts'
 import { relativeTo } from './relative-path.ts'
 import { isStrong } from './unsigned.ts'
 import { checkFile, type VerifyReport, type VerifyTreeOptions, verifyTree } from './verify-tree.ts'
@@ -102,10 +102,10 @@ async function verifyWholeImage(
  */
 async function listsThatName(source: FileSource, target: CleanPath): Promise<readonly CleanPath[]> {
   const entries = (await source.list(rootPath, internalRequester)) ?? []
-  const names = new Set(entries.map((entry) => entry.name))
+  const siblings = new Set(entries.map((entry) => entry.name))
   const found: CleanPath[] = []
   for (const entry of entries) {
-    if (entry.kind !== 'file' || entry.size > maxListBytes || !isChecksumListBeside(entry.name, names))
+    if (entry.kind !== 'file' || entry.size > maxListBytes || !isReadAsChecksumList(entry.name, siblings))
       continue
     const text = new TextDecoder().decode(await readWhole(entry).catch(() => new Uint8Array()))
     const { entries: listed } = parseChecksumList(text)

@@ -56,13 +56,17 @@ describe('a lookup with a memory', () => {
   test('of a guest follows what the guest is installing', () => {
     const responses = new LookupResponses()
     const loose = makeGuest('web02', { macs: ['52:54:00:00:00:07'], template: 'fedora.ks' })
-    const wanted = { ...loose.settings, tree: { value: { distro: 'fedora' }, from: 'config.yaml:3' } }
-    const ownInputs = makeInputs([fedora39, fedora40], [{ ...loose, settings: wanted }])
+    const settings = { ...loose.settings, tree: { value: { distro: 'fedora' }, from: 'config.yaml:3' } }
+    const ownInputs = makeInputs([fedora39, fedora40], [{ ...loose, settings }])
     let state: GuestState | undefined
     const seen = { ...ownInputs, stateOf: () => state }
     const treeOf = () => json(ask(responses, 'guest=web02', { inputs: seen })).tree.id
     expect(treeOf()).toBe('fedora/40/x86_64')
-    const offer = { tree: fedora39.id, wanted: JSON.stringify({ distro: 'fedora' }), client: '192.0.2.9' }
+    const offer = {
+      tree: fedora39.id,
+      treeSetting: JSON.stringify({ distro: 'fedora' }),
+      client: '192.0.2.9',
+    }
     state = { ...newState, state: 'installing', sinceMs: 1, offers: [{ ...offer, firstMs: 1 }] }
     expect(treeOf()).toBe('fedora/39/x86_64')
     state = undefined

@@ -42,7 +42,12 @@ export function storeContract(name: string, make: () => Promise<Store>): void {
     test('a change is decided on the stored state, and saved with its step', () =>
       use(async (store) => {
         expect(await store.change('web01', () => undefined)).toBeUndefined()
-        const offered = { type: 'offered', tree: 'f40', wanted: '{"id":"f40"}', client: '10.0.0.7' } as const
+        const offered = {
+          type: 'offered',
+          tree: 'f40',
+          treeSetting: '{"id":"f40"}',
+          client: '10.0.0.7',
+        } as const
         const life = await store.change('web01', (before) => {
           expect(before).toBeUndefined()
           return nextState(before, offered, 1_000)

@@ -145,7 +145,6 @@ test('cut off in the middle of a file: it says where; resumed, it is published',
     return existsSync(file) ? statSync(file).size : 0
   }
   const slow = lftp(
-    'debug 5',
     'set net:limit-rate 0:400000',
     `put -O /incoming/fedora-43/images "${folder}/images/efiboot.img"`,
   )

@@ -72,7 +72,10 @@ function snapshotOf({
   }
 }
 
-/** Asks like a machine that starts anew each time. */
+/** Where a machine asks: first every DHCP server, then, with an offer, the boot server that made it. */
+type DhcpPort = 67 | 4011
+
+/** Asks at port 67 like a machine that starts anew each time. */
 function machineRoom(setting: Setting = {}) {
   const { files = all, services = here } = setting
   const snapshot = snapshotOf(setting)
@@ -96,16 +99,16 @@ function machineRoom(setting: Setting = {}) {
     machines.sink({ ...served, path, bytes: 10, ms: 1, decision })
   }
   let xid = 1
-  const ask = (client: Partial<PretendClient>, again = false): Promise<NetworkReply | undefined> =>
+  const ask = (client: Partial<PretendClient>, port: DhcpPort = 67): Promise<NetworkReply | undefined> =>
     decide({
       client: clientFacts(request('discover', { mac, ...client })),
       serverAddress: '192.0.2.1',
       clientAddress: '',
-      xid: again ? 0 : xid++,
-      isFollowUp: again,
+      xid: xid++,
+      isFollowUp: port === 4011,
     })
-  const fileFor = async (client: Partial<PretendClient>, again = false): Promise<string> => {
-    const answer = await ask(client, again)
+  const fileFor = async (client: Partial<PretendClient>, port: DhcpPort = 67): Promise<string> => {
+    const answer = await ask(client, port)
     if (!answer) return 'nobody'
     return answer.kind === 'offer' ? answer.offer.bootFile : `silence: ${answer.why}`
   }
@@ -115,6 +118,7 @@ function machineRoom(setting: Setting = {}) {
 describe('what each client is offered', () => {
   test('by its firmware', async () => {
     const { fileFor } = machineRoom()
+    // Another machine: one that asks anew without having started its iPXE is sent the signed chain.
     expect(await fileFor({ ...clients.bios, mac: stranger })).toBe('undionly.kpxe')
     expect(await fileFor(clients.uefi)).toBe('snponly.efi')
     expect(await fileFor(clients.uefiHttp)).toMatch(/^http:\/\/192\.0\.2\.1:8080\//)
@@ -198,7 +202,7 @@ describe('whom it answers', () => {
     const { ask, seen } = machineRoom({ knownOnly: true })
     await ask({ ...clients.uefi, mac: stranger })
     await ask(clients.bios)
-    await ask(clients.bios, true)
+    await ask(clients.bios, 4011)
     await ask(clients.dhclient)
     expect(seen.map(([{ mac: of }, firmware, guest]) => [of, firmware, guest])).toEqual([
       [stranger, 'uefi-x64', undefined],
@@ -211,9 +215,9 @@ describe('a loader that is never started', () => {
   test('is followed by the signed chain, on port 4011 too, and what then runs stays', async () => {
     const { fileFor, fetched } = machineRoom()
     expect(await fileFor(clients.uefi)).toBe('snponly.efi')
-    expect(await fileFor(clients.uefi, true)).toBe('snponly.efi')
+    expect(await fileFor(clients.uefi, 4011)).toBe('snponly.efi')
     expect(await fileFor(clients.uefi)).toBe('shimx64.efi')
-    expect(await fileFor(clients.uefi, true)).toBe('shimx64.efi')
+    expect(await fileFor(clients.uefi, 4011)).toBe('shimx64.efi')
     fetched(`/boot/by/${mac}/grub.cfg`)
     expect(await fileFor(clients.uefi)).toBe('shimx64.efi')
     expect(await fileFor(clients.uefi)).toBe('shimx64.efi')

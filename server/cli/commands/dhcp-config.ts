@@ -92,6 +92,7 @@ async function dhcpPlan(
 /** Whether machines can load by HTTP and by TFTP, and notes for the operator on what is left out and why. */
 function reachable({ http, tftp, server }: Config): { http: boolean; tftp: boolean; notes: string[] } {
   const notes: string[] = []
+  // `server.url` may be the address of a proxy, which machines reach even while our own HTTP service is closed.
   const byHttp = server.url !== undefined || (http.enabled && http.port !== 0)
   if (!byHttp) {
     const why = http.enabled

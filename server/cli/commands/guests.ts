@@ -5,8 +5,8 @@ import {
   type GuestState,
   type HistoryEntry,
   newState,
-  stateAt,
   whyLocalDisk,
+  withoutOldOffers,
 } from '../../core/guest/state.ts'
 import { openExistingStore } from '../../store/sqlite/open.ts'
 import { guestNamed, localTime, readStoredStates } from '../guest-store.ts'
@@ -60,13 +60,12 @@ async function showGuest(name: string, options: CommonOptions, io: CliIo): Promi
   const snapshot = await readSnapshot(options, io)
   const guest = guestNamed(snapshot, name)
   const store = await openExistingStore(snapshot.config.paths)
-  const stored = (await store?.states())?.get(name)
-  const state = stateAt(stored ?? newState, Date.now())
+  const state = withoutOldOffers((await store?.states())?.get(name) ?? newState, Date.now())
   const story = (await store?.history(name, state.install)) ?? []
   await store?.close()
-  if (options.json)
-    io.out(json({ ...guestSummary(guest, snapshot.trees, stored && state), story: story.map(stepView) }))
-  else io.out(storyText(guest, state, story, guestSummary(guest, snapshot.trees, state).tree))
+  const summary = guestSummary(guest, snapshot.trees, state)
+  if (options.json) io.out(json({ ...summary, story: story.map(stepView) }))
+  else io.out(storyText(guest, state, story, summary.tree))
 }
 
 function storyText(

@@ -12,8 +12,8 @@ import {
   type OfferedEvent,
   type ReleaseId,
   type ReportedEvent,
-  stateAt,
   withOffers,
+  withoutOldOffers,
 } from './state.ts'
 
 /**
@@ -46,7 +46,7 @@ export function nextState(
   event: GuestEvent,
   atMs: number,
 ): Change | undefined {
-  const state = stateAt(before ?? newState, atMs)
+  const state = withoutOldOffers(before ?? newState, atMs)
   switch (event.type) {
     case 'offered':
       return offered(state, event, atMs)
@@ -103,12 +103,13 @@ function countsAsBegun({ offers = [] }: GuestState, { own, client }: AnswerFileE
 
 function offered(state: GuestState, event: OfferedEvent, atMs: number): Change | undefined {
   if (!isUnfinished(state.state)) return undefined
-  const { tree, release, wanted, client, kernel } = event
+  const { tree, release, treeSetting, client, kernel } = event
   const old = offerTo(state, client)
-  const isSameOffer = old?.tree === tree && isSameRelease(old.release, release) && old.wanted === wanted
+  const isSameOffer =
+    old?.tree === tree && isSameRelease(old.release, release) && old.treeSetting === treeSetting
   // Without `kernelMs`: in this new attempt the machine has not loaded the kernel yet.
   const offer: Offer = {
-    ...defined({ tree, kernel, wanted, client }),
+    ...defined({ tree, kernel, treeSetting, client }),
     ...(release && { release: { id: release.id, version: release.version } }),
     firstMs: isSameOffer ? old.firstMs : atMs,
   }

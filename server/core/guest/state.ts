@@ -19,7 +19,7 @@ export interface Offer {
    * The guest's `tree:` setting at that time, as text. When it changes before an installation begins, the
    * offer ends.
    */
-  readonly wanted: string
+  readonly treeSetting: string
   /** The address that was given the offer. */
   readonly client: string
   /** Path of the kernel in the namespace. Absent in offers of 0.1. */
@@ -68,7 +68,7 @@ export type GuestEvent =
  */
 export type OfferedEvent = { readonly type: 'offered' } & Pick<
   Offer,
-  'tree' | 'release' | 'wanted' | 'client' | 'kernel'
+  'tree' | 'release' | 'treeSetting' | 'client' | 'kernel'
 >
 
 /**
@@ -130,9 +130,9 @@ export const pinnedMs = 24 * 3_600_000
 export const newState: GuestState = { state: 'install', sinceMs: 0, install: 0 }
 
 /**
- * A state without expired offers: those of more than 24 hours ago, or as far in the future by a wrong clock.
+ * A state without its old offers: those of more than 24 hours ago, or as far in the future by a wrong clock.
  */
-export function stateAt(state: GuestState, nowMs: number): GuestState {
+export function withoutOldOffers(state: GuestState, nowMs: number): GuestState {
   const offers = state.offers?.filter(({ firstMs }) => Math.abs(nowMs - firstMs) < pinnedMs)
   return offers?.length === state.offers?.length ? state : withOffers(state, offers ?? [])
 }
@@ -157,8 +157,8 @@ export function treeSettingText(guest: Guest): string {
 export function pinnedOffer(guest: Guest, guestState: GuestState, client?: string): Offer | undefined {
   const { state, offers = [] } = guestState
   if (!isUnfinished(state)) return undefined
-  const wanted = treeSettingText(guest)
-  const binding = offers.filter((offer) => state === 'installing' || offer.wanted === wanted)
+  const treeSetting = treeSettingText(guest)
+  const binding = offers.filter((offer) => state === 'installing' || offer.treeSetting === treeSetting)
   return binding.find((offer) => offer.client === client) ?? likeliestOffer(binding)
 }
 

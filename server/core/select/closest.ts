@@ -2,16 +2,17 @@ import type { Tree } from '../tree/tree.ts'
 import type { IndexedTree, TraitTest } from './traits.ts'
 
 /**
- * Which trees come closest to a request that no tree fulfils. `best` holds all trees, best first, and
- * `scores[place]` is the score of `best[place]`.
+ * Which trees come closest to a request that no tree fulfils. `ranked` holds all trees as the index ranks them,
+ * whatever the request: newest version first, then the better variant. `scores[place]` tells how well
+ * `ranked[place]` fits the request.
  */
 
 export const maxClosest = 5
 
 /** Which tests each candidate passes, as bits: the first test is the highest bit, so it counts most. */
-export function scoresByTests(best: readonly IndexedTree[], tests: readonly TraitTest[]): Uint16Array {
-  const scores = new Uint16Array(best.length)
-  for (const [place, candidate] of best.entries()) {
+export function scoresByTests(ranked: readonly IndexedTree[], tests: readonly TraitTest[]): Uint16Array {
+  const scores = new Uint16Array(ranked.length)
+  for (const [place, candidate] of ranked.entries()) {
     let score = 0
     for (const { fits } of tests) score = score * 2 + Number(fits(candidate))
     scores[place] = score
@@ -35,20 +36,20 @@ export function scoresByWords(
 }
 
 /**
- * The ready trees with the highest scores, at most five. Trees with equal scores keep their order, best
- * first.
+ * The ready trees with the highest scores, at most five. Of equal scores, the tree of the better
+ * rank comes first.
  */
-export function closestTrees(best: readonly IndexedTree[], scores: Uint16Array): Tree[] {
+export function closestTrees(ranked: readonly IndexedTree[], scores: Uint16Array): Tree[] {
   const byScore = new Map<number, Tree[]>()
-  for (const [place, { tree }] of best.entries()) {
+  for (const [place, { tree }] of ranked.entries()) {
     const score = scores[place] ?? 0
     if (score === 0 || tree.state !== 'ready') continue
     const equals = byScore.get(score)
     if (!equals) byScore.set(score, [tree])
     else if (equals.length < maxClosest) equals.push(tree)
   }
-  const bestFirst = [...byScore].sort(([a], [b]) => b - a)
-  return bestFirst.flatMap(([, trees]) => trees).slice(0, maxClosest)
+  const highestFirst = [...byScore].sort(([a], [b]) => b - a)
+  return highestFirst.flatMap(([, trees]) => trees).slice(0, maxClosest)
 }
 
 /** The words and numbers of an id, each once. */

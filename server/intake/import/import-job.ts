@@ -59,6 +59,7 @@ export async function openImportJob(trees: string, source: string, fingerprint: 
     resumed,
     release: unlock,
     async discard() {
+      // The tree takes long to remove. The lock, which lies in `folder`, lasts until it is gone.
       await rm(tree, { recursive: true, force: true })
       await rm(folder, { recursive: true, force: true })
       await rmdir(incomingFolder(trees)).catch(() => undefined)

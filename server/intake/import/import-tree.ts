@@ -155,13 +155,10 @@ export async function publishJob(
   }
   const imported: ImportedTree[] = []
   for (const { id, candidate } of withIds(candidates, options.id, source)) {
-    const { kind, path, trees, evidence } = candidate
+    const { kind, path } = candidate
     const request = {
+      ...candidate,
       id,
-      kind,
-      path,
-      trees,
-      evidence,
       source,
       ...defined({ upstream, replace, accept, by, image: kind === 'iso' ? image : undefined }),
     }

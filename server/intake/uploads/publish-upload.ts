@@ -85,11 +85,12 @@ async function candidatesAt(folder: UploadFolder, path: CleanPath): Promise<read
 
 async function publishCandidate(
   { store, folder, verify }: UploadContext,
-  { kind, path, trees, evidence }: Candidate,
+  candidate: Candidate,
   options: PublishOptions & { readonly source: string },
 ): Promise<PublishedUpload> {
   const area = await realpath(folder.diskPath(rootPath))
-  const id = path.slice(area.length + 1).replace(/\.iso$/i, '')
+  const at = candidate.path.slice(area.length + 1)
+  const id = at.replace(/\.iso$/i, '')
   if (id === '')
     throw new Failure(
       'bad-request',
@@ -98,22 +99,11 @@ async function publishCandidate(
   const { source, by = 'an administrator', replace = false, accept, unattended = false } = options
   const signatures = verify && (await readSignaturePolicy(verify))
   const accepted = accept === undefined ? undefined : { by, why: accept }
-  const request = {
-    id,
-    kind,
-    path,
-    trees,
-    evidence,
-    source,
-    by,
-    replace,
-    unattended,
-    ...defined({ accept: accepted }),
-  }
+  const request = { ...candidate, id, source, by, replace, unattended, ...defined({ accept: accepted }) }
   const result = await publishTree(store, request, defined({ signatures }))
   if (result.outcome === 'refused')
     return refused(errorTexts(result.findings).map((text) => `${id}: ${text}`))
-  await folder.removeEmptyAbove(cleanPath(path.slice(area.length)))
+  await folder.removeEmptyAbove(cleanPath(`/${at}`))
   const { version, files } = result.record
   const line = `${id}: published as version ${version}, ${files} files`
   return { report: { outcome: 'published', lines: [line] }, ids: [id] }

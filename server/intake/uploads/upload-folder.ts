@@ -27,7 +27,7 @@ interface OpenFolder {
 }
 
 /**
- * The files in the upload area, and every change to them. Nothing at or below a held path can change.
+ * The files in the upload area, and every change to them. At and below a held path no change can begin.
  * Failures name paths of the area, never paths of this machine.
  */
 export class UploadFolder {
@@ -92,7 +92,8 @@ export class UploadFolder {
   }
 
   /**
-   * Forbids every change at and below a path, until the returned function is called.
+   * Forbids every new change at and below a path, until the returned function is called. A file that is being
+   * written goes on: until its end it is partial, and a folder with partial files is not published.
    *
    * @throws Failure `unavailable` while a path at, below or above it is held already.
    */

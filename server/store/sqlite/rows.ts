@@ -28,13 +28,15 @@ function restOf(text: string): Partial<GuestState> | undefined {
 
 /**
  * The state with its list of offers; undefined when the list is invalid. Version 0.1 stored a single `offer`,
- * for the address that asked last.
+ * for the address that asked last, and spelled `treeSetting` `wanted`.
  */
 function withOffers({
   offer,
   ...rest
-}: Partial<GuestState> & { readonly offer?: Offer }): Partial<GuestState> | undefined {
-  const offers: unknown = rest.offers ?? (offer && [offer])
+}: Partial<GuestState> & { readonly offer?: Offer & { readonly wanted: string } }):
+  | Partial<GuestState>
+  | undefined {
+  const offers: unknown = rest.offers ?? (offer && [{ ...offer, treeSetting: offer.wanted }])
   if (offers === undefined) return rest
   return isListOfOffers(offers) ? { ...rest, offers } : undefined
 }

@@ -62,6 +62,7 @@ export class HashThreads {
 
   /** Ends the threads. Digests that are not finished are rejected. */
   async stop(): Promise<void> {
+    // The flag ends a file at its next chunk, so that the thread closes it: `terminate` would leave it open.
     Atomics.store(this.#stopFlag, 0, 1)
     await Promise.all(this.#threads.map(({ worker }) => worker.terminate()))
   }

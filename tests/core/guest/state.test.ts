@@ -7,9 +7,9 @@ import {
   newState,
   pinnedMs,
   pinnedOffer,
-  stateAt,
   treeSettingText,
   whyLocalDisk,
+  withoutOldOffers,
 } from '../../../server/core/guest/state.ts'
 import { fedora40, makeGuest } from '../../support/boot-inputs.ts'
 import { stating } from '../../support/stating.ts'
@@ -22,7 +22,7 @@ const desk = '10.0.0.99'
 const offer: GuestEvent = {
   type: 'offered',
   tree: fedora40.id,
-  wanted: treeSettingText(guest),
+  treeSetting: treeSettingText(guest),
   client: machine,
 }
 const kernel: GuestEvent = { type: 'kernel', client: machine }
@@ -124,9 +124,9 @@ describe('the tree of a guest', () => {
   })
   test('is fixed for 24 hours from the first offer, not from the last', () => {
     const again = nextState(stateAfter(offer, kernel), offer, pinnedMs)?.state ?? newState
-    expect(pinnedOffer(guest, stateAt(again, pinnedMs + 999))?.tree).toBe(fedora40.id)
-    expect(pinnedOffer(guest, stateAt(again, pinnedMs + 1000))?.tree).toBeUndefined()
-    expect(pinnedOffer(guest, stateAt(stateAfter(offer), -pinnedMs))?.tree).toBeUndefined()
+    expect(pinnedOffer(guest, withoutOldOffers(again, pinnedMs + 999))?.tree).toBe(fedora40.id)
+    expect(pinnedOffer(guest, withoutOldOffers(again, pinnedMs + 1000))?.tree).toBeUndefined()
+    expect(pinnedOffer(guest, withoutOldOffers(stateAfter(offer), -pinnedMs))?.tree).toBeUndefined()
   })
 })
 

@@ -68,7 +68,7 @@ describe('architectures', () => {
     ['arm64', 'aarch64'],
     ['armv7hl', 'armhfp'],
     ['ppc64el', 'ppc64le'],
-    ['ppcppc', 'ppc'],
+    ['ppcppc', 'ppc'], // as some trees of Fedora say
     ['x86_64_v2', 'x86_64_v2'],
     ['m68k', 'm68k'],
   ])('%s is %s', (spelling, name) => {

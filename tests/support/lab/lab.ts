@@ -14,7 +14,7 @@ const root = join(import.meta.dirname, '../../..')
 /** The compiled program, as users run it. */
 export const treebootMain = join(root, 'dist/server/main.js')
 
-/** Kept between runs: the installer that apt fetched, and the small guest made from it. */
+/** Kept between runs: the installer that apt fetched, and the initrd of `guestImages` made from it. */
 export const labCache = join(tmpdir(), 'treeboot-lab')
 
 /** A folder for the test, and the stack of everything that the test removes at its end. */
@@ -37,7 +37,10 @@ export function labInstaller(arch: InstallerArch): Promise<Installer> {
   return obtainInstaller(labCache, arch, (line) => console.log(line))
 }
 
-/** The installer's kernel with the small guest as its initrd. */
+/**
+ * A small system that stands in for an installation: the installer's kernel, with an initrd of its busybox and
+ * modules that runs our script.
+ */
 export async function guestImages(arch: InstallerArch = 'amd64'): Promise<LabImages> {
   const installer = await labInstaller(arch)
   return { kernel: installer.kernel, initrd: makeGuestInitrd(installer, labCache) }

@@ -131,7 +131,7 @@ function isFirstOfName(all: readonly { readonly name: string }[], at: number): b
 function variantsOf(description: Description): WritableVariant[] {
   const found = description.repositories
     .map(({ id, name, path }) => ({
-      id: safeName(id || description.variant).replace(/-/g, ''),
+      id: variantId(id || description.variant),
       name,
       path: path === '.' ? '.' : safePath(path),
     }))
@@ -140,8 +140,13 @@ function variantsOf(description: Description): WritableVariant[] {
         variant.id !== '' && variant.path !== '' && all.findIndex((each) => each.id === variant.id) === at,
     )
   if (found.length > 0) return found
-  const id = safeName(description.variant).replace(/-/g, '') || 'Everything'
+  const id = variantId(description.variant) || 'Everything'
   return [{ id, name: id, path: '.' }]
+}
+
+/** A name fit for the id of a variant. productmd reads a dash in it as the border between parent and child. */
+function variantId(value: string): string {
+  return safeName(value).replace(/-/g, '')
 }
 
 function imageLines(images: PlatformImages): Line[] {

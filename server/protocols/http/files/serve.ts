@@ -53,7 +53,8 @@ const openAttempts = 4
  * Serves one request for a path of the namespace, and emits one `served` event for it. Never rejects.
  *
  * The event counts the bytes of content that went out. It counts none for a HEAD, a 304 or an error: such a
- * request fetches nothing.
+ * request fetches nothing. HEAD is also marked as a question: whatever it finds, it tells nothing about what
+ * the client loads.
  */
 export async function serve(context: ServeContext, exchange: Exchange): Promise<void> {
   const startedMs = performance.now()
@@ -155,6 +156,7 @@ async function sendEntry(context: ServeContext, entry: Entry, reading: Reading):
   }
   const file = await entry.open()
   try {
+    // A large file takes long: what its client asks for meanwhile comes from the same version of the tree.
     if (entry.decision) context.events({ type: 'fetching', who, decision: entry.decision })
     res.writeHead(response.status, response.headers as string[])
     if (!(await sendParts(response.parts, file, res, { pool: context.pool, onBytes }))) return false

@@ -30,6 +30,8 @@ export class NativeBackend implements TransferBackend {
   readonly #jobs = new Map<number, RunningJob>()
   readonly #byFile = new Map<FileBuffer, LentBuffer>()
   readonly #byId = new Map<number, LentBuffer>()
+  /** Slots of running jobs. The service runs at most a quarter as many jobs as there are slots. */
+  readonly #busySlots = new Set<number>()
   #nextJob = 0
   #nextBuffer = 0
   #onClosed: (() => void) | undefined
@@ -52,14 +54,18 @@ export class NativeBackend implements TransferBackend {
   }
 
   start(job: TransferJob): RunningTransfer {
+    // A slow job may still have the slot: it runs while thousands of others come and go.
+    while (this.#busySlots.has(this.#nextJob % jobSlots)) this.#nextJob++
     const id = this.#nextJob++
     const slot = id % jobSlots
+    this.#busySlots.add(slot)
     const { lastPacket } = this.#shared
     lastPacket[slot] = 0
     const buffer = this.#lend(job.file)
     this.#jobs.set(id, { job, buffer })
     this.#post(startMessage(id, buffer.id, job))
     return {
+      /** From the worker's clock, ms since 1970, to ours. */
       get lastPacketMs() {
         const at = lastPacket[slot] ?? 0
         return at === 0 ? -1 : at - performance.timeOrigin
@@ -104,6 +110,7 @@ export class NativeBackend implements TransferBackend {
     const running = this.#jobs.get(id)
     if (!running) return
     this.#jobs.delete(id)
+    this.#busySlots.delete(id % jobSlots)
     const { job, buffer } = running
     this.#takeBack(buffer)
     if (end === 'failed') {
@@ -130,6 +137,7 @@ export class NativeBackend implements TransferBackend {
 
   #takeBack(lent: LentBuffer): void {
     lent.users--
+    // While other transfers use it, `lent` still waits for the file.
     lent.file.release(lent.users === 0 ? lent : undefined)
     if (lent.users > 0) return
     this.#byFile.delete(lent.file)
@@ -183,13 +191,17 @@ class LentBuffer implements FileBufferWaiter {
     this.#post = post
   }
 
-  /** The worker waits for octets. Reads until the buffer is full, and reports progress after each chunk. */
+  /**
+   * The worker waits for octets. Each chunk is reported, and calls `readOn` again through `moreRead`, until the
+   * file is read.
+   */
   readOn(): void {
     const { filled, size } = this.file
     if (filled > this.#reported) {
       this.#reported = filled
       this.#post({ type: 'filled', buffer: this.id, filled })
     }
+    // Asks for one octet more than there is, so that the reader goes on and calls `moreRead`.
     if (filled < size) this.file.ready(filled + 1, this)
   }
 

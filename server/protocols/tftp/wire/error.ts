@@ -69,6 +69,7 @@ export interface ErrorReply {
 /** The reply to any thrown value. */
 export function errorReply(error: unknown): ErrorReply {
   const kind = failureKind(error)
-  const ownMessage = error instanceof Failure ? error.message : 'file not found'
-  return { code: codeOfKind[kind], kind, text: publicText[kind] ?? ownMessage, detail: failureMessage(error) }
+  // Other errors than ours come from the file system, and their messages name paths of our disk.
+  const ownText = error instanceof Failure ? error.message : `file ${kind.replace('-', ' ')}`
+  return { code: codeOfKind[kind], kind, text: publicText[kind] ?? ownText, detail: failureMessage(error) }
 }

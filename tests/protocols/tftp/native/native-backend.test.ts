@@ -23,7 +23,9 @@ describe.skipIf(reason)(`the native backend${reason ? ` (${reason})` : ''}`, () 
     small: randomBytes(6000),
     exact: randomBytes(8192),
     many: randomBytes(8 * 70_000 + 3),
+    // Kept whole in memory: it is below `limits.fileBytes`.
     kept: randomBytes(1024 * 1024 + 5),
+    // Too large for that: it passes through a ring buffer.
     ring: randomBytes(5 * 1024 * 1024 + 5),
   }
   const events: Event[] = []
