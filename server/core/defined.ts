@@ -11,6 +11,6 @@ export type Defined<T> = { readonly [K in keyof T as undefined extends T[K] ? ne
  */
 export function defined<T extends object>(values: T): Defined<T> {
   const kept: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(values)) if (value !== undefined) kept[key] = value
+  for (const key in values) if (values[key] !== undefined) kept[key] = values[key]
   return kept as Defined<T>
 }

@@ -1,4 +1,5 @@
 import { Failure, failureMessage } from '../core/failure.ts'
+import { groupBy } from '../core/group-by.ts'
 import { internalRequester } from '../core/net/requester.ts'
 import { bootFiles } from '../core/tree/boot-files.ts'
 import { concludeTree } from '../core/tree/conclude.ts'
@@ -58,7 +59,7 @@ export async function verifyTree(tree: TreeToVerify, options: VerifyTreeOptions)
   const collected = await collectExpectedFiles(tree, description, options)
   const findings: Finding[] = [...collected.findings]
   if (description) findings.push(...(await missingBootFiles(tree, description)))
-  const expectedFiles = groupByPath(collected.expected)
+  const expectedFiles = groupBy(collected.expected, ({ path }) => [path])
   const lookup = new EntryLookup(source, expectedFiles.keys())
   const hasher = new Hasher(options)
   // The total of the progress, as far as documents give sizes. It is corrected as each file is looked up.
@@ -132,16 +133,6 @@ async function missingBootFile(
 function unreadable(path: string, error: unknown): Finding {
   if (!(error instanceof Failure)) throw error
   return { severity: 'error', path, message: `cannot be read: ${error.message}` }
-}
-
-function groupByPath(files: readonly ExpectedFile[]): ReadonlyMap<CleanPath, readonly ExpectedFile[]> {
-  const byPath = new Map<CleanPath, ExpectedFile[]>()
-  for (const file of files) {
-    const sameFile = byPath.get(file.path)
-    if (sameFile) sameFile.push(file)
-    else byPath.set(file.path, [file])
-  }
-  return byPath
 }
 
 /** How many bytes of a file must be read, according to the documents; 0 when they lack a digest or a size. */

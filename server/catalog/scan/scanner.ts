@@ -1,4 +1,5 @@
 import { dirname } from 'node:path'
+import { groupBy } from '../../core/group-by.ts'
 import { imageStem } from '../../core/tree/names.ts'
 import type { Tree } from '../../core/tree/tree.ts'
 import { stampOf } from '../../files/listing-source.ts'
@@ -125,8 +126,13 @@ export class TreeScanner {
    * for a thousand trees, so trees are looked up by path.
    */
   #idsConcernedBy(changes: ReadonlyMap<string, ReadonlySet<string>>): ReadonlySet<string> {
-    const trees = byDiskPath([...this.#trees.values()].map(({ location }) => location))
-    const searched = byDiskPath([...this.#searched.values()])
+    // Several ids may lead to one folder or image.
+    const byDiskPath = ({ diskPath }: TreeLocation): [string] => [diskPath]
+    const trees = groupBy(
+      [...this.#trees.values()].map(({ location }) => location),
+      byDiskPath,
+    )
+    const searched = groupBy(this.#searched.values(), byDiskPath)
     const idsOf = ([folder, names]: readonly [string, ReadonlySet<string>]): string[] => {
       const around = this.#withFoldersAbove(folder).flatMap((above) => trees.get(above) ?? [])
       const below = (searched.get(folder) ?? []).flatMap(({ id }) =>
@@ -242,17 +248,6 @@ export class TreeScanner {
     const now = await findLocation(this.#context.folder, location.id)
     return now !== undefined && isSameLocation(now, location)
   }
-}
-
-/** Groups locations by disk path: several ids may lead to one folder or image. */
-function byDiskPath(locations: readonly TreeLocation[]): ReadonlyMap<string, readonly TreeLocation[]> {
-  const found = new Map<string, TreeLocation[]>()
-  for (const location of locations) {
-    const same = found.get(location.diskPath)
-    if (same) same.push(location)
-    else found.set(location.diskPath, [location])
-  }
-  return found
 }
 
 function isSameLocation(a: TreeLocation, b: TreeLocation): boolean {

@@ -7,29 +7,15 @@ import type { KernelArg } from './plan.ts'
  * the key is removed, together with a quote at the end of the argument; all others stay in it.
  */
 export function parseKernelArgs(text: string): KernelArg[] {
-  const args: KernelArg[] = []
-  for (const word of words(text)) args.push(parseWord(word))
-  return args
+  return text.match(word)?.map(parseWord) ?? []
 }
 
-function* words(text: string): Generator<string> {
-  let word = ''
-  let quoted = false
-  for (const char of text) {
-    if (!quoted && /\s/.test(char)) {
-      if (word !== '') yield word
-      word = ''
-      continue
-    }
-    if (char === '"') quoted = !quoted
-    word += char
-  }
-  if (word !== '') yield word
-}
+/** Neither blanks nor quotes, and whatever is quoted; an unpaired quote goes to the end. */
+const word = /(?:[^\s"]|"[^"]*(?:"|$))+/g
 
-function parseWord(word: string): KernelArg {
-  const quotedWhole = word.startsWith('"')
-  const bare = quotedWhole ? word.slice(1) : word
+function parseWord(text: string): KernelArg {
+  const quotedWhole = text.startsWith('"')
+  const bare = quotedWhole ? text.slice(1) : text
   const equals = bare.indexOf('=')
   const key = equals < 0 ? bare : bare.slice(0, equals)
   if (equals < 0) return { key: quotedWhole ? unquoteEnd(key) : key }

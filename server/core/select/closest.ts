@@ -41,9 +41,9 @@ export function scoresByWords(
  */
 export function closestTrees(ranked: readonly IndexedTree[], scores: Uint16Array): Tree[] {
   const byScore = new Map<number, Tree[]>()
-  for (const [place, { tree }] of ranked.entries()) {
-    const score = scores[place] ?? 0
-    if (score === 0 || tree.state !== 'ready') continue
+  for (let place = 0; place < ranked.length; place++) {
+    const [tree, score] = [ranked[place]?.tree, scores[place]]
+    if (!tree || !score || tree.state !== 'ready') continue
     const equals = byScore.get(score)
     if (!equals) byScore.set(score, [tree])
     else if (equals.length < maxClosest) equals.push(tree)

@@ -1,4 +1,5 @@
 import { parseDistro } from '../distro/distro.ts'
+import { groupBy } from '../group-by.ts'
 import type { TreeSelector } from '../guest/guest.ts'
 import type { Release, Tree } from '../tree/tree.ts'
 import { closestTrees, maxClosest, scoresByTests, scoresByWords, wordsOf } from './closest.ts'
@@ -10,6 +11,7 @@ import {
   groupFor,
   type IndexedTree,
   indexTree,
+  ofVersion,
   type Traits,
   type TraitTest,
   traitTests,
@@ -105,13 +107,7 @@ interface Arrangement {
 
 function arrange(trees: readonly Tree[]): Arrangement {
   const best = trees.map(indexTree).sort(betterFirst)
-  const places = new Map<string, number[]>()
-  for (const [place, { tree }] of best.entries())
-    for (const word of wordsOf(tree.id)) {
-      const listed = places.get(word)
-      if (listed) listed.push(place)
-      else places.set(word, [place])
-    }
+  const places = groupBy(best.keys(), (place) => wordsOf(best[place]?.tree.id ?? ''))
   return { best, groups: groupByDistro(best), places }
 }
 
@@ -148,10 +144,10 @@ function selectByTraits(wanted: Traits, arrangement: Arrangement): Selection {
   const tests = traitTests(wanted)
   const group = groupFor(wanted, arrangement.groups)
   // A group has one distribution and one arch: the two need no test, and none comes before another.
-  const [tree, ...others] = group
-    ? readyInGroup(group, tests)
+  const matches = group
+    ? readyInGroup(group, tests, wanted)
     : preferExact(readyMatches(arrangement.best, tests), wanted)
-  if (tree) return { found: true, tree, others }
+  if (matches[0]) return { found: true, tree: matches[0], others: matches.slice(1) }
   const { best } = arrangement
   const scores = scoresByTests(best, tests)
   const match = (group?.candidates ?? best).find((candidate) => tests.every(({ fits }) => fits(candidate)))
@@ -162,9 +158,9 @@ function selectByTraits(wanted: Traits, arrangement: Arrangement): Selection {
   }
 }
 
-function readyInGroup({ candidates, ready }: DistroGroup, tests: readonly TraitTest[]): readonly Tree[] {
+function readyInGroup(group: DistroGroup, tests: readonly TraitTest[], wanted: Traits): readonly Tree[] {
   const others = tests.filter(({ trait }) => trait !== 'distro' && trait !== 'arch')
-  return others.length === 0 ? ready : readyMatches(candidates, others)
+  return others.length === 0 ? group.ready : readyMatches(ofVersion(group, wanted.version), others)
 }
 
 function readyMatches(candidates: readonly IndexedTree[], tests: readonly TraitTest[]): readonly Tree[] {

@@ -1,4 +1,5 @@
 import { coveredBy, parseDistro } from '../distro/distro.ts'
+import { groupBy } from '../group-by.ts'
 import type { TreeSelector } from '../guest/guest.ts'
 import { canonicalArch } from '../tree/arch.ts'
 import type { Tree } from '../tree/tree.ts'
@@ -53,29 +54,36 @@ export interface DistroGroup {
   readonly candidates: readonly IndexedTree[]
   /** The ready trees among them. */
   readonly ready: readonly Tree[]
+  /** First number of the version -> the candidates with it. */
+  readonly byMajor: ReadonlyMap<string, readonly IndexedTree[]>
+  readonly codenames: ReadonlySet<string>
 }
 
 /** The groups of all distributions, with and without an arch. The candidates keep their order. */
 export function groupByDistro(best: readonly IndexedTree[]): ReadonlyMap<string, DistroGroup> {
-  const lists = new Map<string, IndexedTree[]>()
-  const add = (key: string, candidate: IndexedTree) => {
-    const list = lists.get(key)
-    if (list) list.push(candidate)
-    else lists.set(key, [candidate])
-  }
-  for (const candidate of best) {
-    add(groupKey(candidate.tree.distro, ''), candidate)
-    for (const arch of candidate.arches)
-      if (arch !== '') add(groupKey(candidate.tree.distro, arch), candidate)
-  }
-  return new Map([...lists].map(([key, candidates]) => [key, { candidates, ready: readyTrees(candidates) }]))
+  const lists = groupBy(best, ({ tree, arches }) => {
+    return [...new Set(['', ...arches])].map((arch) => groupKey(tree.distro, arch))
+  })
+  return new Map([...lists].map(([key, candidates]) => [key, groupOf(candidates)]))
 }
 
-function readyTrees(candidates: readonly IndexedTree[]): readonly Tree[] {
-  return candidates.map(({ tree }) => tree).filter(({ state }) => state === 'ready')
+function groupOf(candidates: readonly IndexedTree[]): DistroGroup {
+  return {
+    candidates,
+    ready: candidates.map(({ tree }) => tree).filter(({ state }) => state === 'ready'),
+    byMajor: groupBy(candidates, ({ version }) => version.numbers.slice(0, 1)),
+    codenames: new Set(candidates.map(({ codename }) => codename)),
+  }
 }
 
-const emptyGroup: DistroGroup = { candidates: [], ready: [] }
+const emptyGroup = groupOf([])
+
+/** The candidates of a group that may have the wanted version. All others cannot, so they need no test. */
+export function ofVersion(group: DistroGroup, wanted = ''): readonly IndexedTree[] {
+  const { numbers, rolling, text } = parseVersion(wanted)
+  if (numbers[0] === undefined || rolling > 0 || group.codenames.has(text)) return group.candidates
+  return group.byMajor.get(numbers[0]) ?? []
+}
 
 /**
  * The group that holds every tree of the wanted distribution and arch, and only those, so that the two need no

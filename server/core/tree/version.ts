@@ -47,6 +47,8 @@ export function codenameOf(distro: Distro, version: string): string | undefined 
 }
 
 export function parseVersion(text: string): Version {
+  // Most are plain numbers, and they are parsed often.
+  if (/^[1-9]\d*$/.test(text)) return { text, rolling: 0, numbers: [text], stage: finished, stageNumber: '' }
   const version: VersionParts = { rolling: 0, numbers: [], stage: finished, stageNumber: '' }
   for (const token of text.toLowerCase().match(/[0-9]+|[a-z]+/g) ?? [])
     if (/^[0-9]/.test(token)) takeNumber(version, withoutZeros(token))
