@@ -1,9 +1,9 @@
 import { defineConfig } from 'vitest/config'
 
 /**
- * Three projects. `unit` needs nothing but Node and runs anywhere, offline. `clients` drives real clients (curl, lftp,
- * virt-install, ...), and `machines` boots emulated machines. These two run one file after the other, because emulated
- * machines share two cores badly.
+ * Three projects. `unit` needs nothing but Node and runs anywhere, offline. `clients` drives real clients (curl,
+ * lftp, virt-install, ...), and `machines` boots emulated machines. These two run one file after the other, and
+ * never at the same time (`groupOrder`), because emulated machines share a few cores badly.
  */
 const machines = [
   'boot-life',
@@ -20,6 +20,7 @@ const machines = [
 ].map((name) => `tests/interop/${name}.test.ts`)
 
 const { CI, FUZZ_FACTOR } = process.env
+/** A longer search for counterexamples (tests/support/fuzz.ts), as the nightly run makes it. */
 const fuzzing = FUZZ_FACTOR !== undefined
 
 const withRealPrograms = {

@@ -1,8 +1,9 @@
 import { defineConfig } from 'vitest/config'
 
 /**
- * The unit tests that `npm run mutation` runs: those of the rooms named in `stryker.config.json`. Tests that start
- * processes, threads or whole servers are left out, because StrykerJS runs each of them hundreds of times.
+ * The unit tests that `npm run mutation` runs: those of the rooms whose files `stryker.config.json` names. Tests
+ * of other rooms reach this code by way of processes and whole servers, and StrykerJS runs each test hundreds of
+ * times.
  */
 export default defineConfig({
   test: {

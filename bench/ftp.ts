@@ -2,7 +2,8 @@
  * The FTP service beside vsftpd, in one run: `npm run bench -- ftp [rounds] [MiB]`.
  *
  * One file from the page cache goes to 1, 4 and 16 clients at once, which read and discard it
- * (`bench/clients/ftp-fetch.c`). Both servers run in processes of their own and are reached over 127.0.0.1.
+ * (`bench/clients/ftp-fetch.c`). "treeboot" sends it with sendfile; "ring only" is the same service on a machine
+ * without koffi. The servers run in processes of their own and are reached over 127.0.0.1.
  * Rounds are interleaved: the server that came first in one comes last in the next. Only ratios within a round
  * are meaningful. The last column shows how busy the machine was, as a check of the client: when it is below all
  * cores, something waited.
@@ -74,7 +75,8 @@ async function compare(fetch: string, peers: readonly Peer[], clients: number): 
       if (round > 0) results.get(peer)?.push(measured) // the first round warms up
     }
   const speeds = (values: readonly Measured[]) => values.map((value) => value.megabytesPerSecond)
-  const base = speeds([...results.values()][0] ?? [])
+  const [ofVsftpd = []] = results.values() // the first peer
+  const base = speeds(ofVsftpd)
   console.log(`${clients} ${clients === 1 ? 'client' : 'clients'} (aim: 1.0 of vsftpd)`)
   for (const [peer, values] of results) {
     const shares = ratios(speeds(values), base)
@@ -132,7 +134,7 @@ async function startVsftpd(vsftpd: string, folder: string, root: string): Promis
   return { name: 'vsftpd', port, stop: () => stopChild(child) }
 }
 
-async function startListener(name: string, kind: string, root: string): Promise<Peer> {
+async function startListener(name: string, kind: 'sendfile' | 'ring', root: string): Promise<Peer> {
   return { name, ...(await forkServer(join(import.meta.dirname, 'peers/ftp.ts'), [kind, root])) }
 }
 

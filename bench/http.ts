@@ -84,6 +84,7 @@ async function compare({ title, unit, aim, measure }: Case, peers: readonly Peer
       const value = await measure(peer.port)
       if (round > 0) results.get(peer)?.push(value) // the first round warms up
     }
+  // Without nginx, the ratios are to the first peer.
   const base = results.get(peers.find((peer) => peer.name === 'nginx') ?? (peers[0] as Peer)) ?? []
   console.log(`${title} (aim: ${aim} of nginx)`)
   for (const [peer, values] of results) {
@@ -113,6 +114,7 @@ async function startNginx(nginx: string, folder: string, root: string): Promise<
   const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (each) => `${each}_temp_path ${folder}/${each};`,
   )
+  // As root, nginx would read as another user, who may not enter the temporary folder.
   const config = `
 worker_processes auto;
 ${process.getuid?.() === 0 ? 'user root;' : ''}

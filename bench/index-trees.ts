@@ -3,8 +3,8 @@
  *
  * The trees are made of the real descriptors in tests/fixtures/treeinfo, with every image that each names and some
  * packages beside them, in a temporary folder. They are as new as can be, so every one of them is walked through.
- * Each measurement is a process of its own, after the page cache was
- * dropped where we may. Limits: 3 s and 300 MB for 1,000 trees on two cores.
+ * Each measurement is a process of its own, after the page cache was dropped where we may. Limits: 3 s and 300 MB
+ * for 1,000 trees on two cores.
  */
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -41,7 +41,7 @@ function makeTrees(base: string, count: number): void {
   }
 }
 
-/** In a process of its own: one way of reading the world. */
+/** In a process of its own. `serve`: reads and watches as the server does; `once`: reads as a command does. */
 async function measure(cwd: string, how: 'serve' | 'once'): Promise<void> {
   const idleMb = process.memoryUsage.rss() / 1e6
   const catalog = new Catalog({ cwd, events: { emit: () => undefined } })
@@ -82,8 +82,9 @@ function dropCaches(): string {
   }
 }
 
-const [first, how] = [wordArgument(0), wordArgument(1)]
-if (how === 'serve' || how === 'once') await measure(first ?? '', how)
+// The process of one measurement is started with the folder of the trees and the way to read them.
+const [folder, how] = [wordArgument(0), wordArgument(1)]
+if (how === 'serve' || how === 'once') await measure(folder ?? '', how)
 else {
   const base = mkdtempSync(join(tmpdir(), 'treeboot-bench-'))
   try {

@@ -1,9 +1,9 @@
 /**
  * A file inside an ISO image beside the same file on disk, over HTTP: `npm run bench -- iso [rounds] [MiB]`.
  *
- * One service, both files through the same namespace code, fetched in turn by a client that throws the bytes away. The
- * image is made here, with its file in one piece behind a hand-made head, so nothing but Node is needed. Only ratios
- * of the same run mean anything; the aim is within 5 in 100.
+ * One service, both files through the same namespace code, fetched in turn by a client that throws the bytes away.
+ * The image is made here, with its file in one piece behind a hand-made head, so nothing but Node is needed. Only
+ * ratios of the same run mean anything; the aim is within 5 in 100.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdtemp, open, rm } from 'node:fs/promises'
@@ -27,10 +27,11 @@ async function main(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'treeboot-bench-'))
   try {
     const image = join(folder, 'tree.iso')
-    // Not at the start of a page of the system's cache, as in real images.
+    // An odd block: not at the start of a page of the system's cache, as in real images.
     const block = 1001
     const head = writeIso({ files: { 'images/big': { pieces: [{ block, length: size }] } } }).bytes
-    await fill(join(folder, 'big'), 0, Buffer.alloc(0))
+    const noHead = Buffer.alloc(0)
+    await fill(join(folder, 'big'), 0, noHead)
     await fill(image, block * sector, head)
     const source = mountTable([
       { at: cleanPath('/disk'), source: diskSource(folder), why: 'the file as it is' },

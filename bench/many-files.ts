@@ -1,9 +1,10 @@
 /**
  * A tree of 60,000 packages: `npm run bench -- many-files [packages] [KiB each]`.
  *
- * Imports it, verifies it, starts a server on it, lists it over HTTP and mirrors it from there, each in a process of
- * its own, whose time and peak resident memory are told. Beside import stands `cp -r` and `sync` of the same folder,
- * beside verify `openssl dgst` of the same files, beside the listing `ls -l`. All packages are in one folder, as EL has them.
+ * Imports it, verifies it, starts a server on it, lists it over HTTP and mirrors it from there, each in a process
+ * of its own, whose time and peak resident memory are told. Beside import stands `cp -r` and `sync` of the same
+ * folder, beside verify `openssl dgst` of the same files, beside the listing `ls -l`. All packages are in one
+ * folder, as EL has them.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -16,11 +17,13 @@ import { numberArgument, wordArgument } from './support/arguments.ts'
 
 const packages = numberArgument(0, { full: 60_000, quick: 6000 })
 const packageBytes = numberArgument(1, { full: 8, quick: 8 }) * 1024
+/** Another port in each process, so that two runs may overlap. */
 const port = 19_080 + (process.pid % 1000)
 const main = join(import.meta.dirname, '../dist/server/main.js')
 
 function makeSource(folder: string): void {
   makeTree(folder)
+  // With the number in front, a package is a little shorter than `packageBytes`.
   const filling = 'x'.repeat(packageBytes - 100)
   const files = Array.from(
     { length: packages },
@@ -91,9 +94,9 @@ async function serveAndList(folder: string): Promise<void> {
     ['page', 'text/html'],
     ['JSON', 'application/json'],
   ] as const) {
-    await fetch(`${url}/trees/many/Packages/`, { headers: { accept } }).then((answer) => answer.arrayBuffer())
     const get = () =>
       fetch(`${url}/trees/many/Packages/`, { headers: { accept } }).then((answer) => answer.arrayBuffer())
+    await get() // the first listing warms up
     const [seconds, bytes] = await timed(get)
     const ls = await run('ls', ['-l', `${join(folder, 'trees/many')}/Packages`], folder)
     tell(
@@ -123,6 +126,7 @@ async function serveAndList(folder: string): Promise<void> {
 }
 
 async function bench(folder: string): Promise<void> {
+  // In a process of its own, whose memory is given back before the measurements.
   execFileSync(process.execPath, [
     ...process.execArgv,
     import.meta.filename,

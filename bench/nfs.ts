@@ -105,6 +105,7 @@ async function startListener(folder: string, root: string): Promise<Peer> {
     root,
     join(folder, 'data'),
   ])
+  // libnfs: the export `/`, then the file `/big`.
   const url = `nfs://127.0.0.1//big?nfsport=${port}&mountport=${port}`
   return { name: 'treeboot', url, stop }
 }

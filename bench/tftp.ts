@@ -18,7 +18,7 @@ import { promisify } from 'node:util'
 import { findClient } from '../tests/support/clients.ts'
 import { freeUdpPort } from '../tests/support/free-port.ts'
 import { isQuick, numberArgument, wordArgument } from './support/arguments.ts'
-import { median } from './support/numbers.ts'
+import { median, ratios } from './support/numbers.ts'
 
 const run = promisify(execFile)
 const rounds = numberArgument(0, { full: 3, quick: 1 })
@@ -52,7 +52,7 @@ const oursOnNode = 'node'
 
 async function main(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'treeboot-bench-'))
-  await chmod(folder, 0o755)
+  await chmod(folder, 0o755) // tftpd-hpa reads as nobody
   const root = join(folder, 'root')
   await mkdir(root)
   await writeFile(join(root, 'large'), randomBytes(16 * 1024 * 1024))
@@ -79,10 +79,10 @@ function cells(): Cell[] {
   const fifty: Cell[] = []
   for (const blksize of [512, 1408, 1468])
     for (const window of [1, 4, 16]) {
-      const form = { blksize, window }
+      const options = { blksize, window }
       const title = `blksize ${blksize}, window ${window}`
-      one.push({ title: `1 client, ${title}`, file: 'large', ...form, clients: 1, requests: 1 })
-      fifty.push({ title: `50 clients, ${title}`, file: 'piece', ...form, clients: 50, requests: 100 })
+      one.push({ title: `1 client, ${title}`, file: 'large', ...options, clients: 1, requests: 1 })
+      fifty.push({ title: `50 clients, ${title}`, file: 'piece', ...options, clients: 50, requests: 100 })
     }
   const small: Cell = {
     title: '1,000 small files, 4 clients',
@@ -101,9 +101,9 @@ async function measureCell(client: string, cell: Cell, peers: readonly Peer[]): 
   const results = new Map<string, Measured[]>(peers.map((peer) => [peer.name, []]))
   for (let round = 0; round < rounds; round++)
     for (const peer of peers) results.get(peer.name)?.push(await measure(client, cell, peer))
-  const ratios = [ours, oursOnNode].map((name) => ratioToBest(name, results))
+  const ourRatios = [ours, oursOnNode].map((name) => ratioToBest(name, results))
   const figures = peers.map(({ name }) => figuresOf(name, results.get(name) ?? [], cell))
-  console.log(`| ${[cell.title, ...ratios, ...figures].join(' | ')} |`)
+  console.log(`| ${[cell.title, ...ourRatios, ...figures].join(' | ')} |`)
 }
 
 /** The rate of one of our services as a multiple of the best peer's rate. */
@@ -111,13 +111,13 @@ function ratioToBest(name: string, results: Results): string {
   const mine = results.get(name) ?? []
   const rivals = [...results].filter(([rival]) => rival !== ours && rival !== oursOnNode)
   if (rivals.length === 0) return '-'
-  return Math.min(...rivals.map(([, theirs]) => medianRatio(mine, theirs))).toFixed(2)
+  return Math.min(...rivals.map(([, theirs]) => median(ratios(rates(mine), rates(theirs))))).toFixed(2)
 }
 
 /** One server's column: MB/s, or files/s for small files, and its CPU time. */
 function figuresOf(name: string, rounds: readonly Measured[], cell: Cell): string {
   const small = cell.file === 'small'
-  const rate = median(rounds.map((one) => one.rate))
+  const rate = median(rates(rounds))
   const gib = sum(rounds.map((one) => one.octets)) / 2 ** 30
   const cpuS = sum(rounds.map((one) => one.cpuS))
   // tftpd-hpa does not wait for its children, so the kernel counts their time for no process.
@@ -140,12 +140,13 @@ async function measure(client: string, cell: Cell, peer: Peer): Promise<Measured
 
 /**
  * User and system time of a process, its threads and the children it has waited for (proc(5), fields 14 to
- * 17).
+ * 17, in ticks of 1/100 s).
  */
 async function cpuSeconds(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8')
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return sum(fields.slice(11, 15).map(Number)) / 100
+  // Field 2, the name in parentheses, may hold spaces: so from field 3 on.
+  const fieldsFrom3 = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return sum(fieldsFrom3.slice(14 - 3, 18 - 3).map(Number)) / 100
 }
 
 async function buildClient(folder: string): Promise<string> {
@@ -154,6 +155,7 @@ async function buildClient(folder: string): Promise<string> {
   return program
 }
 
+/** Not by `forkServer`, which does not give the process whose CPU time is measured. */
 async function startOurs(name: string, native: string, root: string): Promise<Peer> {
   const child = fork(join(import.meta.dirname, 'peers/tftp.ts'), [native, root], {
     execArgv: ['--import', 'tsx'],
@@ -219,8 +221,8 @@ function absent(name: string, why = 'is not installed'): undefined {
   console.log(`${name} ${why}: no ratios to it`)
 }
 
-function medianRatio(mine: readonly Measured[], theirs: readonly Measured[]): number {
-  return median(mine.map((one, i) => one.rate / (theirs[i]?.rate ?? Number.NaN)))
+function rates(rounds: readonly Measured[]): number[] {
+  return rounds.map((one) => one.rate)
 }
 
 function sum(values: readonly number[]): number {

@@ -3,8 +3,9 @@
  * `npm run bench -- upload [GiB] [folder] [put|tus]`.
  *
  * A server in a process of its own receives the file twice: in one PUT, and by tus in PATCHes of 1 GiB with a HEAD
- * before each. The bytes are made by the client, none of them is zero, and the server writes every one to a real file
- * below `folder` (default: the system's temporary folder). Its resident memory is read from /proc after each eighth.
+ * before each. The bytes are made by the client, and none of them is zero: a file system may store zeros without a
+ * block. The server writes every one to a real file below `folder` (default: the system's temporary folder). Its
+ * resident memory is read from /proc after each eighth.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomFillSync } from 'node:crypto'
@@ -19,6 +20,7 @@ const gib = 2 ** 30
 const totalBytes = numberArgument(0, { full: 4, quick: 1 }) * gib
 const base = wordArgument(1) ?? tmpdir()
 const only = wordArgument(2)
+/** Another port in each process, so that two runs may overlap. */
 const port = 18_080 + (process.pid % 1000)
 
 /** 4 KiB over and over: a file system that packs what it stores needs a thirtieth of the room. */
@@ -69,8 +71,8 @@ function ask(method: string, path: string, headers: Record<string, string | numb
 /** Sends so many bytes as the body, and gives the answer. */
 async function send(
   req: ClientRequest,
-  bytes: number,
-  onBytes: (bytes: number) => void,
+  bytes = 0,
+  onBytes: (bytes: number) => void = () => undefined,
 ): Promise<IncomingMessage> {
   const answered = once(req, 'response') as Promise<[IncomingMessage]>
   for (let left = bytes; left > 0; left -= piece.length) {
@@ -118,7 +120,7 @@ async function main(): Promise<void> {
     if (only !== 'tus') {
       await measure('PUT', server, (onBytes) => put(authorization, onBytes))
       check(folder, 'put.iso')
-      await send(ask('DELETE', 'big', { authorization }), 0, () => undefined)
+      await send(ask('DELETE', 'big', { authorization }))
     }
     if (only !== 'put') {
       await measure('tus, PATCH of 1 GiB', server, (onBytes) => patches(authorization, onBytes))
@@ -139,10 +141,10 @@ async function patches(authorization: string, onBytes: (bytes: number) => void):
   const tus = { authorization, 'tus-resumable': '1.0.0' }
   const metadata = `relativePath ${Buffer.from('big/tus.iso').toString('base64')}`
   const headers = { ...tus, 'upload-length': totalBytes, 'upload-metadata': metadata }
-  const { headers: answer } = await send(ask('POST', 'tus', headers), 0, () => undefined)
+  const { headers: answer } = await send(ask('POST', 'tus', headers))
   const place = String(answer.location).replace('/api/v1/uploads/', '')
   for (let offset = 0; offset < totalBytes; offset += gib) {
-    const { headers: known } = await send(ask('HEAD', place, tus), 0, () => undefined)
+    const { headers: known } = await send(ask('HEAD', place, tus))
     if (Number(known['upload-offset']) !== offset)
       throw new Error(`offset ${known['upload-offset']}, not ${offset}`)
     const length = Math.min(gib, totalBytes - offset)

@@ -1,9 +1,6 @@
-import { adminUser } from './api/admin.ts'
-import { isAppPath, webApp } from './api/web-app.ts'
+import { webApp } from './api/web-app.ts'
 import { Catalog, type CatalogOptions } from './catalog/catalog.ts'
 import { type Snapshot, treeCounts } from './catalog/snapshot.ts'
-import type { FtpConfig } from './config/schema.ts'
-import { defined } from './core/defined.ts'
 import { failureMessage } from './core/failure.ts'
 import { EventBus } from './events/bus.ts'
 import { createMetrics } from './events/metrics.ts'
@@ -11,17 +8,13 @@ import { cleanPath } from './files/path.ts'
 import type { FileSource } from './files/source.ts'
 import { MirrorRunner } from './intake/mirror/mirror-runner.ts'
 import { Uploads } from './intake/uploads/uploads.ts'
+import { listenerMakers } from './listeners.ts'
 import { Machines } from './machines/machines.ts'
 import { networkBoot } from './machines/network-boot.ts'
 import { createNamespace } from './namespace/namespace.ts'
-import { DhcpListener } from './protocols/dhcp/server.ts'
-import { FtpListener } from './protocols/ftp/server.ts'
-import { HttpListener } from './protocols/http/server.ts'
-import { NfsListener } from './protocols/nfs/server.ts'
-import { type ListenerMakers, RunningServices, type ServiceLine } from './protocols/running-services.ts'
-import { TftpListener } from './protocols/tftp/server.ts'
+import { RunningServices, type ServiceLine } from './protocols/running-services.ts'
 import { type AdminToken, loadAdminToken } from './store/admin-token.ts'
-import { openStore, storeFile } from './store/sqlite/open.ts'
+import { newStoreMessage, openStore } from './store/sqlite/open.ts'
 import { TemplateRenderer } from './templates/renderer.ts'
 
 export type { ServiceLine }
@@ -51,6 +44,7 @@ export function createApp({ version, ...catalogOptions }: AppOptions): App {
   const events = bus.emit
   const catalog = new Catalog({ ...catalogOptions, events: bus })
   const snapshot = (): Snapshot => catalog.snapshot
+  const config = () => snapshot().config
   const metrics = createMetrics(() => treeCounts(snapshot()))
   const machines = new Machines({ snapshot, events })
   bus.subscribe(metrics.sink)
@@ -58,81 +52,51 @@ export function createApp({ version, ...catalogOptions }: AppOptions): App {
 
   const running = new RunningServices()
   const services = () => running.addresses()
+  const parts = { snapshot, services, machines }
   const renderer = new TemplateRenderer()
   const source = createNamespace({
-    snapshot,
-    services,
+    ...parts,
     renderer,
-    machines,
     onWarnings: (guest, warnings) => {
       for (const message of warnings)
         events({ type: 'trouble', where: `answer file of ${guest.name}`, message })
     },
   })
   const decideNetworkBoot = networkBoot({
-    snapshot,
-    services,
-    machines,
+    ...parts,
     fileExists: async (urlPath, who) => (await source.stat(cleanPath(urlPath), who))?.kind === 'file',
   })
   const uploads = new Uploads({
-    trees: () => snapshot().config.paths.trees,
-    verify: () => snapshot().config.verify,
+    trees: () => config().paths.trees,
+    verify: () => config().verify,
     events,
     onPublished: (ids) => catalog.lookNow(ids),
   })
-  const mirrors = new MirrorRunner({ config: () => snapshot().config, events })
+  const mirrors = new MirrorRunner({ config, events })
   let admin: AdminToken | undefined
   const isAdmin = (token: string): boolean => admin?.isValid(token) ?? false
   const serviceLines = () => running.lines()
-  const web = webApp({
-    version,
-    snapshot,
-    services,
-    serviceLines,
-    events,
-    metrics,
-    machines,
-    uploads,
-    isAdmin,
-  })
+  const web = webApp({ ...parts, version, serviceLines, events, metrics, uploads, isAdmin })
+  const listeners = listenerMakers({ config, source, events, web, uploads, isAdmin, decideNetworkBoot })
 
-  const common = { source, events }
-  const listeners: ListenerMakers = {
-    http: (bind, port) => {
-      const { fastPath } = snapshot().config.http
-      return new HttpListener({ ...common, bind, port, isAppPath, fallback: web, fastPath })
-    },
-    tftp: (bind, port) => new TftpListener({ ...common, bind, port }),
-    ftp: (bind, port) => {
-      const authenticate = (user: string, word: string): boolean => user === adminUser && isAdmin(word)
-      const settings = ftpSettings(snapshot().config.ftp)
-      return new FtpListener({ ...common, ...settings, bind, port, uploads, authenticate })
-    },
-    nfs: (bind, port) => {
-      // An ephemeral port is not registered with rpcbind.
-      const portmap = port === 0 ? 'off' : 'auto'
-      return new NfsListener({ ...common, bind, port, portmap, dataFolder: snapshot().config.paths.data })
-    },
-    dhcp: (bind, port) => {
-      const { interfaces } = snapshot().config.dhcp
-      return new DhcpListener({ bind, port, interfaces, decide: decideNetworkBoot, events })
-    },
-  }
+  /** Logs what happened at the start as information, beside the lines about the configuration. */
+  const note = (message: string): void => events({ type: 'config', outcome: 'loaded', message })
+  const onTrouble = (error: unknown): void =>
+    events({ type: 'trouble', where: 'shutting down', message: failureMessage(error) })
 
   async function start(): Promise<void> {
     try {
       await catalog.start()
-      const { config, guests } = snapshot()
-      admin = await loadAdminToken(config.paths.data)
+      const { paths } = config()
+      admin = await loadAdminToken(paths.data)
       if (admin.isNew) note(`made the administrator's token for uploads: ${admin.file}`)
       await uploads.start()
-      const store = await openStore(config.paths)
+      const store = await openStore(paths)
       await machines.open(store)
       // At its start the catalog knows only current versions. Machines may still install from earlier ones.
       for (const { tree, release } of machines.boundTrees()) await catalog.recall(tree, release)
-      if (store.isNew && guests.all.length > 0) note(newStoreMessage(config.paths.data))
-      await running.open(config, listeners)
+      if (store.isNew && snapshot().guests.all.length > 0) note(newStoreMessage(paths.data))
+      await running.open(config(), listeners)
       await mirrors.start()
     } catch (error) {
       await stop()
@@ -141,28 +105,11 @@ export function createApp({ version, ...catalogOptions }: AppOptions): App {
   }
 
   async function stop(): Promise<void> {
-    const parts = [uploads.stop(), mirrors.stop(), catalog.stop(), renderer.close()]
-    await Promise.all([running.stop(onTrouble), ...parts.map((part) => part.catch(onTrouble))])
+    const ends = [uploads.stop(), mirrors.stop(), catalog.stop(), renderer.close()]
+    await Promise.all([running.stop(onTrouble), ...ends.map((end) => end.catch(onTrouble))])
     // Last, because the services report to it until they are closed.
     await machines.close().catch(onTrouble)
   }
 
-  /** Logs what happened at the start as information, beside the lines about the configuration. */
-  const note = (message: string): void => events({ type: 'config', outcome: 'loaded', message })
-  const onTrouble = (error: unknown): void =>
-    events({ type: 'trouble', where: 'shutting down', message: failureMessage(error) })
-
   return { events: bus, namespace: source, snapshot, serviceLines, start, stop }
-}
-
-/**
- * Warns that all histories are gone: the data folder may be lost, or the configuration may name the wrong
- * one.
- */
-function newStoreMessage(data: string): string {
-  return `${storeFile(data)}: a new store was made: every guest counts as new, and its next network boot installs it`
-}
-
-function ftpSettings({ passivePorts, publicAddress, tls }: FtpConfig) {
-  return defined({ passivePorts, publicAddress, tls })
 }

@@ -8,7 +8,10 @@ import { type CliResult, treebootIn } from './support/cli.ts'
 import { fetchTftp } from './support/tftp-client.ts'
 import { keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
 
-/** The main job, end to end: a tree in a folder, and a guest that boots and installs from it through every service. */
+/**
+ * The main job, end to end: a tree in a folder, and a guest that boots and installs from it through every
+ * service.
+ */
 
 const mac = '52:54:00:aa:bb:01'
 const config = `
@@ -163,6 +166,7 @@ describe('the front', () => {
 describe('commands', () => {
   test('trees, guests, check and explain tell the same story', async () => {
     expect((await treeboot('trees')).out).toMatch(/^ready +fedora-40 +Fedora 40/m)
+    // It has reported `installed` in a test above.
     expect((await treeboot('guests')).out).toMatch(
       /^web01 +installed +\d{4}-[-: \d]+ +52:54:00:aa:bb:01 +web +fedora-40 +web\.ks$/m,
     )

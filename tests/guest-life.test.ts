@@ -25,8 +25,10 @@ guests:
   web02: { mac: ${macs.web02}, profile: web }
   again: { mac: ${macs.again}, profile: web, retry: true }
 `
-/** Machines have addresses of their own; every 127.x.y.z is ours on Linux. */
+/** Two machines, and a person's computer. Each has an address of its own: on Linux every 127.x.y.z is ours. */
 const [machine, other, desk] = ['127.0.7.1', '127.0.7.2', '127.0.9.9']
+/** With it, a request does not count as one from treeboot's own machine, as those from 127.x.y.z do. */
+const throughProxy = { 'x-forwarded-for': '10.9.9.9' }
 
 let home: ReturnType<typeof keptFolder>
 let app: App
@@ -55,7 +57,10 @@ afterAll(async () => {
   home.remove()
 })
 
-/** Another process that forgets everything. The server notices, once the last test's changes have reached the disk. */
+/**
+ * Another process that forgets everything. The server notices, once the last test's changes have reached the
+ * disk.
+ */
 beforeEach(async () => {
   events.length = 0
   await vi.waitFor(async () => {
@@ -108,7 +113,7 @@ async function stateOf(name: string): Promise<string> {
   return JSON.parse((await ask(desk, `/api/v1/guests/${name}`)).body).state
 }
 
-/** Everything a machine does until its installer runs. */
+/** Everything a machine does until its installer runs. Resolves to the path of its `report_url`. */
 async function install(name: keyof typeof macs, from = machine): Promise<string> {
   expect(await boot(name, from)).toContain('LABEL install')
   await ask(from, '/trees/fedora-40/images/pxeboot/vmlinuz')
@@ -169,7 +174,7 @@ describe('an installation', () => {
       /^web01 was installed since .*; its next network boot installs fedora-40, once\n$/,
     )
     expect(await boot('web01')).toContain('LABEL install')
-    const late = await ask(desk, report, 'POST', { 'x-forwarded-for': '10.9.9.9' })
+    const late = await ask(desk, report, 'POST', throughProxy)
     expect(late.status).toBe(403)
     expect(JSON.parse(late.body).message).toContain('not that of the present installation')
     const fresh = await install('web01')
@@ -204,7 +209,8 @@ describe('an installation', () => {
 
   test('two at once each go their own way', async () => {
     const [one, two] = await Promise.all([install('web01', machine), install('web02', other)])
-    await Promise.all([ask(machine, one, 'POST'), ask(other, `${two}x`, 'POST')])
+    const wrongToken = `${two}x`
+    await Promise.all([ask(machine, one, 'POST'), ask(other, wrongToken, 'POST')])
     expect([await stateOf('web01'), await stateOf('web02')]).toEqual(['installed', 'installing'])
   })
 
@@ -223,7 +229,6 @@ describe('an installation', () => {
 })
 
 describe('a report', () => {
-  const throughProxy = { 'x-forwarded-for': '10.9.9.9' }
   test('without its token is believed from the guest’s own address only', async () => {
     await install('web01')
     const path = '/api/v1/guests/web01/installed'

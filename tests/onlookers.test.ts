@@ -2,20 +2,24 @@ import { readFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { type App, createApp } from '../server/app.ts'
+import type { App } from '../server/app.ts'
 import { encodePacket } from '../server/protocols/tftp/wire/packet.ts'
+import { testApp } from './support/app.ts'
 import { RawFtp } from './support/ftp.ts'
 import { NfsClient, TcpWire } from './support/nfs-client.ts'
 import { fetchTftp } from './support/tftp-client.ts'
 import { keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
 
 /**
- * A machine installs while others look at what it gets, by every protocol and at every step. Whatever they ask, the machine's
- * own fetches count: its installation begins, and its next network boot goes to the disk. An offer that was lost by
- * somebody's look would install the machine again, and again.
+ * A machine installs while others look at what it gets, by every protocol and at every step. Whatever they ask,
+ * the machine's own fetches count: its installation begins, and its next network boot goes to the disk. An offer
+ * that was lost by somebody's look would install the machine again, and again.
  */
 
-/** A guest and its machine, for one test alone. Machines have addresses of their own; every 127.x.y.z is ours on Linux. */
+/**
+ * A guest and its machine, for one test alone. Machines have addresses of their own; every 127.x.y.z is ours on
+ * Linux.
+ */
 interface Machine {
   readonly name: string
   readonly mac: string
@@ -23,6 +27,7 @@ interface Machine {
   readonly paths: Readonly<Record<'config' | 'byIdentity' | 'kernel' | 'answerFile', string>>
 }
 
+/** More than the tests below take. */
 const machines = Array.from({ length: 60 }, (_, n): Machine => {
   const name = `web${n}`
   const mac = `52-54-00-aa-bb-${n.toString(16).padStart(2, '0')}`
@@ -34,6 +39,7 @@ const machines = Array.from({ length: 60 }, (_, n): Machine => {
   }
   return { name, mac, address: `127.0.7.${n + 1}`, paths }
 })
+/** The address of a person's computer. */
 const desk = '127.0.9.9'
 const config = `
 server: { bind: 127.0.0.1 }
@@ -55,7 +61,7 @@ beforeAll(async () => {
   makeTree(join(home.path, 'trees/fedora-40'), { version: '40', checksums: false })
   writeBelow(home.path, 'config.yaml', config)
   writeBelow(home.path, 'kickstart-templates/web.ks', '{{ tree.id }}\n')
-  app = createApp({ cwd: home.path, version: 'test' })
+  app = testApp(home.path)
   await app.start()
   ports = Object.fromEntries(app.serviceLines().map(({ name, port = 0 }) => [name, port]))
   await vi.waitFor(() => expect(app.snapshot().trees.byId('fedora-40')?.state).toBe('ready'), {
@@ -169,6 +175,7 @@ describe.each(Object.entries(looks))('%s', (_name, look) => {
 })
 
 describe('a question alone leaves no trace', () => {
+  // These ask as a loader does, and get an offer. `/boot/<guest>` is only a preview.
   const fetches = (name: string): boolean => name.startsWith('GET of its') || name.includes('/boot/by')
   test.each(Object.entries(looks).filter(([name]) => !fetches(name)))('%s', async (_name, look) => {
     const machine = nextMachine()
@@ -192,6 +199,7 @@ describe('a question alone leaves no trace', () => {
 test('an offer is pushed out by nobody, however many addresses ask for the same guest', async () => {
   const machine = nextMachine()
   await http(machine.address, machine.paths.config)
+  // More than the 16 offers that the state of a guest holds.
   for (let n = 1; n <= 40; n++) await http(`127.0.8.${n}`, machine.paths.config)
   await http(machine.address, machine.paths.kernel)
   await http(machine.address, machine.paths.answerFile)
@@ -211,7 +219,7 @@ test('an order to install again ends the offers before it: a look at the answer 
   expect(await stateOf(machine)).toBe('install')
 })
 
-test('TFTP and NFS count as HTTP does, when bytes went out', async () => {
+test('a whole file that is fetched by TFTP or NFS counts as by HTTP', async () => {
   const machine = nextMachine()
   await fetchTftp(machine.paths.config, { port: ports.tftp ?? 0 })
   const wire = await TcpWire.open(ports.nfs ?? 0)

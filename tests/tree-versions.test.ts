@@ -22,11 +22,8 @@ profiles:
 guests:
   web01: { mac: ${mac}, profile: web }
 `
-const files = [
-  '.treeinfo',
-  ...Object.keys(imagesOfTree()),
-  ...Array.from({ length: 12 }, (_, at) => `Packages/${at}.rpm`),
-]
+const packages = Array.from({ length: 12 }, (_, at) => `Packages/${at}.rpm`)
+const files = ['.treeinfo', ...Object.keys(imagesOfTree()), ...packages]
 
 let home: ReturnType<typeof keptFolder>
 let app: App
@@ -56,7 +53,7 @@ async function start(): Promise<void> {
 async function publish(version: number): Promise<void> {
   const staged = join(home.path, 'trees/.treeboot/incoming', String(version))
   makeTree(staged, { version: String(version), extra: `; of ${version}\n` })
-  for (const file of files.slice(4)) writeBelow(staged, file, `package of ${version}\n`)
+  for (const file of packages) writeBelow(staged, file, `package of ${version}\n`)
   await store.publish({ id: 'fedora', kind: 'folder', path: staged, source: 'test' })
 }
 
@@ -97,7 +94,7 @@ function get({ address, agent }: From, path: string): Promise<string> {
 const versionIn = (text: string): number => Number(/ of (\d+)\n/.exec(text)?.[1])
 
 /** @param pauseMs After each file, as an installer that unpacks it: a pass lasts over several versions. */
-async function fetchTree(from: From, pauseMs = 0): Promise<number[]> {
+async function fetchTree(from: From, { pauseMs = 0 } = {}): Promise<number[]> {
   const versions: number[] = []
   for (const file of files) {
     versions.push(versionIn(await get(from, `/trees/fedora/${file}`)))
@@ -109,6 +106,7 @@ async function fetchTree(from: From, pauseMs = 0): Promise<number[]> {
 describe('sixteen clients fetch a tree while ten new versions are switched in', () => {
   test.each([
     ['each with an address of its own', (client: number) => `127.0.8.${client + 1}`],
+    // Connections that fetch at the same time keep the version of their address until all have paused.
     ['all behind one address', () => '127.0.8.99'],
   ])(
     '%s: each sees one version of it',
@@ -117,7 +115,8 @@ describe('sixteen clients fetch a tree while ten new versions are switched in', 
       const passes: number[][] = []
       const clients = Array.from({ length: 16 }, async (_each, client) => {
         const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-        while (switching) passes.push(await fetchTree({ address: addressOf(client), agent }, 15))
+        const from = { address: addressOf(client), agent }
+        while (switching) passes.push(await fetchTree(from, { pauseMs: 15 }))
         agent.destroy()
       })
       for (let version = 2; version <= 11; version++) await switchIn(version)
@@ -137,9 +136,9 @@ describe('sixteen clients fetch a tree while ten new versions are switched in', 
 describe('a client that takes one file after the other', () => {
   test('has what the lookup told it of, and the newest when it asks again', async () => {
     const me = { address: '127.0.8.7' }
-    const shown = await get(me, '/api/v1/trees/fedora')
-    expect(JSON.parse(shown).release).toEqual({ id: 'fedora', version: 1 })
-    expect(shown).not.toContain(home.path)
+    const described = await get(me, '/api/v1/trees/fedora')
+    expect(JSON.parse(described).release).toEqual({ id: 'fedora', version: 1 })
+    expect(described).not.toContain(home.path)
     const told = JSON.parse(await get(me, '/api/v1/lookup?tree=fedora'))
     await switchIn(2)
     expect(versionIn(await get(me, new URL(told.kernel.url).pathname))).toBe(1)
@@ -154,6 +153,7 @@ describe('a client that takes one file after the other', () => {
     await store.rollback('fedora')
     await shown(1)
     expect(versionIn(await get(me, '/trees/fedora/Packages/3.rpm'))).toBe(2)
+    // A client that reads .treeinfo again, the first of `files`, starts over.
     expect(new Set(await fetchTree(me))).toEqual(new Set([1]))
   })
 })
@@ -184,6 +184,7 @@ describe('a guest', () => {
       /^tree +fedora +<- .*bound until its installation ends, in version 1 since 20/m,
     )
     expect(JSON.parse(await treeboot('lookup', '--guest', 'web01')).tree.version).toBe('1')
+    // `--now`: also versions that were replaced less than a day ago.
     const gc = await treeboot('trees', 'gc', '--delete', '--now', '--keep', '0')
     expect(gc).toMatch(/^stays +fedora +1 .*a machine is installing from it/m)
     expect(gc).toMatch(/^deleted +fedora +2 /m)

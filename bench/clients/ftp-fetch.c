@@ -1,7 +1,7 @@
 /*
  * Fetches one file by FTP with several clients at once and throws it away: ftp-fetch PORT CLIENTS NAME.
- * Each client is a process: it logs in, opens its data connection, and waits until all are there. Prints the seconds
- * from the common start to the last 226. Fails when any got less than the whole file.
+ * Each client is a process: it logs in, opens its data connection, and waits until all are there. Prints the
+ * seconds from the common start to the last 226. Fails when any got less than the whole file.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -55,6 +55,7 @@ static void client(int port, const char *name, int ready, int go) {
   size = atol(line + 4);
   ask(in, s, "EPSV", "", 229);
   int data = dial(atoi(strstr(line, "|||") + 3));
+  /* The parent closes `go` when all are ready: the end of the pipe is the start. */
   if (write(ready, &byte, 1) != 1 || read(go, &byte, 1) != 0) exit(4);
   ask(in, s, "RETR ", name, 150);
   while ((got = recv(data, buffer, sizeof buffer, 0)) > 0) total += got;

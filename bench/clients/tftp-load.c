@@ -4,8 +4,8 @@
  *
  *   tftp-load PORT FILE BLKSIZE WINDOW CLIENTS REQUESTS
  *
- * It takes packets that the kernel hands over in one piece in one piece (UDP_GRO): it stands for fifty machines, and must not
- * be what limits a server.
+ * It has the kernel join packets, and receives them in one piece (UDP_GRO): it stands for fifty machines, and must
+ * not be what limits a server.
  *
  * CLIENTS transfers run at the same time until REQUESTS have ended; BLKSIZE 512 and WINDOW 1 ask for no options.
  * Prints: seconds octets completed failed resent
@@ -29,11 +29,11 @@ struct transfer {
   int peer_known;
   long long expected; /* next block, never wrapped */
   int in_window;
-  long long gap_acked;
+  long long gap_acked; /* `expected` at the last gap that was acknowledged */
   int blksize, window;
   double sent_at;
   int tries;
-  unsigned char last[600];
+  unsigned char last[600]; /* the packet that is sent again when nothing comes */
   int last_length;
 };
 
@@ -83,7 +83,7 @@ static void begin(struct transfer *t) {
   t->window = 1;
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = t};
   epoll_ctl(epoll_fd, EPOLL_CTL_ADD, t->fd, &event);
-  unsigned char request[600] = {0, 1};
+  unsigned char request[600] = {0, 1}; /* RRQ */
   int at = 2;
   at += sprintf((char *)request + at, "%s", file) + 1;
   at += sprintf((char *)request + at, "octet") + 1;
@@ -108,11 +108,12 @@ static void end(struct transfer *t, int ok) {
 
 static void acknowledge(struct transfer *t) {
   unsigned block = (unsigned)(t->expected - 1) & 0xffff;
-  unsigned char ack[4] = {0, 4, block >> 8, block & 0xff};
+  unsigned char ack[4] = {0, 4 /* ACK */, block >> 8, block & 0xff};
   t->in_window = 0;
   say(t, ack, 4);
 }
 
+/* Reads the options of an OACK, from `at` to before `stop`. */
 static void agree(struct transfer *t, char *at, char *stop) {
   while (at < stop) {
     char *value = at + strlen(at) + 1;
@@ -126,10 +127,10 @@ static void agree(struct transfer *t, char *at, char *stop) {
 /* Whether the transfer goes on. */
 static int packet(struct transfer *t, unsigned char *bytes, int length) {
   int opcode = length < 4 ? 0 : bytes[1];
-  if (opcode == 6) {
+  if (opcode == 6) { /* OACK */
     agree(t, (char *)bytes + 2, (char *)bytes + length);
     acknowledge(t);
-  } else if (opcode == 3) {
+  } else if (opcode == 3) { /* DATA */
     unsigned block = bytes[2] << 8 | bytes[3];
     if (block != ((unsigned)t->expected & 0xffff)) {
       resent++;
@@ -186,6 +187,7 @@ static void receive(struct transfer *t) {
     for (int i = 0; i < count; i++) {
       unsigned char *bytes = buffers + (size_t)i * PACKET;
       int length = messages[i].msg_len, segment = segment_of(&messages[i].msg_hdr, length);
+      /* `at == 0`: a datagram without octets is a packet, too. */
       for (int at = 0; at < length || at == 0; at += segment) {
         int left = length - at;
         if (!packet(t, bytes + at, left < segment ? left : segment)) return;

@@ -30,4 +30,5 @@ const service = new FtpListener({
 })
 await service.start()
 process.send?.(service.address?.port ?? 0)
+// Nobody reads the exit code. It uses the count, so counting the events stays a part of what is measured.
 process.once('SIGTERM', () => process.exit(bytes > 0 ? 0 : 1))

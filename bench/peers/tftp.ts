@@ -10,7 +10,11 @@ const built = join(import.meta.dirname, '../../dist/server')
 const { diskSource } = (await import(join(built, 'files/disk.js'))) as typeof Disk
 const { TftpListener } = (await import(join(built, 'protocols/tftp/server.js'))) as typeof Service
 
-const [native = 'auto', root = '.'] = process.argv.slice(2)
+/**
+ * `off`: Node's sockets. `required`: the native backend. Never `auto`, which begins with Node's sockets while the
+ * native backend starts, so that the first figures would be of another backend.
+ */
+const [native, root = '.'] = process.argv.slice(2)
 
 let served = 0
 const service = new TftpListener({
@@ -24,4 +28,5 @@ const service = new TftpListener({
 })
 await service.start()
 process.send?.(service.address?.port ?? 0)
+// Nobody reads the exit code. It uses the count, so counting the events stays a part of what is measured.
 process.once('SIGTERM', () => process.exit(served > 0 ? 0 : 1))

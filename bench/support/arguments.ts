@@ -1,6 +1,6 @@
 /**
- * The arguments of a benchmark: numbers and words in order, and `--quick` for one run of about a minute. A number that
- * is given wins over both defaults.
+ * The arguments of a benchmark: numbers and words in order, and `--quick` for one run of about a minute. A number
+ * that is given wins over both defaults.
  */
 const quickFlag = '--quick'
 const words = process.argv.slice(2).filter((word) => word !== quickFlag)

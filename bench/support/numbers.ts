@@ -11,7 +11,7 @@ export function range(values: readonly number[]): string {
   return `${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)}`
 }
 
-/** Each value by that of the same round. */
+/** Each value divided by the value that `base` has in the same round. */
 export function ratios(values: readonly number[], base: readonly number[]): number[] {
   return values.map((value, round) => value / (base[round] ?? Number.NaN))
 }

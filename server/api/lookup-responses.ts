@@ -87,6 +87,7 @@ function lookUp(queryText: string, inputs: LookupInputs): LookupResponse {
   }
   const guest = query.guest && inputs.guests.match(query.guest)?.guest.name
   const about = defined({ release: result.plan.tree.release, guest })
+  // Unlike `renderPlan`, this JSON also has the other trees that matched.
   if (as === 'json') {
     const found: LookupBody = lookupResultJson(result)
     return { ...jsonResponse(200, found), ...about }

@@ -26,12 +26,13 @@ export interface ApiContext {
   readonly isAdmin: (token: string) => boolean
 }
 
-/** One service as the front page shows it. */
+/** One service as the front page shows it: a `ServiceLine` of `protocols`, which this room may not import. */
 export interface ShownService {
   readonly name: string
   readonly open: boolean
   readonly host?: string
   readonly port?: number
+  /** Why the service is closed or on an unusual port, and what its clients need to know; '' when nothing. */
   readonly note: string
 }
 
@@ -68,7 +69,8 @@ interface RouteFacts {
   readonly summary?: string
   readonly access: 'anyone' | 'administrator'
   /**
-   * A refused request gets 401 with `WWW-Authenticate`, which curl and browsers need. Without this key: 403.
+   * A refused request gets 401 with `WWW-Authenticate`, which curl and browsers need. Without this key it gets
+   * 403, so that no browser opens a password dialog.
    */
   readonly challenge?: true
   /**

@@ -53,6 +53,7 @@ export function routerOf({ routes, context, requesterOf, onFault }: RouterOption
   }
 }
 
+/** `strict: false` accepts JSON that is no object or list: such a report counts, too (`reports.ts`). */
 const readJson = json({ limit: '16kb', strict: false })
 
 const expressMethods = {

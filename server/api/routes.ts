@@ -100,7 +100,7 @@ export const routes: readonly Route[] = [
     params: guests.guestParams,
     handle: guests.story,
   }),
-  // These two need no `readsGuests`: `order` reads what other processes wrote before it writes.
+  // These three need no `readsGuests`: `order` and `report` read what other processes wrote before they write.
   route({
     method: 'POST',
     path: `${guest}/install`,
@@ -175,7 +175,7 @@ export const routes: readonly Route[] = [
     method: 'GET',
     path: `${upload}/:name`,
     ...uploader,
-    params: z.object({ name: z.string() }),
+    params: uploads.showParams,
     handle: uploads.show,
   }),
   route({

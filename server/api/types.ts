@@ -34,6 +34,7 @@ export interface LookupMiss extends ErrorBody {
 export interface TreeSummary {
   readonly id: string
   readonly state: TreeState
+  /** Why it is `broken` or still `incoming`; empty when ready. */
   readonly reasons: readonly string[]
   readonly family: string
   readonly distro: string
@@ -65,6 +66,7 @@ export interface GuestSummary {
   readonly state: 'install' | 'installing' | 'installed' | 'local'
   /** ISO 8601; null for a guest that has no history yet. */
   readonly since: string | null
+  /** The reason that the installer last reported for its failure. */
   readonly failure: string | null
   readonly macs: readonly string[]
   readonly uuid: string | null
@@ -84,8 +86,11 @@ export interface StoryStep {
   readonly at: string
   /** The number of the guest's installation. */
   readonly install: number
+  /** What happened: the kind of a `HistoryEntry`. */
   readonly step: string
+  /** The tree of an offer, the words of a report; '' when there is nothing to add. */
   readonly detail: string
+  /** The address of the machine; '' for the operator. */
   readonly client: string
 }
 
@@ -114,10 +119,11 @@ export type ProblemView = SnapshotProblem
 /** `GET /api/v1/uploads/<name>`, and one element of `GET /api/v1/uploads`. */
 export interface UploadView {
   readonly name: string
+  /** `waiting`: nothing arrives now. `refused`: the last attempt to publish it failed. */
   readonly state: 'receiving' | 'verifying' | 'waiting' | 'refused'
   /** Files that are not complete, relative to the upload area. */
   readonly partial: readonly string[]
-  /** The result of the last attempt to publish the upload. */
+  /** Why the last attempt to publish it was refused; empty when it was not. */
   readonly lines: readonly string[]
 }
 
@@ -133,6 +139,7 @@ export interface UploadReceipt {
 /** `POST /api/v1/uploads/<id>/publish` */
 export interface PublishResult {
   readonly outcome: 'published' | 'refused'
+  /** One line for each published tree, or one for each reason of the refusal. */
   readonly lines: readonly string[]
 }
 

@@ -12,7 +12,15 @@ import type { GuestSummary, StoryStep, TreeDetail, TreeSummary, UnknownMachineVi
 export function treeSummary(tree: Tree): TreeSummary {
   const { id, state, reasons, family, distro, version, variant, arch, era } = tree
   return {
-    ...{ id, state, reasons, family, distro, version, variant, arch, era },
+    id,
+    state,
+    reasons,
+    family,
+    distro,
+    version,
+    variant,
+    arch,
+    era,
     origin: tree.origin.kind,
     platforms: Object.keys(tree.platforms),
     problems: tree.problems.length,

@@ -136,8 +136,11 @@ function lineIn(from: string): string {
   return /\(([^()]+)\)$/.exec(from)?.[1] ?? from
 }
 
+/** How many guests a message names. */
+const mostNamed = 5
+
 function affectedGuests(guests: readonly string[]): string {
-  const shown = guests.slice(0, 5).join(', ')
-  const more = guests.length > 5 ? ` and ${guests.length - 5} more` : ''
+  const shown = guests.slice(0, mostNamed).join(', ')
+  const more = guests.length > mostNamed ? ` and ${guests.length - mostNamed} more` : ''
   return ` (asked for by guest${guests.length === 1 ? '' : 's'} ${shown}${more})`
 }

@@ -2,6 +2,7 @@ import { type LoadedConfig, loadConfigFile } from '../config/load.ts'
 import { keysForRestart } from '../config/restart-keys.ts'
 import type { Config } from '../config/schema.ts'
 import { type ConfigWatch, watchConfig } from '../config/watch.ts'
+import { defined } from '../core/defined.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { type SettleTimes, settleTimes } from '../core/tree/settle.ts'
 import type { Release } from '../core/tree/tree.ts'
@@ -20,6 +21,7 @@ export interface CatalogOptions {
   readonly events: { readonly emit: EventSink }
   /** Milliseconds since 1970, as file times are. */
   readonly clock?: () => number
+  /** Default of each time: that of `settleTimes`. */
   readonly settle?: Partial<SettleTimes>
   /** How often everything is looked at again; default one minute. */
   readonly rescanMs?: number
@@ -30,6 +32,8 @@ export interface CatalogOptions {
 const defaultRescanMs = 60_000
 /** Changes within this time make one snapshot. */
 const coalesceMs = 20
+/** An editor's save makes several events. Templates are read when this time has passed since the last one. */
+const templatesQuietMs = 40
 
 /**
  * Reads configuration, trees and templates, and follows their changes. `snapshot` is complete and
@@ -68,18 +72,17 @@ export class Catalog {
    */
   async start(): Promise<void> {
     const { configFile, cwd, events, configPollMs } = this.#options
-    const file = configFile === undefined ? {} : { file: configFile }
-    const loaded = await loadConfigFile({ ...file, cwd })
+    const where = defined({ file: configFile, cwd })
+    const loaded = await loadConfigFile(where)
     this.#loaded = loaded
     this.#startConfig = loaded.config
     this.#folders = await this.#openFolders(loaded.config)
     this.#replaceSnapshot()
     this.#configWatch = await watchConfig({
-      ...file,
-      cwd,
+      ...where,
+      ...defined({ pollMs: configPollMs }),
       emit: events.emit,
       onLoaded: (changed) => this.#takeConfig(changed),
-      ...(configPollMs !== undefined && { pollMs: configPollMs }),
     })
   }
 
@@ -207,10 +210,9 @@ async function openFolders(
     options.onChange()
   }
   let timer: NodeJS.Timeout | undefined
-  /** An editor's save makes several events; one reading after the last of them is enough. */
   const onTemplatesChanged = (): void => {
     clearTimeout(timer)
-    timer = setTimeout(() => void readTemplatesAgain(), 2 * coalesceMs)
+    timer = setTimeout(() => void readTemplatesAgain(), templatesQuietMs)
   }
   const unwatch = await watchTemplates(paths.templates, onTemplatesChanged)
   const trees = new LiveTrees({ ...options, folder: paths.trees, cache })

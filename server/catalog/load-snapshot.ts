@@ -89,8 +89,8 @@ export async function withEarlier(
   const folder = await realpath(config.paths.trees)
   const earlier: Tree[] = []
   for (const { tree, release } of missing) {
-    const now = trees.byId(tree)
-    const found = now && (await readEarlierTree(folder, now, release))
+    const current = trees.byId(tree)
+    const found = current && (await readEarlierTree(folder, current, release))
     if (found) earlier.push(found)
   }
   return { ...snapshot, trees: createTreeIndex(trees.all, [...trees.earlier, ...earlier]) }

@@ -9,9 +9,12 @@ import { isInside } from '../host/paths.ts'
 
 /** The longest real kickstart that we know of has 150 kB. Pictures and archives are not templates. */
 const maxTemplateBytes = 1 << 20
+/** All templates are in memory. */
 const maxTemplates = 5000
+/** Two folders with symlinks to each other would be followed without end. */
 const maxDepth = 16
 
+/** What the templates folder holds, and what is wrong in it. */
 export interface Templates {
   /** Path below the folder -> text, sorted by path. */
   readonly texts: ReadonlyMap<string, string>

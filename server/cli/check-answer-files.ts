@@ -33,6 +33,7 @@ export async function answerFileProblems(
   const guestsByReason = new Map<string, Guest[]>()
   for (const guest of guestsToCheck(snapshot)) {
     try {
+      // `stat` renders the file: its size is known only then.
       await namespace.stat(cleanPath(`/ks/${guest.name}`), who)
     } catch (error) {
       // The tree is not ready. That is reported as a problem of the tree, and may end without a change by the

@@ -9,8 +9,9 @@ import { bootInputs } from '../machines/decide.ts'
 import { noMachines } from '../machines/machines.ts'
 
 /**
- * The client that commands decide for: a machine on our network that reached us by the address that the
- * services are bound to, or else by our first network address.
+ * The client that commands decide for. It is treeboot itself, so that nothing is counted for a machine; but it
+ * reached us as a machine on our network would: by the address that HTTP (or else TFTP) is bound to, from which
+ * URLs are made, or by our first network address when that is a wildcard.
  */
 export function cliRequester({ http, tftp }: Pick<Config, 'http' | 'tftp'>): Requester {
   const { bind } = http.enabled ? http : tftp

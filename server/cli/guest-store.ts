@@ -13,6 +13,7 @@ import type { CliIo } from './output/io.ts'
 /** What the store knows about the guests, read once for one command. */
 export interface StoredStates {
   readonly stateOf: (guest: string) => GuestState | undefined
+  /** The token that reports of the guest's present installation carry; undefined without a store. */
   readonly reportToken: (guest: string) => string | undefined
   /** The snapshot with the earlier versions of trees from which guests are installing. */
   readonly snapshot: Snapshot

@@ -14,6 +14,7 @@ export function jsonOption(): Option {
   return new Option('--json', 'print JSON, for programs')
 }
 
+/** The values of `configOption` and `jsonOption`. */
 export interface CommonOptions {
   readonly config?: string
   readonly json?: boolean

@@ -38,6 +38,7 @@ export async function runCli(args: readonly string[], io: CliIo = processIo()): 
   try {
     await createProgram(inner).parseAsync([...args], { from: 'user' })
   } catch (error) {
+    // Commander throws this where it would end the process, also after --help. It has printed its message.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.badInput
     inner.err(`treeboot: ${failureMessage(error)}\n`)
     if (error instanceof Failure) return codeOf(error)
@@ -93,7 +94,8 @@ export function createProgram(io: CliIo): Command {
     registerDemo,
   ]
   for (const register of registrations) register(program, io)
-  for (const command of program.commands) command.exitOverride().showHelpAfterError()
+  // A mistake in the options of a command is followed by the help of that command.
+  for (const command of program.commands) command.showHelpAfterError()
   return program
 }
 
@@ -101,7 +103,7 @@ function processIo(): CliIo {
   return {
     out: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(text),
-    exit: () => {},
+    exit: () => {}, // `runCli` returns the code, and main.ts sets it.
     color: process.stdout.isTTY === true && !process.env.NO_COLOR,
     cwd: process.cwd(),
   }

@@ -70,6 +70,7 @@ export function commandLine(words: readonly string[], options: object): string {
   const flags = Object.entries(options).flatMap(([key, value]) => {
     const flag = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
     if (value === true) return [flag]
+    // An option that can be repeated (--key) has a list of values.
     return [value].flat().flatMap((each) => (typeof each === 'string' ? [flag, each] : []))
   })
   return ['treeboot', ...words, ...flags].map(shellWord).join(' ')
@@ -122,6 +123,7 @@ function userName(): string {
   try {
     return process.env.SUDO_USER ?? userInfo().username
   } catch {
+    // `userInfo` throws when the user id has no name on this machine, as in many containers.
     return 'unknown'
   }
 }

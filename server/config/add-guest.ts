@@ -4,8 +4,9 @@ import { defined } from '../core/defined.ts'
 import { Failure } from '../core/failure.ts'
 import type { UnknownMachine } from '../core/guest/seen-machine.ts'
 import { guestFolderName, writeGuestFile } from './guest-files.ts'
-import { loadConfigFile } from './load.ts'
+import { defaultFileName, loadConfigFile } from './load.ts'
 
+/** A machine that is to become a guest, and its settings. */
 export interface NewGuest {
   /** As for `loadConfigFile`. */
   readonly configFile?: string
@@ -33,11 +34,12 @@ export async function addGuest({ configFile, cwd, name, profiles, machine }: New
   const text = guestText(machine, profiles)
   // Loads the configuration once more, with the guest, to see whether it is still right.
   await loadConfigFile({ ...where, newGuest: { name, shownName: `${guestFolderName}/${name}.yaml`, text } })
-  return writeGuestFile(resolve(cwd, configFile ?? 'config.yaml'), name, text)
+  return writeGuestFile(resolve(cwd, configFile ?? defaultFileName), name, text)
 }
 
 function guestText(machine: UnknownMachine, profiles: readonly string[]): string {
   const { mac, uuid, serial, firmware, vendor, address, firstMs } = machine
+  // Without a MAC, the UUID is no comment: it is the identity below.
   const seen = { uuid: mac && uuid, serial, firmware, vendor, address }
   const comments = Object.entries(seen).map(([key, value]) =>
     value ? `# ${key}: ${JSON.stringify(value)}\n` : '',

@@ -36,8 +36,10 @@ function unknownKeyRemedy(key: string, known: readonly string[]): string {
   return nearest === undefined ? `known here: ${known.join(', ')}` : `did you mean '${nearest}'?`
 }
 
+/** Text of any kind. A plain number is taken as its text. */
 const text = (expected: string) => z.union([z.string(), z.number()], { error: expected }).transform(String)
 
+/** Text that is not blank and has no line break or other control character. */
 const line = (expected: string) =>
   text(expected).refine((value) => value.trim() !== '' && !hasControl(value), expected)
 
@@ -57,13 +59,15 @@ const oneOf = <const Values extends readonly string[]>(values: Values) =>
 const oneOrMore = <T extends z.ZodType>(item: T, expected: string) =>
   z.union([item.transform((value) => [value]), z.array(item)], { error: expected })
 
-const bind = line('an address to listen on, such as 0.0.0.0, "::" or 192.168.1.1').refine(
+const bindText = 'an address to listen on, such as 0.0.0.0, "::" or 192.168.1.1'
+const bind = line(bindText).refine(
   (value) => value === 'localhost' || canonicalIp(value) !== undefined,
-  'an address to listen on, such as 0.0.0.0, "::" or 192.168.1.1',
+  bindText,
 )
 const portText = 'a port from 0 to 65535, or auto'
 const port = z.union([z.literal('auto'), z.int().min(0, portText).max(65535, portText)], { error: portText })
-const service = {
+/** The keys of every service. */
+const commonKeys = {
   enabled: flag.optional(),
   bind: bind.optional(),
   port: port.optional(),
@@ -78,18 +82,14 @@ const passivePorts = line(passiveText).transform((value, context) => {
   return z.NEVER
 })
 
-const folder = line('the path of a folder').refine(
-  (value) => !value.startsWith('~'),
-  'a path without ~, which only a shell expands',
-)
+const tildeText = 'a path without ~, which only a shell expands'
+const hasNoTilde = (path: string) => !path.startsWith('~')
+const folder = line('the path of a folder').refine(hasNoTilde, tildeText)
 
 const keyText = 'the path of a file with an OpenPGP key'
-const keyFile = line(keyText).refine(
-  (value) => !value.startsWith('~'),
-  'a path without ~, which only a shell expands',
-)
+const keyFile = line(keyText).refine(hasNoTilde, tildeText)
 
-const pemFile = line('the path of a PEM file')
+const pemFile = line('the path of a PEM file').refine(hasNoTilde, tildeText)
 
 const nameText = 'a name of letters, digits, dots, dashes and underscores that begins with a letter or digit'
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, nameText)
@@ -104,9 +104,9 @@ const treeTraits = section({
   arch: line('an architecture, such as x86_64').optional(),
 }).superRefine((tree, context) => {
   const refuse = (message: string) => context.addIssue({ code: 'custom', message })
-  const count = Object.keys(tree).length
-  if (count === 0) refuse('an id or at least one of distro, version, variant, arch')
-  else if (tree.id !== undefined && count > 1)
+  const given = Object.keys(tree).length
+  if (given === 0) refuse('an id or at least one of distro, version, variant, arch')
+  else if (tree.id !== undefined && given > 1)
     refuse('either an id or traits (distro, version, variant, arch), not both')
 })
 const tree = z.union([line('the id of a tree').transform((id) => ({ id })), treeTraits], {
@@ -134,17 +134,20 @@ const virt = section({
 
 const loader = oneOf(loaderPreferences)
 
+/** The keys that profiles and guests share. */
 const settings = {
   tree: tree.optional(),
   template: template.optional(),
   args: oneOrMore(arg, `a list, ${argText}`).optional(),
   vars: z.record(z.string(), z.json(), { error: 'a mapping of names to values' }).optional(),
   virt: virt.optional(),
-  source: z.enum(installSources, `one of ${installSources.join(', ')}`).optional(),
+  source: oneOf(installSources).optional(),
   retry: flag.optional(),
   loader: loader.optional(),
 }
 
+/** Linux takes at most 15 bytes (IFNAMSIZ), without blanks and slashes. */
+const interfaceName = /^[^\s/]{1,15}$/
 const interfaceText = 'the name of a network interface, such as br0'
 const profileNames = oneOrMore(text('the name of a profile'), 'the name of a profile, or a list of names')
 const macText = 'a MAC address such as 52:54:00:aa:bb:01'
@@ -175,6 +178,7 @@ const schedule = text(scheduleText).transform((value, context) => {
   context.issues.push({ code: 'custom', message: scheduleText, input: value })
   return z.NEVER
 })
+/** At most eight names: trees are found no deeper (`maxDepth` in catalog/scan/discover.ts). */
 const mirrorId = z
   .string()
   .regex(
@@ -192,7 +196,7 @@ const ftpKeys = {
 const dhcpKeys = {
   mode: oneOf(['off', 'proxy']).optional(),
   interfaces: oneOrMore(
-    line(interfaceText).refine((value) => /^[^\s/]{1,15}$/.test(value), interfaceText),
+    line(interfaceText).refine((value) => interfaceName.test(value), interfaceText),
     'the name of a network interface, or a list of names',
   ).optional(),
   'known-only': flag.optional(),
@@ -201,11 +205,12 @@ const dhcpKeys = {
 
 /** One section for each service of `core/services.ts`. */
 const serviceSections = {
-  http: section({ ...service, ...httpKeys }).optional(),
-  tftp: section(service).optional(),
-  ftp: section({ ...service, ...ftpKeys }).optional(),
-  nfs: section(service).optional(),
-  dhcp: section({ ...dhcpKeys, ...service }).optional(),
+  http: section({ ...commonKeys, ...httpKeys }).optional(),
+  tftp: section(commonKeys).optional(),
+  ftp: section({ ...commonKeys, ...ftpKeys }).optional(),
+  nfs: section(commonKeys).optional(),
+  // Messages list the keys in this order: `mode` first.
+  dhcp: section({ ...dhcpKeys, ...commonKeys }).optional(),
 } satisfies SectionOf<ServiceName>
 
 export const configFileSchema = section({

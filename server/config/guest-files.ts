@@ -118,14 +118,14 @@ function isMapping(value: YamlValue): value is YamlMapping {
 }
 
 /**
- * Returns a text that changes when a guest file is added or removed. With `closely` the text also changes
- * when a file is edited in place. The cost is one stat; with `closely` one more for each file.
+ * Returns a text that changes when a guest file is added or removed. With `each-file` the text also
+ * changes when a file is edited in place. The cost is one stat; with `each-file` one more for each file.
  */
-export async function guestFilesState(configPath: string, closely: boolean): Promise<string> {
+export async function guestFilesState(configPath: string, look: 'folder' | 'each-file'): Promise<string> {
   const folder = join(dirname(configPath), guestFolderName)
   try {
     const { ino, mtimeNs, ctimeNs } = await stat(folder, { bigint: true })
-    if (!closely) return [ino, mtimeNs, ctimeNs].join(' ')
+    if (look === 'folder') return [ino, mtimeNs, ctimeNs].join(' ')
     const names = (await readdir(folder)).filter((name) => fileForm.test(name)).sort()
     const states = await Promise.all(
       names.map(async (name) => {

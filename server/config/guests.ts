@@ -66,6 +66,7 @@ export function resolveGuests(
       name,
       macs: [...new Set(guest.mac)],
       ...defined({ uuid, serial, ip }),
+      // The order begins at the root, and a guest names the nearest first.
       profiles: order.reverse(),
       settings: resolution.settings,
       definedAt: place(view, path),
@@ -93,6 +94,7 @@ function ownSettings(written: ProfileInFile | GuestInFile, path: YamlPath, view:
   for (const key of Object.keys(vars)) warnVarName(key, path, view)
   return {
     ...defined({
+      // The schema accepts an id or traits, never both, which its type does not say.
       tree: optional(tree as { id: string } | undefined, 'tree'),
       template: optional(template, 'template'),
       source: optional(source, 'source'),
@@ -110,26 +112,30 @@ function ownSettings(written: ProfileInFile | GuestInFile, path: YamlPath, view:
 function checkParents(parents: Parents, view: FileView): void {
   for (const [name, inherits] of parents) checkProfileNames(inherits, ['profiles', name, 'inherits'], view)
   for (const cycle of inheritanceCycles(parents)) {
+    // `[a, b, a]`: b inherits a and closes the circle.
     const path = ['profiles', cycle.at(-2) ?? '', 'inherits']
-    const [first = '', ...rest] = cycle
     view.problems.add(
       'error',
       view.text.position(path, 'value'),
-      `${showPath(path)}: profiles inherit in a circle: ${[first, ...rest].join(' -> ')}`,
+      `${showPath(path)}: profiles inherit in a circle: ${cycle.join(' -> ')}`,
       'remove one of these names',
     )
   }
 }
+
+/** How many profiles a message lists. */
+const mostListed = 20
 
 function checkProfileNames(names: readonly string[], path: YamlPath, view: FileView): void {
   for (const [i, name] of names.entries()) {
     if (view.profileNames.has(name)) continue
     const item = view.text.position([...path, i], 'value')
     const nearest = nearestName(name, view.profileNames)
-    const all = [...view.profileNames].sort().slice(0, 20).join(', ')
+    const all = [...view.profileNames].sort().slice(0, mostListed).join(', ')
     view.problems.add(
       'error',
       item,
+      // No profile has a longer name.
       `${showPath(path)}: profile '${name.slice(0, 100)}' does not exist`,
       nearest === undefined ? `known profiles: ${all || 'none'}` : `did you mean '${nearest}'?`,
     )
@@ -160,6 +166,7 @@ const placeholders = new Set([
 
 function checkIdentities(guests: readonly Guest[], view: FileView): void {
   const owners = new Map<string, Guest>()
+  // `forms`: the spellings in which a machine may send the value, our own first.
   const claim = (guest: Guest, key: 'mac' | 'uuid' | 'serial' | 'ip', value: string, forms = [value]) => {
     const at = view.text.position(['guests', guest.name, key], 'value')
     const label = showPath(['guests', guest.name, key])

@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises'
-import { basename, dirname, join, relative, resolve, sep } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { defined } from '../core/defined.ts'
 import { failureMessage } from '../core/failure.ts'
 import type { Guest, Profile } from '../core/guest/guest.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { type ServiceName, serviceNames, serviceTable } from '../core/services.ts'
+import { isInside } from '../host/paths.ts'
 import { type ConfigFile, configFileSchema } from './file-schema.ts'
 import { type GuestFile, guestFolderName, readGuestFiles, withGuestFiles } from './guest-files.ts'
 import { resolveGuests } from './guests.ts'
@@ -22,7 +23,8 @@ export interface LoadedConfig {
   readonly warnings: readonly SnapshotProblem[]
 }
 
-const defaultFileName = 'config.yaml'
+/** The configuration, when the caller names no file. */
+export const defaultFileName = 'config.yaml'
 /** A file with 100,000 guests has some 20 MB. */
 const maxBytes = 64 * 2 ** 20
 
@@ -117,7 +119,7 @@ function draftConfig(
   const root = yaml.value ?? Object.create(null)
   dropBlanks(root, [])
   const profileNames = new Set(Object.keys((root as YamlMapping).profiles ?? {}))
-  const file = validate(root, { ...yaml, value: root }, problems)
+  const file = validate(root, yaml, problems)
   if (!file) return { problems, yaml }
   const { guests, profiles } = resolveGuests(file, { fileName, text: yaml, profileNames, problems })
   const config = fillDefaults(file, resolve(baseFolder, basename(fileName)), resolve(baseFolder))
@@ -246,7 +248,7 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
 function checkPaths({ paths }: Config, text: YamlText, problems: ProblemList): void {
   for (const secret of ['templates', 'data'] as const) {
     for (const open of ['trees', 'tftpboot'] as const) {
-      if (!liesIn(paths[secret], paths[open])) continue
+      if (!isInside(paths[open], paths[secret])) continue
       const path = ['paths', secret]
       problems.add(
         'error',
@@ -256,9 +258,4 @@ function checkPaths({ paths }: Config, text: YamlText, problems: ProblemList): v
       )
     }
   }
-}
-
-function liesIn(inner: string, outer: string): boolean {
-  const way = relative(outer, inner)
-  return way !== '..' && !way.startsWith(`..${sep}`) && join(outer, way) === inner
 }

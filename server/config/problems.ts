@@ -82,6 +82,7 @@ export function reportIssues(
   return withoutEchoes(issues).flatMap((issue) => reportIssue(issue, [], text, problems))
 }
 
+/** @param base The path of the union that the issue is in; empty at the top. */
 function reportIssue(
   issue: z.core.$ZodIssue,
   base: YamlPath,
@@ -90,6 +91,7 @@ function reportIssue(
 ): YamlPath[] {
   const path = [...base, ...(issue.path as YamlPath)]
   if (issue.code === 'unrecognized_keys') {
+    // One for each key, see `section` in file-schema.ts.
     const remedies = issue.message.split('\n')
     return issue.keys.map((key, i) => {
       const keyPath = [...path, key]
@@ -97,6 +99,7 @@ function reportIssue(
       return keyPath
     })
   }
+  // A name in `guests`, `profiles` or `mirrors`.
   if (issue.code === 'invalid_key') {
     const expected = issue.issues[0]?.message ?? issue.message
     problems.add('error', text.position(path, 'key'), `${showPath(path)}: expected ${expected}`)
@@ -165,6 +168,7 @@ export function showValue(value: YamlValue | undefined): string {
   return clip(`'${JSON.stringify(value).slice(1, -1).replaceAll('\\"', '"')}'`)
 }
 
+/** Shortens a text to 80 characters. The last one stays, since it may be a closing quote. */
 function clip(text: string): string {
   return text.length <= 80 ? text : `${text.slice(0, 76)}...${text.slice(-1)}`
 }

@@ -5,15 +5,16 @@ import type { Config } from './schema.ts'
 export function keysForRestart(started: Config, now: Config): string[] {
   const changed = serviceNames.flatMap((service) => {
     const [before, after] = [valuesOf(started[service]), valuesOf(now[service])]
-    return restartKeys(serviceTable[service])
+    return keysReadAtStart(serviceTable[service])
       .filter((key) => before.get(key) !== after.get(key))
       .map((key) => `${service}.${key}`)
   })
+  // The other paths take effect at once; the store is opened only at the start.
   if (started.paths.data !== now.paths.data) changed.push('paths.data')
   return changed
 }
 
-function restartKeys({ keys }: ServiceRecord): readonly string[] {
+function keysReadAtStart({ keys }: ServiceRecord): readonly string[] {
   return [...serviceKeys, ...Object.keys(keys).filter((key) => keys[key] === 'at-restart')]
 }
 

@@ -1,10 +1,12 @@
+const dayMs = 86_400_000
+
 /** The times at which a mirror is checked. */
 export type Schedule =
   | { readonly kind: 'every'; readonly ms: number }
   /** In the server's own time zone. */
   | { readonly kind: 'daily'; readonly hour: number; readonly minute: number }
 
-const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 }
+const units: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: dayMs }
 const leastMs = 10 * 60_000
 
 /**
@@ -34,6 +36,10 @@ export function dueMs(
 ): number {
   if (lastMs === undefined) return 0
   if (schedule.kind === 'every') return lastMs + schedule.ms
-  const today = atTime(lastMs, schedule.hour, schedule.minute)
-  return today > lastMs ? today : atTime(lastMs + 86_400_000, schedule.hour, schedule.minute)
+  const at = (ms: number): number => atTime(ms, schedule.hour, schedule.minute)
+  const today = at(lastMs)
+  if (today > lastMs) return today
+  const tomorrow = at(lastMs + dayMs)
+  // A day may have 25 hours, when summer time ends.
+  return tomorrow > lastMs ? tomorrow : at(lastMs + 1.5 * dayMs)
 }

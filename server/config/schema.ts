@@ -3,7 +3,8 @@ import type { ServiceName } from '../core/services.ts'
 import type { Schedule } from './schedule.ts'
 
 /**
- * The settings of a service. `auto` is the standard port if we may bind it, else the standard port + 10000.
+ * The settings of a service. `auto` is the standard port if we may bind it, else the standard port + 10000. A
+ * service that may not move (`mayMove` in core/services.ts) has only the standard port.
  */
 export interface ServiceConfig {
   readonly enabled: boolean

@@ -4,8 +4,9 @@ import { defined } from '../core/defined.ts'
 import { failureMessage } from '../core/failure.ts'
 import type { EventSink } from '../events/bus.ts'
 import { guestFilesState } from './guest-files.ts'
-import { type LoadedConfig, loadConfigFile } from './load.ts'
+import { defaultFileName, type LoadedConfig, loadConfigFile } from './load.ts'
 
+/** A watch that has begun. */
 export interface ConfigWatch {
   /**
    * Loads the file now, without waiting for a change; for SIGHUP. Resolves when the result was emitted as an
@@ -39,7 +40,7 @@ export interface ConfigWatchOptions {
  * rename over the same name, and a watch on the folder misses the other two. A stat sees all three.
  */
 export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWatch> {
-  const shown = options.file ?? 'config.yaml'
+  const shown = options.file ?? defaultFileName
   const path = resolve(options.cwd, shown)
   const pollMs = options.pollMs ?? 250
   let closed = false
@@ -78,8 +79,8 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
   async function state(): Promise<string> {
     const file = await fileState(path)
     mustExist ||= file !== absent
-    if (checks++ % closelyEvery === 0) guestFileTimes = await guestFilesState(path, true)
-    return [file, await guestFilesState(path, false), guestFileTimes].join('\n')
+    if (checks++ % eachFileEvery === 0) guestFileTimes = await guestFilesState(path, 'each-file')
+    return [file, await guestFilesState(path, 'folder'), guestFileTimes].join('\n')
   }
 
   let loadedState = await state()
@@ -107,8 +108,8 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
   }
 }
 
-/** One of so many checks looks at every guest file. */
-const closelyEvery = 8
+/** One of so many checks looks at every guest file: with the default pause, every two seconds. */
+const eachFileEvery = 8
 /** The state of a missing file. */
 const absent = 'ENOENT'
 

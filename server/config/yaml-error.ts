@@ -46,6 +46,7 @@ export function explainYamlError(
   }
 }
 
+/** Where a quoted text or bracket begins, and the character that opens it. */
 interface Opened {
   readonly offset: number
   readonly opener: string
@@ -57,8 +58,9 @@ function innermostOpen(document: Document.Parsed, offset: number): Opened | unde
   visit(document, {
     Node(_, node) {
       const opener = openerOf(node)
-      const [start, , end] = node.range ?? [offset, 0, 0]
-      if (opener !== undefined && start < offset && end >= offset) found = { offset: start, opener }
+      if (opener === undefined || !node.range) return
+      const [start, , end] = node.range
+      if (start < offset && end >= offset) found = { offset: start, opener }
     },
   })
   return found

@@ -15,6 +15,7 @@ export type YamlValue = string | number | boolean | null | YamlValue[] | YamlMap
 export interface YamlMapping {
   [key: string]: YamlValue
 }
+/** The steps from the root to a value: keys of mappings and indices of lists. */
 export type YamlPath = readonly (string | number)[]
 
 /** A place in a text. Line and column both begin at 1, as in editors. */
@@ -25,10 +26,12 @@ export interface TextPosition {
   readonly file?: string
 }
 
+/** Why a text cannot be read, and the place. */
 export interface YamlFault extends TextPosition {
   readonly message: string
 }
 
+/** A text that was parsed: its data, and the place of each value. */
 export interface YamlText {
   /** Plain data without prototypes. Null for an empty text. */
   readonly value: YamlValue
@@ -102,6 +105,7 @@ export function readYaml(text: string): YamlText {
   }
   const place = (offset: number): TextPosition => {
     const { line, col } = lines.linePos(offset)
+    // In an empty text the counter knows no line, and gives 0.
     return { line: Math.max(1, line), column: Math.max(1, col) }
   }
   return {
@@ -121,6 +125,10 @@ export function readYaml(text: string): YamlText {
   }
 }
 
+/** How much of a key a message shows. */
+const longestShown = 100
+
+/** Makes plain data of the parser's nodes, and marks the place of each value. */
 class NodeReader {
   readonly faults: { offset: number; message: string }[] = []
   readonly #marks: Marks
@@ -176,7 +184,10 @@ class NodeReader {
         continue
       }
       if (marks.has(String(name)))
-        this.fault(at, `'${String(name).slice(0, 100)}' is written a second time here; keep one of them`)
+        this.fault(
+          at,
+          `'${String(name).slice(0, longestShown)}' is written a second time here; keep one of them`,
+        )
       marks.set(String(name), { key: at, value: offsetOf(value, at) })
       mapping[String(name)] = this.read(document, value, depth + 1)
     }

@@ -15,7 +15,7 @@ export interface ServiceRecord {
    * `mayMove`.
    */
   readonly defaultPort: number | 'auto'
-  /** Whether `auto` may open another port than the standard one. */
+  /** Whether `auto` may open another port than the standard one: that one plus 10000. */
   readonly mayMove: boolean
   /** Keys of the service's section in config.yaml, besides `serviceKeys`, and when a change takes effect. */
   readonly keys: Readonly<Record<string, TakesEffect>>
@@ -30,7 +30,7 @@ const switchedOff = 'switched off in the configuration'
 /**
  * The services, in the order in which they are opened and shown. This is the one list: the sections of
  * config.yaml, the keys that need a restart, the start-up table, the URLs and the commands are made from it.
- * The code of each service is in `protocols/`, and `app.ts` makes its listener.
+ * The code of each service is in `protocols/`, and `listeners.ts` makes its listener.
  */
 export const serviceTable = {
   http: {

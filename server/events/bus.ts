@@ -13,9 +13,11 @@ export type Event =
       readonly protocol: Protocol
       readonly client: string
       readonly path: string
+      /** `aborted`: ended early, mostly by the client. `failed`: we could not serve it. */
       readonly outcome: 'complete' | 'aborted' | 'failed'
       /** The reason, for `failed`. */
       readonly kind?: FailureKind
+      /** More about the outcome, in words. */
       readonly detail?: string
       /** Bytes of the file that were sent; 0 for a `question`. */
       readonly bytes: number
@@ -32,7 +34,10 @@ export type Event =
    * its end, because a transfer may take long.
    */
   | { readonly type: 'fetching'; readonly who: Requester; readonly decision: Decision }
-  /** A machine asked what to boot and was sent a boot configuration. */
+  /**
+   * A machine asked for network boot by DHCP, or was sent a boot configuration. `decision` says in words what it
+   * was told, or why it got no reply.
+   */
   | {
       readonly type: 'boot'
       readonly protocol: Protocol
@@ -48,7 +53,7 @@ export type Event =
       readonly state: string
       readonly detail?: string
     }
-  /** A tree is new, has changed its state, or was removed. */
+  /** A tree is new, has changed its state, or was removed. `state`: a `TreeState`, or `removed`. */
   | {
       readonly type: 'tree'
       readonly id: string
@@ -62,8 +67,15 @@ export type Event =
       readonly outcome: 'published' | 'refused'
       readonly lines: readonly string[]
     }
+  /**
+   * The configuration was read. With mistakes, of which `message` has a line each, the last good one stays in
+   * force. The start writes its notes as `loaded`, too.
+   */
   | { readonly type: 'config'; readonly outcome: 'loaded' | 'kept-last-good'; readonly message: string }
-  /** A datagram or request cannot be parsed, and was dropped. */
+  /**
+   * A datagram or request was not served: it cannot be parsed, is beyond a limit, or is of a kind that the service
+   * does not have (a TFTP write). Or a reply could not be sent to the address that a client named.
+   */
   | { readonly type: 'noise'; readonly protocol: Protocol; readonly client: string; readonly message: string }
   /** Something failed inside of treeboot. `where` names the part. */
   | { readonly type: 'trouble'; readonly where: string; readonly message: string }

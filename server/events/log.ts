@@ -42,7 +42,7 @@ export function describeEvent(event: Event): { level: LogLevel; text: string } {
     case 'noise':
       return {
         level: 'debug',
-        text: `${event.protocol} ${event.client} sent an unreadable request: ${event.message}`,
+        text: `${event.protocol} ${event.client}: ${event.message}`,
       }
     case 'trouble':
       return { level: 'error', text: `${event.where}: ${event.message}` }
@@ -79,13 +79,14 @@ export interface LogOptions {
 
 /**
  * Writes every event as one line. Lines for standard output are buffered and written five times a second, so
- * that a busy mirror does not wait for its log.
+ * that a busy mirror does not wait for its log. `flush` writes out the buffered lines before the process ends.
  */
 export function logSink(options: LogOptions): EventSink & { flush(): void } {
   const buffered = options.stream
     ? undefined
     : destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 200 })
   const stream = options.stream ?? buffered
+  // Never thrown. It tells the compiler that there is a stream.
   if (!stream) throw new TypeError('a log needs a stream to write to')
   const now = options.now ?? (() => new Date())
   const json = pino({ level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream)

@@ -96,6 +96,7 @@ function count(event: Event, { served, bytes, seconds, boots, reports, noise }: 
     case 'noise':
       noise.inc({ protocol: event.protocol })
       return
+    // Not counted here; the gauge counts trees.
     case 'fetching':
     case 'tree':
     case 'publish':

@@ -18,6 +18,7 @@ export class BufferPool {
   readonly #limit: number
   #lent = 0
 
+  /** @param limit With 96, all big buffers together take 48 MiB. */
   constructor(limit = 96) {
     this.#limit = limit
   }

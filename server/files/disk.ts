@@ -18,7 +18,7 @@ import { Failure } from '../core/failure.ts'
 import { isInside } from '../host/paths.ts'
 import { forEachAtOnce } from '../host/pool.ts'
 import { byName, folderEntry } from './entry.ts'
-import { baseName, type CleanPath, joinPath } from './path.ts'
+import { baseName, type CleanPath, isServedName, joinPath } from './path.ts'
 import type { Entry, FileSource, OpenFile } from './source.ts'
 
 export interface DiskOptions {
@@ -201,6 +201,7 @@ function openFile(fd: number, size: number): OpenFile {
       }),
     close: () =>
       new Promise((resolve, reject) => {
+        // The number may belong to another file by now.
         if (closed) return resolve()
         closed = true
         close(fd, (error) => (error ? reject(error) : resolve()))
@@ -244,7 +245,7 @@ async function realOf(file: string): Promise<string | undefined> {
 async function itemsIn(folder: string): Promise<Dirent[] | undefined> {
   try {
     const items = await readdirOf(folder, { withFileTypes: true })
-    return items.filter((item) => !/[\x00-\x1f\x7f]/.test(item.name))
+    return items.filter(({ name }) => isServedName(name))
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined

@@ -17,6 +17,7 @@ export function folderEntry(name: string, modifiedMs: number, etag = `folder-${m
 /** The same entry under another name, as a parent folder lists the root of a mount. */
 export function renameEntry(entry: Entry, name: string): Entry {
   if (entry.name === name) return entry
+  // `open` may be a method of a class, which a spread does not copy.
   return { ...entry, name, open: (): Promise<OpenFile> => entry.open() }
 }
 

@@ -26,7 +26,7 @@ export interface GeneratedOptions {
   readonly now?: () => number
 }
 
-/** The number of texts whose time is kept. */
+/** The number of texts whose time is kept. A text that is dropped gets a new time, and is at worst sent again. */
 const rememberedTexts = 10_000
 
 /**
@@ -52,6 +52,7 @@ export function generatedSource(options: GeneratedOptions): FileSource {
     if (generated === undefined) return undefined
     const { text, ...more } = typeof generated === 'string' ? { text: generated } : generated
     const entry = keep(path, textEntry(baseName(path), text, now()))
+    // Decision and claim belong to this request, and are not kept with the text.
     return 'decision' in more || 'claim' in more ? { ...entry, ...more } : entry
   }
 

@@ -1,10 +1,10 @@
-import { type Dirent, readdir, type Stats, stat } from 'node:fs'
+import { constants, type Dirent, readdir, type Stats, stat } from 'node:fs'
 import { open, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '../core/failure.ts'
 import { isInside } from '../host/paths.ts'
 import { folderEntry } from './entry.ts'
-import { baseName, type CleanPath, joinPath, parentPath } from './path.ts'
+import { baseName, type CleanPath, isServedName, joinPath, parentPath } from './path.ts'
 import type { Entry, FileSource, OpenFile } from './source.ts'
 
 /** Size and times of a file or folder. When they differ at the next scan, the file was changed. */
@@ -19,6 +19,7 @@ export interface Stamp {
   /** In bytes. 0 for folders, whose size means nothing. */
   readonly size: number
   readonly mtimeMs: number
+  /** Tells when a file changed last. `sameStamp` ignores it. */
   readonly ctimeMs: number
   readonly inode: number
 }
@@ -80,7 +81,7 @@ export class ListingSource implements Look {
     return stamp
   }
 
-  /** Also has the stamps of the folders that were read. */
+  /** Also has the stamps of the folders that were read. A folder that was only looked up is left out. */
   async seen(): Promise<Map<string, Stamp>> {
     const seen = new Map<string, Stamp>()
     for (const [path, folder] of this.#folders) {
@@ -132,10 +133,15 @@ async function readFolder(real: string): Promise<Folder | undefined> {
   return items && { stamp, items: new Map(items.map((item) => [item.name, item])) }
 }
 
-/** The entries of a folder. Undefined when it cannot be read. */
+/**
+ * The entries of a folder. Undefined when it cannot be read, for whatever reason: for a scan it is then not there.
+ * `itemsIn` of disk.ts, which clients' listings are made from, is stricter.
+ */
 export function itemsIn(folder: string): Promise<Dirent[] | undefined> {
   return new Promise((resolve) => {
-    readdir(folder, { withFileTypes: true }, (error, items) => resolve(error ? undefined : items))
+    readdir(folder, { withFileTypes: true }, (error, items) =>
+      resolve(error ? undefined : items.filter(({ name }) => isServedName(name))),
+    )
   })
 }
 
@@ -175,6 +181,7 @@ export function sameStamp(a: Stamp | undefined, b: Stamp | undefined): boolean {
 }
 
 function entryOf(name: string, stamp: Stamp): Entry {
+  // Coarser than that of disk.ts: no client gets the entries of a scan.
   const etag = `${stamp.inode.toString(36)}-${stamp.size.toString(36)}-${stamp.mtimeMs.toString(36)}`
   if (stamp.folder) return folderEntry(name, stamp.mtimeMs, etag)
   return {
@@ -188,8 +195,13 @@ function entryOf(name: string, stamp: Stamp): Entry {
   }
 }
 
+/**
+ * Opens the file as it is now, unlike `openSame` of disk.ts: `seen` has the stamp from before, so the next scan
+ * finds a change in between.
+ */
 async function openFile(stamp: Stamp): Promise<OpenFile> {
-  const handle = await open(stamp.file, 'r')
+  // NONBLOCK: a pipe that took the file's place would keep us waiting for a writer.
+  const handle = await open(stamp.file, constants.O_RDONLY | constants.O_NONBLOCK)
   const stats = await handle.stat()
   if (!stats.isFile()) {
     await handle.close()

@@ -13,6 +13,8 @@ export const rootPath = '/' as CleanPath
 
 /** Longest path that we look up, in UTF-16 units. PATH_MAX on Linux is 4096 bytes. */
 const maxLength = 4096
+/** The characters of a refused path that its message quotes. */
+const quotedLength = 200
 
 /**
  * Makes a path safe to look up. Every path from a client, and every name from a descriptor or an image,
@@ -36,7 +38,10 @@ export function cleanPath(raw: string): CleanPath {
   }
   const path = `/${kept.join('/')}`
   if (hasControl(path))
-    throw new Failure('bad-request', `control character in path ${JSON.stringify(raw.slice(0, 200))}`)
+    throw new Failure(
+      'bad-request',
+      `control character in path ${JSON.stringify(raw.slice(0, quotedLength))}`,
+    )
   return path as CleanPath
 }
 
@@ -45,6 +50,11 @@ export function joinPath(parent: CleanPath, name: string): CleanPath {
   const below = cleanPath(name)
   if (parent === '/') return below
   return below === '/' ? parent : (`${parent}${below}` as CleanPath)
+}
+
+/** Whether a name of the disk can be in a path; a listing leaves out the others. */
+export function isServedName(name: string): boolean {
+  return !hasControl(name)
 }
 
 export function parentPath(path: CleanPath): CleanPath {

@@ -2,7 +2,7 @@ import type { Entry } from './source.ts'
 
 /**
  * Reads all bytes of a file that the caller knows to be small. Resolves to fewer than `entry.size` when the
- * file is cut while it is being read.
+ * file is cut while it is being read. Do not change the result: it may be `entry.content` itself.
  *
  * @param maxBytes Where to stop when the file has grown meanwhile.
  */

@@ -19,13 +19,14 @@ export interface SendContext {
   readonly onBytes: (count: number) => void
 }
 
-/** How many writes of one download may be under way while the next piece is read. */
+/** How many pieces of the file may be with the socket at once. While one is, the next one is read. */
 const writesAhead = 2
 
 /**
  * Writes the parts of a body in order. The file is read one piece ahead of the socket and never further, so a
  * slow client slows the reading down. Resolves to false, early and without an error, when the client is gone.
  *
+ * @param file Undefined when all parts are bytes in memory.
  * @throws Failure `invalid-data` when the file turns out shorter than its entry said.
  */
 export async function sendParts(
@@ -61,6 +62,7 @@ export async function sendParts(
   try {
     for (const part of parts) {
       if (part instanceof Uint8Array) {
+        // These bytes need no reading: they are written first, and waited for afterwards.
         write(part)
         await until(() => underWay <= writesAhead)
         continue

@@ -95,6 +95,7 @@ function loadNative(): Native | undefined {
 
 function tryNative(): Native | undefined {
   try {
+    // Without a library, koffi finds the functions that this process has loaded: libc is among them.
     const libc = (createRequire(import.meta.url)('koffi') as Koffi).load(null)
     const dup = libc.func('int dup(int fd)')
     const close = libc.func('int close(int fd)')
@@ -104,6 +105,7 @@ function tryNative(): Native | undefined {
       close: (fd) => void close(fd),
       send: (out, file, position, length) =>
         new Promise((resolve, reject) => {
+          // koffi makes a pointer of `[position]`. The offset that the call writes there is not needed.
           sendfile.async(out, file, [position], length, (error: Error | null, moved: number) =>
             error ? reject(error) : resolve(moved),
           )

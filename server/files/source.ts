@@ -24,10 +24,7 @@ export interface Entry {
   readonly target?: string
   /** The file on our own disk in which these bytes are contiguous, and the offset of the first byte. */
   readonly extent?: { readonly file: string; readonly offset: number }
-  /**
-   * The bytes, when they are already in memory (generated text, cached small files). May be used instead of
-   * `open`.
-   */
+  /** The bytes, when they are already in memory (generated text). May be used instead of `open`. */
   readonly content?: Uint8Array
   /**
    * The decision for the client that asked. A protocol copies it into the `served` event and does not read
@@ -56,6 +53,7 @@ export interface OpenFile {
    * the end.
    */
   read(target: Uint8Array, offset: number, length: number, position: number): Promise<number>
+  /** May be called twice. */
   close(): Promise<void>
 }
 
@@ -65,10 +63,14 @@ export interface OpenFile {
  */
 export interface FileSource {
   /**
-   * The entry at a path. Undefined when the path does not exist. Rejects only when it cannot find out
-   * whether the path exists: the image is damaged, or no descriptor is left.
+   * The entry at a path. Undefined when the path does not exist. Rejects when it cannot find that out (the image
+   * is damaged, no descriptor is left), and when the file exists without its bytes: they are cut off in an image,
+   * or the text cannot be made.
    */
   stat(path: CleanPath, who: Requester): Promise<Entry | undefined>
-  /** The entries of a folder, sorted by name. Undefined when the path is not a folder. */
+  /**
+   * The entries of a folder, sorted by name. Undefined when the path is not a folder. A file that `stat` rejects
+   * is left out, or is listed and rejects at `open`.
+   */
   list(path: CleanPath, who: Requester): Promise<readonly Entry[] | undefined>
 }

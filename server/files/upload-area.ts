@@ -22,6 +22,7 @@ export interface UploadArea {
    * Opens a file for writing in a folder that exists. `from` beyond the end of the file is a `bad-request`.
    */
   openForWriting(path: CleanPath, from: WriteFrom): Promise<UploadFile>
+  /** Makes a folder in a folder that exists. A path that exists already is a `conflict`. */
   makeFolder(path: CleanPath): Promise<void>
   /**
    * Moves a file or folder within the area. A file that has the new name is replaced; a folder that has it is
@@ -45,6 +46,7 @@ export interface UploadArea {
  */
 export type WriteFrom = number | 'end'
 
+/** A file of the area that is open for writing. */
 export interface UploadFile {
   /** Writes all of `bytes`. When it resolves, the caller may overwrite them. */
   write(bytes: Uint8Array): Promise<void>
@@ -57,6 +59,7 @@ export interface UploadFile {
   close(outcome: 'complete' | 'partial'): Promise<void>
 }
 
+/** What became of a publication, in words for the administrator. */
 export interface PublishReport {
   readonly outcome: 'published' | 'refused'
   /** One line for each published tree, with its name; or one line for each reason of the refusal. */

@@ -3,13 +3,14 @@ import { Failure } from '../core/failure.ts'
 
 /**
  * A lock between processes of one machine: a file that holds the process id of its holder. A lock whose
- * process has ended was left by a crash and is taken over.
+ * process has ended was left by a crash and is taken over. Within one process it excludes nobody.
  *
  * @param holderIs What the holder does, for the message: `is importing disc.iso already`.
  * @returns What releases the lock.
  * @throws Failure `conflict` while another process holds it.
  */
 export async function takeLock(file: string, holderIs: string): Promise<() => Promise<void>> {
+  // Another process may release or take the lock between these steps: then look again.
   for (let tries = 0; tries < 3; tries++) {
     try {
       await writeFile(file, String(process.pid), { flag: 'wx' })

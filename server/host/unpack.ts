@@ -15,6 +15,10 @@ const magics: readonly [Packing, readonly number[]][] = [
   ['bzip2', [0x42, 0x5a, 0x68]],
 ]
 const longestMagic = 6
+/** Decompressed bytes that wait for a slow consumer. */
+const bufferedBytes = 1024 * 1024
+/** The pieces of a gunzipped file. Zlib's default, 16 KiB, makes sixteen times as many. */
+const gunzippedPieceBytes = 256 * 1024
 
 /** Tells from the first bytes how a file is compressed: its name is not reliable. */
 export function packingOf(head: Uint8Array): Packing {
@@ -78,7 +82,7 @@ interface PackedInput {
 
 async function* decompressed(packed: PackedInput): AsyncGenerator<Uint8Array> {
   const aborter = new AbortController()
-  const output = new PassThrough({ highWaterMark: 1 << 20 })
+  const output = new PassThrough({ highWaterMark: bufferedBytes })
   const ended = decompress(packed, output, aborter.signal).then(
     () => undefined,
     (error: unknown) => {
@@ -109,7 +113,7 @@ function failureOf({ packing, what }: PackedInput, error: unknown): Failure {
 function decompress(packed: PackedInput, output: PassThrough, signal: AbortSignal): Promise<void> {
   const { packing, input } = packed
   if (packing === 'gzip')
-    return pipeline(input, zlib.createGunzip({ chunkSize: 1 << 18 }), output, { signal })
+    return pipeline(input, zlib.createGunzip({ chunkSize: gunzippedPieceBytes }), output, { signal })
   if (packing === 'zstd' && nodeZstd) return pipeline(input, nodeZstd(), output, { signal })
   return throughProgram({ ...packed, packing }, output, signal)
 }
@@ -123,6 +127,7 @@ async function throughProgram(
   const child = spawn(program, ['-dc'], { stdio: ['pipe', 'pipe', 'pipe'], signal })
   let stderr = ''
   child.stderr.on('data', (text: Buffer) => {
+    // The beginning is enough for a message, however much the program writes.
     stderr = `${stderr}${text}`.slice(0, 500)
   })
   const closed = once(child, 'close').catch((error: NodeJS.ErrnoException) => {

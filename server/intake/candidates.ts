@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { type Discovery, discover } from '../catalog/scan/discover.ts'
+import { type Discovery, discover, type TreeLocation } from '../catalog/scan/discover.ts'
 import { gatherEvidence } from '../catalog/scan/gather.ts'
 import { type RecognizedTree, recognizeFolder } from '../catalog/scan/read-tree.ts'
 import { Failure } from '../core/failure.ts'
@@ -38,7 +38,7 @@ interface FoundTree extends RecognizedTree {
  */
 export async function findCandidates(folder: string): Promise<readonly Candidate[]> {
   const found: FoundTree[] = []
-  const { searched } = await discover(folder, { id: '.', diskPath: folder }, async (location) => {
+  const isTree = async (location: TreeLocation): Promise<boolean> => {
     // `imagesIn` looks for images afterwards: each is published by itself, never together with a folder.
     if (location.image !== undefined) return false
     // `recognizeFolder` refuses a tree known by its kernel alone when its id is `.`, which is for `trees/`
@@ -46,7 +46,8 @@ export async function findCandidates(folder: string): Promise<readonly Candidate
     const tree = await recognizeFolder(location.id === '.' ? { ...location, id: 'upload' } : location, folder)
     if (tree) found.push({ ...tree, path: location.diskPath })
     return tree !== undefined
-  })
+  }
+  const { searched } = await discover(folder, { id: '.', diskPath: folder }, isTree)
   const trees = found.sort((a, b) => (a.path < b.path ? -1 : 1))
   const publishedRoots = [...new Set(trees.map((tree) => rootOf(folder, tree)))]
   const outermost = publishedRoots.filter(
@@ -58,7 +59,7 @@ export async function findCandidates(folder: string): Promise<readonly Candidate
 
 function candidateOf(folder: string, path: string, trees: readonly FoundTree[]): Candidate {
   const inside = trees.filter((tree) => tree.path === path || tree.path.startsWith(`${path}/`))
-  const first = inside.find(hasImages) ?? inside[0]
+  const first = inside.find(hasKernel) ?? inside[0]
   if (!first) throw new Failure('internal', `${path} is the folder of a tree, but no tree was found in it`)
   const ordered = [first, ...inside.filter((tree) => tree !== first)]
   const evidence = new Map(ordered.map((tree) => [relative(path, tree.path) || '.', tree.evidence] as const))
@@ -82,7 +83,7 @@ function rootOf(folder: string, { path, description }: FoundTree): string {
   return join(folder, ...parts.slice(0, parts.length - levels))
 }
 
-function hasImages({ description }: FoundTree): boolean {
+function hasKernel({ description }: FoundTree): boolean {
   return Object.values(description.platforms).some((images) => images.kernel !== undefined)
 }
 
@@ -97,7 +98,11 @@ async function imagesIn(folder: string, searched: Discovery['searched']): Promis
   return found
 }
 
-/** The candidate for one disc image; undefined when the file is not an image or does not hold a tree. */
+/**
+ * The candidate for one disc image; undefined when the file is not an image or does not hold a tree.
+ *
+ * @param folder The folder that was searched, to which `place` is relative.
+ */
 export async function findImage(folder: string, path: string): Promise<Candidate | undefined> {
   if (!(await looksLikeIso(path))) return undefined
   const place = relative(folder, path)

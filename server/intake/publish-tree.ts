@@ -79,11 +79,16 @@ export async function publishTree(
   return { outcome: 'published', record, ...verdict }
 }
 
+/** The most faults in a record, which people read. */
+const maxRecordedFaults = 100
+/** The most paths in a record. The files at these paths are not reported as damaged again. */
+const maxRecordedPaths = 10_000
+
 function acceptanceOf(accept: NonNullable<PublishRequest['accept']>, errors: readonly Finding[]): Acceptance {
   return {
     ...accept,
-    faults: errors.slice(0, 100).map(findingText),
-    paths: [...new Set(errors.map((finding) => finding.path))].slice(0, 10_000),
+    faults: errors.slice(0, maxRecordedFaults).map(findingText),
+    paths: [...new Set(errors.map((finding) => finding.path))].slice(0, maxRecordedPaths),
   }
 }
 
@@ -183,6 +188,7 @@ function findingsOf(at: string, { description, findings }: VerifyReport): Findin
   const found = findings.map((each) => ({
     ...each,
     path: pathInRequest(at, each.path),
+    // The signature file that may be damaged instead.
     ...defined({ with: each.with === undefined ? undefined : pathInRequest(at, each.with) }),
   }))
   if (description) return found

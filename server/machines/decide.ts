@@ -36,7 +36,10 @@ export function bootInputs({ snapshot, services, who, machines }: InputSources):
   }
 }
 
-/** A plan, the guest that it is for, and one line for the log. */
+/**
+ * A plan, the guest that it is for, and one line for the log. `bootDecision` makes of it what an entry carries,
+ * the `Decision` of core/boot/decision.ts.
+ */
 export interface Decision {
   readonly plan: BootPlan
   readonly guest?: string

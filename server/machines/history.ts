@@ -155,8 +155,13 @@ export class GuestHistory {
     if (localDisk) return this.#apply(guest.name, { type: 'sent-to-disk', client })
     if (!offer) return
     const event: OfferedEvent = { type: 'offered', ...offer, treeSetting: treeSettingText(guest), client }
-    this.#offers.set(client, { guest: guest.name, event, install: this.#installNumber(guest.name) })
+    const sent: SentOffer = { guest: guest.name, event, install: this.#installNumber(guest.name) }
+    this.#offers.set(client, sent)
     await this.#apply(guest.name, event)
+    // `treeboot install` in another process may have begun a new installation, of which only the store knew.
+    const state = this.stateOf(guest.name)
+    if (state && hasOffer(state, client) && this.#offers.peek(client) === sent)
+      this.#offers.set(client, { ...sent, install: state.install })
   }
 
   /**

@@ -26,6 +26,7 @@ export interface LoaderHistory {
   readonly neverStarted?: LoaderKind
 }
 
+/** A machine that so many others displaced is sent loaders as a new one. */
 const mostMachines = 10_000
 
 /**
@@ -35,7 +36,10 @@ const mostMachines = 10_000
 export class LoaderMemory {
   readonly #attempts = new LRUCache<string, Attempt>({ max: mostMachines })
 
-  /** What is known of a machine when it asks. A repeated request gets the same result as the first. */
+  /**
+   * What is known of a machine when it asks. A repeated request (the same `xid`) gets the same result as the
+   * first.
+   */
   history(mac: string, xid: number): LoaderHistory {
     const attempt = this.#attempts.get(mac)
     if (!attempt) return {}
@@ -56,6 +60,7 @@ export class LoaderMemory {
 
   /** Notes that a machine was sent this loader. */
   sent(mac: string, xid: number, sent: LoaderKind): void {
+    // A loader that the firmware has started before still counts as started when it is sent again.
     const ran = this.#attempts.get(mac)?.ran
     const basis = this.history(mac, xid)
     this.#attempts.set(mac, { sent, xid, basis, ...defined({ ran: ran === sent ? ran : undefined }) })

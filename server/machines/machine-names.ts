@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { canonicalUuid, swapUuid } from '../core/net/uuid.ts'
 
+/** A machine boots long before so many others have asked by DHCP. */
 const mostMachines = 10_000
 
 /**

@@ -31,7 +31,7 @@ export interface MachineStates {
 export interface BootMachines extends MachineStates {
   /** Reads what other processes wrote to the store. Resolves at once when they wrote nothing. */
   fresh(): Promise<void>
-  /** The version of a published tree that a client sees. */
+  /** The version of a published tree in which a client sees a path inside of it. `current` is the newest. */
   versionFor(who: Requester, current: ReleaseId, path: string): number
   /** The UUID of the machine with this MAC; undefined unless a DHCP request named both. */
   uuidOf(mac: string): string | undefined
@@ -195,6 +195,7 @@ export class Machines implements BootMachines {
     if (event.kind === 'not-found') this.#notFound(event)
     if (event.bytes === 0) return
     if (decision?.kind === 'tree-file' && who) this.#views.fetched(who, { ...decision, transferMs: ms })
+    // Only a file that was sent to its end makes an offer or counts as a loaded kernel.
     if (event.outcome !== 'complete') return
     if (decision?.kind === 'boot') this.#booted(event, decision)
     this.#history.fetched(client, path)
@@ -220,6 +221,7 @@ export class Machines implements BootMachines {
    * 404 the file name identifies an unknown machine.
    */
   #notFound({ protocol, client, path }: Served): void {
+    // The loaders that we send fetch by these two services alone.
     if (protocol !== 'tftp' && protocol !== 'http') return
     const owner = parseBootPath(path)?.owner
     if (owner?.kind === 'machine') this.#seen(owner, client)

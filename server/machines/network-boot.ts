@@ -57,6 +57,7 @@ function learn(
 ): void {
   const { mac, uuid } = client
   if (mac !== undefined && uuid !== undefined) machines.learnNames(mac, uuid)
+  // Once for each attempt: not for the request on port 4011, nor for the same packet on another interface.
   if (!isFollowUp && !isRepeat) machines.askedByDhcp(client, firmware, guest)
   if (runsIpxe(firmware) && mac !== undefined) machines.loaders.ran(mac, 'ipxe')
 }
@@ -100,9 +101,11 @@ function candidatesFor(
   { firmware, guest, snapshot }: AskingMachine,
 ): readonly LoaderCandidate[] {
   const preference = guest?.settings.loader?.value ?? snapshot.config.dhcp.loader
+  // Without the client's address: at port 67 a machine has none yet.
   const selection = guest && selectForGuest(guest, snapshot.trees, machines.stateOf(guest.name))
   const treeId = selection?.found ? selection.tree.id : undefined
   if (mac === undefined) return loaderCandidates({ firmware, preference, ...defined({ treeId }) })
+  // `lastBasis` is what the offer rested on, so the choice is the same again.
   const history = isFollowUp ? machines.loaders.lastBasis(mac) : machines.loaders.history(mac, xid)
   return loaderCandidates({ firmware, preference, ...defined({ treeId }), ...history })
 }

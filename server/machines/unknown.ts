@@ -4,7 +4,9 @@ import { type Store, unknownMachinesKept } from '../store/store.ts'
 
 export interface UnknownMachinesOptions {
   readonly store: Store
+  /** Milliseconds since 1970. */
   readonly clock: () => number
+  /** Gets the error when the store cannot be written. */
   readonly onTrouble: (error: unknown) => void
 }
 
@@ -16,7 +18,7 @@ const sameMachineMs = 60_000
 /** Machines seen within this time are written together, so that many requests cost one write. */
 const gatherMs = 300
 
-/** Collects what requests tell of machines that are not guests, and writes it to the store every 300 ms. */
+/** Collects what requests tell of machines that are not guests, and writes it to the store soon after. */
 export class UnknownMachines {
   readonly #options: UnknownMachinesOptions
   /** By id: machines that are not written yet. */
@@ -45,6 +47,7 @@ export class UnknownMachines {
   async flush(): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = undefined
+    // lru-cache lists the newest first; the store gets them in the order in which they were seen.
     const machines = [...this.#waiting.values()].reverse()
     const outdated = [...this.#outdated]
     this.#waiting.clear()

@@ -29,8 +29,22 @@ const mostPaths = 64
  * 4.18.
  */
 const firstNames: ReadonlySet<string> = new Set([
-  ...['.treeinfo', 'treeinfo', '.discinfo', 'media.repo', 'repomd.xml', 'content', 'media', 'products'],
-  ...['info', 'MANIFEST', 'VERSION', 'Release', 'InRelease', 'SHA256SUMS', 'CHECKSUM', 'CHECKSUMS'],
+  '.treeinfo',
+  'treeinfo',
+  '.discinfo',
+  'media.repo',
+  'repomd.xml',
+  'content',
+  'media',
+  'products',
+  'info',
+  'MANIFEST',
+  'VERSION',
+  'Release',
+  'InRelease',
+  'SHA256SUMS',
+  'CHECKSUM',
+  'CHECKSUMS',
 ])
 
 /** A file of a published tree that a client fetches. */
@@ -132,6 +146,7 @@ export class VersionViews {
       client.views.set(id, { version, paths: new Set([path]), sinceMs: nowMs, lastMs: nowMs })
       return
     }
+    // Once the list is full, every path counts as new.
     const isNew = view.paths.size >= mostPaths || !view.paths.has(path)
     // A client that fetches the same file again and again waits for something, mostly for the next version:
     // that is a pause. On a shared address and by NFS, fetching a file again is normal work.
@@ -141,6 +156,7 @@ export class VersionViews {
 
   /** Notes that a transfer ended. While a long transfer runs, the client does not pause. */
   transferred(address: string, ms: number): void {
+    // After a short transfer, `fetched` alone decides whether the client pauses.
     if (ms < pauseMs / 2) return
     const nowMs = this.#clock()
     for (const view of this.#clients.peek(address)?.views.values() ?? []) view.lastMs = nowMs

@@ -83,14 +83,8 @@ export function answerFilesSource(options: AnswerFileOptions): FileSource {
   })
 }
 
-type SeedFile = 'user-data' | 'meta-data' | 'vendor-data' | 'network-config'
-
-const seedFiles: readonly string[] = [
-  'user-data',
-  'meta-data',
-  'vendor-data',
-  'network-config',
-] satisfies readonly SeedFile[]
+/** The files that cloud-init's NoCloud asks for below the URL that it was given. */
+const seedFiles: readonly string[] = ['user-data', 'meta-data', 'vendor-data', 'network-config']
 
 /** The guest and the file that a path below `/ks` means for this requester. */
 function askedFor(
@@ -128,7 +122,7 @@ function metaData(guest: Guest): string {
 }
 
 /**
- * Renders a guest's answer file, exactly as the guest would get it.
+ * Renders a guest's answer file, exactly as the guest would get it, but always anew.
  *
  * @throws Failure `not-found` for a guest without a template; `invalid-data` that names template and line;
  *   the Failure that `options.facts` gives.
@@ -167,14 +161,22 @@ type CachedRender = (guest: Guest, who: Requester, snapshot: Snapshot) => Promis
 
 /**
  * Renders answer files and keeps the results. The key holds everything that a text depends on: the snapshot,
- * the guest, the tree, the URLs by which the guest reaches us, and the token.
+ * the guest, the tree in the version that the client sees, the URLs by which the guest reaches us, and the token.
  */
 function cachedAnswerFiles(options: AnswerFileOptions): CachedRender {
   const cache = new LRUCache<string, Promise<RenderedAnswerFile>>({ max: keptAnswerFiles })
   return (guest, who, snapshot) => {
     const facts = options.facts(guest, who, snapshot)
     if (facts instanceof Failure) return Promise.reject(facts)
-    const key = JSON.stringify([snapshot.generation, guest.name, facts.tree?.id, facts.urls, facts.token])
+    const { tree, urls, token } = facts
+    const key = JSON.stringify([
+      snapshot.generation,
+      guest.name,
+      tree?.id,
+      tree?.release?.version,
+      urls,
+      token,
+    ])
     const cached = cache.get(key)
     if (cached) return cached
     const rendering = renderWith(options.renderer, guest, facts, snapshot)

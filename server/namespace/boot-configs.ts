@@ -96,11 +96,13 @@ class BootConfigs {
   /** The text at `/boot/<guest>/...` or `/boot/by/...`. */
   async belowBoot(path: CleanPath, who: Requester): MaybeText {
     const asked = parseBootPath(path)
+    // `form` is the pattern that the path has, `owner` whom it names. Only the form `guest` names a guest.
     if (asked?.owner.kind === 'guest') {
       const guest = this.#options.snapshot().guests.byName(asked.owner.name)
       return guest && this.#preview(guest, asked.loader, who)
     }
     if (asked?.form === 'identity') return this.#byIdentity(asked, who)
+    // Any other form, such as `/boot/x/grub.cfg-01-...`, is no description either: `anywhere` serves it.
     return this.#description(path, who)
   }
 
@@ -131,6 +133,7 @@ class BootConfigs {
   async #preview(guest: Guest, loader: LoaderKind, who: Requester): MaybeText {
     await this.#options.machines.fresh()
     const inputs = this.#inputs(who)
+    // No machine asks, so there are no facts of one.
     const { plan } = decideForGuest(guest, {}, inputs)
     return { text: renderForLoader(plan, loader, loaderOptions(who, inputs)) }
   }
@@ -147,11 +150,13 @@ class BootConfigs {
 
   /** `/boot/by/...`: every machine gets a plan there, guest or not. */
   async #byIdentity({ owner, loader }: BootPath, who: Requester): MaybeText {
-    if (owner.kind !== 'machine') return undefined
+    if (owner.kind !== 'machine') return undefined // for the compiler: this form names a machine
     const sender = factsOf(who)
+    // The path's MACs and its UUID come before those that the request itself carries.
     const macs = owner.macs.length > 0 ? [...owner.macs, ...(sender.macs ?? [])] : undefined
     const facts = { ...sender, ...defined({ macs, uuid: owner.uuid }) }
     const config = await this.#configFor(facts, loader, who)
+    // Without a file, GRUB goes on in the shared one (`#sharedGrub`); the entry script of iPXE would fail.
     if (config || loader !== 'ipxe') return config
     const text = renderIpxe(ignored, loaderOptions(who, this.#inputs(who)))
     // The machine is ignored, but its request still counts for `treeboot inbox`.
@@ -173,6 +178,7 @@ class BootConfigs {
         })
       case 'address':
         return this.#configFor({ ip: owner.ip }, loader, who, { folder, guestsOnly: true })
+      // A shortened address: its loader goes on to shorter names, and then to the one for everybody.
       default:
         return undefined
     }
@@ -197,14 +203,17 @@ class BootConfigs {
     return { text, ...defined({ decision: config?.decision }) }
   }
 
-  /** The script with which iPXE begins. */
+  /** The script with which iPXE begins. It goes on by HTTP; by TFTP when only that is open. */
   #script(who: Requester): GeneratedText {
     const { urls } = this.#inputs(who)
     const base = this.#options.services().http || urls.tftp === undefined ? urls.http : urls.tftp
     return { text: ipxeEntryScript(base) }
   }
 
-  /** The boot configuration of the machine with these facts. With `guestsOnly` unknown machines get none. */
+  /**
+   * The boot configuration of the machine with these facts. With `guestsOnly` unknown machines get none.
+   * `folder`: the loader's own, see `BootPath`.
+   */
   async #configFor(
     asked: BootFacts,
     loader: LoaderKind,
@@ -242,7 +251,9 @@ class BootConfigs {
     options: RenderOptions,
     { inputs, snapshot }: { readonly inputs: BootInputs; readonly snapshot: Snapshot },
   ): string {
-    if (plan.kind !== 'menu') return renderForLoader(plan, as, options)
+    // A client that still sees earlier versions of trees has a menu of its own.
+    const isShared = plan.kind === 'menu' && inputs.trees === snapshot.trees
+    if (!isShared) return renderForLoader(plan, as, options)
     const { http, tftp } = inputs.urls
     const key = JSON.stringify([snapshot.generation, http, tftp, as, options])
     const cached = this.#menus.get(key)
@@ -258,9 +269,13 @@ class BootConfigs {
   }
 }
 
+/** What a machine does that `unknown: ignore` ignores, when its loader must be given a file all the same. */
 const ignored = { kind: 'local-disk', why: 'this machine is not a guest here' } as const
 
-/** What a request tells of its sender besides the path. LPXELINUX sends a cookie; our scripts add a query. */
+/**
+ * What a request tells of its sender besides the path. LPXELINUX sends a cookie; our scripts add a query. The
+ * address is '' when the client has gone already.
+ */
 function factsOf({ macs, uuid, serial, address }: Requester): BootFacts {
   return defined({
     macs,

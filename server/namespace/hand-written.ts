@@ -10,10 +10,10 @@ import { type CleanPath, cleanPath, rootPath } from '../files/path.ts'
 import type { FileSource } from '../files/source.ts'
 
 /**
- * How many files and folder levels of the operator's boot folder `explain` reads: more than anybody writes by
- * hand.
+ * How many entries (files and folders) and folder levels of the operator's boot folder `explain` reads: more
+ * than anybody writes by hand.
  */
-const mostFiles = 5000
+const mostEntries = 5000
 const mostLevels = 6
 
 /**
@@ -27,12 +27,14 @@ export function handWrittenSource(source: FileSource, guests: () => GuestIndex):
       const entry = await source.stat(path, who)
       const asked = entry?.kind === 'file' ? parseBootPath(path) : undefined
       if (!entry || !asked) return entry
+      // A path for many machines names none of them: the one that asks is known by its address.
       const facts = isForMany(asked.owner) ? { ip: who.address } : factsOf(asked.owner)
       const decision: BootDecision = {
         kind: 'boot',
         summary: `tftpboot${path}, written by hand`,
         facts,
         loader: asked.loader,
+        // What the text boots is not known: it counts neither as an offer nor as the local disk.
         localDisk: false,
         ...defined({ guest: guests().match(facts)?.guest.name }),
       }
@@ -76,31 +78,32 @@ export async function handWrittenFor(
     return guest ? guests.match(facts)?.guest === guest : isSameMachine(facts, asked)
   }
   const found: string[] = []
-  for await (const path of filesOf(source, rootPath, mostLevels, { left: mostFiles })) {
+  for await (const path of filesOf(source, rootPath, mostLevels, { entriesLeft: mostEntries })) {
     const owner = parseBootPath(path)?.owner
     if (owner && concerns(owner)) found.push(`tftpboot${path}`)
   }
   return found
 }
 
-/** Paths of the files below a folder, while the budget lasts. */
+/** Paths of the files below a folder. `limit` is one object for all its levels, which count it down together. */
 async function* filesOf(
   source: FileSource,
   folder: CleanPath,
   levels: number,
-  budget: { left: number },
+  limit: { entriesLeft: number },
 ): AsyncGenerator<CleanPath> {
   for (const entry of (await source.list(folder, internalRequester)) ?? []) {
-    if (budget.left-- <= 0) return
+    if (limit.entriesLeft-- <= 0) return
     const path = cleanPath(`${folder}/${entry.name}`)
     if (entry.kind !== 'folder') yield path
-    else if (levels > 1) yield* filesOf(source, path, levels - 1, budget)
+    else if (levels > 1) yield* filesOf(source, path, levels - 1, limit)
   }
 }
 
 function isSameMachine(a: GuestFacts, b: GuestFacts): boolean {
   const macs = new Set(a.macs?.map(canonicalMac))
   if (b.macs?.some((mac) => macs.has(canonicalMac(mac)))) return true
+  // PXELINUX names a UUID in raw byte order, so one machine may have it in both.
   const [uuidA, uuidB] = [a.uuid, b.uuid].map((uuid) => uuid && canonicalUuid(uuid))
   if (uuidA && uuidB && (uuidA === uuidB || uuidA === swapUuid(uuidB))) return true
   return a.ip !== undefined && a.ip === b.ip

@@ -53,7 +53,7 @@ export function hostLoadersSource(files: readonly LoaderFile[] = loaderFiles): F
 /**
  * The signed loaders of each tree: its shim at `/<tree id>/shimx64.efi`, and its GRUB in the same folder,
  * where shim looks for it. Secure Boot needs them, because a kernel is started only by the GRUB of its own
- * distribution.
+ * distribution. Firmware and shim ask for whole paths, so the folders are neither found nor listed.
  */
 export function treeLoadersSource(snapshot: () => Snapshot, trees: FileSource): FileSource {
   return {

@@ -23,7 +23,7 @@ export function mountTable(mounts: readonly Mount[], modifiedMs = Date.now()): F
   const layers = mounts.map(({ at, source }) => ({ at, source: mountedAt(at, source, modifiedMs) }))
   const all = unionSource(...layers.map((layer) => layer.source))
 
-  /** The mounts at, above or below a path. Mostly there is only one, which is then asked without a union. */
+  /** The mounts at, above or below a path; no other can have it. A single one is asked without a union. */
   const relatedTo = (path: CleanPath): FileSource => {
     const related = layers.filter(({ at }) => below(at, path) !== undefined || below(path, at) !== undefined)
     if (related.length === layers.length) return all
@@ -60,6 +60,7 @@ export async function explainPath(
   for (const { at, source, why } of mounts) {
     if (below(at, path) === undefined) continue
     try {
+      // Only whether the path exists counts here, so any modification time (0) does.
       const found = (await mountedAt(at, source, 0).stat(path, who)) !== undefined
       const outcome = served ? 'hidden' : 'serves'
       explained.push({ at, outcome: found ? outcome : 'absent', why })
@@ -91,6 +92,7 @@ function mountedAt(at: CleanPath, source: FileSource, modifiedMs: number): FileS
       const inside = below(at, path)
       if (inside !== undefined)
         return (await source.list(inside, who)) ?? (inside === rootPath ? [] : undefined)
+      // Above the mount, a folder shows only the next component on the way down to it.
       const [, next = ''] = below(path, at)?.split('/') ?? []
       const child = next === '' ? undefined : await stat(joinPath(path, next), who)
       return child && [child]

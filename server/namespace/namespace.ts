@@ -37,6 +37,8 @@ export function createNamespace(parts: NamespaceParts): FileSource {
 export function namespaceMounts(parts: NamespaceParts): readonly Mount[] {
   const { snapshot, machines } = parts
   const folder = (): string => snapshot().config.paths.trees
+  // `ownFolder` of versions/layout.ts, which this room may not import: the versions of trees, and what is being
+  // fetched or uploaded.
   const disk = withoutFolder(folderSetting(folder), cleanPath('/.treeboot'))
   const trees = treesSource({ snapshot, disk, folder, machines })
   return [
@@ -82,6 +84,7 @@ function installFacts({ services, machines }: NamespaceParts): AnswerFileOptions
     const inputs = bootInputs({ snapshot, services: services(), who, machines })
     const common = { urls: inputs.urls, ...defined({ token: machines.reportToken(guest.name) }) }
     if (guest.settings.tree === undefined) return common
+    // A request for an answer file tells neither virtualization nor architecture of the machine.
     const plan = planGuest(guest, {}, inputs)
     return plan.kind === 'install' ? { ...common, tree: plan.tree } : new Failure('unavailable', plan.why)
   }

@@ -16,11 +16,11 @@ import { type Format, isForLoaders, renderPlan } from '../render/render.ts'
 export function loaderOptions(who: Requester, { urls }: BootInputs, folder = ''): RenderOptions {
   const { protocol, localAddress } = who
   const local = localAddress === undefined ? undefined : canonicalIp(localAddress)
-  const address = local?.includes('.') ? local : undefined
+  const ipv4 = local?.includes('.') ? local : undefined
   return {
     via: protocol === 'http' ? 'http' : 'tftp',
     loaderFolder: folder,
-    server: { http: urls.http, ...defined({ address }) },
+    server: { http: urls.http, ...defined({ address: ipv4 }) },
   }
 }
 

@@ -50,6 +50,7 @@ export function treesSource({ snapshot, disk, folder, machines }: TreesParts): F
   const realSource = ({ id, origin, release }: Tree): FileSource => {
     const { path } = origin
     if (origin.kind === 'iso') return openedAt(path, () => lazily(() => isoSource(path)))
+    // Links of a tree may lead to other trees.
     if (release) return openedAt(path, () => diskSource(path, { within: folder() }))
     return partOf(disk, cleanPath(`/${id}`))
   }
@@ -65,10 +66,10 @@ export function treesSource({ snapshot, disk, folder, machines }: TreesParts): F
    * are used.
    */
   const places = (): ReadonlyMap<CleanPath, Placed> => {
-    const { all, earlier: before } = snapshot().trees
+    const { all, earlier } = snapshot().trees
     if (cached?.trees === all) return cached.places
     cached = { trees: all, places: new Map(all.map((tree) => [cleanPath(`/${tree.id}`), placed(tree)])) }
-    const used = new Set([...all, ...before].map(({ origin }) => origin.path))
+    const used = new Set([...all, ...earlier].map(({ origin }) => origin.path))
     for (const path of opened.keys()) if (!used.has(path)) opened.delete(path)
     return cached.places
   }
@@ -115,6 +116,7 @@ export function treesSource({ snapshot, disk, folder, machines }: TreesParts): F
   }
 }
 
+/** A tree with the source of its files, as clients see them. */
 interface Placed {
   readonly tree: Tree
   readonly source: FileSource
@@ -145,6 +147,7 @@ function decisionAdder(release: Tree['release']): Placed['withDecision'] {
 
 interface Found {
   readonly placed: Placed
+  /** The path inside of the tree. */
   readonly inside: CleanPath
 }
 

@@ -109,6 +109,7 @@ function addedTo(tree: Tree, real: FileSource) {
   const [treeinfoPath, otherPath] = treeinfoPaths
 
   const stat = async (path: CleanPath, who: Requester): Promise<Entry | undefined> => {
+    // virt-install asks for `.treeinfo` first: a generated one would hide the tree's own `treeinfo`.
     if (path === treeinfoPath && treeinfo)
       return otherPath && (await real.stat(otherPath, who)) ? undefined : treeinfo
     const alias = files.get(path)
@@ -124,6 +125,7 @@ function addedTo(tree: Tree, real: FileSource) {
     async list(path: CleanPath, who: Requester): Promise<readonly Entry[]> {
       const names = new Set<CleanPath>()
       for (let file of listed) {
+        // Up to the child of `path` that leads to the file; to the root when the file lies elsewhere.
         while (file !== rootPath && parentPath(file) !== path) file = parentPath(file)
         if (file !== rootPath) names.add(file)
       }

@@ -16,11 +16,12 @@ type Interfaces = NodeJS.Dict<NetworkInterfaceInfo[]>
  * address of the machine: `0.0.0.0` means its IPv4 addresses, `::` all its addresses.
  */
 export function listenAddresses(bind: string, interfaces: Interfaces): LocalAddress[] {
-  if (bind !== '0.0.0.0' && bind !== '::') return [{ address: bind, family: familyOf(bind) }]
+  if (!isWildcard(bind)) return [{ address: bind, family: familyOf(bind) }]
   const all = Object.entries(interfaces).flatMap(([name, infos = []]) =>
     infos.map((info) => localAddress(name, info.address)),
   )
   const wanted = bind === '::' ? all : all.filter(({ family }) => family === 4)
+  // Two interfaces may have the same address, which can be bound once only.
   return [...new Map(wanted.map((each) => [each.address, each])).values()]
 }
 
@@ -33,6 +34,7 @@ function localAddress(interfaceName: string, address: string): LocalAddress {
   return { address: /^fe[89ab]/i.test(address) ? `${address}%${interfaceName}` : address, family: 6 }
 }
 
+/** Whether `bind` stands for several addresses, which `listenAddresses` finds. */
 export function isWildcard(bind: string): boolean {
   return bind === '0.0.0.0' || bind === '::'
 }

@@ -17,15 +17,18 @@ export interface Listener {
   readonly hint?: string
 }
 
+/** What a service is bound to. When port 0 was asked for, `port` is the port that the system chose. */
 export interface ListenAddress {
   readonly host: string
   readonly port: number
 }
 
 export interface TcpListenOptions {
+  /** The service's section in config.yaml, such as `ftp`. */
   readonly service: string
   readonly bind: string
   readonly port: number
+  /** The most connections that wait to be accepted; without it Node's default, 511. */
   readonly backlog?: number
   readonly events: EventSink
 }

@@ -1,7 +1,7 @@
 import { type OpenServices, openServices } from '../core/boot/urls.ts'
 import { type ServiceName, serviceNames, serviceTable } from '../core/services.ts'
 import type { Listener } from './listener.ts'
-import { openListener } from './open-listener.ts'
+import { type OpenedListener, openListener } from './open-listener.ts'
 
 /** One line of the start-up table. */
 export interface ServiceLine {
@@ -23,7 +23,7 @@ export type ListenerMakers = Readonly<Record<ServiceName, (bind: string, port: n
 
 /** Opens and closes the services, and makes the start-up table from them. */
 export class RunningServices {
-  readonly #opened = new Map<ServiceName, { readonly listener: Listener; readonly note: string }>()
+  readonly #opened = new Map<ServiceName, OpenedListener>()
 
   /**
    * Opens every enabled service, in the order of `serviceNames`. When it rejects, `stop` closes the services
@@ -34,8 +34,9 @@ export class RunningServices {
       const { enabled, bind, port: wanted } = settings[name]
       if (!enabled) continue
       const { standardPort: standard, mayMove } = serviceTable[name]
+      // A port that is named is bound, or the start fails: it never becomes another one.
       const port = wanted === 'auto' && !mayMove ? standard : wanted
-      this.#opened.set(name, await openListener({ port, standard }, (each) => make[name](bind, each)))
+      this.#opened.set(name, await openListener({ port, standard }, (tried) => make[name](bind, tried)))
     }
   }
 

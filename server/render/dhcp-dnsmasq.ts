@@ -10,6 +10,7 @@ export function renderDnsmasq({ server, scriptUrl, rules }: DhcpPlan): string {
     '',
     '# iPXE, known by option 175; its sub-option 176 tells it not to wait for a ProxyDHCP server.',
     'dhcp-match=set:ipxe,175',
+    // 1b: the number 1 as one byte.
     'dhcp-option=tag:ipxe,encap:175,176,1b',
     `dhcp-boot=tag:ipxe,${dnsmasqWord(scriptUrl)},,${next}`,
     ...rules.flatMap((rule) => lines(rule, next)),

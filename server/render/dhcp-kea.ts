@@ -31,6 +31,7 @@ function classOf({ name, archs, http, bootFile }: DhcpRule, server: string) {
     'next-server': server,
     'server-hostname': server,
     'boot-file-name': bootFile,
+    // Without `always-send`, Kea sends an option only to clients that ask for it.
     ...(http && {
       'option-data': [{ name: 'vendor-class-identifier', data: 'HTTPClient', 'always-send': true }],
     }),

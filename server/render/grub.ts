@@ -43,6 +43,7 @@ function entry(title: string, plan: InstallPlan): string {
 function menu(plan: MenuPlan): string {
   return [
     'set default=0',
+    // 0 would boot the disk at once, without the menu.
     `set timeout=${Math.max(1, Math.round(plan.timeoutMs / 1000))}`,
     `menuentry 'Boot from the local disk' {`,
     indent(localBoot),

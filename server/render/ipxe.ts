@@ -55,6 +55,8 @@ function url(plan: InstallPlan, image: BootFile): string {
  * The script that every machine gets first: iPXE then asks for its own script, by its MAC and UUID in the
  * path, which works over TFTP, too. The query holds the serial number, which may have any character. With
  * `--replace` the exit status of the second script is that of the first.
+ *
+ * @param base URL of treeboot's HTTP or TFTP service, without a slash at the end.
  */
 export function ipxeEntryScript(base: string): string {
   const query = base.startsWith('http') ? `?serial=\${serial:uristring}` : ''
@@ -86,7 +88,8 @@ const failed = [
  * and GRUB 2.06: 4 s from iPXE to the disk.
  *
  * Without a GRUB the script exits with an error, so that the firmware tries its next boot entry. After a
- * success it would stop at its menu (UEFI 2.10, 3.1.1).
+ * success it would stop at its menu (UEFI 2.10, 3.1.1). A `||` at the end of a line lets the script continue
+ * when the line fails.
  */
 function localBoot(server: LoaderServer | undefined): string {
   const grub = (arch: string, file: string): string =>
@@ -109,6 +112,7 @@ function menu(plan: MenuPlan, server: LoaderServer | undefined): string {
     `menu ${title(plan.title)}`,
     'item local Boot from the local disk',
     ...plan.items.map((item, index) => `item tree${index + 1} ${title(item.label)}`),
+    // Milliseconds; 0 would wait for ever.
     `choose --default local --timeout ${Math.max(1000, Math.round(plan.timeoutMs))} chosen || goto local`,
     `goto \${chosen}`,
     ':local',

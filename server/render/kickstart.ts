@@ -1,3 +1,4 @@
+import { treeUrlPath } from '../core/boot/install-source.ts'
 import type { ServerUrls } from '../core/boot/plan.ts'
 import { urlOfPath } from '../core/boot/urls.ts'
 import { Failure } from '../core/failure.ts'
@@ -16,14 +17,14 @@ export function renderInstallSource(tree: Tree, urls: ServerUrls, source: Instal
   // Only the boot files are here. The packages come from the upstream, whichever service the guest installs
   // by.
   if (tree.upstream !== undefined) return `url --url=${kickstartQuote(tree.upstream)}`
-  const place = `/trees/${tree.id}`
+  const place = treeUrlPath(tree)
   if (source === 'nfs') {
     if (!urls.nfs) throw closed('nfs')
     const { host, options } = urls.nfs
     const extra = options === '' ? '' : ` --opts=${kickstartQuote(options)}`
     return `nfs --server=${kickstartQuote(host)} --dir=${kickstartQuote(place)}${extra}`
   }
-  return `url --url=${kickstartQuote(urlOfPath(sourceBase(urls, source), place))}`
+  return `url --url=${kickstartQuote(urlOfPath(openBase(urls, source), place))}`
 }
 
 /**
@@ -32,13 +33,14 @@ export function renderInstallSource(tree: Tree, urls: ServerUrls, source: Instal
  * and add-ons have no line: a template can add them from `repos`.
  */
 export function renderRepoLines(tree: Tree, urls: ServerUrls, source: InstallSource): readonly string[] {
-  const { base, all } = treeRepositories(tree, source === 'ftp' ? sourceBase(urls, source) : urls.http)
+  const { base, all } = treeRepositories(tree, source === 'ftp' ? openBase(urls, source) : urls.http)
   return all
     .filter((each) => each !== base && each.kind === 'variant')
     .map((each) => `repo --name=${kickstartQuote(each.id)} --baseurl=${kickstartQuote(each.url)}`)
 }
 
-function sourceBase(urls: ServerUrls, source: InstallSource): string {
+/** Base URL of the service. Unlike `sourceBase` of core, it throws when FTP is closed. */
+function openBase(urls: ServerUrls, source: InstallSource): string {
   if (source !== 'ftp') return urls.http
   if (urls.ftp === undefined) throw closed('ftp')
   return urls.ftp

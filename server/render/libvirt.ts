@@ -24,7 +24,7 @@ export function renderLibvirt(plan: InstallPlan): string {
     `  ${comment(`qemu-img create -f qcow2 ${shellWord(disk)} ${machine.disk}G`)}`,
     '  Once installed, remove kernel, initrd and cmdline from the os element.',
     '-->',
-    `<domain type='${domainType(machine, plan)}'>`,
+    `<domain type='${machine.hypervisor}'>`,
     `  <name>${xmlText(machine.name)}</name>`,
     ...(machine.uuid === undefined ? [] : [`  <uuid>${xmlText(machine.uuid)}</uuid>`]),
     `  <memory unit='MiB'>${machine.memory}</memory>`,
@@ -58,30 +58,27 @@ function comment(command: string): string {
   return xmlComment(command.replaceAll('--', '-%2D'))
 }
 
-function domainType(machine: Machine, plan: InstallPlan): string {
-  return plan.virt === 'pv' ? 'xen' : machine.hypervisor
-}
-
 function osType(machine: Machine, plan: InstallPlan): string {
   const arch = xmlText(hostArch(plan.tree.arch))
   if (plan.virt === 'pv') return `<type arch='${arch}' machine='xenpv'>linux</type>`
   if (machine.hypervisor === 'xen') return `<type arch='${arch}' machine='xenfv'>hvm</type>`
-  const board = boards[canonicalArch(plan.tree.arch)]
+  const board = boards.get(canonicalArch(plan.tree.arch))
   return board === undefined
     ? `<type arch='${arch}'>hvm</type>`
     : `<type arch='${arch}' machine='${board}'>hvm</type>`
 }
 
 /** QEMU's machine types for architectures where it has no default, or an unsuitable one. */
-const boards: Readonly<Record<string, string>> = {
-  aarch64: 'virt',
-  armhfp: 'virt',
-  riscv64: 'virt',
-  ppc64: 'pseries',
-  ppc64le: 'pseries',
-  s390x: 's390-ccw-virtio',
-}
+const boards: ReadonlyMap<string, string> = new Map([
+  ['aarch64', 'virt'],
+  ['armhfp', 'virt'],
+  ['riscv64', 'virt'],
+  ['ppc64', 'pseries'],
+  ['ppc64le', 'pseries'],
+  ['s390x', 's390-ccw-virtio'],
+])
 
+/** Also `x86_64_v2` and `x86_64_v3`. */
 function isX86(plan: InstallPlan): boolean {
   return /^(x86_64|i386)/.test(canonicalArch(plan.tree.arch))
 }

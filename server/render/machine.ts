@@ -5,7 +5,7 @@ import type { Hypervisor } from '../core/guest/guest.ts'
 
 /**
  * The virtual machine that a plan installs, for the renderers that describe one. Without a guest it has the
- * default shape.
+ * default shape, `defaultVirt` of core/guest/inherit.ts.
  */
 export interface Machine {
   readonly name: string
@@ -20,6 +20,7 @@ export interface Machine {
   readonly network: Network
 }
 
+/** The value of `virt.network`, taken apart. */
 export interface Network {
   readonly kind: 'bridge' | 'network' | 'user'
   /** Name of the bridge or of the libvirt network; '' for `user`. */

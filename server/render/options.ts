@@ -8,6 +8,7 @@ export interface RenderOptions {
   readonly server?: LoaderServer
 }
 
+/** Where a loader reaches us. */
 export interface LoaderServer {
   /** `http://mirror.example:8080` */
   readonly http: string

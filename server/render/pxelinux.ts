@@ -59,14 +59,11 @@ function installLabel(
  * that it came from. U-Boot does not know `::`, so a loader in the root folder gets `/trees/...`, which both
  * understand. Over HTTP only a full URL surely stays with HTTP.
  */
-function location(place: string, base: string | undefined, options: RenderOptions): string {
-  if (options.via === 'http' && base !== undefined) return pxelinuxPath(urlOfPath(base, place))
+function file(image: BootFile, plan: InstallPlan, options: RenderOptions): string {
+  const place = image.urlPath
+  if (options.via === 'http') return pxelinuxPath(urlOfPath(plan.urls.http, place))
   const inRoot = (options.loaderFolder ?? '') === ''
   return pxelinuxPath(inRoot ? place : `::${place}`)
-}
-
-function file(image: BootFile, plan: InstallPlan, options: RenderOptions): string {
-  return location(image.urlPath, plan.urls.http, options)
 }
 
 function menu(plan: MenuPlan, options: RenderOptions): string {
@@ -76,6 +73,7 @@ function menu(plan: MenuPlan, options: RenderOptions): string {
     'PROMPT 1',
     // Tenths of a second; 0 would wait for ever.
     `TIMEOUT ${Math.max(1, Math.round(plan.timeoutMs / 100))}`,
+    // U-Boot shows the MENU lines, PXELINUX without menu.c32 the SAY lines.
     `MENU TITLE ${pxelinuxLine(screenText(plan.title))}`,
     `SAY ${pxelinuxLine(screenText(plan.title))}`,
     ...titles.map((title) => `SAY ${title}`),

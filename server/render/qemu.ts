@@ -42,7 +42,7 @@ export function renderQemu(plan: InstallPlan): string {
       'QEMU alone runs no PV guest: ask for virt=hvm, or for as=xl or as=libvirt',
     )
   const arch = canonicalArch(plan.tree.arch).replace(/_v\d$/, '')
-  const board = boards[arch]
+  const board = Object.hasOwn(boards, arch) ? boards[arch] : undefined
   if (!board)
     throw new Failure(
       'unsupported',

@@ -35,7 +35,8 @@ export function screenText(text: string): string {
 
 /**
  * POSIX shell (XCU 2.2.2): single quotes keep everything but the single quote, which is written `'\''`. Plain
- * words get no quotes. Not for the first word of a command, where `a=b` is an assignment.
+ * words get no quotes; a word that begins with `=` gets them, because zsh replaces `=ls` by the path of ls. Not
+ * for the first word of a command, where `a=b` is an assignment.
  */
 export function shellWord(text: string): string {
   if (text.includes('\0')) throw quotingFailure('a shell', text, 'it holds a NUL')
@@ -172,8 +173,7 @@ export function htmlText(text: string): string {
  * XML characters (2.2).
  */
 export function xmlText(text: string): string {
-  if (/[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/.test(text) || /\p{Surrogate}/u.test(text))
-    throw quotingFailure('XML', text, 'it holds a character that XML has no way to write')
+  refuseNonXml(text)
   const entities: Readonly<Record<string, string>> = {
     '&': '&amp;',
     '<': '&lt;',
@@ -193,9 +193,13 @@ export function xmlText(text: string): string {
  */
 export function xmlComment(text: string): string {
   if (/--|-$/.test(text)) throw quotingFailure('an XML comment', text, 'it holds -- or ends with -')
+  refuseNonXml(text)
+  return text
+}
+
+function refuseNonXml(text: string): void {
   if (/[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/.test(text) || /\p{Surrogate}/u.test(text))
     throw quotingFailure('XML', text, 'it holds a character that XML has no way to write')
-  return text
 }
 
 /**

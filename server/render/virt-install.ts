@@ -37,7 +37,7 @@ function networks(written: string, macs: readonly string[]): (readonly [string, 
   return macs.map((mac) => ['--network', `${written},mac=${virtInstallPart(mac)}`] as const)
 }
 
-/** libvirt's name of an architecture (virArch), where trees use another. */
+/** libvirt's name of an architecture (virArch), where trees use another. `x86_64_v2` is `x86_64` there. */
 export function hostArch(arch: string): string {
   const name = canonicalArch(arch)
   if (name === 'i386') return 'i686'

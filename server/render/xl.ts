@@ -43,6 +43,7 @@ export function renderXl(plan: InstallPlan): string {
 
 function vifs(macs: readonly string[], bridge: string | undefined): readonly string[] {
   const bridgePart = bridge === undefined ? [] : [`bridge=${bridge}`]
+  // An empty entry is a card with Xen's defaults.
   if (macs.length === 0) return [bridgePart.join(',')]
   return macs.map((mac) => [`mac=${mac}`, ...bridgePart].join(','))
 }

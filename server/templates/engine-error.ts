@@ -10,8 +10,9 @@ export class EnginePanic extends Error {}
  */
 export function engineProblem(error: unknown, name: string): TemplateProblem {
   const text = error instanceof Error ? error.message : String(error)
-  const kind = error instanceof Error ? error.name : ''
-  if (kind === 'RuntimeError' || kind === 'RangeError' || text.includes('unsafe aliasing'))
+  const errorName = error instanceof Error ? error.name : ''
+  // A trap of WebAssembly, a stack overflow in it, or an object that a panic left locked (wasm-bindgen).
+  if (errorName === 'RuntimeError' || errorName === 'RangeError' || text.includes('unsafe aliasing'))
     throw new EnginePanic(text)
   const first = text.split('\n', 1)[0] ?? text
   const match = /^(.*) \(in (.+):(\d+)\)$/.exec(first)

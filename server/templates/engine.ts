@@ -69,6 +69,7 @@ export class Engine {
     if ('text' in result || result.problem.message === tooMuchWork) return result
     const explained = this.#attempt(this.#explainer(), name, context)
     if ('text' in explained) return result
+    // An error of a filter or an undefined variable names its own template: nothing is hidden by an include.
     if (this.#firstError) return explained
     return { problem: this.#insideIncludes(explained.problem, name, context) }
   }
@@ -82,10 +83,11 @@ export class Engine {
       if (inner === undefined) return path.length > 1 ? includedBy(problem, path.at(-2)) : problem
       if (path.includes(inner)) return circle(problem, [...path.slice(path.indexOf(inner)), inner])
       const result = this.#attempt(this.#fast, inner, context)
+      // An undefined variable here is one that the outer template sets: not the error that we look for.
       if ('text' in result || this.#firstError)
         return {
           ...problem,
-          message: `${inner} fails when it is included here, and renders by itself`,
+          message: `${inner} fails when it is included here${'text' in result ? ', and renders by itself' : ''}`,
           remedy: `check the values that it uses and that ${path.at(-1)} sets`,
         }
       problem = result.problem
@@ -118,7 +120,8 @@ export class Engine {
   #newEnvironment(): Environment {
     const environment = new Environment()
     environment.undefinedBehavior = 'strict'
-    // As in the template module of Ansible: a line with only a tag leaves no empty line in the output.
+    // As in the template module of Ansible, a line with only a tag leaves no empty line in the output; here also
+    // when the tag is indented (`lstripBlocks`).
     environment.trimBlocks = true
     environment.lstripBlocks = true
     environment.keepTrailingNewline = true
@@ -164,7 +167,6 @@ export class Engine {
 
   #strict(name: string, source: string, spelling: Spelling): string {
     return withoutEscaping(
-      name,
       makeStrict(name, source, { ownFilters: ownFilterNames, sites: this.#sites, spelling }),
     )
   }
@@ -213,11 +215,11 @@ export class Engine {
 /**
  * Turns escaping off. The engine escapes by file name: HTML for `.xml`, JSON for `.yaml`. People who know
  * Jinja from Ansible and Cobbler expect text without escapes. The added tags are on the first and last line,
- * so that line numbers stay the same.
+ * so that line numbers stay the same. A template with `extends` gets none: its output is that of its base
+ * template, which the engine writes after the end tag.
  */
-function withoutEscaping(name: string, source: string): string {
-  if (!/\.(?:html?|xml|json5?|js|ya?ml)(?:\.j2)?$/.test(name) || /\{%[-+]?\s*extends\b/.test(source))
-    return source
+function withoutEscaping(source: string): string {
+  if (/\{%[-+]?\s*extends\b/.test(source)) return source
   return `{%+ autoescape false +%}${source}{%+ endautoescape +%}`
 }
 

@@ -23,9 +23,11 @@ export class TemplateThread {
   constructor(settings: WorkerSettings, startTimeoutMs: number) {
     this.#worker = startWorker(import.meta.url, './worker', {
       workerData: settings,
+      // The worker sees no environment variables, and what it prints goes nowhere.
       env: {},
       stdout: true,
       stderr: true,
+      // The JavaScript heap, which our filters use. wasm.ts limits the memory of the engine.
       resourceLimits: {
         maxOldGenerationSizeMb: Math.max(64, 2 * settings.memoryMiB),
         maxYoungGenerationSizeMb: 16,

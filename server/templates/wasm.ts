@@ -4,6 +4,8 @@ import { initSync } from 'minijinja-js/dist/web/minijinja_js.js'
 
 const pageBytes = 65_536
 const memorySection = 5
+/** Flag of a memory's limits: a maximum follows the minimum. */
+const hasMaximum = 1
 
 /**
  * Starts the template engine in this thread, with a limit on its memory.
@@ -31,8 +33,10 @@ export function withMemoryMaximum(module: Uint8Array, maxPages: number): Uint8Ar
     const end = size.next + size.value
     if (id === memorySection) {
       const minimum = readUnsigned(module, size.next + 2) // after the count (1) and the limits' flags
-      const limits = [1, 1, ...encodeUnsigned(minimum.value), ...encodeUnsigned(maxPages)]
-      const section = [memorySection, ...encodeUnsigned(limits.length), ...limits]
+      const limits = [hasMaximum, ...encodeUnsigned(minimum.value), ...encodeUnsigned(maxPages)]
+      const memoryCount = 1
+      const content = [memoryCount, ...limits]
+      const section = [memorySection, ...encodeUnsigned(content.length), ...content]
       return new Uint8Array(
         Buffer.concat([module.subarray(0, start), Buffer.from(section), module.subarray(end)]),
       )

@@ -30,6 +30,7 @@ export interface Verification {
   readonly damaged: readonly DamagedFile[]
 }
 
+/** A digest that is to be computed. */
 interface DigestJob {
   readonly key: string
   readonly stamp: Stamp
@@ -121,7 +122,7 @@ export class BackgroundVerifier {
       await this.#run(job, hasher)
       this.#jobs.delete(job.key)
       if (!signal.aborted) this.#onResult(job.stamp.file)
-      if (this.idle) await this.#release(hasher)
+      if (this.idle) await this.#endThreads(hasher)
     })
   }
 
@@ -129,7 +130,7 @@ export class BackgroundVerifier {
    * Ends the threads of a hasher. A new hasher may be at work already, when the last result has led to new
    * jobs.
    */
-  async #release(hasher: Hasher): Promise<void> {
+  async #endThreads(hasher: Hasher): Promise<void> {
     if (this.#hasher === hasher) this.#hasher = undefined
     await hasher.stop()
   }

@@ -23,14 +23,14 @@ export interface ExpectedFile {
   /** The same document, in the source. */
   readonly from: CleanPath
   /**
-   * How bad it is when the file is missing. `required`, an error: `.treeinfo`, `repomd.xml` or `primary.xml`
-   * names it. `listed`, a warning: a list of checksums or Debian's `Packages` names it, and these often name
-   * more than anyone copied. `alternative`, no finding: it is one of several forms of an index, and a mirror
-   * need not keep all of them.
+   * What the report says when the file is missing. An error: `.treeinfo`, `repomd.xml` or `primary.xml` names
+   * it. A warning: a list of checksums or Debian's `Packages` names it, and these often name more than anyone
+   * copied. Nothing: it is one of several forms of an index, and a mirror need not keep all of them.
    */
-  readonly weight: 'required' | 'listed' | 'alternative'
+  readonly ifMissing: 'error' | 'warning' | 'nothing'
 }
 
+/** What is wrong with one file. */
 export interface Finding {
   readonly severity: 'error' | 'warning'
   /** Relative to the tree; `../` leads to a repository beside it. */

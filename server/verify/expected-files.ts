@@ -19,6 +19,7 @@ import type { SignaturePolicy } from './signatures/key-files.ts'
 import { type OpenedDocument, SignedDocuments } from './signatures/signed-documents.ts'
 import { findUnsigned } from './unsigned.ts'
 
+/** What is collected, and by which keys it is judged. */
 export interface CollectOptions {
   /** Whether to include the packages that `primary.xml` and `Packages` name, which may be 60,000 files. */
   readonly packages: boolean
@@ -26,6 +27,7 @@ export interface CollectOptions {
   readonly signatures?: SignaturePolicy
 }
 
+/** A list is in memory as a whole. One that names 60,000 packages has some 8 MB. */
 const maxListBytes = 64 * 1024 * 1024
 
 /**
@@ -56,7 +58,7 @@ export async function collectExpectedFiles(
   for (const release of found.releases) await collector.takeRelease(release, options)
   if (options.signatures?.required) {
     const required = description ? bootFiles(description).required : []
-    collector.refuseUnsigned(required.map((path) => cleanPath(`${at}/${path}`)))
+    collector.refuseUnsigned(required)
   }
   return collector
 }
@@ -101,7 +103,16 @@ class Collector implements ExpectedFiles {
     return this.#documents.get(document) ?? false
   }
 
-  refuseUnsigned(bootPaths: readonly CleanPath[]): void {
+  /** @param bootFiles Relative to the tree, as the descriptor names them. */
+  refuseUnsigned(bootFiles: readonly string[]): void {
+    const bootPaths = bootFiles.flatMap((file) => {
+      try {
+        return [cleanPath(`${this.#at}/${file}`)]
+      } catch (error) {
+        this.findings.push(impossiblePath('the descriptor', file, error))
+        return []
+      }
+    })
     // A document with a bad signature has its finding already.
     const reported = new Set(this.findings.flatMap((each) => (each.severity === 'error' ? [each.path] : [])))
     for (const { path, message } of findUnsigned(this.#documents, this.expected, bootPaths)) {
@@ -121,10 +132,11 @@ class Collector implements ExpectedFiles {
     await this.#readDocument(path, async () => {
       const { signedText, isSigned } = await this.#signed.open(path, bytes)
       const alreadyExpected = new Set(isSigned ? [] : this.expected.map((each) => each.path))
+      // As bytes: the readers of descriptors decode them in their own way, not always as UTF-8.
       const checksums = checksumsIn(file, signedText === undefined ? bytes : Buffer.from(signedText))
       for (const [name, digest] of Object.entries(checksums))
         if (!alreadyExpected.has(cleanPath(`${this.#at}/${name}`)))
-          this.#expect(this.#at, name, { digest, from: path, weight: 'required' })
+          this.#expect(this.#at, name, { digest, from: path, ifMissing: 'error' })
       return isSigned
     })
   }
@@ -141,7 +153,7 @@ class Collector implements ExpectedFiles {
       const { text, isSigned } = await this.#open(path, entry, maxRepomdBytes)
       const files = parseRepomd(text)
       for (const file of files)
-        this.#expect(repository, file.href, { ...file, from: path, weight: 'required' })
+        this.#expect(repository, file.href, { ...file, from: path, ifMissing: 'error' })
       const primary = files.find((file) => file.type === 'primary')
       if (packages && primary) await this.#takePrimary(repository, primary.href)
       if (!primary) this.#warn(relativeTo(this.#at, path), 'does not name a list of packages (type primary)')
@@ -156,7 +168,7 @@ class Collector implements ExpectedFiles {
     if (!entry) return
     await this.#readDocument(path, async (by) => {
       for await (const file of readPackages(unpacked(copied(readPieces(entry)), by)))
-        this.#expect(repository, file.href, { ...file, from: path, weight: 'required' })
+        this.#expect(repository, file.href, { ...file, from: path, ifMissing: 'error' })
       return false
     })
   }
@@ -173,8 +185,9 @@ class Collector implements ExpectedFiles {
         this.#warn(by, `has ${lines} without the checksum of a file`)
       }
       for (const listed of entries) {
+        // `sha256sum * > SHA256SUMS` lists the list itself, while it is empty.
         if (listed.path === baseName(path)) continue
-        this.#expect(folder, listed.path, { digest: listed.digest, from: path, weight: 'listed' })
+        this.#expect(folder, listed.path, { digest: listed.digest, from: path, ifMissing: 'warning' })
       }
       return isSigned
     })
@@ -187,7 +200,7 @@ class Collector implements ExpectedFiles {
     await this.#readDocument(path, async () => {
       const { text, isSigned } = await this.#open(path, entry, maxListBytes)
       const files = parseRelease(text)
-      for (const file of files) this.#expect(suite, file.path, { ...file, from: path, weight: 'alternative' })
+      for (const file of files) this.#expect(suite, file.path, { ...file, from: path, ifMissing: 'nothing' })
       if (packages) await this.#takePackagesIndices(suite, files)
       return isSigned
     })
@@ -214,7 +227,7 @@ class Collector implements ExpectedFiles {
   async #takePackagesIndex(archive: CleanPath, path: CleanPath, entry: Entry): Promise<void> {
     await this.#readDocument(path, async (by) => {
       for await (const file of readPackagesIndex(unpacked(copied(readPieces(entry)), by)))
-        this.#expect(archive, file.path, { ...file, from: path, weight: 'listed' })
+        this.#expect(archive, file.path, { ...file, from: path, ifMissing: 'warning' })
       return false
     })
   }
@@ -224,11 +237,18 @@ class Collector implements ExpectedFiles {
    * source.
    */
   #expect(folder: CleanPath, name: string, stated: Omit<ExpectedFile, 'path' | 'by'>): void {
-    const { size, digest, from, weight } = stated
+    const { size, digest, from, ifMissing } = stated
     const by = relativeTo(this.#at, from)
     try {
       const path = cleanPath(`${folder}/${name}`)
-      const file = { path, by, from, weight, ...(size !== undefined && { size }), ...(digest && { digest }) }
+      const file = {
+        path,
+        by,
+        from,
+        ifMissing,
+        ...(size !== undefined && { size }),
+        ...(digest && { digest }),
+      }
       this.expected.push(file)
       if (!digest)
         this.#warn(relativeTo(this.#at, path), `is named by ${by} without a checksum of a known kind`)
@@ -241,7 +261,10 @@ class Collector implements ExpectedFiles {
     this.findings.push({ severity: 'warning', path, message })
   }
 
-  /** @param read Resolves to whether the document itself is signed. */
+  /**
+   * @param read Gets the document's path relative to the tree. Resolves to whether the document itself is
+   *   signed; false for an index of packages, which has no signature of its own.
+   */
   async #readDocument(path: CleanPath, read: (by: string) => Promise<boolean>): Promise<void> {
     const by = relativeTo(this.#at, path)
     try {
@@ -264,9 +287,12 @@ class Collector implements ExpectedFiles {
   }
 }
 
-/** A finding for a name that no file can have: the document is damaged or malicious. */
+/** How much of a name a message shows: a damaged document may hold a name of many pages. */
+const longestShown = 200
+
+/** A finding for a name that no file can have: the document `by` is damaged or malicious. */
 export function impossiblePath(by: string, name: string, error: unknown): Finding {
-  const shown = JSON.stringify(name).slice(0, 200)
+  const shown = JSON.stringify(name).slice(0, longestShown)
   const message = `names ${shown}, which is not a path: ${failureMessage(error)}`
   return { severity: 'error', path: by, message }
 }

@@ -5,6 +5,9 @@ import { isChecksumList } from './documents/checksum-list.ts'
 
 /** Names of folders that are not searched: they hold thousands of packages, and no documents. */
 const bulkFolders = new Set(['Packages', 'pool', 'RPMS', 'SRPMS', 'drpms', 'repoview', 'by-hash'])
+/** Where `trees/` keeps published versions, which are trees of their own. */
+const versionsFolder = '.treeboot'
+/** Limits of the search. It follows symlinks, and one to a folder above it would lead round in a circle. */
 const maxDepth = 8
 const maxFolders = 4096
 
@@ -17,6 +20,7 @@ export interface Documents {
   readonly releases: readonly CleanPath[]
 }
 
+/** The same while it is filled. */
 interface FoundDocuments extends Documents {
   readonly checksumLists: CleanPath[]
   readonly repositories: CleanPath[]
@@ -43,7 +47,7 @@ export async function findDocuments(source: FileSource, at: CleanPath): Promise<
 
 function foldersToSearch(folder: CleanPath, entries: readonly Entry[]): CleanPath[] {
   return entries
-    .filter(({ kind, name }) => kind === 'folder' && !bulkFolders.has(name) && name !== '.treeboot')
+    .filter(({ kind, name }) => kind === 'folder' && !bulkFolders.has(name) && name !== versionsFolder)
     .map(({ name }) => joinPath(folder, name))
 }
 

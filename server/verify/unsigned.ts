@@ -32,6 +32,8 @@ export function findUnsigned(
   const trusted = reachableFrom(signed, links)
   const untrusted = [...documents.keys()].filter((path) => !trusted.has(path))
   if (untrusted.length > 0) {
+    // Only the topmost are shown: a signature of them would cover those that they name. Documents that name
+    // each other have none at the top.
     const named = new Set(links.map(({ path }) => path))
     const roots = untrusted.filter((path) => !named.has(path))
     return (roots.length > 0 ? roots : untrusted).map((path) => ({

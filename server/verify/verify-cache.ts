@@ -6,7 +6,10 @@ import type { DigestAlgorithm } from '../core/tree/tree.ts'
 import type { Stamp } from '../files/listing-source.ts'
 import { writeAtomically } from '../host/atomic-write.ts'
 
-/** How many files the cache holds. The ones that were used longest ago are forgotten first. */
+/**
+ * How many files the cache holds: a thousand trees name some ten thousand with a digest. The ones that were
+ * used longest ago are forgotten first.
+ */
 const maxFiles = 50_000
 
 interface CachedDigests {
@@ -66,8 +69,13 @@ export class VerifyCache {
       this.#dirty = false
       // The least recently used comes first, so that the next process loads them in the same order.
       const files = Object.fromEntries(this.#files.rentries())
-      await mkdir(dirname(this.#file), { recursive: true })
-      await writeAtomically(this.#file, JSON.stringify({ version: 1, files }))
+      try {
+        await mkdir(dirname(this.#file), { recursive: true })
+        await writeAtomically(this.#file, JSON.stringify({ version: 1, files }))
+      } catch (error) {
+        this.#dirty = true
+        throw error
+      }
     }
     this.#saving = this.#saving.catch(() => undefined).then(write)
     return this.#saving

@@ -26,6 +26,7 @@ export interface ImageListing {
   readonly name: string
 }
 
+/** An image to be verified: the file as a whole, and the tree in it. */
 export interface ImageToVerify {
   /** Real path. */
   readonly file: string
@@ -107,6 +108,7 @@ async function listsThatName(source: FileSource, target: CleanPath): Promise<rea
   for (const entry of entries) {
     if (entry.kind !== 'file' || entry.size > maxListBytes || !isReadAsChecksumList(entry.name, siblings))
       continue
+    // A list that cannot be read names nothing.
     const text = new TextDecoder().decode(await readWhole(entry).catch(() => new Uint8Array()))
     const { entries: listed } = parseChecksumList(text)
     if (listed.some(({ path }) => isAt(path, target))) found.push(joinPath(rootPath, entry.name))

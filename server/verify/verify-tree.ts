@@ -14,6 +14,7 @@ import type { ExpectedFile, Finding, SignatureNote, TreeToVerify } from './expec
 import { type CollectOptions, collectExpectedFiles, impossiblePath } from './expected-files.ts'
 import { relativeTo } from './relative-path.ts'
 
+/** How a tree is verified: what is collected, who is told of the progress, and how it is stopped. */
 export interface VerifyTreeOptions extends CollectOptions {
   /**
    * Called as bytes are read; `totalBytes` is everything that will be read, as far as it is known by then.
@@ -34,7 +35,7 @@ export interface VerifyReport {
   /** The documents that were read, relative to the tree. */
   readonly documents: readonly string[]
   readonly signatures: readonly SignatureNote[]
-  /** Errors first, then by path. */
+  /** Errors first, then by path. Of an image, those of the whole file come before those of the tree inside. */
   readonly findings: readonly Finding[]
 }
 
@@ -91,6 +92,7 @@ export async function verifyTree(tree: TreeToVerify, options: VerifyTreeOptions)
 }
 
 async function missingBootFiles(tree: TreeToVerify, description: Description): Promise<Finding[]> {
+  // A boot needs the optional ones, too, but not every boot: see `BootFiles`.
   const { required, optional } = bootFiles(description)
   const findings: Finding[] = []
   for (const [paths, severity] of [
@@ -141,15 +143,21 @@ function expectedBytes(expected: readonly ExpectedFile[]): number {
   return expected.find(({ size }) => size !== undefined)?.size ?? 0
 }
 
+/** The finding for a missing file: that of the strictest document that names it. */
 function missingFile(path: string, expected: readonly ExpectedFile[], partial: boolean): Finding[] {
-  const required = expected.find(({ weight }) => weight === 'required')
-  const named = required ?? expected.find(({ weight }) => weight === 'listed')
-  if (!named) return []
+  const required = expected.find(({ ifMissing }) => ifMissing === 'error')
+  const strictest = required ?? expected.find(({ ifMissing }) => ifMissing === 'warning')
+  if (!strictest) return []
   const severity = required && !partial ? 'error' : 'warning'
-  return [{ severity, path, message: `is missing (named by ${named.by})` }]
+  return [{ severity, path, message: `is missing (named by ${strictest.by})` }]
 }
 
-/** Compares the size and the digests of one file with those in all documents that name it. */
+/**
+ * Compares the size and the digests of one file with those in all documents that name it.
+ *
+ * @param path As the findings show it.
+ * @param hasher It expects already what `expectedBytes` says of the file.
+ */
 export async function checkFile(
   entry: Entry,
   path: string,

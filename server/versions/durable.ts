@@ -49,6 +49,7 @@ export async function syncTree(folder: string): Promise<TreeSize> {
 export async function syncFile(file: string): Promise<number> {
   const handle = await open(file, 'r')
   try {
+    // `datasync` leaves out the times: they are not needed to read the bytes (fdatasync(2)).
     await handle.datasync()
     return (await handle.stat()).size
   } finally {

@@ -8,6 +8,7 @@ export interface VersionSwitch {
   /** `adopt`: a folder that was placed by hand became a version, to make room for another. */
   readonly action: 'publish' | 'rollback' | 'adopt'
   readonly version: number
+  /** Who published or rolled back, if that is known. */
   readonly by?: string
 }
 

@@ -44,6 +44,7 @@ export function versionAt(trees: string, real: string): { id: string; version: n
   return id === undefined ? undefined : { id, version: Number(number) }
 }
 
+/** The id that the name of a folder encodes; undefined when it cannot be decoded. */
 export function decodeId(encoded: string): string | undefined {
   try {
     return decodeURIComponent(encoded)
@@ -52,7 +53,12 @@ export function decodeId(encoded: string): string | undefined {
   }
 }
 
-const maxLength = 200
+/**
+ * The most bytes of an encoded id. Folders are named by it, also as `removed-<id>-<version>-<pid>`, and a name
+ * may have 255 bytes (NAME_MAX).
+ */
+const maxEncodedBytes = 200
+/** As deep as `catalog/scan/discover.ts` searches. */
 const maxDepth = 8
 
 /**
@@ -73,11 +79,15 @@ export function checkTreeId(id: string): void {
 
 function faultOfId(id: string): string | undefined {
   const parts = id.split('/')
-  if (id.length > maxLength) return `it is longer than ${maxLength} characters`
+  // Half of a surrogate pair has no UTF-8.
+  if (/\p{Cs}/u.test(id)) return 'it is not valid Unicode'
+  if (encodeURIComponent(id).length > maxEncodedBytes) return 'it is too long for the name of a folder'
+  // Programs take a name that begins with "-" for an option.
   if (parts.some((part) => part === '' || part.startsWith('-')))
     return 'a part of it is empty or begins with "-"'
   if (parts.some(isSkippedFolder)) return 'folders of such a name are not searched for trees'
   if (parts.length > maxDepth) return `it lies more than ${maxDepth} folders deep`
-  if (/[\\:]/.test(id)) return treeIdTrouble(id) ?? 'it holds ":" or "\\"'
+  // PXELINUX takes what stands before `::` for the name of a server.
+  if (id.includes(':')) return 'it holds ":"'
   return treeIdTrouble(id)
 }

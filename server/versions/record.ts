@@ -4,12 +4,13 @@ import { folderOfId, versionAt } from './layout.ts'
 /** The record of one version of a published tree: the JSON file beside its folder, see layout.ts. */
 export interface VersionRecord {
   readonly id: string
-  /** Counts up from 1 for each id. A number is never used twice. */
+  /** Counts up from 1 for each id. A number is not used twice, until all versions of the id are removed. */
   readonly version: number
   readonly kind: 'folder' | 'iso'
   readonly publishedMs: number
-  /** Where the tree came from, in words for people: a URL, a path, "upload by FTP". */
+  /** Where the tree came from, in words for people: a URL, a path, "an upload (/fedora-40)". */
   readonly source: string
+  /** Number and bytes of its files; both 0 for a folder placed by hand that became a version. */
   readonly files: number
   readonly bytes: number
   /** Who published the version, if that is known. */

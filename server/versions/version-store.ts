@@ -52,6 +52,7 @@ export class VersionStore {
   /**
    * Checks that a tree can be published under this id. Callers do so before a long download.
    *
+   * @param replace See `Staged`.
    * @throws Failure `bad-request` for an id that no tree can have, `conflict` when treeboot did not publish
    *   what exists there, or when a folder above it is a tree.
    */
@@ -99,8 +100,8 @@ export class VersionStore {
       version === undefined ? lastRetired(versions) : versions.find((each) => each.version === version)
     if (!wanted) {
       const numbers = versions.map((each) => each.version).join(', ')
-      const message = version === undefined ? 'an earlier version' : `a version ${version}`
-      throw new Failure('not-found', `${id} does not have ${message}; it has ${numbers}`)
+      const missing = version === undefined ? 'an earlier version' : `a version ${version}`
+      throw new Failure('not-found', `${id} does not have ${missing}; it has ${numbers}`)
     }
     if (wanted.current) throw new Failure('conflict', `version ${wanted.version} of ${id} is current already`)
     await this.checkIdIsFree(id)
@@ -192,6 +193,7 @@ export class VersionStore {
   async #newVersion(id: string): Promise<number> {
     const folder = folderOfId(this.#trees, id)
     await mkdir(folder, { recursive: true })
+    // Names are `3`, `3.json` and `history`.
     const used = (await readdir(folder)).map((name) => Number.parseInt(name, 10)).filter(Number.isFinite)
     const history = (await readHistory(this.#trees, id)).map((entry) => entry.version)
     for (let version = Math.max(0, ...used, ...history) + 1; ; version++) {
@@ -229,10 +231,12 @@ export class VersionStore {
 
 /** The version that was current before the present one. */
 function lastRetired(versions: readonly VersionView[]): VersionView | undefined {
-  const [last] = versions
-    .filter((each) => !each.current)
-    .sort((a, b) => (b.retiredMs ?? 0) - (a.retiredMs ?? 0) || b.version - a.version)
-  return last
+  return versions.filter((each) => !each.current).sort(lastCurrentFirst)[0]
+}
+
+/** The order of earlier versions for `sort`: the one that was replaced last comes first. */
+export function lastCurrentFirst(a: VersionView, b: VersionView): number {
+  return (b.retiredMs ?? 0) - (a.retiredMs ?? 0) || b.version - a.version
 }
 
 function toJson(record: VersionRecord): string {

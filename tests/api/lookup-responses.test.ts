@@ -56,6 +56,7 @@ describe('a lookup with a memory', () => {
   test('of a guest follows what the guest is installing', () => {
     const responses = new LookupResponses()
     const loose = makeGuest('web02', { macs: ['52:54:00:00:00:07'], template: 'fedora.ks' })
+    // It names no single tree: the guest keeps the one that it is installing, though a newer one fits.
     const settings = { ...loose.settings, tree: { value: { distro: 'fedora' }, from: 'config.yaml:3' } }
     const ownInputs = makeInputs([fedora39, fedora40], [{ ...loose, settings }])
     let state: GuestState | undefined

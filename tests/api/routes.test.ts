@@ -127,12 +127,14 @@ describe('the API', () => {
     await report('progress')
       .send({ detail: { odd: true } })
       .expect(204)
+    // More than the 500 characters that are kept.
     await report('progress')
       .send({ detail: 'x'.repeat(600) })
       .expect(204)
     const { body } = await report('exploded').expect(404)
     expect(body.message).toContain('installing, progress, installed, failed')
     await report('progress').set('Content-Type', 'application/json').send('{').expect(400)
+    // More than the 16 kB that a body may have.
     await report('progress')
       .send({ detail: 'x'.repeat(20_000) })
       .expect(413)

@@ -1,4 +1,4 @@
-import { readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type CliResult, treebootIn } from '../support/cli.ts'
@@ -71,7 +71,7 @@ test('an error of the system is printed without a stack trace', async () => {
 
 test('trees gc lists unfinished imports, and deletes old ones', async () => {
   writeBelow(home.path, 'config.yaml', 'paths: { trees: trees }\n')
-  writeBelow(home.path, 'trees/.treeboot/x', '')
+  mkdirSync(join(home.path, 'trees'))
   writeBelow(home.path, 'nothing/readme', 'no tree')
   expect((await treeboot('import', 'nothing')).code).not.toBe(0)
   expect((await treeboot('trees', 'gc')).out).toMatch(

@@ -5,6 +5,7 @@ import { configJsonSchema } from '../../server/config/file-schema.ts'
 import { parseConfig } from '../../server/config/load.ts'
 
 const document = readFileSync(join(import.meta.dirname, '../../docs/configuration.md'), 'utf8')
+/** Everything that the page writes in backticks. */
 const known = [...document.matchAll(/`([^`\n]+)`/g)].map((match) => match[1] ?? '')
 
 interface Node {
@@ -46,7 +47,7 @@ describe('docs/configuration.md', () => {
     )
   })
 
-  test.each(keys)('has a row for %s', (key) => expect(isDocumented(key)).toBe(true))
+  test.each(keys)('names %s', (key) => expect(isDocumented(key)).toBe(true))
 
   test('its examples load, and web01 gets the settings that the text names', () => {
     const examples = [...document.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] ?? '')

@@ -7,7 +7,7 @@ import { expectGolden } from '../support/golden.ts'
 
 const folder = join(import.meta.dirname, '../fixtures/config')
 
-function problemsOf(text: string) {
+function configErrorOf(text: string): ConfigError {
   try {
     parseConfig(text, 'config.yaml', '/srv/treeboot')
   } catch (error) {
@@ -20,7 +20,7 @@ function problemsOf(text: string) {
 describe('the messages for a broken config.yaml', () => {
   test.each(readdirSync(folder).sort())('%s', (name) => {
     const text = readFileSync(join(folder, name), 'utf8')
-    const { message, problems, kind } = problemsOf(text)
+    const { message, problems, kind } = configErrorOf(text)
     expect(kind).toBe('invalid-data')
     const lines = text.split('\n').length
     for (const { where, severity } of problems) {

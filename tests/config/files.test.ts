@@ -38,6 +38,7 @@ describe('the file of the configuration', () => {
 describe('the shipped config.yaml', () => {
   const text = readFileSync(join(import.meta.dirname, '../../config.yaml'), 'utf8')
   const [defaultsPart = '', examplePart = ''] = text.split('# ---- Example')
+  /** Removes the `#` before settings (`#key` and `#  key`). A sentence has one blank after its `#`. */
   const live = (part: string) => part.replaceAll(/^#( {2,}\S|\w)/gm, '$1')
 
   test('loads as it is, without guests', () => {

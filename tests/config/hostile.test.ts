@@ -23,6 +23,7 @@ describe('names of Object.prototype are ordinary names', () => {
 
 describe('hostile YAML is refused with one error', () => {
   test('aliases that multiply', () => {
+    // Ten values, and twelve lines that each hold the line before ten times: 10^13 values.
     const lines = ['a: &a [x,x,x,x,x,x,x,x,x,x]']
     for (let i = 0; i < 12; i++) {
       const previous = String.fromCharCode(97 + i)

@@ -26,3 +26,14 @@ test('a job that never ran is due at once; a daily job is due once a day', () =>
   expect(dueMs(daily, at('05T14:00'), utc)).toBe(at('06T03:00'))
   expect(dueMs({ kind: 'every', ms: 3_600_000 }, at('05T14:00'), utc)).toBe(at('05T15:00'))
 })
+
+test('a daily job is due once on a day of 25 hours, too', () => {
+  // In this time zone 5 January ends an hour late: from then on its clocks are an hour behind.
+  const endOfDay = at('06T01:00')
+  const local = (ms: number, hour: number, minute: number) =>
+    ms < endOfDay
+      ? utc(Math.min(ms, at('05T23:59')), hour, minute)
+      : utc(ms - 3_600_000, hour, minute) + 3_600_000
+  const daily = { kind: 'daily', hour: 0, minute: 30 } as const
+  expect(dueMs(daily, at('05T00:30'), local)).toBe(at('06T01:30'))
+})

@@ -40,6 +40,7 @@ describe.each(serviceNames)('config.yaml section %s', (name) => {
   })
 })
 
+// With one service: for DHCP, which is off by default, it would be no change.
 test('switching a service off takes effect at the next start', () => {
   expect(keysForRestart(configOf(''), configOf('ftp: { enabled: false }\n'))).toEqual(['ftp.enabled'])
 })

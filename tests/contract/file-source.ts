@@ -7,7 +7,7 @@ export const anyone: Requester = { protocol: 'internal', address: '127.0.0.1' }
 
 /**
  * The files that every source under test has. Their bytes are below 0x80, so that a source of texts passes,
- * too.
+ * too. One file is longer than 64 KiB, and ends inside a block.
  */
 export const contractFiles: Readonly<Record<string, Uint8Array>> = {
   '/.treeinfo': Buffer.from('[general]\nfamily = Fedora\n'),
@@ -41,7 +41,7 @@ export async function contentOf(entry: Entry | undefined): Promise<Buffer> {
 
 interface Made {
   readonly source: FileSource
-  readonly close?: () => Promise<void>
+  readonly close?: () => void | Promise<void>
 }
 
 /** The suite that every implementation of FileSource passes. `make` returns a source with the given files. */
@@ -66,12 +66,13 @@ export function fileSourceContract(
       if (entry?.content) expect(Buffer.from(entry.content).equals(expected)).toBe(true)
     })
 
-    test('reads anywhere in a file, and 0 bytes at its end', async () => {
+    test('reads anywhere in a file, and 0 bytes at its end; may be closed twice', async () => {
       const path = '/images/pxeboot/vmlinuz'
       const expected = contractFiles[path] ?? new Uint8Array(0)
       const file = await (await stat(path))?.open()
       if (!file) throw new Error('no file')
       const target = Buffer.alloc(100, 0xee)
+      // 50 bytes across the end of the first 64 KiB.
       expect(await file.read(target, 10, 50, 65_500)).toBe(50)
       expect(target.subarray(10, 60).equals(expected.subarray(65_500, 65_550))).toBe(true)
       expect([target[9], target[60]]).toEqual([0xee, 0xee])
@@ -106,6 +107,7 @@ export function fileSourceContract(
         '/none/deep',
         '/empty/below',
         '/images/pxeboot/none',
+        // Names that every object of JavaScript has.
         '/constructor',
         '/__proto__',
       ])
@@ -125,6 +127,7 @@ export function fileSourceContract(
       const etags = await Promise.all(paths.map(async (path) => (await stat(path))?.etag))
       expect(await Promise.all(paths.map(async (path) => (await stat(path))?.etag))).toEqual(etags)
       expect(new Set(etags).size).toBe(paths.length)
+      // RFC 9110 8.8.3: visible ASCII without quotes.
       for (const etag of etags) expect(etag).toMatch(/^[\x21\x23-\x7e]+$/)
     })
   })

@@ -136,7 +136,7 @@ describe('a question neither claims the file nor reports bytes', () => {
         const ks = await nfs.lookup(root, 'ks')
         const file = await nfs.lookup(ks.handle, 'web01')
         await nfs.getattr(file.handle)
-        await nfs.access(file.handle, 0x3f)
+        await nfs.access(file.handle, 0x3f) // all six rights
         await nfs.readdirplus(ks.handle, 0n, 0n, { dirCount: 4096, maxCount: 32768 })
       }),
     // PXELINUX and EDK2 request a size so: they reply to the OACK with ERROR 0 or 8 instead of ACK 0.
@@ -157,6 +157,7 @@ describe('a question neither claims the file nor reports bytes', () => {
   }
   test.each(Object.entries(questions))('%s', async (_name, ask) => {
     await ask()
+    // An event would come a moment after the reply.
     await new Promise((done) => setTimeout(done, 50))
     expect(claims).toBe(0)
     expect(fetched()).toEqual([])

@@ -22,7 +22,7 @@ test('many writers of one file at once leave one whole text', async () => {
   expect(readdirSync(folder)).toEqual(['record.json'])
 })
 
-test('the mode holds for new files and for replaced ones', async () => {
+test('a file that replaces another has the mode that was asked for', async () => {
   const file = join(temporaryFolder(), 'key')
   writeFileSync(file, 'old', { mode: 0o666 })
   await writeAtomically(file, 'secret', { mode: 0o600 })

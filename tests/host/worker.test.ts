@@ -10,6 +10,7 @@ test.each([
   ['from sources', '.ts', 'const twice = (n: number): number => n * 2'],
   ['when built', '.js', 'const twice = (n) => n * 2'],
 ])('a module runs in a worker %s', async (_, extension, line) => {
+  // Outside of the sources, so no module of it was translated before: the worker must load TypeScript itself.
   const folder = temporaryFolder()
   const imports = "import { parentPort, workerData } from 'node:worker_threads'"
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')

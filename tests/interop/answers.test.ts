@@ -11,7 +11,10 @@ import { answerCases } from '../support/answer-cases.ts'
 import { shippedTemplates, snapshotWith, urls } from '../support/answers.ts'
 import { findClient, requireClient } from '../support/clients.ts'
 
-/** The answer files that ship, read by the programs of those who will read them. A failing program fails the test. */
+/**
+ * The answer files that ship, read by the programs of those who will read them. A failing program fails the
+ * test.
+ */
 const run = promisify(execFile)
 const renderer = new TemplateRenderer()
 let folder: string

@@ -23,11 +23,15 @@ const ldlinux = '/usr/lib/syslinux/modules/bios/ldlinux.c32'
 const shim = '/usr/lib/shim/shimx64.efi.signed'
 const grub = '/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed'
 const ipxeRom = '/usr/lib/ipxe/qemu/pxe-virtio.rom'
+/** One file of the package that has OVMF for every UEFI machine here, with Secure Boot and without. */
 const ovmf = '/usr/share/OVMF/OVMF_CODE_4M.ms.fd'
 
 const macs = { web01: '52:54:00:aa:bb:01', web02: '52:54:00:aa:bb:02' } as const
 
-/** Reports its end as the Debian template does, whose installer has no client that can POST; then says for whom it was rendered. */
+/**
+ * Reports its end as the Debian template does, whose installer has no client that can POST; then says for whom
+ * it was rendered.
+ */
 const template = `text
 network --hostname={{ hostname }}
 %post
@@ -79,14 +83,17 @@ describe('the life of a guest, as its machine sees it', () => {
     JSON.parse(treeboot.get(`/api/v1/guests/${guest}`)).state
 
   describe('installed, its second boot from the network goes to the local disk', () => {
-    /** Boots a machine with a disk twice: it installs and powers off; then `disk` must say its line and power off. */
-    async function expectInstallThenDisk(
-      { lan, treeboot }: World,
-      firmware: 'bios' | 'uefi',
-      loader: RegExp,
-    ): Promise<void> {
+    /** What every loader shows before it starts the disk. */
+    const installedSince = /treeboot: web01 is installed since \d{4}-\d\d-\d\d \d\d:\d\d UTC/
+
+    /**
+     * Boots a machine with a disk twice: it installs and powers off; then `disk` must say its line and power
+     * off.
+     */
+    async function expectInstallThenDisk({ lan, treeboot }: World, firmware: 'bios' | 'uefi'): Promise<void> {
       const disk = firmware === 'bios' ? biosDisk(bench.folder) : uefiDisk(bench.folder)
       const tap = lan.addTap()
+      // UEFI keeps its loaders in memory beside the initrd; with less, GRUB runs out of memory.
       const memory = firmware === 'bios' ? 512 : 768
       const options = { firmware, mac: macs.web01, memory, network: { tap }, folder: bench.folder } as const
       const first = startWithDisk(bench, options, disk.drive, lan)
@@ -96,7 +103,7 @@ describe('the life of a guest, as its machine sees it', () => {
       expect(stateOf(treeboot, 'web01')).toBe('installed')
 
       const second = startWithDisk(bench, options, disk.drive, lan)
-      await second.output.waitFor(loader, 180_000)
+      await second.output.waitFor(installedSince, 180_000)
       await second.output.waitFor(new RegExp(disk.line), 180_000)
       expect(await second.ended).toBe(0)
       expect(second.output.text).not.toContain('guest:')
@@ -104,30 +111,31 @@ describe('the life of a guest, as its machine sees it', () => {
       expect(stateOf(treeboot, 'web02')).toBe('install')
     }
 
-    const installedSince = /treeboot: web01 is installed since \d{4}-\d\d-\d\d \d\d:\d\d UTC/
-
     test('BIOS, PXELINUX', async () => {
       requireClient(pxelinux, ldlinux)
-      const inputs = await makeWorld({ 'pxelinux.0': pxelinux, 'ldlinux.c32': ldlinux }, () => ({
+      const world = await makeWorld({ 'pxelinux.0': pxelinux, 'ldlinux.c32': ldlinux }, () => ({
         bootFile: 'pxelinux.0',
         nextServer: '192.0.2.1',
       }))
-      await expectInstallThenDisk(inputs, 'bios', installedSince)
+      await expectInstallThenDisk(world, 'bios')
     }, 600_000)
 
     test('BIOS, iPXE', async () => {
       requireClient(ipxeRom)
-      const inputs = await makeWorld({}, ({ url }) => ({ bootFile: `${url}/boot.ipxe` }))
-      await expectInstallThenDisk(inputs, 'bios', installedSince)
+      const world = await makeWorld({}, ({ url }) => ({ bootFile: `${url}/boot.ipxe` }))
+      await expectInstallThenDisk(world, 'bios')
     }, 600_000)
 
-    /** The DHCP server knows nothing of booting and names itself as next server; iPXE ends in the host's GRUB. */
+    /**
+     * The DHCP server knows nothing of booting and names itself as next server; iPXE ends in the host's GRUB.
+     * Either iPXE has the name that treeboot offers to UEFI first.
+     */
     test.each(['/usr/lib/ipxe/snponly.efi', '/usr/lib/ipxe/ipxe.efi'])(
       'UEFI by ProxyDHCP, %s',
       async (file) => {
         requireClient(ovmf, file, grub, 'grub-mkstandalone', '/usr/lib/grub/x86_64-efi/normal.mod')
-        const inputs = await makeWorld({ 'snponly.efi': file }, () => ({}), { dhcp: { mode: 'proxy' } })
-        await expectInstallThenDisk(inputs, 'uefi', installedSince)
+        const world = await makeWorld({ 'snponly.efi': file }, () => ({}), { dhcp: { mode: 'proxy' } })
+        await expectInstallThenDisk(world, 'uefi')
       },
       600_000,
     )
@@ -135,11 +143,11 @@ describe('the life of a guest, as its machine sees it', () => {
     test('UEFI, shim and GRUB as Debian signs them', async () => {
       requireClient(ovmf, shim, grub, 'grub-mkstandalone')
       requireClient('/usr/lib/grub/x86_64-efi/normal.mod')
-      const inputs = await makeWorld({ 'shimx64.efi': shim, 'grubx64.efi': grub }, () => ({
+      const world = await makeWorld({ 'shimx64.efi': shim, 'grubx64.efi': grub }, () => ({
         bootFile: 'shimx64.efi',
         nextServer: '192.0.2.1',
       }))
-      await expectInstallThenDisk(inputs, 'uefi', installedSince)
+      await expectInstallThenDisk(world, 'uefi')
     }, 600_000)
   })
 
@@ -191,6 +199,7 @@ describe('the life of a guest, as its machine sees it', () => {
       join(templates, 'debian.preseed'),
     )
     const installer = await labInstaller('amd64')
+    // Only its tree is used, not its configurations.
     const { tree, mac } = makeDemoFolder(folder, installer, templates)
     const lan = makeLan(undo)
     const guest = {
@@ -225,6 +234,7 @@ async function servedOrEnded(treeboot: Treeboot, machine: Child, line: RegExp): 
   const gone = machine.ended.then((code) => {
     throw new Error(`the machine ended with ${code}. It said last:\n${machine.output.tail()}`)
   })
+  // At the end of the test the machine is stopped, and nobody waits for this any more.
   gone.catch(() => {})
   const [found] = await Promise.race([treeboot.child.output.waitFor(line, 480_000), gone])
   return found
@@ -237,7 +247,7 @@ interface Disk {
   readonly line: string
 }
 
-/** The same machine with a disk that comes second in its boot order. */
+/** Starts a machine as `startMachine` does, with a disk that comes second in its boot order. */
 function startWithDisk(bench: Bench, options: MachineOptions, drive: string, lan: Lan): Child {
   const variables = join(bench.folder, 'variables.fd')
   if (options.firmware === 'uefi') copyFileSync('/usr/share/OVMF/OVMF_VARS_4M.fd', variables)

@@ -48,22 +48,22 @@ describe('npm run demo', () => {
       for (const path of ['/pxelinux.0', '/linux', '/initrd.gz']) expect(child.output.text).toContain(path)
       expect(child.output.text).toMatch(/http +\/ks\/demo/)
       expect(child.output.text).toMatch(/has its answer file, \d+ s after power on/)
-      expect(namespacesOf(child.pid)).toEqual([])
+      expect(networkNamespacesOf(child.pid)).toEqual([])
     }, 480_000)
 
     test('Ctrl-C in the middle takes machine and network down', async () => {
       const child = demo()
       await child.output.waitFor(/SeaBIOS/, 60_000)
-      const [namespace = ''] = namespacesOf(child.pid)
+      const [namespace = ''] = networkNamespacesOf(child.pid)
       expect(namespace).not.toBe('')
       process.kill(child.pid, 'SIGINT')
       await child.ended
-      expect(namespacesOf(child.pid)).toEqual([])
+      expect(networkNamespacesOf(child.pid)).toEqual([])
       expect(existsSync(`/run/netns/${namespace}`)).toBe(false)
     })
   })
 })
 
-function namespacesOf(pid: number): string[] {
+function networkNamespacesOf(pid: number): string[] {
   return run('ip', 'netns', 'list').match(new RegExp(`^tb-${pid}-\\d+`, 'gm')) ?? []
 }

@@ -22,7 +22,7 @@ import { uploadFolder } from '../support/upload-folder.ts'
 
 const run = promisify(execFile)
 const id = 'fedora/40/Everything/x86_64/os'
-const initrd = randomBytes(5_000_000)
+const bigImage = randomBytes(5_000_000)
 const oldMs = Date.UTC(2019, 3, 5, 6, 7, 8)
 
 interface World extends OpenFtpListener {
@@ -40,7 +40,7 @@ async function makeWorld(): Promise<World> {
   const folder = temporaryFolder()
   const tree = join(folder, 'root/trees', id)
   makeTree(tree)
-  writeBelow(tree, 'images/big.img', initrd)
+  writeBelow(tree, 'images/big.img', bigImage)
   writeBelow(tree, 'Packages/v/vim & co (1).rpm', 'a name with spaces')
   writeBelow(tree, 'Packages/é/ünï.rpm', 'a name in UTF-8')
   writeBelow(tree, 'empty', '')
@@ -76,9 +76,9 @@ function digests(folder: string): Record<string, string> {
   )
 }
 
-let inputs: World
+let world: World
 beforeEach(async () => {
-  inputs = await makeWorld()
+  world = await makeWorld()
 })
 
 describe('curl', () => {
@@ -95,9 +95,10 @@ describe('curl', () => {
       '--fail',
       '--show-error',
     ]
-    const { stdout } = await curl(...options, `${inputs.url}/images/big.img`)
-    expect(stdout.equals(initrd)).toBe(true)
-    await expect(curl(...options, `${inputs.url}/images/product.img`)).rejects.toMatchObject({ code: 78 })
+    const { stdout } = await curl(...options, `${world.url}/images/big.img`)
+    expect(stdout.equals(bigImage)).toBe(true)
+    // 78: the file is not there.
+    await expect(curl(...options, `${world.url}/images/product.img`)).rejects.toMatchObject({ code: 78 })
   })
 
   test.each([
@@ -108,23 +109,23 @@ describe('curl', () => {
     ['one CWD', ['--ftp-method', 'singlecwd']],
     ['no CWD', ['--ftp-method', 'nocwd']],
   ])('with %s', async (_, options) => {
-    expect((await curl(...options, `${inputs.url}/images/big.img`)).stdout.equals(initrd)).toBe(true)
+    expect((await curl(...options, `${world.url}/images/big.img`)).stdout.equals(bigImage)).toBe(true)
   })
 
   test('in ASCII mode sees text as it is', async () => {
-    const { stdout } = await curl('--use-ascii', `${inputs.url}/.treeinfo`)
-    expect(stdout.equals(readFileSync(join(inputs.tree, '.treeinfo')))).toBe(true)
+    const { stdout } = await curl('--use-ascii', `${world.url}/.treeinfo`)
+    expect(stdout.equals(readFileSync(join(world.tree, '.treeinfo')))).toBe(true)
   })
 
   test('resumes, takes a range, lists, and sees size and time', async () => {
-    const file = join(inputs.out, 'part')
-    writeFileSync(file, initrd.subarray(0, 1_234_567))
-    await curl('-C', '-', '-o', file, `${inputs.url}/images/big.img`)
-    expect(readFileSync(file).equals(initrd)).toBe(true)
-    const { stdout } = await curl('-r', '1000000-1000099', `${inputs.url}/images/big.img`)
-    expect(stdout.equals(initrd.subarray(1_000_000, 1_000_100))).toBe(true)
-    expect((await curl(`${inputs.url}/`)).stdout.toString()).toMatch(/ Apr 05 {2}2019 \.treeinfo\r?\n/)
-    expect((await curl('-I', `${inputs.url}/.treeinfo`)).stdout.toString()).toContain(
+    const file = join(world.out, 'part')
+    writeFileSync(file, bigImage.subarray(0, 1_234_567))
+    await curl('-C', '-', '-o', file, `${world.url}/images/big.img`)
+    expect(readFileSync(file).equals(bigImage)).toBe(true)
+    const { stdout } = await curl('-r', '1000000-1000099', `${world.url}/images/big.img`)
+    expect(stdout.equals(bigImage.subarray(1_000_000, 1_000_100))).toBe(true)
+    expect((await curl(`${world.url}/`)).stdout.toString()).toMatch(/ Apr 05 {2}2019 \.treeinfo\r?\n/)
+    expect((await curl('-I', `${world.url}/.treeinfo`)).stdout.toString()).toContain(
       'Last-Modified: Fri, 05 Apr 2019 06:07:08 GMT',
     )
   })
@@ -132,87 +133,90 @@ describe('curl', () => {
   test('over TLS, data too', async () => {
     const file = (name: string) => join(import.meta.dirname, '../fixtures/tls', name)
     const tls = { key: file('localhost.key'), certificate: file('localhost.crt') }
-    const { port } = await openFtp({ source: diskSource(inputs.tree), tls })
+    const { port } = await openFtp({ source: diskSource(world.tree), tls })
     const options = ['--ssl-reqd', '--cacert', tls.certificate, '-4']
     const { stdout } = await curl(...options, `ftp://localhost:${port}/images/big.img`)
-    expect(stdout.equals(initrd)).toBe(true)
+    expect(stdout.equals(bigImage)).toBe(true)
   })
 
   test('uploads, and resumes an upload, making folders', async () => {
-    const target = `ftp://admin:s3cret@127.0.0.1:${inputs.port}/incoming/a/b/big.img`
-    const source = join(inputs.tree, 'images/big.img')
+    const target = `ftp://admin:s3cret@127.0.0.1:${world.port}/incoming/a/b/big.img`
+    const source = join(world.tree, 'images/big.img')
     await curl('--ftp-create-dirs', '-T', source, target)
-    truncateSync(join(inputs.incoming, 'a/b/big.img'), 777_777)
+    truncateSync(join(world.incoming, 'a/b/big.img'), 777_777)
     await curl('-C', '-', '-T', source, target)
-    expect(readFileSync(join(inputs.incoming, 'a/b/big.img')).equals(initrd)).toBe(true)
+    expect(readFileSync(join(world.incoming, 'a/b/big.img')).equals(bigImage)).toBe(true)
   })
 })
 
 describe('lftp', () => {
   const lftp = (script: string) =>
     run(requireClient('lftp'), ['-c', `set net:max-retries 1; set net:timeout 20; ${script}`], {
-      env: { ...process.env, ...homeIn(inputs.out) },
+      env: { ...process.env, ...homeIn(world.out) },
     })
 
   test('mirrors a whole tree, and resumes it', async () => {
-    const copy = join(inputs.out, 'copy')
-    await lftp(`mirror --parallel=4 ${inputs.url} ${copy}`)
-    expect(digests(copy)).toEqual(digests(inputs.tree))
+    const copy = join(world.out, 'copy')
+    await lftp(`mirror --parallel=4 ${world.url} ${copy}`)
+    expect(digests(copy)).toEqual(digests(world.tree))
     expect(statSync(join(copy, '.treeinfo')).mtimeMs).toBe(oldMs)
     truncateSync(join(copy, 'images/big.img'), 2_000_000)
     // lftp goes on with a part that is younger than the file, by whole seconds; an older one it fetches anew.
     utimesSync(join(copy, 'images/big.img'), Date.now() / 1000 + 60, Date.now() / 1000 + 60)
-    await lftp(`mirror --continue --parallel=4 ${inputs.url} ${copy}`)
-    expect(digests(copy)).toEqual(digests(inputs.tree))
-    const last = inputs.events.flatMap((event) => (event.type === 'served' ? [event] : [])).at(-1)
-    expect(last).toMatchObject({ path: `/trees/${id}/images/big.img`, outcome: 'complete', bytes: 3_000_000 })
+    await lftp(`mirror --continue --parallel=4 ${world.url} ${copy}`)
+    expect(digests(copy)).toEqual(digests(world.tree))
+    const last = world.events.flatMap((event) => (event.type === 'served' ? [event] : [])).at(-1)
+    const bytes = bigImage.length - 2_000_000
+    expect(last).toMatchObject({ path: `/trees/${id}/images/big.img`, outcome: 'complete', bytes })
   })
 
   test('uploads a whole tree and publishes it', async () => {
-    const host = `ftp://admin:s3cret@127.0.0.1:${inputs.port}`
-    await lftp(`open ${host}; mirror -R ${inputs.tree} /incoming/f40; cd /incoming/f40; quote SITE PUBLISH`)
-    expect(digests(join(inputs.incoming, 'f40'))).toEqual(digests(inputs.tree))
-    expect(statSync(join(inputs.incoming, 'f40/.treeinfo')).mtimeMs).toBe(oldMs)
-    expect(inputs.published).toEqual(['/f40'])
-    truncateSync(join(inputs.incoming, 'f40/images/big.img'), 1_000_000)
-    await lftp(`open ${host}; mirror -R --continue ${inputs.tree} /incoming/f40`)
-    expect(digests(join(inputs.incoming, 'f40'))).toEqual(digests(inputs.tree))
+    const host = `ftp://admin:s3cret@127.0.0.1:${world.port}`
+    await lftp(`open ${host}; mirror -R ${world.tree} /incoming/f40; cd /incoming/f40; quote SITE PUBLISH`)
+    expect(digests(join(world.incoming, 'f40'))).toEqual(digests(world.tree))
+    expect(statSync(join(world.incoming, 'f40/.treeinfo')).mtimeMs).toBe(oldMs)
+    expect(world.published).toEqual(['/f40'])
+    truncateSync(join(world.incoming, 'f40/images/big.img'), 1_000_000)
+    await lftp(`open ${host}; mirror -R --continue ${world.tree} /incoming/f40`)
+    expect(digests(join(world.incoming, 'f40'))).toEqual(digests(world.tree))
   })
 })
 
 test('GNU wget fetches, resumes and mirrors', async () => {
   const wget = requireClient('wget')
-  const file = join(inputs.out, 'big.img')
-  await run(wget, ['-nv', '-O', file, `${inputs.url}/images/big.img`])
-  expect(readFileSync(file).equals(initrd)).toBe(true)
+  const file = join(world.out, 'big.img')
+  await run(wget, ['-nv', '-O', file, `${world.url}/images/big.img`])
+  expect(readFileSync(file).equals(bigImage)).toBe(true)
   truncateSync(file, 1000)
-  await run(wget, ['-nv', '-c', `${inputs.url}/images/big.img`], { cwd: inputs.out })
-  expect(readFileSync(file).equals(initrd)).toBe(true)
+  await run(wget, ['-nv', '-c', `${world.url}/images/big.img`], { cwd: world.out })
+  expect(readFileSync(file).equals(bigImage)).toBe(true)
   await run(wget, [
     '-nv',
     '-m',
     '-nH',
     '-P',
-    join(inputs.out, 'mirror'),
+    join(world.out, 'mirror'),
     '--restrict-file-names=nocontrol',
-    `${inputs.url}/`,
+    `${world.url}/`,
   ])
-  expect(digests(join(inputs.out, 'mirror/trees', id))).toMatchObject(digests(inputs.tree))
-  await expect(run(wget, ['-nv', `${inputs.url}/none`], { cwd: inputs.out })).rejects.toMatchObject({
+  // Beside the files of the tree there are those that -m keeps of each listing.
+  expect(digests(join(world.out, 'mirror/trees', id))).toMatchObject(digests(world.tree))
+  // 8: the server answered with an error.
+  await expect(run(wget, ['-nv', `${world.url}/none`], { cwd: world.out })).rejects.toMatchObject({
     code: 8,
   })
 })
 
 test('busybox ftpget and wget', async () => {
   const busybox = requireClient('busybox')
-  const file = join(inputs.out, 'big.img')
-  await run(busybox, ['ftpget', '-P', String(inputs.port), '127.0.0.1', file, `trees/${id}/images/big.img`])
-  expect(readFileSync(file).equals(initrd)).toBe(true)
+  const file = join(world.out, 'big.img')
+  await run(busybox, ['ftpget', '-P', String(world.port), '127.0.0.1', file, `trees/${id}/images/big.img`])
+  expect(readFileSync(file).equals(bigImage)).toBe(true)
   truncateSync(file, 4_000_000)
-  await run(busybox, ['wget', '-q', '-c', '-O', file, `${inputs.url}/images/big.img`])
-  expect(readFileSync(file).equals(initrd)).toBe(true)
+  await run(busybox, ['wget', '-q', '-c', '-O', file, `${world.url}/images/big.img`])
+  expect(readFileSync(file).equals(bigImage)).toBe(true)
   // debian-installer knows by this text that a file is not there.
-  await expect(run(busybox, ['wget', '-O', file, `${inputs.url}/none`])).rejects.toMatchObject({
+  await expect(run(busybox, ['wget', '-O', file, `${world.url}/none`])).rejects.toMatchObject({
     stderr: expect.stringMatching(/550/),
   })
 })
@@ -231,15 +235,16 @@ data = []; ftp.retrbinary('RETR images/big.img', data.append, rest=4999990); ass
 try: ftp.cwd('none'); assert False
 except ftplib.error_perm as e: assert str(e).startswith('550'), e
 ftp.quit()
+# Each of these logs in anew; only wrong passwords are limited, to 10 a minute.
 for _ in range(14): assert len(urllib.request.urlopen(url + '/images/big.img').read()) == 5000000
 print('good')
 `
   const { stdout } = await run(requireClient('python3'), [
     '-c',
     script,
-    String(inputs.port),
+    String(world.port),
     `/trees/${id}`,
-    inputs.url,
+    world.url,
   ])
   expect(stdout).toBe('good\n')
 })
@@ -249,18 +254,20 @@ test('virt-install --location finds the release, the kernel and the initrd', asy
     requireClient('virt-install'),
     [
       ...['--connect', 'test:///default', '--hvm', ...guestShape, '--network', 'none'],
-      ...['--location', inputs.url, '--print-xml', '1'],
+      // Only the domain of the first step: the one that boots the installer.
+      ...['--location', world.url, '--print-xml', '1'],
     ],
-    { env: { ...process.env, ...homeIn(inputs.out) } },
+    { env: { ...process.env, ...homeIn(world.out) } },
   )
   expect(stdout).toMatch(/libosinfo:os id="http:\/\/fedoraproject.org\/fedora/)
-  expect(stdout).toContain(`<cmdline>inst.repo=${inputs.url}</cmdline>`)
-  const fetched = inputs.events.flatMap((event) =>
+  expect(stdout).toContain(`<cmdline>inst.repo=${world.url}</cmdline>`)
+  const fetched = world.events.flatMap((event) =>
     event.type === 'served' && event.outcome === 'complete' ? [event.path] : [],
   )
   expect(fetched.slice(-2)).toEqual([
     `/trees/${id}/images/pxeboot/vmlinuz`,
     `/trees/${id}/images/pxeboot/initrd.img`,
   ])
-  await expect.poll(() => inputs.service.sessions).toBe(0)
+  // A client that has ended leaves no session behind.
+  await expect.poll(() => world.service.sessions).toBe(0)
 })

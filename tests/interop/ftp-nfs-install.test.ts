@@ -31,6 +31,7 @@ describe('the second stage, taken as anaconda does in its initrd', () => {
     bench = makeBench()
     if (missingClient(needs)) return
     const { folder } = bench
+    // No checksums: install.img is replaced below.
     const shape = { version: '40', checksums: false }
     makeTree(join(folder, 'trees/fedora/40'), shape)
     writeBelow(join(folder, 'trees/fedora/40'), 'images/install.img', stage2)
@@ -127,6 +128,7 @@ describe('virt-install --location ftp://..., a real guest under a libvirtd of ou
         ...(['env', ...Object.entries(homeIn(folder)).map((pair) => pair.join('='))] as const),
         ...['virt-install', '--connect', 'qemu:///system', '--virt-type', 'qemu', '--hvm', ...guestShape],
         ...['--network', 'bridge=br0', '--serial', `file,path=${serial}`, '--noautoconsole'],
+        // The guest only fetches its answer file, so any file will do.
         ...['--location', location, '--extra-args', `console=ttyS0 inst.ks=${location}/.treeinfo`],
       ]),
     )

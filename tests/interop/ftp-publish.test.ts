@@ -8,7 +8,10 @@ import { type Bench, makeBench, startTreeboot, type Treeboot } from '../support/
 import { makeRepository, somePackages } from '../support/rpm-repository.ts'
 import { makeTree, writeBelow } from '../support/tree-folder.ts'
 
-/** Trees that lftp uploads to a treeboot as users run it: whole ones are published, others are not, and it says why. */
+/**
+ * Trees that lftp uploads to a treeboot as users run it: whole ones are published, others are not, and it says
+ * why.
+ */
 
 const needs = ['lftp', 'curl'] as const
 let bench: Bench
@@ -24,7 +27,10 @@ beforeAll(async () => {
 })
 afterAll(() => bench.undo.unwind())
 
-/** A tree as an administrator has it at hand: descriptor, images, packages with their index, and names that need care. */
+/**
+ * A tree as an administrator has it at hand: descriptor, images, packages with their index, and names that need
+ * care.
+ */
 function makeUpload(name: string, version: string): string {
   const folder = join(bench.folder, 'at-hand', name)
   makeTree(folder, { version })
@@ -34,7 +40,7 @@ function makeUpload(name: string, version: string): string {
   return folder
 }
 
-/** Every setting that the manual names for impatient people, and otherwise lftp as it is. */
+/** Short waits and few retries, so that a test fails soon, and otherwise lftp as it is. */
 function lftp(...commands: readonly string[]): Child {
   const settings = ['set net:timeout 10', 'set net:max-retries 2', 'set net:reconnect-interval-base 1']
   const url = `ftp://127.0.0.1:${treeboot.ports.ftp}`
@@ -94,6 +100,7 @@ test('mirror -R and SITE PUBLISH: hidden until then, then a tree like any other'
   await expectServed('/trees/fedora-40', folder)
   await offered('fedora-40')
   expect(treeboot.command('trees')).toMatch(/^ready +fedora-40 +Fedora 40/m)
+  // The upload is a tree now: nothing is left to publish.
   expect(await publish('fedora-40')).toMatch(/550/)
 })
 
@@ -115,6 +122,7 @@ test('left quiet it is published by itself, if it is whole', async () => {
 test('a wrong checksum: not published, and the file is named; put right, it is', async () => {
   const folder = makeUpload('wrong', '42')
   const right = readFileSync(join(folder, 'images/install.img'))
+  // As long as the right one, so that only its digest tells.
   writeBelow(folder, 'images/install.img', 'second stage of 99\n')
   await mirror('fedora-42', folder)
   const reason = /fedora-42: images\/install\.img is damaged: sha256 is \w+; \.treeinfo says/
@@ -145,6 +153,7 @@ test('cut off in the middle of a file: it says where; resumed, it is published',
     return existsSync(file) ? statSync(file).size : 0
   }
   const slow = lftp(
+    // Uploads at 400 kB a second: this one takes seven seconds, and is killed after its first 500 kB.
     'set net:limit-rate 0:400000',
     `put -O /incoming/fedora-43/images "${folder}/images/efiboot.img"`,
   )

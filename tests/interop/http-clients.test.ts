@@ -58,6 +58,7 @@ describe('real HTTP clients', () => {
       `${url}//images/./initrd.gz`,
     ])
     await expectWhole('curl10')
+    // 22: --fail, and the status is 400 or more.
     await expect(run(curl, [...dracut, `${url}/images/product.img`])).rejects.toMatchObject({ code: 22 })
   })
 

@@ -58,7 +58,7 @@ describe('the Debian installer, from a local upstream', () => {
     const { trees } = newStore('killed')
     const server = await faultyServer(installer)
     const whole = filesBelow(installer).length
-    let half = 0
+    let halfTreesSeen = 0
     const run = async (id: string, killAfterMs?: number) => {
       const child: ChildProcess = fork(
         join(import.meta.dirname, '../support/mirror-child.ts'),
@@ -66,18 +66,20 @@ describe('the Debian installer, from a local upstream', () => {
         { execArgv: ['--import', 'tsx'], stdio: 'ignore' },
       )
       const ended = once(child, 'exit')
+      // The child sends its message when its modules are loaded and the mirror begins.
       await Promise.race([once(child, 'message'), ended])
       const kill =
         killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs)
       const watch = setInterval(() => {
-        if (existsSync(join(trees, id)) && filesBelow(join(trees, id)).length < whole) half++
+        if (existsSync(join(trees, id)) && filesBelow(join(trees, id)).length < whole) halfTreesSeen++
       }, 20)
       const [code, signal] = (await ended) as [number | null, NodeJS.Signals | null]
       clearTimeout(kill)
       clearInterval(watch)
       return { code, killed: signal === 'SIGKILL' }
     }
-    // Only a kill that met an unfinished mirror counts; whenever one was quicker, it is compared and a new one begun.
+    // Only a kill that met an unfinished mirror counts; whenever one was quicker, it is compared and a new one
+    // begun.
     let round = 1
     let kills = 0
     for (let runs = 0; kills < 50 && runs < 300; runs++) {
@@ -92,7 +94,7 @@ describe('the Debian installer, from a local upstream', () => {
     }
     expect(kills).toBe(50)
     expect((await run(`debian${round}`)).code).toBe(0)
-    expect(half).toBe(0)
+    expect(halfTreesSeen).toBe(0)
     expectSame(join(trees, `debian${round}`), installer)
   })
 
@@ -127,11 +129,7 @@ test("createrepo_c's repositories, one beside the tree, are mirrored and verifie
   }
   const server = await faultyServer(upstream)
   const { trees, store } = newStore('el')
-  const { trees: found } = await mirrorTree(store, [`${server.url}/BaseOS/x86_64/os/`], { id: 'alma' }).catch(
-    (error) => {
-      throw error
-    },
-  )
+  const { trees: found } = await mirrorTree(store, [`${server.url}/BaseOS/x86_64/os/`], { id: 'alma' })
   expect(found[0]?.result).toMatchObject({ outcome: 'published', findings: [] })
   const at = cleanPath('/alma/BaseOS/x86_64/os')
   const verify = () => verifyTreeAt(diskSource(trees), at, { name: 'alma' })
@@ -175,6 +173,7 @@ async function startVsftpd(
   )
   const child = spawn(program, [config], { stdio: 'ignore' })
   for (let tries = 0; tries < 100; tries++) {
+    // vsftpd does not speak HTTP: every error but a refused connection shows that it is there.
     const answers = await fetch(`http://127.0.0.1:${port}/`).then(
       () => true,
       (error: { cause?: { code?: string } }) => error.cause?.code !== 'ECONNREFUSED',

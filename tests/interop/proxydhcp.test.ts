@@ -11,8 +11,11 @@ import { type Bench, guestImages, makeBench, startTreeboot, type Treeboot } from
 import { labTrees, makeTree } from '../support/lab/trees.ts'
 
 const mac = '52:54:00:aa:bb:01'
+/** One file of the package that has OVMF for every x64 machine here, with Secure Boot and without. */
+const ovmf = '/usr/share/OVMF/OVMF_CODE_4M.ms.fd'
 
 const config = {
+  // known-only: only a machine that is recognised as a guest gets a reply.
   dhcp: { mode: 'proxy', 'known-only': true },
   profiles: { base: { args: ['console=ttyS0'], tree: labTrees.fedora.id, template: 'small.ks' } },
   guests: { web01: { mac, profile: 'base', vars: { hostname: 'web01.example' } } },
@@ -83,7 +86,7 @@ describe('ProxyDHCP beside a DHCP server that knows nothing of booting', () => {
   })
 
   test('UEFI by TFTP: iPXE, then its script', async () => {
-    requireClient('/usr/share/OVMF/OVMF_CODE_4M.ms.fd', '/usr/lib/ipxe/ipxe.efi')
+    requireClient(ovmf, '/usr/lib/ipxe/snponly.efi')
     const machine = await boot('uefi')
     await expectInstall(machine)
     await offered(/snponly\.efi for uefi-x64/)
@@ -91,7 +94,7 @@ describe('ProxyDHCP beside a DHCP server that knows nothing of booting', () => {
   })
 
   test('UEFI HTTP Boot: iPXE, then its script', async () => {
-    requireClient('/usr/share/OVMF/OVMF_CODE_4M.ms.fd', '/usr/lib/ipxe/ipxe.efi')
+    requireClient(ovmf, '/usr/lib/ipxe/snponly.efi')
     const machine = await boot('uefi-http')
     await expectInstall(machine)
     await offered(/http:\/\/192\.0\.2\.1:8080\/snponly\.efi for uefi-http-x64/)
@@ -99,8 +102,8 @@ describe('ProxyDHCP beside a DHCP server that knows nothing of booting', () => {
 })
 
 /**
- * Debian's GRUB 2.06 asks the server of the DHCP ACK for its configuration, never a proxy. Where Secure Boot needs it, the
- * DHCP server is told by the lines that treeboot prints for it.
+ * Debian's GRUB 2.06 asks the server of the DHCP ACK for its configuration, never a proxy. Where Secure Boot
+ * needs it, the DHCP server is told by the lines that treeboot prints for it.
  */
 describe('a DHCP server that was told by treeboot dhcp-config', () => {
   beforeEach(prepare)
@@ -119,7 +122,7 @@ describe('a DHCP server that was told by treeboot dhcp-config', () => {
   }
 
   test('UEFI with Secure Boot enforced: shim, signed GRUB, signed kernel', async () => {
-    requireClient('/usr/share/OVMF/OVMF_CODE_4M.ms.fd', '/usr/lib/shim/shimx64.efi.signed')
+    requireClient(ovmf, '/usr/lib/shim/shimx64.efi.signed')
     requireClient('/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed')
     const { id } = makeTree(join(bench.folder, 'trees'), 'fedora', await guestImages())
     await expectInstall(await boot('secure', id, ['console=ttyS0']))

@@ -7,6 +7,8 @@ import { type Bench, labInstaller, makeBench } from '../support/lab/lab.ts'
 const shim = '/usr/lib/shim/shimx64.efi.signed'
 const grub = '/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed'
 const ipxe = '/usr/lib/ipxe/ipxe.efi'
+/** One file of the package that has OVMF for every x64 machine here, with Secure Boot and without. */
+const ovmf = '/usr/share/OVMF/OVMF_CODE_4M.ms.fd'
 
 /** The names that shim looks for beside itself. */
 const signedChain = { 'shimx64.efi': shim, 'grubx64.efi': grub }
@@ -16,7 +18,7 @@ describe('UEFI, an address from somebody else’s DHCP server, everything else f
 
   beforeEach(() => {
     requireRoot()
-    requireClient('qemu-system-x86_64', 'dnsmasq', 'ip', 'curl', '/usr/share/OVMF/OVMF_CODE_4M.ms.fd')
+    requireClient('qemu-system-x86_64', 'dnsmasq', 'ip', 'curl', ovmf)
     bench = makeBench()
     return () => bench.undo.unwind()
   })

@@ -81,6 +81,7 @@ test.each([
     const tree = join(trees, 'f')
     expect(namesBelow(tree)).toEqual(namesBelow(upstream))
     const verify = () => verifyTreeAt(diskSource(tree), rootPath, { name: 'f' })
+    // All but .treeinfo and repomd.xml, which no document names.
     expect((await verify()).files).toBe(namesBelow(upstream).length - 2)
     const damaged = join(tree, packages[17] ?? '')
     const bytes = readFileSync(damaged)

@@ -35,7 +35,7 @@ beforeEach(() => {
   rsync = requireClient('rsync')
 })
 
-function inputs() {
+function setUp() {
   const base = temporaryFolder()
   const upstream = join(base, 'upstream')
   const trees = join(base, 'trees')
@@ -54,7 +54,7 @@ function expectSame(copy: string, original: string): void {
 }
 
 test('a tree is mirrored without links that lead out; unchanged files are hard links, and an unchanged upstream publishes nothing', async () => {
-  const { upstream, trees, store, serve } = inputs()
+  const { upstream, trees, store, serve } = setUp()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(30))
   symlinkSync('images/pxeboot', join(upstream, 'f/boot'))
@@ -89,7 +89,7 @@ test('a tree is mirrored without links that lead out; unchanged files are hard l
 })
 
 test('repositories beside the tree are mirrored, and a missing one is noted', async () => {
-  const { upstream, trees, store, serve } = inputs()
+  const { upstream, trees, store, serve } = setUp()
   const variant = (name: string) =>
     `\n[variant-${name}]\nid = ${name}\nuid = ${name}\nname = ${name}\ntype = variant\nrepository = ../../../${name}/x86_64/os\n`
   makeTree(join(upstream, '9/BaseOS/x86_64/os'), {
@@ -109,7 +109,7 @@ test('repositories beside the tree are mirrored, and a missing one is noted', as
 })
 
 test('a URL of an ISO imports its content', async () => {
-  const { upstream, trees, store, serve } = inputs()
+  const { upstream, trees, store, serve } = setUp()
   writeFileSync(
     join(upstream, 'f.iso'),
     writeIso({ files: { '.treeinfo': treeinfoText(), ...imagesOfTree() } }).bytes,
@@ -122,7 +122,7 @@ test('a URL of an ISO imports its content', async () => {
 })
 
 test('a mirror that is killed is resumed: the same bytes, no file is sent twice, and half a tree is never visible', async () => {
-  const { upstream, trees, serve } = inputs()
+  const { upstream, trees, serve } = setUp()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(50))
   // Large enough that rsync is at it for a while; its bytes differ, or they would be sent as one.
@@ -169,11 +169,13 @@ async function whenThere(folder: string, name: string, child: ChildProcess): Pro
 }
 
 test('a busy daemon is retried, or another mirror is asked; a lasting failure is reported at once', async () => {
-  const { upstream, store, serve } = inputs()
+  const { upstream, store, serve } = setUp()
   makeTree(join(upstream, 'f'))
+  // With a negative number rsyncd refuses every connection, in the words of a busy one.
   const { url: full } = await serve({ 'max connections': '-1' })
   const { url } = await serve()
   const pauses: number[] = []
+  // With a chance of 1 no pause is shortened.
   const fetching = { pause: async (ms: number) => void pauses.push(ms), chance: () => 1 }
   await expect(mirrorTree(store, [`${full}f/`], { fetching })).rejects.toThrow(
     /ended with code 5: @ERROR: max connections \(-1\) reached/,
@@ -194,7 +196,7 @@ test('a busy daemon is retried, or another mirror is asked; a lasting failure is
 })
 
 test('without the program rsync one line names it and its package', () => {
-  const { base } = inputs()
+  const { base } = setUp()
   const config = join(base, 'config.yaml')
   writeFileSync(config, 'paths: { trees: trees }\n')
   const root = join(import.meta.dirname, '../..')

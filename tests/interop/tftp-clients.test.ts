@@ -66,6 +66,7 @@ describe.each(nativeModes)('real clients, system calls %s', (native) => {
 
   test.each([512, 1468, 8192, 65_464])('curl, blksize %i', async (blksize) => {
     const curl = requireClient('curl')
+    // curl takes the first slash off, so it asks for /binary.
     const url = `tftp://127.0.0.1:${port()}//binary`
     await run(curl, ['-sS', '--tftp-blksize', String(blksize), '-o', into('curl'), url])
     expect(sha(await readFile(into('curl')))).toBe(sha(binary))
@@ -85,7 +86,7 @@ describe.each(nativeModes)('real clients, system calls %s', (native) => {
     expect(sha(await readFile(into('busybox')))).toBe(sha(binary))
   })
 
-  test('the npm package tftp, which requests a timeout of 3000', async () => {
+  test('the npm package tftp, which requests a timeout of 3000 (RFC 2349: at most 255)', async () => {
     const { createClient } = createRequire(import.meta.url)('tftp') as NpmTftp
     const client = createClient({ host: '127.0.0.1', port: Number(port()), blockSize: 1468, windowSize: 4 })
     await new Promise<void>((resolve, reject) => {
@@ -94,7 +95,7 @@ describe.each(nativeModes)('real clients, system calls %s', (native) => {
     expect(sha(await readFile(into('npm')))).toBe(sha(binary))
   })
 
-  test('every other transfer was complete', async () => {
+  test('every transfer but that of the missing file was complete', async () => {
     const others = events.filter((e) => e.type !== 'served' || e.outcome !== 'complete')
     for (const event of others)
       expect(event).toMatchObject({ type: 'served', path: 'missing', kind: 'not-found' })

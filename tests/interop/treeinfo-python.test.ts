@@ -10,7 +10,10 @@ import { readCorpus } from '../support/treeinfo-corpus.ts'
 
 type Sections = Record<string, Record<string, string>>
 
-/** Reads a JSON list of texts, parses each with ConfigParser as argv[1] says, and prints what every section holds. */
+/**
+ * Reads a JSON list of texts, parses each with ConfigParser as argv[1] says, and prints what every section
+ * holds.
+ */
 const script = `
 import configparser, json, sys
 out = []

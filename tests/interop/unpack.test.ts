@@ -32,6 +32,7 @@ function makeDisc() {
       writeBelow(disc, `${folder}/Packages/${'deep/'.repeat(n % 12)}p${n}.txt`, `file ${n}`)
     execFileSync('createrepo_c', ['-q', join(disc, folder)], { stdio: 'ignore' })
   }
+  // Longer than what the last test cuts off the image.
   writeBelow(disc, 'zz/last', Buffer.alloc(3 << 20, 9))
   symlinkSync('.', join(disc, 'alma'))
   symlinkSync('../images/install.img', join(disc, 'AppStream/stage2'))
@@ -83,7 +84,7 @@ describe('a disc made by xorriso and createrepo_c', () => {
     expect(readdirSync(trees).sort()).toEqual(['.treeboot', 'alma.iso'])
   })
 
-  test('cut off it is refused with the reason, and accepted for what can be read', async () => {
+  test('cut off it is refused with the reason, even where faults are accepted: a file cannot be read', async () => {
     const { image, store } = makeDisc()
     truncateSync(image, statSync(image).size - (2 << 20))
     await expect(importLocal(store, image, { id: 'alma', unpack: true })).rejects.toThrow(

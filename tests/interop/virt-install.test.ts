@@ -87,6 +87,7 @@ describe('virt-install --location, a real guest under a libvirtd of our own', ()
     const treeboot = await startTreeboot(bench, { lan, trees: [tree.id] })
     await startDnsmasq(undo, lan.addHost('192.0.2.2'), folder)
     const libvirt = await startLibvirt(undo, lan, folder)
+    // The guest only fetches it, so any file will do.
     const kickstart = `/trees/${tree.id}/.treeinfo`
     const serial = join(folder, 'serial.log')
     const install = startChild(

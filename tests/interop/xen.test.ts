@@ -99,7 +99,10 @@ function settingsOf({ type, mac, uuid, tree }: XenGuest): Record<string, unknown
   }
 }
 
-/** What must be read on the serial line when dom0 got that guest's xl.cfg and images, and the guest what these say. */
+/**
+ * What must be read on the serial line when dom0 got that guest's xl.cfg and images, and the guest what these
+ * say.
+ */
 async function whatGuestGets(treeboot: Treeboot, { name, type, images }: XenGuest): Promise<string[]> {
   const configuration = await asGuestsSee(treeboot, `/boot/${name}/xl.cfg`)
   const answer = JSON.parse(await asGuestsSee(treeboot, `/api/v1/lookup?guest=${name}&virt=${type}`))
@@ -134,7 +137,10 @@ async function asGuestsSee(treeboot: Treeboot, path: string): Promise<string> {
   return body.toString()
 }
 
-/** A tree as Fedora 20 had it. Every platform has the same bytes, at a place of its own, so that a test sees which were taken. */
+/**
+ * A tree as Fedora 20 had it. Every platform has the same bytes, at a place of its own, so that a test sees
+ * which were taken.
+ */
 function layTree(folder: string, from: LabImages, places: readonly string[]): void {
   const files = places.flatMap((place) => [
     [`${place}/vmlinuz`, from.kernel] as const,

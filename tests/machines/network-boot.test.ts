@@ -23,7 +23,7 @@ import { clients, type PretendClient, request } from '../support/dhcp.ts'
 const mac = '52:54:00:aa:bb:01'
 const stranger = '52:54:00:ff:ff:ff'
 const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3732'
-const all = ['undionly.kpxe', 'pxelinux.0', 'snponly.efi', 'ipxe.efi', 'shimx64.efi', 'grubx64.efi']
+const allLoaders = ['undionly.kpxe', 'pxelinux.0', 'snponly.efi', 'ipxe.efi', 'shimx64.efi', 'grubx64.efi']
 const here: OpenServices = { http: { port: 8080 }, tftp: { port: 69 } }
 
 interface Setting {
@@ -43,7 +43,8 @@ function snapshotOf({
   guestLoader,
   url,
 }: Setting): Snapshot {
-  const closed = { enabled: false, bind: '', port: 0 } as const
+  // Which services are open is said by `Setting.services`; this only fills the configuration.
+  const unused = { enabled: false, bind: '', port: 0 } as const
   const plain = makeGuest('web01', { macs: [mac], tree: fedora40 })
   const guest = guestLoader
     ? { ...plain, settings: { ...plain.settings, loader: { value: guestLoader, from: 'here' } } }
@@ -58,11 +59,11 @@ function snapshotOf({
     problems: [],
     config: {
       server: { bind: '0.0.0.0', ...(url !== undefined && { url }) },
-      http: { ...closed, fastPath: true },
-      tftp: closed,
-      ftp: closed,
-      nfs: closed,
-      dhcp: { ...closed, mode: 'proxy', interfaces: [], knownOnly, loader },
+      http: { ...unused, fastPath: true },
+      tftp: unused,
+      ftp: unused,
+      nfs: unused,
+      dhcp: { ...unused, mode: 'proxy', interfaces: [], knownOnly, loader },
       paths: { trees: '', tftpboot: '', templates: '', data: '' },
       unknown,
       menuTimeoutMs: 30_000,
@@ -77,7 +78,7 @@ type DhcpPort = 67 | 4011
 
 /** Asks at port 67 like a machine that starts anew each time. */
 function machineRoom(setting: Setting = {}) {
-  const { files = all, services = here } = setting
+  const { files = allLoaders, services = here } = setting
   const snapshot = snapshotOf(setting)
   const source = memorySource(Object.fromEntries(files.map((name) => [`/${name}`, 'loader'])))
   const seen: [ClientFacts, string, string | undefined][] = []
@@ -129,16 +130,18 @@ describe('what each client is offered', () => {
 
   test('a machine that no loader exists for gets a line in the log', async () => {
     const { ask } = machineRoom()
+    // 37: UEFI for 32-bit LoongArch.
     expect(await ask({ ...clients.uefi, archs: [37] })).toEqual({
       kind: 'silence',
       why: 'there is no loader for option 93 37',
     })
   })
 
-  test('how it is dressed', async () => {
+  test('in the style that its firmware expects', async () => {
     const { ask } = machineRoom()
     expect(await ask(clients.uefiHttp)).toMatchObject({ offer: { style: 'http' }, guest: 'web01' })
     expect(await ask(clients.uefi)).toMatchObject({ offer: { style: 'pxe' } })
+    // The addresses of Raspberry Pis begin with dc:a6:32.
     expect(await ask({ ...clients.bios, mac: 'dc:a6:32:00:00:01' })).toMatchObject({
       offer: { style: 'raspberry-pi', bootFile: '' },
     })
@@ -184,7 +187,7 @@ describe('what each client is offered', () => {
 
   test('the chain of the guest’s own tree before the host’s', async () => {
     const own = `boot/loader/${fedora40.id}/shimx64.efi`
-    expect(await machineRoom({ files: [...all, own], loader: 'grub' }).fileFor(clients.uefi)).toBe(own)
+    expect(await machineRoom({ files: [...allLoaders, own], loader: 'grub' }).fileFor(clients.uefi)).toBe(own)
   })
 })
 
@@ -198,7 +201,7 @@ describe('whom it answers', () => {
     expect(await machineRoom({ knownOnly: true }).ask({ ...unknown, uuid })).toMatchObject({ guest: 'db01' })
   })
 
-  test('every machine that asks is seen, once for each attempt', async () => {
+  test('every machine that asks is noted once for each attempt, also one that gets no answer', async () => {
     const { ask, seen } = machineRoom({ knownOnly: true })
     await ask({ ...clients.uefi, mac: stranger })
     await ask(clients.bios)
@@ -286,7 +289,7 @@ describe('loaders in the namespace', () => {
   })
 
   test('of a tree: shim and its second stage beside it, from wherever the distribution keeps them', async () => {
-    const suse = makeTree('leap', {})
+    const suse = makeTree('leap')
     const hidden = makeTree('copying', { state: 'incoming' })
     const trees = fakeTreeIndex([fedora40, debian12, suse, hidden])
     const files = memorySource({

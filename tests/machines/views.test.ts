@@ -1,10 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { ReleaseId } from '../../server/core/guest/state.ts'
 import type { Requester } from '../../server/core/net/requester.ts'
-import type { Release } from '../../server/core/tree/tree.ts'
 import { VersionViews } from '../../server/machines/views.ts'
 
-const version = (number: number): Release => ({ id: 'f40', version: number, folder: `/v/${number}` })
+const version = (number: number): ReleaseId => ({ id: 'f40', version: number })
 const [old, now] = [version(1), version(2)]
 const descriptor = '/.treeinfo'
 const kernel = '/images/pxeboot/vmlinuz'
@@ -25,11 +24,12 @@ const client = (address = '10.0.0.7', more: Partial<Requester> = {}): Requester 
   address,
   ...more,
 })
-const see = (who: Requester, release: Release, ...paths: string[]): number[] =>
+/** The versions in which a client fetches these paths, while `current` is the newest. */
+const see = (who: Requester, current: ReleaseId, ...paths: string[]): number[] =>
   paths.map((path) => {
-    const version = views.versionFor(who, release, path)
-    views.fetched(who, { release: { id: release.id, version }, path, transferMs: 0 })
-    return version
+    const seen = views.versionFor(who, current, path)
+    views.fetched(who, { release: { id: current.id, version: seen }, path, transferMs: 0 })
+    return seen
   })
 const connection = () => ({ readyState: 'open' })
 
@@ -88,6 +88,7 @@ describe('a client in the middle of a tree', () => {
     see(client(), old, descriptor, kernel)
     views.lookedUp(client())
     expect(views.versionsOf(client())).toEqual(new Map())
+    // As `Machines.namedVersion` notes what the lookup named.
     see(client(), now, '/lookup')
     expect(see(client(), version(3), kernel)).toEqual([2])
   })

@@ -53,6 +53,27 @@ async function text(
 
 const mine = 'I am web01 at http://mirror.example:8080\n'
 
+test('two clients that see two versions of one tree get two texts', async () => {
+  const snapshot = snapshotWith(guests, new Map([['a.ks', '{{ tree.version }}']]))
+  const inVersion = (version: number) => ({
+    ...rocky9,
+    version: `9.${version}`,
+    release: { id: rocky9.id, version, folder: `/v/${version}` },
+  })
+  const seenBy = (who: Requester) => inVersion(who.address === '192.0.2.1' ? 1 : 2)
+  const answers = answerFilesSource({
+    snapshot: () => snapshot,
+    renderer,
+    machines: noMachines,
+    facts: (_guest, from) => ({ tree: seenBy(from), urls }),
+  })
+  const textFor = async (address: string) => {
+    const entry = await answers.stat(cleanPath('/web01'), { ...who, address })
+    return Buffer.from(entry?.content ?? []).toString()
+  }
+  expect([await textFor('192.0.2.1'), await textFor('192.0.2.2')]).toEqual(['9.1', '9.2'])
+})
+
 describe('an answer file', () => {
   test.each<[string, string, Partial<Requester>, string | undefined]>([
     ['by name', '/ks/web01', {}, mine],
@@ -102,10 +123,11 @@ describe('an answer file', () => {
     const first = await answers.stat(path, who)
     const again = await answers.stat(path, who)
     expect([again?.etag, again?.modifiedMs]).toEqual([first?.etag, first?.modifiedMs])
-    snapshot = snapshotWith(guests, new Map([['a.ks', 'new']]), 2)
+    const generation = 2
+    snapshot = snapshotWith(guests, new Map([['a.ks', 'new']]), generation)
     const second = await answers.stat(path, who)
     expect(second?.etag).not.toBe(first?.etag)
-    expect(second?.size).toBe(3)
+    expect(second?.size).toBe('new'.length)
   })
 
   test('is rendered once for each way to reach us, and again when the one before failed', async () => {

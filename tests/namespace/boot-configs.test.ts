@@ -55,6 +55,7 @@ beforeEach(() => {
       services: () => ({ http: { port: 8080 }, tftp: { port: 69 } }),
       machines: {
         ...noMachines,
+        // A DHCP request named web01's UUID with this MAC, which no guest has.
         uuidOf: (mac) => (mac === '52:54:00:00:00:44' ? uuid : undefined),
       },
     }),
@@ -71,6 +72,7 @@ async function read(path: string, who = tftp): Promise<string | undefined> {
   return entry?.kind === 'file' && entry.content ? new TextDecoder().decode(entry.content) : undefined
 }
 
+// 44454c4c-... is web01's UUID in the raw byte order that PXELINUX sends, 0A63003A its address in hexadecimal.
 describe('names that mean one machine', () => {
   test.each([
     '/pxelinux.cfg/01-52-54-00-aa-bb-01',
@@ -151,6 +153,7 @@ describe('names that mean everybody', () => {
       expect(await read(`/boot/by/52-54-00-aa-bb-01/${uuid}/ipxe`, http)).toContain(
         'kernel http://boot.lan:8080/',
       )
+      // A machine without a UUID leaves its part of the path empty.
       expect(await read('/boot/by/52-54-00-aa-bb-99//ipxe', http)).toContain('choose --default local')
     },
   )
@@ -199,9 +202,9 @@ describe('what a guest would boot', () => {
     expect(await read('/boot/deb/pxelinux.cfg')).toContain("APPEND x=it's")
   })
   test('a tree that cannot be written is left out of a menu and hides no other', async () => {
-    const { guests: index } = makeInputs([], guests)
+    // A file name in a PXELINUX configuration ends at the first blank.
     const { trees } = makeInputs([makeTree('with blank'), debian12], [])
-    snapshot = { ...snapshot, generation: 2, trees, guests: index }
+    snapshot = { ...snapshot, trees }
     const menu = await read('/pxelinux.cfg/default')
     expect(menu).toContain('SAY 1 Debian 12')
     expect(menu).not.toContain('with blank')

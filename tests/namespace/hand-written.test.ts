@@ -7,6 +7,7 @@ import { makeGuest } from '../support/boot-inputs.ts'
 
 const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3132'
 
+// 44454c4c-... is that UUID in the raw byte order that PXELINUX sends.
 const files = {
   '/pxelinux.cfg/default': 'a',
   '/pxelinux.cfg/01-52-54-00-aa-bb-01': 'b',

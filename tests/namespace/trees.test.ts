@@ -12,11 +12,12 @@ import { BackgroundVerifier } from '../../server/verify/background-verifier.ts'
 import { VerifyCache } from '../../server/verify/verify-cache.ts'
 import { anyone, contentOf } from '../contract/file-source.ts'
 import { writeIso } from '../support/iso/write-iso.ts'
+import { names, stat, text } from '../support/sources.ts'
 import { makeTree, temporaryFolder, treeinfoText, writeBelow } from '../support/tree-folder.ts'
 
 type Files = Record<string, string>
 
-/** Both forms of the same trees: folders as they are, and images of them under `<id>-iso`. */
+/** Both forms of the same trees: folders as they are, and images of them, served below `iso/<id>`. */
 async function served(trees: Record<string, Files>): Promise<FileSource> {
   const cwd = temporaryFolder()
   const folder = join(cwd, 'trees')
@@ -24,7 +25,7 @@ async function served(trees: Record<string, Files>): Promise<FileSource> {
   for (const [id, files] of Object.entries(trees)) {
     for (const [path, text] of Object.entries(files)) writeBelow(join(folder, id), path, text)
     mkdirSync(join(folder, 'iso'), { recursive: true })
-    writeFileSync(join(folder, 'iso', `${id}.iso`), writeIso({ files, continuation: true }).bytes)
+    writeFileSync(join(folder, 'iso', `${id}.iso`), writeIso({ files }).bytes)
   }
   return sourceOf(cwd)
 }
@@ -44,12 +45,6 @@ async function sourceOf(cwd: string): Promise<FileSource> {
     machines: noMachines,
   })
 }
-
-const stat = (source: FileSource, path: string) => source.stat(cleanPath(path), anyone)
-const text = async (source: FileSource, path: string) =>
-  (await contentOf(await stat(source, path))).toString('utf8')
-const names = async (source: FileSource, path: string) =>
-  (await source.list(cleanPath(path), anyone))?.map(({ name }) => name)
 
 const ubuntu: Files = {
   '.disk/info': 'Ubuntu-Server 24.04 LTS "Noble Numbat" - Release amd64 (20240423)',
@@ -79,20 +74,21 @@ describe('a tree in an ISO image', () => {
     }
     expect(await stat(source, '/iso/f40')).toMatchObject({ name: 'f40', kind: 'folder' })
     expect((await stat(source, '/iso/f40/images/pxeboot/vmlinuz'))?.extent?.file).toMatch(/f40\.iso$/)
+    // The image itself: the identifier of its first volume descriptor, in sector 16 of 2048 bytes.
     expect((await contentOf(await stat(source, '/iso/f40.iso'))).toString('latin1', 32769, 32774)).toBe(
       'CD001',
     )
     expect(await stat(source, '/iso/f40/none')).toBeUndefined()
     expect(await names(source, '/iso/f40')).toEqual(['.treeinfo', 'images'])
   })
+})
 
-  test('a clean tree costs no second entry: the same object as long as nothing changes', async () => {
-    const cwd = temporaryFolder()
-    makeTree(join(cwd, 'trees/f40'), { checksums: false })
-    const source = await sourceOf(cwd)
-    for (const path of ['/f40/images/pxeboot/vmlinuz', '/f40/.treeinfo'])
-      expect(await stat(source, path)).toBe(await stat(source, path))
-  })
+test('a clean tree in a folder costs no second entry: the same object as long as nothing changes', async () => {
+  const cwd = temporaryFolder()
+  makeTree(join(cwd, 'trees/f40'), { checksums: false })
+  const source = await sourceOf(cwd)
+  for (const path of ['/f40/images/pxeboot/vmlinuz', '/f40/.treeinfo'])
+    expect(await stat(source, path)).toBe(await stat(source, path))
 })
 
 describe('a tree without a usable descriptor', () => {
@@ -128,7 +124,7 @@ describe('a tree without a usable descriptor', () => {
     expect(await text(source, '/d/install/netboot/debian-installer/amd64/linux')).toBe('its own')
   })
 
-  test('files alone: a family from the name, or unknown', async () => {
+  test('files alone: a .treeinfo that names the images that were found', async () => {
     const source = await served({
       thing: { 'boot/x86_64/loader/linux': 'k', 'boot/x86_64/loader/initrd': 'i' },
     })

@@ -22,8 +22,9 @@ function tcpService(port: number): Listener {
   }
 }
 
-/** A free port whose neighbour 10000 above is most likely free, too. */
+/** Takes a free port. The port 10000 above is most likely free, too: `auto` goes there. */
 async function takenPort(): Promise<{ port: number; release: () => Promise<void> }> {
+  // Test processes begin at different ports, all below 30,000: each has one 10000 above it.
   for (let port = 20_000 + (process.pid % 10_000); ; port++) {
     const service = tcpService(port)
     try {
@@ -46,6 +47,7 @@ describe('the port of a service', () => {
   })
 
   test('auto takes the standard port when it can, without a note', async () => {
+    // A port that is free, because it was ours a moment ago.
     const { port, release } = await takenPort()
     await release()
     const { listener, note } = await openListener({ port: 'auto', standard: port }, tcpService)

@@ -37,7 +37,7 @@ describe('settings for a DHCP server', () => {
 })
 
 describe('quoting', () => {
-  test('text that a format cannot express is refused, not changed', () => {
+  test('text is quoted, or refused when the format cannot express it', () => {
     for (const text of ['a,b', 'a b', 'a"b', 'a#b', 'a\nb', 'ä'])
       expect(() => dnsmasqWord(text)).toThrow(/dnsmasq/)
     expect(dnsmasqWord('http://[::1]:80/x%20y?a=b')).toBe('http://[::1]:80/x%20y?a=b')

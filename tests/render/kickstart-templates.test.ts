@@ -19,6 +19,7 @@ const project = join(import.meta.dirname, '../..')
 describe('the examples of the documents', () => {
   test('the template of docs/kickstarts.md renders', async () => {
     const document = readFileSync(join(project, 'docs/kickstarts.md'), 'utf8')
+    // The code block belongs to a numbered list, so it is indented by three blanks.
     const source = /```jinja\n([\s\S]*?)```/.exec(document)?.[1]?.replaceAll(/^ {3}/gm, '') ?? ''
     const guest = guestWith('small.ks', { ssh_keys: ['ssh-ed25519 AAAA me@laptop'] })
     const snapshot = snapshotWith([guest], new Map(templates).set('small.ks', source))
@@ -60,7 +61,8 @@ describe('the templates that treeboot ships', () => {
     expect(await lintTemplates(templates, renderer)).toEqual([])
   })
 
-  test('lock root and create no password unless asked', async () => {
+  test('contain no password hash unless a password was given', async () => {
+    // The guests of the `plain` cases set no variable, so no password either.
     for (const { golden, guest, tree } of answerCases.filter((each) => each.golden.includes('plain'))) {
       const snapshot = snapshotWith([guest], templates)
       const options = {

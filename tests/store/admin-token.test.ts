@@ -10,7 +10,7 @@ test('the first start makes a token that only its owner can read; the next ones 
   expect(made.isNew).toBe(true)
   const file = join(data, 'admin-token')
   const token = readFileSync(file, 'utf8').trim()
-  expect(token).toMatch(/^[\w-]{43}$/)
+  expect(token).toMatch(/^[\w-]{43}$/) // 32 bytes in base64url
   expect(statSync(file).mode & 0o777).toBe(0o600)
   const again = await loadAdminToken(data)
   expect(again.isNew).toBe(false)

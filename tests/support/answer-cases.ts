@@ -15,7 +15,10 @@ const everything = {
   post: 'echo "a $HOME" > /etc/motd\necho "it\'s ]]> done"',
 }
 
-/** A guest and a tree for each template that treeboot ships, with the least and with the most settings. */
+/**
+ * A guest and a tree for each template that treeboot ships, with the least settings (`plain`) and with the most
+ * (`full`). `pykickstart` is the version of the kickstart syntax by which ksvalidator judges the result.
+ */
 export const answerCases = [
   { golden: 'fedora-40-plain.ks', guest: guestWith('fedora.ks'), tree: treeWith({}), pykickstart: 'F40' },
   {

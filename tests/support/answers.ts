@@ -130,6 +130,7 @@ export const leap15 = treeWith({
 /** The templates that treeboot ships, as the catalog reads them. */
 export function shippedTemplates(): ReadonlyMap<string, string> {
   const folder = join(import.meta.dirname, '../../kickstart-templates')
+  // Folders have no dot in their names.
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => /\.\w/.test(name))
   return new Map(
     names

@@ -14,7 +14,7 @@ export const urls: ServerUrls = {
   nfs: { host: '192.0.2.1', options: '' },
 }
 
-const sha256 = (hex: string) => ({ algorithm: 'sha256' as const, hex: hex.repeat(32) })
+const sha256 = (hexByte: string) => ({ algorithm: 'sha256' as const, hex: hexByte.repeat(32) })
 
 export function makeTree(id: string, more: Partial<Tree> = {}): Tree {
   const kernel = 'images/pxeboot/vmlinuz'

@@ -5,8 +5,8 @@ import { build, type Plugin } from 'esbuild'
 import type { TestProject } from 'vitest/node'
 
 /**
- * Global setup of the unit tests: translates the sources to JavaScript once. Worker threads and child processes start
- * from there. Node 20 cannot load TypeScript, and tsx costs each of them half a second of CPU.
+ * Global setup of the unit tests: translates the sources to JavaScript once. Worker threads and child processes
+ * start from there. Node 20 cannot load TypeScript, and tsx costs each of them half a second of CPU.
  */
 export default async function buildSources(project: TestProject): Promise<() => void> {
   const root = join(import.meta.dirname, '../..')

@@ -10,6 +10,7 @@ export interface PretendClient {
   readonly uuid?: string
   readonly archs?: readonly number[]
   readonly vendorClass?: string
+  /** A text is sent bare, as iPXE does; a list in the form of RFC 3004. */
   readonly userClass?: string | readonly string[]
   readonly etherboot?: Uint8Array
 }
@@ -25,10 +26,11 @@ export const clients = {
   /** AAVMF 2022.11. */
   arm64: { archs: [11], vendorClass: 'PXEClient:Arch:00011:UNDI:003000' },
   arm64Http: { archs: [19], vendorClass: 'HTTPClient:Arch:00019:UNDI:003000' },
-  /** A running Linux that renews its address. */
+  /** A running Linux, Fedora's installer, that asks for an address and not for network boot. */
   dhclient: { vendorClass: 'anaconda-Linux 6.8.5-301.fc40.x86_64 x86_64' },
 } as const satisfies Record<string, Omit<PretendClient, 'mac'>>
 
+/** A packet of the client. `more` replaces fields of the header, and adds options. */
 export function request(
   type: MessageType,
   client: PretendClient,

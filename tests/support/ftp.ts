@@ -20,7 +20,7 @@ export async function openFtp(
     port: 0,
     events: (event) => events.push(event),
     ...options,
-    limits: { stopMs: 50, ...options.limits },
+    limits: { stopMs: 50, ...options.limits }, // the end of a test does not wait for transfers
   })
   await service.start()
   onTestFinished(() => service.stop())

@@ -5,4 +5,5 @@
 import fc from 'fast-check'
 import { runs } from './fuzz.ts'
 
+// Without a count fast-check tries a property 100 times.
 fc.configureGlobal({ numRuns: runs(100) })

@@ -40,7 +40,7 @@ export function exchange(port: number, request: string | Buffer, host = '127.0.0
     const noBody = request.toString('latin1').startsWith('HEAD ')
     const chunks: Buffer[] = []
     let count = 0
-    let needed = 1
+    let needed = 1 // bytes of the whole response, as soon as its head is there
     socket.on('connect', () => socket.write(request))
     socket.on('data', (chunk) => {
       chunks.push(chunk)

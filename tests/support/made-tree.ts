@@ -8,9 +8,9 @@ export interface TreeShape {
   readonly family?: string
   readonly version?: string
   readonly arch?: string
-  /** Whether `.treeinfo` names digests, and of which files; default all images. */
+  /** Whether `.treeinfo` names the digests of all images; default true. */
   readonly checksums?: boolean
-  /** Lines added to `.treeinfo`. */
+  /** Lines added at the end of `.treeinfo`. */
   readonly extra?: string
 }
 

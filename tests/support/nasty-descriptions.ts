@@ -3,6 +3,7 @@ import type { Description } from '../../server/core/tree/tree.ts'
 import { anyText } from './any-text.ts'
 
 const nasty = fc.oneof(
+  // Text with a meaning in an INI file.
   fc.constantFrom(
     '',
     '%',
@@ -17,6 +18,7 @@ const nasty = fc.oneof(
     '; y',
     '"q"',
   ),
+  // Text with a meaning in other places: encodings, paths, objects, keys.
   fc.constantFrom(
     '\ufeff',
     '\u2028',

@@ -65,6 +65,7 @@ export class RpcError extends Error {
   }
 }
 
+/** XDR: `word` is an unsigned integer of 4 bytes, `long` one of 8. */
 export const word = (value: number): Buffer => {
   const bytes = Buffer.alloc(4)
   bytes.writeUInt32BE(value)
@@ -80,6 +81,7 @@ export const opaque = (value: Uint8Array | string): Buffer => {
   return Buffer.concat([word(bytes.length), bytes, Buffer.alloc((4 - (bytes.length % 4)) % 4)])
 }
 
+/** Reads XDR from the front. */
 export class Cursor {
   readonly bytes: Buffer
   at = 0
@@ -160,17 +162,17 @@ export function callMessage(
 ): { readonly xid: number; readonly message: Buffer } {
   const xid = lastXid++
   const head = [xid, 0, options.rpcVersion ?? 2, ...procedure, options.flavor ?? 0].map(word)
-  const auth = [opaque(options.credential ?? Buffer.alloc(0)), word(0), word(0)]
+  const auth = [opaque(options.credential ?? Buffer.alloc(0)), word(0), word(0)] // and an empty verifier
   return { xid, message: Buffer.concat([...head, ...auth, args]) }
 }
 
 function resultsOf(reply: Buffer): Cursor {
   const cursor = new Cursor(reply)
-  cursor.word()
+  cursor.word() // xid
   if (cursor.word() !== 1) throw new Error('not a reply')
   const words = (): number[] => Array.from({ length: (reply.length - cursor.at) / 4 }, () => cursor.word())
   if (cursor.word() !== 0) throw new RpcError('denied', words())
-  cursor.word()
+  cursor.word() // the verifier
   cursor.opaque()
   const status = cursor.word()
   if (status !== 0) throw new RpcError('accepted', [status, ...words()])
@@ -209,8 +211,11 @@ export class TcpWire implements Wire {
     })
   }
 
-  /** Sends the message in fragments of `fragmentBytes`. */
-  async send({ xid, message }: { xid: number; message: Buffer }, fragmentBytes = 1 << 30): Promise<Buffer> {
+  /** Sends the message in one fragment, or in fragments of `fragmentBytes`. Resolves to the reply. */
+  async send(
+    { xid, message }: { xid: number; message: Buffer },
+    { fragmentBytes = message.length }: { readonly fragmentBytes?: number } = {},
+  ): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       if (this.socket.destroyed) return reject(new Error('the connection was closed'))
       this.#waiting.set(xid, { resolve, reject })
@@ -328,7 +333,7 @@ export class NfsClient {
     const cursor = await this.#do(3, opaque(folder), opaque(name))
     const handle = Buffer.from(cursor.opaque())
     const attributes = cursor.postOp()
-    cursor.postOp()
+    cursor.postOp() // of the folder
     cursor.end()
     return { handle, attributes }
   }
@@ -379,11 +384,13 @@ export class NfsClient {
     }
   }
 
+  /** One page. Cookie 0 and verifier 0 ask for the first, those of a reply for the one after it. */
   async readdir(folder: Buffer, cookie: bigint, verifier: bigint, count: number): Promise<DirPage> {
     const cursor = await this.#do(16, opaque(folder), long(cookie), long(verifier), word(count))
-    return page(cursor, false)
+    return page(cursor, 'READDIR')
   }
 
+  /** As `readdir`. `dirCount` limits the bytes of names and cookies, `maxCount` those of the whole page. */
   async readdirplus(
     folder: Buffer,
     cookie: bigint,
@@ -391,17 +398,17 @@ export class NfsClient {
     { dirCount, maxCount }: { readonly dirCount: number; readonly maxCount: number },
   ): Promise<DirPage> {
     const args = [opaque(folder), long(cookie), long(verifier), word(dirCount), word(maxCount)]
-    return page(await this.#do(17, ...args), true)
+    return page(await this.#do(17, ...args), 'READDIRPLUS')
   }
 
-  /** The status and the bytes behind it, for the procedures that write. */
+  /** The status and the bytes behind it, for procedures that have no method here. */
   async raw(procedure: number, ...args: readonly Buffer[]): Promise<{ status: number; left: Buffer }> {
     const cursor = await this.wire.call([nfs, 3, procedure], Buffer.concat(args))
     return { status: cursor.word(), left: cursor.rest }
   }
 }
 
-function page(cursor: Cursor, plus: boolean): DirPage {
+function page(cursor: Cursor, procedure: 'READDIR' | 'READDIRPLUS'): DirPage {
   const start = cursor.at
   cursor.postOp()
   const verifier = cursor.long()
@@ -410,7 +417,7 @@ function page(cursor: Cursor, plus: boolean): DirPage {
     const fileid = cursor.long()
     const name = cursor.opaque().toString()
     const cookie = cursor.long()
-    if (!plus) entries.push({ name, fileid, cookie })
+    if (procedure === 'READDIR') entries.push({ name, fileid, cookie })
     else {
       const attributes = cursor.postOp()
       const handle = cursor.word() === 1 ? Buffer.from(cursor.opaque()) : undefined

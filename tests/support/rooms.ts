@@ -12,13 +12,15 @@ export interface Room {
 }
 
 const system = ['node', 'package']
-const domain = ['host', 'files', 'events']
-const trees = ['verify', 'versions', 'config']
+/** What nearly every other room stands on. */
+const ground = ['host', 'files', 'events']
+/** What the catalog reads with. */
+const readers = ['verify', 'versions', 'config']
 const all = [
-  ...domain,
+  ...ground,
   'render',
   'templates',
-  ...trees,
+  ...readers,
   'store',
   'catalog',
   'intake',
@@ -61,17 +63,17 @@ export const rooms: readonly Room[] = [
   {
     name: 'verify',
     what: 'Whether a tree is what its documents say: signatures, expected files, digests',
-    mayImport: [...domain, ...system],
+    mayImport: [...ground, ...system],
   },
   {
     name: 'versions',
     what: 'Published versions of trees on the disk, and which one is current',
-    mayImport: [...domain, ...system],
+    mayImport: [...ground, ...system],
   },
   {
     name: 'config',
     what: '`config.yaml` and `guests.d` to plain data that remembers positions; watching them',
-    mayImport: ['verify', ...domain, ...system],
+    mayImport: ['verify', ...ground, ...system],
   },
   {
     name: 'store',
@@ -81,12 +83,12 @@ export const rooms: readonly Room[] = [
   {
     name: 'catalog',
     what: 'Reads configuration, trees and templates into a frozen Snapshot, and watches them',
-    mayImport: [...trees, ...domain, ...system],
+    mayImport: [...readers, ...ground, ...system],
   },
   {
     name: 'intake',
     what: 'How trees come in: import, mirrors, uploads, and publishing what was verified',
-    mayImport: ['catalog', ...trees, ...domain, ...system],
+    mayImport: ['catalog', ...readers, ...ground, ...system],
   },
   {
     name: 'machines',
@@ -101,7 +103,7 @@ export const rooms: readonly Room[] = [
   {
     name: 'protocols',
     what: 'Thin services, each a `Listener`; a service never imports another service',
-    mayImport: [...domain, ...system],
+    mayImport: [...ground, ...system],
   },
   {
     name: 'api',
@@ -110,9 +112,14 @@ export const rooms: readonly Room[] = [
   },
   { name: 'cli', what: 'One file per command', mayImport: [...all, 'api', 'app.ts'] },
   {
+    name: 'listeners.ts',
+    what: 'Makes the listener of each service, with its settings',
+    mayImport: [...all, 'api', 'protocols'],
+  },
+  {
     name: 'app.ts',
     what: 'Builds every object and joins them; reads like a table of contents',
-    mayImport: [...all, 'api', 'protocols'],
+    mayImport: [...all, 'api', 'protocols', 'listeners.ts'],
   },
   { name: 'main.ts', what: 'Arguments to command', mayImport: ['cli'] },
 ]

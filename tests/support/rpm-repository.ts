@@ -12,6 +12,7 @@ export function makeRepository(folder: string, packages: Readonly<Record<string,
   const entries = Object.entries(packages).map(([path, data]) => {
     writeBelow(folder, path, data)
     const name = path.replace(/.*\/|\.rpm$/g, '')
+    // The summary catches a reader that searches the text for `<location` and does not parse it.
     return `<package type="rpm"><name>${name}</name><arch>noarch</arch><version epoch="0" ver="1" rel="1"/>
 <checksum type="sha256" pkgid="YES">${sha256(data)}</checksum><summary>a &lt;location href="x"/&gt; trap</summary>
 <size package="${Buffer.byteLength(data)}" installed="1" archive="1"/><location href="${path.replace(/&/g, '&amp;')}"/>

@@ -6,18 +6,23 @@ import { onTestFinished } from 'vitest'
 import { freePort } from './free-port.ts'
 
 export interface Rsyncd {
-  /** `rsync://127.0.0.1:PORT/module/` */
+  /** `rsync://127.0.0.1:PORT/pub/` */
   readonly url: string
   /** Its log, which names the files that it sent. */
   log(): string
 }
 
-/** Serves a folder as the module `pub` until the test ends. */
+/**
+ * Serves a folder as the module `pub` until the test ends.
+ *
+ * @param program Path of rsync.
+ * @param scratch A folder for the log and the configuration.
+ */
 export async function startRsyncd(
   program: string,
   folder: string,
   scratch: string,
-  lines: Readonly<Record<string, string>> = {},
+  moduleSettings: Readonly<Record<string, string>> = {},
 ): Promise<Rsyncd> {
   const port = await freePort()
   const log = join(scratch, `rsyncd-${port}.log`)
@@ -36,7 +41,8 @@ export async function startRsyncd(
     Object.entries(of)
       .map(([key, value]) => `${key} = ${value}\n`)
       .join('')
-  writeFileSync(config, `${text(settings)}[pub]\npath = ${folder}\n${text({ 'read only': 'yes', ...lines })}`)
+  const ofModule = text({ path: folder, 'read only': 'yes', ...moduleSettings })
+  writeFileSync(config, `${text(settings)}[pub]\n${ofModule}`)
   writeFileSync(log, '')
   const child: ChildProcess = spawn(program, ['--daemon', '--no-detach', `--config=${config}`], {
     stdio: 'ignore',

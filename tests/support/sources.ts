@@ -6,7 +6,7 @@ import type { Entry, FileSource } from '../../server/files/source.ts'
 import { anyone, contentOf } from '../contract/file-source.ts'
 import { temporaryFolder } from './tree-folder.ts'
 
-/** Short questions to a FileSource, as a client that may see everything asks them. */
+/** The entry at a path. `anyone` asks, here and in the functions below. */
 export function stat(source: FileSource, path: string): Promise<Entry | undefined> {
   return source.stat(cleanPath(path), anyone)
 }

@@ -34,7 +34,6 @@ export interface FetchOptions {
 
 /** The client's socket, for tests that send an unusual packet. */
 export interface Peer {
-  readonly localPort: number
   readonly remote: RemoteInfo | undefined
   send(bytes: Uint8Array): void
 }
@@ -73,6 +72,7 @@ class Fetch implements Peer {
   readonly #socket
   readonly #chunks: Uint8Array[] = []
   readonly #counts = { 'to-server': 0, 'to-client': 0 }
+  /** The `late` packet of each direction, until the next one has arrived. */
   readonly #held: Record<'to-server' | 'to-client', (() => void) | undefined> = {
     'to-server': undefined,
     'to-client': undefined,
@@ -81,12 +81,16 @@ class Fetch implements Peer {
   #oack: Options | undefined
   #blksize = 512
   #windowsize = 1
+  /** Blocks that came in order; it does not wrap at 65535. */
   #received = 0
   #inWindow = 0
+  /** `#received` when the last gap was acknowledged; -1 before the first gap. */
   #gapAcked = -1
   #packets = 0
+  /** What is sent again when nothing comes. */
   #last: Uint8Array
   #tries = 0
+  /** Datagrams that are still on their way out: the socket stays open for them. */
   #unsent = 0
   #ended = false
   #timer: NodeJS.Timeout | undefined
@@ -100,10 +104,6 @@ class Fetch implements Peer {
     this.#request = encodePacket({ type: 'rrq', filename: path, mode, options: new Map(requested) })
     this.#last = this.#request
     this.#socket = createSocket(isIPv6(options.host ?? '') ? 'udp6' : 'udp4')
-  }
-
-  get localPort(): number {
-    return this.#socket.address().port
   }
 
   get remote(): RemoteInfo | undefined {

@@ -12,6 +12,10 @@ export interface CorpusFile {
   readonly arch: string | undefined
   readonly kernel: string | undefined
   readonly initrd: string | undefined
+  /**
+   * What else it says, and what it lacks: `format=`, `stage2=`, `no checksums`, `xen_kernel=`, or `xen=same`
+   * when the platform xen has the images of the arch.
+   */
   readonly notes: string
   readonly bytes: Uint8Array
 }

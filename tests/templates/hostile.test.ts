@@ -31,6 +31,9 @@ async function messageOf(templates: Readonly<Record<string, string>>): Promise<s
 
 const long = 'a'.repeat(40)
 
+/** It ends, in any way, and the renderer still works. */
+const anyEnd = /./
+
 describe('a template that never ends or takes too much memory', () => {
   test.each<[string, string, RegExp]>([
     ['two thousand million letters', "{{ 'x' * 2000000000 }}", /memory/],
@@ -42,19 +45,15 @@ describe('a template that never ends or takes too much memory', () => {
     ],
     ['a macro that calls itself', '{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}', /recursion limit/],
     ['a regular expression that backtracks', `{{ '${long}!' | regex_search('^(a+)+$') }}`, /did not end/],
-    ['a range without end', '{{ range(1000000000000) | list }}', /./],
+    ['a range without end', '{{ range(1000000000000) | list }}', anyEnd],
     ['thousands of brackets', `{{ ${'['.repeat(20_000)} }}`, /recursion|syntax/],
-    ['nested subscripts', `{{ a${'[a'.repeat(300)}${']'.repeat(300)} }}`, /./],
+    ['nested subscripts', `{{ a${'[a'.repeat(300)}${']'.repeat(300)} }}`, anyEnd],
     [
       'a YAML of aliases',
       "{{ 'a: &a [x,x,x,x,x,x,x,x,x]\\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\\nd: [*c,*c,*c,*c,*c,*c,*c,*c,*c]' | from_yaml }}",
       /filter from_yaml/,
     ],
-    [
-      'a password of a megabyte',
-      "{{ 'x' * 1000000 | int }}{{ ('x' * 1000000) | password_hash }}",
-      /at most 512|filter/,
-    ],
+    ['a password of a megabyte', "{{ ('x' * 1000000) | password_hash }}", /at most 512/],
     ['rounds without end', "{{ 'x' | password_hash('sha512', rounds=999999999) }}", /rounds from 1000/],
   ])('%s', async (_name, template, expected) => {
     expect(await messageOf({ m: template })).toMatch(expected)
@@ -85,7 +84,8 @@ describe('a template that never ends or takes too much memory', () => {
 
   test('the memory of the process is small afterwards', async () => {
     const before = memoryUsage().rss
-    for (let i = 0; i < 2; i++) await messageOf({ m: `{% set n = ${2e7 + i} %}{{ ('x' * n) | length }}` })
+    // 20 MB are more than half of the limit: after each of these renderings the worker is replaced.
+    for (let i = 0; i < 2; i++) await messageOf({ m: "{% set n = 20000000 %}{{ ('x' * n) | length }}" })
     await stillWorks()
     expect(memoryUsage().rss - before).toBeLessThan(150 * 2 ** 20)
   })
@@ -110,6 +110,7 @@ describe('a template that tries to break out', () => {
     "{% include 'file:///etc/passwd' %}",
     "{% import '/etc/passwd' as x %}{{ x }}",
     "{% extends '/etc/passwd' %}",
+    // `nope` is not defined, so this one fails whatever `attr` finds.
     "{{ 'return 1' | attr('constructor') | upper ~ nope }}",
   ])('%s', async (template) => {
     const message = await messageOf({ m: template })
@@ -128,8 +129,10 @@ test('the memory section of a module gets a maximum, and the rest stays as it is
   const module = Uint8Array.from([
     0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 0, 2, 1, 0x78, 5, 3, 1, 0, 18, 0, 2, 1, 0x79,
   ])
+  // The section becomes longer by the maximum: 300 pages, in LEB128 0xac 2.
   expect([...withMemoryMaximum(module, 300)]).toEqual([
     0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 0, 2, 1, 0x78, 5, 5, 1, 1, 18, 0xac, 2, 0, 2, 1, 0x79,
   ])
-  expect(() => withMemoryMaximum(module.subarray(0, 12), 300)).toThrow('no memory section')
+  const upToMemory = module.subarray(0, module.indexOf(5))
+  expect(() => withMemoryMaximum(upToMemory, 300)).toThrow('no memory section')
 })

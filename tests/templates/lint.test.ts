@@ -55,11 +55,12 @@ describe('for any template', () => {
     )
   })
 
-  test('the strict form keeps the number of every line', () => {
+  test('the strict form has at least the lines of the source, and names no line behind its end', () => {
     fc.assert(
       fc.property(jinjaText, (source) => {
         const sites: Site[] = []
         const strict = makeStrict('m', source, { ownFilters: new Set(['a']), sites, spelling: 'fast' })
+        // A variable that goes on over several lines is written anew, so its line breaks may be lost or repeated.
         if (!/[[.|]\s*\n/.test(source))
           expect(strict.split('\n').length).toBeGreaterThanOrEqual(source.split('\n').length)
         for (const { line } of sites) expect(line).toBeLessThanOrEqual(source.split('\n').length)

@@ -16,11 +16,13 @@ async function existing(file: string): Promise<Stamp> {
   return stamp
 }
 
+const enqueue = true
+
 const hexOf = (algorithm: string, data: string | Uint8Array): string =>
   createHash(algorithm).update(data).digest('hex')
 
 test.each<DigestAlgorithm>(['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512'])(
-  '%s of a file',
+  '%s of a file that is read in several pieces',
   async (algorithm) => {
     const folder = temporaryFolder()
     const bytes = Buffer.alloc(2_500_000, 'kernel')
@@ -42,9 +44,9 @@ test('a digest is computed once, however many files need it, and is then known',
     expected: { algorithm: 'sha256', hex: hexOf('sha256', 'kernel') },
   } as const
   const wrong = { path: 'vmlinuz', stamp, expected: { algorithm: 'sha256', hex: 'ab' } } as const
-  expect(verifier.check([right, wrong], true).unverified).toEqual(['vmlinuz', 'vmlinuz'])
+  expect(verifier.check([right, wrong], enqueue).unverified).toEqual(['vmlinuz', 'vmlinuz'])
   await vi.waitFor(() => expect(told).toEqual([stamp.file]))
-  expect(verifier.check([right, wrong], true)).toEqual({
+  expect(verifier.check([right, wrong], enqueue)).toEqual({
     unverified: [],
     damaged: [{ path: 'vmlinuz', expected: wrong.expected, found: right.expected.hex }],
   })
@@ -53,6 +55,7 @@ test('a digest is computed once, however many files need it, and is then known',
 
 test('large files are hashed in threads, as small ones are hashed here', async () => {
   const folder = temporaryFolder()
+  // Threads begin at 256 MiB.
   const size = 257 * 2 ** 20
   // By md5sum. Hashing as many zeros here again would take longer than the rest of this file.
   const md5OfZeros = 'd5e338cfc077dd70d65d1c6139cbc8a8'
@@ -68,10 +71,11 @@ test('large files are hashed in threads, as small ones are hashed here', async (
     await existing(join(folder, 'install.img')),
     await existing(join(folder, 'vmlinuz')),
   ] as const
+  // Any digest would do: the cache tells what was computed.
   const expected = { algorithm: 'md5', hex: '' } as const
   verifier.check(
     stamps.map((stamp) => ({ path: stamp.file, stamp, expected })),
-    true,
+    enqueue,
   )
   await vi.waitFor(() => expect(known.size).toBe(2), { timeout: 50_000 })
   expect(stamps.map((stamp) => cache.get(stamp, 'md5'))).toEqual([md5OfZeros, hexOf('md5', 'kernel')])
@@ -86,10 +90,10 @@ test('a stopped verifier does not report results', async () => {
   const verifier = new BackgroundVerifier(cache, (file) => told.push(file))
   const stamp = await existing(join(folder, 'vmlinuz'))
   const file = { path: 'vmlinuz', stamp, expected: { algorithm: 'sha256', hex: 'ab' } } as const
-  verifier.check([file], true)
+  verifier.check([file], enqueue)
   verifier.start()
   await verifier.stop()
-  expect(verifier.check([file], true).unverified).toEqual(['vmlinuz'])
+  expect(verifier.check([file], enqueue).unverified).toEqual(['vmlinuz'])
   await pause(50)
   expect([told, cache.get(stamp, 'sha256'), verifier.idle]).toEqual([[], undefined, true])
 })
@@ -127,7 +131,7 @@ test.each(['', '{', '[]', 'null', '{"version":2,"files":{}}', '{"version":1,"fil
     writeBelow(folder, 'verified.json', text)
     const cache = new VerifyCache(folder)
     expect(await cache.load()).toContain('verified.json is damaged')
-    cache.set({ ...(await existing(join(folder, 'verified.json'))) }, 'md5', 'aa')
+    cache.set(await existing(join(folder, 'verified.json')), 'md5', 'aa')
     await cache.save()
     expect(JSON.parse(readFileSync(join(folder, 'verified.json'), 'utf8')).version).toBe(1)
   },

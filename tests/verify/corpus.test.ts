@@ -47,6 +47,7 @@ function mutated(files: readonly (readonly [string, Buffer])[]): fc.Arbitrary<Bu
     })
 }
 
+/** Reads the packages, by default in pieces that cut their entries in two. */
 async function packagesOf(bytes: Uint8Array, step = 700): Promise<PackageFile[]> {
   async function* pieces() {
     for (let at = 0; at < bytes.length; at += step) yield bytes.subarray(at, at + step)
@@ -125,6 +126,7 @@ describe('primary.xml', () => {
     'a package of two million characters of %s is read in a moment',
     async (piece) => {
       const text = `<metadata><package>${piece.repeat(2_000_000 / piece.length)}</package></metadata>`
+      // To search for the end again from each beginning would exceed the time limit of a test.
       expect(await packagesOf(Buffer.from(text), 1 << 20)).toEqual([])
     },
   )
@@ -151,6 +153,7 @@ describe('a tree', () => {
             '.treeinfo': treeinfo,
             'repodata/repomd.xml': repomd,
             'repodata/primary.xml.gz': gzipSync(primary),
+            // No line of it is a checksum of coreutils.
             SHA256SUMS: treeinfo,
           })
           expect(report.findings.length).toBeLessThan(100_000)

@@ -25,6 +25,7 @@ let files: readonly string[] = []
 
 beforeAll(() => {
   for (const [path, text] of Object.entries(imagesOfTree())) writeBelow(folder, path, text)
+  // With three images, primary.xml.gz, repomd.xml, .treeinfo and the list, 500 files.
   makeRepository(folder, somePackages(493))
   const repomd = 'repodata/repomd.xml'
   const treeinfo = treeinfoText().replace(
@@ -68,6 +69,7 @@ const sizeOf = (path: string) => statSync(join(folder, path)).size
 
 test('the intact tree has 500 files and no finding', async () => {
   expect(files.length + 1).toBe(500)
+  // No document names the list.
   expect(await verify()).toMatchObject({ findings: [], files: 499 })
 })
 
@@ -75,7 +77,7 @@ test.each([
   ['first', () => 0],
   ['last', (size: number) => size - 1],
   ['middle', (size: number) => size >> 1],
-])('the %s byte of any file', async (_, place) => {
+])('a flipped bit in the %s byte of any file is found and named', async (_, place) => {
   // Those that name others are taken one by one below: what they say of others changes with them.
   const targets = files.filter((path) => path !== '.treeinfo' && !path.startsWith('repodata/'))
   const flips = targets.map((path, n) => ({ path, at: place(sizeOf(path)), bit: n % 8 }))
@@ -85,7 +87,7 @@ test.each([
     expect(message).toMatch(/^is damaged: sha256 is [0-9a-f]{64}; .* says [0-9a-f]{64}$/)
 })
 
-test('any one byte anywhere, and most often in the documents', async () => {
+test('a flipped bit anywhere, most often in the documents, is found and named', async () => {
   const documents = files.filter((path) => path === '.treeinfo' || path.startsWith('repodata/'))
   const path = fc.oneof(fc.constantFrom(...files), fc.constantFrom(...documents))
   const place = fc.oneof(fc.constantFrom(0, 1), fc.double({ min: 0, max: 1, noNaN: true }))
@@ -101,11 +103,12 @@ test('any one byte anywhere, and most often in the documents', async () => {
 
 test('any one byte of the list that changes its meaning: the list is named', async () => {
   const text = readFileSync(join(folder, list))
+  // The first 64 characters of a line are its digest.
   const isLetterOfDigest = (at: number) =>
     /[a-f]/i.test(String.fromCharCode(text[at] ?? 0)) && text.lastIndexOf('\n', at) + 65 > at
   await fc.assert(
     fc.asyncProperty(fc.nat(text.length - 1), fc.nat(7), async (at, bit) => {
-      // `a` and `A` are the same digit.
+      // Bit 5 makes `A` of `a`, which is the same digit.
       fc.pre(bit !== 5 || !isLetterOfDigest(at))
       const { findings } = await withFlips([{ path: list, at, bit }], verify)
       expect(findings.some((each) => each.path === list || each.message.includes(list))).toBe(true)

@@ -1,4 +1,13 @@
-import { existsSync, linkSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
@@ -23,8 +32,8 @@ function inputs() {
     makeTree(folder, { version })
     return folder
   }
-  const publish = (id: string, version: string, replace = false) =>
-    store.publish({ id, kind: 'folder', path: stage(version), source: 'a test', replace })
+  const publish = (id: string, version: string, options: { readonly replace?: boolean } = {}) =>
+    store.publish({ id, kind: 'folder', path: stage(version), source: 'a test', ...options })
   const kernel = (id: string) => readFileSync(join(trees, id, 'images/pxeboot/vmlinuz'), 'utf8')
   const pass = (ms: number) => {
     nowMs += ms
@@ -75,14 +84,14 @@ test('a folder placed by hand is left alone, and with replace becomes an earlier
     message: expect.stringMatching(/a folder .* trees\/mine; .*"replace"/),
   })
   expect(kernel('mine')).toContain('39')
-  await publish('mine', '40', true)
+  await publish('mine', '40', { replace: true })
   expect(kernel('mine')).toContain('40')
   await store.rollback('mine')
   expect(kernel('mine')).toContain('39')
 })
 
 test.each([
-  ['../x', 'empty or begins with "-"|not searched'],
+  ['../x', 'not searched'],
   ['.hidden', 'not searched'],
   ['a//b', 'is empty'],
   ['has blank', 'a blank'],
@@ -117,7 +126,6 @@ test('a crash between moving and switching is finished by the next start, once',
   const folder = folderOfVersion(trees, 'fedora', 2)
   const record = { ...first, version: 2 }
   writeFileSync(join(folderOfId(trees, 'fedora'), '2.json'), JSON.stringify(record))
-  const { renameSync } = await import('node:fs')
   renameSync(stage('41'), folder)
   expect(kernel('fedora')).toContain('40')
   expect(await store.recover()).toEqual(['fedora'])
@@ -127,7 +135,7 @@ test('a crash between moving and switching is finished by the next start, once',
   expect(kernel('fedora')).toContain('40')
 })
 
-test('gc keeps the current version, the one before, pinned and recent ones, and counts shared files once', async () => {
+test('gc keeps the current, previous, pinned and recent versions, and counts no file that they share', async () => {
   const { trees, store, publish, pass, now } = inputs()
   for (const version of ['38', '39', '40', '41']) {
     await publish('fedora', version)
@@ -150,6 +158,19 @@ test('gc keeps the current version, the one before, pinned and recent ones, and 
   await store.remove('fedora', 1)
   expect((await store.versions('fedora')).map(({ version }) => version)).toEqual([2, 3, 4])
   await expect(store.remove('fedora', 4)).rejects.toMatchObject({ kind: 'conflict' })
+})
+
+test('gc keeps the version that rollback goes to, not the one with the highest number', async () => {
+  const { store, publish, pass, now } = inputs()
+  for (const version of ['38', '39', '40']) await publish('fedora', version)
+  pass(hourMs)
+  await store.rollback('fedora', 1)
+  pass(hourMs)
+  await publish('fedora', '41')
+  const options = { keep: 1, graceMs: 0, pinned: new Set<string>(), nowMs: now() + hourMs }
+  const { stay } = await planGc(store, ['fedora'], options)
+  expect(stay.map(({ version }) => version.version)).toEqual([1])
+  expect((await store.rollback('fedora')).version).toBe(1)
 })
 
 test('during a switch the public name leads to a whole tree at any moment', async () => {

@@ -109,6 +109,7 @@ export function announcedDigest(req: IncomingMessage): ExpectedDigest | undefine
     for (const part of value.split(',')) {
       const [, written = '', base64 = ''] =
         /^\s*([\w-]+)\s*[=\s]\s*:?([A-Za-z0-9+/]+=*):?\s*$/.exec(part) ?? []
+      // `sha-256` is our `sha256`, and RFC 3230 calls SHA-1 `SHA`.
       const algorithm = algorithms.find(
         (each) =>
           each ===

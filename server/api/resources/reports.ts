@@ -7,6 +7,7 @@ import type { Requester } from '../../core/net/requester.ts'
 import type { ApiContext, Reply } from '../route.ts'
 import { guestNamed } from './guests.ts'
 
+/** In characters: a detail becomes one line of the guest's history. */
 const longestDetail = 500
 
 /** One line for people. A detail that is not a text is dropped, and the report still counts. */

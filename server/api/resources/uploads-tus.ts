@@ -5,7 +5,7 @@ import { type CleanPath, cleanPath, parentPath } from '../../files/path.ts'
 import type { Uploads } from '../../intake/uploads/uploads.ts'
 import { segments } from '../input.ts'
 import type { ApiContext, Reply } from '../route.ts'
-import { announcedDigest, receive } from './receive-body.ts'
+import { announcedDigest, receive, type Sink } from './receive-body.ts'
 
 const version = '1.0.0'
 /** 100 GiB: ten times the largest disc. */
@@ -117,13 +117,25 @@ interface Part {
 /** Receives the body of one request as the next part of a file. */
 async function receivePart(uploads: Uploads, req: IncomingMessage, part: Part): Promise<Reply> {
   const { path, length, offset } = part
-  const end = offset + Number(req.headers['content-length'] ?? 0)
-  if (end > length)
-    throw new Failure('too-large', `${path} was announced with ${length} bytes, and ${end} would come`)
+  const checkEnd = (end: number): void => {
+    if (end > length)
+      throw new Failure('too-large', `${path} was announced with ${length} bytes, and ${end} would come`)
+  }
+  checkEnd(offset + Number(req.headers['content-length'] ?? 0))
   const digest = announcedDigest(req)
   const file = await uploads.openForWriting(path, offset)
+  let end = offset
+  const sink: Sink = {
+    async write(bytes) {
+      // A body in chunks has no Content-Length.
+      end += bytes.length
+      checkEnd(end)
+      await file.write(bytes)
+    },
+    close: (outcome) => file.close(outcome),
+  }
   try {
-    const received = await receive(req, file, (bytes) => offset + bytes === length, digest)
+    const received = await receive(req, sink, (bytes) => offset + bytes === length, digest)
     return { status: 204, headers: { 'Upload-Offset': String(offset + received) } }
   } catch (error) {
     if (!(error instanceof Failure) || error.kind !== 'invalid-data') throw error

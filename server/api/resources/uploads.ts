@@ -16,6 +16,7 @@ import { announcedDigest, receive } from './receive-body.ts'
  *     curl -X POST ... http://server/api/v1/uploads/fedora-40/publish
  */
 export const uploadParams = z.object({ path: segments })
+export const showParams = z.object({ name: z.string() })
 export const publishParams = z.object({ id: segments })
 
 /** `?replace`, `?replace=1` and the like mean yes; `?replace=false` and no `replace` mean no. */
@@ -38,7 +39,7 @@ export async function list(_: unknown, { uploads }: ApiContext): Promise<Reply> 
 }
 
 export async function show(
-  { params: { name } }: { params: { name: string } },
+  { params: { name } }: { params: z.output<typeof showParams> },
   { uploads }: ApiContext,
 ): Promise<Reply> {
   const json: UploadView | undefined = (await uploads.list()).find((upload) => upload.name === name)
@@ -54,6 +55,7 @@ export async function offset({ params }: PathCall, { uploads }: ApiContext): Pro
   return {
     headers: {
       'Upload-Offset': String(size),
+      // No and yes as structured fields write them (RFC 9651, 3.3.6).
       'Upload-Complete': uploads.isPartial(path) ? '?0' : '?1',
       'Content-Length': String(size),
     },
@@ -71,6 +73,7 @@ export async function put({ params, req }: PathCall, { uploads }: ApiContext): P
   const isNew = (await uploads.size(path)) === undefined
   const start = range?.from ?? 0
   const file = await uploads.openForWriting(path, start)
+  // Without a total nothing says that more will come.
   const isWhole = (bytes: number) => range?.total === undefined || start + bytes === range.total
   const received = await receive(req, file, isWhole, digest)
   const json: UploadReceipt = { path: path.slice(1), received, size: start + received }

@@ -17,6 +17,7 @@ const maxFolders = 4096
 export class ArrivalWatch {
   readonly #root: string
   readonly #clock: () => number
+  /** `mtimeMs` is the time that the last look has seen; 0 before the first. */
   readonly #folders = new Map<string, { mtimeMs: number; watcher: FSWatcher | undefined }>()
   /**
    * The item that the last event named, relative to the tree; undefined when no event came since the last

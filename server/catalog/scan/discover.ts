@@ -33,6 +33,7 @@ export interface TreeLocation {
   readonly image?: string
 }
 
+/** What one search has found. */
 export interface Discovery {
   readonly trees: readonly TreeLocation[]
   /** The folders that were searched for trees and are not trees themselves. */
@@ -83,6 +84,7 @@ export async function discover(
   return { trees: trees.sort(byId), searched, notes }
 }
 
+/** A folder or image that the search is to visit. */
 interface Step {
   readonly location: TreeLocation
   /** Real paths of the folders through which the search came here. */
@@ -196,7 +198,7 @@ export function childId(parent: string, name: string): string {
   return parent === '.' ? name : `${parent}/${name}`
 }
 
-/** Folders between `trees/` and this one; 0 for `trees/` itself. */
+/** How many folders below `trees/` this one is: 1 for `trees/x`, 0 for `trees/` itself. */
 function depthOf(id: string): number {
   return id === '.' ? 0 : id.split('/').length
 }

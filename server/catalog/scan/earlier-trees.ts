@@ -80,5 +80,6 @@ export async function readEarlierTree(
       ? { id: current.id, diskPath: content, image: basename(content) }
       : { id: current.id, diskPath: join(content, inside) }
   const reading = await readTree(location, treesFolder)
+  // A version was verified before it was published.
   return reading && treeOf(location, reading, { state: 'ready', reasons: [] })
 }

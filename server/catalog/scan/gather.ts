@@ -16,6 +16,7 @@ import type { Entry, FileSource } from '../../files/source.ts'
 
 /** How many folders are listed for one tree without a complete descriptor. */
 const maxFolders = 96
+/** Levels of folders, the tree's own included: `current/images/netboot/debian-installer/amd64` of Debian. */
 const maxDepth = 6
 
 /** Whether a folder may be a tree, judged by the names in it, before any file is opened. */
@@ -190,6 +191,7 @@ class EvidenceCollector {
 
   #newestMs(): number {
     let newest = 0
+    // In a tree without a descriptor nothing is named, and every file that was found counts.
     for (const [path, { modifiedMs }] of this.#files)
       if (this.#named.size === 0 || this.#named.has(path)) newest = Math.max(newest, modifiedMs)
     return newest

@@ -5,6 +5,9 @@ import { type Look, type Stamp, stampOf } from '../../files/listing-source.ts'
 import type { CleanPath } from '../../files/path.ts'
 import type { Entry } from '../../files/source.ts'
 
+/** How many reasons are kept: a damaged image may give another one for each of its files. */
+const mostTroubles = 5
+
 /**
  * One look into an ISO image of `trees/`. Damage inside does not make it fail: what cannot be read counts as
  * missing, and `troubles` says why. Nothing inside changes while the size and times of the image stay the
@@ -84,6 +87,6 @@ export class ImageLook implements Look {
 
   #note(error: unknown): void {
     const message = failureMessage(error)
-    if (this.troubles.length < 5 && !this.troubles.includes(message)) this.troubles.push(message)
+    if (this.troubles.length < mostTroubles && !this.troubles.includes(message)) this.troubles.push(message)
   }
 }

@@ -12,6 +12,7 @@ import { EarlierTrees, readEarlierTree } from './earlier-trees.ts'
 import { FolderWatch } from './folder-watch.ts'
 import { TreeScanner } from './scanner.ts'
 
+/** What `LiveTrees` works with, and whom it tells. */
 export interface LiveTreesOptions {
   /** `trees/` as configured; it may be made later. */
   readonly folder: string
@@ -27,6 +28,7 @@ export interface LiveTreesOptions {
 
 /** How long events are collected before a look: one `mv` makes dozens. */
 const collectMs = 50
+/** How long digests are collected before their trees are judged. */
 const collectDigestsMs = 30
 /**
  * A network file system gives no events for what other machines write, so everything is looked at more often.
@@ -34,6 +36,7 @@ const collectDigestsMs = 30
 const networkRescanMs = 5_000
 /** How often a missing `trees/` is looked for. */
 const missingRetryMs = 1_000
+/** How often new digests are saved while others are still being computed. */
 const saveEveryMs = 10_000
 
 /** The trees below one folder, kept up to date: watchers and timers tell the scanner where to look. */
@@ -122,6 +125,7 @@ export class LiveTrees {
 
   /** Looks at everything now. */
   async rescan(): Promise<void> {
+    // Without a scanner and with a folder, `start` is still at work, and looks at everything itself.
     if (!this.#scanner) return this.#isMissing ? this.#startLate() : undefined
     if ((await realpath(this.#options.folder).catch(() => undefined)) === undefined) await this.#restart()
     else {
@@ -266,6 +270,7 @@ export class LiveTrees {
 
   #pollUnsettled(): void {
     if (!this.#scanner?.hasUnsettled || this.#timers.has('poll')) return
+    // Four looks in each quiet time, but no pause below 10 ms or above a quarter of a second.
     const pauseMs = Math.min(250, Math.max(10, this.#options.times.quietMs / 4))
     this.#after('poll', pauseMs, async () => {
       await this.#scanner?.lookAtUnsettled()
@@ -278,6 +283,7 @@ export class LiveTrees {
     for (const { id, state, reasons } of after) {
       const previous = removed.get(id)
       removed.delete(id)
+      // An incoming tree is reported once, because its reasons name each file that arrives.
       const isSame =
         previous?.state === state && (state === 'incoming' || previous.reasons.join() === reasons.join())
       if (!isSame) this.#options.emit({ type: 'tree', id, state, reasons })

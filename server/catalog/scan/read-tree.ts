@@ -41,23 +41,24 @@ export interface TreeReading {
 /**
  * Looks at a folder or into an image; undefined when it is not a tree.
  *
- * @param within Real path that symlinks must stay inside.
+ * @param treesFolder Real path of `trees/`. Symlinks must stay inside it.
  * @param onTrouble Called with the reason when an image does not hold a tree. An image in `trees/` is meant
  *   to hold one.
  */
 export async function readTree(
   location: TreeLocation,
-  within: string,
+  treesFolder: string,
   onTrouble?: (why: string) => void,
 ): Promise<TreeReading | undefined> {
   const reading =
     location.image === undefined
-      ? await readFolder(location, within)
+      ? await readFolder(location, treesFolder)
       : await readImage(location, location.image, onTrouble)
-  const published = reading && (await recordAt(within, location.diskPath))
+  const published = reading && (await recordAt(treesFolder, location.diskPath))
   if (!reading || !published) return reading
   const { id, version } = published
-  return { ...reading, published, release: { id, version, folder: folderOfVersion(within, id, version) } }
+  const folder = folderOfVersion(treesFolder, id, version)
+  return { ...reading, published, release: { id, version, folder } }
 }
 
 /** A tree that was recognised by its descriptors or files. */
@@ -66,7 +67,11 @@ export interface RecognizedTree {
   readonly description: Description
 }
 
-/** Recognises a folder as a tree, without looking further at its files. */
+/**
+ * Recognises a folder as a tree, without looking further at its files.
+ *
+ * @param within Real path that symlinks must stay inside.
+ */
 export async function recognizeFolder(
   location: TreeLocation,
   within: string,

@@ -71,7 +71,7 @@ export class TreeScanner {
   lookAtUnsettled(): Promise<void> {
     return this.#exclusively(async () => {
       for (const tree of [...this.#trees.values()])
-        if (tree.isUnsettled) await this.#refresh(tree.location.id, new Map())
+        if (tree.isUnsettled) await this.#refresh(tree.location.id)
     })
   }
 
@@ -81,7 +81,7 @@ export class TreeScanner {
       for (const tree of [...this.#trees.values()]) {
         if (![...tree.reading.files.values()].some((stamp) => stamp && files.has(stamp.file))) continue
         if (await tree.look()) tree.judge()
-        else await this.#refresh(tree.location.id, new Map())
+        else await this.#refresh(tree.location.id)
       }
     })
   }
@@ -157,9 +157,9 @@ export class TreeScanner {
    * Looks at one id again.
    *
    * @param treesAbove By id, whether a folder above has become a tree. It is filled during one round, since
-   *   many changes may lie below one folder.
+   *   many changes may lie below one folder. Default: a round of its own.
    */
-  async #refresh(id: string, treesAbove: Map<string, Promise<boolean>>): Promise<void> {
+  async #refresh(id: string, treesAbove = new Map<string, Promise<boolean>>()): Promise<void> {
     const tree = this.#trees.get(id)
     // After a switch to another version, the folder of the old version is unchanged: so the place is checked,
     // too.
@@ -170,8 +170,10 @@ export class TreeScanner {
       await this.#search(above)
       return
     }
+    // Nothing inside a tree is a tree of its own.
     if (idsAbove(id).some((each) => this.#trees.has(each))) return
     const location = await findLocation(this.#context.folder, id)
+    // Nothing is there any more: no tree, and no folder that could be searched.
     if (!location) return this.#replace(id, new Map(), [])
     const { notes } = await this.#search(location)
     // The next scan of everything removes the notes that are no longer true.
@@ -211,7 +213,8 @@ export class TreeScanner {
     const tracked = this.#trees.get(location.id)
     if (tracked && isSameLocation(tracked.location, location) && (await tracked.look())) return tracked
     const reading = await readTree(location, this.#context.folder, onTrouble)
-    return reading && TrackedTree.create(location, reading, this.#context, !this.#started)
+    const atStart = !this.#started
+    return reading && TrackedTree.create(location, reading, this.#context, atStart)
   }
 
   /** Replaces the trees and searched folders at and below an id by those that were found there now. */
@@ -234,6 +237,7 @@ export class TreeScanner {
   #dropInnerLinks(): void {
     const folders = new Set([...this.#trees.values()].map(({ location }) => location.diskPath))
     for (const [id, tree] of this.#trees) {
+      // A symlink to an image is a tree, wherever in `trees/` the image lies.
       if (tree.location.image !== undefined) continue
       let above = dirname(tree.location.diskPath)
       while (above.length > this.#context.folder.length && !folders.has(above)) above = dirname(above)

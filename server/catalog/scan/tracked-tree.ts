@@ -4,7 +4,7 @@ import { deepFreeze } from '../../core/freeze.ts'
 import { dropMissingPlatforms, mainPlatform } from '../../core/tree/boot-files.ts'
 import { judgeTree, type SettleTimes, type TreeVerdict } from '../../core/tree/settle.ts'
 import type { Tree, TreeProblem } from '../../core/tree/tree.ts'
-import type { BackgroundVerifier, Verification } from '../../verify/background-verifier.ts'
+import type { BackgroundVerifier } from '../../verify/background-verifier.ts'
 import { ArrivalWatch } from './arrival.ts'
 import type { TreeLocation } from './discover.ts'
 import {
@@ -57,7 +57,7 @@ export class TrackedTree {
     this.#context = context
     // Nothing is copied into a published version: it was complete when it became current.
     this.#lastChangeMs = reading.published ? 0 : Math.min(newestChangeMs(reading), context.clock())
-    this.#tree = this.#judge()
+    this.#tree = this.#treeNow()
   }
 
   /**
@@ -118,7 +118,7 @@ export class TrackedTree {
 
   /** Judges the state of the last reading again: more digests may have been computed since. */
   judge(): void {
-    const tree = this.#judge()
+    const tree = this.#treeNow()
     if (JSON.stringify(tree) !== JSON.stringify(this.#tree)) this.#tree = tree
     if (this.isUnsettled && !this.#arrival && !this.#reading.image) {
       this.#arrival = new ArrivalWatch(this.#reading.diskPath, this.#context.clock)
@@ -142,7 +142,8 @@ export class TrackedTree {
     this.#lastChanged = path
   }
 
-  #judge(): Tree {
+  /** The tree, with the state that follows from its last reading and the digests known by now. */
+  #treeNow(): Tree {
     const { clock, times, verifier, verify } = this.#context
     const nowMs = clock()
     // When the clock was set back, the quiet time begins now. Otherwise the tree would be incoming until the
@@ -160,25 +161,31 @@ export class TrackedTree {
       namedBy,
       cutShort: isCut ? { image: image.name, missingBytes: image.missingBytes } : undefined,
     })
+    // First without digests: none is computed for a tree that is incoming or lacks a boot file.
     const unchecked = judgeTree(facts, times)
     if (unchecked.state !== 'ready') return treeOf(this.location, this.#reading, unchecked)
     const { published } = this.#reading
     const checked = verifier.check(describedFiles(this.#reading), verify)
+    // Faults that somebody accepted when publishing do not make the version broken.
     const damaged = checked.damaged.filter(({ path }) => !published?.accepted?.paths.includes(path))
     // A published version was verified before: it is offered at once, and verified again meanwhile.
     const trusted = published !== undefined && !this.#modifiedAfterPublish
     const unverified = verify && !trusted ? checked.unverified : []
     const verdict = judgeTree({ ...facts, damaged, unverified }, times)
-    return treeOf(this.location, this.#reading, verdict, trusted ? { unverified: [], damaged } : checked)
+    return treeOf(this.location, this.#reading, verdict, trusted ? [] : checked.unverified)
   }
 }
 
-/** The tree as a snapshot shows it, deeply frozen. */
+/**
+ * The tree as a snapshot shows it, deeply frozen.
+ *
+ * @param unverified Files whose digest is not known yet. A ready tree names them among its problems.
+ */
 export function treeOf(
   location: TreeLocation,
   reading: TreeReading,
   verdict: TreeVerdict,
-  checked?: Verification,
+  unverified: readonly string[] = [],
 ): Tree {
   const { description, files } = reading
   const { platforms, problems } = dropMissingPlatforms(description, (path) => isMissing(reading, path))
@@ -203,11 +210,15 @@ export function treeOf(
     reasons: verdict.reasons,
     sizes,
     modifiedMs,
-    problems: [...description.problems, ...problems, ...treeProblems(reading, verdict, checked)],
+    problems: [...description.problems, ...problems, ...treeProblems(reading, verdict, unverified)],
   })
 }
 
-function treeProblems(reading: TreeReading, verdict: TreeVerdict, checked?: Verification): TreeProblem[] {
+function treeProblems(
+  reading: TreeReading,
+  verdict: TreeVerdict,
+  unverified: readonly string[],
+): TreeProblem[] {
   const problems: TreeProblem[] = []
   const { accepted } = reading.published ?? {}
   if (accepted)
@@ -222,9 +233,9 @@ function treeProblems(reading: TreeReading, verdict: TreeVerdict, checked?: Veri
   for (const file of Object.keys(reading.description.checksums))
     if (!reading.files.get(file))
       problems.push({ file, message: `${file} has a digest in the descriptor and is missing` })
-  if (verdict.state === 'ready' && checked && checked.unverified.length > 0)
+  if (verdict.state === 'ready' && unverified.length > 0)
     problems.push({
-      message: `not verified yet: ${checked.unverified.join(', ')}; a running server checks the digests`,
+      message: `not verified yet: ${unverified.join(', ')}; a running server checks the digests`,
     })
   return problems
 }

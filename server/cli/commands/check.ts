@@ -6,7 +6,7 @@ import type { SnapshotProblem } from '../../core/problem.ts'
 import { lintTemplates } from '../../templates/lint.ts'
 import { TemplateRenderer } from '../../templates/renderer.ts'
 import { answerFileProblems } from '../check-answer-files.ts'
-import { configOption, jsonOption, readSnapshot } from '../options.ts'
+import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { count, json } from '../output/table.ts'
 
@@ -17,7 +17,7 @@ export function registerCheck(program: Command, io: CliIo): void {
     .addOption(configOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExit code 0: nothing is wrong, or there are only warnings; 2: there are errors.')
-    .action(async (options: { config?: string; json?: boolean }) => {
+    .action(async (options: CommonOptions) => {
       const problems = await allProblems(options, io)
       if (options.json) io.out(json(problems))
       else io.out(describeProblems(problems))
@@ -25,7 +25,7 @@ export function registerCheck(program: Command, io: CliIo): void {
     })
 }
 
-async function allProblems(options: { config?: string }, io: CliIo): Promise<readonly SnapshotProblem[]> {
+async function allProblems(options: CommonOptions, io: CliIo): Promise<readonly SnapshotProblem[]> {
   try {
     const snapshot = await readSnapshot(options, io)
     return [...snapshot.problems, ...(await renderingProblems(snapshot, io.cwd))]

@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import pc from 'picocolors'
 import { type App, createApp } from '../../app.ts'
 import { Failure } from '../../core/failure.ts'
-import { bootDirectly, bootOverPxe, chooseWay, hostSeenByGuest } from '../demo/boot.ts'
+import { bootDirectly, bootOverPxe, chooseWay, urlSeenByGuest } from '../demo/boot.ts'
 import { BootMonitor } from '../demo/boot-monitor.ts'
 import { type DemoFolder, makeDemoFolder } from '../demo/demo-folder.ts'
 import { obtainInstaller } from '../demo/installer.ts'
@@ -53,6 +53,7 @@ async function demo(options: DemoOptions, io: CliIo): Promise<void> {
     await untilOffered(url, demoFolder)
     await explain(url, demoFolder, io)
     if (options.boot) await boot({ undo, demo: demoFolder, url, app, io })
+    // Ends the handling of Ctrl-C by `undo`, because `keep` waits for Ctrl-C itself.
     undo.unwind()
     if (options.keep) await keep(url, io)
   } finally {
@@ -103,7 +104,7 @@ async function explain(url: string, { tree, guest }: DemoFolder, io: CliIo): Pro
  */
 function seenFromGuest(command = '', url: string): string {
   return command.replace(/^.*(?:-append|--extra-args).*$/gm, (line) =>
-    line.replaceAll(url, hostSeenByGuest(url)),
+    line.replaceAll(url, urlSeenByGuest(url)),
   )
 }
 

@@ -48,6 +48,7 @@ async function explainAMachine(
   io: CliIo,
 ): Promise<void> {
   const facts = factsOf(asked)
+  // The operator's own boot configurations in tftpboot/, which win over any plan.
   const handWritten = await handWrittenFor(diskSource(snapshot.config.paths.tftpboot), facts, snapshot.guests)
   const lines = explainBoot(facts, cliInputs(snapshot, stateOf), handWritten)
   const known = snapshot.guests.match(facts) !== undefined
@@ -73,11 +74,10 @@ function factsOf(asked: string): GuestFacts {
 
 async function explainAPath(
   asked: string,
-  stored: StoredStates,
+  { snapshot, stateOf, reportToken }: StoredStates,
   options: CommonOptions,
   io: CliIo,
 ): Promise<void> {
-  const { snapshot } = stored
   const services = expectedServices(snapshot.config)
   const renderer = new TemplateRenderer()
   try {
@@ -86,7 +86,7 @@ async function explainAPath(
       services: () => services,
       renderer,
       onWarnings: () => undefined,
-      machines: { ...noMachines, ...stored },
+      machines: { ...noMachines, stateOf, reportToken },
     })
     const lines = await explainPath(mounts, cleanPath(asked), cliRequester(snapshot.config))
     const served = lines.some(({ outcome }) => outcome === 'serves')

@@ -89,8 +89,13 @@ async function adopt(asked: string, options: AdoptOptions, io: CliIo): Promise<v
       )
     // Stored before the guest exists, so that no network boot can install it in between.
     if (options.local) await keepLocal(store, name)
-    const at = { cwd: io.cwd, ...(options.config !== undefined && { configFile: options.config }) }
-    const path = await addGuest({ ...at, name, profiles: profile, machine })
+    const path = await addGuest({
+      cwd: io.cwd,
+      ...(options.config !== undefined && { configFile: options.config }),
+      name,
+      profiles: profile,
+      machine,
+    })
     await store.forgetUnknownMachine(machine.id)
     const next = options.local
       ? `it boots its own disk until "treeboot install ${name}"`

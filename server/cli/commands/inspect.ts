@@ -49,6 +49,7 @@ export function registerInspect(program: Command, io: CliIo): void {
     })
 }
 
+/** A path that does not exist is bad input, too: 3 says here that a tree does not boot. */
 function isBadInput(error: unknown): boolean {
   const kind = failureKind(error)
   return kind === 'invalid-data' || kind === 'not-found' || kind === 'bad-request' || kind === 'too-large'
@@ -64,7 +65,10 @@ async function describe(absolute: string, asked: string): Promise<Description> {
   return readDescriptor(asked, await readFile(absolute))
 }
 
-/** The end of the path. Without a descriptor, distribution and version are often known only from the path. */
+/**
+ * The last four names of the path. Without a descriptor, distribution and version are often known only from
+ * them.
+ */
 function nameFrom(absolute: string): string {
   return absolute.split('/').slice(-4).join('/')
 }
@@ -116,6 +120,7 @@ export function inspection(description: Description, path: string): Record<strin
   }
 }
 
+/** The kernel for the tree's own architecture: by its path `installerOf` knows some installers. */
 function ownKernel({ platforms, arch }: Description): string | undefined {
   return Object.hasOwn(platforms, arch) ? platforms[arch]?.kernel : undefined
 }
@@ -142,6 +147,7 @@ function report(description: Description, path: string, color: boolean): string 
   facts.push(['installer', installer], ['described by', description.era])
   if (timestamp !== undefined) facts.push(['built', dateOf(timestamp)])
   if (stage2) facts.push(['stage 2', stage2])
+  // A second image of stage 2, below the first.
   if (instimage) facts.push(['', instimage])
   if (checksums > 0) facts.push(['checksums', `${checksums} ${checksums === 1 ? 'file' : 'files'}`])
 

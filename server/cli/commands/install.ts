@@ -75,6 +75,7 @@ async function change(
 function outcome(type: Decision, guest: Guest, before: GuestState, snapshot: Snapshot): string {
   const was = before.sinceMs === 0 ? 'was new' : `was ${before.state} since ${localTime(before.sinceMs)}`
   if (type === 'local') return `${guest.name} ${was}; it boots its own disk from now on`
+  // Without facts of a machine, and without states: `install-once` forgets what the guest was offered before.
   const plan = planGuest(guest, {}, cliInputs(snapshot))
   const next = plan.kind === 'install' ? `installs ${plan.tree.id}, once` : `would fail: ${plan.why}`
   return `${guest.name} ${was}; its next network boot ${next}`

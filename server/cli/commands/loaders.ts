@@ -3,7 +3,7 @@ import type { Snapshot } from '../../catalog/snapshot.ts'
 import type { Firmware } from '../../core/boot/firmware.ts'
 import { loaderCandidates } from '../../core/loader/choice.ts'
 import { type LoaderFile, loaderFiles, treeChainPath } from '../../core/loader/files.ts'
-import type { Requester } from '../../core/net/requester.ts'
+import { internalRequester } from '../../core/net/requester.ts'
 import { diskSource } from '../../files/disk.ts'
 import { cleanPath } from '../../files/path.ts'
 import type { FileSource } from '../../files/source.ts'
@@ -17,6 +17,7 @@ import { json, table } from '../output/table.ts'
 interface LoaderLine {
   /** Path in the namespace. */
   readonly place: string
+  /** What it is, for people. */
   readonly what: string
   readonly from: 'tftpboot' | 'host' | 'tree' | 'missing'
   /** Path on our disk. */
@@ -38,6 +39,7 @@ interface LoaderReport {
   readonly command?: string
 }
 
+/** All firmware of `dhcpClientKinds`, because `treeboot dhcp-config` takes the loader of each from this report. */
 const shownFirmware: readonly Firmware[] = [
   'bios',
   'uefi-x64',
@@ -46,7 +48,6 @@ const shownFirmware: readonly Firmware[] = [
   'uefi-arm64',
   'uefi-http-arm64',
 ]
-const who: Requester = { protocol: 'internal', address: '127.0.0.1' }
 
 export function registerLoaders(program: Command, io: CliIo): void {
   program
@@ -73,6 +74,7 @@ export async function loaderReport(
   const loaders = [...lines, ...(await treeLines(snapshot))]
   const availablePaths = new Set(loaders.filter(({ from }) => from !== 'missing').map(({ place }) => place))
   const missing = loaders.flatMap((line) => (line.from === 'missing' && line.package ? [line.package] : []))
+  // Not the packages of another architecture (`name:arch`), see `hostLine`.
   const packages = [...new Set(missing)].filter((name) => !name.includes(':'))
   return {
     firmware: shownFirmware.map((firmware) => firmwareLine(firmware, availablePaths, loaders, snapshot)),
@@ -89,7 +91,7 @@ async function hostLine(
 ): Promise<LoaderLine> {
   const { name, what, packages } = file
   const place = `/${name}`
-  if ((await tftpboot.stat(cleanPath(place), who))?.kind === 'file')
+  if ((await tftpboot.stat(cleanPath(place), internalRequester))?.kind === 'file')
     return { place, what, from: 'tftpboot', file: `${config.paths.tftpboot}${place}` }
   const found = await hostPlace(file)
   if (found !== undefined) return { place, what, from: 'host', file: found }
@@ -104,7 +106,7 @@ async function treeLines(snapshot: Snapshot): Promise<LoaderLine[]> {
   const lines: LoaderLine[] = []
   for (const { id } of snapshot.trees.all) {
     for (const shim of ['shimx64.efi', 'shimaa64.efi']) {
-      const entry = await chains.stat(cleanPath(`/${id}/${shim}`), who)
+      const entry = await chains.stat(cleanPath(`/${id}/${shim}`), internalRequester)
       if (entry?.kind !== 'file') continue
       const file = entry.extent?.file
       const what = `the signed chain of ${id}`

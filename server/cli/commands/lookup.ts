@@ -40,17 +40,19 @@ export function registerLookup(program: Command, io: CliIo): void {
 }
 
 async function runLookup({ config, json: _, as, ...query }: LookupOptions, io: CliIo): Promise<void> {
+  // `json` is not used: --as says the format, and its default is JSON.
   const asked = parseLookupQuery(query)
-  const now = await readSnapshot(config === undefined ? {} : { config }, io)
+  const current = await readSnapshot(config === undefined ? {} : { config }, io)
   // Only guests have a history: a lookup of a tree does not need the store.
-  const stored = asked.guest && (await readStoredStates(now, io))
-  const { snapshot, stateOf } = stored ?? { snapshot: now }
+  const stored = asked.guest && (await readStoredStates(current, io))
+  const { snapshot, stateOf } = stored ?? { snapshot: current }
   const result = lookup(asked, cliInputs(snapshot, stateOf))
   if (!result.found) {
     const near = result.nearest.length > 0 ? `; nearest: ${result.nearest.join(', ')}` : ''
     io.err(`treeboot: ${result.why}${near}\n`)
     io.exit(exitCodes.notFound)
   } else if (as === 'json' || !isFormat(as)) {
+    // Unlike `renderPlan`, this JSON also has the other trees that matched.
     io.out(json(lookupResultJson(result)))
   } else {
     io.out(renderPlan(result.plan, as))

@@ -48,11 +48,10 @@ async function render(
   options: CommonOptions & { as: string; url?: string },
   io: CliIo,
 ): Promise<void> {
-  const stored = await readStoredStates(await readSnapshot(options, io), io)
-  const { snapshot } = stored
+  const { snapshot, stateOf, reportToken } = await readStoredStates(await readSnapshot(options, io), io)
   const guest = guestNamed(snapshot, name)
   const services = expectedServices(snapshot.config)
-  const machines = { ...noMachines, ...stored }
+  const machines = { ...noMachines, stateOf, reportToken }
   const who = {
     ...cliRequester(snapshot.config),
     ...(options.url !== undefined && { host: hostIn(options.url) }),

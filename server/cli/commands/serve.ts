@@ -51,7 +51,7 @@ async function serve({ config, json, logLevel }: ServeOptions, io: CliIo): Promi
 function startedEvent(app: App, version: string) {
   const open = app.serviceLines().filter((service) => service.open)
   const services = Object.fromEntries(open.map(({ name, host, port }) => [name, { host, port }]))
-  // Version 0.1 called them `doors`; programs may still read that key.
+  // Earlier builds called the services `doors`; programs may still read that key.
   return { event: 'started', version, pid: process.pid, services, doors: services }
 }
 

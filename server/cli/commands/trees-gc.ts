@@ -35,6 +35,7 @@ export function registerTreesGc(trees: Command, io: CliIo): void {
     )
     .addOption(configOption())
     .addOption(jsonOption())
+    // `trees` has some of these options, and commander stores their values there: hence `optsWithGlobals`.
     .action((id: string | undefined, _: unknown, command: Command) => gc(id, command.optsWithGlobals(), io))
 }
 
@@ -66,6 +67,7 @@ async function gc(id: string | undefined, options: GcOptions, io: CliIo): Promis
   if (options.delete) {
     for (const { folder } of oldImports) await rm(folder, { recursive: true, force: true })
     for (const { id: tree, version } of plan.remove) await store.remove(tree, version)
+    // Versions that a crash left half deleted: nothing reads or lists them any more.
     for (const folder of await leftovers(store.trees)) await rm(folder, { recursive: true, force: true })
   }
   const garbage = { plan, imports, oldImports }

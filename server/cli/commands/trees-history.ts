@@ -15,6 +15,7 @@ export function registerTreesHistory(trees: Command, io: CliIo): void {
     .argument('[tree]', 'the id of a tree (default: all)')
     .addOption(configOption())
     .addOption(jsonOption())
+    // `trees` has the same options, and commander stores their values there: hence `optsWithGlobals`.
     .action((id: string | undefined, _: unknown, command: Command) =>
       history(id, command.optsWithGlobals(), io),
     )

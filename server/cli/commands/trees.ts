@@ -1,26 +1,26 @@
 import type { Command } from 'commander'
 import { treeSummary } from '../../api/views.ts'
 import type { Tree } from '../../core/tree/tree.ts'
-import { configOption, jsonOption, readSnapshot } from '../options.ts'
+import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
 import { registerTreesGc } from './trees-gc.ts'
 import { registerTreesHistory } from './trees-history.ts'
 
 export function registerTrees(program: Command, io: CliIo): void {
-  const trees = program
+  const command = program
     .command('trees')
     .description('list the trees below trees/, with the state of each and what is wrong with it')
     .addOption(configOption())
     .addOption(jsonOption())
-    .action(async (options: { config?: string; json?: boolean }) => {
+    .action(async (options: CommonOptions) => {
       const { trees } = await readSnapshot(options, io)
       if (options.json) io.out(json(trees.all.map(treeSummary)))
       else io.out(trees.all.length === 0 ? 'no trees yet: copy one into trees/\n' : describeTrees(trees.all))
       if (trees.all.length === 0) io.exit(exitCodes.notFound)
     })
-  registerTreesHistory(trees, io)
-  registerTreesGc(trees, io)
+  registerTreesHistory(command, io)
+  registerTreesGc(command, io)
 }
 
 function describeTrees(trees: readonly Tree[]): string {

@@ -11,7 +11,7 @@ import { findingText } from '../../intake/publish-tree.ts'
 import { verifyImage } from '../../verify/verify-image.ts'
 import { hasErrors, type VerifyReport, verifyTree } from '../../verify/verify-tree.ts'
 import { recordAt } from '../../versions/record.ts'
-import { configOption, jsonOption, readSnapshot } from '../options.ts'
+import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { progressLine, terminalOrNone } from '../output/progress.ts'
 import {
@@ -22,9 +22,7 @@ import {
 } from '../output/signatures.ts'
 import { count, json } from '../output/table.ts'
 
-interface VerifyOptions extends SignatureOptions {
-  readonly config?: string
-  readonly json?: boolean
+interface VerifyOptions extends CommonOptions, SignatureOptions {
   readonly packages: boolean
 }
 
@@ -59,8 +57,10 @@ async function verify(id: string, options: VerifyOptions, io: CliIo): Promise<Ve
   if (!tree) throw new Failure('not-found', `no tree ${id}; treeboot trees lists them`)
   const signatures = await policyOf(options, config, io)
   const trees = await realpath(config.paths.trees)
-  // A tree that was mirrored with --boot-only has no packages.
+  // Only the record of a tree that was mirrored with --boot-only has an upstream. Such a tree has no packages,
+  // and other files of it may be missing, too.
   const isBootOnly = (await recordAt(trees, tree.origin.path))?.upstream !== undefined
+  // With --json the output is one value, beside which no line of progress may stand.
   const line = progressLine(io, options.json ? 'none' : terminalOrNone())
   const shared = {
     onProgress: (doneBytes: number, totalBytes: number) =>
@@ -83,6 +83,7 @@ async function verify(id: string, options: VerifyOptions, io: CliIo): Promise<Ve
   }
 }
 
+/** The report for --json: without the description of the tree. */
 function plain({ files, bytes, documents, signatures, findings }: VerifyReport) {
   return { files, bytes, documents, signatures, findings }
 }

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Failure } from '../../core/failure.ts'
 import type { LookupResultJson } from '../../core/lookup/result.ts'
 import type { EventBus } from '../../events/bus.ts'
@@ -88,7 +89,7 @@ export async function bootOverPxe(
  * The server's URL as a guest on QEMU's user network must write it: there 10.0.2.2 is the host's loopback
  * address.
  */
-export function hostSeenByGuest(url: string): string {
+export function urlSeenByGuest(url: string): string {
   return `http://10.0.2.2:${new URL(url).port}`
 }
 
@@ -115,21 +116,16 @@ export async function bootDirectly(
     },
     monitor,
   )
-  const [kernel, initrd] = await Promise.all(
-    [found.kernel, found.initrd].map((file, index) =>
-      download(file.url, join(demo.folder, index === 0 ? 'kernel' : 'initrd')),
-    ),
-  )
+  const [kernel, initrd] = await Promise.all([
+    download(found.kernel.url, join(demo.folder, 'kernel')),
+    download(found.initrd.url, join(demo.folder, 'initrd')),
+  ])
   const machine = startMachine(undo, {
     firmware: 'bios',
     mac: demo.mac,
     memory: 1024,
     network: 'user',
-    direct: {
-      kernel: kernel ?? '',
-      initrd: initrd ?? '',
-      cmdline: found.cmdline.replaceAll(url, hostSeenByGuest(url)),
-    },
+    direct: { kernel, initrd, cmdline: found.cmdline.replaceAll(url, urlSeenByGuest(url)) },
   })
   machine.output.onLine((line) => monitor.printLine(line))
   await raceBoot(answered, machine)
@@ -155,7 +151,6 @@ function answerFetched(
 ): Promise<void> {
   return new Promise((resolve) => {
     listen((served) => {
-      if (served.path.startsWith('/api/')) return
       monitor.printServed(served)
       if (served.path === `/ks/${demo.guest}`) resolve()
     })
@@ -171,12 +166,17 @@ async function raceBoot(answered: Promise<void>, { output, ended }: Child): Prom
     )
   const stuck = output.waitFor(/No bootable device|PXE-E\d+|Kernel panic/, bootTimeoutMs).then(
     ([line]) => Promise.reject(failed(line)),
-    () => Promise.reject(failed(`it did not do so within ${bootTimeoutMs / 1000} s`)),
+    async () => {
+      // Either the time is over, or the output has ended; then QEMU's own end is only a moment away.
+      const code = await Promise.race([ended, sleep(200)])
+      throw failed(
+        code === undefined ? `it did not do so within ${bootTimeoutMs / 1000} s` : `QEMU ended with ${code}`,
+      )
+    },
   )
-  const gone = ended.then((code) => Promise.reject(failed(`QEMU ended with ${code}`)))
-  // The promises that lose the race settle later: their rejections are expected.
-  for (const loser of [stuck, gone]) loser.catch(() => {})
-  await Promise.race([answered, gone, stuck])
+  // When it loses the race, it settles later: its rejection is expected.
+  stuck.catch(() => {})
+  await Promise.race([answered, stuck])
 }
 
 /** The file that a line of the JSON log reports as sent completely; undefined for all other lines. */

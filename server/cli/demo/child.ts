@@ -12,7 +12,7 @@ export interface Child {
   readonly pid: number
   /** Standard output and standard error, in the order in which they came. */
   readonly output: Transcript
-  /** Its exit code, or 128 when a signal ended it. Never rejects. */
+  /** Its exit code, 128 when a signal ended it, or 127 when it did not start. Never rejects. */
   readonly ended: Promise<number>
   /** Sends SIGTERM and waits; after five seconds, SIGKILL. */
   stop(): Promise<number>
@@ -34,6 +34,8 @@ export function run(...[file, ...args]: Command): string {
 /**
  * Starts a program that ends with this process, so that no machine keeps running unnoticed: `undo` kills it,
  * and when this process is killed the kernel kills it (`setpriv --pdeathsig`, which survives exec).
+ *
+ * @param folder Its working folder. Default: that of this process.
  */
 export function startChild(undo: UndoStack, command: Command, folder?: string): Child {
   const guarded = findProgram('setpriv') ? (['setpriv', '--pdeathsig', 'KILL', ...command] as const) : command

@@ -68,6 +68,7 @@ export function makeDemoFolder(folder: string, installer: Installer, templates: 
   }
   const anyPort = { bind: '127.0.0.1', port: 0 }
   const closed = { enabled: false }
+  // `here.yaml` is for the server in this process, `lan.yaml` for the second one, in the network of a PXE boot.
   write(join(folder, 'here.yaml'), { http: anyPort, tftp: anyPort, ftp: closed, nfs: closed, ...settings })
   write(join(folder, 'lan.yaml'), { http: { port: 80 }, ftp: closed, nfs: closed, ...settings })
   return { folder, tree, guest: demoGuest.name, mac: demoGuest.mac }

@@ -1,5 +1,5 @@
 import { type Child, startChild } from './child.ts'
-import type { Host, Lan } from './lan.ts'
+import type { Host } from './lan.ts'
 import type { UndoStack } from './undo.ts'
 
 /** What the DHCP server of the network sends besides an address. On most networks it sends only addresses. */
@@ -27,7 +27,7 @@ export interface DhcpAdvice {
  */
 export async function startDnsmasq(
   undo: UndoStack,
-  at: Lan | Host,
+  at: Host,
   folder: string,
   advice: DhcpAdvice = {},
 ): Promise<Child> {
@@ -38,7 +38,8 @@ export async function startDnsmasq(
       'dnsmasq',
       '--keep-in-foreground',
       `--conf-file=${advice.configFile ?? '/dev/null'}`,
-      '--port=0',
+      '--port=0', // no DNS
+      // A change of user would cancel the death signal that `startChild` sets (prctl(2)).
       '--user=root',
       `--pid-file=${folder}/dnsmasq.pid`,
       `--dhcp-leasefile=${folder}/dnsmasq.leases`,
@@ -48,7 +49,8 @@ export async function startDnsmasq(
       // The ping before each offer costs three seconds for each boot, and no other host uses these addresses.
       '--no-ping',
       `--dhcp-range=${net}.100,${net}.199,255.255.255.0,1h`,
-      // Without these two options dnsmasq sends its own address as router and name server.
+      // Without these two options dnsmasq sends its own address as router (3) and name server (6). An option
+      // without a value is not sent at all.
       ...[3, 6].map((option) => `--dhcp-option=${option}${advice.gateway ? `,${advice.gateway}` : ''}`),
       // iPXE asks for an IPv6 router and waits 13 s for a reply: the reply of a router without a route ends that.
       '--enable-ra',

@@ -27,7 +27,7 @@ export interface Host {
 /** 192.0.2.0/24 is reserved for documentation (RFC 5737), so it is not the address of any real network. */
 const prefix = 24
 
-/** Namespaces made by this process, for their names. */
+/** How many network namespaces this process has made: the number is part of their names. */
 let namespaces = 0
 
 /** Makes a network. Needs root. `undo` removes everything that it makes. */
@@ -77,8 +77,8 @@ function makeNamespace(undo: UndoStack) {
 }
 
 /**
- * Deletes the namespaces that killed processes left. A namespace's name holds the pid of the process that
- * made it.
+ * Deletes the network namespaces that killed processes left. The name of each holds the pid of the process
+ * that made it.
  */
 function removeStale(): void {
   for (const [namespace, pid] of run('ip', 'netns', 'list').matchAll(/^tb-(\d+)-\d+/gm)) {

@@ -5,9 +5,9 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 const openStacks = new Set<UndoStack>()
 
 /**
- * The steps that undo what a run changed on this machine (namespaces, processes, folders), in reverse order.
- * The steps are synchronous, so that they also work while the process ends: after Ctrl-C, an exit during a
- * test, an uncaught error.
+ * The steps that undo what a run changed on this machine (network namespaces, processes, folders), in reverse
+ * order. The steps are synchronous, so that they also work while the process ends: after Ctrl-C, after
+ * `process.exit`, after an uncaught error.
  */
 export class UndoStack {
   readonly #steps: { readonly what: string; readonly undo: Undo }[] = []

@@ -1,6 +1,7 @@
 import { duration, bytes as size } from '../../events/units.ts'
 import type { Progress } from '../../intake/import/progress.ts'
 import type { CliIo } from './io.ts'
+import { printable } from './table.ts'
 
 export interface ProgressLine {
   show(progress: Progress): void
@@ -17,6 +18,11 @@ export function terminalOrNone(): 'terminal' | 'none' {
 
 const terminalEveryMs = 200
 const jsonEveryMs = 1000
+
+/** In the first moments of a stage the rate says little, and is not shown on a terminal. */
+const rateShownAfterMs = 500
+
+const rateWindowMs = 5000
 
 /**
  * Shows progress with rate and time left: as one line of a terminal that is overwritten, or as JSON lines
@@ -69,17 +75,18 @@ export function progressLine(
 /** `fetching  42 %  1.2 GiB of 2.9 GiB  88 MiB/s  19.4 s left  Packages/k/kernel.rpm` */
 export function describeProgress(progress: Progress, bytesPerSecond: number, stageMs: number): string {
   const { stage, doneBytes, totalBytes, file } = progress
-  const parts = [stage.padEnd(9)]
+  // The width of the first column: of the stages, only `publishing` is longer.
+  const parts = [stage.padEnd('verifying'.length)]
   if (totalBytes !== undefined && totalBytes > 0) {
     parts.push(`${Math.floor((100 * doneBytes) / totalBytes)} %`, `${size(doneBytes)} of ${size(totalBytes)}`)
   } else parts.push(size(doneBytes))
-  if (stageMs >= 500 && bytesPerSecond > 0) {
+  if (stageMs >= rateShownAfterMs && bytesPerSecond > 0) {
     parts.push(`${size(bytesPerSecond)}/s`)
     const left = secondsLeftOf(progress, bytesPerSecond)
     if (left !== undefined && left > 0) parts.push(`${duration(left * 1000)} left`)
   }
   if (file !== undefined) parts.push(file.length > 40 ? `…${file.slice(-39)}` : file)
-  return parts.join('  ').replace(/[\x00-\x1f\x7f]/g, '?')
+  return printable(parts.join('  '))
 }
 
 /** The time left; undefined while the rate or the total is unknown. */
@@ -89,7 +96,7 @@ function secondsLeftOf({ doneBytes, totalBytes }: Progress, bytesPerSecond: numb
 }
 
 /**
- * Measures bytes per second over the last five seconds. An average over the whole time would hide a stall.
+ * Measures bytes per second over the last `rateWindowMs`. An average over the whole time would hide a stall.
  */
 class Rate {
   #marks: { atMs: number; bytes: number }[] = []
@@ -100,7 +107,7 @@ class Rate {
 
   at(atMs: number, bytes: number): number {
     this.#marks.push({ atMs, bytes })
-    while (this.#marks.length > 2 && atMs - (this.#marks[0]?.atMs ?? 0) > 5000) this.#marks.shift()
+    while (this.#marks.length > 2 && atMs - (this.#marks[0]?.atMs ?? 0) > rateWindowMs) this.#marks.shift()
     const [first] = this.#marks
     if (!first || atMs <= first.atMs) return 0
     return ((bytes - first.bytes) / (atMs - first.atMs)) * 1000

@@ -4,8 +4,8 @@ import type { LoaderKind } from '../loader/loaders.ts'
 
 /**
  * What was decided for the client that an entry was made for. The entry carries the decision, and the
- * `served` event brings it back once bytes of the entry were sent: only then it counts. Requests that send no
- * bytes (HEAD, SIZE, LOOKUP, ...) change nothing.
+ * `served` event brings it back once the entry was sent: only then it counts. Requests that send no bytes of it
+ * (HEAD, SIZE, LOOKUP, ...) change nothing.
  */
 export type Decision = BootDecision | TreeFileDecision
 
@@ -29,9 +29,11 @@ export interface BootDecision {
   readonly offer?: InstallerOffer
 }
 
+/** What a boot configuration offers. Once it was sent, the guest's state keeps it as an `Offer`. */
 export interface InstallerOffer {
   /** Id of the tree. */
   readonly tree: string
+  /** The version that is offered, of a tree that treeboot published. */
   readonly release?: ReleaseId
   /** Path of the kernel in the namespace. When it is fetched, the installer starts. */
   readonly kernel: string
@@ -41,6 +43,6 @@ export interface InstallerOffer {
 export interface TreeFileDecision {
   readonly kind: 'tree-file'
   readonly release: ReleaseId
-  /** Path inside of the tree. */
+  /** Path inside of the tree: `/.treeinfo`. */
   readonly path: string
 }

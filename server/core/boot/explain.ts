@@ -2,7 +2,7 @@ import type { Guest, TreeSelector } from '../guest/guest.ts'
 import { type GuestState, type Offer, pinnedOffer, whyLocalDisk } from '../guest/state.ts'
 import type { Tree } from '../tree/tree.ts'
 import { formatKernelArg } from './kernel-args.ts'
-import { archOf, type BootFacts, type BootInputs, planBoot, selectForGuest, whyNone } from './plan-boot.ts'
+import { archOf, type BootFacts, type BootInputs, planBoot, selectForGuest, whyNoTree } from './plan-boot.ts'
 import { planTreeWithReasons, type TreePlanning } from './plan-tree.ts'
 
 /** One step of a decision: what was decided, the result, and the rule or place that decided it. */
@@ -41,14 +41,19 @@ function explainPlan(facts: BootFacts, inputs: BootInputs): Explanation[] {
   ]
   const state = inputs.stateOf?.(guest.name)
   lines.push({ what: 'state', value: state?.state ?? 'install', from: stateFrom(guest, state) })
+  // Without `inputs.client`: that is the operator who asks, and not the guest's machine.
   const selection = selectForGuest(guest, inputs.trees, state)
   const rule = guest.settings.tree?.from ?? guest.definedAt
-  if (!selection.found) return [...lines, { what: 'plan', value: 'refuse', from: whyNone(selection) }]
+  if (!selection.found) return [...lines, { what: 'plan', value: 'refuse', from: whyNoTree(selection) }]
   const { tree, others } = selection
   const wanted = guest.settings.tree && selectorText(guest.settings.tree.value)
   const among = others.length > 0 ? `, chosen before ${others.map((other) => other.id).join(', ')}` : ''
   const bound = state && boundText(pinnedOffer(guest, state), tree)
-  lines.push({ what: 'tree', value: tree.id, from: `${wanted} by ${rule}${among}${bound ?? ''}` })
+  lines.push({
+    what: 'tree',
+    value: tree.id,
+    from: `${wanted ?? 'no tree'} by ${rule}${among}${bound ?? ''}`,
+  })
   const planning = planTreeWithReasons(tree, {
     urls: inputs.urls,
     virt: facts.virt ?? guest.settings.virt.type.value,
@@ -58,6 +63,7 @@ function explainPlan(facts: BootFacts, inputs: BootInputs): Explanation[] {
   const disk = state && whyLocalDisk(guest, state)
   const planLines = explainPlanning(planning)
   if (disk === undefined) return [...lines, ...planLines]
+  // The last line is the plan to install, which a boot from disk replaces.
   return [...lines, ...planLines.slice(0, -1), { what: 'plan', value: 'local-disk', from: disk }]
 }
 

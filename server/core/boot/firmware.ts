@@ -91,6 +91,7 @@ export function classifyFirmware(facts: ClientFacts): Classified | undefined {
   const bootClass = /^(PXEClient|HTTPClient)/.exec(vendorClass)?.[1]
   if (bootClass === undefined) return undefined
   const archs = facts.archs.length > 0 ? facts.archs : archInClass(vendorClass)
+  // iPXE's request to port 4011 has no architecture at all, and counts as UEFI.
   const ipxe = archs[0] === biosArch ? 'ipxe-bios' : 'ipxe-uefi'
   if (facts.userClasses.includes('iPXE')) return { firmware: ipxe, why: 'option 77 iPXE' }
   // gPXE fills option 175, too, but cannot run our scripts: it knows neither their names nor their commands.
@@ -116,6 +117,7 @@ export function whyNoFirmware({ vendorClass = '', archs }: ClientFacts): string 
 }
 
 function firmwareOf(arch: number, byHttp: boolean, mac: string | undefined): Firmware | undefined {
+  // HTTP Boot is a part of UEFI.
   if (arch === biosArch && byHttp) return undefined
   if (arch === biosArch) return raspberryPiMacs.has((mac ?? '').slice(0, 8)) ? 'raspberry-pi' : 'bios'
   if (uBootArchs.has(arch)) return 'u-boot'

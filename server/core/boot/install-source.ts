@@ -9,9 +9,10 @@ export function treeUrlPath(tree: Tree): string {
 }
 
 /**
- * The path of a tree's file in the namespace. Descriptors also say `./images/...`, which is the same file.
+ * The path in the namespace of a file or folder of a tree. Descriptors also say `./images/...`, which is the
+ * same file.
  */
-export function imageUrlPath(tree: Tree, path: string): string {
+export function treeFileUrlPath(tree: Tree, path: string): string {
   return `${treeUrlPath(tree)}/${path.replace(/^(\.?\/)+/, '')}`
 }
 

@@ -9,7 +9,7 @@ export interface PlannedArg extends Sourced<KernelArg> {
 
 /**
  * Keys that may occur several times on a command line. For any other key, an argument from an origin nearer
- * to the guest replaces the earlier ones.
+ * to the guest replaces the earlier ones. `--` and `---` are separators of debian-installer.
  */
 const repeatable =
   /^(console|earlycon|ip|nameserver|ifname|bond|bridge|vlan|team|route|rd\..*|inst\.addrepo|inst\.dd|inst\.updates|inst\.ks\.all|inst\.stage2\.all|inst\.script|dd|modprobe\.blacklist|module_blacklist|initcall_blacklist|systemd\.(wants|mask|set_credential|setenv)|driverupdate|addon|ptoptions|BOOT_DEBUG|fips|memmap|hugepages(z|sz)?|pci|-{2,3})$/

@@ -2,7 +2,7 @@ import type { Guest, GuestFacts, TreeSelector, VirtType } from '../guest/guest.t
 import type { GuestIndex } from '../guest/match.ts'
 import { type GuestState, type Offer, pinnedOffer, whyLocalDisk } from '../guest/state.ts'
 import type { Selection, TreeIndex } from '../select/select.ts'
-import { sameArch } from '../tree/arch.ts'
+import { canonicalArch, sameArch } from '../tree/arch.ts'
 import type { Tree } from '../tree/tree.ts'
 import type { BootPlan, InstallPlan, LocalDiskPlan, MenuPlan, RefusePlan, ServerUrls } from './plan.ts'
 import { planTree } from './plan-tree.ts'
@@ -20,7 +20,10 @@ export interface BootInputs {
   readonly trees: TreeIndex
   readonly guests: GuestIndex
   readonly urls: ServerUrls
-  /** What machines that are not guests get: the key `unknown` of config.yaml. */
+  /**
+   * What machines that are not guests get (the key `unknown` of config.yaml): a menu of the ready trees, their
+   * own disk, or no reply.
+   */
   readonly unknown: 'menu' | 'local' | 'ignore'
   /** The address that asks: its own offer comes before those of a guest's other addresses. */
   readonly client?: string
@@ -60,7 +63,7 @@ export function planGuest(
   inputs: GuestInputs,
 ): InstallPlan | RefusePlan {
   const selection = selectForGuest(guest, inputs.trees, inputs.stateOf?.(guest.name), inputs.client)
-  if (!selection.found) return { kind: 'refuse', why: `guest ${guest.name}: ${whyNone(selection)}` }
+  if (!selection.found) return { kind: 'refuse', why: `guest ${guest.name}: ${whyNoTree(selection)}` }
   const plan = planTree(selection.tree, {
     urls: inputs.urls,
     virt: facts.virt ?? guest.settings.virt.type.value,
@@ -101,7 +104,7 @@ function boundTree({ tree, release }: Offer, trees: TreeIndex): Tree | undefined
 }
 
 /** Why no tree was selected, with the nearest trees. */
-export function whyNone(selection: Extract<Selection, { found: false }>): string {
+export function whyNoTree(selection: Extract<Selection, { found: false }>): string {
   if (selection.nearest.length === 0) return selection.why
   return `${selection.why}; nearest: ${selection.nearest.map((tree) => tree.id).join(', ')}`
 }
@@ -146,7 +149,8 @@ function menuOf(facts: BootFacts, inputs: BootInputs): MenuPlan {
 
 function canRun(arch: string | undefined, tree: Tree): boolean {
   if (arch === undefined || sameArch(arch, tree.arch)) return true
-  if (sameArch(arch, 'x86_64')) return /^(x86_64|i386)/.test(tree.arch)
+  // Also x86_64_v2 and v3: firmware tells only x86_64.
+  if (sameArch(arch, 'x86_64')) return /^(x86_64|i386)/.test(canonicalArch(tree.arch))
   return Object.keys(tree.platforms).some((platform) => sameArch(platform, arch))
 }
 

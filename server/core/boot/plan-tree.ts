@@ -4,7 +4,7 @@ import { failureMessage } from '../failure.ts'
 import type { Guest, Sourced, VirtType } from '../guest/guest.ts'
 import type { InstallSource } from '../services.ts'
 import type { Tree } from '../tree/tree.ts'
-import { imageUrlPath, sourceBase, treeUrlPath } from './install-source.ts'
+import { sourceBase, treeFileUrlPath, treeUrlPath } from './install-source.ts'
 import { cmdlineTooLong } from './limits.ts'
 import { effectiveArgs, mergeArgs, type PlannedArg } from './operator-args.ts'
 import type { BootFile, InstallPlan, RefusePlan, ServerUrls } from './plan.ts'
@@ -67,7 +67,7 @@ function refuse(why: string): RefusePlan {
 }
 
 function closedService(source: InstallSource, urls: ServerUrls): string | undefined {
-  // HTTP is always there: without it there would be no plan to fetch.
+  // `urls.http` is there even while the HTTP service is closed.
   return source === 'http' || urls[source] !== undefined
     ? undefined
     : `source is ${source}, and the ${source} service is closed: enable ${source} in config.yaml`
@@ -89,5 +89,5 @@ function checked(plan: InstallPlan): InstallPlan | RefusePlan {
 function bootFile(tree: Tree, path: string): BootFile {
   const size = Object.hasOwn(tree.sizes, path) ? tree.sizes[path] : undefined
   const digest = Object.hasOwn(tree.checksums, path) ? tree.checksums[path] : undefined
-  return { path, urlPath: imageUrlPath(tree, path), ...defined({ size, digest }) }
+  return { path, urlPath: treeFileUrlPath(tree, path), ...defined({ size, digest }) }
 }

@@ -39,7 +39,7 @@ export interface InstallPlan {
   readonly kernel: BootFile
   readonly initrd: BootFile
   readonly args: readonly KernelArg[]
-  /** The URL to give to `virt-install --location` and `inst.repo=`. */
+  /** The URL of the tree, for `virt-install --location`: that of HTTP when the guest installs by NFS. */
   readonly location: string
   /** URL of the rendered answer file, when the guest has a template. */
   readonly answerFile?: string
@@ -47,6 +47,7 @@ export interface InstallPlan {
   readonly urls: ServerUrls
 }
 
+/** A choice of trees, for a machine that is not a guest. */
 export interface MenuPlan {
   readonly kind: 'menu'
   readonly title: string
@@ -55,6 +56,7 @@ export interface MenuPlan {
   readonly timeoutMs: number
 }
 
+/** The machine boots its own disk; `why` is the reason, in one line. */
 export interface LocalDiskPlan {
   readonly kind: 'local-disk'
   readonly why: string

@@ -2,9 +2,11 @@ import type { VirtType } from '../guest/guest.ts'
 import { canonicalArch, platformFor } from '../tree/arch.ts'
 import type { PlatformImages, Tree } from '../tree/tree.ts'
 
+/** The kernel and initrd of a tree that boot a machine, or why there are none. */
 export type PlatformChoice =
   | {
       readonly found: true
+      /** Key of `tree.platforms`. */
       readonly platform: string
       readonly images: PlatformImages & { readonly kernel: string; readonly initrd: string }
       /** The reason for this choice, for people. */
@@ -22,6 +24,7 @@ export function choosePlatform(tree: Tree, virt: VirtType, arch = tree.arch): Pl
   if (virt === 'pv') {
     const xen = complete(tree, 'xen', 'a PV guest takes the xen images')
     if (xen) return xen
+    // Also x86_64_v2 and v3.
     if (!/^(x86_64|i386)/.test(canonicalArch(arch)))
       return none(tree, `no images-xen in ${tree.id}, and ${arch} has no PV guests`)
     return (

@@ -5,7 +5,10 @@ import type { ServerUrls } from './plan.ts'
 /** A service that is open, and the port it really listens on. */
 export interface OpenService {
   readonly port: number
-  /** NFS: the port of its MOUNT service; absent when clients can ask rpcbind for it. */
+  /**
+   * NFS: the port of its MOUNT service. When absent, clients ask rpcbind for it; but if NFS has another port
+   * than 2049, MOUNT is taken to have the same.
+   */
   readonly mountPort?: number
 }
 
@@ -82,7 +85,10 @@ function parseBase(url: string): { base: string; host: string } | undefined {
   return { base: url.replace(/\/+$/, ''), host: parsed.hostname }
 }
 
-/** A `Host` header: a name or an address, IPv6 in brackets, maybe a port (RFC 9110, 7.2). */
+/**
+ * A `Host` header: a name or an address, IPv6 in brackets, maybe a port (RFC 9110, 7.2). The longest DNS name
+ * has 253 characters, the longest IPv6 address 45.
+ */
 const authorityForm = /^([a-z0-9](?:[a-z0-9._-]{0,252})|\[[0-9a-f:.]{2,45}\])(?::(\d{1,5}))?$/i
 
 function parseAuthority(text: string): { authority: string; host: string } | undefined {
@@ -91,7 +97,10 @@ function parseAuthority(text: string): { authority: string; host: string } | und
   return { authority: text, host: match[1] }
 }
 
-/** Our address as a URL spells it. A zone (`%eth0`) means nothing to the client and is dropped. */
+/**
+ * Our address as a URL spells it; `localhost` when it is unknown. A zone (`%eth0`) means nothing to the client
+ * and is dropped.
+ */
 function hostOf(address: string | undefined): string {
   if (address === undefined || address === '') return 'localhost'
   const plain = plainAddress(address)

@@ -1,7 +1,5 @@
 import type { Family } from './record.ts'
 
-const longCmdlineSince = { ppc: '10', s390: '12' }
-
 /**
  * Debian, and distributions built from it that share its layouts. Ubuntu and Kali have files of their own.
  */
@@ -15,7 +13,7 @@ export const debian = {
       // Kali and Ubuntu may name Debian in their family, too.
       family: /^(?!.*(?:kali|ubuntu)).*debian/,
       installer: 'debian-installer',
-      longCmdlineSince,
+      longCmdlineSince: { ppc: '10', s390: '12' },
       codenames: {
         squeeze: '6',
         wheezy: '7',

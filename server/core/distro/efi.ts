@@ -17,13 +17,13 @@ export const diskLoaders: readonly string[] = [
   ...folders
     .filter(({ shim }) => shim)
     .flatMap(({ folder }) => [`/EFI/${folder}/shimx64.efi`, `/EFI/${folder}/shimaa64.efi`]),
-  ...grubAlone('early'),
-  ...grubAlone('late'),
+  ...grubsWithoutShim('early'),
+  ...grubsWithoutShim('late'),
   '/EFI/BOOT/BOOTX64.EFI',
   '/EFI/BOOT/BOOTAA64.EFI',
   '/EFI/BOOT/BOOTIA32.EFI',
 ]
 
-function grubAlone(when: EfiFolder['grubAlone']): string[] {
-  return folders.filter((each) => each.grubAlone === when).map(({ folder }) => `/EFI/${folder}/grubx64.efi`)
+function grubsWithoutShim(order: EfiFolder['grubAlone']): string[] {
+  return folders.filter((each) => each.grubAlone === order).map(({ folder }) => `/EFI/${folder}/grubx64.efi`)
 }

@@ -26,6 +26,7 @@ type KeysOf<T> = T extends unknown ? keyof T : never
  */
 export type Distro = KeysOf<(typeof list)[number]['distros']> | 'other'
 
+/** Its pattern matches no family that a descriptor names. */
 const other: DistroRecord = { name: 'other', family: /^$/, installer: 'unknown' }
 
 const records: ReadonlyMap<string, DistroRecord> = new Map([

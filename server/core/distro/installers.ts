@@ -1,4 +1,11 @@
-import { imageUrlPath, isoUrl, nfsSource, nfsUrl, sourceBase, treeUrlPath } from '../boot/install-source.ts'
+import {
+  isoUrl,
+  nfsSource,
+  nfsUrl,
+  sourceBase,
+  treeFileUrlPath,
+  treeUrlPath,
+} from '../boot/install-source.ts'
 import type { KernelArg, ServerUrls } from '../boot/plan.ts'
 import { urlOfPath } from '../boot/urls.ts'
 import type { Guest } from '../guest/guest.ts'
@@ -36,7 +43,8 @@ const httpOrFtp = () => ['http', 'ftp'] as const
 const installers: Readonly<Record<InstallerName, Installer>> = {
   anaconda: {
     args: (context) => (isOldAnaconda(context.tree) ? oldAnaconda(context) : anaconda(context)),
-    // Only dracut surely accepts NFS mount options before the host, so older loaders use HTTP or FTP.
+    // Only dracut surely accepts NFS mount options before the host. Old anaconda starts a first stage of its
+    // own instead, which gets its answer file by HTTP or FTP.
     answerFileBy: (tree) => (isOldAnaconda(tree) ? httpOrFtp() : ['http', 'ftp', 'nfs']),
   },
   'debian-installer': { args: debianInstaller, answerFileBy: httpOrFtp },
@@ -89,12 +97,13 @@ function isOldAnaconda(tree: Tree): boolean {
 
 function anaconda({ tree, source, urls, answerFile }: InstallerContext): KernelArg[] {
   const location = treeLocation({ tree, source, urls })
+  // Only a tree whose packages are not here has an upstream.
   if (tree.upstream !== undefined && tree.stage2 !== undefined) {
-    const own: KernelArg[] = [
+    const stage2AndPackages: KernelArg[] = [
       { key: 'inst.stage2', value: location },
       { key: 'inst.repo', value: tree.upstream },
     ]
-    return [...own, { key: 'ip', value: 'dhcp' }, ...optionalArg('inst.ks', answerFile)]
+    return [...stage2AndPackages, { key: 'ip', value: 'dhcp' }, ...optionalArg('inst.ks', answerFile)]
   }
   // A tree without a repository (a boot.iso, a netinst image) has the second stage and no packages, so
   // inst.repo would be wrong.
@@ -103,8 +112,8 @@ function anaconda({ tree, source, urls, answerFile }: InstallerContext): KernelA
 }
 
 function oldAnaconda({ tree, source, urls, answerFile, guest }: InstallerContext): KernelArg[] {
-  // With several cards the old loader asks which one to use; a MAC or `link` answers that (anaconda 11 to 13,
-  // command-line.txt).
+  // With several cards the old first stage asks which one to use; a MAC or `link` answers that (anaconda 11
+  // to 13, command-line.txt).
   const card = guest?.macs.length === 1 ? guest.macs[0] : 'link'
   return [
     { key: 'method', value: treeLocation({ tree, source, urls }) },
@@ -114,6 +123,10 @@ function oldAnaconda({ tree, source, urls, answerFile, guest }: InstallerContext
   ]
 }
 
+/**
+ * The tree at the service that the guest installs from. `planTree` has refused a closed service before: the
+ * fallback to HTTP is only for the types, here and below.
+ */
 function treeLocation({ tree, source, urls }: Pick<InstallerContext, 'tree' | 'source' | 'urls'>): string {
   const place = treeUrlPath(tree)
   const nfs = source === 'nfs' ? nfsSource(urls, place) : undefined
@@ -172,6 +185,7 @@ function casperMedium(tree: Tree, urls: ServerUrls): KernelArg[] {
   ]
 }
 
+/** For NFS, linuxrc reads a URL, where anaconda has a form of its own (`treeLocation`). */
 function autoyast({ tree, source, urls, answerFile }: InstallerContext): KernelArg[] {
   const place = treeUrlPath(tree)
   const nfs = source === 'nfs' ? nfsUrl(urls, place) : undefined
@@ -183,12 +197,11 @@ function autoyast({ tree, source, urls, answerFile }: InstallerContext): KernelA
  * Agama's live system comes by dracut's livenet. Packages come from the tree only when it has a repository.
  */
 function agama({ tree, urls, answerFile }: InstallerContext): KernelArg[] {
-  const live = urlOfPath(urls.http, imageUrlPath(tree, tree.stage2 ?? 'LiveOS/squashfs.img'))
+  const live = urlOfPath(urls.http, treeFileUrlPath(tree, tree.stage2 ?? 'LiveOS/squashfs.img'))
   const repositories = tree.repositories
-    .filter((repository) => !repository.path.startsWith('..'))
-    .map((repository) =>
-      urlOfPath(urls.http, repository.path === '.' ? treeUrlPath(tree) : imageUrlPath(tree, repository.path)),
-    )
+    // A repository beside the tree is left out, because `treeFileUrlPath` does not resolve `..`.
+    .filter(({ path }) => !path.startsWith('..'))
+    .map(({ path }) => urlOfPath(urls.http, path === '.' ? treeUrlPath(tree) : treeFileUrlPath(tree, path)))
   return [
     { key: 'root', value: `live:${live}` },
     { key: 'ip', value: 'dhcp' },
@@ -209,19 +222,17 @@ function drakx({ tree, source, urls, answerFile }: InstallerContext): KernelArg[
   return [{ key: 'automatic', value: list }, ...optionalArg('auto_install', answerFile)]
 }
 
-/**
- * The URL of the answer file has the guest's name, because Ignition 2.19 sends no header that identifies the
- * machine.
- */
+/** The live system of CoreOS fetches its root file system by URL, and Ignition its answer file. */
 function coreos({ tree, images, urls, answerFile }: InstallerContext): KernelArg[] {
-  const named = [...Object.values(images.others), tree.stage2].find((path) => path?.includes('rootfs'))
-  const rootfs = urlOfPath(urls.http, imageUrlPath(tree, named ?? 'images/pxeboot/rootfs.img'))
+  const namedRootfs = [...Object.values(images.others), tree.stage2].find((path) => path?.includes('rootfs'))
+  const rootfs = urlOfPath(urls.http, treeFileUrlPath(tree, namedRootfs ?? 'images/pxeboot/rootfs.img'))
   const ignition: KernelArg[] =
     answerFile === undefined
       ? []
       : [
           { key: 'ignition.firstboot' },
           { key: 'ignition.platform.id', value: 'metal' },
+          // Ignition 2.19 sends no header that identifies the machine: the guest's name in this URL does.
           { key: 'ignition.config.url', value: answerFile },
         ]
   return [{ key: 'coreos.live.rootfs_url', value: rootfs }, { key: 'ip', value: 'dhcp' }, ...ignition]
@@ -232,7 +243,7 @@ function recordedArgs({ tree, images, urls, answerFile }: InstallerContext): Ker
   const args = recordOf(tree.distro).bootArgs?.({
     kernel: images.kernel ?? '',
     url: urlOfPath(urls.http, treeUrlPath(tree)),
-    fileUrl: (path) => urlOfPath(urls.http, imageUrlPath(tree, path)),
+    fileUrl: (path) => urlOfPath(urls.http, treeFileUrlPath(tree, path)),
     answerFile,
   })
   return [...(args ?? [])]

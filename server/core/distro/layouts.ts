@@ -62,7 +62,9 @@ const layouts: readonly Layout[] = [
 
 /** Paths of the second stage in trees without a descriptor, best first. */
 export const stage2Paths: readonly string[] = [
-  ...['images/install.img', 'LiveOS/squashfs.img', 'images/stage2.img'],
+  'images/install.img',
+  'LiveOS/squashfs.img',
+  'images/stage2.img',
   ...families.flatMap((family) => family.stage2 ?? []),
   'live/filesystem.squashfs',
 ]
@@ -80,6 +82,7 @@ function installFolder(name: string): string {
   return Object.hasOwn(installFolders, name) ? (installFolders[name] ?? name) : name
 }
 
+/** What the paths of a tree tell. */
 export interface BootImages {
   readonly platforms: Readonly<Record<string, PlatformImages>>
   /** The arch, when the paths tell one; '' otherwise. */
@@ -102,6 +105,7 @@ export function bootImagesIn(paths: readonly string[], treeArch: string): BootIm
       const pair = pairOf(layout, kernel, allPaths, treeArch)
       if (!pair || platforms.has(pair.platform)) continue
       platforms.set(pair.platform, { kernel, initrd: pair.initrd, others: {} })
+      // Layouts that Debian and Ubuntu share have no family, but Ubuntu's paths name it.
       family ||= /ubuntu/.test(kernel) ? 'Ubuntu' : (layout.family ?? '')
     }
   const arches = [...platforms.keys()].filter(isKnownArch)

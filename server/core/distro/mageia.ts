@@ -32,6 +32,7 @@ function readVersion(_file: string, text: string): Description | undefined {
   const match = /^\s*(Mageia|Mandriva(?: Linux)?|OpenMandriva\w*) (\d[\w.]*|cauldron)(?:\s+(.*))?$/im.exec(
     text,
   )
+  // A longer file is something else.
   if (!match || text.length > 4096) return undefined
   const [, family = '', version = '', rest = ''] = match
   return nameOnly('mageia-version', { family, version, arch: archIn(rest) ?? '' })

@@ -35,8 +35,8 @@ export interface DistroRecord {
   /** Code name -> version. */
   readonly codenames?: Readonly<Record<string, string>>
   /**
-   * Rolling releases, by name in lower case. The number orders them: testing 3 before sid 5. Every one is
-   * newer than any numbered release.
+   * Rolling releases, by name in lower case. The number, from 1 to 5 for the newest, orders them: testing 3
+   * before sid 5. Every one is newer than any numbered release.
    */
   readonly rolling?: Readonly<Record<string, number>>
   /** The folder below `EFI/` in which its installed systems keep their loader. */
@@ -51,7 +51,10 @@ export interface Family {
   readonly distros: Readonly<Record<string, DistroRecord>>
   /** Where its trees keep kernel and initrd, most specific first. */
   readonly layouts?: readonly Layout[]
-  /** Names of folders to search for kernels. Folders named after an architecture are always searched. */
+  /**
+   * Names of folders to search for kernels: each one on the way to a kernel. Folders named after an
+   * architecture are always searched.
+   */
   readonly folders?: readonly string[]
   /** File names of kernels, where they are not the usual ones (`vmlinuz`, `linux`, ...). */
   readonly kernelNames?: RegExp
@@ -105,6 +108,10 @@ export interface BootTree {
   readonly answerFile: string | undefined
 }
 
+/**
+ * A kernel argument, like `KernelArg` of core/boot/plan.ts. That file needs the list of records, so a record
+ * cannot import it.
+ */
 export interface BootArg {
   readonly key: string
   readonly value?: string
@@ -119,7 +126,9 @@ export interface LongCmdlineSince {
   readonly s390: string
 }
 
+/** Where the installed systems of one distribution keep their loaders, and how those get there. */
 export interface EfiFolder {
+  /** Its name below `EFI/`. */
   readonly folder: string
   /** Its first loader is a shim (`shimx64.efi`, `shimaa64.efi`). */
   readonly shim?: true
@@ -127,7 +136,7 @@ export interface EfiFolder {
   readonly packaged?: true
   /**
    * Its installed systems may have `grubx64.efi` without a shim. A disk is searched for these files after all
-   * shims, `early` ones before `late` ones.
+   * shims, `early` ones before `late` ones, which counts only on a disk with several systems.
    */
   readonly grubAlone?: 'early' | 'late'
 }
@@ -146,6 +155,6 @@ export interface Layout {
   readonly initrds: readonly string[]
   /** The platform of the pair when `kernel` has no group `arch`. Left out: the architecture of the tree. */
   readonly platform?: string
-  /** The family that has such trees; absent when several do. */
+  /** What `Description.family` says of such trees; absent when several families have them. */
   readonly family?: string
 }

@@ -51,6 +51,7 @@ export const suse = {
   },
   layouts: [
     { kernel: /^boot\/(?<arch>[^/]+)\/loader\/linux$/, initrds: ['initrd'], family: 'openSUSE' },
+    // vmrdr.ikr is the kernel that z/VM loads from its virtual card reader.
     { kernel: /^boot\/(?<arch>[^/]+)\/(?:linux|vmrdr\.ikr)$/, initrds: ['initrd'], family: 'openSUSE' },
     // `of` names the CPU that this Xen pair is for; its platform is `xen`, not that CPU.
     {

@@ -7,7 +7,7 @@ export const ubuntu = {
       aliases: ['xubuntu', 'kubuntu', 'lubuntu', 'ubuntuserver', 'ubuntulinux'],
       family: /ubuntu/,
       // Ubuntu changed to Subiquity with its live-server images. For versions that had both, the kernel's
-      // path decides.
+      // path decides: in `casper/` or elsewhere. The version decides only while no kernel is known.
       installer: [
         { installer: 'subiquity', kernel: /(^|\/)casper\// },
         { installer: 'debian-installer', kernel: /./ },

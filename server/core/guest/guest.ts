@@ -28,6 +28,7 @@ export interface VirtSettings {
   readonly network: string
 }
 
+/** A value of `vars`, which answer files can use: any plain data. */
 export type VarValue =
   | string
   | number
@@ -44,7 +45,7 @@ export interface Settings {
   readonly tree?: Sourced<TreeSelector>
   /** File name in the templates folder. */
   readonly template?: Sourced<string>
-  /** Kernel arguments as the operator wrote them, one each. */
+  /** Kernel arguments as the operator wrote them: mostly one each, several where blanks separate them. */
   readonly args: readonly Sourced<string>[]
   readonly vars: Readonly<Record<string, Sourced<VarValue>>>
   readonly virt: { readonly [K in keyof VirtSettings]: Sourced<VirtSettings[K]> }
@@ -61,7 +62,9 @@ export interface Guest {
   readonly macs: readonly string[]
   /** Canonical: lower case, dashes, RFC 4122 byte order. */
   readonly uuid?: string
+  /** As in the configuration. */
   readonly serial?: string
+  /** Canonical, see `canonicalIp`. */
   readonly ip?: string
   /** The chain of profiles, nearest first. */
   readonly profiles: readonly string[]
@@ -82,6 +85,7 @@ export interface Profile {
  * UUID byte order).
  */
 export interface GuestFacts {
+  /** The guest's name in the configuration, from a path or a parameter (`guest=web01`); no firmware sends it. */
   readonly name?: string
   readonly macs?: readonly string[]
   readonly uuid?: string

@@ -126,6 +126,7 @@ function walk(names: readonly string[], parents: Parents): { order: string[]; cy
   const order: string[] = []
   const cycles: string[][] = []
   const done = new Set<string>()
+  /** Profiles that are being walked -> their place in `stack`. */
   const open = new Map<string, number>()
   const stack: { name: string; pending: string[] }[] = []
 
@@ -137,6 +138,7 @@ function walk(names: readonly string[], parents: Parents): { order: string[]; cy
       return
     }
     open.set(name, stack.length)
+    // Reversed, because `pop` takes the last one.
     stack.push({ name, pending: [...inherits].reverse() })
   }
 

@@ -39,7 +39,9 @@ const repeatMs = 10 * 60_000
  *     local              local        local             local       local
  *
  * `(pins)`: the state stays, and the offer binds the address to the tree. A failed installation stays
- * `installing`: only the operator, or `retry: true`, starts it again.
+ * `installing`: only the operator, or `retry: true`, starts it again; so only with `retry` are there offers
+ * then. `kernel`, `sent-to-disk` and `says progress` change no state: each writes a line, and `kernel` marks
+ * the offer.
  */
 export function nextState(
   before: GuestState | undefined,
@@ -110,10 +112,13 @@ function offered(state: GuestState, event: OfferedEvent, atMs: number): Change |
   // Without `kernelMs`: in this new attempt the machine has not loaded the kernel yet.
   const offer: Offer = {
     ...defined({ tree, kernel, treeSetting, client }),
+    // `release` may be a whole `Release`, which has a folder.
     ...(release && { release: { id: release.id, version: release.version } }),
     firstMs: isSameOffer ? old.firstMs : atMs,
   }
+  // A loader that repeats its request changes nothing, unless something else happened in between.
   if (isSameOffer && old.kernelMs === undefined && state.last?.kind === 'offered') return undefined
+  // Not `withHistoryLine`: a changed offer counts even if its line equals the last one (another version).
   const entry = entryOf(state, { atMs, kind: 'offered', detail: tree, client })
   return { state: { ...replaceOffer(state, offer), last: lastOf(entry) }, entry }
 }
@@ -176,12 +181,14 @@ type Line = Omit<HistoryEntry, 'install'>
  */
 function withHistoryLine(state: GuestState, line: Line): Change | undefined {
   const { last } = state
+  const changedNow = state.sinceMs === line.atMs
   const repeated =
     last?.kind === line.kind &&
     last.detail === line.detail &&
     last.client === line.client &&
+    // Absolute, because the clock may have been set back.
     Math.abs(line.atMs - last.atMs) < repeatMs &&
-    state.sinceMs !== line.atMs
+    !changedNow
   if (repeated) return undefined
   const entry = entryOf(state, line)
   return { state: { ...state, last: lastOf(entry) }, entry }

@@ -22,7 +22,7 @@ export interface Offer {
   readonly treeSetting: string
   /** The address that was given the offer. */
   readonly client: string
-  /** Path of the kernel in the namespace. Absent in offers of 0.1. */
+  /** Path of the kernel in the namespace. Absent in offers that earlier builds of 0.1 stored. */
   readonly kernel?: string
   /** When this tree, in this version, was first offered to the address. */
   readonly firstMs: number
@@ -30,6 +30,7 @@ export interface Offer {
   readonly kernelMs?: number
 }
 
+/** Which published version it is: a `Release` without its folder. */
 export type ReleaseId = Pick<Release, 'id' | 'version'>
 
 /** What we remember of a guest. Times are milliseconds since 1970. */
@@ -95,16 +96,16 @@ export const reports: readonly Report[] = ['installing', 'progress', 'installed'
 
 /** Kinds of lines in a guest's history, as the store spells them. */
 export type HistoryKind =
-  | 'armed'
+  | 'armed' // the operator wants one installation
   | 'offered'
-  | 'kernel'
-  | 'answers'
-  | 'installing'
+  | 'kernel' // the kernel of an offer was loaded
+  | 'answers' // the answer file was about to be sent
+  | 'installing' // this and the next three: what the installer reported
   | 'progress'
   | 'installed'
   | 'failed'
-  | 'disk'
-  | 'local'
+  | 'disk' // the machine was told to boot its own disk
+  | 'local' // the operator wants it to boot its own disk
 
 /** One line of a guest's history. */
 export interface HistoryEntry {
@@ -127,6 +128,7 @@ export interface Change {
 /** How long an offer binds an address to its tree, if the installation does not end before. */
 export const pinnedMs = 24 * 3_600_000
 
+/** `sinceMs` stays 0 until the state changes for the first time. */
 export const newState: GuestState = { state: 'install', sinceMs: 0, install: 0 }
 
 /**

@@ -1,6 +1,7 @@
 import type { ServerUrls } from '../boot/plan.ts'
 import { urlOfPath } from '../boot/urls.ts'
 import type { Guest, VarValue } from '../guest/guest.ts'
+import { type Report, reports } from '../guest/state.ts'
 import type { Tree } from '../tree/tree.ts'
 import { type TreeRepositories, treeRepositories } from './repositories.ts'
 
@@ -25,9 +26,6 @@ export interface AnswerContext {
   readonly problems: readonly string[]
 }
 
-/** What a guest may report of itself, by `POST <url>`. */
-const reports = ['installing', 'progress', 'installed', 'failed'] as const
-
 /**
  * Collects the values that a template can use. Vars are under `vars` and, for convenience, also at the top
  * level. A built-in value hides a var of the same name there, and `problems` says so.
@@ -50,7 +48,7 @@ export function answerContext(facts: AnswerFacts): AnswerContext {
     server: serverData(urls),
     ks_url: urlOfPath(urls.http, `/ks/${guest.name}`),
     report_url: reportUrl(guest, urls, 'installed', token),
-    report_urls: Object.fromEntries(reports.map((state) => [state, reportUrl(guest, urls, state, token)])),
+    report_urls: Object.fromEntries(reports.map((report) => [report, reportUrl(guest, urls, report, token)])),
     vars,
   }
   const problems = Object.keys(vars)
@@ -122,12 +120,8 @@ function serverData(urls: ServerUrls): Record<string, unknown> {
   }
 }
 
-function reportUrl(
-  guest: Guest,
-  urls: ServerUrls,
-  state: (typeof reports)[number],
-  token: string | undefined,
-): string {
-  const place = `/api/v1/guests/${guest.name}/${state}`
+/** The URL to which the guest posts this report. */
+function reportUrl(guest: Guest, urls: ServerUrls, report: Report, token: string | undefined): string {
+  const place = `/api/v1/guests/${guest.name}/${report}`
   return urlOfPath(urls.http, token === undefined ? place : `${place}/${token}`)
 }

@@ -17,6 +17,7 @@ export type BootPathOwner =
 
 /** A path that a boot loader asks for when it looks for its configuration. */
 export interface BootPath {
+  /** Which of `bootPathForms` the path has. */
   readonly form: BootPathForm['name']
   readonly loader: LoaderKind
   readonly owner: BootPathOwner

@@ -22,7 +22,7 @@ export interface LoaderChoiceInputs {
   readonly neverStarted?: LoaderKind
 }
 
-/** The name of shim in a tree's own chain; other CPUs have no Secure Boot. */
+/** The name of shim in a tree's own chain: `treeChains` (files.ts) knows chains for these CPUs only. */
 const chainShim: Partial<Record<UefiCpu, string>> = { x64: 'shimx64.efi', arm64: 'shimaa64.efi' }
 
 /**

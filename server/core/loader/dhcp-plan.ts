@@ -28,6 +28,7 @@ export interface DhcpPlan {
 export const dhcpClientKinds: readonly Omit<DhcpRule, 'bootFile'>[] = [
   { name: 'bios', firmware: 'bios', archs: [0], http: false },
   { name: 'efi-ia32', firmware: 'uefi-ia32', archs: [6], http: false },
+  // x64 firmware says either (`uefiByArch` in core/boot/firmware.ts).
   { name: 'efi-x64', firmware: 'uefi-x64', archs: [7, 9], http: false },
   { name: 'efi-arm64', firmware: 'uefi-arm64', archs: [11], http: false },
   { name: 'http-x64', firmware: 'uefi-http-x64', archs: [16], http: true },

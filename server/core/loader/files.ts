@@ -8,6 +8,7 @@ import { packagedEfiFolders } from '../distro/efi.ts'
 export interface LoaderFile {
   /** Its name at the root of the namespace. A file of the operator with this name wins. */
   readonly name: string
+  /** What it is, for people. */
   readonly what: string
   /** Absolute, in the order in which they are tried. */
   readonly places: readonly string[]
@@ -28,7 +29,18 @@ const debianPackages = {
   ia32: [],
 } as const
 
-const signed = (cpu: 'x64' | 'aa64' | 'ia32', grubFolder: string, arch: string): readonly LoaderFile[] => {
+/** What differs between the signed files of two CPUs. */
+interface SignedChain {
+  /** As file names spell it. */
+  readonly cpu: keyof typeof debianPackages
+  /** As GRUB names its target. */
+  readonly grubTarget: string
+  /** For people. */
+  readonly arch: string
+}
+
+/** The files of a signed chain: shim, GRUB and the MOK manager. */
+const signed = ({ cpu, grubTarget, arch }: SignedChain): readonly LoaderFile[] => {
   const [shim, grub, manager] = debianPackages[cpu]
   const debian = (name: string | undefined) => (name === undefined ? {} : { debian: name })
   return [
@@ -42,7 +54,7 @@ const signed = (cpu: 'x64' | 'aa64' | 'ia32', grubFolder: string, arch: string):
       name: `grub${cpu}.efi`,
       what: `GRUB for UEFI ${arch} with network drivers, signed by the distribution: shim starts it`,
       // Debian's grubx64.efi.signed is the one for disks and knows no TFTP.
-      places: [`/usr/lib/grub/${grubFolder}-signed/grubnet${cpu}.efi.signed`, ...espPlaces(`grub${cpu}.efi`)],
+      places: [`/usr/lib/grub/${grubTarget}-signed/grubnet${cpu}.efi.signed`, ...espPlaces(`grub${cpu}.efi`)],
       packages: { ...debian(grub), fedora: `grub2-efi-${cpu}` },
     },
     {
@@ -110,9 +122,9 @@ export const loaderFiles: readonly LoaderFile[] = [
   ...['libcom32.c32', 'libutil.c32', 'menu.c32', 'vesamenu.c32', 'chain.c32', 'mboot.c32', 'reboot.c32'].map(
     (name) => syslinux(name, 'module of PXELINUX, for hand-written menus'),
   ),
-  ...signed('x64', 'x86_64-efi', 'x64'),
-  ...signed('ia32', 'i386-efi', 'ia32'),
-  ...signed('aa64', 'arm64-efi', 'arm64'),
+  ...signed({ cpu: 'x64', grubTarget: 'x86_64-efi', arch: 'x64' }),
+  ...signed({ cpu: 'ia32', grubTarget: 'i386-efi', arch: 'ia32' }),
+  ...signed({ cpu: 'aa64', grubTarget: 'arm64-efi', arch: 'arm64' }),
 ]
 
 /**

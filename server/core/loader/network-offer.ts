@@ -10,6 +10,7 @@ export interface NetworkBootRequest {
   readonly serverAddress: string
   /** The client's address; '' while it has none. */
   readonly clientAddress: string
+  /** Transaction id: a packet that is sent again has the same. */
   readonly xid: number
   /**
    * The machine has our offer and now asks the boot server (port 4011) for it: it gets the same once more.
@@ -28,15 +29,18 @@ export interface NetworkOffer {
   readonly bootFile: string
 }
 
+/** What a machine that asked for network boot gets, and why. */
 export type NetworkReply =
   | { readonly kind: 'offer'; readonly offer: NetworkOffer; readonly guest?: string; readonly why: string }
   /** The machine asked for network boot and gets no reply. */
   | { readonly kind: 'silence'; readonly guest?: string; readonly why: string }
 
+/** What an offer depends on. */
 export interface OfferInputs {
   readonly firmware: Firmware
   /** The first loader of `loaderCandidates` that exists. */
   readonly loader?: LoaderCandidate
+  /** URL of our HTTP service, without a slash at the end. */
   readonly httpBase: string
   /** URL of the script for a running iPXE; absent while neither HTTP nor TFTP is open. */
   readonly scriptUrl?: string

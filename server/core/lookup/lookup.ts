@@ -3,6 +3,7 @@ import { archOf, type BootInputs, planGuest, selectForGuest } from '../boot/plan
 import { planTree } from '../boot/plan-tree.ts'
 import { defined } from '../defined.ts'
 import type { Guest, GuestFacts } from '../guest/guest.ts'
+import { maxClosest } from '../select/closest.ts'
 import { nearestName } from '../select/nearest.ts'
 import type { Selection } from '../select/select.ts'
 import type { LookupQuery } from './query.ts'
@@ -37,7 +38,7 @@ export function lookup(
   if (!selection?.found) return noTree(selection, guest)
   const plan = planFor(query, selection, guest, inputs)
   if (plan.kind === 'refuse')
-    return { found: false, why: plan.why, nearest: ids(selection.others).slice(0, 5) }
+    return { found: false, why: plan.why, nearest: ids(selection.others).slice(0, maxClosest) }
   return { found: true, plan, others: ids(selection.others) }
 }
 

@@ -10,8 +10,8 @@ const ciscoMacForm = /^([0-9a-f]{2})([0-9a-f]{2})\.([0-9a-f]{2})([0-9a-f]{2})\.(
 /**
  * The canonical spelling of a MAC address, or undefined: lower case with colons. Accepted are `:`, `-`, `.`
  * or nothing between the bytes, Cisco's `5254.00aa.bb01`, any case, `%3A` (iPXE escapes the colons of a
- * variable), and the hardware type that PXELINUX, GRUB and `_Syslinux_BOOTIF` put in front: `01-` Ethernet,
- * `06-` IEEE 802.
+ * variable), and the hardware type that PXELINUX, GRUB and the cookie `_Syslinux_BOOTIF` put in front: `01-`
+ * Ethernet, `06-` IEEE 802.
  */
 export function canonicalMac(text: string): string | undefined {
   if (text.length > maxLength) return undefined

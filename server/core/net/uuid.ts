@@ -13,7 +13,7 @@ const uuidForm = /^([0-9a-f]{8})(-?)([0-9a-f]{4})\2([0-9a-f]{4})\2([0-9a-f]{4})\
  * identifies no machine.
  */
 export function isPlaceholderUuid(text: string): boolean {
-  return /^(?:[0-]+|[f-]+)$/i.test(text.trim()) && uuidForm.test(text.trim())
+  return /^(?:[0-]+|[f-]+)$/.test(canonicalUuid(text) ?? '')
 }
 
 /**

@@ -7,6 +7,7 @@ import type { IndexedTree, TraitTest } from './traits.ts'
  * `ranked[place]` fits the request.
  */
 
+/** How many trees are named at most. */
 export const maxClosest = 5
 
 /** Which tests each candidate passes, as bits: the first test is the highest bit, so it counts most. */
@@ -26,10 +27,10 @@ export function scoresByTests(ranked: readonly IndexedTree[], tests: readonly Tr
  */
 export function scoresByWords(
   id: string,
-  count: number,
+  candidateCount: number,
   places: ReadonlyMap<string, readonly number[]>,
 ): Uint16Array {
-  const scores = new Uint16Array(count)
+  const scores = new Uint16Array(candidateCount)
   for (const word of wordsOf(id))
     for (const place of places.get(word) ?? []) scores[place] = (scores[place] ?? 0) + 1
   return scores

@@ -1,6 +1,7 @@
 /**
- * The candidate that a mistyped name most likely meant, or undefined when none is close: at most one slip in
- * three letters. Swapped neighbours count as one slip. Case does not count, nor `-` in place of `_`.
+ * The candidate that a mistyped name most likely meant, or undefined when none is close: at most one slip for
+ * every three letters, and one in shorter names. Swapped neighbours count as one slip. Case does not count, nor
+ * `-` in place of `_`.
  */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
   const wanted = fold(name.slice(0, maxLength))
@@ -9,6 +10,7 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
   for (const candidate of candidates) {
     const allowed = Math.max(1, Math.floor(Math.max(wanted.length, candidate.length) / 3))
     const distance = editDistance(wanted, fold(candidate))
+    // With as many slips as it has letters, a candidate has nothing in common with the name.
     if (distance > allowed || distance >= bestDistance || distance >= Math.max(1, candidate.length)) continue
     best = candidate
     bestDistance = distance
@@ -25,6 +27,7 @@ function fold(name: string): string {
 
 /** Optimal string alignment: each insertion, deletion, replacement and swap of neighbours counts one. */
 export function editDistance(a: string, b: string): number {
+  // Texts that differ so much in length are not compared: that would take too long.
   if (Math.abs(a.length - b.length) > maxLength) return Math.max(a.length, b.length)
   let beforeLast: number[] = []
   let last = Array.from({ length: b.length + 1 }, (_, column) => column)

@@ -1,3 +1,4 @@
+import { defined } from '../defined.ts'
 import { parseDistro } from '../distro/distro.ts'
 import { groupBy } from '../group-by.ts'
 import type { TreeSelector } from '../guest/guest.ts'
@@ -141,26 +142,27 @@ function selectById(id: string, ids: ReadonlyMap<string, Tree>, { best, places }
 }
 
 function selectByTraits(wanted: Traits, arrangement: Arrangement): Selection {
-  const tests = traitTests(wanted)
-  const group = groupFor(wanted, arrangement.groups)
-  // A group has one distribution and one arch: the two need no test, and none comes before another.
-  const matches = group
-    ? readyInGroup(group, tests, wanted)
-    : preferExact(readyMatches(arrangement.best, tests), wanted)
-  if (matches[0]) return { found: true, tree: matches[0], others: matches.slice(1) }
   const { best } = arrangement
+  const group = groupFor(wanted, arrangement.groups)
+  // A group has one distribution only, so none is to be preferred in it.
+  const matches = group
+    ? readyInGroup(group, wanted)
+    : preferExact(readyMatches(best, traitTests(wanted)), wanted)
+  if (matches[0]) return { found: true, tree: matches[0], others: matches.slice(1) }
+  const tests = traitTests(wanted)
   const scores = scoresByTests(best, tests)
-  const match = (group?.candidates ?? best).find((candidate) => tests.every(({ fits }) => fits(candidate)))
+  const unready = (group?.candidates ?? best).find((candidate) => tests.every(({ fits }) => fits(candidate)))
   return {
     found: false,
-    why: match ? whyNotReady(match.tree) : whyNone(tests, best, scores),
+    why: unready ? whyNotReady(unready.tree) : whyNone(tests, best, scores),
     nearest: misspelt(wanted, arrangement) ?? closestTrees(best, scores),
   }
 }
 
-function readyInGroup(group: DistroGroup, tests: readonly TraitTest[], wanted: Traits): readonly Tree[] {
-  const others = tests.filter(({ trait }) => trait !== 'distro' && trait !== 'arch')
-  return others.length === 0 ? group.ready : readyMatches(ofVersion(group, wanted.version), others)
+/** The group has the distribution and the arch; the rest is tested. */
+function readyInGroup(group: DistroGroup, { version, variant }: Traits): readonly Tree[] {
+  const tests = traitTests(defined({ version, variant }))
+  return tests.length === 0 ? group.ready : readyMatches(ofVersion(group, version), tests)
 }
 
 function readyMatches(candidates: readonly IndexedTree[], tests: readonly TraitTest[]): readonly Tree[] {

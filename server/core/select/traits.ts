@@ -37,7 +37,8 @@ export function indexTree(tree: Tree): IndexedTree {
 }
 
 /**
- * Newest version first; then full trees before special ones, then the newest files; the id settles the rest.
+ * Newest version first; then full trees before special ones, then trees that boot, then the newest files; the
+ * id settles the rest.
  */
 export function betterFirst(a: IndexedTree, b: IndexedTree): number {
   return (
@@ -80,8 +81,9 @@ const emptyGroup = groupOf([])
 
 /** The candidates of a group that may have the wanted version. All others cannot, so they need no test. */
 export function ofVersion(group: DistroGroup, wanted = ''): readonly IndexedTree[] {
-  const { numbers, rolling, text } = parseVersion(wanted)
-  if (numbers[0] === undefined || rolling > 0 || group.codenames.has(text)) return group.candidates
+  const { numbers, text } = parseVersion(wanted)
+  // A code name also fits a tree that has it in its descriptor, whatever its version is.
+  if (numbers[0] === undefined || group.codenames.has(text)) return group.candidates
   return group.byMajor.get(numbers[0]) ?? []
 }
 

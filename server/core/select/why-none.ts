@@ -14,14 +14,15 @@ export function whyNone(
   scores: Uint16Array,
 ): string {
   if (best.length === 0) return 'there are no trees yet'
-  const passed = (score: number, count: number) => score >> (tests.length - count) === 2 ** count - 1
+  // The first test has the highest bit of a score, see `scoresByTests`.
+  const passesFirst = (score: number, count: number) => score >> (tests.length - count) === 2 ** count - 1
   const distinct = [...new Set(scores)]
-  const at = tests.findIndex((_, test) => !distinct.some((score) => passed(score, test + 1)))
+  const at = tests.findIndex((_, test) => !distinct.some((score) => passesFirst(score, test + 1)))
   const unmet = tests[at]
   if (!unmet) return 'no tree fits'
   const values = new Set<string>()
   for (const [place, { tree }] of best.entries())
-    if (tree.state === 'ready' && passed(scores[place] ?? 0, at)) values.add(traitOf(tree, unmet.trait))
+    if (tree.state === 'ready' && passesFirst(scores[place] ?? 0, at)) values.add(traitOf(tree, unmet.trait))
   values.delete('')
   const before = tests.slice(0, at).map(({ wanted }) => wanted)
   const subject = before.length > 0 ? ` of ${before.join(' ')}` : ''

@@ -1,6 +1,6 @@
 /**
  * Canonical name of an architecture -> its other spellings: Debian's amd64 is Fedora's x86_64. Trees keep the
- * spelling of their descriptor; comparisons use the canonical name, which is the kernel's as RPM writes it.
+ * spelling of their descriptor; comparisons use the canonical name, which is Fedora's where Fedora has one.
  */
 const spellings: Readonly<Record<string, readonly string[]>> = {
   x86_64: ['amd64', 'x64', 'x86-64', 'em64t', 'intel64'],
@@ -47,6 +47,7 @@ export function sameArch(a: string, b: string): boolean {
   return a === b || canonicalArch(a) === canonicalArch(b)
 }
 
+// `alpha`, `arm` and `x86` in a name often mean something else: a stage of a release, a whole family of CPUs.
 const archPattern = new RegExp(
   `(?:^|[^a-z0-9])(${[...canonical.keys()]
     .filter((name) => name !== 'arm' && name !== 'x86' && name !== 'alpha')

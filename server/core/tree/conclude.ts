@@ -80,7 +80,7 @@ export function concludeTree(evidence: TreeEvidence): Description | undefined {
 }
 
 function fillGaps(best: Description, other: Description): Description {
-  const sameTree = best.arch === '' || other.arch === '' || sameArch(best.arch, other.arch)
+  const mayBeSameArch = best.arch === '' || other.arch === '' || sameArch(best.arch, other.arch)
   return {
     ...best,
     family: best.family || other.family,
@@ -88,9 +88,10 @@ function fillGaps(best: Description, other: Description): Description {
     variant: best.variant || other.variant,
     arch: best.arch || other.arch,
     // Platforms of a lesser descriptor are added, never mixed into those of a better one.
-    platforms: sameTree ? { ...other.platforms, ...best.platforms } : best.platforms,
+    platforms: mayBeSameArch ? { ...other.platforms, ...best.platforms } : best.platforms,
     repositories: best.repositories.length > 0 ? best.repositories : other.repositories,
     checksums: { ...other.checksums, ...best.checksums },
+    // `instimage` is left out: only `.treeinfo` names one, and that is always the best descriptor.
     ...defined({
       stage2: best.stage2 ?? other.stage2,
       timestamp: best.timestamp ?? other.timestamp,
@@ -142,6 +143,7 @@ function describeFiles(evidence: TreeEvidence, describedArch: string): Descripti
   return {
     era: 'files-only',
     family: images.family || hint.family,
+    // The hint's version follows the name of a distribution: it counts only if the tree is of that one.
     version: images.family === '' || images.family === hint.family ? hint.version : versionIn(evidence.name),
     variant: '',
     arch: own,
@@ -162,6 +164,7 @@ function ownArch(platforms: ReadonlyMap<string, PlatformImages>, wanted: string)
 function nameHint(name: string): { family: string; version: string } {
   const words = name.split(/[/_\s-]+/).filter((word) => word !== '')
   for (const [at, word] of words.entries()) {
+    // `f` or `el` alone may mean anything; `f40` and `el9` are read.
     const distro = word.length > 2 ? parseDistro(word.replace(/[\d.]+$/, '')) : undefined
     if (distro && distro !== 'other' && !recordOf(distro).commonWord)
       return { family: distroName(distro), version: versionIn(words.slice(at).join(' ')) }
@@ -171,6 +174,7 @@ function nameHint(name: string): { family: string; version: string } {
 
 function versionIn(text: string): string {
   for (const word of text.split(/[/_\s-]+/)) {
+    // Two digits at most before a dot, so a date such as 20240210 is no version.
     if (/^[a-z]*\d{1,2}(\.\d+)*$/i.test(word) && !isKnownArch(word)) return word.replace(/^[a-z]+/i, '')
     if (versionOfCodename(word) !== undefined) return versionOfCodename(word) ?? ''
     if (/^(rawhide|tumbleweed|sid|testing|unstable|cauldron|eln)$/i.test(word)) return word

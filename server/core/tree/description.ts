@@ -29,10 +29,12 @@ export interface PlatformImages {
   readonly others: Readonly<Record<string, string>>
 }
 
+/** A package repository of a tree. */
 export interface Repository {
-  /** Id of the variant or add-on as the descriptor spells it; `` for a repository without one. */
+  /** Id of the variant or add-on as the descriptor spells it; '' for a repository without one. */
   readonly id: string
   readonly name: string
+  /** The `type` of its variant; `repository` when the descriptor has no section for variants. */
   readonly kind: 'variant' | 'optional' | 'addon' | 'module' | 'repository'
   /**
    * The folder that holds `repodata/`, relative to the tree: `.` is the tree, `../../../AppStream/x86_64/os`
@@ -61,6 +63,7 @@ export interface TreeProblem {
 /** What descriptors say of a tree. It has not been compared with the tree's files yet. */
 export interface Description {
   readonly era: DescriptorEra
+  /** These four are as the descriptor spells them; '' for what it does not say. */
   readonly family: string
   readonly version: string
   readonly variant: string
@@ -75,6 +78,7 @@ export interface Description {
   readonly checksums: Readonly<Record<string, Digest>>
   /** Seconds since 1970, when the descriptor tells. */
   readonly timestamp?: number
+  /** Which disc of a set the tree was on. */
   readonly disc?: { readonly number: number; readonly total: number }
   /** Release code name (Debian `bookworm`), when the descriptor tells. */
   readonly codename?: string
@@ -95,6 +99,7 @@ export interface DescriptorFormat {
   readonly eras: readonly DescriptorEra[]
   /** The paths at which a tree can have such a file, in the order in which clients ask for them. */
   readonly paths: readonly string[]
+  /** A longer file is not read. */
   readonly maxBytes: number
   readonly read: DescriptorReader
   /** Whether the name alone is the sign of a tree. A file called `content` or `VERSION` may be anything. */
@@ -112,6 +117,5 @@ export function nameOnly(
   names: Pick<Description, 'family' | 'version'> & { readonly variant?: string; readonly arch?: string },
 ): Description {
   const { family, version, variant = '', arch = '' } = names
-  const nothing = { platforms: {}, repositories: [], checksums: {}, problems: [] }
-  return { era, family, version, variant, arch, ...nothing }
+  return { era, family, version, variant, arch, platforms: {}, repositories: [], checksums: {}, problems: [] }
 }

@@ -12,9 +12,9 @@ const packageFolders: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Whether a folder of this name is neither a tree nor a part of one: hidden folders (`.incoming`,
- * `.treeboot*`, `.snapshot`, rsync's `.~tmp~` and `.name.XXXXXX`), and folders that file systems keep for
- * themselves.
+ * Whether a folder of this name is never searched for trees: hidden folders (`.incoming`, `.treeboot*`,
+ * `.snapshot`, rsync's `.~tmp~` and `.name.XXXXXX`), folders that file systems and Synology's storage
+ * (`@eaDir`) keep for themselves, and folders of packages.
  */
 export function isSkippedFolder(name: string): boolean {
   return name.startsWith('.') || name === 'lost+found' || name === '@eaDir' || packageFolders.has(name)

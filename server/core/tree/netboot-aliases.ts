@@ -24,7 +24,7 @@ export interface Alias {
  * itself has at these paths win.
  *
  * virt-install takes the architecture from the tree's URL, and i386 when the URL names none. So the i386 path
- * leads to the tree's images, too, although they are of another architecture.
+ * leads to the tree's images, too, although they are of another architecture. No listing shows that path.
  */
 export function netbootAliases(tree: Tree): readonly Alias[] {
   if (tree.era !== 'disk-info' || !/^(?:Debian|Ubuntu)/.test(tree.family)) return []
@@ -35,18 +35,26 @@ export function netbootAliases(tree: Tree): readonly Alias[] {
   const arch = debianArch(tree.arch)
   const folder = (of: string) => `install/netboot/${name}-installer/${of}`
   if (arch === 's390x')
-    return pair(images, `install/generic/kernel.${name}`, `install/generic/initrd.${name}`, true)
+    return pair(images, `install/generic/kernel.${name}`, `install/generic/initrd.${name}`, 'listed')
   const kernel = arch === 'ppc64el' ? 'vmlinux' : 'linux'
   const xen = tree.platforms.xen
   return [
-    ...pair(images, `${folder(arch)}/${kernel}`, `${folder(arch)}/initrd.gz`, true),
-    ...(arch === 'i386' ? [] : pair(images, `${folder('i386')}/linux`, `${folder('i386')}/initrd.gz`, false)),
-    ...(xen ? pair(xen, 'install/netboot/xen/vmlinuz', 'install/netboot/xen/initrd.gz', true) : []),
+    ...pair(images, `${folder(arch)}/${kernel}`, `${folder(arch)}/initrd.gz`, 'listed'),
+    ...(arch === 'i386'
+      ? []
+      : pair(images, `${folder('i386')}/linux`, `${folder('i386')}/initrd.gz`, 'hidden')),
+    ...(xen ? pair(xen, 'install/netboot/xen/vmlinuz', 'install/netboot/xen/initrd.gz', 'listed') : []),
   ]
 }
 
-function pair(images: PlatformImages, kernel: string, initrd: string, listed: boolean): Alias[] {
+function pair(
+  images: PlatformImages,
+  kernel: string,
+  initrd: string,
+  inListings: 'listed' | 'hidden',
+): Alias[] {
   if (images.kernel === undefined || images.initrd === undefined) return []
+  const listed = inListings === 'listed'
   return [
     { path: kernel, target: images.kernel, listed },
     { path: initrd, target: images.initrd, listed },

@@ -30,6 +30,7 @@ export interface DamagedFile {
   readonly error?: string
 }
 
+/** How long `judgeTree` waits before it is sure. */
 export interface SettleTimes {
   /** A copy is over when nothing changed for this long. */
   readonly quietMs: number
@@ -39,6 +40,7 @@ export interface SettleTimes {
 
 export const settleTimes: SettleTimes = { quietMs: 1000, missingGraceMs: 30_000 }
 
+/** The state that `judgeTree` gives a tree, and why. */
 export interface TreeVerdict {
   readonly state: TreeState
   readonly reasons: readonly string[]

@@ -19,7 +19,7 @@ export function suggestTreeId(
 
 /**
  * A text for use in ids: lower case, with a dash for each run of characters that some loader, URL or shell
- * must escape.
+ * must escape. At most 60 characters: an id of four such parts fits into a file name (255 bytes).
  */
 export function slug(text: string): string {
   return text
@@ -42,8 +42,9 @@ function levelsUp(path: string): number {
   let depth = 0
   let highest = 0
   for (const part of path.split('/')) {
-    if (part === '..') highest = Math.max(highest, --depth * -1)
+    if (part === '..') depth--
     else if (part !== '' && part !== '.') depth++
+    highest = Math.max(highest, -depth)
   }
   return highest
 }

@@ -9,6 +9,7 @@ export interface Version {
   readonly text: string
   /** 0 for a numbered release; for a rolling one its rank, see `DistroRecord.rolling`. */
   readonly rolling: number
+  /** Digits without leading zeros. As text, a number of any length compares exactly. */
   readonly numbers: readonly string[]
   /** 3 for a finished release, 2 for a release candidate, 1 for a beta, 0 for earlier stages (`stages`). */
   readonly stage: number
@@ -109,9 +110,9 @@ export function compareParsed(a: Version, b: Version): number {
 }
 
 /**
- * Makes the test whether a version is meant by an operator's text: `9` means every 9.x, `15.4` means `15
- * SP4`, `bookworm` means every 12.x, `latest` and an empty text mean all. The text is parsed once for many
- * trees.
+ * Makes the test whether a version is meant by an operator's text: `9` means every 9.x with its betas, `15.4`
+ * means `15 SP4`, `bookworm` means every 12.x; `latest`, `newest`, `any`, `*` and an empty text mean all. The
+ * text is parsed once for many trees.
  */
 export function versionMatcher(wanted: string): (version: Version) => boolean {
   const wish = parseVersion(wanted)
@@ -120,7 +121,7 @@ export function versionMatcher(wanted: string): (version: Version) => boolean {
   return (version) => {
     if (version.text === wish.text) return true
     if (version.rolling !== wish.rolling || version.numbers.length < wish.numbers.length) return false
-    if (wish.stage < 3) {
+    if (wish.stage < finished) {
       if (wish.stage !== version.stage) return false
       if (wish.stageNumber !== '' && wish.stageNumber !== version.stageNumber) return false
     }

@@ -58,7 +58,10 @@ export function bridged(iso: Folders, imageBytes: number, openUdf: () => Promise
   }
 }
 
-/** Whether UDF may give a larger size. A record of length 0 has no position; 0 is assumed. */
+/**
+ * Whether UDF may give a larger size. A record of length 0 has no position; 0 is assumed. A file in several pieces
+ * has a record for each of them, and so its whole length.
+ */
 function mayBeLonger({ extents, size }: IsoNode, imageBytes: number): boolean {
   return (
     size <= mostRecordBytes && extents.length <= 1 && (extents[0]?.offset ?? 0) + mostRecordBytes < imageBytes
@@ -90,6 +93,7 @@ function createTwins(iso: Folders, openUdf: () => Promise<Folders>) {
   }
 
   const twinOf = async (udf: Folders, folder: IsoNode): Promise<IsoNode | undefined> => {
+    // `IsoFolders` returns the same object for the root each time.
     if (folder === (await iso.root())) return udf.root()
     const parent = parents.get(folder)
     const above = parent && (await twinOf(udf, parent))

@@ -20,7 +20,21 @@ export interface DirectoryRecord {
 }
 
 /** 33 fixed bytes and a name of one byte. */
-const smallestRecord = 34
+export const smallestRecord = 34
+/** Positions of fields in a directory record (ECMA-119 9.1). The length of the record is its first byte. */
+export const recordField = {
+  attributeBlocks: 1,
+  block: 2,
+  dataBytes: 10,
+  time: 18,
+  flags: 25,
+  interleaveUnit: 26,
+  interleaveGap: 27,
+  nameLength: 32,
+  name: 33,
+} as const
+/** Bits of the flags (ECMA-119 9.1.6). */
+export const recordFlags = { folder: 0x02, associated: 0x04, continues: 0x80 } as const
 
 /** Decodes the records of a directory. `offset` is the position of its bytes in the image. */
 export function* directoryRecords(
@@ -49,26 +63,27 @@ export function* directoryRecords(
 }
 
 function readRecord(image: Image, record: Buffer, at: number, blockBytes: number): DirectoryRecord {
-  const nameLength = record[32] ?? 0
-  if (nameLength === 0 || 33 + nameLength > record.length)
+  const nameLength = record[recordField.nameLength] ?? 0
+  const nameEnd = recordField.name + nameLength
+  if (nameLength === 0 || nameEnd > record.length)
     throw damaged(
       image,
-      at + 32,
-      `expected a name of 1 to ${record.length - 33} bytes, found a length of ${nameLength}`,
+      at + recordField.nameLength,
+      `expected a name of 1 to ${record.length - recordField.name} bytes, found a length of ${nameLength}`,
     )
-  const flags = record[25] ?? 0
-  const block = record.readUInt32LE(2) + (record[1] ?? 0)
+  const flags = record[recordField.flags] ?? 0
+  const block = record.readUInt32LE(recordField.block) + (record[recordField.attributeBlocks] ?? 0)
   return {
     at,
-    extent: { offset: block * blockBytes, length: record.readUInt32LE(10) },
-    modifiedMs: recordTime(record, 18),
-    isFolder: (flags & 0x02) !== 0,
-    continues: (flags & 0x80) !== 0,
-    isAssociated: (flags & 0x04) !== 0,
-    isInterleaved: record[26] !== 0 || record[27] !== 0,
-    name: record.subarray(33, 33 + nameLength),
+    extent: { offset: block * blockBytes, length: record.readUInt32LE(recordField.dataBytes) },
+    modifiedMs: recordTime(record, recordField.time),
+    isFolder: (flags & recordFlags.folder) !== 0,
+    continues: (flags & recordFlags.continues) !== 0,
+    isAssociated: (flags & recordFlags.associated) !== 0,
+    isInterleaved: record[recordField.interleaveUnit] !== 0 || record[recordField.interleaveGap] !== 0,
+    name: record.subarray(recordField.name, nameEnd),
     // A name of even length is followed by one byte of padding.
-    systemUse: record.subarray(33 + nameLength + (nameLength % 2 === 0 ? 1 : 0)),
+    systemUse: record.subarray(nameEnd + (nameLength % 2 === 0 ? 1 : 0)),
   }
 }
 

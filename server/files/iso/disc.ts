@@ -40,6 +40,7 @@ export async function openDisc(image: Image): Promise<Disc> {
   const volumes = await readVolumes(image)
   const iso = await IsoFolders.open(image, volumes)
   if (!volumes.udf) {
+    // `readVolumes` refuses a file without any volume.
     if (!iso) throw new Failure('internal', `${image.name} has no volume`)
     return disc(image, iso.names, iso.volume.bytes, iso)
   }

@@ -1,8 +1,16 @@
 import { LRUCache } from 'lru-cache'
-import { type DirectoryRecord, directoryRecords, jolietName, plainName } from './directory.ts'
-import { damaged, type Extent, type Image, isInImage, readExactly } from './image.ts'
+import {
+  type DirectoryRecord,
+  directoryRecords,
+  jolietName,
+  plainName,
+  recordField,
+  recordFlags,
+  smallestRecord,
+} from './directory.ts'
+import { damaged, type Extent, type Image, isInImage, readExactly, sectorBytes } from './image.ts'
 import { fileNode, type IsoNode, isReachable } from './node.ts'
-import { type RockRidge, type RockRidgeContext, readRockRidge, susp } from './rock-ridge.ts'
+import { type RockRidge, type RockRidgeContext, readRockRidge, readSp } from './rock-ridge.ts'
 import type { Volume, Volumes } from './volume.ts'
 import type { Folders } from './walk.ts'
 
@@ -12,7 +20,7 @@ const mostDirectoryBytes = 32 * 1024 * 1024
  * The size of the directory cache, counted by bytes in the image. A directory that was dropped is read again.
  */
 const keptDirectoryBytes = 16 * 1024 * 1024
-/** The most bytes in all continuation areas of one directory. */
+/** The most bytes in all continuation areas of one directory: some 160 for each of 100,000 files. */
 const mostContinuationBytes = 16 * 1024 * 1024
 
 /** Where the names of an ISO 9660 disc are read from. */
@@ -70,7 +78,9 @@ export class IsoFolders implements Folders {
     const cached = this.#folders.get(extent.offset)
     if (cached) return cached
     const reading = this.#readFolder(node.name || '/', extent)
-    this.#folders.set(extent.offset, reading, { size: Math.max(1, extent.length) })
+    // lru-cache refuses a size of 0, and drops a value that is larger than the whole cache.
+    const size = Math.min(Math.max(1, extent.length), this.#folders.maxSize)
+    this.#folders.set(extent.offset, reading, { size })
     // A disk that failed once may succeed the next time.
     reading.catch(() => this.#folders.delete(extent.offset))
     return reading
@@ -89,11 +99,13 @@ export class IsoFolders implements Folders {
     const context = { image, blockBytes: this.volume.blockBytes, readMore: this.#continuations() }
     let pieces: DirectoryRecord[] = []
     for (const record of directoryRecords(image, bytes, extent.offset, this.volume.blockBytes)) {
+      // The names 0 and 1 are the folder itself and its parent.
       if (record.name.length === 1 && (record.name[0] ?? 2) < 2) continue
       const [first] = pieces
       // A new file begins although the last record of the previous file is missing. Its pieces are dropped.
       if (first && !first.name.equals(record.name)) pieces = []
       pieces.push(record)
+      // A folder has only one piece.
       if (record.continues && !record.isFolder) continue
       const node = await this.#nodeOf(pieces, context)
       pieces = []
@@ -114,13 +126,16 @@ export class IsoFolders implements Folders {
     const [record] = records
     if (!record || record.isAssociated) return undefined
     const { image, volume } = this
+    const { isInterleaved } = record
+    const extents = records.map(({ extent }) => extent)
     if (this.names !== 'rock-ridge') {
       const name = this.names === 'joliet' ? jolietName(record.name) : plainName(record.name)
-      if (record.isFolder) return folderNode(name, record.modifiedMs, record.extent)
-      return fileNode(image, { ...record, name, extents: records.map(({ extent }) => extent) })
+      const { modifiedMs } = record
+      if (record.isFolder) return folderNode(name, modifiedMs, record.extent)
+      return fileNode(image, { name, modifiedMs, extents, isInterleaved })
     }
     const fields = record.systemUse.subarray(this.#skipBytes)
-    const at = record.at + 33 + record.name.length
+    const at = record.at + recordField.name + record.name.length
     const rockRidge = await readRockRidge(context, fields, at)
     const name = rockRidge.name ?? plainName(record.name)
     const modifiedMs = rockRidge.modifiedMs ?? record.modifiedMs
@@ -139,42 +154,43 @@ export class IsoFolders implements Folders {
       return folderNode(name, modifiedMs, extent)
     }
     if (record.isFolder) return folderNode(name, modifiedMs, record.extent)
-    const { isInterleaved } = record
-    const extents = records.map(({ extent }) => extent)
-    const zisofs = rockRidge.zisofsBytes === undefined ? {} : { zisofsBytes: rockRidge.zisofsBytes }
+    const { zisofsBytes } = rockRidge
+    const zisofs = zisofsBytes === undefined ? {} : { zisofsBytes }
     return fileNode(image, { name, modifiedMs, extents, isInterleaved, ...zisofs })
   }
 
   /** Reads the length of a relocated folder from its first record. */
   async #relocated(offset: number): Promise<Extent> {
-    const head = await readExactly(this.image, { offset, length: 34 }, 'a relocated folder')
-    if ((head[0] ?? 0) < 34 || ((head[25] ?? 0) & 2) === 0 || head[32] !== 1 || head[33] !== 0)
+    const head = await readExactly(this.image, { offset, length: smallestRecord }, 'a relocated folder')
+    const isFolder = ((head[recordField.flags] ?? 0) & recordFlags.folder) !== 0
+    const isSelf = head[recordField.nameLength] === 1 && head[recordField.name] === 0
+    if ((head[0] ?? 0) < smallestRecord || !isFolder || !isSelf)
       throw damaged(this.image, offset, 'expected a relocated folder (CL), beginning with its own record')
-    return { offset, length: head.readUInt32LE(10) }
+    return { offset, length: head.readUInt32LE(recordField.dataBytes) }
   }
 
   /**
-   * Makes the reader of continuation areas for one directory. It reads each block once, and refuses too many
-   * bytes.
+   * Makes the reader of continuation areas for one directory. It caches the sectors that it reads, and refuses
+   * too many bytes.
    */
   #continuations(): (extent: Extent) => Promise<Buffer> {
     const { image } = this
-    const blocks = new LRUCache<number, Promise<Buffer>>({ max: 64 })
+    const sectors = new LRUCache<number, Promise<Buffer>>({ max: 64 })
     let total = 0
     return async (extent) => {
       total += extent.length
       if (total > mostContinuationBytes)
         throw damaged(image, extent.offset, 'the continuation areas (CE) of one folder are too large')
-      // By SUSP 5.1 an area lies within one block. A longer one, or one at the end of the image, is read by
-      // itself.
-      const start = extent.offset - (extent.offset % 2048)
-      const block = { offset: start, length: 2048 }
-      if (extent.offset + extent.length > start + 2048 || !isInImage(image, block))
+      // By SUSP 5.1 an area lies within one block, and so within one sector. A longer one, or one at the end
+      // of the image, is read by itself.
+      const start = extent.offset - (extent.offset % sectorBytes)
+      const sector = { offset: start, length: sectorBytes }
+      if (extent.offset + extent.length > start + sectorBytes || !isInImage(image, sector))
         return readExactly(image, extent, 'a continuation area (CE)')
-      let bytes = blocks.get(start)
+      let bytes = sectors.get(start)
       if (!bytes) {
-        bytes = readExactly(image, block, 'a continuation area (CE)')
-        blocks.set(start, bytes)
+        bytes = readExactly(image, sector, 'a continuation area (CE)')
+        sectors.set(start, bytes)
       }
       return (await bytes).subarray(extent.offset - start, extent.offset - start + extent.length)
     }
@@ -183,12 +199,13 @@ export class IsoFolders implements Folders {
 
 /** Finds the SP field of SUSP in the root's own record; undefined when the disc has no Rock Ridge. */
 async function sharedProtocol(image: Image, volume: Volume): Promise<{ readonly skip: number } | undefined> {
-  const extent = { offset: volume.root.offset, length: Math.min(volume.root.length, 2048) }
+  const extent = { offset: volume.root.offset, length: Math.min(volume.root.length, sectorBytes) }
   // The image is still being copied. Later a request for the root fails with the reason.
   if (!isInImage(image, extent)) return undefined
   const bytes = await readExactly(image, extent, 'the root folder')
+  // The root's own record is the first one.
   for (const record of directoryRecords(image, bytes, extent.offset, volume.blockBytes))
-    return susp(record.systemUse)
+    return readSp(record.systemUse)
   return undefined
 }
 
@@ -200,5 +217,6 @@ function folderNode(name: string, modifiedMs: number, extent: Extent): IsoNode {
 function isShown({ mode, target }: RockRidge): boolean {
   if (mode === undefined || target !== undefined) return true
   const type = mode & 0o170000
+  // Type 0 names none: the directory record says whether it is a folder.
   return type === 0o100000 || type === 0o040000 || type === 0
 }

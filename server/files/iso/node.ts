@@ -88,7 +88,10 @@ function troubleOf(image: Image, facts: FileFacts, extents: readonly Extent[]): 
   }
 }
 
-/** Whether a path can contain this name. A name that no client can ask for is not listed either. */
+/**
+ * Whether a path can contain this name. A name that no client can ask for is not listed either. A lone surrogate
+ * (`Cs`) cannot be written in UTF-8.
+ */
 export function isReachable(name: string): boolean {
   return name !== '' && name !== '.' && name !== '..' && !/[/\x00-\x1f\x7f]|\p{Cs}/u.test(name)
 }

@@ -27,7 +27,7 @@ const mostContinuations = 32
  * Decodes the SP field (SUSP 5.3): how many bytes to skip in each record. Undefined when the root has no SP
  * field. Then the disc has no Rock Ridge.
  */
-export function susp(rootSelf: Buffer): { readonly skip: number } | undefined {
+export function readSp(rootSelf: Buffer): { readonly skip: number } | undefined {
   const isSp =
     rootSelf.length >= 7 &&
     rootSelf.toString('latin1', 0, 2) === 'SP' &&
@@ -213,9 +213,8 @@ function modified(field: Buffer): { modifiedMs?: number } {
     const match = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)/.exec(field.toString('latin1', at, at + 16))
     if (!match || field.length < at + 17) return {}
     const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = match.slice(1).map(Number)
-    return {
-      modifiedMs: Date.UTC(year, month - 1, day, hour, minute, second) - field.readInt8(at + 16) * 900_000,
-    }
+    const eastMs = field.readInt8(at + 16) * 15 * 60_000
+    return { modifiedMs: Date.UTC(year, month - 1, day, hour, minute, second) - eastMs }
   }
   return field.length < at + 7 ? {} : { modifiedMs: recordTime(field, at) }
 }

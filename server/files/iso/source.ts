@@ -20,14 +20,15 @@ interface Opened {
 
 export interface IsoSource extends FileSource {
   /**
-   * How many bytes the file is shorter than the image says: it is still being copied, or was cut. 0 when the
-   * image is complete.
+   * How many bytes the file was shorter, at the last lookup, than the image says: it is still being copied, or
+   * was cut. 0 when the image is complete.
    */
   readonly missingBytes: number
   /** The symlinks of a folder, name to target as written. `list` and `stat` show their targets instead. */
   links(path: CleanPath): Promise<ReadonlyMap<string, string> | undefined>
 }
 
+/** The number of paths of one image whose entry is kept. */
 const rememberedEntries = 4096
 /** Up to this many missing bytes are only padding: some writers count it, some copying programs drop it. */
 const paddingBytes = 512 * 1024
@@ -52,7 +53,14 @@ export async function isoSource(file: string): Promise<IsoSource> {
     const stats = await statsOf(file)
     const etag = etagOf(stats)
     if (opened.etag === etag) return opened
-    if (opening?.etag !== etag) opening = { etag, result: openImage(file, stats) }
+    if (opening?.etag !== etag) {
+      const result = openImage(file, stats)
+      opening = { etag, result }
+      // What failed once (too many open files) may succeed the next time.
+      result.catch(() => {
+        if (opening?.result === result) opening = undefined
+      })
+    }
     opened = await opening.result
     return opened
   }
@@ -129,6 +137,7 @@ function readFrom(file: string, etag: string): Image['readAt'] {
 
 function entryOf(file: string, imageEtag: string, name: string, node: IsoNode): Entry {
   const [first] = node.extents
+  // It begins with the etag of the image: by that, the threads that compute digests know a replaced image.
   const etag = `${imageEtag}-${(first?.offset ?? 0).toString(36)}-${node.size.toString(36)}`
   if (node.kind === 'folder') return folderEntry(name, node.modifiedMs, etag)
   const { trouble, extents, size, modifiedMs } = node

@@ -1,4 +1,5 @@
 import type { Failure } from '../../core/failure.ts'
+import { recordField, recordFlags, smallestRecord } from './directory.ts'
 import { damaged, type Extent, type Image, readExactly, sectorBytes } from './image.ts'
 
 /** A volume descriptor of ISO 9660 (ECMA-119 8.4 and 8.5): one view of the files of a disc. */
@@ -27,6 +28,20 @@ export interface Volumes {
 const firstDescriptor = 16
 /** The most descriptors that are read. A disc has three or four; UDF adds three more. */
 const mostDescriptors = 64
+
+/**
+ * Positions of fields in a primary or supplementary descriptor (ECMA-119 8.4 and 8.5). The label has 32 bytes, and
+ * the root is a directory record.
+ */
+const volumeField = {
+  flags: 7,
+  label: 40,
+  volumeBlocks: 80,
+  escapeSequences: 88,
+  blockBytes: 128,
+  root: 156,
+  modified: 830,
+} as const
 
 /**
  * The position of the identifier of the first descriptor: `CD001` for ISO 9660, `BEA01` for a disc with UDF
@@ -97,7 +112,8 @@ async function withoutSignature(image: Image): Promise<Failure> {
 function withDescriptor(found: Volumes, image: Image, bytes: Buffer, offset: number): Volumes {
   const type = bytes[0]
   // ECMA-119 8.1.1: 0 boot record, 1 primary, 2 supplementary, 255 the end. Rewritten discs may hold several
-  // of a type; the first one counts.
+  // of a type; the first one counts. El Torito: the boot system identifier is at 7, the sector of the boot
+  // catalogue at 71.
   if (type === 0 && bytes.toString('latin1', 7, 30) === 'EL TORITO SPECIFICATION')
     return { ...found, bootCatalogAt: bytes.readUInt32LE(71) * sectorBytes }
   if (type === 1 && !found.primary) return { ...found, primary: readVolume(image, bytes, offset, 'latin1') }
@@ -111,29 +127,34 @@ function withDescriptor(found: Volumes, image: Image, bytes: Buffer, offset: num
  * registered.
  */
 function isJoliet(bytes: Buffer): boolean {
-  const sequence = bytes.toString('latin1', 88, 91)
-  return (bytes[7] ?? 0) % 2 === 0 && ['%/@', '%/C', '%/E'].includes(sequence)
+  const { escapeSequences, flags } = volumeField
+  const sequence = bytes.toString('latin1', escapeSequences, escapeSequences + 3)
+  return (bytes[flags] ?? 0) % 2 === 0 && ['%/@', '%/C', '%/E'].includes(sequence)
 }
 
 function readVolume(image: Image, bytes: Buffer, offset: number, names: 'latin1' | 'ucs2'): Volume {
-  const blockBytes = bytes.readUInt16LE(128)
+  const blockBytes = bytes.readUInt16LE(volumeField.blockBytes)
   if (![512, 1024, 2048].includes(blockBytes))
-    throw damaged(image, offset + 128, `expected a block size of 512, 1024 or 2048, found ${blockBytes}`)
-  const root = 156
-  const length = bytes.readUInt32LE(root + 10)
-  if ((bytes[root] ?? 0) < 34 || ((bytes[root + 25] ?? 0) & 2) === 0)
-    throw damaged(image, offset + root, 'expected the record of the root directory')
-  const label = names === 'ucs2' ? swapped(bytes.subarray(40, 72)) : bytes.toString('latin1', 40, 72)
+    throw damaged(
+      image,
+      offset + volumeField.blockBytes,
+      `expected a block size of 512, 1024 or 2048, found ${blockBytes}`,
+    )
+  const root = bytes.subarray(volumeField.root, volumeField.root + smallestRecord)
+  if ((root[0] ?? 0) < smallestRecord || ((root[recordField.flags] ?? 0) & recordFlags.folder) === 0)
+    throw damaged(image, offset + volumeField.root, 'expected the record of the root directory')
+  const rootBlock = root.readUInt32LE(recordField.block) + (root[recordField.attributeBlocks] ?? 0)
+  const label = bytes.subarray(volumeField.label, volumeField.label + 32)
   return {
-    label: label.replace(/[\0\s]+$/, ''),
+    label: (names === 'ucs2' ? decodeUcs2(label) : label.toString('latin1')).replace(/[\0\s]+$/, ''),
     blockBytes,
-    root: { offset: (bytes.readUInt32LE(root + 2) + (bytes[root + 1] ?? 0)) * blockBytes, length },
-    bytes: bytes.readUInt32LE(80) * blockBytes,
-    modifiedMs: volumeTime(bytes.toString('latin1', 830, 846)),
+    root: { offset: rootBlock * blockBytes, length: root.readUInt32LE(recordField.dataBytes) },
+    bytes: bytes.readUInt32LE(volumeField.volumeBlocks) * blockBytes,
+    modifiedMs: volumeTime(bytes.toString('latin1', volumeField.modified, volumeField.modified + 16)),
   }
 }
 
-function swapped(bytes: Buffer): string {
+function decodeUcs2(bytes: Buffer): string {
   return Buffer.from(bytes).swap16().toString('utf16le')
 }
 

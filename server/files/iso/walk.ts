@@ -5,6 +5,7 @@ import type { IsoNode } from './node.ts'
 
 /** The most symlinks on one path: as many as Linux follows (MAXSYMLINKS). */
 const mostLinks = 40
+/** More folders above one another than any disc has. A damaged image may claim any number. */
 const mostDepth = 128
 
 /** The folders of one file system of a disc. */
@@ -41,7 +42,9 @@ export async function list(
       const behind = await walk(image, folders, chain, [node.name]).catch(undefinedIfDamaged)
       const last = behind?.at(-1)
       if (last) nodes.push({ ...last, name: node.name })
-    } else if (node.kind === 'file' || !isLoop(chain, node)) nodes.push(node)
+    }
+    // A folder that holds itself is not listed. A request for it is refused with the reason.
+    else if (node.kind === 'file' || !isLoop(chain, node)) nodes.push(node)
   }
   return nodes
 }

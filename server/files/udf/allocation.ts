@@ -11,13 +11,13 @@ export interface Run {
   readonly namedAt: number
 }
 
-/** How many allocation descriptors may still be read for all files of one folder. */
-export interface Budget {
+/** How many allocation descriptors may still be read, for one file or for all files of one folder. */
+export interface DescriptorBudget {
   left: number
 }
 
-export function newBudget(): Budget {
-  return { left: 1_000_000 }
+export function newDescriptorBudget(): DescriptorBudget {
+  return { left: 500_000 }
 }
 
 /**
@@ -25,9 +25,15 @@ export function newBudget(): Budget {
  * has 30 bits.
  */
 const mostDescriptors = 65_536
+/**
+ * The most areas in which the descriptors of one file continue. A block of 2048 bytes holds 125 long descriptors
+ * and the one that leads on, so 525 areas are enough for `mostDescriptors`.
+ */
 const mostContinuations = 1024
 /** Bytes of an allocation extent descriptor before the allocation descriptors in it (ECMA-167 4/14.5). */
 const extentHead = 24
+/** The position, in such a descriptor, of how many bytes of allocation descriptors follow. */
+const areaBytesAt = 20
 
 /**
  * The upper two bits of a length (ECMA-167 4/14.14.1.1): 0 means recorded; 1 and 2 mean allocated or
@@ -38,6 +44,7 @@ const continued = 3
 
 /** A short or long allocation descriptor (ECMA-167 4/14.14.1 and 4/14.14.2). */
 interface AllocationDescriptor {
+  /** The upper two bits of its length, see `recorded`. */
   readonly kind: number
   readonly length: number
   readonly address: BlockAddress
@@ -49,7 +56,7 @@ interface AllocationDescriptor {
 interface Reading {
   readonly space: Space
   readonly entry: FileEntry
-  readonly budget: Budget
+  readonly budget: DescriptorBudget
   readonly runs: Run[]
   /** The positions of the continuation areas that were read already. */
   readonly seen: Set<number>
@@ -62,7 +69,7 @@ interface Reading {
  *
  * @throws Failure `invalid-data` naming the byte: descriptors that end early, or never.
  */
-export async function readRuns(space: Space, entry: FileEntry, budget: Budget): Promise<Run[]> {
+export async function readRuns(space: Space, entry: FileEntry, budget: DescriptorBudget): Promise<Run[]> {
   if (entry.allocation === 'embedded')
     return entry.size === 0 ? [] : [{ offset: entry.areaAt, length: entry.size, namedAt: entry.at }]
   const reading: Reading = { space, entry, budget, runs: [], seen: new Set(), left: entry.size }
@@ -133,7 +140,8 @@ async function readContinuation({ space, seen }: Reading, descriptor: Allocation
   seen.add(at)
   expectTag(image, { bytes, at }, { ids: [tagIds.allocationExtent], what, location: address.block })
   const room = Math.min(descriptor.length, blockBytes) - extentHead
-  const used = bytes.readUInt32LE(20)
-  if (used > room) throw damaged(image, at + 20, `${what} has room for ${room} bytes and claims ${used}`)
+  const used = bytes.readUInt32LE(areaBytesAt)
+  if (used > room)
+    throw damaged(image, at + areaBytesAt, `${what} has room for ${room} bytes and claims ${used}`)
   return { bytes: bytes.subarray(extentHead, extentHead + used), at: at + extentHead }
 }

@@ -13,6 +13,8 @@ export interface FileIdentifier {
 
 /** Bytes of the fixed part of a file identifier descriptor. */
 const headBytes = 38
+/** Positions of fields in it. Implementation use, of `useBytes`, and the name follow the fixed part. */
+const field = { flags: 18, nameBytes: 19, icb: 20, useBytes: 36 }
 
 /** Bits of the file characteristics. Hidden files (bit 0) are shown, as 7-Zip does: they can be asked for. */
 const isFolder = 2
@@ -35,16 +37,16 @@ export function* fileIdentifiers(
     const left = bytes.length - at
     if (left < headBytes)
       throw damaged(image, offsetOf(at), `expected ${what} of at least ${headBytes} bytes, found ${left}`)
-    const nameLength = bytes[at + 19] ?? 0
-    const useLength = bytes.readUInt16LE(at + 36)
+    const nameLength = bytes[at + field.nameBytes] ?? 0
+    const useLength = bytes.readUInt16LE(at + field.useBytes)
     const length = Math.ceil((headBytes + useLength + nameLength) / 4) * 4
     const record = bytes.subarray(at, at + Math.min(length, left))
     expectTag(image, { bytes: record, at: offsetOf(at) }, { ids: [tagIds.fileIdentifier], what })
     if (headBytes + useLength + nameLength > left)
       throw damaged(image, offsetOf(at), `${what} says it has ${length} bytes, but the folder has ${left}`)
-    const flags = record[18] ?? 0
+    const flags = record[field.flags] ?? 0
     // An unused descriptor has an ICB of length 0.
-    if ((flags & (isDeleted | isParent)) === 0 && record.readUInt32LE(20) !== 0) {
+    if ((flags & (isDeleted | isParent)) === 0 && record.readUInt32LE(field.icb) !== 0) {
       const start = headBytes + useLength
       const name = decodeCs0(record.subarray(start, start + nameLength))
       if (name === undefined)
@@ -57,7 +59,7 @@ export function* fileIdentifiers(
         at: offsetOf(at),
         name,
         isFolder: (flags & isFolder) !== 0,
-        address: readAddress(record, 24),
+        address: readAddress(record, field.icb + 4),
       }
     }
     at += length

@@ -3,15 +3,15 @@ import { Failure } from '../../core/failure.ts'
 import { damaged, type Extent, type Image, readExactly } from '../iso/image.ts'
 import { fileNode, type IsoNode, isReachable, joinExtents } from '../iso/node.ts'
 import type { Folders } from '../iso/walk.ts'
-import { type Budget, newBudget, type Run, readRuns } from './allocation.ts'
+import { type DescriptorBudget, newDescriptorBudget, type Run, readRuns } from './allocation.ts'
 import { type FileIdentifier, fileIdentifiers } from './directory.ts'
-import { type FileEntry, fileTypes, readFileEntry, unread } from './file-entry.ts'
-import { type BlockAddress, readBlock } from './space.ts'
+import { type FileEntry, fileTypes, readFileEntry, sizeAt, unsupported } from './file-entry.ts'
+import { type BlockAddress, readAddress, readBlock } from './space.ts'
 import { expectTag, tagIds } from './tag.ts'
 import { decodePath } from './text.ts'
 import { openVolume, type UdfVolume } from './volume.ts'
 
-/** As in ISO 9660: a folder of 100,000 files has some 16 MB. A larger one is refused as damaged. */
+/** As in ISO 9660: a folder of 100,000 files has some 16 MB. A larger one than this is refused as damaged. */
 const mostFolderBytes = 32 * 1024 * 1024
 /** The number of names that are cached. A folder that was dropped is read again. */
 const keptNames = 65_536
@@ -23,6 +23,10 @@ const mostLinkBytes = 16 * 1024
 const windowBytes = 64 * 1024
 const keptWindows = 16
 
+/** The position of the root directory ICB in a file set descriptor (ECMA-167 4/14.1). */
+const rootIcbAt = 400
+
+/** The types whose bytes are found together with the file entry. Those of a folder are found when it is listed. */
 const typesWithBytes: readonly number[] = [
   fileTypes.unspecified,
   fileTypes.bytes,
@@ -68,12 +72,13 @@ export class UdfFolders implements Folders {
 
   async child(folder: IsoNode, name: string): Promise<IsoNode | undefined> {
     const found = (await this.#folder(folder)).get(name)
-    return found && this.#nodeOf(found, newBudget())
+    return found && this.#nodeOf(found, newDescriptorBudget())
   }
 
   async children(folder: IsoNode): Promise<readonly IsoNode[]> {
     const nodes: IsoNode[] = []
-    const budget = newBudget()
+    // One for all files of the folder: a damaged image may name one long list of extents for each of them.
+    const budget = newDescriptorBudget()
     for (const found of (await this.#folder(folder)).values()) {
       const node = await this.#nodeOf(found, budget).catch((error) => troubled(found, error))
       if (node) nodes.push(node)
@@ -88,14 +93,15 @@ export class UdfFolders implements Folders {
     const what = 'a file set descriptor'
     const { bytes, at } = await readBlock(volume, fileSet, fileSetNamedAt, what)
     expectTag(image, { bytes, at }, { ids: [tagIds.fileSet], what, location: fileSet.block })
-    const address = { block: bytes.readUInt32LE(404), partition: bytes.readUInt16LE(408) }
-    const root = await this.#nodeOf({ at: at + 400, name: '', isFolder: true, address }, newBudget())
-    if (root?.kind !== 'folder') throw damaged(image, at + 400, 'expected the file entry of the root folder')
+    const address = readAddress(bytes, rootIcbAt + 4)
+    const namedAt = at + rootIcbAt
+    const root = await this.#nodeOf({ at: namedAt, name: '', isFolder: true, address }, newDescriptorBudget())
+    if (root?.kind !== 'folder') throw damaged(image, namedAt, 'expected the file entry of the root folder')
     return root
   }
 
   /** Undefined for devices, pipes, sockets, streams and space tables: no installer asks for them. */
-  async #nodeOf(found: FileIdentifier, budget: Budget): Promise<IsoNode | undefined> {
+  async #nodeOf(found: FileIdentifier, budget: DescriptorBudget): Promise<IsoNode | undefined> {
     const { name, address } = found
     const { entry, extents, target } = await this.#body(found, budget)
     const { modifiedMs, at } = entry
@@ -107,6 +113,7 @@ export class UdfFolders implements Folders {
           kind: 'folder',
           size: 0,
           modifiedMs,
+          // Its file entry: it only tells this folder from others.
           extents: [{ offset: at, length: blockBytes }],
           icb: address,
         }
@@ -128,14 +135,14 @@ export class UdfFolders implements Folders {
     }
   }
 
-  #body({ at, address }: FileIdentifier, budget: Budget): Promise<Body> {
+  #body({ at, address }: FileIdentifier, budget: DescriptorBudget): Promise<Body> {
     const key = `${address.partition}:${address.block}`
     const cached = this.#bodies.get(key)
     if (cached) return cached
     return keep(this.#bodies, key, this.#readBody(address, at, budget), ({ extents }) => 1 + extents.length)
   }
 
-  async #readBody(address: BlockAddress, namedAt: number, budget: Budget): Promise<Body> {
+  async #readBody(address: BlockAddress, namedAt: number, budget: DescriptorBudget): Promise<Body> {
     const { volume } = this
     const { image } = volume
     const entry = await readFileEntry(volume, address, namedAt)
@@ -148,7 +155,7 @@ export class UdfFolders implements Folders {
   async #target({ entry, extents }: Body): Promise<string> {
     const { image } = this.volume
     if (entry.size > mostLinkBytes)
-      throw damaged(image, entry.at + 56, `the file entry claims a symlink of ${entry.size} bytes`)
+      throw damaged(image, entry.at + sizeAt, `the file entry claims a symlink of ${entry.size} bytes`)
     const target = decodePath(await readPieces(image, extents, 'a symlink'))
     if (target === undefined)
       throw damaged(image, extents[0]?.offset ?? entry.at, 'expected the path components of a symlink')
@@ -169,8 +176,8 @@ export class UdfFolders implements Folders {
     const { image } = volume
     const entry = await readFileEntry(volume, address, namedAt)
     if (entry.size > mostFolderBytes)
-      throw damaged(image, entry.at + 56, `the file entry claims a folder of ${entry.size} bytes`)
-    const runs = written(image, await readRuns(volume, entry, newBudget()))
+      throw damaged(image, entry.at + sizeAt, `the file entry claims a folder of ${entry.size} bytes`)
+    const runs = written(image, await readRuns(volume, entry, newDescriptorBudget()))
     const bytes = await readPieces(image, runs, 'a folder (UDF)')
     const names = new Map<string, FileIdentifier>()
     for (const found of fileIdentifiers(image, bytes, offsetsIn(runs)))
@@ -191,6 +198,7 @@ function keep<Key extends string | number, Value>(
 ): Promise<Value> {
   cache.set(key, reading, { size: 1 })
   reading.then(
+    // lru-cache drops a value that is larger than the whole cache.
     (value) => cache.set(key, reading, { size: Math.min(cache.maxSize, size(value)) }),
     // A disk that failed once may succeed the next time.
     () => cache.delete(key),
@@ -216,7 +224,7 @@ function troubled({ name, isFolder }: FileIdentifier, error: unknown): IsoNode |
  */
 function written(image: Image, runs: readonly Run[]): Extent[] {
   return runs.map(({ offset, length, namedAt }) => {
-    if (offset === undefined) throw unread(image, namedAt, `a file has a hole of ${length} bytes`)
+    if (offset === undefined) throw unsupported(image, namedAt, `a file has a hole of ${length} bytes`)
     return { offset, length }
   })
 }

@@ -3,7 +3,10 @@ import { damaged, type Extent, type Image, readExactly } from '../iso/image.ts'
 import type { Bytes } from './space.ts'
 import { expectTag, tagBytes, tagId, tagIds, tagTrouble } from './tag.ts'
 
-/** The valid descriptors of a volume, and the size of the sectors that they count in. */
+/**
+ * The valid descriptors of a volume with their places in the image, and the size of the sectors that they count
+ * in.
+ */
 export interface VolumeDescriptors {
   readonly sectorBytes: number
   readonly logicalVolume: Bytes
@@ -16,8 +19,15 @@ export interface VolumeDescriptors {
  * the disk.
  */
 const sectorSizes = [2048, 512, 1024, 4096]
-/** A sequence has six descriptors, and extents for sixteen. */
+/** A sequence has some six descriptors, and its extent at least sixteen sectors (UDF 2.2.3). */
 const mostDescriptors = 256
+
+/** Positions of an `extent_ad` in an anchor (ECMA-167 3/10.2), and in a pointer (3/10.3). */
+const mainExtentAt = 16
+const reserveExtentAt = 24
+const nextExtentAt = 20
+/** In a partition descriptor (3/10.5). */
+const partitionNumberAt = 22
 
 /**
  * Finds the volume descriptors. An anchor points at the main sequence and at the reserve sequence (ECMA-167
@@ -29,9 +39,10 @@ export async function readDescriptors(image: Image): Promise<VolumeDescriptors> 
   for (const sectorBytes of sectorSizes) {
     const anchor = await findAnchor(image, sectorBytes)
     if (!anchor) continue
-    const main = await readSequence(image, sectorBytes, extentAt(anchor, 16, sectorBytes)).catch(faultOf)
+    const readAt = (at: number) => readSequence(image, sectorBytes, extentAt(anchor, at, sectorBytes))
+    const main = await readAt(mainExtentAt).catch(faultOf)
     if (!(main instanceof Failure)) return { sectorBytes, ...main }
-    const reserve = await readSequence(image, sectorBytes, extentAt(anchor, 24, sectorBytes)).catch(faultOf)
+    const reserve = await readAt(reserveExtentAt).catch(faultOf)
     if (!(reserve instanceof Failure)) return { sectorBytes, ...reserve }
     throw main
   }
@@ -72,6 +83,7 @@ async function readSequence(
   sectorBytes: number,
   extent: Extent,
 ): Promise<Pick<VolumeDescriptors, 'logicalVolume' | 'partitions'>> {
+  // The sequence number follows the tag.
   const newer = (one: Bytes | undefined, other: Bytes): Bytes =>
     one && one.bytes.readUInt32LE(tagBytes) > other.bytes.readUInt32LE(tagBytes) ? one : other
   let logicalVolume: Bytes | undefined
@@ -80,7 +92,7 @@ async function readSequence(
     const { bytes } = descriptor
     if (tagId(bytes) === tagIds.logicalVolume) logicalVolume = newer(logicalVolume, descriptor)
     if (tagId(bytes) !== tagIds.partition) continue
-    const number = bytes.readUInt16LE(22)
+    const number = bytes.readUInt16LE(partitionNumberAt)
     partitions.set(number, newer(partitions.get(number), descriptor))
   }
   if (!logicalVolume)
@@ -106,8 +118,9 @@ async function* descriptorsIn(image: Image, sectorBytes: number, extent: Extent)
     const id = tagId(bytes)
     // A sector that was never written ends the sequence, as the terminating descriptor does.
     if (id === 0 || id === tagIds.terminating) return
+    // Any kind will do, if its tag is valid.
     expectTag(image, { bytes, at }, { ids: [id], what, location: at / sectorBytes })
-    if (id === tagIds.volumePointer) ({ offset: at, length } = extentAt(bytes, 20, sectorBytes))
+    if (id === tagIds.volumePointer) ({ offset: at, length } = extentAt(bytes, nextExtentAt, sectorBytes))
     else {
       yield { bytes, at }
       at += sectorBytes

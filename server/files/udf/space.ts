@@ -32,33 +32,37 @@ export interface Bytes {
 /**
  * Finds the extents of the image that hold bytes of a partition.
  *
- * @param from The byte of the image that names the address, for messages.
+ * @param namedAt The byte of the image that names the address, for messages.
  */
 export function placesOf(
   { image, partitions }: Space,
   { block, partition }: BlockAddress,
   length: number,
-  from: number,
+  namedAt: number,
 ): readonly Extent[] {
   const places = partitions[partition]
   if (!places)
-    throw damaged(image, from, `names the partition ${partition}, but the volume has ${partitions.length}`)
+    throw damaged(image, namedAt, `names the partition ${partition}, but the volume has ${partitions.length}`)
   const extents = places(block, length)
   if (!extents)
-    throw damaged(image, from, `names the block ${block}, which partition ${partition} does not have`)
+    throw damaged(image, namedAt, `names the block ${block}, which partition ${partition} does not have`)
   return extents
 }
 
-/** Reads one whole block. */
+/**
+ * Reads one whole block.
+ *
+ * @param namedAt As in `placesOf`.
+ */
 export async function readBlock(
   space: Space,
   address: BlockAddress,
-  from: number,
+  namedAt: number,
   what: string,
 ): Promise<Bytes> {
   const { image, blockBytes } = space
-  const [place, more] = placesOf(space, address, blockBytes, from)
-  if (!place || more) throw damaged(image, from, `names the block ${address.block}, which is in pieces`)
+  const [place, more] = placesOf(space, address, blockBytes, namedAt)
+  if (!place || more) throw damaged(image, namedAt, `names the block ${address.block}, which is in pieces`)
   return { bytes: await readExactly(image, place, what), at: place.offset }
 }
 

@@ -1,6 +1,6 @@
-import { damaged, type Image } from '../iso/image.ts'
-import { newBudget, readRuns } from './allocation.ts'
-import { fileTypes, readFileEntry, unread } from './file-entry.ts'
+import { damaged, type Extent, type Image } from '../iso/image.ts'
+import { newDescriptorBudget, type Run, readRuns } from './allocation.ts'
+import { fileTypes, readFileEntry, typeAt, unsupported } from './file-entry.ts'
 import { readDescriptors, type VolumeDescriptors } from './sequence.ts'
 import { type BlockAddress, type Bytes, type Partition, readAddress, type Space } from './space.ts'
 import { decodeDstring } from './text.ts'
@@ -20,9 +20,10 @@ export interface UdfVolume extends Space {
 interface PartitionMap {
   readonly at: number
   readonly number: number
-  /** Identifier of a map of type 2: `*UDF Metadata Partition`. */
-  readonly kind?: string
-  /** The blocks of the metadata file and of its mirror, in the partition of the same number. */
+  /**
+   * Only for a metadata partition (type 2): the blocks of the file entries of the metadata file and of its
+   * mirror, in the partition of the same number.
+   */
   readonly metadata?: readonly [number, number]
 }
 
@@ -33,6 +34,8 @@ const mostMetadataRuns = 1024
 
 /** Fields of the logical volume descriptor (ECMA-167 3/10.6). */
 const volumeFields = { label: 84, blockBytes: 212, fileSet: 248, mapBytes: 264, mapCount: 268, maps: 440 }
+/** Fields of the partition descriptor, in sectors (ECMA-167 3/10.5). */
+const partitionFields = { start: 188, length: 192 }
 
 /**
  * Opens the UDF volume of an image. UDF 1.02 to 2.01 has plain partitions; UDF 2.50 and later adds the
@@ -101,11 +104,15 @@ function* partitionMaps(image: Image, { bytes, at }: Bytes): Generator<Partition
   }
 }
 
+/**
+ * Decodes a map. Type 1 has 6 bytes, with the partition number at 4. Type 2 has 64: text that says its kind from 5
+ * on, the partition number at 38, and in a metadata partition the two blocks from 40 on.
+ */
 function readMap(image: Image, map: Buffer, at: number): PartitionMap {
   if (map.length === 6) return { at, number: map.readUInt16LE(4) }
   const kind = map.toString('latin1', 5, 28).replace(/\0.*/s, '')
   if (kind !== '*UDF Metadata Partition')
-    throw unread(image, at, `the volume has a partition of the kind ${JSON.stringify(kind)}`)
+    throw unsupported(image, at, `the volume has a partition of the kind ${JSON.stringify(kind)}`)
   return { at, number: map.readUInt16LE(38), metadata: [map.readUInt32LE(40), map.readUInt32LE(44)] }
 }
 
@@ -122,9 +129,10 @@ function plainPartition(
       map.at,
       `the volume has a partition ${map.number}, which no partition descriptor describes`,
     )
-  const start = descriptor.bytes.readUInt32LE(188) * sectorBytes
-  const length = descriptor.bytes.readUInt32LE(192) * sectorBytes
+  const start = descriptor.bytes.readUInt32LE(partitionFields.start) * sectorBytes
+  const length = descriptor.bytes.readUInt32LE(partitionFields.length) * sectorBytes
   return {
+    // Not compared with the length: whatever is read is compared with the end of the image.
     places: (block, bytes) => [{ offset: start + block * sectorBytes, length: bytes }],
     end: start + length,
   }
@@ -134,22 +142,22 @@ function plainPartition(
  * A metadata partition (UDF 2.50 2.2.10): file entries and folders are stored in the blocks of a
  * file, the metadata file, in a plain partition. A second file there is its mirror.
  *
- * @param beneath The plain partition.
+ * @param beneath A space whose only partition is that plain one.
  */
 async function metadataPartition(
   beneath: Space,
   [main, mirror]: readonly [number, number],
   namedAt: number,
 ): Promise<Partition> {
-  const read = async (block: number): Promise<Partition> => {
-    const entry = await readFileEntry(beneath, { block, partition: 0 }, namedAt)
-    if (entry.type !== fileTypes.metadata && entry.type !== fileTypes.metadata + 1)
+  const read = async (entryBlock: number): Promise<Partition> => {
+    const entry = await readFileEntry(beneath, { block: entryBlock, partition: 0 }, namedAt)
+    if (entry.type !== fileTypes.metadata && entry.type !== fileTypes.metadataMirror)
       throw damaged(
         beneath.image,
-        entry.at + 27,
+        entry.at + typeAt,
         `expected the metadata file (type 250), found type ${entry.type}`,
       )
-    const runs = await readRuns(beneath, entry, newBudget())
+    const runs = await readRuns(beneath, entry, newDescriptorBudget())
     if (runs.length > mostMetadataRuns)
       throw damaged(beneath.image, entry.at, `the metadata file is in ${runs.length} pieces`)
     return (block, length) => placesIn(runs, block * beneath.blockBytes, length)
@@ -161,12 +169,8 @@ async function metadataPartition(
  * Cuts a span of bytes out of runs. Undefined when a part of the span was never written or lies behind the
  * end.
  */
-export function placesIn(
-  runs: readonly { readonly offset?: number; readonly length: number }[],
-  from: number,
-  length: number,
-): { readonly offset: number; readonly length: number }[] | undefined {
-  const places: { offset: number; length: number }[] = []
+function placesIn(runs: readonly Run[], from: number, length: number): readonly Extent[] | undefined {
+  const places: Extent[] = []
   let at = 0
   for (const run of runs) {
     const begin = Math.max(from, at)

@@ -20,17 +20,19 @@ export interface ArMember {
 export async function* readAr(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<ArMember> {
   const reader = new ByteReader(pieces)
   try {
-    if ((await reader.take(8)).toString('latin1') !== arMagic)
+    if ((await reader.take(arMagic.length)).toString('latin1') !== arMagic)
       throw new Failure('invalid-data', 'it is not an ar archive: it does not begin with !<arch>')
     for (;;) {
       const at = reader.position
       const header = await reader.take(60)
       if (header.length === 0) return
       const text = header.toString('latin1')
+      // Bytes 0 to 15: the name. 48 to 57: the size in decimal. 58 and 59: the end mark (ar(5)).
       const size = Number(text.slice(48, 58).trim() || Number.NaN)
       if (header.length < 60 || text.slice(58) !== '`\n' || !Number.isSafeInteger(size) || size < 0)
         throw new Failure('invalid-data', `the archive is damaged: no member header at byte ${at}`)
       const end = reader.position + size
+      // GNU ar puts a slash after each name.
       yield { name: text.slice(0, 16).trim().replace(/\/$/, ''), size, body: () => reader.body(size) }
       await reader.skip(end - reader.position)
       if (size % 2 === 1) await reader.take(1)

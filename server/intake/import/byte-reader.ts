@@ -4,7 +4,7 @@ import { Failure } from '../../core/failure.ts'
 export class ByteReader {
   readonly #pieces: AsyncIterator<Uint8Array>
   #unread: Uint8Array = new Uint8Array(0)
-  /** Bytes taken so far, for messages. */
+  /** Bytes taken so far. */
   position = 0
 
   constructor(pieces: AsyncIterable<Uint8Array>) {
@@ -32,7 +32,7 @@ export class ByteReader {
     if (got < length)
       throw new Failure(
         'invalid-data',
-        `is cut off: it ends at byte ${this.position}, ${length - got} bytes before the announced end`,
+        `the archive is cut off: it ends at byte ${this.position}, ${length - got} bytes before the announced end`,
       )
   }
 

@@ -8,6 +8,9 @@ import { isTarHeader } from './tar.ts'
 
 export type FileKind = 'iso' | 'tar' | 'deb'
 
+/** How much of the beginning of a file is looked at: a tar header. */
+const headBytes = 512
+
 /**
  * Finds the kind of a file by its content.
  *
@@ -15,10 +18,10 @@ export type FileKind = 'iso' | 'tar' | 'deb'
  */
 export async function detectFile(file: string): Promise<FileKind> {
   if (await looksLikeIso(file)) return 'iso'
-  const head = await firstBytes(file, 512)
-  if (head.toString('latin1', 0, 8) === arMagic) return 'deb'
+  const head = await firstBytes(file, headBytes)
+  if (head.toString('latin1', 0, arMagic.length) === arMagic) return 'deb'
   if (isTarHeader(head)) return 'tar'
-  if (packingOf(head) !== 'plain' && isTarHeader(await firstUnpacked(file, 512))) return 'tar'
+  if (packingOf(head) !== 'plain' && isTarHeader(await firstUnpacked(file, headBytes))) return 'tar'
   throw new Failure(
     'invalid-data',
     `${file} is not a disc image (neither CD001 nor BEA01 at byte 32769), a tar archive or a Debian package; it begins with ${showBytes(head)}`,
@@ -45,6 +48,7 @@ async function firstUnpacked(file: string, length: number): Promise<Buffer> {
       if (got >= length) break
     }
   } catch {
+    // What cannot be unpacked is not a packed tar archive.
     return Buffer.alloc(0)
   }
   return Buffer.concat(parts).subarray(0, length)

@@ -49,15 +49,23 @@ async function writeFile({ entry, path, writer, signal, onPiece }: ArchivedFile)
   await writer.write(facts, (start) => fromByte(start, entry.body(), onPiece), signal)
 }
 
-/** Adds a folder or a link. Other entries (devices, pipes) are left out: they are not part of a tree. */
+/**
+ * Adds a folder or a link. Other entries (devices, pipes) are left out: they are not part of a tree. A hard
+ * link names its target as the archive names that file.
+ */
 async function addFolderOrLink({ kind, target }: TarEntry, path: string, writer: TreeWriter): Promise<void> {
   if (kind === 'folder') await writer.folder(path)
   else if (kind === 'symlink') writer.link({ path, target, hard: false })
-  else if (kind === 'link') writer.link({ path, target: target.replace(/^(\.?\/)+/, ''), hard: true })
+  else if (kind === 'link') writer.link({ path, target: withoutStart(target), hard: true })
 }
 
+/** A name as tar(1) unpacks it: without `/` or `./` at its beginning, and without `/` at its end. */
 function withoutSlashes(path: string): string {
-  return path.replace(/^(\.?\/)+/, '').replace(/\/+$/, '')
+  return withoutStart(path).replace(/\/+$/, '')
+}
+
+function withoutStart(path: string): string {
+  return path.replace(/^(\.?\/)+/, '')
 }
 
 /** The bytes from `start` on. An archive can only be read from its start, so the bytes before are dropped. */

@@ -20,36 +20,29 @@ export async function importImage(path: string, writer: TreeWriter, options: Cop
 /** Fills the tree from a folder of this machine. */
 export async function importFolder(folder: string, writer: TreeWriter, options: CopyOptions): Promise<void> {
   const { onProgress, signal, hardLink = false } = options
-  const files: LocalFile[] = []
+  const files: FileFacts[] = []
   await listFolder(folder, '', writer, files)
   const totalBytes = files.reduce((sum, { size }) => sum + size, 0)
   let doneBytes = 0
   let doneFiles = 0
-  const copy = async (file: LocalFile): Promise<void> => {
+  const copy = async (file: FileFacts): Promise<void> => {
     const from = join(folder, file.path)
     const onBytes = (bytes: number) => {
       doneBytes += bytes
       onProgress({ stage: 'reading', doneBytes, totalBytes, files: doneFiles + 1, file: file.path })
     }
-    // A clone keeps the mode of its original, and a served file must be readable for everybody.
-    const canShare = hardLink || (file.mode & 0o444) === 0o444
-    if ((await writer.has(file)) || (canShare && (await writer.share(file, from, hardLink))))
-      onBytes(file.size)
+    if ((await writer.has(file)) || (await writer.share(file, from, hardLink))) onBytes(file.size)
     else await writer.write(file, localFile(from, onBytes), signal)
     doneFiles++
   }
   await copyFiles(files, copy, signal)
 }
 
-interface LocalFile extends FileFacts {
-  readonly mode: number
-}
-
 async function listFolder(
   folder: string,
   below: string,
   writer: TreeWriter,
-  files: LocalFile[],
+  files: FileFacts[],
 ): Promise<void> {
   for (const name of (await readdir(join(folder, below))).sort()) {
     const path = below === '' ? name : `${below}/${name}`
@@ -57,8 +50,7 @@ async function listFolder(
     if (stats.isDirectory()) {
       await writer.folder(path)
       await listFolder(folder, path, writer, files)
-    } else if (stats.isFile())
-      files.push({ path, size: stats.size, modifiedMs: stats.mtimeMs, mode: stats.mode })
+    } else if (stats.isFile()) files.push({ path, size: stats.size, modifiedMs: stats.mtimeMs })
     else if (stats.isSymbolicLink())
       writer.link({ path, target: await readlink(join(folder, path)), hard: false })
     else writer.notes.push(`${path} is left out: it is not a file, a folder or a link`)

@@ -36,6 +36,8 @@ interface ImportJobRecord {
  * Opens the job of a source. A second call with the same source opens the same folder, however the first run
  * ended.
  *
+ * @param source Tells jobs from each other and names this one in messages: a real path, or `mirror URL`.
+ * @param fingerprint See `ImportJobRecord`.
  * @throws Failure `conflict` while another process imports the same source.
  */
 export async function openImportJob(trees: string, source: string, fingerprint: string): Promise<ImportJob> {

@@ -25,9 +25,11 @@ export interface ImportOptions {
   readonly replace?: boolean
   /** Publish in spite of faults: who wants that, and why. */
   readonly accept?: { readonly by: string; readonly why: string }
+  /** See `CopyOptions`. */
   readonly hardLink?: boolean
   /** Unpack a disc image into a folder instead of keeping it as one file. */
   readonly unpack?: boolean
+  /** Who publishes, for the record of the version. */
   readonly by?: string
   /** How signatures are checked. Without it they are only reported as unchecked. */
   readonly signatures?: SignaturePolicy
@@ -69,6 +71,7 @@ export async function importLocal(
   const job = await openImportJob(store.trees, path, fingerprintOf(found, options))
   try {
     const notes = await fillJob(found, job, options)
+    // The lists are beside the original; its copy in the job has another name.
     const image = kind === 'iso' ? { folder: dirname(path), name: basename(path) } : undefined
     const trees = await publishJob({ store, job, source, options: { ...defined({ image }), ...options } })
     if (trees.every((each) => each.result.outcome === 'published')) await job.discard()
@@ -97,12 +100,13 @@ async function examineSource(source: string, trees: string): Promise<Source> {
 
 /**
  * Identifies the content of the source: a second run continues only if it is the same. It holds the size and
- * time of a file; the files in a folder are compared one by one.
+ * time of a file; the files in a folder are compared one by one. An image that is unpacked and the same image
+ * kept as one file do not continue each other.
  */
 function fingerprintOf({ kind, stats }: Source, { unpack }: ImportOptions): string {
-  const version = kind === 'folder' ? '' : `${stats.size} ${stats.mtimeMs}`
+  const sizeAndTime = kind === 'folder' ? '' : `${stats.size} ${stats.mtimeMs}`
   const mode = kind === 'iso' && unpack ? ' unpacked' : ''
-  return `${stats.dev} ${stats.ino} ${version}${mode}`
+  return `${stats.dev} ${stats.ino} ${sizeAndTime}${mode}`
 }
 
 /** Copies or unpacks the source into the folder of the job. Returns what was left out, and why. */
@@ -129,6 +133,7 @@ export interface PublishJob {
   readonly options: ImportOptions
 }
 
+/** What a mirror says of the files that it did not fetch. */
 export interface UpstreamOptions {
   /** The URL of the packages, when only the files that a boot needs were mirrored. */
   readonly upstream?: string
@@ -183,8 +188,9 @@ async function removeFaulty(folder: string, findings: readonly Finding[]): Promi
 }
 
 /**
- * Gives each tree of a source its id. When several have the same description (the text and the graphical
- * installer of one Debian package), the names of the folders in which they differ are appended.
+ * Gives each tree of a source its id. When several would get the same one (the text and the graphical
+ * installer of one Debian package, or all when an id is `wanted`), the names of the folders in which they
+ * differ are appended.
  */
 function withIds(
   candidates: readonly Candidate[],

@@ -3,10 +3,11 @@
  * limits the rate.
  */
 export interface Progress {
-  readonly stage: 'reading' | 'fetching' | 'verifying' | 'publishing'
+  readonly stage: 'reading' | 'fetching' | 'verifying'
   readonly doneBytes: number
   /** Undefined while it is not known. */
   readonly totalBytes?: number
+  /** How many files were read or fetched, with or without the present one. */
   readonly files?: number
   /** The file that is being worked on. */
   readonly file?: string

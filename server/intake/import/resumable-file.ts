@@ -58,6 +58,7 @@ async function writeFrom(
       if (position < nextMark) continue
       await syncing
       syncing = handle.datasync()
+      // A failure is thrown where `syncing` is awaited. Until then it must not count as unhandled.
       syncing.catch(() => undefined)
       nextMark = position + markBytes
     }
@@ -80,6 +81,8 @@ async function cutToDurable(handle: FileHandle, size: number): Promise<number> {
 
 /**
  * How many of `size` written bytes survive a crash of the machine: all but the last three times `markBytes`.
+ * Two of these may not be synced: one is being written, and the sync of the other still runs. The third is
+ * there because each mark may come a piece late.
  */
 function durableBytes(size: number): number {
   return Math.max(0, Math.floor(size / markBytes) - 3) * markBytes

@@ -6,6 +6,7 @@ import { ByteReader } from './byte-reader.ts'
 export interface TarEntry {
   /** As written in the archive; whether it leads out of the tree is not checked here. */
   readonly path: string
+  /** `link` is a hard link. */
   readonly kind: 'file' | 'folder' | 'symlink' | 'link' | 'other'
   readonly size: number
   readonly modifiedMs: number
@@ -16,6 +17,10 @@ export interface TarEntry {
 }
 
 const blockBytes = 512
+/** The fields of a header that are read here, each by its first byte and the byte after it (POSIX, ustar). */
+const sizeField = [124, 136] as const
+const checksumField = [148, 156] as const
+const typeAt = 156
 /**
  * The most bytes of a long name or a pax header that are read: PATH_MAX is 4096 bytes, and extended
  * attributes have at most 64 KiB (xattr(7)).
@@ -25,11 +30,12 @@ const maxExtraBytes = 256 << 10
 /** Whether these bytes begin a tar archive: the checksum of the first header is right. */
 export function isTarHeader(header: Uint8Array): boolean {
   if (header.length < blockBytes) return false
-  const [digits] = /[0-7]+/.exec(Buffer.from(header.subarray(148, 156)).toString('latin1')) ?? []
+  const [digits] = /[0-7]+/.exec(Buffer.from(header.subarray(...checksumField)).toString('latin1')) ?? []
   if (digits === undefined) return false
   // The sum of all bytes, those of the checksum itself counted as blanks (POSIX.1-2024, ustar).
   let sum = 8 * 0x20
-  for (let at = 0; at < blockBytes; at++) if (at < 148 || at >= 156) sum += header[at] ?? 0
+  for (let at = 0; at < blockBytes; at++)
+    if (at < checksumField[0] || at >= checksumField[1]) sum += header[at] ?? 0
   return Number.parseInt(digits, 8) === sum
 }
 
@@ -98,6 +104,7 @@ function kindOf({ type, name }: Header): TarEntry['kind'] {
   switch (type) {
     case 'file':
     case 'contiguous-file':
+      // v7 has no type for folders: their names end with a slash.
       return name.endsWith('/') ? 'folder' : 'file'
     case 'directory':
       return 'folder'
@@ -148,6 +155,7 @@ class TarFeeder {
         this.#unpacker.write(piece)
         await taken
       }
+      // The types of streamx demand an argument.
       this.#unpacker.end(undefined)
     } catch (error) {
       this.#failure = error
@@ -168,7 +176,8 @@ class TarFeeder {
     for (;;) {
       const header = await this.#header()
       if (!header) return
-      const type = String.fromCharCode(header[156] ?? 0)
+      const type = String.fromCharCode(header[typeAt] ?? 0)
+      // Every other header emits `entry` when it is taken, and that sets `#bodyBytes`.
       this.#bodyBytes = 'xgLK'.includes(type) ? this.#extraBytes(header) : 0
       yield header
       yield* this.#reader.body(this.#bodyBytes)
@@ -184,7 +193,7 @@ class TarFeeder {
     if (header.every((byte) => byte === 0)) return undefined
     if (header.length < blockBytes)
       throw new Failure('invalid-data', `the archive is cut off: it ends inside the header at byte ${at}`)
-    if (header[156] === 'S'.charCodeAt(0))
+    if (header[typeAt] === 'S'.charCodeAt(0))
       throw new Failure('unsupported', `sparse file at byte ${at}; pack it without --sparse`)
     return header
   }
@@ -194,7 +203,7 @@ class TarFeeder {
    * GNU's long name and long target of a link. The size is written in plain octal.
    */
   #extraBytes(header: Buffer): number {
-    const size = Number.parseInt(header.toString('latin1', 124, 136).trim(), 8)
+    const size = Number.parseInt(header.toString('latin1', ...sizeField).trim(), 8)
     if (size >= 0 && size <= maxExtraBytes) return padded(size)
     throw new Failure(
       'invalid-data',

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import {
+  chmod,
   copyFile,
   link,
   lstat,
@@ -90,6 +91,7 @@ export class TreeWriter {
     if (this.#isNew) return false
     const place = this.place(path)
     const stats = await lstat(place).catch(() => undefined)
+    // Not exactly the same time: `utimes` takes seconds with a fraction, and rounds.
     const isThere =
       stats?.isFile() === true && stats.size === size && Math.abs(stats.mtimeMs - modifiedMs) < 2
     if (isThere) this.#files.add(place)
@@ -124,8 +126,15 @@ export class TreeWriter {
    * @returns False when the file cannot be shared; it must then be written with `write`.
    */
   async share(facts: FileFacts, from: string, hardLink: boolean): Promise<boolean> {
-    if (hardLink && (await this.#tryShare(facts, (temp) => replaceByLink(from, temp), false))) return true
-    const clone = (mode: number) => this.#tryShare(facts, (temp) => copyFile(from, temp, mode), !hardLink)
+    const linkAt = (temp: string) => replaceByLink(from, temp)
+    // Setting the time of a hard link would set that of the original.
+    if (hardLink && (await this.#tryShare(facts, linkAt, { setTime: false }))) return true
+    const cloneAt = (how: number) => async (temp: string) => {
+      await copyFile(from, temp, how)
+      // A copy has the mode of its original, and a served file must be readable for everybody.
+      await chmod(temp, 0o644)
+    }
+    const clone = (how: number) => this.#tryShare(facts, cloneAt(how), { setTime: true })
     if (facts.size <= smallBytes) return clone(constants.COPYFILE_FICLONE)
     // A file system that cannot clone one file cannot clone any; all files of a folder are in one file
     // system.
@@ -159,6 +168,7 @@ export class TreeWriter {
     for (const { path, target, hard } of this.#links) {
       if (hard) continue
       const real = await realpath(this.place(path)).catch(() => undefined)
+      // Undefined: the link leads to nothing, so not out of the tree either.
       if (real === undefined || isInside(root, real)) continue
       await rm(this.place(path), { force: true })
       this.notes.push(`${path} is left out: its link to ${target} leads out of the tree`)
@@ -171,7 +181,7 @@ export class TreeWriter {
     if (!isInside(root, await realpath(dirname(place))))
       throw new Failure('invalid-data', `${path} leads out of the tree`)
     await rm(place, { force: true })
-    if (hard) await link(this.place(target.replace(/^(\.?\/)+/, '')), place)
+    if (hard) await link(this.place(target), place)
     else await symlink(target, place)
   }
 
@@ -192,7 +202,7 @@ export class TreeWriter {
   async #tryShare(
     facts: FileFacts,
     make: (temp: string) => Promise<void>,
-    setTime: boolean,
+    { setTime }: { readonly setTime: boolean },
   ): Promise<boolean> {
     const temp = join(this.#tempFolder, `shared-${++this.#shareCount}`)
     try {
@@ -221,6 +231,7 @@ export class TreeWriter {
   }
 }
 
+/** Makes a hard link, also where an interrupted run left a file. */
 async function replaceByLink(from: string, to: string): Promise<void> {
   await rm(to, { force: true })
   await link(from, to)

@@ -61,6 +61,7 @@ async function listImage(
   for (const [name, target] of links)
     writer.link({ path: joinPath(folder, name).slice(1), target, hard: false })
   for (const entry of (await source.list(folder, internalRequester)) ?? []) {
+    // `list` shows a symlink as what it leads to.
     if (links.has(entry.name)) continue
     const path = joinPath(folder, entry.name)
     if (entry.kind === 'folder') {

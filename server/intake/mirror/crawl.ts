@@ -2,6 +2,7 @@ import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
 import type { UpstreamPool } from './upstream-pool.ts'
 
+/** Beyond these limits the URL is that of a whole mirror, or its folders have no end. */
 const maxListed = 20_000
 const maxDepth = 12
 
@@ -27,6 +28,11 @@ export async function crawl(
     }
     level = below
   }
+  if (level.length > 0)
+    throw new Failure(
+      'too-large',
+      `${pool.upstreams[0]?.url}${level[0]} is more than ${maxDepth} folders deep; name the folder of one tree`,
+    )
   return isListed ? files : undefined
 }
 

@@ -56,6 +56,7 @@ export async function fetchFile(
   return (await pool.ask(file.path, attempt, { isOptional, ...defined({ signal }) })) ?? false
 }
 
+/** False when the upstream does not have the file. */
 async function download(task: Download): Promise<boolean> {
   const { upstream, file, part, options } = task
   const kept = await keptPart(part, file)
@@ -119,8 +120,9 @@ async function receive(task: Download, response: RemoteBody): Promise<Received> 
   options.onStart?.(start, file.size ?? response.size)
   try {
     if (start > 0) await handle.truncate(start)
-    if (response.validator !== undefined && !file.digest)
-      await writeFile(validatorFile(part), response.validator)
+    // Bytes without a validator cannot be resumed: an older one would belong to another file.
+    if (response.validator === undefined) await rm(validatorFile(part), { force: true })
+    else if (!file.digest) await writeFile(validatorFile(part), response.validator)
     if (start > 0 && hash) await hashFirst(handle, start, hash)
     for await (const piece of response.body) {
       options.signal?.throwIfAborted()
@@ -142,7 +144,8 @@ async function receive(task: Download, response: RemoteBody): Promise<Received> 
 }
 
 /**
- * Refuses a file that is longer than announced. It is another file from its first byte, so nothing is kept.
+ * Refuses a file that is longer than its document says, or than is accepted of a file without a known size.
+ * It is not the file that was meant, so nothing of it is kept.
  */
 async function checkLimit(task: Download, handle: FileHandle, bytes: number): Promise<void> {
   const limit = task.file.size ?? task.file.atMostBytes ?? Number.POSITIVE_INFINITY

@@ -11,9 +11,11 @@ import type { UpstreamPool } from './upstream-pool.ts'
  * names.
  */
 const usualNames = ['SHA256SUMS', 'CHECKSUM']
-const signatureEndings = ['', '.asc', '.gpg', '.sign', '.sig']
+/** Of the list itself, and of its signatures. */
+const listEndings = ['', '.asc', '.gpg', '.sign', '.sig']
 /** The most bytes of a list or signature: real ones have some KiB. */
 const maxListBytes = 4 * 1024 * 1024
+/** The most lists and signatures that are fetched. */
 const maxFiles = 40
 
 /**
@@ -22,6 +24,7 @@ const maxFiles = 40
  * verification reports them when signatures are required.
  *
  * @param folderPool The folder that holds the image, on each mirror.
+ * @param name The image's.
  */
 export async function fetchLists(
   folder: string,
@@ -31,7 +34,11 @@ export async function fetchLists(
 ): Promise<ImageListing> {
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
-  for (const path of (await listNames(folderPool, name)).slice(0, maxFiles)) {
+  // Lists that are named after the image come first: a folder may hold hundreds for other images.
+  const names = (await listNames(folderPool, name)).toSorted(
+    (a, b) => Number(b.startsWith(name)) - Number(a.startsWith(name)),
+  )
+  for (const path of names.slice(0, maxFiles)) {
     const file = { path, atMostBytes: maxListBytes, isOptional: true }
     await fetchFile(folderPool, file, join(folder, path), options)
   }
@@ -39,10 +46,11 @@ export async function fetchLists(
 }
 
 async function listNames(folderPool: UpstreamPool, name: string): Promise<readonly string[]> {
+  // When the first mirror gives no listing, the usual names are asked for instead.
   const names = await folderPool.upstreams[0]?.list('').catch(() => undefined)
   if (names) return names.filter((each) => isPlainName(each) && isListOrSignature(each))
   return [...usualNames, `${name}.CHECKSUM`].flatMap((list) =>
-    signatureEndings.map((ending) => `${list}${ending}`),
+    listEndings.map((ending) => `${list}${ending}`),
   )
 }
 

@@ -10,6 +10,7 @@ import type { OnProgress } from '../import/progress.ts'
 import { fetchFile, type RemoteFile } from './fetch-file.ts'
 import type { UpstreamPool } from './upstream-pool.ts'
 
+/** What all files of one tree share while they are fetched. */
 export interface FetcherContext {
   readonly pool: UpstreamPool
   /** The folder that is filled with the tree. */
@@ -48,6 +49,7 @@ export class Fetcher {
     this.#context = context
   }
 
+  /** How many files the tree has so far. */
   get files(): number {
     return this.#files
   }
@@ -57,7 +59,7 @@ export class Fetcher {
     this.#totalBytes += files.reduce((sum, file) => sum + (file.size ?? 0), 0)
     await forEachAtOnce(files, concurrentFiles, async (file) => {
       try {
-        if (!(await this.#fetch(file, file.size !== undefined))) this.absent.push(file.path)
+        if (!(await this.#fetch(file, { isCounted: file.size !== undefined }))) this.absent.push(file.path)
       } catch (error) {
         // A retry would get the same bytes. All such files are reported together, and the operator may accept
         // them.
@@ -69,7 +71,7 @@ export class Fetcher {
 
   /** Fetches one file; false when no upstream has it. */
   fetch(file: RemoteFile): Promise<boolean> {
-    return this.#fetch(file, false)
+    return this.#fetch(file, { isCounted: false })
   }
 
   /** The bytes of a small file that was fetched. */
@@ -91,10 +93,12 @@ export class Fetcher {
   }
 
   /** @param isCounted Whether the size of the file is part of `#totalBytes` already. */
-  async #fetch(file: RemoteFile, isCounted: boolean): Promise<boolean> {
+  async #fetch(file: RemoteFile, { isCounted }: { readonly isCounted: boolean }): Promise<boolean> {
     const place = this.place(file.path)
     if (this.#seen.has(place)) return true
     this.#seen.add(place)
+    // Neither counts as changed. An intact file of an earlier run may differ from the current version's, but
+    // then the document that names its digest has changed, too.
     if ((await this.#isIntact(place, file)) || (await this.#linkCurrent(place, file))) {
       this.#files++
       this.#report(file.size ?? 0, file.path, isCounted)
@@ -171,6 +175,7 @@ export class Fetcher {
   }
 }
 
+/** The pool wraps the failure of the last mirror. */
 function isDamage(error: unknown): boolean {
   return error instanceof Failure && error.cause instanceof Failure && error.cause.kind === 'invalid-data'
 }

@@ -10,6 +10,9 @@ import { maxRepomdBytes, parseRepomd } from '../../verify/documents/repomd.ts'
 import type { RemoteFile } from './fetch-file.ts'
 import type { Fetcher } from './fetcher.ts'
 
+/** The names of the descriptor: some mirrors have it without the dot (docs/formats/treeinfo.md). */
+export const treeinfoNames = ['.treeinfo', 'treeinfo'] as const
+
 /** Files that belong to a tree although its `.treeinfo` does not name them. */
 const companions = ['.discinfo', 'media.repo']
 /**
@@ -26,6 +29,7 @@ const maxDescriptorBytes = 4 * 1024 * 1024
  */
 const repomdCompanions = ['.asc', '.key']
 
+/** Which of the files that a `.treeinfo` leads to are fetched. */
 export interface FollowOptions {
   /** Only what a boot needs, without the repositories. */
   readonly bootOnly: boolean
@@ -45,6 +49,7 @@ export async function followTreeinfo(
   const images = [...new Set(named)].map(
     (path): RemoteFile => ({ path, ...defined({ digest: description.checksums[path] }) }),
   )
+  // Optional: most trees lack them, so a busy mirror is not waited for after another said 404.
   for (const path of signed ? [...companions, ...signedLists] : companions)
     await fetcher.fetch({ path, atMostBytes: maxDescriptorBytes, isOptional: true })
   await fetcher.fetchAll(images)
@@ -54,6 +59,7 @@ export async function followTreeinfo(
 
 function namedForBoot(description: Description): string[] {
   const { required, optional } = bootFiles(description)
+  // `bootFiles` leaves out the stage 2 of a tree that has no kernel.
   const { stage2 } = description
   return [...required, ...optional, ...(stage2 === undefined ? [] : [stage2])]
 }
@@ -96,7 +102,7 @@ function remoteFile(base: string, { href, size, digest }: NamedFile): RemoteFile
 
 /** Fetches and reads the `.treeinfo`; undefined when the upstream does not have one. */
 export async function fetchTreeinfo(fetcher: Fetcher): Promise<Description | undefined> {
-  for (const path of ['.treeinfo', 'treeinfo'])
+  for (const path of treeinfoNames)
     if (await fetcher.fetch({ path, atMostBytes: maxDescriptorBytes, isOptional: true }))
       return readDescriptor(path, await fetcher.read(path))
   return undefined

@@ -32,7 +32,8 @@ export class FtpUpstream implements Upstream {
       size = await client.size(remote)
       modifiedMs = await client.lastMod(remote).then(Number, () => undefined)
     } catch (error) {
-      this.#connections.giveBack(client, error instanceof FTPError)
+      this.#connections.giveBack(client, { isUsable: error instanceof FTPError })
+      // 550: the file is not found, or not accessible (RFC 959 section 4.2.2).
       if (error instanceof FTPError && error.code === 550) return undefined
       throw transientFailureOf(`${this.url}${path}`, error)
     }
@@ -43,6 +44,9 @@ export class FtpUpstream implements Upstream {
     return { start, size, body, ...defined({ modifiedMs, validator }) }
   }
 
+  /**
+   * An abort does not break off a listing, which is short: `UpstreamPool.ask` sees it before the next request.
+   */
   async list(path: string): Promise<readonly string[] | undefined> {
     const remote = this.#remote(path)
     const client = await this.#connections.take()
@@ -53,10 +57,11 @@ export class FtpUpstream implements Upstream {
         if (await isFolder(client, remote, item)) names.push(`${item.name}/`)
         else if (item.isFile || item.isSymbolicLink) names.push(item.name)
       }
-      this.#connections.giveBack(client, true)
+      this.#connections.giveBack(client, { isUsable: true })
       return names.sort()
     } catch (error) {
-      this.#connections.giveBack(client, error instanceof FTPError)
+      this.#connections.giveBack(client, { isUsable: error instanceof FTPError })
+      // 5yz is a permanent refusal (RFC 959 section 4.2.1), also by a server that has no LIST.
       if (error instanceof FTPError && error.code >= 500) return undefined
       throw transientFailureOf(`${this.url}${path}`, error)
     }
@@ -99,7 +104,7 @@ export class FtpUpstream implements Upstream {
       isWhole = true
     } finally {
       signal?.removeEventListener('abort', stop)
-      this.#connections.giveBack(client, isWhole)
+      this.#connections.giveBack(client, { isUsable: isWhole })
     }
   }
 }
@@ -136,13 +141,13 @@ class FtpConnections {
       })
       return client
     } catch (error) {
-      this.giveBack(client, false)
+      this.giveBack(client, { isUsable: false })
       throw new TransientFailure(`${host}: ${failureMessage(error)}`, { isOfServer: true, cause: error })
     }
   }
 
-  /** @param isUsable Whether the server waits for the next command. */
-  giveBack(client: Client, isUsable: boolean): void {
+  /** @param isUsable Whether the server waits for the next command, as after every reply (`FTPError`, too). */
+  giveBack(client: Client, { isUsable }: { readonly isUsable: boolean }): void {
     this.#busy--
     if (isUsable && !client.closed) this.#idle.push(client)
     else {

@@ -10,6 +10,7 @@ const stallMs = 30_000
 /** An unwanted body of at most this size is read to its end, so that the connection can be used again. */
 const worthReadingBytes = 64 * 1024
 
+/** More connections to a server than a `Fetcher` asks for at once, so no request waits for one. */
 const agentOptions = { keepAlive: true, maxSockets: 8 }
 
 interface Request {
@@ -29,14 +30,17 @@ export class HttpClient {
 
   /** Resolves to a response with an unread body. Rejects with the network error, or the signal's reason. */
   get(url: URL, headers: Request['headers'], signal?: AbortSignal): Promise<IncomingMessage> {
-    return this.#send({ url, headers, signal }, true)
+    return this.#send({ url, headers, signal }, { mayRepeat: true })
   }
 
   close(): void {
     for (const agent of this.#agents.values()) agent.destroy()
   }
 
-  #send({ url, headers, signal }: Request, mayRepeat: boolean): Promise<IncomingMessage> {
+  #send(
+    { url, headers, signal }: Request,
+    { mayRepeat }: { readonly mayRepeat: boolean },
+  ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const open = url.protocol === 'https:' ? requestByHttps : requestByHttp
       const request = open(url, defined({ agent: this.#agentFor(url), headers, signal }))
@@ -45,7 +49,7 @@ export class HttpClient {
       request.once('error', (error: NodeJS.ErrnoException) => {
         // The other end closed the kept connection at the moment we used it again.
         if (mayRepeat && request.reusedSocket && error.code === 'ECONNRESET' && !signal?.aborted)
-          this.#send({ url, headers, signal }, false).then(resolve, reject)
+          this.#send({ url, headers, signal }, { mayRepeat: false }).then(resolve, reject)
         else reject(error)
       })
       request.end()
@@ -69,7 +73,7 @@ function makeAgent(secure: boolean, proxy: string): Agent {
   return secure ? new HttpsProxyAgent(proxy, agentOptions) : new HttpProxyAgent(proxy, agentOptions)
 }
 
-/** Drops a response whose body is not wanted. */
+/** Drops a response whose body is not wanted. A body of unknown length is read to its end. */
 export function discard(response: IncomingMessage): void {
   response.on('error', () => undefined)
   if (Number(response.headers['content-length'] ?? 0) > worthReadingBytes) response.destroy()

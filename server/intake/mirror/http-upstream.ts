@@ -50,6 +50,7 @@ export class HttpUpstream implements Upstream {
     const folder = path === '' || path.endsWith('/') ? path : `${path}/`
     const { message, status, at } = await this.#request(folder, { accept: 'text/html' }, signal)
     if (status !== 200 || !/html/i.test(String(message.headers['content-type'] ?? ''))) {
+      // Not `discard`, which reads a body of unknown length to its end: here it may be a whole image.
       message.on('error', () => undefined).destroy()
       if (status === 200 || isMissing(status)) return undefined
       throw failureOf(at, status, message.headers)
@@ -93,7 +94,11 @@ function wholeBody(message: IncomingMessage): RemoteBody {
 function partialBody(message: IncomingMessage): RemoteBody {
   const range = String(message.headers['content-range'] ?? '')
   const [, first, size] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(range) ?? []
-  return remoteBody(message, Number(first ?? 0), Number(size))
+  if (first === undefined) {
+    message.on('error', () => undefined).destroy()
+    throw new TransientFailure(`a part of the file came with Content-Range ${JSON.stringify(range)}`)
+  }
+  return remoteBody(message, Number(first), Number(size))
 }
 
 function remoteBody(message: IncomingMessage, start: number, size: number): RemoteBody {

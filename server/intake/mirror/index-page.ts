@@ -1,11 +1,14 @@
 import { isPlainName } from './upstream.ts'
 
 /**
- * The names that an index page links to directly below itself. Apache, nginx, lighttpd, Python and we
- * ourselves write one link for each name. Links for sorting (`?C=M`), to the parent and to other places are
- * ignored.
+ * The names that an index page links to directly below itself; those of folders end with a slash. Apache,
+ * nginx, lighttpd, Python and we ourselves write one link for each name. Links for sorting (`?C=M`), to the
+ * parent and to other places are ignored.
+ *
+ * @param at The URL of the page.
  */
 export function namesOnPage(page: string, at: URL): readonly string[] {
+  // A folder may be served without the slash at the end of its URL.
   const base = at.pathname.endsWith('/') ? at : new URL(`${at.pathname}/`, at)
   const names = new Set<string>()
   for (const [, double, single] of page.matchAll(/<a\s[^>]*?href\s*=\s*(?:"([^"]*)"|'([^']*)')/gi)) {

@@ -17,7 +17,7 @@ import type {
   MirrorMethod,
   MirrorOptions,
   Probe,
-  TreeLocation,
+  TreeDestination,
 } from './options.ts'
 import type { Upstream } from './upstream.ts'
 import { UpstreamPool } from './upstream-pool.ts'
@@ -58,7 +58,7 @@ class FileMirror implements MirrorMethod {
     return this.#listed.length > 0 ? { kind: 'tree', description: undefined } : { kind: 'file' }
   }
 
-  async fetchTree({ prefix, current }: TreeLocation): Promise<FetchedTree> {
+  async fetchTree({ prefix, current }: TreeDestination): Promise<FetchedTree> {
     const { job, options } = this.#context
     const { onProgress = () => undefined, bootOnly = false, signatures } = options
     const fetcher = this.#fetcher({ root: job.tree, prefix, currentVersion: current?.folder, onProgress })
@@ -83,7 +83,7 @@ class FileMirror implements MirrorMethod {
     const { signal, onProgress, signatures } = options
     const url = (urls[0] ?? '').replace(/\/+$/, '')
     const name = decodeURIComponent(url.slice(url.lastIndexOf('/') + 1))
-    // The folder that holds the file, on each mirror.
+    // The folder that holds the file, on each mirror. The file has the same name on all of them.
     const folderPool = new UpstreamPool(urls.map(parentOf).map(upstreamOf), options.fetching)
     const file = join(job.folder, 'download')
     try {
@@ -95,7 +95,7 @@ class FileMirror implements MirrorMethod {
         )
       if (!signatures) return { file }
       const listing = await fetchLists(join(job.folder, 'lists'), folderPool, name, defined({ signal }))
-      return { file, image: listing }
+      return { file, listing }
     } finally {
       await folderPool.close()
     }

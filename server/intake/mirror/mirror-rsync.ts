@@ -8,10 +8,16 @@ import type { Description } from '../../core/tree/tree.ts'
 import { diskSource } from '../../files/disk.ts'
 import { cleanPath } from '../../files/path.ts'
 import { readWhole } from '../../files/read-whole.ts'
-import type { FetchedFile, FetchedTree, MirrorContext, MirrorMethod, Probe, TreeLocation } from './options.ts'
+import { treeinfoNames } from './follow-treeinfo.ts'
+import type {
+  FetchedFile,
+  FetchedTree,
+  MirrorContext,
+  MirrorMethod,
+  Probe,
+  TreeDestination,
+} from './options.ts'
 import { type RsyncRun, rsyncFrom } from './rsync.ts'
-
-const descriptors = ['.treeinfo', 'treeinfo'] as const
 
 /**
  * Mirrors by the program rsync: everything below the URL, and the repositories beside it that its `.treeinfo`
@@ -43,7 +49,7 @@ class RsyncMirror implements MirrorMethod {
     const { job, urls } = this.#context
     const folder = join(job.folder, 'probe')
     await rm(folder, { recursive: true, force: true })
-    const outcome = await rsyncFrom(urls, { ...this.#run, folder, only: descriptors })
+    const outcome = await rsyncFrom(urls, { ...this.#run, folder, only: treeinfoNames })
     if (outcome === 'absent') throw new Failure('not-found', `there is no ${urls[0]}`)
     if (outcome === 'no-folder') return { kind: 'file' }
     this.#description = await descriptionIn(folder)
@@ -53,11 +59,12 @@ class RsyncMirror implements MirrorMethod {
   async fetchFile(): Promise<FetchedFile> {
     const { job, urls } = this.#context
     const folder = join(job.folder, 'download')
+    // It is there: the probe found that the URL names a file.
     await rsyncFrom(urls, { ...this.#run, folder, isFile: true })
     return { file: join(folder, basename(urls[0] ?? '')) }
   }
 
-  async fetchTree({ prefix, current }: TreeLocation): Promise<FetchedTree> {
+  async fetchTree({ prefix, current }: TreeDestination): Promise<FetchedTree> {
     const { job, urls } = this.#context
     const notes: string[] = []
     for (const path of ['', ...foldersBeside(this.#description)]) {
@@ -75,6 +82,7 @@ class RsyncMirror implements MirrorMethod {
     return { unchanged, notes, damaged: [] }
   }
 
+  /** rsync keeps no connection between its runs. */
   async close(): Promise<void> {}
 }
 
@@ -89,7 +97,7 @@ function folderUrl(url: string, path: string): string {
 
 async function descriptionIn(folder: string): Promise<Description | undefined> {
   const source = diskSource(folder)
-  for (const name of descriptors) {
+  for (const name of treeinfoNames) {
     const entry = await source.stat(cleanPath(name), internalRequester)
     if (entry?.kind === 'file') return readDescriptor(name, await readWhole(entry))
   }

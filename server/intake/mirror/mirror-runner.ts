@@ -24,6 +24,7 @@ export interface MirrorRunnerOptions {
 const checkEveryMs = 60_000
 /** A failed mirror runs again after this time, unless its schedule is due earlier. */
 const retryMs = 3_600_000
+/** The most faults that an event names. */
 const maxLines = 20
 
 interface LastRun {
@@ -114,6 +115,7 @@ export class MirrorRunner {
     const { config, run = mirrorTree } = this.#options
     const { verify, paths } = config()
     const signatures = await readSignaturePolicy(verify)
+    // For `mirrors.json`, which is written at the end of the run.
     await mkdir(paths.data, { recursive: true })
     const store = new VersionStore(await realpath(paths.trees))
     const { signal } = this.#aborter
@@ -136,6 +138,7 @@ export class MirrorRunner {
   }
 }
 
+/** The moment with this time of day on the day of `ms`. `dueMs` leaves the time zone to its caller. */
 function atTimeOfDay(ms: number, hour: number, minute: number): number {
   return new Date(ms).setHours(hour, minute, 0, 0)
 }

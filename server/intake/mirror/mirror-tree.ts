@@ -14,7 +14,7 @@ import type {
   MirrorContext,
   MirrorOptions,
   MirrorResult,
-  TreeLocation,
+  TreeDestination,
 } from './options.ts'
 
 /**
@@ -32,8 +32,11 @@ export async function mirrorTree(
   const [first] = urls
   if (first === undefined) throw new Failure('bad-request', 'a mirror needs a URL')
   if (options.id !== undefined) await store.checkIdIsFree(options.id, options.replace)
-  const source = `mirror ${first}${options.bootOnly ? ' boot-only' : ''}`
-  const job = await openImportJob(store.trees, source, 'a mirror')
+  // A boot-only mirror and a whole one of the same URL do not share a job.
+  const jobName = `mirror ${first}${options.bootOnly ? ' boot-only' : ''}`
+  // The same for all mirrors: each kept file is compared with the upstream's, so no job starts over.
+  const fingerprint = 'a mirror'
+  const job = await openImportJob(store.trees, jobName, fingerprint)
   try {
     return await fetchAndPublish({ store, job, urls, options })
   } finally {
@@ -47,17 +50,17 @@ async function fetchAndPublish(context: MirrorContext): Promise<MirrorResult> {
   try {
     const probe = await method.probe()
     if (probe.kind === 'file') return await importFetched(context, await method.fetchFile())
-    const location = await locate(context, probe.description)
-    return await publishFetched(context, await method.fetchTree(location))
+    const destination = await destinationOf(context, probe.description)
+    return await publishFetched(context, await method.fetchTree(destination))
   } finally {
     await method.close()
   }
 }
 
-async function locate(
+async function destinationOf(
   { store, urls, options }: MirrorContext,
   description: Description | undefined,
-): Promise<TreeLocation> {
+): Promise<TreeDestination> {
   const id = options.id ?? (description && suggestTreeId(description))
   const repositories = description && !options.bootOnly ? description.repositories : []
   return {
@@ -78,16 +81,21 @@ function lastFolders(url: string, count: number): string {
   return parts.slice(-count).join('/')
 }
 
-async function currentFolder(store: VersionStore, id: string): Promise<TreeLocation['current']> {
+async function currentFolder(store: VersionStore, id: string): Promise<TreeDestination['current']> {
   const current = (await store.versions(id)).find((version) => version.current && version.kind === 'folder')
   return current && { folder: folderOfVersion(store.trees, id, current.version), files: current.files }
 }
 
 async function importFetched(
   { store, job, options }: MirrorContext,
-  { file, image }: FetchedFile,
+  { file, listing }: FetchedFile,
 ): Promise<MirrorResult> {
-  const result = await importLocal(store, file, { ...options, hardLink: true, ...defined({ image }) })
+  const result = await importLocal(store, file, {
+    ...options,
+    // Nobody else uses the download, so it need not be copied.
+    hardLink: true,
+    ...defined({ image: listing }),
+  })
   if (result.trees.every((tree) => tree.result.outcome === 'published')) await job.discard()
   return { ...result, unchanged: false }
 }
@@ -102,20 +110,22 @@ async function publishFetched(
     return { trees: [], notes, resumed, unchanged }
   }
   if (damaged.length > 0 && !options.accept) throw new Failure('invalid-data', describeDamage(damaged))
-  const source = urls[0] ?? ''
+  const preferredUrl = urls[0] ?? ''
   const trees = await publishJob(
-    { store, job, source, options },
+    { store, job, source: preferredUrl, options },
     {
       // Without damage, what is missing here is missing at the upstream, too. With damage, missing files are
       // faults, and are recorded with who accepted them.
       partial: damaged.length === 0,
-      ...(options.bootOnly && { upstream: source }),
+      // Guests install from the tree itself when its packages are in it, else from the upstream.
+      ...(options.bootOnly && { upstream: preferredUrl }),
     },
   )
   if (trees.every(({ result }) => result.outcome === 'published')) await job.discard()
   return { trees, notes: [...notes, ...damaged], resumed, unchanged }
 }
 
+/** The most damaged files that the message names. */
 const maxLines = 40
 
 function describeDamage(lines: readonly string[]): string {

@@ -8,7 +8,7 @@ import type { RetryTiming } from './retry-timing.ts'
 export interface MirrorOptions extends ImportOptions {
   /** Only kernel, initrd, second stage and descriptors; the packages stay with the upstream. */
   readonly bootOnly?: boolean
-  /** For tests. */
+  /** How retries wait: for tests. */
   readonly fetching?: RetryTiming
 }
 
@@ -35,7 +35,8 @@ export interface MirrorMethod {
   /** Called after a probe that found a file. */
   fetchFile(): Promise<FetchedFile>
   /** Called after a probe that found a tree. */
-  fetchTree(location: TreeLocation): Promise<FetchedTree>
+  fetchTree(destination: TreeDestination): Promise<FetchedTree>
+  /** Closes the connections to the mirrors. */
   close(): Promise<void>
 }
 
@@ -45,7 +46,7 @@ export type Probe =
   | { readonly kind: 'file' }
 
 /** Where the tree goes in the new version, and the version that the new one replaces. */
-export interface TreeLocation {
+export interface TreeDestination {
   /** The folder of the tree, relative to the new version: `BaseOS/x86_64/os`, or ''. */
   readonly prefix: string
   /** The current version, if it is a folder: files that it has need not be fetched. */
@@ -61,7 +62,8 @@ export interface FetchedTree {
 }
 
 export interface FetchedFile {
+  /** Its path on the disk, in the folder of the job. */
   readonly file: string
   /** The checksum lists beside the file, when signatures are checked. */
-  readonly image?: ImageListing
+  readonly listing?: ImageListing
 }

@@ -12,11 +12,12 @@ const firstPauseMs = 500
 const longestPauseMs = 60_000
 
 /**
- * The pause before the next try: it doubles with each of `tries` earlier failures, up to a minute. `chance`,
- * from 0 to 1, shortens it by up to a half, so that a hundred clients do not return in the same second.
+ * The pause after a failure: it doubles with each of the failures `before` it, up to a minute; a number below
+ * 0 counts as 0. The smaller `chance` is, from 1 down to 0, the more it is shortened, up to a half, so that a
+ * hundred clients do not return in the same second.
  */
-export function backOffMs(tries: number, chance: number): number {
-  return Math.min(longestPauseMs, firstPauseMs * 2 ** Math.max(0, tries)) * (0.5 + chance / 2)
+export function backOffMs(before: number, chance: number): number {
+  return Math.min(longestPauseMs, firstPauseMs * 2 ** Math.max(0, before)) * (0.5 + chance / 2)
 }
 
 export async function pauseFor(ms: number, signal?: AbortSignal): Promise<void> {

@@ -7,8 +7,9 @@ import type { OnProgress } from '../import/progress.ts'
 import { backOffMs, pauseFor, type RetryTiming } from './retry-timing.ts'
 
 /**
- * The fixed options of rsync. Symlinks that lead out of the tree are skipped, and so are devices. The URL
- * comes after `--` and is checked, so that no part of it can be an option.
+ * The fixed options of rsync. Symlinks that lead out of the tree are skipped, and so are devices. Everybody may
+ * read the files, since they are served. The URL comes after `--` and is checked, so that no part of it can be
+ * an option.
  */
 const fixedOptions = [
   '--recursive',
@@ -34,10 +35,12 @@ export interface RsyncRun {
   /** A folder whose files become hard links where name, size and time are the same. */
   readonly linkFrom?: string
   readonly onProgress?: OnProgress
+  /** How retries wait: for tests. */
   readonly fetching?: RetryTiming
   readonly signal?: AbortSignal
 }
 
+/** The pauses between six tries of a single mirror take about 15 seconds at most. */
 const maxTries = 6
 
 /** `absent`: no mirror has the file or folder. `no-folder`: the URL names a file. */
@@ -113,6 +116,7 @@ async function runOnce(url: string, run: RsyncRun): Promise<RsyncExit> {
   signal?.addEventListener('abort', stop, { once: true })
   let stderr = ''
   child.stderr.on('data', (text: Buffer) => {
+    // Only the end is kept, for a message: rsync may complain of each file.
     stderr = `${stderr}${text}`.slice(-2000)
   })
   child.stdout.on('data', (text: Buffer) => report(text.toString(), onProgress))
@@ -138,7 +142,7 @@ function optionsOf({ parts, only, linkFrom }: RsyncRun): string[] {
 }
 
 /**
- * Reports the last progress line in rsync's output: ` 32,768 42% 31.25MB/s 0:00:01 (xfr#3, to-chk=5/9)`.
+ * Reports the last progress line in rsync's output: ` 32768 42% 31.25MB/s 0:00:01 (xfr#3, to-chk=5/9)`.
  * These lines end with carriage returns.
  */
 function report(text: string, onProgress: OnProgress | undefined): void {

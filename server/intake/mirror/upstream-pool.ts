@@ -35,13 +35,14 @@ interface Search {
   lastError: unknown
 }
 
+/** The pauses between eight tries of a single mirror take about a minute at most, without `Retry-After`. */
 const maxTries = 8
 const longestRetryAfterMs = 300_000
 
 /**
  * Mirrors of one tree, the preferred one first. A mirror that is overloaded (429, 503), sends `Retry-After`
- * or is unreachable is not asked for any file during a pause. The pause is as long as the mirror requests,
- * else it grows with exponential back-off. Meanwhile the other mirrors are asked.
+ * or is unreachable (502, 504, no connection) is not asked for any file during a pause. The pause is as long
+ * as the mirror requests, else it grows with exponential back-off. Meanwhile the other mirrors are asked.
  */
 export class UpstreamPool {
   readonly upstreams: readonly Upstream[]
@@ -61,6 +62,7 @@ export class UpstreamPool {
   /**
    * Tries the mirrors in turn, at most `maxTries` times in all, until one has the file.
    *
+   * @param what The path of the file or folder, for messages.
    * @param attempt Resolves to undefined when that mirror does not have the file.
    * @returns Undefined when no mirror has it.
    * @throws Failure `unavailable` with the last reason, when a mirror failed in another way.
@@ -143,6 +145,7 @@ export class UpstreamPool {
     const now = this.#clock()
     // Several files fail at the same moment for the same reason: that counts once.
     if (now >= health.notBeforeMs) health.failures++
+    // After a success meanwhile, `failures` may be 0: then the pause is that of the first failure.
     const pauseMs =
       retryAfterMs === undefined
         ? backOffMs(health.failures - 1, this.#chance())

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { VerifyConfig } from '../../config/schema.ts'
 import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
-import { type CleanPath, cleanPath, parentPath, rootPath } from '../../files/path.ts'
+import { baseName, type CleanPath, cleanPath, parentPath, rootPath } from '../../files/path.ts'
 import type { PublishReport } from '../../files/upload-area.ts'
 import { readSignaturePolicy } from '../../verify/signatures/key-files.ts'
 import type { VersionStore } from '../../versions/version-store.ts'
@@ -11,13 +11,16 @@ import { type Candidate, findCandidates, findImage } from '../candidates.ts'
 import { errorTexts, publishTree } from '../publish-tree.ts'
 import type { UploadFolder } from './upload-folder.ts'
 
+/** What every publication of an upload needs. */
 export interface UploadContext {
   readonly store: VersionStore
   readonly folder: UploadFolder
+  /** How signatures are checked; without it they are only reported as unchecked. */
   readonly verify: VerifyConfig | undefined
 }
 
 export interface PublishOptions {
+  /** Who publishes, for the record of the version. Default: `an administrator`. */
   readonly by?: string
   /** Whether a folder that the operator placed by hand may be replaced. It becomes an earlier version. */
   readonly replace?: boolean
@@ -76,10 +79,10 @@ async function describePartial(folder: UploadFolder, file: CleanPath): Promise<s
 async function candidatesAt(folder: UploadFolder, path: CleanPath): Promise<readonly Candidate[]> {
   const real = await realpath(folder.diskPath(path)).catch(() => undefined)
   if (real === undefined) throw new Failure('not-found', `nothing was uploaded at ${path}`)
-  if ((await folder.size(path)) === undefined) return findCandidates(real)
-  const parent = parentPath(path)
-  const above = await realpath(folder.diskPath(parent))
-  const image = await findImage(above, join(above, parent === rootPath ? path : path.slice(parent.length)))
+  const isFile = (await folder.size(path)) !== undefined
+  if (!isFile) return findCandidates(real)
+  const above = await realpath(folder.diskPath(parentPath(path)))
+  const image = await findImage(above, join(above, baseName(path)))
   return image ? [image] : []
 }
 

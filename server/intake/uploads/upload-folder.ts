@@ -27,10 +27,12 @@ interface OpenFolder {
 }
 
 /**
- * The files in the upload area, and every change to them. At and below a held path no change can begin.
+ * The files in the upload area, and every change to them. While a path is held, no change can begin at, below
+ * or above it.
  * Failures name paths of the area, never paths of this machine.
  */
 export class UploadFolder {
+  /** Where the area appears in the namespace. */
   readonly root: CleanPath = cleanPath('/incoming')
   readonly #writing = new Set<CleanPath>()
   readonly #held = new Set<CleanPath>()
@@ -66,6 +68,7 @@ export class UploadFolder {
     return (await readdir(this.diskPath(rootPath))).sort()
   }
 
+  /** The size of a file; undefined for a folder, or when nothing is there. */
   async size(path: CleanPath): Promise<number | undefined> {
     const stats = await stat(this.diskPath(path)).catch(() => undefined)
     return stats?.isFile() ? stats.size : undefined
@@ -92,8 +95,8 @@ export class UploadFolder {
   }
 
   /**
-   * Forbids every new change at and below a path, until the returned function is called. A file that is being
-   * written goes on: until its end it is partial, and a folder with partial files is not published.
+   * Forbids every new change at, below and above a path, until the returned function is called. A file that is
+   * being written goes on: until its end it is partial, and a folder with partial files is not published.
    *
    * @throws Failure `unavailable` while a path at, below or above it is held already.
    */
@@ -130,8 +133,11 @@ export class UploadFolder {
 
   rename(from: CleanPath, to: CleanPath): Promise<void> {
     return this.#change([from, to], async () => {
+      if (this.isReceiving(from))
+        throw new Failure('conflict', `${from} is being uploaded by another connection; wait for its end`)
       const target = await lstat(this.diskPath(to)).catch(() => undefined)
       if (target?.isDirectory()) throw new Failure('conflict', `${to} is a folder that exists already`)
+      // The area itself cannot be moved: its new place would be in itself (EINVAL).
       await rename(this.diskPath(from), this.diskPath(to))
       await this.#open.partial.move(from, to)
     })
@@ -157,6 +163,7 @@ export class UploadFolder {
   removeAll(path: CleanPath): Promise<void> {
     return this.#change([path], async () => {
       checkNotRoot(path)
+      // Fails when nothing is there; `rm` with `force` does not.
       await lstat(this.diskPath(path))
       await rm(this.diskPath(path), { recursive: true, force: true })
       await this.#open.partial.endBelow(path)

@@ -28,6 +28,7 @@ export interface UploadsOptions {
 /** One file or folder at the top of the area, as the API shows it. */
 export interface UploadView {
   readonly name: string
+  /** `waiting`: nothing arrives, and no verification has refused it since its last change. */
   readonly state: 'receiving' | 'verifying' | 'waiting' | 'refused'
   /** Files that are not complete, relative to the area. */
   readonly partial: readonly string[]
@@ -62,6 +63,7 @@ export class Uploads extends UploadFolder implements UploadArea {
     await this.#store.recover()
     const incoming = incomingFolder(trees)
     await this.openFolder(join(incoming, 'uploads'), join(incoming, 'uploads-partial'))
+    // What was left is published after a quiet time, too.
     for (const name of await this.names()) this.onChange(cleanPath(name))
   }
 
@@ -89,6 +91,7 @@ export class Uploads extends UploadFolder implements UploadArea {
     if (report.outcome === 'published') this.#refusals.delete(name)
     else this.#refusals.set(name, report)
     const { events, onPublished } = this.#options
+    // The path `/` publishes the whole area.
     events({ type: 'publish', id: path.slice(1) || 'uploads', ...report })
     if (ids.length > 0) await onPublished?.(ids).catch((error: unknown) => this.#reportTrouble(error))
     return report
@@ -142,6 +145,7 @@ export class Uploads extends UploadFolder implements UploadArea {
     this.#timers.delete(name)
     if (this.isReceiving(path)) return this.onChange(path)
     const names: readonly string[] = await this.names().catch(() => [])
+    // It rejects only while something at, below or above the path is being verified already.
     if (names.includes(name)) await this.publish(path, { unattended: true }).catch(() => undefined)
   }
 }

@@ -25,14 +25,15 @@ export interface InterfaceOptions {
 export function servedInterfaces(options: InterfaceOptions, interfaces: Interfaces): ServedInterface[] {
   const { bind } = options
   const wildcard = isWildcard(bind)
+  const bindAddress = bind === 'localhost' ? '127.0.0.1' : bind
   const served: ServedInterface[] = []
   for (const [name, infos = []] of Object.entries(interfaces)) {
-    const wanted = options.interfaces.length === 0 ? undefined : options.interfaces.includes(name)
-    if (wanted === false) continue
+    const isNamed = options.interfaces.includes(name)
+    if (options.interfaces.length > 0 && !isNamed) continue
+    // With a wildcard, loopback is served only when it is named.
     const info = infos.find(
       ({ family, internal, address }) =>
-        family === 'IPv4' &&
-        (wildcard ? wanted === true || !internal : address === bind || bind === 'localhost'),
+        family === 'IPv4' && (wildcard ? isNamed || !internal : address === bindAddress),
     )
     if (info) served.push({ name, address: info.address })
   }

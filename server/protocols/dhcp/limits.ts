@@ -13,6 +13,7 @@ export interface ReplyLimits {
 export const defaultLimits: ReplyLimits = { perClient: 40, perSecond: 2000, pending: 1000 }
 
 const clientWindowMs = 10_000
+/** The machines that are remembered. Beyond that, the one that asked longest ago is forgotten. */
 const maxClients = 10_000
 
 /**

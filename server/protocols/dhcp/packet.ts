@@ -127,12 +127,13 @@ export function encodePacket(packet: DhcpPacket, maxBytes = defaultReplyBytes): 
   if (packet.chaddr.length > 16)
     throw new Failure('bad-request', `hardware address of ${packet.chaddr.length} octets; at most 16`)
   const parts = writeParts([...packet.options].filter(([code]) => !isWireOnly(code)))
-  const needed = parts.reduce((sum, part) => sum + part.length, 1)
+  const endBytes = 1
+  const needed = parts.reduce((sum, part) => sum + part.length, endBytes)
   const room = maxBytes - at.options
   const overloads = needed > room
   // Three octets for the overload option itself.
   const main = fillField(parts, overloads ? room - 3 : room)
-  const inFile = overloads && packet.file === '' ? fillField(parts, fileBytes) : undefined
+  const inFile = parts.length > 0 && packet.file === '' ? fillField(parts, fileBytes) : undefined
   const inSname = parts.length > 0 && packet.sname === '' ? fillField(parts, snameBytes) : undefined
   if (parts.length > 0)
     throw new Failure('too-large', `the options need ${needed} octets; there is room for ${room}`)

@@ -7,7 +7,7 @@ import { type DhcpPacket, defaultReplyBytes, encodeAddress } from './packet.ts'
 /**
  * The port that a packet came to: port 67 of DHCP, or port 4011 of PXE boot servers (PXE 2.1 section 2.2.3).
  */
-export type Service = 'dhcp' | 'boot-server'
+export type ServerPort = 'dhcp' | 'boot-server'
 
 export type ReplyType = Extract<MessageType, 'offer' | 'ack'>
 
@@ -23,18 +23,18 @@ const maxReplyBytes = 1472
  * The type of the reply to a packet: an OFFER to a DISCOVER, an ACK to a REQUEST or INFORM at port 4011. All
  * other packets are between the client and its DHCP server, and get no reply from a proxy.
  */
-export function replyType(packet: DhcpPacket, service: Service): ReplyType | undefined {
+export function replyType(packet: DhcpPacket, serverPort: ServerPort): ReplyType | undefined {
   if (packet.op !== 'request') return undefined
   const type = messageType(packet.options)
-  if (type === 'discover') return service === 'dhcp' ? 'offer' : undefined
-  return service === 'boot-server' && (type === 'request' || type === 'inform') ? 'ack' : undefined
+  if (type === 'discover') return serverPort === 'dhcp' ? 'offer' : undefined
+  return serverPort === 'boot-server' && (type === 'request' || type === 'inform') ? 'ack' : undefined
 }
 
 /**
  * The reply packet. The boot data is in every place where a client may look for it: `siaddr` and `file` (shim
- * reads nothing else), and options 66 and 67 (GRUB, and names too long for `file`). All of it is in the OFFER
- * already, because Fedora's GRUB never looks at an ACK from port 4011. iPXE takes a proxy's boot file only
- * with a `siaddr` that is not zero, even when the file is a URL.
+ * reads nothing else), `sname`, and options 66 and 67 (GRUB, and names too long for `file`). All of it is in
+ * the OFFER already, because Fedora's GRUB never looks at an ACK from port 4011. iPXE takes a proxy's boot file
+ * only with a `siaddr` that is not zero, even when the file is a URL.
  */
 export function replyPacket(
   request: DhcpPacket,
@@ -63,7 +63,7 @@ export function replyPacket(
 
 function replyOptions(
   request: DhcpPacket,
-  type: MessageType,
+  type: ReplyType,
   { style, bootFile }: NetworkOffer,
   serverAddress: string,
 ): Map<number, Uint8Array> {
@@ -73,11 +73,12 @@ function replyOptions(
     // PXE 2.1 section 2.2.1 and UEFI 2.10 section 24.7.3.1: without it the offer is not for network boot.
     [optionCode.vendorClass, bytesOf(style === 'http' ? 'HTTPClient' : 'PXEClient')],
   ])
+  // PXE's sub-options say how to search for boot servers. HTTP Boot does not search.
   if (style !== 'http') options.set(optionCode.vendorSpecific, vendorOptions(request, style))
   options.set(optionCode.tftpServerName, bytesOf(serverAddress))
   if (bootFile !== '') options.set(optionCode.bootFile, bytesOf(bootFile))
   // RFC 4578 section 2: 93, 94 and 97 are in every packet of clients and of servers. RFC 3046 section 2.2:
-  // the option of a relay goes back unchanged.
+  // the option of a relay goes back unchanged, as the last option.
   for (const code of [
     optionCode.clientArch,
     optionCode.networkInterface,
@@ -95,7 +96,7 @@ function vendorOptions(request: DhcpPacket, style: 'pxe' | 'raspberry-pi'): Uint
   // PXE 2.1 section 2.2.4: an ACK names the boot item of the request.
   const requested = request.options.get(optionCode.vendorSpecific)
   const item = requested && decodePxe(requested)?.get(pxeCode.bootItem)
-  if (item && item.length <= 255) options.set(pxeCode.bootItem, item)
+  if (item) options.set(pxeCode.bootItem, item)
   return encodePxe(options)
 }
 
@@ -109,11 +110,13 @@ export function replyRoom(request: DhcpPacket): number {
     : Math.min(Math.max(stated - headerBytes, defaultReplyBytes), maxReplyBytes)
 }
 
+/** An address and a UDP port that a datagram goes to, or came from. */
 export interface Destination {
   readonly address: string
   readonly port: number
 }
 
+/** The ports of clients (68) and of relay agents (67); tests have others. */
 export interface ClientPorts {
   readonly client: number
   readonly relay: number
@@ -128,7 +131,7 @@ export interface ReplyTargets {
 /** A request with its sender and the port that it came to. */
 export interface Arrival {
   readonly packet: DhcpPacket
-  readonly service: Service
+  readonly serverPort: ServerPort
   readonly from: Destination
 }
 
@@ -137,9 +140,9 @@ export interface Arrival {
  * never sets the broadcast flag, and there is no address to send to. A client that asks at port 4011 has an
  * address, and listens on the port that it asked from: 68 (iPXE) or 4011 (EDK2).
  */
-export function destinationOf({ packet, service, from }: Arrival, targets: ReplyTargets): Destination {
+export function destinationOf({ packet, serverPort, from }: Arrival, targets: ReplyTargets): Destination {
   if (packet.giaddr !== noAddress) return { address: packet.giaddr, port: targets.relayPort }
-  if (service === 'boot-server' && from.address !== noAddress)
+  if (serverPort === 'boot-server' && from.address !== noAddress)
     return { address: from.address, port: from.port }
   return targets.broadcast
 }

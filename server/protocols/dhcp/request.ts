@@ -17,7 +17,7 @@ export function macOf({ htype, chaddr }: DhcpPacket): string | undefined {
   return ethernetLike.has(htype) ? canonicalMac(Buffer.from(chaddr).toString('hex')) : undefined
 }
 
-/** What a packet says about its sender, in the terms of the core. */
+/** What a packet says about its sender, in the terms of the core. `mac`: for a caller that has it already. */
 export function clientFacts(packet: DhcpPacket, mac = macOf(packet)): ClientFacts {
   const { options } = packet
   return defined({

@@ -16,7 +16,7 @@ import {
   replyPacket,
   replyRoom,
   replyType,
-  type Service,
+  type ServerPort,
 } from './reply.ts'
 import { clientFacts, macOf } from './request.ts'
 import { type DhcpPorts, DhcpSockets } from './sockets.ts'
@@ -38,7 +38,9 @@ export interface DhcpListenerOptions {
    * The boot-server, client and relay ports, for tests without privileges. The real ones are 4011, 68 and 67.
    */
   readonly ports?: Omit<DhcpPorts, 'dhcp'> & ClientPorts
+  /** Where broadcasts go; 255.255.255.255, except in tests on loopback. */
   readonly broadcast?: string
+  /** For tests. Default: the interfaces of this machine. */
   readonly localInterfaces?: () => Interfaces
 }
 
@@ -50,7 +52,7 @@ const noisePerSecond = 10
 /** A packet that gets a reply, unless the decision is silence. */
 interface BootRequest {
   readonly packet: DhcpPacket
-  readonly service: Service
+  readonly serverPort: ServerPort
   readonly from: RemoteInfo
   readonly replyType: ReplyType
   readonly client: ClientFacts
@@ -83,7 +85,7 @@ export class DhcpListener implements Listener {
     this.#rate = new ReplyRate(this.#limits)
     this.#sockets = new DhcpSockets(
       { ...options, ports: this.#ports, broadcast: this.#broadcast },
-      (bytes, from, service, iface) => this.#onDatagram(bytes, from, service, iface),
+      (bytes, from, serverPort, iface) => this.#onDatagram(bytes, from, serverPort, iface),
       (message) => options.events({ type: 'trouble', where: 'dhcp', message }),
       (to, message) => this.#noise(to, message),
     )
@@ -118,33 +120,41 @@ export class DhcpListener implements Listener {
   }
 
   /** Handles one packet: classifies it, then decides and replies once for each interface. */
-  #onDatagram(bytes: Buffer, from: RemoteInfo, service: Service, iface: ServedInterface | undefined): void {
-    const request = this.#classify(bytes, from, service)
+  #onDatagram(
+    bytes: Buffer,
+    from: RemoteInfo,
+    serverPort: ServerPort,
+    iface: ServedInterface | undefined,
+  ): void {
+    const request = this.#classify(bytes, from, serverPort)
     if (!request) return
     // Node does not tell by which interface a broadcast came. So we reply on every interface, each time with
     // our address there. Only the first decision counts the machine.
     const interfaces = iface ? [iface] : this.#sockets.interfaces
-    for (const [index, each] of interfaces.entries()) void this.#reply(request, each, index > 0)
+    for (const [index, each] of interfaces.entries()) {
+      const isRepeat = index > 0
+      void this.#reply(request, each, isRepeat)
+    }
   }
 
   /**
    * Undefined for a packet that gets no reply: junk, a packet for the DHCP server, or a request over the
    * limits.
    */
-  #classify(bytes: Buffer, from: RemoteInfo, service: Service): BootRequest | undefined {
+  #classify(bytes: Buffer, from: RemoteInfo, serverPort: ServerPort): BootRequest | undefined {
     const packet = decodePacket(bytes)
     if ('malformed' in packet) {
       this.#noise(from.address, packet.malformed)
       return undefined
     }
-    const type = replyType(packet, service)
+    const type = replyType(packet, serverPort)
     if (type === undefined) return undefined
     const mac = macOf(packet)
     if (!this.#admit(mac ?? Buffer.from(packet.chaddr).toString('hex'))) {
       this.#noise(from.address, 'more requests than the limits of the service allow')
       return undefined
     }
-    return { packet, service, from, replyType: type, client: clientFacts(packet, mac) }
+    return { packet, serverPort, from, replyType: type, client: clientFacts(packet, mac) }
   }
 
   #admit(client: string): boolean {
@@ -157,6 +167,7 @@ export class DhcpListener implements Listener {
       const decision = await this.#decide(request, iface, isRepeat)
       if (!decision) return
       if (decision.kind === 'offer') this.#send(request, iface, decision.offer)
+      // An ACK repeats the offer of an attempt that has its event.
       if (request.replyType === 'offer') this.#report(request, decision)
     } catch (error) {
       const where = `dhcp reply to ${clientName(request)}`
@@ -183,14 +194,14 @@ export class DhcpListener implements Listener {
   }
 
   #send(
-    { packet, service, from, replyType: type }: BootRequest,
+    { packet, serverPort, from, replyType: type }: BootRequest,
     iface: ServedInterface,
     offer: NetworkOffer,
   ): void {
     const reply = encodePacket(replyPacket(packet, type, offer, iface.address), replyRoom(packet))
     const broadcast = { address: this.#broadcast, port: this.#ports.client }
-    const to = destinationOf({ packet, service, from }, { broadcast, relayPort: this.#ports.relay })
-    this.#sockets.send(reply, iface, service, to)
+    const to = destinationOf({ packet, serverPort, from }, { broadcast, relayPort: this.#ports.relay })
+    this.#sockets.send(reply, iface, serverPort, to)
   }
 
   /**

@@ -9,8 +9,9 @@ import {
   type ServedInterface,
   servedInterfaces,
 } from './interfaces.ts'
-import type { Destination, Service } from './reply.ts'
+import type { Destination, ServerPort } from './reply.ts'
 
+/** The ports that we listen on: 67 and 4011, or 0 in tests for any free port. */
 export interface DhcpPorts {
   readonly dhcp: number
   readonly bootServer: number
@@ -20,6 +21,7 @@ export interface SocketOptions extends InterfaceOptions {
   readonly ports: DhcpPorts
   /** 255.255.255.255, except in tests on loopback. */
   readonly broadcast: string
+  /** For tests. Default: the interfaces of this machine. */
   readonly localInterfaces?: () => Interfaces
 }
 
@@ -30,7 +32,7 @@ export interface SocketOptions extends InterfaceOptions {
 export type OnDatagram = (
   bytes: Buffer,
   from: RemoteInfo,
-  service: Service,
+  serverPort: ServerPort,
   iface: ServedInterface | undefined,
 ) => void
 
@@ -60,11 +62,13 @@ export class DhcpSockets {
   readonly #onDatagram: OnDatagram
   readonly #onTrouble: (message: string) => void
   readonly #onUndeliverable: (to: string, message: string) => void
+  /** By address. */
   readonly #open = new Map<string, OpenInterface>()
   /** Addresses that could not be bound, and were reported. */
   readonly #reported = new Set<string>()
   #broadcastSocket: Socket | undefined
   #recheck: NodeJS.Timeout | undefined
+  /** The last look at the interfaces; the next one begins after it. */
   #following: Promise<void> = Promise.resolve()
   #closed = false
 
@@ -128,9 +132,9 @@ export class DhcpSockets {
     this.#open.clear()
   }
 
-  send(bytes: Uint8Array, iface: ServedInterface, service: Service, to: Destination): void {
+  send(bytes: Uint8Array, iface: ServedInterface, serverPort: ServerPort, to: Destination): void {
     const open = this.#open.get(iface.address)
-    const socket = service === 'dhcp' ? open?.dhcp : open?.bootServer
+    const socket = serverPort === 'dhcp' ? open?.dhcp : open?.bootServer
     socket?.send(bytes, to.port, to.address, (error) => {
       if (!error || this.#closed) return
       const message = `${iface.name} to ${to.address}: ${error.message}`
@@ -145,6 +149,7 @@ export class DhcpSockets {
 
   async #openInterface(iface: ServedInterface): Promise<void> {
     const { ports } = this.#options
+    // Port 0, in tests: the port that the system gave to the socket for broadcasts.
     const dhcp = await openSocket(iface.address, ports.dhcp === 0 ? (this.port ?? 0) : ports.dhcp)
     let bootServer: Socket
     try {
@@ -158,6 +163,7 @@ export class DhcpSockets {
     for (const socket of [dhcp, bootServer])
       socket.on('error', (error) => this.#onTrouble(`${iface.name}: ${error.message}`))
     const open = { iface, dhcp, bootServer }
+    // `close` may have been called while the sockets were being opened.
     if (this.#closed) closeInterface(open)
     else this.#open.set(iface.address, open)
   }
@@ -208,6 +214,7 @@ function openSocket(address: string, port: number): Promise<Socket> {
       socket.close()
       reject(bindFailure(address, port, error))
     })
+    // `exclusive`: a taken port is an error, also in a worker of Node's cluster module.
     socket.bind({ address, port, exclusive: true }, () => {
       socket.removeAllListeners('error')
       socket.setBroadcast(true)

@@ -57,10 +57,7 @@ export class FtpListener implements Listener {
   #address: ListenAddress | undefined
   #stopped: Promise<void> | undefined
 
-  /**
-   * @throws Failure `invalid-data` when key and certificate cannot be used, `bad-request` for impossible
-   * ports.
-   */
+  /** @throws Failure `bad-request` for impossible passive ports. */
   constructor(options: FtpListenerOptions) {
     const { source, passivePorts: ports } = options
     if (ports && !(ports.from >= 1 && ports.from <= ports.to && ports.to <= 65535))

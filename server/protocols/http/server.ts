@@ -32,6 +32,7 @@ export interface HttpListenerOptions {
    * Whether `fallback` handles a path: the API and the pages. All other paths are looked up in the namespace.
    */
   readonly isAppPath?: (path: CleanPath) => boolean
+  /** Handles the paths of `isAppPath`; without it they are looked up, too. */
   readonly fallback?: Fallback
   /** `http.fast-path` of config.yaml, default true. False: every request goes through node:http. */
   readonly fastPath?: boolean
@@ -77,7 +78,7 @@ export class HttpListener implements Listener {
     this.#server = createServer({
       keepAliveTimeout: keepAliveMs,
       headersTimeout: headTimeoutMs,
-      connectionsCheckingInterval: 5_000,
+      connectionsCheckingInterval: 5_000, // how often node looks for heads that are late
       requestTimeout: 0, // an upload of an ISO takes long; the socket's timeout ends a stalled upload
     })
     this.#server.timeout = stallTimeoutMs
@@ -158,6 +159,7 @@ export class HttpListener implements Listener {
     try {
       target = parseTarget(req.url ?? '')
     } catch (error) {
+      // Not yet known whether the API or a file was meant; `bad-request` has one status for both.
       write(res, emptyResponse(httpStatus[failureKind(error)].files))
       this.#noise(socket, failureMessage(error))
       return
@@ -174,7 +176,7 @@ export class HttpListener implements Listener {
     // A client that is gone needs no reply. EDK2 resets every connection once it has its file.
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE' || !socket.writable)
       return void socket.destroy()
-    const tls = error.rawPacket?.[0] === 0x16
+    const tls = error.rawPacket?.[0] === tlsHandshake
     this.#noise(
       socket,
       tls ? 'a TLS handshake on the plain HTTP port; use http:// here' : failureMessage(error),
@@ -191,6 +193,9 @@ export class HttpListener implements Listener {
     this.#options.events({ type: 'noise', protocol: 'http', client, message })
   }
 }
+
+/** The first byte of a TLS handshake: its content type (RFC 8446 section 5.1). */
+const tlsHandshake = 0x16
 
 type ParserError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer }
 

@@ -54,6 +54,8 @@ export function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/')
 }
 
+/** A request line that is longer is left as it is. */
+const maxLineBytes = 4096
 const firstLine = /^(GET|HEAD) ([\x20-\x7e\x80-\xff]+) (HTTP\/1\.[01])\r?\n/
 
 /**
@@ -65,7 +67,7 @@ const firstLine = /^(GET|HEAD) ([\x20-\x7e\x80-\xff]+) (HTTP\/1\.[01])\r?\n/
  * Only the first request of a connection is repaired: these clients open one connection per file.
  */
 export function repairRequestLine(read: Buffer): Buffer {
-  const [line, method, target = '', version] = firstLine.exec(read.toString('latin1', 0, 4096)) ?? []
+  const [line, method, target = '', version] = firstLine.exec(read.toString('latin1', 0, maxLineBytes)) ?? []
   if (line === undefined || needsNoRepair(target)) return read
   const escaped = target.replace(
     /[\x20\x80-\xff]/g,

@@ -45,8 +45,9 @@ export function writeAttributes(out: XdrWriter, attributes: FileAttributes): voi
   const { kind, fsid, fileid } = attributes
   const size = kind === 'folder' ? folderSize : attributes.size
   const seconds = clampSeconds(attributes.modifiedMs)
-  const nanoseconds = Math.max(0, attributes.modifiedMs - Math.floor(attributes.modifiedMs / 1000) * 1000)
-  const modifiedNs = Math.floor(nanoseconds * 1_000_000)
+  // Not negative: the quotient of an extreme time may be rounded up.
+  const milliseconds = Math.max(0, attributes.modifiedMs - Math.floor(attributes.modifiedMs / 1000) * 1000)
+  const modifiedNs = Math.floor(milliseconds * 1_000_000)
   out.u32(fileTypes[kind]).u32(modes[kind])
   out.u32(kind === 'folder' ? 2 : 1) // nlink
   out.u32(0).u32(0) // uid, gid: root owns everything, and no client may write
@@ -54,8 +55,8 @@ export function writeAttributes(out: XdrWriter, attributes: FileAttributes): voi
   out.u32(0).u32(0) // rdev
   out.u64(fsid).u64(fileid)
   out.u32(seconds).u32(modifiedNs) // atime: not kept, so the modification time
-  out.u32(seconds).u32(modifiedNs)
-  out.u32(seconds).u32(attributes.changeNs)
+  out.u32(seconds).u32(modifiedNs) // mtime
+  out.u32(seconds).u32(attributes.changeNs) // ctime
 }
 
 /** `nfstime3` has 32 bits of seconds, without a sign. */

@@ -7,7 +7,10 @@ import { RecordReader, writeRecordMark } from './record.ts'
  * other calls are far smaller.
  */
 export const maxRecordBytes = 128 * 1024
-/** Calls of one connection that run at once. A client that reads ahead sends some sixteen at once. */
+/**
+ * Calls of one connection that run at once: each may be a READ, which holds a buffer of 512 KiB. A client that
+ * reads ahead sends some sixteen at once, and the others wait.
+ */
 const maxRunning = 8
 /** Calls that may wait before the socket is paused. A chunk that brings more calls is still taken whole. */
 const maxWaiting = 64
@@ -31,6 +34,7 @@ export class Connection {
   #lastActiveMs = performance.now()
   #onFinished: (() => void) | undefined
 
+  /** @param noise Is told why the connection is closed, when the client sends what cannot be records. */
   constructor(
     socket: Socket,
     handle: (record: Buffer) => Promise<RpcReply | undefined>,

@@ -9,7 +9,7 @@ import { NfsFailure, nfsStatus } from './status.ts'
 /** How a path is identified on the wire. */
 export interface Identity {
   readonly handle: Buffer
-  /** 64 bits, never 0, the same after a restart. */
+  /** 64 bits, the same after a restart. Never 0: in older C libraries, readdir() skips such an entry as deleted. */
   readonly fileid: bigint
 }
 
@@ -31,7 +31,7 @@ export class Handles {
   private constructor(secret: Buffer, table: PathTable) {
     this.#secret = secret
     this.#table = table
-    this.fsid = this.#digest('fsid').readBigUInt64BE(digestBytes)
+    this.fsid = this.#digest('fsid').readBigUInt64BE(digestBytes) // no path is `fsid`: paths begin with /
   }
 
   static async open(dataFolder: string): Promise<Handles> {

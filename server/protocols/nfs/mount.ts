@@ -35,11 +35,11 @@ export function mountProgramOf(namespace: NfsNamespace, events: EventSink): Prog
   const context: MountContext = { namespace, mounts, events }
   const procedures = new Map<number, Procedure>([
     [0, nullProcedure],
-    [1, (args, out, caller) => mount(context, args, out, caller)],
-    [2, (args, out) => dump(mounts, args, out)],
-    [3, (args, _, { who }) => mounts.remove(who.address, readPath(args))],
-    [4, (args, _, { who }) => mounts.removeAll(who.address, args)],
-    [5, (args, out, caller) => listExports(namespace, args, out, caller)],
+    [1, (args, out, caller) => mount(context, args, out, caller)], // MNT
+    [2, (args, out) => dump(mounts, args, out)], // DUMP
+    [3, (args, _, { who }) => mounts.remove(who.address, readPath(args))], // UMNT
+    [4, (args, _, { who }) => mounts.removeAll(who.address, args)], // UMNTALL
+    [5, (args, out, caller) => listExports(namespace, args, out, caller)], // EXPORT
   ])
   return { number: mountProgram, versions: new Map([[3, procedures]]) }
 }
@@ -65,7 +65,7 @@ async function mount(
   if (handle && path !== undefined) {
     mounts.add(who.address, path)
     out.opaque(handle)
-    out.u32(2).u32(authUnix).u32(authNone) // Linux takes the first flavor it knows
+    out.u32(2).u32(authUnix).u32(authNone) // two flavors; Linux takes the first that it knows
   }
   events({
     type: 'served',
@@ -118,7 +118,7 @@ function cleanOrUndefined(text: string): CleanPath | undefined {
   }
 }
 
-/** DUMP, procedure 2. */
+/** DUMP, procedure 2: a list in XDR has TRUE before each item and FALSE after the last one. */
 function dump(mounts: MountList, args: XdrReader, out: XdrWriter): undefined {
   args.end()
   for (const { address, path } of mounts.all()) out.bool(true).string(address).string(path)
@@ -126,9 +126,9 @@ function dump(mounts: MountList, args: XdrReader, out: XdrWriter): undefined {
 }
 
 /**
- * EXPORT, procedure 5. It lists no groups, which means that every client may mount. Only paths that exist are
- * listed: libnfs 4 mounts every export below the export that it was given, and gives up when one of them
- * cannot be mounted.
+ * EXPORT, procedure 5. The list of groups behind each path is empty, which means that every client may mount.
+ * Only paths that exist are listed: libnfs 4 mounts every export below the export that it was given, and gives
+ * up when one of them cannot be mounted.
  */
 async function listExports(
   namespace: NfsNamespace,

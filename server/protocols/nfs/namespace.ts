@@ -28,7 +28,7 @@ export function readHandle(args: XdrReader): Buffer {
   return args.opaque(maxHandleBytes)
 }
 
-/** Reads a name. A name that is not UTF-8 is well-formed XDR, but no file has it. */
+/** Reads a name. A name that is not UTF-8 is well-formed XDR, but no file has it: decoding it gives U+FFFD. */
 export function readName(args: XdrReader): NameArgument {
   const bytes = args.opaque(maxNameRead)
   if (bytes.length > maxNameBytes) return { type: 'too-long' }

@@ -1,14 +1,7 @@
 import { failureMessage } from '../../core/failure.ts'
 import type { EventSink } from '../../events/bus.ts'
 import { writeAttributes, writePostOp } from './attributes.ts'
-import {
-  type Caller,
-  nullProcedure,
-  type Payload,
-  type Procedure,
-  type Program,
-  type Transport,
-} from './dispatch.ts'
+import { type Caller, nullProcedure, type Payload, type Procedure, type Program } from './dispatch.ts'
 import { maxNameBytes, pathInFolder, readHandle, readName } from './namespace.ts'
 import { maxReadBytes, type ReadContext, read } from './read.ts'
 import { type ListContext, Listings, maxListBytes, readdir, readdirPlus } from './readdir.ts'
@@ -30,6 +23,8 @@ const maxFileSize = 0x7fff_ffff_ffff_ffffn
  */
 const writeBytes = 64 * 1024
 const transferMultiple = 4096
+/** The attributes in a `wcc_data`: those before a write, and those after it. Both may be absent. */
+const wccData = 2
 
 /** What the procedures need besides their arguments. */
 interface NfsContext extends ReadContext, ListContext {
@@ -56,26 +51,26 @@ export function nfs3Program(reading: ReadContext, events: EventSink): Program {
   const procedures = new Map<number, Procedure>([
     [0, nullProcedure],
     [1, guarded(context, getattr, 'nothing')],
-    [2, refuseWrite(2)], // SETATTR
+    [2, refuseWrite(wccData)], // SETATTR
     [3, run(lookup)],
     [4, run(access)],
     [5, run(readlink)],
     [6, run(read)],
-    [7, refuseWrite(2)], // WRITE
-    [8, refuseWrite(2)], // CREATE
-    [9, refuseWrite(2)], // MKDIR
-    [10, refuseWrite(2)], // SYMLINK
-    [11, refuseWrite(2)], // MKNOD
-    [12, refuseWrite(2)], // REMOVE
-    [13, refuseWrite(2)], // RMDIR
-    [14, refuseWrite(4)], // RENAME: two folders
-    [15, refuseWrite(3)], // LINK: the file's attributes, then the folder
+    [7, refuseWrite(wccData)], // WRITE
+    [8, refuseWrite(wccData)], // CREATE
+    [9, refuseWrite(wccData)], // MKDIR
+    [10, refuseWrite(wccData)], // SYMLINK
+    [11, refuseWrite(wccData)], // MKNOD
+    [12, refuseWrite(wccData)], // REMOVE
+    [13, refuseWrite(wccData)], // RMDIR
+    [14, refuseWrite(2 * wccData)], // RENAME: two folders
+    [15, refuseWrite(1 + wccData)], // LINK: the file's attributes, then the folder
     [16, run(readdir)],
     [17, run(readdirPlus)],
     [18, run(fsstat)],
     [19, run(fsinfo)],
     [20, run(pathconf)],
-    [21, refuseWrite(2)], // COMMIT
+    [21, refuseWrite(wccData)], // COMMIT
   ])
   return { number: nfsProgram, versions: new Map([[3, procedures]]) }
 }
@@ -115,7 +110,7 @@ function attributesIn(error: unknown): NfsFailure['attributes'] {
 }
 
 /**
- * A procedure that replies NFS3ERR_ROFS, followed by "no attributes" `absent` times: a `wcc_data` has two.
+ * A procedure that replies NFS3ERR_ROFS, followed by "no attributes" `absent` times.
  * All arguments begin with a handle. The rest is not read: a write is refused, well-formed or not.
  */
 function refuseWrite(absent: number): Procedure {
@@ -230,10 +225,9 @@ async function fsinfo(
   { namespace }: NfsContext,
   args: XdrReader,
   out: XdrWriter,
-  caller: Caller,
+  { who, transport }: Caller,
 ): Promise<void> {
-  const { attributes } = await namespace.find(onlyHandle(args), caller.who)
-  const transport: Transport = caller.transport
+  const { attributes } = await namespace.find(onlyHandle(args), who)
   const maxBytes = maxReadBytes[transport]
   out.u32(nfsStatus.ok)
   writePostOp(out, attributes)

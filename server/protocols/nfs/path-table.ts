@@ -104,7 +104,7 @@ export class PathTable {
     this.#bytes = Buffer.byteLength(text)
     const keyLength = 2 * digestBytes
     for (const line of text.split('\n')) {
-      if (line.charCodeAt(keyLength) !== 0x20 || line.charCodeAt(keyLength + 1) !== 0x2f) continue
+      if (!line.startsWith(' /', keyLength)) continue
       this.#paths.set(line.slice(0, keyLength), line.slice(keyLength + 1))
     }
     // The next path must begin on a line of its own.

@@ -12,6 +12,7 @@ export type PortMapperState =
 
 export interface PortMapper {
   readonly state: PortMapperState
+  /** Closes our own port mapper (see `TcpListenSocket.close`), or unregisters us from the machine's. */
   stop(graceMs: number): Promise<void>
 }
 
@@ -24,6 +25,9 @@ const noMapper = (reason: string): PortMapper => ({
  * Opens a port mapper, or registers with the machine's. `off`: no port mapper. A number: our own on this
  * port; rejects when the port is taken. `auto`: our own on port 111; when an rpcbind has that port, we
  * register with it; otherwise no port mapper, and clients must name the ports.
+ *
+ * @param mappings What an rpcbind is told.
+ * @param hooks Reply to the calls that come to our own port mapper. They have the mappings already.
  */
 export async function openPortMapper(
   wanted: 'auto' | 'off' | number,
@@ -51,7 +55,7 @@ async function openOurs(bind: string, port: number, hooks: TransportHooks): Prom
   try {
     await udp.open(bind, bound)
   } catch (error) {
-    await tcp.close(0)
+    await tcp.close()
     throw error
   }
   return {

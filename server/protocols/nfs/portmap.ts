@@ -14,28 +14,30 @@ export interface Mapping {
 
 /** IP protocol numbers, as RFC 1833 section 3 uses them. */
 export const protocolNumbers: Record<Transport, number> = { tcp: 6, udp: 17 }
+/** More than any netid, address or owner that a client sends. */
 const maxStringBytes = 255
 
 /**
  * RFC 1833: the port mapper (version 2) and the parts of rpcbind (3, 4) that clients use. It lists only our
  * own services: the reply to SET and UNSET is FALSE. CALLIT is not implemented, because it lets any client
- * make us call other servers.
+ * make us call other servers. `mappings` is a function, because the port mapper itself is one of them and knows
+ * its port only when it is open.
  */
 export function portmapProgramOf(mappings: () => readonly Mapping[]): Program {
-  const rpcbind = new Map<number, Procedure>([
+  const addressProcedure: Procedure = (args, out, { who }) =>
+    getAddress(mappings(), args, out, who.localAddress ?? '0.0.0.0')
+  const version3 = new Map<number, Procedure>([
     [0, nullProcedure],
-    [1, refuse],
-    [2, refuse],
-    [3, (args, out, { who }) => getAddress(mappings(), args, out, who.localAddress ?? '0.0.0.0')],
+    [1, refuse], // SET
+    [2, refuse], // UNSET
+    [3, addressProcedure],
     [4, (args, out, { who }) => dumpAddresses(mappings(), args, out, who.localAddress ?? '0.0.0.0')],
   ])
-  const version4 = new Map(rpcbind)
-  const getAddressProcedure = rpcbind.get(3)
-  if (getAddressProcedure) version4.set(9, getAddressProcedure) // GETVERSADDR
+  const version4 = new Map(version3).set(9, addressProcedure) // GETVERSADDR
   const version2 = new Map<number, Procedure>([
     [0, nullProcedure],
-    [1, refuse],
-    [2, refuse],
+    [1, refuse], // SET
+    [2, refuse], // UNSET
     [3, (args, out) => getPort(mappings(), args, out)],
     [4, (args, out) => dump(mappings(), args, out)],
   ])
@@ -43,7 +45,7 @@ export function portmapProgramOf(mappings: () => readonly Mapping[]): Program {
     number: portmapProgram,
     versions: new Map([
       [2, version2],
-      [3, rpcbind],
+      [3, version3],
       [4, version4],
     ]),
   }
@@ -88,10 +90,10 @@ function getAddress(
   localAddress: string,
 ): undefined {
   const program = args.u32()
-  args.u32()
+  args.u32() // the version: see `getPort`
   const netid = args.opaque(maxStringBytes).toString('latin1')
-  args.opaque(maxStringBytes)
-  args.opaque(maxStringBytes)
+  args.opaque(maxStringBytes) // address
+  args.opaque(maxStringBytes) // owner
   args.end()
   const found = mappings.find(
     (each) => each.program === program && (netid === each.transport || netid === `${each.transport}6`),

@@ -48,7 +48,7 @@ export class ReadLog {
           protocol: 'nfs',
           client: who.address,
           path,
-          outcome: 'complete',
+          outcome: 'complete', // each READ got its bytes; whether the client broke off, NFS does not tell
           bytes,
           ms: lastMs - startedMs,
           ...(decision && { decision }),
@@ -60,6 +60,8 @@ export class ReadLog {
   /** @param bytes How many bytes of the entry this READ gave to the client. */
   read(who: Requester, path: CleanPath, entry: Entry, bytes: number): void {
     const key = `${who.address} ${path}`
+    // A client that has read the whole file may ask behind its end, to be sure.
+    if (bytes === 0 && entry.size > 0 && !this.#readings.has(key)) return
     const reading = this.#readings.get(key) ?? this.#begin(key, who, path, entry)
     reading.bytes += bytes
     reading.lastMs = this.#now()

@@ -30,11 +30,14 @@ export interface ReadContext {
   readonly recent: RecentReads
 }
 
-/** By client and path: the entry that the client's last READ of the file found. */
+/** By client, our address that it uses, and path: the entry that the client's last READ of the file found. */
 export type RecentReads = LRUCache<string, Entry>
 
+/** A reader that is forgotten waits for the lookup at its next READ, and loses nothing else. */
+const maxRecentReads = 1024
+
 export function recentReads(): RecentReads {
-  return new LRUCache({ max: 1024 })
+  return new LRUCache({ max: maxRecentReads })
 }
 
 /** The bytes of one READ: a part of the file, of length 0 past its end. */
@@ -77,6 +80,7 @@ export async function read(
   if (earlyRead && !isSameVersion(found.entry, lastEntry)) discard(earlyRead)
   if (found.entry.kind !== 'file') throw new NfsFailure(notAFile(found), found.attributes)
   const span = spanOf(offset, count, found.entry.size, maxBytes)
+  // Only generated texts have a claim, and they are in memory: when it rejects, `earlyRead` holds no buffer.
   if (span.length > 0) await found.entry.claim?.()
   const piece =
     earlyRead && isSameVersion(found.entry, lastEntry)
@@ -123,6 +127,7 @@ async function readSpan(context: ReadContext, path: CleanPath, entry: Entry, spa
     if (loan) pool.give(loan)
   }
   try {
+    // A small loan (`BufferPool`) has less room than the span: the client asks for the rest.
     const wanted = { position: span.position, length: Math.min(span.length, room.length) }
     const length = await files.use(path, entry, (file) => readFully(file, path, room, wanted))
     const padded = length + padding(length)

@@ -74,6 +74,7 @@ export function indexAfter(listing: readonly ListedName[], cookie: bigint): numb
  */
 export class Listings {
   readonly #namespace: NfsNamespace
+  /** By client, our address that it uses, and path. */
   readonly #kept = new LRUCache<string, readonly ListedName[]>({
     maxSize: maxListedNames,
     sizeCalculation: (listing) => listing.length,
@@ -97,7 +98,7 @@ export class Listings {
 }
 
 /** Bytes of a reply besides its entries. The status is not counted: RFC 1813 limits the READDIR3resok. */
-const frameBytes = postOpBytes + 8 + 4 + 4
+const frameBytes = postOpBytes + 8 + 4 + 4 // attributes, cookie verifier, end of the list, eof
 
 /** What READDIR and READDIRPLUS need besides their arguments. */
 export interface ListContext {
@@ -221,6 +222,6 @@ function plusOf(namespace: NfsNamespace, folder: Found, item: ListedName) {
 }
 
 function plusBytes(plus: ReturnType<typeof plusOf>): number {
-  if (!plus) return 8
+  if (!plus) return 8 // two FALSE: no attributes, no handle
   return 4 + attributesBytes + 4 + 4 + plus.handle.length + padding(plus.handle.length)
 }

@@ -8,11 +8,11 @@ const lastFragment = 0x8000_0000
 const maxFragments = 64
 
 /**
- * Fills in the mark of a record that is sent as one fragment (RFC 5531 section 11). `bytes` begins with room
- * for it.
+ * Fills in the mark of a record that is sent as one fragment (RFC 5531 section 11). `head` begins with room
+ * for it; `payloadBytes` is the length of what is sent after `head`.
  */
-export function writeRecordMark(bytes: Buffer, dataBytes = 0): void {
-  bytes.writeUInt32BE((lastFragment | (bytes.length - recordMarkBytes + dataBytes)) >>> 0, 0)
+export function writeRecordMark(head: Buffer, payloadBytes = 0): void {
+  head.writeUInt32BE((lastFragment | (head.length - recordMarkBytes + payloadBytes)) >>> 0, 0)
 }
 
 /** Cuts a TCP stream into RPC records. It keeps at most one incomplete record, of at most `maxBytes`. */

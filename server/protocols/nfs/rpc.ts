@@ -56,7 +56,7 @@ export function decodeMessage(bytes: Buffer): RpcMessage {
     const [program, programVersion, procedure] = [reader.u32(), reader.u32(), reader.u32()]
     const flavor = reader.u32()
     const credential = reader.opaque(maxAuthBytes)
-    reader.u32()
+    reader.u32() // the verifier, which both flavors leave empty
     reader.opaque(maxAuthBytes)
     if (flavor !== authNone && flavor !== authUnix)
       return refused(denied(xid, authError, authTooWeak), `credentials of flavor ${flavor}`)
@@ -93,6 +93,7 @@ function refused(reply: Buffer, reason: string): RpcMessage {
   return { type: 'refused', reply, reason }
 }
 
+/** A denial: `words` are its reject_stat and the reason; for RPC_MISMATCH the lowest and highest version. */
 function denied(xid: number, ...words: readonly number[]): Buffer {
   const out = replyWriter()
   out.u32(xid).u32(typeReply).u32(messageDenied)
@@ -110,7 +111,8 @@ export function replyWriter(): XdrWriter {
  */
 export function beginReply(out: XdrWriter, xid: number, status: number): XdrWriter {
   out.rewind(recordMarkBytes)
-  return out.u32(xid).u32(typeReply).u32(messageAccepted).u32(authNone).u32(0).u32(status)
+  out.u32(xid).u32(typeReply).u32(messageAccepted)
+  return out.u32(authNone).u32(0).u32(status) // an empty verifier, then the status
 }
 
 /** A call of ours to another server. */
@@ -125,7 +127,7 @@ export interface OutgoingCall {
 export function encodeCall(xid: number, { program, version, procedure, args }: OutgoingCall): Buffer {
   const out = new XdrWriter()
   out.u32(xid).u32(typeCall).u32(rpcVersion).u32(program).u32(version).u32(procedure)
-  out.u32(authNone).u32(0).u32(authNone).u32(0)
+  out.u32(authNone).u32(0).u32(authNone).u32(0) // credential, verifier
   return Buffer.concat([out.bytes, args])
 }
 
@@ -138,7 +140,7 @@ export function decodeReply(bytes: Buffer, xid: number): XdrReader | undefined {
   if (reader.u32() !== xid) return undefined
   if (reader.u32() !== typeReply) throw new XdrError('not a reply')
   if (reader.u32() !== messageAccepted) throw new XdrError('the call was denied')
-  reader.u32()
+  reader.u32() // the verifier
   reader.opaque(maxAuthBytes)
   const status = reader.u32()
   if (status !== accepted.success) throw new XdrError(`the call was not carried out: accept_stat ${status}`)

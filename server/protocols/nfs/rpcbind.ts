@@ -9,6 +9,8 @@ const portmapVersion = 2
 const loopback = '127.0.0.1'
 const replyMs = 1_000
 const tries = 3
+/** How many ports below 1024 we try: others may be taken. */
+const privilegedTries = 20
 
 /** How a registration ended. After a refusal none of its mappings is registered. */
 export type Registration =
@@ -46,6 +48,7 @@ async function registerOne(mapping: Mapping, port: number): Promise<string | und
 /** Removes registrations. One PMAPPROC_UNSET removes a version with all its transports. */
 export async function unregister(mappings: readonly Mapping[], port = portmapPort): Promise<void> {
   const versions = new Map(mappings.map((each) => [`${each.program} ${each.version}`, each]))
+  // Without a reply there is no rpcbind any more, and nothing to remove.
   for (const mapping of versions.values()) await callRpcbind(mapping, procedureUnset, port).catch(() => 0)
 }
 
@@ -93,7 +96,7 @@ async function callUdp(call: OutgoingCall, port: number): Promise<XdrReader> {
 
 /** Binds a free port below 1024, or any port when we may not bind those. */
 async function bindPrivileged(socket: ReturnType<typeof createSocket>): Promise<void> {
-  for (let port = 1023; port > 1003; port--) {
+  for (let port = 1023; port > 1023 - privilegedTries; port--) {
     const outcome = await bindTo(socket, port)
     if (outcome === 'bound') return
     if (outcome !== 'EADDRINUSE') break
@@ -101,6 +104,7 @@ async function bindPrivileged(socket: ReturnType<typeof createSocket>): Promise<
   await bindTo(socket, 0)
 }
 
+/** Resolves to `bound`, or to the code of the error. Port 0: any free port. */
 function bindTo(socket: ReturnType<typeof createSocket>, port: number): Promise<string> {
   return new Promise((resolve) => {
     const failed = (error: NodeJS.ErrnoException): void => resolve(error.code ?? 'failed')
@@ -112,15 +116,16 @@ function bindTo(socket: ReturnType<typeof createSocket>, port: number): Promise<
   })
 }
 
+/** Whether a program of this machine accepts connections on the port. UDP has no such test. */
 function isAlive(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: loopback, timeout: replyMs })
-    const end = (alive: boolean): void => {
+    const settle = (alive: boolean): void => {
       socket.destroy()
       resolve(alive)
     }
-    socket.once('connect', () => end(true))
-    socket.once('timeout', () => end(false))
-    socket.once('error', () => end(false))
+    socket.once('connect', () => settle(true))
+    socket.once('timeout', () => settle(false))
+    socket.once('error', () => settle(false))
   })
 }

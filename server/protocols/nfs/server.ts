@@ -11,7 +11,7 @@ import { NfsNamespace } from './namespace.ts'
 import { nfs3Program, nfsProgram } from './nfs3.ts'
 import { OpenFiles } from './open-files.ts'
 import { mountHint, openPortMapper, type PortMapper } from './port-mapper.ts'
-import { type Mapping, portmapMappings, portmapProgramOf } from './portmap.ts'
+import { type Mapping, portmapMappings, portmapPort, portmapProgramOf } from './portmap.ts'
 import { recentReads } from './read.ts'
 import { ReadLog } from './read-log.ts'
 import { type ConnectionLimits, TcpListenSocket, type TransportHooks } from './tcp.ts'
@@ -23,8 +23,8 @@ export interface NfsListenerOptions {
   /** The port of NFS and MOUNT, for TCP and UDP. 0: any free port. */
   readonly port: number
   /**
-   * The port mapper. `auto`: our own on port 111 if that is free, else the rpcbind that has the port. A
-   * number: our own on this port; 0: any free port.
+   * The port mapper. `auto`: our own on port 111 if that is free, else the rpcbind that has the port. `off`:
+   * none. A number: our own on this port; 0: any free port.
    */
   readonly portmap: 'auto' | 'off' | number
   /** The namespace, or a function that returns the current one and is called for each lookup. */
@@ -102,11 +102,11 @@ export class NfsListener implements Listener {
       const mapper = await openPortMapper(portmap, bind, mappings, portmapHooks).catch(
         async (error: unknown) => {
           udp.close()
-          await tcp.close(0)
+          await tcp.close()
           throw cannotListen(error, {
             service: 'nfs',
             bind,
-            port: typeof portmap === 'number' ? portmap : 111,
+            port: typeof portmap === 'number' ? portmap : portmapPort,
           })
         },
       )
@@ -141,20 +141,21 @@ export class NfsListener implements Listener {
     for (let attempt = 1; ; attempt++) {
       const tcp = new TcpListenSocket(hooks, limits)
       const udp = new UdpListenSockets(hooks)
-      let port = 0
+      let port = 0 // until TCP is open
       try {
         port = await tcp.open(bind, wanted)
         await udp.open(bind, port)
         return { tcp, udp, port }
       } catch (error) {
         udp.close()
-        if (port !== 0) await tcp.close(0)
+        if (port !== 0) await tcp.close()
         if (wanted !== 0 || attempt === portTries)
           throw cannotListen(error, { service: 'nfs', bind, port: wanted, rival: kernelServer })
       }
     }
   }
 
+  /** What sockets call that serve these programs: it carries out the calls, and makes events of their faults. */
   #hooks(programs: readonly Program[]): TransportHooks {
     const { events } = this.#options
     const trouble = (message: string): void => events({ type: 'trouble', where: 'nfs', message })
@@ -171,9 +172,9 @@ export class NfsListener implements Listener {
   }
 }
 
+/** What clients ask a port mapper for: NFS and MOUNT, version 3, over both transports. */
 function mappingsOf(port: number): Mapping[] {
-  const [nfs, mount] = [nfsProgram, mountProgram]
-  return [nfs, mount].flatMap((program) =>
+  return [nfsProgram, mountProgram].flatMap((program) =>
     (['tcp', 'udp'] as const).map((transport) => ({ program, version: 3, transport, port })),
   )
 }

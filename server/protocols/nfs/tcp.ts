@@ -11,7 +11,7 @@ export interface ConnectionLimits {
 
 export const defaultConnectionLimits: ConnectionLimits = { connections: 2048, perClient: 128 }
 
-/** What the TCP and UDP sockets call. */
+/** What the TCP and UDP sockets call: for each message, for junk from a client, for errors of their own. */
 export interface TransportHooks {
   /** Resolves to the reply to a message; undefined when no reply is sent. */
   handle(message: Buffer, caller: Caller): Promise<RpcReply | undefined>
@@ -37,7 +37,10 @@ export class TcpListenSocket {
     return this.#connections.size
   }
 
-  /** Resolves to the port. Rejects with the system's error. */
+  /**
+   * Resolves to the port. Rejects with the system's error, and not with the Failure that `listenTcp` makes of
+   * it: by its code the caller decides what else to try.
+   */
   open(host: string, port: number): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject)
@@ -51,7 +54,7 @@ export class TcpListenSocket {
   }
 
   /** Gives running calls up to `graceMs` for their replies, then closes everything. */
-  async close(graceMs: number): Promise<void> {
+  async close(graceMs = 0): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
     const late = setTimeout(() => this.#destroyAll(), graceMs)
     await Promise.all(

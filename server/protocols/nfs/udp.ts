@@ -43,6 +43,7 @@ export class UdpListenSockets {
       this.close()
       throw lastError
     }
+    // `bind` is a wildcard, and stands for addresses that come and go.
     if (!this.#sockets.has(bind)) {
       this.#recheck = setInterval(() => void this.#follow(bind, bound), recheckMs)
       this.#recheck.unref()
@@ -87,7 +88,7 @@ export class UdpListenSockets {
   }
 
   async #onMessage(socket: Socket, local: string, bytes: Buffer, from: RemoteInfo): Promise<void> {
-    if (this.#running >= maxRunning || from.port === 0) return
+    if (this.#running >= maxRunning || from.port === 0) return // port 0 cannot get a reply
     this.#running++
     const who = {
       protocol: 'nfs',

@@ -53,6 +53,7 @@ export class Backends implements TransferBackend {
     await this.#native?.close()
   }
 
+  /** Only once: a thread that has ended is not started again. */
   #openNative(): Promise<void> {
     this.#opening ??= openNativeBackend().then((backend) => {
       this.#native = backend

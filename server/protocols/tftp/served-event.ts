@@ -9,6 +9,7 @@ type ServedEvent = Extract<Event, { type: 'served' }>
 
 export interface ServedRequest {
   readonly client: string
+  /** Cleaned; as the client wrote it when the request failed before its transfer began. */
   readonly path: string
   readonly startMs: number
   /** The decision of the entry; undefined for a request that failed before its transfer began. */
@@ -56,6 +57,9 @@ function outcomeOf(result: TransferResult): Outcome | undefined {
   switch (result.end) {
     case 'done':
       return { outcome: 'complete' }
+    // If this were no download, a machine whose last ACK was lost could be installed again and again.
+    case 'unconfirmed':
+      return { outcome: 'complete', detail: 'the last ACK did not come' }
     case 'probed':
       return undefined
     case 'aborted':

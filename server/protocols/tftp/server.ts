@@ -40,6 +40,7 @@ import { decodePacket, encodePacket, type Packet } from './wire/packet.ts'
 import { requesterOf, requestPath } from './wire/request.ts'
 
 export interface TftpLimits extends SessionLimits, MemoryLimits {
+  /** The most that we agree to of each TFTP option. */
   readonly options: OptionLimits
   /** How long `stop` waits for running transfers. */
   readonly stopMs: number
@@ -81,7 +82,9 @@ export class TftpListener implements Listener {
   readonly #sessions: Sessions
   readonly #files: FileCache
   readonly #backends: Backends
+  /** Ten events about junk in a second: a flood must not fill the log. */
   readonly #noiseLimit = new RateLimit(10, 1000)
+  /** One event about reached limits in ten seconds. */
   readonly #fullReportLimit = new RateLimit(1, 10_000)
   #closed = false
   #stopping: Promise<void> | undefined
@@ -230,7 +233,8 @@ export class TftpListener implements Listener {
       })
     } catch (error) {
       const { code, text } = errorReply(error)
-      sendError(listenSocket, from, code, text)
+      // A client that has sent a new request from the same port would take this for the reply to it.
+      if (this.#sessions.find(session.key) === session) sendError(listenSocket, from, code, text)
       this.#ended(session, { path: packet.filename }, { end: 'failed', bytes: 0, error })
     }
   }
@@ -256,6 +260,7 @@ export class TftpListener implements Listener {
 
   #refuseWrite(filename: string, from: RemoteInfo, listenSocket: ListenSocket): void {
     sendError(listenSocket, from, errorCode.accessViolation, 'this server is read-only')
+    // Long enough for a log line: a request may have a name of more than 1,400 octets.
     const name = JSON.stringify(filename.slice(0, 200))
     this.#noise(from, `write request for ${name} refused: TFTP is read-only here`)
   }

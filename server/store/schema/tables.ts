@@ -32,6 +32,7 @@ export interface StepRow {
   readonly client: string
 }
 
+/** An `UnknownMachine`, which explains the columns. */
 export interface UnknownMachineRow {
   readonly id: string
   readonly mac: string | null

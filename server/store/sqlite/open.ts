@@ -17,6 +17,7 @@ export function storeFile(data: string): string {
  * Opens `treeboot.db` in the data folder, creates it if necessary, and migrates its tables to the newest
  * form. Only its owner may read it: it has the secret that proves the reports of guests.
  *
+ * @returns The store; `isNew` when the file did not exist before.
  * @throws Failure with a remedy: the database module or access is missing, or the file is damaged or of a
  *   newer version.
  */
@@ -29,27 +30,29 @@ export async function openStore({ data }: OpenOptions): Promise<Store & { readon
     // moment. SQLite gives -wal and -shm the same mode.
     await (await open(file, 'a', 0o600)).close()
   } catch (error) {
-    throw new Failure('forbidden', `${file} cannot be written: ${failureMessage(error)}; ${otherFolder}`)
+    throw new Failure('forbidden', `${file} cannot be written: ${failureMessage(error)}; ${folderRemedy}`)
   }
+  // Imported here and not above: a command that opens no store loads no database module.
   const [raw, { SqliteStore }] = await Promise.all([openDatabase(file), import('./store.ts')])
   try {
     raw.pragma('journal_mode = WAL')
+    // A commit does not sync the file: `SqliteStore` does it.
     raw.pragma('synchronous = NORMAL')
     const store = new SqliteStore(raw)
     await store.migrate()
     return Object.assign(store, { isNew })
   } catch (error) {
     raw.close()
-    throw damaged(file, error)
+    throw unusable(file, error)
   }
 }
 
-/** Opens the store for a command that only reads. Undefined when it does not exist. */
+/** Opens the store for a command that needs no new one. Undefined when it does not exist. */
 export async function openExistingStore(options: OpenOptions): Promise<Store | undefined> {
   return (await exists(storeFile(options.data))) ? openStore(options) : undefined
 }
 
-const otherFolder = 'set paths.data to a folder that this user may write'
+const folderRemedy = 'set paths.data to a folder that this user may write'
 
 async function openDatabase(file: string): Promise<Database> {
   try {
@@ -57,7 +60,7 @@ async function openDatabase(file: string): Promise<Database> {
     const { busyTimeoutMs } = await import('./store.ts')
     return new Database(file, { timeout: busyTimeoutMs })
   } catch (error) {
-    if ((error as { code?: unknown }).code?.toString().startsWith('SQLITE_')) throw damaged(file, error)
+    if ((error as { code?: unknown }).code?.toString().startsWith('SQLITE_')) throw unusable(file, error)
     throw noModule(error)
   }
 }
@@ -73,7 +76,8 @@ export function noModule(error: unknown): Failure {
   )
 }
 
-function damaged(file: string, error: unknown): Failure {
+/** The failure of a file that is damaged, of a newer version, or cannot be used for another reason. */
+function unusable(file: string, error: unknown): Failure {
   if (error instanceof Failure) return new Failure(error.kind, `${file}: ${error.message}`, { cause: error })
   const code = String((error as { code?: unknown }).code ?? '')
   if (code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT'))
@@ -91,4 +95,12 @@ async function exists(file: string): Promise<boolean> {
     () => true,
     () => false,
   )
+}
+
+/**
+ * Warns that all histories are gone: the data folder may be lost, or the configuration may name the wrong
+ * one.
+ */
+export function newStoreMessage(data: string): string {
+  return `${storeFile(data)}: a new store was made: every guest counts as new, and its next network boot installs it`
 }

@@ -1,6 +1,6 @@
 import { shownOrNull, type UnknownMachine } from '../../core/guest/seen-machine.ts'
 import type { GuestState, HistoryEntry, HistoryKind, InstallState, Offer } from '../../core/guest/state.ts'
-import type { GuestRow, Tables, UnknownMachineRow } from '../schema/tables.ts'
+import type { GuestRow, StepRow, UnknownMachineRow } from '../schema/tables.ts'
 
 /** Converts rows of the tables to values, and values to rows. */
 
@@ -27,8 +27,8 @@ function restOf(text: string): Partial<GuestState> | undefined {
 }
 
 /**
- * The state with its list of offers; undefined when the list is invalid. Version 0.1 stored a single `offer`,
- * for the address that asked last, and spelled `treeSetting` `wanted`.
+ * The state with its list of offers; undefined when the list is invalid. Earlier builds of 0.1 stored a single
+ * `offer`, for the address that asked last, and spelled `treeSetting` `wanted`.
  */
 function withOffers({
   offer,
@@ -49,7 +49,7 @@ export function rowOfState(name: string, { state, sinceMs, install, ...rest }: G
   return { name, state, since_ms: sinceMs, install, rest: JSON.stringify(rest) }
 }
 
-export function entryOfRow(row: Omit<Tables['steps'], 'id'>): HistoryEntry {
+export function entryOfRow(row: Omit<StepRow, 'id'>): HistoryEntry {
   const { install, at_ms: atMs, kind, detail, client } = row
   return { atMs, install, kind: kind as HistoryKind, detail, client }
 }
@@ -62,5 +62,6 @@ export function unknownMachineOfRow(row: UnknownMachineRow): UnknownMachine {
 
 export function rowOfUnknownMachine(machine: UnknownMachine): UnknownMachineRow {
   const { id, firstMs, lastMs, count } = machine
+  // `shownOrNull` gives the other columns.
   return { id, ...shownOrNull(machine), first_ms: firstMs, last_ms: lastMs, count }
 }

@@ -12,8 +12,13 @@ import { entryOfRow, rowOfState, rowOfUnknownMachine, stateOfRow, unknownMachine
 
 /** How long one statement may wait for the lock of another process. The wait blocks the event loop. */
 export const busyTimeoutMs = 100
-/** How often a transaction is tried. The pause between two tries does not block the event loop. */
+/**
+ * How often a transaction is tried: with the waits, for two to six seconds. The pause between two tries does not
+ * block the event loop.
+ */
 const mostTries = 40
+/** How often the migration is tried: another process may be migrating. */
+const mostMigrationTries = 5
 const pauseMs = 50
 
 /** The statements of one write. */
@@ -75,12 +80,13 @@ export class SqliteStore implements Store {
         this.#wal = await open(`${this.#raw.name}-wal`, 'r')
         return this.#wal.sync()
       }
+      // kysely: "corrupted migrations: previously executed migration 0002-... is missing".
       if (/previously executed migration/.test(failureMessage(error)))
         throw new Failure(
           'unsupported',
           'it was written by a newer version of treeboot; use that version, or set another paths.data',
         )
-      if (tries >= 5) throw error
+      if (tries >= mostMigrationTries) throw error
       await pause(pauseMs)
     }
   }
@@ -155,7 +161,7 @@ export class SqliteStore implements Store {
             .selectFrom('inbox')
             .select('id')
             .orderBy('last_ms', 'desc')
-            .limit(-1)
+            .limit(-1) // SQLite knows OFFSET only after LIMIT; -1 is no limit
             .offset(unknownMachinesKept),
         )
         .execute()

@@ -12,6 +12,7 @@ export function callOf(filter: Filter, raw: readonly unknown[], seed: string): F
   const [value, ...rest] = raw
   const args = isSiteMark(rest[0]) ? rest.slice(1) : rest
   const last = args.at(-1)
+  // A mapping as the last positional argument is a Map as well; its keys are not all names of options.
   const named =
     last instanceof Map && last.size > 0 && [...last.keys()].every((key) => filter.options?.includes(key))
   return {

@@ -20,6 +20,9 @@ function combine(first: Data, others: readonly Data[], recursive: boolean): Data
   return result
 }
 
+/** Ansible flattens every level unless the template names a number. */
+const allLevels = 100
+
 function flatten(list: readonly Data[], levels: number): readonly Data[] {
   return list.flatMap((each) => (Array.isArray(each) && levels > 0 ? flatten(each, levels - 1) : [each]))
 }
@@ -34,7 +37,10 @@ export const dataFilters: Readonly<Record<string, Filter>> = {
   to_json: { run: (call) => json(call.value) },
   to_nice_json: { options: ['indent'], run: (call) => json(call.value, Number(call.options.indent ?? 4)) },
   from_json: { run: (call) => JSON.parse(asText(call.value)) },
-  to_yaml: { options: ['indent'], run: (call) => stringify(call.value, { lineWidth: 0 }) },
+  to_yaml: {
+    options: ['indent'],
+    run: (call) => stringify(call.value, { lineWidth: 0, indent: Number(call.options.indent ?? 2) }),
+  },
   to_nice_yaml: {
     options: ['indent'],
     run: (call) => stringify(call.value, { lineWidth: 0, indent: Number(call.options.indent ?? 4) }),
@@ -54,7 +60,7 @@ export const dataFilters: Readonly<Record<string, Filter>> = {
   },
   flatten: {
     options: ['levels'],
-    run: (call) => flatten(asList(call.value), Number(call.options.levels ?? call.args[0] ?? 100)),
+    run: (call) => flatten(asList(call.value), Number(call.options.levels ?? call.args[0] ?? allLevels)),
   },
   union: { run: (call) => unique([...asList(call.value), ...asList(call.args[0])]) },
   intersect: {

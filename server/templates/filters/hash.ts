@@ -6,6 +6,7 @@ import { defaultRounds, type ShaCryptKind, shaCrypt } from './sha-crypt.ts'
 const algorithms = ['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512', 'sha3-256', 'sha3-512']
 
 function hash(text: string, algorithm: string): string {
+  // `getHashes`: not every OpenSSL has all of them; one in FIPS mode has no md5.
   if (!algorithms.includes(algorithm) || !getHashes().includes(algorithm))
     throw new Error(`unknown hash '${algorithm}', expected ${algorithms.join(', ')}`)
   return createHash(algorithm).update(text).digest('hex')

@@ -124,7 +124,8 @@ export const textFilters: Readonly<Record<string, Filter>> = {
   regex_replace: regexReplace,
   regex_search: regexSearch,
   regex_findall: regexFindall,
-  regex_escape: { run: (call) => asText(call.value).replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&') },
+  // Without `-`, which needs no escape: an expression with the flag `u` allows none.
+  regex_escape: { run: (call) => asText(call.value).replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&') },
   quote: { run: (call) => shellWord(asText(call.value)) },
   ks_quote: { run: (call) => kickstartQuote(asText(call.value)) },
   one_line: { run: (call) => oneLine(asText(call.value)) },

@@ -30,7 +30,7 @@ export async function digestFile(file: string, algorithm: DigestAlgorithm): Prom
 }
 
 /** A file's bytes in large pieces. Each piece is valid until the next is asked for. */
-export async function* readPieces(entry: Entry, atMostBytes = pieceBytes): AsyncGenerator<Uint8Array> {
+export async function* readPieces(entry: Entry): AsyncGenerator<Uint8Array> {
   if (entry.content) {
     yield entry.content
     return
@@ -39,7 +39,7 @@ export async function* readPieces(entry: Entry, atMostBytes = pieceBytes): Async
   try {
     // Two buffers: the next piece is read while this one is hashed or written. They are not larger than the
     // file needs.
-    const length = Math.max(1, Math.min(file.size, atMostBytes))
+    const length = Math.max(1, Math.min(file.size, pieceBytes))
     const buffers = [Buffer.allocUnsafe(length), Buffer.allocUnsafe(length)] as const
     let position = 0
     let ahead = file.read(buffers[0], 0, length, 0)
@@ -49,6 +49,7 @@ export async function* readPieces(entry: Entry, atMostBytes = pieceBytes): Async
       position += bytesRead
       const piece = (turn === 0 ? buffers[0] : buffers[1]).subarray(0, bytesRead)
       ahead = file.read(turn === 0 ? buffers[1] : buffers[0], 0, length, position)
+      // The next turn awaits it, but the caller may take long, or stop: until then nobody handles its error.
       ahead.catch(() => undefined)
       yield piece
     }

@@ -39,6 +39,7 @@ export class HashThreads {
   /**
    * Computes the digests of an entry that has an `extent`.
    *
+   * @param onBytes Called now and then with the number of bytes that were read since the last call.
    * @throws Failure `unavailable` when the file cannot be read, or was replaced by another.
    */
   digests(
@@ -70,7 +71,8 @@ export class HashThreads {
   #start(): Thread {
     const pending = new Map<number, PendingHash>()
     const data: HashWorkerData = { stop: this.#stopFlag }
-    const worker = startWorker(import.meta.url, './worker', { workerData: data, env: {} })
+    const noVariables = {}
+    const worker = startWorker(import.meta.url, './worker', { workerData: data, env: noVariables })
     worker.on('message', (reply: HashReply) => settle(pending, reply))
     const rejectAll = (message: string): void => {
       for (const { reject } of pending.values()) reject(new Failure('unavailable', message))

@@ -4,13 +4,14 @@ import type { Entry } from '../../files/source.ts'
 import { type Digests, digestPieces, readPieces } from './digests.ts'
 import { HashThreads } from './hash-threads.ts'
 
+/** Who is told of the progress of a `Hasher`, and what ends it. */
 export interface HasherOptions {
   /** Called as bytes are read; `totalBytes` is what is expected in all, as far as it is known by then. */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void
   readonly signal?: AbortSignal
 }
 
-/** A thread needs some 40 ms to start, in which 64 MiB could have been hashed. */
+/** A thread needs some 40 ms to start, in which 64 MiB could have been hashed: a quarter of this. */
 const worthThreadsBytes = 256 * 1024 * 1024
 /** Without threads: a second file keeps the disk busy while the event loop hashes the first. */
 const filesAtOnce = 2
@@ -56,7 +57,10 @@ export class Hasher {
     this.#onProgress(bytes)
   }
 
-  /** @throws When the entry cannot be read to its end, and the reason of the signal when that is aborted. */
+  /**
+   * @throws When the entry cannot be read. After an abort: the reason of the signal, or Failure `unavailable`
+   *   from a thread that was at work.
+   */
   async digests(entry: Entry, algorithms: readonly DigestAlgorithm[]): Promise<Digests> {
     this.signal?.throwIfAborted()
     if (this.#threads && entry.extent) return this.#threads.digests(entry, algorithms, this.#onProgress)

@@ -3,7 +3,7 @@ import type { Digests } from './digests.ts'
 
 /** Messages between `HashThreads` and its workers. */
 
-/** Asks for the digests of a file, or of a run of bytes inside an image. */
+/** Asks for the digests of a file, or of a run of bytes inside an image. The reply has the same `id`. */
 export interface HashRequest {
   readonly id: number
   readonly file: string

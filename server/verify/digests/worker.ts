@@ -16,6 +16,7 @@ const { stop } = workerData as HashWorkerData
 // process.
 if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
 const buffer = Buffer.allocUnsafeSlow(512 * 1024)
+/** How many bytes are read between two messages of progress. */
 const progressBytes = 16 * 1024 * 1024
 
 function hash(request: HashRequest): HashReply {

@@ -12,7 +12,10 @@ export function isChecksumList(name: string): boolean {
   return listName.test(name)
 }
 
-/** A blank line or a comment, but not a checksum whose first digit became a `#` by damage. */
+/**
+ * A blank line or a comment, but not a checksum whose first digit became a `#` by damage: the shortest, MD5,
+ * has 31 digits left then.
+ */
 const remark = /^\s*(?:#(?![0-9a-f]{31})|$)/i
 
 export interface ListedDigest {
@@ -45,6 +48,7 @@ export function parseChecksumList(text: string): {
 }
 
 function gnuLine(line: string): ListedDigest | undefined {
+  // coreutils put a backslash before the line when the name has escapes.
   const [, hex = '', path = ''] = /^\\?([0-9a-f]{32,128})[ \t]+\*?(\S.*)$/i.exec(line) ?? []
   const digest = parseDigest(hex)
   return digest && { path, digest }

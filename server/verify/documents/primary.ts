@@ -16,6 +16,10 @@ export interface PackageFile {
  */
 const maxEntryLength = 4 * 1024 * 1024
 const entryEnd = '</package>'
+/** A digest and the blanks around it: SHA-512 has 128 digits. */
+const maxDigestLength = 300
+/** Up to 15 digits: any such number is exact. */
+const wholeNumber = /^\d{1,15}$/
 /** `<metadata>` must begin within this many characters. */
 const headLength = 4096
 
@@ -50,6 +54,7 @@ export async function* readPackages(pieces: AsyncIterable<Uint8Array>): AsyncGen
 }
 
 function checkStart(text: string): void {
+  // A document type could define entities, which this reader would not know.
   const head = text.slice(0, headLength)
   if (/<!DOCTYPE/i.test(head) || !/<(?:\w+:)?metadata[\s>]/.test(head))
     throw new Failure('invalid-data', 'primary.xml is not a list of packages: it has no <metadata> element')
@@ -61,10 +66,11 @@ function* packageIn(entry: string): Generator<PackageFile> {
   const href = attribute(location, 'href')
   if (href === undefined || href === '' || attribute(location, 'xml:base') !== undefined) return
   const checksum = tagIn(plain, 'checksum')
-  const hex = /^\s*([0-9a-f]+)\s*</i.exec(plain.slice(checksum?.end, (checksum?.end ?? 0) + 300))?.[1] ?? ''
+  const digestAt = checksum?.end ?? 0
+  const hex = /^\s*([0-9a-f]+)\s*</i.exec(plain.slice(digestAt, digestAt + maxDigestLength))?.[1] ?? ''
   const digest = parseDigest(`${attribute(checksum?.attributes ?? '', 'type') ?? ''}:${hex}`)
   const size = attribute(tagIn(plain, 'size')?.attributes ?? '', 'package') ?? ''
-  yield { href, ...(/^\d{1,15}$/.test(size) && { size: Number(size) }), ...(digest && { digest }) }
+  yield { href, ...(wholeNumber.test(size) && { size: Number(size) }), ...(digest && { digest }) }
 }
 
 /**

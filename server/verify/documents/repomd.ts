@@ -16,11 +16,15 @@ export interface MetadataFile {
 /** The largest `repomd.xml` seen has 20 KiB, with a hundred kinds of metadata. */
 export const maxRepomdBytes = 4 * 1024 * 1024
 
+/** Elements that are read as a list, even if there is only one. */
 const repeatedElements = new Set(['repomd.data'])
+/** Up to 15 digits: any such number is exact. */
+const wholeNumber = /^\d{1,15}$/
 const parser = new XMLParser({
   ignoreAttributes: false,
   attributeNamePrefix: '@',
   removeNSPrefix: true,
+  // Values stay text: a digest may consist of digits alone.
   parseTagValue: false,
   parseAttributeValue: false,
   isArray: (_name, path) => repeatedElements.has(String(path)),
@@ -37,7 +41,8 @@ export function parseRepomd(text: string): readonly MetadataFile[] {
     throw new Failure('invalid-data', 'repomd.xml declares a document type, which such a file does not need')
   let document: unknown
   try {
-    document = parser.parse(text, true)
+    const validate = true
+    document = parser.parse(text, validate)
   } catch (error) {
     throw new Failure('invalid-data', `repomd.xml is not XML: ${failureMessage(error)}`)
   }
@@ -56,7 +61,7 @@ export function parseRepomd(text: string): readonly MetadataFile[] {
       {
         type: textOf(member(element, '@type')),
         href,
-        ...(/^\d{1,15}$/.test(size) && { size: Number(size) }),
+        ...(wholeNumber.test(size) && { size: Number(size) }),
         ...(digest && { digest }),
       },
     ]

@@ -17,6 +17,7 @@ const signatureEnd = '-----END PGP SIGNATURE-----'
 /** Finds the first clearsigned message in a text; undefined when there is none. */
 export function findClearsigned(text: string): Clearsigned | undefined {
   const lines = text.split('\n')
+  // `startsWith` costs little; `bare` takes long for a line of very many blanks.
   const isLine = (wanted: string) => (line: string) => line.startsWith(wanted) && bare(line) === wanted
   const start = lines.findIndex(isLine(messageStart))
   if (start < 0) return undefined

@@ -28,14 +28,17 @@ const maxSignatures = 32
 
 /**
  * What we accept is what gpgv(1) accepts, except that we refuse signatures with MD5 and SHA-1 digests, DSA
- * keys, and RSA keys below 2047 bits. The certificates of old distributions need some tolerance. Their own
- * signatures may use SHA-1, may have no key flags, and may be newer than the document (Debian renews its keys
- * in that way).
+ * keys, and RSA keys below 2047 bits, as the library does by default. The certificates of old distributions
+ * need some tolerance. Their own signatures may use SHA-1, may have no key flags, and may be newer than the
+ * document (Debian renews its keys in that way).
  */
 const config: PartialConfig = {
   allowInsecureVerificationWithReformattedKeys: true,
   allowMissingKeyFlags: true,
 }
+
+/** How many keys a message lists. */
+const mostListed = 5
 
 type CheckedSignature = VerifyMessageResult['signatures'][number]
 
@@ -112,6 +115,7 @@ export class Keyring {
    * of one key may both be given.
    */
   async #check(verifyWith: (keys: Key[]) => Promise<readonly CheckedSignature[]>): Promise<SignatureVerdict> {
+    // Without a key none holds, but the result lists them, in the same order as with any key.
     const found = await verifyWith([])
     if (found.length === 0)
       return unreadable('its signatures have versions or algorithms that we do not know')
@@ -137,8 +141,8 @@ export class Keyring {
   }
 
   #listKeys(): string {
-    const names = this.keys.slice(0, 5).map((given) => `${nameOf(given)}, from ${given.file}`)
-    const more = this.keys.length > 5 ? `, and ${this.keys.length - 5} more` : ''
+    const names = this.keys.slice(0, mostListed).map((given) => `${nameOf(given)}, from ${given.file}`)
+    const more = this.keys.length > mostListed ? `, and ${this.keys.length - mostListed} more` : ''
     return `${names.join('; ')}${more}`
   }
 }
@@ -176,7 +180,8 @@ async function faultOf(
     await result.verified
     // The library checks that the key was good at the date in the signature. A thief of an expired key may
     // write any date, so the key must be good now, too.
-    await key.getSigningKey(packet.issuerKeyID, now, undefined, { ...defaults, ...config })
+    const anyUser = undefined
+    await key.getSigningKey(packet.issuerKeyID, now, anyUser, { ...defaults, ...config })
     return undefined
   } catch (error) {
     return reasonOf(failureMessage(error), packet, await expiryOf(key, packet, now))
@@ -190,6 +195,7 @@ async function expiryOf(key: Key, { issuerKeyID }: SignaturePacket, now: Date): 
   return end ? ` on ${dayOf(end)}` : ''
 }
 
+/** Puts an error of the library into our words. Only its message tells what kind of error it is. */
 function reasonOf(message: string, packet: SignaturePacket, ended: string): string {
   const madeOn = packet.created ? dayOf(packet.created) : 'an unknown day'
   if (/digest did not match|verification failed/i.test(message))

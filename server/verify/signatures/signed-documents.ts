@@ -28,7 +28,7 @@ interface ReadDocument {
 
 /**
  * The most bytes of signatures in a file. Debian's `Release.gpg` of three signers has 3 KiB; a clearsigned
- * copy has the signatures and the document.
+ * copy has the signatures and the document, whose lines get longer in it (`\r`, `- `).
  */
 const maxSignatureBytes = 256 * 1024
 
@@ -41,7 +41,8 @@ const endings = ['.asc', '.gpg', '.sign', '.sig']
 /**
  * Opens documents that name checksums, and checks their signatures: inline (Fedora's `*-CHECKSUM`,
  * `InRelease`), detached (`SHA256SUMS.sign`, `repomd.xml.asc`, `Release.gpg`), or on a clearsigned copy
- * beside the document (CentOS' `sha256sum.txt.asc`). Without keys it only notes that signatures are there.
+ * beside the document (CentOS' `sha256sum.txt.asc`, `InRelease` beside `Release`). Without keys it only notes
+ * that signatures are there.
  */
 export class SignedDocuments {
   readonly signatures: SignatureNote[] = []
@@ -97,11 +98,13 @@ export class SignedDocuments {
     for (const signature of signatures) {
       const checked = await this.#check(signature, bytes, keyring)
       this.#note(path, signature, checked.verdict)
+      // `with`: the damaged file may be the signature.
       const fault = (message: string): void =>
         void faults.push({ path: relativeTo(this.#at, path), with: relativeTo(this.#at, signature), message })
       if (!checked.verdict.good) fault(`${checked.verdict.why} (signature ${baseName(signature)})`)
       else if (checked.text !== undefined && !isSameSignedText(checked.text, text)) {
         fault(`differs from ${baseName(signature)}, which is signed`)
+        // What a key vouches for is read, and the file as it lies here does not count as signed.
         signedText = checked.text
       } else isSigned = true
     }

@@ -96,6 +96,7 @@ test('a wrong checksum or a cut connection keeps the tree from being published, 
   expect(announced.status).toBe(422)
   expect((await said(announced)).message).toContain('wrong checksum: found sha256')
 
+  // The connection breaks after 6 of the 19 bytes of `second stage of 40\n`.
   await new Promise<void>((resolve) => {
     const socket = connect(port('http'), '127.0.0.1', () => {
       const head = `PUT /api/v1/uploads/fedora/images/install.img HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Length: 19\r\n\r\n`
@@ -206,7 +207,7 @@ test('FTP: the user admin with the token uploads by STOR and publishes by SITE P
   expect(await (await fetch(`${base}/trees/f41/images/pxeboot/vmlinuz`)).text()).toBe('kernel of 41\n')
 })
 
-test('a HEAD gives the size of a partial upload, also at the top of the area', async () => {
+test('a HEAD gives the size of an uploaded file, also at the top of the area', async () => {
   const { api } = await serving()
   await api('PUT', 'some.iso', { body: 'x'.repeat(1000) })
   const answer = await api('HEAD', 'some.iso')
@@ -225,6 +226,7 @@ test('an image is published, whatever lies beside it', async () => {
   await api('PUT', '.treeinfo', { body: treeinfoText({ version: '39' }) })
   const files = treeFiles()
   const image = writeIso({ files }).bytes
+  // `api` is typed for texts; `fetch` sends bytes as they are.
   await api('PUT', 'f40.iso', { body: image as unknown as string })
   expect(await said(await api('POST', 'f40.iso/publish'))).toMatchObject({ outcome: 'published' })
 })

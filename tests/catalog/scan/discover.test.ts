@@ -80,7 +80,7 @@ test('symlinks that lead back up are not followed without end', async () => {
   symlinkSync('loop', join(trees, 'loop'))
   const { searched, trees: found } = await discoverMarked(trees)
   expect(found.map(({ id }) => id)).toEqual(['a/b/c'])
-  expect(searched.length).toBe(3)
+  expect(searched.map(({ id }) => id).sort()).toEqual(['.', 'a', 'a/b'])
 })
 
 test('folders that link to each other are not followed without end', async () => {

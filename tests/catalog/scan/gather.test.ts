@@ -11,11 +11,9 @@ type Files = Record<string, string | Uint8Array>
 
 async function conclude(files: Files, name = 'tree'): Promise<Description | undefined> {
   const below = Object.fromEntries(Object.entries(files).map(([path, text]) => [`/t/${path}`, text]))
-  const evidence = await gatherEvidence(
-    memorySource({ '/t/README': 'x', ...below }, 1),
-    cleanPath('/t'),
-    name,
-  )
+  // README: the folder is there, even without other files.
+  const source = memorySource({ '/t/README': 'x', ...below })
+  const evidence = await gatherEvidence(source, cleanPath('/t'), name)
   return evidence && concludeTree(evidence)
 }
 
@@ -36,7 +34,7 @@ describe('a tree with .treeinfo', () => {
   })
 
   test('costs no listing and one look at each file', async () => {
-    const inner = memorySource({ '/t/.treeinfo': treeinfo, '/t/images/pxeboot/vmlinuz': 'k' }, 1)
+    const inner = memorySource({ '/t/.treeinfo': treeinfo, '/t/images/pxeboot/vmlinuz': 'k' })
     const asked: string[] = []
     const source: FileSource = {
       stat(path, who) {
@@ -96,7 +94,9 @@ describe('a tree with .treeinfo', () => {
   })
 })
 
-/** What lies in a tree -> what we conclude: distro, version, arch, kernel, initrd. */
+/**
+ * What lies in a tree, and its path (`x` tells nothing) -> what we conclude: distro, version, arch, kernel, initrd.
+ */
 const layouts: [name: string, files: Files, path: string, expected: string][] = [
   [
     'CentOS 7 with nothing but .discinfo: its path tells the family',

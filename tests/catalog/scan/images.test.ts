@@ -24,7 +24,7 @@ import {
 
 const deadline = { timeout: 8000, interval: 10 }
 
-async function watching(base: string, missingGraceMs = 400) {
+async function watching(base: string, { missingGraceMs = 400 } = {}) {
   const told: string[] = []
   const trees = new LiveTrees({
     folder: join(base, 'trees'),
@@ -63,14 +63,14 @@ test('an ISO dropped into trees/ is a tree, verified to its digests', async () =
     family: 'Fedora',
     version: '40',
     origin: { kind: 'iso', path: file, name: 'Fedora-40.iso' },
-    sizes: { 'images/pxeboot/vmlinuz': 13 },
+    sizes: { 'images/pxeboot/vmlinuz': 'kernel of 40\n'.length },
   })
   expect(told).toContain('Fedora-40 verifying')
 })
 
 test('an image with UDF alone is a tree; one that is cut off is incoming until its end arrives', async () => {
   const base = home()
-  const { becomes, tree } = await watching(base, 60_000)
+  const { becomes, tree } = await watching(base, { missingGraceMs: 60_000 })
   const file = join(base, 'trees/Fedora-40.img')
   const files = { '.treeinfo': treeinfoText(), ...imagesOfTree(), rest: 'x'.repeat(2_000_000) }
   const { bytes } = writeUdf({ files })
@@ -81,7 +81,7 @@ test('an image with UDF alone is a tree; one that is cut off is incoming until i
   expect(tree('Fedora-40')).toMatchObject({
     version: '40',
     origin: { kind: 'iso', path: file, name: 'Fedora-40.img' },
-    sizes: { 'images/pxeboot/vmlinuz': 13 },
+    sizes: { 'images/pxeboot/vmlinuz': 'kernel of 40\n'.length },
   })
 })
 
@@ -89,7 +89,7 @@ test('one flipped byte inside is found and named; the right image in its place i
   const base = home()
   const file = join(base, 'trees/sub/f40.ISO')
   const bytes = imageOf()
-  bytes[bytes.indexOf('kernel of 40')] = 0x4b
+  bytes[bytes.indexOf('kernel of 40')] = 'K'.charCodeAt(0)
   mkdirSync(join(base, 'trees/sub'))
   writeFileSync(file, bytes)
   const { becomes, tree } = await watching(base)
@@ -113,6 +113,7 @@ test('an image is incoming while it is copied; cut short it is broken, and says 
   const { becomes, tree } = await watching(base)
   writeFileSync(file, bytes.subarray(0, 100_000))
   await becomes('f40', 'incoming')
+  // All but the last million bytes, or somewhat less.
   for (let at = 100_000; at < bytes.length - 1_000_000; at += 500_000) {
     appendFileSync(file, bytes.subarray(at, at + 500_000))
     await vi.waitFor(() => expect(tree('f40')?.reasons).not.toEqual([]), deadline)
@@ -120,6 +121,7 @@ test('an image is incoming while it is copied; cut short it is broken, and says 
   }
   await becomes('f40', 'broken')
   expect(tree('f40')?.reasons[0]).toMatch(/^f40\.iso lacks its last \d+ bytes: copy it again$/)
+  // The copy goes on from its beginning, and now to the end.
   truncateSync(file, 100_000)
   appendFileSync(file, bytes.subarray(100_000))
   await becomes('f40', 'ready')

@@ -17,7 +17,6 @@ import { VerifyCache } from '../../../server/verify/verify-cache.ts'
 import {
   imagesOfTree,
   makeTree,
-  type TreeShape,
   temporaryFolder,
   treeinfoText,
   writeBelow,
@@ -29,10 +28,7 @@ const times: SettleTimes = { quietMs: 150, missingGraceMs: 400 }
 const patient: SettleTimes = { ...times, quietMs: 400 }
 const deadline = { timeout: 8000, interval: 10 }
 
-async function watching(
-  base: string,
-  options: { times?: SettleTimes; cache?: VerifyCache; start?: boolean } = {},
-) {
+async function watching(base: string, options: { times?: SettleTimes; cache?: VerifyCache } = {}) {
   const events: Event[] = []
   const trees = new LiveTrees({
     folder: join(base, 'trees'),
@@ -44,7 +40,7 @@ async function watching(
     onChange: () => undefined,
   })
   onTestFinished(() => trees.stop())
-  if (options.start !== false) await trees.start()
+  await trees.start()
   const state = (id: string) => trees.trees.find((tree) => tree.id === id)?.state
   /** The states that a tree was in, in order. */
   const story = (id: string) =>
@@ -227,8 +223,7 @@ test('digests that are known from the last run are not computed again', async ()
 test('symlinks out of trees/ are not followed, neither to a tree nor to a kernel', async () => {
   const base = home()
   makeTree(join(base, 'outside'))
-  const shape: TreeShape = { checksums: false }
-  makeTree(join(base, 'trees/fedora'), shape)
+  makeTree(join(base, 'trees/fedora'), { checksums: false })
   symlinkSync(join(base, 'outside'), join(base, 'trees/link'))
   const kernel = join(base, 'trees/fedora/images/pxeboot/vmlinuz')
   rmSync(kernel)

@@ -6,7 +6,7 @@ import { testApp } from '../../support/app.ts'
 import { treebootIn } from '../../support/cli.ts'
 import { makeTree, temporaryFolder } from '../../support/tree-folder.ts'
 
-test('a published tree that was modified is offered again only when it was verified again', async () => {
+test('a published tree that was damaged later is verified again, and not offered before that', async () => {
   const cwd = temporaryFolder()
   mkdirSync(join(cwd, 'trees'))
   const off = '{ enabled: false }'
@@ -28,7 +28,8 @@ test('a published tree that was modified is offered again only when it was verif
   await becomes('ready')
   states.length = 0
   const file = openSync(join(cwd, 'trees/f40/images/install.img'), 'r+')
-  writeSync(file, 'X', 3)
+  const position = 3
+  writeSync(file, 'X', position)
   closeSync(file)
   await becomes('broken')
   expect(states).not.toContain('ready')

@@ -57,21 +57,25 @@ describe('--json', () => {
     const said = JSON.parse(out)
     expect(code).toBe(0)
     expect(said).toMatchObject({
-      ...{
-        family: 'AlmaLinux',
-        version: '8',
-        variant: 'BaseOS',
-        arch: 's390x',
-        distro: 'alma',
-        installer: 'anaconda',
-      },
-      ...{ era: 'treeinfo-1.2', stage2: 'images/install.img', problems: [] },
+      family: 'AlmaLinux',
+      version: '8',
+      variant: 'BaseOS',
+      arch: 's390x',
+      distro: 'alma',
+      installer: 'anaconda',
+      era: 'treeinfo-1.2',
+      stage2: 'images/install.img',
+      problems: [],
     })
     expect(said.platforms).toEqual({
       s390x: {
-        ...{ kernel: 'images/kernel.img', initrd: 'images/initrd.img', 'boot.iso': 'images/boot.iso' },
-        ...{ 'generic.ins': 'generic.ins', 'generic.prm': 'images/generic.prm' },
-        ...{ 'genericdvd.prm': 'images/genericdvd.prm', 'initrd.addrsize': 'images/initrd.addrsize' },
+        kernel: 'images/kernel.img',
+        initrd: 'images/initrd.img',
+        'boot.iso': 'images/boot.iso',
+        'generic.ins': 'generic.ins',
+        'generic.prm': 'images/generic.prm',
+        'genericdvd.prm': 'images/genericdvd.prm',
+        'initrd.addrsize': 'images/initrd.addrsize',
       },
     })
     expect(said.repositories.map(({ path }: { path: string }) => path)).toEqual([

@@ -8,7 +8,7 @@ import type { Installer } from '../../../server/cli/demo/installer.ts'
 
 let folder: string
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'tb-stage-'))
+  folder = mkdtempSync(join(tmpdir(), 'tb-demo-'))
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -32,19 +32,19 @@ function makeInstaller(): Installer {
 
 test('the demo folder has a configuration without problems, and one ready tree that its guest installs from', async () => {
   const templates = join(import.meta.dirname, '../../../kickstart-templates')
-  const stage = makeDemoFolder(folder, makeInstaller(), templates)
+  const demo = makeDemoFolder(folder, makeInstaller(), templates)
   for (const config of ['here.yaml', 'lan.yaml']) {
     const snapshot = await loadSnapshot({ cwd: folder, configFile: join(folder, config) })
     expect(snapshot.problems).toEqual([])
     expect(snapshot.trees.all.map(({ id, version, state }) => ({ id, version, state }))).toEqual([
-      { id: stage.tree, version: '12', state: 'ready' },
+      { id: demo.tree, version: '12', state: 'ready' },
     ])
-    expect(snapshot.guests.all.map(({ name, macs }) => [name, ...macs])).toEqual([[stage.guest, stage.mac]])
+    expect(snapshot.guests.all.map(({ name, macs }) => [name, ...macs])).toEqual([[demo.guest, demo.mac]])
   }
   expect(readFileSync(join(folder, 'tftpboot/pxelinux.0'), 'utf8')).toBe('pxelinux.0')
 })
 
-test('making it twice changes nothing, and leaves no tree of an older release', () => {
+test('making it again leaves no tree of an older release', () => {
   const installer = makeInstaller()
   makeDemoFolder(folder, { ...installer, codename: 'bullseye' }, 'templates')
   makeDemoFolder(folder, installer, 'templates')

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { UndoStack } from '../../../server/cli/demo/undo.ts'
 import { builtFile } from '../../support/built-file.ts'
 
@@ -22,6 +22,7 @@ test('all steps run, newest first, and failures are thrown at the end', () => {
 
 test.each(['SIGINT', 'SIGTERM'] as const)('%s in the middle leaves nothing behind', async (signal) => {
   const folder = mkdtempSync(join(tmpdir(), 'tb-undo-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   const undo = pathToFileURL(builtFile('server/cli/demo/undo.ts')).href
   const script = `import { UndoStack } from '${undo}'
     import { rmSync } from 'node:fs'
@@ -36,5 +37,4 @@ test.each(['SIGINT', 'SIGTERM'] as const)('%s in the middle leaves nothing behin
   child.kill(signal)
   expect(await ended).toBe(signal)
   expect(existsSync(folder)).toBe(false)
-  rmSync(folder, { recursive: true, force: true })
 })

@@ -36,6 +36,7 @@ test('a terminal shows rate and time left of the last seconds, on one line', () 
   const { said, show, line } = shown('terminal')
   show(0, at(0))
   show(1000, at(10))
+  // Not shown: the line is renewed after 200 ms.
   show(1100, at(11))
   show(2000, at(20))
   line.end()
@@ -51,8 +52,10 @@ test('a terminal shows rate and time left of the last seconds, on one line', () 
 test('--json tells the same, a line a second, and nothing else', () => {
   const { said, show, line } = shown('json')
   show(0, at(0))
+  // Not shown: a second has not passed.
   show(500, at(5))
   show(1000, at(20))
+  // A new stage is shown at once.
   show(1500, { stage: 'verifying', doneBytes: 0 })
   line.end()
   const events = said.out
@@ -67,7 +70,7 @@ test('--json tells the same, a line a second, and nothing else', () => {
   expect(said.err).toBe('')
 })
 
-test('a log file is spared', () => {
+test('nothing is shown where standard error is no terminal', () => {
   const { said, show, line } = shown('none')
   show(0, at(0))
   show(5000, at(50))

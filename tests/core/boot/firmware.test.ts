@@ -32,8 +32,8 @@ describe('the firmware of real requests', () => {
 describe('option 93', () => {
   const table: readonly (readonly [number, Firmware | undefined])[] = [
     [0, 'bios'],
-    [1, undefined],
-    [2, undefined],
+    [1, undefined], // NEC PC-98
+    [2, undefined], // Itanium
     [6, 'uefi-ia32'],
     [7, 'uefi-x64'],
     [9, 'uefi-x64'],
@@ -82,6 +82,7 @@ describe('clients that look like something else', () => {
   test('iPXE is known by its user class in both spellings and by option 175; gPXE is not iPXE', () => {
     const etherboot = new Set(['http'])
     const vendorClass = 'PXEClient'
+    // RFC 3004 wants the length before each class; iPXE sends the bare word, as in the last line.
     expect(firmwareOf({ archs: [7], vendorClass, userClass: ['iPXE'] })).toBe('ipxe-uefi')
     expect(classifyFirmware(facts({ vendorClass, archs: [7], etherboot }))?.firmware).toBe('ipxe-uefi')
     expect(
@@ -94,6 +95,7 @@ describe('clients that look like something else', () => {
   test('a Raspberry Pi, which claims to be a BIOS, is known by its MAC address', () => {
     const client = { archs: [0], vendorClass: 'PXEClient:Arch:00000:UNDI:002001' }
     expect(firmwareOf({ ...client, mac: 'dc:a6:32:01:02:03' })).toBe('raspberry-pi')
+    // A Raspberry Pi with UEFI says what it is.
     expect(firmwareOf({ ...client, archs: [11], mac: 'dc:a6:32:01:02:03' })).toBe('uefi-arm64')
   })
 

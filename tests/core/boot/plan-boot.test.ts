@@ -16,7 +16,7 @@ import {
 import { stating } from '../../support/stating.ts'
 
 const trees = [fedora40, rhel6, fedora9, debian12, leap15, makeTree('half', { state: 'incoming' })]
-const installed = (plan: BootPlan): InstallPlan => {
+const installPlan = (plan: BootPlan): InstallPlan => {
   if (plan.kind !== 'install') throw new Error(`expected an installation, got ${JSON.stringify(plan)}`)
   return plan
 }
@@ -26,7 +26,7 @@ const plannedFor = (guest: ReturnType<typeof makeGuest>, facts = {}) =>
 describe('a guest', () => {
   test('is found by its MAC in any spelling, and gets files with sizes and digests', () => {
     const inputs = makeInputs(trees, [makeGuest('web01', { tree: fedora40, template: 'fedora.ks' })])
-    const plan = installed(planBoot({ macs: ['01-52-54-00-AA-BB-01'] }, inputs))
+    const plan = installPlan(planBoot({ macs: ['01-52-54-00-AA-BB-01'] }, inputs))
     expect(plan).toMatchObject({
       platform: 'x86_64',
       kernel: {
@@ -40,14 +40,14 @@ describe('a guest', () => {
     })
   })
   test('HVM and PV get the same arguments, and different images where the tree has them', () => {
-    const hvm = installed(plannedFor(makeGuest('a', { tree: fedora9 })))
-    const pv = installed(plannedFor(makeGuest('a', { tree: fedora9 }), { virt: 'pv' }))
+    const hvm = installPlan(plannedFor(makeGuest('a', { tree: fedora9 })))
+    const pv = installPlan(plannedFor(makeGuest('a', { tree: fedora9 }), { virt: 'pv' }))
     expect(hvm.kernel.path).toBe('images/pxeboot/vmlinuz')
     expect(pv.kernel.path).toBe('images/xen/vmlinuz')
     expect(formatCmdline(pv.args)).toBe(formatCmdline(hvm.args))
   })
   test('PV from a tree without xen images boots the kernel of its arch', () => {
-    expect(installed(plannedFor(makeGuest('a', { tree: debian12 }), { virt: 'pv' })).platform).toBe('amd64')
+    expect(installPlan(plannedFor(makeGuest('a', { tree: debian12 }), { virt: 'pv' })).platform).toBe('amd64')
   })
   test('without images is refused, and the reason names the platforms of the tree', () => {
     const odd = makeTree('odd', { platforms: { ppc64: { kernel: 'v', others: {} } } })
@@ -80,7 +80,7 @@ describe('the operator has the last word', () => {
         { value: 'inst.lang=fr_FR', from: 'guest a' },
       ],
     })
-    expect(formatCmdline(installed(plannedFor(guest)).args)).toBe(
+    expect(formatCmdline(installPlan(plannedFor(guest)).args)).toBe(
       'inst.repo=http://192.0.2.1:8080/trees/fedora/40/x86_64 console=ttyS0 ip=eth1:dhcp console=tty0 inst.lang=fr_FR',
     )
     const said = explainBoot({ name: 'a' }, makeInputs(trees, [guest]))
@@ -94,6 +94,7 @@ describe('the operator has the last word', () => {
     ])
   })
   test('an argument that cannot be written on a command line is refused when planned', () => {
+    // Linux reads an unpaired quote to the end of the text, so this is `x=unpaired`.
     expect(plannedFor(makeGuest('a', { tree: fedora40, args: ['x="unpaired'] }))).toMatchObject({
       kind: 'install',
     })
@@ -114,7 +115,7 @@ describe('a command line too long for the kernel', () => {
     )
   })
   test('is measured to the byte, with the arguments that PXELINUX adds', () => {
-    const fits = installed(plannedFor(long(1)))
+    const fits = installPlan(plannedFor(long(1)))
     const fixed = formatCmdline(fits.args).length - 1
     const added =
       ` BOOT_IMAGE=${fits.kernel.urlPath} initrd=${fits.initrd.urlPath} BOOTIF=01-52-54-00-aa-bb-01`.length
@@ -122,6 +123,7 @@ describe('a command line too long for the kernel', () => {
     expect(plannedFor(long(room)).kind).toBe('install')
     expect(plannedFor(long(room + 1)).kind).toBe('refuse')
   })
+  // The limits: ppc64 511, since 8 2047; s390x 895, since 10 4095; aarch64 2047. Loaders add to each line.
   test.each([
     ['ppc64', '7.9', 400, 'refuse'],
     ['ppc64le', '8.10', 600, 'install'],
@@ -142,7 +144,11 @@ describe('a machine that is not a guest', () => {
       arch: 'aarch64',
       platforms: { aarch64: { kernel: 'k', initrd: 'i', others: {} } },
     })
-    const inputs = makeInputs([...trees, arm], [])
+    const i586 = makeTree('i586', {
+      arch: 'i586',
+      platforms: { i586: { kernel: 'k', initrd: 'i', others: {} } },
+    })
+    const inputs = makeInputs([...trees, arm, i586], [])
     const menu = planBoot({ macs: ['52:54:00:00:00:99'], arch: 'x86_64' }, inputs)
     expect(menu.kind === 'menu' && menu.items.map((item) => item.label)).toEqual([
       'Fedora 40 Server x86_64 (fedora/40/x86_64)',
@@ -150,6 +156,7 @@ describe('a machine that is not a guest', () => {
       'Fedora 9 Fedora i386 (f9-i386)',
       'Debian 12 amd64 (debian-12)',
       'openSUSE Leap 15.6 x86_64 (leap-15.6)',
+      'Fedora 40 Server i586 (i586)',
     ])
     const forArm = planBoot({ arch: 'aarch64' }, inputs)
     expect(forArm.kind === 'menu' && forArm.items.map((item) => item.plan.tree.id)).toEqual(['arm'])
@@ -160,7 +167,7 @@ describe('a machine that is not a guest', () => {
   })
 })
 
-test('explain names every step with its origin', () => {
+test('explain names every step in order, and says how the guest was recognised', () => {
   const guest = makeGuest('web01', { tree: fedora40, template: 'fedora.ks', args: ['console=ttyS0'] })
   const said = explainBoot({ macs: ['525400aabb01'] }, makeInputs(trees, [guest]))
   expect(said.map((line) => `${line.what}: ${line.value}`)).toEqual([

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { cmdlineLimit } from '../../../server/core/boot/limits.ts'
 import { coveredBy, distros } from '../../../server/core/distro/distro.ts'
 import { diskLoaders, packagedEfiFolders } from '../../../server/core/distro/efi.ts'
-import { families, isDistro, recordOf } from '../../../server/core/distro/families.ts'
+import { isDistro, recordOf } from '../../../server/core/distro/families.ts'
 import { bootImagesIn, isTellingFolder, mayBeKernel } from '../../../server/core/distro/layouts.ts'
 import { codenameOf, parseVersion, versionOfCodename } from '../../../server/core/tree/version.ts'
 import { makeTree } from '../../support/boot-inputs.ts'
@@ -40,10 +40,10 @@ describe('records of distributions', () => {
     expect(codenameOf('fedora', '12')).toBeUndefined()
   })
 
-  test('a rolling version is newer than any number', () => {
-    for (const { distros: own } of families)
-      for (const { rolling = {} } of Object.values(own))
-        for (const word of Object.keys(rolling)) expect(parseVersion(word).rolling, word).toBeGreaterThan(0)
+  test('the name of each rolling release is read as one', () => {
+    for (const distro of distros)
+      for (const word of Object.keys(recordOf(distro).rolling ?? {}))
+        expect(parseVersion(word).rolling, word).toBeGreaterThan(0)
   })
 
   test('scans look into the folder of each known kernel, and its name counts as a kernel name', () => {
@@ -69,14 +69,15 @@ describe('records of distributions', () => {
 
   test('disk loaders: shims come first, the path of removable media last', () => {
     expect(diskLoaders[0]).toBe('/EFI/fedora/shimx64.efi')
-    expect(diskLoaders.indexOf('/EFI/mageia/grubx64.efi')).toBeGreaterThan(
-      diskLoaders.indexOf('/EFI/kali/shimaa64.efi'),
-    )
+    const lastShim = diskLoaders.findLastIndex((path) => path.includes('/shim'))
+    const firstGrub = diskLoaders.findIndex((path) => path.endsWith('/grubx64.efi'))
+    expect(firstGrub).toBeGreaterThan(lastShim)
     expect(diskLoaders.at(-1)).toBe('/EFI/BOOT/BOOTIA32.EFI')
     expect(packagedEfiFolders).toEqual(['fedora', 'redhat', 'centos', 'rocky', 'almalinux', 'oracle'])
   })
 
   test('the limit of the command line depends on distribution, version and arch', () => {
+    // Bytes: 512, 896, 2048 and 4096, less the NUL at the end.
     const limit = (distro: 'fedora' | 'rocky' | 'debian' | 'sles', version: string, arch: string) =>
       cmdlineLimit(makeTree('t', { distro, version, arch }))
     expect(['27', '28'].map((version) => limit('fedora', version, 'ppc64le'))).toEqual([511, 2047])

@@ -24,7 +24,7 @@ function cmdline(
   return plan.kind === 'install' ? formatCmdline(plan.args) : `refused: ${plan.why}`
 }
 const web = 'http://192.0.2.1:8080'
-const like = (distro: Tree['distro'], version: string) => makeTree('t', { distro, version })
+const treeOf = (distro: Tree['distro'], version: string) => makeTree('t', { distro, version })
 
 describe('anaconda', () => {
   test('takes the packages of a boot-only tree from its upstream', () => {
@@ -45,7 +45,7 @@ describe('anaconda', () => {
       ['amazon', '2'],
       ['eln', 'eln'],
     ] as const)
-      expect(cmdline(like(distro, version)), `${distro} ${version}`).toMatch(/^inst\.repo=.* inst\.ks=/)
+      expect(cmdline(treeOf(distro, version)), `${distro} ${version}`).toMatch(/^inst\.repo=.* inst\.ks=/)
   })
   test('before, its arguments have no inst., and ksdevice names the only network card of the guest', () => {
     expect(cmdline(rhel6)).toBe(
@@ -60,7 +60,7 @@ describe('anaconda', () => {
       ['scientific', '6.10'],
       ['redhat-linux', '9'],
     ] as const)
-      expect(cmdline(like(distro, version)), `${distro} ${version}`).toMatch(/^method=.* ks=/)
+      expect(cmdline(treeOf(distro, version)), `${distro} ${version}`).toMatch(/^method=.* ks=/)
   })
   test('a tree without packages is given as second stage and not as repository', () => {
     expect(cmdline(makeTree('netinst', { repositories: [] }))).toMatch(/^inst\.stage2=/)

@@ -20,7 +20,7 @@ test('facts of a machine are read in any spelling, and cut where they are too lo
     mac: '52:54:00:aa:bb:01',
     uuid,
     serial: 's1',
-    vendor: `a ${'b'.repeat(126)}`,
+    vendor: `a ${'b'.repeat(126)}`, // 128 characters in all
     address: '10.0.0.7',
     firstMs: 5,
     lastMs: 5,

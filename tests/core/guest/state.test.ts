@@ -15,7 +15,7 @@ import { fedora40, makeGuest } from '../../support/boot-inputs.ts'
 import { stating } from '../../support/stating.ts'
 
 const guest = makeGuest('web01', { tree: fedora40 })
-const patient = { ...guest, settings: { ...guest.settings, retry: { value: true, from: 'default' } } }
+const retrying = { ...guest, settings: { ...guest.settings, retry: { value: true, from: 'default' } } }
 const machine = '10.0.0.7'
 const desk = '10.0.0.99'
 
@@ -26,7 +26,9 @@ const offer: GuestEvent = {
   client: machine,
 }
 const kernel: GuestEvent = { type: 'kernel', client: machine }
-const answers = (client = machine, own = false): GuestEvent => ({ type: 'answer-file', client, own })
+const answers = (client = machine): GuestEvent => ({ type: 'answer-file', client, own: false })
+/** The same, and the client has the address that the configuration gives the guest. */
+const ownAnswers = (client: string): GuestEvent => ({ type: 'answer-file', client, own: true })
 const says = (report: 'installing' | 'progress' | 'installed' | 'failed', detail?: string): GuestEvent => ({
   type: 'reported',
   report,
@@ -57,7 +59,7 @@ describe('an installation', () => {
     )
   })
   test('starts again after a reboot when retry is set', () => {
-    expect(whyLocalDisk(patient, stateAfter(offer, kernel, answers()))).toBeUndefined()
+    expect(whyLocalDisk(retrying, stateAfter(offer, kernel, answers()))).toBeUndefined()
   })
   test.each<[string, GuestEvent[], string]>([
     ['somebody reads the answer file of a guest that was never offered a boot', [answers(desk)], 'install'],
@@ -73,9 +75,9 @@ describe('an installation', () => {
       [offer, kernel, answers(desk)],
       'installing',
     ],
-    ['a virtual machine that was never offered anything fetches it', [answers(desk, true)], 'install'],
-    ['the guest fetches it at its own address', [offer, answers(desk, true)], 'installing'],
-    ['an installed guest fetches its answer file', [says('installed'), answers(machine, true)], 'installed'],
+    ['a virtual machine that was never offered anything fetches it', [ownAnswers(desk)], 'install'],
+    ['the guest fetches it at its own address', [offer, ownAnswers(desk)], 'installing'],
+    ['an installed guest fetches its answer file', [says('installed'), ownAnswers(machine)], 'installed'],
   ])('%s', (_, events, state) => expect(stateAfter(...events).state).toBe(state))
   test('ends with its report, even if treeboot never saw it begin', () => {
     expect(stateAfter(offer, kernel, answers(), says('installed'))).toMatchObject({
@@ -83,7 +85,7 @@ describe('an installation', () => {
       sinceMs: 4000,
     })
     expect(stateAfter(says('installed')).state).toBe('installed')
-    expect(whyLocalDisk(patient, stateAfter(says('installed')))).toMatch(stating('installed', '1970-01-01'))
+    expect(whyLocalDisk(retrying, stateAfter(says('installed')))).toMatch(stating('installed', '1970-01-01'))
   })
   test('that failed keeps its state, with the reason', () => {
     const state = stateAfter(offer, answers(), says('failed', 'no disk'))
@@ -97,14 +99,14 @@ describe('the operator', () => {
     for (const before of [[], [says('installed')], [offer, answers()], [kept], [armed]] as GuestEvent[][]) {
       const state = stateAfter(...before, armed)
       expect(state.state).toBe('install')
-      expect(state).not.toHaveProperty('offer')
-      const ended = [offer, kernel, answers(), says('installed'), offer, answers(machine, true)]
+      expect(state).not.toHaveProperty('offers')
+      const ended = [offer, kernel, answers(), says('installed'), offer, ownAnswers(machine)]
       expect(stateAfter(...before, armed, ...ended).state).toBe('installed')
     }
   })
   test('keeps a guest on its disk, against every report and offer', () => {
     expect(
-      stateAfter(kept, offer, kernel, answers(machine, true), says('failed'), says('installed')).state,
+      stateAfter(kept, offer, kernel, ownAnswers(machine), says('failed'), says('installed')).state,
     ).toBe('local')
   })
 })
@@ -123,9 +125,11 @@ describe('the tree of a guest', () => {
     expect(pinnedOffer(edited, stateAfter(offer, answers()))?.tree).toBe(fedora40.id)
   })
   test('is fixed for 24 hours from the first offer, not from the last', () => {
+    // The first offer was made at 1000 ms.
     const again = nextState(stateAfter(offer, kernel), offer, pinnedMs)?.state ?? newState
     expect(pinnedOffer(guest, withoutOldOffers(again, pinnedMs + 999))?.tree).toBe(fedora40.id)
     expect(pinnedOffer(guest, withoutOldOffers(again, pinnedMs + 1000))?.tree).toBeUndefined()
+    // A clock that was set back puts the offer as far into the future.
     expect(pinnedOffer(guest, withoutOldOffers(stateAfter(offer), -pinnedMs))?.tree).toBeUndefined()
   })
 })
@@ -135,6 +139,7 @@ describe('offers of several addresses', () => {
   const loaded = (client: string): GuestEvent => ({ type: 'kernel', client })
 
   test('are kept beside each other', () => {
+    // The third offer repeats the first, and changes nothing.
     const state = stateAfter(at(machine), at(desk), at(machine))
     expect(state.offers?.map(({ client }) => client)).toEqual([machine, desk])
     expect(stateAfter(at(machine), loaded(machine), at(desk)).offers?.[0]?.kernelMs).toBe(2000)
@@ -186,7 +191,7 @@ test('no order of events starts a second installation without the operator', () 
     kernel,
     answers(),
     answers(desk),
-    answers(desk, true),
+    ownAnswers(desk),
     says('installing'),
     says('failed'),
     says('installed'),

@@ -8,7 +8,7 @@ import { stating } from '../../support/stating.ts'
 const base = 'http://mirror.example:8080/trees/rocky/9'
 
 describe('the context of an answer file', () => {
-  test('has everything that the README of the templates lists', () => {
+  test('has the facts of guest, tree and server, and the vars', () => {
     const guest = guestWith(
       'a.ks',
       { disk: 'vda' },

@@ -11,6 +11,7 @@ const mac: BootPathOwner = { kind: 'machine', macs: ['52:54:00:aa:bb:01'] }
 const byUuid = (uuid: string): BootPathOwner => ({ kind: 'machine', macs: [], uuid })
 const everybody: BootPathOwner = { kind: 'everybody' }
 const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3732'
+/** The same in the raw byte order of PXELINUX. Parsing keeps the order. */
 const rawUuid = '44454c4c-4200-1035-8052-b4c04f4a3732'
 
 describe('paths that loaders request', () => {

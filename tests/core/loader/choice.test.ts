@@ -63,7 +63,7 @@ describe('which loader each firmware is sent, best first', () => {
   })
 
   test('when the preferred loader is missing, another one is sent, with the reason', () => {
-    const [, , , last] = loaderCandidates({ firmware: 'uefi-x64', preference: 'grub' })
+    const last = loaderCandidates({ firmware: 'uefi-x64', preference: 'grub' }).at(-1)
     expect(last).toMatchObject({ kind: 'ipxe', why: expect.stringMatching(stating('grub', 'missing')) })
   })
 
@@ -93,12 +93,16 @@ describe('the paths of loaders', () => {
     expect(treeLoaderPlaces('shimaa64.efi', 'debian-installer/arm64')).toContain(
       'debian-installer/arm64/bootnetaa64.efi',
     )
+    // Once for each of SUSE's two shims, which ask for the same name.
     expect(treeLoaderPlaces('grub.efi', '')).toEqual(['EFI/BOOT/grub.efi', 'EFI/BOOT/grub.efi'])
+    // shim asks for it and waits for the answer.
     expect(treeLoaderPlaces('revocations_sbat.efi', '')).toEqual([])
+    // A kernel in the tree's own folder.
     expect(treeLoaderPlaces('grubx64.efi', '')).toContain('grubx64.efi')
   })
 })
 
+// The numbers are transaction ids (xid) of DHCP requests: a new one is a new attempt.
 describe('the memory of the loaders that a machine started', () => {
   const mac = '52:54:00:aa:bb:01'
 
@@ -107,6 +111,7 @@ describe('the memory of the loaders that a machine started', () => {
     expect(memory.history(mac, 1)).toEqual({})
     memory.sent(mac, 1, 'ipxe')
     expect(memory.history(mac, 1)).toEqual({})
+    // What the last choice was based on.
     expect(memory.lastBasis(mac)).toEqual({})
   })
 

@@ -16,8 +16,13 @@ const settled: SettleFacts = {
 describe('the state of a tree follows from the observations', () => {
   test.each([
     { name: 'a change at this moment', facts: { lastChangeMs: 100_000 }, state: 'incoming', again: 1000 },
-    { name: 'a change just short of quiet', facts: { lastChangeMs: 99_001 }, state: 'incoming', again: 1 },
-    { name: 'a change exactly as long ago', facts: { lastChangeMs: 99_000 }, state: 'ready' },
+    {
+      name: 'a change just short of quietMs ago',
+      facts: { lastChangeMs: 99_001 },
+      state: 'incoming',
+      again: 1,
+    },
+    { name: 'a change exactly quietMs ago', facts: { lastChangeMs: 99_000 }, state: 'ready' },
     { name: 'nothing for long', facts: {}, state: 'ready' },
     {
       name: 'a kernel missing for a short time',

@@ -4,7 +4,7 @@ import { isoSource } from '../../../server/files/iso/source.ts'
 import { cleanPath } from '../../../server/files/path.ts'
 import { anyone } from '../../contract/file-source.ts'
 import { blockOf, writeBridge } from '../../support/iso/write-bridge.ts'
-import { seal, tagsIn, type WrittenUdf } from '../../support/iso/write-udf.ts'
+import { fieldAt, seal, sectors, tags, tagsIn, type WrittenUdf } from '../../support/iso/write-udf.ts'
 import { imageSource, names, stat, text } from '../../support/sources.ts'
 import { stating } from '../../support/stating.ts'
 
@@ -12,8 +12,9 @@ const sourceOf = (bytes: Uint8Array) => imageSource(bytes, 'bridge.iso')
 
 describe('a disc with ISO 9660 and UDF', () => {
   const udf = { files: { 'A long name.txt': 'udf', only: 'here' } }
+  /** The disc without its anchors. */
   const damaged = (disc: WrittenUdf): Buffer => {
-    for (const at of tagsIn(disc.bytes, 2)) disc.bytes.fill(0, at, at + 16)
+    for (const at of tagsIn(disc.bytes, tags.anchor)) disc.bytes.fill(0, at, at + 16)
     return disc.bytes
   }
   const iso = { files: { 'A long name.txt': 'iso', link: { target: 'A long name.txt' } } }
@@ -46,25 +47,33 @@ describe('a disc with ISO 9660 and UDF', () => {
 })
 
 describe('a file over 4 GiB on a bridge disc', () => {
+  /** The longest extent in whole blocks: an allocation descriptor has 30 bits of length. */
   const most = 0x3ffff800
   const size = 4 * most + 20_000
-  const at = (257 + 1000) * 2048
+  /** Where the file begins: at block 1000 of the UDF partition. */
+  const at = (sectors.partition + 1000) * 2048
   const pieces = Array.from({ length: 5 }, (_, i) => ({
     block: 1000 + (i * most) / 2048,
     length: i < 4 ? most : 20_000,
   }))
 
+  interface BigDisc {
+    /** The length in the record of ISO 9660. */
+    readonly recordLength?: number
+    readonly spoil?: (disc: WrittenUdf) => void
+  }
+
   /** As `genisoimage -R -udf -allow-limited-size` writes it: the record has the low 32 bits of the length. */
-  async function bigDisc(said = size % 2 ** 32, spoil: (disc: WrittenUdf) => void = () => {}) {
+  async function bigDisc({ recordLength = size % 2 ** 32, spoil }: BigDisc) {
     const disc = writeBridge({ files: { 'LiveOS/squashfs.img': { pieces }, early: 'early' } }, (udf) => ({
       files: {
-        'LiveOS/squashfs.img': { pieces: [{ block: at / 2048, length: said }] },
+        'LiveOS/squashfs.img': { pieces: [{ block: at / 2048, length: recordLength }] },
         'LiveOS/link': { target: 'squashfs.img' },
         early: { pieces: [{ block: blockOf(udf, 'early'), length: 5 }] },
-        late: { pieces: [{ block: (at + size - 20_000) / 2048, length: 10 }] },
+        late: { pieces: [{ block: (at + 4 * most) / 2048, length: 10 }] },
       },
     }))
-    spoil(disc)
+    spoil?.(disc)
     const { file } = await sourceOf(disc.bytes)
     await truncate(file, at + size)
     const handle = await open(file, 'r+')
@@ -74,8 +83,9 @@ describe('a file over 4 GiB on a bridge disc', () => {
   }
 
   test('has its size and extent from UDF, also in a listing and behind a symlink', async () => {
-    for (const said of [size % 2 ** 32, 0, 0xfffff800]) {
-      const { source, file } = await bigDisc(said)
+    // Also with a record of no length, and with the greatest length of whole sectors.
+    for (const recordLength of [size % 2 ** 32, 0, 0xfffff800]) {
+      const { source, file } = await bigDisc({ recordLength })
       const entry = await stat(source, '/LiveOS/squashfs.img')
       expect(entry).toMatchObject({ name: 'squashfs.img', size, extent: { file, offset: at } })
       const target = Buffer.alloc(20)
@@ -94,8 +104,10 @@ describe('a file over 4 GiB on a bridge disc', () => {
   })
 
   test('is refused when UDF does not give its length; a file that cannot be longer is served', async () => {
-    const { source, disc } = await bigDisc(undefined, ({ bytes, entries }) => {
-      bytes[(entries.get('LiveOS/squashfs.img')?.at ?? 0) + 56] = 1
+    const { source, disc } = await bigDisc({
+      spoil: ({ bytes, entries }) => {
+        bytes[(entries.get('LiveOS/squashfs.img')?.at ?? 0) + fieldAt.fileEntry.size] = 1
+      },
     })
     const entry = disc.entries.get('LiveOS/squashfs.img')?.at
     await expect(stat(source, '/LiveOS/squashfs.img')).rejects.toThrow(
@@ -107,12 +119,14 @@ describe('a file over 4 GiB on a bridge disc', () => {
   })
 
   test('is not confused with another file of the same name in UDF', async () => {
-    const { source } = await bigDisc(undefined, ({ bytes, entries }) => {
-      const entry = entries.get('LiveOS/squashfs.img')?.at ?? 0
-      // In UDF the file is elsewhere: the first descriptor, behind the attributes, points a block further.
-      const first = entry + 176 + 4
-      bytes.writeUInt32LE(bytes.readUInt32LE(first + 4) + 1, first + 4)
-      seal(bytes, entry)
+    const { source } = await bigDisc({
+      spoil: ({ bytes, entries }) => {
+        const entry = entries.get('LiveOS/squashfs.img')?.at ?? 0
+        // In UDF the file is elsewhere: the first allocation descriptor points a block further.
+        const first = entry + fieldAt.fileEntry.area
+        bytes.writeUInt32LE(bytes.readUInt32LE(first + 4) + 1, first + 4)
+        seal(bytes, entry)
+      },
     })
     expect((await stat(source, '/LiveOS/squashfs.img'))?.size).toBe(size % 2 ** 32)
   })

@@ -49,6 +49,7 @@ test.each(corpus.filter(([name]) => name.startsWith('xorriso')))(
       'odd',
       'ümlaut und blank',
     ])
+    // `odd` is a symlink to `a/../a/./b`.
     const source = await isoSource(join(base, '0.iso'))
     expect(
       (await contentOf(await source.stat(cleanPath('/odd/c/d/e/f/g/h/i/j/deep'), anyone))).toString(),
@@ -60,7 +61,8 @@ test('every image and every mutation is unpacked or refused, and nothing is writ
   const base = temporaryFolder()
   let n = 0
   for (const [, image] of corpus) await unpack(base, image, n++)
-  const vital = new Map(
+  /** By image: the positions of the bytes that are not 0. */
+  const placesByImage = new Map(
     corpus.map(([name, image]) => {
       const places: number[] = []
       for (let at = 0; at < image.length; at++) if (image[at] !== 0) places.push(at)
@@ -70,17 +72,19 @@ test('every image and every mutation is unpacked or refused, and nothing is writ
   const place = fc.double({ min: 0, max: 1, noNaN: true })
   const value = fc.oneof(fc.nat(255), fc.constantFrom(0, 1, 0x2e, 0x2f, 0x7f, 0x80, 0xff))
   const changes = fc.array(fc.tuple(place, value), { minLength: 1, maxLength: 6 })
+  // Five of six images are cut, too.
   const cut = fc.option(place, { freq: 6 })
   await fc.assert(
     fc.asyncProperty(fc.constantFrom(...corpus), changes, cut, async ([name, image], changes, cut) => {
       const bytes = Buffer.from(image)
-      const places = vital.get(name) ?? []
+      const places = placesByImage.get(name) ?? []
       for (const [at, value] of changes) bytes[places[Math.floor(at * (places.length - 1))] ?? 0] = value
       const end = cut === null ? bytes.length : Math.floor(cut * bytes.length)
       await unpack(base, bytes.subarray(0, end), n++)
     }),
     { numRuns: runs(60) },
   )
+  // `unpack` itself makes an image and a folder for each number.
   const expected = Array.from({ length: n }, (_, each) => [String(each), `${each}.iso`]).flat()
   expect(readdirSync(base).sort()).toEqual(expected.sort())
 })

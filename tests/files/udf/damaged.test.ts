@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { runs } from '../../support/fuzz.ts'
 import { walkImage } from '../../support/iso/walk-image.ts'
 import { blockOf, writeBridge } from '../../support/iso/write-bridge.ts'
-import { seal, tagsIn, type UdfShape, writeUdf } from '../../support/iso/write-udf.ts'
+import { fieldAt, seal, sectors, tags, tagsIn, type UdfShape, writeUdf } from '../../support/iso/write-udf.ts'
 
 const files: UdfShape['files'] = {
   '.treeinfo': { bytes: '[general]\nfamily = Fedora\n', allocation: 'embedded' },
@@ -18,20 +18,27 @@ const files: UdfShape['files'] = {
   link: { target: 'images/../images/pxeboot' },
 }
 
-const big = Array.from({ length: 5 }, (_, i) => ({ block: 1000 + i * 524_287, length: 0x3ffff800 }))
+/** The longest extent in whole blocks: an allocation descriptor has 30 bits of length. */
+const most = 0x3ffff800
+/** A file over 4 GiB: five extents that follow each other from block 1000 of the partition on. */
+const big = Array.from({ length: 5 }, (_, i) => ({ block: 1000 + (i * most) / 2048, length: most }))
+const bigSize = 5 * most
 
-/** ISO 9660 records for the same files, where these are contiguous. */
+/**
+ * ISO 9660 records for the same files, where these are contiguous. That of the kernel has only its first bytes.
+ * That of `big` has the low 32 bits of its length, as genisoimage writes it.
+ */
 function bridge(rockRidge: boolean): Buffer {
   const { bytes } = writeBridge({ files: { ...files, big: { pieces: big } } }, (udf) => ({
     rockRidge,
     files: {
-      big: { pieces: [{ block: 1257, length: (5 * 0x3ffff800) % 2 ** 32 }] },
+      big: { pieces: [{ block: sectors.partition + 1000, length: bigSize % 2 ** 32 }] },
       'images/pxeboot/initrd.img': 'initrd',
       link: { target: 'images/../images/pxeboot' },
       ...Object.fromEntries(
         ['images/pxeboot/vmlinuz', 'a/b/c/d/deep'].map((path) => [
           path,
-          { pieces: [{ block: blockOf(udf, path), length: 4 }] },
+          { pieces: [{ block: blockOf(udf, path), length: 'deep'.length }] },
         ]),
       ),
     },
@@ -39,6 +46,7 @@ function bridge(rockRidge: boolean): Buffer {
   return bytes
 }
 
+/** The size of an image that has room for `big`; see `imageOf`. */
 const eightGigabytes = 8 * 2 ** 30
 const good: Record<string, readonly [whole: Buffer, size?: number]> = {
   'UDF 1.02': [writeUdf({ files, blockBytes: 512 }).bytes],
@@ -53,13 +61,16 @@ describe.each(Object.entries(good))('a damaged image with %s', (_name, [whole, s
   /** The positions of the bytes that are parsed: everything that is not zero behind the system area. */
   const places: number[] = []
   for (let at = 32_768; at < whole.length; at++) if (whole[at] !== 0) places.push(at)
-  const tags = tagsIn(whole)
+  const allTags = tagsIn(whole)
+  /** The tag of the descriptor that a byte belongs to, or follows. */
+  const tagBefore = (place: number) => allTags.findLast((at) => at <= place)
+  /** The end of the bytes that the CRC of a tag covers; the tag has 16 bytes. */
+  const crcEnd = (tag: number) => tag + 16 + whole.readUInt16LE(tag + fieldAt.tag.crcLength)
 
   test('has all its files before it is damaged', async () => {
     const { nodes, failures } = await walkImage(whole, size)
     expect(failures).toEqual([])
-    if (size === eightGigabytes)
-      expect(nodes.find(([path]) => path === '/big')?.[1].size).toBe(5 * 0x3ffff800)
+    if (size === eightGigabytes) expect(nodes.find(([path]) => path === '/big')?.[1].size).toBe(bigSize)
     expect(nodes.map(([path]) => path)).toEqual(
       expect.arrayContaining(['/a/b/c/d/deep', '/images/pxeboot/vmlinuz', '/link/initrd.img']),
     )
@@ -71,8 +82,8 @@ describe.each(Object.entries(good))('a damaged image with %s', (_name, [whole, s
     for (const [i, value] of changes) {
       const place = places[i % places.length] ?? 0
       bytes[place] = value
-      const tag = tags.findLast((at) => at <= place)
-      if (sealed && tag !== undefined && place < tag + 16 + whole.readUInt16LE(tag + 10)) seal(bytes, tag)
+      const tag = tagBefore(place)
+      if (sealed && tag !== undefined && place < crcEnd(tag)) seal(bytes, tag)
     }
     return bytes
   }
@@ -104,7 +115,7 @@ describe.each(Object.entries(good))('a damaged image with %s', (_name, [whole, s
         const bytes = Buffer.from(whole)
         const place = Math.min(places[i] ?? 0, bytes.length - 4)
         bytes.writeUInt32LE(value >>> 0, place)
-        const tag = tags.findLast((at) => at <= place)
+        const tag = tagBefore(place)
         if (tag !== undefined) seal(bytes, tag)
         expect((await walkImage(bytes, size)).readings).toBeLessThan(3000)
       }),
@@ -121,8 +132,8 @@ describe.each(Object.entries(good))('a damaged image with %s', (_name, [whole, s
     )
   })
 
-  test('with only random bytes in its partition is read or refused', async () => {
-    const start = tags.find((at) => whole.readUInt16LE(at) === 256) ?? 0
+  test('with random bytes from its file set descriptor on is read or refused', async () => {
+    const start = allTags.find((at) => whole.readUInt16LE(at) === tags.fileSet) ?? 0
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ minLength: 2048, maxLength: 8192 }), async (junk) => {
         const bytes = Buffer.from(whole)

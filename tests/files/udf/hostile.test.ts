@@ -17,6 +17,7 @@ describe('a hostile image', () => {
     async (_name, make) => {
       const { bytes, says } = make()
       const { nodes, failures, readings } = await walkImage(bytes)
+      // What a listing says of files that cannot be read.
       const troubles = nodes.flatMap(([, { trouble }]) => (trouble ? [trouble.message] : []))
       // A folder that cannot be read is not in the listing of its parent; a request for it gets the failure.
       const asked = await openDisc(imageOf(bytes))
@@ -33,13 +34,15 @@ describe('a hostile image', () => {
       for (const message of messages)
         expect(message).toMatch(/^x\.iso(?:, byte \d+: |: .* at bytes \d+ to \d+)/)
       expect(readings).toBeLessThan(20_000)
-      // A million descriptors are read before the budget of a folder ends: seconds, and many more on a loaded machine.
+      // Half a million descriptors are read before the budget of a folder ends: seconds, and many more on a loaded
+      // machine.
     },
     120_000,
   )
 
   test('one damaged file does not hide the others', async () => {
     const { bytes, entries } = small({ bad: 'x', good: 'y', folder: 'z', 'deep/er': '1' })
+    // Their file entries lose their tags, of 16 bytes.
     for (const path of ['bad', 'deep'])
       bytes.fill(0, entries.get(path)?.at, (entries.get(path)?.at ?? 0) + 16)
     const disc = await openDisc(imageOf(bytes))
@@ -65,6 +68,7 @@ describe('a hostile image', () => {
   })
 
   test('a file with a hundred thousand names is read once', async () => {
+    // The blocks of the partition: 0 has the file set, 1 the root's file entry, 2 that of `file`.
     const identifiers = Array.from({ length: 100_000 }, (_, i) => identifier({ name: `n${i}`, block: 2 }))
     const { nodes, failures, readings } = await walkImage(
       writeUdf({ files: { file: 'x' }, identifiers }).bytes,
@@ -76,10 +80,12 @@ describe('a hostile image', () => {
 
 describe('an image of the corpus is read or refused:', () => {
   const folder = join(import.meta.dirname, '../../corpus/udf')
+  // Set by hand, to write the images above into the corpus.
   if (process.env.UPDATE_CORPUS) {
     mkdirSync(folder, { recursive: true })
     for (const [name, make] of Object.entries(hostile)) {
       const text = sparseHex(make().bytes)
+      // Small images only.
       if (text.length < 20_000) writeFileSync(join(folder, `${name.replaceAll(' ', '-')}.hex`), text)
     }
   }

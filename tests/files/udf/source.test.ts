@@ -3,10 +3,13 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { isoSource, looksLikeIso } from '../../../server/files/iso/source.ts'
 import { contentOf, fileSourceContract } from '../../contract/file-source.ts'
-import { scratchFolder } from '../../support/iso/scratch.ts'
 import {
+  fieldAt,
   identifier,
+  identifierFlags,
   seal,
+  sectors,
+  tags,
   tagsIn,
   type UdfFile,
   type UdfShape,
@@ -14,12 +17,11 @@ import {
 } from '../../support/iso/write-udf.ts'
 import { imageSource, names, stat, text } from '../../support/sources.ts'
 import { stating } from '../../support/stating.ts'
-import { temporaryFolder } from '../../support/tree-folder.ts'
+import { keptFolder, temporaryFolder } from '../../support/tree-folder.ts'
 
 const discOf = (shape: UdfShape) => imageSource(writeUdf(shape).bytes)
 
-/** The shape of each volume and of its files. */
-const forms: Record<string, [Omit<UdfShape, 'files'>, Omit<UdfFile, 'bytes'>]> = {
+const shapes: Record<string, [volume: Omit<UdfShape, 'files'>, eachFile: Omit<UdfFile, 'bytes'>]> = {
   'UDF 1.02': [{}, {}],
   'UDF 1.02 with long descriptors': [{ folders: 'long' }, { allocation: 'long' }],
   'UDF 1.02, embedded in the file entry where it fits': [{ folders: 'embedded' }, { allocation: 'embedded' }],
@@ -42,16 +44,17 @@ const forms: Record<string, [Omit<UdfShape, 'files'>, Omit<UdfFile, 'bytes'>]> =
   ],
 }
 
-for (const [name, [shape, form]] of Object.entries(forms))
+for (const [name, [volume, eachFile]] of Object.entries(shapes))
   fileSourceContract(`isoSource of a disc with ${name}`, async (files) => {
-    const { folder, close } = scratchFolder()
+    const { path: folder, remove } = keptFolder()
     const file = join(folder, 'disc.iso')
     const inside = Object.entries(files).map(([path, bytes]): [string, UdfFile] => {
-      const fits = form.allocation !== 'embedded' || bytes.length < 1500
-      return [path.slice(1), fits ? { bytes, ...form } : { bytes }]
+      // A file entry and the bytes that it embeds share one block of 2048 bytes.
+      const fits = eachFile.allocation !== 'embedded' || bytes.length < 1500
+      return [path.slice(1), fits ? { bytes, ...eachFile } : { bytes }]
     })
-    await writeFile(file, writeUdf({ ...shape, files: Object.fromEntries(inside) }).bytes)
-    return { source: await isoSource(file), close }
+    await writeFile(file, writeUdf({ ...volume, files: Object.fromEntries(inside) }).bytes)
+    return { source: await isoSource(file), close: remove }
   })
 
 describe('names', () => {
@@ -72,19 +75,21 @@ describe('names', () => {
   })
 
   test('that no client can request are not found', async () => {
+    // Block 2 of the partition has the file entry of `ok.txt`.
     const bad = ['a\nb', '..', '.', 'a/b', '\0', '\ud800'].map((name) =>
-      identifier({ name, block: 3, wide: true }),
+      identifier({ name, block: 2, wide: true }),
     )
     const { source } = await discOf({ files: { 'ok.txt': 'x' }, identifiers: bad })
     expect(await names(source, '/')).toEqual(['ok.txt'])
   })
 
   test('of deleted files are left out, of hidden ones shown; of equal names the first counts', async () => {
+    // The disc below has the file entries at the same places.
     const { entries } = writeUdf({ files: { seen: 'x', other: 'y' } })
     const block = entries.get('other')?.block ?? 0
     const identifiers = [
-      identifier({ name: 'gone', block, flags: 4 }),
-      identifier({ name: 'hidden', block, flags: 1 }),
+      identifier({ name: 'gone', block, flags: identifierFlags.deleted }),
+      identifier({ name: 'hidden', block, flags: identifierFlags.hidden }),
       identifier({ name: 'seen', block }),
     ]
     const { source } = await discOf({ files: { seen: 'x', other: 'y' }, identifiers })
@@ -99,7 +104,8 @@ describe('names', () => {
     for (const path of paths) expect(await text(source, `/${path}`)).toBe(path)
   })
 
-  test('of devices and pipes are not files', async () => {
+  test('of devices, pipes and sockets are not files, those of real-time files are', async () => {
+    // The types of ECMA-167 4/14.6.6 and UDF 2.50 2.2.13.
     const files = {
       device: { type: 6 },
       pipe: { type: 9 },
@@ -114,6 +120,7 @@ describe('names', () => {
 
 test('modification times have a time zone', async () => {
   for (const version2 of [false, true]) {
+    // Every file has the time 14:00 in UTC+2.
     const { source } = await discOf({ files: { a: 'x' }, version2 })
     expect((await stat(source, '/a'))?.modifiedMs).toBe(Date.UTC(2024, 3, 14, 12))
   }
@@ -166,12 +173,13 @@ describe('the bytes of a file', () => {
   })
 
   test('a file over 4 GiB is contiguous: five descriptors with 30 bits of length follow each other', async () => {
+    // The longest extent in whole blocks.
     const most = 0x3ffff800
     const pieces = Array.from({ length: 5 }, (_, i) => ({
       block: 1000 + (i * most) / 2048,
       length: i < 4 ? most : 20_000,
     }))
-    const written = writeUdf({ files: { big: { pieces }, after: 'x' } })
+    const written = writeUdf({ files: { big: { pieces } } })
     const { source, file } = await imageSource(written.bytes)
     const size = 4 * most + 20_000
     expect(size).toBeGreaterThan(2 ** 32)
@@ -198,12 +206,13 @@ describe('the bytes of a file', () => {
   })
 
   test('space allocated behind the end of a file is not read', async () => {
+    // The disc below has `a` and `b` at the same places.
     const { data, partitionAt } = writeUdf({ files: { a: 'whole', b: 'secret', c: { pieces: [] } } })
     const blockOf = (path: string) => ((data.get(path) ?? 0) - partitionAt) / 2048
     const pieces = [
       { block: blockOf('a'), length: 5 },
       { block: blockOf('b'), length: 6 },
-      { block: 0xfffffff, length: 2048, kind: 1 },
+      { block: 0xfffffff, length: 2048, kind: 1 }, // allocated, and not recorded
     ]
     const { source } = await discOf({ files: { a: 'whole', b: 'secret', c: { pieces, size: 5 } } })
     expect(await text(source, '/c')).toBe('whole')
@@ -236,22 +245,25 @@ describe('the volume is found', () => {
 
   test('by the descriptors with the highest sequence number', async () => {
     const { bytes, sequenceAt } = writeUdf({ files })
-    const [partition, logical] = [sequenceAt + 2048, sequenceAt + 2 * 2048]
-    // The older partition descriptor is written behind the newer one, and points elsewhere.
-    const older = Buffer.from(bytes.subarray(partition, partition + 512))
-    older.writeUInt32LE(0, 16)
-    older.writeUInt32LE(9999, 188)
-    const end = Buffer.from(bytes.subarray(sequenceAt + 3 * 2048, sequenceAt + 3 * 2048 + 512))
-    older.copy(bytes, sequenceAt + 3 * 2048)
-    seal(bytes, sequenceAt + 3 * 2048, 203)
-    end.copy(bytes, sequenceAt + 4 * 2048)
-    seal(bytes, sequenceAt + 4 * 2048, 204)
-    expect(logical).toBeGreaterThan(partition)
+    const placeOf = (i: number) => sequenceAt + i * 2048
+    const copyOf = (i: number) => Buffer.from(bytes.subarray(placeOf(i), placeOf(i) + 512))
+    const put = (i: number, descriptor: Buffer) => {
+      descriptor.copy(bytes, placeOf(i))
+      seal(bytes, placeOf(i), sectors.main + i)
+    }
+    // The sequence: primary volume, partition, logical volume, end. An older partition descriptor, which points
+    // elsewhere, is written before the end.
+    const [older, end] = [copyOf(1), copyOf(3)]
+    older.writeUInt32LE(0, 16) // volume descriptor sequence number
+    older.writeUInt32LE(9999, fieldAt.partition.start)
+    put(3, older)
+    put(4, end)
     expect(await kernelOf(bytes)).toBe('kernel')
   })
 
   test('by the metadata mirror when the metadata file is damaged', async () => {
     const { bytes, partitionAt } = writeUdf({ files, metadata: true })
+    // The first block of the partition has the file entry of the metadata file.
     bytes.fill(0, partitionAt, partitionAt + 2048)
     expect(await kernelOf(bytes)).toBe('kernel')
   })
@@ -299,6 +311,7 @@ test('an image is recognised by its content', async () => {
 
 test('an image that only begins like UDF is refused, with the missing descriptor', async () => {
   const { bytes } = writeUdf({ files: { a: 'x' } })
+  // The second descriptor of the recognition sequence, which begins in sector 16.
   bytes.write('NSR99', 17 * 2048 + 1)
   const file = join(temporaryFolder(), 'disc.iso')
   await writeFile(file, bytes)
@@ -309,21 +322,24 @@ test('an image that only begins like UDF is refused, with the missing descriptor
 
 test('partitions of rewritable and recordable discs are refused, with the remedy', async () => {
   const { bytes, sequenceAt } = writeUdf({ files: { a: 'x' }, metadata: true })
-  for (const [kind, name] of ['*UDF Virtual Partition\0', '*UDF Sparable Partition'].entries()) {
-    for (const at of tagsIn(bytes, 6)) {
-      bytes.write(name, at + 440 + 6 + 5, 'latin1')
+  // The second map follows the first one, which has 6 bytes. Its kind begins at its byte 5. The logical volume
+  // descriptor is the third of its sequence.
+  const secondMap = fieldAt.logicalVolume.maps + 6
+  for (const [i, name] of ['*UDF Virtual Partition\0', '*UDF Sparable Partition'].entries()) {
+    for (const at of tagsIn(bytes, tags.logicalVolume)) {
+      bytes.write(name, at + secondMap + 5, 'latin1')
       seal(bytes, at)
     }
-    const file = join(temporaryFolder(), `${kind}.iso`)
+    const file = join(temporaryFolder(), `${i}.iso`)
     await writeFile(file, bytes)
     await expect(isoSource(file)).rejects.toMatchObject({
       kind: 'unsupported',
       message: expect.stringMatching(
         stating(
-          `${kind}.iso`,
-          `byte ${sequenceAt + 2 * 2048 + 446}`,
+          `${i}.iso`,
+          `byte ${sequenceAt + 2 * 2048 + secondMap}`,
           JSON.stringify(name.replace('\0', '')),
-          `7z x ${kind}.iso`,
+          `7z x ${i}.iso`,
         ),
       ),
     })

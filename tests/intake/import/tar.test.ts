@@ -35,6 +35,7 @@ async function refusalOf(archive: Uint8Array): Promise<[FailureKind, string]> {
 }
 
 const pax = (records: Readonly<Record<string, string>>): TarSpec => {
+  // A record begins with its own length, in which the digits of this number count, too (POSIX).
   const lines = Object.entries(records).map(([key, value]) => {
     const rest = ` ${key}=${value}\n`
     const digits = String(rest.length + 2).length
@@ -43,13 +44,18 @@ const pax = (records: Readonly<Record<string, string>>): TarSpec => {
   return { path: 'pax', type: 'x', data: lines.join('') }
 }
 
+/** Fields of a header (POSIX, ustar). */
+const sizeAt = 124
+const checksumAt = 148
+const magicAt = 257
+
 /** Sets bytes of the first header and mends its checksum. */
 function patched(archive: Buffer, at: number, bytes: readonly number[]): Buffer {
   const header = archive.subarray(0, 512)
   header.set(bytes, at)
-  header.write('        ', 148)
+  header.write('        ', checksumAt)
   const sum = header.reduce((total, byte) => total + byte, 0)
-  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, checksumAt)
   return archive
 }
 
@@ -83,7 +89,7 @@ test.each<[string, TarSpec]>([
   expect(found.map(({ path }) => path)).toEqual([longName, 'next'])
 })
 
-test('a pax header gives the target, the size and the fraction of a second', async () => {
+test('a pax header gives the target and the fraction of a second', async () => {
   const archive = tarOf([
     pax({ linkpath: 'a/target', mtime: '1350244992.023960108' }),
     { path: 'soft', type: '2', target: 'short' },
@@ -118,17 +124,18 @@ test('a consumer that stops early closes the input', async () => {
 })
 
 test('devices, pipes and unknown types are reported as other', async () => {
+  // 3 and 4 are devices, 6 is a pipe; V is GNU's label of a volume, and Z means nothing.
   const archive = tarOf(['3', '4', '6', 'V', 'Z'].map((type) => ({ path: `type${type}`, type })))
   expect((await read(archive)).map(({ kind }) => kind)).toEqual(Array(5).fill('other'))
 })
 
 test('a v7 archive, which has no magic, is read', async () => {
-  const archive = patched(tarOf([{ path: 'old', data: 'x' }]), 257, Array(8).fill(0))
+  const archive = patched(tarOf([{ path: 'old', data: 'x' }]), magicAt, Array(8).fill(0))
   expect(await read(archive)).toMatchObject([{ path: 'old', text: 'x' }])
 })
 
 test('the size in base 256, as GNU tar writes it for large files, is read', async () => {
-  const archive = patched(tarOf([{ path: 'large', data: 'xyz' }]), 124, [0x80, ...Array(10).fill(0), 3])
+  const archive = patched(tarOf([{ path: 'large', data: 'xyz' }]), sizeAt, [0x80, ...Array(10).fill(0), 3])
   expect(await read(archive)).toMatchObject([{ path: 'large', text: 'xyz' }])
 })
 
@@ -136,9 +143,11 @@ test('the archive ends at the first block of zeros, whatever follows, and may en
   const archive = tarOf([{ path: 'a', data: 'x' }])
   const junk = Buffer.alloc(700, 0xa5)
   expect(await read(Buffer.concat([archive, junk]))).toHaveLength(1)
-  expect(await read(archive.subarray(0, 1024))).toHaveLength(1)
+  const headerAndBody = archive.subarray(0, 2 * 512)
+  expect(await read(headerAndBody)).toHaveLength(1)
 })
 
+/** The numbers are bytes of the archive: a header has 512, and a body is padded to a multiple of 512. */
 test.each<[string, Uint8Array, FailureKind, RegExp]>([
   ['an empty file', Buffer.alloc(0), 'invalid-data', /empty/],
   [
@@ -164,7 +173,8 @@ test.each<[string, Uint8Array, FailureKind, RegExp]>([
   ],
   [
     'a negative size',
-    patched(tarOf([{ path: 'a' }]), 124, [...Array(11).fill(0xff), 0xfe]),
+    // -2 in base 256.
+    patched(tarOf([{ path: 'a' }]), sizeAt, [...Array(11).fill(0xff), 0xfe]),
     'invalid-data',
     /byte 0/,
   ],

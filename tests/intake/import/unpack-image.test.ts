@@ -18,6 +18,7 @@ const id = 'fedora-40-server-x86_64'
 
 const shape = (more: IsoShape['files'] = {}): IsoShape => ({
   files: { '.treeinfo': treeinfoText(), ...imagesOfTree(), ...more },
+  // Where discs keep names that do not fit into a directory record.
   continuation: true,
 })
 
@@ -64,12 +65,14 @@ test('the content of the image becomes a folder, with symlinks as they are writt
 
 test('a damaged file in the image is named, and nothing is published', async () => {
   const { bytes, files } = writeIso(shape())
-  const at = (files.get('images/install.img')?.block ?? 0) * 2048
+  const sectorBytes = 2048
+  const at = (files.get('images/install.img')?.block ?? 0) * sectorBytes
   bytes[at] = (bytes[at] ?? 0) ^ 1
   const { trees, unpack } = inputs(bytes)
   expect((await unpack()).trees[0]?.result).toMatchObject({
     outcome: 'refused',
-    findings: [{ path: 'images/install.img' }, { severity: 'warning' }],
+    // The warning: `.treeinfo` names the tree itself as a repository, and there is no repodata.
+    findings: [{ path: 'images/install.img' }, { severity: 'warning', path: '.' }],
   })
   expect(readdirSync(trees)).toEqual(['.treeboot'])
 })
@@ -82,6 +85,7 @@ test('an image that is cut off is refused before anything is published', async (
 })
 
 test('an interrupted unpacking is invisible and is resumed; importing the image as it is starts from the beginning', async () => {
+  // With the three images and the .treeinfo, 24 files.
   const more = Object.fromEntries(Array.from({ length: 20 }, (_, n) => [`more/${n}`, `file ${n}`]))
   const { trees, store, file, unpack } = inputs(writeIso(shape(more)).bytes)
   const aborter = new AbortController()
@@ -93,7 +97,8 @@ test('an interrupted unpacking is invisible and is resumed; importing the image 
   const incoming = join(trees, '.treeboot/incoming')
   const begun = join(incoming, readdirSync(incoming)[0] ?? '', 'tree')
   const inodes = namesBelow(begun).map((path) => lstatSync(join(begun, path)).ino)
-  expect(inodes.length).toBeGreaterThan(8)
+  // When the 12th file was reported, eleven were complete.
+  expect(inodes.length).toBeGreaterThanOrEqual(11)
   expect(inodes.length).toBeLessThan(24)
   const second = await unpack()
   expect(second.resumed).toBe(true)

@@ -36,6 +36,7 @@ test('a body that is read after the upstream has closed the connection is comple
   const answers = await Promise.all(
     Array.from({ length: 5 }, () => client.get(new URL(`http://127.0.0.1:${port}/`), {})),
   )
+  // Until the upstream has closed.
   await new Promise((resolve) => setTimeout(resolve, 200))
   for (const answer of answers) expect(await textOf(answer)).toBe(body)
 })
@@ -44,18 +45,19 @@ test('a request on a kept connection that the server has just closed is repeated
   let served = 0
   const port = await listening(
     createServer((socket) => {
-      let here = 0
+      let requests = 0
       socket.on('error', () => undefined)
       socket.on('data', () => {
-        here++
-        // The server resets the connection at its second request.
-        if (here > 1) socket.resetAndDestroy()
+        requests++
+        // The server resets each connection at its second request.
+        if (requests > 1) socket.resetAndDestroy()
         else socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n${++served}`)
       })
     }),
   )
   const ask = async () => textOf(await client.get(new URL(`http://127.0.0.1:${port}/`), {}))
   expect(await ask()).toBe('1')
+  // Until the connection is free to be used again.
   await new Promise((resolve) => setTimeout(resolve, 20))
   expect(await ask()).toBe('2')
 })
@@ -72,6 +74,7 @@ test('http_proxy and no_proxy are used', async () => {
   vi.stubEnv('no_proxy', '127.0.0.2')
   expect(await textOf(await client.get(new URL('http://mirror.example/f40/.treeinfo'), {}))).toBe('proxied')
   expect(asked).toEqual(['http://mirror.example/f40/.treeinfo'])
+  // Nobody listens on port 1; the proxy would have answered.
   await expect(client.get(new URL('http://127.0.0.2:1/'), {})).rejects.toThrow()
   expect(asked).toHaveLength(1)
 })

@@ -29,6 +29,7 @@ test('mirrors are read from the configuration, and mistakes are named', () => {
 test('due mirrors run one after the other; a failure is reported and retried after an hour', async () => {
   const base = temporaryFolder()
   mkdirSync(join(base, 'trees'))
+  // `b` has no schedule: it never runs here.
   const { config } = parse(
     'mirrors:\n  a: { url: http://a/, schedule: every 24h }\n  b: { url: http://b/ }\n  c: { url: http://c/, schedule: every 24h }\n',
   )

@@ -3,7 +3,7 @@ import { Failure } from '../../../server/core/failure.ts'
 import { TransientFailure, type Upstream } from '../../../server/intake/mirror/upstream.ts'
 import { UpstreamPool } from '../../../server/intake/mirror/upstream-pool.ts'
 
-/** Mirrors that answer as the test says, and a clock that only pauses move. */
+/** Mirrors that answer as the test says, and a clock that only pauses and `later` move. */
 function inputs(...names: string[]) {
   const upstreams = names.map((url): Upstream => {
     const unused = () => Promise.reject(new Error('the pool itself fetches nothing'))
@@ -19,6 +19,7 @@ function inputs(...names: string[]) {
     await new Promise(setImmediate)
     nowMs = Math.max(nowMs, untilMs)
   }
+  // `chance` 1: no pause is shortened.
   const pool = new UpstreamPool(upstreams, { pause, chance: () => 1, clock: () => nowMs })
   const ask = (answer: (name: string) => string | undefined, options = {}) =>
     pool.ask(

@@ -29,7 +29,7 @@ async function receiving() {
 
 test('a complete tree with checksums is published when nothing more arrives', async () => {
   const { put, told } = await receiving()
-  const files = { ...imagesOfTree({ version: '40' }), '.treeinfo': treeinfoText({ version: '40' }) }
+  const files = { ...imagesOfTree(), '.treeinfo': treeinfoText() }
   for (const [path, text] of Object.entries(files)) await put(`/fedora-40/${path}`, text)
   expect(await told()).toMatchObject({ id: 'fedora-40', outcome: 'published' })
 })

@@ -28,9 +28,9 @@ import {
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex')
 const only = (code: number, value: Uint8Array) => new Map([[code, value]])
-const utf = (text: string): Buffer => Buffer.from(text, 'latin1')
+const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1')
 
-/** A Buffer and a Uint8Array of the same octets are equal. */
+/** Makes a Buffer and a Uint8Array of the same octets equal. */
 const octets = (options: PxeOptions | undefined) =>
   [...(options ?? [])].map(([code, value]) => [code, [...value]])
 
@@ -52,7 +52,7 @@ describe('message type (53) and size (57)', () => {
 
 describe('user class (77)', () => {
   test('the bare text of iPXE and the list of RFC 3004 are read', () => {
-    expect(userClasses(only(77, utf('iPXE')))).toEqual(['iPXE'])
+    expect(userClasses(only(77, latin1('iPXE')))).toEqual(['iPXE'])
     expect(userClasses(only(77, hex('04 69505845 03 666f6f')))).toEqual(['iPXE', 'foo'])
     expect(userClasses(new Map())).toEqual([])
     expect(userClasses(only(77, hex('')))).toEqual([])
@@ -77,8 +77,8 @@ describe('user class (77)', () => {
 
 describe('the options of a PXE client (RFC 4578)', () => {
   test('the vendor class ends at a NUL', () => {
-    expect(vendorClass(only(60, utf('PXEClient\0junk')))).toBe('PXEClient')
-    expect(vendorClass(only(60, utf('')))).toBeUndefined()
+    expect(vendorClass(only(60, latin1('PXEClient\0junk')))).toBe('PXEClient')
+    expect(vendorClass(only(60, latin1('')))).toBeUndefined()
   })
 
   test('architectures have 16 bits each, and an odd length is ignored', () => {

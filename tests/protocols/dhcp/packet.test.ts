@@ -19,6 +19,7 @@ const text = (most: number) =>
     .array(fc.integer({ min: 1, max: 255 }), { maxLength: most })
     .map((codes) => String.fromCharCode(...codes))
 const bytes = (most: number) => fc.uint8Array({ maxLength: most }).map((value) => Uint8Array.from(value))
+/** Not 52: the codec adds and removes the overload option by itself. */
 const code = fc.integer({ min: 1, max: 254 }).filter((each) => each !== 52)
 const packet: fc.Arbitrary<DhcpPacket> = fc.record({
   op: fc.constantFrom('request' as const, 'reply' as const),
@@ -39,7 +40,7 @@ const packet: fc.Arbitrary<DhcpPacket> = fc.record({
     .map((pairs) => new Map<number, Uint8Array>(pairs)),
 })
 
-/** A Buffer and a Uint8Array of the same octets are equal. */
+/** Makes a Buffer and a Uint8Array of the same octets equal. */
 const plain = (given: DhcpPacket | Malformed): unknown =>
   'malformed' in given
     ? given
@@ -61,6 +62,7 @@ const malformed = (raw: Uint8Array): string => {
 }
 
 const discover = encodePacket(request('discover', { mac: '52:54:00:aa:bb:01', ...clients.uefi }))
+/** The first 240 octets of `discover` are its header and cookie. */
 const withOptions = (...octets: readonly number[]): Buffer =>
   Buffer.concat([discover.subarray(0, 240), Buffer.from(octets)])
 
@@ -72,7 +74,7 @@ describe('the laws of the codec', () => {
         try {
           raw = encodePacket(one, most)
         } catch {
-          return // no room: the next property says when
+          return // no room
         }
         expect(raw.length).toBeLessThanOrEqual(most)
         expect(plain(read(raw))).toEqual(plain(one))
@@ -80,7 +82,7 @@ describe('the laws of the codec', () => {
     )
   })
 
-  test('a packet is refused only when its options need more than all free room', () => {
+  test('a packet is not refused when its options have exactly the room that they need', () => {
     fc.assert(
       fc.property(packet, (one) => {
         const big = encodePacket(one, maxPacketBytes)
@@ -162,6 +164,7 @@ describe('limits from both sides', () => {
   })
 
   test('a reply that cannot fit is refused', () => {
+    // Four parts with two octets in front of each, and END: 1009. 548 octets have 240 before the options.
     const options = new Map([[224, new Uint8Array(1000)]])
     expect(() => encodePacket({ ...request('offer', { mac: '52:54:00:aa:bb:01' }), options }, 548)).toThrow(
       /the options need 1009 octets; there is room for 308/,

@@ -26,12 +26,13 @@ describe('the type of a reply', () => {
       ['offer', 'dhcp', undefined],
       ['release', 'dhcp', undefined],
     ] as const
-    for (const [type, service, answer] of table)
-      expect(replyType(request(type, { mac }), service)).toBe(answer)
+    for (const [type, serverPort, answer] of table)
+      expect(replyType(request(type, { mac }), serverPort)).toBe(answer)
   })
 
-  test('a reply never gets a reply', () => {
+  test('neither a reply nor a packet without a message type gets a reply', () => {
     expect(replyType(request('discover', { mac }, { op: 'reply' }), 'dhcp')).toBeUndefined()
+    // The message type is all that it takes.
     const options = new Map<number, Uint8Array>([[53, encodeMessageType('discover')]])
     expect(replyType({ ...request('discover', { mac }), options }, 'dhcp')).toBe('offer')
     expect(replyType({ ...request('discover', { mac }), options: new Map() }, 'dhcp')).toBeUndefined()
@@ -67,12 +68,12 @@ describe('an offer', () => {
     expect(text(reply.options.get(60))).toBe('PXEClient')
     expect(text(reply.options.get(66))).toBe(server)
     expect(text(reply.options.get(67))).toBe('snponly.efi')
-    expect(hex(reply.options.get(43))).toBe('060108ff')
+    expect(hex(reply.options.get(43))).toBe('060108ff') // discovery control (6) is 8: use this offer
     expect(hex(reply.options.get(93))).toBe('0007')
     expect(hex(reply.options.get(97))).toBe('0044454c4c420010358052b4c04f4a3732')
   })
 
-  test('the option of a relay goes back to it, last of all', () => {
+  test('the option of a relay goes back to it, last of all (RFC 3046, 2.2)', () => {
     const codes = [...from(clients.uefi).options.keys()]
     expect(codes.at(-1)).toBe(82)
   })
@@ -106,14 +107,14 @@ describe('an offer', () => {
     )
     expect(reply.ciaddr).toBe('192.0.2.7')
     expect(hex(reply.options.get(53))).toBe('05')
-    expect(hex(reply.options.get(43))).toBe('060108470400000000ff')
+    expect(hex(reply.options.get(43))).toBe('060108470400000000ff') // 47 is boot item, 71
   })
 })
 
 describe('the destination of a reply', () => {
-  const to = (service: 'dhcp' | 'boot-server', address: string, port: number, giaddr = '0.0.0.0') =>
+  const to = (serverPort: 'dhcp' | 'boot-server', address: string, port: number, giaddr = '0.0.0.0') =>
     destinationOf(
-      { packet: request('discover', { mac }, { giaddr }), service, from: { address, port } },
+      { packet: request('discover', { mac }, { giaddr }), serverPort, from: { address, port } },
       { broadcast: { address: '255.255.255.255', port: 68 }, relayPort: 67 },
     )
 
@@ -126,32 +127,36 @@ describe('the destination of a reply', () => {
   })
 
   test('a reply is as long as the client allows, and no longer than a frame', () => {
-    const says = (octets: readonly number[]) =>
-      replyRoom(request('discover', { mac }, { options: new Map([[57, Uint8Array.from(octets)]]) }))
+    const says = (size: number) =>
+      replyRoom(
+        request('discover', { mac }, { options: new Map([[57, Uint8Array.of(size >> 8, size & 0xff)]]) }),
+      )
+    const headers = 28 // of IP and UDP: option 57 counts them too
     expect(replyRoom(request('discover', { mac }))).toBe(548)
-    expect(says([0x05, 0xc0])).toBe(1444)
-    expect(says([0xff, 0xff])).toBe(1472)
-    expect(says([0x02, 0x40])).toBe(548)
+    expect(says(1472)).toBe(1472 - headers)
+    expect(says(65_535)).toBe(1472)
+    expect(says(576)).toBe(576 - headers)
   })
 })
 
 describe('the interfaces to reply on', () => {
-  const info = (address: string, internal = false, family: 'IPv4' | 'IPv6' = 'IPv4') =>
-    ({ address, internal, family, netmask: '', mac: '', cidr: null }) as never
+  const info = (address: string, more: { internal?: boolean; family?: 'IPv6' } = {}) =>
+    ({ address, internal: false, family: 'IPv4', netmask: '', mac: '', cidr: null, ...more }) as never
   const interfaces = {
-    lo: [info('127.0.0.1', true)],
-    eth0: [info('fe80::1', false, 'IPv6'), info('192.0.2.1'), info('192.0.2.99')],
+    lo: [info('127.0.0.1', { internal: true })],
+    eth0: [info('fe80::1', { family: 'IPv6' }), info('192.0.2.1'), info('192.0.2.99')],
     br0: [info('198.51.100.1')],
-    tun0: [info('fe80::2', false, 'IPv6')],
+    tun0: [info('fe80::2', { family: 'IPv6' })],
   }
   const addresses = (wishes: { interfaces?: readonly string[]; bind?: string }) =>
     servedInterfaces({ interfaces: [], bind: '0.0.0.0', ...wishes }, interfaces).map(({ address }) => address)
 
-  test('each interface is served once, and loopback only when it is named', () => {
+  test('each interface is served once, loopback only when it is named; `bind` leaves one address', () => {
     expect(addresses({})).toEqual(['192.0.2.1', '198.51.100.1'])
     expect(addresses({ interfaces: ['br0', 'tun0'] })).toEqual(['198.51.100.1'])
     expect(addresses({ interfaces: ['lo'] })).toEqual(['127.0.0.1'])
     expect(addresses({ bind: '192.0.2.99' })).toEqual(['192.0.2.99'])
+    expect(addresses({ bind: 'localhost' })).toEqual(['127.0.0.1'])
     expect(addresses({ bind: '203.0.113.1' })).toEqual([])
   })
 })

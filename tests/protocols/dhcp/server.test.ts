@@ -15,6 +15,9 @@ const loopback = {
   lo: [{ address: '127.0.0.1', family: 'IPv4', internal: true, netmask: '', mac: '', cidr: null }],
 } as never
 
+/** A port that the test sends nothing to. */
+const unused = 1
+
 const offer: NetworkReply = {
   kind: 'offer',
   offer: { firmware: 'uefi-x64', style: 'pxe', bootFile: 'snponly.efi' },
@@ -49,7 +52,10 @@ interface TestService {
   readonly service: DhcpListener
   readonly events: Event[]
   readonly asked: NetworkBootRequest[]
+  /** Broadcasts to clients. */
   readonly offers: DhcpPacket[]
+  /** Replies to the relay. */
+  readonly relayed: DhcpPacket[]
   /** From a client's socket to the service's port 67, or to its port 4011. */
   send(bytes: Uint8Array, to?: 'broadcast' | 'unicast' | 'boot-server', from?: Socket): Promise<void>
 }
@@ -87,6 +93,7 @@ async function startService(
     events,
     asked,
     offers: client.received,
+    relayed: relay.received,
     send: (bytes, to = 'broadcast', from = sender.socket) =>
       new Promise((resolve, reject) => {
         const address = to === 'broadcast' ? broadcast : '127.0.0.1'
@@ -141,13 +148,10 @@ describe('the conversation', () => {
   })
 
   test('the reply to a relayed request goes to the relay', async () => {
-    const relay = await openSocket('127.0.0.1')
-    const { send } = await startService(undefined, {
-      ports: { bootServer: 0, client: 1, relay: relay.port },
-    })
+    const { send, relayed } = await startService()
     await send(discover(clients.uefi, { giaddr: '127.0.0.1', hops: 1 }), 'unicast')
-    await until(() => relay.received.length === 1, 'an offer by the relay')
-    expect(relay.received[0]).toMatchObject({ giaddr: '127.0.0.1', siaddr: '127.0.0.1' })
+    await until(() => relayed.length === 1, 'an offer by the relay')
+    expect(relayed[0]).toMatchObject({ giaddr: '127.0.0.1', siaddr: '127.0.0.1' })
   })
 
   test('port 4011 sends an ACK to the port that asked', async () => {
@@ -158,7 +162,7 @@ describe('the conversation', () => {
     )
     await send(bytes, 'boot-server', asker.socket)
     await until(() => asker.received.length === 1, 'an ACK')
-    expect(asker.received[0]?.options.get(53)).toEqual(Buffer.from([5]))
+    expect(asker.received[0]?.options.get(53)).toEqual(Buffer.from([5])) // DHCPACK
     expect(asked[0]).toMatchObject({ isFollowUp: true, clientAddress: '127.0.0.1' })
     expect(offers).toEqual([])
   })
@@ -199,7 +203,7 @@ describe('the conversation', () => {
 })
 
 describe('many requests, and junk', () => {
-  test('a thousand clients at once, each asking twice, all get their replies', async () => {
+  test('a thousand clients, each asking at port 67 and at port 4011, all get their replies', async () => {
     const asker = await openSocket('127.0.0.1')
     const { send, offers } = await startService()
     for (let number = 0; number < 1000; number++) {
@@ -217,8 +221,9 @@ describe('many requests, and junk', () => {
     expect(new Set(asker.received.map(({ xid }) => xid)).size).toBe(1000)
   })
 
-  test('bytes that are not a packet crash nothing, make few events, and use no memory', async () => {
+  test('bytes that are not a packet crash nothing, make few events, and do not fill the memory', async () => {
     const { send, offers, events, asked } = await startService()
+    // A linear congruential generator, so that every run sends the same junk.
     let seed = 12345
     const random = () => {
       seed = (Math.imul(seed, 1103515245) + 12345) >>> 0
@@ -243,13 +248,14 @@ describe('many requests, and junk', () => {
         await until(() => offers.length > before, 'an answer after the junk')
       }
     }
+    // Each round has one good request: the limit for one client is 40 in ten seconds.
     await rounds(5)
     const usedBefore = process.memoryUsage().heapUsed
     await rounds(30)
     expect(process.memoryUsage().heapUsed - usedBefore).toBeLessThan(64 * 1024 * 1024)
     expect(asked.length).toBe(offers.length)
     expect(events.filter(({ type }) => type === 'trouble')).toEqual([])
-    expect(events.length).toBeLessThan(500)
+    expect(events.length).toBeLessThan(500) // of 35 rounds with 50 pieces of junk each
   })
 
   test('a machine that asks without end gets a limited number of replies', async () => {
@@ -287,7 +293,7 @@ describe('opening and closing', () => {
       bind: '0.0.0.0',
       port: taken.port,
       broadcast,
-      ports: { bootServer: 0, client: 1, relay: 1 },
+      ports: { bootServer: 0, client: unused, relay: unused },
       localInterfaces: () => loopback,
       decide: async () => offer,
       events: () => {},

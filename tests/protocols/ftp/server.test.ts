@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { symlinkSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { diskSource } from '../../../server/files/disk.ts'
@@ -46,6 +47,7 @@ describe('logging in', () => {
       await ftp.ask('USER root')
       expect((await ftp.ask('PASS wrong')).code).toBe(code)
     }
+    // The fourth wrong one: after it even the right one is refused, unchecked.
     const again = await RawFtp.login(port, 'root', 'wrong')
     await again.ask('USER root')
     expect((await again.ask('PASS right')).code).toBe(530)
@@ -173,6 +175,7 @@ describe('transfers', () => {
 
   test('during a transfer STAT is answered, ABOR ends the transfer, and QUIT lets it finish', async () => {
     const folder = temporaryFolder()
+    // More than the kernel buffers: the transfer is under way until its bytes are read.
     writeBelow(folder, 'big', randomBytes(30_000_000))
     const { port, events } = await openFtp({ source: diskSource(folder) })
     const ftp = await RawFtp.login(port)
@@ -204,7 +207,6 @@ describe('transfers', () => {
 
   test('PORT and EPRT connect to the client', async () => {
     const { ftp } = await client()
-    const { createServer } = await import('node:net')
     const server = createServer()
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const address = server.address()

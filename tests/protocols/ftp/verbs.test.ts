@@ -69,6 +69,6 @@ test('RETR returns a transfer, and what it spends is in the table', async () => 
 test('a connection to another machine is refused, and noted', async () => {
   expect(await run('PORT 192,0,2,8,20,0')).toMatchObject({
     code: 504,
-    noise: expect.stringContaining('192.0.2.8 port 5120'),
+    noise: expect.stringContaining('192.0.2.8 port 5120'), // 20 * 256 + 0
   })
 })

@@ -8,6 +8,7 @@ import { memorySource } from '../../../server/files/memory.ts'
 import { cleanPath, rootPath } from '../../../server/files/path.ts'
 import type { FileSource } from '../../../server/files/source.ts'
 import { mountTable } from '../../../server/namespace/mounts.ts'
+import type { Fallback } from '../../../server/protocols/http/server.ts'
 import { runs } from '../../support/fuzz.ts'
 import { type OpenService, openListener } from '../../support/http.ts'
 
@@ -54,12 +55,9 @@ let fast: OpenService
 let node: OpenService
 let etag = ''
 beforeAll(async () => {
-  const options = {
-    source: files(),
-    isAppPath: (path: string) => path === '/' || path.startsWith('/api'),
-    fallback: (...[req, res, who]: Parameters<NonNullable<Parameters<typeof openListener>[0]['fallback']>>) =>
-      res.end(`${req.method} ${req.url} ${describe(who)}`),
-  }
+  const isAppPath = (path: string) => path === '/' || path.startsWith('/api')
+  const fallback: Fallback = (req, res, who) => res.end(`${req.method} ${req.url} ${describe(who)}`)
+  const options = { source: files(), isAppPath, fallback }
   fast = await openListener({ ...options, fastPath: true })
   node = await openListener({ ...options, fastPath: false })
   const [response = ''] = await converse(fast.port, [
@@ -169,7 +167,7 @@ const target = fc.oneof(
     'http://other.example/ks/web01',
     '/%zz',
     '/%00',
-    `/${'x'.repeat(2100)}`,
+    `/${'x'.repeat(2100)}`, // the fast path takes requests of up to 2048 bytes
   ),
 )
 
@@ -287,16 +285,16 @@ const oddRequest = fc.oneof(
   smallFile.map((path) => [`GET ${path} HTTP/1.1`]),
 )
 
-const whole = fc.constant<number[]>([])
-const cuts = fc.oneof({ arbitrary: whole, weight: 3 }, fc.array(fc.nat(400), { maxLength: 3 }))
+const uncut = fc.constant<number[]>([])
+const cuts = fc.oneof({ arbitrary: uncut, weight: 3 }, fc.array(fc.nat(400), { maxLength: 3 }))
 const soundTurn = fc.oneof(
-  { arbitrary: fc.tuple(fc.tuple(nearlyPlain), whole), weight: 3 },
+  { arbitrary: fc.tuple(fc.tuple(nearlyPlain), uncut), weight: 3 },
   fc.tuple(fc.array(fc.oneof(nearlyPlain, soundRequest), { minLength: 1, maxLength: 3 }), cuts),
 )
 const conversation = fc.tuple(
   fc.array(soundTurn, { maxLength: 4 }),
   // In one packet: the repair of request lines looks at the first packet of a connection.
-  fc.option(fc.tuple(oddRequest, whole)),
+  fc.option(fc.tuple(oddRequest, uncut)),
 )
 
 test('the same requests get the same responses on the fast path and by node:http alone', async () => {

@@ -32,6 +32,7 @@ describe.each([
         const first = read === ''
         read += chunk.toString('latin1')
         if (first) socket.write(one + request('GET', '/none') + request('HEAD', '/tree/empty'))
+        // Four responses.
         if (read.split('HTTP/1.1 ').length === 5) {
           socket.destroy()
           resolve(read)
@@ -56,7 +57,7 @@ describe.each([
       let read = ''
       socket.on('data', (chunk) => {
         read += chunk.toString('latin1')
-        if (read.split('HTTP/1.1 ').length < 3) return
+        if (read.split('HTTP/1.1 ').length < 3) return // two responses
         socket.destroy()
         resolve(read)
       })
@@ -94,11 +95,11 @@ describe.each([
       'GET /tree/empty HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
       400,
     ],
-  ])('%s is refused with its status, and one event of type noise', async (_name, bytes, status) => {
+  ])('%s is refused with its status, and one event of type noise', async (name, bytes, status) => {
     open.events.length = 0
     const response = await exchange(open.port, bytes)
     expect(response.status).toBe(status)
-    if (_name === 'no Host') return // node:http's own answer
+    if (name === 'no Host') return // node:http's own answer
     expect([response.headers['content-length'], response.body.length]).toEqual(['0', 0])
     expect(open.events).toMatchObject([{ type: 'noise', client: '127.0.0.1' }])
   })

@@ -8,6 +8,7 @@ import { PathTable } from '../../../server/protocols/nfs/path-table.ts'
 import { tempFolder } from './support.ts'
 
 const digestOf = (path: string): Buffer => createHash('sha256').update(path).digest().subarray(0, 16)
+/** A path of 67 characters for a name of one: a handle has room for 47 bytes of path. */
 const path = (name: string): string => `/trees/${name.repeat(60)}`
 
 test('paths are found after a restart, and each is written once', async () => {
@@ -30,6 +31,7 @@ test('a line that a crash cut short is lost, and no other line', async () => {
   for (const name of ['a', 'b']) table.add(digestOf(path(name)), path(name))
   await table.close()
   const file = join(folder, 'nfs-handles')
+  // A line has 32 digits, a space, 67 bytes of path and a line feed: 6 of 101 bytes of the last one stay.
   await truncate(file, (await stat(file)).size - 95)
   const second = await PathTable.open(folder)
   second.add(digestOf(path('c')), path('c'))
@@ -51,7 +53,7 @@ test('a table that was tampered with gives no handle a new meaning', async () =>
   const text = await readFile(file, 'utf8')
   await writeFile(file, text.replace('/trees/a', '/datas/a'))
   const again = await Handles.open(folder)
-  expect(() => again.path(handle)).toThrow('nfsstat3 70')
+  expect(() => again.path(handle)).toThrow('nfsstat3 70') // NFS3ERR_STALE
   await again.close()
 })
 

@@ -11,7 +11,10 @@ afterEach(() => {
   for (const close of closers.splice(0)) close()
 })
 
-/** An rpcbind in a few lines: the RFC's procedures 1 to 3, and a memory of what was set. */
+/**
+ * An rpcbind in a few lines: SET, UNSET and GETPORT (procedures 1 to 3), and a memory of what was set. `there`:
+ * what is registered already. `takes: false`: it refuses SET.
+ */
 async function fakeRpcbind(options: { readonly takes?: boolean; readonly there?: readonly Mapping[] } = {}) {
   const key = (program: number, version: number, protocol: number): string =>
     `${program} ${version} ${protocol}`
@@ -32,9 +35,9 @@ async function fakeRpcbind(options: { readonly takes?: boolean; readonly there?:
   socket.on('message', (bytes, from) => {
     const call = new Cursor(bytes)
     const xid = call.word()
-    for (let i = 0; i < 4; i++) call.word()
+    for (let i = 0; i < 4; i++) call.word() // CALL, RPC version, program, version
     const procedure = call.word()
-    for (let i = 0; i < 4; i++) call.word()
+    for (let i = 0; i < 4; i++) call.word() // an empty credential and an empty verifier
     const [program, version, protocol, port] = [call.word(), call.word(), call.word(), call.word()]
     const name = key(program, version, protocol)
     const procedures: Record<number, () => number> = {
@@ -43,6 +46,7 @@ async function fakeRpcbind(options: { readonly takes?: boolean; readonly there?:
       3: () => known.get(name) ?? 0,
     }
     const result = procedures[procedure]?.() ?? 0
+    // REPLY, MSG_ACCEPTED, an empty verifier, SUCCESS.
     socket.send(Buffer.concat([xid, 1, 0, 0, 0, 0, result].map(word)), from.port, from.address)
   })
   return { known, port: socket.address().port }
@@ -63,6 +67,7 @@ describe('the rpcbind of this machine', () => {
   })
 
   test('the registration of a server that has crashed is replaced', async () => {
+    // Nobody listens on port 1.
     const rpcbind = await fakeRpcbind({ there: mappings(1) })
     expect(await register(mappings(2049), rpcbind.port)).toEqual({ type: 'registered' })
     expect([...rpcbind.known.values()]).toEqual([2049, 2049, 2049, 2049])

@@ -119,6 +119,7 @@ describe('records', () => {
 
   test('a record over the limit, whole or in sum, is refused before it is kept', () => {
     expect(new RecordReader(8).push(record(Buffer.alloc(8)))).toHaveLength(1)
+    // The mark of a last fragment of 9 bytes; then fragments of 5 and 4 bytes; then 100 empty ones.
     expect(() => new RecordReader(8).push(word(0x8000_0009))).toThrow(XdrError)
     const reader = new RecordReader(8)
     reader.push(Buffer.concat([word(5), Buffer.alloc(5)]))
@@ -137,7 +138,7 @@ describe('handles as bytes', () => {
       fc.property(digest, path, (made, text) => {
         for (const handle of [
           { type: 'path', digest: made, path: text },
-          { type: 'table', digest: made },
+          { type: 'table', digest: made }, // its path is too long, and is in the server's table
         ] as const) {
           expect(encodeHandle(handle).length).toBeLessThanOrEqual(maxHandleBytes)
           expect(decodeHandle(encodeHandle(handle))).toEqual(handle)
@@ -189,34 +190,48 @@ describe('calls', () => {
     async (transport) => {
       const service = await openListener({ source })
       const { wire } = service[transport]
-      expect(await wordsOf(wire.call([nfs, 4, 0]))).toEqual([2, 3, 3])
-      expect(await wordsOf(wire.call([nfs, 2, 0]))).toEqual([2, 3, 3])
-      expect(await wordsOf(wire.call([mountd, 1, 0]))).toEqual([2, 3, 3])
-      expect(await wordsOf(wire.call([100227, 3, 0]))).toEqual([1])
-      expect(await wordsOf(wire.call([nfs, 3, 22]))).toEqual([3])
-      expect(await wordsOf(wire.call([nfs, 3, 1]))).toEqual([4])
-      expect(await wordsOf(wire.call([nfs, 3, 1], Buffer.concat([opaque('x'), word(0)])))).toEqual([4])
-      expect(await wordsOf(wire.call([nfs, 3, 1], opaque(Buffer.alloc(65))))).toEqual([4])
-      expect(await wordsOf(wire.call([nfs, 3, 0], undefined, { rpcVersion: 3 }))).toEqual([0, 2, 2])
-      expect(await wordsOf(wire.call([nfs, 3, 0], undefined, { flavor: 6 }))).toEqual([1, 5])
-      const unix = Buffer.concat([word(0), opaque('client'), word(0), word(0), word(1), word(0)])
-      expect(await wordsOf(wire.call([nfs, 3, 0], undefined, { flavor: 1, credential: unix }))).toEqual([])
-      const short = unix.subarray(0, 12)
-      expect(await wordsOf(wire.call([nfs, 3, 0], undefined, { flavor: 1, credential: short }))).toEqual([
-        1, 1,
+      // `accept_stat`. A mismatch is followed by the lowest and the highest version that we have.
+      const [programUnavailable, programMismatch, procedureUnavailable, garbageArguments] = [1, 2, 3, 4]
+      expect(await wordsOf(wire.call([nfs, 4, 0]))).toEqual([programMismatch, 3, 3])
+      expect(await wordsOf(wire.call([nfs, 2, 0]))).toEqual([programMismatch, 3, 3])
+      expect(await wordsOf(wire.call([mountd, 1, 0]))).toEqual([programMismatch, 3, 3])
+      const nfsAcl = 100227
+      expect(await wordsOf(wire.call([nfsAcl, 3, 0]))).toEqual([programUnavailable])
+      expect(await wordsOf(wire.call([nfs, 3, 22]))).toEqual([procedureUnavailable]) // the last is COMMIT, 21
+      const getattr = [nfs, 3, 1] as const
+      const tooMuch = Buffer.concat([opaque('x'), word(0)])
+      const handleOf65Bytes = opaque(Buffer.alloc(65))
+      for (const args of [undefined, tooMuch, handleOf65Bytes])
+        expect(await wordsOf(wire.call(getattr, args))).toEqual([garbageArguments])
+      // `reject_stat` and its reason.
+      const [rpcMismatch, authError] = [0, 1]
+      const [badCredential, tooWeak] = [1, 5]
+      const [authUnix, rpcsecGss] = [1, 6]
+      expect(await wordsOf(wire.call([nfs, 3, 0], undefined, { rpcVersion: 3 }))).toEqual([rpcMismatch, 2, 2])
+      expect(await wordsOf(wire.call([nfs, 3, 0], undefined, { flavor: rpcsecGss }))).toEqual([
+        authError,
+        tooWeak,
       ])
+      // Stamp, machine name, uid, gid, and a list of one gid.
+      const whole = Buffer.concat([word(0), opaque('client'), word(0), word(0), word(1), word(0)])
+      const asUnix = (credential: Buffer) =>
+        wordsOf(wire.call([nfs, 3, 0], undefined, { flavor: authUnix, credential }))
+      expect(await asUnix(whole)).toEqual([])
+      expect(await asUnix(whole.subarray(0, 12))).toEqual([authError, badCredential])
     },
   )
 
   test('a call in many fragments gets the same reply as any other', async () => {
     const { wire } = await openListener({ source })
-    const reply = await wire.send(callMessage([mountd, 3, 1], opaque('/')), 3)
-    expect(reply.readUInt32BE(24)).toBe(0)
+    const reply = await wire.send(callMessage([mountd, 3, 1], opaque('/')), { fragmentBytes: 3 })
+    // The status of MNT is behind six words: xid, REPLY, MSG_ACCEPTED, an empty verifier (two), SUCCESS.
+    expect(reply.readUInt32BE(6 * 4)).toBe(0)
   })
 
   test('arbitrary bytes over TCP and UDP do no harm', async () => {
     const { port, tcp, udp } = await openListener({ source })
     const handle = await tcp.walk('/f')
+    // Every procedure of NFS, and one more than it has.
     const junkCall = fc
       .tuple(fc.constantFrom(nfs, mountd), fc.integer({ min: 0, max: 22 }), bytes(120), fc.boolean())
       .map(([program, procedure, junk, withHandle]) => {
@@ -255,12 +270,15 @@ describe('the port mapper', () => {
     async (transport) => {
       const { service, port } = await openListener({ source, portmap: 0 })
       const mapper = service.portmapPort ?? 0
+      const [tcp, udp] = [6, 17]
       const wire = transport === 'TCP' ? await TcpWire.open(mapper) : new UdpWire(mapper)
+      // Procedure 3 is GETPORT in version 2, and GETADDR in versions 3 and 4. Procedure 4 is DUMP.
       const getPort = async (program: number, protocol: number): Promise<number> =>
         (await wire.call([portmapper, 2, 3], Buffer.concat([program, 3, protocol, 0].map(word)))).word()
       for (const program of [nfs, mountd])
-        for (const protocol of [6, 17]) expect(await getPort(program, protocol)).toBe(port)
-      expect(await getPort(100021, 6)).toBe(0)
+        for (const protocol of [tcp, udp]) expect(await getPort(program, protocol)).toBe(port)
+      const lockManager = 100021
+      expect(await getPort(lockManager, tcp)).toBe(0)
       const netid = (name: string) =>
         Buffer.concat([word(nfs), word(3), opaque(name), opaque(''), opaque('')])
       const address = `127.0.0.1.${port >> 8}.${port & 255}`
@@ -271,12 +289,15 @@ describe('the port mapper', () => {
       const dump = await wire.call([portmapper, 2, 4])
       const lines: number[][] = []
       while (dump.word() === 1) lines.push([dump.word(), dump.word(), dump.word(), dump.word()])
-      expect(lines).toContainEqual([portmapper, 2, 6, mapper])
-      expect(lines).toContainEqual([mountd, 3, 17, port])
-      expect(lines).toHaveLength(10)
-      for (const procedure of [1, 2])
+      expect(lines).toContainEqual([portmapper, 2, tcp, mapper])
+      expect(lines).toContainEqual([mountd, 3, udp, port])
+      // Three versions of the port mapper, NFS and MOUNT; each over TCP and UDP.
+      expect(lines).toHaveLength((3 + 1 + 1) * 2)
+      const [set, unset, callIt] = [1, 2, 5]
+      for (const procedure of [set, unset])
         expect((await wire.call([portmapper, 2, procedure], Buffer.alloc(16))).word()).toBe(0)
-      await expect(wire.call([portmapper, 2, 5], Buffer.alloc(16))).rejects.toMatchObject({ words: [3] })
+      // PROC_UNAVAIL.
+      await expect(wire.call([portmapper, 2, callIt], Buffer.alloc(16))).rejects.toMatchObject({ words: [3] })
       wire.close()
     },
   )
@@ -284,6 +305,7 @@ describe('the port mapper', () => {
   test('the port of the port mapper does not answer NFS calls, nor the NFS port its calls', async () => {
     const { service, wire } = await openListener({ source, portmap: 0 })
     const tcp = await TcpWire.open(service.portmapPort ?? 0)
+    // PROG_UNAVAIL.
     await expect(new NfsClient(tcp).mount('/')).rejects.toMatchObject({ words: [1] })
     await expect(wire.call([portmapper, 2, 0])).rejects.toMatchObject({ words: [1] })
     tcp.close()

@@ -29,6 +29,14 @@ test('an abort keeps its detail; a silent client is an abort too', () => {
   })
 })
 
+test('a download whose last ACK was lost is complete, and says so', () => {
+  expect(servedEvent(request, { end: 'unconfirmed', bytes: 1300 }, 150)).toMatchObject({
+    outcome: 'complete',
+    bytes: 1300,
+    detail: 'the last ACK did not come',
+  })
+})
+
 test('a failure on our side has its kind and its detail', () => {
   const error = new Failure('not-found', 'file not found: /boot/x')
   expect(servedEvent(request, { end: 'failed', bytes: 0, error }, 150)).toMatchObject({

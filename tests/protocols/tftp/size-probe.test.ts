@@ -9,7 +9,8 @@ import { type FetchOptions, fetchTftp } from '../../support/tftp-client.ts'
 
 /**
  * Clients that ask only for the size of a file, with real datagrams. EDK2: lab run of OVMF 2022.11. iPXE:
- * src/net/udp/tftp.c and pxe_tftp.c (PXENV_TFTP_GET_FSIZE). GRUB: grub-core/net/tftp.c, a file that is opened and closed.
+ * src/net/udp/tftp.c and pxe_tftp.c (PXENV_TFTP_GET_FSIZE). GRUB: grub-core/net/tftp.c, a file that is opened
+ * and closed.
  */
 
 const size = 60_000
@@ -25,7 +26,7 @@ async function open(native: 'off' | 'required', source: FileSource) {
     source,
     events: (event) => events.push(event),
     native,
-    limits: { stopMs: 20 },
+    limits: { stopMs: 20 }, // some clients here go away without a word
   })
   await service.start()
   const fetch = (path: string, options: Partial<FetchOptions> = {}) =>
@@ -40,7 +41,10 @@ async function open(native: 'off' | 'required', source: FileSource) {
   return { service, fetch, served }
 }
 
-/** Sends an ERROR in place of the client's reply to the first packet that is not of type `after`, and ends the client. */
+/**
+ * Sends an ERROR in place of the client's reply to the first packet that is not of type `after`, and ends the
+ * client.
+ */
 function errorAfter(after: 'request' | 'oack', code: number, message: string): Partial<FetchOptions> {
   return {
     intercept: (packet, peer) => {
@@ -92,6 +96,7 @@ describe.each(nativeModes)('size probes, system calls %s', (native) => {
     expect(await served('/no-options')).toMatchObject([{ outcome: 'aborted', bytes: 0 }])
   })
 
+  // The last one here: it stops the service that all these tests share.
   test('a client goes away after the OACK: aborted, with 0 bytes', async () => {
     const { service, fetch, served } = opened
     await fetch('gone', { options: { tsize: 0 }, intercept: () => 'stop' })

@@ -17,9 +17,17 @@ beforeEach(() => {
   return () => rmSync(data, { recursive: true, force: true })
 })
 
-const arm = (store: Awaited<ReturnType<typeof openStore>>, guest: string) =>
-  store.change(guest, (life) => nextState(life, { type: 'install-once' }, 1))
+/** When all that these tests write happens. */
+const atMs = 1
 
+/** Writes a change to the guest: the operator wants one installation, and its number goes up by one. */
+const arm = (store: Awaited<ReturnType<typeof openStore>>, guest: string) =>
+  store.change(guest, (state) => nextState(state, { type: 'install-once' }, atMs))
+
+/**
+ * Starts writer.ts. `kept` has, by guest, the number of the last installation whose write had resolved in that
+ * process.
+ */
 function startWriter(times: number, ...guests: string[]): { child: ChildProcess; kept: Map<string, number> } {
   const args = [builtFile('tests/store/sqlite/writer.ts'), data, String(times), ...guests]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -41,19 +49,24 @@ describe('a restart', () => {
     const first = await openStore({ data })
     expect(first.isNew).toBe(true)
     await arm(first, 'web01')
-    const [lives, story, secret] = [await first.states(), await first.history('web01'), await first.secret()]
+    const [states, history, secret] = [
+      await first.states(),
+      await first.history('web01'),
+      await first.secret(),
+    ]
     await first.close()
     const second = await openStore({ data })
     expect(second.isNew).toBe(false)
     expect([await second.states(), await second.history('web01'), await second.secret()]).toEqual([
-      lives,
-      story,
+      states,
+      history,
       secret,
     ])
     await second.close()
   })
 
   test('after kill -9 during a write keeps every change whose promise had resolved, completely', async () => {
+    // The numbers of installations go on: the second round begins where the first was killed.
     for (let round = 0; round < 2; round++) {
       const { child, kept } = startWriter(1_000_000, 'web01', 'web02')
       const ended = once(child, 'close')
@@ -61,12 +74,12 @@ describe('a restart', () => {
       child.kill('SIGKILL')
       await ended
       const store = await openStore({ data })
-      const lives = await store.states()
+      const states = await store.states()
       for (const guest of ['web01', 'web02']) {
-        const life = lives.get(guest)
-        expect(life?.install).toBeGreaterThanOrEqual(kept.get(guest) ?? 0)
-        // The step of a change and the change itself came together.
-        expect((await store.history(guest)).at(-1)?.install).toBe(life?.install)
+        const install = states.get(guest)?.install
+        expect(install).toBeGreaterThanOrEqual(kept.get(guest) ?? 0)
+        // The state and the line of its history were written together.
+        expect((await store.history(guest)).at(-1)?.install).toBe(install)
       }
       await store.close()
     }
@@ -82,8 +95,8 @@ describe('two processes', () => {
     const codes = await Promise.all(children.map(async ({ child }) => (await once(child, 'close'))[0]))
     expect(codes).toEqual([0, 0])
     const store = await openStore({ data })
-    const lives = await store.states()
-    expect([lives.get('web01')?.install, lives.get('web02')?.install]).toEqual([40, 40])
+    const states = await store.states()
+    expect([states.get('web01')?.install, states.get('web02')?.install]).toEqual([40, 40])
     await store.close()
   })
 
@@ -159,7 +172,12 @@ describe('the file', () => {
 })
 
 test.each([
-  ['one offer, as 0.1 wrote it', '{"offer":{"tree":"f40","client":"10.0.0.7"}}', 'install', ['10.0.0.7']],
+  [
+    'one offer, as earlier builds of 0.1 wrote it',
+    '{"offer":{"tree":"f40","client":"10.0.0.7"}}',
+    'install',
+    ['10.0.0.7'],
+  ],
   [
     'an offer for each address',
     '{"offers":[{"client":"10.0.0.7"},{"client":"10.0.0.8"}]}',

@@ -10,8 +10,9 @@ const store = await openStore({ data })
 for (let n = 0; n < Number(times); n++) {
   await Promise.all(
     guests.map(async (guest) => {
-      const life = await store.change(guest, (before) => nextState(before, { type: 'install-once' }, n))
-      process.stdout.write(`${guest} ${life?.install}\n`)
+      const atMs = n
+      const state = await store.change(guest, (before) => nextState(before, { type: 'install-once' }, atMs))
+      process.stdout.write(`${guest} ${state?.install}\n`)
     }),
   )
 }

@@ -27,6 +27,10 @@ export function imageOf(bytes: Buffer, size = bytes.length): Image & { readonly 
   }
 }
 
+/** When so many nodes were found, no further folder is listed. */
+const mostNodes = 300
+
+/** What a walk found, and how often it read from the image. */
 export interface Walked {
   readonly nodes: readonly (readonly [CleanPath, IsoNode])[]
   readonly failures: readonly Failure[]
@@ -45,7 +49,11 @@ export async function walkImage(bytes: Buffer, size = bytes.length): Promise<Wal
   }
   const disc = await openDisc(image).catch(keep)
   const waiting: CleanPath[] = disc ? [rootPath] : []
-  for (let path = waiting.pop(); disc && path !== undefined && nodes.length < 300; path = waiting.pop()) {
+  for (
+    let path = waiting.pop();
+    disc && path !== undefined && nodes.length < mostNodes;
+    path = waiting.pop()
+  ) {
     for (const node of (await disc.list(path).catch(keep)) ?? []) {
       const at = joinPath(path, node.name)
       nodes.push([at, node])

@@ -1,5 +1,5 @@
 import { type IsoShape, writeIso } from './write-iso.ts'
-import { type UdfShape, type WrittenUdf, writeUdf } from './write-udf.ts'
+import { sectors, type UdfShape, type WrittenUdf, writeUdf } from './write-udf.ts'
 
 const sector = 2048
 
@@ -11,9 +11,11 @@ const sector = 2048
 export function writeBridge(udf: UdfShape, iso: (udf: WrittenUdf) => IsoShape): WrittenUdf {
   const written = writeUdf(udf)
   const image = Buffer.from(written.bytes)
+  // Sectors 16 to 23 have room for at most three descriptors of ISO 9660 and the three of UDF.
   const { bytes } = writeIso({ ...iso(written), firstBlock: 24 })
-  if (bytes.length > 200 * sector) throw new Error('ISO 9660 reaches into UDF')
+  if (bytes.length > sectors.main * sector) throw new Error('ISO 9660 reaches into UDF')
   bytes.copy(image, 16 * sector, 16 * sector)
+  // Each volume of ISO 9660 gets the size of the whole image, in both byte orders. The terminator is 255.
   let end = 16
   for (; image[end * sector] !== 255; end++) {
     image.writeUInt32LE(image.length / sector, end * sector + 80)

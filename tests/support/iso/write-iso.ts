@@ -5,25 +5,31 @@
 
 const sector = 2048
 
+/** A file of an image to be written. */
 export interface IsoFile {
   readonly bytes?: Uint8Array | string
   /** A symlink, with Rock Ridge only. */
   readonly target?: string
-  /** Other places of the bytes: block and length of each piece. */
+  /** Where the records say that the bytes lie: block and length of each piece. Nothing is written there. */
   readonly pieces?: readonly { readonly block: number; readonly length: number }[]
   /** System use fields added as they are. */
   readonly fields?: readonly Buffer[]
 }
 
+/** An image to be written. */
 export interface IsoShape {
   readonly files: Readonly<Record<string, IsoFile | Uint8Array | string>>
+  /** Default: true. */
   readonly rockRidge?: boolean
   readonly joliet?: boolean
   /** Paths of relocated folders: the record in the parent only points to the folder, by CL. */
   readonly relocated?: readonly string[]
-  /** Put long Rock Ridge fields into continuation areas. */
+  /** Put all Rock Ridge fields into continuation areas; a record has at most 255 bytes. */
   readonly continuation?: boolean
-  /** The first block of files and directories. The blocks between it and the descriptors are free. */
+  /**
+   * The first block of files and directories; default 20. The blocks between it and the descriptors, which begin
+   * at block 16, are free.
+   */
   readonly firstBlock?: number
 }
 
@@ -43,6 +49,7 @@ interface Disc {
   readonly more: { block: number; bytes: Buffer[]; used: number }
 }
 
+/** A written image. Places are blocks of 2048 bytes from its beginning, and lengths in bytes. */
 export interface WrittenIso {
   readonly bytes: Buffer
   /** The place of each folder's directory in the primary volume. */
@@ -68,21 +75,21 @@ export function writeIso(shape: IsoShape): WrittenIso {
   }
   const firstBlock = shape.firstBlock ?? 20
   const blocks: Buffer[] = []
+  const nextBlock = () => firstBlock + blocks.reduce((sum, each) => sum + each.length / sector, 0)
   const put = (bytes: Buffer): number => {
-    const at = firstBlock + blocks.reduce((sum, each) => sum + each.length / sector, 0)
+    const block = nextBlock()
     blocks.push(Buffer.concat([bytes, Buffer.alloc((sector - (bytes.length % sector)) % sector)]))
-    return at
+    return block
   }
   for (const [path, file] of files) {
     const bytes = Buffer.from(file.bytes ?? '')
     disc.places.set(path, { block: bytes.length > 0 ? put(bytes) : 0, length: bytes.length })
   }
-  const at = () => firstBlock + blocks.reduce((sum, each) => sum + each.length / sector, 0)
-  const primary = writeDirectories(disc, at(), 'primary', put)
+  const primary = writeDirectories(disc, nextBlock(), 'primary', put)
   const joliet = shape.joliet
-    ? writeDirectories({ ...disc, folders: foldersOf(files.keys()) }, at(), 'joliet', put)
+    ? writeDirectories({ ...disc, folders: foldersOf(files.keys()) }, nextBlock(), 'joliet', put)
     : undefined
-  const size = at()
+  const size = nextBlock()
   const head = Buffer.alloc(firstBlock * sector)
   descriptor(1, primary.root, size).copy(head, 16 * sector)
   if (joliet) descriptor(2, joliet.root, size).copy(head, 17 * sector)
@@ -115,7 +122,12 @@ function foldersOf(paths: Iterable<string>): Map<string, Folder> {
   return folders
 }
 
-/** Writes all directories twice: first to learn their lengths, then with all places known. */
+/**
+ * Writes all directories twice: first to learn their lengths, then with all places known.
+ *
+ * @param from The block of the first directory.
+ * @param put Adds bytes to the image, and returns their block.
+ */
 function writeDirectories(
   disc: Disc,
   from: number,
@@ -146,19 +158,21 @@ function writeDirectories(
 function directory(disc: Disc, folder: Folder, kind: 'primary' | 'joliet'): Buffer {
   const rockRidge = kind === 'primary' && disc.shape.rockRidge !== false
   const parent = disc.folders.get(folder.path.slice(0, Math.max(0, folder.path.lastIndexOf('/')))) ?? folder
-  const self = rockRidge && folder.path === '' ? [Buffer.from([0x53, 0x50, 7, 1, 0xbe, 0xef, 0])] : []
+  // The field SP with its check bytes, in the root's own record: the disc has Rock Ridge (SUSP 5.3).
+  const sp = field('SP', Buffer.from([0xbe, 0xef, 0]))
+  const self = rockRidge && folder.path === '' ? [sp] : []
   const records = [
     record({ name: Buffer.from([0]), place: folder, isFolder: true, fields: self }),
     record({ name: Buffer.from([1]), place: parent, isFolder: true, fields: [] }),
   ]
-  for (const [at, path] of [...folder.children].sort().entries())
-    records.push(...childRecords(disc, path, at, kind))
+  for (const [index, path] of [...folder.children].sort().entries())
+    records.push(...childRecords(disc, path, index, kind))
   return packed(records)
 }
 
 /** The identifier of ECMA-119 7.5 and 7.6: short with Rock Ridge, else the name in upper case. */
-function primaryName(name: string, at: number, isFolder: boolean, rockRidge: boolean): string {
-  if (rockRidge) return isFolder ? `D${at}` : `F${at}.;1`
+function primaryName(name: string, index: number, isFolder: boolean, rockRidge: boolean): string {
+  if (rockRidge) return isFolder ? `D${index}` : `F${index}.;1`
   const upper = name.toUpperCase()
   if (isFolder) return upper
   return `${upper}${name.includes('.') ? '' : '.'};1`
@@ -173,7 +187,7 @@ function rockRidgeFields(name: string, file: IsoFile | undefined, movedTo: Folde
   return fields
 }
 
-function childRecords(disc: Disc, path: string, at: number, kind: 'primary' | 'joliet'): Buffer[] {
+function childRecords(disc: Disc, path: string, index: number, kind: 'primary' | 'joliet'): Buffer[] {
   const name = path.slice(path.lastIndexOf('/') + 1)
   const rockRidge = kind === 'primary' && disc.shape.rockRidge !== false
   const inner = disc.folders.get(path)
@@ -181,7 +195,7 @@ function childRecords(disc: Disc, path: string, at: number, kind: 'primary' | 'j
   const written =
     kind === 'joliet'
       ? Buffer.from(name.slice(0, 64), 'utf16le').swap16()
-      : Buffer.from(primaryName(name, at, inner !== undefined, rockRidge), 'latin1')
+      : Buffer.from(primaryName(name, index, inner !== undefined, rockRidge), 'latin1')
   const moved = rockRidge && disc.shape.relocated?.includes(path) ? inner : undefined
   const fields = rockRidge ? rockRidgeFields(name, file, moved) : []
   const kept = rockRidge && disc.shape.continuation ? [continued(disc, fields)] : fields
@@ -210,10 +224,20 @@ function continued(disc: Disc, fields: readonly Buffer[]): Buffer {
   const offset = more.used
   more.bytes.push(bytes)
   more.used += bytes.length
-  return continuationField(more.block + Math.floor(offset / sector), offset % sector, bytes.length)
+  return continuationField({
+    block: more.block + Math.floor(offset / sector),
+    offset: offset % sector,
+    length: bytes.length,
+  })
 }
 
-export function continuationField(block: number, offset: number, length: number): Buffer {
+/** The field CE: the fields continue in an area (SUSP 5.1). */
+export function continuationField(area: {
+  readonly block: number
+  readonly offset: number
+  readonly length: number
+}): Buffer {
+  const { block, offset, length } = area
   return field('CE', both(block), both(offset), both(length))
 }
 
@@ -232,9 +256,10 @@ function nameFields(name: string): Buffer[] {
   return fields
 }
 
+/** Each component: its flags, the length of its name, the name (P1282 4.1.3). */
 function linkField(target: string): Buffer {
   const parts = target.split('/').map((part) => {
-    if (part === '') return Buffer.from([8, 0])
+    if (part === '') return Buffer.from([8, 0]) // the root
     if (part === '.') return Buffer.from([2, 0])
     if (part === '..') return Buffer.from([4, 0])
     return Buffer.concat([Buffer.from([0, Buffer.byteLength(part)]), Buffer.from(part)])
@@ -250,6 +275,7 @@ interface RecordShape {
   readonly fields: readonly Buffer[]
 }
 
+/** A directory record (ECMA-119 9.1). */
 function record({ name, place, isFolder, continues = false, fields }: RecordShape): Buffer {
   const base = 33 + name.length + (name.length % 2 === 0 ? 1 : 0)
   const use = Buffer.concat(fields)
@@ -261,7 +287,7 @@ function record({ name, place, isFolder, continues = false, fields }: RecordShap
   both(place.length).copy(bytes, 10)
   Buffer.from([124, 4, 14, 12, 0, 0, 0]).copy(bytes, 18) // 2024-04-14 12:00 UTC
   bytes[25] = (isFolder ? 2 : 0) | (continues ? 0x80 : 0)
-  bytes[28] = 1
+  bytes[28] = 1 // volume sequence number, in both byte orders
   bytes[31] = 1
   bytes[32] = name.length
   name.copy(bytes, 33)
@@ -285,17 +311,18 @@ function packed(records: readonly Buffer[]): Buffer {
   return Buffer.concat(sectors)
 }
 
+/** A primary (1) or Joliet (2) volume descriptor (ECMA-119 8.4 and 8.5). */
 function descriptor(type: 1 | 2, root: { block: number; length: number }, blocks: number): Buffer {
   const bytes = Buffer.alloc(sector)
   bytes[0] = type
   bytes.write('CD001', 1, 'latin1')
-  bytes[6] = 1
+  bytes[6] = 1 // version
   bytes.fill(' ', 8, 72)
-  if (type === 2) bytes.write('%/E', 88, 'latin1')
+  if (type === 2) bytes.write('%/E', 88, 'latin1') // UCS-2 level 3
   const label = type === 2 ? Buffer.from('TEST', 'utf16le').swap16() : Buffer.from('TEST')
   label.copy(bytes, 40)
-  both(blocks).copy(bytes, 80)
-  bytes.writeUInt16LE(sector, 128)
+  both(blocks).copy(bytes, 80) // size of the volume
+  bytes.writeUInt16LE(sector, 128) // size of a block, in both byte orders
   bytes.writeUInt16BE(sector, 130)
   record({ name: Buffer.from([0]), place: root, isFolder: true, fields: [] }).copy(bytes, 156)
   return bytes

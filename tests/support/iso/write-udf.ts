@@ -3,7 +3,7 @@
  * the reader. It can write every form of file entry, so that tests can make any disc and damage it anywhere.
  */
 
-import { identifier, pathComponents, timestamp } from './udf-fields.ts'
+import { identifier, identifierFlags, pathComponents, tagged, tags, timestamp } from './udf-fields.ts'
 import type { UdfFile, UdfShape, WrittenUdf } from './udf-shape.ts'
 import {
   createVolume,
@@ -14,8 +14,22 @@ import {
   writeVolume,
 } from './udf-volume.ts'
 
-export { identifier, seal, tagsIn } from './udf-fields.ts'
+export {
+  fieldAt,
+  identifier,
+  identifierFlags,
+  seal,
+  shortDescriptorBytes,
+  tags,
+  tagsIn,
+} from './udf-fields.ts'
 export type { UdfFile, UdfShape, WrittenUdf } from './udf-shape.ts'
+export { sectors } from './udf-volume.ts'
+
+/** File types of an ICB (ECMA-167 4/14.6.6, UDF 2.50 2.2.13). */
+const fileTypes = { folder: 4, bytes: 5, symlink: 12, metadata: 250, metadataMirror: 251 }
+/** Which allocation descriptors a file entry has (ECMA-167 4/14.6.8). */
+const allocationKinds = { short: 0, long: 1, embedded: 3 }
 
 /** An image with these files; paths without a leading slash. */
 export function writeUdf(shape: UdfShape): WrittenUdf {
@@ -62,27 +76,33 @@ function childrenOf(paths: Iterable<string>): Map<string, string[]> {
   return found
 }
 
+/** What an allocation descriptor says. */
 interface Piece {
   readonly block: number
   readonly length: number
+  /** The two upper bits of the length. */
   readonly kind?: number
 }
+
+/** The `kind` of a descriptor that leads to more descriptors. */
+const continued = 3
 
 function writeFile(volume: Volume, path: string, file: UdfFile, block: number): void {
   const content = file.target === undefined ? Buffer.from(file.bytes ?? '') : pathComponents(file.target)
   const allocation = file.allocation ?? (volume.shape.metadata ? 'long' : 'short')
-  const type = file.type ?? (file.target === undefined ? 5 : 12)
+  const type = file.type ?? (file.target === undefined ? fileTypes.bytes : fileTypes.symlink)
   const size = file.size ?? file.pieces?.reduce((sum, { length }) => sum + length, 0) ?? content.length
   if (allocation === 'embedded') {
-    const entry = fileEntry(volume, { type, size, kind: 3, area: content, block })
+    const entry = fileEntry(volume, { type, size, allocation, area: content, block })
     volume.data.set(path, volume.meta.at(block) + entry.length - content.length)
     return
   }
   const pieces = file.pieces ?? place(volume, path, content, file.pieceBlocks)
   const area = descriptors(volume, pieces, { allocation, partition: 0, each: file.descriptorsEach })
-  fileEntry(volume, { type, size, kind: allocation === 'long' ? 1 : 0, area, block })
+  fileEntry(volume, { type, size, allocation, area, block })
 }
 
+/** Writes the bytes of a file, and returns where. */
 function place(
   volume: Volume,
   path: string,
@@ -97,6 +117,7 @@ function place(
     const block = plain.take(Math.ceil(piece.length / blockBytes))
     if (pieces.length === 0) volume.data.set(path, plain.at(block))
     volume.write(plain.at(block), piece)
+    // A foreign block keeps the next piece apart.
     if (at + pieceBytes < content.length) volume.write(plain.at(plain.take(1)), Buffer.from('FOREIGN '))
     pieces.push({ block, length: piece.length })
   }
@@ -128,12 +149,11 @@ function descriptors(volume: Volume, pieces: readonly Piece[], form: DescriptorF
   let area = areaFrom(from)
   while (from > 0) {
     const block = volume.plain.take(1)
-    const head = Buffer.alloc(24)
-    head.writeUInt16LE(258, 0)
+    const head = tagged(tags.allocationExtent, 24)
     head.writeUInt32LE(area.length, 20)
     volume.write(volume.plain.at(block), Buffer.concat([head, area]), block)
     from -= each
-    area = Buffer.concat([areaFrom(from), write({ block, length: volume.blockBytes }, 3)])
+    area = Buffer.concat([areaFrom(from), write({ block, length: volume.blockBytes }, continued)])
   }
   return area
 }
@@ -141,26 +161,28 @@ function descriptors(volume: Volume, pieces: readonly Piece[], form: DescriptorF
 interface EntryShape {
   readonly type: number
   readonly size: number | bigint
-  readonly kind: number
+  readonly allocation: 'short' | 'long' | 'embedded'
+  /** The allocation descriptors, or the bytes of the file. */
   readonly area: Buffer
   readonly block: number
+  /** The position in the image, for an entry that is not in `meta`. */
   readonly at?: number
 }
 
-function fileEntry(volume: Volume, { type, size, kind, area, block, at }: EntryShape): Buffer {
+/** A file entry (ECMA-167 4/14.9), or an extended one (4/14.17) with an object size and a creation time. */
+function fileEntry(volume: Volume, { type, size, allocation, area, block, at }: EntryShape): Buffer {
   const extended = volume.shape.version2 === true
-  const head = Buffer.alloc(extended ? 216 : 176)
-  head.writeUInt16LE(extended ? 266 : 261, 0)
+  const head = extended ? tagged(tags.extendedFileEntry, 216) : tagged(tags.fileEntry, 176)
   head.writeUInt16LE(4, 20) // strategy
-  head.writeUInt16LE(1, 24)
+  head.writeUInt16LE(1, 24) // maximum number of entries
   head[27] = type
-  head.writeUInt16LE(kind, 34)
+  head.writeUInt16LE(allocationKinds[allocation], 34)
   head.writeUInt32LE(0x14a5, 44) // r-x for all
-  head.writeUInt16LE(1, 48)
+  head.writeUInt16LE(1, 48) // link count
   head.writeBigUInt64LE(BigInt(size), 56)
-  if (extended) head.writeBigUInt64LE(BigInt(size), 64)
+  if (extended) head.writeBigUInt64LE(BigInt(size), 64) // object size
   for (const time of extended ? [80, 92, 104, 116] : [72, 84, 96]) timestamp().copy(head, time)
-  head.writeUInt32LE(1, extended ? 128 : 108)
+  head.writeUInt32LE(1, extended ? 128 : 108) // checkpoint
   // A few bytes of extended attributes, which a reader must skip.
   const attributes = Buffer.from('ATTR')
   head.writeUInt32LE(attributes.length, extended ? 208 : 168)
@@ -173,8 +195,11 @@ function fileEntry(volume: Volume, { type, size, kind, area, block, at }: EntryS
 
 interface FolderShape {
   readonly path: string
+  /** The paths of what is in it. */
   readonly names: readonly string[]
+  /** The block of each file entry, by path. */
   readonly addresses: ReadonlyMap<string, number>
+  /** All folders of the image, by path. */
   readonly children: ReadonlyMap<string, unknown>
 }
 
@@ -184,16 +209,21 @@ function writeFolder(volume: Volume, { path, names, addresses, children }: Folde
   const parent = addresses.get(path.slice(0, Math.max(0, path.lastIndexOf('/')))) ?? block
   const wide = shape.wideNames === true
   const content = Buffer.concat([
-    identifier({ name: '', block: parent, partition: metaPartition, flags: 10 }),
-    // A deleted file, which a reader must skip.
-    identifier({ name: 'deleted', block: 0xfffffff0, partition: 7, flags: 4 }),
+    identifier({
+      name: '',
+      block: parent,
+      partition: metaPartition,
+      flags: identifierFlags.parent + identifierFlags.folder,
+    }),
+    // A deleted file, which a reader must skip: its block and partition do not exist.
+    identifier({ name: 'deleted', block: 0xfffffff0, partition: 7, flags: identifierFlags.deleted }),
     ...(path === '' ? (shape.identifiers ?? []) : []),
     ...names.map((child) =>
       identifier({
         name: child.slice(child.lastIndexOf('/') + 1),
         block: addresses.get(child) ?? 0,
         partition: metaPartition,
-        flags: children.has(child) ? 2 : 0,
+        flags: children.has(child) ? identifierFlags.folder : 0,
         wide,
         // Some identifiers have four bytes of implementation use.
         use: child.length % 3 === 0 ? Buffer.from('USE!') : Buffer.alloc(0),
@@ -202,7 +232,13 @@ function writeFolder(volume: Volume, { path, names, addresses, children }: Folde
   ])
   const allocation = shape.folders ?? 'short'
   if (allocation === 'embedded') {
-    const entry = fileEntry(volume, { type: 4, size: content.length, kind: 3, area: content, block })
+    const entry = fileEntry(volume, {
+      type: fileTypes.folder,
+      size: content.length,
+      allocation,
+      area: content,
+      block,
+    })
     volume.folders.set(path, meta.at(block) + entry.length - content.length)
     return
   }
@@ -216,9 +252,11 @@ function writeFolder(volume: Volume, { path, names, addresses, children }: Folde
     if (i === 0) volume.folders.set(path, meta.at(taken))
     pieces.push({ block: taken, length: piece.length })
   }
+  // Descriptors of up to 16 bytes in the block of the file entry: 240 bytes are enough for its fields (216), its
+  // attributes (4), and the descriptor that leads to more (16).
   const each = Math.floor((blockBytes - 240) / 16)
   const area = descriptors(volume, pieces, { allocation, partition: metaPartition, each })
-  fileEntry(volume, { type: 4, size: content.length, kind: allocation === 'long' ? 1 : 0, area, block })
+  fileEntry(volume, { type: fileTypes.folder, size: content.length, allocation, area, block })
 }
 
 /** The metadata file and its mirror, which have the places of the metadata partition. */
@@ -231,9 +269,9 @@ function writeMetadataFile(volume: Volume): void {
   const area = descriptors(volume, pieces, { allocation: 'short', partition: 0 })
   for (const [i, block] of metadataFile.entries())
     fileEntry(volume, {
-      type: 250 + i,
+      type: i === 0 ? fileTypes.metadata : fileTypes.metadataMirror,
       size: metadataBlocks * blockBytes,
-      kind: 0,
+      allocation: 'short',
       area,
       block,
       at: volume.plain.at(block),

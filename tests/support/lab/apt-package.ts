@@ -22,7 +22,7 @@ export function unpackPackage(cache: string, name: string): string {
 
 /**
  * The package that an empty package depends on: for `linux-image-cloud-amd64`, the package of the current
- * kernel.
+ * kernel. `pattern` has its name as a group, in a line of `apt-cache depends`.
  */
 export function packageBehind(name: string, pattern: RegExp): string {
   const depends = execFileSync('apt-cache', ['depends', name], { encoding: 'utf8' })

@@ -28,6 +28,7 @@ test('a device keeps its numbers', () => {
 
 test('data that is not an archive is refused', () => {
   expect(() => decodeCpio(Buffer.from('not an archive'))).toThrow('no cpio header at byte 0')
+  // Header (110) and name (2), then the data (1): each padded to a multiple of 4. The header at 116 is cut.
   const cut = encodeCpio([{ name: 'a', mode: fileMode, data: Buffer.from('b') }]).subarray(0, 130)
   expect(() => decodeCpio(cut)).toThrow('no cpio header at byte 116')
 })

@@ -8,6 +8,7 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 exec </dev/console >/dev/console 2>&1
+# Only critical messages of the kernel may come between our lines.
 echo 3 >/proc/sys/kernel/printk
 say "booted with $(cat /proc/cmdline)"
 

@@ -15,8 +15,8 @@ import {
 } from './cpio.ts'
 
 /**
- * Modules for the network cards of QEMU, libvirt and Xen and for their buses. Each module names its own
- * dependencies.
+ * Modules for the network cards of QEMU, libvirt and Xen, for their buses, and for random numbers. Each module
+ * names its own dependencies.
  */
 const wanted = [
   'virtio_pci',
@@ -42,7 +42,7 @@ for gateway in $router; do ip route add default via "$gateway"; done
 echo "$ip" >/run/address
 `
 
-/** Enough of curl for a %post: the last word is the URL, and a request with data or a method is a POST. */
+/** Enough of curl for a %post: the last `http://` word is the URL, and with data or `-X POST` it is a POST. */
 const curlScript = `#!/bin/sh
 data=; post=
 for word; do
@@ -104,11 +104,9 @@ function guestMembers(installer: readonly CpioMember[]): CpioMember[] {
     data: Buffer.alloc(0),
     device: { major: 5, minor: 1 },
   }
-  return [
-    ...foldersOf([...files.map(({ name }) => name), 'dev/x', 'proc/x', 'sys/x', 'run/x', 'tmp/x']),
-    device,
-    ...files,
-  ]
+  // foldersOf makes the folders above names: `x` stands for what will be in these.
+  const empty = ['dev/x', 'proc/x', 'sys/x', 'run/x', 'tmp/x']
+  return [...foldersOf([...files.map(({ name }) => name), ...empty]), device, ...files]
 }
 
 /** The wanted modules, each after those that it depends on. */
@@ -131,9 +129,11 @@ function orderModules(installer: readonly CpioMember[]): CpioMember[] {
 
 /** The `depends=` string of a module's `.modinfo` section. */
 function dependenciesOf(module: Buffer): string[] {
-  const start = module.indexOf('\0depends=')
-  if (start < 0) return []
-  const text = module.toString('latin1', start + 9, module.indexOf(0, start + 9))
+  const key = '\0depends='
+  const at = module.indexOf(key)
+  if (at < 0) return []
+  const start = at + key.length
+  const text = module.toString('latin1', start, module.indexOf(0, start))
   return text.split(',').filter((name) => name !== '')
 }
 

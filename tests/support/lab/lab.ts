@@ -14,7 +14,7 @@ const root = join(import.meta.dirname, '../../..')
 /** The compiled program, as users run it. */
 export const treebootMain = join(root, 'dist/server/main.js')
 
-/** Kept between runs: the installer that apt fetched, and the initrd of `guestImages` made from it. */
+/** Kept between runs: the packages that apt fetched, unpacked, and the initrds made from them. */
 export const labCache = join(tmpdir(), 'treeboot-lab')
 
 /** A folder for the test, and the stack of everything that the test removes at its end. */
@@ -97,7 +97,8 @@ export async function startTreeboot(bench: Bench, settings: TreebootSettings): P
 }
 
 function services(lan: Lan | undefined): Record<string, unknown> {
-  // In a network of its own every standard port is free; on this machine any of them may be in use.
+  // In a network of its own every standard port is free; on this machine any of them may be in use. A test that
+  // needs a service which is off here opens it in its `config`.
   if (lan) return { server: { bind: lan.address }, ftp: { enabled: false }, nfs: { enabled: false } }
   const free = { bind: '127.0.0.1', port: 0 }
   return { http: free, tftp: free, ftp: free, nfs: { enabled: false } }

@@ -72,6 +72,7 @@ export async function startLibvirt(undo: UndoStack, lan: Lan, folder: string): P
   const gone = daemon.ended.then((code) => {
     throw new Error(`libvirtd ended with ${code}:\n${daemon.output.tail()}`)
   })
+  // At the end of the test the daemon ends, and nobody waits for this any more.
   gone.catch(() => {})
   await Promise.race([probe.output.waitFor(/Running hypervisor: .*/, 90_000), gone])
   return { daemon, inside }

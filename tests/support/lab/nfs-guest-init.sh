@@ -8,6 +8,7 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 exec </dev/console >/dev/console 2>&1
+# Only critical messages of the kernel may come between our lines.
 echo 3 >/proc/sys/kernel/printk
 
 while read -r module; do insmod "/modules/$module" 2>/dev/null || say "no $module"; done </modules/order
@@ -22,6 +23,10 @@ for word in $(cat /proc/cmdline); do
     nfs.address=*) ip addr add "${word#*=}" dev eth0 ;;
   esac
 done
+
+# Version 4 has no MOUNT: it asks the port of the NFS service itself.
+port=
+case ,$options in *,port=*) port=,$options port=${port##*,port=} port=${port%%,*} ;; esac
 
 # Debian's busybox leaves NFS options to the kernel, which then speaks MOUNT and the port mapper by itself.
 if mount -t nfs4 -o "addr=$server,clientaddr=0.0.0.0,vers=4.2${port:+,port=$port}" "$server:$path" /mnt 2>/dev/null; then

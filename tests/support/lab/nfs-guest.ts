@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { packageBehind, unpackPackage } from './apt-package.ts'
 import { type CpioMember, encodeCpio, fileMode, folderMode, linkMode, programMode } from './cpio.ts'
+import { labCache } from './lab.ts'
 
 /**
  * The modules that Debian does not build into its cloud kernel. NFSv4 is there so that a test sees it
@@ -14,9 +14,7 @@ const wanted = ['virtio_pci', 'virtio_net', 'virtio-rng', 'nfsv3', 'nfsv4']
 
 const ownScript = readFileSync(join(import.meta.dirname, 'nfs-guest-init.sh'))
 
-/** Kept between runs: what apt fetched, and the guests made from it. */
-const cache = join(tmpdir(), 'treeboot-lab')
-
+/** What QEMU boots as a guest, which is here any virtual machine: no configuration of treeboot names it. */
 export interface CloudGuest {
   readonly kernel: string
   readonly initrd: string
@@ -35,8 +33,8 @@ export interface CloudGuestShape {
 }
 
 /**
- * A guest that mounts an export and reads it. The kernel's command line names the export: `nfs.options` and
- * `nfs.path`.
+ * A guest that mounts an export and reads it. The kernel's command line names the export (`nfs.server`, `nfs.path`,
+ * `nfs.options`) and the guest's own address (`nfs.address`).
  */
 export function nfsGuest(busybox: string): CloudGuest {
   const applets = 'cat cut find grep insmod ip ls mount poweroff rm sh sha256sum sort umount wc xargs'.split(
@@ -50,7 +48,10 @@ export function nfsGuest(busybox: string): CloudGuest {
  * with the static busybox of this machine.
  */
 export function cloudGuest(busybox: string, shape: CloudGuestShape): CloudGuest {
-  const folder = unpackPackage(cache, packageBehind('linux-image-cloud-amd64', /Depends: (linux-image-\S+)/))
+  const folder = unpackPackage(
+    labCache,
+    packageBehind('linux-image-cloud-amd64', /Depends: (linux-image-\S+)/),
+  )
   const kernel = readdirSync(join(folder, 'boot')).find((name) => name.startsWith('vmlinuz-'))
   if (kernel === undefined) throw new Error(`${folder} holds no kernel`)
   const recipe = createHash('sha256')
@@ -60,10 +61,9 @@ export function cloudGuest(busybox: string, shape: CloudGuestShape): CloudGuest 
     .update((shape.modules ?? []).join())
     .update(kernel)
   for (const { name, data } of shape.more ?? []) recipe.update(name).update(data)
-  const initrd = join(cache, `${shape.name}-${recipe.digest('hex').slice(0, 16)}.img`)
+  const initrd = join(labCache, `${shape.name}-${recipe.digest('hex').slice(0, 16)}.img`)
   if (!existsSync(initrd)) {
     const aside = `${initrd}.${process.pid}`
-    mkdirSync(cache, { recursive: true })
     writeFileSync(aside, gzipSync(encodeCpio(members(folder, busybox, shape)), { level: 1 }))
     renameSync(aside, initrd)
   }

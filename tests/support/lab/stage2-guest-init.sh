@@ -1,7 +1,7 @@
 #!/bin/sh
-# The only program of a guest that does what the initrd of a Fedora or Enterprise Linux installer does with inst.repo=:
-# it finds the second stage by the tree's .treeinfo and takes it, with curl as dracut calls it, or by mounting the tree
-# with mount.nfs. It says on the serial line what it got, and powers off.
+# The only program of a guest that does what the initrd of a Fedora or Enterprise Linux installer does with
+# inst.repo=: it finds the second stage by the tree's .treeinfo and takes it, with curl as dracut calls it, or by
+# mounting the tree with mount.nfs. It says on the serial line what it got, and powers off.
 
 say() { echo "guest: $*"; }
 finish() { say "done"; poweroff -f; }
@@ -10,6 +10,7 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 exec </dev/console >/dev/console 2>&1
+# Only critical messages of the kernel may come between our lines.
 echo 3 >/proc/sys/kernel/printk
 
 while read -r module; do insmod "/modules/$module" 2>/dev/null || say "no $module"; done </modules/order
@@ -68,7 +69,8 @@ take_by_mount() {
   umount /mnt && say "unmounted"
 }
 
-# dracut-ng url-lib.sh, fetch_url, and nfs-lib.sh, nfs_fetch_url: for a file, its folder is mounted and the file copied.
+# dracut-ng url-lib.sh, fetch_url, and nfs-lib.sh, nfs_fetch_url: for a file, its folder is mounted and the file
+# copied.
 take_answers() {
   case $answers in
     nfs:*) mount_nfs "${answers%/*}" && cp -f "/mnt/${answers##*/}" /tmp/answers && umount /mnt ;;

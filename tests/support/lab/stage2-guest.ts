@@ -1,13 +1,12 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { unpackPackage } from './apt-package.ts'
 import { type CpioMember, fileMode, programMode } from './cpio.ts'
+import { labCache } from './lab.ts'
 import { type CloudGuest, cloudGuest } from './nfs-guest.ts'
 
 const script = readFileSync(join(import.meta.dirname, 'stage2-guest-init.sh'))
-const cache = join(tmpdir(), 'treeboot-lab')
 
 /** The files that libtirpc and the C library read; dracut's nfs module adds the same. */
 const tables: Readonly<Record<string, string>> = {
@@ -24,7 +23,7 @@ const tables: Readonly<Record<string, string>> = {
  * add rpcbind.
  */
 export function stage2Guest(busybox: string, curl: string): CloudGuest {
-  const [mount, libraries] = ['nfs-common', 'libtirpc3'].map((name) => unpackPackage(cache, name))
+  const [mount, libraries] = ['nfs-common', 'libtirpc3'].map((name) => unpackPackage(labCache, name))
   const applets = 'cat cp cut grep head insmod ip mount poweroff sed sh sha256sum umount'.split(' ')
   const more = new Map<string, CpioMember>()
   const put = (name: string, mode: number, data: Buffer): void => void more.set(name, { name, mode, data })

@@ -35,8 +35,8 @@ export const labTrees: Record<LabTreeName, LabTree> = {
     initrd: 'images/pxeboot/initrd.img',
   },
   debian: {
-    // A mirror's own layout. virt-install reads the release from the code name in the URL, and Debian 12's osinfo-db
-    // knows none after bullseye.
+    // A mirror's own layout. virt-install reads the release from the code name in the URL, and Debian 12's
+    // osinfo-db knows none after bullseye.
     id: 'debian/dists/bullseye/main/installer-amd64',
     kernel: 'current/images/netboot/debian-installer/amd64/linux',
     initrd: 'current/images/netboot/debian-installer/amd64/initrd.gz',

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The only program of a guest that mounts UDF. Disks named in udf.read are read: it says the digest of their files and
-# of their symlinks. Those in udf.write get the files of the tar archive on the disk udf.tar, and are worked on as
-# people do, which leaves files in pieces and deleted names behind.
+# The only program of a guest that mounts UDF. Disks named in udf.read are read: it says the digest of their files
+# and of their symlinks. Those in udf.write get the files of the tar archive on the disk udf.tar, and are worked on
+# as people do, which leaves files in pieces and deleted names behind.
 
 say() { echo "guest: $*"; }
 
@@ -9,6 +9,7 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 exec </dev/console >/dev/console 2>&1
+# Only critical messages of the kernel may come between our lines.
 echo 3 >/proc/sys/kernel/printk
 
 while read -r module; do insmod "/modules/$module" 2>/dev/null || say "no $module"; done </modules/order
@@ -40,6 +41,7 @@ for disk in $writing; do
     echo "$i" >"/mnt/worked/a name to be deleted $i"
     i=$((i + 1))
   done
+  # Nine of ten: the names that end in 0 stay.
   find /mnt/worked -name '*[1-9]' -exec rm {} +
   mv /mnt/worked/one "/mnt/worked/now with a longer name"
   sync

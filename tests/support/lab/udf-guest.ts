@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Child } from '../../../server/cli/demo/child.ts'
-import { startChild } from '../../../server/cli/demo/child.ts'
+import { type Child, startChild } from '../../../server/cli/demo/child.ts'
 import { machineCommand } from '../../../server/cli/demo/machine.ts'
 import type { UndoStack } from '../../../server/cli/demo/undo.ts'
 import { cloudGuest } from './nfs-guest.ts'
@@ -33,7 +32,7 @@ export function startUdfGuest(undo: UndoStack, busybox: string, { read, write, t
     modules: ['virtio_blk', 'nls_utf8', 'udf'],
   })
   const files = [...read, ...write, tar]
-  const nameOf = (file: string) => `vd${String.fromCharCode(97 + files.indexOf(file))}`
+  const nameOf = (file: string) => diskName(files.indexOf(file))
   const cmdline = [
     'console=ttyS0',
     `udf.read=${read.map(nameOf).join()}`,
@@ -47,7 +46,8 @@ export function startUdfGuest(undo: UndoStack, busybox: string, { read, write, t
     network: 'user',
     direct: { ...guest, cmdline },
   } as const
-  const [program = '', ...args] = machineCommand(machine, '')
+  const noVariables = ''
+  const [program = '', ...args] = machineCommand(machine, noVariables)
   const disks = files.flatMap((file, i) => [
     ...[
       '-drive',
@@ -58,9 +58,14 @@ export function startUdfGuest(undo: UndoStack, busybox: string, { read, write, t
   return startChild(undo, [program, ...args, ...disks])
 }
 
-/** The output of the guest about a disk, by the position of its file in the list. */
+/** As Linux names virtio disks: vda, vdb, ... */
+function diskName(index: number): string {
+  return `vd${String.fromCharCode('a'.charCodeAt(0) + index)}`
+}
+
+/** What the guest said of a disk, by the position of its file in `[...read, ...write]`. */
 export function saidOf(output: string, index: number): { files: string; links: string } | undefined {
-  const name = `vd${String.fromCharCode(97 + index)}`
+  const name = diskName(index)
   const [, files = '', links = ''] =
     new RegExp(`guest: ${name} has files ([0-9a-f]{64}) links ([0-9a-f]{64})`).exec(output) ?? []
   return files === '' ? undefined : { files, links }

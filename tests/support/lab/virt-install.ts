@@ -46,6 +46,7 @@ export function dryRun(folder: string, location: string, kind: 'hvm' | 'xen-hvm'
       ...['--debug', '--connect', kind === 'hvm' ? 'test:///default' : xen],
       ...(kind === 'xen-pv' ? ['--paravirt'] : ['--hvm']),
       ...guestShape,
+      // Only the domain of the first step: the one that boots the installer.
       ...['--network', 'none', '--location', location, '--print-xml', '1'],
     ],
     { encoding: 'utf8', env: { ...process.env, ...homeIn(folder) }, timeout: 60_000 },
@@ -58,7 +59,10 @@ export function dryRun(folder: string, location: string, kind: 'hvm' | 'xen-hvm'
   return { xml: result.stdout, fetched }
 }
 
-/** A guest small enough for the small initrd. The release may be newer than this machine's osinfo-db. */
+/**
+ * A guest that runs the small system of `guestImages` and needs no disk. The release may be newer than this
+ * machine's osinfo-db, so virt-install need not recognise it.
+ */
 export const guestShape: readonly string[] = [
   ...['--name', 'guest', '--memory', '512', '--disk', 'none', '--graphics', 'none'],
   ...['--osinfo', 'detect=on,require=off'],

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The first and only program of dom0: starts Xen's daemons, then installs each guest named on the command line as a
-# person would: it takes the guest's xl.cfg from treeboot, does what the head of that file says, and runs "xl create -c".
-# All that is seen goes to the serial line, the guest's own console included.
+# The first and only program of dom0: starts Xen's daemons, then installs each guest named on the command line as
+# a person would: it takes the guest's xl.cfg from treeboot, does what the head of that file says, and runs
+# "xl create -c". All that is seen goes to the serial line, the guest's own console included.
 
 /bin/busybox --install -s /bin 2>/dev/null
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -15,6 +15,7 @@ mkdir -p /dev/pts /var/lock
 mount -t devpts -o ptmxmode=666 pts /dev/pts
 ln -s /run /var/run
 exec </dev/console >/dev/console 2>&1
+# Only critical messages of the kernel may come between our lines.
 echo 3 >/proc/sys/kernel/printk
 
 while read -r module; do insmod "/modules/$module" || say "no $module"; done </modules/order

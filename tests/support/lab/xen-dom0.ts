@@ -30,7 +30,7 @@ const firmware = [
   '/usr/lib/ipxe/qemu/efi-rtl8139.rom',
 ]
 
-/** The clients that dom0 needs. */
+/** The programs and files of this machine that dom0 needs, as `requireClient` takes them. */
 export const dom0Needs = ['qemu-system-x86_64', 'busybox', ...Object.values(programs), ...firmware] as const
 
 /** The network card of the machine, the bridge and taps of its guests, and the devices of Xen's tools. */
@@ -41,7 +41,10 @@ const modules =
 
 const tools = ['xl', 'xenstored', 'xenconsoled', 'xenconsole', 'xen-init-dom0']
 
-/** Libraries of Xen's tools whose packages have no version in their names. */
+/**
+ * Libraries of Xen's tools whose packages have the version of their interface in the name (`libxencall1`), and not
+ * that of Xen (`libxenmisc4.17`).
+ */
 const libraries = ['toolcore', 'toollog', 'call', 'devicemodel', 'evtchn', 'foreignmemory', 'gnttab', 'hypfs']
 
 export interface Dom0Images {
@@ -123,6 +126,7 @@ function dom0Members(parts: Parts): CpioMember[] {
   const order = orderModules(join(parts.linux, 'lib/modules'), modules)
   for (const file of order) put(`modules/${basename(file)}`, fileMode, readFileSync(file))
   put('modules/order', fileMode, order.map((file) => `${basename(file)}\n`).join(''))
+  // foldersOf makes the folders above names: `x` stands for what will be in these.
   const empty = ['dev', 'proc', 'sys', 'tmp', 'root', 'run/xen', 'var/log/xen', 'var/lib/xen'].map(
     (name) => `${name}/x`,
   )

@@ -23,6 +23,7 @@ export function startXen(undo: UndoStack, { folder, treeboot, guests }: XenOptio
   const words = [
     'console=hvc0',
     'quiet',
+    // QEMU's own network gives out the addresses from 10.0.2.15 on, to the guests of dom0.
     'dom0.address=10.0.2.10/24',
     `dom0.treeboot=${treeboot}`,
     `dom0.guests=${guests.join('+')}`,

@@ -25,6 +25,7 @@ describe('filters', () => {
     ['regex_search', 'nothing', { args: ['x'] }, ''],
     ['regex_findall', 'a1 b2', { args: ['\\w\\d'] }, ['a1', 'b2']],
     ['regex_escape', 'a.b*c', {}, 'a\\.b\\*c'],
+    ['regex_escape', 'a-b', {}, 'a-b'],
     ['quote', "it's $HOME", {}, `'it'\\''s $HOME'`],
     ['quote', 'plain-1.0', {}, 'plain-1.0'],
     ['ks_quote', 'a "b" \\ $c', {}, '"a \\"b\\" \\\\ $c"'],
@@ -44,6 +45,7 @@ describe('filters', () => {
     ['to_nice_json', { a: 1 }, {}, '{\n    "a": 1\n}'],
     ['from_json', '{"a":1}', {}, { a: 1 }],
     ['to_yaml', { a: ['x: y', true] }, {}, 'a:\n  - "x: y"\n  - true\n'],
+    ['to_yaml', { a: { b: 1 } }, { options: { indent: 4 } }, 'a:\n    b: 1\n'],
     ['from_yaml', 'a: [1, yes]', {}, { a: [1, 'yes'] }],
     [
       'combine',

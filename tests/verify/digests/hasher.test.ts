@@ -74,7 +74,7 @@ test('a file that was replaced, and one that is gone, are refused', async () => 
   await expect(hasher.digests(gone, ['sha256'])).rejects.toThrow('ENOENT')
 })
 
-test('an abort in the middle of a large file ends it at once, with the reason', async () => {
+test('an abort inside a large file ends it at once; the next one is refused with the reason', async () => {
   const folder = temporaryFolder()
   const aborter = new AbortController()
   const reason = new Error('enough')

@@ -25,6 +25,8 @@ interface Signer {
   readonly armoured: string
 }
 
+const dayMs = 86_400_000
+// Undefined until `beforeAll` has made them.
 let [ours, strangers, expired]: Signer[] = []
 
 async function makeSigner(
@@ -36,10 +38,11 @@ async function makeSigner(
 }
 
 beforeAll(async () => {
-  const long = new Date(Date.now() - 10 * 86_400_000)
+  const tenDaysAgo = new Date(Date.now() - 10 * dayMs)
   ours = await makeSigner('distribution')
   strangers = await makeSigner('somebody')
-  expired = await makeSigner('retired', { date: long, keyExpirationTime: 5 * 86_400 })
+  const fiveDaysInSeconds = 5 * 86_400
+  expired = await makeSigner('retired', { date: tenDaysAgo, keyExpirationTime: fiveDaysInSeconds })
 })
 
 const detached = async (bytes: Uint8Array, { key }: Signer, date = new Date()): Promise<string> =>
@@ -57,7 +60,10 @@ function build(): { folder: string; list: string } {
   return { folder, list }
 }
 
-async function policy(signers: readonly (Signer | undefined)[], required = false): Promise<SignaturePolicy> {
+async function policy(
+  signers: readonly (Signer | undefined)[],
+  { required = false } = {},
+): Promise<SignaturePolicy> {
   const folder = temporaryFolder()
   const files = signers.map((signer, at) => {
     writeBelow(folder, `${at}.asc`, signer?.armoured ?? '')
@@ -82,7 +88,7 @@ describe('a list with a detached signature', () => {
     const { folder, list } = build()
     writeBelow(folder, 'SHA256SUMS', list)
     writeBelow(folder, 'SHA256SUMS.sign', await detached(Buffer.from(list), must(ours)))
-    const { errors, signatures } = await verify(folder, await policy([strangers, ours], true))
+    const { errors, signatures } = await verify(folder, await policy([strangers, ours], { required: true }))
     expect(errors).toEqual([])
     expect(signatures).toMatchObject([
       {
@@ -118,8 +124,8 @@ describe('a list with a detached signature', () => {
   test('by a key that has expired, dated back to when it was good, does not hold', async () => {
     const { folder, list } = build()
     writeBelow(folder, 'SHA256SUMS', list)
-    const then = new Date(Date.now() - 8 * 86_400_000)
-    writeBelow(folder, 'SHA256SUMS.sign', await detached(Buffer.from(list), must(expired), then))
+    const whenItWasGood = new Date(Date.now() - 8 * dayMs)
+    writeBelow(folder, 'SHA256SUMS.sign', await detached(Buffer.from(list), must(expired), whenItWasGood))
     expect((await verify(folder, await policy([expired]))).errors).toEqual([
       expect.stringMatching(/^SHA256SUMS is signed \(on .*\) by a key that expired on \d{4}-/),
     ])
@@ -204,7 +210,7 @@ describe('where something is missing', () => {
     const { folder, list } = build()
     writeBelow(folder, 'SHA256SUMS', list)
     expect((await verify(folder, await policy([ours]))).errors).toEqual([])
-    const { errors } = await verify(folder, await policy([ours], true))
+    const { errors } = await verify(folder, await policy([ours], { required: true }))
     expect(errors).toContainEqual(expect.stringMatching(/^SHA256SUMS .*signature/))
   })
   test('a key file without a public key is refused with its name and the remedy', async () => {

@@ -20,7 +20,7 @@ export function tryReadDescriptor(
 
 /**
  * Reads one descriptor file, without its tree. Its content decides its format. Its name only decides which
- * format is tried first, because people keep such files as `rhel7.treeinfo` or `content.bak`.
+ * format is tried first, because people keep such files as `rhel7.treeinfo`, `.disk_info` or `content.bak`.
  *
  * @throws Failure `invalid-data` when the file has none of the formats.
  */

@@ -12,6 +12,7 @@ export function readDiscinfo(file: string, text: string): Description | undefine
   const notes = createNotes(file)
   const lines = splitLines(text).map((line) => line.trim())
   const [stamp = '', release = '', arch = '', discs = ''] = lines
+  // A stamp has ten digits, Red Star's date twelve; fewer than six are something else.
   if (!/^\d{6,}(\.\d+)?$/.test(stamp) || lines.length < 2) return undefined
   if (!/^[a-z][a-z0-9_,-]{0,31}$/i.test(arch)) {
     if (arch !== '' || release === '') return undefined
@@ -30,7 +31,10 @@ export function readDiscinfo(file: string, text: string): Description | undefine
   }
 }
 
-/** Which disc of a set this is: `1`, or `1,2,3` when one medium holds several. Undefined for `ALL`. */
+/**
+ * Which disc of a set this is: `1`, or `1,2,3` when one medium holds several. The largest number is taken as
+ * the total. Undefined for `ALL`.
+ */
 function discOf(discs: string): Description['disc'] {
   const numbers = discs.split(',').map(Number)
   const [number] = numbers

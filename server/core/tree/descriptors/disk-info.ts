@@ -12,7 +12,9 @@ import { createNotes, splitLines, splitRelease } from './text.ts'
 export function readDiskInfo(file: string, text: string): Description | undefined {
   const lines = splitLines(text)
   const line = lines.find((each) => each.trim() !== '')?.trim() ?? ''
+  // Products and code names of real media are far shorter than the limits.
   const match = /^([^"]{2,80}?)\s*"([^"]{1,60})"\s*-+\s*(.*)$/.exec(line)
+  // A longer file is something else.
   if (!match || lines.length > 5) return undefined
   const [, product = '', codename = '', rest = ''] = match
   const notes = createNotes(file)
@@ -52,6 +54,7 @@ function timestampIn(text: string): number | undefined {
  */
 export function readVersionInfo(_file: string, text: string): Description | undefined {
   const match = /^(Debian|Ubuntu|Kali|Devuan)[ \w/]* version:\s*(\S+)(?:\s+\((\S+)\))?/im.exec(text)
+  // A longer file is something else.
   if (!match || text.length > 4096) return undefined
   const [, family = '', version = '', codename] = match
   return {

@@ -10,7 +10,8 @@ const mebibyte = 1024 * 1024
 
 /**
  * Every format of descriptors, best first: what an earlier one says wins, and later ones fill its gaps. A
- * format of one family can be in the family's record. docs/formats/ has a page for each.
+ * format of one family can be in the family's record. Formats that list many files have the larger
+ * `maxBytes`. docs/formats/ has a page for each.
  */
 export const descriptorFormats: readonly DescriptorFormat[] = [
   {
@@ -94,11 +95,11 @@ export function virtInstallFindsImages(era: DescriptorEra): boolean {
 }
 
 /** File and folder names that show that their folder is a tree: the first part of each descriptor's path. */
-export const tellingNames: ReadonlySet<string> = firstParts(true)
+export const tellingNames: ReadonlySet<string> = firstParts({ telling: true })
 /** Names that other folders have too (`content`, `VERSION`): only the text tells whether it is a tree. */
-export const doubtfulNames: ReadonlySet<string> = firstParts(false)
+export const doubtfulNames: ReadonlySet<string> = firstParts({ telling: false })
 
-function firstParts(telling: boolean): Set<string> {
+function firstParts({ telling }: Pick<DescriptorFormat, 'telling'>): Set<string> {
   const formats = descriptorFormats.filter((format) => format.telling === telling)
   return new Set(formats.flatMap(({ paths }) => paths.map((path) => path.replace(/\/.*$/, ''))))
 }

@@ -2,12 +2,15 @@ import { excerpt, type Notes, splitLines, unquote } from './text.ts'
 
 /** The INI dialect of `.treeinfo`. */
 
+/** A key with its value. */
 export interface IniEntry {
   readonly key: string
+  /** With newlines between the lines of a continued value. */
   readonly value: string
   readonly line: number
 }
 
+/** A section, merged from all that have its name. */
 export interface IniSection {
   readonly name: string
   readonly line: number
@@ -19,7 +22,7 @@ export interface Ini {
   readonly sections: ReadonlyMap<string, IniSection>
   /**
    * The entry with exactly this key, or else with the key in another case. Python lower-cases keys, GKeyFile
-   * does not.
+   * does not. `key` must be in lower case.
    */
   entry(section: string, key: string): IniEntry | undefined
 }

@@ -17,7 +17,7 @@ export interface RepairedTreeinfo {
  *   refused;
  * - a section or key a second time: refused; here the last one wins, as GKeyFile has it;
  * - a bare `%`: refused as soon as the value is read;
- * - a kernel or initrd that begins with `/`: looked for outside of the tree;
+ * - a path of an image or a second stage that begins with `/`: looked for outside of the tree;
  * - no `[general] family`: refused.
  *
  * @param concluded What we concluded of the tree, for a missing `[general]`.
@@ -53,7 +53,7 @@ function repairSection(section: IniSection): RepairedSection {
   const why: string[] = []
   const note = (line: number, message: string) => why.push(`line ${line}: ${message}`)
   for (const { key, value, line } of section.entries.values()) {
-    const repaired = repairValue(section.name, key, value)
+    const repaired = repairValue(section.name, value)
     if (repaired !== value) note(line, `${key} of [${section.name}] is ${JSON.stringify(value)}`)
     // To ConfigParser, keys that differ only in case are the same key.
     const folded = key.toLowerCase()
@@ -63,17 +63,20 @@ function repairSection(section: IniSection): RepairedSection {
   return { name: section.name, lines: [...lines.values()], why }
 }
 
-/** ConfigParser reads `%%` as one `%`. A bare `%` is left out, because readers disagree on what it means. */
-function repairValue(section: string, key: string, value: string): string {
+/**
+ * ConfigParser reads `%%` as one `%`. A bare `%` is left out, because readers disagree on what it means. A
+ * path that begins with `/` loses that, and quotes around it.
+ */
+function repairValue(section: string, value: string): string {
   const text = value.replace(/%%|%/g, (found) => (found === '%%' ? found : ''))
   const isPath = /^images-/i.test(section) || section.toLowerCase() === 'stage2'
-  return isPath && key !== '' ? text.replace(/^["']?\/+(.*?)["']?$/, '$1') : text
+  return isPath ? text.replace(/^["']?\/+(.*?)["']?$/, '$1') : text
 }
 
+/** The lines to add to `[general]`: none when it names a family, which is all that clients insist on. */
 function lackingGeneral(ini: Ini, concluded: Pick<Description, 'family' | 'version' | 'arch' | 'variant'>) {
-  const wanted: [string, string][] = []
-  if (!ini.entry('general', 'family')?.value) wanted.push(['family', oneLine(concluded.family) || 'unknown'])
-  else return []
+  if (ini.entry('general', 'family')?.value) return []
+  const wanted: [string, string][] = [['family', oneLine(concluded.family) || 'unknown']]
   for (const key of ['version', 'arch', 'variant'] as const)
     if (ini.entry('general', key) === undefined && concluded[key] !== '')
       wanted.push([key, oneLine(concluded[key])])

@@ -5,6 +5,7 @@ import { treePath } from './paths.ts'
 import { createNotes, type Notes, splitLines, splitRelease } from './text.ts'
 import { parseDigest } from './treeinfo-checksums.ts'
 
+/** Keys that only `content` has: two such lines tell it from other files of this name. */
 const knownKeys =
   /^(CONTENTSTYLE|PRODUCT|DISTPRODUCT|DISTVERSION|DISTRO|DISTRIBUTION|VENDOR|DESCRDIR|DATADIR|BASEARCHS|DEFAULTBASE|REPOID)\s/
 
@@ -51,7 +52,8 @@ function readLines(lines: readonly string[], notes: Notes): ContentLines {
 }
 
 /**
- * `HASH SHA256 1f2e... boot/x86_64/loader/linux`. META lines have the same form and a path below DESCRDIR.
+ * `HASH SHA256 1f2e... boot/x86_64/loader/linux`. META lines have the same form and a path below DESCRDIR; KEY
+ * lines name the public keys of the signatures.
  */
 function readDigestLine(
   { values, digests }: ContentLines,
@@ -71,8 +73,10 @@ function productOf(values: ReadonlyMap<string, string>): { family: string; versi
   const [cpe = '', label = ''] = splitOnce(get('DISTRO'), ',')
   const product =
     get('LABEL') || label || get('SUMMARY') || get('NAME') || get('DISTPRODUCT') || get('PRODUCT')
+  // openSUSE 11.1 has `LABEL The openSUSE Distribution`.
   const { family, version } = splitRelease(product.replace(/^The /, '').replace(/ Distribution$/, ''))
   const [, , , , cpeVersion = '', update = ''] = cpe.split(':')
+  // 10.3 has `DISTVERSION 10.3-0`.
   const distVersion = get('DISTVERSION').replace(/-0$/, '')
   return {
     family,

@@ -41,6 +41,7 @@ export function decodeText(bytes: Uint8Array, notes: Notes): string {
 
 function decodeUtf8(bytes: Uint8Array, notes: Notes): string {
   try {
+    // The mark at the beginning is cut off already; ignoreBOM keeps any other.
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {
     notes.add('is not UTF-8; read as windows-1252')
@@ -77,6 +78,7 @@ const rollingWords =
   'rawhide|development|devel|tumbleweed|factory|testing|unstable|sid|stable|cauldron|eln|[a-z]+-rolling'
 const versionNumber =
   '\\d[\\w.]*(?:[ -]?(?:SP|R|U|Update|Beta|Alpha|RC)[ -]?\\d*(?![\\w]))?(?: (?:r\\d+\\w*|LTS|GA|Beta|Alpha|RC\\d*))?'
+/** Name and version; up to two more characters may follow, as in Red Star's `3.0판` (edition). */
 const releaseLine = new RegExp(
   `^(.*?)[\\s_-]+(?:release |version |v)?(${versionNumber}|${rollingWords})(?:\\D{0,2})$`,
   'i',

@@ -13,8 +13,8 @@ const hexLength: Readonly<Record<DigestAlgorithm, number>> = {
 }
 
 /**
- * Parses a digest as descriptors write it: `sha256:1f2e...`. Without a name, the length tells the algorithm.
- * Undefined for any other text.
+ * Parses a digest as descriptors write it: `sha256:1f2e...`; `sha-256` means the same, and `sha` means sha1.
+ * Without a name, the length tells the algorithm. Undefined for any other text.
  */
 export function parseDigest(text: string): Digest | undefined {
   const match = /^\s*(?:([a-z0-9-]+)\s*:)?\s*([0-9a-f]+)\s*$/i.exec(text)

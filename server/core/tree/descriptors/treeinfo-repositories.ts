@@ -33,6 +33,7 @@ function ofSection(section: IniSection): Repository | undefined {
   const value = (key: string) => section.entries.get(key)?.value ?? ''
   const path = value('repository')
   if (path === '') return undefined
+  // The uid of an add-on also names its parent: `Server-HighAvailability`.
   const id = value('uid') || value('id') || (match[2] ?? '')
   return {
     id,

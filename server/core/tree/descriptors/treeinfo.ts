@@ -35,9 +35,15 @@ export function readTreeinfo(file: string, text: string): Description | undefine
   const stage2 = readStage2(ini, notes)
   const repositories = readRepositories(ini, variant, notes)
   const checksums = readChecksums(ini, notes)
-  const images = Object.fromEntries(platforms)
   return {
-    ...{ era, family, version, variant, arch, platforms: images, repositories, checksums },
+    era,
+    family,
+    version,
+    variant,
+    arch,
+    platforms: Object.fromEntries(platforms),
+    repositories,
+    checksums,
     ...stage2,
     ...defined({ timestamp: readTimestamp(ini), disc: readMedia(ini) }),
     problems: notes.list(),
@@ -138,14 +144,14 @@ function readMedia(ini: Ini): Description['disc'] {
 }
 
 function noteContradictions(ini: Ini, notes: Notes): void {
-  const pairs = [
-    ['version', 'release', 'version'],
-    ['version', 'product', 'version'],
-    ['arch', 'tree', 'arch'],
+  const alsoSaidIn = [
+    ['release', 'version'],
+    ['product', 'version'],
+    ['tree', 'arch'],
   ] as const
-  for (const [key, section, sectionKey] of pairs) {
+  for (const [section, key] of alsoSaidIn) {
     const general = ini.entry('general', key)
-    const counterpart = ini.entry(section, sectionKey)
+    const counterpart = ini.entry(section, key)
     if (general && counterpart && textOf(general) !== '' && textOf(general) !== textOf(counterpart))
       notes.add(
         `[general] ${key} is ${excerpt(general.value)}, [${section}] says ${excerpt(counterpart.value)}`,
@@ -154,6 +160,6 @@ function noteContradictions(ini: Ini, notes: Notes): void {
   }
   for (const section of ini.sections.values())
     for (const entry of section.entries.values())
-      if (/%(?![%(])/.test(entry.value))
+      if (/%(?!\()/.test(entry.value.replaceAll('%%', '')))
         notes.add(`${excerpt(entry.key)} holds a bare %; virt-install fails on that`, entry.line)
 }

@@ -6,9 +6,9 @@ type Section = readonly [name: string, lines: readonly Line[]]
 
 /**
  * Writes a `.treeinfo` 1.2 that every client can read: virtinst's strict ConfigParser with interpolation,
- * libosinfo's GKeyFile, productmd (which wants a release, a tree, a header without media, and one section for
- * each variant), and the shell loop of dracut (`key = value`, first match). Sections and keys are sorted as
- * productmd sorts them.
+ * libosinfo's GKeyFile, productmd (which wants a release, a tree, a header with a type, and one section for
+ * each variant, but needs no `[media]`), and the shell loop of dracut (`key = value`, first match). Sections
+ * and keys are sorted as productmd sorts them.
  *
  * Nothing in a description can break out of its line: control characters become spaces, `%` is left out, keys
  * and section names keep only characters that all parsers agree on. What cannot be written safely is left
@@ -203,17 +203,18 @@ function safeName(value: string): string {
 }
 
 /**
- * A path relative to the tree, or '' when it cannot be written: it has a `%`, a control character, or spaces
- * at its ends.
+ * A path relative to the tree, or '' when it cannot be written: it has a `%`, a control character, blanks at
+ * an end or beside each other, or a quote at its beginning, which readers may take off.
  */
 function safePath(path: string): string {
   const bare = path.replace(/^(?:\.?\/+)+/, '')
   return safeText(bare) === bare && !/^["']/.test(bare) ? bare : ''
 }
 
+/** productmd's `short`: the words without `Linux` as one, or their initials if there are more than two. */
 function shortName(family: string): string {
-  const initials = family.split(' ').filter((part) => part !== '' && part !== 'Linux')
-  const short = initials.length > 2 ? initials.map((part) => part[0]).join('') : initials.join('')
+  const words = family.split(' ').filter((part) => part !== '' && part !== 'Linux')
+  const short = words.length > 2 ? words.map((word) => word[0]).join('') : words.join('')
   return safeName(short) || 'unknown'
 }
 

@@ -2,8 +2,8 @@ import { type DhcpOptions, optionCode } from './option.ts'
 import { decodePxe } from './pxe-vendor.ts'
 
 /**
- * Option 175, which gPXE and iPXE fill with sub-options of their own (iPXE `src/include/ipxe/dhcp.h`). In a
- * request there is one octet for each feature that was built in.
+ * Option 175, which gPXE and iPXE fill with sub-options of their own, in the form of PXE's. In a request there
+ * is one for each feature that was built in (iPXE `src/include/ipxe/features.h`).
  */
 const featureCode: Readonly<Record<number, string>> = {
   16: 'pxeext',

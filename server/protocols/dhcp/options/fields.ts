@@ -60,7 +60,7 @@ export function writeParts(options: Iterable<readonly [number, Uint8Array]>): Ui
  */
 export function fillField(parts: Uint8Array[], room: number): Uint8Array {
   const taken: Uint8Array[] = []
-  let used = 1
+  let used = 1 // the END
   for (let next = parts[0]; next && used + next.length <= room; next = parts[0]) {
     taken.push(next)
     used += next.length

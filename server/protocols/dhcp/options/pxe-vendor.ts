@@ -34,7 +34,9 @@ export function decodePxe(value: Uint8Array): PxeOptions | undefined {
       at++
       continue
     }
-    const end = at + 2 + (value[at + 1] ?? 256)
+    const length = value[at + 1]
+    if (length === undefined) return undefined
+    const end = at + 2 + length
     if (end > value.length) return undefined
     found.set(code, value.subarray(at + 2, end))
     at = end

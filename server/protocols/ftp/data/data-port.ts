@@ -41,6 +41,7 @@ export class DataPort {
   #server: Server | undefined
   #arrived: Socket | undefined
   #clientPort: number | undefined
+  /** Set while `take` waits: the connection has come to our port, or `close` cancelled the agreement. */
   #onArrival: ((socket: Socket) => void) | undefined
   #onClose: (() => void) | undefined
 
@@ -61,7 +62,6 @@ export class DataPort {
       const server = createServer({ pauseOnConnect: true }, (socket) => this.#accept(server, socket))
       const bound = await bind(server, this.#localAddress, port)
       if (bound === undefined) continue
-      this.close() // a second PASV may have been quicker
       this.#server = server
       return bound
     }

@@ -24,12 +24,14 @@ const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', '
  * future.
  */
 const halfYearMs = 182 * 24 * 60 * 60 * 1000
+/** A file that is this little in the future still counts as young. */
+const toleratedFutureMs = 60_000
 
 function listDate(modifiedMs: number, nowMs: number): string {
   const date = new Date(modifiedMs)
   const day = `${months[date.getUTCMonth()]} ${twoDigits(date.getUTCDate())}`
   const ageMs = nowMs - modifiedMs
-  const recent = ageMs < halfYearMs && ageMs > -60_000
+  const recent = ageMs < halfYearMs && ageMs > -toleratedFutureMs
   return recent
     ? `${day} ${twoDigits(date.getUTCHours())}:${twoDigits(date.getUTCMinutes())}`
     : `${day}  ${date.getUTCFullYear()}`
@@ -79,6 +81,7 @@ function factOf(entry: Entry, fact: FactName, access: Access): string | undefine
     case 'modify':
       return formatTime(entry.modifiedMs)
     case 'perm':
+      // One letter for each kind of command that may be used: RFC 3659 section 7.5.5.
       if (entry.kind === 'folder') return access === 'write' ? 'flcdmpe' : 'el'
       return access === 'write' ? 'adfrw' : 'r'
   }

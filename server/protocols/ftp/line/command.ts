@@ -106,8 +106,8 @@ export function parseCommand(line: ControlLine): Command | undefined {
 }
 
 /**
- * Describes a command for the log: without its password, and without control characters, which could move a
- * terminal's cursor.
+ * Describes a command for the log: shortened, without its password, and without control characters, which
+ * could move a terminal's cursor.
  */
 export function describeCommand({ verb, argument }: Command): string {
   if (verb === 'PASS') return 'PASS ***'

@@ -4,6 +4,7 @@ import { type ControlLine, LineReader } from '../line/command.ts'
 
 export interface ConnectionOptions {
   readonly socket: Socket
+  /** The most bytes of one command line. */
   readonly lineBytes: number
   readonly idleMs: number
   readonly onLines: (lines: readonly ControlLine[]) => void
@@ -77,6 +78,7 @@ export class ControlConnection {
    */
   startTls(secureContext: SecureContext): void {
     const plain = this.#socket
+    // Not 'error': an error without a listener would end the process.
     for (const event of ['data', 'timeout', 'end', 'close']) plain.removeAllListeners(event)
     plain.setTimeout(0)
     this.#reader.clear()

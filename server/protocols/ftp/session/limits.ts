@@ -78,8 +78,8 @@ export class LoginGuard {
   failed(address: string): void {
     const failures = this.#failures.get<Failures>(address)
     if (failures) failures.count++
-    // Ten thousand addresses in one minute: the limit of sessions holds them off, and this memory stays
-    // bounded.
+    // More addresses are not counted, so that this memory stays bounded: nobody has so many, and each session
+    // ends after a few wrong passwords.
     else if (this.size < maxGuardedAddresses) this.#failures.set(address, { count: 1 })
   }
 

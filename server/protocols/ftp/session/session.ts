@@ -15,6 +15,7 @@ export interface SessionOptions {
   readonly client: FtpClient
   readonly context: FtpContext
   readonly passivePorts: PortRange | undefined
+  /** Called once, when the control connection is closed. */
   readonly onEnd: () => void
 }
 
@@ -85,7 +86,10 @@ export class Session {
     this.#send({ code: 220, text: 'treeboot: installation trees; log in as anonymous' })
   }
 
-  /** Closes the session as soon as no command runs. A running transfer may finish. */
+  /**
+   * Closes the session as soon as no command runs. A running transfer may finish, and the last reply is then
+   * that of QUIT instead of `reply`.
+   */
   closeWhenIdle(reply: Reply): void {
     if (!this.#isWorking) this.#close(reply)
     else this.#waiting.splice(0, this.#waiting.length, 'QUIT')

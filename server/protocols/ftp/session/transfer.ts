@@ -13,7 +13,7 @@ export interface TransferRunnerOptions {
   readonly send: (reply: Reply) => void
   /** Whether the control connection ended although the client has not sent QUIT. */
   readonly isClientGone: () => boolean
-  /** Called when `end` of a transfer has failed. The client has its last reply by then. */
+  /** Called when `Transfer.end`, which closes the file, has failed. The client has its last reply by then. */
   readonly onEndFailure: (error: unknown) => void
 }
 
@@ -24,6 +24,7 @@ interface Running {
   socket: Socket | undefined
 }
 
+/** How a transfer ended, with the last reply to the client. */
 type Ending = Omit<TransferResult, 'bytes'> & { readonly reply: Reply }
 
 const aborted: Ending = { reply: { code: 426, text: 'Aborted' }, outcome: 'aborted' }

@@ -3,12 +3,12 @@
 import { quotePath } from '../line/reply.ts'
 import type { SessionState } from '../session/state.ts'
 import { filesFor, resolvePath } from './namespace.ts'
-import { forReaders, reply, type VerbContext, type VerbReply } from './verb.ts'
+import { forLoggedIn, reply, type VerbContext, type VerbReply } from './verb.ts'
 
 /**
  * Changes the folder. The path may be relative and have several levels: Python's urllib, which virt-install
  * uses, sends `CWD rel/dir/dir`. A missing folder is 550: virt-install and dracut's curl take that as "it
- * does not exist".
+ * does not exist". Without a path it is the root, where every session begins.
  */
 async function change(state: SessionState, argument: string, context: VerbContext): Promise<VerbReply> {
   const path = resolvePath(state, argument === '' ? '/' : argument)
@@ -17,8 +17,8 @@ async function change(state: SessionState, argument: string, context: VerbContex
   return reply(250, `Now in ${quotePath(path)}`, { folder: path })
 }
 
-export const cwd = forReaders(change)
+export const cwd = forLoggedIn(change)
 
-export const cdup = forReaders((state, _argument, context) => change(state, '..', context))
+export const cdup = forLoggedIn((state, _argument, context) => change(state, '..', context))
 
-export const pwd = forReaders(({ folder }) => reply(257, `${quotePath(folder)} is the current folder`))
+export const pwd = forLoggedIn(({ folder }) => reply(257, `${quotePath(folder)} is the current folder`))

@@ -6,11 +6,11 @@ import type { Entry } from '../../../files/source.ts'
 import { type Access, listingPieces, listLine, matchesPattern, parseListArgument } from '../data/listing.ts'
 import type { SessionState } from '../session/state.ts'
 import { accessTo, filesFor, resolvePath } from './namespace.ts'
-import { forReaders, reply, type Transfer, type VerbContext, type VerbReply } from './verb.ts'
+import { forLoggedIn, isReply, reply, type Transfer, type VerbContext, type VerbReply } from './verb.ts'
 
-export const list = forReaders(async (state, argument, context) => {
+export const list = forLoggedIn(async (state, argument, context) => {
   const listing = await findListing(state, argument, context)
-  if ('code' in listing) return listing
+  if (isReply(listing)) return listing
   const nowMs = Date.now()
   return listingTransfer(listing, (entry) => listLine(entry, listing.access, nowMs))
 })
@@ -19,11 +19,12 @@ export const list = forReaders(async (state, argument, context) => {
  * Lists names as RETR takes them from the current folder: with the folder in front when the client named a
  * folder.
  */
-export const nlst = forReaders(async (state, argument, context) => {
+export const nlst = forLoggedIn(async (state, argument, context) => {
   const listing = await findListing(state, argument, context)
-  return 'code' in listing ? listing : listingTransfer(listing, (entry) => listing.prefix + entry.name)
+  return isReply(listing) ? listing : listingTransfer(listing, (entry) => listing.prefix + entry.name)
 })
 
+/** What LIST, NLST or STAT show, before it becomes lines. */
 export interface Listing {
   readonly path: CleanPath
   readonly entries: readonly Entry[]
@@ -69,7 +70,7 @@ export function listingTransfer(
 ): Transfer {
   return {
     title: `Listing ${path}`,
-    set: { restartAt: 0 },
+    set: { restartAt: 0 }, // REST counts for the next transfer, and this is one
     async move({ socket, moved }) {
       for (const piece of listingPieces(entries, lineOf)) {
         if (socket.destroyed) return false

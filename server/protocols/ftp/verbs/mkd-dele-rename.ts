@@ -2,7 +2,7 @@
 
 import { quotePath } from '../line/reply.ts'
 import { findEntry, uploadTarget } from './namespace.ts'
-import { forAdministrators, reply } from './verb.ts'
+import { forAdministrators, isReply, reply } from './verb.ts'
 
 export const mkd = forAdministrators(async (state, argument, context) => {
   const { area, inside, path } = uploadTarget(state, argument, context)
@@ -25,7 +25,7 @@ export const dele = forAdministrators(async (state, argument, context) => {
 export const rnfr = forAdministrators(async (state, argument, context) => {
   const { inside } = uploadTarget(state, argument, context)
   const entry = await findEntry(state, argument, context)
-  if ('code' in entry) return entry
+  if (isReply(entry)) return entry
   return reply(350, 'RNTO with the new name next', { renameFrom: inside })
 })
 

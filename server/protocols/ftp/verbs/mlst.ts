@@ -3,19 +3,19 @@
 import { factsLine } from '../data/listing.ts'
 import { listingTransfer } from './list.ts'
 import { accessTo, filesFor, findEntry, resolvePath } from './namespace.ts'
-import { forReaders, reply, replyLines } from './verb.ts'
+import { forLoggedIn, isReply, reply, replyLines } from './verb.ts'
 
 /** The facts of one file or folder, in the reply itself. */
-export const mlst = forReaders(async (state, argument, context) => {
+export const mlst = forLoggedIn(async (state, argument, context) => {
   const path = resolvePath(state, argument)
   const entry = await findEntry(state, argument, context)
-  if ('code' in entry) return entry
+  if (isReply(entry)) return entry
   const line = factsLine(entry, path, state.facts, accessTo(path, state, context))
   return replyLines(250, 'Facts', [line], 'End')
 })
 
 /** The facts of all entries of a folder, over the data connection. */
-export const mlsd = forReaders(async (state, argument, context) => {
+export const mlsd = forLoggedIn(async (state, argument, context) => {
   const path = resolvePath(state, argument)
   const files = filesFor(state, context)
   const entry = await files.stat(path, context.client)

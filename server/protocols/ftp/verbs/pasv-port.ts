@@ -3,9 +3,9 @@
 import { isIPv4 } from 'node:net'
 import { isSameIp } from '../../../core/net/address.ts'
 import { type Endpoint, formatPort, parseEprt, parsePort } from '../data/endpoint.ts'
-import { forReaders, reply, type VerbContext, type VerbFunction, type VerbReply } from './verb.ts'
+import { forLoggedIn, reply, type VerbContext, type VerbFunction, type VerbReply } from './verb.ts'
 
-export const pasv = forReaders(
+export const pasv = forLoggedIn(
   unlessOnlyEpsv(async (_state, _argument, context) => {
     const { client, publicAddress } = context
     const address = publicAddress ?? client.localAddress
@@ -18,7 +18,7 @@ export const pasv = forReaders(
  * EPSV. Its argument is empty, the protocol number of the control connection (1 or 2), or ALL: after ALL the
  * client may use EPSV only.
  */
-export const epsv = forReaders(async (_state, argument, context) => {
+export const epsv = forLoggedIn(async (_state, argument, context) => {
   if (argument.toUpperCase() === 'ALL') return reply(200, 'Only EPSV from now on', { onlyEpsv: true })
   const ours = isIPv4(context.client.address) ? '1' : '2'
   if (argument === '' || argument === ours)
@@ -28,7 +28,7 @@ export const epsv = forReaders(async (_state, argument, context) => {
     : reply(501, 'EPSV takes 1, 2, ALL or nothing')
 })
 
-export const port = forReaders(
+export const port = forLoggedIn(
   unlessOnlyEpsv((_state, argument, context) => {
     const endpoint = parsePort(argument)
     if (!endpoint) return reply(501, 'PORT takes six numbers: h1,h2,h3,h4,p1,p2')
@@ -36,7 +36,7 @@ export const port = forReaders(
   }),
 )
 
-export const eprt = forReaders(
+export const eprt = forLoggedIn(
   unlessOnlyEpsv((_state, argument, context) => {
     const endpoint = parseEprt(argument)
     if (endpoint === 'family') return reply(522, 'Network protocol not supported, use (1,2)')

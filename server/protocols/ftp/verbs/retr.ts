@@ -7,17 +7,17 @@ import { sendSpan } from '../../../files/sendfile.ts'
 import type { Entry, FileSource, OpenFile } from '../../../files/source.ts'
 import { failureReply } from '../line/reply.ts'
 import { filesFor, resolvePath } from './namespace.ts'
-import { forReaders, reply, type TransferResult, type VerbContext } from './verb.ts'
+import { forLoggedIn, reply, type TransferResult, type VerbContext } from './verb.ts'
 
 /** The offset is kept until the next transfer: some clients send PASV between REST and RETR. */
-export const rest = forReaders((_state, argument) => {
+export const rest = forLoggedIn((_state, argument) => {
   const offset = Number(argument)
   if (!/^\d+$/.test(argument) || !Number.isSafeInteger(offset))
     return reply(501, 'REST takes a number of bytes')
   return reply(350, `Will start at byte ${offset}`, { restartAt: offset })
 })
 
-export const retr = forReaders(
+export const retr = forLoggedIn(
   async (state, argument, context) => {
     if (argument === '') return reply(501, 'RETR needs a name')
     const path = resolvePath(state, argument)

@@ -2,24 +2,24 @@
 
 import { formatTime, parseTime } from '../data/listing.ts'
 import { findEntry, resolvePath, uploadTarget } from './namespace.ts'
-import { forAdministrators, forReaders, reply } from './verb.ts'
+import { forAdministrators, forLoggedIn, isReply, reply } from './verb.ts'
 
 /**
  * virt-install and curl ask for the SIZE to learn whether a file exists: 550, and only 550, means that it
  * does not.
  */
-export const size = forReaders(async (state, argument, context) => {
+export const size = forLoggedIn(async (state, argument, context) => {
   if (argument === '') return reply(501, 'SIZE needs a name')
   const entry = await findEntry(state, argument, context)
-  if ('code' in entry) return entry
+  if (isReply(entry)) return entry
   if (entry.kind === 'folder') return reply(550, `${resolvePath(state, argument)}: A folder has no size`)
   return reply(213, String(entry.size))
 })
 
-export const mdtm = forReaders(async (state, argument, context) => {
+export const mdtm = forLoggedIn(async (state, argument, context) => {
   if (argument === '') return reply(501, 'MDTM needs a name')
   const entry = await findEntry(state, argument, context)
-  return 'code' in entry ? entry : reply(213, formatTime(entry.modifiedMs))
+  return isReply(entry) ? entry : reply(213, formatTime(entry.modifiedMs))
 })
 
 /**

@@ -3,7 +3,7 @@
 import { listLine } from '../data/listing.ts'
 import type { SessionState } from '../session/state.ts'
 import { findListing } from './list.ts'
-import { forAnyone, reply, replyLines, type VerbContext } from './verb.ts'
+import { forAnyone, isReply, reply, replyLines, type VerbContext } from './verb.ts'
 
 /**
  * Shows the state of the session and of its transfer. With a path it shows what LIST shows, in the reply
@@ -13,7 +13,7 @@ export const stat = forAnyone(async (state, argument, context) => {
   if (argument === '') return replyLines(211, 'treeboot FTP', statusLines(state, context), 'End')
   if (!state.login) return reply(530, 'Log in first, with USER and PASS')
   const listing = await findListing(state, argument, context)
-  if ('code' in listing) return listing
+  if (isReply(listing)) return listing
   const nowMs = Date.now()
   const lines = listing.entries.map((entry) => listLine(entry, listing.access, nowMs))
   return replyLines(213, `Status of ${listing.path}`, lines, 'End')

@@ -6,7 +6,7 @@ import type { SessionState } from '../session/state.ts'
 import { uploadTarget } from './namespace.ts'
 import {
   forAdministrators,
-  forReaders,
+  forLoggedIn,
   reply,
   type Transfer,
   type TransferData,
@@ -17,7 +17,7 @@ import {
  * Reserves no space. But lftp and some other clients announce the length of the whole file with ALLO: see
  * `receiveWhole`.
  */
-export const allo = forReaders((_state, argument) => {
+export const allo = forLoggedIn((_state, argument) => {
   const bytes = /^\d+/.exec(argument)?.[0]
   const announcedBytes = bytes === undefined ? undefined : Number(bytes)
   return reply(202, 'No need to reserve space', { announcedBytes })
@@ -31,6 +31,7 @@ export const stor = forAdministrators(
   usedUp,
 )
 
+/** After REST it writes from that offset, as STOR does, and not at the end. */
 export const appe = forAdministrators(
   (state, argument, context) =>
     receive(state, argument, state.restartAt > 0 ? state.restartAt : 'end', context),
@@ -45,6 +46,7 @@ async function receive(
 ): Promise<Transfer> {
   const { area, inside, path } = uploadTarget(state, argument, context)
   const file = await area.openForWriting(inside, from)
+  // ALLO announces the whole file, also after REST; but before APPE only the bytes to append.
   const position = from === 'end' ? 0 : from
   const missingBytes = (state.announcedBytes ?? 0) - position
   let isWhole = false

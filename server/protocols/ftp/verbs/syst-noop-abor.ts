@@ -1,6 +1,6 @@
 // SYST, NOOP, ABOR: RFC 959 section 4.1.3. CLNT is not in an RFC: clients send their name with it.
 
-import { forAnyone, forReaders, reply } from './verb.ts'
+import { forAnyone, forLoggedIn, reply } from './verb.ts'
 
 /** `UNIX`, because every client can read a listing as `ls -l` writes it. */
 export const syst = forAnyone(() => reply(215, 'UNIX Type: L8'))
@@ -12,7 +12,7 @@ export const clnt = forAnyone(() => reply(200, 'Noted'))
 /**
  * The transfer has ended already: the session ended it when the line of ABOR came in (RFC 959 section 4.1.3).
  */
-export const abor = forReaders((_state, _argument, { dataPort }) => {
+export const abor = forLoggedIn((_state, _argument, { dataPort }) => {
   dataPort.close()
   return reply(226, 'No transfer is under way any more', { restartAt: 0 })
 })

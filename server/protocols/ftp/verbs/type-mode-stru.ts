@@ -1,12 +1,12 @@
 // TYPE, MODE, STRU: RFC 959 sections 3.1 and 4.1.2.
 
-import { forReaders, reply } from './verb.ts'
+import { forLoggedIn, reply } from './verb.ts'
 
 /**
  * A and I are both accepted, and files are sent unchanged in both, as vsftpd does: a tree is the same through
  * every service, and its checksums hold. Lines of listings end with CRLF in both.
  */
-export const type = forReaders((_state, argument) => {
+export const type = forLoggedIn((_state, argument) => {
   switch (argument.toUpperCase().replace(/\s+/g, ' ').trim()) {
     case 'A':
     case 'A N':
@@ -20,10 +20,10 @@ export const type = forReaders((_state, argument) => {
   }
 })
 
-export const mode = forReaders((_state, argument) =>
+export const mode = forLoggedIn((_state, argument) =>
   argument.toUpperCase() === 'S' ? reply(200, 'Mode is stream') : reply(504, 'Only MODE S'),
 )
 
-export const stru = forReaders((_state, argument) =>
+export const stru = forLoggedIn((_state, argument) =>
   argument.toUpperCase() === 'F' ? reply(200, 'Structure is file') : reply(504, 'Only STRU F'),
 )

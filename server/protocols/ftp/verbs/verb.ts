@@ -36,6 +36,7 @@ export interface FtpContext {
   readonly publicAddress: string | undefined
 }
 
+/** The client of a session. Our address that it reached is always known: PASV tells it to the client. */
 export type FtpClient = Requester & { readonly localAddress: string }
 
 /** What a verb may use of its own session, besides the state. */
@@ -46,8 +47,10 @@ export interface VerbContext extends FtpContext {
   readonly progress: Progress | undefined
 }
 
+/** What STAT shows of a running transfer. */
 export interface Progress {
   readonly title: string
+  /** Moved so far. */
   readonly bytes: number
 }
 
@@ -65,10 +68,11 @@ export interface VerbReply extends Reply {
 export interface Transfer {
   /** The text of the reply 150, and what STAT shows. */
   readonly title: string
+  /** The fields of the session's state that change. */
   readonly set?: StateChange | undefined
   /** Moves the bytes; resolves to whether all of them went through. */
   move(data: TransferData): Promise<boolean>
-  /** Called once, after the last reply, also when no byte was moved. */
+  /** Closes the file and reports the result. Called once, after the last reply, also when no byte was moved. */
   end?(result: TransferResult): void | Promise<void>
 }
 
@@ -97,7 +101,7 @@ export type VerbFunction = (
 /** A command as the table lists it. */
 export interface Verb {
   /** Who may use it: everyone, users who are logged in, or administrators if there is an upload area. */
-  readonly for: 'anyone' | 'readers' | 'administrators'
+  readonly for: 'anyone' | 'logged-in' | 'administrators'
   /** Fields that this command uses up, whether or not it succeeds. `run` still sees their old values. */
   readonly spends?: StateChange | undefined
   /** A failure that it throws becomes a reply. */
@@ -108,8 +112,8 @@ export function forAnyone(run: VerbFunction): Verb {
   return { for: 'anyone', run }
 }
 
-export function forReaders(run: VerbFunction, spends?: StateChange): Verb {
-  return { for: 'readers', run, spends }
+export function forLoggedIn(run: VerbFunction, spends?: StateChange): Verb {
+  return { for: 'logged-in', run, spends }
 }
 
 export function forAdministrators(run: VerbFunction, spends?: StateChange): Verb {
@@ -118,6 +122,11 @@ export function forAdministrators(run: VerbFunction, spends?: StateChange): Verb
 
 export function reply(code: number, text: string, set?: StateChange): VerbReply {
   return { code, text, set }
+}
+
+/** Whether a lookup gave the reply that there is nothing, instead of what it found. */
+export function isReply(found: object): found is VerbReply {
+  return 'code' in found
 }
 
 /** A reply of several lines. */

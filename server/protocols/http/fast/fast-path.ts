@@ -61,6 +61,7 @@ export class FastPath {
   }
 }
 
+/** A connection from its beginning until node:http gets it or it is closed. */
 class FastConnection {
   readonly #socket: Socket
   readonly #options: FastPathOptions

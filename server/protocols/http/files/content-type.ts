@@ -2,6 +2,8 @@ import { isUtf8 } from 'node:buffer'
 
 const textType = 'text/plain; charset=utf-8'
 const bytesType = 'application/octet-stream'
+/** Types whose files are never text. */
+const binaryTypes = /^(image\/(?!svg)|application\/(?!json|xml))/
 
 /**
  * Extensions of text files in an install tree. The charset matters: python-requests reads `text/*` without
@@ -51,10 +53,11 @@ const byExtension: ReadonlyMap<string, string> = new Map([
 export function contentTypeOf(path: string, content?: Uint8Array): string {
   const name = path.slice(path.lastIndexOf('/') + 1)
   if (/\.efi(\.|$)/i.test(name)) return 'application/efi'
-  const byName = byExtension.get(name.slice(name.lastIndexOf('.') + 1).toLowerCase())
-  if (byName && byName !== 'application/vnd.efi-iso') return byName
+  const byName = byExtension.get(/\.([^.]*)$/.exec(name)?.[1]?.toLowerCase() ?? '')
+  if (byName && !binaryTypes.test(byName)) return byName
   if (textNames.test(name) || isLoaderConfig(path, name)) return textType
-  if (content && isText(content)) return textType
+  // A guest may be called `db.iso` or `web.gz`, and its answer file is a text.
+  if (content && content.length > 0 && isText(content)) return textType
   return byName ?? bytesType
 }
 

@@ -49,7 +49,7 @@ function* folderPieces(path: CleanPath, entries: readonly Entry[]): Generator<st
   const base = path === '/' ? '' : encodePath(path)
   const bytes = files.reduce((sum, entry) => sum + entry.size, 0)
   const [before = '', after = ''] = page(
-    `${path}`,
+    path,
     `<h1><nav aria-label="Path">${breadcrumbs(path)}</nav></h1>
 <table>
 <thead><tr><th scope="col">Name</th><th scope="col" class="n">Size</th><th scope="col" class="n t">Modified (UTC)</th></tr></thead>

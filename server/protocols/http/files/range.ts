@@ -1,10 +1,8 @@
 /** The Range header of RFC 9110 section 14, as spans of bytes. */
 
-/** Bytes `from` to `from + length - 1`. */
-export interface Span {
-  readonly from: number
-  readonly length: number
-}
+import type { Span } from '../../../files/send.ts'
+
+export type { Span }
 
 /** librepo asks for up to 256 ranges in one request. The response to a longer list is the whole file. */
 const maxRanges = 256

@@ -148,6 +148,7 @@ async function sendFile(context: ServeContext, found: Entry, reading: Reading): 
 async function sendEntry(context: ServeContext, entry: Entry, reading: Reading): Promise<boolean> {
   const { req, res, method, path, requester: who, onBytes } = reading
   const response = fileResponse(entry, { method, path, headers: req.headers, boundary })
+  // HEAD, 304, 412 and 416 have no parts: they send no byte of the file, and claim nothing.
   if (response.parts.length > 0) await entry.claim?.()
   if (response.parts.every((part) => part instanceof Uint8Array)) return send(context, response, reading)
   if (entry.size <= smallFileBytes) {

@@ -10,8 +10,11 @@ const receiveBytes = 576
 const senderStride = 32
 /** `struct iovec`: an address and a length. */
 const iovecBytes = 16
+const cmsghdrBytes = 16
 /** CMSG_SPACE(sizeof(uint16_t)): a `struct cmsghdr`, the size of a segment, and padding. */
 const controlBytes = 24
+/** In place of the size of a segment: what was added is one datagram. */
+export const unsegmented = 0
 /** Room for the datagrams of one sending call. */
 const sendBytes = 512 * 1024
 const SOL_UDP = 17
@@ -52,7 +55,7 @@ abstract class Batch {
     }
   }
 
-  /** Sets where the octets of datagram i are. */
+  /** Sets where the octets of datagram i are. Of the four words of an iovec, two are the address. */
   protected setOctets(i: number, address: number, length: number): void {
     writeAddress(this.#iovecWords, i * 4, address)
     this.#iovecWords[i * 4 + 2] = length
@@ -145,6 +148,7 @@ export class SendBatch extends Batch {
     this.#controls = calls.allocate(maxDatagrams * controlBytes)
     const controls = wordsOf(this.#controls)
     for (let i = 0; i < maxDatagrams; i++) {
+      // struct cmsghdr: cmsg_len (two words), cmsg_level, cmsg_type; `add` writes the data behind it.
       const start = (i * controlBytes) / 4
       controls[start] = 18 // CMSG_LEN(sizeof(uint16_t))
       controls[start + 2] = SOL_UDP
@@ -166,7 +170,7 @@ export class SendBatch extends Batch {
 
   /**
    * Adds what was written to the reserved room. With a `segment` size, the kernel (or the network card) cuts
-   * it into at most 64 datagrams of this size. With 0 it is one datagram.
+   * it into at most 64 datagrams of this size. `unsegmented`: it is one datagram.
    */
   add(recipient: Recipient, length: number, segment: number, tag: number): void {
     const i = this.#count++
@@ -174,8 +178,8 @@ export class SendBatch extends Batch {
     writeAddress(this.words, header + field.name, recipient.sockaddr.address)
     this.words[header + field.nameLength] = recipient.sockaddrLength
     this.setOctets(i, this.memory.address + this.#usedBytes, length)
-    this.words[header + field.controlLength] = segment > 0 ? controlBytes : 0
-    if (segment > 0) this.#controls.bytes.writeUInt16LE(segment, i * controlBytes + 16)
+    this.words[header + field.controlLength] = segment !== unsegmented ? controlBytes : 0
+    if (segment !== unsegmented) this.#controls.bytes.writeUInt16LE(segment, i * controlBytes + cmsghdrBytes)
     this.#recipients[i] = recipient
     this.#tags[i] = tag
     this.#usedBytes += length

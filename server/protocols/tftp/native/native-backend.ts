@@ -13,6 +13,7 @@ import {
   jobSlots,
   messagesAt,
   type Shared,
+  sharedWords,
   sleepingAt,
   type ToWorker,
 } from './worker-messages.ts'
@@ -30,7 +31,7 @@ export class NativeBackend implements TransferBackend {
   readonly #jobs = new Map<number, RunningJob>()
   readonly #byFile = new Map<FileBuffer, LentBuffer>()
   readonly #byId = new Map<number, LentBuffer>()
-  /** Slots of running jobs. The service runs at most a quarter as many jobs as there are slots. */
+  /** Slots of running jobs. There are four times as many slots as `defaultLimits.transfers` of the service. */
   readonly #busySlots = new Set<number>()
   #nextJob = 0
   #nextBuffer = 0
@@ -240,8 +241,8 @@ export async function openNativeBackend(): Promise<NativeBackend | undefined> {
   const calls = loadSystemCalls()
   if (!calls) return undefined
   const shared: Shared = {
-    words: new Int32Array(new SharedArrayBuffer(16)),
-    lastPacket: new Float64Array(new SharedArrayBuffer(jobSlots * 8)),
+    words: new Int32Array(new SharedArrayBuffer(sharedWords * Int32Array.BYTES_PER_ELEMENT)),
+    lastPacket: new Float64Array(new SharedArrayBuffer(jobSlots * Float64Array.BYTES_PER_ELEMENT)),
   }
   const worker = startWorker(import.meta.url, './worker', { workerData: shared })
   worker.unref()
@@ -252,6 +253,7 @@ export async function openNativeBackend(): Promise<NativeBackend | undefined> {
       else onFailure()
     }
     const onFailure = (): void => {
+      // An `error` without a listener would end the process.
       worker.off('message', onFirstMessage).on('error', () => undefined)
       void worker.terminate()
       resolve(undefined)

@@ -1,6 +1,12 @@
 import { type TransferPort, TransfersByPeer } from '../transfer/ports.ts'
 import { errorCode, errorPacket } from '../wire/error.ts'
-import type { ReceiveBatch, Recipient, SendBatch, SendSocket } from './datagrams.ts'
+import {
+  type ReceiveBatch,
+  type Recipient,
+  type SendBatch,
+  type SendSocket,
+  unsegmented,
+} from './datagrams.ts'
 import type { NativeFileBuffer } from './native-file-buffer.ts'
 import { NativeTransfer, type TransferContext } from './native-transfer.ts'
 import { sockaddrBytes, sockaddrLength } from './sockaddr.ts'
@@ -12,6 +18,8 @@ import type { EndedMessage, StartMessage } from './worker-messages.ts'
  * machines), which is enough for the ACKs of a port.
  */
 const socketBufferBytes = 4 * 1024 * 1024
+/** The tag of an ERROR 5: its recipient ignores it. */
+const noTag = 0
 
 /** What all ports of the worker share. */
 export interface PortContext {
@@ -90,7 +98,7 @@ export class NativePort implements TransferPort, SendSocket, TransferContext {
   accepts(message: StartMessage): boolean {
     return (
       this.#localAddress === localAddressOf(message) &&
-      this.#transfers.accepts(peerKey(message.remote, 0, this.#family))
+      this.#transfers.accepts(peerKey(message.remote, this.#family))
     )
   }
 
@@ -109,7 +117,7 @@ export class NativePort implements TransferPort, SendSocket, TransferContext {
     const nowMs = performance.now()
     for (let i = 0; i < count; i++) {
       const sender = received.senderStart(i)
-      const key = peerKey(received.senders, sender, this.#family)
+      const key = peerKey(received.senders, this.#family, sender)
       const transfer = this.#transfers.find(key)
       if (transfer?.isFrom(received.senders, sender)) {
         this.#context.onPacket(transfer.job, nowMs)
@@ -151,7 +159,7 @@ export class NativePort implements TransferPort, SendSocket, TransferContext {
   }
 
   #keyOf(transfer: NativeTransfer): number {
-    return peerKey(transfer.sockaddr.bytes, 0, this.#family)
+    return peerKey(transfer.sockaddr.bytes, this.#family)
   }
 
   #refuse(senders: Buffer, at: number): void {
@@ -161,14 +169,14 @@ export class NativePort implements TransferPort, SendSocket, TransferContext {
     const { sockaddr, sockaddrLength: length } = this.#unknownPeer
     senders.copy(sockaddr.bytes, 0, at, at + length)
     sending.bytes.set(packet, sending.reserve(this, packet.length))
-    sending.add(this.#unknownPeer, packet.length, 0, 0)
+    sending.add(this.#unknownPeer, packet.length, unsegmented, noTag)
     sending.flush()
   }
 }
 
 /**
- * Whether an unknown peer gets an ERROR. A reply to an ERROR could make two servers reply to each other for
- * ever, and a datagram of less than four octets is not a packet.
+ * Whether an unknown peer gets an ERROR. A reply to an ERROR (opcode 5) could make two servers reply to each
+ * other for ever, and a datagram of less than four octets is not a packet.
  */
 function deservesReply(received: ReceiveBatch, i: number): boolean {
   return received.lengthOf(i) >= 4 && received.bytes[received.start(i) + 1] !== 5
@@ -181,8 +189,10 @@ function localAddressOf({ local }: StartMessage): string {
 /**
  * A client's port and IPv4 address in one number of 48 bits, without garbage. For an IPv6 address it holds
  * only a hash: of two clients with the same hash, the second gets another port of ours.
+ *
+ * The client's `struct sockaddr` begins at `at`; sockaddr.ts says where its fields are.
  */
-function peerKey(sockaddr: Uint8Array, at: number, family: 4 | 6): number {
+function peerKey(sockaddr: Uint8Array, family: 4 | 6, at = 0): number {
   const port = ((sockaddr[at + 2] ?? 0) << 8) | (sockaddr[at + 3] ?? 0)
   let host = word(sockaddr, at + 4)
   if (family === 6) {

@@ -3,9 +3,9 @@ import type { FileBufferWaiter } from '../transfer/file-buffer.ts'
 import { Transfer, type TransferAction } from '../transfer/transfer.ts'
 import { errorCode, errorPacket } from '../wire/error.ts'
 import { ackBlock, decodePacket, writeDataHeader } from '../wire/packet.ts'
-import type { Recipient, SendBatch, SendSocket } from './datagrams.ts'
+import { type Recipient, type SendBatch, type SendSocket, unsegmented } from './datagrams.ts'
 import type { NativeFileBuffer } from './native-file-buffer.ts'
-import { sockaddrBytes } from './sockaddr.ts'
+import { sockaddrBytes, sockaddrLength } from './sockaddr.ts'
 import type { Pinned, SystemCalls } from './system-calls.ts'
 import type { EndedMessage, StartMessage } from './worker-messages.ts'
 
@@ -80,12 +80,12 @@ export class NativeTransfer implements FileBufferWaiter, Recipient {
 
   /**
    * Whether the `struct sockaddr` at `at` has our client's port and address. IPv6's flow label does not
-   * matter.
+   * matter. The fields are where sockaddr.ts says.
    */
   isFrom(senders: Buffer, at: number): boolean {
     const own = this.sockaddr.bytes
     if (senders[at + 2] !== own[2] || senders[at + 3] !== own[3]) return false
-    const ipv4 = this.sockaddrLength === 16
+    const ipv4 = this.sockaddrLength === sockaddrLength(4)
     const end = ipv4 ? 8 : 24
     for (let i = ipv4 ? 4 : 8; i < end; i++) if (senders[at + i] !== own[i]) return false
     return true
@@ -173,6 +173,7 @@ export class NativeTransfer implements FileBufferWaiter, Recipient {
       machine.stopTimer()
       return
     }
+    // The timer stood still while the file was read.
     if (machine.deadlineMs === Number.POSITIVE_INFINITY) machine.restartTimer(performance.now())
     this.#blockedAt = 0
     this.#sendPackets(machine.firstToSend)
@@ -196,7 +197,7 @@ export class NativeTransfer implements FileBufferWaiter, Recipient {
       // the rest waits too.
       if (this.#blockedAt > 0) return
       const length = this.#writePackets(packet, next, start)
-      const segment = next - packet > 1 ? blksize + 4 : 0
+      const segment = next - packet > 1 ? blksize + 4 : unsegmented
       sending.add(this, length, segment, packet)
       packet = next
     }
@@ -221,7 +222,7 @@ export class NativeTransfer implements FileBufferWaiter, Recipient {
   #send(packet: Uint8Array): void {
     const { sending, socket } = this.#context
     sending.bytes.set(packet, sending.reserve(socket, packet.length))
-    sending.add(this, packet.length, 0, notData)
+    sending.add(this, packet.length, unsegmented, notData)
   }
 
   #end(end: EndedMessage['end'], detail?: string): void {

@@ -8,9 +8,15 @@ export function sockaddrLength(family: 4 | 6): number {
   return family === 6 ? sockaddrBytes : 16
 }
 
+const AF_INET = 2
+const AF_INET6 = 10
+
 /**
  * An address and a port as Linux's `struct sockaddr_in` or `sockaddr_in6` on a little-endian machine. A zone
  * (`%eth0`) is looked up among `interfaces`.
+ *
+ * In both, the family is at octet 0 and the port at 2. An IPv4 address is at 4. IPv6 has the flow label there,
+ * its address at 8, and the index of the zone at 24.
  *
  * @throws RangeError when the text is not an address of `family`.
  */
@@ -21,7 +27,7 @@ export function toSockaddr(
   interfaces: NodeJS.Dict<NetworkInterfaceInfo[]> = {},
 ): Uint8Array {
   const bytes = Buffer.alloc(sockaddrLength(family))
-  bytes.writeUInt16LE(family === 6 ? 10 : 2, 0)
+  bytes.writeUInt16LE(family === 6 ? AF_INET6 : AF_INET, 0)
   bytes.writeUInt16BE(port, 2)
   if (family === 4) {
     if (!ipaddr.IPv4.isValidFourPartDecimal(address)) throw new RangeError(`not an IPv4 address: ${address}`)

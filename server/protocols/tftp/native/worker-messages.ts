@@ -72,5 +72,7 @@ export interface Shared {
 }
 export const sleepingAt = 0
 export const messagesAt = 1
+/** The number of `words`. */
+export const sharedWords = 2
 /** The number of slots in `lastPacket`. */
 export const jobSlots = 4096

@@ -119,6 +119,7 @@ class WorkerLoop {
     Atomics.store(words, sleepingAt, 0)
   }
 
+  /** `timeoutMs` 0: without waiting. Returns the number of ready descriptors. */
   #waitForEvents(timeoutMs: number): number {
     const calls = this.#calls
     const count = calls.wait(this.#epoll, timeoutMs)
@@ -132,6 +133,7 @@ class WorkerLoop {
       const port = this.#ports.open.find((open) => open.fd === fd)
       const events = calls.readyEvents(i)
       if (port && (events & writable) !== 0) port.writable()
+      // `readable`, or an error of the socket, which receiving takes from it.
       if (port && (events & ~writable) !== 0) port.receive()
     }
     return count

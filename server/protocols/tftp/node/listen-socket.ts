@@ -23,6 +23,7 @@ export interface ListenSocketsOptions {
 const recheckMs = 5000
 /** How often we try port 0: the port that is free on the first address may be taken on the second. */
 const portTries = 8
+/** The programs that usually have port 69. */
 const rival = 'perhaps tftpd-hpa, dnsmasq or atftpd'
 
 /**
@@ -49,6 +50,7 @@ export class ListenSockets {
     const { bind } = this.#options
     const port = await this.#openAll(wantedAddresses(bind))
     this.#address = { host: bind, port }
+    // One address stays as it is, and a single wildcard socket has new addresses by itself.
     if (!isWildcard(bind) || this.#sockets.has(bind)) return
     this.#recheck = setInterval(() => void this.#followAddresses(port), recheckMs)
     this.#recheck.unref()
@@ -92,7 +94,9 @@ export class ListenSockets {
         port = await this.#listen(local, port)
       } catch (caught) {
         error = caught
+        // The system chose this port on an earlier address. `#openAll` tries with another.
         if (anyPort && inUse(caught) && port !== 0) break
+        // Of a single address, and of a port that none may open, `open` throws the failure.
         if (wanted.length > 1 && !lacksPrivilege(caught)) this.#report(local, port, caught)
       }
     }
@@ -100,8 +104,10 @@ export class ListenSockets {
   }
 
   /**
-   * Opens one socket for all addresses, where the addresses cannot be listed. @throws Failure with any other
-   * error.
+   * Opens one socket for all addresses, because they could not be listed or none of them could be bound.
+   *
+   * @param error Why none could be bound, if one was tried.
+   * @throws Failure when the error concerns one socket for all as well, or `bind` is a single address.
    */
   async #openWildcard(error: unknown): Promise<number> {
     const { bind, port } = this.#options
@@ -139,6 +145,7 @@ export class ListenSockets {
 
   #listen(local: LocalAddress, port: number): Promise<number> {
     return new Promise((resolve, reject) => {
+      // A single socket on `::` serves IPv4 clients as well.
       const ipv6Only = local.family === 6 && local.address !== '::'
       const socket = createSocket({ type: local.family === 6 ? 'udp6' : 'udp4', ipv6Only })
       socket.once('error', (error) => {

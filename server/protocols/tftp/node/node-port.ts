@@ -97,7 +97,7 @@ export class NodePort implements TransferPort {
     const peer = `${from.port} ${from.address}`
     const transfer = this.#transfers.find(peer)
     if (transfer) transfer.receive(bytes)
-    // RFC 1350 section 4: an unknown peer gets ERROR 5. An ERROR gets no reply.
+    // RFC 1350 section 4: an unknown peer gets ERROR 5. An ERROR (opcode 5) gets no reply.
     else if (!this.#transfers.hadPeer(peer) && bytes.length >= 4 && bytes[1] !== 5)
       this.send(errorPacket(errorCode.unknownTransfer, 'unknown transfer ID'), from.port, from.address)
   }

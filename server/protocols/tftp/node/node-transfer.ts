@@ -113,6 +113,7 @@ export class NodeTransfer implements RunningTransfer, PortUser, FileBufferWaiter
       case 'probed':
       case 'aborted':
       case 'silent':
+      case 'unconfirmed':
         this.#end({ end: action, bytes: this.#machine.ackedBytes })
     }
   }
@@ -129,6 +130,7 @@ export class NodeTransfer implements RunningTransfer, PortUser, FileBufferWaiter
       machine.stopTimer()
       return
     }
+    // The timer may have stood still while the file was read.
     machine.restartTimer(performance.now())
     this.#sendWindow()
   }
@@ -175,6 +177,6 @@ function countsAsLost(error: Error): boolean {
     code === 'ENETUNREACH' ||
     code === 'EHOSTUNREACH' ||
     code === 'ECONNREFUSED' ||
-    code === 'EPERM'
+    code === 'EPERM' // a packet filter of this machine has dropped it
   )
 }

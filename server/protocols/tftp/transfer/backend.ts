@@ -22,7 +22,7 @@ export interface TransferJob {
 
 export interface TransferResult {
   /** How the transfer ended, as in transfer.ts. `failed`: we could not read the file or open a socket. */
-  readonly end: 'done' | 'probed' | 'aborted' | 'silent' | 'failed'
+  readonly end: 'done' | 'probed' | 'aborted' | 'silent' | 'unconfirmed' | 'failed'
   /** Octets of the file that the client has acknowledged. */
   readonly bytes: number
   /** For `aborted`: what the client wrote in its ERROR, or why we ended it. */
@@ -31,9 +31,10 @@ export interface TransferResult {
   readonly error?: unknown
 }
 
-/** A transfer ends when its socket's send buffer has been full for this long. */
+/** How long a full send buffer of our socket keeps a transfer from ending as `silent`. */
 export const maxSendBlockedMs = 30_000
 
+/** What the service needs of a transfer that a backend runs. */
 export interface RunningTransfer {
   /** When the client's last packet came, by performance.now(); -1 before its first. */
   readonly lastPacketMs: number

@@ -4,8 +4,8 @@
  *
  * A whole file stays in its buffer and is shared by all transfers of that file. A file that is too large to
  * be kept passes through a ring, one ring for each transfer: position p is at p modulo the buffer's length,
- * and the reader overwrites only what was discarded. The memory is a SharedArrayBuffer where another thread
- * sends from it.
+ * and the reader overwrites only what was discarded. A file that is still to be read has a
+ * SharedArrayBuffer, because another thread may send from it meanwhile. Of any other, that thread gets a copy.
  */
 export class FileBuffer {
   readonly size: number
@@ -44,8 +44,8 @@ export class FileBuffer {
     this.#reader?.acquire()
   }
 
-  /** A transfer has ended. `waiter`: the transfer, which is not to be called any more. */
-  release(waiter: FileBufferWaiter | undefined): void {
+  /** A transfer has ended. `waiter` is not to be called any more. Left out: whoever waits goes on waiting. */
+  release(waiter?: FileBufferWaiter): void {
     if (waiter) this.#waiters = this.#waiters.filter((each) => each !== waiter)
     this.#reader?.release()
   }
@@ -70,6 +70,7 @@ export class FileBuffer {
     if (first < length) target.set(this.#part(0, length - first), at + first)
   }
 
+  /** A view made like this costs less for each packet than Buffer's `copy`. */
   #part(start: number, length: number): Uint8Array {
     return new Uint8Array(this.bytes.buffer, this.bytes.byteOffset + start, length)
   }

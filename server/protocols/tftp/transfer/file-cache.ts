@@ -16,7 +16,7 @@ export interface MemoryLimits {
   readonly fileBytes: number
 }
 
-/** When this many rings exist, new rings are small. */
+/** When this many rings exist (64 MiB in all), new rings are small. */
 const maxLargeRings = 32
 /** A text is converted to netascii as a whole. No real text is larger than this. */
 const maxNetasciiBytes = 64 * 1024 * 1024
@@ -39,6 +39,7 @@ export class FileCache {
   constructor(limits: MemoryLimits) {
     this.#limits = limits
     this.#files = new LRUCache<string, WholeFileReader>({
+      // lru-cache refuses 0.
       maxSize: Math.max(1, limits.cacheBytes),
       sizeCalculation: (file) => file.buffer.size + overheadBytes,
       dispose: (file) => this.#evicted(file),
@@ -51,9 +52,10 @@ export class FileCache {
    */
   async get(path: CleanPath, entry: Entry, mode: Mode): Promise<FileBuffer> {
     if (mode === 'netascii') return this.#netasciiBuffer(path, entry)
+    // Nothing with a claim is shared or kept: each transfer makes the claim for itself.
     if (entry.claim) return this.#ringBuffer({ ...entry, open: () => claimAndOpen(entry) })
     if (entry.content) return new FileBuffer(entry.content.length, entry.content)
-    if (entry.size === 0) return new FileBuffer(0, new Uint8Array(1))
+    if (entry.size === 0) return new FileBuffer(0, new Uint8Array(0))
     const key = `${path}\0${entry.etag}\0${entry.size}`
     const kept = this.#files.get(key)
     if (kept) return kept.buffer

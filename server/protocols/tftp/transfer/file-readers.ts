@@ -42,7 +42,9 @@ abstract class EntryReader implements FileBufferReader {
   abstract discardBefore(position: number, buffer: FileBuffer): void
   /** How many octets to read next, at `buffer.filled`; 0 when the buffer has no room or the file is read. */
   protected abstract nextLength(buffer: FileBuffer): number
+  /** No transfer uses the buffer any more. */
   protected abstract becameIdle(): void
+  /** The entry cannot be opened, or read any further. */
   protected abstract becameUnreadable(): void
 
   readOn(buffer: FileBuffer): void {
@@ -150,6 +152,7 @@ export class RingReader extends EntryReader {
     this.readOn(buffer)
   }
 
+  /** Reads to the end of a chunk, as soon as the whole rest of the chunk is free. */
   protected nextLength(buffer: FileBuffer): number {
     const { filled, size, bytes } = buffer
     const restOfChunk = this.#chunkBytes - (filled % this.#chunkBytes)

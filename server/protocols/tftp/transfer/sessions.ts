@@ -36,7 +36,7 @@ export type Admission = 'new' | 'repeat' | 'restarted' | 'full'
 /** For this long after a client's last packet, the same request counts as a late or duplicate datagram. */
 const repeatWindowMs = 1500
 
-/** A session whose client has not sent an ACK for this long may be evicted when a limit is reached. */
+/** When a limit is reached, a session of this age may be evicted if its client has never sent an ACK. */
 const evictAfterMs = 2000
 
 /** The requests being served, by client address and port and our address. */
@@ -72,6 +72,7 @@ export class Sessions {
   evictable(client: string, nowMs: number): Session | undefined {
     const ownOnly = (this.#perClient.get(client) ?? 0) >= this.#limits.perClient
     for (const session of this.#byKey.values()) {
+      // The map is in the order of arrival: all that follow are younger still.
       if (nowMs - session.startMs < evictAfterMs) return undefined
       if (ownOnly && session.client !== client) continue
       if (session.transfer?.lastPacketMs === -1) return session

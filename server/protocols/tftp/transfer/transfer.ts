@@ -18,8 +18,10 @@
  *   the OACK.
  * - `aborted`: the client has ended the transfer by an ERROR.
  * - `silent`: the client does not respond, and the packet was repeated often enough.
+ * - `unconfirmed`: the same, after the last block was sent to a client that had responded before. It may have the
+ *   whole file: only its last ACK may be lost (RFC 1350 section 6).
  */
-export type TransferAction = 'wait' | 'send' | 'done' | 'probed' | 'aborted' | 'silent'
+export type TransferAction = 'wait' | 'send' | 'done' | 'probed' | 'aborted' | 'silent' | 'unconfirmed'
 
 /** The size of the file and the agreed options. */
 export interface TransferTerms {
@@ -133,9 +135,9 @@ export class Transfer {
 
   /**
    * An ERROR has come from the client. EDK2 first asks only for the size (`tsize`) and sends ERROR 8 "User
-   * aborted the transfer" instead of the ACK of the OACK: that ends a question, not a download. iPXE
-   * (PXENV_TFTP_GET_FSIZE) and GRUB acknowledge the OACK before they send ERROR 0. That is an abort, with no
-   * octets acknowledged.
+   * aborted the transfer" instead of the ACK of the OACK: that ends a question, not a download. iPXE from 2010
+   * to 2015 sent ERROR 0 "TFTP Aborted" there. Later iPXE (PXENV_TFTP_GET_FSIZE) and GRUB acknowledge the OACK
+   * before they send ERROR 0. That is an abort, with no octets acknowledged.
    */
   error(code: number): TransferAction {
     this.deadlineMs = Number.POSITIVE_INFINITY
@@ -151,7 +153,7 @@ export class Transfer {
     this.#timeouts++
     if (this.#timeouts > (this.lastPacketMs === -1 ? maxFirstRepeats : maxRepeats)) {
       this.deadlineMs = Number.POSITIVE_INFINITY
-      return 'silent'
+      return this.#sent === this.blocks && this.lastPacketMs !== -1 ? 'unconfirmed' : 'silent'
     }
     return this.#awaitsOackAck ? this.#sendOack(nowMs) : this.#sendWindow(nowMs)
   }

@@ -38,7 +38,7 @@ export interface Malformed {
 export const maxRequestBytes = 1472
 /** The most data octets of a packet, without the four octets of its header (RFC 2348). */
 export const maxDataBytes = 65464
-/** The most options in one request. No client has been seen to send an option besides the six known ones. */
+/** The most options in one request: many more than any client is known to send. */
 export const maxOptions = 32
 
 const opcodes = { rrq: 1, wrq: 2, data: 3, ack: 4, error: 5, oack: 6 } as const
@@ -213,6 +213,7 @@ function wireText(value: string): string {
   return value
 }
 
+/** A packet that begins with a block number or an error code, with room for `extra` octets behind it. */
 function fixedPacket(opcode: number, number: number, extra: number): Uint8Array {
   if (!Number.isInteger(number) || number < 0 || number > 0xffff) throw new RangeError(`number ${number}`)
   const bytes = new Uint8Array(4 + extra)

@@ -11,7 +11,7 @@ function parse(input: string | Uint8Array) {
   return { ini, value, problems: notes.list().map(({ line, message }) => `${line ?? '-'}: ${message}`) }
 }
 
-test('= and : delimit with any spacing, whichever comes first', () => {
+test('= and : delimit with any spacing, whichever comes first, and an indented key is a key', () => {
   const { value, problems } = parse('[a]\nx=1\ny : 2\nz = a:b\nw: a=b\n  v = 3  \n')
   expect(['x', 'y', 'z', 'w'].map((key) => value('a', key))).toEqual(['1', '2', 'a:b', 'a=b'])
   expect(value('a', 'v')).toBe('3')

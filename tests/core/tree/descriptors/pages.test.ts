@@ -16,7 +16,11 @@ const example = /^```(\w+) (\S+)\n([\s\S]*?)^```\n\s*^```json\n([\s\S]*?)^```$/g
 const pages = readdirSync(folder).map((page) => ({ page, text: readFileSync(join(folder, page), 'utf8') }))
 const examples = pages.flatMap(({ page, text }) =>
   [...text.matchAll(example)].map(([, kind = '', path = '', body = '', said = '']) => ({
-    ...{ page, kind, path, body, said },
+    page,
+    kind,
+    path,
+    body,
+    said,
   })),
 )
 

@@ -13,7 +13,9 @@ import { runs } from '../../../support/fuzz.ts'
 import { readCorpus } from '../../../support/treeinfo-corpus.ts'
 
 const paths = descriptorFormats.flatMap((kind) => kind.paths)
-const corpus = readCorpus().filter(({ bytes }) => bytes.length < 8192)
+/** In bytes. Damage can be at every place of a file up to this size. */
+const largestFile = 8192
+const corpus = readCorpus().filter(({ bytes }) => bytes.length < largestFile)
 
 /**
  * Reads a descriptor, or accepts a refusal; any other error is a crash. The rest of core then uses the
@@ -74,11 +76,13 @@ test('no text crashes a reader', () => {
 })
 
 test('real files with damage do not crash a reader', () => {
-  const damage = fc.array(fc.tuple(fc.nat(8192), fc.nat(255), fc.nat(12)), { minLength: 1, maxLength: 6 })
+  // `cut` bytes at a place give way to one.
+  const hit = fc.record({ at: fc.nat(largestFile), value: fc.nat(255), cut: fc.nat(12) })
+  const damage = fc.array(hit, { minLength: 1, maxLength: 6 })
   fc.assert(
     fc.property(fc.constantFrom(...corpus), damage, (file, hits) => {
       let bytes = Buffer.from(file.bytes)
-      for (const [at, value, cut] of hits) {
+      for (const { at, value, cut } of hits) {
         const place = at % bytes.length
         bytes = Buffer.concat([bytes.subarray(0, place), Buffer.of(value), bytes.subarray(place + cut)])
       }
@@ -133,6 +137,7 @@ const version = fc.oneof(
 test('versions have one total order', () => {
   fc.assert(
     fc.property(version, version, version, (a, b, c) => {
+      // `+ 0` makes 0 of -0, which `toBe` tells apart.
       expect(Math.sign(compareVersions(a, b))).toBe(-Math.sign(compareVersions(b, a)) + 0)
       const [x = '', y = '', z = ''] = [a, b, c].sort(compareVersions)
       expect(compareVersions(x, y)).toBeLessThanOrEqual(0)

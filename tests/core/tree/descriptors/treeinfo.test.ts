@@ -13,9 +13,18 @@ function messages(description: Description): string {
   return description.problems.map(({ line, message }) => `${line ?? '-'}: ${message}`).join('\n')
 }
 
+/** Four lines: what a test appends begins in line 5, or in line 8 after `images`. */
 const base = '[general]\nfamily = Fedora\nversion = 40\narch = x86_64\n'
 const images = '[images-x86_64]\nkernel = images/pxeboot/vmlinuz\ninitrd = images/pxeboot/initrd.img\n'
+/** What is read from `images`. */
 const own = { kernel: 'images/pxeboot/vmlinuz', initrd: 'images/pxeboot/initrd.img' }
+
+test('a bare % is a problem, a doubled one and a reference are none', () => {
+  const percents = read(`${base}[x]\na = 5%\nb = 5%%\nc = %(a)s\n`)
+  expect(percents.problems.filter(({ message }) => message.includes('%')).map(({ line }) => line)).toEqual([
+    6,
+  ])
+})
 
 describe('paths', () => {
   test('kernel and initrd may lie outside of images/pxeboot', () => {
@@ -63,7 +72,7 @@ describe('platforms', () => {
   })
 
   test('an initrd without a kernel is kept and reported', () => {
-    const tree = read(`${base}[images-x86_64]\n\ninitrd = images/pxeboot/initrd.img\n`)
+    const tree = read(`${base}[images-x86_64]\ninitrd = images/pxeboot/initrd.img\n`)
     expect(tree.platforms.x86_64).toEqual({ initrd: 'images/pxeboot/initrd.img', others: {} })
     expect(tree.problems).toHaveLength(1)
     expect(messages(tree)).toMatch(stating('5:', '[images-x86_64]', 'kernel'))
@@ -121,7 +130,7 @@ describe('names and versions', () => {
     expect(tree).toMatchObject({ era: 'treeinfo-1.2', timestamp: 1713106800, platforms: { x86_64: own } })
   })
 
-  test('without variant, version and arch, the only platform gives the arch', () => {
+  test('without variant, version and arch, the only platform that is an arch gives the arch', () => {
     const tree = read(
       `[general]\nfamily = openSUSE Tumbleweed\nversion =\n${images}[images-xen]\nkernel = a\n`,
     )

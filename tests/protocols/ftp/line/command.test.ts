@@ -31,6 +31,7 @@ describe('control lines', () => {
   test('over the limit are reported once, and the next one is read', () =>
     expect(read('x'.repeat(40), 'y\r\nNOOP\r\n')).toEqual([tooLong, 'NOOP']))
   test('of exactly the limit are read', () => {
+    // 16 bytes with the CR.
     expect(read(`${'x'.repeat(15)}\r\n`)).toEqual(['x'.repeat(15)])
     expect(read(`${'x'.repeat(17)}\n`)).toEqual([tooLong])
   })

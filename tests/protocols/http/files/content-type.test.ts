@@ -26,7 +26,7 @@ test.each([
   ['/nocloud/web01/user-data', text],
   ['/t/repodata/repomd.xml', 'application/xml'],
   ['/t/release-notes/index.html', 'text/html; charset=utf-8'],
-  ['/constructor', bytes],
+  ['/constructor', bytes], // every object has a property of this name
   ['/', bytes],
 ])('%s is %s', (path, type) => {
   expect(contentTypeOf(path)).toBe(type)
@@ -34,9 +34,10 @@ test.each([
 
 test('a text made for a request is text, whatever the guest is called', () => {
   const kickstart = Buffer.from('# für web01\nlang en_US\n')
-  for (const name of ['/ks/web01', '/ks/web.example.com', '/ks/iso', '/ks/db.iso'])
+  for (const name of ['/ks/web01', '/ks/web.example.com', '/ks/iso', '/ks/gz', '/ks/db.iso', '/ks/db.gz'])
     expect(contentTypeOf(name, kickstart)).toBe(text)
   expect(contentTypeOf('/ks/web01', Buffer.from([0x1f, 0x8b, 0xff]))).toBe(bytes)
+  expect(contentTypeOf('/t/empty.rpm', Buffer.alloc(0))).toBe('application/x-rpm')
   expect(contentTypeOf('/x', Buffer.from('a\0b'))).toBe(bytes)
   expect(contentTypeOf('/x.json', Buffer.from('{}'))).toBe('application/json')
 })

@@ -21,7 +21,9 @@ describe.skipIf(reason)(`the native backend${reason ? ` (${reason})` : ''}`, () 
     empty: Buffer.alloc(0),
     // Long enough for the native backend: transfers of fewer than four windows stay in the main thread.
     small: randomBytes(6000),
+    // Fills its last block: an empty one follows.
     exact: randomBytes(8192),
+    // More than 65535 blocks of 8 octets: the block numbers wrap.
     many: randomBytes(8 * 70_000 + 3),
     // Kept whole in memory: it is below `limits.fileBytes`.
     kept: randomBytes(1024 * 1024 + 5),
@@ -47,6 +49,7 @@ describe.skipIf(reason)(`the native backend${reason ? ` (${reason})` : ''}`, () 
     folder = await mkdtemp(join(tmpdir(), 'treeboot-tftp-'))
     for (const [name, bytes] of Object.entries(files)) await writeFile(join(folder, name), bytes)
     const sink = (event: Event): unknown => events.push(event)
+    // `stopMs`: clients whose last ACK was lost are gone, and `stop` need not wait for them.
     const limits = { fileBytes: 2 * 1024 * 1024, stopMs: 20 }
     service = new TftpListener({
       bind: '::',
@@ -64,9 +67,9 @@ describe.skipIf(reason)(`the native backend${reason ? ` (${reason})` : ''}`, () 
   })
 
   test.each([
-    ['empty', {}],
+    ['empty', {}], // short: sent by Node's sockets
     ['small', {}],
-    ['small', { blksize: 1468, windowsize: 16 }],
+    ['small', { blksize: 1468, windowsize: 16 }], // less than a window: sent by Node's sockets
     ['exact', { blksize: 512, windowsize: 2 }],
     ['many', { blksize: 8, windowsize: 100 }],
     ['kept', { blksize: 1468 }],
@@ -98,6 +101,7 @@ describe.skipIf(reason)(`the native backend${reason ? ` (${reason})` : ''}`, () 
     'a file arrives whole although packets are lost, doubled and late, window %i',
     async (windowsize) => {
       const fates: Fate[] = ['pass', 'twice', 'pass', 'drop', 'pass', 'pass', 'late']
+      // Scattered by a hash, but the same in every run.
       const network = (_: string, n: number): Fate => fates[(Math.imul(n, 0x9e3779b1) >>> 8) % 7] ?? 'pass'
       const options = { blksize: 20_000, windowsize }
       const got = await fetch('many', { options, network, retryMs: 20, retries: 200 })
@@ -123,6 +127,7 @@ describe.skipIf(reason)(`the native backend${reason ? ` (${reason})` : ''}`, () 
         })
         return 'ignore'
       },
+      // After its ERROR nothing more comes to this client, so it soon gives up.
       retryMs: 50,
       retries: 3,
     }).catch(() => undefined)
@@ -134,6 +139,7 @@ describe.skipIf(reason)(`the native backend${reason ? ` (${reason})` : ''}`, () 
   })
 })
 
+/** Sends an ACK from a port that no transfer belongs to, and returns the reply. */
 function sendAck(port: number): Promise<unknown> {
   return new Promise((resolve) => {
     const socket = createSocket('udp4')

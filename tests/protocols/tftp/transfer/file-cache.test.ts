@@ -8,7 +8,7 @@ import { FileCache } from '../../../../server/protocols/tftp/transfer/file-cache
 const path = cleanPath('/file')
 const limits = { cacheBytes: 10_000_000, fileBytes: 5_000_000 }
 
-/** An entry that is read from memory, but must be opened like a file on disk. Counts how often it was opened. */
+/** An entry that is read from memory, but must be opened like a file on disk. Counts openings and octets. */
 function diskEntry(bytes: Uint8Array, etag = 'one') {
   const counts = { opened: 0, octetsRead: 0 }
   const entry: Entry = {
@@ -60,7 +60,7 @@ describe('files that are kept whole', () => {
     const first = await cache.get(path, entry, 'octet')
     first.acquire()
     await readTo(first, entry.size)
-    first.release(undefined)
+    first.release()
     expect((await cache.get(path, entry, 'octet')) === first).toBe(true)
     expect(counts.opened).toBe(1)
     expect((await cache.get(path, { ...entry, etag: 'two' }, 'octet')) === first).toBe(false)
@@ -72,7 +72,7 @@ describe('files that are kept whole', () => {
     const buffer = await cache.get(path, entry, 'octet')
     buffer.acquire()
     await readTo(buffer, 1)
-    buffer.release(undefined)
+    buffer.release()
     expect((await cache.get(path, entry, 'octet')) === buffer).toBe(false)
     expect(counts.octetsRead).toBeLessThan(entry.size)
   })
@@ -81,7 +81,7 @@ describe('files that are kept whole', () => {
     const { entry, counts } = diskEntry(randomBytes(1000))
     const buffer = await new FileCache(limits).get(path, entry, 'octet')
     buffer.acquire()
-    buffer.release(undefined)
+    buffer.release()
     expect([buffer.size, counts.opened]).toEqual([1000, 0])
   })
 
@@ -112,7 +112,7 @@ describe('files that are too large to keep', () => {
       expect(copied(buffer, position, length).equals(bytes.subarray(position, position + length))).toBe(true)
       buffer.discardBefore(position + length)
     }
-    buffer.release(undefined)
+    buffer.release()
   })
 })
 

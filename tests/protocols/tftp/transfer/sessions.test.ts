@@ -3,7 +3,10 @@ import { type Session, Sessions } from '../../../../server/protocols/tftp/transf
 
 const request = Buffer.from('\0\x01file\0octet\0')
 
-/** `lastPacketMs` is undefined before the transfer has begun, -1 before the client's first packet. */
+/**
+ * `key`: a client and its port. `lastPacketMs` is undefined before the transfer has begun, -1 before the client's
+ * first packet.
+ */
 function session(key: string, startMs: number, lastPacketMs: number | undefined): Session {
   const ends = { abort: () => undefined, drop: () => undefined }
   const transfer = lastPacketMs === undefined ? undefined : { lastPacketMs, ...ends }

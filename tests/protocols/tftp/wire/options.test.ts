@@ -36,7 +36,7 @@ describe('a value out of its range is left out of the OACK', () => {
     ['windowsize', ['0', '65536', '-4', '', '4.5']],
     ['timeout', ['0', '256', '3000', '']],
     ['rollover', ['0', '1']],
-    ['constructor', ['1']],
+    ['constructor', ['1']], // a property of every object
   ])('%s', (option, values) => {
     for (const value of values) expect(negotiated({ [option]: value }).accepted.size, value).toBe(0)
   })

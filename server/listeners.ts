@@ -1,0 +1,55 @@
+import { adminUser } from './api/admin.ts'
+import { isAppPath } from './api/web-app.ts'
+import type { Config } from './config/schema.ts'
+import { defined } from './core/defined.ts'
+import type { EventSink } from './events/bus.ts'
+import type { FileSource } from './files/source.ts'
+import type { Uploads } from './intake/uploads/uploads.ts'
+import { DhcpListener, type DhcpListenerOptions } from './protocols/dhcp/server.ts'
+import { FtpListener } from './protocols/ftp/server.ts'
+import { HttpListener, type HttpListenerOptions } from './protocols/http/server.ts'
+import { NfsListener } from './protocols/nfs/server.ts'
+import type { ListenerMakers } from './protocols/running-services.ts'
+import { TftpListener } from './protocols/tftp/server.ts'
+
+/** What the services serve, and whom they ask. */
+export interface ListenerParts {
+  readonly config: () => Config
+  readonly source: FileSource
+  readonly events: EventSink
+  /** Responds to the paths that the namespace does not have: the API and the pages. */
+  readonly web: NonNullable<HttpListenerOptions['fallback']>
+  readonly uploads: Uploads
+  /** Whether this is the administrator's token. */
+  readonly isAdmin: (token: string) => boolean
+  readonly decideNetworkBoot: DhcpListenerOptions['decide']
+}
+
+/** How to make the listener of each service, with the settings of `config.yaml`. */
+export function listenerMakers(parts: ListenerParts): ListenerMakers {
+  const { config, source, events } = parts
+  const common = { source, events }
+  return {
+    http: (bind, port) => {
+      const { fastPath } = config().http
+      return new HttpListener({ ...common, bind, port, isAppPath, fallback: parts.web, fastPath })
+    },
+    tftp: (bind, port) => new TftpListener({ ...common, bind, port }),
+    ftp: (bind, port) => {
+      const { passivePorts, publicAddress, tls } = config().ftp
+      const settings = defined({ passivePorts, publicAddress, tls })
+      const authenticate = (user: string, password: string): boolean =>
+        user === adminUser && parts.isAdmin(password)
+      return new FtpListener({ ...common, ...settings, bind, port, uploads: parts.uploads, authenticate })
+    },
+    nfs: (bind, port) => {
+      // No port mapper names an ephemeral port: neither our own on port 111 nor the rpcbind of the machine.
+      const portmap = port === 0 ? 'off' : 'auto'
+      return new NfsListener({ ...common, bind, port, portmap, dataFolder: config().paths.data })
+    },
+    dhcp: (bind, port) => {
+      const { interfaces } = config().dhcp
+      return new DhcpListener({ bind, port, interfaces, decide: parts.decideNetworkBoot, events })
+    },
+  }
+}

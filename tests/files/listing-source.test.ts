@@ -1,0 +1,13 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { ListingSource } from '../../server/files/listing-source.ts'
+import { rootPath } from '../../server/files/path.ts'
+import { temporaryFolder } from '../support/tree-folder.ts'
+
+test('a name with a control character is left out, and hides no other', async () => {
+  const folder = temporaryFolder()
+  for (const name of ['a', 'b\nc', 'd']) writeFileSync(join(folder, name), '')
+  const entries = await new ListingSource(folder, folder).list(rootPath)
+  expect(entries?.map(({ name }) => name)).toEqual(['a', 'd'])
+})

@@ -1,0 +1,40 @@
+import { expect, test, vi } from 'vitest'
+import type { BootDecision } from '../../server/core/boot/decision.ts'
+import { createGuestIndex } from '../../server/core/guest/match.ts'
+import { nextState } from '../../server/core/guest/next-state.ts'
+import { GuestHistory } from '../../server/machines/history.ts'
+import { memoryStore } from '../../server/store/memory/store.ts'
+import { makeGuest } from '../support/boot-inputs.ts'
+
+const guest = makeGuest('web01', { macs: ['52:54:00:aa:bb:01'] })
+const kernel = '/trees/fedora/40/images/pxeboot/vmlinuz'
+const offer = { tree: 'fedora/40', kernel }
+const decision: BootDecision = {
+  kind: 'boot',
+  summary: 'install fedora/40',
+  facts: {},
+  loader: 'ipxe',
+  localDisk: false,
+  guest: guest.name,
+  offer,
+}
+
+test('an offer counts that was made after an order in another process, however many come after it', async () => {
+  const store = memoryStore()
+  const history = new GuestHistory({
+    guests: () => createGuestIndex([guest]),
+    events: () => {},
+    clock: () => 1_000_000,
+  })
+  await history.open(store)
+  // Another process: `history` does not know of it yet.
+  await store.change(guest.name, (before) => nextState(before, { type: 'install-once' }, 999_000))
+  await history.booted(decision, '192.0.2.1')
+  // More than the 16 offers that the state of a guest holds.
+  for (let n = 1; n <= 20; n++) await history.booted(decision, `198.51.100.${n}`)
+  const offersOf = () => history.stateOf(guest.name)?.offers?.map(({ client }) => client) ?? []
+  expect(offersOf()).not.toContain('192.0.2.1')
+  history.fetched('192.0.2.1', kernel)
+  await vi.waitFor(() => expect(offersOf()).toContain('192.0.2.1'))
+  expect(history.stateOf(guest.name)).toMatchObject({ state: 'install', install: 1 })
+})
