@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { App } from '../server/app.ts'
+import { exitCodes } from '../server/cli/output/io.ts'
 import type { Event } from '../server/events/bus.ts'
 import { testApp } from './support/app.ts'
 import { type CliResult, treebootIn } from './support/cli.ts'
@@ -27,7 +28,7 @@ guests:
 `
 /** Two machines, and a person's computer. Each has an address of its own: on Linux every 127.x.y.z is ours. */
 const [machine, other, desk] = ['127.0.7.1', '127.0.7.2', '127.0.9.9']
-/** With it, a request does not count as one from treeboot's own machine, as those from 127.x.y.z do. */
+/** With it, a report does not count as one from treeboot's own machine, as those from 127.x.y.z do. */
 const throughProxy = { 'x-forwarded-for': '10.9.9.9' }
 
 let home: ReturnType<typeof keptFolder>
@@ -125,7 +126,7 @@ async function install(name: keyof typeof macs, from = machine): Promise<string>
 const treeboot = (...args: string[]): Promise<CliResult> => treebootIn(home.path, ...args)
 
 describe('an installation', () => {
-  test('does not begin by the operator who looks, at the machine that serves, at all that a guest gets', async () => {
+  test('does not begin when an operator on the server itself fetches all that a guest gets', async () => {
     const here = '127.0.0.1'
     expect(await boot('web01', here)).toContain('LABEL install')
     await ask(here, '/trees/fedora-40/images/pxeboot/vmlinuz')
@@ -269,7 +270,7 @@ describe('the operator', () => {
 
   test('a slip in one name arms none', async () => {
     expect(await treeboot('install', 'web01', 'web0l')).toMatchObject({
-      code: 3,
+      code: exitCodes.notFound,
       err: expect.stringMatching(/did you mean/),
     })
     expect((await treeboot('guests')).out).toMatch(/^web01 +install +- /m)
@@ -289,7 +290,10 @@ describe('the inbox', () => {
   }
 
   test('holds who asked and is no guest, and one command makes it one, at once and for good', async () => {
-    expect(await treeboot('inbox')).toMatchObject({ code: 3, out: 'no unknown machine asked for boot\n' })
+    expect(await treeboot('inbox')).toMatchObject({
+      code: exitCodes.notFound,
+      out: 'no unknown machine asked for boot\n',
+    })
     await knock()
     expect((await treeboot('inbox')).out).toMatch(
       new RegExp(`^52:54:00:00:00:99 +${other} +- +${uuid} +- +- +[-: \\d]+$`, 'm'),

@@ -51,7 +51,7 @@ export async function configOf(options: CommonOptions, io: CliIo): Promise<Confi
 }
 
 /** The store of published versions in the configured `trees/` folder. */
-export async function storeOf(options: CommonOptions, io: CliIo): Promise<VersionStore> {
+export async function versionStoreOf(options: CommonOptions, io: CliIo): Promise<VersionStore> {
   const { paths } = await configOf(options, io)
   const trees = await realpath(paths.trees).catch(() => undefined)
   if (trees === undefined)

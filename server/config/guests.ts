@@ -135,7 +135,7 @@ function checkProfileNames(names: readonly string[], path: YamlPath, view: FileV
     view.problems.add(
       'error',
       item,
-      // No profile has a longer name.
+      // The name of a profile has at most 100 characters (file-schema.ts): of a longer one the beginning tells enough.
       `${showPath(path)}: profile '${name.slice(0, 100)}' does not exist`,
       nearest === undefined ? `known profiles: ${all || 'none'}` : `did you mean '${nearest}'?`,
     )

@@ -62,12 +62,14 @@ export async function sendParts(
   try {
     for (const part of parts) {
       if (part instanceof Uint8Array) {
-        // These bytes need no reading: they are written first, and waited for afterwards.
+        // These bytes need no buffer: they are written first, and then there is a wait until no more than
+        // `writesAhead` writes are under way.
         write(part)
         await until(() => underWay <= writesAhead)
         continue
       }
       for (let done = 0; done < part.length; ) {
+        // Room for one more is needed before a buffer is taken.
         await until(() => underWay < writesAhead)
         if (out.destroyed || !file) return false
         const loan = pool.take()

@@ -127,13 +127,16 @@ export function grubKernelArg(arg: KernelArg): string {
 export function ipxeText(text: string): string {
   refuseControl('iPXE', text)
   if (text.includes('${')) throw quotingFailure('iPXE', text, `it would expand \${...}`)
-  return text
-    .replace(/^ | $| (?= )/g, `\${sp}`)
-    .replace(/(^|[ }])#/g, `$1\${hash}`)
-    .replace(/(^| )&&(?= |$)/g, `$1\${amp}&`)
-    .replace(/(^| )\|\|(?= |$)/g, `$1\${bar}|`)
-    .replace(/(^| );(?= |$)/g, `$1\${semi}`)
-    .replace(/\\$/, `\${bs}`)
+  return (
+    text
+      .replace(/^ | $| (?= )/g, `\${sp}`)
+      // After `}`, too: it may be the end of a `${sp}` that stands for a blank.
+      .replace(/(^|[ }])#/g, `$1\${hash}`)
+      .replace(/(^| )&&(?= |$)/g, `$1\${amp}&`)
+      .replace(/(^| )\|\|(?= |$)/g, `$1\${bar}|`)
+      .replace(/(^| );(?= |$)/g, `$1\${semi}`)
+      .replace(/\\$/, `\${bs}`)
+  )
 }
 
 /** One word of an iPXE command: no blank may separate it. */

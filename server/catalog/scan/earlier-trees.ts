@@ -70,7 +70,8 @@ export async function readEarlierTree(
   const record = await readRecord(treesFolder, id, version)
   if (!record) return undefined
   const content = contentOf(treesFolder, id, version, record.kind)
-  // Below one release there may be several trees: EL's `BaseOS/x86_64/os` and `AppStream/x86_64/os`.
+  // Below one release there may be several trees: EL's `BaseOS/x86_64/os` and `AppStream/x86_64/os`. A tree of
+  // another release is now under its own id, so the release that is asked for was this tree alone.
   const inside =
     current.origin.kind === 'folder' && current.release?.id === id
       ? relative(current.release.folder, current.origin.path)

@@ -4,7 +4,7 @@ import { importLocal } from '../../intake/import/import-tree.ts'
 import { mirrorTree } from '../../intake/mirror/mirror-tree.ts'
 import { configOption, jsonOption } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
-import { type ImportCommandOptions, importOptions, runImport, storeOf } from '../run-import.ts'
+import { type ImportCommandOptions, importOptions, runImport, versionStoreOf } from '../run-import.ts'
 
 interface ImportFlags extends ImportCommandOptions {
   readonly hardLink?: boolean
@@ -35,16 +35,17 @@ shares its unchanged files with the version before, and they take no more space.
 not from the folder, which does not have the boot sectors.`,
     )
     .action(async (source: string, options: ImportFlags) => {
-      const store = await storeOf(options, io)
-      await runImport(options, io, ['import', source], (shared) => {
+      const versions = await versionStoreOf(options, io)
+      const commandWords = ['import', source]
+      await runImport(options, io, commandWords, (shared) => {
         const wanted = {
           ...shared,
           ...(options.hardLink && { hardLink: true }),
           ...(options.unpack && { unpack: true }),
         }
         return /^(https?|ftp|rsync):\/\//i.test(source)
-          ? mirrorTree(store, [source], wanted)
-          : importLocal(store, resolve(io.cwd, source), wanted)
+          ? mirrorTree(versions, [source], wanted)
+          : importLocal(versions, resolve(io.cwd, source), wanted)
       })
     })
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { mirrorTree } from '../../intake/mirror/mirror-tree.ts'
 import { configOption, jsonOption } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
-import { type ImportCommandOptions, importOptions, runImport, storeOf } from '../run-import.ts'
+import { type ImportCommandOptions, importOptions, runImport, versionStoreOf } from '../run-import.ts'
 
 export function registerMirror(program: Command, io: CliIo): void {
   const command = program
@@ -28,7 +28,7 @@ version, and includes repositories beside the tree. After Ctrl-C clients see not
 command resumes the mirroring.`,
     )
     .action(async (urls: string[], options: ImportCommandOptions & { bootOnly?: boolean }) => {
-      const store = await storeOf(options, io)
+      const store = await versionStoreOf(options, io)
       await runImport(options, io, ['mirror', ...urls], async (shared) => {
         const outcome = await mirrorTree(store, urls, {
           ...shared,

@@ -9,7 +9,7 @@ import { boundVersions } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
 import { count, dateText, json, table } from '../output/table.ts'
-import { configOf, storeOf } from '../run-import.ts'
+import { configOf, versionStoreOf } from '../run-import.ts'
 
 const dayMs = 86_400_000
 
@@ -53,7 +53,7 @@ async function gc(id: string | undefined, options: GcOptions, io: CliIo): Promis
   const keep = Number(options.keep)
   if (!Number.isInteger(keep) || keep < 0)
     throw new Failure('bad-request', `--keep ${options.keep}: expected 0, 1, 2, ...`)
-  const store = await storeOf(options, io)
+  const store = await versionStoreOf(options, io)
   const nowMs = Date.now()
   const plan = await planGc(store, id === undefined ? await store.ids() : [id], {
     keep,

@@ -5,7 +5,7 @@ import type { VersionView } from '../../versions/version-store.ts'
 import { type CommonOptions, configOption, jsonOption } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { dateText, json, table } from '../output/table.ts'
-import { storeOf } from '../run-import.ts'
+import { versionStoreOf } from '../run-import.ts'
 
 /** `treeboot trees history` and `trees rollback`: list and switch the versions of published trees. */
 export function registerTreesHistory(trees: Command, io: CliIo): void {
@@ -30,7 +30,7 @@ export function registerTreesHistory(trees: Command, io: CliIo): void {
 }
 
 async function history(id: string | undefined, options: CommonOptions, io: CliIo): Promise<void> {
-  const store = await storeOf(options, io)
+  const store = await versionStoreOf(options, io)
   const versions: VersionView[] = []
   for (const each of id === undefined ? await store.ids() : [id])
     versions.push(...[...(await store.versions(each))].reverse())
@@ -55,7 +55,7 @@ function historyTable(versions: readonly VersionView[]): string {
 }
 
 async function rollback(id: string, options: CommonOptions & { to?: string }, io: CliIo): Promise<void> {
-  const record = await (await storeOf(options, io)).rollback(id, versionNumber(options.to))
+  const record = await (await versionStoreOf(options, io)).rollback(id, versionNumber(options.to))
   if (options.json) return io.out(json(record))
   const { version, publishedMs, source } = record
   io.out(`${id} is version ${version} again, of ${dateText(publishedMs)}, from ${source}\n`)

@@ -91,10 +91,10 @@ export function classifyFirmware(facts: ClientFacts): Classified | undefined {
   const bootClass = /^(PXEClient|HTTPClient)/.exec(vendorClass)?.[1]
   if (bootClass === undefined) return undefined
   const archs = facts.archs.length > 0 ? facts.archs : archInClass(vendorClass)
-  // iPXE's request to port 4011 has no architecture at all, and counts as UEFI.
+  // iPXE's request to port 4011 has no architecture at all, and counts as UEFI. The reply is our script either way.
   const ipxe = archs[0] === biosArch ? 'ipxe-bios' : 'ipxe-uefi'
   if (facts.userClasses.includes('iPXE')) return { firmware: ipxe, why: 'option 77 iPXE' }
-  // gPXE fills option 175, too, but cannot run our scripts: it knows neither their names nor their commands.
+  // gPXE fills option 175, too, but cannot run our scripts, which use commands and settings that it lacks.
   if (facts.etherboot && !facts.userClasses.includes('gPXE'))
     return { firmware: ipxe, why: 'option 175, which only iPXE sends' }
   for (const arch of archs) {

@@ -24,6 +24,7 @@ export const arch = {
 
 /** The arguments of archiso, the live system of the installation medium. */
 function bootArgs({ kernel, url, answerFile }: BootTree): BootArg[] {
+  // The kernel of something that only calls itself Arch Linux: these arguments are archiso's.
   if (!kernel.startsWith('arch/')) return []
   return [
     { key: 'archisobasedir', value: 'arch' },

@@ -95,6 +95,7 @@ export class Fetcher {
   /** @param isCounted Whether the size of the file is part of `#totalBytes` already. */
   async #fetch(file: RemoteFile, { isCounted }: { readonly isCounted: boolean }): Promise<boolean> {
     const place = this.place(file.path)
+    // Asked for before: whether it came was told then.
     if (this.#seen.has(place)) return true
     this.#seen.add(place)
     // Neither counts as changed. An intact file of an earlier run may differ from the current version's, but

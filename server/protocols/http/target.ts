@@ -73,6 +73,7 @@ export function repairRequestLine(read: Buffer): Buffer {
     /[\x20\x80-\xff]/g,
     (c) => `%${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
   )
+  // `*` is no path (RFC 9112 section 3.2.4): it is left as it is, and refused later.
   const slash = /^(\/|https?:\/\/|\*$)/i.test(target) ? '' : '/'
   const repaired = Buffer.from(`${method} ${slash}${escaped} ${version}\r\n`, 'latin1')
   return Buffer.concat([repaired, read.subarray(line.length)])

@@ -38,8 +38,8 @@ export class TcpListenSocket {
   }
 
   /**
-   * Resolves to the port. Rejects with the system's error, and not with the Failure that `listenTcp` makes of
-   * it: by its code the caller decides what else to try.
+   * Resolves to the port. Rejects with the system's error: by its code the caller decides whether to try another
+   * port. (The listeners of HTTP and FTP use `listenTcp` of ../listener.ts, which rejects with a Failure.)
    */
   open(host: string, port: number): Promise<number> {
     return new Promise((resolve, reject) => {

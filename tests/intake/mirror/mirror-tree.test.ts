@@ -204,6 +204,7 @@ test('a listing that fails is retried, and half a tree is never published', asyn
   writeBelow(upstream, 'd/version.info', 'Debian version:  12 (bookworm)\n')
   server.faultOf = (path, time) => {
     if (path.endsWith('/boot-screens/') && time === 1) return { kind: 'status', status: 503, retryAfter: '9' }
+    // As S3 answers for a file that does not exist.
     return path.endsWith('/.treeinfo') ? { kind: 'status', status: 403 } : undefined
   }
   const { trees: found } = await mirror('/d/', { id: 'd' })
@@ -261,6 +262,7 @@ test('a second run without digests fetches changed files, and of the others only
   server.faultOf = () => undefined
   server.requests.length = 0
   expect((await mirror('/d/', { id: 'd' })).trees[0]?.result.outcome).toBe('published')
+  // Each is asked for from its last byte on, if it has not changed (If-Range); a changed one comes whole.
   for (const line of first) {
     const again = server.requests.filter((each) => each.startsWith(`${line} `) || each === line)
     expect(again).toEqual([expect.stringMatching(/ bytes=\d+-$/)])

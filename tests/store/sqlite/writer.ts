@@ -3,7 +3,7 @@ import { openStore } from '../../../server/store/sqlite/open.ts'
 
 /**
  * A process for the tests: arms the guests named on its command line, over and over, and writes a line for each
- * installation only when the store says that it is kept. `node writer.ts DATA TIMES GUEST...`
+ * installation (the guest, and its number) only when the store says that it is kept. `node writer.ts DATA TIMES GUEST...`
  */
 const [data = '', times = '0', ...guests] = process.argv.slice(2)
 const store = await openStore({ data })

@@ -15,12 +15,12 @@ const wanted = ['virtio_pci', 'virtio_net', 'virtio-rng', 'nfsv3', 'nfsv4']
 const ownScript = readFileSync(join(import.meta.dirname, 'nfs-guest-init.sh'))
 
 /** What QEMU boots as a guest, which is here any virtual machine: no configuration of treeboot names it. */
-export interface CloudGuest {
+export interface DirectBoot {
   readonly kernel: string
   readonly initrd: string
 }
 
-export interface CloudGuestShape {
+export interface GuestShape {
   readonly name: string
   /** Its first and only program. */
   readonly script: Buffer
@@ -36,18 +36,18 @@ export interface CloudGuestShape {
  * A guest that mounts an export and reads it. The kernel's command line names the export (`nfs.server`, `nfs.path`,
  * `nfs.options`) and the guest's own address (`nfs.address`).
  */
-export function nfsGuest(busybox: string): CloudGuest {
+export function nfsGuest(busybox: string): DirectBoot {
   const applets = 'cat cut find grep insmod ip ls mount poweroff rm sh sha256sum sort umount wc xargs'.split(
     ' ',
   )
-  return cloudGuest(busybox, { name: 'nfs-guest', script: ownScript, applets })
+  return cloudKernelGuest(busybox, { name: 'nfs-guest', script: ownScript, applets })
 }
 
 /**
  * A guest whose kernel speaks NFS: Debian's installer has no NFS modules, so this is the cloud kernel (27 MB)
  * with the static busybox of this machine.
  */
-export function cloudGuest(busybox: string, shape: CloudGuestShape): CloudGuest {
+export function cloudKernelGuest(busybox: string, shape: GuestShape): DirectBoot {
   const folder = unpackPackage(
     labCache,
     packageBehind('linux-image-cloud-amd64', /Depends: (linux-image-\S+)/),
@@ -73,7 +73,7 @@ export function cloudGuest(busybox: string, shape: CloudGuestShape): CloudGuest 
 function members(
   folder: string,
   busybox: string,
-  { script, applets, modules: extra = [], more = [] }: CloudGuestShape,
+  { script, applets, modules: extra = [], more = [] }: GuestShape,
 ): CpioMember[] {
   const modules = orderModules(join(folder, 'lib/modules'), [...wanted, ...extra])
   const order = modules.map((file) => `${basename(file)}\n`).join('')

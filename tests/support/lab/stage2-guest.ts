@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { unpackPackage } from './apt-package.ts'
 import { type CpioMember, fileMode, programMode } from './cpio.ts'
 import { labCache } from './lab.ts'
-import { type CloudGuest, cloudGuest } from './nfs-guest.ts'
+import { cloudKernelGuest, type DirectBoot } from './nfs-guest.ts'
 
 const script = readFileSync(join(import.meta.dirname, 'stage2-guest-init.sh'))
 
@@ -22,7 +22,7 @@ const tables: Readonly<Record<string, string>> = {
  * curl of this machine, and mount.nfs from a package that is only unpacked, because its installation would
  * add rpcbind.
  */
-export function stage2Guest(busybox: string, curl: string): CloudGuest {
+export function stage2Guest(busybox: string, curl: string): DirectBoot {
   const [mount, libraries] = ['nfs-common', 'libtirpc3'].map((name) => unpackPackage(labCache, name))
   const applets = 'cat cp cut grep head insmod ip mount poweroff sed sh sha256sum umount'.split(' ')
   const more = new Map<string, CpioMember>()
@@ -35,7 +35,7 @@ export function stage2Guest(busybox: string, curl: string): CloudGuest {
     for (const [at, file] of librariesOf(program, [libraries ?? ''])) put(at, programMode, readFileSync(file))
   }
   for (const [name, text] of Object.entries(tables)) put(name, fileMode, Buffer.from(text))
-  return cloudGuest(busybox, { name: 'stage2-guest', script, applets, more: [...more.values()] })
+  return cloudKernelGuest(busybox, { name: 'stage2-guest', script, applets, more: [...more.values()] })
 }
 
 /**

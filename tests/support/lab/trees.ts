@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { constants, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-/** A tree that looks like a distribution's and boots the small guest, for tests with real clients. */
+/** A tree that looks like a distribution's and boots the small system of `guestImages`, for tests with real clients. */
 export interface LabTree {
   /** Its folder below `trees/`, and its place in URLs. */
   readonly id: string

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type Child, startChild } from '../../../server/cli/demo/child.ts'
 import { machineCommand } from '../../../server/cli/demo/machine.ts'
 import type { UndoStack } from '../../../server/cli/demo/undo.ts'
-import { cloudGuest } from './nfs-guest.ts'
+import { cloudKernelGuest } from './nfs-guest.ts'
 
 const script = readFileSync(join(import.meta.dirname, 'udf-guest-init.sh'))
 
@@ -25,7 +25,7 @@ export function startUdfGuest(undo: UndoStack, busybox: string, { read, write, t
     'cat cut dd find insmod mkdir mount mv poweroff readlink rm sh sha256sum sort sync tar tee tr umount xargs'.split(
       ' ',
     )
-  const guest = cloudGuest(busybox, {
+  const guest = cloudKernelGuest(busybox, {
     name: 'udf-guest',
     script,
     applets,
@@ -46,8 +46,8 @@ export function startUdfGuest(undo: UndoStack, busybox: string, { read, write, t
     network: 'user',
     direct: { ...guest, cmdline },
   } as const
-  const noVariables = ''
-  const [program = '', ...args] = machineCommand(machine, noVariables)
+  const noUefiVariables = ''
+  const [program = '', ...args] = machineCommand(machine, noUefiVariables)
   const disks = files.flatMap((file, i) => [
     ...[
       '-drive',

@@ -12,7 +12,7 @@ export function readDiscinfo(file: string, text: string): Description | undefine
   const notes = createNotes(file)
   const lines = splitLines(text).map((line) => line.trim())
   const [stamp = '', release = '', arch = '', discs = ''] = lines
-  // A stamp has ten digits, Red Star's date twelve; fewer than six are something else.
+  // A stamp has ten digits, and Red Star's date twelve; fewer than six are something else.
   if (!/^\d{6,}(\.\d+)?$/.test(stamp) || lines.length < 2) return undefined
   if (!/^[a-z][a-z0-9_,-]{0,31}$/i.test(arch)) {
     if (arch !== '' || release === '') return undefined
@@ -25,10 +25,18 @@ export function readDiscinfo(file: string, text: string): Description | undefine
   if (lines.length > 4) notes.add('has more than four lines; those after line 4 are not used', 5)
   return {
     ...nameOnly('discinfo', { family, version, arch }),
-    timestamp: Number(stamp),
+    timestamp: secondsOf(stamp),
     ...defined({ disc: discOf(discs) }),
     problems: notes.list(),
   }
+}
+
+/** Seconds since 1970, also of a date as Red Star writes it: `201204151234`. */
+function secondsOf(stamp: string): number {
+  const [, year, ...rest] = /^(20\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/.exec(stamp) ?? []
+  if (year === undefined) return Number(stamp)
+  const [month = 1, day = 1, hour = 0, minute = 0] = rest.map(Number)
+  return Date.UTC(Number(year), month - 1, day, hour, minute) / 1000
 }
 
 /**

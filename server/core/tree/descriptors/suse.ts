@@ -105,6 +105,7 @@ function splitOnce(text: string, by: string): [string, string] {
 export function readSuseMedia(file: string, text: string): Description | undefined {
   const [vendor = '', build = '', count = '', ...more] = splitLines(text).map((line) => line.trim())
   if (!/suse|novell|\bsle/i.test(`${vendor} ${build}`)) return undefined
+  // Two more lines are let pass: what comes after the third is not read.
   if (!/^\d{0,2}$/.test(count) || more.length > 2 || build === '' || /\s/.test(build)) return undefined
   const [, name = '', version = ''] =
     /((?:openSUSE|SLE|SUSE)[A-Za-z-]*?)-(\d+(?:\.\d+)?(?:-SP\d+)?|Tumbleweed|Current)/.exec(

@@ -51,6 +51,7 @@ export class Session {
       lineBytes: limits.lineBytes,
       idleMs: limits.idleMs,
       onLines: (lines) => this.#receive(lines),
+      // When no command is left, `#work` closes the connection.
       onClientEnd: () => this.#receive([]),
       onIdle: () => this.#idle(),
       onClose: () => this.#closed(),

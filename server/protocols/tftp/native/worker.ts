@@ -59,6 +59,7 @@ class WorkerLoop {
       epoll: this.#epoll,
       received: new ReceiveBatch(calls),
       sending: this.#sending,
+      // The main thread ends the transfer of a client that has been silent, when another needs its place.
       onPacket: (job, nowMs) => {
         lastPacket[job % jobSlots] = performance.timeOrigin + nowMs
       },
@@ -166,6 +167,7 @@ class WorkerLoop {
       case 'start':
         this.#start(message)
         break
+      // With an ERROR to the client; `drop` sends none.
       case 'abort':
         this.#transfers.get(message.job)?.abort(message.reason)
         break
@@ -183,9 +185,9 @@ class WorkerLoop {
   }
 
   #start(message: StartMessage): void {
-    const buffer = this.#buffers.get(message.buffer)
-    if (!buffer) return
     try {
+      const buffer = this.#buffers.get(message.buffer)
+      if (!buffer) throw new Error(`job ${message.job} came without its buffer`)
       const port = this.#ports.pick(
         (open) => open.accepts(message),
         () => new NativePort(message, this.#portContext),

@@ -21,9 +21,9 @@ export interface TransferJob {
 }
 
 export interface TransferResult {
-  /** How the transfer ended, as in transfer.ts. `failed`: we could not read the file or open a socket. */
+  /** How the transfer ended; see `TransferAction` in transfer.ts. `failed`: we could not read the file or open a socket. */
   readonly end: 'done' | 'probed' | 'aborted' | 'silent' | 'unconfirmed' | 'failed'
-  /** Octets of the file that the client has acknowledged. */
+  /** Octets of the file that the client has acknowledged; all of them for `unconfirmed`. */
   readonly bytes: number
   /** For `aborted`: what the client wrote in its ERROR, or why we ended it. */
   readonly detail?: string

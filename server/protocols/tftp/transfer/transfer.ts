@@ -153,7 +153,10 @@ export class Transfer {
     this.#timeouts++
     if (this.#timeouts > (this.lastPacketMs === -1 ? maxFirstRepeats : maxRepeats)) {
       this.deadlineMs = Number.POSITIVE_INFINITY
-      return this.#sent === this.blocks && this.lastPacketMs !== -1 ? 'unconfirmed' : 'silent'
+      if (this.#sent !== this.blocks || this.lastPacketMs === -1) return 'silent'
+      // Its octets count as acknowledged.
+      this.#acked = this.blocks
+      return 'unconfirmed'
     }
     return this.#awaitsOackAck ? this.#sendOack(nowMs) : this.#sendWindow(nowMs)
   }

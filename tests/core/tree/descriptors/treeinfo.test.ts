@@ -89,7 +89,7 @@ describe('platforms', () => {
     ['i686', 'i386'],
     ['i386', 'i586'],
     ['armhfp', 'armv7hl'],
-    ['ppc', 'ppcppc'],
+    ['ppc', 'ppcppc'], // as some trees of Fedora say
     ['x86_64', 'amd64'],
   ])('arch %s finds the section of %s', (arch, section) => {
     const tree = read(`[general]\narch = ${arch}\n[images-${section}]\nkernel = a\ninitrd = b\n`)

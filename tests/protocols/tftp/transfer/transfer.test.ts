@@ -139,6 +139,7 @@ describe('a client that does not respond', () => {
     oneBlock.start(0)
     oneBlock.ack(0, 1)
     expect(endOf(oneBlock)).toBe('unconfirmed')
+    expect(oneBlock.ackedBytes).toBe(100)
     const twoBlocks = new Transfer(terms({ size: 600, oack: true }))
     twoBlocks.start(0)
     twoBlocks.ack(0, 1)
