@@ -2,6 +2,7 @@ import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { loadAdminToken } from '../../server/store/admin-token.ts'
+import { stating } from '../support/stating.ts'
 import { temporaryFolder } from '../support/tree-folder.ts'
 
 test('the first start makes a token that only its owner can read; the next ones keep it', async () => {
@@ -31,5 +32,5 @@ test('wider permissions are removed, and two simultaneous starts use the same to
 test('a file without a proper token is refused with a remedy', async () => {
   const data = temporaryFolder()
   writeFileSync(join(data, 'admin-token'), 'secret\n')
-  await expect(loadAdminToken(data)).rejects.toThrow('and the next start makes a new one')
+  await expect(loadAdminToken(data)).rejects.toThrow(stating('admin-token', 'new one'))
 })

@@ -9,6 +9,7 @@ import {
   maxOptions,
   maxRequestBytes,
   type Packet,
+  writeDataHeader,
 } from '../../../../server/protocols/tftp/wire/packet.ts'
 import { runs } from '../../../support/fuzz.ts'
 
@@ -74,6 +75,23 @@ describe('encoding and decoding', () => {
     expect(decodePacket(bytes('\0\x04\0')).type).toBe('malformed')
     expect(decodePacket(bytes('\0\x04\0\x01\0')).type).toBe('malformed')
   })
+})
+
+test.each<[string, Packet]>([
+  ['a request without a file name', { type: 'rrq', filename: '', mode: 'octet', options: new Map() }],
+  ['an option without a name', { type: 'oack', options: new Map([['', '1']]) }],
+  ['a NUL in a text', { type: 'error', code: 0, message: 'a\0b' }],
+  ['an error code beyond 16 bits', { type: 'error', code: 65_536, message: '' }],
+])('%s is not encoded', (_, packet) => {
+  expect(() => encodePacket(packet)).toThrow(RangeError)
+})
+
+test('the head of a DATA packet can be written in place', () => {
+  const target = Buffer.alloc(8, 0xff)
+  // 65,537 is the first block after the numbers have wrapped.
+  writeDataHeader(target, 2, 65_537)
+  const whole = encodePacket({ type: 'data', block: 1, data: Buffer.alloc(0) })
+  expect(target).toEqual(Buffer.concat([Buffer.alloc(2, 0xff), whole, Buffer.alloc(2, 0xff)]))
 })
 
 describe('requests as clients send them', () => {
