@@ -22,10 +22,10 @@ function tcpService(port: number): Listener {
   }
 }
 
-/** Takes a free port. The port 10000 above is most likely free, too: `auto` goes there. */
+/** Takes a free port. The port 10000 above, to which `auto` goes, is most likely free, too. */
 async function takenPort(): Promise<{ port: number; release: () => Promise<void> }> {
-  // Test processes begin at different ports, all below 30,000: each has one 10000 above it.
-  for (let port = 20_000 + (process.pid % 10_000); ; port++) {
+  // Test processes begin at different ports. Both ports are below 32,768, where Linux begins to give ports to clients.
+  for (let port = 10_000 + (process.pid % 10_000); ; port++) {
     const service = tcpService(port)
     try {
       await service.start()
