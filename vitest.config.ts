@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 /**
@@ -34,8 +35,8 @@ const withRealPrograms = {
 
 export default defineConfig({
   test: {
-    // Every core: vitest would leave one idle, and many tests wait for sockets and clocks.
-    maxWorkers: '100%',
+    // One more than there are cores: many tests wait for sockets and clocks.
+    maxWorkers: availableParallelism() + 1,
     reporters: CI ? ['default', './tests/support/ci-reporter.ts'] : ['default'],
     coverage: {
       provider: 'v8',
