@@ -8,7 +8,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: [
-      'tests/{core,files,render}/**/*.test.ts',
+      'tests/{core,files,machines,render}/**/*.test.ts',
       'tests/protocols/tftp/wire/*.test.ts',
       'tests/protocols/dhcp/{options,packet}.test.ts',
       'tests/protocols/nfs/wire.test.ts',

@@ -95,6 +95,11 @@ describe('the paths of loaders', () => {
     )
     // Once for each of SUSE's two shims, which ask for the same name.
     expect(treeLoaderPlaces('grub.efi', '')).toEqual(['EFI/BOOT/grub.efi', 'EFI/BOOT/grub.efi'])
+    // shim's program for enrolling keys, by its two names.
+    expect(treeLoaderPlaces('mmx64.efi', 'k')).toEqual(['EFI/BOOT/mmx64.efi', 'k/mmx64.efi'])
+    expect(treeLoaderPlaces('MokManager.efi', 'k')).toEqual(['EFI/BOOT/MokManager.efi'])
+    for (const name of ['xshimx64.efi', 'shimx64.efi.bak', 'grubx64.efix', 'ammx64.efi'])
+      expect(treeLoaderPlaces(name, 'k')).toEqual([])
     // shim asks for it and waits for the answer.
     expect(treeLoaderPlaces('revocations_sbat.efi', '')).toEqual([])
     // A kernel in the tree's own folder.
