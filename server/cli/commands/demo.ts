@@ -2,7 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import pc from 'picocolors'
-import { type App, createApp } from '../../app.ts'
+import type { App } from '../../app.ts'
 import { Failure } from '../../core/failure.ts'
 import { bootDirectly, bootOverPxe, chooseWay, urlSeenByGuest } from '../demo/boot.ts'
 import { BootMonitor } from '../demo/boot-monitor.ts'
@@ -46,6 +46,8 @@ async function demo(options: DemoOptions, io: CliIo): Promise<void> {
   const cache = resolve(io.cwd, options.cache ?? join(folder, 'installer'))
   const installer = await obtainInstaller(cache, 'amd64', (line) => io.err(`${line}\n`))
   const demoFolder = makeDemoFolder(folder, installer, shippedTemplates())
+  // Loaded only here, as by `serve`.
+  const { createApp } = await import('../../app.ts')
   const app = createApp({ cwd: folder, configFile: join(folder, 'here.yaml'), version: packageVersion() })
   try {
     await app.start()

@@ -1,7 +1,5 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { importLocal } from '../../intake/import/import-tree.ts'
-import { mirrorTree } from '../../intake/mirror/mirror-tree.ts'
 import { configOption, jsonOption } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
 import { type ImportCommandOptions, importOptions, runImport, versionStoreOf } from '../run-import.ts'
@@ -37,15 +35,19 @@ not from the folder, which does not have the boot sectors.`,
     .action(async (source: string, options: ImportFlags) => {
       const versions = await versionStoreOf(options, io)
       const commandWords = ['import', source]
-      await runImport(options, io, commandWords, (shared) => {
+      await runImport(options, io, commandWords, async (shared) => {
         const wanted = {
           ...shared,
           ...(options.hardLink && { hardLink: true }),
           ...(options.unpack && { unpack: true }),
         }
-        return /^(https?|ftp|rsync):\/\//i.test(source)
-          ? mirrorTree(versions, [source], wanted)
-          : importLocal(versions, resolve(io.cwd, source), wanted)
+        // Loaded only here: other commands start faster without it.
+        if (/^(https?|ftp|rsync):\/\//i.test(source)) {
+          const { mirrorTree } = await import('../../intake/mirror/mirror-tree.ts')
+          return mirrorTree(versions, [source], wanted)
+        }
+        const { importLocal } = await import('../../intake/import/import-tree.ts')
+        return importLocal(versions, resolve(io.cwd, source), wanted)
       })
     })
 }

@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { mirrorTree } from '../../intake/mirror/mirror-tree.ts'
 import { configOption, jsonOption } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
 import { type ImportCommandOptions, importOptions, runImport, versionStoreOf } from '../run-import.ts'
@@ -29,6 +28,8 @@ command resumes the mirroring.`,
     )
     .action(async (urls: string[], options: ImportCommandOptions & { bootOnly?: boolean }) => {
       const store = await versionStoreOf(options, io)
+      // Loaded only here: other commands start faster without it.
+      const { mirrorTree } = await import('../../intake/mirror/mirror-tree.ts')
       await runImport(options, io, ['mirror', ...urls], async (shared) => {
         const outcome = await mirrorTree(store, urls, {
           ...shared,

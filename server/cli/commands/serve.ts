@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
-import { type App, createApp, type ServiceLine } from '../../app.ts'
+import type { App, ServiceLine } from '../../app.ts'
 import type { Snapshot } from '../../catalog/snapshot.ts'
 import { ConfigError } from '../../config/problems.ts'
-import { type LogLevel, logSink } from '../../events/log.ts'
+import type { LogLevel } from '../../events/log.ts'
 import { firstAddress } from '../cli-requester.ts'
 import { type CommonOptions, configOption } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
@@ -31,6 +31,11 @@ export function registerServe(program: Command, io: CliIo): void {
 
 async function serve({ config, json, logLevel }: ServeOptions, io: CliIo): Promise<void> {
   const version = packageVersion()
+  // Loaded only here: for all other commands the packages of the server would only cost time.
+  const [{ createApp }, { logSink }] = await Promise.all([
+    import('../../app.ts'),
+    import('../../events/log.ts'),
+  ])
   const app = createApp({ cwd: io.cwd, version, ...(config !== undefined && { configFile: config }) })
   const log = logSink({ format: json ? 'json' : 'text', level: logLevel, color: io.color })
   app.events.subscribe(log)
