@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
 import type { DigestAlgorithm } from '../../core/tree/tree.ts'
 import type { Entry } from '../../files/source.ts'
 
@@ -25,8 +25,19 @@ export async function digestPieces(
 /** The digest of a file on the disk, in lower-case hex. */
 export async function digestFile(file: string, algorithm: DigestAlgorithm): Promise<string> {
   const hash = createHash(algorithm)
-  for await (const piece of createReadStream(file, { highWaterMark: pieceBytes })) hash.update(piece)
-  return hash.digest('hex')
+  const handle = await open(file, 'r')
+  try {
+    const { size } = await handle.stat()
+    // Not larger than the file needs: a mirror's second run hashes thousands of small files.
+    const buffer = Buffer.allocUnsafe(Math.max(1, Math.min(size, pieceBytes)))
+    for (;;) {
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length, null)
+      if (bytesRead === 0) return hash.digest('hex')
+      hash.update(buffer.subarray(0, bytesRead))
+    }
+  } finally {
+    await handle.close()
+  }
 }
 
 /** A file's bytes in large pieces. Each piece is valid until the next is asked for. */
