@@ -30,10 +30,14 @@ test('bytes that came without a validator are not resumed by an older one', asyn
   writeFileSync(part, 'old')
   writeFileSync(`${part}.from`, '"old"')
   const pool = await poolOf((_, res) => {
-    // Another file, from its first byte, without an ETag, and cut off.
+    // Another file, from its first byte, without an ETag, and cut off once these bytes are on the disk.
     res.writeHead(200, { 'Content-Length': '9' })
     res.write('newer')
-    setTimeout(() => res.destroy(), 20)
+    const untilWritten = setInterval(() => {
+      if (readFileSync(part, 'utf8') !== 'newer') return
+      clearInterval(untilWritten)
+      res.destroy()
+    }, 5)
   })
   await expect(fetchFile(pool, { path: 'a' }, part)).rejects.toThrow()
   expect(readFileSync(part, 'utf8')).toBe('newer')
