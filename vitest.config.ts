@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
@@ -23,6 +24,19 @@ const machines = [
 const { CI, FUZZ_FACTOR } = process.env
 /** A longer search for counterexamples (tests/support/fuzz.ts), as the nightly run makes it. */
 const fuzzing = FUZZ_FACTOR !== undefined
+
+/** The unit tests make thousands of small files and wait until they are on the disk: in memory that takes no time. */
+function temporaryFolder(): string | undefined {
+  const { TMPDIR } = process.env
+  if (TMPDIR !== undefined) return TMPDIR
+  try {
+    const { bavail, bsize } = statfsSync('/dev/shm')
+    return bavail * bsize > 2 ** 30 ? '/dev/shm' : undefined
+  } catch {
+    return undefined
+  }
+}
+const unitFolder = temporaryFolder()
 
 const withRealPrograms = {
   fileParallelism: false,
@@ -53,6 +67,7 @@ export default defineConfig({
           // Files share a worker and its modules, which halves the time: no test replaces a module or leaves a clock behind.
           isolate: false,
           globalSetup: ['./tests/support/build-sources.ts'],
+          env: unitFolder === undefined ? {} : { TMPDIR: unitFolder },
           setupFiles: fuzzing ? ['./tests/support/fuzz-setup.ts'] : [],
           testTimeout: fuzzing ? 900_000 : 30_000,
         },

@@ -1,20 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach } from 'vitest'
+import { onTestFinished } from 'vitest'
 import type { Event } from '../../../server/events/bus.ts'
 import { NfsListener, type NfsListenerOptions } from '../../../server/protocols/nfs/server.ts'
 import { NfsClient, TcpWire, UdpWire } from '../../support/nfs-client.ts'
 
-const closers: (() => Promise<unknown> | undefined)[] = []
-
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close()
-})
-
 export async function tempFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'treeboot-nfs-'))
-  closers.push(() => rm(folder, { recursive: true }))
+  onTestFinished(() => rm(folder, { recursive: true }))
   return folder
 }
 
@@ -32,12 +26,9 @@ export async function openListener(
     ...options,
   })
   await service.start()
-  closers.push(() => service.stop())
+  onTestFinished(() => service.stop())
   const port = service.address?.port ?? 0
   const wire = await TcpWire.open(port)
-  closers.push(() => {
-    wire.close()
-    return undefined
-  })
+  onTestFinished(() => wire.close())
   return { service, events, port, wire, tcp: new NfsClient(wire), udp: new NfsClient(new UdpWire(port)) }
 }
