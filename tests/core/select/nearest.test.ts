@@ -21,6 +21,21 @@ describe('the nearest known name', () => {
   })
 })
 
+test('of two near names the nearer one is found, and the first of two that are equally near', () => {
+  expect(nearestName('httpss', ['http', 'https'])).toBe('https')
+  expect(nearestName('ftps', ['ftp', 'tftps'])).toBe('ftp')
+})
+
+test.each([
+  ['', 'abc', 3],
+  ['ab', 'ba', 1],
+  ['abcd', 'acbd', 1],
+  ['abc', 'axc', 1],
+  ['abc', 'abxc', 1],
+  // A swap, and then a letter between the two, are not one slip each: "optimal string alignment".
+  ['ca', 'abc', 3],
+])('the edit distance of %j and %j is %i', (a, b, distance) => expect(editDistance(a, b)).toBe(distance))
+
 test('the edit distance is 0 only for equal texts, the same in both directions, and at most the longer length', () => {
   const word = fc.string({ maxLength: 12 })
   fc.assert(

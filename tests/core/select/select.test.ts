@@ -139,6 +139,25 @@ describe('why no tree is found', () => {
   })
 })
 
+test('a misspelt distribution leads to the trees of the one that was probably meant', () => {
+  const selection = trees.select({ distro: 'fedoar', version: '40', arch: 'x86_64' })
+  expect(!selection.found && selection.nearest.map(({ id }) => id)).toEqual([
+    'fedora/40/everything',
+    'fedora/40/server',
+    'fedora/40/cloud',
+  ])
+  const far = trees.select({ distro: 'plan9' })
+  expect(!far.found && far.nearest).toEqual([])
+})
+
+test('of a name that covers several distributions, the one with exactly this name comes first', () => {
+  const selection = trees.select({ distro: 'centos' })
+  expect(selection.found && [selection.tree, ...selection.others].map(({ id }) => id)).toEqual([
+    'centos7',
+    'stream9',
+  ])
+})
+
 test('an index can show the trees as of earlier versions', () => {
   const release = (version: number) => ({ id: 'alma/9', version, folder: `/trees/.treeboot/alma/${version}` })
   const now = fakeTree({ id: 'alma/9', ...alma, version: '9.9', release: release(2) })
