@@ -36,7 +36,9 @@ export interface TreeSummary {
   readonly state: TreeState
   /** Why it is `broken` or still `incoming`; empty when ready. */
   readonly reasons: readonly string[]
+  /** As the descriptor spells it: `AlmaLinux`. */
   readonly family: string
+  /** The id of the distribution: `alma`. */
   readonly distro: string
   readonly version: string
   readonly variant: string

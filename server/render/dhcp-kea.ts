@@ -29,6 +29,7 @@ function classOf({ name, archs, http, bootFile }: DhcpRule, server: string) {
     name: `treeboot-${name}`,
     test: `(${arch}) and not member(${keaExpressionString('treeboot-ipxe')})`,
     'next-server': server,
+    // `sname`, where a client may look for the server, too (see replyPacket in protocols/dhcp/reply.ts).
     'server-hostname': server,
     'boot-file-name': bootFile,
     // Without `always-send`, Kea sends an option only to clients that ask for it.

@@ -33,13 +33,13 @@ export function renderInstallSource(tree: Tree, urls: ServerUrls, source: Instal
  * and add-ons have no line: a template can add them from `repos`.
  */
 export function renderRepoLines(tree: Tree, urls: ServerUrls, source: InstallSource): readonly string[] {
-  const { base, all } = treeRepositories(tree, source === 'ftp' ? openBase(urls, source) : urls.http)
+  const { base, all } = treeRepositories(tree, openBase(urls, source))
   return all
     .filter((each) => each !== base && each.kind === 'variant')
     .map((each) => `repo --name=${kickstartQuote(each.id)} --baseurl=${kickstartQuote(each.url)}`)
 }
 
-/** Base URL of the service. Unlike `sourceBase` of core, it throws when FTP is closed. */
+/** Base URL: of FTP for `ftp`, else of HTTP. Unlike `sourceBase` of core, it throws when FTP is closed. */
 function openBase(urls: ServerUrls, source: InstallSource): string {
   if (source !== 'ftp') return urls.http
   if (urls.ftp === undefined) throw closed('ftp')

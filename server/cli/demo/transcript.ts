@@ -72,8 +72,9 @@ export class Transcript {
 }
 
 /**
- * Converts output of firmware and loaders to plain text: drops the ANSI sequences and carriage returns with
- * which they draw on a serial line. A cursor jump becomes a new line. `held` is the beginning of a sequence
+ * Converts output of firmware and loaders to plain text: drops the ANSI sequences with which they draw
+ * on a serial line, and carriage returns at the ends of lines. A cursor jump, and a carriage return alone, becomes
+ * a new line. `held` is the beginning of a sequence
  * that the chunk cuts in two.
  */
 export function plainText(chunk: string): { plain: string; held: string } {

@@ -71,7 +71,7 @@ function orderOf(inputs: LoaderChoiceInputs): { kind: LoaderKind; why: string }[
 
 /** The boot file name for a loader: a path for TFTP, a URL for HTTP Boot. */
 export function bootFileName(firmware: Firmware, urlPath: string, httpBase: string): string {
-  // No leading slash, because PXELINUX and shim derive their own folder from this name. Our TFTP service
-  // takes `x` for `/x`.
+  // No leading slash: PXELINUX and shim put the folder of this name before the names of their own files, and `/x`
+  // would give `//y`. Our TFTP service takes `x` for `/x`.
   return loadsByHttp(firmware) ? httpBase + urlPath : urlPath.slice(1)
 }

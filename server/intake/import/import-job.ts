@@ -27,6 +27,7 @@ export interface ImportJob {
 /** The content of `job.json`: what a second run needs to continue. */
 interface ImportJobRecord {
   readonly source: string
+  /** When this source was first begun, also by a run that left another content. */
   readonly startedMs: number
   /** Identifies the content of the source when the job began. When it differs, the job starts over. */
   readonly fingerprint: string

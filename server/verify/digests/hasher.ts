@@ -44,15 +44,15 @@ export class Hasher {
   }
 
   /**
-   * Adds to the bytes that are expected to be read; a negative number subtracts. Starts the threads when the
-   * total is worth them.
+   * Adds to the bytes that are expected to be read; a negative number subtracts, when a file turns out to be smaller
+   * or missing. Starts the threads when the total is worth them.
    */
   expect(bytes: number): void {
     this.#totalBytes += bytes
     if (this.#totalBytes >= worthThreadsBytes && !this.signal?.aborted) this.#threads ??= new HashThreads()
   }
 
-  /** Counts as done bytes that were expected and need not be read. */
+  /** Counts bytes as done that were expected and are there, but are not read: the file has the wrong size. */
   skip(bytes: number): void {
     this.#onProgress(bytes)
   }

@@ -55,7 +55,7 @@ async function runImport(base: string, onStart?: (child: ChildProcess) => Promis
   return { code, err, events }
 }
 
-test('after Ctrl-C in a large file nothing is visible, and the same command resumes it; events have rate and time left', async () => {
+test('after Ctrl-C in a large file nothing is visible, and the same command resumes it; events have a rate', async () => {
   const base = temporaryFolder()
   const trees = join(base, 'trees')
   mkdirSync(trees)
