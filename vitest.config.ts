@@ -38,7 +38,11 @@ function temporaryFolder(): string | undefined {
 }
 const unitFolder = temporaryFolder()
 
+/** Every test has a new store and defines its guests first; such a start holds them unless this says otherwise. */
+const newStore = { TREEBOOT_NEW_STORE: 'install' }
+
 const withRealPrograms = {
+  env: newStore,
   fileParallelism: false,
   testTimeout: 240_000,
   hookTimeout: 240_000,
@@ -67,7 +71,7 @@ export default defineConfig({
           // Files share a worker and its modules, which halves the time: no test replaces a module or leaves a clock behind.
           isolate: false,
           globalSetup: ['./tests/support/build-sources.ts'],
-          env: unitFolder === undefined ? {} : { TMPDIR: unitFolder },
+          env: { ...newStore, ...(unitFolder === undefined ? {} : { TMPDIR: unitFolder }) },
           setupFiles: fuzzing ? ['./tests/support/fuzz-setup.ts'] : [],
           testTimeout: fuzzing ? 900_000 : 30_000,
         },

@@ -74,7 +74,10 @@ const beside = (own: number, other: number) => `${(own / other).toFixed(2)} time
 
 async function serveAndList(folder: string): Promise<void> {
   const started = performance.now()
-  const child = spawn(process.execPath, [main, 'serve'], { cwd: folder, stdio: 'ignore' })
+  const child = spawn(process.execPath, [main, 'serve', '--new-store', 'install'], {
+    cwd: folder,
+    stdio: 'ignore',
+  })
   const url = `http://127.0.0.1:${port}`
   const isReady = () =>
     fetch(`${url}/api/v1/lookup?tree=many`).then(

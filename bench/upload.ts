@@ -44,7 +44,10 @@ async function startServer(folder: string): Promise<Server> {
   )
   mkdirSync(join(folder, 'trees'))
   const main = join(import.meta.dirname, '../dist/server/main.js')
-  const child = spawn(process.execPath, [main, 'serve', '--config', config], { cwd: folder, stdio: 'ignore' })
+  const child = spawn(process.execPath, [main, 'serve', '--config', config, '--new-store', 'install'], {
+    cwd: folder,
+    stdio: 'ignore',
+  })
   for (let tries = 0; ; tries++) {
     if (
       await fetch(`http://127.0.0.1:${port}/healthz`).then(

@@ -2,6 +2,7 @@ import { webApp } from './api/web-app.ts'
 import { Catalog, type CatalogOptions } from './catalog/catalog.ts'
 import { type Snapshot, treeCounts } from './catalog/snapshot.ts'
 import { failureMessage } from './core/failure.ts'
+import { heldText } from './core/guest/doubt.ts'
 import { EventBus } from './events/bus.ts'
 import { createMetrics } from './events/metrics.ts'
 import { cleanPath } from './files/path.ts'
@@ -14,7 +15,7 @@ import { networkBoot } from './machines/network-boot.ts'
 import { createNamespace } from './namespace/namespace.ts'
 import { RunningServices, type ServiceLine } from './protocols/running-services.ts'
 import { type AdminToken, loadAdminToken } from './store/admin-token.ts'
-import { newStoreMessage, openStore } from './store/sqlite/open.ts'
+import { openStore } from './store/sqlite/open.ts'
 import { TemplateRenderer } from './templates/renderer.ts'
 
 export type { ServiceLine }
@@ -22,6 +23,8 @@ export type { ServiceLine }
 /** The options of the catalog include a clock and intervals, which tests set so that they need not wait. */
 export interface AppOptions extends Omit<CatalogOptions, 'events'> {
   readonly version: string
+  /** `install`: a new store may install the guests that are in the configuration already, see `StoreEvidence`. */
+  readonly newStore?: 'install'
 }
 
 export interface App {
@@ -39,7 +42,7 @@ export interface App {
 }
 
 /** Makes all parts of the server and connects them. Nothing is read or opened before `start`. */
-export function createApp({ version, ...catalogOptions }: AppOptions): App {
+export function createApp({ version, newStore, ...catalogOptions }: AppOptions): App {
   const bus = new EventBus()
   const events = bus.emit
   const catalog = new Catalog({ ...catalogOptions, events: bus })
@@ -81,8 +84,11 @@ export function createApp({ version, ...catalogOptions }: AppOptions): App {
 
   /** Logs what happened at the start as information, beside the lines about the configuration. */
   const note = (message: string): void => events({ type: 'config', outcome: 'loaded', message })
-  const onTrouble = (error: unknown): void =>
-    events({ type: 'trouble', where: 'shutting down', message: failureMessage(error) })
+  const onTroubleWith =
+    (where: string) =>
+    (error: unknown): void =>
+      events({ type: 'trouble', where, message: failureMessage(error) })
+  const onTrouble = onTroubleWith('shutting down')
 
   async function start(): Promise<void> {
     try {
@@ -91,11 +97,12 @@ export function createApp({ version, ...catalogOptions }: AppOptions): App {
       admin = await loadAdminToken(paths.data)
       if (admin.isNew) note(`made the administrator's token for uploads: ${admin.file}`)
       await uploads.start()
-      const store = await openStore(paths)
-      await machines.open(store)
+      const store = await openStore({ ...paths, ...config().state, onTrouble: onTroubleWith('the witness') })
+      await machines.open(store, { witnesses: store.witnesses, acceptNew: newStore === 'install' })
       // At its start the catalog knows only current versions. Machines may still install from earlier ones.
       for (const { tree, release } of machines.boundTrees()) await catalog.recall(tree, release)
-      if (store.isNew && snapshot().guests.all.length > 0) note(newStoreMessage(paths.data))
+      const doubt = machines.doubt()
+      if (doubt) note(heldText(doubt))
       await running.open(config(), listeners)
       await mirrors.start()
     } catch (error) {

@@ -23,7 +23,5 @@ test('a server without its store refuses to start, and says what that would mean
   // Pages of a write-ahead log would count instead of those of the file.
   for (const end of ['-wal', '-shm']) rmSync(join(home, `data/treeboot.db${end}`), { force: true })
   writeFileSync(join(home, 'data/treeboot.db'), 'x'.repeat(4096))
-  await expect(testApp(home).start()).rejects.toThrow(
-    /treeboot\.db.*every guest counts as new and is installed/,
-  )
+  await expect(testApp(home).start()).rejects.toThrow(/treeboot\.db.*every guest is held on its own disk/)
 })

@@ -65,7 +65,8 @@ afterAll(async () => {
 beforeEach(async () => {
   events.length = 0
   await vi.waitFor(async () => {
-    meddle('delete from guests; delete from steps; delete from inbox')
+    meddle("update guests set state = 'install', since_ms = 0, install = 0, rest = '{}'")
+    meddle('delete from steps; delete from inbox')
     for (const name of Object.keys(macs)) expect(await stateOf(name)).toBe('install')
   })
 })
@@ -186,10 +187,8 @@ describe('an installation', () => {
   test('that failed says why on the screen and is not started again', async () => {
     const failed = (await install('web01')).replace('/installed/', '/failed/')
     await ask(machine, `${failed}?message=no%20disk`, 'POST')
-    expect(await boot('web01')).toMatch(
-      /SAY treeboot: web01 began to install .* failed: no disk; again: treeboot/,
-    )
-    expect((await treeboot('guests')).out).toMatch(/^web01 +installing \(failed\)/m)
+    expect(await boot('web01')).toMatch(/SAY treeboot: web01 failed to install .*: no disk; again: treeboot/)
+    expect((await treeboot('guests')).out).toMatch(/^web01 +failed /m)
   })
 
   test('is started again by a reboot where the guest says retry', async () => {
@@ -367,8 +366,14 @@ test('a boot configuration written by hand wins, and the log and explain say so'
 test('a store that cannot be written stops no boot and says so', async () => {
   await boot('web01')
   meddle("create trigger full before insert on steps begin select raise(fail, 'disk is full'); end")
-  await install('web01')
+  expect(await boot('web01')).toContain('LABEL install')
+  await ask(machine, '/trees/fedora-40/images/pxeboot/vmlinuz')
+  // The installer gets no answer file, and the machine boots its disk: nobody could remember that it was installed.
+  const refused = await ask(machine, '/ks/web01')
+  expect(refused.status).toBe(503)
   expect(await boot('web01')).toContain('began to install')
+  expect(await boot('web02')).toMatch(/web02 is not installed now: the store cannot be written .disk is full/)
+  expect((await ask(desk, '/api/v1/guests/web01/installed', 'POST', throughProxy)).status).not.toBe(204)
   expect(events.some((event) => event.type === 'trouble' && event.message.includes('disk is full'))).toBe(
     true,
   )

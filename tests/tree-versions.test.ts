@@ -166,7 +166,14 @@ describe('a guest', () => {
     const note = (text: string): void => {
       said += text
     }
-    await runCli(args, { out: note, err: note, exit: () => {}, color: false, cwd: home.path })
+    await runCli(args, {
+      out: note,
+      err: note,
+      ask: async () => undefined,
+      exit: () => {},
+      color: false,
+      cwd: home.path,
+    })
     return said
   }
 

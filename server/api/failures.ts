@@ -1,5 +1,5 @@
 import { failureKind, failureMessage } from '../core/failure.ts'
-import { httpStatus } from '../core/http-status.ts'
+import { httpStatus, retryAfterSeconds } from '../core/http-status.ts'
 import type { Reply } from './route.ts'
 import type { ErrorBody } from './types.ts'
 
@@ -16,7 +16,11 @@ export function failureReply(
 ): Reply & { readonly status: number; readonly json: ErrorBody } {
   const kind = failureKind(error)
   if (kind !== 'internal')
-    return { status: httpStatus[kind].api, json: { error: kind, message: failureMessage(error) } }
+    return {
+      status: httpStatus[kind].api,
+      json: { error: kind, message: failureMessage(error) },
+      ...(kind === 'unavailable' && { headers: { 'Retry-After': retryAfterSeconds } }),
+    }
   const status = statusOfExpress(error)
   if (status !== undefined) return { status, json: { error: 'bad-request', message: failureMessage(error) } }
   onFault(error)

@@ -4,7 +4,7 @@
  */
 import type { Explanation } from '../core/boot/explain.ts'
 import type { FailureKind } from '../core/failure.ts'
-import type { ReleaseId } from '../core/guest/state.ts'
+import type { InstallState, ReleaseId } from '../core/guest/state.ts'
 import type { LookupResultJson } from '../core/lookup/result.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import type { Tree, TreeState } from '../core/tree/tree.ts'
@@ -65,11 +65,13 @@ export interface TreeDetail extends Omit<Tree, 'origin' | 'checksums' | 'release
  */
 export interface GuestSummary {
   readonly name: string
-  readonly state: 'install' | 'installing' | 'installed' | 'local'
+  readonly state: InstallState
   /** ISO 8601; null for a guest that has no history yet. */
   readonly since: string | null
   /** The reason that the installer last reported for its failure. */
   readonly failure: string | null
+  /** Why it is `held`: `new store`, `old store`, `renamed` or `by ...`. */
+  readonly hold: string | null
   readonly macs: readonly string[]
   readonly uuid: string | null
   readonly serial: string | null

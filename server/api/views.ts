@@ -47,6 +47,7 @@ export function guestSummary(guest: Guest, trees: TreeIndex, state?: GuestState)
     state: state?.state ?? 'install',
     since: state && state.sinceMs > 0 ? timeText(state.sinceMs) : null,
     failure: state?.failure ?? null,
+    hold: state?.hold ?? null,
     macs: guest.macs,
     uuid: guest.uuid ?? null,
     serial: guest.serial ?? null,
@@ -79,6 +80,7 @@ const stepTexts: Readonly<Record<HistoryKind, string>> = {
   failed: 'its installer says: failed',
   disk: 'asked for boot, was sent to its own disk',
   local: 'the operator keeps it on its own disk',
+  held: 'is held, and boots its own disk:',
 }
 
 /** One line of a guest's history, for people. */

@@ -3,11 +3,14 @@ import type { Snapshot } from '../catalog/snapshot.ts'
 import type { Config } from '../config/schema.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
+import type { GuestIndex } from '../core/guest/match.ts'
 import { type GuestState, isUnfinished, newState, withoutOldOffers } from '../core/guest/state.ts'
 import { nearestName } from '../core/select/nearest.ts'
+import { heldByDoubt, settlingChanges } from '../machines/guest-records.ts'
 import { boundTrees } from '../machines/history.ts'
 import { reportToken } from '../machines/token.ts'
-import { openExistingStore } from '../store/sqlite/open.ts'
+import { type OpenedStore, openExistingStore, openStore } from '../store/sqlite/open.ts'
+import type { Store } from '../store/store.ts'
 import type { CliIo } from './output/io.ts'
 
 /** What the store knows about the guests, read once for one command. */
@@ -66,6 +69,39 @@ export async function boundVersions({ paths }: Config, nowMs: number): Promise<R
   } finally {
     await store.close()
   }
+}
+
+/**
+ * Opens the store for a command that changes it. A store that was never used, or that has forgotten installations, is
+ * settled first, as a start of the server does: a command must not be the first to arm its guests.
+ */
+export async function openGuestStore({ config, guests }: Snapshot, io: CliIo): Promise<OpenedStore> {
+  const onTrouble = (error: unknown): void =>
+    io.err(`warning: the witness of the store: ${failureMessage(error)}\n`)
+  const store = await openStore({ ...config.paths, ...config.state, onTrouble })
+  try {
+    await recordGuests(store, guests)
+    return store
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+/** Gives each guest a record, and settles the store when that is due. */
+export async function recordGuests(store: OpenedStore, guests: GuestIndex): Promise<void> {
+  const surroundings = { witnesses: store.witnesses, acceptNew: process.env.TREEBOOT_NEW_STORE === 'install' }
+  const { changes } = await settlingChanges(store, guests, surroundings, Date.now())
+  const { settled } = await store.past()
+  // The last change only says that the store is settled.
+  if (!settled || changes.length > 1) await store.record(changes)
+}
+
+/** Ends the doubt of a store when no guest is held for it any more. */
+export async function endDoubtIfOver(store: Store): Promise<void> {
+  const { doubt } = await store.past()
+  if (doubt !== undefined && heldByDoubt(await store.states()).length === 0)
+    await store.record([{ kind: 'doubt', doubt: undefined }])
 }
 
 /**

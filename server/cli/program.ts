@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline/promises'
 import { Command, CommanderError } from 'commander'
 import { Failure, failureMessage } from '../core/failure.ts'
 import { registerCheck } from './commands/check.ts'
@@ -103,8 +104,19 @@ function processIo(): CliIo {
   return {
     out: (text) => process.stdout.write(text),
     err: (text) => process.stderr.write(text),
+    ask: askAtTerminal,
     exit: () => {}, // `runCli` returns the code, and main.ts sets it.
     color: process.stdout.isTTY === true && !process.env.NO_COLOR,
     cwd: process.cwd(),
+  }
+}
+
+async function askAtTerminal(question: string): Promise<boolean | undefined> {
+  if (!process.stdin.isTTY) return undefined
+  const terminal = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return /^y(?:es)?$/i.test((await terminal.question(question)).trim())
+  } finally {
+    terminal.close()
   }
 }

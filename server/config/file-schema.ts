@@ -89,6 +89,9 @@ const folder = line('the path of a folder').refine(hasNoTilde, tildeText)
 const keyText = 'the path of a file with an OpenPGP key'
 const keyFile = line(keyText).refine(hasNoTilde, tildeText)
 
+const witnessText = 'the path of a file outside of the data folder'
+const witnessFile = line(witnessText).refine(hasNoTilde, tildeText)
+
 const pemFile = line('the path of a PEM file').refine(hasNoTilde, tildeText)
 
 const nameText = 'a name of letters, digits, dots, dashes and underscores that begins with a letter or digit'
@@ -227,6 +230,9 @@ export const configFileSchema = section({
     tftpboot: folder.optional(),
     templates: folder.optional(),
     data: folder.optional(),
+  }).optional(),
+  state: section({
+    witness: oneOrMore(witnessFile, `${witnessText}, or a list of them`).optional(),
   }).optional(),
   verify: section({
     keys: oneOrMore(keyFile, `${keyText}, or a list of them`).optional(),

@@ -25,6 +25,8 @@ export interface LoadedConfig {
 
 /** The configuration, when the caller names no file. */
 export const defaultFileName = 'config.yaml'
+/** Below the trees: in the folder that treeboot keeps for itself, which is never searched or served. */
+const defaultWitness = '.treeboot/store-witness.json'
 /** A file with 100,000 guests has some 20 MB. */
 const maxBytes = 64 * 2 ** 20
 
@@ -215,6 +217,7 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
   const common = commonSettings(file, bind)
   const folder = (written: string | undefined, defaultName: string) =>
     resolve(baseFolder, written ?? defaultName)
+  const trees = folder(file.paths?.trees, 'trees')
   return {
     file: path,
     server: defined({ bind, url: file.server?.url }),
@@ -223,10 +226,15 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
     ftp: { ...common.ftp, ...ftpSettings(file.ftp, baseFolder) },
     dhcp: dhcpSettings(file.dhcp, common.dhcp),
     paths: {
-      trees: folder(file.paths?.trees, 'trees'),
+      trees,
       tftpboot: folder(file.paths?.tftpboot, 'tftpboot'),
       templates: folder(file.paths?.templates, 'kickstart-templates'),
       data: folder(file.paths?.data, 'data'),
+    },
+    state: {
+      witness: (file.state?.witness ?? [join(trees, defaultWitness)]).map((path) =>
+        resolve(baseFolder, path),
+      ),
     },
     mirrors: Object.entries(file.mirrors ?? {}).map(
       ([id, { url, schedule, 'boot-only': bootOnly = false }]) =>
@@ -245,7 +253,17 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
  * Reports a secret folder inside a public one. Every file in `trees` and `tftpboot` is served to anyone,
  * while templates contain password hashes and the data folder contains tokens.
  */
-function checkPaths({ paths }: Config, text: YamlText, problems: ProblemList): void {
+function checkPaths({ paths, state }: Config, text: YamlText, problems: ProblemList): void {
+  for (const file of state.witness) {
+    if (!isInside(paths.data, file)) continue
+    const path = ['state', 'witness']
+    problems.add(
+      'error',
+      text.position(path, 'value'),
+      `${showPath(path)}: found ${file}, inside paths.data (${paths.data}), with which it would be lost`,
+      'choose a file elsewhere, best on another disk',
+    )
+  }
   for (const secret of ['templates', 'data'] as const) {
     for (const open of ['trees', 'tftpboot'] as const) {
       if (!isInside(paths[open], paths[secret])) continue

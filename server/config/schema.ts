@@ -27,6 +27,10 @@ export interface Config
     readonly templates: string
     readonly data: string
   }
+  readonly state: {
+    /** Absolute paths of files outside of `paths.data`, which remember how much the store knew. */
+    readonly witness: readonly string[]
+  }
   /** In the order of config.yaml. */
   readonly mirrors: readonly MirrorConfig[]
   readonly verify: VerifyConfig

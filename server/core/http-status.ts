@@ -6,6 +6,9 @@ export interface HttpStatus {
   readonly api: number
 }
 
+/** What cannot be stored is tried again every two seconds; a file that is replaced is there in less. */
+export const retryAfterSeconds = '5'
+
 /**
  * The one table from failure kinds to HTTP status codes (RFC 9110 section 15). The two columns differ where
  * the same kind means something else: a file is only read, while the API takes what a client wrote.

@@ -33,6 +33,7 @@ export function bootInputs({ snapshot, services, who, machines }: InputSources):
     menuTimeoutMs,
     client: who.address,
     ...(machines && { stateOf: (guest: string) => machines.stateOf(guest) }),
+    ...defined({ whyNoInstall: machines?.whyNotWritable() }),
   }
 }
 

@@ -4,11 +4,11 @@ import { defined } from '../core/defined.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import type { GuestIndex } from '../core/guest/match.ts'
-import { nextState } from '../core/guest/next-state.ts'
 import {
   type GuestEvent,
   type GuestState,
   type HistoryEntry,
+  type HoldReason,
   newState,
   type OfferedEvent,
   pinnedOffer,
@@ -21,6 +21,8 @@ import { canonicalIp, isLoopback } from '../core/net/address.ts'
 import type { Requester } from '../core/net/requester.ts'
 import type { EventSink } from '../events/bus.ts'
 import type { Store } from '../store/store.ts'
+import { GuestRecords, heldByDoubt, type StoreSurroundings } from './guest-records.ts'
+import { GuestStates } from './guest-states.ts'
 import { reportToken, sameToken } from './token.ts'
 
 export interface GuestHistoryOptions {
@@ -41,6 +43,12 @@ export interface ReceivedReport {
   readonly detail?: string
 }
 
+/** How many installations after the recorded one a token is tried for. Each costs one HMAC. */
+const mostLater = 16
+
+/** What an operator can decide for a guest. */
+export type Order = Extract<GuestEvent, { type: 'install-once' | 'local' | 'hold' }>
+
 /** How many addresses are remembered. A boot ends long before so many other machines begin theirs. */
 const mostAddresses = 10_000
 
@@ -59,15 +67,10 @@ interface SentOffer {
  */
 export class GuestHistory {
   readonly #options: GuestHistoryOptions
+  readonly #states: GuestStates
+  readonly #records: GuestRecords
   #store: Store | undefined
-  #states = new Map<string, GuestState>()
   #secret: Uint8Array | undefined
-  /** How many changes this process has written. */
-  #writes = 0
-  /** By guest: how many of its changes are being written. */
-  readonly #pending = new Map<string, number>()
-  /** Guests whose last change could not be written. */
-  readonly #unwritten = new Set<string>()
   /** By address: the last offer. */
   readonly #offers = new LRUCache<string, SentOffer>({ max: mostAddresses })
   /**
@@ -77,47 +80,61 @@ export class GuestHistory {
   readonly #guestAt = new LRUCache<string, string>({ max: mostAddresses })
 
   constructor(options: GuestHistoryOptions) {
+    const { guests, clock, events } = options
     this.#options = options
+    this.#states = new GuestStates({
+      events,
+      clock,
+      retryOf: (guest) => guests().byName(guest)?.settings.retry.value ?? false,
+      onState: (guest, state) => this.#rememberAddresses(guest, state),
+    })
+    this.#records = new GuestRecords({
+      guests,
+      clock,
+      states: this.#states,
+      onTrouble: (error) => this.#trouble('the records of the guests', error),
+    })
   }
 
-  async open(store: Store): Promise<void> {
+  async open(store: Store, surroundings: StoreSurroundings): Promise<void> {
     this.#store = store
     this.#secret = await store.secret()
-    this.#states = new Map(await store.states())
-    for (const [guest, state] of this.#states) this.#rememberAddresses(guest, state)
+    await this.#states.open(store)
+    await this.#records.open(store, surroundings)
   }
 
-  close(): void {
+  /** Stores once more what could not be stored. The caller closes the store. */
+  async close(): Promise<void> {
+    await this.#states.close()
     this.#store = undefined
   }
 
   /**
-   * Reads what other processes wrote to the store. Never rejects: when it fails, the states in memory stay.
+   * Reads what other processes wrote to the store, and records guests that are new in the configuration. Never
+   * rejects: when it fails, the states in memory stay.
    */
   async fresh(): Promise<void> {
-    const store = this.#store
-    if (!store) return
-    try {
-      if (store.changedElsewhere()) await this.#readAgain(store)
-    } catch (error) {
-      this.#trouble('what other processes wrote cannot be read', error)
-    }
+    await this.#states.fresh()
+    await this.#records.fresh()
   }
 
-  async #readAgain(store: Store): Promise<void> {
-    // Reads once more when one of our own changes was written meanwhile: it may be newer than what was read.
-    for (let writesBefore = -1; writesBefore !== this.#writes; ) {
-      writesBefore = this.#writes
-      const read = new Map(await store.states())
-      // Memory is newer for guests with a change that is being written or could not be written.
-      for (const guest of [...this.#pending.keys(), ...this.#unwritten]) copyEntry(this.#states, read, guest)
-      this.#states = read
-    }
+  /** Why no installation may begin now, for people: it could not be remembered. */
+  whyNotWritable(): string | undefined {
+    return this.#states.whyNotWritable()
   }
 
-  /** The state now, without expired offers; undefined for a guest to which nothing ever happened. */
+  /** Why the store may have forgotten installations, and the guests that are held for it. */
+  doubt(): { readonly reason: HoldReason; readonly held: readonly string[] } | undefined {
+    const reason = this.#records.doubt
+    return reason && { reason, held: heldByDoubt(this.#states.all) }
+  }
+
+  /**
+   * The state now, without expired offers; undefined before the store is open. A guest that has no record yet is
+   * held.
+   */
   stateOf(guest: string): GuestState | undefined {
-    const state = this.#states.get(guest)
+    const state = this.#records.shown(guest)
     return state && withoutOldOffers(state, this.#options.clock())
   }
 
@@ -152,12 +169,12 @@ export class GuestHistory {
   async booted({ guest: name, localDisk, offer }: BootDecision, client: string): Promise<void> {
     const guest = name === undefined ? undefined : this.#options.guests().byName(name)
     if (!guest) return
-    if (localDisk) return this.#apply(guest.name, { type: 'sent-to-disk', client })
+    if (localDisk) return this.#note(guest.name, { type: 'sent-to-disk', client })
     if (!offer) return
     const event: OfferedEvent = { type: 'offered', ...offer, treeSetting: treeSettingText(guest), client }
     const sent: SentOffer = { guest: guest.name, event, install: this.#installNumber(guest.name) }
     this.#offers.set(client, sent)
-    await this.#apply(guest.name, event)
+    await this.#note(guest.name, event)
     // `treeboot install` in another process may have begun a new installation, of which only the store knew.
     const state = this.stateOf(guest.name)
     if (state && hasOffer(state, client) && this.#offers.peek(client) === sent)
@@ -178,8 +195,8 @@ export class GuestHistory {
     // `#offers` remembers more than the state, which keeps 16 offers for each guest. If newer offers displaced
     // this offer from the state, it is stored again.
     const state = this.stateOf(guest)
-    if (state?.install === install && !hasOffer(state, client)) await this.#apply(guest, event)
-    await this.#apply(guest, { type: 'kernel', client })
+    if (state?.install === install && !hasOffer(state, client)) await this.#note(guest, event)
+    await this.#note(guest, { type: 'kernel', client })
   }
 
   /** After a restart `#offers` is empty, so the offer is looked up in the stored state. */
@@ -187,13 +204,15 @@ export class GuestHistory {
     const guest = this.#guestAt.peek(client)
     const offers = (guest === undefined ? undefined : this.stateOf(guest)?.offers) ?? []
     if (guest !== undefined && offers.some((offer) => offer.client === client && offer.kernel === path))
-      void this.#apply(guest, { type: 'kernel', client })
+      void this.#note(guest, { type: 'kernel', client })
   }
 
   /**
    * Stores that an answer file is about to be sent. An installation may begin with it: from then on the
    * machine's disk may be wiped. Resolves when the store has it. `nextState` decides whether the fetch
    * counts.
+   *
+   * @throws Failure `unavailable` when the beginning cannot be stored: the file must then not be sent.
    */
   async claimAnswerFile(guest: Guest, { protocol, address, localAddress }: Requester): Promise<void> {
     if (protocol === 'internal') return
@@ -209,8 +228,8 @@ export class GuestHistory {
     const sent = this.#offers.peek(address)
     // As in `#kernelLoaded`: an offer that newer offers displaced is stored again.
     if (sent?.guest === name && sent.install === state?.install && !isOffered)
-      await this.#apply(name, sent.event)
-    await this.#apply(name, { type: 'answer-file', client: address, own })
+      await this.#note(name, sent.event)
+    await this.#states.apply(name, { type: 'answer-file', client: address, own })
   }
 
   /**
@@ -218,25 +237,48 @@ export class GuestHistory {
    * installation, which the answer file has in `report_url`. A report without a token counts when it comes
    * from an address of the guest, or from the machine that treeboot runs on.
    *
-   * @throws Failure `forbidden` for every other report.
+   * @throws Failure `forbidden` for every other report, `unavailable` when it cannot be stored now.
    */
   async report(guest: Guest, received: ReceivedReport): Promise<void> {
     await this.fresh()
     const { report, client, detail } = received
-    const why = this.#whyNotBelieved(guest, received)
+    const install = this.#laterInstallation(guest.name, received.token)
+    // A token of an installation that the store knows nothing of: it has forgotten more than this one.
+    if (install !== undefined) await this.#records.beginDoubt('old store')
+    const why = install === undefined ? this.#whyNotBelieved(guest, received) : undefined
     if (why !== undefined) {
       this.#trouble(`report of guest ${guest.name}`, `${client} said ${report}, and was not believed: ${why}`)
       throw new Failure('forbidden', why)
     }
-    await this.#apply(guest.name, { type: 'reported', report, client, ...defined({ detail }) })
+    await this.#states.apply(guest.name, {
+      type: 'reported',
+      report,
+      client,
+      ...defined({ detail, install }),
+    })
     this.#options.events({ type: 'report', guest: guest.name, client, state: report, ...defined({ detail }) })
   }
 
-  /** Stores what the operator decides for a guest: one installation, or its own disk from now on. */
-  async order(guest: string, type: 'install-once' | 'local'): Promise<GuestState> {
+  /**
+   * Stores what the operator decides for a guest: one installation, or its own disk from now on.
+   *
+   * @throws Failure `unavailable` when it cannot be stored now. `install-once` has then changed nothing; the others
+   *   are in force.
+   */
+  async order(guest: string, order: Order): Promise<GuestState> {
     await this.fresh()
-    await this.#apply(guest, { type })
+    await this.#states.apply(guest, order)
+    await this.#records.endDoubtIfOver()
     return this.stateOf(guest) ?? newState
+  }
+
+  /** The number of the later installation that a token belongs to; undefined for any other token. */
+  #laterInstallation(guest: string, token: string | undefined): number | undefined {
+    if (token === undefined || !this.#secret) return undefined
+    const present = this.#installNumber(guest)
+    for (let later = present + 1; later <= present + mostLater; later++)
+      if (sameToken(reportToken(this.#secret, guest, later), token)) return later
+    return undefined
   }
 
   #whyNotBelieved(guest: Guest, { token, client, local }: ReceivedReport): string | undefined {
@@ -252,31 +294,9 @@ export class GuestHistory {
     return `${client} is not the address of ${guest.name}; use report_url of the answer file, which holds a token`
   }
 
-  async #apply(guest: string, event: GuestEvent): Promise<void> {
-    const atMs = this.#options.clock()
-    const change = nextState(this.#states.get(guest), event, atMs)
-    if (!change || !this.#store) return
-    // Memory first: the next request may come before the write ends, and its decision must rest on the new
-    // state.
-    this.#states.set(guest, change.state)
-    this.#rememberAddresses(guest, change.state)
-    this.#pending.set(guest, (this.#pending.get(guest) ?? 0) + 1)
-    let stored: GuestState | undefined
-    try {
-      stored = await this.#store.change(guest, (before) => nextState(before, event, atMs))
-      this.#writes++
-      this.#unwritten.delete(guest)
-    } catch (error) {
-      // A full disk must not stop a boot. A change that could not be written stays in memory until treeboot
-      // ends.
-      this.#trouble(`the history of guest ${guest} cannot be written`, error)
-      this.#unwritten.add(guest)
-    }
-    // Until the last pending change is written, memory is newer than `stored`.
-    const left = (this.#pending.get(guest) ?? 1) - 1
-    if (left > 0) return void this.#pending.set(guest, left)
-    this.#pending.delete(guest)
-    if (stored) this.#states.set(guest, stored)
+  /** Notes what a machine was told or fetched. It is not promised to anybody, so a failure changes nothing. */
+  async #note(guest: string, event: GuestEvent): Promise<void> {
+    await this.#states.apply(guest, event).catch(() => undefined)
   }
 
   #rememberAddresses(guest: string, { offers = [], installer: installerAddress }: GuestState): void {
@@ -308,9 +328,4 @@ export function boundTrees(
 
 function hasOffer({ offers = [] }: GuestState, client: string): boolean {
   return offers.some((offer) => offer.client === client)
-}
-
-function copyEntry<T>(from: ReadonlyMap<string, T>, to: Map<string, T>, key: string): void {
-  const value = from.get(key)
-  if (value !== undefined) to.set(key, value)
 }

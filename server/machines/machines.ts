@@ -11,7 +11,8 @@ import { canonicalMac } from '../core/net/mac.ts'
 import type { Requester } from '../core/net/requester.ts'
 import type { Event, EventSink } from '../events/bus.ts'
 import type { Store } from '../store/store.ts'
-import { boundTrees, GuestHistory, type ReceivedReport } from './history.ts'
+import type { StoreSurroundings } from './guest-records.ts'
+import { boundTrees, GuestHistory, type Order, type ReceivedReport } from './history.ts'
 import { LoaderMemory } from './loader-memory.ts'
 import { MachineNames } from './machine-names.ts'
 import { UnknownMachines } from './unknown.ts'
@@ -25,6 +26,8 @@ export interface MachineStates {
   stateOf(guest: string): GuestState | undefined
   /** The versions of published trees that a client has begun to fetch, by id of the published tree. */
   versionsOf(who: Requester): ReadonlyMap<string, number>
+  /** Why no installation may begin now, for people: it could not be remembered. */
+  whyNotWritable(): string | undefined
 }
 
 /** What the namespace needs to know of the machines, and to write down about them. */
@@ -75,7 +78,8 @@ export class Machines implements BootMachines {
     this.#views = new VersionViews({ bound: (address) => this.#history.boundAt(address), clock })
   }
 
-  async open(store: Store): Promise<void> {
+  /** @param surroundings By what the store is judged. */
+  async open(store: Store, surroundings: StoreSurroundings): Promise<void> {
     const { clock = Date.now } = this.#options
     this.#store = store
     this.#unknown = new UnknownMachines({
@@ -83,12 +87,12 @@ export class Machines implements BootMachines {
       clock,
       onTrouble: (error) => this.#trouble('unknown machines', error),
     })
-    await this.#history.open(store)
+    await this.#history.open(store, surroundings)
   }
 
   async close(): Promise<void> {
     await this.#unknown?.flush()
-    this.#history.close()
+    await this.#history.close()
     await this.#store?.close()
     this.#store = undefined
   }
@@ -99,6 +103,10 @@ export class Machines implements BootMachines {
 
   stateOf(guest: string): GuestState | undefined {
     return this.#history.stateOf(guest)
+  }
+
+  whyNotWritable(): string | undefined {
+    return this.#history.whyNotWritable()
   }
 
   versionFor(who: Requester, current: ReleaseId, path: string): number {
@@ -129,15 +137,24 @@ export class Machines implements BootMachines {
   /**
    * Stores the report of a guest.
    *
-   * @throws Failure `forbidden` for a report that cannot be believed.
+   * @throws Failure `forbidden` for a report that cannot be believed, `unavailable` when it cannot be stored now.
    */
   report(guest: Guest, received: ReceivedReport): Promise<void> {
     return this.#history.report(guest, received)
   }
 
-  /** Stores what the operator decides for a guest: one installation, or its own disk from now on. */
-  order(guest: string, type: 'install-once' | 'local'): Promise<GuestState> {
-    return this.#history.order(guest, type)
+  /**
+   * Stores what the operator decides for a guest: one installation, or its own disk from now on.
+   *
+   * @throws Failure `unavailable` when it cannot be stored now, see `GuestHistory.order`.
+   */
+  order(guest: string, order: Order): Promise<GuestState> {
+    return this.#history.order(guest, order)
+  }
+
+  /** Why the store may have forgotten installations, and the guests that are held for it. */
+  doubt(): ReturnType<GuestHistory['doubt']> {
+    return this.#history.doubt()
   }
 
   /** The history of a guest's present installation, oldest line first. */
@@ -246,6 +263,7 @@ export class Machines implements BootMachines {
 export const noMachines: BootMachines = {
   fresh: async () => {},
   stateOf: () => undefined,
+  whyNotWritable: () => undefined,
   versionFor: (_who, { version }) => version,
   versionsOf: () => new Map(),
   uuidOf: () => undefined,

@@ -1,5 +1,8 @@
+import type { DefinitionChange } from '../core/guest/definitions.ts'
+import type { StorePast } from '../core/guest/doubt.ts'
+import type { MachineIdentity } from '../core/guest/identity.ts'
 import type { UnknownMachine } from '../core/guest/seen-machine.ts'
-import type { Change, GuestState, HistoryEntry } from '../core/guest/state.ts'
+import type { Change, GuestState, HistoryEntry, HoldReason } from '../core/guest/state.ts'
 
 /**
  * Computes a change from the stored state. Returns undefined to change nothing. It must be pure: a store may
@@ -7,23 +10,52 @@ import type { Change, GuestState, HistoryEntry } from '../core/guest/state.ts'
  */
 export type Decide = (state: GuestState | undefined) => Change | undefined
 
+export interface ChangeOptions {
+  /**
+   * Whether the change must be invisible to everybody until it is on the disk, and so be undone when it cannot be
+   * made durable. This costs the event loop one sync of the disk. Default: a change whose promise rejects may
+   * have been seen by other processes.
+   */
+  readonly durableFirst?: boolean
+}
+
+/** A change of what the store records about guests, beside their states. */
+export type RecordChange =
+  /**
+   * `add`: a row that another process made meanwhile stays. `rename`: the row and the history get another name,
+   * unless another process gave that name away meanwhile.
+   */
+  | Exclude<DefinitionChange, { readonly kind: 'hold' }>
+  | { readonly kind: 'change'; readonly guest: string; readonly decide: Decide }
+  /** Doubt begins, or ends with `undefined`. */
+  | { readonly kind: 'doubt'; readonly doubt: HoldReason | undefined }
+  | { readonly kind: 'settled' }
+
 /**
  * Keeps the data that must survive a restart. After its promise has resolved, a change survives a crash and a
  * power cut. A change is stored completely or not at all. Several processes may use one store at once.
  */
 export interface Store {
-  /** The states of guests by name. A guest without any event is missing. */
+  /** The states of guests by name. A guest without a row is missing. */
   states(): Promise<ReadonlyMap<string, GuestState>>
+  /** By which MACs, UUID and serial number each recorded guest was last known. */
+  identities(): Promise<ReadonlyMap<string, MachineIdentity>>
   /**
    * Changes the state of a guest and adds the line of its history. `decide` gets the state that is stored
    * now, also when another process writes at the same time. Resolves to the state afterwards.
    */
-  change(guest: string, decide: Decide): Promise<GuestState | undefined>
+  change(guest: string, decide: Decide, options?: ChangeOptions): Promise<GuestState | undefined>
+  /** Makes all these changes, or none. */
+  record(changes: readonly RecordChange[]): Promise<void>
   /**
    * The newest lines of the history of a guest, oldest first. With `installNumber` only the lines of that
    * installation.
    */
   history(guest: string, installNumber?: number): Promise<readonly HistoryEntry[]>
+
+  past(): Promise<StorePast>
+  /** Writes a row that means nothing, to find out whether the store can be written. */
+  probe(): Promise<void>
 
   /** Machines that asked for boot and are not guests. The one seen last comes first. */
   unknownMachines(): Promise<readonly UnknownMachine[]>

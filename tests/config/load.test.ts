@@ -97,6 +97,7 @@ describe('defaults', () => {
           templates: '/srv/treeboot/kickstart-templates',
           data: '/srv/treeboot/data',
         },
+        state: { witness: ['/srv/treeboot/trees/.treeboot/store-witness.json'] },
         mirrors: [],
         verify: { keys: [], requireSignature: false },
         unknown: 'menu',

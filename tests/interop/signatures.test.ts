@@ -25,7 +25,14 @@ describe('a tree whose list of checksums is signed by gpg', () => {
       const note = (text: string): void => {
         said += text
       }
-      const code = await runCli(args, { out: note, err: note, exit: () => {}, color: false, cwd })
+      const code = await runCli(args, {
+        out: note,
+        err: note,
+        ask: async () => undefined,
+        exit: () => {},
+        color: false,
+        cwd,
+      })
       return { code, said }
     }
     const source = join(cwd, 'source')

@@ -26,7 +26,7 @@ test('an offer counts that was made after an order in another process, however m
     events: () => {},
     clock: () => 1_000_000,
   })
-  await history.open(store)
+  await history.open(store, { witnesses: [], acceptNew: true })
   // Another process: `history` does not know of it yet.
   await store.change(guest.name, (before) => nextState(before, { type: 'install-once' }, 999_000))
   await history.booted(decision, '192.0.2.1')

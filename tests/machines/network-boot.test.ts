@@ -65,6 +65,7 @@ function snapshotOf({
       nfs: unused,
       dhcp: { ...unused, mode: 'proxy', interfaces: [], knownOnly, loader },
       paths: { trees: '', tftpboot: '', templates: '', data: '' },
+      state: { witness: [] },
       unknown,
       menuTimeoutMs: 30_000,
       mirrors: [],

@@ -33,6 +33,7 @@ function snapshotOf(unknown: 'menu' | 'local' | 'ignore', generation = 1): Snaps
       nfs: closed,
       dhcp: { ...closed, mode: 'off', interfaces: [], knownOnly: false, loader: 'auto' },
       paths: { trees: '', tftpboot: '', templates: '', data: '' },
+      state: { witness: [] },
       unknown,
       menuTimeoutMs: 30_000,
       mirrors: [],

@@ -5,5 +5,5 @@ import { type App, createApp } from '../../server/app.ts'
  * settle.
  */
 export function testApp(cwd: string): App {
-  return createApp({ cwd, version: 'test', settle: { quietMs: 100 }, configPollMs: 25 })
+  return createApp({ cwd, version: 'test', newStore: 'install', settle: { quietMs: 100 }, configPollMs: 25 })
 }

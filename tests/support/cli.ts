@@ -17,6 +17,7 @@ export async function treebootIn(cwd: string, ...args: string[]): Promise<CliRes
     err: (text) => {
       said.err += text
     },
+    ask: async () => undefined,
     exit: () => {},
     color: false,
     cwd,

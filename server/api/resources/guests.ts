@@ -5,6 +5,7 @@ import { Failure } from '../../core/failure.ts'
 import type { Guest } from '../../core/guest/guest.ts'
 import type { Requester } from '../../core/net/requester.ts'
 import { diskSource } from '../../files/disk.ts'
+import type { Order } from '../../machines/history.ts'
 import { handWrittenFor } from '../../namespace/hand-written.ts'
 import { loaderOptions, planAs } from '../../namespace/render-boot.ts'
 import { formatContentType, renderPlan } from '../../render/render.ts'
@@ -72,20 +73,20 @@ export async function story({ params }: GuestCall, { snapshot, machines }: ApiCo
 }
 
 export function install(call: GuestCall, context: ApiContext): Promise<Reply> {
-  return order('install-once', call, context)
+  return order({ type: 'install-once' }, call, context)
 }
 
 export function keepLocal(call: GuestCall, context: ApiContext): Promise<Reply> {
-  return order('local', call, context)
+  return order({ type: 'local' }, call, context)
 }
 
 async function order(
-  type: 'install-once' | 'local',
+  wanted: Order,
   { params }: GuestCall,
   { snapshot, machines }: ApiContext,
 ): Promise<Reply> {
   const current = snapshot()
   const guest = guestNamed(current, params.name)
-  const json: GuestSummary = guestSummary(guest, current.trees, await machines.order(guest.name, type))
+  const json: GuestSummary = guestSummary(guest, current.trees, await machines.order(guest.name, wanted))
   return { json }
 }

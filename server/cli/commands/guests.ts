@@ -52,8 +52,8 @@ async function listGuests(options: CommonOptions, io: CliIo): Promise<void> {
 }
 
 function stateCells(guestState: GuestState = newState): [string, string] {
-  const { state, failure, sinceMs } = guestState
-  return [failure === undefined ? state : `${state} (failed)`, sinceMs === 0 ? '-' : localTime(sinceMs)]
+  const { state, hold, sinceMs } = guestState
+  return [hold === undefined ? state : `${state} (${hold})`, sinceMs === 0 ? '-' : localTime(sinceMs)]
 }
 
 async function showGuest(name: string, options: CommonOptions, io: CliIo): Promise<void> {

@@ -4,11 +4,12 @@ import { addGuest } from '../../config/add-guest.ts'
 import { Failure } from '../../core/failure.ts'
 import { nextState } from '../../core/guest/next-state.ts'
 import type { UnknownMachine } from '../../core/guest/seen-machine.ts'
+import { whyLocalDisk } from '../../core/guest/state.ts'
 import { canonicalMac } from '../../core/net/mac.ts'
 import { canonicalUuid } from '../../core/net/uuid.ts'
 import { openExistingStore } from '../../store/sqlite/open.ts'
 import type { Store } from '../../store/store.ts'
-import { localTime } from '../guest-store.ts'
+import { guestNamed, localTime, openGuestStore, recordGuests } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
@@ -75,20 +76,23 @@ async function adopt(asked: string, options: AdoptOptions, io: CliIo): Promise<v
   const { name, profile = [] } = options
   const id = canonicalMac(asked) ?? canonicalUuid(asked)
   if (id === undefined) throw new Failure('bad-request', `${asked}: expected a MAC address or a UUID`)
-  const { config, guests } = await readSnapshot(options, io)
-  const store = await openExistingStore(config.paths)
+  const snapshot = await readSnapshot(options, io)
+  const { guests } = snapshot
+  const store = await openGuestStore(snapshot, io)
   try {
-    const machine = (await store?.unknownMachines())?.find((each) => each.id === id || each.uuid === id)
+    const machine = (await store.unknownMachines()).find((each) => each.id === id || each.uuid === id)
     const guest = guests.match(canonicalMac(asked) === undefined ? { uuid: id } : { macs: [id] })?.guest
     if (guest)
       throw new Failure('conflict', `${id} is guest ${guest.name} already, defined at ${guest.definedAt}`)
-    if (!store || !machine)
+    if (!machine)
       throw new Failure(
         'not-found',
         `${id} is not in the inbox; "treeboot inbox" lists the machines that asked for boot`,
       )
-    // Stored before the guest exists, so that no network boot can install it in between.
+    // Stored before the guest exists, so that no network boot can install it in between. Without `--local` the
+    // adoption must be remembered as well, so it is not begun while the store cannot be written.
     if (options.local) await keepLocal(store, name)
+    else await store.probe()
     const path = await addGuest({
       cwd: io.cwd,
       ...(options.config !== undefined && { configFile: options.config }),
@@ -96,15 +100,17 @@ async function adopt(asked: string, options: AdoptOptions, io: CliIo): Promise<v
       profiles: profile,
       machine,
     })
+    const adopted = await readSnapshot(options, io)
+    await recordGuests(store, adopted.guests)
     await store.forgetUnknownMachine(machine.id)
-    const next = options.local
-      ? `it boots its own disk until "treeboot install ${name}"`
-      : 'its next network boot installs it'
+    const state = (await store.states()).get(name)
+    const disk = state && whyLocalDisk(guestNamed(adopted, name), state)
+    const next = disk ?? 'its next network boot installs it'
     io.out(
       options.json ? json({ name, file: path }) : `${machine.id} is guest ${name} now (${path}); ${next}\n`,
     )
   } finally {
-    await store?.close()
+    await store.close()
   }
 }
 

@@ -3,6 +3,7 @@ import { Option } from 'commander'
 import type { App, ServiceLine } from '../../app.ts'
 import type { Snapshot } from '../../catalog/snapshot.ts'
 import { ConfigError } from '../../config/problems.ts'
+import { defined } from '../../core/defined.ts'
 import type { LogLevel } from '../../events/log.ts'
 import { firstAddress } from '../cli-requester.ts'
 import { type CommonOptions, configOption } from '../options.ts'
@@ -13,6 +14,7 @@ import { describeProblems } from './check.ts'
 
 interface ServeOptions extends CommonOptions {
   readonly logLevel: LogLevel
+  readonly newStore?: 'install'
 }
 
 export function registerServe(program: Command, io: CliIo): void {
@@ -25,18 +27,26 @@ export function registerServe(program: Command, io: CliIo): void {
         .choices(['debug', 'info', 'warn', 'error'])
         .default('info'),
     )
+    .addOption(
+      new Option(
+        '--new-store <what>',
+        'a new store may install the guests that are defined already; for tests and throw-away servers, never for a store that was lost',
+      )
+        .choices(['install'])
+        .env('TREEBOOT_NEW_STORE'),
+    )
     .option('--json', 'log JSON lines; the line with "event":"started" says where the services listen')
     .action((options: ServeOptions) => serve(options, io))
 }
 
-async function serve({ config, json, logLevel }: ServeOptions, io: CliIo): Promise<void> {
+async function serve({ config, json, logLevel, newStore }: ServeOptions, io: CliIo): Promise<void> {
   const version = packageVersion()
   // Loaded only here: for all other commands the packages of the server would only cost time.
   const [{ createApp }, { logSink }] = await Promise.all([
     import('../../app.ts'),
     import('../../events/log.ts'),
   ])
-  const app = createApp({ cwd: io.cwd, version, ...(config !== undefined && { configFile: config }) })
+  const app = createApp({ cwd: io.cwd, version, ...defined({ configFile: config, newStore }) })
   const log = logSink({ format: json ? 'json' : 'text', level: logLevel, color: io.color })
   app.events.subscribe(log)
   try {

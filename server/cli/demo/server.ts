@@ -18,7 +18,8 @@ export async function startServer(
   config: string,
   inside: (command: Command) => Command = (command) => command,
 ): Promise<ServerChild> {
-  const child = startChild(undo, inside([process.execPath, main, 'serve', '--config', config, '--json']))
+  const serve = ['serve', '--config', config, '--json', '--new-store', 'install']
+  const child = startChild(undo, inside([process.execPath, main, ...serve]))
   const [line] = await child.output.waitFor(/^\{"event":"started".*\}$/m, 30_000)
   const started: unknown = JSON.parse(line)
   return { child, services: servicesOf(started) }

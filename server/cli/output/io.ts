@@ -4,6 +4,8 @@ export interface CliIo {
   out(text: string): void
   /** Problems and progress: standard error. */
   err(text: string): void
+  /** Asks the person at the terminal a question for yes or no. Undefined when nobody is there. */
+  ask(question: string): Promise<boolean | undefined>
   /** Sets the exit code; the process ends by itself when its work is done. */
   exit(code: number): void
   /** Whether `out` may carry colours. */

@@ -2,7 +2,15 @@ import type { Guest, TreeSelector } from '../guest/guest.ts'
 import { type GuestState, type Offer, pinnedOffer, whyLocalDisk } from '../guest/state.ts'
 import type { Tree } from '../tree/tree.ts'
 import { formatKernelArg } from './kernel-args.ts'
-import { archOf, type BootFacts, type BootInputs, planBoot, selectForGuest, whyNoTree } from './plan-boot.ts'
+import {
+  archOf,
+  type BootFacts,
+  type BootInputs,
+  planBoot,
+  selectForGuest,
+  whyNoTree,
+  whyNotNow,
+} from './plan-boot.ts'
 import { planTreeWithReasons, type TreePlanning } from './plan-tree.ts'
 
 /** One step of a decision: what was decided, the result, and the rule or place that decided it. */
@@ -60,7 +68,7 @@ function explainPlan(facts: BootFacts, inputs: BootInputs): Explanation[] {
     guest,
     ...archOf(tree, facts.arch),
   })
-  const disk = state && whyLocalDisk(guest, state)
+  const disk = (state && whyLocalDisk(guest, state)) ?? whyNotNow(guest, inputs)
   const planLines = explainPlanning(planning)
   if (disk === undefined) return [...lines, ...planLines]
   // The last line is the plan to install, which a boot from disk replaces.

@@ -30,10 +30,12 @@ export interface BootInputs {
   readonly menuTimeoutMs: number
   /** The state of a guest now, without expired offers. Without this function every guest is new. */
   readonly stateOf?: (guest: string) => GuestState | undefined
+  /** Why no installation of a guest may begin now: nobody could remember that it began. */
+  readonly whyNoInstall?: string
 }
 
 /** The parts of `BootInputs` that the plan of one guest depends on. */
-export type GuestInputs = Pick<BootInputs, 'trees' | 'urls' | 'stateOf' | 'client'>
+export type GuestInputs = Pick<BootInputs, 'trees' | 'urls' | 'stateOf' | 'client' | 'whyNoInstall'>
 
 /**
  * What a machine boots. A guest boots its installer until it is installed, then its own disk; any other
@@ -52,8 +54,16 @@ export function planKnown(
   inputs: GuestInputs,
 ): InstallPlan | LocalDiskPlan | RefusePlan {
   const state = inputs.stateOf?.(guest.name)
-  const why = state && whyLocalDisk(guest, state)
+  const why = (state && whyLocalDisk(guest, state)) ?? whyNotNow(guest, inputs)
   return why === undefined ? planGuest(guest, facts, inputs) : { kind: 'local-disk', why }
+}
+
+/** Why a guest that is to be installed boots its own disk now; undefined when it can be installed. */
+export function whyNotNow(
+  { name }: Guest,
+  { whyNoInstall }: Pick<GuestInputs, 'whyNoInstall'>,
+): string | undefined {
+  return whyNoInstall === undefined ? undefined : `${name} is not installed now: ${whyNoInstall}`
 }
 
 /** The plan to install a guest, even if its machine would boot its own disk now. */

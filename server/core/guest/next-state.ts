@@ -29,19 +29,21 @@ const repeatMs = 10 * 60_000
  * The state of a guest after an event, with a line for its history. Undefined when nothing changes that must
  * be stored.
  *
- *     event \ state      install      installing        installed   local
- *     offered            (pins)       (pins: retry)     -           -
- *     answer-file        installing   -                 -           -      when it counts, see `countsAsBegun`
- *     says installing    installing   -                 -           -
- *     says failed        installing   (keeps why)       -           -
- *     says installed     installed    installed         -           -
- *     install-once       install      install           install     install
- *     local              local        local             local       local
+ *     event \ state      install      installing      failed          installed   local     held
+ *     offered            (pins)       (pins: retry)   (pins: retry)   -           -         -
+ *     answer-file        installing   -               installing      -           -         -
+ *     says installing    installing   -               installing      -           -         -
+ *     says failed        failed       failed          (keeps why)     -           -         -
+ *     says installed     installed    installed       installed       -           -         installed
+ *     install-once       install      install         install         install     install   install
+ *     local              local        local           local           local       local     local
+ *     hold               held         held            held            held        held      held
  *
- * `(pins)`: the state stays, and the offer binds the address to the tree. A failed installation stays
- * `installing`: only the operator, or `retry: true`, starts it again; so only with `retry` are there offers
- * then. `kernel`, `sent-to-disk` and `says progress` change no state: each writes a line, and `kernel` marks
- * the offer.
+ * `(pins)`: the state stays, and the offer binds the address to the tree. Only the operator, or `retry: true`,
+ * starts a failed installation again; so only with `retry` are there offers then. An answer file begins an
+ * installation when its fetch counts, see `countsAsBegun`. A report never ends a hold `by` somebody.
+ * `kernel`, `sent-to-disk` and `says progress` change no state: each writes a line, and `kernel` marks the
+ * offer.
  */
 export function nextState(
   before: GuestState | undefined,
@@ -59,7 +61,7 @@ export function nextState(
     case 'answer-file':
       return answerFileSent(state, event, atMs)
     case 'reported':
-      return reported(state, event, atMs)
+      return reported({ ...state, install: Math.max(state.install, event.install ?? 0) }, event, atMs)
     case 'install-once': {
       const fresh: GuestState = { state: 'install', sinceMs: atMs, install: state.install + 1 }
       return withHistoryLine(fresh, { atMs, kind: 'armed', detail: '', client: '' })
@@ -67,6 +69,12 @@ export function nextState(
     case 'local': {
       const kept: GuestState = { state: 'local', sinceMs: atMs, install: state.install }
       return withHistoryLine(kept, { atMs, kind: 'local', detail: '', client: '' })
+    }
+    case 'hold': {
+      const { reason: hold } = event
+      const { install, last } = state
+      const held: GuestState = { state: 'held', sinceMs: atMs, ...defined({ install, hold, last }) }
+      return withHistoryLine(held, { atMs, kind: 'held', detail: hold, client: '' })
     }
   }
 }
@@ -82,7 +90,7 @@ function answerFileSent(state: GuestState, event: AnswerFileEvent, atMs: number)
   const { client } = event
   const line = { atMs, kind: 'answers', detail: '', client } as const
   if (state.state === 'installing') return withHistoryLine({ ...state, installer: client }, line)
-  if (state.state !== 'install' || !countsAsBegun(state, event)) return undefined
+  if (!isUnfinished(state.state) || !countsAsBegun(state, event)) return undefined
   const { offers = [] } = state
   const offer = offerTo(state, client) ?? likeliestOffer(offers)
   // From now on only one offer counts: that of the machine that is being installed.
@@ -150,15 +158,18 @@ function reported(state: GuestState, event: ReportedEvent, atMs: number): Change
   switch (report) {
     case 'progress':
       return withHistoryLine(state, line)
-    case 'installing':
-      return withHistoryLine(state.state === 'install' ? asInstalling(state, atMs) : state, line)
+    case 'installing': {
+      const begins = state.state === 'install' || state.state === 'failed'
+      return withHistoryLine(begins ? asInstalling(state, atMs) : state, line)
+    }
     case 'failed': {
       if (!isUnfinished(state.state)) return withHistoryLine(state, line)
-      const failed = state.state === 'install' ? asInstalling(state, atMs) : state
-      return withHistoryLine({ ...failed, failure: detail || 'it gave no reason' }, line)
+      const sinceMs = state.state === 'failed' ? state.sinceMs : atMs
+      const failure = detail || 'it gave no reason'
+      return withHistoryLine({ ...state, state: 'failed', sinceMs, failure }, line)
     }
     case 'installed': {
-      if (!isUnfinished(state.state)) return withHistoryLine(state, line)
+      if (!mayBecomeInstalled(state)) return withHistoryLine(state, line)
       const installer = state.installer ?? client
       const { install, last } = state
       return withHistoryLine(
@@ -169,7 +180,12 @@ function reported(state: GuestState, event: ReportedEvent, atMs: number): Change
   }
 }
 
-function asInstalling(state: GuestState, atMs: number): GuestState {
+/** A report ends what a lost or an old store began, and never what a person ordered. */
+function mayBecomeInstalled({ state, hold }: GuestState): boolean {
+  return isUnfinished(state) || (state === 'held' && !hold?.startsWith('by '))
+}
+
+function asInstalling({ failure: _, ...state }: GuestState, atMs: number): GuestState {
   return { ...state, state: 'installing', sinceMs: atMs }
 }
 

@@ -2,12 +2,26 @@ import type { Release } from '../tree/tree.ts'
 import type { Guest } from './guest.ts'
 
 /**
- * What a guest's machine gets when it asks for boot. `install`: the installer of its tree. `installing`: its
- * own disk, or the installer if `retry` is set; an installation began and has not ended. `installed` and
- * `local`: its own disk, because it was installed or because the operator said so. A new guest is `install`:
- * its first boot installs it.
+ * What a guest's machine gets when it asks for boot.
+ *
+ * - `install`: the installer of its tree. A new guest is `install`: its first boot installs it.
+ * - `installing`: an installation began and has not ended. Its own disk, or the installer if `retry` is set.
+ * - `failed`: its installer gave up. Its own disk, or the installer if `retry` is set.
+ * - `installed`, `local`: its own disk, because it was installed or because the operator said so.
+ * - `held`: its own disk, because nobody can know that it should be installed, or the operator forbids it; see
+ *   `HoldReason`. No retry and no profile ends that.
  */
-export type InstallState = 'install' | 'installing' | 'installed' | 'local'
+export type InstallState = 'install' | 'installing' | 'failed' | 'installed' | 'local' | 'held'
+
+/**
+ * Why a guest is held. `new store`: there was no record of any guest. `old store`: the record may be older than
+ * what happened. `renamed`: its machine is known by the name of another guest. `by admin`: the operator said so.
+ */
+export type HoldReason = 'new store' | 'old store' | 'renamed' | `by ${string}`
+
+export function isHoldReason(text: unknown): text is HoldReason {
+  return typeof text === 'string' && /^(?:new store|old store|renamed|by .+)$/.test(text)
+}
 
 /** The installation that one address was offered, and the tree that this address sees until it ends. */
 export interface Offer {
@@ -45,6 +59,8 @@ export interface GuestState {
   readonly installer?: string
   /** The reason that the installer last reported for its failure. */
   readonly failure?: string
+  /** Only for `held`. */
+  readonly hold?: HoldReason
   /** The newest line of the history: when a loader asks five times, one line is written. */
   readonly last?: Omit<HistoryEntry, 'install'>
 }
@@ -62,6 +78,7 @@ export type GuestEvent =
   | { readonly type: 'install-once' }
   /** The operator wants the machine to boot its own disk. */
   | { readonly type: 'local' }
+  | { readonly type: 'hold'; readonly reason: HoldReason }
 
 /**
  * The machine was told to boot the installer. This is only an offer: loaders ask by several names, try the
@@ -88,6 +105,8 @@ export interface ReportedEvent {
   readonly report: Report
   readonly client: string
   readonly detail?: string
+  /** The installation that it belongs to, when that is a later one than the record has. */
+  readonly install?: number
 }
 
 /** What an installer can report. */
@@ -106,6 +125,7 @@ export type HistoryKind =
   | 'failed'
   | 'disk' // the machine was told to boot its own disk
   | 'local' // the operator wants it to boot its own disk
+  | 'held' // it is held, for the reason in `detail`
 
 /** One line of a guest's history. */
 export interface HistoryEntry {
@@ -160,7 +180,7 @@ export function pinnedOffer(guest: Guest, guestState: GuestState, client?: strin
   const { state, offers = [] } = guestState
   if (!isUnfinished(state)) return undefined
   const treeSetting = treeSettingText(guest)
-  const binding = offers.filter((offer) => state === 'installing' || offer.treeSetting === treeSetting)
+  const binding = offers.filter((offer) => state !== 'install' || offer.treeSetting === treeSetting)
   return binding.find((offer) => offer.client === client) ?? likeliestOffer(binding)
 }
 
@@ -172,9 +192,24 @@ export function likeliestOffer(offers: readonly Offer[]): Offer | undefined {
   return started.toSorted((a, b) => (a.kernelMs ?? 0) - (b.kernelMs ?? 0)).at(-1) ?? offers.at(-1)
 }
 
-/** Whether the installation is still to come or under way. Only then offers bind. */
+/** Whether the installation is still to come, under way or failed. Only then offers bind. */
 export function isUnfinished(state: InstallState): boolean {
-  return state === 'install' || state === 'installing'
+  return state === 'install' || state === 'installing' || state === 'failed'
+}
+
+/** Whether a machine in this state gets its installer when it asks for boot. */
+export function bootsInstaller(state: InstallState, retry: boolean): boolean {
+  return state === 'install' || (retry && (state === 'installing' || state === 'failed'))
+}
+
+/**
+ * Whether an event can bring a machine to its installer, or only to its disk. What leads to the disk counts at
+ * once, before the store has it. What leads to an installation counts only when the store has it: else a crash
+ * would forget that the installation began, and the next network boot would wipe the disk again.
+ */
+export function leadsToInstallation(event: GuestEvent, retry: boolean): boolean {
+  if (event.type === 'reported') return event.report === 'failed' && retry
+  return event.type === 'install-once'
 }
 
 /**
@@ -183,21 +218,35 @@ export function isUnfinished(state: InstallState): boolean {
  * that does not report. If it is not, the firmware says below this line that nothing can be booted.
  */
 export function whyLocalDisk(guest: Guest, guestState: GuestState): string | undefined {
-  const { name } = guest
+  const { name, settings } = guest
+  const { state, sinceMs, failure } = guestState
+  if (bootsInstaller(state, settings.retry.value)) return undefined
   const howToRepeat = `again: treeboot install ${name}`
-  switch (guestState.state) {
-    case 'install':
-      return undefined
+  switch (state) {
     case 'installed':
-      return `${name} is installed since ${minute(guestState.sinceMs)}; ${howToRepeat}`
+      return `${name} is installed since ${minute(sinceMs)}; ${howToRepeat}`
     case 'local':
       return `${name} is kept on its own disk; to install: treeboot install ${name}`
-    case 'installing': {
-      if (guest.settings.retry.value) return undefined
-      const failed =
-        guestState.failure === undefined ? 'has not reported its end' : `failed: ${guestState.failure}`
-      return `${name} began to install ${minute(guestState.sinceMs)} and ${failed}; ${howToRepeat}`
-    }
+    case 'failed':
+      return `${name} failed to install ${minute(sinceMs)}: ${failure ?? 'it gave no reason'}; ${howToRepeat}`
+    case 'held':
+      return `${name} is held: ${whyHeld(guestState)}; to install: treeboot install ${name}`
+    default:
+      return `${name} began to install ${minute(sinceMs)} and has not reported its end; ${howToRepeat}`
+  }
+}
+
+/** Why a held guest is held, for people. */
+export function whyHeld({ hold }: Pick<GuestState, 'hold'>): string {
+  switch (hold) {
+    case 'new store':
+      return 'this server has no record of what was installed before'
+    case 'old store':
+      return "this server's record of what was installed may be old"
+    case 'renamed':
+      return 'its machine was recorded under the name of another guest'
+    default:
+      return hold ?? 'this server has not recorded it yet'
   }
 }
 

@@ -6,7 +6,10 @@ export interface Tables {
   /** The lines of all histories (`HistoryEntry`). */
   readonly steps: StepRow
   readonly inbox: UnknownMachineRow
-  /** `secret`: see `Store.secret`. `lock`: an empty row, see the migration below. */
+  /**
+   * `secret`: see `Store.secret`. `lock`: an empty row, see the first migration. `store-id`, `changes`, `settled`,
+   * `witnessed` and `doubt`: see `StorePast`. `probe`: when the store was last written to as a trial.
+   */
   readonly meta: { readonly key: string; readonly value: string }
 }
 
@@ -18,6 +21,8 @@ export interface GuestRow {
   /** The number of the guest's installation: `GuestState.install`. */
   readonly install: number
   readonly rest: string
+  /** A `MachineIdentity` as JSON; `{}` until the definition of the guest was recorded. */
+  readonly identity: string
 }
 
 /** One line of the history of a guest. */
@@ -93,6 +98,22 @@ const migrations: Record<string, Migration> = {
         .execute()
       // Each transaction writes this row first, which takes the write lock (sqlite/store.ts).
       await sql`insert into meta (key, value) values ('lock', '')`.execute(db)
+    },
+  },
+  '0002-identity-of-store-and-guests': {
+    async up(db: Kysely<unknown>) {
+      await db.schema
+        .alterTable('guests')
+        .addColumn('identity', 'text', (column) => column.notNull().defaultTo('{}'))
+        .execute()
+      await sql`insert into meta (key, value) values
+        ('store-id', lower(hex(randomblob(16)))), ('changes', '0')`.execute(db)
+      // A store that was in use has a secret. It knows its guests, and never had a witness.
+      await sql`insert into meta (key, value)
+        select 'settled', '1' from meta where key = 'secret'`.execute(db)
+      // A failed installation was `installing` with a reason.
+      await sql`update guests set state = 'failed' where state = 'installing' and json_valid(rest)
+        and json_extract(rest, '$.failure') is not null`.execute(db)
     },
   },
 }

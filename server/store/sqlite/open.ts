@@ -2,11 +2,24 @@ import { mkdir, open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Database } from 'better-sqlite3'
 import { Failure, failureMessage } from '../../core/failure.ts'
+import type { WitnessSays } from '../../core/guest/doubt.ts'
+import { Ballast } from '../ballast.ts'
 import type { Store } from '../store.ts'
+import { readWitnesses, writeWitness } from '../witness.ts'
 
 export interface OpenOptions {
   /** `paths.data` of the configuration. */
   readonly data: string
+  /** The files outside of the data folder that remember how much the store knew; see witness.ts. */
+  readonly witness?: readonly string[]
+  /** Told of a witness that cannot be written. The store goes on without it. */
+  readonly onTrouble?: (error: unknown) => void
+}
+
+export interface OpenedStore extends Store {
+  /** Whether the file did not exist before. */
+  readonly isNew: boolean
+  readonly witnesses: readonly WitnessSays[]
 }
 
 export function storeFile(data: string): string {
@@ -17,12 +30,14 @@ export function storeFile(data: string): string {
  * Opens `treeboot.db` in the data folder, creates it if necessary, and migrates its tables to the newest
  * form. Only its owner may read it: it has the secret that proves the reports of guests.
  *
- * @returns The store; `isNew` when the file did not exist before.
  * @throws Failure with a remedy: the database module or access is missing, or the file is damaged or of a
  *   newer version.
  */
-export async function openStore({ data }: OpenOptions): Promise<Store & { readonly isNew: boolean }> {
+export async function openStore(options: OpenOptions): Promise<OpenedStore> {
+  const { data, witness: files = [], onTrouble = () => undefined } = options
   const file = storeFile(data)
+  // Before the store: a commit comes before its witness, so a good store is never behind.
+  const witnesses = await readWitnesses(files)
   const isNew = !(await exists(file))
   try {
     await mkdir(data, { recursive: true })
@@ -38,9 +53,12 @@ export async function openStore({ data }: OpenOptions): Promise<Store & { readon
     raw.pragma('journal_mode = WAL')
     // A commit does not sync the file: `SqliteStore` does it.
     raw.pragma('synchronous = NORMAL')
-    const store = new SqliteStore(raw)
+    const store = new SqliteStore(raw, {
+      giveSpace: () => new Ballast(data).release(),
+      witness: (mark) => writeWitness(files, mark, onTrouble),
+    })
     await store.migrate()
-    return Object.assign(store, { isNew })
+    return Object.assign(store, { isNew, witnesses })
   } catch (error) {
     raw.close()
     throw unusable(file, error)
@@ -48,7 +66,7 @@ export async function openStore({ data }: OpenOptions): Promise<Store & { readon
 }
 
 /** Opens the store for a command that needs no new one. Undefined when it does not exist. */
-export async function openExistingStore(options: OpenOptions): Promise<Store | undefined> {
+export async function openExistingStore(options: OpenOptions): Promise<OpenedStore | undefined> {
   return (await exists(storeFile(options.data))) ? openStore(options) : undefined
 }
 
@@ -57,7 +75,7 @@ const folderRemedy = 'set paths.data to a folder that this user may write'
 async function openDatabase(file: string): Promise<Database> {
   try {
     const { default: Database } = await import('better-sqlite3')
-    const { busyTimeoutMs } = await import('./store.ts')
+    const { busyTimeoutMs } = await import('./write-queue.ts')
     return new Database(file, { timeout: busyTimeoutMs })
   } catch (error) {
     if ((error as { code?: unknown }).code?.toString().startsWith('SQLITE_')) throw unusable(file, error)
@@ -84,7 +102,7 @@ function unusable(file: string, error: unknown): Failure {
     return new Failure(
       'invalid-data',
       `${file} is not a database or is damaged (${failureMessage(error)}); restore a copy of it with its -wal file. ` +
-        'Without this file every guest counts as new and is installed at its next network boot',
+        'Without this file every guest is held on its own disk until you say which ones to install',
       { cause: error },
     )
   return new Failure('internal', `${file} cannot be used: ${failureMessage(error)}`, { cause: error })
@@ -95,12 +113,4 @@ async function exists(file: string): Promise<boolean> {
     () => true,
     () => false,
   )
-}
-
-/**
- * Warns that all histories are gone: the data folder may be lost, or the configuration may name the wrong
- * one.
- */
-export function newStoreMessage(data: string): string {
-  return `${storeFile(data)}: a new store was made: every guest counts as new, and its next network boot installs it`
 }

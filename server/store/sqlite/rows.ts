@@ -1,16 +1,25 @@
+import { defined } from '../../core/defined.ts'
+import type { MachineIdentity } from '../../core/guest/identity.ts'
 import { shownOrNull, type UnknownMachine } from '../../core/guest/seen-machine.ts'
 import type { GuestState, HistoryEntry, HistoryKind, InstallState, Offer } from '../../core/guest/state.ts'
 import type { GuestRow, StepRow, UnknownMachineRow } from '../schema/tables.ts'
 
 /** Converts rows of the tables to values, and values to rows. */
 
-const states: readonly string[] = ['install', 'installing', 'installed', 'local'] satisfies InstallState[]
+const states: readonly string[] = [
+  'install',
+  'installing',
+  'failed',
+  'installed',
+  'local',
+  'held',
+] satisfies InstallState[]
 
 /**
- * An invalid row (edited by hand, damaged disk) is read as `local`, because that is the state in which no
- * disk is wiped.
+ * An invalid row (edited by hand, damaged disk) is read as `local`, because that is a state in which no disk is
+ * wiped.
  */
-export function stateOfRow(row: GuestRow): GuestState {
+export function stateOfRow(row: Omit<GuestRow, 'name' | 'identity'>): GuestState {
   const { state, since_ms: sinceMs, install } = row
   const rest = restOf(row.rest)
   if (!states.includes(state) || !rest) return { state: 'local', sinceMs, install }
@@ -45,7 +54,25 @@ function isListOfOffers(offers: unknown): offers is readonly Offer[] {
   return Array.isArray(offers) && offers.every((each) => typeof each?.client === 'string')
 }
 
-export function rowOfState(name: string, { state, sinceMs, install, ...rest }: GuestState): GuestRow {
+/** A damaged identity is read as none: the guest is then known by its name alone. */
+export function identityOfRow({ identity }: Pick<GuestRow, 'identity'>): MachineIdentity {
+  try {
+    const parsed = JSON.parse(identity) as Partial<MachineIdentity>
+    const { macs, uuid, serial } = parsed
+    const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+    return {
+      macs: Array.isArray(macs) ? macs.filter((mac) => typeof mac === 'string') : [],
+      ...defined({ uuid: text(uuid), serial: text(serial) }),
+    }
+  } catch {
+    return { macs: [] }
+  }
+}
+
+export function rowOfState(
+  name: string,
+  { state, sinceMs, install, ...rest }: GuestState,
+): Omit<GuestRow, 'identity'> {
   return { name, state, since_ms: sinceMs, install, rest: JSON.stringify(rest) }
 }
 

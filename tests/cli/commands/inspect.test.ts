@@ -39,6 +39,7 @@ async function inspect(...args: string[]): Promise<{ out: string; err: string; c
     err: (text) => {
       said.err += text
     },
+    ask: async () => undefined,
     exit: (code) => {
       said.code = code
     },

@@ -28,6 +28,7 @@ test('a line that repeats is printed once; fetched files are remembered', () => 
       out += text
     },
     err: () => {},
+    ask: async () => undefined,
     exit: () => {},
     color: false,
     cwd: '/',

@@ -12,6 +12,7 @@ function shown(mode: 'terminal' | 'json' | 'none') {
     err: (text: string) => {
       said.err += text
     },
+    ask: async () => undefined,
     exit: () => undefined,
     color: false,
     cwd: '/',

@@ -2,12 +2,16 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { nextState } from '../../../server/core/guest/next-state.ts'
 import {
+  bootsInstaller,
   type GuestEvent,
   type GuestState,
+  type HoldReason,
+  leadsToInstallation,
   newState,
   pinnedMs,
   pinnedOffer,
   treeSettingText,
+  whyHeld,
   whyLocalDisk,
   withoutOldOffers,
 } from '../../../server/core/guest/state.ts'
@@ -90,8 +94,80 @@ describe('an installation', () => {
   })
   test('that failed keeps its state, with the reason', () => {
     const state = stateAfter(offer, answers(), says('failed', 'no disk'))
-    expect(state).toMatchObject({ state: 'installing', failure: 'no disk' })
+    expect(state).toMatchObject({ state: 'failed', failure: 'no disk' })
     expect(whyLocalDisk(guest, state)).toMatch(stating('no disk', 'treeboot install web01'))
+    expect(whyLocalDisk(retrying, state)).toBeUndefined()
+  })
+  test('that failed begins anew with the next answer file, or with what its installer says', () => {
+    const failed = [offer, kernel, answers(), says('failed', 'no disk')]
+    for (const event of [answers(), says('installing')]) {
+      const again = stateAfter(...failed, event)
+      expect(again.state).toBe('installing')
+      expect(again).not.toHaveProperty('failure')
+    }
+    expect(stateAfter(...failed, answers('10.9.9.9')).state).toBe('installing')
+    expect(stateAfter(says('failed'), answers()).state).toBe('failed')
+  })
+})
+
+describe('a held guest', () => {
+  const held = (reason: HoldReason): GuestEvent => ({ type: 'hold', reason })
+  const reasons: HoldReason[] = ['new store', 'old store', 'renamed', 'by admin']
+
+  test.each(reasons)('%s: boots its disk, and nothing but an order arms it', (reason) => {
+    const events = [offer, kernel, answers(), says('installing'), says('failed')]
+    const state = stateAfter(offer, kernel, held(reason), ...events)
+    expect(state).toMatchObject({ state: 'held', hold: reason })
+    expect(state).not.toHaveProperty('offers')
+    for (const each of [guest, retrying])
+      expect(whyLocalDisk(each, state)).toMatch(stating('web01', 'held', 'treeboot install web01'))
+    expect(stateAfter(held(reason), armed)).toMatchObject({ state: 'install', install: 1 })
+    expect(stateAfter(held(reason), armed)).not.toHaveProperty('hold')
+    expect(stateAfter(held(reason), kept)).not.toHaveProperty('hold')
+  })
+  test('is installed when its installer says so, unless a person holds it', () => {
+    for (const reason of reasons)
+      expect(stateAfter(held(reason), says('installed')).state).toBe(
+        reason === 'by admin' ? 'held' : 'installed',
+      )
+  })
+  test('has a reason for each of its causes', () => {
+    expect(new Set(reasons.map((hold) => whyHeld({ hold }))).size).toBe(reasons.length)
+    expect(whyHeld({ hold: 'by admin' })).toBe('by admin')
+  })
+})
+
+describe('what leads to an installation', () => {
+  test('is an order, and a failure that is tried again', () => {
+    expect(leadsToInstallation(armed, false)).toBe(true)
+    expect(leadsToInstallation(says('failed'), true)).toBe(true)
+    const toDisk = [says('failed'), says('installed'), says('installing'), kept, offer, answers()]
+    for (const event of toDisk) expect(leadsToInstallation(event, false)).toBe(false)
+    for (const event of toDisk.slice(1)) expect(leadsToInstallation(event, true)).toBe(false)
+  })
+  test('is what makes a machine boot its installer', () => {
+    const events = [
+      armed,
+      kept,
+      offer,
+      kernel,
+      answers(),
+      says('installing'),
+      says('failed'),
+      says('installed'),
+    ]
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(...events), { maxLength: 12 }), fc.boolean(), (all, retry) => {
+        let state = newState
+        for (const [n, event] of all.entries()) {
+          const next = nextState(state, event, n * 1000)?.state ?? state
+          const before = bootsInstaller(state.state, retry)
+          if (!before && bootsInstaller(next.state, retry))
+            expect(leadsToInstallation(event, retry)).toBe(true)
+          state = next
+        }
+      }),
+    )
   })
 })
 

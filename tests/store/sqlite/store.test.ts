@@ -187,7 +187,7 @@ test.each([
   ['offers that are not a list', '{"offers":"x"}', 'local', undefined],
   ['a list of other things', '{"offers":[null]}', 'local', undefined],
 ])('a row with %s', (_what, rest, state, clients) => {
-  const read = stateOfRow({ name: 'web01', state: 'install', since_ms: 1, install: 0, rest })
+  const read = stateOfRow({ state: 'install', since_ms: 1, install: 0, rest })
   expect(read.state).toBe(state)
   expect(read.offers?.map(({ client }) => client)).toEqual(clients)
 })

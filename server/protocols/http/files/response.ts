@@ -1,6 +1,6 @@
 import { type IncomingHttpHeaders, STATUS_CODES } from 'node:http'
 import type { FailureKind } from '../../../core/failure.ts'
-import { httpStatus } from '../../../core/http-status.ts'
+import { httpStatus, retryAfterSeconds } from '../../../core/http-status.ts'
 import type { CleanPath } from '../../../files/path.ts'
 import type { Part } from '../../../files/send.ts'
 import type { Entry } from '../../../files/source.ts'
@@ -114,9 +114,15 @@ export function failureResponse(
   kind: FailureKind,
 ): HttpResponse {
   const status = httpStatus[kind].files
-  if (!wantsPage(headers)) return machineResponse(headers, status)
+  if (!wantsPage(headers)) return retryLater(machineResponse(headers, status))
   const title = STATUS_CODES[status] ?? 'Error'
   return pageResponse(status, errorPage(title, path, 'This cannot be served now; the server log says why'))
+}
+
+/** A 503 with the time after which to ask again (RFC 9110 section 10.2.3); wget and cloud-init wait so long. */
+function retryLater(response: HttpResponse): HttpResponse {
+  if (response.status !== 503) return response
+  return { ...response, headers: [...response.headers, 'Retry-After', retryAfterSeconds] }
 }
 
 /** Whether the client is a browser: only browsers name HTML. */

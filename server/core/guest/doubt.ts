@@ -1,0 +1,71 @@
+import { type HoldReason, whyHeld } from './state.ts'
+
+/** Names a store, and says how much it knows. The witness outside of the data folder keeps a copy. */
+export interface StoreMark {
+  /** Random, made with the store. */
+  readonly id: string
+  /** Counts every change of a guest's state. */
+  readonly changes: number
+}
+
+/** What a store says of its own past. */
+export interface StorePast {
+  readonly mark: StoreMark
+  /** False until somebody has decided which guests of a new store may be installed. */
+  readonly settled: boolean
+  /** Whether a witness of this store was ever written. */
+  readonly witnessed: boolean
+  /** Why the store may have forgotten installations; guests that are new to it are then held. */
+  readonly doubt?: HoldReason
+}
+
+/** What one witness says. `damaged`: there is one, and it cannot be read. */
+export type WitnessSays = StoreMark | 'damaged'
+
+export interface StoreEvidence {
+  readonly past: StorePast
+  /** Must be read before `past`: a commit comes before its witness, so a good store is never behind. */
+  readonly witnesses: readonly WitnessSays[]
+  /** Whether the configuration has guests. A server that begins without any has nothing to forget. */
+  readonly hasGuests: boolean
+  /** Whether the operator says that a new store may install. It never excuses a lost or an old store. */
+  readonly acceptNew: boolean
+}
+
+/**
+ * Why a store may have forgotten installations; undefined when it is known to be the newest one. Only such a
+ * store may send a machine to an installer.
+ *
+ * A new store beside a witness of another one: the data folder was lost. A store that is behind its witness: an
+ * old copy was put back. A new store without a witness, and guests are in the configuration already: nothing
+ * distinguishes a first start from a server that was restored from its configuration alone.
+ */
+export function doubtOf(evidence: StoreEvidence): HoldReason | undefined {
+  const { past, witnesses, hasGuests, acceptNew } = evidence
+  const { mark, settled, witnessed } = past
+  if (witnesses.length === 0) {
+    if (!settled) return hasGuests && !acceptNew ? 'new store' : undefined
+    // A store of a release without witnesses never had one.
+    return witnessed ? 'old store' : undefined
+  }
+  const agrees = (said: WitnessSays): boolean =>
+    said !== 'damaged' && said.id === mark.id && said.changes <= mark.changes
+  if (witnesses.every(agrees)) return undefined
+  return settled ? 'old store' : 'new store'
+}
+
+/** What an operator must know of a store in doubt: one line for the start of the server and for commands. */
+export function heldText({
+  reason,
+  held,
+}: {
+  readonly reason: HoldReason
+  readonly held: readonly string[]
+}): string {
+  const why = whyHeld({ hold: reason })
+  const [first] = held
+  if (first === undefined)
+    return `${why}: guests that are defined from now on are held until "treeboot install --held"`
+  const who = held.length === 1 ? `${first} is` : `${first} and ${held.length - 1} more are`
+  return `${who} held and boot from disk: ${why}; "treeboot install --held" installs the guests that are held, "treeboot install NAME" one of them`
+}

@@ -1,0 +1,193 @@
+import { definitionChanges, type GuestRecord, guestsToHold } from '../core/guest/definitions.ts'
+import { doubtOf, type WitnessSays } from '../core/guest/doubt.ts'
+import type { GuestIndex } from '../core/guest/match.ts'
+import { nextState } from '../core/guest/next-state.ts'
+import { bootsInstaller, type GuestState, type HoldReason } from '../core/guest/state.ts'
+import type { RecordChange, Store } from '../store/store.ts'
+import type { GuestStates } from './guest-states.ts'
+
+/** What is known about the store beside what it says itself. */
+export interface StoreSurroundings {
+  /** Read before the store was. */
+  readonly witnesses: readonly WitnessSays[]
+  /** See `StoreEvidence`. */
+  readonly acceptNew: boolean
+}
+
+/**
+ * The changes that a store needs at a start: it is judged, what it must not install is held, and every defined guest
+ * gets a record. The last one counts the start, so that the witness is written anew.
+ */
+export async function settlingChanges(
+  store: Store,
+  guests: GuestIndex,
+  { witnesses, acceptNew }: StoreSurroundings,
+  atMs: number,
+): Promise<{ readonly doubt: HoldReason | undefined; readonly changes: readonly RecordChange[] }> {
+  const past = await store.past()
+  const found = doubtOf({ past, witnesses, acceptNew, hasGuests: guests.all.length > 0 })
+  const doubt = found ?? past.doubt
+  const records = await readRecords(store)
+  const changes: RecordChange[] = found === undefined ? [] : doubtChanges(found, records, guests, atMs)
+  changes.push(...recordingChanges({ guests, records, doubt, atMs }), { kind: 'settled' })
+  return { doubt, changes }
+}
+
+/** The changes by which a store is in doubt: whatever it would install is held. */
+export function doubtChanges(
+  doubt: HoldReason,
+  records: ReadonlyMap<string, Pick<GuestRecord, 'state'>>,
+  guests: GuestIndex,
+  atMs: number,
+): RecordChange[] {
+  const retryOf = (name: string): boolean | undefined => guests.byName(name)?.settings.retry.value
+  const held = guestsToHold(records, retryOf).map((guest) => holdChange(guest, doubt, atMs))
+  return [{ kind: 'doubt', doubt }, ...held]
+}
+
+/** The changes that record the definitions of guests, see `definitionChanges`. */
+export function recordingChanges({
+  guests,
+  records,
+  doubt,
+  atMs,
+}: {
+  readonly guests: GuestIndex
+  readonly records: ReadonlyMap<string, GuestRecord>
+  readonly doubt: HoldReason | undefined
+  readonly atMs: number
+}): RecordChange[] {
+  const changes = definitionChanges({ guests: guests.all, records, atMs, ...(doubt && { doubt }) })
+  return changes.map((each) => (each.kind === 'hold' ? holdChange(each.guest, each.reason, atMs) : each))
+}
+
+function holdChange(guest: string, reason: HoldReason, atMs: number): RecordChange {
+  return { kind: 'change', guest, decide: (before) => nextState(before, { type: 'hold', reason }, atMs) }
+}
+
+export async function readRecords(store: Store): Promise<ReadonlyMap<string, GuestRecord>> {
+  const [states, identities] = [await store.states(), await store.identities()]
+  const none = { macs: [] }
+  return new Map(
+    [...states].map(([name, state]) => [name, { state, identity: identities.get(name) ?? none }]),
+  )
+}
+
+/** The guests that are held because the store is in doubt. */
+export function heldByDoubt(states: ReadonlyMap<string, GuestState>): string[] {
+  return [...states].flatMap(([name, { hold }]) =>
+    hold === 'new store' || hold === 'old store' ? [name] : [],
+  )
+}
+
+/** What a state is as long as it is not recorded that the store is in doubt. */
+export function whileUnsettled(state: GuestState, retry: boolean, doubt: HoldReason): GuestState {
+  if (!bootsInstaller(state.state, retry)) return state
+  const { sinceMs, install } = state
+  return { state: 'held', sinceMs, install, hold: doubt }
+}
+
+export interface GuestRecordsOptions {
+  readonly states: GuestStates
+  readonly guests: () => GuestIndex
+  /** Milliseconds since 1970. */
+  readonly clock: () => number
+  /** Told when the records cannot be stored. */
+  readonly onTrouble: (error: unknown) => void
+}
+
+/** What a defined guest is until the store has a record of it: nobody knows whether its machine is known. */
+const unrecorded: GuestState = { state: 'held', sinceMs: 0, install: 0 }
+
+/**
+ * Keeps the records of the running server in step with the definitions of guests, and holds what a store in doubt must
+ * not install. Until that is stored, it is so in memory.
+ */
+export class GuestRecords {
+  readonly #options: GuestRecordsOptions
+  #store: Store | undefined
+  #surroundings: StoreSurroundings = { witnesses: [], acceptNew: false }
+  #isSettled = false
+  #doubt: HoldReason | undefined
+  /** The definitions that are recorded. */
+  #recorded: GuestIndex | undefined
+  #recording: Promise<void> | undefined
+
+  constructor(options: GuestRecordsOptions) {
+    this.#options = options
+  }
+
+  /** Judges the store. It must be open in `states`. Never rejects: what cannot be stored holds in memory. */
+  async open(store: Store, surroundings: StoreSurroundings): Promise<void> {
+    this.#store = store
+    this.#surroundings = surroundings
+    await this.fresh()
+  }
+
+  get doubt(): HoldReason | undefined {
+    return this.#doubt
+  }
+
+  /** Records new definitions. Resolves at once when there are none. Never rejects. */
+  async fresh(): Promise<void> {
+    if (!this.#store || (this.#isSettled && this.#recorded === this.#options.guests())) return
+    this.#recording ??= this.#record(this.#store).finally(() => {
+      this.#recording = undefined
+    })
+    await this.#recording
+  }
+
+  async #record(store: Store): Promise<void> {
+    const { states, guests: current, clock, onTrouble } = this.#options
+    const guests = current()
+    try {
+      if (this.#isSettled) {
+        const records = await readRecords(store)
+        // A command may have ended the doubt.
+        this.#doubt = (await store.past()).doubt
+        await states.record(recordingChanges({ guests, records, doubt: this.#doubt, atMs: clock() }))
+      } else {
+        const { doubt, changes } = await settlingChanges(store, guests, this.#surroundings, clock())
+        // In force before it is stored.
+        this.#doubt = doubt
+        await states.record(changes)
+        this.#isSettled = true
+      }
+      this.#recorded = guests
+    } catch (error) {
+      onTrouble(error)
+    }
+  }
+
+  /** The state of a guest as decisions must see it. */
+  shown(guest: string): GuestState | undefined {
+    const state = this.#options.states.get(guest)
+    if (!this.#store) return state
+    if (!state) return unrecorded
+    if (this.#isSettled || this.#doubt === undefined) return state
+    const retry = this.#options.guests().byName(guest)?.settings.retry.value ?? true
+    return whileUnsettled(state, retry, this.#doubt)
+  }
+
+  /**
+   * Something shows that the store has forgotten an installation.
+   *
+   * @throws Failure `unavailable` when that cannot be stored; it is in force until the server ends.
+   */
+  async beginDoubt(doubt: HoldReason): Promise<void> {
+    const { states, guests, clock } = this.#options
+    const records = new Map([...states.all].map(([name, state]) => [name, { state }]))
+    this.#doubt = doubt
+    this.#isSettled = false
+    await states.record(doubtChanges(doubt, records, guests(), clock()))
+    this.#isSettled = true
+  }
+
+  /** After an order: doubt ends when no guest is held for it any more. */
+  async endDoubtIfOver(): Promise<void> {
+    const { states } = this.#options
+    if (this.#doubt === undefined || heldByDoubt(states.all).length > 0) return
+    await states.record([{ kind: 'doubt', doubt: undefined }])
+    this.#doubt = undefined
+  }
+}

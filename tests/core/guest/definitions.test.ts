@@ -1,0 +1,158 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  type DefinitionChange,
+  definitionChanges,
+  type GuestRecord,
+  guestsToHold,
+} from '../../../server/core/guest/definitions.ts'
+import type { Guest } from '../../../server/core/guest/guest.ts'
+import { identityOf } from '../../../server/core/guest/identity.ts'
+import {
+  bootsInstaller,
+  type GuestState,
+  type InstallState,
+  newState,
+} from '../../../server/core/guest/state.ts'
+import { makeGuest } from '../../support/boot-inputs.ts'
+
+const atMs = 1000
+const mac = (n: number): string => `52:54:00:00:00:${n.toString(16).padStart(2, '0')}`
+const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3732'
+const swapped = '44454c4c-4200-1035-8052-b4c04f4a3732'
+const installed: GuestState = { state: 'installed', sinceMs: 5, install: 3 }
+
+const record = (guest: Guest, state: GuestState = installed): [string, GuestRecord] => [
+  guest.name,
+  { state, identity: identityOf(guest) },
+]
+const changesOf = (guests: Guest[], records: [string, GuestRecord][], doubt?: 'old store') =>
+  definitionChanges({ guests, records: new Map(records), atMs, ...(doubt && { doubt }) })
+
+describe('a guest that is new in the configuration', () => {
+  const web01 = makeGuest('web01', { macs: [mac(1)] })
+
+  test('is recorded, to be installed', () => {
+    const identity = { macs: [mac(1)] }
+    expect(changesOf([web01], [])).toEqual([{ kind: 'add', guest: 'web01', identity, state: newState }])
+    expect(changesOf([web01], [record(web01)])).toEqual([])
+  })
+  test('is held while the store is in doubt', () => {
+    expect(changesOf([web01], [], 'old store')).toMatchObject([
+      { kind: 'add', state: { state: 'held', hold: 'old store', sinceMs: atMs } },
+    ])
+  })
+  test.each([
+    ['a MAC', makeGuest('old', { macs: [mac(7), mac(1)] }), web01],
+    ['a UUID', makeGuest('old', { macs: [], uuid }), makeGuest('web01', { macs: [], uuid })],
+    [
+      'a UUID in the other byte order',
+      makeGuest('old', { macs: [], uuid }),
+      makeGuest('web01', { macs: [], uuid: swapped }),
+    ],
+    [
+      'a serial number',
+      makeGuest('old', { macs: [], serial: 'AB 12' }),
+      makeGuest('web01', { macs: [], serial: 'ab 12' }),
+    ],
+  ])(
+    'and whose machine is known by %s takes over state and story, if the old name is gone',
+    (_, old, guest) => {
+      expect(changesOf([guest], [record(old)])).toEqual([
+        { kind: 'rename', from: 'old', to: 'web01', identity: identityOf(guest) },
+      ])
+      const other = makeGuest('old', { macs: [mac(9)] })
+      expect(changesOf([other, guest], [record(old)])).toContainEqual(
+        expect.objectContaining({
+          kind: 'add',
+          guest: 'web01',
+          state: expect.objectContaining({ hold: 'renamed' }),
+        }),
+      )
+    },
+  )
+  test('and that joins the machines of two records is held', () => {
+    const both = makeGuest('both', { macs: [mac(1), mac(2)] })
+    const records = [record(makeGuest('a', { macs: [mac(1)] })), record(makeGuest('b', { macs: [mac(2)] }))]
+    expect(changesOf([both], records)).toMatchObject([{ kind: 'add', state: { hold: 'renamed' } }])
+  })
+})
+
+test('an armed guest that gets the MAC of another machine is held', () => {
+  const armed = makeGuest('spare', { macs: [mac(1)] })
+  const records = [
+    record(makeGuest('spare', { macs: [mac(5)] }), newState),
+    record(makeGuest('db', { macs: [mac(1)] })),
+  ]
+  expect(changesOf([armed], records)).toMatchObject([
+    { kind: 'identity', guest: 'spare' },
+    { kind: 'hold', guest: 'spare', reason: 'renamed' },
+  ])
+})
+
+test('in doubt everything is held that would be installed, and a guest without definition as if it retried', () => {
+  const states: InstallState[] = ['install', 'installing', 'failed', 'installed', 'local', 'held']
+  const records = new Map(states.map((state) => [state, { state: { ...installed, state } }]))
+  expect(guestsToHold(records, () => false)).toEqual(['install'])
+  expect(guestsToHold(records, () => undefined)).toEqual(['install', 'installing', 'failed'])
+})
+
+test('no change of definitions brings a recorded machine to its installer', () => {
+  const name = fc.constantFrom('a', 'b', 'c', 'd')
+  const definitions = fc
+    .uniqueArray(fc.record({ name, macs: fc.uniqueArray(fc.nat(5), { maxLength: 3 }) }), {
+      selector: (each) => each.name,
+    })
+    .map((all) => withoutSharedMacs(all))
+  fc.assert(
+    fc.property(fc.array(definitions, { minLength: 2, maxLength: 6 }), (edits) => {
+      const lab = new Lab()
+      for (const guests of edits) lab.edit(guests)
+    }),
+  )
+})
+
+/** Machines that are installed as soon as a guest with one of their MACs may be installed. */
+class Lab {
+  readonly #records = new Map<string, GuestRecord>()
+  /** MACs of installed machines that a record still has. */
+  readonly #used = new Set<string>()
+
+  edit(guests: readonly Guest[]): void {
+    for (const change of definitionChanges({ guests, records: this.#records, atMs }))
+      apply(this.#records, change)
+    for (const guest of guests) this.#boot(guest)
+    const known = new Set([...this.#records.values()].flatMap(({ identity }) => identity.macs))
+    for (const each of this.#used) if (!known.has(each)) this.#used.delete(each)
+  }
+
+  #boot({ name, macs }: Guest): void {
+    const { state, identity } = this.#records.get(name) ?? { state: newState, identity: { macs: [] } }
+    if (macs.some((each) => this.#used.has(each))) expect(bootsInstaller(state.state, false)).toBe(false)
+    if (!bootsInstaller(state.state, false)) return
+    this.#records.set(name, { identity, state: installed })
+    for (const each of macs) this.#used.add(each)
+  }
+}
+
+function withoutSharedMacs(all: readonly { name: string; macs: number[] }[]): Guest[] {
+  const taken = new Set<number>()
+  return all.map(({ name, macs }) => {
+    const own = macs.filter((each) => !taken.has(each))
+    for (const each of own) taken.add(each)
+    return makeGuest(name, { macs: own.map(mac) })
+  })
+}
+
+function apply(records: Map<string, GuestRecord>, change: DefinitionChange): void {
+  if (change.kind === 'add') records.set(change.guest, { state: change.state, identity: change.identity })
+  else if (change.kind === 'rename') {
+    const state = records.get(change.from)?.state ?? newState
+    records.delete(change.from)
+    records.set(change.to, { state, identity: change.identity })
+  } else {
+    const { state, identity } = records.get(change.guest) ?? { state: newState, identity: { macs: [] } }
+    if (change.kind === 'identity') records.set(change.guest, { state, identity: change.identity })
+    else records.set(change.guest, { state: { ...state, state: 'held', hold: change.reason }, identity })
+  }
+}
