@@ -17,7 +17,7 @@ export async function importArchive(
   { onProgress, signal }: CopyOptions,
 ): Promise<void> {
   const { size: totalBytes } = await stat(file)
-  const input = createReadStream(file, { highWaterMark: 1 << 20 })
+  const input = createReadStream(file, { highWaterMark: Math.min(1 << 20, totalBytes + 1) })
   const archive = kind === 'deb' ? dataOfDeb(input) : input
   let files = 0
   // Progress counts bytes of the archive: its size is known, the size of its content is not.

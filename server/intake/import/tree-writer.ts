@@ -1,23 +1,13 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import {
-  chmod,
-  copyFile,
-  link,
-  lstat,
-  mkdir,
-  readdir,
-  realpath,
-  rename,
-  rm,
-  symlink,
-  utimes,
-} from 'node:fs/promises'
-import { dirname, join, posix } from 'node:path'
+import { chmod, copyFile, link, lstat, mkdir, readdir, rename, rm, utimes } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
 import { Failure } from '../../core/failure.ts'
-import { cleanPath } from '../../files/path.ts'
-import { isInside } from '../../host/paths.ts'
+import { FreeSpace } from '../../host/free-space.ts'
+import { othersBelow } from '../../host/links.ts'
 import { type BytesFrom, smallBytes, writeResumable } from './resumable-file.ts'
+import { type TreeLink, TreeLinks } from './tree-links.ts'
+import { treePath, twice } from './tree-path.ts'
 
 /** A file as its source describes it. */
 export interface FileFacts {
@@ -27,26 +17,26 @@ export interface FileFacts {
   readonly modifiedMs: number
 }
 
-export interface TreeLink {
-  /** Relative to the tree. */
-  readonly path: string
-  /**
-   * For a hard link a path relative to the tree; for a symlink the text as written, relative to its folder.
-   */
-  readonly target: string
-  readonly hard: boolean
-}
-
 /**
  * Writes files into a growing tree. Each is written in the temporary folder and renamed, so a file under its
- * final name is complete, and a second run skips it; a large partial file is resumed. Links are made when all
- * files are there: until then no name in the tree leads out of it.
+ * final name is complete, and a second run skips it; a large partial file is resumed.
+ *
+ * Nothing outside of the tree is made, linked or opened, whatever names and links a source has:
+ *
+ * - While files and folders are written, the tree has no symlink. `start` removes those of an earlier run.
+ * - Each folder is made by itself, below one that was made or looked at before.
+ * - `finish` makes the links, hard links first. No link takes the place of a folder (`TreeLinks`).
+ *
+ * What is in the way is asked of the disk and not compared as text: some file systems take names for equal
+ * that differ in case or in their Unicode form.
  */
 export class TreeWriter {
   readonly #root: string
   readonly #tempFolder: string
-  readonly #links: TreeLink[] = []
-  readonly #folders = new Set<string>()
+  readonly #links: TreeLinks
+  readonly #space: FreeSpace
+  /** Folders that this run makes or made, or found and needs. */
+  readonly #folders = new Map<string, Promise<void>>()
   /** Files that this run wrote, or that an earlier run wrote and the source still has. */
   readonly #files = new Set<string>()
   /** Source folders from which files cannot be cloned into the tree. */
@@ -64,12 +54,16 @@ export class TreeWriter {
   constructor(root: string, tempFolder: string) {
     this.#root = root
     this.#tempFolder = tempFolder
+    this.#links = new TreeLinks(root)
+    this.#space = new FreeSpace(tempFolder)
   }
 
   async start(): Promise<void> {
     await mkdir(this.#tempFolder, { recursive: true })
     await mkdir(this.#root, { recursive: true })
     this.#isNew = (await readdir(this.#root)).length === 0
+    // An earlier run may have ended between making its links and removing those that lead out.
+    if (!this.#isNew) for await (const place of othersBelow(this.#root)) await rm(place, { force: true })
   }
 
   /**
@@ -77,13 +71,13 @@ export class TreeWriter {
    * made to do harm.
    */
   place(path: string): string {
-    if (path.startsWith('/') || path.split('/').includes('..'))
-      throw new Failure('invalid-data', `${JSON.stringify(path)} leads out of the tree`)
-    return join(this.#root, cleanPath(path))
+    return join(this.#root, treePath(path))
   }
 
-  folder(path: string): Promise<void> {
-    return this.#makeFolder(this.place(path))
+  async folder(path: string): Promise<void> {
+    const place = this.place(path)
+    this.#links.forget(path)
+    await this.#makeFolder(place)
   }
 
   /** Whether an earlier run has written this file completely. */
@@ -94,8 +88,10 @@ export class TreeWriter {
     // Not exactly the same time: `utimes` takes seconds with a fraction, and rounds.
     const isThere =
       stats?.isFile() === true && stats.size === size && Math.abs(stats.mtimeMs - modifiedMs) < 2
-    if (isThere) this.#files.add(place)
-    return isThere
+    if (!isThere) return false
+    await this.#makeFolder(dirname(place))
+    this.#add(path, place)
+    return true
   }
 
   /**
@@ -108,6 +104,9 @@ export class TreeWriter {
     // The same file has the same temporary name in every run, and no other file has that name.
     const name = createHash('sha256').update(`${size} ${modifiedMs} ${path}`).digest('hex')
     const temp = join(this.#tempFolder, name.slice(0, 32))
+    // Only of a large file an interrupted run leaves a part that needs no more space.
+    const kept = size > smallBytes ? await lstat(temp).catch(() => undefined) : undefined
+    await this.#space.check(path, Math.max(0, size - (kept?.size ?? 0)))
     const bytes = await writeResumable(temp, size, bytesFrom, signal)
     if (bytes !== size)
       throw new Failure(
@@ -130,7 +129,9 @@ export class TreeWriter {
     // Setting the time of a hard link would set that of the original.
     if (hardLink && (await this.#tryShare(facts, linkAt, { setTime: false }))) return true
     const cloneAt = (how: number) => async (temp: string) => {
-      await copyFile(from, temp, how)
+      // What an interrupted run left may be a hard link to a file of the source.
+      await rm(temp, { force: true })
+      await copyFile(from, temp, how | constants.COPYFILE_EXCL)
       // A copy has the mode of its original, and a served file must be readable for everybody.
       await chmod(temp, 0o644)
     }
@@ -147,42 +148,18 @@ export class TreeWriter {
 
   /** Adds a link, which `finish` makes. A link that leads out of the tree is left out, with a note. */
   link(treeLink: TreeLink): void {
-    const { path, target, hard } = treeLink
-    this.place(path)
-    const inTree = hard ? posix.normalize(target) : posix.join(posix.dirname(path), target)
-    const leadsOut = (target.startsWith('/') && !hard) || inTree === '..' || inTree.startsWith('../')
-    if (target === '' || leadsOut)
-      this.notes.push(`${path} is left out: it is a link to ${target || 'nothing'}, outside of the tree`)
-    else this.#links.push(treeLink)
+    const note = this.#links.add(treeLink)
+    if (note !== undefined) this.notes.push(note)
   }
 
   /**
-   * Makes the links, and removes those that lead out by way of other links. Also removes files, whole or
-   * partial, that an earlier run wrote and the source no longer has.
+   * Makes the links. Also removes files, whole or partial, that an earlier run wrote and the source no longer
+   * has.
    */
   async finish(): Promise<void> {
     await rm(this.#tempFolder, { recursive: true, force: true })
     if (!this.#isNew) await this.#removeStale(this.#root)
-    const root = await realpath(this.#root)
-    for (const each of this.#links) await this.#makeLink(each, root)
-    for (const { path, target, hard } of this.#links) {
-      if (hard) continue
-      const real = await realpath(this.place(path)).catch(() => undefined)
-      // Undefined: the link leads to nothing, so not out of the tree either.
-      if (real === undefined || isInside(root, real)) continue
-      await rm(this.place(path), { force: true })
-      this.notes.push(`${path} is left out: its link to ${target} leads out of the tree`)
-    }
-  }
-
-  async #makeLink({ path, target, hard }: TreeLink, root: string): Promise<void> {
-    const place = this.place(path)
-    await mkdir(dirname(place), { recursive: true })
-    if (!isInside(root, await realpath(dirname(place))))
-      throw new Failure('invalid-data', `${path} leads out of the tree`)
-    await rm(place, { force: true })
-    if (hard) await link(this.place(target), place)
-    else await symlink(target, place)
+    this.notes.push(...(await this.#links.make((folder) => this.#makeFolder(folder))))
   }
 
   /** Removes what the source no longer has. Returns whether the folder is empty then. */
@@ -220,15 +197,46 @@ export class TreeWriter {
   async #rename(temp: string, path: string): Promise<void> {
     const place = this.place(path)
     await this.#makeFolder(dirname(place))
+    if (this.#folders.has(place)) throw twice(path)
+    // A folder of an earlier run: the source has a file there now.
+    if (!this.#isNew && (await isFolder(place))) await rm(place, { recursive: true })
     await rename(temp, place)
+    this.#add(path, place)
+  }
+
+  /** Notes a file that is in its place. */
+  #add(path: string, place: string): void {
+    this.#links.forget(path)
     this.#files.add(place)
   }
 
-  async #makeFolder(folder: string): Promise<void> {
-    if (this.#folders.has(folder)) return
-    await mkdir(folder, { recursive: true })
-    this.#folders.add(folder)
+  /**
+   * Makes a folder and those above it, one by one: with `recursive`, mkdir would go through whatever is
+   * there.
+   */
+  #makeFolder(place: string): Promise<void> {
+    if (place === this.#root) return Promise.resolve()
+    const begun = this.#folders.get(place)
+    if (begun !== undefined) return begun
+    const making = this.#makeOneFolder(place)
+    this.#folders.set(place, making)
+    return making
   }
+
+  async #makeOneFolder(place: string): Promise<void> {
+    await this.#makeFolder(dirname(place))
+    if (this.#files.has(place)) throw twice(relative(this.#root, place))
+    // A file of an earlier run: the source has a folder there now.
+    if (!this.#isNew && !(await isFolder(place))) await rm(place, { force: true })
+    await mkdir(place).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error
+      if (!(await isFolder(place))) throw twice(relative(this.#root, place))
+    })
+  }
+}
+
+async function isFolder(place: string): Promise<boolean> {
+  return (await lstat(place).catch(() => undefined))?.isDirectory() ?? false
 }
 
 /** Makes a hard link, also where an interrupted run left a file. */
