@@ -87,7 +87,8 @@ export async function runImport(
   words: readonly string[],
   work: (options: ImportOptions) => Promise<ImportResult>,
 ): Promise<void> {
-  const signatures = await policyOf(options, await configOf(options, io), io)
+  const config = await configOf(options, io)
+  const signatures = await policyOf(options, config, io)
   const line = progressLine(io, options.json ? 'json' : terminalOrNone())
   const aborter = new AbortController()
   const interrupt = (): void => aborter.abort()
@@ -98,6 +99,7 @@ export async function runImport(
       by,
       onProgress: (progress) => line.show(progress),
       signal: aborter.signal,
+      ...config.import,
       ...defined({
         signatures,
         id: options.id,

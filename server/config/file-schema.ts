@@ -234,6 +234,7 @@ export const configFileSchema = section({
   state: section({
     witness: oneOrMore(witnessFile, `${witnessText}, or a list of them`).optional(),
   }).optional(),
+  import: section({ 'max-unpacked': count(1, 'a size in GiB, a whole number').optional() }).optional(),
   verify: section({
     keys: oneOrMore(keyFile, `${keyText}, or a list of them`).optional(),
     'require-signature': flag.optional(),

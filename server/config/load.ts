@@ -11,7 +11,7 @@ import { type GuestFile, guestFolderName, readGuestFiles, withGuestFiles } from 
 import { resolveGuests } from './guests.ts'
 import { checkKeyFiles } from './key-files.ts'
 import { ConfigError, ProblemList, reportIssues, showPath, whyUnreadable } from './problems.ts'
-import type { Config, DhcpConfig, FtpConfig, ServiceConfig } from './schema.ts'
+import type { Config, DhcpConfig, FtpConfig, ImportConfig, ServiceConfig } from './schema.ts'
 import { readYaml, type YamlMapping, type YamlPath, type YamlText, type YamlValue } from './yaml.ts'
 
 /** The configuration for the rest of the server: with defaults, resolved inheritance, and warnings. */
@@ -200,6 +200,11 @@ function ftpSettings(written: ConfigFile['ftp'], baseFolder: string): Omit<FtpCo
   })
 }
 
+function importSettings(written: ConfigFile['import']): ImportConfig {
+  const gibibytes = written?.['max-unpacked']
+  return defined({ maxUnpackedBytes: gibibytes === undefined ? undefined : gibibytes * 2 ** 30 })
+}
+
 function dhcpSettings(written: ConfigFile['dhcp'], common: ServiceConfig): DhcpConfig {
   const mode = written?.mode ?? 'off'
   return {
@@ -240,6 +245,7 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
       ([id, { url, schedule, 'boot-only': bootOnly = false }]) =>
         defined({ id, urls: url, schedule, bootOnly }),
     ),
+    import: importSettings(file.import),
     verify: {
       keys: (file.verify?.keys ?? []).map((key) => resolve(baseFolder, key)),
       requireSignature: file.verify?.['require-signature'] ?? false,

@@ -34,6 +34,7 @@ export interface Config
   /** In the order of config.yaml. */
   readonly mirrors: readonly MirrorConfig[]
   readonly verify: VerifyConfig
+  readonly import: ImportConfig
   readonly unknown: UnknownMachinePolicy
   /** How long the menu of an unknown machine waits before it boots from its own disk. */
   readonly menuTimeoutMs: number
@@ -74,6 +75,12 @@ export interface MirrorConfig {
   readonly schedule?: Schedule
   /** Whether only the files for booting are copied, and no packages. */
   readonly bootOnly: boolean
+}
+
+/** How trees come in from files. Without a value the default of the import counts. */
+export interface ImportConfig {
+  /** The most bytes that an archive or image is unpacked to. */
+  readonly maxUnpackedBytes?: number
 }
 
 /** How signatures of checksum documents are verified. Without keys they are only recorded. */

@@ -100,6 +100,7 @@ describe('defaults', () => {
         state: { witness: ['/srv/treeboot/trees/.treeboot/store-witness.json'] },
         mirrors: [],
         verify: { keys: [], requireSignature: false },
+        import: {},
         unknown: 'menu',
         menuTimeoutMs: 30_000,
       })
@@ -110,6 +111,10 @@ describe('defaults', () => {
     const { config } = parse('server: { bind: "::" }\nftp: { bind: 127.0.0.1, port: 0, enabled: false }')
     expect(config.http.bind).toBe('::')
     expect(config.ftp).toEqual({ enabled: false, bind: '127.0.0.1', port: 0 })
+  })
+
+  test('the size that an archive may be unpacked to is in GiB', () => {
+    expect(parse('import: { max-unpacked: 4 }').config.import).toEqual({ maxUnpackedBytes: 4 * 2 ** 30 })
   })
 
   test('DHCP is on with a mode, and off with enabled: false', () => {

@@ -70,6 +70,7 @@ function snapshotOf({
       menuTimeoutMs: 30_000,
       mirrors: [],
       verify: { keys: [], requireSignature: false },
+      import: {},
     } as Snapshot['config'],
   }
 }

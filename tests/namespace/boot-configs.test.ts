@@ -38,6 +38,7 @@ function snapshotOf(unknown: 'menu' | 'local' | 'ignore', generation = 1): Snaps
       menuTimeoutMs: 30_000,
       mirrors: [],
       verify: { keys: [], requireSignature: false },
+      import: {},
     },
   }
 }

@@ -8,6 +8,8 @@ export interface CopyOptions {
   readonly signal?: AbortSignal
   /** Make hard links to the files of the source instead of copies, where the file system can. */
   readonly hardLink?: boolean
+  /** The most bytes that an archive or image is unpacked to. Default: `unpackLimits.bytes`. */
+  readonly maxUnpackedBytes?: number
 }
 
 const smallAtOnce = 6

@@ -5,6 +5,7 @@ import { dataOfDeb } from './ar.ts'
 import type { CopyOptions } from './copy-files.ts'
 import { readTar, type TarEntry } from './tar.ts'
 import type { TreeWriter } from './tree-writer.ts'
+import { UnpackBudget } from './unpack-budget.ts'
 
 /**
  * Fills the tree from a tar archive or a Debian package, however it is compressed. Files that an earlier run
@@ -14,17 +15,20 @@ export async function importArchive(
   file: string,
   kind: 'tar' | 'deb',
   writer: TreeWriter,
-  { onProgress, signal }: CopyOptions,
+  { onProgress, signal, maxUnpackedBytes }: CopyOptions,
 ): Promise<void> {
   const { size: totalBytes } = await stat(file)
   const input = createReadStream(file, { highWaterMark: Math.min(1 << 20, totalBytes + 1) })
   const archive = kind === 'deb' ? dataOfDeb(input) : input
+  const budget = new UnpackBudget(file, maxUnpackedBytes)
   let files = 0
   // Progress counts bytes of the archive: its size is known, the size of its content is not.
   const report = (path: string): void =>
     onProgress({ stage: 'reading', doneBytes: input.bytesRead, totalBytes, files, file: path })
   for await (const entry of readTar(unpacked(archive, file))) {
     signal?.throwIfAborted()
+    // Entries that are left out count, too: their bytes must be unpacked to be skipped.
+    budget.add(entry.path, entry.size)
     const path = withoutSlashes(entry.path)
     if (path === '' || path === '.') continue
     if (entry.kind === 'file') {

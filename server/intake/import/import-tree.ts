@@ -1,7 +1,7 @@
 import { realpath, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { defined } from '../../core/defined.ts'
-import { Failure } from '../../core/failure.ts'
+import { Failure, failureKind } from '../../core/failure.ts'
 import { slug, suggestTreeId } from '../../core/tree/tree-id.ts'
 import { isInside } from '../../host/paths.ts'
 import type { Finding } from '../../verify/expected-file.ts'
@@ -27,6 +27,8 @@ export interface ImportOptions {
   readonly accept?: { readonly by: string; readonly why: string }
   /** See `CopyOptions`. */
   readonly hardLink?: boolean
+  /** See `CopyOptions`. */
+  readonly maxUnpackedBytes?: number
   /** Unpack a disc image into a folder instead of keeping it as one file. */
   readonly unpack?: boolean
   /** Who publishes, for the record of the version. */
@@ -76,9 +78,17 @@ export async function importLocal(
     const trees = await publishJob({ store, job, source, options: { ...defined({ image }), ...options } })
     if (trees.every((each) => each.result.outcome === 'published')) await job.discard()
     return { trees, notes, resumed: job.resumed }
+  } catch (error) {
+    // A second run would stop at the same place, and what is there only takes space.
+    if (isUnpacked(found, options) && failureKind(error) === 'too-large') await job.discard()
+    throw error
   } finally {
     await job.release()
   }
+}
+
+function isUnpacked({ kind }: Source, { unpack = false }: ImportOptions): boolean {
+  return kind === 'iso' ? unpack : kind !== 'folder'
 }
 
 interface Source {
@@ -112,10 +122,10 @@ function fingerprintOf({ kind, stats }: Source, { unpack }: ImportOptions): stri
 /** Copies or unpacks the source into the folder of the job. Returns what was left out, and why. */
 async function fillJob(source: Source, job: ImportJob, options: ImportOptions): Promise<readonly string[]> {
   const { path, kind } = source
-  const { onProgress = () => undefined, signal, hardLink, unpack, accept } = options
+  const { onProgress = () => undefined, signal, hardLink, maxUnpackedBytes, unpack, accept } = options
   const writer = new TreeWriter(job.tree, job.tempFolder)
   await writer.start()
-  const copying = { onProgress, ...defined({ signal, hardLink }) }
+  const copying = { onProgress, ...defined({ signal, hardLink, maxUnpackedBytes }) }
   if (kind === 'folder') await importFolder(path, writer, copying)
   else if (kind !== 'iso') await importArchive(path, kind, writer, copying)
   else if (unpack) await unpackImage(path, writer, { ...copying, evenIfCut: accept !== undefined })

@@ -26,6 +26,10 @@ const typeAt = 156
  * attributes have at most 64 KiB (xattr(7)).
  */
 const maxExtraBytes = 256 << 10
+/** The most extra headers in a row: an entry has a long name, a long target and two pax headers at most. */
+const maxExtraHeaders = 16
+/** Types of extra headers: see `#extraBytes`. */
+const extraTypes = 'xgLKN'
 
 /** Whether these bytes begin a tar archive: the checksum of the first header is right. */
 export function isTarHeader(header: Uint8Array): boolean {
@@ -128,6 +132,7 @@ class TarFeeder {
   readonly #reader: ByteReader
   readonly #unpacker: Extract
   #headerAt = 0
+  #extraHeaders = 0
   /** Size of the body after the present header, with its padding. */
   #bodyBytes = 0
   #failure: unknown
@@ -137,6 +142,7 @@ class TarFeeder {
     this.#reader = new ByteReader(pieces)
     this.#unpacker = unpacker
     unpacker.on('entry', ({ size, type }: Header) => {
+      this.#extraHeaders = 0
       // The size of a folder is not the size of a body (POSIX: it may be a hint for allocation).
       this.#bodyBytes = type === 'directory' ? 0 : padded(size)
     })
@@ -178,7 +184,7 @@ class TarFeeder {
       if (!header) return
       const type = String.fromCharCode(header[typeAt] ?? 0)
       // Every other header emits `entry` when it is taken, and that sets `#bodyBytes`.
-      this.#bodyBytes = 'xgLK'.includes(type) ? this.#extraBytes(header) : 0
+      this.#bodyBytes = extraTypes.includes(type) ? this.#extraBytes(header) : 0
       yield header
       yield* this.#reader.body(this.#bodyBytes)
     }
@@ -200,9 +206,15 @@ class TarFeeder {
 
   /**
    * Size, with padding, of what follows an extra header: `x` and `g` are pax headers (POSIX), `L` and `K`
-   * GNU's long name and long target of a link. The size is written in plain octal.
+   * GNU's long name and long target of a link, `N` a long name of old GNU tar. The size is written in plain
+   * octal.
    */
   #extraBytes(header: Buffer): number {
+    if (++this.#extraHeaders > maxExtraHeaders)
+      throw new Failure(
+        'invalid-data',
+        `more than ${maxExtraHeaders} headers of one entry at byte ${this.#headerAt}`,
+      )
     const size = Number.parseInt(header.toString('latin1', ...sizeField).trim(), 8)
     if (size >= 0 && size <= maxExtraBytes) return padded(size)
     throw new Failure(

@@ -80,6 +80,16 @@ export class TreeWriter {
     await this.#makeFolder(place)
   }
 
+  /**
+   * Checks that a whole source fits on the disk, before its first file is written. After an interrupted run
+   * only `write` can tell, which asks for each file.
+   *
+   * @throws Failure `too-large` when it does not fit.
+   */
+  async checkSpace(source: string, bytes: number): Promise<void> {
+    if (this.#isNew && (await readdir(this.#tempFolder)).length === 0) await this.#space.check(source, bytes)
+  }
+
   /** Whether an earlier run has written this file completely. */
   async has({ path, size, modifiedMs }: FileFacts): Promise<boolean> {
     if (this.#isNew) return false
@@ -97,7 +107,8 @@ export class TreeWriter {
   /**
    * Writes one file.
    *
-   * @throws Failure `conflict` when the source gives more or fewer bytes than `facts.size`.
+   * @throws Failure `conflict` when the source gives more or fewer bytes than `facts.size`; `too-large` when
+   *   the file does not fit on the disk.
    */
   async write(facts: FileFacts, bytesFrom: BytesFrom, signal?: AbortSignal): Promise<void> {
     const { path, size, modifiedMs } = facts

@@ -5,6 +5,7 @@ import { type CleanPath, joinPath, rootPath } from '../../files/path.ts'
 import type { Entry } from '../../files/source.ts'
 import { type CopyOptions, copyFiles } from './copy-files.ts'
 import type { FileFacts, TreeWriter } from './tree-writer.ts'
+import { UnpackBudget } from './unpack-budget.ts'
 
 export interface UnpackOptions extends CopyOptions {
   /** Unpack an image that is cut off, as far as it goes. */
@@ -27,16 +28,16 @@ const pieceBytes = 1 << 20
 export async function unpackImage(
   image: string,
   writer: TreeWriter,
-  { onProgress, signal, evenIfCut = false }: UnpackOptions,
+  { onProgress, signal, maxUnpackedBytes, evenIfCut = false }: UnpackOptions,
 ): Promise<void> {
   const source = await isoSource(image)
   const { missingBytes } = source
   if (missingBytes > 0 && !evenIfCut)
     throw new Failure('invalid-data', `${image} is cut off: its last ${missingBytes} bytes are missing`)
-  const files: FileInside[] = []
-  await listImage(source, rootPath, writer, files)
+  const files = await listImage(source, writer, new UnpackBudget(image, maxUnpackedBytes))
   files.sort((a, b) => (a.entry.extent?.offset ?? 0) - (b.entry.extent?.offset ?? 0))
   const totalBytes = files.reduce((sum, { size }) => sum + size, 0)
+  await writer.checkSpace(image, totalBytes)
   let doneBytes = 0
   let doneFiles = 0
   const copy = async (file: FileInside): Promise<void> => {
@@ -51,24 +52,48 @@ export async function unpackImage(
   await copyFiles(files, copy, signal)
 }
 
-async function listImage(
-  source: IsoSource,
-  folder: CleanPath,
-  writer: TreeWriter,
-  files: FileInside[],
-): Promise<void> {
-  const links = (await source.links(folder)) ?? new Map<string, string>()
-  for (const [name, target] of links)
-    writer.link({ path: joinPath(folder, name).slice(1), target, hard: false })
-  for (const entry of (await source.list(folder, internalRequester)) ?? []) {
-    // `list` shows a symlink as what it leads to.
-    if (links.has(entry.name)) continue
-    const path = joinPath(folder, entry.name)
-    if (entry.kind === 'folder') {
-      await writer.folder(path.slice(1))
-      await listImage(source, path, writer, files)
-    } else files.push({ path: path.slice(1), size: entry.size, modifiedMs: entry.modifiedMs, entry })
+/** Makes the folders of an image in the tree, adds its links, and lists its files. */
+async function listImage(source: IsoSource, writer: TreeWriter, budget: UnpackBudget): Promise<FileInside[]> {
+  const files: FileInside[] = []
+  /** The first path of each folder. The etag of a folder tells where in the image its names lie. */
+  const seen = new Map<string, string>()
+  const listFolder = async (folder: CleanPath, etag: string): Promise<void> => {
+    const links = (await source.links(folder)) ?? new Map<string, string>()
+    const entries = (await source.list(folder, internalRequester)) ?? []
+    if (entries.length > 0) refuseSecond(seen, folder, etag)
+    for (const [name, target] of links) {
+      const path = joinPath(folder, name).slice(1)
+      budget.add(path, 0)
+      writer.link({ path, target, hard: false })
+    }
+    for (const entry of entries) {
+      // `list` shows a symlink as what it leads to.
+      if (links.has(entry.name)) continue
+      const below = joinPath(folder, entry.name)
+      const path = below.slice(1)
+      budget.add(path, entry.size)
+      if (entry.kind === 'folder') {
+        await writer.folder(path)
+        await listFolder(below, entry.etag)
+      } else files.push({ path, size: entry.size, modifiedMs: entry.modifiedMs, entry })
+    }
   }
+  await listFolder(rootPath, '')
+  return files
+}
+
+/**
+ * Refuses an image that shows one folder at two paths. Twenty such folders, one in the other, are a million
+ * paths.
+ */
+function refuseSecond(seen: Map<string, string>, folder: CleanPath, etag: string): void {
+  const first = seen.get(etag)
+  if (first !== undefined)
+    throw new Failure(
+      'invalid-data',
+      `${first} and ${folder} are one folder in the image, so it cannot be unpacked; publish it as an image`,
+    )
+  seen.set(etag, folder)
 }
 
 async function* readFrom(

@@ -193,3 +193,17 @@ test('a failure of the input is passed on as it is', async () => {
   })()
   await expect(reading).rejects.toMatchObject({ kind: 'unavailable' })
 })
+
+test('more headers than an entry can need are refused', async () => {
+  const extra = (count: number) => [...Array<TarSpec>(count).fill(pax({ comment: 'x' })), { path: 'a' }]
+  expect(await read(tarOf([...extra(16), ...extra(16)]))).toHaveLength(2)
+  expect(await refusalOf(tarOf(extra(17)))).toEqual([
+    'invalid-data',
+    expect.stringMatching(/16 .*byte 16384/),
+  ])
+})
+
+test('a long name in the way of old GNU tar is read', async () => {
+  const archive = tarOf([{ path: 'name', type: 'N', data: 'long\0'.padStart(600, 'x') }, { path: 'short' }])
+  expect((await read(archive)).map(({ path }) => path)).toEqual(['long'.padStart(599, 'x')])
+})

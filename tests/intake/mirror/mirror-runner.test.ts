@@ -31,18 +31,19 @@ test('due mirrors run one after the other; a failure is reported and retried aft
   mkdirSync(join(base, 'trees'))
   // `b` has no schedule: it never runs here.
   const { config } = parse(
-    'mirrors:\n  a: { url: http://a/, schedule: every 24h }\n  b: { url: http://b/ }\n  c: { url: http://c/, schedule: every 24h }\n',
+    'import: { max-unpacked: 1 }\nmirrors:\n  a: { url: http://a/, schedule: every 24h }\n  b: { url: http://b/ }\n  c: { url: http://c/, schedule: every 24h }\n',
   )
   const paths = { ...config.paths, trees: join(base, 'trees'), data: join(base, 'data') }
   const events: Event[] = []
   const asked: string[] = []
   let nowMs = Date.UTC(2026, 0, 1)
   const runner = new MirrorRunner({
-    config: () => ({ mirrors: config.mirrors, verify: config.verify, paths }),
+    config: () => ({ ...config, paths }),
     events: (event) => events.push(event),
     clock: () => nowMs,
-    run: async (_, [url = '']) => {
+    run: async (_, [url = ''], options) => {
       asked.push(url)
+      expect(options?.maxUnpackedBytes).toBe(2 ** 30)
       if (url === 'http://c/') throw new Failure('unavailable', 'c is down')
       return { trees: [], notes: [], resumed: false, unchanged: true }
     },
