@@ -116,7 +116,7 @@ export class Fetcher {
     const part = join(parts, createHash('sha256').update(place).digest('hex').slice(0, 32))
     // Without a digest only the upstream knows whether the file of an earlier run is still current: we ask it
     // for the bytes after our last one.
-    if (!file.digest) await rename(place, part).catch(() => undefined)
+    if (!file.digest) await moveOwn(place, part)
     await this.#makeFolder(parts)
     const onBytes = (bytes: number) => this.#report(bytes, file.path, isCounted)
     if (!(await fetchFile(pool, file, part, { onBytes, ...defined({ signal }) }))) return false
@@ -174,6 +174,15 @@ export class Fetcher {
       file,
     })
   }
+}
+
+/**
+ * Moves a file, if it is there and has no second name. One that has is a file of the current version, too, and
+ * what is fetched would be written to that version.
+ */
+async function moveOwn(from: string, to: string): Promise<void> {
+  const stats = await lstat(from).catch(() => undefined)
+  if (stats?.nlink === 1) await rename(from, to).catch(() => undefined)
 }
 
 /** The pool wraps the failure of the last mirror. */
