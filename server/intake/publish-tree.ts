@@ -6,6 +6,7 @@ import { diskSource } from '../files/disk.ts'
 import { isoSource } from '../files/iso/source.ts'
 import { cleanPath } from '../files/path.ts'
 import type { FileSource } from '../files/source.ts'
+import { removeLinksOut } from '../host/links.ts'
 import type { Finding, SignatureNote } from '../verify/expected-file.ts'
 import { type ImageListing, verifyImage } from '../verify/verify-image.ts'
 import { type VerifyReport, type VerifyTreeOptions, verifyTree } from '../verify/verify-tree.ts'
@@ -61,7 +62,9 @@ export async function publishTree(
 ): Promise<PublishResult> {
   const { id, kind, path, source, by, upstream, replace, accept } = request
   await store.checkIdIsFree(id, replace)
-  const verdict = await verifyRequest(request, options)
+  const leftOut = kind === 'folder' ? await leaveOutLinks(path) : []
+  const verified = await verifyRequest(request, options)
+  const verdict = { ...verified, findings: [...leftOut, ...verified.findings] }
   const errors = verdict.findings.filter((finding) => finding.severity === 'error')
   if (errors.length > 0 && !accept) return { outcome: 'refused', ...verdict }
   const accepted = accept && errors.length > 0 ? acceptanceOf(accept, errors) : undefined
@@ -77,6 +80,19 @@ export async function publishTree(
     ...defined({ by, upstream, replace, accepted, signed }),
   })
   return { outcome: 'published', record, ...verdict }
+}
+
+/**
+ * Removes the symlinks that lead out of a folder. The folder becomes a version, so what lay beside it is not
+ * beside it any more: the version of another tree may be, or an upload that nobody shall see.
+ */
+async function leaveOutLinks(folder: string): Promise<Finding[]> {
+  const removed = await removeLinksOut(folder)
+  return removed.map(({ path, target }) => ({
+    severity: 'warning',
+    path,
+    message: `is left out: its link to ${target} leads out of the tree`,
+  }))
 }
 
 /** The most faults in a record, which people read. */

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs'
 import { lstat, open, readdir, readlink, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type CopyOptions, copyFiles } from './copy-files.ts'
@@ -66,7 +67,8 @@ const pieceBytes = 1 << 20
 function localFile(file: string, onBytes: (bytes: number) => void): BytesFrom {
   return async function* (start) {
     if (start > 0) onBytes(start)
-    const handle = await open(file, 'r')
+    // A symlink in its place was put there after the folder was listed.
+    const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW)
     try {
       const { size } = await handle.stat()
       // The buffer has room for one byte more than is left: a read that does not fill it is the last.

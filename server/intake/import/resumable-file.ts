@@ -24,7 +24,8 @@ export async function writeResumable(
   signal?: AbortSignal,
 ): Promise<number> {
   const canResume = durableBytes(size) > 0
-  const flags = constants.O_WRONLY | constants.O_CREAT | (canResume ? 0 : constants.O_TRUNC)
+  const flags =
+    constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW | (canResume ? 0 : constants.O_TRUNC)
   const handle = await open(file, flags, 0o644)
   try {
     const start = canResume ? await cutToDurable(handle, size) : 0

@@ -8,6 +8,7 @@ import type { Description } from '../../core/tree/tree.ts'
 import { diskSource } from '../../files/disk.ts'
 import { cleanPath } from '../../files/path.ts'
 import { readWhole } from '../../files/read-whole.ts'
+import { removeLinksOut } from '../../host/links.ts'
 import { treeinfoNames } from './follow-treeinfo.ts'
 import type {
   FetchedFile,
@@ -67,6 +68,8 @@ class RsyncMirror implements MirrorMethod {
   async fetchTree({ prefix, current }: TreeDestination): Promise<FetchedTree> {
     const { job, urls } = this.#context
     const notes: string[] = []
+    // A second run of rsync may write to a folder below the first: through no link that leads out.
+    await removeLinksOut(job.tree)
     for (const path of ['', ...foldersBeside(this.#description)]) {
       const inTree = cleanPath(`/${prefix}/${path}`)
       const from = urls.map((url) => folderUrl(url, path))
@@ -75,6 +78,8 @@ class RsyncMirror implements MirrorMethod {
         folder: join(job.tree, inTree),
         ...defined({ linkFrom: current && join(current.folder, inTree) }),
       })
+      for (const link of await removeLinksOut(job.tree))
+        notes.push(`${link.path} is left out: its link to ${link.target} leads out of the tree`)
       if (outcome !== 'done')
         notes.push(`${path} is left out: the tree names it, and the upstream does not have it`)
     }

@@ -76,6 +76,34 @@ test('a hard link through a symlink publishes no file of the machine', async () 
   expect(statSync(join(base, 'secret')).nlink).toBe(1)
 })
 
+test('a link from one tree of an archive into another is left out: they are published apart', async () => {
+  const base = temporaryFolder()
+  const trees = join(base, 'trees')
+  mkdirSync(trees)
+  const entries = ['one/deep/40', 'two'].flatMap((folder, n) =>
+    Object.entries({
+      ...imagesOfTree({ version: `${n}` }),
+      '.treeinfo': treeinfoText({ version: `${n}` }),
+    }).map(([path, data]) => ({ path: `${folder}/${path}`, data })),
+  )
+  const out = link('one/deep/40/out', '../../../two')
+  const inside = link('one/deep/40/inside', '../40/images')
+  writeFileSync(join(base, 'x.tar'), tarOf([...entries, out, inside]))
+  const { trees: found } = await importLocal(new VersionStore(trees), join(base, 'x.tar'))
+  expect(found.map(({ result }) => result.outcome)).toEqual(['published', 'published'])
+  expect(found[0]?.result.findings).toContainEqual(
+    expect.objectContaining({
+      severity: 'warning',
+      path: 'out',
+      message: expect.stringContaining('../../../two'),
+    }),
+  )
+  const version = join(trees, '.treeboot/versions', found[0]?.id ?? '', '1')
+  expect(namesBelow(version)).not.toContain('out')
+  // The folder has another name now, so this link leads out as well.
+  expect(namesBelow(version)).not.toContain('inside')
+})
+
 test('no folder is made through a symlink', async () => {
   const base = temporaryFolder()
   const entries = [...toRoot, link(`${deep}/b${base}/OUTSIDE/made/l`, 'x')]
