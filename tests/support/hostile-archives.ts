@@ -1,4 +1,13 @@
-import { lstatSync, mkdirSync, readdirSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import fc from 'fast-check'
 import { expect } from 'vitest'
@@ -18,6 +27,7 @@ export class GuardedFolder {
   readonly base: string
   readonly tree: string
   readonly tempFolder: string
+  readonly archive: string
   readonly #before: string
 
   /** @param folder An empty folder. */
@@ -28,6 +38,7 @@ export class GuardedFolder {
     this.base = base
     this.tree = join(base, 'tree')
     this.tempFolder = join(base, 'aside')
+    this.archive = join(base, 'archive')
     mkdirSync(join(base, 'outside'))
     writeFileSync(join(base, 'secret'), secret)
     writeFileSync(join(base, 'outside/kept'), secret)
@@ -42,17 +53,22 @@ export class GuardedFolder {
       realOf(above) === above &&
       lstatSync(above).isDirectory() &&
       !readdirSync(above).includes(basename(place))
-    if (isFree && target !== '') symlinkSync(this.real(target), place)
+    if (isFree && target !== '') symlinkSync(this.#real(target), place)
   }
 
-  /** A target with the real path of this folder in place of `$BASE`. */
-  real(target: string): string {
+  /** The entries with the real path of this folder in place of `$BASE` in their targets. */
+  withRealTargets(entries: readonly TarSpec[]): TarSpec[] {
+    return entries.map((each) => ({ ...each, target: this.#real(each.target ?? '') }))
+  }
+
+  #real(target: string): string {
     return target.replace('$BASE', this.base)
   }
 
   /** Checks that nothing outside of a tree was made, changed or linked, and that nothing in it leads out. */
   check(tree = this.tree): void {
     expect(this.#outside()).toBe(this.#before)
+    if (!existsSync(tree)) return
     for (const path of linksBelow(tree)) {
       const real = realOf(join(tree, path))
       if (real !== undefined) expect(`${real}/`, path).toContain(`${tree}/`)
