@@ -1,4 +1,5 @@
 import { Failure, failureMessage } from '../core/failure.ts'
+import { documentLimits } from '../core/limits/documents.ts'
 import { internalRequester } from '../core/net/requester.ts'
 import { bootFiles } from '../core/tree/boot-files.ts'
 import { readDescriptors } from '../core/tree/conclude.ts'
@@ -6,12 +7,13 @@ import type { Description } from '../core/tree/tree.ts'
 import { baseName, type CleanPath, cleanPath, parentPath } from '../files/path.ts'
 import { readWhole } from '../files/read-whole.ts'
 import type { Entry, FileSource } from '../files/source.ts'
+import { forEachInTurns } from '../host/turns.ts'
 import { unpacked } from '../host/unpack.ts'
 import { readPieces } from './digests/digests.ts'
 import { parseChecksumList } from './documents/checksum-list.ts'
 import { type IndexedFile, parseRelease, readPackagesIndex } from './documents/debian-index.ts'
 import { readPackages } from './documents/primary.ts'
-import { maxRepomdBytes, parseRepomd } from './documents/repomd.ts'
+import { parseRepomd } from './documents/repomd.ts'
 import type { ExpectedFile, ExpectedFiles, Finding, SignatureNote, TreeToVerify } from './expected-file.ts'
 import { findDocuments } from './find-documents.ts'
 import { relativeTo } from './relative-path.ts'
@@ -27,9 +29,6 @@ export interface CollectOptions {
   readonly signatures?: SignaturePolicy
 }
 
-/** A list is in memory as a whole. One that names 60,000 packages has some 8 MB. */
-const maxListBytes = 64 * 1024 * 1024
-
 /**
  * Collects everything that the documents of a tree say about files: `.treeinfo`, `repomd.xml` and below,
  * lists of checksums, Debian's `Release` and below. A document that cannot be read is a finding, and the
@@ -44,6 +43,7 @@ export async function collectExpectedFiles(
 ): Promise<ExpectedFiles> {
   const collector = new Collector(source, at, options.signatures)
   const found = await findDocuments(source, at)
+  if (found.stopped !== undefined) collector.noteStoppedSearch(found.stopped)
   for (const [file, bytes] of evidence?.descriptors ?? []) await collector.takeDescriptor(file, bytes)
   const repositories = new Set(found.repositories)
   for (const { path } of description?.repositories ?? []) {
@@ -87,6 +87,9 @@ class Collector implements ExpectedFiles {
   readonly #source: FileSource
   readonly #at: CleanPath
   readonly #signed: SignedDocuments
+  #documentsLeft: number = documentLimits.documents.entries
+  #bytesLeft: number = documentLimits.documents.bytes
+  #filesLeft: number = documentLimits.expectedFiles.entries
 
   constructor(source: FileSource, at: CleanPath, policy: SignaturePolicy | undefined) {
     this.#source = source
@@ -97,6 +100,10 @@ class Collector implements ExpectedFiles {
 
   get documents(): readonly string[] {
     return [...this.#documents.keys()].map((path) => relativeTo(this.#at, path))
+  }
+
+  noteStoppedSearch(why: string): void {
+    this.#warn('.', `was not searched as a whole for documents that name checksums: ${why}`)
   }
 
   isSigned(document: CleanPath): boolean {
@@ -150,10 +157,11 @@ class Collector implements ExpectedFiles {
       return
     }
     await this.#readDocument(path, async () => {
-      const { text, isSigned } = await this.#open(path, entry, maxRepomdBytes)
+      const { text, isSigned } = await this.#open(path, entry, documentLimits.repomd.bytes)
       const files = parseRepomd(text)
-      for (const file of files)
-        this.#expect(repository, file.href, { ...file, from: path, ifMissing: 'error' })
+      await forEachInTurns(files, (file) =>
+        this.#expect(repository, file.href, { ...file, from: path, ifMissing: 'error' }),
+      )
       const primary = files.find((file) => file.type === 'primary')
       if (packages && primary) await this.#takePrimary(repository, primary.href)
       if (!primary) this.#warn(relativeTo(this.#at, path), 'does not name a list of packages (type primary)')
@@ -167,6 +175,7 @@ class Collector implements ExpectedFiles {
     // repomd.xml names this file, so it is expected already. If it is missing, that becomes a finding later.
     if (!entry) return
     await this.#readDocument(path, async (by) => {
+      this.#countBytes(entry)
       for await (const file of readPackages(unpacked(copied(readPieces(entry)), by)))
         this.#expect(repository, file.href, { ...file, from: path, ifMissing: 'error' })
       return false
@@ -177,18 +186,18 @@ class Collector implements ExpectedFiles {
     const entry = await this.#file(path)
     if (!entry) return
     await this.#readDocument(path, async (by) => {
-      const { text, isSigned } = await this.#open(path, entry, maxListBytes)
+      const { text, isSigned } = await this.#open(path, entry, documentLimits.checksumList.bytes)
       const { entries, unreadableLines } = parseChecksumList(text)
       const folder = parentPath(path)
       if (unreadableLines > 0) {
         const lines = unreadableLines === 1 ? 'a line' : `${unreadableLines} lines`
         this.#warn(by, `has ${lines} without the checksum of a file`)
       }
-      for (const listed of entries) {
+      await forEachInTurns(entries, (listed) => {
         // `sha256sum * > SHA256SUMS` lists the list itself, while it is empty.
-        if (listed.path === baseName(path)) continue
+        if (listed.path === baseName(path)) return
         this.#expect(folder, listed.path, { digest: listed.digest, from: path, ifMissing: 'warning' })
-      }
+      })
       return isSigned
     })
   }
@@ -198,9 +207,11 @@ class Collector implements ExpectedFiles {
     if (!entry) return
     const suite = parentPath(path)
     await this.#readDocument(path, async () => {
-      const { text, isSigned } = await this.#open(path, entry, maxListBytes)
+      const { text, isSigned } = await this.#open(path, entry, documentLimits.release.bytes)
       const files = parseRelease(text)
-      for (const file of files) this.#expect(suite, file.path, { ...file, from: path, ifMissing: 'nothing' })
+      await forEachInTurns(files, (file) =>
+        this.#expect(suite, file.path, { ...file, from: path, ifMissing: 'nothing' }),
+      )
       if (packages) await this.#takePackagesIndices(suite, files)
       return isSigned
     })
@@ -226,6 +237,7 @@ class Collector implements ExpectedFiles {
 
   async #takePackagesIndex(archive: CleanPath, path: CleanPath, entry: Entry): Promise<void> {
     await this.#readDocument(path, async (by) => {
+      this.#countBytes(entry)
       for await (const file of readPackagesIndex(unpacked(copied(readPieces(entry)), by)))
         this.#expect(archive, file.path, { ...file, from: path, ifMissing: 'warning' })
       return false
@@ -237,6 +249,9 @@ class Collector implements ExpectedFiles {
    * source.
    */
   #expect(folder: CleanPath, name: string, stated: Omit<ExpectedFile, 'path' | 'by'>): void {
+    const { entries } = documentLimits.expectedFiles
+    if (--this.#filesLeft < 0)
+      throw new Failure('too-large', `the documents of the tree name more than ${entries} files`)
     const { size, digest, from, ifMissing } = stated
     const by = relativeTo(this.#at, from)
     try {
@@ -268,6 +283,9 @@ class Collector implements ExpectedFiles {
   async #readDocument(path: CleanPath, read: (by: string) => Promise<boolean>): Promise<void> {
     const by = relativeTo(this.#at, path)
     try {
+      const { entries } = documentLimits.documents
+      if (--this.#documentsLeft < 0)
+        throw new Failure('too-large', `the tree has more than ${entries} documents that name checksums`)
       this.#documents.set(path, await read(by))
     } catch (error) {
       this.findings.push({ severity: 'error', path: by, message: `cannot be read: ${failureMessage(error)}` })
@@ -283,7 +301,15 @@ class Collector implements ExpectedFiles {
   async #open(path: CleanPath, entry: Entry, maxBytes: number): Promise<OpenedDocument> {
     if (entry.size > maxBytes)
       throw new Failure('too-large', `has ${entry.size} bytes; at most ${maxBytes} are read`)
-    return this.#signed.open(path, entry.content ?? (await readWhole(entry)))
+    this.#countBytes(entry)
+    return this.#signed.open(path, entry.content ?? (await readWhole(entry, maxBytes)))
+  }
+
+  #countBytes({ size }: Entry): void {
+    this.#bytesLeft -= size
+    const { bytes } = documentLimits.documents
+    if (this.#bytesLeft < 0)
+      throw new Failure('too-large', `the documents of the tree have more than ${bytes} bytes`)
   }
 }
 

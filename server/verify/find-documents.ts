@@ -1,3 +1,4 @@
+import { documentLimits } from '../core/limits/documents.ts'
 import { internalRequester } from '../core/net/requester.ts'
 import { type CleanPath, joinPath } from '../files/path.ts'
 import type { Entry, FileSource } from '../files/source.ts'
@@ -7,9 +8,6 @@ import { isChecksumList } from './documents/checksum-list.ts'
 const bulkFolders = new Set(['Packages', 'pool', 'RPMS', 'SRPMS', 'drpms', 'repoview', 'by-hash'])
 /** Where `trees/` keeps published versions, which are trees of their own. */
 const versionsFolder = '.treeboot'
-/** Limits of the search. It follows symlinks, and one to a folder above it would lead round in a circle. */
-const maxDepth = 8
-const maxFolders = 4096
 
 /** Documents of a tree that name checksums of other files. They are found by their own names. */
 export interface Documents {
@@ -18,6 +16,8 @@ export interface Documents {
   readonly repositories: readonly CleanPath[]
   /** `dists/<suite>/Release`; `InRelease` when a mirror keeps only that. */
   readonly releases: readonly CleanPath[]
+  /** Why folders were left out of the search; undefined when none was. */
+  readonly stopped?: string
 }
 
 /** The same while it is filled. */
@@ -29,18 +29,24 @@ interface FoundDocuments extends Documents {
 
 /** Looks for documents that name checksums, level by level, but not in folders of packages. */
 export async function findDocuments(source: FileSource, at: CleanPath): Promise<Documents> {
+  const { documentSearch, documentSearchNames } = documentLimits
   const found: FoundDocuments = { checksumLists: [], repositories: [], releases: [] }
   let level: CleanPath[] = [at]
-  let foldersLeft = maxFolders
-  for (let depth = 0; depth <= maxDepth && level.length > 0; depth++) {
-    const folders = level.slice(0, foldersLeft)
-    foldersLeft -= folders.length
-    level = []
-    for (const folder of folders) {
+  let foldersLeft: number = documentSearch.entries
+  let namesLeft: number = documentSearchNames.entries
+  for (let depth = 0; depth <= documentSearch.depth && level.length > 0; depth++) {
+    const below: CleanPath[] = []
+    for (const folder of level) {
+      if (foldersLeft-- <= 0)
+        return { ...found, stopped: `it has more than ${documentSearch.entries} folders` }
       const entries = (await source.list(folder, internalRequester)) ?? []
+      namesLeft -= entries.length
+      if (namesLeft < 0)
+        return { ...found, stopped: `its folders show more than ${documentSearchNames.entries} names` }
       takeDocuments(folder, entries, found)
-      level.push(...foldersToSearch(folder, entries))
+      below.push(...foldersToSearch(folder, entries))
     }
+    level = below
   }
   return found
 }

@@ -1,3 +1,4 @@
+import { groupBy } from '../core/group-by.ts'
 import type { Digest, DigestAlgorithm } from '../core/tree/tree.ts'
 import type { CleanPath } from '../files/path.ts'
 import type { ExpectedFile } from './expected-file.ts'
@@ -52,12 +53,9 @@ export function findUnsigned(
 
 /** The documents in `start`, the documents that they name, and so on. */
 function reachableFrom(start: readonly CleanPath[], links: readonly ExpectedFile[]): ReadonlySet<CleanPath> {
+  const named = groupBy(links, ({ from }) => [from])
   const reached = new Set(start)
-  let next = [...start]
-  while (next.length > 0) {
-    const sources = new Set(next)
-    next = links.filter(({ path, from }) => sources.has(from) && !reached.has(path)).map(({ path }) => path)
-    for (const path of next) reached.add(path)
-  }
+  // A set hands out what is added to it while it is walked.
+  for (const from of reached) for (const { path } of named.get(from) ?? []) reached.add(path)
   return reached
 }

@@ -1,12 +1,13 @@
 import { basename, dirname } from 'node:path'
 import { defined } from '../core/defined.ts'
+import { documentLimits } from '../core/limits/documents.ts'
 import { internalRequester } from '../core/net/requester.ts'
 import type { TreeEvidence } from '../core/tree/conclude.ts'
 import { diskSource } from '../files/disk.ts'
 import { isoSource } from '../files/iso/source.ts'
 import { type CleanPath, joinPath, rootPath } from '../files/path.ts'
 import { readWhole } from '../files/read-whole.ts'
-import type { FileSource } from '../files/source.ts'
+import type { Entry, FileSource } from '../files/source.ts'
 import { Hasher } from './digests/hasher.ts'
 import { parseChecksumList } from './documents/checksum-list.ts'
 import type { ExpectedFiles, Finding } from './expected-file.ts'
@@ -45,9 +46,6 @@ interface WholeImageReport extends Omit<ExpectedFiles, 'expected'> {
    */
   readonly isSigned: boolean
 }
-
-/** The largest list that is read: the lists in a folder of images have some KiB. */
-const maxListBytes = 4 * 1024 * 1024
 
 /**
  * Verifies an image as a whole by the lists of checksums beside it, then the tree in it. Distributions sign
@@ -102,18 +100,26 @@ async function verifyWholeImage(
  * The lists that name the image. Lists that name only other images are left out, whatever is wrong with them.
  */
 async function listsThatName(source: FileSource, target: CleanPath): Promise<readonly CleanPath[]> {
-  const entries = (await source.list(rootPath, internalRequester)) ?? []
-  const siblings = new Set(entries.map((entry) => entry.name))
+  const { bytes, entries } = documentLimits.checksumListOfImage
+  const listed = (await source.list(rootPath, internalRequester)) ?? []
+  const siblings = new Set(listed.map((entry) => entry.name))
   const found: CleanPath[] = []
-  for (const entry of entries) {
-    if (entry.kind !== 'file' || entry.size > maxListBytes || !isReadAsChecksumList(entry.name, siblings))
-      continue
-    // A list that cannot be read names nothing.
-    const text = new TextDecoder().decode(await readWhole(entry).catch(() => new Uint8Array()))
-    const { entries: listed } = parseChecksumList(text)
-    if (listed.some(({ path }) => isAt(path, target))) found.push(joinPath(rootPath, entry.name))
+  for (const entry of listed) {
+    if (entry.kind !== 'file' || entry.size > bytes || !isReadAsChecksumList(entry.name, siblings)) continue
+    if (await namesImage(entry, target)) found.push(joinPath(rootPath, entry.name))
+    if (found.length >= entries) break
   }
   return found
+}
+
+/** A list that cannot be read names nothing. */
+async function namesImage(entry: Entry, target: CleanPath): Promise<boolean> {
+  try {
+    const text = new TextDecoder().decode(await readWhole(entry))
+    return parseChecksumList(text).entries.some(({ path }) => isAt(path, target))
+  } catch {
+    return false
+  }
 }
 
 function isAt(name: string, target: CleanPath): boolean {

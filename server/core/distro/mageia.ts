@@ -29,11 +29,12 @@ export const mageia = {
 
 /** `VERSION` of Mageia and Mandriva trees: `Mageia 9 Release x86_64 20230822 12:00`. It names no images. */
 function readVersion(_file: string, text: string): Description | undefined {
+  // A longer file is something else. The expression would try again from each of its empty lines.
+  if (text.length > 4096) return undefined
   const match = /^\s*(Mageia|Mandriva(?: Linux)?|OpenMandriva\w*) (\d[\w.]*|cauldron)(?:\s+(.*))?$/im.exec(
     text,
   )
-  // A longer file is something else.
-  if (!match || text.length > 4096) return undefined
+  if (!match) return undefined
   const [, family = '', version = '', rest = ''] = match
   return nameOnly('mageia-version', { family, version, arch: archIn(rest) ?? '' })
 }

@@ -1,12 +1,13 @@
 import { createReadStream } from 'node:fs'
 import { defined } from '../../core/defined.ts'
+import { documentLimits } from '../../core/limits/documents.ts'
 import { bootFiles } from '../../core/tree/boot-files.ts'
 import { imagesOf } from '../../core/tree/conclude.ts'
 import { readDescriptor } from '../../core/tree/descriptors/descriptor.ts'
 import type { Description } from '../../core/tree/tree.ts'
 import { unpacked } from '../../host/unpack.ts'
 import { readPackages } from '../../verify/documents/primary.ts'
-import { maxRepomdBytes, parseRepomd } from '../../verify/documents/repomd.ts'
+import { parseRepomd } from '../../verify/documents/repomd.ts'
 import type { RemoteFile } from './fetch-file.ts'
 import type { Fetcher } from './fetcher.ts'
 
@@ -73,7 +74,7 @@ async function followRepository(
   const base = repository === '.' ? '' : `${repository}/`
   const repomd = `${base}repodata/repomd.xml`
   const digest = description.checksums[repomd]
-  const wanted = { path: repomd, atMostBytes: maxRepomdBytes, ...defined({ digest }) }
+  const wanted = { path: repomd, atMostBytes: documentLimits.repomd.bytes, ...defined({ digest }) }
   if (!(await fetcher.fetch(wanted))) {
     fetcher.absent.push(repomd)
     return

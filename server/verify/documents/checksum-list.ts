@@ -1,5 +1,7 @@
+import { documentLimits } from '../../core/limits/documents.ts'
 import { parseDigest } from '../../core/tree/descriptors/treeinfo-checksums.ts'
 import type { Digest } from '../../core/tree/tree.ts'
+import { linesOf } from './lines.ts'
 
 const listName =
   /^(?:(?:sha(?:1|224|256|384|512)|md5)sums?|checksums?)(?:\.txt)?$|[-.]checksum$|^.+\.sha(?:1|256|512)(?:sum)?$/i
@@ -28,6 +30,8 @@ export interface ListedDigest {
  * Reads lists as coreutils write them (`hex name`, `hex *name`, and with `--tag` or from BSD `SHA256 (name) =
  * hex`). Comments and OpenPGP armour are ignored. Every other line without a checksum is ignored and counted
  * in `unreadableLines`.
+ *
+ * @throws Failure `too-large` beyond the limit of lines.
  */
 export function parseChecksumList(text: string): {
   entries: readonly ListedDigest[]
@@ -36,7 +40,7 @@ export function parseChecksumList(text: string): {
   const entries: ListedDigest[] = []
   let unreadableLines = 0
   let inSignature = false
-  for (const line of text.split(/\r?\n/)) {
+  for (const line of linesOf(text, 'the list', documentLimits.checksumList.entries)) {
     if (line.startsWith('-----BEGIN PGP SIGNATURE')) inSignature = true
     if (line.startsWith('-----END PGP')) inSignature = false
     if (inSignature || line.startsWith('-----') || remark.test(line) || /^Hash:/.test(line)) continue

@@ -1,6 +1,8 @@
 import { Failure } from '../../core/failure.ts'
+import { documentLimits } from '../../core/limits/documents.ts'
 import { parseDigest } from '../../core/tree/descriptors/treeinfo-checksums.ts'
 import type { Digest } from '../../core/tree/tree.ts'
+import { partsOf } from './parts.ts'
 
 /** A package that `primary.xml` names. */
 export interface PackageFile {
@@ -10,52 +12,62 @@ export interface PackageFile {
   readonly digest?: Digest
 }
 
-/**
- * The longest entry that is read, in characters. Most have a few KiB, and kernels with thousands of provides
- * some hundred KiB.
- */
-const maxEntryLength = 4 * 1024 * 1024
 const entryEnd = '</package>'
 /** A digest and the blanks around it: SHA-512 has 128 digits. */
 const maxDigestLength = 300
 /** Up to 15 digits: any such number is exact. */
 const wholeNumber = /^\d{1,15}$/
-/** `<metadata>` must begin within this many characters. */
-const headLength = 4096
+/** `<metadata>` must begin within this many bytes. */
+const headBytes = 4096
 
 /**
  * Reads `primary.xml` piece by piece: Fedora's has 150 MB for 60,000 packages and is never in memory as a
  * whole. Entries are cut at `</package>`, which text cannot hold because it writes `<` as `&lt;`. Only three
  * elements of each entry are read.
  *
- * @throws Failure `invalid-data` when it is not a list of packages.
+ * @throws Failure `invalid-data` when it is not a list of packages; `too-large` beyond the limits.
  */
 export async function* readPackages(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<PackageFile> {
-  const decoder = new TextDecoder()
-  let unparsed = ''
-  let started = false
-  for await (const piece of pieces) {
-    unparsed += decoder.decode(piece, { stream: true })
-    if (!started && unparsed.length < headLength) continue
-    if (!started) checkStart(unparsed)
-    started = true
-    const parts = unparsed.split(entryEnd)
-    unparsed = parts.pop() ?? ''
-    for (const entry of parts) yield* packageIn(entry)
-    if (unparsed.length > maxEntryLength)
-      throw new Failure('invalid-data', `primary.xml has an entry of more than ${maxEntryLength} characters`)
+  const what = 'primary.xml'
+  const { primary, primaryEntry } = documentLimits
+  const parts = partsOf(checkedHead(pieces), {
+    what,
+    separator: entryEnd,
+    maxBytes: primary.bytes,
+    maxPartLength: primaryEntry.bytes,
+    maxParts: primary.entries,
+  })
+  for await (const { text, isLast } of parts) {
+    if (!isLast) yield* packageIn(text)
+    else if (!/<\/(?:\w+:)?metadata>$/.test(text.trimEnd().slice(-headBytes)))
+      throw new Failure('invalid-data', `${what} ends before </metadata>: it is cut off`)
   }
-  if (!started) checkStart(unparsed)
-  const parts = unparsed.split(entryEnd)
-  unparsed = parts.pop() ?? ''
-  for (const entry of parts) yield* packageIn(entry)
-  if (!/<\/(?:\w+:)?metadata>\s*$/.test(unparsed))
-    throw new Failure('invalid-data', 'primary.xml ends before </metadata>: it is cut off')
 }
 
-function checkStart(text: string): void {
+/** The same pieces, after their first bytes were found to be those of a list of packages. */
+async function* checkedHead(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let head: Uint8Array[] | undefined = []
+  for await (const piece of pieces) {
+    head?.push(piece)
+    if (!head) yield piece
+    else if (byteCount(head) >= headBytes) {
+      checkStart(head)
+      yield* head
+      head = undefined
+    }
+  }
+  if (!head) return
+  checkStart(head)
+  yield* head
+}
+
+function byteCount(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, { length }) => sum + length, 0)
+}
+
+function checkStart(pieces: readonly Uint8Array[]): void {
+  const head = new TextDecoder().decode(Buffer.concat(pieces).subarray(0, headBytes))
   // A document type could define entities, which this reader would not know.
-  const head = text.slice(0, headLength)
   if (/<!DOCTYPE/i.test(head) || !/<(?:\w+:)?metadata[\s>]/.test(head))
     throw new Failure('invalid-data', 'primary.xml is not a list of packages: it has no <metadata> element')
 }

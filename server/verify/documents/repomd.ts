@@ -1,5 +1,6 @@
 import { XMLParser } from 'fast-xml-parser'
 import { Failure, failureMessage } from '../../core/failure.ts'
+import { documentLimits } from '../../core/limits/documents.ts'
 import { parseDigest } from '../../core/tree/descriptors/treeinfo-checksums.ts'
 import type { Digest } from '../../core/tree/tree.ts'
 
@@ -13,8 +14,8 @@ export interface MetadataFile {
   readonly digest?: Digest
 }
 
-/** The largest `repomd.xml` seen has 20 KiB, with a hundred kinds of metadata. */
-export const maxRepomdBytes = 4 * 1024 * 1024
+/** The library may quote the whole document in its message. */
+const longestReason = 200
 
 /** Elements that are read as a list, even if there is only one. */
 const repeatedElements = new Set(['repomd.data'])
@@ -24,6 +25,7 @@ const parser = new XMLParser({
   ignoreAttributes: false,
   attributeNamePrefix: '@',
   removeNSPrefix: true,
+  maxNestedTags: documentLimits.repomd.depth,
   // Values stay text: a digest may consist of digits alone.
   parseTagValue: false,
   parseAttributeValue: false,
@@ -44,7 +46,10 @@ export function parseRepomd(text: string): readonly MetadataFile[] {
     const validate = true
     document = parser.parse(text, validate)
   } catch (error) {
-    throw new Failure('invalid-data', `repomd.xml is not XML: ${failureMessage(error)}`)
+    throw new Failure(
+      'invalid-data',
+      `repomd.xml is not XML: ${failureMessage(error).slice(0, longestReason)}`,
+    )
   }
   const root = member(document, 'repomd')
   if (typeof root !== 'object' || root === null)

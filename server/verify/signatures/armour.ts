@@ -17,7 +17,6 @@ const signatureEnd = '-----END PGP SIGNATURE-----'
 /** Finds the first clearsigned message in a text; undefined when there is none. */
 export function findClearsigned(text: string): Clearsigned | undefined {
   const lines = text.split('\n')
-  // `startsWith` costs little; `bare` takes long for a line of very many blanks.
   const isLine = (wanted: string) => (line: string) => line.startsWith(wanted) && bare(line) === wanted
   const start = lines.findIndex(isLine(messageStart))
   if (start < 0) return undefined
@@ -42,11 +41,21 @@ export function isSameSignedText(one: string, other: string): boolean {
 }
 
 function canonical(text: string): string {
-  return text.split('\n').map(bare).join('\n').replace(/\n+$/, '')
+  return withoutEnd(text.split('\n').map(bare).join('\n'), '\n')
 }
 
 function bare(line: string): string {
-  return line.replace(/[ \t\r]+$/, '')
+  return withoutEnd(line, ' \t\r')
+}
+
+/**
+ * The text without any of these characters at its end. A regular expression would try again from each of them,
+ * which takes hours for a line of very many blanks.
+ */
+function withoutEnd(text: string, characters: string): string {
+  let end = text.length
+  while (end > 0 && characters.includes(text.charAt(end - 1))) end--
+  return text.slice(0, end)
 }
 
 /** Whether the bytes are text with OpenPGP armour. If not, they are binary packets. */

@@ -53,9 +53,10 @@ function timestampIn(text: string): number | undefined {
  *     Installer build: 20230607+deb12u10
  */
 export function readVersionInfo(_file: string, text: string): Description | undefined {
-  const match = /^(Debian|Ubuntu|Kali|Devuan)[ \w/]* version:\s*(\S+)(?:\s+\((\S+)\))?/im.exec(text)
   // A longer file is something else.
-  if (!match || text.length > 4096) return undefined
+  if (text.length > 4096) return undefined
+  const match = /^(Debian|Ubuntu|Kali|Devuan)[ \w/]* version:\s*(\S+)(?:\s+\((\S+)\))?/im.exec(text)
+  if (!match) return undefined
   const [, family = '', version = '', codename] = match
   return {
     ...nameOnly('version-info', { family, version, variant: 'netboot' }),

@@ -50,8 +50,7 @@ export function parseIni(text: string, notes: Notes): Ini {
     if (header === undefined) readEntry(state, line)
     else openSection(state, header.trim(), line.number)
   })
-  const { sections } = state
-  return { sections, entry: (name, key) => findEntry(findSection(sections, name), key) }
+  return { sections: state.sections, entry: entryFinder(state.sections) }
 }
 
 interface OpenSection extends IniSection {
@@ -119,20 +118,29 @@ function noteRepetition(section: OpenSection, { key, value, line }: IniEntry, no
   else notes.add(`${repeated}, first in line ${earlier.line}; this one wins`, line)
 }
 
-function findSection(sections: ReadonlyMap<string, IniSection>, name: string): IniSection | undefined {
-  const exact = sections.get(name)
-  if (exact) return exact
-  const lower = name.toLowerCase()
-  for (const section of sections.values()) if (section.name.toLowerCase() === lower) return section
-  return undefined
-}
-
-function findEntry(section: IniSection | undefined, key: string): IniEntry | undefined {
-  const exact = section?.entries.get(key)
-  if (exact || !section) return exact
-  let found: IniEntry | undefined
-  for (const entry of section.entries.values()) if (entry.key.toLowerCase() === key) found = entry
-  return found
+/**
+ * Finds entries by exact names, or else in another case: of sections the first, of keys the last. A hostile file
+ * has 100,000 sections and asks for each of them, so names in lower case are collected once.
+ */
+function entryFinder(sections: ReadonlyMap<string, IniSection>): Ini['entry'] {
+  let loweredSections: Map<string, IniSection> | undefined
+  const loweredEntries = new Map<IniSection, ReadonlyMap<string, IniEntry>>()
+  const sectionOf = (name: string): IniSection | undefined => {
+    loweredSections ??= new Map(
+      [...sections.values()].reverse().map((each) => [each.name.toLowerCase(), each]),
+    )
+    return sections.get(name) ?? loweredSections.get(name.toLowerCase())
+  }
+  return (name, key) => {
+    const section = sectionOf(name)
+    const exact = section?.entries.get(key)
+    if (exact || !section) return exact
+    const lowered =
+      loweredEntries.get(section) ??
+      new Map([...section.entries.values()].map((each) => [each.key.toLowerCase(), each]))
+    loweredEntries.set(section, lowered)
+    return lowered.get(key)
+  }
 }
 
 /** The value of an entry on one line, without quotes around it; '' when there is no entry. */

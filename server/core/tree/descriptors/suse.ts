@@ -42,7 +42,7 @@ interface ContentLines {
 function readLines(lines: readonly string[], notes: Notes): ContentLines {
   const read: ContentLines = { values: new Map(), digests: new Map() }
   lines.forEach((text, at) => {
-    const [, key = '', value = ''] = /^\s*([A-Za-z][\w.]*)\s+(.*?)\s*$/.exec(text) ?? []
+    const [, key = '', value = ''] = /^([A-Za-z][\w.]*)\s+(.*)$/.exec(text.trim()) ?? []
     const line = at + 1
     if (key === 'HASH' || key === 'META' || key === 'KEY') readDigestLine(read, { key, value, line }, notes)
     else if (key !== '') read.values.set(key, read.values.get(key) ?? value)
@@ -108,7 +108,7 @@ export function readSuseMedia(file: string, text: string): Description | undefin
   // Two more lines are let pass: what comes after the third is not read.
   if (!/^\d{0,2}$/.test(count) || more.length > 2 || build === '' || /\s/.test(build)) return undefined
   const [, name = '', version = ''] =
-    /((?:openSUSE|SLE|SUSE)[A-Za-z-]*?)-(\d+(?:\.\d+)?(?:-SP\d+)?|Tumbleweed|Current)/.exec(
+    /((?:openSUSE|SLE|SUSE)[A-Za-z-]{0,80}?)-(\d+(?:\.\d+)?(?:-SP\d+)?|Tumbleweed|Current)/.exec(
       `${build} ${vendor}`,
     ) ?? []
   const stamp = /^(20\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/.exec(build)?.slice(1).map(Number)

@@ -84,13 +84,16 @@ const releaseLine = new RegExp(
   'i',
 )
 
+/** Product lines have some 60 characters. The expression above tries again from each blank and digit. */
+const longestRelease = 400
+
 /**
  * Splits a product line into family and version: `Fedora Core 2`, `SUSE Linux Enterprise Server 12 SP5`,
  * `Fedora-Server 21_Alpha`, `Fedora development`, `Debian GNU/Linux 4.0 r1`. CentOS 7 writes the bare version
  * into `.discinfo`; a name without a number has no version.
  */
 export function splitRelease(text: string): { family: string; version: string } {
-  const line = unquote(text.replace(/\s+/g, ' ').trim())
+  const line = unquote(text.slice(0, longestRelease).replace(/\s+/g, ' ').trim())
   if (/^\d[\w.]*$/.test(line)) return { family: '', version: line }
   const match = releaseLine.exec(line)
   return match
