@@ -1,5 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
+export { nextTurn }
+
 /** So many pieces of work take some milliseconds. */
 const workInTurn = 2000
 
@@ -8,11 +10,21 @@ const workInTurn = 2000
  * there are. `forEachAtOnce` is for work that waits by itself.
  */
 export async function forEachInTurns<T>(items: Iterable<T>, work: (item: T) => void): Promise<void> {
-  let left = workInTurn
+  const turns = new Turns()
   for (const item of items) {
     work(item)
-    if (--left > 0) continue
-    left = workInTurn
-    await nextTurn()
+    if (turns.isDue()) await nextTurn()
+  }
+}
+
+/** Counts pieces of work, for a loop that does more than `forEachInTurns` can. */
+export class Turns {
+  #left = workInTurn
+
+  /** Called after each piece of work. When true, the caller awaits `nextTurn`. */
+  isDue(): boolean {
+    if (--this.#left > 0) return false
+    this.#left = workInTurn
+    return true
   }
 }

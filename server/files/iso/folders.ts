@@ -1,4 +1,6 @@
 import { LRUCache } from 'lru-cache'
+import { imageLimits } from '../../core/limits/images.ts'
+import { nextTurn, Turns } from '../../host/turns.ts'
 import {
   type DirectoryRecord,
   directoryRecords,
@@ -14,14 +16,10 @@ import { type RockRidge, type RockRidgeContext, readRockRidge, readSp } from './
 import type { Volume, Volumes } from './volume.ts'
 import type { Folders } from './walk.ts'
 
-/** A directory of 100,000 files has some 16 MB. A larger one than this is refused as damaged. */
-const mostDirectoryBytes = 32 * 1024 * 1024
 /**
  * The size of the directory cache, counted by bytes in the image. A directory that was dropped is read again.
  */
 const keptDirectoryBytes = 16 * 1024 * 1024
-/** The most bytes in all continuation areas of one directory: some 160 for each of 100,000 files. */
-const mostContinuationBytes = 16 * 1024 * 1024
 
 /** Where the names of an ISO 9660 disc are read from. */
 export type Names = 'rock-ridge' | 'joliet' | 'plain'
@@ -88,19 +86,13 @@ export class IsoFolders implements Folders {
 
   async #readFolder(name: string, extent: Extent): Promise<Folder> {
     const { image } = this
-    if (extent.length > mostDirectoryBytes)
-      throw damaged(
-        image,
-        extent.offset,
-        `the folder ${name} has ${extent.length} bytes, expected at most ${mostDirectoryBytes}`,
-      )
-    const bytes = await readExactly(image, extent, `the folder ${name}`)
+    const bytes = await this.#folderBytes(name, extent)
     const nodes = new Map<string, IsoNode>()
     const context = { image, blockBytes: this.volume.blockBytes, readMore: this.#continuations() }
     let pieces: DirectoryRecord[] = []
-    for (const record of directoryRecords(image, bytes, extent.offset, this.volume.blockBytes)) {
-      // The names 0 and 1 are the folder itself and its parent.
-      if (record.name.length === 1 && (record.name[0] ?? 2) < 2) continue
+    const turns = new Turns()
+    for (const record of this.#records(name, extent, bytes)) {
+      if (turns.isDue()) await nextTurn()
       const [first] = pieces
       // A new file begins although the last record of the previous file is missing. Its pieces are dropped.
       if (first && !first.name.equals(record.name)) pieces = []
@@ -113,6 +105,28 @@ export class IsoFolders implements Folders {
       if (node && isReachable(node.name) && !nodes.has(node.name)) nodes.set(node.name, node)
     }
     return nodes
+  }
+
+  async #folderBytes(name: string, extent: Extent): Promise<Buffer> {
+    const { bytes } = imageLimits.imageFolder
+    if (extent.length > bytes)
+      throw damaged(
+        this.image,
+        extent.offset,
+        `the folder ${name} has ${extent.length} bytes, expected at most ${bytes}`,
+      )
+    return readExactly(this.image, extent, `the folder ${name}`)
+  }
+
+  *#records(name: string, { offset }: Extent, bytes: Buffer): Generator<DirectoryRecord> {
+    const { entries } = imageLimits.imageFolder
+    let count = 0
+    for (const record of directoryRecords(this.image, bytes, offset, this.volume.blockBytes)) {
+      if (++count > entries)
+        throw damaged(this.image, offset, `the folder ${name} has more than ${entries} directory records`)
+      // The names 0 and 1 are the folder itself and its parent.
+      if (record.name.length > 1 || (record.name[0] ?? 2) > 1) yield record
+    }
   }
 
   /**
@@ -177,10 +191,16 @@ export class IsoFolders implements Folders {
     const { image } = this
     const sectors = new LRUCache<number, Promise<Buffer>>({ max: 64 })
     let total = 0
+    let areas = 0
+    const { bytes: mostBytes, entries: mostAreas } = imageLimits.continuations
     return async (extent) => {
       total += extent.length
-      if (total > mostContinuationBytes)
-        throw damaged(image, extent.offset, 'the continuation areas (CE) of one folder are too large')
+      if (total > mostBytes || ++areas > mostAreas)
+        throw damaged(
+          image,
+          extent.offset,
+          'the continuation areas (CE) of one folder are too large, or too many',
+        )
       // By SUSP 5.1 an area lies within one block, and so within one sector. A longer one, or one at the end
       // of the image, is read by itself.
       const start = extent.offset - (extent.offset % sectorBytes)

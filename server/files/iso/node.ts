@@ -1,4 +1,5 @@
 import type { FailureKind } from '../../core/failure.ts'
+import { imageLimits } from '../../core/limits/images.ts'
 import type { Extent, Image } from './image.ts'
 import { isInImage } from './image.ts'
 
@@ -20,9 +21,6 @@ export interface IsoNode {
   /** Why the bytes of the file cannot be read. */
   readonly trouble?: { readonly kind: FailureKind; readonly message: string }
 }
-
-/** More extents than any real file has: 100 GB on a Blu-ray are 25. A damaged image may claim millions. */
-const mostExtents = 4096
 
 /** Joins adjacent extents. A file over 4 GiB has several records, but its bytes are usually contiguous. */
 export function joinExtents(extents: readonly Extent[]): Extent[] {
@@ -64,6 +62,7 @@ export function fileNode(image: Image, facts: FileFacts): IsoNode {
 
 function troubleOf(image: Image, facts: FileFacts, extents: readonly Extent[]): IsoNode['trouble'] {
   const { name } = facts
+  const mostExtents = imageLimits.fileExtents.entries
   if (facts.zisofsBytes !== undefined)
     return {
       kind: 'unsupported',

@@ -1,3 +1,4 @@
+import { imageLimits } from '../../core/limits/images.ts'
 import { recordTime } from './directory.ts'
 import { damaged, type Extent, type Image } from './image.ts'
 
@@ -19,9 +20,6 @@ export interface RockRidge {
   /** ZF: the bytes are compressed. This is the unpacked size. */
   readonly zisofsBytes?: number
 }
-
-/** Continuation areas of one record. A name of 255 bytes and a symlink of 4096 fit in three. */
-const mostContinuations = 32
 
 /**
  * Decodes the SP field (SUSP 5.3): how many bytes to skip in each record. Undefined when the root has no SP
@@ -60,7 +58,7 @@ export async function readRockRidge(
   for (;;) {
     const next = readFields(context, area, fields)
     if (!next) return fields.result()
-    if (seen.has(next.offset) || seen.size >= mostContinuations)
+    if (seen.has(next.offset) || seen.size >= imageLimits.recordContinuations.entries)
       throw damaged(context.image, area.at, 'the continuation areas (CE) of a directory record do not end')
     seen.add(next.offset)
     area = { bytes: await context.readMore(next), at: next.offset }

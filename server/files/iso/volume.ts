@@ -1,4 +1,5 @@
 import type { Failure } from '../../core/failure.ts'
+import { imageLimits } from '../../core/limits/images.ts'
 import { recordField, recordFlags, smallestRecord } from './directory.ts'
 import { damaged, type Extent, type Image, readExactly, sectorBytes } from './image.ts'
 
@@ -26,8 +27,6 @@ export interface Volumes {
 }
 
 const firstDescriptor = 16
-/** The most descriptors that are read. A disc has three or four; UDF adds three more. */
-const mostDescriptors = 64
 
 /**
  * Positions of fields in a primary or supplementary descriptor (ECMA-119 8.4 and 8.5). The label has 32 bytes, and
@@ -76,7 +75,11 @@ async function readDescriptors(image: Image): Promise<{ found: Volumes; seenExte
   let found: Volumes = {}
   let extended = false
   let seenExtended = false
-  for (let sector = firstDescriptor; sector < firstDescriptor + mostDescriptors; sector++) {
+  for (
+    let sector = firstDescriptor;
+    sector < firstDescriptor + imageLimits.volumeDescriptors.entries;
+    sector++
+  ) {
     const offset = sector * sectorBytes
     if (offset + sectorBytes > image.size) break
     const bytes = await readExactly(image, { offset, length: sectorBytes }, 'a volume descriptor')

@@ -1,12 +1,11 @@
 import { Failure } from '../../core/failure.ts'
+import { imageLimits } from '../../core/limits/images.ts'
 import type { CleanPath } from '../path.ts'
 import { damaged, type Image } from './image.ts'
 import type { IsoNode } from './node.ts'
 
-/** The most symlinks on one path: as many as Linux follows (MAXSYMLINKS). */
-const mostLinks = 40
-/** More folders above one another than any disc has. A damaged image may claim any number. */
-const mostDepth = 128
+/** The most symlinks on one path, and the most folders above one another. */
+const { entries: mostLinks, depth: mostDepth } = imageLimits.imagePath
 
 /** The folders of one file system of a disc. */
 export interface Folders {
@@ -24,7 +23,7 @@ type Chain = readonly IsoNode[]
  * link leads out of the image or in circles.
  */
 export async function find(image: Image, folders: Folders, path: CleanPath): Promise<IsoNode | undefined> {
-  return (await walk(image, folders, [await folders.root()], split(path)))?.at(-1)
+  return (await walk(newWalk(image, folders), [await folders.root()], split(path)))?.at(-1)
 }
 
 /** Lists a folder, with symlinks replaced by their targets. Undefined when the path is not a folder. */
@@ -33,13 +32,14 @@ export async function list(
   folders: Folders,
   path: CleanPath,
 ): Promise<readonly IsoNode[] | undefined> {
-  const chain = await walk(image, folders, [await folders.root()], split(path))
+  const chain = await walk(newWalk(image, folders), [await folders.root()], split(path))
   const folder = chain?.at(-1)
   if (!chain || folder?.kind !== 'folder') return undefined
   const nodes: IsoNode[] = []
+  const walking = newWalk(image, folders)
   for (const node of await folders.children(folder)) {
     if (node.kind === 'symlink') {
-      const behind = await walk(image, folders, chain, [node.name]).catch(undefinedIfDamaged)
+      const behind = await walk(walking, chain, [node.name]).catch(undefinedIfDamaged)
       const last = behind?.at(-1)
       if (last) nodes.push({ ...last, name: node.name })
     }
@@ -64,17 +64,25 @@ export async function links(
   return new Map(nodes.flatMap(({ name, target }) => (target === undefined ? [] : [[name, target] as const])))
 }
 
+/** The paths of one question: all symlinks of a listing share their number of steps. */
+interface Walk {
+  readonly image: Image
+  readonly folders: Folders
+  stepsLeft: number
+}
+
+function newWalk(image: Image, folders: Folders): Walk {
+  return { image, folders, stepsLeft: imageLimits.linkSteps.entries }
+}
+
 /** Follows names from a folder. Resolves to the node that they lead to and all folders above it. */
-async function walk(
-  image: Image,
-  folders: Folders,
-  from: Chain,
-  names: readonly string[],
-): Promise<Chain | undefined> {
+async function walk(walking: Walk, from: Chain, names: readonly string[]): Promise<Chain | undefined> {
+  const { image, folders } = walking
   const chain = [...from]
   const remaining = [...names].reverse()
   let links = 0
   for (let name = remaining.pop(); name !== undefined; name = remaining.pop()) {
+    countStep(walking)
     if (name === '..') {
       chain.pop()
       if (chain.length === 0) return undefined
@@ -92,6 +100,11 @@ async function walk(
     } else return undefined
   }
   return chain
+}
+
+function countStep(walking: Walk): void {
+  if (--walking.stepsLeft >= 0) return
+  throw damaged(walking.image, 0, 'the symlinks of a folder lead through too many paths')
 }
 
 function refuseLoop(image: Image, chain: Chain, node: IsoNode): void {
@@ -113,7 +126,8 @@ async function childOf(
  * when the target is empty, or absolute and so outside the image.
  */
 function insideTarget({ target = '' }: IsoNode, n: number): string[] | undefined {
-  return n > mostLinks || target === '' || target.startsWith('/') ? undefined : split(target)
+  const isTooLong = target.length > imageLimits.imageLink.bytes
+  return n > mostLinks || isTooLong || target === '' || target.startsWith('/') ? undefined : split(target)
 }
 
 function isLoop(chain: Chain, node: IsoNode): boolean {

@@ -1,3 +1,4 @@
+import { imageLimits } from '../../core/limits/images.ts'
 import { damaged } from '../iso/image.ts'
 import type { FileEntry } from './file-entry.ts'
 import { type BlockAddress, type Bytes, placesOf, readAddress, readBlock, type Space } from './space.ts'
@@ -17,19 +18,14 @@ export interface DescriptorBudget {
 }
 
 export function newDescriptorBudget(): DescriptorBudget {
-  return { left: 500_000 }
+  return { left: imageLimits.folderAllocationDescriptors.entries }
 }
 
 /**
- * The most descriptors of one file: enough for a contiguous file of 64 TiB, since the length in a descriptor
- * has 30 bits.
+ * The most descriptors of one file, and the most areas in which they continue. A block of 2048 bytes holds 125 long
+ * descriptors and the one that leads on, so 525 areas are enough for all descriptors.
  */
-const mostDescriptors = 65_536
-/**
- * The most areas in which the descriptors of one file continue. A block of 2048 bytes holds 125 long descriptors
- * and the one that leads on, so 525 areas are enough for `mostDescriptors`.
- */
-const mostContinuations = 1024
+const { entries: mostDescriptors, depth: mostContinuations } = imageLimits.allocationDescriptors
 /** Bytes of an allocation extent descriptor before the allocation descriptors in it (ECMA-167 4/14.5). */
 const extentHead = 24
 /** The position, in such a descriptor, of how many bytes of allocation descriptors follow. */

@@ -1,5 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { Failure } from '../../core/failure.ts'
+import { imageLimits } from '../../core/limits/images.ts'
+import { nextTurn, Turns } from '../../host/turns.ts'
 import { damaged, type Extent, type Image, readExactly } from '../iso/image.ts'
 import { fileNode, type IsoNode, isReachable, joinExtents } from '../iso/node.ts'
 import type { Folders } from '../iso/walk.ts'
@@ -11,14 +13,10 @@ import { expectTag, tagIds } from './tag.ts'
 import { decodePath } from './text.ts'
 import { openVolume, type UdfVolume } from './volume.ts'
 
-/** As in ISO 9660: a folder of 100,000 files has some 16 MB. A larger one than this is refused as damaged. */
-const mostFolderBytes = 32 * 1024 * 1024
 /** The number of names that are cached. A folder that was dropped is read again. */
 const keptNames = 65_536
 /** The number of file entries and extents that are cached. */
 const keptPieces = 65_536
-/** PATH_MAX of Linux in two bytes a character, with four bytes in front of each component. */
-const mostLinkBytes = 16 * 1024
 /** Parts of an image that are read at once and kept a while, so that neighbouring blocks cost one read. */
 const windowBytes = 64 * 1024
 const keptWindows = 16
@@ -79,7 +77,9 @@ export class UdfFolders implements Folders {
     const nodes: IsoNode[] = []
     // One for all files of the folder: a damaged image may name one long list of extents for each of them.
     const budget = newDescriptorBudget()
+    const turns = new Turns()
     for (const found of (await this.#folder(folder)).values()) {
+      if (turns.isDue()) await nextTurn()
       const node = await this.#nodeOf(found, budget).catch((error) => troubled(found, error))
       if (node) nodes.push(node)
     }
@@ -154,7 +154,7 @@ export class UdfFolders implements Folders {
 
   async #target({ entry, extents }: Body): Promise<string> {
     const { image } = this.volume
-    if (entry.size > mostLinkBytes)
+    if (entry.size > imageLimits.imageLink.bytes)
       throw damaged(image, entry.at + sizeAt, `the file entry claims a symlink of ${entry.size} bytes`)
     const target = decodePath(await readPieces(image, extents, 'a symlink'))
     if (target === undefined)
@@ -174,14 +174,20 @@ export class UdfFolders implements Folders {
   async #readFolder(address: BlockAddress, namedAt: number): Promise<ReadonlyMap<string, FileIdentifier>> {
     const { volume } = this
     const { image } = volume
+    const { bytes: mostBytes, entries: mostNames } = imageLimits.imageFolder
     const entry = await readFileEntry(volume, address, namedAt)
-    if (entry.size > mostFolderBytes)
+    if (entry.size > mostBytes)
       throw damaged(image, entry.at + sizeAt, `the file entry claims a folder of ${entry.size} bytes`)
     const runs = written(image, await readRuns(volume, entry, newDescriptorBudget()))
     const bytes = await readPieces(image, runs, 'a folder (UDF)')
     const names = new Map<string, FileIdentifier>()
-    for (const found of fileIdentifiers(image, bytes, offsetsIn(runs)))
+    const turns = new Turns()
+    for (const found of fileIdentifiers(image, bytes, offsetsIn(runs))) {
+      if (turns.isDue()) await nextTurn()
+      if (names.size >= mostNames)
+        throw damaged(image, entry.at, `the file entry is of a folder with more than ${mostNames} names`)
       if (isReachable(found.name) && !names.has(found.name)) names.set(found.name, found)
+    }
     return names
   }
 }

@@ -1,4 +1,5 @@
 import { Failure } from '../../core/failure.ts'
+import { imageLimits } from '../../core/limits/images.ts'
 import { damaged, type Extent, type Image, readExactly } from '../iso/image.ts'
 import type { Bytes } from './space.ts'
 import { expectTag, tagBytes, tagId, tagIds, tagTrouble } from './tag.ts'
@@ -19,8 +20,7 @@ export interface VolumeDescriptors {
  * the disk.
  */
 const sectorSizes = [2048, 512, 1024, 4096]
-/** A sequence has some six descriptors, and its extent at least sixteen sectors (UDF 2.2.3). */
-const mostDescriptors = 256
+const mostDescriptors = imageLimits.udfSequence.entries
 
 /** Positions of an `extent_ad` in an anchor (ECMA-167 3/10.2), and in a pointer (3/10.3). */
 const mainExtentAt = 16

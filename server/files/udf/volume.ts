@@ -1,3 +1,4 @@
+import { imageLimits } from '../../core/limits/images.ts'
 import { damaged, type Extent, type Image } from '../iso/image.ts'
 import { newDescriptorBudget, type Run, readRuns } from './allocation.ts'
 import { fileTypes, readFileEntry, typeAt, unsupported } from './file-entry.ts'
@@ -30,7 +31,7 @@ interface PartitionMap {
 /**
  * The most runs of the metadata file: each block of a folder or file entry is searched for in all of them.
  */
-const mostMetadataRuns = 1024
+const mostMetadataRuns = imageLimits.udfMetadata.entries
 
 /** Fields of the logical volume descriptor (ECMA-167 3/10.6). */
 const volumeFields = { label: 84, blockBytes: 212, fileSet: 248, mapBytes: 264, mapCount: 268, maps: 440 }

@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { importLocal } from '../../../server/intake/import/import-tree.ts'
 import { VersionStore } from '../../../server/versions/version-store.ts'
+import { sharedIsoFolders, sharedUdfFolders } from '../../support/iso/shared-folders.ts'
 import { type IsoShape, writeIso } from '../../support/iso/write-iso.ts'
 import { imagesOfTree, namesBelow, temporaryFolder, treeinfoText } from '../../support/tree-folder.ts'
 
@@ -110,4 +111,14 @@ test('an interrupted unpacking is invisible and is resumed; importing the image 
   const kept = await importLocal(store, file, { id: 'kept' })
   expect(kept.resumed).toBe(false)
   expect(kept.trees.map(({ result }) => result)).toMatchObject([{ record: { kind: 'iso', files: 1 } }])
+})
+
+test.each([
+  ['ISO 9660', sharedIsoFolders],
+  ['UDF', sharedUdfFolders],
+])('an image of %s with a folder under two paths is refused, and nothing is published', async (_, make) => {
+  // All paths are 2^13.
+  const { trees, unpack } = inputs(make(13, { '.treeinfo': treeinfoText(), ...imagesOfTree() }))
+  await expect(unpack()).rejects.toThrow(/has one folder under two paths, \/.* and \/.*/)
+  expect(existsSync(join(trees, id))).toBe(false)
 })
