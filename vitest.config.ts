@@ -21,9 +21,9 @@ const machines = [
   'xen',
 ].map((name) => `tests/interop/${name}.test.ts`)
 
-const { CI, FUZZ_FACTOR } = process.env
+const { CI, FUZZ_FACTOR, FUZZ_INPUTS } = process.env
 /** A longer search for counterexamples (tests/support/fuzz.ts), as the nightly run makes it. */
-const fuzzing = FUZZ_FACTOR !== undefined
+const fuzzing = FUZZ_FACTOR !== undefined || FUZZ_INPUTS !== undefined
 
 /** The unit tests make thousands of small files and wait until they are on the disk: in memory that takes no time. */
 function temporaryFolder(): string | undefined {
@@ -73,7 +73,7 @@ export default defineConfig({
           globalSetup: ['./tests/support/build-sources.ts'],
           env: { ...newStore, ...(unitFolder === undefined ? {} : { TMPDIR: unitFolder }) },
           setupFiles: fuzzing ? ['./tests/support/fuzz-setup.ts'] : [],
-          testTimeout: fuzzing ? 900_000 : 30_000,
+          testTimeout: fuzzing ? 4 * 3_600_000 : 30_000,
         },
       },
       {
