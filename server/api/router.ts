@@ -7,6 +7,7 @@ import {
   Router,
 } from 'express'
 import { httpStatus } from '../core/http-status.ts'
+import { requestLimits } from '../core/limits/requests.ts'
 import type { Requester } from '../core/net/requester.ts'
 import { whyNotAdmin } from './admin.ts'
 import { failureReply, type OnFault } from './failures.ts'
@@ -54,7 +55,7 @@ export function routerOf({ routes, context, requesterOf, onFault }: RouterOption
 }
 
 /** `strict: false` accepts JSON that is no object or list: such a report counts, too (`reports.ts`). */
-const readJson = json({ limit: '16kb', strict: false })
+const readJson = json({ limit: requestLimits.jsonBody.bytes, strict: false })
 
 const expressMethods = {
   GET: 'get',

@@ -3,16 +3,17 @@ import { readdir, readFile, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { watch } from 'chokidar'
 import { failureMessage } from '../core/failure.ts'
+import { configurationLimits } from '../core/limits/configuration.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { isTemporaryFile } from '../core/tree/names.ts'
 import { isInside } from '../host/paths.ts'
 
 /** The longest real kickstart that we know of has 150 kB. Pictures and archives are not templates. */
-const maxTemplateBytes = 1 << 20
+const maxTemplateBytes = configurationLimits.templates.bytes
 /** All templates are in memory. */
-const maxTemplates = 5000
+const maxTemplates = configurationLimits.templates.entries
 /** Two folders with symlinks to each other would be followed without end. */
-const maxDepth = 16
+const maxDepth = configurationLimits.templates.depth
 
 /** What the templates folder holds, and what is wrong in it. */
 export interface Templates {

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { Failure } from '../core/failure.ts'
+import { configurationLimits } from '../core/limits/configuration.ts'
 import { writeAtomically } from '../host/atomic-write.ts'
 import { type ProblemList, showValue, whyUnreadable } from './problems.ts'
 import { readYaml, type YamlMapping, type YamlText, type YamlValue } from './yaml.ts'
@@ -21,7 +22,7 @@ export interface GuestFile {
 export const guestFolderName = 'guests.d'
 
 /** The file of one guest has a few lines. A larger file is refused. */
-const maxBytes = 2 ** 20
+const maxBytes = configurationLimits.guestFile.bytes
 
 const fileForm = /^(?<name>[^.].*)\.ya?ml$/
 

@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { defined } from '../core/defined.ts'
 import { failureMessage } from '../core/failure.ts'
 import type { Guest, Profile } from '../core/guest/guest.ts'
+import { configurationLimits } from '../core/limits/configuration.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { type ServiceName, serviceNames, serviceTable } from '../core/services.ts'
 import { isInside } from '../host/paths.ts'
@@ -28,7 +29,7 @@ export const defaultFileName = 'config.yaml'
 /** Below the trees: in the folder that treeboot keeps for itself, which is never searched or served. */
 const defaultWitness = '.treeboot/store-witness.json'
 /** A file with 100,000 guests has some 20 MB. */
-const maxBytes = 64 * 2 ** 20
+const maxBytes = configurationLimits.configuration.bytes
 
 /**
  * Reads `file`, or `config.yaml` in `cwd`. `config.yaml` may be missing; then the defaults are used. Also

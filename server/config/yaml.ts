@@ -9,6 +9,7 @@ import {
   type Scalar,
   type YAMLMap,
 } from 'yaml'
+import { configurationLimits } from '../core/limits/configuration.ts'
 import { explainYamlError } from './yaml-error.ts'
 
 export type YamlValue = string | number | boolean | null | YamlValue[] | YamlMapping
@@ -46,12 +47,12 @@ export interface YamlText {
 /**
  * How many nodes aliases may add. A few dozen lines of nested aliases could add billions ("billion laughs").
  */
-const maxAliasedNodes = 100_000
+const maxAliasedNodes = configurationLimits.yaml.entries
 /**
  * How deep values may be nested: yaml 2.9 and this reader use recursion. config.yaml needs six levels, and a
  * few more in vars.
  */
-const maxDepth = 100
+const maxDepth = configurationLimits.yaml.depth
 
 /** How many errors are explained. One mistake can cause thousands, and each explanation reads the file. */
 const maxSyntaxErrors = 20

@@ -1,4 +1,5 @@
 import { Failure } from '../core/failure.ts'
+import { requestLimits } from '../core/limits/requests.ts'
 
 declare const clean: unique symbol
 
@@ -12,7 +13,7 @@ export type CleanPath = string & { readonly [clean]: true }
 export const rootPath = '/' as CleanPath
 
 /** Longest path that we look up, in UTF-16 units. PATH_MAX on Linux is 4096 bytes. */
-const maxLength = 4096
+const maxLength = requestLimits.requestPath.bytes
 /** The characters of a refused path that its message quotes. */
 const quotedLength = 200
 

@@ -1,4 +1,5 @@
 import { Failure } from '../core/failure.ts'
+import { configurationLimits } from '../core/limits/configuration.ts'
 import { lintTemplate, withIncludes } from './lint.ts'
 import type { WorkerRequest, WorkerResult, WorkerSettings } from './message.ts'
 import { problemText, type TemplateChecker, type TemplateProblem } from './problem.ts'
@@ -37,7 +38,7 @@ const startTimeoutMs = 20_000
 const fuel = 20_000_000
 
 /** In characters. Installers accept far less: dracut and anaconda keep an answer file in memory. */
-const longestOutput = 16 * 2 ** 20
+const longestOutput = configurationLimits.rendering.bytes
 
 /**
  * Renders answer files in a worker thread. Templates are not trusted: a template can run no code and read no
@@ -59,7 +60,7 @@ export class TemplateRenderer implements TemplateChecker {
   readonly #warnings = new WeakMap<ReadonlyMap<string, string>, Map<string, readonly TemplateProblem[]>>()
 
   constructor(options: RendererOptions = {}) {
-    this.#timeoutMs = options.timeoutMs ?? 3000
+    this.#timeoutMs = options.timeoutMs ?? configurationLimits.rendering.ms
     this.#settings = {
       memoryMiB: options.memoryMiB ?? 64,
       fuel,

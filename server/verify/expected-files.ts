@@ -207,7 +207,7 @@ class Collector implements ExpectedFiles {
     if (!entry) return
     const suite = parentPath(path)
     await this.#readDocument(path, async () => {
-      const { text, isSigned } = await this.#open(path, entry, documentLimits.release.bytes)
+      const { text, isSigned } = await this.#open(path, entry, documentLimits.debianRelease.bytes)
       const files = parseRelease(text)
       await forEachInTurns(files, (file) =>
         this.#expect(suite, file.path, { ...file, from: path, ifMissing: 'nothing' }),

@@ -152,7 +152,7 @@ describe('a hostile tree', () => {
   test('a list and a Release with too many lines are findings', async () => {
     const found = await errorsOf({
       MD5SUMS: lines(documentLimits.checksumList.entries + 1),
-      'dists/x/Release': ' \n'.repeat(documentLimits.release.entries + 1),
+      'dists/x/Release': ' \n'.repeat(documentLimits.debianRelease.entries + 1),
     })
     expect(found.map(({ path }) => path)).toEqual(['MD5SUMS', 'dists/x/Release'])
   })

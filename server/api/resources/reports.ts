@@ -2,13 +2,14 @@ import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import { defined } from '../../core/defined.ts'
 import { reports } from '../../core/guest/state.ts'
+import { requestLimits } from '../../core/limits/requests.ts'
 import { isLoopback } from '../../core/net/address.ts'
 import type { Requester } from '../../core/net/requester.ts'
 import type { ApiContext, Reply } from '../route.ts'
 import { guestNamed } from './guests.ts'
 
 /** In characters: a detail becomes one line of the guest's history. */
-const longestDetail = 500
+const longestDetail = requestLimits.reportDetail.bytes
 
 /** One line for people. A detail that is not a text is dropped, and the report still counts. */
 const detail = z

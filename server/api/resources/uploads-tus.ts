@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { z } from 'zod'
 import { Failure } from '../../core/failure.ts'
+import { requestLimits } from '../../core/limits/requests.ts'
 import { type CleanPath, cleanPath, parentPath } from '../../files/path.ts'
 import type { Uploads } from '../../intake/uploads/uploads.ts'
 import { segments } from '../input.ts'
@@ -9,7 +10,7 @@ import { announcedDigest, receive, type Sink } from './receive-body.ts'
 
 const version = '1.0.0'
 /** 100 GiB: ten times the largest disc. */
-const maxBytes = 100 * 2 ** 30
+const maxBytes = requestLimits.upload.bytes
 const bodyType = 'application/offset+octet-stream'
 
 /**

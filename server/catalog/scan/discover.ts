@@ -1,6 +1,7 @@
 import type { Dirent } from 'node:fs'
 import { readdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
+import { treeLimits } from '../../core/limits/trees.ts'
 import { imageStem, isSkippedFolder } from '../../core/tree/names.ts'
 import { looksLikeIso } from '../../files/iso/source.ts'
 import { itemsIn, stampOf } from '../../files/listing-source.ts'
@@ -12,12 +13,12 @@ import { forEachAtOnce } from '../../host/pool.ts'
  * folders. The deepest layout in use, Debian's, has seven:
  * `debian/dists/bookworm/main/installer-amd64/current/images`.
  */
-export const maxDepth = 8
+export const maxDepth = treeLimits.treeSearch.depth
 /**
  * How many folders one search visits. A few folders with symlinks to one another multiply at each level, and
  * `maxDepth` levels of them would take very long.
  */
-export const maxFolders = 50_000
+export const maxFolders = treeLimits.treeSearch.entries
 const foldersAtOnce = 16
 
 /** Where a tree may be: a folder below `trees/`, or an ISO image. */

@@ -1,5 +1,6 @@
 import { isTellingFolder, mayBeKernel } from '../../core/distro/layouts.ts'
 import { Failure, failureMessage } from '../../core/failure.ts'
+import { treeLimits } from '../../core/limits/trees.ts'
 import { internalRequester } from '../../core/net/requester.ts'
 import {
   concludeTree,
@@ -15,9 +16,9 @@ import { readWhole } from '../../files/read-whole.ts'
 import type { Entry, FileSource } from '../../files/source.ts'
 
 /** How many folders are listed for one tree without a complete descriptor. */
-const maxFolders = 96
+const maxFolders = treeLimits.treeFolders.entries
 /** Levels of folders, the tree's own included: `current/images/netboot/debian-installer/amd64` of Debian. */
-const maxDepth = 6
+const maxDepth = treeLimits.treeFolders.depth
 
 /** Whether a folder may be a tree, judged by the names in it, before any file is opened. */
 export type FolderVerdict = 'descriptor' | 'maybe' | 'no'

@@ -1,3 +1,4 @@
+import { treeLimits } from '../limits/trees.ts'
 import { archIn } from '../tree/arch.ts'
 import { type Description, nameOnly } from '../tree/description.ts'
 import type { Family } from './record.ts'
@@ -19,7 +20,7 @@ export const mageia = {
       name: 'VERSION (Mageia)',
       eras: ['mageia-version'],
       paths: ['VERSION'],
-      maxBytes: 1024 * 1024,
+      maxBytes: treeLimits.descriptor.bytes,
       read: readVersion,
       telling: false,
       virtInstallFindsImages: true,

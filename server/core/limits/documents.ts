@@ -22,7 +22,7 @@ export const documentLimits = {
     beyond: 'a larger list names nothing; further lists are not read',
   },
   /** Ubuntu's has 270 KB. */
-  release: {
+  debianRelease: {
     what: "Debian's `Release` or `InRelease`: lines",
     from,
     bytes: 16 * MiB,

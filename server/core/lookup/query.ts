@@ -1,6 +1,7 @@
 import { defined } from '../defined.ts'
 import { Failure } from '../failure.ts'
 import type { GuestFacts, TreeSelector, VirtType } from '../guest/guest.ts'
+import { requestLimits } from '../limits/requests.ts'
 import { canonicalMac } from '../net/mac.ts'
 import { canonicalUuid } from '../net/uuid.ts'
 import { nearestName } from '../select/nearest.ts'
@@ -28,7 +29,7 @@ export const lookupKeys = [
 type LookupKey = (typeof lookupKeys)[number]
 
 /** Longer than any id, name or version that we know. */
-const maxLength = 512
+const maxLength = requestLimits.lookupValue.bytes
 
 /**
  * Reads the parameters of a lookup. Empty values count as not given, so that scripts may pass what they have.

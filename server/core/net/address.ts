@@ -1,9 +1,10 @@
 import ipaddr from 'ipaddr.js'
+import { requestLimits } from '../limits/requests.ts'
 
 /** IP addresses in one spelling: from the text that a client sent to the canonical form, or undefined. */
 
 /** Longer than every valid spelling. Longer text is refused without parsing. */
-const maxLength = 128
+const maxLength = requestLimits.identity.bytes
 
 /**
  * The canonical spelling of an IP address, or undefined: IPv4 dotted, IPv6 as in RFC 5952. `::ffff:10.0.0.7`,

@@ -1,7 +1,8 @@
 /** MAC addresses in one spelling: from the text that a client sent to the canonical form, or undefined. */
+import { requestLimits } from '../limits/requests.ts'
 
 /** Longer than every valid spelling. Longer text is refused without parsing. */
-const maxLength = 128
+const maxLength = requestLimits.identity.bytes
 
 const macForm =
   /^(?:0[16][:-])?([0-9a-f]{2})([:.-]?)([0-9a-f]{2})\2([0-9a-f]{2})\2([0-9a-f]{2})\2([0-9a-f]{2})\2([0-9a-f]{2})$/i

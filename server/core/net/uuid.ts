@@ -2,9 +2,10 @@
  * UUIDs and serial numbers of machines (SMBIOS) in one spelling: from the text that a client sent to the
  * canonical form, or undefined.
  */
+import { requestLimits } from '../limits/requests.ts'
 
 /** Longer than every valid spelling. Longer text is refused without parsing. */
-const maxLength = 128
+const maxLength = requestLimits.identity.bytes
 
 const uuidForm = /^([0-9a-f]{8})(-?)([0-9a-f]{4})\2([0-9a-f]{4})\2([0-9a-f]{4})\2([0-9a-f]{12})$/i
 

@@ -1,10 +1,11 @@
 import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
+import { upstreamLimits } from '../../core/limits/upstreams.ts'
 import type { UpstreamPool } from './upstream-pool.ts'
 
 /** Beyond these limits the URL is that of a whole mirror, or its folders have no end. */
-const maxListed = 20_000
-const maxDepth = 12
+const maxListed = upstreamLimits.crawl.entries
+const maxDepth = upstreamLimits.crawl.depth
 
 /**
  * Lists every file of an upstream by its index pages or FTP listings, for trees without a `.treeinfo`. Paths

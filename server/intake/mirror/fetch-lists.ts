@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { upstreamLimits } from '../../core/limits/upstreams.ts'
 import { isChecksumList } from '../../verify/documents/checksum-list.ts'
 import type { ImageListing } from '../../verify/verify-image.ts'
 import { type FetchOptions, fetchFile } from './fetch-file.ts'
@@ -14,9 +15,9 @@ const usualNames = ['SHA256SUMS', 'CHECKSUM']
 /** Of the list itself, and of its signatures. */
 const listEndings = ['', '.asc', '.gpg', '.sign', '.sig']
 /** The most bytes of a list or signature: real ones have some KiB. */
-const maxListBytes = 4 * 1024 * 1024
+const maxListBytes = upstreamLimits.upstreamLists.bytes
 /** The most lists and signatures that are fetched. */
-const maxFiles = 40
+const maxFiles = upstreamLimits.upstreamLists.entries
 
 /**
  * Fetches the checksum lists beside an image, and their signatures, into a folder of their own. The signature

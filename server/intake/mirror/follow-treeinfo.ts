@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { defined } from '../../core/defined.ts'
 import { documentLimits } from '../../core/limits/documents.ts'
+import { upstreamLimits } from '../../core/limits/upstreams.ts'
 import { bootFiles } from '../../core/tree/boot-files.ts'
 import { imagesOf } from '../../core/tree/conclude.ts'
 import { readDescriptor } from '../../core/tree/descriptors/descriptor.ts'
@@ -22,7 +23,7 @@ const companions = ['.discinfo', 'media.repo']
  */
 const signedLists = ['CHECKSUMS', 'CHECKSUMS.asc']
 /** The largest `.treeinfo` seen has 30 KiB. */
-const maxDescriptorBytes = 4 * 1024 * 1024
+const maxDescriptorBytes = upstreamLimits.upstreamDescriptor.bytes
 
 /**
  * Endings of the files beside `repomd.xml`: dnf (`repo_gpgcheck`) and zypper fetch the signature, and zypper

@@ -1,14 +1,15 @@
 import { PassThrough } from 'node:stream'
 import { Client, type FileInfo, FTPError } from 'basic-ftp'
 import { defined } from '../../core/defined.ts'
-import { failureMessage } from '../../core/failure.ts'
+import { Failure, failureMessage } from '../../core/failure.ts'
+import { upstreamLimits } from '../../core/limits/upstreams.ts'
 import { cleanPath } from '../../files/path.ts'
 import { type GetOptions, isPlainName, type RemoteBody, TransientFailure, type Upstream } from './upstream.ts'
 
 /** Most servers allow each client address two connections. */
 const maxConnections = 2
 /** A connection on which no byte arrives for this long is closed. */
-const stallMs = 30_000
+const stallMs = upstreamLimits.indexPage.ms
 
 /** A tree on an FTP server. Every remote path goes through `cleanPath`. */
 export class FtpUpstream implements Upstream {
@@ -52,7 +53,7 @@ export class FtpUpstream implements Upstream {
     const client = await this.#connections.take()
     try {
       const names: string[] = []
-      for (const item of await client.list(remote)) {
+      for (const item of await listed(client, remote)) {
         if (!isPlainName(item.name)) continue
         if (await isFolder(client, remote, item)) names.push(`${item.name}/`)
         else if (item.isFile || item.isSymbolicLink) names.push(item.name)
@@ -61,6 +62,7 @@ export class FtpUpstream implements Upstream {
       return names.sort()
     } catch (error) {
       this.#connections.giveBack(client, { isUsable: error instanceof FTPError })
+      if (error instanceof Failure) throw error
       // 5yz is a permanent refusal (RFC 959 section 4.2.1), also by a server that has no LIST.
       if (error instanceof FTPError && error.code >= 500) return undefined
       throw transientFailureOf(`${this.url}${path}`, error)
@@ -169,6 +171,28 @@ class FtpConnections {
 function transientFailureOf(what: string, error: unknown): TransientFailure {
   const isOfServer = error instanceof FTPError && error.code === 421
   return new TransientFailure(`${what}: ${failureMessage(error)}`, { isOfServer, cause: error })
+}
+
+/**
+ * Lists a folder. The library keeps the whole text; while it comes, it is asked twice a second how long it is. Its
+ * connection ends with a listing that is too long.
+ */
+async function listed(client: Client, remote: string): Promise<readonly FileInfo[]> {
+  const { bytes: most } = upstreamLimits.indexPage
+  let isTooLong = false
+  client.trackProgress(({ bytes }) => {
+    if (bytes <= most || isTooLong) return
+    isTooLong = true
+    client.close()
+  })
+  try {
+    return await client.list(remote)
+  } catch (error) {
+    if (isTooLong) throw new Failure('too-large', `a listing of more than ${most} bytes`)
+    throw error
+  } finally {
+    client.trackProgress()
+  }
 }
 
 /**

@@ -4,9 +4,10 @@ import { HttpProxyAgent } from 'http-proxy-agent'
 import { HttpsProxyAgent } from 'https-proxy-agent'
 import { getProxyForUrl } from 'proxy-from-env'
 import { defined } from '../../core/defined.ts'
+import { upstreamLimits } from '../../core/limits/upstreams.ts'
 
 /** A connection on which no byte arrives for this long is closed. */
-const stallMs = 30_000
+const stallMs = upstreamLimits.indexPage.ms
 /** An unwanted body of at most this size is read to its end, so that the connection can be used again. */
 const worthReadingBytes = 64 * 1024
 
@@ -43,7 +44,8 @@ export class HttpClient {
   ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const open = url.protocol === 'https:' ? requestByHttps : requestByHttp
-      const request = open(url, defined({ agent: this.#agentFor(url), headers, signal }))
+      const { bytes: maxHeaderSize } = upstreamLimits.responseHead
+      const request = open(url, defined({ agent: this.#agentFor(url), headers, signal, maxHeaderSize }))
       request.setTimeout(stallMs, () => request.destroy(new Error(`no byte for ${stallMs / 1000} s`)))
       request.once('response', resolve)
       request.once('error', (error: NodeJS.ErrnoException) => {

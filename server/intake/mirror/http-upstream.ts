@@ -1,12 +1,13 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { defined } from '../../core/defined.ts'
 import { Failure, failureMessage } from '../../core/failure.ts'
+import { upstreamLimits } from '../../core/limits/upstreams.ts'
 import { discard, HttpClient } from './http-client.ts'
 import { namesOnPage } from './index-page.ts'
 import { type GetOptions, type RemoteBody, TransientFailure, type Upstream } from './upstream.ts'
 
-const maxListingBytes = 16 * 1024 * 1024
-const maxRedirects = 10
+const maxListingBytes = upstreamLimits.indexPage.bytes
+const maxRedirects = upstreamLimits.redirects.entries
 
 /** A response, and the URL that it came from after redirects. */
 interface HttpResponse {

@@ -1,4 +1,5 @@
 import { Failure } from '../../core/failure.ts'
+import { requestLimits } from '../../core/limits/requests.ts'
 import { fillField, readField, writeParts } from './options/fields.ts'
 import { bytesOf, type DhcpOptions, optionCode, textOf } from './options/option.ts'
 
@@ -46,7 +47,7 @@ const minPacketBytes = 300
 /**
  * The longest packet that is read: more than any client sends, and more than an unfragmented frame carries.
  */
-export const maxPacketBytes = 4096
+export const maxPacketBytes = requestLimits.dhcpPacket.bytes
 /** A reply of this size fits every client: 576 octets with the headers of IP and UDP (RFC 2131 section 2). */
 export const defaultReplyBytes = 548
 

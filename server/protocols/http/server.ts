@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import type { Socket } from 'node:net'
 import { failureKind, failureMessage } from '../../core/failure.ts'
 import { httpStatus } from '../../core/http-status.ts'
+import { requestLimits } from '../../core/limits/requests.ts'
 import type { Requester } from '../../core/net/requester.ts'
 import type { EventSink } from '../../events/bus.ts'
 import { BufferPool } from '../../files/buffers.ts'
@@ -41,7 +42,7 @@ export interface HttpListenerOptions {
 /**
  * How long a client may take to send the head of a request, even when it sends byte by byte.
  */
-const headTimeoutMs = 30_000
+const headTimeoutMs = requestLimits.httpHead.ms
 /**
  * How long a connection may be idle. Installers pause between packages, and an idle connection costs little.
  */
@@ -77,6 +78,7 @@ export class HttpListener implements Listener {
     }
     this.#server = createServer({
       keepAliveTimeout: keepAliveMs,
+      maxHeaderSize: requestLimits.httpHead.bytes,
       headersTimeout: headTimeoutMs,
       connectionsCheckingInterval: 5_000, // how often node looks for heads that are late
       requestTimeout: 0, // an upload of an ISO takes long; the socket's timeout ends a stalled upload

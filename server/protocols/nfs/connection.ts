@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { requestLimits } from '../../core/limits/requests.ts'
 import type { RpcReply } from './dispatch.ts'
 import { RecordReader, writeRecordMark } from './record.ts'
 
@@ -6,7 +7,7 @@ import { RecordReader, writeRecordMark } from './record.ts'
  * The largest call. A WRITE is refused, but it must be read before that, and FSINFO allows 64 KiB for it. All
  * other calls are far smaller.
  */
-export const maxRecordBytes = 128 * 1024
+export const maxRecordBytes = requestLimits.nfsRecord.bytes
 /**
  * Calls of one connection that run at once: each may be a READ, which holds a buffer of 512 KiB. A client that
  * reads ahead sends some sixteen at once, and the others wait.

@@ -7,11 +7,12 @@
  * The digest is made from the path with a secret key. So a client cannot make up a handle, and a path has one
  * handle as long as we have the key.
  */
+import { requestLimits } from '../../core/limits/requests.ts'
 export type Handle =
   | { readonly type: 'path'; readonly digest: Buffer; readonly path: string }
   | { readonly type: 'table'; readonly digest: Buffer }
 
-export const maxHandleBytes = 64
+export const maxHandleBytes = requestLimits.nfsHandle.bytes
 export const digestBytes = 16
 /** Longest path, in bytes, that fits into a handle. */
 export const maxInlinePath = maxHandleBytes - 1 - digestBytes

@@ -1,3 +1,4 @@
+import { requestLimits } from '../../core/limits/requests.ts'
 import type { Requester } from '../../core/net/requester.ts'
 import { type CleanPath, joinPath, parentPath } from '../../files/path.ts'
 import type { Entry, FileSource } from '../../files/source.ts'
@@ -15,7 +16,7 @@ export interface Found {
 }
 
 /** The longest name, in bytes, as PATHCONF says. RFC 1813 sets no limit for `filename3`. */
-export const maxNameBytes = 255
+export const maxNameBytes = requestLimits.nfsName.bytes
 /** A name of more bytes is GARBAGE_ARGS instead of NAMETOOLONG. */
 const maxNameRead = 4096
 

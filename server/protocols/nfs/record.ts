@@ -1,3 +1,4 @@
+import { requestLimits } from '../../core/limits/requests.ts'
 import { XdrError } from './xdr.ts'
 
 /** Bytes at the front of every reply that are free for the record mark of TCP. Over UDP they are not sent. */
@@ -5,7 +6,7 @@ export const recordMarkBytes = 4
 const lastFragment = 0x8000_0000
 
 /** All RPC clients that we know send a record as one fragment. More fragments than this are junk. */
-const maxFragments = 64
+const maxFragments = requestLimits.nfsRecord.entries
 
 /**
  * Fills in the mark of a record that is sent as one fragment (RFC 5531 section 11). `head` begins with room

@@ -23,7 +23,7 @@ const sections = ['sha512', 'sha256', 'sha1', 'md5sum']
 export function parseRelease(text: string): readonly IndexedFile[] {
   const found = new Map<string, IndexedFile[]>()
   let section: IndexedFile[] | undefined
-  for (const line of linesOf(text, "Debian's Release", documentLimits.release.entries)) {
+  for (const line of linesOf(text, "Debian's Release", documentLimits.debianRelease.entries)) {
     if (/^[ \t]/.test(line)) {
       const file = section && listedFile(line)
       if (file) section?.push(file)

@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import type { Key } from 'openpgp'
 import { Failure, failureMessage } from '../../core/failure.ts'
+import { configurationLimits } from '../../core/limits/configuration.ts'
 import { armourBlocks, isArmoured } from './armour.ts'
 import { Keyring } from './keyring.ts'
 
@@ -11,7 +12,7 @@ export interface KeyFileFault {
 }
 
 /** The largest key file that is read: the certificates of all distributions together have 2 MB. */
-const maxBytes = 16 * 1024 * 1024
+const maxBytes = configurationLimits.keyFile.bytes
 const exportHint = 'export one with "gpg --export --armor KEY-ID > FILE"'
 
 /**

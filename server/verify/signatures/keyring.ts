@@ -1,5 +1,6 @@
 import type { Key, PartialConfig, SignaturePacket, VerifyMessageResult } from 'openpgp'
 import { failureMessage } from '../../core/failure.ts'
+import { documentLimits } from '../../core/limits/documents.ts'
 import { armourBlocks, isArmoured } from './armour.ts'
 
 /** A key that the operator gave, as messages show it. */
@@ -24,7 +25,7 @@ export type SignatureVerdict =
  * The most signatures that are read from one file. Ubuntu's files had two signers, Debian's stable has three.
  * Each costs a hash of the document and a public-key operation.
  */
-const maxSignatures = 32
+const maxSignatures = documentLimits.signature.entries
 
 /**
  * What we accept is what gpgv(1) accepts, except that we refuse signatures with MD5 and SHA-1 digests, DSA

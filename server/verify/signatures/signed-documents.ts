@@ -1,5 +1,6 @@
 import { defined } from '../../core/defined.ts'
 import { failureMessage } from '../../core/failure.ts'
+import { documentLimits } from '../../core/limits/documents.ts'
 import { internalRequester } from '../../core/net/requester.ts'
 import { baseName, type CleanPath, joinPath, parentPath } from '../../files/path.ts'
 import { readWhole } from '../../files/read-whole.ts'
@@ -30,7 +31,7 @@ interface ReadDocument {
  * The most bytes of signatures in a file. Debian's `Release.gpg` of three signers has 3 KiB; a clearsigned
  * copy has the signatures and the document, whose lines get longer in it (`\r`, `- `).
  */
-const maxSignatureBytes = 256 * 1024
+const maxSignatureBytes = documentLimits.signature.bytes
 
 /**
  * `.gpg` and `.sign` are Debian's and Ubuntu's, `.sig` is Rocky's (`CHECKSUM.sig`), `.asc` is everybody

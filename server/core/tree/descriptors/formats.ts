@@ -1,12 +1,11 @@
 import { families } from '../../distro/families.ts'
+import { treeLimits } from '../../limits/trees.ts'
 import type { DescriptorEra, DescriptorFormat } from '../description.ts'
 import { readDiscinfo } from './discinfo.ts'
 import { readDiskInfo, readVersionInfo } from './disk-info.ts'
 import { manifestPaths, readManifest } from './manifest.ts'
 import { readSuseContent, readSuseMedia, readSuseProducts } from './suse.ts'
 import { readTreeinfo } from './treeinfo.ts'
-
-const mebibyte = 1024 * 1024
 
 /**
  * Every format of descriptors, best first: what an earlier one says wins, and later ones fill its gaps. A
@@ -18,7 +17,7 @@ export const descriptorFormats: readonly DescriptorFormat[] = [
     name: '.treeinfo',
     eras: ['treeinfo-0.0', 'treeinfo-0.3', 'treeinfo-1.0', 'treeinfo-1.1', 'treeinfo-1.2'],
     paths: ['.treeinfo', 'treeinfo'],
-    maxBytes: mebibyte,
+    maxBytes: treeLimits.descriptor.bytes,
     read: readTreeinfo,
     telling: true,
     virtInstallFindsImages: true,
@@ -27,7 +26,7 @@ export const descriptorFormats: readonly DescriptorFormat[] = [
     name: '.disk/info',
     eras: ['disk-info'],
     paths: ['.disk/info'],
-    maxBytes: mebibyte,
+    maxBytes: treeLimits.descriptor.bytes,
     read: readDiskInfo,
     telling: true,
     virtInstallFindsImages: false,
@@ -36,7 +35,7 @@ export const descriptorFormats: readonly DescriptorFormat[] = [
     name: 'content',
     eras: ['suse-content'],
     paths: ['content'],
-    maxBytes: 4 * mebibyte,
+    maxBytes: treeLimits.listingDescriptor.bytes,
     read: readSuseContent,
     telling: false,
     virtInstallFindsImages: true,
@@ -45,7 +44,7 @@ export const descriptorFormats: readonly DescriptorFormat[] = [
     name: 'media.1/products',
     eras: ['suse-media'],
     paths: ['media.1/products'],
-    maxBytes: mebibyte,
+    maxBytes: treeLimits.descriptor.bytes,
     read: readSuseProducts,
     telling: true,
     virtInstallFindsImages: false,
@@ -54,7 +53,7 @@ export const descriptorFormats: readonly DescriptorFormat[] = [
     name: 'media.1/media',
     eras: ['suse-media'],
     paths: ['media.1/media'],
-    maxBytes: mebibyte,
+    maxBytes: treeLimits.descriptor.bytes,
     read: readSuseMedia,
     telling: true,
     virtInstallFindsImages: false,
@@ -64,7 +63,7 @@ export const descriptorFormats: readonly DescriptorFormat[] = [
     name: 'MANIFEST',
     eras: ['manifest'],
     paths: manifestPaths,
-    maxBytes: 4 * mebibyte,
+    maxBytes: treeLimits.listingDescriptor.bytes,
     read: readManifest,
     telling: false,
     virtInstallFindsImages: true,
@@ -73,7 +72,7 @@ export const descriptorFormats: readonly DescriptorFormat[] = [
     name: 'version.info',
     eras: ['version-info'],
     paths: ['version.info'],
-    maxBytes: mebibyte,
+    maxBytes: treeLimits.descriptor.bytes,
     read: readVersionInfo,
     telling: false,
     virtInstallFindsImages: false,
@@ -82,7 +81,7 @@ export const descriptorFormats: readonly DescriptorFormat[] = [
     name: '.discinfo',
     eras: ['discinfo'],
     paths: ['.discinfo'],
-    maxBytes: mebibyte,
+    maxBytes: treeLimits.descriptor.bytes,
     read: readDiscinfo,
     telling: true,
     virtInstallFindsImages: false,

@@ -1,3 +1,4 @@
+import { treeLimits } from '../../limits/trees.ts'
 import type { TreeProblem } from '../description.ts'
 
 /**
@@ -8,7 +9,7 @@ export interface Notes {
   list(): TreeProblem[]
 }
 
-const maxNotes = 100
+const maxNotes = treeLimits.descriptorNotes.entries
 
 export function createNotes(file: string): Notes {
   const kept: TreeProblem[] = []
@@ -85,7 +86,7 @@ const releaseLine = new RegExp(
 )
 
 /** Product lines have some 60 characters. The expression above tries again from each blank and digit. */
-const longestRelease = 400
+const longestRelease = treeLimits.release.bytes
 
 /**
  * Splits a product line into family and version: `Fedora Core 2`, `SUSE Linux Enterprise Server 12 SP5`,

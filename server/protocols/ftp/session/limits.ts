@@ -1,6 +1,7 @@
 /** The limits of the service, and the counters that enforce the limits on passwords and on commands. */
 
 import NodeCache from 'node-cache'
+import { requestLimits } from '../../../core/limits/requests.ts'
 
 export interface FtpLimits {
   /** The most control connections. */
@@ -40,7 +41,7 @@ export const defaultLimits: FtpLimits = {
   connectMs: 30_000,
   loginTries: 3,
   loginTriesPerMinute: 10,
-  lineBytes: 8192,
+  lineBytes: requestLimits.ftpLine.bytes,
   commandsPerSecond: 500,
   queuedCommands: 64,
   stopMs: 3_000,

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { failureKind, failureMessage } from '../../../core/failure.ts'
+import { requestLimits } from '../../../core/limits/requests.ts'
 import { DataPort, type PortRange } from '../data/data-port.ts'
 import { type Command, type ControlLine, describeCommand, parseCommand, tooLong } from '../line/command.ts'
 import { failureReply, formatReply, type Reply, uploadFailureReply } from '../line/reply.ts'
@@ -20,7 +21,7 @@ export interface SessionOptions {
 }
 
 /** A session is closed after this many unknown commands in a row: the client does not speak FTP. */
-const maxUnknown = 20
+const maxUnknown = requestLimits.ftpLine.entries
 
 /**
  * One control connection and its state. Commands run strictly one after the other, however they were cut into

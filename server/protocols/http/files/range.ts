@@ -1,11 +1,12 @@
 /** The Range header of RFC 9110 section 14, as spans of bytes. */
 
+import { requestLimits } from '../../../core/limits/requests.ts'
 import type { Span } from '../../../files/send.ts'
 
 export type { Span }
 
 /** librepo asks for up to 256 ranges in one request. The response to a longer list is the whole file. */
-const maxRanges = 256
+const maxRanges = requestLimits.ranges.entries
 
 /**
  * The spans that a Range header asks for, of a file of `size` bytes (RFC 9110 section 14.1.2), in its order.

@@ -2,6 +2,7 @@
  * TFTP packets: decoding and encoding. RFC 1350 section 5 and appendix I, RFC 2347 (options, OACK). Numbers
  * are big-endian, and a NUL octet ends each text.
  */
+import { requestLimits } from '../../../core/limits/requests.ts'
 
 /**
  * The modes of RFC 1350 section 1. `mail` is a valid mode, although it is obsolete since that RFC and the
@@ -35,11 +36,11 @@ export interface Malformed {
  * The longest request. RFC 2347 limits it to 512 octets. Real file names with real option lists may be
  * longer, so we accept as much as an unfragmented Ethernet frame carries.
  */
-export const maxRequestBytes = 1472
+export const maxRequestBytes = requestLimits.tftpRequest.bytes
 /** The most data octets of a packet, without the four octets of its header (RFC 2348). */
 export const maxDataBytes = 65464
 /** The most options in one request: many more than any client is known to send. */
-export const maxOptions = 32
+export const maxOptions = requestLimits.tftpRequest.entries
 
 const opcodes = { rrq: 1, wrq: 2, data: 3, ack: 4, error: 5, oack: 6 } as const
 const strictText = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -1,0 +1,53 @@
+import { type Limit, MiB } from './limit.ts'
+
+const from = 'operator'
+
+/** What the operator writes. It may come from a repository that many people write to. */
+export const configurationLimits = {
+  /** A file with 100,000 guests has some 20 MB. */
+  configuration: {
+    what: '`config.yaml`',
+    from,
+    bytes: 64 * MiB,
+    beyond: 'an error of the configuration; the one before stays in force',
+  },
+  guestFile: {
+    what: 'file in `guests.d`',
+    from,
+    bytes: MiB,
+    beyond: 'an error of the configuration; the one before stays in force',
+  },
+  /**
+   * A few dozen lines of nested aliases could add billions of nodes. config.yaml needs six levels, and a few more in
+   * vars.
+   */
+  yaml: {
+    what: 'YAML: values that aliases add, and lists and mappings in one another',
+    from,
+    entries: 100_000,
+    depth: 100,
+    beyond: 'an error of the configuration; the one before stays in force',
+  },
+  keyFile: {
+    what: 'file of OpenPGP keys',
+    from,
+    bytes: 16 * MiB,
+    beyond: 'the file is refused',
+  },
+  /** The longest real kickstart that we know of has 150 kB. All templates are in memory. */
+  templates: {
+    what: 'templates: files, and folders in one another',
+    from,
+    bytes: MiB,
+    entries: 5000,
+    depth: 16,
+    beyond: 'a problem; the file and those after it are left out',
+  },
+  rendering: {
+    what: 'rendering of a template: its output. Its memory has 64 MiB at most',
+    from,
+    bytes: 16 * MiB,
+    ms: 3000,
+    beyond: '500, and the worker is replaced',
+  },
+} as const satisfies Record<string, Limit>

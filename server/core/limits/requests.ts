@@ -1,0 +1,99 @@
+import { GiB, KiB, type Limit } from './limit.ts'
+
+const from = 'network'
+
+/** What the services read from their clients. */
+export const requestLimits = {
+  requestPath: {
+    what: 'path of a request, in any protocol: characters',
+    from,
+    bytes: 4096,
+    beyond: 'the request is refused',
+  },
+  /** A MAC, a UUID or an address has at most 45 characters. */
+  identity: {
+    what: 'MAC, UUID or address in a URL or header: characters',
+    from,
+    bytes: 128,
+    beyond: 'it is not an identity',
+  },
+  lookupValue: {
+    what: 'value in a query of the lookup: characters',
+    from,
+    bytes: 512,
+    beyond: '400',
+  },
+  /** As Node has it by default. `Upload-Metadata` of tus is a header, too. */
+  httpHead: {
+    what: 'head of an HTTP request, with the headers of tus',
+    from,
+    bytes: 16 * KiB,
+    ms: 30_000,
+    beyond: '431, or 408 and the connection is closed',
+  },
+  jsonBody: {
+    what: 'JSON body of the API',
+    from,
+    bytes: 16 * KiB,
+    beyond: '413',
+  },
+  reportDetail: {
+    what: 'detail in a report: characters',
+    from,
+    bytes: 500,
+    beyond: 'the rest is cut off',
+  },
+  upload: {
+    what: 'file that is uploaded by tus',
+    from: 'administrator',
+    bytes: 100 * GiB,
+    beyond: '413',
+  },
+  ranges: {
+    what: 'ranges in one HTTP request',
+    from,
+    entries: 256,
+    beyond: 'the whole file is sent',
+  },
+  /** One Ethernet frame: no client sends longer requests. */
+  tftpRequest: {
+    what: 'TFTP request: options',
+    from,
+    bytes: 1472,
+    entries: 32,
+    beyond: 'ERROR 4',
+  },
+  dhcpPacket: {
+    what: 'DHCP packet',
+    from,
+    bytes: 4096,
+    beyond: 'the packet is dropped',
+  },
+  ftpLine: {
+    what: 'FTP command line; unknown commands in a row',
+    from,
+    bytes: 8192,
+    entries: 20,
+    beyond: '500; after so many unknown commands 421 and the end',
+  },
+  /** WRITE is refused, so a call has little more than a handle and a name. */
+  nfsRecord: {
+    what: 'NFS call over TCP: fragments',
+    from,
+    bytes: 128 * KiB,
+    entries: 64,
+    beyond: 'the connection is closed',
+  },
+  nfsHandle: {
+    what: 'NFS file handle',
+    from,
+    bytes: 64,
+    beyond: 'the call is garbage (RFC 5531)',
+  },
+  nfsName: {
+    what: 'name in an NFS call',
+    from,
+    bytes: 255,
+    beyond: 'NFS3ERR_NAMETOOLONG',
+  },
+} as const satisfies Record<string, Limit>

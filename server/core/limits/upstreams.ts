@@ -1,0 +1,49 @@
+import { KiB, type Limit, MiB } from './limit.ts'
+
+const from = 'upstream'
+
+/** What a mirror reads from the server that it fetches a tree from. */
+export const upstreamLimits = {
+  /** The index of a folder with 20,000 files has some 5 MB. */
+  indexPage: {
+    what: 'index page of an HTTP server, listing of an FTP server',
+    from,
+    bytes: 8 * MiB,
+    ms: 30_000,
+    beyond: 'the mirror fails; half a listing would give half a tree. The time counts from the last byte',
+  },
+  /** Beyond these the URL is that of a whole mirror, or its folders have no end. */
+  crawl: {
+    what: 'listed files of an upstream',
+    from,
+    entries: 20_000,
+    depth: 12,
+    beyond: 'the mirror fails, and the message asks for the folder of one tree',
+  },
+  redirects: {
+    what: 'redirects of one request',
+    from,
+    entries: 10,
+    beyond: 'the next mirror is asked',
+  },
+  /** As Node has it by default. */
+  responseHead: {
+    what: 'status line and headers of a response',
+    from,
+    bytes: 16 * KiB,
+    beyond: 'the next mirror is asked',
+  },
+  upstreamDescriptor: {
+    what: '`.treeinfo` and what lies beside it',
+    from,
+    bytes: 4 * MiB,
+    beyond: 'the mirror fails',
+  },
+  upstreamLists: {
+    what: 'checksum lists beside an image, and their signatures',
+    from,
+    bytes: 4 * MiB,
+    entries: 40,
+    beyond: 'the mirror fails; further lists are not fetched',
+  },
+} as const satisfies Record<string, Limit>

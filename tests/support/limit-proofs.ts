@@ -1,0 +1,217 @@
+import type { configurationLimits } from '../../server/core/limits/configuration.ts'
+import type { documentLimits } from '../../server/core/limits/documents.ts'
+import type { imageLimits } from '../../server/core/limits/images.ts'
+import { GiB, KiB, type Limit, MiB } from '../../server/core/limits/limit.ts'
+import { limitTables } from '../../server/core/limits/limits.ts'
+import type { requestLimits } from '../../server/core/limits/requests.ts'
+import type { treeLimits } from '../../server/core/limits/trees.ts'
+import type { upstreamLimits } from '../../server/core/limits/upstreams.ts'
+import type { FuzzerName } from '../fuzz/parsers.ts'
+
+type LimitName =
+  | keyof typeof configurationLimits
+  | keyof typeof documentLimits
+  | keyof typeof imageLimits
+  | keyof typeof requestLimits
+  | keyof typeof treeLimits
+  | keyof typeof upstreamLimits
+
+/** What shows that a limit holds. */
+interface Proof {
+  /** The test, as `file: title`, below `tests/`. Undefined: there is none yet. */
+  readonly test?: string
+  /** The search for inputs that do harm, or why there is none. */
+  readonly fuzz: FuzzerName | { readonly none: string }
+}
+
+/** Why there is no search: a library parses it, or it only limits how much is done. */
+const counted = { none: 'counts what others have parsed' }
+const byLibrary = (name: string) => ({ none: `parsed by ${name}` })
+
+/** The compiler asks for a line for each limit: a new parser has a limit, a test and a search. */
+export const proofs: Readonly<Record<LimitName, Proof>> = {
+  requestPath: { test: 'limits.test.ts: a path of 4096 characters', fuzz: 'path' },
+  identity: { test: 'limits.test.ts: an identity of 128 characters', fuzz: 'lookup' },
+  lookupValue: { test: 'limits.test.ts: a value of 512 characters', fuzz: 'lookup' },
+  httpHead: { fuzz: byLibrary("Node's HTTP parser; the fast path has `http-request`") },
+  jsonBody: { fuzz: byLibrary('body-parser') },
+  reportDetail: { fuzz: byLibrary('body-parser') },
+  upload: { fuzz: counted },
+  ranges: { test: 'limits.test.ts: 256 ranges', fuzz: 'http-request' },
+  tftpRequest: { test: 'protocols/tftp/wire/packet.test.ts: number of options', fuzz: 'tftp-packet' },
+  dhcpPacket: { test: 'limits.test.ts: a DHCP packet of 4096 octets', fuzz: 'dhcp-packet' },
+  ftpLine: {
+    test: 'protocols/ftp/harm.test.ts: of the length of a line, and of unknown commands in a row',
+    fuzz: 'ftp-command',
+  },
+  nfsRecord: {
+    test: 'protocols/nfs/wire.test.ts: a record over the limit, whole or in sum, is refused before it is kept',
+    fuzz: 'nfs-call',
+  },
+  nfsHandle: {
+    test: 'protocols/nfs/wire.test.ts: a handle is decoded as it was encoded, within 64 bytes',
+    fuzz: 'nfs-handle',
+  },
+  nfsName: {
+    test: 'protocols/nfs/server.test.ts: LOOKUP finds files, folders and dots, and reports names that do not exist',
+    fuzz: 'nfs-call',
+  },
+  descriptor: { test: 'catalog/scan/gather.test.ts: one that is too large is not read', fuzz: 'descriptor' },
+  listingDescriptor: {
+    test: 'catalog/scan/gather.test.ts: one that is too large is not read',
+    fuzz: 'descriptor',
+  },
+  descriptorNotes: { test: 'limits.test.ts: 100 faults of a descriptor', fuzz: 'descriptor' },
+  release: {
+    test: 'core/tree/descriptors/hostile.test.ts: a descriptor that is as large as it may be is read in a moment:',
+    fuzz: 'descriptor',
+  },
+  treeFolders: { fuzz: counted },
+  treeSearch: { test: 'catalog/scan/discover.test.ts: the depth is limited', fuzz: counted },
+  checksumList: {
+    test: 'verify/bounds.test.ts: a list and a Release with too many lines are findings',
+    fuzz: 'checksum-list',
+  },
+  checksumListOfImage: { fuzz: 'checksum-list' },
+  debianRelease: {
+    test: 'verify/bounds.test.ts: a list and a Release with too many lines are findings',
+    fuzz: 'release',
+  },
+  packagesIndex: {
+    test: 'verify/bounds.test.ts: with packages of nothing is given up when there are too many',
+    fuzz: 'packages-index',
+  },
+  packagesStanza: {
+    test: 'verify/bounds.test.ts: without an empty line is given up when one package is too long, not at its end',
+    fuzz: 'packages-index',
+  },
+  repomd: {
+    test: 'verify/bounds.test.ts: repomd.xml with elements in one another is refused, with a short reason',
+    fuzz: 'repomd',
+  },
+  primary: {
+    test: 'verify/bounds.test.ts: primary.xml with packages of nothing is given up when there are too many',
+    fuzz: 'primary',
+  },
+  primaryEntry: {
+    test: 'verify/bounds.test.ts: primary.xml with one package without end is given up',
+    fuzz: 'primary',
+  },
+  signature: { fuzz: 'signature' },
+  documents: {
+    test: 'verify/bounds.test.ts: that has too many documents gets a finding for those that are not read',
+    fuzz: counted,
+  },
+  expectedFiles: {
+    test: 'verify/bounds.test.ts: that names too many files gets a finding, and the event loop turns meanwhile',
+    fuzz: counted,
+  },
+  documentSearch: {
+    test: 'verify/bounds.test.ts: whose folders show each other is searched up to a number of folders, with a finding',
+    fuzz: counted,
+  },
+  documentSearchNames: { fuzz: counted },
+  volumeDescriptors: { fuzz: 'iso-image' },
+  udfSequence: {
+    test: 'files/udf/hostile.test.ts: %s is refused, and the message has the place',
+    fuzz: 'udf-image',
+  },
+  udfMetadata: { fuzz: 'udf-image' },
+  imageFolder: {
+    test: 'files/iso/bounds.test.ts: a folder with more records than any disc has is refused, and the others are listed',
+    fuzz: 'iso-image',
+  },
+  continuations: { fuzz: 'iso-image' },
+  recordContinuations: {
+    test: 'files/iso/bounds.test.ts: continuation areas that lead from one to the next are refused after some',
+    fuzz: 'iso-image',
+  },
+  fileExtents: { test: 'files/iso/hostile.test.ts: %s costs a bounded number of reads', fuzz: 'iso-image' },
+  allocationDescriptors: {
+    test: 'files/udf/hostile.test.ts: %s is refused, and the message has the place',
+    fuzz: 'udf-image',
+  },
+  folderAllocationDescriptors: {
+    test: 'files/udf/hostile.test.ts: %s is refused, and the message has the place',
+    fuzz: 'udf-image',
+  },
+  imagePath: { test: 'files/iso/hostile.test.ts: %s costs a bounded number of reads', fuzz: 'iso-image' },
+  imageLink: { fuzz: 'iso-image' },
+  linkSteps: {
+    test: 'files/iso/bounds.test.ts: symlinks that lead through thousands of components are left out when there are too many steps',
+    fuzz: 'iso-image',
+  },
+  unpackedImage: {
+    test: 'intake/import/unpack-image.test.ts: an image of %s with a folder under two paths is refused, and nothing is published',
+    fuzz: counted,
+  },
+  indexPage: { test: 'limits.test.ts: an index page of more than 8 MiB', fuzz: 'index-page' },
+  crawl: {
+    test: 'intake/mirror/fetch-file.test.ts: folders without end are refused, not cut off somewhere',
+    fuzz: counted,
+  },
+  redirects: { test: 'limits.test.ts: ten redirects', fuzz: counted },
+  responseHead: {
+    test: 'limits.test.ts: headers of more than 16 KiB',
+    fuzz: byLibrary("Node's HTTP parser"),
+  },
+  upstreamDescriptor: {
+    test: 'intake/mirror/mirror-tree.test.ts: a partial file does not get the bytes of another, and a file that is too long is refused',
+    fuzz: 'descriptor',
+  },
+  upstreamLists: { fuzz: 'checksum-list' },
+  configuration: { fuzz: 'yaml' },
+  guestFile: { fuzz: 'yaml' },
+  yaml: { test: 'config/hostile.test.ts: aliases that multiply', fuzz: 'yaml' },
+  keyFile: { fuzz: byLibrary('openpgp') },
+  templates: { fuzz: { none: 'they are text until they are rendered' } },
+  rendering: { test: 'templates/hostile.test.ts: output of 20 MB is refused', fuzz: byLibrary('minijinja') },
+}
+
+/** Who can send what is read; the tables of limits name them by one word. */
+const senders: Readonly<Record<string, string>> = {
+  network: 'anyone who reaches the service',
+  administrator: 'anyone with the admin token',
+  tree: 'whoever made the tree',
+  image: 'whoever made the image',
+  upstream: 'the upstream',
+  operator: 'the operator',
+}
+
+function amount(bytes: number): string {
+  for (const [unit, name] of [
+    [GiB, 'GiB'],
+    [MiB, 'MiB'],
+    [KiB, 'KiB'],
+  ] as const)
+    if (bytes >= unit && bytes % unit === 0) return `${bytes / unit} ${name}`
+  return String(bytes)
+}
+
+function row(name: string, limit: Limit): string {
+  const { test, fuzz } = proofs[name as LimitName]
+  const seconds = limit.ms === undefined ? '' : `${limit.ms / 1000} s`
+  const cells = [
+    limit.what,
+    senders[limit.from] ?? limit.from,
+    limit.bytes === undefined ? '' : amount(limit.bytes),
+    limit.entries?.toLocaleString('en') ?? '',
+    limit.depth?.toLocaleString('en') ?? '',
+    seconds,
+    limit.beyond,
+    test === undefined ? 'none yet' : `\`tests/${test.split(': ')[0]}\``,
+    typeof fuzz === 'string' ? `\`${fuzz}\`` : fuzz.none,
+  ]
+  return `| ${cells.join(' | ')} |`
+}
+
+/** The tables as docs/limits.md shows them. */
+export function limitsPage(): string {
+  const head = '| what is read | from | bytes | entries | depth | time | beyond it | proved by | fuzzer |'
+  return Object.entries(limitTables)
+    .map(([title, limits]) => {
+      const rows = Object.entries<Limit>(limits).map(([name, limit]) => row(name, limit))
+      return [`## ${title}`, '', head, `|${' --- |'.repeat(9)}`, ...rows].join('\n')
+    })
+    .join('\n\n')
+}
