@@ -15,6 +15,7 @@ import { networkBoot } from './machines/network-boot.ts'
 import { createNamespace } from './namespace/namespace.ts'
 import { RunningServices, type ServiceLine } from './protocols/running-services.ts'
 import { type AdminToken, loadAdminToken } from './store/admin-token.ts'
+import { lockDataFolder } from './store/one-server.ts'
 import { openStore } from './store/sqlite/open.ts'
 import { TemplateRenderer } from './templates/renderer.ts'
 
@@ -77,6 +78,7 @@ export function createApp({ version, newStore, ...catalogOptions }: AppOptions):
   })
   const mirrors = new MirrorRunner({ config, events })
   let admin: AdminToken | undefined
+  let unlockData: (() => Promise<void>) | undefined
   const isAdmin = (token: string): boolean => admin?.isValid(token) ?? false
   const serviceLines = () => running.lines()
   const web = webApp({ ...parts, version, serviceLines, events, metrics, uploads, isAdmin })
@@ -93,7 +95,8 @@ export function createApp({ version, newStore, ...catalogOptions }: AppOptions):
   async function start(): Promise<void> {
     try {
       await catalog.start()
-      const { paths } = config()
+      const { paths, file } = config()
+      unlockData = await lockDataFolder(paths.data, file)
       admin = await loadAdminToken(paths.data)
       if (admin.isNew) note(`made the administrator's token for uploads: ${admin.file}`)
       await uploads.start()
@@ -116,6 +119,7 @@ export function createApp({ version, newStore, ...catalogOptions }: AppOptions):
     await Promise.all([running.stop(onTrouble), ...ends.map((end) => end.catch(onTrouble))])
     // Last, because the services report to it until they are closed.
     await machines.close().catch(onTrouble)
+    await unlockData?.().catch(onTrouble)
   }
 
   return { events: bus, namespace: source, snapshot, serviceLines, start, stop }

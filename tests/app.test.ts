@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import request from 'supertest'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -6,7 +6,7 @@ import type { App } from '../server/app.ts'
 import { testApp } from './support/app.ts'
 import { type CliResult, treebootIn } from './support/cli.ts'
 import { fetchTftp } from './support/tftp-client.ts'
-import { keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
+import { keptFolder, makeTree, temporaryFolder, writeBelow } from './support/tree-folder.ts'
 
 /**
  * The main job, end to end: a tree in a folder, and a guest that boots and installs from it through every
@@ -160,6 +160,29 @@ describe('the front', () => {
   test('a path that is nobody’s is 404 without a body', async () => {
     const { headers, text } = await request(base).get('/no/such').expect(404)
     expect([headers['content-length'], text]).toEqual(['0', ''])
+  })
+})
+
+describe('the data folder', () => {
+  test('has one server: a second one is refused, names the first, and leaves it as it is', async () => {
+    const second = testApp(home.path)
+    const message = `process ${process.pid} (`
+    await expect(second.start()).rejects.toMatchObject({
+      kind: 'conflict',
+      message: expect.stringContaining(message),
+    })
+    await expect(testApp(home.path).start()).rejects.toThrow(`with ${join(home.path, 'config.yaml')})`)
+    await request(base).get('/healthz').expect(200)
+  })
+
+  test('is free for the next server when the first one has stopped', async () => {
+    const other = temporaryFolder()
+    writeBelow(other, 'config.yaml', config)
+    for (const each of [testApp(other), testApp(other)]) {
+      await each.start()
+      await each.stop()
+    }
+    expect(readdirSync(join(other, 'data')).filter((name) => name.includes('lock'))).toEqual([])
   })
 })
 

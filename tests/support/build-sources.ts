@@ -20,7 +20,11 @@ export default async function buildSources(project: TestProject): Promise<() => 
 
 async function translate(root: string, outdir: string): Promise<void> {
   const server = readdirSync(join(root, 'server'), { recursive: true, encoding: 'utf8' })
-  const children = ['tests/support/mirror-child.ts', 'tests/store/sqlite/writer.ts']
+  const children = [
+    'tests/support/mirror-child.ts',
+    'tests/store/sqlite/writer.ts',
+    'tests/host/lock-child.ts',
+  ]
   await build({
     absWorkingDir: root,
     entryPoints: [

@@ -1,4 +1,4 @@
-import { realpath, statfs } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import { defined } from '../../core/defined.ts'
 import { failureMessage } from '../../core/failure.ts'
 import type { SnapshotProblem } from '../../core/problem.ts'
@@ -6,6 +6,7 @@ import { isTemporaryFile } from '../../core/tree/names.ts'
 import type { SettleTimes } from '../../core/tree/settle.ts'
 import type { Release, Tree } from '../../core/tree/tree.ts'
 import type { EventSink } from '../../events/bus.ts'
+import { networkFileSystem } from '../../host/network-folder.ts'
 import { BackgroundVerifier } from '../../verify/background-verifier.ts'
 import type { VerifyCache } from '../../verify/verify-cache.ts'
 import { EarlierTrees, readEarlierTree } from './earlier-trees.ts'
@@ -313,23 +314,4 @@ export class LiveTrees {
     timer.unref()
     this.#timers.set(name, timer)
   }
-}
-
-/** `statfs(2)` magic numbers of file systems on which inotify sees only what this machine writes itself. */
-const networkFileSystems = new Map([
-  [0x6969, 'NFS'],
-  [0xff534d42, 'CIFS'],
-  [0xfe534d42, 'SMB'],
-  [0x01021997, '9P'],
-  [0x00c36400, 'Ceph'],
-  [0x65735546, 'FUSE'],
-])
-
-async function networkFileSystem(folder: string): Promise<string | undefined> {
-  const type = await statfs(folder).then(
-    (stats) => stats.type,
-    () => 0,
-  )
-  // Node gives numbers above 2^31 as negative ones.
-  return networkFileSystems.get(type >>> 0)
 }

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { Failure } from '../../core/failure.ts'
 import { bytes as size } from '../../events/units.ts'
-import { unfinishedImports } from '../../intake/import/import-job.ts'
+import { removeUnfinished, unfinishedImports } from '../../intake/import/import-job.ts'
 import { leftovers, planGc } from '../../versions/gc.ts'
 import type { VersionView } from '../../versions/version-store.ts'
 import { boundVersions } from '../guest-store.ts'
@@ -65,7 +65,7 @@ async function gc(id: string | undefined, options: GcOptions, io: CliIo): Promis
   const imports = id === undefined ? await unfinishedImports(store.trees) : []
   const oldImports = imports.filter(({ lastMs }) => options.now || nowMs - lastMs > dayMs)
   if (options.delete) {
-    for (const { folder } of oldImports) await rm(folder, { recursive: true, force: true })
+    for (const each of oldImports) await removeUnfinished(each)
     for (const { id: tree, version } of plan.remove) await store.remove(tree, version)
     // Versions that a crash left half deleted: nothing reads or lists them any more.
     for (const folder of await leftovers(store.trees)) await rm(folder, { recursive: true, force: true })

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { lstat, mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
+import { failureKind } from '../../core/failure.ts'
 import { writeAtomically } from '../../host/atomic-write.ts'
-import { lockHolder, takeLock } from '../../host/lock.ts'
+import { isLocked, takeLock } from '../../host/lock.ts'
 import { incomingFolder } from '../../versions/layout.ts'
 
 /**
@@ -20,7 +21,7 @@ export interface ImportJob {
   readonly resumed: boolean
   /** Releases the lock; the folder stays for a resume. */
   release(): Promise<void>
-  /** Removes the folder, when the work is done or given up. */
+  /** Removes the folder and releases the lock, when the work is done or given up. */
   discard(): Promise<void>
 }
 
@@ -44,8 +45,7 @@ interface ImportJobRecord {
 export async function openImportJob(trees: string, source: string, fingerprint: string): Promise<ImportJob> {
   const key = createHash('sha256').update(source).digest('hex').slice(0, 16)
   const folder = join(incomingFolder(trees), `job-${key}`)
-  await mkdir(folder, { recursive: true })
-  const unlock = await takeLock(lockFile(folder), `is importing ${source} already`)
+  const unlock = await takeLock(lockFile(folder), { holderIs: `is importing ${source} already` })
   const previous = await readJobRecord(folder)
   const resumed = previous?.fingerprint === fingerprint
   const tree = join(folder, 'tree')
@@ -62,12 +62,22 @@ export async function openImportJob(trees: string, source: string, fingerprint: 
     resumed,
     release: unlock,
     async discard() {
-      // The tree takes long to remove. The lock, which lies in `folder`, lasts until it is gone.
-      await rm(tree, { recursive: true, force: true })
-      await rm(folder, { recursive: true, force: true })
+      await removeJob(folder, unlock)
       await rmdir(incomingFolder(trees)).catch(() => undefined)
     },
   }
+}
+
+/**
+ * Removes the folder of a job whose lock is held. The lock, which lies in it, is released when all else is gone.
+ * A process that waits for the lock then makes the folder anew.
+ */
+async function removeJob(folder: string, unlock: () => Promise<void>): Promise<void> {
+  const lock = basename(lockFile(folder))
+  for (const name of await readdir(folder).catch(() => []))
+    if (!name.startsWith(lock)) await rm(join(folder, name), { recursive: true, force: true })
+  await unlock()
+  await rmdir(folder).catch(() => undefined)
 }
 
 /** An import that was interrupted, refused or failed, and that no process continues now. */
@@ -87,13 +97,24 @@ export async function unfinishedImports(trees: string): Promise<UnfinishedImport
   for (const name of (await readdir(incoming).catch(() => [])).sort()) {
     if (!name.startsWith('job-')) continue
     const folder = join(incoming, name)
-    if ((await lockHolder(lockFile(folder))) !== undefined) continue
+    if (await isLocked(lockFile(folder))) continue
     const record = await readJobRecord(folder)
     const { bytes, lastMs } = await measureFolder(folder)
     const { source = 'an unknown source', startedMs = lastMs } = record ?? {}
     found.push({ folder, source, startedMs, lastMs, bytes })
   }
   return found
+}
+
+/**
+ * Removes an import that `unfinishedImports` has found. One that a process has taken up meanwhile stays.
+ */
+export async function removeUnfinished({ folder, source }: UnfinishedImport): Promise<void> {
+  try {
+    await removeJob(folder, await takeLock(lockFile(folder), { holderIs: `is importing ${source} now` }))
+  } catch (error) {
+    if (failureKind(error) !== 'conflict') throw error
+  }
 }
 
 async function measureFolder(folder: string): Promise<{ bytes: number; lastMs: number }> {
@@ -116,7 +137,7 @@ async function measureFolder(folder: string): Promise<{ bytes: number; lastMs: n
 }
 
 function lockFile(folder: string): string {
-  return join(folder, 'lock')
+  return join(folder, 'job.lock')
 }
 
 function recordFile(folder: string): string {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Database } from 'better-sqlite3'
 import { Failure, failureMessage } from '../../core/failure.ts'
 import type { WitnessSays } from '../../core/guest/doubt.ts'
+import { loadSqlite, noModule } from '../../host/sqlite.ts'
 import { Ballast } from '../ballast.ts'
 import type { Store } from '../store.ts'
 import { readWitnesses, writeWitness } from '../witness.ts'
@@ -73,25 +74,14 @@ export async function openExistingStore(options: OpenOptions): Promise<OpenedSto
 const folderRemedy = 'set paths.data to a folder that this user may write'
 
 async function openDatabase(file: string): Promise<Database> {
+  const Database = await loadSqlite()
   try {
-    const { default: Database } = await import('better-sqlite3')
     const { busyTimeoutMs } = await import('./write-queue.ts')
     return new Database(file, { timeout: busyTimeoutMs })
   } catch (error) {
     if ((error as { code?: unknown }).code?.toString().startsWith('SQLITE_')) throw unusable(file, error)
     throw noModule(error)
   }
-}
-
-/** The native part of the database module is missing, or was built for another version of Node. */
-export function noModule(error: unknown): Failure {
-  const [reason] = failureMessage(error).split('\n')
-  return new Failure(
-    'unavailable',
-    `the database module better-sqlite3 does not load on Node ${process.versions.node} (${reason}); run ` +
-      '"npm rebuild better-sqlite3" where treeboot is installed: it needs python3, make and a C++ compiler',
-    { cause: error },
-  )
 }
 
 /** The failure of a file that is damaged, of a newer version, or cannot be used for another reason. */
