@@ -5,7 +5,6 @@ import {
   type Dirent,
   fstat,
   lstat,
-  open,
   read,
   readdir,
   realpath,
@@ -15,6 +14,7 @@ import { basename } from 'node:path'
 import { promisify } from 'node:util'
 import { LRUCache } from 'lru-cache'
 import { Failure } from '../core/failure.ts'
+import { closeDescriptor, descriptorPath, openDescriptor, pathOnly, realPathOf } from '../host/descriptor.ts'
 import { isInside } from '../host/paths.ts'
 import { forEachAtOnce } from '../host/pool.ts'
 import { byName, folderEntry } from './entry.ts'
@@ -63,27 +63,41 @@ export function diskSource(root: string, options: DiskOptions = {}): FileSource 
     // The same inode and change time: the path leads to the file that was found inside before. A rename sets
     // the change time.
     if (earlier && isSame(earlier.stats, stats)) return earlier.entry
-    const real = await realInside(given)
-    // The path may name another file since the first call. The second call decides.
-    const realStats = real === undefined ? undefined : await statWith(lstat, real)
-    const entry = real !== undefined && realStats && entryOf(baseName(path), real, realStats)
+    const found = await findInside(given)
+    const forget = (): void => void remembered.delete(path)
+    const entry = found && entryOf(baseName(path), found.real, found.stats, forget)
     if (!entry) {
-      remembered.delete(path)
+      forget()
       return undefined
     }
-    if (isSame(stats, realStats)) remembered.set(path, { stats, entry })
+    if (isSame(stats, found.stats)) remembered.set(path, { stats, entry })
     return entry
   }
 
   /**
-   * The real path, if it is inside the limit. The limit is resolved each time, because it may be a symlink
-   * that was switched.
+   * Opens what is at a path, and calls `act` with its descriptor and real path if that is inside the limit. The
+   * limit is resolved each time, because it may be a symlink that was switched.
    */
-  const realInside = async (given: string): Promise<string | undefined> => {
-    const [real, limit] = await Promise.all([realOf(given), realOf(options.within ?? root)])
-    if (real === undefined || limit === undefined) return undefined
-    return isInside(limit, real) ? real : undefined
+  const withinLimit = async <T>(
+    given: string,
+    flags: number,
+    act: (fd: number, real: string) => Promise<T>,
+  ): Promise<T | undefined> => {
+    const [fd, limit] = await Promise.all([openOf(given, flags), realOf(options.within ?? root)])
+    if (fd === undefined) return undefined
+    try {
+      const real = await realPathOf(fd, given)
+      return real !== undefined && limit !== undefined && isInside(limit, real)
+        ? await act(fd, real)
+        : undefined
+    } finally {
+      closeDescriptor(fd)
+    }
   }
+
+  /** What is at a path now, if it is inside the limit: real path and `stat` are of the same file. */
+  const findInside = (given: string): Promise<Located | undefined> =>
+    withinLimit(given, pathOnly, async (fd, real) => ({ real, stats: await statsOf(fd) }))
 
   const statShared = (path: CleanPath): Promise<Entry | undefined> => {
     const shared = pending.get(path)
@@ -96,29 +110,50 @@ export function diskSource(root: string, options: DiskOptions = {}): FileSource 
     return started
   }
 
-  /** The entry of a listed name. Only a symlink must be resolved: all else in a real folder is inside. */
-  const lookUpListed = async (path: CleanPath, real: string, item: Dirent): Promise<Entry | undefined> => {
-    if (item.isSymbolicLink()) return lookUp(joinPath(path, item.name))
-    if (!item.isFile() && !item.isDirectory()) return undefined
-    const file = `${real === '/' ? '' : real}/${item.name}`
-    const stats = await statWith(lstat, file)
-    return stats && entryOf(item.name, file, stats)
-  }
-
   return {
     stat: statShared,
-    async list(path) {
-      const real = await realInside(path === '/' ? root : root + path)
-      const items = real === undefined ? undefined : await itemsIn(real)
-      if (real === undefined || !items) return undefined
-      const entries: Entry[] = []
-      await forEachAtOnce(items, listConcurrency, async (item) => {
-        const entry = await lookUpListed(path, real, item)
-        if (entry) entries.push(entry)
+    list(path) {
+      const given = path === '/' ? root : root + path
+      const linked = (name: string): Promise<Entry | undefined> => lookUp(joinPath(path, name))
+      return withinLimit(given, pathOnly | constants.O_DIRECTORY, async (fd, real) => {
+        const entries = await listFolder({ real, opened: descriptorPath(fd, real), linked })
+        // A folder that was removed after we opened it is empty.
+        return entries?.length === 0 && (await statsOf(fd)).nlink === 0n ? undefined : entries
       })
-      return entries.sort(byName)
     },
   }
+}
+
+interface OpenFolder {
+  readonly real: string
+  /** A path of the open folder that no symlink can lead elsewhere. */
+  readonly opened: string
+  /** The entry of a symlink in the folder, which may lead out. */
+  readonly linked: (name: string) => Promise<Entry | undefined>
+}
+
+async function listFolder(folder: OpenFolder): Promise<Entry[] | undefined> {
+  const items = await itemsIn(folder.opened)
+  const entries: Entry[] = []
+  await forEachAtOnce(items ?? [], listConcurrency, async (item) => {
+    const entry = await entryOfListed(folder, item)
+    if (entry) entries.push(entry)
+  })
+  return items && entries.sort(byName)
+}
+
+/** Only a symlink must be resolved: all else in a real folder is inside. */
+async function entryOfListed({ real, opened, linked }: OpenFolder, item: Dirent): Promise<Entry | undefined> {
+  if (item.isSymbolicLink()) return linked(item.name)
+  if (!item.isFile() && !item.isDirectory()) return undefined
+  const stats = await statWith(lstat, `${opened}/${item.name}`)
+  return stats && entryOf(item.name, `${real === '/' ? '' : real}/${item.name}`, stats)
+}
+
+interface Located {
+  /** Real path. */
+  readonly real: string
+  readonly stats: BigIntStats
 }
 
 interface Remembered {
@@ -136,7 +171,13 @@ function isSame(a: BigIntStats, b: BigIntStats): boolean {
   )
 }
 
-function entryOf(name: string, file: string, stats: BigIntStats): Entry | undefined {
+/** @param onFailure Called when the file does not open: it was replaced, or lies elsewhere by now. */
+function entryOf(
+  name: string,
+  file: string,
+  stats: BigIntStats,
+  onFailure: () => void = () => undefined,
+): Entry | undefined {
   const modifiedMs = Number(stats.mtimeNs / 1_000_000n)
   if (stats.isDirectory()) return folderEntry(name, modifiedMs, etagOf(stats))
   if (!stats.isFile()) return undefined
@@ -148,7 +189,11 @@ function entryOf(name: string, file: string, stats: BigIntStats): Entry | undefi
     modifiedMs,
     etag,
     extent: { file, offset: 0 },
-    open: () => openSame(file, etag),
+    open: () =>
+      openSame(file, etag).catch((error) => {
+        onFailure()
+        throw error
+      }),
   }
 }
 
@@ -168,24 +213,21 @@ export function etagOf(stats: Pick<BigIntStats, 'ino' | 'size' | 'mtimeNs'>): st
 
 /**
  * Opens the file that the entry was made from. A file that has replaced it since is refused, so the bytes
- * always belong to the size and etag that the client already has. The flag O_NONBLOCK is for a pipe that
- * has replaced the file: without it, opening would block a thread of the pool until a writer comes.
+ * always belong to the size and etag that the client already has. So is a file that is not at this real path: a
+ * symlink took the place of a folder above it. The flag O_NONBLOCK is for a pipe that has replaced the file:
+ * without it, opening would block a thread of the pool until a writer comes.
+ *
+ * @param file Real path.
  */
 export async function openSame(file: string, etag: string): Promise<OpenFile> {
-  const fd = await new Promise<number>((resolve, reject) => {
-    open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK, (error, opened) =>
-      error ? reject(error) : resolve(opened),
-    )
-  })
+  const fd = await openDescriptor(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   try {
-    const stats = await new Promise<BigIntStats>((resolve, reject) => {
-      fstat(fd, { bigint: true }, (error, found) => (error ? reject(error) : resolve(found)))
-    })
-    if (!stats.isFile() || etagOf(stats) !== etag)
+    const [stats, real] = await Promise.all([statsOf(fd), realPathOf(fd, file)])
+    if (!stats.isFile() || etagOf(stats) !== etag || real !== file)
       throw new Failure('conflict', `${file} was replaced while it was being opened; try again`)
     return openFile(fd, Number(stats.size))
   } catch (error) {
-    close(fd)
+    closeDescriptor(fd)
     throw error
   }
 }
@@ -226,6 +268,21 @@ function statWith(call: typeof stat | typeof lstat, file: string): Promise<BigIn
       else reject(error)
     })
   })
+}
+
+function statsOf(fd: number): Promise<BigIntStats> {
+  return new Promise((resolve, reject) => {
+    fstat(fd, { bigint: true }, (error, found) => (error ? reject(error) : resolve(found)))
+  })
+}
+
+async function openOf(file: string, flags: number): Promise<number | undefined> {
+  try {
+    return await openDescriptor(file, flags)
+  } catch (error) {
+    if (isAbsent(error)) return undefined
+    throw error
+  }
 }
 
 async function realOf(file: string): Promise<string | undefined> {

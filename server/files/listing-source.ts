@@ -2,6 +2,7 @@ import { constants, type Dirent, readdir, type Stats, stat } from 'node:fs'
 import { open, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '../core/failure.ts'
+import { realPathOf } from '../host/descriptor.ts'
 import { isInside } from '../host/paths.ts'
 import { folderEntry } from './entry.ts'
 import { baseName, type CleanPath, isServedName, joinPath, parentPath } from './path.ts'
@@ -197,13 +198,13 @@ function entryOf(name: string, stamp: Stamp): Entry {
 
 /**
  * Opens the file as it is now, unlike `openSame` of disk.ts: `seen` has the stamp from before, so the next scan
- * finds a change in between.
+ * finds a change in between. A symlink that took the place of a folder above it is refused all the same.
  */
 async function openFile(stamp: Stamp): Promise<OpenFile> {
   // NONBLOCK: a pipe that took the file's place would keep us waiting for a writer.
   const handle = await open(stamp.file, constants.O_RDONLY | constants.O_NONBLOCK)
-  const stats = await handle.stat()
-  if (!stats.isFile()) {
+  const [stats, real] = await Promise.all([handle.stat(), realPathOf(handle.fd, stamp.file)])
+  if (!stats.isFile() || real !== stamp.file) {
     await handle.close()
     throw new Failure('conflict', `${stamp.file} was replaced while it was being opened; try again`)
   }

@@ -106,6 +106,25 @@ describe('diskSource', () => {
     expect(await stat(source, '/b')).toBeUndefined()
   })
 
+  test('an entry does not open through a symlink that took the place of a folder, and is forgotten', async () => {
+    const source = diskSource(root)
+    await mkdir(join(root, 'folder'))
+    await writeFile(join(root, 'folder/a'), 'moved')
+    const entry = await stat(source, '/folder/a')
+    // The same inode, size and times, but outside.
+    await rename(join(root, 'folder'), join(base, 'folder'))
+    await symlink('../folder', join(root, 'folder'))
+    await expect(entry?.open()).rejects.toMatchObject({ name: 'Failure', kind: 'conflict' })
+    expect(await stat(source, '/folder/a')).toBeUndefined()
+  })
+
+  test('a file may have the name that the kernel gives to deleted files', async () => {
+    const source = diskSource(root)
+    await writeFile(join(root, 'a (deleted)'), 'still there')
+    expect((await contentOf(await stat(source, '/a (deleted)'))).toString()).toBe('still there')
+    expect((await source.list(rootPath, anyone))?.map((entry) => entry.name)).toEqual(['a (deleted)'])
+  })
+
   test('the root may be a symlink that is switched, and may be created later', async () => {
     const link = join(base, 'current')
     const source = diskSource(link)

@@ -24,6 +24,7 @@ async function translate(root: string, outdir: string): Promise<void> {
     'tests/support/mirror-child.ts',
     'tests/store/sqlite/writer.ts',
     'tests/host/lock-child.ts',
+    'tests/support/swap-child.ts',
   ]
   await build({
     absWorkingDir: root,

@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, realpath, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import pc from 'picocolors'
@@ -59,7 +59,8 @@ async function describe(absolute: string, asked: string): Promise<Description> {
   const stats = await stat(absolute)
   if (stats.isDirectory()) return describeTree(diskSource(absolute), nameFrom(absolute), asked)
   if (!stats.isFile()) throw new Failure('invalid-data', `${asked} is neither a folder nor a file`)
-  if (await looksLikeIso(absolute)) return describeTree(await isoSource(absolute), nameFrom(absolute), asked)
+  const image = await realpath(absolute)
+  if (await looksLikeIso(image)) return describeTree(await isoSource(image), nameFrom(absolute), asked)
   if (stats.size > maxDescriptorBytes)
     throw new Failure('too-large', `${asked} has ${stats.size} bytes, more than any tree descriptor`)
   return readDescriptor(asked, await readFile(absolute))

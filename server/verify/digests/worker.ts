@@ -4,6 +4,7 @@ import { constants, setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { failureMessage } from '../../core/failure.ts'
 import { etagOf } from '../../files/disk.ts'
+import { isAtSync } from '../../host/descriptor.ts'
 import type { Digests } from './digests.ts'
 import type { HashReply, HashRequest, HashWorkerData } from './message.ts'
 
@@ -27,7 +28,7 @@ function hash(request: HashRequest): HashReply {
     const stats = fstatSync(fd, { bigint: true })
     const found = etagOf(stats)
     // The etag of a file inside an image begins with the image's.
-    if (!stats.isFile() || !(etag === found || etag.startsWith(`${found}-`)))
+    if (!isAtSync(fd, file) || !stats.isFile() || !(etag === found || etag.startsWith(`${found}-`)))
       return { kind: 'failed', id, message: 'it was replaced while it was being verified' }
     return hashOpenFile(fd, request)
   } finally {

@@ -1,0 +1,157 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import { Client } from 'basic-ftp'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import type { App } from '../../server/app.ts'
+import { testApp } from '../support/app.ts'
+import { builtFile } from '../support/built-file.ts'
+import { runs } from '../support/fuzz.ts'
+import { NfsClient, TcpWire } from '../support/nfs-client.ts'
+import { fetchTftp } from '../support/tftp-client.ts'
+import { keptFolder, writeBelow } from '../support/tree-folder.ts'
+
+/**
+ * A user of this machine who may write in `trees/` puts a symlink that leads out in the place of a folder, and back,
+ * while clients ask for what is below it. No service may follow it at any moment.
+ */
+
+const config = `
+server: { bind: 127.0.0.1 }
+http: { port: 0 }
+tftp: { port: 0 }
+ftp: { port: 0 }
+nfs: { port: 0 }
+`
+const secret = 'OUTSIDE'
+/** More than a service keeps of small files, and several blocks of TFTP. */
+const bigBytes = 70_000
+
+const home = keptFolder()
+let app: App
+let ports: Readonly<Record<string, number>>
+
+beforeAll(async () => {
+  writeBelow(home.path, 'config.yaml', config)
+  writeBelow(home.path, 'trees/some/swapped/small', 'inside')
+  writeBelow(home.path, 'trees/some/swapped/big', 'i'.repeat(bigBytes))
+  writeBelow(home.path, 'outside/small', secret)
+  writeBelow(home.path, 'outside/big', secret.repeat(bigBytes / secret.length))
+  writeBelow(home.path, `outside/${secret}`, '')
+  symlinkSync(join(home.path, 'outside'), join(home.path, 'trees/some/link'))
+  app = testApp(home.path)
+  await app.start()
+  ports = Object.fromEntries(app.serviceLines().map(({ name, port = 0 }) => [name, port]))
+}, 20_000)
+
+afterAll(async () => {
+  await app.stop()
+  home.remove()
+})
+
+async function startSwapping(): Promise<{ process: ChildProcess; end(): Promise<number> }> {
+  const some = join(home.path, 'trees/some')
+  const args = [builtFile('tests/support/swap-child.ts'), join(some, 'swapped'), join(some, 'link')]
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const output = child.stdout as NodeJS.ReadableStream
+  await once(output, 'data')
+  return {
+    process: child,
+    async end() {
+      child.stdin?.end()
+      const [count] = (await once(output, 'data')) as [Buffer]
+      return Number(count.toString())
+    },
+  }
+}
+
+const folder = '/trees/some/swapped'
+const url = (path: string): string => `http://127.0.0.1:${ports.http}${path}`
+
+/** What a client sees: the status or the length and the text of a file, or the names of a folder. */
+type Way = (path: string) => Promise<string>
+
+async function byHttp(path: string, init: RequestInit = {}): Promise<string> {
+  const response = await fetch(url(path), init)
+  return `${response.headers.get('content-length')} ${await response.text()}`
+}
+
+async function openFtp(): Promise<Way> {
+  const ftp = new Client()
+  onTestFinished(() => ftp.close())
+  await ftp.access({ host: '127.0.0.1', port: ports.ftp ?? 0 })
+  return async (path) => {
+    const chunks: Buffer[] = []
+    const write: Writable['_write'] = (chunk: Buffer, _encoding, done) => {
+      chunks.push(Buffer.from(chunk))
+      done()
+    }
+    await ftp.downloadTo(new Writable({ write }), path)
+    return Buffer.concat(chunks).toString()
+  }
+}
+
+async function openNfs(): Promise<Way> {
+  const wire = await TcpWire.open(ports.nfs ?? 0)
+  onTestFinished(() => wire.close())
+  const nfs = new NfsClient(wire)
+  return async (path) => {
+    const handle = await nfs.walk(path)
+    return `${(await nfs.getattr(handle)).size} ${await nfs.readAll(handle, 64 * 1024)}`
+  }
+}
+
+const tftp: Way = async (path) =>
+  (
+    await fetchTftp(path, {
+      port: ports.tftp ?? 0,
+      retryMs: 2000,
+      options: { blksize: 1468, windowsize: 16 },
+    })
+  ).bytes.toString()
+
+/** Each way to ask, what it asks for, and how often. */
+const ways: readonly [string, () => Promise<Way>, readonly string[], number][] = [
+  ['HTTP, small and large files', async () => byHttp, ['/small', '/big'], 400],
+  [
+    'HTTP by node:http',
+    async () => (path) => byHttp(path, { headers: { Range: 'bytes=0-' } }),
+    ['/small'],
+    300,
+  ],
+  ['HTTP, HEAD', async () => (path) => byHttp(path, { method: 'HEAD' }), ['/small'], 300],
+  [
+    'HTTP, listings',
+    async () => (path) => byHttp(path, { headers: { Accept: 'application/json' } }),
+    ['/'],
+    300,
+  ],
+  ['FTP', openFtp, ['/small', '/big'], 300],
+  ['TFTP', async () => tftp, ['/small', '/big'], 300],
+  ['NFS', openNfs, ['/small', '/big'], 300],
+]
+
+test.each(ways)(
+  '%s: no byte and no name from outside',
+  async (_name, open, files, times) => {
+    const ask = await open()
+    const swapping = await startSwapping()
+    let inside = 0
+    const leaks: string[] = []
+    for (let n = 0; n < runs(times); n++) {
+      const path = `${folder}${files[n % files.length]}`
+      const seen = await ask(path).catch(() => 'refused')
+      if (seen.includes(secret) || seen.startsWith(`${secret.length} `))
+        leaks.push(`${path}: ${seen.slice(0, 100)}`)
+      else if (seen.includes('i') || seen.startsWith('6 ')) inside++
+    }
+    expect(leaks).toEqual([])
+    // The test means nothing when the folder was hardly ever there, or never swapped.
+    expect(inside).toBeGreaterThan(runs(times) / 20)
+    expect(await swapping.end()).toBeGreaterThan(100)
+  },
+  runs(120_000),
+)
