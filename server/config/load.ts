@@ -6,12 +6,12 @@ import type { Guest, Profile } from '../core/guest/guest.ts'
 import { configurationLimits } from '../core/limits/configuration.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { type ServiceName, serviceNames, serviceTable } from '../core/services.ts'
-import { isInside } from '../host/paths.ts'
 import { type ConfigFile, configFileSchema } from './file-schema.ts'
 import { type GuestFile, guestFolderName, readGuestFiles, withGuestFiles } from './guest-files.ts'
 import { resolveGuests } from './guests.ts'
 import { checkKeyFiles } from './key-files.ts'
-import { ConfigError, ProblemList, reportIssues, showPath, whyUnreadable } from './problems.ts'
+import { checkPaths, checkRealPaths } from './private-paths.ts'
+import { ConfigError, ProblemList, reportIssues, whyUnreadable } from './problems.ts'
 import type { Config, DhcpConfig, FtpConfig, ImportConfig, ServiceConfig } from './schema.ts'
 import { readYaml, type YamlMapping, type YamlPath, type YamlText, type YamlValue } from './yaml.ts'
 
@@ -53,7 +53,7 @@ export async function loadConfigFile(options: {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'ENOENT' && options.file === undefined) {
-      const { config, ...rest } = parseConfig('', shown, options.cwd, guestFiles)
+      const { config, ...rest } = await finishChecks(draftConfig('', shown, options.cwd, guestFiles))
       const { file: _, ...defaults } = config
       return { config: defaults, ...rest }
     }
@@ -67,8 +67,16 @@ export async function loadConfigFile(options: {
   } catch (cause) {
     throw unreadable(shown, 'is not UTF-8 text; save it as UTF-8', cause)
   }
-  const draft = draftConfig(text, shown, dirname(path), guestFiles)
-  if (draft.loaded) await checkKeyFiles(draft.loaded.config, draft.yaml, draft.problems)
+  return finishChecks(draftConfig(text, shown, dirname(path), guestFiles))
+}
+
+/** The checks that look at the disk. */
+async function finishChecks(draft: Draft): Promise<LoadedConfig> {
+  const { loaded, yaml, problems } = draft
+  if (loaded) {
+    await checkKeyFiles(loaded.config, yaml, problems)
+    await checkRealPaths(loaded.config, yaml, problems)
+  }
   return finish(draft)
 }
 
@@ -253,34 +261,5 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
     },
     unknown: file.unknown ?? 'menu',
     menuTimeoutMs: (file['menu-timeout'] ?? 30) * 1000,
-  }
-}
-
-/**
- * Reports a secret folder inside a public one. Every file in `trees` and `tftpboot` is served to anyone,
- * while templates contain password hashes and the data folder contains tokens.
- */
-function checkPaths({ paths, state }: Config, text: YamlText, problems: ProblemList): void {
-  for (const file of state.witness) {
-    if (!isInside(paths.data, file)) continue
-    const path = ['state', 'witness']
-    problems.add(
-      'error',
-      text.position(path, 'value'),
-      `${showPath(path)}: found ${file}, inside paths.data (${paths.data}), with which it would be lost`,
-      'choose a file elsewhere, best on another disk',
-    )
-  }
-  for (const secret of ['templates', 'data'] as const) {
-    for (const open of ['trees', 'tftpboot'] as const) {
-      if (!isInside(paths[open], paths[secret])) continue
-      const path = ['paths', secret]
-      problems.add(
-        'error',
-        text.position(path, 'value'),
-        `${showPath(path)}: found ${paths[secret]}, inside ${showPath(['paths', open])} (${paths[open]}), whose files are served to anyone`,
-        'choose a folder outside it',
-      )
-    }
   }
 }
