@@ -1,16 +1,10 @@
-import {
-  type ErrorRequestHandler,
-  json,
-  type Request,
-  type RequestHandler,
-  type Response,
-  Router,
-} from 'express'
+import { type ErrorRequestHandler, type Request, type RequestHandler, type Response, Router } from 'express'
 import { httpStatus } from '../core/http-status.ts'
-import { requestLimits } from '../core/limits/requests.ts'
 import type { Requester } from '../core/net/requester.ts'
 import { whyNotAdmin } from './admin.ts'
+import { whyCrossSite } from './cross-site.ts'
 import { failureReply, type OnFault } from './failures.ts'
+import { jsonBody } from './json-body.ts'
 import type { ApiContext, Method, Reply, Route } from './route.ts'
 import type { ErrorBody } from './types.ts'
 
@@ -27,12 +21,19 @@ interface RouterOptions {
  */
 export function routerOf({ routes, context, requesterOf, onFault }: RouterOptions): Router {
   const router = Router()
+  // Before all rows, so that no row can forget it.
+  router.use((req, res, next) => {
+    const message = whyCrossSite(req.method, req.headers, context.snapshot().config.server.url)
+    if (message === undefined) next()
+    else send(res, { status: httpStatus.forbidden.api, json: { error: 'forbidden', message } })
+  })
   for (const each of routes) {
     const handlers = each.body ? [readJson, handle(each)] : [handle(each)]
     router[expressMethods[each.method]](each.path, ...handlers)
   }
   router.use((_req, res) => {
-    res.status(404).json({ error: 'not-found', message: 'no such path in the API; see /api/v1/' })
+    const json: ErrorBody = { error: 'not-found', message: 'no such path in the API; see /api/v1/' }
+    send(res, { status: httpStatus['not-found'].api, json })
   })
   const refuse: ErrorRequestHandler = (error, req, res, next) => {
     if (res.headersSent) return next(error)
@@ -54,8 +55,10 @@ export function routerOf({ routes, context, requesterOf, onFault }: RouterOption
   }
 }
 
-/** `strict: false` accepts JSON that is no object or list: such a report counts, too (`reports.ts`). */
-const readJson = json({ limit: requestLimits.jsonBody.bytes, strict: false })
+const readJson: RequestHandler = async (req, _res, next) => {
+  req.body = await jsonBody(req)
+  next()
+}
 
 const expressMethods = {
   GET: 'get',
@@ -76,13 +79,23 @@ function refuseAccess(
   if (message === undefined) return undefined
   const json: ErrorBody = { error: 'forbidden', message }
   if (!challenge) return { status: httpStatus.forbidden.api, json }
-  // `close`: the server does not wait for the body of a refused upload.
-  const headers = { 'WWW-Authenticate': 'Basic realm="treeboot", charset="UTF-8"', Connection: 'close' }
+  const headers = { 'WWW-Authenticate': 'Basic realm="treeboot", charset="UTF-8"' }
   return { status: 401, headers, json }
+}
+
+/** A body up to this size is read to its end although nobody uses it: then the connection can be kept. */
+const drainedBytes = 64 * 1024
+
+/** Whether more of the request's body is still to come than is worth reading. */
+function hasLongRest({ complete, headers }: Request): boolean {
+  if (complete) return false
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > drainedBytes
 }
 
 function send(res: Response, { status = 200, headers = {}, json, text }: Reply): void {
   res.status(status).set(headers)
+  // Without this, node:http reads the whole body of a refused upload before it takes the next request.
+  if (hasLongRest(res.req)) res.set('Connection', 'close')
   if (json !== undefined) res.json(json)
   else if (text !== undefined) res.send(text)
   else res.end()

@@ -93,7 +93,8 @@ async function respond(
   const { req, res, path, requester } = exchange
   const { method, headers } = req
   if (method !== 'GET' && method !== 'HEAD') {
-    write(res, emptyResponse(405, ['Allow', 'GET, HEAD']))
+    // `close`: nobody reads the body.
+    write(res, emptyResponse(405, ['Allow', 'GET, HEAD', 'Connection', 'close']))
     return { outcome: 'failed', kind: 'unsupported', detail: `method ${method}; files have GET and HEAD` }
   }
   const source = context.source()

@@ -1,0 +1,43 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Method } from './route.ts'
+
+/** Methods by which nothing changes (RFC 9110 section 9.2.1). */
+const safeMethods: ReadonlySet<string> = new Set<Method>(['GET', 'HEAD', 'OPTIONS'])
+
+/**
+ * Why a request comes from a page of another site, and may change nothing: a browser sends it with all rights of the
+ * person or machine in front of it, such as an address of our own machine or a password that it remembers.
+ * Undefined for everything else.
+ *
+ * `Sec-Fetch-Site` (W3C Fetch Metadata) is the browser's own word, but browsers send it only to `https:` and to
+ * loopback addresses. `Origin` comes with every such request. Scripts cannot set either header. Programs such as
+ * curl and wget send neither.
+ *
+ * @param ownUrl `server.url` of the configuration: behind a proxy the Host may be another one.
+ */
+export function whyCrossSite(
+  method: string,
+  headers: IncomingHttpHeaders,
+  ownUrl: string | undefined,
+): string | undefined {
+  if (safeMethods.has(method)) return undefined
+  const { 'sec-fetch-site': site, origin, host = '' } = headers
+  if (site === 'same-origin' || site === 'none') return undefined
+  if (site !== undefined) return refusal(`Sec-Fetch-Site: ${site}`)
+  if (origin === undefined || isOwn(origin, host, ownUrl)) return undefined
+  return refusal(`Origin: ${origin}`)
+}
+
+function isOwn(origin: string, host: string, ownUrl: string | undefined): boolean {
+  // `null` is the origin of sandboxed pages: those in trees have it, too.
+  if (!URL.canParse(origin)) return false
+  const { host: asked, origin: canonical } = new URL(origin)
+  if (ownUrl !== undefined && new URL(ownUrl).origin === canonical) return true
+  // The default port may be written or not.
+  const own = ['http', 'https'].map((scheme) => `${scheme}://${host}`).filter((url) => URL.canParse(url))
+  return own.some((url) => new URL(url).host === asked)
+}
+
+function refusal(found: string): string {
+  return `a page of another site sent this request (${found}), and such requests may not change anything; use the command line or a page of this server`
+}
