@@ -23,6 +23,7 @@ import type { EventSink } from '../events/bus.ts'
 import type { Store } from '../store/store.ts'
 import { GuestRecords, heldByDoubt, type StoreSurroundings } from './guest-records.ts'
 import { GuestStates } from './guest-states.ts'
+import { RefusedReports } from './refused-reports.ts'
 import { reportToken, sameToken } from './token.ts'
 
 export interface GuestHistoryOptions {
@@ -71,6 +72,7 @@ export class GuestHistory {
   readonly #records: GuestRecords
   #store: Store | undefined
   #secret: Uint8Array | undefined
+  readonly #refusedReports = new RefusedReports()
   /** By address: the last offer. */
   readonly #offers = new LRUCache<string, SentOffer>({ max: mostAddresses })
   /**
@@ -247,7 +249,7 @@ export class GuestHistory {
     if (install !== undefined) await this.#records.beginDoubt('old store')
     const why = install === undefined ? this.#whyNotBelieved(guest, received) : undefined
     if (why !== undefined) {
-      this.#trouble(`report of guest ${guest.name}`, `${client} said ${report}, and was not believed: ${why}`)
+      this.#refused(guest.name, received, why)
       throw new Failure('forbidden', why)
     }
     await this.#states.apply(guest.name, {
@@ -257,6 +259,15 @@ export class GuestHistory {
       ...defined({ detail, install }),
     })
     this.#options.events({ type: 'report', guest: guest.name, client, state: report, ...defined({ detail }) })
+  }
+
+  #refused(guest: string, { client, report, token }: ReceivedReport, why: string): void {
+    // A new installation is worth a new line: its operator looks for what goes wrong now.
+    const reason = `${token === undefined ? 'address' : 'token'} ${this.#installNumber(guest)}`
+    const silent = this.#refusedReports.count(guest, reason, this.#options.clock())
+    if (silent === undefined) return
+    const more = silent > 0 ? ` (and ${silent} more like it before)` : ''
+    this.#trouble(`report of guest ${guest}`, `${client} said ${report}, and was not believed: ${why}${more}`)
   }
 
   /**

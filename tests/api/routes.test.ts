@@ -1,12 +1,12 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import request from 'supertest'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { isAppPath, routes } from '../../server/api/routes.ts'
 import type { App } from '../../server/app.ts'
 import { cleanPath } from '../../server/files/path.ts'
 import { testApp } from '../support/app.ts'
-import { keptFolder, makeTree, writeBelow } from '../support/tree-folder.ts'
+import { keptFolder, makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
 const config = `
 server: { bind: 127.0.0.1 }
@@ -99,6 +99,36 @@ describe('the API', () => {
     )
     for (const path of ['guests/web01/story', 'inbox', 'problems'])
       expect((await get(`/api/v1/${path}`).expect(200)).body).toEqual([])
+  })
+
+  test('tells nobody but the administrator the paths of this machine', async () => {
+    const other = temporaryFolder()
+    const far = temporaryFolder()
+    symlinkSync(far, join(other, 'mirror'))
+    writeBelow(other, 'config.yaml', `${config}paths: { trees: mirror }\n`)
+    writeBelow(far, 'fedora-40/.treeinfo', 'no tree')
+    symlinkSync('/etc', join(far, 'out'))
+    const second = testApp(other)
+    onTestFinished(() => second.stop())
+    await second.start()
+    const url = `http://127.0.0.1:${second.serviceLines().find(({ name }) => name === 'http')?.port}`
+    const shown = await request(url).get('/api/v1/problems').expect(200)
+    expect(shown.body.length).toBeGreaterThan(0)
+    const page = await request(url).get('/').expect(200)
+    for (const text of [shown.text, page.text]) {
+      expect(text).not.toContain(other)
+      expect(text).not.toContain(far)
+    }
+    const secret = readFileSync(join(other, 'data/admin-token'), 'utf8').trim()
+    const whole = await request(url).get('/api/v1/problems').auth('admin', secret).expect(200)
+    expect(whole.text).toMatch(/treeboot-test-/)
+  })
+
+  test('the front page may run nothing, and no cache may keep an answer file', async () => {
+    expect((await get('/').expect(200)).headers['content-security-policy']).toMatch(/^default-src 'none'/)
+    for (const answer of [await request(base).head('/ks/web01'), await get('/ks/web01')])
+      expect([answer.status, answer.headers['cache-control']]).toEqual([200, 'no-store'])
+    expect((await get('/trees/old/fedora-40/.treeinfo')).headers['cache-control']).toBeUndefined()
   })
 
   test('renders the plan of a guest in each format, JSON unless told', async () => {

@@ -38,3 +38,29 @@ test('an offer counts that was made after an order in another process, however m
   await vi.waitFor(() => expect(offersOf()).toContain('192.0.2.1'))
   expect(history.stateOf(guest.name)).toMatchObject({ state: 'install', install: 1 })
 })
+
+test('refused reports are one line for each guest, reason and minute, with a count of the others', async () => {
+  let nowMs = 1_000_000
+  const lines: string[] = []
+  const history = new GuestHistory({
+    guests: () => createGuestIndex([guest]),
+    events: (event) => void (event.type === 'trouble' && lines.push(event.message)),
+    clock: () => nowMs,
+  })
+  await history.open(memoryStore())
+  const report = async (client: string, token?: string) => {
+    const received = {
+      report: 'installed',
+      client,
+      local: false,
+      ...(token !== undefined && { token }),
+    } as const
+    await expect(history.report(guest, received)).rejects.toMatchObject({ kind: 'forbidden' })
+  }
+  for (let i = 1; i <= 100; i++) await report(`192.0.2.${i}`)
+  await report('192.0.2.1', 'guessed')
+  expect(lines).toEqual([expect.stringMatching(/^192\.0\.2\.1 said/), expect.stringMatching(/token/)])
+  nowMs += 60_000
+  await report('192.0.2.1')
+  expect(lines.slice(2)).toEqual([expect.stringMatching(/\(and 99 more like it before\)$/)])
+})

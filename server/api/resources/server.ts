@@ -1,8 +1,11 @@
+import type { IncomingMessage } from 'node:http'
 import type { ServerUrls } from '../../core/boot/plan.ts'
 import type { Guest } from '../../core/guest/guest.ts'
 import { type GuestState, whyLocalDisk } from '../../core/guest/state.ts'
 import type { Requester } from '../../core/net/requester.ts'
 import type { TreeIndex } from '../../core/select/select.ts'
+import { whyNotAdmin } from '../admin.ts'
+import { pathShortener, shortenProblem } from '../local-paths.ts'
 import { type FrontView, frontPage as frontPageHtml } from '../pages/front-page.ts'
 import { type ApiContext, inputsFor, type Reply } from '../route.ts'
 import type { Health, ProblemView } from '../types.ts'
@@ -10,9 +13,20 @@ import { guestSummary, identityText } from '../views.ts'
 
 /** The server itself: its front page, its health, its metrics, and what is wrong. */
 
-export function frontPage({ who }: { who: Requester }, context: ApiContext): Reply {
-  const text = frontPageHtml(frontView(context, inputsFor(context, who).urls))
-  return { headers: { 'Content-Type': 'text/html; charset=utf-8' }, text }
+/** The page has a style of its own, and nothing else: no script, no form, no file of another place. */
+const pageHeaders = {
+  'Content-Type': 'text/html; charset=utf-8',
+  'Content-Security-Policy':
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'Cache-Control': 'no-cache',
+}
+
+export async function frontPage({ who }: { who: Requester }, context: ApiContext): Promise<Reply> {
+  const shorten = await pathShortener(context.snapshot().config)
+  return {
+    headers: pageHeaders,
+    text: frontPageHtml(frontView(context, inputsFor(context, who).urls, shorten)),
+  }
 }
 
 /** The status is always `ok`: with a broken tree treeboot still serves the others. */
@@ -30,18 +44,26 @@ export async function metrics(_: unknown, context: ApiContext): Promise<Reply> {
   }
 }
 
-export function problems(_: unknown, { snapshot }: ApiContext): Reply {
-  const json: readonly ProblemView[] = snapshot().problems
+/** Only the administrator sees the paths of this machine. */
+export async function problems({ req }: { req: IncomingMessage }, context: ApiContext): Promise<Reply> {
+  const { problems: found, config } = context.snapshot()
+  if (whyNotAdmin(req, context.isAdmin) === undefined) return { json: found }
+  const shorten = await pathShortener(config)
+  const json: readonly ProblemView[] = found.map((each) => shortenProblem(each, shorten))
   return { json }
 }
 
-function frontView({ snapshot, version, machines, serviceLines }: ApiContext, urls: ServerUrls): FrontView {
+function frontView(
+  { snapshot, version, machines, serviceLines }: ApiContext,
+  urls: ServerUrls,
+  shorten: (text: string) => string,
+): FrontView {
   const { trees, guests, problems } = snapshot()
   return {
     version,
     url: urls.http,
-    trees: trees.all,
-    problems,
+    trees: trees.all.map((tree) => ({ ...tree, reasons: tree.reasons.map(shorten) })),
+    problems: problems.map((each) => shortenProblem(each, shorten)),
     guests: guests.all.map((guest) => ({
       name: guest.name,
       identity: identityText(guest),

@@ -11,7 +11,7 @@ import {
   stat,
   utimes,
 } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Failure, failureKind } from '../../core/failure.ts'
 import { diskSource } from '../../files/disk.ts'
 import { type CleanPath, cleanPath, parentPath, rootPath } from '../../files/path.ts'
@@ -128,7 +128,7 @@ export class UploadFolder {
 
   /** Makes a folder and all folders above it. Folders that exist already stay. */
   makeFolders(path: CleanPath): Promise<void> {
-    return this.#change([path], async () => void (await mkdir(this.diskPath(path), { recursive: true })))
+    return this.#change([path], () => makeFolders(this.diskPath(path)))
   }
 
   rename(from: CleanPath, to: CleanPath): Promise<void> {
@@ -268,12 +268,29 @@ const failuresByCode: Readonly<
   EISDIR: ['conflict', 'is a folder'],
   EEXIST: ['conflict', 'exists already'],
   ENOTEMPTY: ['conflict', 'is not empty'],
-  ENOSPC: ['too-large', 'does not fit: the disk is full'],
+  ENOSPC: ['too-large', 'does not fit: the disk is full, or has no inode left'],
   EDQUOT: ['too-large', 'does not fit: the quota is used up'],
   EFBIG: ['too-large', 'is larger than the file system allows'],
   ELOOP: ['bad-request', 'is a link'],
   ENAMETOOLONG: ['bad-request', 'has too long a name'],
   EINVAL: ['bad-request', 'cannot be moved into itself'],
+}
+
+/**
+ * Makes a folder and those above it. `mkdir` with `recursive` says ENOENT when the disk has no inode left: libuv
+ * looks at the folder then, and returns what that finds.
+ */
+async function makeFolders(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') {
+      await makeFolders(dirname(path))
+      return makeFolders(path)
+    }
+    if (code !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error
+  }
 }
 
 /** Maps a system error to a Failure that names the path of the area. */

@@ -47,11 +47,18 @@ describe('logging in', () => {
       await ftp.ask('USER root')
       expect((await ftp.ask('PASS wrong')).code).toBe(code)
     }
-    // The fourth wrong one: after it even the right one is refused, unchecked.
-    const again = await RawFtp.login(port, 'root', 'wrong')
+    // After the fourth wrong one each further one ends its session, and the right one still gets in.
+    for (let i = 0; i < 2; i++) {
+      const guessing = await RawFtp.open(port)
+      await guessing.reply()
+      await guessing.ask('USER root')
+      expect((await guessing.ask('PASS wrong')).code).toBe(421)
+    }
+    const again = await RawFtp.open(port)
+    await again.reply()
     await again.ask('USER root')
-    expect((await again.ask('PASS right')).code).toBe(530)
-    expect(asked).toBe(4)
+    expect((await again.ask('PASS right')).code).toBe(230)
+    expect(asked).toBe(6)
     expect((await again.ask('USER ftp')).code).toBe(331)
     expect((await again.ask('PASS x')).code).toBe(230)
   })

@@ -19,7 +19,7 @@ export interface FtpLimits {
   /** A session is closed after this many wrong passwords. */
   readonly loginTries: number
   /**
-   * After this many wrong passwords from one address within a minute, its passwords are refused unchecked.
+   * After this many wrong passwords from one address within a minute, each further one ends its session.
    */
   readonly loginTriesPerMinute: number
   /** The most bytes of one command line. */
@@ -70,7 +70,7 @@ export class LoginGuard {
     this.#perMinute = perMinute
   }
 
-  /** Whether a password from this address may be checked. */
+  /** Whether this address may go on after a wrong password. */
   allows(address: string): boolean {
     return (this.#failures.get<Failures>(address)?.count ?? 0) < this.#perMinute
   }

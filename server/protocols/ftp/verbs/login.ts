@@ -22,15 +22,15 @@ export const pass = forAnyone(async (state, password, context) => {
   if (name === undefined) return reply(503, 'USER first')
   if (name === 'anonymous') return reply(230, 'Welcome; read-only', { login: 'anonymous' })
   const { authenticate, guard, limits, client } = context
-  const isRight = guard.allows(client.address) && (await authenticate?.(name, password))
-  if (isRight) return reply(230, welcome(context), { login: 'administrator' })
+  // The right password always gets in: a stranger behind the same address must not lock the administrator out.
+  if (await authenticate?.(name, password)) return reply(230, welcome(context), { login: 'administrator' })
   guard.failed(client.address)
   const loginTries = state.loginTries + 1
   const refused = {
     set: { user: undefined, loginTries },
     noise: `login refused for user ${JSON.stringify(name.slice(0, 64))}`,
   }
-  return loginTries >= limits.loginTries
+  return loginTries >= limits.loginTries || !guard.allows(client.address)
     ? { ...refused, code: 421, text: 'Too many wrong passwords', afterwards: 'close' }
     : { ...refused, code: 530, text: 'Wrong user or password' }
 })

@@ -172,8 +172,13 @@ function ifRangeOf(headers: IncomingHttpHeaders): string | undefined {
   return Array.isArray(value) ? value.join(', ') : value
 }
 
+/**
+ * What begins something when it is sent must come from here each time, and has secrets of one guest: no cache on the
+ * way may keep it (RFC 9111 section 5.2.2.5).
+ */
 function validatorsOf(entry: Entry): readonly string[] {
-  return ['ETag', `"${entry.etag}"`, 'Last-Modified', new Date(entry.modifiedMs).toUTCString()]
+  const validators = ['ETag', `"${entry.etag}"`, 'Last-Modified', new Date(entry.modifiedMs).toUTCString()]
+  return entry.claim ? [...validators, 'Cache-Control', 'no-store'] : validators
 }
 
 function contentRange(span: Span, size: number): string {
