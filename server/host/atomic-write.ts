@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { type FileHandle, link, open, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 
 /**
  * Writes small files so that a crash of the machine leaves the old file or the new one, never half of one.
@@ -36,8 +36,10 @@ export async function createAtomically(
     await withTempFile(file, content, options, (temp) => link(temp, file))
     return true
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    // The other process may not have come so far, and our caller relies on the file, too.
+    await syncFolder(dirname(file))
+    return false
   }
 }
 
@@ -65,6 +67,14 @@ async function withTempFile(
     await rm(temp, { force: true })
   }
   await syncFolder(dirname(file))
+}
+
+/** Makes a folder and the missing ones above it, and makes their names durable. A folder that exists stays. */
+export async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true })
+  if (first === undefined) return
+  const highest = dirname(resolve(first))
+  for (let at = dirname(resolve(folder)); at.length >= highest.length; at = dirname(at)) await syncFolder(at)
 }
 
 /**

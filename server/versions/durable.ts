@@ -1,19 +1,33 @@
-import { open, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { type FileHandle, open, readdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { syncFolder } from '../host/atomic-write.ts'
 import { forEachAtOnce } from '../host/pool.ts'
 
 /** Functions that make published versions and their records survive a crash of the machine. */
 
-/** Adds a line to a file in one write, so that the lines of two processes never mix. */
-export async function appendLine(file: string, line: string): Promise<void> {
-  const handle = await open(file, 'a', 0o644)
+/**
+ * Adds lines to a file, durably. A last line that a crash or a full disk cut off gets its end first: otherwise
+ * it would take the next line with it. One process at a time may do so (`exclusively`).
+ */
+export async function appendLines(file: string, lines: readonly string[]): Promise<void> {
+  const handle = await open(file, 'a+', 0o644)
   try {
-    await handle.write(`${line}\n`)
+    const before = (await endsInside(handle)) ? '\n' : ''
+    // Unlike `write`, it goes on after a short write.
+    await handle.appendFile(`${before}${lines.map((line) => `${line}\n`).join('')}`)
     await handle.sync()
   } finally {
     await handle.close()
   }
+  await syncFolder(dirname(file))
+}
+
+/** Whether the last line of a file has no end. */
+async function endsInside(handle: FileHandle): Promise<boolean> {
+  const { size } = await handle.stat()
+  if (size === 0) return false
+  const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1)
+  return buffer.toString() !== '\n'
 }
 
 export interface TreeSize {

@@ -1,6 +1,6 @@
 import { lstat, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { folderOfVersion, ownFolder } from './layout.ts'
+import { folderOfVersion } from './layout.ts'
 import { lastCurrentFirst, type VersionStore, type VersionView } from './version-store.ts'
 
 export interface GcOptions {
@@ -35,8 +35,9 @@ export async function planGc(
   for (const id of ids) {
     // `rollback` goes to the version that was current last, which after a rollback is not the highest number.
     const earlier = (await store.versions(id)).filter((version) => !version.current).sort(lastCurrentFirst)
+    const needed = await store.neededVersion(id)
     for (const [at, version] of earlier.entries()) {
-      const why = reasonToStay(version, at, options)
+      const why = version.version === needed?.version ? needed.why : reasonToStay(version, at, options)
       if (why === undefined) remove.push(version)
       else stay.push({ version, why })
     }
@@ -86,13 +87,4 @@ async function countInodes(folder: string, inodes: Map<number, CountedInode>): P
       else inodes.set(ino, { links: nlink, seen: 1, bytes: blocks * 512 })
     }
   }
-}
-
-/**
- * Folders in `.treeboot/` of versions that a crash left half deleted (`VersionStore.remove` names them so).
- * Unfinished imports are not among them.
- */
-export async function leftovers(trees: string): Promise<string[]> {
-  const names = await readdir(join(trees, ownFolder)).catch(() => [])
-  return names.filter((name) => name.startsWith('removed-')).map((name) => join(trees, ownFolder, name))
 }

@@ -1,13 +1,21 @@
 import { readFile } from 'node:fs/promises'
-import { appendLine } from './durable.ts'
+import { appendLines } from './durable.ts'
 import { folderOfId } from './layout.ts'
 
-/** One line of a tree's history: from `atMs` on, `version` was its current version. */
+/**
+ * One line of a tree's history: from `atMs` on, `version` was its current version.
+ *
+ * Which version is current is said by the public link alone, because that is what clients see. The history says
+ * since when, and which publications are finished: a complete version with a higher number than any line names
+ * was moved into place by a process that did not live to switch to it.
+ */
 export interface VersionSwitch {
   readonly atMs: number
   /** `adopt`: a folder that was placed by hand became a version, to make room for another. */
   readonly action: 'publish' | 'rollback' | 'adopt'
   readonly version: number
+  /** The highest number in use then, if it is higher: what has it was given up by this switch. */
+  readonly newest?: number
   /** Who published or rolled back, if that is known. */
   readonly by?: string
 }
@@ -29,8 +37,16 @@ export async function readHistory(trees: string, id: string): Promise<readonly V
   })
 }
 
-export function addToHistory(trees: string, id: string, entry: VersionSwitch): Promise<void> {
-  return appendLine(historyFile(trees, id), JSON.stringify(entry))
+export function addToHistory(trees: string, id: string, entries: readonly VersionSwitch[]): Promise<void> {
+  return appendLines(
+    historyFile(trees, id),
+    entries.map((entry) => JSON.stringify(entry)),
+  )
+}
+
+/** The highest number that the history knows; 0 for none. */
+export function newestIn(history: readonly VersionSwitch[]): number {
+  return Math.max(0, ...history.map(({ version, newest = 0 }) => Math.max(version, newest)))
 }
 
 /** When a version stopped being the current one; undefined when it never was, or still is. */

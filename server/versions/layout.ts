@@ -13,6 +13,9 @@ import { isInside } from '../host/paths.ts'
  *     trees/.treeboot/versions/<id>/<n>.json  its record, see record.ts
  *     trees/.treeboot/versions/<id>/history   which version became current when, one JSON line each
  *     trees/.treeboot/incoming/<job>/         what is being fetched, unpacked or uploaded
+ *     trees/.treeboot/switching.lock          held while versions are published, switched or removed
+ *     trees/.treeboot/switch-<id>-<pid>       the new link, for the moment before it is renamed
+ *     trees/.treeboot/removed-<id>-...        a version that is being deleted
  *
  * In these folder names an id is percent-encoded: `fedora/40` becomes `fedora%2F40`.
  */

@@ -21,6 +21,8 @@ export interface VersionRecord {
   readonly signed?: readonly { readonly document: string; readonly key: string }[]
   /** Where the packages are, when only what a boot needs was mirrored. */
   readonly upstream?: string
+  /** The number that the folder placed by hand gets, in whose place this version was to be published. */
+  readonly replaces?: number
 }
 
 /** Why a version with faults was published. */

@@ -1,13 +1,18 @@
-import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { defined } from '../core/defined.ts'
 import { Failure } from '../core/failure.ts'
-import { syncFolder, writeAtomically } from '../host/atomic-write.ts'
+import { makeFolder, syncFolder, writeAtomically } from '../host/atomic-write.ts'
 import { syncFile, syncTree, type TreeSize } from './durable.ts'
-import { addToHistory, readHistory, retiredMs } from './history.ts'
+import { addToHistory, newestIn, readHistory, retiredMs } from './history.ts'
 import { checkTreeId, decodeId, folderOfId, folderOfVersion, ownFolder, versionsFolder } from './layout.ts'
+import { exclusively } from './lock.ts'
 import { contentOf, linkOf, occupantOf, occupied, switchTo } from './public-link.ts'
 import { type Acceptance, readRecord, recordFile, type VersionRecord } from './record.ts'
+import { type IdState, isUnfinished, repairOf, type VersionView, withoutReplacing } from './recover.ts'
+import { takeBack } from './take-back.ts'
+
+export type { VersionView } from './recover.ts'
 
 /** A verified tree in the file system of `trees/` that is to become the current version. */
 export interface Staged {
@@ -23,12 +28,6 @@ export interface Staged {
   readonly upstream?: string
   /** Whether a folder that the operator placed by hand may be replaced. It becomes an earlier version. */
   readonly replace?: boolean
-}
-
-export interface VersionView extends VersionRecord {
-  readonly current: boolean
-  /** When another version replaced it. */
-  readonly retiredMs?: number
 }
 
 /**
@@ -75,25 +74,46 @@ export class VersionStore {
     }
   }
 
-  /** Moves a staged tree into a new version and switches to that version. */
+  /**
+   * Moves a staged tree into a new version and switches to that version. The switch is the last step that can
+   * fail: until then nobody sees a change, and a failure moves the tree back to where it was.
+   */
   async publish(staged: Staged): Promise<VersionRecord> {
-    const { id, kind, path, replace = false } = staged
+    const { id, kind, path, replace } = staged
     await this.checkIdIsFree(id, replace)
+    // Takes long, so it comes before the lock.
     const size = kind === 'iso' ? { files: 1, bytes: await syncFile(path) } : await syncTree(path)
-    await this.#adoptForeign(id)
-    const version = await this.#newVersion(id)
-    const record = this.#recordOf(staged, version, size)
-    await writeAtomically(recordFile(this.#trees, id, version), toJson(record))
-    // rename(2) replaces the empty folder that reserved the number; an ISO is moved into that folder.
-    await rename(path, contentOf(this.#trees, id, version, kind))
-    await syncFolder(folderOfVersion(this.#trees, id, version))
-    await syncFolder(folderOfId(this.#trees, id))
-    await this.#switch(record, 'publish', staged.by)
-    return record
+    return exclusively(this.#trees, () => this.#publish(staged, size))
+  }
+
+  async #publish(staged: Staged, size: TreeSize): Promise<VersionRecord> {
+    const { id, kind, path, replace } = staged
+    await this.checkIdIsFree(id, replace)
+    const occupant = await occupantOf(this.#trees, linkOf(this.#trees, id, 'folder'))
+    const reserved: number[] = []
+    try {
+      // A folder placed by hand becomes the version before the new one.
+      const replaces = occupant.kind === 'foreign' ? await this.#reserve(id, reserved) : undefined
+      const version = await this.#reserve(id, reserved)
+      const record = { ...this.#recordOf(staged, version, size), ...defined({ replaces }) }
+      await this.#writeRecord(record)
+      // rename(2) replaces the empty folder that reserved the number; an ISO is moved into that folder.
+      await rename(path, contentOf(this.#trees, id, version, kind))
+      await this.#syncVersion(id, version)
+      await this.#show(record)
+      return record
+    } catch (error) {
+      await takeBack(this.#trees, { id, kind, path, reserved })
+      throw error
+    }
   }
 
   /** Switches back to an earlier version; without a number, to the one that was current before. */
-  async rollback(id: string, version?: number, by?: string): Promise<VersionRecord> {
+  rollback(id: string, version?: number, by?: string): Promise<VersionRecord> {
+    return exclusively(this.#trees, () => this.#rollback(id, version, by))
+  }
+
+  async #rollback(id: string, version?: number, by?: string): Promise<VersionRecord> {
     const versions = await this.versions(id)
     if (versions.length === 0) throw new Failure('not-found', `${id} was not published by treeboot`)
     const wanted =
@@ -105,30 +125,66 @@ export class VersionStore {
     }
     if (wanted.current) throw new Failure('conflict', `version ${wanted.version} of ${id} is current already`)
     await this.checkIdIsFree(id)
-    const { current: _, retiredMs: __, ...record } = wanted
-    await this.#switch(record, 'rollback', by)
+    const record = withoutReplacing(wanted)
+    // First the line: without it, an interrupted publication would be finished later, in spite of the rollback.
+    const newest = await this.#highestNumber(id)
+    await addToHistory(this.#trees, id, [
+      defined({ atMs: this.#clock(), action: 'rollback' as const, version: record.version, newest, by }),
+    ])
+    await switchTo(this.#trees, record)
     return record
   }
 
   /** All versions whose content is on the disk, oldest first. */
   async versions(id: string): Promise<readonly VersionView[]> {
+    return (await this.#state(id)).versions
+  }
+
+  async #state(id: string): Promise<IdState> {
     const folder = folderOfId(this.#trees, id)
-    const names = await readdir(folder).catch(() => [])
-    const history = await readHistory(this.#trees, id)
-    const current = await this.current(id)
-    const found: VersionView[] = []
-    for (const name of names) {
-      if (!/^[1-9]\d*$/.test(name)) continue
-      const record = await readRecord(this.#trees, id, Number(name))
-      if (!record || (await readdir(join(folder, name)).catch(() => [])).length === 0) continue
-      const retired = retiredMs(history, record.version)
-      const isCurrent = record.version === current
-      found.push({
-        ...record,
-        ...defined({ current: isCurrent, retiredMs: isCurrent ? undefined : retired }),
-      })
+    const [asFolder, asIso] = await Promise.all(
+      (['folder', 'iso'] as const).map((kind) => occupantOf(this.#trees, linkOf(this.#trees, id, kind))),
+    )
+    const links = [asFolder, asIso]
+      .filter((each) => each?.kind === 'version')
+      .filter((each) => each.id === id)
+    const lines = await readHistory(this.#trees, id)
+    const [link] = links
+    // A switch whose line is missing: the link says when it was.
+    const lastLine = lines.at(-1)
+    const isNoted = !link || (lastLine?.version === link.version && lastLine.action !== 'adopt')
+    const unnoted = isNoted
+      ? []
+      : [{ atMs: link.sinceMs, action: 'rollback' as const, version: link.version }]
+    const versions: VersionView[] = []
+    for (const item of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+      const version = Number(item.name)
+      // Not a link: one lies here for the moment in which it changes places with a folder.
+      if (!/^[1-9]\d*$/.test(item.name) || !item.isDirectory()) continue
+      const record = await readRecord(this.#trees, id, version)
+      if (!record || (await readdir(join(folder, item.name)).catch(() => [])).length === 0) continue
+      const current = version === link?.version
+      const retired = current ? undefined : retiredMs([...lines, ...unnoted], version)
+      versions.push({ ...record, ...defined({ current, retiredMs: retired }) })
     }
-    return found.sort((a, b) => a.version - b.version)
+    versions.sort((a, b) => a.version - b.version)
+    return { versions, lines, unnoted, links, isFree: asFolder?.kind === 'none' && asIso?.kind === 'none' }
+  }
+
+  /** A version that must stay although it is not current, and why. */
+  async neededVersion(id: string): Promise<{ readonly version: number; readonly why: string } | undefined> {
+    const state = await this.#state(id)
+    const last = state.versions.at(-1)
+    if (last && !last.current && isUnfinished(state, last))
+      return { version: last.version, why: 'its publication was interrupted: the next start finishes it' }
+    if (state.links.length > 0) return undefined
+    // The version that was public last, or else the newest.
+    const lines = state.lines.toReversed()
+    const numbers = new Set(state.versions.map(({ version }) => version))
+    const version = lines.find((line) => numbers.has(line.version))?.version ?? last?.version
+    return version === undefined
+      ? undefined
+      : { version, why: 'the last one, which no name in trees/ leads to' }
   }
 
   /** The number of the current version. */
@@ -150,63 +206,87 @@ export class VersionStore {
   }
 
   /**
-   * Finishes publications that a crash interrupted after their content was moved into place. Returns the ids.
+   * Repairs what a crash left: finishes publications whose content was in place already, shows a tree again
+   * whose name was between two renames, and writes missing lines of the history. Returns the ids whose tree may
+   * have changed. A tree that cannot be repaired does not keep the others from it.
    */
-  async recover(): Promise<readonly string[]> {
-    const finished: string[] = []
+  async recover(
+    onTrouble: (id: string, error: unknown) => void = () => undefined,
+  ): Promise<readonly string[]> {
+    const switched: string[] = []
     for (const id of await this.ids()) {
-      const last = (await this.versions(id)).at(-1)
-      const history = await readHistory(this.#trees, id)
-      const newest = Math.max(0, ...history.map((entry) => entry.version))
-      if (!last || last.version <= newest) continue
-      const { current: _, retiredMs: __, ...record } = last
-      await this.#switch(record, 'publish', last.by)
-      finished.push(id)
+      try {
+        // Without the lock at first: mostly nothing is to be done, and `trees/` may be read-only.
+        if (!repairOf(await this.#state(id))) continue
+        if (await exclusively(this.#trees, () => this.#repair(id))) switched.push(id)
+      } catch (error) {
+        onTrouble(id, error)
+      }
     }
-    return finished
+    return switched
   }
 
-  async #switch(record: VersionRecord, action: 'publish' | 'rollback', by?: string): Promise<void> {
-    const { id, version, kind } = record
-    await switchTo(this.#trees, id, version, kind)
-    await addToHistory(this.#trees, id, defined({ atMs: this.#clock(), action, version, by }))
+  /** Returns whether the public name was touched. */
+  async #repair(id: string): Promise<boolean> {
+    const repair = repairOf(await this.#state(id))
+    if (repair?.kind === 'finish') await this.#show(repair.record)
+    if (repair?.kind === 'show') await switchTo(this.#trees, repair.record)
+    if (repair?.kind === 'note') await addToHistory(this.#trees, id, [repair.line])
+    // A tree that is shown again has no line yet.
+    if (repair?.kind === 'show') await this.#repair(id)
+    return repair !== undefined && repair.kind !== 'note'
   }
 
-  /**
-   * Turns a folder that was placed by hand into a version; its number precedes that of the new version. Until
-   * the switch to the new version, nothing exists at the public name.
-   */
-  async #adoptForeign(id: string): Promise<void> {
-    const link = linkOf(this.#trees, id, 'folder')
-    const occupant = await occupantOf(this.#trees, link)
-    if (occupant.kind !== 'foreign' || !occupant.folder) return
-    const version = await this.#newVersion(id)
-    const staged: Staged = { id, kind: 'folder', path: link, source: 'a folder placed by hand' }
-    // Its files are not counted: the folder was never verified.
-    const record = this.#recordOf(staged, version, { files: 0, bytes: 0 })
-    await writeAtomically(recordFile(this.#trees, id, version), toJson(record))
-    await addToHistory(this.#trees, id, { atMs: this.#clock(), action: 'adopt', version })
-    await rename(link, folderOfVersion(this.#trees, id, version))
+  /** Makes a version that is completely in place the current one. */
+  async #show(record: VersionRecord): Promise<void> {
+    const { id, version, replaces, by } = record
+    if (replaces !== undefined) {
+      const adopted = { id, kind: 'folder', source: 'a folder placed by hand' } as const
+      // Its files are not counted: the folder was never verified.
+      await this.#writeRecord(this.#recordOf(adopted, replaces, { files: 0, bytes: 0 }))
+      await syncFolder(folderOfId(this.#trees, id))
+    }
+    await switchTo(this.#trees, record)
+    const atMs = this.#clock()
+    const adopt = replaces === undefined ? [] : [{ atMs, action: 'adopt' as const, version: replaces }]
+    const publish = defined({ atMs, action: 'publish' as const, version, by })
+    // The tree is public now, on the disk, too. A line that does not fit on it is made up for: see `#state`.
+    await addToHistory(this.#trees, id, [...adopt, publish]).catch(() => undefined)
+  }
+
+  #writeRecord(record: VersionRecord): Promise<void> {
+    return writeAtomically(recordFile(this.#trees, record.id, record.version), toJson(record))
+  }
+
+  /** Makes the names of a version durable: its content, its number, and all folders above. */
+  async #syncVersion(id: string, version: number): Promise<void> {
+    const folders = [folderOfVersion(this.#trees, id, version), folderOfId(this.#trees, id)]
+    for (const folder of [...folders, versionsFolder(this.#trees)]) await syncFolder(folder)
+  }
+
+  /** The highest number that was ever used, by a version, a record, or a line of the history; 0 for none. */
+  async #highestNumber(id: string): Promise<number> {
+    // Names are `3`, `3.json` and `history`.
+    const names = await readdir(folderOfId(this.#trees, id)).catch(() => [])
+    const used = names.map((name) => Number.parseInt(name, 10)).filter(Number.isFinite)
+    return Math.max(newestIn(await readHistory(this.#trees, id)), ...used)
   }
 
   /** Reserves the next number by making its folder: only one process can make it. */
-  async #newVersion(id: string): Promise<number> {
+  async #reserve(id: string, reserved: number[]): Promise<number> {
     const folder = folderOfId(this.#trees, id)
-    await mkdir(folder, { recursive: true })
-    // Names are `3`, `3.json` and `history`.
-    const used = (await readdir(folder)).map((name) => Number.parseInt(name, 10)).filter(Number.isFinite)
-    const history = (await readHistory(this.#trees, id)).map((entry) => entry.version)
-    for (let version = Math.max(0, ...used, ...history) + 1; ; version++) {
-      try {
-        await mkdir(join(folder, String(version)))
-        return version
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      }
-    }
+    await makeFolder(folder)
+    const version = (await this.#highestNumber(id)) + 1
+    await mkdir(join(folder, String(version)))
+    reserved.push(version)
+    return version
   }
 
-  #recordOf(staged: Staged, version: number, size: TreeSize): VersionRecord {
+  #recordOf(
+    staged: Pick<Staged, 'id' | 'kind' | 'source'> & Partial<Staged>,
+    version: number,
+    size: TreeSize,
+  ): VersionRecord {
     const { id, kind, source, by, accepted, signed, upstream } = staged
     const publishedMs = this.#clock()
     return { id, version, kind, publishedMs, source, ...size, ...defined({ by, accepted, signed, upstream }) }
@@ -214,18 +294,21 @@ export class VersionStore {
 
   /** Hides a version by one rename, then deletes it. Callers make sure that no machine needs it. */
   async remove(id: string, version: number): Promise<void> {
-    if ((await this.current(id)) === version)
-      throw new Failure('conflict', `version ${version} of ${id} is the current one`)
-    const folder = folderOfId(this.#trees, id)
-    const trash = join(this.#trees, ownFolder, `removed-${encodeURIComponent(id)}-${version}-${process.pid}`)
-    await rename(join(folder, String(version)), trash)
-    await rm(recordFile(this.#trees, id, version), { force: true })
+    const trash = await exclusively(this.#trees, () => this.#hide(id, version))
     await rm(trash, { recursive: true, force: true })
-    const left = await readdir(folder)
-    if (left.every((name) => name === 'history')) {
-      await rm(join(folder, 'history'), { force: true })
-      await rmdir(folder).catch(() => undefined)
-    }
+  }
+
+  async #hide(id: string, version: number): Promise<string> {
+    const versions = await this.versions(id)
+    if (versions.some((each) => each.current && each.version === version))
+      throw new Failure('conflict', `version ${version} of ${id} is the current one`)
+    if (versions.every((each) => each.version === version))
+      throw new Failure('conflict', `version ${version} of ${id} is the last one`)
+    const name = `removed-${encodeURIComponent(id)}-${version}-${process.pid}`
+    const trash = join(this.#trees, ownFolder, name)
+    await rename(folderOfVersion(this.#trees, id, version), trash)
+    await rm(recordFile(this.#trees, id, version), { force: true })
+    return trash
   }
 }
 

@@ -47,7 +47,7 @@ test('refused reports are one line for each guest, reason and minute, with a cou
     events: (event) => void (event.type === 'trouble' && lines.push(event.message)),
     clock: () => nowMs,
   })
-  await history.open(memoryStore())
+  await history.open(memoryStore(), { witnesses: [], acceptNew: true })
   const report = async (client: string, token?: string) => {
     const received = {
       report: 'installed',

@@ -60,11 +60,12 @@ export class Uploads extends UploadFolder implements UploadArea {
     await mkdir(this.#options.trees(), { recursive: true })
     const trees = await realpath(this.#options.trees())
     this.#store = new VersionStore(trees, this.#options.clock)
-    await this.#store.recover()
+    const recovered = await this.#store.recover((id, error) => this.#reportTrouble(error, `tree ${id}`))
     const incoming = incomingFolder(trees)
     await this.openFolder(join(incoming, 'uploads'), join(incoming, 'uploads-partial'))
     // What was left is published after a quiet time, too.
     for (const name of await this.names()) this.onChange(cleanPath(name))
+    await this.#offer(recovered)
   }
 
   async stop(): Promise<void> {
@@ -90,11 +91,17 @@ export class Uploads extends UploadFolder implements UploadArea {
     const { report, ids } = await this.#tryPublish(path, options).finally(release)
     if (report.outcome === 'published') this.#refusals.delete(name)
     else this.#refusals.set(name, report)
-    const { events, onPublished } = this.#options
+    const { events } = this.#options
     // The path `/` publishes the whole area.
     events({ type: 'publish', id: path.slice(1) || 'uploads', ...report })
-    if (ids.length > 0) await onPublished?.(ids).catch((error: unknown) => this.#reportTrouble(error))
+    await this.#offer(ids)
     return report
+  }
+
+  /** Resolves when published trees are offered to clients. */
+  async #offer(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return
+    await this.#options.onPublished?.(ids).catch((error: unknown) => this.#reportTrouble(error))
   }
 
   async #tryPublish(path: CleanPath, options: PublishOptions): Promise<PublishedUpload> {
@@ -114,8 +121,8 @@ export class Uploads extends UploadFolder implements UploadArea {
    * Reports a failure of `onPublished`. The trees are published already, and the watcher of the trees folder
    * finds them later.
    */
-  #reportTrouble(error: unknown): void {
-    this.#options.events({ type: 'trouble', where: 'uploads', message: failureMessage(error) })
+  #reportTrouble(error: unknown, where = 'uploads'): void {
+    this.#options.events({ type: 'trouble', where, message: failureMessage(error) })
   }
 
   #viewOf(name: string): UploadView {
