@@ -1,8 +1,8 @@
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { Failure } from '../core/failure.ts'
 import { configurationLimits } from '../core/limits/configuration.ts'
-import { writeAtomically } from '../host/atomic-write.ts'
+import { makeFolder, writeAtomically } from '../host/atomic-write.ts'
 import { type ProblemList, showValue, whyUnreadable } from './problems.ts'
 import { readYaml, type YamlMapping, type YamlText, type YamlValue } from './yaml.ts'
 
@@ -143,7 +143,7 @@ export async function guestFilesState(configPath: string, look: 'folder' | 'each
 /** Writes the file of a guest atomically. Resolves to its path. */
 export async function writeGuestFile(configPath: string, name: string, text: string): Promise<string> {
   const folder = join(dirname(configPath), guestFolderName)
-  await mkdir(folder, { recursive: true })
+  await makeFolder(folder)
   const path = join(folder, `${name}.yaml`)
   await writeAtomically(path, text)
   return path

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, link, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 
 /**
@@ -69,12 +69,25 @@ async function withTempFile(
   await syncFolder(dirname(file))
 }
 
-/** Makes a folder and the missing ones above it, and makes their names durable. A folder that exists stays. */
+/**
+ * Makes a folder and the missing ones above it, and makes their names durable. A folder that exists stays. `mkdir`
+ * with `recursive` is not used: when the disk has no inode left, it says ENOENT, because libuv looks at the folder then
+ * and returns what that finds.
+ */
 export async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true })
-  if (first === undefined) return
-  const highest = dirname(resolve(first))
-  for (let at = dirname(resolve(folder)); at.length >= highest.length; at = dirname(at)) await syncFolder(at)
+  const above = dirname(folder)
+  try {
+    await mkdir(folder)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' && above !== folder) {
+      await makeFolder(above)
+      return makeFolder(folder)
+    }
+    if (code !== 'EEXIST' || !(await stat(folder)).isDirectory()) throw error
+    return
+  }
+  await syncFolder(above)
 }
 
 /**

@@ -1,8 +1,8 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
-import { chmod, mkdir, readFile, stat } from 'node:fs/promises'
+import { chmod, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure, failureMessage } from '../core/failure.ts'
-import { createAtomically } from '../host/atomic-write.ts'
+import { createAtomically, makeFolder } from '../host/atomic-write.ts'
 
 /**
  * The secret of the administrator. Clients send it as bearer token, or as the password of the user `admin`.
@@ -29,7 +29,7 @@ const leastLength = 20
  */
 export async function loadAdminToken(dataFolder: string): Promise<AdminToken> {
   const file = join(dataFolder, 'admin-token')
-  await mkdir(dataFolder, { recursive: true })
+  await makeFolder(dataFolder)
   const isNew = (await readToken(file)) === undefined && (await makeToken(file))
   const token = await readToken(file)
   if (token === undefined || token.length < leastLength)

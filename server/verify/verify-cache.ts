@@ -1,10 +1,10 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { LRUCache } from 'lru-cache'
 import { failureMessage } from '../core/failure.ts'
 import type { DigestAlgorithm } from '../core/tree/tree.ts'
 import type { Stamp } from '../files/listing-source.ts'
-import { writeAtomically } from '../host/atomic-write.ts'
+import { makeFolder, writeAtomically } from '../host/atomic-write.ts'
 
 /**
  * How many files the cache holds: a thousand trees name some ten thousand with a digest. The ones that were
@@ -70,7 +70,7 @@ export class VerifyCache {
       // The least recently used comes first, so that the next process loads them in the same order.
       const files = Object.fromEntries(this.#files.rentries())
       try {
-        await mkdir(dirname(this.#file), { recursive: true })
+        await makeFolder(dirname(this.#file))
         await writeAtomically(this.#file, JSON.stringify({ version: 1, files }))
       } catch (error) {
         this.#dirty = true

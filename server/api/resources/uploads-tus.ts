@@ -102,7 +102,7 @@ function tus<Call extends TusCall>(handle: (call: Call, context: ApiContext) => 
 }
 
 async function sizeOf(uploads: Uploads, path: CleanPath): Promise<number> {
-  const size = await uploads.size(path)
+  const size = await uploads.offset(path)
   if (size === undefined) throw new Failure('not-found', `${path} was removed, or is published already`)
   return size
 }

@@ -50,7 +50,7 @@ export async function show(
 /** Responds with the size of an uploaded file: the offset at which `curl -C OFFSET` and scripts continue. */
 export async function offset({ params }: PathCall, { uploads }: ApiContext): Promise<Reply> {
   const path = cleanPath(params.path)
-  const size = await uploads.size(path)
+  const size = await uploads.offset(path)
   if (size === undefined) throw new Failure('not-found', `${path} was not uploaded`)
   return {
     headers: {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { lstat, mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { failureKind } from '../../core/failure.ts'
-import { writeAtomically } from '../../host/atomic-write.ts'
+import { makeFolder, writeAtomically } from '../../host/atomic-write.ts'
 import { isLocked, takeLock } from '../../host/lock.ts'
 import { incomingFolder } from '../../versions/layout.ts'
 
@@ -45,6 +45,7 @@ interface ImportJobRecord {
 export async function openImportJob(trees: string, source: string, fingerprint: string): Promise<ImportJob> {
   const key = createHash('sha256').update(source).digest('hex').slice(0, 16)
   const folder = join(incomingFolder(trees), `job-${key}`)
+  await makeFolder(folder)
   const unlock = await takeLock(lockFile(folder), { holderIs: `is importing ${source} already` })
   const previous = await readJobRecord(folder)
   const resumed = previous?.fingerprint === fingerprint

@@ -1,11 +1,11 @@
-import { mkdir, readFile, realpath } from 'node:fs/promises'
+import { readFile, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { dueMs } from '../../config/schedule.ts'
 import type { Config, MirrorConfig } from '../../config/schema.ts'
 import { defined } from '../../core/defined.ts'
 import { failureMessage } from '../../core/failure.ts'
 import type { EventSink } from '../../events/bus.ts'
-import { writeAtomically } from '../../host/atomic-write.ts'
+import { makeFolder, writeAtomically } from '../../host/atomic-write.ts'
 import { readSignaturePolicy } from '../../verify/signatures/key-files.ts'
 import { VersionStore } from '../../versions/version-store.ts'
 import type { ImportedTree } from '../import/import-tree.ts'
@@ -116,7 +116,7 @@ export class MirrorRunner {
     const { verify, paths, import: importing } = config()
     const signatures = await readSignaturePolicy(verify)
     // For `mirrors.json`, which is written at the end of the run.
-    await mkdir(paths.data, { recursive: true })
+    await makeFolder(paths.data)
     const store = new VersionStore(await realpath(paths.trees))
     const { signal } = this.#aborter
     const { trees } = await run(store, urls, {

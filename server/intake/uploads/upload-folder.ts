@@ -17,6 +17,8 @@ import { diskSource } from '../../files/disk.ts'
 import { type CleanPath, cleanPath, parentPath, rootPath } from '../../files/path.ts'
 import type { FileSource } from '../../files/source.ts'
 import type { UploadFile, WriteFrom } from '../../files/upload-area.ts'
+import { makeFolder, syncFolder } from '../../host/atomic-write.ts'
+import { syncFile } from '../../versions/durable.ts'
 import { isAtOrBelow, PartialFiles } from './partial-files.ts'
 
 /** The folder on the disk and the files in it, once the configuration is known. */
@@ -34,15 +36,19 @@ interface OpenFolder {
 export class UploadFolder {
   /** Where the area appears in the namespace. */
   readonly root: CleanPath = cleanPath('/incoming')
-  readonly #writing = new Set<CleanPath>()
+  /** The files that are being written, and how many bytes of each are on the disk. */
+  readonly #writing = new Map<CleanPath, number>()
   readonly #held = new Set<CleanPath>()
   #opened: OpenFolder | undefined
 
   /** @param partialFolder For the records of files that are not complete. */
   protected async openFolder(folder: string, partialFolder: string): Promise<void> {
-    await mkdir(folder, { recursive: true })
+    await makeFolder(folder)
     const partial = new PartialFiles(partialFolder)
-    await partial.load()
+    const isThere = (path: CleanPath) => lstat(join(folder, path)).then(Boolean, () => false)
+    await partial.load(isThere)
+    // A process that was killed may not have synced them, and clients are told their sizes.
+    for (const path of partial.below(rootPath)) await syncFile(join(folder, path))
     this.#opened = { folder, files: diskSource(folder), partial }
   }
 
@@ -74,6 +80,13 @@ export class UploadFolder {
     return stats?.isFile() ? stats.size : undefined
   }
 
+  /**
+   * The position at which a client goes on: after the bytes that are on the disk. Undefined when there is no file.
+   */
+  async offset(path: CleanPath): Promise<number | undefined> {
+    return this.#writing.get(path) ?? this.size(path)
+  }
+
   /** Whether this file is not complete. */
   isPartial(path: CleanPath): boolean {
     return this.partialFiles(path).includes(path)
@@ -86,7 +99,7 @@ export class UploadFolder {
 
   /** Whether a transfer writes to a file at or below a path now. */
   isReceiving(path: CleanPath): boolean {
-    return [...this.#writing].some((file) => isAtOrBelow(path, file))
+    return [...this.#writing.keys()].some((file) => isAtOrBelow(path, file))
   }
 
   /** Whether something at, below or above a path is held. */
@@ -111,7 +124,7 @@ export class UploadFolder {
     if (path === rootPath) throw new Failure('bad-request', 'a file needs a name')
     if (this.#writing.has(path))
       throw new Failure('conflict', `${path} is being uploaded by another connection; wait for its end`)
-    this.#writing.add(path)
+    this.#writing.set(path, 0)
     try {
       const file = await this.#openFile(path, from)
       this.onChange(path)
@@ -123,12 +136,15 @@ export class UploadFolder {
   }
 
   makeFolder(path: CleanPath): Promise<void> {
-    return this.#change([path], () => mkdir(this.diskPath(path)))
+    return this.#change([path], async () => {
+      await mkdir(this.diskPath(path))
+      await this.#syncAbove(path)
+    })
   }
 
   /** Makes a folder and all folders above it. Folders that exist already stay. */
   makeFolders(path: CleanPath): Promise<void> {
-    return this.#change([path], () => makeFolders(this.diskPath(path)))
+    return this.#change([path], () => makeFolder(this.diskPath(path)))
   }
 
   rename(from: CleanPath, to: CleanPath): Promise<void> {
@@ -137,9 +153,14 @@ export class UploadFolder {
         throw new Failure('conflict', `${from} is being uploaded by another connection; wait for its end`)
       const target = await lstat(this.diskPath(to)).catch(() => undefined)
       if (target?.isDirectory()) throw new Failure('conflict', `${to} is a folder that exists already`)
+      const wasPartial = this.isPartial(from)
       // The area itself cannot be moved: its new place would be in itself (EINVAL).
-      await rename(this.diskPath(from), this.diskPath(to))
-      await this.#open.partial.move(from, to)
+      await this.#open.partial.move(from, to, async () => {
+        await rename(this.diskPath(from), this.diskPath(to))
+        for (const path of [to, from]) await this.#syncAbove(path)
+      })
+      // A complete file replaced a partial one.
+      if (target && !wasPartial) await this.#open.partial.end(to)
     })
   }
 
@@ -148,14 +169,16 @@ export class UploadFolder {
       const stats = await lstat(this.diskPath(path))
       if (stats.isDirectory()) throw new Failure('bad-request', `${path} is a folder`)
       await rm(this.diskPath(path))
+      await this.#syncAbove(path)
       await this.#open.partial.end(path)
     })
   }
 
   removeFolder(path: CleanPath): Promise<void> {
-    return this.#change([path], () => {
+    return this.#change([path], async () => {
       checkNotRoot(path)
-      return rmdir(this.diskPath(path))
+      await rmdir(this.diskPath(path))
+      await this.#syncAbove(path)
     })
   }
 
@@ -166,6 +189,7 @@ export class UploadFolder {
       // Fails when nothing is there; `rm` with `force` does not.
       await lstat(this.diskPath(path))
       await rm(this.diskPath(path), { recursive: true, force: true })
+      await this.#syncAbove(path)
       await this.#open.partial.endBelow(path)
     })
   }
@@ -205,6 +229,12 @@ export class UploadFolder {
 
   #uploadFile(path: CleanPath, handle: FileHandle, start: number): UploadFile {
     let position = start
+    this.#writing.set(path, start)
+    const sync = async (): Promise<void> => {
+      const written = position
+      await handle.datasync()
+      this.#writing.set(path, written)
+    }
     return {
       write: (bytes) =>
         mapErrors(path, async () => {
@@ -214,18 +244,27 @@ export class UploadFolder {
             position += bytesWritten
           }
         }),
-      sync: () => mapErrors(path, () => handle.datasync()),
+      sync: () => mapErrors(path, sync),
       close: async (outcome) => {
         try {
-          if (outcome === 'complete') await mapErrors(path, () => handle.datasync())
+          // Of a partial file, too: the client is told how many of its bytes are here.
+          await mapErrors(path, async () => {
+            await sync()
+            await this.#syncAbove(path)
+          })
         } finally {
           await handle.close()
           this.#writing.delete(path)
           this.onChange(path)
         }
-        if (outcome === 'complete') await this.#open.partial.end(path)
+        if (outcome === 'complete') await mapErrors(path, () => this.#open.partial.end(path))
       },
     }
+  }
+
+  /** Makes the name of a file or folder durable. */
+  #syncAbove(path: CleanPath): Promise<void> {
+    return syncFolder(dirname(this.diskPath(path)))
   }
 
   /** @param paths The first one is named in failures. */
@@ -276,25 +315,8 @@ const failuresByCode: Readonly<
   EINVAL: ['bad-request', 'cannot be moved into itself'],
 }
 
-/**
- * Makes a folder and those above it. `mkdir` with `recursive` says ENOENT when the disk has no inode left: libuv
- * looks at the folder then, and returns what that finds.
- */
-async function makeFolders(path: string): Promise<void> {
-  try {
-    await mkdir(path)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT') {
-      await makeFolders(dirname(path))
-      return makeFolders(path)
-    }
-    if (code !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error
-  }
-}
-
 /** Maps a system error to a Failure that names the path of the area. */
-function failureOf(path: CleanPath, cause: unknown): Failure {
+export function failureOf(path: CleanPath, cause: unknown): Failure {
   if (cause instanceof Failure) return cause
   const [kind, message] = failuresByCode[(cause as NodeJS.ErrnoException).code ?? ''] ?? []
   if (kind === undefined) return new Failure(failureKind(cause), `${path} cannot be written here`, { cause })

@@ -1,14 +1,15 @@
-import { mkdir, realpath } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { VerifyConfig } from '../../config/schema.ts'
 import { Failure, failureMessage } from '../../core/failure.ts'
 import type { EventSink } from '../../events/bus.ts'
 import { type CleanPath, cleanPath } from '../../files/path.ts'
 import type { PublishReport, UploadArea } from '../../files/upload-area.ts'
+import { makeFolder } from '../../host/atomic-write.ts'
 import { incomingFolder } from '../../versions/layout.ts'
 import { VersionStore } from '../../versions/version-store.ts'
 import { type PublishedUpload, type PublishOptions, publishUpload } from './publish-upload.ts'
-import { UploadFolder } from './upload-folder.ts'
+import { failureOf, UploadFolder } from './upload-folder.ts'
 
 export interface UploadsOptions {
   /** `trees/` as configured; read when uploads are opened. */
@@ -57,7 +58,7 @@ export class Uploads extends UploadFolder implements UploadArea {
 
   /** Opens the area with the uploads that an earlier run left, and finishes an interrupted publication. */
   async start(): Promise<void> {
-    await mkdir(this.#options.trees(), { recursive: true })
+    await makeFolder(this.#options.trees())
     const trees = await realpath(this.#options.trees())
     this.#store = new VersionStore(trees, this.#options.clock)
     const recovered = await this.#store.recover((id, error) => this.#reportTrouble(error, `tree ${id}`))
@@ -113,7 +114,8 @@ export class Uploads extends UploadFolder implements UploadArea {
         options,
       )
     } catch (error) {
-      return { report: { outcome: 'refused', lines: [failureMessage(error)] }, ids: [] }
+      // The administrator sees the message, and no path of this machine.
+      return { report: { outcome: 'refused', lines: [failureOf(path, error).message] }, ids: [] }
     }
   }
 

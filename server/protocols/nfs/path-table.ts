@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '../../core/failure.ts'
+import { syncFolder } from '../../host/atomic-write.ts'
 import { digestBytes } from './handle.ts'
 
 /** The longest table file, since clients can make us keep paths. A tree of 60,000 packages takes 6 MB. */
@@ -28,6 +29,8 @@ export class PathTable {
     try {
       const table = new PathTable(await open(path, 'a+', 0o600))
       await table.#load()
+      // The file may be new.
+      await syncFolder(dataFolder)
       return table
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)

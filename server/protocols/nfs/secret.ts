@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Failure, failureMessage } from '../../core/failure.ts'
-import { createAtomically } from '../../host/atomic-write.ts'
+import { createAtomically, makeFolder } from '../../host/atomic-write.ts'
 
 const secretBytes = 32
 
@@ -36,7 +36,7 @@ async function readIfThere(file: string): Promise<Buffer | undefined> {
 async function makeSecret(file: string): Promise<Buffer> {
   const secret = randomBytes(secretBytes)
   try {
-    await mkdir(dirname(file), { recursive: true })
+    await makeFolder(dirname(file))
     return (await createAtomically(file, secret, { mode: 0o600 })) ? secret : await readFile(file)
   } catch (error) {
     throw unusable(file, error)
