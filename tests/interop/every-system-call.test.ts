@@ -22,8 +22,8 @@ import { id, treesIn, type WorkName, works } from '../support/publishing-work.ts
 import {
   bundleChild,
   type Fault,
+  faultsIn,
   runTraced,
-  type SystemCall,
   type TracedChild,
   type TracedRun,
   textOf,
@@ -93,16 +93,18 @@ test.each(Object.entries(operations))(
     const options = { child, work: operation.work, withoutExchange: operation.withoutExchange ?? false }
     const counted = await runTraced({ ...options, home: copyOf(begun) })
     expect(counted).toMatchObject({ outcome: 'ended', err: '' })
-    const faults = faultsOf(counted, options.withoutExchange)
+    const faults = faultsIn(counted.calls, options)
     const chosen = faults.filter((_, at) => table !== undefined || at % share === commitCount() % share)
     const wrong: string[] = []
     let missed = 0
     for (const fault of chosen) {
-      const { home, run } = await strike(begun, options, fault)
-      const row = run ? await judge(home, { ...operation, fault }, run) : { seen: ['not hit'], wrong: [] }
-      if (!run) missed++
-      const line = [name, textOf(fault.call), fault.how, run?.outcome ?? '', ...row.seen].join('\t')
-      if (row.wrong.length > 0) wrong.push(`${line}: ${row.wrong.join('; ')} ${run?.err ?? ''}`)
+      const home = copyOf(begun)
+      const run = await runTraced({ ...options, home, fault })
+      if (!run.isHit) missed++
+      const row = await judge(home, { ...operation, fault }, run)
+      const outcome = run.isHit ? run.outcome : `not hit, ${run.outcome}`
+      const line = [name, textOf(fault.call), fault.how, outcome, ...row.seen].join('\t')
+      if (row.wrong.length > 0) wrong.push(`${line}: ${row.wrong.join('; ')} ${run.err}`)
       if (table !== undefined) appendFileSync(table, `${line}\t${row.wrong.join('; ')}\n`)
       rmSync(home, { recursive: true, force: true })
     }
@@ -132,15 +134,6 @@ function copyOf(begun: string): string {
   return home
 }
 
-function faultsOf({ calls }: TracedRun, withoutExchange: boolean): Fault[] {
-  return calls
-    .filter(({ changes, name }) => changes && !(withoutExchange && name === 'renameat2'))
-    .flatMap((call) => [
-      { call, how: 'kill' as const },
-      { call, how: 'ENOSPC' as const },
-    ])
-}
-
 function commitCount(): number {
   try {
     return Number(
@@ -149,30 +142,6 @@ function commitCount(): number {
   } catch {
     return 0 // not a repository: a copy of the sources
   }
-}
-
-type StrikeOptions = Pick<Parameters<typeof runTraced>[0], 'child' | 'work' | 'withoutExchange'>
-
-/**
- * Runs the work with a fault in one call. Calls are counted by their name, and Node's own writes to its event
- * loop vary in number: so the call that was hit is looked at, and other counts are tried.
- */
-async function strike(
-  begun: string,
-  options: StrikeOptions,
-  { call, how }: Fault,
-): Promise<{ readonly home: string; readonly run: TracedRun | undefined }> {
-  let index = call.index
-  for (const step of [1, -2, 3, -4, 5]) {
-    const home = copyOf(begun)
-    const run = await runTraced({ ...options, home, fault: { call: { ...call, index }, how } })
-    const isSame = (each: SystemCall) => each.thread === call.thread && textOf(each) === textOf(call)
-    const hit = run.calls.find((each) => isSame(each) && each.index === index)
-    if (hit || step === 5) return { home, run: hit && run }
-    rmSync(home, { recursive: true, force: true })
-    index = run.calls.find(isSame)?.index ?? Math.max(1, call.index + step)
-  }
-  throw new Error('unreachable')
 }
 
 /** Looks at what everybody sees, starts a server, and does the work again. */

@@ -1,5 +1,7 @@
+import crypto from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { type WorkName, works } from './publishing-work.ts'
 
 /**
@@ -13,6 +15,9 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
+// Temporary files have the same names in each run.
+crypto.randomBytes = ((size: number) => Buffer.alloc(size)) as typeof crypto.randomBytes
+syncBuiltinESMExports()
 // The thread pool begins with its first work.
 await mkdir(home, { recursive: true })
 say('ready')

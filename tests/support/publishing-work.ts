@@ -1,9 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Stamp } from '../../server/files/listing-source.ts'
 import { cleanPath } from '../../server/files/path.ts'
 import { importLocal } from '../../server/intake/import/import-tree.ts'
 import { errorTexts } from '../../server/intake/publish-tree.ts'
 import { Uploads } from '../../server/intake/uploads/uploads.ts'
+import { Handles } from '../../server/protocols/nfs/handles.ts'
+import { loadAdminToken } from '../../server/store/admin-token.ts'
+import { VerifyCache } from '../../server/verify/verify-cache.ts'
 import { planGc } from '../../server/versions/gc.ts'
 import { removeLeftovers } from '../../server/versions/leftovers.ts'
 import { VersionStore } from '../../server/versions/version-store.ts'
@@ -26,6 +30,13 @@ export const works = {
   upload: uploadNew,
   rollback: async ({ home }) => void (await new VersionStore(treesIn(home)).rollback(id)),
   gc: ({ home }) => collect(treesIn(home)),
+  token: async ({ home }) => void (await loadAdminToken(join(home, 'data'))),
+  'nfs-key': async ({ home }) => void (await Handles.open(join(home, 'data'))),
+  cache: async ({ home }) => {
+    const cache = new VerifyCache(join(home, 'data'))
+    cache.set({ file: '/f', size: 1, mtimeMs: 1, inode: 1 } as Stamp, 'sha256', 'ab')
+    await cache.save()
+  },
 } satisfies Record<string, (context: WorkContext) => Promise<void>>
 
 export type WorkName = keyof typeof works

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -32,16 +33,41 @@ export interface SystemCall {
   /** Node makes synchronous calls in the main thread, and all others in the one thread of its pool. */
   readonly thread: 'main' | 'pool'
   readonly name: string
-  /** Counts the calls of this name in this thread, also those that change nothing. */
-  readonly index: number
   /** Its paths, without what differs in each run, such as process ids. */
   readonly paths: readonly string[]
   readonly changes: boolean
+  /** The names that it made, unless it failed. */
+  readonly makes: readonly string[]
+  /** Whether it told the caller something: a line of the standard output. */
+  readonly says: boolean
 }
 
 export interface Fault {
   readonly call: SystemCall
+  /** Which of the calls with this name, in its thread, that name one of its paths; from 1. */
+  readonly index: number
   readonly how: 'kill' | 'ENOSPC'
+}
+
+/** The names exchange at this path, which must be seen to fail where they cannot. */
+const exchanged = 'trees/x'
+
+/** All faults in the calls of a run that change something. */
+export function faultsIn(calls: readonly SystemCall[], { withoutExchange = false }): Fault[] {
+  return calls.flatMap((call, at) => {
+    if (!call.changes || (withoutExchange && call.name === 'renameat2')) return []
+    const watched = watchedPaths(call, withoutExchange)
+    const isCounted = (each: SystemCall) =>
+      each.thread === call.thread &&
+      each.name === call.name &&
+      each.paths.some((path) => watched.includes(path))
+    const index = calls.slice(0, at + 1).filter(isCounted).length
+    return (['kill', 'ENOSPC'] as const).map((how) => ({ call, index, how }))
+  })
+}
+
+function watchedPaths({ paths }: SystemCall, withoutExchange: boolean): readonly string[] {
+  return withoutExchange ? [...paths, exchanged] : paths
 }
 
 export interface TraceOptions {
@@ -80,6 +106,8 @@ export async function bundleChild(): Promise<TracedChild> {
 
 export interface TracedRun {
   readonly outcome: 'ended' | 'failed' | 'killed'
+  /** Whether the fault came to pass. */
+  readonly isHit: boolean
   /** What the process said that it had done. */
   readonly promises: readonly string[]
   readonly err: string
@@ -102,22 +130,29 @@ export async function runTraced(options: TraceOptions): Promise<TracedRun> {
   const tasks = readdirSync(`/proc/${pid}/task`).map(Number)
   const isMain = fault?.call.thread === 'main'
   const threads = fault ? tasks.filter((task) => (task === pid) === isMain || needsBoth(options)) : tasks
-  const strace = spawn(
-    'strace',
-    [...straceArgs(options, log), ...threads.flatMap((each) => ['-p', `${each}`])],
-    {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    },
-  )
+  const args = [...straceArgs(options, log, pid), ...threads.flatMap((each) => ['-p', `${each}`])]
+  const strace = spawn('strace', args, { stdio: ['ignore', 'ignore', 'pipe'] })
   const tracerEnded = once(strace, 'close')
   await attached(strace.stderr, threads.length)
   child.stdin.write('go\n')
   const [code, signal] = (await ended) as [number | null, string | null]
   await tracerEnded
-  // A system call of Node's own event loop that fails ends the process, too.
-  const outcome = signal === null ? (['ended', 'failed'] as const)[code === 0 ? 0 : 1] : 'killed'
-  const calls = parseTrace(readFileSync(log, 'utf8'), { pid, home, isMain })
-  return { outcome: outcome ?? 'failed', promises: said.lines.slice(1), err: errors.lines.join('\n'), calls }
+  const outcome = signal === null ? endOf(code) : 'killed'
+  const text = readFileSync(log, 'utf8')
+  rmSync(log)
+  const calls = parseTrace(text, { pid, home, isMain })
+  const isHit = fault?.how === 'kill' ? outcome === 'killed' : /ENOSPC .*\(INJECTED\)/.test(text)
+  return {
+    outcome,
+    isHit,
+    promises: said.lines.slice(1),
+    err: errors.lines.join('\n'),
+    calls,
+  }
+}
+
+function endOf(code: number | null): 'ended' | 'failed' {
+  return code === 0 ? 'ended' : 'failed'
 }
 
 /** Whether a call of the main thread must fail for the run, while another thread has the fault. */
@@ -125,15 +160,34 @@ function needsBoth({ withoutExchange = false, fault }: TraceOptions): boolean {
   return withoutExchange && fault?.call.thread === 'pool'
 }
 
-function straceArgs({ fault, withoutExchange }: TraceOptions, log: string): string[] {
+function straceArgs(options: TraceOptions, log: string, pid: number): string[] {
+  const { home, fault, withoutExchange = false } = options
   const args = ['-y', '-s', '8', '-o', log, '-e', `trace=${traced.map((name) => `?${name}`).join(',')}`]
   if (withoutExchange) args.push('-e', 'inject=renameat2:error=ENOSYS')
-  if (fault) {
-    const { call, how } = fault
-    const what = how === 'kill' ? 'signal=SIGKILL' : `error=${how}`
-    args.push('-e', `inject=${call.name}:${what}:when=${call.index}`)
-  }
+  if (!fault) return args
+  const { call, index, how } = fault
+  const what = how === 'kill' ? 'signal=SIGKILL' : `error=${how}`
+  args.push('-e', `inject=${call.name}:${what}:when=${index}`)
+  // Only calls of these paths count. Node's writes to its event loop vary in number.
+  for (const path of watchedPaths(call, withoutExchange))
+    args.push('-P', join(home, realPath(path, home, pid)))
   return args
+}
+
+/** What `withoutVarying` took out of a path. */
+function realPath(path: string, home: string, pid: number): string {
+  const job = createHash('sha256').update(join(home, 'new')).digest('hex').slice(0, 16)
+  return path
+    .replaceAll('PID', `${pid}`)
+    .replace(/\.tmp$/, `.${'00'.repeat(6)}.tmp`)
+    .replace('/job', `/job-${job}`)
+}
+
+function withoutVarying(path: string, pid: number): string {
+  return path
+    .replaceAll(`${pid}`, 'PID')
+    .replace(/\.[0-9a-f]{12}\.tmp$/, '.tmp')
+    .replace(/\/job-[0-9a-f]{16}/, '/job')
 }
 
 /** Resolves when the tracer has attached to all threads. */
@@ -168,19 +222,46 @@ interface TraceContext {
 
 /** The calls of a log of strace. A call that was interrupted by another thread's stands in two lines. */
 function parseTrace(text: string, { pid, home, isMain }: TraceContext): SystemCall[] {
-  const counts = new Map<string, number>()
-  const calls: SystemCall[] = []
-  for (const line of text.split('\n')) {
+  const failed = failedCalls(text)
+  return text.split('\n').flatMap((line, at) => {
     const [, task, name, rest = ''] = /^(?:(\d+) +)?(\w+)\((.*)$/.exec(line) ?? []
-    if (name === undefined) continue
+    if (name === undefined) return []
     const thread = (task === undefined ? isMain : Number(task) === pid) ? 'main' : 'pool'
-    const index = (counts.get(`${thread} ${name}`) ?? 0) + 1
-    counts.set(`${thread} ${name}`, index)
     const paths = pathsIn(rest, home, pid)
-    const isWrite = !name.startsWith('open') || /O_WRONLY|O_RDWR|O_CREAT/.test(rest)
-    calls.push({ thread, name, index, paths, changes: isWrite && paths.length > 0 })
+    const facts = { thread, name, paths } as const
+    return [
+      { ...facts, ...effectOf(name, rest, failed.has(at) ? [] : paths), changes: isChange(facts, rest) },
+    ]
+  })
+}
+
+function isChange({ name, paths }: Pick<SystemCall, 'name' | 'paths'>, args: string): boolean {
+  return paths.length > 0 && (!name.startsWith('open') || /O_WRONLY|O_RDWR|O_CREAT/.test(args))
+}
+
+/** @param paths None for a call that failed. */
+function effectOf(name: string, args: string, paths: readonly string[]): Pick<SystemCall, 'makes' | 'says'> {
+  const opensOnly = name.startsWith('open') && !args.includes('O_CREAT')
+  return { makes: opensOnly ? [] : madeNames(name, paths), says: name === 'write' && args.startsWith('1<') }
+}
+
+/** The lines that begin a call which failed. */
+function failedCalls(text: string): Set<number> {
+  const failed = new Set<number>()
+  const unfinished = new Map<string, number>()
+  for (const [at, line] of text.split('\n').entries()) {
+    const [, task = '', resumed] = /^(?:(\d+) +)?(<\.\.\. )?/.exec(line) ?? []
+    if (line.endsWith('<unfinished ...>')) unfinished.set(task, at)
+    else if (/ = -1 E/.test(line)) failed.add(resumed ? (unfinished.get(task) ?? at) : at)
   }
-  return calls
+  return failed
+}
+
+/** The names that a call makes. */
+function madeNames(name: string, paths: readonly string[]): readonly string[] {
+  if (name === 'renameat2') return paths
+  if (/^(rename|link)/.test(name)) return paths.slice(1)
+  return /^(open|mkdir|symlink)/.test(name) ? paths.slice(0, 1) : []
 }
 
 /** The paths below a folder that a call names, by its arguments and descriptors, relative to the folder. */
@@ -190,9 +271,8 @@ function pathsIn(args: string, home: string, pid: number): string[] {
     (match) => match[1] ?? match[2] ?? '',
   )
   return found
-    .filter((path) => path.startsWith(`${home}/`))
-    .map((path) => path.slice(home.length + 1).replaceAll(`${pid}`, 'PID'))
-    .map((path) => path.replace(/\.[0-9a-f]{12}\.tmp$/, '.tmp').replace(/job-[0-9a-f]{16}/, 'job'))
+    .filter((path) => path === home || path.startsWith(`${home}/`))
+    .map((path) => withoutVarying(path.slice(home.length + 1) || '.', pid))
 }
 
 export function textOf({ name, paths }: SystemCall): string {
