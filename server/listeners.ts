@@ -31,8 +31,10 @@ export function listenerMakers(parts: ListenerParts): ListenerMakers {
   const common = { source, events }
   return {
     http: (bind, port) => {
-      const { fastPath } = config().http
-      return new HttpListener({ ...common, bind, port, isAppPath, fallback: parts.web, fastPath })
+      const { fastPath, connectionsPerClient, requestsPerClient, trustedProxies } = config().http
+      const limits = { connections: connectionsPerClient, requests: requestsPerClient }
+      const settings = { fastPath, limits, trustedProxies }
+      return new HttpListener({ ...common, ...settings, bind, port, isAppPath, fallback: parts.web })
     },
     tftp: (bind, port) => new TftpListener({ ...common, bind, port }),
     ftp: (bind, port) => {

@@ -7,13 +7,13 @@ import { connect } from 'node:net'
 export async function forkServer(
   module: string,
   args: readonly string[],
-): Promise<{ port: number; stop: () => Promise<void> }> {
+): Promise<{ port: number; pid: number; stop: () => Promise<void> }> {
   const child = fork(module, args)
   const port = await new Promise<number>((resolve, reject) => {
     child.once('message', (message) => resolve(Number(message)))
     child.once('exit', (code) => reject(new Error(`${module} ended with ${code}`)))
   })
-  return { port, stop: () => stopChild(child) }
+  return { port, pid: child.pid ?? 0, stop: () => stopChild(child) }
 }
 
 /** Asks the process to end, and kills it when it has not ended after three seconds. */

@@ -19,7 +19,7 @@ export function failureReply(
     return {
       status: httpStatus[kind].api,
       json: { error: kind, message: failureMessage(error) },
-      ...(kind === 'unavailable' && { headers: { 'Retry-After': retryAfterSeconds } }),
+      ...(kind === 'unavailable' && { headers: { 'Retry-After': String(retryAfterSeconds) } }),
     }
   const status = statusOfExpress(error)
   if (status !== undefined) return { status, json: { error: 'bad-request', message: failureMessage(error) } }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { loaderPreferences } from '../core/loader/loaders.ts'
 import { canonicalIp } from '../core/net/address.ts'
 import { canonicalMac } from '../core/net/mac.ts'
+import { canonicalNetwork } from '../core/net/network.ts'
 import { canonicalSerial, canonicalUuid } from '../core/net/uuid.ts'
 import { nearestName } from '../core/select/nearest.ts'
 import { installSources, type OwnKey, type ServiceName, type serviceKeys } from '../core/services.ts'
@@ -189,7 +190,16 @@ const mirrorId = z
     'the id of a tree, such as fedora-40-x86_64',
   )
 
-const httpKeys = { 'fast-path': flag.optional() } satisfies SectionOf<OwnKey<'http'>>
+const networkText = 'an address or a network, such as 10.0.0.7 or 10.0.0.0/8'
+const httpKeys = {
+  'fast-path': flag.optional(),
+  'connections-per-client': count(1, 'a number of connections, at least 1').optional(),
+  'requests-per-client': count(1, 'a number of requests, at least 1').optional(),
+  'trusted-proxies': oneOrMore(
+    canonical(canonicalNetwork, networkText),
+    `${networkText}, or a list of them`,
+  ).optional(),
+} satisfies SectionOf<OwnKey<'http'>>
 const ftpKeys = {
   'passive-ports': passivePorts.optional(),
   'public-address': canonical(canonicalIp, 'the address at which FTP clients reach this server').optional(),

@@ -12,7 +12,7 @@ import { resolveGuests } from './guests.ts'
 import { checkKeyFiles } from './key-files.ts'
 import { checkPaths, checkRealPaths } from './private-paths.ts'
 import { ConfigError, ProblemList, reportIssues, whyUnreadable } from './problems.ts'
-import type { Config, DhcpConfig, FtpConfig, ImportConfig, ServiceConfig } from './schema.ts'
+import type { Config, DhcpConfig, FtpConfig, HttpConfig, ImportConfig, ServiceConfig } from './schema.ts'
 import { readYaml, type YamlMapping, type YamlPath, type YamlText, type YamlValue } from './yaml.ts'
 
 /** The configuration for the rest of the server: with defaults, resolved inheritance, and warnings. */
@@ -200,6 +200,16 @@ function commonSettings(file: ConfigFile, bind: string): Record<ServiceName, Ser
   return Object.fromEntries(settings) as Record<ServiceName, ServiceConfig>
 }
 
+function httpSettings(written: ConfigFile['http'], common: ServiceConfig): HttpConfig {
+  return {
+    ...common,
+    fastPath: written?.['fast-path'] ?? true,
+    connectionsPerClient: written?.['connections-per-client'] ?? 512,
+    requestsPerClient: written?.['requests-per-client'] ?? 64,
+    trustedProxies: written?.['trusted-proxies'] ?? [],
+  }
+}
+
 function ftpSettings(written: ConfigFile['ftp'], baseFolder: string): Omit<FtpConfig, keyof ServiceConfig> {
   const { 'passive-ports': passivePorts, 'public-address': publicAddress, tls } = written ?? {}
   return defined({
@@ -236,7 +246,7 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
     file: path,
     server: defined({ bind, url: file.server?.url }),
     ...common,
-    http: { ...common.http, fastPath: file.http?.['fast-path'] ?? true },
+    http: httpSettings(file.http, common.http),
     ftp: { ...common.ftp, ...ftpSettings(file.ftp, baseFolder) },
     dhcp: dhcpSettings(file.dhcp, common.dhcp),
     paths: {

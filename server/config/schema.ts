@@ -1,4 +1,5 @@
 import type { LoaderPreference } from '../core/loader/loaders.ts'
+import type { Network } from '../core/net/network.ts'
 import type { ServiceName } from '../core/services.ts'
 import type { Schedule } from './schedule.ts'
 
@@ -43,6 +44,12 @@ export interface Config
 export interface HttpConfig extends ServiceConfig {
   /** Whether plain requests for small files bypass node:http. The responses are the same. */
   readonly fastPath: boolean
+  /** The most connections of one client address. */
+  readonly connectionsPerClient: number
+  /** The most requests of one client address whose responses are being made. */
+  readonly requestsPerClient: number
+  /** Proxies whose `X-Forwarded-For` names the client that the two limits count. */
+  readonly trustedProxies: readonly Network[]
 }
 
 export interface FtpConfig extends ServiceConfig {

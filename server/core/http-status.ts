@@ -6,9 +6,6 @@ export interface HttpStatus {
   readonly api: number
 }
 
-/** What cannot be stored is tried again every two seconds; a file that is replaced is there in less. */
-export const retryAfterSeconds = '5'
-
 /**
  * The one table from failure kinds to HTTP status codes (RFC 9110 section 15). The two columns differ where
  * the same kind means something else: a file is only read, while the API takes what a client wrote.
@@ -42,3 +39,6 @@ export const httpStatus: Readonly<Record<FailureKind, HttpStatus>> = {
   /** 500 Internal Server Error. */
   internal: { files: 500, api: 500 },
 }
+
+/** `Retry-After` of every 503 (RFC 9110 section 10.2.3): when a client may try again. */
+export const retryAfterSeconds = 5

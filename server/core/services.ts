@@ -37,7 +37,12 @@ export const serviceTable = {
     standardPort: 80,
     defaultPort: 8080,
     mayMove: true,
-    keys: { 'fast-path': 'at-restart' },
+    keys: {
+      'fast-path': 'at-restart',
+      'connections-per-client': 'at-restart',
+      'requests-per-client': 'at-restart',
+      'trusted-proxies': 'at-restart',
+    },
     installs: true,
     closedNote: switchedOff,
   },

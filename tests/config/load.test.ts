@@ -78,7 +78,15 @@ describe('defaults', () => {
       expect(config).toEqual({
         file: '/srv/treeboot/config.yaml',
         server: { bind: '0.0.0.0' },
-        http: { enabled: true, bind: '0.0.0.0', port: 8080, fastPath: true },
+        http: {
+          enabled: true,
+          bind: '0.0.0.0',
+          port: 8080,
+          fastPath: true,
+          connectionsPerClient: 512,
+          requestsPerClient: 64,
+          trustedProxies: [],
+        },
         tftp: { enabled: true, bind: '0.0.0.0', port: 'auto' },
         ftp: { enabled: true, bind: '0.0.0.0', port: 'auto' },
         nfs: { enabled: true, bind: '0.0.0.0', port: 'auto' },

@@ -59,7 +59,13 @@ function snapshotOf({
     problems: [],
     config: {
       server: { bind: '0.0.0.0', ...(url !== undefined && { url }) },
-      http: { ...unused, fastPath: true },
+      http: {
+        ...unused,
+        fastPath: true,
+        connectionsPerClient: 512,
+        requestsPerClient: 64,
+        trustedProxies: [],
+      },
       tftp: unused,
       ftp: unused,
       nfs: unused,

@@ -27,7 +27,13 @@ function snapshotOf(unknown: 'menu' | 'local' | 'ignore', generation = 1): Snaps
     problems: [],
     config: {
       server: { bind: '0.0.0.0' },
-      http: { ...closed, fastPath: true },
+      http: {
+        ...closed,
+        fastPath: true,
+        connectionsPerClient: 512,
+        requestsPerClient: 64,
+        trustedProxies: [],
+      },
       tftp: closed,
       ftp: closed,
       nfs: closed,

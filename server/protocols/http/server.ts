@@ -3,14 +3,18 @@ import type { Socket } from 'node:net'
 import { failureKind, failureMessage } from '../../core/failure.ts'
 import { httpStatus } from '../../core/http-status.ts'
 import { requestLimits } from '../../core/limits/requests.ts'
+import type { Network } from '../../core/net/network.ts'
 import type { Requester } from '../../core/net/requester.ts'
 import type { EventSink } from '../../events/bus.ts'
 import { BufferPool } from '../../files/buffers.ts'
-import type { CleanPath } from '../../files/path.ts'
+import { type CleanPath, rootPath } from '../../files/path.ts'
 import type { FileSource } from '../../files/source.ts'
 import { type ListenAddress, type Listener, listenTcp } from '../listener.ts'
+import { Admission } from './clients/admission.ts'
+import { type ClientConnection, type ClientLimits, defaultClientLimits } from './clients/clients.ts'
+import { type NodeRequest, RequestGate } from './clients/request-gate.ts'
 import { FastPath } from './fast/fast-path.ts'
-import { emptyResponse } from './files/response.ts'
+import { emptyResponse, failureResponse } from './files/response.ts'
 import { type ServeContext, serve, write } from './files/serve.ts'
 import { SmallFiles } from './files/small-files.ts'
 import { peerOf, requesterOf } from './requester.ts'
@@ -37,6 +41,9 @@ export interface HttpListenerOptions {
   readonly fallback?: Fallback
   /** `http.fast-path` of config.yaml, default true. False: every request goes through node:http. */
   readonly fastPath?: boolean
+  readonly limits?: Partial<ClientLimits>
+  /** `http.trusted-proxies` of config.yaml. */
+  readonly trustedProxies?: readonly Network[]
 }
 
 /**
@@ -51,6 +58,11 @@ const keepAliveMs = 65_000
 const stallTimeoutMs = 120_000
 /** How long `stop` waits for running transfers. */
 const stopGraceMs = 3_000
+/**
+ * The most connections that wait to be accepted. Node accepts one for each turn of its event loop, so when a room
+ * of machines boots, more wait than Node's default of 511; those beyond would be reset.
+ */
+const backlog = 4096
 
 /**
  * The HTTP/1.1 service: `GET` and `HEAD` for every path of the namespace, and the application behind
@@ -61,20 +73,22 @@ export class HttpListener implements Listener {
   readonly #options: HttpListenerOptions
   readonly #context: ServeContext
   readonly #server: Server
+  readonly #admission: Admission
   readonly #fastPath: FastPath
-  /** Connections on which node:http is sending a response. */
-  readonly #responding = new WeakSet<Socket>()
+  /** The gates of the connections that node:http has. */
+  readonly #gates = new WeakMap<Socket, RequestGate>()
   #address: ListenAddress | undefined
   #stopped: Promise<void> | undefined
 
   constructor(options: HttpListenerOptions) {
     this.#options = options
-    const { source } = options
+    const { source, events, limits, trustedProxies = [] } = options
+    this.#admission = new Admission({ limits: { ...defaultClientLimits, ...limits }, trustedProxies, events })
     this.#context = {
       source: typeof source === 'function' ? source : () => source,
       files: new SmallFiles(),
       pool: new BufferPool(),
-      events: options.events,
+      events,
     }
     this.#server = createServer({
       keepAliveTimeout: keepAliveMs,
@@ -84,7 +98,9 @@ export class HttpListener implements Listener {
       requestTimeout: 0, // an upload of an ISO takes long; the socket's timeout ends a stalled upload
     })
     this.#server.timeout = stallTimeoutMs
-    this.#server.on('request', (req, res) => this.#onRequest(req, res))
+    // `resume` begins the reading: a connection that waits for its turn stays unread.
+    Object.assign(this.#server, { pauseOnConnect: true })
+    this.#server.on('request', (req, res) => this.#gates.get(req.socket)?.arrived({ req, res }))
     this.#server.on('clientError', (error, socket) => this.#onClientError(error, socket as Socket))
     this.#fastPath = this.#putFastPathFirst()
   }
@@ -95,7 +111,7 @@ export class HttpListener implements Listener {
 
   async start(): Promise<void> {
     const { bind, port, events } = this.#options
-    this.#address = await listenTcp(this.#server, { service: 'http', bind, port, events })
+    this.#address = await listenTcp(this.#server, { service: 'http', bind, port, backlog, events })
   }
 
   stop(): Promise<void> {
@@ -124,16 +140,15 @@ export class HttpListener implements Listener {
     const { isAppPath, fastPath: enabled = true } = this.#options
     const fastPath = new FastPath({
       enabled,
-      peerOf,
       stat: (path, requester) => this.#context.source().stat(path, requester),
       isAppPath: isAppPath ?? (() => false),
       files: this.#context.files,
       firstTimeoutMs: headTimeoutMs,
       keepAliveMs,
-      handOver: (socket, bytes, isFirst) => {
+      handOver: (connection, bytes, isFirst) => {
+        const { socket } = connection
         for (const listener of nodeListeners) listener.call(server, socket)
-        socket.unshift(isFirst ? repairRequestLine(bytes) : bytes)
-        socket.resume()
+        this.#putGateBefore(connection).receive(isFirst ? repairRequestLine(bytes) : bytes)
       },
       served: (requester, path, { size: bytes, decision }, startedMs) =>
         this.#options.events({
@@ -149,14 +164,41 @@ export class HttpListener implements Listener {
         }),
     })
     server.removeAllListeners('connection')
-    server.on('connection', (socket) => fastPath.accept(socket))
+    server.on('connection', (socket) =>
+      this.#admission.admit(socket, (connection) => fastPath.accept(connection)),
+    )
     return fastPath
   }
 
-  #onRequest(req: IncomingMessage, res: ServerResponse): void {
+  /** Takes the place of node's own listener for bytes, which gets them from the gate. */
+  #putGateBefore(connection: ClientConnection): RequestGate {
+    const { socket } = connection
+    const nodeListeners = socket.listeners('data')
+    socket.removeAllListeners('data')
+    const parse = (bytes: Buffer): void => {
+      for (const listener of nodeListeners) listener.call(socket, bytes)
+    }
+    const gate = new RequestGate(connection, parse, (request) => this.#enter(connection, request))
+    this.#gates.set(socket, gate)
+    return gate
+  }
+
+  /** Waits for the turn of the request among those of its client. */
+  #enter(connection: ClientConnection, request: NodeRequest): void {
+    const { req, res } = request
+    if (connection.client.crowded) res.shouldKeepAlive = false
+    this.#admission.enter(connection, req.headers, res, {
+      begin: (give) => this.#onRequest(request, give),
+      refuse: () => {
+        res.shouldKeepAlive = false
+        write(res, failureResponse(req.headers, rootPath, 'unavailable'))
+      },
+    })
+  }
+
+  /** @param onSending Called when a long response begins, which may take its client long to read. */
+  #onRequest({ req, res }: NodeRequest, onSending: () => void): void {
     const { socket } = req
-    this.#responding.add(socket)
-    res.once('close', () => this.#responding.delete(socket))
     let target: Target
     try {
       target = parseTarget(req.url ?? '')
@@ -170,7 +212,7 @@ export class HttpListener implements Listener {
     const requester = requesterOf(peerOf(socket), req.headers, query, host)
     const { fallback, isAppPath } = this.#options
     if (fallback && isAppPath?.(path)) fallback(req, res, requester)
-    else void serve(this.#context, { req, res, path, requester })
+    else void serve(this.#context, { req, res, path, requester, onSending })
   }
 
   /** Replies to what node's parser refuses: a TLS handshake, binary junk, a head that never ends. */
@@ -184,7 +226,7 @@ export class HttpListener implements Listener {
       tls ? 'a TLS handshake on the plain HTTP port; use http:// here' : failureMessage(error),
     )
     // While a response is being sent, a second status line would become part of the file.
-    if (this.#responding.has(socket)) return void socket.destroy()
+    if (this.#gates.get(socket)?.inProgress) return void socket.destroy()
     const status = statusOfParserError[error.code ?? ''] ?? 400
     socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`)
     socket.destroySoon()

@@ -2,21 +2,21 @@ import type { Socket } from 'node:net'
 import type { Requester } from '../../../core/net/requester.ts'
 import type { CleanPath } from '../../../files/path.ts'
 import type { Entry } from '../../../files/source.ts'
+import type { ClientConnection } from '../clients/clients.ts'
 import { wholeHeaders } from '../files/response.ts'
 import { type SmallFiles, smallFileBytes } from '../files/small-files.ts'
-import type { Peer } from '../requester.ts'
+import { type Peer, peerOf } from '../requester.ts'
 import { type PlainGet, parsePlainGet } from './plain-get.ts'
 
 export interface FastPathOptions {
   /** False (`http.fast-path: false`): each connection goes to node:http with its first bytes. */
   readonly enabled: boolean
-  readonly peerOf: (socket: Socket) => Peer
   readonly stat: (path: CleanPath, requester: Requester) => Promise<Entry | undefined>
   /** Paths of the application, which node:http gives to it. */
   readonly isAppPath: (path: CleanPath) => boolean
   readonly files: SmallFiles
   /** Gives the connection to node:http with the bytes read so far. `isFirst`: no request came before them. */
-  readonly handOver: (socket: Socket, read: Buffer, isFirst: boolean) => void
+  readonly handOver: (connection: ClientConnection, read: Buffer, isFirst: boolean) => void
   /** Called when a whole file was written to the socket. */
   readonly served: (requester: Requester, path: CleanPath, entry: Entry, startedMs: number) => void
   /** How long a connection may take to send its first request. */
@@ -34,8 +34,8 @@ const maxRequestBytes = 2048
  *
  * Every other request goes to node:http, and its connection stays there: another method, a Range or
  * condition, a query, a header that is not known to be harmless, half a request, two at once, a folder, a
- * large or missing file. The response is the same on both paths: `tests/protocols/http/both-paths.test.ts`
- * sends random requests through both.
+ * large or missing file, a request that must wait for its turn. The response is the same on both paths:
+ * `tests/protocols/http/both-paths.test.ts` sends random requests through both.
  */
 export class FastPath {
   readonly #options: FastPathOptions
@@ -48,11 +48,12 @@ export class FastPath {
   }
 
   /** Takes a new connection. */
-  accept(socket: Socket): void {
-    const connection = new FastConnection(socket, this.#options, this.#heads, () =>
+  accept(accepted: ClientConnection): void {
+    const connection = new FastConnection(accepted, this.#options, this.#heads, () =>
       this.#connections.delete(connection),
     )
     this.#connections.add(connection)
+    accepted.socket.resume()
   }
 
   /** `idle`: closes connections that wait for a request, and the others after their response. `now`: all. */
@@ -63,6 +64,7 @@ export class FastPath {
 
 /** A connection from its beginning until node:http gets it or it is closed. */
 class FastConnection {
+  readonly #connection: ClientConnection
   readonly #socket: Socket
   readonly #options: FastPathOptions
   readonly #heads: ResponseHeads
@@ -82,12 +84,19 @@ class FastConnection {
   #stopping = false
   #released = false
 
-  constructor(socket: Socket, options: FastPathOptions, heads: ResponseHeads, onRelease: () => void) {
+  constructor(
+    connection: ClientConnection,
+    options: FastPathOptions,
+    heads: ResponseHeads,
+    onRelease: () => void,
+  ) {
+    const { socket } = connection
+    this.#connection = connection
     this.#socket = socket
     this.#options = options
     this.#heads = heads
     this.#onRelease = onRelease
-    this.#peer = options.peerOf(socket)
+    this.#peer = peerOf(socket)
     this.#requester = this.#peer
     socket.setTimeout(options.firstTimeoutMs)
     socket
@@ -110,8 +119,9 @@ class FastConnection {
       return
     }
     const get = this.#parse(chunk)
-    if (get && !this.#options.isAppPath(get.path)) {
+    if (get && !this.#options.isAppPath(get.path) && this.#connection.client.requests.take()) {
       this.#busy = true
+      this.#connection.requestBegins()
       void this.#respond(get.path, chunk)
     } else this.#handOver(chunk)
   }
@@ -140,9 +150,12 @@ class FastConnection {
     } catch {
       bytes = undefined // node:http gets the same failure and reports it
     }
+    const { client } = this.#connection
+    client.requests.give()
     if (this.#released) return
     if (!entry || bytes?.length !== entry.size) return this.#handOver(request)
-    const head = this.#heads.of(entry, path)
+    this.#stopping ||= client.crowded
+    const head = this.#heads.of(entry, path, this.#stopping)
     const whole = Buffer.allocUnsafe(head.length + bytes.length)
     whole.set(head)
     whole.set(bytes, head.length)
@@ -159,13 +172,18 @@ class FastConnection {
     this.#socket.setTimeout(this.#options.keepAliveMs)
     this.#busy = false
     if (this.#early) this.#handOver(this.#early)
+    else this.#connection.requestEnded()
   }
 
   #handOver(read: Buffer): void {
     const early = read === this.#early ? undefined : this.#early
     this.#release()
     this.#socket.setTimeout(0)
-    this.#options.handOver(this.#socket, early ? Buffer.concat([read, early]) : read, this.#responses === 0)
+    this.#options.handOver(
+      this.#connection,
+      early ? Buffer.concat([read, early]) : read,
+      this.#responses === 0,
+    )
   }
 
   /** The client closed its side. Without this the socket would stay half open until its timeout. */
@@ -207,17 +225,20 @@ class ResponseHeads {
     this.#keepAliveSeconds = Math.floor(keepAliveMs / 1000)
   }
 
-  of(entry: Entry, path: CleanPath): Buffer {
+  /** @param isLast Whether the connection ends with this response. */
+  of(entry: Entry, path: CleanPath, isLast: boolean): Buffer {
     const second = Math.floor(Date.now() / 1000)
     const kept = this.#kept.get(entry)
-    if (kept?.second === second && kept.path === path) return kept.head
+    if (kept?.second === second && kept.path === path && !isLast) return kept.head
     let text = 'HTTP/1.1 200 OK\r\n'
     const headers = wholeHeaders(entry, path)
     for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`
     text += `Date: ${new Date(second * 1000).toUTCString()}\r\n`
-    text += `Connection: keep-alive\r\nKeep-Alive: timeout=${this.#keepAliveSeconds}\r\n\r\n`
+    text += isLast
+      ? 'Connection: close\r\n\r\n'
+      : `Connection: keep-alive\r\nKeep-Alive: timeout=${this.#keepAliveSeconds}\r\n\r\n`
     const head = Buffer.from(text, 'latin1')
-    this.#kept.set(entry, { second, path, head })
+    if (!isLast) this.#kept.set(entry, { second, path, head })
     return head
   }
 }

@@ -114,15 +114,12 @@ export function failureResponse(
   kind: FailureKind,
 ): HttpResponse {
   const status = httpStatus[kind].files
-  if (!wantsPage(headers)) return retryLater(machineResponse(headers, status))
   const title = STATUS_CODES[status] ?? 'Error'
-  return pageResponse(status, errorPage(title, path, 'This cannot be served now; the server log says why'))
-}
-
-/** A 503 with the time after which to ask again (RFC 9110 section 10.2.3); wget and cloud-init wait so long. */
-function retryLater(response: HttpResponse): HttpResponse {
-  if (response.status !== 503) return response
-  return { ...response, headers: [...response.headers, 'Retry-After', retryAfterSeconds] }
+  const response = wantsPage(headers)
+    ? pageResponse(status, errorPage(title, path, 'This cannot be served now; the server log says why'))
+    : machineResponse(headers, status)
+  if (status !== 503) return response
+  return { ...response, headers: [...response.headers, 'Retry-After', String(retryAfterSeconds)] }
 }
 
 /** Whether the client is a browser: only browsers name HTML. */

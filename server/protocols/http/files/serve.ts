@@ -33,6 +33,8 @@ export interface Exchange {
   readonly res: ServerResponse
   readonly path: CleanPath
   readonly requester: Requester
+  /** Called when a long response begins, which may take its client long to read. */
+  readonly onSending: () => void
 }
 
 type ServedEvent = Extract<Event, { type: 'served' }>
@@ -160,6 +162,7 @@ async function sendEntry(context: ServeContext, entry: Entry, reading: Reading):
   try {
     // A large file takes long: what its client asks for meanwhile comes from the same version of the tree.
     if (entry.decision) context.events({ type: 'fetching', who, decision: entry.decision })
+    reading.onSending()
     res.writeHead(response.status, response.headers as string[])
     if (!(await sendParts(response.parts, file, res, { pool: context.pool, onBytes }))) return false
     res.end()
@@ -192,6 +195,7 @@ async function send(context: ServeContext, response: HttpResponse, reading: Read
     onBytes(length)
     return true
   }
+  reading.onSending()
   res.writeHead(response.status, response.headers as string[])
   if (!(await sendParts(response.parts, undefined, res, { pool: context.pool, onBytes }))) return false
   res.end()
