@@ -81,7 +81,11 @@ export function createApp({ version, newStore, ...catalogOptions }: AppOptions):
   let unlockData: (() => Promise<void>) | undefined
   const isAdmin = (token: string): boolean => admin?.isValid(token) ?? false
   const serviceLines = () => running.lines()
-  const web = webApp({ ...parts, version, serviceLines, events, metrics, uploads, isAdmin })
+  const stoppedTemplates = () => renderer.stopped
+  const web = webApp({
+    ...parts,
+    ...{ version, serviceLines, events, metrics, uploads, isAdmin, stoppedTemplates },
+  })
   const listeners = listenerMakers({ config, source, events, web, uploads, isAdmin, decideNetworkBoot })
 
   /** Logs what happened at the start as information, beside the lines about the configuration. */

@@ -15,12 +15,11 @@ export function failureReply(
   onFault: (error: unknown) => void,
 ): Reply & { readonly status: number; readonly json: ErrorBody } {
   const kind = failureKind(error)
-  if (kind !== 'internal')
-    return {
-      status: httpStatus[kind].api,
-      json: { error: kind, message: failureMessage(error) },
-      ...(kind === 'unavailable' && { headers: { 'Retry-After': String(retryAfterSeconds) } }),
-    }
+  if (kind !== 'internal') {
+    const status = httpStatus[kind].api
+    const headers = status === 503 ? { 'Retry-After': String(retryAfterSeconds) } : {}
+    return { status, headers, json: { error: kind, message: failureMessage(error) } }
+  }
   const status = statusOfExpress(error)
   if (status !== undefined) return { status, json: { error: 'bad-request', message: failureMessage(error) } }
   onFault(error)

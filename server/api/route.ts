@@ -9,6 +9,7 @@ import type { Metrics } from '../events/metrics.ts'
 import type { Uploads } from '../intake/uploads/uploads.ts'
 import { bootInputs } from '../machines/decide.ts'
 import type { Machines } from '../machines/machines.ts'
+import type { TemplateProblem } from '../templates/problem.ts'
 import { readInput } from './input.ts'
 import type { LookupResponses } from './lookup-responses.ts'
 
@@ -21,6 +22,8 @@ export interface ApiContext {
   readonly events: EventSink
   readonly metrics: Metrics
   readonly machines: Machines
+  /** The templates that are not run, because they ended a worker. */
+  readonly stoppedTemplates: () => readonly TemplateProblem[]
   readonly lookupCache: LookupResponses
   readonly uploads: Uploads
   readonly isAdmin: (token: string) => boolean

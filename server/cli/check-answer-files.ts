@@ -38,7 +38,8 @@ export async function answerFileProblems(
     } catch (error) {
       // The tree is not ready. That is reported as a problem of the tree, and may end without a change by the
       // operator.
-      if (error instanceof Failure && error.kind === 'unavailable') continue
+      // A template that was stopped has its problem as the cause.
+      if (error instanceof Failure && error.kind === 'unavailable' && !error.cause) continue
       const message = failureMessage(error)
       guestsByReason.set(message, [...(guestsByReason.get(message) ?? []), guest])
     }

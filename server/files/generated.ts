@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Requester } from '../core/net/requester.ts'
+import { forEachAtOnce } from '../host/pool.ts'
 import { byName, folderEntry } from './entry.ts'
 import { textEntry } from './memory.ts'
 import { baseName, below, type CleanPath, cleanPath, rootPath } from './path.ts'
@@ -11,6 +12,9 @@ import type { Entry, FileSource } from './source.ts'
 export interface GeneratedText extends Pick<Entry, 'decision' | 'claim'> {
   readonly text: string
 }
+
+/** The number of texts that one listing has made at once: requests for a single text come in between. */
+const madeAtOnce = 16
 
 export interface GeneratedOptions {
   /**
@@ -68,23 +72,23 @@ export function generatedSource(options: GeneratedOptions): FileSource {
     },
     async list(path, who) {
       if (!isFolder(path, who)) return undefined
-      const found = new Map<string, Entry | Promise<Entry | undefined>>()
+      const found = new Map<string, Entry>()
+      const files = new Map<string, CleanPath>()
       for (const file of listedPaths(who)) {
         const inside = below(path, file)
         if (inside === undefined || inside === rootPath) continue
         const [, name = '', more] = inside.split('/')
         if (more !== undefined) found.set(name, folderEntry(name, startedMs))
+        else if (!found.has(name)) files.set(name, file)
+      }
+      await forEachAtOnce(files, madeAtOnce, async ([name, file]) => {
         // A text may fail: its template is broken, or its tree is still being copied. It is left out, so that
         // its neighbours are listed and an NFS client does not retry for ever. A request for it returns the
         // reason.
-        else if (!found.has(name))
-          found.set(
-            name,
-            make(file, who).catch(() => undefined),
-          )
-      }
-      const entries = await Promise.all(found.values())
-      return entries.filter((entry) => entry !== undefined).sort(byName)
+        const entry = await make(file, who).catch(() => undefined)
+        if (entry && !found.has(name)) found.set(name, entry)
+      })
+      return [...found.values()].sort(byName)
     },
   }
 }

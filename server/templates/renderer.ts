@@ -27,6 +27,8 @@ export interface RendererOptions {
   readonly timeoutMs?: number
   /** The memory limit for the engine; the filters may use twice as much. Default 64. */
   readonly memoryMiB?: number
+  /** The most renderings of one template that wait for the worker. Default 1024. */
+  readonly longestLine?: number
 }
 
 const startTimeoutMs = 20_000
@@ -42,9 +44,11 @@ const longestOutput = configurationLimits.rendering.bytes
 
 /**
  * Renders answer files in a worker thread. Templates are not trusted: a template can run no code and read no
- * file, and sees only its context and the other templates. A template that does not end costs its time limit
- * and one error; then a new worker is started. Jobs run one after the other: a rendering takes a fraction of
- * a millisecond.
+ * file, and sees only its context and the other templates. Jobs run one after the other: a rendering takes a
+ * fraction of a millisecond.
+ *
+ * A template that does not end, or ends the worker otherwise, costs its time limit once. It is not run again, for
+ * anybody, until a template has changed: others must not wait for it again and again.
  */
 export class TemplateRenderer implements TemplateChecker {
   readonly #timeoutMs: number
@@ -53,6 +57,11 @@ export class TemplateRenderer implements TemplateChecker {
   /** The templates that the worker has, or that the next worker will get. */
   #loaded: ReadonlyMap<string, string> | undefined
   #refused: ReadonlyMap<string, TemplateProblem> = new Map()
+  /** Templates that are not run again until a template has changed, and why. */
+  readonly #stopped = new Map<string, TemplateProblem>()
+  /** How many renderings of each template wait or run. */
+  readonly #waiting = new Map<string, number>()
+  readonly #longestLine: number
   #broken: readonly TemplateProblem[] = []
   /** Resolves when all jobs that were queued so far have ended. */
   #queue: Promise<unknown> = Promise.resolve()
@@ -61,6 +70,7 @@ export class TemplateRenderer implements TemplateChecker {
 
   constructor(options: RendererOptions = {}) {
     this.#timeoutMs = options.timeoutMs ?? configurationLimits.rendering.ms
+    this.#longestLine = options.longestLine ?? 1024
     this.#settings = {
       memoryMiB: options.memoryMiB ?? 64,
       fuel,
@@ -71,17 +81,48 @@ export class TemplateRenderer implements TemplateChecker {
 
   /**
    * @throws Failure `invalid-data` when the template has an error, with `template:line: error (remedy)` as
-   *   message and the TemplateProblem as cause; `unavailable` after `close`; `internal` when the worker does
-   *   not start.
+   *   message and the TemplateProblem as cause; `unavailable` when the template ended the worker, too many
+   *   renderings of it wait, or after `close`.
    */
   async render(job: RenderJob): Promise<RenderedTemplate> {
-    return this.#enqueue(async () => {
-      await this.#load(job.templates)
-      const outcome = await this.#send({ kind: 'render', name: job.name, context: job.context })
-      if (outcome.kind === 'result' && outcome.result.kind === 'text')
-        return { text: outcome.result.text, warnings: this.#warningsOf(job) }
-      throw templateFailure(this.#problemOf(outcome, job.name))
-    })
+    this.#refuseStopped(job)
+    const waiting = this.#waiting.get(job.name) ?? 0
+    if (waiting >= this.#longestLine)
+      throw new Failure(
+        'unavailable',
+        `${job.name}: ${waiting} renderings of this template wait; try again later`,
+      )
+    this.#waiting.set(job.name, waiting + 1)
+    try {
+      return await this.#enqueue(() => this.#run(job))
+    } finally {
+      const left = (this.#waiting.get(job.name) ?? 1) - 1
+      if (left > 0) this.#waiting.set(job.name, left)
+      else this.#waiting.delete(job.name)
+    }
+  }
+
+  /** The templates that are not run, because they ended a worker, as problems for the operator. */
+  get stopped(): readonly TemplateProblem[] {
+    return [...this.#stopped.values()]
+  }
+
+  async #run(job: RenderJob): Promise<RenderedTemplate> {
+    await this.#load(job.templates)
+    // It may have ended the worker while this job waited.
+    this.#refuseStopped(job)
+    const outcome = await this.#send({ kind: 'render', name: job.name, context: job.context })
+    if (outcome.kind === 'result' && outcome.result.kind === 'text')
+      return { text: outcome.result.text, warnings: this.#warningsOf(job) }
+    const problem = this.#problemOf(outcome, job.name)
+    if (!endedWorker(outcome)) throw templateFailure(problem)
+    this.#stopped.set(job.name, problem)
+    throw stoppedFailure(problem)
+  }
+
+  #refuseStopped({ name, templates }: RenderJob): void {
+    const problem = this.#stopped.get(name)
+    if (problem && this.#loaded && hasSameTexts(this.#loaded, templates)) throw stoppedFailure(problem)
   }
 
   /** Finds all templates that do not parse, with their lines. */
@@ -114,8 +155,11 @@ export class TemplateRenderer implements TemplateChecker {
    * the worker before anything is rendered. Such a template is left out, and all others work.
    */
   async #load(templates: ReadonlyMap<string, string>): Promise<void> {
-    if (this.#loaded !== templates) this.#refused = new Map()
-    else if (this.#thread) return
+    if (this.#loaded !== templates) {
+      this.#refused = new Map()
+      // Each snapshot has a map of its own, also when only a guest has changed.
+      if (!this.#loaded || !hasSameTexts(this.#loaded, templates)) this.#stopped.clear()
+    } else if (this.#thread) return
     this.#loaded = templates
     const names = [...templates.keys()]
     for (;;) {
@@ -182,4 +226,20 @@ export class TemplateRenderer implements TemplateChecker {
 
 export function templateFailure(problem: TemplateProblem): Failure {
   return new Failure('invalid-data', problemText(problem), { cause: problem })
+}
+
+function stoppedFailure(problem: TemplateProblem): Failure {
+  const message = `${problemText(problem)}; this template is not run again until a template is changed`
+  return new Failure('unavailable', message, { cause: problem })
+}
+
+/** Whether a rendering ended its worker: it took too long or too much memory, or the engine failed. */
+function endedWorker(outcome: Outcome): boolean {
+  if (outcome.kind === 'result') return outcome.result.kind === 'panic'
+  return outcome.kind === 'timeout' || outcome.working
+}
+
+function hasSameTexts(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  if (a === b) return true
+  return a.size === b.size && [...a].every(([name, text]) => b.get(name) === text)
 }

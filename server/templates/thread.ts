@@ -6,7 +6,8 @@ import type { WorkerRequest, WorkerResult, WorkerSettings } from './message.ts'
 export type Outcome =
   | { readonly kind: 'result'; readonly result: WorkerResult }
   | { readonly kind: 'timeout' }
-  | { readonly kind: 'died'; readonly message: string }
+  /** `working`: it died while it did what was asked, and not while it started. */
+  | { readonly kind: 'died'; readonly message: string; readonly working: boolean }
 
 /**
  * A worker thread with the template engine. It gives one outcome for each request. After the outcome
@@ -17,6 +18,7 @@ export class TemplateThread {
   readonly #ready: Promise<Outcome>
   /** Gives the outcome to the caller that waits. */
   #settle: ((outcome: Outcome) => void) | undefined
+  #working = false
   /** How the thread ended: the outcome of every later request. */
   #ending: Outcome | undefined
 
@@ -42,9 +44,12 @@ export class TemplateThread {
   /** Waits until the worker runs, then sends the request. The time limit begins with the sending. */
   async send(request: WorkerRequest, timeoutMs: number): Promise<Outcome> {
     const start = await this.#ready
-    if (start.kind !== 'result') return start
+    if (start.kind === 'timeout')
+      return { kind: 'died', message: 'the template worker did not start in time', working: false }
+    if (start.kind === 'died') return start
     if (this.#ending) return this.#ending
     const outcome = this.#nextOutcome(timeoutMs)
+    this.#working = true
     this.#worker.postMessage(request)
     return outcome
   }
@@ -65,6 +70,7 @@ export class TemplateThread {
       this.#settle = (outcome) => {
         clearTimeout(timer)
         this.#settle = undefined
+        this.#working = false
         this.#worker.unref()
         resolve(outcome)
       }
@@ -79,7 +85,7 @@ export class TemplateThread {
   }
 
   #die(message: string): void {
-    this.#ending ??= { kind: 'died', message }
+    this.#ending ??= { kind: 'died', message, working: this.#working }
     this.#settle?.(this.#ending)
   }
 }

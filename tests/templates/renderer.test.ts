@@ -1,7 +1,7 @@
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { Failure } from '../../server/core/failure.ts'
 import { lintTemplates } from '../../server/templates/lint.ts'
-import { TemplateRenderer } from '../../server/templates/renderer.ts'
+import { type RendererOptions, TemplateRenderer } from '../../server/templates/renderer.ts'
 import { stating } from '../support/stating.ts'
 
 const renderer = new TemplateRenderer()
@@ -177,6 +177,83 @@ test('the same input gives the same bytes and salts; other guests get other salt
   expect(first).toMatch(/^\$6\$[./\w]{16}\$[./\w]{86}$/)
   expect(await render(template, { guest: { name: 'a' } })).toBe(first)
   expect(await render(template, { guest: { name: 'b' } })).not.toBe(first)
+})
+
+const hang = `{{ '${'a'.repeat(40)}!' | regex_search('^(a+)+$') }}`
+
+describe('a template that does not end', () => {
+  const templates = (more: string) => new Map(Object.entries({ hang, fine: 'fine', more }))
+  const open: TemplateRenderer[] = []
+  afterEach(async () => {
+    for (const each of open.splice(0)) await each.close()
+  })
+  const make = async (options: RendererOptions): Promise<TemplateRenderer> => {
+    const made = new TemplateRenderer({ timeoutMs: 700, ...options })
+    open.push(made)
+    await made.render({ name: 'fine', templates: templates(''), context: {} })
+    return made
+  }
+  const kindOf = (rendering: Promise<unknown>): Promise<unknown> =>
+    rendering.then(
+      () => 'text',
+      (error: Failure) => error.kind,
+    )
+
+  test('is run once, for all who ask, and holds nobody up again', async () => {
+    const own = await make({})
+    const ends: string[] = []
+    const ask = (name: string, host: number, map = templates('')) =>
+      kindOf(own.render({ name, templates: map, context: { host } })).then((kind) => {
+        ends.push(`${name} ${kind}`)
+      })
+    const hosts = Array.from({ length: 12 }, (_, host) => ask('hang', host))
+    const fine = ask('fine', 0)
+    await Promise.all([...hosts, fine])
+    // All of them end with the first, before the template that came after them.
+    expect(ends).toEqual([...Array(12).fill('hang unavailable'), 'fine text'])
+    expect(own.stopped).toMatchObject([{ template: 'hang', severity: 'error' }])
+    // In the same turn: nothing is sent to the worker.
+    await Promise.race([
+      ask('hang', 13),
+      new Promise((resolve) => setImmediate(resolve)).then(() => {
+        expect(ends).toHaveLength(14)
+      }),
+    ])
+  })
+
+  test('is run again when a template has changed, and not when only the snapshot is new', async () => {
+    const own = await make({})
+    const ask = (map: ReadonlyMap<string, string>) =>
+      own.render({ name: 'hang', templates: map, context: {} })
+    await expect(ask(templates(''))).rejects.toThrow(stating('hang:1:', 'did not end', 'until a template'))
+    await own.render({ name: 'fine', templates: templates(''), context: {} })
+    expect(own.stopped).toHaveLength(1)
+    await expect(ask(templates(''))).rejects.toMatchObject({
+      kind: 'unavailable',
+      cause: { template: 'hang' },
+    })
+    await own.render({ name: 'fine', templates: templates('changed'), context: {} })
+    expect(own.stopped).toEqual([])
+    const mended = new Map([...templates(''), ['hang', 'mended']])
+    expect((await own.render({ name: 'hang', templates: mended, context: {} })).text).toBe('mended')
+  })
+
+  test('so does one that takes all memory', async () => {
+    const own = await make({ memoryMiB: 16 })
+    const map = new Map([['big', "{% set n = 2000000000 %}{{ 'x' * n }}"]])
+    const job = { name: 'big', templates: map, context: {} }
+    for (let i = 0; i < 2; i++)
+      await expect(own.render(job)).rejects.toMatchObject({ kind: 'unavailable', cause: { template: 'big' } })
+    expect(own.stopped).toHaveLength(1)
+  })
+
+  test('a bounded number of renderings of one template waits; other templates have a line of their own', async () => {
+    const own = await make({ longestLine: 3 })
+    const ask = (name: string) => kindOf(own.render({ name, templates: templates(''), context: {} }))
+    const asked = [...Array.from({ length: 5 }, () => ask('fine')), ask('more')]
+    expect(await Promise.all(asked)).toEqual(['text', 'text', 'text', 'unavailable', 'unavailable', 'text'])
+    expect(await ask('fine')).toBe('text')
+  })
 })
 
 test('simultaneous jobs all get their own text', async () => {

@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { ServerUrls } from '../../core/boot/plan.ts'
+import { defined } from '../../core/defined.ts'
 import type { Guest } from '../../core/guest/guest.ts'
 import { type GuestState, whyLocalDisk } from '../../core/guest/state.ts'
 import type { Requester } from '../../core/net/requester.ts'
+import type { SnapshotProblem } from '../../core/problem.ts'
 import type { TreeIndex } from '../../core/select/select.ts'
 import { whyNotAdmin } from '../admin.ts'
 import { pathShortener, shortenProblem } from '../local-paths.ts'
@@ -46,24 +48,34 @@ export async function metrics(_: unknown, context: ApiContext): Promise<Reply> {
 
 /** Only the administrator sees the paths of this machine. */
 export async function problems({ req }: { req: IncomingMessage }, context: ApiContext): Promise<Reply> {
-  const { problems: found, config } = context.snapshot()
+  const found = allProblems(context)
   if (whyNotAdmin(req, context.isAdmin) === undefined) return { json: found }
-  const shorten = await pathShortener(config)
+  const shorten = await pathShortener(context.snapshot().config)
   const json: readonly ProblemView[] = found.map((each) => shortenProblem(each, shorten))
   return { json }
 }
 
-function frontView(
-  { snapshot, version, machines, serviceLines }: ApiContext,
-  urls: ServerUrls,
-  shorten: (text: string) => string,
-): FrontView {
-  const { trees, guests, problems } = snapshot()
+/** The problems of the snapshot, and those that only a rendering shows. */
+function allProblems({ snapshot, stoppedTemplates }: ApiContext): readonly SnapshotProblem[] {
+  const stopped = stoppedTemplates().map(
+    ({ template, line, message, remedy }): SnapshotProblem => ({
+      severity: 'error',
+      where: `${template}:${line}`,
+      message: `${message}; it is not run again until a template is changed`,
+      ...defined({ remedy }),
+    }),
+  )
+  return [...snapshot().problems, ...stopped]
+}
+
+function frontView(context: ApiContext, urls: ServerUrls, shorten: (text: string) => string): FrontView {
+  const { snapshot, version, machines, serviceLines } = context
+  const { trees, guests } = snapshot()
   return {
     version,
     url: urls.http,
     trees: trees.all.map((tree) => ({ ...tree, reasons: tree.reasons.map(shorten) })),
-    problems: problems.map((each) => shortenProblem(each, shorten)),
+    problems: allProblems(context).map((each) => shortenProblem(each, shorten)),
     guests: guests.all.map((guest) => ({
       name: guest.name,
       identity: identityText(guest),
