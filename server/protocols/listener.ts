@@ -23,6 +23,12 @@ export interface ListenAddress {
   readonly port: number
 }
 
+/**
+ * The receive buffer that UDP services ask for. A room of machines that is switched on sends hundreds of datagrams
+ * while one is handled; the default holds fewer than 300. The kernel gives what net.core.rmem_max allows.
+ */
+export const udpReceiveBytes = 4 * 1024 * 1024
+
 export interface TcpListenOptions {
   /** The service's section in config.yaml, such as `ftp`. */
   readonly service: string

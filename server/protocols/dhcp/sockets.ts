@@ -3,6 +3,7 @@ import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { Failure, failureMessage } from '../../core/failure.ts'
 import { isWildcard } from '../listen-addresses.ts'
+import { udpReceiveBytes } from '../listener.ts'
 import {
   type InterfaceOptions,
   type Interfaces,
@@ -44,11 +45,6 @@ interface OpenInterface {
 
 /** How often we look for new and lost addresses: a bridge that comes up later is served within this time. */
 const recheckMs = 5000
-/**
- * The receive buffer that we ask for: a rack that is switched on sends hundreds of packets at once. The
- * kernel gives at most its `rmem_max`.
- */
-const receiveBytes = 4 * 1024 * 1024
 
 /**
  * The sockets of a ProxyDHCP server. Node cannot tell to which address or interface a datagram came (no
@@ -209,7 +205,7 @@ function closeInterface({ dhcp, bootServer }: OpenInterface): void {
 
 function openSocket(address: string, port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = createSocket({ type: 'udp4', recvBufferSize: receiveBytes })
+    const socket = createSocket({ type: 'udp4', recvBufferSize: udpReceiveBytes })
     socket.once('error', (error) => {
       socket.close()
       reject(bindFailure(address, port, error))

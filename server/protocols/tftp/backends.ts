@@ -28,10 +28,19 @@ export class Backends implements TransferBackend {
     this.#mode = mode
   }
 
-  /** @throws Failure `unsupported` when the native backend is required and this machine cannot run it. */
+  /**
+   * Starts the thread of the native backend, where this machine can run it. Transfers that begin before it runs
+   * stay with Node's sockets to their end, so it must not wait for the first of many.
+   *
+   * @throws Failure `unsupported` when the native backend is required and this machine cannot run it.
+   */
   async open(): Promise<void> {
+    if (this.#mode === 'off') return
+    this.#opening = openNativeBackend().then((backend) => {
+      this.#native = backend
+    })
     if (this.#mode !== 'required') return
-    await this.#openNative()
+    await this.#opening
     if (!this.#native)
       throw new Failure(
         'unsupported',
@@ -39,26 +48,20 @@ export class Backends implements TransferBackend {
       )
   }
 
+  /** Whether the native backend takes transfers. */
+  get nativeRuns(): boolean {
+    return this.#native?.alive ?? false
+  }
+
   start(job: TransferJob): RunningTransfer {
-    if (isShort(job)) return this.#node.start(job)
-    if (this.#native?.alive) return this.#native.start(job)
-    // The first long transfer starts the thread but does not wait for it. Many servers never need the thread.
-    if (this.#mode === 'auto') void this.#openNative()
-    return this.#node.start(job)
+    // A thread that has ended is not started again.
+    return this.#native?.alive && !isShort(job) ? this.#native.start(job) : this.#node.start(job)
   }
 
   async close(): Promise<void> {
     await this.#node.close()
     await this.#opening
     await this.#native?.close()
-  }
-
-  /** Only once: a thread that has ended is not started again. */
-  #openNative(): Promise<void> {
-    this.#opening ??= openNativeBackend().then((backend) => {
-      this.#native = backend
-    })
-    return this.#opening
   }
 }
 

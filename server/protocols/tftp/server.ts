@@ -65,7 +65,7 @@ export interface TftpListenerOptions {
   readonly limits?: Partial<TftpLimits>
   /**
    * Whether long transfers use system calls instead of Node's sockets. `auto`, the default: where this
-   * machine can run the native backend, which the first long transfer starts. `required`, for tests and
+   * machine can run the native backend, whose thread `start` begins. `required`, for tests and
    * benchmarks: `start` waits for the native backend, and fails without it.
    */
   readonly native?: NativeMode

@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Requester } from '../../../server/core/net/requester.ts'
 import type { Event } from '../../../server/events/bus.ts'
 import { diskSource } from '../../../server/files/disk.ts'
@@ -229,6 +229,22 @@ describe('ERROR replies', () => {
     expect(replies).toEqual([])
     socket.close()
   })
+})
+
+test('hundreds of requests that come while one is handled are all received', async () => {
+  const asked = new Set<string>()
+  const source: FileSource = {
+    stat: async (path) => void asked.add(path),
+    list: async () => undefined,
+  }
+  const { port } = await openListener(source)
+  const socket = createSocket('udp4')
+  await new Promise<void>((resolve) => socket.connect(port, '127.0.0.1', resolve))
+  // In one turn of the event loop, so that the service can read none of them in between.
+  for (let i = 0; i < 450; i++)
+    socket.send(encodePacket({ type: 'rrq', filename: `${i}`, mode: 'octet', options: new Map() }))
+  await vi.waitFor(() => expect(asked.size).toBe(450))
+  socket.close()
 })
 
 describe('unusual clients', () => {

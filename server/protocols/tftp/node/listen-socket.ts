@@ -1,7 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { networkInterfaces } from 'node:os'
 import { familyOf, isWildcard, type LocalAddress, listenAddresses } from '../../listen-addresses.ts'
-import { cannotListen, type ListenAddress } from '../../listener.ts'
+import { cannotListen, type ListenAddress, udpReceiveBytes } from '../../listener.ts'
 
 /** One socket on which requests arrive, and the address it is bound to. */
 export interface ListenSocket {
@@ -147,7 +147,8 @@ export class ListenSockets {
     return new Promise((resolve, reject) => {
       // A single socket on `::` serves IPv4 clients as well.
       const ipv6Only = local.family === 6 && local.address !== '::'
-      const socket = createSocket({ type: local.family === 6 ? 'udp6' : 'udp4', ipv6Only })
+      const type = local.family === 6 ? 'udp6' : 'udp4'
+      const socket = createSocket({ type, ipv6Only, recvBufferSize: udpReceiveBytes })
       socket.once('error', (error) => {
         socket.close()
         reject(error)

@@ -1,6 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import type { LookupOneOptions } from 'node:dns'
 import { Failure } from '../../../core/failure.ts'
+import { udpReceiveBytes } from '../../listener.ts'
 import type { TransferJob } from '../transfer/backend.ts'
 import { type TransferPort, TransfersByPeer } from '../transfer/ports.ts'
 import { errorCode, errorPacket } from '../wire/error.ts'
@@ -29,7 +30,8 @@ export class NodePort implements TransferPort {
   constructor({ localAddress, family }: TransferJob, onBroken: (port: NodePort) => void) {
     this.#localAddress = localAddress
     this.#family = family
-    this.#socket = createSocket({ type: family === 6 ? 'udp6' : 'udp4', lookup: noLookup(family) })
+    const type = family === 6 ? 'udp6' : 'udp4'
+    this.#socket = createSocket({ type, lookup: noLookup(family), recvBufferSize: udpReceiveBytes })
     this.#socket.on('message', (bytes, from) => this.#received(bytes, from))
     this.#socket.on('error', (error) => {
       for (const each of [...this.#transfers])

@@ -37,11 +37,15 @@ export interface TransferTerms {
 /** How often a packet is repeated to a client that has sent an ACK before. */
 const maxRepeats = 5
 /**
- * How often the first packet is repeated, before any ACK. Anyone can send a request in another's name, so
- * these are few. Until the first ACK we send only the OACK or one block of 512 octets: a window needs an
- * acknowledged OACK.
+ * How often the OACK is repeated, before any ACK. Anyone can send a request in another's name, so these are few.
+ * Until the first ACK we send only the OACK or one block of 512 octets: a window needs an acknowledged OACK.
  */
-const maxFirstRepeats = 3
+const maxOackRepeats = 3
+/**
+ * The same for the first block of a transfer without options, which is eight times as long as its request. A
+ * client that gets neither repeats its request after some seconds, and then the transfer begins anew.
+ */
+const maxFirstBlockRepeats = 1
 /** The longest wait before the first ACK, whatever timeout was agreed: the source address may be forged. */
 const maxFirstTimeoutMs = 4000
 /** The wait doubles with each repeat, up to this or up to the agreed timeout if that is longer. */
@@ -151,7 +155,7 @@ export class Transfer {
   timer(nowMs: number): TransferAction {
     if (nowMs < this.deadlineMs) return 'wait'
     this.#timeouts++
-    if (this.#timeouts > (this.lastPacketMs === -1 ? maxFirstRepeats : maxRepeats)) {
+    if (this.#timeouts > this.#mostRepeats) {
       this.deadlineMs = Number.POSITIVE_INFINITY
       if (this.#sent !== this.blocks || this.lastPacketMs === -1) return 'silent'
       // Its octets count as acknowledged.
@@ -217,6 +221,11 @@ export class Transfer {
   #countResend(through: number): void {
     this.#highestResent = Math.max(this.#highestResent, through)
     this.#resends = Math.min(this.#resends + 1, maxIgnoredAcks)
+  }
+
+  get #mostRepeats(): number {
+    if (this.lastPacketMs !== -1) return maxRepeats
+    return this.#awaitsOackAck ? maxOackRepeats : maxFirstBlockRepeats
   }
 
   #waitMs(): number {

@@ -55,6 +55,18 @@ describe('a transfer without loss', () => {
   })
 })
 
+test('without options, a client that never sends an ACK gets its first block twice', () => {
+  const machine = new Transfer(terms({ size: 10_000 }))
+  machine.start(0)
+  const sent = [1]
+  let nowMs = 0
+  do nowMs = machine.deadlineMs
+  while (machine.timer(nowMs) === 'send' && sent.push(machine.lastToSend))
+  expect(sent).toEqual([1, 1])
+  // Firmware repeats a request after four seconds: it must find the transfer ended.
+  expect(nowMs).toBeLessThan(4000)
+})
+
 test.each([1000, 255_000])(
   'a client that never sends an ACK is given up soon, with a timeout of %i ms',
   (timeoutMs) => {
