@@ -10,6 +10,7 @@ import type { Uploads } from '../intake/uploads/uploads.ts'
 import { bootInputs } from '../machines/decide.ts'
 import type { Machines } from '../machines/machines.ts'
 import type { TemplateProblem } from '../templates/problem.ts'
+import type { GuestSummaries } from './guest-summaries.ts'
 import { readInput } from './input.ts'
 import type { LookupResponses } from './lookup-responses.ts'
 
@@ -25,6 +26,7 @@ export interface ApiContext {
   /** The templates that are not run, because they ended a worker. */
   readonly stoppedTemplates: () => readonly TemplateProblem[]
   readonly lookupCache: LookupResponses
+  readonly guestSummaries: GuestSummaries
   readonly uploads: Uploads
   readonly isAdmin: (token: string) => boolean
 }

@@ -3,6 +3,7 @@ import express from 'express'
 import { failureMessage } from '../core/failure.ts'
 import type { Requester } from '../core/net/requester.ts'
 import type { OnFault } from './failures.ts'
+import { GuestSummaries } from './guest-summaries.ts'
 import { LookupResponses } from './lookup-responses.ts'
 import { lookupFirst } from './resources/lookup.ts'
 import type { ApiContext } from './route.ts'
@@ -13,9 +14,13 @@ export { isAppPath } from './routes.ts'
 
 /** The API and the front page, on Express. Requests for files of the namespace never come here. */
 export function webApp(
-  parts: Omit<ApiContext, 'lookupCache'>,
+  parts: Omit<ApiContext, 'lookupCache' | 'guestSummaries'>,
 ): (req: IncomingMessage, res: ServerResponse, who: Requester) => void {
-  const context: ApiContext = { ...parts, lookupCache: new LookupResponses() }
+  const context: ApiContext = {
+    ...parts,
+    lookupCache: new LookupResponses(),
+    guestSummaries: new GuestSummaries(),
+  }
   const onFault: OnFault = (error, where) =>
     parts.events({ type: 'trouble', where, message: failureMessage(error) })
   /** The client of each request, as the HTTP listener recognised it: Express passes on only the request. */

@@ -29,12 +29,9 @@ export function guestNamed({ guests }: Snapshot, name: string): Guest {
   return guest
 }
 
-export function list(_: unknown, { snapshot, machines }: ApiContext): Reply {
-  const { guests, trees } = snapshot()
-  const json: readonly GuestSummary[] = guests.all.map((guest) =>
-    guestSummary(guest, trees, machines.stateOf(guest.name)),
-  )
-  return { json }
+export function list(_: unknown, { snapshot, machines, guestSummaries }: ApiContext): Reply {
+  const text = guestSummaries.json(snapshot(), (guest) => machines.stateOf(guest))
+  return { headers: { 'Content-Type': 'application/json; charset=utf-8' }, text }
 }
 
 export function show({ params }: GuestCall, { snapshot, machines }: ApiContext): Reply {

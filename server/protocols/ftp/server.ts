@@ -125,8 +125,14 @@ export class FtpListener implements Listener {
     const { limits } = this.#context
     const ofClient = this.#perClient.get(address) ?? 0
     if (this.#sessions.size >= limits.sessions || ofClient >= limits.sessionsPerClient) {
-      const whose = ofClient >= limits.sessionsPerClient ? 'from your address' : 'in all'
-      return void refuse(socket, `Too many sessions ${whose}; try again later`)
+      const isClients = ofClient >= limits.sessionsPerClient
+      const most = isClients ? `${limits.sessionsPerClient} from this address` : `${limits.sessions} in all`
+      const message = `a session was refused: there are ${most} already`
+      this.#context.events({ type: 'noise', protocol: 'ftp', client: address, message })
+      return void refuse(
+        socket,
+        `Too many sessions ${isClients ? 'from your address' : 'in all'}; try again later`,
+      )
     }
     this.#perClient.set(address, ofClient + 1)
     const session = new Session({

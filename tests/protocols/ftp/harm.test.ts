@@ -114,7 +114,7 @@ test('an IPv4 client of a service that listens on every address is an IPv4 clien
 
 describe('there is a limit', () => {
   test('of sessions, in all and from one address', async () => {
-    const { port, service } = await openFtp({ source, limits: { sessions: 3, sessionsPerClient: 2 } })
+    const { port, service, events } = await openFtp({ source, limits: { sessions: 3, sessionsPerClient: 2 } })
     const first = await RawFtp.open(port)
     const second = await RawFtp.open(port)
     expect([(await first.reply()).code, (await second.reply()).code]).toEqual([220, 220])
@@ -122,6 +122,10 @@ describe('there is a limit', () => {
     const third = await RawFtp.open(port, { from: '127.0.0.2' })
     expect((await third.reply()).code).toBe(220)
     expect((await (await RawFtp.open(port, { from: '127.0.0.3' })).reply()).text).toContain('in all')
+    expect(events.filter(({ type }) => type === 'noise')).toMatchObject([
+      { protocol: 'ftp', client: '127.0.0.1', message: expect.stringContaining('2 from this address') },
+      { protocol: 'ftp', client: '127.0.0.3', message: expect.stringContaining('3 in all') },
+    ])
     first.socket.destroy()
     await until(() => service.sessions === 2)
     expect((await (await RawFtp.open(port)).reply()).code).toBe(220)
