@@ -18,6 +18,7 @@ import { closeDescriptor, descriptorPath, openDescriptor, pathOnly, realPathOf }
 import { isInside } from '../host/paths.ts'
 import { forEachAtOnce } from '../host/pool.ts'
 import { byName, folderEntry } from './entry.ts'
+import { FolderListings } from './folder-listings.ts'
 import { baseName, type CleanPath, isServedName, joinPath } from './path.ts'
 import type { Entry, FileSource, OpenFile } from './source.ts'
 
@@ -46,11 +47,13 @@ const readdirOf = promisify(readdir)
  *
  * Every `stat` asks the disk, so a change is seen at once. Two savings keep that cheap and change no result.
  * Lookups of one path in the same turn of the event loop share one system call, which begins after the last
- * of them. And while inode, size and times of a path stay the same, its entry is the same object.
+ * of them. And while inode, size and times of a path stay the same, its entry is the same object. A listing is kept
+ * for a second while the times of its folder stay the same.
  */
 export function diskSource(root: string, options: DiskOptions = {}): FileSource {
   const remembered = new LRUCache<CleanPath, Remembered>({ max: rememberedPaths })
   const pending = new Map<CleanPath, Promise<Entry | undefined>>()
+  const listings = new FolderListings()
 
   const lookUp = async (path: CleanPath): Promise<Entry | undefined> => {
     const given = path === '/' ? root : root + path
@@ -116,9 +119,11 @@ export function diskSource(root: string, options: DiskOptions = {}): FileSource 
       const given = path === '/' ? root : root + path
       const linked = (name: string): Promise<Entry | undefined> => lookUp(joinPath(path, name))
       return withinLimit(given, pathOnly | constants.O_DIRECTORY, async (fd, real) => {
-        const entries = await listFolder({ real, opened: descriptorPath(fd, real), linked })
-        // A folder that was removed after we opened it is empty.
-        return entries?.length === 0 && (await statsOf(fd)).nlink === 0n ? undefined : entries
+        const stats = await statsOf(fd)
+        // A folder that was removed after we opened it is not there; else it would look empty.
+        if (stats.nlink === 0n) return undefined
+        const stamp = `${real} ${etagOf(stats)} ${stats.ctimeNs}`
+        return listings.get(path, stamp, () => listFolder({ real, opened: descriptorPath(fd, real), linked }))
       })
     },
   }

@@ -25,7 +25,8 @@ export function unionSource(...sources: readonly FileSource[]): FileSource {
         if (listing === 'hides') break
         if (listing) listings.push(listing)
       }
-      return listings.length > 0 ? merge(listings) : undefined
+      // The same list, so that what is cached by it stays cached.
+      return listings.length > 1 ? merge(listings) : listings[0]
     },
   }
 }

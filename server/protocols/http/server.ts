@@ -14,6 +14,7 @@ import { Admission } from './clients/admission.ts'
 import { type ClientConnection, type ClientLimits, defaultClientLimits } from './clients/clients.ts'
 import { type NodeRequest, RequestGate } from './clients/request-gate.ts'
 import { FastPath } from './fast/fast-path.ts'
+import { FolderPages } from './files/folder-pages.ts'
 import { emptyResponse, failureResponse } from './files/response.ts'
 import { type ServeContext, serve, write } from './files/serve.ts'
 import { SmallFiles } from './files/small-files.ts'
@@ -87,6 +88,7 @@ export class HttpListener implements Listener {
     this.#context = {
       source: typeof source === 'function' ? source : () => source,
       files: new SmallFiles(),
+      pages: new FolderPages(),
       pool: new BufferPool(),
       events,
     }

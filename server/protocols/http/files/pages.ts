@@ -39,7 +39,7 @@ export const pageHeaders: readonly string[] = [
  * The listing of a folder as an HTML page. Links are absolute, so the page works with and without a slash at
  * the end of its URL.
  */
-export function folderPage(path: CleanPath, entries: readonly Entry[]): Buffer[] {
+export function folderPage(path: CleanPath, entries: readonly Entry[]): Iterable<Buffer> {
   return inBlocks(folderPieces(path, entries))
 }
 
@@ -71,23 +71,21 @@ const rowsHere = '\0'
 const blockLength = 64 * 1024
 
 /**
- * Encodes text in blocks. The page of 60,000 files has 17 MiB, and one string of it would take several times
- * that memory.
+ * Encodes text in blocks, each when it is asked for: the page of 60,000 files has 17 MiB.
  */
-function inBlocks(pieces: Iterable<string>): Buffer[] {
-  const blocks: Buffer[] = []
+function* inBlocks(pieces: Iterable<string>): Generator<Buffer> {
   let text = ''
   for (const piece of pieces) {
     text += piece
     if (text.length < blockLength) continue
-    blocks.push(Buffer.from(text, 'utf8'))
+    yield Buffer.from(text, 'utf8')
     text = ''
   }
-  return [...blocks, Buffer.from(text, 'utf8')]
+  yield Buffer.from(text, 'utf8')
 }
 
 /** The listing of a folder as JSON, for scripts that send `Accept: application/json`. */
-export function folderJson(path: CleanPath, entries: readonly Entry[]): Buffer[] {
+export function folderJson(path: CleanPath, entries: readonly Entry[]): Iterable<Buffer> {
   return inBlocks(jsonPieces(path, entries))
 }
 

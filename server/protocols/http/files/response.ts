@@ -6,7 +6,8 @@ import type { Part } from '../../../files/send.ts'
 import type { Entry } from '../../../files/source.ts'
 import { evaluateConditions, rangeHolds } from './conditions.ts'
 import { contentTypeOf } from './content-type.ts'
-import { errorPage, folderJson, folderPage, pageHeaders } from './pages.ts'
+import { type FolderPages, mostEntriesAtOnce } from './folder-pages.ts'
+import { errorPage, pageHeaders } from './pages.ts'
 import { parseRange, type Span } from './range.ts'
 
 /**
@@ -18,6 +19,8 @@ export interface HttpResponse {
   readonly headers: readonly string[]
   /** Empty for HEAD. */
   readonly parts: readonly Part[]
+  /** The body of a long listing, in blocks, instead of `parts`. Its length is known only at its end. */
+  readonly blocks?: Iterable<Buffer>
 }
 
 /** A GET or HEAD of a file. */
@@ -90,12 +93,16 @@ export function folderResponse(
   headers: IncomingHttpHeaders,
   path: CleanPath,
   entries: readonly Entry[],
+  pages: FolderPages,
 ): HttpResponse {
-  if (wantsPage(headers) || !(headers.accept ?? '').includes('application/json'))
-    return blocksResponse(200, pageHeaders, folderPage(path, entries))
-  const jsonHeaders = ['Content-Type', 'application/json', 'Cache-Control', 'no-cache', 'Vary', 'Accept']
-  return blocksResponse(200, jsonHeaders, folderJson(path, entries))
+  const form = wantsPage(headers) || !(headers.accept ?? '').includes('application/json') ? 'page' : 'json'
+  const ownHeaders = form === 'page' ? pageHeaders : jsonHeaders
+  if (entries.length <= mostEntriesAtOnce)
+    return bytesResponse(200, ownHeaders, pages.whole(form, path, entries))
+  return { status: 200, headers: ownHeaders, parts: [], blocks: pages.blocks(form, path, entries) }
 }
+
+const jsonHeaders = ['Content-Type', 'application/json', 'Cache-Control', 'no-cache', 'Vary', 'Accept']
 
 /** A 404: a page with a link to the nearest folder that exists for browsers, no body for machines. */
 export function missingResponse(
@@ -140,16 +147,15 @@ export function bodyLength({ parts }: HttpResponse): number {
 function machineResponse(headers: IncomingHttpHeaders, status: number): HttpResponse {
   if (!headers['user-agent']?.startsWith('UefiHttpBoot')) return emptyResponse(status)
   const bytes = Buffer.from(`${STATUS_CODES[status] ?? 'Error'}\n`, 'latin1')
-  return blocksResponse(status, ['Content-Type', 'text/plain; charset=utf-8'], [bytes])
+  return bytesResponse(status, ['Content-Type', 'text/plain; charset=utf-8'], bytes)
 }
 
 function pageResponse(status: number, html: string): HttpResponse {
-  return blocksResponse(status, pageHeaders, [Buffer.from(html, 'utf8')])
+  return bytesResponse(status, pageHeaders, Buffer.from(html, 'utf8'))
 }
 
-function blocksResponse(status: number, headers: readonly string[], parts: readonly Buffer[]): HttpResponse {
-  const length = parts.reduce((sum, part) => sum + part.length, 0)
-  return { status, headers: ['Content-Length', String(length), ...headers], parts }
+function bytesResponse(status: number, headers: readonly string[], bytes: Buffer): HttpResponse {
+  return { status, headers: ['Content-Length', String(bytes.length), ...headers], parts: [bytes] }
 }
 
 /**

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Failure, failureKind, failureMessage } from '../../../core/failure.ts'
 import type { Requester } from '../../../core/net/requester.ts'
 import type { Event, EventSink } from '../../../events/bus.ts'
@@ -7,6 +8,7 @@ import type { BufferPool } from '../../../files/buffers.ts'
 import { type CleanPath, parentPath } from '../../../files/path.ts'
 import { sendParts } from '../../../files/send.ts'
 import type { Entry, FileSource } from '../../../files/source.ts'
+import type { FolderPages } from './folder-pages.ts'
 import {
   bodyLength,
   emptyResponse,
@@ -23,6 +25,7 @@ import { type SmallFiles, smallFileBytes } from './small-files.ts'
 export interface ServeContext {
   readonly source: () => FileSource
   readonly files: SmallFiles
+  readonly pages: FolderPages
   readonly pool: BufferPool
   readonly events: EventSink
 }
@@ -108,8 +111,11 @@ async function respond(
   }
   const entries = entry?.kind === 'folder' ? await source.list(path, requester) : undefined
   if (entries) {
-    const response = withoutBody(method, folderResponse(headers, path, entries))
-    return endingOf(await send(context, response, reading))
+    const response = withoutBody(method, folderResponse(headers, path, entries, context.pages))
+    const sending = response.blocks
+      ? sendBlocks(context, response, reading)
+      : send(context, response, reading)
+    return endingOf(await sending)
   }
   const nearest = wantsPage(headers) ? await nearestFolder(reading) : undefined
   write(res, withoutBody(method, missingResponse(headers, path, nearest)))
@@ -202,6 +208,20 @@ async function send(context: ServeContext, response: HttpResponse, reading: Read
   return true
 }
 
+/** Sends a listing block by block: the next one is made when the client has taken the one before. */
+async function sendBlocks(context: ServeContext, response: HttpResponse, reading: Reading): Promise<boolean> {
+  const { res, onBytes } = reading
+  reading.onSending()
+  res.writeHead(response.status, response.headers as string[])
+  for (const block of response.blocks ?? []) {
+    if (!(await sendParts([block], undefined, res, { pool: context.pool, onBytes }))) return false
+    // Other requests come in between, also while the client takes everything at once.
+    await nextTurn()
+  }
+  res.end()
+  return true
+}
+
 /** Writes a small response, whose parts are all in memory. */
 export function write(res: ServerResponse, response: HttpResponse): void {
   res.writeHead(response.status, response.headers as string[])
@@ -210,7 +230,8 @@ export function write(res: ServerResponse, response: HttpResponse): void {
 }
 
 function withoutBody(method: string | undefined, response: HttpResponse): HttpResponse {
-  return method === 'HEAD' ? { ...response, parts: [] } : response
+  if (method !== 'HEAD') return response
+  return response.blocks ? { ...response, blocks: [] } : { ...response, parts: [] }
 }
 
 function boundary(): string {
