@@ -84,29 +84,39 @@ export class Admission {
     res: ServerResponse,
     { begin, refuse }: Entering,
   ): void {
-    const client = this.#clients.hold(this.#clientOf(connection, headers))
+    const forwarded = this.#forwardedClient(connection, headers)
+    const client = forwarded === undefined ? connection.client : this.#clients.hold(forwarded)
     const { requests, waitMs } = this.#options.limits
-    const release = once(() => this.#clients.release(client))
-    res.once('close', release)
-    const give = once(() => client.requests.give())
+    let hasPlace = false
+    const give = (): void => {
+      if (hasPlace) client.requests.give()
+      hasPlace = false
+    }
     const enter = (): void => {
-      res.once('close', give)
+      hasPlace = true
       begin(give)
     }
-    if (client.requests.take()) return void enter()
     const late = (): void => {
       this.#reportRefusal(client, `${requests} requests`)
       refuse()
     }
-    const wait = waitInLine(client.requests, waitMs, { onTurn: enter, onLate: late })
-    if (wait) res.once('close', wait.leave)
-    else late()
+    const isFree = client.requests.take()
+    const wait = isFree ? undefined : waitInLine(client.requests, waitMs, { onTurn: enter, onLate: late })
+    res.once('close', () => {
+      wait?.leave()
+      give()
+      if (forwarded !== undefined) this.#clients.release(client)
+    })
+    if (isFree) enter()
+    else if (!wait) late()
   }
 
-  #clientOf({ client }: ClientConnection, headers: IncomingHttpHeaders): string {
+  /** The client that a trusted proxy names; undefined for one that has connected to us itself. */
+  #forwardedClient({ client }: ClientConnection, headers: IncomingHttpHeaders): string | undefined {
     const proxies = this.#options.trustedProxies
-    if (!isInNetworks(client.address, proxies)) return client.address
-    return forwardedClient(headers['x-forwarded-for'], proxies) ?? client.address
+    return isInNetworks(client.address, proxies)
+      ? forwardedClient(headers['x-forwarded-for'], proxies)
+      : undefined
   }
 
   /** One line a minute, however many are refused. */
@@ -150,15 +160,6 @@ function refuseConnection(socket: Socket): void {
   socket.resume()
   socket.end(head)
   setTimeout(() => socket.destroy(), refusalMs).unref()
-}
-
-function once(action: () => void): () => void {
-  let done = false
-  return () => {
-    if (done) return
-    done = true
-    action()
-  }
 }
 
 function ignore(): void {}

@@ -36,12 +36,12 @@ export class Places {
 
   /** Gives a place back. The first in the line gets it. */
   give(): void {
-    const [next] = this.#line
-    if (!next) {
+    if (this.#line.size === 0) {
       this.#taken--
       return
     }
-    this.#line.delete(next)
-    next()
+    const [next] = this.#line
+    if (next) this.#line.delete(next)
+    next?.()
   }
 }
