@@ -78,6 +78,7 @@ function guestData(guest: Guest): Record<string, unknown> {
   return {
     name: guest.name,
     macs: guest.macs,
+    retry: guest.settings.retry.value,
     ...(guest.macs[0] !== undefined && { mac: guest.macs[0] }),
     ...(guest.uuid !== undefined && { uuid: guest.uuid }),
     ...(guest.serial !== undefined && { serial: guest.serial }),
