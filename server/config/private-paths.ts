@@ -51,17 +51,22 @@ export async function checkRealPaths(config: Config, text: YamlText, problems: P
   }
 }
 
-/** A witness in the data folder would be lost together with the store. */
+/**
+ * A witness in the data folder would be lost together with the store. Where the trees are in the data folder, the
+ * default is such a witness: that is a warning, because the operator has not chosen it.
+ */
 function checkWitness({ paths, state }: Config, text: YamlText, problems: ProblemList): void {
-  const path = ['state', 'witness']
-  for (const file of state.witness)
-    if (isInside(paths.data, file))
-      problems.add(
-        'error',
-        text.position(path, 'value'),
-        `${showPath(path)}: found ${file}, inside paths.data (${paths.data}), with which it would be lost`,
-        'choose a file elsewhere, best on another disk',
-      )
+  for (const file of state.witness) {
+    if (!isInside(paths.data, file)) continue
+    const isDefault = isInside(paths.trees, file)
+    const path = isDefault ? ['paths', 'trees'] : ['state', 'witness']
+    problems.add(
+      isDefault ? 'warning' : 'error',
+      text.position(path, 'value'),
+      `${showPath(path)}: the witness of the store is ${file}, inside paths.data (${paths.data}), with which it would be lost`,
+      'set state.witness to a file elsewhere, best on another disk',
+    )
+  }
 }
 
 function privatePaths({ paths, file, ftp }: Config): readonly PrivatePath[] {

@@ -141,10 +141,15 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'files/iso/bounds.test.ts: symlinks that lead through thousands of components are left out when there are too many steps',
     fuzz: 'iso-image',
   },
-  unpackedImage: {
-    test: 'intake/import/unpack-image.test.ts: an image of %s with a folder under two paths is refused, and nothing is published',
+  unpacked: {
+    test: 'intake/import/unpack-budget.test.ts: an archive or image has a bounded number of entries',
     fuzz: counted,
   },
+  unpackedPath: {
+    test: 'intake/import/unpack-budget.test.ts: a path with %s is refused',
+    fuzz: counted,
+  },
+  tarHeaders: { fuzz: counted },
   indexPage: { test: 'limits.test.ts: an index page of more than 8 MiB', fuzz: 'index-page' },
   crawl: {
     test: 'intake/mirror/fetch-file.test.ts: folders without end are refused, not cut off somewhere',

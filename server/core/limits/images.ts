@@ -1,4 +1,4 @@
-import { KiB, type Limit, MiB } from './limit.ts'
+import { GiB, KiB, type Limit, MiB } from './limit.ts'
 
 /** Anyone whose images are imported, uploaded, mirrored or copied into `trees/`. */
 const from = 'image'
@@ -93,11 +93,34 @@ export const imageLimits = {
     entries: 200_000,
     beyond: 'the remaining symlinks are not listed',
   },
-  /** The largest discs of distributions have some 60,000 files. */
-  unpackedImage: {
-    what: 'unpacking an image: files and folders. A folder under two paths is refused',
+  /** The largest discs of distributions have some 60,000 files; the largest disc (BD-XL) has 119 GiB. */
+  unpacked: {
+    what: 'unpacking an archive or an image (`import.max-unpacked`): files, folders and links. A folder of an image under two paths is refused',
     from,
-    entries: 1_000_000,
+    bytes: 128 * GiB,
+    entries: 250_000,
+    beyond: 'the import is refused, and nothing is published',
+  },
+  /**
+   * Linux has paths of 4095 bytes, and those of the folders above the tree are needed, too; no disc has more than 20
+   * folders above one another.
+   */
+  unpackedPath: {
+    what: 'the path of an entry of an archive or image; a name in it has at most 255 bytes (NAME_MAX)',
+    from,
+    bytes: 2 * KiB,
+    depth: 128,
+    beyond: 'the import is refused, and nothing is published',
+  },
+  /**
+   * PATH_MAX is 4096 bytes, and extended attributes have at most 64 KiB (xattr(7)). An entry has a long name, a long
+   * target and two pax headers at most.
+   */
+  tarHeaders: {
+    what: 'bytes of a long name or pax header of a tar, and such headers in a row',
+    from,
+    bytes: 256 * KiB,
+    entries: 16,
     beyond: 'the import is refused, and nothing is published',
   },
 } as const satisfies Record<string, Limit>

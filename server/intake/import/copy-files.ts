@@ -8,7 +8,7 @@ export interface CopyOptions {
   readonly signal?: AbortSignal
   /** Make hard links to the files of the source instead of copies, where the file system can. */
   readonly hardLink?: boolean
-  /** The most bytes that an archive or image is unpacked to. Default: `unpackLimits.bytes`. */
+  /** The most bytes that an archive or image is unpacked to. Default: `imageLimits.unpacked`. */
   readonly maxUnpackedBytes?: number
 }
 

@@ -1,5 +1,6 @@
 import { type Extract, extract, type Header } from 'tar-stream'
 import { Failure } from '../../core/failure.ts'
+import { imageLimits } from '../../core/limits/images.ts'
 import { ByteReader } from './byte-reader.ts'
 
 /** One entry of a tar archive. */
@@ -21,13 +22,7 @@ const blockBytes = 512
 const sizeField = [124, 136] as const
 const checksumField = [148, 156] as const
 const typeAt = 156
-/**
- * The most bytes of a long name or a pax header that are read: PATH_MAX is 4096 bytes, and extended
- * attributes have at most 64 KiB (xattr(7)).
- */
-const maxExtraBytes = 256 << 10
-/** The most extra headers in a row: an entry has a long name, a long target and two pax headers at most. */
-const maxExtraHeaders = 16
+const { bytes: maxExtraBytes, entries: maxExtraHeaders } = imageLimits.tarHeaders
 /** Types of extra headers: see `#extraBytes`. */
 const extraTypes = 'xgLKN'
 

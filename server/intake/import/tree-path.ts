@@ -1,11 +1,10 @@
 import { Failure } from '../../core/failure.ts'
+import { imageLimits } from '../../core/limits/images.ts'
 import { type CleanPath, cleanPath, rootPath } from '../../files/path.ts'
 
-/**
- * What a tree may have at most. Linux has paths of 4095 bytes, and those of the folders above the tree are
- * needed, too; no disc has more than 20 folders above one another.
- */
-export const treeLimits = { pathBytes: 2048, nameBytes: 255, depth: 128 } as const
+const { bytes: mostBytes, depth: mostDepth } = imageLimits.unpackedPath
+/** NAME_MAX of Linux. */
+const mostNameBytes = 255
 
 /** The name of an entry for messages: it may have any length and any characters. */
 export function shown(name: string): string {
@@ -22,11 +21,10 @@ export function treePath(path: string): CleanPath {
   const refuse = (reason: string) => new Failure('invalid-data', `${shown(path)} ${reason}`)
   const names = path.split('/')
   if (path.startsWith('/') || names.includes('..')) throw refuse('leads out of the tree')
-  const { pathBytes, nameBytes, depth } = treeLimits
-  if (Buffer.byteLength(path) > pathBytes) throw refuse(`has more than ${pathBytes} bytes`)
-  if (names.length > depth) throw refuse(`lies more than ${depth} folders deep`)
-  if (names.some((name) => Buffer.byteLength(name) > nameBytes))
-    throw refuse(`has a name of more than ${nameBytes} bytes`)
+  if (Buffer.byteLength(path) > mostBytes) throw refuse(`has more than ${mostBytes} bytes`)
+  if (names.length > mostDepth) throw refuse(`lies more than ${mostDepth} folders deep`)
+  if (names.some((name) => Buffer.byteLength(name) > mostNameBytes))
+    throw refuse(`has a name of more than ${mostNameBytes} bytes`)
   const clean = cleanPath(path)
   if (clean === rootPath) throw refuse('is not the name of an entry')
   return clean

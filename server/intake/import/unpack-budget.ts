@@ -1,11 +1,9 @@
 import { Failure } from '../../core/failure.ts'
+import { imageLimits } from '../../core/limits/images.ts'
 import { shown } from './tree-path.ts'
 
-/**
- * What one archive or image is unpacked to at most. The largest disc (BD-XL) has 119 GiB; `import.max-unpacked`
- * sets another size. A distribution's largest disc has 60,000 files.
- */
-export const unpackLimits = { bytes: 128 * 2 ** 30, entries: 250_000 } as const
+/** `import.max-unpacked` sets another size. */
+const { bytes: defaultBytes, entries: mostEntries } = imageLimits.unpacked
 
 /**
  * Counts what is unpacked of one archive or image: a few bytes may say that they are terabytes, or millions of
@@ -17,7 +15,7 @@ export class UnpackBudget {
   #bytes = 0
   #entries = 0
 
-  constructor(source: string, maxBytes: number = unpackLimits.bytes) {
+  constructor(source: string, maxBytes: number = defaultBytes) {
     this.#source = source
     this.#maxBytes = maxBytes
   }
@@ -30,10 +28,10 @@ export class UnpackBudget {
   add(path: string, bytes: number): void {
     this.#entries++
     this.#bytes += bytes
-    if (this.#entries > unpackLimits.entries)
+    if (this.#entries > mostEntries)
       throw new Failure(
         'too-large',
-        `${this.#source} has more than ${unpackLimits.entries} entries: the next one is ${shown(path)}`,
+        `${this.#source} has more than ${mostEntries} entries: the next one is ${shown(path)}`,
       )
     if (this.#bytes > this.#maxBytes)
       throw new Failure(

@@ -2,8 +2,10 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
+import { imageLimits } from '../../../server/core/limits/images.ts'
 import { type ImportOptions, importLocal } from '../../../server/intake/import/import-tree.ts'
-import { UnpackBudget, unpackLimits } from '../../../server/intake/import/unpack-budget.ts'
+import { treePath } from '../../../server/intake/import/tree-path.ts'
+import { UnpackBudget } from '../../../server/intake/import/unpack-budget.ts'
 import { VersionStore } from '../../../server/versions/version-store.ts'
 import { withAddress } from '../../support/iso/hostile-udf.ts'
 import { writeIso } from '../../support/iso/write-iso.ts'
@@ -68,9 +70,17 @@ test('a file that does not fit on the disk is refused before its first byte, and
   expect(left).toEqual([])
 })
 
+test.each([
+  ['2,049 bytes', `${'a/'.repeat(24)}${'b'.repeat(200)}/`.repeat(9).slice(0, 2049), 'more than 2048 bytes'],
+  ['129 folders', 'a/'.repeat(128).concat('b'), 'more than 128 folders'],
+  ['a name of 256 bytes', 'é'.repeat(128), 'a name of more than 255 bytes'],
+])('a path with %s is refused', (_, path, message) => {
+  expect(() => treePath(path)).toThrow(message)
+})
+
 test('an archive or image has a bounded number of entries', () => {
   const budget = new UnpackBudget('x.tar')
-  for (let n = 0; n < unpackLimits.entries; n++) budget.add('f', 0)
+  for (let n = 0; n < imageLimits.unpacked.entries; n++) budget.add('f', 0)
   expect(() => budget.add('next', 0)).toThrow(
     expect.objectContaining({ kind: 'too-large', message: expect.stringMatching(/250000 .*"next"/) }),
   )
