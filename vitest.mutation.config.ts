@@ -11,7 +11,7 @@ export default defineConfig({
       'tests/{core,files,machines,render}/**/*.test.ts',
       'tests/protocols/tftp/wire/*.test.ts',
       'tests/protocols/dhcp/{options,packet}.test.ts',
-      'tests/protocols/nfs/wire.test.ts',
+      'tests/protocols/nfs/{rpc,wire}.test.ts',
     ],
     // It renders in a worker thread, where no mutant is active.
     exclude: ['tests/render/kickstart-templates.test.ts'],

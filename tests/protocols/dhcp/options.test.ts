@@ -40,6 +40,7 @@ describe('message type (53) and size (57)', () => {
       expect(messageType(only(53, encodeMessageType(type)))).toBe(type)
     for (const value of ['', '00', '09', 'ff', '0101'])
       expect(messageType(only(53, hex(value)))).toBeUndefined()
+    expect(messageType(new Map())).toBeUndefined()
   })
 
   test('a size below 576 is ignored (RFC 2132, 9.10)', () => {
@@ -47,6 +48,7 @@ describe('message type (53) and size (57)', () => {
     expect(maxMessageSize(only(57, hex('0240')))).toBe(576)
     expect(maxMessageSize(only(57, hex('023f')))).toBeUndefined()
     expect(maxMessageSize(only(57, hex('05')))).toBeUndefined()
+    expect(maxMessageSize(new Map())).toBeUndefined()
   })
 })
 
@@ -70,6 +72,8 @@ describe('user class (77)', () => {
         expect(userClasses(only(77, encodeUserClasses(names)))).toEqual(names)
       }),
     )
+    const longest = 'x'.repeat(255)
+    expect(userClasses(only(77, encodeUserClasses([longest, 'y'])))).toEqual([longest, 'y'])
     expect(() => encodeUserClasses([''])).toThrow(RangeError)
     expect(() => encodeUserClasses(['x'.repeat(256)])).toThrow(RangeError)
   })
@@ -95,6 +99,7 @@ describe('the options of a PXE client (RFC 4578)', () => {
   test('the network interface has a type and a version', () => {
     expect(networkInterface(only(94, hex('010310')))).toEqual({ type: 1, major: 3, minor: 16 })
     expect(networkInterface(only(94, hex('0103')))).toBeUndefined()
+    expect(networkInterface(new Map())).toBeUndefined()
   })
 
   test('the UUID comes little-endian, as SMBIOS stores it', () => {
@@ -135,6 +140,19 @@ describe('PXE sub-options (43)', () => {
     expect(decodePxe(hex('06'))).toBeUndefined()
   })
 
+  test('pad is skipped, END may be missing, and nothing after END counts', () => {
+    expect(octets(decodePxe(hex('00 06 01 08 00 00 47 00 ff 0a')))).toEqual([
+      [6, [8]],
+      [71, []],
+    ])
+    expect(octets(decodePxe(hex('06 01 08')))).toEqual([[6, [8]]])
+  })
+
+  test('a sub-option has at most 255 octets', () => {
+    expect(encodePxe(only(9, new Uint8Array(255)))).toHaveLength(2 + 255 + 1)
+    expect(() => encodePxe(only(9, new Uint8Array(256)))).toThrow(RangeError)
+  })
+
   test('the sub-options of our replies have the exact bytes that clients know', () => {
     expect(encodePxe(useThisOffer())).toEqual(hex('06 01 08 ff'))
     // The bytes that Raspberry Pis are known to take.
@@ -151,6 +169,8 @@ test('features of iPXE (175), as QEMU’s ROM of 2019 sends them', () => {
   expect([...(etherbootFeatures(only(175, raw)) ?? [])]).toEqual(
     expect.arrayContaining(['http', 'iscsi', 'menu', 'multiboot', 'pxeext', 'dns']),
   )
+  // 0xb1 (a PCI device) and 0xeb (a version) are not features.
+  expect([...(etherbootFeatures(only(175, hex('b1 01 00 eb 01 00 13 01 01'))) ?? [])]).toEqual(['http'])
   expect(etherbootFeatures(only(175, hex('b1 40 00')))).toBeUndefined()
   expect(etherbootFeatures(new Map())).toBeUndefined()
 })

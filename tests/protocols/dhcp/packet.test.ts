@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { failureKind } from '../../../server/core/failure.ts'
 import {
   broadcastFlag,
   type DhcpPacket,
@@ -33,8 +34,8 @@ const packet: fc.Arbitrary<DhcpPacket> = fc.record({
   siaddr: address,
   giaddr: address,
   chaddr: bytes(16),
-  sname: text(63),
-  file: text(127),
+  sname: fc.oneof(fc.constant(''), text(63)),
+  file: fc.oneof(fc.constant(''), text(127)),
   options: fc
     .array(fc.tuple(code, bytes(600)), { maxLength: 5 })
     .map((pairs) => new Map<number, Uint8Array>(pairs)),
@@ -73,8 +74,9 @@ describe('the laws of the codec', () => {
         let raw: Buffer
         try {
           raw = encodePacket(one, most)
-        } catch {
-          return // no room
+        } catch (error) {
+          expect(failureKind(error)).toBe('too-large')
+          return
         }
         expect(raw.length).toBeLessThanOrEqual(most)
         expect(plain(read(raw))).toEqual(plain(one))
@@ -125,7 +127,9 @@ describe('limits from both sides', () => {
   test('a packet has at least its header and cookie', () => {
     expect(malformed(discover.subarray(0, 239))).toMatch(/239 octets; a DHCP packet has 240 to 4096/)
     expect(plain(decodePacket(discover.subarray(0, 240)))).toMatchObject({ options: [] })
-    expect(malformed(Buffer.alloc(maxPacketBytes + 1))).toMatch(/4097 octets/)
+    const padded = (length: number) => Buffer.concat([discover, Buffer.alloc(length - discover.length)])
+    expect(read(padded(4096)).options.size).toBe(3)
+    expect(malformed(padded(4097))).toMatch(/4097 octets/)
   })
 
   test('an option may end with the packet, but not after it', () => {
@@ -144,6 +148,9 @@ describe('limits from both sides', () => {
     expect(read(raw).chaddr.length).toBe(16)
     raw[2] = 17
     expect(malformed(raw)).toMatch(/17 octets; there is room for 16/)
+    const ofLength = (length: number) => encodePacket({ ...read(discover), chaddr: new Uint8Array(length) })
+    expect(ofLength(16)[2]).toBe(16)
+    expect(() => ofLength(17)).toThrow(/17 octets; at most 16/)
   })
 
   test('BOOTP without cookie is refused, and an op that is neither request nor reply', () => {
@@ -183,14 +190,101 @@ describe('overload and long options', () => {
     expect(found).toMatchObject({ file: '', sname: '' })
   })
 
+  const base = read(discover)
+  const used = { file: 'pxelinux.0', sname: '192.0.2.1' }
+  /** Options with the given lengths on the wire: two octets of code and length, then the value. */
+  const ofLengths = (...lengths: readonly number[]) =>
+    new Map(lengths.map((length, i) => [224 + i, new Uint8Array(length - 2).fill(224 + i)]))
+  // 548 octets have 308 for options. END takes one, and the overload option takes three of the main field.
+  const [mainField, file, sname] = [[257, 47], [127], [63]]
+
+  test.each([
+    { title: 'in the main field alone', lengths: [257, 50], overload: undefined, fields: used },
+    { title: 'in file', lengths: [...mainField, ...file], overload: 1, fields: {} },
+    {
+      title: 'in file beside a used sname',
+      lengths: [...mainField, ...file],
+      overload: 1,
+      fields: { sname: 'x' },
+    },
+    {
+      title: 'in sname beside a used file',
+      lengths: [...mainField, ...sname],
+      overload: 2,
+      fields: { file: 'x' },
+    },
+    { title: 'in file and sname', lengths: [...mainField, ...file, ...sname], overload: 3, fields: {} },
+  ])('options fill their fields to the last octet: $title', ({ lengths, overload, fields }) => {
+    const one = { ...base, ...fields, options: ofLengths(...lengths) }
+    const raw = encodePacket(one, 548)
+    expect(raw).toHaveLength(548)
+    expect(raw[547]).toBe(255) // the END of the main field
+    if (overload === undefined) expect(raw[240]).toBe(224)
+    else expect([...raw.subarray(240, 243)]).toEqual([52, 1, overload])
+    if (overload === 1 || overload === 3) expect(raw[235]).toBe(255) // the END of file
+    if (overload === 2 || overload === 3) expect(raw[107]).toBe(255) // the END of sname
+    expect(plain(read(raw))).toEqual(plain(one))
+  })
+
+  test('the overload option counts: an option that fits only without it goes to file', () => {
+    const one = { ...base, options: ofLengths(257, 50, 63) }
+    const raw = encodePacket(one, 548)
+    expect(raw).toHaveLength(240 + 3 + 257 + 1)
+    expect([raw[108], raw[108 + 50]]).toEqual([225, 226])
+    expect(plain(read(raw))).toEqual(plain(one))
+  })
+
+  test.each([
+    { title: 'no field is free', lengths: [257, 51], fields: used },
+    { title: 'file', lengths: [...mainField, 128], fields: { sname: 'x' } },
+    { title: 'sname', lengths: [...mainField, 64], fields: { file: 'x' } },
+    { title: 'sname behind file', lengths: [...mainField, ...file, 64], fields: {} },
+  ])('one octet too many for the last field is refused: $title', ({ lengths, fields }) => {
+    const one = { ...base, ...fields, options: ofLengths(...lengths) }
+    expect(() => encodePacket(one, 548)).toThrow(/the options need \d+ octets; there is room for 308/)
+    expect(plain(read(encodePacket(one, 1500)))).toEqual(plain(one))
+  })
+
+  test('a value of 255 octets is one part, and a longer one is parts of 255 (RFC 3396)', () => {
+    const headersOf = (length: number) => {
+      const raw = encodePacket({ ...base, options: new Map([[224, new Uint8Array(length)]]) }, 4096)
+      const field = raw.subarray(240)
+      const headers: number[][] = []
+      for (let at = 0; field[at] === 224; at += 2 + (field[at + 1] ?? 0))
+        headers.push([...field.subarray(at, at + 2)])
+      return headers
+    }
+    expect(headersOf(0)).toEqual([[224, 0]])
+    expect(headersOf(255)).toEqual([[224, 255]])
+    expect(headersOf(256)).toEqual([
+      [224, 255],
+      [224, 1],
+    ])
+  })
+
+  test('pad, END and overload among the options are not sent', () => {
+    const options = new Map([0, 52, 53, 255].map((each) => [each, Uint8Array.of(1)]))
+    expect([...encodePacket({ ...base, options }).subarray(240, 245)]).toEqual([53, 1, 1, 255, 0])
+  })
+
+  test('pad between options is skipped', () => {
+    const found = read(withOptions(0, 0, 53, 1, 1, 0, 60, 1, 0x61, 0))
+    expect([...found.options.keys()]).toEqual([53, 60])
+  })
+
   test('overload of another value, or within an overloaded field, is refused', () => {
     expect(malformed(withOptions(52, 1, 4, 255))).toMatch(/option overload 04; expected 01, 02 or 03/)
+    expect(malformed(withOptions(52, 1, 0, 255))).toMatch(/option overload 00;/)
+    expect(malformed(withOptions(52, 0, 255))).toMatch(/option overload ;/)
     expect(malformed(withOptions(52, 2, 1, 1, 255))).toMatch(/option overload 0101/)
     const raw = withOptions(52, 1, 1, 255)
     raw.set([52, 1, 2, 255], 108)
     expect(malformed(raw)).toBe('option overload inside an overloaded field')
     raw.set([60, 200], 108)
     expect(malformed(raw)).toBe('option 60 says 200 octets, and only 126 follow (in the file field)')
+    const damagedSname = withOptions(52, 1, 2, 255)
+    damagedSname.set([60, 200], 44)
+    expect(malformed(damagedSname)).toBe('option 60 says 200 octets, and only 62 follow (in the sname field)')
   })
 
   test('the broadcast flag is the top bit', () => {
