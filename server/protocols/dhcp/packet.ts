@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net'
 import { Failure } from '../../core/failure.ts'
 import { requestLimits } from '../../core/limits/requests.ts'
 import { fillField, readField, writeParts } from './options/fields.ts'
@@ -186,8 +187,6 @@ function readAddress(view: Buffer, offset: number): string {
 
 /** @throws Failure `bad-request` for text that is not a dotted IPv4 address. */
 export function encodeAddress(address: string): Uint8Array {
-  const octets = address.split('.').map(Number)
-  if (octets.length !== 4 || !octets.every((each) => Number.isInteger(each) && each >= 0 && each <= 255))
-    throw new Failure('bad-request', `${address} is not an IPv4 address`)
-  return Uint8Array.from(octets)
+  if (!isIPv4(address)) throw new Failure('bad-request', `${address} is not an IPv4 address`)
+  return Uint8Array.from(address.split('.'), Number)
 }

@@ -5,6 +5,7 @@ import {
   broadcastFlag,
   type DhcpPacket,
   decodePacket,
+  encodeAddress,
   encodePacket,
   type Malformed,
   maxPacketBytes,
@@ -151,6 +152,14 @@ describe('limits from both sides', () => {
     const ofLength = (length: number) => encodePacket({ ...read(discover), chaddr: new Uint8Array(length) })
     expect(ofLength(16)[2]).toBe(16)
     expect(() => ofLength(17)).toThrow(/17 octets; at most 16/)
+  })
+
+  test('an address is four numbers of one octet each', () => {
+    expect([...encodeAddress('0.10.200.255')]).toEqual([0, 10, 200, 255])
+    for (const text of ['', '1.2.3', '1.2.3.4.5', '1.2.3.256', '1.2.3.-4', '1.2.3.4.', '1.2..4', '1.2.3.x'])
+      expect(() => encodeAddress(text), text).toThrow(/is not an IPv4 address/)
+    for (const text of ['1.2.3.0x4', '1.2.3.4e0', '1.2.3.4.0', '1.2.3. 4', '::1'])
+      expect(() => encodeAddress(text), text).toThrow(/is not an IPv4 address/)
   })
 
   test('BOOTP without cookie is refused, and an op that is neither request nor reply', () => {
