@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { diskSource } from '../../server/files/disk.ts'
-import { rootPath } from '../../server/files/path.ts'
+import { diskSource, entryOfFile } from '../../server/files/disk.ts'
+import { cleanPath, rootPath } from '../../server/files/path.ts'
 import { anyone, contentOf } from '../contract/file-source.ts'
-import { stat } from '../support/sources.ts'
+import { names, stat } from '../support/sources.ts'
 
 describe('diskSource', () => {
   let base: string
@@ -137,6 +137,58 @@ describe('diskSource', () => {
       await rename(`${link}.new`, link)
       expect((await contentOf(await stat(source, '/a'))).toString()).toBe(version)
     }
+  })
+
+  test('loops, names over 255 bytes and paths below a file are not found', async () => {
+    const source = diskSource(root)
+    await writeFile(join(root, 'file'), 'x')
+    await symlink('loop', join(root, 'loop'))
+    await symlink('nowhere', join(root, 'dangling'))
+    for (const path of ['/loop', '/loop/x', '/dangling', '/file/x', `/${'x'.repeat(256)}`, '/none']) {
+      expect(await stat(source, path), path).toBeUndefined()
+      expect(await source.list(cleanPath(path), anyone), path).toBeUndefined()
+    }
+    expect(await source.list(cleanPath('/file'), anyone)).toBeUndefined()
+    expect((await source.list(rootPath, anyone))?.map((entry) => entry.name)).toEqual(['file'])
+  })
+
+  test('bytes changed in place, another time or another size give a new entry', async () => {
+    const source = diskSource(root)
+    const file = join(root, 'a')
+    const [first, later] = [new Date(1_700_000_000_000), new Date(1_700_000_001_000)]
+    const write = async (content: string, time: Date) => {
+      await writeFile(file, content)
+      await utimes(file, time, time)
+      return stat(source, '/a')
+    }
+    const one = await write('one', first)
+    expect(one).toMatchObject({ size: 3, modifiedMs: first.getTime(), extent: { file, offset: 0 } })
+    const two = await write('two', later)
+    expect(two).toMatchObject({ size: 3, modifiedMs: later.getTime() })
+    const longer = await write('longer', later)
+    expect(longer).toMatchObject({ size: 6, modifiedMs: later.getTime() })
+    expect(new Set([one?.etag, two?.etag, longer?.etag]).size).toBe(3)
+    await expect(one?.open()).rejects.toMatchObject({ kind: 'conflict' })
+    // The change time alone: who may read a file decides nothing here, and the bytes are the same.
+    await chmod(file, 0o640)
+    expect((await stat(source, '/a'))?.etag).toBe(longer?.etag)
+  })
+
+  test('an entry of one path is that of a file or folder, and never of a symlink', async () => {
+    await writeFile(join(root, 'file'), 'x')
+    await symlink('file', join(root, 'link'))
+    expect(await entryOfFile(join(root, 'file'))).toMatchObject({ name: 'file', kind: 'file', size: 1 })
+    expect(await entryOfFile(root)).toMatchObject({ name: 'root', kind: 'folder', size: 0 })
+    expect(await entryOfFile(join(root, 'link'))).toBeUndefined()
+    expect(await entryOfFile(join(root, 'none'))).toBeUndefined()
+  })
+
+  test('the root of the disk can be served', async () => {
+    const source = diskSource('/')
+    expect(await stat(source, '/')).toMatchObject({ name: '', kind: 'folder' })
+    expect((await source.list(rootPath, anyone))?.map((entry) => entry.name)).toContain(base.split('/')[1])
+    await writeFile(join(root, 'a'), 'x')
+    expect(await names(source, root)).toEqual(['a'])
   })
 
   test('a folder of five hundred files is listed whole', async () => {

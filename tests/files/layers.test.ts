@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { Failure } from '../../server/core/failure.ts'
-import { generatedSource } from '../../server/files/generated.ts'
+import { type GeneratedText, generatedSource } from '../../server/files/generated.ts'
+import { withoutFolder } from '../../server/files/hidden.ts'
 import { memorySource } from '../../server/files/memory.ts'
 import { cleanPath } from '../../server/files/path.ts'
 import { unionSource } from '../../server/files/union.ts'
 import { anyone, contentOf } from '../contract/file-source.ts'
-import { names, textOrFolder as text } from '../support/sources.ts'
+import { names, stat, textOrFolder as text } from '../support/sources.ts'
 
 describe('memorySource', () => {
   test('a path that is both file and folder, or is given twice, is refused', () => {
@@ -70,10 +71,89 @@ describe('generatedSource', () => {
     expect((await contentOf(entry)).toString()).toBe('one for 192.0.2.7')
   })
 
+  test('decision and claim belong to one request, and the text keeps its time', async () => {
+    const decision = {
+      kind: 'tree-file',
+      path: '/.treeinfo',
+      release: { id: 'r1', version: 1 },
+    } as const
+    const claim = (): Promise<void> => Promise.resolve()
+    const results: readonly (GeneratedText | string)[] = [
+      { text: 'same' },
+      { text: 'same', decision },
+      { text: 'same', claim },
+      'same',
+    ]
+    let made = 0
+    const one = generatedSource({ text: async () => results[made++], now: () => made })
+    const entries = [
+      await stat(one, '/x'),
+      await stat(one, '/x'),
+      await stat(one, '/x'),
+      await stat(one, '/x'),
+    ]
+    expect(entries.map((entry) => [entry?.decision, entry?.claim])).toEqual([
+      [undefined, undefined],
+      [decision, undefined],
+      [undefined, claim],
+      [undefined, undefined],
+    ])
+    expect(new Set(entries.map((entry) => `${entry?.modifiedMs} ${entry?.etag}`)).size).toBe(1)
+  })
+
+  test('folders follow from the listed paths, and have the time of the start', async () => {
+    let time = 500
+    const one = generatedSource({
+      text: (path) => Promise.resolve(/[axy]$/.test(path) ? path : undefined),
+      // Not sorted, not clean, and one of them without a text.
+      paths: () => ['b/deep/y', '/b//deep/x', '/b/none', '/a'],
+      now: () => time,
+    })
+    time = 900
+    expect(await names(one, '/')).toEqual(['a', 'b'])
+    expect((await one.list(cleanPath('/'), anyone))?.map(({ kind }) => kind)).toEqual(['file', 'folder'])
+    expect(await names(one, '/b')).toEqual(['deep'])
+    expect(await names(one, '/b/deep')).toEqual(['x', 'y'])
+    expect(await names(one, '/b/deep/x')).toBeUndefined()
+    expect(await names(one, '/b/de')).toBeUndefined()
+    expect(await stat(one, '/b')).toMatchObject({ kind: 'folder', modifiedMs: 500 })
+    expect(await stat(one, '/b/none')).toBeUndefined()
+  })
+
+  test('without a list of paths, a listing shows an empty root', async () => {
+    const root = generatedSource({ text: async () => undefined, now: () => 500 })
+    expect(await stat(root, '/')).toMatchObject({ kind: 'folder', modifiedMs: 500 })
+    expect(await names(root, '/')).toEqual([])
+  })
+
   test('a listing has the named paths; one that fails does not hide the others, and fails when requested', async () => {
     expect(await names(source, '/')).toEqual(['deep', 'x'])
     expect(await names(source, '/deep')).toEqual(['er'])
     expect(await text(source, '/hidden')).toBe('one for 127.0.0.1')
     await expect(source.stat(cleanPath('/bad'), anyone)).rejects.toMatchObject({ kind: 'invalid-data' })
+  })
+})
+
+describe('withoutFolder', () => {
+  const files = memorySource({ '/in/x': 'x', '/in/deep/y': 'y', '/inner': 'i', '/a/in/z': 'z', '/b': 'b' })
+
+  test('the folder, and all below it, is not found and not listed; its neighbours are', async () => {
+    const source = withoutFolder(files, cleanPath('/in'))
+    expect(await names(source, '/')).toEqual(['a', 'b', 'inner'])
+    for (const path of ['/in', '/in/x', '/in/deep', '/in/deep/y']) {
+      expect(await text(source, path), path).toBeUndefined()
+      expect(await names(source, path), path).toBeUndefined()
+    }
+    expect(await text(source, '/inner')).toBe('i')
+    expect(await names(source, '/a')).toEqual(['in'])
+    expect(await text(source, '/a/in/z')).toBe('z')
+  })
+
+  test('a folder below the root is left out of its parent alone', async () => {
+    const source = withoutFolder(files, cleanPath('/a/in'))
+    expect(await names(source, '/')).toEqual(['a', 'b', 'in', 'inner'])
+    expect(await names(source, '/a')).toEqual([])
+    expect(await names(source, '/none')).toBeUndefined()
+    expect(await names(withoutFolder(files, cleanPath('/none/in')), '/none')).toBeUndefined()
   })
 })

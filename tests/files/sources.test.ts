@@ -1,8 +1,9 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { diskSource } from '../../server/files/disk.ts'
 import { generatedSource } from '../../server/files/generated.ts'
+import { ListingSource } from '../../server/files/listing-source.ts'
 import { memorySource } from '../../server/files/memory.ts'
 import { cleanPath } from '../../server/files/path.ts'
 import { unionSource } from '../../server/files/union.ts'
@@ -34,6 +35,12 @@ fileSourceContract('memorySource', (files) => ({ source: memorySource(files) }))
 fileSourceContract('diskSource', async (files) => {
   const { root, close } = await onDisk(files)
   return { source: diskSource(root), close }
+})
+
+fileSourceContract('ListingSource', async (files) => {
+  const { root, close } = await onDisk(files)
+  const real = await realpath(root)
+  return { source: new ListingSource(real, real), close }
 })
 
 fileSourceContract('unionSource of disk over memory', async (files) => {
