@@ -64,6 +64,11 @@ export function archIn(text: string): string | undefined {
   return archPattern.exec(text)?.[1]
 }
 
+/** A path or a file name without the architectures that `archIn` would find: their digits are no version. */
+export function withoutArchs(text: string): string {
+  return text.replace(new RegExp(archPattern, 'gi'), (match, arch: string) => match.slice(0, -arch.length))
+}
+
 /** The platform of `platforms` for an architecture, whatever its spelling: `i686` finds `i386`. */
 export function platformFor(platforms: Readonly<Record<string, unknown>>, arch: string): string | undefined {
   if (Object.hasOwn(platforms, arch)) return arch

@@ -2,7 +2,7 @@ import { defined } from '../defined.ts'
 import { distroName, distroOf, parseDistro } from '../distro/distro.ts'
 import { recordOf } from '../distro/families.ts'
 import { bootImagesIn, stage2Paths } from '../distro/layouts.ts'
-import { archIn, isKnownArch, sameArch } from './arch.ts'
+import { archIn, isKnownArch, sameArch, withoutArchs } from './arch.ts'
 import { tryReadDescriptor } from './descriptors/descriptor.ts'
 import { descriptorFormats } from './descriptors/formats.ts'
 import type { Description, PlatformImages, TreeProblem } from './tree.ts'
@@ -139,12 +139,13 @@ function describeFiles(evidence: TreeEvidence, describedArch: string): Descripti
       problems.push({ message: `no file or name tells the arch; taken as ${own}` })
   }
   const stage2 = stage2Paths.find((path) => evidence.sizes.has(path))
-  const hint = nameHint(evidence.name)
+  const name = withoutArchs(evidence.name)
+  const hint = nameHint(name)
   return {
     era: 'files-only',
     family: images.family || hint.family,
     // The hint's version follows the name of a distribution: it counts only if the tree is of that one.
-    version: images.family === '' || images.family === hint.family ? hint.version : versionIn(evidence.name),
+    version: images.family === '' || images.family === hint.family ? hint.version : versionIn(name),
     variant: '',
     arch: own,
     platforms: Object.fromEntries(platforms),
@@ -160,7 +161,7 @@ function ownArch(platforms: ReadonlyMap<string, PlatformImages>, wanted: string)
   return [...platforms.keys()].find(isKnownArch) ?? 'x86_64'
 }
 
-/** A distribution and version in the path of a tree: `fedora/40/x86_64`, `debian-12-amd64`, `alma-9.4`. */
+/** A distribution and version in the path of a tree, without its architecture: `fedora/40`, `alma-9.4`. */
 function nameHint(name: string): { family: string; version: string } {
   const words = name.split(/[/_\s-]+/).filter((word) => word !== '')
   for (const [at, word] of words.entries()) {

@@ -6,7 +6,14 @@ import {
   installerOf,
   parseDistro,
 } from '../../../server/core/distro/distro.ts'
-import { archIn, canonicalArch, platformFor, sameArch } from '../../../server/core/tree/arch.ts'
+import {
+  archIn,
+  canonicalArch,
+  isKnownArch,
+  platformFor,
+  sameArch,
+  withoutArchs,
+} from '../../../server/core/tree/arch.ts'
 import { compareVersions, parseVersion, versionMatcher } from '../../../server/core/tree/version.ts'
 
 /** How versions, architectures and distributions are named, in descriptors and by operators. */
@@ -24,11 +31,17 @@ describe('versions', () => {
       '15.5',
       '21_Alpha',
       '21_Beta',
+      '21 Beta 2',
+      '21 Beta 10',
+      '21_TC1',
       '21',
       '22.04.3 LTS',
       '40_RC1',
       '40_RC2',
       '40',
+      // Numbers are compared exactly, at any length.
+      '20240210123456789012345',
+      '20240210123456789012346',
       'ELN',
       'testing',
       'Tumbleweed',
@@ -43,6 +56,14 @@ describe('versions', () => {
     ['08.04', '8.4'],
     ['22.04 LTS', '22.04'],
     ['bookworm', '12'],
+    [' Bookworm ', '12'],
+    ['12 bookworm', '12'],
+    ['009', '9.0.0'],
+    ['21 Candidate 1', '21-rc1'],
+    ['21 nightly', '21 Alpha'],
+    ['21 snapshot', '21.dev'],
+    ['21 pre', '21 test'],
+    ['2024', '2024 GA'],
   ])('%s is %s', (a, b) => {
     expect(compareVersions(a, b)).toBe(0)
   })
@@ -62,10 +83,36 @@ describe('versions', () => {
     ['latest', '7', true],
     ['bookworm', '12.5.0', true],
     ['jammy', '22.04.3', true],
+    ['newest', 'rawhide', true],
+    ['any', '7', true],
+    [' * ', '7', true],
     ['nonsense', '7', false],
+    ['nonsense', 'Nonsense', true],
+    ['9.4', '9.4.1', true],
+    ['9.4', '9.5', false],
+    ['40_RC', '40_RC1', true],
+    ['40_RC1', '40_RC1', true],
+    ['40_RC1', '40_RC2', false],
+    ['40_RC', '40_Beta', false],
+    ['40_RC', '40', false],
+    ['testing', 'sid', false],
+    ['unstable', 'sid', true],
   ])('%j means the version %j: %s', (wanted, version, fits) => {
     expect(versionMatcher(wanted)(parseVersion(version))).toBe(fits)
   })
+})
+
+test('a version is its numbers, its stage and the number of that', () => {
+  expect(parseVersion(' 21.05 Beta 2 ')).toEqual({
+    text: '21.05 beta 2',
+    rolling: 0,
+    numbers: ['21', '5'],
+    stage: 1,
+    stageNumber: '2',
+  })
+  // A number after that of the stage is one of the version: a date, for one.
+  expect(parseVersion('21_rc1.20240210').numbers).toEqual(['21', '20240210'])
+  expect(parseVersion('0').numbers).toEqual(['0'])
 })
 
 describe('architectures', () => {
@@ -93,13 +140,32 @@ describe('architectures', () => {
     ['alma-10-x86_64_v2', 'x86_64_v2'],
     ['installer-ppc64el', 'ppc64el'],
     ['alpha-release-arm-things', undefined],
+    ['lab/x86/i386.img', 'i386'],
+    ['AMD64', 'AMD64'],
+    ['xamd64', undefined],
+    ['amd64x', undefined],
   ])('%s names %s', (text, arch) => {
     expect(archIn(text)).toBe(arch)
+  })
+
+  test('a text without its architectures keeps all else', () => {
+    expect(withoutArchs('x86_64/alma-10-x86_64_v2.iso')).toBe('/alma-10-.iso')
+    expect(withoutArchs('xamd64/arm')).toBe('xamd64/arm')
+  })
+
+  test('known names are known in any case, with blanks around them', () => {
+    for (const name of [' AMD64 ', 'riscv64', 's390', 'alpha']) expect(isKnownArch(name), name).toBe(true)
+    for (const name of ['', 'm68k', 'constructor']) expect(isKnownArch(name), name).toBe(false)
+    expect(canonicalArch(' M68K ')).toBe('m68k')
+    expect(sameArch('m68k', 'M68K')).toBe(true)
   })
 
   test('a platform is found by any spelling', () => {
     expect(platformFor({ i386: 1, xen: 1 }, 'i686')).toBe('i386')
     expect(platformFor({ i386: 1 }, 'constructor')).toBeUndefined()
+    // The exact name before another spelling of it.
+    expect(platformFor({ amd64: 1, x86_64: 1 }, 'x86_64')).toBe('x86_64')
+    expect(platformFor({ i386: 1 }, 'x86_64')).toBeUndefined()
   })
 })
 

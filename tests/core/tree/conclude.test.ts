@@ -1,0 +1,196 @@
+import { describe, expect, test } from 'vitest'
+import {
+  concludeTree,
+  imagesOf,
+  isComplete,
+  readDescriptors,
+  type TreeEvidence,
+} from '../../../server/core/tree/conclude.ts'
+import { makeTree } from '../../support/boot-inputs.ts'
+import { stating } from '../../support/stating.ts'
+
+const pair = { 'images/pxeboot/vmlinuz': 9, 'images/pxeboot/initrd.img': 9 }
+const treeinfo = (general: string, images = 'x86_64') =>
+  `[general]\n${general}\n[images-${images}]\nkernel = images/pxeboot/vmlinuz\ninitrd = images/pxeboot/initrd.img\n`
+const fedora = treeinfo('family = Fedora\nversion = 40\narch = x86_64')
+
+const bytesOf = (texts: Readonly<Record<string, string>>) =>
+  new Map(Object.entries(texts).map(([path, text]) => [path, Buffer.from(text)]))
+function evidence(
+  descriptors: Readonly<Record<string, string>>,
+  sizes: Readonly<Record<string, number>>,
+  more: Partial<TreeEvidence> = {},
+): TreeEvidence {
+  return {
+    name: 'x',
+    descriptors: bytesOf(descriptors),
+    sizes: new Map(Object.entries(sizes)),
+    modifiedMs: 0,
+    problems: [],
+    ...more,
+  }
+}
+const problemsOf = (given: TreeEvidence) => concludeTree(given)?.problems.map(({ message }) => message)
+
+describe('several descriptors of one tree', () => {
+  test('the best one wins, each other fills what it does not say', () => {
+    const description = readDescriptors(
+      bytesOf({
+        '.discinfo': '1414159790.06\nFedora 39\naarch64\n2\n',
+        '.treeinfo': treeinfo('family = Fedora\nversion =\nvariant = Server\narch = x86_64'),
+      }),
+    )
+    expect(description).toMatchObject({
+      era: 'treeinfo-0.0',
+      family: 'Fedora',
+      version: '39',
+      variant: 'Server',
+      arch: 'x86_64',
+      timestamp: 1414159790.06,
+      disc: { number: 2, total: 2 },
+    })
+  })
+
+  test('of two files of one format, the second is read when the first cannot be', () => {
+    const junk = '<html>404</html>'
+    expect(readDescriptors(bytesOf({ '.treeinfo': junk, treeinfo: fedora }))?.version).toBe('40')
+    const other = fedora.replace('40', '41')
+    expect(readDescriptors(bytesOf({ treeinfo: other, '.treeinfo': fedora }))?.version).toBe('40')
+    expect(readDescriptors(bytesOf({ '.treeinfo': junk }))).toBeUndefined()
+    expect(readDescriptors(new Map())).toBeUndefined()
+  })
+
+  test('images of another architecture are not mixed in', () => {
+    const manifest = 'netboot/debian-installer -- x\nnetboot/debian-installer/arm64/linux -- y\n'
+    const diskInfo = (arch: string) => `Debian GNU/Linux 12.5.0 "Bookworm" - Official ${arch} NETINST`
+    const platforms = (arch: string) =>
+      Object.keys(
+        readDescriptors(bytesOf({ '.disk/info': diskInfo(arch), MANIFEST: manifest }))?.platforms ?? {},
+      )
+    expect(platforms('arm64')).toEqual(['arm64'])
+    expect(platforms('amd64')).toEqual([])
+  })
+})
+
+describe('what a description lacks', () => {
+  const whole = makeTree('t')
+  const { kernel, initrd } = whole.platforms.x86_64 ?? {}
+
+  test('nothing, when it has names and the pair of its own architecture', () => {
+    expect(isComplete(whole)).toBe(true)
+    for (const more of [
+      { family: '' },
+      { version: '' },
+      { arch: 'aarch64' },
+      { arch: 'constructor' },
+      { platforms: {} },
+      { platforms: { x86_64: { kernel: 'k', others: {} } } },
+      { platforms: { x86_64: { initrd: 'i', others: {} } } },
+    ])
+      expect(isComplete({ ...whole, ...more }), JSON.stringify(more)).toBe(false)
+  })
+
+  test('its images are kernels, initrds and second stages, each once', () => {
+    expect(imagesOf({ ...whole, instimage: 'images/product.img' })).toEqual([
+      kernel,
+      initrd,
+      'images/install.img',
+      'images/product.img',
+    ])
+    expect(
+      imagesOf(makeTree('t', { platforms: { x86_64: { kernel: 'k', others: { iso: 'boot.iso' } } } })),
+    ).toEqual(['k', 'images/install.img'])
+  })
+})
+
+describe('the faults of a tree', () => {
+  test('are in order: of gathering, of the descriptor, then images that are missing or empty', () => {
+    const damaged = fedora.replace('[general]', 'junk\n[general]')
+    const given = evidence(
+      { '.treeinfo': damaged },
+      { 'images/pxeboot/vmlinuz': 0 },
+      { problems: [{ message: 'of gathering' }] },
+    )
+    const found = problemsOf(given) ?? []
+    expect(found[0]).toBe('of gathering')
+    expect(found.slice(-2)).toEqual([
+      expect.stringMatching(stating('images/pxeboot/vmlinuz', 'empty')),
+      expect.stringMatching(stating('images/pxeboot/initrd.img', 'missing')),
+    ])
+    expect(found.length).toBeGreaterThan(3)
+    expect(problemsOf(evidence({ '.treeinfo': fedora }, pair))).toEqual([])
+  })
+
+  test('a tree without a pair for its architecture says so, and keeps what it has', () => {
+    const discinfo = '1227140148.6\nFedora 10\nppc\nALL\n'
+    expect(problemsOf(evidence({ '.discinfo': discinfo }, {}))).toEqual([
+      expect.stringMatching(stating('kernel', 'initrd', 'ppc')),
+    ])
+    const noArch = problemsOf(evidence({ 'media.1/products': '/ openSUSE-Leap 15.5-1\n' }, {}))
+    expect(noArch).toEqual([expect.stringMatching(stating('kernel', 'initrd', 'any arch'))])
+  })
+})
+
+describe('a tree of files alone', () => {
+  test.each([
+    // path of the tree, and what it tells: family, version, arch
+    ['fedora/40/x86_64', 'Fedora', '40', 'x86_64'],
+    ['debian-12-amd64', 'Debian', '12', 'amd64'],
+    ['alma-9.4', 'AlmaLinux', '9.4', 'x86_64'],
+    ['lab/f40', 'Fedora', '40', 'x86_64'],
+    ['el9/aarch64', 'Red Hat Enterprise Linux', '9', 'aarch64'],
+    ['ubuntu/jammy/amd64', 'Ubuntu', '22.04', 'amd64'],
+    ['fedora/rawhide', 'Fedora', 'rawhide', 'x86_64'],
+    ['7/fedora/39', 'Fedora', '39', 'x86_64'],
+    // Dates are not versions, and `arch` is a word like any other.
+    ['fedora/20240210', 'Fedora', '', 'x86_64'],
+    ['arch/x86_64', '', '', 'x86_64'],
+    ['lab/rescue', '', '', 'x86_64'],
+    // The digits of an architecture are not a version.
+    ['fedora/x86_64', 'Fedora', '', 'x86_64'],
+    ['fedora/x86_64/40', 'Fedora', '40', 'x86_64'],
+    ['x86-64/alma-x86_64/10', 'AlmaLinux', '10', 'x86-64'],
+    ['alma/amd64_v3/10', 'AlmaLinux', '10', 'amd64_v3'],
+    ['lab/x86/rescue', '', '', 'x86_64'],
+  ])('%s is %s %s for %s', (name, family, version, arch) => {
+    const tree = concludeTree(evidence({}, { ...pair, 'LiveOS/squashfs.img': 1 }, { name }))
+    expect(tree).toMatchObject({ era: 'files-only', family, version, arch, stage2: 'LiveOS/squashfs.img' })
+    expect(Object.keys(tree?.platforms ?? {})).toEqual([arch])
+    const guessed = !/x86[_-]64|amd64|aarch64/.test(name)
+    expect(tree?.problems).toHaveLength(guessed ? 1 : 0)
+  })
+
+  test('the version of a name is taken only when the name is of the distribution that the files tell', () => {
+    const casper = { 'casper/vmlinuz': 9, 'casper/initrd': 9 }
+    const of = (name: string) => concludeTree(evidence({}, casper, { name }))
+    expect(of('ubuntu-22.04')).toMatchObject({ family: 'Ubuntu', version: '22.04', codename: 'jammy' })
+    expect(of('24.04/copy-of-fedora-40')).toMatchObject({ family: 'Ubuntu', version: '24.04' })
+  })
+
+  test('without a kernel and its initrd there is no tree', () => {
+    expect(concludeTree(evidence({}, { 'images/pxeboot/vmlinuz': 9 }))).toBeUndefined()
+    expect(concludeTree(evidence({ content: 'hello\n' }, {}))).toBeUndefined()
+  })
+
+  test('a pair that the files have completes the one of the descriptor', () => {
+    const half = fedora.replace(/kernel = .*\n/, 'boot.iso = images/boot.iso\n')
+    const tree = concludeTree(evidence({ '.treeinfo': half }, pair))
+    expect(tree?.platforms.x86_64).toEqual({
+      kernel: 'images/pxeboot/vmlinuz',
+      initrd: 'images/pxeboot/initrd.img',
+      others: { 'boot.iso': 'images/boot.iso' },
+    })
+    expect(tree?.problems).toContainEqual({
+      message: expect.stringMatching(stating('x86_64', 'images/pxeboot/vmlinuz')),
+    })
+  })
+
+  test('Debian’s version and code name follow from one another', () => {
+    const of = (text: string) => {
+      const tree = concludeTree(evidence({ 'version.info': text }, {}))
+      return [tree?.version, tree?.codename]
+    }
+    expect(of('Debian version: 12 (bookworm)\n')).toEqual(['12', 'bookworm'])
+    expect(of('Debian version: 12\n')).toEqual(['12', 'bookworm'])
+  })
+})
