@@ -9,6 +9,7 @@ export default defineConfig({
   test: {
     include: [
       'tests/{core,files,machines,render}/**/*.test.ts',
+      'tests/catalog/scan/gather.test.ts', // real layouts of trees, for core/distro and core/tree
       'tests/protocols/tftp/wire/*.test.ts',
       'tests/protocols/dhcp/{options,packet}.test.ts',
       'tests/protocols/nfs/{rpc,wire}.test.ts',

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { bootFiles, dropMissingPlatforms, mainPlatform } from '../../../server/core/tree/boot-files.ts'
+import { stating } from '../../support/stating.ts'
 
 const tree = {
   arch: 'x86_64',
@@ -22,6 +23,20 @@ describe('the files that a boot needs', () => {
     expect(
       mainPlatform({ arch: 'armhfp', platforms: { lpae: { kernel: 'vmlinuz-lpae', others: {} } } }),
     ).toBe('lpae')
+    const kernelOf = { kernel: 'vmlinuz', others: {} }
+    const withoutKernel = { initrd: 'initrd.img', others: {} }
+    expect(mainPlatform({ arch: 'x86_64', platforms: { xen: kernelOf, x86_64: kernelOf } })).toBe('x86_64')
+    expect(mainPlatform({ arch: 'x86_64', platforms: { x86_64: withoutKernel, xen: kernelOf } })).toBe('xen')
+    expect(mainPlatform({ arch: 'x86_64', platforms: { x86_64: withoutKernel } })).toBeUndefined()
+  })
+
+  test('a platform without an initrd needs its kernel alone', () => {
+    const kernelOnly = { arch: 'x86_64', platforms: { x86_64: { kernel: 'vmlinuz', others: {} } } }
+    expect(bootFiles(kernelOnly)).toEqual({ required: ['vmlinuz'], optional: [] })
+    expect(dropMissingPlatforms(kernelOnly, () => false)).toEqual({
+      platforms: kernelOnly.platforms,
+      problems: [],
+    })
   })
 
   test('images that two platforms share are required', () => {
@@ -40,6 +55,9 @@ describe('platforms whose images are missing', () => {
     const { platforms, problems } = dropMissingPlatforms(tree, (path) => path === 'images/xen/vmlinuz')
     expect(Object.keys(platforms)).toEqual(['x86_64'])
     expect(problems).toEqual([{ message: 'platform xen is not offered: images/xen/vmlinuz is missing' }])
+    expect(dropMissingPlatforms(tree, (path) => path.includes('xen')).problems).toEqual([
+      { message: expect.stringMatching(stating('xen', 'images/xen/vmlinuz', 'images/xen/initrd.img')) },
+    ])
   })
 
   test('the main platform stays: without its images the whole tree is broken', () => {

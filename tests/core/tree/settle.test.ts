@@ -32,6 +32,28 @@ describe('the state of a tree follows from the observations', () => {
     },
     { name: 'a kernel missing for good', facts: { missing: ['vmlinuz'] }, state: 'broken' },
     {
+      name: 'a kernel missing just short of the grace',
+      facts: { lastChangeMs: 70_001, missing: ['vmlinuz'] },
+      state: 'incoming',
+      again: 1,
+    },
+    {
+      name: 'a kernel missing at the end of the grace',
+      facts: { lastChangeMs: 70_000, missing: ['vmlinuz'] },
+      state: 'broken',
+    },
+    {
+      name: 'an image that is cut short',
+      facts: { lastChangeMs: 70_001, missing: ['vmlinuz'], cutShort: { image: 'a.iso', missingBytes: 5 } },
+      state: 'incoming',
+      again: 1,
+    },
+    {
+      name: 'an image that is cut short for good',
+      facts: { lastChangeMs: 70_000, cutShort: { image: 'a.iso', missingBytes: 5 } },
+      state: 'broken',
+    },
+    {
       name: 'a damaged file in a tree that moves',
       facts: { lastChangeMs: 99_999, damaged: [{ path: 'vmlinuz', expected: digest, found: 'bb' }] },
       state: 'incoming',
@@ -54,6 +76,29 @@ describe('the state of a tree follows from the observations', () => {
     const damaged = [{ path: 'images/pxeboot/vmlinuz', expected: digest, found: 'bb' }]
     expect(judgeTree({ ...settled, damaged }, times).reasons).toEqual([
       expect.stringMatching(stating('images/pxeboot/vmlinuz', 'sha256', 'aa', 'bb')),
+    ])
+  })
+
+  test('reasons name what changes, what is awaited, and why a file cannot be read', () => {
+    const reasonsOf = (facts: Partial<SettleFacts>) => judgeTree({ ...settled, ...facts }, times).reasons
+    expect(reasonsOf({ lastChangeMs: 99_999, moving: 'images/boot.iso' })).toEqual([
+      expect.stringContaining('images/boot.iso'),
+    ])
+    expect(reasonsOf({ lastChangeMs: 98_000, missing: ['vmlinuz', 'initrd'] })).toEqual([
+      expect.stringMatching(stating('vmlinuz', 'initrd', '.treeinfo')),
+    ])
+    expect(reasonsOf({ missing: ['vmlinuz', 'initrd'] })).toEqual([
+      expect.stringContaining('vmlinuz'),
+      expect.stringContaining('initrd'),
+    ])
+    const cutShort = { image: 'a.iso', missingBytes: 5 }
+    expect(reasonsOf({ lastChangeMs: 98_000, cutShort })).toEqual([expect.stringContaining('a.iso')])
+    expect(reasonsOf({ cutShort })).toEqual([expect.stringMatching(stating('a.iso', '5'))])
+    expect(reasonsOf({ damaged: [{ path: 'vmlinuz', expected: digest, error: 'EIO' }] })).toEqual([
+      expect.stringMatching(stating('vmlinuz', 'EIO')),
+    ])
+    expect(reasonsOf({ unverified: ['vmlinuz', 'initrd'] })).toEqual([
+      expect.stringMatching(stating('vmlinuz', 'initrd')),
     ])
   })
 
