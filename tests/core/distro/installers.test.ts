@@ -165,3 +165,111 @@ test('an unknown installer gets only the arguments of the operator', () => {
     'quiet root="a b"',
   )
 })
+
+describe('where an installer reads its packages and its answer file', () => {
+  const [http, ftp, nfs] = [`${web}/ks/a`, 'ftp://192.0.2.1:10021/ks/a', 'nfs:192.0.2.1:/ks/a']
+  test.each([
+    // An installer that cannot read its answer file at the source gets it by HTTP.
+    ['ftp', `inst.ks=${ftp}`, fedora40],
+    ['nfs', `inst.ks=${nfs}`, fedora40],
+    ['ftp', ` ks=${ftp}`, rhel6],
+    ['nfs', ` ks=${http}`, rhel6],
+    ['ftp', `preseed/url=${ftp}`, debian12],
+    ['nfs', `preseed/url=${http}`, debian12],
+    ['ftp', `install=ftp://192.0.2.1:10021/trees/leap-15.6 autoyast=${ftp}`, leap15],
+    ['nfs', `install=nfs://192.0.2.1/trees/leap-15.6 autoyast=${http}`, leap15],
+    ['ftp', `inst.auto=${http}`, makeTree('l16', { distro: 'sles', version: '16.0' })],
+    ['ftp', 'method:ftp,network:dhcp,server:192.0.2.1:10021,directory:/trees/t ', treeOf('mageia', '9')],
+    ['ftp', `auto_install=${http}`, treeOf('mageia', '9')],
+    ['ftp', `ignition.config.url=${http}`, treeOf('coreos', '40')],
+  ] as const)('from %s: %s', (source, expected, tree) => {
+    expect(cmdline(tree, makeGuest('a', { template: 'x.ks', source }))).toContain(expected)
+  })
+
+  test('without an answer file, no argument names one', () => {
+    const bare = makeGuest('a')
+    const place = `${web}/trees/t`
+    const root = `root=live:${place}/images/install.img`
+    expect(cmdline(treeOf('fedora', '40'), bare)).toBe(`inst.repo=${place} ip=dhcp`)
+    expect(cmdline(treeOf('centos', '6'), bare)).not.toContain('ks=')
+    expect(cmdline(treeOf('opensuse', '15.6'), bare)).toBe(`install=${place}`)
+    expect(cmdline(treeOf('sles', '16.0'), bare)).toBe(`${root} ip=dhcp inst.install_url=${place}`)
+    expect(cmdline(treeOf('mageia', '9'), bare)).not.toContain('auto_install')
+    expect(cmdline(treeOf('coreos', '40'), bare)).not.toContain('ignition')
+    expect(cmdline(treeOf('ubuntu', '24.04'), bare)).not.toMatch(/autoinstall|ds=/)
+  })
+
+  test('an upstream without a second stage here is not the repository', () => {
+    const { stage2: _, ...rest } = makeTree('f', { upstream: 'https://up.example/os/' })
+    expect(cmdline(rest, makeGuest('a'))).toBe(`inst.repo=${web}/trees/f ip=dhcp`)
+  })
+
+  test('Agama gets the repositories inside of the tree, and Leap’s live image by default', () => {
+    const { stage2: _, ...rest } = treeOf('opensuse', '16.0')
+    const at = (...paths: string[]) =>
+      cmdline(
+        { ...rest, repositories: paths.map((path) => ({ id: '', name: '', kind: 'repository', path })) },
+        makeGuest('a'),
+      )
+    const root = `root=live:${web}/trees/t/LiveOS/squashfs.img ip=dhcp`
+    expect(at('.', 'install', '../beside')).toBe(
+      `${root} inst.install_url=${web}/trees/t,${web}/trees/t/install`,
+    )
+    expect(at('../beside')).toBe(root)
+  })
+})
+
+describe('host names for debian-installer', () => {
+  const label63 = 'x'.repeat(63)
+  test.each([
+    ['web01', 'hostname=web01'],
+    ['web01.lab.example', 'hostname=web01 domain=lab.example'],
+    [label63, `hostname=${label63}`],
+    [`${label63}x`, ''],
+    ['x.lab_1.example', 'hostname=x'],
+    ['a-1', 'hostname=a-1'],
+    ['-a', ''],
+    ['a-', ''],
+    ['A9', 'hostname=A9'],
+    ['_.lab.example', 'domain=lab.example'],
+  ])('%s: %j', (hostname, expected) => {
+    const args = cmdline(debian12, makeGuest('guest', { template: 'd.cfg', vars: { hostname } }))
+    expect(
+      args
+        .split(' ')
+        .filter((arg) => /^(?:hostname|domain)=/.test(arg))
+        .join(' '),
+    ).toBe(expected)
+  })
+
+  test('the name of the guest, when no variable has a text', () => {
+    const guest = makeGuest('web01', { template: 'd.cfg', vars: { hostname: 7 } })
+    expect(cmdline(debian12, guest)).toContain('hostname=web01 ')
+  })
+})
+
+test('live systems get the arguments of their images, and of these alone', () => {
+  const boots = (distro: Tree['distro'], kernel: string, guest = makeGuest('a')) => {
+    const platforms = { x86_64: { kernel, initrd: 'i', others: {} } }
+    return cmdline(makeTree('t', { distro, platforms }), guest)
+  }
+  const withAnswer = makeGuest('a', { template: 'x' })
+  const place = `${web}/trees/t`
+  const archiso = `archisobasedir=arch archiso_http_srv=${place}/ ip=dhcp`
+  expect(boots('arch', 'arch/boot/x86_64/vmlinuz-linux')).toBe(archiso)
+  expect(boots('arch', 'arch/boot/x86_64/vmlinuz-linux', withAnswer)).toBe(`${archiso} script=${web}/ks/a`)
+  expect(boots('arch', 'boot/vmlinuz')).toBe('')
+  const alpine = `ip=dhcp modloop=${place}/boot/modloop-virt alpine_repo=${place}/apks`
+  expect(boots('alpine', 'boot/vmlinuz-virt')).toBe(alpine)
+  expect(boots('alpine', 'boot/vmlinuz-virt', withAnswer)).toBe(`${alpine} apkovl=${web}/ks/a`)
+  expect(boots('alpine', 'boot/vmlinuz')).toBe('')
+})
+
+test('CoreOS gets the root file system that its tree names', () => {
+  const rootfsOf = (more: Partial<Tree>) =>
+    /rootfs_url=(\S+)/.exec(cmdline(makeTree('t', { distro: 'coreos', ...more })))?.[1]
+  const images = { kernel: 'k', initrd: 'i', others: { iso: 'live.iso', rootfs: 'live-rootfs.img' } }
+  expect(rootfsOf({ platforms: { x86_64: images } })).toBe(`${web}/trees/t/live-rootfs.img`)
+  expect(rootfsOf({ stage2: 'a/rootfs.img' })).toBe(`${web}/trees/t/a/rootfs.img`)
+  expect(rootfsOf({})).toBe(`${web}/trees/t/images/pxeboot/rootfs.img`)
+})
