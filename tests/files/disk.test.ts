@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmod, mkdir, mkdtemp, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -57,6 +57,19 @@ describe('diskSource', () => {
     await rm(join(root, 'a'))
     execFileSync('mkfifo', [join(root, 'a')])
     await expect(entry?.open()).rejects.toMatchObject({ kind: 'conflict' })
+  })
+
+  test('a file that was closed, or refused, keeps no descriptor', async () => {
+    const source = diskSource(root)
+    await writeFile(join(root, 'a'), 'one')
+    const entry = await stat(source, '/a')
+    const descriptors = async () => (await readdir('/proc/self/fd')).length
+    const before = await descriptors()
+    const files = await Promise.all(Array.from({ length: 20 }, () => entry?.open()))
+    for (const file of files) await file?.close()
+    await writeFile(join(root, 'a'), 'longer')
+    for (let i = 0; i < 20; i++) await expect(entry?.open()).rejects.toMatchObject({ kind: 'conflict' })
+    await expect.poll(descriptors).toBeLessThanOrEqual(before)
   })
 
   test('sockets, pipes and names that no client can request are not found', async () => {

@@ -14,9 +14,37 @@ describe('memorySource', () => {
     expect(() => memorySource({ '/a/b': '', '/a': '' })).toThrow(Failure)
     expect(() => memorySource({ '/a': '', a: '' })).toThrow(Failure)
   })
+
+  test('folders follow from the paths of files, and list them sorted', async () => {
+    const source = memorySource({ '/b/c/d': 'd', 'b//a': Buffer.from('bytes'), '/a': 'ä' }, 7)
+    expect(await names(source, '/')).toEqual(['a', 'b'])
+    expect(await names(source, '/b')).toEqual(['a', 'c'])
+    expect(await names(source, '/b/c')).toEqual(['d'])
+    expect(await names(source, '/b/a')).toBeUndefined()
+    expect(await text(source, '/b/a')).toBe('bytes')
+    expect(await stat(source, '/a')).toMatchObject({ name: 'a', size: 2, modifiedMs: 7 })
+    expect(await stat(source, '/b')).toMatchObject({ name: 'b', kind: 'folder', modifiedMs: 7 })
+    expect(await names(memorySource({}), '/')).toEqual([])
+  })
+
+  test('a read fills the buffer that it gets and no more', async () => {
+    const file = await (await stat(memorySource({ '/a': 'abcdef' }), '/a'))?.open()
+    const target = Buffer.from('......')
+    expect(await file?.read(target, 4, 6, 1)).toBe(2)
+    expect(target.toString()).toBe('....bc')
+    expect(await file?.read(target, 0, 6, 6)).toBe(0)
+    expect(await file?.read(target, 0, 0, 2)).toBe(0)
+  })
 })
 
 describe('unionSource', () => {
+  test('a file below an upper folder of the same name is hidden, and hides nothing', async () => {
+    const source = unionSource(memorySource({ '/a/b': 'upper' }), memorySource({ '/a': 'a file' }))
+    expect(await text(source, '/a/b')).toBe('upper')
+    expect(await text(source, '/a')).toBe('(folder)')
+    expect(await names(source, '/a')).toEqual(['b'])
+  })
+
   const union = unionSource(
     memorySource({ '/both': 'upper', '/a': 'a file', '/folder/upper': 'u' }),
     memorySource({

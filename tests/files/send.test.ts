@@ -162,6 +162,17 @@ describe('a client that takes its time', () => {
     expect(pool.lent).toBe(0)
   })
 
+  test('nothing is sent of a span without a file, nor to a client that is gone', async () => {
+    const context = { pool: new BufferPool(), onBytes: () => {} }
+    const span = { from: 0, length: 10 }
+    expect(await sendParts([span], undefined, slowClient().out, context)).toBe(false)
+    const { out } = slowClient()
+    out.destroy()
+    const { spans, file } = countingFile()
+    expect(await sendParts([span], file, out, context)).toBe(false)
+    expect([spans, context.pool.lent]).toEqual([[], 0])
+  })
+
   test('a file that fails or ends early is an error, and its buffer is returned', async () => {
     const pool = new BufferPool()
     const context = { pool, onBytes: () => {} }
