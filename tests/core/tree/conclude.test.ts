@@ -72,6 +72,67 @@ describe('several descriptors of one tree', () => {
   })
 })
 
+describe('what a lesser descriptor adds', () => {
+  const sha1 = 'a'.repeat(40)
+  const content =
+    `VENDOR openSUSE\nDATADIR suse\nLABEL openSUSE 13.2\nBASEARCHS x86_64\nHASH SHA1 ${sha1}  boot/x86_64/loader/linux\n` +
+    `HASH SHA1 ${sha1}  boot/x86_64/loader/initrd\n!\n`
+
+  test('its repositories only if the better one names none, its digests and its faults in any case', () => {
+    const own = `[checksums]\nimages/boot.iso = md5:${'0'.repeat(32)}\n`
+    const merged = readDescriptors(bytesOf({ '.treeinfo': `${fedora}${own}`, content }))
+    expect(merged?.repositories.map(({ name }) => name)).toEqual(['openSUSE'])
+    expect(Object.keys(merged?.checksums ?? {}).sort()).toEqual([
+      'boot/x86_64/loader/initrd',
+      'boot/x86_64/loader/linux',
+      'images/boot.iso',
+    ])
+    expect(merged?.problems).toContainEqual(expect.objectContaining({ file: 'content', line: 7 }))
+    // Both have the platform: the pair of the better one stays.
+    expect(merged?.platforms.x86_64?.kernel).toBe('images/pxeboot/vmlinuz')
+    const server = '[variant-Server]\nid = Server\nrepository = Server\n'
+    const better = readDescriptors(bytesOf({ '.treeinfo': `${fedora}${server}`, content }))
+    expect(better?.repositories.map(({ id }) => id)).toEqual(['Server'])
+  })
+
+  test('images of a descriptor without an architecture, or to one without', () => {
+    const noArch = 'Debian GNU/Linux 12 "Bookworm" - Official NETINST'
+    const platformsOf = (diskInfo: string, manifest: string) =>
+      readDescriptors(bytesOf({ '.disk/info': diskInfo, MANIFEST: manifest }))
+    const arm64 = 'netboot/debian-installer -- x\nnetboot/debian-installer/arm64/linux -- y\n'
+    expect(platformsOf(noArch, arm64)).toMatchObject({ arch: 'arm64', codename: 'bookworm' })
+    expect(Object.keys(platformsOf(noArch, arm64)?.platforms ?? {})).toEqual(['arm64'])
+    const generic = 'generic/kernel.debian -- kernel\ngeneric/initrd.debian -- initrd\n'
+    expect(Object.keys(platformsOf(`${noArch} amd64`, generic)?.platforms ?? {})).toEqual(['s390x'])
+  })
+
+  test('the code name, and from the files the second stage', () => {
+    const info = 'Debian GNU/Linux 12 "Bookworm" - Official amd64 NETINST'
+    const named = readDescriptors(bytesOf({ '.treeinfo': fedora, '.disk/info': info }))
+    expect(named?.codename).toBe('bookworm')
+    const discinfo = '1414159790.06\nCentOS 7.8\nx86_64\n'
+    const tree = concludeTree(evidence({ '.discinfo': discinfo }, { ...pair, 'LiveOS/squashfs.img': 9 }))
+    expect(tree).toMatchObject({
+      era: 'discinfo',
+      stage2: 'LiveOS/squashfs.img',
+      problems: [],
+      repositories: [],
+    })
+    expect(tree?.platforms).toEqual({
+      x86_64: { kernel: 'images/pxeboot/vmlinuz', initrd: 'images/pxeboot/initrd.img', others: {} },
+    })
+  })
+
+  test('a pair that the descriptor names is kept, wherever else the files have one', () => {
+    const special = fedora.replaceAll('images/pxeboot/', 'special/').replace('version = 40\n', '')
+    const sizes = { ...pair, 'special/vmlinuz': 9, 'special/initrd.img': 9 }
+    const tree = concludeTree(evidence({ '.treeinfo': special }, sizes, { name: 'f40' }))
+    expect(tree?.version).toBe('40')
+    expect(tree?.platforms.x86_64?.kernel).toBe('special/vmlinuz')
+    expect(tree?.problems.map(({ message }) => message).join()).not.toContain('pxeboot')
+  })
+})
+
 describe('what a description lacks', () => {
   const whole = makeTree('t')
   const { kernel, initrd } = whole.platforms.x86_64 ?? {}
@@ -152,12 +213,26 @@ describe('a tree of files alone', () => {
     ['x86-64/alma-x86_64/10', 'AlmaLinux', '10', 'x86-64'],
     ['alma/amd64_v3/10', 'AlmaLinux', '10', 'amd64_v3'],
     ['lab/x86/rescue', '', '', 'x86_64'],
+    // `f` and `el` alone may mean anything, and `other` is not a distribution.
+    ['f/40', '', '40', 'x86_64'],
+    ['el/9', '', '9', 'x86_64'],
+    ['other/7', '', '7', 'x86_64'],
+    ['lab/10.2.30', '', '10.2.30', 'x86_64'],
+    ['lab/sid-copy', '', 'sid', 'x86_64'],
+    ['lab/inside', '', '', 'x86_64'],
+    ['lab/sidecar', '', '', 'x86_64'],
   ])('%s is %s %s for %s', (name, family, version, arch) => {
     const tree = concludeTree(evidence({}, { ...pair, 'LiveOS/squashfs.img': 1 }, { name }))
     expect(tree).toMatchObject({ era: 'files-only', family, version, arch, stage2: 'LiveOS/squashfs.img' })
     expect(Object.keys(tree?.platforms ?? {})).toEqual([arch])
     const guessed = !/x86[_-]64|amd64|aarch64/.test(name)
-    expect(tree?.problems).toHaveLength(guessed ? 1 : 0)
+    const message = expect.stringMatching(stating('arch', 'x86_64'))
+    expect(tree?.problems).toEqual(guessed ? [{ message }] : [])
+  })
+
+  test('the images may tell the architecture', () => {
+    const sizes = { 'ppc/ppc64/vmlinuz': 9, 'ppc/ppc64/initrd.img': 9 }
+    expect(concludeTree(evidence({}, sizes))).toMatchObject({ arch: 'ppc64', problems: [], repositories: [] })
   })
 
   test('the version of a name is taken only when the name is of the distribution that the files tell', () => {
