@@ -60,6 +60,13 @@ describe('platforms whose images are missing', () => {
     ])
   })
 
+  test('an initrd that no descriptor names is not missing', () => {
+    const xen = { kernel: 'images/xen/vmlinuz', others: {} }
+    const { problems } = dropMissingPlatforms({ ...tree, platforms: { ...tree.platforms, xen } }, () => true)
+    expect(problems).toEqual([{ message: expect.not.stringContaining('undefined') }])
+    expect(problems).toEqual([{ message: expect.stringContaining('images/xen/vmlinuz') }])
+  })
+
   test('the main platform stays: without its images the whole tree is broken', () => {
     expect(Object.keys(dropMissingPlatforms(tree, (path) => path.includes('pxeboot')).platforms)).toEqual([
       'xen',

@@ -92,6 +92,7 @@ describe('versions', () => {
     ['9.4', '9.5', false],
     ['40_RC', '40_RC1', true],
     ['40_RC1', '40_RC1', true],
+    ['40_RC1', '40 rc 1', true],
     ['40_RC1', '40_RC2', false],
     ['40_RC', '40_Beta', false],
     ['40_RC', '40', false],
