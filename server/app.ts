@@ -1,10 +1,12 @@
+import { serverHealth } from './api/health.ts'
 import { webApp } from './api/web-app.ts'
 import { Catalog, type CatalogOptions } from './catalog/catalog.ts'
 import { type Snapshot, treeCounts } from './catalog/snapshot.ts'
-import { failureMessage } from './core/failure.ts'
+import { defined } from './core/defined.ts'
 import { heldText } from './core/guest/doubt.ts'
 import { EventBus } from './events/bus.ts'
 import { createMetrics } from './events/metrics.ts'
+import { notesOf } from './events/notes.ts'
 import { cleanPath } from './files/path.ts'
 import type { FileSource } from './files/source.ts'
 import { MirrorRunner } from './intake/mirror/mirror-runner.ts'
@@ -14,9 +16,8 @@ import { Machines } from './machines/machines.ts'
 import { networkBoot } from './machines/network-boot.ts'
 import { createNamespace } from './namespace/namespace.ts'
 import { RunningServices, type ServiceLine } from './protocols/running-services.ts'
-import { type AdminToken, loadAdminToken } from './store/admin-token.ts'
-import { lockDataFolder } from './store/one-server.ts'
-import { openStore } from './store/sqlite/open.ts'
+import type { AdminToken } from './store/admin-token.ts'
+import { DataFolder } from './store/data-folder.ts'
 import { TemplateRenderer } from './templates/renderer.ts'
 
 export type { ServiceLine }
@@ -46,6 +47,7 @@ export interface App {
 export function createApp({ version, newStore, ...catalogOptions }: AppOptions): App {
   const bus = new EventBus()
   const events = bus.emit
+  const { note, onTrouble, onWarnings } = notesOf(events)
   const catalog = new Catalog({ ...catalogOptions, events: bus })
   const snapshot = (): Snapshot => catalog.snapshot
   const config = () => snapshot().config
@@ -58,14 +60,7 @@ export function createApp({ version, newStore, ...catalogOptions }: AppOptions):
   const services = () => running.addresses()
   const parts = { snapshot, services, machines }
   const renderer = new TemplateRenderer()
-  const source = createNamespace({
-    ...parts,
-    renderer,
-    onWarnings: (guest, warnings) => {
-      for (const message of warnings)
-        events({ type: 'trouble', where: `answer file of ${guest.name}`, message })
-    },
-  })
+  const source = createNamespace({ ...parts, renderer, onWarnings })
   const decideNetworkBoot = networkBoot({
     ...parts,
     fileExists: async (urlPath, who) => (await source.stat(cleanPath(urlPath), who))?.kind === 'file',
@@ -73,38 +68,28 @@ export function createApp({ version, newStore, ...catalogOptions }: AppOptions):
   const uploads = new Uploads({
     trees: () => config().paths.trees,
     verify: () => config().verify,
+    minFree: () => config().limits.minFree,
     events,
     onPublished: (ids) => catalog.lookNow(ids),
   })
   const mirrors = new MirrorRunner({ config, events })
   let admin: AdminToken | undefined
-  let unlockData: (() => Promise<void>) | undefined
+  let data: DataFolder | undefined
   const isAdmin = (token: string): boolean => admin?.isValid(token) ?? false
   const serviceLines = () => running.lines()
-  const stoppedTemplates = () => renderer.stopped
-  const web = webApp({
-    ...parts,
-    ...{ version, serviceLines, events, metrics, uploads, isAdmin, stoppedTemplates },
-  })
+  const health = serverHealth({ machines, renderer, data: () => data })
+  const web = webApp({ ...parts, version, serviceLines, events, metrics, uploads, isAdmin, health })
   const listeners = listenerMakers({ config, source, events, web, uploads, isAdmin, decideNetworkBoot })
-
-  /** Logs what happened at the start as information, beside the lines about the configuration. */
-  const note = (message: string): void => events({ type: 'config', outcome: 'loaded', message })
-  const onTroubleWith =
-    (where: string) =>
-    (error: unknown): void =>
-      events({ type: 'trouble', where, message: failureMessage(error) })
-  const onTrouble = onTroubleWith('shutting down')
 
   async function start(): Promise<void> {
     try {
       await catalog.start()
-      const { paths, file } = config()
-      unlockData = await lockDataFolder(paths.data, file)
-      admin = await loadAdminToken(paths.data)
+      const { paths, state, limits, file } = config()
+      data = new DataFolder({ ...paths, ...state, ...limits, ...defined({ file }), onTrouble })
+      const { store, ...opened } = await data.open()
+      admin = opened.admin
       if (admin.isNew) note(`made the administrator's token for uploads: ${admin.file}`)
       await uploads.start()
-      const store = await openStore({ ...paths, ...config().state, onTrouble: onTroubleWith('the witness') })
       await machines.open(store, { witnesses: store.witnesses, acceptNew: newStore === 'install' })
       // At its start the catalog knows only current versions. Machines may still install from earlier ones.
       for (const { tree, release } of machines.boundTrees()) await catalog.recall(tree, release)
@@ -119,11 +104,12 @@ export function createApp({ version, newStore, ...catalogOptions }: AppOptions):
   }
 
   async function stop(): Promise<void> {
+    const onEnd = (error: unknown): void => onTrouble('shutting down', error)
     const ends = [uploads.stop(), mirrors.stop(), catalog.stop(), renderer.close()]
-    await Promise.all([running.stop(onTrouble), ...ends.map((end) => end.catch(onTrouble))])
+    await Promise.all([running.stop(onEnd), ...ends.map((end) => end.catch(onEnd))])
     // Last, because the services report to it until they are closed.
-    await machines.close().catch(onTrouble)
-    await unlockData?.().catch(onTrouble)
+    await machines.close().catch(onEnd)
+    await data?.close().catch(onEnd)
   }
 
   return { events: bus, namespace: source, snapshot, serviceLines, start, stop }

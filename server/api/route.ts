@@ -9,8 +9,8 @@ import type { Metrics } from '../events/metrics.ts'
 import type { Uploads } from '../intake/uploads/uploads.ts'
 import { bootInputs } from '../machines/decide.ts'
 import type { Machines } from '../machines/machines.ts'
-import type { TemplateProblem } from '../templates/problem.ts'
 import type { GuestSummaries } from './guest-summaries.ts'
+import type { ServerHealth } from './health.ts'
 import { readInput } from './input.ts'
 import type { LookupResponses } from './lookup-responses.ts'
 
@@ -23,8 +23,7 @@ export interface ApiContext {
   readonly events: EventSink
   readonly metrics: Metrics
   readonly machines: Machines
-  /** The templates that are not run, because they ended a worker. */
-  readonly stoppedTemplates: () => readonly TemplateProblem[]
+  readonly health: ServerHealth
   readonly lookupCache: LookupResponses
   readonly guestSummaries: GuestSummaries
   readonly uploads: Uploads

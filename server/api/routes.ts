@@ -30,6 +30,7 @@ const tusUpload = `${upload}/tus/:length/*path`
 export const routes: readonly Route[] = [
   route({ method: 'GET', path: '/', access, readsGuests, handle: server.frontPage }),
   route({ method: 'GET', path: '/healthz', access, handle: server.health }),
+  route({ method: 'GET', path: '/readyz', access, handle: server.readiness }),
   route({ method: 'GET', path: '/metrics', access, handle: server.metrics }),
   route({ method: 'GET', path: v1, access, handle: () => ({ json: { paths: shownRoutes() } }) }),
   route({

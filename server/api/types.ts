@@ -147,6 +147,13 @@ export interface PublishResult {
   readonly lines: readonly string[]
 }
 
+/** `GET /readyz`; with reasons the status is 503. */
+export interface Readiness {
+  readonly status: 'ready' | 'not ready'
+  /** One line each, for people. */
+  readonly reasons: readonly string[]
+}
+
 /** `GET /healthz` */
 export interface Health {
   readonly status: 'ok'

@@ -100,6 +100,7 @@ export async function runImport(
       onProgress: (progress) => line.show(progress),
       signal: aborter.signal,
       ...config.import,
+      ...config.limits,
       ...defined({
         signatures,
         id: options.id,

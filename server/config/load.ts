@@ -236,6 +236,11 @@ function dhcpSettings(written: ConfigFile['dhcp'], common: ServiceConfig): DhcpC
   }
 }
 
+function limitsOf(written: ConfigFile['limits']): Config['limits'] {
+  const mebibytes = written?.['min-free']
+  return defined({ minFree: mebibytes === undefined ? undefined : mebibytes * 2 ** 20 })
+}
+
 function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Config {
   const bind = file.server?.bind ?? '0.0.0.0'
   const common = commonSettings(file, bind)
@@ -255,6 +260,7 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
       templates: folder(file.paths?.templates, 'kickstart-templates'),
       data: folder(file.paths?.data, 'data'),
     },
+    limits: limitsOf(file.limits),
     state: {
       witness: (file.state?.witness ?? [join(trees, defaultWitness)]).map((path) =>
         resolve(baseFolder, path),

@@ -32,6 +32,10 @@ export interface Config
     /** Absolute paths of files outside of `paths.data`, which remember how much the store knew. */
     readonly witness: readonly string[]
   }
+  readonly limits: {
+    /** Bytes that large writes leave free. Default: the smaller of 1 GiB and 2 % of the file system. */
+    readonly minFree?: number
+  }
   /** In the order of config.yaml. */
   readonly mirrors: readonly MirrorConfig[]
   readonly verify: VerifyConfig

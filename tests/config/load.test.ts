@@ -105,6 +105,7 @@ describe('defaults', () => {
           templates: '/srv/treeboot/kickstart-templates',
           data: '/srv/treeboot/data',
         },
+        limits: {},
         state: { witness: ['/srv/treeboot/trees/.treeboot/store-witness.json'] },
         mirrors: [],
         verify: { keys: [], requireSignature: false },

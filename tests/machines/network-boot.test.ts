@@ -72,6 +72,7 @@ function snapshotOf({
       dhcp: { ...unused, mode: 'proxy', interfaces: [], knownOnly, loader },
       paths: { trees: '', tftpboot: '', templates: '', data: '' },
       state: { witness: [] },
+      limits: {},
       unknown,
       menuTimeoutMs: 30_000,
       mirrors: [],

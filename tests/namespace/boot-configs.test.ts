@@ -40,6 +40,7 @@ function snapshotOf(unknown: 'menu' | 'local' | 'ignore', generation = 1): Snaps
       dhcp: { ...closed, mode: 'off', interfaces: [], knownOnly: false, loader: 'auto' },
       paths: { trees: '', tftpboot: '', templates: '', data: '' },
       state: { witness: [] },
+      limits: {},
       unknown,
       menuTimeoutMs: 30_000,
       mirrors: [],

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { ServerUrls } from '../../core/boot/plan.ts'
-import { defined } from '../../core/defined.ts'
 import type { Guest } from '../../core/guest/guest.ts'
 import { type GuestState, whyLocalDisk } from '../../core/guest/state.ts'
+import { retryAfterSeconds } from '../../core/http-status.ts'
 import type { Requester } from '../../core/net/requester.ts'
 import type { SnapshotProblem } from '../../core/problem.ts'
 import type { TreeIndex } from '../../core/select/select.ts'
@@ -10,7 +10,7 @@ import { whyNotAdmin } from '../admin.ts'
 import { pathShortener, shortenProblem } from '../local-paths.ts'
 import { type FrontView, frontPage as frontPageHtml } from '../pages/front-page.ts'
 import { type ApiContext, inputsFor, type Reply } from '../route.ts'
-import type { Health, ProblemView } from '../types.ts'
+import type { Health, ProblemView, Readiness } from '../types.ts'
 import { guestSummary, identityText } from '../views.ts'
 
 /** The server itself: its front page, its health, its metrics, and what is wrong. */
@@ -39,6 +39,16 @@ export function health(_: unknown, { snapshot, version }: ApiContext): Reply {
   return { json }
 }
 
+/** For load balancers and monitoring: 503 while no installation can begin or no tree can come in. */
+export async function readiness({ req }: { req: IncomingMessage }, context: ApiContext): Promise<Reply> {
+  const reasons = context.health.reasons()
+  if (reasons.length === 0) return { json: { status: 'ready', reasons } satisfies Readiness }
+  const isAdmin = whyNotAdmin(req, context.isAdmin) === undefined
+  const shorten = isAdmin ? (text: string) => text : await pathShortener(context.snapshot().config)
+  const json: Readiness = { status: 'not ready', reasons: reasons.map(shorten) }
+  return { status: 503, headers: { 'Retry-After': String(retryAfterSeconds) }, json }
+}
+
 export async function metrics(_: unknown, context: ApiContext): Promise<Reply> {
   return {
     headers: { 'Content-Type': context.metrics.contentType },
@@ -55,17 +65,9 @@ export async function problems({ req }: { req: IncomingMessage }, context: ApiCo
   return { json }
 }
 
-/** The problems of the snapshot, and those that only a rendering shows. */
-function allProblems({ snapshot, stoppedTemplates }: ApiContext): readonly SnapshotProblem[] {
-  const stopped = stoppedTemplates().map(
-    ({ template, line, message, remedy }): SnapshotProblem => ({
-      severity: 'error',
-      where: `${template}:${line}`,
-      message: `${message}; it is not run again until a template is changed`,
-      ...defined({ remedy }),
-    }),
-  )
-  return [...snapshot().problems, ...stopped]
+/** The problems of the snapshot, and those of the running server. */
+function allProblems({ snapshot, health }: ApiContext): readonly SnapshotProblem[] {
+  return [...snapshot().problems, ...health.problems()]
 }
 
 function frontView(context: ApiContext, urls: ServerUrls, shorten: (text: string) => string): FrontView {

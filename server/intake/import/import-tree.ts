@@ -29,6 +29,8 @@ export interface ImportOptions {
   readonly hardLink?: boolean
   /** See `CopyOptions`. */
   readonly maxUnpackedBytes?: number
+  /** `limits.min-free`: the space that is left free, see `spaceOf`. */
+  readonly minFree?: number
   /** Unpack a disc image into a folder instead of keeping it as one file. */
   readonly unpack?: boolean
   /** Who publishes, for the record of the version. */
@@ -123,7 +125,7 @@ function fingerprintOf({ kind, stats }: Source, { unpack }: ImportOptions): stri
 async function fillJob(source: Source, job: ImportJob, options: ImportOptions): Promise<readonly string[]> {
   const { path, kind } = source
   const { onProgress = () => undefined, signal, hardLink, maxUnpackedBytes, unpack, accept } = options
-  const writer = new TreeWriter(job.tree, job.tempFolder)
+  const writer = new TreeWriter(job.tree, job.tempFolder, options.minFree)
   await writer.start()
   const copying = { onProgress, ...defined({ signal, hardLink, maxUnpackedBytes }) }
   if (kind === 'folder') await importFolder(path, writer, copying)

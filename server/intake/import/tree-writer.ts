@@ -51,11 +51,11 @@ export class TreeWriter {
    * @param tempFolder A folder in the same file system. Partial files that an interrupted run left there are
    *   resumed.
    */
-  constructor(root: string, tempFolder: string) {
+  constructor(root: string, tempFolder: string, minFree?: number) {
     this.#root = root
     this.#tempFolder = tempFolder
     this.#links = new TreeLinks(root)
-    this.#space = new FreeSpace(tempFolder)
+    this.#space = new FreeSpace(tempFolder, minFree)
   }
 
   async start(): Promise<void> {

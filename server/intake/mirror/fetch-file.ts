@@ -3,6 +3,7 @@ import { type FileHandle, open, readFile, rm, stat, utimes, writeFile } from 'no
 import { defined } from '../../core/defined.ts'
 import { Failure, failureMessage } from '../../core/failure.ts'
 import type { Digest } from '../../core/tree/tree.ts'
+import type { FreeSpace } from '../../host/free-space.ts'
 import { digestFile } from '../../verify/digests/digests.ts'
 import { type RemoteBody, TransientFailure, type Upstream } from './upstream.ts'
 import type { UpstreamPool } from './upstream-pool.ts'
@@ -24,6 +25,8 @@ export interface FetchOptions {
   readonly onStart?: (position: number, size: number | undefined) => void
   readonly onBytes?: (bytes: number) => void
   readonly signal?: AbortSignal
+  /** Asked before bytes are written. */
+  readonly space?: FreeSpace
 }
 
 /** One try to fetch a file from one upstream into a local file. */
@@ -127,6 +130,7 @@ async function receive(task: Download, response: RemoteBody): Promise<Received> 
     for await (const piece of response.body) {
       options.signal?.throwIfAborted()
       await checkLimit(task, handle, position + piece.length)
+      await options.space?.check(urlOf(task), piece.length)
       hash?.update(piece)
       await writeAll(handle, piece, position)
       position += piece.length

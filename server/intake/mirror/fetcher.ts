@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { defined } from '../../core/defined.ts'
 import { Failure, failureMessage } from '../../core/failure.ts'
 import { cleanPath } from '../../files/path.ts'
+import type { FreeSpace } from '../../host/free-space.ts'
 import { forEachAtOnce } from '../../host/pool.ts'
 import { digestFile } from '../../verify/digests/digests.ts'
 import type { OnProgress } from '../import/progress.ts'
@@ -23,6 +24,7 @@ export interface FetcherContext {
   readonly currentVersion: string | undefined
   readonly onProgress: OnProgress
   readonly signal: AbortSignal | undefined
+  readonly space?: FreeSpace
 }
 
 const concurrentFiles = 6
@@ -112,14 +114,14 @@ export class Fetcher {
   }
 
   async #download(place: string, file: RemoteFile, isCounted: boolean): Promise<boolean> {
-    const { parts, pool, signal } = this.#context
+    const { parts, pool, signal, space } = this.#context
     const part = join(parts, createHash('sha256').update(place).digest('hex').slice(0, 32))
     // Without a digest only the upstream knows whether the file of an earlier run is still current: we ask it
     // for the bytes after our last one.
     if (!file.digest) await moveOwn(place, part)
     await this.#makeFolder(parts)
     const onBytes = (bytes: number) => this.#report(bytes, file.path, isCounted)
-    if (!(await fetchFile(pool, file, part, { onBytes, ...defined({ signal }) }))) return false
+    if (!(await fetchFile(pool, file, part, { onBytes, ...defined({ signal, space }) }))) return false
     await this.#makeFolder(dirname(place))
     await rename(part, place)
     return true

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
 import type { Description } from '../../core/tree/tree.ts'
+import { FreeSpace } from '../../host/free-space.ts'
 import { crawl } from './crawl.ts'
 import { type FetchOptions, fetchFile } from './fetch-file.ts'
 import { fetchLists } from './fetch-lists.ts'
@@ -87,7 +88,8 @@ class FileMirror implements MirrorMethod {
     const folderPool = new UpstreamPool(urls.map(parentOf).map(upstreamOf), options.fetching)
     const file = join(job.folder, 'download')
     try {
-      const reporting = { ...defined({ signal }), ...reportTo(onProgress, name) }
+      const space = new FreeSpace(job.folder, options.minFree)
+      const reporting = { space, ...defined({ signal }), ...reportTo(onProgress, name) }
       if (!(await fetchFile(folderPool, { path: name }, file, reporting)))
         throw new Failure(
           'not-found',
@@ -105,12 +107,13 @@ class FileMirror implements MirrorMethod {
     return this.#pool.close()
   }
 
-  #fetcher(more: Omit<FetcherContext, 'pool' | 'parts' | 'signal'>): Fetcher {
+  #fetcher(more: Omit<FetcherContext, 'pool' | 'parts' | 'signal' | 'space'>): Fetcher {
     const { job, options } = this.#context
     return new Fetcher({
       pool: this.#pool,
       parts: join(job.folder, 'part'),
       signal: options.signal,
+      space: new FreeSpace(job.folder, options.minFree),
       ...more,
     })
   }

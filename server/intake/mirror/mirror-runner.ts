@@ -13,7 +13,7 @@ import { errorTexts } from '../publish-tree.ts'
 import { mirrorTree } from './mirror-tree.ts'
 
 export interface MirrorRunnerOptions {
-  readonly config: () => Pick<Config, 'mirrors' | 'paths' | 'verify' | 'import'>
+  readonly config: () => Pick<Config, 'import' | 'limits' | 'mirrors' | 'paths' | 'verify'>
   readonly events: EventSink
   readonly clock?: () => number
   /** For tests. */
@@ -113,7 +113,7 @@ export class MirrorRunner {
 
   async #mirror({ id, urls, bootOnly }: MirrorConfig): Promise<readonly ImportedTree[]> {
     const { config, run = mirrorTree } = this.#options
-    const { verify, paths, import: importing } = config()
+    const { verify, paths, limits, import: importing } = config()
     const signatures = await readSignaturePolicy(verify)
     // For `mirrors.json`, which is written at the end of the run.
     await makeFolder(paths.data)
@@ -125,6 +125,7 @@ export class MirrorRunner {
       by: 'the schedule',
       signal,
       ...importing,
+      ...limits,
       ...defined({ signatures }),
     })
     return trees

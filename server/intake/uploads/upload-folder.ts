@@ -18,6 +18,7 @@ import { type CleanPath, cleanPath, parentPath, rootPath } from '../../files/pat
 import type { FileSource } from '../../files/source.ts'
 import type { UploadFile, WriteFrom } from '../../files/upload-area.ts'
 import { makeFolder, syncFolder } from '../../host/atomic-write.ts'
+import { FreeSpace } from '../../host/free-space.ts'
 import { syncFile } from '../../versions/durable.ts'
 import { isAtOrBelow, PartialFiles } from './partial-files.ts'
 
@@ -26,6 +27,7 @@ interface OpenFolder {
   readonly folder: string
   readonly files: FileSource
   readonly partial: PartialFiles
+  readonly space: FreeSpace
 }
 
 /**
@@ -42,14 +44,14 @@ export class UploadFolder {
   #opened: OpenFolder | undefined
 
   /** @param partialFolder For the records of files that are not complete. */
-  protected async openFolder(folder: string, partialFolder: string): Promise<void> {
+  protected async openFolder(folder: string, partialFolder: string, minFree?: number): Promise<void> {
     await makeFolder(folder)
     const partial = new PartialFiles(partialFolder)
     const isThere = (path: CleanPath) => lstat(join(folder, path)).then(Boolean, () => false)
     await partial.load(isThere)
     // A process that was killed may not have synced them, and clients are told their sizes.
     for (const path of partial.below(rootPath)) await syncFile(join(folder, path))
-    this.#opened = { folder, files: diskSource(folder), partial }
+    this.#opened = { folder, files: diskSource(folder), partial, space: new FreeSpace(folder, minFree) }
   }
 
   /** Called after each change, with the path that changed. */
@@ -238,6 +240,7 @@ export class UploadFolder {
     return {
       write: (bytes) =>
         mapErrors(path, async () => {
+          await this.#open.space.check(path, bytes.length)
           for (let done = 0; done < bytes.length; ) {
             const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position)
             done += bytesWritten

@@ -14,6 +14,8 @@ import { failureOf, UploadFolder } from './upload-folder.ts'
 export interface UploadsOptions {
   /** `trees/` as configured; read when uploads are opened. */
   readonly trees: () => string
+  /** `limits.min-free`; read when uploads are opened. */
+  readonly minFree?: () => number | undefined
   readonly events: EventSink
   /** How signatures are checked; read at each publication. */
   readonly verify?: () => VerifyConfig
@@ -63,7 +65,11 @@ export class Uploads extends UploadFolder implements UploadArea {
     this.#store = new VersionStore(trees, this.#options.clock)
     const recovered = await this.#store.recover((id, error) => this.#reportTrouble(error, `tree ${id}`))
     const incoming = incomingFolder(trees)
-    await this.openFolder(join(incoming, 'uploads'), join(incoming, 'uploads-partial'))
+    await this.openFolder(
+      join(incoming, 'uploads'),
+      join(incoming, 'uploads-partial'),
+      this.#options.minFree?.(),
+    )
     // What was left is published after a quiet time, too.
     for (const name of await this.names()) this.onChange(cleanPath(name))
     await this.#offer(recovered)

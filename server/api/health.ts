@@ -1,0 +1,46 @@
+import { defined } from '../core/defined.ts'
+import { heldText } from '../core/guest/doubt.ts'
+import type { SnapshotProblem } from '../core/problem.ts'
+import type { Machines } from '../machines/machines.ts'
+import type { DataFolder } from '../store/data-folder.ts'
+import type { TemplateRenderer } from '../templates/renderer.ts'
+
+/** What is wrong with the running server, beside what the snapshot knows of configuration, trees and templates. */
+export interface ServerHealth {
+  /** Why no installation can begin or no tree come in, one line each; empty when the server is ready. */
+  reasons(): readonly string[]
+  problems(): readonly SnapshotProblem[]
+}
+
+export interface HealthParts {
+  readonly machines: Pick<Machines, 'whyNotWritable' | 'doubt'>
+  readonly renderer: Pick<TemplateRenderer, 'stopped'>
+  /** Undefined before the start. */
+  readonly data: () => Pick<DataFolder, 'whyTooFull'> | undefined
+}
+
+export function serverHealth({ machines, renderer, data }: HealthParts): ServerHealth {
+  const reasons = (): string[] =>
+    [machines.whyNotWritable(), data()?.whyTooFull()].filter((reason) => reason !== undefined)
+  return {
+    reasons,
+    problems() {
+      const doubt = machines.doubt()
+      const held: SnapshotProblem[] = doubt
+        ? [{ severity: 'warning', where: 'store', message: heldText(doubt) }]
+        : []
+      return [
+        ...reasons().map((message): SnapshotProblem => ({ severity: 'error', where: 'paths.data', message })),
+        ...held,
+        ...renderer.stopped.map(
+          ({ template, line, message, remedy }): SnapshotProblem => ({
+            severity: 'error',
+            where: `${template}:${line}`,
+            message: `${message}; it is not run again until a template is changed`,
+            ...defined({ remedy }),
+          }),
+        ),
+      ]
+    },
+  }
+}
