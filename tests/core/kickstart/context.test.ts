@@ -62,7 +62,7 @@ describe('the context of an answer file', () => {
       guest: guestWith('a.ks', {}, { macs: [] }),
       urls: { http: 'https://m.example' },
     })
-    expect(Object.keys(context.guest as object)).toEqual(['name', 'macs'])
+    expect(Object.keys(context.guest as object)).toEqual(['name', 'macs', 'retry'])
     expect(context).not.toHaveProperty('tree')
     expect(context.server).toEqual({ http: 'https://m.example', host: 'm.example', port: 443 })
   })
