@@ -241,6 +241,7 @@ export const configFileSchema = section({
     templates: folder.optional(),
     data: folder.optional(),
   }).optional(),
+  reports: section({ 'require-token': flag.optional() }).optional(),
   limits: section({ 'min-free': count(0, 'a size in MiB, a whole number').optional() }).optional(),
   state: section({
     witness: oneOrMore(witnessFile, `${witnessText}, or a list of them`).optional(),

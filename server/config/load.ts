@@ -261,6 +261,7 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
       data: folder(file.paths?.data, 'data'),
     },
     limits: limitsOf(file.limits),
+    reports: defined({ requireToken: file.reports?.['require-token'] }),
     state: {
       witness: (file.state?.witness ?? [join(trees, defaultWitness)]).map((path) =>
         resolve(baseFolder, path),

@@ -36,6 +36,10 @@ export interface Config
     /** Bytes that large writes leave free. Default: the smaller of 1 GiB and 2 % of the file system. */
     readonly minFree?: number
   }
+  readonly reports: {
+    /** Whether a report needs the token of its installation. Default: where the guest's template has it. */
+    readonly requireToken?: boolean
+  }
   /** In the order of config.yaml. */
   readonly mirrors: readonly MirrorConfig[]
   readonly verify: VerifyConfig

@@ -13,7 +13,6 @@ import {
   type OfferedEvent,
   pinnedOffer,
   type ReleaseId,
-  type Report,
   treeSettingText,
   withoutOldOffers,
 } from '../core/guest/state.ts'
@@ -24,6 +23,7 @@ import type { Store } from '../store/store.ts'
 import { GuestRecords, heldByDoubt, type StoreSurroundings } from './guest-records.ts'
 import { GuestStates } from './guest-states.ts'
 import { RefusedReports } from './refused-reports.ts'
+import { type ReceivedReport, whyNotBelieved } from './report-trust.ts'
 import { reportToken, sameToken } from './token.ts'
 
 export interface GuestHistoryOptions {
@@ -31,17 +31,6 @@ export interface GuestHistoryOptions {
   readonly events: EventSink
   /** Milliseconds since 1970. */
   readonly clock: () => number
-}
-
-/** A report about a guest, with the facts that show whether to believe it. */
-export interface ReceivedReport {
-  readonly report: Report
-  readonly token?: string
-  /** The address that sent the report. */
-  readonly client: string
-  /** Whether it came from the machine that treeboot runs on. */
-  readonly local: boolean
-  readonly detail?: string
 }
 
 /** How many installations after the recorded one a token is tried for. Each costs one HMAC. */
@@ -236,8 +225,8 @@ export class GuestHistory {
 
   /**
    * Stores the report of a guest. A report with a token counts when the token is that of the present
-   * installation, which the answer file has in `report_url`. A report without a token counts when it comes
-   * from an address of the guest, or from the machine that treeboot runs on.
+   * installation, which the answer file has in `report_url`. Where a guest needs none, a report without a token counts
+   * when no proxy stands between, and it comes from an address of the guest or from the machine that treeboot runs on.
    *
    * @throws Failure `forbidden` for every other report, `unavailable` when it cannot be stored now.
    */
@@ -247,7 +236,8 @@ export class GuestHistory {
     const install = this.#laterInstallation(guest.name, received.token)
     // A token of an installation that the store knows nothing of: it has forgotten more than this one.
     if (install !== undefined) await this.#records.beginDoubt('old store')
-    const why = install === undefined ? this.#whyNotBelieved(guest, received) : undefined
+    const known = { state: this.stateOf(guest.name) ?? newState, token: this.reportToken(guest.name) }
+    const why = install === undefined ? whyNotBelieved(guest, received, known) : undefined
     if (why !== undefined) {
       this.#refused(guest.name, received, why)
       throw new Failure('forbidden', why)
@@ -290,19 +280,6 @@ export class GuestHistory {
     for (let later = present + 1; later <= present + mostLater; later++)
       if (sameToken(reportToken(this.#secret, guest, later), token)) return later
     return undefined
-  }
-
-  #whyNotBelieved(guest: Guest, { token, client, local }: ReceivedReport): string | undefined {
-    const state = this.stateOf(guest.name) ?? newState
-    if (token !== undefined) {
-      const expected = this.reportToken(guest.name)
-      if (expected !== undefined && sameToken(expected, token)) return undefined
-      return `the token is not that of the present installation of ${guest.name}; its answer file has it in report_url`
-    }
-    const { installer: installerAddress } = state
-    if (local || hasOffer(state, client) || client === guest.ip || client === installerAddress)
-      return undefined
-    return `${client} is not the address of ${guest.name}; use report_url of the answer file, which holds a token`
   }
 
   /** Notes what a machine was told or fetched. It is not promised to anybody, so a failure changes nothing. */

@@ -106,6 +106,7 @@ describe('defaults', () => {
           data: '/srv/treeboot/data',
         },
         limits: {},
+        reports: {},
         state: { witness: ['/srv/treeboot/trees/.treeboot/store-witness.json'] },
         mirrors: [],
         verify: { keys: [], requireSignature: false },

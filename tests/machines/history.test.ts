@@ -53,6 +53,8 @@ test('refused reports are one line for each guest, reason and minute, with a cou
       report: 'installed',
       client,
       local: false,
+      isForwarded: false,
+      needsToken: false,
       ...(token !== undefined && { token }),
     } as const
     await expect(history.report(guest, received)).rejects.toMatchObject({ kind: 'forbidden' })

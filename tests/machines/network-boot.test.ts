@@ -73,6 +73,7 @@ function snapshotOf({
       paths: { trees: '', tftpboot: '', templates: '', data: '' },
       state: { witness: [] },
       limits: {},
+      reports: {},
       unknown,
       menuTimeoutMs: 30_000,
       mirrors: [],

@@ -41,6 +41,7 @@ function snapshotOf(unknown: 'menu' | 'local' | 'ignore', generation = 1): Snaps
       paths: { trees: '', tftpboot: '', templates: '', data: '' },
       state: { witness: [] },
       limits: {},
+      reports: {},
       unknown,
       menuTimeoutMs: 30_000,
       mirrors: [],

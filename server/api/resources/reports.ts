@@ -1,7 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
+import type { Snapshot } from '../../catalog/snapshot.ts'
 import { defined } from '../../core/defined.ts'
+import type { Guest } from '../../core/guest/guest.ts'
 import { reports } from '../../core/guest/state.ts'
+import { reportsWithToken } from '../../core/kickstart/report-token.ts'
 import { requestLimits } from '../../core/limits/requests.ts'
 import { isLoopback } from '../../core/net/address.ts'
 import type { Requester } from '../../core/net/requester.ts'
@@ -42,20 +45,31 @@ interface ReportCall {
 /** Stores an installer's report. A line of detail may come as `?message=` or as `detail` in a JSON body. */
 export async function report(call: ReportCall, { snapshot, machines }: ApiContext): Promise<Reply> {
   const { params, query, body, who, req } = call
-  await machines.report(guestNamed(snapshot(), params.name), {
+  const current = snapshot()
+  const guest = guestNamed(current, params.name)
+  const isForwarded = wasForwarded(req)
+  await machines.report(guest, {
     report: params.report,
     client: who.address,
-    local: isLocal(who, req),
+    local: !isForwarded && isLocal(who),
+    isForwarded,
+    needsToken: needsToken(guest, current),
     ...defined({ token: params.token, detail: query.message ?? body.detail }),
   })
   return { status: 204 }
 }
 
-/**
- * Whether a request comes from treeboot's own machine. A request that a proxy on this machine forwarded comes
- * from another machine.
- */
-function isLocal({ address, localAddress }: Requester, { headers }: IncomingMessage): boolean {
-  if (headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined) return false
+/** Unless the operator says otherwise, a token is needed where the guest's answer file has it. */
+function needsToken(guest: Guest, { config, templates }: Snapshot): boolean {
+  const template = guest.settings.template?.value
+  return config.reports.requireToken ?? (template !== undefined && reportsWithToken(template, templates))
+}
+
+function wasForwarded({ headers }: IncomingMessage): boolean {
+  return headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined
+}
+
+/** Whether a request comes from treeboot's own machine. */
+function isLocal({ address, localAddress }: Requester): boolean {
   return isLoopback(address) || address === localAddress
 }
