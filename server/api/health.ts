@@ -13,7 +13,7 @@ export interface ServerHealth {
 }
 
 export interface HealthParts {
-  readonly machines: Pick<Machines, 'whyNotWritable' | 'doubt'>
+  readonly machines: Pick<Machines, 'whyNotWritable' | 'doubt' | 'forgottenOrders'>
   readonly renderer: Pick<TemplateRenderer, 'stopped'>
   /** Undefined before the start. */
   readonly data: () => Pick<DataFolder, 'whyTooFull'> | undefined
@@ -32,6 +32,9 @@ export function serverHealth({ machines, renderer, data }: HealthParts): ServerH
       return [
         ...reasons().map((message): SnapshotProblem => ({ severity: 'error', where: 'paths.data', message })),
         ...held,
+        ...machines
+          .forgottenOrders()
+          .map((message): SnapshotProblem => ({ severity: 'warning', where: 'store', message })),
         ...renderer.stopped.map(
           ({ template, line, message, remedy }): SnapshotProblem => ({
             severity: 'error',

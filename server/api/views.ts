@@ -80,6 +80,7 @@ const stepTexts: Readonly<Record<HistoryKind, string>> = {
   failed: 'its installer says: failed',
   disk: 'asked for boot, was sent to its own disk',
   local: 'the operator keeps it on its own disk',
+  'taken-back': 'the operator took the order back',
   held: 'is held, and boots its own disk:',
 }
 

@@ -37,7 +37,7 @@ export interface GuestHistoryOptions {
 const mostLater = 16
 
 /** What an operator can decide for a guest. */
-export type Order = Extract<GuestEvent, { type: 'install-once' | 'local' | 'hold' }>
+export type Order = Extract<GuestEvent, { type: 'install-once' | 'take-back' | 'local' | 'hold' }>
 
 /** How many addresses are remembered. A boot ends long before so many other machines begin theirs. */
 const mostAddresses = 10_000

@@ -5,7 +5,7 @@ import { defined } from '../core/defined.ts'
 import { failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import type { SeenMachine, UnknownMachine } from '../core/guest/seen-machine.ts'
-import type { GuestState, HistoryEntry, ReleaseId } from '../core/guest/state.ts'
+import { type GuestState, type HistoryEntry, type ReleaseId, whyForgotten } from '../core/guest/state.ts'
 import { parseBootPath } from '../core/loader/boot-path.ts'
 import { canonicalMac } from '../core/net/mac.ts'
 import type { Requester } from '../core/net/requester.ts'
@@ -151,6 +151,16 @@ export class Machines implements BootMachines {
    */
   order(guest: string, order: Order): Promise<GuestState> {
     return this.#history.order(guest, order)
+  }
+
+  /** Guests that were to be installed and never booted, one line each for people. */
+  forgottenOrders(): readonly string[] {
+    const { snapshot, clock = Date.now } = this.#options
+    return snapshot().guests.all.flatMap(({ name }) => {
+      const state = this.stateOf(name)
+      const why = state && whyForgotten(name, state, clock())
+      return why === undefined ? [] : [why]
+    })
   }
 
   /** Why the store may have forgotten installations, and the guests that are held for it. */

@@ -16,6 +16,7 @@ import { count, json } from '../output/table.ts'
 
 interface InstallOptions extends CommonOptions {
   readonly held?: boolean
+  readonly takeBack?: boolean
   readonly max?: string
   readonly yes?: boolean
 }
@@ -33,6 +34,10 @@ export function registerInstall(program: Command, io: CliIo): void {
     .description('install guests: the next network boot of each installs it, once, whatever its state is')
     .argument('[guest...]', 'the names of guests')
     .option('--held', 'all guests that are held because the store is new or old')
+    .option(
+      '--take-back',
+      'take the order back: the guests are again what they were, unless their installation has begun',
+    )
     .option('--max <number>', 'refuse to install more guests than this')
     .option('-y, --yes', 'do not ask')
     .addOption(configOption())
@@ -60,6 +65,10 @@ export function registerInstall(program: Command, io: CliIo): void {
 
 async function install(names: readonly string[], options: InstallOptions, io: CliIo): Promise<void> {
   const snapshot = await readSnapshot(options, io)
+  if (options.takeBack === true) {
+    if (names.length === 0) throw noNames('install --take-back web01')
+    return decide({ type: 'take-back' }, names, { snapshot, options, io })
+  }
   const store = await openGuestStore(snapshot, io)
   try {
     const wanted = options.held === true ? await heldNames(store, snapshot) : names
@@ -158,7 +167,7 @@ async function carryOut(
         done.map(({ guest, after }) => ({ name: guest.name, state: after.state, install: after.install })),
       ),
     )
-  else for (const { guest, before } of done) io.out(`${outcome(order, guest, before, snapshot)}\n`)
+  else for (const each of done) io.out(`${outcome(order, each, snapshot)}\n`)
 }
 
 async function change(
@@ -178,8 +187,18 @@ async function change(
   return { before, after: after ?? before }
 }
 
-function outcome({ type }: Order, guest: Guest, before: GuestState, snapshot: Snapshot): string {
+interface Done {
+  readonly guest: Guest
+  readonly before: GuestState
+  readonly after: GuestState
+}
+
+function outcome({ type }: Order, { guest, before, after }: Done, snapshot: Snapshot): string {
   const was = before.sinceMs === 0 ? 'was new' : `was ${before.state} since ${localTime(before.sinceMs)}`
+  if (type === 'take-back')
+    return before.state === after.state
+      ? `${guest.name} is ${after.state}: there is no order to take back`
+      : `${guest.name} ${was}; it is ${after.state} again`
   if (type === 'hold')
     return `${guest.name} ${was}; it is held, and boots its own disk until you say otherwise`
   if (type === 'local') return `${guest.name} ${was}; it boots its own disk from now on`

@@ -11,6 +11,7 @@ import {
   type Offer,
   type OfferedEvent,
   type ReleaseId,
+  type ReplacedState,
   type ReportedEvent,
   withOffers,
   withoutOldOffers,
@@ -36,6 +37,7 @@ const repeatMs = 10 * 60_000
  *     says failed        failed       failed          (keeps why)     -           -         -
  *     says installed     installed    installed       installed       -           -         installed
  *     install-once       install      install         install         install     install   install
+ *     take-back          (as before)  -               -               -           -         -
  *     local              local        local           local           local       local     local
  *     hold               held         held            held            held        held      held
  *
@@ -63,8 +65,16 @@ export function nextState(
     case 'reported':
       return reported({ ...state, install: Math.max(state.install, event.install ?? 0) }, event, atMs)
     case 'install-once': {
-      const fresh: GuestState = { state: 'install', sinceMs: atMs, install: state.install + 1 }
+      const fresh: GuestState = {
+        ...{ state: 'install', sinceMs: atMs, install: state.install + 1 },
+        ...defined({ before: replacedBy(state) }),
+      }
       return withHistoryLine(fresh, { atMs, kind: 'armed', detail: '', client: '' })
+    }
+    case 'take-back': {
+      const { before: replaced, install } = state
+      if (state.state !== 'install' || !replaced) return undefined
+      return withHistoryLine({ ...replaced, install }, { atMs, kind: 'taken-back', detail: '', client: '' })
     }
     case 'local': {
       const kept: GuestState = { state: 'local', sinceMs: atMs, install: state.install }
@@ -77,6 +87,18 @@ export function nextState(
       return withHistoryLine(held, { atMs, kind: 'held', detail: hold, client: '' })
     }
   }
+}
+
+/** What an order of an installation replaces. A second order replaces what the first one did. */
+function replacedBy({
+  state,
+  sinceMs,
+  failure,
+  hold,
+  installer,
+  before,
+}: GuestState): ReplacedState | undefined {
+  return state === 'install' ? before : { state, sinceMs, ...defined({ failure, hold, installer }) }
 }
 
 function kernelLoaded(state: GuestState, client: string, atMs: number): Change | undefined {
@@ -166,7 +188,8 @@ function reported(state: GuestState, event: ReportedEvent, atMs: number): Change
       if (!isUnfinished(state.state)) return withHistoryLine(state, line)
       const sinceMs = state.state === 'failed' ? state.sinceMs : atMs
       const failure = detail || 'it gave no reason'
-      return withHistoryLine({ ...state, state: 'failed', sinceMs, failure }, line)
+      const { before: _, ...rest } = state
+      return withHistoryLine({ ...rest, state: 'failed', sinceMs, failure }, line)
     }
     case 'installed': {
       if (!mayBecomeInstalled(state)) return withHistoryLine(state, line)
@@ -185,7 +208,7 @@ function mayBecomeInstalled({ state, hold }: GuestState): boolean {
   return isUnfinished(state) || (state === 'held' && !hold?.startsWith('by '))
 }
 
-function asInstalling({ failure: _, ...state }: GuestState, atMs: number): GuestState {
+function asInstalling({ failure: _, before: __, ...state }: GuestState, atMs: number): GuestState {
   return { ...state, state: 'installing', sinceMs: atMs }
 }
 

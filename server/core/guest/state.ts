@@ -61,9 +61,14 @@ export interface GuestState {
   readonly failure?: string
   /** Only for `held`. */
   readonly hold?: HoldReason
+  /** Only for `install`: what the order of the operator replaced, until the installation begins. */
+  readonly before?: ReplacedState
   /** The newest line of the history: when a loader asks five times, one line is written. */
   readonly last?: Omit<HistoryEntry, 'install'>
 }
+
+/** What an order of the operator replaces, so that it can be taken back. */
+export type ReplacedState = Pick<GuestState, 'state' | 'sinceMs' | 'failure' | 'hold' | 'installer'>
 
 /** What can happen to a guest. */
 export type GuestEvent =
@@ -76,6 +81,8 @@ export type GuestEvent =
   | ReportedEvent
   /** The operator wants one installation. */
   | { readonly type: 'install-once' }
+  /** The operator takes the order of an installation back, which has not begun. */
+  | { readonly type: 'take-back' }
   /** The operator wants the machine to boot its own disk. */
   | { readonly type: 'local' }
   | { readonly type: 'hold'; readonly reason: HoldReason }
@@ -125,6 +132,7 @@ export type HistoryKind =
   | 'failed'
   | 'disk' // the machine was told to boot its own disk
   | 'local' // the operator wants it to boot its own disk
+  | 'taken-back' // the operator took the order of an installation back
   | 'held' // it is held, for the reason in `detail`
 
 /** One line of a guest's history. */
@@ -143,6 +151,23 @@ export interface HistoryEntry {
 export interface Change {
   readonly state: GuestState
   readonly entry: HistoryEntry
+}
+
+/** After this long, an order that no machine has come for is worth a word. */
+const forgottenMs = 7 * 24 * 3_600_000
+
+/**
+ * Why an order of an installation may be forgotten, for people; undefined when it is not. A changed boot order or a
+ * mended card would make the machine boot from the network months later, and wipe its disk.
+ */
+export function whyForgotten(
+  name: string,
+  { state, sinceMs, offers }: GuestState,
+  nowMs: number,
+): string | undefined {
+  const isOld = state === 'install' && sinceMs > 0 && nowMs - sinceMs > forgottenMs
+  if (!isOld || offers !== undefined) return undefined
+  return `${name} is to be installed since ${minute(sinceMs)}, and its machine has not booted from the network; if you do not want that any more: treeboot install --take-back ${name}`
 }
 
 /** How long an offer binds an address to its tree, if the installation does not end before. */

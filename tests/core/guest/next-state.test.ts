@@ -35,7 +35,8 @@ describe('an order', () => {
     const again = nextState({ ...installing, failure: 'no disk' }, { type: 'install-once' }, 9000)
     expect(again?.entry).toEqual({ atMs: 9000, install: 3, kind: 'armed', detail: '', client: '' })
     const { last, ...rest } = again?.state ?? newState
-    expect(rest).toEqual({ state: 'install', sinceMs: 9000, install: 3 })
+    const replaced = { state: 'installing', sinceMs: 5, installer: machine, failure: 'no disk' }
+    expect(rest).toEqual({ state: 'install', sinceMs: 9000, install: 3, before: replaced })
     expect(last?.kind).toBe('armed')
   })
   test('to keep the disk keeps the number', () => {

@@ -11,6 +11,7 @@ import {
   pinnedMs,
   pinnedOffer,
   treeSettingText,
+  whyForgotten,
   whyHeld,
   whyLocalDisk,
   withoutOldOffers,
@@ -180,6 +181,35 @@ describe('the operator', () => {
       const ended = [offer, kernel, answers(), says('installed'), offer, ownAnswers(machine)]
       expect(stateAfter(...before, armed, ...ended).state).toBe('installed')
     }
+  })
+  test('can take an order back until the installation begins', () => {
+    const back: GuestEvent = { type: 'take-back' }
+    const before: GuestEvent[][] = [
+      [says('installed')],
+      [kept],
+      [says('failed', 'no disk')],
+      [{ type: 'hold', reason: 'by admin' }],
+    ]
+    for (const events of before) {
+      const { last: _, ...was } = stateAfter(...events)
+      const { last: __, ...is } = stateAfter(...events, armed, armed, offer, back)
+      expect(is).toEqual({ ...was, install: was.install + 2 })
+      expect(stateAfter(...events, armed, offer, kernel, answers(), back).state).toBe('installing')
+      expect(stateAfter(...events, armed, says('failed'), back).state).toBe('failed')
+    }
+    expect(stateAfter(armed, back).state).toBe('install')
+    expect(stateAfter(back)).toEqual(newState)
+  })
+  test('is reminded of an order that no machine came for', () => {
+    const day = 24 * 3_600_000
+    const state = stateAfter(says('installed'), armed)
+    expect(whyForgotten('web01', state, 7 * day)).toBeUndefined()
+    expect(whyForgotten('web01', state, 8 * day)).toMatch(
+      stating('web01', 'treeboot install --take-back web01'),
+    )
+    expect(whyForgotten('web01', stateAfter(armed, offer), 8 * day)).toBeUndefined()
+    expect(whyForgotten('web01', newState, 8 * day)).toBeUndefined()
+    expect(whyForgotten('web01', stateAfter(kept), 8 * day)).toBeUndefined()
   })
   test('keeps a guest on its disk, against every report and offer', () => {
     expect(
