@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type Child, run, startChild } from '../../server/cli/demo/child.ts'
@@ -194,10 +194,7 @@ describe('the life of a guest, as its machine sees it', () => {
     requireClient(ipxeRom)
     const { folder, undo } = bench
     const templates = join(folder, 'templates')
-    copyFileSync(
-      join(import.meta.dirname, '../../kickstart-templates/debian.preseed'),
-      join(templates, 'debian.preseed'),
-    )
+    cpSync(join(import.meta.dirname, '../../kickstart-templates'), templates, { recursive: true })
     const installer = await labInstaller('amd64')
     // Only its tree is used, not its configurations.
     const { tree, mac } = makeDemoFolder(folder, installer, templates)
