@@ -19,7 +19,7 @@ function commands(plan: BootPlan, server: LoaderServer | undefined): string {
     case 'menu':
       return menu(plan, server)
     case 'local-disk':
-      return `echo ${message(plan.why)}\n${localBoot(server)}`
+      return `echo ${message(plan.why)}\n${plan.asksAgain && server ? waiting(server) : localBoot(server)}`
     case 'refuse':
       return `echo ${message(plan.why)}\nsleep 10\n${localBoot(server)}`
   }
@@ -102,6 +102,24 @@ function localBoot(server: LoaderServer | undefined): string {
     ...(server ? [grub('x86_64', 'grubx64.efi'), grub('arm64', 'grubaa64.efi')] : []),
     'exit 1',
     '',
+  ].join('\n')
+}
+
+/**
+ * Commands that boot the local disk, and ask treeboot again where that fails. sanboot comes back when the disk has no
+ * boot sector, so the machine goes on by itself when the operator has decided. Under UEFI the script must end: the
+ * firmware's next entry may be the disk.
+ */
+function waiting(server: LoaderServer): string {
+  return [
+    `iseq \${platform} pcbios || goto firmware`,
+    ':disk',
+    'sanboot --no-describe --drive 0x80 ||',
+    'echo treeboot: the disk does not start; asking treeboot again in 20 s',
+    'sleep 20',
+    `chain --replace --autofree ${ipxeWord(`${server.http}/boot.ipxe`)} || goto disk`,
+    ':firmware',
+    localBoot(server),
   ].join('\n')
 }
 

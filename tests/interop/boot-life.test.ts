@@ -151,6 +151,27 @@ describe('the life of a guest, as its machine sees it', () => {
     }, 600_000)
   })
 
+  test('held, and without a system on its disk, it asks again until the operator wants it installed', async () => {
+    requireClient(ipxeRom)
+    const { lan, treeboot } = await makeWorld({}, ({ url }) => ({ bootFile: `${url}/boot.ipxe` }))
+    treeboot.command('hold', 'web01')
+    const network = { tap: lan.addTap() }
+    const options = { firmware: 'bios', mac: macs.web01, memory: 512, network, folder: bench.folder } as const
+    const empty = join(bench.folder, 'empty.img')
+    writeFileSync(empty, Buffer.alloc(1 << 20))
+    const machine = startWithDisk(bench, options, `file=${empty}`, lan)
+    await machine.output.waitFor(
+      /treeboot: web01 is held: by the operator; to install: treeboot install web01/,
+      180_000,
+    )
+    await machine.output.waitFor(/treeboot: the disk does not start; asking treeboot again in 20 s/, 60_000)
+    expect(stateOf(treeboot, 'web01')).toBe('held')
+    treeboot.command('install', 'web01')
+    await machine.output.waitFor(/guest post: installed as web01\.example/, 300_000)
+    expect(await machine.ended).toBe(0)
+    expect(stateOf(treeboot, 'web01')).toBe('installed')
+  }, 600_000)
+
   test('two guests that boot at once from one signed GRUB each get their own plan', async () => {
     requireClient(ovmf, shim, grub)
     const { lan, treeboot } = await makeWorld({ 'shimx64.efi': shim, 'grubx64.efi': grub }, () => ({

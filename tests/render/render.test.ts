@@ -151,6 +151,26 @@ test('only known names are formats', () => {
   expect(isFormat('toString')).toBe(false)
 })
 
+test('iPXE under BIOS asks again where the disk of a held machine does not start, and ends under UEFI', () => {
+  const plan = { kind: 'local-disk', why: 'web01 is held', asksAgain: true } as const
+  const lines = renderPlan(plan, 'ipxe', { server: { http: 'http://192.0.2.1:8080' } }).split('\n')
+  const order = [
+    'goto firmware',
+    ':disk',
+    'sanboot',
+    'asking treeboot again',
+    'sleep 20',
+    'boot.ipxe || goto disk',
+  ]
+  const at = [...order, ':firmware', 'exit 1'].map((text) => lines.findIndex((line) => line.includes(text)))
+  expect(at).not.toContain(-1)
+  expect(at).toEqual(at.toSorted((a, b) => a - b))
+  // Where treeboot cannot be named, the script ends as for any other machine.
+  expect(renderPlan(plan, 'ipxe', {})).toBe(
+    renderPlan({ kind: 'local-disk', why: 'web01 is held' }, 'ipxe', {}),
+  )
+})
+
 test('iPXE under UEFI continues with a GRUB that finds the disk, and names treeboot as its server', () => {
   const plan = { kind: 'local-disk', why: 'web01 is installed' } as const
   const server = { http: 'http://192.0.2.1:8080', address: '192.0.2.1' }

@@ -54,8 +54,11 @@ export function planKnown(
   inputs: GuestInputs,
 ): InstallPlan | LocalDiskPlan | RefusePlan {
   const state = inputs.stateOf?.(guest.name)
-  const why = (state && whyLocalDisk(guest, state)) ?? whyNotNow(guest, inputs)
-  return why === undefined ? planGuest(guest, facts, inputs) : { kind: 'local-disk', why }
+  const decided = state && whyLocalDisk(guest, state)
+  const why = decided ?? whyNotNow(guest, inputs)
+  if (why === undefined) return planGuest(guest, facts, inputs)
+  const mayChange = decided === undefined || state?.state === 'held'
+  return { kind: 'local-disk', why, ...(mayChange && { asksAgain: true }) }
 }
 
 /** Why a guest that is to be installed boots its own disk now; undefined when it can be installed. */

@@ -60,6 +60,11 @@ export interface MenuPlan {
 export interface LocalDiskPlan {
   readonly kind: 'local-disk'
   readonly why: string
+  /**
+   * Whether a machine whose disk does not start may be waiting for the operator: where its loader can, it asks again
+   * from time to time instead of giving up.
+   */
+  readonly asksAgain?: true
 }
 
 /** There is nothing that the machine can boot; `why` is the reason, in one line. */
