@@ -1,5 +1,7 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { access, mkdir, readFile, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { failureMessage } from '../core/failure.ts'
 import type { StoreMark, WitnessSays } from '../core/guest/doubt.ts'
 import { writeAtomically } from '../host/atomic-write.ts'
 
@@ -52,4 +54,20 @@ export async function writeWitness(
       onTrouble(error)
     }
   return isWritten
+}
+
+/** Why a witness cannot be written, for people; undefined when it can. It writes nothing. */
+export async function whyNoWitness(file: string): Promise<string | undefined> {
+  // The file itself is replaced, so only the nearest folder above it that exists matters.
+  for (let folder = dirname(file); ; folder = dirname(folder)) {
+    const stats = await stat(folder).catch((error: NodeJS.ErrnoException) => error)
+    if (!(stats instanceof Error)) {
+      if (!stats.isDirectory()) return `${folder} is not a folder`
+      return access(folder, constants.W_OK).then(
+        () => undefined,
+        (error) => failureMessage(error),
+      )
+    }
+    if (stats.code !== 'ENOENT' || folder === dirname(folder)) return failureMessage(stats)
+  }
 }

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { nextState } from '../../server/core/guest/next-state.ts'
 import { openStore, storeFile } from '../../server/store/sqlite/open.ts'
 import type { Store } from '../../server/store/store.ts'
-import { readWitnesses } from '../../server/store/witness.ts'
+import { readWitnesses, whyNoWitness } from '../../server/store/witness.ts'
 
 let home = ''
 let data = ''
@@ -65,6 +65,14 @@ describe('the witness', () => {
       expect(await readWitnesses([file, join(home, 'none.json')])).toEqual(['damaged'])
     },
   )
+
+  test('that cannot be written is told before anything is written', async () => {
+    expect(await whyNoWitness(join(home, 'a/b/witness.json'))).toBeUndefined()
+    writeFileSync(join(home, 'file'), '')
+    expect(await whyNoWitness(join(home, 'file/witness.json'))).toContain('is not a folder')
+    expect(await whyNoWitness(join(home, 'file/b/witness.json'))).toContain('ENOTDIR')
+    expect(existsSync(join(home, 'a'))).toBe(false)
+  })
 
   test('that may not be read is damaged, too', async () => {
     const folder = join(home, 'witness.json/inner')

@@ -2,7 +2,9 @@ import { join, relative } from 'node:path'
 import type { Command } from 'commander'
 import type { Snapshot } from '../../catalog/snapshot.ts'
 import { ConfigError } from '../../config/problems.ts'
+import type { Config } from '../../config/schema.ts'
 import type { SnapshotProblem } from '../../core/problem.ts'
+import { whyNoWitness } from '../../store/witness.ts'
 import { lintTemplates } from '../../templates/lint.ts'
 import { TemplateRenderer } from '../../templates/renderer.ts'
 import { answerFileProblems } from '../check-answer-files.ts'
@@ -28,12 +30,30 @@ export function registerCheck(program: Command, io: CliIo): void {
 async function allProblems(options: CommonOptions, io: CliIo): Promise<readonly SnapshotProblem[]> {
   try {
     const snapshot = await readSnapshot(options, io)
-    return [...snapshot.problems, ...(await renderingProblems(snapshot, io.cwd))]
+    const witness = await witnessProblems(snapshot.config)
+    return [...snapshot.problems, ...witness, ...(await renderingProblems(snapshot, io.cwd))]
   } catch (error) {
     // Without a configuration nothing else can be checked.
     if (error instanceof ConfigError) return error.problems
     throw error
   }
+}
+
+/** Without a witness nobody notices that the store was lost, or that an old copy was put back. */
+async function witnessProblems({ state, file }: Config): Promise<SnapshotProblem[]> {
+  const reasons = await Promise.all(state.witness.map(whyNoWitness))
+  return reasons.flatMap((why): SnapshotProblem[] => {
+    if (why === undefined) return []
+    const message = `the witness of the store cannot be written: ${why}`
+    return [
+      {
+        severity: 'warning',
+        where: file ?? 'state.witness',
+        message,
+        remedy: 'set state.witness to a file that this user may write',
+      },
+    ]
+  })
 }
 
 /** Problems of the templates, and of the answer files that they render for guests. */
