@@ -1,0 +1,141 @@
+import { execFile, execFileSync } from 'node:child_process'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { type App, createApp } from '../../server/app.ts'
+import { requireClient, requireRoot } from '../support/clients.ts'
+import { makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
+
+/** A data folder on a small disk of its own, which is filled up to the last byte and emptied again. */
+
+const config = `
+server: { bind: 127.0.0.1 }
+http: { port: 0 }
+tftp: { enabled: false }
+ftp: { enabled: false }
+nfs: { enabled: false }
+limits: { min-free: 0 }
+guests:
+  web01: { mac: "52:54:00:aa:bb:01", tree: fedora-40 }
+  web02: { mac: "52:54:00:aa:bb:02", tree: fedora-40 }
+  web03: { mac: "52:54:00:aa:bb:03", tree: fedora-40, template: web.ks }
+`
+
+let home = ''
+let app: App
+let url = ''
+
+beforeEach(() => {
+  requireRoot()
+  requireClient('curl')
+  home = temporaryFolder()
+  mkdirSync(join(home, 'data'))
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', join(home, 'data')])
+  onTestFinished(async () => {
+    await app?.stop()
+    execFileSync('umount', [join(home, 'data')])
+  })
+  makeTree(join(home, 'trees/fedora-40'), { version: '40', checksums: false })
+  writeBelow(home, 'config.yaml', config)
+  writeBelow(home, 'kickstart-templates/web.ks', '{{ report_url }}\n')
+})
+
+async function start(): Promise<void> {
+  app = createApp({ cwd: home, version: 'test', newStore: 'install', settle: { quietMs: 100 } })
+  await app.start()
+  const http = app.serviceLines().find(({ name }) => name === 'http')
+  url = `http://127.0.0.1:${http?.port}`
+  await vi.waitFor(() => expect(app.snapshot().trees.byId('fedora-40')?.state).toBe('ready'), {
+    timeout: 20_000,
+  })
+}
+
+const fill = join('data', 'fill')
+/** Fills the disk in pieces that get smaller, to its last page. */
+function fillUp(): void {
+  for (let bytes = 4 << 20; bytes >= 1; bytes >>= 1)
+    try {
+      for (;;) appendFileSync(join(home, fill), Buffer.alloc(bytes, 1))
+    } catch {
+      // ENOSPC: a smaller piece may still fit.
+    }
+}
+const makeRoom = (): void => rmSync(join(home, fill))
+
+interface Reply {
+  readonly status: number
+  readonly headers: string
+  readonly body: string
+}
+
+/** Not `execFileSync`: the server is in this process. */
+async function curl(...args: string[]): Promise<Reply> {
+  const { stdout } = await run('curl', ['-s', '-i', '--max-time', '20', ...args])
+  const [headers = '', ...body] = stdout.split('\r\n\r\n')
+  return { status: Number(headers.split(' ')[1]), headers, body: body.join('\r\n\r\n') }
+}
+
+const run = promisify(execFile)
+const token = (): string => readFileSync(join(home, 'data/admin-token'), 'utf8').trim()
+const post = (path: string): Promise<Reply> =>
+  curl('-X', 'POST', '-H', `Authorization: Bearer ${token()}`, `${url}/api/v1/guests/${path}`)
+const stateOf = async (guest: string): Promise<string> =>
+  JSON.parse((await curl(`${url}/api/v1/guests/${guest}`)).body).state
+const boots = async (guest: string): Promise<string> => (await curl(`${url}/boot/${guest}/ipxe`)).body
+/** Fills the disk until a change of this guest cannot be stored. */
+const refusal = (path: string): Promise<Reply> =>
+  vi.waitFor(
+    async () => {
+      fillUp()
+      const reply = await post(path)
+      expect(reply.status).toBe(503)
+      return reply
+    },
+    { timeout: 20_000, interval: 200 },
+  )
+
+test('a full disk makes no installed machine install again, and loses no report that was taken', async () => {
+  await start()
+  expect(await boots('web02')).toContain('vmlinuz')
+  expect(existsSync(join(home, 'data/ballast'))).toBe(true)
+
+  // The ballast is there for the first report.
+  fillUp()
+  expect((await post('web01/installed')).status).toBe(204)
+  expect(existsSync(join(home, 'data/ballast'))).toBe(false)
+
+  expect((await refusal('web02/installed')).headers).toMatch(/^retry-after: \d+/im)
+  // In force at once, although it is not stored.
+  expect(await stateOf('web02')).toBe('installed')
+  expect(await boots('web02')).toContain('web02 is installed since')
+  // Nothing begins that could not be remembered, and no order is taken that could be forgotten.
+  expect(await boots('web03')).toMatch(/web03 is not installed now: the store cannot be written/)
+  expect((await post('web01/install')).status).toBe(503)
+  expect(await stateOf('web01')).toBe('installed')
+  expect((await curl(`${url}/readyz`)).status).toBe(503)
+
+  makeRoom()
+  await vi.waitFor(async () => expect((await curl(`${url}/readyz`)).status).toBe(200), { timeout: 10_000 })
+  expect((await post('web02/installed')).status).toBe(204)
+  await app.stop()
+  await start()
+  for (const [guest, state] of [
+    ['web01', 'installed'],
+    ['web02', 'installed'],
+    ['web03', 'install'],
+  ] as const)
+    expect(await stateOf(guest)).toBe(state)
+  expect(await boots('web03')).toContain('vmlinuz')
+})
+
+test('what was in force when the server stopped on a full disk is stored when there is room again', async () => {
+  await start()
+  fillUp()
+  rmSync(join(home, 'data/ballast'), { force: true })
+  await refusal('web02/local')
+  makeRoom()
+  await app.stop()
+  await start()
+  expect(await stateOf('web02')).toBe('local')
+})
