@@ -48,7 +48,12 @@ async function demo(options: DemoOptions, io: CliIo): Promise<void> {
   const demoFolder = makeDemoFolder(folder, installer, shippedTemplates())
   // Loaded only here, as by `serve`.
   const { createApp } = await import('../../app.ts')
-  const app = createApp({ cwd: folder, configFile: join(folder, 'here.yaml'), version: packageVersion() })
+  const app = createApp({
+    cwd: folder,
+    configFile: join(folder, 'here.yaml'),
+    version: packageVersion(),
+    newStore: 'install',
+  })
   try {
     await app.start()
     const url = httpUrl(app)

@@ -46,14 +46,7 @@ export function makeDemoFolder(folder: string, installer: Installer, templates: 
     const loader = join(installer.folder, name)
     if (existsSync(loader)) place(loader, join(folder, 'tftpboot', name))
   }
-  mkdirSync(join(folder, 'data'), { recursive: true })
-  const settings = {
-    paths: {
-      trees: join(folder, 'trees'),
-      tftpboot: join(folder, 'tftpboot'),
-      data: join(folder, 'data'),
-      templates,
-    },
+  const guests = {
     guests: {
       [demoGuest.name]: {
         mac: demoGuest.mac,
@@ -66,11 +59,19 @@ export function makeDemoFolder(folder: string, installer: Installer, templates: 
       },
     },
   }
+  const [trees, tftpboot] = [join(folder, 'trees'), join(folder, 'tftpboot')]
+  // Two servers with the same trees: each has its own store, and a witness of it.
+  const settings = (data: string) => ({
+    paths: { trees, tftpboot, data: join(folder, data), templates },
+    state: { witness: join(folder, `${data}-witness.json`) },
+    ...guests,
+  })
   const anyPort = { bind: '127.0.0.1', port: 0 }
   const closed = { enabled: false }
   // `here.yaml` is for the server in this process, `lan.yaml` for the second one, in the network of a PXE boot.
-  write(join(folder, 'here.yaml'), { http: anyPort, tftp: anyPort, ftp: closed, nfs: closed, ...settings })
-  write(join(folder, 'lan.yaml'), { http: { port: 80 }, ftp: closed, nfs: closed, ...settings })
+  const [here, lan] = [settings('data'), settings('data-lan')]
+  write(join(folder, 'here.yaml'), { http: anyPort, tftp: anyPort, ftp: closed, nfs: closed, ...here })
+  write(join(folder, 'lan.yaml'), { http: { port: 80 }, ftp: closed, nfs: closed, ...lan })
   return { folder, tree, guest: demoGuest.name, mac: demoGuest.mac }
 }
 
