@@ -13,10 +13,11 @@ export interface GuestStatesOptions {
   readonly retryOf: (guest: string) => boolean
   /** Called with each new state. */
   readonly onState: (guest: string, state: GuestState) => void
+  /** How often what could not be stored is tried again. */
+  readonly retryMs?: number
 }
 
-/** How often what could not be stored is tried again. */
-const retryMs = 2_000
+const usualRetryMs = 2_000
 /** How many events of one guest wait for the store. Of more, the oldest are forgotten: the newest say its state. */
 const mostUnwritten = 100
 
@@ -61,6 +62,7 @@ export class GuestStates {
   async open(store: Store): Promise<void> {
     this.#store = store
     this.#replace(new Map(await store.states()))
+    const { retryMs = usualRetryMs } = this.#options
     this.#timer = setInterval(() => void this.#tryAgain(), retryMs).unref()
   }
 

@@ -26,6 +26,7 @@ beforeEach(async () => {
     clock: Date.now,
     retryOf: (guest) => guest === 'again',
     onState: () => undefined,
+    retryMs: 100,
   })
   await states.open(store)
   return async () => {
