@@ -53,6 +53,7 @@ interface Server {
   boots(name: string): Promise<string>
   state(name: string): Promise<string>
   post(path: string): Promise<number>
+  problems(): Promise<string>
 }
 
 async function start(options: { readonly newStore?: 'install' } = {}): Promise<Server> {
@@ -84,6 +85,7 @@ async function start(options: { readonly newStore?: 'install' } = {}): Promise<S
       const { state, hold } = JSON.parse(await get(`/api/v1/guests/${name}`))
       return hold === null ? state : `${state} (${hold})`
     },
+    problems: () => get('/api/v1/problems'),
     post: async (path) => (await fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST' })).status,
   }
 }
@@ -200,6 +202,7 @@ describe('a newcomer', () => {
       expect.objectContaining({ length: 3 }),
     ])
     for (const name of Object.keys(macs)) expect(await server.boots(name)).toBe('install')
+    expect(await server.problems()).not.toContain('no record of what was installed')
     configure(`${guests}  late: { mac: "52:54:00:aa:bb:09", tree: fedora-40 }\n`)
     await vi.waitFor(() => expect(server.app.snapshot().guests.byName('late')).toBeDefined())
     expect(await server.boots('late')).toBe('install')
@@ -237,6 +240,20 @@ describe('a store in doubt', () => {
     expect(await server.boots('web02')).toBe('install')
     expect(await server.post(`/api/v1/guests/again/installed/${later}`)).toBe(204)
     expect(await server.state('again')).toBe('installed')
+    await expectHeld(server, 'old store', ['web02'])
+  })
+
+  test('ends although a record without a definition stays held', async () => {
+    await (await usedServer()).app.stop()
+    rmSync(inHome('trees/.treeboot'), { recursive: true })
+    configure(guests.replace(/ {2}web02:.*\n/, ''))
+    const server = await start()
+    await expectHeld(server, 'old store', ['again'])
+    expect((await treeboot('install', '--held', '--yes')).code).toBe(0)
+    const late = '  late: { mac: "52:54:00:aa:bb:09", tree: fedora-40 }\n'
+    configure(`${guests}${late}`)
+    await vi.waitFor(() => expect(server.app.snapshot().guests.byName('late')).toBeDefined())
+    expect(await server.boots('late')).toBe('install')
     await expectHeld(server, 'old store', ['web02'])
   })
 

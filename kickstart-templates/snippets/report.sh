@@ -96,7 +96,8 @@ Wants=network-online.target
 After=network-online.target
 
 [Service]
-Type=oneshot
+# Not oneshot: a server that does not answer must not hold up the boot.
+Type=simple
 ExecStart=/usr/local/sbin/treeboot-report
 
 [Install]

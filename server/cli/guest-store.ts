@@ -98,9 +98,9 @@ export async function recordGuests(store: OpenedStore, guests: GuestIndex): Prom
 }
 
 /** Ends the doubt of a store when no guest is held for it any more. */
-export async function endDoubtIfOver(store: Store): Promise<void> {
+export async function endDoubtIfOver(store: Store, guests: GuestIndex): Promise<void> {
   const { doubt } = await store.past()
-  if (doubt !== undefined && heldByDoubt(await store.states()).length === 0)
+  if (doubt !== undefined && heldByDoubt(await store.states(), guests).length === 0)
     await store.record([{ kind: 'doubt', doubt: undefined }])
 }
 

@@ -12,6 +12,8 @@ export interface StoreSurroundings {
   readonly witnesses: readonly WitnessSays[]
   /** See `StoreEvidence`. */
   readonly acceptNew: boolean
+  /** Doubt that is in force already, and that the store may not have yet. */
+  readonly inForce?: HoldReason | undefined
 }
 
 /**
@@ -21,11 +23,11 @@ export interface StoreSurroundings {
 export async function settlingChanges(
   store: Store,
   guests: GuestIndex,
-  { witnesses, acceptNew }: StoreSurroundings,
+  { witnesses, acceptNew, inForce }: StoreSurroundings,
   atMs: number,
 ): Promise<{ readonly doubt: HoldReason | undefined; readonly changes: readonly RecordChange[] }> {
   const past = await store.past()
-  const found = doubtOf({ past, witnesses, acceptNew, hasGuests: guests.all.length > 0 })
+  const found = doubtOf({ past, witnesses, acceptNew, hasGuests: guests.all.length > 0 }) ?? inForce
   const doubt = found ?? past.doubt
   const records = await readRecords(store)
   const changes: RecordChange[] = found === undefined ? [] : doubtChanges(found, records, guests, atMs)
@@ -73,10 +75,13 @@ export async function readRecords(store: Store): Promise<ReadonlyMap<string, Gue
   )
 }
 
-/** The guests that are held because the store is in doubt. */
-export function heldByDoubt(states: ReadonlyMap<string, GuestState>): string[] {
+/**
+ * The guests that are held because the store is in doubt. A record without a definition stays held, and does not keep the
+ * doubt alive: nobody could end it.
+ */
+export function heldByDoubt(states: ReadonlyMap<string, GuestState>, guests: GuestIndex): string[] {
   return [...states].flatMap(([name, { hold }]) =>
-    hold === 'new store' || hold === 'old store' ? [name] : [],
+    (hold === 'new store' || hold === 'old store') && guests.byName(name) ? [name] : [],
   )
 }
 
@@ -130,7 +135,11 @@ export class GuestRecords {
 
   /** Records new definitions. Resolves at once when there are none. Never rejects. */
   async fresh(): Promise<void> {
-    if (!this.#store || (this.#isSettled && this.#recorded === this.#options.guests())) return
+    const { guests, states } = this.#options
+    const isRecorded = this.#isSettled && this.#recorded === guests()
+    // Nobody is held any more: a command may have ended the doubt.
+    const mayBeOver = this.#doubt !== undefined && heldByDoubt(states.all, guests()).length === 0
+    if (!this.#store || (isRecorded && !mayBeOver)) return
     this.#recording ??= this.#record(this.#store).finally(() => {
       this.#recording = undefined
     })
@@ -147,7 +156,8 @@ export class GuestRecords {
         this.#doubt = (await store.past()).doubt
         await states.record(recordingChanges({ guests, records, doubt: this.#doubt, atMs: clock() }))
       } else {
-        const { doubt, changes } = await settlingChanges(store, guests, this.#surroundings, clock())
+        const surroundings = { ...this.#surroundings, inForce: this.#doubt }
+        const { doubt, changes } = await settlingChanges(store, guests, surroundings, clock())
         // In force before it is stored.
         this.#doubt = doubt
         await states.record(changes)
@@ -185,8 +195,8 @@ export class GuestRecords {
 
   /** After an order: doubt ends when no guest is held for it any more. */
   async endDoubtIfOver(): Promise<void> {
-    const { states } = this.#options
-    if (this.#doubt === undefined || heldByDoubt(states.all).length > 0) return
+    const { states, guests } = this.#options
+    if (this.#doubt === undefined || heldByDoubt(states.all, guests()).length > 0) return
     await states.record([{ kind: 'doubt', doubt: undefined }])
     this.#doubt = undefined
   }

@@ -117,7 +117,7 @@ export class GuestHistory {
   /** Why the store may have forgotten installations, and the guests that are held for it. */
   doubt(): { readonly reason: HoldReason; readonly held: readonly string[] } | undefined {
     const reason = this.#records.doubt
-    return reason && { reason, held: heldByDoubt(this.#states.all) }
+    return reason && { reason, held: heldByDoubt(this.#states.all, this.#options.guests()) }
   }
 
   /**

@@ -103,7 +103,7 @@ function noNames(example: string): Failure {
 
 /** The guests that are held because the store is in doubt, and are still in the configuration. */
 async function heldNames(store: Store, { guests }: Snapshot): Promise<string[]> {
-  return heldByDoubt(await store.states()).filter((name) => guests.byName(name) !== undefined)
+  return heldByDoubt(await store.states(), guests)
 }
 
 function refuseTooMany(number: number, { max }: InstallOptions): void {
@@ -160,7 +160,7 @@ async function carryOut(
 ): Promise<void> {
   const done = []
   for (const guest of guests) done.push({ guest, ...(await change(store, guest, order)) })
-  await endDoubtIfOver(store)
+  await endDoubtIfOver(store, snapshot.guests)
   if (options.json)
     io.out(
       json(

@@ -1,0 +1,49 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { expect, onTestFinished, test } from 'vitest'
+import { createGuestIndex } from '../../server/core/guest/match.ts'
+import { GuestHistory } from '../../server/machines/history.ts'
+import { reportToken } from '../../server/machines/token.ts'
+import { openStore, storeFile } from '../../server/store/sqlite/open.ts'
+import { makeGuest } from '../support/boot-inputs.ts'
+
+test('doubt that cannot be stored stays in force, and is stored when that is possible again', async () => {
+  const data = mkdtempSync(join(tmpdir(), 'treeboot-records-'))
+  const guests = createGuestIndex([
+    makeGuest('web01', { macs: ['52:54:00:aa:bb:01'] }),
+    makeGuest('web02', { macs: ['52:54:00:aa:bb:02'] }),
+  ])
+  const store = await openStore({ data })
+  const history = new GuestHistory({ guests: () => guests, events: () => {}, clock: Date.now })
+  onTestFinished(async () => {
+    await history.close()
+    await store.close()
+    rmSync(data, { recursive: true, force: true })
+  })
+  const sql = (text: string): void => {
+    const raw = new Database(storeFile(data))
+    raw.exec(text)
+    raw.close()
+  }
+  await history.open(store, { witnesses: [], acceptNew: true })
+  expect(history.stateOf('web02')?.state).toBe('install')
+
+  sql("create trigger full before insert on steps begin select raise(fail, 'the disk is full'); end")
+  const token = reportToken(await store.secret(), 'web01', 3)
+  const installed = { report: 'installed', token, client: '10.0.0.7' } as const
+  const later = { ...installed, local: false, isForwarded: false, needsToken: true }
+  const web01 = guests.byName('web01') ?? makeGuest('web01')
+  await expect(history.report(web01, later)).rejects.toMatchObject({ kind: 'unavailable' })
+  for (let n = 0; n < 3; n++) {
+    await history.fresh()
+    expect(history.stateOf('web02')).toMatchObject({ state: 'held', hold: 'old store' })
+  }
+  sql('drop trigger full')
+  await history.fresh()
+  expect((await store.states()).get('web02')).toMatchObject({ state: 'held', hold: 'old store' })
+  expect((await store.past()).doubt).toBe('old store')
+  await history.report(web01, later)
+  expect(history.stateOf('web01')).toMatchObject({ state: 'installed', install: 3 })
+})
