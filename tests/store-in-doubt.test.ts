@@ -190,6 +190,7 @@ describe('a newcomer', () => {
   test('who has guests first is told one command, which ends the doubt', async () => {
     const server = await start()
     await expectHeld(server, 'new store')
+    expect(await server.problems()).toContain('no record of what was installed')
     expect(notes.join()).toMatch(
       /and 2 more are held and boot from disk: .* no record .*"treeboot install --held"/,
     )
