@@ -29,7 +29,11 @@ test('bytes that came without a validator are not resumed by an older one', asyn
   const part = join(temporaryFolder(), 'part')
   writeFileSync(part, 'old')
   writeFileSync(`${part}.from`, '"old"')
+  let isFirst = true
   const pool = await poolOf((_, res) => {
+    // Every later try is refused, and leaves the bytes of the first as they are.
+    if (!isFirst) return void res.writeHead(503).end()
+    isFirst = false
     // Another file, from its first byte, without an ETag, and cut off once these bytes are on the disk.
     res.writeHead(200, { 'Content-Length': '9' })
     res.write('newer')
