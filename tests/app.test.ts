@@ -1,10 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import request from 'supertest'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { App } from '../server/app.ts'
 import { testApp } from './support/app.ts'
 import { type CliResult, treebootIn } from './support/cli.ts'
+import { eventually } from './support/eventually.ts'
 import { fetchTftp } from './support/tftp-client.ts'
 import { keptFolder, makeTree, temporaryFolder, writeBelow } from './support/tree-folder.ts'
 
@@ -43,7 +44,7 @@ beforeAll(async () => {
   const ports = Object.fromEntries(app.serviceLines().map(({ name, port }) => [name, port]))
   base = `http://127.0.0.1:${ports.http}`
   tftpPort = ports.tftp ?? 0
-  await vi.waitFor(() => expect(readyTrees()).toBe(2), { timeout: 15_000 })
+  await eventually(() => expect(readyTrees()).toBe(2), 15_000)
 }, 20_000)
 
 afterAll(async () => {

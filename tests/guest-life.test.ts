@@ -2,12 +2,13 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { App } from '../server/app.ts'
 import { exitCodes } from '../server/cli/output/io.ts'
 import type { Event } from '../server/events/bus.ts'
 import { testApp } from './support/app.ts'
 import { type CliResult, treebootIn } from './support/cli.ts'
+import { eventually } from './support/eventually.ts'
 import { keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
 
 /** What a machine gets over its life, by the services and the commands that people and machines use. */
@@ -64,7 +65,7 @@ afterAll(async () => {
  */
 beforeEach(async () => {
   events.length = 0
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     meddle("update guests set state = 'install', since_ms = 0, install = 0, rest = '{}'")
     meddle('delete from steps; delete from inbox')
     for (const name of Object.keys(macs)) expect(await stateOf(name)).toBe('install')
@@ -78,7 +79,7 @@ function meddle(sql: string): void {
 }
 
 async function ready(tree: string): Promise<void> {
-  await vi.waitFor(() => expect(app.snapshot().trees.byId(tree)?.state).toBe('ready'), { timeout: 15_000 })
+  await eventually(() => expect(app.snapshot().trees.byId(tree)?.state).toBe('ready'), 15_000)
 }
 
 interface Answer {
@@ -120,7 +121,7 @@ async function install(name: keyof typeof macs, from = machine): Promise<string>
   expect(await boot(name, from)).toContain('LABEL install')
   await ask(from, '/trees/fedora-40/images/pxeboot/vmlinuz')
   const { body } = await ask(from, `/ks/${name}`)
-  await vi.waitFor(async () => expect(await stateOf(name)).toBe('installing'))
+  await eventually(async () => expect(await stateOf(name)).toBe('installing'))
   return new URL(body.trim().split(' ')[1] ?? '').pathname
 }
 
@@ -224,7 +225,7 @@ describe('an installation', () => {
     await ask(machine, report, 'POST')
     expect((await ask(machine, '/ks/web01')).body).toMatch(/^fedora-41 /)
     rmSync(join(home.path, 'trees/fedora-41'), { recursive: true })
-    await vi.waitFor(() => expect(app.snapshot().trees.byId('fedora-41')).toBeUndefined(), { timeout: 8_000 })
+    await eventually(() => expect(app.snapshot().trees.byId('fedora-41')).toBeUndefined(), 8_000)
   })
 })
 
@@ -285,7 +286,7 @@ describe('the inbox', () => {
   async function knock(): Promise<void> {
     // As PXELINUX does: UUID first, then MAC, then the default.
     for (const name of [uuid, `01-${stranger}`, 'default']) await ask(other, `/pxelinux.cfg/${name}`)
-    await vi.waitFor(async () => expect(JSON.parse((await ask(desk, '/api/v1/inbox')).body)).toHaveLength(1))
+    await eventually(async () => expect(JSON.parse((await ask(desk, '/api/v1/inbox')).body)).toHaveLength(1))
   }
 
   test('holds who asked and is no guest, and one command makes it one, at once and for good', async () => {
@@ -305,11 +306,9 @@ describe('the inbox', () => {
       ),
     )
     expect(readdirSync(join(home.path, 'guests.d'))).toEqual(['web09.yaml'])
-    await vi.waitFor(
+    await eventually(
       async () => expect((await ask(other, `/pxelinux.cfg/01-${stranger}`)).body).toContain('LABEL install'),
-      {
-        timeout: 8_000,
-      },
+      8_000,
     )
     expect(JSON.parse((await ask(desk, '/api/v1/inbox')).body)).toEqual([])
     expect((await treeboot('explain', 'web09')).out).toMatch(
@@ -332,10 +331,10 @@ describe('the inbox', () => {
   test('an adopted machine may be kept on its disk', async () => {
     await knock()
     await treeboot('adopt', stranger, '--name', 'web09', '--profile', 'web', '--local')
-    await vi.waitFor(
+    await eventually(
       async () =>
         expect((await ask(other, `/pxelinux.cfg/01-${stranger}`)).body).toContain('kept on its own disk'),
-      { timeout: 8_000 },
+      8_000,
     )
   })
 })

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { App } from '../server/app.ts'
 import { encodePacket } from '../server/protocols/tftp/wire/packet.ts'
 import { testApp } from './support/app.ts'
+import { eventually } from './support/eventually.ts'
 import { RawFtp } from './support/ftp.ts'
 import { NfsClient, TcpWire } from './support/nfs-client.ts'
 import { fetchTftp } from './support/tftp-client.ts'
@@ -64,9 +65,7 @@ beforeAll(async () => {
   app = testApp(home.path)
   await app.start()
   ports = Object.fromEntries(app.serviceLines().map(({ name, port = 0 }) => [name, port]))
-  await vi.waitFor(() => expect(app.snapshot().trees.byId('fedora-40')?.state).toBe('ready'), {
-    timeout: 15_000,
-  })
+  await eventually(() => expect(app.snapshot().trees.byId('fedora-40')?.state).toBe('ready'), 15_000)
 }, 20_000)
 
 afterAll(async () => {
@@ -226,7 +225,7 @@ test('a whole file that is fetched by TFTP or NFS counts as by HTTP', async () =
   const client = new NfsClient(wire)
   await client.readAll(await client.walk(machine.paths.kernel))
   wire.close()
-  await vi.waitFor(async () =>
+  await eventually(async () =>
     expect((await history(machine)).map(({ step }) => step)).toEqual(['offered', 'kernel']),
   )
 })

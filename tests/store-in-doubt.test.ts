@@ -6,6 +6,7 @@ import type { Event } from '../server/events/bus.ts'
 import { reportToken } from '../server/machines/token.ts'
 import { openStore } from '../server/store/sqlite/open.ts'
 import { treebootIn } from './support/cli.ts'
+import { eventually } from './support/eventually.ts'
 import { keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
 
 /** A lost, an old and a foreign store wipe no disk: what each machine boots, through the whole server. */
@@ -70,9 +71,7 @@ async function start(options: { readonly newStore?: 'install' } = {}): Promise<S
     if (event.type === 'config' || event.type === 'trouble') notes.push(event.message)
   })
   await app.start()
-  await vi.waitFor(() => expect(app.snapshot().trees.byId('fedora-40')?.state).toBe('ready'), {
-    timeout: 15_000,
-  })
+  await eventually(() => expect(app.snapshot().trees.byId('fedora-40')?.state).toBe('ready'), 15_000)
   const port = app.serviceLines().find(({ name }) => name === 'http')?.port ?? 0
   const get = async (path: string): Promise<string> => (await fetch(`http://127.0.0.1:${port}${path}`)).text()
   return {
@@ -182,7 +181,7 @@ describe('a newcomer', () => {
     configure('')
     const server = await start()
     configure(guests)
-    await vi.waitFor(() => expect(server.app.snapshot().guests.all).toHaveLength(3))
+    await eventually(() => expect(server.app.snapshot().guests.all).toHaveLength(3))
     expect(await server.boots('web01')).toBe('install')
     expect(await server.state('web01')).toBe('install')
   })
@@ -205,7 +204,7 @@ describe('a newcomer', () => {
     for (const name of Object.keys(macs)) expect(await server.boots(name)).toBe('install')
     expect(await server.problems()).not.toContain('no record of what was installed')
     configure(`${guests}  late: { mac: "52:54:00:aa:bb:09", tree: fedora-40 }\n`)
-    await vi.waitFor(() => expect(server.app.snapshot().guests.byName('late')).toBeDefined())
+    await eventually(() => expect(server.app.snapshot().guests.byName('late')).toBeDefined())
     expect(await server.boots('late')).toBe('install')
   })
 })
@@ -216,7 +215,7 @@ describe('a store in doubt', () => {
     expect((await treeboot('install', 'web01')).code).toBe(0)
     expect(await server.boots('web01')).toBe('install')
     configure(`${guests}  late: { mac: "52:54:00:aa:bb:09", tree: fedora-40 }\n`)
-    await vi.waitFor(() => expect(server.app.snapshot().guests.byName('late')).toBeDefined())
+    await eventually(() => expect(server.app.snapshot().guests.byName('late')).toBeDefined())
     await expectHeld(server, 'new store', ['web02', 'again', 'late'])
   })
 
@@ -253,7 +252,7 @@ describe('a store in doubt', () => {
     expect((await treeboot('install', '--held', '--yes')).code).toBe(0)
     const late = '  late: { mac: "52:54:00:aa:bb:09", tree: fedora-40 }\n'
     configure(`${guests}${late}`)
-    await vi.waitFor(() => expect(server.app.snapshot().guests.byName('late')).toBeDefined())
+    await eventually(() => expect(server.app.snapshot().guests.byName('late')).toBeDefined())
     expect(await server.boots('late')).toBe('install')
     await expectHeld(server, 'old store', ['web02'])
   })
@@ -272,13 +271,13 @@ describe('a guest under a new name', () => {
   test('keeps its state and its story', async () => {
     const server = await usedServer()
     configure(renamed)
-    await vi.waitFor(() => expect(server.app.snapshot().guests.byName('www')).toBeDefined())
+    await eventually(() => expect(server.app.snapshot().guests.byName('www')).toBeDefined())
     expect(await server.state('www')).toBe('installed')
     expect(await server.boots('mail')).toBe('install')
     const { out } = await treeboot('guests', 'show', 'www', '--json')
     expect(JSON.parse(out).story.map(({ step }: { step: string }) => step)).toContain('installed')
     configure(guests)
-    await vi.waitFor(() => expect(server.app.snapshot().guests.byName('web01')).toBeDefined())
+    await eventually(() => expect(server.app.snapshot().guests.byName('web01')).toBeDefined())
     expect(await server.state('web01')).toBe('installed')
   })
 
@@ -297,7 +296,7 @@ describe('a guest under a new name', () => {
   web01: { mac: "52:54:00:aa:bb:77", tree: fedora-40 }
   www: { ${definition('web01')} }
 `)
-    await vi.waitFor(() => expect(server.app.snapshot().guests.byName('www')).toBeDefined())
+    await eventually(() => expect(server.app.snapshot().guests.byName('www')).toBeDefined())
     expect(await server.state('www')).toBe('held (renamed)')
     expect(await server.state('web01')).toBe('installed')
   })

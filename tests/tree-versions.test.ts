@@ -1,11 +1,12 @@
 import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { App } from '../server/app.ts'
 import { runCli } from '../server/cli/program.ts'
 import { VersionStore } from '../server/versions/version-store.ts'
 import { testApp } from './support/app.ts'
+import { eventually } from './support/eventually.ts'
 import { imagesOfTree, keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
 
 /** New versions are switched in while clients are in the middle of older ones. */
@@ -64,9 +65,7 @@ async function switchIn(version: number): Promise<void> {
 }
 
 async function shown(version: number): Promise<void> {
-  await vi.waitFor(() => expect(app.snapshot().trees.byId('fedora')?.release?.version).toBe(version), {
-    timeout: 10_000,
-  })
+  await eventually(() => expect(app.snapshot().trees.byId('fedora')?.release?.version).toBe(version), 10_000)
 }
 
 interface From {

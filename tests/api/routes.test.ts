@@ -1,11 +1,12 @@
 import { readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import request from 'supertest'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { isAppPath, routes } from '../../server/api/routes.ts'
 import type { App } from '../../server/app.ts'
 import { cleanPath } from '../../server/files/path.ts'
 import { testApp } from '../support/app.ts'
+import { eventually } from '../support/eventually.ts'
 import { keptFolder, makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
 const config = `
@@ -30,9 +31,7 @@ beforeAll(async () => {
   await app.start()
   base = `http://127.0.0.1:${app.serviceLines().find(({ name }) => name === 'http')?.port}`
   token = readFileSync(join(home.path, 'data/admin-token'), 'utf8').trim()
-  await vi.waitFor(() => expect(app.snapshot().trees.byId('old/fedora-40')?.state).toBe('ready'), {
-    timeout: 15_000,
-  })
+  await eventually(() => expect(app.snapshot().trees.byId('old/fedora-40')?.state).toBe('ready'), 15_000)
 }, 20_000)
 
 afterAll(async () => {

@@ -1,13 +1,14 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { Catalog } from '../../server/catalog/catalog.ts'
 import { ConfigError } from '../../server/config/problems.ts'
 import type { Event } from '../../server/events/bus.ts'
 import { VersionStore } from '../../server/versions/version-store.ts'
+import { eventually } from '../support/eventually.ts'
 import { makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
-const deadline = { timeout: 8000, interval: 10 }
+const deadlineMs = 8000
 const oneGuest = 'guests:\n  web01: { mac: 52:54:00:aa:bb:01, tree: fedora-40, template: fedora.ks }\n'
 
 async function started(cwd: string) {
@@ -19,7 +20,7 @@ async function started(cwd: string) {
   })
   onTestFinished(() => catalog.stop())
   await catalog.start()
-  const shows = (judge: () => void) => vi.waitFor(judge, deadline)
+  const shows = (judge: () => void) => eventually(judge, deadlineMs)
   return { catalog, events, shows }
 }
 

@@ -2,6 +2,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { readTemplates, watchTemplates } from '../../server/catalog/templates.ts'
+import { eventually } from '../support/eventually.ts'
 import { temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
 test('templates and snippets are read with their paths; hidden files and those of editors are not', async () => {
@@ -53,10 +54,10 @@ test('changes are noticed, in folders made later too', async () => {
   const changed = vi.fn()
   onTestFinished(await watchTemplates(folder, changed))
   writeFileSync(join(folder, 'new.ks'), 'text')
-  await vi.waitFor(() => expect(changed).toHaveBeenCalled(), 5000)
+  await eventually(() => expect(changed).toHaveBeenCalled(), 5000)
   mkdirSync(join(folder, 'later'))
-  await vi.waitFor(() => expect(changed.mock.calls.length).toBeGreaterThan(1), 5000)
+  await eventually(() => expect(changed.mock.calls.length).toBeGreaterThan(1), 5000)
   const before = changed.mock.calls.length
   writeFileSync(join(folder, 'later/inner.ks'), 'text')
-  await vi.waitFor(() => expect(changed.mock.calls.length).toBeGreaterThan(before), 5000)
+  await eventually(() => expect(changed.mock.calls.length).toBeGreaterThan(before), 5000)
 })

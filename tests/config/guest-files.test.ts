@@ -1,10 +1,11 @@
 import { readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { addGuest } from '../../server/config/add-guest.ts'
 import { loadConfigFile } from '../../server/config/load.ts'
 import { watchConfig } from '../../server/config/watch.ts'
 import { failureMessage } from '../../server/core/failure.ts'
+import { eventually } from '../support/eventually.ts'
 import { stating } from '../support/stating.ts'
 import { temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
@@ -154,7 +155,7 @@ describe('the watch on guests.d', () => {
       },
     })
     onTestFinished(() => watch.close())
-    return (expected) => vi.waitFor(() => expect(names).toEqual(expected), { timeout: 5_000, interval: 5 })
+    return (expected) => eventually(() => expect(names).toEqual(expected))
   }
 
   test('sees files that are added, replaced, edited in place and removed', async () => {

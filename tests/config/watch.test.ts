@@ -1,9 +1,10 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type ConfigWatch, watchConfig } from '../../server/config/watch.ts'
 import type { Event } from '../../server/events/bus.ts'
+import { eventually } from '../support/eventually.ts'
 import { stating } from '../support/stating.ts'
 
 let folder: string
@@ -39,7 +40,7 @@ function saveAsEditorsDo(text: string): void {
   renameSync(`${file}~`, file)
 }
 
-const until = (check: () => void) => vi.waitFor(check, { timeout: 10_000, interval: 10 })
+const until = (check: () => void) => eventually(check, 10_000)
 const outcomes = () => events.map((event) => (event.type === 'config' ? event.outcome : event.type))
 
 describe('config.yaml while treeboot runs', () => {

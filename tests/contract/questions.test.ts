@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Decision } from '../../server/core/boot/decision.ts'
 import { Failure } from '../../server/core/failure.ts'
 import { type Event, EventBus } from '../../server/events/bus.ts'
@@ -12,6 +12,7 @@ import type { Listener } from '../../server/protocols/listener.ts'
 import { NfsListener } from '../../server/protocols/nfs/server.ts'
 import { TftpListener } from '../../server/protocols/tftp/server.ts'
 import { encodePacket } from '../../server/protocols/tftp/wire/packet.ts'
+import { eventually } from '../support/eventually.ts'
 import { RawFtp } from '../support/ftp.ts'
 import { NfsClient, TcpWire } from '../support/nfs-client.ts'
 import { fetchTftp } from '../support/tftp-client.ts'
@@ -184,7 +185,7 @@ describe('a fetch claims the file first, and its event has the decision', () => 
   test.each(Object.entries(fetches))('%s', async (_name, get) => {
     expect((await get()).equals(bytes)).toBe(true)
     expect(claims).toBeGreaterThan(0)
-    await vi.waitFor(() => expect(fetched()).toHaveLength(1))
+    await eventually(() => expect(fetched()).toHaveLength(1))
     expect(fetched()[0]).toMatchObject({ outcome: 'complete', bytes: bytes.length, decision })
   })
 

@@ -3,10 +3,11 @@ import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { Client, FTPError } from 'basic-ftp'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { App } from '../../server/app.ts'
 import { encodePacket } from '../../server/protocols/tftp/wire/packet.ts'
 import { testApp } from '../support/app.ts'
+import { eventually } from '../support/eventually.ts'
 import { RawFtp } from '../support/ftp.ts'
 import { writeIso } from '../support/iso/write-iso.ts'
 import { type UdfFile, writeUdf } from '../support/iso/write-udf.ts'
@@ -87,7 +88,7 @@ beforeAll(async () => {
   nfs = new NfsClient(nfsWire)
   const ready = () => app.snapshot().trees.all.filter((tree) => tree.state === 'ready').length
   // fedora-40, and the two images of fedora-41. The other folders in trees/ hold no tree.
-  await vi.waitFor(() => expect(ready()).toBe(3), { timeout: 15_000 })
+  await eventually(() => expect(ready()).toBe(3), 15_000)
 }, 20_000)
 
 afterAll(async () => {

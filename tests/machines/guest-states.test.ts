@@ -2,12 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { beforeEach, describe, expect, test, vi } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import type { GuestEvent } from '../../server/core/guest/state.ts'
 import type { Event } from '../../server/events/bus.ts'
 import { GuestStates } from '../../server/machines/guest-states.ts'
 import { openStore, storeFile } from '../../server/store/sqlite/open.ts'
 import type { Store } from '../../server/store/store.ts'
+import { eventually } from '../support/eventually.ts'
 
 /** A store on a real disk, whose writes fail while a trigger of the database refuses them. */
 
@@ -80,7 +81,7 @@ describe('what leads to the disk', () => {
       await states.fresh()
       expect(states.get('web01')?.state).toBe(state)
       mend()
-      await vi.waitFor(async () => expect(await stored()).toBe(state), { timeout: 10_000 })
+      await eventually(async () => expect(await stored()).toBe(state), 10_000)
       expect((await store.history('web01')).map(({ kind }) => kind)).toHaveLength(1)
     },
   )
@@ -156,7 +157,7 @@ test('no installation begins while the store cannot be written, and the log says
   expect(states.whyNotWritable()).toBe('the store cannot be written (the disk is full)')
   expect(troubles()).toEqual(['the disk is full'])
   mend()
-  await vi.waitFor(() => expect(states.whyNotWritable()).toBeUndefined(), { timeout: 10_000 })
+  await eventually(() => expect(states.whyNotWritable()).toBeUndefined(), 10_000)
 })
 
 test('a guest without a record gets none by what its machine fetches', async () => {

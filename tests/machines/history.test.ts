@@ -1,10 +1,11 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import type { BootDecision } from '../../server/core/boot/decision.ts'
 import { createGuestIndex } from '../../server/core/guest/match.ts'
 import { nextState } from '../../server/core/guest/next-state.ts'
 import { GuestHistory } from '../../server/machines/history.ts'
 import { memoryStore } from '../../server/store/memory/store.ts'
 import { makeGuest } from '../support/boot-inputs.ts'
+import { eventually } from '../support/eventually.ts'
 
 const guest = makeGuest('web01', { macs: ['52:54:00:aa:bb:01'] })
 const kernel = '/trees/fedora/40/images/pxeboot/vmlinuz'
@@ -35,7 +36,7 @@ test('an offer counts that was made after an order in another process, however m
   const offersOf = () => history.stateOf(guest.name)?.offers?.map(({ client }) => client) ?? []
   expect(offersOf()).not.toContain('192.0.2.1')
   history.fetched('192.0.2.1', kernel)
-  await vi.waitFor(() => expect(offersOf()).toContain('192.0.2.1'))
+  await eventually(() => expect(offersOf()).toContain('192.0.2.1'))
   expect(history.stateOf(guest.name)).toMatchObject({ state: 'install', install: 1 })
 })
 

@@ -3,12 +3,23 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 
+const { FUZZ_INPUTS, FUZZ_FACTOR, FUZZ_SEED } = process.env
+const isSearch = FUZZ_INPUTS !== undefined || FUZZ_FACTOR !== undefined
+
 /**
  * How often a property is tried: `times`, or a multiple of it where `FUZZ_FACTOR` asks for a longer search,
  * as the nightly run does.
  */
 export function runs(times: number): number {
-  return Math.ceil(times * Number(process.env.FUZZ_FACTOR ?? 1))
+  return Math.ceil(times * Number(FUZZ_FACTOR ?? 1))
+}
+
+/**
+ * How often a dear property is tried: a part of `times` among the unit tests, all of them where `npm run fuzz`
+ * searches, and a multiple where `FUZZ_FACTOR` asks for a longer search.
+ */
+export function searches(times: number, part = 1 / 10): number {
+  return runs(isSearch ? times : times * part)
 }
 
 /** How one parser is searched for inputs that do harm. */
@@ -24,9 +35,9 @@ export interface Fuzzer {
 }
 
 /** `npm run fuzz` gives the number. In the unit tests a few inputs show that a fuzzer works. */
-const inputs = Number(process.env.FUZZ_INPUTS ?? 100)
+const inputs = Number(FUZZ_INPUTS ?? 100)
 /** `FUZZ_SEED` repeats a search. */
-export const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 0x7fffffff)
+export const seed = Number(FUZZ_SEED ?? Date.now() % 0x7fffffff)
 const corpus = join(import.meta.dirname, '../corpus')
 
 /** The files of one folder of the corpus. Images are kept as text; their own tests read those. */
@@ -49,7 +60,7 @@ export async function fuzz(name: string, { seeds, tokens, read, cost = 1 }: Fuzz
         try {
           await read(input)
         } catch (error) {
-          if (process.env.FUZZ_INPUTS !== undefined) last = input
+          if (FUZZ_INPUTS !== undefined) last = input
           throw error
         }
       }),

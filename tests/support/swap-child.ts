@@ -2,7 +2,7 @@ import { renameSync } from 'node:fs'
 
 /**
  * A process for a test: puts a symlink in the place of a folder and back again, as quickly as it can, until its
- * standard input ends. Then it writes how often. `node swap-child.ts FOLDER SYMLINK`
+ * standard input ends. For each line that it reads it writes how often. `node swap-child.ts FOLDER SYMLINK`
  */
 const [folder = '', link = ''] = process.argv.slice(2)
 const kept = `${folder}.kept`
@@ -15,10 +15,11 @@ function wait(): void {
 
 let swaps = 0
 let ended = false
-process.stdin.resume().on('end', () => {
-  ended = true
-})
-process.stdout.write('begun\n')
+process.stdin
+  .on('data', () => process.stdout.write(`${swaps}\n`))
+  .on('end', () => {
+    ended = true
+  })
 
 function swapForAWhile(): void {
   for (let i = 0; i < 50; i++) {
@@ -30,7 +31,6 @@ function swapForAWhile(): void {
     wait()
     swaps += 2
   }
-  if (ended) process.stdout.write(`${swaps}\n`)
-  else setImmediate(swapForAWhile)
+  if (!ended) setImmediate(swapForAWhile)
 }
 swapForAWhile()

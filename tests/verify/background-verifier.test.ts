@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto'
 import { readFileSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import type { DigestAlgorithm } from '../../server/core/tree/tree.ts'
 import { type Stamp, stampOf } from '../../server/files/listing-source.ts'
 import { BackgroundVerifier } from '../../server/verify/background-verifier.ts'
 import { digestFile } from '../../server/verify/digests/digests.ts'
 import { VerifyCache } from '../../server/verify/verify-cache.ts'
+import { eventually } from '../support/eventually.ts'
 import { temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
 async function existing(file: string): Promise<Stamp> {
@@ -45,7 +46,7 @@ test('a digest is computed once, however many files need it, and is then known',
   } as const
   const wrong = { path: 'vmlinuz', stamp, expected: { algorithm: 'sha256', hex: 'ab' } } as const
   expect(verifier.check([right, wrong], enqueue).unverified).toEqual(['vmlinuz', 'vmlinuz'])
-  await vi.waitFor(() => expect(told).toEqual([stamp.file]))
+  await eventually(() => expect(told).toEqual([stamp.file]))
   expect(verifier.check([right, wrong], enqueue)).toEqual({
     unverified: [],
     damaged: [{ path: 'vmlinuz', expected: wrong.expected, found: right.expected.hex }],
@@ -77,7 +78,7 @@ test('large files are hashed in threads, as small ones are hashed here', async (
     stamps.map((stamp) => ({ path: stamp.file, stamp, expected })),
     enqueue,
   )
-  await vi.waitFor(() => expect(known.size).toBe(2), { timeout: 50_000 })
+  await eventually(() => expect(known.size).toBe(2), 50_000)
   expect(stamps.map((stamp) => cache.get(stamp, 'md5'))).toEqual([md5OfZeros, hexOf('md5', 'kernel')])
   expect(verifier.idle).toBe(true)
 }, 60_000)

@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { LiveTrees } from '../../server/catalog/scan/live-trees.ts'
 import type { Event } from '../../server/events/bus.ts'
 import { publishTree } from '../../server/intake/publish-tree.ts'
@@ -18,6 +18,7 @@ import { VerifyCache } from '../../server/verify/verify-cache.ts'
 import { planGc } from '../../server/versions/gc.ts'
 import { folderOfId, folderOfVersion } from '../../server/versions/layout.ts'
 import { VersionStore } from '../../server/versions/version-store.ts'
+import { eventually } from '../support/eventually.ts'
 import { imagesOfTree, makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
 function inputs() {
@@ -212,10 +213,7 @@ test('a running server shows a new version at once, and the tree stays ready', a
   expect(version()).toEqual(['fedora 40 ready'])
   for (const next of ['41', '42', '43']) {
     await publish('fedora', next)
-    await vi.waitFor(() => expect(version()).toEqual([`fedora ${next} ready`]), {
-      timeout: 5000,
-      interval: 10,
-    })
+    await eventually(() => expect(version()).toEqual([`fedora ${next} ready`]))
   }
   expect(events.flatMap((event) => (event.type === 'tree' ? [event.state] : []))).toEqual(['ready'])
 })

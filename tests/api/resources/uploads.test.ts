@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import type { Event } from '../../../server/events/bus.ts'
 import { testApp } from '../../support/app.ts'
+import { eventually } from '../../support/eventually.ts'
 import { RawFtp } from '../../support/ftp.ts'
 import { writeIso } from '../../support/iso/write-iso.ts'
 import { imagesOfTree, temporaryFolder, treeinfoText } from '../../support/tree-folder.ts'
@@ -104,10 +105,10 @@ test('a wrong checksum or a cut connection keeps the tree from being published, 
     })
     socket.on('close', () => resolve())
   })
-  await vi.waitFor(async () =>
+  await eventually(async () =>
     expect((await api('HEAD', 'fedora/images/install.img')).headers.get('upload-offset')).toBe('6'),
   )
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const cut = await said(await api('POST', 'fedora/publish'))
     expect(cut.lines).toEqual([
       expect.stringMatching(/^fedora\/images\/install\.img was cut off after 6 bytes/),

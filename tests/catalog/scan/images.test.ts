@@ -9,9 +9,10 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { LiveTrees } from '../../../server/catalog/scan/live-trees.ts'
 import { VerifyCache } from '../../../server/verify/verify-cache.ts'
+import { eventually } from '../../support/eventually.ts'
 import { writeIso } from '../../support/iso/write-iso.ts'
 import { writeUdf } from '../../support/iso/write-udf.ts'
 import { stating } from '../../support/stating.ts'
@@ -23,7 +24,7 @@ import {
   treeinfoText,
 } from '../../support/tree-folder.ts'
 
-const deadline = { timeout: 8000, interval: 10 }
+const deadlineMs = 8000
 
 async function watching(base: string, { missingGraceMs = 400 } = {}) {
   const told: string[] = []
@@ -40,7 +41,7 @@ async function watching(base: string, { missingGraceMs = 400 } = {}) {
   await trees.start()
   const tree = (id: string) => trees.trees.find((each) => each.id === id)
   const becomes = (id: string, state: string | undefined) =>
-    vi.waitFor(() => expect(tree(id)?.state, tree(id)?.reasons.join()).toBe(state), deadline)
+    eventually(() => expect(tree(id)?.state, tree(id)?.reasons.join()).toBe(state), deadlineMs)
   return { trees, tree, becomes, told }
 }
 
@@ -117,7 +118,7 @@ test('an image is incoming while it is copied; cut short it is broken, and says 
   // All but the last million bytes, or somewhat less.
   for (let at = 100_000; at < bytes.length - 1_000_000; at += 500_000) {
     appendFileSync(file, bytes.subarray(at, at + 500_000))
-    await vi.waitFor(() => expect(tree('f40')?.reasons).not.toEqual([]), deadline)
+    await eventually(() => expect(tree('f40')?.reasons).not.toEqual([]), deadlineMs)
     expect(tree('f40')?.state).toBe('incoming')
   }
   await becomes('f40', 'broken')
@@ -136,13 +137,13 @@ test('a folder of the same name comes first, at any time, and the image stays a 
   expect(tree('f40')?.version).toBe('40')
   makeTree(join(base, 'aside'), { version: '41' })
   renameSync(join(base, 'aside'), join(base, 'trees/f40'))
-  await vi.waitFor(() => expect(tree('f40')?.origin.kind).toBe('folder'), deadline)
+  await eventually(() => expect(tree('f40')?.origin.kind).toBe('folder'), deadlineMs)
   await trees.rescan()
   expect(trees.problems.map(({ message }) => message)).toEqual([
     expect.stringMatching(stating('trees/f40.iso', 'trees/f40', 'f40')),
   ])
   rmSync(join(base, 'trees/f40'), { recursive: true })
-  await vi.waitFor(() => expect(tree('f40')?.origin.kind).toBe('iso'), deadline)
+  await eventually(() => expect(tree('f40')?.origin.kind).toBe('iso'), deadlineMs)
 })
 
 test('an image without a tree is noted and stays a file', async () => {
@@ -156,7 +157,7 @@ test('an image without a tree is noted and stays a file', async () => {
     expect.stringMatching(stating('trees/drivers', 'drivers.iso')),
   ])
   writeFileSync(join(base, 'trees/more.iso'), writeIso({ files: { x: 'y' } }).bytes)
-  await vi.waitFor(() => expect(trees.problems.length).toBe(2), deadline)
+  await eventually(() => expect(trees.problems.length).toBe(2), deadlineMs)
 })
 
 test('a symlink to an image inside trees/ is a tree; one that leads out is not', async () => {

@@ -9,11 +9,12 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { LiveTrees } from '../../../server/catalog/scan/live-trees.ts'
 import type { SettleTimes } from '../../../server/core/tree/settle.ts'
 import type { Event } from '../../../server/events/bus.ts'
 import { VerifyCache } from '../../../server/verify/verify-cache.ts'
+import { eventually } from '../../support/eventually.ts'
 import {
   imagesOfTree,
   makeTree,
@@ -26,7 +27,7 @@ import {
 const times: SettleTimes = { quietMs: 150, missingGraceMs: 400 }
 /** For copies that the test itself makes slow: what it sees first must not be their end. */
 const patient: SettleTimes = { ...times, quietMs: 400 }
-const deadline = { timeout: 8000, interval: 10 }
+const deadlineMs = 8000
 
 async function watching(base: string, options: { times?: SettleTimes; cache?: VerifyCache } = {}) {
   const events: Event[] = []
@@ -46,7 +47,7 @@ async function watching(base: string, options: { times?: SettleTimes; cache?: Ve
   const story = (id: string) =>
     events.flatMap((event) => (event.type === 'tree' && event.id === id ? [event.state] : []))
   const becomes = (id: string, wanted: string | undefined) =>
-    vi.waitFor(() => expect(state(id)).toBe(wanted), deadline)
+    eventually(() => expect(state(id)).toBe(wanted), deadlineMs)
   const reasons = (id: string) => trees.trees.find((tree) => tree.id === id)?.reasons
   return { trees, events, state, story, becomes, reasons }
 }
@@ -87,11 +88,11 @@ test.each(['.treeinfo last', '.treeinfo first'])(
     writeBelow(folder, 'images/pxeboot/vmlinuz', 'first piece')
     if (order === '.treeinfo first') await becomes('fedora', 'incoming')
     const until = Date.now() + 3 * patient.quietMs
-    await vi.waitFor(() => {
+    await eventually(() => {
       appendFileSync(join(folder, 'images/pxeboot/vmlinuz'), 'piece')
       expect(state('fedora')).not.toBe('ready')
       expect(Date.now()).toBeGreaterThan(until)
-    }, deadline)
+    }, deadlineMs)
     expect(story('fedora')).not.toContain('ready')
     if (order === '.treeinfo last') writeBelow(folder, '.treeinfo', treeinfoText({ checksums: false }))
     await becomes('fedora', 'ready')
@@ -106,11 +107,11 @@ test('a tree whose packages are still being copied is incoming, though its image
   await becomes('fedora', 'incoming')
   const until = Date.now() + 3 * patient.quietMs
   let count = 0
-  await vi.waitFor(() => {
+  await eventually(() => {
     writeBelow(folder, `Packages/p/package-${count++ % 3}.rpm`, 'x'.repeat(count))
     expect(state('fedora')).toBe('incoming')
     expect(Date.now()).toBeGreaterThan(until)
-  }, deadline)
+  }, deadlineMs)
   await becomes('fedora', 'ready')
 })
 
@@ -135,7 +136,7 @@ test('a tree that is moved into place is there at once, and one that is moved aw
   renameSync(join(base, 'aside'), join(base, 'trees/fedora'))
   await becomes('fedora', 'ready')
   renameSync(join(base, 'trees/fedora'), join(base, 'aside'))
-  await vi.waitFor(() => expect(trees.trees).toEqual([]), deadline)
+  await eventually(() => expect(trees.trees).toEqual([]), deadlineMs)
   expect(story('fedora').at(-1)).toBe('removed')
 })
 
@@ -146,7 +147,7 @@ test('deleted trees disappear, one by one or by whole folders', async () => {
   for (const id of ['a/1', 'a/2', 'b', 'c']) await becomes(id, 'ready')
   rmSync(join(base, 'trees/a'), { recursive: true })
   rmSync(join(base, 'trees/b'), { recursive: true })
-  await vi.waitFor(() => expect(trees.trees.map(({ id }) => id)).toEqual(['c']), deadline)
+  await eventually(() => expect(trees.trees.map(({ id }) => id)).toEqual(['c']), deadlineMs)
 })
 
 test('a new tree under the name of a deleted one is noticed, and so is its removal', async () => {
@@ -296,8 +297,8 @@ test('many trees at once', async () => {
   const { trees } = await watching(base)
   for (let count = 0; count < 40; count++)
     cpSync(join(base, 'aside'), join(base, `trees/set/${count}`), { recursive: true })
-  await vi.waitFor(
+  await eventually(
     () => expect(trees.trees.filter(({ state }) => state === 'ready').length).toBe(40),
-    deadline,
+    deadlineMs,
   )
 })

@@ -1,9 +1,10 @@
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import type { Event } from '../../../server/events/bus.ts'
 import { testApp } from '../../support/app.ts'
 import { treebootIn } from '../../support/cli.ts'
+import { eventually } from '../../support/eventually.ts'
 import { makeTree, temporaryFolder } from '../../support/tree-folder.ts'
 
 test('a published tree that was damaged later is verified again, and not offered before that', async () => {
@@ -24,7 +25,7 @@ test('a published tree that was damaged later is verified again, and not offered
   await app.start()
   expect(await treebootIn(cwd, 'import', 'from', '--id', 'f40')).toMatchObject({ code: 0 })
   const becomes = (state: string) =>
-    vi.waitFor(() => expect(app.snapshot().trees.byId('f40')?.state).toBe(state), { timeout: 20_000 })
+    eventually(() => expect(app.snapshot().trees.byId('f40')?.state).toBe(state), 20_000)
   await becomes('ready')
   states.length = 0
   const file = openSync(join(cwd, 'trees/f40/images/install.img'), 'r+')

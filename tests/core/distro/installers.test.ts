@@ -64,6 +64,8 @@ describe('anaconda', () => {
   })
   test('a tree without packages is given as second stage and not as repository', () => {
     expect(cmdline(makeTree('netinst', { repositories: [] }))).toMatch(/^inst\.stage2=/)
+    const { stage2: _, ...withoutEither } = makeTree('bare', { repositories: [] })
+    expect(cmdline(withoutEither)).toMatch(/^inst\.repo=/)
   })
   test('installs by FTP and by NFS', () => {
     const ftp = makeGuest('a', { template: 'x.ks', source: 'ftp' })

@@ -188,7 +188,9 @@ describe('distributions', () => {
     ['Debian GNU/Linux', '12', '', 'debian'],
     ['Ubuntu', '22.04', 'Server', 'ubuntu'],
     ['Arch Linux', '', '', 'arch'],
+    [' Fedora\n', '1', '', 'fedora'],
     ['Search Engine', '1', '', 'other'],
+    ['  ', '1', '', 'other'],
     ['', '1', '', 'other'],
   ])('%s %s %s is %s', (family, version, variant, distro) => {
     expect(distroOf({ family, version, variant })).toBe(distro)
@@ -202,6 +204,7 @@ describe('distributions', () => {
     ['suse', 'opensuse'],
     ['OL', 'oracle'],
     ['centos_stream', 'centos-stream'],
+    ['centos .-_ Stream', 'centos-stream'],
     ['beos', undefined],
     ['constructor', undefined],
   ])('%s is the name of %s', (text, distro) => {

@@ -9,7 +9,7 @@ import { importLocal } from '../../../server/intake/import/import-tree.ts'
 import { TreeWriter } from '../../../server/intake/import/tree-writer.ts'
 import { unpackImage } from '../../../server/intake/import/unpack-image.ts'
 import { VersionStore } from '../../../server/versions/version-store.ts'
-import { runs } from '../../support/fuzz.ts'
+import { searches } from '../../support/fuzz.ts'
 import { GuardedFolder, hostileEntries, plantedLinks } from '../../support/hostile-archives.ts'
 import { writeIso } from '../../support/iso/write-iso.ts'
 import { writeUdf } from '../../support/iso/write-udf.ts'
@@ -19,7 +19,7 @@ import { imagesOfTree, temporaryFolder, treeinfoText } from '../../support/tree-
 type Packing = 'tar' | 'tar.gz' | 'deb'
 
 /** How many archives are unpacked; the nightly run unpacks more. */
-const archives = Number(process.env.ARCHIVES ?? runs(2000))
+const archives = Number(process.env.ARCHIVES ?? searches(2000))
 /** A second archive is unpacked over the first one in every second case. */
 const cases = Math.ceil(archives / 1.5)
 const timeoutMs = Math.max(120_000, archives * 40)
@@ -103,7 +103,7 @@ test('no disc image does so either', async () => {
     await fill(folder, bytes, (writer) => unpackImage(folder.archive, writer, options))
   })
   const property = fc.asyncProperty(hostileEntries, fc.constantFrom(writeIso, writeUdf), check)
-  await fc.assert(property, { numRuns: runs(100) })
+  await fc.assert(property, { numRuns: searches(200) })
 }, 120_000)
 
 test('no published tree has a name that leads out, by whatever path', async () => {
@@ -122,6 +122,6 @@ test('no published tree has a name that leads out, by whatever path', async () =
     expect(['x', '.treeboot']).toEqual(expect.arrayContaining(readdirSync(trees)))
   })
   const property = fc.asyncProperty(hostileEntries, fc.constantFrom('', 'a/', 'a/b/c/'), check)
-  await fc.assert(property, { numRuns: runs(40) })
+  await fc.assert(property, { numRuns: searches(100) })
   expect(published).toBeGreaterThan(0)
 }, 120_000)

@@ -1,8 +1,9 @@
 import { join } from 'node:path'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import type { Event } from '../../../server/events/bus.ts'
 import { cleanPath } from '../../../server/files/path.ts'
 import { Uploads } from '../../../server/intake/uploads/uploads.ts'
+import { eventually } from '../../support/eventually.ts'
 import { imagesOfTree, temporaryFolder, treeinfoText } from '../../support/tree-folder.ts'
 
 async function receiving() {
@@ -23,7 +24,7 @@ async function receiving() {
     await file.close('complete')
   }
   const told = () =>
-    vi.waitFor(() => events.find((event) => event.type === 'publish') ?? expect.fail('quiet'))
+    eventually(() => events.find((event) => event.type === 'publish') ?? expect.fail('quiet'))
   return { uploads, put, told }
 }
 

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Failure } from '../../../server/core/failure.ts'
 import type { Event } from '../../../server/events/bus.ts'
 import { bytesEntry, memorySource } from '../../../server/files/memory.ts'
 import type { Entry, FileSource } from '../../../server/files/source.ts'
+import { eventually } from '../../support/eventually.ts'
 import { collect, openFtp, RawFtp } from '../../support/ftp.ts'
 
 const kernel = randomBytes(5_000_000)
@@ -128,7 +129,7 @@ describe('RETR records the bytes that went to the client', () => {
     await ftp.ask(`RETR ${path}`)
     ftp.socket.resetAndDestroy()
     socket.resetAndDestroy()
-    await vi.waitFor(() => expect(servedIn(events)).toHaveLength(1))
+    await eventually(() => expect(servedIn(events)).toHaveLength(1))
     expect(servedIn(events)).toMatchObject([{ outcome: 'aborted' }])
   })
 

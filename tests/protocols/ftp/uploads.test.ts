@@ -3,9 +3,10 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { Client } from 'basic-ftp'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { memorySource } from '../../../server/files/memory.ts'
 import type { PublishReport } from '../../../server/files/upload-area.ts'
+import { eventually } from '../../support/eventually.ts'
 import { openFtp, RawFtp } from '../../support/ftp.ts'
 import { temporaryFolder } from '../../support/tree-folder.ts'
 import { uploadFolder } from '../../support/upload-folder.ts'
@@ -84,7 +85,7 @@ describe('an administrator', () => {
     expect((await killed.ask('STOR /incoming/killed')).code).toBe(150)
     socket.end('half')
     killed.socket.end()
-    await vi.waitFor(() => expect(closed).toHaveLength(4))
+    await eventually(() => expect(closed).toHaveLength(4))
     expect(closed).toEqual(['/short partial', '/short complete', '/short complete', '/killed partial'])
     expect(readFileSync(join(folder, 'killed'), 'utf8')).toBe('half')
   })

@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import type { Requester } from '../../../server/core/net/requester.ts'
 import type { Event } from '../../../server/events/bus.ts'
 import { diskSource } from '../../../server/files/disk.ts'
@@ -11,6 +11,7 @@ import { memorySource } from '../../../server/files/memory.ts'
 import type { FileSource } from '../../../server/files/source.ts'
 import { TftpListener, type TftpListenerOptions } from '../../../server/protocols/tftp/server.ts'
 import { decodePacket, encodePacket } from '../../../server/protocols/tftp/wire/packet.ts'
+import { eventually } from '../../support/eventually.ts'
 import {
   type Fate,
   type FetchOptions,
@@ -243,7 +244,7 @@ test('hundreds of requests that come while one is handled are all received', asy
   // In one turn of the event loop, so that the service can read none of them in between.
   for (let i = 0; i < 450; i++)
     socket.send(encodePacket({ type: 'rrq', filename: `${i}`, mode: 'octet', options: new Map() }))
-  await vi.waitFor(() => expect(asked.size).toBe(450))
+  await eventually(() => expect(asked.size).toBe(450))
   socket.close()
 })
 

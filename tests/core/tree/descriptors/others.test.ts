@@ -301,7 +301,13 @@ describe('version.info and VERSION', () => {
     ['Mandriva Linux 2011.0 i586\n', 'Mandriva Linux / 2011.0 / - / i586'],
     ['OpenMandriva 4.2\n', 'OpenMandriva / 4.2 / - / -'],
     ['Mageia cauldron\n', 'Mageia / cauldron / - / -'],
+    ['\n  Mandriva 2010.2 x86_64\n', 'Mandriva / 2010.2 / - / x86_64'],
+    ['OpenMandrivaLx 5 x86_64', 'OpenMandrivaLx / 5 / - / x86_64'],
+    ['mageia 9\tRelease  x86_64\nx', 'mageia / 9 / - / x86_64'],
+    ['Not Mageia 9\n', undefined],
+    ['Mageia 9-beta\n', undefined],
     ['1.2.3\n', undefined],
+    [`Mageia 9\n`.padEnd(4096), 'Mageia / 9 / - / -'],
     ['Mageia\n', undefined],
     [`Mageia 9\n${' '.repeat(4096)}`, undefined],
   ])('VERSION %j', (text, names) => {

@@ -4,13 +4,14 @@ import { readdirSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Event } from '../../../../server/events/bus.ts'
 import { diskSource } from '../../../../server/files/disk.ts'
 import { Backends } from '../../../../server/protocols/tftp/backends.ts'
 import { loadSystemCalls } from '../../../../server/protocols/tftp/native/system-calls.ts'
 import { TftpListener } from '../../../../server/protocols/tftp/server.ts'
 import { decodePacket, encodePacket } from '../../../../server/protocols/tftp/wire/packet.ts'
+import { eventually } from '../../../support/eventually.ts'
 import { type Fate, type FetchOptions, fetchTftp } from '../../../support/tftp-client.ts'
 
 const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
@@ -19,7 +20,7 @@ const reason = loadSystemCalls() ? undefined : 'no koffi, or not Linux on x64 or
 test.skipIf(reason)('the thread runs before the first transfer wants it', async () => {
   const backends = new Backends('auto')
   await backends.open()
-  await vi.waitFor(() => expect(backends.nativeRuns).toBe(true), { timeout: 10_000 })
+  await eventually(() => expect(backends.nativeRuns).toBe(true), 10_000)
   await backends.close()
   expect(backends.nativeRuns).toBe(false)
 })
