@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { App } from '../server/app.ts'
-import { runCli } from '../server/cli/program.ts'
 import { VersionStore } from '../server/versions/version-store.ts'
 import { testApp } from './support/app.ts'
+import { treebootIn } from './support/cli.ts'
 import { eventually } from './support/eventually.ts'
 import { imagesOfTree, keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
 
@@ -115,7 +115,7 @@ describe('sixteen clients fetch a tree while ten new versions are switched in', 
       const clients = Array.from({ length: 16 }, async (_each, client) => {
         const agent = new Agent({ keepAlive: true, maxSockets: 1 })
         const from = { address: addressOf(client), agent }
-        while (switching) passes.push(await fetchTree(from, { pauseMs: 15 }))
+        while (switching) passes.push(await fetchTree(from, { pauseMs: 5 }))
         agent.destroy()
       })
       for (let version = 2; version <= 11; version++) await switchIn(version)
@@ -161,19 +161,8 @@ describe('a guest', () => {
   const machine = { address: '127.0.7.1' }
 
   async function treeboot(...args: string[]): Promise<string> {
-    let said = ''
-    const note = (text: string): void => {
-      said += text
-    }
-    await runCli(args, {
-      out: note,
-      err: note,
-      ask: async () => undefined,
-      exit: () => {},
-      color: false,
-      cwd: home.path,
-    })
-    return said
+    const { out, err } = await treebootIn(home.path, ...args)
+    return out + err
   }
 
   test('sees the version that it was offered until its installation ends, over a restart too', async () => {

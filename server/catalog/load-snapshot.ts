@@ -4,7 +4,7 @@ import { loadConfigFile } from '../config/load.ts'
 import { defined } from '../core/defined.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { createTreeIndex } from '../core/select/select.ts'
-import { settleTimes } from '../core/tree/settle.ts'
+import { type SettleTimes, settleTimes } from '../core/tree/settle.ts'
 import type { Release, Tree } from '../core/tree/tree.ts'
 import { BackgroundVerifier } from '../verify/background-verifier.ts'
 import { VerifyCache } from '../verify/verify-cache.ts'
@@ -15,6 +15,13 @@ import { strayLinks } from './scan/stray-links.ts'
 import type { Snapshot } from './snapshot.ts'
 import { readTemplates } from './templates.ts'
 
+export interface SnapshotOptions {
+  readonly configFile?: string
+  readonly cwd: string
+  /** Default of each time: that of `settleTimes`. */
+  readonly settle?: Partial<SettleTimes>
+}
+
 /**
  * Reads everything once, for commands. Two things differ from a running server. A tree whose digests were
  * never checked is offered and says so among its problems, because a command cannot wait until gigabytes are
@@ -23,15 +30,15 @@ import { readTemplates } from './templates.ts'
  *
  * @throws ConfigError for a faulty configuration.
  */
-export async function loadSnapshot(options: { configFile?: string; cwd: string }): Promise<Snapshot> {
-  const { configFile, cwd } = options
+export async function loadSnapshot(options: SnapshotOptions): Promise<Snapshot> {
+  const { configFile, cwd, settle } = options
   const loaded = await loadConfigFile(defined({ file: configFile, cwd }))
   const { paths } = loaded.config
   const cache = new VerifyCache(paths.data)
   const [trouble, templates, found, stray] = await Promise.all([
     cache.load(),
     readTemplates(paths.templates),
-    readTreesOnce(paths.trees, cache),
+    readTreesOnce(paths.trees, cache, settle),
     strayLinks(paths),
   ])
   const problems: SnapshotProblem[] = [...stray, ...templates.problems, ...found.problems]
@@ -48,6 +55,7 @@ export async function loadSnapshot(options: { configFile?: string; cwd: string }
 async function readTreesOnce(
   treesFolder: string,
   cache: VerifyCache,
+  settle: Partial<SettleTimes> = {},
 ): Promise<{ trees: readonly Tree[]; problems: SnapshotProblem[] }> {
   const warn = (message: string): SnapshotProblem => ({ severity: 'warning', where: treesFolder, message })
   const folder = await realpath(treesFolder).catch(() => undefined)
@@ -63,7 +71,7 @@ async function readTreesOnce(
     }
   // Digests that the cache knows count. Unknown ones are not computed (`verify: false`).
   const verifier = new BackgroundVerifier(cache, () => undefined)
-  const times = { ...settleTimes, missingGraceMs: 0 }
+  const times = { ...settleTimes, missingGraceMs: 0, ...settle }
   const scanner = new TreeScanner({ folder, clock: Date.now, times, verifier, verify: false })
   await scanner.scan()
   if (scanner.hasUnsettled) {

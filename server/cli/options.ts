@@ -22,5 +22,6 @@ export interface CommonOptions {
 
 /** Reads configuration, trees and templates once, for one command. */
 export function readSnapshot(options: CommonOptions, io: CliIo): Promise<Snapshot> {
-  return loadSnapshot({ cwd: io.cwd, ...defined({ configFile: options.config }) })
+  const { cwd, settle } = io
+  return loadSnapshot({ cwd, ...defined({ configFile: options.config, settle }) })
 }

@@ -21,6 +21,7 @@ export async function treebootIn(cwd: string, ...args: string[]): Promise<CliRes
     exit: () => {},
     color: false,
     cwd,
+    settle: { quietMs: 100 },
   })
   return { code, ...said }
 }

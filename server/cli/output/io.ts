@@ -1,3 +1,5 @@
+import type { SettleTimes } from '../../core/tree/settle.ts'
+
 /** The parts of the process that commands use. Tests pass their own, to read what a command prints. */
 export interface CliIo {
   /** The result of a command: standard output. */
@@ -11,6 +13,8 @@ export interface CliIo {
   /** Whether `out` may carry colours. */
   readonly color: boolean
   readonly cwd: string
+  /** Default of each time: that of `settleTimes`. */
+  readonly settle?: Partial<SettleTimes>
 }
 
 /** Exit codes of every command. */
