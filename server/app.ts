@@ -77,7 +77,7 @@ export function createApp({ version, newStore, ...catalogOptions }: AppOptions):
   let data: DataFolder | undefined
   const isAdmin = (token: string): boolean => admin?.isValid(token) ?? false
   const serviceLines = () => running.lines()
-  const health = serverHealth({ machines, renderer, data: () => data })
+  const health = serverHealth({ machines, running, renderer, data: () => data })
   const web = webApp({ ...parts, version, serviceLines, events, metrics, uploads, isAdmin, health })
   const listeners = listenerMakers({ config, source, events, web, uploads, isAdmin, decideNetworkBoot })
 

@@ -14,12 +14,14 @@ export interface ServerHealth {
 
 export interface HealthParts {
   readonly machines: Pick<Machines, 'whyNotWritable' | 'doubt' | 'forgottenOrders'>
+  /** What the services noticed beside themselves. */
+  readonly running: { readonly problems: readonly SnapshotProblem[] }
   readonly renderer: Pick<TemplateRenderer, 'stopped'>
   /** Undefined before the start. */
   readonly data: () => Pick<DataFolder, 'whyTooFull'> | undefined
 }
 
-export function serverHealth({ machines, renderer, data }: HealthParts): ServerHealth {
+export function serverHealth({ machines, running, renderer, data }: HealthParts): ServerHealth {
   const reasons = (): string[] =>
     [machines.whyNotWritable(), data()?.whyTooFull()].filter((reason) => reason !== undefined)
   return {
@@ -35,6 +37,7 @@ export function serverHealth({ machines, renderer, data }: HealthParts): ServerH
         ...machines
           .forgottenOrders()
           .map((message): SnapshotProblem => ({ severity: 'warning', where: 'store', message })),
+        ...running.problems,
         ...renderer.stopped.map(
           ({ template, line, message, remedy }): SnapshotProblem => ({
             severity: 'error',

@@ -1,6 +1,7 @@
 import type { Server } from 'node:net'
 import { defined } from '../core/defined.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
+import type { SnapshotProblem } from '../core/problem.ts'
 import type { EventSink } from '../events/bus.ts'
 
 /** A service that can be opened and closed. `app.ts` starts them all and prints one line for each. */
@@ -15,6 +16,8 @@ export interface Listener {
   readonly address: ListenAddress | undefined
   /** What a client needs to know besides the address, for the start-up table; may be ''. */
   readonly hint?: string
+  /** What is wrong beside the service, as far as it can tell. */
+  readonly problems?: readonly SnapshotProblem[]
 }
 
 /** What a service is bound to. When port 0 was asked for, `port` is the port that the system chose. */

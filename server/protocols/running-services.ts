@@ -1,4 +1,5 @@
 import { type OpenServices, openServices } from '../core/boot/urls.ts'
+import type { SnapshotProblem } from '../core/problem.ts'
 import { type ServiceName, serviceNames, serviceTable } from '../core/services.ts'
 import type { Listener } from './listener.ts'
 import { type OpenedListener, openListener } from './open-listener.ts'
@@ -38,6 +39,10 @@ export class RunningServices {
       const port = wanted === 'auto' && !mayMove ? standard : wanted
       this.#opened.set(name, await openListener({ port, standard }, (tried) => make[name](bind, tried)))
     }
+  }
+
+  get problems(): readonly SnapshotProblem[] {
+    return [...this.#opened.values()].flatMap(({ listener }) => listener.problems ?? [])
   }
 
   /** The ports on which the open services listen. */

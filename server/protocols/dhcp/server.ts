@@ -1,14 +1,17 @@
 import type { RemoteInfo } from 'node:dgram'
 import { LRUCache } from 'lru-cache'
 import type { ClientFacts } from '../../core/boot/firmware.ts'
+import { defined } from '../../core/defined.ts'
 import { failureMessage } from '../../core/failure.ts'
 import type { NetworkBootRequest, NetworkOffer, NetworkReply } from '../../core/loader/network-offer.ts'
+import type { SnapshotProblem } from '../../core/problem.ts'
 import type { EventSink } from '../../events/bus.ts'
 import type { ListenAddress, Listener } from '../listener.ts'
 import { RateLimit } from '../rate-limit.ts'
 import type { Interfaces, ServedInterface } from './interfaces.ts'
 import { defaultLimits, type ReplyLimits, ReplyRate } from './limits.ts'
 import { type DhcpPacket, decodePacket, encodePacket } from './packet.ts'
+import { isProbe, ProxyProbe, type Rival } from './probe.ts'
 import {
   type ClientPorts,
   destinationOf,
@@ -23,6 +26,15 @@ import { type DhcpPorts, DhcpSockets } from './sockets.ts'
 
 /** Decides whether a machine gets an offer, and which. Undefined: no reply and no event. */
 export type DecideOffer = (ask: NetworkBootRequest) => Promise<NetworkReply | undefined>
+
+export interface ProbeTiming {
+  /** Between two searches; the first one is at the start. Default: an hour. */
+  readonly everyMs?: number
+  /** How long a search waits for offers, twice. Default: 2 seconds. */
+  readonly waitMs?: number
+  /** Where other servers receive, for tests. Default: where this one does. */
+  readonly serverPort?: number
+}
 
 export interface DhcpListenerOptions {
   /** Names of the interfaces to reply on; empty means all but loopback. */
@@ -40,11 +52,21 @@ export interface DhcpListenerOptions {
   readonly ports?: Omit<DhcpPorts, 'dhcp'> & ClientPorts
   /** Where broadcasts go; 255.255.255.255, except in tests on loopback. */
   readonly broadcast?: string
+  /**
+   * How other servers that offer network boot are searched for. Tests that speak to this service alone have
+   * `never`.
+   */
+  readonly probe?: ProbeTiming | 'never'
   /** For tests. Default: the interfaces of this machine. */
   readonly localInterfaces?: () => Interfaces
 }
 
 const standardPorts = { bootServer: 4011, client: 68, relay: 67 } as const
+
+/** Another treeboot shall see that we are here. Nothing is booted. */
+const probeOffer: NetworkOffer = { firmware: 'bios', style: 'pxe', bootFile: '' }
+
+const hourMs = 3_600_000
 
 /** Events about junk in one second: a flood must not fill the log. */
 const noisePerSecond = 10
@@ -74,6 +96,10 @@ export class DhcpListener implements Listener {
   readonly #sockets: DhcpSockets
   /** The machines and transaction numbers (xid) that an event was emitted for. */
   readonly #reported = new LRUCache<string, true>({ max: 4096 })
+  readonly #probe: ProxyProbe
+  #probing: NodeJS.Timeout | undefined
+  /** By interface and address. */
+  #rivals: ReadonlyMap<string, Rival> = new Map()
   #pending = 0
   #address: ListenAddress | undefined
 
@@ -83,6 +109,12 @@ export class DhcpListener implements Listener {
     this.#broadcast = options.broadcast ?? '255.255.255.255'
     this.#limits = { ...defaultLimits, ...options.limits }
     this.#rate = new ReplyRate(this.#limits)
+    const { waitMs } = options.probe === 'never' ? {} : (options.probe ?? {})
+    this.#probe = new ProxyProbe({
+      clientPort: this.#ports.client,
+      broadcast: this.#broadcast,
+      ...defined({ waitMs }),
+    })
     this.#sockets = new DhcpSockets(
       { ...options, ports: this.#ports, broadcast: this.#broadcast },
       (bytes, from, serverPort, iface) => this.#onDatagram(bytes, from, serverPort, iface),
@@ -107,9 +139,16 @@ export class DhcpListener implements Listener {
   async start(): Promise<void> {
     await this.#sockets.open()
     this.#address = { host: this.#options.bind, port: this.#sockets.port ?? this.#ports.dhcp }
+    const { probe = {} } = this.#options
+    if (probe === 'never') return
+    const { everyMs = hourMs, serverPort = this.#address.port } = probe
+    void this.#lookForRivals(serverPort)
+    this.#probing = setInterval(() => void this.#lookForRivals(serverPort), everyMs)
+    this.#probing.unref()
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.#probing)
     this.#address = undefined
     this.#sockets.close()
   }
@@ -117,6 +156,33 @@ export class DhcpListener implements Listener {
   /** The boot-server port (4011) on this interface, for tests that let the system choose it. */
   bootServerPort(iface: ServedInterface): number | undefined {
     return this.#sockets.bootServerPort(iface)
+  }
+
+  get problems(): readonly SnapshotProblem[] {
+    return [...this.#rivals.values()].map((rival) => ({
+      severity: 'warning',
+      where: `dhcp on ${rival.interface}`,
+      message: rivalText(rival),
+      remedy:
+        'stop one of the two, or set dhcp.mode: off here: a machine follows either one, and two servers do not know what the other has installed',
+    }))
+  }
+
+  /** Machines follow one of two proxies by chance, and each installs a guest that the other knows to be installed. */
+  async #lookForRivals(serverPort: number): Promise<void> {
+    try {
+      const rivals = await this.#probe.find(this.interfaces, serverPort)
+      if (!this.#address) return
+      const found = new Map(rivals.map((rival) => [`${rival.interface} ${rival.address}`, rival]))
+      for (const [key, rival] of found)
+        if (!this.#rivals.has(key))
+          this.#options.events({ type: 'trouble', where: 'dhcp', message: rivalText(rival) })
+      this.#rivals = found
+    } catch (error) {
+      if (!this.#address) return
+      const message = `cannot look for other servers that offer network boot: ${failureMessage(error)}`
+      this.#options.events({ type: 'trouble', where: 'dhcp', message })
+    }
   }
 
   /** Handles one packet: classifies it, then decides and replies once for each interface. */
@@ -148,7 +214,7 @@ export class DhcpListener implements Listener {
       return undefined
     }
     const type = replyType(packet, serverPort)
-    if (type === undefined) return undefined
+    if (type === undefined || this.#probe.isOwn(packet)) return undefined
     const mac = macOf(packet)
     if (!this.#admit(mac ?? Buffer.from(packet.chaddr).toString('hex'))) {
       this.#noise(from.address, 'more requests than the limits of the service allow')
@@ -164,6 +230,7 @@ export class DhcpListener implements Listener {
   async #reply(request: BootRequest, iface: ServedInterface, isRepeat: boolean): Promise<void> {
     this.#pending++
     try {
+      if (isProbe(request.packet)) return this.#send(request, iface, probeOffer)
       const decision = await this.#decide(request, iface, isRepeat)
       if (!decision) return
       if (decision.kind === 'offer') this.#send(request, iface, decision.offer)
@@ -227,6 +294,11 @@ export class DhcpListener implements Listener {
     if (!this.#noiseLimit.admit(performance.now())) return
     this.#options.events({ type: 'noise', protocol: 'dhcp', client, message })
   }
+}
+
+function rivalText({ address, interface: name, bootFile }: Rival): string {
+  const what = bootFile === '' ? '' : ` (boot file ${bootFile})`
+  return `another server offers network boot on ${name}: ${address}${what}`
 }
 
 function clientName({ client, from }: BootRequest): string {

@@ -74,6 +74,7 @@ async function startService(
     port: 0,
     ports: { bootServer: 0, client: client.port, relay: relay.port },
     broadcast,
+    probe: 'never',
     localInterfaces: () => loopback,
     events: (event) => events.push(event),
     decide: (ask) => {

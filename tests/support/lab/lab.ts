@@ -64,7 +64,8 @@ export interface TreebootSettings {
   readonly config?: Readonly<Record<string, unknown>>
   /** The ids of trees that must be ready before the test continues. */
   readonly trees?: readonly string[]
-  readonly lan?: Lan
+  /** The network, or the host of it, that the server runs on. */
+  readonly lan?: Pick<Lan, 'address' | 'inside'>
 }
 
 let built = false
@@ -96,7 +97,7 @@ export async function startTreeboot(bench: Bench, settings: TreebootSettings): P
   return treeboot
 }
 
-function services(lan: Lan | undefined): Record<string, unknown> {
+function services(lan: TreebootSettings['lan']): Record<string, unknown> {
   // In a network of its own every standard port is free; on this machine any of them may be in use. A test that
   // needs a service which is off here opens it in its `config`.
   if (lan) return { server: { bind: lan.address }, ftp: { enabled: false }, nfs: { enabled: false } }
