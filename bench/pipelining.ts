@@ -6,7 +6,6 @@
  * service added and the processor time that it used. Each case has a service of its own.
  */
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { connect, type Socket } from 'node:net'
 import { cpus, tmpdir } from 'node:os'
@@ -15,6 +14,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { numberArgument } from './support/arguments.ts'
 import { forkServer } from './support/children.ts'
 import { median } from './support/numbers.ts'
+import { memoryMiB, processorSeconds } from './support/processes.ts'
 
 const rounds = numberArgument(0, { full: 5, quick: 1 })
 const attackers = 20
@@ -61,15 +61,15 @@ async function attack(root: string, path: string, accept: string): Promise<Resul
   const sockets: Socket[] = []
   try {
     for (let i = 0; i < 20; i++) await askHonestly(server.port) // warms up
-    const before = { rss: rssMiB(server.pid), cpu: cpuSeconds(server.pid) }
+    const before = { rss: memoryMiB(server.pid), cpu: processorSeconds(server.pid) }
     for (let i = 0; i < attackers; i++) sockets.push(await connectFrom('127.0.0.3', server.port))
     for (const socket of sockets) socket.pause().write(burst)
     let [waitS, peakMiB] = [0, 0]
     for (const endMs = performance.now() + 3_000; performance.now() < endMs; await sleep(20)) {
       waitS = Math.max(waitS, await askHonestly(server.port))
-      peakMiB = Math.max(peakMiB, rssMiB(server.pid))
+      peakMiB = Math.max(peakMiB, memoryMiB(server.pid))
     }
-    return { waitS, addedMiB: peakMiB - before.rss, cpuS: cpuSeconds(server.pid) - before.cpu }
+    return { waitS, addedMiB: peakMiB - before.rss, cpuS: processorSeconds(server.pid) - before.cpu }
   } finally {
     for (const socket of sockets) socket.destroy()
     await server.stop()
@@ -91,17 +91,6 @@ function connectFrom(localAddress: string, port: number): Promise<Socket> {
     const socket = connect({ port, host: '127.0.0.1', localAddress }, () => resolve(socket))
     socket.once('error', reject)
   })
-}
-
-function rssMiB(pid: number): number {
-  return Number(/VmRSS:\s*(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
-}
-
-function cpuSeconds(pid: number): number {
-  const [, , , , , , , , , , , , , user = 0, system = 0] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(
-    ' ',
-  )
-  return (Number(user) + Number(system)) / 100
 }
 
 await main()

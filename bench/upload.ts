@@ -15,6 +15,7 @@ import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { numberArgument, wordArgument } from './support/arguments.ts'
+import { memoryMiB } from './support/processes.ts'
 
 const gib = 2 ** 30
 const totalBytes = numberArgument(0, { full: 4, quick: 1 }) * gib
@@ -59,11 +60,10 @@ async function startServer(folder: string): Promise<Server> {
     if (child.exitCode !== null || tries > 200) throw new Error('the server does not start')
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
-  const status = () => readFileSync(`/proc/${child.pid}/status`, 'utf8')
   return {
     process: child,
     token: readFileSync(join(folder, 'data/admin-token'), 'utf8').trim(),
-    rssMib: () => Number(/VmRSS:\s+(\d+)/.exec(status())?.[1]) / 1024,
+    rssMib: () => memoryMiB(child.pid ?? 0),
   }
 }
 
