@@ -1,6 +1,6 @@
-import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { bindLibc, type Libc } from '../host/koffi.ts'
 import { type SendContext, type Span, sendParts } from './send.ts'
 import type { OpenFile } from './source.ts'
 
@@ -39,7 +39,7 @@ export async function sendSpan(
   out: Socket,
   context: SendContext,
 ): Promise<boolean> {
-  const native = span.length < worthwhileBytes ? undefined : loadNative()
+  const native = span.length < worthwhileBytes ? undefined : nativeCalls()
   const socketFd = descriptorOf(out)
   const { descriptor } = file
   if (!native || socketFd === undefined || !descriptor) return sendParts([span], file, out, context)
@@ -77,42 +77,27 @@ interface Native {
   send(out: number, file: number, position: number, length: number): Promise<number>
 }
 
-interface NativeFunction {
-  (...args: readonly unknown[]): number
-  async(...args: readonly unknown[]): void
-}
-
-interface Koffi {
-  load(library: null): { func(prototype: string): NativeFunction }
-}
-
 let native: Native | undefined | 'not tried' = 'not tried'
 
-function loadNative(): Native | undefined {
-  if (native === 'not tried') native = process.platform === 'linux' ? tryNative() : undefined
+function nativeCalls(): Native | undefined {
+  if (native === 'not tried') native = bindLibc(bindCalls)
   return native
 }
 
-function tryNative(): Native | undefined {
-  try {
-    // Without a library, koffi finds the functions that this process has loaded: libc is among them.
-    const libc = (createRequire(import.meta.url)('koffi') as Koffi).load(null)
-    const dup = libc.func('int dup(int fd)')
-    const close = libc.func('int close(int fd)')
-    const sendfile = libc.func('int64_t sendfile64(int out, int in, _In_ int64_t *offset, size_t count)')
-    return {
-      dup: (fd) => dup(fd),
-      close: (fd) => void close(fd),
-      send: (out, file, position, length) =>
-        new Promise((resolve, reject) => {
-          // koffi makes a pointer of `[position]`. The offset that the call writes there is not needed.
-          sendfile.async(out, file, [position], length, (error: Error | null, moved: number) =>
-            error ? reject(error) : resolve(moved),
-          )
-        }),
-    }
-  } catch {
-    return undefined // koffi is not installed, or has no binary for this processor
+function bindCalls(libc: Libc): Native {
+  const dup = libc.func('int dup(int fd)')
+  const close = libc.func('int close(int fd)')
+  const sendfile = libc.func('int64_t sendfile64(int out, int in, _In_ int64_t *offset, size_t count)')
+  return {
+    dup: (fd) => dup(fd),
+    close: (fd) => void close(fd),
+    send: (out, file, position, length) =>
+      new Promise((resolve, reject) => {
+        // koffi makes a pointer of `[position]`. The offset that the call writes there is not needed.
+        sendfile.async(out, file, [position], length, (error: Error | null, moved: number) =>
+          error ? reject(error) : resolve(moved),
+        )
+      }),
   }
 }
 

@@ -1,9 +1,8 @@
-import { createRequire } from 'node:module'
-import { endianness, platform } from 'node:os'
+import { endianness } from 'node:os'
+import { bindLibc, type Koffi, type Libc } from '../../../host/koffi.ts'
 
 /**
- * The system calls of the native backend, called through koffi (an optional dependency that ships its
- * binary).
+ * The system calls of the native backend.
  *
  * Only this file and datagrams.ts could damage memory: by a wrong signature of a call, or by a wrong address.
  * So every address given to the kernel is that of a `Pinned` buffer, with a length that fits the buffer.
@@ -89,24 +88,15 @@ const MSG_DONTWAIT_NOSIGNAL = 0x40 | 0x4000
  */
 const epollEventBytes: Readonly<Record<string, number>> = { x64: 12, arm64: 16 }
 
-type Call = (...args: (number | bigint)[]) => number
-
-interface Koffi {
-  load(path: null): { func(prototype: string): Call }
-  address(buffer: Uint8Array): bigint
-  errno(): number
-}
-
 /**
  * Loads the system calls. Undefined on other systems than Linux, on other CPUs than x64 and arm64, and
  * without koffi.
  */
 export function loadSystemCalls(): SystemCalls | undefined {
   const eventBytes = epollEventBytes[process.arch]
-  if (platform() !== 'linux' || endianness() !== 'LE' || eventBytes === undefined) return undefined
-  try {
-    const koffi = createRequire(import.meta.url)('koffi') as Koffi
-    const libc = bindLibc(koffi)
+  if (endianness() !== 'LE' || eventBytes === undefined) return undefined
+  return bindLibc((library, koffi) => {
+    const libc = functionsOf(library)
     const memory = memoryCalls(koffi, libc)
     return {
       ...memory,
@@ -114,34 +104,35 @@ export function loadSystemCalls(): SystemCalls | undefined {
       ...epollCalls(libc, memory, eventBytes),
       errno: () => koffi.errno(),
     }
-  } catch {
-    return undefined
-  }
+  })
 }
 
-type Libc = ReturnType<typeof bindLibc>
+type Functions = ReturnType<typeof functionsOf>
 
-function bindLibc(koffi: Koffi) {
-  const libc = koffi.load(null)
+/** Numbers only: an address is that of a `Pinned` buffer. */
+type Call = (...args: (number | bigint)[]) => number
+
+function functionsOf(libc: Libc) {
+  const call = (prototype: string): Call => libc.func(prototype)
   return {
-    socket: libc.func('int socket(int, int, int)'),
-    bind: libc.func('int bind(int, uintptr_t, uint32_t)'),
-    close: libc.func('int close(int)'),
-    setsockopt: libc.func('int setsockopt(int, int, int, uintptr_t, uint32_t)'),
-    recvmmsg: libc.func('int recvmmsg(int, uintptr_t, uint32_t, int, uintptr_t)'),
-    sendmmsg: libc.func('int sendmmsg(int, uintptr_t, uint32_t, int)'),
-    epoll_create1: libc.func('int epoll_create1(int)'),
-    epoll_ctl: libc.func('int epoll_ctl(int, int, int, uintptr_t)'),
-    epoll_wait: libc.func('int epoll_wait(int, uintptr_t, int, int)'),
-    eventfd: libc.func('int eventfd(uint32_t, int)'),
-    read: libc.func('int64_t read(int, uintptr_t, size_t)'),
-    write: libc.func('int64_t write(int, uintptr_t, size_t)'),
+    socket: call('int socket(int, int, int)'),
+    bind: call('int bind(int, uintptr_t, uint32_t)'),
+    close: call('int close(int)'),
+    setsockopt: call('int setsockopt(int, int, int, uintptr_t, uint32_t)'),
+    recvmmsg: call('int recvmmsg(int, uintptr_t, uint32_t, int, uintptr_t)'),
+    sendmmsg: call('int sendmmsg(int, uintptr_t, uint32_t, int)'),
+    epoll_create1: call('int epoll_create1(int)'),
+    epoll_ctl: call('int epoll_ctl(int, int, int, uintptr_t)'),
+    epoll_wait: call('int epoll_wait(int, uintptr_t, int, int)'),
+    eventfd: call('int eventfd(uint32_t, int)'),
+    read: call('int64_t read(int, uintptr_t, size_t)'),
+    write: call('int64_t write(int, uintptr_t, size_t)'),
     // Declared to return an int: the pointer that memcpy returns is not needed.
-    memcpy: libc.func('int memcpy(uintptr_t, uintptr_t, size_t)'),
+    memcpy: call('int memcpy(uintptr_t, uintptr_t, size_t)'),
   }
 }
 
-function memoryCalls(koffi: Koffi, libc: Libc): MemoryCalls {
+function memoryCalls(koffi: Koffi, libc: Functions): MemoryCalls {
   const pin = <Bytes extends Uint8Array>(bytes: Bytes): Pinned<Bytes> => ({
     bytes,
     address: Number(koffi.address(bytes)),
@@ -159,7 +150,7 @@ function memoryCalls(koffi: Koffi, libc: Libc): MemoryCalls {
   }
 }
 
-function socketCalls(libc: Libc, memory: MemoryCalls): SocketCalls {
+function socketCalls(libc: Functions, memory: MemoryCalls): SocketCalls {
   const scratch = memory.allocate(4)
   return {
     socket: (family) => libc.socket(family === 6 ? AF_INET6 : AF_INET, SOCK_DGRAM_NONBLOCK_CLOEXEC, 0),
@@ -184,7 +175,7 @@ function socketCalls(libc: Libc, memory: MemoryCalls): SocketCalls {
   }
 }
 
-function epollCalls(libc: Libc, memory: MemoryCalls, eventBytes: number): EpollCalls {
+function epollCalls(libc: Functions, memory: MemoryCalls, eventBytes: number): EpollCalls {
   const events = memory.allocate(eventBytes * maxReady)
   const scratch = memory.allocate(16)
   const dataAt = eventBytes - 8
