@@ -1,10 +1,11 @@
-import { execFile, execFileSync } from 'node:child_process'
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { beforeEach, expect, test, vi } from 'vitest'
 import { type App, createApp } from '../../server/app.ts'
 import { requireClient, requireRoot } from '../support/clients.ts'
+import { mountSmallDisk, type SmallDisk } from '../support/small-disk.ts'
 import { makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
 /** A data folder on a small disk of its own, which is filled up to the last byte and emptied again. */
@@ -24,18 +25,14 @@ guests:
 
 let home = ''
 let app: App
+let disk: SmallDisk
 let url = ''
 
 beforeEach(() => {
   requireRoot()
   requireClient('curl')
   home = temporaryFolder()
-  mkdirSync(join(home, 'data'))
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', join(home, 'data')])
-  onTestFinished(async () => {
-    await app?.stop()
-    execFileSync('umount', [join(home, 'data')])
-  })
+  disk = mountSmallDisk(join(home, 'data'), async () => app?.stop())
   makeTree(join(home, 'trees/fedora-40'), { version: '40', checksums: false })
   writeBelow(home, 'config.yaml', config)
   writeBelow(home, 'kickstart-templates/web.ks', '{{ report_url }}\n')
@@ -50,18 +47,6 @@ async function start(): Promise<void> {
     timeout: 20_000,
   })
 }
-
-const fill = join('data', 'fill')
-/** Fills the disk in pieces that get smaller, to its last page. */
-function fillUp(): void {
-  for (let bytes = 4 << 20; bytes >= 1; bytes >>= 1)
-    try {
-      for (;;) appendFileSync(join(home, fill), Buffer.alloc(bytes, 1))
-    } catch {
-      // ENOSPC: a smaller piece may still fit.
-    }
-}
-const makeRoom = (): void => rmSync(join(home, fill))
 
 interface Reply {
   readonly status: number
@@ -87,7 +72,7 @@ const boots = async (guest: string): Promise<string> => (await curl(`${url}/boot
 const refusal = (path: string): Promise<Reply> =>
   vi.waitFor(
     async () => {
-      fillUp()
+      disk.fillUp()
       const reply = await post(path)
       expect(reply.status).toBe(503)
       return reply
@@ -101,7 +86,7 @@ test('a full disk makes no installed machine install again, and loses no report 
   expect(existsSync(join(home, 'data/ballast'))).toBe(true)
 
   // The ballast is there for the first report.
-  fillUp()
+  disk.fillUp()
   expect((await post('web01/installed')).status).toBe(204)
   expect(existsSync(join(home, 'data/ballast'))).toBe(false)
 
@@ -115,7 +100,7 @@ test('a full disk makes no installed machine install again, and loses no report 
   expect(await stateOf('web01')).toBe('installed')
   expect((await curl(`${url}/readyz`)).status).toBe(503)
 
-  makeRoom()
+  disk.makeRoom()
   await vi.waitFor(async () => expect((await curl(`${url}/readyz`)).status).toBe(200), { timeout: 10_000 })
   expect((await post('web02/installed')).status).toBe(204)
   await app.stop()
@@ -131,10 +116,10 @@ test('a full disk makes no installed machine install again, and loses no report 
 
 test('what was in force when the server stopped on a full disk is stored when there is room again', async () => {
   await start()
-  fillUp()
+  disk.fillUp()
   rmSync(join(home, 'data/ballast'), { force: true })
   await refusal('web02/local')
-  makeRoom()
+  disk.makeRoom()
   await app.stop()
   await start()
   expect(await stateOf('web02')).toBe('local')
