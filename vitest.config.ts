@@ -11,6 +11,7 @@ const machines = [
   'boot-life',
   'demo',
   'ftp-nfs-install',
+  'lost-store',
   'nfs-clients',
   'proxydhcp',
   'pxe-bios',
