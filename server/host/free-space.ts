@@ -4,6 +4,9 @@ import { Failure } from '../core/failure.ts'
 /** Files that are smaller together than this are written without asking for the free space anew. */
 const askedEachBytes = 32 * 2 ** 20
 
+/** How often `watchSpace` looks. In that time a gigabit brings 60 MB. */
+const watchMs = 500
+
 /** A file system at one moment, in bytes. */
 export interface SpaceNow {
   /** What this user may still write. */
@@ -60,4 +63,32 @@ export class FreeSpace {
       )
     this.#unaskedBytes = 0
   }
+}
+
+/**
+ * Watches the file system of a folder while another program writes to it, from now on.
+ *
+ * @param what What is written, for the message.
+ * @param onFull Called once, with a Failure `too-large`, when less is free than is to be kept.
+ * @returns The function that ends the watch.
+ */
+export function watchSpace(
+  { folder, minFree, what }: { folder: string; minFree?: number | undefined; what: string },
+  onFull: (failure: Failure) => void,
+): () => void {
+  let ended = false
+  const end = (): void => {
+    ended = true
+    clearInterval(timer)
+  }
+  const look = async (): Promise<void> => {
+    const now = await spaceOf(folder, minFree).catch(() => undefined)
+    if (ended || !now || now.free >= now.kept) return
+    end()
+    const message = `${what} was stopped: ${now.free} bytes of disk space are free, and limits.min-free keeps ${now.kept}; make room and try again`
+    onFull(new Failure('too-large', message))
+  }
+  const timer = setInterval(() => void look(), watchMs)
+  void look()
+  return end
 }

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import {
   existsSync,
@@ -8,13 +9,15 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  statfsSync,
   statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { mirrorTree } from '../../server/intake/mirror/mirror-tree.ts'
 import { VersionStore } from '../../server/versions/version-store.ts'
 import { requireClient } from '../support/clients.ts'
@@ -218,4 +221,41 @@ test('without the program rsync one line names it and its package', () => {
   })
   expect([status, stdout]).toEqual([1, ''])
   expect(stderr).toMatch(/^[^\n]*needs the program rsync, which is not installed \(package rsync\)[^\n]*\n$/)
+})
+
+/** Passes the bytes of a server on at so many a second, until the test ends. */
+async function throttled(port: number, bytesPerSecond: number): Promise<number> {
+  const server = createServer((client) => {
+    const upstream = connect(port, '127.0.0.1').on('error', () => client.destroy())
+    client.on('error', () => upstream.destroy()).pipe(upstream)
+    upstream.on('data', (bytes) => {
+      client.write(bytes)
+      upstream.pause()
+      setTimeout(() => upstream.resume(), (bytes.length / bytesPerSecond) * 1000)
+    })
+    upstream.on('end', () => client.end())
+    client.on('close', () => upstream.destroy())
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  return (server.address() as AddressInfo).port
+}
+
+test('a mirror stops when the disk has no more than limits.min-free, and goes on when it has', async () => {
+  const { upstream, trees, store, serve } = setUp()
+  makeTree(join(upstream, 'f'))
+  writeFileSync(join(upstream, 'f/large.rpm'), randomBytes(48 << 20))
+  const { url } = await serve()
+  // Slow enough for several looks at the disk.
+  const port = await throttled(Number(new URL(url.replace(/^rsync/, 'http')).port), 16 << 20)
+  const { bavail, bsize } = statfsSync(trees)
+  const minFree = bavail * bsize - (8 << 20)
+  const mirror = (from: string, keep: number) => mirrorTree(store, [from], { id: 'f', minFree: keep })
+  await expect(mirror(`rsync://127.0.0.1:${port}/pub/f/`, minFree)).rejects.toMatchObject({
+    kind: 'too-large',
+    message: expect.stringMatching(/rsync of .* was stopped: .*limits\.min-free/),
+  })
+  expect(existsSync(join(trees, 'f'))).toBe(false)
+  await mirror(`${url}f/`, 0)
+  expectSame(join(trees, 'f'), join(upstream, 'f'))
 })

@@ -42,8 +42,11 @@ class RsyncMirror implements MirrorMethod {
 
   constructor(context: MirrorContext) {
     this.#context = context
-    const { onProgress, signal, fetching } = context.options
-    this.#run = { parts: join(context.job.folder, 'part'), ...defined({ onProgress, signal, fetching }) }
+    const { onProgress, signal, fetching, minFree } = context.options
+    this.#run = {
+      parts: join(context.job.folder, 'part'),
+      ...defined({ onProgress, signal, fetching, minFree }),
+    }
   }
 
   async probe(): Promise<Probe> {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { mkdir } from 'node:fs/promises'
 import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
+import { watchSpace } from '../../host/free-space.ts'
 import type { OnProgress } from '../import/progress.ts'
 import { backOffMs, pauseFor, type RetryTiming } from './retry-timing.ts'
 
@@ -35,6 +36,8 @@ export interface RsyncRun {
   /** A folder whose files become hard links where name, size and time are the same. */
   readonly linkFrom?: string
   readonly onProgress?: OnProgress
+  /** `limits.min-free`: rsync is stopped when less of the disk is free. */
+  readonly minFree?: number
   /** How retries wait: for tests. */
   readonly fetching?: RetryTiming
   readonly signal?: AbortSignal
@@ -104,7 +107,7 @@ function checkUrl(url: string): void {
 }
 
 async function runOnce(url: string, run: RsyncRun): Promise<RsyncExit> {
-  const { folder, isFile, onProgress, signal } = run
+  const { folder, isFile, onProgress, signal, minFree } = run
   signal?.throwIfAborted()
   const bare = url.replace(/\/+$/, '')
   const from = isFile ? bare : `${bare}/`
@@ -114,6 +117,11 @@ async function runOnce(url: string, run: RsyncRun): Promise<RsyncExit> {
   // On SIGTERM rsync keeps the partial file. We wait for its end, so that nothing writes here afterwards.
   const stop = (): void => void child.kill('SIGTERM')
   signal?.addEventListener('abort', stop, { once: true })
+  let full: Failure | undefined
+  const endWatch = watchSpace({ folder, minFree, what: `rsync of ${url}` }, (failure) => {
+    full = failure
+    stop()
+  })
   let stderr = ''
   child.stderr.on('data', (text: Buffer) => {
     // Only the end is kept, for a message: rsync may complain of each file.
@@ -129,9 +137,11 @@ async function runOnce(url: string, run: RsyncRun): Promise<RsyncExit> {
       )
     })) as [number | null]
     signal?.throwIfAborted()
+    if (full) throw full
     return { code, stderr: oneLine(stderr) }
   } finally {
     signal?.removeEventListener('abort', stop)
+    endWatch()
   }
 }
 
