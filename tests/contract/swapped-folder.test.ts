@@ -137,7 +137,7 @@ test.each(ways)(
     const swapsBefore = await swapCount()
     let inside = 0
     const leaks: string[] = []
-    for (let n = 0; n < searches(times, 1 / 20); n++) {
+    for (let n = 0; n < searches(times, 1 / 40); n++) {
       const path = `${folder}${files[n % files.length]}`
       const seen = await ask(path).catch(() => 'refused')
       if (seen.includes(secret) || seen.startsWith(`${secret.length} `))
@@ -146,7 +146,7 @@ test.each(ways)(
     }
     expect(leaks).toEqual([])
     // The test means nothing when the folder was hardly ever there, or never swapped.
-    expect(inside).toBeGreaterThan(searches(times, 1 / 20) / 40)
+    expect(inside).toBeGreaterThan(searches(times, 1 / 40) / 40)
     expect((await swapCount()) - swapsBefore).toBeGreaterThan(10)
   },
   runs(120_000),

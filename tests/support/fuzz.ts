@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 
 const { FUZZ_INPUTS, FUZZ_FACTOR, FUZZ_SEED } = process.env
-const isSearch = FUZZ_INPUTS !== undefined || FUZZ_FACTOR !== undefined
+export const isSearch = FUZZ_INPUTS !== undefined || FUZZ_FACTOR !== undefined
 
 /**
  * How often a property is tried: `times`, or a multiple of it where `FUZZ_FACTOR` asks for a longer search,

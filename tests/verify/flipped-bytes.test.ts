@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { diskSource } from '../../server/files/disk.ts'
 import { rootPath } from '../../server/files/path.ts'
-import { runs } from '../support/fuzz.ts'
+import { searches } from '../support/fuzz.ts'
 import { makeRepository, somePackages } from '../support/rpm-repository.ts'
 import { imagesOfTree, keptFolder, namesBelow, treeinfoText, writeBelow } from '../support/tree-folder.ts'
 import { verifyTreeAt } from '../support/verify.ts'
@@ -97,7 +97,7 @@ test('a flipped bit anywhere, most often in the documents, is found and named', 
       const { findings } = await withFlips([{ path, at, bit }], verify)
       expect(findings.filter((each) => each.severity === 'error').map((each) => each.path)).toContain(path)
     }),
-    { numRuns: runs(12) },
+    { numRuns: searches(12, 1 / 3) },
   )
 })
 
@@ -113,7 +113,7 @@ test('any one byte of the list that changes its meaning: the list is named', asy
       const { findings } = await withFlips([{ path: list, at, bit }], verify)
       expect(findings.some((each) => each.path === list || each.message.includes(list))).toBe(true)
     }),
-    { numRuns: runs(12) },
+    { numRuns: searches(12, 1 / 3) },
   )
 })
 
