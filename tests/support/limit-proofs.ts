@@ -33,10 +33,22 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
   requestPath: { test: 'limits.test.ts: a path of 4096 characters', fuzz: 'path' },
   identity: { test: 'limits.test.ts: an identity of 128 characters', fuzz: 'lookup' },
   lookupValue: { test: 'limits.test.ts: a value of 512 characters', fuzz: 'lookup' },
-  httpHead: { fuzz: byLibrary("Node's HTTP parser; the fast path has `http-request`") },
-  jsonBody: { fuzz: byLibrary('body-parser') },
-  reportDetail: { fuzz: byLibrary('body-parser') },
-  upload: { fuzz: counted },
+  httpHead: {
+    test: 'protocols/http/connections.test.ts: a head of 16 KiB is read, and a longer one is refused',
+    fuzz: byLibrary("Node's HTTP parser; the fast path has `http-request`"),
+  },
+  jsonBody: {
+    test: 'api/routes.test.ts: reads a body of 16 KiB, and refuses a longer one, announced or in chunks',
+    fuzz: byLibrary('body-parser'),
+  },
+  reportDetail: {
+    test: 'api/routes.test.ts: keeps the first 500 characters of a detail',
+    fuzz: byLibrary('body-parser'),
+  },
+  upload: {
+    test: 'api/routes.test.ts: takes a file of 100 GiB by tus, and refuses a longer one before its first byte',
+    fuzz: counted,
+  },
   ranges: { test: 'limits.test.ts: 256 ranges', fuzz: 'http-request' },
   tftpRequest: { test: 'protocols/tftp/wire/packet.test.ts: number of options', fuzz: 'tftp-packet' },
   dhcpPacket: { test: 'limits.test.ts: a DHCP packet of 4096 octets', fuzz: 'dhcp-packet' },
@@ -66,13 +78,19 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'core/tree/descriptors/hostile.test.ts: a descriptor that is as large as it may be is read in a moment:',
     fuzz: 'descriptor',
   },
-  treeFolders: { fuzz: counted },
+  treeFolders: {
+    test: 'catalog/scan/gather.test.ts: down to the sixth level',
+    fuzz: counted,
+  },
   treeSearch: { test: 'catalog/scan/discover.test.ts: the depth is limited', fuzz: counted },
   checksumList: {
     test: 'verify/bounds.test.ts: a list and a Release with too many lines are findings',
     fuzz: 'checksum-list',
   },
-  checksumListOfImage: { fuzz: 'checksum-list' },
+  checksumListOfImage: {
+    test: 'verify/bounds.test.ts: is read by one of 4 MiB, and a larger one names nothing',
+    fuzz: 'checksum-list',
+  },
   debianRelease: {
     test: 'verify/bounds.test.ts: a list and a Release with too many lines are findings',
     fuzz: 'release',
@@ -97,7 +115,10 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'verify/bounds.test.ts: primary.xml with one package without end is given up',
     fuzz: 'primary',
   },
-  signature: { fuzz: 'signature' },
+  signature: {
+    test: 'verify/signatures/signatures.test.ts: 32 signatures in one file',
+    fuzz: 'signature',
+  },
   documents: {
     test: 'verify/bounds.test.ts: that has too many documents gets a finding for those that are not read',
     fuzz: counted,
@@ -110,7 +131,10 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'verify/bounds.test.ts: whose folders show each other is searched up to a number of folders, with a finding',
     fuzz: counted,
   },
-  documentSearchNames: { fuzz: counted },
+  documentSearchNames: {
+    test: 'verify/bounds.test.ts: a search for documents is given up when its folders show too many names',
+    fuzz: counted,
+  },
   volumeDescriptors: { fuzz: 'iso-image' },
   udfSequence: {
     test: 'files/udf/hostile.test.ts: %s is refused, and the message has the place',
@@ -168,7 +192,10 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
   configuration: { fuzz: 'yaml' },
   guestFile: { fuzz: 'yaml' },
   yaml: { test: 'config/hostile.test.ts: aliases that multiply', fuzz: 'yaml' },
-  keyFile: { fuzz: byLibrary('openpgp') },
+  keyFile: {
+    test: 'verify/signatures/signatures.test.ts: a key file of 16 MiB',
+    fuzz: byLibrary('openpgp'),
+  },
   templates: { fuzz: { none: 'they are text until they are rendered' } },
   rendering: { test: 'templates/hostile.test.ts: output of 20 MB is refused', fuzz: byLibrary('minijinja') },
 }
