@@ -173,7 +173,10 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'intake/import/unpack-budget.test.ts: a path with %s is refused',
     fuzz: counted,
   },
-  tarHeaders: { fuzz: counted },
+  tarHeaders: {
+    test: 'intake/import/tar.test.ts: a long name of 256 KiB is read, and a longer one is refused',
+    fuzz: counted,
+  },
   indexPage: { test: 'limits.test.ts: an index page of more than 8 MiB', fuzz: 'index-page' },
   crawl: {
     test: 'intake/mirror/fetch-file.test.ts: folders without end are refused, not cut off somewhere',
@@ -189,14 +192,23 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     fuzz: 'descriptor',
   },
   upstreamLists: { fuzz: 'checksum-list' },
-  configuration: { fuzz: 'yaml' },
-  guestFile: { fuzz: 'yaml' },
+  configuration: {
+    test: 'config/files.test.ts: a file of 64 MiB is read, and a larger one is refused, without reading it to its end',
+    fuzz: 'yaml',
+  },
+  guestFile: {
+    test: 'config/guest-files.test.ts: a file of 1 MiB is read, and a larger one is refused by name',
+    fuzz: 'yaml',
+  },
   yaml: { test: 'config/hostile.test.ts: aliases that multiply', fuzz: 'yaml' },
   keyFile: {
     test: 'verify/signatures/signatures.test.ts: a key file of 16 MiB',
     fuzz: byLibrary('openpgp'),
   },
-  templates: { fuzz: { none: 'they are text until they are rendered' } },
+  templates: {
+    test: 'catalog/templates.test.ts: as many files and folders as may be',
+    fuzz: { none: 'they are text until they are rendered' },
+  },
   rendering: { test: 'templates/hostile.test.ts: output of 20 MB is refused', fuzz: byLibrary('minijinja') },
 }
 
