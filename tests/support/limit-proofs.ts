@@ -135,17 +135,26 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'verify/bounds.test.ts: a search for documents is given up when its folders show too many names',
     fuzz: counted,
   },
-  volumeDescriptors: { fuzz: 'iso-image' },
+  volumeDescriptors: {
+    test: 'files/iso/bounds.test.ts: 64 volume descriptors are read, and the image without the others',
+    fuzz: 'iso-image',
+  },
   udfSequence: {
     test: 'files/udf/hostile.test.ts: %s is refused, and the message has the place',
     fuzz: 'udf-image',
   },
-  udfMetadata: { fuzz: 'udf-image' },
+  udfMetadata: {
+    test: 'files/udf/bounds.test.ts: a metadata file in 1024 pieces is read, and the image of one in more is refused',
+    fuzz: 'udf-image',
+  },
   imageFolder: {
     test: 'files/iso/bounds.test.ts: a folder with more records than any disc has is refused, and the others are listed',
     fuzz: 'iso-image',
   },
-  continuations: { fuzz: 'iso-image' },
+  continuations: {
+    test: 'files/iso/bounds.test.ts: up to 250,000 of them',
+    fuzz: 'iso-image',
+  },
   recordContinuations: {
     test: 'files/iso/bounds.test.ts: continuation areas that lead from one to the next are refused after some',
     fuzz: 'iso-image',
@@ -160,7 +169,10 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     fuzz: 'udf-image',
   },
   imagePath: { test: 'files/iso/hostile.test.ts: %s costs a bounded number of reads', fuzz: 'iso-image' },
-  imageLink: { fuzz: 'iso-image' },
+  imageLink: {
+    test: 'files/iso/bounds.test.ts: a symlink of 16 KiB is followed, and a longer one is not',
+    fuzz: 'iso-image',
+  },
   linkSteps: {
     test: 'files/iso/bounds.test.ts: symlinks that lead through thousands of components are left out when there are too many steps',
     fuzz: 'iso-image',
@@ -191,7 +203,10 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'intake/mirror/mirror-tree.test.ts: a partial file does not get the bytes of another, and a file that is too long is refused',
     fuzz: 'descriptor',
   },
-  upstreamLists: { fuzz: 'checksum-list' },
+  upstreamLists: {
+    test: 'intake/mirror/fetch-file.test.ts: are fetched, 40 at most, those of the image among them',
+    fuzz: 'checksum-list',
+  },
   configuration: {
     test: 'config/files.test.ts: a file of 64 MiB is read, and a larger one is refused, without reading it to its end',
     fuzz: 'yaml',

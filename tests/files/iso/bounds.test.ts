@@ -7,7 +7,7 @@ import { isoSource } from '../../../server/files/iso/source.ts'
 import { cleanPath, rootPath } from '../../../server/files/path.ts'
 import { sharedIsoFolders, sharedUdfFolders } from '../../support/iso/shared-folders.ts'
 import { imageOf } from '../../support/iso/walk-image.ts'
-import { field, writeIso } from '../../support/iso/write-iso.ts'
+import { continuationField, field, writeIso } from '../../support/iso/write-iso.ts'
 import { stating } from '../../support/stating.ts'
 import { temporaryFolder } from '../../support/tree-folder.ts'
 import { verifyTreeAt } from '../../support/verify.ts'
@@ -84,6 +84,83 @@ test('continuation areas that lead from one to the next are refused after some',
   await expect((await openDisc(imageOf(bytes))).list(rootPath)).rejects.toThrow(
     stating('x.iso', 'do not end'),
   )
+})
+
+test('64 volume descriptors are read, and the image without the others', async () => {
+  const { entries } = imageLimits.volumeDescriptors
+  /** An image whose descriptor of Joliet, the second, is the n-th. Before it are boot records. */
+  const listedWith = async (n: number) => {
+    const { bytes } = writeIso({
+      files: { 'A long Name': 'x' },
+      rockRidge: false,
+      joliet: true,
+      firstBlock: 100,
+    })
+    const at = (descriptor: number) => (16 + descriptor) * 2048
+    bytes.copy(bytes, at(n - 1), at(1), at(2))
+    for (let i = 1; i < n - 1; i++) bytes.fill(0, at(i), at(i + 1)).write('CD001', at(i) + 1, 'latin1')
+    return (await (await openDisc(imageOf(bytes))).list(rootPath))?.map(({ name }) => name)
+  }
+  expect(await listedWith(entries)).toEqual(['A long Name'])
+  expect(await listedWith(entries + 1)).toEqual(['a long name'])
+})
+
+describe('the continuation areas of a folder are read', () => {
+  const { bytes: mostBytes, entries: mostAreas } = imageLimits.continuations
+
+  test('up to 16 MiB', async () => {
+    const inFolder = (length: number) => ({
+      bytes: 'x',
+      fields: [continuationField({ block: 100, offset: 0, length })],
+    })
+    const { bytes } = writeIso({
+      files: { 'good/file': inFolder(mostBytes), 'bad/file': inFolder(mostBytes + 1), other: 'y' },
+    })
+    const disc = await openDisc(imageOf(bytes, 2 * mostBytes))
+    expect(await disc.list(cleanPath('/good'))).toHaveLength(1)
+    await expect(disc.list(cleanPath('/bad'))).rejects.toThrow(stating('x.iso, byte 204800', 'too large'))
+    expect(await disc.list(rootPath)).toHaveLength(3)
+  })
+
+  test('up to 250,000 of them', async () => {
+    const { entries: perFile } = imageLimits.recordContinuations
+    const area = (i: number) => continuationField({ block: 0, offset: i * 28, length: 28 })
+    // All files lead through the same areas, each of which names the next.
+    const whole = Math.floor(mostAreas / perFile)
+    const inLast = (mostAreas % perFile) + 1
+    const first = [...Array<number>(whole).fill(0), perFile - inLast]
+    const named = first.map((from, i) => [`f/${i}`, { fields: [area(from)] }] as const)
+    const { bytes } = writeIso({ files: { ...Object.fromEntries(named), other: 'y' } })
+    for (let i = 1; i < perFile; i++) area(i).copy(bytes, (i - 1) * 28)
+    const disc = await openDisc(imageOf(bytes))
+    // The area that is refused is the last one of the last file.
+    await expect(disc.list(cleanPath('/f'))).rejects.toThrow(
+      stating(`x.iso, byte ${(perFile - 1) * 28}`, 'too many'),
+    )
+    expect(await disc.list(rootPath)).toHaveLength(2)
+  })
+})
+
+test('a symlink of 16 KiB is followed, and a longer one is not', async () => {
+  const { bytes } = imageLimits.imageLink
+  const link = (target: string) => {
+    const length = bytes - target.length + (target.length % 2)
+    // A component `.` is a flag and a length of 0; the last field has the name.
+    const dots = Array<number[]>(length / 2)
+      .fill([2, 0])
+      .flat()
+    const fields: Buffer[] = []
+    for (let at = 0; at < dots.length; at += 200)
+      fields.push(field('SL', Buffer.from([1, ...dots.slice(at, at + 200)])))
+    return { fields: [...fields, field('SL', Buffer.from([0, 0, target.length]), Buffer.from(target))] }
+  }
+  const files = { target12: '12', target1: '1', long: link('target12'), longer: link('target1') }
+  const disc = await openDisc(imageOf(writeIso({ files, continuation: true }).bytes))
+  expect((await disc.links(rootPath))?.get('long')).toHaveLength(bytes)
+  expect((await disc.links(rootPath))?.get('longer')).toHaveLength(bytes + 1)
+  expect(await disc.find(cleanPath('/long'))).toMatchObject({ kind: 'file', size: 2 })
+  expect(await disc.find(cleanPath('/longer'))).toBeUndefined()
+  expect((await disc.list(rootPath))?.map(({ name }) => name)).toEqual(['long', 'target1', 'target12'])
 })
 
 test('symlinks that lead through thousands of components are left out when there are too many steps', async () => {
