@@ -76,6 +76,13 @@ export const requestLimits = {
     entries: 20,
     beyond: '500; after so many unknown commands 421 and the end',
   },
+  /** The reply is in memory as a whole, where LIST makes its lines while the client reads. */
+  ftpStatus: {
+    what: 'FTP: names that STAT shows',
+    from,
+    entries: 1000,
+    beyond: '501; LIST shows them',
+  },
   /** WRITE is refused, so a call has little more than a handle and a name. */
   nfsRecord: {
     what: 'NFS call over TCP: fragments',

@@ -3,8 +3,10 @@ import { readdirSync } from 'node:fs'
 import { connect } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { requestLimits } from '../../../server/core/limits/requests.ts'
 import { diskSource } from '../../../server/files/disk.ts'
 import { memorySource } from '../../../server/files/memory.ts'
+import type { FileSource } from '../../../server/files/source.ts'
 import { anyText } from '../../support/any-text.ts'
 import { collect, openFtp, RawFtp } from '../../support/ftp.ts'
 import { runs } from '../../support/fuzz.ts'
@@ -167,6 +169,49 @@ describe('there is a limit', () => {
     ftp.send('QUIT\r\n')
     for (let i = 0; i < 3000; i++) expect((await ftp.reply()).code).toBe(200)
     expect((await ftp.reply()).code).toBe(221)
+  })
+})
+
+describe('STAT of a folder', () => {
+  test('a folder of 1000 names is shown by STAT, and a larger one by LIST', async () => {
+    const { entries } = requestLimits.ftpStatus
+    const names = (folder: string, count: number) =>
+      Array.from({ length: count }, (_, i) => [`/${folder}/${i}`, 'x'] as const)
+    const files = Object.fromEntries([...names('full', entries), ...names('fuller', entries + 1)])
+    const { port } = await openFtp({ source: memorySource(files) })
+    const ftp = await RawFtp.login(port)
+    const shown = await ftp.ask('STAT full')
+    expect([shown.code, shown.text.split('\r\n').length]).toEqual([213, entries + 2])
+    expect((await ftp.ask('STAT fuller')).code).toBe(501)
+    expect((await ftp.ask('STAT fuller/1*')).code).toBe(213)
+    expect((await ftp.fetch('LIST fuller')).bytes.toString().split('\r\n')).toHaveLength(entries + 2)
+  })
+
+  test('beside a transfer is made once at a time, however often it was sent', async () => {
+    let isReleased = false
+    const waiting: (() => void)[] = []
+    const held: FileSource = {
+      stat: (...asked) => memory.stat(...asked),
+      async list(...asked) {
+        if (!isReleased) await new Promise<void>((resolve) => waiting.push(resolve))
+        return memory.list(...asked)
+      },
+    }
+    const memory = memorySource({ '/big': Buffer.alloc(30_000_000), '/folder/x': 'x' })
+    const { port } = await openFtp({ source: held })
+    const ftp = await RawFtp.login(port)
+    const data = await ftp.data()
+    expect((await ftp.ask('RETR big')).code).toBe(150)
+    ftp.send(`${'STAT folder\r\n'.repeat(50)}ABOR\r\n`)
+    // ABOR came last, and ended the transfer when all of them had come.
+    await collect(data)
+    expect(waiting).toHaveLength(1)
+    isReleased = true
+    waiting[0]?.()
+    const codes: number[] = []
+    for (let i = 0; i < 52; i++) codes.push((await ftp.reply()).code)
+    expect(codes.filter((code) => code === 213)).toHaveLength(50)
+    expect(codes.filter((code) => code !== 213)).toEqual([426, 226])
   })
 })
 
