@@ -56,6 +56,10 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'protocols/ftp/harm.test.ts: of the length of a line, and of unknown commands in a row',
     fuzz: 'ftp-command',
   },
+  ftpListings: {
+    test: 'protocols/ftp/harm.test.ts: of names in listings to one client, until those before have ended',
+    fuzz: counted,
+  },
   ftpStatus: {
     test: 'protocols/ftp/harm.test.ts: a folder of 1000 names is shown by STAT, and a larger one by LIST',
     fuzz: counted,

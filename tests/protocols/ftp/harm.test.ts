@@ -5,8 +5,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { requestLimits } from '../../../server/core/limits/requests.ts'
 import { diskSource } from '../../../server/files/disk.ts'
-import { memorySource } from '../../../server/files/memory.ts'
-import type { FileSource } from '../../../server/files/source.ts'
+import { memorySource, textEntry } from '../../../server/files/memory.ts'
+import type { Entry, FileSource } from '../../../server/files/source.ts'
 import { anyText } from '../../support/any-text.ts'
 import { collect, openFtp, RawFtp } from '../../support/ftp.ts'
 import { runs } from '../../support/fuzz.ts'
@@ -160,6 +160,33 @@ describe('there is a limit', () => {
     for (let i = 0; i < 19; i++) ftp.send('GET / HTTP/1.1\r\n')
     for (let i = 0; i < 19; i++) expect((await ftp.reply()).code).toBe(502)
     expect((await ftp.ask('Host: x')).code).toBe(421)
+  })
+
+  test('of names in listings to one client, until those before have ended', async () => {
+    // 9 MB of lines: more than the buffers of a data connection take.
+    const names = Array<Entry>(45_000).fill(textEntry('n'.repeat(200), '', 0))
+    const folders: Readonly<Record<string, readonly Entry[]>> = {
+      '/large': names,
+      '/a': names.slice(0, 3),
+      '/b': names.slice(0, 4),
+    }
+    const source: FileSource = {
+      stat: () => Promise.resolve(undefined),
+      list: (path) => Promise.resolve(folders[path]),
+    }
+    const { port } = await openFtp({ source, limits: { listedNamesPerClient: 45_003 } })
+    const slow = await RawFtp.login(port)
+    const data = await slow.data()
+    expect((await slow.ask('NLST large')).code).toBe(150)
+    const ftp = await RawFtp.login(port)
+    const ends = async (line: string) => (await ftp.fetch(line)).last.code
+    // The entries of `large` are shared.
+    expect(await ends('NLST a')).toBe(226)
+    for (const verb of ['LIST', 'NLST', 'MLSD']) expect(await ends(`${verb} b`)).toBe(450)
+    expect(await ends('NLST large')).toBe(226)
+    await collect(data)
+    expect((await slow.reply()).code).toBe(226)
+    expect(await ends('LIST b')).toBe(226)
   })
 
   test('of commands that wait: a flood is still answered, in order', async () => {
