@@ -6,16 +6,11 @@ import { isAppPath, routes } from '../../server/api/routes.ts'
 import type { App } from '../../server/app.ts'
 import { requestLimits } from '../../server/core/limits/requests.ts'
 import { cleanPath } from '../../server/files/path.ts'
-import { testApp } from '../support/app.ts'
+import { httpOnly, portOf, testApp } from '../support/app.ts'
 import { eventually } from '../support/eventually.ts'
 import { keptFolder, makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
-const config = `
-server: { bind: 127.0.0.1 }
-http: { port: 0 }
-tftp: { enabled: false }
-ftp: { enabled: false }
-nfs: { enabled: false }
+const config = `${httpOnly}
 guests:
   web01: { mac: "52:54:00:aa:bb:01", tree: old/fedora-40, template: web.ks, vars: { password: secret } }
 `
@@ -30,7 +25,7 @@ beforeAll(async () => {
   writeBelow(home.path, 'kickstart-templates/web.ks', 'text\n')
   app = testApp(home.path)
   await app.start()
-  base = `http://127.0.0.1:${app.serviceLines().find(({ name }) => name === 'http')?.port}`
+  base = `http://127.0.0.1:${portOf(app)}`
   token = readFileSync(join(home.path, 'data/admin-token'), 'utf8').trim()
   await eventually(() => expect(app.snapshot().trees.byId('old/fedora-40')?.state).toBe('ready'), 15_000)
 }, 20_000)
@@ -111,7 +106,7 @@ describe('the API', () => {
     const second = testApp(other)
     onTestFinished(() => second.stop())
     await second.start()
-    const url = `http://127.0.0.1:${second.serviceLines().find(({ name }) => name === 'http')?.port}`
+    const url = `http://127.0.0.1:${portOf(second)}`
     const shown = await request(url).get('/api/v1/problems').expect(200)
     expect(shown.body.length).toBeGreaterThan(0)
     const page = await request(url).get('/').expect(200)
