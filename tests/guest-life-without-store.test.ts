@@ -1,17 +1,12 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { testApp } from './support/app.ts'
+import { httpOnly, testApp } from './support/app.ts'
 import { temporaryFolder, writeBelow } from './support/tree-folder.ts'
 
 /** A server whose store was destroyed while it was down. */
 
-const config = `
-server: { bind: 127.0.0.1 }
-http: { port: 0 }
-tftp: { enabled: false }
-ftp: { enabled: false }
-nfs: { enabled: false }
+const config = `${httpOnly}
 `
 
 test('a server without its store refuses to start, and says what that would mean', async () => {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { App } from '../server/app.ts'
 import { exitCodes } from '../server/cli/output/io.ts'
 import type { Event } from '../server/events/bus.ts'
-import { testApp } from './support/app.ts'
+import { httpOnly, portOf, testApp } from './support/app.ts'
 import { type CliResult, treebootIn } from './support/cli.ts'
 import { eventually } from './support/eventually.ts'
 import { keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
@@ -14,12 +14,7 @@ import { keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
 /** What a machine gets over its life, by the services and the commands that people and machines use. */
 
 const macs = { web01: '52-54-00-aa-bb-01', web02: '52-54-00-aa-bb-02', again: '52-54-00-aa-bb-03' }
-const config = `
-server: { bind: 127.0.0.1 }
-http: { port: 0 }
-tftp: { enabled: false }
-ftp: { enabled: false }
-nfs: { enabled: false }
+const config = `${httpOnly}
 profiles:
   web: { tree: { distro: fedora }, template: web.ks }
 guests:
@@ -42,7 +37,7 @@ async function start(): Promise<void> {
   events = []
   app.events.subscribe((event) => events.push(event))
   await app.start()
-  port = app.serviceLines().find(({ name }) => name === 'http')?.port ?? 0
+  port = portOf(app)
 }
 
 beforeAll(async () => {

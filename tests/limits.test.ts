@@ -2,17 +2,24 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { failureKind } from '../server/core/failure.ts'
 import { limitTables } from '../server/core/limits/limits.ts'
+import { upstreamLimits } from '../server/core/limits/upstreams.ts'
 import { parseLookupQuery } from '../server/core/lookup/query.ts'
 import { canonicalSerial } from '../server/core/net/uuid.ts'
 import { readDescriptor } from '../server/core/tree/descriptors/descriptor.ts'
+import { folderEntry } from '../server/files/entry.ts'
+import { textEntry } from '../server/files/memory.ts'
 import { cleanPath } from '../server/files/path.ts'
+import type { Entry } from '../server/files/source.ts'
+import { FtpUpstream } from '../server/intake/mirror/ftp-upstream.ts'
 import { HttpUpstream } from '../server/intake/mirror/http-upstream.ts'
 import { decodePacket } from '../server/protocols/dhcp/packet.ts'
+import { factsLine } from '../server/protocols/ftp/data/listing.ts'
 import { parseRange } from '../server/protocols/http/files/range.ts'
 import { type FuzzerName, fuzzers } from './fuzz/parsers.ts'
+import { openFtp } from './support/ftp.ts'
 import { expectGoldenPart } from './support/golden.ts'
 import { limitsPage, proofs } from './support/limit-proofs.ts'
 
@@ -138,6 +145,23 @@ describe('an upstream is not read beyond', () => {
     }
     await expect(listed(endless).catch(failureKind)).resolves.toBe('too-large')
     expect(pieces).toBeLessThan(50)
+  })
+
+  test('a listing by FTP of more than 8 MiB', async () => {
+    const { bytes } = upstreamLimits.indexPage
+    let names: readonly Entry[] = []
+    const { port } = await openFtp({
+      source: { stat: () => Promise.resolve(folderEntry('', 0)), list: () => Promise.resolve(names) },
+    })
+    const upstream = new FtpUpstream(`ftp://127.0.0.1:${port}/`)
+    onTestFinished(() => upstream.close())
+    // 64 long lines, each with CRLF. The library asks for these facts.
+    const named = (length: number) => textEntry('n'.repeat(length), '', 0)
+    const facts = factsLine(named(0), '', ['type', 'size', 'modify'], 'read').length + 2
+    names = Array<Entry>(64).fill(named(bytes / 64 - facts))
+    expect(await upstream.list('')).toHaveLength(64)
+    names = [...names.slice(1), named(bytes / 64 - facts + 1)]
+    expect(await upstream.list('').catch(failureKind)).toBe('too-large')
   })
 
   test('ten redirects', async () => {

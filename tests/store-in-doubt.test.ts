@@ -5,19 +5,14 @@ import { type App, createApp } from '../server/app.ts'
 import type { Event } from '../server/events/bus.ts'
 import { reportToken } from '../server/machines/token.ts'
 import { openStore } from '../server/store/sqlite/open.ts'
+import { httpOnly, portOf } from './support/app.ts'
 import { treebootIn } from './support/cli.ts'
 import { eventually } from './support/eventually.ts'
 import { keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
 
 /** A lost, an old and a foreign store wipe no disk: what each machine boots, through the whole server. */
 
-const services = `
-server: { bind: 127.0.0.1 }
-http: { port: 0 }
-tftp: { enabled: false }
-ftp: { enabled: false }
-nfs: { enabled: false }
-`
+const services = httpOnly
 const macs = { web01: '52:54:00:aa:bb:01', web02: '52:54:00:aa:bb:02', again: '52:54:00:aa:bb:03' }
 const definition = (name: keyof typeof macs): string => `mac: "${macs[name]}", tree: fedora-40`
 const guests = `guests:
@@ -72,7 +67,7 @@ async function start(options: { readonly newStore?: 'install' } = {}): Promise<S
   })
   await app.start()
   await eventually(() => expect(app.snapshot().trees.byId('fedora-40')?.state).toBe('ready'), 15_000)
-  const port = app.serviceLines().find(({ name }) => name === 'http')?.port ?? 0
+  const port = portOf(app)
   const get = async (path: string): Promise<string> => (await fetch(`http://127.0.0.1:${port}${path}`)).text()
   return {
     app,

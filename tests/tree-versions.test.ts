@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { App } from '../server/app.ts'
 import { VersionStore } from '../server/versions/version-store.ts'
-import { testApp } from './support/app.ts'
+import { httpOnly, portOf, testApp } from './support/app.ts'
 import { treebootIn } from './support/cli.ts'
 import { eventually } from './support/eventually.ts'
 import { imagesOfTree, keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
@@ -12,12 +12,7 @@ import { imagesOfTree, keptFolder, makeTree, writeBelow } from './support/tree-f
 /** New versions are switched in while clients are in the middle of older ones. */
 
 const mac = '52-54-00-aa-bb-01'
-const config = `
-server: { bind: 127.0.0.1 }
-http: { port: 0 }
-tftp: { enabled: false }
-ftp: { enabled: false }
-nfs: { enabled: false }
+const config = `${httpOnly}
 profiles:
   web: { tree: { distro: fedora }, template: web.ks }
 guests:
@@ -47,7 +42,7 @@ afterEach(async () => {
 async function start(): Promise<void> {
   app = testApp(home.path)
   await app.start()
-  port = app.serviceLines().find(({ name }) => name === 'http')?.port ?? 0
+  port = portOf(app)
 }
 
 /** Every file of a version says which one it is of. */

@@ -1,8 +1,9 @@
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { Failure } from '../core/failure.ts'
 import { configurationLimits } from '../core/limits/configuration.ts'
 import { makeFolder, writeAtomically } from '../host/atomic-write.ts'
+import { readAtMost } from '../host/read-at-most.ts'
 import { type ProblemList, showValue, whyUnreadable } from './problems.ts'
 import { readYaml, type YamlMapping, type YamlText, type YamlValue } from './yaml.ts'
 
@@ -44,11 +45,10 @@ export async function readGuestFiles(configPath: string): Promise<readonly Guest
 
 async function readText(path: string): Promise<string> {
   const shownName = `${guestFolderName}/${basename(path)}`
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+  const bytes = await readAtMost(path, maxBytes).catch((error: NodeJS.ErrnoException) => {
     throw new Failure('invalid-data', `${shownName}: ${whyUnreadable(error)}`, { cause: error })
   })
-  if (bytes.length > maxBytes)
-    throw new Failure('invalid-data', `${shownName}: has ${bytes.length} bytes, expected at most ${maxBytes}`)
+  if (!bytes) throw new Failure('invalid-data', `${shownName}: has more than ${maxBytes} bytes`)
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (cause) {

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { defined } from '../core/defined.ts'
 import { failureMessage } from '../core/failure.ts'
@@ -6,6 +5,7 @@ import type { Guest, Profile } from '../core/guest/guest.ts'
 import { configurationLimits } from '../core/limits/configuration.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { type ServiceName, serviceNames, serviceTable } from '../core/services.ts'
+import { readAtMost } from '../host/read-at-most.ts'
 import { type ConfigFile, configFileSchema } from './file-schema.ts'
 import { type GuestFile, guestFolderName, readGuestFiles, withGuestFiles } from './guest-files.ts'
 import { resolveGuests } from './guests.ts'
@@ -47,9 +47,9 @@ export async function loadConfigFile(options: {
   const shown = options.file ?? defaultFileName
   const path = resolve(options.cwd, shown)
   const guestFiles = [...(await guestFilesOf(path)), ...(options.newGuest ? [options.newGuest] : [])]
-  let bytes: Buffer
+  let bytes: Buffer | undefined
   try {
-    bytes = await readFile(path)
+    bytes = await readAtMost(path, maxBytes)
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'ENOENT' && options.file === undefined) {
@@ -59,8 +59,7 @@ export async function loadConfigFile(options: {
     }
     throw unreadable(shown, whyUnreadable(error as NodeJS.ErrnoException), error)
   }
-  if (bytes.length > maxBytes)
-    throw unreadable(shown, `has ${bytes.length} bytes, expected at most ${maxBytes}`)
+  if (!bytes) throw unreadable(shown, `has more than ${maxBytes} bytes`)
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)

@@ -106,16 +106,16 @@ async function listsThatName(source: FileSource, target: CleanPath): Promise<rea
   const found: CleanPath[] = []
   for (const entry of listed) {
     if (entry.kind !== 'file' || entry.size > bytes || !isReadAsChecksumList(entry.name, siblings)) continue
-    if (await namesImage(entry, target)) found.push(joinPath(rootPath, entry.name))
+    if (await namesImage(entry, target, bytes)) found.push(joinPath(rootPath, entry.name))
     if (found.length >= entries) break
   }
   return found
 }
 
 /** A list that cannot be read names nothing. */
-async function namesImage(entry: Entry, target: CleanPath): Promise<boolean> {
+async function namesImage(entry: Entry, target: CleanPath, maxBytes: number): Promise<boolean> {
   try {
-    const text = new TextDecoder().decode(await readWhole(entry))
+    const text = new TextDecoder().decode(await readWhole(entry, maxBytes))
     return parseChecksumList(text).entries.some(({ path }) => isAt(path, target))
   } catch {
     return false

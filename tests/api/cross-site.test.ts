@@ -6,15 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { whyCrossSite } from '../../server/api/cross-site.ts'
 import { routes } from '../../server/api/routes.ts'
 import type { App } from '../../server/app.ts'
-import { testApp } from '../support/app.ts'
+import { httpOnly, portOf, testApp } from '../support/app.ts'
 import { keptFolder, writeBelow } from '../support/tree-folder.ts'
 
-const config = `
-server: { bind: 127.0.0.1 }
-http: { port: 0 }
-tftp: { enabled: false }
-ftp: { enabled: false }
-nfs: { enabled: false }
+const config = `${httpOnly}
 guests:
   web01: { mac: "52:54:00:aa:bb:01" }
 `
@@ -28,7 +23,7 @@ beforeAll(async () => {
   writeBelow(home.path, 'config.yaml', config)
   app = testApp(home.path)
   await app.start()
-  port = app.serviceLines().find(({ name }) => name === 'http')?.port ?? 0
+  port = portOf(app)
   base = `http://127.0.0.1:${port}`
   token = readFileSync(join(home.path, 'data/admin-token'), 'utf8').trim()
 }, 20_000)

@@ -4,17 +4,13 @@ import request from 'supertest'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { isAppPath, routes } from '../../server/api/routes.ts'
 import type { App } from '../../server/app.ts'
+import { requestLimits } from '../../server/core/limits/requests.ts'
 import { cleanPath } from '../../server/files/path.ts'
-import { testApp } from '../support/app.ts'
+import { httpOnly, portOf, testApp } from '../support/app.ts'
 import { eventually } from '../support/eventually.ts'
 import { keptFolder, makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
-const config = `
-server: { bind: 127.0.0.1 }
-http: { port: 0 }
-tftp: { enabled: false }
-ftp: { enabled: false }
-nfs: { enabled: false }
+const config = `${httpOnly}
 guests:
   web01: { mac: "52:54:00:aa:bb:01", tree: old/fedora-40, template: web.ks, vars: { password: secret } }
 `
@@ -29,7 +25,7 @@ beforeAll(async () => {
   writeBelow(home.path, 'kickstart-templates/web.ks', 'text\n')
   app = testApp(home.path)
   await app.start()
-  base = `http://127.0.0.1:${app.serviceLines().find(({ name }) => name === 'http')?.port}`
+  base = `http://127.0.0.1:${portOf(app)}`
   token = readFileSync(join(home.path, 'data/admin-token'), 'utf8').trim()
   await eventually(() => expect(app.snapshot().trees.byId('old/fedora-40')?.state).toBe('ready'), 15_000)
 }, 20_000)
@@ -110,7 +106,7 @@ describe('the API', () => {
     const second = testApp(other)
     onTestFinished(() => second.stop())
     await second.start()
-    const url = `http://127.0.0.1:${second.serviceLines().find(({ name }) => name === 'http')?.port}`
+    const url = `http://127.0.0.1:${portOf(second)}`
     const shown = await request(url).get('/api/v1/problems').expect(200)
     expect(shown.body.length).toBeGreaterThan(0)
     const page = await request(url).get('/').expect(200)
@@ -168,6 +164,52 @@ describe('the API', () => {
       .send({ detail: 'x'.repeat(20_000) })
       .expect(413)
     await report('installed/guessed').expect(403)
+  })
+
+  test('reads a body of 16 KiB, and refuses a longer one, announced or in chunks', async () => {
+    const { bytes } = requestLimits.jsonBody
+    const post = (body: string | ReadableStream) =>
+      fetch(`${base}/api/v1/guests/web01/progress`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body,
+        duplex: 'half',
+      } as RequestInit)
+    const json = JSON.stringify({ detail: 'x' })
+    expect((await post(json.padEnd(bytes))).status).toBe(204)
+    for (const body of [json.padEnd(bytes + 1), new Blob([json.padEnd(bytes + 1)]).stream()]) {
+      const refused = await post(body)
+      expect([refused.status, await refused.json()]).toMatchObject([413, { error: 'too-large' }])
+    }
+  })
+
+  test('keeps the first 500 characters of a detail', async () => {
+    const { bytes: most } = requestLimits.reportDetail
+    const detail = 'x'.repeat(most)
+    for (const sent of [detail, `${detail}y`])
+      await request(base).post('/api/v1/guests/web01/progress').send({ detail: sent }).expect(204)
+    const { text } = await get('/api/v1/guests/web01/story').expect(200)
+    expect(text.split(detail)).toHaveLength(3)
+    expect(text).not.toContain('xy')
+  })
+
+  test('takes a file of 100 GiB by tus, and refuses a longer one before its first byte', async () => {
+    const { bytes: most } = requestLimits.upload
+    const tus = (method: 'post' | 'patch' | 'delete', path: string) =>
+      request(base)[method](`/api/v1/uploads/tus${path}`).auth('admin', token).set('Tus-Resumable', '1.0.0')
+    const create = (length: number) =>
+      tus('post', '').set('Upload-Length', String(length)).set('Upload-Metadata', 'filename eA==')
+    await create(most + 1).expect(413)
+    const { location } = (await create(most).expect(201)).headers
+    const append = (length: number) =>
+      tus('patch', `/${length}/x`)
+        .set({ 'Content-Type': 'application/offset+octet-stream', 'Upload-Offset': '0' })
+        .send('x')
+    // The length is a part of the URL, which a client may change.
+    await append(most + 1).expect(413)
+    await append(most).expect(204)
+    expect(location).toBe(`/api/v1/uploads/tus/${most}/x`)
+    await tus('delete', `/${most}/x`).expect(204)
   })
 
   test('lets only the administrator decide about a guest: 403, not the 401 that would open a dialog', async () => {

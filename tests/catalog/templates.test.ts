@@ -1,7 +1,9 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { findTemplates } from '../../server/catalog/find-templates.ts'
 import { readTemplates, watchTemplates } from '../../server/catalog/templates.ts'
+import { configurationLimits } from '../../server/core/limits/configuration.ts'
 import { eventually } from '../support/eventually.ts'
 import { temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
@@ -27,9 +29,67 @@ test('a file that is not text is left out and becomes a problem', async () => {
   expect([...texts]).toEqual([])
   expect(problems.map(({ where, message }) => [where.slice(folder.length + 1), message])).toEqual([
     ['binary', 'is not a text file'],
-    ['large', 'is 1048577 bytes; a template of more than 1048576 is not read'],
+    ['large', 'has more than 1048576 bytes'],
     ['latin1', 'is not UTF-8 text'],
   ])
+})
+
+describe('up to its limit it is read, and beyond it is left out with a problem:', () => {
+  const { bytes, depth } = configurationLimits.templates
+
+  test('a template of 1 MiB', async () => {
+    const folder = temporaryFolder()
+    writeBelow(folder, 'large', 'x'.repeat(bytes))
+    writeBelow(folder, 'larger', 'x'.repeat(bytes + 1))
+    const { texts, problems } = await readTemplates(folder)
+    expect([...texts.keys()]).toEqual(['large'])
+    expect(problems).toMatchObject([{ where: join(folder, 'larger') }])
+  })
+
+  test('a template in 16 folders', async () => {
+    const folder = temporaryFolder()
+    const deep = (levels: number) => `${'d/'.repeat(levels)}file`
+    writeBelow(folder, deep(depth), 'text')
+    expect(await readTemplates(folder)).toMatchObject({
+      texts: new Map([[deep(depth), 'text']]),
+      problems: [],
+    })
+    writeBelow(folder, deep(depth + 1), 'text')
+    const { texts, problems } = await readTemplates(folder)
+    expect([...texts.keys()]).toEqual([deep(depth)])
+    expect(problems).toMatchObject([{ where: join(folder, 'd/'.repeat(depth), 'd') }])
+  })
+
+  /** Finds templates, of 100 files and folders at most. */
+  const find = async (folder: string) => {
+    const problems: string[] = []
+    const note = (path: string, message: string) => problems.push(`${path}: ${message}`)
+    return { files: await findTemplates(folder, note, { entries: 100, depth }), problems }
+  }
+
+  test('as many files and folders as may be', async () => {
+    const folder = temporaryFolder()
+    for (let i = 0; i < 99; i++) writeBelow(folder, `a/${i}`, '')
+    const full = await find(folder)
+    expect([full.files.length, full.problems]).toEqual([99, []])
+    for (const name of ['b', 'c']) writeBelow(folder, name, '')
+    expect(await find(folder)).toEqual({
+      files: full.files,
+      problems: [expect.stringMatching(/^b: more than 100 /)],
+    })
+  })
+
+  test('folders that symlinks show under more paths than can be searched', async () => {
+    const folder = temporaryFolder()
+    const names = [...'abcdef']
+    for (const name of names) {
+      mkdirSync(join(folder, name))
+      for (const other of names) if (other !== name) symlinkSync(`../${other}`, join(folder, name, other))
+    }
+    const { files, problems } = await find(folder)
+    expect(files).toEqual([])
+    expect(problems).toEqual([expect.stringMatching('16 folders'), expect.stringMatching('more than 100 ')])
+  })
 })
 
 test('symlinks are followed inside the folder only', async () => {

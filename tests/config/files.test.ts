@@ -1,8 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { loadConfigFile } from '../../server/config/load.ts'
+import { failureMessage } from '../../server/core/failure.ts'
+import { configurationLimits } from '../../server/core/limits/configuration.ts'
 import { parse } from '../support/config.ts'
 import { stating } from '../support/stating.ts'
 
@@ -25,6 +27,20 @@ describe('the file of the configuration', () => {
     await expect(loadConfigFile({ file: 'utf16.yaml', cwd: folder })).rejects.toThrow(
       stating('utf16.yaml', 'UTF-8'),
     )
+  })
+
+  test('a file of 64 MiB is read, and a larger one is refused, without reading it to its end', async () => {
+    const { bytes } = configurationLimits.configuration
+    const file = join(folder, 'large.yaml')
+    // A file of zeros that takes no room; its first byte is not UTF-8, so that nothing needs to parse it.
+    writeFileSync(file, Buffer.from([0xff]))
+    const refusal = (size: number) => {
+      truncateSync(file, size)
+      return loadConfigFile({ file, cwd: folder }).then(() => 'accepted', failureMessage)
+    }
+    expect(await refusal(bytes)).toMatch('UTF-8')
+    for (const size of [bytes + 1, 2 ** 40])
+      expect(await refusal(size)).toMatch(stating('large.yaml', `more than ${bytes} bytes`))
   })
 
   test('paths are relative to the file, not to the working folder', async () => {

@@ -5,6 +5,7 @@ import { addGuest } from '../../server/config/add-guest.ts'
 import { loadConfigFile } from '../../server/config/load.ts'
 import { watchConfig } from '../../server/config/watch.ts'
 import { failureMessage } from '../../server/core/failure.ts'
+import { configurationLimits } from '../../server/core/limits/configuration.ts'
 import { eventually } from '../support/eventually.ts'
 import { stating } from '../support/stating.ts'
 import { temporaryFolder, writeBelow } from '../support/tree-folder.ts'
@@ -107,6 +108,15 @@ describe('guests.d', () => {
     writeFileSync(join(cwd, 'guests.d/w.yaml'), Buffer.from([0xff, 0xfe, 0x6d]))
     expect(await refusal(cwd)).toMatch(stating('guests.d/w.yaml:', 'UTF-8'))
   })
+})
+
+test('a file of 1 MiB is read, and a larger one is refused by name', async () => {
+  const { bytes } = configurationLimits.guestFile
+  const file = (size: number) => ({ 'w.yaml': 'profile: web\n'.padEnd(size, '#') })
+  expect((await load(home(file(bytes)))).guests[1]).toMatchObject({ name: 'w', profiles: ['web'] })
+  expect(await refusal(home(file(bytes + 1)))).toMatch(
+    stating('guests.d/w.yaml:', `more than ${bytes} bytes`),
+  )
 })
 
 describe('a guest file that a program adds', () => {

@@ -4,18 +4,14 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeEach, expect, test, vi } from 'vitest'
 import { type App, createApp } from '../../server/app.ts'
+import { httpOnly } from '../support/app.ts'
 import { requireClient, requireRoot } from '../support/clients.ts'
 import { mountSmallDisk, type SmallDisk } from '../support/small-disk.ts'
 import { makeTree, temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 
 /** A data folder on a small disk of its own, which is filled up to the last byte and emptied again. */
 
-const config = `
-server: { bind: 127.0.0.1 }
-http: { port: 0 }
-tftp: { enabled: false }
-ftp: { enabled: false }
-nfs: { enabled: false }
+const config = `${httpOnly}
 limits: { min-free: 0 }
 guests:
   web01: { mac: "52:54:00:aa:bb:01", tree: fedora-40 }

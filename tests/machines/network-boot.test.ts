@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Snapshot } from '../../server/catalog/snapshot.ts'
 import type { ClientFacts } from '../../server/core/boot/firmware.ts'
 import type { OpenServices } from '../../server/core/boot/urls.ts'
+import { defined } from '../../server/core/defined.ts'
 import { createGuestIndex } from '../../server/core/guest/match.ts'
 import { parseBootPath } from '../../server/core/loader/boot-path.ts'
 import type { LoaderFile } from '../../server/core/loader/files.ts'
@@ -18,6 +19,7 @@ import { networkBoot } from '../../server/machines/network-boot.ts'
 import { hostLoadersSource, treeLoadersSource } from '../../server/namespace/host-loaders.ts'
 import { clientFacts } from '../../server/protocols/dhcp/request.ts'
 import { debian12, fakeTreeIndex, fedora40, makeGuest, makeTree } from '../support/boot-inputs.ts'
+import { parse } from '../support/config.ts'
 import { clients, type PretendClient, request } from '../support/dhcp.ts'
 
 const mac = '52:54:00:aa:bb:01'
@@ -43,8 +45,7 @@ function snapshotOf({
   guestLoader,
   url,
 }: Setting): Snapshot {
-  // Which services are open is said by `Setting.services`; this only fills the configuration.
-  const unused = { enabled: false, bind: '', port: 0 } as const
+  const { config } = parse('')
   const plain = makeGuest('web01', { macs: [mac], tree: fedora40 })
   const guest = guestLoader
     ? { ...plain, settings: { ...plain.settings, loader: { value: guestLoader, from: 'here' } } }
@@ -58,28 +59,11 @@ function snapshotOf({
     templates: new Map(),
     problems: [],
     config: {
-      server: { bind: '0.0.0.0', ...(url !== undefined && { url }) },
-      http: {
-        ...unused,
-        fastPath: true,
-        connectionsPerClient: 512,
-        requestsPerClient: 64,
-        trustedProxies: [],
-      },
-      tftp: unused,
-      ftp: unused,
-      nfs: unused,
-      dhcp: { ...unused, mode: 'proxy', interfaces: [], knownOnly, loader },
-      paths: { trees: '', tftpboot: '', templates: '', data: '' },
-      state: { witness: [] },
-      limits: {},
-      reports: {},
+      ...config,
+      server: defined({ ...config.server, url }),
+      dhcp: { ...config.dhcp, mode: 'proxy', knownOnly, loader },
       unknown,
-      menuTimeoutMs: 30_000,
-      mirrors: [],
-      verify: { keys: [], requireSignature: false },
-      import: {},
-    } as Snapshot['config'],
+    },
   }
 }
 

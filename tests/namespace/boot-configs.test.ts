@@ -8,6 +8,7 @@ import { noMachines } from '../../server/machines/machines.ts'
 import { bootConfigMounts } from '../../server/namespace/boot-configs.ts'
 import { mountTable } from '../../server/namespace/mounts.ts'
 import { debian12, fedora40, makeGuest, makeInputs, makeTree } from '../support/boot-inputs.ts'
+import { parse } from '../support/config.ts'
 
 const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3132'
 const guests = [
@@ -17,7 +18,6 @@ const guests = [
 
 function snapshotOf(unknown: 'menu' | 'local' | 'ignore', generation = 1): Snapshot {
   const { trees, guests: index } = makeInputs([fedora40, debian12], guests)
-  const closed = { enabled: false, bind: '', port: 0 } as const
   return {
     generation,
     trees,
@@ -25,29 +25,7 @@ function snapshotOf(unknown: 'menu' | 'local' | 'ignore', generation = 1): Snaps
     profiles: new Map(),
     templates: new Map(),
     problems: [],
-    config: {
-      server: { bind: '0.0.0.0' },
-      http: {
-        ...closed,
-        fastPath: true,
-        connectionsPerClient: 512,
-        requestsPerClient: 64,
-        trustedProxies: [],
-      },
-      tftp: closed,
-      ftp: closed,
-      nfs: closed,
-      dhcp: { ...closed, mode: 'off', interfaces: [], knownOnly: false, loader: 'auto' },
-      paths: { trees: '', tftpboot: '', templates: '', data: '' },
-      state: { witness: [] },
-      limits: {},
-      reports: {},
-      unknown,
-      menuTimeoutMs: 30_000,
-      mirrors: [],
-      verify: { keys: [], requireSignature: false },
-      import: {},
-    },
+    config: { ...parse('').config, unknown },
   }
 }
 

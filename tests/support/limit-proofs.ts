@@ -33,16 +33,36 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
   requestPath: { test: 'limits.test.ts: a path of 4096 characters', fuzz: 'path' },
   identity: { test: 'limits.test.ts: an identity of 128 characters', fuzz: 'lookup' },
   lookupValue: { test: 'limits.test.ts: a value of 512 characters', fuzz: 'lookup' },
-  httpHead: { fuzz: byLibrary("Node's HTTP parser; the fast path has `http-request`") },
-  jsonBody: { fuzz: byLibrary('body-parser') },
-  reportDetail: { fuzz: byLibrary('body-parser') },
-  upload: { fuzz: counted },
+  httpHead: {
+    test: 'protocols/http/connections.test.ts: a head of 16 KiB is read, and a longer one is refused',
+    fuzz: byLibrary("Node's HTTP parser; the fast path has `http-request`"),
+  },
+  jsonBody: {
+    test: 'api/routes.test.ts: reads a body of 16 KiB, and refuses a longer one, announced or in chunks',
+    fuzz: byLibrary('body-parser'),
+  },
+  reportDetail: {
+    test: 'api/routes.test.ts: keeps the first 500 characters of a detail',
+    fuzz: byLibrary('body-parser'),
+  },
+  upload: {
+    test: 'api/routes.test.ts: takes a file of 100 GiB by tus, and refuses a longer one before its first byte',
+    fuzz: counted,
+  },
   ranges: { test: 'limits.test.ts: 256 ranges', fuzz: 'http-request' },
   tftpRequest: { test: 'protocols/tftp/wire/packet.test.ts: number of options', fuzz: 'tftp-packet' },
   dhcpPacket: { test: 'limits.test.ts: a DHCP packet of 4096 octets', fuzz: 'dhcp-packet' },
   ftpLine: {
     test: 'protocols/ftp/harm.test.ts: of the length of a line, and of unknown commands in a row',
     fuzz: 'ftp-command',
+  },
+  ftpListings: {
+    test: 'protocols/ftp/harm.test.ts: of names in listings to one client, until those before have ended',
+    fuzz: counted,
+  },
+  ftpStatus: {
+    test: 'protocols/ftp/harm.test.ts: a folder of 1000 names is shown by STAT, and a larger one by LIST',
+    fuzz: counted,
   },
   nfsRecord: {
     test: 'protocols/nfs/wire.test.ts: a record over the limit, whole or in sum, is refused before it is kept',
@@ -66,13 +86,19 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'core/tree/descriptors/hostile.test.ts: a descriptor that is as large as it may be is read in a moment:',
     fuzz: 'descriptor',
   },
-  treeFolders: { fuzz: counted },
+  treeFolders: {
+    test: 'catalog/scan/gather.test.ts: down to the sixth level',
+    fuzz: counted,
+  },
   treeSearch: { test: 'catalog/scan/discover.test.ts: the depth is limited', fuzz: counted },
   checksumList: {
     test: 'verify/bounds.test.ts: a list and a Release with too many lines are findings',
     fuzz: 'checksum-list',
   },
-  checksumListOfImage: { fuzz: 'checksum-list' },
+  checksumListOfImage: {
+    test: 'verify/bounds.test.ts: is read by one of 4 MiB, and a larger one names nothing',
+    fuzz: 'checksum-list',
+  },
   debianRelease: {
     test: 'verify/bounds.test.ts: a list and a Release with too many lines are findings',
     fuzz: 'release',
@@ -97,7 +123,10 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'verify/bounds.test.ts: primary.xml with one package without end is given up',
     fuzz: 'primary',
   },
-  signature: { fuzz: 'signature' },
+  signature: {
+    test: 'verify/signatures/signatures.test.ts: 32 signatures in one file',
+    fuzz: 'signature',
+  },
   documents: {
     test: 'verify/bounds.test.ts: that has too many documents gets a finding for those that are not read',
     fuzz: counted,
@@ -110,18 +139,30 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'verify/bounds.test.ts: whose folders show each other is searched up to a number of folders, with a finding',
     fuzz: counted,
   },
-  documentSearchNames: { fuzz: counted },
-  volumeDescriptors: { fuzz: 'iso-image' },
+  documentSearchNames: {
+    test: 'verify/bounds.test.ts: a search for documents is given up when its folders show too many names',
+    fuzz: counted,
+  },
+  volumeDescriptors: {
+    test: 'files/iso/bounds.test.ts: 64 volume descriptors are read, and the image without the others',
+    fuzz: 'iso-image',
+  },
   udfSequence: {
     test: 'files/udf/hostile.test.ts: %s is refused, and the message has the place',
     fuzz: 'udf-image',
   },
-  udfMetadata: { fuzz: 'udf-image' },
+  udfMetadata: {
+    test: 'files/udf/bounds.test.ts: a metadata file in 1024 pieces is read, and the image of one in more is refused',
+    fuzz: 'udf-image',
+  },
   imageFolder: {
     test: 'files/iso/bounds.test.ts: a folder with more records than any disc has is refused, and the others are listed',
     fuzz: 'iso-image',
   },
-  continuations: { fuzz: 'iso-image' },
+  continuations: {
+    test: 'files/iso/bounds.test.ts: up to 250,000 of them',
+    fuzz: 'iso-image',
+  },
   recordContinuations: {
     test: 'files/iso/bounds.test.ts: continuation areas that lead from one to the next are refused after some',
     fuzz: 'iso-image',
@@ -136,7 +177,10 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     fuzz: 'udf-image',
   },
   imagePath: { test: 'files/iso/hostile.test.ts: %s costs a bounded number of reads', fuzz: 'iso-image' },
-  imageLink: { fuzz: 'iso-image' },
+  imageLink: {
+    test: 'files/iso/bounds.test.ts: a symlink of 16 KiB is followed, and a longer one is not',
+    fuzz: 'iso-image',
+  },
   linkSteps: {
     test: 'files/iso/bounds.test.ts: symlinks that lead through thousands of components are left out when there are too many steps',
     fuzz: 'iso-image',
@@ -149,7 +193,10 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'intake/import/unpack-budget.test.ts: a path with %s is refused',
     fuzz: counted,
   },
-  tarHeaders: { fuzz: counted },
+  tarHeaders: {
+    test: 'intake/import/tar.test.ts: a long name of 256 KiB is read, and a longer one is refused',
+    fuzz: counted,
+  },
   indexPage: { test: 'limits.test.ts: an index page of more than 8 MiB', fuzz: 'index-page' },
   crawl: {
     test: 'intake/mirror/fetch-file.test.ts: folders without end are refused, not cut off somewhere',
@@ -164,12 +211,27 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'intake/mirror/mirror-tree.test.ts: a partial file does not get the bytes of another, and a file that is too long is refused',
     fuzz: 'descriptor',
   },
-  upstreamLists: { fuzz: 'checksum-list' },
-  configuration: { fuzz: 'yaml' },
-  guestFile: { fuzz: 'yaml' },
+  upstreamLists: {
+    test: 'intake/mirror/fetch-file.test.ts: are fetched, 40 at most, those of the image among them',
+    fuzz: 'checksum-list',
+  },
+  configuration: {
+    test: 'config/files.test.ts: a file of 64 MiB is read, and a larger one is refused, without reading it to its end',
+    fuzz: 'yaml',
+  },
+  guestFile: {
+    test: 'config/guest-files.test.ts: a file of 1 MiB is read, and a larger one is refused by name',
+    fuzz: 'yaml',
+  },
   yaml: { test: 'config/hostile.test.ts: aliases that multiply', fuzz: 'yaml' },
-  keyFile: { fuzz: byLibrary('openpgp') },
-  templates: { fuzz: { none: 'they are text until they are rendered' } },
+  keyFile: {
+    test: 'verify/signatures/signatures.test.ts: a key file of 16 MiB',
+    fuzz: byLibrary('openpgp'),
+  },
+  templates: {
+    test: 'catalog/templates.test.ts: as many files and folders as may be',
+    fuzz: { none: 'they are text until they are rendered' },
+  },
   rendering: { test: 'templates/hostile.test.ts: output of 20 MB is refused', fuzz: byLibrary('minijinja') },
 }
 

@@ -1,20 +1,24 @@
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { failureKind } from '../../server/core/failure.ts'
 import { documentLimits } from '../../server/core/limits/documents.ts'
 import { folderEntry } from '../../server/files/entry.ts'
-import { memorySource } from '../../server/files/memory.ts'
+import { memorySource, textEntry } from '../../server/files/memory.ts'
 import { rootPath } from '../../server/files/path.ts'
-import type { FileSource } from '../../server/files/source.ts'
+import type { Entry, FileSource } from '../../server/files/source.ts'
 import { readPackagesIndex } from '../../server/verify/documents/debian-index.ts'
 import { type PartsOptions, partsOf } from '../../server/verify/documents/parts.ts'
 import { readPackages } from '../../server/verify/documents/primary.ts'
 import { parseRepomd } from '../../server/verify/documents/repomd.ts'
 import { collectExpectedFiles } from '../../server/verify/expected-files.ts'
 import { isSameSignedText } from '../../server/verify/signatures/armour.ts'
+import { verifyImage } from '../../server/verify/verify-image.ts'
 import { isSearch, runs } from '../support/fuzz.ts'
+import { writeIso } from '../support/iso/write-iso.ts'
 import { stating } from '../support/stating.ts'
+import { temporaryFolder, writeBelow } from '../support/tree-folder.ts'
 import { verifyTreeAt } from '../support/verify.ts'
 
 const md5 = 'a'.repeat(32)
@@ -199,6 +203,56 @@ describe('a hostile tree', () => {
     expect(findings[0]?.message).toMatch('more than 4096 folders')
     // Gathering the evidence lists 96 folders at most, and not these.
     expect(listed).toBeLessThanOrEqual(documentLimits.documentSearch.entries + 100)
+  })
+})
+
+test('a search for documents is given up when its folders show too many names', async () => {
+  const { entries } = documentLimits.documentSearchNames
+  // Ten folders show the same names. Symlinks are not looked at.
+  const folders = Array.from({ length: 10 }, (_, i) => folderEntry(`${i}`, 0))
+  const names = Array<Entry>((entries - folders.length) / 10).fill({
+    ...textEntry('x', '', 0),
+    kind: 'symlink',
+  })
+  const findingsWith = async (last: readonly Entry[]) => {
+    const source: FileSource = {
+      stat: () => Promise.resolve(undefined),
+      list: (path) => Promise.resolve({ '/': folders, '/9': last }[path as string] ?? names),
+    }
+    const tree = { source, at: rootPath, evidence: undefined }
+    return (await collectExpectedFiles(tree, undefined, { packages: true })).findings
+  }
+  expect(await findingsWith(names)).toEqual([])
+  expect(await findingsWith([...names, ...folders.slice(0, 1)])).toEqual([
+    expect.objectContaining({ severity: 'warning', message: expect.stringMatching(`${entries} names`) }),
+  ])
+})
+
+describe('an image beside lists of checksums', () => {
+  const image = writeIso({ files: { file: 'x' } }).bytes
+  const verified = async (lists: Readonly<Record<string, string>>) => {
+    const folder = temporaryFolder()
+    for (const [name, text] of Object.entries({ ...lists, 'x.iso': image })) writeBelow(folder, name, text)
+    const file = join(folder, 'x.iso')
+    return verifyImage({ file, evidence: undefined }, { packages: true })
+  }
+
+  test('is read by one of 4 MiB, and a larger one names nothing', async () => {
+    const { bytes } = documentLimits.checksumListOfImage
+    const list = `${md5}  x.iso\n`
+    const found = await verified({ MD5SUMS: list.padEnd(bytes) })
+    expect(found.findings).toEqual([expect.objectContaining({ severity: 'error', path: 'x.iso' })])
+    expect(await verified({ MD5SUMS: list.padEnd(bytes + 1) })).toMatchObject({ findings: [], documents: [] })
+  })
+
+  test('is read by 100 of them', async () => {
+    const { entries } = documentLimits.checksumListOfImage
+    const lists = (count: number) =>
+      verified(
+        Object.fromEntries(Array.from({ length: count }, (_, i) => [`${i}.sha256`, `${md5}  x.iso\n`])),
+      )
+    expect((await lists(entries)).documents).toHaveLength(entries)
+    expect((await lists(entries + 1)).documents).toHaveLength(entries)
   })
 })
 

@@ -45,7 +45,7 @@ export const create = tus(async ({ req }: TusCall, { uploads }): Promise<Reply> 
   const length = Number(req.headers['upload-length'] ?? Number.NaN)
   if (!Number.isSafeInteger(length) || length < 0)
     throw new Failure('bad-request', 'Upload-Length: expected the number of bytes to come')
-  if (length > maxBytes) throw new Failure('too-large', `${length} bytes; at most ${maxBytes} in one file`)
+  refuseTooLong(length)
   const path = cleanPath(nameIn(String(req.headers['upload-metadata'] ?? '')))
   if (parentPath(path) !== '/') await uploads.makeFolders(parentPath(path))
   // Makes an empty file, so that a `HEAD` finds an offset.
@@ -151,7 +151,13 @@ async function receivePart(uploads: Uploads, req: IncomingMessage, part: Part): 
 function uploadOf({ length, path }: z.output<typeof tusParams>): { path: CleanPath; length: number } {
   const bytes = Number(length)
   if (!Number.isSafeInteger(bytes) || bytes < 0) throw new Failure('not-found', 'no such upload')
+  // A client may write another length into the URL that it was given.
+  refuseTooLong(bytes)
   return { length: bytes, path: cleanPath(path) }
+}
+
+function refuseTooLong(length: number): void {
+  if (length > maxBytes) throw new Failure('too-large', `${length} bytes; at most ${maxBytes} in one file`)
 }
 
 /**

@@ -36,12 +36,12 @@ export const configurationLimits = {
   },
   /** The longest real kickstart that we know of has 150 kB. All templates are in memory. */
   templates: {
-    what: 'templates: files, and folders in one another',
+    what: 'templates: files and folders, and folders in one another',
     from,
     bytes: MiB,
     entries: 5000,
     depth: 16,
-    beyond: 'a problem; the file and those after it are left out',
+    beyond: 'a problem; what is beyond is left out, and the others are read',
   },
   rendering: {
     what: 'rendering of a template: its output. Its memory has 64 MiB at most',

@@ -84,7 +84,7 @@ export const imageLimits = {
     what: 'symlink in an image',
     from,
     bytes: 16 * KiB,
-    beyond: 'the link is not followed',
+    beyond: 'the link is not followed; in UDF it is listed as a file that cannot be read',
   },
   /** Each link of a folder may lead through 40 others of thousands of components. */
   linkSteps: {

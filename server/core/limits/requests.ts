@@ -76,6 +76,20 @@ export const requestLimits = {
     entries: 20,
     beyond: '500; after so many unknown commands 421 and the end',
   },
+  /** A listing is in memory until the client has read it, with some 800 bytes a name. */
+  ftpListings: {
+    what: 'FTP: names of all listings that are being sent to one client, when there are several',
+    from,
+    entries: 200_000,
+    beyond: '450, until others have ended',
+  },
+  /** The reply is in memory as a whole, where LIST makes its lines while the client reads. */
+  ftpStatus: {
+    what: 'FTP: names that STAT shows',
+    from,
+    entries: 1000,
+    beyond: '501; LIST shows them',
+  },
   /** WRITE is refused, so a call has little more than a handle and a name. */
   nfsRecord: {
     what: 'NFS call over TCP: fragments',

@@ -10,6 +10,8 @@ import { type GetOptions, isPlainName, type RemoteBody, TransientFailure, type U
 const maxConnections = 2
 /** A connection on which no byte arrives for this long is closed. */
 const stallMs = upstreamLimits.indexPage.ms
+/** The library has the text of a listing in memory, and the items in it. */
+const maxListingBytes = upstreamLimits.indexPage.bytes
 
 /** A tree on an FTP server. Every remote path goes through `cleanPath`. */
 export class FtpUpstream implements Upstream {
@@ -131,7 +133,7 @@ class FtpConnections {
     this.#busy++
     const idle = this.#idle.pop()
     if (idle && !idle.closed) return idle
-    const client = new Client(stallMs)
+    const client = new Client(stallMs, { allowSeparateTransferHost: false, maxListingBytes })
     this.#all.add(client)
     const { host, hostname, port, username, password } = this.#server
     try {
@@ -173,25 +175,13 @@ function transientFailureOf(what: string, error: unknown): TransientFailure {
   return new TransientFailure(`${what}: ${failureMessage(error)}`, { isOfServer, cause: error })
 }
 
-/**
- * Lists a folder. The library keeps the whole text; while it comes, it is asked twice a second how long it is. Its
- * connection ends with a listing that is too long.
- */
+/** Lists a folder. The library refuses a listing that is too long with an error of its own. */
 async function listed(client: Client, remote: string): Promise<readonly FileInfo[]> {
-  const { bytes: most } = upstreamLimits.indexPage
-  let isTooLong = false
-  client.trackProgress(({ bytes }) => {
-    if (bytes <= most || isTooLong) return
-    isTooLong = true
-    client.close()
-  })
   try {
     return await client.list(remote)
   } catch (error) {
-    if (isTooLong) throw new Failure('too-large', `a listing of more than ${most} bytes`)
-    throw error
-  } finally {
-    client.trackProgress()
+    if (!/maximum bytes exceeded/i.test(failureMessage(error))) throw error
+    throw new Failure('too-large', `a listing of more than ${maxListingBytes} bytes`)
   }
 }
 

@@ -9,6 +9,7 @@ import type { FileSource } from '../../files/source.ts'
 import type { UploadArea } from '../../files/upload-area.ts'
 import { type ListenAddress, type Listener, listenTcp } from '../listener.ts'
 import type { PortRange } from './data/data-port.ts'
+import { HeldListings } from './data/held-listings.ts'
 import { formatReply } from './line/reply.ts'
 import { defaultLimits, type FtpLimits, LoginGuard } from './session/limits.ts'
 import { Session } from './session/session.ts'
@@ -73,6 +74,7 @@ export class FtpListener implements Listener {
       limits,
       pool: new BufferPool(),
       guard: new LoginGuard(limits.loginTriesPerMinute),
+      listings: new HeldListings(limits.listedNamesPerClient),
       secure: undefined,
       authenticate: options.authenticate,
       uploads: options.uploads,

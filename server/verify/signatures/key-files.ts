@@ -1,7 +1,7 @@
-import { readFile, stat } from 'node:fs/promises'
 import type { Key } from 'openpgp'
 import { Failure, failureMessage } from '../../core/failure.ts'
 import { configurationLimits } from '../../core/limits/configuration.ts'
+import { readAtMost } from '../../host/read-at-most.ts'
 import { armourBlocks, isArmoured } from './armour.ts'
 import { Keyring } from './keyring.ts'
 
@@ -36,12 +36,10 @@ export async function readKeyring(files: readonly string[]): Promise<Keyring> {
  * binary, one or many.
  */
 export async function readKeyFile(file: string): Promise<Key[] | KeyFileFault> {
-  let bytes: Buffer
+  let bytes: Buffer | undefined
   try {
-    const { size } = await stat(file)
-    if (size > maxBytes)
-      return { found: `has ${size} bytes, at most ${maxBytes} are read`, remedy: exportHint }
-    bytes = await readFile(file)
+    bytes = await readAtMost(file, maxBytes)
+    if (!bytes) return { found: `has more than ${maxBytes} bytes`, remedy: exportHint }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR')

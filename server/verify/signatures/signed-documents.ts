@@ -129,7 +129,7 @@ export class SignedDocuments {
         const why = `has a signature of ${entry.size} bytes; at most ${limit} are read`
         return { verdict: { good: false, why } }
       }
-      signature = entry ? await readWhole(entry) : new Uint8Array()
+      signature = entry ? await readWhole(entry, limit) : new Uint8Array()
     } catch (error) {
       const why = `has a signature that cannot be read: ${failureMessage(error)}`
       return { verdict: { good: false, why } }

@@ -1,18 +1,13 @@
 import request from 'supertest'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { App } from '../../../server/app.ts'
-import { testApp } from '../../support/app.ts'
+import { httpOnly, portOf, testApp } from '../../support/app.ts'
 import { treebootIn } from '../../support/cli.ts'
 import { keptFolder, writeBelow } from '../../support/tree-folder.ts'
 
 /** A template that does not end, as the clients and the operator of a running server see it. */
 
-const config = `
-server: { bind: 127.0.0.1 }
-http: { port: 0 }
-tftp: { enabled: false }
-ftp: { enabled: false }
-nfs: { enabled: false }
+const config = `${httpOnly}
 guests:
   bad: { mac: "52:54:00:aa:bb:01", template: hang.ks }
   good: { mac: "52:54:00:aa:bb:02", template: fine.ks }
@@ -27,7 +22,7 @@ beforeAll(async () => {
   writeBelow(home.path, 'kickstart-templates/fine.ks', 'text\n')
   app = testApp(home.path)
   await app.start()
-  base = `http://127.0.0.1:${app.serviceLines().find(({ name }) => name === 'http')?.port}`
+  base = `http://127.0.0.1:${portOf(app)}`
 }, 20_000)
 afterAll(async () => {
   await app.stop()

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { Event } from '../../../server/events/bus.ts'
-import { testApp } from '../../support/app.ts'
+import { portOf, testApp } from '../../support/app.ts'
 import { eventually } from '../../support/eventually.ts'
 import { RawFtp } from '../../support/ftp.ts'
 import { writeIso } from '../../support/iso/write-iso.ts'
@@ -22,7 +22,7 @@ async function serving() {
   app.events.subscribe((event) => events.push(event))
   onTestFinished(() => app.stop())
   await app.start()
-  const port = (name: string) => app.serviceLines().find((service) => service.name === name)?.port ?? 0
+  const port = (name: 'http' | 'ftp') => portOf(app, name)
   const token = readFileSync(join(cwd, 'data/admin-token'), 'utf8').trim()
   const base = `http://127.0.0.1:${port('http')}`
   const api = (

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { gatherEvidence, judgeFolder } from '../../../server/catalog/scan/gather.ts'
 import { distroOf } from '../../../server/core/distro/distro.ts'
+import { treeLimits } from '../../../server/core/limits/trees.ts'
 import { concludeTree } from '../../../server/core/tree/conclude.ts'
 import type { Description } from '../../../server/core/tree/tree.ts'
 import { memorySource } from '../../../server/files/memory.ts'
-import { cleanPath } from '../../../server/files/path.ts'
+import { cleanPath, rootPath } from '../../../server/files/path.ts'
 import type { FileSource } from '../../../server/files/source.ts'
 import { stating } from '../../support/stating.ts'
 
@@ -260,6 +261,46 @@ describe('trees without .treeinfo', () => {
   test('a descriptor and no kernel is still a tree, and says so', async () => {
     const tree = await conclude({ '.discinfo': '1227140148.6\nFedora 10\nppc\nALL\n' })
     expect(messages(tree)).toEqual([expect.stringMatching(stating('kernel', 'initrd', 'ppc'))])
+  })
+})
+
+describe('a tree without a complete descriptor is searched for kernels', () => {
+  const kernelsIn = async (folders: readonly string[]) => {
+    const files = Object.fromEntries(folders.map((folder) => [`${folder}/vmlinuz`, 'k']))
+    const source = memorySource({ '.discinfo': '1414159790.06\nOther 6.6\nx86_64\nALL\n', ...files })
+    const evidence = await gatherEvidence(source, rootPath)
+    return [...(evidence?.sizes.keys() ?? [])].filter((path) => path.endsWith('/vmlinuz')).length
+  }
+
+  test('in 96 folders', async () => {
+    const { entries } = treeLimits.treeFolders
+    const names = [
+      'boot',
+      'current',
+      'daily',
+      'generic',
+      'images',
+      'install',
+      'isolinux',
+      'netboot',
+      'pxeboot',
+    ]
+    const below = names.flatMap((name) => [...names, 'xen'].map((inner) => `${name}/${inner}`))
+    // The tree's own folder, those below it, and those below them.
+    const most = entries - 1 - names.length
+    expect(await kernelsIn(below.slice(0, most))).toBe(most)
+    expect(await kernelsIn(below.slice(0, most + 1))).toBe(most)
+  })
+
+  test('down to the sixth level', async () => {
+    const deep = (levels: number) =>
+      kernelsIn([
+        Array(levels - 1)
+          .fill('boot')
+          .join('/'),
+      ])
+    expect(await deep(treeLimits.treeFolders.depth)).toBe(1)
+    expect(await deep(treeLimits.treeFolders.depth + 1)).toBe(0)
   })
 })
 

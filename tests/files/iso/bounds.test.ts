@@ -7,7 +7,13 @@ import { isoSource } from '../../../server/files/iso/source.ts'
 import { cleanPath, rootPath } from '../../../server/files/path.ts'
 import { sharedIsoFolders, sharedUdfFolders } from '../../support/iso/shared-folders.ts'
 import { imageOf } from '../../support/iso/walk-image.ts'
-import { field, writeIso } from '../../support/iso/write-iso.ts'
+import {
+  continuationField,
+  field,
+  type IsoFile,
+  type IsoShape,
+  writeIso,
+} from '../../support/iso/write-iso.ts'
 import { stating } from '../../support/stating.ts'
 import { temporaryFolder } from '../../support/tree-folder.ts'
 import { verifyTreeAt } from '../../support/verify.ts'
@@ -39,10 +45,11 @@ describe.each([
   })
 })
 
-test('a folder with more records than any disc has is refused, and the others are listed', async () => {
-  const { entries } = imageLimits.imageFolder
-  const { bytes, folders } = writeIso({ files: { 'big/file': 'x', 'small/file': 'x' }, rockRidge: false })
-  // The folder `big` is moved to the end of the image, and gets the record of its file so many times.
+/** The image with a folder `big` that has so many times the record of the file in it, and with a folder `small`. */
+function withRecords(count: number, shape: Partial<IsoShape> & { readonly file?: IsoFile }): Buffer {
+  const { file = { bytes: 'x' }, ...rest } = shape
+  const { bytes, folders } = writeIso({ files: { 'big/file': file, 'small/file': 'x' }, ...rest })
+  // The folder `big` is moved to the end of the image.
   const at = (folders.get('big')?.block ?? 0) * 2048
   const self = bytes[at] ?? 0
   const third = at + self + (bytes[at + self] ?? 0)
@@ -50,7 +57,7 @@ test('a folder with more records than any disc has is refused, and the others ar
   const perSector = Math.floor(2048 / record.length)
   const sector = Buffer.alloc(2048)
   for (let i = 0; i < perSector; i++) record.copy(sector, i * record.length)
-  const more = Buffer.alloc(2048 * Math.ceil((entries + 1) / perSector))
+  const more = Buffer.alloc(2048 * Math.ceil(count / perSector))
   for (let start = 0; start < more.length; start += 2048) sector.copy(more, start)
   const whole = Buffer.concat([bytes, more])
   const root = (folders.get('')?.block ?? 0) * 2048
@@ -58,8 +65,13 @@ test('a folder with more records than any disc has is refused, and the others ar
     if (whole.readUInt32LE(each + 2) !== (folders.get('big')?.block ?? 0)) continue
     whole.writeUInt32LE(bytes.length / 2048, each + 2)
     whole.writeUInt32LE(more.length, each + 10)
-    break
+    return whole
   }
+}
+
+test('a folder with more records than any disc has is refused, and the others are listed', async () => {
+  const { entries } = imageLimits.imageFolder
+  const whole = withRecords(entries + 1, { rockRidge: false })
   const disc = await openDisc(imageOf(whole))
   let turns = 0
   const ticking = setInterval(() => turns++, 0)
@@ -84,6 +96,78 @@ test('continuation areas that lead from one to the next are refused after some',
   await expect((await openDisc(imageOf(bytes))).list(rootPath)).rejects.toThrow(
     stating('x.iso', 'do not end'),
   )
+})
+
+test('64 volume descriptors are read, and the image without the others', async () => {
+  const { entries } = imageLimits.volumeDescriptors
+  /** An image whose descriptor of Joliet, the second, is the n-th. Before it are boot records. */
+  const listedWith = async (n: number) => {
+    const { bytes } = writeIso({
+      files: { 'A long Name': 'x' },
+      rockRidge: false,
+      joliet: true,
+      firstBlock: 100,
+    })
+    const at = (descriptor: number) => (16 + descriptor) * 2048
+    bytes.copy(bytes, at(n - 1), at(1), at(2))
+    for (let i = 1; i < n - 1; i++) bytes.fill(0, at(i), at(i + 1)).write('CD001', at(i) + 1, 'latin1')
+    return (await (await openDisc(imageOf(bytes))).list(rootPath))?.map(({ name }) => name)
+  }
+  expect(await listedWith(entries)).toEqual(['A long Name'])
+  expect(await listedWith(entries + 1)).toEqual(['a long name'])
+})
+
+describe('the continuation areas of a folder are read', () => {
+  const { bytes: mostBytes, entries: mostAreas } = imageLimits.continuations
+
+  test('up to 16 MiB', async () => {
+    const inFolder = (length: number) => ({
+      bytes: 'x',
+      fields: [continuationField({ block: 100, offset: 0, length })],
+    })
+    const { bytes } = writeIso({
+      files: { 'good/file': inFolder(mostBytes), 'bad/file': inFolder(mostBytes + 1), other: 'y' },
+    })
+    const disc = await openDisc(imageOf(bytes, 2 * mostBytes))
+    expect(await disc.list(cleanPath('/good'))).toHaveLength(1)
+    await expect(disc.list(cleanPath('/bad'))).rejects.toThrow(stating('x.iso, byte 204800', 'too large'))
+    expect(await disc.list(rootPath)).toHaveLength(3)
+  })
+
+  test('up to 250,000 of them', async () => {
+    const { entries: perFile } = imageLimits.recordContinuations
+    const area = (i: number) => continuationField({ block: 0, offset: i * 28, length: 28 })
+    // All files lead through the same areas, each of which names the next.
+    const bytes = withRecords(Math.ceil(mostAreas / perFile), { file: { fields: [area(0)] } })
+    for (let i = 1; i < perFile; i++) area(i).copy(bytes, (i - 1) * 28)
+    const disc = await openDisc(imageOf(bytes))
+    await expect(disc.list(cleanPath('/big'))).rejects.toThrow(
+      stating(`x.iso, byte ${(mostAreas % perFile) * 28}`, 'too many'),
+    )
+    expect(await disc.list(cleanPath('/small'))).toHaveLength(1)
+  })
+})
+
+test('a symlink of 16 KiB is followed, and a longer one is not', async () => {
+  const { bytes } = imageLimits.imageLink
+  const link = (target: string) => {
+    const length = bytes - target.length + (target.length % 2)
+    // A component `.` is a flag and a length of 0; the last field has the name.
+    const dots = Array<number[]>(length / 2)
+      .fill([2, 0])
+      .flat()
+    const fields: Buffer[] = []
+    for (let at = 0; at < dots.length; at += 200)
+      fields.push(field('SL', Buffer.from([1, ...dots.slice(at, at + 200)])))
+    return { fields: [...fields, field('SL', Buffer.from([0, 0, target.length]), Buffer.from(target))] }
+  }
+  const files = { target12: '12', target1: '1', long: link('target12'), longer: link('target1') }
+  const disc = await openDisc(imageOf(writeIso({ files, continuation: true }).bytes))
+  expect((await disc.links(rootPath))?.get('long')).toHaveLength(bytes)
+  expect((await disc.links(rootPath))?.get('longer')).toHaveLength(bytes + 1)
+  expect(await disc.find(cleanPath('/long'))).toMatchObject({ kind: 'file', size: 2 })
+  expect(await disc.find(cleanPath('/longer'))).toBeUndefined()
+  expect((await disc.list(rootPath))?.map(({ name }) => name)).toEqual(['long', 'target1', 'target12'])
 })
 
 test('symlinks that lead through thousands of components are left out when there are too many steps', async () => {

@@ -48,6 +48,15 @@ test.each<[string, Uint8Array]>([
   expect(left).toEqual([])
 })
 
+test.each([
+  ['a header', [{ path: 'pax', type: 'x', data: Buffer.alloc(imageLimits.tarHeaders.bytes + 1) }]],
+  ['a row of headers', Array<TarSpec>(imageLimits.tarHeaders.entries + 1).fill({ path: 'pax', type: 'x' })],
+])('an archive with %s that is too long is refused, and not published', async (_, headers) => {
+  const { failure, left } = await refused(tarOf([...treeEntries, ...headers, { path: 'f' }]))
+  expect(failure).toMatchObject({ kind: 'invalid-data', message: expect.stringMatching(/header/) })
+  expect(left).not.toContain('versions')
+})
+
 test('an image that unpacks to too much is refused, and is published when it stays an image', async () => {
   const { bytes } = writeIso({ files: { ...tree, big: Buffer.alloc(2 * mib) } })
   const options = { maxUnpackedBytes: mib }

@@ -1,12 +1,15 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { upstreamLimits } from '../../../server/core/limits/upstreams.ts'
 import { crawl } from '../../../server/intake/mirror/crawl.ts'
 import { fetchFile } from '../../../server/intake/mirror/fetch-file.ts'
+import { fetchLists } from '../../../server/intake/mirror/fetch-lists.ts'
 import { HttpUpstream } from '../../../server/intake/mirror/http-upstream.ts'
 import { UpstreamPool } from '../../../server/intake/mirror/upstream-pool.ts'
+import { stating } from '../../support/stating.ts'
 import { temporaryFolder } from '../../support/tree-folder.ts'
 
 /** A pool of one upstream on HTTP, whose responses are given here, until the test ends. */
@@ -51,4 +54,40 @@ test('bytes that came without a validator are not resumed by an older one', asyn
 test('folders without end are refused, not cut off somewhere', async () => {
   const pool = await poolOf((_, res) => res.setHeader('Content-Type', 'text/html').end('<a href="d/">d/</a>'))
   await expect(crawl(pool)).rejects.toMatchObject({ kind: 'too-large' })
+})
+
+describe('lists of checksums beside an image', () => {
+  const listing = async (lists: Readonly<Record<string, Buffer>>) => {
+    const folder = join(temporaryFolder(), 'lists')
+    const pool = await poolOf((url, res) => {
+      const list = lists[url.slice(1)]
+      const page = Object.keys(lists).map((name) => `<a href="${name}">${name}</a>`)
+      if (list) res.end(list)
+      else res.setHeader('Content-Type', 'text/html').end(page.join('\n'))
+    })
+    await fetchLists(folder, pool, 'x.iso')
+    return readdirSync(folder)
+  }
+  const { bytes, entries } = upstreamLimits.upstreamLists
+
+  test('are fetched, 40 at most, those of the image among them', async () => {
+    const lists = (count: number) =>
+      Object.fromEntries(
+        Array.from({ length: count }, (_, i) => [
+          `${i === count - 1 ? 'x.iso' : i}.sha256`,
+          Buffer.from('-'),
+        ]),
+      )
+    expect(await listing(lists(entries))).toHaveLength(entries)
+    const fetched = await listing(lists(entries + 1))
+    expect(fetched).toHaveLength(entries)
+    expect(fetched).toContain('x.iso.sha256')
+  })
+
+  test('of 4 MiB are fetched, and a longer one is an error', async () => {
+    expect(await listing({ SHA256SUMS: Buffer.alloc(bytes) })).toEqual(['SHA256SUMS'])
+    await expect(listing({ SHA256SUMS: Buffer.alloc(bytes + 1) })).rejects.toMatchObject({
+      message: expect.stringMatching(stating('SHA256SUMS', `more than the ${bytes} bytes`)),
+    })
+  })
 })

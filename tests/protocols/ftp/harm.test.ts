@@ -3,8 +3,10 @@ import { readdirSync } from 'node:fs'
 import { connect } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { requestLimits } from '../../../server/core/limits/requests.ts'
 import { diskSource } from '../../../server/files/disk.ts'
-import { memorySource } from '../../../server/files/memory.ts'
+import { memorySource, textEntry } from '../../../server/files/memory.ts'
+import type { Entry, FileSource } from '../../../server/files/source.ts'
 import { anyText } from '../../support/any-text.ts'
 import { collect, openFtp, RawFtp } from '../../support/ftp.ts'
 import { runs } from '../../support/fuzz.ts'
@@ -160,6 +162,33 @@ describe('there is a limit', () => {
     expect((await ftp.ask('Host: x')).code).toBe(421)
   })
 
+  test('of names in listings to one client, until those before have ended', async () => {
+    // 9 MB of lines: more than the buffers of a data connection take.
+    const names = Array<Entry>(45_000).fill(textEntry('n'.repeat(200), '', 0))
+    const folders: Readonly<Record<string, readonly Entry[]>> = {
+      '/large': names,
+      '/a': names.slice(0, 3),
+      '/b': names.slice(0, 4),
+    }
+    const source: FileSource = {
+      stat: () => Promise.resolve(undefined),
+      list: (path) => Promise.resolve(folders[path]),
+    }
+    const { port } = await openFtp({ source, limits: { listedNamesPerClient: 45_003 } })
+    const slow = await RawFtp.login(port)
+    const data = await slow.data()
+    expect((await slow.ask('NLST large')).code).toBe(150)
+    const ftp = await RawFtp.login(port)
+    const ends = async (line: string) => (await ftp.fetch(line)).last.code
+    // The entries of `large` are shared.
+    expect(await ends('NLST a')).toBe(226)
+    for (const verb of ['LIST', 'NLST', 'MLSD']) expect(await ends(`${verb} b`)).toBe(450)
+    expect(await ends('NLST large')).toBe(226)
+    await collect(data)
+    expect((await slow.reply()).code).toBe(226)
+    expect(await ends('LIST b')).toBe(226)
+  })
+
   test('of commands that wait: a flood is still answered, in order', async () => {
     const { port } = await openFtp({ source, limits: { queuedCommands: 8, commandsPerSecond: 5000 } })
     const ftp = await RawFtp.login(port)
@@ -167,6 +196,49 @@ describe('there is a limit', () => {
     ftp.send('QUIT\r\n')
     for (let i = 0; i < 3000; i++) expect((await ftp.reply()).code).toBe(200)
     expect((await ftp.reply()).code).toBe(221)
+  })
+})
+
+describe('STAT of a folder', () => {
+  test('a folder of 1000 names is shown by STAT, and a larger one by LIST', async () => {
+    const { entries } = requestLimits.ftpStatus
+    const names = (folder: string, count: number) =>
+      Array.from({ length: count }, (_, i) => [`/${folder}/${i}`, 'x'] as const)
+    const files = Object.fromEntries([...names('full', entries), ...names('fuller', entries + 1)])
+    const { port } = await openFtp({ source: memorySource(files) })
+    const ftp = await RawFtp.login(port)
+    const shown = await ftp.ask('STAT full')
+    expect([shown.code, shown.text.split('\r\n').length]).toEqual([213, entries + 2])
+    expect((await ftp.ask('STAT fuller')).code).toBe(501)
+    expect((await ftp.ask('STAT fuller/1*')).code).toBe(213)
+    expect((await ftp.fetch('LIST fuller')).bytes.toString().split('\r\n')).toHaveLength(entries + 2)
+  })
+
+  test('beside a transfer is made once at a time, however often it was sent', async () => {
+    let isReleased = false
+    const waiting: (() => void)[] = []
+    const held: FileSource = {
+      stat: (...asked) => memory.stat(...asked),
+      async list(...asked) {
+        if (!isReleased) await new Promise<void>((resolve) => waiting.push(resolve))
+        return memory.list(...asked)
+      },
+    }
+    const memory = memorySource({ '/big': Buffer.alloc(30_000_000), '/folder/x': 'x' })
+    const { port } = await openFtp({ source: held })
+    const ftp = await RawFtp.login(port)
+    const data = await ftp.data()
+    expect((await ftp.ask('RETR big')).code).toBe(150)
+    ftp.send(`${'STAT folder\r\n'.repeat(50)}ABOR\r\n`)
+    // ABOR came last, and ended the transfer when all of them had come.
+    await collect(data)
+    expect(waiting).toHaveLength(1)
+    isReleased = true
+    waiting[0]?.()
+    const codes: number[] = []
+    for (let i = 0; i < 52; i++) codes.push((await ftp.reply()).code)
+    expect(codes.filter((code) => code === 213)).toHaveLength(50)
+    expect(codes.filter((code) => code !== 213)).toEqual([426, 226])
   })
 })
 

@@ -3,6 +3,7 @@ import { BufferPool } from '../../../server/files/buffers.ts'
 import { memorySource } from '../../../server/files/memory.ts'
 import { cleanPath } from '../../../server/files/path.ts'
 import { DataPort } from '../../../server/protocols/ftp/data/data-port.ts'
+import { HeldListings } from '../../../server/protocols/ftp/data/held-listings.ts'
 import { defaultLimits, LoginGuard } from '../../../server/protocols/ftp/session/limits.ts'
 import { initialState, type SessionState } from '../../../server/protocols/ftp/session/state.ts'
 import { verbs } from '../../../server/protocols/ftp/verbs/table.ts'
@@ -16,6 +17,7 @@ const context: VerbContext = {
   limits: defaultLimits,
   pool: new BufferPool(),
   guard: new LoginGuard(10),
+  listings: new HeldListings(10),
   secure: undefined,
   authenticate: (_user, password) => password === 'right',
   uploads: undefined,

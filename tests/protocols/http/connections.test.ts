@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Failure } from '../../../server/core/failure.ts'
+import { requestLimits } from '../../../server/core/limits/requests.ts'
 import type { Requester } from '../../../server/core/net/requester.ts'
 import { memorySource } from '../../../server/files/memory.ts'
 import type { FileSource } from '../../../server/files/source.ts'
@@ -102,6 +103,14 @@ describe.each([
     if (name === 'no Host') return // node:http's own answer
     expect([response.headers['content-length'], response.body.length]).toEqual(['0', 0])
     expect(open.events).toMatchObject([{ type: 'noise', client: '127.0.0.1' }])
+  })
+
+  test('a head of 16 KiB is read, and a longer one is refused', async () => {
+    // Node counts the target, and the names and values of headers.
+    const rest = ['/tree/empty', 'Host', 'boot.example', 'X'].join('').length
+    const withHead = (bytes: number) => get(open.port, '/tree/empty', `X: ${'y'.repeat(bytes - rest)}`)
+    expect((await withHead(requestLimits.httpHead.bytes - 1)).status).toBe(200)
+    expect((await withHead(requestLimits.httpHead.bytes)).status).toBe(431)
   })
 
   test('a client that closes its side is closed at once', async () => {

@@ -28,6 +28,8 @@ export interface UdfShape {
   readonly version2?: boolean
   /** UDF 2.50: file entries and folders in a partition that is a file, in two pieces. */
   readonly metadata?: boolean
+  /** How many pieces the metadata file has; those after the first two are not used. Default: two. */
+  readonly metadataPieces?: number
   /** How the file entry of a folder describes its bytes; default `short`. */
   readonly folders?: 'short' | 'long' | 'embedded'
   /** Names in 16 bits a character even where 8 would do. */

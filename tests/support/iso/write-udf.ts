@@ -261,16 +261,18 @@ function writeFolder(volume: Volume, { path, names, addresses, children }: Folde
 
 /** The metadata file and its mirror, which have the places of the metadata partition. */
 function writeMetadataFile(volume: Volume): void {
-  const { metadataFile, meta, blockBytes } = volume
+  const { metadataFile, meta, blockBytes, shape } = volume
   if (!metadataFile) return
   const half = metadataBlocks / 2
   const blockOf = (at: number) => at / blockBytes - sectors.partition
   const pieces = [0, half].map((block) => ({ block: blockOf(meta.at(block)), length: half * blockBytes }))
-  const area = descriptors(volume, pieces, { allocation: 'short', partition: 0 })
+  while (pieces.length < (shape.metadataPieces ?? 0)) pieces.push({ block: 0, length: blockBytes })
+  // 200 descriptors of 8 bytes fit beside the fields of a file entry.
+  const area = descriptors(volume, pieces, { allocation: 'short', partition: 0, each: 200 })
   for (const [i, block] of metadataFile.entries())
     fileEntry(volume, {
       type: i === 0 ? fileTypes.metadata : fileTypes.metadataMirror,
-      size: metadataBlocks * blockBytes,
+      size: pieces.reduce((sum, { length }) => sum + length, 0),
       allocation: 'short',
       area,
       block,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import {
@@ -11,12 +11,15 @@ import {
   sign,
 } from 'openpgp'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { configurationLimits } from '../../../server/core/limits/configuration.ts'
+import { documentLimits } from '../../../server/core/limits/documents.ts'
 import { diskSource } from '../../../server/files/disk.ts'
 import { rootPath } from '../../../server/files/path.ts'
 import type { SignaturePolicy } from '../../../server/verify/signatures/key-files.ts'
 import { readKeyring } from '../../../server/verify/signatures/key-files.ts'
 import { runs } from '../../support/fuzz.ts'
 import { makeRepository, somePackages } from '../../support/rpm-repository.ts'
+import { stating } from '../../support/stating.ts'
 import { imagesOfTree, makeTree, temporaryFolder, writeBelow } from '../../support/tree-folder.ts'
 import { verifyTreeAt } from '../../support/verify.ts'
 
@@ -149,6 +152,54 @@ describe('a list with a detached signature', () => {
       }),
       { numRuns: runs(200) },
     )
+  })
+})
+
+describe('up to its limit a file is read, and beyond it is refused:', () => {
+  const document = Buffer.from('document')
+
+  test('32 signatures in one file', async () => {
+    const { keyring } = await policy([ours])
+    const message = await createMessage({ binary: document })
+    const [theirs, good] = await Promise.all(
+      [must(strangers), must(ours)].map(({ key }) =>
+        sign({ message, signingKeys: key, detached: true, format: 'binary' }),
+      ),
+    )
+    const { entries } = documentLimits.signature
+    const check = (count: number) =>
+      keyring.checkDetached(
+        document,
+        Buffer.concat([...Array<Uint8Array>(count - 1).fill(must(theirs)), must(good)]),
+      )
+    expect(await check(entries)).toMatchObject({ good: true })
+    expect(await check(entries + 1)).toMatchObject({ good: false, why: expect.stringMatching('33.*32') })
+  })
+
+  test('a signature of 256 KiB beside twice its document', async () => {
+    const { folder, list } = build()
+    writeBelow(folder, 'SHA256SUMS', list)
+    const signatures = await policy([ours])
+    const most = documentLimits.signature.bytes + 2 * list.length
+    const signature = await detached(Buffer.from(list), must(ours))
+    writeBelow(folder, 'SHA256SUMS.sign', signature.padStart(most, '\n'))
+    expect(await verify(folder, signatures)).toMatchObject({ errors: [], signatures: [{ outcome: 'good' }] })
+    writeBelow(folder, 'SHA256SUMS.sign', signature.padStart(most + 1, '\n'))
+    const { errors, signatures: notes } = await verify(folder, signatures)
+    expect(notes).toMatchObject([{ outcome: 'bad' }])
+    expect(errors).toEqual([expect.stringMatching(`^SHA256SUMS has a signature of ${most + 1} bytes`)])
+  })
+
+  test('a key file of 16 MiB', async () => {
+    const { bytes } = configurationLimits.keyFile
+    const file = join(temporaryFolder(), 'key.asc')
+    writeFileSync(file, must(ours).armoured)
+    truncateSync(file, bytes)
+    expect((await readKeyring([file])).keys).toHaveLength(1)
+    for (const size of [bytes + 1, 2 ** 40]) {
+      truncateSync(file, size)
+      await expect(readKeyring([file])).rejects.toThrow(stating(file, `more than ${bytes} bytes`))
+    }
   })
 })
 

@@ -28,6 +28,8 @@ export interface FtpLimits {
   readonly commandsPerSecond: number
   /** The most commands that a client may send ahead. While more commands wait, the connection is not read. */
   readonly queuedCommands: number
+  /** The most names of the listings that are being sent to one client. A listing alone may have more. */
+  readonly listedNamesPerClient: number
   /** How long `stop` waits for running transfers. */
   readonly stopMs: number
 }
@@ -44,6 +46,7 @@ export const defaultLimits: FtpLimits = {
   lineBytes: requestLimits.ftpLine.bytes,
   commandsPerSecond: 500,
   queuedCommands: 64,
+  listedNamesPerClient: requestLimits.ftpListings.entries,
   stopMs: 3_000,
 }
 

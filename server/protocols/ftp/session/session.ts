@@ -40,6 +40,8 @@ export class Session {
   readonly #waiting: ControlLine[] = []
   #state: SessionState = initialState
   #isWorking = false
+  /** Set while STAT is replied to beside a transfer. */
+  #besideTransfer: Promise<void> | undefined
   #unknownInARow = 0
 
   constructor({ socket, client, context, passivePorts, onEnd }: SessionOptions) {
@@ -124,21 +126,37 @@ export class Session {
   #receive(lines: readonly ControlLine[]): void {
     for (const line of lines) {
       const isBusy = this.#isWorking || this.#waiting.length > 0
-      if (!isBusy || !this.#runAtOnce(parseCommand(line))) this.#waiting.push(line)
+      // ABOR ends the transfer at once, but gets its reply in its turn.
+      if (isBusy && parseCommand(line)?.verb === 'ABOR') this.#transfers.requestAbort()
+      this.#waiting.push(line)
     }
     if (this.#waiting.length > this.#limits.queuedCommands) this.#connection.pause()
     if (!this.#isWorking) void this.#work()
+    else
+      this.#besideTransfer ??= this.#replyBesideTransfer().finally(() => {
+        this.#besideTransfer = undefined
+      })
   }
 
   /**
-   * Handles the commands that do not wait for a transfer; returns whether the command is done. STAT gets its
-   * reply while the transfer runs. ABOR ends the transfer at once, but gets its reply in its turn.
+   * STAT does not wait for the end of a transfer. There is one reply at a time, and the next when the client has
+   * read it: a client that only sends must not fill our memory with replies.
    */
-  #runAtOnce(command: Command | undefined): boolean {
-    if (command?.verb === 'ABOR') this.#transfers.requestAbort()
-    if (command?.verb !== 'STAT' || !this.#transfers.progress || this.#waiting.length > 0) return false
-    void this.#execute(command)
-    return true
+  async #replyBesideTransfer(): Promise<void> {
+    for (;;) {
+      const command = parseCommand(this.#waiting[0] ?? '')
+      if (command?.verb !== 'STAT' || !this.#transfers.progress) break
+      this.#waiting.shift()
+      await this.#takeTurn()
+      await this.#execute(command)
+      if (this.#connection.isBlocked) await this.#connection.drained()
+    }
+  }
+
+  /** Waits until the next command may run. Commands that the client sends ahead are read again when few wait. */
+  async #takeTurn(): Promise<void> {
+    if (this.#waiting.length <= this.#limits.queuedCommands / 2) this.#connection.resume()
+    await this.#rate.turn()
   }
 
   async #work(): Promise<void> {
@@ -147,10 +165,10 @@ export class Session {
     for (;;) {
       const line = this.#waiting.shift()
       if (line === undefined || connection.isClosing) break
-      if (this.#waiting.length <= this.#limits.queuedCommands / 2) connection.resume()
-      await this.#rate.turn()
+      await this.#takeTurn()
       if (connection.isClosed) break
       await this.#runLine(line)
+      await this.#besideTransfer
       if (connection.isBlocked) await connection.drained()
     }
     this.#isWorking = false

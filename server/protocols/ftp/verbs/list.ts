@@ -12,7 +12,7 @@ export const list = forLoggedIn(async (state, argument, context) => {
   const listing = await findListing(state, argument, context)
   if (isReply(listing)) return listing
   const nowMs = Date.now()
-  return listingTransfer(listing, (entry) => listLine(entry, listing.access, nowMs))
+  return listingTransfer(context, listing, (entry) => listLine(entry, listing.access, nowMs))
 })
 
 /**
@@ -21,7 +21,8 @@ export const list = forLoggedIn(async (state, argument, context) => {
  */
 export const nlst = forLoggedIn(async (state, argument, context) => {
   const listing = await findListing(state, argument, context)
-  return isReply(listing) ? listing : listingTransfer(listing, (entry) => listing.prefix + entry.name)
+  if (isReply(listing)) return listing
+  return listingTransfer(context, listing, (entry) => listing.prefix + entry.name)
 })
 
 /** What LIST, NLST or STAT show, before it becomes lines. */
@@ -63,12 +64,16 @@ function folderPrefix(requested: string): string {
   return requested.endsWith('/') ? requested : `${requested}/`
 }
 
-/** The lines of a listing over the data connection. */
+/** The lines of a listing over the data connection. Returns the reply 450 while the client has too many listings. */
 export function listingTransfer(
+  { client, listings }: VerbContext,
   { path, entries }: Pick<Listing, 'path' | 'entries'>,
   lineOf: (entry: Entry) => string,
-): Transfer {
+): Transfer | VerbReply {
+  const release = listings.hold(client.address, entries)
+  if (!release) return reply(450, 'Too many names are being listed to your address; try again later')
   return {
+    end: release,
     title: `Listing ${path}`,
     set: { restartAt: 0 }, // REST counts for the next transfer, and this is one
     async move({ socket, moved }) {

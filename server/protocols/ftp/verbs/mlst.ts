@@ -23,5 +23,7 @@ export const mlsd = forLoggedIn(async (state, argument, context) => {
   const entries = await files.list(path, context.client)
   if (!entries) return reply(550, `${path}: No such folder`)
   const access = accessTo(path, state, context)
-  return listingTransfer({ path, entries }, (each) => factsLine(each, each.name, state.facts, access))
+  return listingTransfer(context, { path, entries }, (each) =>
+    factsLine(each, each.name, state.facts, access),
+  )
 })

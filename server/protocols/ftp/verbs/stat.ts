@@ -1,9 +1,13 @@
 // STAT: RFC 959 section 4.1.3.
 
+import { requestLimits } from '../../../core/limits/requests.ts'
 import { listLine } from '../data/listing.ts'
 import type { SessionState } from '../session/state.ts'
 import { findListing } from './list.ts'
 import { forAnyone, isReply, reply, replyLines, type VerbContext } from './verb.ts'
+
+/** A reply is in memory as a whole. */
+const mostNames = requestLimits.ftpStatus.entries
 
 /**
  * Shows the state of the session and of its transfer. With a path it shows what LIST shows, in the reply
@@ -14,6 +18,8 @@ export const stat = forAnyone(async (state, argument, context) => {
   if (!state.login) return reply(530, 'Log in first, with USER and PASS')
   const listing = await findListing(state, argument, context)
   if (isReply(listing)) return listing
+  if (listing.entries.length > mostNames)
+    return reply(501, `${listing.path}: more than ${mostNames} names; LIST shows them`)
   const nowMs = Date.now()
   const lines = listing.entries.map((entry) => listLine(entry, listing.access, nowMs))
   return replyLines(213, `Status of ${listing.path}`, lines, 'End')

@@ -12,6 +12,7 @@ import type { BufferPool } from '../../../files/buffers.ts'
 import type { FileSource } from '../../../files/source.ts'
 import type { UploadArea } from '../../../files/upload-area.ts'
 import type { DataPort } from '../data/data-port.ts'
+import type { HeldListings } from '../data/held-listings.ts'
 import type { Reply } from '../line/reply.ts'
 import type { FtpLimits, LoginGuard } from '../session/limits.ts'
 import type { SessionState, StateChange } from '../session/state.ts'
@@ -24,6 +25,7 @@ export interface FtpContext {
   readonly limits: FtpLimits
   readonly pool: BufferPool
   readonly guard: LoginGuard
+  readonly listings: HeldListings
   /** Undefined: TLS is not offered. */
   readonly secure: SecureContext | undefined
   /**

@@ -1,0 +1,27 @@
+import { open } from 'node:fs/promises'
+
+/** The size of the first buffer for a file that does not say its size, such as one of /proc. */
+const leastBytes = 4096
+
+/**
+ * Reads a whole file. Undefined when it has more than `maxBytes`: such a file is not read, and one that grows
+ * meanwhile, or a device without end, not further than that.
+ */
+export async function readAtMost(path: string, maxBytes: number): Promise<Buffer | undefined> {
+  const file = await open(path)
+  try {
+    const { size } = await file.stat()
+    if (size > maxBytes) return undefined
+    // One byte more than the file has: the reading that fills the buffer shows that it has grown.
+    let bytes = Buffer.allocUnsafe(Math.max(size + 1, leastBytes))
+    for (let filled = 0; ; ) {
+      const { bytesRead } = await file.read(bytes, filled, bytes.length - filled)
+      if (bytesRead === 0) return bytes.subarray(0, filled)
+      filled += bytesRead
+      if (filled > maxBytes) return undefined
+      if (filled === bytes.length) bytes = Buffer.concat([bytes], 2 * filled)
+    }
+  } finally {
+    await file.close()
+  }
+}
