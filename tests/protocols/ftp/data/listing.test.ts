@@ -78,8 +78,9 @@ describe('a line of MLSD', () => {
 describe('times', () => {
   const leapDay = Date.UTC(2000, 1, 29)
   test('are parsed as they are formatted', () => expect(parseTime(formatTime(leapDay))).toBe(leapDay))
-  test.each(['', '20240231000000', '20240101', '2024010100000x', '20240101256060'])('%j is not a time', (text) =>
-    expect(parseTime(text)).toBeUndefined(),
+  test.each(['', '20240231000000', '20240101', '2024010100000x', '20240101256060'])(
+    '%j is not a time',
+    (text) => expect(parseTime(text)).toBeUndefined(),
   )
   test('may have a fraction', () => expect(parseTime('19700101000001.5')).toBe(1000))
 })
