@@ -20,7 +20,8 @@ interface Listing {
 
 /**
  * Keeps the listings of folders for a moment, and shares one that is being read: many clients that list the same
- * folders must not make us read them as often.
+ * folders must not make us read them as often. A folder that is as it was has the same listing again, so that
+ * clients which read theirs slowly hold one in memory, and not one for each second.
  */
 export class FolderListings {
   readonly #clock: () => number
@@ -40,7 +41,7 @@ export class FolderListings {
     if (kept?.stamp === stamp && this.#clock() < kept.untilMs) return Promise.resolve(kept.entries)
     const running = this.#running.get(folder)
     if (running?.stamp === stamp) return running.entries
-    const started = { stamp, entries: read() }
+    const started = { stamp, entries: read().then((entries) => shared(kept?.entries, entries)) }
     this.#running.set(folder, started)
     const end = (): void => {
       if (this.#running.get(folder) === started) this.#running.delete(folder)
@@ -51,4 +52,16 @@ export class FolderListings {
     }, end)
     return started.entries
   }
+}
+
+/** The earlier listing, if the folder has not changed since. */
+function shared(earlier: Entries, entries: Entries): Entries {
+  if (!earlier || !entries || earlier.length !== entries.length) return entries
+  const isSame = entries.every((entry, at) => {
+    const before = earlier[at]
+    if (before?.name !== entry.name || before.kind !== entry.kind || before.etag !== entry.etag) return false
+    // A symlink may lead to the same file by another path.
+    return before.extent?.file === entry.extent?.file
+  })
+  return isSame ? earlier : entries
 }

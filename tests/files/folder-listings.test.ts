@@ -3,6 +3,11 @@ import { folderEntry } from '../../server/files/entry.ts'
 import { FolderListings } from '../../server/files/folder-listings.ts'
 import type { Entry } from '../../server/files/source.ts'
 
+const file: Entry = {
+  ...{ name: 'x', kind: 'file', size: 1, modifiedMs: 0, etag: 'a', extent: { file: '/a', offset: 0 } },
+  open: () => Promise.reject(new Error('not opened here')),
+}
+
 function listings() {
   const state = { nowMs: 0, reads: 0 }
   const kept = new FolderListings(() => state.nowMs)
@@ -14,14 +19,28 @@ function listings() {
   return { state, kept, get }
 }
 
-test('a listing is read once in a second while its folder stays the same', async () => {
+test('a listing is read once in a second, and is the same one while nothing has changed', async () => {
   const { state, get } = listings()
   const first = await get('1')
   state.nowMs = 999
   expect(await get('1')).toBe(first)
+  expect(state.reads).toBe(1)
   state.nowMs = 1000
-  expect(await get('1')).not.toBe(first)
+  expect(await get('1')).toBe(first)
   expect(state.reads).toBe(2)
+})
+
+test.each([
+  ['a file has grown', { ...file, etag: 'b' }],
+  ['a file has another name', { ...file, name: 'y' }],
+  ['a symlink leads to the same file by another path', { ...file, extent: { file: '/b', offset: 0 } }],
+  ['a folder has taken the place of a file', { ...folderEntry('x', 0), etag: 'a' }],
+])('%s: the new listing counts', async (_, changed) => {
+  let nowMs = 0
+  const kept = new FolderListings(() => nowMs)
+  expect(await kept.get('/a', '1', async () => [file])).toEqual([file])
+  nowMs = 1000
+  expect(await kept.get('/a', '1', async () => [changed])).toEqual([changed])
 })
 
 test('a change of the folder is seen at once, and each folder has its own', async () => {
