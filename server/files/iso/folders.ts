@@ -233,8 +233,8 @@ function folderNode(name: string, modifiedMs: number, extent: Extent): IsoNode {
 }
 
 /** Whether a node is listed. Devices, pipes and sockets are not: no installer asks for them. */
-function isShown({ mode, target }: RockRidge): boolean {
-  if (mode === undefined || target !== undefined) return true
+function isShown({ mode = 0, target }: RockRidge): boolean {
+  if (target !== undefined) return true
   const type = mode & 0o170000
   // Type 0 names none: the directory record says whether it is a folder.
   return type === 0o100000 || type === 0o040000 || type === 0

@@ -5,7 +5,7 @@ import { cleanPath } from '../../../server/files/path.ts'
 import { imageOf } from '../../support/iso/walk-image.ts'
 import { writeBridge } from '../../support/iso/write-bridge.ts'
 import { writeIso } from '../../support/iso/write-iso.ts'
-import { fieldAt, seal, sectors } from '../../support/iso/write-udf.ts'
+import { fieldAt, seal, sectors, writeUdf } from '../../support/iso/write-udf.ts'
 
 const files = { file: 'iso' }
 const udf = { files: { file: 'of udf' } }
@@ -19,6 +19,7 @@ describe('the file system that is read', () => {
     ['plain ISO 9660', () => writeIso({ files, rockRidge: false }), 'plain', 3],
     ['Rock Ridge beside UDF', () => writeBridge(udf, () => ({ files })), 'rock-ridge', 3],
     ['UDF beside Joliet', () => writeBridge(udf, () => joliet), 'udf', 6],
+    ['UDF alone', () => writeUdf(udf), 'udf', 6],
   ] as const)('is %s', async (_, make, names, size) => {
     const disc = await openDisc(imageOf(make().bytes))
     expect(disc.names).toBe(names)

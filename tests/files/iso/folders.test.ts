@@ -8,7 +8,6 @@ import { type OwnRecord, withRecords } from '../../support/iso/own-records.ts'
 import { imageOf } from '../../support/iso/walk-image.ts'
 import { continuationField, field, type IsoShape, writeIso } from '../../support/iso/write-iso.ts'
 
-const MiB = 1024 * 1024
 const nm = (name: string, flags = 0) => field('NM', Buffer.from([flags]), Buffer.from(name))
 const px = (mode: number) => field('PX', Buffer.from([mode & 0xff, mode >> 8, 0, 0]))
 const cl = (block: number) => field('CL', Buffer.from([block, 0, 0, 0, 0, 0, 0, block]))
@@ -244,12 +243,9 @@ describe('continuation areas', () => {
       ...areas.map((area, i) => ({ name: `F${i}`, fields: [continuationField(area)] })),
     ])
   /** An image whose block 20 and following have these bytes at these offsets. */
-  const withAreas = (names: Readonly<Record<string, number>>, blocks: readonly number[] = []) => {
+  const withAreas = (names: Readonly<Record<string, number>>) => {
     const fields = Object.entries(names).map(([name, at]) => ({ at, bytes: nm(name) }))
-    const bytes = root([
-      ...fields.map(({ at, bytes }) => ({ block: 20, offset: at, length: bytes.length })),
-      ...blocks.map((block) => ({ block, offset: 0, length: 0 })),
-    ])
+    const bytes = root([...fields.map(({ at, bytes }) => ({ block: 20, offset: at, length: bytes.length }))])
     for (const { at, bytes: area } of fields) area.copy(bytes, 20 * 2048 + at)
     return bytes
   }
@@ -274,17 +270,5 @@ describe('continuation areas', () => {
     const whole = Buffer.concat([bytes, Buffer.alloc(30 * 2048 + 13 - bytes.length)])
     nm('cut').copy(whole, 30 * 2048 + 5)
     expect(await nodesOf(whole)).toMatchObject([{ name: 'cut' }])
-  })
-
-  test('of one folder have so many bytes, and no more', async () => {
-    const half = imageLimits.continuations.bytes / 2
-    const open = (last: number) => {
-      const areas = [half, half, last].map((length) => ({ block: 100, offset: 0, length }))
-      return openFolders(imageOf(root(areas), 16 * MiB))
-    }
-    expect(await children(await open(0))).toHaveLength(3)
-    await expect(children(await open(1))).rejects.toThrow(
-      `x.iso, byte ${100 * 2048}: the continuation areas (CE)`,
-    )
   })
 })

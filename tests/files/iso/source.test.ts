@@ -1,4 +1,4 @@
-import { open, readdir, readlink, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { open, readdir, readlink, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { isoSource, looksLikeIso } from '../../../server/files/iso/source.ts'
@@ -112,7 +112,7 @@ describe('the bytes of a file', () => {
     // The disc below has these files at the same places.
     const places = writeIso({ files }).files
     const pieces = ['a', 'b'].map((path) => places.get(path) ?? { block: 0, length: 0 })
-    const { source, file } = await discOf({ files: { ...files, whole: { pieces } } })
+    const { source } = await discOf({ files: { ...files, whole: { pieces } } })
     const entry = await stat(source, '/whole')
     expect(entry?.extent).toBeUndefined()
     expect((await contentOf(entry)).toString()).toBe(`${'x'.repeat(2048)}tail`)
@@ -126,10 +126,20 @@ describe('the bytes of a file', () => {
     expect(await read(2048, 4)).toBe('tail')
     expect(await read(2051, 9)).toBe('l')
     expect(await read(2052, 1)).toBe('')
-    // The image was cut in the first piece: the second does not take its place.
-    await truncate(file, (pieces[0]?.block ?? 0) * 2048 + 100)
-    expect(await read(90, 2000)).toBe('x'.repeat(10))
     await opened.close()
+  })
+
+  test('end where an open image was cut, although another piece is still there', async () => {
+    const files = { a: 'x'.repeat(2048), b: 'y'.repeat(2048) }
+    const places = writeIso({ files }).files
+    const pieces = ['b', 'a'].map((path) => places.get(path) ?? { block: 0, length: 0 })
+    const { source, file } = await discOf({ files: { ...files, whole: { pieces } } })
+    const opened = await (await stat(source, '/whole'))?.open()
+    const target = Buffer.alloc(4096)
+    expect(await opened?.read(target, 0, 4096, 0)).toBe(4096)
+    await truncate(file, (pieces[0]?.block ?? 0) * 2048 + 10)
+    expect(await opened?.read(target, 0, 4096, 0)).toBe(10)
+    await opened?.close()
   })
 
   test('are read with a descriptor that is closed afterwards', async () => {
@@ -189,6 +199,20 @@ describe('an image that changes', () => {
     await expect(stat(source, '/a')).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
+  test('what could not be read once is tried again, also while the image looks the same', async () => {
+    const { source, file } = await discOf({ files: { a: 'one' } })
+    const { bytes } = writeIso({ files: { a: 'two' } })
+    const write = async (content: Buffer) => {
+      await writeFile(file, content)
+      await utimes(file, 1_000_000_000, 1_000_000_000)
+    }
+    await write(Buffer.alloc(bytes.length))
+    for (let i = 0; i < 2; i++)
+      await expect(stat(source, '/a')).rejects.toMatchObject({ kind: 'invalid-data' })
+    await write(bytes)
+    expect(await text(source, '/a')).toBe('two')
+  })
+
   test('a cut image reports its missing bytes, and the place of the missing folder', async () => {
     const { bytes, folders } = writeIso({ files: { a: 'first', b: 'x'.repeat(700_000), c: 'last' } })
     const file = join(temporaryFolder(), 'cut.iso')
@@ -227,7 +251,10 @@ test('an image is recognised by its content', async () => {
   await writeFile(join(folder, 'short.iso'), 'CD001')
   for (const name of ['disk.img', 'short.iso', 'none', '.'])
     expect(await looksLikeIso(join(folder, name)), name).toBe(false)
-  await expect(isoSource(folder)).rejects.toMatchObject({ kind: 'invalid-data' })
+  await expect(isoSource(folder)).rejects.toMatchObject({
+    kind: 'invalid-data',
+    message: expect.stringMatching(stating(folder, 'regular file')),
+  })
   await expect(isoSource(join(folder, 'disk.img'))).rejects.toThrow(
     stating('disk.img', 'byte 32769', '"CD001"', '"BEA01"', '"\\u0000\\u0000\\u0000\\u0000\\u0000"'),
   )

@@ -66,18 +66,6 @@ describe('a symlink', () => {
     },
   )
 
-  test('is followed when its target has so many bytes, and no more', async () => {
-    const half = imageLimits.imageLink.bytes / 2
-    for (const [target, expected] of [
-      [`${'./'.repeat(half - 1)}/x`, { name: 'x' }],
-      [`${'./'.repeat(half)}x`, undefined],
-    ] as const) {
-      expect(target).toHaveLength(2 * half + (expected ? 0 : 1))
-      const found = await findIn(nodes(target), '/a/link')
-      expect(found && { name: found.name }).toEqual(expected)
-    }
-  })
-
   test('may lead to so many others, and no more', async () => {
     const most = imageLimits.imagePath.entries
     const chain = Array.from({ length: most + 1 }, (_, i) => [`l${i}`, link(i < most ? `l${i + 1}` : 'file')])
