@@ -25,8 +25,7 @@ const mostRecordBytes = 0xffffffff
 export function bridged(iso: Folders, imageBytes: number, openUdf: () => Promise<Folders>): Folders {
   const twins = createTwins(iso, openUdf)
 
-  const checked = async (folder: IsoNode, node: IsoNode | undefined): Promise<IsoNode | undefined> => {
-    if (!node) return undefined
+  const checked = async (folder: IsoNode, node: IsoNode): Promise<IsoNode> => {
     if (node.kind === 'folder') twins.note(folder, node)
     if (node.kind !== 'file' || node.trouble || !mayBeLonger(node, imageBytes)) return node
     try {
@@ -46,13 +45,13 @@ export function bridged(iso: Folders, imageBytes: number, openUdf: () => Promise
 
   return {
     root: () => iso.root(),
-    child: async (folder, name) => checked(folder, await iso.child(folder, name)),
+    async child(folder, name) {
+      const node = await iso.child(folder, name)
+      return node && checked(folder, node)
+    },
     async children(folder) {
       const nodes: IsoNode[] = []
-      for (const child of await iso.children(folder)) {
-        const node = await checked(folder, child)
-        if (node) nodes.push(node)
-      }
+      for (const child of await iso.children(folder)) nodes.push(await checked(folder, child))
       return nodes
     },
   }
@@ -74,7 +73,7 @@ function mayBeLonger({ extents, size }: IsoNode, imageBytes: number): boolean {
 function isLonger(twin: IsoNode, node: IsoNode): boolean {
   const [udfExtent] = twin.extents
   const [isoExtent] = node.extents
-  if (twin.kind !== 'file' || twin.size <= mostRecordBytes || twin.size <= node.size) return false
+  if (twin.kind !== 'file' || twin.size <= mostRecordBytes) return false
   // Both must begin at the same byte; otherwise the UDF file of this name is another file.
   return isoExtent === undefined || isoExtent.offset === udfExtent?.offset
 }

@@ -1,4 +1,5 @@
 import { damaged, type Extent, type Image, sectorBytes } from './image.ts'
+import { recordTime } from './time.ts'
 
 /** A directory record, as an image holds it (ECMA-119 9.1). */
 export interface DirectoryRecord {
@@ -17,6 +18,8 @@ export interface DirectoryRecord {
   readonly name: Buffer
   /** The bytes after the name: fields of the System Use Sharing Protocol. */
   readonly systemUse: Buffer
+  /** The position of those fields in the image, for messages. */
+  readonly systemUseAt: number
 }
 
 /** 33 fixed bytes and a name of one byte. */
@@ -72,6 +75,8 @@ function readRecord(image: Image, record: Buffer, at: number, blockBytes: number
       `expected a name of 1 to ${record.length - recordField.name} bytes, found a length of ${nameLength}`,
     )
   const flags = record[recordField.flags] ?? 0
+  // A name of even length is followed by one byte of padding.
+  const useStart = nameEnd + (nameLength % 2 === 0 ? 1 : 0)
   const block = record.readUInt32LE(recordField.block) + (record[recordField.attributeBlocks] ?? 0)
   return {
     at,
@@ -82,20 +87,9 @@ function readRecord(image: Image, record: Buffer, at: number, blockBytes: number
     isAssociated: (flags & recordFlags.associated) !== 0,
     isInterleaved: record[recordField.interleaveUnit] !== 0 || record[recordField.interleaveGap] !== 0,
     name: record.subarray(recordField.name, nameEnd),
-    // A name of even length is followed by one byte of padding.
-    systemUse: record.subarray(nameEnd + (nameLength % 2 === 0 ? 1 : 0)),
+    systemUse: record.subarray(useStart),
+    systemUseAt: at + useStart,
   }
-}
-
-/**
- * Decodes seven bytes: years since 1900, month, day, hour, minute, second, quarters of an hour east of
- * Greenwich (ECMA-119 9.1.5).
- */
-export function recordTime(bytes: Buffer, at: number): number {
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = bytes.subarray(at, at + 6)
-  if (month === 0 || bytes.length < at + 7) return 0
-  const ms = Date.UTC(1900 + year, month - 1, day, hour, minute, second)
-  return ms - bytes.readInt8(at + 6) * 15 * 60_000
 }
 
 /**

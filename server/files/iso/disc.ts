@@ -1,9 +1,8 @@
-import { Failure } from '../../core/failure.ts'
 import type { CleanPath } from '../path.ts'
 import { UdfFolders } from '../udf/folders.ts'
 import { bridged } from './bridge.ts'
 import { IsoFolders, type Names } from './folders.ts'
-import type { Image } from './image.ts'
+import { type Image, isFaultOfImage } from './image.ts'
 import type { IsoNode } from './node.ts'
 import { readVolumes } from './volume.ts'
 import { type Folders, find, links, list } from './walk.ts'
@@ -39,15 +38,12 @@ export interface Disc {
 export async function openDisc(image: Image): Promise<Disc> {
   const volumes = await readVolumes(image)
   const iso = await IsoFolders.open(image, volumes)
-  if (!volumes.udf) {
-    // `readVolumes` refuses a file without any volume.
-    if (!iso) throw new Failure('internal', `${image.name} has no volume`)
-    return disc(image, iso.names, iso.volume.bytes, iso)
-  }
   if (!iso) {
+    // `readVolumes` refuses a file without any volume.
     const udf = await UdfFolders.open(image)
     return disc(image, 'udf', udf.volume.bytes, udf)
   }
+  if (!volumes.udf) return disc(image, iso.names, iso.volume.bytes, iso)
   if (iso.names !== 'rock-ridge') {
     const udf = await openReadableUdf(image)
     if (udf) return disc(image, 'udf', udf.volume.bytes, udf)
@@ -79,8 +75,7 @@ async function openReadableUdf(image: Image): Promise<UdfFolders | undefined> {
     await udf.root()
     return udf
   } catch (error) {
-    if (error instanceof Failure && (error.kind === 'invalid-data' || error.kind === 'unsupported'))
-      return undefined
+    if (isFaultOfImage(error)) return undefined
     throw error
   }
 }

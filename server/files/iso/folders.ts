@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { defined } from '../../core/defined.ts'
 import { imageLimits } from '../../core/limits/images.ts'
 import { nextTurn, Turns } from '../../host/turns.ts'
 import {
@@ -149,8 +150,7 @@ export class IsoFolders implements Folders {
       return fileNode(image, { name, modifiedMs, extents, isInterleaved })
     }
     const fields = record.systemUse.subarray(this.#skipBytes)
-    const at = record.at + recordField.name + record.name.length
-    const rockRidge = await readRockRidge(context, fields, at)
+    const rockRidge = await readRockRidge(context, fields, record.systemUseAt + this.#skipBytes)
     const name = rockRidge.name ?? plainName(record.name)
     const modifiedMs = rockRidge.modifiedMs ?? record.modifiedMs
     if (rockRidge.isRelocated || !isShown(rockRidge)) return undefined
@@ -169,8 +169,7 @@ export class IsoFolders implements Folders {
     }
     if (record.isFolder) return folderNode(name, modifiedMs, record.extent)
     const { zisofsBytes } = rockRidge
-    const zisofs = zisofsBytes === undefined ? {} : { zisofsBytes }
-    return fileNode(image, { name, modifiedMs, extents, isInterleaved, ...zisofs })
+    return fileNode(image, { name, modifiedMs, extents, isInterleaved, ...defined({ zisofsBytes }) })
   }
 
   /** Reads the length of a relocated folder from its first record. */
@@ -234,8 +233,8 @@ function folderNode(name: string, modifiedMs: number, extent: Extent): IsoNode {
 }
 
 /** Whether a node is listed. Devices, pipes and sockets are not: no installer asks for them. */
-function isShown({ mode, target }: RockRidge): boolean {
-  if (mode === undefined || target !== undefined) return true
+function isShown({ mode = 0, target }: RockRidge): boolean {
+  if (target !== undefined) return true
   const type = mode & 0o170000
   // Type 0 names none: the directory record says whether it is a folder.
   return type === 0o100000 || type === 0o040000 || type === 0

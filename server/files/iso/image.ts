@@ -43,7 +43,12 @@ export async function readExactly(image: Image, { offset, length }: Extent, what
 }
 
 export function isInImage(image: Pick<Image, 'size'>, { offset, length }: Extent): boolean {
-  return offset >= 0 && length >= 0 && Number.isSafeInteger(offset + length) && offset + length <= image.size
+  return offset >= 0 && length >= 0 && offset + length <= image.size
+}
+
+/** Whether the failure is a fault of the image, and not of the disk or of treeboot. */
+export function isFaultOfImage(error: unknown): error is Failure {
+  return error instanceof Failure && (error.kind === 'invalid-data' || error.kind === 'unsupported')
 }
 
 /** Makes the failure that names the position in the image and what was expected there. */

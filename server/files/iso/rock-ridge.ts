@@ -1,6 +1,7 @@
+import { defined } from '../../core/defined.ts'
 import { imageLimits } from '../../core/limits/images.ts'
-import { recordTime } from './directory.ts'
 import { damaged, type Extent, type Image } from './image.ts'
+import { digitsTime, recordTime } from './time.ts'
 
 /** The fields of Rock Ridge (IEEE P1282, within SUSP P1281) of one directory record. */
 export interface RockRidge {
@@ -125,10 +126,8 @@ class FieldCollector {
   }
 
   result(): RockRidge {
-    let found = this.#found
-    const target = this.#link.target()
-    if (this.#name.length > 0) found = { ...found, name: decodeName(Buffer.concat(this.#name)) }
-    return target === undefined ? found : { ...found, target }
+    const name = this.#name.length > 0 ? decodeName(Buffer.concat(this.#name)) : undefined
+    return { ...this.#found, ...defined({ name, target: this.#link.target() }) }
   }
 }
 
@@ -139,7 +138,7 @@ function decodeField(kind: string, field: Buffer): Partial<RockRidge> {
     case 'PX':
       return length >= 8 ? { mode: field.readUInt32LE(4) } : {}
     case 'TF':
-      return length >= 5 ? modified(field) : {}
+      return modified(field)
     case 'CL':
       return length >= 8 ? { childBlock: field.readUInt32LE(4) } : {}
     case 'RE':
@@ -188,7 +187,9 @@ class LinkCollector {
    * the volume root or the host: places outside the image.
    */
   target(): string | undefined {
-    return this.#isLink ? `${this.#leadsOut ? '/' : ''}${this.#parts.join('/')}` : undefined
+    if (!this.#isLink) return undefined
+    const target = this.#parts.join('/')
+    return this.#leadsOut && !target.startsWith('/') ? `/${target}` : target
   }
 }
 
@@ -199,26 +200,17 @@ function partText(flags: number, text: string): string {
 
 /**
  * Decodes TF (P1282 4.1.6): the times that the flags name, in order. Modification is the second, after
- * creation. With bit 7 each time has 17 bytes instead of 7.
+ * creation. With bit 7 each time has 17 bytes instead of 7. A time that is not set leaves that of the record.
  */
 function modified(field: Buffer): { modifiedMs?: number } {
   const flags = field[4] ?? 0
-  const hasCreation = (flags & 1) !== 0
-  const isLong = (flags & 0x80) !== 0
   if ((flags & 2) === 0) return {}
-  const at = 5 + (hasCreation ? timeBytes(isLong) : 0)
-  if (isLong) {
-    const match = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)/.exec(field.toString('latin1', at, at + 16))
-    if (!match || field.length < at + 17) return {}
-    const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = match.slice(1).map(Number)
-    const eastMs = field.readInt8(at + 16) * 15 * 60_000
-    return { modifiedMs: Date.UTC(year, month - 1, day, hour, minute, second) - eastMs }
-  }
-  return field.length < at + 7 ? {} : { modifiedMs: recordTime(field, at) }
-}
-
-function timeBytes(isLong: boolean): number {
-  return isLong ? 17 : 7
+  const isLong = (flags & 0x80) !== 0
+  const bytes = isLong ? 17 : 7
+  const at = 5 + (flags & 1) * bytes
+  if (field.length < at + bytes) return {}
+  const modifiedMs = isLong ? digitsTime(field, at) : recordTime(field, at)
+  return modifiedMs === 0 ? {} : { modifiedMs }
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -170,7 +170,7 @@ function openExtents(image: OpenFile, extents: readonly Extent[], size: number):
       for (let at = runAt(starts, position); done < length; at++) {
         const extent = extents[at]
         const within = position + done - (starts[at] ?? 0)
-        if (!extent || within < 0 || within >= extent.length) break
+        if (!extent || within >= extent.length) break
         const wanted = Math.min(length - done, extent.length - within)
         const count = await image.read(target, offset + done, wanted, extent.offset + within)
         done += count

@@ -2,10 +2,10 @@ import type { Failure } from '../../core/failure.ts'
 import { imageLimits } from '../../core/limits/images.ts'
 import { recordField, recordFlags, smallestRecord } from './directory.ts'
 import { damaged, type Extent, type Image, readExactly, sectorBytes } from './image.ts'
+import { digitsTime } from './time.ts'
 
 /** A volume descriptor of ISO 9660 (ECMA-119 8.4 and 8.5): one view of the files of a disc. */
 export interface Volume {
-  readonly label: string
   /** Bytes of a logical block, the unit of all positions: 2048, on a few old discs 512 or 1024. */
   readonly blockBytes: number
   /** The root directory. */
@@ -20,21 +20,15 @@ export interface Volumes {
   readonly primary?: Volume
   /** A supplementary descriptor whose names are UCS-2: Microsoft's Joliet. */
   readonly joliet?: Volume
-  /** The position of the boot catalogue of El Torito, for information. */
-  readonly bootCatalogAt?: number
   /** The descriptor of UDF in the volume recognition sequence: NSR02 for UDF 1, NSR03 for UDF 2. */
   readonly udf?: 'NSR02' | 'NSR03'
 }
 
 const firstDescriptor = 16
 
-/**
- * Positions of fields in a primary or supplementary descriptor (ECMA-119 8.4 and 8.5). The label has 32 bytes, and
- * the root is a directory record.
- */
+/** Positions of fields in a descriptor (ECMA-119 8.4 and 8.5). The root is a directory record. */
 const volumeField = {
   flags: 7,
-  label: 40,
   volumeBlocks: 80,
   escapeSequences: 88,
   blockBytes: 128,
@@ -115,13 +109,10 @@ async function withoutSignature(image: Image): Promise<Failure> {
 function withDescriptor(found: Volumes, image: Image, bytes: Buffer, offset: number): Volumes {
   const type = bytes[0]
   // ECMA-119 8.1.1: 0 boot record, 1 primary, 2 supplementary, 255 the end. Rewritten discs may hold several
-  // of a type; the first one counts. El Torito: the boot system identifier is at 7, the sector of the boot
-  // catalogue at 71.
-  if (type === 0 && bytes.toString('latin1', 7, 30) === 'EL TORITO SPECIFICATION')
-    return { ...found, bootCatalogAt: bytes.readUInt32LE(71) * sectorBytes }
-  if (type === 1 && !found.primary) return { ...found, primary: readVolume(image, bytes, offset, 'latin1') }
+  // of a type; the first one counts.
+  if (type === 1 && !found.primary) return { ...found, primary: readVolume(image, bytes, offset) }
   if (type === 2 && !found.joliet && isJoliet(bytes))
-    return { ...found, joliet: readVolume(image, bytes, offset, 'ucs2') }
+    return { ...found, joliet: readVolume(image, bytes, offset) }
   return found
 }
 
@@ -135,7 +126,7 @@ function isJoliet(bytes: Buffer): boolean {
   return (bytes[flags] ?? 0) % 2 === 0 && ['%/@', '%/C', '%/E'].includes(sequence)
 }
 
-function readVolume(image: Image, bytes: Buffer, offset: number, names: 'latin1' | 'ucs2'): Volume {
+function readVolume(image: Image, bytes: Buffer, offset: number): Volume {
   const blockBytes = bytes.readUInt16LE(volumeField.blockBytes)
   if (![512, 1024, 2048].includes(blockBytes))
     throw damaged(
@@ -147,24 +138,10 @@ function readVolume(image: Image, bytes: Buffer, offset: number, names: 'latin1'
   if ((root[0] ?? 0) < smallestRecord || ((root[recordField.flags] ?? 0) & recordFlags.folder) === 0)
     throw damaged(image, offset + volumeField.root, 'expected the record of the root directory')
   const rootBlock = root.readUInt32LE(recordField.block) + (root[recordField.attributeBlocks] ?? 0)
-  const label = bytes.subarray(volumeField.label, volumeField.label + 32)
   return {
-    label: (names === 'ucs2' ? decodeUcs2(label) : label.toString('latin1')).replace(/[\0\s]+$/, ''),
     blockBytes,
     root: { offset: rootBlock * blockBytes, length: root.readUInt32LE(recordField.dataBytes) },
     bytes: bytes.readUInt32LE(volumeField.volumeBlocks) * blockBytes,
-    modifiedMs: volumeTime(bytes.toString('latin1', volumeField.modified, volumeField.modified + 16)),
+    modifiedMs: digitsTime(bytes, volumeField.modified),
   }
-}
-
-function decodeUcs2(bytes: Buffer): string {
-  return Buffer.from(bytes).swap16().toString('utf16le')
-}
-
-/** Decodes `YYYYMMDDHHMMSScc` (ECMA-119 8.4.26.1), taken as UTC. 0 when it is not set. */
-function volumeTime(digits: string): number {
-  const match = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)/.exec(digits)
-  if (!match) return 0
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1).map(Number)
-  return year === 0 ? 0 : Date.UTC(year, month - 1, day, hour, minute, second)
 }

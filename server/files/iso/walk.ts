@@ -1,7 +1,6 @@
-import { Failure } from '../../core/failure.ts'
 import { imageLimits } from '../../core/limits/images.ts'
 import type { CleanPath } from '../path.ts'
-import { damaged, type Image } from './image.ts'
+import { damaged, type Image, isFaultOfImage } from './image.ts'
 import type { IsoNode } from './node.ts'
 
 /** The most symlinks on one path, and the most folders above one another. */
@@ -84,8 +83,8 @@ async function walk(walking: Walk, from: Chain, names: readonly string[]): Promi
   for (let name = remaining.pop(); name !== undefined; name = remaining.pop()) {
     countStep(walking)
     if (name === '..') {
+      // Above the root nothing is found: no folder is left in the chain.
       chain.pop()
-      if (chain.length === 0) return undefined
       continue
     }
     const node = await childOf(folders, chain.at(-1), name)
@@ -136,8 +135,7 @@ function isLoop(chain: Chain, node: IsoNode): boolean {
 }
 
 function undefinedIfDamaged(error: unknown): undefined {
-  if (error instanceof Failure && (error.kind === 'invalid-data' || error.kind === 'unsupported'))
-    return undefined
+  if (isFaultOfImage(error)) return undefined
   throw error
 }
 

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { Failure } from '../../core/failure.ts'
 import { imageLimits } from '../../core/limits/images.ts'
 import { nextTurn, Turns } from '../../host/turns.ts'
-import { damaged, type Extent, type Image, readExactly } from '../iso/image.ts'
+import { damaged, type Extent, type Image, isFaultOfImage, readExactly } from '../iso/image.ts'
 import { fileNode, type IsoNode, isReachable, joinExtents } from '../iso/node.ts'
 import type { Folders } from '../iso/walk.ts'
 import { type DescriptorBudget, newDescriptorBudget, type Run, readRuns } from './allocation.ts'
@@ -217,8 +217,7 @@ function keep<Key extends string | number, Value>(
  * not listed; a request for it fails with the reason.
  */
 function troubled({ name, isFolder }: FileIdentifier, error: unknown): IsoNode | undefined {
-  if (!(error instanceof Failure) || (error.kind !== 'invalid-data' && error.kind !== 'unsupported'))
-    throw error
+  if (!isFaultOfImage(error)) throw error
   if (isFolder) return undefined
   const { kind, message } = error
   return { name, kind: 'file', size: 0, modifiedMs: 0, extents: [], trouble: { kind, message } }

@@ -1,4 +1,4 @@
-import { open, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { open, readdir, readlink, rename, rm, truncate, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { isoSource, looksLikeIso } from '../../../server/files/iso/source.ts'
@@ -116,6 +116,44 @@ describe('the bytes of a file', () => {
     const entry = await stat(source, '/whole')
     expect(entry?.extent).toBeUndefined()
     expect((await contentOf(entry)).toString()).toBe(`${'x'.repeat(2048)}tail`)
+    const opened = (await entry?.open()) ?? expect.fail('no file')
+    const read = async (position: number, length: number) => {
+      const target = Buffer.alloc(length)
+      return target.toString('latin1', 0, await opened.read(target, 0, length, position))
+    }
+    // Around the seam of the pieces, at the end, and behind it.
+    expect(await read(2047, 2)).toBe('xt')
+    expect(await read(2048, 4)).toBe('tail')
+    expect(await read(2051, 9)).toBe('l')
+    expect(await read(2052, 1)).toBe('')
+    await opened.close()
+  })
+
+  test('end where an open image was cut, although another piece is still there', async () => {
+    const files = { a: 'x'.repeat(2048), b: 'y'.repeat(2048) }
+    const places = writeIso({ files }).files
+    const pieces = ['b', 'a'].map((path) => places.get(path) ?? { block: 0, length: 0 })
+    const { source, file } = await discOf({ files: { ...files, whole: { pieces } } })
+    const opened = await (await stat(source, '/whole'))?.open()
+    const target = Buffer.alloc(4096)
+    expect(await opened?.read(target, 0, 4096, 0)).toBe(4096)
+    await truncate(file, (pieces[0]?.block ?? 0) * 2048 + 10)
+    expect(await opened?.read(target, 0, 4096, 0)).toBe(10)
+    await opened?.close()
+  })
+
+  test('are read with a descriptor that is closed afterwards', async () => {
+    const descriptors = async () => {
+      const links = (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`))
+      return (await Promise.allSettled(links)).filter(
+        (link) => link.status === 'fulfilled' && link.value === file,
+      )
+    }
+    const { source, file } = await discOf({ files: { a: 'x' } })
+    const opened = await (await stat(source, '/a'))?.open()
+    expect(await descriptors()).toHaveLength(1)
+    await opened?.close()
+    expect(await descriptors()).toEqual([])
   })
 
   test('folders that were relocated for depth (CL) are shown in their true parent', async () => {
@@ -143,6 +181,7 @@ describe('the bytes of a file', () => {
     })
     const [listed] = (await source.list(cleanPath('/'), anyone)) ?? []
     expect(listed).toMatchObject({ name: 'z', size: 4096 })
+    expect(listed).not.toHaveProperty('extent')
     await expect(listed?.open()).rejects.toMatchObject({ kind: 'unsupported' })
   })
 })
@@ -160,6 +199,20 @@ describe('an image that changes', () => {
     await expect(stat(source, '/a')).rejects.toMatchObject({ code: 'ENOENT' })
   })
 
+  test('what could not be read once is tried again, also while the image looks the same', async () => {
+    const { source, file } = await discOf({ files: { a: 'one' } })
+    const { bytes } = writeIso({ files: { a: 'two' } })
+    const write = async (content: Buffer) => {
+      await writeFile(file, content)
+      await utimes(file, 1_000_000_000, 1_000_000_000)
+    }
+    await write(Buffer.alloc(bytes.length))
+    for (let i = 0; i < 2; i++)
+      await expect(stat(source, '/a')).rejects.toMatchObject({ kind: 'invalid-data' })
+    await write(bytes)
+    expect(await text(source, '/a')).toBe('two')
+  })
+
   test('a cut image reports its missing bytes, and the place of the missing folder', async () => {
     const { bytes, folders } = writeIso({ files: { a: 'first', b: 'x'.repeat(700_000), c: 'last' } })
     const file = join(temporaryFolder(), 'cut.iso')
@@ -167,6 +220,14 @@ describe('an image that changes', () => {
     const source = await isoSource(file)
     expect(source.missingBytes).toBe(0)
     // The root folder, one sector, lies behind the files. Up to 512 KiB could be padding.
+    for (const [missing, reported] of [
+      [512 * 1024, 0],
+      [512 * 1024 + 1, 512 * 1024 + 1],
+    ] as const) {
+      await truncate(file, bytes.length - missing)
+      await expect(stat(source, '/a')).rejects.toThrow('byte')
+      expect(source.missingBytes).toBe(reported)
+    }
     const missing = 604_096
     await truncate(file, bytes.length - missing)
     await expect(stat(source, '/a')).rejects.toThrow(
@@ -190,6 +251,10 @@ test('an image is recognised by its content', async () => {
   await writeFile(join(folder, 'short.iso'), 'CD001')
   for (const name of ['disk.img', 'short.iso', 'none', '.'])
     expect(await looksLikeIso(join(folder, name)), name).toBe(false)
+  await expect(isoSource(folder)).rejects.toMatchObject({
+    kind: 'invalid-data',
+    message: expect.stringMatching(stating(folder, 'regular file')),
+  })
   await expect(isoSource(join(folder, 'disk.img'))).rejects.toThrow(
     stating('disk.img', 'byte 32769', '"CD001"', '"BEA01"', '"\\u0000\\u0000\\u0000\\u0000\\u0000"'),
   )

@@ -276,7 +276,7 @@ interface RecordShape {
 }
 
 /** A directory record (ECMA-119 9.1). */
-function record({ name, place, isFolder, continues = false, fields }: RecordShape): Buffer {
+export function record({ name, place, isFolder, continues = false, fields }: RecordShape): Buffer {
   const base = 33 + name.length + (name.length % 2 === 0 ? 1 : 0)
   const use = Buffer.concat(fields)
   const length = base + use.length + ((base + use.length) % 2)
