@@ -13,7 +13,7 @@ export function readDiscinfo(file: string, text: string): Description | undefine
   const lines = splitLines(text).map((line) => line.trim())
   const [stamp = '', release = '', arch = '', discs = ''] = lines
   // A stamp has ten digits, and Red Star's date twelve; fewer than six are something else.
-  if (!/^\d{6,}(\.\d+)?$/.test(stamp) || lines.length < 2) return undefined
+  if (!/^\d{6,}(\.\d+)?$/.test(stamp)) return undefined
   if (!/^[a-z][a-z0-9_,-]{0,31}$/i.test(arch)) {
     if (arch !== '' || release === '') return undefined
     notes.add('has no arch in line 3', 3)

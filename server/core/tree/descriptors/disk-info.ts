@@ -13,7 +13,7 @@ export function readDiskInfo(file: string, text: string): Description | undefine
   const lines = splitLines(text)
   const line = lines.find((each) => each.trim() !== '')?.trim() ?? ''
   // Products and code names of real media are far shorter than the limits.
-  const match = /^([^"]{2,80}?)\s*"([^"]{1,60})"\s*-+\s*(.*)$/.exec(line)
+  const match = /^([^"]{2,80}?)\s*"([^"]{1,60})"\s*-(.*)$/.exec(line)
   // A longer file is something else.
   if (!match || lines.length > 5) return undefined
   const [, product = '', codename = '', rest = ''] = match

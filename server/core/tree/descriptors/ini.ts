@@ -5,7 +5,7 @@ import { excerpt, type Notes, splitLines, unquote } from './text.ts'
 /** A key with its value. */
 export interface IniEntry {
   readonly key: string
-  /** With newlines between the lines of a continued value. */
+  /** Without blanks around it; with newlines between the lines of a continued value. */
   readonly value: string
   readonly line: number
 }
@@ -145,7 +145,7 @@ function entryFinder(sections: ReadonlyMap<string, IniSection>): Ini['entry'] {
 
 /** The value of an entry on one line, without quotes around it; '' when there is no entry. */
 export function textOf(entry: IniEntry | undefined): string {
-  return entry ? unquote(entry.value.replace(/\s+/g, ' ').trim()) : ''
+  return entry ? unquote(entry.value.replace(/\s+/g, ' ')) : ''
 }
 
 /** The items of `x86_64,xen`, with spaces or line breaks as they come. */
@@ -154,6 +154,6 @@ export function listOf(entry: IniEntry | undefined): string[] {
 }
 
 export function numberOf(entry: IniEntry | undefined): number | undefined {
-  const number = entry === undefined || entry.value.trim() === '' ? Number.NaN : Number(entry.value)
+  const number = entry === undefined || entry.value === '' ? Number.NaN : Number(entry.value)
   return Number.isFinite(number) ? number : undefined
 }

@@ -23,7 +23,7 @@ export function readManifest(file: string, text: string): Description | undefine
   const notes = createNotes(file)
   const named = readPaths(text, notes)
   // Other files are called MANIFEST, too: most lines must have the form, and a path must be an installer's.
-  if (named.length === 0 || notes.list().length > named.length) return undefined
+  if (notes.list().length > named.length) return undefined
   if (!named.some((path) => /installer|netboot|cdrom|hd-media|\.iso$|vmlinu[xz]|initrd/.test(path)))
     return undefined
 

@@ -11,12 +11,17 @@ export function treePath(value: string, what: string, notes: Notes, line?: numbe
   if (rest.length > 0) notes.add(`${what} has several lines; only the first is used`, line)
   const bare = unquote(first.trim())
   if (bare !== first.trim()) notes.add(`${what} is in quotes; taken without them`, line)
-  const path = bare.replace(/^(?:\.?\/+)+/, '')
+  const path = withoutRoot(bare)
   if (path !== bare)
     notes.add(`${what} is ${excerpt(bare)}; paths are relative to the tree, taken as ${excerpt(path)}`, line)
   if (path === '' || path === '.') return undefined
   if (path.split('/').includes('..')) notes.add(`${what} leaves the tree: ${excerpt(path)}`, line)
   return path
+}
+
+/** `./images/x` and `//images/x` -> `images/x`. */
+export function withoutRoot(path: string): string {
+  return path.replace(/^(?:\.?\/)+/, '')
 }
 
 /**
@@ -25,8 +30,7 @@ export function treePath(value: string, what: string, notes: Notes, line?: numbe
  */
 export function repositoryPath(value: string): string {
   const [first = ''] = value.split('\n')
-  const path = unquote(first.trim())
-    .replace(/^(?:\.?\/+)+/, '')
+  const path = withoutRoot(unquote(first.trim()))
     .replace(/\/+$/, '')
     .replace(/(?:^|\/)repodata$/, '')
     .replace(/\/+$/, '')

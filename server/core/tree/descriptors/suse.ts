@@ -127,7 +127,7 @@ export function readSuseMedia(file: string, text: string): Description | undefin
 /** Reads `media.1/products`: one line `/ openSUSE-Leap 15.5-1` for each product: folder, name, version. */
 export function readSuseProducts(file: string, text: string): Description | undefined {
   const lines = splitLines(text).filter((line) => line.trim() !== '')
-  const products = lines.map((line) => /^(\/\S*)\s+(\S+)\s+(\S+)\s*$/.exec(line.trim()))
+  const products = lines.map((line) => /^(\/\S*)\s+(\S+)\s+(\S+)$/.exec(line.trim()))
   const first = products[0]
   if (!first || products.some((product) => !product)) return undefined
   const [, folder = '/', name = '', version = ''] = first

@@ -97,7 +97,5 @@ export function splitRelease(text: string): { family: string; version: string } 
   const line = unquote(text.slice(0, longestRelease).replace(/\s+/g, ' ').trim())
   if (/^\d[\w.]*$/.test(line)) return { family: '', version: line }
   const match = releaseLine.exec(line)
-  return match
-    ? { family: (match[1] ?? '').trim(), version: (match[2] ?? '').trim() }
-    : { family: line, version: '' }
+  return match ? { family: match[1] ?? '', version: (match[2] ?? '').trim() } : { family: line, version: '' }
 }

@@ -27,9 +27,7 @@ export function readPlatforms(ini: Ini, arch: string, notes: Notes): Map<string,
  * Pungi 4 of Fedora 21 wrote [images-lpae-armhfp] for the platform lpae; productmd drops the arch as well.
  */
 function withoutArch(platform: string, arch: string): string {
-  return arch !== '' && platform !== arch && platform.endsWith(`-${arch}`)
-    ? platform.slice(0, -arch.length - 1)
-    : platform
+  return arch !== '' && platform.endsWith(`-${arch}`) ? platform.slice(0, -arch.length - 1) : platform
 }
 
 /** Key -> path. Keys keep their spelling, except those of kernel and initrd. */
@@ -59,7 +57,7 @@ function platformImages(images: ReadonlyMap<string, string>, before?: PlatformIm
  * asks for the platform that is named like the tree's own arch.
  */
 function adoptOtherSpelling(platforms: Map<string, PlatformImages>, arch: string, notes: Notes): void {
-  if (arch === '' || platforms.has(arch)) return
+  if (platforms.has(arch)) return
   const other = platformFor(Object.fromEntries(platforms), arch)
   const images = other === undefined ? undefined : platforms.get(other)
   if (!images) return

@@ -1,5 +1,5 @@
 import type { Repository } from '../description.ts'
-import { type Ini, type IniSection, listOf } from './ini.ts'
+import { type Ini, listOf } from './ini.ts'
 import { repositoryPath } from './paths.ts'
 import type { Notes } from './text.ts'
 
@@ -12,7 +12,7 @@ import type { Notes } from './text.ts'
 export function readRepositories(ini: Ini, variant: string, notes: Notes): Repository[] {
   const found: Repository[] = []
   for (const section of ini.sections.values()) {
-    const repository = ofSection(section)
+    const repository = ofSection(ini, section.name)
     if (repository) found.push(repository)
   }
   noteMissingVariants(ini, notes)
@@ -27,10 +27,10 @@ function rank({ id, path, kind }: Repository, variant: string): number {
   return kind === 'variant' ? 2 : 3
 }
 
-function ofSection(section: IniSection): Repository | undefined {
-  const match = /^(variant|addon)-(.+)$/i.exec(section.name)
+function ofSection(ini: Ini, section: string): Repository | undefined {
+  const match = /^(variant|addon)-(.+)$/i.exec(section)
   if (!match) return undefined
-  const value = (key: string) => section.entries.get(key)?.value ?? ''
+  const value = (key: string) => ini.entry(section, key)?.value ?? ''
   const path = value('repository')
   if (path === '') return undefined
   // The uid of an add-on also names its parent: `Server-HighAvailability`.

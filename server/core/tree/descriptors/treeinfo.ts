@@ -2,7 +2,7 @@ import { defined } from '../../defined.ts'
 import { isKnownArch } from '../arch.ts'
 import type { Description, DescriptorEra } from '../description.ts'
 import { type Ini, listOf, numberOf, parseIni, textOf } from './ini.ts'
-import { treePath } from './paths.ts'
+import { repositoryPath, treePath } from './paths.ts'
 import { createNotes, excerpt, type Notes } from './text.ts'
 import { readChecksums } from './treeinfo-checksums.ts'
 import { noteListedPlatforms, readPlatforms, soleArch } from './treeinfo-platforms.ts'
@@ -111,7 +111,11 @@ function readRelease(ini: Ini): Pick<Description, 'family' | 'version' | 'varian
 function mainVariant(ini: Ini): string {
   const variants = listOf(ini.entry('tree', 'variants') ?? ini.entry('general', 'variants'))
   if (variants.length === 1) return variants[0] ?? ''
-  return variants.find((id) => textOf(ini.entry(`variant-${id}`, 'repository')) === '.') ?? ''
+  const isTheTree = (id: string) => {
+    const path = ini.entry(`variant-${id}`, 'repository')?.value ?? ''
+    return path !== '' && repositoryPath(path) === '.'
+  }
+  return variants.find(isTheTree) ?? ''
 }
 
 /** `[tree]` and `[images-*]`: the arch, and the images of each platform. */

@@ -1,4 +1,5 @@
 import type { Description, PlatformImages, Repository } from '../description.ts'
+import { withoutRoot } from './paths.ts'
 
 /** One `key = value` line. */
 type Line = readonly [key: string, value: string]
@@ -116,9 +117,8 @@ function variantLines({ id, name, path }: WritableVariant): Line[] {
 function platformsOf(description: Description): WritablePlatform[] {
   return Object.entries(description.platforms)
     .map(([name, images]) => ({ name: safeName(name), images }))
-    .filter(
-      ({ name, images }, at, all) => name !== '' && imageLines(images).length > 0 && isFirstOfName(all, at),
-    )
+    .filter(({ name, images }) => name !== '' && imageLines(images).length > 0)
+    .filter((_platform, at, all) => isFirstOfName(all, at))
     .sort((a, b) => compare(a.name, b.name))
 }
 
@@ -130,15 +130,9 @@ function isFirstOfName(all: readonly { readonly name: string }[], at: number): b
 /** The repositories that can be written, each id once; a made-up one when there are none. */
 function variantsOf(description: Description): WritableVariant[] {
   const found = description.repositories
-    .map(({ id, name, path }) => ({
-      id: variantId(id || description.variant),
-      name,
-      path: path === '.' ? '.' : safePath(path),
-    }))
-    .filter(
-      (variant, at, all) =>
-        variant.id !== '' && variant.path !== '' && all.findIndex((each) => each.id === variant.id) === at,
-    )
+    .map(({ id, name, path }) => ({ id: variantId(id || description.variant), name, path: safePath(path) }))
+    .filter(({ id, path }) => id !== '' && path !== '')
+    .filter((variant, at, all) => all.findIndex(({ id }) => id === variant.id) === at)
   if (found.length > 0) return found
   const id = variantId(description.variant) || 'Everything'
   return [{ id, name: id, path: '.' }]
@@ -207,18 +201,18 @@ function safeName(value: string): string {
  * an end or beside each other, or a quote at its beginning, which readers may take off.
  */
 function safePath(path: string): string {
-  const bare = path.replace(/^(?:\.?\/+)+/, '')
+  const bare = withoutRoot(path)
   return safeText(bare) === bare && !/^["']/.test(bare) ? bare : ''
 }
 
 /** productmd's `short`: the words without `Linux` as one, or their initials if there are more than two. */
 function shortName(family: string): string {
-  const words = family.split(' ').filter((part) => part !== '' && part !== 'Linux')
+  const words = family.split(' ').filter((part) => part !== 'Linux')
   const short = words.length > 2 ? words.map((word) => word[0]).join('') : words.join('')
   return safeName(short) || 'unknown'
 }
 
+/** No two names of a list are equal. */
 function compare(a: string, b: string): number {
-  if (a === b) return 0
   return a < b ? -1 : 1
 }

@@ -45,7 +45,11 @@ test('of equal keys the last wins, equal sections are merged, and both are repor
   ])
 })
 
-test('keys and sections are found in any case', () => {
+test('keys and sections are found in any case: of sections the first, of keys the last', () => {
+  const { value } = parse(
+    '[ General ]\nX = 1\nx = 2\n[GENERAL]\nx = 3\n[b]\nY = 4\ny = 5\nZ = 6\nzZ = 7\nZz = 8\n',
+  )
+  expect([value('general', 'x'), value('b', 'y'), value('b', 'zz')]).toEqual(['2', '5', '8'])
   expect(parse('[General]\nFamily = Fedora\n').value('general', 'family')).toBe('Fedora')
 })
 

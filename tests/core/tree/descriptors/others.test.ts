@@ -3,19 +3,9 @@ import { mageia } from '../../../../server/core/distro/mageia.ts'
 import { readDiscinfo } from '../../../../server/core/tree/descriptors/discinfo.ts'
 import { readDiskInfo, readVersionInfo } from '../../../../server/core/tree/descriptors/disk-info.ts'
 import { readManifest } from '../../../../server/core/tree/descriptors/manifest.ts'
-import {
-  readSuseContent,
-  readSuseMedia,
-  readSuseProducts,
-} from '../../../../server/core/tree/descriptors/suse.ts'
-import type { Description } from '../../../../server/core/tree/tree.ts'
-import { stating } from '../../../support/stating.ts'
+import { linesOf, namesOf } from '../../../support/described.ts'
 
-/** Family, version, variant and arch, with `-` for what a descriptor does not say. */
-const namesOf = (found: Description | undefined) =>
-  found && [found.family, found.version, found.variant, found.arch].map((name) => name || '-').join(' / ')
-const linesOf = (found: Description | undefined) => found?.problems.map(({ line }) => line)
-const utc = (...parts: [number, number, number, number?, number?, number?]) => Date.UTC(...parts) / 1000
+const utc = (...parts: [number, number, number, number?, number?]) => Date.UTC(...parts) / 1000
 
 describe('.disk/info', () => {
   const read = (text: string) => readDiskInfo('.disk/info', text)
@@ -36,6 +26,14 @@ describe('.disk/info', () => {
       utc(2007, 7, 20, 20, 21),
     ],
     ['\n\nDebian 9 "x"--live\r\n', 'Debian / 9 / LIVE / -', 'x', undefined],
+    ['  \n  Debian 9"x"---amd64', 'Debian / 9 / - / amd64', 'x', undefined],
+    [
+      'Kubuntu-Desktop 24.04 "Noble Numbat" - amd64',
+      'Kubuntu-Desktop / 24.04 / - / amd64',
+      'noble numbat',
+      undefined,
+    ],
+    ['ubuntu-MATE 24.04 "Noble Numbat" - amd64', 'ubuntu / 24.04 / MATE / amd64', 'noble numbat', undefined],
   ])('%j', (text, names, codename, timestamp) => {
     const found = read(text)
     expect(namesOf(found)).toBe(names)
@@ -83,7 +81,8 @@ describe('.discinfo', () => {
 
   test('Red Star writes a date in place of seconds', () => {
     expect(read('201204151234', '붉은별 3.0판', 'i386')?.timestamp).toBe(utc(2012, 3, 15, 12, 34))
-    expect(read('2012041512', 'x 1', 'i386')?.timestamp).toBe(2012041512)
+    for (const stamp of ['2012041512', '1201204151234', '2012041512345', '201204151234.5'])
+      expect(read(stamp, 'x 1', 'i386')?.timestamp, stamp).toBe(Number(stamp))
   })
 
   test('what is unusual is a problem of its line', () => {
@@ -128,6 +127,23 @@ describe('MANIFEST of debian-installer', () => {
     expect(readManifest('MANIFEST', lines)?.platforms).toEqual({})
   })
 
+  test('a file of another name counts as one in its own folder', () => {
+    expect(readManifest('focal-amd64.txt', lines)?.platforms).toMatchObject({
+      amd64: { kernel: 'netboot/debian-installer/amd64/linux' },
+    })
+  })
+
+  test('a path below the folder of the installer is not that folder', () => {
+    const paths = `netboot/debian-installer/amd64/pxelinux.0 -- boot loader\n${lines}`
+    expect(readManifest('MANIFEST', paths)?.platforms).toEqual({
+      amd64: {
+        kernel: 'netboot/debian-installer/amd64/linux',
+        initrd: 'netboot/debian-installer/amd64/initrd.gz',
+        others: {},
+      },
+    })
+  })
+
   test('Ubuntu’s names debian-installer, too', () => {
     const ubuntu =
       'netboot/ubuntu-installer -- debian-installer for amd64\ncdrom/vmlinuz -- kernel for amd64\n'
@@ -136,146 +152,14 @@ describe('MANIFEST of debian-installer', () => {
 
   test('a bad line is a problem; a file of which most lines are bad is something else', () => {
     expect(linesOf(readManifest('MANIFEST', `${lines}\nhm\n`))).toEqual([3])
+    expect(linesOf(readManifest('MANIFEST', `${lines}  \ntwo words -- x\n`))).toEqual([3])
+    expect(linesOf(readManifest('MANIFEST', `${lines}  cdrom/x  --  x\n/cdrom/y -- y\n`))).toEqual([3])
     expect(readManifest('MANIFEST', `${lines}hm\nhm\n`)).toBeUndefined()
     expect(readManifest('MANIFEST', '')).toBeUndefined()
     expect(readManifest('MANIFEST', 'src/a.c -- the source\n')).toBeUndefined()
+    expect(readManifest('MANIFEST', 'mini.iso.txt -- notes\n')).toBeUndefined()
     for (const path of ['mini.iso', 'vmlinux', 'x/initrd.gz', 'cdrom/x', 'hd-media/x'])
       expect(readManifest('MANIFEST', `${path} -- x\n`), path).toBeDefined()
-  })
-})
-
-describe('content of SUSE', () => {
-  const read = (...lines: string[]) => readSuseContent('content', lines.join('\n'))
-  const bases = ['VENDOR openSUSE', 'DATADIR suse']
-
-  test.each([
-    // three generations
-    [
-      ['PRODUCT SLES', 'LABEL SUSE Linux Enterprise Server 11 SP4', 'DEFAULTBASE i586'],
-      'SUSE Linux Enterprise Server / 11 SP4 / - / i586',
-    ],
-    [['NAME openSUSE', 'VERSION 12.1', 'BASEARCHS i586 x86_64'], 'openSUSE / 12.1 / - / x86_64'],
-    [['NAME openSUSE', 'VERSION 12.1', 'BASEARCHS i586 i686'], 'openSUSE / 12.1 / - / i586'],
-    [
-      ['DISTRO cpe:/o:opensuse:opensuse:13.2,openSUSE', 'REPOID a/ftp/i586-x86_64'],
-      'openSUSE / 13.2 / - / x86_64',
-    ],
-    [['DISTRO cpe:/o:suse:sles:12:sp5,SLES', 'REPOID a/b/s390x'], 'SLES / 12 sp5 / - / s390x'],
-    [['LABEL The openSUSE Distribution', 'DISTVERSION 10.3-0', 'FLAVOR ftp'], 'openSUSE / 10.3 / ftp / -'],
-    [['SUMMARY openSUSE 12.3', 'DISTPRODUCT x'], 'openSUSE / 12.3 / - / -'],
-    [['DISTPRODUCT openSUSE', 'DISTVERSION 11.4'], 'openSUSE / 11.4 / - / -'],
-    // The first value of a key counts.
-    [['LABEL openSUSE 11.4', 'LABEL other 1'], 'openSUSE / 11.4 / - / -'],
-  ])('%j', (lines, names) => {
-    expect(namesOf(read(...bases, ...lines))).toBe(names)
-    expect(read(...bases, ...lines)?.problems).toEqual([])
-  })
-
-  test('HASH, META and KEY lines are digests; boot files among them are images', () => {
-    const sha1 = 'a'.repeat(40)
-    const found = read(
-      ...bases,
-      'LABEL openSUSE 12.3',
-      'BASEARCHS x86_64',
-      `META SHA1 ${sha1}  packages.gz`,
-      'DESCRDIR other/descr',
-      `META SHA1 ${sha1}  patterns.gz`,
-      `KEY SHA1 ${sha1}  gpg-pubkey-1.asc`,
-      `HASH SHA1 ${sha1}  boot/x86_64/loader/linux`,
-      `HASH SHA1 ${sha1}  boot/x86_64/loader/initrd`,
-      '# a comment',
-      '',
-      'HASH SHA1 abc boot/short',
-      'HASH none',
-      '!',
-    )
-    expect(Object.keys(found?.checksums ?? {})).toEqual([
-      'suse/setup/descr/packages.gz',
-      'other/descr/patterns.gz',
-      'gpg-pubkey-1.asc',
-      'boot/x86_64/loader/linux',
-      'boot/x86_64/loader/initrd',
-    ])
-    expect(found?.checksums['boot/x86_64/loader/linux']).toEqual({ algorithm: 'sha1', hex: sha1 })
-    expect(found?.platforms).toEqual({
-      x86_64: { kernel: 'boot/x86_64/loader/linux', initrd: 'boot/x86_64/loader/initrd', others: {} },
-    })
-    expect(linesOf(found)).toEqual([13, 14, 15])
-    expect(found?.repositories).toEqual([{ id: '', name: 'openSUSE', kind: 'repository', path: '.' }])
-  })
-
-  test('a file called content with one such key is something else', () => {
-    expect(read('VENDOR me', 'LABEL x 1')).toBeUndefined()
-    expect(read('vendor me', 'datadir x')).toBeUndefined()
-    expect(read(...bases)?.problems).toEqual([
-      { file: 'content', message: expect.stringMatching(stating('product', 'LABEL')) },
-    ])
-  })
-})
-
-describe('media.1 of SUSE', () => {
-  const media = (...lines: string[]) => readSuseMedia('media.1/media', lines.join('\n'))
-  const build = 'openSUSE-Leap-15.5-DVD-x86_64-Build491.1-Media'
-
-  test.each([
-    [['SUSE - openSUSE', build, '1'], 'openSUSE Leap / 15.5 / - / x86_64'],
-    [
-      ['SUSE', 'SLE-15-SP4-Full-aarch64-Build1.2-Media1', '3'],
-      'SUSE Linux Enterprise / 15 SP4 / - / aarch64',
-    ],
-    [['SUSE', 'SLES-16.0-x86_64', '1'], 'SUSE Linux Enterprise Server / 16.0 / - / x86_64'],
-    [['openSUSE', 'openSUSE-Tumbleweed-DVD-i586', '1'], 'openSUSE / Tumbleweed / - / i586'],
-    [
-      ['SUSE - SLE-15-SP4-Full-x86_64-GM-Media1', 'Build1', ''],
-      'SUSE Linux Enterprise / 15 SP4 / - / x86_64',
-    ],
-  ])('%j', (lines, names) => {
-    const found = media(...lines)
-    expect(namesOf(found)).toBe(names)
-    expect([found?.problems, found?.timestamp]).toEqual([[], undefined])
-  })
-
-  test('old files have a date as build, and tell only the vendor', () => {
-    const found = media('SUSE Linux Products GmbH', '20070924163012', '1')
-    expect(namesOf(found)).toBe('- / - / - / -')
-    expect(found?.timestamp).toBe(utc(2007, 8, 24, 16, 30, 12))
-    expect(found?.problems).toHaveLength(1)
-  })
-
-  test('something else is not read', () => {
-    for (const lines of [
-      ['Novell', build],
-      ['me', build],
-      ['SUSE', build, '12'],
-      ['SUSE', build, '1', '2', '3'],
-    ])
-      expect(media(...lines), lines.join('|')).toBeDefined()
-    for (const lines of [
-      [],
-      ['SUSE'],
-      ['SUSE', ''],
-      ['SUSE', 'two words'],
-      ['SUSE', build, '123'],
-      ['SUSE', build, 'x'],
-      ['SUSE', build, '1', '2', '3', '4'],
-      ['Red Hat', 'RHEL-9', '1'],
-    ])
-      expect(media(...lines), lines.join('|')).toBeUndefined()
-  })
-
-  test.each([
-    ['/ openSUSE-Leap 15.5-1\n', 'openSUSE Leap / 15.5 / - / -', []],
-    ['/ SLES 15.4-0\n/Module-HA HA 15.4-0\n', 'SUSE Linux Enterprise Server / 15.4 / - / -', []],
-    ['\n/ SLE_HPC 15.4\n', 'SLE_HPC / 15.4 / - / -', []],
-    ['/Server SLE-Desktop 15-0\n', 'SUSE Linux Enterprise Desktop / 15 / - / -', [1]],
-    ['/ openSUSE\n', undefined, undefined],
-    ['/ a 1\nhello\n', undefined, undefined],
-    ['openSUSE 15.5 1\n', undefined, undefined],
-    ['', undefined, undefined],
-  ])('media.1/products %j', (text, names, lines) => {
-    const found = readSuseProducts('media.1/products', text)
-    expect(namesOf(found)).toBe(names)
-    expect(linesOf(found)).toEqual(lines)
   })
 })
 
@@ -288,7 +172,10 @@ describe('version.info and VERSION', () => {
     ],
     ['Ubuntu version: 20.04\n', 'Ubuntu / 20.04 / netboot / -', undefined],
     ['Kali GNU/Linux version: 2024.1 (Kali-Rolling)\n', 'Kali / 2024.1 / netboot / -', 'kali-rolling'],
+    ['# \ndebian installer version:12  (Bookworm)\n', 'debian / 12 / netboot / -', 'bookworm'],
     ['my version: 1\n', undefined, undefined],
+    ['not Debian version: 12\n', undefined, undefined],
+    ['Debian: a version: 12\n', undefined, undefined],
     [`Debian version: 12\n${' '.repeat(4096)}`, undefined, undefined],
   ])('version.info %j', (text, names, codename) => {
     const found = readVersionInfo('version.info', text)

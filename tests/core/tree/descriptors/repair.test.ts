@@ -33,7 +33,9 @@ describe('repaired, with everything else kept:', () => {
 
   test('bytes that are not UTF-8 become UTF-8', () => {
     const text = `${good}\n[release]\nname = F\xe9dora\n`
-    expect(repair(Buffer.from(text, 'latin1'))?.text).toBe(text)
+    const repaired = repair(Buffer.from(text, 'latin1'))
+    expect(repaired?.text).toBe(text)
+    expect(repaired?.why).toEqual([expect.stringMatching(/^(?!line).*windows-1252/)])
   })
 
   test('a bare % goes, a doubled one stays', () => {
@@ -41,6 +43,29 @@ describe('repaired, with everything else kept:', () => {
       'name = 100 of 5%% (x)s\n',
     )
     expect(repair(`${good}\n[release]\nname = 5%% \n`)).toBeUndefined()
+  })
+
+  test.each([
+    ['stage2', '/images/a', 'images/a'],
+    ['Stage2', '//images/a', 'images/a'],
+    ['Images-xen', '/a', 'a'],
+    ['images-xen', '"/it\'s a"', "it's a"],
+    ['images-xen', "'//a'", 'a'],
+    ['images-xen', 'a/b/"c"', 'a/b/"c"'],
+    ['my-images-xen', '/a', '/a'],
+    ['variant-x', '/a', '/a'],
+  ])('[%s] key = %s becomes %s', (section, value, expected) => {
+    const text = (path: string) => `${good}\n[${section}]\nkey = ${path}\n`
+    expect(repair(text(value))?.text ?? text(value)).toBe(text(expected))
+  })
+
+  test('of a [general] without a family, what it says stays', () => {
+    const concluded = { family: '\r\n50%\nFed\x00%ora ', version: '40', arch: 'x86_64', variant: '' }
+    const repaired = repairTreeinfo(Buffer.from('[general]\nversion = 39\n'), concluded)
+    expect(repaired).toEqual({
+      text: '[general]\nversion = 39\nfamily = 50 Fed ora\narch = x86_64\n',
+      why: ['[general] lacks family, arch'],
+    })
   })
 
   test('a missing [general] is written from what is known', () => {

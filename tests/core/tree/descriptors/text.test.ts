@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { treeLimits } from '../../../../server/core/limits/trees.ts'
 import { repositoryPath, treePath } from '../../../../server/core/tree/descriptors/paths.ts'
 import {
   createNotes,
@@ -18,7 +19,7 @@ test('of the faults of a file, a hundred are kept, and the others are counted', 
   notes.add('one')
   notes.add('another')
   expect(notes.list()).toHaveLength(101)
-  expect(notes.list()[100]).toEqual({ file: 'f', message: expect.stringMatching(/\b2\b/) })
+  expect(notes.list()[100]).toEqual({ file: 'f', message: expect.stringMatching(/(?<![-\w])2\b/) })
 })
 
 describe('the encoding of a descriptor', () => {
@@ -30,6 +31,10 @@ describe('the encoding of a descriptor', () => {
     ['UTF-16, big-endian', Buffer.from('\ufeffZürich', 'utf16le').swap16(), 'Zürich', 1],
     ['windows-1252', Buffer.from('Z\xfcrich', 'latin1'), 'Zürich', 'whole'],
     ['half a mark', Buffer.from([0xef, 0xbb, 0x41]), 'ï»A', 'whole'],
+    ['the wrong middle of a mark', Buffer.from([0xef, 0x41, 0xbf]), 'ïA¿', 'whole'],
+    ['the wrong beginning of a mark', Buffer.from([0x41, 0xbb, 0xbf]), 'A»¿', 'whole'],
+    ['half a mark of UTF-16, big-endian', Buffer.from([0xfe, 0x41]), 'þA', 'whole'],
+    ['the other half', Buffer.from([0x41, 0xff]), 'Aÿ', 'whole'],
     ['half a mark of UTF-16', Buffer.from([0xff, 0x41]), 'ÿA', 'whole'],
     ['nothing', Buffer.alloc(0), '', undefined],
   ])('%s', (_title, bytes, text, fault) => {
@@ -80,6 +85,9 @@ test.each([
   ['붉은별 3.0판', '붉은별', '3.0'],
   ['Scientific Linux-6.9', 'Scientific Linux', '6.9'],
   ['Foo v1.2', 'Foo', '1.2'],
+  [' \t"Fedora 7"\n', 'Fedora', '7'],
+  ['Fedora 7 Beta )', 'Fedora', '7 Beta'],
+  ['x'.repeat(treeLimits.release.bytes + 1), 'x'.repeat(treeLimits.release.bytes), ''],
   ['7.8', '', '7.8'],
   ['SugonOS', 'SugonOS', ''],
   ['9front rescue disc', '9front rescue disc', ''],
@@ -121,6 +129,8 @@ describe('paths in a descriptor', () => {
     ['/repodata/', '.'],
     ['Server/repodata//', 'Server'],
     ['"Server"', 'Server'],
+    [' Server ', 'Server'],
+    ['.//./Server///repodata', 'Server'],
     ['Server//', 'Server'],
     ['Server\nOther', 'Server'],
     ['../../x', '../../x'],
