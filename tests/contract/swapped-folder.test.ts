@@ -137,7 +137,9 @@ test.each(ways)(
     const swapsBefore = await swapCount()
     let inside = 0
     const leaks: string[] = []
-    for (let n = 0; n < searches(times, 1 / 40); n++) {
+    const wanted = searches(times, 1 / 40)
+    // The test means nothing when the folder was never there. Under NFS a walk is three calls, and few end inside.
+    for (let n = 0; n < wanted || (inside < 3 && n < 1000); n++) {
       const path = `${folder}${files[n % files.length]}`
       const seen = await ask(path).catch(() => 'refused')
       if (seen.includes(secret) || seen.startsWith(`${secret.length} `))
@@ -145,8 +147,7 @@ test.each(ways)(
       else if (seen.includes('i') || seen.startsWith('6 ')) inside++
     }
     expect(leaks).toEqual([])
-    // The test means nothing when the folder was hardly ever there, or never swapped.
-    expect(inside).toBeGreaterThan(searches(times, 1 / 40) / 400)
+    expect(inside).toBeGreaterThanOrEqual(3)
     expect((await swapCount()) - swapsBefore).toBeGreaterThan(10)
   },
   runs(120_000),
