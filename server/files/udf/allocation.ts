@@ -67,10 +67,10 @@ interface Reading {
  */
 export async function readRuns(space: Space, entry: FileEntry, budget: DescriptorBudget): Promise<Run[]> {
   if (entry.allocation === 'embedded')
-    return entry.size === 0 ? [] : [{ offset: entry.areaAt, length: entry.size, namedAt: entry.at }]
+    return [{ offset: entry.areaAt, length: entry.size, namedAt: entry.at }]
   const reading: Reading = { space, entry, budget, runs: [], seen: new Set(), left: entry.size }
   let area: Bytes | undefined = { bytes: entry.area, at: entry.areaAt }
-  while (area && reading.left > 0) area = await readArea(reading, area)
+  while (area) area = await readArea(reading, area)
   if (reading.left > 0)
     throw damaged(
       space.image,

@@ -40,7 +40,7 @@ export function* fileIdentifiers(
     const nameLength = bytes[at + field.nameBytes] ?? 0
     const useLength = bytes.readUInt16LE(at + field.useBytes)
     const length = Math.ceil((headBytes + useLength + nameLength) / 4) * 4
-    const record = bytes.subarray(at, at + Math.min(length, left))
+    const record = bytes.subarray(at, at + length)
     expectTag(image, { bytes: record, at: offsetOf(at) }, { ids: [tagIds.fileIdentifier], what })
     if (headBytes + useLength + nameLength > left)
       throw damaged(image, offsetOf(at), `${what} says it has ${length} bytes, but the folder has ${left}`)

@@ -95,15 +95,18 @@ export class UdfFolders implements Folders {
     expectTag(image, { bytes, at }, { ids: [tagIds.fileSet], what, location: fileSet.block })
     const address = readAddress(bytes, rootIcbAt + 4)
     const namedAt = at + rootIcbAt
-    const root = await this.#nodeOf({ at: namedAt, name: '', isFolder: true, address }, newDescriptorBudget())
+    const root = await this.#nodeOf({ at: namedAt, name: '', address }, newDescriptorBudget())
     if (root?.kind !== 'folder') throw damaged(image, namedAt, 'expected the file entry of the root folder')
     return root
   }
 
   /** Undefined for devices, pipes, sockets, streams and space tables: no installer asks for them. */
-  async #nodeOf(found: FileIdentifier, budget: DescriptorBudget): Promise<IsoNode | undefined> {
+  async #nodeOf(
+    found: Omit<FileIdentifier, 'isFolder'>,
+    budget: DescriptorBudget,
+  ): Promise<IsoNode | undefined> {
     const { name, address } = found
-    const { entry, extents, target } = await this.#body(found, budget)
+    const { entry, extents, target = '' } = await this.#body(found, budget)
     const { modifiedMs, at } = entry
     const { image, blockBytes } = this.volume
     switch (entry.type) {
@@ -121,10 +124,10 @@ export class UdfFolders implements Folders {
         return {
           name,
           kind: 'symlink',
-          size: target?.length ?? 0,
+          size: target.length,
           modifiedMs,
           extents: [],
-          ...(target !== undefined && { target }),
+          target,
         }
       case fileTypes.unspecified:
       case fileTypes.bytes:
@@ -135,7 +138,7 @@ export class UdfFolders implements Folders {
     }
   }
 
-  #body({ at, address }: FileIdentifier, budget: DescriptorBudget): Promise<Body> {
+  #body({ at, address }: Omit<FileIdentifier, 'isFolder'>, budget: DescriptorBudget): Promise<Body> {
     const key = `${address.partition}:${address.block}`
     const cached = this.#bodies.get(key)
     if (cached) return cached
@@ -250,7 +253,7 @@ function offsetsIn(extents: readonly Extent[]): (position: number) => number {
   let start = 0
   return (position) => {
     let extent = extents[i]
-    while (extent && position >= start + extent.length && i + 1 < extents.length) {
+    while (extent && position >= start + extent.length) {
       start += extent.length
       extent = extents[++i]
     }
@@ -278,7 +281,7 @@ function windowed(image: Image): Image {
     size: image.size,
     async readAt(position, length) {
       const start = position - (position % windowBytes)
-      if (position + length > Math.min(start + windowBytes, image.size)) return image.readAt(position, length)
+      if (position + length > start + windowBytes) return image.readAt(position, length)
       return (await windowAt(start)).subarray(position - start, position - start + length)
     },
   }

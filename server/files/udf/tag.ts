@@ -18,9 +18,9 @@ export const tagIds = {
 
 export const tagBytes = 16
 
-/** The identifier of the descriptor that begins here; 0 when there are too few bytes for a tag. */
+/** The identifier of the descriptor that begins here. */
 export function tagId(bytes: Buffer): number {
-  return bytes.length < tagBytes ? 0 : bytes.readUInt16LE(0)
+  return bytes.readUInt16LE(0)
 }
 
 /**
@@ -30,12 +30,11 @@ export function tagId(bytes: Buffer): number {
  * (`udf_read_tagged`): a CRC over more bytes than there are is ignored, and versions 2 and 3 (UDF 1 and 2)
  * are accepted.
  *
- * @param bytes All bytes that may belong to the descriptor.
+ * @param bytes All bytes that may belong to the descriptor: a tag at least.
  * @param location The block or sector that the tag must name. A block left over from an older volume names
  *   another.
  */
 export function tagTrouble(bytes: Buffer, location?: number): string | undefined {
-  if (bytes.length < tagBytes) return `has only ${bytes.length} bytes`
   let sum = 0
   for (let at = 0; at < tagBytes; at++) if (at !== 4) sum += bytes[at] ?? 0
   if ((sum & 0xff) !== bytes[4]) return `has the checksum ${bytes[4]}, expected ${sum & 0xff}`

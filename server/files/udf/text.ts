@@ -12,12 +12,6 @@ export function decodeCs0(bytes: Buffer): string | undefined {
   return Buffer.from(bytes.subarray(1)).swap16().toString('utf16le')
 }
 
-/** Decodes a field of fixed length whose last byte says how much of it is used (ECMA-167 1/7.2.12). */
-export function decodeDstring(field: Buffer): string {
-  const used = Math.min(field.at(-1) ?? 0, field.length - 1)
-  return decodeCs0(field.subarray(0, used)) ?? ''
-}
-
 /**
  * Decodes the target of a symlink (ECMA-167 4/14.16.1): components of a type, a length, a version and a name.
  *
@@ -58,15 +52,21 @@ function pathPart(type: number, name: string): string | undefined {
   return type === 5 ? name : undefined
 }
 
+/** The type of a timestamp that has a zone. */
+const localTime = 1
+
 /**
  * Decodes a timestamp of twelve bytes (ECMA-167 1/7.3) to milliseconds; 0 when unset. The low twelve bits of
- * the first field are minutes east of Greenwich, or -2047 for a time without a zone.
+ * the first field are minutes east of Greenwich, or -2047 for a time without a zone. They count only in a local
+ * time, whose upper four bits are 1; Linux and 7-Zip take any other time as UTC.
  */
 export function decodeTime(bytes: Buffer, at: number): number {
   const year = bytes.readInt16LE(at + 2)
   const [month = 0, day = 0, hour = 0, minute = 0, second = 0, centis = 0] = bytes.subarray(at + 4, at + 10)
-  if (month === 0 || year < 1) return 0
-  const zone = ((bytes.readUInt16LE(at) & 0xfff) << 20) >> 20
+  // `Date.UTC` takes the years before 100 for years of the twentieth century.
+  if (month === 0 || year < 100) return 0
+  const word = bytes.readUInt16LE(at)
+  const zone = word >> 12 === localTime ? (word << 20) >> 20 : 0
   const ms = Date.UTC(year, month - 1, day, hour, minute, second, Math.min(centis, 99) * 10)
-  return Number.isNaN(ms) ? 0 : ms - (zone < -1440 || zone > 1440 ? 0 : zone) * 60_000
+  return ms - (zone < -1440 || zone > 1440 ? 0 : zone) * 60_000
 }

@@ -4,11 +4,9 @@ import { newDescriptorBudget, type Run, readRuns } from './allocation.ts'
 import { fileTypes, readFileEntry, typeAt, unsupported } from './file-entry.ts'
 import { readDescriptors, type VolumeDescriptors } from './sequence.ts'
 import { type BlockAddress, type Bytes, type Partition, readAddress, type Space } from './space.ts'
-import { decodeDstring } from './text.ts'
 
 /** A logical volume of UDF. */
 export interface UdfVolume extends Space {
-  readonly label: string
   /** The address of the file set descriptor, which names the root folder. */
   readonly fileSet: BlockAddress
   /** The byte of the image that names this address, for messages. */
@@ -34,7 +32,7 @@ interface PartitionMap {
 const mostMetadataRuns = imageLimits.udfMetadata.entries
 
 /** Fields of the logical volume descriptor (ECMA-167 3/10.6). */
-const volumeFields = { label: 84, blockBytes: 212, fileSet: 248, mapBytes: 264, mapCount: 268, maps: 440 }
+const volumeFields = { blockBytes: 212, fileSet: 248, mapBytes: 264, mapCount: 268, maps: 440 }
 /** Fields of the partition descriptor, in sectors (ECMA-167 3/10.5). */
 const partitionFields = { start: 188, length: 192 }
 
@@ -73,7 +71,6 @@ export async function openVolume(image: Image): Promise<UdfVolume> {
   return {
     ...space,
     partitions,
-    label: decodeDstring(bytes.subarray(volumeFields.label, volumeFields.label + 128)),
     fileSet: readAddress(bytes, volumeFields.fileSet + 4),
     fileSetNamedAt: at + volumeFields.fileSet,
     bytes: plain.reduce((most, { end }) => Math.max(most, end), 0),
@@ -93,7 +90,7 @@ function* partitionMaps(image: Image, { bytes, at }: Bytes): Generator<Partition
     )
   let next = volumeFields.maps
   for (let i = 0; i < count; i++) {
-    const [type, length = 0] = bytes.subarray(next, Math.min(next + 2, end))
+    const [type, length = 0] = bytes.subarray(next, end)
     if (next + length > end || !((type === 1 && length === 6) || (type === 2 && length === 64)))
       throw damaged(
         image,
