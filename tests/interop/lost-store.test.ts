@@ -7,7 +7,14 @@ import { startDnsmasq } from '../../server/cli/demo/dnsmasq.ts'
 import { type Lan, makeLan } from '../../server/cli/demo/lan.ts'
 import { requireClient, requireRoot } from '../support/clients.ts'
 import { biosDisk, startWithDisk } from '../support/lab/disk.ts'
-import { type Bench, buildTreeboot, guestImages, makeBench, treebootMain } from '../support/lab/lab.ts'
+import {
+  type Bench,
+  benchPaths,
+  buildTreeboot,
+  guestImages,
+  makeBench,
+  treebootMain,
+} from '../support/lab/lab.ts'
 import { makeTree } from '../support/lab/trees.ts'
 
 /**
@@ -37,20 +44,17 @@ beforeEach(async () => {
 
 /** Writes the configuration with these guests, which are all to be installed. */
 function configure(guests: Readonly<Record<string, { readonly mac: string }>>): void {
-  const paths = Object.fromEntries(
-    ['trees', 'tftpboot', 'templates', 'data'].map((name) => [name, join(bench.folder, name)]),
-  )
   const off = { enabled: false }
   const profiles = { base: { tree: { distro: 'fedora' }, template: 'small.ks' } }
   const all = Object.entries(guests).map(([name, guest]) => [name, { ...guest, profile: 'base' }])
   const services = { server: { bind: '192.0.2.1' }, http: { port: 8080 }, ftp: off, nfs: off }
-  const config = { ...services, paths, profiles, guests: Object.fromEntries(all) }
+  const config = { ...services, paths: benchPaths(bench), profiles, guests: Object.fromEntries(all) }
   writeFileSync(inBench('config.yaml'), stringify(config))
 }
 
 const inBench = (path: string): string => join(bench.folder, path)
 
-/** As the shipped unit starts it; `newStore` as the demo does. */
+/** As the shipped unit starts it, without the variable of the tests; with `newStore` as the demo does. */
 async function serve({ newStore = false } = {}): Promise<Child> {
   const accept = newStore ? ['--new-store', 'install'] : []
   const without = ['-u', 'TREEBOOT_NEW_STORE']

@@ -80,7 +80,7 @@ export async function startTreeboot(bench: Bench, settings: TreebootSettings): P
   const { lan, config = {}, trees = [] } = settings
   buildTreeboot()
   const file = join(bench.folder, 'config.yaml')
-  writeFileSync(file, stringify({ ...services(lan), paths: paths(bench.folder), ...config }))
+  writeFileSync(file, stringify({ ...services(lan), paths: benchPaths(bench), ...config }))
   const inside = lan?.inside ?? ((command: Command) => command)
   const server = await startServer(bench.undo, treebootMain, file, inside)
   const { host, port } = server.services.http ?? { host: '127.0.0.1', port: 0 }
@@ -105,7 +105,8 @@ function services(lan: TreebootSettings['lan']): Record<string, unknown> {
   return { http: free, tftp: free, ftp: free, nfs: { enabled: false } }
 }
 
-function paths(folder: string): Record<string, string> {
+/** The `paths` of config.yaml for the folders of a bench. */
+export function benchPaths({ folder }: Bench): Record<string, string> {
   const at = (name: string) => join(folder, name)
   return { trees: at('trees'), tftpboot: at('tftpboot'), templates: at('templates'), data: at('data') }
 }
