@@ -56,6 +56,8 @@ export default defineConfig({
   test: {
     // One more than there are cores: many tests wait for sockets and clocks.
     maxWorkers: availableParallelism() + 1,
+    // The next run finds the translated modules in node_modules/.experimental-vitest-cache, by their content.
+    experimental: { fsModuleCache: true },
     reporters: CI ? ['default', './tests/support/ci-reporter.ts'] : ['default'],
     coverage: {
       provider: 'v8',
@@ -71,6 +73,8 @@ export default defineConfig({
           exclude: ['tests/interop/**', 'dist/**', 'node_modules/**'],
           // Files share a worker and its modules, which halves the time: no test replaces a module or leaves a clock behind.
           isolate: false,
+          // So many small objects die young that a larger space for them, in MiB, saves a tenth of the time.
+          execArgv: ['--max-semi-space-size=64'],
           globalSetup: ['./tests/support/build-sources.ts'],
           env: { ...newStore, ...(unitFolder === undefined ? {} : { TMPDIR: unitFolder }) },
           setupFiles: fuzzing ? ['./tests/support/fuzz-setup.ts'] : [],

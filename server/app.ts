@@ -27,6 +27,8 @@ export interface AppOptions extends Omit<CatalogOptions, 'events'> {
   readonly version: string
   /** `install`: a new store may install the guests that are in the configuration already, see `StoreEvidence`. */
   readonly newStore?: 'install'
+  /** Renders templates, and outlives the application. Default: one of its own. */
+  readonly renderer?: TemplateRenderer
 }
 
 export interface App {
@@ -44,7 +46,7 @@ export interface App {
 }
 
 /** Makes all parts of the server and connects them. Nothing is read or opened before `start`. */
-export function createApp({ version, newStore, ...catalogOptions }: AppOptions): App {
+export function createApp({ version, newStore, renderer: lent, ...catalogOptions }: AppOptions): App {
   const bus = new EventBus()
   const events = bus.emit
   const { note, onTrouble, onWarnings } = notesOf(events)
@@ -59,7 +61,7 @@ export function createApp({ version, newStore, ...catalogOptions }: AppOptions):
   const running = new RunningServices()
   const services = () => running.addresses()
   const parts = { snapshot, services, machines }
-  const renderer = new TemplateRenderer()
+  const renderer = lent ?? new TemplateRenderer()
   const source = createNamespace({ ...parts, renderer, onWarnings })
   const decideNetworkBoot = networkBoot({
     ...parts,
@@ -105,7 +107,8 @@ export function createApp({ version, newStore, ...catalogOptions }: AppOptions):
 
   async function stop(): Promise<void> {
     const onEnd = (error: unknown): void => onTrouble('shutting down', error)
-    const ends = [uploads.stop(), mirrors.stop(), catalog.stop(), renderer.close()]
+    const ends = [uploads.stop(), mirrors.stop(), catalog.stop()]
+    if (!lent) ends.push(renderer.close())
     await Promise.all([running.stop(onEnd), ...ends.map((end) => end.catch(onEnd))])
     // Last, because the services report to it until they are closed.
     await machines.close().catch(onEnd)

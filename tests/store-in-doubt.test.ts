@@ -1,11 +1,11 @@
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
-import { type App, createApp } from '../server/app.ts'
+import type { App } from '../server/app.ts'
 import type { Event } from '../server/events/bus.ts'
 import { reportToken } from '../server/machines/token.ts'
 import { openStore } from '../server/store/sqlite/open.ts'
-import { httpOnly, portOf } from './support/app.ts'
+import { httpOnly, portOf, quickApp } from './support/app.ts'
 import { treebootIn } from './support/cli.ts'
 import { eventually } from './support/eventually.ts'
 import { keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
@@ -53,13 +53,7 @@ interface Server {
 }
 
 async function start(options: { readonly newStore?: 'install' } = {}): Promise<Server> {
-  const app = createApp({
-    cwd: home.path,
-    version: 'test',
-    settle: { quietMs: 100 },
-    configPollMs: 25,
-    ...options,
-  })
+  const app = quickApp({ cwd: home.path, ...options })
   apps.push(app)
   notes = []
   app.events.subscribe((event: Event) => {

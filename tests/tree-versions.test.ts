@@ -7,6 +7,7 @@ import { VersionStore } from '../server/versions/version-store.ts'
 import { httpOnly, portOf, testApp } from './support/app.ts'
 import { treebootIn } from './support/cli.ts'
 import { eventually } from './support/eventually.ts'
+import { isSearch } from './support/fuzz.ts'
 import { imagesOfTree, keptFolder, makeTree, writeBelow } from './support/tree-folder.ts'
 
 /** New versions are switched in while clients are in the middle of older ones. */
@@ -97,7 +98,9 @@ async function fetchTree(from: From, { pauseMs = 0 } = {}): Promise<number[]> {
   return versions
 }
 
-describe('sixteen clients fetch a tree while ten new versions are switched in', () => {
+describe('clients fetch a tree while new versions are switched in', () => {
+  const [clientCount, last] = isSearch ? [16, 11] : [6, 5]
+
   test.each([
     ['each with an address of its own', (client: number) => `127.0.8.${client + 1}`],
     // Connections that fetch at the same time keep the version of their address until all have paused.
@@ -107,21 +110,21 @@ describe('sixteen clients fetch a tree while ten new versions are switched in', 
     async (_, addressOf) => {
       let switching = true
       const passes: number[][] = []
-      const clients = Array.from({ length: 16 }, async (_each, client) => {
+      const clients = Array.from({ length: clientCount }, async (_each, client) => {
         const agent = new Agent({ keepAlive: true, maxSockets: 1 })
         const from = { address: addressOf(client), agent }
         while (switching) passes.push(await fetchTree(from, { pauseMs: 5 }))
         agent.destroy()
       })
-      for (let version = 2; version <= 11; version++) await switchIn(version)
+      for (let version = 2; version <= last; version++) await switchIn(version)
       switching = false
       await Promise.all(clients)
       for (const pass of passes) expect(new Set(pass).size, pass.join(' ')).toBe(1)
-      expect(passes.length).toBeGreaterThan(16)
+      expect(passes.length).toBeGreaterThan(clientCount)
       // Whoever comes afterwards, alone, has the newest.
-      expect(new Set(await fetchTree({ address: '127.0.8.200' }))).toEqual(new Set([11]))
+      expect(new Set(await fetchTree({ address: '127.0.8.200' }))).toEqual(new Set([last]))
       // With addresses of their own they were not all kept on the first one.
-      if (addressOf(0) !== addressOf(1)) expect(new Set(passes.flat()).size).toBeGreaterThan(3)
+      if (addressOf(0) !== addressOf(1)) expect(new Set(passes.flat()).size).toBeGreaterThan(2)
     },
     60_000,
   )

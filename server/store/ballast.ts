@@ -21,8 +21,8 @@ export class Ballast {
   /** Makes the file when it is missing. The caller makes sure that there is enough space beside it. */
   async keep(): Promise<void> {
     if (await this.isThere()) return
-    // Random, because a file system may compress.
-    await writeAtomically(this.#file, randomBytes(ballastBytes), { mode: 0o600 })
+    // Random, because a file system may compress. It looks at 128 KiB at a time (btrfs, ZFS), so a MiB is enough.
+    await writeAtomically(this.#file, Buffer.alloc(ballastBytes, randomBytes(2 ** 20)), { mode: 0o600 })
   }
 
   async isThere(): Promise<boolean> {

@@ -9,6 +9,7 @@ import { encodePacket } from '../../server/protocols/tftp/wire/packet.ts'
 import { testApp } from '../support/app.ts'
 import { eventually } from '../support/eventually.ts'
 import { RawFtp } from '../support/ftp.ts'
+import { isSearch } from '../support/fuzz.ts'
 import { writeIso } from '../support/iso/write-iso.ts'
 import { type UdfFile, writeUdf } from '../support/iso/write-udf.ts'
 import { NfsClient, NfsError, TcpWire } from '../support/nfs-client.ts'
@@ -18,8 +19,8 @@ import { imagesOfTree, keptFolder, makeTree, treeinfoText, writeBelow } from '..
 /** One namespace, four services: each of them sends the same bytes for the same path. */
 
 /** Around the blocks of TFTP (512, and 1468 in one Ethernet frame) and the buffers of the services. */
-const sizes = [512, 1468, 64 * 1024, 512 * 1024, 1024 * 1024].flatMap((size) =>
-  [-3, -2, -1, 0, 1, 2, 3].map((more) => size + more),
+const sizes = [512, 1468, 64 * 1024, ...(isSearch ? [512 * 1024] : []), 1024 * 1024].flatMap((size) =>
+  (isSearch ? [-3, -2, -1, 0, 1, 2, 3] : [-1, 0, 1]).map((more) => size + more),
 )
 const names = ['with two  spaces', 'Ünï €.rpm', '100%41.txt', 'a#b?c+d&e;f=g,h.txt', '-dash', `'q" [x] {y} ~`]
 const huge = { path: '/trees/huge/disc.img', size: 5 * 2 ** 30 }
@@ -171,7 +172,7 @@ const digest = (bytes: Uint8Array): string => `${bytes.length} ${sha256(bytes)}`
 describe.each(ways)('%s', (_name, fetchBy, largest) => {
   const expectSame = async (folder: string): Promise<void> => {
     const paths = [...expected].filter(([path, { length }]) => path.startsWith(folder) && length <= largest)
-    expect(paths.length).toBeGreaterThan(20)
+    expect(paths.length).toBeGreaterThan(10)
     for (const [path, bytes] of paths) {
       const got = await fetchBy(path)
       if (!got.equals(bytes)) expect([path, digest(got)]).toEqual([path, digest(bytes)])

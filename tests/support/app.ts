@@ -1,11 +1,20 @@
-import { type App, createApp } from '../../server/app.ts'
+import { type App, type AppOptions, createApp } from '../../server/app.ts'
+import { sharedRenderer } from './renderer.ts'
 
-/**
- * The whole application on a folder. It waits a tenth as long as usual for trees and the configuration to
- * settle.
- */
+/** The whole application. It waits a tenth as long as usual for trees and the configuration to settle. */
+export function quickApp(options: Omit<AppOptions, 'version'>): App {
+  return createApp({
+    version: 'test',
+    settle: { quietMs: 100 },
+    configPollMs: 25,
+    renderer: sharedRenderer,
+    ...options,
+  })
+}
+
+/** The same on a folder, where a new store installs the guests that are defined already. */
 export function testApp(cwd: string): App {
-  return createApp({ cwd, version: 'test', newStore: 'install', settle: { quietMs: 100 }, configPollMs: 25 })
+  return quickApp({ cwd, newStore: 'install' })
 }
 
 /** A configuration with HTTP alone, on any free port of this machine. A test adds lines of its own. */

@@ -1,4 +1,6 @@
 import { runCli } from '../../server/cli/program.ts'
+import type { TemplateRenderer } from '../../server/templates/renderer.ts'
+import { sharedRenderer } from './renderer.ts'
 
 /** The output of a command, and its exit code. */
 export interface CliResult {
@@ -8,7 +10,16 @@ export interface CliResult {
 }
 
 /** Runs a command of treeboot in this process, as if it were typed in a folder. */
-export async function treebootIn(cwd: string, ...args: string[]): Promise<CliResult> {
+export function treebootIn(cwd: string, ...args: string[]): Promise<CliResult> {
+  return treebootWith(sharedRenderer, cwd, ...args)
+}
+
+/** The same with another renderer of templates. */
+export async function treebootWith(
+  renderer: TemplateRenderer,
+  cwd: string,
+  ...args: string[]
+): Promise<CliResult> {
   const said = { out: '', err: '' }
   const code = await runCli(args, {
     out: (text) => {
@@ -22,6 +33,7 @@ export async function treebootIn(cwd: string, ...args: string[]): Promise<CliRes
     color: false,
     cwd,
     settle: { quietMs: 100 },
+    renderer,
   })
   return { code, ...said }
 }

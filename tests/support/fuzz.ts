@@ -7,19 +7,16 @@ const { FUZZ_INPUTS, FUZZ_FACTOR, FUZZ_SEED } = process.env
 export const isSearch = FUZZ_INPUTS !== undefined || FUZZ_FACTOR !== undefined
 
 /**
- * How often a property is tried: `times`, or a multiple of it where `FUZZ_FACTOR` asks for a longer search,
- * as the nightly run does.
+ * How often a property is tried: a quarter of `times` among the unit tests, all of them where `npm run fuzz`
+ * searches, and a multiple where `FUZZ_FACTOR` asks for a longer search, as the nightly run does.
  */
 export function runs(times: number): number {
-  return Math.ceil(times * Number(FUZZ_FACTOR ?? 1))
+  return searches(times, 1 / 4)
 }
 
-/**
- * How often a dear property is tried: a part of `times` among the unit tests, all of them where `npm run fuzz`
- * searches, and a multiple where `FUZZ_FACTOR` asks for a longer search.
- */
+/** The same for a dear property, of which the unit tests try a smaller part. */
 export function searches(times: number, part = 1 / 10): number {
-  return runs(isSearch ? times : times * part)
+  return Math.ceil(isSearch ? times * Number(FUZZ_FACTOR ?? 1) : times * part)
 }
 
 /** How one parser is searched for inputs that do harm. */

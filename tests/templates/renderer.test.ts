@@ -188,7 +188,7 @@ describe('a template that does not end', () => {
     for (const each of open.splice(0)) await each.close()
   })
   const make = async (options: RendererOptions): Promise<TemplateRenderer> => {
-    const made = new TemplateRenderer({ timeoutMs: 700, ...options })
+    const made = new TemplateRenderer({ timeoutMs: 400, ...options })
     open.push(made)
     await made.render({ name: 'fine', templates: templates(''), context: {} })
     return made

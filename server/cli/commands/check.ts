@@ -6,11 +6,12 @@ import type { Config } from '../../config/schema.ts'
 import type { SnapshotProblem } from '../../core/problem.ts'
 import { whyNoWitness } from '../../store/witness.ts'
 import { lintTemplates } from '../../templates/lint.ts'
-import { TemplateRenderer } from '../../templates/renderer.ts'
+import type { TemplateRenderer } from '../../templates/renderer.ts'
 import { answerFileProblems } from '../check-answer-files.ts'
 import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { count, json } from '../output/table.ts'
+import { withRenderer } from '../with-renderer.ts'
 
 export function registerCheck(program: Command, io: CliIo): void {
   program
@@ -31,7 +32,11 @@ async function allProblems(options: CommonOptions, io: CliIo): Promise<readonly 
   try {
     const snapshot = await readSnapshot(options, io)
     const witness = await witnessProblems(snapshot.config)
-    return [...snapshot.problems, ...witness, ...(await renderingProblems(snapshot, io.cwd))]
+    return [
+      ...snapshot.problems,
+      ...witness,
+      ...(await withRenderer(io, (renderer) => renderingProblems(snapshot, renderer, io.cwd))),
+    ]
   } catch (error) {
     // Without a configuration nothing else can be checked.
     if (error instanceof ConfigError) return error.problems
@@ -57,21 +62,20 @@ async function witnessProblems({ state, file }: Config): Promise<SnapshotProblem
 }
 
 /** Problems of the templates, and of the answer files that they render for guests. */
-async function renderingProblems(snapshot: Snapshot, cwd: string): Promise<SnapshotProblem[]> {
+async function renderingProblems(
+  snapshot: Snapshot,
+  renderer: TemplateRenderer,
+  cwd: string,
+): Promise<SnapshotProblem[]> {
   const { templates, config } = snapshot
-  const renderer = new TemplateRenderer()
-  try {
-    const found = await lintTemplates(templates, renderer)
-    const problems: SnapshotProblem[] = found.map(({ template, line, severity, message, remedy }) => ({
-      severity: severity === 'error' ? 'error' : 'warning',
-      where: `${relative(cwd, join(config.paths.templates, template))}:${line}`,
-      message,
-      ...(remedy !== undefined && { remedy }),
-    }))
-    return [...problems, ...(await answerFileProblems(snapshot, renderer))]
-  } finally {
-    await renderer.close()
-  }
+  const found = await lintTemplates(templates, renderer)
+  const problems: SnapshotProblem[] = found.map(({ template, line, severity, message, remedy }) => ({
+    severity: severity === 'error' ? 'error' : 'warning',
+    where: `${relative(cwd, join(config.paths.templates, template))}:${line}`,
+    message,
+    ...(remedy !== undefined && { remedy }),
+  }))
+  return [...problems, ...(await answerFileProblems(snapshot, renderer))]
 }
 
 export function describeProblems(problems: readonly SnapshotProblem[]): string {

@@ -10,12 +10,12 @@ import { noMachines } from '../../machines/machines.ts'
 import { handWrittenFor } from '../../namespace/hand-written.ts'
 import { explainPath, type PathExplanation } from '../../namespace/mounts.ts'
 import { namespaceMounts } from '../../namespace/namespace.ts'
-import { TemplateRenderer } from '../../templates/renderer.ts'
 import { cliInputs, cliRequester, expectedServices } from '../cli-requester.ts'
 import { readStoredStates, type StoredStates } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
+import { withRenderer } from '../with-renderer.ts'
 
 const help = `
 Examples:
@@ -79,8 +79,7 @@ async function explainAPath(
   io: CliIo,
 ): Promise<void> {
   const services = expectedServices(snapshot.config)
-  const renderer = new TemplateRenderer()
-  try {
+  const lines = await withRenderer(io, (renderer) => {
     const mounts = namespaceMounts({
       snapshot: () => snapshot,
       services: () => services,
@@ -88,14 +87,12 @@ async function explainAPath(
       onWarnings: () => undefined,
       machines: { ...noMachines, stateOf, reportToken },
     })
-    const lines = await explainPath(mounts, cleanPath(asked), cliRequester(snapshot.config))
-    const served = lines.some(({ outcome }) => outcome === 'serves')
-    if (options.json) io.out(json({ asked, served, mounts: lines }))
-    else io.out(table([['MOUNT', 'PATH', 'WHAT'], ...lines.map(mountRow)]))
-    if (!served) io.exit(exitCodes.notFound)
-  } finally {
-    await renderer.close()
-  }
+    return explainPath(mounts, cleanPath(asked), cliRequester(snapshot.config))
+  })
+  const served = lines.some(({ outcome }) => outcome === 'serves')
+  if (options.json) io.out(json({ asked, served, mounts: lines }))
+  else io.out(table([['MOUNT', 'PATH', 'WHAT'], ...lines.map(mountRow)]))
+  if (!served) io.exit(exitCodes.notFound)
 }
 
 const outcomeTexts: Readonly<Record<PathExplanation['outcome'], string>> = {

@@ -7,12 +7,12 @@ import { noMachines } from '../../machines/machines.ts'
 import { createNamespace } from '../../namespace/namespace.ts'
 import { loaderOptions, planAs } from '../../namespace/render-boot.ts'
 import { formats, isFormat, renderPlan } from '../../render/render.ts'
-import { TemplateRenderer } from '../../templates/renderer.ts'
 import { cliRequester, expectedServices } from '../cli-requester.ts'
 import { guestNamed, readStoredStates } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
 import { json } from '../output/table.ts'
+import { withRenderer } from '../with-renderer.ts'
 
 /**
  * The value of `--as` for the answer file. It is read from the namespace, so it has the bytes that a service
@@ -62,11 +62,10 @@ async function render(
     const inputs = bootInputs({ snapshot, services, who, machines })
     return print(renderPlan(planAs(guest, options.as, inputs), options.as, loaderOptions(who, inputs)))
   }
-  const renderer = new TemplateRenderer()
-  try {
-    const warn = (_: unknown, warnings: readonly string[]): void => {
-      for (const warning of warnings) io.err(`warning: ${warning}\n`)
-    }
+  const warn = (_: unknown, warnings: readonly string[]): void => {
+    for (const warning of warnings) io.err(`warning: ${warning}\n`)
+  }
+  await withRenderer(io, async (renderer) => {
     const namespace = createNamespace({
       snapshot: () => snapshot,
       services: () => services,
@@ -82,9 +81,7 @@ async function render(
       )
     }
     print((await readWhole(entry)).toString('utf8'))
-  } finally {
-    await renderer.close()
-  }
+  })
 }
 
 function hostIn(url: string): string {

@@ -1,4 +1,5 @@
 import type { SettleTimes } from '../../core/tree/settle.ts'
+import type { TemplateRenderer } from '../../templates/renderer.ts'
 
 /** The parts of the process that commands use. Tests pass their own, to read what a command prints. */
 export interface CliIo {
@@ -15,6 +16,8 @@ export interface CliIo {
   readonly cwd: string
   /** Default of each time: that of `settleTimes`. */
   readonly settle?: Partial<SettleTimes>
+  /** Default: each command that renders starts its own. */
+  readonly renderer?: TemplateRenderer
 }
 
 /** Exit codes of every command. */

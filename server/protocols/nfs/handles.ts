@@ -23,8 +23,9 @@ const maxCachedPaths = 32_768
 export class Handles {
   readonly #secret: Buffer
   readonly #table: PathTable
-  readonly #identities = new LRUCache<string, Identity>({ max: maxCachedPaths })
-  readonly #paths = new LRUCache<string, CleanPath>({ max: maxCachedPaths })
+  /** By size, for `max` would make their arrays in full at once, which takes 3 ms each. */
+  readonly #identities = new LRUCache<string, Identity>({ maxSize: maxCachedPaths, sizeCalculation: () => 1 })
+  readonly #paths = new LRUCache<string, CleanPath>({ maxSize: maxCachedPaths, sizeCalculation: () => 1 })
   /** The id of our file system. Another server, or this one with another key, has another id. */
   readonly fsid: bigint
 

@@ -1,8 +1,9 @@
 import request from 'supertest'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { App } from '../../../server/app.ts'
-import { httpOnly, portOf, testApp } from '../../support/app.ts'
-import { treebootIn } from '../../support/cli.ts'
+import { TemplateRenderer } from '../../../server/templates/renderer.ts'
+import { httpOnly, portOf, quickApp } from '../../support/app.ts'
+import { treebootWith } from '../../support/cli.ts'
 import { keptFolder, writeBelow } from '../../support/tree-folder.ts'
 
 /** A template that does not end, as the clients and the operator of a running server see it. */
@@ -13,6 +14,9 @@ guests:
   good: { mac: "52:54:00:aa:bb:02", template: fine.ks }
 `
 const home = keptFolder()
+const newRenderer = () => new TemplateRenderer({ timeoutMs: 500 })
+const ofServer = newRenderer()
+const ofCommand = newRenderer()
 let app: App
 let base: string
 
@@ -20,12 +24,13 @@ beforeAll(async () => {
   writeBelow(home.path, 'config.yaml', config)
   writeBelow(home.path, 'kickstart-templates/hang.ks', `{{ '${'a'.repeat(40)}!' | regex_search('^(a+)+$') }}`)
   writeBelow(home.path, 'kickstart-templates/fine.ks', 'text\n')
-  app = testApp(home.path)
+  app = quickApp({ cwd: home.path, newStore: 'install', renderer: ofServer })
   await app.start()
   base = `http://127.0.0.1:${portOf(app)}`
 }, 20_000)
 afterAll(async () => {
   await app.stop()
+  await Promise.all([ofServer.close(), ofCommand.close()])
   home.remove()
 })
 
@@ -48,7 +53,7 @@ test('a template that does not end: 503 for its guests, the others get theirs, a
 }, 20_000)
 
 test('`check` names the template, too', async () => {
-  const { code, out } = await treebootIn(home.path, 'check')
+  const { code, out } = await treebootWith(ofCommand, home.path, 'check')
   expect(code).not.toBe(0)
   expect(out).toMatch(/hang\.ks:1: .*did not end/)
 }, 20_000)

@@ -15,6 +15,7 @@ import { FtpListener } from '../../../server/protocols/ftp/server.ts'
 import { VersionStore } from '../../../server/versions/version-store.ts'
 import { builtFile } from '../../support/built-file.ts'
 import { faultyServer } from '../../support/faulty-server.ts'
+import { isSearch } from '../../support/fuzz.ts'
 import { makeRepository, somePackages } from '../../support/rpm-repository.ts'
 import { tarOf } from '../../support/tar.ts'
 import {
@@ -324,7 +325,7 @@ test('only names directly below are read from an index page', () => {
   expect(namesOnPage(page, new URL('http://host/pub/'))).toEqual(['a b', 'c/', 'f&g'])
 })
 
-test('a mirror that is killed three times ends with the same bytes, and half a tree is never visible', async () => {
+test('a mirror that is killed ends with the same bytes, and half a tree is never visible', async () => {
   const { upstream, trees, server } = await inputs()
   makeTree(join(upstream, 'f'))
   makeRepository(join(upstream, 'f'), somePackages(60))
@@ -350,7 +351,7 @@ test('a mirror that is killed three times ends with the same bytes, and half a t
     clearInterval(watch)
     return code as number | null
   }
-  for (const killAfterMs of [20, 80, 140]) await run(killAfterMs)
+  for (const killAfterMs of isSearch ? [20, 80, 140] : [80]) await run(killAfterMs)
   expect(await run()).toBe(0)
   expect(half).toBe(0)
   expectSame(published, join(upstream, 'f'))

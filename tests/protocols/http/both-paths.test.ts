@@ -9,7 +9,7 @@ import { cleanPath, rootPath } from '../../../server/files/path.ts'
 import type { FileSource } from '../../../server/files/source.ts'
 import { mountTable } from '../../../server/namespace/mounts.ts'
 import type { Fallback } from '../../../server/protocols/http/server.ts'
-import { runs } from '../../support/fuzz.ts'
+import { searches } from '../../support/fuzz.ts'
 import { type OpenService, openListener } from '../../support/http.ts'
 
 /**
@@ -309,6 +309,6 @@ test('the same requests get the same responses on the fast path and by node:http
       const [byFast, byNode] = await Promise.all([converse(fast.port, turns), converse(node.port, turns)])
       expect(byFast).toEqual(byNode)
     }),
-    { numRuns: runs(300) },
+    { numRuns: searches(300) },
   )
 })

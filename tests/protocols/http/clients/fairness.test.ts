@@ -255,14 +255,14 @@ describe('the connections of one client address', () => {
     expect(first.text).toContain('\r\nConnection: close\r\n')
   })
 
-  test('a thousand guests behind one address are all served', async () => {
+  test('hundreds of guests behind one address are all served', async () => {
     const source = memorySource({ '/quick': 'quick' })
     open = await openListener({ source })
     const { port } = open
-    const guests = Array.from({ length: 1000 }, () => new Client(port).send('/quick').send('/none'))
+    const guests = Array.from({ length: 600 }, () => new Client(port).send('/quick').send('/none'))
     await vi.waitFor(
       () => {
-        expect(guests.filter(({ statuses }) => statuses[0] === '200')).toHaveLength(1000)
+        expect(guests.filter(({ statuses }) => statuses[0] === '200')).toHaveLength(600)
       },
       { timeout: 20_000, interval: 100 },
     )
