@@ -5,6 +5,7 @@ import type { Snapshot } from '../../catalog/snapshot.ts'
 import { ConfigError } from '../../config/problems.ts'
 import { defined } from '../../core/defined.ts'
 import type { LogLevel } from '../../events/log.ts'
+import { giveMemoryBack } from '../../host/idle-memory.ts'
 import { firstAddress } from '../cli-requester.ts'
 import { type CommonOptions, configOption } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
@@ -57,6 +58,7 @@ async function serve({ config, json, logLevel, newStore }: ServeOptions, io: Cli
     return io.exit(exitCodes.badInput)
   }
   io.out(json ? `${JSON.stringify(startedEvent(app, version))}\n` : startText(app, version))
+  giveMemoryBack()
   await endSignal()
   await app.stop()
   log.flush()
