@@ -116,30 +116,63 @@ describe('windows', () => {
   })
 })
 
-describe('folders of more names than one window holds', () => {
-  const count = 2100
-  // Block 2 of the partition has the file entry of the first folder: a name for it, again and again.
-  const bytes = Buffer.concat(
-    Array.from({ length: count }, (_, i) => identifier({ name: `n${i}`, block: 2 })),
-  )
-  expect(bytes.length).toBeGreaterThan(windowBytes)
-  const folder = { type: folderType, bytes }
-  const image = imageOf(writeUdf({ files: { one: folder, two: folder } }).bytes)
-
-  test('are read once each', async () => {
-    const folders = await UdfFolders.open(image)
-    const [one, two] = [await childOf(folders, 'one'), await childOf(folders, 'two')]
+describe('the names of folders', () => {
+  /** So many names with a number each. All are for the file entry in block 2 of the partition. */
+  const namesOf = (count: number): Buffer => {
+    const one = identifier({ name: 'n00000', block: 2 })
+    // The CRC is over more bytes than there are, which is not checked: the tag is right for any name.
+    one.writeUInt16LE(0xffff, fieldAt.tag.crcLength)
+    seal(one)
+    const all = Buffer.alloc(count * one.length, one)
+    for (let i = 0; i < count; i++)
+      all.write(`${100_000 + i}`, i * one.length + fieldAt.fileIdentifier.name + 1, 'latin1')
+    return all
+  }
+  /** Folders with the first names of the same bytes, which no window holds. */
+  const imageOfFolders = (counts: Readonly<Record<string, number>>) => {
+    const bytes = namesOf(Math.max(...Object.values(counts)))
+    const filesAt = (first: number) => ({
+      file: { bytes },
+      ...Object.fromEntries(
+        Object.entries(counts).map(([name, count]) => {
+          const length = (bytes.length / Math.max(...Object.values(counts))) * count
+          expect(length).toBeGreaterThan(windowBytes)
+          return [name, { type: folderType, pieces: [{ block: first, length }] }]
+        }),
+      ),
+    })
+    const { data } = writeUdf({ files: filesAt(0) })
+    return imageOf(writeUdf({ files: filesAt(((data.get('file') ?? 0) - partitionAt) / block) }).bytes)
+  }
+  /** Looks up one name in each of these folders, and returns how often the image was read for it. */
+  const readingsFor = async (folders: UdfFolders, image: ReturnType<typeof imageOf>, names: string) => {
     const before = image.readings()
-    for (const each of [one, two]) expect(await folders.children(each)).toHaveLength(count)
-    expect(image.readings() - before).toBe(2)
-    for (const each of [one, two]) expect(await folders.children(each)).toHaveLength(count)
-    expect(image.readings() - before).toBe(2)
+    for (const name of names.split(' '))
+      expect(await folders.child(await childOf(folders, name), '100001')).toMatchObject({ name: '100001' })
+    return image.readings() - before
+  }
+
+  test('are read once each, also those of a folder with more names than are kept', async () => {
+    const image = imageOfFolders({ one: 2100, two: 2100, three: 2100, large: 66_000 })
+    const folders = await UdfFolders.open(image)
+    await children(folders)
+    expect(await readingsFor(folders, image, 'one two three large')).toBe(4)
+    expect(await readingsFor(folders, image, 'one two three large one large')).toBe(0)
+  })
+
+  test('are kept up to a number: those of the folder that was not used for longest are read again', async () => {
+    const image = imageOfFolders({ one: 22_000, two: 22_000, three: 22_000 })
+    const folders = await UdfFolders.open(image)
+    await children(folders)
+    expect(await readingsFor(folders, image, 'one two three')).toBe(3)
+    expect(await readingsFor(folders, image, 'three two')).toBe(0)
+    expect(await readingsFor(folders, image, 'one')).toBe(1)
   })
 
   test('let other work go on while they are read, and while they are listed', async () => {
-    const folders = await UdfFolders.open(image)
+    const folders = await UdfFolders.open(imageOfFolders({ one: 2100 }))
     const one = await childOf(folders, 'one')
-    for (const read of [() => folders.child(one, 'n1'), () => folders.children(one)]) {
+    for (const read of [() => folders.child(one, '100001'), () => folders.children(one)]) {
       let turned = false
       setImmediate(() => {
         turned = true
