@@ -197,7 +197,7 @@ export class UdfFolders implements Folders {
 
 /**
  * Caches a value from the moment its reading begins, so that it is read once. Its size is set when the
- * reading has ended.
+ * reading has ended. It counts as half of the cache at most: a large folder and those above it are kept together.
  */
 function keep<Key extends string | number, Value>(
   cache: LRUCache<Key, Promise<Value>>,
@@ -207,8 +207,11 @@ function keep<Key extends string | number, Value>(
 ): Promise<Value> {
   cache.set(key, reading, { size: 1 })
   reading.then(
-    // lru-cache drops a value that is larger than the whole cache.
-    (value) => cache.set(key, reading, { size: Math.min(cache.maxSize, size(value)) }),
+    (value) => {
+      // lru-cache does not change the size of a value that is set again.
+      cache.delete(key)
+      cache.set(key, reading, { size: Math.min(cache.maxSize / 2, size(value)) })
+    },
     // A disk that failed once may succeed the next time.
     () => cache.delete(key),
   )

@@ -1,6 +1,6 @@
 import { Failure } from '../../core/failure.ts'
 import { imageLimits } from '../../core/limits/images.ts'
-import { damaged, type Extent, type Image, readExactly } from '../iso/image.ts'
+import { damaged, type Extent, type Image, isFaultOfImage, readExactly } from '../iso/image.ts'
 import type { Bytes } from './space.ts'
 import { expectTag, tagBytes, tagId, tagIds, tagTrouble } from './tag.ts'
 
@@ -76,7 +76,7 @@ function extentAt(bytes: Buffer, at: number, sectorBytes: number): Extent {
 
 /**
  * Reads one sequence. Of several descriptors of one kind, the highest sequence number wins (ECMA-167
- * 3/8.4.3).
+ * 3/8.4.3); of equal ones the last, as in Linux.
  */
 async function readSequence(
   image: Image,
@@ -130,6 +130,6 @@ async function* descriptorsIn(image: Image, sectorBytes: number, extent: Extent)
 }
 
 function faultOf(error: unknown): Failure {
-  if (error instanceof Failure) return error
+  if (isFaultOfImage(error)) return error
   throw error
 }

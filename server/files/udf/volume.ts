@@ -1,5 +1,5 @@
 import { imageLimits } from '../../core/limits/images.ts'
-import { damaged, type Extent, type Image } from '../iso/image.ts'
+import { damaged, type Extent, type Image, isFaultOfImage } from '../iso/image.ts'
 import { newDescriptorBudget, type Run, readRuns } from './allocation.ts'
 import { fileTypes, readFileEntry, typeAt, unsupported } from './file-entry.ts'
 import { readDescriptors, type VolumeDescriptors } from './sequence.ts'
@@ -90,7 +90,7 @@ function* partitionMaps(image: Image, { bytes, at }: Bytes): Generator<Partition
     )
   let next = volumeFields.maps
   for (let i = 0; i < count; i++) {
-    const [type, length = 0] = bytes.subarray(next, end)
+    const [type = 0, length = 0] = bytes.subarray(next, end)
     if (next + length > end || !((type === 1 && length === 6) || (type === 2 && length === 64)))
       throw damaged(
         image,
@@ -160,7 +160,10 @@ async function metadataPartition(
       throw damaged(beneath.image, entry.at, `the metadata file is in ${runs.length} pieces`)
     return (block, length) => placesIn(runs, block * beneath.blockBytes, length)
   }
-  return read(main).catch((error) => read(mirror).catch(() => Promise.reject(error)))
+  return read(main).catch((error) =>
+    // A mirror that the disk cannot read may be intact: the image is not called damaged.
+    read(mirror).catch((other) => Promise.reject(isFaultOfImage(other) ? error : other)),
+  )
 }
 
 /**

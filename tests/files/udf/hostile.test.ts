@@ -1,13 +1,14 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { imageLimits } from '../../../server/core/limits/images.ts'
 import { openDisc } from '../../../server/files/iso/disc.ts'
 import { cleanPath } from '../../../server/files/path.ts'
 import { hostileFiles } from '../../support/iso/hostile-files.ts'
 import { type Hostile, small } from '../../support/iso/hostile-udf.ts'
 import { hostileVolumes } from '../../support/iso/hostile-volumes.ts'
 import { fromSparseHex, imageOf, sparseHex, walkImage } from '../../support/iso/walk-image.ts'
-import { identifier, writeUdf } from '../../support/iso/write-udf.ts'
+import { fieldAt, identifier, seal, writeUdf } from '../../support/iso/write-udf.ts'
 
 const hostile: Readonly<Record<string, () => Hostile>> = { ...hostileFiles, ...hostileVolumes }
 
@@ -75,6 +76,23 @@ describe('a hostile image', () => {
     )
     expect([nodes.length, failures.length]).toEqual([20_001, 0])
     expect(readings).toBeLessThan(100)
+  })
+
+  test('a folder with one name more than the limit says is refused', async () => {
+    const { entries } = imageLimits.imageFolder
+    // Block 2 of the partition has the file entry of the folder.
+    const name = identifier({ name: 'n00000', block: 2 })
+    // The CRC is over more bytes than there are, which is not checked: the tag is right for any name.
+    name.writeUInt16LE(0xffff, fieldAt.tag.crcLength)
+    seal(name)
+    const bytes = Buffer.alloc((entries + 1) * name.length, name)
+    for (let i = 0; i <= entries; i++)
+      bytes.write(`${100_000 + i}`, i * name.length + fieldAt.fileIdentifier.name + 1, 'latin1')
+    const { bytes: image, entries: places } = writeUdf({ files: { folder: { type: 4, bytes } } })
+    const disc = await openDisc(imageOf(image))
+    await expect(disc.find(cleanPath('/folder/100000'))).rejects.toThrow(
+      `x.iso, byte ${places.get('folder')?.at}: the file entry is of a folder with more than ${entries} names`,
+    )
   })
 })
 

@@ -27,6 +27,27 @@ export function imageOf(bytes: Buffer, size = bytes.length): Image & { readonly 
   }
 }
 
+/** Where readings fail, and with which error. */
+interface Fault {
+  readonly at: number
+  readonly error: Error
+}
+
+/** An image in memory. While `disk` has a fault, a reading of the byte there is refused with its error. */
+export function imageOnDisk(bytes: Buffer): ReturnType<typeof imageOf> & { disk: { fault?: Fault } } {
+  const image = imageOf(bytes)
+  const disk: { fault?: Fault } = {}
+  return {
+    ...image,
+    disk,
+    readAt(position, length) {
+      const { fault } = disk
+      const fails = fault && position <= fault.at && fault.at < position + length
+      return fails ? Promise.reject(fault.error) : image.readAt(position, length)
+    },
+  }
+}
+
 /** When so many nodes were found, no further folder is listed. */
 const mostNodes = 300
 
