@@ -6,13 +6,15 @@ import { bindLibc, type NativeFunction } from './koffi.ts'
 export interface IdleMemoryOptions {
   /** How often to look, in milliseconds. */
   readonly lookMs: number
-  /** Memory is given back when the process has so many bytes more than after the last time. */
+  /** Memory is given back when the process has so many bytes more than it ever had at rest. */
   readonly growthBytes: number
+  /** What it had at rest; default what it has now. */
+  readonly leastBytes: number
   /** At rest the process uses less than this share of one processor between two looks. */
   readonly restShare: number
 }
 
-const defaults: IdleMemoryOptions = { lookMs: 10_000, growthBytes: 32 * 1024 * 1024, restShare: 0.05 }
+const defaults = { lookMs: 10_000, growthBytes: 32 * 1024 * 1024, restShare: 0.05 }
 
 /**
  * Collections after a load. The second one makes the space of young objects small, too: V8 does so only when little
@@ -32,7 +34,7 @@ export function giveMemoryBack(options: Partial<IdleMemoryOptions> = {}): () => 
   const { lookMs, growthBytes, restShare } = { ...defaults, ...options }
   const collect = collector()
   const trim = bindLibc((libc) => libc.func('int malloc_trim(size_t pad)'))
-  let leastBytes = process.memoryUsage.rss()
+  let leastBytes = options.leastBytes ?? process.memoryUsage.rss()
   let collectionsLeft = 0
   let before = process.cpuUsage()
   const timer = setInterval(() => {

@@ -122,6 +122,7 @@ test('no published tree has a name that leads out, by whatever path', async () =
     expect(['x', '.treeboot']).toEqual(expect.arrayContaining(readdirSync(trees)))
   })
   const property = fc.asyncProperty(hostileEntries, fc.constantFrom('', 'a/', 'a/b/c/'), check)
-  await fc.assert(property, { numRuns: searches(100) })
+  // The first has nothing hostile in it, so that it is published.
+  await fc.assert(property, { numRuns: searches(100), examples: [[[], '']] })
   expect(published).toBeGreaterThan(0)
 }, 120_000)
