@@ -97,7 +97,7 @@ test('a flipped bit anywhere, most often in the documents, is found and named', 
       const { findings } = await withFlips([{ path, at, bit }], verify)
       expect(findings.filter((each) => each.severity === 'error').map((each) => each.path)).toContain(path)
     }),
-    { numRuns: searches(12, 1 / 6) },
+    { numRuns: searches(12, 1 / 12) },
   )
 })
 
@@ -113,7 +113,7 @@ test('any one byte of the list that changes its meaning: the list is named', asy
       const { findings } = await withFlips([{ path: list, at, bit }], verify)
       expect(findings.some((each) => each.path === list || each.message.includes(list))).toBe(true)
     }),
-    { numRuns: searches(12, 1 / 6) },
+    { numRuns: searches(12, 1 / 12) },
   )
 })
 

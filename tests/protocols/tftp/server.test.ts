@@ -12,6 +12,7 @@ import type { FileSource } from '../../../server/files/source.ts'
 import { TftpListener, type TftpListenerOptions } from '../../../server/protocols/tftp/server.ts'
 import { decodePacket, encodePacket } from '../../../server/protocols/tftp/wire/packet.ts'
 import { eventually } from '../../support/eventually.ts'
+import { isSearch } from '../../support/fuzz.ts'
 import {
   type Fate,
   type FetchOptions,
@@ -121,7 +122,8 @@ describe('reading', () => {
     }
   })
 
-  test('block numbers wrap: 70,000 blocks', async () => {
+  // It takes two seconds; transfer.test.ts holds the same without sockets.
+  test.runIf(isSearch)('block numbers wrap: 70,000 blocks', async () => {
     const bytes = randomBytes(8 * 70_000 + 3)
     const { fetch } = await openListener(memorySource({ '/f': bytes }))
     const got = await fetch('f', { options: { blksize: 8, windowsize: 100 } })
