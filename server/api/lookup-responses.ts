@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
 import type { Snapshot } from '../catalog/snapshot.ts'
 import type { BootInputs } from '../core/boot/plan-boot.ts'
@@ -8,6 +7,7 @@ import { lookup, lookupResultJson } from '../core/lookup/lookup.ts'
 import { parseLookupQuery } from '../core/lookup/query.ts'
 import type { Requester } from '../core/net/requester.ts'
 import type { Release } from '../core/tree/tree.ts'
+import { lru } from '../host/lru.ts'
 import { formatContentType, renderPlan } from '../render/render.ts'
 import { format, readInput } from './input.ts'
 import type { LookupBody, LookupMiss } from './types.ts'
@@ -45,7 +45,7 @@ const mostResponses = 4096
  * is not cached.
  */
 export class LookupResponses {
-  readonly #cache = new LRUCache<string, { response: LookupResponse; state: string }>({ max: mostResponses })
+  readonly #cache = lru<string, { response: LookupResponse; state: string }>(mostResponses)
   #trees: LookupInputs['trees'] | undefined
   #guests: LookupInputs['guests'] | undefined
 

@@ -12,9 +12,9 @@ import {
 } from 'node:fs'
 import { basename } from 'node:path'
 import { promisify } from 'node:util'
-import { LRUCache } from 'lru-cache'
 import { Failure } from '../core/failure.ts'
 import { closeDescriptor, descriptorPath, openDescriptor, pathOnly, realPathOf } from '../host/descriptor.ts'
+import { lru } from '../host/lru.ts'
 import { isInside } from '../host/paths.ts'
 import { forEachAtOnce } from '../host/pool.ts'
 import { byName, folderEntry } from './entry.ts'
@@ -51,7 +51,7 @@ const readdirOf = promisify(readdir)
  * for a second while the times of its folder stay the same.
  */
 export function diskSource(root: string, options: DiskOptions = {}): FileSource {
-  const remembered = new LRUCache<CleanPath, Remembered>({ max: rememberedPaths })
+  const remembered = lru<CleanPath, Remembered>(rememberedPaths)
   const pending = new Map<CleanPath, Promise<Entry | undefined>>()
   const listings = new FolderListings()
 

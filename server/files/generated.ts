@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache'
 import type { Requester } from '../core/net/requester.ts'
+import { lru } from '../host/lru.ts'
 import { forEachAtOnce } from '../host/pool.ts'
 import { byName, folderEntry } from './entry.ts'
 import { textEntry } from './memory.ts'
@@ -41,7 +41,7 @@ const rememberedTexts = 10_000
 export function generatedSource(options: GeneratedOptions): FileSource {
   const now = options.now ?? Date.now
   const startedMs = now()
-  const remembered = new LRUCache<CleanPath, Entry>({ max: rememberedTexts })
+  const remembered = lru<CleanPath, Entry>(rememberedTexts)
 
   /** Returns the earlier entry while its text is the same. */
   const keep = (path: CleanPath, entry: Entry): Entry => {

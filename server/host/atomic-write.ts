@@ -10,6 +10,8 @@ import { basename, dirname, join } from 'node:path'
 export interface WriteOptions {
   /** Permissions of the file from its first moment; the umask applies. Default: 0o644. */
   readonly mode?: number
+  /** How often the content is written, one after the other. Default: once. */
+  readonly times?: number
 }
 
 /**
@@ -50,14 +52,14 @@ export async function createAtomically(
 async function withTempFile(
   file: string,
   content: string | Uint8Array,
-  { mode = 0o644 }: WriteOptions,
+  { mode = 0o644, times = 1 }: WriteOptions,
   place: (temp: string) => Promise<void>,
 ): Promise<void> {
   const temp = join(dirname(file), `.${basename(file)}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`)
   const handle = await open(temp, 'wx', mode)
   try {
     try {
-      await handle.writeFile(content)
+      for (let time = 0; time < times; time++) await handle.writeFile(content)
       await handle.sync()
     } finally {
       await handle.close()

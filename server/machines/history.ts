@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache'
 import type { BootDecision } from '../core/boot/decision.ts'
 import { defined } from '../core/defined.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
@@ -19,6 +18,7 @@ import {
 import { canonicalIp, isLoopback } from '../core/net/address.ts'
 import type { Requester } from '../core/net/requester.ts'
 import type { EventSink } from '../events/bus.ts'
+import { lru } from '../host/lru.ts'
 import type { Store } from '../store/store.ts'
 import { GuestRecords, heldByDoubt, type StoreSurroundings } from './guest-records.ts'
 import { GuestStates } from './guest-states.ts'
@@ -63,12 +63,12 @@ export class GuestHistory {
   #secret: Uint8Array | undefined
   readonly #refusedReports = new RefusedReports()
   /** By address: the last offer. */
-  readonly #offers = new LRUCache<string, SentOffer>({ max: mostAddresses })
+  readonly #offers = lru<string, SentOffer>(mostAddresses)
   /**
    * By address: the guest that was last offered an installation there, or that fetched its answer file from
    * there.
    */
-  readonly #guestAt = new LRUCache<string, string>({ max: mostAddresses })
+  readonly #guestAt = lru<string, string>(mostAddresses)
 
   constructor(options: GuestHistoryOptions) {
     const { guests, clock, events } = options

@@ -1,6 +1,6 @@
-import { LRUCache } from 'lru-cache'
 import { defined } from '../core/defined.ts'
 import type { LoaderKind } from '../core/loader/loaders.ts'
+import { lru } from '../host/lru.ts'
 
 /**
  * The last loader that was sent to a machine. Firmware that refuses an unsigned loader does not report it: we
@@ -34,7 +34,7 @@ const mostMachines = 10_000
  * not expire by time.
  */
 export class LoaderMemory {
-  readonly #attempts = new LRUCache<string, Attempt>({ max: mostMachines })
+  readonly #attempts = lru<string, Attempt>(mostMachines)
 
   /**
    * What is known of a machine when it asks. A repeated request (the same `xid`) gets the same result as the

@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache'
 import { canonicalUuid, swapUuid } from '../core/net/uuid.ts'
+import { lru } from '../host/lru.ts'
 
 /** A machine boots long before so many others have asked by DHCP. */
 const mostMachines = 10_000
@@ -10,8 +10,8 @@ const mostMachines = 10_000
  * in memory only, because a machine asks by DHCP each time it boots.
  */
 export class MachineNames {
-  readonly #uuids = new LRUCache<string, string>({ max: mostMachines })
-  readonly #macs = new LRUCache<string, string>({ max: mostMachines })
+  readonly #uuids = lru<string, string>(mostMachines)
+  readonly #macs = lru<string, string>(mostMachines)
 
   learn(mac: string, uuidText: string): void {
     const uuid = canonicalUuid(uuidText)

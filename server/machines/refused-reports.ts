@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { lru } from '../host/lru.ts'
 
 /** One line for each guest and reason in this time: anybody may send reports, as many as they like. */
 const quietMs = 60_000
@@ -6,7 +6,7 @@ const mostCounted = 10_000
 
 /** Counts refused reports, so that the log has a few lines of them and not one for each. */
 export class RefusedReports {
-  readonly #said = new LRUCache<string, { sinceMs: number; silent: number }>({ max: mostCounted })
+  readonly #said = lru<string, { sinceMs: number; silent: number }>(mostCounted)
 
   /** How many reports were counted in silence before this one; undefined when this one is counted, too. */
   count(guest: string, reason: string, nowMs: number): number | undefined {

@@ -1,5 +1,6 @@
-import { LRUCache } from 'lru-cache'
+import type { LRUCache } from 'lru-cache'
 import type { TreeIndex } from '../core/select/select.ts'
+import { lru } from '../host/lru.ts'
 
 /** How many tree indexes are kept for each snapshot. Clients mostly share a few earlier versions. */
 const mostIndexes = 16
@@ -14,7 +15,7 @@ const indexesByTrees = new WeakMap<TreeIndex, LRUCache<string, TreeIndex>>()
 export function treesAsOf(trees: TreeIndex, versions: ReadonlyMap<string, number>): TreeIndex {
   const earlier = trees.otherVersions(versions)
   if (earlier.size === 0) return trees
-  const indexes = indexesByTrees.get(trees) ?? new LRUCache<string, TreeIndex>({ max: mostIndexes })
+  const indexes = indexesByTrees.get(trees) ?? lru<string, TreeIndex>(mostIndexes)
   indexesByTrees.set(trees, indexes)
   const key = JSON.stringify([...earlier].sort())
   const index = indexes.get(key) ?? trees.asOf(earlier)

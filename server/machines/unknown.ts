@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache'
 import { machineOf, mergeSeen, type SeenMachine, type UnknownMachine } from '../core/guest/seen-machine.ts'
+import { lru } from '../host/lru.ts'
 import { type Store, unknownMachinesKept } from '../store/store.ts'
 
 export interface UnknownMachinesOptions {
@@ -22,9 +22,9 @@ const gatherMs = 300
 export class UnknownMachines {
   readonly #options: UnknownMachinesOptions
   /** By id: machines that are not written yet. */
-  readonly #waiting = new LRUCache<string, UnknownMachine>({ max: unknownMachinesKept })
+  readonly #waiting = lru<string, UnknownMachine>(unknownMachinesKept)
   /** By address: the machine that was last seen there. */
-  readonly #atAddress = new LRUCache<string, UnknownMachine>({ max: unknownMachinesKept })
+  readonly #atAddress = lru<string, UnknownMachine>(unknownMachinesKept)
   /** Ids of rows that a row with another id replaces. */
   readonly #outdated = new Set<string>()
   #timer: NodeJS.Timeout | undefined

@@ -1,6 +1,6 @@
-import { LRUCache } from 'lru-cache'
 import type { ReleaseId } from '../core/guest/state.ts'
 import type { Connection, Requester } from '../core/net/requester.ts'
+import { lru } from '../host/lru.ts'
 
 export interface VersionViewsOptions {
   /** The version that the machine at an address sees until its installation ends; undefined without one. */
@@ -96,7 +96,7 @@ interface Client {
 export class VersionViews {
   readonly #bound: VersionViewsOptions['bound']
   readonly #clock: () => number
-  readonly #clients = new LRUCache<string, Client>({ max: mostClients })
+  readonly #clients = lru<string, Client>(mostClients)
 
   constructor(options: VersionViewsOptions) {
     this.#bound = options.bound

@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache'
 import type { Snapshot } from '../catalog/snapshot.ts'
 import type { ServerUrls } from '../core/boot/plan.ts'
 import { Failure } from '../core/failure.ts'
@@ -9,6 +8,7 @@ import type { Tree } from '../core/tree/tree.ts'
 import { generatedSource } from '../files/generated.ts'
 import type { CleanPath } from '../files/path.ts'
 import type { FileSource } from '../files/source.ts'
+import { lru } from '../host/lru.ts'
 import type { BootMachines } from '../machines/machines.ts'
 import { renderInstallSource, renderRepoLines } from '../render/kickstart.ts'
 import type { TemplateProblem } from '../templates/problem.ts'
@@ -164,7 +164,7 @@ type CachedRender = (guest: Guest, who: Requester, snapshot: Snapshot) => Promis
  * the guest, the tree in the version that the client sees, the URLs by which the guest reaches us, and the token.
  */
 function cachedAnswerFiles(options: AnswerFileOptions): CachedRender {
-  const cache = new LRUCache<string, Promise<RenderedAnswerFile>>({ max: keptAnswerFiles })
+  const cache = lru<string, Promise<RenderedAnswerFile>>(keptAnswerFiles)
   return (guest, who, snapshot) => {
     const facts = options.facts(guest, who, snapshot)
     if (facts instanceof Failure) return Promise.reject(facts)

@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache'
 import type { Snapshot } from '../catalog/snapshot.ts'
 import type { BootDecision } from '../core/boot/decision.ts'
 import type { BootFacts, BootInputs } from '../core/boot/plan-boot.ts'
@@ -11,6 +10,7 @@ import type { Requester } from '../core/net/requester.ts'
 import { isPlaceholderUuid } from '../core/net/uuid.ts'
 import { type GeneratedText, generatedSource } from '../files/generated.ts'
 import { type CleanPath, cleanPath, joinPath, rootPath } from '../files/path.ts'
+import { lru } from '../host/lru.ts'
 import { bootDecision, bootInputs, type Decision, decideBoot, decideForGuest } from '../machines/decide.ts'
 import type { BootMachines } from '../machines/machines.ts'
 import { renderGrub } from '../render/grub.ts'
@@ -81,7 +81,7 @@ class BootConfigs {
   /**
    * Rendered menus, which are long with many trees and the same for all machines that reach us the same way.
    */
-  readonly #menus = new LRUCache<string, string>({ max: mostMenus })
+  readonly #menus = lru<string, string>(mostMenus)
 
   constructor(options: BootConfigOptions) {
     this.#options = options

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { LRUCache } from 'lru-cache'
 import { failureMessage } from '../core/failure.ts'
 import type { DigestAlgorithm } from '../core/tree/tree.ts'
 import type { Stamp } from '../files/listing-source.ts'
 import { makeFolder, writeAtomically } from '../host/atomic-write.ts'
+import { lru } from '../host/lru.ts'
 
 /**
  * How many files the cache holds: a thousand trees name some ten thousand with a digest. The ones that were
@@ -26,8 +26,7 @@ interface CachedDigests {
  */
 export class VerifyCache {
   readonly #file: string
-  /** By size, for `max` would make its arrays in full at once, which takes 5 ms. */
-  readonly #files = new LRUCache<string, CachedDigests>({ maxSize: maxFiles, sizeCalculation: () => 1 })
+  readonly #files = lru<string, CachedDigests>(maxFiles)
   #dirty = false
   #saving: Promise<void> = Promise.resolve()
 

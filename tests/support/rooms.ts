@@ -93,12 +93,12 @@ export const rooms: readonly Room[] = [
   {
     name: 'machines',
     what: 'What each machine was offered, fetched and became: all such state, behind one interface',
-    mayImport: ['files', 'events', 'store', 'catalog/snapshot.ts', ...system],
+    mayImport: ['host/lru.ts', 'files', 'events', 'store', 'catalog/snapshot.ts', ...system],
   },
   {
     name: 'namespace',
     what: 'The ordered mount table: which paths exist, and who makes them',
-    mayImport: ['render', 'files', 'templates', 'machines', 'catalog/snapshot.ts', ...system],
+    mayImport: ['render', 'host/lru.ts', 'files', 'templates', 'machines', 'catalog/snapshot.ts', ...system],
   },
   {
     name: 'protocols',

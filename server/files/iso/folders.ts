@@ -1,6 +1,6 @@
-import { LRUCache } from 'lru-cache'
 import { defined } from '../../core/defined.ts'
 import { imageLimits } from '../../core/limits/images.ts'
+import { lru } from '../../host/lru.ts'
 import { nextTurn, Turns } from '../../host/turns.ts'
 import {
   type DirectoryRecord,
@@ -36,7 +36,7 @@ export class IsoFolders implements Folders {
   readonly names: Names
   readonly #skipBytes: number
   readonly #root: IsoNode
-  readonly #folders = new LRUCache<number, Promise<Folder>>({ maxSize: keptDirectoryBytes })
+  readonly #folders = lru<number, Promise<Folder>>(keptDirectoryBytes)
 
   private constructor(image: Image, volume: Volume, names: Names, skip: number) {
     this.image = image
@@ -188,7 +188,7 @@ export class IsoFolders implements Folders {
    */
   #continuations(): (extent: Extent) => Promise<Buffer> {
     const { image } = this
-    const sectors = new LRUCache<number, Promise<Buffer>>({ max: 64 })
+    const sectors = lru<number, Promise<Buffer>>(64)
     let total = 0
     let areas = 0
     const { bytes: mostBytes, entries: mostAreas } = imageLimits.continuations

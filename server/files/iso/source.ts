@@ -1,7 +1,8 @@
 import { type BigIntStats, stat } from 'node:fs'
 import { basename } from 'node:path'
-import { LRUCache } from 'lru-cache'
+import type { LRUCache } from 'lru-cache'
 import { Failure } from '../../core/failure.ts'
+import { lru } from '../../host/lru.ts'
 import { etagOf, openSame } from '../disk.ts'
 import { byName, folderEntry } from '../entry.ts'
 import { baseName, type CleanPath } from '../path.ts'
@@ -110,7 +111,7 @@ async function openImage(file: string, stats: BigIntStats): Promise<Opened> {
     throw new Failure('invalid-data', `${file} is not a regular file, and cannot be an image`)
   const etag = etagOf(stats)
   const image: Image = { name: basename(file), size: Number(stats.size), readAt: readFrom(file, etag) }
-  return { etag, disc: await openDisc(image), entries: new LRUCache({ max: rememberedEntries }) }
+  return { etag, disc: await openDisc(image), entries: lru(rememberedEntries) }
 }
 
 /**

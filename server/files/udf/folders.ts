@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { Failure } from '../../core/failure.ts'
 import { imageLimits } from '../../core/limits/images.ts'
+import { lru } from '../../host/lru.ts'
 import { nextTurn, Turns } from '../../host/turns.ts'
 import { damaged, type Extent, type Image, isFaultOfImage, readExactly } from '../iso/image.ts'
 import { fileNode, type IsoNode, isReachable, joinExtents } from '../iso/node.ts'
@@ -48,7 +49,7 @@ export class UdfFolders implements Folders {
   readonly #folders = new LRUCache<number, Promise<ReadonlyMap<string, FileIdentifier>>>({
     maxSize: keptNames,
   })
-  readonly #bodies = new LRUCache<string, Promise<Body>>({ maxSize: keptPieces })
+  readonly #bodies = lru<string, Promise<Body>>(keptPieces)
   #root: Promise<IsoNode> | undefined
 
   private constructor(volume: UdfVolume) {
@@ -270,7 +271,7 @@ function offsetsIn(extents: readonly Extent[]): (position: number) => number {
  * three thousand.
  */
 function windowed(image: Image): Image {
-  const windows = new LRUCache<number, Promise<Buffer>>({ max: keptWindows })
+  const windows = lru<number, Promise<Buffer>>(keptWindows)
   const windowAt = (start: number): Promise<Buffer> => {
     const cached = windows.get(start)
     if (cached) return cached

@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache'
+import { lru } from '../../host/lru.ts'
 import { RateLimit } from '../rate-limit.ts'
 
 export interface ReplyLimits {
@@ -22,7 +22,7 @@ const maxClients = 10_000
  */
 export class ReplyRate {
   readonly #perClient: number
-  readonly #clients = new LRUCache<string, RateLimit>({ max: maxClients })
+  readonly #clients = lru<string, RateLimit>(maxClients)
   readonly #all: RateLimit
 
   constructor({ perClient, perSecond }: Pick<ReplyLimits, 'perClient' | 'perSecond'>) {

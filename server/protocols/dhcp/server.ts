@@ -1,11 +1,11 @@
 import type { RemoteInfo } from 'node:dgram'
-import { LRUCache } from 'lru-cache'
 import type { ClientFacts } from '../../core/boot/firmware.ts'
 import { defined } from '../../core/defined.ts'
 import { failureMessage } from '../../core/failure.ts'
 import type { NetworkBootRequest, NetworkOffer, NetworkReply } from '../../core/loader/network-offer.ts'
 import type { SnapshotProblem } from '../../core/problem.ts'
 import type { EventSink } from '../../events/bus.ts'
+import { lru } from '../../host/lru.ts'
 import type { ListenAddress, Listener } from '../listener.ts'
 import { RateLimit } from '../rate-limit.ts'
 import type { Interfaces, ServedInterface } from './interfaces.ts'
@@ -95,7 +95,7 @@ export class DhcpListener implements Listener {
   readonly #noiseLimit = new RateLimit(noisePerSecond, 1000)
   readonly #sockets: DhcpSockets
   /** The machines and transaction numbers (xid) that an event was emitted for. */
-  readonly #reported = new LRUCache<string, true>({ max: 4096 })
+  readonly #reported = lru<string, true>(4096)
   readonly #probe: ProxyProbe
   #probing: NodeJS.Timeout | undefined
   /** By interface and address. */

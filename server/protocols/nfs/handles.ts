@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
 import { type CleanPath, cleanPath } from '../../files/path.ts'
+import { lru } from '../../host/lru.ts'
 import { decodeHandle, digestBytes, encodeHandle, maxInlinePath } from './handle.ts'
 import { PathTable } from './path-table.ts'
 import { loadSecret } from './secret.ts'
@@ -23,9 +23,8 @@ const maxCachedPaths = 32_768
 export class Handles {
   readonly #secret: Buffer
   readonly #table: PathTable
-  /** By size, for `max` would make their arrays in full at once, which takes 3 ms each. */
-  readonly #identities = new LRUCache<string, Identity>({ maxSize: maxCachedPaths, sizeCalculation: () => 1 })
-  readonly #paths = new LRUCache<string, CleanPath>({ maxSize: maxCachedPaths, sizeCalculation: () => 1 })
+  readonly #identities = lru<string, Identity>(maxCachedPaths)
+  readonly #paths = lru<string, CleanPath>(maxCachedPaths)
   /** The id of our file system. Another server, or this one with another key, has another id. */
   readonly fsid: bigint
 

@@ -1,7 +1,7 @@
-import { LRUCache } from 'lru-cache'
 import { failureKind, failureMessage } from '../../core/failure.ts'
 import type { EventSink } from '../../events/bus.ts'
 import { type CleanPath, cleanPath } from '../../files/path.ts'
+import { lru } from '../../host/lru.ts'
 import { type Caller, nullProcedure, type Procedure, type Program } from './dispatch.ts'
 import type { NfsNamespace } from './namespace.ts'
 import { authNone, authUnix } from './rpc.ts'
@@ -151,7 +151,7 @@ interface Mount {
 
 /** Which client mounted which path. Many clients never say that they unmount, so the list is bounded. */
 class MountList {
-  readonly #mounts = new LRUCache<string, Mount>({ max: maxMounts })
+  readonly #mounts = lru<string, Mount>(maxMounts)
 
   add(address: string, path: string): void {
     this.#mounts.set(`${address} ${path}`, { address, path })

@@ -1,8 +1,9 @@
-import { LRUCache } from 'lru-cache'
+import type { LRUCache } from 'lru-cache'
 import { Failure } from '../../core/failure.ts'
 import { type BufferPool, bigBufferBytes } from '../../files/buffers.ts'
 import type { CleanPath } from '../../files/path.ts'
 import type { Entry, OpenFile } from '../../files/source.ts'
+import { lru } from '../../host/lru.ts'
 import { writePostOp } from './attributes.ts'
 import type { Caller, Payload, Transport } from './dispatch.ts'
 import { type Found, type NfsNamespace, readHandle } from './namespace.ts'
@@ -37,7 +38,7 @@ export type RecentReads = LRUCache<string, Entry>
 const maxRecentReads = 1024
 
 export function recentReads(): RecentReads {
-  return new LRUCache({ max: maxRecentReads })
+  return lru(maxRecentReads)
 }
 
 /** The bytes of one READ: a part of the file, of length 0 past its end. */

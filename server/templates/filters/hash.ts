@@ -1,5 +1,5 @@
 import { createHash, getHashes } from 'node:crypto'
-import { LRUCache } from 'lru-cache'
+import { lru } from '../../host/lru.ts'
 import { asText, type Data, type Filter } from './filter.ts'
 import { defaultRounds, type ShaCryptKind, shaCrypt } from './sha-crypt.ts'
 
@@ -25,7 +25,7 @@ const mostRounds = 200_000
 /** The work of the algorithm grows with the square of the length. */
 const longestPassword = 512
 
-const cached = new LRUCache<string, string>({ max: 1000 })
+const cached = lru<string, string>(1000)
 
 /**
  * `password_hash('sha512', salt, rounds=5000)`. Each rendering must give the same bytes, so a missing salt is
