@@ -7,7 +7,7 @@ import {
   replyWriter,
 } from '../../../server/protocols/nfs/rpc.ts'
 import { XdrError } from '../../../server/protocols/nfs/xdr.ts'
-import { callMessage, nfs, opaque, word } from '../../support/nfs-client.ts'
+import { callMessage, nfs, opaque, word } from '../../support/nfs-wire.ts'
 
 const words = (...values: readonly number[]): Buffer => Buffer.concat(values.map(word))
 const [call, reply] = [0, 1]

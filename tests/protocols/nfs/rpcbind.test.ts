@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { mountHint } from '../../../server/protocols/nfs/port-mapper.ts'
 import type { Mapping } from '../../../server/protocols/nfs/portmap.ts'
 import { register, unregister } from '../../../server/protocols/nfs/rpcbind.ts'
-import { Cursor, word } from '../../support/nfs-client.ts'
+import { Cursor, word } from '../../support/nfs-wire.ts'
 
 const closers: (() => unknown)[] = []
 afterEach(() => {

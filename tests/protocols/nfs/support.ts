@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { Event } from '../../../server/events/bus.ts'
 import { NfsListener, type NfsListenerOptions } from '../../../server/protocols/nfs/server.ts'
-import { NfsClient, TcpWire, UdpWire } from '../../support/nfs-client.ts'
+import { NfsClient, NfsError } from '../../support/nfs-client.ts'
+import { TcpWire, UdpWire } from '../../support/nfs-wire.ts'
 
 export async function tempFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'treeboot-nfs-'))
@@ -31,4 +32,14 @@ export async function openListener(
   const wire = await TcpWire.open(port)
   onTestFinished(() => wire.close())
   return { service, events, port, wire, tcp: new NfsClient(wire), udp: new NfsClient(new UdpWire(port)) }
+}
+
+/** The status of a call that fails. */
+export async function statusOf(promise: Promise<unknown>): Promise<number> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  if (error instanceof NfsError) return error.status
+  throw error ?? new Error('it succeeded')
 }

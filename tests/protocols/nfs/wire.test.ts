@@ -7,10 +7,10 @@ import { RecordReader, writeRecordMark } from '../../../server/protocols/nfs/rec
 import { decodeMessage, decodeReply, encodeCall } from '../../../server/protocols/nfs/rpc.ts'
 import { XdrError, XdrReader, XdrWriter } from '../../../server/protocols/nfs/xdr.ts'
 import { runs } from '../../support/fuzz.ts'
+import { NfsClient } from '../../support/nfs-client.ts'
 import {
   callMessage,
   mountd,
-  NfsClient,
   nfs,
   opaque,
   portmapper,
@@ -18,7 +18,7 @@ import {
   TcpWire,
   UdpWire,
   word,
-} from '../../support/nfs-client.ts'
+} from '../../support/nfs-wire.ts'
 import { openListener } from './support.ts'
 
 type Item =
