@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { defined } from '../../core/defined.ts'
 import { imageLimits } from '../../core/limits/images.ts'
 import { lru } from '../../host/lru.ts'
@@ -36,7 +37,7 @@ export class IsoFolders implements Folders {
   readonly names: Names
   readonly #skipBytes: number
   readonly #root: IsoNode
-  readonly #folders = lru<number, Promise<Folder>>(keptDirectoryBytes)
+  readonly #folders = new LRUCache<number, Promise<Folder>>({ maxSize: keptDirectoryBytes })
 
   private constructor(image: Image, volume: Volume, names: Names, skip: number) {
     this.image = image
@@ -77,8 +78,8 @@ export class IsoFolders implements Folders {
     const cached = this.#folders.get(extent.offset)
     if (cached) return cached
     const reading = this.#readFolder(node.name || '/', extent)
-    // lru-cache refuses a size of 0, and drops a value that is larger than the whole cache.
-    const size = Math.min(Math.max(1, extent.length), this.#folders.maxSize)
+    // lru-cache refuses a size of 0. A very large folder counts as half of the cache: those above it are kept, too.
+    const size = Math.min(Math.max(1, extent.length), this.#folders.maxSize / 2)
     this.#folders.set(extent.offset, reading, { size })
     // A disk that failed once may succeed the next time.
     reading.catch(() => this.#folders.delete(extent.offset))

@@ -49,7 +49,7 @@ export class UdfFolders implements Folders {
   readonly #folders = new LRUCache<number, Promise<ReadonlyMap<string, FileIdentifier>>>({
     maxSize: keptNames,
   })
-  readonly #bodies = lru<string, Promise<Body>>(keptPieces)
+  readonly #bodies = new LRUCache<string, Promise<Body>>({ maxSize: keptPieces })
   #root: Promise<IsoNode> | undefined
 
   private constructor(volume: UdfVolume) {
