@@ -116,7 +116,11 @@ describe('clients fetch a tree while new versions are switched in', () => {
         while (switching) passes.push(await fetchTree(from, { pauseMs: 5 }))
         agent.destroy()
       })
-      for (let version = 2; version <= last; version++) await switchIn(version)
+      for (let version = 2; version <= last; version++) {
+        const before = passes.length
+        await eventually(() => expect(passes.length).toBeGreaterThan(before), 10_000)
+        await switchIn(version)
+      }
       switching = false
       await Promise.all(clients)
       for (const pass of passes) expect(new Set(pass).size, pass.join(' ')).toBe(1)

@@ -1,17 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { type FileHandle, link, mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, link, mkdir, open, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
 /**
  * Writes small files so that a crash of the machine leaves the old file or the new one, never half of one.
  */
 
+/** Text, bytes, or bytes in pieces. */
+type Content = string | Uint8Array | Iterable<Uint8Array>
+
 export interface WriteOptions {
   /** Permissions of the file from its first moment; the umask applies. Default: 0o644. */
   readonly mode?: number
-  /** How often the content is written, one after the other. Default: once. */
-  readonly times?: number
 }
 
 /**
@@ -19,7 +20,7 @@ export interface WriteOptions {
  */
 export async function writeAtomically(
   file: string,
-  content: string | Uint8Array,
+  content: Content,
   options: WriteOptions = {},
 ): Promise<void> {
   await withTempFile(file, content, options, (temp) => rename(temp, file))
@@ -30,7 +31,7 @@ export async function writeAtomically(
  */
 export async function createAtomically(
   file: string,
-  content: string | Uint8Array,
+  content: Content,
   options: WriteOptions = {},
 ): Promise<boolean> {
   try {
@@ -51,15 +52,15 @@ export async function createAtomically(
  */
 async function withTempFile(
   file: string,
-  content: string | Uint8Array,
-  { mode = 0o644, times = 1 }: WriteOptions,
+  content: Content,
+  { mode = 0o644 }: WriteOptions,
   place: (temp: string) => Promise<void>,
 ): Promise<void> {
   const temp = join(dirname(file), `.${basename(file)}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`)
   const handle = await open(temp, 'wx', mode)
   try {
     try {
-      for (let time = 0; time < times; time++) await handle.writeFile(content)
+      await writeFile(handle, content)
       await handle.sync()
     } finally {
       await handle.close()

@@ -6,10 +6,8 @@ import { bindLibc, type NativeFunction } from './koffi.ts'
 export interface IdleMemoryOptions {
   /** How often to look, in milliseconds. */
   readonly lookMs: number
-  /** Memory is given back when the process has so many bytes more than it ever had at rest. */
+  /** Memory is given back when the process has so many bytes more than when it was last at rest. */
   readonly growthBytes: number
-  /** What it had at rest; default what it has now. */
-  readonly leastBytes: number
   /** At rest the process uses less than this share of one processor between two looks. */
   readonly restShare: number
 }
@@ -18,7 +16,8 @@ const defaults = { lookMs: 10_000, growthBytes: 32 * 1024 * 1024, restShare: 0.0
 
 /**
  * Collections after a load. The second one makes the space of young objects small, too: V8 does so only when little
- * was allocated in the last 5 s (Node 20). What a collection frees in a thread, the next trimming gives back.
+ * was allocated in the last 5 s (Node 20). What V8 frees in a thread of its own after a collection, the next trimming
+ * gives back.
  */
 const collections = 3
 
@@ -34,8 +33,9 @@ export function giveMemoryBack(options: Partial<IdleMemoryOptions> = {}): () => 
   const { lookMs, growthBytes, restShare } = { ...defaults, ...options }
   const collect = collector()
   const trim = bindLibc((libc) => libc.func('int malloc_trim(size_t pad)'))
-  let leastBytes = options.leastBytes ?? process.memoryUsage.rss()
-  let collectionsLeft = 0
+  let leastBytes = 0
+  // The start is a load, too.
+  let collectionsLeft = collections
   let before = process.cpuUsage()
   const timer = setInterval(() => {
     const { user, system } = process.cpuUsage(before)
@@ -55,10 +55,12 @@ export function giveMemoryBack(options: Partial<IdleMemoryOptions> = {}): () => 
   return () => clearInterval(timer)
 }
 
-/** Node shows the collector only with this flag of V8, which has no other effect. */
+/** Node shows the collector only with this flag of V8, and only to contexts that are made while it is set. */
 function collector(): () => void {
   setFlagsFromString('--expose-gc')
-  return runInNewContext('gc') as () => void
+  const collect = runInNewContext('gc') as () => void
+  setFlagsFromString('--no-expose-gc')
+  return collect
 }
 
 /** malloc_trim(3) needs some 50 ms for 100 MiB. Where the C library has none (musl), binding it fails. */

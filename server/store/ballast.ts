@@ -21,9 +21,7 @@ export class Ballast {
   /** Makes the file when it is missing. The caller makes sure that there is enough space beside it. */
   async keep(): Promise<void> {
     if (await this.isThere()) return
-    // Random, because a file system may compress. It looks at 128 KiB at a time (btrfs, ZFS), so a MiB is enough.
-    const times = 8
-    await writeAtomically(this.#file, randomBytes(ballastBytes / times), { mode: 0o600, times })
+    await writeAtomically(this.#file, incompressible(), { mode: 0o600 })
   }
 
   async isThere(): Promise<boolean> {
@@ -41,5 +39,18 @@ export class Ballast {
     )
     await rm(this.#file, { force: true })
     return wasThere
+  }
+}
+
+/**
+ * Bytes that take up their whole size: a file system may compress, or keep equal blocks only once. To make 8 MiB of
+ * random bytes would stop the process for 20 ms.
+ */
+function* incompressible(): Generator<Uint8Array> {
+  const [pieces, blockBytes] = [8, 4096]
+  const bytes = randomBytes(ballastBytes / pieces)
+  for (let piece = 0; piece < pieces; piece++) {
+    for (let at = 0; at < bytes.length; at += blockBytes) bytes.writeUInt32LE(piece, at)
+    yield bytes
   }
 }

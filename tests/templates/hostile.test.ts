@@ -7,7 +7,7 @@ import { withMemoryMaximum } from '../../server/templates/wasm.ts'
  * Templates that try to run forever or to break out. Each costs one bounded error, and the next rendering
  * works.
  */
-const renderer = new TemplateRenderer({ timeoutMs: 800, memoryMiB: 32 })
+const renderer = new TemplateRenderer({ timeoutMs: 1500, memoryMiB: 32 })
 const good = new Map([['good', 'hello {{ name }}']])
 beforeAll(async () => void (await stillWorks()))
 afterAll(() => renderer.close())

@@ -19,7 +19,8 @@ import type { Volume, Volumes } from './volume.ts'
 import type { Folders } from './walk.ts'
 
 /**
- * The size of the directory cache, counted by bytes in the image. A directory that was dropped is read again.
+ * The size of the directory cache, counted by bytes in the image, or two larger directories. A directory that was
+ * dropped is read again.
  */
 const keptDirectoryBytes = 16 * 1024 * 1024
 

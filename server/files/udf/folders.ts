@@ -14,7 +14,7 @@ import { expectTag, tagIds } from './tag.ts'
 import { decodePath } from './text.ts'
 import { openVolume, type UdfVolume } from './volume.ts'
 
-/** The number of names that are cached. A folder that was dropped is read again. */
+/** The number of names that are cached, or two larger folders. A folder that was dropped is read again. */
 const keptNames = 65_536
 /** The number of file entries and extents that are cached. */
 const keptPieces = 65_536

@@ -18,7 +18,7 @@ import { writeIso } from '../../support/iso/write-iso.ts'
 import { imagesOfTree, temporaryFolder, treeinfoText } from '../../support/tree-folder.ts'
 
 const mib = 1 << 20
-const bigBytes = 24 * mib
+const bigBytes = 64 * mib
 const id = 'fedora-40-server-x86_64'
 
 /** A disc with a file that is large enough for a Ctrl-C in the middle. On this disk it is a hole. */
@@ -63,7 +63,7 @@ test('after Ctrl-C in a large file nothing is visible, and the same command resu
   makeDisc(join(base, 'download'))
 
   const first = await runImport(base, async (child) => {
-    while (child.exitCode === null && (partOf(trees)?.size ?? 0) < 4 * mib)
+    while (child.exitCode === null && (partOf(trees)?.size ?? 0) < 8 * mib)
       await new Promise((resolve) => setTimeout(resolve, 2))
     child.kill('SIGINT')
   })

@@ -9,7 +9,7 @@ import { importLocal } from '../../../server/intake/import/import-tree.ts'
 import { TreeWriter } from '../../../server/intake/import/tree-writer.ts'
 import { unpackImage } from '../../../server/intake/import/unpack-image.ts'
 import { VersionStore } from '../../../server/versions/version-store.ts'
-import { searches } from '../../support/fuzz.ts'
+import { isSearch, searches } from '../../support/fuzz.ts'
 import { GuardedFolder, hostileEntries, plantedLinks } from '../../support/hostile-archives.ts'
 import { writeIso } from '../../support/iso/write-iso.ts'
 import { writeUdf } from '../../support/iso/write-udf.ts'
@@ -124,5 +124,5 @@ test('no published tree has a name that leads out, by whatever path', async () =
   const property = fc.asyncProperty(hostileEntries, fc.constantFrom('', 'a/', 'a/b/c/'), check)
   // The first has nothing hostile in it, so that it is published.
   await fc.assert(property, { numRuns: searches(100), examples: [[[], '']] })
-  expect(published).toBeGreaterThan(0)
+  expect(published).toBeGreaterThan(isSearch ? 1 : 0)
 }, 120_000)
