@@ -73,8 +73,9 @@ export default defineConfig({
           exclude: ['tests/interop/**', 'dist/**', 'node_modules/**'],
           // Files share a worker and its modules, which halves the time: no test replaces a module or leaves a clock behind.
           isolate: false,
-          // So many small objects die young that a larger space for them, in MiB, saves a tenth of the time.
-          execArgv: ['--max-semi-space-size=64'],
+          // Many small objects die young: a larger space for them, in MiB, saves a tenth of the time. The workers fill all
+          // cores, so threads that help one of them to collect only get in the way of the others.
+          execArgv: ['--max-semi-space-size=64', '--single-threaded-gc'],
           globalSetup: ['./tests/support/build-sources.ts'],
           env: { ...newStore, ...(unitFolder === undefined ? {} : { TMPDIR: unitFolder }) },
           setupFiles: fuzzing ? ['./tests/support/fuzz-setup.ts'] : [],

@@ -20,7 +20,7 @@ import { imagesOfTree, keptFolder, makeTree, treeinfoText, writeBelow } from '..
 /** One namespace, four services: each of them sends the same bytes for the same path. */
 
 /** Around the blocks of TFTP (512, and 1468 in one Ethernet frame) and the buffers of the services. */
-const sizes = [512, 1468, 64 * 1024, ...(isSearch ? [512 * 1024] : []), 1024 * 1024].flatMap((size) =>
+const sizes = [512, 1468, 64 * 1024, 512 * 1024, ...(isSearch ? [1024 * 1024] : [])].flatMap((size) =>
   (isSearch ? [-3, -2, -1, 0, 1, 2, 3] : [-1, 0, 1]).map((more) => size + more),
 )
 const names = ['with two  spaces', 'Ünï €.rpm', '100%41.txt', 'a#b?c+d&e;f=g,h.txt', '-dash', `'q" [x] {y} ~`]

@@ -19,7 +19,7 @@ import { imagesOfTree, temporaryFolder, treeinfoText } from '../../support/tree-
 type Packing = 'tar' | 'tar.gz' | 'deb'
 
 /** How many archives are unpacked; the nightly run unpacks more. */
-const archives = Number(process.env.ARCHIVES ?? searches(2000))
+const archives = Number(process.env.ARCHIVES ?? searches(2000, 1 / 20))
 /** A second archive is unpacked over the first one in every second case. */
 const cases = Math.ceil(archives / 1.5)
 const timeoutMs = Math.max(120_000, archives * 40)

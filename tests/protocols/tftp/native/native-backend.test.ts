@@ -12,6 +12,7 @@ import { loadSystemCalls } from '../../../../server/protocols/tftp/native/system
 import { TftpListener } from '../../../../server/protocols/tftp/server.ts'
 import { decodePacket, encodePacket } from '../../../../server/protocols/tftp/wire/packet.ts'
 import { eventually } from '../../../support/eventually.ts'
+import { isSearch } from '../../../support/fuzz.ts'
 import { type Fate, type FetchOptions, fetchTftp } from '../../../support/tftp-client.ts'
 
 const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
@@ -76,12 +77,12 @@ describe.skipIf(reason)(`the native backend${reason ? ` (${reason})` : ''}`, () 
     await rm(folder, { recursive: true })
   })
 
-  test.each([
+  test.each<[string, Record<string, number>]>([
     ['empty', {}], // short: sent by Node's sockets
     ['small', {}],
     ['small', { blksize: 1468, windowsize: 16 }], // less than a window: sent by Node's sockets
     ['exact', { blksize: 512, windowsize: 2 }],
-    ['many', { blksize: 8, windowsize: 100 }],
+    ...(isSearch ? [['many', { blksize: 8, windowsize: 100 }] satisfies [string, unknown]] : []), // a second
     ['kept', { blksize: 1468 }],
     ['kept', { blksize: 1468, windowsize: 64 }],
     ['kept', { blksize: 8192, windowsize: 16 }],
@@ -89,7 +90,7 @@ describe.skipIf(reason)(`the native backend${reason ? ` (${reason})` : ''}`, () 
     ['ring', { blksize: 1428, windowsize: 100 }],
     ['ring', { blksize: 60_001 }],
   ])('file %s arrives whole with %j', async (name, options) => {
-    const got = await fetch(name, { options: options as Record<string, number> })
+    const got = await fetch(name, { options })
     expect(sha(got.bytes)).toBe(sha(files[name] ?? Buffer.alloc(1)))
   })
 
