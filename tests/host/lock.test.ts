@@ -102,7 +102,7 @@ test('processes that take and release a lock all the time never hold it together
   const witness = join(temporaryFolder(), 'witness')
   const ends = [1, 2, 3].map(() =>
     once(
-      spawn(process.execPath, [child, 'rounds', file, witness, String(searches(100, 1 / 4))], {
+      spawn(process.execPath, [child, 'rounds', file, witness, String(searches(100))], {
         stdio: 'inherit',
       }),
       'close',

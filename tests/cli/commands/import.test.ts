@@ -14,6 +14,7 @@ import { text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
 import { commandLine } from '../../../server/cli/run-import.ts'
 import { builtFile } from '../../support/built-file.ts'
+import { isSearch } from '../../support/fuzz.ts'
 import { writeIso } from '../../support/iso/write-iso.ts'
 import { imagesOfTree, temporaryFolder, treeinfoText } from '../../support/tree-folder.ts'
 
@@ -55,48 +56,53 @@ async function runImport(base: string, onStart?: (child: ChildProcess) => Promis
   return { code, err, events }
 }
 
-test('after Ctrl-C in a large file nothing is visible, and the same command resumes it; events have a rate', async () => {
-  const base = temporaryFolder()
-  const trees = join(base, 'trees')
-  mkdirSync(trees)
-  writeFileSync(join(base, 'config.yaml'), 'paths: { trees: trees }\n')
-  makeDisc(join(base, 'download'))
+// It takes three seconds: each run is a process of its own.
+test.runIf(isSearch)(
+  'after Ctrl-C in a large file nothing is visible, and the same command resumes it; events have a rate',
+  async () => {
+    const base = temporaryFolder()
+    const trees = join(base, 'trees')
+    mkdirSync(trees)
+    writeFileSync(join(base, 'config.yaml'), 'paths: { trees: trees }\n')
+    makeDisc(join(base, 'download'))
 
-  const first = await runImport(base, async (child) => {
-    while (child.exitCode === null && (partOf(trees)?.size ?? 0) < 8 * mib)
-      await new Promise((resolve) => setTimeout(resolve, 2))
-    child.kill('SIGINT')
-  })
-  expect([first.code, first.err.trim()]).toEqual([
-    1,
-    expect.stringMatching(
-      /^interrupted: nothing was published; this command resumes the import:\n {2}treeboot import \S+/m,
-    ),
-  ])
-  expect(first.events.map(({ event }) => event)).not.toContain('published')
-  expect(readdirSync(trees)).toEqual(['.treeboot'])
-  const had = partOf(trees)
-  expect(had?.size).toBeLessThan(bigBytes)
+    const first = await runImport(base, async (child) => {
+      while (child.exitCode === null && (partOf(trees)?.size ?? 0) < 8 * mib)
+        await new Promise((resolve) => setTimeout(resolve, 2))
+      child.kill('SIGINT')
+    })
+    expect([first.code, first.err.trim()]).toEqual([
+      1,
+      expect.stringMatching(
+        /^interrupted: nothing was published; this command resumes the import:\n {2}treeboot import \S+/m,
+      ),
+    ])
+    expect(first.events.map(({ event }) => event)).not.toContain('published')
+    expect(readdirSync(trees)).toEqual(['.treeboot'])
+    const had = partOf(trees)
+    expect(had?.size).toBeLessThan(bigBytes)
 
-  const second = await runImport(base)
-  expect([second.code, second.err]).toEqual([0, ''])
-  const progress = second.events.filter(({ event }) => event === 'progress')
-  expect(progress[0]).toMatchObject({
-    stage: 'reading',
-    totalBytes: expect.any(Number),
-    bytesPerSecond: expect.any(Number),
-  })
-  expect(second.events.at(-1)).toMatchObject({
-    event: 'published',
-    id,
-    version: 1,
-    files: 5, // .treeinfo, three images, zz/big
-    resumed: true,
-  })
-  const { size, ino } = statSync(join(trees, id, 'zz/big'))
-  expect([size, ino]).toEqual([bigBytes, had?.ino])
-  expect(readdirSync(join(trees, '.treeboot'))).toEqual(['versions'])
-}, 120_000)
+    const second = await runImport(base)
+    expect([second.code, second.err]).toEqual([0, ''])
+    const progress = second.events.filter(({ event }) => event === 'progress')
+    expect(progress[0]).toMatchObject({
+      stage: 'reading',
+      totalBytes: expect.any(Number),
+      bytesPerSecond: expect.any(Number),
+    })
+    expect(second.events.at(-1)).toMatchObject({
+      event: 'published',
+      id,
+      version: 1,
+      files: 5, // .treeinfo, three images, zz/big
+      resumed: true,
+    })
+    const { size, ino } = statSync(join(trees, id, 'zz/big'))
+    expect([size, ino]).toEqual([bigBytes, had?.ino])
+    expect(readdirSync(join(trees, '.treeboot'))).toEqual(['versions'])
+  },
+  120_000,
+)
 
 /** The file that is being written: the largest one in the temporary folder. */
 function partOf(trees: string): Stats | undefined {
