@@ -186,7 +186,8 @@ describe('a hostile tree', () => {
     },
   )
 
-  test('that has too many documents gets a finding for those that are not read', async () => {
+  // It takes a second.
+  test.runIf(isSearch)('that has too many documents gets a finding for those that are not read', async () => {
     const { entries } = documentLimits.documents
     const files = Array.from({ length: entries + 2 }, (_, i) => [`${i}.sha256`, ''])
     const found = await errorsOf(Object.fromEntries(files))

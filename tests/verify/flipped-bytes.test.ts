@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { diskSource } from '../../server/files/disk.ts'
 import { rootPath } from '../../server/files/path.ts'
-import { searches } from '../support/fuzz.ts'
+import { isSearch, searches } from '../support/fuzz.ts'
 import { makeRepository, somePackages } from '../support/rpm-repository.ts'
 import { imagesOfTree, keptFolder, namesBelow, treeinfoText, writeBelow } from '../support/tree-folder.ts'
 import { verifyTreeAt } from '../support/verify.ts'
@@ -73,19 +73,24 @@ test('the intact tree has 500 files and no finding', async () => {
   expect(await verify()).toMatchObject({ findings: [], files: 499 })
 })
 
-test.each([
+const places: readonly [string, (size: number) => number][] = [
+  ['middle', (size) => size >> 1],
   ['first', () => 0],
-  ['last', (size: number) => size - 1],
-  ['middle', (size: number) => size >> 1],
-])('a flipped bit in the %s byte of any file is found and named', async (_, place) => {
-  // Those that name others are taken one by one below: what they say of others changes with them.
-  const targets = files.filter((path) => path !== '.treeinfo' && !path.startsWith('repodata/'))
-  const flips = targets.map((path, n) => ({ path, at: place(sizeOf(path)), bit: n % 8 }))
-  const { findings } = await withFlips(flips, verify)
-  expect(findings.map(({ path }) => path)).toEqual(targets)
-  for (const { message } of findings)
-    expect(message).toMatch(/^is damaged: sha256 is [0-9a-f]{64}; .* says [0-9a-f]{64}$/)
-})
+  ['last', (size) => size - 1],
+]
+
+test.each(isSearch ? places : places.slice(0, 1))(
+  'a flipped bit in the %s byte of any file is found and named',
+  async (_, place) => {
+    // Those that name others are taken one by one below: what they say of others changes with them.
+    const targets = files.filter((path) => path !== '.treeinfo' && !path.startsWith('repodata/'))
+    const flips = targets.map((path, n) => ({ path, at: place(sizeOf(path)), bit: n % 8 }))
+    const { findings } = await withFlips(flips, verify)
+    expect(findings.map(({ path }) => path)).toEqual(targets)
+    for (const { message } of findings)
+      expect(message).toMatch(/^is damaged: sha256 is [0-9a-f]{64}; .* says [0-9a-f]{64}$/)
+  },
+)
 
 test('a flipped bit anywhere, most often in the documents, is found and named', async () => {
   const documents = files.filter((path) => path === '.treeinfo' || path.startsWith('repodata/'))

@@ -15,7 +15,7 @@ const hostile: Readonly<Record<string, () => Hostile>> = { ...hostileFiles, ...h
 
 describe('a hostile image', () => {
   // Half a million descriptors are read before the budget of a folder ends: seconds, and many more on a loaded machine.
-  const isDear = (name: string): boolean => name.includes('sixty thousand')
+  const isDear = (name: string): boolean => /sixty|seventy thousand/.test(name)
   test.each(Object.entries(hostile).filter(([name]) => isSearch || !isDear(name)))(
     '%s is refused, and the message has the place',
     async (_name, make) => {
@@ -69,7 +69,8 @@ describe('a hostile image', () => {
       expect((await walkImage(writeUdf({ files: shape }).bytes)).readings).toBeLessThan(3000)
   })
 
-  test('a file with twenty thousand names is read once', async () => {
+  // It takes a second.
+  test.runIf(isSearch)('a file with twenty thousand names is read once', async () => {
     // The blocks of the partition: 0 has the file set, 1 the root's file entry, 2 that of `file`.
     const identifiers = Array.from({ length: 20_000 }, (_, i) => identifier({ name: `n${i}`, block: 2 }))
     const { nodes, failures, readings } = await walkImage(
