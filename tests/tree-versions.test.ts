@@ -99,7 +99,7 @@ async function fetchTree(from: From, { pauseMs = 0 } = {}): Promise<number[]> {
 }
 
 describe('clients fetch a tree while new versions are switched in', () => {
-  const [clientCount, last] = isSearch ? [16, 11] : [6, 5]
+  const [clientCount, last] = isSearch ? [16, 11] : [4, 4]
 
   test.each([
     ['each with an address of its own', (client: number) => `127.0.8.${client + 1}`],

@@ -7,14 +7,14 @@ const { FUZZ_INPUTS, FUZZ_FACTOR, FUZZ_SEED } = process.env
 export const isSearch = FUZZ_INPUTS !== undefined || FUZZ_FACTOR !== undefined
 
 /**
- * How often a property is tried: a quarter of `times` among the unit tests, all of them where `npm run fuzz`
+ * How often a property is tried: a tenth of `times` among the unit tests, all of them where `npm run fuzz`
  * searches, and a multiple where `FUZZ_FACTOR` asks for a longer search, as the nightly run does.
  */
 export function runs(times: number): number {
-  return searches(times, 1 / 4)
+  return searches(times)
 }
 
-/** The same for a dear property, of which the unit tests try a smaller part. */
+/** The same for a property of which the unit tests try another part. */
 export function searches(times: number, part = 1 / 10): number {
   return Math.ceil(isSearch ? times * Number(FUZZ_FACTOR ?? 1) : times * part)
 }
