@@ -25,17 +25,15 @@ const collections = 3
  * Gives memory back to the system when a load has ended. V8 collects garbage when something is allocated, and at
  * rest nothing is: after a thousand machines the heap would stay as it was at its peak, with the buffers that it
  * refers to. The C library, too, keeps what was freed. A collection stops the process for a moment, about 60 ms for
- * 150 MiB of heap, so it is made at rest only.
- *
- * @returns a function that ends it.
+ * 150 MiB of heap, so it is made at rest only. It goes on as long as the process, and does not keep that alive.
  */
-export function giveMemoryBack(options: Partial<IdleMemoryOptions> = {}): () => void {
+export function giveMemoryBack(options: Partial<IdleMemoryOptions> = {}): void {
   const { lookMs, growthBytes, restShare } = { ...defaults, ...options }
   const collect = collector()
   const trim = bindLibc((libc) => libc.func('int malloc_trim(size_t pad)'))
-  let leastBytes = 0
   // The start is a load, too.
-  let collectionsLeft = collections
+  let leastBytes = 0
+  let collectionsLeft = 0
   let before = process.cpuUsage()
   const timer = setInterval(() => {
     const { user, system } = process.cpuUsage(before)
@@ -52,7 +50,6 @@ export function giveMemoryBack(options: Partial<IdleMemoryOptions> = {}): () => 
     if (trim) trimInThread(trim)
   }, lookMs)
   timer.unref()
-  return () => clearInterval(timer)
 }
 
 /** Node shows the collector only with this flag of V8, and only to contexts that are made while it is set. */

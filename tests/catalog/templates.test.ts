@@ -118,7 +118,8 @@ test('changes are noticed, in folders made later too', async () => {
   mkdirSync(join(folder, 'later'))
   await eventually(() => expect(changed.mock.calls.length).toBeGreaterThan(1), 5000)
   const before = changed.mock.calls.length
-  // chokidar may miss what comes while it begins to watch a new folder; the catalog looks at everything each minute.
+  // chokidar may miss what comes while it begins to watch a new folder. The catalog reads that folder a moment after the
+  // event for it, and finds it.
   await eventually(() => {
     writeFileSync(join(folder, 'later/inner.ks'), `text ${Date.now()}`)
     expect(changed.mock.calls.length).toBeGreaterThan(before)

@@ -6,9 +6,9 @@ import { takeLock } from '../../server/host/lock.ts'
  * A process for the tests of locks.
  *
  *     node lock-child.ts hold FILE            takes the lock, writes `held` or why not, and goes on holding it
- *     node lock-child.ts rounds FILE WITNESS ROUNDS  takes and releases it ROUNDS times; fails if another one holds it meanwhile
+ *     node lock-child.ts rounds FILE WITNESS  takes and releases it 100 times; fails if another one holds it meanwhile
  */
-const [mode, file = '', witness = '', rounds = ''] = process.argv.slice(2)
+const [mode, file = '', witness = ''] = process.argv.slice(2)
 const options = { holderIs: 'works here already' }
 
 if (mode === 'hold') {
@@ -19,7 +19,7 @@ if (mode === 'hold') {
   process.stdout.write(`${said}\n`)
   if (said === 'held') setInterval(() => undefined, 1000)
 } else {
-  for (let done = 0; done < Number(rounds); ) {
+  for (let done = 0; done < 100; ) {
     try {
       const release = await takeLock(file, options)
       // Fails when another process is between these two lines.

@@ -105,7 +105,7 @@ test.runIf(isSearch)(
     const witness = join(temporaryFolder(), 'witness')
     const ends = [1, 2, 3].map(() =>
       once(
-        spawn(process.execPath, [child, 'rounds', file, witness, '100'], {
+        spawn(process.execPath, [child, 'rounds', file, witness], {
           stdio: 'inherit',
         }),
         'close',
