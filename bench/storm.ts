@@ -113,8 +113,9 @@ async function storm(server: string, attacked: boolean): Promise<Storm> {
       if ((await clients.ended) !== 0) throw new Error(clients.output.tail())
       return JSON.parse(clients.output.text.trim().split('\n').at(-1) ?? '[]') as StormResult
     }
-    // A server at rest has served before: its code is compiled, its threads run.
+    // A server at rest has served before: its code is compiled, its threads run, and it has given memory back.
     await boots({ first: machines, machines: warmMachines })
+    await pause(restMs)
     const before = { memory: memoryMiB(treeboot.pid), cpu: processorSeconds(treeboot.pid) }
     const attacker = attacked
       ? inHost('clients/storm-attacker.ts', lan.address, '/trees/fedora/Packages/', '/ks/hanging')
@@ -190,7 +191,7 @@ function makeHome(folder: string, server: string): void {
       ...[number >> 8, number & 255].map((each) => each.toString(16).padStart(2, '0')),
     ].join(':')
   const guests = Array.from(
-    { length: machines },
+    { length: machines + warmMachines },
     (_, i) => `  g${i}: { mac: "${macOf(i)}", profile: base }\n`,
   )
   put(

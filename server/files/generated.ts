@@ -41,13 +41,15 @@ const rememberedTexts = 10_000
 export function generatedSource(options: GeneratedOptions): FileSource {
   const now = options.now ?? Date.now
   const startedMs = now()
-  const remembered = lru<CleanPath, Entry>(rememberedTexts)
+  // The times only, not the texts: ten thousand of those would fill memory.
+  const remembered = lru<CleanPath, Pick<Entry, 'etag' | 'modifiedMs'>>(rememberedTexts)
 
-  /** Returns the earlier entry while its text is the same. */
-  const keep = (path: CleanPath, entry: Entry): Entry => {
+  /** The entry of a text, with its earlier time while the text is the same. */
+  const dated = (path: CleanPath, text: string): Entry => {
+    const entry = textEntry(baseName(path), text, now())
     const earlier = remembered.get(path)
-    if (earlier?.etag === entry.etag) return earlier
-    remembered.set(path, entry)
+    if (earlier?.etag === entry.etag) return { ...entry, modifiedMs: earlier.modifiedMs }
+    remembered.set(path, { etag: entry.etag, modifiedMs: entry.modifiedMs })
     return entry
   }
 
@@ -55,7 +57,7 @@ export function generatedSource(options: GeneratedOptions): FileSource {
     const generated = await options.text(path, who)
     if (generated === undefined) return undefined
     const { text, ...more } = typeof generated === 'string' ? { text: generated } : generated
-    const entry = keep(path, textEntry(baseName(path), text, now()))
+    const entry = dated(path, text)
     // Decision and claim belong to this request, and are not kept with the text.
     return 'decision' in more || 'claim' in more ? { ...entry, ...more } : entry
   }

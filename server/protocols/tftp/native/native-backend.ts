@@ -230,7 +230,8 @@ function startMessage(id: number, buffer: number, job: TransferJob): ToWorker {
     blksize: agreed.blksize,
     windowsize: agreed.windowsize,
     timeoutMs: agreed.timeoutMs,
-    oack,
+    // The packet lies in Node's pool of small buffers, and a message takes the whole pool of 8 KiB along.
+    oack: oack && Uint8Array.from(oack),
   }
 }
 
