@@ -205,9 +205,16 @@ async function openFolders(
   const trouble = await cache.load()
   if (trouble !== undefined) cacheProblems.push({ severity: 'warning', where: paths.data, message: trouble })
   let templates: Templates = await readTemplates(paths.templates)
-  const readTemplatesAgain = async (): Promise<void> => {
-    templates = await readTemplates(paths.templates)
-    options.onChange()
+  // One after the other: of two at once, the earlier one may end last, with what was there before.
+  let reading = Promise.resolve()
+  const readTemplatesAgain = (): Promise<void> => {
+    reading = reading
+      .catch(() => undefined)
+      .then(async () => {
+        templates = await readTemplates(paths.templates)
+        options.onChange()
+      })
+    return reading
   }
   let timer: NodeJS.Timeout | undefined
   const onTemplatesChanged = (): void => {

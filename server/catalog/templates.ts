@@ -69,9 +69,12 @@ async function readTemplate(file: string): Promise<string | { trouble: string }>
   }
 }
 
+/** chokidar misses what comes while it begins to watch a new folder; on a loaded machine that takes some 100 ms. */
+const secondLookMs = 1000
+
 /**
- * Calls back when something in the templates folder changed. Resolves when the watch works, to a function
- * that ends it.
+ * Calls back when something in the templates folder changed, and again a second after a folder came. Resolves when
+ * the watch works, to a function that ends it.
  */
 export async function watchTemplates(folder: string, onChange: () => void): Promise<() => Promise<void>> {
   const watcher = watch(folder, {
@@ -79,9 +82,18 @@ export async function watchTemplates(folder: string, onChange: () => void): Prom
     followSymlinks: false,
     depth: configurationLimits.templates.depth,
   })
-  watcher.on('all', onChange)
+  let secondLook: NodeJS.Timeout | undefined
+  watcher.on('all', (event) => {
+    onChange()
+    if (event !== 'addDir') return
+    clearTimeout(secondLook)
+    secondLook = setTimeout(onChange, secondLookMs)
+  })
   // Without a watch, the periodic rescan finds the change.
   watcher.on('error', () => undefined)
   await new Promise<void>((resolve) => watcher.once('ready', () => resolve()))
-  return () => watcher.close()
+  return () => {
+    clearTimeout(secondLook)
+    return watcher.close()
+  }
 }
