@@ -10,6 +10,7 @@ import { findTemplates, type NoteProblem } from './find-templates.ts'
 
 /** The longest real kickstart that we know of has 150 kB. Pictures and archives are not templates. */
 const maxTemplateBytes = configurationLimits.templates.bytes
+const maxBytesTogether = configurationLimits.allTemplates.bytes
 /** Templates that are read at once. With more of them, requests would wait for the thread pool. */
 const readConcurrency = 16
 
@@ -36,20 +37,33 @@ export async function readTemplates(folder: string): Promise<Templates> {
   }
   const paths = await findTemplates(root, note)
   const read = new Map<string, string>()
+  let readBytes = 0
   await forEachAtOnce(paths, readConcurrency, async (path) => {
+    // With so much read before this one, it is beyond the limit, whichever of those before are still being read.
+    if (readBytes > maxBytesTogether) return
     try {
       const text = await readTemplate(join(root, path))
-      if (typeof text === 'string') read.set(path, text)
-      else note(path, text.trouble, 'keep only UTF-8 text files here')
+      if (typeof text === 'string') {
+        read.set(path, text)
+        readBytes += Buffer.byteLength(text)
+      } else note(path, text.trouble, 'keep only UTF-8 text files here')
     } catch (error) {
       // Editors rename files while we read; the watch reports that, and the templates are read again.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
         note(path, `cannot be read: ${failureMessage(error)}`, 'allow treeboot to read it')
     }
   })
+  let bytes = 0
   for (const path of paths) {
     const text = read.get(path)
-    if (text !== undefined) texts.set(path, text)
+    if (text === undefined) continue
+    bytes += Buffer.byteLength(text)
+    if (bytes > maxBytesTogether) {
+      const message = `with it the templates have more than ${maxBytesTogether} bytes; it and those after it are left out`
+      note(path, message, 'keep only templates here')
+      break
+    }
+    texts.set(path, text)
   }
   return { texts, problems: problems.sort(byPlace) }
 }

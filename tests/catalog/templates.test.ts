@@ -37,6 +37,19 @@ test('a file that is not text is left out and becomes a problem', async () => {
 describe('up to its limit it is read, and beyond it is left out with a problem:', () => {
   const { bytes, depth } = configurationLimits.templates
 
+  test('16 MiB of templates together', async () => {
+    const folder = temporaryFolder()
+    const names = [...'abcdefghijklmnop']
+    expect(names.length * bytes).toBe(configurationLimits.allTemplates.bytes)
+    for (const name of names) writeBelow(folder, name, 'x'.repeat(bytes))
+    expect([...(await readTemplates(folder)).texts.keys()]).toEqual(names)
+    writeBelow(folder, 'ab', 'x')
+    writeBelow(folder, 'q', 'x')
+    const { texts, problems } = await readTemplates(folder)
+    expect([...texts.keys()]).toEqual(['a', 'ab', ...names.slice(1, -1)])
+    expect(problems).toMatchObject([{ where: join(folder, 'p') }])
+  })
+
   test('a template of 1 MiB', async () => {
     const folder = temporaryFolder()
     writeBelow(folder, 'large', 'x'.repeat(bytes))

@@ -232,6 +232,10 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'catalog/templates.test.ts: as many files and folders as may be',
     fuzz: { none: 'they are text until they are rendered' },
   },
+  allTemplates: {
+    test: 'catalog/templates.test.ts: 16 MiB of templates together',
+    fuzz: { none: 'they are text until they are rendered' },
+  },
   rendering: { test: 'templates/hostile.test.ts: output of 20 MB is refused', fuzz: byLibrary('minijinja') },
 }
 

@@ -34,7 +34,7 @@ export const configurationLimits = {
     bytes: 16 * MiB,
     beyond: 'the file is refused',
   },
-  /** The longest real kickstart that we know of has 150 kB. All templates are in memory. */
+  /** The longest real kickstart that we know of has 150 kB. */
   templates: {
     what: 'templates: files and folders, and folders in one another',
     from,
@@ -42,6 +42,13 @@ export const configurationLimits = {
     entries: 5000,
     depth: 16,
     beyond: 'a problem; what is beyond is left out, and the others are read',
+  },
+  /** All of them are in memory: ours, and the 64 MiB of the template engine. Our own have 0.1 MiB. */
+  allTemplates: {
+    what: 'all templates together',
+    from,
+    bytes: 16 * MiB,
+    beyond: 'a problem; those whose names come first are kept',
   },
   rendering: {
     what: 'rendering of a template: its output. Its memory has 64 MiB at most',
