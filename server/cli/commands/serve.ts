@@ -5,7 +5,7 @@ import type { Snapshot } from '../../catalog/snapshot.ts'
 import { ConfigError } from '../../config/problems.ts'
 import { defined } from '../../core/defined.ts'
 import type { LogLevel } from '../../events/log.ts'
-import { giveMemoryBack } from '../../host/idle-memory.ts'
+import { giveMemoryBack, shareArenas } from '../../host/idle-memory.ts'
 import { firstAddress } from '../cli-requester.ts'
 import { type CommonOptions, configOption } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
@@ -42,6 +42,7 @@ export function registerServe(program: Command, io: CliIo): void {
 
 async function serve({ config, json, logLevel, newStore }: ServeOptions, io: CliIo): Promise<void> {
   const version = packageVersion()
+  shareArenas()
   // Loaded only here: for all other commands the packages of the server would only cost time.
   const [{ createApp }, { logSink }] = await Promise.all([
     import('../../app.ts'),
