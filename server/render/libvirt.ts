@@ -38,7 +38,7 @@ export function renderLibvirt(plan: InstallPlan): string {
     ...(isX86(plan) && plan.virt === 'hvm'
       ? ['  <features>', '    <acpi/>', '    <apic/>', '  </features>']
       : []),
-    ...(plan.virt === 'hvm' && machine.hypervisor === 'kvm' ? [`  <cpu mode='host-passthrough'/>`] : []),
+    ...cpuModel(machine, plan),
     '  <on_poweroff>destroy</on_poweroff>',
     '  <on_reboot>destroy</on_reboot>',
     '  <on_crash>destroy</on_crash>',
@@ -77,6 +77,17 @@ const boards: ReadonlyMap<string, string> = new Map([
   ['ppc64le', 'pseries'],
   ['s390x', 's390-ccw-virtio'],
 ])
+
+/**
+ * By itself QEMU has a processor of 2003. Enterprise Linux 9 panics on it at once, because it needs x86-64-v2, and 10
+ * needs v3.
+ */
+function cpuModel({ hypervisor }: Machine, plan: InstallPlan): string[] {
+  if (plan.virt !== 'hvm') return []
+  if (hypervisor === 'kvm') return [`  <cpu mode='host-passthrough'/>`]
+  const hasMaximum = isX86(plan) || canonicalArch(plan.tree.arch) === 'aarch64'
+  return hypervisor === 'qemu' && hasMaximum ? [`  <cpu mode='maximum'/>`] : []
+}
 
 /** Also `x86_64_v2` and `x86_64_v3`. */
 function isX86(plan: InstallPlan): boolean {

@@ -125,6 +125,12 @@ describe('text that a format cannot express is refused, with the name of the for
     expect(() => renderPlan(user, 'xl')).toThrow(/\bxl\b.*bridge/i)
     expect(() => renderPlan(user, 'libvirt')).toThrow(/user network/)
   })
+  test('without KVM a PC has the best processor that QEMU can be: EL 9 and 10 panic on the default one', () => {
+    const guest = makeGuest('tcg', { tree: fedora40, virt: { hypervisor: 'qemu' } })
+    const plan = planBoot({ name: 'tcg' }, makeInputs([fedora40], [guest]))
+    expect(renderPlan(plan, 'libvirt')).toContain("<cpu mode='maximum'/>")
+    expect(renderPlan(plan, 'qemu')).toContain('-cpu max')
+  })
   test('a machine description needs a plan to install', () => {
     expect(() => renderPlan({ kind: 'local-disk', why: 'web01 is installed' }, 'libvirt')).toThrow(
       'web01 is installed',

@@ -1,7 +1,7 @@
 curl -fo ./web01-vmlinuz http://192.0.2.1:8080/trees/fedora/40/x86_64/images/pxeboot/vmlinuz &&
 curl -fo ./web01-initrd http://192.0.2.1:8080/trees/fedora/40/x86_64/images/pxeboot/initrd.img &&
 { [ -e web01.qcow2 ] || qemu-img create -f qcow2 web01.qcow2 20G; } &&
-qemu-system-x86_64 -machine accel=kvm:tcg \
+qemu-system-x86_64 -machine accel=kvm:tcg -cpu max \
   -name web01 \
   -uuid 4c4c4544-0042-3510-8052-b4c04f4a3132 \
   -m 2048 \

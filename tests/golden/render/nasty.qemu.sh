@@ -1,7 +1,7 @@
 curl -fo ./o-brien-sons-vmlinuz http://192.0.2.1:8080/trees/fedora/40/x86_64/images/pxeboot/vmlinuz &&
 curl -fo ./o-brien-sons-initrd http://192.0.2.1:8080/trees/fedora/40/x86_64/images/pxeboot/initrd.img &&
 { [ -e o-brien-sons.qcow2 ] || qemu-img create -f qcow2 o-brien-sons.qcow2 20G; } &&
-qemu-system-x86_64 -machine accel=kvm:tcg \
+qemu-system-x86_64 -machine accel=kvm:tcg -cpu max \
   -name 'o'\''brien & <sons>' \
   -m 2048 \
   -smp 2 \

@@ -1,7 +1,7 @@
 curl -fo ./el6-vmlinuz http://192.0.2.1:8080/trees/rhel-6.10/images/pxeboot/vmlinuz &&
 curl -fo ./el6-initrd http://192.0.2.1:8080/trees/rhel-6.10/images/pxeboot/initrd.img &&
 { [ -e el6.qcow2 ] || qemu-img create -f qcow2 el6.qcow2 20G; } &&
-qemu-system-x86_64 -machine accel=kvm:tcg \
+qemu-system-x86_64 -machine accel=kvm:tcg -cpu max \
   -name el6 \
   -m 2048 \
   -smp 2 \
