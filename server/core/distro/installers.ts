@@ -176,7 +176,13 @@ function subiquity({ tree, urls, answerFile }: InstallerContext): KernelArg[] {
 
 function casperMedium(tree: Tree, urls: ServerUrls): KernelArg[] {
   const iso = isoUrl(tree, urls)
-  if (iso !== undefined) return [{ key: 'url', value: iso }]
+  // cloud-init, too, reads `url=`, as the URL of its configuration: before 22.3 it loads the whole image once more
+  // (canonical/cloud-init #6836). Ubuntu's guide to netboot has the second argument since 2025.
+  if (iso !== undefined)
+    return [
+      { key: 'url', value: iso },
+      { key: 'cloud-config-url', value: '/dev/null' },
+    ]
   if (!urls.nfs) return []
   return [
     { key: 'boot', value: 'casper' },

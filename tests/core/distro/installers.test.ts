@@ -115,7 +115,7 @@ describe('Ubuntu', () => {
       origin: { kind: 'iso', path: '/srv/trees/ubuntu/noble.iso', name: 'noble.iso' },
     })
     expect(cmdline(iso)).toBe(
-      `url=${web}/trees/ubuntu/noble.iso ip=dhcp autoinstall ds=nocloud-net;s=${web}/ks/web01/`,
+      `url=${web}/trees/ubuntu/noble.iso cloud-config-url=/dev/null ip=dhcp autoinstall ds=nocloud-net;s=${web}/ks/web01/`,
     )
   })
   test('installs from a folder over NFS', () => {
