@@ -1,5 +1,5 @@
 import type { BootPlan, InstallPlan, MenuPlan } from '../core/boot/plan.ts'
-import { diskLoaders } from '../core/distro/efi.ts'
+import { diskLoaders, efiCpus } from '../core/distro/efi.ts'
 import { grubKernelArg, grubWord, screenText } from './quote.ts'
 
 /**
@@ -54,18 +54,27 @@ function menu(plan: MenuPlan): string {
 }
 
 /**
- * Commands that boot the local disk. Under UEFI they find and start the disk's own loader, since firmware
- * that booted from its network entry often does not try the disk by itself. Without a loader, `exit` returns
- * to the firmware. Under BIOS they start the first disk's boot sector.
+ * Commands that boot the local disk. Under UEFI they find and start the disk's own loader, since firmware that booted
+ * from its network entry often does not try the disk by itself. Nearly every installed system's is shim, which looks
+ * for GRUB on the device that it was told to come from. GRUB 2.06 tells it `$root`, and not the device in the name of
+ * the file, so that must be the disk. Without a loader, `exit` returns to the firmware. Under BIOS they start the first
+ * disk's boot sector.
  */
 const localBoot = [
   'if [ "$grub_platform" = "efi" ]; then',
+  '  set cpu=$grub_cpu',
+  ...Object.entries(efiCpus).map(
+    ([grubs, efis]) => `  if [ "$grub_cpu" = "${grubs}" ]; then set cpu=${efis}; fi`,
+  ),
+  '  set network=$root',
   `  for loader in ${diskLoaders.join(' ')}; do`,
-  '    if search --no-floppy --set=disk --file $loader; then',
-  '      chainloader ($disk)$loader',
+  '    if search --no-floppy --set=root --file $loader; then',
+  '      chainloader ($root)$loader',
   '      boot',
   '    fi',
   '  done',
+  // Other entries of a menu load their files from there.
+  '  set root=$network',
   'else',
   '  set root=(hd0)',
   '  chainloader +1',

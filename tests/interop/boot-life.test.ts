@@ -8,7 +8,7 @@ import { type DhcpAdvice, startDnsmasq } from '../../server/cli/demo/dnsmasq.ts'
 import { type Lan, makeLan } from '../../server/cli/demo/lan.ts'
 import { startMachine } from '../../server/cli/demo/machine.ts'
 import { requireClient, requireRoot } from '../support/clients.ts'
-import { biosDisk, startWithDisk, uefiDisk } from '../support/lab/disk.ts'
+import { biosDisk, type Disk, startWithDisk, uefiDisk, uefiDiskFiles } from '../support/lab/disk.ts'
 import {
   type Bench,
   guestImages,
@@ -88,11 +88,15 @@ describe('the life of a guest, as its machine sees it', () => {
     const installedSince = /treeboot: web01 is installed since \d{4}-\d\d-\d\d \d\d:\d\d UTC/
 
     /**
-     * Boots a machine with a disk twice: it installs and powers off; then `disk` must say its line and power
+     * Boots a machine with a disk: it installs and powers off; at each later boot `disk` must say its line and power
      * off.
      */
-    async function expectInstallThenDisk({ lan, treeboot }: World, firmware: 'bios' | 'uefi'): Promise<void> {
-      const disk = firmware === 'bios' ? biosDisk(bench.folder) : uefiDisk(bench.folder)
+    async function expectInstallThenDisk(
+      { lan, treeboot }: World,
+      firmware: 'bios' | 'uefi',
+      disk: Disk,
+      laterBoots = 1,
+    ): Promise<void> {
       const tap = lan.addTap()
       // UEFI keeps its loaders in memory beside the initrd; with less, GRUB runs out of memory.
       const memory = firmware === 'bios' ? 512 : 768
@@ -103,11 +107,13 @@ describe('the life of a guest, as its machine sees it', () => {
       expect(first.output.text).not.toContain(disk.line)
       expect(stateOf(treeboot, 'web01')).toBe('installed')
 
-      const second = startWithDisk(bench, options, disk.drive, lan)
-      await second.output.waitFor(installedSince, 180_000)
-      await second.output.waitFor(new RegExp(disk.line), 180_000)
-      expect(await second.ended).toBe(0)
-      expect(second.output.text).not.toContain('guest:')
+      for (let boot = 0; boot < laterBoots; boot++) {
+        const later = startWithDisk(bench, options, disk.drive, lan)
+        await later.output.waitFor(installedSince, 180_000)
+        await later.output.waitFor(new RegExp(disk.line), 180_000)
+        expect(await later.ended).toBe(0)
+        expect(later.output.text).not.toContain('guest:')
+      }
       expect(stateOf(treeboot, 'web01')).toBe('installed')
       expect(stateOf(treeboot, 'web02')).toBe('install')
     }
@@ -118,37 +124,39 @@ describe('the life of a guest, as its machine sees it', () => {
         bootFile: 'pxelinux.0',
         nextServer: '192.0.2.1',
       }))
-      await expectInstallThenDisk(world, 'bios')
+      await expectInstallThenDisk(world, 'bios', biosDisk(bench.folder))
     }, 600_000)
 
     test('BIOS, iPXE', async () => {
       requireClient(ipxeRom)
       const world = await makeWorld({}, ({ url }) => ({ bootFile: `${url}/boot.ipxe` }))
-      await expectInstallThenDisk(world, 'bios')
+      await expectInstallThenDisk(world, 'bios', biosDisk(bench.folder))
     }, 600_000)
 
     /**
      * The DHCP server knows nothing of booting and names itself as next server; iPXE ends in the host's GRUB.
      * Either iPXE has the name that treeboot offers to UEFI first.
      */
-    test.each(['/usr/lib/ipxe/snponly.efi', '/usr/lib/ipxe/ipxe.efi'])(
-      'UEFI by ProxyDHCP, %s',
-      async (file) => {
-        requireClient(ovmf, file, grub, 'grub-mkstandalone', '/usr/lib/grub/x86_64-efi/normal.mod')
+    test.each([
+      ['/usr/lib/ipxe/snponly.efi', 'debian'],
+      ['/usr/lib/ipxe/ipxe.efi', 'fedora'],
+    ] as const)(
+      'UEFI by ProxyDHCP, %s, to the disk of %s',
+      async (file, installed) => {
+        requireClient(ovmf, file, grub, ...Object.values(uefiDiskFiles))
         const world = await makeWorld({ 'snponly.efi': file }, () => ({}), { dhcp: { mode: 'proxy' } })
-        await expectInstallThenDisk(world, 'uefi')
+        await expectInstallThenDisk(world, 'uefi', uefiDisk(bench.folder, installed))
       },
       600_000,
     )
 
-    test('UEFI, shim and GRUB as Debian signs them', async () => {
-      requireClient(ovmf, shim, grub, 'grub-mkstandalone')
-      requireClient('/usr/lib/grub/x86_64-efi/normal.mod')
+    test('UEFI, shim and GRUB as Debian signs them, twice to the disk of SUSE', async () => {
+      requireClient(ovmf, shim, grub, ...Object.values(uefiDiskFiles))
       const world = await makeWorld({ 'shimx64.efi': shim, 'grubx64.efi': grub }, () => ({
         bootFile: 'shimx64.efi',
         nextServer: '192.0.2.1',
       }))
-      await expectInstallThenDisk(world, 'uefi')
+      await expectInstallThenDisk(world, 'uefi', uefiDisk(bench.folder, 'suse'), 2)
     }, 600_000)
   })
 

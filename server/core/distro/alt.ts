@@ -8,6 +8,7 @@ export const alt = {
       family: /\balt\b/,
       installer: 'unknown',
       rolling: { sisyphus: 5 },
+      efi: { folder: 'altlinux', shim: 'shim$cpu.efi' },
     },
   },
   layouts: [{ kernel: /^(?:syslinux\/)?alt0\/vmlinuz$/, initrds: ['full.cz'], family: 'ALT' }],

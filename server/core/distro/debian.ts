@@ -5,8 +5,20 @@ import type { Family } from './record.ts'
  */
 export const debian = {
   distros: {
-    devuan: { name: 'Devuan', family: /devuan/, installer: 'debian-installer', template: 'debian.preseed' },
-    proxmox: { name: 'Proxmox', aliases: ['pve', 'proxmoxve'], family: /proxmox/, installer: 'unknown' },
+    devuan: {
+      name: 'Devuan',
+      family: /devuan/,
+      installer: 'debian-installer',
+      efi: { folder: 'devuan' },
+      template: 'debian.preseed',
+    },
+    proxmox: {
+      name: 'Proxmox',
+      aliases: ['pve', 'proxmoxve'],
+      family: /proxmox/,
+      installer: 'unknown',
+      efi: { folder: 'proxmox', shim: 'shim$cpu.efi' },
+    },
     debian: {
       name: 'Debian',
       aliases: ['debiangnulinux', 'debianlinux'],
@@ -27,7 +39,7 @@ export const debian = {
         duke: '15',
       },
       rolling: { stable: 1, testing: 3, sid: 5, unstable: 5 },
-      efi: { folder: 'debian', shim: true, grubAlone: 'late' },
+      efi: { folder: 'debian', shim: 'shim$cpu.efi' },
       template: 'debian.preseed',
     },
   },

@@ -9,21 +9,22 @@ export const packagedEfiFolders: readonly string[] = folders
   .filter(({ packaged }) => packaged)
   .map(({ folder }) => folder)
 
+/** The file in which GRUB is installed in each folder. */
+const grub = 'grub$cpu.efi'
+
 /**
- * Where installed systems keep their first loader, in the order in which GRUB looks for them. The paths for
- * removable media come last (UEFI 2.10, 3.5.1.1).
+ * Where installed systems keep their first loader, in the order in which GRUB looks for them: shims before GRUBs,
+ * which Secure Boot would refuse. systemd-boot and the paths for removable media come last (UEFI 2.10, 3.5.1.1).
+ * `$cpu` stands for UEFI's name of the processor, see `efiCpus`.
  */
 export const diskLoaders: readonly string[] = [
-  ...folders
-    .filter(({ shim }) => shim)
-    .flatMap(({ folder }) => [`/EFI/${folder}/shimx64.efi`, `/EFI/${folder}/shimaa64.efi`]),
-  ...grubsWithoutShim('early'),
-  ...grubsWithoutShim('late'),
-  '/EFI/BOOT/BOOTX64.EFI',
-  '/EFI/BOOT/BOOTAA64.EFI',
-  '/EFI/BOOT/BOOTIA32.EFI',
+  ...folders.flatMap(({ folder, shim }) => (shim === undefined ? [] : [`/EFI/${folder}/${shim}`])),
+  ...folders.map(({ folder }) => `/EFI/${folder}/${grub}`),
+  '/EFI/systemd/shim.efi',
+  '/EFI/systemd/systemd-boot$cpu.efi',
+  // A FAT file system finds names in any case.
+  '/EFI/BOOT/BOOT$cpu.EFI',
 ]
 
-function grubsWithoutShim(order: EfiFolder['grubAlone']): string[] {
-  return folders.filter((each) => each.grubAlone === order).map(({ folder }) => `/EFI/${folder}/grubx64.efi`)
-}
+/** UEFI's names of processors (UEFI 2.10, 3.5.1.1) where GRUB's `$grub_cpu` has another one. */
+export const efiCpus: Readonly<Record<string, string>> = { x86_64: 'x64', i386: 'ia32', arm64: 'aa64' }

@@ -10,7 +10,9 @@ function clone<const More extends Partial<DistroRecord>>(
   return { name, family, aliases, installer: 'anaconda', template: 'fedora.ks', ...more } as const
 }
 
-const efi = (folder: string) => ({ folder, shim: true, packaged: true }) as const
+/** Fedora's macros name the folder after ID of os-release, and Red Hat's is `redhat`. */
+const shimIn = <const Folder extends string>(folder: Folder) => ({ folder, shim: 'shim$cpu.efi' }) as const
+const efi = <const Folder extends string>(folder: Folder) => ({ ...shimIn(folder), packaged: true }) as const
 
 /**
  * For distributions whose version numbers do not compare with those of Enterprise Linux. All their versions
@@ -52,22 +54,29 @@ export const el = {
       ['oraclelinux', 'ol', 'oel', 'oraclelinuxserver'],
       { efi: efi('oracle') },
     ),
-    scientific: clone('Scientific Linux', /scientific/, ['scientificlinux', 'sl']),
+    scientific: clone('Scientific Linux', /scientific/, ['scientificlinux', 'sl'], {
+      efi: shimIn('scientific'),
+    }),
     eurolinux: clone('EuroLinux', /euro ?linux/),
     circle: clone('Circle Linux', /circle/, ['circlelinux']),
     miracle: clone('MIRACLE LINUX', /miracle|asianux/, ['miraclelinux', 'asianux']),
     navy: clone('Navy Linux', /navy/, ['navylinux']),
     springdale: clone('Springdale Linux', /springdale|puias/, ['springdalelinux', 'puias']),
-    virtuozzo: clone('Virtuozzo Linux', /virtuozzo|vzlinux|openvz/, ['virtuozzolinux', 'vzlinux']),
+    virtuozzo: clone('Virtuozzo Linux', /virtuozzo|vzlinux|openvz/, ['virtuozzolinux', 'vzlinux'], {
+      efi: shimIn('virtuozzo'),
+    }),
     alinux: clone('Alibaba Cloud Linux', /alibaba|aliyun/, ['alibaba', 'alibabacloudlinux'], {
       instPrefixSince,
     }),
-    cloudlinux: clone('CloudLinux', /cloud ?linux/, ['cloudlinuxos']),
+    cloudlinux: clone('CloudLinux', /cloud ?linux/, ['cloudlinuxos'], { efi: shimIn('cloudlinux') }),
     clearos: clone('ClearOS', /clearos/, [], { instPrefixSince }),
     rels: clone('ROSA Enterprise Linux Server', /\brels\b|\brosa\b/, ['rosa']),
-    amazon: clone('Amazon Linux', /amazon/, ['amazonlinux', 'amzn'], { instPrefixSince }),
-    openeuler: clone('openEuler', /open ?euler/, ['euler']),
-    anolis: clone('Anolis OS', /anolis/, ['anolisos']),
+    amazon: clone('Amazon Linux', /amazon/, ['amazonlinux', 'amzn'], {
+      instPrefixSince,
+      efi: shimIn('amzn'),
+    }),
+    openeuler: clone('openEuler', /open ?euler/, ['euler'], { efi: shimIn('openEuler') }),
+    anolis: clone('Anolis OS', /anolis/, ['anolisos'], { efi: shimIn('anolis') }),
     tencentos: clone('TencentOS', /tencent|opencloudos/, ['tencentosserver', 'opencloudos'], {
       instPrefixSince,
     }),

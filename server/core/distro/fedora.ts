@@ -35,7 +35,7 @@ export const fedora = {
       instPrefixSince: '19',
       longCmdlineSince,
       rolling: { rawhide: 5, development: 5, devel: 5 },
-      efi: { folder: 'fedora', shim: true, packaged: true },
+      efi: { folder: 'fedora', shim: 'shim$cpu.efi', packaged: true },
       template: 'fedora.ks',
     },
   },

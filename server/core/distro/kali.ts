@@ -10,7 +10,7 @@ export const kali = {
       installer: 'debian-installer',
       longCmdlineSince: { ppc: '10', s390: '12' },
       rolling: { rolling: 5 },
-      efi: { folder: 'kali', shim: true },
+      efi: { folder: 'kali' },
       template: 'debian.preseed',
     },
   },

@@ -10,7 +10,7 @@ export const mageia = {
       family: /mageia/,
       installer: 'drakx',
       rolling: { cauldron: 5, cooker: 5 },
-      efi: { folder: 'mageia', grubAlone: 'late' },
+      efi: { folder: 'mageia' },
     },
   },
   layouts: [{ kernel: /^isolinux\/(?<arch>[^/]+)\/vmlinuz$/, initrds: ['all.rdz'], family: 'Mageia' }],

@@ -130,15 +130,13 @@ export interface LongCmdlineSince {
 export interface EfiFolder {
   /** Its name below `EFI/`. */
   readonly folder: string
-  /** Its first loader is a shim (`shimx64.efi`, `shimaa64.efi`). */
-  readonly shim?: true
+  /**
+   * Its first loader, where Secure Boot is supported. `$cpu` stands for UEFI's name of the processor (`x64`, `aa64`).
+   * Without one, and where the installer was told so, the first loader is `grub$cpu.efi`.
+   */
+  readonly shim?: 'shim$cpu.efi' | 'shim.efi'
   /** Its packages of shim and GRUB put the files straight into `/boot/efi/EFI/<folder>` of the host. */
   readonly packaged?: true
-  /**
-   * Its installed systems may have `grubx64.efi` without a shim. A disk is searched for these files after all
-   * shims, `early` ones before `late` ones, which counts only on a disk with several systems.
-   */
-  readonly grubAlone?: 'early' | 'late'
 }
 
 /** A place in trees where kernel and initrd are. */

@@ -25,8 +25,7 @@ export const suse = {
       family: /open ?suse/,
       // Oldest first.
       rolling: { slowroll: 3, tumbleweed: 4, factory: 5 },
-      // YaST installs `grubx64.efi` without a shim when Secure Boot support is switched off.
-      efi: { folder: 'opensuse', shim: true, grubAlone: 'early' },
+      efi: { folder: 'opensuse', shim: 'shim.efi' },
     },
     sled: {
       ...common,
@@ -39,7 +38,7 @@ export const suse = {
       name: 'SUSE Linux Enterprise Server',
       aliases: ['suselinuxenterpriseserver'],
       family: /enterprise[ -]server|\bsles|suse_sles/,
-      efi: { folder: 'sles', shim: true },
+      efi: { folder: 'sles', shim: 'shim.efi' },
     },
     sle: {
       ...common,

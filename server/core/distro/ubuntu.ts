@@ -26,7 +26,7 @@ export const ubuntu = {
         questing: '25.10',
         resolute: '26.04',
       },
-      efi: { folder: 'ubuntu', shim: true },
+      efi: { folder: 'ubuntu', shim: 'shim$cpu.efi' },
       template: 'ubuntu.user-data',
     },
     mint: { name: 'Linux Mint', aliases: ['linuxmint'], family: /\bmint\b/, installer: 'unknown' },

@@ -72,11 +72,14 @@ describe('records of distributions', () => {
   })
 
   test('disk loaders: shims come first, the path of removable media last', () => {
-    expect(diskLoaders[0]).toBe('/EFI/fedora/shimx64.efi')
-    const lastShim = diskLoaders.findLastIndex((path) => path.includes('/shim'))
-    const firstGrub = diskLoaders.findIndex((path) => path.endsWith('/grubx64.efi'))
+    expect(diskLoaders[0]).toBe('/EFI/fedora/shim$cpu.efi')
+    const lastShim = diskLoaders.findLastIndex((path) => path.endsWith('/shim$cpu.efi'))
+    const firstGrub = diskLoaders.findIndex((path) => path.endsWith('/grub$cpu.efi'))
     expect(firstGrub).toBeGreaterThan(lastShim)
-    expect(diskLoaders.at(-1)).toBe('/EFI/BOOT/BOOTIA32.EFI')
+    expect(diskLoaders.at(-1)).toBe('/EFI/BOOT/BOOT$cpu.EFI')
+    // What SUSE installs, what Kali and Devuan install without a shim, and Debian without Secure Boot.
+    const installed = ['sles/shim', 'opensuse/shim', 'kali/grub$cpu', 'devuan/grub$cpu', 'debian/grub$cpu']
+    expect(diskLoaders).toEqual(expect.arrayContaining(installed.map((file) => `/EFI/${file}.efi`)))
     expect(packagedEfiFolders).toEqual(['fedora', 'redhat', 'centos', 'rocky', 'almalinux', 'oracle'])
   })
 

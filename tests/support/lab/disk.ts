@@ -1,6 +1,6 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { type Child, run, startChild } from '../../../server/cli/demo/child.ts'
+import { dirname, join } from 'node:path'
+import { type Child, startChild } from '../../../server/cli/demo/child.ts'
 import type { Lan } from '../../../server/cli/demo/lan.ts'
 import { type MachineOptions, machineCommand } from '../../../server/cli/demo/machine.ts'
 import type { Bench } from './lab.ts'
@@ -46,20 +46,40 @@ export function biosDisk(folder: string): Disk {
   return { drive: `file=${file}`, line }
 }
 
-/** An EFI system partition, which QEMU makes of a folder, with a GRUB that knows one sentence. */
-export function uefiDisk(folder: string): Disk {
+/** The first loader of installed systems, below `EFI/`: where these distributions put their shim, with GRUB beside it. */
+export const installedShims = {
+  debian: 'debian/shimx64.efi',
+  fedora: 'fedora/shimx64.efi',
+  suse: 'opensuse/shim.efi',
+} as const
+
+/** What `uefiDisk` needs: shim and GRUB as Debian signs them for installed systems. */
+export const uefiDiskFiles = {
+  shim: '/usr/lib/shim/shimx64.efi.signed',
+  fallback: '/usr/lib/shim/fbx64.efi.signed',
+  grub: '/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed',
+} as const
+
+/**
+ * An EFI system partition, which QEMU makes of a folder, with the files that an installed system has there: shim, which
+ * looks for GRUB beside itself, and the loader of removable media with shim's fallback. A lone GRUB would boot also
+ * when its loader names the wrong device. GRUB says one sentence.
+ */
+export function uefiDisk(folder: string, installed: keyof typeof installedShims = 'debian'): Disk {
   const line = 'LOCAL DISK UEFI'
-  const esp = join(folder, 'esp')
-  const config = join(folder, 'disk.cfg')
-  mkdirSync(join(esp, 'EFI/BOOT'), { recursive: true })
-  writeFileSync(config, `echo ${line}\nhalt\n`)
-  run(
-    'grub-mkstandalone',
-    '--format=x86_64-efi',
-    `--output=${join(esp, 'EFI/BOOT/BOOTX64.EFI')}`,
-    ...['--install-modules=normal echo halt', '--modules=normal echo halt'],
-    ...['--locales=', '--fonts=', '--themes='],
-    `boot/grub/grub.cfg=${config}`,
-  )
-  return { drive: `file=fat:rw:${esp}`, line }
+  const efi = join(folder, 'esp/EFI')
+  const put = (from: string, to: string): void => {
+    mkdirSync(dirname(join(efi, to)), { recursive: true })
+    copyFileSync(from, join(efi, to))
+  }
+  const { shim, fallback, grub } = uefiDiskFiles
+  const first = installedShims[installed]
+  put(shim, first)
+  put(grub, `${dirname(first)}/grubx64.efi`)
+  put(shim, 'BOOT/BOOTX64.EFI')
+  put(fallback, 'BOOT/fbx64.efi')
+  // The folder in which Debian's GRUB looks, whatever its own is.
+  mkdirSync(join(efi, 'debian'), { recursive: true })
+  writeFileSync(join(efi, 'debian/grub.cfg'), `echo ${line}\nhalt\n`)
+  return { drive: `file=fat:rw:${join(folder, 'esp')}`, line }
 }
