@@ -35,7 +35,7 @@ export interface FileRequest {
 /**
  * The response for a file, as a value; the caller writes it.
  *
- * `Content-Length` is always present, first and in exactly this spelling: GRUB 2.06 compares the very bytes
+ * `Content-Length` is always present, and in exactly this spelling: GRUB 2.06 compares the very bytes
  * `Content-Length: `, and takes a response without it for one of unknown size. There is never a
  * Content-Encoding: python-requests would store the unpacked initrd.gz.
  */
@@ -83,9 +83,13 @@ export function wholeHeaders(entry: Entry, path: CleanPath): readonly string[] {
   return headers
 }
 
-/** A response without a body. Machines get no text: GRUB 2.06 takes the body of a 404 for the file. */
+/**
+ * A response without a body. Machines get no text: GRUB 2.06 takes the body of a 404 for the file. It also takes the
+ * first header after a 404 for another status line (`first_line_recv` in grub-core/net/http.c). Were that the length, it
+ * would wait 34 s for the end of the connection; so a header comes first that it can do without.
+ */
 export function emptyResponse(status: number, headers: readonly string[] = []): HttpResponse {
-  return { status, headers: ['Content-Length', '0', ...headers], parts: [] }
+  return { status, headers: ['Cache-Control', 'no-cache', 'Content-Length', '0', ...headers], parts: [] }
 }
 
 /** A folder as a page, or as JSON for scripts that ask for JSON and not for HTML. */
