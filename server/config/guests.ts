@@ -7,7 +7,7 @@ import {
   type Parents,
   resolveSettings,
 } from '../core/guest/inherit.ts'
-import { canonicalSerial, swapUuid } from '../core/net/uuid.ts'
+import { canonicalSerial, isPlaceholderSerial, isPlaceholderUuid, swapUuid } from '../core/net/uuid.ts'
 import { nearestName } from '../core/select/nearest.ts'
 import type { ConfigFile, GuestInFile, ProfileInFile } from './file-schema.ts'
 import { type ProblemList, showPath } from './problems.ts'
@@ -152,26 +152,19 @@ function checkVirt(virt: Guest['settings']['virt'], path: YamlPath, view: FileVi
   )
 }
 
-/** Serial numbers and UUIDs that vendors leave in thousands of boards: they identify no machine. */
-const placeholders = new Set([
-  '00000000-0000-0000-0000-000000000000',
-  'ffffffff-ffff-ffff-ffff-ffffffffffff',
-  '03000200-0400-0500-0006-000700080009',
-  'to be filled by o.e.m.',
-  'default string',
-  'system serial number',
-  'not specified',
-  'none',
-])
-
 function checkIdentities(guests: readonly Guest[], view: FileView): void {
   const owners = new Map<string, Guest>()
   // `forms`: the spellings in which a machine may send the value, our own first.
   const claim = (guest: Guest, key: 'mac' | 'uuid' | 'serial' | 'ip', value: string, forms = [value]) => {
     const at = view.text.position(['guests', guest.name, key], 'value')
     const label = showPath(['guests', guest.name, key])
-    if (placeholders.has(forms[0] ?? ''))
-      view.problems.add('warning', at, `${label}: '${value}' is a placeholder that many machines share`)
+    if ((key === 'uuid' && isPlaceholderUuid(value)) || (key === 'serial' && isPlaceholderSerial(value)))
+      view.problems.add(
+        'warning',
+        at,
+        `${label}: '${value}' is a placeholder that many machines share, and identifies none`,
+        'name the machine by its mac',
+      )
     const taken = forms.find((form) => owners.has(`${key} ${form}`))
     const owner = taken === undefined ? undefined : owners.get(`${key} ${taken}`)
     if (owner && owner !== guest)

@@ -1,6 +1,12 @@
 import { canonicalIp } from '../net/address.ts'
 import { canonicalMac } from '../net/mac.ts'
-import { canonicalSerial, canonicalUuid, swapUuid } from '../net/uuid.ts'
+import {
+  canonicalSerial,
+  canonicalUuid,
+  isPlaceholderSerial,
+  isPlaceholderUuid,
+  swapUuid,
+} from '../net/uuid.ts'
 import type { Guest, GuestFacts } from './guest.ts'
 
 export interface GuestMatch {
@@ -16,7 +22,10 @@ export interface GuestMatch {
 export interface GuestIndex {
   readonly all: readonly Guest[]
   byName(name: string): Guest | undefined
-  /** The strongest fact decides: name, then UUID, serial, MAC, and last the address. */
+  /**
+   * The strongest fact decides: name, then UUID, serial, MAC, and last the address. Placeholders that many machines
+   * share identify nobody, also where a guest is defined by one: its installation would be any stranger's.
+   */
   match(facts: GuestFacts): GuestMatch | undefined
 }
 
@@ -42,7 +51,7 @@ export function createGuestIndex(guests: readonly Guest[]): GuestIndex {
 
   function byUuid(raw: string): GuestMatch | undefined {
     const uuid = canonicalUuid(raw)
-    if (uuid === undefined) return undefined
+    if (uuid === undefined || isPlaceholderUuid(uuid)) return undefined
     const straight = uuids.get(uuid)
     if (straight) return { guest: straight, by: `uuid ${uuid}` }
     const swapped = swappedUuids.get(uuid)
@@ -66,12 +75,16 @@ export function createGuestIndex(guests: readonly Guest[]): GuestIndex {
       if (named) return { guest: named, by: `name ${named.name}` }
       return (
         (facts.uuid === undefined ? undefined : byUuid(facts.uuid)) ??
-        found(serials, 'serial', facts.serial, canonicalSerial) ??
+        found(serials, 'serial', facts.serial, tellingSerial) ??
         (facts.macs === undefined ? undefined : byMac(facts.macs)) ??
         found(ips, 'ip', facts.ip, canonicalIp)
       )
     },
   }
+}
+
+function tellingSerial(text: string): string | undefined {
+  return isPlaceholderSerial(text) ? undefined : canonicalSerial(text)
 }
 
 function claim(index: Map<string, Guest>, key: string | undefined, guest: Guest): void {

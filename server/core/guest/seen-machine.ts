@@ -1,6 +1,6 @@
 import { canonicalIp } from '../net/address.ts'
 import { canonicalMac } from '../net/mac.ts'
-import { canonicalSerial, canonicalUuid } from '../net/uuid.ts'
+import { canonicalSerial, canonicalUuid, isPlaceholderUuid } from '../net/uuid.ts'
 
 /** What a machine that is not a guest told about itself when it asked for boot, as sent. */
 export interface SeenMachine {
@@ -52,7 +52,7 @@ const maxLength = 128
  */
 export function machineOf(seen: SeenMachine, atMs: number): UnknownMachine | undefined {
   const mac = first(seen.macs ?? [], canonicalMac)
-  const uuid = seen.uuid === undefined ? undefined : canonicalUuid(seen.uuid)
+  const uuid = seen.uuid === undefined || isPlaceholderUuid(seen.uuid) ? undefined : canonicalUuid(seen.uuid)
   const id = mac ?? uuid
   if (id === undefined) return undefined
   const serial = seen.serial === undefined ? undefined : canonicalSerial(seen.serial)

@@ -9,12 +9,40 @@ const maxLength = requestLimits.identity.bytes
 
 const uuidForm = /^([0-9a-f]{8})(-?)([0-9a-f]{4})\2([0-9a-f]{4})\2([0-9a-f]{4})\2([0-9a-f]{12})$/i
 
+/** What makers of boards write for all of them (American Megatrends' example, in both byte orders). */
+const placeholderUuids: ReadonlySet<string> = new Set([
+  '03000200-0400-0500-0006-000700080009',
+  '00020003-0004-0005-0006-000700080009',
+])
+
 /**
- * Whether a UUID is the placeholder of a board that was given none: all zeros or all ones (SMBIOS 7.2.1). It
- * identifies no machine.
+ * Whether a UUID is the placeholder of a board that was given none: all zeros or all ones (SMBIOS 7.2.1), or what its
+ * maker left in thousands. It identifies no machine.
  */
 export function isPlaceholderUuid(text: string): boolean {
-  return /^(?:[0-]+|[f-]+)$/.test(canonicalUuid(text) ?? '')
+  const uuid = canonicalUuid(text) ?? ''
+  return /^(?:[0-]+|[f-]+)$/.test(uuid) || placeholderUuids.has(uuid)
+}
+
+/** Serial numbers that vendors leave in thousands of boards, canonical. */
+const placeholderSerials: ReadonlySet<string> = new Set([
+  'to be filled by o.e.m.',
+  'default string',
+  'system serial number',
+  'chassis serial number',
+  'not specified',
+  'not applicable',
+  'n/a',
+  'none',
+  'unknown',
+  'o.e.m.',
+  'oem',
+  '0',
+])
+
+/** Whether a serial number identifies no machine. */
+export function isPlaceholderSerial(text: string): boolean {
+  return placeholderSerials.has(canonicalSerial(text) ?? '')
 }
 
 /**

@@ -55,6 +55,19 @@ describe('a machine is recognised', () => {
   })
 })
 
+// A stranger with the same placeholder would be installed as that guest, and its disk wiped.
+test('a placeholder identifies nobody, also where a guest is defined by it', () => {
+  const ami = '03000200-0400-0500-0006-000700080009'
+  const shared = createGuestIndex([
+    make('by-placeholders', { serial: 'To be filled by O.E.M.', uuid: ami }),
+    make('by-mac', { macs: ['52:54:00:dd:00:02'] }),
+  ])
+  const facts = { serial: 'to be filled by O.E.M.', uuid: '00020003-0004-0005-0006-000700080009' }
+  expect(shared.match({ ...facts, macs: ['52:54:00:dd:00:02'] })?.by).toBe('mac 52:54:00:dd:00:02')
+  expect(shared.match({ ...facts, macs: ['52:54:00:dd:00:99'] })).toBeUndefined()
+  expect(shared.match({ uuid: ami })).toBeUndefined()
+})
+
 test('names are only names', () => {
   expect(index.byName('constructor')?.name).toBe('constructor')
   expect(index.byName('toString')).toBeUndefined()

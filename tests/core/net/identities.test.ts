@@ -10,7 +10,13 @@ import {
   plainAddress,
 } from '../../../server/core/net/address.ts'
 import { canonicalMac } from '../../../server/core/net/mac.ts'
-import { canonicalSerial, canonicalUuid, isPlaceholderUuid, swapUuid } from '../../../server/core/net/uuid.ts'
+import {
+  canonicalSerial,
+  canonicalUuid,
+  isPlaceholderSerial,
+  isPlaceholderUuid,
+  swapUuid,
+} from '../../../server/core/net/uuid.ts'
 import { anyText } from '../../support/any-text.ts'
 
 const hexByte = fc.integer({ min: 0, max: 255 }).map((byte) => byte.toString(16).padStart(2, '0'))
@@ -186,8 +192,20 @@ test('arbitrary text gives a canonical identity or undefined', () => {
 test.each([
   ['00000000-0000-0000-0000-000000000000', true],
   ['FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF', true],
+  ['03000200-0400-0500-0006-000700080009', true],
+  ['00020003-0004-0005-0006-000700080009', true],
   ['4c4c4544-0042-3510-8052-b4c04f4a3732', false],
   ['0', false],
 ])('the UUID %s identifies no machine: %s', (text, isPlaceholder) => {
   expect(isPlaceholderUuid(text)).toBe(isPlaceholder)
+})
+
+test.each([
+  [' To be filled by O.E.M.', true],
+  ['Default string', true],
+  ['0', true],
+  ['CZC1234567', false],
+  ['00', false],
+])('the serial number %j identifies no machine: %s', (text, isPlaceholder) => {
+  expect(isPlaceholderSerial(text)).toBe(isPlaceholder)
 })
