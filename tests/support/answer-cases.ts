@@ -28,6 +28,12 @@ export const answerCases = [
     pykickstart: 'F40',
   },
   {
+    golden: 'fedora-21-keys.ks',
+    guest: guestWith('fedora.ks', { ssh_keys: [key] }),
+    tree: treeWith({ id: 'fedora-21', version: '21' }),
+    pykickstart: 'F21',
+  },
+  {
     golden: 'rocky-9-static.ks',
     guest: guestWith(
       'fedora.ks',
