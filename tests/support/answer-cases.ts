@@ -49,6 +49,16 @@ export const answerCases = [
     pykickstart: 'RHEL9',
   },
   {
+    golden: 'rocky-9-ipv6.ks',
+    guest: guestWith(
+      'fedora.ks',
+      { gateway: '2001:db8:5::1', nameservers: ['2001:db8:5::53'] },
+      { ip: '2001:db8:5::17' },
+    ),
+    tree: rocky9,
+    pykickstart: 'RHEL9',
+  },
+  {
     golden: 'alma-10-plain.ks',
     guest: guestWith('fedora.ks'),
     tree: { ...rocky9, id: 'alma-10', distro: 'alma' as const, family: 'AlmaLinux', version: '10.0' },
@@ -76,6 +86,11 @@ export const answerCases = [
   },
   { golden: 'debian-12-plain.preseed', guest: guestWith('debian.preseed'), tree: debian12 },
   { golden: 'debian-12-full.preseed', guest: guestWith('debian.preseed', everything), tree: debian12 },
+  {
+    golden: 'debian-12-crypto.preseed',
+    guest: guestWith('debian.preseed', { filesystem: 'crypto', crypto_passphrase: 'correct horse' }),
+    tree: debian12,
+  },
   { golden: 'ubuntu-24.04-plain.user-data', guest: guestWith('ubuntu.user-data'), tree: ubuntu2404 },
   {
     golden: 'ubuntu-24.04-full.user-data',
