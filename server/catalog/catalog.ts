@@ -205,16 +205,23 @@ async function openFolders(
   const trouble = await cache.load()
   if (trouble !== undefined) cacheProblems.push({ severity: 'warning', where: paths.data, message: trouble })
   let templates: Templates = await readTemplates(paths.templates)
-  // One after the other: of two at once, the earlier one may end last, with what was there before.
+  const read = async (): Promise<void> => {
+    templates = await readTemplates(paths.templates)
+    options.onChange()
+  }
+  // One after the other: of two at once, the earlier one may end last, with what was there before. All who ask
+  // meanwhile wait for one more.
   let reading = Promise.resolve()
+  let next: Promise<void> | undefined
   const readTemplatesAgain = (): Promise<void> => {
-    reading = reading
+    next ??= reading
       .catch(() => undefined)
-      .then(async () => {
-        templates = await readTemplates(paths.templates)
-        options.onChange()
+      .then(() => {
+        next = undefined
+        reading = read()
+        return reading
       })
-    return reading
+    return next
   }
   let timer: NodeJS.Timeout | undefined
   const onTemplatesChanged = (): void => {

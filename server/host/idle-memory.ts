@@ -74,8 +74,8 @@ const M_ARENA_MAX = -8
 
 /**
  * Lets the threads that begin from now on share the arenas of the C library. By itself glibc gives each thread its
- * own, up to eight for each core, and malloc_trim(3) gives back the end of the first one only: after a thousand
- * machines the others kept 10 to 15 MiB. Call it before threads begin.
+ * own, up to eight for each core, and malloc_trim(3) gives back the free end of the first one only, of the others only
+ * whole pages before it: after a thousand machines they kept 10 to 15 MiB. Call it before threads begin.
  */
 export function shareArenas(): void {
   bindLibc((libc) => libc.func('int mallopt(int param, int value)'))?.(M_ARENA_MAX, mostArenas)

@@ -66,15 +66,12 @@ const localBoot = [
   ...Object.entries(efiCpus).map(
     ([grubs, efis]) => `  if [ "$grub_cpu" = "${grubs}" ]; then set cpu=${efis}; fi`,
   ),
-  '  set network=$root',
   `  for loader in ${diskLoaders.join(' ')}; do`,
   '    if search --no-floppy --set=root --file $loader; then',
   '      chainloader ($root)$loader',
   '      boot',
   '    fi',
   '  done',
-  // Other entries of a menu load their files from there.
-  '  set root=$network',
   'else',
   '  set root=(hd0)',
   '  chainloader +1',

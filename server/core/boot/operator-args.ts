@@ -32,27 +32,49 @@ export function mergeArgs(
   return all.map((arg, at) => {
     const { key } = arg.value
     const mayStay = !generated.has(arg) && repeatable.test(key)
-    const replaces = (other: Sourced<KernelArg>): boolean =>
-      other.value.key === key && other.from !== arg.from && (!mayStay || saysAgain(arg.value, other.value))
-    const later = all.slice(at + 1).find(replaces)
+    const later = all.slice(at + 1).find((other, i) => {
+      if (other.value.key !== key || other.from === arg.from) return false
+      const between = all.slice(at + 1, at + 1 + i)
+      return !mayStay || (saysAgain(arg.value, other.value) && !between.some(isSeparator))
+    })
     return later ? { ...arg, overruledBy: later.from } : arg
   })
 }
 
-/**
- * Whether a later argument with the same key leaves nothing for an earlier one to say. That is so for the same value,
- * except of separators, which divide what stands around them. It is also so for `ip=` when one of the two names no
- * device: dracut ends in `die` when one of several has none (parse-ip-opts.sh).
- */
-function saysAgain(earlier: KernelArg, later: KernelArg): boolean {
-  if (earlier.key === 'ip' && !(namesDevice(earlier.value) && namesDevice(later.value))) return true
-  return earlier.value === later.value && !/^-+$/.test(earlier.key)
+/** The kernel reads nothing behind `--`, and debian-installer gives to the new system what stands behind `---`. */
+function isSeparator({ value: { key } }: Sourced<KernelArg>): boolean {
+  return key === '--' || key === '---'
 }
 
-/** `ip=DEVICE:METHOD`, or the sixth part of `ip=ADDRESS:PEER:GATEWAY:MASK:NAME:DEVICE:METHOD` (dracut.cmdline(7)). */
-function namesDevice(ip = ''): boolean {
-  const parts = ip.replace(/\[[^\]]*\]/g, 'address').split(':')
-  return parts.length > 1 && (parts.length < 6 || parts[5] !== '')
+/**
+ * Whether a later argument with the same key leaves nothing for an earlier one to say: one console twice, one device
+ * that is configured twice. `hugepages` count for the `hugepagesz` before them, so both stay.
+ */
+function saysAgain(earlier: KernelArg, later: KernelArg): boolean {
+  if (earlier.key === 'ip') return replacesIp(earlier.value ?? '', later.value ?? '')
+  return earlier.value === later.value && !/^(?:hugepages|-)/.test(earlier.key)
+}
+
+/**
+ * dracut ends in `die` when two `ip=` are for one device, or one of several that ask for an address has no device
+ * (parse-ip-opts.sh). `ibft` configures what the firmware booted from, and stands beside others.
+ */
+function replacesIp(earlier: string, later: string): boolean {
+  if (earlier === later) return true
+  if (earlier === 'ibft' || later === 'ibft') return false
+  const [device, other] = [deviceOf(earlier), deviceOf(later)]
+  return device === '' || other === '' || device === other
+}
+
+/**
+ * The device of an `ip=`, or '': `DEVICE:METHOD`, or the sixth part of `ADDRESS:PEER:GATEWAY:MASK:NAME:DEVICE:METHOD`
+ * (dracut.cmdline(7)).
+ */
+function deviceOf(ip: string): string {
+  const [first = '', second = '', , , , sixth = ''] = ip.replace(/\[[^\]]*\]/g, 'address').split(':')
+  return /^(?:dhcp6?|on|any|both|single-dhcp|auto6|either6|link6|link-local|off|none|ibft)$/.test(second)
+    ? first
+    : sixth
 }
 
 export function effectiveArgs(args: readonly PlannedArg[]): KernelArg[] {

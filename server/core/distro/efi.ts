@@ -13,14 +13,15 @@ export const packagedEfiFolders: readonly string[] = folders
 const grub = 'grub$cpu.efi'
 
 /**
- * Where installed systems keep their first loader, in the order in which GRUB looks for them: shims before GRUBs,
- * which Secure Boot would refuse. systemd-boot and the paths for removable media come last (UEFI 2.10, 3.5.1.1).
+ * Where installed systems keep their first loader, in the order in which GRUB looks for them: shims before GRUBs, because
+ * Secure Boot refuses a GRUB without its shim. systemd-boot and the paths for removable media come last (UEFI 2.10,
+ * 3.5.1.1).
  * `$cpu` stands for UEFI's name of the processor, see `efiCpus`.
  */
 export const diskLoaders: readonly string[] = [
   ...folders.flatMap(({ folder, shim }) => (shim === undefined ? [] : [`/EFI/${folder}/${shim}`])),
-  ...folders.map(({ folder }) => `/EFI/${folder}/${grub}`),
   '/EFI/systemd/shim.efi',
+  ...folders.map(({ folder }) => `/EFI/${folder}/${grub}`),
   '/EFI/systemd/systemd-boot$cpu.efi',
   // A FAT file system finds names in any case.
   '/EFI/BOOT/BOOT$cpu.EFI',

@@ -43,7 +43,7 @@ export const configurationLimits = {
     depth: 16,
     beyond: 'a problem; what is beyond is left out, and the others are read',
   },
-  /** All of them are in memory: ours, and the 64 MiB of the template engine. Our own have 0.1 MiB. */
+  /** They are all in the server's memory, and again in the template engine's, which has 64 MiB. The shipped ones have 0.1. */
   allTemplates: {
     what: 'all templates together',
     from,

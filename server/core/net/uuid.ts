@@ -16,33 +16,41 @@ const placeholderUuids: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Whether a UUID is the placeholder of a board that was given none: all zeros or all ones (SMBIOS 7.2.1), or what its
- * maker left in thousands. It identifies no machine.
+ * Whether a UUID is the placeholder of a board that was given none: all zeros or all ones (SMBIOS 7.2.1), another byte
+ * again and again, or what its maker left in thousands. It identifies no machine.
  */
 export function isPlaceholderUuid(text: string): boolean {
   const uuid = canonicalUuid(text) ?? ''
-  return /^(?:[0-]+|[f-]+)$/.test(uuid) || placeholderUuids.has(uuid)
+  return /^(..)\1{15}$/.test(uuid.replaceAll('-', '')) || placeholderUuids.has(uuid)
 }
 
 /** Serial numbers that vendors leave in thousands of boards, canonical. */
 const placeholderSerials: ReadonlySet<string> = new Set([
   'to be filled by o.e.m.',
+  'to be filled by o.e.m',
   'default string',
   'system serial number',
+  'system serial',
   'chassis serial number',
   'not specified',
   'not applicable',
+  'not available',
   'n/a',
   'none',
+  'empty',
+  'invalid',
   'unknown',
   'o.e.m.',
   'oem',
-  '0',
 ])
+
+/** Nothing but zeros, `x` and dots, or the digits in their order: 0123456789 is on boards of several makers. */
+const placeholderDigits = /^(?:[0x. -]+|0?123456789(?:0|abcdef)?)$/
 
 /** Whether a serial number identifies no machine. */
 export function isPlaceholderSerial(text: string): boolean {
-  return placeholderSerials.has(canonicalSerial(text) ?? '')
+  const serial = canonicalSerial(text) ?? ''
+  return placeholderSerials.has(serial) || placeholderDigits.test(serial)
 }
 
 /**

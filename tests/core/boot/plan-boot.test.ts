@@ -93,7 +93,7 @@ describe('the operator has the last word', () => {
       { what: 'dropped argument', value: 'inst.lang=de_DE', from: 'profile base, overruled by guest a' },
     ])
   })
-  // dracut's parse-ip-opts.sh ends in `die` when one of several `ip=` names no device.
+  // dracut's parse-ip-opts.sh ends in `die` when one of several `ip=` names no device, or two name the same.
   test.each([
     ['the same', 'ip=dhcp', 'ip=dhcp', 'ip=dhcp'],
     [
@@ -116,6 +116,26 @@ describe('the operator has the last word', () => {
       'ip=eth0:dhcp ip=[2001:db8::5]::[2001:db8::1]:64:h:eth1:none',
     ],
     ['one console twice', 'console=tty0 console=ttyS0', 'console=tty0', 'ip=dhcp console=ttyS0 console=tty0'],
+    [
+      'one device twice',
+      'ip=eth0:dhcp',
+      'ip=10.0.0.5::10.0.0.1:24:h:eth0:none',
+      'ip=10.0.0.5::10.0.0.1:24:h:eth0:none',
+    ],
+    ['a short form without a device', 'ip=eth0:dhcp', 'ip=10.0.0.5::10.0.0.1:24', 'ip=10.0.0.5::10.0.0.1:24'],
+    ['what the firmware booted from', 'ip=ibft', 'ip=eth0:dhcp', 'ip=ibft ip=eth0:dhcp'],
+    [
+      'a console behind a separator',
+      'console=ttyS0 -- quiet',
+      'console=ttyS0',
+      'ip=dhcp console=ttyS0 -- quiet console=ttyS0',
+    ],
+    [
+      'as many pages of another size',
+      'hugepagesz=1G hugepages=4',
+      'hugepagesz=2M hugepages=4',
+      'ip=dhcp hugepagesz=1G hugepages=4 hugepagesz=2M hugepages=4',
+    ],
     ['separators', 'quiet --- a', 'b --- c', 'ip=dhcp quiet --- a b --- c'],
   ])('what a guest says again: %s', (_, profile, guest, expected) => {
     const args = [

@@ -194,6 +194,7 @@ test.each([
   ['FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF', true],
   ['03000200-0400-0500-0006-000700080009', true],
   ['00020003-0004-0005-0006-000700080009', true],
+  ['0a0a0a0a-0a0a-0a0a-0a0a-0a0a0a0a0a0a', true],
   ['4c4c4544-0042-3510-8052-b4c04f4a3732', false],
   ['0', false],
 ])('the UUID %s identifies no machine: %s', (text, isPlaceholder) => {
@@ -205,7 +206,10 @@ test.each([
   ['Default string', true],
   ['0', true],
   ['CZC1234567', false],
-  ['00', false],
+  ['00', true],
+  ['0123456789', true],
+  ['xxxxxxxx', true],
+  ['123456', false],
 ])('the serial number %j identifies no machine: %s', (text, isPlaceholder) => {
   expect(isPlaceholderSerial(text)).toBe(isPlaceholder)
 })

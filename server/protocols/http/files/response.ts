@@ -89,7 +89,8 @@ export function wholeHeaders(entry: Entry, path: CleanPath): readonly string[] {
  * would wait 34 s for the end of the connection; so a header comes first that it can do without.
  */
 export function emptyResponse(status: number, headers: readonly string[] = []): HttpResponse {
-  return { status, headers: ['Cache-Control', 'no-cache', 'Content-Length', '0', ...headers], parts: [] }
+  const first = headers.includes('Cache-Control') ? [] : ['Cache-Control', 'no-cache']
+  return { status, headers: [...first, 'Content-Length', '0', ...headers], parts: [] }
 }
 
 /** A folder as a page, or as JSON for scripts that ask for JSON and not for HTML. */
