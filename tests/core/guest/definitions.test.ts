@@ -55,6 +55,11 @@ describe('a guest that is new in the configuration', () => {
       makeGuest('old', { macs: [], serial: 'AB 12' }),
       makeGuest('web01', { macs: [], serial: 'ab 12' }),
     ],
+    [
+      'a serial number that many boards share, beside its address',
+      makeGuest('old', { macs: [], serial: 'Default string', ip: '10.0.0.5' }),
+      makeGuest('web01', { macs: [], serial: 'default string', ip: '10.0.0.5' }),
+    ],
   ])(
     'and whose machine is known by %s takes over state and story, if the old name is gone',
     (_, old, guest) => {
