@@ -42,6 +42,14 @@ echo installed as {{ hostname }}
 %end
 `
 
+/** The files that GRUB started, by the line `file path: .../File(\EFI\debian)/File(shimx64.efi)`, which is wrapped. */
+function startedByGrub(screen: string): string[] {
+  const files = screen
+    .replace(/[\r\n]/g, '')
+    .matchAll(/file path: .*?\/File\(\\EFI\\([^)]*)\)\/File\(([^)]*)\)/g)
+  return [...files].map(([, folder, file]) => `${folder}/${file}`)
+}
+
 interface World {
   readonly lan: Lan
   readonly treeboot: Treeboot
@@ -113,6 +121,7 @@ describe('the life of a guest, as its machine sees it', () => {
         await later.output.waitFor(new RegExp(disk.line), 180_000)
         expect(await later.ended).toBe(0)
         expect(later.output.text).not.toContain('guest:')
+        expect(startedByGrub(later.output.text)).toEqual(disk.loader === undefined ? [] : [disk.loader])
       }
       expect(stateOf(treeboot, 'web01')).toBe('installed')
       expect(stateOf(treeboot, 'web02')).toBe('install')

@@ -1,9 +1,8 @@
 import { join } from 'node:path'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, test } from 'vitest'
 import { requireClient, requireRoot } from '../support/clients.ts'
 import { bootGuest, expectInstall } from '../support/lab/boot.ts'
 import { type Bench, labInstaller, makeBench } from '../support/lab/lab.ts'
-import { requestsOf } from '../support/lab/requests.ts'
 
 const shim = '/usr/lib/shim/shimx64.efi.signed'
 const grub = '/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed'
@@ -61,25 +60,6 @@ describe('UEFI, an address from somebody else’s DHCP server, everything else f
       advice: ({ url }) => ({ httpUrl: `${url}/ipxe.efi`, ipxeFile: `${url}/boot.ipxe` }),
     })
     await expectInstall(booted)
-  })
-
-  test('x64: HTTP Boot of shim and GRUB, which never wait for files that are not there', async () => {
-    requireClient(shim, grub)
-    const booted = await bootGuest(bench, {
-      firmware: 'uefi-http',
-      loaders: signedChain,
-      config: { tftp: { enabled: false } },
-      advice: ({ url }) => ({ httpUrl: `${url}/shimx64.efi` }),
-    })
-    await expectInstall(booted)
-    const requests = requestsOf(booted.treeboot)
-    const loading = requests.slice(0, requests.findIndex(({ path }) => path.endsWith('/initrd.img')) + 1)
-    expect(loading.filter(({ kind }) => kind === 'not-found').length).toBeGreaterThan(3)
-    // GRUB 2.06 can wait 34 s after each response that it does not understand.
-    const pauses = loading
-      .slice(1)
-      .map(({ path, beganMs }, i) => ({ path, ms: beganMs - (loading[i]?.endedMs ?? 0) }))
-    expect(pauses.filter(({ ms }) => ms > 20_000)).toEqual([])
   })
 })
 

@@ -12,6 +12,8 @@ export interface Disk {
   readonly drive: string
   /** What it says on the serial line when it is booted. It then powers the machine off. */
   readonly line: string
+  /** The file below `EFI/` that GRUB must start, and no other: GRUB beside it would say the same line. */
+  readonly loader?: string
 }
 
 /** Starts a machine as `startMachine` does, with a disk that comes second in its boot order. */
@@ -81,5 +83,5 @@ export function uefiDisk(folder: string, installed: keyof typeof installedShims 
   // The folder in which Debian's GRUB looks, whatever its own is.
   mkdirSync(join(efi, 'debian'), { recursive: true })
   writeFileSync(join(efi, 'debian/grub.cfg'), `echo ${line}\nhalt\n`)
-  return { drive: `file=fat:rw:${join(folder, 'esp')}`, line }
+  return { drive: `file=fat:rw:${join(folder, 'esp')}`, line, loader: first }
 }
