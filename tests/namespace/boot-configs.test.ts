@@ -162,7 +162,7 @@ describe('names that mean everybody', () => {
     snapshot = snapshotOf('ignore')
     expect(await read('/pxelinux.cfg/default')).toBeUndefined()
     expect(await read('/boot/by/52:54:00:00:00:99/grub.cfg')).toBeUndefined()
-    expect(await read('/grub/grub.cfg')).toContain('chainloader ($disk)$loader')
+    expect(await read('/grub/grub.cfg')).toContain('chainloader ($root)$loader')
     expect(await read('/boot/by/52-54-00-00-00-99/ipxe', http)).toContain('exit 1')
     expect(await read('/pxelinux.cfg/default', fromWeb01)).toContain('inst.repo=')
   })
