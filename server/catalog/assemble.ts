@@ -1,9 +1,11 @@
 import type { LoadedConfig } from '../config/load.ts'
+import { cdInitrd } from '../core/distro/cd-initrd.ts'
 import type { Guest, TreeSelector } from '../core/guest/guest.ts'
 import { createGuestIndex } from '../core/guest/match.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { nearestName } from '../core/select/nearest.ts'
 import { createTreeIndex, type TreeIndex } from '../core/select/select.ts'
+import { bootablePlatforms } from '../core/tree/boot-files.ts'
 import { treeIdTrouble } from '../core/tree/names.ts'
 import type { Tree } from '../core/tree/tree.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -34,6 +36,7 @@ export function assembleSnapshot(parts: SnapshotParts): Snapshot {
       ...loaded.warnings,
       ...parts.problems,
       ...parts.trees.flatMap(treeProblems),
+      ...packagesOnly(parts.trees),
       ...guestProblems(loaded.guests, trees, templates),
     ]),
   })
@@ -60,7 +63,27 @@ function treeProblems(tree: Tree): SnapshotProblem[] {
       message: `its second stage ${tree.stage2} is missing: kernel and initrd boot, and then the installer stops`,
       remedy: 'copy that file, too, or give guests inst.stage2= with another server',
     })
+  const disc = tree.state === 'ready' ? cdInitrd(tree) : undefined
+  if (disc) problems.push({ severity: 'warning', where, message: disc.message, remedy: disc.remedy })
   return problems
+}
+
+/**
+ * Ready trees without a kernel and an initrd, such as a second disc. A repository that was published together with
+ * a tree that boots is meant to be one, and is no problem.
+ */
+function packagesOnly(trees: readonly Tree[]): SnapshotProblem[] {
+  const isPackagesOnly = (tree: Tree) => bootablePlatforms(tree).length === 0
+  const booting = new Set(trees.filter((tree) => !isPackagesOnly(tree)).map(({ release }) => release?.id))
+  return trees
+    .filter((tree) => tree.state === 'ready' && isPackagesOnly(tree))
+    .filter(({ release }) => release === undefined || !booting.has(release.id))
+    .map(({ id }) => ({
+      severity: 'warning',
+      where: `trees/${id}`,
+      message: 'packages only: it has no kernel and initrd, so no machine boots from it',
+      remedy: 'guests can use it as a repository; to install from it, add the disc or tree that boots',
+    }))
 }
 
 /**

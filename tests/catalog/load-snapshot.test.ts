@@ -80,3 +80,26 @@ test('an empty home has no trees, and says which folders are missing', async () 
     { where: join(cwd, 'trees'), message: expect.stringContaining('trees') },
   ])
 })
+
+const netinst = 'Debian GNU/Linux 12.5.0 "Bookworm" - Official amd64 NETINST with firmware 20240210-11:27'
+
+test('a disc of packages only, and the initrd of a disc, are problems that say so', async () => {
+  const cwd = temporaryFolder()
+  writeBelow(cwd, 'trees/dvd2/.disk/info', netinst.replace('NETINST', 'DVD Binary-2'))
+  writeBelow(cwd, 'trees/dvd2/pool/main/x/x.deb', 'a package')
+  writeBelow(cwd, 'trees/netinst/.disk/info', netinst)
+  for (const name of ['vmlinuz', 'initrd.gz']) writeBelow(cwd, `trees/netinst/install.amd/${name}`, 'bytes')
+  const { problems } = await loadSnapshot({ cwd })
+  const of = (id: string) => problems.find(({ where }) => where === `trees/${id}`)
+  expect(of('dvd2')).toMatchObject({
+    severity: 'warning',
+    message: expect.stringContaining('packages only'),
+  })
+  expect(of('netinst')).toMatchObject({
+    severity: 'warning',
+    message: expect.stringMatching(/install\.amd\/initrd\.gz .*No common CD-ROM drive/),
+    remedy: expect.stringContaining(
+      '/dists/bookworm/main/installer-amd64/current/images/netboot/netboot.tar.gz',
+    ),
+  })
+})

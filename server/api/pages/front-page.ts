@@ -1,4 +1,5 @@
 import type { SnapshotProblem } from '../../core/problem.ts'
+import { bootablePlatforms } from '../../core/tree/boot-files.ts'
 import type { Tree } from '../../core/tree/tree.ts'
 import { htmlText } from '../../render/quote.ts'
 
@@ -62,12 +63,18 @@ function treeSection({ trees, url }: FrontView): string {
 <th scope="row"><a href="${href(`/trees/${tree.id}/`)}">${htmlText(tree.id)}</a></th>
 <td>${htmlText([tree.family, tree.version, tree.variant].filter(Boolean).join(' '))}</td>
 <td>${htmlText(tree.arch)}</td>
-<td>${tree.state === 'ready' ? `<code>--location ${htmlText(`${url}/trees/${tree.id}`)}</code>` : htmlText(tree.reasons.join('; '))}</td>
+<td>${howToInstall(tree, url)}</td>
 </tr>`,
   )
   return `<section><h2>Trees</h2>
 <table><thead><tr><th>State</th><th>Tree</th><th>System</th><th>Arch</th><th>Install from it</th></tr></thead>
 <tbody>${rows.join('\n')}</tbody></table></section>`
+}
+
+function howToInstall(tree: Tree, url: string): string {
+  if (tree.state !== 'ready') return htmlText(tree.reasons.join('; '))
+  if (bootablePlatforms(tree).length === 0) return 'packages only'
+  return `<code>--location ${htmlText(`${url}/trees/${tree.id}`)}</code>`
 }
 
 function guestSection({ guests }: FrontView): string {

@@ -227,7 +227,8 @@ function treeProblems(
     })
   if (mainPlatform(reading.description) === undefined)
     problems.push({
-      message: 'does not name a kernel: guests can use it as a repository, but cannot boot from it',
+      message:
+        'packages only: it names no kernel, so guests can use it as a repository and cannot boot from it',
     })
   if (verdict.state === 'incoming') return problems
   for (const file of Object.keys(reading.description.checksums))

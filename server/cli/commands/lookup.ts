@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
 import { lookup, lookupResultJson } from '../../core/lookup/lookup.ts'
 import { parseLookupQuery } from '../../core/lookup/query.ts'
+import { notesOf } from '../../core/lookup/result.ts'
 import { formats, isFormat, renderPlan } from '../../render/render.ts'
 import { cliInputs } from '../cli-requester.ts'
 import { readStoredStates } from '../guest-store.ts'
@@ -51,7 +52,11 @@ async function runLookup({ config, json: _, as, ...query }: LookupOptions, io: C
     const near = result.nearest.length > 0 ? `; nearest: ${result.nearest.join(', ')}` : ''
     io.err(`treeboot: ${result.why}${near}\n`)
     io.exit(exitCodes.notFound)
-  } else if (as === 'json' || !isFormat(as)) {
+    return
+  }
+  // Standard output is for scripts.
+  for (const note of notesOf(result.plan)) io.err(`treeboot: note: ${note}\n`)
+  if (as === 'json' || !isFormat(as)) {
     // Unlike `renderPlan`, this JSON also has the other trees that matched.
     io.out(json(lookupResultJson(result)))
   } else {

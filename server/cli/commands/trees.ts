@@ -29,7 +29,7 @@ function describeTrees(trees: readonly Tree[]): string {
     tree.id,
     [tree.family, tree.version, tree.variant].filter(Boolean).join(' '),
     tree.arch,
-    Object.keys(tree.platforms).join(' '),
+    Object.keys(tree.platforms).join(' ') || 'packages only',
   ])
   const reasons = trees.flatMap((tree) => tree.reasons.map((reason) => `${tree.id}: ${reason}\n`))
   return `${table([['STATE', 'TREE', 'SYSTEM', 'ARCH', 'PLATFORMS'], ...rows])}${reasons.length > 0 ? `\n${reasons.join('')}` : ''}`

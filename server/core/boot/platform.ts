@@ -52,6 +52,6 @@ function none(tree: Tree, why: string): PlatformChoice {
   })
   return {
     found: false,
-    why: `${why}; it has ${platforms.length > 0 ? platforms.join(', ') : 'no platform at all'}`,
+    why: `${why}; it has ${platforms.length > 0 ? platforms.join(', ') : 'packages only'}`,
   }
 }

@@ -11,6 +11,7 @@ export const debian = {
       installer: 'debian-installer',
       efi: { folder: 'devuan' },
       template: 'debian.preseed',
+      netboot: { archive: 'http://deb.devuan.org/devuan' },
     },
     proxmox: {
       name: 'Proxmox',
@@ -41,6 +42,10 @@ export const debian = {
       rolling: { stable: 1, testing: 3, sid: 5, unstable: 5 },
       efi: { folder: 'debian', shim: 'shim$cpu.efi' },
       template: 'debian.preseed',
+      netboot: {
+        archive: 'https://deb.debian.org/debian',
+        old: { before: '11', archive: 'http://archive.debian.org/debian' },
+      },
     },
   },
   // `install.amd` and its like are folders of Debian's media, `debian-installer` of its netboot.tar.gz.

@@ -12,6 +12,7 @@ export const kali = {
       rolling: { rolling: 5 },
       efi: { folder: 'kali' },
       template: 'debian.preseed',
+      netboot: { archive: 'http://http.kali.org/kali', suite: 'kali-rolling' },
     },
   },
 } as const satisfies Family

@@ -43,6 +43,20 @@ export interface DistroRecord {
   readonly efi?: EfiFolder
   /** The template of `kickstart-templates/` for its guests. */
   readonly template?: string
+  /** Where its archive has debian-installer's images for network boot. */
+  readonly netboot?: NetbootArchive
+}
+
+/** The images lie in `<archive>/dists/<suite>/main/installer-<arch>/current/images/netboot/netboot.tar.gz`. */
+export interface NetbootArchive {
+  /** URL of the archive, without a slash at the end. */
+  readonly archive: string
+  /** Left out: the code name of the tree. */
+  readonly suite?: string
+  /** Its architectures, canonical. Left out: all. */
+  readonly archs?: readonly string[]
+  /** Where the releases before a version were moved to. */
+  readonly old?: { readonly before: string; readonly archive: string }
 }
 
 /** Distributions that are released, named or laid out together. */

@@ -28,6 +28,8 @@ export const ubuntu = {
       },
       efi: { folder: 'ubuntu', shim: 'shim$cpu.efi' },
       template: 'ubuntu.user-data',
+      // The archive has the other architectures elsewhere, at ports.ubuntu.com.
+      netboot: { archive: 'http://archive.ubuntu.com/ubuntu', archs: ['x86_64', 'i386'] },
     },
     mint: { name: 'Linux Mint', aliases: ['linuxmint'], family: /\bmint\b/, installer: 'unknown' },
   },

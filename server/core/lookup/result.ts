@@ -1,6 +1,7 @@
 import { formatCmdline, formatKernelArg } from '../boot/kernel-args.ts'
 import type { BootFile, InstallPlan } from '../boot/plan.ts'
 import { urlOfPath } from '../boot/urls.ts'
+import { cdInitrd } from '../distro/cd-initrd.ts'
 import type { VirtType } from '../guest/guest.ts'
 
 /** One boot image in the result of a lookup. */
@@ -35,6 +36,8 @@ export interface LookupResultJson {
   readonly location: string
   /** Ids of the other trees that matched, best first. */
   readonly others: readonly string[]
+  /** What a person should know before booting this, a sentence each: that the initrd is one of a disc. */
+  readonly notes: readonly string[]
 }
 
 export function installResultJson(plan: InstallPlan, others: readonly string[] = []): LookupResultJson {
@@ -49,7 +52,14 @@ export function installResultJson(plan: InstallPlan, others: readonly string[] =
     cmdline: formatCmdline(plan.args),
     location: plan.location,
     others,
+    notes: notesOf(plan),
   }
+}
+
+/** The notes of a result, for JSON and for the commands. */
+export function notesOf({ tree }: InstallPlan): readonly string[] {
+  const disc = cdInitrd(tree)
+  return disc ? [`${disc.message}; ${disc.remedy}`] : []
 }
 
 function lookupFile(plan: InstallPlan, file: BootFile): LookupFile {

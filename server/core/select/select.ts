@@ -2,11 +2,14 @@ import { defined } from '../defined.ts'
 import { parseDistro } from '../distro/distro.ts'
 import { groupBy } from '../group-by.ts'
 import type { TreeSelector } from '../guest/guest.ts'
+import { canonicalArch } from '../tree/arch.ts'
+import { bootablePlatforms } from '../tree/boot-files.ts'
 import type { Release, Tree } from '../tree/tree.ts'
 import { closestTrees, maxClosest, scoresByTests, scoresByWords, wordsOf } from './closest.ts'
 import { nearestName } from './nearest.ts'
 import {
   betterFirst,
+  bootingFirst,
   type DistroGroup,
   groupByDistro,
   groupFor,
@@ -53,7 +56,7 @@ export interface TreeIndex {
    */
   asOf(versions: ReadonlyMap<string, number>): TreeIndex
   /**
-   * The ready tree that fits best: the newest version wins, then the better variant, then the newest files.
+   * The ready tree that fits best: one that boots, then the newest version, the better variant, the newest files.
    */
   select(selector: TreeSelector): Selection
 }
@@ -122,16 +125,13 @@ function byReleaseId(trees: readonly Tree[]): Map<string, Tree> {
   const several = new Set<string>()
   for (const tree of trees) {
     const releaseId = tree.release?.id
-    if (releaseId === undefined || !tree.id.startsWith(`${releaseId}/`) || !boots(tree)) continue
+    if (releaseId === undefined || !tree.id.startsWith(`${releaseId}/`)) continue
+    if (bootablePlatforms(tree).length === 0) continue
     if (found.has(releaseId)) several.add(releaseId)
     found.set(releaseId, tree)
   }
   for (const releaseId of several) found.delete(releaseId)
   return found
-}
-
-function boots({ platforms }: Tree): boolean {
-  return Object.values(platforms).some((images) => images.kernel !== undefined)
 }
 
 function selectById(id: string, ids: ReadonlyMap<string, Tree>, { best, places }: Arrangement): Selection {
@@ -144,10 +144,8 @@ function selectById(id: string, ids: ReadonlyMap<string, Tree>, { best, places }
 function selectByTraits(wanted: Traits, arrangement: Arrangement): Selection {
   const { best } = arrangement
   const group = groupFor(wanted, arrangement.groups)
-  // A group has one distribution only, so none is to be preferred in it.
-  const matches = group
-    ? readyInGroup(group, wanted)
-    : preferExact(readyMatches(best, traitTests(wanted)), wanted)
+  // A group has one distribution and one arch only, and those that boot it stand first.
+  const matches = group ? readyInGroup(group, wanted) : readyAmong(best, wanted)
   if (matches[0]) return { found: true, tree: matches[0], others: matches.slice(1) }
   const tests = traitTests(wanted)
   const scores = scoresByTests(best, tests)
@@ -162,15 +160,23 @@ function selectByTraits(wanted: Traits, arrangement: Arrangement): Selection {
 /** The group has the distribution and the arch; the rest is tested. */
 function readyInGroup(group: DistroGroup, { version, variant }: Traits): readonly Tree[] {
   const tests = traitTests(defined({ version, variant }))
-  return tests.length === 0 ? group.ready : readyMatches(ofVersion(group, version), tests)
+  return tests.length === 0 ? group.ready : treesOf(readyMatches(ofVersion(group, version), tests))
 }
 
-function readyMatches(candidates: readonly IndexedTree[], tests: readonly TraitTest[]): readonly Tree[] {
-  const found: Tree[] = []
-  for (const candidate of candidates)
-    if (candidate.tree.state === 'ready' && tests.every(({ fits }) => fits(candidate)))
-      found.push(candidate.tree)
-  return found
+/** Several distributions and arches: those named exactly come first, and what boots before all others. */
+function readyAmong(best: readonly IndexedTree[], wanted: Traits): readonly Tree[] {
+  const matches = preferExact(readyMatches(best, traitTests(wanted)), wanted)
+  return treesOf(bootingFirst(matches, canonicalArch(wanted.arch ?? '')))
+}
+
+function treesOf(candidates: readonly IndexedTree[]): readonly Tree[] {
+  return candidates.map(({ tree }) => tree)
+}
+
+function readyMatches(candidates: readonly IndexedTree[], tests: readonly TraitTest[]): IndexedTree[] {
+  return candidates.filter(
+    (candidate) => candidate.tree.state === 'ready' && tests.every(({ fits }) => fits(candidate)),
+  )
 }
 
 /**
@@ -189,11 +195,11 @@ function misspelt(wanted: Traits, arrangement: Arrangement): readonly Tree[] | u
  * Puts the trees of the named distribution first: `centos` also means CentOS Stream, and `sle` every SUSE
  * Linux Enterprise.
  */
-function preferExact(trees: readonly Tree[], wanted: Traits): readonly Tree[] {
+function preferExact(matches: readonly IndexedTree[], wanted: Traits): readonly IndexedTree[] {
   const distro = wanted.distro === undefined ? undefined : parseDistro(wanted.distro)
-  const exact = trees.filter((tree) => tree.distro === distro)
-  if (exact.length === 0 || exact.length === trees.length) return trees
-  return [...exact, ...trees.filter((tree) => tree.distro !== distro)]
+  const exact = matches.filter(({ tree }) => tree.distro === distro)
+  if (exact.length === 0 || exact.length === matches.length) return matches
+  return [...exact, ...matches.filter(({ tree }) => tree.distro !== distro)]
 }
 
 function stripSlashes(id: string): string {

@@ -2,6 +2,7 @@ import { coveredBy, parseDistro } from '../distro/distro.ts'
 import { groupBy } from '../group-by.ts'
 import type { TreeSelector } from '../guest/guest.ts'
 import { canonicalArch } from '../tree/arch.ts'
+import { bootablePlatforms } from '../tree/boot-files.ts'
 import type { Tree } from '../tree/tree.ts'
 import { compareParsed, parseVersion, type Version, versionMatcher } from '../tree/version.ts'
 
@@ -19,11 +20,11 @@ export interface IndexedTree {
   /** Its variant and the ids of its repositories: a BaseOS tree with AppStream is an AppStream tree, too. */
   readonly variants: ReadonlySet<string>
   readonly variantRank: number
-  readonly bootable: boolean
+  /** The arches, canonical, that the tree has a kernel and an initrd for; empty for packages only. */
+  readonly boots: ReadonlySet<string>
 }
 
 export function indexTree(tree: Tree): IndexedTree {
-  const images = Object.values(tree.platforms)
   return {
     tree,
     family: tree.family.toLowerCase(),
@@ -32,19 +33,19 @@ export function indexTree(tree: Tree): IndexedTree {
     arches: new Set([tree.arch, ...Object.keys(tree.platforms)].map(canonicalArch)),
     variants: new Set([tree.variant, ...tree.repositories.map(({ id }) => id)].map(squeezeVariant)),
     variantRank: variantRank(tree.variant),
-    bootable: images.some(({ kernel, initrd }) => kernel !== undefined && initrd !== undefined),
+    boots: new Set(bootablePlatforms(tree).map(canonicalArch)),
   }
 }
 
 /**
- * Newest version first; then full trees before special ones, then trees that boot, then the newest files; the
- * id settles the rest.
+ * Trees that boot before trees of packages only, since a second disc may be newer than the first. Then the newest
+ * version, then full trees before special ones, then the newest files; the id settles the rest.
  */
 export function betterFirst(a: IndexedTree, b: IndexedTree): number {
   return (
+    Number(b.boots.size > 0) - Number(a.boots.size > 0) ||
     compareParsed(b.version, a.version) ||
     a.variantRank - b.variantRank ||
-    Number(b.bootable) - Number(a.bootable) ||
     b.tree.modifiedMs - a.tree.modifiedMs ||
     Number(a.tree.id > b.tree.id) - Number(a.tree.id < b.tree.id)
   )
@@ -65,7 +66,23 @@ export function groupByDistro(best: readonly IndexedTree[]): ReadonlyMap<string,
   const lists = groupBy(best, ({ tree, arches }) => {
     return [...new Set(['', ...arches])].map((arch) => groupKey(tree.distro, arch))
   })
-  return new Map([...lists].map(([key, candidates]) => [key, groupOf(candidates)]))
+  return new Map(
+    [...lists].map(([key, candidates]) => {
+      const [, arch = ''] = key.split(' ')
+      return [key, groupOf(bootingFirst(candidates, arch))]
+    }),
+  )
+}
+
+/**
+ * The candidates that boot the arch before those that do not, each part in its order: a tree of packages never wins
+ * over one that boots. Without an arch, any kernel with its initrd counts.
+ */
+export function bootingFirst(candidates: readonly IndexedTree[], arch: string): readonly IndexedTree[] {
+  const boots = ({ boots }: IndexedTree) => (arch === '' ? boots.size > 0 : boots.has(arch))
+  const booting = candidates.filter(boots)
+  if (booting.length === 0 || booting.length === candidates.length) return candidates
+  return [...booting, ...candidates.filter((candidate) => !boots(candidate))]
 }
 
 function groupOf(candidates: readonly IndexedTree[]): DistroGroup {

@@ -24,6 +24,14 @@ export function mainPlatform(description: Pick<Description, 'arch' | 'platforms'
   return Object.keys(description.platforms).find((name) => description.platforms[name]?.kernel !== undefined)
 }
 
+/** The platforms that have a kernel and an initrd; none for a tree of packages only. */
+export function bootablePlatforms({ platforms }: Pick<Description, 'platforms'>): readonly string[] {
+  return Object.keys(platforms).filter((name) => {
+    const images = platforms[name]
+    return images?.kernel !== undefined && images.initrd !== undefined
+  })
+}
+
 export function bootFiles(description: Pick<Description, 'arch' | 'platforms' | 'stage2'>): BootFiles {
   const main = mainPlatform(description)
   const required = new Set<string>()

@@ -1,4 +1,5 @@
 import { defined } from '../defined.ts'
+import { cdInitrd } from '../distro/cd-initrd.ts'
 import { distroName, distroOf, parseDistro } from '../distro/distro.ts'
 import { recordOf } from '../distro/families.ts'
 import { bootImagesIn, stage2Paths } from '../distro/layouts.ts'
@@ -206,5 +207,7 @@ function withFindings(description: Description, evidence: TreeEvidence): Descrip
     if (size === undefined) problems.push({ message: `${path} is named, but missing` })
     else if (size === 0) problems.push({ message: `${path} is empty` })
   }
+  const disc = cdInitrd(description)
+  if (disc) problems.push({ message: `${disc.message}; ${disc.remedy}` })
   return { ...description, problems }
 }

@@ -50,6 +50,7 @@ describe('the JSON of a result', () => {
         'inst.repo=http://192.0.2.1:8080/trees/fedora/40/x86_64 ip=dhcp inst.ks=http://192.0.2.1:8080/ks/web01 console=ttyS0',
       location: 'http://192.0.2.1:8080/trees/fedora/40/x86_64',
       others: [],
+      notes: [],
     })
   })
   test('has null for unknown values', () => {

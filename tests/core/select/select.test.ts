@@ -191,3 +191,82 @@ test('the id under which several trees were published together finds the one tha
   const exact = createTreeIndex([base, fakeTree({ id: 'rhel9', ...alma })])
   expect(exact.byId('rhel9')?.id).toBe('rhel9')
 })
+
+describe('a tree of packages only never wins over one that boots', () => {
+  const deb = { family: 'Debian GNU/Linux', distro: 'debian', arch: 'amd64' } as const
+  const rocky = { family: 'Rocky Linux', distro: 'rocky' } as const
+  const images = { kernel: 'k', initrd: 'i', others: {} }
+
+  test.each<[string, Parameters<typeof fakeTree>[0][], TreeSelector, string]>([
+    [
+      'a newer second disc beside a netinst',
+      [
+        { id: 'dvd2', ...deb, version: '12.5', variant: 'DVD', platforms: {} },
+        { id: 'netinst', ...deb, version: '12.5', variant: 'NETINST' },
+      ],
+      { distro: 'debian', version: '12', arch: 'amd64' },
+      'netinst',
+    ],
+    [
+      'a second disc of a newer version',
+      [
+        { id: 'dvd2', ...deb, version: '12.5', platforms: {} },
+        { id: 'dvd1', ...deb, version: '12.4' },
+      ],
+      { distro: 'debian', version: '12', arch: 'amd64' },
+      'dvd1',
+    ],
+    [
+      'AppStream of a newer minor version, without an arch in the question',
+      [
+        { id: 'appstream', ...rocky, version: '9.5', variant: 'AppStream', platforms: {} },
+        { id: 'baseos', ...rocky, version: '9.4', variant: 'BaseOS' },
+      ],
+      { distro: 'rocky' },
+      'baseos',
+    ],
+    [
+      'by a version alone',
+      [
+        { id: 'appstream', ...rocky, version: '9.5', platforms: {} },
+        { id: 'baseos', ...rocky, version: '9.4' },
+      ],
+      { version: '9' },
+      'baseos',
+    ],
+    [
+      'a tree of the arch that boots another one only',
+      [
+        { id: 'mixed', ...rocky, version: '9.5', platforms: { aarch64: images } },
+        { id: 'plain', ...rocky, version: '9.4' },
+      ],
+      { distro: 'rocky', arch: 'x86_64' },
+      'plain',
+    ],
+    [
+      'a kernel without an initrd is no pair',
+      [
+        { id: 'half', ...rocky, version: '9.5', platforms: { x86_64: { kernel: 'k', others: {} } } },
+        { id: 'plain', ...rocky, version: '9.4' },
+      ],
+      { distro: 'rocky', arch: 'amd64' },
+      'plain',
+    ],
+    [
+      'a distribution with exactly this name, which does not boot, beside one that it covers',
+      [
+        { id: 'centos', family: 'CentOS', distro: 'centos', version: '9', platforms: {} },
+        { id: 'stream', family: 'CentOS Stream', distro: 'centos-stream', version: '9' },
+      ],
+      { distro: 'centos', version: '9' },
+      'stream',
+    ],
+  ])('%s', (_, some, selector, id) => {
+    expect(pick(selector, createTreeIndex(some.map(fakeTree)))).toBe(id)
+  })
+
+  test('asked for by its id, it is found', () => {
+    const index = createTreeIndex([fakeTree({ id: 'dvd2', ...deb, platforms: {} })])
+    expect(pick({ id: 'dvd2' }, index)).toBe('dvd2')
+  })
+})
