@@ -1,7 +1,7 @@
 import { Failure, failureMessage } from '../core/failure.ts'
 import { groupBy } from '../core/group-by.ts'
 import { internalRequester } from '../core/net/requester.ts'
-import { bootFiles } from '../core/tree/boot-files.ts'
+import { bootFiles, isPatchedByMastering } from '../core/tree/boot-files.ts'
 import { concludeTree } from '../core/tree/conclude.ts'
 import type { Description } from '../core/tree/tree.ts'
 import { type CleanPath, cleanPath } from '../files/path.ts'
@@ -39,6 +39,13 @@ export interface VerifyReport {
   readonly findings: readonly Finding[]
 }
 
+/** What was wrong with one file that is there. */
+interface Comparison {
+  readonly finding: Finding
+  /** Whether it was read, and only its size or digest is not the one that a document names. */
+  readonly differs: boolean
+}
+
 /**
  * How many files are looked up or hashed at once. More would occupy the thread pool, which the services need
  * too. Looking up runs beside hashing, since with 60,000 files each of the two takes seconds.
@@ -72,7 +79,8 @@ export async function verifyTree(tree: TreeToVerify, options: VerifyTreeOptions)
       const entry = await lookup.entry(path)
       if (entry?.kind === 'file') {
         files++
-        findings.push(...(await checkFile(entry, name, expected, hasher)))
+        const found = await compareFile(entry, name, expected, hasher)
+        if (found) findings.push(withMastering(found, description))
         return
       }
       findings.push(...missingFile(name, expected, options.partial ?? false))
@@ -155,7 +163,7 @@ function missingFile(path: string, expected: readonly ExpectedFile[], partial: b
 /**
  * Compares the size and the digests of one file with those in all documents that name it.
  *
- * @param path As the findings show it.
+ * @param path As the finding shows it.
  * @param hasher It expects already what `expectedBytes` says of the file.
  */
 export async function checkFile(
@@ -164,29 +172,49 @@ export async function checkFile(
   expected: readonly ExpectedFile[],
   hasher: Hasher,
 ): Promise<Finding[]> {
-  const error = (message: string): Finding[] => [{ severity: 'error', path, message }]
+  const found = await compareFile(entry, path, expected, hasher)
+  return found ? [found.finding] : []
+}
+
+async function compareFile(
+  entry: Entry,
+  path: string,
+  expected: readonly ExpectedFile[],
+  hasher: Hasher,
+): Promise<Comparison | undefined> {
+  const error = (message: string, differs: boolean): Comparison => ({
+    finding: { severity: 'error', path, message },
+    differs,
+  })
   const algorithms = new Set(expected.flatMap(({ digest }) => (digest ? [digest.algorithm] : [])))
   // From now on the total of the progress contains the real size.
   hasher.expect((algorithms.size > 0 ? entry.size : 0) - expectedBytes(expected))
   const wrongSize = expected.find(({ size }) => size !== undefined && size !== entry.size)
   if (wrongSize) {
     hasher.skip(algorithms.size > 0 ? entry.size : 0)
-    return error(`has ${entry.size} bytes; ${wrongSize.by} says ${wrongSize.size}`)
+    return error(`has ${entry.size} bytes; ${wrongSize.by} says ${wrongSize.size}`, true)
   }
-  if (algorithms.size === 0) return []
+  if (algorithms.size === 0) return undefined
   let found: Digests
   try {
     found = await hasher.digests(entry, [...algorithms])
   } catch (cause) {
     hasher.signal?.throwIfAborted()
-    return error(`cannot be read: ${failureMessage(cause)}`)
+    return error(`cannot be read: ${failureMessage(cause)}`, false)
   }
   for (const { digest, by } of expected) {
     const hex = digest && found[digest.algorithm]
     if (!digest || hex === digest.hex.toLowerCase()) continue
-    return error(`is damaged: ${digest.algorithm} is ${hex}; ${by} says ${digest.hex}`)
+    return error(`is damaged: ${digest.algorithm} is ${hex}; ${by} says ${digest.hex}`, true)
   }
-  return []
+  return undefined
+}
+
+/** A difference in a file that mastering patches is no fault: see `isPatchedByMastering`. */
+function withMastering({ finding, differs }: Comparison, description: Description | undefined): Finding {
+  if (!differs || !isPatchedByMastering(finding.path, description)) return finding
+  const message = `${finding.message}; the program that wrote the disc may have patched it`
+  return { ...finding, severity: 'warning', message }
 }
 
 function sorted(findings: readonly Finding[]): Finding[] {

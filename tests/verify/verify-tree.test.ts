@@ -111,6 +111,40 @@ test("Debian's Release and Packages are followed", async () => {
   expect((await verify(folder)).findings.map(({ path }) => path)).toEqual(['pool/main/a/a.deb'])
 })
 
+describe('files that the program which writes a disc patches', () => {
+  const pair = ['casper/vmlinuz', 'casper/initrd']
+  const withList = (...names: string[]) => {
+    const folder = temporaryFolder()
+    const digest = createHash('md5').update('as listed').digest('hex')
+    for (const name of [...pair, ...names]) writeBelow(folder, name, 'as listed')
+    writeBelow(folder, '.disk/info', 'Ubuntu-Server 24.04.1 LTS "Noble Numbat" - Release amd64 (20240827)')
+    writeBelow(folder, 'md5sum.txt', [...pair, ...names].map((name) => `${digest}  ./${name}\n`).join(''))
+    return folder
+  }
+  test.each([
+    ['boot/grub/i386-pc/eltorito.img', 'warning'],
+    ['isolinux/isolinux.bin', 'warning'],
+    ['boot/x86_64/loader/isolinux.bin', 'warning'],
+    ['images/eltorito.img', 'warning'],
+    ['boot.catalog', 'warning'],
+    ['isolinux/boot.cat', 'warning'],
+    ['boot/grub/efi.img', 'warning'],
+    ['casper/vmlinuz', 'error'],
+    ['casper/initrd', 'error'],
+    ['casper/filesystem.squashfs', 'error'],
+    ['EFI/boot/grubx64.efi', 'error'],
+    ['boot/grub/grub.cfg', 'error'],
+    ['isolinux/isolinux.cfg', 'error'],
+    ['boot/eltorito.img.txt', 'error'],
+  ])('a change of %s is a %s', async (name, severity) => {
+    const folder = withList(name)
+    expect((await verify(folder)).findings).toEqual([])
+    writeBelow(folder, name, 'it differs')
+    const { findings } = await verify(folder)
+    expect(findings.map((finding) => [finding.path, finding.severity])).toEqual([[name, severity]])
+  })
+})
+
 test('lists of checksums in every dialect', () => {
   const hex = 'a'.repeat(64)
   const { entries, unreadableLines } = parseChecksumList(

@@ -1,7 +1,7 @@
 import { defined } from '../../core/defined.ts'
 import { distroOf } from '../../core/distro/distro.ts'
 import { deepFreeze } from '../../core/freeze.ts'
-import { dropMissingPlatforms, mainPlatform } from '../../core/tree/boot-files.ts'
+import { dropMissingPlatforms, isPatchedByMastering, mainPlatform } from '../../core/tree/boot-files.ts'
 import { judgeTree, type SettleTimes, type TreeVerdict } from '../../core/tree/settle.ts'
 import type { Tree, TreeProblem } from '../../core/tree/tree.ts'
 import type { BackgroundVerifier } from '../../verify/background-verifier.ts'
@@ -167,7 +167,12 @@ export class TrackedTree {
     const { published } = this.#reading
     const checked = verifier.check(describedFiles(this.#reading), verify)
     // Faults that somebody accepted when publishing do not make the version broken.
-    const damaged = checked.damaged.filter(({ path }) => !published?.accepted?.paths.includes(path))
+    const { description } = this.#reading
+    const damaged = checked.damaged.filter(
+      ({ path, found }) =>
+        !published?.accepted?.paths.includes(path) &&
+        !(found !== undefined && isPatchedByMastering(path, description)),
+    )
     // A published version was verified before: it is offered at once, and verified again meanwhile.
     const trusted = published !== undefined && !this.#modifiedAfterPublish
     const unverified = verify && !trusted ? checked.unverified : []

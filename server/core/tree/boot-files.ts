@@ -68,3 +68,33 @@ export function dropMissingPlatforms(
   }
   return { platforms, problems }
 }
+
+/**
+ * Files that the program which writes a disc patches after the checksums were made. With `-boot-info-table` xorriso
+ * writes the disc's size and the image's place into the El Torito image (`isolinux.bin`, GRUB's `eltorito.img`); the
+ * boot catalog exists only on the disc; remastered discs get another EFI image; and lists name each other. They boot
+ * the disc itself: no installer fetches them, and no loader of ours.
+ */
+const patched = [
+  /(?:^|\/)(?:isolinux|isolinux-debug)\.bin$/,
+  /(?:^|\/)(?:eltorito|cdboot)\.img$/,
+  /(?:^|\/)i386-pc\/[^/]+\.img$/,
+  /(?:^|\/)(?:boot|isolinux)\.cat(?:alog)?$/,
+  /(?:^|\/)boot_hybrid\.img$/,
+  /(?:^|\/)efi(?:boot)?\.img$/,
+  /(?:^|\/)boot\/[^/]+\/efi$/,
+  /(?:^|\/)(?:sha(?:1|256|512)|md5)sums?(?:\.txt)?$/i,
+]
+
+/**
+ * Whether mastering patches a file, so that a checksum which differs is no damage. Never a file that a boot from the
+ * network needs.
+ */
+export function isPatchedByMastering(
+  path: string,
+  description: Pick<Description, 'arch' | 'platforms' | 'stage2'> | undefined,
+): boolean {
+  if (!patched.some((pattern) => pattern.test(path))) return false
+  const needed = description && bootFiles(description)
+  return !needed?.required.includes(path) && !needed?.optional.includes(path)
+}

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { bootFiles, dropMissingPlatforms, mainPlatform } from '../../../server/core/tree/boot-files.ts'
+import {
+  bootFiles,
+  dropMissingPlatforms,
+  isPatchedByMastering,
+  mainPlatform,
+} from '../../../server/core/tree/boot-files.ts'
 import { stating } from '../../support/stating.ts'
 
 const tree = {
@@ -73,4 +78,12 @@ describe('platforms whose images are missing', () => {
       'x86_64',
     ])
   })
+})
+
+test('a file that mastering patches is not one that a boot needs', () => {
+  const said = { arch: 'x86_64', platforms: {} }
+  expect(isPatchedByMastering('md5sum.txt', said)).toBe(true)
+  expect(isPatchedByMastering('boot/efi.img', undefined)).toBe(true)
+  const images = { kernel: 'boot/vmlinuz', initrd: 'boot/efi.img', others: {} }
+  expect(isPatchedByMastering('boot/efi.img', { ...said, platforms: { x86_64: images } })).toBe(false)
 })
