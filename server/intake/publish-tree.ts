@@ -14,7 +14,7 @@ import type { Acceptance, VersionRecord } from '../versions/record.ts'
 import type { Staged, VersionStore } from '../versions/version-store.ts'
 
 /** A folder or image to verify and to publish as a version. */
-export interface PublishRequest extends Omit<Staged, 'accepted' | 'signed'> {
+export interface PublishRequest extends Omit<Staged, 'accepted' | 'signed' | 'sha256'> {
   /**
    * Paths of the trees in it, relative to `path`; `.` is `path` itself. A mirror of EL 9 has two:
    * `BaseOS/x86_64/os` and `AppStream/x86_64/os`.
@@ -39,6 +39,8 @@ interface Verdict {
   readonly description: Description | undefined
   readonly findings: readonly Finding[]
   readonly signatures: readonly SignatureNote[]
+  /** SHA-256 of the boot images, by path relative to the path of the request. */
+  readonly sha256: Readonly<Record<string, string>>
 }
 
 export type PublishResult = Verdict &
@@ -72,12 +74,13 @@ export async function publishTree(
     outcome === 'good' && key !== undefined ? [{ document, key }] : [],
   )
   const signed = goodSignatures.length > 0 ? goodSignatures : undefined
+  const { sha256 } = verdict
   const record = await store.publish({
     id,
     kind,
     path,
     source,
-    ...defined({ by, upstream, replace, accepted, signed }),
+    ...defined({ by, upstream, replace, accepted, signed, sha256 }),
   })
   return { outcome: 'published', record, ...verdict }
 }
@@ -118,7 +121,13 @@ async function verifyRequest(request: PublishRequest, options: Partial<VerifyTre
       ...reports.flatMap(({ at, report }) => findingsOf(at, report)),
     ],
     signatures: signaturesOf(reports),
+    sha256: Object.fromEntries(reports.flatMap(sha256Of)),
   }
+}
+
+/** With paths relative to the request's path, which may hold several trees. */
+function sha256Of({ at, report }: TreeReport): [string, string][] {
+  return Object.entries(report.sha256).map(([path, hex]) => [pathInRequest(at, path), hex])
 }
 
 /** Each signature once: trees beside each other share repositories, so two reports may have the same note. */

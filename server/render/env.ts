@@ -13,8 +13,6 @@ export function renderEnv(plan: BootPlan): string {
 function variables(plan: BootPlan): Record<string, string> {
   switch (plan.kind) {
     case 'install': {
-      const sha256 = (digest: typeof plan.kernel.digest): string =>
-        digest?.algorithm === 'sha256' ? digest.hex : ''
       return {
         PLAN: plan.kind,
         GUEST: plan.guest?.name ?? '',
@@ -26,9 +24,9 @@ function variables(plan: BootPlan): Record<string, string> {
         VIRT: plan.virt,
         PLATFORM: plan.platform,
         KERNEL: urlOfPath(plan.urls.http, plan.kernel.urlPath),
-        KERNEL_SHA256: sha256(plan.kernel.digest),
+        KERNEL_SHA256: plan.kernel.sha256 ?? '',
         INITRD: urlOfPath(plan.urls.http, plan.initrd.urlPath),
-        INITRD_SHA256: sha256(plan.initrd.digest),
+        INITRD_SHA256: plan.initrd.sha256 ?? '',
         CMDLINE: formatCmdline(plan.args),
         LOCATION: plan.location,
         ANSWERS: plan.answerFile ?? '',

@@ -16,17 +16,21 @@ import type { VerifyCache } from './verify-cache.ts'
  */
 const filesAtOnce = 2
 
-/** A file of a tree together with the digest that a descriptor names for it. */
-export interface DescribedFile {
+/** A file of a tree that is read: to compare it, or only to know its SHA-256. */
+export interface FileToRead {
   /** Relative to the tree, for messages. */
   readonly path: string
   readonly stamp: Stamp
-  readonly expected: Digest
+  /** The digest that a descriptor names. */
+  readonly expected?: Digest
 }
 
-/** Which files of a tree are not verified yet, and which are damaged. Paths are relative to the tree. */
+/** What is known of the files of a tree. Paths are relative to the tree. */
 export interface Verification {
+  /** Files whose digest is named and not computed yet. */
   readonly unverified: readonly string[]
+  /** Files without a named digest that were not read yet. */
+  readonly unread: readonly string[]
   readonly damaged: readonly DamagedFile[]
 }
 
@@ -65,25 +69,40 @@ export class BackgroundVerifier {
   }
 
   /**
-   * Compares these files with the digests that are known now. A digest that is not known yet is queued to be
+   * Compares these files with the digests that are known now, and finds out which are not read yet. A digest that is not known yet is queued to be
    * computed, unless `enqueue` is false.
    */
-  check(files: readonly DescribedFile[], enqueue: boolean): Verification {
+  check(files: readonly FileToRead[], enqueue: boolean): Verification {
     const unverified: string[] = []
+    const unread: string[] = []
     const damaged: DamagedFile[] = []
     for (const { path, stamp, expected } of files) {
-      const found = this.#cache.get(stamp, expected.algorithm)
-      const unreadable = this.#unreadable.get(stamp.file)
+      const algorithm = expected?.algorithm ?? 'sha256'
+      const found = this.#cache.get(stamp, algorithm)
       if (found !== undefined) {
-        if (found !== expected.hex.toLowerCase()) damaged.push({ path, expected, found })
-      } else if (unreadable && sameStamp(unreadable.stamp, stamp)) {
-        damaged.push({ path, expected, error: unreadable.error })
-      } else {
-        unverified.push(path)
-        if (enqueue) this.#enqueue(stamp, expected.algorithm)
+        if (expected && found !== expected.hex.toLowerCase()) damaged.push({ path, expected, found })
+        continue
       }
+      const error = this.#whyUnreadable(stamp)
+      if (error !== undefined) {
+        damaged.push({ path, error })
+        continue
+      }
+      const unknown = expected ? unverified : unread
+      unknown.push(path)
+      if (enqueue) this.#enqueue(stamp, algorithm)
     }
-    return { unverified, damaged }
+    return { unverified, unread, damaged }
+  }
+
+  #whyUnreadable(stamp: Stamp): string | undefined {
+    const unreadable = this.#unreadable.get(stamp.file)
+    return unreadable && sameStamp(unreadable.stamp, stamp) ? unreadable.error : undefined
+  }
+
+  /** The SHA-256 of a file, when it was computed. */
+  sha256(stamp: Stamp): string | undefined {
+    return this.#cache.get(stamp, 'sha256')
   }
 
   /** Whether no job waits or runs. */

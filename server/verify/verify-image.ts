@@ -67,6 +67,7 @@ export async function verifyImage(image: ImageToVerify, options: VerifyTreeOptio
     bytes: inside.bytes + whole.bytes,
     documents: [...whole.documents, ...inside.documents],
     signatures: [...whole.signatures, ...inside.signatures],
+    sha256: inside.sha256,
     findings: [...whole.findings, ...inside.findings],
   }
 }
@@ -85,7 +86,7 @@ async function verifyWholeImage(
   const hasher = new Hasher(defined({ signal, onProgress }))
   if (entry && expected.length > 0) {
     try {
-      findings.push(...(await checkFile(entry, relativeTo(rootPath, target), expected, hasher)))
+      findings.push(...(await checkFile({ entry, path: relativeTo(rootPath, target), expected }, hasher)))
     } finally {
       await hasher.stop()
     }

@@ -1,9 +1,10 @@
+import { defined } from '../core/defined.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
 import { groupBy } from '../core/group-by.ts'
 import { internalRequester } from '../core/net/requester.ts'
 import { bootFiles, isPatchedByMastering } from '../core/tree/boot-files.ts'
-import { concludeTree } from '../core/tree/conclude.ts'
-import type { Description } from '../core/tree/tree.ts'
+import { concludeTree, imagesOf } from '../core/tree/conclude.ts'
+import type { Description, DigestAlgorithm } from '../core/tree/tree.ts'
 import { type CleanPath, cleanPath } from '../files/path.ts'
 import type { Entry } from '../files/source.ts'
 import { forEachAtOnce } from '../host/pool.ts'
@@ -35,12 +36,20 @@ export interface VerifyReport {
   /** The documents that were read, relative to the tree. */
   readonly documents: readonly string[]
   readonly signatures: readonly SignatureNote[]
+  /** SHA-256 of the kernels, initrds and second stages that are there, by path relative to the tree; hex. */
+  readonly sha256: Readonly<Record<string, string>>
   /** Errors first, then by path. Of an image, those of the whole file come before those of the tree inside. */
   readonly findings: readonly Finding[]
 }
 
-/** What was wrong with one file that is there. */
+/** What was found of one file that is there. */
 interface Comparison {
+  readonly fault?: FileFault
+  /** Of an image that could be read; hex. */
+  readonly sha256?: string
+}
+
+interface FileFault {
   readonly finding: Finding
   /** Whether it was read, and only its size or digest is not the one that a document names. */
   readonly differs: boolean
@@ -67,20 +76,24 @@ export async function verifyTree(tree: TreeToVerify, options: VerifyTreeOptions)
   const collected = await collectExpectedFiles(tree, description, options)
   const findings: Finding[] = [...collected.findings]
   if (description) findings.push(...(await missingBootFiles(tree, description)))
-  const expectedFiles = groupBy(collected.expected, ({ path }) => [path])
+  const images = new Set(description ? imagesOf(description).flatMap((path) => pathBelow(at, path)) : [])
+  const expectedFiles = new Map(groupBy(collected.expected, ({ path }) => [path]))
+  for (const path of images) if (!expectedFiles.has(path)) expectedFiles.set(path, [])
   const lookup = new EntryLookup(source, expectedFiles.keys())
   const hasher = new Hasher(options)
   // The total of the progress, as far as documents give sizes. It is corrected as each file is looked up.
   for (const expected of expectedFiles.values()) hasher.expect(expectedBytes(expected))
   let files = 0
+  const sha256: Record<string, string> = {}
   const verifyOne = async ([path, expected]: [CleanPath, readonly ExpectedFile[]]): Promise<void> => {
     const name = relativeTo(at, path)
     try {
       const entry = await lookup.entry(path)
       if (entry?.kind === 'file') {
-        files++
-        const found = await compareFile(entry, name, expected, hasher)
-        if (found) findings.push(withMastering(found, description))
+        if (expected.length > 0) files++
+        const compared = await compareFile({ entry, path: name, expected, isImage: images.has(path) }, hasher)
+        if (compared.sha256 !== undefined) sha256[name] = compared.sha256
+        if (compared.fault) findings.push(withMastering(compared.fault, description))
         return
       }
       findings.push(...missingFile(name, expected, options.partial ?? false))
@@ -96,7 +109,17 @@ export async function verifyTree(tree: TreeToVerify, options: VerifyTreeOptions)
     await hasher.stop()
   }
   const { documents, signatures } = collected
-  return { description, files, bytes: hasher.totalBytes, documents, signatures, findings: sorted(findings) }
+  const bytes = hasher.totalBytes
+  return { description, files, bytes, documents, signatures, sha256, findings: sorted(findings) }
+}
+
+/** None for a name that cannot be a path: `missingBootFiles` reports it. */
+function pathBelow(at: CleanPath, path: string): CleanPath[] {
+  try {
+    return [cleanPath(`${at}/${path}`)]
+  } catch {
+    return []
+  }
 }
 
 async function missingBootFiles(tree: TreeToVerify, description: Description): Promise<Finding[]> {
@@ -160,58 +183,59 @@ function missingFile(path: string, expected: readonly ExpectedFile[], partial: b
   return [{ severity, path, message: `is missing (named by ${strictest.by})` }]
 }
 
-/**
- * Compares the size and the digests of one file with those in all documents that name it.
- *
- * @param path As the finding shows it.
- * @param hasher It expects already what `expectedBytes` says of the file.
- */
-export async function checkFile(
-  entry: Entry,
-  path: string,
-  expected: readonly ExpectedFile[],
-  hasher: Hasher,
-): Promise<Finding[]> {
-  const found = await compareFile(entry, path, expected, hasher)
-  return found ? [found.finding] : []
+/** A file that is there, and what the documents say of it. */
+interface FileToCheck {
+  readonly entry: Entry
+  /** As the finding shows it. */
+  readonly path: string
+  /** The hasher expects already what `expectedBytes` says of these. */
+  readonly expected: readonly ExpectedFile[]
+  /** Whether a boot loads it, so that its SHA-256 is wanted even if no document names one. */
+  readonly isImage?: boolean
+}
+
+/** Compares the size and the digests of one file with those in all documents that name it. */
+export async function checkFile(file: FileToCheck, hasher: Hasher): Promise<Finding[]> {
+  const { fault } = await compareFile(file, hasher)
+  return fault ? [fault.finding] : []
 }
 
 async function compareFile(
-  entry: Entry,
-  path: string,
-  expected: readonly ExpectedFile[],
+  { entry, path, expected, isImage = false }: FileToCheck,
   hasher: Hasher,
-): Promise<Comparison | undefined> {
-  const error = (message: string, differs: boolean): Comparison => ({
-    finding: { severity: 'error', path, message },
-    differs,
+): Promise<Comparison> {
+  const error = (message: string, differs: boolean, sha256?: string): Comparison => ({
+    fault: { finding: { severity: 'error', path, message }, differs },
+    ...defined({ sha256 }),
   })
-  const algorithms = new Set(expected.flatMap(({ digest }) => (digest ? [digest.algorithm] : [])))
+  const named = expected.flatMap(({ digest }) => (digest ? [digest.algorithm] : []))
+  const algorithms = [...new Set<DigestAlgorithm>(isImage ? [...named, 'sha256'] : named)]
   // From now on the total of the progress contains the real size.
-  hasher.expect((algorithms.size > 0 ? entry.size : 0) - expectedBytes(expected))
+  hasher.expect((algorithms.length > 0 ? entry.size : 0) - expectedBytes(expected))
   const wrongSize = expected.find(({ size }) => size !== undefined && size !== entry.size)
   if (wrongSize) {
-    hasher.skip(algorithms.size > 0 ? entry.size : 0)
+    hasher.skip(algorithms.length > 0 ? entry.size : 0)
     return error(`has ${entry.size} bytes; ${wrongSize.by} says ${wrongSize.size}`, true)
   }
-  if (algorithms.size === 0) return undefined
+  if (algorithms.length === 0) return {}
   let found: Digests
   try {
-    found = await hasher.digests(entry, [...algorithms])
+    found = await hasher.digests(entry, algorithms)
   } catch (cause) {
     hasher.signal?.throwIfAborted()
     return error(`cannot be read: ${failureMessage(cause)}`, false)
   }
+  const sha256 = isImage ? found.sha256 : undefined
   for (const { digest, by } of expected) {
     const hex = digest && found[digest.algorithm]
     if (!digest || hex === digest.hex.toLowerCase()) continue
-    return error(`is damaged: ${digest.algorithm} is ${hex}; ${by} says ${digest.hex}`, true)
+    return error(`is damaged: ${digest.algorithm} is ${hex}; ${by} says ${digest.hex}`, true, sha256)
   }
-  return undefined
+  return defined({ sha256 })
 }
 
 /** A difference in a file that mastering patches is no fault: see `isPatchedByMastering`. */
-function withMastering({ finding, differs }: Comparison, description: Description | undefined): Finding {
+function withMastering({ finding, differs }: FileFault, description: Description | undefined): Finding {
   if (!differs || !isPatchedByMastering(finding.path, description)) return finding
   const message = `${finding.message}; the program that wrote the disc may have patched it`
   return { ...finding, severity: 'warning', message }

@@ -19,6 +19,8 @@ export interface VersionRecord {
   readonly accepted?: Acceptance
   /** The documents that were signed by a given key, each with the fingerprint of that key. */
   readonly signed?: readonly { readonly document: string; readonly key: string }[]
+  /** SHA-256 of its kernels, initrds and second stages as they were published, by path relative to the version; hex. */
+  readonly sha256?: Readonly<Record<string, string>>
   /** Where the packages are, when only what a boot needs was mirrored. */
   readonly upstream?: string
   /** The number that the folder placed by hand gets, in whose place this version was to be published. */

@@ -20,11 +20,12 @@ export interface Staged {
   readonly kind: VersionRecord['kind']
   /** The folder, or the ISO file. Publishing moves it. */
   readonly path: string
-  /** This field and the next four go unchanged into the version's record, see `VersionRecord`. */
+  /** This field and the next five go unchanged into the version's record, see `VersionRecord`. */
   readonly source: string
   readonly by?: string
   readonly accepted?: Acceptance
   readonly signed?: VersionRecord['signed']
+  readonly sha256?: VersionRecord['sha256']
   readonly upstream?: string
   /** Whether a folder that the operator placed by hand may be replaced. It becomes an earlier version. */
   readonly replace?: boolean
@@ -287,9 +288,10 @@ export class VersionStore {
     version: number,
     size: TreeSize,
   ): VersionRecord {
-    const { id, kind, source, by, accepted, signed, upstream } = staged
+    const { id, kind, source, by, accepted, signed, sha256, upstream } = staged
     const publishedMs = this.#clock()
-    return { id, version, kind, publishedMs, source, ...size, ...defined({ by, accepted, signed, upstream }) }
+    const rest = defined({ by, accepted, signed, sha256, upstream })
+    return { id, version, kind, publishedMs, source, ...size, ...rest }
   }
 
   /** Hides a version by one rename, then deletes it. Callers make sure that no machine needs it. */

@@ -66,6 +66,7 @@ export function treeWith(more: Partial<Tree>): Tree {
     state: 'ready',
     reasons: [],
     sizes: {},
+    sha256: {},
     modifiedMs: 0,
     ...more,
   }

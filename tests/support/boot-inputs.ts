@@ -19,6 +19,7 @@ const sha256 = (hexByte: string) => ({ algorithm: 'sha256' as const, hex: hexByt
 export function makeTree(id: string, more: Partial<Tree> = {}): Tree {
   const kernel = 'images/pxeboot/vmlinuz'
   const initrd = 'images/pxeboot/initrd.img'
+  const checksums = more.checksums ?? { [kernel]: sha256('ab'), [initrd]: sha256('cd') }
   return {
     id,
     distro: 'fedora',
@@ -30,7 +31,8 @@ export function makeTree(id: string, more: Partial<Tree> = {}): Tree {
     platforms: { x86_64: { kernel, initrd, others: {} }, xen: { kernel, initrd, others: {} } },
     stage2: 'images/install.img',
     repositories: [{ id: 'Server', name: 'Server', kind: 'variant', path: '.' }],
-    checksums: { [kernel]: sha256('ab'), [initrd]: sha256('cd') },
+    checksums,
+    sha256: Object.fromEntries(Object.entries(checksums).map(([path, { hex }]) => [path, hex])),
     problems: [],
     origin: { kind: 'folder', path: `/srv/trees/${id}` },
     state: 'ready',

@@ -19,6 +19,7 @@ export function fakeTree(said: Partial<Tree> & Pick<Tree, 'id'>): Tree {
     state: 'ready',
     reasons: [],
     sizes: {},
+    sha256: {},
     modifiedMs: 0,
     ...said,
   }

@@ -49,9 +49,25 @@ test('a digest is computed once, however many files need it, and is then known',
   await eventually(() => expect(told).toEqual([stamp.file]))
   expect(verifier.check([right, wrong], enqueue)).toEqual({
     unverified: [],
+    unread: [],
     damaged: [{ path: 'vmlinuz', expected: wrong.expected, found: right.expected.hex }],
   })
   expect(verifier.idle).toBe(true)
+})
+
+test('a file without a named digest is read for its SHA-256', async () => {
+  const folder = temporaryFolder()
+  writeBelow(folder, 'vmlinuz', 'kernel')
+  const told: string[] = []
+  const verifier = new BackgroundVerifier(new VerifyCache(folder), (file) => told.push(file))
+  verifier.start()
+  const file = { path: 'vmlinuz', stamp: await existing(join(folder, 'vmlinuz')) }
+  expect(verifier.check([file], !enqueue)).toEqual({ unverified: [], unread: ['vmlinuz'], damaged: [] })
+  expect(verifier.idle).toBe(true)
+  verifier.check([file], enqueue)
+  await eventually(() => expect(told).toEqual([file.stamp.file]))
+  expect(verifier.check([file], enqueue)).toEqual({ unverified: [], unread: [], damaged: [] })
+  expect(verifier.sha256(file.stamp)).toBe(hexOf('sha256', 'kernel'))
 })
 
 test('large files are hashed in threads, as small ones are hashed here', async () => {

@@ -1,10 +1,11 @@
+import { join, relative } from 'node:path'
 import { failureKind } from '../../core/failure.ts'
 import { bootFiles } from '../../core/tree/boot-files.ts'
-import { concludeTree, type TreeEvidence } from '../../core/tree/conclude.ts'
+import { concludeTree, imagesOf, type TreeEvidence } from '../../core/tree/conclude.ts'
 import type { Description, Release } from '../../core/tree/tree.ts'
 import { ListingSource, type Look, type Stamp, sameStamp, stampAgain } from '../../files/listing-source.ts'
 import { cleanPath, rootPath } from '../../files/path.ts'
-import type { DescribedFile } from '../../verify/background-verifier.ts'
+import type { FileToRead } from '../../verify/background-verifier.ts'
 import { folderOfVersion } from '../../versions/layout.ts'
 import { recordAt, type VersionRecord } from '../../versions/record.ts'
 import type { TreeLocation } from './discover.ts'
@@ -206,10 +207,22 @@ export function isMissing(reading: TreeReading, path: string): boolean {
   return !reading.files.get(path)?.size
 }
 
-/** The files that exist and whose digest a descriptor names. */
-export function describedFiles(reading: TreeReading): DescribedFile[] {
-  return Object.entries(reading.description.checksums).flatMap(([path, expected]) => {
-    const stamp = reading.files.get(path)
+/** The files that exist and are read: those whose digest a descriptor names, and the images, for their SHA-256. */
+export function filesToRead({ description, files }: TreeReading): FileToRead[] {
+  const { checksums } = description
+  const described = Object.entries(checksums).flatMap(([path, expected]) => {
+    const stamp = files.get(path)
     return stamp ? [{ path, stamp, expected }] : []
   })
+  const images = imagesOf(description).flatMap((path) => {
+    const stamp = files.get(path)
+    const isNamed = Object.hasOwn(checksums, path) && checksums[path]?.algorithm === 'sha256'
+    return stamp && !isNamed ? [{ path, stamp }] : []
+  })
+  return [...described, ...images]
+}
+
+/** The path of a file of the tree, as the record of its version names it. */
+export function pathInVersion({ release, diskPath, image }: TreeReading, path: string): string {
+  return release === undefined || image ? path : join(relative(release.folder, diskPath), path)
 }

@@ -2,18 +2,21 @@ import { defined } from '../../core/defined.ts'
 import { distroOf } from '../../core/distro/distro.ts'
 import { deepFreeze } from '../../core/freeze.ts'
 import { dropMissingPlatforms, isPatchedByMastering, mainPlatform } from '../../core/tree/boot-files.ts'
+import { imagesOf } from '../../core/tree/conclude.ts'
 import { judgeTree, type SettleTimes, type TreeVerdict } from '../../core/tree/settle.ts'
 import type { Tree, TreeProblem } from '../../core/tree/tree.ts'
 import type { BackgroundVerifier } from '../../verify/background-verifier.ts'
+import type { VersionRecord } from '../../versions/record.ts'
 import { ArrivalWatch } from './arrival.ts'
 import type { TreeLocation } from './discover.ts'
 import {
   changedFile,
-  describedFiles,
+  filesToRead,
   isCurrent,
   isMissing,
   missingFiles,
   newestChangeMs,
+  pathInVersion,
   readTree,
   type TreeReading,
 } from './read-tree.ts'
@@ -165,19 +168,36 @@ export class TrackedTree {
     const unchecked = judgeTree(facts, times)
     if (unchecked.state !== 'ready') return treeOf(this.location, this.#reading, unchecked)
     const { published } = this.#reading
-    const checked = verifier.check(describedFiles(this.#reading), verify)
+    const checked = verifier.check(filesToRead(this.#reading), verify)
     // Faults that somebody accepted when publishing do not make the version broken.
     const { description } = this.#reading
     const damaged = checked.damaged.filter(
-      ({ path, found }) =>
-        !published?.accepted?.paths.includes(path) &&
-        !(found !== undefined && isPatchedByMastering(path, description)),
+      (file) =>
+        !published?.accepted?.paths.includes(file.path) &&
+        !('found' in file && isPatchedByMastering(file.path, description)),
     )
     // A published version was verified before: it is offered at once, and verified again meanwhile.
     const trusted = published !== undefined && !this.#modifiedAfterPublish
-    const unverified = verify && !trusted ? checked.unverified : []
+    const unverified = verify && !trusted ? [...checked.unverified, ...checked.unread] : []
     const verdict = judgeTree({ ...facts, damaged, unverified }, times)
-    return treeOf(this.location, this.#reading, verdict, trusted ? [] : checked.unverified)
+    const sha256 = this.#sha256(trusted ? published.sha256 : undefined)
+    const tree = treeOf(this.location, this.#reading, verdict, trusted ? [] : checked.unverified)
+    return deepFreeze({ ...tree, sha256 })
+  }
+
+  /** SHA-256 of the images by path: as computed from what is there, else as it was when the version was published. */
+  #sha256(published: VersionRecord['sha256'] = {}): Tree['sha256'] {
+    const { description, files } = this.#reading
+    const found: Record<string, string> = {}
+    for (const path of imagesOf(description)) {
+      const stamp = files.get(path)
+      const recorded = pathInVersion(this.#reading, path)
+      const hex =
+        (stamp && this.#context.verifier.sha256(stamp)) ??
+        (Object.hasOwn(published, recorded) ? published[recorded] : undefined)
+      if (stamp && hex !== undefined) found[path] = hex
+    }
+    return found
   }
 }
 
@@ -214,6 +234,7 @@ export function treeOf(
     state: verdict.state,
     reasons: verdict.reasons,
     sizes,
+    sha256: {},
     modifiedMs,
     problems: [...description.problems, ...problems, ...treeProblems(reading, verdict, unverified)],
   })

@@ -88,6 +88,6 @@ function checked(plan: InstallPlan): InstallPlan | RefusePlan {
 
 function bootFile(tree: Tree, path: string): BootFile {
   const size = Object.hasOwn(tree.sizes, path) ? tree.sizes[path] : undefined
-  const digest = Object.hasOwn(tree.checksums, path) ? tree.checksums[path] : undefined
-  return { path, urlPath: treeFileUrlPath(tree, path), ...defined({ size, digest }) }
+  const sha256 = Object.hasOwn(tree.sha256, path) ? tree.sha256[path] : undefined
+  return { path, urlPath: treeFileUrlPath(tree, path), ...defined({ size, sha256 }) }
 }

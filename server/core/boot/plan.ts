@@ -1,5 +1,5 @@
 import type { Guest, VirtType } from '../guest/guest.ts'
-import type { Digest, Tree } from '../tree/tree.ts'
+import type { Tree } from '../tree/tree.ts'
 
 /** One argument of a kernel command line. It stays typed until a renderer's quoting function writes it. */
 export interface KernelArg {
@@ -15,7 +15,8 @@ export interface BootFile {
   /** Path in the namespace: `/trees/fedora-40/images/pxeboot/vmlinuz`. */
   readonly urlPath: string
   readonly size?: number
-  readonly digest?: Digest
+  /** As it is here, in hex; absent while it was not read. */
+  readonly sha256?: string
 }
 
 /** The base URLs by which a client reaches us, without trailing slashes. They are made once per request. */

@@ -12,7 +12,7 @@ export interface LookupFile {
   /** A full URL; null while the TFTP service is closed. */
   readonly tftp: string | null
   readonly size: number | null
-  /** Lower-case hex; null when the tree's descriptor names no SHA-256. */
+  /** Lower-case hex; null only while the file was not read, as by a command with --no-verify. */
   readonly sha256: string | null
 }
 
@@ -68,6 +68,6 @@ function lookupFile(plan: InstallPlan, file: BootFile): LookupFile {
     url: urlOfPath(plan.urls.http, file.urlPath),
     tftp: plan.urls.tftp === undefined ? null : urlOfPath(plan.urls.tftp, file.urlPath),
     size: file.size ?? null,
-    sha256: file.digest?.algorithm === 'sha256' ? file.digest.hex : null,
+    sha256: file.sha256 ?? null,
   }
 }

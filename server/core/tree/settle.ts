@@ -21,14 +21,10 @@ export interface SettleFacts {
   readonly cutShort?: { readonly image: string; readonly missingBytes: number }
 }
 
-/** A file that does not have the digest that the descriptor names. */
-export interface DamagedFile {
-  readonly path: string
-  readonly expected: Digest
-  /** Lower-case hex; undefined when the file could not be read, and `error` says why. */
-  readonly found?: string
-  readonly error?: string
-}
+/** A file that does not have the digest that the descriptor names (`found` is lower-case hex), or cannot be read. */
+export type DamagedFile =
+  | { readonly path: string; readonly expected: Digest; readonly found: string }
+  | { readonly path: string; readonly error: string }
 
 /** How long `judgeTree` waits before it is sure. */
 export interface SettleTimes {
@@ -95,7 +91,8 @@ function namedBy(facts: SettleFacts): string {
   return facts.namedBy === undefined ? '' : ` (named by ${facts.namedBy})`
 }
 
-function damageReason({ path, expected, found, error }: DamagedFile): string {
-  if (found === undefined) return `${path} cannot be read: ${error ?? 'unknown error'}`
+function damageReason(file: DamagedFile): string {
+  if ('error' in file) return `${file.path} cannot be read: ${file.error}`
+  const { path, expected, found } = file
   return `${path} is damaged: ${expected.algorithm} expected ${expected.hex}, found ${found}`
 }

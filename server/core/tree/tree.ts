@@ -50,6 +50,8 @@ export interface Tree extends Description {
    * absent.
    */
   readonly sizes: Readonly<Record<string, number>>
+  /** SHA-256 of kernels, initrds and second stages as they are here, by relative path; hex. A ready tree has all. */
+  readonly sha256: Readonly<Record<string, string>>
   /** Newest modification among its descriptor and images; breaks ties between equal versions. */
   readonly modifiedMs: number
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import {
   appendFileSync,
   cpSync,
@@ -277,7 +278,8 @@ test('a look at an id finds a tree at once, without waiting for an event', async
   makeTree(join(base, 'trees/fedora/40'), { checksums: false })
   makeTree(join(base, 'trees/fedora/41'), { version: '41', checksums: false })
   await trees.lookAt(['fedora/40', 'absent'])
-  expect(state('fedora/40')).toBe('ready')
+  // Its images are being read for their digests.
+  expect(state('fedora/40')).toMatch(/^(verifying|ready)$/)
   rmSync(join(base, 'trees/fedora/40'), { recursive: true })
   await trees.lookAt(['fedora/40'])
   expect(state('fedora/40')).toBeUndefined()
@@ -288,7 +290,28 @@ test('a look at an id begins with trees/ itself when that was missing', async ()
   const { trees, state } = await watching(base, { times: { ...times, quietMs: 0 } })
   makeTree(join(base, 'trees/fedora'), { checksums: false })
   await trees.lookAt(['fedora'])
-  expect(state('fedora')).toBe('ready')
+  expect(state('fedora')).toMatch(/^(verifying|ready)$/)
+})
+
+test('a tree without checksums is ready when its images are read, and has their SHA-256', async () => {
+  const base = home()
+  const { trees, becomes } = await watching(base)
+  makeTree(join(base, 'trees/fedora'), { checksums: false })
+  await becomes('fedora', 'ready')
+  const [tree] = trees.trees
+  const sha256 = (path: string) =>
+    createHash('sha256')
+      .update(readFileSync(join(base, 'trees/fedora', path)))
+      .digest('hex')
+  const images = ['images/pxeboot/vmlinuz', 'images/pxeboot/initrd.img', 'images/install.img']
+  expect(tree?.sha256).toEqual(Object.fromEntries(images.map((path) => [path, sha256(path)])))
+  // A new kernel of the same size: never the digest of the old one.
+  writeFileSync(join(base, 'trees/fedora/images/pxeboot/vmlinuz'), 'another kernel')
+  await trees.rescan()
+  await becomes('fedora', 'ready')
+  await eventually(() =>
+    expect(trees.trees[0]?.sha256['images/pxeboot/vmlinuz']).toBe(sha256('images/pxeboot/vmlinuz')),
+  )
 })
 
 test('many trees at once', async () => {

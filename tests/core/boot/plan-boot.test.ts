@@ -33,7 +33,7 @@ describe('a guest', () => {
         path: 'images/pxeboot/vmlinuz',
         urlPath: '/trees/fedora/40/x86_64/images/pxeboot/vmlinuz',
         size: 14_000_000,
-        digest: { algorithm: 'sha256', hex: 'ab'.repeat(32) },
+        sha256: 'ab'.repeat(32),
       },
       location: 'http://192.0.2.1:8080/trees/fedora/40/x86_64',
       answerFile: 'http://192.0.2.1:8080/ks/web01',
