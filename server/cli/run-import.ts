@@ -77,7 +77,8 @@ export function commandLine(words: readonly string[], options: object): string {
 }
 
 /**
- * Runs an import and shows its progress. The first Ctrl-C stops it so that it can be resumed.
+ * Runs an import and shows its progress. The first Ctrl-C stops it so that it can be resumed; the result is then
+ * undefined.
  *
  * @param words The words of the command before its options, for the message after Ctrl-C.
  */
@@ -86,8 +87,9 @@ export async function runImport(
   io: CliIo,
   words: readonly string[],
   work: (options: ImportOptions) => Promise<ImportResult>,
-): Promise<void> {
+): Promise<ImportResult | undefined> {
   const config = await configOf(options, io)
+  const { archives: _, ...limits } = config.import
   const signatures = await policyOf(options, config, io)
   const line = progressLine(io, options.json ? 'json' : terminalOrNone())
   const aborter = new AbortController()
@@ -99,7 +101,7 @@ export async function runImport(
       by,
       onProgress: (progress) => line.show(progress),
       signal: aborter.signal,
-      ...config.import,
+      ...limits,
       ...config.limits,
       ...defined({
         signatures,
@@ -110,6 +112,7 @@ export async function runImport(
     })
     line.end()
     report(outcome, options, io)
+    return outcome
   } catch (error) {
     line.end()
     if (!aborter.signal.aborted) throw error
@@ -117,6 +120,7 @@ export async function runImport(
       `\ninterrupted: nothing was published; this command resumes the import:\n  ${commandLine(words, options)}\n`,
     )
     io.exit(exitCodes.failed)
+    return undefined
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { archiveDistros } from '../core/distro/cd-initrd.ts'
 import { loaderPreferences } from '../core/loader/loaders.ts'
 import { canonicalIp } from '../core/net/address.ts'
 import { canonicalMac } from '../core/net/mac.ts'
@@ -246,7 +247,16 @@ export const configFileSchema = section({
   state: section({
     witness: oneOrMore(witnessFile, `${witnessText}, or a list of them`).optional(),
   }).optional(),
-  import: section({ 'max-unpacked': count(1, 'a size in GiB, a whole number').optional() }).optional(),
+  import: section({
+    'max-unpacked': count(1, 'a size in GiB, a whole number').optional(),
+    archives: z
+      .partialRecord(
+        oneOf(archiveDistros),
+        canonical(baseUrl, 'the URL of a copy of its archive, the folder that has dists/'),
+        { error: `a mapping of ${archiveDistros.join(', ')} to the URL of an archive` },
+      )
+      .optional(),
+  }).optional(),
   verify: section({
     keys: oneOrMore(keyFile, `${keyText}, or a list of them`).optional(),
     'require-signature': flag.optional(),

@@ -220,7 +220,10 @@ function ftpSettings(written: ConfigFile['ftp'], baseFolder: string): Omit<FtpCo
 
 function importSettings(written: ConfigFile['import']): ImportConfig {
   const gibibytes = written?.['max-unpacked']
-  return defined({ maxUnpackedBytes: gibibytes === undefined ? undefined : gibibytes * 2 ** 30 })
+  return defined({
+    maxUnpackedBytes: gibibytes === undefined ? undefined : gibibytes * 2 ** 30,
+    archives: written?.archives && defined(written.archives),
+  })
 }
 
 function dhcpSettings(written: ConfigFile['dhcp'], common: ServiceConfig): DhcpConfig {

@@ -96,6 +96,8 @@ export interface MirrorConfig {
 export interface ImportConfig {
   /** The most bytes that an archive or image is unpacked to. */
   readonly maxUnpackedBytes?: number
+  /** Distribution -> URL of an archive to take images for network boot from: the folder that has `dists/`. */
+  readonly archives?: Readonly<Record<string, string>>
 }
 
 /** How signatures of checksum documents are verified. Without keys they are only recorded. */

@@ -1,12 +1,23 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { cdInitrd } from '../../core/distro/cd-initrd.ts'
+import type { ImportedTree } from '../../intake/import/import-tree.ts'
+import type { VersionStore } from '../../versions/version-store.ts'
 import { configOption, jsonOption } from '../options.ts'
 import type { CliIo } from '../output/io.ts'
-import { type ImportCommandOptions, importOptions, runImport, versionStoreOf } from '../run-import.ts'
+import {
+  commandLine,
+  configOf,
+  type ImportCommandOptions,
+  importOptions,
+  runImport,
+  versionStoreOf,
+} from '../run-import.ts'
 
 interface ImportFlags extends ImportCommandOptions {
   readonly hardLink?: boolean
   readonly unpack?: boolean
+  readonly withNetboot?: boolean
 }
 
 export function registerImport(program: Command, io: CliIo): void {
@@ -17,6 +28,10 @@ export function registerImport(program: Command, io: CliIo): void {
     .addOption(configOption())
     .addOption(jsonOption())
     .option('--hard-link', 'share files with the source folder instead of copying them')
+    .option(
+      '--with-netboot',
+      'when the tree has only the initrd of a disc: import the images for network boot, too, as <id>-netboot',
+    )
     .option('--unpack', 'unpack an ISO into a folder, instead of publishing the image')
   for (const option of importOptions()) command.addOption(option)
   command
@@ -34,8 +49,7 @@ not from the folder, which does not have the boot sectors.`,
     )
     .action(async (source: string, options: ImportFlags) => {
       const versions = await versionStoreOf(options, io)
-      const commandWords = ['import', source]
-      await runImport(options, io, commandWords, async (shared) => {
+      const outcome = await runImport(options, io, ['import', source], async (shared) => {
         const wanted = {
           ...shared,
           ...(options.hardLink && { hardLink: true }),
@@ -49,5 +63,37 @@ not from the folder, which does not have the boot sectors.`,
         const { importLocal } = await import('../../intake/import/import-tree.ts')
         return importLocal(versions, resolve(io.cwd, source), wanted)
       })
+      for (const tree of outcome?.trees ?? []) await offerNetboot(tree, versions, options, io)
     })
+}
+
+/**
+ * Says where the images for network boot are when a published tree has only the initrd of a disc, or imports them
+ * with `--with-netboot`.
+ */
+async function offerNetboot(
+  { id, result }: ImportedTree,
+  versions: VersionStore,
+  options: ImportFlags,
+  io: CliIo,
+): Promise<void> {
+  if (result.outcome !== 'published' || !result.description) return
+  const { archives } = (await configOf(options, io)).import
+  const disc = cdInitrd(result.description, archives)
+  if (!disc) return
+  const { netbootUrl: url, message, remedy } = disc
+  const netbootId = `${id}-netboot`
+  if (!options.withNetboot || url === undefined) {
+    const how =
+      url === undefined
+        ? remedy
+        : `the images for network boot: ${commandLine(['import', url], { id: netbootId })}`
+    io.err(`note: ${message}; ${how}\n`)
+    return
+  }
+  const { hardLink: _, unpack: __, withNetboot: ___, accept: ____, ...shared } = options
+  await runImport({ ...shared, id: netbootId }, io, ['import', url], async (more) => {
+    const { mirrorTree } = await import('../../intake/mirror/mirror-tree.ts')
+    return mirrorTree(versions, [url], more)
+  })
 }

@@ -1,3 +1,4 @@
+import { cdInitrd } from '../distro/cd-initrd.ts'
 import { coveredBy, parseDistro } from '../distro/distro.ts'
 import { groupBy } from '../group-by.ts'
 import type { TreeSelector } from '../guest/guest.ts'
@@ -22,9 +23,13 @@ export interface IndexedTree {
   readonly variantRank: number
   /** The arches, canonical, that the tree has a kernel and an initrd for; empty for packages only. */
   readonly boots: ReadonlySet<string>
+  /** 2: boots from the network; 1: its initrd wants the disc that it came on; 0: packages only. */
+  readonly bootRank: 0 | 1 | 2
 }
 
 export function indexTree(tree: Tree): IndexedTree {
+  const boots = new Set(bootablePlatforms(tree).map(canonicalArch))
+  const bootRank = cdInitrd(tree) ? 1 : 2
   return {
     tree,
     family: tree.family.toLowerCase(),
@@ -33,17 +38,18 @@ export function indexTree(tree: Tree): IndexedTree {
     arches: new Set([tree.arch, ...Object.keys(tree.platforms)].map(canonicalArch)),
     variants: new Set([tree.variant, ...tree.repositories.map(({ id }) => id)].map(squeezeVariant)),
     variantRank: variantRank(tree.variant),
-    boots: new Set(bootablePlatforms(tree).map(canonicalArch)),
+    boots,
+    bootRank: boots.size === 0 ? 0 : bootRank,
   }
 }
 
 /**
- * Trees that boot before trees of packages only, since a second disc may be newer than the first. Then the newest
+ * Trees that boot from the network before a disc's, and these before packages only, however new they are. Then the newest
  * version, then full trees before special ones, then the newest files; the id settles the rest.
  */
 export function betterFirst(a: IndexedTree, b: IndexedTree): number {
   return (
-    Number(b.boots.size > 0) - Number(a.boots.size > 0) ||
+    b.bootRank - a.bootRank ||
     compareParsed(b.version, a.version) ||
     a.variantRank - b.variantRank ||
     b.tree.modifiedMs - a.tree.modifiedMs ||

@@ -11,12 +11,16 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { expect, test } from 'vitest'
+import { gzipSync } from 'node:zlib'
+import { describe, expect, test } from 'vitest'
 import { commandLine } from '../../../server/cli/run-import.ts'
 import { builtFile } from '../../support/built-file.ts'
+import { treebootIn } from '../../support/cli.ts'
+import { faultyServer } from '../../support/faulty-server.ts'
 import { isSearch } from '../../support/fuzz.ts'
 import { writeIso } from '../../support/iso/write-iso.ts'
-import { imagesOfTree, temporaryFolder, treeinfoText } from '../../support/tree-folder.ts'
+import { tarOf } from '../../support/tar.ts'
+import { imagesOfTree, temporaryFolder, treeinfoText, writeBelow } from '../../support/tree-folder.ts'
 
 const mib = 1 << 20
 const bigBytes = 64 * mib
@@ -120,4 +124,46 @@ test('the command that resumes has every option of the first one', () => {
   expect(commandLine(['mirror', 'http://m/f 40/'], options)).toBe(
     "treeboot mirror 'http://m/f 40/' --id 'zz top' --replace --key a.asc --key b.asc --boot-only",
   )
+})
+
+describe('a disc whose initrd boots only from that disc', () => {
+  const netbootPath = 'dists/bookworm/main/installer-amd64/current/images/netboot/netboot.tar.gz'
+  const info = 'Debian GNU/Linux 12.5.0 "Bookworm" - Official amd64 NETINST with firmware 20240210-11:27'
+
+  async function home() {
+    const cwd = temporaryFolder()
+    mkdirSync(join(cwd, 'trees'))
+    writeBelow(cwd, 'disc/.disk/info', info)
+    for (const name of ['vmlinuz', 'initrd.gz']) writeBelow(cwd, `disc/install.amd/${name}`, `the ${name}`)
+    const tar = tarOf([
+      { path: 'version.info', data: 'Debian version:  12 (bookworm)\nInstaller build: 20230607+deb12u5\n' },
+      { path: 'debian-installer/amd64/linux', data: 'a kernel' },
+      { path: 'debian-installer/amd64/initrd.gz', data: 'an initrd' },
+    ])
+    writeBelow(cwd, `archive/${netbootPath}`, gzipSync(tar))
+    const server = await faultyServer(join(cwd, 'archive'))
+    return { cwd, archive: server.url.replace(/\/$/, '') }
+  }
+
+  test('the import names the archive of the distribution, or the one in the configuration', async () => {
+    const { cwd, archive } = await home()
+    const plain = await treebootIn(cwd, 'import', 'disc', '--id', 'deb')
+    expect(plain).toMatchObject({ code: 0 })
+    expect(plain.err).toContain(
+      `treeboot import https://deb.debian.org/debian/${netbootPath} --id deb-netboot`,
+    )
+    writeFileSync(join(cwd, 'config.yaml'), `import: { archives: { debian: "${archive}/" } }\n`)
+    const nearer = await treebootIn(cwd, 'import', 'disc', '--id', 'deb')
+    expect(nearer.err).toContain(`treeboot import ${archive}/${netbootPath} --id deb-netboot`)
+  })
+
+  test('--with-netboot imports the right images, too', async () => {
+    const { cwd, archive } = await home()
+    writeFileSync(join(cwd, 'config.yaml'), `import: { archives: { debian: "${archive}" } }\n`)
+    const ran = await treebootIn(cwd, 'import', 'disc', '--id', 'deb', '--with-netboot')
+    expect(ran).toMatchObject({ code: 0, err: '' })
+    expect(existsSync(join(cwd, 'trees/deb-netboot/debian-installer/amd64/initrd.gz'))).toBe(true)
+    const { out } = await treebootIn(cwd, 'lookup', '--distro', 'debian', '--version', '12')
+    expect(JSON.parse(out)).toMatchObject({ tree: { id: 'deb-netboot' } })
+  })
 })

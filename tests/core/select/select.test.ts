@@ -244,6 +244,22 @@ describe('a tree of packages only never wins over one that boots', () => {
       'plain',
     ],
     [
+      'the initrd of a newer disc beside images for network boot',
+      [
+        {
+          id: 'dvd1',
+          ...deb,
+          version: '12.5',
+          platforms: {
+            amd64: { kernel: 'install.amd/vmlinuz', initrd: 'install.amd/initrd.gz', others: {} },
+          },
+        },
+        { id: 'netboot', ...deb, version: '12' },
+      ],
+      { distro: 'debian', version: '12' },
+      'netboot',
+    ],
+    [
       'a kernel without an initrd is no pair',
       [
         { id: 'half', ...rocky, version: '9.5', platforms: { x86_64: { kernel: 'k', others: {} } } },
