@@ -1,22 +1,13 @@
-import {
-  type BigIntStats,
-  close,
-  constants,
-  type Dirent,
-  fstat,
-  lstat,
-  read,
-  readdir,
-  realpath,
-  stat,
-} from 'node:fs'
+import { type BigIntStats, close, constants, type Dirent, fstat, lstat, read, readdir, stat } from 'node:fs'
 import { basename } from 'node:path'
 import { promisify } from 'node:util'
+import { defined } from '../core/defined.ts'
 import { Failure } from '../core/failure.ts'
 import { closeDescriptor, descriptorPath, openDescriptor, pathOnly, realPathOf } from '../host/descriptor.ts'
 import { lru } from '../host/lru.ts'
 import { isInside } from '../host/paths.ts'
 import { forEachAtOnce } from '../host/pool.ts'
+import { isAbsent, readLink, realOf, shownTarget } from './disk-links.ts'
 import { byName, folderEntry } from './entry.ts'
 import { FolderListings } from './folder-listings.ts'
 import { baseName, type CleanPath, isServedName, joinPath } from './path.ts'
@@ -28,6 +19,11 @@ export interface DiskOptions {
    * is the whole trees folder, because trees link to one another.
    */
   readonly within?: string
+  /**
+   * Whether entries have the target of a symlink that stays below the root. Default: every link looks like what it
+   * leads to.
+   */
+  readonly showLinks?: boolean
 }
 
 /** The number of paths whose entry and `stat` result are kept. */
@@ -37,7 +33,6 @@ const rememberedPaths = 4096
  */
 const listConcurrency = 16
 
-const realpathOf = promisify(realpath.native)
 const readdirOf = promisify(readdir)
 
 /**
@@ -65,14 +60,18 @@ export function diskSource(root: string, options: DiskOptions = {}): FileSource 
     const earlier = remembered.get(path)
     // The same inode and change time: the path leads to the file that was found inside before. A rename sets
     // the change time.
-    if (earlier && isSame(earlier.stats, stats)) return earlier.entry
+    if (earlier && isSame(earlier.stats, stats) && (await hasSameTarget(earlier.entry, given)))
+      return earlier.entry
     const found = await findInside(given)
     const forget = (): void => void remembered.delete(path)
-    const entry = found && entryOf(baseName(path), found.real, found.stats, forget)
-    if (!entry) {
+    const file = found && entryOf(baseName(path), found.real, found.stats, forget)
+    if (!file) {
       forget()
       return undefined
     }
+    // When the real path is the given one, no symlink is on the way.
+    const mayBeLink = options.showLinks && path !== '/' && found.real !== given
+    const entry = mayBeLink ? { ...file, ...defined({ target: await shownTarget(root, given) }) } : file
     if (isSame(stats, found.stats)) remembered.set(path, { stats, entry })
     return entry
   }
@@ -127,6 +126,11 @@ export function diskSource(root: string, options: DiskOptions = {}): FileSource 
       })
     },
   }
+}
+
+/** A link may be made to lead to the same file by another path; then only its text differs. */
+async function hasSameTarget({ target }: Entry, given: string): Promise<boolean> {
+  return target === undefined || (await readLink(given)) === target
 }
 
 interface OpenFolder {
@@ -256,15 +260,6 @@ function openFile(fd: number, size: number): OpenFile {
   }
 }
 
-/**
- * Errors that count as "not found". ELOOP: a symlink points at itself. EACCES: we may not enter the folder.
- */
-const absent = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'EACCES'])
-
-function isAbsent(error: unknown): boolean {
-  return absent.has((error as NodeJS.ErrnoException).code ?? '')
-}
-
 function statWith(call: typeof stat | typeof lstat, file: string): Promise<BigIntStats | undefined> {
   return new Promise((resolve, reject) => {
     call(file, { bigint: true }, (error, stats) => {
@@ -284,15 +279,6 @@ function statsOf(fd: number): Promise<BigIntStats> {
 async function openOf(file: string, flags: number): Promise<number | undefined> {
   try {
     return await openDescriptor(file, flags)
-  } catch (error) {
-    if (isAbsent(error)) return undefined
-    throw error
-  }
-}
-
-async function realOf(file: string): Promise<string | undefined> {
-  try {
-    return await realpathOf(file)
   } catch (error) {
     if (isAbsent(error)) return undefined
     throw error

@@ -14,11 +14,37 @@ export function folderEntry(name: string, modifiedMs: number, etag = `folder-${m
   }
 }
 
-/** The same entry under another name, as a parent folder lists the root of a mount. */
+/**
+ * The same entry under another name, as a parent folder lists the root of a mount. At another place the target
+ * of a symlink would lead elsewhere, so it is not kept.
+ */
 export function renameEntry(entry: Entry, name: string): Entry {
   if (entry.name === name) return entry
+  const { target: _, ...rest } = entry
   // `open` may be a method of a class, which a spread does not copy.
-  return { ...entry, name, open: (): Promise<OpenFile> => entry.open() }
+  return { ...rest, name, open: (): Promise<OpenFile> => entry.open() }
+}
+
+/** What is behind a symlink, as if no link led to it. */
+export function behindLink(entry: Entry): Entry {
+  if (entry.target === undefined) return entry
+  const { target: _, ...rest } = entry
+  return { ...rest, open: (): Promise<OpenFile> => entry.open() }
+}
+
+/** The symlink itself, for protocols that can show one. Any other entry as it is. */
+export function linkItself(entry: Entry): Entry {
+  const { name, target, modifiedMs } = entry
+  if (target === undefined) return entry
+  return {
+    name,
+    kind: 'symlink',
+    size: Buffer.byteLength(target),
+    modifiedMs,
+    etag: `link-${encodeURIComponent(target)}`,
+    target,
+    open: () => Promise.reject(new Failure('bad-request', `${name} is a symlink; it has no bytes to read`)),
+  }
 }
 
 /**

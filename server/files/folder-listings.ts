@@ -60,8 +60,8 @@ function shared(earlier: Entries, entries: Entries): Entries {
   const isSame = entries.every((entry, at) => {
     const before = earlier[at]
     if (before?.name !== entry.name || before.kind !== entry.kind || before.etag !== entry.etag) return false
-    // A symlink may lead to the same file by another path.
-    return before.extent?.file === entry.extent?.file
+    // A symlink may lead to the same file by another path, or be written in another way.
+    return before.extent?.file === entry.extent?.file && before.target === entry.target
   })
   return isSame ? earlier : entries
 }

@@ -53,6 +53,41 @@ export function joinPath(parent: CleanPath, name: string): CleanPath {
   return below === '/' ? parent : (`${parent}${below}` as CleanPath)
 }
 
+/**
+ * The path that a relative path means in `folder`, with `..` resolved as text. Undefined when it is absolute, or
+ * leads above the root at any step. Targets of symlinks and paths in documents pass through here.
+ *
+ * @throws Failure as `cleanPath` does.
+ */
+export function pathInside(folder: CleanPath, relative: string): CleanPath | undefined {
+  if (relative.startsWith('/')) return undefined
+  let depth = folder === rootPath ? 0 : folder.split('/').length - 1
+  for (const part of relative.split('/')) {
+    if (part === '' || part === '.') continue
+    depth += part === '..' ? -1 : 1
+    if (depth < 0) return undefined
+  }
+  return cleanPath(`${folder}/${relative}`)
+}
+
+/** The longest target that Linux takes (symlink(2)). */
+const maxTargetBytes = 4095
+
+/**
+ * Whether services may show this target of a symlink, if it stays inside: it is relative, and UTF-8 without control
+ * characters. In a name that was not UTF-8, Node has U+FFFD.
+ */
+export function isServedTarget(target: string): boolean {
+  if (target === '' || target.startsWith('/') || hasControl(target)) return false
+  return !/\ufffd|\p{Cs}/u.test(target) && Buffer.byteLength(target) <= maxTargetBytes
+}
+
+/** Where a symlink in `folder` leads; undefined when its target may not be shown, or leads above the root. */
+export function linkTarget(folder: CleanPath, target: string): CleanPath | undefined {
+  const isShort = folder.length + target.length < maxLength
+  return isShort && isServedTarget(target) ? pathInside(folder, target) : undefined
+}
+
 /** Whether a name of the disk can be in a path; a listing leaves out the others. */
 export function isServedName(name: string): boolean {
   return !hasControl(name)

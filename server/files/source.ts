@@ -5,12 +5,13 @@ import type { CleanPath } from './path.ts'
 export type EntryKind = 'file' | 'folder' | 'symlink'
 
 /**
- * A file, folder or symlink in the namespace. An entry is a value: it describes what the lookup found. `open`
+ * A file or folder in the namespace, also under the name of a symlink that leads to it. An entry is a value: it describes what the lookup found. `open`
  * gives exactly those bytes or fails, and never mixes two versions.
  */
 export interface Entry {
   /** The last component of the path. Empty for the root. */
   readonly name: string
+  /** Sources give files and folders. Only `linkItself` (entry.ts) makes a symlink of such an entry. */
   readonly kind: EntryKind
   /** In bytes. 0 for a folder; the length of the target for a symlink. */
   readonly size: number
@@ -18,8 +19,9 @@ export interface Entry {
   /** A strong validator without its quotes: it changes whenever the bytes may have changed. */
   readonly etag: string
   /**
-   * The target of a symlink, as written. The sources of this folder follow symlinks and show their targets
-   * instead.
+   * Set when this name is a symlink that may be shown as one: its target as written. The target is relative, and
+   * no step of it leads above the root of the source. All else in the entry is that of the file or folder behind
+   * the link. A link that leads elsewhere, such as to another tree, has no target here.
    */
   readonly target?: string
   /** The file on our own disk in which these bytes are contiguous, and the offset of the first byte. */

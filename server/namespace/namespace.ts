@@ -4,7 +4,7 @@ import type { OpenServices } from '../core/boot/urls.ts'
 import { defined } from '../core/defined.ts'
 import { Failure } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
-import { diskSource } from '../files/disk.ts'
+import { type DiskOptions, diskSource } from '../files/disk.ts'
 import { withoutFolder } from '../files/hidden.ts'
 import { cleanPath, rootPath } from '../files/path.ts'
 import type { FileSource } from '../files/source.ts'
@@ -39,7 +39,7 @@ export function namespaceMounts(parts: NamespaceParts): readonly Mount[] {
   const folder = (): string => snapshot().config.paths.trees
   // `ownFolder` of versions/layout.ts, which this room may not import: the versions of trees, and what is being
   // fetched or uploaded.
-  const disk = withoutFolder(folderSetting(folder), cleanPath('/.treeboot'))
+  const disk = withoutFolder(folderSetting(folder, { showLinks: true }), cleanPath('/.treeboot'))
   const trees = treesSource({ snapshot, disk, folder, machines })
   return [
     {
@@ -91,11 +91,11 @@ function installFacts({ services, machines }: NamespaceParts): AnswerFileOptions
 }
 
 /** A folder on disk whose path is a setting. A new source is made only when the setting changes. */
-function folderSetting(setting: () => string): FileSource {
+function folderSetting(setting: () => string, options: DiskOptions = {}): FileSource {
   let cached: { folder: string; source: FileSource } | undefined
   const current = (): FileSource => {
     const folder = setting()
-    if (cached?.folder !== folder) cached = { folder, source: diskSource(folder) }
+    if (cached?.folder !== folder) cached = { folder, source: diskSource(folder, options) }
     return cached.source
   }
   return {

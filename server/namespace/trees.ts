@@ -2,7 +2,8 @@ import type { Snapshot } from '../catalog/snapshot.ts'
 import type { Requester } from '../core/net/requester.ts'
 import type { Tree } from '../core/tree/tree.ts'
 import { diskSource } from '../files/disk.ts'
-import { byName, renameEntry } from '../files/entry.ts'
+import { behindLink, byName, renameEntry } from '../files/entry.ts'
+import { showLink, showLinks } from '../files/hidden.ts'
 import { isoSource } from '../files/iso/source.ts'
 import { baseName, below, type CleanPath, cleanPath, joinPath, parentPath, rootPath } from '../files/path.ts'
 import type { Entry, FileSource } from '../files/source.ts'
@@ -51,7 +52,7 @@ export function treesSource({ snapshot, disk, folder, machines }: TreesParts): F
     const { path } = origin
     if (origin.kind === 'iso') return openedAt(path, () => lazily(() => isoSource(path)))
     // Links of a tree may lead to other trees.
-    if (release) return openedAt(path, () => diskSource(path, { within: folder() }))
+    if (release) return openedAt(path, () => diskSource(path, { within: folder(), showLinks: true }))
     return partOf(disk, cleanPath(`/${id}`))
   }
 
@@ -93,6 +94,8 @@ export function treesSource({ snapshot, disk, folder, machines }: TreesParts): F
   const stat: FileSource['stat'] = async (path, who) => {
     const found = find(path, who)
     if (!found) return disk.stat(path, who)
+    // A tree's own name is a folder, also where a symlink is on the disk: which version it leads to differs from
+    // client to client.
     const entry = await found.placed.source.stat(found.inside, who)
     return entry && renameEntry(found.placed.withDecision(entry, found.inside), baseName(path))
   }
@@ -101,7 +104,8 @@ export function treesSource({ snapshot, disk, folder, machines }: TreesParts): F
     stat,
     async list(path, who) {
       const found = find(path, who)
-      if (found) return found.placed.source.list(found.inside, who)
+      const isTree = (name: string): boolean => places().has(joinPath(path, name))
+      if (found) return asFolders(await found.placed.source.list(found.inside, who), isTree)
       const roots: Entry[] = []
       for (const [at, { tree }] of places()) {
         if (tree.origin.kind !== 'iso' || parentPath(at) !== path) continue
@@ -110,7 +114,7 @@ export function treesSource({ snapshot, disk, folder, machines }: TreesParts): F
         const root = await stat(at, who).catch(() => undefined)
         if (root) roots.push(root)
       }
-      const listed = await disk.list(path, who)
+      const listed = asFolders(await disk.list(path, who), isTree)
       return roots.length === 0 ? listed : [...(listed ?? []), ...roots].sort(byName)
     },
   }
@@ -159,12 +163,31 @@ function treeOf(places: ReadonlyMap<CleanPath, Placed>, path: CleanPath): Found 
   }
 }
 
-/** A source that begins at a folder of another source. */
+/** A listing in which trees are folders, whatever they are on the disk. The same list when none is a symlink. */
+function asFolders(
+  entries: readonly Entry[] | undefined,
+  isTree: (name: string) => boolean,
+): readonly Entry[] | undefined {
+  const isLinked = ({ name, target }: Entry): boolean => target !== undefined && isTree(name)
+  return entries?.some(isLinked)
+    ? entries.map((entry) => (isLinked(entry) ? behindLink(entry) : entry))
+    : entries
+}
+
+/** A source that begins at a folder of another source. Symlinks that lead above it are not shown as links. */
 function partOf(source: FileSource, at: CleanPath): FileSource {
   if (at === rootPath) return source
+  const isShown = (to: CleanPath | undefined): boolean => to !== undefined
   return {
-    stat: (path, who) => source.stat(joinPath(at, path), who),
-    list: (path, who) => source.list(joinPath(at, path), who),
+    async stat(path, who) {
+      const entry = await source.stat(joinPath(at, path), who)
+      if (!entry || path === rootPath) return entry && behindLink(entry)
+      return showLink(entry, parentPath(path), isShown)
+    },
+    async list(path, who) {
+      const entries = await source.list(joinPath(at, path), who)
+      return entries && showLinks(entries, path, isShown)
+    },
   }
 }
 

@@ -3,7 +3,7 @@ import { repairTreeinfo } from '../core/tree/descriptors/repair.ts'
 import { writeTreeinfo } from '../core/tree/descriptors/write.ts'
 import { needsTreeinfo, netbootAliases } from '../core/tree/netboot-aliases.ts'
 import type { Tree } from '../core/tree/tree.ts'
-import { byName, folderEntry, renameEntry } from '../files/entry.ts'
+import { behindLink, byName, folderEntry, renameEntry } from '../files/entry.ts'
 import { bytesEntry, textEntry } from '../files/memory.ts'
 import { baseName, below, type CleanPath, cleanPath, parentPath, rootPath } from '../files/path.ts'
 import { readWhole } from '../files/read-whole.ts'
@@ -115,7 +115,7 @@ function addedTo(tree: Tree, real: FileSource) {
     const alias = files.get(path)
     if (alias) {
       const target = await real.stat(cleanPath(`/${alias.target}`), who)
-      return target && renameEntry(target, baseName(path))
+      return target && renameEntry(behindLink(target), baseName(path))
     }
     const isFolder = [...files.keys()].some((file) => below(path, file) !== undefined)
     return isFolder && path !== rootPath ? folderEntry(baseName(path), tree.modifiedMs) : undefined

@@ -140,8 +140,9 @@ function entryOf(file: string, imageEtag: string, name: string, node: IsoNode): 
   const [first] = node.extents
   // It begins with the etag of the image: by that, the threads that compute digests know a replaced image.
   const etag = `${imageEtag}-${(first?.offset ?? 0).toString(36)}-${node.size.toString(36)}`
-  if (node.kind === 'folder') return folderEntry(name, node.modifiedMs, etag)
-  const { trouble, extents, size, modifiedMs } = node
+  const { trouble, extents, size, modifiedMs, target } = node
+  if (node.kind === 'folder')
+    return { ...folderEntry(name, modifiedMs, etag), ...(target !== undefined && { target }) }
   const open = trouble
     ? () => Promise.reject(new Failure(trouble.kind, trouble.message))
     : async () => openExtents(await openSame(file, imageEtag), extents, size)
@@ -152,6 +153,7 @@ function entryOf(file: string, imageEtag: string, name: string, node: IsoNode): 
     modifiedMs,
     etag,
     ...(!trouble && first && extents.length === 1 && { extent: { file, offset: first.offset } }),
+    ...(target !== undefined && { target }),
     open,
   }
 }

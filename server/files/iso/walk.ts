@@ -1,5 +1,6 @@
+import { defined } from '../../core/defined.ts'
 import { imageLimits } from '../../core/limits/images.ts'
-import type { CleanPath } from '../path.ts'
+import { type CleanPath, isServedTarget } from '../path.ts'
 import { damaged, type Image, isFaultOfImage } from './image.ts'
 import type { IsoNode } from './node.ts'
 
@@ -22,10 +23,18 @@ type Chain = readonly IsoNode[]
  * link leads out of the image or in circles.
  */
 export async function find(image: Image, folders: Folders, path: CleanPath): Promise<IsoNode | undefined> {
-  return (await walk(newWalk(image, folders), [await folders.root()], split(path)))?.at(-1)
+  const walking = newWalk(image, folders)
+  const names = split(path)
+  const last = names.pop()
+  const chain = await walk(walking, [await folders.root()], names)
+  if (!chain || last === undefined) return chain?.at(-1)
+  const node = await childOf(folders, chain.at(-1), last)
+  return node?.kind === 'symlink'
+    ? behindLink(walking, chain, node)
+    : (await walk(walking, chain, [last]))?.at(-1)
 }
 
-/** Lists a folder, with symlinks replaced by their targets. Undefined when the path is not a folder. */
+/** Lists a folder, with symlinks replaced by what they lead to. Undefined when the path is not a folder. */
 export async function list(
   image: Image,
   folders: Folders,
@@ -38,14 +47,23 @@ export async function list(
   const walking = newWalk(image, folders)
   for (const node of await folders.children(folder)) {
     if (node.kind === 'symlink') {
-      const behind = await walk(walking, chain, [node.name]).catch(undefinedIfDamaged)
-      const last = behind?.at(-1)
-      if (last) nodes.push({ ...last, name: node.name })
+      const behind = await behindLink(walking, chain, node).catch(undefinedIfDamaged)
+      if (behind) nodes.push(behind)
     }
     // A folder that holds itself is not listed. A request for it is refused with the reason.
     else if (node.kind === 'file' || !isLoop(chain, node)) nodes.push(node)
   }
   return nodes
+}
+
+/**
+ * What a symlink leads to, under its name and with its target. A target that no service can show is left
+ * out. `walk` has checked that it stays inside: it finds nothing above the root of the image.
+ */
+async function behindLink(walking: Walk, chain: Chain, link: IsoNode): Promise<IsoNode | undefined> {
+  const node = (await walk(walking, chain, [link.name]))?.at(-1)
+  const target = link.target !== undefined && isServedTarget(link.target) ? link.target : undefined
+  return node && { ...node, name: link.name, ...defined({ target }) }
 }
 
 /**
