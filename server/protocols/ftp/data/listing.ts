@@ -1,5 +1,6 @@
 /** Lines of LIST (as `ls -l`) and MLSD (as facts), and the arguments of the commands that list. */
 
+import { linkItself } from '../../../files/entry.ts'
 import type { Entry } from '../../../files/source.ts'
 
 /** What the client may do with an entry. */
@@ -8,14 +9,18 @@ export type Access = 'read' | 'write'
 const modes = {
   folder: { read: 'dr-xr-xr-x', write: 'drwxr-xr-x' },
   file: { read: '-r--r--r--', write: '-rw-r--r--' },
+  symlink: { read: 'lrwxrwxrwx', write: 'lrwxrwxrwx' },
 }
 
-/** A line as `ls -l` writes it, with times in UTC: every client can read this form of LIST. */
+/**
+ * A line as `ls -l` writes it, with times in UTC: every client can read this form of LIST. By `l` and the target,
+ * lftp, wget and FileZilla know a symlink and do not walk into it.
+ */
 export function listLine(entry: Entry, access: Access, nowMs: number): string {
-  const { name, size, modifiedMs } = entry
-  const kind = entry.kind === 'folder' ? 'folder' : 'file'
+  const { name, kind, size, modifiedMs, target } = linkItself(entry)
   const links = kind === 'folder' ? '  2' : '  1'
-  return `${modes[kind][access]} ${links} ftp      ftp      ${String(size).padStart(12)} ${listDate(modifiedMs, nowMs)} ${name}`
+  const shown = target === undefined ? name : `${name} -> ${target}`
+  return `${modes[kind][access]} ${links} ftp      ftp      ${String(size).padStart(12)} ${listDate(modifiedMs, nowMs)} ${shown}`
 }
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
@@ -75,7 +80,7 @@ export function factsLine(entry: Entry, name: string, facts: readonly FactName[]
 function factOf(entry: Entry, fact: FactName, access: Access): string | undefined {
   switch (fact) {
     case 'type':
-      return entry.kind === 'folder' ? 'dir' : 'file'
+      return typeOf(entry)
     case 'size':
       return entry.kind === 'folder' ? undefined : String(entry.size)
     case 'modify':
@@ -85,6 +90,16 @@ function factOf(entry: Entry, fact: FactName, access: Access): string | undefine
       if (entry.kind === 'folder') return access === 'write' ? 'flcdmpe' : 'el'
       return access === 'write' ? 'adfrw' : 'r'
   }
+}
+
+/**
+ * RFC 3659 section 7.5.1 leaves links to types of the system, and 7.7.4 has one. Pure-FTPd and ProFTPD (`UseSlink`)
+ * write `OS.unix=slink:TARGET`, and `OS.unix=symlink` where no target is given; basic-ftp, FileZilla and WinSCP know
+ * both. A target with a character that a fact cannot have (section 7.2: blank, `;`, not ASCII) is in LIST alone.
+ */
+function typeOf({ kind, target }: Entry): string {
+  if (target === undefined) return kind === 'folder' ? 'dir' : 'file'
+  return /^[\w,.:!@#$%^&()+?/=-]+$/.test(target) ? `OS.unix=slink:${target}` : 'OS.unix=symlink'
 }
 
 /** The argument of LIST, NLST or STAT. */

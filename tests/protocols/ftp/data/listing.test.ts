@@ -28,6 +28,15 @@ describe('a line of LIST', () => {
     expect(listLine(folderEntry('images', nowMs), 'read', nowMs)).toBe(
       'dr-xr-xr-x   2 ftp      ftp                 0 Jun 15 12:00 images',
     ))
+  test('shows a symlink with its target, whatever it leads to', () => {
+    const folder = { ...folderEntry('debian', nowMs), target: '.' }
+    expect(listLine(folder, 'read', nowMs)).toBe(
+      'lrwxrwxrwx   1 ftp      ftp                 1 Jun 15 12:00 debian -> .',
+    )
+    expect(listLine({ ...file(nowMs), target: '../a b;c' }, 'write', nowMs)).toBe(
+      'lrwxrwxrwx   1 ftp      ftp                 8 Jun 15 12:00 .treeinfo -> ../a b;c',
+    )
+  })
   test('shows what can be written to', () => {
     expect(listLine(folderEntry('x', nowMs), 'write', nowMs)).toMatch(/^drwx/)
     expect(listLine(file(nowMs), 'write', nowMs)).toMatch(/^-rw-/)
@@ -65,6 +74,22 @@ describe('a line of MLSD', () => {
   const file = bytesEntry('x', Buffer.alloc(3), Date.UTC(2024, 0, 31, 23, 59, 59))
   test('has the facts of a file', () =>
     expect(factsLine(file, 'x', factNames, 'read')).toBe('type=file;size=3;modify=20240131235959;perm=r; x'))
+  test.each([
+    ['.', 'OS.unix=slink:.'],
+    ['../dists/b-1_2+3~4', 'OS.unix=symlink'],
+    ['../dists/b-1_2+3', 'OS.unix=slink:../dists/b-1_2+3'],
+    // Characters that would end the fact, the facts or the line, or that not every client takes.
+    ['a;b', 'OS.unix=symlink'],
+    ['a b', 'OS.unix=symlink'],
+    ['ümlaut', 'OS.unix=symlink'],
+  ])('of a symlink to %j has the type %s', (target, type) => {
+    expect(factsLine({ ...folderEntry('d', 0), target }, 'd', ['type', 'size', 'perm'], 'read')).toBe(
+      `type=${type};perm=el; d`,
+    )
+    expect(factsLine({ ...file, target }, 'd', ['type', 'size', 'perm'], 'read')).toBe(
+      `type=${type};size=3;perm=r; d`,
+    )
+  })
   test('has the facts of a folder', () =>
     expect(factsLine(folderEntry('d', 0), '/d', factNames, 'read')).toBe(
       'type=dir;modify=19700101000000;perm=el; /d',
