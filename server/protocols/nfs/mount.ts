@@ -101,7 +101,7 @@ async function tryMount(
         status: mountStatus.notDirectory,
         detail: 'only folders can be mounted; mount the folder that it is in',
       }
-    const handle = namespace.handles.handle(path)
+    const handle = namespace.handles.handle(found)
     await namespace.handles.saved()
     return { status: mountStatus.ok, handle }
   } catch (error) {

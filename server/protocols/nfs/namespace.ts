@@ -1,16 +1,16 @@
 import { requestLimits } from '../../core/limits/requests.ts'
 import type { Requester } from '../../core/net/requester.ts'
+import { linkItself } from '../../files/entry.ts'
 import { type CleanPath, joinPath, parentPath } from '../../files/path.ts'
 import type { Entry, FileSource } from '../../files/source.ts'
 import { attributesOf, type FileAttributes } from './attributes.ts'
 import { maxHandleBytes } from './handle.ts'
-import type { Handles } from './handles.ts'
+import type { Handles, Place } from './handles.ts'
 import { NfsFailure, nfsStatus } from './status.ts'
 import type { XdrReader } from './xdr.ts'
 
-/** The file or folder of a handle, as this client sees it now. */
-export interface Found {
-  readonly path: CleanPath
+/** What a handle or a path leads to, as this client sees it now: a file, a folder or a symlink. */
+export interface Found extends Place {
   readonly entry: Entry
   readonly attributes: FileAttributes
 }
@@ -49,12 +49,12 @@ export class NfsNamespace {
     this.#source = source
   }
 
-  /** @throws NfsFailure STALE when the path of the handle does not exist any more. */
+  /** @throws NfsFailure STALE when the path of the handle does not exist any more, or its symlink is none. */
   async find(handle: Buffer, who: Requester): Promise<Found> {
-    const path = this.handles.path(handle)
-    const found = await this.findPath(path, who)
-    if (!found) throw new NfsFailure(nfsStatus.stale)
-    return found
+    const place = this.handles.place(handle)
+    const entry = await this.#source().stat(place.path, who)
+    if (!entry || (place.isLink && entry.target === undefined)) throw new NfsFailure(nfsStatus.stale)
+    return this.#found(place, entry)
   }
 
   async findFolder(handle: Buffer, who: Requester): Promise<Found> {
@@ -63,18 +63,36 @@ export class NfsNamespace {
     return found
   }
 
+  /** What is at a path, with symlinks followed. */
   async findPath(path: CleanPath, who: Requester): Promise<Found | undefined> {
     const entry = await this.#source().stat(path, who)
-    return entry && { path, entry, attributes: this.attributes(path, entry) }
+    return entry && this.#found({ path, isLink: false }, entry)
+  }
+
+  /** What is at a path; when that is a symlink, the link itself. */
+  async findName(path: CleanPath, who: Requester): Promise<Found | undefined> {
+    const entry = await this.#source().stat(path, who)
+    return entry && this.#found(placeOf(path, entry), entry)
   }
 
   list(path: CleanPath, who: Requester): Promise<readonly Entry[] | undefined> {
     return this.#source().list(path, who)
   }
 
-  attributes(path: CleanPath, entry: Entry): FileAttributes {
-    return attributesOf(entry, this.handles.fsid, this.handles.fileid(path))
+  attributes(place: Place, entry: Entry): FileAttributes {
+    const shown = place.isLink ? linkItself(entry) : entry
+    return attributesOf(shown, this.handles.fsid, this.handles.fileid(place))
   }
+
+  #found(place: Place, entry: Entry): Found {
+    const attributes = this.attributes(place, entry)
+    return { ...place, entry: place.isLink ? linkItself(entry) : entry, attributes }
+  }
+}
+
+/** What a listing or a LOOKUP shows at a path: the client follows symlinks, with READLINK. */
+export function placeOf(path: CleanPath, { target }: Entry): Place {
+  return { path, isLink: target !== undefined }
 }
 
 /**

@@ -1,8 +1,10 @@
 import { failureMessage } from '../../core/failure.ts'
+import type { Requester } from '../../core/net/requester.ts'
 import type { EventSink } from '../../events/bus.ts'
+import { type CleanPath, parentPath } from '../../files/path.ts'
 import { writeAttributes, writePostOp } from './attributes.ts'
 import { type Caller, nullProcedure, type Payload, type Procedure, type Program } from './dispatch.ts'
-import { maxNameBytes, pathInFolder, readHandle, readName } from './namespace.ts'
+import { maxNameBytes, type NfsNamespace, pathInFolder, readHandle, readName } from './namespace.ts'
 import { maxReadBytes, type ReadContext, read } from './read.ts'
 import { type ListContext, Listings, maxListBytes, readdir, readdirPlus } from './readdir.ts'
 import { NfsFailure, nfsStatus, statusOf } from './status.ts'
@@ -148,7 +150,7 @@ async function lookup(context: NfsContext, args: XdrReader, out: XdrWriter, { wh
   const folder = await namespace.findFolder(handle, who)
   if (name.type === 'too-long') throw new NfsFailure(nfsStatus.nameTooLong, folder.attributes)
   const path = name.type === 'name' ? pathInFolder(folder.path, name.name) : undefined
-  const found = path === undefined ? undefined : await namespace.findPath(path, who)
+  const found = path === undefined ? undefined : await findBelow(namespace, folder.path, path, who)
   if (!found) {
     // For the log and the metrics: an NFS client asks for a missing file by LOOKUP only.
     if (path !== undefined)
@@ -166,12 +168,19 @@ async function lookup(context: NfsContext, args: XdrReader, out: XdrWriter, { wh
       })
     throw new NfsFailure(nfsStatus.noEntry, folder.attributes)
   }
-  const foundHandle = namespace.handles.handle(found.path)
+  const foundHandle = namespace.handles.handle(found)
   // A handle of a long path works only with the table of paths, which must be on the disk first.
   await namespace.handles.saved()
   out.u32(nfsStatus.ok).opaque(foundHandle)
   writePostOp(out, found.attributes)
   writePostOp(out, folder.attributes)
+}
+
+/** `.` and `..` are folders, also where a client that was given a path through a symlink stands in its folder. */
+function findBelow(namespace: NfsNamespace, folder: CleanPath, path: CleanPath, who: Requester) {
+  return parentPath(path) === folder && path !== folder
+    ? namespace.findName(path, who)
+    : namespace.findPath(path, who)
 }
 
 async function access(

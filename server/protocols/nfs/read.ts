@@ -66,7 +66,7 @@ export async function read(
   const count = args.u32()
   args.end()
   const maxBytes = maxReadBytes[caller.transport]
-  const path = context.namespace.handles.path(handle)
+  const { path } = context.namespace.handles.place(handle)
   const reader = `${caller.who.address} ${caller.who.localAddress ?? ''} ${path}`
   const lastEntry = context.recent.get(reader)
   // Mostly the file has not changed since the client's last READ. So we read from the entry of that READ

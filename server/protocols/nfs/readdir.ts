@@ -4,7 +4,8 @@ import { type CleanPath, joinPath, parentPath } from '../../files/path.ts'
 import type { Entry } from '../../files/source.ts'
 import { attributesBytes, postOpBytes, writePostOp } from './attributes.ts'
 import type { Caller, Transport } from './dispatch.ts'
-import { type Found, type NfsNamespace, readHandle } from './namespace.ts'
+import type { Place } from './handles.ts'
+import { type Found, type NfsNamespace, placeOf, readHandle } from './namespace.ts'
 import { NfsFailure, nfsStatus } from './status.ts'
 import { padding, type XdrReader, type XdrWriter } from './xdr.ts'
 
@@ -12,10 +13,9 @@ import { padding, type XdrReader, type XdrWriter } from './xdr.ts'
 export const maxListBytes: Record<Transport, number> = { tcp: 256 * 1024, udp: 32 * 1024 }
 
 /** One name of a listing, with its cookie: the number that a client sends to continue after this name. */
-export interface ListedName {
+export interface ListedName extends Place {
   readonly name: string
   readonly nameBytes: Buffer
-  readonly path: CleanPath
   readonly cookie: bigint
   /** Undefined for `.` and `..`. */
   readonly entry: Entry | undefined
@@ -43,17 +43,17 @@ export function orderListing(
   entries: readonly Entry[],
 ): ListedName[] {
   const listed = entries.map((entry): ListedName => {
-    const path = joinPath(folder, entry.name)
-    const number = namespace.handles.fileid(path) & cookieMask
+    const place = placeOf(joinPath(folder, entry.name), entry)
+    const number = namespace.handles.fileid(place) & cookieMask
     const cookie = number < firstCookie ? number + firstCookie : number
-    return { name: entry.name, nameBytes: Buffer.from(entry.name, 'utf8'), path, cookie, entry }
+    return { ...place, name: entry.name, nameBytes: Buffer.from(entry.name, 'utf8'), cookie, entry }
   })
   listed.sort((a, b) => (a.cookie < b.cookie ? -1 : 1))
   return [dots('.', folder, 1n), dots('..', parentPath(folder), 2n), ...listed]
 }
 
 function dots(name: string, path: CleanPath, cookie: bigint): ListedName {
-  return { name, nameBytes: Buffer.from(name), path, cookie, entry: undefined }
+  return { name, nameBytes: Buffer.from(name), path, isLink: false, cookie, entry: undefined }
 }
 
 /** Index of the first name after `cookie`. */
@@ -157,7 +157,7 @@ export async function readdirPlus(
   args.end()
   const page = await openPage(context, { handle, cookie, count }, caller)
   // Makes all handles of the folder at its first page, so that the table of long paths is written only once.
-  if (cookie === 0n) for (const { path } of page.listing) namespace.handles.handle(path)
+  if (cookie === 0n) for (const item of page.listing) namespace.handles.handle(item)
   let [used, names] = [0, 0]
   writePage(out, page, (item) => {
     const plus = plusOf(namespace, page.folder, item)
@@ -201,7 +201,7 @@ function writePage(
 }
 
 function writeName(out: XdrWriter, namespace: NfsNamespace, item: ListedName): void {
-  out.bool(true).u64(namespace.handles.fileid(item.path)).opaque(item.nameBytes).u64(item.cookie)
+  out.bool(true).u64(namespace.handles.fileid(item)).opaque(item.nameBytes).u64(item.cookie)
 }
 
 /** The bytes of one entry: value-follows, fileid, name and cookie. */
@@ -209,16 +209,11 @@ function entryBytes({ nameBytes }: ListedName): number {
   return 4 + 8 + 4 + nameBytes.length + padding(nameBytes.length) + 8
 }
 
-/**
- * The attributes and the handle that READDIRPLUS adds to a name. They are left out for `..` and for symlinks,
- * which a listing shows and a lookup follows: a client that needs them sends a LOOKUP.
- */
+/** The attributes and the handle that READDIRPLUS adds to a name. They are left out for `..`. */
 function plusOf(namespace: NfsNamespace, folder: Found, item: ListedName) {
-  const { path, entry } = item
-  if (item.name === '.')
-    return { attributes: folder.attributes, handle: namespace.handles.handle(folder.path) }
-  if (!entry || entry.kind === 'symlink') return undefined
-  return { attributes: namespace.attributes(path, entry), handle: namespace.handles.handle(path) }
+  if (item.name === '.') return { attributes: folder.attributes, handle: namespace.handles.handle(folder) }
+  if (!item.entry) return undefined
+  return { attributes: namespace.attributes(item, item.entry), handle: namespace.handles.handle(item) }
 }
 
 function plusBytes(plus: ReturnType<typeof plusOf>): number {

@@ -137,8 +137,10 @@ describe('handles as bytes', () => {
     fc.assert(
       fc.property(digest, path, (made, text) => {
         for (const handle of [
-          { type: 'path', digest: made, path: text },
-          { type: 'table', digest: made }, // its path is too long, and is in the server's table
+          { type: 'path', digest: made, isLink: false, path: text },
+          { type: 'table', digest: made, isLink: false }, // its path is too long, and is in the server's table
+          { type: 'path', digest: made, isLink: true, path: text },
+          { type: 'table', digest: made, isLink: true },
         ] as const) {
           expect(encodeHandle(handle).length).toBeLessThanOrEqual(maxHandleBytes)
           expect(decodeHandle(encodeHandle(handle))).toEqual(handle)
