@@ -151,7 +151,7 @@ async function verifyAll(
     const evidence = await evidenceOf(request, await isoSource(path), '.')
     return [{ at: '.', report: await verifyImage({ file: path, evidence, listing: image }, options) }]
   }
-  const source = diskSource(path)
+  const source = diskSource(path, { showLinks: true })
   const reports: TreeReport[] = []
   for (const at of trees) {
     const evidence = await evidenceOf(request, source, at)

@@ -15,7 +15,7 @@ import { type IndexedFile, parseRelease, readPackagesIndex } from './documents/d
 import { readPackages } from './documents/primary.ts'
 import { parseRepomd } from './documents/repomd.ts'
 import type { ExpectedFile, ExpectedFiles, Finding, SignatureNote, TreeToVerify } from './expected-file.ts'
-import { findDocuments } from './find-documents.ts'
+import { type Documents, findDocuments, withoutLinks } from './find-documents.ts'
 import { relativeTo } from './relative-path.ts'
 import type { SignaturePolicy } from './signatures/key-files.ts'
 import { type OpenedDocument, SignedDocuments } from './signatures/signed-documents.ts'
@@ -41,14 +41,14 @@ export async function collectExpectedFiles(
   description: Description | undefined,
   options: CollectOptions,
 ): Promise<ExpectedFiles> {
-  const collector = new Collector(source, at, options.signatures)
   const found = await findDocuments(source, at)
+  const collector = new Collector(source, at, options.signatures, found.links)
   if (found.stopped !== undefined) collector.noteStoppedSearch(found.stopped)
   for (const [file, bytes] of evidence?.descriptors ?? []) await collector.takeDescriptor(file, bytes)
   const repositories = new Set(found.repositories)
   for (const { path } of description?.repositories ?? []) {
     try {
-      repositories.add(cleanPath(`${at}/${path}`))
+      repositories.add(withoutLinks(cleanPath(`${at}/${path}`), found.links))
     } catch (error) {
       collector.findings.push(impossiblePath('the descriptor', path, error))
     }
@@ -87,11 +87,18 @@ class Collector implements ExpectedFiles {
   readonly #source: FileSource
   readonly #at: CleanPath
   readonly #signed: SignedDocuments
+  readonly #links: Documents['links']
   #documentsLeft: number = documentLimits.documents.entries
   #bytesLeft: number = documentLimits.documents.bytes
   #filesLeft: number = documentLimits.expectedFiles.entries
 
-  constructor(source: FileSource, at: CleanPath, policy: SignaturePolicy | undefined) {
+  constructor(
+    source: FileSource,
+    at: CleanPath,
+    policy: SignaturePolicy | undefined,
+    links: Documents['links'] = new Map(),
+  ) {
+    this.#links = links
     this.#source = source
     this.#at = at
     this.#signed = new SignedDocuments(source, at, this.findings, policy?.keyring)
@@ -114,7 +121,7 @@ class Collector implements ExpectedFiles {
   refuseUnsigned(bootFiles: readonly string[]): void {
     const bootPaths = bootFiles.flatMap((file) => {
       try {
-        return [cleanPath(`${this.#at}/${file}`)]
+        return [this.#real(cleanPath(`${this.#at}/${file}`))]
       } catch (error) {
         this.findings.push(impossiblePath('the descriptor', file, error))
         return []
@@ -142,7 +149,7 @@ class Collector implements ExpectedFiles {
       // As bytes: the readers of descriptors decode them in their own way, not always as UTF-8.
       const checksums = checksumsIn(file, signedText === undefined ? bytes : Buffer.from(signedText))
       for (const [name, digest] of Object.entries(checksums))
-        if (!alreadyExpected.has(cleanPath(`${this.#at}/${name}`)))
+        if (!alreadyExpected.has(this.#real(cleanPath(`${this.#at}/${name}`))))
           this.#expect(this.#at, name, { digest, from: path, ifMissing: 'error' })
       return isSigned
     })
@@ -255,7 +262,7 @@ class Collector implements ExpectedFiles {
     const { size, digest, from, ifMissing } = stated
     const by = relativeTo(this.#at, from)
     try {
-      const path = cleanPath(`${folder}/${name}`)
+      const path = this.#real(cleanPath(`${folder}/${name}`))
       const file = {
         path,
         by,
@@ -270,6 +277,11 @@ class Collector implements ExpectedFiles {
     } catch (error) {
       this.findings.push(impossiblePath(by, name, error))
     }
+  }
+
+  /** Each file is expected under one path, and so is read once, through however many symlinks it is named. */
+  #real(path: CleanPath): CleanPath {
+    return withoutLinks(path, this.#links)
   }
 
   #warn(path: string, message: string): void {

@@ -1,6 +1,6 @@
 import { documentLimits } from '../core/limits/documents.ts'
 import { internalRequester } from '../core/net/requester.ts'
-import { type CleanPath, joinPath } from '../files/path.ts'
+import { below, type CleanPath, joinPath, linkTarget } from '../files/path.ts'
 import type { Entry, FileSource } from '../files/source.ts'
 import { isChecksumList } from './documents/checksum-list.ts'
 
@@ -16,6 +16,11 @@ export interface Documents {
   readonly repositories: readonly CleanPath[]
   /** `dists/<suite>/Release`; `InRelease` when a mirror keeps only that. */
   readonly releases: readonly CleanPath[]
+  /**
+   * Symlinks to folders of this tree, and where they lead. What is behind them is searched there, and once: Debian
+   * media have `debian -> .`, and Ubuntu's `ubuntu -> .`.
+   */
+  readonly links: ReadonlyMap<CleanPath, CleanPath>
   /** Why folders were left out of the search; undefined when none was. */
   readonly stopped?: string
 }
@@ -25,36 +30,92 @@ interface FoundDocuments extends Documents {
   readonly checksumLists: CleanPath[]
   readonly repositories: CleanPath[]
   readonly releases: CleanPath[]
+  readonly links: Map<CleanPath, CleanPath>
+}
+
+/** A folder to be searched. */
+interface Folder {
+  readonly path: CleanPath
+  /** Whether no symlink is on its path: a link in it leads where its target says from here. */
+  readonly isReal: boolean
 }
 
 /** Looks for documents that name checksums, level by level, but not in folders of packages. */
 export async function findDocuments(source: FileSource, at: CleanPath): Promise<Documents> {
   const { documentSearch, documentSearchNames } = documentLimits
-  const found: FoundDocuments = { checksumLists: [], repositories: [], releases: [] }
-  let level: CleanPath[] = [at]
+  const found: FoundDocuments = { checksumLists: [], repositories: [], releases: [], links: new Map() }
+  let level: Folder[] = [{ path: at, isReal: true }]
   let foldersLeft: number = documentSearch.entries
   let namesLeft: number = documentSearchNames.entries
   for (let depth = 0; depth <= documentSearch.depth && level.length > 0; depth++) {
-    const below: CleanPath[] = []
+    const next: Folder[] = []
     for (const folder of level) {
       if (foldersLeft-- <= 0)
         return { ...found, stopped: `it has more than ${documentSearch.entries} folders` }
-      const entries = (await source.list(folder, internalRequester)) ?? []
+      const entries = (await source.list(folder.path, internalRequester)) ?? []
       namesLeft -= entries.length
       if (namesLeft < 0)
         return { ...found, stopped: `its folders show more than ${documentSearchNames.entries} names` }
-      takeDocuments(folder, entries, found)
-      below.push(...foldersToSearch(folder, entries))
+      takeDocuments(folder.path, entries, found)
+      if (folder.isReal) takeLinks(at, folder.path, entries, found)
+      next.push(...foldersToSearch(folder, entries, found))
     }
-    level = below
+    level = next
   }
   return found
 }
 
-function foldersToSearch(folder: CleanPath, entries: readonly Entry[]): CleanPath[] {
+function foldersToSearch(
+  { path, isReal }: Folder,
+  entries: readonly Entry[],
+  { links }: Documents,
+): Folder[] {
   return entries
     .filter(({ kind, name }) => kind === 'folder' && !bulkFolders.has(name) && name !== versionsFolder)
-    .map(({ name }) => joinPath(folder, name))
+    .map((entry) => ({ path: joinPath(path, entry.name), isReal: isReal && entry.target === undefined }))
+    .filter((folder) => !links.has(folder.path))
+}
+
+/** Notes the symlinks of a folder that lead to folders which are searched anyway. */
+function takeLinks(
+  at: CleanPath,
+  folder: CleanPath,
+  entries: readonly Entry[],
+  { links }: FoundDocuments,
+): void {
+  for (const { kind, name, target } of entries) {
+    const to = kind === 'folder' && target !== undefined ? linkTarget(folder, target) : undefined
+    const inTree = to && below(at, to)
+    if (to === undefined || inTree === undefined) continue
+    if (!inTree.split('/').some((part) => bulkFolders.has(part))) links.set(joinPath(folder, name), to)
+  }
+}
+
+/**
+ * The path of the same file without symlinks to folders, as far as the search has found them.
+ *
+ * @param links Of `findDocuments`.
+ */
+export function withoutLinks(path: CleanPath, links: Documents['links']): CleanPath {
+  let real = path
+  for (let hops = 0; links.size > 0 && hops < mostHops; hops++) {
+    const link = firstLink(real, links)
+    const to = link && links.get(link)
+    if (link === undefined || to === undefined) return real
+    real = joinPath(to, real.slice(link.length))
+  }
+  return real
+}
+
+/** As many as Linux follows on one path (path_resolution(7)). */
+const mostHops = 40
+
+function firstLink(path: CleanPath, links: Documents['links']): CleanPath | undefined {
+  for (let end = path.indexOf('/', 1); end > 0; end = path.indexOf('/', end + 1)) {
+    const folder = path.slice(0, end) as CleanPath
+    if (links.has(folder)) return folder
+  }
+  return links.has(path) ? path : undefined
 }
 
 function takeDocuments(folder: CleanPath, entries: readonly Entry[], found: FoundDocuments): void {

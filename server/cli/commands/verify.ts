@@ -73,7 +73,7 @@ async function verify(id: string, options: VerifyOptions, io: CliIo): Promise<Ve
       const evidence = await gatherEvidence(await isoSource(path), rootPath, tree.id)
       return await verifyImage({ file: path, evidence }, { ...shared, packages: options.packages })
     }
-    const source = diskSource(trees)
+    const source = diskSource(trees, { showLinks: true })
     const at = cleanPath(join('/', tree.id))
     const evidence = await gatherEvidence(source, at, tree.id)
     const packages = options.packages && !isBootOnly
