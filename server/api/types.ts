@@ -33,7 +33,8 @@ export interface LookupMiss extends ErrorBody {
 /** One element of `GET /api/v1/trees`. */
 export interface TreeSummary {
   readonly id: string
-  readonly state: TreeState
+  /** A server never shows `not verified`; a command does, with `--no-verify`. */
+  readonly state: TreeState | 'not verified'
   /** Why it is `broken` or still `incoming`; empty when ready. */
   readonly reasons: readonly string[]
   /** As the descriptor spells it: `AlmaLinux`. */
@@ -51,7 +52,7 @@ export interface TreeSummary {
 }
 
 /** `GET /api/v1/trees/<id>` */
-export interface TreeDetail extends Omit<Tree, 'origin' | 'checksums' | 'release'> {
+export interface TreeDetail extends Omit<Tree, 'origin' | 'checksums' | 'release' | 'unverified'> {
   readonly origin: 'folder' | 'iso'
   /** The version, for a tree that treeboot published. */
   readonly release?: ReleaseId

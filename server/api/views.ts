@@ -10,10 +10,10 @@ import type { GuestSummary, StoryStep, TreeDetail, TreeSummary, UnknownMachineVi
 /** Converts our own values to the JSON that the API sends and the commands print with `--json`. */
 
 export function treeSummary(tree: Tree): TreeSummary {
-  const { id, state, reasons, family, distro, version, variant, arch, era } = tree
+  const { id, reasons, family, distro, version, variant, arch, era } = tree
   return {
     id,
-    state,
+    state: shownState(tree),
     reasons,
     family,
     distro,
@@ -27,9 +27,14 @@ export function treeSummary(tree: Tree): TreeSummary {
   }
 }
 
+/** The state for people and programs: a tree is called ready only if it was verified. */
+export function shownState({ state, unverified }: Tree): TreeSummary['state'] {
+  return unverified ? 'not verified' : state
+}
+
 /** Everything that is known about one tree, except the path of its folder or image on our disk. */
 export function treeDetail(tree: Tree): TreeDetail {
-  const { origin, checksums, release, ...rest } = tree
+  const { origin, checksums, release, unverified: _, ...rest } = tree
   const published = release && { id: release.id, version: release.version }
   const texts = Object.entries(checksums).map(([path, { algorithm, hex }]) => [path, `${algorithm}:${hex}`])
   return {

@@ -56,6 +56,13 @@ function treeProblems(tree: Tree): SnapshotProblem[] {
   if (tree.state === 'broken')
     for (const reason of tree.reasons)
       problems.push({ severity: 'error', where, message: reason, remedy: 'copy that file again' })
+  if (tree.unverified)
+    problems.push({
+      severity: 'warning',
+      where,
+      message: `not verified: nobody has checked the digest of ${tree.unverified.join(', ')}`,
+      remedy: 'run the command without --no-verify',
+    })
   if (tree.state === 'ready' && tree.stage2 !== undefined && tree.sizes[tree.stage2] === undefined)
     problems.push({
       severity: 'warning',

@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { loadConfigFile } from '../config/load.ts'
 import { defined } from '../core/defined.ts'
@@ -7,6 +7,7 @@ import { createTreeIndex } from '../core/select/select.ts'
 import { type SettleTimes, settleTimes } from '../core/tree/settle.ts'
 import type { Release, Tree } from '../core/tree/tree.ts'
 import { BackgroundVerifier } from '../verify/background-verifier.ts'
+import type { HasherOptions } from '../verify/digests/hasher.ts'
 import { VerifyCache } from '../verify/verify-cache.ts'
 import { assembleSnapshot } from './assemble.ts'
 import { readEarlierTree } from './scan/earlier-trees.ts'
@@ -20,27 +21,31 @@ export interface SnapshotOptions {
   readonly cwd: string
   /** Default of each time: that of `settleTimes`. */
   readonly settle?: Partial<SettleTimes>
+  /**
+   * Computes the digests that no process has computed before, as a running server does, and keeps them in the
+   * same cache. Without it such a tree is offered and has `unverified` files.
+   */
+  readonly verify?: { readonly onProgress?: HasherOptions['onProgress'] }
 }
 
 /**
- * Reads everything once, for commands. Two things differ from a running server. A tree whose digests were
- * never checked is offered and says so among its problems, because a command cannot wait until gigabytes are
- * hashed. A tree that lacks a boot file is broken at once. When files of a tree may still be arriving, this
- * waits one second and looks at the tree again.
+ * Reads everything once, for commands. Unlike in a running server, a tree that lacks a boot file is broken at
+ * once. When files of a tree may still be arriving, this waits one second and looks at the tree again.
  *
  * @throws ConfigError for a faulty configuration.
  */
 export async function loadSnapshot(options: SnapshotOptions): Promise<Snapshot> {
-  const { configFile, cwd, settle } = options
+  const { configFile, cwd } = options
   const loaded = await loadConfigFile(defined({ file: configFile, cwd }))
   const { paths } = loaded.config
   const cache = new VerifyCache(paths.data)
   const [trouble, templates, found, stray] = await Promise.all([
     cache.load(),
     readTemplates(paths.templates),
-    readTreesOnce(paths.trees, cache, settle),
+    readTreesOnce(paths.trees, cache, options),
     strayLinks(paths),
   ])
+  if (options.verify) await keepDigests(cache, paths.data)
   const problems: SnapshotProblem[] = [...stray, ...templates.problems, ...found.problems]
   if (trouble !== undefined) problems.push({ severity: 'warning', where: paths.data, message: trouble })
   return assembleSnapshot({
@@ -52,10 +57,19 @@ export async function loadSnapshot(options: SnapshotOptions): Promise<Snapshot> 
   })
 }
 
+/**
+ * Saves new digests for the next process. A command makes no data folder, and may have no right to write into that
+ * of the server: the next process then computes them again.
+ */
+async function keepDigests(cache: VerifyCache, dataFolder: string): Promise<void> {
+  const isThere = await stat(dataFolder).catch(() => undefined)
+  if (isThere) await cache.save().catch(() => undefined)
+}
+
 async function readTreesOnce(
   treesFolder: string,
   cache: VerifyCache,
-  settle: Partial<SettleTimes> = {},
+  { settle = {}, verify }: Pick<SnapshotOptions, 'settle' | 'verify'>,
 ): Promise<{ trees: readonly Tree[]; problems: SnapshotProblem[] }> {
   const warn = (message: string): SnapshotProblem => ({ severity: 'warning', where: treesFolder, message })
   const folder = await realpath(treesFolder).catch(() => undefined)
@@ -69,17 +83,26 @@ async function readTreesOnce(
         },
       ],
     }
-  // Digests that the cache knows count. Unknown ones are not computed (`verify: false`).
-  const verifier = new BackgroundVerifier(cache, () => undefined)
+  const digested = new Set<string>()
+  const verifier = new BackgroundVerifier(cache, (file) => digested.add(file), verify?.onProgress)
   const times = { ...settleTimes, missingGraceMs: 0, ...settle }
-  const scanner = new TreeScanner({ folder, clock: Date.now, times, verifier, verify: false })
+  const scanner = new TreeScanner({
+    folder,
+    clock: Date.now,
+    times,
+    verifier,
+    verify: verify !== undefined,
+  })
   await scanner.scan()
   if (scanner.hasUnsettled) {
     await pause(times.quietMs)
     await scanner.lookAtUnsettled()
   }
+  verifier.start()
+  await verifier.untilIdle()
+  await scanner.takeDigests(digested)
   const { trees, notes } = scanner
-  await scanner.close()
+  await Promise.all([scanner.close(), verifier.stop()])
   return { trees, problems: notes.map(warn) }
 }
 

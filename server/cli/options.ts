@@ -2,11 +2,21 @@ import { Option } from 'commander'
 import { loadSnapshot } from '../catalog/load-snapshot.ts'
 import type { Snapshot } from '../catalog/snapshot.ts'
 import { defined } from '../core/defined.ts'
+import type { Tree } from '../core/tree/tree.ts'
 import type { CliIo } from './output/io.ts'
+import { progressLine, terminalOrNone } from './output/progress.ts'
 
 export function configOption(): Option {
   return new Option('-c, --config <file>', 'the configuration file (default: ./config.yaml)').env(
     'TREEBOOT_CONFIG',
+  )
+}
+
+/** For commands that say which trees are ready, or what a guest would boot from them. */
+export function verifyOption(): Option {
+  return new Option(
+    '--no-verify',
+    'do not compute digests that are not known yet; such a tree is "not verified", and counts as ready',
   )
 }
 
@@ -20,8 +30,29 @@ export interface CommonOptions {
   readonly json?: boolean
 }
 
-/** Reads configuration, trees and templates once, for one command. */
-export function readSnapshot(options: CommonOptions, io: CliIo): Promise<Snapshot> {
+/** The value of `verifyOption`. */
+export interface VerifyOption {
+  readonly verify?: boolean
+}
+
+/**
+ * Reads configuration, trees and templates once, for one command. A command with `verifyOption` also computes the
+ * digests that are not known yet, which may take a while, and shows how far it is.
+ */
+export async function readSnapshot(options: CommonOptions & VerifyOption, io: CliIo): Promise<Snapshot> {
   const { cwd, settle } = io
-  return loadSnapshot({ cwd, ...defined({ configFile: options.config, settle }) })
+  const line = progressLine(io, terminalOrNone())
+  const onProgress = (doneBytes: number, totalBytes: number): void =>
+    line.show({ stage: 'verifying', doneBytes, totalBytes })
+  try {
+    const verify = options.verify ? { onProgress } : undefined
+    return await loadSnapshot({ cwd, ...defined({ configFile: options.config, settle, verify }) })
+  } finally {
+    line.end()
+  }
+}
+
+/** Warns of a tree that the result rests on and that nobody has verified. */
+export function warnIfUnverified(tree: Tree, io: CliIo): void {
+  if (tree.unverified) io.err(`warning: tree ${tree.id} is not verified\n`)
 }

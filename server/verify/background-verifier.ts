@@ -1,4 +1,5 @@
 import pLimit from 'p-limit'
+import { defined } from '../core/defined.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
 import { internalRequester } from '../core/net/requester.ts'
 import type { DamagedFile } from '../core/tree/settle.ts'
@@ -8,7 +9,7 @@ import { isoSource } from '../files/iso/source.ts'
 import type { Stamp } from '../files/listing-source.ts'
 import { sameStamp, stampAgain } from '../files/listing-source.ts'
 import type { Entry } from '../files/source.ts'
-import { Hasher } from './digests/hasher.ts'
+import { Hasher, type HasherOptions } from './digests/hasher.ts'
 import type { VerifyCache } from './verify-cache.ts'
 
 /**
@@ -50,6 +51,7 @@ interface DigestJob {
 export class BackgroundVerifier {
   readonly #cache: VerifyCache
   readonly #onResult: (file: string) => void
+  readonly #onProgress: HasherOptions['onProgress']
   /** Jobs that wait or run, by algorithm and real path. */
   readonly #jobs = new Map<string, DigestJob>()
   readonly #unreadable = new Map<string, { stamp: Stamp; error: string }>()
@@ -58,14 +60,21 @@ export class BackgroundVerifier {
   /** Exists only while there are jobs, so that threads do not stay without work. */
   #hasher: Hasher | undefined
   #started = false
+  #whenIdle: (() => void)[] = []
 
   /**
    * @param onResult Called with the real path of a file when its digest was computed, or when it could not be
    *   read.
+   * @param onProgress Called as bytes are read.
    */
-  constructor(cache: VerifyCache, onResult: (file: string) => void) {
+  constructor(
+    cache: VerifyCache,
+    onResult: (file: string) => void,
+    onProgress?: HasherOptions['onProgress'],
+  ) {
     this.#cache = cache
     this.#onResult = onResult
+    this.#onProgress = onProgress
   }
 
   /**
@@ -110,6 +119,12 @@ export class BackgroundVerifier {
     return this.#jobs.size === 0
   }
 
+  /** Resolves when no job waits or runs. Call it after `start`. */
+  untilIdle(): Promise<void> {
+    if (this.idle) return Promise.resolve()
+    return new Promise((resolve) => this.#whenIdle.push(resolve))
+  }
+
   /** Begins to read files. Called after the first scan of all trees, which needs the disk for itself. */
   start(): void {
     this.#started = true
@@ -119,7 +134,12 @@ export class BackgroundVerifier {
   async stop(): Promise<void> {
     this.#stopping.abort()
     this.#jobs.clear()
+    this.#tellIdle()
     await this.#hasher?.stop()
+  }
+
+  #tellIdle(): void {
+    for (const resolve of this.#whenIdle.splice(0)) resolve()
   }
 
   #enqueue(stamp: Stamp, algorithm: DigestAlgorithm): void {
@@ -133,7 +153,7 @@ export class BackgroundVerifier {
 
   #schedule(job: DigestJob): void {
     const { signal } = this.#stopping
-    this.#hasher ??= new Hasher({ signal })
+    this.#hasher ??= new Hasher(defined({ signal, onProgress: this.#onProgress }))
     const hasher = this.#hasher
     hasher.expect(job.stamp.size)
     void this.#limit(async () => {
@@ -141,7 +161,9 @@ export class BackgroundVerifier {
       await this.#run(job, hasher)
       this.#jobs.delete(job.key)
       if (!signal.aborted) this.#onResult(job.stamp.file)
-      if (this.idle) await this.#endThreads(hasher)
+      if (!this.idle) return
+      this.#tellIdle()
+      await this.#endThreads(hasher)
     })
   }
 

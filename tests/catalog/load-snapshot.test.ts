@@ -40,11 +40,12 @@ test('one look gives trees, guests, templates and everything that is wrong', asy
   expect(snapshot.guests.all.length).toBe(3)
   expect(snapshot.problems.map(({ severity, where }) => [severity, where])).toEqual([
     ['warning', 'trees/fedora 39'],
+    ['warning', 'trees/fedora-40'],
     ['error', 'trees/half'],
     ['error', expect.stringMatching(/^config\.yaml:\d+/)],
     ['error', expect.stringMatching(/^config\.yaml:\d+/)],
   ])
-  const [name, missing, selector, template] = snapshot.problems
+  const [name, , missing, selector, template] = snapshot.problems
   expect(name?.message).toContain('a blank')
   expect(missing?.message).toContain('images/pxeboot/initrd.img is missing')
   expect(selector?.message).toContain('web01, web02')
@@ -55,12 +56,18 @@ test('one look gives trees, guests, templates and everything that is wrong', asy
   })
 })
 
-test('a tree whose digests were never checked is offered and says so', async () => {
-  const snapshot = await loadSnapshot({ cwd: home() })
+test('a tree whose digests were never checked is offered and says so, unless they are to be checked', async () => {
+  const cwd = home()
+  const snapshot = await loadSnapshot({ cwd })
   expect(snapshot.trees.select({ id: 'fedora-40' }).found).toBe(true)
-  expect(snapshot.trees.byId('fedora-40')?.problems).toContainEqual({
-    message: expect.stringContaining('not verified yet: '),
-  })
+  expect(snapshot.trees.byId('fedora-40')?.unverified).toHaveLength(3)
+  const read: [number, number][] = []
+  const onProgress = (...bytes: [number, number]) => read.push(bytes)
+  const verified = await loadSnapshot({ cwd, verify: { onProgress } })
+  expect(verified.trees.byId('fedora-40')).not.toHaveProperty('unverified')
+  const [doneBytes, totalBytes] = read.at(-1) ?? []
+  expect(doneBytes).toBeGreaterThan(0)
+  expect(totalBytes).toBe(doneBytes)
 })
 
 test('a broken configuration is an error with all its problems', async () => {

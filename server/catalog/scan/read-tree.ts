@@ -1,3 +1,4 @@
+import { access, constants } from 'node:fs'
 import { join, relative } from 'node:path'
 import { failureKind } from '../../core/failure.ts'
 import { bootFiles } from '../../core/tree/boot-files.ts'
@@ -201,6 +202,29 @@ export function newestChangeMs(reading: TreeReading): number {
 /** Boot files that are missing or have no bytes yet. */
 export function missingFiles(reading: TreeReading): string[] {
   return bootFiles(reading.description).required.filter((path) => isMissing(reading, path))
+}
+
+/**
+ * Boot files that this process may not open, such as a kernel with mode 0600 that another user has copied. No
+ * time of a file shows this reliably, so each look asks again.
+ */
+export async function unreadableFiles({ description, files }: TreeReading): Promise<string[]> {
+  const { required, optional } = bootFiles(description)
+  const all = [...required, ...optional]
+  const answers = await Promise.all(
+    all.map(async (path) => {
+      const stamp = files.get(path)
+      return stamp === undefined || (await mayRead(stamp.inside?.image ?? stamp.file))
+    }),
+  )
+  return all.filter((_, index) => !answers[index])
+}
+
+/** A callback for the same reason as in `stampOf`. Only a refusal counts: a file that has just gone is missing. */
+function mayRead(file: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    access(file, constants.R_OK, (error) => resolve(error?.code !== 'EACCES'))
+  })
 }
 
 export function isMissing(reading: TreeReading, path: string): boolean {

@@ -19,6 +19,7 @@ import {
   pathInVersion,
   readTree,
   type TreeReading,
+  unreadableFiles,
 } from './read-tree.ts'
 
 /**
@@ -36,7 +37,7 @@ export interface TrackingContext {
   readonly verifier: BackgroundVerifier
   /**
    * Whether a tree waits until its digests are computed. If not, only digests that the verifier knows already
-   * count, and the tree is offered with a problem that names its unverified files.
+   * count, and the tree is offered as one that was not verified.
    */
   readonly verify: boolean
 }
@@ -52,11 +53,18 @@ export class TrackedTree {
   /** What changed last, relative to the tree, for messages. */
   #lastChanged: string | undefined
   #arrival: ArrivalWatch | undefined
+  #unreadable: readonly string[]
   #tree: Tree
 
-  private constructor(location: TreeLocation, reading: TreeReading, context: TrackingContext) {
+  private constructor(
+    location: TreeLocation,
+    reading: TreeReading,
+    unreadable: readonly string[],
+    context: TrackingContext,
+  ) {
     this.location = location
     this.#reading = reading
+    this.#unreadable = unreadable
     this.#context = context
     // Nothing is copied into a published version: it was complete when it became current.
     this.#lastChangeMs = reading.published ? 0 : Math.min(newestChangeMs(reading), context.clock())
@@ -75,7 +83,7 @@ export class TrackedTree {
     context: TrackingContext,
     atStart: boolean,
   ): Promise<TrackedTree> {
-    const tracked = new TrackedTree(location, reading, context)
+    const tracked = new TrackedTree(location, reading, await unreadableFiles(reading), context)
     // An image is one file: there are no folders in which a copy could still be running.
     if (reading.image || reading.published) return tracked
     if (!atStart || context.clock() - tracked.#lastChangeMs < youngMs) {
@@ -105,7 +113,8 @@ export class TrackedTree {
   async look(): Promise<boolean> {
     await this.#lookAtArrival()
     const isSame = await isCurrent(this.#reading)
-    if (isSame && !this.isUnsettled) return true
+    const isAsReadable = isSame && (await this.#lookAtModes())
+    if (isAsReadable && !this.isUnsettled) return true
     if (!isSame) {
       const reading = await readTree(this.location, this.#context.folder)
       if (!reading) return false
@@ -113,6 +122,7 @@ export class TrackedTree {
       const isSameVersion = reading.published?.version === this.#reading.published?.version
       this.#modifiedAfterPublish = isSameVersion && (this.#modifiedAfterPublish || changed !== undefined)
       this.#reading = reading
+      await this.#lookAtModes()
       if (changed !== undefined) this.#noteChange(this.#context.clock(), changed)
     }
     this.judge()
@@ -133,6 +143,13 @@ export class TrackedTree {
   close(): void {
     this.#arrival?.close()
     this.#arrival = undefined
+  }
+
+  /** Notes which boot files may not be opened now. False when these are others than before. */
+  async #lookAtModes(): Promise<boolean> {
+    const before = this.#unreadable.join('\n')
+    this.#unreadable = await unreadableFiles(this.#reading)
+    return this.#unreadable.join('\n') === before
   }
 
   async #lookAtArrival(): Promise<void> {
@@ -158,6 +175,7 @@ export class TrackedTree {
       nowMs,
       lastChangeMs: this.#lastChangeMs,
       missing: missingFiles(this.#reading),
+      unreadable: this.#unreadable,
       unverified: [],
       damaged: [],
       moving: this.#lastChanged,
@@ -204,7 +222,7 @@ export class TrackedTree {
 /**
  * The tree as a snapshot shows it, deeply frozen.
  *
- * @param unverified Files whose digest is not known yet. A ready tree names them among its problems.
+ * @param unverified Files whose digest is not known yet.
  */
 export function treeOf(
   location: TreeLocation,
@@ -233,18 +251,15 @@ export function treeOf(
     ...(reading.published?.upstream !== undefined && { upstream: reading.published.upstream }),
     state: verdict.state,
     reasons: verdict.reasons,
+    ...(verdict.state === 'ready' && unverified.length > 0 && { unverified }),
     sizes,
     sha256: {},
     modifiedMs,
-    problems: [...description.problems, ...problems, ...treeProblems(reading, verdict, unverified)],
+    problems: [...description.problems, ...problems, ...treeProblems(reading, verdict)],
   })
 }
 
-function treeProblems(
-  reading: TreeReading,
-  verdict: TreeVerdict,
-  unverified: readonly string[],
-): TreeProblem[] {
+function treeProblems(reading: TreeReading, verdict: TreeVerdict): TreeProblem[] {
   const problems: TreeProblem[] = []
   const { accepted } = reading.published ?? {}
   if (accepted)
@@ -260,9 +275,5 @@ function treeProblems(
   for (const file of Object.keys(reading.description.checksums))
     if (!reading.files.get(file))
       problems.push({ file, message: `${file} has a digest in the descriptor and is missing` })
-  if (verdict.state === 'ready' && unverified.length > 0)
-    problems.push({
-      message: `not verified yet: ${unverified.join(', ')}; a running server checks the digests`,
-    })
   return problems
 }

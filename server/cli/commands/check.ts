@@ -8,7 +8,14 @@ import { whyNoWitness } from '../../store/witness.ts'
 import { lintTemplates } from '../../templates/lint.ts'
 import type { TemplateRenderer } from '../../templates/renderer.ts'
 import { answerFileProblems } from '../check-answer-files.ts'
-import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
+import {
+  type CommonOptions,
+  configOption,
+  jsonOption,
+  readSnapshot,
+  type VerifyOption,
+  verifyOption,
+} from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { count, json } from '../output/table.ts'
 import { withRenderer } from '../with-renderer.ts'
@@ -17,10 +24,11 @@ export function registerCheck(program: Command, io: CliIo): void {
   program
     .command('check')
     .description('list everything that is wrong with configuration, trees and templates')
+    .addOption(verifyOption())
     .addOption(configOption())
     .addOption(jsonOption())
     .addHelpText('after', '\nExit code 0: nothing is wrong, or there are only warnings; 2: there are errors.')
-    .action(async (options: CommonOptions) => {
+    .action(async (options: CommonOptions & VerifyOption) => {
       const problems = await allProblems(options, io)
       if (options.json) io.out(json(problems))
       else io.out(describeProblems(problems))
@@ -28,7 +36,10 @@ export function registerCheck(program: Command, io: CliIo): void {
     })
 }
 
-async function allProblems(options: CommonOptions, io: CliIo): Promise<readonly SnapshotProblem[]> {
+async function allProblems(
+  options: CommonOptions & VerifyOption,
+  io: CliIo,
+): Promise<readonly SnapshotProblem[]> {
   try {
     const snapshot = await readSnapshot(options, io)
     const witness = await witnessProblems(snapshot.config)

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { explainBoot } from '../../core/boot/explain.ts'
+import { selectForGuest } from '../../core/boot/plan-boot.ts'
 import { defined } from '../../core/defined.ts'
 import type { GuestFacts } from '../../core/guest/guest.ts'
 import { canonicalMac } from '../../core/net/mac.ts'
@@ -12,7 +13,15 @@ import { explainPath, type PathExplanation } from '../../namespace/mounts.ts'
 import { namespaceMounts } from '../../namespace/namespace.ts'
 import { cliInputs, cliRequester, expectedServices } from '../cli-requester.ts'
 import { readStoredStates, type StoredStates } from '../guest-store.ts'
-import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
+import {
+  type CommonOptions,
+  configOption,
+  jsonOption,
+  readSnapshot,
+  type VerifyOption,
+  verifyOption,
+  warnIfUnverified,
+} from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
 import { withRenderer } from '../with-renderer.ts'
@@ -31,10 +40,11 @@ export function registerExplain(program: Command, io: CliIo): void {
       '<guest|mac|uuid|/path>',
       'the name of a guest, the MAC address or UUID of any machine, or a path that clients ask for',
     )
+    .addOption(verifyOption())
     .addOption(configOption())
     .addOption(jsonOption())
     .addHelpText('after', help)
-    .action(async (asked: string, options: CommonOptions) => {
+    .action(async (asked: string, options: CommonOptions & VerifyOption) => {
       const stored = await readStoredStates(await readSnapshot(options, io), io)
       if (asked.startsWith('/')) await explainAPath(asked, stored, options, io)
       else await explainAMachine(asked, stored, options, io)
@@ -44,14 +54,17 @@ export function registerExplain(program: Command, io: CliIo): void {
 async function explainAMachine(
   asked: string,
   { snapshot, stateOf }: StoredStates,
-  options: CommonOptions,
+  options: CommonOptions & VerifyOption,
   io: CliIo,
 ): Promise<void> {
   const facts = factsOf(asked)
   // The operator's own boot configurations in tftpboot/, which win over any plan.
   const handWritten = await handWrittenFor(diskSource(snapshot.config.paths.tftpboot), facts, snapshot.guests)
   const lines = explainBoot(facts, cliInputs(snapshot, stateOf), handWritten)
-  const known = snapshot.guests.match(facts) !== undefined
+  const guest = snapshot.guests.match(facts)?.guest
+  const known = guest !== undefined
+  const selection = guest && selectForGuest(guest, snapshot.trees, stateOf(guest.name))
+  if (selection?.found) warnIfUnverified(selection.tree, io)
   if (options.json) io.out(json({ asked, known, explanation: lines }))
   else io.out(table(lines.map(({ what, value, from }) => [what, value, from ? `<- ${from}` : ''])))
   if (known) return
@@ -75,7 +88,7 @@ function factsOf(asked: string): GuestFacts {
 async function explainAPath(
   asked: string,
   { snapshot, stateOf, reportToken }: StoredStates,
-  options: CommonOptions,
+  options: CommonOptions & VerifyOption,
   io: CliIo,
 ): Promise<void> {
   const services = expectedServices(snapshot.config)

@@ -1,15 +1,24 @@
 import { type Command, Option } from 'commander'
+import { defined } from '../../core/defined.ts'
 import { lookup, lookupResultJson } from '../../core/lookup/lookup.ts'
 import { parseLookupQuery } from '../../core/lookup/query.ts'
 import { notesOf } from '../../core/lookup/result.ts'
 import { formats, isFormat, renderPlan } from '../../render/render.ts'
 import { cliInputs } from '../cli-requester.ts'
 import { readStoredStates } from '../guest-store.ts'
-import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
+import {
+  type CommonOptions,
+  configOption,
+  jsonOption,
+  readSnapshot,
+  type VerifyOption,
+  verifyOption,
+  warnIfUnverified,
+} from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json } from '../output/table.ts'
 
-interface LookupOptions extends CommonOptions {
+interface LookupOptions extends CommonOptions, VerifyOption {
   readonly as: string
   readonly [query: string]: unknown
 }
@@ -34,20 +43,22 @@ export function registerLookup(program: Command, io: CliIo): void {
     .option('--uuid <uuid>', 'the guest with this UUID')
     .option('--virt <type>', 'hvm (full virtualization, bare metal) or pv (Xen paravirtualization)')
     .addOption(new Option('--as <format>', 'how to print it').choices(formats).default('json'))
+    .addOption(verifyOption())
     .addOption(configOption())
     .addOption(jsonOption())
     .addHelpText('after', help)
     .action((options: LookupOptions) => runLookup(options, io))
 }
 
-async function runLookup({ config, json: _, as, ...query }: LookupOptions, io: CliIo): Promise<void> {
+async function runLookup({ config, json: _, as, verify, ...query }: LookupOptions, io: CliIo): Promise<void> {
   // `json` is not used: --as says the format, and its default is JSON.
   const asked = parseLookupQuery(query)
-  const current = await readSnapshot(config === undefined ? {} : { config }, io)
+  const current = await readSnapshot(defined({ config, verify }), io)
   // Only guests have a history: a lookup of a tree does not need the store.
   const stored = asked.guest && (await readStoredStates(current, io))
   const { snapshot, stateOf } = stored ?? { snapshot: current }
   const result = lookup(asked, cliInputs(snapshot, stateOf))
+  if (result.found) warnIfUnverified(result.plan.tree, io)
   if (!result.found) {
     const near = result.nearest.length > 0 ? `; nearest: ${result.nearest.join(', ')}` : ''
     io.err(`treeboot: ${result.why}${near}\n`)

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { selectForGuest } from '../../core/boot/plan-boot.ts'
 import { Failure } from '../../core/failure.ts'
 import { cleanPath } from '../../files/path.ts'
 import { readWhole } from '../../files/read-whole.ts'
@@ -9,7 +10,15 @@ import { loaderOptions, planAs } from '../../namespace/render-boot.ts'
 import { formats, isFormat, renderPlan } from '../../render/render.ts'
 import { cliRequester, expectedServices } from '../cli-requester.ts'
 import { guestNamed, readStoredStates } from '../guest-store.ts'
-import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
+import {
+  type CommonOptions,
+  configOption,
+  jsonOption,
+  readSnapshot,
+  type VerifyOption,
+  verifyOption,
+  warnIfUnverified,
+} from '../options.ts'
 import type { CliIo } from '../output/io.ts'
 import { json } from '../output/table.ts'
 import { withRenderer } from '../with-renderer.ts'
@@ -36,20 +45,23 @@ export function registerRender(program: Command, io: CliIo): void {
         .default(answerFile),
     )
     .option('--url <url>', 'the URL by which the guest reaches treeboot (default: its first address)')
+    .addOption(verifyOption())
     .addOption(configOption())
     .addOption(jsonOption())
-    .action((guest: string, options: CommonOptions & { as: string; url?: string }) =>
+    .action((guest: string, options: CommonOptions & VerifyOption & { as: string; url?: string }) =>
       render(guest, options, io),
     )
 }
 
 async function render(
   name: string,
-  options: CommonOptions & { as: string; url?: string },
+  options: CommonOptions & VerifyOption & { as: string; url?: string },
   io: CliIo,
 ): Promise<void> {
   const { snapshot, stateOf, reportToken } = await readStoredStates(await readSnapshot(options, io), io)
   const guest = guestNamed(snapshot, name)
+  const selection = selectForGuest(guest, snapshot.trees, stateOf(name))
+  if (selection.found) warnIfUnverified(selection.tree, io)
   const services = expectedServices(snapshot.config)
   const machines = { ...noMachines, stateOf, reportToken }
   const who = {

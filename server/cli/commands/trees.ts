@@ -1,7 +1,14 @@
 import type { Command } from 'commander'
-import { treeSummary } from '../../api/views.ts'
+import { shownState, treeSummary } from '../../api/views.ts'
 import type { Tree } from '../../core/tree/tree.ts'
-import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
+import {
+  type CommonOptions,
+  configOption,
+  jsonOption,
+  readSnapshot,
+  type VerifyOption,
+  verifyOption,
+} from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
 import { registerTreesGc } from './trees-gc.ts'
@@ -11,9 +18,10 @@ export function registerTrees(program: Command, io: CliIo): void {
   const command = program
     .command('trees')
     .description('list the trees below trees/, with the state of each and what is wrong with it')
+    .addOption(verifyOption())
     .addOption(configOption())
     .addOption(jsonOption())
-    .action(async (options: CommonOptions) => {
+    .action(async (options: CommonOptions & VerifyOption) => {
       const { trees } = await readSnapshot(options, io)
       if (options.json) io.out(json(trees.all.map(treeSummary)))
       else io.out(trees.all.length === 0 ? 'no trees yet: copy one into trees/\n' : describeTrees(trees.all))
@@ -25,7 +33,7 @@ export function registerTrees(program: Command, io: CliIo): void {
 
 function describeTrees(trees: readonly Tree[]): string {
   const rows = trees.map((tree) => [
-    tree.state,
+    shownState(tree),
     tree.id,
     [tree.family, tree.version, tree.variant].filter(Boolean).join(' '),
     tree.arch,

@@ -24,6 +24,8 @@ export interface LookupResultJson {
     readonly version: string
     readonly variant: string
     readonly arch: string
+    /** Present only when nobody has checked the digests of the tree. */
+    readonly state?: 'not verified'
   }
   readonly virt: VirtType
   readonly platform: string
@@ -41,9 +43,9 @@ export interface LookupResultJson {
 }
 
 export function installResultJson(plan: InstallPlan, others: readonly string[] = []): LookupResultJson {
-  const { id, family, version, variant, arch } = plan.tree
+  const { id, family, version, variant, arch, unverified } = plan.tree
   return {
-    tree: { id, family, version, variant, arch },
+    tree: { id, family, version, variant, arch, ...(unverified && { state: 'not verified' as const }) },
     virt: plan.virt,
     platform: plan.platform,
     kernel: lookupFile(plan, plan.kernel),

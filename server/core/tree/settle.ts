@@ -14,6 +14,8 @@ export interface SettleFacts {
   readonly namedBy?: string
   /** Required boot files that are missing or empty: `cp` and `scp` first create a file of length 0. */
   readonly missing: readonly string[]
+  /** Boot files that are there, and that this process may not open. */
+  readonly unreadable: readonly string[]
   /** Files whose digest is in the descriptor and was not checked yet. */
   readonly unverified: readonly string[]
   readonly damaged: readonly DamagedFile[]
@@ -81,6 +83,13 @@ export function judgeTree(facts: SettleFacts, times: SettleTimes): TreeVerdict {
       reasons: facts.missing.map((path) => `${path} is missing or empty${namedBy(facts)}`),
     }
   }
+  if (facts.unreadable.length > 0)
+    return {
+      state: 'broken',
+      reasons: facts.unreadable.map(
+        (path) => `${path} cannot be read by this user: change its mode or owner`,
+      ),
+    }
   if (facts.damaged.length > 0) return { state: 'broken', reasons: facts.damaged.map(damageReason) }
   if (facts.unverified.length > 0)
     return { state: 'verifying', reasons: [`checking the digest of ${facts.unverified.join(', ')}`] }

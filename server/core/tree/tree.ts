@@ -46,6 +46,11 @@ export interface Tree extends Description {
   /** Why it is `broken` or still `incoming`; empty when ready. */
   readonly reasons: readonly string[]
   /**
+   * The files of a `ready` tree whose digests nobody has checked. A server never offers such a tree; a command that
+   * was told not to verify does.
+   */
+  readonly unverified?: readonly string[]
+  /**
    * Sizes in bytes of the images that the platforms and stage 2 name, by relative path; a missing one is
    * absent.
    */

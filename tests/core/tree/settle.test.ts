@@ -9,6 +9,7 @@ const settled: SettleFacts = {
   lastChangeMs: 0,
   namedBy: '.treeinfo',
   missing: [],
+  unreadable: [],
   unverified: [],
   damaged: [],
 }
