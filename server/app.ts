@@ -53,7 +53,7 @@ export function createApp({ version, newStore, renderer: lent, ...catalogOptions
   const catalog = new Catalog({ ...catalogOptions, events: bus })
   const snapshot = (): Snapshot => catalog.snapshot
   const config = () => snapshot().config
-  const metrics = createMetrics(() => treeCounts(snapshot()))
+  const metrics = createMetrics({ trees: () => treeCounts(snapshot()), catalog })
   const machines = new Machines({ snapshot, events })
   bus.subscribe(metrics.sink)
   bus.subscribe(machines.sink)
@@ -79,7 +79,7 @@ export function createApp({ version, newStore, renderer: lent, ...catalogOptions
   let data: DataFolder | undefined
   const isAdmin = (token: string): boolean => admin?.isValid(token) ?? false
   const serviceLines = () => running.lines()
-  const health = serverHealth({ machines, running, renderer, data: () => data })
+  const health = serverHealth({ catalog, machines, running, renderer, data: () => data })
   const web = webApp({ ...parts, version, serviceLines, events, metrics, uploads, isAdmin, health })
   const listeners = listenerMakers({ config, source, events, web, uploads, isAdmin, decideNetworkBoot })
 
@@ -91,7 +91,7 @@ export function createApp({ version, newStore, renderer: lent, ...catalogOptions
       const { store, ...opened } = await data.open()
       admin = opened.admin
       if (admin.isNew) note(`made the administrator's token for uploads: ${admin.file}`)
-      await uploads.start()
+      await Promise.all([catalog.keepConfigIn(paths.data), uploads.start()])
       await machines.open(store, { witnesses: store.witnesses, acceptNew: newStore === 'install' })
       // At its start the catalog knows only current versions. Machines may still install from earlier ones.
       for (const { tree, release } of machines.boundTrees()) await catalog.recall(tree, release)

@@ -1,3 +1,4 @@
+import type { Catalog } from '../catalog/catalog.ts'
 import { defined } from '../core/defined.ts'
 import { heldText } from '../core/guest/doubt.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
@@ -7,12 +8,18 @@ import type { TemplateRenderer } from '../templates/renderer.ts'
 
 /** What is wrong with the running server, beside what the snapshot knows of configuration, trees and templates. */
 export interface ServerHealth {
-  /** Why no installation can begin or no tree come in, one line each; empty when the server is ready. */
+  /** Whether config.yaml has errors, so that an earlier one is in force. */
+  isConfigRefused(): boolean
+  /**
+   * Why no installation can begin, no tree come in, or no change of the configuration take effect, one line each;
+   * empty when the server is ready.
+   */
   reasons(): readonly string[]
   problems(): readonly SnapshotProblem[]
 }
 
 export interface HealthParts {
+  readonly catalog: Pick<Catalog, 'refusedConfig'>
   readonly machines: Pick<Machines, 'whyNotWritable' | 'doubt' | 'forgottenOrders'>
   /** What the services noticed beside themselves. */
   readonly running: { readonly problems: readonly SnapshotProblem[] }
@@ -21,18 +28,21 @@ export interface HealthParts {
   readonly data: () => Pick<DataFolder, 'whyTooFull'> | undefined
 }
 
-export function serverHealth({ machines, running, renderer, data }: HealthParts): ServerHealth {
-  const reasons = (): string[] =>
+export function serverHealth({ catalog, machines, running, renderer, data }: HealthParts): ServerHealth {
+  const ofData = (): string[] =>
     [machines.whyNotWritable(), data()?.whyTooFull()].filter((reason) => reason !== undefined)
+  const isConfigRefused = (): boolean => catalog.refusedConfig !== undefined
   return {
-    reasons,
+    isConfigRefused,
+    reasons: () => [...(catalog.refusedConfig ? [catalog.refusedConfig.summary] : []), ...ofData()],
     problems() {
       const doubt = machines.doubt()
       const held: SnapshotProblem[] = doubt
         ? [{ severity: 'warning', where: 'store', message: heldText(doubt) }]
         : []
       return [
-        ...reasons().map((message): SnapshotProblem => ({ severity: 'error', where: 'paths.data', message })),
+        ...(catalog.refusedConfig?.problems ?? []),
+        ...ofData().map((message): SnapshotProblem => ({ severity: 'error', where: 'paths.data', message })),
         ...held,
         ...machines
           .forgottenOrders()

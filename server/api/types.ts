@@ -161,5 +161,7 @@ export interface Health {
   readonly version: string
   /** How many snapshots were made since the start. */
   readonly generation: number
+  /** `refused`: config.yaml has errors, and the last good one is in force. */
+  readonly config: 'ok' | 'refused'
   readonly trees: { readonly ready: number; readonly all: number }
 }

@@ -1,8 +1,12 @@
-import { type LoadedConfig, loadConfigFile } from '../config/load.ts'
+import { keepLastGood, loadStartConfig } from '../config/last-good.ts'
+import type { LoadedConfig } from '../config/load.ts'
+import type { RefusedConfig } from '../config/refused.ts'
 import { keysForRestart } from '../config/restart-keys.ts'
 import type { Config } from '../config/schema.ts'
+import type { ConfigTexts } from '../config/texts.ts'
 import { type ConfigWatch, watchConfig } from '../config/watch.ts'
 import { defined } from '../core/defined.ts'
+import { failureMessage } from '../core/failure.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { type SettleTimes, settleTimes } from '../core/tree/settle.ts'
 import type { Release } from '../core/tree/tree.ts'
@@ -44,6 +48,11 @@ export class Catalog {
   readonly #listeners = new Set<(snapshot: Snapshot) => void>()
   #snapshot: Snapshot | undefined
   #loaded: LoadedConfig | undefined
+  #refused: RefusedConfig | undefined
+  /** The texts of the configuration in force, until they are kept. */
+  #texts: ConfigTexts | undefined
+  #keepIn: string | undefined
+  #keeping: Promise<void> = Promise.resolve()
   /** The configuration that the services were opened with. */
   #startConfig: Config | undefined
   /** The keys that were last reported as waiting for a restart. */
@@ -68,13 +77,16 @@ export class Catalog {
    * Reads everything and begins to watch it. Resolves when the first snapshot exists: every tree was looked
    * at, and digests may still be computed.
    *
-   * @throws ConfigError for a faulty configuration: at the start there is no earlier one to keep.
+   * @throws ConfigError for a faulty configuration when no earlier one was kept.
    */
   async start(): Promise<void> {
     const { configFile, cwd, events, configPollMs } = this.#options
     const where = defined({ file: configFile, cwd })
-    const loaded = await loadConfigFile(where)
+    const { loaded, texts, refused } = await loadStartConfig(where)
+    if (refused) events.emit({ type: 'config', outcome: 'kept-last-good', message: refused.message })
     this.#loaded = loaded
+    this.#refused = refused
+    this.#texts = texts
     this.#startConfig = loaded.config
     this.#folders = await this.#openFolders(loaded.config)
     this.#replaceSnapshot()
@@ -82,8 +94,23 @@ export class Catalog {
       ...where,
       ...defined({ pollMs: configPollMs }),
       emit: events.emit,
-      onLoaded: (changed) => this.#takeConfig(changed),
+      mustExist: texts.text !== undefined,
+      onLoaded: (changed, from) => this.#takeConfig(changed, from),
+      onRefused: (why) => {
+        this.#refused = why
+      },
     })
+  }
+
+  /** Why the files of the configuration are not in force; undefined while they are. */
+  get refusedConfig(): RefusedConfig | undefined {
+    return this.#refused
+  }
+
+  /** Keeps the configuration in this folder, now and after each change: a later start may need it. */
+  async keepConfigIn(dataFolder: string): Promise<void> {
+    this.#keepIn = dataFolder
+    await this.#keepConfig()
   }
 
   async stop(): Promise<void> {
@@ -91,6 +118,7 @@ export class Catalog {
     clearTimeout(this.#replaceTimer)
     await this.#configWatch?.close()
     await this.#switching
+    await this.#keeping
     await this.#folders?.close()
   }
 
@@ -129,9 +157,25 @@ export class Catalog {
     this.#replaceSnapshot()
   }
 
-  #takeConfig(loaded: LoadedConfig): void {
+  #keepConfig(): Promise<void> {
+    const [texts, folder] = [this.#texts, this.#keepIn]
+    if (!texts || folder === undefined) return this.#keeping
+    this.#texts = undefined
+    this.#keeping = this.#keeping
+      .then(() => keepLastGood(folder, texts))
+      .catch((error: unknown) => {
+        const message = `the configuration cannot be kept for a start with a broken one: ${failureMessage(error)}`
+        this.#options.events.emit({ type: 'trouble', where: folder, message })
+      })
+    return this.#keeping
+  }
+
+  #takeConfig(loaded: LoadedConfig, texts: ConfigTexts): void {
     const before = this.#loaded?.config
     this.#loaded = loaded
+    this.#refused = undefined
+    this.#texts = texts
+    void this.#keepConfig()
     if (before && samePaths(before, loaded.config)) this.#replaceSnapshot()
     else this.#switching = this.#switching.then(() => this.#switchFolders(loaded.config))
     this.#reportRestartKeys(loaded.config)

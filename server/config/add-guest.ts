@@ -4,7 +4,8 @@ import { defined } from '../core/defined.ts'
 import { Failure } from '../core/failure.ts'
 import type { UnknownMachine } from '../core/guest/seen-machine.ts'
 import { guestFolderName, writeGuestFile } from './guest-files.ts'
-import { defaultFileName, loadConfigFile } from './load.ts'
+import { loadConfigFile } from './load.ts'
+import { defaultFileName } from './texts.ts'
 
 /** A machine that is to become a guest, and its settings. */
 export interface NewGuest {

@@ -27,6 +27,11 @@ const maxBytes = configurationLimits.guestFile.bytes
 
 const fileForm = /^(?<name>[^.].*)\.ya?ml$/
 
+/** The guest that a file of the folder defines: `web02` for `web02.yaml`. */
+export function guestNameOf(file: string): string | undefined {
+  return fileForm.exec(file)?.groups?.name
+}
+
 /** Reads all guest files beside a config.yaml, sorted by name. Empty when the folder does not exist. */
 export async function readGuestFiles(configPath: string): Promise<readonly GuestFile[]> {
   const folder = join(dirname(configPath), guestFolderName)
@@ -36,7 +41,7 @@ export async function readGuestFiles(configPath: string): Promise<readonly Guest
   })
   const files: GuestFile[] = []
   for (const file of names.sort()) {
-    const name = fileForm.exec(file)?.groups?.name
+    const name = guestNameOf(file)
     if (name !== undefined)
       files.push({ name, shownName: `${guestFolderName}/${file}`, text: await readText(join(folder, file)) })
   }

@@ -1,18 +1,16 @@
 import { basename, dirname, join, resolve } from 'node:path'
 import { defined } from '../core/defined.ts'
-import { failureMessage } from '../core/failure.ts'
 import type { Guest, Profile } from '../core/guest/guest.ts'
-import { configurationLimits } from '../core/limits/configuration.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import { type ServiceName, serviceNames, serviceTable } from '../core/services.ts'
-import { readAtMost } from '../host/read-at-most.ts'
 import { type ConfigFile, configFileSchema } from './file-schema.ts'
-import { type GuestFile, guestFolderName, readGuestFiles, withGuestFiles } from './guest-files.ts'
+import { type GuestFile, withGuestFiles } from './guest-files.ts'
 import { resolveGuests } from './guests.ts'
 import { checkKeyFiles } from './key-files.ts'
 import { checkPaths, checkRealPaths } from './private-paths.ts'
-import { ConfigError, ProblemList, reportIssues, whyUnreadable } from './problems.ts'
+import { ConfigError, ProblemList, reportIssues } from './problems.ts'
 import type { Config, DhcpConfig, FtpConfig, HttpConfig, ImportConfig, ServiceConfig } from './schema.ts'
+import { type ConfigPlace, type ConfigTexts, readConfigTexts } from './texts.ts'
 import { readYaml, type YamlMapping, type YamlPath, type YamlText, type YamlValue } from './yaml.ts'
 
 /** The configuration for the rest of the server: with defaults, resolved inheritance, and warnings. */
@@ -24,12 +22,8 @@ export interface LoadedConfig {
   readonly warnings: readonly SnapshotProblem[]
 }
 
-/** The configuration, when the caller names no file. */
-export const defaultFileName = 'config.yaml'
 /** Below the trees: in the folder that treeboot keeps for itself, which is never searched or served. */
 const defaultWitness = '.treeboot/store-witness.json'
-/** A file with 100,000 guests has some 20 MB. */
-const maxBytes = configurationLimits.configuration.bytes
 
 /**
  * Reads `file`, or `config.yaml` in `cwd`. `config.yaml` may be missing; then the defaults are used. Also
@@ -39,34 +33,22 @@ const maxBytes = configurationLimits.configuration.bytes
  * @throws ConfigError with all problems of the file; also when the `file` that the caller names cannot be
  *   read.
  */
-export async function loadConfigFile(options: {
-  file?: string
-  cwd: string
-  newGuest?: GuestFile
-}): Promise<LoadedConfig> {
-  const shown = options.file ?? defaultFileName
-  const path = resolve(options.cwd, shown)
-  const guestFiles = [...(await guestFilesOf(path)), ...(options.newGuest ? [options.newGuest] : [])]
-  let bytes: Buffer | undefined
-  try {
-    bytes = await readAtMost(path, maxBytes)
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    if (code === 'ENOENT' && options.file === undefined) {
-      const { config, ...rest } = await finishChecks(draftConfig('', shown, options.cwd, guestFiles))
-      const { file: _, ...defaults } = config
-      return { config: defaults, ...rest }
-    }
-    throw unreadable(shown, whyUnreadable(error as NodeJS.ErrnoException), error)
-  }
-  if (!bytes) throw unreadable(shown, `has more than ${maxBytes} bytes`)
-  let text: string
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch (cause) {
-    throw unreadable(shown, 'is not UTF-8 text; save it as UTF-8', cause)
-  }
-  return finishChecks(draftConfig(text, shown, dirname(path), guestFiles))
+export async function loadConfigFile({
+  newGuest,
+  ...place
+}: ConfigPlace & { newGuest?: GuestFile }): Promise<LoadedConfig> {
+  const texts = await readConfigTexts(place)
+  const guestFiles = [...texts.guestFiles, ...(newGuest ? [newGuest] : [])]
+  return loadConfigTexts({ ...texts, guestFiles })
+}
+
+/** @throws ConfigError with all problems of the texts, and of the files that they name. */
+export async function loadConfigTexts(texts: ConfigTexts): Promise<LoadedConfig> {
+  const { shownName, path, text, guestFiles } = texts
+  const loaded = await finishChecks(draftConfig(text ?? '', shownName, dirname(path), guestFiles))
+  if (text !== undefined) return loaded
+  const { file: _, ...defaults } = loaded.config
+  return { ...loaded, config: defaults }
 }
 
 /** The checks that look at the disk. */
@@ -77,18 +59,6 @@ async function finishChecks(draft: Draft): Promise<LoadedConfig> {
     await checkRealPaths(loaded.config, yaml, problems)
   }
   return finish(draft)
-}
-
-async function guestFilesOf(path: string): Promise<readonly GuestFile[]> {
-  try {
-    return await readGuestFiles(path)
-  } catch (error) {
-    throw unreadable(join(dirname(path), guestFolderName), failureMessage(error), error)
-  }
-}
-
-function unreadable(where: string, message: string, cause?: unknown): ConfigError {
-  return new ConfigError([{ severity: 'error', where, message }], { cause })
 }
 
 /**

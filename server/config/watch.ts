@@ -1,10 +1,11 @@
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { defined } from '../core/defined.ts'
-import { failureMessage } from '../core/failure.ts'
 import type { EventSink } from '../events/bus.ts'
 import { guestFilesState } from './guest-files.ts'
-import { defaultFileName, type LoadedConfig, loadConfigFile } from './load.ts'
+import { type LoadedConfig, loadConfigTexts } from './load.ts'
+import { type RefusedConfig, refusedConfig } from './refused.ts'
+import { type ConfigPlace, type ConfigTexts, defaultFileName, readConfigTexts } from './texts.ts'
 
 /** A watch that has begun. */
 export interface ConfigWatch {
@@ -16,15 +17,16 @@ export interface ConfigWatch {
   close(): Promise<void>
 }
 
-export interface ConfigWatchOptions {
-  /** As for `loadConfigFile`. */
-  readonly file?: string
-  readonly cwd: string
+export interface ConfigWatchOptions extends ConfigPlace {
+  /** Whether a missing file is an error although nobody named it: it was there before. */
+  readonly mustExist?: boolean
   /**
    * Called with each configuration without errors. An exception from it is reported like an error in the
    * file.
    */
-  readonly onLoaded: (loaded: LoadedConfig) => void
+  readonly onLoaded: (loaded: LoadedConfig, texts: ConfigTexts) => void
+  /** Called with each configuration that has errors. */
+  readonly onRefused?: (refused: RefusedConfig) => void
   readonly emit: EventSink
   /** Time between two checks. A change is loaded when two checks have seen the same file. Default 250. */
   readonly pollMs?: number
@@ -45,22 +47,25 @@ export async function watchConfig(options: ConfigWatchOptions): Promise<ConfigWa
   const pollMs = options.pollMs ?? 250
   let closed = false
   /** Whether a missing file is an error: the operator named the file, or the file existed before. */
-  let mustExist = options.file !== undefined
+  let mustExist = options.mustExist === true || options.file !== undefined
   let lastLoad: Promise<void> = Promise.resolve()
 
   async function load(): Promise<void> {
     if (closed) return
     try {
       // Without `file` a missing file means defaults. They must not come into force when a file is removed.
-      const loaded = await loadConfigFile(defined({ file: mustExist ? shown : undefined, cwd: options.cwd }))
+      const file = mustExist ? shown : undefined
+      const texts = await readConfigTexts({ cwd: options.cwd, ...defined({ file }) })
+      const loaded = await loadConfigTexts(texts)
       if (closed) return
-      options.onLoaded(loaded)
+      options.onLoaded(loaded, texts)
       const counts = `guests: ${loaded.guests.length}, profiles: ${loaded.profiles.size}`
       options.emit({ type: 'config', outcome: 'loaded', message: `${shown} loaded: ${counts}` })
     } catch (error) {
       if (closed) return
-      const message = `${shown} cannot be used, and the last good configuration stays in force:\n${failureMessage(error)}`
-      options.emit({ type: 'config', outcome: 'kept-last-good', message })
+      const refused = refusedConfig(shown, error)
+      options.onRefused?.(refused)
+      options.emit({ type: 'config', outcome: 'kept-last-good', message: refused.message })
     }
   }
 

@@ -12,15 +12,22 @@ export interface Metrics {
   text(): Promise<string>
 }
 
+/** What is asked when the page is read. */
+export interface MetricSources {
+  readonly trees: () => Readonly<Record<TreeState, number>>
+  readonly catalog: { readonly refusedConfig: unknown }
+}
+
 /**
  * Counts events. Every label has a fixed set of values: with paths or addresses as labels, clients could make
  * our memory grow without limit.
  */
-export function createMetrics(countTrees: () => Readonly<Record<TreeState, number>>): Metrics {
+export function createMetrics({ trees, catalog }: MetricSources): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, prefix: 'treeboot_' })
   const counters = eventCounters(registry)
-  addTreeGauge(registry, countTrees)
+  addTreeGauge(registry, trees)
+  addConfigGauge(registry, () => catalog.refusedConfig !== undefined)
   return {
     sink: (event) => count(event, counters),
     contentType: registry.contentType,
@@ -76,6 +83,17 @@ function addTreeGauge(registry: Registry, countTrees: () => Readonly<Record<Tree
     collect() {
       const counts = countTrees()
       for (const state of treeStates) this.set({ state }, counts[state])
+    },
+  })
+}
+
+function addConfigGauge(registry: Registry, isRefused: () => boolean): void {
+  new Gauge({
+    name: 'treeboot_config_refused',
+    help: '1 while config.yaml has errors and the last good configuration is in force, else 0',
+    registers: [registry],
+    collect() {
+      this.set(isRefused() ? 1 : 0)
     },
   })
 }

@@ -31,15 +31,19 @@ export async function frontPage({ who }: { who: Requester }, context: ApiContext
   }
 }
 
-/** The status is always `ok`: with a broken tree treeboot still serves the others. */
-export function health(_: unknown, { snapshot, version }: ApiContext): Reply {
+/**
+ * The status is always `ok`: with a broken tree treeboot still serves the others, and with a broken config.yaml the
+ * last good one is in force.
+ */
+export function health(_: unknown, { snapshot, version, health }: ApiContext): Reply {
   const { trees, generation } = snapshot()
   const ready = trees.all.filter((tree) => tree.state === 'ready').length
-  const json: Health = { status: 'ok', version, generation, trees: { ready, all: trees.all.length } }
+  const config = health.isConfigRefused() ? 'refused' : 'ok'
+  const json: Health = { status: 'ok', version, generation, config, trees: { ready, all: trees.all.length } }
   return { json }
 }
 
-/** For load balancers and monitoring: 503 while no installation can begin or no tree can come in. */
+/** For load balancers and monitoring: 503 while no installation can begin, no tree can come in or the configuration is refused. */
 export async function readiness({ req }: { req: IncomingMessage }, context: ApiContext): Promise<Reply> {
   const reasons = context.health.reasons()
   if (reasons.length === 0) return { json: { status: 'ready', reasons } satisfies Readiness }

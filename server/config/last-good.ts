@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { parseDocument } from 'yaml'
+import { z } from 'zod'
+import { Failure } from '../core/failure.ts'
+import { writeAtomically } from '../host/atomic-write.ts'
+import { guestFolderName, guestNameOf } from './guest-files.ts'
+import { type LoadedConfig, loadConfigTexts } from './load.ts'
+import { ConfigError } from './problems.ts'
+import { type RefusedConfig, refusedConfig } from './refused.ts'
+import { type ConfigPlace, type ConfigTexts, defaultFileName, readConfigTexts } from './texts.ts'
+
+/**
+ * The last configuration without errors is kept in the data folder, as text. A server that starts with a broken
+ * config.yaml goes on with it, as one does that was running when the file broke.
+ */
+
+const recordName = 'last-good-config.json'
+
+const recordSchema = z.object({
+  version: z.literal(1),
+  /** Absolute path of config.yaml. */
+  config: z.string(),
+  /** ISO 8601. */
+  saved: z.string(),
+  /** `config.yaml`, unless there was none, and `guests.d/<name>.yaml`. */
+  files: z.array(z.object({ name: z.string(), sha256: z.string(), text: z.string() })),
+})
+type LastGoodRecord = z.infer<typeof recordSchema>
+
+/** A configuration that a server starts with. */
+export interface StartConfig {
+  readonly loaded: LoadedConfig
+  readonly texts: ConfigTexts
+  /** Set when the files are refused, and `loaded` is the last good configuration. */
+  readonly refused?: RefusedConfig
+}
+
+/**
+ * Reads the configuration for a start. When it has errors, or when config.yaml is gone, the last good one takes its
+ * place.
+ *
+ * @throws ConfigError when there is no last good one either.
+ */
+export async function loadStartConfig(place: ConfigPlace): Promise<StartConfig> {
+  try {
+    const texts = await readConfigTexts(place)
+    const loaded = await loadConfigTexts(texts)
+    return texts.text === undefined
+      ? ((await startWithoutFile(texts)) ?? { loaded, texts })
+      : { loaded, texts }
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    const shownName = place.file ?? defaultFileName
+    const lastGood = await findLastGood(shownName, resolve(place.cwd, shownName))
+    if (!lastGood) throw error
+    return startWith(lastGood, error)
+  }
+}
+
+/** A running server keeps its configuration when the file is removed; so does its next start. */
+async function startWithoutFile({ shownName, path }: ConfigTexts): Promise<StartConfig | undefined> {
+  const lastGood = await findLastGood(shownName, path)
+  if (lastGood?.texts.text === undefined) return undefined
+  const missing = {
+    severity: 'error' as const,
+    where: shownName,
+    message: 'is missing, and it was there before',
+    remedy: 'put it back; an empty file has all defaults',
+  }
+  return startWith(lastGood, new ConfigError([missing]))
+}
+
+async function startWith({ texts, savedMs }: LastGood, error: ConfigError): Promise<StartConfig> {
+  // Without the last good one the operator needs to know only what is wrong with the present one.
+  const loaded = await loadConfigTexts(texts).catch(() => {
+    throw error
+  })
+  return { loaded, texts, refused: refusedConfig(texts.shownName, error, savedMs) }
+}
+
+/** A configuration from a record. */
+interface LastGood {
+  readonly texts: ConfigTexts
+  readonly savedMs: number
+}
+
+/**
+ * The record of this config.yaml. The broken file says where the data folder is, as far as that can be read of it;
+ * otherwise it is the default one.
+ */
+async function findLastGood(shownName: string, path: string): Promise<LastGood | undefined> {
+  const folders = new Set([await dataFolderIn(path), join(dirname(path), 'data')])
+  for (const folder of folders) {
+    const record = folder === undefined ? undefined : await readRecord(folder).catch(() => undefined)
+    if (record?.config !== path) continue
+    const { files, saved } = record
+    const guestFiles = files.flatMap(({ name, text }) => {
+      const guest = name.startsWith(`${guestFolderName}/`) ? guestNameOf(basename(name)) : undefined
+      return guest === undefined ? [] : [{ name: guest, shownName: name, text }]
+    })
+    const text = files.find(({ name }) => name === basename(path))?.text
+    return { texts: { shownName, path, text, guestFiles }, savedMs: Date.parse(saved) }
+  }
+  return undefined
+}
+
+/** `paths.data` of a file that may have errors anywhere. */
+async function dataFolderIn(path: string): Promise<string | undefined> {
+  try {
+    const named = parseDocument(await readFile(path, 'utf8'), { logLevel: 'silent' }).getIn(['paths', 'data'])
+    return typeof named === 'string' ? resolve(dirname(path), named) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** @throws Failure when the record is damaged, and an error of the system when it cannot be read. */
+async function readRecord(dataFolder: string): Promise<LastGoodRecord | undefined> {
+  const file = join(dataFolder, recordName)
+  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+  if (text === undefined) return undefined
+  const record = recordSchema.parse(JSON.parse(text))
+  for (const { name, sha256, text: content } of record.files)
+    if (digestOf(content) !== sha256) throw new Failure('invalid-data', `${file}: ${name} is damaged`)
+  return record
+}
+
+/** Keeps a configuration for a later start. It holds password hashes, so only its owner may read the file. */
+export async function keepLastGood(dataFolder: string, texts: ConfigTexts): Promise<void> {
+  const own = texts.text === undefined ? [] : [{ name: basename(texts.path), text: texts.text }]
+  const files = [...own, ...texts.guestFiles.map(({ shownName: name, text }) => ({ name, text }))]
+  const record: LastGoodRecord = {
+    version: 1,
+    config: texts.path,
+    saved: new Date().toISOString(),
+    files: files.map(({ name, text }) => ({ name, sha256: digestOf(text), text })),
+  }
+  const kept = await readRecord(dataFolder).catch(() => undefined)
+  if (kept && kept.config === record.config && sameFiles(kept, record)) return
+  await writeAtomically(join(dataFolder, recordName), `${JSON.stringify(record, undefined, 1)}\n`, {
+    mode: 0o600,
+  })
+}
+
+function sameFiles(a: LastGoodRecord, b: LastGoodRecord): boolean {
+  const namesAndDigests = ({ files }: LastGoodRecord): string =>
+    JSON.stringify(files.map(({ name, sha256 }) => [name, sha256]))
+  return namesAndDigests(a) === namesAndDigests(b)
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}

@@ -1,0 +1,62 @@
+import { dirname, join, resolve } from 'node:path'
+import { failureMessage } from '../core/failure.ts'
+import { configurationLimits } from '../core/limits/configuration.ts'
+import { readAtMost } from '../host/read-at-most.ts'
+import { type GuestFile, guestFolderName, readGuestFiles } from './guest-files.ts'
+import { ConfigError, whyUnreadable } from './problems.ts'
+
+/** Where a configuration is. */
+export interface ConfigPlace {
+  /** Default: `config.yaml` in `cwd`, which may be missing. */
+  readonly file?: string
+  readonly cwd: string
+}
+
+/** The files of a configuration as text, before anything of them is understood. */
+export interface ConfigTexts {
+  /** The name of the file in messages: `config.yaml`. */
+  readonly shownName: string
+  /** Absolute path of the file. */
+  readonly path: string
+  /** Undefined when there is no file, so that all settings are defaults. */
+  readonly text: string | undefined
+  readonly guestFiles: readonly GuestFile[]
+}
+
+/** The configuration, when the caller names no file. */
+export const defaultFileName = 'config.yaml'
+const maxBytes = configurationLimits.configuration.bytes
+
+/** @throws ConfigError when a file cannot be read; also when the `file` that the caller names is missing. */
+export async function readConfigTexts({ file, cwd }: ConfigPlace): Promise<ConfigTexts> {
+  const shownName = file ?? defaultFileName
+  const path = resolve(cwd, shownName)
+  const guestFiles = await guestFilesOf(path)
+  let bytes: Buffer | undefined
+  try {
+    bytes = await readAtMost(path, maxBytes)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' && file === undefined) return { shownName, path, text: undefined, guestFiles }
+    throw unreadable(shownName, whyUnreadable(error as NodeJS.ErrnoException), error)
+  }
+  if (!bytes) throw unreadable(shownName, `has more than ${maxBytes} bytes`)
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return { shownName, path, text, guestFiles }
+  } catch (cause) {
+    throw unreadable(shownName, 'is not UTF-8 text; save it as UTF-8', cause)
+  }
+}
+
+async function guestFilesOf(path: string): Promise<readonly GuestFile[]> {
+  try {
+    return await readGuestFiles(path)
+  } catch (error) {
+    throw unreadable(join(dirname(path), guestFolderName), failureMessage(error), error)
+  }
+}
+
+function unreadable(where: string, message: string, cause?: unknown): ConfigError {
+  return new ConfigError([{ severity: 'error', where, message }], { cause })
+}
