@@ -80,8 +80,9 @@ export function createApp({ version, newStore, renderer: lent, ...catalogOptions
   const isAdmin = (token: string): boolean => admin?.isValid(token) ?? false
   const serviceLines = () => running.lines()
   const health = serverHealth({ catalog, machines, running, renderer, data: () => data })
-  const web = webApp({ ...parts, version, serviceLines, events, metrics, uploads, isAdmin, health })
-  const listeners = listenerMakers({ config, source, events, web, uploads, isAdmin, decideNetworkBoot })
+  const shared = { source, events, uploads, isAdmin }
+  const web = webApp({ ...parts, ...shared, version, serviceLines, metrics, health })
+  const listeners = listenerMakers({ ...shared, config, web, decideNetworkBoot })
 
   async function start(): Promise<void> {
     try {

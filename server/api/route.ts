@@ -6,6 +6,7 @@ import type { OpenServices } from '../core/boot/urls.ts'
 import type { Requester } from '../core/net/requester.ts'
 import type { EventSink } from '../events/bus.ts'
 import type { Metrics } from '../events/metrics.ts'
+import type { FileSource } from '../files/source.ts'
 import type { Uploads } from '../intake/uploads/uploads.ts'
 import { bootInputs } from '../machines/decide.ts'
 import type { Machines } from '../machines/machines.ts'
@@ -23,6 +24,8 @@ export interface ApiContext {
   readonly events: EventSink
   readonly metrics: Metrics
   readonly machines: Machines
+  /** The whole namespace. */
+  readonly source: FileSource
   readonly health: ServerHealth
   readonly lookupCache: LookupResponses
   readonly guestSummaries: GuestSummaries

@@ -4,6 +4,7 @@ import type { Config } from '../config/schema.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import type { GuestIndex } from '../core/guest/match.ts'
+import type { UnknownMachine } from '../core/guest/seen-machine.ts'
 import { type GuestState, isUnfinished, newState, withoutOldOffers } from '../core/guest/state.ts'
 import { nearestName } from '../core/select/nearest.ts'
 import { heldByDoubt, settlingChanges } from '../machines/guest-records.ts'
@@ -18,6 +19,8 @@ export interface StoredStates {
   readonly stateOf: (guest: string) => GuestState | undefined
   /** The token that reports of the guest's present installation carry; undefined without a store. */
   readonly reportToken: (guest: string) => string | undefined
+  /** All machines that asked for network boot, guests included. */
+  readonly seen: readonly UnknownMachine[]
   /** The snapshot with the earlier versions of trees from which guests are installing. */
   readonly snapshot: Snapshot
 }
@@ -27,7 +30,12 @@ export interface StoredStates {
  * looks new, so that commands that only read still work.
  */
 export async function readStoredStates(snapshot: Snapshot, io: CliIo): Promise<StoredStates> {
-  const noHistory: StoredStates = { stateOf: () => undefined, reportToken: () => undefined, snapshot }
+  const noHistory: StoredStates = {
+    stateOf: () => undefined,
+    reportToken: () => undefined,
+    seen: [],
+    snapshot,
+  }
   try {
     const store = await openExistingStore(snapshot.config.paths)
     if (!store) return noHistory
@@ -39,6 +47,7 @@ export async function readStoredStates(snapshot: Snapshot, io: CliIo): Promise<S
       }
       return {
         stateOf,
+        seen: await store.unknownMachines(),
         reportToken: (guest) => reportToken(secret, guest, (stateOf(guest) ?? newState).install),
         snapshot: await withEarlier(snapshot, boundTrees(snapshot.guests, stateOf)),
       }

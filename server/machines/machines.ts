@@ -173,18 +173,22 @@ export class Machines implements BootMachines {
     return this.#history.history(guest)
   }
 
-  async unknownMachines(): Promise<readonly UnknownMachine[]> {
+  /** All machines that asked for network boot, guests included. The one seen last comes first. */
+  async seenMachines(): Promise<readonly UnknownMachine[]> {
     await this.#unknown?.flush()
-    const all = (await this.#store?.unknownMachines()) ?? []
+    return (await this.#store?.unknownMachines()) ?? []
+  }
+
+  async unknownMachines(): Promise<readonly UnknownMachine[]> {
+    const all = await this.seenMachines()
     // A machine may have asked once more after it was made a guest, before this process read the changed
     // configuration.
     return all.filter(({ mac, uuid }) => !this.#isGuest(defined({ macs: mac ? [mac] : undefined, uuid })))
   }
 
-  /** Notes that a machine asked by DHCP for network boot. */
-  askedByDhcp(client: ClientFacts, firmware: Firmware, guest: Guest | undefined): void {
+  /** Notes that a machine asked by DHCP for network boot. `explain` needs that of guests, too. */
+  askedByDhcp(client: ClientFacts, firmware: Firmware): void {
     const { mac, uuid, vendorClass } = client
-    if (guest) return
     const macs = mac === undefined ? undefined : [mac]
     this.#unknown?.seen({ firmware, ...defined({ macs, uuid, vendor: vendorClass }) })
   }

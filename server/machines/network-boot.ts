@@ -1,4 +1,5 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
+import type { LoaderExplanation } from '../core/boot/explain.ts'
 import {
   type ClientFacts,
   classifyFirmware,
@@ -28,6 +29,20 @@ export interface NetworkBootParts {
   readonly fileExists: (urlPath: string, who: Requester) => Promise<boolean>
 }
 
+/** What the choice of a loader needs of them. */
+export interface LoaderParts extends Pick<NetworkBootParts, 'services' | 'fileExists'> {
+  readonly machines: {
+    readonly loaders: Pick<Machines['loaders'], 'history' | 'lastBasis'>
+    readonly stateOf: Machines['stateOf']
+  }
+}
+
+/** What the choice of a loader needs of a request. */
+interface LoaderRequest
+  extends Pick<NetworkBootRequest, 'xid' | 'isFollowUp' | 'clientAddress' | 'serverAddress'> {
+  readonly client: Pick<ClientFacts, 'mac'>
+}
+
 /** Decides the reply to a DHCP packet; undefined for a packet that does not ask for network boot. */
 export type DecideNetworkBoot = (request: NetworkBootRequest) => Promise<NetworkReply | undefined>
 
@@ -41,7 +56,7 @@ export function networkBoot(parts: NetworkBootParts): DecideNetworkBoot {
     }
     const snapshot = parts.snapshot()
     const guest = snapshot.guests.match(identityOf(request.client))?.guest
-    learn(parts.machines, request, firmware, guest)
+    learn(parts.machines, request, firmware)
     const ignored = guest ? undefined : whyIgnored(snapshot)
     if (ignored !== undefined) return { kind: 'silence', why: ignored }
     return offerLoader(parts, request, { firmware, guest, snapshot })
@@ -53,12 +68,11 @@ function learn(
   machines: NetworkBootParts['machines'],
   { client, isFollowUp, isRepeat }: NetworkBootRequest,
   firmware: Firmware,
-  guest: Guest | undefined,
 ): void {
   const { mac, uuid } = client
   if (mac !== undefined && uuid !== undefined) machines.learnNames(mac, uuid)
   // Once for each attempt: not for the request on port 4011, nor for the same packet on another interface.
-  if (!isFollowUp && !isRepeat) machines.askedByDhcp(client, firmware, guest)
+  if (!isFollowUp && !isRepeat) machines.askedByDhcp(client, firmware)
   if (runsIpxe(firmware) && mac !== undefined) machines.loaders.ran(mac, 'ipxe')
 }
 
@@ -74,15 +88,8 @@ async function offerLoader(
   request: NetworkBootRequest,
   machine: AskingMachine,
 ): Promise<NetworkReply> {
-  const { firmware, guest, snapshot } = machine
-  const who: Requester = {
-    protocol: 'dhcp',
-    address: request.clientAddress,
-    localAddress: request.serverAddress,
-  }
-  const loader = await firstAvailable(candidatesFor(parts, request, machine), who, parts.fileExists)
-  const reach = reachOf(snapshot, parts.services(), who)
-  const decision = decideOffer({ ...reach, firmware, ...defined({ loader }) })
+  const { firmware, guest } = machine
+  const decision = await chooseLoader(parts, request, machine)
   const named = defined({ guest: guest?.name })
   if (!('offer' in decision)) return { kind: 'silence', why: `${firmware}: ${decision.why}`, ...named }
   const { mac } = request.client
@@ -91,13 +98,48 @@ async function offerLoader(
   return { kind: 'offer', offer: decision.offer, why: decision.why, ...named }
 }
 
+async function chooseLoader(
+  parts: LoaderParts,
+  request: LoaderRequest,
+  machine: AskingMachine,
+): Promise<ReturnType<typeof decideOffer>> {
+  const { firmware, snapshot } = machine
+  const who: Requester = {
+    protocol: 'dhcp',
+    address: request.clientAddress,
+    localAddress: request.serverAddress,
+  }
+  const loader = await firstAvailable(candidatesFor(parts, request, machine), who, parts.fileExists)
+  const reach = reachOf(snapshot, parts.services(), who)
+  return decideOffer({ ...reach, firmware, ...defined({ loader }) })
+}
+
+/** What a machine with this firmware would be offered if it asked now. It changes nothing. */
+export async function explainLoader(
+  parts: LoaderParts,
+  {
+    serverAddress,
+    mac,
+    ...machine
+  }: AskingMachine & { readonly serverAddress: string; readonly mac?: string },
+): Promise<LoaderExplanation> {
+  const { guest, snapshot, firmware } = machine
+  const ignored = guest ? undefined : whyIgnored(snapshot)
+  if (ignored !== undefined) return { firmware, why: ignored }
+  // No packet has this number, so this is another attempt than the last one.
+  const request = { client: defined({ mac }), xid: -1, isFollowUp: false, clientAddress: '', serverAddress }
+  const decision = await chooseLoader(parts, request, machine)
+  if (!('offer' in decision)) return { firmware, why: decision.why }
+  return { firmware, file: decision.offer.bootFile, why: decision.why }
+}
+
 /**
  * The loaders that suit the machine, best first. After the offer a machine asks once more on port 4011, with
  * another transaction number; it must then get the loader of the offer.
  */
 function candidatesFor(
-  { machines }: NetworkBootParts,
-  { client: { mac }, xid, isFollowUp }: NetworkBootRequest,
+  { machines }: LoaderParts,
+  { client: { mac }, xid, isFollowUp }: LoaderRequest,
   { firmware, guest, snapshot }: AskingMachine,
 ): readonly LoaderCandidate[] {
   const preference = guest?.settings.loader?.value ?? snapshot.config.dhcp.loader

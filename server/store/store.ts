@@ -57,7 +57,10 @@ export interface Store {
   /** Writes a row that means nothing, to find out whether the store can be written. */
   probe(): Promise<void>
 
-  /** Machines that asked for boot and are not guests. The one seen last comes first. */
+  /**
+   * Machines that asked for boot. The one seen last comes first. Guests are among them as far as they asked by DHCP:
+   * who is a guest changes with the configuration, which a store does not know.
+   */
   unknownMachines(): Promise<readonly UnknownMachine[]>
   /** Adds the machines, or merges them with the stored ones. Only the newest `unknownMachinesKept` stay. */
   addUnknownMachines(machines: readonly UnknownMachine[]): Promise<void>
@@ -71,7 +74,7 @@ export interface Store {
   close(): Promise<void>
 }
 
-/** The number of unknown machines that are kept. A scan of a network must not fill the disk. */
-export const unknownMachinesKept = 1_000
+/** The number of machines that are kept. A scan of a network must not fill the disk. */
+export const unknownMachinesKept = 4_000
 /** The number of lines of history that are kept of each guest. */
 export const historyKept = 200

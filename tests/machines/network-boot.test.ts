@@ -75,9 +75,9 @@ function machineRoom(setting: Setting = {}) {
   const { files = allLoaders, services = here } = setting
   const snapshot = snapshotOf(setting)
   const source = memorySource(Object.fromEntries(files.map((name) => [`/${name}`, 'loader'])))
-  const seen: [ClientFacts, string, string | undefined][] = []
+  const seen: [ClientFacts, string][] = []
   const machines = new Machines({ snapshot: () => snapshot, events: () => {} })
-  machines.askedByDhcp = (client, firmware, guest) => void seen.push([client, firmware, guest?.name])
+  machines.askedByDhcp = (client, firmware) => void seen.push([client, firmware])
   const decide = networkBoot({
     snapshot: () => snapshot,
     services: () => services,
@@ -201,9 +201,9 @@ describe('whom it answers', () => {
     await ask(clients.bios)
     await ask(clients.bios, 4011)
     await ask(clients.dhclient)
-    expect(seen.map(([{ mac: of }, firmware, guest]) => [of, firmware, guest])).toEqual([
-      [stranger, 'uefi-x64', undefined],
-      [mac, 'bios', 'web01'],
+    expect(seen.map(([{ mac: of }, firmware]) => [of, firmware])).toEqual([
+      [stranger, 'uefi-x64'],
+      [mac, 'bios'],
     ])
   })
 })

@@ -5,6 +5,8 @@ import { Failure } from '../../core/failure.ts'
 import type { Guest } from '../../core/guest/guest.ts'
 import type { Requester } from '../../core/net/requester.ts'
 import { diskSource } from '../../files/disk.ts'
+import { cleanPath } from '../../files/path.ts'
+import { knownOfMachine } from '../../machines/explain-machine.ts'
 import type { Order } from '../../machines/history.ts'
 import { handWrittenFor } from '../../namespace/hand-written.ts'
 import { loaderOptions, planAs } from '../../namespace/render-boot.ts'
@@ -49,7 +51,20 @@ export async function explain({ params, who }: GuestCall, context: ApiContext): 
     { name },
     current.guests,
   )
-  const json: readonly ExplainedStep[] = explainBoot({ name }, inputsFor(context, who), handWritten)
+  const { machines, services, source } = context
+  const shown = await knownOfMachine(
+    { name },
+    {
+      snapshot: current,
+      seen: await machines.seenMachines(),
+      serverAddress: who.localAddress ?? '',
+      services,
+      machines,
+      fileExists: async (urlPath, asker) => (await source.stat(cleanPath(urlPath), asker))?.kind === 'file',
+    },
+  )
+  const known = { ...shown, handWritten }
+  const json: readonly ExplainedStep[] = explainBoot({ name }, inputsFor(context, who), known)
   return { json }
 }
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { explainBoot } from '../../core/boot/explain.ts'
+import { explainBoot, type KnownOfMachine } from '../../core/boot/explain.ts'
 import { selectForGuest } from '../../core/boot/plan-boot.ts'
 import { defined } from '../../core/defined.ts'
 import type { GuestFacts } from '../../core/guest/guest.ts'
@@ -7,10 +7,12 @@ import { canonicalMac } from '../../core/net/mac.ts'
 import { canonicalUuid } from '../../core/net/uuid.ts'
 import { diskSource } from '../../files/disk.ts'
 import { cleanPath } from '../../files/path.ts'
+import { knownOfMachine } from '../../machines/explain-machine.ts'
+import { LoaderMemory } from '../../machines/loader-memory.ts'
 import { noMachines } from '../../machines/machines.ts'
 import { handWrittenFor } from '../../namespace/hand-written.ts'
 import { explainPath, type PathExplanation } from '../../namespace/mounts.ts'
-import { namespaceMounts } from '../../namespace/namespace.ts'
+import { createNamespace, namespaceMounts } from '../../namespace/namespace.ts'
 import { cliInputs, cliRequester, expectedServices } from '../cli-requester.ts'
 import { readStoredStates, type StoredStates } from '../guest-store.ts'
 import {
@@ -53,14 +55,15 @@ export function registerExplain(program: Command, io: CliIo): void {
 
 async function explainAMachine(
   asked: string,
-  { snapshot, stateOf }: StoredStates,
+  { snapshot, stateOf, seen }: StoredStates,
   options: CommonOptions & VerifyOption,
   io: CliIo,
 ): Promise<void> {
   const facts = factsOf(asked)
+  const shown = await shownBy(facts, { snapshot, stateOf, seen }, io)
   // The operator's own boot configurations in tftpboot/, which win over any plan.
   const handWritten = await handWrittenFor(diskSource(snapshot.config.paths.tftpboot), facts, snapshot.guests)
-  const lines = explainBoot(facts, cliInputs(snapshot, stateOf), handWritten)
+  const lines = explainBoot(facts, cliInputs(snapshot, stateOf), { ...shown, handWritten })
   const guest = snapshot.guests.match(facts)?.guest
   const known = guest !== undefined
   const selection = guest && selectForGuest(guest, snapshot.trees, stateOf(guest.name))
@@ -70,6 +73,33 @@ async function explainAMachine(
   if (known) return
   io.err(`treeboot: ${asked} is not a guest; above is what an unknown machine gets\n`)
   io.exit(exitCodes.notFound)
+}
+
+/** What the machine showed to a server, and the loader that a server would send it. */
+function shownBy(
+  facts: GuestFacts,
+  { snapshot, stateOf, seen }: Pick<StoredStates, 'snapshot' | 'stateOf' | 'seen'>,
+  io: CliIo,
+): Promise<KnownOfMachine> {
+  const services = expectedServices(snapshot.config)
+  const { localAddress: serverAddress = '' } = cliRequester(snapshot.config)
+  return withRenderer(io, (renderer) => {
+    const namespace = createNamespace({
+      snapshot: () => snapshot,
+      services: () => services,
+      renderer,
+      onWarnings: () => undefined,
+      machines: { ...noMachines, stateOf },
+    })
+    return knownOfMachine(facts, {
+      snapshot,
+      seen,
+      serverAddress,
+      services: () => services,
+      machines: { loaders: new LoaderMemory(), stateOf },
+      fileExists: async (urlPath, who) => (await namespace.stat(cleanPath(urlPath), who))?.kind === 'file',
+    })
+  })
 }
 
 /**

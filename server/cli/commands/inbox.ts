@@ -102,7 +102,6 @@ async function adopt(asked: string, options: AdoptOptions, io: CliIo): Promise<v
     })
     const adopted = await readSnapshot(options, io)
     await recordGuests(store, adopted.guests)
-    await store.forgetUnknownMachine(machine.id)
     const state = (await store.states()).get(name)
     const disk = state && whyLocalDisk(guestNamed(adopted, name), state)
     const next = disk ?? 'its next network boot installs it'

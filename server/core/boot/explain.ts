@@ -1,6 +1,9 @@
-import type { Guest, TreeSelector } from '../guest/guest.ts'
+import { defined } from '../defined.ts'
+import type { Guest, Sourced, TreeSelector } from '../guest/guest.ts'
+import type { UnknownMachine } from '../guest/seen-machine.ts'
 import { type GuestState, type Offer, pinnedOffer, whyLocalDisk } from '../guest/state.ts'
 import type { Tree } from '../tree/tree.ts'
+import { type Firmware, firmwareNamed, uefiCpu } from './firmware.ts'
 import { formatKernelArg } from './kernel-args.ts'
 import {
   archOf,
@@ -21,31 +24,49 @@ export interface Explanation {
   readonly from: string
 }
 
+/** What a machine with some firmware is offered by DHCP. */
+export interface LoaderExplanation {
+  readonly firmware: Firmware
+  /** The path or URL of the loader; undefined when it gets no reply. */
+  readonly file?: string
+  readonly why: string
+}
+
+/** What is known of the machine beside the plan. */
+export interface KnownOfMachine {
+  /** Names of boot configurations that the operator wrote for it. */
+  readonly handWritten?: readonly string[]
+  /** What it showed when it asked for network boot; `never` for a machine that never did. */
+  readonly seen?: UnknownMachine | 'never'
+  /** For the firmware that it showed, or for each that it may have. */
+  readonly loaders?: readonly LoaderExplanation[]
+  /** Whether treeboot answers DHCP at all. */
+  readonly isProxy?: boolean
+}
+
 /**
  * Explains what a machine boots: the decisions of `planBoot` one by one, then the hand-written boot
  * configurations, which win over any plan.
  */
-export function explainBoot(
-  facts: BootFacts,
-  inputs: BootInputs,
-  handWritten: readonly string[] = [],
-): Explanation[] {
-  const byHand = handWritten.map((file) => ({
+export function explainBoot(facts: BootFacts, inputs: BootInputs, known: KnownOfMachine = {}): Explanation[] {
+  const byHand = (known.handWritten ?? []).map((file) => ({
     what: 'by hand',
     value: file,
     from: 'a machine that asks for this name gets this file, whatever its plan is',
   }))
-  return [...explainPlan(facts, inputs), ...byHand]
+  return [...explainPlan(facts, inputs, known), ...byHand]
 }
 
-function explainPlan(facts: BootFacts, inputs: BootInputs): Explanation[] {
+function explainPlan(facts: BootFacts, inputs: BootInputs, known: KnownOfMachine): Explanation[] {
   const match = inputs.guests.match(facts)
-  if (!match) return explainUnknown(facts, inputs)
+  if (!match) return explainUnknown(facts, inputs, known)
   const { guest, by } = match
   const lines: Explanation[] = [
     { what: 'guest', value: guest.name, from: `matched by ${by}, defined at ${guest.definedAt}` },
     ...guest.profiles.map((name) => ({ what: 'profile', value: name, from: 'inherited, nearest first' })),
     ...settings(guest),
+    ...explainSeen(known),
+    ...explainLoaders(known),
   ]
   const state = inputs.stateOf?.(guest.name)
   lines.push({ what: 'state', value: state?.state ?? 'install', from: stateFrom(guest, state) })
@@ -89,14 +110,25 @@ function stateFrom(guest: Guest, state: GuestState | undefined): string {
     : since
 }
 
+/** Of a variable only the name is shown: it may be a password, and the API tells this to anyone. */
 function settings({ settings }: Guest): Explanation[] {
-  const { template, source, virt } = settings
+  const { template, source, virt, retry, loader, vars } = settings
+  const line = (what: string, { value, from }: Sourced<string | number | boolean>): Explanation => ({
+    what,
+    value: String(value),
+    from,
+  })
+  const { hypervisor, type, ...shape } = virt
   return [
-    { what: 'source', value: source.value, from: source.from },
-    { what: 'virt', value: `${virt.hypervisor.value} ${virt.type.value}`, from: virt.type.from },
+    line('source', source),
+    { what: 'virt', value: `${hypervisor.value} ${type.value}`, from: type.from },
+    ...Object.entries(shape).map(([key, set]) => line(`virt.${key}`, set)),
+    line('retry', retry),
+    ...(loader ? [line('loader wanted', loader)] : []),
     template
-      ? { what: 'template', value: template.value, from: template.from }
+      ? line('template', template)
       : { what: 'template', value: 'none', from: 'no guest or profile setting: the installer will ask' },
+    ...Object.entries(vars).map(([name, { from }]) => ({ what: 'var', value: name, from })),
   ]
 }
 
@@ -127,13 +159,53 @@ function explainPlanning({ plan, args, platform }: TreePlanning): Explanation[] 
   return lines
 }
 
-function explainUnknown(facts: BootFacts, inputs: BootInputs): Explanation[] {
-  const plan = planBoot(facts, inputs)
+function explainUnknown(facts: BootFacts, inputs: BootInputs, known: KnownOfMachine): Explanation[] {
+  const plan = planBoot({ ...facts, ...defined({ arch: archShown(known) }) }, inputs)
   const value = plan.kind === 'menu' ? `menu of ${plan.items.length} trees` : plan.kind
+  const rule = `unknown: ${inputs.unknown}`
+  const [loader] = known.loaders ?? []
+  // Nothing of ours reaches a machine that gets no loader, unless another DHCP server sends it one.
+  const isStranded =
+    known.isProxy && known.seen !== 'never' && loader !== undefined && loader.file === undefined
   return [
     { what: 'guest', value: 'none', from: 'no guest has this name, UUID, serial, MAC or address' },
-    { what: 'plan', value, from: `unknown: ${inputs.unknown}` },
+    ...explainSeen(known),
+    ...explainLoaders(known),
+    isStranded
+      ? { what: 'plan', value: 'nothing', from: `it gets no loader; with one: ${value}, ${rule}` }
+      : { what: 'plan', value, from: rule },
   ]
+}
+
+/** A menu has only the trees that the machine can run. A BIOS does not say what it can. */
+function archShown({ seen }: KnownOfMachine): string | undefined {
+  const firmware = typeof seen === 'object' ? firmwareNamed(seen.firmware ?? '') : undefined
+  return firmware && uefiCpu(firmware)
+}
+
+function explainSeen({ seen }: KnownOfMachine): Explanation[] {
+  if (seen === undefined) return []
+  if (seen === 'never')
+    return [{ what: 'seen', value: 'never', from: 'it has not asked treeboot for network boot, or long ago' }]
+  const { firmware = 'firmware unknown', address, lastMs, count } = seen
+  const at = address === undefined ? '' : ` at ${address}`
+  return [
+    {
+      what: 'seen',
+      value: firmware,
+      from: `${new Date(lastMs).toISOString()}${at}; asked ${count === 1 ? 'once' : `${count} times`}`,
+    },
+  ]
+}
+
+function explainLoaders({ loaders = [], isProxy, seen }: KnownOfMachine): Explanation[] {
+  const isShown = typeof seen === 'object' && seen.firmware !== undefined
+  return loaders.map(({ firmware, file, why }) => {
+    const when = isShown ? '' : `if it is ${firmware}: `
+    const by = isProxy ? '' : '; dhcp.mode is off, so your DHCP server has to name it'
+    const value = file === '' ? 'by fixed names' : (file ?? 'none')
+    return { what: 'loader', value, from: `${when}${isShown ? `${firmware}: ` : ''}${why}${by}` }
+  })
 }
 
 export function selectorText(selector: TreeSelector): string {

@@ -145,3 +145,20 @@ export function runsIpxe(firmware: Firmware): boolean {
 export function loadsByHttp(firmware: Firmware): boolean {
   return firmware.startsWith('uefi-http-')
 }
+
+const uefiCpus: ReadonlySet<string> = new Set(uefiByArch.values())
+
+/** The firmware that a text names; undefined for a text that is none of ours. */
+export function firmwareNamed(text: string): Firmware | undefined {
+  const cpu = uefiCpu(text as Firmware)
+  const isKnown = cpu === undefined ? otherFirmware.has(text) : uefiCpus.has(cpu)
+  return isKnown ? (text as Firmware) : undefined
+}
+
+const otherFirmware: ReadonlySet<string> = new Set([
+  'bios',
+  'ipxe-bios',
+  'ipxe-uefi',
+  'raspberry-pi',
+  'u-boot',
+])
