@@ -41,8 +41,11 @@ export interface App {
    * rejects.
    */
   start(): Promise<void>
-  /** Waits a moment for running transfers, then closes everything. Safe to call twice. */
-  stop(): Promise<void>
+  /**
+   * Begins nothing new, waits for transfers that move (`server.stop-grace`) and closes everything. `cut`, when it is
+   * aborted, ends the waiting. Safe to call twice.
+   */
+  stop(cut?: AbortSignal): Promise<void>
 }
 
 /** Makes all parts of the server and connects them. Nothing is read or opened before `start`. */
@@ -106,12 +109,13 @@ export function createApp({ version, newStore, renderer: lent, ...catalogOptions
     }
   }
 
-  async function stop(): Promise<void> {
+  async function stop(cut?: AbortSignal): Promise<void> {
     const onEnd = (error: unknown): void => onTrouble('shutting down', error)
     const ends = [uploads.stop(), mirrors.stop(), catalog.stop()]
-    if (!lent) ends.push(renderer.close())
-    await Promise.all([running.stop(onEnd), ...ends.map((end) => end.catch(onEnd))])
-    // Last, because the services report to it until they are closed.
+    const grace = { graceMs: () => config().server.stopGraceMs, events, ...defined({ cut }) }
+    await Promise.all([running.stop(grace, onEnd), ...ends.map((end) => end.catch(onEnd))])
+    // Last, because the services use and report to them until they are closed.
+    if (!lent) await renderer.close().catch(onEnd)
     await machines.close().catch(onEnd)
     await data?.close().catch(onEnd)
   }

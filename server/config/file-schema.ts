@@ -54,6 +54,17 @@ const canonical = (read: (value: string) => string | undefined, expected: string
     return z.NEVER
   })
 
+/** A length of time, as milliseconds. */
+const time = (expected: string) =>
+  text(expected).transform((value, context) => {
+    const [, count = '', unit = ''] = /^(\d{1,4})\s*(s|m|h)$/.exec(value.trim()) ?? []
+    const ms = Number(count) * (timeUnits[unit] ?? Number.NaN)
+    if (ms <= 3_600_000) return ms
+    context.issues.push({ code: 'custom', message: expected, input: value })
+    return z.NEVER
+  })
+const timeUnits: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000 }
+
 const flag = z.boolean('true or false')
 const count = (least: number, expected: string) => z.int(expected).min(least, expected)
 const oneOf = <const Values extends readonly string[]>(values: Values) =>
@@ -234,6 +245,7 @@ export const configFileSchema = section({
       baseUrl,
       'the URL at which guests reach this server, such as http://mirror.example:8080',
     ).optional(),
+    'stop-grace': time('a time such as 60s or 2m, at most 1h').optional(),
   }).optional(),
   ...serviceSections,
   paths: section({

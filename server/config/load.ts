@@ -221,7 +221,11 @@ function fillDefaults(file: ConfigFile, path: string, baseFolder: string): Confi
   const trees = folder(file.paths?.trees, 'trees')
   return {
     file: path,
-    server: defined({ bind, url: file.server?.url }),
+    server: {
+      bind,
+      ...defined({ url: file.server?.url }),
+      stopGraceMs: file.server?.['stop-grace'] ?? 60_000,
+    },
     ...common,
     http: httpSettings(file.http, common.http),
     ftp: { ...common.ftp, ...ftpSettings(file.ftp, baseFolder) },

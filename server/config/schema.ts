@@ -18,7 +18,12 @@ export interface Config
   extends Readonly<Record<Exclude<ServiceName, 'http' | 'ftp' | 'dhcp'>, ServiceConfig>> {
   /** Absolute path of the file. Undefined when it does not exist and all settings are defaults. */
   readonly file?: string
-  readonly server: { readonly bind: string; readonly url?: string }
+  readonly server: {
+    readonly bind: string
+    readonly url?: string
+    /** The most that a stop waits for transfers. */
+    readonly stopGraceMs: number
+  }
   readonly http: HttpConfig
   readonly ftp: FtpConfig
   readonly dhcp: DhcpConfig

@@ -72,6 +72,8 @@ export type Event =
    * force. The start writes its notes as `loaded`, too.
    */
   | { readonly type: 'config'; readonly outcome: 'loaded' | 'kept-last-good'; readonly message: string }
+  /** The server stops: what it waits for, and that it has ended. */
+  | { readonly type: 'stop'; readonly message: string }
   /**
    * A datagram or request was not served: it cannot be parsed, is beyond a limit, or is of a kind that the service
    * does not have (a TFTP write). Or a reply could not be sent to the address that a client named.

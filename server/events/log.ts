@@ -39,6 +39,8 @@ export function describeEvent(event: Event): { level: LogLevel; text: string } {
         ? { level: 'info', text }
         : { level: 'error', text: `CONFIGURATION NOT USED: ${text}` }
     }
+    case 'stop':
+      return { level: 'info', text: event.message }
     case 'noise':
       return {
         level: 'debug',

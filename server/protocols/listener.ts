@@ -3,6 +3,7 @@ import { defined } from '../core/defined.ts'
 import { Failure, failureMessage } from '../core/failure.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import type { EventSink } from '../events/bus.ts'
+import type { RunningTransfer } from './stop-grace.ts'
 
 /** A service that can be opened and closed. `app.ts` starts them all and prints one line for each. */
 export interface Listener {
@@ -10,8 +11,18 @@ export interface Listener {
   readonly name: string
   /** Binds the sockets. Rejects with a Failure that names address, port and remedy. */
   start(): Promise<void>
-  /** Takes no new work, gives running transfers a moment to end, then closes. Safe to call twice. */
-  stop(): Promise<void>
+  /**
+   * Begins nothing new: closes the sockets on which it listens, and connections that wait for a request. A machine
+   * that asks again meets the next process. What runs goes on. Safe to call twice.
+   */
+  refuseNew(): void
+  /** The transfers that run. */
+  transfers(): Iterable<RunningTransfer>
+  /**
+   * Takes no new work, gives replies that are being sent a moment to end, then closes. `now`: without that moment.
+   * Safe to call twice.
+   */
+  stop(how?: 'now'): Promise<void>
   /** The address and port that the service listens on; undefined while it is closed. */
   readonly address: ListenAddress | undefined
   /** What a client needs to know besides the address, for the start-up table; may be ''. */

@@ -3,6 +3,7 @@ import type { SnapshotProblem } from '../core/problem.ts'
 import { type ServiceName, serviceNames, serviceTable } from '../core/services.ts'
 import type { Listener } from './listener.ts'
 import { type OpenedListener, openListener } from './open-listener.ts'
+import { type StopGrace, waitForTransfers } from './stop-grace.ts'
 
 /** One line of the start-up table. */
 export interface ServiceLine {
@@ -65,9 +66,16 @@ export class RunningServices {
     })
   }
 
-  /** Stops all services (`Listener.stop`). `onTrouble` gets the error of each service that failed to stop. */
-  async stop(onTrouble: (error: unknown) => void): Promise<void> {
-    await Promise.all([...this.#opened.values()].map(({ listener }) => listener.stop().catch(onTrouble)))
+  /**
+   * Lets running transfers end, then stops all services (`Listener.stop`). `onTrouble` gets the error of each service
+   * that failed to stop.
+   */
+  async stop(grace: StopGrace, onTrouble: (error: unknown) => void): Promise<void> {
+    const listeners = [...this.#opened.values()].map(({ listener }) => listener)
+    for (const listener of listeners) listener.refuseNew()
+    const running = () => listeners.flatMap((listener) => [...listener.transfers()])
+    const how = (await waitForTransfers(running, grace)) ? undefined : 'now'
+    await Promise.all(listeners.map((listener) => listener.stop(how).catch(onTrouble)))
   }
 }
 

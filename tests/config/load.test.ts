@@ -64,7 +64,7 @@ describe('the first example', () => {
     const { server, ...config } = loaded.config
     const { server: _, ...defaults } = parse('').config
     expect(config).toEqual(defaults)
-    expect(server).toEqual({ bind: '0.0.0.0', url: 'http://mirror.example:8080' })
+    expect(server).toEqual({ bind: '0.0.0.0', url: 'http://mirror.example:8080', stopGraceMs: 60_000 })
   })
 })
 
@@ -77,7 +77,7 @@ describe('defaults', () => {
       expect(profiles.size).toBe(0)
       expect(config).toEqual({
         file: '/srv/treeboot/config.yaml',
-        server: { bind: '0.0.0.0' },
+        server: { bind: '0.0.0.0', stopGraceMs: 60_000 },
         http: {
           enabled: true,
           bind: '0.0.0.0',
@@ -264,5 +264,24 @@ describe('an odd but harmless setting is a warning with its place:', () => {
     expect(`${warning?.where} ${warning?.message}`).toMatch(/^config\.yaml:1:\d+ /)
     expect(warning?.message).toMatch(stating(...facts))
     expect(warning?.severity).toBe('warning')
+  })
+})
+
+describe('server.stop-grace', () => {
+  test.each([
+    ['60s', 60_000],
+    ['0s', 0],
+    ['2m', 120_000],
+    ['"1h"', 3_600_000],
+    ['90 s', 90_000],
+  ])('%s', (written, ms) => {
+    expect(parse(`server: { stop-grace: ${written} }`).config.server.stopGraceMs).toBe(ms)
+  })
+
+  // A bare number may have been meant in any unit.
+  test.each(['60', '2h', '61m', '1d', '-1s', 'soon', '1.5m', 'true', '[60s]'])('%s is refused', (written) => {
+    expect(() => parse(`server: { stop-grace: ${written} }`)).toThrow(
+      /server\.stop-grace.*60s or 2m, at most 1h/,
+    )
   })
 })

@@ -18,6 +18,8 @@ function tcpService(port: number): Listener {
         server.once('error', (cause) => reject(new Failure('unavailable', 'cannot listen', { cause })))
         server.listen(port, '127.0.0.1', resolve)
       }),
+    refuseNew: () => server.close(),
+    transfers: () => [],
     stop: () => new Promise((resolve) => server.close(() => resolve())),
   }
 }

@@ -60,8 +60,10 @@ async function serve({ config, json, logLevel, newStore }: ServeOptions, io: Cli
   }
   io.out(json ? `${JSON.stringify(startedEvent(app, version))}\n` : startText(app, version))
   giveMemoryBack()
-  await endSignal()
-  await app.stop()
+  const signals = new EndSignals()
+  await signals.first
+  await app.stop(signals.second)
+  app.events.emit({ type: 'stop', message: 'stopped' })
   log.flush()
 }
 
@@ -116,9 +118,27 @@ No trees yet. What to do next:
 `
 }
 
-function endSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    process.once('SIGINT', resolve)
-    process.once('SIGTERM', resolve)
-  })
+/** SIGINT and SIGTERM. The first one begins the end, the second one hastens it, and a third one kills. */
+class EndSignals {
+  readonly first: Promise<void>
+  readonly second: AbortSignal
+
+  constructor() {
+    const second = new AbortController()
+    this.second = second.signal
+    this.first = new Promise((resolve) => {
+      let isFirst = true
+      const onSignal = (): void => {
+        if (isFirst) resolve()
+        else {
+          second.abort()
+          for (const name of endSignals) process.off(name, onSignal)
+        }
+        isFirst = false
+      }
+      for (const name of endSignals) process.on(name, onSignal)
+    })
+  }
 }
+
+const endSignals = ['SIGINT', 'SIGTERM'] as const

@@ -147,10 +147,19 @@ export class DhcpListener implements Listener {
     this.#probing.unref()
   }
 
-  async stop(): Promise<void> {
+  refuseNew(): void {
     clearInterval(this.#probing)
     this.#address = undefined
     this.#sockets.close()
+  }
+
+  /** An offer is one packet. */
+  transfers(): readonly [] {
+    return []
+  }
+
+  async stop(): Promise<void> {
+    this.refuseNew()
   }
 
   /** The boot-server port (4011) on this interface, for tests that let the system choose it. */

@@ -8,6 +8,7 @@ import { BufferPool } from '../../files/buffers.ts'
 import type { FileSource } from '../../files/source.ts'
 import type { UploadArea } from '../../files/upload-area.ts'
 import { type ListenAddress, type Listener, listenTcp } from '../listener.ts'
+import type { RunningTransfer } from '../stop-grace.ts'
 import type { PortRange } from './data/data-port.ts'
 import { HeldListings } from './data/held-listings.ts'
 import { formatReply } from './line/reply.ts'
@@ -56,6 +57,7 @@ export class FtpListener implements Listener {
   readonly #sessions = new Set<Session>()
   readonly #perClient = new Map<string, number>()
   #address: ListenAddress | undefined
+  #closed: Promise<void> | undefined
   #stopped: Promise<void> | undefined
 
   /** @throws Failure `bad-request` for impossible passive ports. */
@@ -103,21 +105,35 @@ export class FtpListener implements Listener {
     this.#address = await listenTcp(this.#server, { service: 'ftp', bind, port, backlog: 1024, events })
   }
 
-  stop(): Promise<void> {
-    this.#stopped ??= new Promise((resolve) => {
+  refuseNew(): void {
+    this.#closed ??= new Promise((resolve) => {
       if (!this.#server.listening) return resolve()
-      const late = setTimeout(() => {
-        for (const session of this.#sessions) session.destroy()
-      }, this.#context.limits.stopMs)
       this.#server.close(() => {
-        clearTimeout(late)
         this.#context.guard.close()
         resolve()
       })
       for (const session of this.#sessions)
         session.closeWhenIdle({ code: 421, text: 'The server is stopping' })
     })
+  }
+
+  *transfers(): Iterable<RunningTransfer> {
+    for (const session of this.#sessions)
+      if (session.progress) yield { key: session, moved: session.progress.bytes }
+  }
+
+  stop(how?: 'now'): Promise<void> {
+    this.refuseNew()
+    this.#stopped ??= this.#close(how === 'now' ? 0 : this.#context.limits.stopMs)
     return this.#stopped
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const late = setTimeout(() => {
+      for (const session of this.#sessions) session.destroy()
+    }, graceMs)
+    await this.#closed
+    clearTimeout(late)
   }
 
   #accept(socket: Socket): void {

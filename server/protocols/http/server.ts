@@ -10,6 +10,7 @@ import { BufferPool } from '../../files/buffers.ts'
 import { type CleanPath, rootPath } from '../../files/path.ts'
 import type { FileSource } from '../../files/source.ts'
 import { type ListenAddress, type Listener, listenTcp } from '../listener.ts'
+import type { RunningTransfer } from '../stop-grace.ts'
 import { Admission } from './clients/admission.ts'
 import { type ClientConnection, type ClientLimits, defaultClientLimits } from './clients/clients.ts'
 import { type NodeRequest, RequestGate } from './clients/request-gate.ts'
@@ -78,7 +79,10 @@ export class HttpListener implements Listener {
   readonly #fastPath: FastPath
   /** The gates of the connections that node:http has. */
   readonly #gates = new WeakMap<Socket, RequestGate>()
+  /** The connections whose request is in progress. */
+  readonly #inProgress = new Set<Socket>()
   #address: ListenAddress | undefined
+  #closed: Promise<void> | undefined
   #stopped: Promise<void> | undefined
 
   constructor(options: HttpListenerOptions) {
@@ -116,20 +120,32 @@ export class HttpListener implements Listener {
     this.#address = await listenTcp(this.#server, { service: 'http', bind, port, backlog, events })
   }
 
-  stop(): Promise<void> {
-    this.#stopped ??= new Promise((resolve) => {
+  refuseNew(): void {
+    this.#closed ??= new Promise((resolve) => {
       if (!this.#server.listening) return resolve()
-      const late = setTimeout(() => {
-        this.#server.closeAllConnections()
-        this.#fastPath.stop('now')
-      }, stopGraceMs)
-      this.#server.close(() => {
-        clearTimeout(late)
-        resolve()
-      })
+      this.#server.close(() => resolve())
       this.#fastPath.stop('idle')
     })
+  }
+
+  *transfers(): Iterable<RunningTransfer> {
+    for (const socket of this.#inProgress)
+      yield { key: socket, moved: socket.bytesWritten + socket.bytesRead }
+  }
+
+  stop(how?: 'now'): Promise<void> {
+    this.refuseNew()
+    this.#stopped ??= this.#close(how === 'now' ? 0 : stopGraceMs)
     return this.#stopped
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const late = setTimeout(() => {
+      this.#server.closeAllConnections()
+      this.#fastPath.stop('now')
+    }, graceMs)
+    await this.#closed
+    clearTimeout(late)
   }
 
   /**
@@ -188,7 +204,14 @@ export class HttpListener implements Listener {
   /** Waits for the turn of the request among those of its client. */
   #enter(connection: ClientConnection, request: NodeRequest): void {
     const { req, res } = request
-    if (connection.client.crowded) res.shouldKeepAlive = false
+    const { socket } = connection
+    if (connection.client.crowded || this.#closed) res.shouldKeepAlive = false
+    this.#inProgress.add(socket)
+    res.once('close', () => {
+      this.#inProgress.delete(socket)
+      // The response may have begun before the stop, and then has promised to keep the connection.
+      if (this.#closed) socket.end()
+    })
     this.#admission.enter(connection, req.headers, res, {
       begin: (give) => this.#onRequest(request, give),
       refuse: () => {

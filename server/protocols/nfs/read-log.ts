@@ -5,7 +5,7 @@ import type { CleanPath } from '../../files/path.ts'
 import type { Entry } from '../../files/source.ts'
 
 /** One client that reads one file. */
-interface Reading {
+export interface Reading {
   readonly who: Requester
   readonly path: CleanPath
   readonly decision: Entry['decision']
@@ -91,6 +91,11 @@ export class ReadLog {
     }
     this.#readings.set(key, reading)
     return reading
+  }
+
+  /** The readings that have neither ended nor been quiet for too long. */
+  readings(): Iterable<Reading> {
+    return this.#readings.values()
   }
 
   /** Ends all readings now. */

@@ -4,6 +4,7 @@ import { BufferPool } from '../../files/buffers.ts'
 import type { FileSource } from '../../files/source.ts'
 import { cannotListen, type ListenAddress, type Listener } from '../listener.ts'
 import { RateLimit } from '../rate-limit.ts'
+import type { RunningTransfer } from '../stop-grace.ts'
 import { type DispatchNotes, dispatch, type Program } from './dispatch.ts'
 import { Handles } from './handles.ts'
 import { mountProgram, mountProgramOf } from './mount.ts'
@@ -117,17 +118,26 @@ export class NfsListener implements Listener {
     }
   }
 
-  stop(): Promise<void> {
-    this.#stopped ??= this.#close()
+  /** Mounts go on, over UDP as well: there is nothing by which a datagram of a new client could be told. */
+  refuseNew(): void {
+    this.#open?.tcp.refuseNew()
+  }
+
+  *transfers(): Iterable<RunningTransfer> {
+    for (const reading of this.#open?.log.readings() ?? []) yield { key: reading, moved: reading.bytes }
+  }
+
+  stop(how?: 'now'): Promise<void> {
+    this.#stopped ??= this.#close(how === 'now' ? 0 : stopGraceMs)
     return this.#stopped
   }
 
-  async #close(): Promise<void> {
+  async #close(graceMs: number): Promise<void> {
     const open = this.#open
     if (!open) return
     this.#open = undefined
     open.udp.close()
-    await Promise.all([open.mapper.stop(stopGraceMs), open.tcp.close(stopGraceMs)])
+    await Promise.all([open.mapper.stop(graceMs), open.tcp.close(graceMs)])
     open.files.close()
     open.log.flush()
     await open.handles.close()

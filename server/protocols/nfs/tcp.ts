@@ -53,6 +53,11 @@ export class TcpListenSocket {
     })
   }
 
+  /** Takes no more connections. */
+  refuseNew(): void {
+    this.#server.close()
+  }
+
   /** Gives running calls up to `graceMs` for their replies, then closes everything. */
   async close(graceMs = 0): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))

@@ -28,6 +28,7 @@ import type { CleanPath } from '../../files/path.ts'
 import type { Entry, FileSource } from '../../files/source.ts'
 import type { ListenAddress, Listener } from '../listener.ts'
 import { RateLimit } from '../rate-limit.ts'
+import type { RunningTransfer } from '../stop-grace.ts'
 import { Backends, type NativeMode } from './backends.ts'
 import { type ListenSocket, ListenSockets } from './node/listen-socket.ts'
 import { type ServedRequest, servedEvent } from './served-event.ts'
@@ -114,14 +115,23 @@ export class TftpListener implements Listener {
     await this.#listenSockets.open()
   }
 
-  stop(): Promise<void> {
-    this.#stopping ??= this.#close()
+  /** Running transfers have ports of their own. */
+  refuseNew(): void {
+    this.#listenSockets.close()
+  }
+
+  *transfers(): Iterable<RunningTransfer> {
+    for (const session of this.#sessions) yield { key: session, moved: session.transfer?.lastPacketMs ?? 0 }
+  }
+
+  stop(how?: 'now'): Promise<void> {
+    this.#stopping ??= this.#close(how)
     return this.#stopping
   }
 
-  async #close(): Promise<void> {
-    this.#listenSockets.close()
-    if (this.#sessions.size > 0) await this.#lastSessionEnd()
+  async #close(how: 'now' | undefined): Promise<void> {
+    this.refuseNew()
+    if (this.#sessions.size > 0 && how !== 'now') await this.#lastSessionEnd()
     this.#closed = true
     for (const session of [...this.#sessions]) session.transfer?.abort('the server is stopping')
     await this.#backends.close()

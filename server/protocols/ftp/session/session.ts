@@ -5,7 +5,7 @@ import { DataPort, type PortRange } from '../data/data-port.ts'
 import { type Command, type ControlLine, describeCommand, parseCommand, tooLong } from '../line/command.ts'
 import { failureReply, formatReply, type Reply, uploadFailureReply } from '../line/reply.ts'
 import { verbs } from '../verbs/table.ts'
-import type { FtpClient, FtpContext, Verb, VerbContext, VerbReply } from '../verbs/verb.ts'
+import type { FtpClient, FtpContext, Progress, Verb, VerbContext, VerbReply } from '../verbs/verb.ts'
 import { ControlConnection } from './connection.ts'
 import { CommandRate, type FtpLimits } from './limits.ts'
 import { initialState, type SessionState } from './state.ts'
@@ -97,6 +97,11 @@ export class Session {
   closeWhenIdle(reply: Reply): void {
     if (!this.#isWorking) this.#close(reply)
     else this.#waiting.splice(0, this.#waiting.length, 'QUIT')
+  }
+
+  /** The transfer that is under way. */
+  get progress(): Progress | undefined {
+    return this.#transfers.progress
   }
 
   destroy(): void {
