@@ -17,6 +17,7 @@ const machines = [
   'pxe-bios',
   'pxe-uefi',
   'renderers',
+  'restart',
   'udf',
   'virt-install',
   'xen',

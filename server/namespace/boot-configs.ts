@@ -205,9 +205,10 @@ class BootConfigs {
 
   /** The script with which iPXE begins. It goes on by HTTP; by TFTP when only that is open. */
   #script(who: Requester): GeneratedText {
-    const { urls } = this.#inputs(who)
-    const base = this.#options.services().http || urls.tftp === undefined ? urls.http : urls.tftp
-    return { text: ipxeEntryScript(base) }
+    const inputs = this.#inputs(who)
+    const { http, tftp } = inputs.urls
+    const base = this.#options.services().http || tftp === undefined ? http : tftp
+    return { text: ipxeEntryScript(base, loaderOptions(who, inputs).server) }
   }
 
   /**

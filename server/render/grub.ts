@@ -11,7 +11,7 @@ import { grubKernelArg, grubWord, screenText } from './quote.ts'
 export function renderGrub(plan: BootPlan): string {
   switch (plan.kind) {
     case 'install':
-      return `set timeout=0\nset default=0\n\n${entry(`Install ${plan.tree.id}`, plan)}`
+      return `set timeout=0\nset default=0\n\n${functions}${entry(`Install ${plan.tree.id}`, plan)}`
     case 'menu':
       return menu(plan)
     case 'local-disk':
@@ -33,8 +33,13 @@ function entry(title: string, plan: InstallPlan): string {
     `menuentry ${grubWord(screenText(title))} {`,
     `  if [ -n "$net_default_mac" ]; then set bootif="BOOTIF=01-$net_default_mac"; else set bootif=""; fi`,
     `  echo ${grubWord(`Loading ${screenText(plan.tree.id)} ...`)}`,
-    `  linux ${grubWord(plan.kernel.urlPath)}${args} $bootif`,
-    `  initrd ${grubWord(plan.initrd.urlPath)}`,
+    // One after the other has to succeed. GRUB goes on after a command that failed, and at the end of an entry it boots
+    // whatever is loaded: a kernel without its initrd.
+    `  if linux ${grubWord(plan.kernel.urlPath)}${args} $bootif; then`,
+    `    if initrd ${grubWord(plan.initrd.urlPath)}; then boot; fi`,
+    '  fi',
+    '  treeboot_again',
+    '  treeboot_disk',
     '}',
     '',
   ].join('\n')
@@ -45,13 +50,42 @@ function menu(plan: MenuPlan): string {
     'set default=0',
     // 0 would boot the disk at once, without the menu.
     `set timeout=${Math.max(1, Math.round(plan.timeoutMs / 1000))}`,
-    `menuentry 'Boot from the local disk' {`,
-    indent(localBoot),
+    `${functions}menuentry 'Boot from the local disk' {`,
+    '  treeboot_disk',
     '}',
     '',
     ...plan.items.map((item) => entry(item.label, item.plan)),
   ].join('\n')
 }
+
+/** In seconds; a server whose host is being started again takes minutes. */
+const pauses = [2, 4, 8, 16, 32, 64, 128]
+
+/**
+ * Commands that begin again after a failed download, until the pauses are used up. They ask for the machine's
+ * configuration and not for the same files: the guest may be installed by now, and must not get the installer once
+ * more. `configfile` comes back when it finds no file; the menu that it finds stays. Only exported variables are seen
+ * there, and so the pauses of all attempts are counted together. Left to itself, GRUB 2.06 stays at its menu.
+ */
+const askAgain = [
+  `while [ "$treeboot_pause" != "${pauses.at(-1)}" ]; do`,
+  ...pauses.map((pause, index) => {
+    const before = index === 0 ? '' : String(pauses[index - 1])
+    return `  ${index === 0 ? 'if' : 'elif'} [ "$treeboot_pause" = "${before}" ]; then set treeboot_pause=${pause}`
+  }),
+  '  fi',
+  '  export treeboot_pause',
+  '  echo "treeboot: the boot files could not be loaded; asking treeboot again in $treeboot_pause s"',
+  '  sleep --interruptible $treeboot_pause',
+  '  if [ -n "$net_default_mac" ]; then',
+  '    configfile /boot/by/$net_default_mac/grub.cfg',
+  '  else',
+  '    configfile /grub.cfg',
+  '  fi',
+  'done',
+  'echo "treeboot: the boot files could not be loaded; booting the local disk"',
+  '',
+].join('\n')
 
 /**
  * Commands that boot the local disk. Under UEFI they find and start the disk's own loader, since firmware that booted
@@ -80,6 +114,9 @@ const localBoot = [
   'exit',
   '',
 ].join('\n')
+
+/** What every entry ends with. */
+const functions = `function treeboot_again {\n${indent(askAgain)}\n}\nfunction treeboot_disk {\n${indent(localBoot)}\n}\n\n`
 
 function indent(text: string): string {
   return text.trimEnd().replace(/^/gm, '  ')

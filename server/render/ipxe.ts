@@ -15,7 +15,7 @@ export function renderIpxe(plan: BootPlan, { server }: Pick<RenderOptions, 'serv
 function commands(plan: BootPlan, server: LoaderServer | undefined): string {
   switch (plan.kind) {
     case 'install':
-      return `${boot(plan)}${failed}`
+      return `${boot(plan)}${askAgain(server?.http ?? plan.urls.http, server)}`
     case 'menu':
       return menu(plan, server)
     case 'local-disk':
@@ -33,15 +33,22 @@ function message(why: string): string {
 }
 
 /**
+ * After so many milliseconds without a byte a download ends: a server that lost its power closes no connection, and
+ * iPXE would wait for ever. (`--timeout`: iPXE since March 2014; each byte begins it anew, core/monojob.c.)
+ */
+const stallMs = 60_000
+
+/**
  * Commands that load and start the installer. netX is the card that iPXE booted from. Kernels that EFI starts
- * find their initrd by `initrd=`; others ignore it.
+ * find their initrd by `initrd=`; others ignore it. iPXE cannot go on with a file that broke off, and forgets it;
+ * so a kernel is never started with a part of its initrd.
  */
 function boot(plan: InstallPlan): string {
   const cmdline = ipxeText(formatCmdline(plan.args))
   const initrd = 'initrd.treeboot'
   return [
-    `kernel ${url(plan, plan.kernel)} initrd=${initrd}${cmdline === '' ? '' : ` ${cmdline}`} BOOTIF=01-\${netX/mac:hexhyp} || goto failed`,
-    `initrd --name ${initrd} ${url(plan, plan.initrd)} || goto failed`,
+    `kernel --timeout ${stallMs} ${url(plan, plan.kernel)} initrd=${initrd}${cmdline === '' ? '' : ` ${cmdline}`} BOOTIF=01-\${netX/mac:hexhyp} || goto again`,
+    `initrd --timeout ${stallMs} --name ${initrd} ${url(plan, plan.initrd)} || goto again`,
     'boot || goto failed',
     '',
   ].join('\n')
@@ -58,26 +65,62 @@ function url(plan: InstallPlan, image: BootFile): string {
  *
  * @param base URL of treeboot's HTTP or TFTP service, without a slash at the end.
  */
-export function ipxeEntryScript(base: string): string {
+export function ipxeEntryScript(base: string, server?: LoaderServer): string {
   const query = base.startsWith('http') ? `?serial=\${serial:uristring}` : ''
   const own = `/boot/by/\${netX/mac:hexhyp}/\${uuid}/ipxe${query}`
   return [
     '#!ipxe',
     '# Every machine gets this script, and then asks for its own.',
-    `isset \${netX/ip} || dhcp || goto failed`,
-    `chain --replace --autofree ${ipxeWord(base)}${own} || goto failed`,
-    failed,
+    ':ask',
+    `isset \${netX/ip} || dhcp || goto again`,
+    `chain --replace --autofree ${ipxeWord(base)}${own} || goto again`,
+    pause,
+    'goto ask',
+    failed(server),
   ].join('\n')
 }
 
-/** Says on the screen that booting failed. The exit status tells the firmware to try its next boot entry. */
-const failed = [
-  ':failed',
-  'echo treeboot: the boot files could not be fetched or started; the lines above say why',
-  'sleep 10',
-  'exit 1',
-  '',
+/** Seconds. It doubles from 2 with each attempt: after 4 minutes and 14 seconds in all, iPXE gives up. */
+const longestPause = 128
+
+/**
+ * A server that is being started again answers within seconds, one whose host is being started within minutes. The
+ * length of the pause is a setting of iPXE, so it goes on growing in the scripts that come after this one. `imgfree`:
+ * without it, BIOS iPXE gives the kernel of the failed attempt to the next one as a part of its initrd.
+ */
+const pause = [
+  ':again',
+  'imgfree ||',
+  `isset \${treeboot-pause} || set treeboot-pause:int32 1`,
+  `inc treeboot-pause \${treeboot-pause}`,
+  `iseq \${treeboot-pause} ${2 * longestPause} && goto failed ||`,
+  `echo treeboot: the boot files could not be fetched; asking treeboot again in \${treeboot-pause} s`,
+  `sleep \${treeboot-pause}`,
 ].join('\n')
+
+/**
+ * Commands that begin again after a failed download. They ask for the machine's script and not for the same files:
+ * the guest may be installed by now, and must not get the installer once more.
+ */
+function askAgain(http: string, server: LoaderServer | undefined): string {
+  return [
+    pause,
+    `chain --replace --autofree ${ipxeWord(`${http}/boot.ipxe`)} || goto again`,
+    failed(server),
+  ].join('\n')
+}
+
+/** Says on the screen that booting failed, and boots the local disk. */
+function failed(server: LoaderServer | undefined): string {
+  return [
+    ':failed',
+    'echo treeboot: the boot files could not be fetched or started; the lines above say why',
+    'echo treeboot: booting the local disk in 10 s',
+    'sleep 10',
+    'clear treeboot-pause ||',
+    localBoot(server),
+  ].join('\n')
+}
 
 /**
  * Commands that boot the local disk. Under BIOS sanboot starts the first disk. Under UEFI no script can do
@@ -125,6 +168,7 @@ function waiting(server: LoaderServer): string {
 
 function menu(plan: MenuPlan, server: LoaderServer | undefined): string {
   const title = (text: string): string => ipxeText(screenText(text).replaceAll('${', '$ {'))
+  const http = server?.http ?? plan.items[0]?.plan.urls.http
   return [
     ':menu',
     `menu ${title(plan.title)}`,
@@ -136,6 +180,6 @@ function menu(plan: MenuPlan, server: LoaderServer | undefined): string {
     ':local',
     localBoot(server),
     ...plan.items.map((item, index) => `:tree${index + 1}\n${boot(item.plan)}`),
-    failed,
+    ...(http === undefined ? [] : [askAgain(http, server)]),
   ].join('\n')
 }

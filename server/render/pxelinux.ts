@@ -11,7 +11,7 @@ import { pxelinuxLine, pxelinuxPath, screenText } from './quote.ts'
 export function renderPxelinux(plan: BootPlan, options: RenderOptions): string {
   switch (plan.kind) {
     case 'install':
-      return `DEFAULT install\nPROMPT 0\n\n${installLabel('install', undefined, plan, options)}`
+      return `${install}\n${installLabel('install', undefined, plan, options)}\n${localLabel}`
     case 'menu':
       return menu(plan, options)
     case 'local-disk':
@@ -21,6 +21,20 @@ export function renderPxelinux(plan: BootPlan, options: RenderOptions): string {
       return `DEFAULT local\nPROMPT 1\nTIMEOUT 100\nSAY ${say(plan.why)}\n\n${localLabel}`
   }
 }
+
+/**
+ * The installer at once. When a file of it is not there, or its server does not reply for the two minutes for which
+ * PXELINUX repeats a request, PXELINUX stands at its prompt: without TIMEOUT for ever, and with TIMEOUT alone it would
+ * begin again without end. So the prompt ends at the disk after ten seconds, in which the error can be read. There is
+ * no ONERROR: PXELINUX would boot the disk before anyone has seen why (com32/elflink/ldlinux/ldlinux.c), and without
+ * variables it cannot count how often it went back to the server.
+ *
+ * When the server goes away within a file, PXELINUX waits for two minutes and restarts the machine after five more
+ * (core/fs/pxe/tftp.c, core/pxelinux.asm). No configuration changes that; DHCP option 211 shortens the five.
+ *
+ * U-Boot takes the last of ONTIMEOUT and DEFAULT for its default (boot/pxe_utils.c), so DEFAULT comes last.
+ */
+const install = 'ONTIMEOUT local\nTIMEOUT 100\nDEFAULT install\nPROMPT 0\n'
 
 /**
  * -1 hands back to the firmware, which tries its next boot device (syslinux 6.04, doc/syslinux.txt,

@@ -136,10 +136,10 @@ describe('names that mean everybody', () => {
     async (path) => {
       const script = await read(path, http)
       expect(script).toContain(
-        `chain --replace --autofree http://boot.lan:8080/boot/by/\${netX/mac:hexhyp}/\${uuid}/ipxe?serial=\${serial:uristring} || goto failed`,
+        `chain --replace --autofree http://boot.lan:8080/boot/by/\${netX/mac:hexhyp}/\${uuid}/ipxe?serial=\${serial:uristring} || goto again`,
       )
       expect(await read(`/boot/by/52-54-00-aa-bb-01/${uuid}/ipxe`, http)).toContain(
-        'kernel http://boot.lan:8080/',
+        'kernel --timeout 60000 http://boot.lan:8080/',
       )
       // A machine without a UUID leaves its part of the path empty.
       expect(await read('/boot/by/52-54-00-aa-bb-99//ipxe', http)).toContain('choose --default local')
@@ -147,7 +147,9 @@ describe('names that mean everybody', () => {
   )
   test('a board that nobody gave a UUID is known by its MAC', async () => {
     const nobody = '00000000-0000-0000-0000-000000000000'
-    expect(await read(`/boot/by/52-54-00-aa-bb-01/${nobody}/ipxe`, http)).toContain('kernel http://boot.lan')
+    expect(await read(`/boot/by/52-54-00-aa-bb-01/${nobody}/ipxe`, http)).toContain(
+      ' http://boot.lan:8080/trees/',
+    )
     expect(decisions[0]).not.toHaveProperty('facts.uuid')
   })
   test('a guest known by its UUID alone gets its plan from a GRUB that says its MAC alone', async () => {

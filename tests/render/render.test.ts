@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { BootPlan } from '../../server/core/boot/plan.ts'
 import { planBoot } from '../../server/core/boot/plan-boot.ts'
 import { failureKind, failureMessage } from '../../server/core/failure.ts'
+import { ipxeEntryScript } from '../../server/render/ipxe.ts'
 import {
   bootFileOf,
   type Format,
@@ -191,4 +192,97 @@ test('iPXE under UEFI continues with a GRUB that finds the disk, and names treeb
   expect(renderPlan(plan, 'ipxe', { server: { http: 'http://[2001:db8::1]:8080' } })).not.toContain(
     'next-server',
   )
+})
+
+describe('after a failed download', () => {
+  const install = planBoot({ name: 'web01' }, inputs)
+  const menu = planBoot({ macs: ['52:54:00:00:00:99'] }, inputs)
+  const server = { http: 'http://192.0.2.1:8080', address: '192.0.2.1' }
+
+  test.each([install, menu])(
+    'iPXE asks for its own script again, and the last failure leads to the disk',
+    (plan) => {
+      const lines = renderPlan(plan, 'ipxe', { server }).split('\n')
+      const at = (text: string, from = 0) => lines.findIndex((line, n) => n >= from && line.includes(text))
+      for (const line of lines.filter((each) => /^(kernel|initrd) /.test(each))) {
+        expect(line).toMatch(/^\w+ --timeout 60000 .* \|\| goto again$/)
+      }
+      const again = at(':again')
+      const order = [
+        'imgfree',
+        'inc treeboot-pause',
+        'goto failed',
+        'sleep ${treeboot-pause}',
+        'chain',
+        ':failed',
+      ]
+      const found = order.map((text) => at(text, again))
+      expect(found).not.toContain(-1)
+      expect(found).toEqual(found.toSorted((a, b) => a - b))
+      expect(lines[at('chain', again)]).toBe(
+        'chain --replace --autofree http://192.0.2.1:8080/boot.ipxe || goto again',
+      )
+      const disk = renderPlan({ kind: 'local-disk', why: 'x' }, 'ipxe', { server })
+        .split('\n')
+        .slice(2)
+        .join('\n')
+      expect(lines.join('\n').endsWith(disk)).toBe(true)
+    },
+  )
+
+  test('the pause of iPXE doubles up to the one at which it gives up', () => {
+    const script = renderPlan(install, 'ipxe', { server })
+    const first = Number(/set treeboot-pause:int32 (\d+)/.exec(script)?.[1])
+    const last = Number(/iseq \$\{treeboot-pause\} (\d+) && goto failed/.exec(script)?.[1])
+    const doublings = Math.log2(last / first)
+    expect(Number.isInteger(doublings)).toBe(true)
+    expect(doublings).toBeLessThan(10)
+    expect(script).toContain('inc treeboot-pause ${treeboot-pause}')
+  })
+
+  test('the script that every machine begins with asks again as well', () => {
+    const lines = ipxeEntryScript('http://192.0.2.1:8080', server).split('\n')
+    const at = (text: string) => lines.findIndex((line) => line.includes(text))
+    const order = [
+      ':ask',
+      'chain --replace',
+      ':again',
+      'goto failed',
+      'sleep',
+      'goto ask',
+      ':failed',
+      'exit 1',
+    ]
+    expect(order.map(at)).not.toContain(-1)
+    expect(order.map(at)).toEqual(order.map(at).toSorted((a, b) => a - b))
+  })
+
+  test.each([install, menu])(
+    'GRUB starts no kernel without its initrd, and counts how often it asked',
+    (plan) => {
+      const text = renderPlan(plan, 'grub')
+      // `linux` and `initrd` are conditions: nothing is left for the end of the entry to boot.
+      expect(text).not.toMatch(/^\s*(linux|initrd) /m)
+      const entries = text.split(/^menuentry /m).slice(1)
+      for (const entry of entries.filter((each) => each.includes('linux ')))
+        expect(entry).toMatch(/then boot; fi\n {2}fi\n {2}treeboot_again\n {2}treeboot_disk\n\}/)
+      const steps = [...text.matchAll(/"\$treeboot_pause" = "(\d*)" \]; then set treeboot_pause=(\d+)/g)]
+      expect(steps.map(([, before]) => before)).toEqual([
+        '',
+        ...steps.slice(0, -1).map(([, , after]) => after),
+      ])
+      expect(text).toContain(`while [ "$treeboot_pause" != "${steps.at(-1)?.[2]}" ]; do`)
+      expect(text).toContain('export treeboot_pause')
+      expect(text).toContain('configfile /boot/by/$net_default_mac/grub.cfg')
+    },
+  )
+
+  test('PXELINUX leaves its prompt for the disk, and U-Boot still takes the installer for the default', () => {
+    const text = renderPlan(install, 'pxelinux')
+    expect(text).toMatch(/^TIMEOUT [1-9]\d*$/m)
+    expect(text).toMatch(/^ONTIMEOUT local$/m)
+    expect(text).toMatch(/^LABEL local\n(.*\n)* {2}LOCALBOOT -1$/m)
+    // U-Boot 2023.01: the last one counts.
+    expect([...text.matchAll(/^(?:ONTIMEOUT|DEFAULT) (\w+)$/gm)].at(-1)?.[1]).toBe('install')
+  })
 })

@@ -1,0 +1,163 @@
+import { copyFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { run } from '../../server/cli/demo/child.ts'
+import { type DhcpAdvice, startDnsmasq } from '../../server/cli/demo/dnsmasq.ts'
+import { type Lan, makeLan } from '../../server/cli/demo/lan.ts'
+import { type MachineFirmware, startMachine } from '../../server/cli/demo/machine.ts'
+import { requireClient, requireRoot } from '../support/clients.ts'
+import { eventually } from '../support/eventually.ts'
+import { type Bench, guestImages, makeBench, startTreeboot, type Treeboot } from '../support/lab/lab.ts'
+import { labTrees, makeTree } from '../support/lab/trees.ts'
+
+/** The nightly run tries every loader with both signals; each change tries one case for each way of asking again. */
+const { EVERY_RESTART: every } = process.env
+
+const mac = '52:54:00:aa:bb:01'
+const template = `text
+%post
+printf 'POST %s HTTP/1.0\\r\\nContent-Length: 0\\r\\n\\r\\n' {{ report_url | quote }} | \\
+  busybox nc -w 5 {{ server.host }} {{ server.port }}
+echo installed
+%end
+`
+
+interface Loader {
+  readonly firmware: MachineFirmware
+  /** What the machine needs on this host, and what of it lies in `tftpboot/`. */
+  readonly files: Readonly<Record<string, string>>
+  readonly advice: (treeboot: Treeboot) => DhcpAdvice
+  /** What the loader's screen shows before it asks again. */
+  readonly again: RegExp
+}
+
+const byTftp = (bootFile: string) => () => ({ bootFile, nextServer: '192.0.2.1' })
+const script = ({ url }: Treeboot) => ({ bootFile: `${url}/boot.ipxe` })
+/** One file of the package that has OVMF for every UEFI machine here. */
+const ovmf = '/usr/share/OVMF/OVMF_CODE_4M.ms.fd'
+
+const loaders = {
+  'iPXE under BIOS': {
+    firmware: 'bios',
+    files: { '': '/usr/lib/ipxe/qemu/pxe-virtio.rom' },
+    advice: script,
+    again: /treeboot: the boot files could not be fetched; asking treeboot again in 2 s/,
+  },
+  'iPXE under UEFI': {
+    firmware: 'uefi-ipxe',
+    files: { '': ovmf },
+    advice: script,
+    again: /treeboot: the boot files could not be fetched; asking treeboot again in 2 s/,
+  },
+  'GRUB under UEFI': {
+    firmware: 'uefi',
+    files: {
+      'shimx64.efi': '/usr/lib/shim/shimx64.efi.signed',
+      'grubx64.efi': '/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed',
+      '': ovmf,
+    },
+    advice: byTftp('shimx64.efi'),
+    again: /treeboot: the boot files could not be loaded; asking treeboot again in 2 s/,
+  },
+  PXELINUX: {
+    firmware: 'bios',
+    files: {
+      'pxelinux.0': '/usr/lib/PXELINUX/pxelinux.0',
+      'ldlinux.c32': '/usr/lib/syslinux/modules/bios/ldlinux.c32',
+    },
+    advice: byTftp('pxelinux.0'),
+    again: /./,
+  },
+} satisfies Record<string, Loader>
+
+/** `every` alone where the case takes more than a minute, or says little that the others do not. */
+const cases: readonly (readonly [keyof typeof loaders, 'SIGKILL' | 'SIGTERM', 'always' | 'every'])[] = [
+  ['iPXE under BIOS', 'SIGKILL', 'always'],
+  ['iPXE under BIOS', 'SIGTERM', 'every'],
+  ['iPXE under UEFI', 'SIGKILL', 'every'],
+  ['iPXE under UEFI', 'SIGTERM', 'every'],
+  ['GRUB under UEFI', 'SIGKILL', 'every'],
+  ['GRUB under UEFI', 'SIGTERM', 'every'],
+  ['PXELINUX', 'SIGTERM', 'always'],
+]
+
+describe('treeboot ends while a machine loads its kernel, and is started again', () => {
+  let bench: Bench
+
+  beforeEach(() => {
+    requireRoot()
+    requireClient('qemu-system-x86_64', 'dnsmasq', 'ip', 'tc', 'curl')
+    bench = makeBench()
+    return () => bench.undo.unwind()
+  })
+
+  async function makeWorld({ files, advice }: Loader) {
+    const tree = makeTree(join(bench.folder, 'trees'), 'fedora', await guestImages())
+    writeFileSync(join(bench.folder, 'templates/small.ks'), template)
+    for (const [name, from] of Object.entries(files))
+      if (name !== '') copyFileSync(from, join(bench.folder, 'tftpboot', name))
+    const guest = { mac, tree: labTrees.fedora.id, template: 'small.ks', args: ['console=ttyS0', 'quiet'] }
+    const lan = makeLan(bench.undo)
+    const start = () => startTreeboot(bench, { lan, config: { guests: { web01: guest } }, trees: [tree.id] })
+    const treeboot = await start()
+    await startDnsmasq(bench.undo, lan.addHost('192.0.2.2'), bench.folder, advice(treeboot))
+    return { lan, treeboot, start, kernel: `/trees/${tree.id}/${tree.kernel}` }
+  }
+
+  test.each(cases.filter(([, , when]) => when === 'always' || every))(
+    '%s, %s',
+    async (name, signal) => {
+      const loader: Loader = loaders[name]
+      for (const file of Object.values(loader.files)) requireClient(file)
+      const { lan, treeboot, start, kernel } = await makeWorld(loader)
+      const tap = lan.addTap()
+      narrow(lan, tap, 'add')
+      const machine = startMachine(
+        bench.undo,
+        { firmware: loader.firmware, mac, memory: 768, network: { tap }, folder: bench.folder },
+        lan,
+      )
+      await untilInKernel(lan, tap, treeboot)
+      process.kill(treeboot.child.pid, signal)
+      await treeboot.child.ended
+      const sent = served(treeboot, kernel)
+      if (signal === 'SIGTERM') {
+        expect(sent).toMatchObject([{ outcome: 'complete' }])
+        expect(treeboot.child.output.text).toMatch(/waiting for 1 transfer, at most 60 s/)
+      } else expect(sent).toEqual([])
+      narrow(lan, tap, 'del')
+      const again = await start()
+      if (signal === 'SIGKILL') await machine.output.waitFor(loader.again, 120_000)
+      await machine.output.waitFor(/guest post: installed/, 300_000)
+      expect(await machine.ended).toBe(0)
+      expect(JSON.parse(again.get('/api/v1/guests/web01')).state).toBe('installed')
+      // The machine asked for its configuration again, and this was not a second installation.
+      const history = again.command('guests', 'show', 'web01')
+      expect(history.match(/answer file/g)).toHaveLength(1)
+    },
+    600_000,
+  )
+})
+
+/** Lets the line to a machine carry 2 MB in a second, or everything again. */
+function narrow(lan: Lan, tap: string, what: 'add' | 'del'): void {
+  const queue = what === 'add' ? ['tbf', 'rate', '16mbit', 'burst', '64k', 'limit', '512k'] : []
+  run(...lan.inside(['tc', 'qdisc', what, 'dev', tap, 'root', ...queue]))
+}
+
+/** Waits until the machine has its configuration and a part of the kernel. */
+async function untilInKernel(lan: Lan, tap: string, treeboot: Treeboot): Promise<void> {
+  await treeboot.child.output.waitFor(/^\{.*"type":"boot".*"guest":"web01".*\}$/m, 240_000)
+  const sent = () =>
+    Number(/Sent (\d+) bytes/.exec(run(...lan.inside(['tc', '-s', 'qdisc', 'show', 'dev', tap])))?.[1])
+  const before = sent()
+  await eventually(() => expect(sent() - before).toBeGreaterThan(1_500_000), 60_000)
+}
+
+/** The ends of the transfers of a path, from the log. */
+function served({ child }: Treeboot, path: string): { readonly outcome: string }[] {
+  return child.output.text
+    .split('\n')
+    .filter((line) => line.startsWith('{') && line.includes('"served"') && line.includes(path))
+    .map((line) => JSON.parse(line))
+}
