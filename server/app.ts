@@ -14,7 +14,7 @@ import { Uploads } from './intake/uploads/uploads.ts'
 import { listenerMakers } from './listeners.ts'
 import { Machines } from './machines/machines.ts'
 import { networkBoot } from './machines/network-boot.ts'
-import { createNamespace } from './namespace/namespace.ts'
+import { createAnswers, createNamespace } from './namespace/namespace.ts'
 import { RunningServices, type ServiceLine } from './protocols/running-services.ts'
 import type { AdminToken } from './store/admin-token.ts'
 import { DataFolder } from './store/data-folder.ts'
@@ -63,9 +63,10 @@ export function createApp({ version, newStore, renderer: lent, ...catalogOptions
 
   const running = new RunningServices()
   const services = () => running.addresses()
-  const parts = { snapshot, services, machines }
   const renderer = lent ?? new TemplateRenderer()
-  const source = createNamespace({ ...parts, renderer, onWarnings })
+  const { answers, answerChecks } = createAnswers({ services, machines, renderer, onWarnings })
+  const parts = { snapshot, services, machines, answers, answerChecks }
+  const source = createNamespace(parts)
   const decideNetworkBoot = networkBoot({
     ...parts,
     fileExists: async (urlPath, who) => (await source.stat(cleanPath(urlPath), who))?.kind === 'file',
@@ -82,7 +83,7 @@ export function createApp({ version, newStore, renderer: lent, ...catalogOptions
   let data: DataFolder | undefined
   const isAdmin = (token: string): boolean => admin?.isValid(token) ?? false
   const serviceLines = () => running.lines()
-  const health = serverHealth({ catalog, machines, running, renderer, data: () => data })
+  const health = serverHealth({ ...parts, catalog, running, renderer, data: () => data })
   const shared = { source, events, uploads, isAdmin }
   const web = webApp({ ...parts, ...shared, version, serviceLines, metrics, health })
   const listeners = listenerMakers({ ...shared, config, web, decideNetworkBoot })
@@ -103,6 +104,7 @@ export function createApp({ version, newStore, renderer: lent, ...catalogOptions
       if (doubt) note(heldText(doubt))
       await running.open(config(), listeners)
       await mirrors.start()
+      answerChecks.follow(catalog)
     } catch (error) {
       await stop()
       throw error
@@ -111,7 +113,7 @@ export function createApp({ version, newStore, renderer: lent, ...catalogOptions
 
   async function stop(cut?: AbortSignal): Promise<void> {
     const onEnd = (error: unknown): void => onTrouble('shutting down', error)
-    const ends = [uploads.stop(), mirrors.stop(), catalog.stop()]
+    const ends = [uploads.stop(), mirrors.stop(), catalog.stop(), answerChecks.stop()]
     const grace = { graceMs: () => config().server.stopGraceMs, events, ...defined({ cut }) }
     await Promise.all([running.stop(grace, onEnd), ...ends.map((end) => end.catch(onEnd))])
     // Last, because the services use and report to them until they are closed.

@@ -3,6 +3,7 @@ import { defined } from '../core/defined.ts'
 import { heldText } from '../core/guest/doubt.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
 import type { Machines } from '../machines/machines.ts'
+import type { AnswerChecks } from '../namespace/answer-checks.ts'
 import type { DataFolder } from '../store/data-folder.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
 
@@ -24,11 +25,19 @@ export interface HealthParts {
   /** What the services noticed beside themselves. */
   readonly running: { readonly problems: readonly SnapshotProblem[] }
   readonly renderer: Pick<TemplateRenderer, 'stopped'>
+  readonly answerChecks: Pick<AnswerChecks, 'problems'>
   /** Undefined before the start. */
   readonly data: () => Pick<DataFolder, 'whyTooFull'> | undefined
 }
 
-export function serverHealth({ catalog, machines, running, renderer, data }: HealthParts): ServerHealth {
+export function serverHealth({
+  catalog,
+  machines,
+  running,
+  renderer,
+  answerChecks,
+  data,
+}: HealthParts): ServerHealth {
   const ofData = (): string[] =>
     [machines.whyNotWritable(), data()?.whyTooFull()].filter((reason) => reason !== undefined)
   const isConfigRefused = (): boolean => catalog.refusedConfig !== undefined
@@ -48,6 +57,7 @@ export function serverHealth({ catalog, machines, running, renderer, data }: Hea
           .forgottenOrders()
           .map((message): SnapshotProblem => ({ severity: 'warning', where: 'store', message })),
         ...running.problems,
+        ...answerChecks.problems(),
         ...renderer.stopped.map(
           ({ template, line, message, remedy }): SnapshotProblem => ({
             severity: 'error',

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Snapshot } from '../catalog/snapshot.ts'
 import type { BootInputs } from '../core/boot/plan-boot.ts'
 import { defined } from '../core/defined.ts'
+import type { Guest } from '../core/guest/guest.ts'
 import { pinnedOffer } from '../core/guest/state.ts'
 import { lookup, lookupResultJson } from '../core/lookup/lookup.ts'
 import { parseLookupQuery } from '../core/lookup/query.ts'
@@ -12,7 +13,7 @@ import { formatContentType, renderPlan } from '../render/render.ts'
 import { format, readInput } from './input.ts'
 import type { LookupBody, LookupMiss } from './types.ts'
 
-type LookupInputs = Pick<BootInputs, 'trees' | 'guests' | 'urls' | 'stateOf' | 'client'>
+type LookupInputs = Pick<BootInputs, 'trees' | 'guests' | 'urls' | 'stateOf' | 'client' | 'whyNoAnswerFile'>
 
 export interface LookupResponse {
   readonly status: number
@@ -49,19 +50,41 @@ export class LookupResponses {
   #trees: LookupInputs['trees'] | undefined
   #guests: LookupInputs['guests'] | undefined
 
-  /** @throws Failure `bad-request` for a query that cannot be read. */
-  respond({ query, who, inputs, current }: LookupRequest): LookupResponse {
+  /** The response, if it is kept and still holds. */
+  kept({ query, who, inputs, current }: LookupRequest): LookupResponse | undefined {
     if (current.trees !== this.#trees || current.guests !== this.#guests) this.#cache.clear()
     this.#trees = current.trees
     this.#guests = current.guests
-    if (inputs.trees !== current.trees) return lookUp(query, inputs)
-    const key = `${who.host}\n${who.localAddress}\n${query}`
-    const cached = this.#cache.get(key)
-    if (cached && cached.state === stateKey(cached.response, inputs)) return cached.response
+    if (inputs.trees !== current.trees) return undefined
+    const cached = this.#cache.get(keyOf(query, who))
+    return cached && cached.state === stateKey(cached.response, inputs) ? cached.response : undefined
+  }
+
+  /** @throws Failure `bad-request` for a query that cannot be read. */
+  respond(request: LookupRequest): LookupResponse {
+    const kept = this.kept(request)
+    if (kept) return kept
+    const { query, who, inputs, current } = request
     const response = lookUp(query, inputs)
     // Queries that find nothing are endlessly varied: they would displace the useful responses.
-    if (response.status === 200) this.#cache.set(key, { response, state: stateKey(response, inputs) })
+    if (response.status === 200 && inputs.trees === current.trees)
+      this.#cache.set(keyOf(query, who), { response, state: stateKey(response, inputs) })
     return response
+  }
+}
+
+function keyOf(query: string, { host, localAddress }: Requester): string {
+  return `${host}\n${localAddress}\n${query}`
+}
+
+/** The guest that a query names; undefined also for a query that cannot be read. */
+export function guestInQuery(query: string, guests: LookupInputs['guests']): Guest | undefined {
+  try {
+    const { as: _, ...asked } = parameters(query)
+    const facts = parseLookupQuery(asked).guest
+    return facts && guests.match(facts)?.guest
+  } catch {
+    return undefined
   }
 }
 

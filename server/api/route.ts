@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { Snapshot } from '../catalog/snapshot.ts'
 import type { BootInputs } from '../core/boot/plan-boot.ts'
 import type { OpenServices } from '../core/boot/urls.ts'
+import type { Guest } from '../core/guest/guest.ts'
 import type { Requester } from '../core/net/requester.ts'
 import type { EventSink } from '../events/bus.ts'
 import type { Metrics } from '../events/metrics.ts'
@@ -10,6 +11,8 @@ import type { FileSource } from '../files/source.ts'
 import type { Uploads } from '../intake/uploads/uploads.ts'
 import { bootInputs } from '../machines/decide.ts'
 import type { Machines } from '../machines/machines.ts'
+import type { AnswerChecks } from '../namespace/answer-checks.ts'
+import type { Answers } from '../namespace/answers.ts'
 import type { GuestSummaries } from './guest-summaries.ts'
 import type { ServerHealth } from './health.ts'
 import { readInput } from './input.ts'
@@ -26,6 +29,8 @@ export interface ApiContext {
   readonly machines: Machines
   /** The whole namespace. */
   readonly source: FileSource
+  readonly answers: Answers
+  readonly answerChecks: AnswerChecks
   readonly health: ServerHealth
   readonly lookupCache: LookupResponses
   readonly guestSummaries: GuestSummaries
@@ -138,4 +143,9 @@ export function route<
 /** The inputs of a boot decision for the client of this request. */
 export function inputsFor({ snapshot, services, machines }: ApiContext, who: Requester): BootInputs {
   return bootInputs({ snapshot: snapshot(), services: services(), who, machines })
+}
+
+/** The same for one guest, whose answer file is tried out: without one it is not sent into an installer. */
+export function inputsForGuest(context: ApiContext, who: Requester, guest: Guest): Promise<BootInputs> {
+  return context.answers.inputsFor(inputsFor(context, who), { guest, who, snapshot: context.snapshot() })
 }

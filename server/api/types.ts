@@ -3,6 +3,7 @@
  * name or meaning. This file imports only types of `core/`.
  */
 import type { Explanation } from '../core/boot/explain.ts'
+import type { BootPlan } from '../core/boot/plan.ts'
 import type { FailureKind } from '../core/failure.ts'
 import type { InstallState, ReleaseId } from '../core/guest/state.ts'
 import type { LookupResultJson } from '../core/lookup/result.ts'
@@ -61,7 +62,7 @@ export interface TreeDetail extends Omit<Tree, 'origin' | 'checksums' | 'release
 }
 
 /**
- * `GET /api/v1/guests/<name>`, and one element of `GET /api/v1/guests`. Variables are left out: they may hold
+ * One element of `GET /api/v1/guests`. Variables are left out: they may hold
  * password hashes.
  */
 export interface GuestSummary {
@@ -83,6 +84,12 @@ export interface GuestSummary {
   readonly template: string | null
   /** `config.yaml:12` */
   readonly definedAt: string
+}
+
+/** `GET /api/v1/guests/<name>`, and the reply to an order for that guest. */
+export interface GuestDetail extends GuestSummary {
+  /** What its next network boot does. `why` is the reason that it installs nothing; null when it installs. */
+  readonly nextBoot: { readonly plan: BootPlan['kind']; readonly why: string | null }
 }
 
 /** One element of `GET /api/v1/guests/<name>/story`. */

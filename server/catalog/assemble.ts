@@ -38,6 +38,7 @@ export function assembleSnapshot(parts: SnapshotParts): Snapshot {
       ...parts.trees.flatMap(treeProblems),
       ...packagesOnly(parts.trees),
       ...guestProblems(loaded.guests, trees, templates),
+      ...guestsWithoutTree(loaded.guests),
     ]),
   })
 }
@@ -128,6 +129,23 @@ function guestProblems(
     message: `${from}: ${message}${affectedGuests(names)}`,
     ...(remedy !== undefined && { remedy }),
   }))
+}
+
+/** One warning for all guests without a tree, at the place of the first. */
+function guestsWithoutTree(guests: readonly Guest[]): SnapshotProblem[] {
+  const [first, ...others] = guests.filter(({ settings }) => settings.tree === undefined)
+  if (!first) return []
+  const names = [first, ...others].slice(0, mostNamed).map(({ name }) => name)
+  const more = 1 + others.length - names.length
+  const who = `guest${others.length === 0 ? '' : 's'} ${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+  return [
+    {
+      severity: 'warning',
+      where: first.definedAt,
+      message: `${who} ${others.length === 0 ? 'has' : 'have'} no tree: network boot installs nothing there`,
+      remedy: 'give each, or a profile of it, a "tree:"',
+    },
+  ]
 }
 
 /** Why a setting cannot be used. */

@@ -1,12 +1,10 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
-import { Failure, failureMessage } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import type { SnapshotProblem } from '../core/problem.ts'
-import { cleanPath } from '../files/path.ts'
-import { noMachines } from '../machines/machines.ts'
-import { createNamespace } from '../namespace/namespace.ts'
+import { answerProblems } from '../namespace/answer-checks.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
-import { cliRequester, expectedServices } from './cli-requester.ts'
+import { cliNamespaceParts } from './answers.ts'
+import { cliRequester } from './cli-requester.ts'
 
 /**
  * How many answer files are rendered for each template. Further guests with the same template mostly differ
@@ -15,40 +13,19 @@ import { cliRequester, expectedServices } from './cli-requester.ts'
 const mostOfOneTemplate = 200
 
 /**
- * Renders answer files, and returns the reason of each failure once, with the first guest that it concerns.
+ * Renders answer files, and returns the reason of each failure once, with the first guest that it concerns. A tree that
+ * is not ready is reported as a problem of the tree, and may end without a change by the operator.
  */
 export async function answerFileProblems(
   snapshot: Snapshot,
   renderer: TemplateRenderer,
-): Promise<SnapshotProblem[]> {
-  const services = expectedServices(snapshot.config)
-  const namespace = createNamespace({
-    snapshot: () => snapshot,
-    services: () => services,
-    renderer,
-    onWarnings: () => undefined,
-    machines: noMachines,
-  })
+): Promise<readonly SnapshotProblem[]> {
+  const { answers } = cliNamespaceParts(snapshot, { renderer })
   const who = cliRequester(snapshot.config)
-  const guestsByReason = new Map<string, Guest[]>()
-  for (const guest of guestsToCheck(snapshot)) {
-    try {
-      // `stat` renders the file: its size is known only then.
-      await namespace.stat(cleanPath(`/ks/${guest.name}`), who)
-    } catch (error) {
-      // The tree is not ready. That is reported as a problem of the tree, and may end without a change by the
-      // operator.
-      // A template that was stopped has its problem as the cause.
-      if (error instanceof Failure && error.kind === 'unavailable' && !error.cause) continue
-      const message = failureMessage(error)
-      guestsByReason.set(message, [...(guestsByReason.get(message) ?? []), guest])
-    }
-  }
-  return [...guestsByReason].map(([message, [first, ...others]]) => ({
-    severity: 'error',
-    where: first?.definedAt ?? '',
-    message: `no answer file for guest ${first?.name}${others.length > 0 ? ` and ${others.length} more` : ''}: ${message}`,
-  }))
+  const verdicts = []
+  for (const guest of guestsToCheck(snapshot))
+    verdicts.push({ guest, why: await answers.tryOut({ guest, who, snapshot }) })
+  return answerProblems(verdicts)
 }
 
 /** The guests whose answer files are checked. */

@@ -21,10 +21,13 @@ export type FailureKind =
 export class Failure extends Error {
   override readonly name = 'Failure'
   readonly kind: FailureKind
+  /** The message holds nothing of this machine, such as a path: the client that asked may read it. */
+  readonly forClient: boolean
 
-  constructor(kind: FailureKind, message: string, options?: { cause?: unknown }) {
+  constructor(kind: FailureKind, message: string, options?: { cause?: unknown; forClient?: boolean }) {
     super(message, options)
     this.kind = kind
+    this.forClient = options?.forClient ?? false
   }
 }
 

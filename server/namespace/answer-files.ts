@@ -1,53 +1,18 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
-import type { ServerUrls } from '../core/boot/plan.ts'
 import { Failure } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
-import { answerContext } from '../core/kickstart/context.ts'
 import type { Requester } from '../core/net/requester.ts'
-import type { Tree } from '../core/tree/tree.ts'
 import { generatedSource } from '../files/generated.ts'
 import type { CleanPath } from '../files/path.ts'
 import type { FileSource } from '../files/source.ts'
-import { lru } from '../host/lru.ts'
 import type { BootMachines } from '../machines/machines.ts'
-import { renderInstallSource, renderRepoLines } from '../render/kickstart.ts'
-import type { TemplateProblem } from '../templates/problem.ts'
-import type { TemplateRenderer } from '../templates/renderer.ts'
-
-/**
- * What a template may use besides the guest's own settings: the tree, the URLs by which the guest reaches us,
- * the token.
- */
-export interface InstallFacts {
-  /** The tree to install. Absent for a guest without `tree:`; a template that uses it then fails. */
-  readonly tree?: Tree
-  readonly urls: ServerUrls
-  /** The token that the report URLs carry. */
-  readonly token?: string
-}
+import { Answers, type AnswersOptions, type RenderedAnswerFile } from './answers.ts'
 
 export interface AnswerFileOptions {
   readonly snapshot: () => Snapshot
-  readonly renderer: TemplateRenderer
-  /** What the guest's template may use, or a Failure that says why the guest gets no answer file now. */
-  readonly facts: (guest: Guest, who: Requester, snapshot: Snapshot) => InstallFacts | Failure
+  readonly answers: Answers
   readonly machines: Pick<BootMachines, 'fresh' | 'claimAnswerFile'>
-  /** Called once for each newly rendered text that looks wrong although its template rendered. */
-  readonly onWarnings?: (guest: Guest, warnings: readonly string[]) => void
 }
-
-export interface RenderedAnswerFile {
-  readonly text: string
-  /** The template's name. */
-  readonly template: string
-  /** What the template engine noticed. */
-  readonly warnings: readonly TemplateProblem[]
-  /** What is wrong with the guest's variables, for example one that a built-in name hides. */
-  readonly problems: readonly string[]
-}
-
-/** How many rendered texts are kept, so that a guest's HEAD, GET and retry cost one rendering. */
-const keptAnswerFiles = 500
 
 /**
  * The answer files, to be mounted at `/ks`:
@@ -59,11 +24,10 @@ const keptAnswerFiles = 500
  *     /ks/<guest>/vendor-data, /ks/<guest>/network-config
  *                                 empty: cloud-init asks ten times, a second apart, for what is missing
  *
- * A guest without a template has no answer file. When a template fails, `stat` rejects with a Failure; a
- * client never gets half a file.
+ * A guest without a template has no answer file. When a template fails, `stat` rejects with a Failure, which the client
+ * may read; it never gets half a file.
  */
 export function answerFilesSource(options: AnswerFileOptions): FileSource {
-  const render = cachedAnswerFiles(options)
   return generatedSource({
     paths: () =>
       options
@@ -77,10 +41,16 @@ export function answerFilesSource(options: AnswerFileOptions): FileSource {
       if (!asked || asked.guest.settings.template === undefined) return undefined
       if (asked.file === 'meta-data') return { text: metaData(asked.guest) }
       if (asked.file === 'vendor-data' || asked.file === 'network-config') return { text: '' }
-      const { text } = await render(asked.guest, who, snapshot)
+      const { text } = await options.answers.render({ guest: asked.guest, who, snapshot }).catch(tellClient)
       return { text, claim: () => options.machines.claimAnswerFile(asked.guest, who) }
     },
   })
+}
+
+/** Messages of templates name them by their paths below the folder of templates, so any client may read them. */
+function tellClient(error: unknown): never {
+  if (!(error instanceof Failure)) throw error
+  throw new Failure(error.kind, error.message, { cause: error, forClient: true })
 }
 
 /** The files that cloud-init's NoCloud asks for below the URL that it was given. */
@@ -122,79 +92,14 @@ function metaData(guest: Guest): string {
 }
 
 /**
- * Renders a guest's answer file, exactly as the guest would get it, but always anew.
+ * Renders a guest's answer file, exactly as the guest would get it.
  *
- * @throws Failure `not-found` for a guest without a template; `invalid-data` that names template and line;
- *   the Failure that `options.facts` gives.
+ * @throws Failure like `Answers.render`
  */
-export async function renderAnswerFile(
-  options: AnswerFileOptions,
+export function renderAnswerFile(
+  { snapshot, ...options }: AnswersOptions & { readonly snapshot: () => Snapshot },
   guest: Guest,
   who: Requester,
-  snapshot: Snapshot = options.snapshot(),
 ): Promise<RenderedAnswerFile> {
-  const facts = options.facts(guest, who, snapshot)
-  if (facts instanceof Failure) throw facts
-  return renderWith(options.renderer, guest, facts, snapshot)
-}
-
-async function renderWith(
-  renderer: TemplateRenderer,
-  guest: Guest,
-  facts: InstallFacts,
-  snapshot: Snapshot,
-): Promise<RenderedAnswerFile> {
-  const name = guest.settings.template?.value
-  if (name === undefined)
-    throw new Failure('not-found', `guest ${guest.name} has no template, so no answer file`)
-  const { context, problems } = answerContext({ guest, ...facts })
-  const source = guest.settings.source.value
-  if (facts.tree) {
-    context.install_source = renderInstallSource(facts.tree, facts.urls, source)
-    context.repo_lines = renderRepoLines(facts.tree, facts.urls, source)
-  }
-  const { text, warnings } = await renderer.render({ name, templates: snapshot.templates, context })
-  return { text, template: name, warnings, problems }
-}
-
-type CachedRender = (guest: Guest, who: Requester, snapshot: Snapshot) => Promise<RenderedAnswerFile>
-
-/**
- * Renders answer files and keeps the results. The key holds everything that a text depends on: the snapshot,
- * the guest, the tree in the version that the client sees, the URLs by which the guest reaches us, and the token.
- */
-function cachedAnswerFiles(options: AnswerFileOptions): CachedRender {
-  const cache = lru<string, Promise<RenderedAnswerFile>>(keptAnswerFiles)
-  return (guest, who, snapshot) => {
-    const facts = options.facts(guest, who, snapshot)
-    if (facts instanceof Failure) return Promise.reject(facts)
-    const { tree, urls, token } = facts
-    const key = JSON.stringify([
-      snapshot.generation,
-      guest.name,
-      tree?.id,
-      tree?.release?.version,
-      urls,
-      token,
-    ])
-    const cached = cache.get(key)
-    if (cached) return cached
-    const rendering = renderWith(options.renderer, guest, facts, snapshot)
-    cache.set(key, rendering)
-    rendering.then(
-      (answer) => warn(guest, answer, options.onWarnings),
-      () => cache.delete(key),
-    )
-    return rendering
-  }
-}
-
-function warn(
-  guest: Guest,
-  { warnings, problems }: RenderedAnswerFile,
-  onWarnings: AnswerFileOptions['onWarnings'],
-): void {
-  const shown = warnings.map(({ template, line, message }) => `${template}:${line}: ${message}`)
-  const lines = [...problems, ...shown]
-  if (lines.length > 0) onWarnings?.(guest, lines)
+  return new Answers(options).render({ guest, who, snapshot: snapshot() })
 }

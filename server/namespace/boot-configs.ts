@@ -24,6 +24,7 @@ import {
   isForLoaders,
   renderPlan,
 } from '../render/render.ts'
+import type { Answers } from './answers.ts'
 import type { Mount } from './mounts.ts'
 import { loaderOptions, planAs, renderForLoader } from './render-boot.ts'
 
@@ -32,6 +33,7 @@ export interface BootConfigOptions {
   /** The services that are open now, with their real ports. */
   readonly services: () => OpenServices
   readonly machines: BootMachines
+  readonly answers: Answers
 }
 
 /**
@@ -73,6 +75,12 @@ export function bootConfigMounts(options: BootConfigOptions): readonly Mount[] {
  * choose the `Host` header, and must not fill memory with it.
  */
 const mostMenus = 64
+
+interface DecisionContext {
+  readonly inputs: BootInputs
+  readonly who: Requester
+  readonly snapshot: Snapshot
+}
 
 type MaybeText = Promise<GeneratedText | undefined>
 
@@ -132,7 +140,12 @@ class BootConfigs {
    */
   async #preview(guest: Guest, loader: LoaderKind, who: Requester): MaybeText {
     await this.#options.machines.fresh()
-    const inputs = this.#inputs(who)
+    const snapshot = this.#options.snapshot()
+    const inputs = await this.#options.answers.inputsFor(this.#inputs(who, snapshot), {
+      guest,
+      who,
+      snapshot,
+    })
     // No machine asks, so there are no facts of one.
     const { plan } = decideForGuest(guest, {}, inputs)
     return { text: renderForLoader(plan, loader, loaderOptions(who, inputs)) }
@@ -142,10 +155,16 @@ class BootConfigs {
   async #description(path: CleanPath, who: Requester): MaybeText {
     const [, , name = '', file = '', ...more] = path.split('/')
     const as = formatOfBootFile(file)
-    const guest = more.length === 0 ? this.#options.snapshot().guests.byName(name) : undefined
+    const snapshot = this.#options.snapshot()
+    const guest = more.length === 0 ? snapshot.guests.byName(name) : undefined
     if (!guest || !as || isForLoaders(as)) return undefined
     await this.#options.machines.fresh()
-    return { text: renderPlan(planAs(guest, as, this.#inputs(who)), as) }
+    const inputs = await this.#options.answers.inputsFor(this.#inputs(who, snapshot), {
+      guest,
+      who,
+      snapshot,
+    })
+    return { text: renderPlan(planAs(guest, as, inputs), as) }
   }
 
   /** `/boot/by/...`: every machine gets a plan there, guest or not. */
@@ -226,10 +245,25 @@ class BootConfigs {
     const { guest, facts } = this.#recognise(asked, snapshot)
     if (guestsOnly && !guest) return undefined
     const inputs = this.#inputs(who, snapshot)
-    const decision = decideBoot(guest, facts, inputs)
+    const decision = await this.#decide(guest, facts, { inputs, who, snapshot })
     if (!decision) return undefined
     const text = this.#write(decision, loader, loaderOptions(who, inputs, folder), { inputs, snapshot })
     return { text, decision: bootDecision(decision, facts, loader) }
+  }
+
+  /**
+   * What a machine boots. A guest is sent into its installer only when the answer file that this asks for can be made; so
+   * it is made now, and kept for the installer. For a machine that boots its disk nothing is rendered.
+   */
+  async #decide(
+    guest: Guest | undefined,
+    facts: BootFacts,
+    { inputs, who, snapshot }: DecisionContext,
+  ): Promise<Decision | undefined> {
+    const decision = decideBoot(guest, facts, inputs)
+    if (!guest || decision?.plan.kind !== 'install' || decision.plan.answerFile === undefined) return decision
+    const checked = await this.#options.answers.inputsFor(inputs, { guest, who, snapshot })
+    return checked === inputs ? decision : decideBoot(guest, facts, checked)
   }
 
   /**

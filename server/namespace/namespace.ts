@@ -1,17 +1,15 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
-import { planGuest } from '../core/boot/plan-boot.ts'
 import type { OpenServices } from '../core/boot/urls.ts'
-import { defined } from '../core/defined.ts'
-import { Failure } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import { type DiskOptions, diskSource } from '../files/disk.ts'
 import { withoutFolder } from '../files/hidden.ts'
 import { cleanPath, rootPath } from '../files/path.ts'
 import type { FileSource } from '../files/source.ts'
-import { bootInputs } from '../machines/decide.ts'
 import type { BootMachines } from '../machines/machines.ts'
 import type { TemplateRenderer } from '../templates/renderer.ts'
-import { type AnswerFileOptions, answerFilesSource } from './answer-files.ts'
+import { AnswerChecks } from './answer-checks.ts'
+import { answerFilesSource } from './answer-files.ts'
+import { Answers, installFacts } from './answers.ts'
 import { bootConfigMounts } from './boot-configs.ts'
 import { handWrittenSource } from './hand-written.ts'
 import { hostLoadersSource, treeLoadersSource } from './host-loaders.ts'
@@ -22,10 +20,23 @@ export interface NamespaceParts {
   readonly snapshot: () => Snapshot
   /** The services that are open now, for the URLs in generated files. */
   readonly services: () => OpenServices
+  readonly answers: Answers
+  readonly machines: BootMachines
+}
+
+export interface AnswersParts extends Pick<NamespaceParts, 'services' | 'machines'> {
   readonly renderer: TemplateRenderer
   /** Called when something in an answer file looks wrong although it rendered. */
-  readonly onWarnings: (guest: Guest, warnings: readonly string[]) => void
-  readonly machines: BootMachines
+  readonly onWarnings?: (guest: Guest, warnings: readonly string[]) => void
+}
+
+/** The answer files of all guests, for the namespace and for all who plan; and what is known of each. */
+export function createAnswers({ services, machines, ...options }: AnswersParts): {
+  readonly answers: Answers
+  readonly answerChecks: AnswerChecks
+} {
+  const answers = new Answers({ ...options, facts: installFacts(services, machines) })
+  return { answers, answerChecks: new AnswerChecks(answers) }
 }
 
 /** The whole namespace: every service serves exactly these files. */
@@ -49,7 +60,7 @@ export function namespaceMounts(parts: NamespaceParts): readonly Mount[] {
     },
     {
       at: cleanPath('/ks'),
-      source: answerFilesSource({ ...parts, facts: installFacts(parts) }),
+      source: answerFilesSource(parts),
       why: 'answer files, rendered for each guest',
     },
     {
@@ -72,22 +83,6 @@ export function namespaceMounts(parts: NamespaceParts): readonly Mount[] {
     },
     ...bootConfigMounts(parts),
   ]
-}
-
-/**
- * Makes the function that gathers what a guest's template may use. While a guest's tree is not ready (still
- * copied, still verified, broken), it gives a Failure: the answer file is 503 with the reason, and installers
- * ask again. A guest without `tree:` may have a template that needs no tree.
- */
-function installFacts({ services, machines }: NamespaceParts): AnswerFileOptions['facts'] {
-  return (guest, who, snapshot) => {
-    const inputs = bootInputs({ snapshot, services: services(), who, machines })
-    const common = { urls: inputs.urls, ...defined({ token: machines.reportToken(guest.name) }) }
-    if (guest.settings.tree === undefined) return common
-    // A request for an answer file tells neither virtualization nor architecture of the machine.
-    const plan = planGuest(guest, {}, inputs)
-    return plan.kind === 'install' ? { ...common, tree: plan.tree } : new Failure('unavailable', plan.why)
-  }
 }
 
 /** A folder on disk whose path is a setting. A new source is made only when the setting changes. */

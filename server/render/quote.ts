@@ -24,14 +24,23 @@ function refuseControl(language: string, text: string): void {
 
 /**
  * A message for people, as any screen shows it: control characters become blanks, runs of blanks one, and
- * other characters than ASCII a question mark (firmware consoles have code page 437 at best). Never for data.
+ * other characters than ASCII a question mark (firmware consoles have code page 437 at best). Of a text that would fill
+ * the screen, the beginning. Never for data.
  */
 export function screenText(text: string): string {
-  return text
+  const shown = text
+    .slice(0, 4 * mostOnScreen)
     .replace(/[\x00-\x1f\x7f\s]+/g, ' ')
     .replace(/[^\x20-\x7e]/gu, '?')
     .trim()
+  return shown.length <= mostOnScreen ? shown : `${shown.slice(0, mostOnScreen - 3).trimEnd()}...`
 }
+
+/**
+ * Five lines of 80 columns. The message of a template may have any length, and PXELINUX 6 reads a line of more than 511
+ * bytes as several lines of its configuration.
+ */
+const mostOnScreen = 400
 
 /**
  * POSIX shell (XCU 2.2.2): single quotes keep everything but the single quote, which is written `'\''`. Plain

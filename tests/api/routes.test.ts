@@ -85,7 +85,9 @@ describe('the API', () => {
     const { body, text } = await get('/api/v1/guests/web01').expect(200)
     expect(body).toMatchObject({ name: 'web01', state: 'install', since: null, tree: 'old/fedora-40' })
     expect(text).not.toContain('secret')
-    expect((await get('/api/v1/guests')).body).toEqual([body])
+    const { nextBoot, ...summary } = body
+    expect(nextBoot).toEqual({ plan: 'install', why: null })
+    expect((await get('/api/v1/guests')).body).toEqual([summary])
   })
 
   test('explains a guest, tells its story, lists unknown machines and problems', async () => {

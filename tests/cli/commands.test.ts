@@ -34,8 +34,10 @@ test('check makes the answer file of every guest', async () => {
   const guests = ['t1: { template: bad.ks }', 't2: { template: bad.ks }', 't3: { template: good.ks }']
   writeBelow(home.path, 'config.yaml', `guests:\n${guests.map((line) => `  ${line}\n`).join('')}`)
   const { out } = await treeboot('check')
-  expect(out).toMatch(/ERROR +.*config\.yaml:2.*: no answer file for guest t1 and 1 more: .*bad\.ks.*2.*nope/)
-  expect(out).not.toContain('t3')
+  expect(out).toMatch(
+    /ERROR +.*config\.yaml:2.*: guest t1 and 1 more cannot be installed: its answer file .*bad\.ks.*2.*nope/,
+  )
+  expect(out).not.toContain('guest t3')
 })
 
 test('check names the links that lead out of the folders and are therefore not served', async () => {

@@ -7,8 +7,10 @@ import type { FileSource } from '../../server/files/source.ts'
 import { noMachines } from '../../server/machines/machines.ts'
 import { bootConfigMounts } from '../../server/namespace/boot-configs.ts'
 import { mountTable } from '../../server/namespace/mounts.ts'
+import { createAnswers } from '../../server/namespace/namespace.ts'
 import { debian12, fedora40, makeGuest, makeInputs, makeTree } from '../support/boot-inputs.ts'
 import { parse } from '../support/config.ts'
+import { sharedRenderer } from '../support/renderer.ts'
 
 const uuid = '4c4c4544-0042-3510-8052-b4c04f4a3132'
 const guests = [
@@ -37,17 +39,14 @@ let source: FileSource
 beforeEach(() => {
   snapshot = snapshotOf('menu')
   decisions = []
-  source = mountTable(
-    bootConfigMounts({
-      snapshot: () => snapshot,
-      services: () => ({ http: { port: 8080 }, tftp: { port: 69 } }),
-      machines: {
-        ...noMachines,
-        // A DHCP request named web01's UUID with this MAC, which no guest has.
-        uuidOf: (mac) => (mac === '52:54:00:00:00:44' ? uuid : undefined),
-      },
-    }),
-  )
+  const services = () => ({ http: { port: 8080 }, tftp: { port: 69 } })
+  const machines = {
+    ...noMachines,
+    // A DHCP request named web01's UUID with this MAC, which no guest has.
+    uuidOf: (mac: string) => (mac === '52:54:00:00:00:44' ? uuid : undefined),
+  }
+  const { answers } = createAnswers({ services, machines, renderer: sharedRenderer })
+  source = mountTable(bootConfigMounts({ snapshot: () => snapshot, services, machines, answers }))
 })
 
 const tftp: Requester = { protocol: 'tftp', address: '10.99.0.200', localAddress: '10.99.0.1' }

@@ -3,17 +3,19 @@ import type { Snapshot } from '../../catalog/snapshot.ts'
 import { explainBoot } from '../../core/boot/explain.ts'
 import { Failure } from '../../core/failure.ts'
 import type { Guest } from '../../core/guest/guest.ts'
+import type { GuestState } from '../../core/guest/state.ts'
 import type { Requester } from '../../core/net/requester.ts'
 import { diskSource } from '../../files/disk.ts'
 import { cleanPath } from '../../files/path.ts'
+import { planFor } from '../../machines/decide.ts'
 import { knownOfMachine } from '../../machines/explain-machine.ts'
 import type { Order } from '../../machines/history.ts'
 import { handWrittenFor } from '../../namespace/hand-written.ts'
 import { loaderOptions, planAs } from '../../namespace/render-boot.ts'
 import { formatContentType, renderPlan } from '../../render/render.ts'
 import { format } from '../input.ts'
-import { type ApiContext, inputsFor, type Reply } from '../route.ts'
-import type { ExplainedStep, GuestSummary, StoryStep } from '../types.ts'
+import { type ApiContext, inputsForGuest, type Reply } from '../route.ts'
+import type { ExplainedStep, GuestDetail, StoryStep } from '../types.ts'
 import { guestSummary, stepView } from '../views.ts'
 
 export const guestParams = z.object({ name: z.string() })
@@ -36,16 +38,26 @@ export function list(_: unknown, { snapshot, machines, guestSummaries }: ApiCont
   return { headers: { 'Content-Type': 'application/json; charset=utf-8' }, text }
 }
 
-export function show({ params }: GuestCall, { snapshot, machines }: ApiContext): Reply {
-  const current = snapshot()
-  const guest = guestNamed(current, params.name)
-  const json: GuestSummary = guestSummary(guest, current.trees, machines.stateOf(guest.name))
-  return { json }
+export async function show({ params, who }: GuestCall, context: ApiContext): Promise<Reply> {
+  const guest = guestNamed(context.snapshot(), params.name)
+  return { json: await detailOf(guest, context.machines.stateOf(guest.name), who, context) }
+}
+
+async function detailOf(
+  guest: Guest,
+  state: GuestState | undefined,
+  who: Requester,
+  context: ApiContext,
+): Promise<GuestDetail> {
+  const plan = planFor(guest, await inputsForGuest(context, who, guest), 'next-boot')
+  const summary = guestSummary(guest, context.snapshot().trees, state)
+  return { ...summary, nextBoot: { plan: plan.kind, why: 'why' in plan ? plan.why : null } }
 }
 
 export async function explain({ params, who }: GuestCall, context: ApiContext): Promise<Reply> {
   const current = context.snapshot()
-  const { name } = guestNamed(current, params.name)
+  const guest = guestNamed(current, params.name)
+  const { name } = guest
   const handWritten = await handWrittenFor(
     diskSource(current.config.paths.tftpboot),
     { name },
@@ -64,16 +76,17 @@ export async function explain({ params, who }: GuestCall, context: ApiContext): 
     },
   )
   const known = { ...shown, handWritten }
-  const json: readonly ExplainedStep[] = explainBoot({ name }, inputsFor(context, who), known)
+  const inputs = await inputsForGuest(context, who, guest)
+  const json: readonly ExplainedStep[] = explainBoot({ name }, inputs, known)
   return { json }
 }
 
-export function plan(
+export async function plan(
   { params, query, who }: GuestCall & { query: z.output<typeof planQuery> },
   context: ApiContext,
-): Reply {
+): Promise<Reply> {
   const guest = guestNamed(context.snapshot(), params.name)
-  const inputs = inputsFor(context, who)
+  const inputs = await inputsForGuest(context, who, guest)
   const text = renderPlan(planAs(guest, query.as, inputs), query.as, loaderOptions(who, inputs))
   return { headers: { 'Content-Type': formatContentType(query.as) }, text }
 }
@@ -92,13 +105,8 @@ export function keepLocal(call: GuestCall, context: ApiContext): Promise<Reply> 
   return order({ type: 'local' }, call, context)
 }
 
-async function order(
-  wanted: Order,
-  { params }: GuestCall,
-  { snapshot, machines }: ApiContext,
-): Promise<Reply> {
-  const current = snapshot()
-  const guest = guestNamed(current, params.name)
-  const json: GuestSummary = guestSummary(guest, current.trees, await machines.order(guest.name, wanted))
-  return { json }
+async function order(wanted: Order, { params, who }: GuestCall, context: ApiContext): Promise<Reply> {
+  const guest = guestNamed(context.snapshot(), params.name)
+  const state = await context.machines.order(guest.name, wanted)
+  return { json: await detailOf(guest, state, who, context) }
 }

@@ -4,7 +4,7 @@ import { lookupKeys } from '../../core/lookup/query.ts'
 import type { Requester } from '../../core/net/requester.ts'
 import { failureReply, type OnFault } from '../failures.ts'
 import { format } from '../input.ts'
-import { jsonResponse, type LookupResponse } from '../lookup-responses.ts'
+import { guestInQuery, jsonResponse, type LookupResponse } from '../lookup-responses.ts'
 import { type ApiContext, inputsFor, type Reply } from '../route.ts'
 
 export const lookupPath = '/api/v1/lookup'
@@ -20,23 +20,40 @@ export const lookupQuery = z.looseObject({
   as: format,
 })
 
-/** Responds to a lookup. Notes that the client starts over, and which version it fetches from now on. */
-function respondTo(url: string, who: Requester, context: ApiContext): LookupResponse {
-  const { snapshot, machines, lookupCache } = context
+/**
+ * Responds to a lookup. Notes that the client starts over, and which version it fetches from now on. A response that is
+ * not kept, for a guest with a template, waits until its answer file was made: only then is it sent into its installer.
+ */
+function respondTo(
+  url: string,
+  who: Requester,
+  context: ApiContext,
+): LookupResponse | Promise<LookupResponse> {
+  const { snapshot, machines, answers, lookupCache } = context
   // This comes first, so that the response names the newest version.
   machines.lookedUp(who)
-  const request = { query: url.slice(lookupPath.length + 1), who }
-  const response = lookupCache.respond({ ...request, inputs: inputsFor(context, who), current: snapshot() })
-  if (response.release) machines.namedVersion(who, response.release)
-  return response
+  const current = snapshot()
+  const query = url.slice(lookupPath.length + 1)
+  const request = { query, who, inputs: inputsFor(context, who), current }
+  const noted = (response: LookupResponse): LookupResponse => {
+    if (response.release) machines.namedVersion(who, response.release)
+    return response
+  }
+  const kept = lookupCache.kept(request)
+  if (kept) return noted(kept)
+  const guest = guestInQuery(query, current.guests)
+  if (guest?.settings.template === undefined) return noted(lookupCache.respond(request))
+  return answers
+    .inputsFor(request.inputs, { guest, who, snapshot: current })
+    .then((inputs) => noted(lookupCache.respond({ ...request, inputs })))
 }
 
 /** The handler in the route table. In practice `lookupFirst` responds before the router is asked. */
-export function lookUpRouted(
+export async function lookUpRouted(
   { req, who }: { req: IncomingMessage; who: Requester },
   context: ApiContext,
-): Reply {
-  const { status, contentType, body } = respondTo(req.url ?? '', who, context)
+): Promise<Reply> {
+  const { status, contentType, body } = await respondTo(req.url ?? '', who, context)
   return { status, headers: { 'Content-Type': contentType }, text: body.toString() }
 }
 
@@ -52,16 +69,21 @@ export function lookupFirst(context: ApiContext, onFault: OnFault) {
     const url = req.url ?? ''
     if (!url.startsWith(lookupPath) || (req.method !== 'GET' && req.method !== 'HEAD')) return false
     if (url.length > lookupPath.length && url.charCodeAt(lookupPath.length) !== questionMark) return false
-    let response: LookupResponse
-    try {
-      response = respondTo(url, who, context)
-    } catch (error) {
-      const { status, json } = failureReply(error, (fault) => onFault(fault, `${req.method} ${lookupPath}`))
-      response = jsonResponse(status, json)
+    const send = ({ status, contentType, body }: LookupResponse): void => {
+      res.writeHead(status, { 'Content-Type': contentType, 'Content-Length': body.length })
+      res.end(req.method === 'HEAD' ? undefined : body)
     }
-    const { status, contentType, body } = response
-    res.writeHead(status, { 'Content-Type': contentType, 'Content-Length': body.length })
-    res.end(req.method === 'HEAD' ? undefined : body)
+    const fail = (error: unknown): void => {
+      const { status, json } = failureReply(error, (fault) => onFault(fault, `${req.method} ${lookupPath}`))
+      send(jsonResponse(status, json))
+    }
+    try {
+      const response = respondTo(url, who, context)
+      if (response instanceof Promise) response.then(send).catch(fail)
+      else send(response)
+    } catch (error) {
+      fail(error)
+    }
     return true
   }
 }

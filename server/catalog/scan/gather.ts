@@ -1,5 +1,7 @@
+import { defined } from '../../core/defined.ts'
 import { isTellingFolder, mayBeKernel } from '../../core/distro/layouts.ts'
 import { Failure, failureMessage } from '../../core/failure.ts'
+import { isPackageFolder } from '../../core/kickstart/packages.ts'
 import { treeLimits } from '../../core/limits/trees.ts'
 import { internalRequester } from '../../core/net/requester.ts'
 import {
@@ -140,8 +142,16 @@ class EvidenceCollector {
       sizes: new Map([...this.#files].map(([path, entry]) => [path, entry.size])),
       modifiedMs: this.#newestMs(),
       problems: this.#problems,
+      ...defined({ hasPackages: await this.#hasPackages(description) }),
     }
     return description || concludeTree(evidence) ? evidence : undefined
+  }
+
+  /** Whether the tree may have packages; undefined where a descriptor names repositories. */
+  async #hasPackages(description: Description | undefined): Promise<boolean | undefined> {
+    if (description && description.repositories.length > 0) return undefined
+    const entries = await this.#source.list(this.#at, internalRequester)
+    return entries?.some(({ name }) => isPackageFolder(name))
   }
 
   /**

@@ -9,11 +9,11 @@ import { diskSource } from '../../files/disk.ts'
 import { cleanPath } from '../../files/path.ts'
 import { knownOfMachine } from '../../machines/explain-machine.ts'
 import { LoaderMemory } from '../../machines/loader-memory.ts'
-import { noMachines } from '../../machines/machines.ts'
 import { handWrittenFor } from '../../namespace/hand-written.ts'
 import { explainPath, type PathExplanation } from '../../namespace/mounts.ts'
 import { createNamespace, namespaceMounts } from '../../namespace/namespace.ts'
-import { cliInputs, cliRequester, expectedServices } from '../cli-requester.ts'
+import { cliNamespaceParts, inputsForGuest } from '../answers.ts'
+import { cliInputs, cliRequester } from '../cli-requester.ts'
 import { readStoredStates, type StoredStates } from '../guest-store.ts'
 import {
   type CommonOptions,
@@ -55,16 +55,18 @@ export function registerExplain(program: Command, io: CliIo): void {
 
 async function explainAMachine(
   asked: string,
-  { snapshot, stateOf, seen }: StoredStates,
+  stored: StoredStates,
   options: CommonOptions & VerifyOption,
   io: CliIo,
 ): Promise<void> {
+  const { snapshot, stateOf } = stored
   const facts = factsOf(asked)
-  const shown = await shownBy(facts, { snapshot, stateOf, seen }, io)
+  const shown = await shownBy(facts, stored, io)
   // The operator's own boot configurations in tftpboot/, which win over any plan.
   const handWritten = await handWrittenFor(diskSource(snapshot.config.paths.tftpboot), facts, snapshot.guests)
-  const lines = explainBoot(facts, cliInputs(snapshot, stateOf), { ...shown, handWritten })
   const guest = snapshot.guests.match(facts)?.guest
+  const inputs = guest ? await inputsForGuest(guest, stored, io) : cliInputs(snapshot, stateOf)
+  const lines = explainBoot(facts, inputs, { ...shown, handWritten })
   const known = guest !== undefined
   const selection = guest && selectForGuest(guest, snapshot.trees, stateOf(guest.name))
   if (selection?.found) warnIfUnverified(selection.tree, io)
@@ -78,25 +80,19 @@ async function explainAMachine(
 /** What the machine showed to a server, and the loader that a server would send it. */
 function shownBy(
   facts: GuestFacts,
-  { snapshot, stateOf, seen }: Pick<StoredStates, 'snapshot' | 'stateOf' | 'seen'>,
+  { snapshot, seen, ...past }: StoredStates,
   io: CliIo,
 ): Promise<KnownOfMachine> {
-  const services = expectedServices(snapshot.config)
   const { localAddress: serverAddress = '' } = cliRequester(snapshot.config)
   return withRenderer(io, (renderer) => {
-    const namespace = createNamespace({
-      snapshot: () => snapshot,
-      services: () => services,
-      renderer,
-      onWarnings: () => undefined,
-      machines: { ...noMachines, stateOf },
-    })
+    const parts = cliNamespaceParts(snapshot, { renderer, ...past })
+    const namespace = createNamespace(parts)
     return knownOfMachine(facts, {
       snapshot,
       seen,
       serverAddress,
-      services: () => services,
-      machines: { loaders: new LoaderMemory(), stateOf },
+      services: parts.services,
+      machines: { loaders: new LoaderMemory(), stateOf: past.stateOf },
       fileExists: async (urlPath, who) => (await namespace.stat(cleanPath(urlPath), who))?.kind === 'file',
     })
   })
@@ -117,19 +113,12 @@ function factsOf(asked: string): GuestFacts {
 
 async function explainAPath(
   asked: string,
-  { snapshot, stateOf, reportToken }: StoredStates,
+  { snapshot, ...past }: StoredStates,
   options: CommonOptions & VerifyOption,
   io: CliIo,
 ): Promise<void> {
-  const services = expectedServices(snapshot.config)
   const lines = await withRenderer(io, (renderer) => {
-    const mounts = namespaceMounts({
-      snapshot: () => snapshot,
-      services: () => services,
-      renderer,
-      onWarnings: () => undefined,
-      machines: { ...noMachines, stateOf, reportToken },
-    })
+    const mounts = namespaceMounts(cliNamespaceParts(snapshot, { renderer, ...past }))
     return explainPath(mounts, cleanPath(asked), cliRequester(snapshot.config))
   })
   const served = lines.some(({ outcome }) => outcome === 'serves')

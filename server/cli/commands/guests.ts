@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { guestSummary, identityText, stepText, stepView } from '../../api/views.ts'
+import { planGuest } from '../../core/boot/plan-boot.ts'
 import type { Guest } from '../../core/guest/guest.ts'
 import {
   type GuestState,
@@ -9,6 +10,7 @@ import {
   withoutOldOffers,
 } from '../../core/guest/state.ts'
 import { openExistingStore } from '../../store/sqlite/open.ts'
+import { inputsForGuest } from '../answers.ts'
 import { guestNamed, localTime, readStoredStates } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
@@ -63,20 +65,23 @@ async function showGuest(name: string, options: CommonOptions, io: CliIo): Promi
   const state = withoutOldOffers((await store?.states())?.get(name) ?? newState, Date.now())
   const story = (await store?.history(name, state.install)) ?? []
   await store?.close()
-  const summary = guestSummary(guest, snapshot.trees, state)
-  if (options.json) io.out(json({ ...summary, story: story.map(stepView) }))
-  else io.out(storyText(guest, state, story, summary.tree))
+  if (options.json) {
+    const summary = guestSummary(guest, snapshot.trees, state)
+    return io.out(json({ ...summary, story: story.map(stepView) }))
+  }
+  const next = await inputsForGuest(guest, { snapshot, stateOf: () => state }, io)
+  const plan = planGuest(guest, {}, next)
+  const installs = plan.kind === 'install' ? plan.tree.id : `nothing: ${plan.why}`
+  io.out(storyText(guest, state, story, installs))
 }
 
 function storyText(
   guest: Guest,
   guestState: GuestState,
   story: readonly HistoryEntry[],
-  tree: string | null,
+  installs: string,
 ): string {
-  const now =
-    whyLocalDisk(guest, guestState) ??
-    `${guest.name}: its next network boot installs ${tree ?? 'nothing, because no tree fits'}`
+  const now = whyLocalDisk(guest, guestState) ?? `${guest.name}: its next network boot installs ${installs}`
   const [state, since] = stateCells(guestState)
   const rows = story.map((step) => [`  ${localTime(step.atMs)}`, stepText(step)])
   const steps = rows.length === 0 ? '  nothing has happened yet\n' : table(rows)

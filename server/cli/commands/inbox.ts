@@ -9,6 +9,7 @@ import { canonicalMac } from '../../core/net/mac.ts'
 import { canonicalUuid } from '../../core/net/uuid.ts'
 import { openExistingStore } from '../../store/sqlite/open.ts'
 import type { Store } from '../../store/store.ts'
+import { nextInstallation } from '../answers.ts'
 import { guestNamed, localTime, openGuestStore, recordGuests } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
@@ -103,10 +104,14 @@ async function adopt(asked: string, options: AdoptOptions, io: CliIo): Promise<v
     const adopted = await readSnapshot(options, io)
     await recordGuests(store, adopted.guests)
     const state = (await store.states()).get(name)
-    const disk = state && whyLocalDisk(guestNamed(adopted, name), state)
-    const next = disk ?? 'its next network boot installs it'
+    const newGuest = guestNamed(adopted, name)
+    const disk = state && whyLocalDisk(newGuest, state)
+    const next =
+      disk ?? `its next network boot ${await nextInstallation(newGuest, { snapshot: adopted, io })}`
     io.out(
-      options.json ? json({ name, file: path }) : `${machine.id} is guest ${name} now (${path}); ${next}\n`,
+      options.json
+        ? json({ name, file: path, next })
+        : `${machine.id} is guest ${name} now (${path}); ${next}\n`,
     )
   } finally {
     await store.close()

@@ -1,6 +1,5 @@
 import type { Command } from 'commander'
 import type { Snapshot } from '../../catalog/snapshot.ts'
-import { planGuest } from '../../core/boot/plan-boot.ts'
 import { Failure } from '../../core/failure.ts'
 import type { Guest } from '../../core/guest/guest.ts'
 import { nextState } from '../../core/guest/next-state.ts'
@@ -8,7 +7,7 @@ import { type GuestState, newState } from '../../core/guest/state.ts'
 import { heldByDoubt } from '../../machines/guest-records.ts'
 import type { Order } from '../../machines/history.ts'
 import type { Store } from '../../store/store.ts'
-import { cliInputs } from '../cli-requester.ts'
+import { nextInstallation } from '../answers.ts'
 import { endDoubtIfOver, guestNamed, localTime, openGuestStore } from '../guest-store.ts'
 import { type CommonOptions, configOption, jsonOption, readSnapshot } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
@@ -167,7 +166,7 @@ async function carryOut(
         done.map(({ guest, after }) => ({ name: guest.name, state: after.state, install: after.install })),
       ),
     )
-  else for (const each of done) io.out(`${outcome(order, each, snapshot)}\n`)
+  else for (const each of done) io.out(`${await outcome(order, each, { snapshot, io })}\n`)
 }
 
 async function change(
@@ -193,7 +192,11 @@ interface Done {
   readonly after: GuestState
 }
 
-function outcome({ type }: Order, { guest, before, after }: Done, snapshot: Snapshot): string {
+async function outcome(
+  { type }: Order,
+  { guest, before, after }: Done,
+  context: Pick<OrderContext, 'snapshot' | 'io'>,
+): Promise<string> {
   const was = before.sinceMs === 0 ? 'was new' : `was ${before.state} since ${localTime(before.sinceMs)}`
   if (type === 'take-back')
     return before.state === after.state
@@ -202,8 +205,6 @@ function outcome({ type }: Order, { guest, before, after }: Done, snapshot: Snap
   if (type === 'hold')
     return `${guest.name} ${was}; it is held, and boots its own disk until you say otherwise`
   if (type === 'local') return `${guest.name} ${was}; it boots its own disk from now on`
-  // Without facts of a machine, and without states: `install-once` forgets what the guest was offered before.
-  const plan = planGuest(guest, {}, cliInputs(snapshot))
-  const next = plan.kind === 'install' ? `installs ${plan.tree.id}, once` : `would fail: ${plan.why}`
-  return `${guest.name} ${was}; its next network boot ${next}`
+  const next = await nextInstallation(guest, context)
+  return `${guest.name} ${was}; its next network boot ${next}${next.startsWith('installs') ? ', once' : ''}`
 }

@@ -4,6 +4,7 @@ import { lookup, lookupResultJson } from '../../core/lookup/lookup.ts'
 import { parseLookupQuery } from '../../core/lookup/query.ts'
 import { notesOf } from '../../core/lookup/result.ts'
 import { formats, isFormat, renderPlan } from '../../render/render.ts'
+import { inputsForGuest } from '../answers.ts'
 import { cliInputs } from '../cli-requester.ts'
 import { readStoredStates } from '../guest-store.ts'
 import {
@@ -56,8 +57,9 @@ async function runLookup({ config, json: _, as, verify, ...query }: LookupOption
   const current = await readSnapshot(defined({ config, verify }), io)
   // Only guests have a history: a lookup of a tree does not need the store.
   const stored = asked.guest && (await readStoredStates(current, io))
-  const { snapshot, stateOf } = stored ?? { snapshot: current }
-  const result = lookup(asked, cliInputs(snapshot, stateOf))
+  const guest = stored && asked.guest && stored.snapshot.guests.match(asked.guest)?.guest
+  const inputs = guest ? await inputsForGuest(guest, stored, io) : cliInputs(current)
+  const result = lookup(asked, inputs)
   if (result.found) warnIfUnverified(result.plan.tree, io)
   if (!result.found) {
     const near = result.nearest.length > 0 ? `; nearest: ${result.nearest.join(', ')}` : ''

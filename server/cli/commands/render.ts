@@ -4,11 +4,11 @@ import { Failure } from '../../core/failure.ts'
 import { cleanPath } from '../../files/path.ts'
 import { readWhole } from '../../files/read-whole.ts'
 import { bootInputs } from '../../machines/decide.ts'
-import { noMachines } from '../../machines/machines.ts'
 import { createNamespace } from '../../namespace/namespace.ts'
 import { loaderOptions, planAs } from '../../namespace/render-boot.ts'
 import { formats, isFormat, renderPlan } from '../../render/render.ts'
-import { cliRequester, expectedServices } from '../cli-requester.ts'
+import { cliNamespaceParts } from '../answers.ts'
+import { cliRequester } from '../cli-requester.ts'
 import { guestNamed, readStoredStates } from '../guest-store.ts'
 import {
   type CommonOptions,
@@ -58,34 +58,28 @@ async function render(
   options: CommonOptions & VerifyOption & { as: string; url?: string },
   io: CliIo,
 ): Promise<void> {
-  const { snapshot, stateOf, reportToken } = await readStoredStates(await readSnapshot(options, io), io)
+  const { snapshot, ...past } = await readStoredStates(await readSnapshot(options, io), io)
   const guest = guestNamed(snapshot, name)
-  const selection = selectForGuest(guest, snapshot.trees, stateOf(name))
+  const selection = selectForGuest(guest, snapshot.trees, past.stateOf(name))
   if (selection.found) warnIfUnverified(selection.tree, io)
-  const services = expectedServices(snapshot.config)
-  const machines = { ...noMachines, stateOf, reportToken }
   const who = {
     ...cliRequester(snapshot.config),
     ...(options.url !== undefined && { host: hostIn(options.url) }),
   }
   const print = (text: string): void =>
     io.out(options.json ? json({ guest: name, as: options.as, text }) : text)
-  if (isFormat(options.as)) {
-    const inputs = bootInputs({ snapshot, services, who, machines })
-    return print(renderPlan(planAs(guest, options.as, inputs), options.as, loaderOptions(who, inputs)))
-  }
-  const warn = (_: unknown, warnings: readonly string[]): void => {
-    for (const warning of warnings) io.err(`warning: ${warning}\n`)
+  const onWarnings = (_: unknown, warnings: readonly string[]): void => {
+    // Whoever asks for a boot plan has not asked for the answer file, which is only tried out for it.
+    if (!isFormat(options.as)) for (const warning of warnings) io.err(`warning: ${warning}\n`)
   }
   await withRenderer(io, async (renderer) => {
-    const namespace = createNamespace({
-      snapshot: () => snapshot,
-      services: () => services,
-      renderer,
-      onWarnings: warn,
-      machines,
-    })
-    const entry = await namespace.stat(cleanPath(`/ks/${name}`), who)
+    const parts = cliNamespaceParts(snapshot, { renderer, ...past, onWarnings })
+    if (isFormat(options.as)) {
+      const asked = bootInputs({ ...parts, snapshot, services: parts.services(), who })
+      const inputs = await parts.answers.inputsFor(asked, { guest, who, snapshot })
+      return print(renderPlan(planAs(guest, options.as, inputs), options.as, loaderOptions(who, inputs)))
+    }
+    const entry = await createNamespace(parts).stat(cleanPath(`/ks/${name}`), who)
     if (!entry) {
       throw new Failure(
         'not-found',

@@ -88,6 +88,7 @@ function explainPlan(facts: BootFacts, inputs: BootInputs, known: KnownOfMachine
     virt: facts.virt ?? guest.settings.virt.type.value,
     guest,
     ...archOf(tree, facts.arch),
+    ...defined({ whyNoAnswerFile: inputs.whyNoAnswerFile?.(guest.name) }),
   })
   const disk = (state && whyLocalDisk(guest, state)) ?? whyNotNow(guest, inputs)
   const planLines = explainPlanning(planning)

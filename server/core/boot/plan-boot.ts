@@ -1,3 +1,4 @@
+import { defined } from '../defined.ts'
 import type { Guest, GuestFacts, TreeSelector, VirtType } from '../guest/guest.ts'
 import type { GuestIndex } from '../guest/match.ts'
 import { type GuestState, type Offer, pinnedOffer, whyLocalDisk } from '../guest/state.ts'
@@ -32,10 +33,18 @@ export interface BootInputs {
   readonly stateOf?: (guest: string) => GuestState | undefined
   /** Why no installation of a guest may begin now: nobody could remember that it began. */
   readonly whyNoInstall?: string
+  /**
+   * Why a guest's installer would get no answer file that it can use. Undefined where there is one, and where nobody
+   * has tried to render it.
+   */
+  readonly whyNoAnswerFile?: (guest: string) => string | undefined
 }
 
 /** The parts of `BootInputs` that the plan of one guest depends on. */
-export type GuestInputs = Pick<BootInputs, 'trees' | 'urls' | 'stateOf' | 'client' | 'whyNoInstall'>
+export type GuestInputs = Pick<
+  BootInputs,
+  'trees' | 'urls' | 'stateOf' | 'client' | 'whyNoInstall' | 'whyNoAnswerFile'
+>
 
 /**
  * What a machine boots. A guest boots its installer until it is installed, then its own disk; any other
@@ -82,6 +91,7 @@ export function planGuest(
     virt: facts.virt ?? guest.settings.virt.type.value,
     guest,
     ...archOf(selection.tree, facts.arch),
+    ...defined({ whyNoAnswerFile: inputs.whyNoAnswerFile?.(guest.name) }),
   })
   return plan.kind === 'refuse' ? { kind: 'refuse', why: `guest ${guest.name}: ${plan.why}` } : plan
 }

@@ -17,6 +17,8 @@ export interface TreePlanOptions {
   /** The machine's arch, where that is known and may differ from the tree's: `ppc64` in a `ppc` tree. */
   readonly arch?: string
   readonly guest?: Guest
+  /** See `BootInputs`. */
+  readonly whyNoAnswerFile?: string
 }
 
 /** An install plan, with the arguments (replaced ones, too) and the platform that led to it. */
@@ -59,7 +61,7 @@ export function planTreeWithReasons(tree: Tree, options: TreePlanOptions): TreeP
     ...(answerFile && { answerFile }),
     ...(guest && { guest }),
   }
-  return { plan: checked(plan), args, platform }
+  return { plan: checked(plan, options), args, platform }
 }
 
 function refuse(why: string): RefusePlan {
@@ -74,10 +76,11 @@ function closedService(source: InstallSource, urls: ServerUrls): string | undefi
 }
 
 /**
- * Refuses a plan whose command line is too long or cannot be written: otherwise such a fault would show only
- * at boot.
+ * Refuses a plan that can only fail: its installer would wait for an answer file that never comes, or the command line
+ * is too long or cannot be written. Otherwise such a fault would show only at boot.
  */
-function checked(plan: InstallPlan): InstallPlan | RefusePlan {
+function checked(plan: InstallPlan, { whyNoAnswerFile }: TreePlanOptions): InstallPlan | RefusePlan {
+  if (plan.answerFile !== undefined && whyNoAnswerFile !== undefined) return refuse(whyNoAnswerFile)
   try {
     const tooLong = cmdlineTooLong(plan.tree, plan.args, plan)
     return tooLong === undefined ? plan : refuse(tooLong)

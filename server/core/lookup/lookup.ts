@@ -24,14 +24,13 @@ export type LookupResult =
       readonly nearest: readonly string[]
     }
 
+type LookupInputs = Pick<BootInputs, 'trees' | 'guests' | 'urls' | 'stateOf' | 'whyNoAnswerFile'>
+
 /**
  * Finds kernel, initrd and arguments. The newest version wins where several trees match, and `others` names
  * the rest.
  */
-export function lookup(
-  query: LookupQuery,
-  inputs: Pick<BootInputs, 'trees' | 'guests' | 'urls' | 'stateOf'>,
-): LookupResult {
+export function lookup(query: LookupQuery, inputs: LookupInputs): LookupResult {
   const guest = query.guest && inputs.guests.match(query.guest)?.guest
   if (query.guest && !guest) return noGuest(query.guest, inputs)
   const selection = selectFor(query, guest, inputs)
@@ -60,14 +59,14 @@ function planFor(
   query: LookupQuery,
   selection: Extract<Selection, { found: true }>,
   guest: Guest | undefined,
-  inputs: Pick<BootInputs, 'trees' | 'urls' | 'stateOf'>,
+  inputs: Omit<LookupInputs, 'guests'>,
 ): InstallPlan | RefusePlan {
   if (guest && !query.tree) return planGuest(guest, defined({ virt: query.virt }), inputs)
   const arch = query.tree && 'arch' in query.tree ? query.tree.arch : undefined
   return planTree(selection.tree, {
     urls: inputs.urls,
     virt: query.virt ?? guest?.settings.virt.type.value ?? 'hvm',
-    ...defined({ guest }),
+    ...defined({ guest, whyNoAnswerFile: guest && inputs.whyNoAnswerFile?.(guest.name) }),
     ...archOf(selection.tree, arch),
   })
 }

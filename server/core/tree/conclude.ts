@@ -26,6 +26,8 @@ export interface TreeEvidence {
   readonly sizes: ReadonlyMap<string, number>
   /** Newest modification among the descriptors and images. */
   readonly modifiedMs: number
+  /** Whether the tree's own folder has one that `isPackageFolder` names; absent where nobody looked. */
+  readonly hasPackages?: boolean
   /** What went wrong while gathering: a descriptor that is too large, a file that cannot be read. */
   readonly problems: readonly TreeProblem[]
 }
@@ -209,5 +211,5 @@ function withFindings(description: Description, evidence: TreeEvidence): Descrip
   }
   const disc = cdInitrd(description)
   if (disc) problems.push({ message: `${disc.message}; ${disc.remedy}` })
-  return { ...description, problems }
+  return { ...description, ...defined({ hasPackages: evidence.hasPackages }), problems }
 }

@@ -74,6 +74,10 @@ export interface Description {
   /** A further second-stage image, named by the key `instimage` of old trees. */
   readonly instimage?: string
   readonly repositories: readonly Repository[]
+  /**
+   * Whether folders beside the images may hold packages. Looked for only where no descriptor names repositories.
+   */
+  readonly hasPackages?: boolean
   /** Path relative to the tree -> digest. */
   readonly checksums: Readonly<Record<string, Digest>>
   /** Seconds since 1970, when the descriptor tells. */

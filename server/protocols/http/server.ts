@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import { failureKind, failureMessage } from '../../core/failure.ts'
+import { Failure, failureKind, failureMessage } from '../../core/failure.ts'
 import { httpStatus } from '../../core/http-status.ts'
 import { requestLimits } from '../../core/limits/requests.ts'
 import type { Network } from '../../core/net/network.ts'
@@ -65,6 +65,8 @@ const stopGraceMs = 3_000
  * of machines boots, more wait than Node's default of 511; those beyond would be reset.
  */
 const backlog = 4096
+/** Why a request of a client with too many others is refused. */
+const tooCrowded = new Failure('unavailable', 'too many requests of this client wait')
 
 /**
  * The HTTP/1.1 service: `GET` and `HEAD` for every path of the namespace, and the application behind
@@ -216,7 +218,7 @@ export class HttpListener implements Listener {
       begin: (give) => this.#onRequest(request, give),
       refuse: () => {
         res.shouldKeepAlive = false
-        write(res, failureResponse(req.headers, rootPath, 'unavailable'))
+        write(res, failureResponse(req.headers, rootPath, tooCrowded))
       },
     })
   }

@@ -36,7 +36,8 @@ describe('a tree with .treeinfo', () => {
   })
 
   test('costs no listing and one look at each file', async () => {
-    const inner = memorySource({ '/t/.treeinfo': treeinfo, '/t/images/pxeboot/vmlinuz': 'k' })
+    const repository = '[variant-Server]\nid = Server\nrepository = .\n'
+    const inner = memorySource({ '/t/.treeinfo': treeinfo + repository, '/t/images/pxeboot/vmlinuz': 'k' })
     const asked: string[] = []
     const source: FileSource = {
       stat(path, who) {
@@ -55,6 +56,14 @@ describe('a tree with .treeinfo', () => {
       'stat /t/images/pxeboot/initrd.img',
       'stat /t/images/install.img',
     ])
+  })
+
+  test.each([
+    ['no folder for packages', {}, false],
+    ['a repository', { 'repodata/repomd.xml': '' }, true],
+    ['packages', { 'Packages/a/a.rpm': '' }, true],
+  ])('that names no repository and has %s', async (_name, more, hasPackages) => {
+    expect(await conclude({ '.treeinfo': treeinfo, ...images, ...more })).toMatchObject({ hasPackages })
   })
 
   test('missing and empty images are problems', async () => {

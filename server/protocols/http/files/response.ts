@@ -1,5 +1,5 @@
 import { type IncomingHttpHeaders, STATUS_CODES } from 'node:http'
-import type { FailureKind } from '../../../core/failure.ts'
+import { Failure, failureKind } from '../../../core/failure.ts'
 import { httpStatus, retryAfterSeconds } from '../../../core/http-status.ts'
 import type { CleanPath } from '../../../files/path.ts'
 import type { Part } from '../../../files/send.ts'
@@ -119,17 +119,17 @@ export function missingResponse(
   return pageResponse(404, errorPage('Not found', path, 'There is nothing at this path', nearest))
 }
 
-/** The response to a failure. The cause goes to the operator's log alone: it may name local paths. */
-export function failureResponse(
-  headers: IncomingHttpHeaders,
-  path: CleanPath,
-  kind: FailureKind,
-): HttpResponse {
-  const status = httpStatus[kind].files
+/**
+ * The response to a failure. Its message goes to the operator's log alone, because it may name local paths; unless the
+ * Failure says that the client may read it.
+ */
+export function failureResponse(headers: IncomingHttpHeaders, path: CleanPath, error: unknown): HttpResponse {
+  const status = httpStatus[failureKind(error)].files
   const title = STATUS_CODES[status] ?? 'Error'
-  const response = wantsPage(headers)
-    ? pageResponse(status, errorPage(title, path, 'This cannot be served now; the server log says why'))
-    : machineResponse(headers, status)
+  const told = error instanceof Failure && error.forClient ? error.message : undefined
+  const shown = told ?? 'This cannot be served now; the server log says why'
+  const machine = told === undefined ? machineResponse(headers, status) : textResponse(status, told)
+  const response = wantsPage(headers) ? pageResponse(status, errorPage(title, path, shown)) : machine
   if (status !== 503) return response
   return { ...response, headers: [...response.headers, 'Retry-After', String(retryAfterSeconds)] }
 }
@@ -153,6 +153,12 @@ function machineResponse(headers: IncomingHttpHeaders, status: number): HttpResp
   if (!headers['user-agent']?.startsWith('UefiHttpBoot')) return emptyResponse(status)
   const bytes = Buffer.from(`${STATUS_CODES[status] ?? 'Error'}\n`, 'latin1')
   return bytesResponse(status, ['Content-Type', 'text/plain; charset=utf-8'], bytes)
+}
+
+/** An error in words: for clients that print or keep the body of an error, and for people with curl. */
+function textResponse(status: number, text: string): HttpResponse {
+  const headers = ['Content-Type', 'text/plain; charset=utf-8', 'X-Content-Type-Options', 'nosniff']
+  return bytesResponse(status, [...headers, 'Cache-Control', 'no-store'], Buffer.from(`${text}\n`, 'utf8'))
 }
 
 function pageResponse(status: number, html: string): HttpResponse {

@@ -133,7 +133,7 @@ function endingOf(complete: boolean): Ending {
 function fail({ req, res, path }: Exchange, error: unknown): Ending {
   const kind = failureKind(error)
   if (res.headersSent) res.destroy()
-  else write(res, withoutBody(req.method, failureResponse(req.headers, path, kind)))
+  else write(res, withoutBody(req.method, failureResponse(req.headers, path, error)))
   return { outcome: 'failed', kind, detail: failureMessage(error) }
 }
 

@@ -1,0 +1,21 @@
+import { networkInterfaces } from 'node:os'
+import type { Snapshot } from '../catalog/snapshot.ts'
+import { internalRequester, type Requester } from '../core/net/requester.ts'
+
+/**
+ * The client that commands and checks decide for. It is treeboot itself, so that nothing is counted for a machine; but
+ * it reached us as a machine on our network would: by the address that HTTP (or else TFTP) is bound to, from which
+ * URLs are made, or by our first network address when that is a wildcard.
+ */
+export function ownRequester({ http, tftp }: Pick<Snapshot['config'], 'http' | 'tftp'>): Requester {
+  const { bind } = http.enabled ? http : tftp
+  const localAddress = bind === '0.0.0.0' || bind === '::' ? firstAddress() : bind
+  return { ...internalRequester, localAddress }
+}
+
+/** The first IPv4 address of this machine that is not a loopback address; 127.0.0.1 when it has none. */
+export function firstAddress(): string {
+  const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
+  const lan = addresses.find((each) => each.family === 'IPv4' && !each.internal)
+  return lan?.address ?? '127.0.0.1'
+}

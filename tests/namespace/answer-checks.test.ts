@@ -1,0 +1,97 @@
+import { expect, test } from 'vitest'
+import type { Snapshot } from '../../server/catalog/snapshot.ts'
+import type { Guest } from '../../server/core/guest/guest.ts'
+import type { Tree } from '../../server/core/tree/tree.ts'
+import { AnswerChecks } from '../../server/namespace/answer-checks.ts'
+import { Answers } from '../../server/namespace/answers.ts'
+import type { RenderJob, TemplateRenderer } from '../../server/templates/renderer.ts'
+import { guestWith, snapshotWith, treeWith, urls } from '../support/answers.ts'
+import { parse } from '../support/config.ts'
+import { sharedRenderer } from '../support/renderer.ts'
+
+/** Which guests were rendered in each look, and what is known afterwards. */
+function watched() {
+  const rendered: string[] = []
+  let tree: Tree = treeWith({})
+  let token = 'first'
+  const renderer = {
+    render: (job: RenderJob) => {
+      rendered.push((job.context.guest as { name: string }).name)
+      return sharedRenderer.render(job)
+    },
+  } as TemplateRenderer
+  const answers = new Answers({ renderer, facts: () => ({ tree, urls, token }) })
+  const checks = new AnswerChecks(answers)
+  const { config } = parse('')
+  return {
+    checks,
+    setTree: (next: Tree) => {
+      tree = next
+    },
+    setToken: (next: string) => {
+      token = next
+    },
+    async look(guests: readonly Guest[], templates: ReadonlyMap<string, string>) {
+      rendered.length = 0
+      const snapshot: Snapshot = { ...snapshotWith(guests, templates), config }
+      checks.look(snapshot)
+      await checks.settled()
+      return rendered.toSorted()
+    },
+  }
+}
+
+const texts = {
+  'a.ks': '{{ guest.name }} {{ needed }}\n',
+  'b.ks': "{% include 'part.ks' %}\n",
+  'c.ks': "{% set which = 'part.ks' %}{% include which %}\n",
+  'part.ks': 'part of {{ tree.version }}\n',
+}
+const templates = new Map(Object.entries(texts))
+const changed = (name: keyof typeof texts, text: string) => new Map([...templates, [name, text]])
+const named = (name: string, template: string, vars = {}): Guest => guestWith(template, vars, { name })
+const guests = [
+  named('one', 'a.ks', { needed: 1 }),
+  named('two', 'a.ks'),
+  named('three', 'b.ks'),
+  named('four', 'c.ks'),
+]
+const moved = (guest: Guest): Guest => ({ ...guest, definedAt: 'config.yaml:99' })
+
+test('a change costs the renderings that it concerns, and no other', async () => {
+  const { look, checks, setToken, setTree } = watched()
+  expect(await look(guests, templates)).toEqual(['four', 'one', 'three', 'two'])
+  expect(checks.whyNone('two')).toMatch(/^its answer file cannot be made: a\.ks:1: .*needed/)
+  expect(['one', 'three', 'four'].map((name) => checks.whyNone(name))).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ])
+
+  expect(await look(guests.map(moved), new Map(templates))).toEqual([])
+  expect(checks.problems()).toMatchObject([
+    { where: 'config.yaml:99', message: expect.stringContaining('two') },
+  ])
+  setToken('second')
+  expect(await look(guests, templates)).toEqual([])
+  expect(await look([...guests, named('five', 'a.ks')], templates)).toEqual(['five'])
+  expect(checks.problems()).toMatchObject([{ message: expect.stringContaining('guest two and 1 more') }])
+  expect(await look([named('one', 'a.ks', { needed: 2 }), ...guests.slice(1)], templates)).toEqual(['one'])
+  // What `which` names only the engine knows, so `four` is rendered whenever any template changes.
+  expect(await look(guests, changed('part.ks', 'new {{ tree.version }}'))).toEqual(['four', 'one', 'three'])
+  expect(await look(guests, changed('a.ks', 'fine'))).toEqual(['four', 'one', 'three', 'two'])
+  expect(checks.problems()).toEqual([])
+  setTree(treeWith({ version: '41' }))
+  expect(await look(guests, changed('a.ks', 'fine'))).toEqual(['four', 'one', 'three', 'two'])
+  expect(await look([], templates)).toEqual([])
+  expect(checks.problems()).toEqual([])
+})
+
+test('of many snapshots at once the last is looked at', async () => {
+  const { look, checks } = watched()
+  const [first, second] = [look(guests, templates), look([named('last', 'a.ks')], templates)]
+  await Promise.all([first, second])
+  expect(checks.whyNone('two')).toBeUndefined()
+  expect(checks.whyNone('last')).toContain('needed')
+  await checks.stop()
+})
