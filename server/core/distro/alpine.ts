@@ -13,22 +13,27 @@ export const alpine = {
   },
   layouts: [
     {
-      kernel: /^boot\/vmlinuz-(?<v>lts|virt|hardened|grsec|vanilla|rpi\d?)$/,
+      // In `boot/` of media and of the netboot tarball, and alone in the folder `netboot/` of a release on mirrors.
+      kernel: /^(?:boot\/|netboot\/)?vmlinuz-(?<v>lts|stable|virt|hardened|grsec|vanilla|rpi\d?)$/,
       initrds: ['initramfs-$v', 'initramfs-$v.gz'],
+      others: { modloop: 'modloop-$v' },
       family: 'Alpine Linux',
     },
   ],
-  folders: ['boot'],
+  folders: ['boot', 'netboot'],
 } as const satisfies Family
 
-/** Alpine runs from memory: its kernel modules, packages and overlay come by URL. */
+/**
+ * Alpine runs from memory: its kernel modules, packages and overlay come by URL. Without `apks/` in the tree, as in the
+ * folder `netboot/` of a mirror, `args` has to name a repository.
+ */
 function bootArgs({ kernel, fileUrl, answerFile }: BootTree): BootArg[] {
-  const flavour = /^boot\/vmlinuz-(\w+)$/.exec(kernel)?.[1]
+  const [, folder = '', flavour] = /^(boot\/|netboot\/)?vmlinuz-(\w+)$/.exec(kernel) ?? []
   if (flavour === undefined) return []
   return [
     { key: 'ip', value: 'dhcp' },
-    { key: 'modloop', value: fileUrl(`boot/modloop-${flavour}`) },
-    { key: 'alpine_repo', value: fileUrl('apks') },
+    { key: 'modloop', value: fileUrl(`${folder}modloop-${flavour}`) },
+    ...(folder === 'boot/' ? [{ key: 'alpine_repo', value: fileUrl('apks') }] : []),
     ...(answerFile === undefined ? [] : [{ key: 'apkovl', value: answerFile }]),
   ]
 }

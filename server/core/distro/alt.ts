@@ -11,6 +11,11 @@ export const alt = {
       efi: { folder: 'altlinux', shim: 'shim$cpu.efi' },
     },
   },
-  layouts: [{ kernel: /^(?:syslinux\/)?alt0\/vmlinuz$/, initrds: ['full.cz'], family: 'ALT' }],
-  folders: ['syslinux', 'alt0'],
+  // `full.cz` is the initrd of its installer and live systems since 2008, `all.rdz` that of older ones.
+  layouts: [
+    { kernel: /^(?:(?:sys|iso)linux\/)?alt\d\/vmlinuz$/, initrds: ['full.cz', 'all.rdz'], family: 'ALT' },
+    { kernel: /^(?:boot|EFI\/BOOT)\/vmlinuz$/, initrds: ['full.cz'], family: 'ALT' },
+  ],
+  folders: ['syslinux', 'EFI', 'BOOT'],
+  folderNames: /alt\d/,
 } as const satisfies Family

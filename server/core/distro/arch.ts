@@ -18,8 +18,24 @@ export const arch = {
       family: 'Arch Linux',
     },
     { kernel: /^arch\/boot\/(?<arch>[^/]+)\/vmlinuz$/, initrds: ['archiso.img'], family: 'Arch Linux' },
+    // Distributions that are made with archiso, or were: it names folder and initrd after them.
+    {
+      kernel: /^hyperbola\/boot\/(?<arch>[^/]+)\/vmlinuz$/,
+      initrds: ['hyperiso.img'],
+      family: 'Hyperbola',
+    },
+    {
+      kernel: /^parabola\/boot\/(?<arch>[^/]+)\/vmlinuz$/,
+      initrds: ['parabolaiso.img'],
+      family: 'Parabola',
+    },
+    {
+      kernel: /^sysresccd\/boot\/(?<arch>[^/]+)\/vmlinuz$/,
+      initrds: ['sysresccd.img'],
+      family: 'SystemRescue',
+    },
   ],
-  folders: ['arch', 'boot'],
+  folders: ['arch', 'hyperbola', 'parabola', 'sysresccd', 'boot'],
 } as const satisfies Family
 
 /** The arguments of archiso, the live system of the installation medium. */

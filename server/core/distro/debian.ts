@@ -1,5 +1,8 @@
 import type { Family } from './record.ts'
 
+/** Live systems of Debian's live-boot, which starts an installer of its own kind, or none. */
+const liveBoot = 'live-boot'
+
 /**
  * Debian, and distributions built from it that share its layouts. Ubuntu and Kali have files of their own.
  */
@@ -13,6 +16,14 @@ export const debian = {
       template: 'debian.preseed',
       netboot: { archive: 'http://deb.devuan.org/devuan' },
     },
+    // Built from Debian alone, with a live system; its cousin with Ubuntu's is `mint`.
+    lmde: {
+      name: 'LMDE',
+      aliases: ['linuxmintdebianedition'],
+      family: /\blmde\b/,
+      installer: liveBoot,
+    },
+    grml: { name: 'Grml', aliases: ['grmllinux'], family: /\bgrml/, installer: liveBoot },
     proxmox: {
       name: 'Proxmox',
       aliases: ['pve', 'proxmoxve'],
@@ -25,7 +36,7 @@ export const debian = {
       aliases: ['debiangnulinux', 'debianlinux'],
       // Kali and Ubuntu may name Debian in their family, too.
       family: /^(?!.*(?:kali|ubuntu)).*debian/,
-      installer: 'debian-installer',
+      installer: [{ installer: 'live-boot', kernel: /^live\// }, { installer: 'debian-installer' }],
       longCmdlineSince: { ppc: '10', s390: '12' },
       codenames: {
         squeeze: '6',
@@ -56,7 +67,7 @@ export const debian = {
       family: 'Debian',
     },
     {
-      kernel: /^install\.(?<arch>amd|386|a64|arm|ppc|s390x)\/(?:vmlinu[xz])$/,
+      kernel: /^install\.(?<arch>amd|386|a64|ahf|arm|armhf|ppc|s390x)\/(?:vmlinu[xz])$/,
       initrds: ['initrd.gz'],
       family: 'Debian',
     },
@@ -66,16 +77,29 @@ export const debian = {
       platform: 'xen',
       family: 'Debian',
     },
+    {
+      kernel: /^boot\/linux_vm$/,
+      initrds: ['root.bin'],
+      platform: 's390x',
+      others: { 'd390.ins': '/d390.ins', parmfile: 'parmfile' },
+      family: 'Debian',
+    },
     { kernel: /^boot\/linux26$/, initrds: ['initrd.img'], family: 'Proxmox' },
+    // GRML's folders are grml64full, grml32small, grmlfullamd64, ...
+    { kernel: /^boot\/grml\w+\/(?:vmlinuz|linux26)$/, initrds: ['initrd.img', 'initrd.gz'], family: 'Grml' },
   ],
   folders: [
     'debian-installer',
     'install.amd',
     'install.386',
     'install.a64',
+    'install.ahf',
     'install.arm',
+    'install.armhf',
     'install.ppc',
     'install.s390x',
   ],
-  kernelNames: /linux26/,
+  folderNames: /grml[\w-]+/,
+  kernelNames: /linux26|linux_vm/,
+  stage2: [/^live\/(grml[\w-]+)\/\1\.squashfs$/],
 } as const satisfies Family

@@ -1,5 +1,11 @@
 import type { DistroRecord, Family } from './record.ts'
 
+/** The kernel of a live system has a number, since such a disc could hold several. */
+const installer = [
+  { installer: 'dmsquash-live', kernel: /^isolinux\/vmlinuz\d$/ },
+  { installer: 'anaconda' },
+] as const
+
 /** The record of a distribution that is or was built from Enterprise Linux, and installs with anaconda. */
 function clone<const More extends Partial<DistroRecord>>(
   name: string,
@@ -7,7 +13,7 @@ function clone<const More extends Partial<DistroRecord>>(
   aliases: readonly string[] = [],
   more?: More,
 ) {
-  return { name, family, aliases, installer: 'anaconda', template: 'fedora.ks', ...more } as const
+  return { name, family, aliases, installer, template: 'fedora.ks', ...more } as const
 }
 
 /** Fedora's macros name the folder after ID of os-release, and Red Hat's is `redhat`. */

@@ -6,11 +6,12 @@ import { el } from './el.ts'
 import { fedora } from './fedora.ts'
 import { kali } from './kali.ts'
 import { mageia } from './mageia.ts'
+import { others } from './others.ts'
 import type { DistroRecord, Family } from './record.ts'
 import { suse } from './suse.ts'
 import { ubuntu } from './ubuntu.ts'
 
-const list = [fedora, el, debian, ubuntu, suse, kali, mageia, arch, alt, alpine] as const
+const list = [fedora, el, debian, ubuntu, suse, kali, mageia, arch, alt, alpine, others] as const
 
 /**
  * All families. The order counts where several could match: for the family in a descriptor and for layouts.

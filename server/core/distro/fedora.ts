@@ -2,6 +2,9 @@ import type { Family } from './record.ts'
 
 const longCmdlineSince = { ppc: '28', s390: '36' }
 
+/** The kernel of a live system has a number, since such a disc could hold several. */
+const liveSystem = { installer: 'dmsquash-live', kernel: /^isolinux\/vmlinuz\d$/ } as const
+
 /** Fedora and what is composed from it: CoreOS, ELN. */
 export const fedora = {
   distros: {
@@ -30,7 +33,7 @@ export const fedora = {
         { distro: 'eln', version: /^eln$/ },
         { distro: 'coreos', variant: /core ?os/i },
       ],
-      installer: 'anaconda',
+      installer: [liveSystem, { installer: 'anaconda' }],
       // anaconda 18 read arguments with and without `inst.`, 19 reads only those with it.
       instPrefixSince: '19',
       longCmdlineSince,
@@ -45,6 +48,7 @@ export const fedora = {
     {
       kernel: /^(?<v>(?:[\w.-]+-)?)live-kernel[.-](?<arch>\w+)$/,
       initrds: ['$vlive-initramfs.$arch.img', '$vlive-initramfs-$arch.img'],
+      others: { rootfs: '$vlive-rootfs.$arch.img' },
       family: 'Fedora CoreOS',
     },
   ],

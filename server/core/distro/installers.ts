@@ -54,7 +54,10 @@ const installers: Readonly<Record<InstallerName, Installer>> = {
   agama: { args: agama, answerFileBy: httpOnly },
   drakx: { args: drakx, answerFileBy: httpOnly },
   coreos: { args: coreos, answerFileBy: httpOnly },
-  // A live system, or an installer that treeboot does not know.
+  casper: { args: casper, answerFileBy: httpOnly },
+  'live-boot': { args: liveBoot, answerFileBy: httpOnly },
+  'dmsquash-live': { args: dmsquashLive, answerFileBy: httpOnly },
+  // A system that treeboot knows no arguments of, or those that its record has.
   unknown: { args: recordedArgs, answerFileBy: httpOnly },
 }
 
@@ -166,12 +169,54 @@ function isLabel(text: string): boolean {
  * casper takes its medium as a whole ISO over HTTP (the URL must end in `.iso`) or mounts the tree over NFS.
  * The `s=` of NoCloud ends with `/`: cloud-init before 23.1 does not add one.
  */
-function subiquity({ tree, urls, answerFile }: InstallerContext): KernelArg[] {
+function subiquity({ tree, images, urls, answerFile }: InstallerContext): KernelArg[] {
   const seed: KernelArg[] =
     answerFile === undefined
       ? []
       : [{ key: 'autoinstall' }, { key: 'ds', value: `nocloud-net;s=${answerFile}` }]
-  return [...casperMedium(tree, urls), { key: 'ip', value: 'dhcp' }, ...seed]
+  // The netboot tarball (amd64/linux, s390x/linux.ubuntu) has no live system: `args` names an ISO by `url=`.
+  const isTarball = /^[^/]+\/linux(?:\.ubuntu)?$/.test(images.kernel ?? '')
+  const medium = isTarball ? [] : casperMedium(tree, urls)
+  return [...medium, { key: 'ip', value: 'dhcp' }, ...seed]
+}
+
+/**
+ * A live system of casper that reads no answer file: Linux Mint, Pop!_OS, elementary OS. casper(7): `live-media-path`
+ * names the folder of the live system where it is not `casper`.
+ */
+function casper({ tree, images, urls }: InstallerContext): KernelArg[] {
+  const medium = casperMedium(tree, urls)
+  if (medium.length === 0) return []
+  const folder = (images.kernel ?? '').replace(/\/[^/]*$/, '')
+  return [
+    { key: 'boot', value: 'casper' },
+    ...medium.filter(({ key }) => key !== 'boot'),
+    ...(folder === 'casper' ? [] : [{ key: 'live-media-path', value: `/${folder}` }]),
+    { key: 'ip', value: 'dhcp' },
+  ]
+}
+
+/**
+ * live-boot(7): `fetch` copies one squashfs image into RAM. Its addresses come by DHCP without an argument. wget of its
+ * initrd has no TLS.
+ */
+function liveBoot({ tree, urls }: InstallerContext): KernelArg[] {
+  if (tree.stage2 === undefined) return []
+  return [
+    { key: 'boot', value: 'live' },
+    { key: 'components' },
+    { key: 'fetch', value: urlOfPath(urls.http, treeFileUrlPath(tree, tree.stage2)) },
+  ]
+}
+
+/** dracut.cmdline(7), "Booting live images": livenet fetches the image into RAM. */
+function dmsquashLive({ tree, urls }: InstallerContext): KernelArg[] {
+  const image = tree.stage2 ?? 'LiveOS/squashfs.img'
+  return [
+    { key: 'root', value: `live:${urlOfPath(urls.http, treeFileUrlPath(tree, image))}` },
+    { key: 'rd.live.image' },
+    { key: 'ip', value: 'dhcp' },
+  ]
 }
 
 function casperMedium(tree: Tree, urls: ServerUrls): KernelArg[] {

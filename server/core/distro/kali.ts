@@ -7,7 +7,7 @@ export const kali = {
       name: 'Kali Linux',
       aliases: ['kalilinux'],
       family: /kali/,
-      installer: 'debian-installer',
+      installer: [{ installer: 'live-boot', kernel: /^live\// }, { installer: 'debian-installer' }],
       longCmdlineSince: { ppc: '10', s390: '12' },
       rolling: { rolling: 5 },
       efi: { folder: 'kali' },

@@ -9,11 +9,11 @@ import type { Layout } from './record.ts'
  */
 
 const rhInitrds = ['initrd.img', 'ramdisk.image.gz']
-const looseInitrds = ['initrd', 'initrd.img', 'initrd.gz', 'initrd.xz', 'initramfs.img']
+const looseInitrds = ['initrd', 'initrd.img', 'initrd.gz', 'initrd.lz', 'initrd.xz', 'initramfs.img']
 
 /**
- * The trees of two installers: anaconda of Fedora, Enterprise Linux and kin; debian-installer of Debian and
- * kin.
+ * The trees of installers: anaconda of Fedora, Enterprise Linux and kin; debian-installer of Debian and kin; and what
+ * kiwi makes.
  */
 const installerLayouts: readonly Layout[] = [
   { kernel: /^images\/pxeboot\/vmlinuz$/, initrds: ['initrd.img'] },
@@ -24,9 +24,21 @@ const installerLayouts: readonly Layout[] = [
     initrds: ['initrd-xen.img', 'initrd-xen'],
     platform: 'xen',
   },
-  { kernel: /^images\/kernel\.img$/, initrds: ['initrd.img'], platform: 's390x' },
+  // Kernels of Anolis OS have their version in the name: vmlinuz-4.19.91-23.4.an8.x86_64.
+  {
+    kernel: /^images\/pxeboot\/vmlinuz-(?<v>\d[\w.+-]*\.(?<arch>[a-z][a-z0-9_]+))$/,
+    initrds: ['initrd-$v.img'],
+  },
+  { kernel: /^images\/pxeboot\/vmlinuz-(?<v>\d[\w.+-]*)$/, initrds: ['initrd-$v.img'] },
+  {
+    kernel: /^images\/kernel\.img$/,
+    initrds: ['initrd.img'],
+    platform: 's390x',
+    others: { 'generic.ins': '/generic.ins', 'generic.prm': 'generic.prm' },
+  },
   { kernel: /^ppc\/(?<arch>ppc64)\/vmlinuz$/, initrds: rhInitrds },
-  { kernel: /^ppc\/ppc32\/vmlinuz$/, initrds: rhInitrds, platform: 'ppc' },
+  { kernel: /^ppc\/(?:ppc32|mac)\/vmlinuz$/, initrds: rhInitrds, platform: 'ppc' },
+  { kernel: /^ppc\/mac64\/vmlinuz$/, initrds: rhInitrds, platform: 'ppc64' },
   {
     kernel: /^(?:.+\/)?netboot\/(?:debian|ubuntu)-installer\/(?<arch>[^/]+)\/(?:linux|vmlinu[xz])$/,
     initrds: ['initrd.gz'],
@@ -36,32 +48,39 @@ const installerLayouts: readonly Layout[] = [
     kernel: /^(?:.+\/)?generic\/kernel\.(?:debian|ubuntu)$/,
     initrds: ['initrd.debian', 'initrd.ubuntu'],
     platform: 's390x',
+    others: { parmfile: 'parmfile.debian' },
   },
   { kernel: /^(?:.+\/)?netboot\/vmlinu[xz]$/, initrds: ['initrd.gz'] },
+  // SUSE's media, and live systems of any distribution that kiwi makes.
+  { kernel: /^boot\/(?<arch>[^/]+)\/loader\/linux$/, initrds: ['initrd'] },
 ]
 
 /** Layouts that many kinds of trees have: they are tried after those of all families. */
 const looseLayouts: readonly Layout[] = [
   { kernel: /^install\/vmlinu[xz]$/, initrds: ['initrd.gz'] },
+  { kernel: /^install\/gtk\/vmlinuz$/, initrds: ['initrd.gz'] },
   { kernel: /^install\/(?<arch>powerpc64|powerpc)\/vmlinux$/, initrds: ['initrd.gz'] },
   {
     kernel: /^live\/vmlinuz(?<v>[\w.+-]*)$/,
-    initrds: ['initrd$v.img', 'initrd.img$v', 'initrd$v', 'initrd.gz', 'initrd.img', 'initrd'],
+    initrds: ['initrd$v.img', 'initrd.img$v', 'initrd$v', 'initrd.gz', 'initrd.img', 'initrd.lz', 'initrd'],
   },
   { kernel: /^isolinux\/vmlinuz$/, initrds: ['initrd.img', 'initrd.gz', 'all.rdz'] },
-  { kernel: /^boot\/(?:vmlinu[xz]|linux|bzImage|kernel)$/, initrds: looseInitrds },
-  { kernel: /^(?:vmlinu[xz]|linux|bzImage|kernel)$/, initrds: looseInitrds },
+  // Live systems of Fedora and Enterprise Linux, until livecd-creator gave way to lorax and kiwi.
+  { kernel: /^isolinux\/vmlinuz(?<v>\d)$/, initrds: ['initrd$v.img'] },
+  { kernel: /^boot\/vmlinuz-(?<v>(?<arch>x86_64|i686|aarch64))$/, initrds: ['initramfs-$v.img'] },
+  { kernel: /^boot\/(?:vmlinu[xz]|linux|bzImage|Image|kernel)$/, initrds: [...looseInitrds, 'all.rdz'] },
+  { kernel: /^(?:vmlinu[xz]|linux|bzImage|Image|kernel)$/, initrds: looseInitrds },
 ]
 
 /** Most specific first: of each platform the first pair that is found is taken. */
-const layouts: readonly Layout[] = [
+export const layouts: readonly Layout[] = [
   ...installerLayouts,
   ...families.flatMap((family) => family.layouts ?? []),
   ...looseLayouts,
 ]
 
 /** Paths of the second stage in trees without a descriptor, best first. */
-export const stage2Paths: readonly string[] = [
+const stage2Paths: readonly (string | RegExp)[] = [
   'images/install.img',
   'LiveOS/squashfs.img',
   'images/stage2.img',
@@ -69,11 +88,22 @@ export const stage2Paths: readonly string[] = [
   'live/filesystem.squashfs',
 ]
 
+/** The second stage among the paths of a tree; undefined when none of them is one. */
+export function stage2In(paths: Iterable<string>): string | undefined {
+  const all = [...paths]
+  for (const wanted of stage2Paths) {
+    const found = all.find((path) => (typeof wanted === 'string' ? path === wanted : wanted.test(path)))
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
 /** The architectures of Debian's folders `install.<name>` on its media. */
 const installFolders: Readonly<Record<string, string>> = {
   amd: 'amd64',
   '386': 'i386',
   a64: 'arm64',
+  ahf: 'armhf',
   arm: 'armhf',
   ppc: 'powerpc',
 }
@@ -104,7 +134,7 @@ export function bootImagesIn(paths: readonly string[], treeArch: string): BootIm
     for (const kernel of paths) {
       const pair = pairOf(layout, kernel, allPaths, treeArch)
       if (!pair || platforms.has(pair.platform)) continue
-      platforms.set(pair.platform, { kernel, initrd: pair.initrd, others: {} })
+      platforms.set(pair.platform, { kernel, initrd: pair.initrd, others: pair.others })
       // Layouts that Debian and Ubuntu share have no family, but Ubuntu's paths name it.
       family ||= /ubuntu/.test(kernel) ? 'Ubuntu' : (layout.family ?? '')
     }
@@ -122,12 +152,19 @@ function pairOf(
   kernel: string,
   allPaths: ReadonlySet<string>,
   treeArch: string,
-): { readonly platform: string; readonly initrd: string } | undefined {
+):
+  | { readonly platform: string; readonly initrd: string; readonly others: PlatformImages['others'] }
+  | undefined {
   const match = layout.kernel.exec(kernel)
   if (!match) return undefined
-  const initrd = findInitrd(layout, match, allPaths)
+  const pathOf = (pattern: string) => besideKernel(match, pattern)
+  const initrd = layout.initrds.map(pathOf).find((path) => allPaths.has(path))
   const platform = platformOf(layout, match, treeArch)
-  return initrd === undefined || platform === undefined ? undefined : { platform, initrd }
+  if (initrd === undefined || platform === undefined) return undefined
+  const others = Object.entries(layout.others ?? {})
+    .map(([key, pattern]) => [key, pathOf(pattern)] as const)
+    .filter(([, path]) => allPaths.has(path))
+  return { platform, initrd, others: Object.fromEntries(others) }
 }
 
 /**
@@ -146,17 +183,13 @@ function platformOf(layout: Layout, match: RegExpExecArray, treeArch: string): s
   return treeArch !== '' && sameArch(pathArch, treeArch) ? treeArch : pathArch
 }
 
-function findInitrd(
-  layout: Layout,
-  match: RegExpExecArray,
-  allPaths: ReadonlySet<string>,
-): string | undefined {
-  const kernel = match[0]
-  const folder = kernel.slice(0, kernel.lastIndexOf('/') + 1)
+/** The path of a file beside a kernel; a pattern with a slash in front begins at the tree. */
+function besideKernel(match: RegExpExecArray, pattern: string): string {
   const { v = '', arch = '' } = match.groups ?? {}
-  return layout.initrds
-    .map((pattern) => `${folder}${pattern.replaceAll('$arch', arch).replaceAll('$v', v)}`)
-    .find((path) => allPaths.has(path))
+  const name = pattern.replaceAll('$arch', arch).replaceAll('$v', v)
+  if (name.startsWith('/')) return name.slice(1)
+  const kernel = match[0]
+  return kernel.slice(0, kernel.lastIndexOf('/') + 1) + name
 }
 
 /**
@@ -165,25 +198,31 @@ function findInitrd(
  */
 const tellingFolders: ReadonlySet<string> = new Set([
   // of anaconda's trees
-  ...['images', 'pxeboot', 'xen', 'ppc', 'ppc32'],
+  ...['images', 'pxeboot', 'xen', 'ppc', 'ppc32', 'mac', 'mac64'],
   // of debian-installer's images on a mirror
   ...['netboot', 'generic', 'current', 'legacy-images', 'daily'],
   // of live systems, and of media of many kinds
-  ...['install', 'boot', 'isolinux', 'live'],
+  ...['install', 'gtk', 'boot', 'loader', 'isolinux', 'live', 'LiveOS'],
   // of descriptors
   ...['.disk', 'media.1'],
   ...families.flatMap((family) => family.folders ?? []),
 ])
 
+const folderNames = wholeName(families.flatMap((family) => family.folderNames ?? []))
+
 export function isTellingFolder(name: string): boolean {
-  return tellingFolders.has(name) || isKnownArch(name)
+  return tellingFolders.has(name) || isKnownArch(name) || folderNames.test(name)
 }
 
-const kernelNames = [
-  /vmlinu[xz].*|linux|kernel|kernel\.img|bzImage/,
+const kernelName = wholeName([
+  /vmlinu[xz].*|linux|kernel|kernel\.img|bzImage|Image/,
   ...families.flatMap((family) => family.kernelNames ?? []),
-]
-const kernelName = new RegExp(`^(?:${kernelNames.map((pattern) => pattern.source).join('|')})$`)
+])
+
+/** One expression for all these names, each of which must be the whole name. */
+function wholeName(patterns: readonly RegExp[]): RegExp {
+  return new RegExp(`^(?:${patterns.map(({ source }) => source).join('|')})$`)
+}
 
 /** Whether a file of this name may be a kernel of one of the layouts. */
 export function mayBeKernel(name: string): boolean {

@@ -70,10 +70,12 @@ export interface Family {
    * architecture are always searched.
    */
   readonly folders?: readonly string[]
+  /** Such folders whose names have a part that varies. It matches whole names. */
+  readonly folderNames?: RegExp
   /** File names of kernels, where they are not the usual ones (`vmlinuz`, `linux`, ...). */
   readonly kernelNames?: RegExp
-  /** Paths of the second stage in trees without a descriptor, best first. */
-  readonly stage2?: readonly string[]
+  /** Paths of the second stage in trees without a descriptor, best first. An expression matches a whole path. */
+  readonly stage2?: readonly (string | RegExp)[]
   /** Descriptor formats of this family alone. */
   readonly descriptors?: readonly DescriptorFormat[]
 }
@@ -98,6 +100,9 @@ export type InstallerName =
   | 'agama'
   | 'drakx'
   | 'coreos'
+  | 'casper'
+  | 'live-boot'
+  | 'dmsquash-live'
   | 'unknown'
 
 /** A rule by which a tree starts an installer. It fits when all conditions that it has hold. */
@@ -162,9 +167,12 @@ export interface Layout {
    */
   readonly kernel: RegExp
   /**
-   * Names of the initrd in the kernel's folder, best first. `$v` and `$arch` stand for the kernel's groups.
+   * Names of the initrd in the kernel's folder, best first. `$v` and `$arch` stand for the kernel's groups. A name
+   * with a slash in front is a path from the tree's own folder.
    */
   readonly initrds: readonly string[]
+  /** Further files of the platform, in the form of `initrds`: those that are there are named by their key. */
+  readonly others?: Readonly<Record<string, string>>
   /** The platform of the pair when `kernel` has no group `arch`. Left out: the architecture of the tree. */
   readonly platform?: string
   /** What `Description.family` says of such trees; absent when several families have them. */

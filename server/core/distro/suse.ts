@@ -1,10 +1,12 @@
 import type { Family, InstallerRule } from './record.ts'
 
 /**
- * SUSE changed from AutoYaST to Agama with 16. The first rule is for AutoYaST too: openSUSE Leap 42.1 to 42.3
+ * SUSE changed from AutoYaST to Agama with 16. The second rule is for AutoYaST too: openSUSE Leap 42.1 to 42.3
  * is older than 15.0, and a version that is unknown or has no number (`tumbleweed`) counts as older than 16.
  */
 const installer = [
+  // The kernel of a self-install image, which kiwi's own initrd writes to the disk.
+  { installer: 'unknown', kernel: /^pxeboot\./ },
   { installer: 'autoyast', version: /^(?:42|\D|$)/ },
   { installer: 'agama', since: '16' },
   { installer: 'autoyast' },
@@ -40,6 +42,12 @@ export const suse = {
       family: /enterprise[ -]server|\bsles|suse_sles/,
       efi: { folder: 'sles', shim: 'shim.efi' },
     },
+    slem: {
+      ...common,
+      name: 'SUSE Linux Micro',
+      aliases: ['slemicro', 'suselinuxenterprisemicro'],
+      family: /\b(?:suse|sle)\b.*\bmicro\b|\bsle_?m(?:icro)?\b/,
+    },
     sle: {
       ...common,
       name: 'SUSE Linux Enterprise',
@@ -49,9 +57,14 @@ export const suse = {
     },
   },
   layouts: [
-    { kernel: /^boot\/(?<arch>[^/]+)\/loader\/linux$/, initrds: ['initrd'], family: 'openSUSE' },
-    // vmrdr.ikr is the kernel that z/VM loads from its virtual card reader.
-    { kernel: /^boot\/(?<arch>[^/]+)\/(?:linux|vmrdr\.ikr)$/, initrds: ['initrd'], family: 'openSUSE' },
+    // Its PCs have boot/x86_64/loader/linux, which is no sign of SUSE: see layouts.ts. vmrdr.ikr is the kernel that
+    // z/VM loads from its virtual card reader.
+    {
+      kernel: /^boot\/(?<arch>[^/]+)\/(?:linux|vmrdr\.ikr)$/,
+      initrds: ['initrd'],
+      others: { 'suse.ins': '/suse.ins', parmfile: 'parmfile' },
+      family: 'openSUSE',
+    },
     // `of` names the CPU that this Xen pair is for; its platform is `xen`, not that CPU.
     {
       kernel: /^boot\/(?<of>[^/]+)\/vmlinuz-xen$/,
@@ -62,7 +75,20 @@ export const suse = {
     { kernel: /^boot\/loader\/linux64$/, initrds: ['initrd64'], platform: 'x86_64', family: 'openSUSE' },
     { kernel: /^boot\/loader\/linux$/, initrds: ['initrd'], family: 'openSUSE' },
     { kernel: /^suseboot\/linux64$/, initrds: ['initrd64'], platform: 'ppc64', family: 'openSUSE' },
+    // What kiwi packs for the network installation of a disk image (SLE Micro, MicroOS):
+    // pxeboot.SLE-Micro.x86_64-5.5.0.kernel.
+    {
+      kernel: /^pxeboot\.(?<v>[\w.-]+\.(?<arch>[a-z]\w*)-[\d.]+)\.kernel$/,
+      initrds: ['pxeboot.$v.initrd', 'pxeboot.$v.initrd.xz'],
+    },
+    // Harvester, made from SLE Micro: harvester-v1.3.0-vmlinuz-amd64.
+    {
+      kernel: /^harvester-(?<v>(?:v[\w.-]+-)?)vmlinuz-(?<arch>\w+)$/,
+      initrds: ['harvester-$vinitrd-$arch'],
+      others: { rootfs: 'harvester-$vrootfs-$arch.squashfs' },
+      family: 'Harvester',
+    },
   ],
   folders: ['boot', 'loader', 'suseboot'],
-  kernelNames: /linux64/,
+  kernelNames: /linux64|pxeboot\.[\w.-]+\.kernel|harvester-[\w.-]+/,
 } as const satisfies Family

@@ -1,5 +1,7 @@
 import type { Family } from './record.ts'
 
+const casperInitrds = ['initrd', 'initrd.gz', 'initrd.lz', 'initrd.img']
+
 export const ubuntu = {
   distros: {
     ubuntu: {
@@ -10,6 +12,9 @@ export const ubuntu = {
       // path decides: in `casper/` or elsewhere. The version decides only while no kernel is known.
       installer: [
         { installer: 'subiquity', kernel: /(^|\/)casper\// },
+        // On s390x the live server has its kernel in `boot/`, and so have older media with debian-installer.
+        { installer: 'subiquity', kernel: /^(?:boot|s390x)\/(?:kernel|linux)\.ubuntu$/, since: '20.04' },
+        { installer: 'subiquity', kernel: /^[^/]+\/linux$/ },
         { installer: 'debian-installer', kernel: /./ },
         { installer: 'subiquity', since: '20.04' },
         { installer: 'debian-installer' },
@@ -31,7 +36,10 @@ export const ubuntu = {
       // The archive has the other architectures elsewhere, at ports.ubuntu.com.
       netboot: { archive: 'http://archive.ubuntu.com/ubuntu', archs: ['x86_64', 'i386'] },
     },
-    mint: { name: 'Linux Mint', aliases: ['linuxmint'], family: /\bmint\b/, installer: 'unknown' },
+    mint: { name: 'Linux Mint', aliases: ['linuxmint'], family: /\bmint\b/, installer: 'casper' },
+    pop: { name: 'Pop!_OS', aliases: ['popos', 'pop!os'], family: /\bpop[!_ ]*os\b/, installer: 'casper' },
+    elementary: { name: 'elementary OS', family: /elementary/, installer: 'casper' },
+    trisquel: { name: 'Trisquel', family: /trisquel/, installer: 'casper' },
   },
   layouts: [
     {
@@ -39,13 +47,33 @@ export const ubuntu = {
       initrds: ['initrd.gz'],
       family: 'Ubuntu',
     },
+    // The netboot tarball of the live server (livecd-rootfs, live-server netboot hook).
     { kernel: /^(?<arch>[^/]+)\/linux$/, initrds: ['initrd', 'initrd.gz'], family: 'Ubuntu' },
     {
-      kernel: /^casper\/vmlinuz(?:\.efi)?$/,
-      initrds: ['initrd', 'initrd.gz', 'initrd.lz', 'initrd.img'],
+      kernel: /^(?<arch>s390x)\/(?:linux|kernel)\.ubuntu$/,
+      initrds: ['initrd.ubuntu'],
+      others: { parmfile: 'parmfile.ubuntu' },
       family: 'Ubuntu',
     },
+    {
+      kernel: /^boot\/kernel\.ubuntu$/,
+      initrds: ['initrd.ubuntu'],
+      platform: 's390x',
+      others: { 'ubuntu.ins': '/ubuntu.ins', parmfile: 'parmfile.ubuntu' },
+      family: 'Ubuntu',
+    },
+    { kernel: /^casper\/vmlinu[xz](?:\.efi)?$/, initrds: casperInitrds, family: 'Ubuntu' },
+    { kernel: /^casper\/(?<arch>powerpc)\/vmlinux$/, initrds: casperInitrds, family: 'Ubuntu' },
+    // casper_pop-os_22.04_amd64_intel_debug_40
+    { kernel: /^casper_pop-os_[\w.-]+\/vmlinuz(?:\.efi)?$/, initrds: casperInitrds, family: 'Pop!_OS' },
   ],
   folders: ['ubuntu-installer', 'casper'],
-  stage2: ['casper/filesystem.squashfs', 'casper/minimal.squashfs'],
+  folderNames: /casper_[\w.-]+/,
+  kernelNames: /(?:linux|kernel)\.ubuntu/,
+  stage2: [
+    'casper/filesystem.squashfs',
+    'casper/minimal.squashfs',
+    'casper/ubuntu-server-minimal.squashfs',
+    /^casper_[\w.-]+\/filesystem\.squashfs$/,
+  ],
 } as const satisfies Family

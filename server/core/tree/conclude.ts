@@ -2,7 +2,7 @@ import { defined } from '../defined.ts'
 import { cdInitrd } from '../distro/cd-initrd.ts'
 import { distroName, distroOf, parseDistro } from '../distro/distro.ts'
 import { recordOf } from '../distro/families.ts'
-import { bootImagesIn, stage2Paths } from '../distro/layouts.ts'
+import { bootImagesIn, stage2In } from '../distro/layouts.ts'
 import { archIn, isKnownArch, sameArch, withoutArchs } from './arch.ts'
 import { tryReadDescriptor } from './descriptors/descriptor.ts'
 import { descriptorFormats } from './descriptors/formats.ts'
@@ -141,7 +141,7 @@ function describeFiles(evidence: TreeEvidence, describedArch: string): Descripti
     if (arch === '' && images.arch === '')
       problems.push({ message: `no file or name tells the arch; taken as ${own}` })
   }
-  const stage2 = stage2Paths.find((path) => evidence.sizes.has(path))
+  const stage2 = stage2In(paths)
   const name = withoutArchs(evidence.name)
   const hint = nameHint(name)
   return {

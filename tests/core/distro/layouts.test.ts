@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { bootImagesIn, isTellingFolder, mayBeKernel } from '../../../server/core/distro/layouts.ts'
+import { bootImagesIn, isTellingFolder, mayBeKernel, stage2In } from '../../../server/core/distro/layouts.ts'
 
 /** The kernel's path, the initrd's path, and the platform and family that they tell: no tree's arch is known. */
 type Place = [kernel: string, initrd: string, platform: string, family: string]
@@ -48,7 +48,7 @@ const places: readonly Place[] = [
   ['install.amd/xen/vmlinuz', 'install.amd/xen/initrd.gz', 'xen', 'Debian'],
   ['boot/linux26', 'boot/initrd.img', '', 'Proxmox'],
   // SUSE
-  ['boot/x86_64/loader/linux', 'boot/x86_64/loader/initrd', 'x86_64', 'openSUSE'],
+  ['boot/x86_64/loader/linux', 'boot/x86_64/loader/initrd', 'x86_64', ''],
   ['boot/ppc64le/linux', 'boot/ppc64le/initrd', 'ppc64le', 'openSUSE'],
   ['boot/s390x/vmrdr.ikr', 'boot/s390x/initrd', 's390x', 'openSUSE'],
   ['boot/x86_64/vmlinuz-xen', 'boot/x86_64/initrd-xen', 'xen', 'openSUSE'],
@@ -118,8 +118,55 @@ describe('the places of kernel and initrd', () => {
     'boot/vmlinuz-custom boot/initramfs-custom',
     'casper/hwe-vmlinuz casper/initrd',
     'install.xyz/vmlinuz install.xyz/initrd.gz',
+    'images/pxeboot/vmlinuz-5.10.134-13.an8.x86_64 images/pxeboot/initrd-5.10.134-12.an8.x86_64.img',
+    'kernels/huge.s/bzImage kernels/huge.s/initrd.img', // Slackware has one initrd, in isolinux/
+    'casper_pop-os_22.04/hwe-vmlinuz casper_pop-os_22.04/initrd.gz',
+    'harvester-v1.3.0-vmlinuz-amd64 harvester-v1.2.0-initrd-amd64',
+    'vmlinuz-amd64 initramfs-arm64.xz',
   ])('%s is not a pair to boot', (paths) => {
     expect(bootImagesIn(paths.split(' '), '').platforms).toEqual({})
+  })
+})
+
+describe('what a platform has beside kernel and initrd', () => {
+  test.each([
+    [
+      'images/kernel.img images/initrd.img',
+      { 'generic.ins': 'generic.ins', 'generic.prm': 'images/generic.prm' },
+    ],
+    ['boot/linux_vm boot/root.bin', { 'd390.ins': 'd390.ins', parmfile: 'boot/parmfile' }],
+    [
+      'boot/kernel.ubuntu boot/initrd.ubuntu',
+      { 'ubuntu.ins': 'ubuntu.ins', parmfile: 'boot/parmfile.ubuntu' },
+    ],
+    ['s390x/kernel.ubuntu s390x/initrd.ubuntu', { parmfile: 's390x/parmfile.ubuntu' }],
+    ['boot/s390x/linux boot/s390x/initrd', { 'suse.ins': 'suse.ins', parmfile: 'boot/s390x/parmfile' }],
+    ['boot/vmlinuz-lts boot/initramfs-lts', { modloop: 'boot/modloop-lts' }],
+    ['fcos-live-kernel.s390x fcos-live-initramfs.s390x.img', { rootfs: 'fcos-live-rootfs.s390x.img' }],
+    [
+      'harvester-v1.3.0-vmlinuz-amd64 harvester-v1.3.0-initrd-amd64',
+      { rootfs: 'harvester-v1.3.0-rootfs-amd64.squashfs' },
+    ],
+  ])('%s', (pair, others) => {
+    const found = (more: readonly string[]) =>
+      Object.values(bootImagesIn([...pair.split(' '), ...more], '').platforms).map((images) => images.others)
+    expect(found(Object.values(others))).toEqual([others])
+    expect(found([])).toEqual([{}])
+  })
+})
+
+describe('the second stage of a tree without a descriptor', () => {
+  test.each([
+    ['images/install.img LiveOS/squashfs.img', 'images/install.img'],
+    ['casper/minimal.squashfs casper/filesystem.squashfs', 'casper/filesystem.squashfs'],
+    ['casper/ubuntu-server-minimal.squashfs', 'casper/ubuntu-server-minimal.squashfs'],
+    ['casper_pop-os_22.04_amd64/filesystem.squashfs', 'casper_pop-os_22.04_amd64/filesystem.squashfs'],
+    ['live/grml64-full/grml64-full.squashfs', 'live/grml64-full/grml64-full.squashfs'],
+    ['live/grml64-full/grml32-full.squashfs', undefined],
+    ['live/filesystem.squashfs', 'live/filesystem.squashfs'],
+    ['boot/x/live/filesystem.squashfs', undefined],
+  ])('%s: %s', (paths, stage2) => {
+    expect(stage2In(paths.split(' '))).toBe(stage2)
   })
 })
 
@@ -182,7 +229,7 @@ describe('the architecture of a tree and of its images', () => {
 test('folders named after an architecture may hold images; other folders do not', () => {
   for (const name of ['x86_64', 'amd64', 'images', 'pxeboot', '.disk', 'media.1', 'current', 'daily'])
     expect(isTellingFolder(name), name).toBe(true)
-  for (const name of ['Packages', 'EFI', 'fedora', 'constructor', ''])
+  for (const name of ['Packages', 'System', 'fedora', 'constructor', ''])
     expect(isTellingFolder(name), name).toBe(false)
   for (const name of ['vmlinux', 'bzImage', 'kernel.img', 'linux']) expect(mayBeKernel(name), name).toBe(true)
   for (const name of ['initrd', 'linux.c', 'my-vmlinuz', 'kernels', ''])

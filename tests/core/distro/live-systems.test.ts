@@ -1,0 +1,96 @@
+import { describe, expect, test } from 'vitest'
+import { formatCmdline } from '../../../server/core/boot/kernel-args.ts'
+import { planTree } from '../../../server/core/boot/plan-tree.ts'
+import type { Distro } from '../../../server/core/distro/distro.ts'
+import type { Tree } from '../../../server/core/tree/tree.ts'
+import { makeGuest, makeTree, urls } from '../../support/boot-inputs.ts'
+
+const web = 'http://192.0.2.1:8080'
+const guest = makeGuest('web01', { template: 'x' })
+
+interface Live {
+  readonly distro: Distro
+  readonly version?: string
+  readonly kernel: string
+  readonly stage2?: string
+  readonly iso?: true
+}
+
+function cmdline({ distro, version = '1', kernel, stage2, iso }: Live, at = urls): string {
+  const { stage2: _, ...plain } = makeTree('live', {
+    distro,
+    version,
+    repositories: [],
+    platforms: { x86_64: { kernel, initrd: kernel.replace(/[^/]*$/, 'initrd'), others: {} } },
+    ...(iso && { origin: { kind: 'iso', path: '/srv/live.iso', name: 'live.iso' } }),
+  })
+  const tree: Tree = { ...plain, ...(stage2 !== undefined && { stage2 }) }
+  const plan = planTree(tree, { urls: at, virt: 'hvm', guest })
+  return plan.kind === 'install' ? formatCmdline(plan.args) : `refused: ${plan.why}`
+}
+
+describe('casper without an installer that reads answer files', () => {
+  test('takes its image over HTTP, or its folder over NFS', () => {
+    const mint = { distro: 'mint', kernel: 'casper/vmlinuz', stage2: 'casper/filesystem.squashfs' } as const
+    expect(cmdline({ ...mint, iso: true })).toBe(
+      `boot=casper url=${web}/trees/live.iso cloud-config-url=/dev/null ip=dhcp`,
+    )
+    expect(cmdline(mint)).toBe('boot=casper netboot=nfs nfsroot=192.0.2.1:/trees/live ip=dhcp')
+  })
+
+  test('has its folder named where that is not casper', () => {
+    const folder = 'casper_pop-os_22.04_amd64_intel_debug_40'
+    expect(cmdline({ distro: 'pop', kernel: `${folder}/vmlinuz.efi`, iso: true })).toContain(
+      ` live-media-path=/${folder} `,
+    )
+    expect(cmdline({ distro: 'pop', kernel: 'casper/vmlinuz.efi', iso: true })).not.toContain(
+      'live-media-path',
+    )
+  })
+
+  test('gets no argument while nothing could give it its medium', () => {
+    expect(cmdline({ distro: 'elementary', kernel: 'casper/vmlinuz' }, { http: web })).toBe('')
+  })
+})
+
+describe('the netboot tarball of Ubuntu', () => {
+  test.each(['amd64/linux', 's390x/linux.ubuntu'])(
+    '%s has no live system to be mounted over NFS',
+    (kernel) => {
+      expect(cmdline({ distro: 'ubuntu', version: '24.04', kernel })).toBe(
+        `ip=dhcp autoinstall ds=nocloud-net;s=${web}/ks/web01/`,
+      )
+    },
+  )
+})
+
+describe('live-boot', () => {
+  test.each([
+    ['debian', 'live/vmlinuz', 'live/filesystem.squashfs'],
+    ['kali', 'live/vmlinuz', 'live/filesystem.squashfs'],
+    ['lmde', 'live/vmlinuz', 'live/filesystem.squashfs'],
+    ['grml', 'boot/grml64full/vmlinuz', 'live/grml64-full/grml64-full.squashfs'],
+  ] as const)('%s fetches its file system', (distro, kernel, stage2) => {
+    expect(cmdline({ distro, kernel, stage2 })).toBe(`boot=live components fetch=${web}/trees/live/${stage2}`)
+    expect(cmdline({ distro, kernel })).toBe('')
+  })
+
+  test('is not what the installer on the same disc is', () => {
+    expect(cmdline({ distro: 'debian', kernel: 'install.amd/vmlinuz' })).toContain('preseed/url=')
+  })
+})
+
+test.each(['fedora', 'centos', 'rocky'] as const)('a live system of %s is not anaconda', (distro) => {
+  expect(cmdline({ distro, version: '20', kernel: 'isolinux/vmlinuz0' })).toBe(
+    `root=live:${web}/trees/live/LiveOS/squashfs.img rd.live.image ip=dhcp`,
+  )
+  expect(cmdline({ distro, version: '20', kernel: 'isolinux/vmlinuz' })).toContain('inst.')
+})
+
+test.each([
+  ['boot/vmlinuz-lts', `modloop=${web}/trees/live/boot/modloop-lts alpine_repo=${web}/trees/live/apks`],
+  ['netboot/vmlinuz-virt', `modloop=${web}/trees/live/netboot/modloop-virt`],
+  ['vmlinuz-lts', `modloop=${web}/trees/live/modloop-lts`],
+])('Alpine takes its modules from the folder of %s', (kernel, args) => {
+  expect(cmdline({ distro: 'alpine', kernel })).toBe(`ip=dhcp ${args} apkovl=${web}/ks/web01`)
+})
