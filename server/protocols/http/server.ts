@@ -207,12 +207,12 @@ export class HttpListener implements Listener {
   #enter(connection: ClientConnection, request: NodeRequest): void {
     const { req, res } = request
     const { socket } = connection
-    if (connection.client.crowded || this.#closed) res.shouldKeepAlive = false
+    if (connection.client.crowded || this.#closed !== undefined) res.shouldKeepAlive = false
     this.#inProgress.add(socket)
     res.once('close', () => {
       this.#inProgress.delete(socket)
       // The response may have begun before the stop, and then has promised to keep the connection.
-      if (this.#closed) socket.end()
+      if (this.#closed !== undefined) socket.end()
     })
     this.#admission.enter(connection, req.headers, res, {
       begin: (give) => this.#onRequest(request, give),
