@@ -10,6 +10,7 @@ import { defineConfig } from 'vitest/config'
 const machines = [
   'boot-life',
   'demo',
+  'dhcp-relay',
   'ftp-nfs-install',
   'lost-store',
   'nfs-clients',

@@ -9,6 +9,7 @@ import { createMetrics } from './events/metrics.ts'
 import { notesOf } from './events/notes.ts'
 import { cleanPath } from './files/path.ts'
 import type { FileSource } from './files/source.ts'
+import { neighbourMac } from './host/neighbours.ts'
 import { MirrorRunner } from './intake/mirror/mirror-runner.ts'
 import { Uploads } from './intake/uploads/uploads.ts'
 import { listenerMakers } from './listeners.ts'
@@ -57,7 +58,7 @@ export function createApp({ version, newStore, renderer: lent, ...catalogOptions
   const snapshot = (): Snapshot => catalog.snapshot
   const config = () => snapshot().config
   const metrics = createMetrics({ trees: () => treeCounts(snapshot()), catalog })
-  const machines = new Machines({ snapshot, events })
+  const machines = new Machines({ snapshot, events, macAt: neighbourMac })
   bus.subscribe(metrics.sink)
   bus.subscribe(machines.sink)
 

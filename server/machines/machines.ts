@@ -52,6 +52,8 @@ export interface MachinesOptions {
   readonly events: EventSink
   /** Milliseconds since 1970. */
   readonly clock?: () => number
+  /** The MAC of a machine on a network that we are on, by its address. */
+  readonly macAt?: (address: string) => Promise<string | undefined>
 }
 
 type Served = Extract<Event, { type: 'served' }>
@@ -230,7 +232,13 @@ export class Machines implements BootMachines {
     // Only a file that was sent to its end makes an offer or counts as a loaded kernel.
     if (event.outcome !== 'complete') return
     if (decision?.kind === 'boot') this.#booted(event, decision)
+    else if (this.loaders.mayHaveSent(path)) void this.#tookLoader(client, path)
     this.#history.fetched(client, path)
+  }
+
+  async #tookLoader(client: string, path: string): Promise<void> {
+    const mac = await this.#options.macAt?.(client).catch(() => undefined)
+    this.loaders.fetched(path, mac === undefined ? undefined : canonicalMac(mac))
   }
 
   #booted({ protocol, client }: Served, decision: BootDecision): void {

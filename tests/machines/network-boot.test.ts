@@ -36,6 +36,8 @@ interface Setting {
   readonly loader?: LoaderPreference
   readonly guestLoader?: LoaderPreference
   readonly url?: string
+  /** Address -> MAC. */
+  readonly neighbours?: Readonly<Record<string, string>>
 }
 
 function snapshotOf({
@@ -72,11 +74,15 @@ type DhcpPort = 67 | 4011
 
 /** Asks at port 67 like a machine that starts anew each time. */
 function machineRoom(setting: Setting = {}) {
-  const { files = allLoaders, services = here } = setting
+  const { files = allLoaders, services = here, neighbours = {} } = setting
   const snapshot = snapshotOf(setting)
   const source = memorySource(Object.fromEntries(files.map((name) => [`/${name}`, 'loader'])))
   const seen: [ClientFacts, string][] = []
-  const machines = new Machines({ snapshot: () => snapshot, events: () => {} })
+  const machines = new Machines({
+    snapshot: () => snapshot,
+    events: () => {},
+    macAt: async (address) => neighbours[address],
+  })
   machines.askedByDhcp = (client, firmware) => void seen.push([client, firmware])
   const decide = networkBoot({
     snapshot: () => snapshot,
@@ -93,6 +99,12 @@ function machineRoom(setting: Setting = {}) {
     const served = { type: 'served', protocol: 'tftp', client: '192.0.2.7', outcome: 'complete' } as const
     machines.sink({ ...served, path, bytes: 10, ms: 1, decision })
   }
+  /** A loader was sent to its end, to the address of this machine. */
+  const took = async (path: string, address = '192.0.2.7'): Promise<void> => {
+    const served = { type: 'served', protocol: 'tftp', outcome: 'complete' } as const
+    machines.sink({ ...served, client: address, path: `/${path}`, bytes: 10, ms: 1 })
+    await new Promise(setImmediate)
+  }
   let xid = 1
   const ask = (client: Partial<PretendClient>, port: DhcpPort = 67): Promise<NetworkReply | undefined> =>
     decide({
@@ -107,7 +119,7 @@ function machineRoom(setting: Setting = {}) {
     if (!answer) return 'nobody'
     return answer.kind === 'offer' ? answer.offer.bootFile : `silence: ${answer.why}`
   }
-  return { ask, fileFor, machines, fetched, seen }
+  return { ask, fileFor, machines, fetched, took, seen }
 }
 
 describe('what each client is offered', () => {
@@ -210,13 +222,40 @@ describe('whom it answers', () => {
 
 describe('a loader that is never started', () => {
   test('is followed by the signed chain, on port 4011 too, and what then runs stays', async () => {
-    const { fileFor, fetched } = machineRoom()
+    const { fileFor, fetched, took } = machineRoom()
     expect(await fileFor(clients.uefi)).toBe('snponly.efi')
     expect(await fileFor(clients.uefi, 4011)).toBe('snponly.efi')
+    await took('snponly.efi')
     expect(await fileFor(clients.uefi)).toBe('shimx64.efi')
     expect(await fileFor(clients.uefi, 4011)).toBe('shimx64.efi')
     fetched(`/boot/by/${mac}/grub.cfg`)
     expect(await fileFor(clients.uefi)).toBe('shimx64.efi')
+    expect(await fileFor(clients.uefi)).toBe('shimx64.efi')
+  })
+
+  test('one that was never fetched was not refused, however often the machine asks', async () => {
+    const { fileFor, took } = machineRoom()
+    for (let round = 0; round < 3; round++) expect(await fileFor(clients.uefi)).toBe('snponly.efi')
+    // A probe for its size, and another file.
+    await took('shimx64.efi')
+    expect(await fileFor(clients.uefi)).toBe('snponly.efi')
+    await took('snponly.efi')
+    expect(await fileFor(clients.uefi)).toBe('shimx64.efi')
+    // The chain was not fetched either, so what is known is as before.
+    expect(await fileFor(clients.uefi)).toBe('shimx64.efi')
+    await took('shimx64.efi')
+    expect(await fileFor(clients.uefi)).toBe('snponly.efi')
+  })
+
+  test('the fetch of a neighbour counts for that machine alone, that of an unknown one for all', async () => {
+    const { fileFor, took } = machineRoom({ neighbours: { '192.0.2.8': stranger } })
+    const other = { ...clients.uefi, mac: stranger }
+    await fileFor(clients.uefi)
+    await fileFor(other)
+    await took('snponly.efi', '192.0.2.8')
+    expect(await fileFor(clients.uefi)).toBe('snponly.efi')
+    expect(await fileFor(other)).toBe('shimx64.efi')
+    await took('snponly.efi', '198.51.100.7')
     expect(await fileFor(clients.uefi)).toBe('shimx64.efi')
   })
 
@@ -229,8 +268,9 @@ describe('a loader that is never started', () => {
   })
 
   test('loaders are recognised by the names that they ask for', async () => {
-    const { fileFor, fetched } = machineRoom()
+    const { fileFor, fetched, took } = machineRoom()
     await fileFor(clients.bios)
+    await took('undionly.kpxe')
     expect(await fileFor(clients.bios)).toBe('pxelinux.0')
     fetched('/trees/x/grub.cfg') // nobody's
     fetched(`/pxelinux.cfg/01-${mac.replaceAll(':', '-')}`)
@@ -238,15 +278,17 @@ describe('a loader that is never started', () => {
   })
 
   test('by the UUID, too, in either byte order: it belongs to the MAC that asked by DHCP', async () => {
-    const { fileFor, machines, fetched } = machineRoom()
+    const { fileFor, machines, fetched, took } = machineRoom()
     const db01 = { uuid, mac: '52:54:00:00:00:07' }
     await fileFor({ ...clients.uefi, ...db01 })
+    await took('snponly.efi')
     expect(await fileFor({ ...clients.uefi, ...db01 })).toBe('shimx64.efi')
     expect(machines.uuidOf(db01.mac)).toBe(uuid)
     fetched(`/grub/grub.cfg-${uuid}`)
     expect(await fileFor({ ...clients.uefi, ...db01 })).toBe('shimx64.efi')
     const other = { uuid: '4c4c4544-0042-3510-8052-b4c04f4a3733', mac: '52:54:00:00:00:08' }
     await fileFor({ ...clients.bios, ...other })
+    await took('undionly.kpxe')
     expect(await fileFor({ ...clients.bios, ...other })).toBe('pxelinux.0')
     fetched('/pxelinux.cfg/44454c4c-4200-1035-8052-b4c04f4a3733')
     expect(await fileFor({ ...clients.bios, ...other })).toBe('pxelinux.0')

@@ -54,7 +54,7 @@ export function machineCommand(options: MachineOptions, variables: string): stri
 }
 
 /** Starts a machine, in the namespace of `lan` if there is one. The child's `output` is the serial line. */
-export function startMachine(undo: UndoStack, options: MachineOptions, lan?: Lan): Child {
+export function startMachine(undo: UndoStack, options: MachineOptions, lan?: Pick<Lan, 'inside'>): Child {
   const variables = join(options.folder ?? '.', `variables-${options.mac.replaceAll(':', '')}.fd`)
   if (options.firmware !== 'bios') copyFileSync(images[options.firmware][1], variables)
   const [file = '', ...args] = machineCommand(options, variables)

@@ -1,7 +1,6 @@
 import type { ClientFacts, Firmware } from '../boot/firmware.ts'
 import { loadsByHttp, runsIpxe } from '../boot/firmware.ts'
 import { bootFileName, type LoaderCandidate } from './choice.ts'
-import type { LoaderKind } from './loaders.ts'
 
 /** One DHCP packet by which a machine asks for network boot. */
 export interface NetworkBootRequest {
@@ -52,7 +51,7 @@ export interface OfferInputs {
 /** Decides what a machine is offered, or why it gets no reply. */
 export function decideOffer(
   inputs: OfferInputs,
-): { offer: NetworkOffer; loader?: LoaderKind; why: string } | { why: string } {
+): { offer: NetworkOffer; loader?: LoaderCandidate; why: string } | { why: string } {
   const { firmware, loader, scriptUrl, httpBase } = inputs
   if (runsIpxe(firmware) && !loader) {
     // Never iPXE itself, which would load itself for ever.
@@ -74,7 +73,7 @@ export function decideOffer(
   if (!loader) return { why: `no loader for ${firmware} is there; treeboot loaders says what is missing` }
   const style = loadsByHttp(firmware) ? 'http' : 'pxe'
   const bootFile = bootFileName(firmware, loader.urlPath, httpBase)
-  return { offer: { firmware, style, bootFile }, loader: loader.kind, why: loader.why }
+  return { offer: { firmware, style, bootFile }, loader, why: loader.why }
 }
 
 function closedService({ firmware, tftp, http }: OfferInputs): string | undefined {

@@ -48,7 +48,7 @@ export function replyPacket(
     hops: 0,
     xid: request.xid,
     secs: 0,
-    flags: request.flags,
+    flags: replyFlags(request),
     ciaddr: type === 'ack' ? request.ciaddr : noAddress,
     // A proxy gives no address.
     yiaddr: noAddress,
@@ -59,6 +59,16 @@ export function replyPacket(
     file: offer.bootFile.length <= fileRoom ? offer.bootFile : '',
     options: replyOptions(request, type, offer, serverAddress),
   }
+}
+
+const broadcastFlag = 0x8000
+
+/**
+ * A relay sends a reply without the broadcast flag to `yiaddr` (RFC 1542 section 4.1.2). A proxy gives no address, so
+ * the flag is set: ISC dhcrelay 4.4 and dnsmasq 2.90 send to 0.0.0.0 without it, and the client hears nothing.
+ */
+function replyFlags({ flags, giaddr }: DhcpPacket): number {
+  return giaddr === noAddress ? flags : flags | broadcastFlag
 }
 
 function replyOptions(

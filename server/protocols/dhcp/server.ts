@@ -61,6 +61,9 @@ export interface DhcpListenerOptions {
   readonly localInterfaces?: () => Interfaces
 }
 
+/** A packet of a client without an address, and one that no relay has passed on. */
+const noAddress = '0.0.0.0'
+
 const standardPorts = { bootServer: 4011, client: 68, relay: 67 } as const
 
 /** Another treeboot shall see that we are here. Nothing is booted. */
@@ -262,7 +265,7 @@ export class DhcpListener implements Listener {
     return this.#options.decide({
       client,
       serverAddress: iface.address,
-      clientAddress: from.address === '0.0.0.0' ? '' : from.address,
+      clientAddress: packet.giaddr === noAddress && from.address !== noAddress ? from.address : '',
       xid: packet.xid,
       isFollowUp: request.replyType === 'ack',
       isRepeat,

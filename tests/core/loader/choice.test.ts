@@ -110,11 +110,13 @@ describe('the paths of loaders', () => {
 // The numbers are transaction ids (xid) of DHCP requests: a new one is a new attempt.
 describe('the memory of the loaders that a machine started', () => {
   const mac = '52:54:00:aa:bb:01'
+  const ipxe = { kind: 'ipxe', urlPath: '/snponly.efi' } as const
+  const grub = { kind: 'grub', urlPath: '/shimx64.efi' } as const
 
   test('a repeated request is the same attempt', () => {
     const memory = new LoaderMemory()
     expect(memory.history(mac, 1)).toEqual({})
-    memory.sent(mac, 1, 'ipxe')
+    memory.sent(mac, 1, ipxe)
     expect(memory.history(mac, 1)).toEqual({})
     // What the last choice was based on.
     expect(memory.lastBasis(mac)).toEqual({})
@@ -122,23 +124,27 @@ describe('the memory of the loaders that a machine started', () => {
 
   test('a loader that was sent and did not start gives way to another, and then comes again', () => {
     const memory = new LoaderMemory()
-    memory.sent(mac, 1, 'ipxe')
+    memory.sent(mac, 1, ipxe)
+    expect(memory.history(mac, 2)).toEqual({})
+    memory.fetched(ipxe.urlPath, mac)
     expect(memory.history(mac, 2)).toEqual({ neverStarted: 'ipxe' })
-    memory.sent(mac, 2, 'grub')
+    memory.sent(mac, 2, grub)
     expect(memory.history(mac, 2)).toEqual({ neverStarted: 'ipxe' })
     expect(memory.lastBasis(mac)).toEqual({ neverStarted: 'ipxe' })
+    memory.fetched(grub.urlPath, undefined)
     expect(memory.history(mac, 3)).toEqual({ neverStarted: 'grub' })
   })
 
   test('a loader that started is sent again', () => {
     const memory = new LoaderMemory()
-    memory.sent(mac, 1, 'ipxe')
-    memory.sent(mac, 2, 'grub')
+    memory.sent(mac, 1, ipxe)
+    memory.sent(mac, 2, grub)
+    memory.fetched(grub.urlPath, mac)
     memory.ran(mac, 'ipxe') // not what it was sent last
     expect(memory.history(mac, 3)).toEqual({ neverStarted: 'grub' })
     memory.ran(mac, 'grub')
     expect(memory.history(mac, 3)).toEqual({ started: 'grub' })
-    memory.sent(mac, 3, 'grub')
+    memory.sent(mac, 3, grub)
     expect(memory.history(mac, 4)).toEqual({ started: 'grub' })
   })
 })

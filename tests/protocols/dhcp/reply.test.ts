@@ -73,6 +73,14 @@ describe('an offer', () => {
     expect(hex(reply.options.get(97))).toBe('0044454c4c420010358052b4c04f4a3732')
   })
 
+  test('a relay has to broadcast it, since it gives no address to send to (RFC 1542, 4.1.2)', () => {
+    const flagsOf = (fields: { flags: number; giaddr: string }) =>
+      replyPacket(request('discover', { mac, ...clients.uefi }, fields), 'offer', pxe, server).flags
+    expect(flagsOf({ flags: 0, giaddr: '198.51.100.1' })).toBe(0x8000)
+    expect(flagsOf({ flags: 0x8000, giaddr: '198.51.100.1' })).toBe(0x8000)
+    expect(flagsOf({ flags: 0, giaddr: '0.0.0.0' })).toBe(0)
+  })
+
   test('the option of a relay goes back to it, last of all (RFC 3046, 2.2)', () => {
     const codes = [...from(clients.uefi).options.keys()]
     expect(codes.at(-1)).toBe(82)
