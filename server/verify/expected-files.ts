@@ -1,4 +1,4 @@
-import { Failure, failureMessage } from '../core/failure.ts'
+import { Failure, failureKind, failureMessage } from '../core/failure.ts'
 import { documentLimits } from '../core/limits/documents.ts'
 import { internalRequester } from '../core/net/requester.ts'
 import { bootFiles } from '../core/tree/boot-files.ts'
@@ -12,10 +12,12 @@ import { unpacked } from '../host/unpack.ts'
 import { readPieces } from './digests/digests.ts'
 import { parseChecksumList } from './documents/checksum-list.ts'
 import { type IndexedFile, parseRelease, readPackagesIndex } from './documents/debian-index.ts'
+import { ElsewhereCount } from './documents/location.ts'
 import { readPackages } from './documents/primary.ts'
 import { parseRepomd } from './documents/repomd.ts'
 import type { ExpectedFile, ExpectedFiles, Finding, SignatureNote, TreeToVerify } from './expected-file.ts'
 import { type Documents, findDocuments, withoutLinks } from './find-documents.ts'
+import { impossiblePath, namedPath } from './named-path.ts'
 import { relativeTo } from './relative-path.ts'
 import type { SignaturePolicy } from './signatures/key-files.ts'
 import { type OpenedDocument, SignedDocuments } from './signatures/signed-documents.ts'
@@ -165,7 +167,9 @@ class Collector implements ExpectedFiles {
     }
     await this.#readDocument(path, async () => {
       const { text, isSigned } = await this.#open(path, entry, documentLimits.repomd.bytes)
-      const files = parseRepomd(text)
+      const elsewhere = new ElsewhereCount()
+      const files = parseRepomd(text).filter((file) => !elsewhere.add(file))
+      this.#noteElsewhere(path, elsewhere)
       await forEachInTurns(files, (file) =>
         this.#expect(repository, file.href, { ...file, from: path, ifMissing: 'error' }),
       )
@@ -178,13 +182,16 @@ class Collector implements ExpectedFiles {
 
   async #takePrimary(repository: CleanPath, href: string): Promise<void> {
     const path = cleanPath(`${repository}/${href}`)
+    const elsewhere = new ElsewhereCount()
     const entry = await this.#file(path)
     // repomd.xml names this file, so it is expected already. If it is missing, that becomes a finding later.
     if (!entry) return
     await this.#readDocument(path, async (by) => {
       this.#countBytes(entry)
       for await (const file of readPackages(unpacked(copied(readPieces(entry)), by)))
-        this.#expect(repository, file.href, { ...file, from: path, ifMissing: 'error' })
+        if (!elsewhere.add(file))
+          this.#expect(repository, file.href, { ...file, from: path, ifMissing: 'error' })
+      this.#noteElsewhere(path, elsewhere)
       return false
     })
   }
@@ -251,9 +258,12 @@ class Collector implements ExpectedFiles {
     })
   }
 
+  #noteElsewhere(path: CleanPath, { note }: ElsewhereCount): void {
+    if (note !== undefined) this.#warn(relativeTo(this.#at, path), note)
+  }
+
   /**
-   * Adds an expected file. Names in documents may hold `./` and `..`, but lead at most to the root of the
-   * source.
+   * Adds an expected file. A name that leads out of the source is a finding: as severe as if the file were missing.
    */
   #expect(folder: CleanPath, name: string, stated: Omit<ExpectedFile, 'path' | 'by'>): void {
     const { entries } = documentLimits.expectedFiles
@@ -262,7 +272,7 @@ class Collector implements ExpectedFiles {
     const { size, digest, from, ifMissing } = stated
     const by = relativeTo(this.#at, from)
     try {
-      const path = this.#real(cleanPath(`${folder}/${name}`))
+      const path = this.#real(namedPath(folder, name))
       const file = {
         path,
         by,
@@ -275,7 +285,9 @@ class Collector implements ExpectedFiles {
       if (!digest)
         this.#warn(relativeTo(this.#at, path), `is named by ${by} without a checksum of a known kind`)
     } catch (error) {
-      this.findings.push(impossiblePath(by, name, error))
+      const finding = impossiblePath(by, name, error)
+      const isError = ifMissing === 'error' || failureKind(error) === 'bad-request'
+      this.findings.push({ ...finding, severity: isError ? 'error' : 'warning' })
     }
   }
 
@@ -323,16 +335,6 @@ class Collector implements ExpectedFiles {
     if (this.#bytesLeft < 0)
       throw new Failure('too-large', `the documents of the tree have more than ${bytes} bytes`)
   }
-}
-
-/** How much of a name a message shows: a damaged document may hold a name of many pages. */
-const longestShown = 200
-
-/** A finding for a name that no file can have: the document `by` is damaged or malicious. */
-export function impossiblePath(by: string, name: string, error: unknown): Finding {
-  const shown = JSON.stringify(name).slice(0, longestShown)
-  const message = `names ${shown}, which is not a path: ${failureMessage(error)}`
-  return { severity: 'error', path: by, message }
 }
 
 function checksumsIn(file: string, bytes: Uint8Array): Description['checksums'] {

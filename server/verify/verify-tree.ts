@@ -12,7 +12,8 @@ import type { Digests } from './digests/digests.ts'
 import { Hasher } from './digests/hasher.ts'
 import { EntryLookup } from './entry-lookup.ts'
 import type { ExpectedFile, Finding, SignatureNote, TreeToVerify } from './expected-file.ts'
-import { type CollectOptions, collectExpectedFiles, impossiblePath } from './expected-files.ts'
+import { type CollectOptions, collectExpectedFiles } from './expected-files.ts'
+import { impossiblePath } from './named-path.ts'
 import { relativeTo } from './relative-path.ts'
 
 /** How a tree is verified: what is collected, who is told of the progress, and how it is stopped. */

@@ -7,15 +7,23 @@ const sha256 = (data: string | Uint8Array) => createHash('sha256').update(data).
 /**
  * Writes a repository with the layout of createrepo_c: packages, `primary.xml.gz` and `repomd.xml`, with
  * right digests.
+ *
+ * @param base The `xml:base` of each package. The packages are written below a relative one, and not at all for
+ *   another.
  */
-export function makeRepository(folder: string, packages: Readonly<Record<string, string>>): void {
+export function makeRepository(
+  folder: string,
+  packages: Readonly<Record<string, string>>,
+  base?: string,
+): void {
+  const xmlBase = base === undefined ? '' : ` xml:base="${base}"`
   const entries = Object.entries(packages).map(([path, data]) => {
-    writeBelow(folder, path, data)
+    if (!/^\/|:/.test(base ?? '')) writeBelow(folder, `${base ?? '.'}/${path}`, data)
     const name = path.replace(/.*\/|\.rpm$/g, '')
     // The summary catches a reader that searches the text for `<location` and does not parse it.
     return `<package type="rpm"><name>${name}</name><arch>noarch</arch><version epoch="0" ver="1" rel="1"/>
 <checksum type="sha256" pkgid="YES">${sha256(data)}</checksum><summary>a &lt;location href="x"/&gt; trap</summary>
-<size package="${Buffer.byteLength(data)}" installed="1" archive="1"/><location href="${path.replace(/&/g, '&amp;')}"/>
+<size package="${Buffer.byteLength(data)}" installed="1" archive="1"/><location${xmlBase} href="${path.replace(/&/g, '&amp;')}"/>
 <format/></package>`
   })
   const primary = `<?xml version="1.0" encoding="UTF-8"?>

@@ -66,8 +66,10 @@ async function outcomes(
   for (const [name, bytes] of files) {
     lines.push(`${name}:`)
     try {
-      for (const { href, size, digest } of await read(bytes))
-        lines.push(`  ${JSON.stringify(href.slice(0, 100))} ${size ?? '-'} ${digest?.algorithm ?? '-'}`)
+      for (const { href, size, digest, elsewhere } of await read(bytes)) {
+        const at = elsewhere === undefined ? '' : ` at ${elsewhere}`
+        lines.push(`  ${JSON.stringify(href.slice(0, 100))} ${size ?? '-'} ${digest?.algorithm ?? '-'}${at}`)
+      }
     } catch (error) {
       expect(failureKind(error), name).toBe('invalid-data')
       lines.push(`  refused: ${failureMessage(error).split(':')[0]}`)

@@ -3,7 +3,7 @@ import { link, lstat, mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { defined } from '../../core/defined.ts'
 import { Failure, failureMessage } from '../../core/failure.ts'
-import { cleanPath } from '../../files/path.ts'
+import { cleanPath, pathInside } from '../../files/path.ts'
 import type { FreeSpace } from '../../host/free-space.ts'
 import { forEachAtOnce } from '../../host/pool.ts'
 import { digestFile } from '../../verify/digests/digests.ts'
@@ -44,6 +44,8 @@ export class Fetcher {
   changed = 0
   /** Files that were named and that no upstream has, relative to the tree. */
   readonly absent: string[] = []
+  /** What else people should know of the files that were named. */
+  readonly notes: string[] = []
   /** One line for each file that is left out because no upstream has it with the named bytes. */
   readonly damaged: string[] = []
 
@@ -84,14 +86,9 @@ export class Fetcher {
   /** The local path of a file of the upstream. `..` may lead beside the tree, and never out of `root`. */
   place(path: string): string {
     const { root, prefix } = this.#context
-    const whole = cleanPath(`${prefix}/${path}`)
-    let depth = prefix.split('/').filter(Boolean).length
-    for (const part of path.split('/')) {
-      if (part === '..') depth--
-      else if (part !== '' && part !== '.') depth++
-      if (depth < 0) throw new Failure('invalid-data', `${path} leads out of the tree`)
-    }
-    return join(root, whole)
+    const inTree = pathInside(cleanPath(prefix), path.replace(/^\/+/, ''))
+    if (inTree === undefined) throw new Failure('invalid-data', `${path} leads out of the tree`)
+    return join(root, inTree)
   }
 
   /** @param isCounted Whether the size of the file is part of `#totalBytes` already. */

@@ -7,6 +7,7 @@ import { imagesOf } from '../../core/tree/conclude.ts'
 import { readDescriptor } from '../../core/tree/descriptors/descriptor.ts'
 import type { Description } from '../../core/tree/tree.ts'
 import { unpacked } from '../../host/unpack.ts'
+import { ElsewhereCount } from '../../verify/documents/location.ts'
 import { readPackages } from '../../verify/documents/primary.ts'
 import { parseRepomd } from '../../verify/documents/repomd.ts'
 import type { RemoteFile } from './fetch-file.ts'
@@ -82,14 +83,24 @@ async function followRepository(
   }
   for (const ending of repomdCompanions)
     await fetcher.fetch({ path: `${repomd}${ending}`, atMostBytes: maxDescriptorBytes, isOptional: true })
-  const files = parseRepomd((await fetcher.read(repomd)).toString('utf8'))
+  const elsewhere = new ElsewhereCount()
+  const files = parseRepomd((await fetcher.read(repomd)).toString('utf8')).filter(
+    (file) => !elsewhere.add(file),
+  )
+  if (elsewhere.note !== undefined) fetcher.notes.push(`${repomd} ${elsewhere.note}`)
   await fetcher.fetchAll(files.map((file) => remoteFile(base, file)))
   const primary = files.find((file) => file.type === 'primary')
   if (!primary) return
+  await followPrimary(fetcher, base, primary.href)
+}
+
+async function followPrimary(fetcher: Fetcher, base: string, href: string): Promise<void> {
   const packages: RemoteFile[] = []
-  const place = fetcher.place(`${base}${primary.href}`)
-  for await (const file of readPackages(unpacked(createReadStream(place), primary.href)))
-    packages.push(remoteFile(base, file))
+  const elsewhere = new ElsewhereCount()
+  const place = fetcher.place(`${base}${href}`)
+  for await (const file of readPackages(unpacked(createReadStream(place), href)))
+    if (!elsewhere.add(file)) packages.push(remoteFile(base, file))
+  if (elsewhere.note !== undefined) fetcher.notes.push(`${base}${href} ${elsewhere.note}`)
   await fetcher.fetchAll(packages)
 }
 

@@ -69,11 +69,12 @@ class FileMirror implements MirrorMethod {
       await followTreeinfo(fetcher, this.#description, { bootOnly, signed: signatures !== undefined })
     } else await fetcher.fetchAll(this.#listed.map((path) => ({ path })))
     const { absent, damaged } = fetcher
+    const leftOut = absent.map(
+      (path) => `${path} is left out: the tree names it, and the upstream does not have it`,
+    )
     return {
       unchanged: current !== undefined && fetcher.changed === 0 && fetcher.files === current.files,
-      notes: absent.map(
-        (path) => `${path} is left out: the tree names it, and the upstream does not have it`,
-      ),
+      notes: [...fetcher.notes, ...leftOut],
       damaged,
     }
   }

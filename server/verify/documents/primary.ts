@@ -2,12 +2,11 @@ import { Failure } from '../../core/failure.ts'
 import { documentLimits } from '../../core/limits/documents.ts'
 import { parseDigest } from '../../core/tree/descriptors/treeinfo-checksums.ts'
 import type { Digest } from '../../core/tree/tree.ts'
+import { type Location, locationOf } from './location.ts'
 import { partsOf } from './parts.ts'
 
 /** A package that `primary.xml` names. */
-export interface PackageFile {
-  /** Relative to the repository. */
-  readonly href: string
+export interface PackageFile extends Location {
   readonly size?: number
   readonly digest?: Digest
 }
@@ -76,13 +75,15 @@ function* packageIn(entry: string): Generator<PackageFile> {
   const plain = entry.includes('<!') ? withoutRemarks(entry) : entry
   const location = tagIn(plain, 'location')?.attributes ?? ''
   const href = attribute(location, 'href')
-  if (href === undefined || href === '' || attribute(location, 'xml:base') !== undefined) return
+  if (href === undefined || href === '') return
+  const place = locationOf(href, attribute(location, 'xml:base'))
+  if (!place) return
   const checksum = tagIn(plain, 'checksum')
   const digestAt = checksum?.end ?? 0
   const hex = /^\s*([0-9a-f]+)\s*</i.exec(plain.slice(digestAt, digestAt + maxDigestLength))?.[1] ?? ''
   const digest = parseDigest(`${attribute(checksum?.attributes ?? '', 'type') ?? ''}:${hex}`)
   const size = attribute(tagIn(plain, 'size')?.attributes ?? '', 'package') ?? ''
-  yield { href, ...(wholeNumber.test(size) && { size: Number(size) }), ...(digest && { digest }) }
+  yield { ...place, ...(wholeNumber.test(size) && { size: Number(size) }), ...(digest && { digest }) }
 }
 
 /**

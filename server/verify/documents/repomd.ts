@@ -3,13 +3,12 @@ import { Failure, failureMessage } from '../../core/failure.ts'
 import { documentLimits } from '../../core/limits/documents.ts'
 import { parseDigest } from '../../core/tree/descriptors/treeinfo-checksums.ts'
 import type { Digest } from '../../core/tree/tree.ts'
+import { type Location, locationOf } from './location.ts'
 
 /** A file of repository metadata that `repomd.xml` names. */
-export interface MetadataFile {
+export interface MetadataFile extends Location {
   /** `primary`, `filelists`, `group`, `updateinfo`, ... */
   readonly type: string
-  /** Relative to the repository. */
-  readonly href: string
   readonly size?: number
   readonly digest?: Digest
 }
@@ -33,8 +32,7 @@ const parser = new XMLParser({
 })
 
 /**
- * Reads `repomd.xml` as createrepo writes it. Files with another base (`xml:base`) are left out: they are not
- * in this tree.
+ * Reads `repomd.xml` as createrepo writes it.
  *
  * @throws Failure `invalid-data` when the text is not a `repomd.xml`.
  */
@@ -58,14 +56,16 @@ export function parseRepomd(text: string): readonly MetadataFile[] {
   return (Array.isArray(data) ? data : []).flatMap((element) => {
     const location = member(element, 'location')
     const href = member(location, '@href')
-    if (typeof href !== 'string' || href === '' || member(location, '@base') !== undefined) return []
+    if (typeof href !== 'string' || href === '') return []
+    const place = locationOf(href, textOf(member(location, '@base')))
+    if (!place) return []
     const checksum = member(element, 'checksum')
     const digest = parseDigest(`${textOf(member(checksum, '@type'))}:${textOf(member(checksum, '#text'))}`)
     const size = textOf(member(element, 'size'))
     return [
       {
         type: textOf(member(element, '@type')),
-        href,
+        ...place,
         ...(wholeNumber.test(size) && { size: Number(size) }),
         ...(digest && { digest }),
       },
