@@ -207,6 +207,10 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'limits.test.ts: headers of more than 16 KiB',
     fuzz: byLibrary("Node's HTTP parser"),
   },
+  decodedBody: {
+    test: 'intake/mirror/content-coding.test.ts: no more than the limit is unpacked',
+    fuzz: byLibrary('zlib'),
+  },
   upstreamDescriptor: {
     test: 'intake/mirror/mirror-tree.test.ts: a partial file does not get the bytes of another, and a file that is too long is refused',
     fuzz: 'descriptor',

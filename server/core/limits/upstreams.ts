@@ -1,4 +1,4 @@
-import { KiB, type Limit, MiB } from './limit.ts'
+import { GiB, KiB, type Limit, MiB } from './limit.ts'
 
 const from = 'upstream'
 
@@ -32,6 +32,13 @@ export const upstreamLimits = {
     from,
     bytes: 16 * KiB,
     beyond: 'the next mirror is asked',
+  },
+  /** A DVD has 10 GB. A file whose size is named ends there, and `limits.min-free` holds as for each file. */
+  decodedBody: {
+    what: 'file that an upstream compresses without being asked, unpacked',
+    from,
+    bytes: 32 * GiB,
+    beyond: 'the mirror fails',
   },
   upstreamDescriptor: {
     what: '`.treeinfo` and what lies beside it',

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { defined } from '../../core/defined.ts'
 import { Failure, failureMessage } from '../../core/failure.ts'
 import { upstreamLimits } from '../../core/limits/upstreams.ts'
+import { codingOf, decoded } from './content-coding.ts'
 import { discard, HttpClient } from './http-client.ts'
 import { namesOnPage } from './index-page.ts'
 import { type GetOptions, type RemoteBody, TransientFailure, type Upstream } from './upstream.ts'
@@ -29,13 +30,10 @@ export class HttpUpstream implements Upstream {
     const { start, validator, signal } = options
     const headers = start > 0 ? defined({ range: `bytes=${start}-`, 'if-range': validator }) : {}
     const { message, status, at } = await this.#request(path, headers, signal)
-    if (status === 200) return wholeBody(message)
-    if (status === 206) {
-      const body = partialBody(message)
-      // A server that ignores If-Range sent this part: it belongs to another file than the bytes we have.
-      const isOtherFile = validator !== undefined && (body.validator ?? validator) !== validator
-      if (!isOtherFile) return body
-    }
+    const coding = codingOf(message, path)
+    if (status === 200) return coding === undefined ? wholeBody(message) : decodedBody(message, coding, at)
+    const part = status === 206 ? fittingPart(message, coding, validator) : undefined
+    if (part) return part
     discard(message)
     if (isMissing(status)) return undefined
     if (status === 416 && start > 0 && validator !== undefined && isAllOf(message.headers, start))
@@ -56,7 +54,9 @@ export class HttpUpstream implements Upstream {
       if (status === 200 || isMissing(status)) return undefined
       throw failureOf(at, status, message.headers)
     }
-    const page = await textOf(message, maxListingBytes).catch((error: unknown) => {
+    const coding = codingOf(message, '')
+    const body = coding === undefined ? message : decoded(message, coding, at.href)
+    const page = await textOf(body, maxListingBytes).catch((error: unknown) => {
       if (error instanceof Failure || signal?.aborted) throw error
       throw new TransientFailure(`${at.href}: ${failureMessage(error)}`, { cause: error })
     })
@@ -67,8 +67,22 @@ export class HttpUpstream implements Upstream {
     this.#client.close()
   }
 
+  /**
+   * Asks with every reserved character escaped, as librepo does since 1.16: S3 takes `+` for a blank. Some servers
+   * (pulp) know no `%2B`, so what is not there is asked for once more, with those that a path may have as they are.
+   */
   async #request(path: string, headers: Record<string, string>, signal?: AbortSignal): Promise<HttpResponse> {
-    let at = new URL(path.split('/').map(encodeURIComponent).join('/'), this.url)
+    const escaped = path.split('/').map(encodeURIComponent).join('/')
+    const plain = escaped.replace(/%(?:24|26|2B|2C|3A|3B|3D|40)/g, decodeURIComponent)
+    const response = await this.#requestAt(new URL(escaped, this.url), headers, signal)
+    if (plain === escaped || !isMissing(response.status)) return response
+    discard(response.message)
+    // `./`: a name with a colon would be a URL of its own.
+    return this.#requestAt(new URL(`./${plain}`, this.url), headers, signal)
+  }
+
+  async #requestAt(from: URL, headers: Record<string, string>, signal?: AbortSignal): Promise<HttpResponse> {
+    let at = from
     for (let hop = 0; hop < maxRedirects; hop++) {
       const sent = { 'user-agent': 'treeboot', 'accept-encoding': 'identity', ...headers }
       const message = await this.#client.get(at, sent, signal).catch((error: unknown) => {
@@ -87,8 +101,28 @@ export class HttpUpstream implements Upstream {
   }
 }
 
+/** Without size and validator: both belong to the compressed bytes, so the file cannot be resumed. */
+function decodedBody(message: IncomingMessage, coding: string, at: URL): RemoteBody {
+  const { modifiedMs } = wholeBody(message)
+  return { start: 0, body: decoded(message, coding, at.href), ...defined({ modifiedMs }) }
+}
+
 function wholeBody(message: IncomingMessage): RemoteBody {
   return remoteBody(message, 0, Number(message.headers['content-length'] ?? Number.NaN))
+}
+
+/**
+ * The part that was asked for; undefined when it does not fit to the bytes that we have. The positions of a coded
+ * one are those of the compressed bytes, and a server that ignores If-Range may send a part of another file.
+ */
+function fittingPart(
+  message: IncomingMessage,
+  coding: string | undefined,
+  validator: string | undefined,
+): RemoteBody | undefined {
+  if (coding !== undefined) return undefined
+  const body = partialBody(message)
+  return validator === undefined || (body.validator ?? validator) === validator ? body : undefined
 }
 
 /** `Content-Range: bytes 5-19/20`, or `/*` when the server does not know the size (RFC 9110 section 14.4). */
@@ -144,8 +178,8 @@ function retryAfterMs(header = ''): number | undefined {
 }
 
 /** Reads a listing. A longer one is a Failure `too-large`, since half a listing would give half a tree. */
-async function textOf(body: AsyncIterable<Buffer>, maxBytes: number): Promise<string> {
-  const pieces: Buffer[] = []
+async function textOf(body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {
+  const pieces: Uint8Array[] = []
   let length = 0
   for await (const piece of body) {
     length += piece.length

@@ -131,6 +131,8 @@ export class UpstreamPool {
       return
     }
     search.lastError = error
+    // The mirror sends in a way that we cannot read: another try would get the same.
+    if (error.kind === 'unsupported') candidates.delete(upstream)
     const attempts = candidates.get(upstream)
     if (!attempts) return
     attempts.notBeforeMs = this.#clock() + backOffMs(attempts.tries++, this.#chance())
