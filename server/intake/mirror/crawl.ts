@@ -1,46 +1,121 @@
 import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
 import { upstreamLimits } from '../../core/limits/upstreams.ts'
+import { cleanPath, linkTarget } from '../../files/path.ts'
+import type { RemoteName, Upstream } from './upstream.ts'
 import type { UpstreamPool } from './upstream-pool.ts'
 
 /** Beyond these limits the URL is that of a whole mirror, or its folders have no end. */
 const maxListed = upstreamLimits.crawl.entries
 const maxDepth = upstreamLimits.crawl.depth
 
-/**
- * Lists every file of an upstream by its index pages or FTP listings, for trees without a `.treeinfo`. Paths
- * are relative to the upstream. Undefined when the upstream does not list anything.
- */
-export async function crawl(
-  pool: UpstreamPool,
-  signal?: AbortSignal,
-): Promise<readonly string[] | undefined> {
-  const options = { isOptional: true, ...defined({ signal }) }
-  const files: string[] = []
-  let level: readonly string[] = ['']
-  let isListed = false
-  for (let depth = 0; depth < maxDepth && level.length > 0; depth++) {
-    const below: string[] = []
-    for (const folder of level) {
-      const names = await pool.ask(folder, (upstream) => upstream.list(folder, signal), options)
-      isListed ||= names !== undefined
-      for (const name of names ?? []) (name.endsWith('/') ? below : files).push(`${folder}${name}`)
-      checkCount(files.length + below.length, pool)
-    }
-    level = below
-  }
-  if (level.length > 0)
-    throw new Failure(
-      'too-large',
-      `${pool.upstreams[0]?.url}${level[0]} is more than ${maxDepth} folders deep; name the folder of one tree`,
-    )
-  return isListed ? files : undefined
+/** A folder that lists the same names as another that was walked through: perhaps one folder under two paths. */
+export interface Twin {
+  /** Relative to the upstream, with a slash at its end. */
+  readonly folder: string
+  /** Tells which names it lists. */
+  readonly key: string
 }
 
-function checkCount(listed: number, pool: UpstreamPool): void {
-  if (listed <= maxListed) return
-  throw new Failure(
-    'too-large',
-    `${pool.upstreams[0]?.url} lists more than ${maxListed} files; name the folder of one installation tree in it`,
-  )
+/**
+ * Lists every file of an upstream by its index pages or FTP listings, for trees without a `.treeinfo`. Paths are
+ * relative to the upstream; those of folders end with a slash, and that of the upstream is ''.
+ *
+ * Debian's media have `debian -> .`. By FTP that is a link. A web server follows it, so the folder has no end; what
+ * lists the same names as an earlier folder is a twin, and is not walked into (`TwinFinder`).
+ */
+export class Crawl {
+  readonly #pool: UpstreamPool
+  readonly #signal: AbortSignal | undefined
+  readonly #names = new Map<string, readonly RemoteName[]>()
+  /** The folders that were walked through, by what they list. */
+  readonly #folders = new Map<string, string[]>()
+  #listed = 0
+  readonly files: string[] = []
+  readonly links: { readonly path: string; readonly target: string }[] = []
+  /** Twins that nobody has looked at yet. */
+  readonly twins: Twin[] = []
+  /** For people: what was left out, and why. */
+  readonly notes: string[] = []
+
+  constructor(pool: UpstreamPool, signal?: AbortSignal) {
+    this.#pool = pool
+    this.#signal = signal
+  }
+
+  /** The names in a folder that was walked through; of another one, as the upstream lists it now. */
+  async namesIn(folder: string): Promise<readonly RemoteName[] | undefined> {
+    const options = { isOptional: true, ...defined({ signal: this.#signal }) }
+    const list = (upstream: Upstream) => upstream.list(folder, this.#signal)
+    return this.#names.get(folder) ?? (await this.#pool.ask(folder, list, options))
+  }
+
+  /** Walks through a folder, which is taken for itself also if it has a twin. */
+  async walk(start = ''): Promise<void> {
+    let level: readonly string[] = [start]
+    while (level.length > 0) {
+      const below: string[] = []
+      for (const folder of level) {
+        this.#checkDepth(folder)
+        const names = (await this.namesIn(folder)) ?? []
+        if (folder === start || !this.#isTwin(folder, names)) this.#takeFolder(folder, names, below)
+      }
+      level = below
+    }
+  }
+
+  #takeFolder(folder: string, names: readonly RemoteName[], below: string[]): void {
+    this.#count(names.length)
+    this.#names.set(folder, names)
+    const key = keyOf(names)
+    this.#folders.set(key, [...(this.#folders.get(key) ?? []), folder])
+    for (const each of names) this.#take(folder, each, below)
+  }
+
+  #isTwin(folder: string, names: readonly RemoteName[]): boolean {
+    const key = keyOf(names)
+    const isTwin = names.length > 0 && this.#folders.has(key)
+    if (isTwin) this.twins.push({ folder, key })
+    return isTwin
+  }
+
+  /** The folders that a twin may be: those that hold it first, the nearest at the front. */
+  originalsOf({ folder, key }: Twin): readonly string[] {
+    const nearness = (original: string): number => (folder.startsWith(original) ? original.length : -1)
+    return (this.#folders.get(key) ?? [])
+      .toSorted((a, b) => nearness(b) - nearness(a))
+      .slice(0, mostOriginals)
+  }
+
+  #take(folder: string, { name, target }: RemoteName, below: string[]): void {
+    const path = `${folder}${name}`
+    if (target === undefined) (name.endsWith('/') ? below : this.files).push(path)
+    else if (linkTarget(cleanPath(folder), target) !== undefined) this.links.push({ path, target })
+    else this.notes.push(`${path} is left out: its link to ${target} leads out of the tree`)
+  }
+
+  #checkDepth(folder: string): void {
+    if (folder.split('/').length <= maxDepth) return
+    throw new Failure(
+      'too-large',
+      `${this.#pool.upstreams[0]?.url}${folder} is more than ${maxDepth} folders deep; name the folder of one tree`,
+    )
+  }
+
+  #count(names: number): void {
+    this.#listed += names
+    if (this.#listed <= maxListed) return
+    throw new Failure(
+      'too-large',
+      `${this.#pool.upstreams[0]?.url} lists more than ${maxListed} files; name the folder of one installation tree in it`,
+    )
+  }
+}
+
+/** The most folders that one twin is compared with. */
+const mostOriginals = 8
+
+/** The same for listings with the same names. No name has a line break. */
+export function keyOf(names: readonly RemoteName[] | undefined): string {
+  return (names ?? []).map(({ name, target = '' }) => `${name}\n${target}`).join('\n\n')
 }

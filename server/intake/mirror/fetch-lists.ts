@@ -49,7 +49,8 @@ export async function fetchLists(
 async function listNames(folderPool: UpstreamPool, name: string): Promise<readonly string[]> {
   // When the first mirror gives no listing, the usual names are asked for instead.
   const names = await folderPool.upstreams[0]?.list('').catch(() => undefined)
-  if (names) return names.filter((each) => isPlainName(each) && isListOrSignature(each))
+  if (names)
+    return names.map(({ name: each }) => each).filter((each) => isPlainName(each) && isListOrSignature(each))
   return [...usualNames, `${name}.CHECKSUM`].flatMap((list) =>
     listEndings.map((ending) => `${list}${ending}`),
   )

@@ -1,10 +1,20 @@
+import { posix } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { Client, type FileInfo, FTPError } from 'basic-ftp'
 import { defined } from '../../core/defined.ts'
 import { Failure, failureMessage } from '../../core/failure.ts'
 import { upstreamLimits } from '../../core/limits/upstreams.ts'
+import { byName } from '../../files/entry.ts'
 import { cleanPath } from '../../files/path.ts'
-import { type GetOptions, isPlainName, type RemoteBody, TransientFailure, type Upstream } from './upstream.ts'
+import { isInside } from '../../host/paths.ts'
+import {
+  type GetOptions,
+  isPlainName,
+  type RemoteBody,
+  type RemoteName,
+  TransientFailure,
+  type Upstream,
+} from './upstream.ts'
 
 /** Most servers allow each client address two connections. */
 const maxConnections = 2
@@ -50,18 +60,17 @@ export class FtpUpstream implements Upstream {
   /**
    * An abort does not break off a listing, which is short: `UpstreamPool.ask` sees it before the next request.
    */
-  async list(path: string): Promise<readonly string[] | undefined> {
+  async list(path: string): Promise<readonly RemoteName[] | undefined> {
     const remote = this.#remote(path)
     const client = await this.#connections.take()
     try {
-      const names: string[] = []
+      const names: RemoteName[] = []
       for (const item of await listed(client, remote)) {
-        if (!isPlainName(item.name)) continue
-        if (await isFolder(client, remote, item)) names.push(`${item.name}/`)
-        else if (item.isFile || item.isSymbolicLink) names.push(item.name)
+        const name = isPlainName(item.name) ? await this.#nameOf(client, remote, item) : undefined
+        if (name) names.push(name)
       }
       this.#connections.giveBack(client, { isUsable: true })
-      return names.sort()
+      return names.sort(byName)
     } catch (error) {
       this.#connections.giveBack(client, { isUsable: error instanceof FTPError })
       if (error instanceof Failure) throw error
@@ -73,6 +82,21 @@ export class FtpUpstream implements Upstream {
 
   async close(): Promise<void> {
     this.#connections.close()
+  }
+
+  /** Undefined for a device or a pipe. */
+  async #nameOf(client: Client, folder: string, item: FileInfo): Promise<RemoteName | undefined> {
+    const { name, link, isSymbolicLink, isFile } = item
+    if (isSymbolicLink && link) return { name, target: this.#targetFrom(folder, link) }
+    if (await isFolder(client, folder, item)) return { name: `${name}/` }
+    return isFile || isSymbolicLink ? { name } : undefined
+  }
+
+  /** The target of a link in a folder of the server. One that is absolute, and in the upstream, becomes relative. */
+  #targetFrom(folder: string, target: string): string {
+    const top = cleanPath(this.#root)
+    if (!target.startsWith('/') || !isInside(top, cleanPath(target))) return target
+    return posix.relative(folder, cleanPath(target)) || '.'
   }
 
   #remote(path: string): string {
@@ -186,7 +210,7 @@ async function listed(client: Client, remote: string): Promise<readonly FileInfo
 }
 
 /**
- * Whether an item is a folder or a symlink to a folder. For a symlink we ask SIZE, which fails for a folder.
+ * Whether an item is a folder or a symlink to a folder. For a symlink without a target we ask SIZE, which fails for a folder.
  * It also fails for a symlink to nothing, which therefore counts as a folder. Its listing fails, and `crawl`
  * skips it.
  */

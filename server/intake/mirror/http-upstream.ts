@@ -5,7 +5,13 @@ import { upstreamLimits } from '../../core/limits/upstreams.ts'
 import { codingOf, decoded } from './content-coding.ts'
 import { discard, HttpClient } from './http-client.ts'
 import { namesOnPage } from './index-page.ts'
-import { type GetOptions, type RemoteBody, TransientFailure, type Upstream } from './upstream.ts'
+import {
+  type GetOptions,
+  type RemoteBody,
+  type RemoteName,
+  TransientFailure,
+  type Upstream,
+} from './upstream.ts'
 
 const maxListingBytes = upstreamLimits.indexPage.bytes
 const maxRedirects = upstreamLimits.redirects.entries
@@ -45,7 +51,7 @@ export class HttpUpstream implements Upstream {
     throw failureOf(at, status, message.headers)
   }
 
-  async list(path: string, signal?: AbortSignal): Promise<readonly string[] | undefined> {
+  async list(path: string, signal?: AbortSignal): Promise<readonly RemoteName[] | undefined> {
     const folder = path === '' || path.endsWith('/') ? path : `${path}/`
     const { message, status, at } = await this.#request(folder, { accept: 'text/html' }, signal)
     if (status !== 200 || !/html/i.test(String(message.headers['content-type'] ?? ''))) {
@@ -60,7 +66,7 @@ export class HttpUpstream implements Upstream {
       if (error instanceof Failure || signal?.aborted) throw error
       throw new TransientFailure(`${at.href}: ${failureMessage(error)}`, { cause: error })
     })
-    return namesOnPage(page, at)
+    return namesOnPage(page, at).map((name) => ({ name }))
   }
 
   async close(): Promise<void> {

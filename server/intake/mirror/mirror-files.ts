@@ -1,10 +1,12 @@
-import { rm } from 'node:fs/promises'
+import { mkdir, readlink, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { defined } from '../../core/defined.ts'
 import { Failure } from '../../core/failure.ts'
 import type { Description } from '../../core/tree/tree.ts'
 import { FreeSpace } from '../../host/free-space.ts'
-import { crawl } from './crawl.ts'
+import { othersBelow } from '../../host/links.ts'
+import { TreeLinks } from '../import/tree-links.ts'
+import { Crawl } from './crawl.ts'
 import { type FetchOptions, fetchFile } from './fetch-file.ts'
 import { fetchLists } from './fetch-lists.ts'
 import { Fetcher, type FetcherContext } from './fetcher.ts'
@@ -20,6 +22,7 @@ import type {
   Probe,
   TreeDestination,
 } from './options.ts'
+import { resolveTwins } from './twins.ts'
 import type { Upstream } from './upstream.ts'
 import { UpstreamPool } from './upstream-pool.ts'
 
@@ -34,7 +37,7 @@ class FileMirror implements MirrorMethod {
   readonly #context: MirrorContext
   readonly #pool: UpstreamPool
   #description: Description | undefined
-  #listed: readonly string[] = []
+  #crawl: Crawl | undefined
 
   constructor(context: MirrorContext) {
     this.#context = context
@@ -55,28 +58,54 @@ class FileMirror implements MirrorMethod {
       this.#fetcher({ root, prefix: '', currentVersion: undefined, onProgress }),
     )
     if (this.#description) return { kind: 'tree', description: this.#description }
-    this.#listed = (await crawl(this.#pool, options.signal)) ?? []
-    return this.#listed.length > 0 ? { kind: 'tree', description: undefined } : { kind: 'file' }
+    this.#crawl = new Crawl(this.#pool, options.signal)
+    await this.#crawl.walk()
+    return this.#crawl.files.length > 0 ? { kind: 'tree', description: undefined } : { kind: 'file' }
   }
 
   async fetchTree({ prefix, current }: TreeDestination): Promise<FetchedTree> {
     const { job, options } = this.#context
     const { onProgress = () => undefined, bootOnly = false, signatures } = options
+    await mkdir(job.tree, { recursive: true })
+    // Of an earlier run: nothing is written through a link.
+    for await (const place of othersBelow(job.tree)) await rm(place, { force: true })
     const fetcher = this.#fetcher({ root: job.tree, prefix, currentVersion: current?.folder, onProgress })
     if (this.#description) {
       // A second time: the probe fetched it into the folder `probe`, and this fetcher writes into the tree.
       await fetchTreeinfo(fetcher)
       await followTreeinfo(fetcher, this.#description, { bootOnly, signed: signatures !== undefined })
-    } else await fetcher.fetchAll(this.#listed.map((path) => ({ path })))
+    }
+    const links = this.#crawl && (await this.#fetchListed(this.#crawl, fetcher))
     const { absent, damaged } = fetcher
     const leftOut = absent.map(
       (path) => `${path} is left out: the tree names it, and the upstream does not have it`,
     )
     return {
-      unchanged: current !== undefined && fetcher.changed === 0 && fetcher.files === current.files,
+      unchanged:
+        current !== undefined &&
+        fetcher.changed === 0 &&
+        fetcher.files === current.files &&
+        (await areSameLinks(links ?? [], job.tree, current.folder)),
       notes: [...fetcher.notes, ...leftOut],
       damaged,
     }
+  }
+
+  /** Fetches what the upstream lists, each folder once, and makes its links. Returns the links. */
+  async #fetchListed(crawl: Crawl, fetcher: Fetcher): Promise<readonly ListedLink[]> {
+    const { job, options } = this.#context
+    await fetcher.fetchAll(crawl.files.map((path) => ({ path })))
+    const twins = await resolveTwins({ crawl, fetcher, pool: this.#pool, signal: options.signal })
+    const links = [...crawl.links, ...twins]
+    const made = new TreeLinks(job.tree)
+    for (const { path, target } of links) {
+      // What an earlier run took for a folder or file of its own.
+      await rm(fetcher.place(path), { recursive: true, force: true })
+      const note = made.add({ path, target, hard: false })
+      if (note !== undefined) fetcher.notes.push(note)
+    }
+    fetcher.notes.push(...crawl.notes, ...(await made.make(makeFolder)))
+    return links
   }
 
   /** Fetches the file that the URL names, and the checksum lists beside it when signatures are checked. */
@@ -118,6 +147,20 @@ class FileMirror implements MirrorMethod {
       ...more,
     })
   }
+}
+
+type ListedLink = Crawl['links'][number]
+
+async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true })
+}
+
+/** Whether two folders have the same links. One that was left out is in neither. */
+async function areSameLinks(links: readonly ListedLink[], first: string, second: string): Promise<boolean> {
+  const targetIn = (folder: string, path: string) => readlink(join(folder, path)).catch(() => undefined)
+  for (const { path } of links)
+    if ((await targetIn(first, path)) !== (await targetIn(second, path))) return false
+  return true
 }
 
 function upstreamOf(url: string): Upstream {

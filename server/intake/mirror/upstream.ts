@@ -12,12 +12,17 @@ export interface Upstream {
    * help, and with a Failure `forbidden` when it cannot.
    */
   get(path: string, options: GetOptions): Promise<RemoteBody | undefined>
-  /**
-   * The names in a folder; the names of folders end with a slash. Undefined when it cannot be listed. Rejects
-   * as `get` does.
-   */
-  list(path: string, signal?: AbortSignal): Promise<readonly string[] | undefined>
+  /** The names in a folder, sorted. Undefined when it cannot be listed. Rejects as `get` does. */
+  list(path: string, signal?: AbortSignal): Promise<readonly RemoteName[] | undefined>
   close(): Promise<void>
+}
+
+/** A name in a folder of an upstream. */
+export interface RemoteName {
+  /** With a slash at its end for a folder. */
+  readonly name: string
+  /** Set for a symlink, where the upstream says so: its target, absolute only when it leads out of the upstream. */
+  readonly target?: string
 }
 
 export interface GetOptions {

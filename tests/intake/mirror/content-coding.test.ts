@@ -124,7 +124,7 @@ test('an initrd that is packed itself stays packed, and an index page may be pac
   makeTree(upstream, { 'images/initrd.img': gzipSync('an initrd') } as never)
   const { url } = await serving(upstream, coded('gzip', gzipSync))
   const client = new HttpUpstream(url)
-  expect(await client.list('')).toContain('images/')
+  expect(await client.list('')).toContainEqual({ name: 'images/' })
   const body = await client.get('.treeinfo', { start: 0 })
   // Size and validator are those of the packed bytes.
   expect(body).not.toHaveProperty('size')

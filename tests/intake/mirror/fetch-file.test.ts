@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { upstreamLimits } from '../../../server/core/limits/upstreams.ts'
-import { crawl } from '../../../server/intake/mirror/crawl.ts'
+import { Crawl } from '../../../server/intake/mirror/crawl.ts'
 import { fetchFile } from '../../../server/intake/mirror/fetch-file.ts'
 import { fetchLists } from '../../../server/intake/mirror/fetch-lists.ts'
 import { HttpUpstream } from '../../../server/intake/mirror/http-upstream.ts'
@@ -52,8 +52,15 @@ test('bytes that came without a validator are not resumed by an older one', asyn
 })
 
 test('folders without end are refused, not cut off somewhere', async () => {
+  const page = (name: string) => (url: string, res: ServerResponse) =>
+    void res.setHeader('Content-Type', 'text/html').end(`<a href="${name}${url.length}/">a folder</a>`)
+  await expect(new Crawl(await poolOf(page('d'))).walk()).rejects.toMatchObject({ kind: 'too-large' })
+  // One that holds itself, and no file.
   const pool = await poolOf((_, res) => res.setHeader('Content-Type', 'text/html').end('<a href="d/">d/</a>'))
-  await expect(crawl(pool)).rejects.toMatchObject({ kind: 'too-large' })
+  const crawl = new Crawl(pool)
+  await crawl.walk()
+  expect(crawl).toMatchObject({ files: [], twins: [{ folder: 'd/' }] })
+  await expect(crawl.walk('d/')).resolves.toBeUndefined()
 })
 
 describe('lists of checksums beside an image', () => {
