@@ -37,11 +37,10 @@ export interface App {
   readonly namespace: FileSource
   snapshot(): Snapshot
   serviceLines(): readonly ServiceLine[]
-  /**
-   * Reads configuration and trees, then opens the services. When that fails, it closes everything and
-   * rejects.
-   */
+  /** Reads configuration and trees, then opens the services. When that fails, it closes everything and rejects. */
   start(): Promise<void>
+  /** Looks again at configuration, templates and trees, also where the system reports no changes. */
+  reload(): Promise<void>
   /**
    * Begins nothing new, waits for transfers that move (`server.stop-grace`) and closes everything. `cut`, when it is
    * aborted, ends the waiting. Safe to call twice.
@@ -123,5 +122,6 @@ export function createApp({ version, newStore, renderer: lent, ...catalogOptions
     await data?.close().catch(onEnd)
   }
 
-  return { events: bus, namespace: source, snapshot, serviceLines, start, stop }
+  const reload = () => catalog.rescan()
+  return { events: bus, namespace: source, snapshot, serviceLines, start, reload, stop }
 }

@@ -1,9 +1,11 @@
+import { closeSync, openSync } from 'node:fs'
 import type { Command } from 'commander'
 import { Option } from 'commander'
 import type { App, ServiceLine } from '../../app.ts'
 import type { Snapshot } from '../../catalog/snapshot.ts'
 import { ConfigError } from '../../config/problems.ts'
 import { defined } from '../../core/defined.ts'
+import { failureMessage } from '../../core/failure.ts'
 import type { LogLevel } from '../../events/log.ts'
 import { giveMemoryBack, shareArenas } from '../../host/idle-memory.ts'
 import { firstAddress } from '../cli-requester.ts'
@@ -51,6 +53,7 @@ async function serve({ config, json, logLevel, newStore }: ServeOptions, io: Cli
   const app = createApp({ cwd: io.cwd, version, ...defined({ configFile: config, newStore }) })
   const log = logSink({ format: json ? 'json' : 'text', level: logLevel, color: io.color })
   app.events.subscribe(log)
+  const hangup = followHangups(app)
   try {
     await app.start()
   } catch (error) {
@@ -61,10 +64,12 @@ async function serve({ config, json, logLevel, newStore }: ServeOptions, io: Cli
   io.out(json ? `${JSON.stringify(startedEvent(app, version))}\n` : startText(app, version))
   giveMemoryBack()
   const signals = new EndSignals()
-  await signals.first
+  const ended = await Promise.race([signals.first, hangup])
   await app.stop(signals.second)
   app.events.emit({ type: 'stop', message: 'stopped' })
   log.flush()
+  // Node 20 sets the terminal back as it exits, and aborts with a core dump where the terminal is gone.
+  if (ended === 'SIGHUP') process.kill(process.pid, 'SIGKILL')
 }
 
 /** The line for programs that start treeboot. It names the address of each open service. */
@@ -116,6 +121,37 @@ No trees yet. What to do next:
   2. npm run demo  fetches the Debian 12 installer and boots a machine from it.
   3. ${http ? httpUrl(http) : 'treeboot trees'} shows the trees; docs/configuration.md explains guests.
 `
+}
+
+/**
+ * SIGHUP reloads, as administrators expect of a server. The system sends it as well when the terminal closes in which
+ * the server was started. That ends the server, which would otherwise go on unseen.
+ *
+ * @returns Resolves when the terminal is gone.
+ */
+function followHangups({ reload, events }: App): Promise<'SIGHUP'> {
+  const note = (message: string): void => events.emit({ type: 'config', outcome: 'loaded', message })
+  return new Promise((resolve) => {
+    process.on('SIGHUP', () => {
+      if (isTerminalGone()) return resolve('SIGHUP')
+      note('SIGHUP: looking again at configuration, templates and trees')
+      reload().then(
+        () => note('SIGHUP: configuration, templates and trees were looked at again'),
+        (error: unknown) => events.emit({ type: 'trouble', where: 'SIGHUP', message: failureMessage(error) }),
+      )
+    })
+  })
+}
+
+/** A process without a terminal of its own, such as a service, has none that could go away. */
+function isTerminalGone(): boolean {
+  if (!process.stdout.isTTY) return false
+  try {
+    closeSync(openSync('/dev/tty', 'r'))
+    return false
+  } catch {
+    return true
+  }
 }
 
 /** SIGINT and SIGTERM. The first one begins the end, the second one hastens it, and a third one kills. */
