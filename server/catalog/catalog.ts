@@ -1,5 +1,6 @@
 import { keepLastGood, loadStartConfig } from '../config/last-good.ts'
 import type { LoadedConfig } from '../config/load.ts'
+import { makeDefaultFolders } from '../config/named-folders.ts'
 import type { RefusedConfig } from '../config/refused.ts'
 import { keysForRestart } from '../config/restart-keys.ts'
 import type { Config } from '../config/schema.ts'
@@ -88,6 +89,7 @@ export class Catalog {
     this.#refused = refused
     this.#texts = texts
     this.#startConfig = loaded.config
+    await makeDefaultFolders(loaded.config)
     this.#folders = await this.#openFolders(loaded.config)
     this.#replaceSnapshot()
     this.#configWatch = await watchConfig({

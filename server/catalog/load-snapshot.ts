@@ -79,6 +79,7 @@ async function readTreesOnce(
       problems: [
         {
           ...warn('the folder is missing, so there are no trees'),
+          severity: 'error',
           remedy: 'make it, or set paths.trees',
         },
       ],

@@ -3,6 +3,7 @@ import { loadSnapshot } from '../catalog/load-snapshot.ts'
 import type { Snapshot } from '../catalog/snapshot.ts'
 import { defined } from '../core/defined.ts'
 import type { Tree } from '../core/tree/tree.ts'
+import { requireConfigHere } from './config-here.ts'
 import type { CliIo } from './output/io.ts'
 import { progressLine, terminalOrNone } from './output/progress.ts'
 
@@ -40,6 +41,7 @@ export interface VerifyOption {
  * digests that are not known yet, which may take a while, and shows how far it is.
  */
 export async function readSnapshot(options: CommonOptions & VerifyOption, io: CliIo): Promise<Snapshot> {
+  await requireConfigHere(options, io)
   const { cwd, settle } = io
   const line = progressLine(io, terminalOrNone())
   const onProgress = (doneBytes: number, totalBytes: number): void =>

@@ -12,6 +12,7 @@ import type { ImportedTree, ImportOptions, ImportResult } from '../intake/import
 import { findingText } from '../intake/publish-tree.ts'
 import { shellWord } from '../render/quote.ts'
 import { VersionStore } from '../versions/version-store.ts'
+import { requireConfigHere } from './config-here.ts'
 import type { CommonOptions } from './options.ts'
 import { type CliIo, exitCodes } from './output/io.ts'
 import { progressLine, terminalOrNone } from './output/progress.ts'
@@ -46,6 +47,7 @@ export const importOptions = (): readonly Option[] => [
 ]
 
 export async function configOf(options: CommonOptions, io: CliIo): Promise<Config> {
+  await requireConfigHere(options, io)
   const file = options.config === undefined ? {} : { file: options.config }
   return (await loadConfigFile({ ...file, cwd: io.cwd })).config
 }

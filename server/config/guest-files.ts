@@ -51,7 +51,9 @@ export async function readGuestFiles(configPath: string): Promise<readonly Guest
 async function readText(path: string): Promise<string> {
   const shownName = `${guestFolderName}/${basename(path)}`
   const bytes = await readAtMost(path, maxBytes).catch((error: NodeJS.ErrnoException) => {
-    throw new Failure('invalid-data', `${shownName}: ${whyUnreadable(error)}`, { cause: error })
+    // The folder has this name, so only a link can lead nowhere.
+    const why = error.code === 'ENOENT' ? 'is a link to a file that does not exist' : whyUnreadable(error)
+    throw new Failure('invalid-data', `${shownName}: ${why}`, { cause: error })
   })
   if (!bytes) throw new Failure('invalid-data', `${shownName}: has more than ${maxBytes} bytes`)
   try {

@@ -7,6 +7,7 @@ import { type ConfigFile, configFileSchema } from './file-schema.ts'
 import { type GuestFile, withGuestFiles } from './guest-files.ts'
 import { resolveGuests } from './guests.ts'
 import { checkKeyFiles } from './key-files.ts'
+import { checkNamedFolders } from './named-folders.ts'
 import { checkPaths, checkRealPaths } from './private-paths.ts'
 import { ConfigError, ProblemList, reportIssues } from './problems.ts'
 import type { Config, DhcpConfig, FtpConfig, HttpConfig, ImportConfig, ServiceConfig } from './schema.ts'
@@ -57,6 +58,7 @@ async function finishChecks(draft: Draft): Promise<LoadedConfig> {
   if (loaded) {
     await checkKeyFiles(loaded.config, yaml, problems)
     await checkRealPaths(loaded.config, yaml, problems)
+    await checkNamedFolders(loaded.config, yaml, problems)
   }
   return finish(draft)
 }

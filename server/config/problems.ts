@@ -9,7 +9,7 @@ import type { TextPosition, YamlMapping, YamlPath, YamlText, YamlValue } from '.
 export function whyUnreadable({ code }: NodeJS.ErrnoException): string {
   switch (code) {
     case 'ENOENT':
-      return 'does not exist, or is a link that leads nowhere; create the file, or remove the link'
+      return 'does not exist'
     case 'EISDIR':
       return 'is a folder; name a file in it, such as config.yaml'
     case 'ENOTDIR':

@@ -1,3 +1,4 @@
+import { lstat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { failureMessage } from '../core/failure.ts'
 import { configurationLimits } from '../core/limits/configuration.ts'
@@ -38,7 +39,7 @@ export async function readConfigTexts({ file, cwd }: ConfigPlace): Promise<Confi
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' && file === undefined) return { shownName, path, text: undefined, guestFiles }
-    throw unreadable(shownName, whyUnreadable(error as NodeJS.ErrnoException), error)
+    throw unreadable(shownName, await whyNotRead(path, error as NodeJS.ErrnoException), error)
   }
   if (!bytes) throw unreadable(shownName, `has more than ${maxBytes} bytes`)
   try {
@@ -47,6 +48,15 @@ export async function readConfigTexts({ file, cwd }: ConfigPlace): Promise<Confi
   } catch (cause) {
     throw unreadable(shownName, 'is not UTF-8 text; save it as UTF-8', cause)
   }
+}
+
+async function whyNotRead(path: string, error: NodeJS.ErrnoException): Promise<string> {
+  const isLink = await lstat(path).then(
+    (stats) => stats.isSymbolicLink(),
+    () => false,
+  )
+  if (error.code !== 'ENOENT') return whyUnreadable(error)
+  return isLink ? 'is a link to a file that does not exist' : 'does not exist; check the name after --config'
 }
 
 async function guestFilesOf(path: string): Promise<readonly GuestFile[]> {

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs'
 import { access, mkdir, readFile, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { failureMessage } from '../core/failure.ts'
 import type { StoreMark, WitnessSays } from '../core/guest/doubt.ts'
 import { writeAtomically } from '../host/atomic-write.ts'
@@ -47,13 +47,30 @@ export async function writeWitness(
   let isWritten = false
   for (const file of files)
     try {
-      await mkdir(dirname(file), { recursive: true })
+      await makeFolderOf(file)
       await writeAtomically(file, `${JSON.stringify({ store_id: id, changes })}\n`)
       isWritten = true
     } catch (error) {
       onTrouble(error)
     }
   return isWritten
+}
+
+/**
+ * Makes the folder of a witness. The default one lies in treeboot's own folder of `paths.trees`. That folder of trees is
+ * not made for it: a name that leads nowhere is a mistake, or a disk that is not mounted.
+ */
+async function makeFolderOf(file: string): Promise<void> {
+  const folder = dirname(file)
+  if (basename(folder) === ownFolder) await mkdir(folder).catch(ignoreExisting)
+  else await mkdir(folder, { recursive: true })
+}
+
+/** `ownFolder` of versions/layout.ts, which this room may not import. */
+const ownFolder = '.treeboot'
+
+function ignoreExisting(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error
 }
 
 /** Why a witness cannot be written, for people; undefined when it can. It writes nothing. */
@@ -68,6 +85,8 @@ export async function whyNoWitness(file: string): Promise<string | undefined> {
         (error) => failureMessage(error),
       )
     }
+    if (stats.code === 'ENOENT' && basename(dirname(file)) === ownFolder && folder !== dirname(file))
+      return `${folder} does not exist`
     if (stats.code !== 'ENOENT' || folder === dirname(folder)) return failureMessage(stats)
   }
 }

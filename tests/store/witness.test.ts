@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -26,6 +26,7 @@ const said = (file: string) => JSON.parse(readFileSync(file, 'utf8'))
 
 describe('the witness', () => {
   test('has the id of the store and counts its changes, before a promise is kept', async () => {
+    mkdirSync(join(home, 'trees'))
     const store = await openStore({ data, witness })
     const { id } = (await store.past()).mark
     expect(id).toMatch(/^[0-9a-f]{32}$/)

@@ -92,8 +92,10 @@ export class LiveTrees {
     const { folder } = this.#options
     const warn = (message: string, remedy?: string): SnapshotProblem =>
       defined({ severity: 'warning' as const, where: folder, message, remedy })
-    if (this.#isMissing)
-      return [warn('the folder is missing, so there are no trees', 'make it, or set paths.trees')]
+    if (this.#isMissing) {
+      const missing = warn('the folder is missing, so there are no trees', 'make it, or set paths.trees')
+      return [{ ...missing, severity: 'error' }]
+    }
     const notes = (this.#scanner?.notes ?? []).map((note) => warn(note))
     if (this.#network === undefined) return notes
     const late = `lies on ${this.#network}, where changes by other machines are noticed up to ${networkRescanMs / 1000} s late`

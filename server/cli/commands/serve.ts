@@ -9,6 +9,7 @@ import { failureMessage } from '../../core/failure.ts'
 import type { LogLevel } from '../../events/log.ts'
 import { giveMemoryBack, shareArenas } from '../../host/idle-memory.ts'
 import { firstAddress } from '../cli-requester.ts'
+import { requireConfigHere } from '../config-here.ts'
 import { type CommonOptions, configOption } from '../options.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { count, table } from '../output/table.ts'
@@ -43,6 +44,7 @@ export function registerServe(program: Command, io: CliIo): void {
 }
 
 async function serve({ config, json, logLevel, newStore }: ServeOptions, io: CliIo): Promise<void> {
+  await requireConfigHere(defined({ config }), io)
   const version = packageVersion()
   shareArenas()
   // Loaded only here: for all other commands the packages of the server would only cost time.

@@ -58,7 +58,11 @@ export class UploadFolder {
   protected onChange(_path: CleanPath): void {}
 
   get #open(): OpenFolder {
-    if (!this.#opened) throw new Failure('unavailable', 'uploads are not open yet')
+    if (!this.#opened)
+      throw new Failure(
+        'unavailable',
+        'uploads are not open: the server is starting, or its folder of trees is missing',
+      )
     return this.#opened
   }
 

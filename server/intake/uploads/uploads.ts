@@ -5,7 +5,6 @@ import { Failure, failureMessage } from '../../core/failure.ts'
 import type { EventSink } from '../../events/bus.ts'
 import { type CleanPath, cleanPath } from '../../files/path.ts'
 import type { PublishReport, UploadArea } from '../../files/upload-area.ts'
-import { makeFolder } from '../../host/atomic-write.ts'
 import { incomingFolder } from '../../versions/layout.ts'
 import { VersionStore } from '../../versions/version-store.ts'
 import { type PublishedUpload, type PublishOptions, publishUpload } from './publish-upload.ts'
@@ -60,8 +59,9 @@ export class Uploads extends UploadFolder implements UploadArea {
 
   /** Opens the area with the uploads that an earlier run left, and finishes an interrupted publication. */
   async start(): Promise<void> {
-    await makeFolder(this.#options.trees())
-    const trees = await realpath(this.#options.trees())
+    const folder = this.#options.trees()
+    const trees = await realpath(folder).catch((error: unknown) => this.#stayClosed(folder, error))
+    if (trees === undefined) return
     this.#store = new VersionStore(trees, this.#options.clock)
     const recovered = await this.#store.recover((id, error) => this.#reportTrouble(error, `tree ${id}`))
     const incoming = incomingFolder(trees)
@@ -73,6 +73,12 @@ export class Uploads extends UploadFolder implements UploadArea {
     // What was left is published after a quiet time, too.
     for (const name of await this.names()) this.onChange(cleanPath(name))
     await this.#offer(recovered)
+  }
+
+  /** The folder is not made: its name may be a mistake, or a disk that is not mounted. */
+  #stayClosed(folder: string, error: unknown): undefined {
+    const why = `no uploads: ${failureMessage(error)}; make ${folder} or correct paths.trees, and restart treeboot`
+    this.#options.events({ type: 'trouble', where: 'uploads', message: why })
   }
 
   async stop(): Promise<void> {

@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { Event } from '../../../server/events/bus.ts'
@@ -8,6 +9,7 @@ import { imagesOfTree, temporaryFolder, treeinfoText } from '../../support/tree-
 
 async function receiving() {
   const base = temporaryFolder()
+  mkdirSync(join(base, 'trees'))
   const events: Event[] = []
   const uploads = new Uploads({
     trees: () => join(base, 'trees'),

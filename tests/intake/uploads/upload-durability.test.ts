@@ -11,6 +11,7 @@ import { imagesOfTree, makeTree, temporaryFolder, treeinfoText } from '../../sup
 let trees: string
 beforeEach(() => {
   trees = join(temporaryFolder(), 'trees')
+  mkdirSync(trees)
 })
 const incoming = (...path: string[]): string => join(trees, '.treeboot/incoming', ...path)
 const recordOf = (path: string): string =>

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { cleanPath } from '../../../server/files/path.ts'
@@ -7,6 +7,7 @@ import { imagesOfTree, temporaryFolder, treeinfoText } from '../../support/tree-
 
 async function inputs(onPublished?: (ids: readonly string[]) => Promise<void>) {
   const trees = join(temporaryFolder(), 'trees')
+  mkdirSync(trees)
   const uploads = new Uploads({
     trees: () => trees,
     events: () => undefined,
