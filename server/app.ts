@@ -7,7 +7,6 @@ import { heldText } from './core/guest/doubt.ts'
 import { EventBus } from './events/bus.ts'
 import { createMetrics } from './events/metrics.ts'
 import { notesOf } from './events/notes.ts'
-import { cleanPath } from './files/path.ts'
 import type { FileSource } from './files/source.ts'
 import { neighbourMac } from './host/neighbours.ts'
 import { MirrorRunner } from './intake/mirror/mirror-runner.ts'
@@ -15,6 +14,7 @@ import { Uploads } from './intake/uploads/uploads.ts'
 import { listenerMakers } from './listeners.ts'
 import { Machines } from './machines/machines.ts'
 import { networkBoot } from './machines/network-boot.ts'
+import { loaderFinder } from './namespace/host-loaders.ts'
 import { createAnswers, createNamespace } from './namespace/namespace.ts'
 import { RunningServices, type ServiceLine } from './protocols/running-services.ts'
 import type { AdminToken } from './store/admin-token.ts'
@@ -69,7 +69,7 @@ export function createApp({ version, newStore, renderer: lent, ...catalogOptions
   const source = createNamespace(parts)
   const decideNetworkBoot = networkBoot({
     ...parts,
-    fileExists: async (urlPath, who) => (await source.stat(cleanPath(urlPath), who))?.kind === 'file',
+    loaderExists: loaderFinder(source, () => config().paths.tftpboot),
   })
   const uploads = new Uploads({
     trees: () => config().paths.trees,

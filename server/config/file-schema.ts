@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { archiveDistros } from '../core/distro/cd-initrd.ts'
-import { loaderPreferences } from '../core/loader/loaders.ts'
+import { loaderOrigins, loaderPreferences } from '../core/loader/loaders.ts'
 import { canonicalIp } from '../core/net/address.ts'
 import { canonicalMac } from '../core/net/mac.ts'
 import { canonicalNetwork } from '../core/net/network.ts'
@@ -160,6 +160,7 @@ const settings = {
   source: oneOf(installSources).optional(),
   retry: flag.optional(),
   loader: loader.optional(),
+  'loader-from': oneOf(loaderOrigins).optional(),
 }
 
 /** Linux takes at most 15 bytes (IFNAMSIZ), without blanks and slashes. */

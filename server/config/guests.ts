@@ -91,6 +91,7 @@ function ownSettings(written: ProfileInFile | GuestInFile, path: YamlPath, view:
   const optional = <T>(value: T | undefined, key: string) =>
     value === undefined ? undefined : sourced(value, key)
   const { tree, template, args = [], vars = {}, virt = {}, source, retry, loader } = written
+  const { 'loader-from': loaderFrom } = written
   for (const key of Object.keys(vars)) warnVarName(key, path, view)
   return {
     ...defined({
@@ -100,6 +101,7 @@ function ownSettings(written: ProfileInFile | GuestInFile, path: YamlPath, view:
       source: optional(source, 'source'),
       retry: optional(retry, 'retry'),
       loader: optional(loader, 'loader'),
+      loaderFrom: optional(loaderFrom, 'loader-from'),
     }),
     args: args.map((arg, i) => sourced(arg, 'args', i)),
     vars: Object.fromEntries(

@@ -25,12 +25,12 @@ export interface NetworkBootParts {
   readonly snapshot: () => Snapshot
   readonly services: () => OpenServices
   readonly machines: Pick<Machines, 'learnNames' | 'askedByDhcp' | 'loaders' | 'stateOf'>
-  /** Whether the namespace has a file: a loader is offered only when it can be fetched. */
-  readonly fileExists: (urlPath: string, who: Requester) => Promise<boolean>
+  /** Whether a loader can be fetched: only then it is offered. */
+  readonly loaderExists: (loader: LoaderCandidate, who: Requester) => Promise<boolean>
 }
 
 /** What the choice of a loader needs of them. */
-export interface LoaderParts extends Pick<NetworkBootParts, 'services' | 'fileExists'> {
+export interface LoaderParts extends Pick<NetworkBootParts, 'services' | 'loaderExists'> {
   readonly machines: {
     readonly loaders: Pick<Machines['loaders'], 'history' | 'lastBasis'>
     readonly stateOf: Machines['stateOf']
@@ -109,7 +109,7 @@ async function chooseLoader(
     address: request.clientAddress,
     localAddress: request.serverAddress,
   }
-  const loader = await firstAvailable(candidatesFor(parts, request, machine), who, parts.fileExists)
+  const loader = await firstAvailable(candidatesFor(parts, request, machine), who, parts.loaderExists)
   const reach = reachOf(snapshot, parts.services(), who)
   return decideOffer({ ...reach, firmware, ...defined({ loader }) })
 }
@@ -143,21 +143,23 @@ function candidatesFor(
   { firmware, guest, snapshot }: AskingMachine,
 ): readonly LoaderCandidate[] {
   const preference = guest?.settings.loader?.value ?? snapshot.config.dhcp.loader
+  const origin = guest?.settings.loaderFrom?.value
   // Without the client's address: at port 67 a machine has none yet.
   const selection = guest && selectForGuest(guest, snapshot.trees, machines.stateOf(guest.name))
   const treeId = selection?.found ? selection.tree.id : undefined
-  if (mac === undefined) return loaderCandidates({ firmware, preference, ...defined({ treeId }) })
+  const wanted = { firmware, preference, ...defined({ treeId, origin }) }
+  if (mac === undefined) return loaderCandidates(wanted)
   // `lastBasis` is what the offer rested on, so the choice is the same again.
   const history = isFollowUp ? machines.loaders.lastBasis(mac) : machines.loaders.history(mac, xid)
-  return loaderCandidates({ firmware, preference, ...defined({ treeId }), ...history })
+  return loaderCandidates({ ...wanted, ...history })
 }
 
 async function firstAvailable(
   candidates: readonly LoaderCandidate[],
   who: Requester,
-  fileExists: NetworkBootParts['fileExists'],
+  loaderExists: NetworkBootParts['loaderExists'],
 ): Promise<LoaderCandidate | undefined> {
-  for (const candidate of candidates) if (await fileExists(candidate.urlPath, who)) return candidate
+  for (const candidate of candidates) if (await loaderExists(candidate, who)) return candidate
   return undefined
 }
 

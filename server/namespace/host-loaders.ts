@@ -1,6 +1,7 @@
 import { realpath } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import type { Snapshot } from '../catalog/snapshot.ts'
+import type { LoaderCandidate } from '../core/loader/choice.ts'
 import { type LoaderFile, loaderFiles, treeLoaderPlaces } from '../core/loader/files.ts'
 import type { Requester } from '../core/net/requester.ts'
 import type { Tree } from '../core/tree/tree.ts'
@@ -19,6 +20,20 @@ export async function hostPlace(file: LoaderFile): Promise<string | undefined> {
     if (real !== undefined) return real
   }
   return undefined
+}
+
+/**
+ * Makes the function that says whether a loader can be fetched from `source`. Below `/` the operator's files and those
+ * of the host have the same names.
+ */
+export function loaderFinder(
+  source: FileSource,
+  tftpboot: () => string,
+): (loader: LoaderCandidate, who: Requester) => Promise<boolean> {
+  return async ({ urlPath, origin }, who) => {
+    const from = origin === 'tftpboot' ? diskSource(tftpboot()) : source
+    return (await from.stat(cleanPath(urlPath), who))?.kind === 'file'
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
 import type { OpenServices } from '../core/boot/urls.ts'
 import type { Guest } from '../core/guest/guest.ts'
+import { hostLoaderFolder, treeLoaderFolder } from '../core/loader/files.ts'
 import { type DiskOptions, diskSource } from '../files/disk.ts'
 import { withoutFolder } from '../files/hidden.ts'
 import { cleanPath, rootPath } from '../files/path.ts'
@@ -77,7 +78,12 @@ export function namespaceMounts(parts: NamespaceParts): readonly Mount[] {
       why: "boot loaders from the host's own packages, each under a fixed name",
     },
     {
-      at: cleanPath('/boot/loader'),
+      at: cleanPath(hostLoaderFolder),
+      source: hostLoadersSource(),
+      why: "boot loaders from the host's own packages alone, for loader-from: host",
+    },
+    {
+      at: cleanPath(treeLoaderFolder),
       source: treeLoadersSource(snapshot, trees),
       why: 'the signed loaders of each tree; before /boot, because a guest may have any name',
     },

@@ -9,7 +9,7 @@ import { defined } from '../../server/core/defined.ts'
 import { createGuestIndex } from '../../server/core/guest/match.ts'
 import { parseBootPath } from '../../server/core/loader/boot-path.ts'
 import type { LoaderFile } from '../../server/core/loader/files.ts'
-import type { LoaderPreference } from '../../server/core/loader/loaders.ts'
+import type { LoaderOrigin, LoaderPreference } from '../../server/core/loader/loaders.ts'
 import type { NetworkReply } from '../../server/core/loader/network-offer.ts'
 import { memorySource } from '../../server/files/memory.ts'
 import { cleanPath } from '../../server/files/path.ts'
@@ -35,6 +35,9 @@ interface Setting {
   readonly unknown?: 'menu' | 'local' | 'ignore'
   readonly loader?: LoaderPreference
   readonly guestLoader?: LoaderPreference
+  readonly guestLoaderFrom?: LoaderOrigin
+  /** Those of `files` that lie in tftpboot. */
+  readonly tftpboot?: readonly string[]
   readonly url?: string
   /** Address -> MAC. */
   readonly neighbours?: Readonly<Record<string, string>>
@@ -45,13 +48,14 @@ function snapshotOf({
   unknown = 'menu',
   loader = 'auto',
   guestLoader,
+  guestLoaderFrom,
   url,
 }: Setting): Snapshot {
   const { config } = parse('')
   const plain = makeGuest('web01', { macs: [mac], tree: fedora40 })
-  const guest = guestLoader
-    ? { ...plain, settings: { ...plain.settings, loader: { value: guestLoader, from: 'here' } } }
-    : plain
+  const said = <T>(value: T | undefined) => (value === undefined ? undefined : { value, from: 'here' })
+  const wanted = defined({ loader: said(guestLoader), loaderFrom: said(guestLoaderFrom) })
+  const guest = { ...plain, settings: { ...plain.settings, ...wanted } }
   const byUuid = makeGuest('db01', { macs: [], uuid, tree: fedora40 })
   return {
     generation: 1,
@@ -74,7 +78,7 @@ type DhcpPort = 67 | 4011
 
 /** Asks at port 67 like a machine that starts anew each time. */
 function machineRoom(setting: Setting = {}) {
-  const { files = allLoaders, services = here, neighbours = {} } = setting
+  const { files = allLoaders, services = here, tftpboot = [], neighbours = {} } = setting
   const snapshot = snapshotOf(setting)
   const source = memorySource(Object.fromEntries(files.map((name) => [`/${name}`, 'loader'])))
   const seen: [ClientFacts, string][] = []
@@ -88,7 +92,9 @@ function machineRoom(setting: Setting = {}) {
     snapshot: () => snapshot,
     services: () => services,
     machines,
-    fileExists: async (urlPath, who) => (await source.stat(cleanPath(urlPath), who))?.kind === 'file',
+    loaderExists: async ({ urlPath, origin }, who) =>
+      (origin !== 'tftpboot' || tftpboot.includes(urlPath.slice(1))) &&
+      (await source.stat(cleanPath(urlPath), who))?.kind === 'file',
   })
   /** A loader was sent the configuration at this path. */
   const fetched = (path: string): void => {
@@ -194,6 +200,21 @@ describe('what each client is offered', () => {
   test('the chain of the guest’s own tree before the host’s', async () => {
     const own = `boot/loader/${fedora40.id}/shimx64.efi`
     expect(await machineRoom({ files: [...allLoaders, own], loader: 'grub' }).fileFor(clients.uefi)).toBe(own)
+  })
+
+  test('the loader of the operator before that chain, and the same once more on port 4011', async () => {
+    const own = `boot/loader/${fedora40.id}/shimx64.efi`
+    const setting = { files: [...allLoaders, own], tftpboot: ['shimx64.efi'], loader: 'grub' } as const
+    const { ask, fileFor } = machineRoom({ ...setting, guestLoaderFrom: 'tftpboot' })
+    expect(await fileFor(clients.uefi)).toBe('shimx64.efi')
+    expect(await fileFor(clients.uefi, 4011)).toBe('shimx64.efi')
+    expect(await ask(clients.uefi)).toMatchObject({ why: 'loader: grub; loader-from: tftpboot' })
+    // Nothing of the operator's: what there is, with the reason.
+    const none = machineRoom({ ...setting, tftpboot: [], guestLoaderFrom: 'tftpboot' })
+    expect(await none.ask(clients.uefi)).toMatchObject({
+      offer: { bootFile: own },
+      why: expect.stringMatching('loader-from: tftpboot has none that would do'),
+    })
   })
 })
 

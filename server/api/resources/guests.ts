@@ -6,11 +6,11 @@ import type { Guest } from '../../core/guest/guest.ts'
 import type { GuestState } from '../../core/guest/state.ts'
 import type { Requester } from '../../core/net/requester.ts'
 import { diskSource } from '../../files/disk.ts'
-import { cleanPath } from '../../files/path.ts'
 import { planFor } from '../../machines/decide.ts'
 import { knownOfMachine } from '../../machines/explain-machine.ts'
 import type { Order } from '../../machines/history.ts'
 import { handWrittenFor } from '../../namespace/hand-written.ts'
+import { loaderFinder } from '../../namespace/host-loaders.ts'
 import { loaderOptions, planAs } from '../../namespace/render-boot.ts'
 import { formatContentType, renderPlan } from '../../render/render.ts'
 import { format } from '../input.ts'
@@ -72,7 +72,7 @@ export async function explain({ params, who }: GuestCall, context: ApiContext): 
       serverAddress: who.localAddress ?? '',
       services,
       machines,
-      fileExists: async (urlPath, asker) => (await source.stat(cleanPath(urlPath), asker))?.kind === 'file',
+      loaderExists: loaderFinder(source, () => current.config.paths.tftpboot),
     },
   )
   const known = { ...shown, handWritten }

@@ -8,6 +8,7 @@ import { whyNoWitness } from '../../store/witness.ts'
 import { lintTemplates } from '../../templates/lint.ts'
 import type { TemplateRenderer } from '../../templates/renderer.ts'
 import { answerFileProblems } from '../check-answer-files.ts'
+import { loaderProblems } from '../loader-choice.ts'
 import {
   type CommonOptions,
   configOption,
@@ -46,6 +47,7 @@ async function allProblems(
     return [
       ...snapshot.problems,
       ...witness,
+      ...(await loaderProblems(snapshot)),
       ...(await withRenderer(io, (renderer) => renderingProblems(snapshot, renderer, io.cwd))),
     ]
   } catch (error) {

@@ -10,6 +10,7 @@ import { cleanPath } from '../../files/path.ts'
 import { knownOfMachine } from '../../machines/explain-machine.ts'
 import { LoaderMemory } from '../../machines/loader-memory.ts'
 import { handWrittenFor } from '../../namespace/hand-written.ts'
+import { loaderFinder } from '../../namespace/host-loaders.ts'
 import { explainPath, type PathExplanation } from '../../namespace/mounts.ts'
 import { createNamespace, namespaceMounts } from '../../namespace/namespace.ts'
 import { cliNamespaceParts, inputsForGuest } from '../answers.ts'
@@ -93,7 +94,7 @@ function shownBy(
       serverAddress,
       services: parts.services,
       machines: { loaders: new LoaderMemory(), stateOf: past.stateOf },
-      fileExists: async (urlPath, who) => (await namespace.stat(cleanPath(urlPath), who))?.kind === 'file',
+      loaderExists: loaderFinder(namespace, () => snapshot.config.paths.tftpboot),
     })
   })
 }

@@ -113,7 +113,7 @@ function stateFrom(guest: Guest, state: GuestState | undefined): string {
 
 /** Of a variable only the name is shown: it may be a password, and the API tells this to anyone. */
 function settings({ settings }: Guest): Explanation[] {
-  const { template, source, virt, retry, loader, vars } = settings
+  const { template, source, virt, retry, loader, loaderFrom, vars } = settings
   const line = (what: string, { value, from }: Sourced<string | number | boolean>): Explanation => ({
     what,
     value: String(value),
@@ -126,6 +126,7 @@ function settings({ settings }: Guest): Explanation[] {
     ...Object.entries(shape).map(([key, set]) => line(`virt.${key}`, set)),
     line('retry', retry),
     ...(loader ? [line('loader wanted', loader)] : []),
+    ...(loaderFrom ? [line('loader-from', loaderFrom)] : []),
     template
       ? line('template', template)
       : { what: 'template', value: 'none', from: 'no guest or profile setting: the installer will ask' },

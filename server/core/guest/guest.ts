@@ -1,4 +1,4 @@
-import type { LoaderPreference } from '../loader/loaders.ts'
+import type { LoaderOrigin, LoaderPreference } from '../loader/loaders.ts'
 import type { InstallSource } from '../services.ts'
 
 /** A value and the place that set it, to answer "why did this guest get that?". */
@@ -54,6 +54,8 @@ export interface Settings {
   readonly retry: Sourced<boolean>
   /** Absent: `dhcp.loader` of config.yaml counts. */
   readonly loader?: Sourced<LoaderPreference>
+  /** Absent: each loader from where it is best, see `loaderCandidates`. */
+  readonly loaderFrom?: Sourced<LoaderOrigin>
 }
 
 export interface Guest {

@@ -32,10 +32,11 @@ export function resolveSettings(layers: readonly OwnSettings[]): Resolution {
   const tree = nearest(layers, (layer) => layer.tree)
   const template = nearest(layers, (layer) => layer.template)
   const loader = nearest(layers, (layer) => layer.loader)
+  const loaderFrom = nearest(layers, (layer) => layer.loaderFrom)
   return {
     idleRemovals,
     settings: {
-      ...defined({ tree, template, loader }),
+      ...defined({ tree, template, loader, loaderFrom }),
       args,
       vars,
       virt: resolveVirt(layers),

@@ -171,7 +171,16 @@ export function treeLoaderPlaces(name: string, kernelFolder: string): readonly s
   return []
 }
 
+/**
+ * The folder with the loaders of the host alone: below `/` those of the operator hide the ones of the same name. No
+ * tree has this id, because the scanner passes over folders whose name begins with a dot.
+ */
+export const hostLoaderFolder = '/boot/loader/.host'
+
+/** The folder with the signed chains of trees. */
+export const treeLoaderFolder = '/boot/loader'
+
 /** The path at which a file of a tree's signed chain is served. */
 export function treeChainPath(treeId: string, file: string): string {
-  return `/boot/loader/${treeId}/${file}`
+  return `${treeLoaderFolder}/${treeId}/${file}`
 }

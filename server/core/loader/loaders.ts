@@ -76,3 +76,11 @@ export function loaderOfConfigFile(name: string): LoaderKind | undefined {
 export type LoaderPreference = 'auto' | LoaderKind
 
 export const loaderPreferences: readonly LoaderPreference[] = ['auto', ...loaderKinds]
+
+/**
+ * Whose loaders a machine is sent first (`loader-from:`). `tree`: the signed chain of its own tree. `tftpboot`: what
+ * the operator put there. `host`: what packages of this host bring.
+ */
+export const loaderOrigins = ['tree', 'tftpboot', 'host'] as const
+
+export type LoaderOrigin = (typeof loaderOrigins)[number]

@@ -47,6 +47,7 @@ test('the nearest value wins, vars and virt key by key, and each keeps its origi
       virt: { memory: say(1024, 'root'), disk: say(9, 'root') },
       retry: say(true, 'root'),
       loader: say('grub', 'root'),
+      loaderFrom: say('host', 'root'),
     }),
     layer({
       tree: say({ version: '41' }, 'guest'),
@@ -61,6 +62,7 @@ test('the nearest value wins, vars and virt key by key, and each keeps its origi
   expect(settings.virt.vcpus.from).toBe('default')
   expect(settings.retry).toEqual(say(false, 'guest'))
   expect(settings.loader).toEqual(say('grub', 'root'))
+  expect(settings.loaderFrom).toEqual(say('host', 'root'))
 })
 
 describe('the order of profiles', () => {

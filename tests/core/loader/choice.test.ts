@@ -67,6 +67,60 @@ describe('which loader each firmware is sent, best first', () => {
     expect(last).toMatchObject({ kind: 'ipxe', why: expect.stringMatching(stating('grub', 'missing')) })
   })
 
+  describe('loader-from', () => {
+    const tree = '/boot/loader/fedora/40/shimx64.efi'
+    const treeId = 'fedora/40'
+    /** Path and origin of those that come from the chosen place. */
+    const chosen = (firmware: Firmware, more: Partial<LoaderChoiceInputs>) =>
+      loaderCandidates({ firmware, preference: 'auto', treeId, ...more })
+        .filter(({ origin }) => origin !== undefined)
+        .map(({ urlPath, origin }) => `${origin} ${urlPath}`)
+
+    test('puts the chosen place before all others, and leaves the others for when it has nothing', () => {
+      expect(places('uefi-x64', { treeId, origin: 'tree' })[0]).toBe(tree)
+      expect(chosen('uefi-x64', { origin: 'tftpboot' })).toEqual([
+        'tftpboot /snponly.efi',
+        'tftpboot /ipxe.efi',
+        'tftpboot /shimx64.efi',
+        'tftpboot /grubx64.efi',
+      ])
+      expect(chosen('uefi-x64', { origin: 'host' })[0]).toBe('host /boot/loader/.host/snponly.efi')
+      const without = places('uefi-x64', { treeId })
+      for (const origin of ['tree', 'tftpboot', 'host'] as const)
+        expect(places('uefi-x64', { treeId, origin }).slice(-without.length)).toEqual(without)
+    })
+
+    test('keeps to the kind of loader that is asked for', () => {
+      const grub = { preference: 'grub', treeId } as const
+      expect(chosen('uefi-x64', { ...grub, origin: 'tftpboot' })).toEqual([
+        'tftpboot /shimx64.efi',
+        'tftpboot /grubx64.efi',
+      ])
+      // The tree's GRUB comes before another loader of the operator's.
+      expect(places('uefi-x64', { ...grub, origin: 'tftpboot' })[2]).toBe(tree)
+      expect(chosen('uefi-x64', { preference: 'ipxe', origin: 'tree' })).toEqual([])
+      expect(chosen('ipxe-bios', { preference: 'pxelinux', origin: 'host' })[0]).toBe(
+        'host /boot/loader/.host/pxelinux.0',
+      )
+      expect(chosen('ipxe-bios', { origin: 'host' })).toEqual([])
+    })
+
+    test('knows no chain of a tree for BIOS and ia32, nor for a machine without a tree', () => {
+      expect(chosen('bios', { origin: 'tree' })).toEqual([])
+      expect(chosen('uefi-ia32', { origin: 'tree' })).toEqual([])
+      const [first] = loaderCandidates({ firmware: 'uefi-x64', preference: 'auto', origin: 'tree' })
+      expect(first).toMatchObject({ urlPath: '/snponly.efi', why: expect.stringMatching('tree has none') })
+    })
+
+    test('does not bring back a loader that this machine never started', () => {
+      const never = { origin: 'tftpboot', neverStarted: 'ipxe' } as const
+      expect(chosen('uefi-x64', never)[0]).toBe('tftpboot /shimx64.efi')
+      expect(places('uefi-x64', never).at(-1)).toBe('/ipxe.efi')
+      // It comes before one from elsewhere that the machine has started.
+      expect(chosen('uefi-x64', { origin: 'tree', started: 'ipxe' })[0]).toBe(`tree ${tree}`)
+    })
+  })
+
   test('the boot file name is a path for TFTP and a URL for HTTP Boot', () => {
     expect(bootFileName('uefi-x64', '/snponly.efi', 'http://h')).toBe('snponly.efi')
     expect(bootFileName('uefi-http-x64', '/snponly.efi', 'http://h:8080')).toBe('http://h:8080/snponly.efi')
