@@ -1,5 +1,5 @@
-import { copyFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { run } from '../../server/cli/demo/child.ts'
 import { type DhcpAdvice, startDnsmasq } from '../../server/cli/demo/dnsmasq.ts'
@@ -7,6 +7,7 @@ import { type Lan, makeLan } from '../../server/cli/demo/lan.ts'
 import { type MachineFirmware, startMachine } from '../../server/cli/demo/machine.ts'
 import { requireClient, requireRoot } from '../support/clients.ts'
 import { eventually } from '../support/eventually.ts'
+import { biosDisk, startWithDisk, uefiDisk, uefiDiskFiles } from '../support/lab/disk.ts'
 import { type Bench, guestImages, makeBench, startTreeboot, type Treeboot } from '../support/lab/lab.ts'
 import { labTrees, makeTree } from '../support/lab/trees.ts'
 
@@ -29,6 +30,8 @@ interface Loader {
   readonly advice: (treeboot: Treeboot) => DhcpAdvice
   /** What the loader's screen shows before it asks again. */
   readonly again: RegExp
+  /** Lines for the configuration of dnsmasq. */
+  readonly dhcp?: string
 }
 
 const byTftp = (bootFile: string) => () => ({ bootFile, nextServer: '192.0.2.1' })
@@ -66,7 +69,9 @@ const loaders = {
       'ldlinux.c32': '/usr/lib/syslinux/modules/bios/ldlinux.c32',
     },
     advice: byTftp('pxelinux.0'),
-    again: /./,
+    // It restarts the machine: after five seconds, as the DHCP server says here, and not after five minutes.
+    again: /wait for reset/,
+    dhcp: 'dhcp-option-force=208,f1:00:74:7e\ndhcp-option-force=211,5i\n',
   },
 } satisfies Record<string, Loader>
 
@@ -79,9 +84,44 @@ const cases: readonly (readonly [keyof typeof loaders, 'SIGKILL' | 'SIGTERM', 'a
   ['GRUB under UEFI', 'SIGKILL', 'every'],
   ['GRUB under UEFI', 'SIGTERM', 'every'],
   ['PXELINUX', 'SIGTERM', 'always'],
+  ['PXELINUX', 'SIGKILL', 'every'],
 ]
 
-describe('treeboot ends while a machine loads its kernel, and is started again', () => {
+/** `config` is ours below `/boot/web01/`; at `file` the loader reads it as one of the operator's. */
+interface End {
+  readonly name: keyof typeof loaders
+  readonly config: string
+  readonly file: string
+  /** Makes it give up soon. */
+  readonly hasten: (text: string) => string
+  readonly when: 'always' | 'every'
+}
+
+const ends: readonly End[] = [
+  {
+    name: 'iPXE under BIOS',
+    config: 'ipxe',
+    file: 'boot.ipxe',
+    hasten: (text) => text.replace('} 256 &&', '} 4 &&'),
+    when: 'every',
+  },
+  {
+    name: 'GRUB under UEFI',
+    config: 'grub.cfg',
+    file: 'grub/grub.cfg',
+    hasten: (text) => `set treeboot_pause=128\n${text}`,
+    when: 'every',
+  },
+  {
+    name: 'PXELINUX',
+    config: 'pxelinux.cfg',
+    file: 'pxelinux.cfg/01-52-54-00-aa-bb-01',
+    hasten: (text) => text,
+    when: 'always',
+  },
+]
+
+describe('a machine whose download fails', () => {
   let bench: Bench
 
   beforeEach(() => {
@@ -91,7 +131,7 @@ describe('treeboot ends while a machine loads its kernel, and is started again',
     return () => bench.undo.unwind()
   })
 
-  async function makeWorld({ files, advice }: Loader) {
+  async function makeWorld({ files, advice, dhcp = '' }: Loader) {
     const tree = makeTree(join(bench.folder, 'trees'), 'fedora', await guestImages())
     writeFileSync(join(bench.folder, 'templates/small.ks'), template)
     for (const [name, from] of Object.entries(files))
@@ -100,23 +140,24 @@ describe('treeboot ends while a machine loads its kernel, and is started again',
     const lan = makeLan(bench.undo)
     const start = () => startTreeboot(bench, { lan, config: { guests: { web01: guest } }, trees: [tree.id] })
     const treeboot = await start()
-    await startDnsmasq(bench.undo, lan.addHost('192.0.2.2'), bench.folder, advice(treeboot))
+    const configFile = join(bench.folder, 'dnsmasq.conf')
+    writeFileSync(configFile, dhcp)
+    const told = { ...advice(treeboot), configFile }
+    await startDnsmasq(bench.undo, lan.addHost('192.0.2.2'), bench.folder, told)
     return { lan, treeboot, start, kernel: `/trees/${tree.id}/${tree.kernel}` }
   }
 
   test.each(cases.filter(([, , when]) => when === 'always' || every))(
-    '%s, %s',
+    '%s, %s in the middle of its kernel: it goes on when treeboot is started again',
     async (name, signal) => {
       const loader: Loader = loaders[name]
       for (const file of Object.values(loader.files)) requireClient(file)
       const { lan, treeboot, start, kernel } = await makeWorld(loader)
       const tap = lan.addTap()
       narrow(lan, tap, 'add')
-      const machine = startMachine(
-        bench.undo,
-        { firmware: loader.firmware, mac, memory: 768, network: { tap }, folder: bench.folder },
-        lan,
-      )
+      const network = { tap }
+      const options = { firmware: loader.firmware, mac, memory: 768, network, folder: bench.folder }
+      let machine = startMachine(bench.undo, options, lan)
       await untilInKernel(lan, tap, treeboot)
       process.kill(treeboot.child.pid, signal)
       await treeboot.child.ended
@@ -127,13 +168,47 @@ describe('treeboot ends while a machine loads its kernel, and is started again',
       } else expect(sent).toEqual([])
       narrow(lan, tap, 'del')
       const again = await start()
-      if (signal === 'SIGKILL') await machine.output.waitFor(loader.again, 120_000)
+      if (signal === 'SIGKILL') await machine.output.waitFor(loader.again, 400_000)
+      if (loader.dhcp !== undefined && signal === 'SIGKILL') {
+        // QEMU ends where a machine would begin again.
+        expect(await machine.ended).toBe(0)
+        machine = startMachine(bench.undo, options, lan)
+      }
       await machine.output.waitFor(/guest post: installed/, 300_000)
       expect(await machine.ended).toBe(0)
       expect(JSON.parse(again.get('/api/v1/guests/web01')).state).toBe('installed')
       // The machine asked for its configuration again, and this was not a second installation.
       const history = again.command('guests', 'show', 'web01')
       expect(history.match(/answer file/g)).toHaveLength(1)
+    },
+    600_000,
+  )
+
+  test.each(ends.filter(({ when }) => when === 'always' || every).map((end) => [end.name, end] as const))(
+    '%s: in the end it boots its own disk, and no kernel without its initrd',
+    async (name, { config, file, hasten }) => {
+      const loader: Loader = loaders[name]
+      const files = [...Object.values(loader.files), ...Object.values(uefiDiskFiles)]
+      for (const needed of files) requireClient(needed)
+      const { lan, treeboot, kernel } = await makeWorld(loader)
+      // Our own configuration for the machine, as if its initrd had gone.
+      const url = `tftp://${lan.address}/boot/web01/${config}`
+      const ours = run(...lan.inside(['curl', '--silent', '--show-error', '--fail', url]))
+      const path = join(bench.folder, 'tftpboot', file)
+      mkdirSync(dirname(path), { recursive: true })
+      writeFileSync(path, hasten(ours.replaceAll('initrd.img', 'gone.img')))
+      const bios = loader.firmware === 'bios'
+      const disk = bios ? biosDisk(bench.folder) : uefiDisk(bench.folder)
+      const machine = startWithDisk(
+        bench,
+        { firmware: loader.firmware, mac, memory: 768, network: { tap: lan.addTap() }, folder: bench.folder },
+        disk.drive,
+        lan,
+      )
+      await machine.output.waitFor(new RegExp(disk.line), 300_000)
+      expect(machine.output.text).not.toMatch(/guest:|Kernel panic/)
+      // The kernel was loaded.
+      expect(served(treeboot, kernel)).not.toEqual([])
     },
     600_000,
   )
