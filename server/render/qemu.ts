@@ -54,7 +54,7 @@ export function renderQemu(plan: InstallPlan): string {
   if (!board)
     throw new Failure(
       'unsupported',
-      `no QEMU machine known for ${plan.tree.arch}; known are ${Object.keys(boards).join(', ')}`,
+      `no QEMU machine known for ${plan.tree.arch || 'an unknown architecture'}; known are ${Object.keys(boards).join(', ')}`,
     )
   const machine = machineOf(plan)
   const files = localImages('./', plan, machine.name)

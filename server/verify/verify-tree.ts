@@ -4,6 +4,7 @@ import { groupBy } from '../core/group-by.ts'
 import { internalRequester } from '../core/net/requester.ts'
 import { bootFiles, isPatchedByMastering } from '../core/tree/boot-files.ts'
 import { concludeTree, imagesOf } from '../core/tree/conclude.ts'
+import { foreignKernels } from '../core/tree/kernel-arch.ts'
 import type { Description, DigestAlgorithm } from '../core/tree/tree.ts'
 import { type CleanPath, cleanPath } from '../files/path.ts'
 import type { Entry } from '../files/source.ts'
@@ -76,7 +77,11 @@ export async function verifyTree(tree: TreeToVerify, options: VerifyTreeOptions)
   const description = evidence && concludeTree(evidence)
   const collected = await collectExpectedFiles(tree, description, options)
   const findings: Finding[] = [...collected.findings]
-  if (description) findings.push(...(await missingBootFiles(tree, description)))
+  if (description) {
+    findings.push(...(await missingBootFiles(tree, description)))
+    for (const { path, message } of foreignKernels(description, evidence.kernels ?? new Map()))
+      findings.push({ severity: 'error', path, message })
+  }
   const images = new Set(description ? imagesOf(description).flatMap((path) => pathBelow(at, path)) : [])
   const expectedFiles = new Map(groupBy(collected.expected, ({ path }) => [path]))
   for (const path of images) if (!expectedFiles.has(path)) expectedFiles.set(path, [])

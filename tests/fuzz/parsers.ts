@@ -10,6 +10,7 @@ import { canonicalSerial, canonicalUuid } from '../../server/core/net/uuid.ts'
 import { readDescriptors } from '../../server/core/tree/conclude.ts'
 import { descriptorFormats } from '../../server/core/tree/descriptors/formats.ts'
 import { repairTreeinfo } from '../../server/core/tree/descriptors/repair.ts'
+import { kernelArchs } from '../../server/core/tree/kernel-header.ts'
 import { cleanPath } from '../../server/files/path.ts'
 import { namesOnPage } from '../../server/intake/mirror/index-page.ts'
 import { decodePxe } from '../../server/protocols/dhcp/options/pxe-vendor.ts'
@@ -35,6 +36,7 @@ import { armourBlocks, findClearsigned } from '../../server/verify/signatures/ar
 import { Keyring } from '../../server/verify/signatures/keyring.ts'
 import { corpusOf, type Fuzzer } from '../support/fuzz.ts'
 import { fromSparseHex, walkImage } from '../support/iso/walk-image.ts'
+import { kernelHeads } from '../support/kernel-heads.ts'
 
 const text = (...seeds: string[]) => seeds.map((seed) => Buffer.from(seed))
 const bytes = (...seeds: string[]) => seeds.map((hex) => Buffer.from(hex.replaceAll(' ', ''), 'hex'))
@@ -225,6 +227,17 @@ export const fuzzers = {
     ],
     read: (input) => readYaml(input.toString('utf8')).position(['a', 0], 'value'),
     cost: 5,
+  },
+  'kernel-head': {
+    seeds: [...kernelHeads().values()].map(({ head }) => Buffer.from(head)),
+    tokens: [
+      ...['HdrS', 'MZ', 'PE\0\0', '\x7fELF', 'ARM\x64', 'RSC\x05', 'S390EP', '\0'],
+      ...bytes('ffffffff', '64aa', '6486', '0c02', '1828 6f01'),
+    ],
+    read: (input) => {
+      const archs = kernelArchs(input, input)
+      if (archs.some((arch) => arch === '')) throw new Error('an arch without a name')
+    },
   },
   'tftp-packet': {
     seeds: [

@@ -86,6 +86,10 @@ export const proofs: Readonly<Record<LimitName, Proof>> = {
     test: 'core/tree/descriptors/hostile.test.ts: a descriptor that is as large as it may be is read in a moment:',
     fuzz: 'descriptor',
   },
+  kernelHead: {
+    test: 'catalog/scan/kernel-heads.test.ts: no more than its head and the mark of s390 is read of a kernel',
+    fuzz: 'kernel-head',
+  },
   treeFolders: {
     test: 'catalog/scan/gather.test.ts: down to the sixth level',
     fuzz: counted,

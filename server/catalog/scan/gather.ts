@@ -16,6 +16,7 @@ import type { Description, TreeProblem } from '../../core/tree/tree.ts'
 import { type CleanPath, joinPath } from '../../files/path.ts'
 import { readWhole } from '../../files/read-whole.ts'
 import type { Entry, FileSource } from '../../files/source.ts'
+import { archsOfKernel } from './kernel-heads.ts'
 
 /** How many folders are listed for one tree without a complete descriptor. */
 const maxFolders = treeLimits.treeFolders.entries
@@ -144,7 +145,18 @@ class EvidenceCollector {
       problems: this.#problems,
       ...defined({ hasPackages: await this.#hasPackages(description) }),
     }
-    return description || concludeTree(evidence) ? evidence : undefined
+    const concluded = description && isComplete(description) ? description : concludeTree(evidence)
+    return concluded ? { ...evidence, kernels: await this.#readKernels(concluded) } : undefined
+  }
+
+  /** What the headers of a tree's kernels say. Kernels that several platforms share are read once. */
+  async #readKernels({ platforms }: Description): Promise<ReadonlyMap<string, readonly string[]>> {
+    const kernels = new Map<string, readonly string[]>()
+    for (const path of new Set(Object.values(platforms).map(({ kernel }) => kernel))) {
+      const entry = path === undefined ? undefined : this.#files.get(path)
+      if (path !== undefined && entry) kernels.set(path, await archsOfKernel(entry))
+    }
+    return kernels
   }
 
   /** Whether the tree may have packages; undefined where a descriptor names repositories. */

@@ -3,6 +3,7 @@ import { join, relative } from 'node:path'
 import { failureKind } from '../../core/failure.ts'
 import { bootFiles } from '../../core/tree/boot-files.ts'
 import { concludeTree, imagesOf, type TreeEvidence } from '../../core/tree/conclude.ts'
+import { type ForeignKernel, foreignKernels } from '../../core/tree/kernel-arch.ts'
 import type { Description, Release } from '../../core/tree/tree.ts'
 import { ListingSource, type Look, type Stamp, sameStamp, stampAgain } from '../../files/listing-source.ts'
 import { cleanPath, rootPath } from '../../files/path.ts'
@@ -28,6 +29,8 @@ export interface TreeReading {
    * files.
    */
   readonly namedBy?: string
+  /** Kernels that are for another architecture than the tree says. */
+  readonly foreign: readonly ForeignKernel[]
   /** Everything that the look saw: while all of it is the same, another look would give the same result. */
   readonly seen: readonly Stamp[]
   /** The record of a tree that treeboot published: such a tree was verified before anyone could see it. */
@@ -122,6 +125,7 @@ async function readImage(
       description: unknownTree,
       diskPath: location.diskPath,
       files: new Map(),
+      foreign: [],
       seen: [look.image],
       image: { name, missingBytes },
     }
@@ -157,6 +161,7 @@ async function lookAt(location: TreeLocation, source: Look): Promise<TreeReading
     description,
     diskPath: location.diskPath,
     files,
+    foreign: foreignKernels(description, evidence.kernels ?? new Map()),
     ...(namedBy !== undefined && { namedBy }),
     seen: [...(await source.seen()).values()],
   }

@@ -176,6 +176,7 @@ export class TrackedTree {
       lastChangeMs: this.#lastChangeMs,
       missing: missingFiles(this.#reading),
       unreadable: this.#unreadable,
+      foreign: foreignOfMain(this.#reading),
       unverified: [],
       damaged: [],
       moving: this.#lastChanged,
@@ -231,7 +232,11 @@ export function treeOf(
   unverified: readonly string[] = [],
 ): Tree {
   const { description, files } = reading
-  const { platforms, problems } = dropMissingPlatforms(description, (path) => isMissing(reading, path))
+  const { platforms, problems } = dropMissingPlatforms(
+    description,
+    (path) => isMissing(reading, path),
+    reading.foreign,
+  )
   const sizes: Record<string, number> = {}
   let modifiedMs = 0
   for (const [path, stamp] of files) {
@@ -257,6 +262,12 @@ export function treeOf(
     modifiedMs,
     problems: [...description.problems, ...problems, ...treeProblems(reading, verdict)],
   })
+}
+
+/** What is wrong with the kernel of the main platform: without it the tree boots nothing. */
+function foreignOfMain({ description, foreign }: TreeReading): string[] {
+  const main = mainPlatform(description)
+  return foreign.filter(({ platform }) => platform === main).map(({ path, message }) => `${path} ${message}`)
 }
 
 function treeProblems(reading: TreeReading, verdict: TreeVerdict): TreeProblem[] {

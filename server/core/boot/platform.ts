@@ -33,7 +33,7 @@ export function choosePlatform(tree: Tree, virt: VirtType, arch = tree.arch): Pl
     )
   }
   return (
-    complete(tree, own, `the platform of ${arch}`) ??
+    complete(tree, own, `the platform of ${arch || 'an unknown arch'}`) ??
     none(tree, `no kernel and initrd for ${arch || 'its arch'} in ${tree.id}`)
   )
 }

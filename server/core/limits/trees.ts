@@ -1,4 +1,4 @@
-import { type Limit, MiB } from './limit.ts'
+import { KiB, type Limit, MiB } from './limit.ts'
 
 const from = 'tree'
 
@@ -30,6 +30,13 @@ export const treeLimits = {
     from,
     bytes: 400,
     beyond: 'the rest of the line is ignored',
+  },
+  /** The version of a bzImage is in its first sectors, of which it has at most 64 with 512 bytes each. */
+  kernelHead: {
+    what: 'head of a kernel, from which its architecture is read; of a compressed one, what its first KiB holds',
+    from,
+    bytes: 32 * KiB,
+    beyond: 'the rest is not looked at',
   },
   /** `current/images/netboot/debian-installer/amd64` of Debian has six levels with the tree's own. */
   treeFolders: {

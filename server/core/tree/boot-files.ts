@@ -1,3 +1,4 @@
+import type { ForeignKernel } from './kernel-arch.ts'
 import type { Description, PlatformImages, TreeProblem } from './tree.ts'
 
 /** Which files a boot needs. All paths are relative to the tree. */
@@ -47,24 +48,27 @@ export function bootFiles(description: Pick<Description, 'arch' | 'platforms' | 
 }
 
 /**
- * Removes the platforms whose kernel or initrd is missing from a description, so that no guest is sent to a
- * missing file. Trimmed mirrors often lack `images/xen/` while `.treeinfo` still names it. The main platform
- * stays: a missing file of it makes the whole tree broken, and people want to see its name.
+ * Removes the platforms whose kernel or initrd is missing from a description, or whose kernel is for another
+ * architecture, so that no guest is sent there. Trimmed mirrors often lack `images/xen/` while `.treeinfo` still names
+ * it. The main platform stays: such a file of it makes the whole tree broken, and people want to see its name.
  */
 export function dropMissingPlatforms(
   description: Pick<Description, 'arch' | 'platforms'>,
   isMissing: (path: string) => boolean,
+  foreign: readonly ForeignKernel[] = [],
 ): { readonly platforms: Description['platforms']; readonly problems: readonly TreeProblem[] } {
   const main = mainPlatform(description)
   const platforms: Record<string, PlatformImages> = {}
   const problems: TreeProblem[] = []
   for (const [name, images] of Object.entries(description.platforms)) {
     const missing = [images.kernel, images.initrd].filter((path) => path !== undefined && isMissing(path))
-    if (name === main || missing.length === 0) platforms[name] = images
-    else
-      problems.push({
-        message: `platform ${name} is not offered: ${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing`,
-      })
+    const other = foreign.find(({ platform }) => platform === name)
+    const why =
+      missing.length === 0
+        ? other && `${other.path} ${other.message}`
+        : `${missing.join(' and ')} ${missing.length === 1 ? 'is' : 'are'} missing`
+    if (name === main || why === undefined) platforms[name] = images
+    else problems.push({ message: `platform ${name} is not offered: ${why}` })
   }
   return { platforms, problems }
 }

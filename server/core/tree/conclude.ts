@@ -6,6 +6,7 @@ import { bootImagesIn, stage2In } from '../distro/layouts.ts'
 import { archIn, isKnownArch, sameArch, withoutArchs } from './arch.ts'
 import { tryReadDescriptor } from './descriptors/descriptor.ts'
 import { descriptorFormats } from './descriptors/formats.ts'
+import { archByKernel, foreignKernels } from './kernel-arch.ts'
 import type { Description, PlatformImages, TreeProblem } from './tree.ts'
 import { codenameOf, versionOfCodename } from './version.ts'
 
@@ -24,6 +25,8 @@ export interface TreeEvidence {
    * image that is absent here is missing.
    */
   readonly sizes: ReadonlyMap<string, number>
+  /** Path of a kernel -> the architectures that its header leaves possible, see `kernelArchs`. */
+  readonly kernels?: ReadonlyMap<string, readonly string[]>
   /** Newest modification among the descriptors and images. */
   readonly modifiedMs: number
   /** Whether the tree's own folder has one that `isPackageFolder` names; absent where nobody looked. */
@@ -127,19 +130,22 @@ function withImages(description: Description, fromFiles: Description): Descripti
 
 /** A description from the files alone: from kernels and initrds in the places of a known layout. */
 function describeFiles(evidence: TreeEvidence, describedArch: string): Description | undefined {
-  const arch = describedArch || (archIn(evidence.name) ?? '')
   const paths = [...evidence.sizes.keys()]
+  const { arch, problem } = archByKernel({
+    told: describedArch,
+    hint: archIn(evidence.name) ?? '',
+    paths,
+    kernels: evidence.kernels ?? new Map(),
+  })
   const images = bootImagesIn(paths, arch)
   const platforms = new Map(Object.entries(images.platforms))
   if (platforms.size === 0) return undefined
   const own = ownArch(platforms, arch || images.arch)
-  const problems: TreeProblem[] = []
+  const problems: TreeProblem[] = problem === undefined ? [] : [{ message: problem }]
   const nameless = platforms.get('') // the pair whose path tells no platform
   if (nameless) {
     platforms.delete('')
     platforms.set(own, nameless)
-    if (arch === '' && images.arch === '')
-      problems.push({ message: `no file or name tells the arch; taken as ${own}` })
   }
   const stage2 = stage2In(paths)
   const name = withoutArchs(evidence.name)
@@ -161,7 +167,7 @@ function describeFiles(evidence: TreeEvidence, describedArch: string): Descripti
 
 function ownArch(platforms: ReadonlyMap<string, PlatformImages>, wanted: string): string {
   if (wanted !== '') return wanted
-  return [...platforms.keys()].find(isKnownArch) ?? 'x86_64'
+  return [...platforms.keys()].find(isKnownArch) ?? ''
 }
 
 /** A distribution and version in the path of a tree, without its architecture: `fedora/40`, `alma-9.4`. */
@@ -204,6 +210,8 @@ function withFindings(description: Description, evidence: TreeEvidence): Descrip
     : undefined
   if (!own?.kernel || !own.initrd)
     problems.push({ message: `no kernel and initrd found for ${description.arch || 'any arch'}` })
+  for (const { path, message } of foreignKernels(description, evidence.kernels ?? new Map()))
+    problems.push({ file: path, message })
   for (const path of imagesOf(description)) {
     const size = evidence.sizes.get(path)
     if (size === undefined) problems.push({ message: `${path} is named, but missing` })

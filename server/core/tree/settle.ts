@@ -16,6 +16,8 @@ export interface SettleFacts {
   readonly missing: readonly string[]
   /** Boot files that are there, and that this process may not open. */
   readonly unreadable: readonly string[]
+  /** What is wrong with a kernel that is for another architecture than the tree, `path message`. */
+  readonly foreign?: readonly string[]
   /** Files whose digest is in the descriptor and was not checked yet. */
   readonly unverified: readonly string[]
   readonly damaged: readonly DamagedFile[]
@@ -90,6 +92,8 @@ export function judgeTree(facts: SettleFacts, times: SettleTimes): TreeVerdict {
         (path) => `${path} cannot be read by this user: change its mode or owner`,
       ),
     }
+  if (facts.foreign !== undefined && facts.foreign.length > 0)
+    return { state: 'broken', reasons: facts.foreign }
   if (facts.damaged.length > 0) return { state: 'broken', reasons: facts.damaged.map(damageReason) }
   if (facts.unverified.length > 0)
     return { state: 'verifying', reasons: [`checking the digest of ${facts.unverified.join(', ')}`] }

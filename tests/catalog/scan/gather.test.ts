@@ -245,7 +245,7 @@ const layouts: [name: string, files: Files, path: string, expected: string][] = 
     'a kernel and an initrd and nothing else',
     { vmlinuz: 'k', 'initrd.img': 'i' },
     'lab/rescue',
-    'other  x86_64 vmlinuz initrd.img',
+    'other   vmlinuz initrd.img',
   ],
 ]
 

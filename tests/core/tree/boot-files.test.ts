@@ -65,6 +65,16 @@ describe('platforms whose images are missing', () => {
     ])
   })
 
+  test('and those whose kernel is for another machine', () => {
+    const message = 'is a kernel for aarch64, and the tree says x86_64'
+    const foreign = [{ platform: 'xen', path: 'images/xen/vmlinuz', message }]
+    const { platforms, problems } = dropMissingPlatforms(tree, () => false, foreign)
+    expect(Object.keys(platforms)).toEqual(['x86_64'])
+    expect(problems).toEqual([{ message: `platform xen is not offered: images/xen/vmlinuz ${message}` }])
+    const main = [{ platform: 'x86_64', path: 'images/pxeboot/vmlinuz', message }]
+    expect(Object.keys(dropMissingPlatforms(tree, () => false, main).platforms)).toEqual(['xen', 'x86_64'])
+  })
+
   test('an initrd that no descriptor names is not missing', () => {
     const xen = { kernel: 'images/xen/vmlinuz', others: {} }
     const { problems } = dropMissingPlatforms({ ...tree, platforms: { ...tree.platforms, xen } }, () => true)
