@@ -13,7 +13,8 @@ import {
 } from '../../core/tree/conclude.ts'
 import { descriptorFormats, doubtfulNames, tellingNames } from '../../core/tree/descriptors/formats.ts'
 import type { Description, TreeProblem } from '../../core/tree/tree.ts'
-import { type CleanPath, joinPath } from '../../files/path.ts'
+import type { VolumeIds } from '../../core/tree/volume-ids.ts'
+import { type CleanPath, joinPath, rootPath } from '../../files/path.ts'
 import { readWhole } from '../../files/read-whole.ts'
 import type { Entry, FileSource } from '../../files/source.ts'
 import { archsOfKernel } from './kernel-heads.ts'
@@ -40,6 +41,11 @@ export function judgeFolder(names: Iterable<string>): FolderVerdict {
   return verdict
 }
 
+/** The files of a tree, or of what holds trees. A disc image also has what its volume descriptor says. */
+export interface TreeSource extends FileSource {
+  readonly volume?: VolumeIds | undefined
+}
+
 /**
  * Collects what `concludeTree` needs to judge the folder at `at`. A complete `.treeinfo` costs one stat, one
  * read and one stat for each image. The folders that may hold images are listed only in a tree without a
@@ -50,7 +56,7 @@ export function judgeFolder(names: Iterable<string>): FolderVerdict {
  * @returns undefined when nothing shows that this is a tree.
  */
 export async function gatherEvidence(
-  source: FileSource,
+  source: TreeSource,
   at: CleanPath,
   name: string = at.slice(1),
 ): Promise<TreeEvidence | undefined> {
@@ -66,7 +72,7 @@ export async function gatherEvidence(
 
 /** Collects the evidence of one tree, with few system calls. */
 class EvidenceCollector {
-  readonly #source: FileSource
+  readonly #source: TreeSource
   readonly #at: CleanPath
   readonly #name: string
   readonly #descriptors = new Map<string, Uint8Array>()
@@ -78,7 +84,7 @@ class EvidenceCollector {
   #description: Description | undefined
   #isDescriptionStale = true
 
-  constructor(source: FileSource, at: CleanPath, name: string) {
+  constructor(source: TreeSource, at: CleanPath, name: string) {
     this.#source = source
     this.#at = at
     this.#name = name
@@ -139,6 +145,8 @@ class EvidenceCollector {
     if (description) await this.#lookForImages(imagesOf(description))
     const evidence: TreeEvidence = {
       name: this.#name,
+      // It speaks of the whole disc, and not of a tree in one of its folders.
+      volume: this.#at === rootPath ? this.#source.volume : undefined,
       descriptors: this.#descriptors,
       sizes: new Map([...this.#files].map(([path, entry]) => [path, entry.size])),
       modifiedMs: this.#newestMs(),

@@ -1,5 +1,6 @@
 import { failureMessage } from '../../core/failure.ts'
 import { internalRequester } from '../../core/net/requester.ts'
+import type { VolumeIds } from '../../core/tree/volume-ids.ts'
 import { type IsoSource, isoSource } from '../../files/iso/source.ts'
 import { type Look, type Stamp, stampOf } from '../../files/listing-source.ts'
 import type { CleanPath } from '../../files/path.ts'
@@ -40,6 +41,11 @@ export class ImageLook implements Look {
   /** How many bytes are missing from the size that the image's header states. */
   get missingBytes(): number {
     return this.#source?.missingBytes ?? 0
+  }
+
+  /** What the volume descriptor says of the disc; undefined when it has none that can be read. */
+  get volume(): VolumeIds | undefined {
+    return this.#source?.volume
   }
 
   get image(): Stamp {

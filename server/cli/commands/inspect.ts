@@ -1,17 +1,18 @@
 import { readFile, realpath, stat } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import pc from 'picocolors'
-import { gatherEvidence } from '../../catalog/scan/gather.ts'
+import { gatherEvidence, type TreeSource } from '../../catalog/scan/gather.ts'
 import { distroName, distroOf, installerOf } from '../../core/distro/distro.ts'
 import { Failure, failureKind, failureMessage } from '../../core/failure.ts'
-import { concludeTree } from '../../core/tree/conclude.ts'
+import { concludeTree, sourcesOf } from '../../core/tree/conclude.ts'
 import { readDescriptor } from '../../core/tree/descriptors/descriptor.ts'
+import { imageStem } from '../../core/tree/names.ts'
+import type { Source } from '../../core/tree/sources.ts'
 import type { Description, TreeProblem } from '../../core/tree/tree.ts'
 import { diskSource } from '../../files/disk.ts'
 import { isoSource, looksLikeIso } from '../../files/iso/source.ts'
 import { rootPath } from '../../files/path.ts'
-import type { FileSource } from '../../files/source.ts'
 import { type CliIo, exitCodes } from '../output/io.ts'
 import { json, table } from '../output/table.ts'
 
@@ -39,9 +40,9 @@ export function registerInspect(program: Command, io: CliIo): void {
     )
     .action(async (path: string, options: { json?: boolean }) => {
       try {
-        const description = await describe(resolve(io.cwd, path), path)
-        io.out(options.json ? json(inspection(description, path)) : report(description, path, io.color))
-        io.exit(bootable(description) ? exitCodes.ok : exitCodes.notFound)
+        const inspected = await describe(resolve(io.cwd, path), path)
+        io.out(options.json ? json(inspection(inspected, path)) : report(inspected, path, io.color))
+        io.exit(bootable(inspected.description) ? exitCodes.ok : exitCodes.notFound)
       } catch (error) {
         io.err(`${failureMessage(error)}\n`)
         io.exit(isBadInput(error) ? exitCodes.badInput : exitCodes.failed)
@@ -55,15 +56,25 @@ function isBadInput(error: unknown): boolean {
   return kind === 'invalid-data' || kind === 'not-found' || kind === 'bad-request' || kind === 'too-large'
 }
 
-async function describe(absolute: string, asked: string): Promise<Description> {
+/** What was concluded, and from what: a single descriptor file has no other sources. */
+interface Inspected {
+  readonly description: Description
+  readonly sources: readonly Source[]
+}
+
+async function describe(absolute: string, asked: string): Promise<Inspected> {
   const stats = await stat(absolute)
   if (stats.isDirectory()) return describeTree(diskSource(absolute), nameFrom(absolute), asked)
   if (!stats.isFile()) throw new Failure('invalid-data', `${asked} is neither a folder nor a file`)
   const image = await realpath(absolute)
-  if (await looksLikeIso(image)) return describeTree(await isoSource(image), nameFrom(absolute), asked)
+  if (await looksLikeIso(image)) {
+    const stem = imageStem(basename(absolute))
+    const place = stem === undefined ? absolute : join(dirname(absolute), stem)
+    return describeTree(await isoSource(image), nameFrom(place), asked)
+  }
   if (stats.size > maxDescriptorBytes)
     throw new Failure('too-large', `${asked} has ${stats.size} bytes, more than any tree descriptor`)
-  return readDescriptor(asked, await readFile(absolute))
+  return { description: readDescriptor(asked, await readFile(absolute)), sources: [] }
 }
 
 /**
@@ -74,10 +85,10 @@ function nameFrom(absolute: string): string {
   return absolute.split('/').slice(-4).join('/')
 }
 
-async function describeTree(source: FileSource, name: string, asked: string): Promise<Description> {
+async function describeTree(source: TreeSource, name: string, asked: string): Promise<Inspected> {
   const evidence = await gatherEvidence(source, rootPath, name)
   const description = evidence && concludeTree(evidence)
-  if (description) return description
+  if (description) return { description, sources: sourcesOf(evidence) }
   const problems = evidence?.problems.map((problem) => `\n  ${problemText(problem, asked)}`).join('') ?? ''
   throw new Failure(
     'invalid-data',
@@ -94,7 +105,7 @@ function bootable(description: Description): boolean {
 }
 
 /** The shape of `--json`. Scripts rely on it. */
-export function inspection(description: Description, path: string): Record<string, unknown> {
+export function inspection({ description, sources }: Inspected, path: string): Record<string, unknown> {
   const { family, version, variant, arch, era, platforms, repositories } = description
   const distro = distroOf(description)
   const checksums = Object.entries(description.checksums).map(([file, digest]) => [
@@ -113,6 +124,7 @@ export function inspection(description: Description, path: string): Record<strin
     distro,
     installer: installerOf(distro, version, ownKernel(description)),
     era,
+    sources,
     platforms: Object.fromEntries(flat),
     stage2: description.stage2 ?? null,
     repositories,
@@ -131,7 +143,7 @@ function problemText({ file, line, message }: TreeProblem, path: string): string
   return `${file ?? path}${line === undefined ? '' : `:${line}`}: ${message}`
 }
 
-function report(description: Description, path: string, color: boolean): string {
+function report({ description, sources }: Inspected, path: string, color: boolean): string {
   const paint = pc.createColors(color)
   const { family, version, variant, arch, stage2, instimage, repositories, timestamp, codename } = description
   const distro = distroOf(description)
@@ -170,6 +182,7 @@ function report(description: Description, path: string, color: boolean): string 
     body === '' ? '' : `\n${paint.bold(heading)}\n${indent(body)}`
   return (
     `${paint.bold(printable(title))}\n${indent(table(facts))}` +
+    block('Said by', table(sources.map(sourceRow))) +
     block(
       'Images',
       images.length > 0 ? table([['platform', 'kernel', 'initrd'], ...images]) : 'none named\n',
@@ -177,6 +190,10 @@ function report(description: Description, path: string, color: boolean): string 
     block('Repositories', table(repos)) +
     (problems.length > 0 ? block(paint.yellow(`Problems (${problems.length})`), problems.join('')) : '')
   )
+}
+
+function sourceRow({ origin, family, version, variant, arch, text }: Source): string[] {
+  return [origin, ...[family, version, variant, arch].map((word) => word || '-'), text]
 }
 
 function dateOf(timestamp: number): string {

@@ -51,9 +51,14 @@ export const el = {
       efi: efi('centos'),
     }),
     rocky: clone('Rocky Linux', /rocky/, ['rockylinux'], { efi: efi('rocky') }),
-    alma: clone('AlmaLinux', /alma ?linux|\balma\b/, ['almalinux', 'almalinuxos', 'almalinuxkitten'], {
-      efi: efi('almalinux'),
-    }),
+    alma: clone(
+      'AlmaLinux',
+      /alma ?linux|\balma\b/,
+      ['almalinux', 'almalinuxos', 'almalinuxkitten', 'kitten'],
+      {
+        efi: efi('almalinux'),
+      },
+    ),
     oracle: clone(
       'Oracle Linux',
       /oracle|^enterprise linux/,

@@ -44,3 +44,8 @@ export function isDistro(id: string): id is Distro {
 export function recordOf(distro: Distro): DistroRecord {
   return records.get(distro) ?? other
 }
+
+/** Whether two distributions are of one family, and so have the same layouts: SLES and openSUSE. */
+export function areRelated(a: Distro, b: Distro): boolean {
+  return families.some(({ distros }) => Object.hasOwn(distros, a) && Object.hasOwn(distros, b))
+}

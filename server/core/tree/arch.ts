@@ -24,6 +24,7 @@ const spellings: Readonly<Record<string, readonly string[]>> = {
   mips64el: [],
   mipsel: [],
   alpha: [],
+  parisc: ['hppa'],
 }
 
 /** Spelling -> canonical name. */
@@ -47,26 +48,31 @@ export function sameArch(a: string, b: string): boolean {
   return a === b || canonicalArch(a) === canonicalArch(b)
 }
 
-// `alpha`, `arm` and `x86` in a name often mean something else: a stage of a release, a whole family of CPUs.
-const archPattern = new RegExp(
-  `(?:^|[^a-z0-9])(${[...canonical.keys()]
-    .filter((name) => name !== 'arm' && name !== 'x86' && name !== 'alpha')
-    .sort((a, b) => b.length - a.length)
-    .join('|')})(?![a-z0-9])`,
-  'i',
-)
+/**
+ * The architectures that are found in names. `alpha`, `arm` and `x86` in a name often mean something else: a stage
+ * of a release, a whole family of CPUs. Between the parts of `x86_64`, people write any separator.
+ */
+const archWords = [...canonical.keys()]
+  .filter((name) => name !== 'arm' && name !== 'x86' && name !== 'alpha')
+  .sort((a, b) => b.length - a.length)
+  .map((name) => name.replaceAll(/[_-]/g, '[_. -]'))
+const archPattern = new RegExp(`(?<![a-z0-9])(?:${archWords.join('|')})(?![a-z0-9])`, 'i')
+const archPatternEach = new RegExp(archPattern, 'gi')
 
 /**
  * The first architecture named in a path or a file name, as spelled there: `installer-amd64/current` gives
- * `amd64`.
+ * `amd64`. A blank or a dot inside becomes `_`: `x86 64` gives `x86_64`.
  */
 export function archIn(text: string): string | undefined {
-  return archPattern.exec(text)?.[1]
+  return archPattern.exec(text)?.[0].replace(/[ .]/g, '_')
 }
 
-/** A path or a file name without the architectures that `archIn` would find: their digits are no version. */
+/**
+ * A name with a blank in the place of each architecture that `archIn` would find: the digits of an architecture are
+ * not a version.
+ */
 export function withoutArchs(text: string): string {
-  return text.replace(new RegExp(archPattern, 'gi'), (match, arch: string) => match.slice(0, -arch.length))
+  return text.replace(archPatternEach, ' ')
 }
 
 /** The platform of `platforms` for an architecture, whatever its spelling: `i686` finds `i386`. */

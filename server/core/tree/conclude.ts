@@ -1,14 +1,18 @@
 import { defined } from '../defined.ts'
 import { cdInitrd } from '../distro/cd-initrd.ts'
-import { distroName, distroOf, parseDistro } from '../distro/distro.ts'
-import { recordOf } from '../distro/families.ts'
+import { distroOf } from '../distro/distro.ts'
+import { areRelated, recordOf } from '../distro/families.ts'
 import { bootImagesIn, stage2In } from '../distro/layouts.ts'
-import { archIn, isKnownArch, sameArch, withoutArchs } from './arch.ts'
+import { isKnownArch, sameArch } from './arch.ts'
+import { nameOnly } from './description.ts'
 import { tryReadDescriptor } from './descriptors/descriptor.ts'
 import { descriptorFormats } from './descriptors/formats.ts'
 import { archByKernel, foreignKernels } from './kernel-arch.ts'
+import { contradictions, isSameFamily, type Source } from './sources.ts'
 import type { Description, PlatformImages, TreeProblem } from './tree.ts'
+import { readTreeName } from './tree-name.ts'
 import { codenameOf, versionOfCodename } from './version.ts'
+import { type Identity, identifyVolume, type VolumeIds } from './volume-ids.ts'
 
 /** Everything that was found of a tree: the only input of `concludeTree`. */
 export interface TreeEvidence {
@@ -17,6 +21,8 @@ export interface TreeEvidence {
    * tells.
    */
   readonly name: string
+  /** What the volume descriptor says of the disc; undefined for a tree that does not lie in an image. */
+  readonly volume?: VolumeIds | undefined
   /** Descriptors found: path relative to the tree -> bytes. */
   readonly descriptors: ReadonlyMap<string, Uint8Array>
   /**
@@ -40,17 +46,25 @@ export interface TreeEvidence {
  * when none can be read.
  */
 export function readDescriptors(descriptors: ReadonlyMap<string, Uint8Array>): Description | undefined {
-  const found: Description[] = []
-  for (const format of descriptorFormats) {
+  const found = readEachDescriptor(descriptors).map(({ description }) => description)
+  return found.length === 0 ? undefined : found.reduce(fillGaps)
+}
+
+interface DescribedBy {
+  readonly path: string
+  readonly description: Description
+}
+
+/** What each descriptor of a tree says, best first: of each format the first file that can be read. */
+function readEachDescriptor(descriptors: ReadonlyMap<string, Uint8Array>): DescribedBy[] {
+  return descriptorFormats.flatMap((format) => {
     for (const path of format.paths) {
       const bytes = descriptors.get(path)
       const description = bytes && tryReadDescriptor(path, bytes, [format])
-      if (!description) continue
-      found.push(description)
-      break
+      if (description) return [{ path, description }]
     }
-  }
-  return found.length === 0 ? undefined : found.reduce(fillGaps)
+    return []
+  })
 }
 
 /**
@@ -72,17 +86,82 @@ export function imagesOf(description: Description): string[] {
 }
 
 /**
+ * What each source says of a tree, best first: its descriptors, the volume descriptor of the disc it lies on, and its
+ * name.
+ */
+export function sourcesOf(evidence: TreeEvidence): readonly Source[] {
+  return sourcesAmong(evidence, readEachDescriptor(evidence.descriptors), discOf(evidence))
+}
+
+function sourcesAmong(
+  { name, volume }: TreeEvidence,
+  described: readonly DescribedBy[],
+  disc: Identity | undefined,
+): readonly Source[] {
+  const identifiers = volume ? [volume.volume, volume.publisher, volume.application] : []
+  return [
+    ...described.map(({ path, description }) => sourceOf(path, description)),
+    // Also shown when no rule knows it.
+    { ...sourceOf('volume descriptor', disc ?? unsaid), text: identifiers.filter(Boolean).join(' | ') },
+    sourceOf('name', readTreeName(name)),
+  ].filter(({ family, version, arch, text }) => [family, version, arch, text].some(Boolean))
+}
+
+const unsaid: Identity = { family: '', version: '', variant: '', arch: '' }
+
+function sourceOf(origin: string, { family, version, variant, arch }: Identity): Source {
+  return { origin, family, version, variant, arch, text: '' }
+}
+
+/**
+ * What the volume descriptor says. Where no rule knows it, its identifier is read as a name is. A single digit in it
+ * may count the discs.
+ */
+function discOf({ volume }: TreeEvidence): Identity | undefined {
+  if (!volume) return undefined
+  const known = identifyVolume(volume)
+  if (known) return known
+  const named = readTreeName(volume.volume.replaceAll('/', ' '))
+  if (named.family === '') return undefined
+  return { ...named, version: /^\d$/.test(named.version) ? '' : named.version }
+}
+
+/**
  * Makes one description of a tree from the evidence, with all faults in `problems`. Undefined when it is not
- * a tree: no descriptor can be read, and no kernel has its initrd beside it.
+ * a tree: no descriptor can be read, no rule knows its volume descriptor, and no kernel has its initrd beside it.
  */
 export function concludeTree(evidence: TreeEvidence): Description | undefined {
-  const described = readDescriptors(evidence.descriptors)
-  if (described && isComplete(described)) return withFindings(described, evidence)
-  const fromFiles = describeFiles(evidence, described?.arch ?? '')
+  const each = readEachDescriptor(evidence.descriptors)
+  const described =
+    each.length === 0 ? undefined : each.map(({ description }) => description).reduce(fillGaps)
+  const disc = discOf(evidence)
+  const known = withVolume(described, disc)
+  const problems = [...evidence.problems, ...contradictions(sourcesAmong(evidence, each, disc))]
+  const withNotes = { ...evidence, problems }
+  if (known && isComplete(known)) return withFindings(known, withNotes)
+  const toldArch = described?.arch ?? ''
+  const fromFiles = describeFiles(evidence, known, toldArch)
+  // `describeFiles` has weighed what else names an arch.
+  const names = known && fromFiles && toldArch === '' ? { ...known, arch: '' } : known
   const description =
-    described && fromFiles ? withImages(fillGaps(described, fromFiles), fromFiles) : (described ?? fromFiles)
+    names && fromFiles
+      ? withImages(fillGaps(names, fromFiles), fromFiles)
+      : (withName(names, evidence) ?? fromFiles)
   if (!description) return undefined
-  return withFindings(completeNames(description), evidence)
+  // A disc that is no tree may be called anything: without boot files, only a descriptor that a rule knows counts.
+  if (!described && !fromFiles && !(evidence.volume && identifyVolume(evidence.volume))) return undefined
+  return withFindings(completeNames(description), withNotes)
+}
+
+/** Adds what only the volume descriptor says, if it does not speak of another distribution. */
+function withVolume(
+  described: Description | undefined,
+  volume: Identity | undefined,
+): Description | undefined {
+  if (!volume) return described
+  const disc = nameOnly('volume-descriptor', volume)
+  if (!described) return disc
+  return described.family === '' || isSameFamily(described, volume) ? fillGaps(described, disc) : described
 }
 
 function fillGaps(best: Description, other: Description): Description {
@@ -128,33 +207,54 @@ function withImages(description: Description, fromFiles: Description): Descripti
   }
 }
 
-/** A description from the files alone: from kernels and initrds in the places of a known layout. */
-function describeFiles(evidence: TreeEvidence, describedArch: string): Description | undefined {
+/** Adds the version of the tree's name to what the volume descriptor alone says of a disc without boot files. */
+function withName(known: Description | undefined, { name }: TreeEvidence): Description | undefined {
+  if (known?.era !== 'volume-descriptor' || known.version !== '') return known
+  return { ...known, version: namesFrom('', readTreeName(name), known).version }
+}
+
+/**
+ * A description from the files alone: from kernels and initrds in the places of a known layout.
+ *
+ * @param known What better sources say.
+ * @param toldArch The arch that a descriptor says. Files in the place of another one win over a volume descriptor and
+ *   a name, but not over a descriptor.
+ */
+function describeFiles(
+  evidence: TreeEvidence,
+  known: Description | undefined,
+  toldArch: string,
+): Description | undefined {
+  const name = readTreeName(evidence.name)
   const paths = [...evidence.sizes.keys()]
   const { arch, problem } = archByKernel({
-    told: describedArch,
-    hint: archIn(evidence.name) ?? '',
+    told: toldArch,
+    hint: known?.arch || name.arch,
+    hintFrom: known?.arch ? 'the volume descriptor' : 'the name',
     paths,
     kernels: evidence.kernels ?? new Map(),
   })
   const images = bootImagesIn(paths, arch)
   const platforms = new Map(Object.entries(images.platforms))
   if (platforms.size === 0) return undefined
-  const own = ownArch(platforms, arch || images.arch)
+  const isOther = toldArch === '' && arch !== '' && images.arch !== '' && !platforms.has(arch)
+  const own = ownArch(platforms, isOther ? images.arch : arch || images.arch)
   const problems: TreeProblem[] = problem === undefined ? [] : [{ message: problem }]
+  if (isOther)
+    problems.push({
+      message: `the kernel lies in a place for ${own}, but ${known?.arch ? 'the volume descriptor' : 'the name'} says ${arch}; ${own} is taken`,
+    })
   const nameless = platforms.get('') // the pair whose path tells no platform
   if (nameless) {
     platforms.delete('')
     platforms.set(own, nameless)
   }
   const stage2 = stage2In(paths)
-  const name = withoutArchs(evidence.name)
-  const hint = nameHint(name)
+  const { family, version } = namesFrom(images.family, name, known)
   return {
     era: 'files-only',
-    family: images.family || hint.family,
-    // The hint's version follows the name of a distribution: it counts only if the tree is of that one.
-    version: images.family === '' || images.family === hint.family ? hint.version : versionIn(name),
+    family,
+    version,
     variant: '',
     arch: own,
     platforms: Object.fromEntries(platforms),
@@ -170,26 +270,21 @@ function ownArch(platforms: ReadonlyMap<string, PlatformImages>, wanted: string)
   return [...platforms.keys()].find(isKnownArch) ?? ''
 }
 
-/** A distribution and version in the path of a tree, without its architecture: `fedora/40`, `alma-9.4`. */
-function nameHint(name: string): { family: string; version: string } {
-  const words = name.split(/[/_\s-]+/).filter((word) => word !== '')
-  for (const [at, word] of words.entries()) {
-    // `f` or `el` alone may mean anything; `f40` and `el9` are read.
-    const distro = word.length > 2 ? parseDistro(word.replace(/[\d.]+$/, '')) : undefined
-    if (distro && distro !== 'other' && !recordOf(distro).commonWord)
-      return { family: distroName(distro), version: versionIn(words.slice(at).join(' ')) }
-  }
-  return { family: '', version: versionIn(name) }
-}
-
-function versionIn(text: string): string {
-  for (const word of text.split(/[/_\s-]+/)) {
-    // Two digits at most before a dot, so a date such as 20240210 is no version.
-    if (/^[a-z]*\d{1,2}(\.\d+)*$/i.test(word) && !isKnownArch(word)) return word.replace(/^[a-z]+/i, '')
-    if (versionOfCodename(word) !== undefined) return versionOfCodename(word) ?? ''
-    if (/^(rawhide|tumbleweed|sid|testing|unstable|cauldron|eln)$/i.test(word)) return word
-  }
-  return ''
+/**
+ * Family and version as layout and name tell them. Distributions of one family share its layouts, so the name may
+ * say which of them it is: `linuxmint-21` with the layout of Ubuntu. The version of a name that is of another
+ * distribution does not count.
+ */
+function namesFrom(
+  layoutFamily: string,
+  name: Identity,
+  known: Description | undefined,
+): { readonly family: string; readonly version: string } {
+  const layout: Identity = { ...unsaid, family: layoutFamily }
+  const isNamed = name.family !== '' && (layoutFamily === '' || areRelated(distroOf(name), distroOf(layout)))
+  const family = isNamed ? name.family : layoutFamily
+  const final = { ...name, family: known?.family || family }
+  return { family, version: name.family === '' || isSameFamily(name, final) ? name.version : '' }
 }
 
 /** Adds version or code name where only the other is known, for distributions with both (12, `bookworm`). */

@@ -17,6 +17,7 @@ export type DescriptorEra =
   | 'manifest'
   | 'mageia-version'
   | 'version-info'
+  | 'volume-descriptor'
   | 'files-only'
 
 /**

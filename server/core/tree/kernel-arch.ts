@@ -37,8 +37,10 @@ export function fitsKernel(arch: string, archs: readonly string[]): boolean {
 export interface ArchSources {
   /** What a descriptor says; '' when none does. */
   readonly told: string
-  /** What a name says; '' when it does not. */
+  /** What a name or a volume descriptor says; '' when none does. */
   readonly hint: string
+  /** Which of the two, for messages. */
+  readonly hintFrom: string
   /** All paths of the tree that were found. */
   readonly paths: readonly string[]
   /** Path of a kernel -> what `kernelArchs` found in it. */
@@ -49,7 +51,7 @@ export interface ArchSources {
  * The arch of a tree whose kernel lies where its path does not tell one. A descriptor's word counts, also when it is
  * wrong: `foreignKernels` says so. A name is a hint, and the kernel's own header is better; '' when nothing tells.
  */
-export function archByKernel({ told, hint, paths, kernels }: ArchSources): {
+export function archByKernel({ told, hint, hintFrom, paths, kernels }: ArchSources): {
   arch: string
   problem?: string
 } {
@@ -64,7 +66,7 @@ export function archByKernel({ told, hint, paths, kernels }: ArchSources): {
   if (hint === '' && one !== '') return { arch: one }
   const header = archs.length === 0 ? 'its header does not' : `its header says ${archs.join(' or ')}`
   if (hint !== '')
-    return { arch: one, problem: `${nameless}: the name says ${hint}, and ${header}, which counts` }
+    return { arch: one, problem: `${nameless}: ${hintFrom} says ${hint}, and ${header}, which counts` }
   return {
     arch: '',
     problem: `nothing tells the architecture of ${nameless} (${header}): put it into the name of the tree, as in fedora-40-x86_64`,

@@ -1,3 +1,4 @@
+import type { VolumeIds } from '../../core/tree/volume-ids.ts'
 import type { CleanPath } from '../path.ts'
 import { UdfFolders } from '../udf/folders.ts'
 import { bridged } from './bridge.ts'
@@ -14,6 +15,8 @@ export interface Disc {
   readonly names: Names | 'udf'
   /** The size that the image states. Appended data (a GPT, checksums) may follow. */
   readonly bytes: number
+  /** What the primary volume descriptor says of the disc; undefined on a disc without ISO 9660. */
+  readonly ids: VolumeIds | undefined
   /** The node at a path, symlinks followed inside the image. Undefined when the path does not exist. */
   find(path: CleanPath): Promise<IsoNode | undefined>
   /** The nodes of a folder, symlinks replaced by their targets. Undefined when the path is not a folder. */
@@ -38,30 +41,29 @@ export interface Disc {
 export async function openDisc(image: Image): Promise<Disc> {
   const volumes = await readVolumes(image)
   const iso = await IsoFolders.open(image, volumes)
+  const ids = volumes.primary?.ids
   if (!iso) {
     // `readVolumes` refuses a file without any volume.
     const udf = await UdfFolders.open(image)
-    return disc(image, 'udf', udf.volume.bytes, udf)
+    return disc(image, { names: 'udf', bytes: udf.volume.bytes, ids }, udf)
   }
-  if (!volumes.udf) return disc(image, iso.names, iso.volume.bytes, iso)
+  if (!volumes.udf) return disc(image, { names: iso.names, bytes: iso.volume.bytes, ids }, iso)
   if (iso.names !== 'rock-ridge') {
     const udf = await openReadableUdf(image)
-    if (udf) return disc(image, 'udf', udf.volume.bytes, udf)
+    if (udf) return disc(image, { names: 'udf', bytes: udf.volume.bytes, ids }, udf)
   }
   const bytes = Math.max(image.size, iso.volume.bytes)
   return disc(
     image,
-    iso.names,
-    iso.volume.bytes,
+    { names: iso.names, bytes: iso.volume.bytes, ids },
     bridged(iso, bytes, () => UdfFolders.open(image)),
   )
 }
 
-function disc(image: Image, names: Disc['names'], bytes: number, folders: Folders): Disc {
+function disc(image: Image, facts: Pick<Disc, 'names' | 'bytes' | 'ids'>, folders: Folders): Disc {
   return {
     image,
-    names,
-    bytes,
+    ...facts,
     find: (path) => find(image, folders, path),
     list: (path) => list(image, folders, path),
     links: (path) => links(image, folders, path),

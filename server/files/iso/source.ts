@@ -2,6 +2,7 @@ import { type BigIntStats, stat } from 'node:fs'
 import { basename } from 'node:path'
 import type { LRUCache } from 'lru-cache'
 import { Failure } from '../../core/failure.ts'
+import type { VolumeIds } from '../../core/tree/volume-ids.ts'
 import { lru } from '../../host/lru.ts'
 import { etagOf, openSame } from '../disk.ts'
 import { byName, folderEntry } from '../entry.ts'
@@ -25,6 +26,8 @@ export interface IsoSource extends FileSource {
    * was cut. 0 when the image is complete.
    */
   readonly missingBytes: number
+  /** What the volume descriptor said of the disc at the last lookup; undefined on a disc without ISO 9660. */
+  readonly volume: VolumeIds | undefined
   /** The symlinks of a folder, name to target as written. `list` and `stat` show their targets instead. */
   links(path: CleanPath): Promise<ReadonlyMap<string, string> | undefined>
 }
@@ -71,6 +74,9 @@ export async function isoSource(file: string): Promise<IsoSource> {
       const { image, bytes } = opened.disc
       const missing = bytes - image.size
       return missing > paddingBytes ? missing : 0
+    },
+    get volume() {
+      return opened.disc.ids
     },
     async stat(path) {
       const { disc, entries, etag } = await current()

@@ -1,5 +1,6 @@
 import type { Failure } from '../../core/failure.ts'
 import { imageLimits } from '../../core/limits/images.ts'
+import type { VolumeIds } from '../../core/tree/volume-ids.ts'
 import { recordField, recordFlags, smallestRecord } from './directory.ts'
 import { damaged, type Extent, type Image, readExactly, sectorBytes } from './image.ts'
 import { digitsTime } from './time.ts'
@@ -13,6 +14,8 @@ export interface Volume {
   /** The size that the image states. Appended data (a GPT, checksums) may follow. */
   readonly bytes: number
   readonly modifiedMs: number
+  /** What the descriptor says of the disc. */
+  readonly ids: VolumeIds
 }
 
 /** The volume descriptors at the head of an image. */
@@ -34,6 +37,14 @@ const volumeField = {
   blockBytes: 128,
   root: 156,
   modified: 830,
+} as const
+
+/** The identifiers in a descriptor: position and bytes (ECMA-119 8.4). They are padded with blanks. */
+const idFields = {
+  system: [8, 32],
+  volume: [40, 32],
+  publisher: [318, 128],
+  application: [574, 128],
 } as const
 
 /**
@@ -143,5 +154,26 @@ function readVolume(image: Image, bytes: Buffer, offset: number): Volume {
     root: { offset: rootBlock * blockBytes, length: root.readUInt32LE(recordField.dataBytes) },
     bytes: bytes.readUInt32LE(volumeField.volumeBlocks) * blockBytes,
     modifiedMs: digitsTime(bytes, volumeField.modified),
+    ids: {
+      system: readId(bytes, 'system'),
+      volume: readId(bytes, 'volume'),
+      publisher: readId(bytes, 'publisher'),
+      application: readId(bytes, 'application'),
+    },
   }
+}
+
+/**
+ * Reads one identifier. The standard allows few characters, and real discs have any: mkisofs writes what it is
+ * given, in the encoding of its terminal. NUL bytes pad the identifiers of some discs.
+ */
+function readId(bytes: Buffer, field: keyof typeof idFields): string {
+  const [at, length] = idFields[field]
+  const text = bytes
+    .toString('utf8', at, at + length)
+    .replace(/\0.*$/s, '')
+    .replace(/[\p{Cc}\uFFFD]/gu, '?')
+    .trim()
+  // ECMA-119 8.4.20 and 8.4.22: an identifier that begins with `_` names a file of the disc instead.
+  return (field === 'publisher' || field === 'application') && text.startsWith('_') ? '' : text
 }

@@ -121,6 +121,19 @@ describe('for people', () => {
     expect(code).toBe(0)
   })
 
+  test('an image without a descriptor file: by its volume descriptor, which the name contradicts', async () => {
+    const { bytes } = writeIso({
+      files: { 'images/pxeboot/vmlinuz': 'kernel', 'images/pxeboot/initrd.img': 'initrd' },
+      ids: { system: 'LINUX', volume: 'Fedora-S-dvd-x86_64-40', publisher: 'Fedora Project\u001b[31m' },
+    })
+    mkdirSync(join(folder, 'discs'))
+    writeFileSync(join(folder, 'discs/rocky-9.iso'), bytes)
+    const { out, code } = await inspect('discs/rocky-9.iso')
+    expect(code).toBe(0)
+    expectGolden('cli/inspect-volume.txt', out)
+    expect(out).not.toContain('\u001b')
+  })
+
   test('a descriptor with two platforms', async () => {
     expectGolden(
       'cli/inspect-rhel6.txt',

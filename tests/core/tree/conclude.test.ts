@@ -210,7 +210,7 @@ describe('a tree of files alone', () => {
     // The digits of an architecture are not a version.
     ['fedora/x86_64', 'Fedora', '', 'x86_64'],
     ['fedora/x86_64/40', 'Fedora', '40', 'x86_64'],
-    ['x86-64/alma-x86_64/10', 'AlmaLinux', '10', 'x86-64'],
+    ['amd64/alma-x86-64/10', 'AlmaLinux', '10', 'x86-64'],
     ['alma/amd64_v3/10', 'AlmaLinux', '10', 'amd64_v3'],
     ['lab/x86/rescue', '', '', ''],
     // `f` and `el` alone may mean anything, and `other` is not a distribution.
@@ -238,7 +238,9 @@ describe('a tree of files alone', () => {
     const casper = { 'casper/vmlinuz': 9, 'casper/initrd': 9 }
     const of = (name: string) => concludeTree(evidence({}, casper, { name }))
     expect(of('ubuntu-22.04')).toMatchObject({ family: 'Ubuntu', version: '22.04', codename: 'jammy' })
-    expect(of('24.04/copy-of-fedora-40')).toMatchObject({ family: 'Ubuntu', version: '24.04' })
+    expect(of('24.04/copy-of-fedora-40')).toMatchObject({ family: 'Ubuntu', version: '' })
+    expect(of('24.04/x')).toMatchObject({ family: 'Ubuntu', version: '' })
+    expect(of('x/24.04')).toMatchObject({ family: 'Ubuntu', version: '24.04' })
   })
 
   test('without a kernel and its initrd there is no tree', () => {

@@ -13,7 +13,7 @@ function archOf(
   more: { told?: string; hint?: string } = {},
 ) {
   const kernels = new Map([[paths[0] ?? '', archs]])
-  return archByKernel({ told: '', hint: '', paths, kernels, ...more })
+  return archByKernel({ told: '', hintFrom: 'the name', hint: '', paths, kernels, ...more })
 }
 
 describe('the arch of a tree whose paths tell none', () => {

@@ -145,12 +145,20 @@ describe('architectures', () => {
     ['AMD64', 'AMD64'],
     ['xamd64', undefined],
     ['amd64x', undefined],
+    // Any separator inside, and any around.
+    ['Fedora.x86.64.40', 'x86_64'],
+    ['my x86 64 disc', 'x86_64'],
+    ['alma_x86_64_9', 'x86_64'],
+    ['rhel+aarch64+9', 'aarch64'],
+    ['sle (ppc64le)', 'ppc64le'],
+    ['ubuntu-6.06-hppa', 'hppa'],
   ])('%s names %s', (text, arch) => {
     expect(archIn(text)).toBe(arch)
   })
 
   test('a text without its architectures keeps all else', () => {
-    expect(withoutArchs('x86_64/alma-10-x86_64_v2.iso')).toBe('/alma-10-.iso')
+    expect(withoutArchs('x86_64/alma-10-x86_64_v2.iso')).toBe(' /alma-10- .iso')
+    expect(withoutArchs('Fedora.x86_64.40')).toBe('Fedora. .40')
     expect(withoutArchs('xamd64/arm')).toBe('xamd64/arm')
   })
 

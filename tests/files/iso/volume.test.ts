@@ -47,8 +47,30 @@ describe('a volume of ISO 9660', () => {
       root: { offset: root, length: 2048 },
       bytes: disc.length,
       modifiedMs: Date.parse('2024-04-14T11:34:56Z'),
+      ids: { volume: 'TEST', system: '', publisher: '', application: '' },
     })
     expect((await read(primary)).primary?.modifiedMs).toBe(0)
+  })
+
+  test('has identifiers, without what pads them', async () => {
+    const named = edited(primary, (bytes) => {
+      bytes.write('LINUX'.padEnd(32), 8, 'latin1')
+      bytes.write('Fedora-S-dvd-x86_64-40'.padEnd(32), 40, 'latin1')
+      bytes.write('FEDORA PROJECT\0junk'.padEnd(128), 318, 'latin1')
+      bytes.write('ALT \u041b\u0438\u043d\u0443\u043a\u0441\u001b[31m'.padEnd(100), 574, 'utf8')
+    })
+    expect((await read(named)).primary?.ids).toEqual({
+      system: 'LINUX',
+      volume: 'Fedora-S-dvd-x86_64-40',
+      publisher: 'FEDORA PROJECT',
+      application: 'ALT \u041b\u0438\u043d\u0443\u043a\u0441?[31m',
+    })
+    // An identifier of full length ends where the next field begins.
+    const full = edited(primary, (bytes) => bytes.write('x'.repeat(32), 40, 'latin1'))
+    expect((await read(full)).primary?.ids.volume).toBe('x'.repeat(32))
+    // ECMA-119 8.4.20: `_` begins the name of a file.
+    const file = edited(primary, (bytes) => bytes.write('_PUBLISH.TXT'.padEnd(128), 318, 'latin1'))
+    expect((await read(file)).primary?.ids.publisher).toBe('')
   })
 
   test.each([512, 1024, 2048])('may have blocks of %d bytes', async (blockBytes) => {

@@ -2,6 +2,7 @@
  * Writes small ISO 9660 images, whole in memory, so that tests can make any disc they need and damage it
  * where they like. A directory has one or more whole sectors.
  */
+import type { VolumeIds } from '../../../server/core/tree/volume-ids.ts'
 
 const sector = 2048
 
@@ -31,6 +32,8 @@ export interface IsoShape {
    * at block 16, are free.
    */
   readonly firstBlock?: number
+  /** Of the primary volume descriptor. The volume identifier is `TEST` unless given. */
+  readonly ids?: Partial<VolumeIds>
 }
 
 interface Folder {
@@ -91,7 +94,7 @@ export function writeIso(shape: IsoShape): WrittenIso {
     : undefined
   const size = nextBlock()
   const head = Buffer.alloc(firstBlock * sector)
-  descriptor(1, primary.root, size).copy(head, 16 * sector)
+  withIds(descriptor(1, primary.root, size), shape.ids).copy(head, 16 * sector)
   if (joliet) descriptor(2, joliet.root, size).copy(head, 17 * sector)
   const end = head.subarray((joliet ? 18 : 17) * sector)
   end[0] = 255
@@ -319,12 +322,22 @@ function descriptor(type: 1 | 2, root: { block: number; length: number }, blocks
   bytes[6] = 1 // version
   bytes.fill(' ', 8, 72)
   if (type === 2) bytes.write('%/E', 88, 'latin1') // UCS-2 level 3
-  const label = type === 2 ? Buffer.from('TEST', 'utf16le').swap16() : Buffer.from('TEST')
-  label.copy(bytes, 40)
+  if (type === 2) Buffer.from('TEST', 'utf16le').swap16().copy(bytes, 40)
   both(blocks).copy(bytes, 80) // size of the volume
   bytes.writeUInt16LE(sector, 128) // size of a block, in both byte orders
   bytes.writeUInt16BE(sector, 130)
   record({ name: Buffer.from([0]), place: root, isFolder: true, fields: [] }).copy(bytes, 156)
+  return bytes
+}
+
+/** Writes identifiers into a descriptor (ECMA-119 8.4). */
+function withIds(bytes: Buffer, ids: Partial<VolumeIds> = {}): Buffer {
+  const write = (text: string, at: number, length: number) =>
+    bytes.fill(' ', at, at + length).write(text, at, length)
+  write(ids.system ?? '', 8, 32)
+  write(ids.volume ?? 'TEST', 40, 32)
+  write(ids.publisher ?? '', 318, 128)
+  write(ids.application ?? '', 574, 128)
   return bytes
 }
 

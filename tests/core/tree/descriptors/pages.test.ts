@@ -25,9 +25,26 @@ const examples = pages.flatMap(({ page, text }) =>
 )
 
 function readExample({ kind, path, body }: (typeof examples)[number]): Description | undefined {
-  if (kind !== 'files') return readDescriptor(path, new TextEncoder().encode(body))
-  const sizes = new Map(body.split('\n').map((file): [string, number] => [file, 1]))
-  return concludeTree({ name: path, descriptors: new Map(), sizes, modifiedMs: 0, problems: [] })
+  if (kind !== 'files' && kind !== 'volume') return readDescriptor(path, new TextEncoder().encode(body))
+  // A disc: what `isoinfo -d` prints of it, and then its files.
+  const id = (field: string) => new RegExp(`^${field} id: (.*)$`, 'm').exec(body)?.[1] ?? ''
+  const volume = {
+    system: id('System'),
+    volume: id('Volume'),
+    publisher: id('Publisher'),
+    application: id('Application'),
+  }
+  const files = body.split('\n').filter((line) => !line.includes(' id:'))
+  const sizes = new Map(files.map((file): [string, number] => [file, 1]))
+  const disc = kind === 'volume' ? volume : undefined
+  return concludeTree({
+    name: path,
+    volume: disc,
+    descriptors: new Map(),
+    sizes,
+    modifiedMs: 0,
+    problems: [],
+  })
 }
 
 describe('the examples of docs/formats', () => {
