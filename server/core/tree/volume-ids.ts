@@ -1,5 +1,5 @@
 import { type VolumeRule, volumeRules } from '../distro/volume-rules.ts'
-import { archIn, withoutArchs } from './arch.ts'
+import { archIn, canonicalArch, withoutArchs } from './arch.ts'
 
 /**
  * What the primary volume descriptor of ISO 9660 says of a disc (ECMA-119 8.4), without the blanks at the ends.
@@ -88,10 +88,14 @@ function applyRule(
   }
 }
 
+/** Discs have many names for some processors. These are the ones that such machines call themselves by. */
+const machineNames: Readonly<Record<string, string>> = { i386: 'i686', armhfp: 'armv7l', parisc: 'parisc' }
+
 function archOf({ archs = {} }: VolumeRule, { words, arch }: Text): string {
   const own = words
     .toLowerCase()
     .split(/[\s/-]+/)
     .find((word) => Object.hasOwn(archs, word))
-  return (own !== undefined && archs[own]) || arch
+  const spelled = ((own !== undefined && archs[own]) || arch).toLowerCase()
+  return machineNames[canonicalArch(spelled)] ?? spelled
 }

@@ -19,9 +19,9 @@ describe('by the volume identifier', () => {
     ['Fedora-WS-Live-41-1-4', 'Fedora | 41 | Workstation | '],
     ['Fedora-Live-WS-i686-23_B-1', 'Fedora | 23_Beta | Workstation | i686'],
     ['Fedora_20_ppc64', 'Fedora | 20 |  | ppc64'],
-    ['Fedora 8 i386 DVD', 'Fedora | 8 |  | i386'],
+    ['Fedora 8 i386 DVD', 'Fedora | 8 |  | i686'],
     ['FC-6 x86_64 Disc 6', 'Fedora | 6 |  | x86_64'],
-    ['FC/4 i386 ftp #1', 'Fedora | 4 |  | i386'],
+    ['FC/4 i386 ftp #1', 'Fedora | 4 |  | i686'],
     ['F10-x86_64-Live-KDE', 'Fedora | 10 |  | x86_64'],
     ['Fedora-ELN-BaseOS-x86_64', 'Fedora ELN | ELN |  | x86_64'],
     ['fedora-coreos-40.20240416.3.1', 'Fedora CoreOS | 40 |  | '],
@@ -31,8 +31,8 @@ describe('by the volume identifier', () => {
     ['RHEL-9-4-0-BaseOS-x86_64', 'Red Hat Enterprise Linux | 9.4 |  | x86_64'],
     ['RHEL-8-10-0-BaseOS-s390x', 'Red Hat Enterprise Linux | 8.10 |  | s390x'],
     ['RHEL_7_6_Server_ppc64', 'Red Hat Enterprise Linux | 7.6 |  | ppc64'],
-    ['RHEL/5.10 i386 DVD', 'Red Hat Enterprise Linux | 5.10 |  | i386'],
-    ['RHEL/4-U8 i386', 'Red Hat Enterprise Linux | 4.8 |  | i386'],
+    ['RHEL/5.10 i386 DVD', 'Red Hat Enterprise Linux | 5.10 |  | i686'],
+    ['RHEL/4-U8 i386', 'Red Hat Enterprise Linux | 4.8 |  | i686'],
     ['RHEL Atomic Host 7 x86_64', 'Red Hat Enterprise Linux | 7 |  | x86_64'],
     ['CentOS-Stream-9-BaseOS-x86_64', 'CentOS Stream | 9 |  | x86_64'],
     ['CentOS-Stream-BaseOS-aarch64', 'CentOS Stream | 8 |  | aarch64'],
@@ -44,19 +44,22 @@ describe('by the volume identifier', () => {
     ['AlmaLinux-8_10-x86_64-Live-Mini', 'AlmaLinux | 8.10 |  | x86_64'],
     ['Rocky-Workstation-Lite-9-0', 'Rocky Linux | 9.0 |  | '],
     ['OL-8-10-0-BaseOS-x86_64', 'Oracle Linux | 8.10 |  | x86_64'],
-    ['OL6.10 i386 Disc 1 20180625', 'Oracle Linux | 6.10 |  | i386'],
+    ['OL6.10 i386 Disc 1 20180625', 'Oracle Linux | 6.10 |  | i686'],
     ['EL-9-0-x86_64-20220613-dvd', 'EuroLinux | 9.0 |  | x86_64'],
     ['Asianux Server 7 SP2 x86_64', 'Asianux | 7.2 |  | x86_64'],
     ['openEuler-22.03-LTS-SP3-x86_64', 'openEuler | 22.03-LTS-SP3 |  | x86_64'],
     ['SL-73-x86_64-LiveDVDkde', 'Scientific Linux | 7.3 |  | x86_64'],
     // debian-cd and ubuntu-cdimage
     ['Debian 13.1.0 p64el n', 'Debian | 13.1.0 |  | ppc64el'],
+    ['Debian 12.0.0 armhf 1', 'Debian | 12.0.0 |  | armv7l'],
+    ['Fedora-S-dvd-armhfp-33', 'Fedora | 33 | Server | armv7l'],
+    ['alpine-std 3.22.0 armv7', 'Alpine Linux | 3.22.0 |  | armv7l'],
     ['Debian testing amd64 1', 'Debian | testing |  | amd64'],
     ['Debian squeeze 20131021-08:21', 'Debian | 6 |  | '],
     ['d-live 12.10.0 gn amd64', 'Debian | 12.10.0 |  | amd64'],
     ['Ubuntu-Server 24.04.2 LTS riscv', 'Ubuntu | 24.04.2 | Server | riscv64'],
     ['Ubuntu-Server 16.10 ppc64', 'Ubuntu | 16.10 | Server | ppc64el'],
-    ['Ubuntu-Server 6.06 hppa', 'Ubuntu | 6.06 | Server | hppa'],
+    ['Ubuntu-Server 6.06 hppa', 'Ubuntu | 6.06 | Server | parisc'],
     ['Kubuntu 24.04 LTS amd64', 'Ubuntu | 24.04 |  | amd64'],
     ['Pop_OS 20.10 amd64 Nvidia', 'Pop!_OS | 20.10 |  | amd64'],
     // kiwi, without the application identifier
@@ -64,7 +67,7 @@ describe('by the volume identifier', () => {
     ['openSUSE-Leap-15.3-2-NET-ppc64le', 'openSUSE | 15.3 |  | ppc64le'],
     ['openSUSE_Leap_15.6_KDE_Live', 'openSUSE | 15.6 |  | '],
     // others
-    ['alpine-virt 3.21.0_rc2 x86', 'Alpine Linux | 3.21.0_rc2 |  | x86'],
+    ['alpine-virt 3.21.0_rc2 x86', 'Alpine Linux | 3.21.0_rc2 |  | i686'],
     ['ARCH_202402', 'Arch Linux | 2024.02 |  | '],
     ['MANJARO_KDE_2003', 'Manjaro | 20.0.3 |  | '],
     ['Mageia-9-x86_64', 'Mageia | 9 |  | x86_64'],
@@ -112,12 +115,12 @@ describe('by the other identifiers', () => {
 
   test('the publisher tells ALT, and the others add the version', () => {
     const alt = { publisher: 'BASEALT LTD' }
-    expect(read({ ...alt, volume: 'Workstation K', application: '8.0/I586' })).toBe('ALT | 8.0 |  | I586')
-    expect(read({ ...alt, volume: 'ALT p10 builder/i586' })).toBe('ALT | p10 |  | i586')
+    expect(read({ ...alt, volume: 'Workstation K', application: '8.0/I586' })).toBe('ALT | 8.0 |  | i686')
+    expect(read({ ...alt, volume: 'ALT p10 builder/i586' })).toBe('ALT | p10 |  | i686')
     expect(read({ ...alt, volume: 'ALT regular-xfce/x86_64' })).toBe('ALT | sisyphus |  | x86_64')
     // The date in the application identifier is not a version.
     expect(read({ ...alt, volume: 'ALT Education', application: 'ALT EDUCATION  AARCH64 2024-11-25' })).toBe(
-      'ALT |  |  | AARCH64',
+      'ALT |  |  | aarch64',
     )
     expect(read({ volume: 'Workstation K', application: '8.0/I586' })).toBe(' |  |  | ')
   })
