@@ -27,12 +27,13 @@ export function readTreeName(path: string): Identity {
 }
 
 /**
- * The words of a folder's name, without architectures. `64bit` says nothing of a version, nor which architecture of
- * 64 bits it is.
+ * The words of a folder's name, without architectures. `64bit` and the 64 of `slackware64` say nothing of a version,
+ * nor which architecture of 64 bits it is.
  */
 function wordsOf(folder: string): string[] {
   return withoutArchs(folder)
     .replace(/(?<![a-z0-9])(?:32|64)[-_ ]?bits?(?![a-z0-9])/gi, ' ')
+    .replace(/(?<=[a-z]{4})64(?![a-z0-9.])/gi, ' ')
     .split(/[_\s-]+/)
     .map((word) => word.replace(/^\.+|\.+$/g, ''))
     .filter((word) => word !== '')

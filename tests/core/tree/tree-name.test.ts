@@ -39,6 +39,8 @@ describe('architectures in names', () => {
     ['linuxmint-21.3-cinnamon-64bit', 'Linux Mint', '21.3', ''],
     ['linuxmint-64-bit-21', 'Linux Mint', '21', ''],
     ['linuxmint 32 bit 19', 'Linux Mint', '19', ''],
+    ['opensuse64-15.6', 'openSUSE', '15.6', ''],
+    ['fedora32', 'Fedora', '32', ''],
     // The nearest to the tree.
     ['mirror-x86_64/fedora-40-aarch64', 'Fedora', '40', 'aarch64'],
     ['fedora/40/x86_64/os', 'Fedora', '40', 'x86_64'],

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { distroOf, distros } from '../../../server/core/distro/distro.ts'
+import { isDistro } from '../../../server/core/distro/families.ts'
 import { volumeRules } from '../../../server/core/distro/volume-rules.ts'
 import { identifyVolume, type VolumeIds } from '../../../server/core/tree/volume-ids.ts'
 
@@ -149,7 +150,8 @@ describe('the rules', () => {
       'amazon',
     ],
     ...['tencentos', 'kylin', 'redstar', 'xenserver'],
-  ]
+    ...['flatcar', 'grml', 'harvester', 'lmde', 'talos'],
+  ].filter(isDistro)
 
   test('know every distribution, but for those that are named here', () => {
     const known = new Set(volumeRules.map(({ family }) => distroOf({ family, version: '', variant: '' })))
