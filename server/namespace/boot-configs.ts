@@ -1,7 +1,7 @@
 import type { Snapshot } from '../catalog/snapshot.ts'
 import type { BootDecision } from '../core/boot/decision.ts'
 import type { BootFacts, BootInputs } from '../core/boot/plan-boot.ts'
-import type { OpenServices } from '../core/boot/urls.ts'
+import { fileBase, type OpenServices } from '../core/boot/urls.ts'
 import { defined } from '../core/defined.ts'
 import type { Guest } from '../core/guest/guest.ts'
 import { type BootPath, parseBootPath } from '../core/loader/boot-path.ts'
@@ -225,9 +225,7 @@ class BootConfigs {
   /** The script with which iPXE begins. It goes on by HTTP; by TFTP when only that is open. */
   #script(who: Requester): GeneratedText {
     const inputs = this.#inputs(who)
-    const { http, tftp } = inputs.urls
-    const base = this.#options.services().http || tftp === undefined ? http : tftp
-    return { text: ipxeEntryScript(base, loaderOptions(who, inputs).server) }
+    return { text: ipxeEntryScript(fileBase(inputs.urls), loaderOptions(who, inputs).server) }
   }
 
   /**

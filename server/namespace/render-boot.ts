@@ -1,5 +1,6 @@
 import type { BootPlan } from '../core/boot/plan.ts'
 import type { BootInputs } from '../core/boot/plan-boot.ts'
+import { fileBase } from '../core/boot/urls.ts'
 import { defined } from '../core/defined.ts'
 import { Failure } from '../core/failure.ts'
 import type { Guest } from '../core/guest/guest.ts'
@@ -20,7 +21,7 @@ export function loaderOptions(who: Requester, { urls }: BootInputs, folder = '')
   return {
     via: protocol === 'http' ? 'http' : 'tftp',
     loaderFolder: folder,
-    server: { http: urls.http, ...defined({ address: ipv4 }) },
+    server: { http: fileBase(urls), ...defined({ address: ipv4 }) },
   }
 }
 

@@ -27,6 +27,8 @@ export interface Listener {
   readonly address: ListenAddress | undefined
   /** What a client needs to know besides the address, for the start-up table; may be ''. */
   readonly hint?: string
+  /** NFS: why a client that asks the port mapper (port 111) does not find the service there. */
+  readonly whyUnmapped?: string | undefined
   /** What is wrong beside the service, as far as it can tell. */
   readonly problems?: readonly SnapshotProblem[]
 }

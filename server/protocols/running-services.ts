@@ -49,7 +49,7 @@ export class RunningServices {
   /** The ports on which the open services listen. */
   addresses(): OpenServices {
     const ports = [...this.#opened].flatMap(([name, { listener }]) =>
-      listener.address ? [[name, listener.address.port] as const] : [],
+      listener.address ? [[name, listener.address.port, listener.whyUnmapped] as const] : [],
     )
     return openServices(ports)
   }

@@ -1,11 +1,12 @@
 import { formatCmdline } from '../core/boot/kernel-args.ts'
 import type { BootFile, BootPlan, InstallPlan, MenuPlan } from '../core/boot/plan.ts'
-import { urlOfPath } from '../core/boot/urls.ts'
+import { fileBase, urlOfPath } from '../core/boot/urls.ts'
 import type { LoaderServer, RenderOptions } from './options.ts'
 import { ipxeText, ipxeVariables, ipxeWord, screenText } from './quote.ts'
 
 /**
- * An iPXE script. Files come by HTTP, which every iPXE speaks and which is many times faster than its TFTP.
+ * An iPXE script. Files come by HTTP, which every iPXE speaks and which is many times faster than its TFTP; by TFTP
+ * when only that is open.
  */
 export function renderIpxe(plan: BootPlan, { server }: Pick<RenderOptions, 'server'> = {}): string {
   const body = commands(plan, server)
@@ -15,7 +16,7 @@ export function renderIpxe(plan: BootPlan, { server }: Pick<RenderOptions, 'serv
 function commands(plan: BootPlan, server: LoaderServer | undefined): string {
   switch (plan.kind) {
     case 'install':
-      return `${boot(plan)}${askAgain(server?.http ?? plan.urls.http, server)}`
+      return `${boot(plan)}${askAgain(server?.http ?? fileBase(plan.urls), server)}`
     case 'menu':
       return menu(plan, server)
     case 'local-disk':
@@ -55,7 +56,7 @@ function boot(plan: InstallPlan): string {
 }
 
 function url(plan: InstallPlan, image: BootFile): string {
-  return ipxeWord(urlOfPath(plan.urls.http, image.urlPath))
+  return ipxeWord(urlOfPath(fileBase(plan.urls), image.urlPath))
 }
 
 /**
@@ -168,7 +169,8 @@ function waiting(server: LoaderServer): string {
 
 function menu(plan: MenuPlan, server: LoaderServer | undefined): string {
   const title = (text: string): string => ipxeText(screenText(text).replaceAll('${', '$ {'))
-  const http = server?.http ?? plan.items[0]?.plan.urls.http
+  const [first] = plan.items
+  const http = server?.http ?? (first && fileBase(first.plan.urls))
   return [
     ':menu',
     `menu ${title(plan.title)}`,

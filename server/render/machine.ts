@@ -1,5 +1,5 @@
 import type { InstallPlan } from '../core/boot/plan.ts'
-import { urlOfPath } from '../core/boot/urls.ts'
+import { fileBase, urlOfPath } from '../core/boot/urls.ts'
 import { Failure } from '../core/failure.ts'
 import type { Hypervisor } from '../core/guest/guest.ts'
 
@@ -85,7 +85,7 @@ export function localImages(folder: string, plan: InstallPlan, name: string): Lo
   return {
     kernel: `${folder}${fileName(name)}-vmlinuz`,
     initrd: `${folder}${fileName(name)}-initrd`,
-    kernelUrl: urlOfPath(plan.urls.http, plan.kernel.urlPath),
-    initrdUrl: urlOfPath(plan.urls.http, plan.initrd.urlPath),
+    kernelUrl: urlOfPath(fileBase(plan.urls), plan.kernel.urlPath),
+    initrdUrl: urlOfPath(fileBase(plan.urls), plan.initrd.urlPath),
   }
 }

@@ -206,3 +206,12 @@ test('a menu is made anew for a new snapshot', async () => {
   snapshot = { ...snapshot, generation: 2, trees }
   expect(await read('/pxelinux.cfg/default')).not.toContain('Debian 12')
 })
+
+test('while only TFTP is open iPXE gets everything by it, and what would need HTTP is refused', async () => {
+  const services = () => ({ tftp: { port: 69 } })
+  const { answers } = createAnswers({ services, machines: noMachines, renderer: sharedRenderer })
+  source = mountTable(bootConfigMounts({ snapshot: () => snapshot, services, machines: noMachines, answers }))
+  expect(await read('/boot.ipxe')).toContain('chain --replace --autofree tftp://10.99.0.1/boot/by/')
+  expect(await read('/boot/deb/ipxe')).toContain(`kernel tftp://10.99.0.1/trees/${debian12.id}/`)
+  expect(await read('/boot/web01/ipxe')).toContain('the http service is closed: set http.enabled to true')
+})

@@ -11,7 +11,7 @@ export const urls: ServerUrls = {
   http: 'http://192.0.2.1:8080',
   tftp: 'tftp://192.0.2.1',
   ftp: 'ftp://192.0.2.1:10021',
-  nfs: { host: '192.0.2.1', options: '' },
+  nfs: { host: '192.0.2.1', options: '', ipv4: '192.0.2.1' },
 }
 
 const sha256 = (hexByte: string) => ({ algorithm: 'sha256' as const, hex: hexByte.repeat(32) })

@@ -1,5 +1,5 @@
 import { defined } from '../defined.ts'
-import { answerFileUrl, installerArgs } from '../distro/installers.ts'
+import { answerFileUrl, installerArgs, whyNotInstaller } from '../distro/installers.ts'
 import { failureMessage } from '../failure.ts'
 import type { Guest, Sourced, VirtType } from '../guest/guest.ts'
 import type { InstallSource } from '../services.ts'
@@ -47,6 +47,9 @@ export function planTreeWithReasons(tree: Tree, options: TreePlanOptions): TreeP
   const from = `the installer of ${tree.id}`
   const ours = installerArgs(context).map((value): Sourced<typeof value> => ({ value, from }))
   const args = mergeArgs(ours, guest?.settings.args ?? [])
+  const kept = effectiveArgs(args.filter((arg) => arg.from === from))
+  const whyNot = whyNotInstaller(context, kept)
+  if (whyNot !== undefined) return { plan: refuse(`tree ${tree.id}: ${whyNot}`), args, platform }
   const plan: InstallPlan = {
     kind: 'install',
     tree,
@@ -69,7 +72,7 @@ function refuse(why: string): RefusePlan {
 }
 
 function closedService(source: InstallSource, urls: ServerUrls): string | undefined {
-  // `urls.http` is there even while the HTTP service is closed.
+  // `urls.http` is there even while the HTTP service is closed: `whyNotInstaller` sees who would use it.
   return source === 'http' || urls[source] !== undefined
     ? undefined
     : `source is ${source}, and the ${source} service is closed: enable ${source} in config.yaml`

@@ -26,8 +26,19 @@ export interface ServerUrls {
   /** `tftp://mirror.example` (with a port only when it is not 69); absent when that service is closed. */
   readonly tftp?: string
   readonly ftp?: string
-  /** Host, and the mount options for `nfs:` sources ('' when the defaults are right). */
-  readonly nfs?: { readonly host: string; readonly options: string }
+  readonly nfs?: NfsUrls
+  /** Why nothing can be fetched from `http`; absent when it can. */
+  readonly whyNoHttp?: string
+}
+
+export interface NfsUrls {
+  readonly host: string
+  /** The mount options for `nfs:` sources; '' when the defaults are right. */
+  readonly options: string
+  /** Our IPv4 address, for clients that take no other host; absent when the client came by another way. */
+  readonly ipv4?: string
+  /** Why a client that asks the port mapper (port 111) does not find us there; absent when it does. */
+  readonly whyUnmapped?: string
 }
 
 /** The machine boots the installer of a tree (or its rescue system): this kernel, initrd and arguments. */

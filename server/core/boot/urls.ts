@@ -1,4 +1,5 @@
-import { plainAddress } from '../net/address.ts'
+import { defined } from '../defined.ts'
+import { canonicalIp, plainAddress } from '../net/address.ts'
 import { type ServiceName, serviceTable } from '../services.ts'
 import type { ServerUrls } from './plan.ts'
 
@@ -10,6 +11,8 @@ export interface OpenService {
    * than 2049, MOUNT is taken to have the same.
    */
   readonly mountPort?: number
+  /** NFS: why a client that asks the port mapper (port 111) does not find us there; absent when it does. */
+  readonly whyUnmapped?: string
 }
 
 export type OpenServices = { readonly [Name in ServiceName]?: OpenService }
@@ -18,9 +21,12 @@ export type OpenServices = { readonly [Name in ServiceName]?: OpenService }
  * The open services, from their ports. MOUNT has the port of NFS. Mount options always name it, because the
  * rpcbind of this machine may belong to another NFS server or be missing.
  */
-export function openServices(ports: Iterable<readonly [ServiceName, number]>): OpenServices {
+export function openServices(
+  ports: Iterable<readonly [name: ServiceName, port: number, whyUnmapped?: string | undefined]>,
+): OpenServices {
   const open: { -readonly [Name in ServiceName]?: OpenService } = {}
-  for (const [name, port] of ports) open[name] = name === 'nfs' ? { port, mountPort: port } : { port }
+  for (const [name, port, whyUnmapped] of ports)
+    open[name] = name === 'nfs' ? { port, mountPort: port, ...defined({ whyUnmapped }) } : { port }
   return open
 }
 
@@ -57,8 +63,24 @@ export function serverUrls({ configuredUrl, services, who }: UrlInputs): ServerU
     http,
     ...(services.tftp && { tftp: `tftp://${withPort(host, services.tftp.port, 'tftp')}` }),
     ...(services.ftp && { ftp: `ftp://${withPort(host, services.ftp.port, 'ftp')}` }),
-    ...(services.nfs && { nfs: { host, options: nfsOptions(services.nfs) } }),
+    ...(services.nfs && { nfs: nfsUrls(services.nfs, host, who) }),
+    // Behind `server.url` there may be another server that passes requests on.
+    ...(!services.http && !configured && { whyNoHttp: 'the http service is closed' }),
   }
+}
+
+function nfsUrls(
+  nfs: OpenService,
+  host: string,
+  { localAddress }: ReachedBy,
+): NonNullable<ServerUrls['nfs']> {
+  const ipv4 = [host, localAddress ?? ''].map(canonicalIp).find((address) => address?.includes('.'))
+  return { host, options: nfsOptions(nfs), ...defined({ ipv4, whyUnmapped: nfs.whyUnmapped }) }
+}
+
+/** The URL below which loaders and commands fetch kernels: that of TFTP while HTTP is closed. */
+export function fileBase({ http, tftp, whyNoHttp }: ServerUrls): string {
+  return whyNoHttp !== undefined && tftp !== undefined ? tftp : http
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   treeFileUrlPath,
   treeUrlPath,
 } from '../boot/install-source.ts'
+import { parseKernelArgs } from '../boot/kernel-args.ts'
 import type { KernelArg, ServerUrls } from '../boot/plan.ts'
 import { urlOfPath } from '../boot/urls.ts'
 import type { Guest } from '../guest/guest.ts'
@@ -32,6 +33,8 @@ interface Installer {
   readonly args: (context: InstallerContext) => KernelArg[]
   /** The services by which it can read its answer file. Every installer can use HTTP. */
   readonly answerFileBy: (tree: Tree) => readonly InstallSource[]
+  /** Why it cannot start from this tree by the services that are open. */
+  readonly whyNot?: (context: InstallerContext) => string | undefined
   /** It appends file names to the URL of the answer file, so that URL ends with `/`. */
   readonly answerFileInFolder?: true
 }
@@ -49,12 +52,12 @@ const installers: Readonly<Record<InstallerName, Installer>> = {
   },
   'debian-installer': { args: debianInstaller, answerFileBy: httpOrFtp },
   // cloud-init appends `user-data` and `meta-data`.
-  subiquity: { args: subiquity, answerFileBy: httpOnly, answerFileInFolder: true },
+  subiquity: { args: subiquity, whyNot: whyNoCasper, answerFileBy: httpOnly, answerFileInFolder: true },
   autoyast: { args: autoyast, answerFileBy: httpOrFtp },
   agama: { args: agama, answerFileBy: httpOnly },
   drakx: { args: drakx, answerFileBy: httpOnly },
   coreos: { args: coreos, answerFileBy: httpOnly },
-  casper: { args: casper, answerFileBy: httpOnly },
+  casper: { args: casper, whyNot: whyNoCasper, answerFileBy: httpOnly },
   'live-boot': { args: liveBoot, answerFileBy: httpOnly },
   'dmsquash-live': { args: dmsquashLive, answerFileBy: httpOnly },
   // A system that treeboot knows no arguments of, or those that its record has.
@@ -89,6 +92,19 @@ export function answerFileUrl({
  */
 export function installerArgs(context: InstallerContext): KernelArg[] {
   return installerFor(context.tree, context.images).args(context)
+}
+
+/**
+ * Why the installer of a tree could only fail: it would fetch something from a service that is closed.
+ *
+ * @param args Those of `installerArgs` that no argument of the operator has replaced.
+ */
+export function whyNotInstaller(context: InstallerContext, args: readonly KernelArg[]): string | undefined {
+  const { whyNoHttp, http } = context.urls
+  const fetched = whyNoHttp === undefined ? undefined : args.find(({ value }) => value?.includes(http))
+  if (fetched)
+    return `its installer would fetch ${fetched.value} (${fetched.key}), and ${whyNoHttp}: set http.enabled to true`
+  return installerFor(context.tree, context.images).whyNot?.(context)
 }
 
 function isOldAnaconda(tree: Tree): boolean {
@@ -174,9 +190,7 @@ function subiquity({ tree, images, urls, answerFile }: InstallerContext): Kernel
     answerFile === undefined
       ? []
       : [{ key: 'autoinstall' }, { key: 'ds', value: `nocloud-net;s=${answerFile}` }]
-  // The netboot tarball (amd64/linux, s390x/linux.ubuntu) has no live system: `args` names an ISO by `url=`.
-  const isTarball = /^[^/]+\/linux(?:\.ubuntu)?$/.test(images.kernel ?? '')
-  const medium = isTarball ? [] : casperMedium(tree, urls)
+  const medium = isTarball(images) ? [] : casperMedium(tree, urls)
   return [...medium, { key: 'ip', value: 'dhcp' }, ...seed]
 }
 
@@ -228,12 +242,45 @@ function casperMedium(tree: Tree, urls: ServerUrls): KernelArg[] {
       { key: 'url', value: iso },
       { key: 'cloud-config-url', value: '/dev/null' },
     ]
-  if (!urls.nfs) return []
+  const ipv4 = urls.nfs?.ipv4
+  // Only for the types: `whyNoCasper` has refused this.
+  if (ipv4 === undefined) return []
   return [
     { key: 'boot', value: 'casper' },
     { key: 'netboot', value: 'nfs' },
-    { key: 'nfsroot', value: `${urls.nfs.host}:${treeUrlPath(tree)}` },
+    { key: 'nfsroot', value: `${ipv4}:${treeUrlPath(tree)}` },
   ]
+}
+
+/** Ubuntu's netboot tarball (amd64/linux, s390x/linux.ubuntu) has no live system: `args` names an ISO by `url=`. */
+function isTarball({ kernel = '' }: PlatformImages): boolean {
+  return /^[^/]+\/linux(?:\.ubuntu)?$/.test(kernel)
+}
+
+/** Arguments by which an operator names another medium for casper. */
+const casperMedia: ReadonlySet<string> = new Set(['url', 'iso-url', 'netboot', 'nfsroot', 'live-media'])
+
+/**
+ * casper mounts a tree in a folder with klibc's nfsmount (2.0.12), which takes an IPv4 address and no name. It asks the
+ * port mapper at port 111, whatever the mount options are.
+ */
+function whyNoCasper({ tree, images, urls, guest }: InstallerContext): string | undefined {
+  const own = guest?.settings.args.flatMap(({ value }) => parseKernelArgs(value)) ?? []
+  if (isoUrl(tree, urls) !== undefined || own.some(({ key }) => casperMedia.has(key))) return undefined
+  // Whoever looks up the tree itself adds that argument.
+  if (isTarball(images))
+    return (
+      guest &&
+      'it has no live system: name the ISO of the live server in args, "url=http://.../live-server.iso"'
+    )
+  const instead = 'or put the ISO itself into trees/: it is fetched by HTTP'
+  if (!urls.nfs)
+    return `its live system is mounted by NFS, and the nfs service is closed: open it (nfs.enabled), ${instead}`
+  if (urls.nfs.ipv4 === undefined)
+    return `its live system is mounted by NFS from an IPv4 address, and ${urls.nfs.host} is none: set server.url to one, ${instead}`
+  if (urls.nfs.whyUnmapped !== undefined)
+    return `its live system is mounted by NFS through the port mapper, which does not lead to treeboot (${urls.nfs.whyUnmapped}): free port 111, ${instead}`
+  return undefined
 }
 
 /** For NFS, linuxrc reads a URL, where anaconda has a form of its own (`treeLocation`). */

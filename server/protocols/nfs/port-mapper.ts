@@ -77,16 +77,23 @@ async function joinRpcbind(mappings: readonly Mapping[]): Promise<PortMapper> {
   }
 }
 
+/** Why a client that asks the port mapper of this machine does not find us there; undefined when it does. */
+export function whyUnmapped(mapper: PortMapperState): string | undefined {
+  if (mapper.type === 'none') return mapper.reason
+  if (mapper.type === 'rpcbind' || mapper.port === portmapPort) return undefined
+  return `our port mapper has port ${mapper.port}, and clients ask at ${portmapPort}`
+}
+
 /**
  * How a client mounts us, as one line that can be typed. It names the ports unless the client finds them by
  * itself, and then says why. `nolock`: NFS version 3 has its locks in another protocol, which a read-only
  * server does not need.
  */
 export function mountHint(host: string, port: number, mapper: PortMapperState): string {
-  const found = mapper.type === 'rpcbind' || (mapper.type === 'ours' && mapper.port === portmapPort)
-  const options = found
-    ? 'nfsvers=3,nolock'
-    : `nfsvers=3,port=${port},mountport=${port},proto=tcp,mountproto=tcp,nolock`
+  const options =
+    whyUnmapped(mapper) === undefined
+      ? 'nfsvers=3,nolock'
+      : `nfsvers=3,port=${port},mountport=${port},proto=tcp,mountproto=tcp,nolock`
   const why = mapper.type === 'none' ? ` (${mapper.reason})` : ''
   return `mount -t nfs -o ${options} ${serverName(host)}:/trees /mnt${why}`
 }

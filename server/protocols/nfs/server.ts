@@ -11,7 +11,7 @@ import { mountProgram, mountProgramOf } from './mount.ts'
 import { NfsNamespace } from './namespace.ts'
 import { nfs3Program, nfsProgram } from './nfs3.ts'
 import { OpenFiles } from './open-files.ts'
-import { mountHint, openPortMapper, type PortMapper } from './port-mapper.ts'
+import { mountHint, openPortMapper, type PortMapper, whyUnmapped } from './port-mapper.ts'
 import { type Mapping, portmapMappings, portmapPort, portmapProgramOf } from './portmap.ts'
 import { recentReads } from './read.ts'
 import { ReadLog } from './read-log.ts'
@@ -75,6 +75,10 @@ export class NfsListener implements Listener {
     return this.#open
       ? mountHint(this.#open.address.host, this.#open.address.port, this.#open.mapper.state)
       : ''
+  }
+
+  get whyUnmapped(): string | undefined {
+    return this.#open && whyUnmapped(this.#open.mapper.state)
   }
 
   /** The port of our own port mapper; undefined without one. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { serverUrls, urlOfPath } from '../../../server/core/boot/urls.ts'
+import { fileBase, serverUrls, urlOfPath } from '../../../server/core/boot/urls.ts'
 
 const services = { http: { port: 8080 }, tftp: { port: 69 }, ftp: { port: 10021 }, nfs: { port: 2049 } }
 
@@ -10,7 +10,7 @@ describe('the URLs of treeboot, as a client reaches it', () => {
       http: 'https://mirror.example',
       tftp: 'tftp://mirror.example',
       ftp: 'ftp://mirror.example:10021',
-      nfs: { host: 'mirror.example', options: '' },
+      nfs: { host: 'mirror.example', options: '', ipv4: '10.0.0.1' },
     })
   })
   test('then comes the Host header of the client, with its port', () => {
@@ -30,9 +30,7 @@ describe('the URLs of treeboot, as a client reaches it', () => {
     )
     expect(
       serverUrls({ services: { http: { port: 80 } }, who: { protocol: 'tftp', localAddress: '10.0.0.1' } }),
-    ).toEqual({
-      http: 'http://10.0.0.1',
-    })
+    ).toEqual({ http: 'http://10.0.0.1' })
   })
   test('an IPv6 address is in brackets and without its zone', () => {
     const found = serverUrls({ services, who: { protocol: 'tftp', localAddress: 'fe80::1%eth0' } })
@@ -59,6 +57,39 @@ describe('the URLs of treeboot, as a client reaches it', () => {
   ])('the Host header %j is ignored', (host) => {
     const found = serverUrls({ services, who: { protocol: 'http', host, localAddress: '10.0.0.1' } })
     expect(found.http).toBe('http://10.0.0.1:8080')
+  })
+  test.each([
+    [
+      'server.url has one',
+      { configuredUrl: 'http://10.0.0.9:8080', who: { localAddress: '10.0.0.1' } },
+      '10.0.0.9',
+    ],
+    [
+      'server.url is a name',
+      { configuredUrl: 'http://m.example', who: { localAddress: '10.0.0.1' } },
+      '10.0.0.1',
+    ],
+    ['the Host header has one', { who: { host: '10.0.0.8:80', localAddress: '172.17.0.2' } }, '10.0.0.8'],
+    ['the Host header is a name', { who: { host: 'boot.lan', localAddress: '::ffff:10.0.0.1' } }, '10.0.0.1'],
+    ['the client came by IPv6', { who: { localAddress: '2001:db8::5' } }, undefined],
+    [
+      'IPv6 in server.url, IPv4 on the line',
+      { configuredUrl: 'http://[2001:db8::5]/', who: { localAddress: '10.0.0.1' } },
+      '10.0.0.1',
+    ],
+    ['nothing is known', { who: { host: 'boot.lan' } }, undefined],
+  ])('the IPv4 address of NFS: %s', (_name, { who, ...more }, ipv4) => {
+    expect(serverUrls({ services, who: { protocol: 'http', ...who }, ...more }).nfs?.ipv4).toBe(ipv4)
+  })
+  test('closed HTTP is told, unless server.url may be another server that passes requests on', () => {
+    const open = { tftp: { port: 69 } }
+    const who = { protocol: 'tftp', localAddress: '10.0.0.1' }
+    const closed = serverUrls({ services: open, who })
+    expect(closed.whyNoHttp).toBe('the http service is closed')
+    expect(fileBase(closed)).toBe('tftp://10.0.0.1')
+    const behind = serverUrls({ services: open, who, configuredUrl: 'https://m.example' })
+    expect([behind.whyNoHttp, fileBase(behind)]).toEqual([undefined, 'https://m.example'])
+    expect(fileBase(serverUrls({ services, who }))).toBe('http://10.0.0.1:8080')
   })
   test('NFS on another port has it in its options, for MOUNT as well', () => {
     const nfs = (service: { port: number; mountPort?: number }) =>

@@ -123,6 +123,32 @@ describe('Ubuntu', () => {
       /^boot=casper netboot=nfs nfsroot=192\.0\.2\.1:\/trees\/noble ip=dhcp/,
     )
   })
+  test.each<[string, Partial<NonNullable<ServerUrls['nfs']>> | undefined, RegExp]>([
+    ['NFS is closed', undefined, /tree noble: .*the nfs service is closed: open it \(nfs\.enabled\)/],
+    [
+      'a name',
+      { host: 'mirror.example' },
+      /from an IPv4 address, and mirror\.example is none: set server\.url/,
+    ],
+    ['IPv6', { host: '[2001:db8::5]' }, /and \[2001:db8::5\] is none/],
+    [
+      'another NFS server',
+      { ipv4: '192.0.2.1', whyUnmapped: 'another NFS server runs' },
+      /port mapper, which does not lead to treeboot \(another NFS server runs\): free port 111, or put the ISO/,
+    ],
+  ])('is refused where casper cannot mount its folder: %s', (_name, nfs, why) => {
+    const { nfs: _, ...closed } = urls
+    const at: ServerUrls = nfs ? { ...closed, nfs: { host: '192.0.2.1', options: '', ...nfs } } : closed
+    const tree = makeTree('noble', live)
+    expect(cmdline(tree, undefined, at)).toMatch(why)
+    // Nor is it in a menu, or offered to a lookup without a guest.
+    expect(planTree(tree, { urls: at, virt: 'hvm' })).toMatchObject({ kind: 'refuse' })
+    // The operator has a medium elsewhere.
+    const own = makeGuest('web01', { args: ['url=http://192.0.2.9/noble.iso'] })
+    expect(cmdline(tree, own, at)).toContain('url=http://192.0.2.9/noble.iso')
+    const iso = makeTree('noble', { ...live, origin: { kind: 'iso', path: '/n.iso', name: 'n.iso' } })
+    expect(cmdline(iso, undefined, at)).toContain(`url=${web}/trees/n.iso`)
+  })
   test('16.04 installs by debian-installer', () => {
     const old = makeTree('xenial', {
       distro: 'ubuntu',
@@ -132,6 +158,36 @@ describe('Ubuntu', () => {
       },
     })
     expect(cmdline(old)).toContain('preseed/url=')
+  })
+})
+
+describe('while HTTP is closed', () => {
+  const at: ServerUrls = { ...urls, whyNoHttp: 'the http service is closed' }
+  const coreos = makeTree('fcos', { distro: 'coreos' })
+  test.each([
+    ['packages', fedora40, undefined, 'inst.repo'],
+    [
+      'the answer file of an old first stage',
+      rhel6,
+      makeGuest('a', { template: 'x.ks', source: 'nfs' }),
+      'ks',
+    ],
+    ['a live system', coreos, makeGuest('a', { source: 'ftp' }), 'coreos.live.rootfs_url'],
+    ['a preseed file', debian12, undefined, 'preseed/url'],
+  ])('what would come by it is refused: %s', (_name, tree, guest, key) => {
+    expect(cmdline(tree, guest, at)).toMatch(
+      new RegExp(
+        `its installer would fetch http.* \\(${key}\\), and the http service is closed: set http.enabled`,
+      ),
+    )
+  })
+  test.each([
+    ['packages and kickstart by FTP', fedora40, makeGuest('a', { template: 'x.ks', source: 'ftp' })],
+    ['packages and kickstart by NFS', fedora40, makeGuest('a', { template: 'x.ks', source: 'nfs' })],
+    ['an installer that asks a person', debian12, makeGuest('a')],
+    ['a place of the operator', fedora40, makeGuest('a', { args: ['inst.repo=http://192.0.2.9/os'] })],
+  ])('what needs no HTTP goes on: %s', (_name, tree, guest) => {
+    expect(cmdline(tree, guest, at)).not.toMatch(/^refused/)
   })
 })
 
